@@ -1,0 +1,252 @@
+// Package tensor holds what networks compute with: dense row-major arrays of
+// ONNX's element types, and sequences and optionals of them.
+//
+// The package knows no file format but .npy and .npz and no operator.
+package tensor
+
+import (
+	"fmt"
+	"slices"
+	"unsafe"
+)
+
+// Tensor is a dense array in row-major order, or a container of tensors (dtype
+// Sequence, Optional or Map). Its elements are shared, not copied, when the
+// struct is handed on; whoever made it says who may write.
+type Tensor struct {
+	dtype DType
+	shape []int
+	data  []byte   // len = elements * dtype.Size()
+	strs  []string // of a String tensor
+	elems []*Tensor
+}
+
+// Float16s and the like are named element types, so that Data's type argument
+// says how the bits are meant.
+type (
+	Float16Bits  uint16 // IEEE 754 binary16
+	BFloat16Bits uint16 // the upper half of a binary32
+)
+
+// Element is every Go type that elements of a tensor may be viewed as. The
+// sub-byte and 8-bit float types are viewed as uint8 (int8 for Int4 and Int2).
+type Element interface {
+	float32 | float64 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 |
+		bool | Float16Bits | BFloat16Bits | complex64 | complex128
+}
+
+// New returns a tensor of zeros (of empty strings). It panics where the shape's
+// product overflows: sizes that a stranger decides pass Count first.
+func New(dtype DType, shape ...int) *Tensor {
+	n, err := Count(shape)
+	if err != nil {
+		panic("BUG: tensor.New: " + err.Error())
+	}
+	t := &Tensor{dtype: dtype, shape: slices.Clone(shape)}
+	if dtype == String {
+		t.strs = make([]string, n)
+	} else {
+		t.data = alignedBytes(n * dtype.Size())
+	}
+	return t
+}
+
+// alignedBytes returns zeros that start on a multiple of 8, so that every
+// element type can be viewed in place.
+func alignedBytes(n int) []byte {
+	if n == 0 {
+		return []byte{}
+	}
+	words := make([]uint64, (n+7)/8)
+	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), n)
+}
+
+// FromBytes views data as a tensor without copying; data holds the elements in
+// the machine's byte order, one byte at least each. The length must fit.
+func FromBytes(dtype DType, data []byte, shape ...int) (*Tensor, error) {
+	n, err := Count(shape)
+	if err != nil {
+		return nil, err
+	}
+	size := dtype.Size()
+	if size == 0 || len(data) != n*size {
+		return nil, fmt.Errorf("%d bytes do not hold %v of %s", len(data), shape, dtype)
+	}
+	return &Tensor{dtype: dtype, shape: slices.Clone(shape), data: data}, nil
+}
+
+// Of views a Go slice as a tensor without copying. Without a shape it is one
+// dimension. It panics where the length does not fit the shape.
+func Of[T Element](data []T, shape ...int) *Tensor {
+	if shape == nil {
+		shape = []int{len(data)}
+	}
+	n, err := Count(shape)
+	if err != nil || n != len(data) {
+		panic(fmt.Sprintf("BUG: tensor.Of: %d elements for shape %v", len(data), shape))
+	}
+	t := &Tensor{dtype: DTypeOf[T](), shape: slices.Clone(shape)}
+	t.data = unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), n*t.dtype.Size())
+	return t
+}
+
+// Scalar returns a tensor of rank 0.
+func Scalar[T Element](v T) *Tensor { return Of([]T{v}, []int{}...) }
+
+// OfStrings views strings as a tensor.
+func OfStrings(data []string, shape ...int) *Tensor {
+	if shape == nil {
+		shape = []int{len(data)}
+	}
+	if n, err := Count(shape); err != nil || n != len(data) {
+		panic(fmt.Sprintf("BUG: tensor.OfStrings: %d strings for shape %v", len(data), shape))
+	}
+	return &Tensor{dtype: String, shape: slices.Clone(shape), strs: data}
+}
+
+// NewContainer returns a Sequence, Optional or Map of the given elements.
+func NewContainer(kind DType, elems ...*Tensor) *Tensor {
+	return &Tensor{dtype: kind, shape: []int{len(elems)}, elems: elems}
+}
+
+// DType is the type of the elements.
+func (t *Tensor) DType() DType { return t.dtype }
+
+// Shape is the size of each dimension; the caller does not change it.
+func (t *Tensor) Shape() []int { return t.shape }
+
+// Rank is the number of dimensions.
+func (t *Tensor) Rank() int { return len(t.shape) }
+
+// Dim is the size of one dimension; negative axes count from the end.
+func (t *Tensor) Dim(axis int) int {
+	if axis < 0 {
+		axis += len(t.shape)
+	}
+	return t.shape[axis]
+}
+
+// Len is the number of elements.
+func (t *Tensor) Len() int {
+	if t.dtype == String {
+		return len(t.strs)
+	}
+	if t.elems != nil || t.dtype >= Sequence {
+		return len(t.elems)
+	}
+	return len(t.data) / t.dtype.Size()
+}
+
+// Bytes is the memory of the elements, nil for strings and containers.
+func (t *Tensor) Bytes() []byte { return t.data }
+
+// Strings are the elements of a String tensor.
+func (t *Tensor) Strings() []string { return t.strs }
+
+// Elems are the elements of a container.
+func (t *Tensor) Elems() []*Tensor { return t.elems }
+
+// Data views the elements as Go values without copying. It panics where T is
+// not how the dtype is viewed.
+func Data[T Element](t *Tensor) []T {
+	if d := DTypeOf[T](); d != t.dtype && d != viewedAs(t.dtype) {
+		panic(fmt.Sprintf("BUG: tensor.Data: %s viewed as %s", t.dtype, d))
+	}
+	var zero T
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(t.data))), len(t.data)/int(unsafe.Sizeof(zero)))
+}
+
+// viewedAs is the element type whose Go type also views d.
+func viewedAs(d DType) DType {
+	switch d {
+	case Int4, Int2:
+		return Int8
+	case Uint4, Uint2, Float4E2M1, Float8E4M3FN, Float8E4M3FNUZ, Float8E5M2, Float8E5M2FNUZ, Float8E8M0:
+		return Uint8
+	}
+	return d
+}
+
+// DTypeOf is the element type that a Go type stands for.
+func DTypeOf[T Element]() DType {
+	var v T
+	switch any(v).(type) {
+	case float32:
+		return Float32
+	case float64:
+		return Float64
+	case int8:
+		return Int8
+	case int16:
+		return Int16
+	case int32:
+		return Int32
+	case int64:
+		return Int64
+	case uint8:
+		return Uint8
+	case uint16:
+		return Uint16
+	case uint32:
+		return Uint32
+	case uint64:
+		return Uint64
+	case bool:
+		return Bool
+	case Float16Bits:
+		return Float16
+	case BFloat16Bits:
+		return BFloat16
+	case complex64:
+		return Complex64
+	}
+	return Complex128
+}
+
+// Reshape returns a view with another shape of the same number of elements.
+func (t *Tensor) Reshape(shape ...int) (*Tensor, error) {
+	n, err := Count(shape)
+	if err != nil {
+		return nil, err
+	}
+	if n != t.Len() {
+		return nil, fmt.Errorf("shape %v has %d elements, shape %v has %d", t.shape, t.Len(), shape, n)
+	}
+	v := *t
+	v.shape = slices.Clone(shape)
+	return &v, nil
+}
+
+// As returns a view of the same memory under another dtype of the same size.
+func (t *Tensor) As(d DType) *Tensor {
+	if d.Size() != t.dtype.Size() {
+		panic(fmt.Sprintf("BUG: Tensor.As: %s as %s", t.dtype, d))
+	}
+	v := *t
+	v.dtype = d
+	return &v
+}
+
+// Clone returns a copy that shares nothing.
+func (t *Tensor) Clone() *Tensor {
+	c := &Tensor{dtype: t.dtype, shape: slices.Clone(t.shape), strs: slices.Clone(t.strs)}
+	if t.data != nil {
+		c.data = alignedBytes(len(t.data))
+		copy(c.data, t.data)
+	}
+	if t.elems != nil {
+		c.elems = make([]*Tensor, len(t.elems))
+		for i, e := range t.elems {
+			c.elems[i] = e.Clone()
+		}
+	}
+	return c
+}
+
+// String says dtype and shape, as in "float32[1 3 224 224]".
+func (t *Tensor) String() string {
+	if t == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%s%v", t.dtype, t.shape)
+}

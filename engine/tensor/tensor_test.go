@@ -1,0 +1,104 @@
+package tensor
+
+import (
+	"math"
+	"slices"
+	"testing"
+)
+
+// TestFloat16 walks every binary16: widening is exact, so narrowing the result
+// gives the same bits back, and a value halfway to the next rounds to even.
+func TestFloat16(t *testing.T) {
+	for i := range 1 << 16 {
+		h := Float16Bits(i)
+		f := h.Float32()
+		if f != f {
+			if g := ToFloat16(f).Float32(); g == g {
+				t.Fatalf("%#04x: NaN became %v", i, g)
+			}
+			continue
+		}
+		if back := ToFloat16(f); back != h {
+			t.Fatalf("%#04x → %v → %#04x", i, f, back)
+		}
+		if i&0x7fff >= 0x7bff {
+			continue
+		}
+		next := (h + 1).Float32()
+		even := h + h&1
+		if got := ToFloat16(f + (next-f)/2); got != even {
+			t.Fatalf("halfway above %#04x gave %#04x, want %#04x", i, got, even)
+		}
+	}
+	if got := ToFloat16(65520); got != 0x7c00 {
+		t.Errorf("65520 gave %#04x, want infinity", got)
+	}
+	if got := ToFloat16(65519); got != 0x7bff {
+		t.Errorf("65519 gave %#04x, want 65504", got)
+	}
+}
+
+func TestBFloat16(t *testing.T) {
+	for _, c := range []struct {
+		in   float32
+		want BFloat16Bits
+	}{
+		{1, 0x3f80}, {-2, 0xc000}, {0, 0},
+		{math.Float32frombits(0x3f808000), 0x3f80}, // half, to even
+		{math.Float32frombits(0x3f818000), 0x3f82},
+		{float32(math.Inf(1)), 0x7f80}, {math.MaxFloat32, 0x7f80},
+	} {
+		if got := ToBFloat16(c.in); got != c.want {
+			t.Errorf("%v gave %#04x, want %#04x", c.in, got, c.want)
+		}
+	}
+}
+
+func TestCount(t *testing.T) {
+	for _, c := range []struct {
+		shape []int
+		want  int
+		fails bool
+	}{
+		{nil, 1, false}, {[]int{2, 3}, 6, false}, {[]int{0, 1 << 20}, 0, false},
+		{[]int{-1}, 0, true}, {[]int{math.MaxInt, 2}, 0, true}, {[]int{1 << 31, 1 << 31}, 0, true},
+	} {
+		got, err := Count(c.shape)
+		if (err != nil) != c.fails || got != c.want {
+			t.Errorf("Count(%v) = %d, %v", c.shape, got, err)
+		}
+	}
+}
+
+func TestBroadcast(t *testing.T) {
+	for _, c := range []struct{ a, b, want []int }{
+		{[]int{2, 3}, []int{3}, []int{2, 3}},
+		{[]int{2, 1}, []int{1, 4}, []int{2, 4}},
+		{nil, []int{5}, []int{5}},
+		{[]int{0}, []int{1}, []int{0}},
+		{[]int{2}, []int{3}, nil},
+	} {
+		got, err := Broadcast(c.a, c.b)
+		if (err != nil) != (c.want == nil) || !slices.Equal(got, c.want) {
+			t.Errorf("Broadcast(%v, %v) = %v, %v", c.a, c.b, got, err)
+		}
+	}
+}
+
+func TestViews(t *testing.T) {
+	x := Of([]float32{1, 2, 3, 4}, 2, 2)
+	y, err := x.Reshape(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	Data[float32](y)[3] = 9
+	if Data[float32](x)[3] != 9 {
+		t.Error("Reshape copied")
+	}
+	if _, err := x.Reshape(3); err == nil {
+		t.Error("Reshape to 3 elements of 4 succeeded")
+	}
+	if s := Scalar(int64(7)); s.Rank() != 0 || s.Len() != 1 {
+		t.Errorf("Scalar: %v", s)
+	}
+}

@@ -1,0 +1,3 @@
+module github.com/visionzoo/vision
+
+go 1.26
