@@ -1,0 +1,58 @@
+package kernel
+
+import "unsafe"
+
+// Step is planned work on memory that the caller names at each run: Chunks
+// pieces that may run at once and in any order, 10 to 30 µs each where the
+// work allows. A chunk writes only what is its own. A Step keeps no state
+// between runs and allocates nothing.
+type Step interface {
+	Chunks() int
+	Run(chunk int, m *Memory)
+}
+
+// Memory is what a Step works on: the first byte of each operand's layout.
+type Memory struct {
+	In, Residual, Out unsafe.Pointer
+	More              []unsafe.Pointer // the inputs after the first
+}
+
+// Conv describes a two-dimensional convolution between two layouts. Padding at
+// the bottom and right follows from the output's size; the input's halo covers
+// the padding unless the input is planar.
+//
+// Weights come as ONNX lays them out: [Cout][Cin/Group][KernelH][KernelW]
+// float32, bias [Cout] or nil.
+type Conv struct {
+	In, Out              Layout
+	KernelH, KernelW     int
+	StrideH, StrideW     int
+	DilationH, DilationW int
+	PadTop, PadLeft      int
+	Group                int
+	Residual             *Layout // added before the activation; may be the output's memory
+	Act                  Activation
+}
+
+// Activation is applied to the sum of a convolution, its bias and its residual.
+type Activation struct {
+	Kind        ActivationKind
+	Alpha, Beta float32
+}
+
+// ActivationKind names a function.
+type ActivationKind uint8
+
+// The activations.
+const (
+	Identity    ActivationKind = iota
+	Clip                       // min(max(x, Alpha), Beta); Relu is Clip with 0 and +Inf
+	LeakyRelu                  // x, or Alpha·x below 0
+	Sigmoid                    // 1 / (1 + e^-x)
+	Silu                       // x · sigmoid(x)
+	HardSigmoid                // min(max(Alpha·x + Beta, 0), 1)
+	HardSwish                  // x · min(max(x/6 + 1/2, 0), 1)
+	Tanh                       // tanh x
+	Gelu                       // x/2 · (1 + erf(x/√2))
+	Mish                       // x · tanh(ln(1 + e^x))
+)
