@@ -15,6 +15,14 @@ type Step interface {
 type Memory struct {
 	In, Residual, Out unsafe.Pointer
 	More              []unsafe.Pointer // the inputs after the first
+	Scratch           unsafe.Pointer   // Work.Scratch bytes that start a cache line
+}
+
+// Work is an operation of one or more steps, run one after the other on the
+// same Memory. Between runs its scratch holds nothing.
+type Work struct {
+	Steps   []Step
+	Scratch int // bytes
 }
 
 // Conv describes a two-dimensional convolution between two layouts. Padding at

@@ -1,0 +1,25 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+// features is what the rungs ask of a processor. A flag is set only where the
+// operating system saves the registers too.
+type features struct {
+	avx2   bool // with FMA
+	avx512 bool // F, BW, DQ, VL
+	vnni   bool // avx512 with VPDPBUSD
+	amx    bool // vnni with AVX512_BF16 and tiles for bf16 and int8, and the right to use them
+}
+
+func detect() features {
+	x := &cpu.X86
+	var f features
+	f.avx2 = x.HasAVX2 && x.HasFMA
+	f.avx512 = f.avx2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
+	f.vnni = f.avx512 && x.HasAVX512VNNI
+	// The permission comes last: it is asked only where it will be used.
+	f.amx = f.vnni && x.HasAVX512BF16 && x.HasAMXTile && x.HasAMXBF16 && x.HasAMXInt8 && permitTiles()
+	return f
+}

@@ -1,0 +1,86 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"sync"
+)
+
+// Rung is what one class of processors can do: a table of kernels. A nil field
+// of a rung is filled from the rung below; the lowest, "purego", has none.
+// Kernels keep no state and are safe for concurrent use; fetch them when
+// planning, not at every call.
+type Rung struct {
+	Name  string // as VISION_CPU spells it
+	Block Format // the float32 format its convolutions work on
+}
+
+// purego is the ground the other rungs stand on: the twins.
+func purego() Rung {
+	return Rung{Name: "purego", Block: F32x8}
+}
+
+// rungs holds what this machine can climb, lowest first, every field filled.
+// native (one file a processor) names what stands above purego.
+var rungs = sync.OnceValue(func() []*Rung {
+	ground := purego()
+	all := []*Rung{&ground}
+	for _, r := range native() {
+		inherit(&r, all[len(all)-1])
+		all = append(all, &r)
+	}
+	return all
+})
+
+// inherit fills the zero fields of r from below.
+func inherit(r, below *Rung) {
+	to, from := reflect.ValueOf(r).Elem(), reflect.ValueOf(below).Elem()
+	for i := range to.NumField() {
+		if to.Field(i).IsZero() {
+			to.Field(i).Set(from.Field(i))
+		}
+	}
+}
+
+// wanted is the rung that the environment asks for, read once.
+var wanted = sync.OnceValue(func() string { return os.Getenv("VISION_CPU") })
+
+// Best returns the rung that VISION_CPU names or, where it is not set or this
+// machine has no such rung, the highest there is. Select("") tells the two apart.
+func Best() *Rung {
+	if r, err := Select(""); err == nil {
+		return r
+	}
+	all := rungs()
+	return all[len(all)-1]
+}
+
+// Select returns a rung by name: purego, avx2, avx512, vnni, amx or neon. The
+// empty name means the one VISION_CPU asks for, and the highest where it asks
+// for none.
+func Select(name string) (*Rung, error) {
+	all, from := rungs(), ""
+	if name == "" {
+		if name = wanted(); name == "" {
+			return all[len(all)-1], nil
+		}
+		from = "VISION_CPU: "
+	}
+	for _, r := range all {
+		if r.Name == name {
+			return r, nil
+		}
+	}
+	return nil, fmt.Errorf("%sthis machine has no CPU rung %q; it has %s", from, name, strings.Join(Available(), ", "))
+}
+
+// Available names the rungs of this machine, lowest first.
+func Available() []string {
+	var names []string
+	for _, r := range rungs() {
+		names = append(names, r.Name)
+	}
+	return names
+}

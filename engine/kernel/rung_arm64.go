@@ -1,0 +1,9 @@
+//go:build arm64 && !purego
+
+package kernel
+
+// native lists the rungs of this processor above purego, lowest first. Every
+// arm64 processor has NEON.
+func native() []Rung {
+	return []Rung{{Name: "neon", Block: F32x8}}
+}
