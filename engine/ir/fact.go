@@ -1,0 +1,191 @@
+package ir
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// Fact is what is known of a value before it exists. The zero Fact stands for
+// an optional input that was left out.
+type Fact struct {
+	DType tensor.DType
+	Shape Shape
+	Const *tensor.Tensor // the value itself, where it is known
+	Ints  []Dim          // the elements of an integer tensor of rank 0 or 1, where some are known
+	Elem  *Fact          // of a sequence or optional: what its elements have in common
+}
+
+// Shape is the sizes of the dimensions; without a rank nothing is known.
+type Shape struct {
+	Ranked bool
+	Dims   []Dim
+}
+
+// Dim is a number, or a symbol that stands for one; a symbol without a name is
+// equal to nothing but itself unknown.
+type Dim struct {
+	N      int // -1 where unknown
+	Symbol string
+}
+
+// Unknown is a dimension of which nothing is known.
+var Unknown = Dim{N: -1}
+
+// Known reports whether the dimension is a number.
+func (d Dim) Known() bool { return d.N >= 0 }
+
+// Same reports whether two dimensions are surely equal.
+func (d Dim) Same(e Dim) bool {
+	if d.Known() || e.Known() {
+		return d.N == e.N
+	}
+	return d.Symbol != "" && d.Symbol == e.Symbol
+}
+
+func (d Dim) String() string {
+	switch {
+	case d.Known():
+		return fmt.Sprint(d.N)
+	case d.Symbol != "":
+		return d.Symbol
+	}
+	return "?"
+}
+
+// Sym is a dimension known by name only.
+func Sym(name string) Dim { return Dim{N: -1, Symbol: name} }
+
+// Dims is the shape of the given sizes; -1 is unknown.
+func Dims(sizes ...int) Shape {
+	s := Shape{Ranked: true, Dims: make([]Dim, len(sizes))}
+	for i, n := range sizes {
+		s.Dims[i] = Dim{N: max(n, -1)}
+	}
+	return s
+}
+
+// ShapeOf is a shape of the given dimensions.
+func ShapeOf(dims ...Dim) Shape { return Shape{Ranked: true, Dims: dims} }
+
+// AnyOfRank is a shape of which only the rank is known.
+func AnyOfRank(rank int) Shape {
+	s := Shape{Ranked: true, Dims: make([]Dim, rank)}
+	for i := range s.Dims {
+		s.Dims[i] = Unknown
+	}
+	return s
+}
+
+// Rank is the number of dimensions, -1 where unknown.
+func (s Shape) Rank() int {
+	if !s.Ranked {
+		return -1
+	}
+	return len(s.Dims)
+}
+
+// Ints are the sizes as numbers; ok is false where one is unknown.
+func (s Shape) Ints() (sizes []int, ok bool) {
+	if !s.Ranked {
+		return nil, false
+	}
+	sizes = make([]int, len(s.Dims))
+	for i, d := range s.Dims {
+		if !d.Known() {
+			return nil, false
+		}
+		sizes[i] = d.N
+	}
+	return sizes, true
+}
+
+// Full reports whether every dimension is a number.
+func (s Shape) Full() bool {
+	for _, d := range s.Dims {
+		if !d.Known() {
+			return false
+		}
+	}
+	return s.Ranked
+}
+
+func (s Shape) String() string {
+	if !s.Ranked {
+		return "[…]"
+	}
+	parts := make([]string, len(s.Dims))
+	for i, d := range s.Dims {
+		parts[i] = d.String()
+	}
+	return "[" + strings.Join(parts, " ") + "]"
+}
+
+// Tensor is the fact of a tensor of a dtype and shape.
+func Tensor(d tensor.DType, s Shape) Fact { return Fact{DType: d, Shape: s} }
+
+// Given reports whether the value is there: false for an omitted input.
+func (f Fact) Given() bool { return f.DType != tensor.Invalid }
+
+// FactOf is all there is to know of a constant.
+func FactOf(t *tensor.Tensor) Fact {
+	f := Fact{DType: t.DType(), Const: t}
+	switch t.DType() {
+	case tensor.Sequence, tensor.Optional, tensor.Map:
+		if elems := t.Elems(); len(elems) > 0 {
+			e := TypeOf(elems[0])
+			f.Elem = &e
+		}
+	default:
+		f.Shape = Dims(t.Shape()...)
+		if t.Rank() <= 1 && t.Len() <= 64 {
+			f.Ints = intsOf(t)
+		}
+	}
+	return f
+}
+
+// TypeOf is the dtype and shape of a tensor, without its value.
+func TypeOf(t *tensor.Tensor) Fact {
+	f := FactOf(t)
+	f.Const, f.Ints = nil, nil
+	return f
+}
+
+func intsOf(t *tensor.Tensor) []Dim {
+	var out []Dim
+	switch t.DType() {
+	case tensor.Int64:
+		for _, v := range tensor.Data[int64](t) {
+			out = append(out, dimOf(int(v)))
+		}
+	case tensor.Int32:
+		for _, v := range tensor.Data[int32](t) {
+			out = append(out, dimOf(int(v)))
+		}
+	}
+	return out
+}
+
+// dimOf keeps negative numbers (the -1 of Reshape) as unknown: who needs them
+// looks at the constant.
+func dimOf(n int) Dim {
+	if n < 0 {
+		return Unknown
+	}
+	return Dim{N: n}
+}
+
+func (f Fact) String() string {
+	switch f.DType {
+	case tensor.Invalid:
+		return "none"
+	case tensor.Sequence, tensor.Optional, tensor.Map:
+		if f.Elem != nil {
+			return fmt.Sprintf("%s(%s)", f.DType, f.Elem)
+		}
+		return f.DType.String()
+	}
+	return f.DType.String() + f.Shape.String()
+}

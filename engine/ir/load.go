@@ -1,0 +1,336 @@
+package ir
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// LoadOptions are what a model is checked against while its graph is built.
+type LoadOptions struct {
+	Files *onnx.Files           // external data; nil: there is none
+	Limit func(bytes int) error // memory that a constant may take; nil: any
+}
+
+// maxInlined bounds the nodes that calls of functions may grow to.
+const maxInlined = 10_000_000
+
+// Load builds the graph of a model: names become edges, nodes are put in order,
+// functions of the model are inlined, constants get their values. It gives no
+// node a meaning yet.
+func Load(m *onnx.Model, opt LoadOptions) (*Model, error) {
+	if m.IRVersion < 1 || m.IRVersion > 1<<16 {
+		return nil, fmt.Errorf("ir_version %d does not exist", m.IRVersion)
+	}
+	opsets, err := importOpsets(m.Opsets)
+	if err != nil {
+		return nil, err
+	}
+	if opt.Limit == nil {
+		opt.Limit = func(int) error { return nil }
+	}
+	l := &loader{opt: opt}
+	if l.functions, err = indexFunctions(m.Functions); err != nil {
+		return nil, err
+	}
+	if err := l.countInlined(m.Graph); err != nil {
+		return nil, err
+	}
+	out := &Model{Opsets: opsets, IRVersion: int(m.IRVersion), Producer: m.ProducerName, Metadata: map[string]string{}}
+	for _, e := range m.Metadata {
+		out.Metadata[e.Key] = e.Value
+	}
+	out.Graph, err = l.graph(m.Graph, nil, opsets)
+	return out, err
+}
+
+// importOpsets checks the opset imports. "ai.onnx" is another name of "".
+func importOpsets(list []onnx.Opset) (map[string]int, error) {
+	if len(list) == 0 {
+		return nil, errors.New("the model has no opset import")
+	}
+	opsets := map[string]int{}
+	for _, o := range list {
+		domain := canonicalDomain(o.Domain)
+		if o.Version < 1 || o.Version > 1<<20 {
+			return nil, fmt.Errorf("opset %d of domain %s does not exist", o.Version, onnx.Quote(o.Domain))
+		}
+		if v, ok := opsets[domain]; ok && v != int(o.Version) {
+			return nil, fmt.Errorf("opset of domain %s is imported as %d and as %d", onnx.Quote(o.Domain), v, o.Version)
+		}
+		opsets[domain] = int(o.Version)
+	}
+	return opsets, nil
+}
+
+func canonicalDomain(d string) string {
+	if d == "ai.onnx" {
+		return ""
+	}
+	return d
+}
+
+type functionKey struct{ domain, name, overload string }
+
+type loader struct {
+	opt       LoadOptions
+	functions map[functionKey]*onnx.Function
+}
+
+func indexFunctions(list []*onnx.Function) (map[functionKey]*onnx.Function, error) {
+	out := map[functionKey]*onnx.Function{}
+	for _, f := range list {
+		key := functionKey{canonicalDomain(f.Domain), f.Name, f.Overload}
+		if out[key] != nil {
+			return nil, fmt.Errorf("function %s is defined twice", onnx.Quote(f.Name))
+		}
+		out[key] = f
+	}
+	return out, nil
+}
+
+func (l *loader) function(n *onnx.Node) *onnx.Function {
+	if len(l.functions) == 0 {
+		return nil
+	}
+	return l.functions[functionKey{canonicalDomain(n.Domain), n.OpType, n.Overload}]
+}
+
+// countInlined refuses recursion, and functions that would grow past the
+// budget, before anything is inlined.
+func (l *loader) countInlined(g *onnx.Graph) error {
+	if len(l.functions) == 0 {
+		return nil
+	}
+	size := map[*onnx.Function]int{}
+	open := map[*onnx.Function]bool{}
+	var ofNodes func(nodes []*onnx.Node) (int, error)
+	ofFunction := func(f *onnx.Function) (int, error) {
+		if n, ok := size[f]; ok {
+			return n, nil
+		}
+		if open[f] {
+			return 0, fmt.Errorf("function %s calls itself", onnx.Quote(f.Name))
+		}
+		if len(open) > 64 {
+			return 0, fmt.Errorf("function %s: depth of calls is more than 64", onnx.Quote(f.Name))
+		}
+		open[f] = true
+		n, err := ofNodes(f.Nodes)
+		if err != nil && len(open) > 1 {
+			err = fmt.Errorf("function %s: %w", onnx.Quote(f.Name), err)
+		}
+		delete(open, f)
+		size[f] = n
+		return n, err
+	}
+	ofNodes = func(nodes []*onnx.Node) (int, error) {
+		total := 0
+		for _, n := range nodes {
+			total++
+			if f := l.function(n); f != nil {
+				k, err := ofFunction(f)
+				if err != nil {
+					return 0, err
+				}
+				total += k
+			}
+			for _, a := range n.Attributes {
+				if a.Graph != nil {
+					k, err := ofNodes(a.Graph.Nodes)
+					if err != nil {
+						return 0, err
+					}
+					total += k
+				}
+			}
+			if total > maxInlined {
+				return 0, fmt.Errorf("%s: functions grow to more than %d nodes", onnx.Quote(n.OpType), maxInlined)
+			}
+		}
+		return total, nil
+	}
+	_, err := ofNodes(g.Nodes)
+	return err
+}
+
+// scope maps the names that are visible in a graph.
+type scope struct {
+	names  map[string]*Value
+	parent *scope
+}
+
+func (s *scope) find(name string) *Value {
+	for ; s != nil; s = s.parent {
+		if v := s.names[name]; v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+func (s *scope) define(name string, v *Value) error {
+	if s.names[name] != nil {
+		return fmt.Errorf("name %s is defined twice", onnx.Quote(name))
+	}
+	s.names[name] = v
+	return nil
+}
+
+// graph builds the outermost graph (no parent) or a region.
+func (l *loader) graph(p *onnx.Graph, parent *builder, opsets map[string]int) (*Graph, error) {
+	b := &builder{loader: l, g: &Graph{Name: p.Name}, scope: &scope{names: map[string]*Value{}}, opsets: opsets}
+	if parent != nil {
+		b.g.Parent, b.scope.parent = parent.g, parent.scope
+		b.call = parent.call
+	}
+	if err := b.constants(p); err != nil {
+		return nil, err
+	}
+	if err := b.inputs(p); err != nil {
+		return nil, err
+	}
+	if err := b.nodes(p.Nodes); err != nil {
+		return nil, err
+	}
+	return b.g, b.outputs(p)
+}
+
+// builder fills one graph.
+type builder struct {
+	*loader
+	g      *Graph
+	scope  *scope
+	opsets map[string]int
+	call   *call // the function call whose body is being inlined
+}
+
+func (b *builder) constants(p *onnx.Graph) error {
+	for _, t := range p.Initializers {
+		v, err := NewTensor(t, b.opt.Files)
+		if err != nil {
+			return err
+		}
+		if err := b.scope.define(t.Name, b.g.Constant(t.Name, v)); err != nil {
+			return err
+		}
+	}
+	for _, s := range p.SparseInitializers {
+		v, err := newSparse(s, b.opt.Files, b.opt.Limit)
+		if err != nil {
+			return err
+		}
+		if err := b.scope.define(s.Values.Name, b.g.Constant(s.Values.Name, v)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inputs makes the graph's inputs. Before IR version 4 every initializer was
+// listed among them too: those are constants, not inputs.
+func (b *builder) inputs(p *onnx.Graph) error {
+	listed := map[string]bool{}
+	for _, in := range p.Inputs {
+		if listed[in.Name] {
+			return fmt.Errorf("input %s is listed twice", onnx.Quote(in.Name))
+		}
+		listed[in.Name] = true
+		fact, err := NewFact(in.Type)
+		if err != nil && (b.g.Parent == nil || in.Type != nil && in.Type.Kind != onnx.KindNone) {
+			return fmt.Errorf("input %s: %w", onnx.Quote(in.Name), err)
+		}
+		if v := b.scope.names[in.Name]; v != nil {
+			if !fact.admits(v.Const()) {
+				return fmt.Errorf("initializer %s is %s, but the input of that name is %s", onnx.Quote(in.Name), v.Const(), fact)
+			}
+			continue
+		}
+		v := b.g.NewValue(in.Name, fact)
+		b.g.Inputs = append(b.g.Inputs, v)
+		if err := b.scope.define(in.Name, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *builder) outputs(p *onnx.Graph) error {
+	for _, out := range p.Outputs {
+		v := b.scope.find(out.Name)
+		if v == nil {
+			return fmt.Errorf("output %s is made by no node", onnx.Quote(out.Name))
+		}
+		if out.Type != nil && b.g.Parent == nil {
+			// A declared type is only checked: types are inferred.
+			if _, err := NewFact(out.Type); err != nil {
+				return fmt.Errorf("output %s: %w", onnx.Quote(out.Name), err)
+			}
+		}
+		b.g.Outputs = append(b.g.Outputs, v)
+	}
+	return nil
+}
+
+// NewFact gives a declared type its meaning.
+func NewFact(t *onnx.Type) (Fact, error) {
+	if t == nil {
+		return Fact{}, errors.New("it has no type")
+	}
+	switch t.Kind {
+	case onnx.KindTensor, onnx.KindSparse:
+		d := tensor.DType(t.ElemType)
+		if t.ElemType <= 0 || t.ElemType > 63 || !d.IsElement() {
+			return Fact{}, fmt.Errorf("element type %d does not exist", t.ElemType)
+		}
+		f := Fact{DType: d, Shape: Shape{Ranked: t.HasShape}}
+		for _, p := range t.Dims {
+			dim := Sym(p.Param)
+			if p.HasValue && p.Value > 0 {
+				dim = Dim{N: int(p.Value)}
+			} else if p.HasValue && p.Value == 0 {
+				dim = Dim{N: 0}
+			}
+			f.Shape.Dims = append(f.Shape.Dims, dim)
+		}
+		return f, nil
+	case onnx.KindSequence, onnx.KindOptional:
+		elem, err := NewFact(t.Elem)
+		kind := tensor.Sequence
+		if t.Kind == onnx.KindOptional {
+			kind = tensor.Optional
+		}
+		return Fact{DType: kind, Elem: &elem}, err
+	case onnx.KindMap:
+		elem, err := NewFact(t.Elem)
+		return Fact{DType: tensor.Map, Elem: &elem}, err
+	}
+	return Fact{}, errors.New("its type is empty")
+}
+
+// admits reports whether a tensor can be a value of which f is known.
+func (f Fact) admits(t *tensor.Tensor) bool {
+	if f.DType == tensor.Invalid {
+		return true
+	}
+	if t.DType() != f.DType {
+		return false
+	}
+	if !f.Shape.Ranked || t.DType() >= tensor.Sequence {
+		return true
+	}
+	if len(f.Shape.Dims) != t.Rank() {
+		return false
+	}
+	for i, d := range f.Shape.Dims {
+		if d.Known() && d.N != t.Dim(i) {
+			return false
+		}
+	}
+	return true
+}
+
+// Admits reports whether a tensor has the fact's dtype and fits its shape.
+func (f Fact) Admits(t *tensor.Tensor) bool { return f.admits(t) }

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package engine
+
+// physicalMemory is the machine's memory in bytes, 0 where unknown: then only
+// GOMEMLIMIT bounds a run.
+func physicalMemory() int64 { return 0 }

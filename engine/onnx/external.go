@@ -1,0 +1,235 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// Files gives access to the external data of a model: files below one folder,
+// opened once each. A nil Files has none.
+type Files struct {
+	open   func(name string) (fs.File, error)
+	opened map[string][]byte
+	closer []io.Closer
+}
+
+// NewFiles reads external data below dir, which is opened at the first use.
+// Names cannot leave it, not even by way of links: see os.Root.
+func NewFiles(dir string) *Files {
+	f := &Files{opened: map[string][]byte{}}
+	var root *os.Root
+	f.open = func(name string) (fs.File, error) {
+		if root == nil {
+			r, err := os.OpenRoot(dir)
+			if err != nil {
+				return nil, err
+			}
+			root = r
+			f.closer = append(f.closer, r)
+		}
+		if err := noLinks(root, name); err != nil {
+			return nil, err
+		}
+		// Opening must not wait for the other end of a pipe: look first, and
+		// again on the open file.
+		info, err := root.Lstat(name)
+		if err != nil {
+			return nil, err
+		}
+		if !info.Mode().IsRegular() {
+			return nil, errNotRegular
+		}
+		return root.Open(name)
+	}
+	return f
+}
+
+// FilesFrom reads external data from a file system of the caller's.
+func FilesFrom(sys fs.FS) *Files {
+	return &Files{open: sys.Open, opened: map[string][]byte{}}
+}
+
+var errNotRegular = errors.New("not a regular file")
+
+// noLinks refuses a name of which any part is a symbolic link.
+func noLinks(root *os.Root, name string) error {
+	for i := 0; i < len(name); i++ {
+		if name[i] != '/' {
+			continue
+		}
+		info, err := root.Lstat(name[:i])
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() {
+			return fmt.Errorf("%s is not a folder", Quote(name[:i]))
+		}
+	}
+	return nil
+}
+
+// Read returns the bytes that a tensor's external_data entries name; the tensor
+// takes want bytes.
+func (f *Files) Read(entries []Entry, want int64) ([]byte, error) {
+	var location, offset, length string
+	for _, e := range entries {
+		switch e.Key { // other keys carry no meaning here
+		case "location":
+			location = e.Value
+		case "offset":
+			offset = e.Value
+		case "length":
+			length = e.Value
+		}
+	}
+	if location == "" {
+		return nil, errors.New("external data without a location")
+	}
+	if f == nil {
+		return nil, fmt.Errorf("external data in %s, but the model has no folder; open it from a file", Quote(location))
+	}
+	if err := checkLocation(location); err != nil {
+		return nil, err
+	}
+	data, err := f.load(path.Clean(location))
+	if err != nil {
+		return nil, err
+	}
+	from, err := number("offset", offset, 0)
+	if err != nil {
+		return nil, err
+	}
+	if from > int64(len(data)) {
+		return nil, fmt.Errorf("offset %d is beyond the %d bytes of %s", from, len(data), Quote(location))
+	}
+	size, err := number("length", length, want)
+	if err != nil {
+		return nil, err
+	}
+	if size != want {
+		return nil, fmt.Errorf("length %d in %s does not fit the tensor's %d bytes", size, Quote(location), want)
+	}
+	if size > int64(len(data))-from {
+		return nil, fmt.Errorf("length %d from offset %d is beyond the %d bytes of %s", size, from, len(data), Quote(location))
+	}
+	return data[from : from+size], nil
+}
+
+// checkLocation refuses, by the same rule on every system, whatever is not a
+// plain relative path below the model's folder.
+func checkLocation(s string) error {
+	outside := fmt.Errorf("location %s is outside the model's folder", Quote(s))
+	switch {
+	case strings.ContainsRune(s, 0):
+		return fmt.Errorf("location %s holds a NUL", Quote(s))
+	case strings.ContainsAny(s, `\`), strings.HasPrefix(s, "/"):
+		return outside
+	case strings.Contains(s, ":"): // a drive, a URL, a stream of NTFS
+		return outside
+	}
+	for _, part := range strings.Split(s, "/") {
+		if part == ".." {
+			return outside
+		}
+	}
+	if c := path.Clean(s); c == "." {
+		return fmt.Errorf("location %s is a folder, not a file", Quote(s))
+	}
+	return nil
+}
+
+func number(key, s string, or int64) (int64, error) {
+	if s == "" {
+		return or, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%s %s is not a decimal number of bytes", key, Quote(s))
+	}
+	return n, nil
+}
+
+// load maps or reads a file once.
+func (f *Files) load(name string) ([]byte, error) {
+	if data, ok := f.opened[name]; ok {
+		return data, nil
+	}
+	file, err := f.open(name)
+	if err != nil {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, fmt.Errorf("external file %s: %w", Quote(name), err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotRegular
+	}
+	if err != nil {
+		return nil, fmt.Errorf("external file %s: %w", Quote(name), err)
+	}
+	data, closer, err := mapFile(file, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("external file %s: %w", Quote(name), err)
+	}
+	f.opened[name] = data
+	if closer != nil {
+		f.closer = append(f.closer, closer)
+	}
+	return data, nil
+}
+
+// Close gives the mappings back; no data may be used after it.
+func (f *Files) Close() error {
+	if f == nil {
+		return nil
+	}
+	var err error
+	for _, c := range f.closer {
+		err = errors.Join(err, c.Close())
+	}
+	f.closer = nil
+	return err
+}
+
+// Map opens a file for reading as bytes: mapped where the system can, read
+// elsewhere. A mapped file must not shrink while it is in use; the zoo's files
+// never do, since they are replaced by renaming.
+func Map(name string) (data []byte, closer io.Closer, err error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if info.IsDir() {
+		return nil, nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("is a folder, not a model")}
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, &fs.PathError{Op: "open", Path: name, Err: errNotRegular}
+	}
+	return mapFile(file, info.Size())
+}
+
+// readAll is mapFile where nothing can be mapped.
+func readAll(file fs.File, size int64) ([]byte, io.Closer, error) {
+	if size != int64(int(size)) {
+		return nil, nil, fmt.Errorf("%d bytes are more than this system can address", size)
+	}
+	data := make([]byte, size)
+	if _, err := io.ReadFull(file, data); err != nil {
+		return nil, nil, err
+	}
+	return data, nil, nil
+}

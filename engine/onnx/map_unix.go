@@ -1,0 +1,29 @@
+//go:build unix
+
+package onnx
+
+import (
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+type mapping []byte
+
+func (m mapping) Close() error { return unix.Munmap(m) }
+
+// mapFile maps a private, read-only view of an open file. Files that cannot be
+// mapped (of a file system in memory) are read.
+func mapFile(file fs.File, size int64) ([]byte, io.Closer, error) {
+	f, ok := file.(*os.File)
+	if !ok || size == 0 || size != int64(int(size)) {
+		return readAll(file, size)
+	}
+	data, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_PRIVATE)
+	if err != nil {
+		return readAll(file, size)
+	}
+	return data, mapping(data), nil
+}

@@ -1,0 +1,177 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/onnx"
+)
+
+// families are all operators, one slice a file.
+var families = [][]Def{
+	activations,
+}
+
+// newest is the highest opset known of each domain.
+var newest = map[string]int{"": 28, "ai.onnx.ml": 6, "ai.onnx.preview": 1, "ai.onnx.preview.training": 1,
+	"ai.onnx.training": 1, "com.microsoft": 1, Internal: 1}
+
+// Internal is the domain of operators that passes make; no file may name them.
+const Internal = "vision.internal"
+
+type key struct{ domain, name string }
+
+// registry is all meanings of each operator, in ascending order.
+var registry = sync.OnceValue(func() map[key][]*Def {
+	r := map[key][]*Def{}
+	for _, family := range families {
+		for i := range family {
+			d := &family[i]
+			k := key{d.Domain, d.Name}
+			r[k] = append(r[k], d)
+		}
+	}
+	for _, defs := range r {
+		slices.SortFunc(defs, func(a, b *Def) int { return a.Since - b.Since })
+	}
+	return r
+})
+
+// Find is the meaning of an operator at a version of its domain's opset; nil
+// where there is none.
+func Find(domain, name string, version int) *Def {
+	for _, d := range registry()[key{domain, name}] {
+		if d.Since <= version && (d.Until == 0 || version <= d.Until) {
+			return d
+		}
+	}
+	return nil
+}
+
+// Defs are all meanings, by domain, name and version.
+func Defs() []*Def {
+	var out []*Def
+	for _, defs := range registry() {
+		out = append(out, defs...)
+	}
+	slices.SortFunc(out, func(a, b *Def) int {
+		if c := strings.Compare(a.Domain, b.Domain); c != 0 {
+			return c
+		}
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		return a.Since - b.Since
+	})
+	return out
+}
+
+// Bind gives every node of a model its meaning. All operators that are unknown
+// are reported at once.
+func Bind(m *ir.Model) error {
+	for domain, v := range m.Opsets {
+		if top, ok := newest[domain]; ok && v > top {
+			return fmt.Errorf("the model imports opset %d of domain %s; the newest known is %d", v, onnx.Quote(domain), top)
+		}
+	}
+	var unknown []string
+	var bind func(g *ir.Graph) error
+	bind = func(g *ir.Graph) error {
+		for _, n := range g.Nodes {
+			for _, region := range n.Regions() {
+				if err := bind(region); err != nil {
+					return err
+				}
+			}
+			if n.Operator != nil {
+				continue
+			}
+			d := Find(n.Domain, n.Op, n.Version)
+			if d == nil || n.Domain == Internal {
+				unknown = append(unknown, missing(n))
+				continue
+			}
+			if err := BindNode(n, d); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := bind(m.Graph); err != nil {
+		return err
+	}
+	if len(unknown) > 0 {
+		return &UnsupportedError{unknown}
+	}
+	return nil
+}
+
+// UnsupportedError lists every node whose operator is not known.
+type UnsupportedError struct{ Nodes []string }
+
+func (e *UnsupportedError) Error() string {
+	const most = 20
+	list := e.Nodes
+	more := ""
+	if len(list) > most {
+		more = fmt.Sprintf(" and %d more", len(list)-most)
+		list = list[:most]
+	}
+	return "unsupported operators: " + strings.Join(list, ", ") + more
+}
+
+// missing says why a node has no meaning.
+func missing(n *ir.Node) string {
+	name := onnx.Quote(n.Name)
+	op := n.Op
+	if n.Domain != "" {
+		op = n.Domain + "." + op
+	}
+	op = strings.Trim(onnx.Quote(op), `"`)
+	defs := registry()[key{n.Domain, n.Op}]
+	switch {
+	case n.Domain == Internal || len(defs) == 0:
+		return fmt.Sprintf("%s (node %s)", op, name)
+	case defs[0].Since > n.Version:
+		return fmt.Sprintf("%s (node %s: it exists from opset %d on, the model imports %d)", op, name, defs[0].Since, n.Version)
+	}
+	return fmt.Sprintf("%s (node %s: opset %d no longer has it)", op, name, n.Version)
+}
+
+// BindNode gives one node the meaning of d.
+func BindNode(n *ir.Node, d *Def) error {
+	if err := d.In.check(len(n.Inputs), "input"); err != nil {
+		return n.Fail(err)
+	}
+	for i := range d.In.Min {
+		if n.Inputs[i] == nil {
+			return n.Fail(fmt.Errorf("required input %d is left out", i))
+		}
+	}
+	if err := d.Out.check(len(n.Outputs), "output"); err != nil {
+		return n.Fail(err)
+	}
+	op, err := d.New(n)
+	if err != nil {
+		return n.Fail(err)
+	}
+	n.Operator = op
+	return nil
+}
+
+func (a Arity) check(n int, what string) error {
+	if n >= a.Min && n <= a.Max {
+		return nil
+	}
+	want := fmt.Sprintf("%d to %d", a.Min, a.Max)
+	switch {
+	case a.Min == a.Max:
+		want = fmt.Sprint(a.Min)
+	case a.Max == Many:
+		want = fmt.Sprintf("at least %d", a.Min)
+	}
+	return fmt.Errorf("has %d %ss, the operator takes %s", n, what, want)
+}

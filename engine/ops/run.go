@@ -1,0 +1,147 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// Run is what the nodes of one run share: the deadline, the budgets, and the
+// kernels they may use. One goroutine at a time calls nodes of a Run.
+type Run struct {
+	ctx        context.Context
+	limit      int64 // bytes
+	live       int64
+	sizes      map[*byte]*allocation
+	fresh      []*byte // made by the node at work
+	iterations int64
+	left       atomic.Int64
+
+	Kernel   *kernel.Rung                   // nil: reference kernels only
+	Parallel func(n int, chunk func(i int)) // nil: inline
+}
+
+type allocation struct {
+	bytes int64
+	uses  int // values that hold it
+}
+
+// NewRun starts a run that may hold limit bytes at once and turn loops
+// iterations times.
+func NewRun(ctx context.Context, limit, iterations int64) *Run {
+	r := &Run{ctx: ctx, limit: limit, sizes: map[*byte]*allocation{}, iterations: iterations}
+	r.left.Store(iterations)
+	return r
+}
+
+// ErrMemory is wrapped by errors about the memory limit.
+type ErrMemory struct{ Need, Live, Limit int64 }
+
+func (e *ErrMemory) Error() string {
+	return fmt.Sprintf("needs %s of memory where %s of the limit of %s are in use; raise VISION_MEMORY_LIMIT if the model is sound",
+		bytesText(e.Need), bytesText(e.Live), bytesText(e.Limit))
+}
+
+func bytesText(n int64) string {
+	for _, u := range []struct {
+		size int64
+		name string
+	}{{1 << 40, "TiB"}, {1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n >= u.size {
+			return fmt.Sprintf("%.1f %s", float64(n)/float64(u.size), u.name)
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// Reserve checks that a tensor fits the memory limit.
+func (r *Run) Reserve(d tensor.DType, shape []int) error {
+	n, err := tensor.Count(shape)
+	if err != nil {
+		return fmt.Errorf("memory: %w", err)
+	}
+	return r.ReserveBytes(int64(n) * int64(max(d.Size(), 1)))
+}
+
+// ReserveBytes checks that more bytes fit the memory limit.
+func (r *Run) ReserveBytes(n int64) error {
+	if n > r.limit-r.live {
+		return &ErrMemory{n, r.live, r.limit}
+	}
+	return nil
+}
+
+// allocated notes a tensor of the node at work.
+func (r *Run) allocated(t *tensor.Tensor) {
+	if p := base(t); p != nil {
+		a := &allocation{bytes: int64(len(t.Bytes()))}
+		r.sizes[p] = a
+		r.live += a.bytes
+		r.fresh = append(r.fresh, p)
+	}
+}
+
+func base(t *tensor.Tensor) *byte {
+	if len(t.Bytes()) == 0 {
+		return nil
+	}
+	return unsafe.SliceData(t.Bytes())
+}
+
+// Hold notes that a value holds the memory of t.
+func (r *Run) Hold(t *tensor.Tensor) { r.count(t, 1) }
+
+// Release notes that a value is gone; memory that no value holds is counted
+// free.
+func (r *Run) Release(t *tensor.Tensor) { r.count(t, -1) }
+
+func (r *Run) count(t *tensor.Tensor, by int) {
+	if t == nil {
+		return
+	}
+	for _, e := range t.Elems() {
+		r.count(e, by)
+	}
+	if p := base(t); p != nil {
+		if a := r.sizes[p]; a != nil {
+			if a.uses += by; a.uses <= 0 {
+				r.live -= a.bytes
+				delete(r.sizes, p)
+			}
+		}
+	}
+}
+
+// Done forgets what the node at work made and no value holds.
+func (r *Run) Done() {
+	for _, p := range r.fresh {
+		if a := r.sizes[p]; a != nil && a.uses == 0 {
+			r.live -= a.bytes
+			delete(r.sizes, p)
+		}
+	}
+	r.fresh = r.fresh[:0]
+}
+
+// Check returns the context's error once it is done. Long loops call it at
+// least every 10 ms of work.
+func (r *Run) Check() error {
+	select {
+	case <-r.ctx.Done():
+		return context.Cause(r.ctx)
+	default:
+		return nil
+	}
+}
+
+// Turn counts one turn of a loop whose length the model decides.
+func (r *Run) Turn() error {
+	if r.left.Add(-1) < 0 {
+		return fmt.Errorf("the loop budget of %d turns a run is used up", r.iterations)
+	}
+	return r.Check()
+}
