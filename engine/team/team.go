@@ -1,0 +1,196 @@
+// Package team runs loops on a few goroutines that live as long as the
+// process. A layer of a network takes tens of microseconds, so starting
+// goroutines for each is too dear: workers spin for a short while after a
+// loop, and only then park.
+//
+// No promise: the package serves the engine.
+package team
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Task is the body of a loop. Chunk is called once for every i below the
+// loop's length, from several goroutines at once and in any order.
+type Task interface{ Chunk(i int) }
+
+// Team is a set of workers that help whoever calls Run. It is safe for
+// concurrent use: several loops may run at once, and the workers go from one
+// to the next in turn. A caller always works on its own loop, so a loop ends
+// even if no worker ever comes.
+type Team struct {
+	slots   [slots]slot
+	calls   atomic.Uint64 // counts announcements; what idle workers watch
+	_       [56]byte
+	closed  atomic.Bool
+	workers []worker
+}
+
+// slots is how many loops may have help at once; further ones run on their
+// callers alone.
+const slots = 16
+
+type worker struct {
+	mood atomic.Int32
+	wake chan struct{}
+	_    [48]byte
+}
+
+// What a worker is about.
+const (
+	working  int32 = iota
+	watching       // spins: will see the next announcement
+	parked         // waits for wake
+)
+
+// patience is how long an idle worker watches for the next loop before it
+// parks: waking a parked one takes about half as long.
+const patience = 20 * time.Microsecond
+
+// New starts a team of so many workers.
+func New(workers int) *Team {
+	t := &Team{workers: make([]worker, max(0, min(workers, maxSeats)))}
+	for i := range t.workers {
+		t.workers[i].wake = make(chan struct{}, 1)
+		go t.serve(i)
+	}
+	return t
+}
+
+// Default returns the team of the process: GOMAXPROCS-1 workers, as of the
+// first call.
+var Default = sync.OnceValue(func() *Team { return New(runtime.GOMAXPROCS(0) - 1) })
+
+// Close ends the workers. Loops still run, on their callers alone.
+func (t *Team) Close() {
+	t.closed.Store(true)
+	t.calls.Add(1)
+	t.rouse(len(t.workers))
+}
+
+// Workers is the number of goroutines besides the caller.
+func (t *Team) Workers() int { return len(t.workers) }
+
+// Run calls task.Chunk for every number below n and returns when all calls
+// have. At most threads goroutines take part, the caller among them; 0 means as
+// many as there are. Run allocates nothing. If a chunk panics, chunks that have
+// not begun are skipped and the panic is returned as a *PanicError.
+func (t *Team) Run(threads, n int, task Task) error {
+	if threads <= 0 {
+		threads = maxSeats
+	}
+	helpers := min(threads-1, len(t.workers), n-1)
+	for ; helpers > 0 && n > maxChunks; n -= maxChunks {
+		if err := t.Run(threads, maxChunks, shifted{task, n - maxChunks}); err != nil {
+			return err
+		}
+	}
+	if helpers <= 0 {
+		return inline(n, task)
+	}
+	for i := range t.slots {
+		if s := &t.slots[i]; s.taken.CompareAndSwap(false, true) {
+			epoch := s.open(helpers, n, task)
+			t.calls.Add(1)
+			t.rouse(helpers)
+			s.work(epoch)
+			return s.close(n)
+		}
+	}
+	return inline(n, task)
+}
+
+// shifted is the part of a very long loop that starts at first.
+type shifted struct {
+	Task
+	first int
+}
+
+func (s shifted) Chunk(i int) { s.Task.Chunk(s.first + i) }
+
+// inline runs a loop on the caller alone.
+func inline(n int, task Task) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = caught(v)
+		}
+	}()
+	for i := range n {
+		task.Chunk(i)
+	}
+	return nil
+}
+
+// rouse sees to it that n workers look, as far as there are idle ones.
+func (t *Team) rouse(n int) {
+	for i := range t.workers {
+		if n == 0 {
+			return
+		}
+		w := &t.workers[i]
+		switch w.mood.Load() {
+		case watching:
+			n--
+		case parked:
+			if w.mood.CompareAndSwap(parked, working) {
+				w.wake <- struct{}{}
+				n--
+			}
+		}
+	}
+}
+
+// serve is the life of worker i: look for open loops, beginning with the slot
+// after the last one helped; find none and watch; watch in vain and park.
+func (t *Team) serve(i int) {
+	w, at := &t.workers[i], i
+	for !t.closed.Load() {
+		seen := t.calls.Load()
+		if t.help(&at) {
+			continue
+		}
+		w.mood.Store(watching)
+		called := t.watch(seen)
+		if !called {
+			w.mood.Store(parked)
+			called = t.calls.Load() != seen && w.mood.CompareAndSwap(parked, working)
+		}
+		if called {
+			w.mood.Store(working)
+			continue
+		}
+		<-w.wake
+	}
+}
+
+// help works on the first open loop from slot *at on, and reports whether
+// there was one.
+func (t *Team) help(at *int) bool {
+	for range slots {
+		s := &t.slots[*at%slots]
+		*at++
+		if epoch, ok := s.join(); ok {
+			s.work(epoch)
+			return true
+		}
+	}
+	return false
+}
+
+// watch waits for an announcement after seen and reports whether one came
+// before patience ended.
+func (t *Team) watch(seen uint64) bool {
+	const burst = 32 // pauses between two looks at the clock
+	for start := time.Now(); time.Since(start) < patience; {
+		for range burst {
+			if t.calls.Load() != seen {
+				return true
+			}
+			pause()
+		}
+	}
+	return false
+}

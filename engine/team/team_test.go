@@ -1,0 +1,202 @@
+package team
+
+import (
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+type counter struct{ hits []atomic.Int32 }
+
+func (c *counter) Chunk(i int) { c.hits[i].Add(1) }
+
+func (c *counter) check(t *testing.T, n int) {
+	t.Helper()
+	for i := range n {
+		if got := c.hits[i].Load(); got != 1 {
+			t.Fatalf("loop of %d: chunk %d ran %d times", n, i, got)
+		}
+	}
+}
+
+func TestEveryChunkRunsOnce(t *testing.T) {
+	for _, workers := range []int{0, 1, 2, 5} {
+		team := New(workers)
+		defer team.Close()
+		for n := range 700 {
+			n := n % 37
+			c := counter{make([]atomic.Int32, n)}
+			if err := team.Run(n%4, n, &c); err != nil {
+				t.Fatal(err)
+			}
+			c.check(t, n)
+			if n == 36 {
+				time.Sleep(50 * time.Microsecond) // long enough to park
+			}
+		}
+	}
+}
+
+func TestVeryLongLoop(t *testing.T) {
+	team := New(1)
+	defer team.Close()
+	n := 2*maxChunks + 5
+	c := counter{make([]atomic.Int32, n)}
+	if err := team.Run(0, n, &c); err != nil {
+		t.Fatal(err)
+	}
+	c.check(t, n)
+}
+
+// TestConcurrentRuns is for the race detector: many callers, nested loops,
+// more goroutines than processors.
+func TestConcurrentRuns(t *testing.T) {
+	team := New(3)
+	defer team.Close()
+	var all sync.WaitGroup
+	for g := range 3 * slots / 2 {
+		all.Go(func() {
+			for n := range 60 {
+				n = (n + g) % 23
+				c := counter{make([]atomic.Int32, n)}
+				var err error
+				if g%5 == 0 {
+					err = team.Run(0, 1, nested{team, &c, n})
+				} else {
+					err = team.Run(g%4, n, &c)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				c.check(t, n)
+			}
+		})
+	}
+	all.Wait()
+}
+
+type nested struct {
+	team *Team
+	task Task
+	n    int
+}
+
+func (o nested) Chunk(int) {
+	if err := o.team.Run(0, o.n, o.task); err != nil {
+		panic(err)
+	}
+}
+
+type crowd struct{ now, most atomic.Int32 }
+
+func (c *crowd) Chunk(int) {
+	n := c.now.Add(1)
+	for m := c.most.Load(); n > m && !c.most.CompareAndSwap(m, n); m = c.most.Load() {
+	}
+	runtime.Gosched()
+	c.now.Add(-1)
+}
+
+func TestThreadsLimit(t *testing.T) {
+	team := New(6)
+	defer team.Close()
+	for threads := 1; threads <= 7; threads++ {
+		var c crowd
+		for range 50 {
+			if err := team.Run(threads, 64, &c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if most := c.most.Load(); most > int32(threads) {
+			t.Errorf("%d goroutines at once, at most %d were allowed", most, threads)
+		}
+	}
+}
+
+type bomb struct {
+	ran atomic.Int32
+	at  int
+}
+
+func (b *bomb) Chunk(i int) {
+	b.ran.Add(1)
+	if i == b.at {
+		panic("BUG: boom")
+	}
+}
+
+func TestPanicIsAnError(t *testing.T) {
+	for _, workers := range []int{0, 2} {
+		team := New(workers)
+		defer team.Close()
+		for range 100 {
+			b := bomb{at: 3}
+			err := team.Run(0, 1000, &b)
+			var p *PanicError
+			if !errors.As(err, &p) || p.Value != "BUG: boom" || !strings.Contains(string(p.Stack), "bomb") {
+				t.Fatalf("%d workers: error %v", workers, err)
+			}
+			c := counter{make([]atomic.Int32, 10)}
+			if err := team.Run(0, 10, &c); err != nil {
+				t.Fatalf("the loop after a panic: %v", err)
+			}
+			c.check(t, 10)
+		}
+	}
+}
+
+func TestRunDoesNotAllocate(t *testing.T) {
+	team := New(2)
+	defer team.Close()
+	c := counter{make([]atomic.Int32, 100)}
+	if n := testing.AllocsPerRun(100, func() { team.Run(0, 100, &c) }); n != 0 {
+		t.Errorf("%v allocations a loop", n)
+	}
+}
+
+func TestCloseEndsWorkers(t *testing.T) {
+	before := runtime.NumGoroutine()
+	team := New(4)
+	time.Sleep(time.Millisecond)
+	team.Close()
+	for range 1000 {
+		if runtime.NumGoroutine() <= before {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines are left, %d before", n, before)
+	}
+	c := counter{make([]atomic.Int32, 9)}
+	if err := team.Run(0, 9, &c); err != nil {
+		t.Error(err)
+	}
+	c.check(t, 9)
+}
+
+// meeting is a loop that ends only when two goroutines have each taken a
+// chunk: the true price of a fork and join.
+type meeting struct{ here atomic.Int64 }
+
+func (m *meeting) Chunk(int) {
+	for n := m.here.Add(1); m.here.Load() < (n+1)&^1; {
+		pause()
+	}
+}
+
+func BenchmarkForkJoin(b *testing.B) {
+	if runtime.GOMAXPROCS(0) < 2 {
+		b.Skip("needs two processors")
+	}
+	team := New(1)
+	defer team.Close()
+	var m meeting
+	for b.Loop() {
+		team.Run(0, 2, &m)
+	}
+}
