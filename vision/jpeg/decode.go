@@ -1,0 +1,200 @@
+package jpeg
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// An RGB is a decoded picture.
+type RGB struct {
+	Width, Height int
+	Pix           []byte // red, green, blue of each pixel, row by row; 3*Width bytes a row
+
+	// Damaged says that the stream broke off or held what no encoder writes.
+	// Pix is then what libjpeg shows: as much of the picture as was found, the
+	// rest grey or coarse.
+	Damaged bool
+}
+
+// Options bounds what one picture may cost. The zero value is good.
+type Options struct {
+	MaxPixels int64 // of the picture; 0: DefaultMaxPixels
+	MaxBytes  int64 // of memory besides RGB.Pix; 0: DefaultMaxBytes
+
+	// Context, if not nil, ends a decoding early: its error is returned.
+	Context context.Context
+}
+
+// Bounds where Options gives none.
+const (
+	DefaultMaxPixels = 178_956_970 // Pillow's hard limit
+	DefaultMaxBytes  = 256 << 20   // coefficients of 89 million pixels in 4:2:0
+)
+
+// maxScans bounds the scans of a picture. An encoder that sends every bit of
+// every coefficient apart needs 3*64*14 at the very most; real ones need 10.
+const maxScans = 500
+
+// maxVisits bounds the blocks that all scans together may walk, in multiples of
+// the picture's blocks, so that a small file cannot keep a processor busy.
+const maxVisits = 64
+
+// A Decoder decodes one picture after another and keeps its working memory in
+// between. The zero value is ready. It is not safe for concurrent use.
+type Decoder struct {
+	header
+	geometry
+	space      [4]component
+	components []component
+	dc, ac     [4]huffTable
+	kernels    *kernels // nil: the fastest that this CPU has
+
+	scan   scanState
+	opt    Options
+	visits int64 // blocks that scans may still walk
+	colour colour
+
+	coefs []int16
+	bytes []byte
+	ecs   []byte // entropy-coded segment, see unstuff
+}
+
+var decoders = sync.Pool{New: func() any { return new(Decoder) }}
+
+// keepBytes is how much working memory a pooled Decoder may hold on to.
+const keepBytes = 16 << 20
+
+// Decode decodes data, a whole JPEG file. Grey is repeated in the three
+// channels; CMYK and YCCK become RGB as Pillow's convert("RGB") makes them. The
+// error is a FormatError, an UnsupportedError, a LimitError or that of the
+// options' context. It is safe for concurrent use.
+func Decode(data []byte, opt Options) (*RGB, error) {
+	d := decoders.Get().(*Decoder)
+	img := new(RGB)
+	err := d.Decode(img, data, opt)
+	if 2*cap(d.coefs)+cap(d.bytes)+cap(d.ecs) <= keepBytes {
+		decoders.Put(d)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return img, nil
+}
+
+// Decode is the function Decode with memory that is used again: the Decoder's,
+// and dst.Pix where it is large enough. After an error dst is undefined.
+func (d *Decoder) Decode(dst *RGB, data []byte, opt Options) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("BUG: jpeg: %v", r)
+		}
+		d.forget()
+	}()
+	d.opt = opt
+	s, err := d.begin(data)
+	if err != nil {
+		return err
+	}
+	stored := d.info.Progressive || s.n < d.info.Components
+	if err := d.prepare(stored); err != nil {
+		return err
+	}
+	if err := d.picture(dst, s, stored); err != nil {
+		return err
+	}
+	dst.Damaged = d.scan.damaged || d.scan.bits.bad
+	return nil
+}
+
+// forget drops what belongs to the caller.
+func (d *Decoder) forget() {
+	d.header = header{}
+	d.opt = Options{}
+}
+
+// prepare checks the picture against the limits and makes room for decoding it.
+func (d *Decoder) prepare(stored bool) error {
+	maxPixels, maxBytes := d.opt.MaxPixels, d.opt.MaxBytes
+	if maxPixels == 0 {
+		maxPixels = DefaultMaxPixels
+	}
+	if maxBytes == 0 {
+		maxBytes = DefaultMaxBytes
+	}
+	if n := int64(d.info.Width) * int64(d.info.Height); n > maxPixels {
+		return LimitError(fmt.Sprintf("%dx%d is %d pixels, at most %d are allowed", d.info.Width, d.info.Height, n, maxPixels))
+	}
+	if err := d.layOut(stored); err != nil {
+		return err
+	}
+	need := d.workBytes()
+	if n := need + int64(len(d.data)); n > maxBytes {
+		return LimitError(fmt.Sprintf("%dx%d needs %d bytes of working memory, at most %d are allowed", d.info.Width, d.info.Height, n, maxBytes))
+	}
+	d.allocate()
+	d.colour = chooseColour(&d.info, d.components)
+	if d.kernels == nil {
+		d.kernels = fastest()
+	}
+	blocks := int64(0)
+	for i := range d.components {
+		c := &d.components[i]
+		blocks += int64(c.blocksX) * int64(c.blocksY)
+	}
+	d.visits = max(maxVisits*blocks, 1<<20)
+	d.scan = scanState{}
+	return nil
+}
+
+// picture decodes the scans, of which s is the first, into dst.
+func (d *Decoder) picture(dst *RGB, s scanHeader, stored bool) error {
+	if !stored {
+		return d.onePass(dst, s)
+	}
+	for n := 1; ; n++ {
+		if n > maxScans {
+			return LimitError(fmt.Sprintf("more than %d scans", maxScans))
+		}
+		if err := d.storedScan(&s); err != nil {
+			return err
+		}
+		var err error
+		s, err = d.nextScan()
+		if d.endless {
+			d.scan.damaged = true
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if d.foundEnd {
+			break
+		}
+	}
+	if !d.scan.found {
+		return FormatError("no picture data")
+	}
+	d.size(dst)
+	for y := range d.mcusY {
+		if err := d.stopped(); err != nil {
+			return err
+		}
+		d.render(dst, y)
+	}
+	return nil
+}
+
+// size makes room for the picture in dst.
+func (d *Decoder) size(dst *RGB) {
+	dst.Width, dst.Height = d.width, d.height
+	dst.Pix = grown(dst.Pix, 3*d.width*d.height)
+}
+
+// stopped returns the error of a context that is done.
+func (d *Decoder) stopped() error {
+	if d.opt.Context == nil {
+		return nil
+	}
+	return d.opt.Context.Err()
+}

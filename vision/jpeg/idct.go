@@ -1,0 +1,104 @@
+package jpeg
+
+// The inverse DCT is libjpeg's "islow": the 8-point transform of Loeffler,
+// Ligtenberg and Moschytz with 11 multiplications, over columns and then over
+// rows, in fixed point with constBits fraction bits in the constants. The first
+// pass keeps pass1Bits more bits than a sample has, the second removes them and
+// the factor 8 of the two-dimensional transform.
+//
+// Where coefficients are wild, words wrap and saturate where libjpeg-turbo's
+// vector code lets 16-bit lanes wrap and saturate, so that the twins agree on
+// every input and broken files look alike too.
+const (
+	constBits = 13
+	pass1Bits = 2
+)
+
+// Constants of the paper, times 2^13 and rounded.
+const (
+	fix0_298631336 = 2446
+	fix0_390180644 = 3196
+	fix0_541196100 = 4433
+	fix0_765366865 = 6270
+	fix0_899976223 = 7373
+	fix1_175875602 = 9633
+	fix1_501321110 = 12299
+	fix1_847759065 = 15137
+	fix1_961570560 = 16069
+	fix2_053119869 = 16819
+	fix2_562915447 = 20995
+	fix3_072711026 = 25172
+)
+
+// idctGo turns n blocks of coefficients, one after another in coefs, into
+// samples side by side: row y of block b goes to dst[y*stride+8*b:][:8]. n is
+// even. quant multiplies the coefficients, both in natural order.
+func idctGo(dst []byte, stride int, coefs []int16, quant *[64]int16, n int) {
+	for b := range n {
+		idctBlock(dst[8*b:], stride, (*[64]int16)(coefs[64*b:]), quant)
+	}
+}
+
+func idctBlock(dst []byte, stride int, coefs, quant *[64]int16) {
+	var work [64]int16
+	var ac int16
+	for _, v := range coefs[8:] {
+		ac |= v
+	}
+	for x := range 8 {
+		column := (*[57]int16)(coefs[x:])
+		if ac == 0 {
+			dc := (column[0] * quant[x]) << pass1Bits
+			for y := 0; y < 64; y += 8 {
+				work[y+x] = dc
+			}
+			continue
+		}
+		q := (*[57]int16)(quant[x:])
+		out := idct8([8]int16{
+			column[0] * q[0], column[8] * q[8], column[16] * q[16], column[24] * q[24],
+			column[32] * q[32], column[40] * q[40], column[48] * q[48], column[56] * q[56],
+		}, constBits-pass1Bits)
+		for y, v := range out {
+			work[8*y+x] = saturate16(v)
+		}
+	}
+	for y := range 8 {
+		row := (*[8]int16)(work[8*y:])
+		out := idct8(*row, constBits+pass1Bits+3)
+		to := (*[8]byte)(dst[y*stride:])
+		for x, v := range out {
+			to[x] = byte(min(max(v, -128), 127) + 128)
+		}
+	}
+}
+
+// idct8 transforms one column or row and divides by 2^shift, rounding.
+func idct8(in [8]int16, shift int) [8]int32 {
+	z2, z3 := int32(in[2]), int32(in[6])
+	t2 := z2*fix0_541196100 + z3*(fix0_541196100-fix1_847759065)
+	t3 := z2*(fix0_541196100+fix0_765366865) + z3*fix0_541196100
+	t0 := int32(in[0]+in[4]) << constBits
+	t1 := int32(in[0]-in[4]) << constBits
+	t10, t13 := t0+t3, t0-t3
+	t11, t12 := t1+t2, t1-t2
+
+	i7, i5, i3, i1 := int32(in[7]), int32(in[5]), int32(in[3]), int32(in[1])
+	s3, s4 := int32(in[7]+in[3]), int32(in[5]+in[1])
+	z3 = s3*(fix1_175875602-fix1_961570560) + s4*fix1_175875602
+	z4 := s3*fix1_175875602 + s4*(fix1_175875602-fix0_390180644)
+	o0 := i7*(fix0_298631336-fix0_899976223) - i1*fix0_899976223 + z3
+	o1 := i5*(fix2_053119869-fix2_562915447) - i3*fix2_562915447 + z4
+	o2 := i3*(fix3_072711026-fix2_562915447) - i5*fix2_562915447 + z3
+	o3 := i1*(fix1_501321110-fix0_899976223) - i7*fix0_899976223 + z4
+
+	half := int32(1) << (shift - 1)
+	return [8]int32{
+		(t10 + o3 + half) >> shift, (t11 + o2 + half) >> shift,
+		(t12 + o1 + half) >> shift, (t13 + o0 + half) >> shift,
+		(t13 - o0 + half) >> shift, (t12 - o1 + half) >> shift,
+		(t11 - o2 + half) >> shift, (t10 - o3 + half) >> shift,
+	}
+}
+
+func saturate16(v int32) int16 { return int16(min(max(v, -1<<15), 1<<15-1)) }

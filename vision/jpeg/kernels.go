@@ -1,0 +1,19 @@
+package jpeg
+
+// kernels are the inner loops. Their contracts stand at the functions in Go;
+// assembly gives the same bytes on every input.
+type kernels struct {
+	name string
+
+	idct func(dst []byte, stride int, coefs []int16, quant *[64]int16, n int)
+	h2v1 func(dst, src []byte)
+	h2v2 func(dst, near, far []byte)
+	h1v2 func(dst, near, far []byte, bias int)
+	ycc  func(dst, y, cb, cr []byte)
+	rgb  func(dst, r, g, b []byte)
+}
+
+var goKernels = kernels{
+	name: "purego",
+	idct: idctGo, h2v1: h2v1Go, h2v2: h2v2Go, h1v2: h1v2Go, ycc: yccGo, rgb: rgbGo,
+}

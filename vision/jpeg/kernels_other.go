@@ -1,0 +1,3 @@
+package jpeg
+
+func fastest() *kernels { return &goKernels }

@@ -1,0 +1,117 @@
+package jpeg
+
+// A component's plane holds ten row groups: the last two of the row of MCUs
+// before, and the eight of the current one. A row group is c.v rows, which make
+// maxV rows of pixels. Where some component's filter looks at the rows below,
+// the last row group of a row of MCUs is shown with the next.
+
+// render turns row mcuY of MCUs into pixels. Rows come in order.
+func (d *Decoder) render(dst *RGB, mcuY int) {
+	context := false
+	for i := range d.components {
+		c := &d.components[i]
+		d.transform(c, mcuY)
+		context = context || c.up.needsContext()
+	}
+	first, last := 8*mcuY, 8*mcuY+8
+	if context {
+		if mcuY > 0 {
+			first--
+		}
+		if mcuY < d.mcusY-1 {
+			last--
+		}
+	}
+	for y := first * d.maxV; y < min(last*d.maxV, d.height); y++ {
+		d.pixels(dst.Pix[3*d.width*y:][:3*d.width], y, mcuY)
+	}
+	if context && mcuY < d.mcusY-1 {
+		for i := range d.components {
+			c := &d.components[i]
+			size := c.v * c.stride
+			copy(c.plane[:2*size], c.plane[8*size:])
+		}
+	}
+}
+
+// repeat fills the picture from row mcuY of MCUs on, and the pixels of the row
+// before that still wait for it, with the last row of pixels that is finished.
+func (d *Decoder) repeat(dst *RGB, mcuY int) {
+	pitch := 3 * d.width
+	from := (8*mcuY - 1) * d.maxV * pitch
+	for at := from; at < len(dst.Pix); at += pitch {
+		copy(dst.Pix[at:at+pitch], dst.Pix[from-pitch:from])
+	}
+}
+
+// transform fills c's plane with the samples of row mcuY of MCUs.
+func (d *Decoder) transform(c *component, mcuY int) {
+	from := 0
+	if c.rows > c.v {
+		from = mcuY * c.v
+	}
+	for y := range c.v {
+		at := (2*c.v + 8*y) * c.stride
+		coefs := c.coefs[(from+y)*c.pitch*64:][:c.pitch*64]
+		d.kernels.idct(c.plane[at+margin:], c.stride, coefs, &c.quant, c.pitch)
+		if c.up != upH2V1 && c.up != upH2V2 {
+			continue
+		}
+		for range 8 {
+			row := c.plane[at : at+c.stride]
+			row[margin-1] = row[margin]
+			row[margin+c.width] = row[margin+c.width-1]
+			at += c.stride
+		}
+	}
+}
+
+// row returns row y of component c with one more sample on either side; rows
+// outside the picture repeat the outermost.
+func (c *component) row(y, mcuY int) []byte {
+	y = min(max(y, 0), c.height-1)
+	at := (y-(8*mcuY-2)*c.v)*c.stride + margin
+	return c.plane[at-1 : at+c.width+1]
+}
+
+// pixels writes row y of the picture.
+func (d *Decoder) pixels(dst []byte, y, mcuY int) {
+	var in [4][]byte
+	for i := range d.components {
+		in[i] = d.fullRow(&d.components[i], y, mcuY)[:d.width]
+	}
+	switch k := d.kernels; d.colour {
+	case grey:
+		k.rgb(dst, in[0], in[0], in[0])
+	case ycc:
+		k.ycc(dst, in[0], in[1], in[2])
+	case rgb:
+		k.rgb(dst, in[0], in[1], in[2])
+	default:
+		cmykRow(dst, in[0], in[1], in[2], in[3], d.colour == ycck)
+	}
+}
+
+// fullRow returns what component c has for row y of the picture.
+func (d *Decoder) fullRow(c *component, y, mcuY int) []byte {
+	v := d.maxV / c.v
+	cy := y / v
+	near := c.row(cy, mcuY)
+	far, bias := cy-1, 1
+	if y%v != 0 {
+		far, bias = cy+1, 2
+	}
+	switch k := d.kernels; c.up {
+	case upNone:
+		return near[1:]
+	case upH2V1:
+		k.h2v1(c.line, near)
+	case upH1V2:
+		k.h1v2(c.line, near[1:1+c.width], c.row(far, mcuY)[1:], bias)
+	case upH2V2:
+		k.h2v2(c.line, near, c.row(far, mcuY))
+	case upReplicate:
+		replicate(c.line[:d.width], near[1:], d.maxH/c.h)
+	}
+	return c.line
+}
