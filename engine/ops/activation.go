@@ -7,47 +7,214 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// activations are elementwise, so their versions up to 5 differ only by
+// consumed_inputs, a hint to be ignored, and later ones only by their types.
 var activations = []Def{
-	{Name: "Relu", Since: 14, Types: tensor.FloatTypes | tensor.SignedTypes, In: Exactly(1), Out: Exactly(1), New: newRelu},
-	{Name: "Relu", Since: 1, Until: 13, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newRelu},
-	{Name: "LeakyRelu", Since: 6, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newLeakyRelu},
-	{Name: "LeakyRelu", Since: 1, Until: 5, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newLeakyRelu},
+	{Name: "Relu", Since: 14, Types: tensor.FloatTypes | tensor.SignedTypes, In: Exactly(1), Out: Exactly(1), New: relu.of},
+	{Name: "Relu", Since: 1, Until: 13, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: relu.of},
+	{Name: "LeakyRelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newLeakyRelu},
+	{Name: "PRelu", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: newPRelu},
+	{Name: "PRelu", Since: 1, Until: 6, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newPRelu1},
+	{Name: "Elu", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newElu},
+	{Name: "Selu", Since: 6, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: seluOf(1.67326319217681884765625, 1.05070102214813232421875)},
+	{Name: "Selu", Since: 1, Until: 5, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: seluOf(1.6732, 1.0507)},
+	{Name: "Celu", Since: 12, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newCelu},
+	{Name: "Sigmoid", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: floatFunc(sigmoid)},
+	{Name: "HardSigmoid", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newHardSigmoid},
+	{Name: "HardSwish", Since: 14, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: floatFunc(hardSwish)},
+	{Name: "Softplus", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: floatFunc(softplus)},
+	{Name: "Softsign", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: floatFunc(softsign)},
+	{Name: "ThresholdedRelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newThresholdedRelu},
+	{Name: "Shrink", Since: 9, Types: tensor.NumericTypes, In: Exactly(1), Out: Exactly(1), New: newShrink},
+	{Name: "Gelu", Since: 20, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newGelu},
+	{Name: "Mish", Since: 18, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: floatFunc(mish)},
+	{Name: "Swish", Since: 24, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newSwish},
+	{Name: "SwiGLU", Since: 28, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newSwiGLU},
 }
 
-// mapped is an operator that computes each element of its output from the
-// element of its input at the same place.
-type mapped struct{ f func(x float64) float64 }
-
-func (op mapped) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
+// floatFunc is the constructor of an operator without attributes.
+func floatFunc(f func(float64) float64) func(*ir.Node) (Op, error) {
+	return func(*ir.Node) (Op, error) { return floats(f), nil }
 }
 
-func (op mapped) Eval(c *Call) error {
-	y, err := c.Like(c.In[0])
-	if err != nil {
-		return err
-	}
-	c.Out[0] = y
-	src, dst := tensor.Data[float32](c.In[0]), tensor.Data[float32](y)
-	for i, x := range src {
-		dst[i] = float32(op.f(float64(x)))
-	}
-	return nil
-}
-
-// newRelu is y = max(x, 0). ONNX Relu.
-func newRelu(n *ir.Node) (Op, error) {
-	return mapped{func(x float64) float64 { return math.Max(x, 0) }}, nil
+// relu is y = max(x, 0); NaN stays. ONNX Relu.
+var relu = unary{
+	f64: func(x float64) float64 {
+		if x < 0 {
+			return 0
+		}
+		return x
+	},
+	i64: func(x int64) int64 { return max(x, 0) },
 }
 
 // newLeakyRelu is y = x where x ≥ 0, alpha·x elsewhere. ONNX LeakyRelu.
+// Maas et al. 2013, "Rectifier Nonlinearities Improve Neural Network Acoustic
+// Models".
 func newLeakyRelu(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha := float64(a.Float("alpha", 0.01))
-	return mapped{func(x float64) float64 {
+	return floats(func(x float64) float64 {
 		if x < 0 {
 			return alpha * x
 		}
 		return x
-	}}, a.Err()
+	}), a.Err()
+}
+
+// prelu is y = x where x ≥ 0, slope·x elsewhere. He et al. 2015, "Delving Deep
+// into Rectifiers".
+var prelu = binary{
+	f64: func(x, slope float64) float64 {
+		if x < 0 {
+			return slope * x
+		}
+		return x
+	},
+	i64: func(x, slope int64) int64 {
+		if x < 0 {
+			return slope * x
+		}
+		return x
+	},
+	u64: func(x, _ uint64) uint64 { return x },
+}
+
+// newPRelu broadcasts the slope to X. ONNX PRelu-7.
+func newPRelu(*ir.Node) (Op, error) { return oneWay{combined{prelu}}, nil }
+
+// newPRelu1 has one slope, or one a channel. ONNX PRelu-1.
+func newPRelu1(*ir.Node) (Op, error) {
+	return aligned{op: oneWay{combined{prelu}}, broadcast: true, axis: 1, hasAxis: true}, nil
+}
+
+// newElu is y = x where x ≥ 0, alpha·(eˣ-1) elsewhere. ONNX Elu. Clevert et
+// al. 2015.
+func newElu(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	alpha := float64(a.Float("alpha", 1))
+	return floats(func(x float64) float64 { return elu(x, alpha) }), a.Err()
+}
+
+func elu(x, alpha float64) float64 {
+	if x < 0 {
+		return alpha * math.Expm1(x)
+	}
+	return x
+}
+
+// seluOf is y = gamma·elu(x, alpha); version 1 has rounder defaults. ONNX
+// Selu. Klambauer et al. 2017.
+func seluOf(alpha, gamma float32) func(n *ir.Node) (Op, error) {
+	return func(n *ir.Node) (Op, error) {
+		a := n.ReadAttrs()
+		alpha, gamma := float64(a.Float("alpha", alpha)), float64(a.Float("gamma", gamma))
+		return floats(func(x float64) float64 {
+			if x > 0 {
+				return gamma * x
+			}
+			return gamma * (alpha*math.Exp(x) - alpha)
+		}), a.Err()
+	}
+}
+
+// newCelu is y = max(0, x) + min(0, alpha·(exp(x/alpha)-1)). ONNX Celu. Barron
+// 2017, "Continuously Differentiable Exponential Linear Units".
+func newCelu(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	alpha := float64(a.Float("alpha", 1))
+	return floats(func(x float64) float64 {
+		return math.Max(0, x) + math.Min(0, alpha*math.Expm1(x/alpha))
+	}), a.Err()
+}
+
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+// newHardSigmoid is y = max(0, min(1, alpha·x + beta)). ONNX HardSigmoid.
+func newHardSigmoid(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	alpha, beta := float64(a.Float("alpha", 0.2)), float64(a.Float("beta", 0.5))
+	return floats(func(x float64) float64 { return math.Max(0, math.Min(1, alpha*x+beta)) }), a.Err()
+}
+
+// hardSwish is x·max(0, min(1, x/6 + 1/2)). ONNX HardSwish. Howard et al.
+// 2019, "Searching for MobileNetV3".
+func hardSwish(x float64) float64 { return x * math.Max(0, math.Min(1, x/6+0.5)) }
+
+// softplus is ln(1 + eˣ), without overflow.
+func softplus(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
+
+func softsign(x float64) float64 { return x / (1 + math.Abs(x)) }
+
+// mish is x·tanh(softplus(x)). Misra 2019.
+func mish(x float64) float64 { return x * math.Tanh(softplus(x)) }
+
+// newThresholdedRelu is y = x where x > alpha, 0 elsewhere. ONNX
+// ThresholdedRelu-10, and the experimental operator before it.
+func newThresholdedRelu(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	alpha := float64(a.Float("alpha", 1))
+	return floats(func(x float64) float64 {
+		if x > alpha || x != x {
+			return x
+		}
+		return 0
+	}), a.Err()
+}
+
+// newShrink is y = x+bias where x < -lambd, x-bias where x > lambd, 0
+// elsewhere. ONNX Shrink-9.
+func newShrink(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	lambd, bias := float64(a.Float("lambd", 0.5)), float64(a.Float("bias", 0))
+	return elementwise{throughFloat(func(x float64) float64 {
+		switch {
+		case x < -lambd:
+			return x + bias
+		case x > lambd:
+			return x - bias
+		case x != x:
+			return x
+		}
+		return 0
+	})}, a.Err()
+}
+
+// throughFloat gives integers the function of floats; results lose their
+// fraction.
+func throughFloat(f func(float64) float64) unary {
+	return unary{f64: f,
+		i64: func(x int64) int64 { return tensor.ToInt64(f(float64(x))) },
+		u64: func(x uint64) uint64 { return uint64(tensor.ToInt64(f(float64(x)))) }}
+}
+
+// newGelu is x·Φ(x), Φ the normal distribution function, exactly or by a tanh.
+// ONNX Gelu-20. Hendrycks and Gimpel 2016.
+func newGelu(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	if a.OneOf("approximate", "none", "tanh") == "tanh" {
+		return floats(geluTanh), a.Err()
+	}
+	return floats(gelu), a.Err()
+}
+
+func gelu(x float64) float64 { return 0.5 * x * (1 + math.Erf(x/math.Sqrt2)) }
+
+func geluTanh(x float64) float64 {
+	return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
+}
+
+// newSwish is y = x·sigmoid(alpha·x). ONNX Swish-24. Ramachandran et al. 2017.
+func newSwish(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	alpha := float64(a.Float("alpha", 1))
+	return floats(func(x float64) float64 { return x * sigmoid(alpha*x) }), a.Err()
+}
+
+// newSwiGLU is y = swish(a)·b. ONNX SwiGLU-28. Shazeer 2020, "GLU Variants
+// Improve Transformer".
+func newSwiGLU(n *ir.Node) (Op, error) {
+	at := n.ReadAttrs()
+	alpha := float64(at.Float("alpha", 1))
+	return combined{binary{f64: func(a, b float64) float64 { return a * sigmoid(alpha*a) * b }}}, at.Err()
 }

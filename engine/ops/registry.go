@@ -12,7 +12,7 @@ import (
 
 // families are all operators, one slice a file.
 var families = [][]Def{
-	activations,
+	activations, arithmetics, comparisons, functions,
 }
 
 // newest is the highest opset known of each domain.

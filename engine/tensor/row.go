@@ -99,13 +99,13 @@ func Store[T Number](t *Tensor, at, step int, src []T) {
 	case BFloat16:
 		storeBy(Data[BFloat16Bits](t), at, step, src, func(v T) BFloat16Bits { return ToBFloat16(float32(v)) })
 	case Int4:
-		storeBy(Data[int8](t), at, step, src, func(v T) int8 { return int8(toInt(v)) << 4 >> 4 })
+		storeBy(Data[int8](t), at, step, src, func(v T) int8 { return int8(ToInt64(v)) << 4 >> 4 })
 	case Int2:
-		storeBy(Data[int8](t), at, step, src, func(v T) int8 { return int8(toInt(v)) << 6 >> 6 })
+		storeBy(Data[int8](t), at, step, src, func(v T) int8 { return int8(ToInt64(v)) << 6 >> 6 })
 	case Uint4:
-		storeBy(t.data, at, step, src, func(v T) uint8 { return uint8(toInt(v)) & 15 })
+		storeBy(t.data, at, step, src, func(v T) uint8 { return uint8(ToInt64(v)) & 15 })
 	case Uint2:
-		storeBy(t.data, at, step, src, func(v T) uint8 { return uint8(toInt(v)) & 3 })
+		storeBy(t.data, at, step, src, func(v T) uint8 { return uint8(ToInt64(v)) & 3 })
 	case Float8E4M3FN, Float8E4M3FNUZ, Float8E5M2, Float8E5M2FNUZ, Float8E8M0, Float4E2M1:
 		storeBy(t.data, at, step, src, func(v T) byte { return ToSmallFloat(t.dtype, float32(v), Rounding{Saturate: true}) })
 	default:
@@ -122,7 +122,7 @@ func storePlain[T Number, D plain](dst []D, at, step int, src []T) {
 
 func storeInt[T Number, D plain](dst []D, at, step int, src []T) {
 	for _, v := range src {
-		dst[at] = D(toInt(v))
+		dst[at] = D(ToInt64(v))
 		at += step
 	}
 }
@@ -141,9 +141,9 @@ func boolOf[T Number](v T) byte {
 	return 0
 }
 
-// toInt are the 64 bits of v as an integer. Unsigned numbers beyond int64 keep
+// ToInt64 is the 64 bits of v as an integer. Unsigned numbers beyond int64 keep
 // their bits.
-func toInt[T Number](v T) int64 {
+func ToInt64[T Number](v T) int64 {
 	f, ok := any(v).(float64)
 	switch {
 	case !ok:

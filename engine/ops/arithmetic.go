@@ -1,0 +1,152 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// Of Add, Sub, Mul and Div version 7 broadcasts like numpy, 14 adds the small
+// integers; 1 and 6 broadcast by attributes. Max and the like broadcast from 8
+// on.
+var arithmetics = []Def{
+	{Name: "Add", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: combined{add}.new},
+	{Name: "Sub", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: combined{sub}.new},
+	{Name: "Mul", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: combined{mul}.new},
+	{Name: "Div", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: combined{div}.new},
+	{Name: "Add", Since: 1, Until: 6, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(combined{add})},
+	{Name: "Sub", Since: 1, Until: 6, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(combined{sub})},
+	{Name: "Mul", Since: 1, Until: 6, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(combined{mul})},
+	{Name: "Div", Since: 1, Until: 6, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(combined{div})},
+
+	{Name: "Max", Since: 8, Types: tensor.NumericTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: larger}.new},
+	{Name: "Min", Since: 8, Types: tensor.NumericTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: smaller}.new},
+	{Name: "Sum", Since: 8, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: add}.new},
+	{Name: "Mean", Since: 8, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: add, finish: divideBy}.new},
+	{Name: "Max", Since: 1, Until: 7, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: larger, sameShape: true}.new},
+	{Name: "Min", Since: 1, Until: 7, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: smaller, sameShape: true}.new},
+	{Name: "Sum", Since: 1, Until: 7, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: add, sameShape: true}.new},
+	{Name: "Mean", Since: 1, Until: 7, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: add, sameShape: true, finish: divideBy}.new},
+
+	{Name: "Pow", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: newPow},
+	{Name: "Pow", Since: 1, Until: 6, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(power{})},
+	{Name: "Mod", Since: 10, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: newMod},
+}
+
+func (op combined) new(*ir.Node) (Op, error) { return op, nil }
+func (op gathered) new(*ir.Node) (Op, error) { return op, nil }
+
+var (
+	add = binary{plus[float64], plus[int64], plus[uint64]}
+	sub = binary{minus[float64], minus[int64], minus[uint64]}
+	mul = binary{times[float64], times[int64], times[uint64]}
+	div = binary{func(a, b float64) float64 { return a / b }, quotient[int64], quotient[uint64]}
+
+	larger  = binary{math.Max, largest[int64], largest[uint64]}
+	smaller = binary{math.Min, smallest[int64], smallest[uint64]}
+)
+
+func plus[T tensor.Number](a, b T) T  { return a + b }
+func minus[T tensor.Number](a, b T) T { return a - b }
+func times[T tensor.Number](a, b T) T { return a * b }
+
+// quotient is cut toward zero; division by zero, which the standard leaves
+// open, gives 0.
+func quotient[T int64 | uint64](a, b T) T {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+func largest[T int64 | uint64](a, b T) T  { return max(a, b) }
+func smallest[T int64 | uint64](a, b T) T { return min(a, b) }
+
+func divideBy(n int) unary {
+	return unary{f64: func(x float64) float64 { return x / float64(n) }}
+}
+
+// power is z = xʸ, of the dtype of x; y may have another. ONNX Pow-15.
+type power struct{}
+
+func newPow(*ir.Node) (Op, error) { return power{}, nil }
+
+// Infer: X, Y → Z of X's dtype and the broadcast shape.
+func (power) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := wantType(in, 1, tensor.NumericTypes); err != nil {
+		return nil, err
+	}
+	s, err := broadcastShape(in[0].Shape, in[1].Shape)
+	return []ir.Fact{ir.Tensor(in[0].DType, s)}, err
+}
+
+// Eval raises integers to integers exactly, all else in float64.
+func (power) Eval(c *Call) error {
+	x, y := c.In[0], c.In[1]
+	z, err := newBroadcast(c, x.DType(), x, y)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = z
+	w := broadcastWalk(z.Shape(), x.Shape(), y.Shape())
+	if tensor.IntTypes.Is(x.DType()) && tensor.IntTypes.Is(y.DType()) {
+		return zipElements(c, w, z, x, y, intPower)
+	}
+	return zipElements(c, w, z, x, y, math.Pow)
+}
+
+// intPower is xⁿ modulo 2^64; negative powers are cut toward zero.
+func intPower(x, n int64) int64 {
+	if n < 0 {
+		switch {
+		case x == 1 || x == -1 && n%2 == 0:
+			return 1
+		case x == -1:
+			return -1
+		}
+		return 0
+	}
+	p := int64(1)
+	for ; n > 0; n >>= 1 {
+		if n&1 != 0 {
+			p *= x
+		}
+		x *= x
+	}
+	return p
+}
+
+// newMod is the remainder: with the sign of b (fmod 0), or of a (fmod 1). ONNX
+// Mod-10.
+func newMod(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	if a.Bool("fmod", false) {
+		return combined{binary{math.Mod, remainder[int64], remainder[uint64]}}, a.Err()
+	}
+	return combined{binary{floorMod, floorModInt, remainder[uint64]}}, a.Err()
+}
+
+func floorMod(a, b float64) float64 {
+	r := math.Mod(a, b)
+	if r != 0 && (r < 0) != (b < 0) {
+		r += b
+	}
+	return r
+}
+
+// remainder has the sign of a; by zero, which the standard leaves open, it is 0.
+func remainder[T int64 | uint64](a, b T) T {
+	if b == 0 {
+		return 0
+	}
+	return a % b
+}
+
+func floorModInt(a, b int64) int64 {
+	r := remainder(a, b)
+	if r != 0 && (r < 0) != (b < 0) {
+		r += b
+	}
+	return r
+}

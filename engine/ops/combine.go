@@ -1,0 +1,253 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// combined is an operator of two operands that broadcast.
+type combined struct{ binary }
+
+// Infer: A, B → C of the broadcast shape.
+func (op combined) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := sameType(in); err != nil {
+		return nil, err
+	}
+	s, err := broadcastShape(in[0].Shape, in[1].Shape)
+	f := ir.Tensor(in[0].DType, s)
+	f.Ints = op.ints(in[0], in[1])
+	return []ir.Fact{f}, err
+}
+
+// ints computes what is known of the elements of a small integer vector, so
+// that arithmetic on shapes is followed.
+func (op combined) ints(a, b ir.Fact) []ir.Dim {
+	if a.Ints == nil || b.Ints == nil || op.i64 == nil || len(a.Ints) == 0 || len(b.Ints) == 0 {
+		return nil
+	}
+	out := make([]ir.Dim, max(len(a.Ints), len(b.Ints)))
+	for i := range out {
+		x, y := a.Ints[min(i, len(a.Ints)-1)], b.Ints[min(i, len(b.Ints)-1)]
+		out[i] = ir.Unknown
+		if x.Known() && y.Known() {
+			if v := op.i64(int64(x.N), int64(y.N)); v >= 0 && v < 1<<31 {
+				out[i] = ir.Dim{N: int(v)}
+			}
+		}
+	}
+	return out
+}
+
+// Eval is c = f(a, b).
+func (op combined) Eval(c *Call) error {
+	y, err := newBroadcast(c, c.In[0].DType(), c.In[0], c.In[1])
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	return op.apply(c, y, c.In[0], c.In[1])
+}
+
+// compared is an operator that compares two operands that broadcast.
+type compared struct{ relation }
+
+// Infer: A, B → C bool, of the broadcast shape.
+func (op compared) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := sameType(in); err != nil {
+		return nil, err
+	}
+	s, err := broadcastShape(in[0].Shape, in[1].Shape)
+	return []ir.Fact{ir.Tensor(tensor.Bool, s)}, err
+}
+
+// Eval is c = f(a, b).
+func (op compared) Eval(c *Call) error {
+	y, err := newBroadcast(c, tensor.Bool, c.In[0], c.In[1])
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	return op.apply(c, y, c.In[0], c.In[1])
+}
+
+// oneWay is an operator of two operands of which only the second repeats: the
+// output has the shape of the first.
+type oneWay struct{ Op }
+
+// Infer: A, B → C of A's shape.
+func (op oneWay) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	out, err := op.Op.Infer(in)
+	if err != nil {
+		return nil, err
+	}
+	a, s := in[0].Shape, out[0].Shape
+	if a.Ranked && s.Ranked {
+		if len(s.Dims) != len(a.Dims) {
+			return nil, fmt.Errorf("shape %v does not repeat to shape %v", in[1].Shape, a)
+		}
+		for i, d := range s.Dims {
+			if d.Known() && a.Dims[i].Known() && d.N != a.Dims[i].N {
+				return nil, fmt.Errorf("shape %v does not repeat to shape %v", in[1].Shape, a)
+			}
+		}
+	}
+	out[0].Shape = a
+	return out, nil
+}
+
+// Eval is c = f(a, b).
+func (op oneWay) Eval(c *Call) error {
+	s, err := tensor.Broadcast(c.In[0].Shape(), c.In[1].Shape())
+	if err == nil && !slices.Equal(s, c.In[0].Shape()) {
+		err = fmt.Errorf("shape %v does not repeat to shape %v", c.In[1].Shape(), c.In[0].Shape())
+	}
+	if err != nil {
+		return err
+	}
+	return op.Op.Eval(c)
+}
+
+// aligned is the limited broadcasting of opsets 1 to 6: without the attribute
+// broadcast the shapes must be equal; with it B is one element, or a run of
+// A's dimensions that starts at axis, or without an axis ends with A's last.
+// ONNX Add-1.
+type aligned struct {
+	op                 Op // of two operands with broadcasting
+	broadcast, hasAxis bool
+	axis               int
+}
+
+// withBroadcast reads the attributes of opsets 1 to 6.
+func withBroadcast(op Op) func(n *ir.Node) (Op, error) {
+	return func(n *ir.Node) (Op, error) {
+		a := n.ReadAttrs()
+		return aligned{op: oneWay{op}, broadcast: a.Bool("broadcast", false), hasAxis: a.Has("axis"), axis: a.Int("axis", 0)}, a.Err()
+	}
+}
+
+// place is the shape of B with ones where A goes on alone.
+func (op aligned) place(a, b []ir.Dim) ([]ir.Dim, error) {
+	one := func(d ir.Dim) bool { return d.N == 1 }
+	single := len(b) == 0 || !slices.ContainsFunc(b, func(d ir.Dim) bool { return !one(d) })
+	switch {
+	case !op.broadcast:
+		same := func(x, y ir.Dim) bool { return x.Same(y) || !x.Known() || !y.Known() }
+		if !slices.EqualFunc(a, b, same) {
+			return nil, fmt.Errorf("shapes %v and %v differ, and attribute \"broadcast\" is not set", ir.ShapeOf(a...), ir.ShapeOf(b...))
+		}
+		return b, nil
+	case single:
+		return b[:min(len(b), len(a))], nil
+	case !op.hasAxis:
+		return b, nil
+	}
+	axis := op.axis
+	if axis < 0 {
+		axis += len(a)
+	}
+	if axis < 0 || axis+len(b) > len(a) {
+		return nil, fmt.Errorf("axis %d does not place shape %v in shape %v", op.axis, ir.ShapeOf(b...), ir.ShapeOf(a...))
+	}
+	out := slices.Clone(b)
+	for range len(a) - len(b) - axis {
+		out = append(out, ir.Dim{N: 1})
+	}
+	return out, nil
+}
+
+// Infer: A, B → C of A's shape.
+func (op aligned) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if !in[0].Shape.Ranked || !in[1].Shape.Ranked {
+		out, err := op.op.Infer([]ir.Fact{ir.Tensor(in[0].DType, ir.Shape{}), ir.Tensor(in[1].DType, ir.Shape{})})
+		if err == nil {
+			out[0].Shape = in[0].Shape
+		}
+		return out, err
+	}
+	dims, err := op.place(in[0].Shape.Dims, in[1].Shape.Dims)
+	if err != nil {
+		return nil, err
+	}
+	return op.op.Infer([]ir.Fact{in[0], ir.Tensor(in[1].DType, ir.ShapeOf(dims...))})
+}
+
+// Eval places B beside A and hands both on.
+func (op aligned) Eval(c *Call) error {
+	dims, err := op.place(ir.Dims(c.In[0].Shape()...).Dims, ir.Dims(c.In[1].Shape()...).Dims)
+	if err != nil {
+		return err
+	}
+	shape, _ := ir.ShapeOf(dims...).Ints()
+	b, err := c.In[1].Reshape(shape...)
+	if err != nil {
+		return err
+	}
+	inner := *c
+	inner.In = []*tensor.Tensor{c.In[0], b}
+	return op.op.Eval(&inner)
+}
+
+// gathered is an operator of any number of operands that are combined one
+// after the other.
+type gathered struct {
+	binary
+	sameShape bool              // operands do not broadcast: opsets 1 to 7
+	finish    func(n int) unary // what is done to the whole of n operands; nil: nothing
+}
+
+// Infer: operands of one dtype → their broadcast shape.
+func (op gathered) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := sameType(in); err != nil {
+		return nil, err
+	}
+	shapes := make([]ir.Shape, len(in))
+	for i, f := range in {
+		if !f.Given() {
+			return nil, fmt.Errorf("input %d is left out", i)
+		}
+		shapes[i] = f.Shape
+	}
+	s, err := broadcastShape(shapes...)
+	if err != nil {
+		return nil, err
+	}
+	f := ir.Tensor(in[0].DType, s)
+	f.Ints = in[0].Ints
+	for _, next := range in[1:] {
+		if op.sameShape && next.Shape.Ranked && in[0].Shape.Ranked && len(next.Shape.Dims) != len(in[0].Shape.Dims) {
+			return nil, fmt.Errorf("shapes %v differ; they broadcast from opset 8 on", shapes)
+		}
+		f.Ints = combined{op.binary}.ints(f, next)
+	}
+	if op.finish != nil {
+		f.Ints = nil
+	}
+	return []ir.Fact{f}, nil
+}
+
+// Eval is y = f(… f(f(a, b), c) …).
+func (op gathered) Eval(c *Call) error {
+	y, err := newBroadcast(c, c.In[0].DType(), c.In...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	if err := broadcastWalk(y.Shape(), c.In[0].Shape()).move(c.Run, y, c.In[0]); err != nil {
+		return err
+	}
+	for _, t := range c.In[1:] {
+		if op.sameShape && !slices.Equal(t.Shape(), c.In[0].Shape()) {
+			return fmt.Errorf("shapes %v and %v differ; they broadcast from opset 8 on", c.In[0].Shape(), t.Shape())
+		}
+		if err := op.apply(c, y, y, t); err != nil {
+			return err
+		}
+	}
+	if op.finish != nil {
+		return op.finish(len(c.In)).apply(c, y, y)
+	}
+	return nil
+}
