@@ -15,11 +15,13 @@ import (
 type Rung struct {
 	Name  string // as VISION_CPU spells it
 	Block Format // the float32 format its convolutions work on
+
+	TileConv
 }
 
 // purego is the ground the other rungs stand on: the twins.
 func purego() Rung {
-	return Rung{Name: "purego", Block: F32x8}
+	return Rung{Name: "purego", Block: F32x8, TileConv: plainTileConv}
 }
 
 // rungs holds what this machine can climb, lowest first, every field filled.

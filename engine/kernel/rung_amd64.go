@@ -13,7 +13,7 @@ func native() []Rung {
 		{cpu.avx2, Rung{Name: "avx2", Block: F32x8}},
 		{cpu.avx512, Rung{Name: "avx512", Block: F32x16}},
 		{cpu.vnni, Rung{Name: "vnni"}},
-		{cpu.amx, Rung{Name: "amx"}},
+		{cpu.amx, Rung{Name: "amx", TileConv: tileUnitConv}},
 	} {
 		if !r.has {
 			break

@@ -1,0 +1,120 @@
+//go:build !purego
+
+package amd64
+
+import "unsafe"
+
+// TileArgs is one call of a tile kernel: some pairs of row tiles for some
+// groups of 32 output channels. The kernel writes to Next and to its own fields.
+//
+// A tile row is one output pixel (or a row of a matrix): the sum over all steps
+// of 32 input channels (64 where they are bytes) at the row's place plus the
+// step's offset.
+type TileArgs struct {
+	Config    *[64]byte
+	In        unsafe.Pointer
+	Pairs     *TilePair
+	Count     int  // of them
+	Offsets   *int // bytes from a row's first channel to that of each step
+	Steps     int
+	RowStride int // bytes from a row of a tile to the next
+
+	Weights, Bias           unsafe.Pointer // of the first group
+	Out, Residual           unsafe.Pointer // likewise; Residual may be nil
+	Groups                  int
+	WeightsGroup, BiasGroup int // bytes from a group to the next
+	OutGroup, ResidualGroup int
+
+	Segments              *TileSegment
+	OutStep, ResidualStep int    // bytes from a row of a segment to the next
+	OutHalf, ResidualHalf int    // float32: bytes from channels 0-15 to 16-31
+	OutKind, ResidualKind int    // TileF32 ...
+	MaskA, MaskB          uint32 // float32: which of channels 0-15 and 16-31 exist
+
+	Low, High   float32 // bounds, where Act is 0
+	Alpha, Beta float32
+	Act         int // 0: bounds alone; else the kernel package's ActivationKind
+
+	PerStep   int            // rows to finish after a step; PerStep·Steps covers a pair
+	Next      uintptr        // weights to prefetch; past their end does no harm
+	NextLines int            // lines of them after each step, a multiple of 4
+	Scratch   unsafe.Pointer // 4 KiB
+
+	// The kernel's own: where the group stands, and the pair that is being
+	// finished.
+	weights, bias, groupOut, groupResidual, groups    int
+	out, residual, segment, first, second, rows, left int
+}
+
+// The kinds of output and residual rows. A residual has one of the last three,
+// or none: TileNone.
+const (
+	TileNone  = 0
+	TileSplit = 1
+	TileBF16  = 2
+	TileF32   = 3
+)
+
+// TilePair places two row tiles: byte offsets of their first rows, and the
+// segments (byte offset from the first, count, at least 1) that say which of
+// the 32 rows are wanted and where they go.
+type TilePair struct{ InA, InB, First, Count int }
+
+// TileSegment is a run of rows of a pair: Sums is 128 times the row number
+// (rows of the second tile count from 16), Out and Residual are byte offsets.
+type TileSegment struct{ Sums, Rows, Out, Residual int }
+
+// TileConfig describes the eight tiles for a count of rows (1 to 16): T0-T3
+// sums, T4 T5 rows, T6 T7 weights. Intel SDM volume 1, 18.3.
+func TileConfig(rows int) *[64]byte {
+	c := new([64]byte)
+	c[0] = 1 // palette
+	for t := range 8 {
+		c[16+2*t] = 64 // bytes in a row
+		c[48+t] = byte(rows)
+		if t >= 6 {
+			c[48+t] = 16
+		}
+	}
+	return c
+}
+
+// TilesSplit runs on split rows, weights packed [hi 0-15][hi 16-31][lo 0-15]
+// [lo 16-31] of 1 KiB for each step.
+//
+//go:noescape
+func TilesSplit(a *TileArgs)
+
+// TilesBF16 runs on bf16 rows, weights packed [0-15][16-31] of 1 KiB for each
+// step.
+//
+//go:noescape
+func TilesBF16(a *TileArgs)
+
+// PackArgs is one call that packs weight tiles of 16 output channels.
+type PackArgs struct {
+	Source     unsafe.Pointer
+	High, Low  unsafe.Pointer // 1 KiB tiles
+	Step       int            // bytes from a tile of high parts to the next
+	LowStep    int            // the same for low parts; 0: Low is a scratch
+	RowBytes   int            // bytes from a row of the source to the next
+	Rows       int            // PackRows: outputs that exist; PackColumns: channels that exist
+	Taps       int            // tiles
+	Index      *[16]int32     // PackRows: byte offsets of 16 channels
+	Upper      int            // PackRows: byte offset of channel 16
+	Contiguous int            // PackRows: 1 where neighbouring channels lie side by side
+	MaskA      uint32         // PackRows: channels 0-15 that exist; PackColumns: outputs that exist
+	MaskB      uint32         // PackRows: channels 16-31 that exist
+}
+
+// PackRows packs Taps tiles of a source whose rows are outputs; successive
+// tiles start 4 bytes apart (the taps of a convolution).
+//
+//go:noescape
+func PackRows(a *PackArgs)
+
+// PackColumns packs Taps tiles of a source whose rows are input channels, 32
+// rows a tile.
+//
+//go:noescape
+func PackColumns(a *PackArgs)

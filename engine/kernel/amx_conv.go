@@ -1,0 +1,224 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import (
+	"math"
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/amd64"
+)
+
+// tileConv is a convolution planned for the tile unit: for every group of 32
+// output channels the kernel walks pairs of row tiles, and for every pair the
+// steps, one for each channel block and tap. Rounding aside (bf16x3: rms error
+// at most 1e-5 of the rms output) its result does not depend on the chunks.
+type tileConv struct {
+	args     amd64.TileArgs // but for the operands
+	pairs    []amd64.TilePair
+	segments []amd64.TileSegment
+	offsets  []int
+	weights  *TileWeights
+	grid     grid
+	out      Layout
+	groupIn  int // bytes from the input of a convolution group to the next
+	perGroup int // groups of 32 outputs in a convolution group
+	lastMask uint32
+}
+
+// tileUnitConv are the convolutions of the rung "amx".
+var tileUnitConv = TileConv{
+	PackSplit: packSplit, NewSplit: newSplitConv,
+	PackBF16: packBF16, NewBF16: newBF16Conv,
+}
+
+// newSplitConv plans a convolution of Split32 in bf16x3 arithmetic.
+func newSplitConv(c *Conv, w *TileWeights) (Step, error) {
+	return newTileConv(c, w, 12)
+}
+
+// newBF16Conv plans a convolution of BF16x32 in bf16 arithmetic.
+func newBF16Conv(c *Conv, w *TileWeights) (Step, error) {
+	return newTileConv(c, w, 4)
+}
+
+// newTileConv: products is the number of tile products in a step.
+func newTileConv(c *Conv, w *TileWeights, products int) (Step, error) {
+	if err := w.fits(c); err != nil {
+		return nil, err
+	}
+	s := &tileConv{weights: w, out: c.Out}
+	s.offsets = stepOffsets(c)
+	m := mapTiles(c)
+	s.setPairs(c, &m)
+	groups := roundUp(c.Out.C, 32) / 32
+	s.perGroup = groups
+	if c.Group > 1 {
+		s.perGroup = c.Out.C / c.Group / 32
+		s.groupIn = c.In.C / c.Group / 32 * c.In.Block
+	}
+	s.args = amd64.TileArgs{
+		Config: amd64.TileConfig(m.rows), Offsets: &s.offsets[0], Steps: len(s.offsets),
+		RowStride: m.stride, WeightsGroup: w.panel, BiasGroup: 128, Segments: &s.segments[0],
+		PerStep: (2*m.rows + len(s.offsets) - 1) / len(s.offsets),
+	}
+	s.setOutput(c)
+	s.setActivation(c.Act)
+	step := float64(products) * tileTime(m.rows)
+	unit := math.Max(step*float64(len(s.offsets)), 3.5*float64(2*m.rows)) + step
+	if read := float64(w.panel) / 28 / float64(len(s.pairs)); read > unit {
+		unit = read
+	}
+	s.grid = cutGrid(len(s.pairs), groups, unit, len(w.data))
+	return s, nil
+}
+
+// stepOffsets lists where each channel block and tap lies from a row's first
+// tap, in the order of the packed weights.
+func stepOffsets(c *Conv) []int {
+	var offsets []int
+	size := c.In.Format.PixelBytes()
+	blocks := (c.In.C/c.Group + c.In.Format.Channels() - 1) / c.In.Format.Channels()
+	for b := range blocks {
+		for y := range c.KernelH {
+			for x := range c.KernelW {
+				offsets = append(offsets, b*c.In.Block+(y*c.DilationH*c.In.Pitch+x*c.DilationW)*size)
+			}
+		}
+	}
+	return offsets
+}
+
+// setPairs turns tiles into what the kernel walks. An odd last tile is paired
+// with itself, of which no row is wanted.
+func (s *tileConv) setPairs(c *Conv, m *tileMap) {
+	residual := c.Out
+	if c.Residual != nil {
+		residual = *c.Residual
+	}
+	add := func(p *amd64.TilePair, t *rowTile, first int) {
+		for _, r := range t.runs {
+			s.segments = append(s.segments, amd64.TileSegment{
+				Sums: 128 * (first + r.row), Rows: r.count,
+				Out:      r.n*c.Out.Image + c.Out.Pixel(r.y, r.x),
+				Residual: r.n*residual.Image + residual.Pixel(r.y, r.x),
+			})
+			p.Count++
+		}
+	}
+	for i := 0; i < len(m.tiles); i += 2 {
+		a, b := &m.tiles[i], &m.tiles[min(i+1, len(m.tiles)-1)]
+		p := amd64.TilePair{InA: a.in, InB: b.in, First: len(s.segments) * int(unsafe.Sizeof(amd64.TileSegment{}))}
+		add(&p, a, 0)
+		if a != b {
+			add(&p, b, 16)
+		}
+		s.pairs = append(s.pairs, p)
+	}
+}
+
+// setOutput says how rows of the output and the residual lie.
+func (s *tileConv) setOutput(c *Conv) {
+	a := &s.args
+	a.OutKind, a.OutGroup, a.OutHalf = rowKind(&c.Out)
+	a.OutStep = c.Out.Format.PixelBytes()
+	a.MaskA, a.MaskB, s.lastMask = 0xffff, 0xffff, 0xffff
+	if c.Out.Format == F32x16 && c.Out.Blocks()%2 == 1 {
+		s.lastMask = 0
+	}
+	if r := c.Residual; r != nil {
+		a.ResidualKind, a.ResidualGroup, a.ResidualHalf = rowKind(r)
+		a.ResidualStep = r.Format.PixelBytes()
+		if r.Format == F32x16 && r.Blocks()%2 == 1 {
+			s.lastMask = 0
+		}
+	}
+}
+
+// rowKind gives the kernel's number of a format, and the bytes from a group of
+// 32 channels to the next and from its first half to its second.
+func rowKind(l *Layout) (kind, group, half int) {
+	switch l.Format {
+	case Split32:
+		return amd64.TileSplit, l.Block, 0
+	case BF16x32:
+		return amd64.TileBF16, l.Block, 0
+	}
+	return amd64.TileF32, 2 * l.Block, l.Block
+}
+
+func (s *tileConv) setActivation(act Activation) {
+	a := &s.args
+	a.Alpha, a.Beta = act.Alpha, act.Beta
+	a.Low, a.High = float32(math.Inf(-1)), float32(math.Inf(1))
+	switch act.Kind {
+	case Identity:
+	case Clip:
+		a.Low, a.High = act.Alpha, act.Beta
+	default:
+		a.Act = int(act.Kind)
+	}
+}
+
+func (s *tileConv) Chunks() int { return s.grid.chunks() }
+
+// Run computes some groups of outputs for some pairs of tiles, and its share of
+// their halo.
+func (s *tileConv) Run(chunk int, m *Memory) {
+	pair, pairs, group, groups := s.grid.at(chunk)
+	part, parts := pair/s.grid.pairsEach, (s.grid.pairs+s.grid.pairsEach-1)/s.grid.pairsEach
+	var scratch [4096 + 64]byte // on this goroutine's stack: steps are reentrant
+	a := s.args
+	a.Scratch = unsafe.Pointer(&scratch[-uintptr(unsafe.Pointer(&scratch))&63])
+	a.Pairs, a.Count = &s.pairs[pair], pairs
+	for end := group + groups; group < end; {
+		n := min(end-group, s.perGroup-group%s.perGroup)
+		if s.lastMask == 0 && group+n == s.grid.groups {
+			if n > 1 {
+				n--
+			} else {
+				a.MaskB = s.lastMask
+			}
+		}
+		s.call(&a, m, group, n, pair == 0)
+		group += n
+	}
+	s.clearHalo(chunk, part, parts, m)
+}
+
+// call runs the kernel on n groups of outputs of one convolution group.
+func (s *tileConv) call(a *amd64.TileArgs, m *Memory, group, n int, prefetch bool) {
+	w := s.weights
+	a.In = unsafe.Add(m.In, group/s.perGroup*s.groupIn)
+	a.Weights = unsafe.Pointer(&w.data[group*w.panel])
+	a.Bias = unsafe.Pointer(&w.bias[32*group])
+	a.Out = unsafe.Add(m.Out, group*a.OutGroup)
+	if a.ResidualKind != amd64.TileNone {
+		a.Residual = unsafe.Add(m.Residual, group*a.ResidualGroup)
+	}
+	a.Groups = n
+	a.NextLines = 0
+	if prefetch && (group+1)*w.panel < len(w.data) {
+		// More than 16 lines and the prefetches themselves become the wait: few
+		// pixels, many weights, bound by L3 either way.
+		if lines := roundUp(w.panel/64/(a.Count*a.Steps), 4); lines <= 16 {
+			a.Next, a.NextLines = uintptr(a.Weights)+uintptr(w.panel), lines
+		}
+	}
+	if w.format == Split32 { // not through a variable: a would go to the heap
+		amd64.TilesSplit(a)
+	} else {
+		amd64.TilesBF16(a)
+	}
+}
+
+// clearHalo zeroes the chunk's share of the halo around its outputs.
+func (s *tileConv) clearHalo(chunk, part, parts int, m *Memory) {
+	_, _, group, groups := s.grid.at(chunk)
+	each := 32 / s.out.Format.Channels()
+	for n := range s.out.N {
+		for b := group * each; b < min((group+groups)*each, s.out.Blocks()); b++ {
+			s.out.clearHalo(unsafe.Add(m.Out, n*s.out.Image+b*s.out.Block), part, parts)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/amd64"
+)
+
+// packSplit packs weights for newSplitConv, packBF16 for newBF16Conv. weights
+// may lie in a mapped file at any address; they are not needed afterwards.
+func packSplit(c *Conv, weights, bias []float32, each Runner) (*TileWeights, error) {
+	return packTiles(Split32, c, weights, bias, each)
+}
+
+func packBF16(c *Conv, weights, bias []float32, each Runner) (*TileWeights, error) {
+	return packTiles(BF16x32, c, weights, bias, each)
+}
+
+func packTiles(f Format, c *Conv, weights, bias []float32, each Runner) (*TileWeights, error) {
+	w, err := newTileWeights(f, c, weights, bias)
+	if err != nil {
+		return nil, err
+	}
+	blocks := roundUp(w.cin/w.group, 32) / 32
+	w.panel = blocks * w.kernelH * w.kernelW * tileStepBytes(f)
+	groups := len(w.bias) / 32
+	w.data = lineBytes(groups * w.panel)
+	each.run(groups, func(g int) { w.packGroup(g, weights) })
+	return w, nil
+}
+
+// tileStepBytes is the size of one step of weights for 32 outputs.
+func tileStepBytes(f Format) int {
+	if f == Split32 {
+		return 4096
+	}
+	return 2048
+}
+
+// packGroup packs the weights of 32 outputs: two tiles of 16 for each step.
+func (w *TileWeights) packGroup(g int, weights []float32) {
+	taps, cin := w.kernelH*w.kernelW, w.cin/w.group
+	var scratch [1024]byte
+	var index [16]int32
+	for i := range index {
+		index[i] = int32(4 * taps * i)
+	}
+	step := tileStepBytes(w.format)
+	for half := range 2 {
+		out := 32*g + 16*half
+		a := amd64.PackArgs{
+			Step: step, RowBytes: 4 * taps * cin, Rows: max(0, min(16, w.cout-out)),
+			Taps: taps, Index: &index, Upper: 64 * taps,
+		}
+		if taps == 1 {
+			a.Contiguous = 1
+		}
+		for c := 0; c < cin; c += 32 {
+			a.Source = unsafe.Pointer(&weights[min(out, w.cout-1)*cin*taps+c*taps])
+			dst := g*w.panel + c/32*taps*step + 1024*half
+			a.High = unsafe.Pointer(&w.data[dst])
+			a.Low = unsafe.Pointer(&scratch)
+			if w.format == Split32 {
+				a.Low, a.LowStep = unsafe.Pointer(&w.data[dst+2048]), step
+			}
+			a.MaskA, a.MaskB = channelMask(cin-c), channelMask(cin-c-16)
+			amd64.PackRows(&a)
+		}
+	}
+}
+
+// channelMask has a bit for each of at most 16 channels.
+func channelMask(n int) uint32 { return 1<<max(0, min(n, 16)) - 1 }

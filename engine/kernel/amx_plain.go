@@ -1,0 +1,157 @@
+package kernel
+
+import (
+	"math"
+	"unsafe"
+)
+
+// plainConv is the twin of the tile convolutions: the sum as the definition
+// writes it, in float64, of the numbers that the input holds.
+type plainConv struct {
+	conv    Conv
+	weights *TileWeights
+}
+
+var plainTileConv = TileConv{
+	PackSplit: packPlainSplit, NewSplit: newPlainConv,
+	PackBF16: packPlainBF16, NewBF16: newPlainConv,
+}
+
+func packPlainSplit(c *Conv, weights, bias []float32, _ Runner) (*TileWeights, error) {
+	return packPlain(Split32, c, weights, bias)
+}
+
+func packPlainBF16(c *Conv, weights, bias []float32, _ Runner) (*TileWeights, error) {
+	return packPlain(BF16x32, c, weights, bias)
+}
+
+// packPlain keeps a copy.
+func packPlain(f Format, c *Conv, weights, bias []float32) (*TileWeights, error) {
+	w, err := newTileWeights(f, c, weights, bias)
+	if err == nil {
+		w.plain = append([]float32(nil), weights...)
+	}
+	return w, err
+}
+
+// newPlainConv plans the twin.
+func newPlainConv(c *Conv, w *TileWeights) (Step, error) {
+	if err := w.fits(c); err != nil {
+		return nil, err
+	}
+	return &plainConv{*c, w}, nil
+}
+
+// Chunks: one for every output channel of every picture.
+func (s *plainConv) Chunks() int { return s.conv.Out.N * s.conv.Out.C }
+
+func (s *plainConv) Run(chunk int, m *Memory) {
+	c := &s.conv
+	n, co := chunk/c.Out.C, chunk%c.Out.C
+	for y := range c.Out.H {
+		for x := range c.Out.W {
+			v := s.at(m, n, co, y, x)
+			if c.Residual != nil {
+				v += float64(c.Residual.get(m.Residual, n, co, y, x))
+			}
+			c.Out.set(m.Out, n, co, y, x, float32(c.Act.Of(v)))
+		}
+	}
+	if channels := c.Out.Format.Channels(); co%channels == 0 {
+		c.Out.clearHalo(unsafe.Add(m.Out, c.Out.At(n, co)), 0, 1)
+	}
+}
+
+// at is one output before residual and activation.
+func (s *plainConv) at(m *Memory, n, co, y, x int) float64 {
+	c, w := &s.conv, s.weights
+	cin := c.In.C / c.Group
+	first := co / (c.Out.C / c.Group) * cin
+	sum := float64(w.bias[co])
+	for ci := range cin {
+		for ky := range c.KernelH {
+			for kx := range c.KernelW {
+				iy := y*c.StrideH + ky*c.DilationH - c.PadTop
+				ix := x*c.StrideW + kx*c.DilationW - c.PadLeft
+				if iy < 0 || ix < 0 || iy >= c.In.H || ix >= c.In.W {
+					continue
+				}
+				weight := w.plain[((co*cin+ci)*c.KernelH+ky)*c.KernelW+kx]
+				sum += float64(c.In.get(m.In, n, first+ci, iy, ix)) * float64(weight)
+			}
+		}
+	}
+	return sum
+}
+
+// Of is the activation of one number.
+func (a Activation) Of(x float64) float64 {
+	alpha, beta := float64(a.Alpha), float64(a.Beta)
+	switch a.Kind {
+	case Clip:
+		return math.Min(math.Max(x, alpha), beta)
+	case LeakyRelu:
+		if x < 0 {
+			return alpha * x
+		}
+		return x
+	case Sigmoid:
+		return 1 / (1 + math.Exp(-x))
+	case Silu:
+		return x / (1 + math.Exp(-x))
+	case HardSigmoid:
+		return math.Min(math.Max(alpha*x+beta, 0), 1)
+	case HardSwish:
+		return x * math.Min(math.Max(x/6+0.5, 0), 1)
+	case Tanh:
+		return math.Tanh(x)
+	case Gelu:
+		return x / 2 * (1 + math.Erf(x/math.Sqrt2))
+	case Mish:
+		return x * math.Tanh(math.Log1p(math.Exp(x)))
+	}
+	return x
+}
+
+// get and set are one number of a layout that starts at base. Split32 and
+// BF16x32 round half up in magnitude, as the kernels do.
+func (l *Layout) get(base unsafe.Pointer, n, c, y, x int) float32 {
+	p := unsafe.Add(base, l.At(n, c)+l.Pixel(y, x))
+	c %= l.Format.Channels()
+	switch l.Format {
+	case Split32:
+		p = unsafe.Add(p, pairOffset(c))
+		return fromHalf(*(*uint16)(p)) + fromHalf(*(*uint16)(unsafe.Add(p, 64)))
+	case BF16x32:
+		return fromHalf(*(*uint16)(unsafe.Add(p, pairOffset(c))))
+	case U8x64:
+		return float32(*(*uint8)(unsafe.Add(p, c)))
+	}
+	return *(*float32)(unsafe.Add(p, 4*c))
+}
+
+func (l *Layout) set(base unsafe.Pointer, n, c, y, x int, v float32) {
+	p := unsafe.Add(base, l.At(n, c)+l.Pixel(y, x))
+	c %= l.Format.Channels()
+	switch l.Format {
+	case Split32:
+		p = unsafe.Add(p, pairOffset(c))
+		hi := toHalf(v)
+		*(*uint16)(p) = hi
+		*(*uint16)(unsafe.Add(p, 64)) = toHalf(v - fromHalf(hi))
+	case BF16x32:
+		*(*uint16)(unsafe.Add(p, pairOffset(c))) = toHalf(v)
+	case U8x64:
+		*(*uint8)(unsafe.Add(p, c)) = uint8(v)
+	default:
+		*(*float32)(unsafe.Add(p, 4*c)) = v
+	}
+}
+
+// pairOffset is where channel c of 32 lies in a half pixel: word c mod 16, upper
+// half from channel 16 on.
+func pairOffset(c int) int { return c%16*4 + c/16*2 }
+
+// toHalf rounds to bf16, half up in magnitude; fromHalf widens.
+func toHalf(v float32) uint16   { return uint16((math.Float32bits(v) + 0x8000) >> 16) }
+func fromHalf(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }

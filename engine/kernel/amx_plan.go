@@ -1,0 +1,172 @@
+package kernel
+
+import "math"
+
+// A tileMap says how the pixels of an output become rows of tiles: every tile
+// has the same count of rows, at most 16, and the rows of one tile lie stride
+// bytes apart in the input.
+type tileMap struct {
+	rows, stride int
+	tiles        []rowTile
+}
+
+// rowTile is one tile: the offset in bytes of its first row in the input, and
+// the runs of rows that are output pixels, each pixel in one tile only.
+type rowTile struct {
+	in   int
+	runs []pixelRun
+}
+
+// pixelRun is a run of rows, from row on, that are the pixels (y, x), (y, x+1),
+// ... of picture n.
+type pixelRun struct{ row, count, n, y, x int }
+
+// mapTiles chooses the cheapest of three ways: along each row of pixels; flat
+// through the halo between the rows, for narrow pictures; across the pictures of
+// a batch, for tiny ones.
+func mapTiles(c *Conv) tileMap {
+	best := tilesByRow(c)
+	if c.StrideH == 1 && c.StrideW == 1 {
+		if m := tilesFlat(c); m.cost() < best.cost() {
+			best = m
+		}
+	}
+	if c.In.N > 1 {
+		if m := tilesByPicture(c); m.cost() < best.cost() {
+			best = m
+		}
+	}
+	return best
+}
+
+// cost is the time of one product for every pair of tiles, in nanoseconds.
+func (m *tileMap) cost() float64 { return float64((len(m.tiles)+1)/2) * 2 * tileTime(m.rows) }
+
+// tileTime is the time of a tile product in nanoseconds: measured, the same
+// below seven rows.
+func tileTime(rows int) float64 { return 1.53 + 0.19*float64(max(rows, 7)) }
+
+// even cuts n rows into the fewest tiles of at most 16, all alike.
+func even(n int) (tiles, rows int) {
+	tiles = (n + 15) / 16
+	return tiles, (n + tiles - 1) / tiles
+}
+
+// tilesByRow cuts each row of pixels by itself. The last tile starts early
+// enough to end with the row; its first rows are then computed in vain.
+func tilesByRow(c *Conv) tileMap {
+	count, rows := even(c.Out.W)
+	m := tileMap{rows: rows, stride: c.StrideW * c.In.Format.PixelBytes()}
+	for n := range c.Out.N {
+		for y := range c.Out.H {
+			for i := range count {
+				x := i * rows
+				start := min(x, c.Out.W-rows)
+				m.tiles = append(m.tiles, rowTile{
+					in:   c.source(n, y, start),
+					runs: []pixelRun{{x - start, min(rows, c.Out.W-x), n, y, x}},
+				})
+			}
+		}
+	}
+	return m
+}
+
+// tilesFlat runs on through the halo columns, whose results are dropped.
+func tilesFlat(c *Conv) tileMap {
+	pitch := c.In.Pitch
+	total := (c.Out.H-1)*pitch + c.Out.W
+	count, rows := even(total)
+	m := tileMap{rows: rows, stride: c.In.Format.PixelBytes()}
+	for n := range c.Out.N {
+		for i := range count {
+			start := min(i*rows, total-rows)
+			t := rowTile{in: c.source(n, 0, 0) + start*m.stride}
+			for at, end := i*rows, min((i+1)*rows, total); at < end; {
+				y, x := at/pitch, at%pitch
+				run := min(end-at, c.Out.W-x)
+				if run > 0 {
+					t.runs = append(t.runs, pixelRun{at - start, run, n, y, x})
+				}
+				at += min(end-at, pitch-x)
+			}
+			if len(t.runs) > 0 {
+				m.tiles = append(m.tiles, t)
+			}
+		}
+	}
+	return m
+}
+
+// tilesByPicture takes the same pixel of up to 16 pictures.
+func tilesByPicture(c *Conv) tileMap {
+	count, rows := even(c.Out.N)
+	m := tileMap{rows: rows, stride: c.In.Image}
+	for y := range c.Out.H {
+		for x := range c.Out.W {
+			for i := range count {
+				first := i * rows
+				start := min(first, c.Out.N-rows)
+				t := rowTile{in: c.source(start, y, x)}
+				for n := first; n < min(first+rows, c.Out.N); n++ {
+					t.runs = append(t.runs, pixelRun{n - start, 1, n, y, x})
+				}
+				m.tiles = append(m.tiles, t)
+			}
+		}
+	}
+	return m
+}
+
+// source is the offset of the pixel under the first tap of output (y, x).
+func (c *Conv) source(n, y, x int) int {
+	return n*c.In.Image + c.In.Pixel(y*c.StrideH-c.PadTop, x*c.StrideW-c.PadLeft)
+}
+
+// grid cuts pairs of tiles times groups of output channels into chunks.
+type grid struct {
+	pairs, groups         int // in all
+	pairsEach, groupsEach int
+}
+
+// chunkTime is what a chunk should take, in nanoseconds: long enough to hide the
+// claiming of it, short enough to share the work and not to hold up the
+// collector.
+const chunkTime = 20_000
+
+// cutGrid cuts work of pairs·groups units of unit nanoseconds each. Weights that
+// stay in L2 are reused by every chunk of pixels; larger ones are read once, by
+// the chunks of their groups.
+func cutGrid(pairs, groups int, unit float64, weightBytes int) grid {
+	g := grid{pairs: pairs, groups: groups, pairsEach: pairs, groupsEach: groups}
+	total := unit * float64(pairs*groups)
+	want := int(math.Ceil(total / chunkTime))
+	if total > 8_000 {
+		want = max(want, 2)
+	}
+	if weightBytes <= 1<<20 && pairs >= 2*want {
+		g.pairsEach = (pairs + want - 1) / want
+		return g
+	}
+	g.groupsEach = max(1, groups/want)
+	if parts := int(math.Ceil(unit * float64(pairs*g.groupsEach) / (1.5 * chunkTime))); parts > 1 {
+		g.pairsEach = (pairs + parts - 1) / parts
+	}
+	return g
+}
+
+func (g *grid) parts() (pairs, groups int) {
+	return (g.pairs + g.pairsEach - 1) / g.pairsEach, (g.groups + g.groupsEach - 1) / g.groupsEach
+}
+
+// chunks is the number of chunks; at gives the ranges of one.
+func (g *grid) chunks() int {
+	p, q := g.parts()
+	return p * q
+}
+
+func (g *grid) at(chunk int) (pair, pairs, group, groups int) {
+	p, _ := g.parts()
+	pair, group = chunk%p*g.pairsEach, chunk/p*g.groupsEach
+	return pair, min(g.pairsEach, g.pairs-pair), group, min(g.groupsEach, g.groups-group)
+}

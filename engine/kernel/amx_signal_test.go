@@ -1,0 +1,174 @@
+//go:build linux && amd64 && !purego
+
+package kernel
+
+import (
+	"bytes"
+	"io"
+	"math/rand"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/pprof"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+)
+
+// TestSignals runs tile kernels on more goroutines than processors while the
+// collector, the preemption signal and the profiler's timer interrupt them all
+// the time. The kernel saves live tiles in the signal frame (11952 bytes of the
+// 32768 that Go's signal stacks have) and restores them; every result must stay
+// the same to the last bit.
+func TestSignals(t *testing.T) {
+	k, err := Select("amx")
+	if err != nil {
+		t.Skip(err)
+	}
+	duration := time.Second
+	if testing.Short() {
+		duration = 100 * time.Millisecond
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(5))
+	if err := pprof.StartCPUProfile(io.Discard); err == nil {
+		defer pprof.StopCPUProfile()
+	}
+	var stop atomic.Bool
+	var helpers, workers sync.WaitGroup
+	helpers.Add(2)
+	go func() { // preemption signals, to threads that the kernel picks
+		defer helpers.Done()
+		for !stop.Load() {
+			syscall.Kill(os.Getpid(), syscall.SIGURG)
+		}
+	}()
+	go func() { // garbage
+		defer helpers.Done()
+		var keep [64][]byte
+		for i := 0; !stop.Load(); i++ {
+			keep[i%64] = make([]byte, 1<<14)
+		}
+		runtime.KeepAlive(keep)
+	}()
+	deadline := time.Now().Add(duration)
+	for worker := range 4 {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			step, m, out := exampleConv(t, k, square("", 64, 28, 64, 3, 1), int64(worker))
+			runAll(step, m)
+			want := bytes.Clone(out)
+			for time.Now().Before(deadline) {
+				clear(out)
+				runAll(step, m)
+				if !bytes.Equal(want, out) {
+					t.Error("a result changed under signals")
+					return
+				}
+			}
+		}()
+	}
+	workers.Wait()
+	stop.Store(true)
+	helpers.Wait()
+}
+
+func runAll(s Step, m *Memory) {
+	for i := range s.Chunks() {
+		s.Run(i, m)
+	}
+}
+
+// exampleConv plans a case on random numbers.
+func exampleConv(tb testing.TB, k *Rung, c tileCase, seed int64) (Step, *Memory, []byte) {
+	rng := rand.New(rand.NewSource(seed))
+	conv := c.conv()
+	in, out := lineBytes(conv.In.Size()), lineBytes(conv.Out.Size())
+	randomize(&conv.In, in, rng)
+	pack, plan := k.PackSplit, k.NewSplit
+	if c.in == BF16x32 {
+		pack, plan = k.PackBF16, k.NewBF16
+	}
+	w, err := pack(&conv, normal(rng, c.cout*c.cin/c.group*c.kh*c.kw, 0.05), nil, nil)
+	if err != nil {
+		tb.Error(err)
+		runtime.Goexit()
+	}
+	step, err := plan(&conv, w)
+	if err != nil {
+		tb.Error(err)
+		runtime.Goexit()
+	}
+	m := &Memory{In: unsafe.Pointer(&in[0]), Out: unsafe.Pointer(&out[0])}
+	if conv.Residual != nil {
+		m.Residual = m.Out
+	}
+	return step, m, out
+}
+
+// TestRunAllocatesNothing: a Step promises so.
+func TestRunAllocatesNothing(t *testing.T) {
+	k, err := Select("amx")
+	if err != nil {
+		t.Skip(err)
+	}
+	step, m, _ := exampleConv(t, k, square("", 64, 14, 64, 3, 1), 1)
+	if n := testing.AllocsPerRun(10, func() { runAll(step, m) }); n != 0 {
+		t.Errorf("%v allocations a run", n)
+	}
+}
+
+// BenchmarkTileConv runs layers of resnet50 with warm weights.
+func BenchmarkTileConv(b *testing.B) {
+	k, err := Select("amx")
+	if err != nil {
+		b.Skip(err)
+	}
+	for _, c := range []tileCase{
+		square("64x56k3", 64, 56, 64, 3, 1), square("64to256x56k1add", 64, 56, 256, 1, 1).with(func(c *tileCase) { c.residual, c.inPlace = Split32, true }),
+		square("256to64x56k1", 256, 56, 64, 1, 1), square("128x28k3", 128, 28, 128, 3, 1), square("128to512x28k1", 128, 28, 512, 1, 1),
+		square("512to128x28k1", 512, 28, 128, 1, 1),
+		square("256x14k3", 256, 14, 256, 3, 1), square("256to1024x14k1", 256, 14, 1024, 1, 1), square("1024to256x14k1", 1024, 14, 256, 1, 1), square("512x7k3", 512, 7, 512, 3, 1),
+		square("512x14k3s2", 512, 14, 512, 3, 2), square("256to512x56k1s2", 256, 56, 512, 1, 2), square("2048to512x7k1", 2048, 7, 512, 1, 1),
+	} {
+		for _, f := range []Format{Split32, BF16x32} {
+			c.in, c.out = f, f
+			if c.residual != Planar {
+				c.residual = f
+			}
+			b.Run(f.String()+"/"+c.why, func(b *testing.B) {
+				step, m, _ := exampleConv(b, k, c, 1)
+				for b.Loop() {
+					runAll(step, m)
+				}
+				conv := c.conv()
+				flop := 2 * float64(conv.Out.H*conv.Out.W*c.cout*c.cin*c.kh*c.kw)
+				b.ReportMetric(flop*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				b.ReportMetric(float64(step.Chunks()), "chunks")
+			})
+		}
+	}
+}
+
+// BenchmarkPack packs the weights of one layer.
+func BenchmarkPack(b *testing.B) {
+	k, err := Select("amx")
+	if err != nil {
+		b.Skip(err)
+	}
+	for _, c := range []tileCase{square("k3", 512, 7, 512, 3, 1), square("k1", 1024, 7, 1024, 1, 1)} {
+		b.Run(c.why, func(b *testing.B) {
+			conv := c.conv()
+			w := normal(rand.New(rand.NewSource(1)), c.cout*c.cin*c.kh*c.kw, 1)
+			for b.Loop() {
+				if _, err := k.PackSplit(&conv, w, nil, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(b.Elapsed().Seconds()*1e6/float64(b.N)/(float64(4*len(w))/(1<<20)), "us/MiB")
+		})
+	}
+}

@@ -1,0 +1,39 @@
+// Command amx writes the assembly of the tile unit's kernels, and of the vector
+// code beside them, into engine/kernel/amd64:
+//
+//	cd internal/asm && go run ./amx
+//
+// It writes Go assembly itself rather than through avo: half of its
+// instructions are bytes, and the finishing code is woven between them.
+package main
+
+import (
+	"log"
+	"os"
+)
+
+// target is the file to write, from the module's root.
+const target = "../../engine/kernel/amd64/amx_amd64.s"
+
+// generate makes the whole file.
+func generate() []byte {
+	e := newEmitter()
+	float := kernel{setup: floatSetup, bias: floatBias, finish: floatFinish, outOfLine: floatOutOfLine}
+	split, half := float, float
+	split.name, split.step = "TilesSplit", stepBF16x3
+	split.doc = "rows of split pixels: three products a step"
+	half.name, half.step = "TilesBF16", stepBF16
+	half.doc = "rows of bf16 pixels"
+	e.conv(split)
+	e.conv(half)
+	e.packRows()
+	e.packColumns()
+	e.table()
+	return e.Bytes()
+}
+
+func main() {
+	if err := os.WriteFile(target, generate(), 0o644); err != nil {
+		log.Fatal(err)
+	}
+}
