@@ -1,0 +1,307 @@
+package vision
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// Encoder writes pictures into tensors as a recipe says. It may be used from
+// several goroutines at a time.
+type Encoder struct {
+	recipe   Recipe // resolved
+	dtype    tensor.DType
+	channels int
+	threads  int
+	values   [3][256]float32 // what each byte of each channel becomes
+	zero     float32         // what "zero after mean and std" is stored as
+}
+
+// An EncoderOption changes how an Encoder works, never what it writes.
+type EncoderOption func(*Encoder)
+
+// EncodeThreads bounds the goroutines that one picture is spread over; 1 works
+// on the caller alone, which is right where several pictures are encoded at a
+// time. The default is GOMAXPROCS, and small pictures never use more than one.
+func EncodeThreads(n int) EncoderOption { return func(e *Encoder) { e.threads = max(n, 0) } }
+
+// NewEncoder checks the recipe and makes its tables.
+func NewEncoder(r Recipe, opts ...EncoderOption) (*Encoder, error) {
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	full, _ := r.resolve()
+	e := &Encoder{recipe: full, channels: len(full.Mean)}
+	e.dtype = map[string]tensor.DType{"float32": tensor.Float32, "float16": tensor.Float16, "uint8": tensor.Uint8, "int8": tensor.Int8}[full.DType]
+	for _, opt := range opts {
+		opt(e)
+	}
+	e.makeTables()
+	return e, nil
+}
+
+// Recipe is the encoder's recipe with everything that was left out filled in.
+func (e *Encoder) Recipe() Recipe { return e.recipe.clone() }
+
+// DType is the element type of the tensors.
+func (e *Encoder) DType() tensor.DType { return e.dtype }
+
+// makeTables works out, for each channel, what each byte becomes. The steps are
+// those of the frameworks, each rounded to float32, so that the values equal
+// theirs bit for bit; a table of 256 costs less than the arithmetic.
+func (e *Encoder) makeTables() {
+	r := e.recipe
+	for c := range e.channels {
+		mean, std := float32(r.Mean[c]), float32(r.Std[c])
+		for b := range 256 {
+			v := float32(float32(b) * float32(r.Scale.Times))
+			v = float32(v / float32(r.Scale.Over))
+			v = float32(v-mean) / std
+			e.values[c][b] = e.stored(v)
+		}
+	}
+	e.zero = e.stored(0)
+}
+
+// stored is the value as the recipe's dtype keeps it, still as a float32.
+func (e *Encoder) stored(v float32) float32 {
+	if e.dtype == tensor.Float32 || e.dtype == tensor.Float16 {
+		return v
+	}
+	x := float64(v)
+	if q := e.recipe.Quant; q != nil {
+		x = math.RoundToEven(float64(v/float32(q.Scale))) + float64(q.ZeroPoint)
+	}
+	x = math.RoundToEven(x)
+	if e.dtype == tensor.Uint8 {
+		return float32(min(max(x, 0), 255))
+	}
+	return float32(min(max(x, -128), 127))
+}
+
+// placement is where a picture's resized window lies on the tensor's canvas.
+type placement struct {
+	window        window
+	left, top     int
+	width, height int
+	scaleX        float64
+	scaleY        float64
+}
+
+// place applies resize, crop and pad to the numbers alone.
+func (e *Encoder) place(width, height int) (placement, error) {
+	r := e.recipe
+	w, h, sx, sy := r.Resize.size(width, height)
+	if w > 1<<30 || h > 1<<30 {
+		return placement{}, fmt.Errorf("vision: a picture of %dx%d cannot be resized by %q", width, height, r.Resize)
+	}
+	p := placement{window: window{width: int(w), height: int(h)}, scaleX: sx, scaleY: sy}
+	p.window.x1, p.window.y1, p.width, p.height = int(w), int(h), int(w), int(h)
+	switch {
+	case r.Crop.Mode == CropCenter:
+		p.width, p.height = r.Crop.Width, r.Crop.Height
+		p.window.x0, p.window.x1, p.left = r.Crop.cut(int(w), p.width)
+		p.window.y0, p.window.y1, p.top = r.Crop.cut(int(h), p.height)
+	case r.Resize.Mode == Letterbox:
+		p.width, p.height = r.Resize.Width, r.Resize.Height
+		if r.Pad.Mode == PadCenter {
+			p.left, p.top = (p.width-int(w))/2, (p.height-int(h))/2
+		}
+	}
+	if n := r.Pad.Multiple; r.Pad.Mode == PadMultiple {
+		p.width, p.height = (p.width+n-1)/n*n, (p.height+n-1)/n*n
+	}
+	if int64(p.width)*int64(p.height) > MaxPixels || p.window.x1-p.window.x0 > maxSide || p.window.y1-p.window.y0 > maxSide {
+		return placement{}, fmt.Errorf("vision: a picture of %dx%d becomes %dx%d by recipe %q: over the limit of %d pixels and %d a side",
+			width, height, p.width, p.height, shorten(r.Name), MaxPixels, maxSide)
+	}
+	if r.Size != nil && (p.height != r.Size[0] || p.width != r.Size[1]) {
+		return placement{}, fmt.Errorf("vision: a picture of %dx%d becomes %dx%d, the recipe's size is %dx%d (width x height); add a resize or crop rule",
+			width, height, p.width, p.height, r.Size[1], r.Size[0])
+	}
+	return p, nil
+}
+
+// size is the resized picture's and the scale that boxes are divided by.
+func (r ResizeRule) size(width, height int) (w, h int64, sx, sy float64) {
+	fw, fh := float64(width), float64(height)
+	switch r.Mode {
+	case Shorter:
+		if r.Longest > 0 {
+			s := float64(r.Width) / min(fw, fh)
+			if s*max(fw, fh) > float64(r.Longest) {
+				s = float64(r.Longest) / max(fw, fh)
+			}
+			return max(1, int64(s*fw)), max(1, int64(s*fh)), s, s
+		}
+		short, long := int64(min(width, height)), int64(max(width, height))
+		w, h = int64(r.Width), int64(float64(int64(r.Width)*long)/float64(short))
+		if width > height {
+			w, h = h, w
+		}
+		return w, h, float64(w) / fw, float64(h) / fh
+	case Stretch:
+		return int64(r.Width), int64(r.Height), float64(r.Width) / fw, float64(r.Height) / fh
+	case Letterbox:
+		s := min(float64(r.Width)/fw, float64(r.Height)/fh)
+		if r.Round {
+			w, h = int64(math.RoundToEven(fw*s)), int64(math.RoundToEven(fh*s))
+		} else {
+			w, h = int64(fw*s), int64(fh*s)
+		}
+		return min(max(1, w), int64(r.Width)), min(max(1, h), int64(r.Height)), s, s
+	}
+	return int64(width), int64(height), 1, 1
+}
+
+// cut gives the first and last column (row) of a side that a crop keeps, and
+// how many black ones stand before it where the side is too short.
+func (c CropRule) cut(side, crop int) (from, to, pad int) {
+	if side < crop {
+		return 0, side, (crop - side) / 2
+	}
+	from = (side - crop) / 2
+	if odd := (side-crop)%2 != 0; odd && !c.Truncate && from%2 != 0 {
+		from++ // halves to even
+	}
+	return from, from + crop, 0
+}
+
+func (p placement) geometry(width, height int, flip bool) Geometry {
+	return Geometry{Width: width, Height: height, InputWidth: p.width, InputHeight: p.height,
+		ScaleX: p.scaleX, ScaleY: p.scaleY, ResizedWidth: p.window.width, ResizedHeight: p.window.height,
+		CropLeft: p.window.x0, CropTop: p.window.y0, PadLeft: p.left, PadTop: p.top, Flipped: flip}
+}
+
+// Shape is the shape of the tensor of one picture of width × height.
+func (e *Encoder) Shape(width, height int) ([]int, error) {
+	if width < 1 || height < 1 {
+		return nil, fmt.Errorf("vision: a picture of %dx%d is empty", width, height)
+	}
+	p, err := e.place(width, height)
+	if err != nil {
+		return nil, err
+	}
+	return e.shape(1, p), nil
+}
+
+func (e *Encoder) shape(n int, p placement) []int {
+	switch e.recipe.Layout {
+	case "NHWC":
+		return []int{n, p.height, p.width, e.channels}
+	case "CHW":
+		return []int{e.channels, p.height, p.width}
+	case "HWC":
+		return []int{p.height, p.width, e.channels}
+	}
+	return []int{n, e.channels, p.height, p.width}
+}
+
+// Encode returns the picture as a tensor of its own (a batch of one where the
+// layout has a batch axis), and how to get back to the picture's pixels.
+func (e *Encoder) Encode(img *Image) (*tensor.Tensor, Geometry, error) {
+	if err := img.check(); err != nil {
+		return nil, Geometry{}, err
+	}
+	p, err := e.place(img.Width, img.Height)
+	if err != nil {
+		return nil, Geometry{}, err
+	}
+	t := tensor.New(e.dtype, e.shape(1, p)...)
+	g, err := e.EncodeInto(t, 0, img)
+	return t, g, err
+}
+
+// EncodeInto writes the picture as number i of the batch dst, whose shape must
+// fit in all other axes and whose dtype must be the recipe's. Different numbers
+// of one batch may be written at the same time.
+func (e *Encoder) EncodeInto(dst *tensor.Tensor, i int, img *Image) (Geometry, error) {
+	if err := img.check(); err != nil {
+		return Geometry{}, err
+	}
+	p, err := e.place(img.Width, img.Height)
+	if err != nil {
+		return Geometry{}, err
+	}
+	n := 1
+	if len(e.recipe.Layout) == 4 && dst.Rank() == 4 {
+		n = dst.Dim(0)
+	}
+	if want := e.shape(n, p); dst.DType() != e.dtype || !slices.Equal(dst.Shape(), want) || i < 0 || i >= n {
+		return Geometry{}, fmt.Errorf("vision: picture %d becomes %s%v, which does not fit a batch of %s", i, e.dtype, e.shape(1, p), dst)
+	}
+	switch e.dtype {
+	case tensor.Float32:
+		write(e, part(tensor.Data[float32](dst), i, n), img, p, func(v float32) float32 { return v })
+	case tensor.Float16:
+		write(e, part(tensor.Data[tensor.Float16Bits](dst), i, n), img, p, tensor.ToFloat16)
+	case tensor.Uint8:
+		write(e, part(tensor.Data[uint8](dst), i, n), img, p, func(v float32) uint8 { return uint8(v) })
+	case tensor.Int8:
+		write(e, part(tensor.Data[int8](dst), i, n), img, p, func(v float32) int8 { return int8(v) })
+	}
+	return p.geometry(img.Width, img.Height, e.recipe.Flip), nil
+}
+
+// part is number i of n equal parts.
+func part[T any](data []T, i, n int) []T {
+	size := len(data) / n
+	return data[i*size : (i+1)*size]
+}
+
+// Batch encodes pictures into one tensor. They must come out at one size; the
+// layout must have a batch axis.
+func (e *Encoder) Batch(imgs []*Image) (*tensor.Tensor, []Geometry, error) {
+	if len(imgs) == 0 || len(e.recipe.Layout) != 4 {
+		return nil, nil, fmt.Errorf("vision: %d pictures for a batch in layout %s", len(imgs), e.recipe.Layout)
+	}
+	if err := imgs[0].check(); err != nil {
+		return nil, nil, err
+	}
+	p, err := e.place(imgs[0].Width, imgs[0].Height)
+	if err != nil {
+		return nil, nil, err
+	}
+	shape := e.shape(len(imgs), p)
+	if _, err := tensor.Count(shape); err != nil {
+		return nil, nil, fmt.Errorf("vision: a batch of %d pictures: %w", len(imgs), err)
+	}
+	t := tensor.New(e.dtype, shape...)
+	out := make([]Geometry, len(imgs))
+	for i, img := range imgs {
+		if out[i], err = e.EncodeInto(t, i, img); err != nil {
+			return nil, nil, err
+		}
+	}
+	return t, out, nil
+}
+
+// Render returns what the network sees, as a picture: resized, cropped and
+// padded, before channels are reordered and values normalised. Padding that a
+// recipe adds after the mean comes out black.
+func (e *Encoder) Render(img *Image) (*Image, Geometry, error) {
+	if err := img.check(); err != nil {
+		return nil, Geometry{}, err
+	}
+	p, err := e.place(img.Width, img.Height)
+	if err != nil {
+		return nil, Geometry{}, err
+	}
+	out := NewImage(p.width, p.height)
+	if e.recipe.Pad.Value != 0 {
+		for i := range out.Pix {
+			out.Pix[i] = e.recipe.Pad.Value
+		}
+	}
+	resample(img, p.window, e.recipe.Resize.Filter, e.threads, func(y int, row []byte) {
+		copy(out.Row(p.top + y)[p.left*3:], row)
+	})
+	if e.recipe.Flip {
+		for y := range out.Height {
+			mirror(out.Row(y), out.Row(y))
+		}
+	}
+	return out, p.geometry(img.Width, img.Height, e.recipe.Flip), nil
+}

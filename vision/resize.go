@@ -1,0 +1,159 @@
+package vision
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Filter names a way to resample, together with the program whose arithmetic
+// it follows exactly.
+type Filter uint8
+
+// The filters. Pillow's widen with the reduction (antialias) and round to 8 bits
+// between a horizontal and a vertical pass; OpenCV's INTER_LINEAR reads four
+// neighbours however far the picture shrinks.
+const (
+	Bilinear Filter = iota // Pillow's: triangle of radius 1
+	Box                    // Pillow's: mean over the area
+	Hamming                // Pillow's: radius 1, sharper than Bilinear
+	Bicubic                // Pillow's: Catmull-Rom, a = -0.5, radius 2
+	Lanczos                // Pillow's: radius 3
+	Nearest                // Pillow's
+	Linear                 // OpenCV's INTER_LINEAR on 8 bits: no antialias
+	filterCount
+)
+
+// filterNames spells the filters as recipes do; antialiasing is said.
+var filterNames = [filterCount]string{
+	Bilinear: "bilinear antialias", Box: "box antialias", Hamming: "hamming antialias",
+	Bicubic: "bicubic antialias", Lanczos: "lanczos antialias", Nearest: "nearest", Linear: "bilinear",
+}
+
+// String spells the filter as recipes do: "bilinear antialias" is Pillow's,
+// "bilinear" OpenCV's.
+func (f Filter) String() string {
+	if f < filterCount {
+		return filterNames[f]
+	}
+	return fmt.Sprintf("filter(%d)", uint8(f))
+}
+
+// ParseFilter reads what String writes.
+func ParseFilter(s string) (Filter, error) {
+	s = strings.Join(strings.Fields(s), " ")
+	for f, name := range filterNames {
+		if s == name {
+			return Filter(f), nil
+		}
+	}
+	return 0, fmt.Errorf("filter %q is none of: %s", s, strings.Join(filterNames[:], ", "))
+}
+
+// Resize returns the picture at another size, its aspect not kept, equal byte
+// for byte to what Pillow 9.4 (OpenCV 4.6 for Linear) gives. Sides below 1 and
+// results above MaxPixels are errors.
+func Resize(m *Image, width, height int, f Filter) (*Image, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	if width < 1 || height < 1 || int64(width)*int64(height) > MaxPixels {
+		return nil, fmt.Errorf("vision: cannot resize to %dx%d; sides are at least 1 and width*height at most %d", width, height, MaxPixels)
+	}
+	out := NewImage(width, height)
+	w := window{width: width, height: height, x1: width, y1: height}
+	resample(m, w, f, 0, func(y int, row []byte) { copy(out.Row(y), row) })
+	return out, nil
+}
+
+// window is a part of a resized picture: of width × height pixels, those with
+// x0 ≤ x < x1 and y0 ≤ y < y1 are wanted.
+type window struct {
+	width, height  int
+	x0, y0, x1, y1 int
+}
+
+// resample makes the window's rows and hands each to put, once, as interleaved
+// RGB that is valid during the call; y counts from 0 at the window's top. Only
+// source rows and columns that the window needs are read. With threads other
+// than 1, put is called from several goroutines at a time (0: as many as the
+// work is worth), each row once.
+func resample(m *Image, w window, f Filter, threads int, put func(y int, row []byte)) {
+	rows := w.y1 - w.y0
+	if rows <= 0 || w.x1 <= w.x0 {
+		return
+	}
+	s := newSampler(m, w, f)
+	inBands(rows, threadsFor(threads, s.work()), func(y0, y1 int) { s.band(y0, y1, put) })
+}
+
+// sampler makes rows of a window; band may be called from several goroutines.
+type sampler interface {
+	// work is a rough count of multiplications, to decide on threads.
+	work() int64
+	// band makes rows y0 ≤ y < y1, counted from the window's top.
+	band(y0, y1 int, put func(y int, row []byte))
+}
+
+func newSampler(m *Image, w window, f Filter) sampler {
+	switch {
+	case w.width == m.Width && w.height == m.Height:
+		return &copySampler{m, w}
+	case f == Nearest:
+		return newNearestSampler(m, w)
+	case f == Linear && w.width*2 == m.Width && w.height*2 == m.Height:
+		return &halfSampler{m, w}
+	case f == Linear:
+		return newLinearSampler(m, w)
+	}
+	return newPillowSampler(m, w, f)
+}
+
+// copySampler serves windows of a picture that keeps its size.
+type copySampler struct {
+	m *Image
+	w window
+}
+
+func (s *copySampler) work() int64 { return int64(s.w.x1-s.w.x0) * int64(s.w.y1-s.w.y0) }
+
+func (s *copySampler) band(y0, y1 int, put func(int, []byte)) {
+	for y := y0; y < y1; y++ {
+		put(y, s.m.Row(s.w.y0 + y)[s.w.x0*3:s.w.x1*3])
+	}
+}
+
+// nearestSampler is Pillow's nearest: source coordinates are accumulated in
+// double, so that they now and then differ from int((i+0.5)*scale).
+type nearestSampler struct {
+	m      *Image
+	xs, ys []int // source column of each wanted column, source row of each wanted row
+}
+
+func newNearestSampler(m *Image, w window) *nearestSampler {
+	return &nearestSampler{m, nearestIndex(m.Width, w.width)[w.x0:w.x1], nearestIndex(m.Height, w.height)[w.y0:w.y1]}
+}
+
+// nearestIndex maps n output positions to m input positions.
+func nearestIndex(m, n int) []int {
+	scale := float64(m) / float64(n)
+	index := make([]int, n)
+	x := scale * 0.5
+	for i := range index {
+		index[i] = min(int(x), m-1)
+		x += scale
+	}
+	return index
+}
+
+func (s *nearestSampler) work() int64 { return int64(len(s.xs)) * int64(len(s.ys)) }
+
+func (s *nearestSampler) band(y0, y1 int, put func(int, []byte)) {
+	row := make([]byte, len(s.xs)*3)
+	for y := y0; y < y1; y++ {
+		src := s.m.Row(s.ys[y])
+		for i, x := range s.xs {
+			copy(row[i*3:i*3+3], src[x*3:x*3+3])
+		}
+		put(y, row)
+	}
+}
