@@ -1,1 +1,208 @@
 package vision
+
+import (
+	"errors"
+	"fmt"
+	"image/color"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// The bounds that hold unless an option says otherwise.
+const (
+	defaultMemory = 1 << 30   // bytes that decoding one picture may take
+	maxStream     = 256 << 20 // bytes that Decode reads
+	maxFile       = 1 << 30   // bytes of a file that Open reads
+)
+
+// FormatError is a picture that is broken: Reason says what is wrong with it.
+type FormatError struct{ Format, Reason string }
+
+func (e *FormatError) Error() string { return e.Format + ": " + e.Reason }
+
+// UnsupportedError is sound data of a kind that this package does not read.
+type UnsupportedError struct{ What, Advice string }
+
+func (e *UnsupportedError) Error() string {
+	s := e.What + " is not supported"
+	if e.Advice != "" {
+		s += "; " + e.Advice
+	}
+	return s
+}
+
+func broken(format, reason string, args ...any) error {
+	return &FormatError{format, fmt.Sprintf(reason, args...)}
+}
+
+func unsupported(what string) error {
+	return &UnsupportedError{what, "convert it to JPEG, PNG or WebP"}
+}
+
+// options of one decoding.
+type options struct {
+	background [3]byte
+	pixels     int64
+	memory     int64
+}
+
+// An Option changes how a picture is decoded.
+type Option func(*options)
+
+// Background sets what lies under transparent pixels; white otherwise.
+func Background(c color.Color) Option { return func(o *options) { o.background = opaque(c) } }
+
+// PixelLimit sets the largest width times height; MaxPixels otherwise, which is
+// also the most that can be asked for.
+func PixelLimit(n int64) Option { return func(o *options) { o.pixels = min(n, MaxPixels) } }
+
+// MemoryLimit sets how many bytes decoding may take, the picture included; 1 GiB
+// otherwise.
+func MemoryLimit(n int64) Option { return func(o *options) { o.memory = n } }
+
+func newOptions(opts []Option) *options {
+	o := &options{background: [3]byte{255, 255, 255}, pixels: MaxPixels, memory: defaultMemory}
+	for _, opt := range opts {
+		opt(o)
+	}
+	return o
+}
+
+// admit checks a header's size before anything is allocated for it. perPixel is
+// how many bytes a pixel the decoder takes, the result's three included.
+func (o *options) admit(format string, width, height int64, perPixel float64) error {
+	if width < 1 || height < 1 {
+		return broken(format, "the header says %dx%d; a picture has at least one pixel", width, height)
+	}
+	if width > o.pixels/height { // width*height > pixels without overflow
+		return broken(format, "%dx%d is over the limit of %d pixels", width, height, o.pixels)
+	}
+	if need := float64(width) * float64(height) * perPixel; need > float64(o.memory) {
+		return broken(format, "decoding %dx%d takes %d MiB, over the limit of %d MiB", width, height, int64(need)>>20, o.memory>>20)
+	}
+	return nil
+}
+
+// Open reads and decodes a file: upright by its EXIF orientation, sRGB, 8 bits,
+// alpha laid over the background. The content decides the format (JPEG, PNG,
+// GIF, BMP, TIFF, WebP, ICO), never the name; of several frames or pages the
+// first counts. Errors begin with the path and are one line.
+func Open(path string, opts ...Option) (*Image, error) {
+	data, err := readFile(path)
+	if err == nil {
+		var m *Image
+		if m, err = DecodeBytes(data, opts...); err == nil {
+			return m, nil
+		}
+	}
+	return nil, pathError(path, err)
+}
+
+// readFile reads a file, bounded.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case info.IsDir():
+		return nil, errors.New("is a folder, not a picture")
+	case !info.Mode().IsRegular(): // a pipe, /dev/stdin: no size to go by
+		return readBounded(f, maxStream)
+	case info.Size() > maxFile:
+		return nil, fmt.Errorf("has %d MiB; at most %d are read", info.Size()>>20, maxFile>>20)
+	}
+	data := make([]byte, info.Size())
+	n, err := io.ReadFull(f, data)
+	if err == io.ErrUnexpectedEOF || err == io.EOF { // it shrank meanwhile, or /proc
+		err = nil
+	}
+	return data[:n], err
+}
+
+// readBounded reads a stream of at most limit bytes.
+func readBounded(r io.Reader, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("more than %d MiB; a picture has less", limit>>20)
+	}
+	return data, nil
+}
+
+// pathError puts the path before an error, once, in a form that is safe to
+// print.
+func pathError(path string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return fmt.Errorf("%s: %w", printable(path), err)
+}
+
+// printable quotes a name that holds control characters or bytes that are no
+// text.
+func printable(name string) string {
+	if q := strconv.Quote(name); q[1:len(q)-1] != strings.ReplaceAll(strings.ReplaceAll(name, `\`, `\\`), `"`, `\"`) {
+		return q
+	}
+	return name
+}
+
+// Decode is Open for a stream, which is read to its end; more than 256 MiB is
+// an error.
+func Decode(r io.Reader, opts ...Option) (*Image, error) {
+	data, err := readBounded(r, maxStream)
+	if err != nil {
+		return nil, err
+	}
+	return DecodeBytes(data, opts...)
+}
+
+// DecodeBytes is Open for a picture in memory, which is not changed.
+func DecodeBytes(data []byte, opts ...Option) (m *Image, err error) {
+	o := newOptions(opts)
+	f := recognise(data)
+	if f.decode == nil {
+		return nil, f.refuse()
+	}
+	// The last net: the decoders of others have been known to panic on hostile
+	// input.
+	defer func() {
+		if p := recover(); p != nil {
+			m, err = nil, broken(f.name, "the data cannot be decoded (%s)", oneLine(fmt.Errorf("%v", p)))
+		}
+	}()
+	m, orientation, err := f.decode(data, o)
+	if err != nil {
+		return nil, asFormatError(f.name, err)
+	}
+	return m.upright(orientation), nil
+}
+
+// asFormatError gives errors of other packages the format's name.
+func asFormatError(format string, err error) error {
+	var f *FormatError
+	var u *UnsupportedError
+	if errors.As(err, &f) || errors.As(err, &u) {
+		return err
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return broken(format, "the data ends too early")
+	}
+	text := oneLine(err)
+	for _, prefix := range []string{"png: ", "gif: ", "jpeg: ", "webp: ", "vp8: ", "vp8l: ", "invalid format: ", "invalid JPEG format: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return broken(format, "%s", text)
+}

@@ -1,0 +1,65 @@
+package vision
+
+import (
+	"encoding/binary"
+	"strings"
+)
+
+// decodeICO decodes the largest picture of an icon: a PNG, or a BMP without its
+// file header, followed by a mask of one bit a pixel that is laid over the
+// background where it is set.
+func decodeICO(data []byte, o *options) (*Image, int, error) {
+	if len(data) < 6 {
+		return nil, 0, broken("ICO", "the data ends in the header")
+	}
+	var best []byte
+	most := -1
+	entries := data[6:]
+	for range binary.LittleEndian.Uint16(data[4:]) {
+		if len(entries) < 16 {
+			break
+		}
+		e := entries[:16]
+		entries = entries[16:]
+		width, height := (int(e[0])+255)%256+1, (int(e[1])+255)%256+1 // 0 means 256
+		size, at := uint64(binary.LittleEndian.Uint32(e[8:])), uint64(binary.LittleEndian.Uint32(e[12:]))
+		if at+size > uint64(len(data)) || size < 16 {
+			continue
+		}
+		// Of one size the deepest colours win.
+		if rank := width*height*64 + int(min(63, binary.LittleEndian.Uint16(e[6:]))); rank > most {
+			best, most = data[at:at+size], rank
+		}
+	}
+	if best == nil {
+		return nil, 0, broken("ICO", "no picture lies inside the file")
+	}
+	if strings.HasPrefix(string(best[:8]), "\x89PNG") {
+		m, _, err := decodePNG(best, o)
+		return m, 1, err
+	}
+	m, err := decodeDIB(best, 0, true, o)
+	if err != nil {
+		return nil, 0, err
+	}
+	m.maskIcon(best, o.background)
+	return m, 1, nil
+}
+
+// maskIcon lays the background over what the mask at the end of an icon's
+// bitmap hides.
+func (m *Image) maskIcon(data []byte, background [3]byte) {
+	stride := (m.Width + 31) / 32 * 4
+	if len(data) < stride*m.Height || binary.LittleEndian.Uint16(data[14:]) == 32 {
+		return
+	}
+	mask := data[len(data)-stride*m.Height:]
+	for y := range m.Height {
+		row := m.Row(m.Height - 1 - y)
+		for x := range m.Width {
+			if mask[y*stride+x/8]>>(7-x%8)&1 != 0 {
+				copy(row[3*x:3*x+3], background[:])
+			}
+		}
+	}
+}

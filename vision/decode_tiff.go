@@ -1,0 +1,349 @@
+package vision
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// tiffFile is the first page of a TIFF, as its directory describes it. TIFF 6.0.
+type tiffFile struct {
+	data  []byte
+	order binary.ByteOrder
+
+	width, height   int
+	bits, samples   int
+	compression     int
+	photometric     int
+	planar          bool // samples stored apart
+	predictor       int
+	lowBitFirst     bool
+	alpha           int // number of the alpha sample; 0 for none
+	premultiplied   bool
+	signed          bool
+	tiled           bool
+	blockW, blockH  int // of a strip or tile
+	offsets, counts []uint32
+	palette         [256][3]byte
+	jpegTables      []byte
+	t4              uint32
+	orientation     int
+}
+
+// TIFF tags.
+const (
+	tiffWidth        = 256
+	tiffHeight       = 257
+	tiffBits         = 258
+	tiffCompression  = 259
+	tiffPhotometric  = 262
+	tiffFillOrder    = 266
+	tiffStripOffsets = 273
+	tiffSamples      = 277
+	tiffRowsPerStrip = 278
+	tiffStripCounts  = 279
+	tiffPlanar       = 284
+	tiffT4Options    = 292
+	tiffPredictor    = 317
+	tiffColorMap     = 320
+	tiffTileWidth    = 322
+	tiffTileHeight   = 323
+	tiffTileOffsets  = 324
+	tiffTileCounts   = 325
+	tiffInkSet       = 332
+	tiffExtra        = 338
+	tiffSampleFormat = 339
+	tiffJPEGTables   = 347
+)
+
+// Photometric interpretations.
+const (
+	tiffWhiteIsZero = 0
+	tiffBlackIsZero = 1
+	tiffRGB         = 2
+	tiffPalette     = 3
+	tiffCMYK        = 5
+	tiffYCbCr       = 6
+)
+
+func decodeTIFF(data []byte, o *options) (*Image, int, error) {
+	f := &tiffFile{data: data, order: binary.LittleEndian}
+	if data[0] == 'M' {
+		f.order = binary.BigEndian
+	}
+	dir, err := f.directory()
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := f.describe(dir); err != nil {
+		return nil, 0, err
+	}
+	// The result, and at most one strip of all the samples.
+	perPixel := 3 + float64(f.samples*f.bits)/8*2
+	if err := o.admit("TIFF", int64(f.width), int64(f.height), perPixel); err != nil {
+		return nil, 0, err
+	}
+	if err := f.blocks(dir, o); err != nil {
+		return nil, 0, err
+	}
+	m, err := f.decode(o)
+	return m, f.orientation, err
+}
+
+// tiffDirectory holds the values of the entries that are whole numbers, at most
+// a few million of them: each lies inside the file.
+type tiffDirectory map[uint16][]uint32
+
+// directory reads IFD0. Tags that do not matter here are left out; the next IFD
+// is not looked at.
+func (f *tiffFile) directory() (tiffDirectory, error) {
+	if len(f.data) < 8 {
+		return nil, broken("TIFF", "the data ends in the header")
+	}
+	at := uint64(f.order.Uint32(f.data[4:]))
+	if at < 8 || at+2 > uint64(len(f.data)) {
+		return nil, broken("TIFF", "the directory is said to be at byte %d of %d", at, len(f.data))
+	}
+	dir := tiffDirectory{}
+	entries := f.data[at+2:]
+	for range f.order.Uint16(f.data[at:]) {
+		if len(entries) < 12 {
+			break
+		}
+		e := entries[:12]
+		entries = entries[12:]
+		tag := f.order.Uint16(e)
+		switch tag {
+		case tiffJPEGTables:
+			f.jpegTables = f.bytes(e, 1)
+		case orientationTag:
+			f.orientation = orientationOf(f.order, e)
+		}
+		values, err := f.values(e)
+		if err != nil {
+			return nil, err
+		}
+		if values != nil {
+			dir[tag] = values
+		}
+	}
+	return dir, nil
+}
+
+// bytes is what an entry holds or points at, size bytes a value; nil where that
+// is outside.
+func (f *tiffFile) bytes(e []byte, size uint64) []byte {
+	n := uint64(f.order.Uint32(e[4:])) * size
+	if n <= 4 {
+		return e[8 : 8+n]
+	}
+	at := uint64(f.order.Uint32(e[8:]))
+	if at+n > uint64(len(f.data)) {
+		return nil
+	}
+	return f.data[at : at+n]
+}
+
+// tiffUsed are the tags that decoding depends on.
+var tiffUsed = map[uint16]bool{
+	tiffWidth: true, tiffHeight: true, tiffBits: true, tiffCompression: true, tiffPhotometric: true,
+	tiffFillOrder: true, tiffStripOffsets: true, tiffSamples: true, tiffRowsPerStrip: true, tiffStripCounts: true,
+	tiffPlanar: true, tiffT4Options: true, tiffPredictor: true, tiffColorMap: true, tiffTileWidth: true,
+	tiffTileHeight: true, tiffTileOffsets: true, tiffTileCounts: true, tiffInkSet: true, tiffExtra: true, tiffSampleFormat: true,
+}
+
+// values reads BYTE, SHORT and LONG of the tags that are used.
+func (f *tiffFile) values(e []byte) ([]uint32, error) {
+	tag := f.order.Uint16(e)
+	if !tiffUsed[tag] {
+		return nil, nil
+	}
+	size := map[uint16]uint64{1: 1, 3: 2, 4: 4}[f.order.Uint16(e[2:])]
+	raw := f.bytes(e, size)
+	if size == 0 || len(raw) == 0 {
+		return nil, broken("TIFF", "tag %d has no values, or they lie outside the file", tag)
+	}
+	out := make([]uint32, 0, uint64(len(raw))/size)
+	for ; len(raw) > 0; raw = raw[size:] {
+		switch size {
+		case 1:
+			out = append(out, uint32(raw[0]))
+		case 2:
+			out = append(out, uint32(f.order.Uint16(raw)))
+		default:
+			out = append(out, f.order.Uint32(raw))
+		}
+	}
+	return out, nil
+}
+
+// first is a tag's first value.
+func (d tiffDirectory) first(tag uint16, otherwise uint32) uint32 {
+	if v := d[tag]; len(v) > 0 {
+		return v[0]
+	}
+	return otherwise
+}
+
+// describe reads what the pixels are and refuses what is not read here.
+func (f *tiffFile) describe(dir tiffDirectory) error {
+	if f.orientation == 0 {
+		f.orientation = 1
+	}
+	width, height := dir.first(tiffWidth, 0), dir.first(tiffHeight, 0)
+	if width == 0 || height == 0 || width > 1<<30 || height > 1<<30 {
+		return broken("TIFF", "the directory says %dx%d", width, height)
+	}
+	f.width, f.height = int(width), int(height)
+	f.compression, f.photometric = int(dir.first(tiffCompression, 1)), int(dir.first(tiffPhotometric, math.MaxUint16))
+	f.planar, f.predictor = dir.first(tiffPlanar, 1) == 2, int(dir.first(tiffPredictor, 1))
+	f.lowBitFirst, f.t4 = dir.first(tiffFillOrder, 1) == 2, dir.first(tiffT4Options, 0)
+	samples := dir.first(tiffSamples, 1)
+	if samples < 1 || samples > 8 {
+		return broken("TIFF", "%d samples a pixel", samples)
+	}
+	f.samples = int(samples)
+	bits := dir[tiffBits]
+	f.bits = int(dir.first(tiffBits, 1))
+	if len(bits) > f.samples || len(bits) > 1 && len(bits) < f.samples {
+		return broken("TIFF", "%d bit depths for %d samples", len(bits), f.samples)
+	}
+	for _, b := range bits {
+		if int(b) != f.bits {
+			return unsupported("TIFF with samples of different depths")
+		}
+	}
+	switch f.bits {
+	case 1, 2, 4, 8, 16:
+	case 32, 64:
+		return unsupported("TIFF with 32 or 64 bits a sample")
+	default:
+		return broken("TIFF", "%d bits a sample", f.bits)
+	}
+	if format := dir.first(tiffSampleFormat, 1); format != 1 && format != 4 {
+		return unsupported("TIFF with signed or floating-point samples")
+	}
+	return f.describeColours(dir)
+}
+
+func (f *tiffFile) describeColours(dir tiffDirectory) error {
+	colours := 1
+	switch f.photometric {
+	case tiffWhiteIsZero, tiffBlackIsZero:
+	case tiffRGB:
+		colours = 3
+	case tiffPalette:
+		if f.bits > 8 {
+			return broken("TIFF", "a palette with %d bits a sample", f.bits)
+		}
+		n := 1 << f.bits
+		colourMap := dir[tiffColorMap]
+		if len(colourMap) < 3*n {
+			return broken("TIFF", "a palette picture without a colour map")
+		}
+		for i := range n {
+			f.palette[i] = [3]byte{byte(colourMap[i] >> 8), byte(colourMap[n+i] >> 8), byte(colourMap[2*n+i] >> 8)}
+		}
+	case tiffCMYK:
+		colours = 4
+		if dir.first(tiffInkSet, 1) != 1 {
+			return unsupported("TIFF with inks other than CMYK")
+		}
+	case tiffYCbCr:
+		colours = 3
+		if f.compression != tiffJPEG {
+			return unsupported("TIFF of YCbCr that is not JPEG")
+		}
+	case math.MaxUint16:
+		return broken("TIFF", "nothing says what the samples mean")
+	default:
+		return unsupported("TIFF of this colour space")
+	}
+	if f.samples < colours {
+		return broken("TIFF", "%d samples a pixel where %d are needed", f.samples, colours)
+	}
+	if extra := dir[tiffExtra]; f.samples > colours && len(extra) > 0 && (extra[0] == 1 || extra[0] == 2) {
+		f.alpha, f.premultiplied = colours, extra[0] == 1
+	}
+	if f.bits < 8 && f.samples > 1 {
+		return unsupported("TIFF with several samples of less than 8 bits")
+	}
+	switch {
+	case f.predictor != 1 && f.predictor != 2:
+		return unsupported("TIFF with a floating-point predictor")
+	case f.predictor == 2 && f.bits < 8:
+		return unsupported("TIFF with a predictor below 8 bits")
+	}
+	return f.checkCompression()
+}
+
+// blocks finds the strips or tiles and checks that all lie inside the file.
+func (f *tiffFile) blocks(dir tiffDirectory, o *options) error {
+	f.blockW, f.blockH = f.width, f.height
+	f.offsets, f.counts = dir[tiffStripOffsets], dir[tiffStripCounts]
+	if _, f.tiled = dir[tiffTileWidth]; f.tiled {
+		w, h := dir.first(tiffTileWidth, 0), dir.first(tiffTileHeight, 0)
+		if err := o.admit("TIFF tile", int64(w), int64(h), float64(f.samples*f.bits)/8); err != nil {
+			return err
+		}
+		// A tile is hardly larger than the picture; if it is, nothing but memory
+		// would be gained.
+		if uint64(w) > uint64(f.width)+1<<14 || uint64(h) > uint64(f.height)+1<<14 {
+			return broken("TIFF", "tiles of %dx%d in a picture of %dx%d", w, h, f.width, f.height)
+		}
+		f.blockW, f.blockH = int(w), int(h)
+		f.offsets, f.counts = dir[tiffTileOffsets], dir[tiffTileCounts]
+	} else if rows := dir.first(tiffRowsPerStrip, math.MaxUint32); rows == 0 {
+		return broken("TIFF", "strips of 0 rows")
+	} else if uint64(rows) < uint64(f.height) {
+		f.blockH = int(rows)
+	}
+	need := int64(f.across()) * int64(f.down())
+	if f.planar {
+		need *= int64(f.samples)
+	}
+	if int64(len(f.offsets)) < need {
+		return broken("TIFF", "%d strips or tiles where %d are needed", len(f.offsets), need)
+	}
+	if f.counts == nil && f.compression == tiffNone { // left out by some old writers
+		f.counts = make([]uint32, len(f.offsets))
+		for i := range f.counts {
+			f.counts[i] = uint32(min(f.blockBytes(i), math.MaxUint32))
+		}
+	}
+	if int64(len(f.counts)) < need {
+		return broken("TIFF", "%d strip or tile sizes where %d are needed", len(f.counts), need)
+	}
+	for i, at := range f.offsets[:need] {
+		if uint64(at) >= uint64(len(f.data)) || uint64(at)+uint64(f.counts[i]) > uint64(len(f.data)) {
+			return broken("TIFF", "strip or tile %d lies outside the file", i)
+		}
+	}
+	return nil
+}
+
+func (f *tiffFile) across() int { return (f.width + f.blockW - 1) / f.blockW }
+func (f *tiffFile) down() int   { return (f.height + f.blockH - 1) / f.blockH }
+
+// samplesTogether is how many samples a pixel has inside one block.
+func (f *tiffFile) samplesTogether() int {
+	if f.planar {
+		return 1
+	}
+	return f.samples
+}
+
+// rowBytes is the bytes of a block's row.
+func (f *tiffFile) rowBytes() int64 {
+	return (int64(f.blockW)*int64(f.samplesTogether())*int64(f.bits) + 7) / 8
+}
+
+// blockRows is the rows of block i: the last strip may have fewer.
+func (f *tiffFile) blockRows(i int) int {
+	y := i / f.across() % f.down() * f.blockH
+	if f.tiled {
+		return f.blockH
+	}
+	return min(f.blockH, f.height-y)
+}
+
+func (f *tiffFile) blockBytes(i int) int64 { return f.rowBytes() * int64(f.blockRows(i)) }

@@ -1,0 +1,98 @@
+package vision
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/visionzoo/vision/internal/shared"
+)
+
+func TestFormats(t *testing.T) {
+	for _, row := range table(t, "images", "formats", "cases.tsv") {
+		name, note := row[0], row[5]
+		t.Run(name, func(t *testing.T) {
+			skipJPEG(t, name)
+			got, err := Open(shared.Path(t, "images", "formats", name))
+			if row[1] == "-" || err != nil && strings.Contains(note, "may be refused") {
+				var u *UnsupportedError
+				if !errors.As(err, &u) {
+					t.Fatalf("got %v, want it refused by name", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := readPNG(t, shared.Path(t, "images", "formats", "golden", name+".png"))
+			if d, where := farthest(got, want); d > number(t, row[3]) {
+				t.Errorf("differs by %d at %s", d, where)
+			}
+		})
+	}
+}
+
+func TestExif(t *testing.T) {
+	probes := table(t, "images", "exif", "probes.tsv")
+	for _, row := range table(t, "images", "exif", "cases.tsv") {
+		t.Run(row[0], func(t *testing.T) {
+			m, err := Open(shared.Path(t, "images", "exif", row[0]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.Width != number(t, row[1]) || m.Height != number(t, row[2]) {
+				t.Fatalf("%dx%d, want %sx%s", m.Width, m.Height, row[1], row[2])
+			}
+			grace := 0
+			if strings.HasSuffix(row[0], ".jpg") {
+				grace = 12
+			}
+			for _, p := range probes {
+				r, g, b := m.RGB(number(t, p[0]), number(t, p[1]))
+				for i, v := range []byte{r, g, b} {
+					if abs(int(v)-number(t, p[2+i])) > grace {
+						t.Errorf("at %s,%s: %d %d %d, want %v", p[0], p[1], r, g, b, p[2:5])
+						break
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestCorrupt(t *testing.T) {
+	for _, row := range table(t, "images", "corrupt", "cases.tsv") {
+		t.Run(row[0], func(t *testing.T) {
+			if row[0] == "jpeg_no_dqt.jpg" {
+				skipJPEG(t, row[0])
+			}
+			path := shared.Path(t, "images", "corrupt", row[0])
+			began := time.Now()
+			m, err := Open(path)
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("took %v", took)
+			}
+			switch {
+			case err == nil && m.check() != nil:
+				t.Error(m.check())
+			case err == nil && row[2] == "error":
+				t.Errorf("a picture of %dx%d came out of %s", m.Width, m.Height, row[3])
+			case err != nil && row[2] == "picture":
+				t.Error(err)
+			case err != nil:
+				text := err.Error()
+				if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }) || len(text) > 400 {
+					t.Errorf("not one short line: %q", text)
+				}
+				if !strings.HasPrefix(text, path+": ") {
+					t.Errorf("does not name the file: %s", text)
+				}
+			}
+			if err != nil && os.Getenv("VISION_SHOW") != "" {
+				t.Log(strings.TrimPrefix(err.Error(), path+": "))
+			}
+		})
+	}
+}
