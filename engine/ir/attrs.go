@@ -169,3 +169,27 @@ func (a *Attrs) TypeOf(name string) *Fact {
 	}
 	return nil
 }
+
+// Sparse is a sparse tensor attribute, made dense; nil where absent.
+func (a *Attrs) Sparse(name string) *tensor.Tensor {
+	if at := a.get(name, onnx.AttrSparseTensor); at != nil {
+		return at.Tensor
+	}
+	return nil
+}
+
+// Int64 is an integer attribute in all its 64 bits.
+func (a *Attrs) Int64(name string, or int64) int64 {
+	if at := a.get(name, onnx.AttrInt); at != nil {
+		return at.Int
+	}
+	return or
+}
+
+// Int64s is a list of integers in all their 64 bits, nil where absent.
+func (a *Attrs) Int64s(name string) []int64 {
+	if at := a.get(name, onnx.AttrInts); at != nil {
+		return at.Ints
+	}
+	return nil
+}

@@ -46,10 +46,19 @@ func InferNode(n *ir.Node, in []ir.Fact) ([]ir.Fact, error) {
 	if len(facts) < len(n.Outputs) {
 		panic(fmt.Sprintf("BUG: %s: Infer gave %d facts for %d outputs", n, len(facts), len(n.Outputs)))
 	}
+	known := fold(n, in, facts)
 	for i := range facts {
+		if i < len(known) && known[i] != nil {
+			facts[i].Const = known[i]
+		}
 		if c := facts[i].Const; c != nil {
 			facts[i] = ir.FactOf(c)
+			continue
 		}
+		if i == 0 {
+			facts[i].Ints = symbolic(n, in, facts[i])
+		}
+		facts[i] = settled(facts[i])
 	}
 	return facts, nil
 }

@@ -13,6 +13,7 @@ import (
 // families are all operators, one slice a file.
 var families = [][]Def{
 	activations, arithmetics, comparisons, functions,
+	shapes, constants, moves, gathers,
 }
 
 // newest is the highest opset known of each domain.

@@ -1,0 +1,169 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// blocks copies runs of elements between two tensors of one dtype, whatever
+// the dtype is: movement needs no more than the size of an element.
+type blocks struct {
+	dst, src         []byte
+	dstText, srcText []string
+	size             int
+}
+
+// newBlocks copies from src to dst.
+func newBlocks(dst, src *tensor.Tensor) blocks {
+	return blocks{dst.Bytes(), src.Bytes(), dst.Strings(), src.Strings(), src.DType().Size()}
+}
+
+// copy moves n elements from element from of the source to element to of the
+// destination.
+func (b *blocks) copy(to, from, n int) {
+	if b.size == 0 {
+		copy(b.dstText[to:to+n], b.srcText[from:from+n])
+		return
+	}
+	copy(b.dst[to*b.size:(to+n)*b.size], b.src[from*b.size:(from+n)*b.size])
+}
+
+// fill repeats element from of the source n times.
+func (b *blocks) fill(to, from, n int) {
+	if n <= 0 {
+		return
+	}
+	b.copy(to, from, 1)
+	if b.size == 0 {
+		repeat(b.dstText[to:to+n], 1)
+	} else {
+		repeat(b.dst[to*b.size:(to+n)*b.size], b.size)
+	}
+}
+
+// repeat fills s with copies of its first n elements.
+func repeat[T any](s []T, n int) {
+	for n < len(s) {
+		n += copy(s[n:], s[:n])
+	}
+}
+
+// split3 is a shape seen from one axis: how many elements lie before it, along
+// it, and after it.
+func split3(shape []int, axis int) (before, along, after int) {
+	return tensor.MustCount(shape[:axis]), shape[axis], tensor.MustCount(shape[axis+1:])
+}
+
+// integers reads an int32 or int64 tensor; the result is not to be written to,
+// it may be the tensor's own memory. Numbers beyond int, on systems where it
+// has 32 bits, become the nearest int.
+func integers(t *tensor.Tensor) ([]int, error) {
+	switch t.DType() {
+	case tensor.Int32:
+		return widenInts(tensor.Data[int32](t)), nil
+	case tensor.Int64:
+		return widenInts(tensor.Data[int64](t)), nil
+	}
+	return nil, fmt.Errorf("is %s, not int32 or int64", t.DType())
+}
+
+func widenInts[T int32 | int64](src []T) []int {
+	if unsafe.Sizeof(T(0)) == unsafe.Sizeof(int(0)) {
+		return unsafe.Slice((*int)(unsafe.Pointer(unsafe.SliceData(src))), len(src))
+	}
+	out := make([]int, len(src))
+	for i, v := range src {
+		out[i] = int(max(math.MinInt, min(int64(v), math.MaxInt)))
+	}
+	return out
+}
+
+// integer reads a tensor of one integer.
+func integer(t *tensor.Tensor) (int, error) {
+	v, err := integers(t)
+	if err == nil && len(v) != 1 {
+		err = fmt.Errorf("has shape %v where one number is needed", t.Shape())
+	}
+	if err != nil {
+		return 0, err
+	}
+	return v[0], nil
+}
+
+// callInts reads input i of a call as integers, nil where it is left out.
+func callInts(c *Call, i int) ([]int, error) {
+	t := c.input(i)
+	if t == nil {
+		return nil, nil
+	}
+	if err := c.Run.ReserveBytes(8 * int64(t.Len())); err != nil {
+		return nil, err
+	}
+	v, err := integers(t)
+	if err != nil {
+		return nil, fmt.Errorf("input %d %w", i, err)
+	}
+	return v, nil
+}
+
+// knownInts are the elements of integer input i where they are constant; ok is
+// false where the input is there and they are not.
+func knownInts(in []ir.Fact, i int) (v []int, ok bool, err error) {
+	f := fact(in, i)
+	if !f.Given() {
+		return nil, true, nil
+	}
+	if err := wantType(in, i, integerTypes); err != nil {
+		return nil, false, err
+	}
+	if f.Const == nil {
+		return nil, false, nil
+	}
+	v, err = integers(f.Const)
+	return v, err == nil, err
+}
+
+// integerTypes are the types of shapes, axes and positions.
+var integerTypes = tensor.Types(tensor.Int32, tensor.Int64)
+
+// wantRank checks the rank of one input, where it is known.
+func wantRank(in []ir.Fact, i int, ranks ...int) error {
+	f := fact(in, i)
+	if !f.Given() || !f.Shape.Ranked {
+		return nil
+	}
+	for _, r := range ranks {
+		if f.Shape.Rank() == r {
+			return nil
+		}
+	}
+	return fmt.Errorf("input %d has shape %s; its rank must be %v", i, f.Shape, ranks)
+}
+
+// axesOf resolves axes, which must differ, against a rank.
+func axesOf(axes []int, rank int) ([]int, error) {
+	out := make([]int, len(axes))
+	seen := map[int]bool{}
+	for i, a := range axes {
+		axis, err := tensor.Axis(a, rank)
+		if err != nil {
+			return nil, err
+		}
+		if seen[axis] {
+			return nil, fmt.Errorf("axis %d stands twice in %v", axis, axes)
+		}
+		seen[axis] = true
+		out[i] = axis
+	}
+	return out, nil
+}
+
+// words views bytes as elements of their size.
+func words[T uint16 | uint32 | uint64 | complex128](b []byte) []T {
+	var v T
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(v)))
+}

@@ -1,0 +1,139 @@
+package ops
+
+import (
+	"context"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// Inference computes the values of small constants on the way, because shapes
+// are made of them: Shape → Gather → Concat → Reshape.
+
+// maxFolded is the number of elements up to which inference computes values.
+const maxFolded = 1024
+
+// shapeMath is the operators that shapes are computed with: all take time in
+// proportion to their operands and results.
+var shapeMath = set("Abs", "Add", "And", "ArgMax", "ArgMin", "Cast", "CastLike", "Ceil", "Clip", "Concat", "ConstantOfShape", "CumSum",
+	"Div", "Equal", "Expand", "Flatten", "Floor", "Gather", "GatherElements", "GatherND", "Greater", "GreaterOrEqual",
+	"Identity", "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul", "Neg", "NonZero", "Not", "Or", "Pad", "Pow", "Range",
+	"Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Round", "ScatterElements", "ScatterND",
+	"Shape", "Sign", "Size", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tile", "TopK", "Transpose", "Trilu", "Unique",
+	"Unsqueeze", "Where", "Xor")
+
+func set(names ...string) map[string]bool {
+	m := make(map[string]bool, len(names))
+	for _, n := range names {
+		m[n] = true
+	}
+	return m
+}
+
+// fold computes the outputs of a node of which all inputs are small constants;
+// nil where they are not, or where the outputs would be large. What fails is
+// left to fail when the node runs, if it ever does.
+func fold(n *ir.Node, in, out []ir.Fact) []*tensor.Tensor {
+	if n.Domain != "" || !shapeMath[n.Op] {
+		return nil
+	}
+	for _, f := range out {
+		if size, ok := f.Shape.Ints(); ok {
+			if k, err := tensor.Count(size); err != nil || k > maxFolded {
+				return nil
+			}
+		}
+	}
+	c := &Call{In: make([]*tensor.Tensor, len(in)), Out: make([]*tensor.Tensor, max(len(out), len(n.Outputs))), Node: n,
+		Run: NewRun(context.Background(), 64*maxFolded, maxFolded)}
+	for i, f := range in {
+		if f.Given() && (f.Const == nil || f.Const.Len() > maxFolded) {
+			return nil
+		}
+		c.In[i] = f.Const
+	}
+	if n.Operator.(Op).Eval(c) != nil {
+		return nil
+	}
+	for _, t := range c.Out {
+		if t != nil && t.Len() > maxFolded {
+			return nil
+		}
+	}
+	return c.Out
+}
+
+// settled turns what was found out about integers into constants, where all
+// of them are known.
+func settled(f ir.Fact) ir.Fact {
+	if f.Const != nil || f.Ints == nil || f.DType != tensor.Int64 || f.Shape.Rank() > 1 || !f.Shape.Full() {
+		return f
+	}
+	values := make([]int64, len(f.Ints))
+	for i, d := range f.Ints {
+		if !d.Known() {
+			return f
+		}
+		values[i] = int64(d.N)
+	}
+	shape, _ := f.Shape.Ints()
+	if n, err := tensor.Count(shape); err != nil || n != len(values) {
+		return f
+	}
+	return ir.FactOf(tensor.Of(values, shape...))
+}
+
+// symbolic works out what arithmetic keeps of integers that are known by name
+// or in part: sums with 0, products with 1.
+func symbolic(n *ir.Node, in []ir.Fact, out ir.Fact) []ir.Dim {
+	if n.Domain != "" || out.Shape.Rank() > 1 || !integerTypes.Is(out.DType) {
+		return out.Ints
+	}
+	switch n.Op {
+	case "Cast", "CastLike":
+		if integerTypes.Is(in[0].DType) {
+			return in[0].Ints
+		}
+	case "Add", "Sub", "Mul", "Div":
+		a, b := in[0].Ints, in[1].Ints
+		if len(a) == 0 || len(b) == 0 || len(a) != len(b) && len(a) != 1 && len(b) != 1 {
+			return out.Ints
+		}
+		dims := make([]ir.Dim, max(len(a), len(b)))
+		for i := range dims {
+			dims[i] = dimMath(n.Op, a[i%len(a)], b[i%len(b)])
+		}
+		return dims
+	}
+	return out.Ints
+}
+
+func dimMath(op string, a, b ir.Dim) ir.Dim {
+	const most = 1 << 31 // products fit int64
+	switch {
+	case op == "Add" && a.N == 0, op == "Mul" && a.N == 1:
+		return b
+	case (op == "Add" || op == "Sub") && b.N == 0, (op == "Mul" || op == "Div") && b.N == 1:
+		return a
+	case !a.Known() || !b.Known() || a.N >= most || b.N >= most:
+		return ir.Unknown
+	}
+	var v int64
+	switch op {
+	case "Add":
+		v = int64(a.N) + int64(b.N)
+	case "Sub":
+		v = int64(a.N) - int64(b.N)
+	case "Mul":
+		v = int64(a.N) * int64(b.N)
+	default:
+		if b.N == 0 {
+			return ir.Unknown
+		}
+		v = int64(a.N) / int64(b.N)
+	}
+	if v < 0 || v != int64(int(v)) {
+		return ir.Unknown
+	}
+	return ir.Dim{N: int(v)}
+}

@@ -1,0 +1,260 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+var moves = []Def{
+	{Name: "Transpose", Since: 1, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newTranspose},
+	{Name: "Concat", Since: 4, Types: tensor.AllTypes, In: Arity{1, Many}, Out: Exactly(1), New: newConcat},
+	{Name: "Concat", Since: 1, Until: 3, Types: tensor.AllTypes, In: Arity{1, Many}, Out: Exactly(1), New: newConcat1},
+	{Name: "Slice", Since: 10, Types: tensor.AllTypes, In: Arity{3, 5}, Out: Exactly(1), New: newSlice},
+	{Name: "Slice", Since: 1, Until: 9, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newSlice1},
+	{Name: "Pad", Since: 18, Types: tensor.AllTypes, In: Arity{2, 4}, Out: Exactly(1), New: newPad18},
+	{Name: "Pad", Since: 11, Until: 17, Types: tensor.AllTypes, In: Arity{2, 3}, Out: Exactly(1), New: newPad11},
+	{Name: "Pad", Since: 2, Until: 10, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newPad2},
+	{Name: "Pad", Since: 1, Until: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newPad1},
+}
+
+// transpose permutes the dimensions. ONNX Transpose.
+type transpose struct{ perm []int } // nil: reversed
+
+func newTranspose(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	perm := a.Ints("perm")
+	sorted := slices.Clone(perm)
+	slices.Sort(sorted)
+	for i, p := range sorted {
+		if p != i {
+			a.Fail("attribute \"perm\" is %v, not each of 0 to %d once", perm, len(perm)-1)
+		}
+	}
+	return transpose{perm}, a.Err()
+}
+
+// permutation is the order of the input's axes for a rank.
+func (op transpose) permutation(rank int) ([]int, error) {
+	if op.perm == nil {
+		perm := make([]int, rank)
+		for i := range perm {
+			perm[i] = rank - 1 - i
+		}
+		return perm, nil
+	}
+	if len(op.perm) != rank {
+		return nil, fmt.Errorf("attribute \"perm\" %v does not fit a tensor of rank %d", op.perm, rank)
+	}
+	return op.perm, nil
+}
+
+// Infer: data [d0…dn] → [d(perm0)…d(permn)].
+func (op transpose) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	s := in[0].Shape
+	if !s.Ranked {
+		if op.perm != nil {
+			s = ir.AnyOfRank(len(op.perm))
+		}
+		return []ir.Fact{ir.Tensor(in[0].DType, s)}, nil
+	}
+	perm, err := op.permutation(s.Rank())
+	if err != nil {
+		return nil, err
+	}
+	dims := make([]ir.Dim, len(perm))
+	for i, p := range perm {
+		dims[i] = s.Dims[p]
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(dims...))}, nil
+}
+
+func (op transpose) Eval(c *Call) error {
+	x := c.In[0]
+	perm, err := op.permutation(x.Rank())
+	if err != nil {
+		return err
+	}
+	own := tensor.Strides(x.Shape())
+	shape, steps := make([]int, len(perm)), make([]int, len(perm))
+	for i, p := range perm {
+		shape[i], steps[i] = x.Dim(p), own[p]
+	}
+	y, err := c.New(x.DType(), shape...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	return strided(c.Run, y, x, steps, 0)
+}
+
+// concat lays its inputs behind one another along an axis. ONNX Concat-4;
+// negative axes are of version 11.
+type concat struct{ axis int }
+
+func newConcat(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs().Need("axis")
+	return concat{a.Int("axis", 0)}, a.Err()
+}
+
+// newConcat1 has a default axis. ONNX Concat-1.
+func newConcat1(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return concat{a.Int("axis", 1)}, a.Err()
+}
+
+// Infer: tensors of one rank, equal but along axis → their sum along axis.
+func (op concat) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := sameType(in); err != nil {
+		return nil, err
+	}
+	dims, axis, err := op.join(in)
+	if err != nil {
+		return nil, err
+	}
+	out := ir.Fact{DType: in[0].DType}
+	if dims == nil {
+		return []ir.Fact{out}, nil
+	}
+	total := ir.Dim{N: 0}
+	for i, f := range in {
+		var d ir.Dim
+		switch {
+		case !f.Shape.Ranked:
+			d = ir.Unknown
+		default:
+			d = f.Shape.Dims[axis]
+		}
+		switch {
+		case i == 0:
+			total = d
+		case total.Known() && d.Known():
+			n, err := added(total.N, d.N)
+			if err != nil {
+				return nil, err
+			}
+			total.N = n
+		case d.N == 0:
+		case total.N == 0:
+			total = d
+		default:
+			total = ir.Unknown
+		}
+	}
+	dims[axis] = total
+	out.Shape = ir.ShapeOf(dims...)
+	out.Ints = op.ints(in)
+	return []ir.Fact{out}, nil
+}
+
+// added is the sum of two sizes.
+func added(a, b int) (int, error) {
+	if a > wholeSize-b {
+		return 0, fmt.Errorf("memory: sizes %d and %d add up to too many elements", a, b)
+	}
+	return a + b, nil
+}
+
+// wholeSize is more than any dimension of a tensor that exists.
+const wholeSize = int(^uint(0) >> 5)
+
+// join is what the inputs' shapes have in common; nil where no rank is known.
+func (op concat) join(in []ir.Fact) (dims []ir.Dim, axis int, err error) {
+	for i, f := range in {
+		s := f.Shape
+		if !s.Ranked {
+			continue
+		}
+		if dims == nil {
+			if axis, err = tensor.Axis(op.axis, s.Rank()); err != nil {
+				return nil, 0, err
+			}
+			dims = slices.Clone(s.Dims)
+			continue
+		}
+		if s.Rank() != len(dims) {
+			return nil, 0, fmt.Errorf("input %d has shape %s, another one %s; their ranks must agree", i, s, ir.ShapeOf(dims...))
+		}
+		for j, d := range s.Dims {
+			switch {
+			case j == axis:
+			case d.Known() && dims[j].Known() && d.N != dims[j].N:
+				return nil, 0, fmt.Errorf("input %d has shape %s, another one %s; they may differ along axis %d only", i, s, ir.ShapeOf(dims...), axis)
+			case d.Known():
+				dims[j] = d
+			}
+		}
+	}
+	return dims, axis, nil
+}
+
+// ints joins the integers that are known of vectors.
+func (op concat) ints(in []ir.Fact) []ir.Dim {
+	var out []ir.Dim
+	some := false
+	for _, f := range in {
+		if f.Shape.Rank() != 1 || !f.Shape.Dims[0].Known() || !integerTypes.Is(f.DType) {
+			return nil
+		}
+		n := f.Shape.Dims[0].N
+		if len(out)+n > 64 {
+			return nil
+		}
+		for i := range n {
+			d := ir.Unknown
+			if len(f.Ints) == n {
+				d, some = f.Ints[i], true
+			}
+			out = append(out, d)
+		}
+	}
+	if !some {
+		return nil
+	}
+	return out
+}
+
+func (op concat) Eval(c *Call) error {
+	facts := make([]ir.Fact, len(c.In))
+	for i, t := range c.In {
+		if t == nil {
+			return fmt.Errorf("input %d is left out", i)
+		}
+		facts[i] = ir.TypeOf(t)
+	}
+	out, err := op.Infer(facts)
+	if err != nil {
+		return err
+	}
+	shape, _ := out[0].Shape.Ints()
+	y, err := c.New(c.In[0].DType(), shape...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	axis, _ := tensor.Axis(op.axis, len(shape))
+	return joinAlong(c.Run, y, c.In, axis)
+}
+
+// joinAlong lays tensors behind one another along an axis of y.
+func joinAlong(run *Run, y *tensor.Tensor, in []*tensor.Tensor, axis int) error {
+	if y.Len() == 0 {
+		return nil
+	}
+	before, along, after := split3(y.Shape(), axis)
+	at := 0
+	for _, x := range in {
+		b := newBlocks(y, x)
+		n := x.Dim(axis) * after
+		for i := range before {
+			b.copy(i*along*after+at, i*n, n)
+		}
+		at += n
+		if err := run.Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

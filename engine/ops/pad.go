@@ -1,0 +1,275 @@
+package ops
+
+import (
+	"fmt"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// pad adds elements before and after each dimension; negative pads take some
+// off. ONNX Pad.
+type pad struct {
+	mode  string
+	pads  []int // of versions 1 and 2
+	value float32
+	attr  bool
+}
+
+// newPad18 takes pads, the value and axes as inputs; version 19 adds the mode
+// wrap. ONNX Pad-18.
+func newPad18(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return pad{mode: a.OneOf("mode", "constant", "reflect", "edge", "wrap")}, a.Err()
+}
+
+// newPad11 knows no axes. ONNX Pad-11.
+func newPad11(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return pad{mode: a.OneOf("mode", "constant", "reflect", "edge")}, a.Err()
+}
+
+// newPad2 takes pads and the value as attributes. ONNX Pad-2.
+func newPad2(n *ir.Node) (Op, error) { return newPadAttr(n, "pads") }
+
+// newPad1 spells pads otherwise. ONNX Pad-1.
+func newPad1(n *ir.Node) (Op, error) { return newPadAttr(n, "paddings") }
+
+func newPadAttr(n *ir.Node, name string) (Op, error) {
+	a := n.ReadAttrs().Need(name)
+	return pad{mode: a.OneOf("mode", "constant", "reflect", "edge"), pads: a.Ints(name), value: a.Float("value", 0), attr: true}, a.Err()
+}
+
+// sizes are the pads before and after each dimension.
+func (op pad) sizes(rank int, pads, axes []int) (before, after []int, err error) {
+	before, after = make([]int, rank), make([]int, rank)
+	if axes == nil {
+		for i := range rank {
+			axes = append(axes, i)
+		}
+	} else if axes, err = axesOf(axes, rank); err != nil {
+		return nil, nil, err
+	}
+	if len(pads) != 2*len(axes) {
+		return nil, nil, fmt.Errorf("%d pads are given, %d axes take %d", len(pads), len(axes), 2*len(axes))
+	}
+	for i, a := range axes {
+		before[a], after[a] = pads[i], pads[i+len(axes)]
+	}
+	return before, after, nil
+}
+
+// padded is the size of one dimension with its pads.
+func (op pad) padded(dim, before, after int) (int, error) {
+	for _, p := range []int{before, after} {
+		if p < -dim || p > wholeSize {
+			if p > 0 {
+				return 0, fmt.Errorf("memory: a pad of %d is too large", p)
+			}
+			return 0, fmt.Errorf("a pad of %d takes more than the dimension's %d elements", p, dim)
+		}
+	}
+	n := dim + before + after
+	switch {
+	case n < 0:
+		return 0, fmt.Errorf("pads %d and %d take more than the dimension's %d elements", before, after, dim)
+	case dim == 0 && n > 0 && op.mode != "constant":
+		return 0, fmt.Errorf("mode %s has nothing to repeat in a dimension of size 0", op.mode)
+	}
+	return n, nil
+}
+
+// Infer: data [d0…dn], pads [2r] → [d+before+after...].
+func (op pad) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	pads, axes, known := op.pads, []int(nil), true
+	if !op.attr {
+		if err := wantRank(in, 1, 1, 2); err != nil { // rank 2: [1, 2·rank] of early exporters
+			return nil, err
+		}
+		if f := fact(in, 2); f.Given() && f.DType != in[0].DType {
+			return nil, fmt.Errorf("input 2 is %s, input 0 is %s; they must be of one type", f.DType, in[0].DType)
+		}
+		var err error
+		if pads, known, err = knownInts(in, 1); err != nil {
+			return nil, err
+		}
+		var ok bool
+		if axes, ok, err = knownInts(in, 3); err != nil {
+			return nil, err
+		}
+		known = known && ok
+	}
+	s := in[0].Shape
+	if !s.Ranked {
+		return []ir.Fact{{DType: in[0].DType}}, nil
+	}
+	out := ir.Tensor(in[0].DType, ir.AnyOfRank(s.Rank()))
+	if !known {
+		return []ir.Fact{out}, nil
+	}
+	before, after, err := op.sizes(s.Rank(), pads, axes)
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range s.Dims {
+		switch {
+		case before[i] == 0 && after[i] == 0:
+			out.Shape.Dims[i] = d
+		case d.Known():
+			if out.Shape.Dims[i].N, err = op.padded(d.N, before[i], after[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return []ir.Fact{out}, nil
+}
+
+// origin is where each element of a padded dimension comes from; -1: it is
+// made of the value.
+func (op pad) origin(dim, before, after int) ([]int, error) {
+	n, err := op.padded(dim, before, after)
+	if err != nil {
+		return nil, err
+	}
+	// Elements taken off at one side are gone before the other side repeats.
+	lo, hi := max(0, -before), dim-max(0, -after)
+	from := make([]int, n)
+	for i := range from {
+		j := i - before
+		switch {
+		case j >= lo && j < hi:
+			from[i] = j
+		case op.mode == "constant" || hi <= lo:
+			from[i] = -1
+		case op.mode == "edge":
+			from[i] = max(lo, min(j, hi-1))
+		case op.mode == "wrap":
+			from[i] = lo + floorMod(j-lo, hi-lo)
+		default:
+			from[i] = lo + mirror(j-lo, hi-lo)
+		}
+	}
+	return from, nil
+}
+
+func floorMod(a, n int) int { return ((a % n) + n) % n }
+
+// mirror reflects a position into [0, n) about the first and last element, as
+// often as it takes.
+func mirror(a, n int) int {
+	if n == 1 {
+		return 0
+	}
+	a = floorMod(a, 2*n-2)
+	return min(a, 2*n-2-a)
+}
+
+func (op pad) Eval(c *Call) error {
+	x := c.In[0]
+	pads, axes := op.pads, []int(nil)
+	value := tensor.New(x.DType(), 1)
+	var err error
+	if op.attr {
+		value = floatOf(x.DType(), op.value)
+	} else {
+		if pads, err = callInts(c, 1); err != nil {
+			return err
+		}
+		if axes, err = callInts(c, 3); err != nil {
+			return err
+		}
+		if v := c.input(2); v != nil {
+			if v.DType() != x.DType() || v.Len() != 1 {
+				return fmt.Errorf("the value is %s, it must be one %s", v, x.DType())
+			}
+			value = v
+		}
+	}
+	before, after, err := op.sizes(x.Rank(), pads, axes)
+	if err != nil {
+		return err
+	}
+	shape := make([]int, x.Rank())
+	for i, d := range x.Shape() {
+		if shape[i], err = op.padded(d, before[i], after[i]); err != nil {
+			return err
+		}
+	}
+	y, err := c.New(x.DType(), shape...)
+	if err != nil || y.Len() == 0 {
+		c.Out[0] = y
+		return err
+	}
+	side := int64(0)
+	for _, d := range shape {
+		side += int64(d)
+	}
+	if err := c.Run.ReserveBytes(8 * side); err != nil {
+		return err
+	}
+	origins := make([][]int, x.Rank())
+	for i, d := range x.Shape() {
+		if origins[i], err = op.origin(d, before[i], after[i]); err != nil {
+			return err
+		}
+	}
+	c.Out[0] = y
+	return op.fill(c.Run, y, x, value, origins)
+}
+
+// fill writes y, of which index i along axis a comes from origins[a][i] of x.
+func (op pad) fill(run *Run, y, x, value *tensor.Tensor, origins [][]int) error {
+	from, of := newBlocks(y, x), newBlocks(y, value)
+	steps, into := tensor.Strides(x.Shape()), tensor.Strides(y.Shape())
+	last := len(origins) - 1
+	work := 0
+	var axis func(a, to, at int) error
+	axis = func(a, to, at int) error {
+		if a > last {
+			from.copy(to, at, 1)
+			return nil
+		}
+		o := origins[a]
+		for i := 0; i < len(o); i++ {
+			switch {
+			case o[i] < 0:
+				n := 1
+				for i+n < len(o) && o[i+n] < 0 {
+					n++
+				}
+				of.fill(to+i*into[a], 0, n*into[a])
+				i += n - 1
+			case a == last:
+				n := 1
+				for i+n < len(o) && o[i+n] == o[i]+n {
+					n++
+				}
+				from.copy(to+i, at+o[i], n)
+				i += n - 1
+			default:
+				if err := axis(a+1, to+i*into[a], at+o[i]*steps[a]); err != nil {
+					return err
+				}
+			}
+		}
+		if work += len(o); work > 1<<18 {
+			work = 0
+			return run.Check()
+		}
+		return nil
+	}
+	return axis(0, 0, 0)
+}
+
+// floatOf is a number in a float type.
+func floatOf(d tensor.DType, v float32) *tensor.Tensor {
+	switch d {
+	case tensor.Float64:
+		return tensor.Scalar(float64(v))
+	case tensor.Float16:
+		return tensor.Scalar(tensor.ToFloat16(v))
+	case tensor.BFloat16:
+		return tensor.Scalar(tensor.ToBFloat16(v))
+	}
+	return tensor.Scalar(v)
+}

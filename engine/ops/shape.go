@@ -1,0 +1,500 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+var shapes = []Def{
+	{Name: "Shape", Since: 15, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newShape},
+	{Name: "Shape", Since: 1, Until: 14, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newShape1},
+	{Name: "Size", Since: 1, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newSize},
+	{Name: "Reshape", Since: 14, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newReshape},
+	{Name: "Reshape", Since: 5, Until: 13, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newReshape5},
+	{Name: "Reshape", Since: 1, Until: 4, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newReshape1},
+	{Name: "Flatten", Since: 1, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newFlatten},
+	{Name: "Squeeze", Since: 13, Types: tensor.AllTypes, In: Arity{1, 2}, Out: Exactly(1), New: newSqueeze},
+	{Name: "Squeeze", Since: 1, Until: 12, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newSqueeze1},
+	{Name: "Unsqueeze", Since: 13, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newUnsqueeze},
+	{Name: "Unsqueeze", Since: 1, Until: 12, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newUnsqueeze1},
+	{Name: "Expand", Since: 8, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newExpand},
+	{Name: "Identity", Since: 1, In: Exactly(1), Out: Exactly(1), New: newIdentity},
+}
+
+// shapeOf is the sizes of dimensions start to end as integers. ONNX Shape-15.
+type shapeOf struct{ start, end int }
+
+func newShape(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return shapeOf{a.Int("start", 0), a.Int("end", wholeRank)}, a.Err()
+}
+
+// newShape1 is all dimensions. ONNX Shape-1.
+func newShape1(n *ir.Node) (Op, error) { return shapeOf{0, wholeRank}, nil }
+
+// wholeRank is the end of a range of axes that was not given.
+const wholeRank = 1 << 30
+
+// bounds is the range of axes, clamped as the specification says.
+func (op shapeOf) bounds(rank int) (start, end int) {
+	at := func(v int) int {
+		if v < 0 {
+			v += rank
+		}
+		return max(0, min(v, rank))
+	}
+	start = at(op.start)
+	return start, max(start, at(op.end))
+}
+
+// Infer: data [any shape] → int64 [end-start].
+func (op shapeOf) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	s := in[0].Shape
+	if !s.Ranked {
+		return []ir.Fact{ir.Tensor(tensor.Int64, ir.AnyOfRank(1))}, nil
+	}
+	start, end := op.bounds(s.Rank())
+	f := ir.Tensor(tensor.Int64, ir.Dims(end-start))
+	f.Ints = s.Dims[start:end]
+	return []ir.Fact{f}, nil
+}
+
+func (op shapeOf) Eval(c *Call) error {
+	shape := c.In[0].Shape()
+	start, end := op.bounds(len(shape))
+	y, err := c.New(tensor.Int64, end-start)
+	if err != nil {
+		return err
+	}
+	for i, d := range shape[start:end] {
+		tensor.Data[int64](y)[i] = int64(d)
+	}
+	c.Out[0] = y
+	return nil
+}
+
+// sizeOf is the number of elements. ONNX Size.
+type sizeOf struct{}
+
+func newSize(n *ir.Node) (Op, error) { return sizeOf{}, nil }
+
+func (sizeOf) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	f := ir.Tensor(tensor.Int64, ir.Dims())
+	if dims, ok := in[0].Shape.Ints(); ok {
+		if n, err := tensor.Count(dims); err == nil {
+			f.Ints = []ir.Dim{{N: n}}
+		}
+	}
+	return []ir.Fact{f}, nil
+}
+
+func (sizeOf) Eval(c *Call) error {
+	c.Out[0] = tensor.Scalar(int64(c.In[0].Len()))
+	return nil
+}
+
+// reshape gives the elements another shape: -1 takes what is left, 0 copies
+// the dimension of the input, unless zeros are meant. ONNX Reshape-14.
+type reshape struct {
+	shape     []int // of version 1; nil: the second input
+	allowZero bool
+}
+
+func newReshape(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return reshape{nil, a.Bool("allowzero", false)}, a.Err()
+}
+
+// newReshape5: 0 always copies. ONNX Reshape-5.
+func newReshape5(n *ir.Node) (Op, error) { return reshape{}, nil }
+
+// newReshape1 takes the shape as an attribute. ONNX Reshape-1.
+func newReshape1(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	shape := a.Ints("shape")
+	if shape == nil {
+		shape = []int{}
+	}
+	return reshape{shape, false}, a.Err()
+}
+
+// Infer: data [any shape], int64 shape [r] → [shape...].
+func (op reshape) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	known := op.shape
+	if known == nil {
+		if err := wantType(in, 1, tensor.Types(tensor.Int64)); err != nil {
+			return nil, err
+		}
+		if err := wantRank(in, 1, 1); err != nil {
+			return nil, err
+		}
+		known, _, _ = knownInts(in, 1)
+		if known == nil && in[1].Const == nil {
+			return []ir.Fact{ir.Tensor(in[0].DType, op.partial(in))}, nil
+		}
+	}
+	if from, ok := in[0].Shape.Ints(); ok {
+		to, err := op.resolve(from, known)
+		out := ir.Tensor(in[0].DType, ir.Dims(to...))
+		if len(to) <= 1 {
+			out.Ints = in[0].Ints
+		}
+		return []ir.Fact{out}, err
+	}
+	if err := op.check(known); err != nil {
+		return nil, err
+	}
+	dims := make([]ir.Dim, len(known))
+	for i, d := range known {
+		dims[i] = ir.Dim{N: max(d, -1)}
+		if d == 0 && !op.allowZero {
+			dims[i] = ir.Unknown
+			if in[0].Shape.Ranked {
+				if i >= in[0].Shape.Rank() {
+					return nil, fmt.Errorf("shape %v copies dimension %d of %s, which it does not have", known, i, in[0].Shape)
+				}
+				dims[i] = in[0].Shape.Dims[i]
+			}
+		}
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, completed(in[0].Shape, dims, slices.Index(known, -1)))}, nil
+}
+
+// partial is the shape where only some of the wanted sizes are known.
+func (op reshape) partial(in []ir.Fact) ir.Shape {
+	want := in[1]
+	if want.Ints == nil {
+		if want.Shape.Ranked && want.Shape.Dims[0].Known() && want.Shape.Dims[0].N <= 64 {
+			return ir.AnyOfRank(want.Shape.Dims[0].N)
+		}
+		return ir.Shape{}
+	}
+	dims := slices.Clone(want.Ints)
+	unknown, at := 0, -1
+	for i, d := range dims {
+		if d.N == 0 && !op.allowZero {
+			dims[i] = ir.Unknown
+			if i < in[0].Shape.Rank() {
+				dims[i] = in[0].Shape.Dims[i]
+			}
+		}
+		if !dims[i].Known() && dims[i].Symbol == "" {
+			unknown++
+			at = i
+		}
+	}
+	if unknown != 1 {
+		at = -1
+	}
+	return completed(in[0].Shape, dims, at)
+}
+
+// completed works out dimension at of a reshaped tensor (-1: none) from the
+// other ones: numbers divide, symbols cancel.
+func completed(from ir.Shape, dims []ir.Dim, at int) ir.Shape {
+	to := ir.ShapeOf(dims...)
+	if at < 0 || !from.Ranked {
+		return to
+	}
+	var symbols []string
+	above, below := []int{}, []int{}
+	for _, d := range from.Dims {
+		switch {
+		case d.Known():
+			above = append(above, d.N)
+		case d.Symbol == "":
+			return to
+		default:
+			symbols = append(symbols, d.Symbol)
+		}
+	}
+	for i, d := range dims {
+		switch {
+		case i == at:
+		case d.Known():
+			below = append(below, d.N)
+		default:
+			j := slices.Index(symbols, d.Symbol)
+			if j < 0 || d.Symbol == "" {
+				return to
+			}
+			symbols = slices.Delete(symbols, j, j+1)
+		}
+	}
+	n, err := tensor.Count(above)
+	k, err2 := tensor.Count(below)
+	switch {
+	case err != nil || err2 != nil || k == 0 || n%k != 0:
+	case len(symbols) == 0:
+		dims[at] = ir.Dim{N: n / k}
+	case len(symbols) == 1 && n == k:
+		dims[at] = ir.Sym(symbols[0])
+	}
+	return to
+}
+
+// check refuses shapes that no input can have.
+func (op reshape) check(shape []int) error {
+	free := 0
+	for _, d := range shape {
+		if d < -1 {
+			return fmt.Errorf("shape %v has a dimension of %d", shape, d)
+		}
+		if d == -1 {
+			free++
+		}
+	}
+	if free > 1 {
+		return fmt.Errorf("shape %v leaves %d dimensions open, one may be -1", shape, free)
+	}
+	if free == 1 && op.allowZero && slices.Contains(shape, 0) {
+		return fmt.Errorf("shape %v has both 0 and -1 where zeros are allowed", shape)
+	}
+	return nil
+}
+
+// resolve is the shape of the output for an input of shape from.
+func (op reshape) resolve(from, shape []int) ([]int, error) {
+	if err := op.check(shape); err != nil {
+		return nil, err
+	}
+	out := slices.Clone(shape)
+	free := -1
+	for i, d := range out {
+		switch {
+		case d == -1:
+			free, out[i] = i, 1
+		case d == 0 && !op.allowZero:
+			if i >= len(from) {
+				return nil, fmt.Errorf("shape %v copies dimension %d of %v, which it does not have", shape, i, from)
+			}
+			out[i] = from[i]
+		}
+	}
+	n, err := tensor.Count(out)
+	if err != nil {
+		return nil, err
+	}
+	have, err := tensor.Count(from)
+	if err != nil {
+		return nil, err
+	}
+	if free >= 0 {
+		if n == 0 || have%n != 0 {
+			return nil, fmt.Errorf("shape %v does not divide the %d elements of %v", shape, have, from)
+		}
+		out[free] = have / n
+		return out, nil
+	}
+	if n != have {
+		return nil, fmt.Errorf("shape %v has %d elements, %v has %d", shape, n, from, have)
+	}
+	return out, nil
+}
+
+func (op reshape) Eval(c *Call) error {
+	shape := op.shape
+	if shape == nil {
+		if c.In[1].DType() != tensor.Int64 || c.In[1].Rank() != 1 {
+			return fmt.Errorf("input 1 is %s, the shape must be int64 of rank 1", c.In[1])
+		}
+		shape, _ = integers(c.In[1])
+	}
+	to, err := op.resolve(c.In[0].Shape(), shape)
+	if err != nil {
+		return err
+	}
+	c.Out[0], err = c.In[0].Reshape(to...)
+	return err
+}
+
+// flatten makes a matrix: the dimensions before axis, and those from it on.
+// ONNX Flatten; negative axes are of version 11.
+type flatten struct{ axis int }
+
+func newFlatten(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return flatten{a.Int("axis", 1)}, a.Err()
+}
+
+// at resolves the axis, which may be the rank itself.
+func (op flatten) at(rank int) (int, error) {
+	if op.axis < -rank || op.axis > rank {
+		return 0, fmt.Errorf("axis %d is outside [%d, %d]", op.axis, -rank, rank)
+	}
+	if op.axis < 0 {
+		return op.axis + rank, nil
+	}
+	return op.axis, nil
+}
+
+// Infer: input [d0…dn] → [d0·…·d(axis-1), daxis·…·dn].
+func (op flatten) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	s := in[0].Shape
+	if !s.Ranked {
+		return []ir.Fact{ir.Tensor(in[0].DType, ir.AnyOfRank(2))}, nil
+	}
+	axis, err := op.at(s.Rank())
+	if err != nil {
+		return nil, err
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(product(s.Dims[:axis]), product(s.Dims[axis:])))}, nil
+}
+
+// product multiplies dimensions; a symbol survives if all others are 1.
+func product(dims []ir.Dim) ir.Dim {
+	var known []int
+	open := ir.Dim{N: 1}
+	unknown := 0
+	for _, d := range dims {
+		if d.Known() {
+			known = append(known, d.N)
+		} else {
+			unknown++
+			open = d
+		}
+	}
+	n, err := tensor.Count(known)
+	switch {
+	case err != nil:
+		return ir.Unknown
+	case unknown == 0 || n == 0:
+		return ir.Dim{N: n}
+	case unknown == 1 && n == 1:
+		return open
+	}
+	return ir.Unknown
+}
+
+func (op flatten) Eval(c *Call) error {
+	x := c.In[0]
+	axis, err := op.at(x.Rank())
+	if err != nil {
+		return err
+	}
+	rows, err := tensor.Count(x.Shape()[:axis])
+	if err != nil {
+		return err
+	}
+	cols, err := tensor.Count(x.Shape()[axis:])
+	if err != nil {
+		return err
+	}
+	c.Out[0], err = x.Reshape(rows, cols)
+	return err
+}
+
+// expand repeats the input along dimensions of size 1 by numpy's broadcasting
+// with a shape. ONNX Expand.
+type expand struct{}
+
+func newExpand(n *ir.Node) (Op, error) { return expand{}, nil }
+
+// Infer: input [any shape], int64 shape [r] → both broadcast.
+func (expand) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := errors.Join(wantType(in, 1, tensor.Types(tensor.Int64)), wantRank(in, 1, 1)); err != nil {
+		return nil, err
+	}
+	out := ir.Fact{DType: in[0].DType}
+	want, s := in[1], in[0].Shape
+	if !s.Ranked {
+		return []ir.Fact{out}, nil
+	}
+	if sizes, ok, _ := knownInts(in, 1); ok {
+		if have, ok := s.Ints(); ok {
+			to, err := expanded(have, sizes)
+			out.Shape = ir.Dims(to...)
+			return []ir.Fact{out}, err
+		}
+	}
+	rank := -1
+	switch {
+	case want.Ints != nil:
+		rank = len(want.Ints)
+	case want.Shape.Ranked && want.Shape.Dims[0].Known() && want.Shape.Dims[0].N <= 64:
+		rank = want.Shape.Dims[0].N
+	}
+	if rank < 0 {
+		return []ir.Fact{out}, nil
+	}
+	out.Shape = ir.AnyOfRank(max(rank, s.Rank()))
+	n := len(out.Shape.Dims)
+	for i := range out.Shape.Dims {
+		a, b := ir.Dim{N: 1}, ir.Dim{N: 1}
+		if j := i - n + s.Rank(); j >= 0 {
+			a = s.Dims[j]
+		}
+		if j := i - n + rank; j >= 0 {
+			b = ir.Unknown
+			if want.Ints != nil {
+				b = want.Ints[j]
+			}
+		}
+		switch {
+		case b.N == 1 || a.Same(b):
+			out.Shape.Dims[i] = a
+		case a.N == 1:
+			out.Shape.Dims[i] = b
+		case a.Known():
+			out.Shape.Dims[i] = a
+		case b.Known():
+			out.Shape.Dims[i] = b
+		}
+	}
+	return []ir.Fact{out}, nil
+}
+
+// expanded broadcasts two shapes, of which the second is a stranger's.
+func expanded(from, with []int) ([]int, error) {
+	for _, d := range with {
+		if d < 0 {
+			return nil, fmt.Errorf("shape %v has a negative dimension", with)
+		}
+	}
+	to, err := tensor.Broadcast(from, with)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tensor.Count(to); err != nil {
+		return nil, fmt.Errorf("memory: %w", err)
+	}
+	return to, nil
+}
+
+func (expand) Eval(c *Call) error {
+	x := c.In[0]
+	with, err := callInts(c, 1)
+	if err != nil {
+		return err
+	}
+	to, err := expanded(x.Shape(), with)
+	if err != nil {
+		return err
+	}
+	if slices.Equal(to, x.Shape()) {
+		c.Out[0] = x
+		return nil
+	}
+	y, err := c.New(x.DType(), to...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	return strided(c.Run, y, x, tensor.BroadcastStrides(x.Shape(), to), 0)
+}
+
+// identity hands its input on. ONNX Identity.
+type identity struct{}
+
+func newIdentity(n *ir.Node) (Op, error) { return identity{}, nil }
+
+func (identity) Infer(in []ir.Fact) ([]ir.Fact, error) { return in[:1], nil }
+
+func (identity) Eval(c *Call) error {
+	c.Out[0] = c.In[0]
+	return nil
+}

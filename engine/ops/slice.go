@@ -1,0 +1,193 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// slice takes every step-th element from start up to end along some axes, as
+// numpy does: positions from the end are negative, those outside are clamped.
+// ONNX Slice-10; negative axes are of version 11.
+type slice struct {
+	starts, ends, axes []int // of version 1
+	attr               bool
+}
+
+func newSlice(n *ir.Node) (Op, error) { return slice{}, nil }
+
+// newSlice1 takes the ranges as attributes. ONNX Slice-1.
+func newSlice1(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs().Need("starts", "ends")
+	return slice{a.Ints("starts"), a.Ints("ends"), a.Ints("axes"), true}, a.Err()
+}
+
+// cut is one axis of a slice.
+type cut struct{ start, end, step int }
+
+// cuts are the ranges by axis of the input, nil where the axis stays whole.
+func cuts(rank int, starts, ends, axes, steps []int) ([]*cut, error) {
+	if axes == nil {
+		axes = make([]int, len(starts))
+		for i := range axes {
+			axes[i] = i
+		}
+	}
+	if len(ends) != len(starts) || len(axes) != len(starts) || steps != nil && len(steps) != len(starts) {
+		return nil, fmt.Errorf("starts %v, ends %v, axes %v and steps %v are not of one length", starts, ends, axes, steps)
+	}
+	resolved, err := axesOf(axes, rank)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*cut, rank)
+	for i, axis := range resolved {
+		c := &cut{starts[i], ends[i], 1}
+		if steps != nil {
+			c.step = steps[i]
+		}
+		if c.step == 0 {
+			return nil, fmt.Errorf("the step of axis %d is 0", axis)
+		}
+		out[axis] = c
+	}
+	return out, nil
+}
+
+// of is the first element and the number of elements taken of a dimension.
+func (c cut) of(dim int) (from, count int) {
+	at := func(v, lo, hi int) int {
+		if v < 0 {
+			v += dim
+		}
+		return max(lo, min(v, hi))
+	}
+	if c.step > 0 {
+		from, end := at(c.start, 0, dim), at(c.end, 0, dim)
+		if end <= from {
+			return from, 0
+		}
+		return from, (end-from-1)/c.step + 1
+	}
+	from, end := at(c.start, 0, dim-1), at(c.end, -1, dim-1)
+	if from <= end {
+		return 0, 0
+	}
+	step := c.step
+	if step == math.MinInt {
+		step++
+	}
+	return from, (from-end-1)/-step + 1
+}
+
+// operands are the four lists of integers, of attributes or inputs.
+func (op slice) operands(get func(i int) ([]int, error)) (lists [4][]int, err error) {
+	if op.attr {
+		return [4][]int{op.starts, op.ends, op.axes, nil}, nil
+	}
+	for i := range lists {
+		if lists[i], err = get(i + 1); err != nil {
+			return lists, err
+		}
+	}
+	return lists, nil
+}
+
+// Infer: data [d0…dn] → shorter along the axes.
+func (op slice) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	known := true
+	lists, err := op.operands(func(i int) ([]int, error) {
+		if err := wantRank(in, i, 1); err != nil {
+			return nil, err
+		}
+		v, ok, err := knownInts(in, i)
+		known = known && ok
+		return v, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := ir.Fact{DType: in[0].DType}
+	s := in[0].Shape
+	if !s.Ranked {
+		return []ir.Fact{out}, nil
+	}
+	out.Shape = ir.AnyOfRank(s.Rank())
+	if !known {
+		op.untouched(in, out.Shape.Dims)
+		return []ir.Fact{out}, nil
+	}
+	by, err := cuts(s.Rank(), lists[0], lists[1], lists[2], lists[3])
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range s.Dims {
+		switch {
+		case by[i] == nil:
+			out.Shape.Dims[i] = d
+		case d.Known():
+			_, n := by[i].of(d.N)
+			out.Shape.Dims[i] = ir.Dim{N: n}
+		case *by[i] == (cut{0, math.MaxInt, 1}), by[i].start == 0 && by[i].step == 1 && by[i].end >= math.MaxInt32:
+			out.Shape.Dims[i] = d
+		}
+	}
+	if in[0].Ints != nil && s.Rank() == 1 && by[0] != nil {
+		from, n := by[0].of(len(in[0].Ints))
+		for i := range n {
+			out.Ints = append(out.Ints, in[0].Ints[from+i*by[0].step])
+		}
+	}
+	return []ir.Fact{out}, nil
+}
+
+// untouched keeps the dimensions that a slice of unknown range leaves whole.
+func (op slice) untouched(in []ir.Fact, dims []ir.Dim) {
+	axes, ok, err := knownInts(in, 3)
+	if axes == nil || !ok || err != nil {
+		return
+	}
+	resolved, err := axesOf(axes, len(dims))
+	if err != nil {
+		return
+	}
+	copy(dims, in[0].Shape.Dims)
+	for _, a := range resolved {
+		dims[a] = ir.Unknown
+	}
+}
+
+func (op slice) Eval(c *Call) error {
+	lists, err := op.operands(func(i int) ([]int, error) { return callInts(c, i) })
+	if err != nil {
+		return err
+	}
+	x := c.In[0]
+	by, err := cuts(x.Rank(), lists[0], lists[1], lists[2], lists[3])
+	if err != nil {
+		return err
+	}
+	shape, steps := make([]int, x.Rank()), tensor.Strides(x.Shape())
+	base := 0
+	for i, d := range x.Shape() {
+		shape[i] = d
+		if by[i] != nil {
+			from, n := by[i].of(d)
+			shape[i] = n
+			if n > 0 {
+				base += from * steps[i]
+			}
+			if n > 1 { // else the step may be any number
+				steps[i] *= by[i].step
+			}
+		}
+	}
+	y, err := c.New(x.DType(), shape...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	return strided(c.Run, y, x, steps, base)
+}

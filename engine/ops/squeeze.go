@@ -1,0 +1,183 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+)
+
+// squeeze takes out dimensions of size 1: those named, or all. ONNX Squeeze-13.
+type squeeze struct {
+	axes []int // of version 1
+	attr bool
+}
+
+func newSqueeze(n *ir.Node) (Op, error) { return squeeze{}, nil }
+
+// newSqueeze1 takes the axes as an attribute. ONNX Squeeze-1.
+func newSqueeze1(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return squeeze{a.Ints("axes"), true}, a.Err()
+}
+
+// Infer: data [any shape] → without the axes.
+func (op squeeze) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	out := ir.Fact{DType: in[0].DType}
+	axes, known := op.axes, true
+	if !op.attr {
+		var err error
+		if axes, known, err = knownInts(in, 1); err != nil {
+			return nil, err
+		}
+	}
+	s := in[0].Shape
+	if !known || !s.Ranked {
+		if n := fact(in, 1).Shape; s.Ranked && n.Rank() == 1 && n.Dims[0].Known() && n.Dims[0].N <= s.Rank() {
+			out.Shape = ir.AnyOfRank(s.Rank() - n.Dims[0].N)
+		}
+		return []ir.Fact{out}, nil
+	}
+	if axes == nil && !s.Full() {
+		return []ir.Fact{out}, nil // which dimensions go is not known
+	}
+	keep, err := op.kept(s, axes)
+	if err != nil {
+		return nil, err
+	}
+	out.Shape = ir.ShapeOf(keep...)
+	if in[0].Ints != nil && len(in[0].Ints) == 1 {
+		out.Ints = in[0].Ints
+	}
+	return []ir.Fact{out}, nil
+}
+
+func (op squeeze) kept(s ir.Shape, axes []int) ([]ir.Dim, error) {
+	gone, err := axesOf(axes, s.Rank())
+	if err != nil {
+		return nil, err
+	}
+	keep := []ir.Dim{}
+	for i, d := range s.Dims {
+		named := slices.Contains(gone, i)
+		if named && d.Known() && d.N != 1 {
+			return nil, fmt.Errorf("dimension %d of %s is not 1 and cannot be squeezed", i, s)
+		}
+		if !named && (axes != nil || d.N != 1) {
+			keep = append(keep, d)
+		}
+	}
+	return keep, nil
+}
+
+func (op squeeze) Eval(c *Call) error {
+	axes := op.axes
+	if !op.attr {
+		var err error
+		if axes, err = callInts(c, 1); err != nil {
+			return err
+		}
+	}
+	dims, err := op.kept(ir.Dims(c.In[0].Shape()...), axes)
+	if err != nil {
+		return err
+	}
+	shape, _ := ir.ShapeOf(dims...).Ints()
+	c.Out[0], err = c.In[0].Reshape(shape...)
+	return err
+}
+
+// unsqueeze puts in dimensions of size 1 at the axes of the output. ONNX
+// Unsqueeze-13.
+type unsqueeze struct {
+	axes []int // of version 1
+	attr bool
+}
+
+func newUnsqueeze(n *ir.Node) (Op, error) { return unsqueeze{}, nil }
+
+// newUnsqueeze1 takes the axes as an attribute. ONNX Unsqueeze-1.
+func newUnsqueeze1(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs().Need("axes")
+	return unsqueeze{a.Ints("axes"), true}, a.Err()
+}
+
+// maxRank bounds what operators may make of a tensor's rank.
+const maxRank = 1024
+
+// Infer: data [any shape] → with the axes.
+func (op unsqueeze) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	out := ir.Fact{DType: in[0].DType}
+	axes, known := op.axes, true
+	if !op.attr {
+		var err error
+		if err = errors.Join(wantRank(in, 1, 0, 1)); err != nil {
+			return nil, err
+		}
+		if axes, known, err = knownInts(in, 1); err != nil {
+			return nil, err
+		}
+	}
+	s := in[0].Shape
+	if !s.Ranked {
+		return []ir.Fact{out}, nil
+	}
+	if !known {
+		switch n := in[1].Shape; {
+		case n.Rank() == 0:
+			out.Shape = ir.AnyOfRank(s.Rank() + 1)
+		case n.Rank() == 1 && n.Dims[0].Known() && n.Dims[0].N+s.Rank() <= maxRank:
+			out.Shape = ir.AnyOfRank(s.Rank() + n.Dims[0].N)
+		}
+		return []ir.Fact{out}, nil
+	}
+	dims, err := op.widened(s, axes)
+	if err != nil {
+		return nil, err
+	}
+	out.Shape = ir.ShapeOf(dims...)
+	if s.Rank() == 0 {
+		out.Ints = in[0].Ints
+	}
+	return []ir.Fact{out}, nil
+}
+
+func (op unsqueeze) widened(s ir.Shape, axes []int) ([]ir.Dim, error) {
+	rank := s.Rank() + len(axes)
+	if rank > maxRank {
+		return nil, fmt.Errorf("rank %d is above %d", rank, maxRank)
+	}
+	added, err := axesOf(axes, rank)
+	if err != nil {
+		return nil, err
+	}
+	dims := make([]ir.Dim, rank)
+	for _, a := range added {
+		dims[a] = ir.Dim{N: 1}
+	}
+	rest := s.Dims
+	for i := range dims {
+		if !slices.Contains(added, i) {
+			dims[i], rest = rest[0], rest[1:]
+		}
+	}
+	return dims, nil
+}
+
+func (op unsqueeze) Eval(c *Call) error {
+	axes := op.axes
+	if !op.attr {
+		var err error
+		if axes, err = callInts(c, 1); err != nil {
+			return err
+		}
+	}
+	dims, err := op.widened(ir.Dims(c.In[0].Shape()...), axes)
+	if err != nil {
+		return err
+	}
+	shape, _ := ir.ShapeOf(dims...).Ints()
+	c.Out[0], err = c.In[0].Reshape(shape...)
+	return err
+}
