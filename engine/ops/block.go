@@ -161,9 +161,3 @@ func axesOf(axes []int, rank int) ([]int, error) {
 	}
 	return out, nil
 }
-
-// words views bytes as elements of their size.
-func words[T uint16 | uint32 | uint64 | complex128](b []byte) []T {
-	var v T
-	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(v)))
-}

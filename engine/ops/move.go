@@ -87,7 +87,7 @@ func (op transpose) Eval(c *Call) error {
 		return err
 	}
 	c.Out[0] = y
-	return strided(c.Run, y, x, steps, 0)
+	return newWalk(shape, tensor.Strides(shape), steps).move(c.Run, y, x)
 }
 
 // concat lays its inputs behind one another along an axis. ONNX Concat-4;

@@ -484,7 +484,7 @@ func (expand) Eval(c *Call) error {
 		return err
 	}
 	c.Out[0] = y
-	return strided(c.Run, y, x, tensor.BroadcastStrides(x.Shape(), to), 0)
+	return broadcastWalk(to, x.Shape()).move(c.Run, y, x)
 }
 
 // identity hands its input on. ONNX Identity.

@@ -189,5 +189,7 @@ func (op slice) Eval(c *Call) error {
 		return err
 	}
 	c.Out[0] = y
-	return strided(c.Run, y, x, steps, base)
+	w := newWalk(shape, tensor.Strides(shape), steps)
+	w.start[1] = base
+	return w.move(c.Run, y, x)
 }
