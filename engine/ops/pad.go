@@ -144,7 +144,7 @@ func (op pad) origin(dim, before, after int) ([]int, error) {
 		case op.mode == "edge":
 			from[i] = max(lo, min(j, hi-1))
 		case op.mode == "wrap":
-			from[i] = lo + floorMod(j-lo, hi-lo)
+			from[i] = lo + wrapped(j-lo, hi-lo)
 		default:
 			from[i] = lo + mirror(j-lo, hi-lo)
 		}
@@ -152,7 +152,7 @@ func (op pad) origin(dim, before, after int) ([]int, error) {
 	return from, nil
 }
 
-func floorMod(a, n int) int { return ((a % n) + n) % n }
+func wrapped(a, n int) int { return ((a % n) + n) % n }
 
 // mirror reflects a position into [0, n) about the first and last element, as
 // often as it takes.
@@ -160,7 +160,7 @@ func mirror(a, n int) int {
 	if n == 1 {
 		return 0
 	}
-	a = floorMod(a, 2*n-2)
+	a = wrapped(a, 2*n-2)
 	return min(a, 2*n-2-a)
 }
 
