@@ -14,6 +14,7 @@ import (
 var families = [][]Def{
 	activations, arithmetics, comparisons, functions,
 	shapes, constants, moves, gathers,
+	convolutions, pools, normalizations, products, softmaxes,
 }
 
 // newest is the highest opset known of each domain.

@@ -1,0 +1,246 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+)
+
+// window is how a kernel slides over the spatial dimensions of its input, as
+// the attributes of Conv, the pools and their relatives say it.
+type window struct {
+	kernel, strides, dilations []int // nil: the weights' size, ones, ones
+	pads                       []int // all begins, then all ends; nil: zeros
+	auto                       string
+	ceil                       bool // the last window may reach past the end
+}
+
+// maxSpan bounds kernels, strides, dilations and pads, so that sums of them
+// fit an int on every machine.
+const maxSpan = 1 << 28
+
+// readWindow reads the attributes that windows have in common.
+func readWindow(a *ir.Attrs) window {
+	w := window{
+		kernel: a.Ints("kernel_shape"), strides: a.Ints("strides"), dilations: a.Ints("dilations"), pads: a.Ints("pads"),
+		auto: a.OneOf("auto_pad", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"),
+		ceil: a.Bool("ceil_mode", false),
+	}
+	rank := -1
+	check := func(name string, v []int, each, lowest int) {
+		if v == nil {
+			return
+		}
+		if len(v)%each != 0 || rank >= 0 && len(v) != rank*each {
+			a.Fail("attribute %q has %d numbers, it needs %d for each spatial dimension, like the others", name, len(v), each)
+			return
+		}
+		rank = len(v) / each
+		for _, n := range v {
+			if n < lowest || n > maxSpan {
+				a.Fail("attribute %q is %v; its numbers must lie between %d and %d", name, v, lowest, maxSpan)
+				return
+			}
+		}
+	}
+	check("kernel_shape", w.kernel, 1, 1)
+	check("strides", w.strides, 1, 1)
+	check("dilations", w.dilations, 1, 1)
+	check("pads", w.pads, 2, 0)
+	return w
+}
+
+// readPool is readWindow for operators that need kernel_shape.
+func readPool(a *ir.Attrs) window {
+	a.Need("kernel_shape")
+	w := readWindow(a)
+	if len(w.kernel) == 0 {
+		a.Fail("attribute %q is empty", "kernel_shape")
+	}
+	return w
+}
+
+// span is a window along one dimension.
+type span struct {
+	kernel, stride, dilation int
+	before, after            int // padding
+}
+
+// extent is the length from a window's first element past its last.
+func (s span) extent() int64 { return int64(s.kernel-1)*int64(s.dilation) + 1 }
+
+// spans gives the window along each of rank spatial dimensions. weights is the
+// kernel's size where the operator has weights; -1 stands for unknown.
+func (w *window) spans(rank int, weights []int) ([]span, error) {
+	kernel := w.kernel
+	if kernel == nil {
+		kernel = weights
+	}
+	for _, v := range []struct {
+		name string
+		n    int
+	}{{"kernel_shape", len(kernel)}, {"strides", len(w.strides)}, {"dilations", len(w.dilations)}, {"pads", len(w.pads) / 2}} {
+		if v.n != rank && v.n != 0 {
+			return nil, fmt.Errorf("attribute %q is for %d spatial dimensions, the input has %d", v.name, v.n, rank)
+		}
+	}
+	out := make([]span, rank)
+	for i := range out {
+		s := span{kernel: kernel[i], stride: 1, dilation: 1}
+		if weights != nil && weights[i] >= 0 && weights[i] != s.kernel {
+			return nil, fmt.Errorf("attribute %q is %v, the weights are %v", "kernel_shape", kernel, weights)
+		}
+		if w.strides != nil {
+			s.stride = w.strides[i]
+		}
+		if w.dilations != nil {
+			s.dilation = w.dilations[i]
+		}
+		if w.pads != nil && w.auto == "NOTSET" {
+			s.before, s.after = w.pads[i], w.pads[i+rank]
+		}
+		if s.extent() > math.MaxInt32 {
+			return nil, fmt.Errorf("a kernel of %d with dilation %d spans too much", s.kernel, s.dilation)
+		}
+		out[i] = s
+	}
+	return out, nil
+}
+
+// place fits a window to a dimension of size in: how many windows there are,
+// and the span with its padding worked out.
+func (w *window) place(s span, in int) (span, int, error) {
+	ext := int(s.extent())
+	if w.auto == "SAME_UPPER" || w.auto == "SAME_LOWER" {
+		out := (in + s.stride - 1) / s.stride
+		need := max((out-1)*s.stride+ext-in, 0)
+		s.before, s.after = need/2, need-need/2
+		if w.auto == "SAME_LOWER" {
+			s.before, s.after = s.after, s.before
+		}
+		return s, out, nil
+	}
+	room := in + s.before + s.after - ext
+	if room < 0 {
+		return s, 0, fmt.Errorf("the kernel spans %d, the padded input is only %d long", ext, in+s.before+s.after)
+	}
+	out := room/s.stride + 1
+	if w.ceil && room%s.stride != 0 {
+		// A window that would start in the padding at the end is left out.
+		if out*s.stride < in+s.before {
+			out++
+		}
+	}
+	return s, out, nil
+}
+
+// outDims are the spatial dimensions of the output.
+func (w *window) outDims(in []ir.Dim, weights []int) ([]ir.Dim, error) {
+	spans, err := w.spans(len(in), weights)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]ir.Dim, len(in))
+	for i, d := range in {
+		out[i] = ir.Unknown
+		if !d.Known() || spans[i].kernel < 0 {
+			continue
+		}
+		_, n, err := w.place(spans[i], d.N)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = ir.Dim{N: n}
+	}
+	return out, nil
+}
+
+// slide is a window placed over up to three spatial dimensions: depth, height,
+// width. Those that the input does not have are of size 1.
+type slide struct {
+	rank    int
+	in, out [3]int
+	span    [3]span
+
+	at   [3]int // the window that hits belongs to
+	hits hits
+}
+
+// slide places the window over an input of the given spatial dimensions.
+func (w *window) slide(in, weights []int) (*slide, error) {
+	spans, err := w.spans(len(in), weights)
+	if err != nil {
+		return nil, err
+	}
+	s := newSlide(len(in))
+	for i, n := range in {
+		j := 3 - len(in) + i
+		s.in[j] = n
+		if s.span[j], s.out[j], err = w.place(spans[i], n); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func newSlide(rank int) *slide {
+	s := &slide{rank: rank}
+	for i := range s.in {
+		s.in[i], s.out[i], s.span[i] = 1, 1, span{kernel: 1, stride: 1, dilation: 1}
+	}
+	return s
+}
+
+// shape is the output's shape.
+func (s *slide) shape(n, c int) []int { return append([]int{n, c}, s.out[3-s.rank:]...) }
+
+func (s *slide) inSize() int  { return s.in[0] * s.in[1] * s.in[2] }
+func (s *slide) outSize() int { return s.out[0] * s.out[1] * s.out[2] }
+func (s *slide) taps() int    { return s.span[0].kernel * s.span[1].kernel * s.span[2].kernel }
+
+// pointwise makes one row of all pixels where the kernel has one tap that
+// falls on each: rows are what the loops are quickest with.
+func (s *slide) pointwise() {
+	for i := range s.span {
+		if p := s.span[i]; p.kernel != 1 || p.stride != 1 || p.before != 0 || p.after != 0 {
+			return
+		}
+	}
+	n := s.inSize()
+	s.in, s.out = [3]int{1, 1, n}, [3]int{1, 1, n}
+}
+
+// first and last bound the windows whose tap k falls inside the input: o in
+// [first, last).
+func (s span) inside(k, in, out int) (first, last int) {
+	at := k*s.dilation - s.before // of window 0
+	if at < 0 {
+		first = (-at + s.stride - 1) / s.stride
+	}
+	if in > at {
+		last = min((in-at-1)/s.stride+1, out)
+	}
+	return first, max(first, last)
+}
+
+// spatial checks that a fact has batch, channels and one to three spatial
+// dimensions, and returns the latter; nil where the rank is unknown.
+func spatial(f ir.Fact) ([]ir.Dim, error) {
+	if !f.Shape.Ranked {
+		return nil, nil
+	}
+	if r := f.Shape.Rank(); r < 3 || r > 5 {
+		return nil, fmt.Errorf("needs an input of 3 to 5 dimensions (batch, channels, 1 to 3 spatial), it has %s", f.Shape)
+	}
+	return f.Shape.Dims[2:], nil
+}
+
+// sizes are dimensions as numbers, -1 where unknown.
+func sizes(dims []ir.Dim) []int {
+	out := make([]int, len(dims))
+	for i, d := range dims {
+		out[i] = d.N
+	}
+	return out
+}
