@@ -18,6 +18,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/plan"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -38,7 +39,7 @@ type Session struct {
 	model   *ir.Model
 	options options
 	closers []io.Closer
-	program *plan.Program
+	runner  *plan.Runner
 }
 
 // Open opens a model file. The file is mapped: it must stay as it is until
@@ -102,7 +103,24 @@ func open(data []byte, name string, files *onnx.Files, opts []Option) (s *Sessio
 	if err := ops.Infer(m.Graph); err != nil {
 		return nil, err
 	}
-	return &Session{file: name, model: m, options: o, program: plan.NewProgram(m.Graph)}, nil
+	s = &Session{file: name, model: m, options: o}
+	return s, s.prepare()
+}
+
+// prepare makes the graph that runs out of the one the file holds.
+func (s *Session) prepare() error {
+	g := s.model.Graph
+	if !s.options.plain {
+		g = g.Clone()
+		if err := ops.Rebind(g); err != nil {
+			return err
+		}
+		if _, err := pass.Optimise(g, nil); err != nil {
+			return err
+		}
+	}
+	s.runner = plan.NewRunner(g, s.options.plan())
+	return nil
 }
 
 // Close gives back what the session holds. No Run may be under way.
@@ -149,8 +167,7 @@ func (s *Session) Run(ctx context.Context, in Values) (Values, error) {
 	if len(in) > len(args) {
 		return nil, s.unknownInput(in)
 	}
-	run := ops.NewRun(ctx, s.options.memory, s.options.turns)
-	out, err := s.program.Interpret(run, args, s.options.plain)
+	out, err := s.runner.Run(ctx, args, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.file, err)
 	}

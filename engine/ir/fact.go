@@ -2,6 +2,7 @@ package ir
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/visionzoo/vision/engine/tensor"
@@ -188,4 +189,9 @@ func (f Fact) String() string {
 		return f.DType.String()
 	}
 	return f.DType.String() + f.Shape.String()
+}
+
+// Equal reports whether two shapes are known to be the same.
+func (s Shape) Equal(t Shape) bool {
+	return s.Ranked && t.Ranked && slices.EqualFunc(s.Dims, t.Dims, Dim.Same)
 }

@@ -6,6 +6,9 @@
 package ops
 
 import (
+	"context"
+	"slices"
+
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -58,7 +61,15 @@ type Call struct {
 	In, Out []*tensor.Tensor
 	Node    *ir.Node
 	Run     *Run
-	Regions Regions // runs the regions of a control flow node
+	Regions Regions          // runs the regions of a control flow node
+	Planned []*tensor.Tensor // memory that a plan has set aside for the outputs
+	taken   uint64           // of Planned, by bit
+}
+
+// Reset readies a call that was used before.
+func (c *Call) Reset() {
+	clear(c.Out)
+	c.taken = 0
 }
 
 // Regions runs a region of the node that is being evaluated, with its inputs
@@ -75,6 +86,13 @@ func (c *Call) Region(g *ir.Graph, in ...*tensor.Tensor) ([]*tensor.Tensor, erro
 // New makes a tensor of zeros within the run's memory limit: an output, or
 // scratch that is forgotten when Eval returns.
 func (c *Call) New(d tensor.DType, shape ...int) (*tensor.Tensor, error) {
+	for i, p := range c.Planned {
+		if p != nil && c.taken>>i&1 == 0 && p.DType() == d && slices.Equal(p.Shape(), shape) {
+			c.taken |= 1 << i
+			clear(p.Bytes())
+			return p, nil
+		}
+	}
 	if err := c.Run.Reserve(d, shape); err != nil {
 		return nil, err
 	}
@@ -97,4 +115,24 @@ func (c *Call) input(i int) *tensor.Tensor {
 		return c.In[i]
 	}
 	return nil
+}
+
+// EvalConst evaluates a node on constants within a memory limit of its own;
+// nil where it fails.
+func EvalConst(ctx context.Context, n *ir.Node, in []*tensor.Tensor, limit int64) (out []*tensor.Tensor) {
+	defer func() {
+		if recover() != nil {
+			out = nil
+		}
+	}()
+	c := &Call{In: in, Out: make([]*tensor.Tensor, len(n.Outputs)), Node: n, Run: NewRun(ctx, limit, 1_000_000)}
+	if err := n.Operator.(Op).Eval(c); err != nil {
+		return nil
+	}
+	for i, v := range n.Outputs {
+		if c.Out[i] == nil && v.Name != "" {
+			return nil
+		}
+	}
+	return c.Out
 }

@@ -14,7 +14,7 @@ import (
 var families = [][]Def{
 	activations, arithmetics, comparisons, functions,
 	shapes, constants, moves, gathers,
-	convolutions, pools, normalizations, products, softmaxes,
+	convolutions, pools, normalizations, products, softmaxes, fused,
 }
 
 // newest is the highest opset known of each domain.
@@ -74,11 +74,22 @@ func Defs() []*Def {
 // Bind gives every node of a model its meaning. All operators that are unknown
 // are reported at once.
 func Bind(m *ir.Model) error {
+	if _, ok := m.Opsets[Internal]; ok {
+		return fmt.Errorf("the model imports domain %q, which is not for files", Internal)
+	}
 	for domain, v := range m.Opsets {
 		if top, ok := newest[domain]; ok && v > top {
 			return fmt.Errorf("the model imports opset %d of domain %s; the newest known is %d", v, onnx.Quote(domain), top)
 		}
 	}
+	return bindGraph(m.Graph)
+}
+
+// Rebind gives nodes of a clone that lost their meaning with their regions a
+// new one, those of the regions first.
+func Rebind(g *ir.Graph) error { return bindGraph(g) }
+
+func bindGraph(g *ir.Graph) error {
 	var unknown []string
 	var bind func(g *ir.Graph) error
 	bind = func(g *ir.Graph) error {
@@ -92,7 +103,7 @@ func Bind(m *ir.Model) error {
 				continue
 			}
 			d := Find(n.Domain, n.Op, n.Version)
-			if d == nil || n.Domain == Internal {
+			if d == nil {
 				unknown = append(unknown, missing(n))
 				continue
 			}
@@ -102,7 +113,7 @@ func Bind(m *ir.Model) error {
 		}
 		return nil
 	}
-	if err := bind(m.Graph); err != nil {
+	if err := bind(g); err != nil {
 		return err
 	}
 	if len(unknown) > 0 {

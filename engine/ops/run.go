@@ -38,6 +38,17 @@ func NewRun(ctx context.Context, limit, iterations int64) *Run {
 	return r
 }
 
+// Reset readies a run that was used before.
+func (r *Run) Reset(ctx context.Context) {
+	r.ctx, r.live = ctx, 0
+	clear(r.sizes)
+	r.fresh = r.fresh[:0]
+	r.left.Store(r.iterations)
+}
+
+// Context is the context of the run.
+func (r *Run) Context() context.Context { return r.ctx }
+
 // ErrMemory is wrapped by errors about the memory limit.
 type ErrMemory struct{ Need, Live, Limit int64 }
 

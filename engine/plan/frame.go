@@ -50,6 +50,7 @@ type frame struct {
 	values  map[*ir.Value]*tensor.Tensor
 	parent  *frame
 	plain   bool
+	facts   map[*ir.Value]ir.Fact // what planning found constant
 }
 
 // Interpret runs the program node by node on the given inputs, in the order of
@@ -115,6 +116,9 @@ func (f *frame) get(v *ir.Value) *tensor.Tensor {
 	for ; f != nil; f = f.parent {
 		if t, ok := f.values[v]; ok {
 			return t
+		}
+		if c := f.facts[v].Const; c != nil {
+			return c
 		}
 	}
 	return nil

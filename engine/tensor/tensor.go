@@ -250,3 +250,12 @@ func (t *Tensor) String() string {
 	}
 	return fmt.Sprintf("%s%v", t.dtype, t.shape)
 }
+
+// View is a tensor over memory of the caller's, which is long enough and may be
+// nil until Rebind. The shape is kept, not copied.
+func View(d DType, data []byte, shape []int) *Tensor {
+	return &Tensor{dtype: d, shape: shape, data: data}
+}
+
+// Rebind makes a View show other memory of the same length.
+func (t *Tensor) Rebind(data []byte) { t.data = data }

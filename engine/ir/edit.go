@@ -1,0 +1,91 @@
+package ir
+
+import "slices"
+
+// Clone copies a graph with its nodes, values and regions. Constants and
+// operators are shared: they are immutable. Of values of the graphs around,
+// the clone of a region reads the originals.
+func (g *Graph) Clone() *Graph {
+	c := &cloner{values: map[*Value]*Value{}}
+	return c.graph(g, g.Parent)
+}
+
+type cloner struct{ values map[*Value]*Value }
+
+func (c *cloner) graph(g, parent *Graph) *Graph {
+	out := &Graph{Name: g.Name, Parent: parent, values: g.values}
+	for _, v := range g.Inputs {
+		out.Inputs = append(out.Inputs, c.define(v))
+	}
+	for _, n := range g.Nodes {
+		m := *n
+		m.Inputs = make([]*Value, len(n.Inputs))
+		for i, v := range n.Inputs {
+			m.Inputs[i] = c.use(v)
+		}
+		m.Attrs = slices.Clone(n.Attrs)
+		rebind := false
+		for i, a := range m.Attrs {
+			if a.Graph != nil {
+				b := *a
+				b.Graph = c.graph(a.Graph, out)
+				m.Attrs[i], rebind = &b, true
+			}
+		}
+		if rebind {
+			m.Operator = nil // it holds the regions it was bound with
+		}
+		m.Outputs = make([]*Value, len(n.Outputs))
+		for i, v := range n.Outputs {
+			m.Outputs[i] = c.define(v)
+			m.Outputs[i].Node = &m
+		}
+		out.Nodes = append(out.Nodes, &m)
+	}
+	for _, v := range g.Outputs {
+		out.Outputs = append(out.Outputs, c.use(v))
+	}
+	return out
+}
+
+func (c *cloner) define(v *Value) *Value {
+	w := *v
+	c.values[v] = &w
+	return &w
+}
+
+// use is the copy of a value, or the value itself where it is a constant or of
+// a graph around.
+func (c *cloner) use(v *Value) *Value {
+	if w := c.values[v]; w != nil {
+		return w
+	}
+	return v
+}
+
+// Find is the value of a name in the graph itself, nil where there is none.
+func (g *Graph) Find(name string) *Value {
+	for _, v := range g.Inputs {
+		if v.Name == name {
+			return v
+		}
+	}
+	for _, n := range g.Nodes {
+		for _, v := range n.Outputs {
+			if v.Name == name {
+				return v
+			}
+		}
+	}
+	return nil
+}
+
+// Attr is the attribute of a name, nil where there is none.
+func (n *Node) Attr(name string) *Attr {
+	for _, a := range n.Attrs {
+		if a.Name == name {
+			return a
+		}
+	}
+	return nil
+}

@@ -1,0 +1,412 @@
+package pass
+
+import (
+	"math"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// padIntoConv moves a Pad with zeros over the picture's sides into the
+// convolution that alone reads it.
+func padIntoConv(e *Editor) (int, error) {
+	changes := 0
+	err := e.Nodes(func(pad *ir.Node) error {
+		if !is(pad, "Pad") {
+			return nil
+		}
+		conv := e.Only(pad.Outputs[0])
+		if !is(conv, "Conv") || conv.Inputs[0] != pad.Outputs[0] {
+			return nil
+		}
+		pads, ok := zeroPads(pad)
+		rank := pad.Inputs[0].Fact.Shape.Rank()
+		if auto := conv.Attr("auto_pad"); !ok || rank < 3 || len(pads) != 2*rank ||
+			auto != nil && auto.String != "NOTSET" && auto.String != "" {
+			return nil
+		}
+		spatial := rank - 2
+		if pads[0] != 0 || pads[1] != 0 || pads[rank] != 0 || pads[rank+1] != 0 || slices.Min(pads) < 0 {
+			return nil
+		}
+		sum := make([]int64, 2*spatial)
+		if a := conv.Attr("pads"); a != nil {
+			copy(sum, a.Ints)
+		}
+		for i := range spatial {
+			sum[i] += pads[2+i]
+			sum[spatial+i] += pads[rank+2+i]
+		}
+		attrs := slices.DeleteFunc(slices.Clone(conv.Attrs), func(a *ir.Attr) bool { return a.Name == "pads" })
+		attrs = append(attrs, &ir.Attr{Name: "pads", Type: onnx.AttrInts, Ints: sum})
+		inputs := slices.Clone(conv.Inputs)
+		inputs[0] = pad.Inputs[0]
+		e.Remove(pad)
+		changes++
+		return e.Rebind(conv, "", "Conv", conv.Version, inputs, attrs)
+	})
+	return changes, err
+}
+
+// zeroPads are the pads of a Pad in constant mode with value 0.
+func zeroPads(n *ir.Node) ([]int64, bool) {
+	if m := n.Attr("mode"); m != nil && m.String != "constant" {
+		return nil, false
+	}
+	if n.Version < 11 {
+		if v := n.Attr("value"); v != nil && v.Float != 0 {
+			return nil, false
+		}
+		for _, name := range []string{"pads", "paddings"} {
+			if a := n.Attr(name); a != nil {
+				return a.Ints, true
+			}
+		}
+		return nil, false
+	}
+	if len(n.Inputs) > 3 {
+		return nil, false // over some axes only
+	}
+	if len(n.Inputs) > 2 && n.Inputs[2] != nil {
+		if v, ok := scalar(n.Inputs[2]); !ok || v != 0 {
+			return nil, false
+		}
+	}
+	c := n.Inputs[1].Const()
+	if c == nil || c.DType() != tensor.Int64 {
+		return nil, false
+	}
+	return tensor.Data[int64](c), true
+}
+
+// scalar is the number in a constant of one element.
+func scalar(v *ir.Value) (float64, bool) {
+	if v == nil || v.Const() == nil || v.Const().Len() != 1 || v.Const().DType() == tensor.String {
+		return 0, false
+	}
+	return tensor.ToFloat64(v.Const())[0], true
+}
+
+// floats is a constant float32 tensor's data, nil where v is none.
+func floats(v *ir.Value) []float32 {
+	if v == nil || v.Const() == nil || v.Const().DType() != tensor.Float32 {
+		return nil
+	}
+	return tensor.Data[float32](v.Const())
+}
+
+// batchNorm turns a BatchNormalization with constant statistics into a
+// ScaleShift, and moves that into the convolution (or transposed convolution)
+// before it: w' = w·scale, b' = b·scale + shift.
+func batchNorm(e *Editor) (int, error) {
+	changes := 0
+	err := e.Nodes(func(bn *ir.Node) error {
+		scale, shift, ok := scaleShift(bn)
+		if !ok {
+			return nil
+		}
+		changes++
+		x := bn.Inputs[0]
+		if conv := x.Node; conv != nil && e.Only(x) == bn && scaleConv(e.Graph, conv, scale, shift) {
+			e.note(conv)
+			// The convolution makes the value that readers of bn want.
+			conv.Outputs[0], bn.Outputs[0] = bn.Outputs[0], conv.Outputs[0]
+			conv.Outputs[0].Node, bn.Outputs[0].Node = conv, bn
+			e.Remove(bn)
+			return nil
+		}
+		return e.Rebind(bn, ops.Internal, "ScaleShift", 1, []*ir.Value{x,
+			e.Graph.Constant(bn.Name+"/scale", tensor.Of(scale)), e.Graph.Constant(bn.Name+"/shift", tensor.Of(shift))}, nil)
+	})
+	return changes, err
+}
+
+// scaleShift is the inference form of a BatchNormalization of float32.
+func scaleShift(n *ir.Node) (scale, shift []float32, ok bool) {
+	if !is(n, "BatchNormalization") || len(n.Inputs) != 5 || n.Inputs[0].Fact.DType != tensor.Float32 || len(n.Outputs) > 1 && n.Outputs[1].Name != "" {
+		return nil, nil, false
+	}
+	if a := n.Attr("training_mode"); a != nil && a.Int != 0 {
+		return nil, nil, false
+	}
+	if a := n.Attr("spatial"); a != nil && a.Int == 0 {
+		return nil, nil, false
+	}
+	gamma, beta, mean, variance := floats(n.Inputs[1]), floats(n.Inputs[2]), floats(n.Inputs[3]), floats(n.Inputs[4])
+	if gamma == nil || beta == nil || mean == nil || variance == nil {
+		return nil, nil, false
+	}
+	epsilon := 1e-5
+	if a := n.Attr("epsilon"); a != nil {
+		epsilon = float64(a.Float)
+	}
+	if len(beta) != len(gamma) || len(mean) != len(gamma) || len(variance) != len(gamma) {
+		return nil, nil, false
+	}
+	scale, shift = make([]float32, len(gamma)), make([]float32, len(gamma))
+	for i := range gamma {
+		s := float64(gamma[i]) / math.Sqrt(float64(variance[i])+epsilon)
+		scale[i] = float32(s)
+		shift[i] = float32(float64(beta[i]) - float64(mean[i])*s)
+	}
+	return scale, shift, true
+}
+
+// scaleConv multiplies a scale and adds a shift a channel to the constant
+// weights of a convolution.
+func scaleConv(g *ir.Graph, conv *ir.Node, scale, shift []float32) bool {
+	transposed := is(conv, "ConvTranspose")
+	if !is(conv, "Conv") && !transposed || len(conv.Inputs) > 2 && floats(conv.Inputs[2]) == nil {
+		return false
+	}
+	w := floats(conv.Inputs[1])
+	shape := conv.Inputs[1].Fact.Const
+	channels := len(scale)
+	if w == nil || len(w) == 0 {
+		return false
+	}
+	// Conv: [C, …]; ConvTranspose: [Cin, C/group, …], where channels of the
+	// output run through the groups.
+	per, groups := len(w)/channels, 1
+	if transposed {
+		if a := conv.Attr("group"); a != nil {
+			groups = int(a.Int)
+		}
+		if groups != 1 || shape.Dim(1) != channels {
+			return false
+		}
+		per = len(w) / shape.Dim(0) / channels
+	} else if shape.Dim(0) != channels {
+		return false
+	}
+	scaled := make([]float32, len(w))
+	for i, v := range w {
+		scaled[i] = v * scale[i/per%channels]
+	}
+	bias := slices.Clone(shift)
+	if len(conv.Inputs) > 2 {
+		for i, b := range floats(conv.Inputs[2]) {
+			bias[i] += b * scale[i]
+		}
+	}
+	conv.Inputs = []*ir.Value{conv.Inputs[0],
+		g.Constant(conv.Inputs[1].Name+"/scaled", tensor.Of(scaled, shape.Shape()...)),
+		g.Constant(conv.Name+"/bias", tensor.Of(bias))}
+	return true
+}
+
+// fuseConv gives convolutions of two dimensions with constant float32 weights
+// the form that takes activation and residual.
+func fuseConv(e *Editor) (int, error) {
+	changes := 0
+	err := e.Nodes(func(n *ir.Node) error {
+		if !is(n, "Conv") || floats(n.Inputs[1]) == nil || n.Inputs[1].Const().Rank() != 4 ||
+			len(n.Inputs) > 2 && floats(n.Inputs[2]) == nil {
+			return nil
+		}
+		changes++
+		return e.Rebind(n, ops.Internal, "Conv", 1, n.Inputs, n.Attrs)
+	})
+	return changes, err
+}
+
+// fuseActivation moves an activation into the convolution or scale before it.
+func fuseActivation(e *Editor) (int, error) {
+	changes := 0
+	err := e.Nodes(func(n *ir.Node) error {
+		act, ok := activationOf(n)
+		if !ok {
+			return nil
+		}
+		x := n.Inputs[0]
+		before := x.Node
+		if before == nil || e.Only(x) != n || !accepts(before) {
+			return nil
+		}
+		inputs, attrs := before.Inputs, withActivation(before.Attrs, act)
+		if err := e.Rebind(before, before.Domain, before.Op, before.Version, inputs, attrs); err != nil {
+			return err
+		}
+		swapOutput(before, n)
+		e.Remove(n)
+		changes++
+		return nil
+	})
+	return changes, err
+}
+
+// swapOutput makes before produce the value that after produced.
+func swapOutput(before, after *ir.Node) {
+	before.Outputs[0], after.Outputs[0] = after.Outputs[0], before.Outputs[0]
+	before.Outputs[0].Node, after.Outputs[0].Node = before, after
+}
+
+// accepts reports whether a node can still take an activation.
+func accepts(n *ir.Node) bool {
+	switch op := n.Operator.(type) {
+	case *ops.FusedConv:
+		return op.Act.Kind == kernel.Identity
+	case *ops.ScaleShift:
+		return op.Act.Kind == kernel.Identity
+	}
+	return false
+}
+
+func withActivation(attrs []*ir.Attr, act kernel.Activation) []*ir.Attr {
+	kept := slices.DeleteFunc(slices.Clone(attrs), func(a *ir.Attr) bool {
+		return a.Name == "activation" || a.Name == "activation_params"
+	})
+	return append(kept, ops.ActivationAttrs(act)...)
+}
+
+// activationOf is the activation that a unary node of float32 computes.
+func activationOf(n *ir.Node) (kernel.Activation, bool) {
+	if op, ok := n.Operator.(*ops.Activate); ok {
+		return op.Act, true
+	}
+	none := kernel.Activation{}
+	if n.Domain != "" || len(n.Inputs) == 0 || n.Inputs[0] == nil || n.Inputs[0].Fact.DType != tensor.Float32 {
+		return none, false
+	}
+	attr := func(name string, or float32) float32 {
+		if a := n.Attr(name); a != nil {
+			return a.Float
+		}
+		return or
+	}
+	inf := float32(math.Inf(1))
+	switch n.Op {
+	case "Relu":
+		return kernel.Activation{Kind: kernel.Clip, Alpha: 0, Beta: inf}, true
+	case "Clip":
+		return clipOf(n, attr)
+	case "LeakyRelu":
+		return kernel.Activation{Kind: kernel.LeakyRelu, Alpha: attr("alpha", 0.01)}, true
+	case "Sigmoid":
+		return kernel.Activation{Kind: kernel.Sigmoid}, true
+	case "HardSigmoid":
+		return kernel.Activation{Kind: kernel.HardSigmoid, Alpha: attr("alpha", 0.2), Beta: attr("beta", 0.5)}, true
+	case "HardSwish":
+		return kernel.Activation{Kind: kernel.HardSwish}, true
+	case "Tanh":
+		return kernel.Activation{Kind: kernel.Tanh}, true
+	case "Mish":
+		return kernel.Activation{Kind: kernel.Mish}, true
+	case "Gelu":
+		a := n.Attr("approximate")
+		return kernel.Activation{Kind: kernel.Gelu}, a == nil || a.String == "none"
+	}
+	return none, false
+}
+
+func clipOf(n *ir.Node, attr func(string, float32) float32) (kernel.Activation, bool) {
+	inf := float32(math.Inf(1))
+	act := kernel.Activation{Kind: kernel.Clip, Alpha: -inf, Beta: inf}
+	if n.Version < 11 {
+		act.Alpha, act.Beta = attr("min", -inf), attr("max", inf)
+		return act, true
+	}
+	for i, bound := range []*float32{&act.Alpha, &act.Beta} {
+		if i+1 < len(n.Inputs) && n.Inputs[i+1] != nil {
+			v, ok := scalar(n.Inputs[i+1])
+			if !ok {
+				return act, false
+			}
+			*bound = float32(v)
+		}
+	}
+	return act, act.Alpha <= act.Beta
+}
+
+// fuseResidual moves y = conv(x) + z, and an activation behind it, into the
+// convolution. z must be there before the convolution runs: of two branches
+// the one made last takes the other as its residual.
+func fuseResidual(e *Editor) (int, error) {
+	changes := 0
+	place := map[*ir.Node]int{}
+	for i, n := range e.Graph.Nodes {
+		place[n] = i
+	}
+	err := e.Nodes(func(add *ir.Node) error {
+		if !is(add, "Add") || !sameShape(add) {
+			return nil
+		}
+		conv, z := lastConv(e, add, place)
+		if conv == nil {
+			return nil
+		}
+		inputs := make([]*ir.Value, 4)
+		copy(inputs, conv.Inputs)
+		inputs[3] = z
+		attrs := conv.Attrs
+		after := e.Only(add.Outputs[0])
+		act, ok := kernel.Activation{}, false
+		if after != nil {
+			if act, ok = activationOf(after); ok {
+				attrs = withActivation(attrs, act)
+			}
+		}
+		if err := e.Rebind(conv, ops.Internal, "Conv", 1, inputs, attrs); err != nil {
+			return err
+		}
+		swapOutput(conv, add)
+		e.Remove(add)
+		if ok {
+			swapOutput(conv, after)
+			e.Remove(after)
+		}
+		changes++
+		return nil
+	})
+	return changes, err
+}
+
+// sameShape reports whether both inputs of a node surely have one shape of
+// rank 4, so that nothing is broadcast.
+func sameShape(n *ir.Node) bool {
+	a, b := n.Inputs[0], n.Inputs[1]
+	if a == nil || b == nil || a == b || a.Fact.DType != tensor.Float32 {
+		return false
+	}
+	x, y := a.Fact.Shape, b.Fact.Shape
+	if x.Rank() != 4 || y.Rank() != 4 {
+		return false
+	}
+	for i := range x.Dims {
+		if !x.Dims[i].Same(y.Dims[i]) && !(i != 1 && bothUnnamed(x.Dims[i], y.Dims[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+// bothUnnamed: two unknown dimensions may differ (one be 1 and be broadcast);
+// the plan, which sees numbers, checks again and falls back.
+func bothUnnamed(a, b ir.Dim) bool { return !a.Known() && !b.Known() }
+
+// lastConv finds the convolution among the makers of the sum's operands that
+// can take the other operand as its residual.
+func lastConv(e *Editor, add *ir.Node, place map[*ir.Node]int) (conv *ir.Node, z *ir.Value) {
+	best := -1
+	for i, v := range add.Inputs {
+		other := add.Inputs[1-i]
+		op, ok := (*ops.FusedConv)(nil), false
+		if v.Node != nil {
+			op, ok = v.Node.Operator.(*ops.FusedConv)
+		}
+		if !ok || op.Act.Kind != kernel.Identity || len(v.Node.Inputs) > 3 || e.Only(v) != add {
+			continue
+		}
+		if other.Node != nil && place[other.Node] > place[v.Node] || other.Const() != nil {
+			continue
+		}
+		if p := place[v.Node]; p > best {
+			best, conv, z = p, v.Node, other
+		}
+	}
+	return conv, z
+}

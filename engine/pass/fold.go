@@ -1,0 +1,132 @@
+package pass
+
+import (
+	"context"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// foldLimit bounds a folded value, in bytes beyond what it replaces.
+const foldLimit = 64 << 20
+
+// foldConstants computes nodes whose inputs are all constant, once and for all.
+// A node that fails, or makes more than the limit, is left to run time.
+func foldConstants(e *Editor) (int, error) {
+	changes := 0
+	err := e.Nodes(func(n *ir.Node) error {
+		if !foldable(n) {
+			return nil
+		}
+		out := Fold(n)
+		if out == nil {
+			return nil
+		}
+		for i, v := range n.Outputs {
+			if out[i] != nil {
+				v.Fact = ir.FactOf(out[i])
+				v.Node = nil
+			}
+		}
+		e.Remove(n)
+		changes++
+		return nil
+	})
+	return changes, err
+}
+
+func foldable(n *ir.Node) bool {
+	d := ops.Find(n.Domain, n.Op, n.Version)
+	if d == nil || d.Random || len(n.Regions()) > 0 {
+		return false
+	}
+	for _, v := range n.Inputs {
+		if v != nil && v.Const() == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// Fold evaluates a node on constants; nil where that fails or takes more
+// memory than folding may.
+func Fold(n *ir.Node) []*tensor.Tensor { return FoldWith(n, n.Facts()) }
+
+// FoldWith is Fold on the constants in facts.
+func FoldWith(n *ir.Node, facts []ir.Fact) []*tensor.Tensor {
+	in := make([]*tensor.Tensor, len(facts))
+	replaced := int64(0)
+	for i, f := range facts {
+		if in[i] = f.Const; in[i] != nil {
+			replaced += int64(len(in[i].Bytes()))
+		}
+	}
+	return ops.EvalConst(context.Background(), n, in, foldLimit+replaced)
+}
+
+// identities hand input 0 on as output 0.
+var identities = map[string]bool{"Identity": true, "Dropout": true, "Cast": true, "CastLike": true}
+
+// dropIdentities makes readers of an identity read its input.
+func dropIdentities(e *Editor) (int, error) {
+	changes := 0
+	err := e.Nodes(func(n *ir.Node) error {
+		if n.Domain != "" || !identities[n.Op] || n.Inputs[0] == nil {
+			return nil
+		}
+		in, out := n.Inputs[0], n.Outputs[0]
+		switch n.Op {
+		case "Dropout":
+			if len(n.Outputs) > 1 && e.Read(n.Outputs[1]) || trains(n) {
+				return nil
+			}
+		case "Cast", "CastLike":
+			if in.Fact.DType != out.Fact.DType {
+				return nil
+			}
+		}
+		if in.Fact.DType >= tensor.Sequence && in.Node == nil {
+			return nil
+		}
+		if e.Replace(out, in) {
+			e.Remove(n)
+			changes++
+		}
+		return nil
+	})
+	return changes, err
+}
+
+// trains reports whether a Dropout may be in training mode. Before opset 7 an
+// attribute says so that files meant for inference leave at its default: there
+// it never does.
+func trains(n *ir.Node) bool {
+	return n.Version >= 12 && len(n.Inputs) > 2 && n.Inputs[2] != nil
+}
+
+// dropDead takes out nodes whose results nobody reads.
+func dropDead(e *Editor) (int, error) {
+	needed := map[*ir.Value]bool{}
+	for _, v := range e.Graph.Outputs {
+		needed[v] = true
+	}
+	changes := 0
+	for i := len(e.Graph.Nodes) - 1; i >= 0; i-- {
+		n := e.Graph.Nodes[i]
+		live := false
+		for _, v := range n.Outputs {
+			live = live || needed[v]
+		}
+		if !live {
+			e.Remove(n)
+			changes++
+			continue
+		}
+		for _, v := range n.Uses() {
+			needed[v] = true
+		}
+	}
+	e.sweep()
+	return changes, nil
+}

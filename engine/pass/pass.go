@@ -1,0 +1,225 @@
+// Package pass rewrites graphs so that less has to be computed: constants are
+// folded, what follows a convolution moves into it, patterns that exporters
+// spell out become the one operator they stand for.
+//
+// No promise: passes are run by engine.
+package pass
+
+import (
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/ops"
+)
+
+// Pass is one rewriting of a graph. Run returns how many places it changed.
+type Pass struct {
+	Name string
+	Does string // one line for vision inspect --passes
+	Run  func(e *Editor) (int, error)
+}
+
+// All are the passes in the order in which they run. Folding comes before
+// what looks for constants; batch normalisation goes into a convolution
+// before activations and sums do, since they follow it.
+var All = []Pass{
+	{"fold", "computes what depends on constants only", foldConstants},
+	{"identity", "takes out operators that hand their input on", dropIdentities},
+	{"pad", "moves zero padding into the convolution after it", padIntoConv},
+	{"batchnorm", "turns batch normalisation into a scale and a shift, inside the convolution before it where there is one", batchNorm},
+	{"silu", "joins x·sigmoid(x) and x·hardsigmoid(x)", joinSilu},
+	{"gelu", "joins x/2·(1+erf(x/√2))", joinGelu},
+	{"layernorm", "joins the steps of a layer normalisation", joinLayerNorm},
+	{"conv", "gives convolutions of two dimensions their fused form", fuseConv},
+	{"activation", "moves activations into the operator before them", fuseActivation},
+	{"residual", "moves sums of two branches into the convolution before them", fuseResidual},
+	{"dead", "drops nodes whose results nobody reads", dropDead},
+}
+
+// Report is what a pass did.
+type Report struct {
+	Pass
+	Changes int
+}
+
+// Optimise runs all passes but those named off on a graph and its regions, and
+// leaves the graph bound and its facts inferred.
+func Optimise(g *ir.Graph, off map[string]bool) ([]Report, error) {
+	var reports []Report
+	for _, p := range All {
+		if off[p.Name] {
+			continue
+		}
+		changes, err := runOn(g, p)
+		if err != nil {
+			return reports, err
+		}
+		reports = append(reports, Report{p, changes})
+	}
+	return reports, nil
+}
+
+func runOn(g *ir.Graph, p Pass) (int, error) {
+	changes, err := p.Run(NewEditor(g))
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range g.Nodes {
+		for _, r := range n.Regions() {
+			c, err := runOn(r, p)
+			if err != nil {
+				return 0, err
+			}
+			changes += c
+		}
+	}
+	return changes, nil
+}
+
+// Editor changes a graph while it knows who reads each value.
+type Editor struct {
+	Graph   *ir.Graph
+	readers map[*ir.Value][]*ir.Node // by value; a node that reads it through a region counts
+	output  map[*ir.Value]bool
+	gone    map[*ir.Node]bool
+}
+
+// NewEditor looks at a graph as it is.
+func NewEditor(g *ir.Graph) *Editor {
+	e := &Editor{Graph: g, readers: map[*ir.Value][]*ir.Node{}, output: map[*ir.Value]bool{}, gone: map[*ir.Node]bool{}}
+	for _, n := range g.Nodes {
+		e.note(n)
+	}
+	for _, v := range g.Outputs {
+		e.output[v] = true
+	}
+	return e
+}
+
+func (e *Editor) note(n *ir.Node) {
+	for _, v := range n.Uses() {
+		e.readers[v] = append(e.readers[v], n)
+	}
+}
+
+// Nodes calls f for each node of the graph that is still there, in order.
+func (e *Editor) Nodes(f func(n *ir.Node) error) error {
+	for _, n := range e.Graph.Nodes {
+		if e.gone[n] {
+			continue
+		}
+		if err := f(n); err != nil {
+			return err
+		}
+	}
+	e.sweep()
+	return nil
+}
+
+func (e *Editor) sweep() {
+	if len(e.gone) == 0 {
+		return
+	}
+	kept := e.Graph.Nodes[:0]
+	for _, n := range e.Graph.Nodes {
+		if !e.gone[n] {
+			kept = append(kept, n)
+		}
+	}
+	clear(e.Graph.Nodes[len(kept):])
+	e.Graph.Nodes = kept
+	e.gone = map[*ir.Node]bool{}
+}
+
+// Only is the one node that reads v, nil where there are more readers or v is
+// an output of the graph.
+func (e *Editor) Only(v *ir.Value) *ir.Node {
+	if e.output[v] {
+		return nil
+	}
+	var only *ir.Node
+	for _, n := range e.readers[v] {
+		if e.gone[n] {
+			continue
+		}
+		if only != nil && only != n {
+			return nil
+		}
+		only = n
+	}
+	return only
+}
+
+// Read reports whether anything reads v.
+func (e *Editor) Read(v *ir.Value) bool {
+	if e.output[v] {
+		return true
+	}
+	for _, n := range e.readers[v] {
+		if !e.gone[n] {
+			return true
+		}
+	}
+	return false
+}
+
+// Remove takes a node out.
+func (e *Editor) Remove(n *ir.Node) { e.gone[n] = true }
+
+// Replace makes every reader of old read new. It reports false, and does
+// nothing, where old is an output of the graph, whose name must stay, or is
+// read inside a region.
+func (e *Editor) Replace(old, new *ir.Value) bool {
+	if e.output[old] {
+		return false
+	}
+	for _, n := range e.readers[old] {
+		if len(n.Regions()) > 0 && !e.gone[n] {
+			return false
+		}
+	}
+	for _, n := range e.readers[old] {
+		if e.gone[n] {
+			continue
+		}
+		for i, v := range n.Inputs {
+			if v == old {
+				n.Inputs[i] = new
+			}
+		}
+		e.readers[new] = append(e.readers[new], n)
+	}
+	delete(e.readers, old)
+	return true
+}
+
+// Rebind gives a node another meaning in place: operator, inputs, attributes.
+// Its outputs stay.
+func (e *Editor) Rebind(n *ir.Node, domain, op string, version int, inputs []*ir.Value, attrs []*ir.Attr) error {
+	n.Domain, n.Op, n.Version, n.Inputs, n.Attrs = domain, op, version, inputs, attrs
+	e.note(n)
+	d := ops.Find(domain, op, version)
+	if d == nil {
+		panic("BUG: pass: no operator " + domain + "." + op)
+	}
+	return ops.BindNode(n, d)
+}
+
+// Become makes last compute what a whole pattern did: it takes the operator
+// and inputs given, and the other nodes of the pattern go once nothing reads
+// them (see dropDead).
+func (e *Editor) Become(last *ir.Node, op string, version int, inputs []*ir.Value, attrs ...*ir.Attr) error {
+	return e.Rebind(last, "", op, version, inputs, attrs)
+}
+
+// is reports whether a node is an operator of the default domain.
+func is(n *ir.Node, op string) bool { return n != nil && n.Domain == "" && n.Op == op }
+
+// internal reports whether a node is an operator of the passes' own domain.
+func internal(n *ir.Node, op string) bool { return n != nil && n.Domain == ops.Internal && n.Op == op }
+
+// maker is the node that makes v, when it is the operator named.
+func maker(v *ir.Value, op string) *ir.Node {
+	if v != nil && is(v.Node, op) {
+		return v.Node
+	}
+	return nil
+}

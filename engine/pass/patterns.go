@@ -1,0 +1,247 @@
+package pass
+
+import (
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// joinSilu joins Mul(x, Sigmoid(x)) into Silu and Mul(x, HardSigmoid(x)) with
+// 1/6 and 1/2 into HardSwish. Exporters also spell HardSwish as
+// x · clip(x+3, 0, 6) / 6.
+func joinSilu(e *Editor) (int, error) {
+	changes := 0
+	err := e.Nodes(func(mul *ir.Node) error {
+		if mul.Domain != "" || len(mul.Inputs) != 2 || mul.Inputs[0] == nil || mul.Inputs[0].Fact.DType != tensor.Float32 {
+			return nil
+		}
+		x, kind, ok := gated(mul)
+		if !ok {
+			return nil
+		}
+		changes++
+		return e.Rebind(mul, ops.Internal, "Activate", 1, []*ir.Value{x}, ops.ActivationAttrs(kernel.Activation{Kind: kind}))
+	})
+	return changes, err
+}
+
+func gated(n *ir.Node) (x *ir.Value, kind kernel.ActivationKind, ok bool) {
+	if is(n, "Div") { // (x · clip(x+3, 0, 6)) / 6
+		if six, ok := scalar(n.Inputs[1]); !ok || six != 6 {
+			return nil, 0, false
+		}
+		mul := maker(n.Inputs[0], "Mul")
+		if mul == nil {
+			return nil, 0, false
+		}
+		for i, v := range mul.Inputs {
+			if hardGate(v, mul.Inputs[1-i]) {
+				return mul.Inputs[1-i], kernel.HardSwish, true
+			}
+		}
+		return nil, 0, false
+	}
+	if !is(n, "Mul") {
+		return nil, 0, false
+	}
+	for i, v := range n.Inputs {
+		x := n.Inputs[1-i]
+		if s := maker(v, "Sigmoid"); s != nil && s.Inputs[0] == x {
+			return x, kernel.Silu, true
+		}
+		if h := maker(v, "HardSigmoid"); h != nil && h.Inputs[0] == x {
+			act, _ := activationOf(h)
+			if near(act.Alpha, 1.0/6) && near(act.Beta, 0.5) {
+				return x, kernel.HardSwish, true
+			}
+		}
+		if d := maker(v, "Div"); d != nil && hardGate(d.Inputs[0], x) {
+			if six, ok := scalar(d.Inputs[1]); ok && six == 6 {
+				return x, kernel.HardSwish, true
+			}
+		}
+	}
+	return nil, 0, false
+}
+
+// hardGate reports whether v is clip(x+3, 0, 6).
+func hardGate(v, x *ir.Value) bool {
+	clip := maker(v, "Clip")
+	if clip == nil {
+		return false
+	}
+	act, ok := activationOf(clip)
+	add := maker(clip.Inputs[0], "Add")
+	if !ok || act.Alpha != 0 || act.Beta != 6 || add == nil {
+		return false
+	}
+	for i, w := range add.Inputs {
+		if three, ok := scalar(w); ok && three == 3 && add.Inputs[1-i] == x {
+			return true
+		}
+	}
+	return false
+}
+
+func near(a float32, b float64) bool { return math.Abs(float64(a)-b) < 1e-6 }
+
+// operand finds the input of a commutative node that is the number want, and
+// returns the other.
+func operand(n *ir.Node, want float64) *ir.Value {
+	if n == nil || len(n.Inputs) != 2 {
+		return nil
+	}
+	for i, v := range n.Inputs {
+		if c, ok := scalar(v); ok && math.Abs(c-want) <= 1e-6*math.Abs(want) {
+			return n.Inputs[1-i]
+		}
+	}
+	return nil
+}
+
+// joinGelu joins x · (1 + erf(x/√2)) · ½ in the orders that exporters write.
+func joinGelu(e *Editor) (int, error) {
+	changes := 0
+	err := e.Nodes(func(last *ir.Node) error {
+		if !is(last, "Mul") || last.Inputs[0] == nil || last.Inputs[0].Fact.DType != tensor.Float32 {
+			return nil
+		}
+		x := geluOf(last)
+		if x == nil {
+			return nil
+		}
+		changes++
+		return e.Rebind(last, ops.Internal, "Activate", 1, []*ir.Value{x}, ops.ActivationAttrs(kernel.Activation{Kind: kernel.Gelu}))
+	})
+	return changes, err
+}
+
+func geluOf(last *ir.Node) *ir.Value {
+	// (x · (1+erf)) · ½
+	if v := operand(last, 0.5); v != nil {
+		mul := maker(v, "Mul")
+		if mul == nil {
+			return nil
+		}
+		for i, w := range mul.Inputs {
+			if x := mul.Inputs[1-i]; erfGate(w, x) {
+				return x
+			}
+		}
+		return nil
+	}
+	for i, v := range last.Inputs {
+		other := last.Inputs[1-i]
+		// x · ((1+erf) · ½)
+		if half := operand(maker(v, "Mul"), 0.5); half != nil && erfGate(half, other) {
+			return other
+		}
+		// (x · ½) · (1+erf)
+		if x := operand(maker(v, "Mul"), 0.5); x != nil && erfGate(other, x) {
+			return x
+		}
+	}
+	return nil
+}
+
+// erfGate reports whether v is 1 + erf(x/√2).
+func erfGate(v, x *ir.Value) bool {
+	erf := maker(operand(maker(v, "Add"), 1), "Erf")
+	if erf == nil {
+		return false
+	}
+	in := erf.Inputs[0]
+	if d := maker(in, "Div"); d != nil {
+		c, ok := scalar(d.Inputs[1])
+		return ok && math.Abs(c-math.Sqrt2) < 1e-5 && d.Inputs[0] == x
+	}
+	return operand(maker(in, "Mul"), math.Sqrt2/2) == x
+}
+
+// joinLayerNorm joins (x-mean)/√(var+ε)·scale + bias over the last axis.
+func joinLayerNorm(e *Editor) (int, error) {
+	changes := 0
+	err := e.Nodes(func(last *ir.Node) error {
+		if !is(last, "Add") {
+			return nil
+		}
+		for i, bias := range last.Inputs {
+			x, scale, epsilon, ok := normOf(maker(last.Inputs[1-i], "Mul"))
+			if !ok || !vectorOf(bias, x) {
+				continue
+			}
+			changes++
+			return e.Become(last, "LayerNormalization", 17, []*ir.Value{x, scale, bias},
+				&ir.Attr{Name: "axis", Type: onnx.AttrInt, Int: -1},
+				&ir.Attr{Name: "epsilon", Type: onnx.AttrFloat, Float: float32(epsilon)})
+		}
+		return nil
+	})
+	return changes, err
+}
+
+// vectorOf reports whether v is a constant with one number for each place of
+// x's last axis.
+func vectorOf(v, x *ir.Value) bool {
+	w := floats(v)
+	dims := x.Fact.Shape.Dims
+	return w != nil && len(dims) > 0 && v.Const().Rank() == 1 && dims[len(dims)-1].N == len(w)
+}
+
+// normOf takes mul = scale · (x-mean)/√(var+ε) apart.
+func normOf(mul *ir.Node) (x, scale *ir.Value, epsilon float64, ok bool) {
+	if mul == nil {
+		return nil, nil, 0, false
+	}
+	for i, s := range mul.Inputs {
+		div := maker(mul.Inputs[1-i], "Div")
+		if div == nil {
+			continue
+		}
+		sub, root := maker(div.Inputs[0], "Sub"), maker(div.Inputs[1], "Sqrt")
+		if sub == nil || root == nil {
+			continue
+		}
+		x, mean := sub.Inputs[0], maker(sub.Inputs[1], "ReduceMean")
+		add := maker(root.Inputs[0], "Add")
+		if mean == nil || mean.Inputs[0] != x || !lastAxis(mean) || add == nil || !vectorOf(s, x) {
+			continue
+		}
+		for j, v := range add.Inputs {
+			eps, isNumber := scalar(v)
+			variance := maker(add.Inputs[1-j], "ReduceMean")
+			if isNumber && variance != nil && lastAxis(variance) && squareOf(variance.Inputs[0], sub.Outputs[0]) {
+				return x, s, eps, true
+			}
+		}
+	}
+	return nil, nil, 0, false
+}
+
+// squareOf reports whether v is d².
+func squareOf(v, d *ir.Value) bool {
+	if p := maker(v, "Pow"); p != nil {
+		two, ok := scalar(p.Inputs[1])
+		return ok && two == 2 && p.Inputs[0] == d
+	}
+	m := maker(v, "Mul")
+	return m != nil && m.Inputs[0] == d && m.Inputs[1] == d
+}
+
+// lastAxis reports whether a reduction runs over the last axis and keeps it.
+func lastAxis(n *ir.Node) bool {
+	if k := n.Attr("keepdims"); k != nil && k.Int == 0 {
+		return false
+	}
+	var axes []int64
+	if a := n.Attr("axes"); a != nil {
+		axes = a.Ints
+	} else if len(n.Inputs) > 1 && n.Inputs[1] != nil && n.Inputs[1].Const() != nil {
+		axes = tensor.Data[int64](n.Inputs[1].Const())
+	}
+	return len(axes) == 1 && (axes[0] == -1 || int(axes[0]) == n.Inputs[0].Fact.Shape.Rank()-1)
+}

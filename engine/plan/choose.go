@@ -1,0 +1,156 @@
+package plan
+
+import (
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// role is what a node can be on blocked activations.
+type role uint8
+
+const (
+	outside    role = iota // planar only
+	convolve               // a convolution
+	pool                   // max or average pool
+	globalPool             // the mean of each plane
+	activate               // a unary activation
+	scaleShift             // one scale and shift a channel
+	combine                // sum or product of two of one shape
+	gate                   // product with one number a channel
+	concat                 // along channels
+	resize                 // nearest or linear
+)
+
+// role says what a node can be on blocked activations. Whether it becomes that
+// depends on its neighbours too: see assign.
+func (b *builder) role(n *ir.Node) role {
+	if len(n.Outputs) != 1 || !b.picture(n.Outputs[0]) || n.Inputs[0] == nil || !b.picture(n.Inputs[0]) {
+		return outside
+	}
+	switch op := n.Operator.(type) {
+	case *ops.FusedConv:
+		if b.convolvable(n, op) {
+			return convolve
+		}
+		return outside
+	case *ops.Activate:
+		return activate
+	case *ops.ScaleShift:
+		return scaleShift
+	}
+	if n.Domain != "" {
+		return outside
+	}
+	switch n.Op {
+	case "MaxPool", "AveragePool":
+		return pool
+	case "GlobalAveragePool":
+		return globalPool
+	case "Relu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "LeakyRelu":
+		return activate
+	case "Add", "Mul":
+		return b.pairRole(n)
+	case "Concat":
+		return b.concatRole(n)
+	case "Resize", "Upsample":
+		return resize
+	}
+	return outside
+}
+
+// picture reports whether a value is float32 of rank 4 with something in it.
+func (b *builder) picture(v *ir.Value) bool {
+	f := b.fact(v)
+	d, ok := f.Shape.Ints()
+	return ok && f.DType == tensor.Float32 && len(d) == 4 && min(d[0], d[1], d[2], d[3]) > 0
+}
+
+func (b *builder) dims(v *ir.Value) (n, c, h, w int) {
+	d, _ := b.fact(v).Shape.Ints()
+	return d[0], d[1], d[2], d[3]
+}
+
+// convolvable reports whether kernels take the convolution: its residual is of
+// the output's very shape, and the padded picture is of a sane size.
+func (b *builder) convolvable(n *ir.Node, op *ops.FusedConv) bool {
+	if b.constant(n.Inputs[0]) != nil {
+		return false
+	}
+	if len(n.Inputs) > 3 && n.Inputs[3] != nil {
+		if b.constant(n.Inputs[3]) != nil || !b.fact(n.Inputs[3]).Shape.Equal(b.fact(n.Outputs[0]).Shape) {
+			return false
+		}
+	}
+	c := b.conv(n, op)
+	h := c.PadTop + c.In.H + max(0, below(c))
+	w := c.PadLeft + c.In.W + max(0, beside(c))
+	size, err := tensor.Count([]int{c.In.N, c.In.C + 64, h + 2, w + 2})
+	return err == nil && int64(size) < b.opt.Memory/4 && c.PadTop >= 0 && c.PadLeft >= 0
+}
+
+// below and beside are how far past the bottom and right edge of its input a
+// convolution reads.
+func below(c *kernel.Conv) int {
+	return (c.Out.H-1)*c.StrideH + (c.KernelH-1)*c.DilationH + 1 - c.PadTop - c.In.H
+}
+
+func beside(c *kernel.Conv) int {
+	return (c.Out.W-1)*c.StrideW + (c.KernelW-1)*c.DilationW + 1 - c.PadLeft - c.In.W
+}
+
+// conv describes a convolution to the kernels, with planar layouts for now.
+func (b *builder) conv(n *ir.Node, op *ops.FusedConv) *kernel.Conv {
+	_, _, h, w := b.dims(n.Inputs[0])
+	ws := n.Inputs[1].Const().Shape()
+	top, left, _, _ := op.Padding(h, w, ws[2], ws[3])
+	return &kernel.Conv{
+		In: planarLayout(b.fact(n.Inputs[0])), Out: planarLayout(b.fact(n.Outputs[0])),
+		KernelH: ws[2], KernelW: ws[3], StrideH: op.Strides[0], StrideW: op.Strides[1],
+		DilationH: op.Dilations[0], DilationW: op.Dilations[1], PadTop: top, PadLeft: left,
+		Group: op.Group, Act: op.Act,
+	}
+}
+
+func (b *builder) pairRole(n *ir.Node) role {
+	x, y := n.Inputs[0], n.Inputs[1]
+	if b.constant(x) != nil || b.constant(y) != nil || !b.picture(y) {
+		return outside
+	}
+	if b.fact(x).Shape.Equal(b.fact(y).Shape) {
+		return combine
+	}
+	nx, cx, hx, wx := b.dims(x)
+	ny, cy, hy, wy := b.dims(y)
+	if n.Op == "Mul" && nx == ny && cx == cy && (hx == 1 && wx == 1 || hy == 1 && wy == 1) {
+		return gate
+	}
+	return outside
+}
+
+func (b *builder) concatRole(n *ir.Node) role {
+	a := n.Attr("axis")
+	if a == nil || a.Int != 1 && a.Int != -3 {
+		return outside
+	}
+	for _, v := range n.Inputs {
+		if v == nil || !b.picture(v) || b.constant(v) != nil {
+			return outside
+		}
+	}
+	return concat
+}
+
+// tiled reports whether the tile unit is the better place for a convolution:
+// enough channels on both sides to fill its tiles.
+func (b *builder) tiled(c *kernel.Conv) bool {
+	if b.opt.Rung.Name != "amx" || b.opt.Strict {
+		return false
+	}
+	in, out := c.In.C/c.Group, c.Out.C/c.Group
+	if c.Group > 1 && (in%32 != 0 || out%32 != 0) {
+		return false
+	}
+	return in >= 24 && out >= 16
+}

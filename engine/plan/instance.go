@@ -1,0 +1,198 @@
+package plan
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/team"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// instance is the memory of one run of a plan, with every operand of every
+// step worked out, so that a run computes and does nothing else.
+type instance struct {
+	plan    *Plan
+	ops     *ops.Run
+	memory  []byte
+	tensors map[*ir.Value]*tensor.Tensor // planar values; inputs are bound at each run
+	calls   []*ops.Call                  // by step; nil for kernels
+	mem     []kernel.Memory              // by step
+	inputs  map[*ir.Value]*binding
+	team    *team.Team
+	current int // step at work, for Chunk
+}
+
+// binding is where the address of an input has to be filled in.
+type binding struct {
+	kernels []*unsafe.Pointer
+	offsets []int
+	calls   []*tensor.Tensor // headers in calls, overwritten
+	alias   []*tensor.Tensor // views of the input under other shapes
+}
+
+func newInstance(p *Plan, run *ops.Run) *instance {
+	memory, free := allocate(p.arena)
+	i := &instance{plan: p, ops: run, memory: memory, tensors: map[*ir.Value]*tensor.Tensor{},
+		calls: make([]*ops.Call, len(p.steps)), mem: make([]kernel.Memory, len(p.steps)),
+		inputs: map[*ir.Value]*binding{}, team: team.Default()}
+	runtime.AddCleanup(i, func(free func()) { free() }, free)
+	run.Kernel, run.Parallel = p.opt.Rung, parallel(p.opt.Threads)
+	for _, v := range p.inputs {
+		i.inputs[v] = &binding{}
+	}
+	for v, pl := range p.places {
+		i.tensors[v] = i.header(v, pl)
+	}
+	for at := range p.steps {
+		s := &p.steps[at]
+		if s.kernel == nil {
+			i.calls[at] = i.call(s.node)
+			continue
+		}
+		m := &i.mem[at]
+		i.point(&m.Out, s.out)
+		if s.res != nil {
+			i.point(&m.Residual, *s.res)
+		}
+		if len(s.in) > 0 {
+			i.point(&m.In, s.in[0])
+			m.More = make([]unsafe.Pointer, len(s.in)-1)
+			for k := range m.More {
+				i.point(&m.More[k], s.in[k+1])
+			}
+		}
+	}
+	return i
+}
+
+// header is the tensor of a planar value.
+func (i *instance) header(v *ir.Value, p place) *tensor.Tensor {
+	f := i.plan.facts[v]
+	sizes, _ := f.Shape.Ints()
+	if p.buffer < 0 {
+		t := tensor.View(f.DType, nil, sizes)
+		b := i.inputs[p.from]
+		b.alias = append(b.alias, t)
+		return t
+	}
+	n := tensor.MustCount(sizes) * f.DType.Size()
+	at := i.plan.buffers[p.buffer].offset + p.offset
+	return tensor.View(f.DType, i.memory[at:at+n:at+n], sizes)
+}
+
+// call prepares the evaluation of an operator.
+func (i *instance) call(n *ir.Node) *ops.Call {
+	c := &ops.Call{In: make([]*tensor.Tensor, len(n.Inputs)), Out: make([]*tensor.Tensor, len(n.Outputs)),
+		Planned: make([]*tensor.Tensor, len(n.Outputs)), Node: n, Run: i.ops}
+	for k, v := range n.Inputs {
+		if v == nil {
+			continue
+		}
+		if c.In[k] = v.Const(); c.In[k] == nil {
+			c.In[k] = i.plan.facts[v].Const
+		}
+		if c.In[k] == nil {
+			c.In[k] = i.tensors[v]
+		}
+	}
+	for k, v := range n.Outputs {
+		c.Planned[k] = i.tensors[v]
+	}
+	return c
+}
+
+// point fills in the address of a place, now or when its input is bound.
+func (i *instance) point(dst *unsafe.Pointer, p place) {
+	if p.buffer < 0 {
+		b := i.inputs[p.from]
+		b.kernels, b.offsets = append(b.kernels, dst), append(b.offsets, p.offset)
+		return
+	}
+	*dst = unsafe.Pointer(&i.memory[i.plan.buffers[p.buffer].offset+p.offset])
+}
+
+// bind makes the plan read an input from t.
+func (i *instance) bind(v *ir.Value, t *tensor.Tensor) {
+	b := i.inputs[v]
+	if b == nil {
+		return // nothing reads it
+	}
+	for _, a := range b.alias {
+		a.Rebind(t.Bytes())
+	}
+	for k, dst := range b.kernels {
+		*dst = unsafe.Add(unsafe.Pointer(unsafe.SliceData(t.Bytes())), b.offsets[k])
+	}
+}
+
+// tensor is a planar value of the plan, nil where it has none.
+func (i *instance) tensor(v *ir.Value) *tensor.Tensor { return i.tensors[v] }
+
+// Chunk runs a chunk of the kernel at work; team.Task.
+func (i *instance) Chunk(chunk int) { i.plan.steps[i.current].kernel.Run(chunk, &i.mem[i.current]) }
+
+// run runs the steps.
+func (i *instance) run() error {
+	trace := i.plan.opt.Trace
+	for at := range i.plan.steps {
+		s := &i.plan.steps[at]
+		if err := i.ops.Check(); err != nil {
+			return err
+		}
+		var start time.Time
+		if trace != nil {
+			start = time.Now()
+		}
+		if s.kernel != nil {
+			i.current = at
+			if err := i.team.Run(i.plan.opt.Threads, s.kernel.Chunks(), i); err != nil {
+				return s.node.Fail(err)
+			}
+		} else if err := i.evaluate(i.calls[at]); err != nil {
+			return s.node.Fail(err)
+		}
+		if trace != nil {
+			trace(Event{Node: s.node.Name, Op: s.node.Op, Kernel: s.name, Start: start, Took: time.Since(start)})
+		}
+	}
+	return nil
+}
+
+// evaluate runs an operator and sees to it that its results lie where they
+// were planned.
+func (i *instance) evaluate(c *ops.Call) error {
+	c.Reset()
+	if err := Evaluate(c, false); err != nil {
+		return err
+	}
+	for k, want := range c.Planned {
+		got := c.Out[k]
+		if got == nil || got == want {
+			continue
+		}
+		if got.DType() != want.DType() || !slices.Equal(got.Shape(), want.Shape()) {
+			return fmt.Errorf("BUG: output %d came out as %s, inferred was %s", k, got, want)
+		}
+		for j := k + 1; j < len(c.Out); j++ { // another output may lie where this one goes
+			if c.Out[j] == want {
+				c.Out[j] = want.Clone()
+			}
+		}
+		copy(want.Bytes(), got.Bytes())
+	}
+	i.ops.Done()
+	return nil
+}
+
+// Event is one step of a run, as a trace sees it.
+type Event struct {
+	Node, Op, Kernel string
+	Start            time.Time
+	Took             time.Duration
+}

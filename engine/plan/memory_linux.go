@@ -1,0 +1,25 @@
+package plan
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const hugePage = 2 << 20
+
+// allocate returns zeroed memory that starts a cache line, and what gives it
+// back. Large pieces come from the kernel on huge pages: a network's
+// activations span more small pages than the translation caches hold.
+func allocate(n int) (memory []byte, free func()) {
+	if n < hugePage {
+		return heap(n), func() {}
+	}
+	p, err := unix.Mmap(-1, 0, (n+2*hugePage-1)&^(hugePage-1), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return heap(n), func() {}
+	}
+	_ = unix.Madvise(p, unix.MADV_HUGEPAGE) // a hint
+	off := int(-uintptr(unsafe.Pointer(&p[0])) & (hugePage - 1))
+	return p[off : off+n], func() { _ = unix.Munmap(p) }
+}

@@ -1,0 +1,328 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// Plan is a schedule for nodes whose shapes are all known: steps in order, and
+// where in one arena every value lies. It is immutable; each run takes an
+// instance with memory of its own.
+type Plan struct {
+	opt     *Options
+	inputs  []*ir.Value // read from outside
+	outputs []*ir.Value // read after the plan
+	steps   []step
+	buffers []buffer
+	places  map[*ir.Value]place // of planar values
+	facts   map[*ir.Value]ir.Fact
+	arena   int // bytes
+
+	mu   sync.Mutex
+	idle []*instance
+}
+
+// step is one piece of the schedule: a kernel over the arena, or an operator
+// over tensors.
+type step struct {
+	node   *ir.Node
+	name   string // of the kernel, for traces
+	kernel kernel.Step
+	in     []place // of a kernel: its inputs, the residual first where there is one
+	res    *place
+	out    place
+}
+
+// place is where a value lies: in a buffer of the arena, or outside it.
+type place struct {
+	buffer int // index; -1: the memory of the input from
+	from   *ir.Value
+	offset int           // bytes into the buffer
+	layout kernel.Layout // of a blocked value, and of a planar one of rank 4
+}
+
+// buffer is a piece of the arena that is in use from its first step to its
+// last.
+type buffer struct {
+	size, offset int
+	first, last  int
+}
+
+// builder makes a plan.
+type builder struct {
+	*Plan
+	weights *weights
+	needed  map[*ir.Value]bool
+	readers map[*ir.Value][]*ir.Node
+	blocked map[*ir.Value]place
+}
+
+// newPlan schedules nodes in their order. needed are the values that are read
+// afterwards.
+func newPlan(o *Options, w *weights, nodes []*ir.Node, needed map[*ir.Value]bool, facts map[*ir.Value]ir.Fact) (*Plan, error) {
+	b := &builder{
+		Plan:    &Plan{opt: o, places: map[*ir.Value]place{}, facts: facts},
+		weights: w, needed: needed, readers: map[*ir.Value][]*ir.Node{}, blocked: map[*ir.Value]place{},
+	}
+	nodes = b.live(nodes)
+	b.boundary(nodes)
+	if err := b.assign(nodes); err != nil {
+		return nil, err
+	}
+	for _, n := range nodes {
+		if err := b.node(n); err != nil {
+			return nil, n.Fail(err)
+		}
+	}
+	for _, v := range b.outputs {
+		if b.facts[v].Const == nil {
+			p, err := b.planar(v)
+			if err != nil {
+				return nil, err
+			}
+			b.use(p, len(b.steps))
+		}
+	}
+	return b.Plan, b.placeBuffers()
+}
+
+// live drops nodes that nothing needs, now that some values turned out to be
+// constant.
+func (b *builder) live(nodes []*ir.Node) []*ir.Node {
+	wanted := map[*ir.Value]bool{}
+	kept := make([]*ir.Node, 0, len(nodes))
+	for i := len(nodes) - 1; i >= 0; i-- {
+		n := nodes[i]
+		use := false
+		for _, v := range n.Outputs {
+			use = use || (wanted[v] || b.needed[v]) && b.facts[v].Const == nil
+		}
+		if !use {
+			continue
+		}
+		kept = append(kept, n)
+		for _, v := range n.Inputs {
+			if v != nil {
+				wanted[v] = true
+			}
+		}
+	}
+	for i, j := 0, len(kept)-1; i < j; i, j = i+1, j-1 {
+		kept[i], kept[j] = kept[j], kept[i]
+	}
+	return kept
+}
+
+// boundary finds what the nodes read from outside and what is read of theirs.
+func (b *builder) boundary(nodes []*ir.Node) {
+	made := map[*ir.Value]bool{}
+	seen := map[*ir.Value]bool{}
+	input := func(v *ir.Value) {
+		if !made[v] && !seen[v] && b.constant(v) == nil {
+			seen[v] = true
+			b.inputs = append(b.inputs, v)
+		}
+	}
+	for _, n := range nodes {
+		for _, v := range n.Inputs {
+			if v != nil {
+				input(v)
+				b.readers[v] = append(b.readers[v], n)
+			}
+		}
+		for _, v := range n.Outputs {
+			made[v] = true
+			if b.needed[v] {
+				b.outputs = append(b.outputs, v)
+			}
+		}
+	}
+	for _, v := range b.inputs {
+		b.places[v] = place{buffer: -1, from: v, layout: planarLayout(b.facts[v])}
+	}
+	for v := range b.needed { // what is needed and folded
+		if !made[v] && b.facts[v].Const == nil {
+			input(v)
+			b.places[v] = place{buffer: -1, from: v, layout: planarLayout(b.facts[v])}
+		}
+	}
+}
+
+// constant is a value's constant, from the graph or found while planning.
+func (b *builder) constant(v *ir.Value) *tensor.Tensor {
+	if c := v.Const(); c != nil {
+		return c
+	}
+	return b.facts[v].Const
+}
+
+func (b *builder) fact(v *ir.Value) ir.Fact {
+	if v.Const() != nil {
+		return v.Fact
+	}
+	return b.facts[v]
+}
+
+// planarLayout describes a planar value of rank 4 to kernels.
+func planarLayout(f ir.Fact) kernel.Layout {
+	d, ok := f.Shape.Ints()
+	if !ok || len(d) != 4 || f.DType != tensor.Float32 {
+		return kernel.Layout{}
+	}
+	return kernel.NewLayout(kernel.Planar, d[0], d[1], d[2], d[3], kernel.Halo{})
+}
+
+// newBuffer sets memory aside.
+func (b *builder) newBuffer(size int) int {
+	b.buffers = append(b.buffers, buffer{size: size, first: len(b.steps), last: len(b.steps)})
+	return len(b.buffers) - 1
+}
+
+// use notes that a step needs a place.
+func (b *builder) use(p place, step int) {
+	if p.buffer >= 0 {
+		b.buffers[p.buffer].last = max(b.buffers[p.buffer].last, step)
+	}
+}
+
+// add appends a step.
+func (b *builder) add(s step) {
+	at := len(b.steps)
+	for _, p := range s.in {
+		b.use(p, at)
+	}
+	if s.res != nil {
+		b.use(*s.res, at)
+	}
+	b.use(s.out, at)
+	b.steps = append(b.steps, s)
+}
+
+// node schedules one node.
+func (b *builder) node(n *ir.Node) error {
+	if done, err := b.blockedNode(n); done || err != nil {
+		return err
+	}
+	if b.alias(n) {
+		return nil
+	}
+	return b.operator(n)
+}
+
+// reshapes hand their first input on under another shape.
+var reshapes = map[string]bool{"Reshape": true, "Flatten": true, "Squeeze": true, "Unsqueeze": true, "Identity": true}
+
+// alias places the output of a node that only changes the shape where its
+// input lies.
+func (b *builder) alias(n *ir.Node) bool {
+	if n.Domain != "" || !reshapes[n.Op] || b.constant(n.Inputs[0]) != nil {
+		return false
+	}
+	p, err := b.planar(n.Inputs[0])
+	if err != nil {
+		return false
+	}
+	p.layout = planarLayout(b.facts[n.Outputs[0]])
+	b.places[n.Outputs[0]] = p
+	return true
+}
+
+// operator schedules a node as its operator over planar tensors.
+func (b *builder) operator(n *ir.Node) error {
+	s := step{node: n, name: n.Op}
+	for _, v := range n.Inputs {
+		if v == nil || b.constant(v) != nil {
+			continue
+		}
+		p, err := b.planar(v)
+		if err != nil {
+			return err
+		}
+		s.in = append(s.in, p)
+	}
+	at := len(b.steps)
+	for _, v := range n.Outputs {
+		size, err := b.planarSize(v)
+		if err != nil {
+			return err
+		}
+		buf := b.newBuffer(size)
+		b.buffers[buf].last = at
+		b.places[v] = place{buffer: buf, layout: planarLayout(b.facts[v])}
+	}
+	s.out = place{buffer: -1}
+	b.add(s)
+	return nil
+}
+
+func (b *builder) planarSize(v *ir.Value) (int, error) {
+	f := b.facts[v]
+	sizes, ok := f.Shape.Ints()
+	if !ok {
+		return 0, fmt.Errorf("BUG: value %q is planned without a shape", v.Name)
+	}
+	n, err := tensor.Count(sizes)
+	return n * f.DType.Size(), err
+}
+
+// planar is the place of a value in row-major order, converted if need be.
+func (b *builder) planar(v *ir.Value) (place, error) {
+	if p, ok := b.places[v]; ok {
+		return p, nil
+	}
+	p, ok := b.blocked[v]
+	if !ok {
+		return place{}, fmt.Errorf("BUG: value %q has no place", v.Name)
+	}
+	return b.toPlanar(v, p)
+}
+
+// take gives an instance for one run.
+func (p *Plan) take(ctx context.Context) (*instance, error) {
+	p.mu.Lock()
+	var inst *instance
+	if n := len(p.idle); n > 0 {
+		inst, p.idle = p.idle[n-1], p.idle[:n-1]
+	}
+	p.mu.Unlock()
+	if inst == nil {
+		run := ops.NewRun(ctx, p.opt.Memory, p.opt.Turns)
+		if err := run.ReserveBytes(int64(p.arena)); err != nil {
+			return nil, fmt.Errorf("%s: %w", p.largest(), err)
+		}
+		inst = newInstance(p, run)
+	}
+	inst.ops.Reset(ctx)
+	return inst, nil
+}
+
+// keptInstances bounds the arenas that wait for the next run.
+const keptInstances = 2
+
+// give takes an instance back.
+func (p *Plan) give(inst *instance) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) < keptInstances {
+		p.idle = append(p.idle, inst)
+	}
+}
+
+// largest names the node whose output takes most of the arena.
+func (p *Plan) largest() string {
+	most, name := -1, "plan"
+	for _, s := range p.steps {
+		for _, v := range s.node.Outputs {
+			if pl, ok := p.places[v]; ok && pl.buffer >= 0 && p.buffers[pl.buffer].size > most {
+				most, name = p.buffers[pl.buffer].size, s.node.String()
+			}
+		}
+	}
+	return name
+}

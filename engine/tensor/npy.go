@@ -1,0 +1,172 @@
+package tensor
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// npyTypes are NumPy's descriptions of element types (NEP 1), little-endian.
+// NumPy has no name for bfloat16 and the 8-bit floats: they are written as
+// unsigned integers of their size.
+var npyTypes = map[string]DType{
+	"<f4": Float32, "<f8": Float64, "<f2": Float16, "|i1": Int8, "<i2": Int16, "<i4": Int32, "<i8": Int64,
+	"|u1": Uint8, "<u2": Uint16, "<u4": Uint32, "<u8": Uint64, "|b1": Bool, "<c8": Complex64, "<c16": Complex128,
+}
+
+var npyMagic = []byte("\x93NUMPY")
+
+// maxNpy bounds an array read from a file, in bytes.
+const maxNpy = 4 << 30
+
+// ReadNpy reads one array in NumPy's .npy format, versions 1 to 3. Arrays in
+// Fortran order and of big-endian numbers are refused.
+func ReadNpy(r io.Reader) (*Tensor, error) {
+	head := make([]byte, 8)
+	if _, err := io.ReadFull(r, head); err != nil || !bytes.Equal(head[:6], npyMagic) {
+		return nil, errors.New("not a .npy file")
+	}
+	size := make([]byte, 2)
+	if head[6] > 1 {
+		size = make([]byte, 4)
+	}
+	if _, err := io.ReadFull(r, size); err != nil {
+		return nil, errors.New("npy: the header is truncated")
+	}
+	n := int(size[0]) | int(size[1])<<8
+	if len(size) == 4 {
+		n |= int(size[2])<<16 | int(size[3])<<24
+	}
+	if n > 1<<16 {
+		return nil, fmt.Errorf("npy: a header of %d bytes", n)
+	}
+	text := make([]byte, n)
+	if _, err := io.ReadFull(r, text); err != nil {
+		return nil, errors.New("npy: the header is truncated")
+	}
+	d, shape, err := parseNpy(string(text))
+	if err != nil {
+		return nil, err
+	}
+	count, err := Count(shape)
+	if err != nil {
+		return nil, fmt.Errorf("npy: %w", err)
+	}
+	if count > maxNpy/d.Size() {
+		return nil, fmt.Errorf("npy: %s of shape %v is more than %d bytes", d, shape, int64(maxNpy))
+	}
+	// Grow with what is read: the header may promise more than there is.
+	data, err := io.ReadAll(io.LimitReader(r, int64(count*d.Size())))
+	if err != nil {
+		return nil, fmt.Errorf("npy: %w", err)
+	}
+	if len(data) < count*d.Size() {
+		return nil, fmt.Errorf("npy: %s of shape %v is truncated", d, shape)
+	}
+	t := New(d, shape...)
+	copy(t.data, data)
+	return t, nil
+}
+
+var (
+	npyDescr = regexp.MustCompile(`'descr':\s*'([^']*)'`)
+	npyOrder = regexp.MustCompile(`'fortran_order':\s*(True|False)`)
+	npyShape = regexp.MustCompile(`'shape':\s*\(([^)]*)\)`)
+)
+
+// parseNpy reads the header, a Python dictionary of three entries.
+func parseNpy(s string) (DType, []int, error) {
+	descr, order, dims := npyDescr.FindStringSubmatch(s), npyOrder.FindStringSubmatch(s), npyShape.FindStringSubmatch(s)
+	if descr == nil || order == nil || dims == nil {
+		return 0, nil, errors.New("npy: the header is broken")
+	}
+	d, ok := npyTypes[descr[1]]
+	if !ok {
+		return 0, nil, fmt.Errorf("npy: element type %q is not supported", descr[1])
+	}
+	shape := []int{}
+	for _, f := range strings.Split(dims[1], ",") {
+		if f = strings.TrimSpace(f); f == "" {
+			continue
+		}
+		n, err := strconv.Atoi(f)
+		if err != nil || n < 0 {
+			return 0, nil, fmt.Errorf("npy: dimension %q is broken", f)
+		}
+		shape = append(shape, n)
+	}
+	if order[1] == "True" && len(shape) > 1 {
+		return 0, nil, errors.New("npy: arrays in Fortran order are not supported; save with order='C'")
+	}
+	return d, shape, nil
+}
+
+// WriteNpy writes a tensor in NumPy's .npy format, version 1.
+func WriteNpy(w io.Writer, t *Tensor) error {
+	descr := ""
+	for name, d := range npyTypes {
+		if d == t.dtype {
+			descr = name
+		}
+	}
+	if descr == "" {
+		switch t.dtype.Size() {
+		case 1:
+			descr = "|u1"
+		case 2:
+			descr = "<u2"
+		default:
+			return fmt.Errorf("npy: %s cannot be written", t.dtype)
+		}
+	}
+	dims := make([]string, len(t.shape))
+	for i, n := range t.shape {
+		dims[i] = strconv.Itoa(n)
+	}
+	shape := strings.Join(dims, ", ")
+	if len(dims) == 1 {
+		shape += ","
+	}
+	text := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, shape)
+	pad := (64 - (10+len(text)+1)%64) % 64
+	text += strings.Repeat(" ", pad) + "\n"
+	head := append(bytes.Clone(npyMagic), 1, 0)
+	head = binary.LittleEndian.AppendUint16(head, uint16(len(text)))
+	if _, err := w.Write(append(head, text...)); err != nil {
+		return err
+	}
+	_, err := w.Write(t.data)
+	return err
+}
+
+// ReadNpz reads every array of a .npz archive by name.
+func ReadNpz(r io.ReaderAt, size int64) (map[string]*Tensor, error) {
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("npz: %w", err)
+	}
+	out := map[string]*Tensor{}
+	for _, f := range z.File {
+		name, ok := strings.CutSuffix(f.Name, ".npy")
+		if !ok {
+			continue
+		}
+		rc, err := f.Open()
+		if err != nil {
+			return nil, fmt.Errorf("npz: %s: %w", f.Name, err)
+		}
+		t, err := ReadNpy(rc)
+		rc.Close()
+		if err != nil {
+			return nil, fmt.Errorf("npz: %s: %w", f.Name, err)
+		}
+		out[name] = t
+	}
+	return out, nil
+}
