@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"unsafe"
 )
 
 // Rung is what one class of processors can do: a table of kernels. A nil field
@@ -17,11 +18,29 @@ type Rung struct {
 	Block Format // the float32 format its convolutions work on
 
 	TileConv
+
+	// ConvTile8 and ConvTile16 compute register tiles of a convolution: up to
+	// convRows pixels by one or two vectors of 8 or 16 channels.
+	ConvTile8, ConvTile16 convTile
+
+	// Activate applies act in place to n numbers, a multiple of 8.
+	Activate func(p unsafe.Pointer, n int, act Activation)
+
+	// Split stores pixels of two F32x16 blocks as pixels of Split32, Unsplit is
+	// the way back, and AddSplit adds Split32 pixels to those of two F32x16
+	// blocks.
+	Split    func(dst, a, b unsafe.Pointer, pixels int)
+	Unsplit  func(a, b, src unsafe.Pointer, pixels int)
+	AddSplit func(a, b, src unsafe.Pointer, pixels int)
 }
 
 // purego is the ground the other rungs stand on: the twins.
 func purego() Rung {
-	return Rung{Name: "purego", Block: F32x8, TileConv: plainTileConv}
+	return Rung{Name: "purego", Block: F32x8,
+		TileConv:  plainTileConv,
+		ConvTile8: convTile8, ConvTile16: convTile16, Activate: activate,
+		Split: split, Unsplit: unsplit, AddSplit: addSplit,
+	}
 }
 
 // rungs holds what this machine can climb, lowest first, every field filled.

@@ -10,8 +10,8 @@ func native() []Rung {
 		has  bool
 		rung Rung
 	}{
-		{cpu.avx2, Rung{Name: "avx2", Block: F32x8}},
-		{cpu.avx512, Rung{Name: "avx512", Block: F32x16}},
+		{cpu.avx2, Rung{Name: "avx2", Block: F32x8, ConvTile8: convTileAVX2}},
+		{cpu.avx512, Rung{Name: "avx512", Block: F32x16, ConvTile16: convTileAVX512}},
 		{cpu.vnni, Rung{Name: "vnni"}},
 		{cpu.amx, Rung{Name: "amx", TileConv: tileUnitConv}},
 	} {

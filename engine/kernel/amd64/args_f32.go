@@ -1,0 +1,19 @@
+package amd64
+
+import "unsafe"
+
+// ConvF32 is one call of a convolution kernel. See convArgs in package kernel,
+// field by field the same, for what the fields mean.
+type ConvF32 struct {
+	In, Weights, Bias, Out, Residual    unsafe.Pointer
+	OutBlock, ResidualBlock             int
+	Positions                           unsafe.Pointer
+	Count                               int
+	Steps                               unsafe.Pointer
+	StepCount                           int
+	PixelStride                         int
+	SecondIn, SecondOut, SecondResidual int
+	Low, High                           float32
+	Ahead                               unsafe.Pointer
+	AheadLines                          int
+}

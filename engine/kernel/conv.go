@@ -1,0 +1,111 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+)
+
+// ConvMethod is a way to compute a float32 convolution.
+type ConvMethod uint8
+
+// The methods.
+const (
+	ConvDirect ConvMethod = iota // any convolution of float32
+)
+
+var convMethods = [...]string{ConvDirect: "direct"}
+
+func (m ConvMethod) String() string { return convMethods[m] }
+
+// beyond is how far past the input's bottom and right edge the kernel reads, in
+// pixels; negative where it ends before.
+func (c *Conv) beyond() (bottom, right int) {
+	bottom = (c.Out.H-1)*c.StrideH + (c.KernelH-1)*c.DilationH + 1 - c.PadTop - c.In.H
+	right = (c.Out.W-1)*c.StrideW + (c.KernelW-1)*c.DilationW + 1 - c.PadLeft - c.In.W
+	return bottom, right
+}
+
+// inside reports whether every pixel that the kernel reads lies in the input or
+// its halo.
+func (c *Conv) inside() bool {
+	bottom, right := c.beyond()
+	return c.PadTop <= c.In.Top && c.PadLeft <= c.In.Left && bottom <= c.In.Bottom && right <= c.In.Right
+}
+
+// multiplyAdds is the work of the direct form for one picture.
+func (c *Conv) multiplyAdds() float64 {
+	return float64(c.Out.H*c.Out.W) * float64(c.Out.C) * float64(c.In.C/c.Group*c.KernelH*c.KernelW)
+}
+
+func (c *Conv) String() string {
+	return fmt.Sprintf("conv %dx%dx%d to %dx%dx%d kernel %dx%d stride %dx%d group %d, %s to %s",
+		c.In.C, c.In.H, c.In.W, c.Out.C, c.Out.H, c.Out.W, c.KernelH, c.KernelW, c.StrideH, c.StrideW, c.Group, c.In.Format, c.Out.Format)
+}
+
+// blockedF32 reports whether f is one of the blocked float32 formats.
+func (f Format) blockedF32() bool { return f == F32x8 || f == F32x16 }
+
+// convBlock is the format whose vectors a convolution computes in.
+func (r *Rung) convBlock(c *Conv) (Format, error) {
+	switch {
+	case c.In.Format.blockedF32() && (c.Out.Format == c.In.Format || c.Out.Format == Split32 && c.In.Format == F32x16):
+		return c.In.Format, nil
+	case c.In.Format == Planar && c.Out.Format.blockedF32():
+		return c.Out.Format, nil
+	case c.In.Format == Planar && c.Out.Format == Split32:
+		return F32x16, nil
+	}
+	return 0, fmt.Errorf("%v: no float32 kernel for these formats", c)
+}
+
+// check refuses what no plan of ours should contain.
+func (c *Conv) check() error {
+	switch {
+	case c.Group < 1 || c.In.C%c.Group != 0 || c.Out.C%c.Group != 0:
+		return fmt.Errorf("%v: the groups do not divide the channels", c)
+	case min(c.In.C, c.In.H, c.In.W, c.Out.C, c.Out.H, c.Out.W, c.KernelH, c.KernelW, c.StrideH, c.StrideW, c.DilationH, c.DilationW, c.In.N) < 1:
+		return fmt.Errorf("%v: every size must be at least 1", c)
+	case c.In.N != c.Out.N:
+		return fmt.Errorf("%v: %d pictures in, %d out", c, c.In.N, c.Out.N)
+	case c.PadTop < 0 || c.PadLeft < 0:
+		return fmt.Errorf("%v: negative padding", c)
+	case c.In.Format != Planar && !c.inside():
+		return fmt.Errorf("%v: the kernel reads past the halo %v of its input", c, c.In.Halo)
+	case c.Residual != nil && (c.Residual.Format != c.Out.Format || c.Residual.N != c.Out.N || c.Residual.C != c.Out.C || c.Residual.H != c.Out.H || c.Residual.W != c.Out.W):
+		return fmt.Errorf("%v: the residual %v is not of the output's shape", c, c.Residual)
+	}
+	return nil
+}
+
+// ChooseConv returns the method that should be fastest for a float32
+// convolution. The choice depends on channels, kernel and sizes.
+func (r *Rung) ChooseConv(c *Conv) ConvMethod {
+	return ConvDirect
+}
+
+// Conv plans a float32 convolution with weights that PackConv has packed for
+// this or another picture size; they need not be packed yet. The input is
+// planar or blocked float32, the output and the residual blocked alike or
+// Split32.
+func (r *Rung) Conv(c *Conv, w *ConvWeights) (Work, error) {
+	if err := c.check(); err != nil {
+		return Work{}, err
+	}
+	if err := w.fits(c); err != nil {
+		return Work{}, err
+	}
+	return r.directConv(c, w)
+}
+
+// limits returns what a sum is clipped to in registers, and the activation that
+// is left to do after that.
+func (a Activation) limits() (low, high float32, rest Activation) {
+	low, high = float32(math.Inf(-1)), float32(math.Inf(1))
+	switch a.Kind {
+	case Identity:
+		return low, high, a
+	case Clip:
+		return a.Alpha, a.Beta, Activation{}
+	}
+	return low, high, a
+}

@@ -1,0 +1,69 @@
+package kernel
+
+// convCut says how the units and columns of a convolution become chunks, and
+// in which order.
+type convCut struct {
+	unitRanges, columnRanges int
+	columnsFirst             bool // all units of a column range before the next
+	batch                    int  // units a call computes before the next column
+}
+
+// cutWork chooses. Rows are the better cut, as each core keeps its own pixels
+// in its L2; but weights that do not stay there should pass only once, and then
+// a chunk takes one column of channels and as many rows as it has time for.
+func (s *directConv) cutWork() convCut {
+	const (
+		stays       = 1 << 20  // bytes of weights that leave room in L2
+		pixels      = 24 << 10 // bytes of input that stay in L1 over all columns
+		chunk       = 1.6e6    // multiply-adds in 20 µs of AVX-512
+		chunkNarrow = 0.9e6
+	)
+	target := chunk
+	if s.weights.block == F32x8 {
+		target = chunkNarrow
+	}
+	c := &s.conv
+	units, columns := len(s.units), len(s.weights.columns)
+	perUnit := c.multiplyAdds() / float64(units)
+	perCell := perUnit / float64(columns)
+	var cut convCut
+	var us, cs int // units and columns of a chunk
+	if 4*len(s.weights.data) > stays {
+		cut.columnsFirst = true
+		us = atMost(units, 4*target/perCell)
+		cs = atMost(columns, target/(perCell*float64(us)))
+	} else {
+		us = atMost(units, target/perUnit)
+		cs = columns
+		if perUnit > 2*target {
+			cs = atMost(columns, target/perCell)
+		}
+	}
+	cut.unitRanges, cut.columnRanges = (units+us-1)/us, (columns+cs-1)/cs
+	cut.batch = units
+	if c.KernelH*c.KernelW == 1 && !cut.columnsFirst {
+		bytes := c.Out.H * c.Out.W * c.StrideW * c.In.C * 4 / units
+		cut.batch = max(1, pixels/max(1, bytes))
+	}
+	return cut
+}
+
+// atMost is n bounded by limit, but at least 1.
+func atMost(n int, limit float64) int {
+	if limit < float64(n) {
+		return max(1, int(limit))
+	}
+	return n
+}
+
+// at is what a chunk covers: picture n, units [u0, u1), columns [c0, c1).
+func (k *convCut) at(chunk, units, columns int) (n, u0, u1, c0, c1 int) {
+	per := k.unitRanges * k.columnRanges
+	n, chunk = chunk/per, chunk%per
+	u, c := chunk/k.columnRanges, chunk%k.columnRanges
+	if k.columnsFirst {
+		c, u = chunk/k.unitRanges, chunk%k.unitRanges
+	}
+	return n, u * units / k.unitRanges, (u + 1) * units / k.unitRanges,
+		c * columns / k.columnRanges, (c + 1) * columns / k.columnRanges
+}

@@ -1,0 +1,290 @@
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// directConv is the direct form on register tiles: the sums of a tile stay in
+// registers over all channels and taps. Work is cut into units (a row or a part
+// of one, or two rows of a narrow picture) and columns of output channels.
+type directConv struct {
+	conv    Conv
+	source  Layout // the input, or its padded copy
+	copied  bool   // the source is the scratch
+	weights *ConvWeights
+	tile    convTile
+	rung    *Rung
+	args    convArgs     // what all calls have in common
+	steps   [][]convStep // for each column
+	units   []convUnit
+	kinds   []tileKind
+	cut     convCut
+	rest    Activation // what the tile does not do itself
+	staged  bool       // tiles go to the frame first, and from there to split pixels
+}
+
+// convUnit is the smallest piece of a plane: rows rows from y on, columns
+// [x, x+w).
+type convUnit struct{ y, rows, x, w int }
+
+// maxUnit is the widest unit; a frame holds one.
+const maxUnit = 112
+
+// tileKind is all tiles of a plane that have the same number of pixels. Those
+// of unit u are positions[start[u]:start[u+1]].
+type tileKind struct {
+	rows      int
+	pair      bool // the second half lies in the next row
+	positions []convPosition
+	start     []int
+}
+
+func (r *Rung) directConv(c *Conv, w *ConvWeights) (Work, error) {
+	s := &directConv{conv: *c, source: c.In, weights: w, rung: r, tile: r.ConvTile8}
+	if w.block == F32x16 {
+		s.tile = r.ConvTile16
+	}
+	s.staged = c.Out.Format == Split32
+	s.args.Low, s.args.High, s.rest = c.Act.limits()
+	if s.staged && c.Residual != nil {
+		// The clipping waits for the residual.
+		s.args.Low, s.args.High, _ = Activation{}.limits()
+		s.rest = c.Act
+	}
+	var work Work
+	if c.In.Format == Planar && !c.inside() {
+		pad := newPadPlanar(c)
+		work.Steps = append(work.Steps, pad)
+		work.Scratch = pad.to.Size()
+		s.source, s.copied = pad.to, true
+	}
+	s.layTiles()
+	s.listSteps()
+	s.cut = s.cutWork()
+	work.Steps = append(work.Steps, s)
+	return work, nil
+}
+
+// layTiles cuts a plane into units and these into tiles of nearly equal size.
+func (s *directConv) layTiles() {
+	c, most := &s.conv, convRows(s.weights.block)
+	if 2*c.Out.W <= most && c.Out.H > 1 {
+		for y := 0; y < c.Out.H; y += 2 {
+			s.units = append(s.units, convUnit{y, min(2, c.Out.H-y), 0, c.Out.W})
+		}
+	} else {
+		parts := (c.Out.W + maxUnit - 1) / maxUnit
+		for y := range c.Out.H {
+			for i := range parts {
+				x := i * c.Out.W / parts
+				s.units = append(s.units, convUnit{y, 1, x, (i+1)*c.Out.W/parts - x})
+			}
+		}
+	}
+	for i, u := range s.units {
+		if u.rows == 2 {
+			s.addTile(i, 2*u.w, true, u.x)
+			continue
+		}
+		n := (u.w + most - 1) / most
+		for t := range n {
+			x := t * u.w / n
+			s.addTile(i, (t+1)*u.w/n-x, false, u.x+x)
+		}
+	}
+	for i := range s.kinds {
+		s.kinds[i].fill(len(s.units))
+	}
+}
+
+// addTile adds a tile to unit i, beginning at column x.
+func (s *directConv) addTile(i, rows int, pair bool, x int) {
+	c, u := &s.conv, s.units[i]
+	at := 0
+	for at < len(s.kinds) && (s.kinds[at].rows != rows || s.kinds[at].pair != pair) {
+		at++
+	}
+	if at == len(s.kinds) {
+		s.kinds = append(s.kinds, tileKind{rows: rows, pair: pair})
+	}
+	k := &s.kinds[at]
+	k.fill(i)
+	p := convPosition{In: s.source.Pixel(u.y*c.StrideH-c.PadTop, x*c.StrideW-c.PadLeft)}
+	if s.staged {
+		p.Out = (x - u.x) * s.weights.block.PixelBytes()
+	} else {
+		p.Out = c.Out.Pixel(u.y, x)
+		if c.Residual != nil {
+			p.Residual = c.Residual.Pixel(u.y, x)
+		}
+	}
+	k.positions = append(k.positions, p)
+}
+
+// fill makes start reach up to unit i.
+func (k *tileKind) fill(i int) {
+	for len(k.start) <= i {
+		k.start = append(k.start, len(k.positions))
+	}
+}
+
+// listSteps lists the steps of each column; columns with the same inputs share
+// a list.
+func (s *directConv) listSteps() {
+	for i, g := range s.weights.columns {
+		if i > 0 && g.from == s.weights.columns[i-1].from && g.to == s.weights.columns[i-1].to {
+			s.steps = append(s.steps, s.steps[i-1])
+			continue
+		}
+		s.steps = append(s.steps, s.columnSteps(g.from, g.to))
+	}
+}
+
+// columnSteps lists the steps over input channels [from, to) in the order in
+// which ConvWeights packs them.
+func (s *directConv) columnSteps(from, to int) (steps []convStep) {
+	c, l := &s.conv, &s.source
+	lanes, pixel := l.Format.Channels(), l.Format.PixelBytes()
+	add := func(offset, n int) {
+		steps = append(steps, convStep{offset, int32(n / 4), int32(n % 4)})
+	}
+	for begin := from; begin < to; {
+		end := min((begin/lanes+1)*lanes, to)
+		for ky := range c.KernelH {
+			at := begin/lanes*l.Block + begin%lanes*4 + ky*c.DilationH*l.Pitch*pixel
+			if s.weights.runs {
+				add(at, c.KernelW)
+				continue
+			}
+			for kx := range c.KernelW {
+				add(at+kx*c.DilationW*pixel, end-begin)
+			}
+		}
+		begin = end
+	}
+	return steps
+}
+
+// Chunks is part of Step.
+func (s *directConv) Chunks() int { return s.conv.In.N * s.cut.unitRanges * s.cut.columnRanges }
+
+// Run is part of Step.
+func (s *directConv) Run(chunk int, m *Memory) {
+	n, u0, u1, c0, c1 := s.cut.at(chunk, len(s.units), len(s.weights.columns))
+	f := frames.Get().(*frame)
+	a := &f.conv
+	*a = s.args
+	a.In = unsafe.Add(m.In, n*s.source.Image)
+	if s.copied {
+		a.In = unsafe.Add(m.Scratch, n*s.source.Image)
+	}
+	a.PixelStride = s.conv.StrideW * s.source.Format.PixelBytes()
+	for u := u0; u < u1; u += s.cut.batch {
+		for col := c0; col < c1; col++ {
+			s.runColumn(f, m, n, u, min(u+s.cut.batch, u1), col)
+		}
+	}
+	*a = convArgs{}
+	frames.Put(f)
+}
+
+// runColumn computes units [u0, u1) of one column.
+func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
+	g := &s.weights.columns[col]
+	a := &f.conv
+	a.Weights = unsafe.Pointer(&s.weights.data[g.at])
+	a.Bias = unsafe.Pointer(&s.weights.bias[g.first])
+	a.Steps = unsafe.Pointer(&s.steps[col][0])
+	a.StepCount = len(s.steps[col])
+	out := unsafe.Add(m.Out, s.conv.Out.At(n, g.first))
+	if s.staged {
+		for u := u0; u < u1; u++ {
+			a.Out, a.OutBlock = f.room()
+			s.runTiles(a, u, u+1, g.vecs)
+			s.finishSplit(f, m, n, g.first, u, out)
+		}
+	} else {
+		a.Out, a.OutBlock = out, s.conv.Out.Block
+		if r := s.conv.Residual; r != nil {
+			a.Residual, a.ResidualBlock = unsafe.Add(m.Residual, r.At(n, g.first)), r.Block
+		}
+		s.runTiles(a, u0, u1, g.vecs)
+		s.finishRows(u0, u1, g.vecs, out)
+	}
+	for v := range g.vecs {
+		if s.staged && v == 1 {
+			break
+		}
+		plane := unsafe.Add(out, v*s.conv.Out.Block)
+		for _, u := range s.units[u0:u1] {
+			if u.x+u.w == s.conv.Out.W {
+				s.conv.Out.clearAround(plane, u.y, u.y+u.rows)
+			}
+		}
+	}
+}
+
+// runTiles computes the tiles of units [u0, u1).
+func (s *directConv) runTiles(a *convArgs, u0, u1, vecs int) {
+	for i := range s.kinds {
+		k := &s.kinds[i]
+		first, end := k.start[u0], k.start[u1]
+		if first == end {
+			continue
+		}
+		half := (k.rows + 1) / 2
+		a.SecondIn = half * a.PixelStride
+		a.SecondOut = half * s.weights.block.PixelBytes()
+		a.SecondResidual = a.SecondOut
+		if k.pair {
+			a.SecondIn = s.conv.StrideH * s.source.Pitch * s.source.Format.PixelBytes()
+			if !s.staged {
+				a.SecondOut = s.conv.Out.Pitch * s.conv.Out.Format.PixelBytes()
+			}
+			if r := s.conv.Residual; r != nil {
+				a.SecondResidual = r.Pitch * r.Format.PixelBytes()
+			}
+		}
+		a.Positions, a.Count = unsafe.Pointer(&k.positions[first]), end-first
+		s.tile(k.rows, vecs, a)
+	}
+}
+
+// finishRows applies the rest of the activation to what was just written.
+func (s *directConv) finishRows(u0, u1, vecs int, out unsafe.Pointer) {
+	if s.rest.Kind == Identity {
+		return
+	}
+	l := &s.conv.Out
+	for _, u := range s.units[u0:u1] {
+		for r := range u.rows {
+			for v := range vecs {
+				at := unsafe.Add(out, v*l.Block+l.Pixel(u.y+r, u.x))
+				s.rung.Activate(at, u.w*l.Format.Channels(), s.rest)
+			}
+		}
+	}
+}
+
+// finishSplit turns the unit in the frame into split pixels.
+func (s *directConv) finishSplit(f *frame, m *Memory, n, channel, unit int, out unsafe.Pointer) {
+	l, u := &s.conv.Out, s.units[unit]
+	room, block := f.room()
+	for r := range u.rows {
+		a := unsafe.Add(room, r*u.w*F32x16.PixelBytes())
+		b := unsafe.Add(a, block)
+		if res := s.conv.Residual; res != nil {
+			s.rung.AddSplit(a, b, unsafe.Add(m.Residual, res.At(n, channel)+res.Pixel(u.y+r, u.x)), u.w)
+		}
+		if s.rest.Kind != Identity {
+			s.rung.Activate(a, u.w*16, s.rest)
+			s.rung.Activate(b, u.w*16, s.rest)
+		}
+		s.rung.Split(unsafe.Add(out, l.Pixel(u.y+r, u.x)), a, b, u.w)
+	}
+}
+
+func (s *directConv) String() string {
+	return fmt.Sprintf("%v: %d units, %d columns, cut %+v", &s.conv, len(s.units), len(s.weights.columns), s.cut)
+}

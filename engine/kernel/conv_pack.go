@@ -1,0 +1,178 @@
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// ConvWeights are the weights of a float32 convolution in the order its kernels
+// read them. They depend on channels, kernel and formats, not on picture sizes:
+// plans for several sizes share them. Chunks may be packed at once and in any
+// order; each must be packed once before a step that uses them runs.
+type ConvWeights struct {
+	method           ConvMethod
+	block            Format // of the vectors
+	planar           bool   // the input is planar
+	cin, cout, group int
+	kh, kw           int
+	runs             bool // planar: the taps of a kernel row are one run
+	columns          []column
+	data, bias       []float32
+	source           []float32
+}
+
+// column is one or two vectors of output channels and the input channels they
+// are computed from.
+type column struct {
+	first, vecs int // output channel, vectors
+	from, to    int // input channels
+	at          int // where its weights begin
+}
+
+// ConvWeightBytes is the memory that PackConv will allocate.
+func (r *Rung) ConvWeightBytes(m ConvMethod, c *Conv) (int, error) {
+	w, err := r.layoutConv(m, c)
+	if err != nil {
+		return 0, err
+	}
+	return 4*w.size() + 4*roundUp(c.Out.C, 32), nil
+}
+
+// PackConv allocates packed weights; the caller packs them by calling Chunk for
+// every number below Chunks. weights [Cout][Cin/Group][KernelH][KernelW] must
+// stay as they are until then; bias [Cout] or nil is copied.
+func (r *Rung) PackConv(m ConvMethod, c *Conv, weights, bias []float32) (*ConvWeights, error) {
+	w, err := r.layoutConv(m, c)
+	if err != nil {
+		return nil, err
+	}
+	if want := c.Out.C * (c.In.C / c.Group) * c.KernelH * c.KernelW; len(weights) != want {
+		return nil, fmt.Errorf("%v: %d weights, want %d", c, len(weights), want)
+	}
+	if bias != nil && len(bias) != c.Out.C {
+		return nil, fmt.Errorf("%v: %d biases, want %d", c, len(bias), c.Out.C)
+	}
+	w.source = weights
+	w.data = alignedFloats(w.size())
+	w.bias = alignedFloats(roundUp(c.Out.C, 32))
+	copy(w.bias, bias)
+	return w, nil
+}
+
+// layoutConv says where everything will lie.
+func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
+	if c.Group < 1 || c.In.C%c.Group != 0 || c.Out.C%c.Group != 0 {
+		return nil, fmt.Errorf("%v: the groups do not divide the channels", c)
+	}
+	block, err := r.convBlock(c)
+	if err != nil {
+		return nil, err
+	}
+	w := &ConvWeights{method: m, block: block, planar: c.In.Format == Planar,
+		cin: c.In.C, cout: c.Out.C, group: c.Group, kh: c.KernelH, kw: c.KernelW}
+	w.runs = w.planar && c.DilationW == 1
+	w.columns = cutColumns(c, block)
+	at := 0
+	for i := range w.columns {
+		g := &w.columns[i]
+		g.at = at
+		at += (g.to - g.from) * w.kh * w.kw * g.vecs * block.Channels()
+	}
+	return w, nil
+}
+
+// cutColumns cuts the output channels into columns. Two vectors at a time share
+// the loads of the inputs, unless groups so narrow would make them multiply
+// mostly zeros; a Split32 pixel always is two vectors.
+func cutColumns(c *Conv, block Format) []column {
+	lanes := block.Channels()
+	blocks := (c.Out.C + lanes - 1) / lanes
+	perGroup, inGroup := c.Out.C/c.Group, c.In.C/c.Group
+	var columns []column
+	for b := 0; b < blocks; {
+		vecs := 2
+		if c.Out.Format != Split32 && (b+1 == blocks || c.Group > 1 && perGroup%(2*lanes) != 0) {
+			vecs = 1
+		}
+		last := min((b+vecs)*lanes, c.Out.C) - 1
+		columns = append(columns, column{first: b * lanes, vecs: vecs,
+			from: b * lanes / perGroup * inGroup, to: (last/perGroup + 1) * inGroup})
+		b += vecs
+	}
+	return columns
+}
+
+// size is how many numbers the packed weights are.
+func (w *ConvWeights) size() int {
+	g := w.columns[len(w.columns)-1]
+	return g.at + (g.to-g.from)*w.kh*w.kw*g.vecs*w.block.Channels()
+}
+
+// Bytes is the memory the weights take.
+func (w *ConvWeights) Bytes() int { return 4 * (len(w.data) + len(w.bias)) }
+
+// Chunks is how many pieces the packing has.
+func (w *ConvWeights) Chunks() int {
+	return len(w.columns)
+}
+
+// Chunk packs one piece.
+func (w *ConvWeights) Chunk(i int) {
+	g := &w.columns[i]
+	width := g.vecs * w.block.Channels()
+	panel := w.data[g.at:][:(g.to-g.from)*w.kh*w.kw*width]
+	perGroup, inGroup := w.cout/w.group, w.cin/w.group
+	taps := w.kh * w.kw
+	for j := range min(width, w.cout-g.first) {
+		co := g.first + j
+		from := co / perGroup * inGroup // the first input channel of its group
+		source := w.source[co*inGroup*taps:][:inGroup*taps]
+		w.packColumn(panel[j:], width, source, g, from)
+	}
+}
+
+// packColumn spreads the weights of one output channel, whose inputs begin at
+// channel from, over a panel of that width: in the order of the steps.
+func (w *ConvWeights) packColumn(panel []float32, width int, source []float32, g *column, from int) {
+	taps := w.kh * w.kw
+	if w.planar { // steps: channel, tap
+		for i, x := range source {
+			panel[((from-g.from)*taps+i)*width] = x
+		}
+		return
+	}
+	lanes := w.block.Channels()
+	for i := 0; i < len(source)/taps; {
+		// The inputs of a block from the column's first channel on are one run
+		// for each tap.
+		c := from + i
+		begin := max(c/lanes*lanes, g.from)
+		run := min(c/lanes*lanes+lanes, g.to) - begin
+		base := (begin-g.from)*taps + c - begin
+		for n := min(c/lanes*lanes+lanes, from+len(source)/taps) - c; n > 0; n-- {
+			for t, x := range source[i*taps:][:taps] {
+				panel[(base+t*run)*width] = x
+			}
+			base++
+			i++
+		}
+	}
+}
+
+// fits reports why the weights do not serve a convolution.
+func (w *ConvWeights) fits(c *Conv) error {
+	planar := c.In.Format == Planar
+	if w.cin != c.In.C || w.cout != c.Out.C || w.group != c.Group || w.kh != c.KernelH || w.kw != c.KernelW ||
+		w.planar != planar || !planar && w.block != c.In.Format || planar && c.Out.Format.blockedF32() && w.block != c.Out.Format ||
+		planar && w.runs != (c.DilationW == 1) {
+		return fmt.Errorf("%v: the weights were packed for another convolution", c)
+	}
+	return nil
+}
+
+// alignedFloats returns n zeros that start a cache line.
+func alignedFloats(n int) []float32 {
+	s := make([]float32, n+16)
+	skip := int(-uintptr(unsafe.Pointer(&s[0]))&63) / 4
+	return s[skip : skip+n : skip+n]
+}

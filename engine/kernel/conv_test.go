@@ -1,0 +1,331 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand"
+	"testing"
+	"unsafe"
+)
+
+// convCase is a convolution in words; zero fields take their usual value.
+type convCase struct {
+	why                    string
+	n, cin, h, w, cout     int
+	kh, kw, sh, sw, dh, dw int
+	pads                   [4]int // top, left, bottom, right
+	group                  int
+	planar, residual       bool
+	act                    Activation
+}
+
+var convCases = []convCase{
+	{why: "1x1", cin: 32, h: 9, w: 14, cout: 64},
+	{why: "1x1 one pixel", cin: 40, h: 1, w: 1, cout: 50},
+	{why: "1x1 tails", n: 2, cin: 21, h: 5, w: 33, cout: 19, act: relu},
+	{why: "1x1 stride 2", cin: 16, h: 15, w: 15, cout: 32, sh: 2, sw: 2},
+	{why: "3x3", cin: 32, h: 14, w: 14, cout: 32, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, act: relu},
+	{why: "3x3 narrow", cin: 17, h: 7, w: 7, cout: 48, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, residual: true, act: relu},
+	{why: "3x3 two wide", cin: 16, h: 3, w: 2, cout: 16, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, residual: true},
+	{why: "3x3 stride 2", n: 2, cin: 24, h: 13, w: 13, cout: 40, kh: 3, kw: 3, sh: 2, sw: 2, pads: [4]int{1, 1, 1, 1}},
+	{why: "same-upper padding", cin: 8, h: 12, w: 20, cout: 24, kh: 3, kw: 3, sh: 2, sw: 2, pads: [4]int{0, 0, 1, 1}},
+	{why: "odd strides, dilation", cin: 19, h: 23, w: 29, cout: 33, kh: 3, kw: 2, sh: 3, sw: 4, dh: 2, dw: 3, pads: [4]int{2, 3, 1, 0}},
+	{why: "7x1", cin: 16, h: 17, w: 17, cout: 20, kh: 7, kw: 1, pads: [4]int{3, 0, 3, 0}},
+	{why: "1x7", cin: 16, h: 17, w: 17, cout: 20, kh: 1, kw: 7, pads: [4]int{0, 3, 0, 3}},
+	{why: "wide", cin: 3, h: 2, w: 250, cout: 8, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, residual: true},
+	{why: "weights larger than L2", cin: 256, h: 4, w: 4, cout: 256, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}},
+	{why: "kernel over the whole picture", cin: 20, h: 6, w: 6, cout: 33, kh: 6, kw: 6},
+	{why: "groups of blocks", cin: 64, h: 6, w: 9, cout: 64, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, group: 2},
+	{why: "groups of 4", cin: 64, h: 6, w: 9, cout: 64, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, group: 16},
+	{why: "groups of 24", cin: 72, h: 5, w: 5, cout: 72, kh: 3, kw: 3, sh: 2, sw: 2, pads: [4]int{1, 1, 1, 1}, group: 3},
+	{why: "groups that narrow", cin: 60, h: 5, w: 5, cout: 30, group: 3, act: relu},
+	{why: "depthwise as groups", cin: 20, h: 7, w: 8, cout: 20, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, group: 20},
+	{why: "depth multiplier", cin: 10, h: 7, w: 8, cout: 30, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, group: 10},
+	{why: "first 7x7", cin: 3, h: 30, w: 30, cout: 64, kh: 7, kw: 7, sh: 2, sw: 2, pads: [4]int{3, 3, 3, 3}, planar: true, act: relu},
+	{why: "first 3x3 without padding", n: 2, cin: 3, h: 15, w: 31, cout: 24, kh: 3, kw: 3, sh: 2, sw: 2, planar: true},
+	{why: "first 11x11 stride 4", cin: 3, h: 35, w: 35, cout: 33, kh: 11, kw: 11, sh: 4, sw: 4, pads: [4]int{2, 2, 2, 2}, planar: true},
+	{why: "first 3x3, one channel, very wide", cin: 1, h: 3, w: 300, cout: 8, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, planar: true},
+	{why: "planar dilated, grouped", cin: 4, h: 12, w: 12, cout: 6, kh: 3, kw: 3, dh: 2, dw: 2, pads: [4]int{2, 2, 2, 2}, group: 2, planar: true},
+	{why: "silu", cin: 16, h: 5, w: 19, cout: 40, act: Activation{Kind: Silu}},
+	{why: "leaky after residual", cin: 16, h: 5, w: 6, cout: 16, residual: true, act: Activation{Kind: LeakyRelu, Alpha: 0.1}},
+	{why: "relu6", cin: 16, h: 5, w: 19, cout: 40, act: Activation{Kind: Clip, Beta: 6}},
+}
+
+func orOne(n int) int { return max(n, 1) }
+
+// conv is the case between layouts of the given formats, halos just wide enough
+// and on the output's side one wider than nothing.
+func (k convCase) conv(in, out Format) Conv {
+	c := Conv{KernelH: orOne(k.kh), KernelW: orOne(k.kw), StrideH: orOne(k.sh), StrideW: orOne(k.sw),
+		DilationH: orOne(k.dh), DilationW: orOne(k.dw), PadTop: k.pads[0], PadLeft: k.pads[1],
+		Group: orOne(k.group), Act: k.act}
+	oh := (k.h+k.pads[0]+k.pads[2]-(c.KernelH-1)*c.DilationH-1)/c.StrideH + 1
+	ow := (k.w+k.pads[1]+k.pads[3]-(c.KernelW-1)*c.DilationW-1)/c.StrideW + 1
+	c.In = NewLayout(in, orOne(k.n), k.cin, k.h, k.w, Halo{k.pads[0], k.pads[1], k.pads[2], k.pads[3]})
+	c.Out = NewLayout(out, orOne(k.n), k.cout, oh, ow, Halo{1, 1, 1, 1})
+	if k.residual {
+		r := NewLayout(out, orOne(k.n), k.cout, oh, ow, Halo{0, 2, 1, 0})
+		c.Residual = &r
+	}
+	return c
+}
+
+// convolve is the reference in float64.
+func convolve(c *Conv, in *canvas, weights, bias []float32, n, co, y, x int) (sum, scale float64) {
+	perGroup, inGroup := c.Out.C/c.Group, c.In.C/c.Group
+	sum = float64(bias[co])
+	scale = math.Abs(sum)
+	for i := range inGroup {
+		for ky := range c.KernelH {
+			for kx := range c.KernelW {
+				iy, ix := y*c.StrideH-c.PadTop+ky*c.DilationH, x*c.StrideW-c.PadLeft+kx*c.DilationW
+				if iy < 0 || ix < 0 || iy >= c.In.H || ix >= c.In.W {
+					continue
+				}
+				p := float64(weights[((co*inGroup+i)*c.KernelH+ky)*c.KernelW+kx]) * float64(in.get(n, co/perGroup*inGroup+i, iy, ix))
+				sum += p
+				scale += math.Abs(p)
+			}
+		}
+	}
+	return sum, scale
+}
+
+// testConv runs a convolution and compares every output with the reference.
+func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
+	t.Helper()
+	rng := rand.New(rand.NewSource(1))
+	in := newCanvas(c.In).randomize(rng)
+	out := newCanvas(c.Out)
+	weights := normals(c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW, rng)
+	bias := normals(c.Out.C, rng)
+	m := Memory{In: in.base(), Out: out.base()}
+	var residual *canvas
+	if c.Residual != nil {
+		residual = newCanvas(*c.Residual).randomize(rng)
+		m.Residual = residual.base()
+	}
+	w, err := k.PackConv(method, &c, weights, bias)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range w.Chunks() {
+		w.Chunk(i)
+	}
+	if n, err := k.ConvWeightBytes(method, &c); err != nil || n != w.Bytes() {
+		t.Errorf("%d bytes were announced (%v), %d taken", n, err, w.Bytes())
+	}
+	work, err := k.Conv(&c, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(work, m)
+	in.check(t)
+	out.check(t)
+	for n := range c.Out.N {
+		for co := range c.Out.C {
+			for y := range c.Out.H {
+				for x := range c.Out.W {
+					sum, scale := convolve(&c, in, weights, bias, n, co, y, x)
+					if residual != nil {
+						r := float64(residual.get(n, co, y, x))
+						sum += r
+						scale += math.Abs(r)
+					}
+					want := float64(c.Act.apply(float32(sum)))
+					got := float64(out.get(n, co, y, x))
+					if !(math.Abs(got-want) <= bound*scale) {
+						t.Fatalf("%v\npicture %d channel %d at %d,%d: %g, want %g", &c, n, co, y, x, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestConv(t *testing.T) {
+	eachRung(t, func(t *testing.T, k *Rung) {
+		for _, test := range convCases {
+			for _, f := range [][2]Format{{F32x8, F32x8}, {F32x16, F32x16}, {F32x16, Split32}} {
+				in, bound := f[0], 1e-6
+				if test.planar {
+					in = Planar
+				}
+				if f[1] == Split32 {
+					bound = 2e-5 // 17 bits
+				}
+				t.Run(fmt.Sprintf("%s %v", test.why, f[1]), func(t *testing.T) {
+					testConv(t, k, test.conv(in, f[1]), ConvDirect, bound)
+				})
+			}
+		}
+	})
+}
+
+// TestConvEveryWidth meets every mixture of tiles.
+func TestConvEveryWidth(t *testing.T) {
+	eachRung(t, func(t *testing.T, k *Rung) {
+		for w := 1; w <= 45; w++ {
+			for _, f := range []Format{F32x8, F32x16} {
+				c := convCase{cin: 5, h: 3, w: w, cout: 3 * f.Channels(), kh: 2, kw: 3, pads: [4]int{1, 1, 0, 1}, residual: true, act: relu}
+				testConv(t, k, c.conv(f, f), ConvDirect, 1e-6)
+			}
+		}
+	})
+}
+
+// TestConvInPlace: the residual may be the output's own memory.
+func TestConvInPlace(t *testing.T) {
+	eachRung(t, func(t *testing.T, k *Rung) {
+		for _, f := range []Format{F32x8, F32x16} {
+			c := convCase{cin: 16, h: 6, w: 37, cout: 40, residual: true, act: Activation{Kind: Silu}}.conv(f, f)
+			*c.Residual = c.Out
+			rng := rand.New(rand.NewSource(3))
+			in, res := newCanvas(c.In).randomize(rng), newCanvas(c.Out).randomize(rng)
+			apart := newCanvas(c.Out)
+			w, err := k.PackConv(ConvDirect, &c, normals(16*40, rng), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range w.Chunks() {
+				w.Chunk(i)
+			}
+			work, err := k.Conv(&c, w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			run(work, Memory{In: in.base(), Residual: res.base(), Out: apart.base()})
+			run(work, Memory{In: in.base(), Residual: res.base(), Out: res.base()})
+			for ch := range c.Out.C {
+				for y := range c.Out.H {
+					for x := range c.Out.W {
+						if got, want := res.get(0, ch, y, x), apart.get(0, ch, y, x); got != want {
+							t.Fatalf("channel %d at %d,%d: %g in place, %g apart", ch, y, x, got, want)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestConvDoesNotAllocate(t *testing.T) {
+	c := convCase{cin: 16, h: 6, w: 37, cout: 40, residual: true, act: relu}.conv(F32x16, Split32)
+	rng := rand.New(rand.NewSource(3))
+	in, out, res := newCanvas(c.In).randomize(rng), newCanvas(c.Out), newCanvas(*c.Residual).randomize(rng)
+	k := Best()
+	w, err := k.PackConv(ConvDirect, &c, normals(16*40, rng), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	work, err := k.Conv(&c, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &Memory{In: in.base(), Residual: res.base(), Out: out.base()}
+	if n := testing.AllocsPerRun(20, func() {
+		for _, s := range work.Steps {
+			for i := range s.Chunks() {
+				s.Run(i, m)
+			}
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations a run", n)
+	}
+}
+
+func TestConvRefuses(t *testing.T) {
+	good := convCase{cin: 16, h: 6, w: 7, cout: 16, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}}.conv(F32x16, F32x16)
+	k := Best()
+	w, err := k.PackConv(ConvDirect, &good, make([]float32, 16*16*9), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for why, spoil := range map[string]func(*Conv){
+		"halo too narrow":     func(c *Conv) { c.In = NewLayout(F32x16, 1, 16, 6, 7, Halo{}) },
+		"other channels":      func(c *Conv) { c.In.C = 17 },
+		"other format":        func(c *Conv) { c.In.Format = BF16x32 },
+		"group":               func(c *Conv) { c.Group = 3 },
+		"residual of no fit":  func(c *Conv) { r := c.Out; r.C++; c.Residual = &r },
+		"no stride":           func(c *Conv) { c.StrideW = 0 },
+		"batch of other size": func(c *Conv) { c.Out.N = 2 },
+	} {
+		c := good
+		spoil(&c)
+		if _, err := k.Conv(&c, w); err == nil {
+			t.Errorf("%s: no error", why)
+		}
+	}
+	if _, err := k.PackConv(ConvDirect, &good, make([]float32, 5), nil); err == nil {
+		t.Error("too few weights: no error")
+	}
+}
+
+// convBenchmarks are layers of well-known networks.
+var convBenchmarks = []convCase{
+	{cin: 64, h: 56, w: 56, cout: 64, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}},
+	{cin: 128, h: 28, w: 28, cout: 128, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}},
+	{cin: 256, h: 14, w: 14, cout: 256, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}},
+	{cin: 512, h: 7, w: 7, cout: 512, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}},
+	{cin: 512, h: 14, w: 14, cout: 512, kh: 3, kw: 3, sh: 2, sw: 2, pads: [4]int{1, 1, 1, 1}},
+	{cin: 64, h: 56, w: 56, cout: 256},
+	{cin: 256, h: 56, w: 56, cout: 64},
+	{cin: 256, h: 14, w: 14, cout: 1024},
+	{cin: 2048, h: 7, w: 7, cout: 512},
+	{cin: 16, h: 112, w: 112, cout: 96},
+	{cin: 24, h: 56, w: 56, cout: 144},
+	{cin: 128, h: 56, w: 56, cout: 128, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, group: 32},
+	{cin: 3, h: 224, w: 224, cout: 64, kh: 7, kw: 7, sh: 2, sw: 2, pads: [4]int{3, 3, 3, 3}, planar: true},
+	{cin: 3, h: 224, w: 224, cout: 32, kh: 3, kw: 3, sh: 2, sw: 2, pads: [4]int{1, 1, 1, 1}, planar: true},
+	{cin: 3, h: 224, w: 224, cout: 64, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, planar: true},
+}
+
+func BenchmarkConv(b *testing.B) {
+	for _, k := range rungs() {
+		if k.Name == "purego" {
+			continue
+		}
+		for _, test := range convBenchmarks {
+			in := k.Block
+			if test.planar {
+				in = Planar
+			}
+			c := test.conv(in, k.Block)
+			benchmarkConv(b, k, &c, k.ChooseConv(&c))
+		}
+		if k.Block == F32x16 {
+			break // the rungs above have the same kernels
+		}
+	}
+}
+
+func benchmarkConv(b *testing.B, k *Rung, c *Conv, method ConvMethod) {
+	rng := rand.New(rand.NewSource(1))
+	in, out := newCanvas(c.In).randomize(rng), newCanvas(c.Out)
+	w, err := k.PackConv(method, c, normals(c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW, rng), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range w.Chunks() {
+		w.Chunk(i)
+	}
+	work, err := k.Conv(c, w)
+	if err != nil {
+		b.Fatal(err)
+	}
+	m := &Memory{In: in.base(), Out: out.base()}
+	if work.Scratch > 0 {
+		m.Scratch = unsafe.Pointer(&alignedBytes(work.Scratch)[0])
+	}
+	name := fmt.Sprintf("%s/%v/%dx%dx%dto%dk%ds%dg%d", k.Name, method, c.In.C, c.In.H, c.In.W, c.Out.C, c.KernelH, c.StrideH, c.Group)
+	b.Run(name, func(b *testing.B) {
+		for b.Loop() {
+			for _, s := range work.Steps {
+				for i := range s.Chunks() {
+					s.Run(i, m)
+				}
+			}
+		}
+		b.ReportMetric(2*c.multiplyAdds()*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+	})
+}

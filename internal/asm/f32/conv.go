@@ -1,0 +1,238 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// tile is a register tile of a convolution: rows output pixels by vecs vectors
+// of output channels, fed by one broadcast input number at a time. The first
+// half of the rows lies side by side from one pixel on, the second from
+// another: pixels that follow, or pixels of the next row of a narrow picture.
+type tile struct {
+	vector
+	rows, vecs int
+}
+
+// families of tiles: AVX-512 up to 14x32 and AVX2 up to 6x16, in their tables'
+// order.
+var families = []struct {
+	vector
+	table   string
+	maxRows int
+}{{zmm, "ConvAVX512", 14}, {ymm, "ConvAVX2", 6}}
+
+func convTiles(g *gen) {
+	for _, f := range families {
+		for vecs := 1; vecs <= 2; vecs++ {
+			for rows := 1; rows <= f.maxRows; rows++ {
+				tile{f.vector, rows, vecs}.emit(g)
+			}
+		}
+	}
+}
+
+func convTable() string {
+	var s strings.Builder
+	for _, f := range families {
+		fmt.Fprintf(&s, "// %s holds the kernels by vectors of channels and rows of pixels.\n", f.table)
+		fmt.Fprintf(&s, "var %s = [3][%d]func(*ConvF32){\n", f.table, f.maxRows+1)
+		for vecs := 1; vecs <= 2; vecs++ {
+			fmt.Fprintf(&s, "\t%d: {\n", vecs)
+			for rows := 1; rows <= f.maxRows; rows++ {
+				fmt.Fprintf(&s, "\t\t%d: %s,\n", rows, tile{f.vector, rows, vecs}.name())
+			}
+			s.WriteString("\t},\n")
+		}
+		s.WriteString("}\n\n")
+	}
+	return strings.TrimSuffix(s.String(), "\n")
+}
+
+func (t tile) name() string {
+	return fmt.Sprintf("convF32_%dx%d_%s", t.rows, t.vecs*t.bytes/4, t.rung)
+}
+
+func (t tile) half() int { return (t.rows + 1) / 2 }
+
+// acc is the sum of a row and a vector. The registers above the sums hold the
+// weights of a channel and two broadcast inputs, used in turn to shorten chains.
+func (t tile) acc(row, v int) reg.VecPhysical { return t.regs[row*t.vecs+v] }
+func (t tile) weight(v int) reg.VecPhysical   { return t.regs[t.rows*t.vecs+v] }
+func (t tile) input(row int) reg.VecPhysical  { return t.regs[(t.rows+1)*t.vecs+row%2] }
+
+// Registers of the general kind, besides AX for the arguments.
+var (
+	positions, tilesLeft = reg.R8, reg.R9
+	pixel                = reg.RSI // the tile's first input pixel
+	steps, stepsLeft     = reg.RCX, reg.RDX
+	weights              = reg.RBX
+	first, second        = reg.RDI, reg.R13 // inputs of the two halves
+	count                = reg.R12
+	stride, stride3      = reg.R10, reg.R11
+	stride5              = reg.R15
+	ahead                = reg.R14 // weights to prefetch
+)
+
+// emit writes the kernel. The sums of one tile stay in registers over every tap
+// and channel; the list of steps says where each step's inputs lie and how many
+// there are side by side, so the same code serves 1x1, kxk and dilated kernels
+// of any stride and grouping, and pictures in planar form, where neighbouring
+// taps lie as channels do.
+func (t tile) emit(g *gen) {
+	name := t.name()
+	g.fn(name, "ConvF32", fmt.Sprintf("%s convolves tiles of %d pixels by %d channels.", name, t.rows, t.vecs*t.bytes/4),
+		"Nothing beside these is read or written.")
+	g.Comment("AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,",
+		"BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,",
+		"R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.")
+	g.load("Positions", positions)
+	g.load("Count", tilesLeft)
+	g.load("PixelStride", stride)
+	g.LEAQ(at(stride, 0).Idx(stride, 2), stride3)
+	g.LEAQ(at(stride, 0).Idx(stride, 4), stride5)
+	g.load("Ahead", ahead)
+	g.Label("tile")
+	g.load("In", pixel)
+	g.ADDQ(at(positions, 0), pixel)
+	g.load("Steps", steps)
+	g.load("StepCount", stepsLeft)
+	g.load("Weights", weights)
+	g.load("Bias", first)
+	for row := range t.rows {
+		for v := range t.vecs {
+			g.VMOVUPS(at(first, v*t.bytes), t.acc(row, v))
+		}
+	}
+	g.Label("step")
+	t.prefetch(g)
+	g.MOVQ(at(steps, 0), first)
+	g.ADDQ(pixel, first)
+	g.MOVQ(first, second)
+	g.ADDQ(g.field("SecondIn"), second)
+	t.inputs(g, "quad", 8, 4)
+	t.inputs(g, "one", 12, 1)
+	g.ADDQ(imm(16), steps)
+	g.DECQ(stepsLeft)
+	g.JNZ(operand.LabelRef("step"))
+	t.finish(g)
+	g.ADDQ(imm(24), positions)
+	g.DECQ(tilesLeft)
+	g.JNZ(operand.LabelRef("tile"))
+	g.end()
+}
+
+// prefetch asks for some lines of weights that come later, at every step.
+func (t tile) prefetch(g *gen) {
+	g.load("AheadLines", count)
+	g.TESTQ(count, count)
+	g.JZ(operand.LabelRef("fetched"))
+	g.Label("fetch")
+	for i := range 4 {
+		g.PREFETCHT1(at(ahead, 64*i))
+	}
+	g.ADDQ(imm(256), ahead)
+	g.SUBQ(imm(4), count)
+	g.JNZ(operand.LabelRef("fetch"))
+	g.Label("fetched")
+}
+
+// inputs multiplies n inputs of each pixel at a time, as often as the step says
+// at the given offset.
+func (t tile) inputs(g *gen, label string, offset, n int) {
+	done := operand.LabelRef(label + "Done")
+	g.MOVL(at(steps, offset), count.As32())
+	g.TESTL(count.As32(), count.As32())
+	g.JZ(done)
+	g.Label(label)
+	for c := range n {
+		for v := range t.vecs {
+			g.VMOVUPS(at(weights, (c*t.vecs+v)*t.bytes), t.weight(v))
+		}
+		for row := range t.rows {
+			if t.vecs == 1 && t.bytes == 64 {
+				g.VFMADD231PS_BCST(t.address(row, 4*c), t.weight(0), t.acc(row, 0))
+				continue
+			}
+			g.VBROADCASTSS(t.address(row, 4*c), t.input(row))
+			for v := range t.vecs {
+				g.VFMADD231PS(t.weight(v), t.input(row), t.acc(row, v))
+			}
+		}
+	}
+	g.ADDQ(imm(n*t.vecs*t.bytes), weights)
+	g.ADDQ(imm(4*n), first)
+	if t.rows > 1 {
+		g.ADDQ(imm(4*n), second)
+	}
+	g.DECL(count.As32())
+	g.JNZ(operand.LabelRef(label))
+	g.Label(string(done))
+}
+
+// address is where the input of a row lies.
+func (t tile) address(row, disp int) operand.Mem {
+	base := first
+	if row >= t.half() {
+		base = second
+		row -= t.half()
+	}
+	m := at(base, disp)
+	switch row {
+	case 0:
+		return m
+	case 3:
+		return m.Idx(stride3, 1)
+	case 5:
+		return m.Idx(stride5, 1)
+	case 6:
+		return m.Idx(stride3, 2)
+	}
+	return m.Idx(stride, uint8(row))
+}
+
+// finish adds the residual, clips and stores.
+func (t tile) finish(g *gen) {
+	g.load("Residual", pixel)
+	g.TESTQ(pixel, pixel)
+	g.JZ(operand.LabelRef("store"))
+	t.outputs(g, "Residual", 16, func(row, v int, m operand.Mem) {
+		g.VADDPS(m, t.acc(row, v), t.acc(row, v))
+	})
+	g.Label("store")
+	low, high := t.weight(0), t.input(0)
+	if t.vecs == 1 {
+		high = t.input(1)
+	}
+	g.VBROADCASTSS(g.field("Low"), low)
+	g.VBROADCASTSS(g.field("High"), high)
+	t.outputs(g, "Out", 8, func(row, v int, m operand.Mem) {
+		// The second source is what a NaN leaves behind: it survives.
+		g.VMAXPS(t.acc(row, v), low, t.acc(row, v))
+		g.VMINPS(t.acc(row, v), high, t.acc(row, v))
+		g.VMOVUPS(t.acc(row, v), m)
+	})
+}
+
+// outputs visits the places of all sums in Out or Residual; offset is where
+// the tile's own offset lies in its position.
+func (t tile) outputs(g *gen, field string, offset int, visit func(row, v int, m operand.Mem)) {
+	g.load(field, pixel)
+	g.ADDQ(at(positions, offset), pixel)
+	bases := []reg.Register{pixel, first}
+	g.MOVQ(pixel, bases[1])
+	g.ADDQ(g.field("Second"+field), bases[1])
+	for v := range t.vecs {
+		if v == 1 {
+			g.ADDQ(g.field(field+"Block"), bases[0])
+			g.ADDQ(g.field(field+"Block"), bases[1])
+		}
+		for row := range t.rows {
+			half := row / t.half()
+			visit(row, v, at(bases[half], (row-half*t.half())*t.bytes))
+		}
+	}
+}
