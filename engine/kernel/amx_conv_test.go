@@ -142,7 +142,16 @@ func normal(rng *rand.Rand, n int, scale float64) []float32 {
 	return w
 }
 
-// runs are all chunks, in an order of no meaning.
+func packAll(w interface {
+	Chunks() int
+	Chunk(int)
+}) {
+	for i := w.Chunks() - 1; i >= 0; i-- {
+		w.Chunk(i)
+	}
+}
+
+// runChunks runs all chunks, in an order of no meaning.
 func runChunks(s Step, m *Memory, rng *rand.Rand) {
 	for _, i := range rng.Perm(s.Chunks()) {
 		s.Run(i, m)
@@ -199,15 +208,17 @@ func testTileConv(t *testing.T, k *Rung, c tileCase) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	packAll(plain)
 	reference, err := newPlainConv(&conv, plain)
 	if err != nil {
 		t.Fatal(err)
 	}
 	runChunks(reference, &w, rng)
-	packed, err := pack(&conv, fencedFloats(t, weights), bias, nil)
+	packed, err := pack(&conv, fencedFloats(t, weights), bias)
 	if err != nil {
 		t.Fatal(err)
 	}
+	packAll(packed)
 	step, err := make(&conv, packed)
 	if err != nil {
 		t.Fatal(err)

@@ -8,26 +8,23 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// packSplit packs weights for newSplitConv, packBF16 for newBF16Conv. weights
-// may lie in a mapped file at any address; they are not needed afterwards.
-func packSplit(c *Conv, weights, bias []float32, each Runner) (*TileWeights, error) {
-	return packTiles(Split32, c, weights, bias, each)
+// packSplit lays out weights for newSplitConv, packBF16 for newBF16Conv.
+func packSplit(c *Conv, weights, bias []float32) (*TileWeights, error) {
+	return packTiles(Split32, c, weights, bias)
 }
 
-func packBF16(c *Conv, weights, bias []float32, each Runner) (*TileWeights, error) {
-	return packTiles(BF16x32, c, weights, bias, each)
+func packBF16(c *Conv, weights, bias []float32) (*TileWeights, error) {
+	return packTiles(BF16x32, c, weights, bias)
 }
 
-func packTiles(f Format, c *Conv, weights, bias []float32, each Runner) (*TileWeights, error) {
+func packTiles(f Format, c *Conv, weights, bias []float32) (*TileWeights, error) {
 	w, err := newTileWeights(f, c, weights, bias)
 	if err != nil {
 		return nil, err
 	}
 	blocks := roundUp(w.cin/w.group, 32) / 32
 	w.panel = blocks * w.kernelH * w.kernelW * tileStepBytes(f)
-	groups := len(w.bias) / 32
-	w.data = lineBytes(groups * w.panel)
-	each.run(groups, func(g int) { w.packGroup(g, weights) })
+	w.data = lineBytes(w.Chunks() * w.panel)
 	return w, nil
 }
 
@@ -40,7 +37,7 @@ func tileStepBytes(f Format) int {
 }
 
 // packGroup packs the weights of 32 outputs: two tiles of 16 for each step.
-func (w *TileWeights) packGroup(g int, weights []float32) {
+func (w *TileWeights) packGroup(g int) {
 	taps, cin := w.kernelH*w.kernelW, w.cin/w.group
 	var scratch [1024]byte
 	var index [16]int32
@@ -58,7 +55,7 @@ func (w *TileWeights) packGroup(g int, weights []float32) {
 			a.Contiguous = 1
 		}
 		for c := 0; c < cin; c += 32 {
-			a.Source = unsafe.Pointer(&weights[min(out, w.cout-1)*cin*taps+c*taps])
+			a.Source = unsafe.Pointer(&w.source[min(out, w.cout-1)*cin*taps+c*taps])
 			dst := g*w.panel + c/32*taps*step + 1024*half
 			a.High = unsafe.Pointer(&w.data[dst])
 			a.Low = unsafe.Pointer(&scratch)

@@ -17,19 +17,19 @@ var plainTileConv = TileConv{
 	PackBF16: packPlainBF16, NewBF16: newPlainConv,
 }
 
-func packPlainSplit(c *Conv, weights, bias []float32, _ Runner) (*TileWeights, error) {
+func packPlainSplit(c *Conv, weights, bias []float32) (*TileWeights, error) {
 	return packPlain(Split32, c, weights, bias)
 }
 
-func packPlainBF16(c *Conv, weights, bias []float32, _ Runner) (*TileWeights, error) {
+func packPlainBF16(c *Conv, weights, bias []float32) (*TileWeights, error) {
 	return packPlain(BF16x32, c, weights, bias)
 }
 
-// packPlain keeps a copy.
+// packPlain makes room for a copy.
 func packPlain(f Format, c *Conv, weights, bias []float32) (*TileWeights, error) {
 	w, err := newTileWeights(f, c, weights, bias)
 	if err == nil {
-		w.plain = append([]float32(nil), weights...)
+		w.plain = make([]float32, len(weights))
 	}
 	return w, err
 }

@@ -170,3 +170,6 @@ func (g *grid) at(chunk int) (pair, pairs, group, groups int) {
 	pair, group = chunk%p*g.pairsEach, chunk/p*g.groupsEach
 	return pair, min(g.pairsEach, g.pairs-pair), group, min(g.groupsEach, g.groups-group)
 }
+
+// roundUp is the least multiple of m that is not below n.
+func roundUp(n, m int) int { return (n + m - 1) / m * m }

@@ -92,11 +92,12 @@ func exampleConv(tb testing.TB, k *Rung, c tileCase, seed int64) (Step, *Memory,
 	if c.in == BF16x32 {
 		pack, plan = k.PackBF16, k.NewBF16
 	}
-	w, err := pack(&conv, normal(rng, c.cout*c.cin/c.group*c.kh*c.kw, 0.05), nil, nil)
+	w, err := pack(&conv, normal(rng, c.cout*c.cin/c.group*c.kh*c.kw, 0.05), nil)
 	if err != nil {
 		tb.Error(err)
 		runtime.Goexit()
 	}
+	packAll(w)
 	step, err := plan(&conv, w)
 	if err != nil {
 		tb.Error(err)
@@ -164,9 +165,11 @@ func BenchmarkPack(b *testing.B) {
 			conv := c.conv()
 			w := normal(rand.New(rand.NewSource(1)), c.cout*c.cin*c.kh*c.kw, 1)
 			for b.Loop() {
-				if _, err := k.PackSplit(&conv, w, nil, nil); err != nil {
+				packed, err := k.PackSplit(&conv, w, nil)
+				if err != nil {
 					b.Fatal(err)
 				}
+				packAll(packed)
 			}
 			b.ReportMetric(b.Elapsed().Seconds()*1e6/float64(b.N)/(float64(4*len(w))/(1<<20)), "us/MiB")
 		})

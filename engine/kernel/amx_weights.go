@@ -11,18 +11,21 @@ import (
 // each group must have multiples of 32. The output may be Split32, BF16x32 or
 // F32x16, the residual any of these and may be the output itself.
 //
-// Pack prepares weights; they may lie in a mapped file at any address, and are
-// not needed afterwards. New plans a convolution for one shape.
+// Pack allocates packed weights; the caller packs them by calling Chunk for
+// every number below Chunks, at once and in any order, before a step that uses
+// them runs. The weights [Cout][Cin/Group][KernelH][KernelW] may lie in a mapped
+// file at any address and must stay as they are until then; the bias [Cout] or
+// nil is copied. New plans a convolution for one shape.
 type TileConv struct {
-	PackSplit func(c *Conv, weights, bias []float32, each Runner) (*TileWeights, error)
+	PackSplit func(c *Conv, weights, bias []float32) (*TileWeights, error)
 	NewSplit  func(c *Conv, w *TileWeights) (Step, error) // Split32 in: bf16x3, rms error ≤ 1e-5 of the rms output
-	PackBF16  func(c *Conv, weights, bias []float32, each Runner) (*TileWeights, error)
+	PackBF16  func(c *Conv, weights, bias []float32) (*TileWeights, error)
 	NewBF16   func(c *Conv, w *TileWeights) (Step, error) // BF16x32 in: bf16
 }
 
 // TileWeights are the weights and the bias of a convolution in the form one
 // rung wants them for Split32 or BF16x32 activations. They serve every Conv of
-// the same kernel, group and channels, whatever its size, and never change.
+// the same kernel, group and channels, whatever its size.
 type TileWeights struct {
 	format           Format
 	cin, cout, group int
@@ -31,24 +34,14 @@ type TileWeights struct {
 	panel            int       // bytes of a group of 32 outputs
 	bias             []float32 // a whole number of groups
 	plain            []float32 // what the twin works from, elsewhere nil
+	source           []float32 // what is to be packed
 }
 
 // Bytes is the memory the packed weights hold.
 func (w *TileWeights) Bytes() int { return len(w.data) + 4*len(w.bias) + 4*len(w.plain) }
 
-// Runner calls run for every chunk from 0 to chunks-1, at once where it can, and
-// returns when all are done. A nil Runner means one after the other.
-type Runner func(chunks int, run func(chunk int))
-
-func (each Runner) run(chunks int, run func(chunk int)) {
-	if each != nil {
-		each(chunks, run)
-		return
-	}
-	for i := range chunks {
-		run(i)
-	}
-}
+// Chunks is how many pieces the packing has: one for each 32 outputs.
+func (w *TileWeights) Chunks() int { return len(w.bias) / 32 }
 
 // newTileWeights checks what is common to all rungs and pads the bias.
 func newTileWeights(f Format, c *Conv, weights, bias []float32) (*TileWeights, error) {
@@ -63,6 +56,7 @@ func newTileWeights(f Format, c *Conv, weights, bias []float32) (*TileWeights, e
 	if bias != nil && len(bias) != w.cout {
 		return nil, fmt.Errorf("convolution: %d numbers of bias, its shape needs %d", len(bias), w.cout)
 	}
+	w.source = weights
 	w.bias = make([]float32, roundUp(w.cout, 32))
 	copy(w.bias, bias)
 	return w, nil
@@ -92,33 +86,31 @@ func (w *TileWeights) fits(c *Conv) error {
 	if w.cin != c.In.C || w.cout != c.Out.C || w.group != c.Group || w.kernelH != c.KernelH || w.kernelW != c.KernelW {
 		return fmt.Errorf("convolution: weights of %d to %d channels, %dx%d, group %d serve another convolution", w.cin, w.cout, w.kernelH, w.kernelW, w.group)
 	}
-	return c.reach()
-}
-
-// reach checks the padding that c needs against the halo that its input has,
-// and its residual against its output.
-func (c *Conv) reach() error {
-	bottom := (c.Out.H-1)*c.StrideH + (c.KernelH-1)*c.DilationH - c.PadTop - (c.In.H - 1)
-	right := (c.Out.W-1)*c.StrideW + (c.KernelW-1)*c.DilationW - c.PadLeft - (c.In.W - 1)
-	need := Halo{c.PadTop, c.PadLeft, max(bottom, 0), max(right, 0)}
-	have := c.In.Halo
-	switch {
-	case c.Out.N != c.In.N || c.Out.N < 1 || c.Out.H < 1 || c.Out.W < 1:
-		return fmt.Errorf("convolution: output %v does not follow from input %v", c.Out, c.In)
-	case need.Top > have.Top || need.Left > have.Left || need.Bottom > have.Bottom || need.Right > have.Right:
-		return fmt.Errorf("convolution: padding %v needs a wider halo than %v of the input", need, have)
+	if !c.inside() {
+		return fmt.Errorf("%v: the kernel reads past the halo %v of its input", c, c.In.Halo)
+	}
+	if c.Out.N != c.In.N || min(c.In.N, c.In.H, c.In.W, c.Out.H, c.Out.W, c.StrideH, c.StrideW, c.DilationH, c.DilationW) < 1 {
+		return fmt.Errorf("%v: every size must be at least 1, and as many pictures out as in", c)
 	}
 	if r := c.Residual; r != nil && (r.N != c.Out.N || r.C != c.Out.C || r.H != c.Out.H || r.W != c.Out.W) {
-		return fmt.Errorf("convolution: residual %v is not of the output's shape %v", *r, c.Out)
+		return fmt.Errorf("%v: the residual %v is not of the output's shape", c, *r)
 	}
 	return nil
 }
-
-func roundUp(n, m int) int { return (n + m - 1) / m * m }
 
 // lineBytes returns n zero bytes that start a cache line.
 func lineBytes(n int) []byte {
 	b := make([]byte, n+64)
 	off := int(-uintptr(unsafe.Pointer(unsafe.SliceData(b))) & 63)
 	return b[off : off+n : off+n]
+}
+
+// Chunk packs one piece.
+func (w *TileWeights) Chunk(i int) {
+	if w.plain == nil {
+		w.packGroup(i)
+		return
+	}
+	each := 32 * w.cin / w.group * w.kernelH * w.kernelW
+	copy(w.plain[i*each:], w.source[i*each:min((i+1)*each, len(w.source))])
 }

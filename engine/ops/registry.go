@@ -12,7 +12,7 @@ import (
 
 // families are all operators, one slice a file.
 var families = [][]Def{
-	activations, arithmetics, casts, comparisons, functions, quantizers, integerProducts,
+	activations, arithmetics, comparisons, functions,
 	shapes, constants, moves, gathers,
 	convolutions, pools, normalizations, products, softmaxes, fused,
 }

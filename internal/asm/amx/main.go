@@ -28,6 +28,16 @@ func generate() []byte {
 	e.conv(half)
 	e.packRows()
 	e.packColumns()
+	e.splitRows()
+	for _, v := range []struct {
+		suffix string
+		vectors
+	}{{"512", avx512}, {"256", avx2}} {
+		e.gemm("Gemm"+v.suffix, v.vectors)
+		e.gemvRows("GemvRows"+v.suffix, v.vectors)
+		e.gemvColumns("GemvColumns"+v.suffix, v.vectors)
+		e.gemvColumn("GemvColumn"+v.suffix, v.vectors)
+	}
 	e.table()
 	return e.Bytes()
 }

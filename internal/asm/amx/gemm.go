@@ -1,0 +1,159 @@
+package main
+
+import "fmt"
+
+// vectors is one class of vector registers.
+type vectors struct {
+	reg    string // Z or Y
+	width  int    // bytes
+	rows   int    // of the largest register tile, two vectors wide
+	masked bool
+}
+
+var (
+	avx512 = vectors{"Z", 64, 14, true}
+	avx2   = vectors{"Y", 32, 6, false}
+)
+
+func (v vectors) r(i int) string { return fmt.Sprintf("%s%d", v.reg, i) }
+
+// gemm writes C = clip(scale·A·B + bias + residual) for one register tile of up
+// to v.rows rows and two vectors of columns: an entry for every count of rows.
+// The sums stay in registers over the whole of K.
+//
+// Registers: AX arguments, R8 to R12 rows 0, 3, 6, 9, 12 of A, R13 bytes from row
+// to row, BX row of B, CX bytes to its next one, DX numbers of K left, DI row of
+// C, SI row of the residual. K1 and K2 mask the columns (AVX-512 only; the AVX2
+// kernel writes whole vectors).
+func (e *emitter) gemm(name string, v vectors) {
+	e.text(name, "a *GemmArgs", 8)
+	e.p("MOVQ a+0(FP), AX")
+	e.p("MOVQ GemmArgs_A(AX), R8")
+	e.p("MOVQ GemmArgs_RowA(AX), R13")
+	e.p("LEAQ (R13)(R13*2), CX")
+	for i := range 4 {
+		e.p("LEAQ (R%d)(CX*1), R%d", 8+i, 9+i)
+	}
+	e.p("MOVQ GemmArgs_B(AX), BX")
+	e.p("MOVQ GemmArgs_RowB(AX), CX")
+	e.p("MOVQ GemmArgs_K(AX), DX")
+	e.p("MOVQ GemmArgs_C(AX), DI")
+	e.p("MOVQ GemmArgs_Residual(AX), SI")
+	if v.masked {
+		e.p("KMOVW GemmArgs_MaskA(AX), K1")
+		e.p("KMOVW GemmArgs_MaskB(AX), K2")
+	}
+	e.p("MOVQ GemmArgs_Rows(AX), R14")
+	for rows := v.rows; rows > 1; rows-- {
+		e.p("CMPQ R14, $%d", rows)
+		e.p("JEQ rows%d", rows)
+	}
+	for rows := 1; rows <= v.rows; rows++ {
+		e.gemmRows(v, rows)
+	}
+}
+
+// gemmRows is the code for one count of rows.
+func (e *emitter) gemmRows(v vectors, rows int) {
+	b0, b1, in := v.r(2*v.rows), v.r(2*v.rows+1), [2]string{v.r(2*v.rows + 2), v.r(2*v.rows + 3)}
+	e.label(fmt.Sprintf("rows%d", rows))
+	for i := range 2 * rows {
+		e.p("VXORPS %s, %s, %s", v.r(i), v.r(i), v.r(i))
+	}
+	product := func(k int) {
+		if v.masked {
+			e.p("VMOVUPS.Z (BX), K1, %s", b0)
+			e.p("VMOVUPS.Z %d(BX), K2, %s", v.width, b1)
+		} else {
+			e.p("VMOVUPS (BX), %s", b0)
+			e.p("VMOVUPS %d(BX), %s", v.width, b1)
+		}
+		e.p("ADDQ CX, BX")
+		for row := range rows {
+			place := fmt.Sprintf("%d(R%d)", 4*k, 8+row/3)
+			if row%3 > 0 {
+				place += fmt.Sprintf("(R13*%d)", row%3)
+			}
+			e.p("VBROADCASTSS %s, %s", place, in[row%2])
+			e.p("VFMADD231PS %s, %s, %s", b0, in[row%2], v.r(2*row))
+			e.p("VFMADD231PS %s, %s, %s", b1, in[row%2], v.r(2*row+1))
+		}
+	}
+	bases := (rows + 2) / 3
+	e.p("SUBQ $4, DX")
+	e.p("JLT few%d", rows)
+	e.label(fmt.Sprintf("four%d", rows))
+	for k := range 4 {
+		product(k)
+	}
+	for i := range bases {
+		e.p("ADDQ $16, R%d", 8+i)
+	}
+	e.p("SUBQ $4, DX")
+	e.p("JGE four%d", rows)
+	e.label(fmt.Sprintf("few%d", rows))
+	e.p("ADDQ $4, DX")
+	e.p("JEQ end%d", rows)
+	e.label(fmt.Sprintf("one%d", rows))
+	product(0)
+	for i := range bases {
+		e.p("ADDQ $4, R%d", 8+i)
+	}
+	e.p("DECQ DX")
+	e.p("JNZ one%d", rows)
+	e.label(fmt.Sprintf("end%d", rows))
+	e.gemmEnd(v, rows, b0, b1, in)
+}
+
+// gemmEnd scales the sums, adds bias and residual, clips and stores. The sum is
+// the second source of the clip, so that NaN passes.
+func (e *emitter) gemmEnd(v vectors, rows int, b0, b1 string, in [2]string) {
+	load := func(place string, half int, dst string) {
+		if v.masked {
+			e.p("VMOVUPS.Z %s, K%d, %s", place, 1+half, dst)
+		} else {
+			e.p("VMOVUPS %s, %s", place, dst)
+		}
+	}
+	e.p("VBROADCASTSS GemmArgs_Scale(AX), %s", in[0])
+	e.p("VXORPS %s, %s, %s", b0, b0, b0)
+	e.p("VXORPS %s, %s, %s", b1, b1, b1)
+	e.p("MOVQ GemmArgs_Bias(AX), BX")
+	e.p("TESTQ BX, BX")
+	e.p("JEQ nobias%d", rows)
+	load("(BX)", 0, b0)
+	load(fmt.Sprintf("%d(BX)", v.width), 1, b1)
+	e.label(fmt.Sprintf("nobias%d", rows))
+	for i := range 2 * rows {
+		e.p("VFMADD213PS %s, %s, %s", []string{b0, b1}[i%2], in[0], v.r(i))
+	}
+	e.p("TESTQ SI, SI")
+	e.p("JEQ clip%d", rows)
+	for row := range rows {
+		load("(SI)", 0, b0)
+		load(fmt.Sprintf("%d(SI)", v.width), 1, b1)
+		e.p("VADDPS %s, %s, %s", b0, v.r(2*row), v.r(2*row))
+		e.p("VADDPS %s, %s, %s", b1, v.r(2*row+1), v.r(2*row+1))
+		e.p("ADDQ GemmArgs_RowResidual(AX), SI")
+	}
+	e.label(fmt.Sprintf("clip%d", rows))
+	e.p("VBROADCASTSS GemmArgs_Low(AX), %s", in[0])
+	e.p("VBROADCASTSS GemmArgs_High(AX), %s", in[1])
+	e.p("MOVQ GemmArgs_RowC(AX), CX")
+	for i := range 2 * rows {
+		r := v.r(i)
+		e.p("VMAXPS %s, %s, %s", r, in[0], r)
+		e.p("VMINPS %s, %s, %s", r, in[1], r)
+		place := fmt.Sprintf("%d(DI)", v.width*(i%2))
+		if v.masked {
+			e.p("VMOVUPS %s, K%d, %s", r, 1+i%2, place)
+		} else {
+			e.p("VMOVUPS %s, %s", r, place)
+		}
+		if i%2 == 1 {
+			e.p("ADDQ CX, DI")
+		}
+	}
+	e.p("VZEROUPPER")
+	e.p("RET")
+}

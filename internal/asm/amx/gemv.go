@@ -1,0 +1,266 @@
+package main
+
+// gemvRows writes y[r] = x·w[r] for the rows of a matrix in the order of the
+// file: one stream through memory, no packing. Four rows share the loads of x;
+// what is left goes one by one. The tail of a row is masked (AVX-512) or summed
+// number by number, never read past.
+//
+// Registers: AX y, SI first row, R8 bytes from row to row, R9 rows left, BX x, DX
+// bytes of whole vectors, CX place in them, R10 numbers in the tail, R11 R12 R13
+// rows 1 to 3.
+func (e *emitter) gemvRows(name string, v vectors) {
+	e.text(name, "y, w, x unsafe.Pointer, n, rows, rowBytes int", 48)
+	e.p("MOVQ y+0(FP), AX")
+	e.p("MOVQ w+8(FP), SI")
+	e.p("MOVQ x+16(FP), BX")
+	e.p("MOVQ n+24(FP), DX")
+	e.p("MOVQ rows+32(FP), R9")
+	e.p("MOVQ rowBytes+40(FP), R8")
+	lanes := v.width / 4
+	e.p("MOVQ DX, R10")
+	e.p("ANDQ $%d, R10", lanes-1)
+	e.p("SUBQ R10, DX")
+	e.p("SHLQ $2, DX")
+	if v.masked {
+		e.p("MOVQ R10, CX")
+		e.p("MOVL $1, DI")
+		e.p("SHLL CX, DI")
+		e.p("DECL DI")
+		e.p("KMOVW DI, K1")
+	}
+	e.p("SUBQ $4, R9")
+	e.p("JLT few")
+	e.label("four")
+	e.p("LEAQ (SI)(R8*1), R11")
+	e.p("LEAQ (R11)(R8*1), R12")
+	e.p("LEAQ (R12)(R8*1), R13")
+	e.dots("four", v, []string{"SI", "R11", "R12", "R13"})
+	e.p("LEAQ (R13)(R8*1), SI")
+	e.p("SUBQ $4, R9")
+	e.p("JGE four")
+	e.label("few")
+	e.p("ADDQ $4, R9")
+	e.p("JEQ end")
+	e.label("one")
+	e.dots("one", v, []string{"SI"})
+	e.p("ADDQ R8, SI")
+	e.p("DECQ R9")
+	e.p("JNZ one")
+	e.label("end")
+	e.p("VZEROUPPER")
+	e.p("RET")
+}
+
+// dots stores the products of some rows with x at AX, which advances. Each row
+// has two sums: registers 2i and 2i+1.
+func (e *emitter) dots(label string, v vectors, rows []string) {
+	x := [2]string{v.r(8), v.r(9)}
+	for i := range 2 * len(rows) {
+		e.p("VXORPS %s, %s, %s", v.r(i), v.r(i), v.r(i))
+	}
+	e.p("XORQ CX, CX")
+	e.p("MOVQ DX, DI")
+	e.p("SUBQ $%d, DI", 2*v.width)
+	e.p("JLT %sLast", label)
+	e.label(label + "Loop")
+	for h := range 2 {
+		e.p("VMOVUPS %d(BX)(CX*1), %s", h*v.width, x[h])
+	}
+	for i, row := range rows {
+		for h := range 2 {
+			e.p("VFMADD231PS %d(%s)(CX*1), %s, %s", h*v.width, row, x[h], v.r(2*i+h))
+		}
+	}
+	e.p("ADDQ $%d, CX", 2*v.width)
+	e.p("CMPQ CX, DI")
+	e.p("JLE %sLoop", label)
+	e.label(label + "Last")
+	e.p("CMPQ CX, DX")
+	e.p("JGE %sTail", label)
+	e.p("VMOVUPS (BX)(CX*1), %s", x[0])
+	for i, row := range rows {
+		e.p("VFMADD231PS (%s)(CX*1), %s, %s", row, x[0], v.r(2*i))
+	}
+	e.p("ADDQ $%d, CX", v.width)
+	e.label(label + "Tail")
+	if v.masked {
+		e.p("TESTQ R10, R10")
+		e.p("JEQ %sSum", label)
+		e.p("VMOVUPS.Z (BX)(CX*1), K1, %s", x[0])
+		for i, row := range rows {
+			e.p("VMOVUPS.Z (%s)(CX*1), K1, %s", row, x[1])
+			e.p("VFMADD231PS %s, %s, %s", x[1], x[0], v.r(2*i))
+		}
+	}
+	e.label(label + "Sum")
+	for i := range rows {
+		e.p("VADDPS %s, %s, %s", v.r(2*i+1), v.r(2*i), v.r(2*i))
+	}
+	e.addLanes(v, len(rows))
+	if !v.masked { // the tail, number by number, into the low lane
+		e.p("MOVQ R10, DI")
+		e.label(label + "Number")
+		e.p("TESTQ DI, DI")
+		e.p("JEQ %sStore", label)
+		e.p("VMOVSS (BX)(CX*1), X9")
+		for i, row := range rows {
+			e.p("VFMADD231SS (%s)(CX*1), X9, X%d", row, 2*i)
+		}
+		e.p("ADDQ $4, CX")
+		e.p("DECQ DI")
+		e.p("JMP %sNumber", label)
+	}
+	e.label(label + "Store")
+	for i := range rows {
+		e.p("VMOVSS X%d, %d(AX)", 2*i, 4*i)
+	}
+	e.p("ADDQ $%d, AX", 4*len(rows))
+}
+
+// addLanes sums the lanes of register 2i into its lowest.
+func (e *emitter) addLanes(v vectors, rows int) {
+	for i := range rows {
+		a, b := 2*i, 2*i+1
+		if v.width == 64 {
+			e.p("VEXTRACTF64X4 $1, Z%d, Y%d", a, b)
+			e.p("VADDPS Y%d, Y%d, Y%d", b, a, a)
+		}
+		e.p("VEXTRACTF128 $1, Y%d, X%d", a, b)
+		e.p("VADDPS X%d, X%d, X%d", b, a, a)
+		e.p("VPERMILPS $0x4e, X%d, X%d", a, b)
+		e.p("VADDPS X%d, X%d, X%d", b, a, a)
+		e.p("VPERMILPS $0xb1, X%d, X%d", a, b)
+		e.p("VADDPS X%d, X%d, X%d", b, a, a)
+	}
+}
+
+// gemvColumns writes y = x·w for a strip of columns of a matrix whose rows are
+// the inputs: eight vectors of columns at once, n rows down. Rows lie far apart,
+// so those eight rows on are asked for early.
+//
+// Registers: DI y, SI place in w, R8 bytes from row to row, BX x, DX rows left,
+// R9 address of the row eight on.
+func (e *emitter) gemvColumns(name string, v vectors) {
+	const wide = 8
+	e.text(name, "y, w, x unsafe.Pointer, n, rowBytes int", 40)
+	e.p("MOVQ y+0(FP), DI")
+	e.p("MOVQ w+8(FP), SI")
+	e.p("MOVQ x+16(FP), BX")
+	e.p("MOVQ n+24(FP), DX")
+	e.p("MOVQ rowBytes+32(FP), R8")
+	e.p("LEAQ (SI)(R8*8), R9")
+	for i := range wide {
+		e.p("VXORPS %s, %s, %s", v.r(i), v.r(i), v.r(i))
+	}
+	e.label("row")
+	e.p("VBROADCASTSS (BX), %s", v.r(wide))
+	for i := range wide {
+		e.p("VFMADD231PS %d(SI), %s, %s", v.width*i, v.r(wide), v.r(i))
+		if v.width*i%64 == 0 {
+			e.p("PREFETCHT0 %d(R9)", v.width*i)
+		}
+	}
+	e.p("ADDQ $4, BX")
+	e.p("ADDQ R8, SI")
+	e.p("ADDQ R8, R9")
+	e.p("DECQ DX")
+	e.p("JNZ row")
+	for i := range wide {
+		e.p("VMOVUPS %s, %d(DI)", v.r(i), v.width*i)
+	}
+	e.p("VZEROUPPER")
+	e.p("RET")
+}
+
+// gemvColumn does the same for the columns of one vector, of which the AVX-512
+// form may leave out some.
+func (e *emitter) gemvColumn(name string, v vectors) {
+	params, size := "y, w, x unsafe.Pointer, n, rowBytes int", 40
+	if v.masked {
+		params, size = params+", mask uint32", 44
+	}
+	e.text(name, params, size)
+	e.p("MOVQ y+0(FP), DI")
+	e.p("MOVQ w+8(FP), SI")
+	e.p("MOVQ x+16(FP), BX")
+	e.p("MOVQ n+24(FP), DX")
+	e.p("MOVQ rowBytes+32(FP), R8")
+	if v.masked {
+		e.p("MOVL mask+40(FP), R9")
+		e.p("KMOVW R9, K1")
+	}
+	e.p("VXORPS %s, %s, %s", v.r(0), v.r(0), v.r(0))
+	e.label("row")
+	e.p("VBROADCASTSS (BX), %s", v.r(1))
+	if v.masked {
+		e.p("VMOVUPS.Z (SI), K1, %s", v.r(2))
+	} else {
+		e.p("VMOVUPS (SI), %s", v.r(2))
+	}
+	e.p("VFMADD231PS %s, %s, %s", v.r(1), v.r(2), v.r(0))
+	e.p("ADDQ $4, BX")
+	e.p("ADDQ R8, SI")
+	e.p("DECQ DX")
+	e.p("JNZ row")
+	if v.masked {
+		e.p("VMOVUPS %s, K1, (DI)", v.r(0))
+	} else {
+		e.p("VMOVUPS %s, (DI)", v.r(0))
+	}
+	e.p("VZEROUPPER")
+	e.p("RET")
+}
+
+// splitRows writes the kernel that turns rows of float32 into split pixels: 32
+// numbers a block, the pixels of a block side by side. Numbers past the last are
+// read as 0.
+//
+// Registers: AX arguments, SI row, DI its pixel of the first block, R8 place in
+// the row, R9 pixel, CX numbers left, DX rows left.
+func (e *emitter) splitRows() {
+	e.text("SplitRows", "a *SplitArgs", 8)
+	e.p("MOVQ a+0(FP), AX")
+	e.p("MOVQ SplitArgs_Source(AX), SI")
+	e.p("MOVQ SplitArgs_Pixels(AX), DI")
+	e.p("MOVQ SplitArgs_Rows(AX), DX")
+	e.p("VBROADCASTSS SplitArgs_Scale(AX), Z25")
+	e.p("MOVL $0x8000, R13")
+	e.p("VPBROADCASTD R13, Z27")
+	e.p("MOVL $0xffff0000, R13")
+	e.p("VPBROADCASTD R13, Z26")
+	e.p("KMOVW SplitArgs_MaskA(AX), K1")
+	e.p("KMOVW SplitArgs_MaskB(AX), K2")
+	e.label("row")
+	e.p("MOVQ SI, R8")
+	e.p("MOVQ DI, R9")
+	e.p("MOVQ SplitArgs_Whole(AX), CX")
+	e.p("TESTQ CX, CX")
+	e.p("JEQ tail")
+	e.label("block")
+	e.p("VMULPS (R8), Z25, Z16")
+	e.p("VMULPS 64(R8), Z25, Z17")
+	e.pairZ16Z17("Z18")
+	e.p("VMOVUPS Z18, (R9)")
+	e.p("VMOVUPS Z16, 64(R9)")
+	e.p("ADDQ $128, R8")
+	e.p("ADDQ SplitArgs_Block(AX), R9")
+	e.p("DECQ CX")
+	e.p("JNZ block")
+	e.label("tail")
+	e.p("KORTESTW K1, K1")
+	e.p("JEQ next")
+	e.p("VMOVUPS.Z (R8), K1, Z16")
+	e.p("VMOVUPS.Z 64(R8), K2, Z17")
+	e.p("VMULPS Z16, Z25, Z16")
+	e.p("VMULPS Z17, Z25, Z17")
+	e.pairZ16Z17("Z18")
+	e.p("VMOVUPS Z18, (R9)")
+	e.p("VMOVUPS Z16, 64(R9)")
+	e.label("next")
+	e.p("ADDQ SplitArgs_RowBytes(AX), SI")
+	e.p("ADDQ $128, DI")
+	e.p("DECQ DX")
+	e.p("JNZ row")
+	e.p("VZEROUPPER")
+	e.p("RET")
+}
