@@ -298,6 +298,7 @@ func NewFact(t *onnx.Type) (Fact, error) {
 		return f, nil
 	case onnx.KindSequence, onnx.KindOptional:
 		elem, err := NewFact(t.Elem)
+		elem.Shape = Shape{} // elements may differ in shape, whatever is declared
 		kind := tensor.Sequence
 		if t.Kind == onnx.KindOptional {
 			kind = tensor.Optional
@@ -317,6 +318,13 @@ func (f Fact) admits(t *tensor.Tensor) bool {
 	}
 	if t.DType() != f.DType {
 		return false
+	}
+	if f.Elem != nil && t.DType() != tensor.Map {
+		for _, e := range t.Elems() {
+			if !f.Elem.admits(e) {
+				return false
+			}
+		}
 	}
 	if !f.Shape.Ranked || t.DType() >= tensor.Sequence {
 		return true

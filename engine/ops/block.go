@@ -144,6 +144,16 @@ func wantRank(in []ir.Fact, i int, ranks ...int) error {
 	return fmt.Errorf("input %d has shape %s; its rank must be %v", i, f.Shape, ranks)
 }
 
+// firstError is the first of several that is one: messages have one line.
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // axesOf resolves axes, which must differ, against a rank.
 func axesOf(axes []int, rank int) ([]int, error) {
 	out := make([]int, len(axes))

@@ -101,39 +101,24 @@ func symbolic(n *ir.Node, in []ir.Fact, out ir.Fact) []ir.Dim {
 		}
 		dims := make([]ir.Dim, max(len(a), len(b)))
 		for i := range dims {
-			dims[i] = dimMath(n.Op, a[i%len(a)], b[i%len(b)])
+			if len(out.Ints) == len(dims) && out.Ints[i].Known() {
+				dims[i] = out.Ints[i]
+			} else {
+				dims[i] = unchanged(n.Op, a[i%len(a)], b[i%len(b)])
+			}
 		}
 		return dims
 	}
 	return out.Ints
 }
 
-func dimMath(op string, a, b ir.Dim) ir.Dim {
-	const most = 1 << 31 // products fit int64
+// unchanged is the operand that a sum or product leaves as it is.
+func unchanged(op string, a, b ir.Dim) ir.Dim {
 	switch {
 	case op == "Add" && a.N == 0, op == "Mul" && a.N == 1:
 		return b
 	case (op == "Add" || op == "Sub") && b.N == 0, (op == "Mul" || op == "Div") && b.N == 1:
 		return a
-	case !a.Known() || !b.Known() || a.N >= most || b.N >= most:
-		return ir.Unknown
 	}
-	var v int64
-	switch op {
-	case "Add":
-		v = int64(a.N) + int64(b.N)
-	case "Sub":
-		v = int64(a.N) - int64(b.N)
-	case "Mul":
-		v = int64(a.N) * int64(b.N)
-	default:
-		if b.N == 0 {
-			return ir.Unknown
-		}
-		v = int64(a.N) / int64(b.N)
-	}
-	if v < 0 || v != int64(int(v)) {
-		return ir.Unknown
-	}
-	return ir.Dim{N: int(v)}
+	return ir.Unknown
 }

@@ -10,6 +10,9 @@ import (
 
 var gathers = []Def{
 	{Name: "Gather", Since: 1, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGather},
+	{Name: "GatherElements", Since: 11, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGatherElements},
+	{Name: "GatherND", Since: 12, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGatherND},
+	{Name: "GatherND", Since: 11, Until: 11, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGatherND11},
 }
 
 // gather takes whole slices of data along an axis. ONNX Gather; negative

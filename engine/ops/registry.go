@@ -15,6 +15,7 @@ var families = [][]Def{
 	activations, arithmetics, comparisons, functions,
 	shapes, constants, moves, gathers,
 	convolutions, pools, normalizations, products, softmaxes, fused,
+	splits, rearrangements, scatters, sorts, sequences,
 }
 
 // newest is the highest opset known of each domain.

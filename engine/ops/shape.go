@@ -1,7 +1,6 @@
 package ops
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -396,7 +395,7 @@ func newExpand(n *ir.Node) (Op, error) { return expand{}, nil }
 
 // Infer: input [any shape], int64 shape [r] → both broadcast.
 func (expand) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	if err := errors.Join(wantType(in, 1, tensor.Types(tensor.Int64)), wantRank(in, 1, 1)); err != nil {
+	if err := firstError(wantType(in, 1, tensor.Types(tensor.Int64)), wantRank(in, 1, 1)); err != nil {
 		return nil, err
 	}
 	out := ir.Fact{DType: in[0].DType}

@@ -1,7 +1,6 @@
 package ops
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -112,7 +111,7 @@ func (op unsqueeze) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	axes, known := op.axes, true
 	if !op.attr {
 		var err error
-		if err = errors.Join(wantRank(in, 1, 0, 1)); err != nil {
+		if err = firstError(wantRank(in, 1, 0, 1)); err != nil {
 			return nil, err
 		}
 		if axes, known, err = knownInts(in, 1); err != nil {

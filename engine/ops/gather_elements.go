@@ -1,0 +1,213 @@
+package ops
+
+import (
+	"fmt"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// gatherElements takes for each index the element at its own place, but for
+// the axis, where the index says. ONNX GatherElements.
+type gatherElements struct{ axis int }
+
+func newGatherElements(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return gatherElements{a.Int("axis", 0)}, a.Err()
+}
+
+// Infer: data [d…], indices [i…] of the same rank → [i…].
+func (op gatherElements) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := firstError(wantType(in, 1, integerTypes), elementwiseIndex(in, op.axis)); err != nil {
+		return nil, err
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, in[1].Shape)}, nil
+}
+
+// elementwiseIndex checks data and indices of one rank, of which the indices
+// are the smaller but for the axis.
+func elementwiseIndex(in []ir.Fact, axis int) error {
+	s, idx := in[0].Shape, in[1].Shape
+	if !s.Ranked {
+		return nil
+	}
+	axis, err := tensor.Axis(axis, s.Rank())
+	if err != nil || !idx.Ranked {
+		return err
+	}
+	if idx.Rank() != s.Rank() {
+		return fmt.Errorf("indices have shape %s, data %s; their ranks must agree", idx, s)
+	}
+	for i, d := range idx.Dims {
+		if i != axis && d.Known() && s.Dims[i].Known() && d.N > s.Dims[i].N {
+			return fmt.Errorf("indices have shape %s, beyond data of %s", idx, s)
+		}
+	}
+	return nil
+}
+
+func (op gatherElements) Eval(c *Call) error {
+	x, idx := c.In[0], c.In[1]
+	if err := elementwiseIndex([]ir.Fact{ir.TypeOf(x), ir.TypeOf(idx)}, op.axis); err != nil {
+		return err
+	}
+	y, err := c.New(x.DType(), idx.Shape()...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	b := newBlocks(y, x)
+	return eachIndex(c, x, idx, op.axis, func(i, at int) error {
+		b.copy(i, at, 1)
+		return nil
+	})
+}
+
+// eachIndex calls use for each element of idx with its number, and with that
+// of the element of x at the same place but for the axis, where the index says.
+func eachIndex(c *Call, x, idx *tensor.Tensor, axis int, use func(i, at int) error) error {
+	axis, err := tensor.Axis(axis, x.Rank())
+	if err != nil {
+		return err
+	}
+	index, err := callInts(c, 1)
+	if err != nil {
+		return err
+	}
+	dim := x.Dim(axis)
+	if err := inRange(index, dim); err != nil {
+		return err
+	}
+	steps := tensor.Strides(x.Shape())
+	step := steps[axis]
+	steps[axis] = 0
+	w := newWalk(idx.Shape(), tensor.Strides(idx.Shape()), steps)
+	var failed error
+	err = w.rows(c.Run, func(n int, at, by []int) {
+		i, j := at[0], at[1]
+		for range n {
+			if failed == nil {
+				failed = use(i, j+fromEnd(index[i], dim)*step)
+			}
+			i += by[0]
+			j += by[1]
+		}
+	})
+	return firstError(failed, err)
+}
+
+// gatherND takes the slices that the last dimension of indices points at, for
+// each of the leading batch dimensions. ONNX GatherND; batch_dims is of version
+// 12.
+type gatherND struct{ batch int }
+
+func newGatherND(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	op := gatherND{a.Int("batch_dims", 0)}
+	if op.batch < 0 {
+		a.Fail("attribute \"batch_dims\" is %d, it must be at least 0", op.batch)
+	}
+	return op, a.Err()
+}
+
+func newGatherND11(n *ir.Node) (Op, error) { return gatherND{}, nil }
+
+// Infer: data [b…, d…], indices [b…, i…, k] → [b…, i…, dk…].
+func (op gatherND) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := wantType(in, 1, integerTypes); err != nil {
+		return nil, err
+	}
+	out := ir.Fact{DType: in[0].DType}
+	s, idx := in[0].Shape, in[1].Shape
+	if !s.Ranked || !idx.Ranked {
+		return []ir.Fact{out}, nil
+	}
+	if idx.Rank() < 1 || s.Rank() < 1 || op.batch >= min(s.Rank(), idx.Rank()) {
+		return nil, fmt.Errorf("indices %s do not fit data %s with %d batch dimensions", idx, s, op.batch)
+	}
+	for i := range op.batch {
+		if a, b := s.Dims[i], idx.Dims[i]; a.Known() && b.Known() && a.N != b.N {
+			return nil, fmt.Errorf("batch dimension %d is %s in data, %s in indices", i, a, b)
+		}
+	}
+	k := idx.Dims[idx.Rank()-1]
+	if !k.Known() {
+		return []ir.Fact{out}, nil
+	}
+	if k.N < 1 || k.N > s.Rank()-op.batch {
+		return nil, fmt.Errorf("indices %s point into %d dimensions of data %s", idx, k.N, s)
+	}
+	dims := append([]ir.Dim{}, idx.Dims[:idx.Rank()-1]...)
+	out.Shape = ir.ShapeOf(append(dims, s.Dims[op.batch+k.N:]...)...)
+	return []ir.Fact{out}, nil
+}
+
+func (op gatherND) Eval(c *Call) error {
+	x, idx := c.In[0], c.In[1]
+	facts, err := op.Infer([]ir.Fact{ir.TypeOf(x), ir.TypeOf(idx)})
+	if err != nil {
+		return err
+	}
+	shape, _ := facts[0].Shape.Ints()
+	y, err := c.New(x.DType(), shape...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	index, err := callInts(c, 1)
+	if err != nil {
+		return err
+	}
+	b := newBlocks(y, x)
+	to := 0
+	return eachSlice(c.Run, x.Shape(), idx.Shape(), index, op.batch, func(_, at, n int) error {
+		b.copy(to, at, n)
+		to += n
+		return nil
+	})
+}
+
+// eachSlice calls use for each index vector of indices with its number, and
+// with the first element and the size of the slice of data it points at.
+func eachSlice(run *Run, data, indices, index []int, batch int, use func(i, at, size int) error) error {
+	k := indices[len(indices)-1]
+	if k == 0 || len(index) == 0 {
+		return nil
+	}
+	dims := data[batch : batch+k]
+	size, err := tensor.Count(data[batch+k:])
+	if err != nil {
+		return err
+	}
+	whole, err := tensor.Count(data[batch:])
+	if err != nil {
+		return err
+	}
+	perBatch, err := tensor.Count(indices[batch : len(indices)-1])
+	if err != nil {
+		return err
+	}
+	steps := tensor.Strides(dims)
+	vectors := len(index) / k
+	work := 0
+	for i := range vectors {
+		at := i / perBatch * whole
+		for j, d := range dims {
+			v := index[i*k+j]
+			if v < -d || v >= d {
+				return fmt.Errorf("index %d is outside [%d, %d] of dimension %d", v, -d, d-1, batch+j)
+			}
+			at += fromEnd(v, d) * steps[j] * size
+		}
+		if err := use(i, at, size); err != nil {
+			return err
+		}
+		if work += size + k; work > 1<<18 {
+			work = 0
+			if err := run.Check(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,411 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+var sequences = []Def{
+	{Name: "SequenceConstruct", Since: 11, Types: tensor.AllTypes, In: Arity{1, Many}, Out: Exactly(1), New: newSequenceConstruct},
+	{Name: "SequenceEmpty", Since: 11, In: Exactly(0), Out: Exactly(1), New: newSequenceEmpty},
+	{Name: "SequenceAt", Since: 11, In: Exactly(2), Out: Exactly(1), New: newSequenceAt},
+	{Name: "SequenceInsert", Since: 11, In: Arity{2, 3}, Out: Exactly(1), New: newSequenceInsert},
+	{Name: "SequenceErase", Since: 11, In: Arity{1, 2}, Out: Exactly(1), New: newSequenceErase},
+	{Name: "SequenceLength", Since: 11, In: Exactly(1), Out: Exactly(1), New: newSequenceLength},
+	{Name: "SplitToSequence", Since: 11, Types: tensor.AllTypes, In: Arity{1, 2}, Out: Exactly(1), New: newSplitToSequence},
+	{Name: "ConcatFromSequence", Since: 11, In: Exactly(1), Out: Exactly(1), New: newConcatFromSequence},
+	{Name: "Optional", Since: 15, In: Arity{0, 1}, Out: Exactly(1), New: newOptional},
+	{Name: "OptionalGetElement", Since: 15, In: Exactly(1), Out: Exactly(1), New: newOptionalGetElement},
+	{Name: "OptionalHasElement", Since: 15, In: Arity{0, 1}, Out: Exactly(1), New: newOptionalHasElement},
+}
+
+// sequenceOf is the fact of a sequence.
+func sequenceOf(elem ir.Fact) ir.Fact {
+	elem.Const, elem.Ints = nil, nil
+	return ir.Fact{DType: tensor.Sequence, Elem: &elem}
+}
+
+// elemOf is what is known of the elements of a container.
+func elemOf(f ir.Fact) ir.Fact {
+	if f.Elem == nil {
+		return ir.Fact{}
+	}
+	return *f.Elem
+}
+
+// wantSequence checks that input 0 is a sequence.
+func wantSequence(in []ir.Fact) error {
+	if in[0].DType != tensor.Sequence {
+		return fmt.Errorf("input 0 is %s, it must be a sequence", in[0].DType)
+	}
+	return nil
+}
+
+// joined is what two facts have in common; ok is false where their types
+// differ.
+func joined(a, b ir.Fact) (f ir.Fact, ok bool) {
+	switch {
+	case !a.Given():
+		return withoutValue(b), true
+	case !b.Given():
+		return withoutValue(a), true
+	case a.DType != b.DType:
+		return a, false
+	}
+	f = ir.Fact{DType: a.DType}
+	if a.DType >= tensor.Sequence {
+		e, ok := joined(elemOf(a), elemOf(b))
+		if e.Given() {
+			f.Elem = &e
+		}
+		return f, ok
+	}
+	f.Shape = joinedShape(a.Shape, b.Shape)
+	if a.Const != nil && a.Const == b.Const {
+		f.Const = a.Const
+	}
+	if len(a.Ints) == len(b.Ints) {
+		for i, d := range a.Ints {
+			if !d.Same(b.Ints[i]) {
+				d = ir.Unknown
+			}
+			f.Ints = append(f.Ints, d)
+		}
+	}
+	return f, true
+}
+
+func joinedShape(a, b ir.Shape) ir.Shape {
+	if !a.Ranked || !b.Ranked || len(a.Dims) != len(b.Dims) {
+		return ir.Shape{}
+	}
+	s := ir.AnyOfRank(len(a.Dims))
+	for i, d := range a.Dims {
+		if d.Same(b.Dims[i]) {
+			s.Dims[i] = d
+		}
+	}
+	return s
+}
+
+func withoutValue(f ir.Fact) ir.Fact {
+	f.Const, f.Ints = nil, nil
+	return f
+}
+
+// sequenceConstruct makes a sequence of its inputs.
+type sequenceConstruct struct{}
+
+func newSequenceConstruct(n *ir.Node) (Op, error) { return sequenceConstruct{}, nil }
+
+func (sequenceConstruct) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := sameType(in); err != nil {
+		return nil, err
+	}
+	elem := withoutValue(in[0])
+	for _, f := range in[1:] {
+		elem, _ = joined(elem, withoutValue(f))
+	}
+	return []ir.Fact{sequenceOf(elem)}, nil
+}
+
+func (sequenceConstruct) Eval(c *Call) error {
+	if slices.Contains(c.In, nil) {
+		return errors.New("an element is left out")
+	}
+	c.Out[0] = tensor.NewContainer(tensor.Sequence, slices.Clone(c.In)...)
+	return nil
+}
+
+// sequenceEmpty makes a sequence without elements.
+type sequenceEmpty struct{ dtype tensor.DType }
+
+func newSequenceEmpty(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return sequenceEmpty{a.DType("dtype", tensor.Float32)}, a.Err()
+}
+
+func (op sequenceEmpty) Infer([]ir.Fact) ([]ir.Fact, error) {
+	return []ir.Fact{sequenceOf(ir.Fact{DType: op.dtype})}, nil
+}
+
+func (op sequenceEmpty) Eval(c *Call) error {
+	c.Out[0] = tensor.NewContainer(tensor.Sequence)
+	return nil
+}
+
+// position reads input i, a place in a list of n that may count from the end;
+// without it the place is or.
+func position(c *Call, i, n, or int) (int, error) {
+	t := c.input(i)
+	if t == nil {
+		return or, nil
+	}
+	v, err := integer(t)
+	if err != nil {
+		return 0, fmt.Errorf("the position %w", err)
+	}
+	if v < -n || v >= n {
+		return 0, fmt.Errorf("position %d is outside [%d, %d]", v, -n, n-1)
+	}
+	return fromEnd(v, n), nil
+}
+
+// sequenceAt is one element.
+type sequenceAt struct{}
+
+func newSequenceAt(n *ir.Node) (Op, error) { return sequenceAt{}, nil }
+
+func (sequenceAt) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	err := firstError(wantSequence(in), wantType(in, 1, integerTypes))
+	if err == nil && !elemOf(in[0]).Given() {
+		err = errors.New("the type of the sequence's elements is not known")
+	}
+	return []ir.Fact{elemOf(in[0])}, err
+}
+
+func (sequenceAt) Eval(c *Call) error {
+	elems := c.In[0].Elems()
+	at, err := position(c, 1, len(elems), 0)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = elems[at]
+	return nil
+}
+
+// sequenceInsert puts a tensor before a position, at the end without one.
+type sequenceInsert struct{}
+
+func newSequenceInsert(n *ir.Node) (Op, error) { return sequenceInsert{}, nil }
+
+func (sequenceInsert) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := firstError(wantSequence(in), wantType(in, 2, integerTypes)); err != nil {
+		return nil, err
+	}
+	elem, ok := joined(elemOf(in[0]), withoutValue(in[1]))
+	if !ok {
+		return nil, fmt.Errorf("input 1 is %s, the sequence holds %s", in[1].DType, elem.DType)
+	}
+	return []ir.Fact{sequenceOf(elem)}, nil
+}
+
+func (sequenceInsert) Eval(c *Call) error {
+	elems := c.In[0].Elems()
+	if len(elems) > 0 && elems[0].DType() != c.In[1].DType() {
+		return fmt.Errorf("input 1 is %s, the sequence holds %s", c.In[1].DType(), elems[0].DType())
+	}
+	if err := spend(c.Run, len(elems)); err != nil {
+		return err
+	}
+	at, err := position(c, 2, len(elems)+1, len(elems))
+	if err != nil {
+		return err
+	}
+	c.Out[0] = tensor.NewContainer(tensor.Sequence, slices.Insert(slices.Clone(elems), at, c.In[1])...)
+	return nil
+}
+
+// spend counts the copying of a list of n as turns of a loop, a thousand
+// elements each: what grows in a loop may not grow without end.
+func spend(run *Run, n int) error {
+	for range n / 1024 {
+		if err := run.Turn(); err != nil {
+			return err
+		}
+	}
+	return run.ReserveBytes(16 * int64(n))
+}
+
+// sequenceErase takes out one element, the last without a position.
+type sequenceErase struct{}
+
+func newSequenceErase(n *ir.Node) (Op, error) { return sequenceErase{}, nil }
+
+func (sequenceErase) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	return []ir.Fact{sequenceOf(elemOf(in[0]))}, firstError(wantSequence(in), wantType(in, 1, integerTypes))
+}
+
+func (sequenceErase) Eval(c *Call) error {
+	elems := c.In[0].Elems()
+	if len(elems) == 0 {
+		return errors.New("the sequence is empty")
+	}
+	if err := spend(c.Run, len(elems)); err != nil {
+		return err
+	}
+	at, err := position(c, 1, len(elems), len(elems)-1)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = tensor.NewContainer(tensor.Sequence, slices.Delete(slices.Clone(elems), at, at+1)...)
+	return nil
+}
+
+// sequenceLength is the number of elements.
+type sequenceLength struct{}
+
+func newSequenceLength(n *ir.Node) (Op, error) { return sequenceLength{}, nil }
+
+func (sequenceLength) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	return []ir.Fact{ir.Tensor(tensor.Int64, ir.Dims())}, wantSequence(in)
+}
+
+func (sequenceLength) Eval(c *Call) error {
+	c.Out[0] = tensor.Scalar(int64(c.In[0].Len()))
+	return nil
+}
+
+// concatFromSequence joins the elements along an axis, or along a new one.
+type concatFromSequence struct {
+	axis    int
+	newAxis bool
+}
+
+func newConcatFromSequence(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs().Need("axis")
+	return concatFromSequence{a.Int("axis", 0), a.Bool("new_axis", false)}, a.Err()
+}
+
+func (op concatFromSequence) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := wantSequence(in); err != nil {
+		return nil, err
+	}
+	elem := elemOf(in[0])
+	if !elem.Given() {
+		return nil, errors.New("the type of the sequence's elements is not known")
+	}
+	out := ir.Fact{DType: elem.DType}
+	if s := elem.Shape; s.Ranked {
+		rank := s.Rank()
+		if op.newAxis {
+			rank++
+		}
+		if _, err := tensor.Axis(op.axis, rank); err != nil {
+			return nil, err
+		}
+		out.Shape = ir.AnyOfRank(rank) // the axis of one element may be another's
+	}
+	return []ir.Fact{out}, nil
+}
+
+func (op concatFromSequence) Eval(c *Call) error {
+	elems := c.In[0].Elems()
+	if len(elems) == 0 {
+		return errors.New("the sequence is empty: there is nothing to join")
+	}
+	if !op.newAxis {
+		inner := &Call{In: elems, Out: c.Out, Node: c.Node, Run: c.Run}
+		return concat{op.axis}.Eval(inner)
+	}
+	y, err := stack(c, elems, op.axis)
+	c.Out[0] = y
+	return err
+}
+
+// stack lays tensors of one shape behind one another along a new axis.
+func stack(c *Call, elems []*tensor.Tensor, axis int) (*tensor.Tensor, error) {
+	first := elems[0]
+	axis, err := tensor.Axis(axis, first.Rank()+1)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range elems {
+		if !slices.Equal(e.Shape(), first.Shape()) || e.DType() != first.DType() {
+			return nil, fmt.Errorf("element %d is %s, element 0 is %s; they must agree", i, e, first)
+		}
+	}
+	y, err := c.New(first.DType(), slices.Insert(slices.Clone(first.Shape()), axis, len(elems))...)
+	if err != nil || y.Len() == 0 {
+		return y, err
+	}
+	before, after := tensor.MustCount(first.Shape()[:axis]), tensor.MustCount(first.Shape()[axis:])
+	for i, e := range elems {
+		b := newBlocks(y, e)
+		for j := range before {
+			b.copy((j*len(elems)+i)*after, j*after, after)
+		}
+		if err := c.Run.Check(); err != nil {
+			return nil, err
+		}
+	}
+	return y, nil
+}
+
+// optional wraps its input, or is empty and of a given type. ONNX Optional.
+type optional struct{ of *ir.Fact }
+
+func newOptional(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	op := optional{a.TypeOf("type")}
+	if op.of == nil && len(n.Inputs) == 0 {
+		a.Fail("has neither an input nor a type")
+	}
+	return op, a.Err()
+}
+
+func (op optional) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	elem := fact(in, 0)
+	if !elem.Given() {
+		elem = *op.of
+	}
+	elem = withoutValue(elem)
+	return []ir.Fact{{DType: tensor.Optional, Elem: &elem}}, nil
+}
+
+func (op optional) Eval(c *Call) error {
+	if x := c.input(0); x != nil {
+		c.Out[0] = tensor.NewContainer(tensor.Optional, x)
+	} else {
+		c.Out[0] = tensor.NewContainer(tensor.Optional)
+	}
+	return nil
+}
+
+// optionalGetElement unwraps an optional; other values, from version 18 on,
+// stand for themselves.
+type optionalGetElement struct{}
+
+func newOptionalGetElement(n *ir.Node) (Op, error) { return optionalGetElement{}, nil }
+
+func (optionalGetElement) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if in[0].DType != tensor.Optional {
+		return in[:1], nil
+	}
+	if !elemOf(in[0]).Given() {
+		return nil, errors.New("the type of the optional's element is not known")
+	}
+	return []ir.Fact{elemOf(in[0])}, nil
+}
+
+func (optionalGetElement) Eval(c *Call) error {
+	x := c.In[0]
+	if x.DType() == tensor.Optional {
+		if x.Len() == 0 {
+			return errors.New("the optional is empty")
+		}
+		x = x.Elems()[0]
+	}
+	c.Out[0] = x
+	return nil
+}
+
+// optionalHasElement tells whether an optional is full; nothing is empty, other
+// values are full.
+type optionalHasElement struct{}
+
+func newOptionalHasElement(n *ir.Node) (Op, error) { return optionalHasElement{}, nil }
+
+func (optionalHasElement) Infer([]ir.Fact) ([]ir.Fact, error) {
+	return []ir.Fact{ir.Tensor(tensor.Bool, ir.Dims())}, nil
+}
+
+func (optionalHasElement) Eval(c *Call) error {
+	x := c.input(0)
+	c.Out[0] = tensor.Scalar(x != nil && (x.DType() != tensor.Optional || x.Len() > 0))
+	return nil
+}
