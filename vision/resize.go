@@ -56,8 +56,8 @@ func Resize(m *Image, width, height int, f Filter) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	if width < 1 || height < 1 || int64(width)*int64(height) > MaxPixels {
-		return nil, fmt.Errorf("vision: cannot resize to %dx%d; sides are at least 1 and width*height at most %d", width, height, MaxPixels)
+	if !side(width) || !side(height) || int64(width)*int64(height) > MaxPixels {
+		return nil, fmt.Errorf("vision: cannot resize to %dx%d; sides are 1 to %d and width*height at most %d", width, height, maxSide, MaxPixels)
 	}
 	out := NewImage(width, height)
 	w := window{width: width, height: height, x1: width, y1: height}
@@ -130,16 +130,18 @@ type nearestSampler struct {
 }
 
 func newNearestSampler(m *Image, w window) *nearestSampler {
-	return &nearestSampler{m, nearestIndex(m.Width, w.width)[w.x0:w.x1], nearestIndex(m.Height, w.height)[w.y0:w.y1]}
+	return &nearestSampler{m, nearestIndex(m.Width, w.width, w.x0, w.x1), nearestIndex(m.Height, w.height, w.y0, w.y1)}
 }
 
-// nearestIndex maps n output positions to m input positions.
-func nearestIndex(m, n int) []int {
+// nearestIndex maps the output positions lo ≤ i < hi, of n, to m input positions.
+func nearestIndex(m, n, lo, hi int) []int {
 	scale := float64(m) / float64(n)
-	index := make([]int, n)
+	index := make([]int, 0, hi-lo)
 	x := scale * 0.5
-	for i := range index {
-		index[i] = min(int(x), m-1)
+	for i := range hi {
+		if i >= lo {
+			index = append(index, min(int(x), m-1))
+		}
 		x += scale
 	}
 	return index

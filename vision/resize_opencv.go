@@ -17,13 +17,13 @@ type tap2 struct {
 	w0, w1 int32
 }
 
-// linearTaps gives n output positions over m input positions. Where clip is
-// set, positions outside take the edge alone.
-func linearTaps(m, n int, clip bool) []tap2 {
+// linearTaps gives the output positions lo ≤ i < hi, of n, over m input
+// positions. Where clip is set, positions outside take the edge alone.
+func linearTaps(m, n, lo, hi int, clip bool) []tap2 {
 	scale := float64(m) / float64(n)
-	taps := make([]tap2, n)
+	taps := make([]tap2, hi-lo)
 	for i := range taps {
-		f := float32(float64((float64(i)+0.5)*scale) - 0.5)
+		f := float32(float64((float64(lo+i)+0.5)*scale) - 0.5)
 		x := int(math.Floor(float64(f)))
 		f -= float32(x)
 		if clip && x < 0 {
@@ -43,7 +43,7 @@ type linearSampler struct {
 }
 
 func newLinearSampler(m *Image, w window) *linearSampler {
-	return &linearSampler{m, linearTaps(m.Width, w.width, true)[w.x0:w.x1], linearTaps(m.Height, w.height, false)[w.y0:w.y1]}
+	return &linearSampler{m, linearTaps(m.Width, w.width, w.x0, w.x1, true), linearTaps(m.Height, w.height, w.y0, w.y1, false)}
 }
 
 func (s *linearSampler) work() int64 { return int64(len(s.xs)) * int64(len(s.ys)) * 12 }

@@ -8,9 +8,13 @@ package vision
 // source pixels from byte offsets[i] of rows[r]; words holds 32 a group and output: the upper
 // halves of the four weights as the pixels are spread, then the lower. It reads 4 bytes past
 // the last pixel of a sum and writes 1 byte past the last of the n pixels at dst+r*stride.
+//
+//go:noescape
 func horizontalAVX2(dst *byte, stride int, rows *[4]*byte, offsets *int32, words *int16, n int, groups int)
 
 // verticalAVX2 makes n bytes, a multiple of 16, each the weighted sum of the bytes below one
 // another in taps lines, stride apart. words holds for each two taps their upper halves and
 // their lower ones; an odd last tap is paired with a weight of 0 and no line.
+//
+//go:noescape
 func verticalAVX2(dst *byte, lines *byte, stride int, words *[4]int16, taps int, n int)

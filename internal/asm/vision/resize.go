@@ -42,6 +42,7 @@ func tapShuffle() Mem {
 func horizontal(half Mem) {
 	shuffle := tapShuffle()
 	TEXT("horizontalAVX2", NOSPLIT, "func(dst *byte, stride int, rows *[4]*byte, offsets *int32, words *int16, n, groups int)")
+	Pragma("noescape")
 	Doc("horizontalAVX2 resizes four rows of RGB. Output pixel i of row r is the sum over groups*4",
 		"source pixels from byte offsets[i] of rows[r]; words holds 32 a group and output: the upper",
 		"halves of the four weights as the pixels are spread, then the lower. It reads 4 bytes past",
@@ -118,6 +119,7 @@ func horizontal(half Mem) {
 
 func vertical(half Mem) {
 	TEXT("verticalAVX2", NOSPLIT, "func(dst, lines *byte, stride int, words *[4]int16, taps, n int)")
+	Pragma("noescape")
 	Doc("verticalAVX2 makes n bytes, a multiple of 16, each the weighted sum of the bytes below one",
 		"another in taps lines, stride apart. words holds for each two taps their upper halves and",
 		"their lower ones; an odd last tap is paired with a weight of 0 and no line.")

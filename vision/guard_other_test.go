@@ -1,0 +1,7 @@
+//go:build !unix && !purego && amd64
+
+package vision
+
+import "testing"
+
+func guarded(_ *testing.T, n int) []byte { return make([]byte, n) }

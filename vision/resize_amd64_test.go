@@ -1,0 +1,51 @@
+//go:build !purego
+
+package vision
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+)
+
+// The kernels give what their twins give at odd sizes, write nothing outside
+// and read nothing past the end (guarded, on systems that can).
+func TestResizeKernels(t *testing.T) {
+	if !vectors {
+		t.Skip("no AVX2 here, or VISION_CPU=purego")
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 400 {
+		w, h, n := 4+rng.IntN(200), 1+rng.IntN(12), 1+rng.IntN(150)
+		m := &Image{Width: w, Height: h, Pix: guarded(t, w*h*3)}
+		copy(m.Pix, computed(w, h).Pix)
+		f := []Filter{Box, Bilinear, Hamming, Bicubic, Lanczos}[rng.IntN(5)]
+		lo := rng.IntN(n)
+		k := pillowWeights(w, n, lo, lo+1+rng.IntN(n-lo), f)
+		p := newHorizontalPass(m, k)
+		columns := len(k.start) * 3
+		stride := columns + 1 + rng.IntN(40)
+		for y := 0; y < h; y += rowsAtOnce {
+			got := make([]byte, stride*rowsAtOnce+1)
+			rows := min(rowsAtOnce, h-y)
+			p.rows(got, stride, y, rows)
+			for r := range rows {
+				want := make([]byte, columns)
+				horizontalTwin(want, m.Row(y+r), &k)
+				if !bytes.Equal(got[r*stride:][:columns], want) {
+					t.Fatalf("width %d to %d by %v, row %d:\n got %v\nwant %v", w, n, f, y+r, got[r*stride:][:columns], want)
+				}
+			}
+		}
+		down := newVerticalPass(pillowWeights(h, n, 0, n, f))
+		for i := range n {
+			from, count := down.start[i], down.count[i]
+			got, want := make([]byte, w*3), make([]byte, w*3)
+			down.row(got, m.Pix[from*w*3:], w*3, i)
+			verticalTwin(want, m.Pix[from*w*3:], w*3, down.k[i*down.size:][:count])
+			if !bytes.Equal(got, want) {
+				t.Fatalf("height %d to %d by %v, row %d", h, n, f, i)
+			}
+		}
+	}
+}

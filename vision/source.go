@@ -1,0 +1,207 @@
+package vision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Source is a picture that has not been opened yet: a file, an address, a
+// stream, a frame of a camera. Name is what to print. Open decodes; it may be
+// called from any goroutine, for streams once only. Cancelling the context
+// ends a download.
+type Source struct {
+	Name string
+	Open func(ctx context.Context, opts ...Option) (*Image, error)
+}
+
+// FileSource is a file, opened by Open.
+func FileSource(path string) Source {
+	return Source{path, func(ctx context.Context, opts ...Option) (*Image, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return Open(path, opts...)
+	}}
+}
+
+// ReaderSource is a stream, read to its end by Decode.
+func ReaderSource(name string, r io.Reader) Source {
+	return Source{name, func(ctx context.Context, opts ...Option) (*Image, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		m, err := Decode(r, opts...)
+		if err != nil {
+			return nil, pathError(name, err)
+		}
+		return m, nil
+	}}
+}
+
+// ImageSource is a picture that is there already.
+func ImageSource(name string, m *Image) Source {
+	return Source{name, func(context.Context, ...Option) (*Image, error) { return m, m.check() }}
+}
+
+// sourceOptions of Sources.
+type sourceOptions struct {
+	recursive bool
+	stdin     io.Reader
+	client    *http.Client
+}
+
+// A SourceOption changes where Sources looks.
+type SourceOption func(*sourceOptions)
+
+// Recursive makes folders be searched with all that lies below them.
+func Recursive() SourceOption { return func(o *sourceOptions) { o.recursive = true } }
+
+// Stdin is read for "-" instead of the process's standard input.
+func Stdin(r io.Reader) SourceOption { return func(o *sourceOptions) { o.stdin = r } }
+
+// Client fetches addresses instead of one with this package's timeouts.
+func Client(c *http.Client) SourceOption { return func(o *sourceOptions) { o.client = c } }
+
+// Sources names the pictures that args stand for, one after another: a file, a
+// folder (its pictures in order of their names, by content or extension, hidden
+// ones left out), a pattern as of filepath.Match, an http or https address, or
+// "-" for standard input. Nothing is decoded and folders are read as the loop
+// goes. What cannot be found comes as an error, with the source's Name; the
+// rest goes on.
+func Sources(args []string, opts ...SourceOption) iter.Seq2[Source, error] {
+	o := sourceOptions{stdin: os.Stdin}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return func(yield func(Source, error) bool) {
+		for _, arg := range args {
+			if !o.each(arg, yield) {
+				return
+			}
+		}
+	}
+}
+
+// each yields what one argument stands for; false means stop.
+func (o *sourceOptions) each(arg string, yield func(Source, error) bool) bool {
+	switch {
+	case arg == "-":
+		return yield(ReaderSource("-", o.stdin), nil)
+	case strings.HasPrefix(arg, "http://") || strings.HasPrefix(arg, "https://"):
+		return yield(urlSource(arg, o.client), nil)
+	}
+	info, err := os.Stat(arg)
+	switch {
+	case err == nil && info.IsDir():
+		return o.eachInFolder(arg, yield)
+	case err == nil:
+		return yield(FileSource(arg), nil)
+	case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(arg, "*?["):
+		return o.eachMatch(arg, yield)
+	}
+	return yield(Source{Name: arg}, pathError(arg, err))
+}
+
+func (o *sourceOptions) eachMatch(pattern string, yield func(Source, error) bool) bool {
+	paths, err := filepath.Glob(pattern)
+	if !hidden(filepath.Base(pattern)) { // as a shell does
+		paths = slices.DeleteFunc(paths, func(p string) bool { return hidden(filepath.Base(p)) })
+	}
+	if err == nil && len(paths) == 0 {
+		err = errors.New("nothing matches the pattern")
+	}
+	if err != nil {
+		return yield(Source{Name: pattern}, pathError(pattern, err))
+	}
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		ok := true
+		switch {
+		case err != nil:
+			ok = yield(Source{Name: path}, pathError(path, err))
+		case info.IsDir():
+			ok = o.eachInFolder(path, yield)
+		default:
+			ok = yield(FileSource(path), nil)
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// eachInFolder yields the pictures of a folder. Symbolic links to files are
+// followed, links to folders are not, so that nothing goes round in circles.
+func (o *sourceOptions) eachInFolder(folder string, yield func(Source, error) bool) bool {
+	found, stopped := 0, false
+	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			if stopped = !yield(Source{Name: path}, pathError(path, err)); stopped {
+				return fs.SkipAll
+			}
+			found++
+			return nil
+		case path == folder:
+			return nil
+		case e.IsDir():
+			if !o.recursive || hidden(e.Name()) {
+				return fs.SkipDir
+			}
+			return nil
+		case hidden(e.Name()) || !isPicture(path):
+			return nil
+		}
+		found++
+		if stopped = !yield(FileSource(path), nil); stopped {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	if err == nil && found == 0 {
+		err = errors.New("no pictures in the folder")
+		if !o.recursive {
+			err = fmt.Errorf("%w (folders below it are not searched)", err)
+		}
+	}
+	if err != nil && !stopped {
+		return yield(Source{Name: folder}, pathError(folder, err))
+	}
+	return !stopped
+}
+
+func hidden(name string) bool { return strings.HasPrefix(name, ".") }
+
+// extensions of the formats that are read.
+var extensions = map[string]bool{".jpg": true, ".jpeg": true, ".jpe": true, ".jfif": true, ".png": true, ".apng": true,
+	".gif": true, ".bmp": true, ".dib": true, ".tif": true, ".tiff": true, ".webp": true, ".ico": true}
+
+// isPicture reports whether a regular file looks like a picture, by its
+// extension or its first bytes.
+func isPicture(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	if extensions[strings.ToLower(filepath.Ext(path))] {
+		return true
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 32)
+	n, _ := io.ReadFull(f, head)
+	return recognise(head[:n]).decode != nil
+}

@@ -1,0 +1,115 @@
+package vision_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image/png"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/visionzoo/vision/vision"
+)
+
+func pngBytes(t testing.TB, w, h int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, vision.NewImage(w, h)); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// list opens what args stand for: "name WxH" or "name! error".
+func list(args []string, opts ...vision.SourceOption) []string {
+	var out []string
+	for s, err := range vision.Sources(args, opts...) {
+		var m *vision.Image
+		if err == nil {
+			m, err = s.Open(context.Background())
+		}
+		if err != nil {
+			out = append(out, s.Name+"! "+err.Error())
+			continue
+		}
+		out = append(out, fmt.Sprintf("%s %dx%d", s.Name, m.Width, m.Height))
+	}
+	return out
+}
+
+func TestSources(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, data := range map[string][]byte{
+		"a.png": pngBytes(t, 2, 1), "b": pngBytes(t, 3, 1), "c.jpg": []byte("text"), "d.txt": []byte("text"),
+		".hidden.png": pngBytes(t, 1, 1), "sub/e.PNG": pngBytes(t, 4, 1), "odd[1].png": pngBytes(t, 5, 1), "empty/.keep": nil,
+	} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	broken := "c.jpg: this is plain text, not a picture"
+	tests := []struct {
+		why  string
+		args []string
+		opts []vision.SourceOption
+		want []string
+	}{
+		{"a file, one that is missing, and the rest goes on", []string{"a.png", "x.png", "b"}, nil, []string{"a.png 2x1", "x.png! x.png: ", "b 3x1"}},
+		{"a folder: by content or extension, in order", []string{"."}, nil, []string{"a.png 2x1", "b 3x1", "c.jpg! " + broken, "odd[1].png 5x1"}},
+		{"with what lies below", []string{"."}, []vision.SourceOption{vision.Recursive()},
+			[]string{"a.png 2x1", "b 3x1", "c.jpg! " + broken, "odd[1].png 5x1", filepath.Join("sub", "e.PNG") + " 4x1"}},
+		{"a pattern", []string{"*.png"}, nil, []string{"a.png 2x1", "odd[1].png 5x1"}},
+		{"a name that looks like a pattern", []string{"odd[1].png"}, nil, []string{"odd[1].png 5x1"}},
+		{"a pattern that matches nothing", []string{"*.gif"}, nil, []string{"*.gif! *.gif: nothing matches the pattern"}},
+		{"an empty folder", []string{"empty"}, nil, []string{"empty! empty: no pictures in the folder (folders below it are not searched)"}},
+		{"standard input", []string{"-"}, []vision.SourceOption{vision.Stdin(bytes.NewReader(pngBytes(t, 7, 7)))}, []string{"- 7x7"}},
+	}
+	for _, tt := range tests {
+		got := list(tt.args, tt.opts...)
+		ok := len(got) == len(tt.want)
+		for i := range min(len(got), len(tt.want)) {
+			// The system's own words for a missing file differ.
+			ok = ok && (got[i] == tt.want[i] || strings.HasSuffix(tt.want[i], ": ") && strings.HasPrefix(got[i], tt.want[i]))
+		}
+		if !ok {
+			t.Errorf("%s:\n got %q\nwant %q", tt.why, got, tt.want)
+		}
+	}
+}
+
+func TestURLSource(t *testing.T) {
+	picture := pngBytes(t, 9, 5)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/ok", func(w http.ResponseWriter, _ *http.Request) { w.Write(picture) })
+	mux.HandleFunc("/short", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(len(picture)+9))
+		w.Write(picture)
+	})
+	mux.HandleFunc("/big", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "9999999999") })
+	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/loop", http.StatusFound) })
+	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/ok", http.StatusFound) })
+	mux.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<!DOCTYPE html><p>please log in")) })
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	for path, want := range map[string]string{
+		"/ok": "9x5", "/moved": "9x5", "/none": "the server answers 404 Not Found", "/short": "the connection ended after",
+		"/big": "at most 256 are fetched", "/loop": "more than 5 redirects", "/page": "this is an HTML page",
+	} {
+		got := list([]string{server.URL + path})
+		if len(got) != 1 || !strings.Contains(got[0], want) || !strings.HasPrefix(got[0], server.URL+path) {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := vision.URLSource(server.URL + "/ok").Open(ctx); err == nil {
+		t.Error("a cancelled download went through")
+	}
+}

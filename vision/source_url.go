@@ -1,0 +1,117 @@
+package vision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// What a download may take.
+const (
+	connectTimeout = 15 * time.Second
+	answerTimeout  = 30 * time.Second // until the headers
+	stallTimeout   = 30 * time.Second // without a byte
+	maxRedirects   = 5
+)
+
+// URLSource is a picture at an http or https address: at most 256 MiB, five
+// redirects, never from https to http, and no more than 30 seconds without a
+// byte.
+func URLSource(address string) Source { return urlSource(address, nil) }
+
+func urlSource(address string, client *http.Client) Source {
+	return Source{address, func(ctx context.Context, opts ...Option) (*Image, error) {
+		data, err := fetch(ctx, client, address)
+		var m *Image
+		if err == nil {
+			if m, err = DecodeBytes(data, opts...); err == nil {
+				return m, nil
+			}
+		}
+		return nil, pathError(address, err)
+	}}
+}
+
+func newClient() *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
+			TLSHandshakeTimeout:    connectTimeout,
+			ResponseHeaderTimeout:  answerTimeout,
+			MaxResponseHeaderBytes: 64 << 10,
+			DisableCompression:     true,
+			DisableKeepAlives:      true,
+			ForceAttemptHTTP2:      true,
+		},
+		CheckRedirect: func(next *http.Request, via []*http.Request) error {
+			if len(via) > maxRedirects {
+				return fmt.Errorf("more than %d redirects", maxRedirects)
+			}
+			if via[len(via)-1].URL.Scheme == "https" && next.URL.Scheme != "https" {
+				return errors.New("the server redirects from https to http")
+			}
+			return nil
+		},
+	}
+}
+
+// fetch gets an address; its errors do not repeat it.
+func fetch(ctx context.Context, client *http.Client, address string) ([]byte, error) {
+	if client == nil {
+		client = newClient()
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, errors.New("not a valid address")
+	}
+	req.Header.Set("Accept", "image/*")
+	req.Header.Set("User-Agent", "vision")
+	resp, err := client.Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err
+		}
+		return nil, fmt.Errorf("cannot be fetched: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the server answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	}
+	if resp.ContentLength > maxStream {
+		return nil, fmt.Errorf("has %d MiB; at most %d are fetched", resp.ContentLength>>20, maxStream>>20)
+	}
+	stalled := fmt.Errorf("no byte came for %v", stallTimeout)
+	watch := time.AfterFunc(stallTimeout, func() { cancel(stalled) })
+	defer watch.Stop()
+	data, err := readBounded(&resetting{resp.Body, watch}, maxStream)
+	if err != nil && errors.Is(context.Cause(ctx), stalled) {
+		return nil, stalled
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, fmt.Errorf("the connection ended after %d of %d bytes", len(data), resp.ContentLength)
+	}
+	return data, err
+}
+
+// resetting starts a timer again with each read that gave something.
+type resetting struct {
+	r     io.Reader
+	timer *time.Timer
+}
+
+func (r *resetting) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	if n > 0 {
+		r.timer.Reset(stallTimeout)
+	}
+	return n, err
+}
