@@ -46,7 +46,7 @@ func unsupported(what string) error {
 type options struct {
 	background [3]byte
 	pixels     int64
-	memory     int64
+	memory     int64 // bytes, the picture included
 }
 
 // An Option changes how a picture is decoded.
@@ -59,8 +59,8 @@ func Background(c color.Color) Option { return func(o *options) { o.background =
 // also the most that can be asked for.
 func PixelLimit(n int64) Option { return func(o *options) { o.pixels = min(n, MaxPixels) } }
 
-// MemoryLimit sets how many bytes decoding may take, the picture included; 1 GiB
-// otherwise.
+// MemoryLimit sets how many bytes decoding may take, the picture included, and
+// a quarter of it at most besides the picture; 1 GiB otherwise.
 func MemoryLimit(n int64) Option { return func(o *options) { o.memory = n } }
 
 func newOptions(opts []Option) *options {
@@ -71,20 +71,26 @@ func newOptions(opts []Option) *options {
 	return o
 }
 
-// admit checks a header's size before anything is allocated for it. perPixel is
-// how many bytes a pixel the decoder takes, the result's three included.
-func (o *options) admit(format string, width, height int64, perPixel float64) error {
+// admit checks a header's size before anything is allocated for it. beside is
+// how many bytes a pixel the decoder takes besides the result's three; these
+// may come to a quarter of the memory limit.
+func (o *options) admit(format string, width, height int64, beside float64) error {
 	if width < 1 || height < 1 {
 		return broken(format, "the header says %dx%d; a picture has at least one pixel", width, height)
 	}
 	if width > o.pixels/height { // width*height > pixels without overflow
 		return broken(format, "%dx%d is over the limit of %d pixels", width, height, o.pixels)
 	}
-	if need := float64(width) * float64(height) * perPixel; need > float64(o.memory) {
-		return broken(format, "decoding %dx%d takes %d MiB, over the limit of %d MiB", width, height, int64(need)>>20, o.memory>>20)
+	pixels := float64(width) * float64(height)
+	if pixels*(3+beside) > float64(o.memory) || pixels*beside > float64(o.beside()) {
+		return broken(format, "decoding %dx%d takes %d MiB and %d MiB of them besides the picture; the limits are %d and %d",
+			width, height, int64(pixels*(3+beside))>>20, int64(pixels*beside)>>20, o.memory>>20, o.beside()>>20)
 	}
 	return nil
 }
+
+// beside is how much a decoder may take besides the picture.
+func (o *options) beside() int64 { return o.memory / 4 }
 
 // Open reads and decodes a file: upright by its EXIF orientation, sRGB, 8 bits,
 // alpha laid over the background. The content decides the format (JPEG, PNG,
@@ -201,7 +207,7 @@ func asFormatError(format string, err error) error {
 		return broken(format, "the data ends too early")
 	}
 	text := oneLine(err)
-	for _, prefix := range []string{"png: ", "gif: ", "jpeg: ", "webp: ", "vp8: ", "vp8l: ", "invalid format: ", "invalid JPEG format: "} {
+	for _, prefix := range []string{"png: ", "gif: ", "webp: ", "vp8: ", "vp8l: ", "invalid format: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return broken(format, "%s", text)

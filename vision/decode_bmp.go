@@ -40,7 +40,7 @@ func decodeDIB(data []byte, offset int64, icon bool, o *options) (*Image, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := o.admit("BMP", int64(b.width), int64(b.height), 3); err != nil {
+	if err := o.admit("BMP", int64(b.width), int64(b.height), 0); err != nil {
 		return nil, err
 	}
 	if icon {

@@ -15,7 +15,7 @@ func decodeGIF(data []byte, o *options) (*Image, int, error) {
 		return nil, 0, broken("GIF", "the data ends in the header")
 	}
 	width, height := int(binary.LittleEndian.Uint16(data[6:])), int(binary.LittleEndian.Uint16(data[8:]))
-	if err := o.admit("GIF", int64(width), int64(height), 4); err != nil {
+	if err := o.admit("GIF", int64(width), int64(height), 1); err != nil {
 		return nil, 0, err
 	}
 	src, err := gif.Decode(bytes.NewReader(data))
@@ -26,27 +26,24 @@ func decodeGIF(data []byte, o *options) (*Image, int, error) {
 	if !ok || len(p.Palette) == 0 {
 		return nil, 0, broken("GIF", "the first frame has no palette")
 	}
-	frame := &Image{Width: p.Rect.Dx(), Height: p.Rect.Dy()}
-	if frame.Width < 1 || frame.Height < 1 {
-		return nil, 0, broken("GIF", "the first frame has no pixels")
+	r := p.Rect
+	if r.Empty() || r.Min.X < 0 || r.Min.Y < 0 || r.Max.X > width || r.Max.Y > height {
+		return nil, 0, broken("GIF", "the first frame has no pixels, or lies outside the screen")
 	}
-	frame.Pix = make([]byte, frame.Width*frame.Height*3)
-	flatten(frame, p, o.background)
-	if frame.Width == width && frame.Height == height {
-		return frame, 1, nil
-	}
-	screen := NewImage(width, height)
+	colours := paletteColours(p.Palette, o.background)
 	ground := o.background
 	if !transparent(p.Palette) {
-		var first Image
-		first.Width, first.Height, first.Pix = 1, 1, ground[:]
-		flattenPalette(&first, []byte{0}, 1, p.Palette, ground)
+		ground = colours[0]
 	}
-	for i := 0; i < len(screen.Pix); i += 3 {
-		copy(screen.Pix[i:i+3], ground[:])
+	screen := NewImage(width, height)
+	if r.Dx() < width || r.Dy() < height {
+		screen.fill(ground)
 	}
-	for y := range frame.Height {
-		copy(screen.Row(p.Rect.Min.Y + y)[p.Rect.Min.X*3:], frame.Row(y))
+	for y := range r.Dy() {
+		row := screen.Row(r.Min.Y + y)[r.Min.X*3:]
+		for x, index := range p.Pix[y*p.Stride:][:r.Dx()] {
+			copy(row[3*x:3*x+3], colours[index][:])
+		}
 	}
 	return screen, 1, nil
 }

@@ -77,9 +77,7 @@ func decodeTIFF(data []byte, o *options) (*Image, int, error) {
 	if err := f.describe(dir); err != nil {
 		return nil, 0, err
 	}
-	// The result, and at most one strip of all the samples.
-	perPixel := 3 + float64(f.samples*f.bits)/8*2
-	if err := o.admit("TIFF", int64(f.width), int64(f.height), perPixel); err != nil {
+	if err := o.admit("TIFF", int64(f.width), int64(f.height), 0); err != nil {
 		return nil, 0, err
 	}
 	if err := f.blocks(dir, o); err != nil {
@@ -282,7 +280,7 @@ func (f *tiffFile) blocks(dir tiffDirectory, o *options) error {
 	f.offsets, f.counts = dir[tiffStripOffsets], dir[tiffStripCounts]
 	if _, f.tiled = dir[tiffTileWidth]; f.tiled {
 		w, h := dir.first(tiffTileWidth, 0), dir.first(tiffTileHeight, 0)
-		if err := o.admit("TIFF tile", int64(w), int64(h), float64(f.samples*f.bits)/8); err != nil {
+		if err := o.admit("TIFF tile", int64(w), int64(h), 0); err != nil {
 			return err
 		}
 		// A tile is hardly larger than the picture; if it is, nothing but memory
@@ -291,6 +289,12 @@ func (f *tiffFile) blocks(dir tiffDirectory, o *options) error {
 			return broken("TIFF", "tiles of %dx%d in a picture of %dx%d", w, h, f.width, f.height)
 		}
 		f.blockW, f.blockH = int(w), int(h)
+		// Nor does anyone write tiles that mostly lie outside: work is bounded by
+		// the picture's size.
+		inside, all := int64(f.width)*int64(f.height), int64(f.across())*int64(w)*int64(f.down())*int64(h)
+		if all > 4*inside+1<<26 {
+			return broken("TIFF", "tiles of %dx%d in a picture of %dx%d", w, h, f.width, f.height)
+		}
 		f.offsets, f.counts = dir[tiffTileOffsets], dir[tiffTileCounts]
 	} else if rows := dir.first(tiffRowsPerStrip, math.MaxUint32); rows == 0 {
 		return broken("TIFF", "strips of 0 rows")

@@ -49,9 +49,7 @@ func decodeWebP(data []byte, o *options) (*Image, int, error) {
 		return m, f.orientation, err
 	}
 	canvas := NewImage(f.width, f.height) // transparent around the frame
-	for i := 0; i < len(canvas.Pix); i += 3 {
-		copy(canvas.Pix[i:i+3], o.background[:])
-	}
+	canvas.fill(o.background)
 	for y := range m.Height {
 		copy(canvas.Row(f.y + y)[f.x*3:], m.Row(y))
 	}
@@ -163,14 +161,20 @@ func (f *webpFile) check(o *options) error {
 	if !f.extended {
 		f.width, f.height = w.width, w.height
 	}
-	perPixel := 3 + 1.5 + 1.0 // the result, the planes, the alpha
-	if w.kind == "VP8L" {
-		perPixel = 5
+	beside := 1.0 // VP8L comes with 4 bytes a pixel, in which the result finds room
+	if w.kind == "VP8 " {
+		beside = 1.5
+		if w.alpha != nil { // coded like a picture
+			beside = 1.5 + 1 + 4
+		}
 	}
-	if err := o.admit("WebP", int64(f.width), int64(f.height), perPixel); err != nil {
+	if f.animated && (w.width < f.width || w.height < f.height) {
+		beside += 3 // frame and canvas
+	}
+	if err := o.admit("WebP", int64(f.width), int64(f.height), beside); err != nil {
 		return err
 	}
-	if err := o.admit("WebP", int64(w.width), int64(w.height), perPixel); err != nil {
+	if err := o.admit("WebP", int64(w.width), int64(w.height), beside); err != nil {
 		return err
 	}
 	if !f.animated && (w.width != f.width || w.height != f.height) {

@@ -114,13 +114,19 @@ func flattenGrey(out *Image, pix []byte, stride, size int) {
 	}
 }
 
-// flattenPalette takes indices past the palette as black.
-func flattenPalette(out *Image, pix []byte, stride int, palette color.Palette, bg [3]byte) {
+// paletteColours are a palette's colours over the background; what is past its
+// end is black.
+func paletteColours(palette color.Palette, bg [3]byte) *[256][3]byte {
 	var colours [256][3]byte
 	for i, c := range palette[:min(len(palette), 256)] {
 		n := color.NRGBA64Model.Convert(c).(color.NRGBA64)
 		flattenPixel(colours[i][:], byte(n.R>>8), byte(n.G>>8), byte(n.B>>8), byte(n.A>>8), bg, over)
 	}
+	return &colours
+}
+
+func flattenPalette(out *Image, pix []byte, stride int, palette color.Palette, bg [3]byte) {
+	colours := paletteColours(palette, bg)
 	for y := range out.Height {
 		row, p := out.Row(y), pix[y*stride:]
 		for x := range out.Width {

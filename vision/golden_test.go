@@ -96,16 +96,6 @@ func goldenRecipe(t *testing.T, name string) Recipe {
 	return r
 }
 
-// exactJPEG says that JPEGs are decoded to libjpeg's pixels.
-const exactJPEG = false
-
-func skipJPEG(t *testing.T, name string) {
-	t.Helper()
-	if !exactJPEG && strings.HasSuffix(name, ".jpg") {
-		t.Skip("the JPEG decoder in use does not give libjpeg's pixels")
-	}
-}
-
 func goldenInput(t *testing.T, name string) *Image {
 	t.Helper()
 	if strings.HasPrefix(name, "input_") {
@@ -122,7 +112,6 @@ func TestGoldens(t *testing.T) {
 	for _, row := range table(t, "images", "golden", "cases.tsv") {
 		golden, input, name := row[0], row[1], row[2]
 		t.Run(golden, func(t *testing.T) {
-			skipJPEG(t, input)
 			want := readPNG(t, shared.Path(t, "images", "golden", golden))
 			for _, threads := range []int{1, 3} {
 				e, err := NewEncoder(goldenRecipe(t, name), EncodeThreads(threads))

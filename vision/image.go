@@ -63,6 +63,13 @@ func (m *Image) NRGBA() *image.NRGBA {
 	return out
 }
 
+// fill paints the whole picture.
+func (m *Image) fill(c [3]byte) {
+	for i := 0; i+3 <= len(m.Pix); i += 3 {
+		copy(m.Pix[i:i+3], c[:])
+	}
+}
+
 // Clone returns a copy that shares nothing.
 func (m *Image) Clone() *Image {
 	return &Image{Width: m.Width, Height: m.Height, Pix: append([]byte(nil), m.Pix...)}

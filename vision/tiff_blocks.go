@@ -46,45 +46,61 @@ func (f *tiffFile) checkCompression() error {
 	return broken("TIFF", "compression %d is not known", f.compression)
 }
 
-// decode writes all blocks into a picture.
+// decode writes all blocks into a picture, row by row, so that little more
+// memory is taken than the picture's.
 func (f *tiffFile) decode(o *options) (*Image, error) {
 	m := NewImage(f.width, f.height)
 	blocks := f.across() * f.down()
-	planes := 1
-	if f.planar {
-		planes = f.samples
-	}
-	// One block's samples, a byte each, pixel by pixel.
-	largest := int64(f.blockW) * int64(f.blockRows(0)) * int64(f.samples)
-	if largest > o.memory {
-		return nil, broken("TIFF", "strips of %d MiB", largest>>20)
-	}
-	pixels := make([]byte, largest)
 	for i := range blocks {
 		x, y := i%f.across()*f.blockW, i/f.across()*f.blockH
+		var err error
 		if f.compression == tiffJPEG {
-			if err := f.pasteJPEG(m, i, x, y, o); err != nil {
-				return nil, err
-			}
-			continue
+			err = f.pasteJPEG(m, i, x, y, o)
+		} else {
+			err = f.paste(m, i, blocks, x, y, o.background)
 		}
-		for plane := range planes {
-			n := plane*blocks + i
-			raw, err := f.block(n)
-			if err != nil {
-				return nil, err
-			}
-			f.undoPredictor(raw)
-			f.unpack(pixels, raw, f.blockRows(n), plane)
+		if err != nil {
+			return nil, err
 		}
-		f.paste(m, pixels, x, y, o.background)
 	}
 	return m, nil
 }
 
-// block decompresses block n, of which exactly as much is made as the picture
-// needs, whatever the data would still give. The result may be changed.
-func (f *tiffFile) block(n int) ([]byte, error) {
+// paste puts a block at (x0, y0), cut to the picture. Its planes, if they are
+// apart, lie blocks from one another.
+func (f *tiffFile) paste(m *Image, i, blocks, x0, y0 int, background [3]byte) error {
+	planes := f.samples / f.samplesTogether()
+	readers := make([]io.Reader, planes)
+	for plane := range planes {
+		var err error
+		if readers[plane], err = f.block(i + plane*blocks); err != nil {
+			return err
+		}
+	}
+	raw := make([]byte, f.rowBytes())
+	pixels := make([]byte, f.blockW*f.samples)
+	for y := y0; y < min(y0+f.blockRows(i), f.height); y++ {
+		for plane, r := range readers {
+			if _, err := io.ReadFull(r, raw); err != nil {
+				return f.blockError(i+plane*blocks, err)
+			}
+			f.undoPredictor(raw)
+			f.unpack(pixels, raw, plane)
+		}
+		f.colours(m.Row(y)[x0*3:], pixels, min(f.blockW, f.width-x0), background)
+	}
+	return nil
+}
+
+func (f *tiffFile) blockError(n int, err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return broken("TIFF", "strip or tile %d ends too early", n)
+	}
+	return broken("TIFF", "strip or tile %d: %s", n, oneLine(err))
+}
+
+// block decompresses block n as it is read.
+func (f *tiffFile) block(n int) (io.Reader, error) {
 	src := f.data[f.offsets[n]:][:f.counts[n]]
 	if f.lowBitFirst && f.bits < 8 {
 		reversed := make([]byte, len(src))
@@ -93,24 +109,17 @@ func (f *tiffFile) block(n int) ([]byte, error) {
 		}
 		src = reversed
 	}
-	out := make([]byte, f.blockBytes(n))
-	var r io.Reader
 	switch f.compression {
-	case tiffNone:
-		r = bytes.NewReader(src)
 	case tiffLZW:
-		z := lzw.NewReader(bytes.NewReader(src), lzw.MSB, 8)
-		defer z.Close()
-		r = z
+		return lzw.NewReader(bytes.NewReader(src), lzw.MSB, 8), nil
 	case tiffDeflate, tiffOldDeflate:
 		z, err := zlib.NewReader(bytes.NewReader(src))
 		if err != nil {
-			return nil, broken("TIFF", "strip or tile %d is no zlib data", n)
+			return nil, f.blockError(n, err)
 		}
-		defer z.Close()
-		r = z
+		return z, nil
 	case tiffPackBits:
-		return out, f.packBits(out, src, n)
+		return &packBits{src: src}, nil
 	case tiffG3, tiffG4:
 		kind := ccitt.Group3
 		if f.compression == tiffG4 {
@@ -118,128 +127,123 @@ func (f *tiffFile) block(n int) ([]byte, error) {
 		}
 		// The reader gives 1 for white unless told to invert; TIFF's runs have 0
 		// for white whatever the photometric interpretation says.
-		r = ccitt.NewReader(bytes.NewReader(src), ccitt.MSB, kind, f.blockW, f.blockRows(n), &ccitt.Options{Invert: true})
+		return ccitt.NewReader(bytes.NewReader(src), ccitt.MSB, kind, f.blockW, f.blockRows(n), &ccitt.Options{Invert: true}), nil
 	}
-	if k, err := io.ReadFull(r, out); err != nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, broken("TIFF", "strip or tile %d ends after %d of %d bytes", n, k, len(out))
-		}
-		return nil, broken("TIFF", "strip or tile %d: %s", n, oneLine(err))
-	}
-	return out, nil
+	return bytes.NewReader(src), nil
 }
 
-// packBits is TIFF 6.0 section 9.
-func (f *tiffFile) packBits(out, src []byte, n int) error {
-	for len(out) > 0 {
-		if len(src) < 2 {
-			return broken("TIFF", "strip or tile %d ends too early", n)
+// packBits reads TIFF 6.0 section 9's run lengths.
+type packBits struct {
+	src    []byte
+	left   int  // bytes of the current run that are still to come
+	repeat bool // of which src[0] is the only one
+}
+
+func (p *packBits) Read(dst []byte) (int, error) {
+	for p.left == 0 {
+		if len(p.src) < 2 {
+			return 0, io.ErrUnexpectedEOF
 		}
-		head := int(int8(src[0]))
-		src = src[1:]
+		head := int(int8(p.src[0]))
+		p.src = p.src[1:]
 		switch {
 		case head >= 0:
-			k := min(head+1, len(src), len(out))
-			if k < min(head+1, len(out)) {
-				return broken("TIFF", "strip or tile %d ends too early", n)
-			}
-			copy(out, src[:k])
-			out, src = out[k:], src[k:]
+			p.left, p.repeat = head+1, false
 		case head != -128:
-			k := min(1-head, len(out))
-			for i := range k {
-				out[i] = src[0]
-			}
-			out, src = out[k:], src[1:]
+			p.left, p.repeat = 1-head, true
 		}
 	}
-	return nil
+	if len(p.src) == 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	n := min(p.left, len(dst))
+	if p.repeat {
+		for i := range n {
+			dst[i] = p.src[0]
+		}
+		if p.left == n {
+			p.src = p.src[1:]
+		}
+	} else {
+		n = copy(dst[:n], p.src)
+		p.src = p.src[n:]
+	}
+	p.left -= n
+	return n, nil
 }
 
-// undoPredictor adds up horizontal differences (TIFF 6.0 section 14).
-func (f *tiffFile) undoPredictor(raw []byte) {
+// undoPredictor adds up horizontal differences of a row (TIFF 6.0 section 14).
+func (f *tiffFile) undoPredictor(line []byte) {
 	if f.predictor != 2 {
 		return
 	}
-	row := int(f.rowBytes())
 	step := f.samplesTogether() * f.bits / 8
-	for ; len(raw) >= row && row > 0; raw = raw[row:] {
-		line := raw[:row]
-		if f.bits == 8 {
-			for i := step; i < len(line); i++ {
-				line[i] += line[i-step]
-			}
-			continue
+	if f.bits == 8 {
+		for i := step; i < len(line); i++ {
+			line[i] += line[i-step]
 		}
-		for i := step; i+1 < len(line); i += 2 {
-			f.order.PutUint16(line[i:], f.order.Uint16(line[i:])+f.order.Uint16(line[i-step:]))
-		}
+		return
+	}
+	for i := step; i+1 < len(line); i += 2 {
+		f.order.PutUint16(line[i:], f.order.Uint16(line[i:])+f.order.Uint16(line[i-step:]))
 	}
 }
 
-// unpack spreads a block's samples to a byte each: of 16 bits the high one, of
+// unpack spreads a row's samples to a byte each: of 16 bits the high one, of
 // fewer than 8 the number itself.
-func (f *tiffFile) unpack(pixels, raw []byte, rows, plane int) {
-	together, row := f.samplesTogether(), int(f.rowBytes())
+func (f *tiffFile) unpack(pixels, line []byte, plane int) {
+	together := f.samplesTogether()
 	high := 0 // where the high byte of 16 bits stands
 	if f.order.Uint16([]byte{1, 0}) == 1 {
 		high = 1
 	}
-	for y := range rows {
-		line := raw[y*row : (y+1)*row]
-		dst := pixels[y*f.blockW*f.samples:][:f.blockW*f.samples]
-		at := plane
-		for i := range f.blockW * together {
-			var v byte
-			switch f.bits {
-			case 8:
-				v = line[i]
-			case 16:
-				v = line[2*i+high]
-			default:
-				bit := i * f.bits
-				v = line[bit>>3] >> (8 - f.bits - bit&7) & (1<<f.bits - 1)
-			}
-			dst[at] = v
-			at += f.samples / together
+	at, step := plane, f.samples/together
+	for i := range f.blockW * together {
+		var v byte
+		switch f.bits {
+		case 8:
+			v = line[i]
+		case 16:
+			v = line[2*i+high]
+		default:
+			bit := i * f.bits
+			v = line[bit>>3] >> (8 - f.bits - bit&7) & (1<<f.bits - 1)
 		}
+		pixels[at] = v
+		at += step
 	}
 }
 
-// paste converts a block's pixels and puts them at (x0, y0), cut to the picture.
-func (f *tiffFile) paste(m *Image, pixels []byte, x0, y0 int, background [3]byte) {
+// colours converts n pixels of samples to RGB.
+func (f *tiffFile) colours(row, pixels []byte, n int, background [3]byte) {
 	blend := over
 	if f.premultiplied {
 		blend = overPremultiplied
 	}
 	most := 1<<min(f.bits, 8) - 1
-	for y := y0; y < min(y0+f.blockH, f.height); y++ {
-		src := pixels[(y-y0)*f.blockW*f.samples:]
-		row := m.Row(y)[x0*3:]
-		for x := range min(f.blockW, f.width-x0) {
-			p := src[x*f.samples : (x+1)*f.samples]
-			var r, g, b byte
-			switch f.photometric {
-			case tiffRGB:
-				r, g, b = p[0], p[1], p[2]
-			case tiffPalette:
-				c := f.palette[p[0]]
-				r, g, b = c[0], c[1], c[2]
-			case tiffCMYK:
-				r, g, b = cmyk(p[0], p[1], p[2], p[3])
-			default:
-				v := byte(int(p[0]) * 255 / most)
-				if f.photometric == tiffWhiteIsZero {
-					v = 255 - v
-				}
-				r, g, b = v, v, v
+	for x := range n {
+		p := pixels[x*f.samples : (x+1)*f.samples]
+		var r, g, b byte
+		switch f.photometric {
+		case tiffRGB:
+			r, g, b = p[0], p[1], p[2]
+		case tiffPalette:
+			c := f.palette[p[0]]
+			r, g, b = c[0], c[1], c[2]
+		case tiffCMYK:
+			r, g, b = cmyk(p[0], p[1], p[2], p[3])
+		default:
+			v := byte(int(p[0]) * 255 / most)
+			if f.photometric == tiffWhiteIsZero {
+				v = 255 - v
 			}
-			a := byte(255)
-			if f.alpha > 0 {
-				a = p[f.alpha]
-			}
-			flattenPixel(row[3*x:], r, g, b, a, background, blend)
+			r, g, b = v, v, v
 		}
+		a := byte(255)
+		if f.alpha > 0 {
+			a = p[f.alpha]
+		}
+		flattenPixel(row[3*x:], r, g, b, a, background, blend)
 	}
 }
 
@@ -261,7 +265,12 @@ func (f *tiffFile) pasteJPEG(m *Image, n, x0, y0 int, o *options) error {
 		// SOI and tables without EOI, then the rest without SOI.
 		src = append(append(make([]byte, 0, len(t)+len(src)), t[:len(t)-2]...), src[2:]...)
 	}
-	block, _, err := decodeJPEG(src, o)
+	if f.photometric == tiffRGB && len(src) >= 2 { // or the decoder would take it for YCbCr
+		src = append([]byte("\xff\xd8\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"), src[2:]...)
+	}
+	part := *o
+	part.memory = o.beside() // besides the picture
+	block, _, err := decodeJPEG(src, &part)
 	if err != nil {
 		return broken("TIFF", "strip or tile %d: %s", n, oneLine(err))
 	}
