@@ -8,8 +8,10 @@ import (
 )
 
 var convolutions = []Def{
-	{Name: "Conv", Since: 22, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: newConv},
-	{Name: "Conv", Since: 1, Until: 21, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: newConv},
+	{Name: "Conv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: newConv},
+	{Name: "ConvTranspose", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: newConvTranspose},
+	{Name: "DeformConv", Since: 19, Types: tensor.FloatTypes, In: Arity{3, 5}, Out: Exactly(1), New: newDeformConv},
+	{Name: "Col2Im", Since: 18, Types: tensor.NumericTypes | tensor.Types(tensor.Bool), In: Exactly(3), Out: Exactly(1), New: newCol2Im},
 }
 
 // conv is Y[n,m,o] = B[m] + Σ W[m,c,k]·X[n,g·C/G+c, o·stride+k·dilation-pad]

@@ -21,6 +21,8 @@ var pools = []Def{
 	{Name: "GlobalAveragePool", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newGlobalAveragePool},
 	{Name: "GlobalLpPool", Since: 2, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newGlobalLpPool},
 	{Name: "GlobalLpPool", Since: 1, Until: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newGlobalLpPool1},
+	{Name: "MaxUnpool", Since: 9, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: newMaxUnpool},
+	{Name: "MaxRoiPool", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newMaxRoiPool},
 }
 
 // poolShape is the shape rule of the pools: X [N C spatial…] → [N C spatial…].

@@ -1,0 +1,155 @@
+package ops
+
+import (
+	"fmt"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// col2Im puts columns back where im2col took them from; what lands on one pixel
+// is added. ONNX Col2Im-18.
+type col2Im struct{ window }
+
+func newCol2Im(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return &col2Im{readWindow(a)}, a.Err()
+}
+
+// Infer: columns [N C·taps L], image shape [n], block shape [n] → [N C image…].
+func (op *col2Im) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	for i := 1; i < 3; i++ {
+		if err := wantType(in, i, tensor.Types(tensor.Int64)); err != nil {
+			return nil, err
+		}
+	}
+	out := ir.Shape{}
+	if in[0].Shape.Ranked && in[0].Shape.Rank() != 3 {
+		return nil, fmt.Errorf("needs an input of 3 dimensions, it has %s", in[0].Shape)
+	}
+	if image, block := in[1].Ints, in[2].Ints; image != nil && block != nil && in[0].Shape.Ranked {
+		c := ir.Unknown
+		if d := in[0].Shape.Dims[1]; d.Known() {
+			taps, err := tensor.Count(sizes(block))
+			if err == nil && taps > 0 && d.N%taps == 0 {
+				c = ir.Dim{N: d.N / taps}
+			}
+		}
+		out = ir.ShapeOf(append([]ir.Dim{in[0].Shape.Dims[0], c}, image...)...)
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, out)}, nil
+}
+
+func (op *col2Im) Eval(c *Call) error {
+	switch arithmeticOf(c.In[0].DType()) {
+	case inSigned:
+		return evalCol2Im[int64](op, c, tensor.Int64)
+	case inUnsigned:
+		return evalCol2Im[uint64](op, c, tensor.Uint64)
+	}
+	return evalCol2Im[float64](op, c, tensor.Float64)
+}
+
+// evalCol2Im adds up each plane in T.
+func evalCol2Im[T interface {
+	tensor.Number
+	tensor.Element
+}](op *col2Im, c *Call, wide tensor.DType) error {
+	x := c.In[0]
+	image, spans, counts, err := op.geometry(c)
+	if err != nil {
+		return err
+	}
+	taps, blocks := 1, 1
+	for i := range spans {
+		taps, blocks = taps*spans[i].kernel, blocks*counts[i]
+	}
+	if x.Rank() != 3 || x.Dim(1)%taps != 0 || x.Dim(2) != blocks {
+		return fmt.Errorf("needs an input of [N C·%d %d] for an image of %v, it has %v", taps, blocks, image, x.Shape())
+	}
+	channels := x.Dim(1) / taps
+	y, err := c.New(x.DType(), append([]int{x.Dim(0), channels}, image...)...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	scratch, err := c.New(wide, image...)
+	if err != nil {
+		return err
+	}
+	row, err := c.New(wide, blocks)
+	if err != nil {
+		return err
+	}
+	acc, in := tensor.Data[T](scratch), tensor.Data[T](row)
+	for plane := range x.Dim(0) * channels {
+		clear(acc)
+		for t := range taps {
+			if err := c.Run.Check(); err != nil {
+				return err
+			}
+			tensor.Load(in, x, (plane*taps+t)*blocks, 1)
+			for l, v := range in {
+				if at := place(spans, counts, image, l, t); at >= 0 {
+					acc[at] += v
+				}
+			}
+		}
+		tensor.Store(y, plane*len(acc), 1, acc)
+	}
+	return nil
+}
+
+// place is where tap t of block l lies in the image; -1 outside.
+func place(spans []span, counts, image []int, l, t int) int {
+	at, stride := 0, 1
+	for i := len(spans) - 1; i >= 0; i-- {
+		s := spans[i]
+		p := l%counts[i]*s.stride + t%s.kernel*s.dilation - s.before
+		if p < 0 || p >= image[i] {
+			return -1
+		}
+		at += p * stride
+		stride *= image[i]
+		l, t = l/counts[i], t/s.kernel
+	}
+	return at
+}
+
+// geometry reads the shapes and places the window: how many blocks there are
+// along each dimension. Their product fits an int, and so does the block's.
+func (op *col2Im) geometry(c *Call) (image []int, spans []span, counts []int, err error) {
+	image, err = callInts(c, 1)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	block, err := callInts(c, 2)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if len(image) != len(block) || len(block) == 0 {
+		return nil, nil, nil, fmt.Errorf("image shape %v and block shape %v need one number for each dimension", image, block)
+	}
+	for i := range block {
+		if block[i] < 1 || block[i] > maxSpan || image[i] < 0 || image[i] > maxSpan {
+			return nil, nil, nil, fmt.Errorf("image shape %v or block shape %v is out of range", image, block)
+		}
+	}
+	w := op.window
+	w.kernel = block
+	if spans, err = w.spans(len(block), nil); err != nil {
+		return nil, nil, nil, err
+	}
+	counts = make([]int, len(block))
+	for i := range spans {
+		if spans[i], counts[i], err = w.place(spans[i], image[i]); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	for _, shape := range [][]int{block, counts, image} {
+		if _, err := tensor.Count(shape); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	return image, spans, counts, nil
+}

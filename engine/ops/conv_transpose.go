@@ -1,0 +1,217 @@
+package ops
+
+import (
+	"fmt"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// convTranspose is the gradient of a convolution by its input:
+// Y[n,m,i·stride+k·dilation-pad] += W[c,m,k]·X[n,c,i]. ONNX ConvTranspose-1;
+// -11 and -22 widen defaults and types only. Zeiler et al. 2010,
+// "Deconvolutional Networks".
+type convTranspose struct {
+	window
+	group              int
+	outPad, outSpatial []int // nil: zeros; worked out from the pads
+}
+
+func newConvTranspose(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	op := &convTranspose{readWindow(a), readGroup(a), a.Ints("output_padding"), a.Ints("output_shape")}
+	op.ceil = false
+	for _, v := range append(append([]int(nil), op.outPad...), op.outSpatial...) {
+		if v < 0 || v > maxSpan {
+			a.Fail("attributes %q and %q must lie between 0 and %d", "output_padding", "output_shape", maxSpan)
+		}
+	}
+	return op, a.Err()
+}
+
+// Infer: X [N C spatial…], W [C M/group kernel…], B [M] → Y [N M spatial…].
+func (op *convTranspose) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := sameType(in); err != nil {
+		return nil, err
+	}
+	x, w := in[0].Shape, in[1].Shape
+	dims, err := spatial(in[0])
+	if err != nil {
+		return nil, err
+	}
+	if dims == nil {
+		return []ir.Fact{ir.Tensor(in[0].DType, ir.Shape{})}, nil
+	}
+	for _, v := range [][]int{op.outPad, op.outSpatial} {
+		if v != nil && len(v) != len(dims) {
+			return nil, fmt.Errorf("output_padding and output_shape need %d numbers, one has %d", len(dims), len(v))
+		}
+	}
+	m, weights := ir.Unknown, op.kernel
+	if w.Ranked {
+		if m, err = op.checkWeights(x, w); err != nil {
+			return nil, err
+		}
+		weights = sizes(w.Dims[2:])
+	}
+	if err := channelVector(fact(in, 2), "bias", m); err != nil {
+		return nil, err
+	}
+	out := []ir.Dim{x.Dims[0], m}
+	for i, d := range dims {
+		if !d.Known() || weights == nil || weights[i] < 0 {
+			out = append(out, ir.Unknown)
+			continue
+		}
+		spans, err := op.spans(len(dims), weights)
+		if err != nil {
+			return nil, err
+		}
+		_, n, err := op.grow(spans, i, d.N)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ir.Dim{N: n})
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(out...))}, nil
+}
+
+// checkWeights checks W [C M/group kernel…] against X [N C spatial…] and gives
+// M.
+func (op *convTranspose) checkWeights(x, w ir.Shape) (ir.Dim, error) {
+	if w.Rank() != x.Rank() {
+		return ir.Unknown, fmt.Errorf("weights need as many dimensions as the input, they are %s for %s", w, x)
+	}
+	c, wc := x.Dims[1], w.Dims[0]
+	if c.Known() && (wc.Known() && wc.N != c.N || c.N%op.group != 0) {
+		return ir.Unknown, fmt.Errorf("weights %s in %d groups do not fit the channels of the input %s", w, op.group, x)
+	}
+	for _, k := range w.Dims[2:] {
+		if k.N == 0 || k.N > maxSpan {
+			return ir.Unknown, fmt.Errorf("weights %s: spatial dimensions must be between 1 and %d", w, maxSpan)
+		}
+	}
+	if !w.Dims[1].Known() {
+		return ir.Unknown, nil
+	}
+	m, err := tensor.Count([]int{w.Dims[1].N, op.group})
+	return ir.Dim{N: m}, err
+}
+
+// grow gives the size of the output along dimension i, and the span with its
+// padding worked out.
+func (op *convTranspose) grow(spans []span, i, in int) (span, int, error) {
+	s := spans[i]
+	full := int64(in-1)*int64(s.stride) + s.extent()
+	if op.outPad != nil {
+		full += int64(op.outPad[i])
+	}
+	same := op.auto == "SAME_UPPER" || op.auto == "SAME_LOWER"
+	out := full - int64(s.before) - int64(s.after)
+	if same || op.outSpatial != nil {
+		if out = int64(in) * int64(s.stride); op.outSpatial != nil {
+			out = int64(op.outSpatial[i])
+		}
+		// What the output is longer than the sum stays zero, at its end.
+		need := int(max(full-out, 0))
+		s.after = need / 2
+		if op.auto == "SAME_UPPER" {
+			s.after = need - need/2
+		}
+		s.before = need - s.after
+	}
+	if out < 1 || in < 1 {
+		return s, 0, fmt.Errorf("an input of %d gives an output of %d along spatial dimension %d", in, out, i)
+	}
+	if out > maxSpan {
+		return s, 0, fmt.Errorf("an output of %d along spatial dimension %d takes too much memory", out, i)
+	}
+	return s, int(out), nil
+}
+
+func (op *convTranspose) Eval(c *Call) error {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return err
+	}
+	return evalReal(c, func(c *Call) error { return evalConvTranspose[float32](op, c) },
+		func(c *Call) error { return evalConvTranspose[float64](op, c) })
+}
+
+// evalConvTranspose adds up each plane of the output in float64.
+func evalConvTranspose[T real](op *convTranspose, c *Call) error {
+	x, w := c.In[0], c.In[1]
+	spans, err := op.spans(x.Rank()-2, w.Shape()[2:])
+	if err != nil {
+		return err
+	}
+	// Seen from the output, the input is what a convolution gives of it.
+	s := newSlide(len(spans))
+	for i := range spans {
+		j := 3 - len(spans) + i
+		s.out[j] = x.Dim(2 + i)
+		if s.span[j], s.in[j], err = op.grow(spans, i, x.Dim(2+i)); err != nil {
+			return err
+		}
+	}
+	m := w.Dim(1) * op.group
+	y, err := c.New(x.DType(), append([]int{x.Dim(0), m}, s.in[3-s.rank:]...)...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	scratch, err := c.New(tensor.Float64, s.inSize())
+	if err != nil {
+		return err
+	}
+	acc := tensor.Data[float64](scratch)
+	src, weights, dst := tensor.Data[T](x), tensor.Data[T](w), tensor.Data[T](y)
+	cg, mg := x.Dim(1)/op.group, w.Dim(1)
+	for n := range x.Dim(0) {
+		for o := range m {
+			clear(acc)
+			if b := c.input(2); b != nil {
+				for i := range acc {
+					acc[i] = float64(tensor.Data[T](b)[o])
+				}
+			}
+			for i := range cg {
+				ci := o/mg*cg + i
+				if err := c.Run.Check(); err != nil {
+					return err
+				}
+				scatterPlane(s, acc, src[(n*x.Dim(1)+ci)*s.outSize():], weights[(ci*mg+o%mg)*s.taps():])
+			}
+			for i, v := range acc {
+				dst[(n*m+o)*len(acc)+i] = T(v)
+			}
+		}
+	}
+	return nil
+}
+
+// scatterPlane adds the kernel, scaled by each pixel of x, to acc.
+func scatterPlane[T real](s *slide, acc []float64, x, w []T) {
+	kd, kh, kw := s.span[0].kernel, s.span[1].kernel, s.span[2].kernel
+	for kz := range kd {
+		z0, z1 := s.span[0].inside(kz, s.in[0], s.out[0])
+		for ky := range kh {
+			y0, y1 := s.span[1].inside(ky, s.in[1], s.out[1])
+			for kx := range kw {
+				x0, x1 := s.span[2].inside(kx, s.in[2], s.out[2])
+				v := float64(w[(kz*kh+ky)*kw+kx])
+				for iz := z0; iz < z1; iz++ {
+					oz := iz*s.span[0].stride + kz*s.span[0].dilation - s.span[0].before
+					for iy := y0; iy < y1; iy++ {
+						oy := iy*s.span[1].stride + ky*s.span[1].dilation - s.span[1].before
+						out := acc[(oz*s.in[1]+oy)*s.in[2]:][:s.in[2]]
+						o := x0*s.span[2].stride + kx*s.span[2].dilation - s.span[2].before
+						for _, p := range x[(iz*s.out[1]+iy)*s.out[2]:][x0:x1] {
+							out[o] += v * float64(p)
+							o += s.span[2].stride
+						}
+					}
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,254 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// maxUnpool puts the elements of a MaxPool's output back to where its Indices
+// say, with zeros elsewhere. The indices count the elements of the smallest
+// input that the window gives; a larger output_shape adds zeros at the ends.
+// ONNX MaxUnpool-9; -11 and -22 widen defaults and types.
+type maxUnpool struct{ window }
+
+func newMaxUnpool(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return &maxUnpool{readPool(a)}, a.Err()
+}
+
+// Infer: X [N C spatial…], I like X, output_shape [rank] → [N C spatial…].
+func (op *maxUnpool) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	for i := 1; i < 3; i++ {
+		if err := wantType(in, i, tensor.Types(tensor.Int64)); err != nil {
+			return nil, err
+		}
+	}
+	x := in[0]
+	dims, err := spatial(x)
+	if err != nil {
+		return nil, err
+	}
+	if dims == nil {
+		return []ir.Fact{ir.Tensor(x.DType, ir.Shape{})}, nil
+	}
+	if !fitsShape(x.Shape, in[1].Shape) {
+		return nil, fmt.Errorf("indices need the shape of the input %s, they have %s", x.Shape, in[1].Shape)
+	}
+	if s := fact(in, 2); s.Given() {
+		if len(s.Ints) == x.Shape.Rank() {
+			return []ir.Fact{ir.Tensor(x.DType, ir.ShapeOf(s.Ints...))}, nil
+		}
+		return []ir.Fact{ir.Tensor(x.DType, ir.AnyOfRank(x.Shape.Rank()))}, nil
+	}
+	out := append([]ir.Dim(nil), x.Shape.Dims...)
+	spans, err := op.spans(len(dims), nil)
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range dims {
+		out[2+i] = ir.Unknown
+		if d.Known() {
+			n, err := op.grow(spans[i], d.N)
+			if err != nil {
+				return nil, err
+			}
+			out[2+i] = ir.Dim{N: n}
+		}
+	}
+	return []ir.Fact{ir.Tensor(x.DType, ir.ShapeOf(out...))}, nil
+}
+
+// grow is the smallest size that the window shrinks to in.
+func (op *maxUnpool) grow(s span, in int) (int, error) {
+	n := int64(in-1)*int64(s.stride) + int64(s.kernel) - int64(s.before) - int64(s.after)
+	if in < 1 || n < 1 || n > maxSpan {
+		return 0, fmt.Errorf("an input of %d gives an output of %d", in, n)
+	}
+	return int(n), nil
+}
+
+func (op *maxUnpool) Eval(c *Call) error {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return err
+	}
+	return evalReal(c, func(c *Call) error { return evalMaxUnpool[float32](op, c) }, func(c *Call) error { return evalMaxUnpool[float64](op, c) })
+}
+
+func evalMaxUnpool[T real](op *maxUnpool, c *Call) error {
+	x := c.In[0]
+	spans, err := op.spans(x.Rank()-2, nil)
+	if err != nil {
+		return err
+	}
+	inner := append([]int(nil), x.Shape()...)
+	for i, s := range spans {
+		if inner[2+i], err = op.grow(s, inner[2+i]); err != nil {
+			return err
+		}
+	}
+	outer := inner
+	if t := c.input(2); t != nil {
+		if outer, err = integers(t); err != nil {
+			return err
+		}
+		if len(outer) != len(inner) {
+			return fmt.Errorf("output_shape needs %d numbers, it has %d", len(inner), len(outer))
+		}
+		for i := range outer {
+			if outer[i] < inner[i] {
+				return fmt.Errorf("output_shape %v must be at least %v", outer, inner)
+			}
+		}
+	}
+	count, err := tensor.Count(inner)
+	if err != nil {
+		return err
+	}
+	y, err := c.New(x.DType(), outer...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	dst, strides := tensor.Data[T](y), tensor.Strides(outer)
+	places := tensor.Data[int64](c.In[1])
+	for i, v := range tensor.Data[T](x) {
+		at := places[i]
+		if at < 0 || at >= int64(count) {
+			return fmt.Errorf("index %d is outside the %d elements of the output", at, count)
+		}
+		if err := c.Run.Check(); i&0xffff == 0 && err != nil {
+			return err
+		}
+		rest, to := int(at), 0
+		for d := len(inner) - 1; d >= 0; d-- {
+			to += rest % inner[d] * strides[d]
+			rest /= inner[d]
+		}
+		dst[to] = v
+	}
+	return nil
+}
+
+// maxRoiPool is the largest element of each cell of a grid over a box of the
+// picture, in whole pixels. ONNX MaxRoiPool-1; -22 widens the types. Girshick
+// 2015, "Fast R-CNN", §2.1.
+type maxRoiPool struct {
+	pooled [2]int
+	scale  float64
+}
+
+func newMaxRoiPool(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs().Need("pooled_shape")
+	op := &maxRoiPool{scale: float64(a.Float("spatial_scale", 1))}
+	shape := a.Ints("pooled_shape")
+	if len(shape) != 2 || shape[0] < 1 || shape[1] < 1 {
+		a.Fail("attribute %q is %v, it must be two positive numbers", "pooled_shape", shape)
+		return nil, a.Err()
+	}
+	op.pooled = [2]int{shape[0], shape[1]}
+	return op, a.Err()
+}
+
+// Infer: X [N C H W], rois [R 5] (picture, x1, y1, x2, y2) → [R C pooled…].
+func (op *maxRoiPool) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := sameType(in); err != nil {
+		return nil, err
+	}
+	if err := wantRank(in, 0, 4); err != nil {
+		return nil, err
+	}
+	if err := wantRank(in, 1, 2); err != nil {
+		return nil, err
+	}
+	r, c := ir.Unknown, ir.Unknown
+	if in[0].Shape.Ranked {
+		c = in[0].Shape.Dims[1]
+	}
+	if in[1].Shape.Ranked {
+		r = in[1].Shape.Dims[0]
+		if five := in[1].Shape.Dims[1]; five.Known() && five.N != 5 {
+			return nil, fmt.Errorf("rois need five numbers each, they are %s", in[1].Shape)
+		}
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(r, c, ir.Dim{N: op.pooled[0]}, ir.Dim{N: op.pooled[1]}))}, nil
+}
+
+func (op *maxRoiPool) Eval(c *Call) error {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return err
+	}
+	return evalReal(c, func(c *Call) error { return evalMaxRoiPool[float32](op, c) }, func(c *Call) error { return evalMaxRoiPool[float64](op, c) })
+}
+
+func evalMaxRoiPool[T real](op *maxRoiPool, c *Call) error {
+	x, rois := c.In[0], c.In[1]
+	channels, h, w := x.Dim(1), x.Dim(2), x.Dim(3)
+	y, err := c.New(x.DType(), rois.Dim(0), channels, op.pooled[0], op.pooled[1])
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	src, dst, boxes := tensor.Data[T](x), tensor.Data[T](y), tensor.Data[T](rois)
+	o := 0
+	for r := range rois.Dim(0) {
+		box := boxes[r*5:][:5]
+		if !(box[0] >= 0 && float64(box[0]) < float64(x.Dim(0))) {
+			return fmt.Errorf("box %d is of picture %v, there are %d", r, box[0], x.Dim(0))
+		}
+		ys := roiCells(float64(box[2])*op.scale, float64(box[4])*op.scale, op.pooled[0], h)
+		xs := roiCells(float64(box[1])*op.scale, float64(box[3])*op.scale, op.pooled[1], w)
+		for ch := range channels {
+			plane := src[(int(box[0])*channels+ch)*h*w:]
+			for _, cy := range ys {
+				if err := c.Run.Check(); err != nil {
+					return err
+				}
+				for _, cx := range xs {
+					dst[o] = cellMax(plane, w, cy, cx)
+					o++
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// cellMax is the largest element of a cell, 0 where it is empty.
+func cellMax[T real](plane []T, w int, cy, cx [2]int) T {
+	if cy[0] >= cy[1] || cx[0] >= cx[1] {
+		return 0
+	}
+	best := T(math.Inf(-1))
+	for y := cy[0]; y < cy[1]; y++ {
+		for _, v := range plane[y*w+cx[0] : y*w+cx[1]] {
+			best = max(best, v)
+		}
+	}
+	return best
+}
+
+// roiCells cuts the pixels from first to last into n cells, each from one
+// pixel to before another, inside [0, limit).
+func roiCells(first, last float64, n, limit int) [][2]int {
+	first, last = math.Round(first), math.Round(last)
+	size := math.Max(last-first+1, 1) / float64(n)
+	cells := make([][2]int, n)
+	for i := range cells {
+		cells[i] = [2]int{pixel(first+math.Floor(float64(i)*size), limit), pixel(first+math.Ceil(float64(i+1)*size), limit)}
+	}
+	return cells
+}
+
+// pixel is a coordinate as a number in [0, limit]; NaN is 0.
+func pixel(v float64, limit int) int {
+	switch {
+	case !(v > 0):
+		return 0
+	case v >= float64(limit):
+		return limit
+	}
+	return int(v)
+}
