@@ -16,6 +16,7 @@ var families = [][]Def{
 	shapes, constants, moves, gathers,
 	convolutions, pools, normalizations, products, softmaxes, fused,
 	splits, rearrangements, scatters, sorts, sequences,
+	reductions,
 }
 
 // newest is the highest opset known of each domain.
