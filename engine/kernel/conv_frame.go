@@ -6,18 +6,26 @@ import (
 )
 
 // frame is the working memory of one chunk: arguments that assembly reads, and
-// room for a unit of two vectors of channels. Frames are kept for the next
-// chunk, so that runs allocate nothing.
+// rooms of maxUnit pixels by 32 channels. Frames are kept for the next chunk,
+// so that runs allocate nothing.
 type frame struct {
 	conv    convArgs
-	scratch [2*16*maxUnit + 16]float32
+	window  windowArgs
+	memory  Memory
+	scratch [rooms*2*16*maxUnit + 16]float32
 }
+
+const rooms = 2
 
 var frames = sync.Pool{New: func() any { return new(frame) }}
 
 // room is the scratch from its first cache line on, and the bytes from the
 // first vector's pixels to the second's.
-func (f *frame) room() (p unsafe.Pointer, block int) {
-	p = unsafe.Pointer(&f.scratch)
-	return unsafe.Add(p, -uintptr(p)&63), 64 * maxUnit
+func (f *frame) room() (p unsafe.Pointer, block int) { return f.strips(0)[0], 64 * maxUnit }
+
+// strips are the two halves of room i.
+func (f *frame) strips(i int) strips {
+	p := unsafe.Pointer(&f.scratch)
+	p = unsafe.Add(p, int(-uintptr(p)&63)+i*2*64*maxUnit)
+	return strips{p, unsafe.Add(p, 64*maxUnit)}
 }

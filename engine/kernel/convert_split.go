@@ -49,3 +49,21 @@ func addSplit(a, b, src unsafe.Pointer, pixels int) {
 		}
 	}
 }
+
+// widen is the twin of Rung.Widen.
+func widen(a, b, src unsafe.Pointer, pixels int) {
+	lower, upper := floats(a, 16*pixels), floats(b, 16*pixels)
+	for i, h := range unsafe.Slice((*uint32)(src), 16*pixels) {
+		lower[i] = math.Float32frombits(h << 16)
+		upper[i] = math.Float32frombits(h & 0xffff0000)
+	}
+}
+
+// narrow is the twin of Rung.Narrow.
+func narrow(dst, a, b unsafe.Pointer, pixels int) {
+	lower, upper := floats(a, 16*pixels), floats(b, 16*pixels)
+	out := unsafe.Slice((*uint32)(dst), 16*pixels)
+	for i := range out {
+		out[i] = highHalf(lower[i])>>16 | highHalf(upper[i])
+	}
+}

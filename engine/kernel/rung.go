@@ -32,6 +32,33 @@ type Rung struct {
 	Split    func(dst, a, b unsafe.Pointer, pixels int)
 	Unsplit  func(a, b, src unsafe.Pointer, pixels int)
 	AddSplit func(a, b, src unsafe.Pointer, pixels int)
+
+	// Narrow and Widen are the same between two F32x16 blocks and BF16x32.
+	Narrow func(dst, a, b unsafe.Pointer, pixels int)
+	Widen  func(a, b, src unsafe.Pointer, pixels int)
+
+	// WindowRow8 and WindowRow16 compute a row of pixels of 8 or 16 float32
+	// from windows of others.
+	WindowRow8, WindowRow16 windowRow
+
+	// ClipRow, AddRow, SubRow and MulRow set dst[i] to a[i], or a[i] op b[i],
+	// clipped to [low, high], for n numbers, a multiple of 8. dst may be a or b.
+	ClipRow                func(dst, a unsafe.Pointer, n int, low, high float32)
+	AddRow, SubRow, MulRow func(dst, a, b unsafe.Pointer, n int, low, high float32)
+
+	// Broadcast8 and Broadcast16 are the same for pixels of 8 or 16 numbers and
+	// one pixel at b; op is not Copy.
+	Broadcast8, Broadcast16 func(op PointOp, dst, a, b unsafe.Pointer, pixels int, low, high float32)
+
+	// SumRow8 and SumRow16 add pixels of 8 or 16 numbers to the one at sum.
+	SumRow8, SumRow16 func(sum, src unsafe.Pointer, pixels int)
+
+	// Interleave8 and Interleave16 make pixels of 8 or 16 float32 from runs of
+	// numbers that begin plane bytes after each other, one for each of so many
+	// channels; the channels after these become 0. Deinterleave8 and
+	// Deinterleave16 are the way back, to so many channels.
+	Interleave8, Interleave16     func(dst, src unsafe.Pointer, plane, channels, pixels int)
+	Deinterleave8, Deinterleave16 func(dst, src unsafe.Pointer, plane, channels, pixels int)
 }
 
 // purego is the ground the other rungs stand on: the twins.
@@ -39,7 +66,11 @@ func purego() Rung {
 	return Rung{Name: "purego", Block: F32x8,
 		TileConv:  plainTileConv,
 		ConvTile8: convTile8, ConvTile16: convTile16, Activate: activate,
-		Split: split, Unsplit: unsplit, AddSplit: addSplit,
+		Split: split, Unsplit: unsplit, AddSplit: addSplit, Narrow: narrow, Widen: widen,
+		WindowRow8: windowRow8, WindowRow16: windowRow16,
+		ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
+		Broadcast8: broadcast8, Broadcast16: broadcast16, SumRow8: sumRow8, SumRow16: sumRow16,
+		Interleave8: interleave8, Interleave16: interleave16, Deinterleave8: deinterleave8, Deinterleave16: deinterleave16,
 	}
 }
 

@@ -1,0 +1,263 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand"
+	"testing"
+	"unsafe"
+)
+
+// formatPairs are the formats that row-wise steps take in and out.
+var formatPairs = [][2]Format{{F32x8, F32x8}, {F32x16, F32x16}, {F32x16, Split32}, {Split32, F32x16},
+	{Split32, Split32}, {BF16x32, BF16x32}, {F32x16, BF16x32}, {Split32, BF16x32}}
+
+// precision is the relative error of a number stored in a format.
+func (f Format) precision() float64 {
+	switch f {
+	case Split32:
+		return 1e-5
+	case BF16x32:
+		return 5e-3
+	}
+	return 1e-6
+}
+
+// expect compares a whole activation with a function of the place.
+func (c *canvas) expect(t *testing.T, bound float64, want func(n, ch, y, x int) float64) {
+	t.Helper()
+	for n := range c.N {
+		for ch := range c.C {
+			for y := range c.H {
+				for x := range c.W {
+					got, want := float64(c.get(n, ch, y, x)), want(n, ch, y, x)
+					if !(math.Abs(got-want) <= bound*(1+math.Abs(want))) && got != want {
+						t.Fatalf("%v\npicture %d channel %d at %d,%d: %g, want %g", c.Layout, n, ch, y, x, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+var poolCases = []struct {
+	why            string
+	h, w           int
+	kh, kw, sh, sw int
+	pads           [4]int
+	extra          int // rows and columns of output more than fit: ceil mode
+	dilation       int
+}{
+	{why: "2x2", h: 8, w: 14, kh: 2, kw: 2, sh: 2, sw: 2},
+	{why: "3x3 stride 2 padded", h: 13, w: 15, kh: 3, kw: 3, sh: 2, sw: 2, pads: [4]int{1, 1, 1, 1}},
+	{why: "3x3 stride 1", h: 7, w: 7, kh: 3, kw: 3, sh: 1, sw: 1, pads: [4]int{1, 1, 1, 1}},
+	{why: "ceil mode", h: 8, w: 8, kh: 3, kw: 3, sh: 2, sw: 2, extra: 1},
+	{why: "ceil mode padded", h: 7, w: 6, kh: 3, kw: 2, sh: 2, sw: 3, pads: [4]int{1, 0, 1, 1}, extra: 1},
+	{why: "13x13 of 10x10", h: 10, w: 10, kh: 13, kw: 13, sh: 1, sw: 1, pads: [4]int{6, 6, 6, 6}},
+	{why: "dilated", h: 11, w: 12, kh: 3, kw: 3, sh: 1, sw: 2, pads: [4]int{2, 2, 2, 2}, dilation: 2},
+	{why: "wide", h: 2, w: 240, kh: 2, kw: 2, sh: 1, sw: 1},
+	{why: "one pixel", h: 1, w: 1, kh: 1, kw: 1, sh: 1, sw: 1},
+}
+
+func TestPool(t *testing.T) {
+	eachRung(t, func(t *testing.T, k *Rung) {
+		for _, test := range poolCases {
+			for i, f := range formatPairs {
+				channels := []int{19, 64, 8, 33, 70, 32, 5, 16}[i]
+				d := orOne(test.dilation)
+				oh := (test.h+test.pads[0]+test.pads[2]-(test.kh-1)*d-1)/test.sh + 1 + test.extra
+				ow := (test.w+test.pads[1]+test.pads[3]-(test.kw-1)*d-1)/test.sw + 1 + test.extra
+				p := Pool{In: NewLayout(f[0], 2, channels, test.h, test.w, Halo{0, 1, 2, 1}), Out: NewLayout(f[1], 2, channels, oh, ow, Halo{1, 1, 1, 1}),
+					KernelH: test.kh, KernelW: test.kw, StrideH: test.sh, StrideW: test.sw, DilationH: d, DilationW: d,
+					PadTop: test.pads[0], PadLeft: test.pads[1], PadBottom: test.pads[2], PadRight: test.pads[3]}
+				for mode, plan := range map[string]func(Pool) (Work, error){"max": k.MaxPool, "average": k.AveragePool, "average with padding": k.AveragePool} {
+					p.CountPad = mode == "average with padding"
+					t.Run(fmt.Sprintf("%s %s %v to %v", test.why, mode, f[0], f[1]), func(t *testing.T) { testPool(t, p, mode == "max", plan) })
+				}
+			}
+		}
+	})
+}
+
+func testPool(t *testing.T, p Pool, isMax bool, plan func(Pool) (Work, error)) {
+	in, out := newCanvas(p.In).randomize(rand.New(rand.NewSource(5))), newCanvas(p.Out)
+	work, err := plan(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(work, Memory{In: in.base(), Out: out.base()})
+	out.check(t)
+	out.expect(t, p.Out.Format.precision(), func(n, ch, y, x int) float64 {
+		best, sum, inside, counted := math.Inf(-1), 0.0, 0, 0
+		if !p.Out.Format.blockedF32() {
+			best = -math.MaxFloat32 / 2
+		}
+		for ky := range p.KernelH {
+			for kx := range p.KernelW {
+				iy, ix := y*p.StrideH-p.PadTop+ky*p.DilationH, x*p.StrideW-p.PadLeft+kx*p.DilationW
+				if iy < p.In.H+p.PadBottom && ix < p.In.W+p.PadRight {
+					counted++
+				}
+				if iy < 0 || ix < 0 || iy >= p.In.H || ix >= p.In.W {
+					continue
+				}
+				v := float64(in.get(n, ch, iy, ix))
+				best, sum = max(best, v), sum+v
+				inside++
+			}
+		}
+		switch {
+		case isMax:
+			return best
+		case inside == 0:
+			return 0
+		case p.CountPad:
+			return sum / float64(counted)
+		}
+		return sum / float64(inside)
+	})
+}
+
+func TestPointwise(t *testing.T) {
+	eachRung(t, func(t *testing.T, k *Rung) {
+		for _, op := range []PointOp{Copy, Add, Sub, Mul} {
+			for i, f := range formatPairs {
+				for _, broadcast := range []bool{false, true} {
+					for _, act := range []Activation{{}, relu, {Kind: Sigmoid}} {
+						name := fmt.Sprintf("%v %v %v broadcast=%v act=%d", op, f[0], f[1], broadcast, act.Kind)
+						t.Run(name, func(t *testing.T) {
+							channels := []int{19, 64, 8, 33, 70, 32, 5, 16}[i]
+							w := []int{5, 130}[i%2]
+							p := Pointwise{Op: op, A: NewLayout(f[0], 2, channels, 3, w, Halo{1, 0, 0, 0}), Out: NewLayout(f[1], 2, channels, 3, w, Halo{1, 1, 1, 1}), Act: act}
+							p.B = NewLayout(f[1], 2, channels, 3, w, Halo{})
+							if broadcast {
+								p.B = NewLayout(f[1], 2, channels, 1, 1, Halo{})
+							}
+							testPointwise(t, k, p)
+						})
+					}
+				}
+			}
+		}
+	})
+}
+
+func testPointwise(t *testing.T, k *Rung, p Pointwise) {
+	rng := rand.New(rand.NewSource(6))
+	a, b, out := newCanvas(p.A).randomize(rng), newCanvas(p.B).randomize(rng), newCanvas(p.Out)
+	work, err := k.Pointwise(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := Memory{In: a.base(), Out: out.base()}
+	if p.Op != Copy {
+		m.More = []unsafe.Pointer{b.base()}
+	}
+	run(work, m)
+	out.check(t)
+	out.expect(t, p.Out.Format.precision(), func(n, ch, y, x int) float64 {
+		u, v := float64(a.get(n, ch, y, x)), 0.0
+		if p.Op != Copy {
+			if p.B.H == 1 {
+				v = float64(b.get(n, ch, 0, 0))
+			} else {
+				v = float64(b.get(n, ch, y, x))
+			}
+		}
+		return p.Act.Of([]float64{u, u + v, u - v, u * v}[p.Op])
+	})
+}
+
+func TestGlobalAverage(t *testing.T) {
+	eachRung(t, func(t *testing.T, k *Rung) {
+		for _, f := range append(formatPairs, [2]Format{F32x8, Planar}, [2]Format{F32x16, Planar}, [2]Format{Split32, Planar}) {
+			for _, c := range []int{7, 16, 37, 64} {
+				in := newCanvas(NewLayout(f[0], 2, c, 5, 130, Halo{1, 1, 1, 1})).randomize(rand.New(rand.NewSource(7)))
+				out := newCanvas(NewLayout(f[1], 2, c, 1, 1, Halo{1, 1, 1, 1}))
+				work, err := k.GlobalAverage(in.Layout, out.Layout)
+				if err != nil {
+					t.Fatal(err)
+				}
+				run(work, Memory{In: in.base(), Out: out.base()})
+				out.check(t)
+				out.expect(t, out.Format.precision(), func(n, ch, _, _ int) float64 {
+					sum := 0.0
+					for y := range in.H {
+						for x := range in.W {
+							sum += float64(in.get(n, ch, y, x))
+						}
+					}
+					return sum / float64(in.H*in.W)
+				})
+			}
+		}
+	})
+}
+
+func TestConvert(t *testing.T) {
+	eachRung(t, func(t *testing.T, k *Rung) {
+		formats := []Format{Planar, F32x8, F32x16, Split32, BF16x32}
+		for _, from := range formats {
+			for _, to := range formats {
+				for _, c := range []int{3, 16, 45} {
+					testConvert(t, k, NewLayout(from, 2, c, 3, 117, Halo{1, 1, 1, 1}), NewLayout(to, 2, c, 3, 117, Halo{1, 1, 1, 1}), 0)
+				}
+				if floatFormat(from) && floatFormat(to) {
+					testConvert(t, k, NewLayout(from, 2, 21, 3, 5, Halo{1, 1, 1, 1}), NewLayout(to, 2, 60, 3, 5, Halo{1, 1, 1, 1}), 13)
+				}
+			}
+		}
+	})
+}
+
+func testConvert(t *testing.T, k *Rung, from, to Layout, first int) {
+	t.Helper()
+	in, out := newCanvas(from).randomize(rand.New(rand.NewSource(8))), newCanvas(to)
+	if first > 0 { // what is not written must stay
+		out.randomize(rand.New(rand.NewSource(9)))
+	}
+	before := newCanvas(to)
+	copy(before.data, out.data)
+	work, err := k.Convert(from, to, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(work, Memory{In: in.base(), Out: out.base()})
+	out.check(t)
+	bound := max(from.Format.precision(), to.Format.precision())
+	if from.Format == to.Format {
+		bound = 0
+	}
+	out.expect(t, bound, func(n, ch, y, x int) float64 {
+		if ch < first || ch >= first+from.C {
+			return float64(before.get(n, ch, y, x))
+		}
+		return float64(in.get(n, ch-first, y, x))
+	})
+}
+
+func TestRowStepsDoNotAllocate(t *testing.T) {
+	k := Best()
+	l := NewLayout(Split32, 1, 40, 9, 9, Halo{1, 1, 1, 1})
+	a, b, out := newCanvas(l).randomize(rand.New(rand.NewSource(1))), newCanvas(l).randomize(rand.New(rand.NewSource(2))), newCanvas(l)
+	add, err := k.Pointwise(Pointwise{Op: Add, A: l, B: l, Out: l, Act: Activation{Kind: Silu}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, err := k.MaxPool(Pool{In: l, Out: l, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &Memory{In: a.base(), Out: out.base(), More: []unsafe.Pointer{b.base()}, Scratch: unsafe.Pointer(&alignedBytes(pool.Scratch)[0])}
+	for name, w := range map[string]Work{"add": add, "max pool": pool} {
+		if n := testing.AllocsPerRun(20, func() {
+			for _, s := range w.Steps {
+				for i := range s.Chunks() {
+					s.Run(i, m)
+				}
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations a run", name, n)
+		}
+	}
+}

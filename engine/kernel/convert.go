@@ -1,0 +1,202 @@
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Convert plans a copy of an activation into another layout of the same N, H
+// and W, of any format but U8x64. The channels of from become channels first,
+// first+1, ... of to, which so may be the place of a part of a concatenation;
+// where first is not 0, from and to are float32, and only these channels (and
+// the halo of the blocks they lie in) are written.
+func (r *Rung) Convert(from, to Layout, first int) (Work, error) {
+	if from.N != to.N || from.H != to.H || from.W != to.W || first < 0 || first+from.C > to.C {
+		return Work{}, fmt.Errorf("convert %v to %v from channel %d on: the shapes differ", from, to, first)
+	}
+	if from.Format == U8x64 || to.Format == U8x64 {
+		return Work{}, fmt.Errorf("convert %v to %v: no kernel for bytes", from, to)
+	}
+	whole := first == 0 && from.C == to.C
+	switch {
+	case whole && from.Format != Planar && to.Format != Planar && sameFamily(&from, &to) == nil:
+		return r.Pointwise(Pointwise{Op: Copy, A: from, Out: to})
+	case whole && from.Format == Planar && to.Format != Planar:
+		return Work{Steps: []Step{newTranspose(r, from, to, true)}}, nil
+	case whole && to.Format == Planar && from.Format != Planar:
+		return Work{Steps: []Step{newTranspose(r, from, to, false)}}, nil
+	case floatFormat(from.Format) && floatFormat(to.Format):
+		s := &moveChannels{from: from, to: to, first: first}
+		s.rows = newRows(to, 40)
+		return Work{Steps: []Step{s}}, nil
+	case whole: // between 8 lanes and 16-bit halves: by way of planes
+		mid := NewLayout(Planar, from.N, from.C, from.H, from.W, Halo{})
+		a, b := newTranspose(r, from, mid, false), newTranspose(r, mid, to, true)
+		return Work{Steps: []Step{toScratch{a}, fromScratch{b}}, Scratch: mid.Size()}, nil
+	}
+	return Work{}, fmt.Errorf("convert %v to %v from channel %d on: a shift of channels needs float32", from, to, first)
+}
+
+func floatFormat(f Format) bool { return f == Planar || f.blockedF32() }
+
+// fromScratch is a step whose input is the scratch.
+type fromScratch struct{ Step }
+
+func (s fromScratch) Run(chunk int, m *Memory) {
+	f := frames.Get().(*frame)
+	f.memory = *m
+	f.memory.In = m.Scratch
+	s.Step.Run(chunk, &f.memory)
+	f.memory = Memory{}
+	frames.Put(f)
+}
+
+// transpose goes between planar and blocked.
+type transpose struct {
+	rows
+	rung            *Rung
+	planar, blocked Layout
+	in              bool // from planar to blocked
+}
+
+func newTranspose(r *Rung, from, to Layout, in bool) *transpose {
+	s := &transpose{rung: r, planar: from, blocked: to, in: in}
+	if !in {
+		s.planar, s.blocked = to, from
+	}
+	s.rows = newRows(s.blocked, 10)
+	return s
+}
+
+// Run is part of Step.
+func (s *transpose) Run(chunk int, m *Memory) {
+	f := frames.Get().(*frame)
+	planar, blocked := m.In, m.Out
+	if !s.in {
+		planar, blocked = m.Out, m.In
+	}
+	s.each(chunk, func(n, plane, y int) {
+		at := s.blocked.strips(blocked, n, plane)
+		first := plane * 32
+		if s.blocked.Format == F32x8 {
+			first = plane * 8
+		}
+		for x := 0; x < s.blocked.W; x += maxUnit {
+			w := min(maxUnit, s.blocked.W-x)
+			flat := unsafe.Add(planar, s.planar.At(n, first)+s.planar.Pixel(y, x))
+			if s.in {
+				to := s.blocked.target(at, y, x, f.strips(0))
+				s.strips(to, flat, first, w)
+				s.rung.store(&s.blocked, at, y, x, w, to)
+			} else {
+				s.strips(s.rung.load(&s.blocked, at, y, x, w, f.strips(0)), flat, first, w)
+			}
+		}
+		if s.in {
+			s.blocked.clearRow(at, y)
+		}
+	})
+	frames.Put(f)
+}
+
+// strips transposes w pixels of channels from first on.
+func (s *transpose) strips(p strips, flat unsafe.Pointer, first, w int) {
+	width := s.blocked.width()
+	for i := range p {
+		if p[i] == nil {
+			continue
+		}
+		channels := max(0, min(width, s.blocked.C-first-width*i))
+		planes := flat
+		if channels > 0 {
+			planes = unsafe.Add(flat, width*i*s.planar.Block)
+		}
+		switch {
+		case s.in && width == 8:
+			s.rung.Interleave8(p[i], planes, s.planar.Block, channels, w)
+		case s.in:
+			s.rung.Interleave16(p[i], planes, s.planar.Block, channels, w)
+		case width == 8:
+			s.rung.Deinterleave8(planes, p[i], s.planar.Block, channels, w)
+		default:
+			s.rung.Deinterleave16(planes, p[i], s.planar.Block, channels, w)
+		}
+	}
+}
+
+func interleave8(dst, src unsafe.Pointer, plane, channels, pixels int) {
+	interleaveAny(8, dst, src, plane, channels, pixels)
+}
+
+func interleave16(dst, src unsafe.Pointer, plane, channels, pixels int) {
+	interleaveAny(16, dst, src, plane, channels, pixels)
+}
+
+func interleaveAny(lanes int, dst, src unsafe.Pointer, plane, channels, pixels int) {
+	to := floats(dst, lanes*pixels)
+	for c := range lanes {
+		if c >= channels {
+			for i := range pixels {
+				to[i*lanes+c] = 0
+			}
+			continue
+		}
+		for i, x := range floats(unsafe.Add(src, c*plane), pixels) {
+			to[i*lanes+c] = x
+		}
+	}
+}
+
+func deinterleave8(dst, src unsafe.Pointer, plane, channels, pixels int) {
+	deinterleaveAny(8, dst, src, plane, channels, pixels)
+}
+
+func deinterleave16(dst, src unsafe.Pointer, plane, channels, pixels int) {
+	deinterleaveAny(16, dst, src, plane, channels, pixels)
+}
+
+func deinterleaveAny(lanes int, dst, src unsafe.Pointer, plane, channels, pixels int) {
+	from := floats(src, lanes*pixels)
+	for c := range channels {
+		to := floats(unsafe.Add(dst, c*plane), pixels)
+		for i := range to {
+			to[i] = from[i*lanes+c]
+		}
+	}
+}
+
+// moveChannels copies float32 numbers one by one, for channels that do not
+// begin a block or blocks of another width.
+type moveChannels struct {
+	rows
+	from, to Layout
+	first    int
+}
+
+// Run is part of Step.
+func (s *moveChannels) Run(chunk int, m *Memory) {
+	per := 32
+	if s.to.Format == F32x8 {
+		per = 8
+	} else if s.to.Format == Planar {
+		per = 1
+	}
+	fromStride, toStride := s.from.Format.PixelBytes(), s.to.Format.PixelBytes()
+	s.each(chunk, func(n, plane, y int) {
+		for c := max(plane*per, s.first); c < min(plane*per+per, s.first+s.from.C); c++ {
+			src := s.from.place(m.In, n, c-s.first, y)
+			dst := s.to.place(m.Out, n, c, y)
+			for x := range s.to.W {
+				*(*float32)(unsafe.Add(dst, x*toStride)) = *(*float32)(unsafe.Add(src, x*fromStride))
+			}
+		}
+		if s.to.Format != Planar && plane*per < s.first+s.from.C && plane*per+per > s.first {
+			s.to.clearRow(s.to.strips(m.Out, n, plane), y)
+		}
+	})
+}
+
+// place is where a float32 row of a channel begins.
+func (l *Layout) place(base unsafe.Pointer, n, c, y int) unsafe.Pointer {
+	return unsafe.Add(base, l.At(n, c)+l.Pixel(y, 0)+c%l.Format.Channels()*4)
+}

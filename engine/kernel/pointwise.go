@@ -1,0 +1,182 @@
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// PointOp is what Pointwise does with a number of each operand.
+type PointOp uint8
+
+// The operations.
+const (
+	Copy PointOp = iota
+	Add
+	Sub
+	Mul
+)
+
+// Pointwise describes Out = Act(A op B), number by number, between layouts of
+// F32x8, or of any of F32x16, Split32 and BF16x32. B has A's shape, or H and W
+// of 1: one number for each channel. Copy has no B, and so is a conversion
+// between formats, or an activation of its own. Out may be the memory of A or
+// B where their layouts are the same.
+//
+// At run time A is Memory.In and B Memory.More[0].
+type Pointwise struct {
+	Op        PointOp
+	A, B, Out Layout
+	Act       Activation
+}
+
+type pointwise struct {
+	rows
+	Pointwise
+	rung      *Rung
+	broadcast bool
+	low, high float32
+	rest      Activation
+}
+
+// Pointwise plans the operation.
+func (r *Rung) Pointwise(p Pointwise) (Work, error) {
+	s := &pointwise{Pointwise: p, rung: r}
+	if err := sameFamily(&p.A, &p.Out); err != nil {
+		return Work{}, err
+	}
+	if err := sameShape(&p.A, &p.Out); err != nil {
+		return Work{}, err
+	}
+	if p.Op != Copy {
+		if err := sameFamily(&p.B, &p.Out); err != nil {
+			return Work{}, err
+		}
+		s.broadcast = p.B.H == 1 && p.B.W == 1 && (p.Out.H > 1 || p.Out.W > 1)
+		full := p.B
+		if s.broadcast {
+			full.H, full.W = p.Out.H, p.Out.W
+		}
+		if err := sameShape(&p.A, &full); err != nil {
+			return Work{}, err
+		}
+	}
+	s.low, s.high, s.rest = p.Act.limits()
+	s.rows = newRows(p.Out, 10)
+	return Work{Steps: []Step{s}}, nil
+}
+
+// Run is part of Step.
+func (s *pointwise) Run(chunk int, m *Memory) {
+	f := frames.Get().(*frame)
+	s.each(chunk, func(n, plane, y int) { s.row(f, m, n, plane, y) })
+	frames.Put(f)
+}
+
+func (s *pointwise) row(f *frame, m *Memory, n, plane, y int) {
+	out := s.Out.strips(m.Out, n, plane)
+	a := s.A.strips(m.In, n, plane)
+	var b strips
+	if s.Op != Copy {
+		b = s.B.strips(m.More[0], n, plane)
+	}
+	for x := 0; x < s.Out.W; x += maxUnit {
+		w := min(maxUnit, s.Out.W-x)
+		room := f.strips(0)
+		from := s.rung.load(&s.A, a, y, x, w, room)
+		to := s.Out.target(out, y, x, room)
+		var second strips
+		switch {
+		case s.Op == Copy:
+		case s.broadcast:
+			second = s.rung.load(&s.B, b, 0, 0, 1, f.strips(1))
+		default:
+			second = s.rung.load(&s.B, b, y, x, w, f.strips(1))
+		}
+		for i := range to {
+			if to[i] == nil {
+				continue
+			}
+			if from[i] == nil {
+				clear(unsafe.Slice((*float32)(to[i]), w*s.Out.width()))
+				continue
+			}
+			s.strip(to[i], from[i], second[i], w)
+		}
+		s.rung.store(&s.Out, out, y, x, w, to)
+	}
+	s.Out.clearRow(out, y)
+}
+
+// strip computes w pixels.
+func (s *pointwise) strip(to, a, b unsafe.Pointer, w int) {
+	k, n := s.rung, w*s.Out.width()
+	switch {
+	case s.Op == Copy:
+		k.ClipRow(to, a, n, s.low, s.high)
+	case s.broadcast && s.Out.width() == 8:
+		k.Broadcast8(s.Op, to, a, b, w, s.low, s.high)
+	case s.broadcast:
+		k.Broadcast16(s.Op, to, a, b, w, s.low, s.high)
+	case s.Op == Add:
+		k.AddRow(to, a, b, n, s.low, s.high)
+	case s.Op == Sub:
+		k.SubRow(to, a, b, n, s.low, s.high)
+	case s.Op == Mul:
+		k.MulRow(to, a, b, n, s.low, s.high)
+	}
+	if s.rest.Kind != Identity {
+		k.Activate(to, n, s.rest)
+	}
+}
+
+// floats are the n numbers at p.
+func floats(p unsafe.Pointer, n int) []float32 { return unsafe.Slice((*float32)(p), n) }
+
+// The twins of the row kernels.
+
+func clipRow(dst, a unsafe.Pointer, n int, low, high float32) {
+	to := floats(dst, n)
+	for i, x := range floats(a, n) {
+		to[i] = clip(x, low, high)
+	}
+}
+
+func addRow(dst, a, b unsafe.Pointer, n int, low, high float32) {
+	to, y := floats(dst, n), floats(b, n)
+	for i, x := range floats(a, n) {
+		to[i] = clip(x+y[i], low, high)
+	}
+}
+
+func subRow(dst, a, b unsafe.Pointer, n int, low, high float32) {
+	to, y := floats(dst, n), floats(b, n)
+	for i, x := range floats(a, n) {
+		to[i] = clip(x-y[i], low, high)
+	}
+}
+
+func mulRow(dst, a, b unsafe.Pointer, n int, low, high float32) {
+	to, y := floats(dst, n), floats(b, n)
+	for i, x := range floats(a, n) {
+		to[i] = clip(x*y[i], low, high)
+	}
+}
+
+func broadcast8(op PointOp, dst, a, b unsafe.Pointer, pixels int, low, high float32) {
+	broadcastAny(8, op, dst, a, b, pixels, low, high)
+}
+
+func broadcast16(op PointOp, dst, a, b unsafe.Pointer, pixels int, low, high float32) {
+	broadcastAny(16, op, dst, a, b, pixels, low, high)
+}
+
+func broadcastAny(lanes int, op PointOp, dst, a, b unsafe.Pointer, pixels int, low, high float32) {
+	row := map[PointOp]func(dst, a, b unsafe.Pointer, n int, low, high float32){Add: addRow, Sub: subRow, Mul: mulRow}[op]
+	for i := range pixels {
+		row(unsafe.Add(dst, 4*lanes*i), unsafe.Add(a, 4*lanes*i), b, lanes, low, high)
+	}
+}
+
+func (op PointOp) String() string { return [...]string{"copy", "add", "sub", "mul"}[op] }
+
+func (s *pointwise) String() string { return fmt.Sprintf("%v to %v", s.Op, s.Out) }

@@ -1,0 +1,141 @@
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// rows is the outer loop of the steps that work row by row: the rows of all
+// planes of a layout in a line, cut into chunks. A plane here is what strips
+// describe.
+type rows struct {
+	of     Layout
+	planes int // of a picture
+	chunks int
+}
+
+// newRows cuts the rows of l so that a chunk takes about 20 µs, given how many
+// nanoseconds a pixel of a plane takes.
+func newRows(l Layout, pixelTime float64) rows {
+	r := rows{of: l, planes: l.planes()}
+	all := l.N * r.planes * l.H
+	per := atMost(all, 20e3/(pixelTime*float64(l.W)))
+	r.chunks = (all + per - 1) / per
+	return r
+}
+
+// Chunks is part of Step.
+func (r *rows) Chunks() int { return r.chunks }
+
+// each calls visit for the rows of a chunk.
+func (r *rows) each(chunk int, visit func(n, plane, y int)) {
+	all := r.of.N * r.planes * r.of.H
+	for i := chunk * all / r.chunks; i < (chunk+1)*all/r.chunks; i++ {
+		visit(i/(r.planes*r.of.H), i/r.of.H%r.planes, i%r.of.H)
+	}
+}
+
+// strips are one plane as row-wise steps see it: the channels of a F32x8 block
+// as one run of pixels of 8 float32, or 32 channels as two runs of pixels of 16
+// float32. A strip that is not there is nil: the second of F32x8, and that of a
+// last odd block of F32x16.
+type strips [2]unsafe.Pointer
+
+func (s strips) add(n int) strips {
+	for i := range s {
+		if s[i] != nil {
+			s[i] = unsafe.Add(s[i], n)
+		}
+	}
+	return s
+}
+
+// width is how many float32 a pixel of a strip has.
+func (l *Layout) width() int {
+	if l.Format == F32x8 {
+		return 8
+	}
+	return 16
+}
+
+// planes is the number of planes of a picture.
+func (l *Layout) planes() int {
+	if l.Format == F32x16 {
+		return (l.C + 31) / 32
+	}
+	return l.Blocks()
+}
+
+// strips finds a plane of a blocked layout; the second is nil also where both
+// halves lie in one pixel.
+func (l *Layout) strips(base unsafe.Pointer, n, plane int) strips {
+	if l.Format != F32x16 {
+		return strips{unsafe.Add(base, n*l.Image+plane*l.Block), nil}
+	}
+	s := strips{unsafe.Add(base, n*l.Image+2*plane*l.Block), nil}
+	if 2*plane+1 < l.Blocks() {
+		s[1] = unsafe.Add(s[0], l.Block)
+	}
+	return s
+}
+
+// load returns w pixels of a row as float32: in place where they are, otherwise
+// in the room.
+func (r *Rung) load(l *Layout, at strips, y, x, w int, room strips) strips {
+	at = at.add(l.Pixel(y, x))
+	switch l.Format {
+	case Split32:
+		r.Unsplit(room[0], room[1], at[0], w)
+		return room
+	case BF16x32:
+		r.Widen(room[0], room[1], at[0], w)
+		return room
+	}
+	return at
+}
+
+// target returns where w pixels of a row are to be written as float32; store
+// brings them home if that is the room.
+func (l *Layout) target(at strips, y, x int, room strips) strips {
+	if l.Format.blockedF32() {
+		return at.add(l.Pixel(y, x))
+	}
+	return room
+}
+
+func (r *Rung) store(l *Layout, at strips, y, x, w int, room strips) {
+	switch to := unsafe.Add(at[0], l.Pixel(y, x)); l.Format {
+	case Split32:
+		r.Split(to, room[0], room[1], w)
+	case BF16x32:
+		r.Narrow(to, room[0], room[1], w)
+	}
+}
+
+// clearRow fills the halo beside a row of a plane.
+func (l *Layout) clearRow(at strips, y int) {
+	for _, p := range at {
+		if p != nil {
+			l.clearAround(p, y, y+1)
+		}
+	}
+}
+
+// sameFamily reports why row-wise steps cannot mix the formats: they work
+// either on 8 lanes or on 16.
+func sameFamily(ls ...*Layout) error {
+	for _, l := range ls {
+		if l.Format == Planar || l.Format == U8x64 || (l.Format == F32x8) != (ls[0].Format == F32x8) {
+			return fmt.Errorf("%v and %v: no row-wise kernel for these formats", ls[0], l)
+		}
+	}
+	return nil
+}
+
+// sameShape reports how b differs from a.
+func sameShape(a, b *Layout) error {
+	if a.N != b.N || a.C != b.C || a.H != b.H || a.W != b.W {
+		return fmt.Errorf("%v and %v: the shapes differ", a, b)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package kernel
+
+import "unsafe"
+
+// windowArgs is one call of a window kernel: a row of output pixels, each made
+// from the pixels at some offsets from its own, lane by lane.
+type windowArgs struct {
+	In, Out     unsafe.Pointer
+	First       int            // bytes from In to the input of the first pixel; may be negative
+	Offsets     unsafe.Pointer // *int: bytes from a pixel's input to each tap
+	Taps        int            // of them, at least 1
+	Count       int            // pixels, at least 1
+	PixelStride int            // bytes between the inputs of neighbouring pixels
+	Weights     unsafe.Pointer // a vector for each tap (windowDot), else unused
+	Bias        unsafe.Pointer // a vector (windowDot)
+	Scale       float32        // of the sum (windowSum)
+	Low, High   float32        // the result is clipped to these (windowDot)
+}
+
+// windowOp is how a window kernel joins the taps.
+type windowOp uint8
+
+const (
+	windowMax windowOp = iota // the largest; NaN does not count but as the last
+	windowSum                 // the sum times Scale
+	windowDot                 // Bias plus the sum of tap times weight
+)
+
+// windowRow runs one call.
+type windowRow func(op windowOp, a *windowArgs)
+
+func windowRow8(op windowOp, a *windowArgs)  { windowRowAny(8, op, a) }
+func windowRow16(op windowOp, a *windowArgs) { windowRowAny(16, op, a) }
+
+func windowRowAny(lanes int, op windowOp, a *windowArgs) {
+	offsets := unsafe.Slice((*int)(a.Offsets), a.Taps)
+	for p := range a.Count {
+		in := a.First + p*a.PixelStride
+		out := floats(unsafe.Add(a.Out, 4*lanes*p), lanes)
+		switch op {
+		case windowMax:
+			copy(out, floats(unsafe.Add(a.In, in+offsets[0]), lanes))
+		case windowSum:
+			clear(out)
+		case windowDot:
+			copy(out, floats(a.Bias, lanes))
+		}
+		for t, offset := range offsets {
+			x := floats(unsafe.Add(a.In, in+offset), lanes)
+			switch op {
+			case windowMax:
+				for i := range out {
+					if !(out[i] > x[i]) {
+						out[i] = x[i]
+					}
+				}
+			case windowSum:
+				for i := range out {
+					out[i] += x[i]
+				}
+			case windowDot:
+				w := floats(unsafe.Add(a.Weights, 4*lanes*t), lanes)
+				for i := range out {
+					out[i] += x[i] * w[i]
+				}
+			}
+		}
+		switch op {
+		case windowSum:
+			for i := range out {
+				out[i] *= a.Scale
+			}
+		case windowDot:
+			for i := range out {
+				out[i] = clip(out[i], a.Low, a.High)
+			}
+		}
+	}
+}
+
+// windowSpan is a run of output columns whose windows have the same columns
+// inside the picture, and the offsets of these, a group for each kernel row.
+type windowSpan struct {
+	x, w    int
+	columns int // kernel columns inside
+	offsets []int
+}
+
+// windowSpans cuts a row of outputs of n columns over inputs of size columns
+// into spans; strideBytes and so on are those of the input layout.
+func windowSpans(in *Layout, outW, kernelH, kernelW, stride, dilationH, dilationW, pad int, whole bool) []windowSpan {
+	var spans []windowSpan
+	last := [2]int{-1, -1}
+	pixel := in.Format.PixelBytes()
+	for x := range outW {
+		first, end := 0, kernelW
+		if !whole {
+			first, end = windowInside(x*stride-pad, kernelW, dilationW, in.W)
+		}
+		if key := [2]int{first, end}; key != last || spans[len(spans)-1].w == maxUnit {
+			last = key
+			s := windowSpan{x: x, columns: end - first}
+			for ky := range kernelH {
+				for kx := first; kx < end; kx++ {
+					s.offsets = append(s.offsets, (ky*dilationH*in.Pitch+kx*dilationW)*pixel)
+				}
+			}
+			spans = append(spans, s)
+		}
+		spans[len(spans)-1].w++
+	}
+	return spans
+}
+
+// windowInside is which taps of a window that begins at pixel at lie inside
+// [0, size): taps [first, end).
+func windowInside(at, kernel, dilation, size int) (first, end int) {
+	if at < 0 {
+		first = (-at + dilation - 1) / dilation
+	}
+	if at < size {
+		end = min(kernel, (size-1-at)/dilation+1)
+	}
+	return min(first, end), end
+}
