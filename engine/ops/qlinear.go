@@ -1,0 +1,557 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// The quantised operators of ONNX Runtime (docs/ContribOperators.md). Their
+// arithmetic follows its CPU kernels, so that results are the same to the bit
+// where those are exact.
+var qlinears = []Def{
+	{Domain: microsoft, Name: "QLinearAdd", Since: 1, Types: bytes8, In: Arity{7, 8}, Out: Exactly(1), New: newQLinearAdd},
+	{Domain: microsoft, Name: "QLinearMul", Since: 1, Types: bytes8, In: Arity{7, 8}, Out: Exactly(1), New: newQLinearMul},
+	{Domain: microsoft, Name: "QLinearSigmoid", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearSigmoid},
+	{Domain: microsoft, Name: "QLinearLeakyRelu", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearLeakyRelu},
+	{Domain: microsoft, Name: "QLinearGlobalAveragePool", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newQLinearGlobalPool},
+	{Domain: microsoft, Name: "QLinearAveragePool", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearPool},
+	{Domain: microsoft, Name: "QLinearConcat", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{5, Many}, Out: Exactly(1), New: newQLinearConcat},
+	{Domain: microsoft, Name: "QLinearSoftmax", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newQLinearSoftmax},
+	{Domain: microsoft, Name: "QGemm", Since: 1, Types: bytes8, In: Arity{6, 9}, Out: Exactly(1), New: newQGemm},
+}
+
+// coding is how an 8-bit tensor stands for numbers: (q - zero)·scale.
+type coding struct {
+	scale, zero float32
+}
+
+// scaledOf reads a scale and an optional zero point of one number each.
+func scaledOf(c *Call, i int) (coding, error) {
+	s := coding{}
+	if c.input(i) == nil {
+		return s, fmt.Errorf("scale (input %d) is left out", i)
+	}
+	for k, dst := range []*float32{&s.scale, &s.zero} {
+		t := c.input(i + k)
+		if t == nil {
+			continue
+		}
+		if t.Len() != 1 {
+			return s, fmt.Errorf("input %d must be one number, its shape is %v", i+k, t.Shape())
+		}
+		var v [1]float64
+		tensor.Load(v[:], t, 0, 1)
+		*dst = float32(v[0])
+	}
+	return s, nil
+}
+
+// number is what q stands for.
+func (s coding) number(q float64) float32 { return (float32(q) - s.zero) * s.scale }
+
+// code is the 8-bit number for v within [low, high].
+func (s coding) code(v float32, low, high float64) float64 {
+	return clamp(math.RoundToEven(float64(v/s.scale))+float64(s.zero), low, high)
+}
+
+// checkScaled checks the types of triples of an 8-bit operand, its scale and
+// zero point, each given by the index of the scale.
+func checkScaled(in []ir.Fact, d tensor.DType, scales ...int) error {
+	for _, i := range scales {
+		if err := wantType(in, i, tensor.Types(tensor.Float32)); err != nil {
+			return err
+		}
+		if err := oneNumber(fact(in, i), i, false); err != nil {
+			return err
+		}
+		if zero := fact(in, i+1); zero.Given() && zero.DType != d {
+			return fmt.Errorf("zero point (input %d) is %s, it must be %s", i+1, zero.DType, d)
+		}
+	}
+	return nil
+}
+
+// qlinearBinary is C = quantised(f(A, B)), with A at inputs 0 to 2, B at 3 to
+// 5 and the scale of C at 6 and 7.
+type qlinearBinary struct {
+	prepare func(a, b, y coding) func(p, q float64) float64 // rounded, with the zero point, not yet clamped
+}
+
+// newQLinearAdd adds in two fused steps: A·(a/y) + (B·(b/y) + what the zero
+// points come to).
+func newQLinearAdd(*ir.Node) (Op, error) {
+	return qlinearBinary{func(a, b, y coding) func(p, q float64) float64 {
+		ra, rb := a.scale/y.scale, b.scale/y.scale
+		pa, pb := ra*a.zero, rb*b.zero
+		both := pa + pb
+		fixed := float64(y.zero - both)
+		return func(p, q float64) float64 {
+			inner := float64(float32(q*float64(rb) + fixed))
+			return math.RoundToEven(float64(float32(p*float64(ra) + inner)))
+		}
+	}}, nil
+}
+
+// newQLinearMul scales the exact product by a·b/y and adds the zero point.
+func newQLinearMul(*ir.Node) (Op, error) {
+	return qlinearBinary{func(a, b, y coding) func(p, q float64) float64 {
+		product := a.scale * b.scale
+		ratio := product / y.scale
+		za, zb := float64(a.zero), float64(b.zero)
+		return func(p, q float64) float64 {
+			v := float32((p-za)*(q-zb)) * ratio
+			return math.RoundToEven(float64(float32(v) + y.zero))
+		}
+	}}, nil
+}
+
+// Infer: A, B → C of A's dtype and the broadcast shape.
+func (op qlinearBinary) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if fact(in, 3).DType != in[0].DType {
+		return nil, fmt.Errorf("input 3 is %s, input 0 is %s; they must be of one type", fact(in, 3).DType, in[0].DType)
+	}
+	if err := checkScaled(in, in[0].DType, 1, 4, 6); err != nil {
+		return nil, err
+	}
+	s, err := broadcastShape(in[0].Shape, in[3].Shape)
+	return []ir.Fact{ir.Tensor(in[0].DType, s)}, err
+}
+
+// Eval combines element by element.
+func (op qlinearBinary) Eval(c *Call) error {
+	var of [3]coding
+	for i := range of {
+		var err error
+		if of[i], err = scaledOf(c, 1+3*i-i/2); err != nil {
+			return err
+		}
+	}
+	y, err := newBroadcast(c, c.In[0].DType(), c.In[0], c.In[3])
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	low, high, _ := integerRange(y.DType())
+	f := op.prepare(of[0], of[1], of[2])
+	w := broadcastWalk(y.Shape(), c.In[0].Shape(), c.In[3].Shape())
+	return zipElements(c, w, y, c.In[0], c.In[3], func(p, q float64) float64 { return clamp(f(p, q), low, high) })
+}
+
+// qlinearMap is an elementwise function of what 8-bit numbers stand for: X,
+// its scale and zero point, those of Y.
+type qlinearMap struct{ f func(float32) float32 }
+
+func newQLinearSigmoid(*ir.Node) (Op, error) {
+	return qlinearMap{func(x float32) float32 { return float32(sigmoid(float64(x))) }}, nil
+}
+
+func newQLinearLeakyRelu(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	alpha := a.Float("alpha", 0.01)
+	return qlinearMap{func(x float32) float32 {
+		if x < 0 {
+			return alpha * x
+		}
+		return x
+	}}, a.Err()
+}
+
+// Infer: X → Y like X.
+func (op qlinearMap) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, checkScaled(in, in[0].DType, 1, 3)
+}
+
+// Eval maps the 256 codes once.
+func (op qlinearMap) Eval(c *Call) error {
+	x, err := scaledOf(c, 1)
+	if err != nil {
+		return err
+	}
+	y, err := scaledOf(c, 3)
+	if err != nil {
+		return err
+	}
+	out, err := c.Like(c.In[0])
+	if err != nil {
+		return err
+	}
+	c.Out[0] = out
+	return recode(c, out, c.In[0], x, y, op.f)
+}
+
+// recode sets dst to the codes under y of f of what src stands for under x.
+func recode(c *Call, dst, src *tensor.Tensor, x, y coding, f func(float32) float32) error {
+	low, high, _ := integerRange(src.DType())
+	table := tensor.New(dst.DType(), 256)
+	var codes [256]float64
+	for i := range codes {
+		codes[i] = y.code(f(x.number(low+float64(i))), low, high)
+	}
+	tensor.Store(table, 0, 1, codes[:])
+	shift := byte(int(low)) // Int8: -128 is the first
+	d, s := dst.Bytes(), src.Bytes()
+	return newWalk([]int{len(s)}, []int{1}).rows(c.Run, func(n int, at, _ []int) {
+		for i := at[0]; i < at[0]+n; i++ {
+			d[i] = table.Bytes()[s[i]-shift]
+		}
+	})
+}
+
+// qlinearGlobalPool is the mean over all spatial dimensions.
+type qlinearGlobalPool struct{ channelsLast bool }
+
+func newQLinearGlobalPool(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return qlinearGlobalPool{a.Bool("channels_last", false)}, a.Err()
+}
+
+// Infer: X [N C spatial…] → Y [N C 1…].
+func (op qlinearGlobalPool) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	s := in[0].Shape
+	if s.Ranked {
+		if s.Rank() < 3 {
+			return nil, fmt.Errorf("needs an input of 3 dimensions or more (batch, channels, spatial), it has %s", s)
+		}
+		s = ir.ShapeOf(slices.Clone(s.Dims)...)
+		first, last := op.spatial(s.Rank())
+		for i := first; i < last; i++ {
+			s.Dims[i] = ir.Dim{N: 1}
+		}
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, s)}, checkScaled(in, in[0].DType, 1, 3)
+}
+
+func (op qlinearGlobalPool) spatial(rank int) (first, last int) {
+	if op.channelsLast {
+		return 1, rank - 1
+	}
+	return 2, rank
+}
+
+// Eval sums exactly and scales once.
+func (op qlinearGlobalPool) Eval(c *Call) error {
+	x := c.In[0]
+	if x.Rank() < 3 {
+		return fmt.Errorf("needs an input of 3 dimensions or more, its shape is %v", x.Shape())
+	}
+	from, err := scaledOf(c, 1)
+	if err != nil {
+		return err
+	}
+	to, err := scaledOf(c, 3)
+	if err != nil {
+		return err
+	}
+	first, last := op.spatial(x.Rank())
+	shape := slices.Clone(x.Shape())
+	n, inner := tensor.MustCount(shape[first:last]), tensor.MustCount(shape[last:])
+	for i := first; i < last; i++ {
+		shape[i] = 1
+	}
+	sums, err := c.New(tensor.Float64, shape...)
+	if err != nil {
+		return err
+	}
+	total := tensor.Data[float64](sums)
+	var line [rowLength]float64
+	s := spans{outer: tensor.MustCount(shape[:first]), n: n, inner: inner, block: 1, innerStep: 1, outerStep: inner}
+	err = s.lines(c.Run, func(at, n, k, _ int) {
+		tensor.Load(line[:n], x, at, 1)
+		for i, v := range line[:n] {
+			total[k+i] += v - float64(from.zero)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	per := to.scale * float32(n)
+	c.Out[0], err = requantize(c, sums, spans{outer: 1, n: 1, inner: sums.Len(), block: 1}, []float32{from.scale / per}, c.In[4])
+	return err
+}
+
+// viaNumbers is an operator on what 8-bit numbers stand for: X, its scale and
+// zero point, those of Y.
+type viaNumbers struct{ Op }
+
+// newQLinearPool averages windows in float32.
+func newQLinearPool(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	if a.Int("channels_last", 0) != 0 {
+		a.Fail("attribute \"channels_last\" is set, which is not supported; only channels first is")
+	}
+	op, err := newAveragePool(n)
+	if err != nil {
+		return nil, err
+	}
+	return viaNumbers{op}, a.Err()
+}
+
+// newQLinearSoftmax takes the opset whose Softmax it means from an attribute:
+// before 13 all dimensions from axis on count as one.
+func newQLinearSoftmax(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs().Need("opset")
+	make := alongAxis(softmaxLine)
+	if a.Int("opset", 13) < 13 {
+		make = alongRest(softmaxLine)
+	}
+	op, err := make(n)
+	if err != nil {
+		return nil, err
+	}
+	return viaNumbers{op}, a.Err()
+}
+
+// Infer: X → Y of X's dtype.
+func (op viaNumbers) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := checkScaled(in, in[0].DType, 1, 3); err != nil {
+		return nil, err
+	}
+	out, err := op.Op.Infer([]ir.Fact{ir.Tensor(tensor.Float32, in[0].Shape)})
+	if err != nil {
+		return nil, err
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, out[0].Shape)}, nil
+}
+
+// Eval widens, computes and quantises.
+func (op viaNumbers) Eval(c *Call) error {
+	from, err := scaledOf(c, 1)
+	if err != nil {
+		return err
+	}
+	to, err := scaledOf(c, 3)
+	if err != nil {
+		return err
+	}
+	x, err := c.New(tensor.Float32, c.In[0].Shape()...)
+	if err != nil {
+		return err
+	}
+	if err := mapElements(c, x, c.In[0], func(q float64) float64 { return float64(from.number(q)) }); err != nil {
+		return err
+	}
+	inner := *c
+	inner.In, inner.Out = []*tensor.Tensor{x}, make([]*tensor.Tensor, 1)
+	if err := op.Op.Eval(&inner); err != nil {
+		return err
+	}
+	y, err := c.New(c.In[0].DType(), inner.Out[0].Shape()...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	low, high, _ := integerRange(y.DType())
+	return mapElements(c, y, inner.Out[0], func(v float64) float64 { return to.code(float32(v), low, high) })
+}
+
+// qlinearConcat joins tensors of different scales: the scale and zero point of
+// Y, then each X with its own.
+type qlinearConcat struct{ axis int }
+
+func newQLinearConcat(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs().Need("axis")
+	if len(n.Inputs)%3 != 2 {
+		a.Fail("has %d inputs; after the scale and zero point of the output they come in threes", len(n.Inputs))
+	}
+	return qlinearConcat{a.Int("axis", 1)}, a.Err()
+}
+
+// Infer: X… → Y of their dtype, the sum of their sizes along axis.
+func (op qlinearConcat) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := wantType(in, 1, bytes8); err != nil {
+		return nil, err
+	}
+	d := in[1].DType
+	out := in[2].Shape
+	if out.Ranked {
+		out = ir.ShapeOf(slices.Clone(out.Dims)...)
+	}
+	for i := 2; i < len(in); i += 3 {
+		if in[i].DType != d {
+			return nil, fmt.Errorf("input %d is %s, it must be %s like the zero point of the output", i, in[i].DType, d)
+		}
+		if err := checkScaled(in, d, i+1); err != nil {
+			return nil, err
+		}
+		if !out.Ranked || !in[i].Shape.Ranked {
+			out = ir.Shape{}
+			continue
+		}
+		axis, err := tensor.Axis(op.axis, len(out.Dims))
+		if err != nil {
+			return nil, err
+		}
+		if len(in[i].Shape.Dims) != len(out.Dims) {
+			return nil, fmt.Errorf("input %d has shape %v, input 2 has %v; they may differ only along axis %d", i, in[i].Shape, in[2].Shape, axis)
+		}
+		for k, dim := range in[i].Shape.Dims {
+			switch {
+			case k != axis && dim.Known() && out.Dims[k].Known() && dim.N != out.Dims[k].N:
+				return nil, fmt.Errorf("input %d has shape %v, input 2 has %v; they may differ only along axis %d", i, in[i].Shape, in[2].Shape, axis)
+			case k == axis && i > 2 && dim.Known() && out.Dims[k].Known():
+				out.Dims[k].N += dim.N
+			case k == axis && i > 2:
+				out.Dims[k] = ir.Unknown
+			}
+		}
+	}
+	return []ir.Fact{ir.Tensor(d, out)}, nil
+}
+
+// Eval copies what has the scale of the output, and recodes the rest.
+func (op qlinearConcat) Eval(c *Call) error {
+	facts, err := op.Infer(factsOf(c.In))
+	if err != nil {
+		return err
+	}
+	to, err := scaledOf(c, 0)
+	if err != nil {
+		return err
+	}
+	shape, _ := facts[0].Shape.Ints()
+	axis, err := tensor.Axis(op.axis, len(shape))
+	if err != nil {
+		return err
+	}
+	y, err := c.New(facts[0].DType, shape...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	start, step := 0, tensor.Strides(shape)[axis]
+	for i := 2; i < len(c.In); i += 3 {
+		from, err := scaledOf(c, i+1)
+		if err != nil {
+			return err
+		}
+		x := c.In[i]
+		if from != to {
+			if x, err = c.Like(x); err != nil {
+				return err
+			}
+			if err := recode(c, x, c.In[i], from, to, same[float32]); err != nil {
+				return err
+			}
+		}
+		w := newWalk(x.Shape(), tensor.Strides(shape), tensor.Strides(x.Shape()))
+		w.start[0] = start
+		if err := w.move(c.Run, y, x); err != nil {
+			return err
+		}
+		start += x.Dim(axis) * step
+	}
+	return nil
+}
+
+// qGemm is Y = alpha·A'·B' + C on 8-bit numbers: A, B with scale and zero
+// point each, C int32 of scale a·b, then scale and zero point of Y, without
+// which Y is float32.
+type qGemm struct {
+	transA, transB bool
+	alpha          float32
+}
+
+func newQGemm(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return qGemm{a.Bool("transA", false), a.Bool("transB", false), a.Float("alpha", 1)}, a.Err()
+}
+
+// Infer: A, B, C → Y [M N].
+func (op qGemm) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := zeroTypes(in, 0, 2, 3, 5); err != nil {
+		return nil, err
+	}
+	if err := wantType(in, 6, tensor.Types(tensor.Int32)); err != nil {
+		return nil, err
+	}
+	d := tensor.Float32
+	if zero := fact(in, 8); zero.Given() {
+		d = zero.DType
+	}
+	a, err := op.matrix(in[0], op.transA)
+	if err != nil {
+		return nil, err
+	}
+	b, err := op.matrix(in[3], op.transB)
+	if err != nil {
+		return nil, err
+	}
+	return productShape(a, b, d)
+}
+
+func (op qGemm) matrix(f ir.Fact, transposed bool) (ir.Fact, error) {
+	if f.Shape.Ranked && f.Shape.Rank() != 2 {
+		return f, fmt.Errorf("needs matrices, met shape %v", f.Shape)
+	}
+	if f.Shape.Ranked && transposed {
+		return ir.Tensor(f.DType, ir.ShapeOf(f.Shape.Dims[1], f.Shape.Dims[0])), nil
+	}
+	return f, nil
+}
+
+// Eval sums exactly and scales in float32.
+func (op qGemm) Eval(c *Call) error {
+	a, b := c.In[0], c.In[3]
+	var err error
+	if op.transA {
+		if a, err = transposed(c, a); err != nil {
+			return err
+		}
+	}
+	if op.transB {
+		if b, err = transposed(c, b); err != nil {
+			return err
+		}
+	}
+	sums, err := integerProduct(c, a, c.input(2), b, c.input(5))
+	if err != nil {
+		return err
+	}
+	if bias := c.input(6); bias != nil {
+		if s, err := tensor.Broadcast(sums.Shape(), bias.Shape()); err != nil || !slices.Equal(s, sums.Shape()) {
+			return fmt.Errorf("input 6 has shape %v, it must repeat to %v", bias.Shape(), sums.Shape())
+		}
+		w := broadcastWalk(sums.Shape(), sums.Shape(), bias.Shape())
+		if err := zipElements(c, w, sums, sums, bias, plus[float64]); err != nil {
+			return err
+		}
+	}
+	y := c.input(7)
+	if y == nil {
+		y = tensor.Scalar[float32](1)
+	}
+	scales, err := productScales(c.In[1], c.In[4], y)
+	if err != nil {
+		return err
+	}
+	for i := range scales {
+		scales[i] *= op.alpha
+	}
+	n := sums.Dim(1)
+	s := spans{outer: sums.Dim(0), n: n, inner: 1, step: 1, block: 1}
+	if len(scales) == 1 {
+		s.step = 0
+	} else if len(scales) != n {
+		return fmt.Errorf("%d scales for %d columns; give one, or one a column", len(scales), n)
+	}
+	zero := c.input(8)
+	if zero == nil {
+		zero = tensor.Scalar[float32](0)
+	}
+	c.Out[0], err = requantize(c, sums, s, scales, zero)
+	return err
+}
+
+// transposed is a copy of a matrix with its dimensions swapped.
+func transposed(c *Call, t *tensor.Tensor) (*tensor.Tensor, error) {
+	out, err := c.New(t.DType(), t.Dim(1), t.Dim(0))
+	if err != nil {
+		return nil, err
+	}
+	w := newWalk(out.Shape(), []int{t.Dim(0), 1}, []int{1, t.Dim(1)})
+	return out, w.move(c.Run, out, t)
+}
