@@ -12,7 +12,8 @@ import (
 
 // families are all operators, one slice a file.
 var families = [][]Def{
-	activations, arithmetics, comparisons, functions,
+	activations, arithmetics, casts, comparisons, functions,
+	quantizers, integerProducts, qlinears,
 	shapes, constants, moves, gathers,
 	convolutions, pools, normalizations, products, softmaxes, fused,
 	splits, rearrangements, scatters, sorts, sequences,

@@ -80,7 +80,7 @@ func (s smallFloat) nan(sign byte) byte {
 	case s.fnuz:
 		return 0x80
 	case s.finite:
-		return byte(s.largest()) // OCP leaves it open: the largest number
+		return 1 << (s.expBits + s.mantBits) // there is none: -0
 	}
 	return sign | 0x7f
 }

@@ -71,6 +71,11 @@ func loadBy[T Number, S any](dst []T, src []S, at, step int, f func(S) float32) 
 // to an integer. A float outside the range of int64 becomes its nearest bound,
 // NaN becomes 0, before it wraps.
 func Store[T Number](t *Tensor, at, step int, src []T) {
+	StoreBy(t, at, step, src, Rounding{Saturate: true})
+}
+
+// StoreBy is Store with the rounding of 8- and 4-bit floats as asked.
+func StoreBy[T Number](t *Tensor, at, step int, src []T, how Rounding) {
 	switch t.dtype {
 	case Float32:
 		storePlain(Data[float32](t), at, step, src)
@@ -95,9 +100,9 @@ func Store[T Number](t *Tensor, at, step int, src []T) {
 	case Bool:
 		storeBy(t.data, at, step, src, boolOf[T])
 	case Float16:
-		storeBy(Data[Float16Bits](t), at, step, src, func(v T) Float16Bits { return ToFloat16(float32(v)) })
+		storeBy(Data[Float16Bits](t), at, step, src, func(v T) Float16Bits { return ToFloat16(toOdd(v)) })
 	case BFloat16:
-		storeBy(Data[BFloat16Bits](t), at, step, src, func(v T) BFloat16Bits { return ToBFloat16(float32(v)) })
+		storeBy(Data[BFloat16Bits](t), at, step, src, func(v T) BFloat16Bits { return ToBFloat16(toOdd(v)) })
 	case Int4:
 		storeBy(Data[int8](t), at, step, src, func(v T) int8 { return int8(ToInt64(v)) << 4 >> 4 })
 	case Int2:
@@ -107,7 +112,7 @@ func Store[T Number](t *Tensor, at, step int, src []T) {
 	case Uint2:
 		storeBy(t.data, at, step, src, func(v T) uint8 { return uint8(ToInt64(v)) & 3 })
 	case Float8E4M3FN, Float8E4M3FNUZ, Float8E5M2, Float8E5M2FNUZ, Float8E8M0, Float4E2M1:
-		storeBy(t.data, at, step, src, func(v T) byte { return ToSmallFloat(t.dtype, float32(v), Rounding{Saturate: true}) })
+		storeBy(t.data, at, step, src, func(v T) byte { return ToSmallFloat(t.dtype, toOdd(v), how) })
 	default:
 		panic(fmt.Sprintf("BUG: tensor.Store of %s", t.dtype))
 	}
@@ -159,4 +164,24 @@ func ToInt64[T Number](v T) int64 {
 		return math.MinInt64
 	}
 	return int64(f)
+}
+
+// toOdd narrows to float32 with the last bit set where anything was lost, so
+// that rounding once more to fewer bits rounds the number itself (Boldo and
+// Melquiond 2005).
+func toOdd[T Number](v T) float32 {
+	f := float32(v)
+	wide := float64(v)
+	if float64(f) == wide || f != f {
+		return f
+	}
+	b := math.Float32bits(f)
+	if b&1 == 0 {
+		if math.Abs(float64(f)) > math.Abs(wide) {
+			b--
+		} else {
+			b++
+		}
+	}
+	return math.Float32frombits(b)
 }

@@ -1,0 +1,357 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// quantizedTypes are what QuantizeLinear makes.
+var quantizedTypes = tensor.Types(tensor.Uint8, tensor.Int8, tensor.Uint16, tensor.Int16) | tensor.NibbleTypes |
+	tensor.Float8Types&^tensor.Types(tensor.Float8E8M0)
+
+// Version 13 adds axis, 19 the 8-bit floats, 21 blocks and output_dtype, 23
+// precision.
+var quantizers = []Def{
+	{Name: "QuantizeLinear", Since: 13, Types: tensor.FloatTypes | tensor.Types(tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newQuantize},
+	{Name: "QuantizeLinear", Since: 10, Until: 12, Types: tensor.Types(tensor.Float32, tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newQuantize10},
+	{Name: "DequantizeLinear", Since: 13, Types: quantizedTypes | tensor.Types(tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newDequantize},
+	{Name: "DequantizeLinear", Since: 10, Until: 12, Types: tensor.Types(tensor.Uint8, tensor.Int8, tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newDequantize10},
+	{Name: "DynamicQuantizeLinear", Since: 11, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(3), New: newDynamicQuantize},
+	{Domain: microsoft, Name: "QuantizeLinear", Since: 1, Types: tensor.FloatTypes | tensor.Types(tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newQuantize},
+	{Domain: microsoft, Name: "DequantizeLinear", Since: 1, Types: quantizedTypes | tensor.Types(tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newDequantize},
+}
+
+// microsoft is the domain of ONNX Runtime's own operators.
+const microsoft = "com.microsoft"
+
+// granularity says which elements share a scale: all, those of an index along
+// axis, or those of a block along axis.
+type granularity struct {
+	whole bool // opsets 10 to 12: one scale only
+	axis  int
+	block int // 0: no blocks
+}
+
+func readGranularity(a *ir.Attrs) granularity {
+	g := granularity{axis: a.Int("axis", 1), block: a.Int("block_size", 0)}
+	if g.block < 0 {
+		a.Fail("attribute \"block_size\" is %d, it must not be negative", g.block)
+	}
+	return g
+}
+
+// check refuses scales and zero points that do not fit the shape of x.
+func (g granularity) check(x, scale, zero ir.Fact) error {
+	if zero.Given() && scale.Shape.Full() && zero.Shape.Full() {
+		s, _ := scale.Shape.Ints()
+		z, _ := zero.Shape.Ints()
+		if tensor.MustCount(s) != tensor.MustCount(z) {
+			return fmt.Errorf("scale has shape %v, zero point %v; they must be alike", s, z)
+		}
+	}
+	xs, okX := x.Shape.Ints()
+	s, okS := scale.Shape.Ints()
+	if !x.Shape.Ranked || !okS {
+		return nil
+	}
+	if !okX {
+		xs = nil
+		if tensor.MustCount(s) != 1 {
+			return nil
+		}
+	}
+	_, err := g.spans(xs, s, len(x.Shape.Dims))
+	return err
+}
+
+// spans is how a scale of the given shape is laid along x: the elements of an
+// outer index, an index along the axis and an inner index.
+type spans struct {
+	outer, n, inner int
+	outerStep, step int // of the scale, by outer index and by block
+	innerStep       int
+	block           int
+}
+
+// scaleAt is the scale's index for the first element of a line.
+func (s spans) scaleAt(outer, k int) int { return outer*s.outerStep + k/s.block*s.step }
+
+func (g granularity) spans(x, scale []int, rank int) (spans, error) {
+	count := tensor.MustCount(scale)
+	// Even where one scale serves all, an axis that is not there is a mistake
+	// of the model, unless it is the default of 1.
+	if g.axis != 1 && (g.axis < -max(rank, 1) || g.axis >= max(rank, 1)) {
+		return spans{}, fmt.Errorf("axis %d is outside [%d, %d] of a tensor of rank %d", g.axis, -rank, rank-1, rank)
+	}
+	if count == 1 && len(scale) <= 1 {
+		return spans{outer: 1, n: 1, inner: tensor.MustCount(x), block: 1}, nil
+	}
+	if g.whole {
+		return spans{}, fmt.Errorf("scale must be one number before opset 13, its shape is %v", scale)
+	}
+	axis, err := tensor.Axis(g.axis, rank)
+	if err != nil {
+		return spans{}, err
+	}
+	s := spans{outer: tensor.MustCount(x[:axis]), n: x[axis], inner: tensor.MustCount(x[axis+1:]), block: 1}
+	if g.block == 0 {
+		if len(scale) != 1 || scale[0] != x[axis] {
+			return spans{}, fmt.Errorf("scale must be one number or [%d] along axis %d, its shape is %v", x[axis], axis, scale)
+		}
+		s.step = 1
+		return s, nil
+	}
+	want := slices.Clone(x)
+	want[axis] = (x[axis] + g.block - 1) / g.block
+	if !slices.Equal(scale, want) {
+		return spans{}, fmt.Errorf("scale must have shape %v with blocks of %d along axis %d, its shape is %v", want, g.block, axis, scale)
+	}
+	s.block, s.innerStep, s.step, s.outerStep = g.block, 1, s.inner, s.inner*want[axis]
+	return s, nil
+}
+
+// lines calls line for runs of x that share their place in the scale: n
+// elements of x from at on, the scale from k on, step apart.
+func (s spans) lines(r *Run, line func(at, n, k, step int)) error {
+	for o := range s.outer {
+		for i := range s.n {
+			k := s.scaleAt(o, i)
+			for from := 0; from < s.inner; from += rowLength {
+				line((o*s.n+i)*s.inner+from, min(rowLength, s.inner-from), k+from*s.innerStep, s.innerStep)
+			}
+			if i%256 == 0 || s.inner > 256 {
+				if err := r.Check(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// quantize is y = saturate(round(x/scale) + zero). ONNX QuantizeLinear-25.
+type quantize struct {
+	granularity
+	to  tensor.DType // Invalid: that of the zero point, else uint8
+	how tensor.Rounding
+}
+
+func newQuantize(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	op := quantize{granularity: readGranularity(a), how: tensor.Rounding{Saturate: a.Bool("saturate", true)}}
+	if a.Int("output_dtype", 0) != 0 {
+		op.to = a.DType("output_dtype", tensor.Uint8)
+		if !quantizedTypes.Is(op.to) {
+			a.Fail("attribute \"output_dtype\" is %s, it must be one of %s", op.to, quantizedTypes)
+		}
+	}
+	if a.Int("precision", 0) != 0 {
+		a.DType("precision", tensor.Float32) // float32 is as precise as any asked
+	}
+	return op, a.Err()
+}
+
+func newQuantize10(n *ir.Node) (Op, error) {
+	return quantize{granularity: granularity{whole: true, axis: 1}, how: tensor.Rounding{Saturate: true}}, nil
+}
+
+func (op quantize) target(zero tensor.DType) tensor.DType {
+	switch {
+	case op.to != tensor.Invalid:
+		return op.to
+	case zero != tensor.Invalid:
+		return zero
+	}
+	return tensor.Uint8
+}
+
+// Infer: x, scale, zero point → y of the zero point's dtype.
+func (op quantize) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	zero := fact(in, 2)
+	to := op.target(zero.DType)
+	if err := wantType(in, 1, tensor.FloatTypes|tensor.Types(tensor.Float8E8M0, tensor.Int32)); err != nil {
+		return nil, err
+	}
+	if err := wantType(in, 2, quantizedTypes); err != nil {
+		return nil, err
+	}
+	if zero.Given() && zero.DType != to {
+		return nil, fmt.Errorf("zero point is %s, attribute \"output_dtype\" says %s", zero.DType, to)
+	}
+	return []ir.Fact{ir.Tensor(to, in[0].Shape)}, op.check(in[0], in[1], zero)
+}
+
+// Eval divides in float32 and rounds halves to even.
+func (op quantize) Eval(c *Call) error {
+	x, scale, zero := c.In[0], c.In[1], c.input(2)
+	to := op.target(tensor.Invalid)
+	if zero != nil {
+		to = op.target(zero.DType())
+		if zero.Len() != scale.Len() {
+			return fmt.Errorf("scale has shape %v, zero point %v; they must be alike", scale.Shape(), zero.Shape())
+		}
+	}
+	s, err := op.spans(x.Shape(), scale.Shape(), x.Rank())
+	if err != nil {
+		return err
+	}
+	y, err := c.New(to, x.Shape()...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	low, high, whole := integerRange(to)
+	var line, by, zeros [rowLength]float64
+	return s.lines(c.Run, func(at, n, k, step int) {
+		tensor.Load(line[:n], x, at, 1)
+		tensor.Load(by[:n], scale, k, step)
+		if zero != nil {
+			tensor.Load(zeros[:n], zero, k, step)
+		}
+		for i := range line[:n] {
+			v := float64(float32(line[i]) / float32(by[i]))
+			if whole {
+				v = clamp(math.RoundToEven(v)+zeros[i], low, high)
+			} else {
+				v += zeros[i]
+			}
+			line[i] = v
+		}
+		tensor.StoreBy(y, at, 1, line[:n], op.how)
+	})
+}
+
+// integerRange is the least and the largest number of an integer type.
+func integerRange(d tensor.DType) (low, high float64, whole bool) {
+	bits := d.BitsInFile()
+	switch arithmeticOf(d) {
+	case inSigned:
+		return -math.Ldexp(1, bits-1), math.Ldexp(1, bits-1) - 1, true
+	case inUnsigned:
+		return 0, math.Ldexp(1, bits) - 1, true
+	}
+	return 0, 0, false
+}
+
+// dequantize is y = (x - zero)·scale. ONNX DequantizeLinear-25.
+type dequantize struct {
+	granularity
+	to tensor.DType // Invalid: that of the scale
+}
+
+func newDequantize(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	op := dequantize{granularity: readGranularity(a)}
+	if a.Int("output_dtype", 0) != 0 {
+		op.to = a.DType("output_dtype", tensor.Float32)
+		if !tensor.FloatTypes.Is(op.to) {
+			a.Fail("attribute \"output_dtype\" is %s, it must be one of %s", op.to, tensor.FloatTypes)
+		}
+	}
+	return op, a.Err()
+}
+
+func newDequantize10(n *ir.Node) (Op, error) {
+	return dequantize{granularity: granularity{whole: true, axis: 1}}, nil
+}
+
+func (op dequantize) target(scale tensor.DType) tensor.DType {
+	switch {
+	case op.to != tensor.Invalid:
+		return op.to
+	case scale == tensor.Float8E8M0:
+		return tensor.Float32
+	}
+	return scale
+}
+
+// Infer: x, scale, zero point → y of the scale's dtype.
+func (op dequantize) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := wantType(in, 1, tensor.FloatTypes|tensor.Types(tensor.Float8E8M0)); err != nil {
+		return nil, err
+	}
+	if zero := fact(in, 2); zero.Given() && zero.DType != in[0].DType {
+		return nil, fmt.Errorf("zero point is %s, x is %s; they must be of one type", zero.DType, in[0].DType)
+	}
+	return []ir.Fact{ir.Tensor(op.target(in[1].DType), in[0].Shape)}, op.check(in[0], in[1], fact(in, 2))
+}
+
+// Eval subtracts exactly and rounds the product once.
+func (op dequantize) Eval(c *Call) error {
+	x, scale, zero := c.In[0], c.In[1], c.input(2)
+	if zero != nil && zero.Len() != scale.Len() {
+		return fmt.Errorf("scale has shape %v, zero point %v; they must be alike", scale.Shape(), zero.Shape())
+	}
+	s, err := op.spans(x.Shape(), scale.Shape(), x.Rank())
+	if err != nil {
+		return err
+	}
+	y, err := c.New(op.target(scale.DType()), x.Shape()...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	var line, by, zeros [rowLength]float64
+	return s.lines(c.Run, func(at, n, k, step int) {
+		tensor.Load(line[:n], x, at, 1)
+		tensor.Load(by[:n], scale, k, step)
+		if zero != nil {
+			tensor.Load(zeros[:n], zero, k, step)
+		}
+		for i := range line[:n] {
+			line[i] = (line[i] - zeros[i]) * by[i]
+		}
+		tensor.Store(y, at, 1, line[:n])
+	})
+}
+
+// dynamicQuantize fits scale and zero point of uint8 to the range of x, which
+// is taken to include 0. ONNX DynamicQuantizeLinear-11.
+type dynamicQuantize struct{}
+
+func newDynamicQuantize(*ir.Node) (Op, error) { return dynamicQuantize{}, nil }
+
+// Infer: x float32 → y uint8, scale float32 [], zero point uint8 [].
+func (dynamicQuantize) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	return []ir.Fact{ir.Tensor(tensor.Uint8, in[0].Shape), ir.Tensor(tensor.Float32, ir.Dims()), ir.Tensor(tensor.Uint8, ir.Dims())}, nil
+}
+
+// Eval computes in float32 as the function body of the standard does.
+func (dynamicQuantize) Eval(c *Call) error {
+	x := tensor.Data[float32](c.In[0])
+	y, err := c.New(tensor.Uint8, c.In[0].Shape()...)
+	if err != nil {
+		return err
+	}
+	low, high := float32(0), float32(0)
+	for _, v := range x {
+		low, high = min(low, v), max(high, v)
+	}
+	scale := (high - low) / 255
+	zero := float32(0)
+	if scale > 0 {
+		zero = float32(math.RoundToEven(clamp64(-low/scale, 0, 255)))
+	}
+	out := tensor.Data[uint8](y)
+	for i, v := range x {
+		q := float32(0)
+		if scale > 0 {
+			q = float32(math.RoundToEven(float64(v / scale)))
+		}
+		out[i] = uint8(clamp64(q+zero, 0, 255))
+	}
+	c.Out[0], c.Out[1], c.Out[2] = y, tensor.Scalar(scale), tensor.Scalar(uint8(zero))
+	return c.Run.Check()
+}
+
+// clamp64 is v within [low, high]; NaN becomes low.
+func clamp64(v, low, high float32) float64 {
+	if !(v > low) {
+		return float64(low)
+	}
+	return float64(min(v, high))
+}

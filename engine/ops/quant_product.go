@@ -1,0 +1,354 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+var bytes8 = tensor.Types(tensor.Uint8, tensor.Int8)
+
+var integerProducts = []Def{
+	{Name: "ConvInteger", Since: 10, Types: bytes8, In: Arity{2, 4}, Out: Exactly(1), New: newConvInteger},
+	{Name: "MatMulInteger", Since: 10, Types: bytes8, In: Arity{2, 4}, Out: Exactly(1), New: newMatMulInteger},
+	{Name: "QLinearConv", Since: 10, Types: bytes8, In: Arity{8, 9}, Out: Exactly(1), New: newQLinearConv},
+	{Name: "QLinearMatMul", Since: 10, Types: bytes8 | tensor.Float8Types, In: Exactly(8), Out: Exactly(1), New: newQLinearMatMul},
+	{Domain: microsoft, Name: "QLinearConv", Since: 1, Types: bytes8, In: Arity{8, 9}, Out: Exactly(1), New: newQLinearConv},
+}
+
+// integerConv is a convolution of 8-bit integers without their zero points,
+// exact in float64.
+type integerConv struct{ conv }
+
+func newIntegerConv(n *ir.Node) (integerConv, error) {
+	a := n.ReadAttrs()
+	op := integerConv{conv{readWindow(a), readGroup(a)}}
+	op.ceil = false
+	if a.Int("channels_last", 0) != 0 {
+		a.Fail("attribute \"channels_last\" is set, which is not supported; only channels first is")
+	}
+	return op, a.Err()
+}
+
+// shapes infers the output's shape from those of x, w and the bias.
+func (op integerConv) shapes(x, w, bias ir.Fact) (ir.Shape, error) {
+	as := func(f ir.Fact) ir.Fact {
+		if !f.Given() {
+			return f
+		}
+		return ir.Tensor(tensor.Float64, f.Shape)
+	}
+	out, err := op.conv.Infer([]ir.Fact{as(x), as(w), as(bias)})
+	if err != nil {
+		return ir.Shape{}, err
+	}
+	return out[0].Shape, nil
+}
+
+// sums are the exact sums of products, plus the bias.
+func (op integerConv) sums(c *Call, x, xZero, w, wZero, bias *tensor.Tensor) (*tensor.Tensor, error) {
+	if xZero != nil && xZero.Len() != 1 {
+		return nil, fmt.Errorf("the zero point of x must be one number, its shape is %v", xZero.Shape())
+	}
+	xs, err := centred(c, x, xZero, 0)
+	if err != nil {
+		return nil, err
+	}
+	ws, err := centred(c, w, wZero, 0)
+	if err != nil {
+		return nil, err
+	}
+	inner := *c
+	inner.In, inner.Out = []*tensor.Tensor{xs, ws}, make([]*tensor.Tensor, 1)
+	if bias != nil {
+		b, err := c.convert(bias, tensor.Float64)
+		if err != nil {
+			return nil, err
+		}
+		inner.In = append(inner.In, b)
+	}
+	err = evalConv[float64](&op.conv, &inner)
+	return inner.Out[0], err
+}
+
+// centred is t minus its zero point, as float64: one number, or one for each
+// index of an axis.
+func centred(c *Call, t, zero *tensor.Tensor, axis int) (*tensor.Tensor, error) {
+	out, err := c.New(tensor.Float64, t.Shape()...)
+	if err != nil {
+		return nil, err
+	}
+	s := spans{outer: 1, n: 1, inner: t.Len(), block: 1}
+	if zero != nil && zero.Len() != 1 {
+		if t.Rank() <= axis || zero.Len() != t.Dim(axis) {
+			return nil, fmt.Errorf("zero point has shape %v, it must be one number or one for each index of axis %d of shape %v", zero.Shape(), axis, t.Shape())
+		}
+		s = spans{outer: tensor.MustCount(t.Shape()[:axis]), n: t.Dim(axis), inner: tensor.MustCount(t.Shape()[axis+1:]), step: 1, block: 1}
+	}
+	dst := tensor.Data[float64](out)
+	return out, s.lines(c.Run, func(at, n, k, _ int) {
+		z := [1]float64{}
+		if zero != nil {
+			tensor.Load(z[:], zero, k, 1)
+		}
+		line := dst[at : at+n]
+		tensor.Load(line, t, at, 1)
+		for i := range line {
+			line[i] -= z[0]
+		}
+	})
+}
+
+// convInteger is a convolution of 8-bit integers into int32. ONNX
+// ConvInteger-10.
+type convInteger struct{ integerConv }
+
+func newConvInteger(n *ir.Node) (Op, error) {
+	op, err := newIntegerConv(n)
+	return convInteger{op}, err
+}
+
+// Infer: x, w, zero points → y int32.
+func (op convInteger) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := zeroTypes(in, 0, 2, 1, 3); err != nil {
+		return nil, err
+	}
+	s, err := op.shapes(in[0], in[1], ir.Fact{})
+	return []ir.Fact{ir.Tensor(tensor.Int32, s)}, err
+}
+
+// Eval sums exactly.
+func (op convInteger) Eval(c *Call) error {
+	sums, err := op.sums(c, c.In[0], c.input(2), c.In[1], c.input(3), nil)
+	if err != nil {
+		return err
+	}
+	c.Out[0], err = c.convert(sums, tensor.Int32)
+	return err
+}
+
+// zeroTypes checks that inputs are 8-bit integers and zero points of their
+// type: pairs of an operand and its zero point.
+func zeroTypes(in []ir.Fact, pairs ...int) error {
+	for i := 0; i < len(pairs); i += 2 {
+		if err := wantType(in, pairs[i], bytes8|tensor.Float8Types); err != nil {
+			return err
+		}
+		if zero := fact(in, pairs[i+1]); zero.Given() && zero.DType != in[pairs[i]].DType {
+			return fmt.Errorf("input %d is %s, its zero point is %s; they must be of one type", pairs[i], in[pairs[i]].DType, zero.DType)
+		}
+	}
+	return nil
+}
+
+// qlinearConv is a convolution of 8-bit integers, scaled to 8-bit integers.
+// ONNX QLinearConv-10.
+type qlinearConv struct{ integerConv }
+
+func newQLinearConv(n *ir.Node) (Op, error) {
+	op, err := newIntegerConv(n)
+	return qlinearConv{op}, err
+}
+
+// Infer: x, its scale and zero point, w and its own, those of y, bias int32 →
+// y of its zero point's dtype.
+func (op qlinearConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := zeroTypes(in, 0, 2, 3, 5); err != nil {
+		return nil, err
+	}
+	if err := wantType(in, 7, bytes8); err != nil {
+		return nil, err
+	}
+	if err := wantType(in, 8, tensor.Types(tensor.Int32)); err != nil {
+		return nil, err
+	}
+	for _, i := range []int{1, 4, 6} {
+		if err := wantType(in, i, tensor.Types(tensor.Float32)); err != nil {
+			return nil, err
+		}
+		if err := oneNumber(in[i], i, i == 4); err != nil {
+			return nil, err
+		}
+	}
+	s, err := op.shapes(in[0], in[3], fact(in, 8))
+	return []ir.Fact{ir.Tensor(in[7].DType, s)}, err
+}
+
+// oneNumber checks a scale: one number, or where many is set a vector.
+func oneNumber(f ir.Fact, i int, many bool) error {
+	sizes, ok := f.Shape.Ints()
+	if !ok {
+		return nil
+	}
+	if n := tensor.MustCount(sizes); n == 0 || n > 1 && (!many || len(sizes) != 1) {
+		return fmt.Errorf("scale (input %d) must be one number, its shape is %v", i, sizes)
+	}
+	return nil
+}
+
+// Eval sums exactly and scales in float32, in ONNX Runtime's order, so that
+// results are the same to the bit.
+func (op qlinearConv) Eval(c *Call) error {
+	sums, err := op.sums(c, c.In[0], c.In[2], c.In[3], c.In[5], c.input(8))
+	if err != nil {
+		return err
+	}
+	scales, err := productScales(c.In[1], c.In[4], c.In[6])
+	if err != nil {
+		return err
+	}
+	m := c.In[3].Dim(0)
+	if len(scales) != 1 && len(scales) != m {
+		return fmt.Errorf("%d scales for %d output channels; give one, or one a channel", len(scales), m)
+	}
+	s := spans{outer: sums.Dim(0), n: m, inner: tensor.MustCount(sums.Shape()[2:]), block: 1}
+	if len(scales) > 1 {
+		s.step = 1
+	}
+	c.Out[0], err = requantize(c, sums, s, scales, c.In[7])
+	return err
+}
+
+// productScales is a·b/y for each scale of b.
+func productScales(a, b, y *tensor.Tensor) ([]float32, error) {
+	if a.Len() != 1 || y.Len() != 1 || b.Len() == 0 {
+		return nil, fmt.Errorf("scales of shapes %v, %v and %v; the first and the last must be one number", a.Shape(), b.Shape(), y.Shape())
+	}
+	one := func(t *tensor.Tensor, i int) float32 {
+		var v [1]float64
+		tensor.Load(v[:], t, i, 1)
+		return float32(v[0])
+	}
+	out := make([]float32, b.Len())
+	for i := range out {
+		product := one(a, 0) * one(b, i)
+		out[i] = product / one(y, 0)
+	}
+	return out, nil
+}
+
+// requantize is saturate(round(sum·scale) + zero), of the zero point's type.
+// The sums are exact integers.
+func requantize(c *Call, sums *tensor.Tensor, s spans, scales []float32, zero *tensor.Tensor) (*tensor.Tensor, error) {
+	if zero.Len() != 1 {
+		return nil, fmt.Errorf("the zero point of the output must be one number, its shape is %v", zero.Shape())
+	}
+	y, err := c.New(zero.DType(), sums.Shape()...)
+	if err != nil {
+		return nil, err
+	}
+	low, high, whole := integerRange(y.DType())
+	var z [1]float64
+	tensor.Load(z[:], zero, 0, 1)
+	src := tensor.Data[float64](sums)
+	return y, s.lines(c.Run, func(at, n, k, _ int) {
+		line := src[at : at+n]
+		for i, sum := range line {
+			v := float64(float32(sum) * scales[k])
+			if whole {
+				v = clamp(math.RoundToEven(v)+z[0], low, high)
+			}
+			line[i] = v
+		}
+		tensor.Store(y, at, 1, line)
+	})
+}
+
+// matMulInteger is a matrix product of 8-bit integers into int32. ONNX
+// MatMulInteger-10.
+type matMulInteger struct{}
+
+func newMatMulInteger(*ir.Node) (Op, error) { return matMulInteger{}, nil }
+
+// Infer: A […, M, K], B […, K, N], zero points → Y int32 […, M, N].
+func (matMulInteger) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := zeroTypes(in, 0, 2, 1, 3); err != nil {
+		return nil, err
+	}
+	return productShape(in[0], in[1], tensor.Int32)
+}
+
+func productShape(a, b ir.Fact, d tensor.DType) ([]ir.Fact, error) {
+	out, err := matMul{}.Infer([]ir.Fact{ir.Tensor(tensor.Float64, a.Shape), ir.Tensor(tensor.Float64, b.Shape)})
+	if err != nil {
+		return nil, err
+	}
+	return []ir.Fact{ir.Tensor(d, out[0].Shape)}, nil
+}
+
+// Eval sums exactly.
+func (matMulInteger) Eval(c *Call) error {
+	sums, err := integerProduct(c, c.In[0], c.input(2), c.In[1], c.input(3))
+	if err != nil {
+		return err
+	}
+	c.Out[0], err = c.convert(sums, tensor.Int32)
+	return err
+}
+
+// integerProduct is the exact product of two matrices without their zero
+// points: one number each, or one a row of a, one a column of b.
+func integerProduct(c *Call, a, aZero, b, bZero *tensor.Tensor) (*tensor.Tensor, error) {
+	as, err := centred(c, a, aZero, max(a.Rank()-2, 0))
+	if err != nil {
+		return nil, err
+	}
+	bs, err := centred(c, b, bZero, max(b.Rank()-1, 0))
+	if err != nil {
+		return nil, err
+	}
+	inner := *c
+	inner.In, inner.Out = []*tensor.Tensor{as, bs}, make([]*tensor.Tensor, 1)
+	err = matMul{}.Eval(&inner)
+	return inner.Out[0], err
+}
+
+// qlinearMatMul is a matrix product of 8-bit integers, scaled to 8-bit
+// integers. ONNX QLinearMatMul-21.
+type qlinearMatMul struct{}
+
+func newQLinearMatMul(*ir.Node) (Op, error) { return qlinearMatMul{}, nil }
+
+// Infer: a, its scale and zero point, b and its own, those of y → y of its
+// zero point's dtype.
+func (qlinearMatMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := zeroTypes(in, 0, 2, 3, 5); err != nil {
+		return nil, err
+	}
+	if err := wantType(in, 7, bytes8|tensor.Float8Types); err != nil {
+		return nil, err
+	}
+	for _, i := range []int{1, 4, 6} {
+		if err := wantType(in, i, tensor.FloatTypes); err != nil {
+			return nil, err
+		}
+		if sizes, ok := in[i].Shape.Ints(); ok && tensor.MustCount(sizes) == 0 {
+			return nil, fmt.Errorf("scale (input %d) is empty", i)
+		}
+	}
+	return productShape(in[0], in[3], in[7].DType)
+}
+
+// Eval sums exactly and scales in float32.
+func (qlinearMatMul) Eval(c *Call) error {
+	sums, err := integerProduct(c, c.In[0], c.In[2], c.In[3], c.In[5])
+	if err != nil {
+		return err
+	}
+	scales, err := productScales(c.In[1], c.In[4], c.In[6])
+	if err != nil {
+		return err
+	}
+	s := spans{outer: 1, n: 1, inner: sums.Len(), block: 1}
+	if len(scales) > 1 { // one a column
+		n := c.In[3].Dim(-1)
+		if n != len(scales) {
+			return fmt.Errorf("%d scales for %d columns; give one, or one a column", len(scales), n)
+		}
+		s = spans{outer: sums.Len() / max(n, 1), n: n, inner: 1, step: 1, block: 1}
+	}
+	c.Out[0], err = requantize(c, sums, s, scales, c.In[7])
+	return err
+}
