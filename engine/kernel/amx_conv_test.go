@@ -142,6 +142,12 @@ func normal(rng *rand.Rand, n int, scale float64) []float32 {
 	return w
 }
 
+func runAll(s Step, m *Memory) {
+	for i := range s.Chunks() {
+		s.Run(i, m)
+	}
+}
+
 func packAll(w interface {
 	Chunks() int
 	Chunk(int)

@@ -76,12 +76,6 @@ func TestSignals(t *testing.T) {
 	helpers.Wait()
 }
 
-func runAll(s Step, m *Memory) {
-	for i := range s.Chunks() {
-		s.Run(i, m)
-	}
-}
-
 // exampleConv plans a case on random numbers.
 func exampleConv(tb testing.TB, k *Rung, c tileCase, seed int64) (Step, *Memory, []byte) {
 	rng := rand.New(rand.NewSource(seed))

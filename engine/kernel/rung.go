@@ -18,6 +18,8 @@ type Rung struct {
 	Block Format // the float32 format its convolutions work on
 
 	TileConv
+	GemmUnit gemmUnit
+	Gemms    gemmKernels
 
 	// ConvTile8 and ConvTile16 compute register tiles of a convolution: up to
 	// convRows pixels by one or two vectors of 8 or 16 channels.
@@ -64,7 +66,8 @@ type Rung struct {
 // purego is the ground the other rungs stand on: the twins.
 func purego() Rung {
 	return Rung{Name: "purego", Block: F32x8,
-		TileConv:  plainTileConv,
+		TileConv: plainTileConv,
+		GemmUnit: plainGemm, Gemms: vectorGemms,
 		ConvTile8: convTile8, ConvTile16: convTile16, Activate: activate,
 		Split: split, Unsplit: unsplit, AddSplit: addSplit, Narrow: narrow, Widen: widen,
 		WindowRow8: windowRow8, WindowRow16: windowRow16,

@@ -10,10 +10,10 @@ func native() []Rung {
 		has  bool
 		rung Rung
 	}{
-		{cpu.avx2, Rung{Name: "avx2", Block: F32x8, ConvTile8: convTileAVX2}},
-		{cpu.avx512, Rung{Name: "avx512", Block: F32x16, ConvTile16: convTileAVX512}},
+		{cpu.avx2, Rung{Name: "avx2", Block: F32x8, ConvTile8: convTileAVX2, GemmUnit: avx2Gemm}},
+		{cpu.avx512, Rung{Name: "avx512", Block: F32x16, ConvTile16: convTileAVX512, GemmUnit: avx512Gemm}},
 		{cpu.vnni, Rung{Name: "vnni"}},
-		{cpu.amx, Rung{Name: "amx", TileConv: tileUnitConv}},
+		{cpu.amx, Rung{Name: "amx", TileConv: tileUnitConv, Gemms: tileUnitGemms}},
 	} {
 		if !r.has {
 			break

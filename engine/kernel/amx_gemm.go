@@ -1,0 +1,243 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import (
+	"math"
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/amd64"
+)
+
+// tileUnitGemms are the products of the rung "amx": bf16x3 on the tile unit (rms
+// error at most 1e-5 of the rms output), or vectors where K is short.
+var tileUnitGemms = gemmKernels{
+	pack: func(r *Rung, g *Gemm, w *GemmWeights) {
+		if !tileable(g) {
+			packPanels(r, g, w)
+			return
+		}
+		w.form = gemmTiles
+		w.tiles = lineBytes(gemmTileBytes(g.N, g.K))
+	},
+	plan: func(r *Rung, g *Gemm, w *GemmWeights) (Work, error) {
+		if w != nil && w.form == gemmPanels || w == nil && !tileable(g) {
+			return planPanels(r, g, w)
+		}
+		return planTiles(g, w), nil
+	},
+}
+
+// tileable reports whether tiles beat vectors: with short sums or few rows most
+// of a tile would be empty.
+func tileable(g *Gemm) bool { return !g.Strict && g.K >= 24 && g.M > inPlaceRows && g.N >= 16 }
+
+// gemmTileBytes is the size of a packed B: groups of 32 columns by steps of 32.
+func gemmTileBytes(n, k int) int { return roundUp(n, 32) / 32 * (roundUp(k, 32) / 32) * 4096 }
+
+// packGemmTiles packs one group of 32 columns of B.
+func packGemmTiles(tiles []byte, b unsafe.Pointer, n, k, rowB int, trans bool, group int) {
+	steps := roundUp(k, 32) / 32
+	var index [16]int32
+	for i := range index {
+		index[i] = int32(4 * i)
+	}
+	for half := range 2 {
+		column := 32*group + 16*half
+		have := max(0, min(16, n-column))
+		column = min(column, n-1)
+		dst := tiles[group*steps*4096+1024*half:]
+		a := amd64.PackArgs{
+			High: unsafe.Pointer(&dst[0]), Low: unsafe.Pointer(&dst[2048]),
+			Step: 4096, LowStep: 4096, RowBytes: 4 * rowB,
+		}
+		if !trans {
+			a.Source = unsafe.Add(b, 4*column)
+			a.Rows, a.Taps, a.MaskA = k, steps, channelMask(have)
+			amd64.PackColumns(&a)
+			continue
+		}
+		a.Rows, a.Taps, a.Index, a.Upper, a.Contiguous = have, 1, &index, 64, 1
+		for s := range steps {
+			a.Source = unsafe.Add(b, 4*(column*rowB+32*s))
+			a.High, a.Low = unsafe.Pointer(&dst[4096*s]), unsafe.Pointer(&dst[4096*s+2048])
+			a.MaskA, a.MaskB = channelMask(k-32*s), channelMask(k-32*s-16)
+			amd64.PackRows(&a)
+		}
+	}
+}
+
+// tileGemm is a planned product on the tile unit. The scratch holds A as split
+// pixels, block after block of 32 numbers, and then, where B is not constant,
+// its tiles.
+type tileGemm struct {
+	gemm     Gemm
+	weights  *GemmWeights // nil: B is the second input
+	args     amd64.TileArgs
+	pairs    []amd64.TilePair
+	segments []amd64.TileSegment
+	offsets  []int
+	bias     []float32
+	grid     grid
+	together int // products in a chunk
+	split    int // bytes of one split A
+	packed   int // bytes of one packed B in the scratch
+}
+
+func planTiles(g *Gemm, w *GemmWeights) Work {
+	s := &tileGemm{gemm: *g, weights: w, bias: zeroBias}
+	if w != nil && w.bias != nil {
+		s.bias = w.bias
+	}
+	steps := roundUp(g.K, 32) / 32
+	for b := range steps {
+		s.offsets = append(s.offsets, b*g.M*128)
+	}
+	s.split = steps * g.M * 128
+	if w == nil {
+		s.packed = gemmTileBytes(g.N, g.K)
+	}
+	rows := s.setPairs()
+	s.args = amd64.TileArgs{
+		Config: amd64.TileConfig(rows), Offsets: &s.offsets[0], Steps: steps, RowStride: 128,
+		WeightsGroup: 4096 * steps, Segments: &s.segments[0], PerStep: (2*rows + steps - 1) / steps,
+		OutKind: amd64.TileF32, OutGroup: 128, OutHalf: 64, OutStep: 4 * g.RowC, MaskA: 0xffff, MaskB: 0xffff,
+		Low: float32(math.Inf(-1)), High: float32(math.Inf(1)), Alpha: g.Act.Alpha, Beta: g.Act.Beta,
+	}
+	a := &s.args
+	if w != nil && w.bias != nil {
+		a.BiasGroup = 128
+	}
+	switch g.Act.Kind {
+	case Identity:
+	case Clip:
+		a.Low, a.High = g.Act.Alpha, g.Act.Beta
+	default:
+		a.Act = int(g.Act.Kind)
+	}
+	if g.Residual {
+		a.ResidualKind, a.ResidualGroup, a.ResidualHalf, a.ResidualStep = amd64.TileF32, 128, 64, 4*g.RowResidual
+	}
+	unit := math.Max(12*tileTime(rows)*float64(steps), 3.5*float64(2*rows)) + 100
+	groups := roundUp(g.N, 32) / 32
+	s.grid, s.together = cutBatch(len(s.pairs), groups, unit, gemmTileBytes(g.N, g.K), g.count())
+	prepare := newTilePrepare(s)
+	pieceTime := float64(prepare.rows*steps) * 3
+	return Work{Steps: []Step{bundle(prepare, pieceTime), s}, Scratch: (s.split + s.packed) * g.count()}
+}
+
+// zeroBias serves products without a bias.
+var zeroBias = make([]float32, 32)
+
+// setPairs cuts the rows into pairs of tiles and returns the rows of a tile.
+func (s *tileGemm) setPairs() int {
+	g := &s.gemm
+	count, rows := even(g.M)
+	for i := 0; i < count; i += 2 {
+		p := amd64.TilePair{First: len(s.segments) * int(unsafe.Sizeof(amd64.TileSegment{}))}
+		for j, in := range []*int{&p.InA, &p.InB} {
+			row := min(i+j, count-1) * rows
+			start := min(row, g.M-rows)
+			*in = 128 * start
+			if i+j == count {
+				break // an odd last tile is paired with itself
+			}
+			s.segments = append(s.segments, amd64.TileSegment{
+				Sums: 128 * (16*j + row - start), Rows: min(rows, g.M-row),
+				Out: 4 * row * g.RowC, Residual: 4 * row * g.RowResidual,
+			})
+			p.Count++
+		}
+		s.pairs = append(s.pairs, p)
+	}
+	return rows
+}
+
+func (s *tileGemm) Chunks() int {
+	return (s.gemm.count() + s.together - 1) / s.together * s.grid.chunks()
+}
+
+func (s *tileGemm) Run(chunk int, m *Memory) {
+	var scratch [4096 + 64]byte
+	a := s.args
+	a.Scratch = unsafe.Pointer(&scratch[-uintptr(unsafe.Pointer(&scratch))&63])
+	each := s.grid.chunks()
+	pair, pairs, group, groups := s.grid.at(chunk % each)
+	a.Pairs, a.Count = &s.pairs[pair], pairs
+	whole := s.gemm.N / 32 // groups of 32 columns; a last one may have fewer
+	for i := chunk / each * s.together; i < min((chunk/each+1)*s.together, s.gemm.count()); i++ {
+		a.MaskA, a.MaskB = 0xffff, 0xffff
+		if n := min(group+groups, whole) - group; n > 0 {
+			s.call(&a, m, i, group, n)
+		}
+		if group+groups > whole {
+			a.MaskA, a.MaskB = channelMask(s.gemm.N-32*whole), channelMask(s.gemm.N-32*whole-16)
+			s.call(&a, m, i, whole, 1)
+		}
+	}
+}
+
+// call runs the kernel on n groups of columns of product i.
+func (s *tileGemm) call(a *amd64.TileArgs, m *Memory, i, group, n int) {
+	_, _, atC := s.gemm.at(i)
+	count := s.gemm.count()
+	a.In = unsafe.Add(m.Scratch, i*s.split)
+	if s.weights != nil {
+		a.Weights = unsafe.Pointer(&s.weights.tiles[group*a.WeightsGroup])
+	} else {
+		a.Weights = unsafe.Add(m.Scratch, count*s.split+i*s.packed+group*a.WeightsGroup)
+	}
+	a.Bias = unsafe.Pointer(&s.bias[group*a.BiasGroup/4])
+	a.Out = unsafe.Add(m.Out, atC+128*group)
+	if s.gemm.Residual {
+		a.Residual = unsafe.Add(m.Residual, atC+128*group)
+	}
+	a.Groups = n
+	if lines := roundUp(a.WeightsGroup/64/(a.Count*a.Steps), 4); lines <= 16 && s.weights != nil {
+		a.Next, a.NextLines = uintptr(a.Weights)+uintptr(a.WeightsGroup), lines
+	}
+	amd64.TilesSplit(a)
+}
+
+// tilePrepare splits the rows of every A and packs every B that is not constant.
+type tilePrepare struct {
+	*tileGemm
+	rows   int // of A in a chunk
+	parts  int // chunks of one A
+	groups int // chunks of one B
+}
+
+func newTilePrepare(s *tileGemm) *tilePrepare {
+	g := &s.gemm
+	const pixels = chunkTime / 3 // of 32 numbers, 3 ns each
+	p := &tilePrepare{tileGemm: s, rows: max(1, pixels*32/g.K)}
+	p.parts = (g.M + p.rows - 1) / p.rows
+	p.rows = (g.M + p.parts - 1) / p.parts
+	if s.weights == nil {
+		p.groups = roundUp(g.N, 32) / 32
+	}
+	return p
+}
+
+func (s *tilePrepare) Chunks() int { return s.gemm.count() * (s.parts + s.groups) }
+
+func (s *tilePrepare) Run(chunk int, m *Memory) {
+	g := &s.gemm
+	count := g.count()
+	if chunk >= count*s.parts {
+		chunk -= count * s.parts
+		i, group := chunk/s.groups, chunk%s.groups
+		_, atB, _ := g.at(i)
+		tiles := unsafe.Slice((*byte)(unsafe.Add(m.Scratch, count*s.split+i*s.packed)), s.packed)
+		packGemmTiles(tiles, unsafe.Add(m.More[0], atB), g.N, g.K, g.RowB, g.TransB, group)
+		return
+	}
+	i, row := chunk/s.parts, chunk%s.parts*s.rows
+	atA, _, _ := g.at(i)
+	rest := g.K % 32
+	amd64.SplitRows(&amd64.SplitArgs{
+		Source: unsafe.Add(m.In, atA+4*row*g.RowA), Pixels: unsafe.Add(m.Scratch, i*s.split+128*row),
+		RowBytes: 4 * g.RowA, Block: 128 * g.M, Rows: min(s.rows, g.M-row), Whole: g.K / 32,
+		MaskA: channelMask(rest), MaskB: channelMask(rest - 16), Scale: g.Scale,
+	})
+}

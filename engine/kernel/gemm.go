@@ -1,0 +1,145 @@
+package kernel
+
+import "fmt"
+
+// Gemm is C = act(Scale·A·B + bias + residual) on row-major float32 matrices:
+// A [M][K], B [K][N] or, with TransB, [N][K], C [M][N], bias [N]. RowA and its
+// like are numbers from a row to the next, so that a matrix may be a part of a
+// larger one: the heads of an attention need no copies.
+//
+// The matrices of a batch lie at fixed distances from each other, in any number
+// of nested loops.
+type Gemm struct {
+	M, N, K                       int
+	RowA, RowB, RowC, RowResidual int
+	TransB                        bool
+	Batch                         []GemmBatch // outermost first
+	Scale                         float32     // multiplies the product
+	Residual                      bool        // added before the activation; may be C itself
+	Act                           Activation
+	Strict                        bool // multiply-add in float32 only, never bf16x3
+}
+
+// GemmBatch is one loop over matrices: how many, and how many numbers from one
+// to the next. Residuals step as C does.
+type GemmBatch struct{ Count, A, B, C int }
+
+// count is the number of products in the batch.
+func (g *Gemm) count() int {
+	n := 1
+	for _, b := range g.Batch {
+		n *= b.Count
+	}
+	return n
+}
+
+// at gives where the matrices of product i begin, in bytes.
+func (g *Gemm) at(i int) (a, b, c int) {
+	for k := len(g.Batch) - 1; k >= 0; k-- {
+		l := &g.Batch[k]
+		j := i % l.Count
+		i /= l.Count
+		a, b, c = a+4*j*l.A, b+4*j*l.B, c+4*j*l.C
+	}
+	return a, b, c
+}
+
+func (g *Gemm) String() string {
+	return fmt.Sprintf("matrix product %d times [%d %d]·[%d %d]", g.count(), g.M, g.K, g.K, g.N)
+}
+
+// check refuses what no plan of ours should contain.
+func (g *Gemm) check() error {
+	rowB := g.N
+	if g.TransB {
+		rowB = g.K
+	}
+	switch {
+	case min(g.M, g.N, g.K, g.count()) < 1:
+		return fmt.Errorf("%v: every size must be at least 1", g)
+	case g.RowA < g.K || g.RowB < rowB || g.RowC < g.N || g.Residual && g.RowResidual < g.N:
+		return fmt.Errorf("%v: rows of %d, %d and %d numbers overlap", g, g.RowA, g.RowB, g.RowC)
+	}
+	return nil
+}
+
+// GemmWeights are a constant B, and the bias, as one rung wants them.
+type GemmWeights struct {
+	n, k, rowB int
+	transB     bool
+	form       gemmForm
+	source     []float32 // B as it came
+	panels     []float32 // of columns, [K][columns] each
+	columns    int       // of a panel
+	tiles      []byte    // for the tile unit
+	bias       []float32 // a whole number of panels and tiles, or nil
+}
+
+// gemmForm is how a constant B is kept.
+type gemmForm uint8
+
+const (
+	gemmInPlace gemmForm = iota // as it came: read once a product, in order
+	gemmPanels
+	gemmTiles
+)
+
+// inPlaceRows is up to how many rows of A it does not pay to pack B: the product
+// is one stream through memory.
+const inPlaceRows = 4
+
+// PackGemm lays out the memory for a constant B of g and its bias [N] or nil; the
+// caller packs by calling Chunk for every number below Chunks, at once and in
+// any order. b may lie in a mapped file at any address. It must stay as it is
+// for as long as the weights are used: a product of few rows reads it in place.
+func (r *Rung) PackGemm(g *Gemm, b, bias []float32) (*GemmWeights, error) {
+	if err := g.check(); err != nil {
+		return nil, err
+	}
+	rows, row := g.K, g.N
+	if g.TransB {
+		rows, row = g.N, g.K
+	}
+	if want := (rows-1)*g.RowB + row; len(b) < want {
+		return nil, fmt.Errorf("%v: B has %d numbers, want %d", g, len(b), want)
+	}
+	if bias != nil && len(bias) != g.N {
+		return nil, fmt.Errorf("%v: %d biases, want %d", g, len(bias), g.N)
+	}
+	w := &GemmWeights{n: g.N, k: g.K, rowB: g.RowB, transB: g.TransB, source: b}
+	if bias != nil {
+		w.bias = alignedFloats(roundUp(g.N, 32))
+		copy(w.bias, bias)
+	}
+	if g.M > inPlaceRows || g.count() > 1 {
+		r.Gemms.pack(r, g, w)
+	}
+	return w, nil
+}
+
+// Bytes is the memory the weights take beyond B itself.
+func (w *GemmWeights) Bytes() int { return 4*(len(w.panels)+len(w.bias)) + len(w.tiles) }
+
+// Gemm plans a product. w holds a constant B; where it is nil, B is the second
+// input. A is the first.
+func (r *Rung) Gemm(g *Gemm, w *GemmWeights) (Work, error) {
+	if err := g.check(); err != nil {
+		return Work{}, err
+	}
+	if w != nil && (w.n != g.N || w.k != g.K || w.transB != g.TransB) {
+		return Work{}, fmt.Errorf("%v: the weights were packed for another product", g)
+	}
+	if w != nil && w.form == gemmInPlace || w == nil && g.M == 1 && g.count() == 1 {
+		return r.gemv(g, w)
+	}
+	return r.Gemms.plan(r, g, w)
+}
+
+// gemmKernels are the two ways of a rung to compute products of several rows.
+type gemmKernels struct {
+	pack func(r *Rung, g *Gemm, w *GemmWeights)
+	plan func(r *Rung, g *Gemm, w *GemmWeights) (Work, error)
+}
+
+// vectorGemms are the ones on vector registers.
+var vectorGemms = gemmKernels{packPanels, planPanels}

@@ -1,0 +1,218 @@
+package kernel
+
+import (
+	"sync"
+	"unsafe"
+)
+
+// packPanels lays out B in panels of columns.
+func packPanels(r *Rung, g *Gemm, w *GemmWeights) {
+	w.form, w.columns = gemmPanels, r.GemmUnit.columns
+	w.panels = alignedFloats(roundUp(g.N, w.columns) * g.K)
+}
+
+// Chunks is how many pieces the packing has.
+func (w *GemmWeights) Chunks() int {
+	switch w.form {
+	case gemmPanels:
+		return len(w.panels) / (w.columns * w.k)
+	case gemmTiles:
+		return roundUp(w.n, 32) / 32
+	}
+	return 0
+}
+
+// Chunk packs one piece.
+func (w *GemmWeights) Chunk(i int) {
+	if w.form == gemmTiles {
+		packGemmTiles(w.tiles, unsafe.Pointer(&w.source[0]), w.n, w.k, w.rowB, w.transB, i)
+		return
+	}
+	panel := w.panels[i*w.columns*w.k:][:w.columns*w.k]
+	packPanel(panel, unsafe.Pointer(&w.source[0]), w.n, w.k, w.rowB, w.transB, w.columns, i)
+}
+
+// packPanel packs columns [i·columns, (i+1)·columns) of B.
+func packPanel(panel []float32, b unsafe.Pointer, n, k, rowB int, trans bool, columns, i int) {
+	first := i * columns
+	have := min(columns, n-first)
+	if have < columns {
+		clear(panel)
+	}
+	if !trans {
+		for row := range k {
+			copy(panel[row*columns:][:have], floats(unsafe.Add(b, 4*(row*rowB+first)), have))
+		}
+		return
+	}
+	for j := range have {
+		at := j
+		for _, v := range floats(unsafe.Add(b, 4*(first+j)*rowB), k) {
+			panel[at] = v
+			at += columns
+		}
+	}
+}
+
+// panelGemm is a planned product on vector registers.
+type panelGemm struct {
+	gemm     Gemm
+	rung     *Rung
+	unit     gemmUnit
+	weights  *GemmWeights // nil: B is the second input
+	packed   int          // with no weights: bytes of a packed B in the scratch, 0: B is read in place
+	args     gemmArgs
+	rest     Activation
+	rows     int // of a tile
+	grid     grid
+	together int // products of the batch in a chunk
+}
+
+// planPanels plans a product of several rows. Where B comes at run time and the
+// kernel cannot read it as it lies, a first step packs it.
+func planPanels(r *Rung, g *Gemm, w *GemmWeights) (Work, error) {
+	s := &panelGemm{gemm: *g, rung: r, unit: r.GemmUnit, weights: w}
+	u := &s.unit
+	var work Work
+	s.args = gemmArgs{RowA: 4 * g.RowA, RowB: 4 * u.columns, RowC: 4 * g.RowC, RowResidual: 4 * g.RowResidual, K: g.K, Scale: g.Scale}
+	s.args.Low, s.args.High, s.rest = g.Act.limits()
+	panels := roundUp(g.N, u.columns) / u.columns
+	switch {
+	case w != nil:
+	case g.TransB || !u.partial && g.N%u.columns != 0:
+		s.packed = 4 * panels * u.columns * g.K
+		work.Scratch = s.packed * g.count()
+		work.Steps = append(work.Steps, bundle(&panelPack{s, panels}, float64(g.K*u.columns)))
+	default:
+		s.args.RowB = 4 * g.RowB
+	}
+	tiles := (g.M + u.rows - 1) / u.rows
+	s.rows = (g.M + tiles - 1) / tiles
+	unit := 2 * float64(s.rows*u.columns*g.K) / u.gflops
+	s.grid, s.together = cutBatch(tiles, panels, unit, 4*g.N*g.K, g.count())
+	work.Steps = append(work.Steps, s)
+	return work, nil
+}
+
+// cutBatch cuts count products alike: several in a chunk where one is small.
+func cutBatch(tiles, panels int, unit float64, weightBytes, count int) (grid, int) {
+	one := unit * float64(tiles*panels)
+	if together := int(chunkTime / one); count > 1 && together >= 1 {
+		return grid{pairs: tiles, groups: panels, pairsEach: tiles, groupsEach: panels}, min(together, count)
+	}
+	return cutGrid(tiles, panels, unit, weightBytes), 1
+}
+
+func (s *panelGemm) Chunks() int {
+	return (s.gemm.count() + s.together - 1) / s.together * s.grid.chunks()
+}
+
+// gemmFrame is what a chunk needs: kept for the next one, so that runs allocate
+// nothing.
+type gemmFrame struct {
+	args gemmArgs
+	tile [64]float32 // of partial columns; more than rows·columns of any such unit
+	more [64]float32
+}
+
+var gemmFrames = sync.Pool{New: func() any { return new(gemmFrame) }}
+
+func (s *panelGemm) Run(chunk int, m *Memory) {
+	f := gemmFrames.Get().(*gemmFrame)
+	each := s.grid.chunks()
+	tile, tiles, panel, panels := s.grid.at(chunk % each)
+	for i := chunk / each * s.together; i < min((chunk/each+1)*s.together, s.gemm.count()); i++ {
+		for p := panel; p < panel+panels; p++ {
+			s.column(f, m, i, p, tile, tiles)
+		}
+	}
+	f.args = gemmArgs{}
+	gemmFrames.Put(f)
+}
+
+// column computes some row tiles of one panel of product i.
+func (s *panelGemm) column(f *gemmFrame, m *Memory, i, panel, tile, tiles int) {
+	g, u := &s.gemm, &s.unit
+	atA, atB, atC := g.at(i)
+	f.args = s.args
+	a := &f.args
+	first := panel * u.columns
+	n := min(u.columns, g.N-first)
+	a.MaskA, a.MaskB = u.masks(n)
+	switch {
+	case s.weights != nil:
+		a.B = unsafe.Pointer(&s.weights.panels[first*g.K])
+		if s.weights.bias != nil {
+			a.Bias = unsafe.Pointer(&s.weights.bias[first])
+		}
+	case s.packed > 0:
+		a.B = unsafe.Add(m.Scratch, i*s.packed+4*first*g.K)
+	default:
+		a.B = unsafe.Add(m.More[0], atB+4*first)
+	}
+	for t := tile; t < tile+tiles; t++ {
+		row := t * s.rows
+		a.Rows = min(s.rows, g.M-row)
+		a.A = unsafe.Add(m.In, atA+row*a.RowA)
+		a.C = unsafe.Add(m.Out, atC+row*a.RowC+4*first)
+		if g.Residual {
+			a.Residual = unsafe.Add(m.Residual, atC+row*a.RowResidual+4*first)
+		}
+		if n < u.columns && !u.partial {
+			s.through(f, n)
+		} else {
+			u.tile(a)
+		}
+		if s.rest.Kind != Identity {
+			for y := range a.Rows {
+				s.rung.activateRow(unsafe.Add(a.C, y*a.RowC), n, s.rest)
+			}
+		}
+	}
+}
+
+// through computes a tile whose last columns do not exist by way of the frame.
+func (s *panelGemm) through(f *gemmFrame, n int) {
+	a := &f.args
+	keep := *a
+	width := s.unit.columns
+	for from := 0; from < keep.Rows; from += len(f.tile) / width {
+		a.Rows = min(len(f.tile)/width, keep.Rows-from)
+		a.A = unsafe.Add(keep.A, from*keep.RowA)
+		a.C, a.RowC = unsafe.Pointer(&f.tile), 4*width
+		if keep.Residual != nil {
+			a.Residual, a.RowResidual = unsafe.Pointer(&f.more), 4*width
+			for y := range a.Rows {
+				copy(f.more[y*width:][:n], floats(unsafe.Add(keep.Residual, (from+y)*keep.RowResidual), n))
+			}
+		}
+		s.unit.tile(a)
+		for y := range a.Rows {
+			copy(floats(unsafe.Add(keep.C, (from+y)*keep.RowC), n), f.tile[y*width:])
+		}
+	}
+	*a = keep
+}
+
+// activateRow applies an activation to n numbers.
+func (r *Rung) activateRow(p unsafe.Pointer, n int, act Activation) {
+	whole := n &^ 7
+	r.Activate(p, whole, act)
+	activate(unsafe.Add(p, 4*whole), n-whole, act)
+}
+
+// panelPack packs the B of every product into the scratch: a chunk a panel.
+type panelPack struct {
+	*panelGemm
+	panels int
+}
+
+func (s *panelPack) Chunks() int { return s.gemm.count() * s.panels }
+
+func (s *panelPack) Run(chunk int, m *Memory) {
+	g, width := &s.gemm, s.unit.columns
+	i, p := chunk/s.panels, chunk%s.panels
+	_, atB, _ := g.at(i)
+	panel := floats(unsafe.Add(m.Scratch, i*s.packed+4*p*width*g.K), width*g.K)
+	packPanel(panel, unsafe.Add(m.More[0], atB), g.N, g.K, g.RowB, g.TransB, width, p)
+}

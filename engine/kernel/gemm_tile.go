@@ -1,0 +1,85 @@
+package kernel
+
+import (
+	"math/bits"
+	"unsafe"
+)
+
+// gemmArgs is one call of a matrix kernel: rows rows by up to the two vectors of
+// columns that a panel has. RowA and its like are bytes.
+type gemmArgs struct {
+	A, B, C, Bias, Residual       unsafe.Pointer // Bias and Residual may be nil
+	RowA, RowB, RowC, RowResidual int
+	Rows, K                       int
+	MaskA, MaskB                  uint32 // columns of each vector that exist
+	Scale, Low, High              float32
+}
+
+// gemmUnit is a rung's matrix kernel: the largest register tile, and whether it
+// can leave out columns (elsewhere all that the masks deny must still be there).
+type gemmUnit struct {
+	rows, columns int
+	partial       bool
+	gflops        float64 // about, for cutting work into chunks
+	tile          func(a *gemmArgs)
+	dots          func(y, w, x unsafe.Pointer, n, rows, rowBytes int)
+	strip         func(y, w, x unsafe.Pointer, n, rowBytes, columns int)
+}
+
+// plainGemm is the twin of the matrix kernels.
+var plainGemm = gemmUnit{rows: 4, columns: 8, partial: true, gflops: 2, tile: gemmTilePlain, dots: gemvDots, strip: gemvStrip}
+
+// masks for the first n of a panel's columns.
+func (u *gemmUnit) masks(n int) (a, b uint32) {
+	half := u.columns / 2
+	return 1<<min(n, half) - 1, 1<<max(0, min(n-half, half)) - 1
+}
+
+// gemmTilePlain computes the tile of the contract, sums in the order of K.
+func gemmTilePlain(a *gemmArgs) {
+	n := bits.OnesCount32(a.MaskA) + bits.OnesCount32(a.MaskB)
+	var sums [8]float32
+	for row := range a.Rows {
+		x := floats(unsafe.Add(a.A, row*a.RowA), a.K)
+		clear(sums[:])
+		for k, v := range x {
+			for j, b := range floats(unsafe.Add(a.B, k*a.RowB), n) {
+				sums[j] += v * b
+			}
+		}
+		out := floats(unsafe.Add(a.C, row*a.RowC), n)
+		for j := range out {
+			v := sums[j] * a.Scale
+			if a.Bias != nil {
+				v += floats(a.Bias, n)[j]
+			}
+			if a.Residual != nil {
+				v += floats(unsafe.Add(a.Residual, row*a.RowResidual), n)[j]
+			}
+			out[j] = clip(v, a.Low, a.High)
+		}
+	}
+}
+
+// gemvDots stores the products of x with rows of n numbers.
+func gemvDots(y, w, x unsafe.Pointer, n, rows, rowBytes int) {
+	in := floats(x, n)
+	for r := range rows {
+		var sum float32
+		for i, v := range floats(unsafe.Add(w, r*rowBytes), n) {
+			sum += v * in[i]
+		}
+		floats(y, rows)[r] = sum
+	}
+}
+
+// gemvStrip stores x·w for some columns of a matrix of n rows.
+func gemvStrip(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
+	out := floats(y, columns)
+	clear(out)
+	for k, v := range floats(x, n) {
+		for j, b := range floats(unsafe.Add(w, k*rowBytes), columns) {
+			out[j] += v * b
+		}
+	}
+}

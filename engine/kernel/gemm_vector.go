@@ -1,0 +1,109 @@
+package kernel
+
+import (
+	"math"
+	"unsafe"
+)
+
+// gemvStep multiplies a few rows of A by a B that is read where it lies, once,
+// in the order of the file: a stream through memory.
+type gemvStep struct {
+	gemm    Gemm
+	rung    *Rung
+	unit    gemmUnit
+	weights *GemmWeights // nil: B is the second input
+	each    int          // columns of C in a chunk
+}
+
+// stripColumns is the width that every strip kernel prefers, in numbers.
+const stripColumns = 128
+
+// gemv plans a product of few rows.
+func (r *Rung) gemv(g *Gemm, w *GemmWeights) (Work, error) {
+	s := &gemvStep{gemm: *g, rung: r, unit: r.GemmUnit, weights: w}
+	const bytesPerNanosecond = 16
+	s.each = max(1, chunkTime*bytesPerNanosecond/(4*g.K*g.M))
+	if parts := (g.N + s.each - 1) / s.each; parts == 1 && 4*g.K*g.N > 64<<10 {
+		s.each = (g.N + 1) / 2
+	}
+	if !g.TransB {
+		s.each = roundUp(s.each, stripColumns)
+	}
+	return Work{Steps: []Step{s}}, nil
+}
+
+func (s *gemvStep) Chunks() int { return (s.gemm.N + s.each - 1) / s.each }
+
+func (s *gemvStep) Run(chunk int, m *Memory) {
+	g := &s.gemm
+	first := chunk * s.each
+	n := min(s.each, g.N-first)
+	var b unsafe.Pointer
+	if s.weights != nil {
+		b = unsafe.Pointer(&s.weights.source[0])
+	} else {
+		b = m.More[0]
+	}
+	step := 1 // columns between two visits to A's rows: what stays in L2
+	if g.TransB {
+		step = max(4, 256<<10/(4*g.K))
+	} else {
+		step = stripColumns
+	}
+	for c := first; c < first+n; c += step {
+		for row := range g.M {
+			s.part(b, m, row, c, min(step, first+n-c))
+		}
+	}
+}
+
+// part computes n columns of one row.
+func (s *gemvStep) part(b unsafe.Pointer, m *Memory, row, first, n int) {
+	g := &s.gemm
+	x := unsafe.Add(m.In, 4*row*g.RowA)
+	y := unsafe.Add(m.Out, 4*(row*g.RowC+first))
+	// The residual may be what y is written over.
+	var kept [stripColumns]float32
+	var residual []float32
+	for n > 0 {
+		now := min(n, stripColumns)
+		if g.Residual {
+			residual = kept[:now]
+			copy(residual, floats(unsafe.Add(m.Residual, 4*(row*g.RowResidual+first)), now))
+		}
+		if g.TransB {
+			s.unit.dots(y, unsafe.Add(b, 4*first*g.RowB), x, g.K, now, 4*g.RowB)
+		} else {
+			s.unit.strip(y, unsafe.Add(b, 4*first), x, g.K, 4*g.RowB, now)
+		}
+		s.end(floats(y, now), residual, first)
+		first, n, y = first+now, n-now, unsafe.Add(y, 4*now)
+	}
+}
+
+// end turns sums into results.
+func (s *gemvStep) end(y, residual []float32, first int) {
+	g := &s.gemm
+	var bias []float32
+	if s.weights != nil && s.weights.bias != nil {
+		bias = s.weights.bias[first:]
+	}
+	low, high, rest := g.Act.limits()
+	bounded := !math.IsInf(float64(low), -1) || !math.IsInf(float64(high), 1)
+	for i, v := range y {
+		v *= g.Scale
+		if bias != nil {
+			v += bias[i]
+		}
+		if residual != nil {
+			v += residual[i]
+		}
+		if bounded {
+			v = clip(v, low, high)
+		}
+		y[i] = v
+	}
+	if rest.Kind != Identity {
+		s.rung.activateRow(unsafe.Pointer(&y[0]), len(y), rest)
+	}
+}
