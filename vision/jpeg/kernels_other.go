@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package jpeg
 
 func fastest() *kernels { return &goKernels }
