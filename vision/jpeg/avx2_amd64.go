@@ -4,6 +4,13 @@
 
 package jpeg
 
+// blockBMI2 is bitReader.block from the k-th coefficient on, k being 0 or 1, up
+// to the first code that is longer than lookBits: it returns that code's k, or
+// 64 or more after a whole block. order is natural.
+//
+//go:noescape
+func blockBMI2(r *bitReader, b *int16, dc *entry, ac *entry, order *uint8, pred *int32, k int) int
+
 // idctAVX2 is idctGo for pairs of blocks, at least one. It reads 256*pairs
 // bytes of coefs and 128 of quant, and writes 16*pairs bytes of each of eight rows.
 //

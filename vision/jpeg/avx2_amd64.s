@@ -3,6 +3,149 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "go_asm.h"
+
+// func blockBMI2(r *bitReader, b *int16, dc *entry, ac *entry, order *uint8, pred *int32, k int) int
+// Requires: BMI2, CMOV
+TEXT ·blockBMI2(SB), NOSPLIT, $0-64
+	MOVQ   r+0(FP), AX
+	MOVQ   b+8(FP), CX
+	MOVQ   ac+24(FP), DX
+	MOVQ   order+32(FP), BX
+	MOVQ   k+48(FP), SI
+	MOVQ   bitReader_buf+0(AX), DI
+	MOVQ   bitReader_buf+8(AX), R11
+	SUBQ   $+8, R11
+	MOVQ   bitReader_pos+0(AX), R8
+	MOVQ   bitReader_acc+0(AX), R9
+	MOVQ   bitReader_n+0(AX), R10
+	TESTQ  SI, SI
+	JNZ    coefficients
+	CMPQ   R8, R11
+	JGT    dc_past_end
+	MOVQ   (DI)(R8*1), R12
+	BSWAPQ R12
+	SHRXQ  R10, R12, R12
+	ORQ    R12, R9
+
+dc_past_end:
+	MOVQ    $+63, R12
+	SUBQ    R10, R12
+	SHRQ    $0x03, R12
+	ADDQ    R12, R8
+	ORQ     $+56, R10
+	MOVQ    dc+16(FP), R12
+	MOVQ    R9, R13
+	SHRQ    $0x36, R13
+	MOVL    (R12)(R13*4), R12
+	TESTL   R12, R12
+	JZ      leave
+	RORXQ   $0x08, R12, SI
+	SHLXQ   SI, R9, SI
+	MOVQ    SI, R13
+	SARQ    $0x3f, R13
+	NOTQ    R13
+	XORQ    R13, SI
+	RORXQ   $0x10, R12, R14
+	SHRXQ   R14, SI, SI
+	XORQ    R13, SI
+	SUBQ    R13, SI
+	XORQ    R13, R13
+	TESTL   $+16711680, R12
+	CMOVQEQ R13, SI
+	SHLXQ   R12, R9, R9
+	MOVBLZX R12, R12
+	SUBQ    R12, R10
+	MOVQ    pred+40(FP), R12
+	ADDL    (R12), SI
+	MOVL    SI, (R12)
+	MOVW    SI, (CX)
+	MOVQ    $+1, SI
+
+coefficients:
+	CMPQ   R8, R11
+	JGT    ac_past_end
+	MOVQ   (DI)(R8*1), R12
+	BSWAPQ R12
+	SHRXQ  R10, R12, R12
+	ORQ    R12, R9
+
+ac_past_end:
+	MOVQ    $+63, R12
+	SUBQ    R10, R12
+	SHRQ    $0x03, R12
+	ADDQ    R12, R8
+	ORQ     $+56, R10
+	MOVQ    R9, R12
+	SHRQ    $0x36, R12
+	MOVL    (DX)(R12*4), R12
+	TESTL   $+16711680, R12
+	JZ      special
+	RORXQ   $0x08, R12, R13
+	SHLXQ   R13, R9, R13
+	MOVQ    R13, R14
+	SARQ    $0x3f, R14
+	NOTQ    R14
+	XORQ    R14, R13
+	RORXQ   $0x10, R12, R15
+	SHRXQ   R15, R13, R13
+	XORQ    R14, R13
+	SUBQ    R14, R13
+	SHLXQ   R12, R9, R9
+	MOVBLZX R12, R14
+	SUBQ    R14, R10
+	SHRL    $0x18, R12
+	ADDQ    R12, SI
+	MOVBLZX -1(BX)(SI*1), R12
+	MOVW    R13, (CX)(R12*2)
+	CMPQ    SI, $+63
+	JGT     leave
+	MOVQ    R9, R12
+	SHRQ    $0x36, R12
+	MOVL    (DX)(R12*4), R12
+	TESTL   $+16711680, R12
+	JZ      special
+	RORXQ   $0x08, R12, R13
+	SHLXQ   R13, R9, R13
+	MOVQ    R13, R14
+	SARQ    $0x3f, R14
+	NOTQ    R14
+	XORQ    R14, R13
+	RORXQ   $0x10, R12, R15
+	SHRXQ   R15, R13, R13
+	XORQ    R14, R13
+	SUBQ    R14, R13
+	SHLXQ   R12, R9, R9
+	MOVBLZX R12, R14
+	SUBQ    R14, R10
+	SHRL    $0x18, R12
+	ADDQ    R12, SI
+	MOVBLZX -1(BX)(SI*1), R12
+	MOVW    R13, (CX)(R12*2)
+	CMPQ    SI, $+63
+	JGT     leave
+	JMP     coefficients
+
+special:
+	MOVQ    R9, R12
+	SHRQ    $0x36, R12
+	MOVL    (DX)(R12*4), R12
+	TESTL   R12, R12
+	JZ      leave
+	SHLXQ   R12, R9, R9
+	MOVBLZX R12, R13
+	SUBQ    R13, R10
+	SHRL    $0x18, R12
+	ADDQ    R12, SI
+	CMPQ    SI, $+63
+	JLE     coefficients
+
+leave:
+	MOVQ R8, bitReader_pos+0(AX)
+	MOVQ R9, bitReader_acc+0(AX)
+	MOVQ R10, bitReader_n+0(AX)
+	MOVQ SI, ret+56(FP)
+	RET
 
 // func idctAVX2(dst *byte, stride int, coefs *int16, quant *int16, pairs int)
 // Requires: AVX, AVX2

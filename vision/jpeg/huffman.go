@@ -2,30 +2,56 @@ package jpeg
 
 import "bytes"
 
-// lookBits is how many bits a Huffman table is looked up with at once. Ten hold
-// nearly every code together with the bits of its value, and the table stays in
-// the first-level cache.
+// lookBits is how many bits a Huffman table is looked up with at once. Nearly
+// every code has at most ten, and the table stays in the first-level cache.
 const lookBits = 10
 
 // An entry of huffTable.look answers the next lookBits bits of a scan:
 //
-//	bits 0…7    bits used by the code and, if value is given, by the value
-//	bits 8…15   skip: how far the zigzag index moves; 0 if only the code fitted
-//	bits 16…31  the value as int16, 0 for none; where skip is 0, the symbol
+//	bits 0…7    length of the code and of the bits that follow it for its value
+//	bits 8…15   length of the code
+//	bits 16…23  64 less the number of bits that follow; 0 if none follow
+//	bits 24…31  skip: how far the zigzag index moves
 //
-// skip is run+1 with a value, 16 with no value for ZRL, endOfBand+r for EOBr
-// (T.81 F.1.2.2 and G.1.2.2). An entry of 0 is a code longer than lookBits.
-// A DC table is the same with run 0, and has skip 1 for every value, also 0.
+// skip is run+1 with a value, 16 for ZRL, endOfBand+r for EOBr (T.81 F.1.2.2
+// and G.1.2.2); in a DC table it is 1. The entry 0 is a code longer than
+// lookBits.
 type entry uint32
 
 const endOfBand = 64 // any zigzag index plus this is past the block
 
-func (e entry) bits() uint   { return uint(e & 63) }
-func (e entry) skip() int    { return int(e >> 8 & 0xFF) }
-func (e entry) value() int16 { return int16(e >> 16) }
+func newEntry(length, size, skip int) entry {
+	e := entry(length+size) | entry(length)<<8 | entry(skip)<<24
+	if size > 0 {
+		e |= entry(64-size) << 16
+	}
+	return e
+}
 
-func newEntry(bits, skip int, value int16) entry {
-	return entry(bits) | entry(skip)<<8 | entry(uint16(value))<<16
+func (e entry) total() uint    { return uint(e & 0xFF) }
+func (e entry) skip() int      { return int(e >> 24) }
+func (e entry) hasValue() bool { return e&0xFF0000 != 0 }
+
+// value is the number that follows the code at the top of acc, for an entry
+// that has one. It is EXTEND of T.81 F.2.2.1: bits that begin with 1 are a
+// positive number, others the complement of a negative one's.
+func (e entry) value(acc uint64) int32 {
+	x := int64(acc << (e >> 8 & 63))
+	negative := ^(x >> 63)
+	return int32(int64(uint64(x^negative)>>(e>>16&63)) ^ negative - negative)
+}
+
+// entryOf is the entry for a symbol whose code has length bits.
+func entryOf(symbol uint8, length int, isDC bool) entry {
+	run, size := int(symbol>>4), int(symbol&15)
+	switch {
+	case isDC || size > 0:
+		return newEntry(length, size, run+1)
+	case run == 15:
+		return newEntry(length, 0, 16)
+	default:
+		return newEntry(length, 0, endOfBand+run)
+	}
 }
 
 // A huffTable decodes the codes of one DHT table.
@@ -63,8 +89,11 @@ func (t *huffTable) build(spec []byte, isDC bool) error {
 			if isDC && symbol > 15 {
 				return FormatError("Huffman table of DC differences has a symbol above 15")
 			}
-			if n <= lookBits {
-				t.fill(code, n, symbol, isDC)
+			if free := lookBits - n; free >= 0 {
+				e := entryOf(symbol, n, isDC)
+				for i := range 1 << free {
+					t.look[int(code)<<free+i] = e
+				}
 			}
 			code++
 			k++
@@ -75,34 +104,14 @@ func (t *huffTable) build(spec []byte, isDC bool) error {
 	return nil
 }
 
-// fill sets the entries whose first n bits are code.
-func (t *huffTable) fill(code int32, n int, symbol uint8, isDC bool) {
-	free := lookBits - n
-	run, size := int(symbol>>4), int(symbol&15)
-	first := int(code) << free
-	for tail := range 1 << free {
-		e := newEntry(n, 0, int16(symbol))
-		switch {
-		case size == 0 && isDC:
-			e = newEntry(n, 1, 0)
-		case size == 0 && run == 15:
-			e = newEntry(n, 16, 0)
-		case size == 0:
-			e = newEntry(n, endOfBand+run, 0)
-		case size <= free:
-			e = newEntry(n+size, run+1, int16(extend(uint64(tail>>(free-size)), uint(size))))
-		}
-		t.look[first+tail] = e
+// next is the entry of the code at the top of acc, which has at least 17 bits.
+// Where there is no such code, it is symbol 0 after 17 bits, as in libjpeg.
+func (t *huffTable) next(acc uint64, isDC bool) (e entry, ok bool) {
+	if e = t.look[acc>>(64-lookBits)]; e != 0 {
+		return e, true
 	}
-}
-
-// extend is EXTEND of T.81 F.2.2.1: the number that size bits v stand for.
-func extend(v uint64, size uint) int32 {
-	x := int32(v)
-	if x < 1<<size>>1 {
-		x -= 1<<size - 1
-	}
-	return x
+	symbol, length := t.long(acc, lookBits+1)
+	return entryOf(symbol, int(length), isDC), length <= 16
 }
 
 // long finds the code of at least from bits at the top of acc, and its length.

@@ -5,6 +5,8 @@ package jpeg
 type kernels struct {
 	name string
 
+	block func(r *bitReader, b *[64]int16, dc, ac *huffTable, pred *int32)
+
 	idct func(dst []byte, stride int, coefs []int16, quant *[64]int16, n int)
 	h2v1 func(dst, src []byte)
 	h2v2 func(dst, near, far []byte)
@@ -14,6 +16,7 @@ type kernels struct {
 }
 
 var goKernels = kernels{
-	name: "purego",
-	idct: idctGo, h2v1: h2v1Go, h2v2: h2v2Go, h1v2: h1v2Go, ycc: yccGo, rgb: rgbGo,
+	name:  "purego",
+	block: (*bitReader).block,
+	idct:  idctGo, h2v1: h2v1Go, h2v2: h2v2Go, h1v2: h1v2Go, ycc: yccGo, rgb: rgbGo,
 }

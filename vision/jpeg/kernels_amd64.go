@@ -5,13 +5,14 @@ package jpeg
 import "golang.org/x/sys/cpu"
 
 var avx2Kernels = kernels{
-	name: "avx2",
-	idct: idctWide, h2v1: h2v1Wide, h2v2: h2v2Wide, h1v2: h1v2Wide, ycc: yccWide, rgb: rgbWide,
+	name:  "avx2",
+	block: blockWide,
+	idct:  idctWide, h2v1: h2v1Wide, h2v2: h2v2Wide, h1v2: h1v2Wide, ycc: yccWide, rgb: rgbWide,
 }
 
 // fastest returns the best kernels for this CPU.
 func fastest() *kernels {
-	if cpu.X86.HasAVX2 {
+	if cpu.X86.HasAVX2 && cpu.X86.HasBMI2 {
 		return &avx2Kernels
 	}
 	return &goKernels
@@ -19,6 +20,21 @@ func fastest() *kernels {
 
 // The functions below prove to the assembly that its operands are long enough,
 // and leave to the twins what is shorter than a register.
+
+// blockWide leaves to the twin the codes that are too long for the table.
+func blockWide(r *bitReader, b *[64]int16, dc, ac *huffTable, pred *int32) {
+	k := blockBMI2(r, &b[0], &dc.look[0], &ac.look[0], &natural[0], pred, 0)
+	if k == 0 {
+		*pred += r.dcDifference(dc)
+		b[0] = int16(*pred)
+		k = blockBMI2(r, &b[0], &dc.look[0], &ac.look[0], &natural[0], pred, 1)
+	}
+	for k < 64 {
+		if k = r.coefficient(b, ac, k); k < 64 {
+			k = blockBMI2(r, &b[0], &dc.look[0], &ac.look[0], &natural[0], pred, k)
+		}
+	}
+}
 
 func idctWide(dst []byte, stride int, coefs []int16, quant *[64]int16, n int) {
 	if n == 0 {

@@ -43,16 +43,7 @@ func (d *Decoder) progressiveMCU(s *scanHeader, p *mcuPlan, x, y int) {
 
 // dcFirst is G.1.2.1: the DC difference without its last al bits.
 func (d *Decoder) dcFirst(b *[64]int16, c *cell, al int) {
-	r := &d.scan.bits
-	r.refillIfLow()
-	e := c.dc.look[r.acc>>(64-lookBits)]
-	diff := int32(e.value())
-	if e.skip() != 0 {
-		r.drop(e.bits())
-	} else {
-		diff = r.longValue(r.symbol(c.dc, e))
-	}
-	*c.pred += diff
+	*c.pred += d.scan.bits.dcDifference(c.dc)
 	b[0] = int16(*c.pred << al)
 }
 
@@ -64,37 +55,17 @@ func (d *Decoder) acFirst(b *[64]int16, t *huffTable, s *scanHeader) {
 	}
 	r := &d.scan.bits
 	for k := s.ss; k <= s.se; {
-		r.refillIfLow()
-		e := t.look[r.acc>>(64-lookBits)]
-		skip, v := e.skip(), e.value()
-		if skip == 0 {
-			skip, v = r.longEntry(t, e)
-		} else {
-			r.drop(e.bits())
-		}
-		if skip >= endOfBand {
-			d.scan.eobRun = r.endOfBandRun(skip-endOfBand) - 1
+		e := r.code(t, false)
+		if e.skip() >= endOfBand {
+			r.drop(e.total())
+			d.scan.eobRun = r.endOfBandRun(e.skip()-endOfBand) - 1
 			return
 		}
-		k += skip
-		if v != 0 {
-			b[natural[(k-1)&127]&63] = v << s.al
+		k += e.skip()
+		if e.hasValue() {
+			b[natural[(k-1)&127]&63] = int16(e.value(r.acc) << s.al)
 		}
-	}
-}
-
-// longEntry decodes what the look-up e could not: skip and value as an entry
-// has them.
-func (r *bitReader) longEntry(t *huffTable, e entry) (skip int, v int16) {
-	symbol := r.symbol(t, e)
-	run, size := int(symbol>>4), symbol&15
-	switch {
-	case size != 0:
-		return run + 1, int16(r.longValue(size))
-	case run == 15:
-		return 16, 0
-	default:
-		return endOfBand + run, 0
+		r.drop(e.total())
 	}
 }
 
@@ -132,26 +103,25 @@ func (d *Decoder) acRefine(b *[64]int16, t *huffTable, s *scanHeader) {
 // refineSymbol decodes one code of a refinement scan: how many zeros are passed
 // and the sign of the coefficient after them, 0 for ZRL; or endOfBand+n.
 func (r *bitReader) refineSymbol(t *huffTable) (run int, v int16) {
-	r.refillIfLow()
-	symbol, length := t.long(r.acc, 1)
-	if length > 16 {
-		r.bad = true
+	e := r.code(t, false)
+	length := e.total()
+	if e.hasValue() {
+		length = uint(e >> 8 & 0xFF)
 	}
 	r.drop(length)
-	run = int(symbol >> 4)
-	if symbol&15 == 0 {
-		if run == 15 {
-			return 15, 0
-		}
-		return endOfBand + run, 0
+	switch {
+	case e.skip() >= endOfBand:
+		return e.skip(), 0
+	case !e.hasValue():
+		return 15, 0
 	}
-	if symbol&15 != 1 {
-		r.bad = true
+	if e.total() != length+1 {
+		r.bad = true // only the sign of a 1 may follow
 	}
 	if r.take(1) != 0 {
-		return run, 1
+		return e.skip() - 1, 1
 	}
-	return run, -1
+	return e.skip() - 1, -1
 }
 
 // correct reads a correction bit for each coefficient of b from k to se that is

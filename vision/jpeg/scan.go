@@ -263,7 +263,7 @@ func (d *Decoder) sequentialRow(p *mcuPlan, y int) {
 		} else {
 			for i := range p.n {
 				c := &p.cells[i]
-				d.scan.bits.block((*[64]int16)(c.c.coefs[at[i]:at[i]+64]), c.dc, c.ac, c.pred)
+				d.kernels.block(&d.scan.bits, (*[64]int16)(c.c.coefs[at[i]:at[i]+64]), c.dc, c.ac, c.pred)
 			}
 			d.finishMCU()
 		}

@@ -21,17 +21,8 @@ var natural = [128]uint8{
 // block decodes one block of a sequential scan, T.81 F.2.2, into b, which is
 // all zeros.
 func (r *bitReader) block(b *[64]int16, dc, ac *huffTable, pred *int32) {
-	r.refillIfLow()
-	e := dc.look[r.acc>>(64-lookBits)]
-	diff := int32(e.value())
-	if e.skip() != 0 {
-		r.drop(e.bits())
-	} else {
-		diff = r.longValue(r.symbol(dc, e))
-	}
-	*pred += diff
+	*pred += r.dcDifference(dc)
 	b[0] = int16(*pred)
-
 	acc, n, pos, buf := r.acc, r.n, r.pos, r.buf
 	for k := 1; k < 64; {
 		if n < 32 {
@@ -42,56 +33,54 @@ func (r *bitReader) block(b *[64]int16, dc, ac *huffTable, pred *int32) {
 			n |= 56
 		}
 		e := ac.look[acc>>(64-lookBits)]
-		if skip := e.skip(); skip != 0 {
-			acc <<= e.bits() & 63
-			n -= e.bits()
-			k += skip
-			if v := e.value(); v != 0 {
-				b[natural[(k-1)&127]&63] = v
+		if e == 0 {
+			var ok bool
+			if e, ok = ac.next(acc, false); !ok {
+				r.bad = true
 			}
-			continue
 		}
-		r.acc, r.n, r.pos = acc, n, pos
-		symbol := r.symbol(ac, e)
-		size := symbol & 15
-		if size == 0 {
-			if symbol != 0xF0 {
-				return
-			}
-			k += 16
-		} else {
-			k += int(symbol>>4) + 1
-			b[natural[(k-1)&127]&63] = int16(r.longValue(size))
+		k += e.skip()
+		if e.hasValue() {
+			b[natural[(k-1)&127]&63] = int16(e.value(acc))
 		}
-		acc, n, pos = r.acc, r.n, r.pos
+		acc <<= e.total() & 63
+		n -= e.total()
 	}
 	r.acc, r.n, r.pos = acc, n, pos
 }
 
-// refillIfLow makes sure of the 32 bits that a code and its value may take.
-func (r *bitReader) refillIfLow() {
+// coefficient decodes the code at index k and what belongs to it, and returns
+// the index after it, 64 or more at the end of the block.
+func (r *bitReader) coefficient(b *[64]int16, t *huffTable, k int) int {
+	e := r.code(t, false)
+	k += e.skip()
+	if e.hasValue() {
+		b[natural[(k-1)&127]&63] = int16(e.value(r.acc))
+	}
+	r.drop(e.total())
+	return k
+}
+
+// dcDifference decodes a DC difference, T.81 F.2.2.1.
+func (r *bitReader) dcDifference(t *huffTable) int32 {
+	e := r.code(t, true)
+	diff := int32(0)
+	if e.hasValue() {
+		diff = e.value(r.acc)
+	}
+	r.drop(e.total())
+	return diff
+}
+
+// code makes sure of the 32 bits that a code and its value may take and finds
+// the code, which is not dropped.
+func (r *bitReader) code(t *huffTable, isDC bool) entry {
 	if r.n < 32 {
 		r.refill()
 	}
-}
-
-// symbol decodes and drops a code for which the look-up e gave no value.
-func (r *bitReader) symbol(t *huffTable, e entry) uint8 {
-	if e != 0 {
-		r.drop(e.bits())
-		return uint8(e.value())
-	}
-	symbol, length := t.long(r.acc, lookBits+1)
-	if length > 16 {
+	e, ok := t.next(r.acc, isDC)
+	if !ok {
 		r.bad = true
 	}
-	r.drop(length)
-	return symbol
-}
-
-// longValue takes the size bits, at most 15, that follow a code.
-func (r *bitReader) longValue(size uint8) int32 {
-	v := r.acc >> 1 >> (63 - size)
-	r.drop(uint(size))
-	return extend(v, uint(size))
+	return e
 }

@@ -34,6 +34,7 @@ func main() {
 func generate() (map[string][]byte, error) {
 	g := &gen{Context: build.NewContext()}
 	g.ConstraintExpr("amd64,!purego")
+	g.block()
 	g.idct()
 	g.h2v1()
 	g.h2v2()
@@ -47,6 +48,7 @@ func generate() (map[string][]byte, error) {
 	if err := pass.Compile.Execute(f); err != nil {
 		return nil, err
 	}
+	f.Includes = append(f.Includes, "go_asm.h")
 	cfg := printer.Config{Name: "internal/asm/jpeg", Pkg: "jpeg"}
 	asm, err := printer.NewGoAsm(cfg).Print(f)
 	if err != nil {
