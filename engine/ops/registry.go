@@ -18,6 +18,7 @@ var families = [][]Def{
 	convolutions, pools, normalizations, products, softmaxes, fused,
 	splits, rearrangements, scatters, sorts, sequences,
 	reductions,
+	controls,
 }
 
 // newest is the highest opset known of each domain.

@@ -127,6 +127,23 @@ func (r *Run) count(t *tensor.Tensor, by int) {
 	}
 }
 
+// Return gives up a hold but leaves the memory with the node at work, which
+// hands it on.
+func (r *Run) Return(t *tensor.Tensor) {
+	if t == nil {
+		return
+	}
+	for _, e := range t.Elems() {
+		r.Return(e)
+	}
+	if p := base(t); p != nil {
+		if a := r.sizes[p]; a != nil {
+			a.uses--
+			r.fresh = append(r.fresh, p)
+		}
+	}
+}
+
 // Done forgets what the node at work made and no value holds.
 func (r *Run) Done() {
 	for _, p := range r.fresh {

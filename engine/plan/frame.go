@@ -92,10 +92,13 @@ func (f *frame) execute(in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	out := make([]*tensor.Tensor, len(g.Outputs))
 	for i, v := range g.Outputs {
 		out[i] = f.get(v)
+		f.run.Hold(out[i])
 	}
-	// What is left belongs to the outputs now; the caller holds it from here.
 	for _, t := range f.values {
 		f.run.Release(t)
+	}
+	for _, t := range out { // what is left is the caller's, who holds it from here
+		f.run.Return(t)
 	}
 	return out, nil
 }

@@ -1,0 +1,437 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+var controls = []Def{
+	{Name: "If", Since: 1, Types: tensor.Types(tensor.Bool), In: Exactly(1), Out: Arity{1, Many}, New: newIf},
+	{Name: "Loop", Since: 1, In: Arity{0, Many}, Out: Arity{1, Many}, New: newLoop},
+	{Name: "Scan", Since: 9, In: Arity{1, Many}, Out: Arity{1, Many}, New: newScan},
+	{Name: "Scan", Since: 8, Until: 8, In: Arity{0, Many}, Out: Arity{1, Many}, New: newScan8},
+	{Name: "SequenceMap", Since: 17, In: Arity{1, Many}, Out: Arity{1, Many}, New: newSequenceMap},
+}
+
+// branch runs one of two regions. ONNX If.
+type branch struct {
+	yes, no *ir.Graph
+	outputs int
+}
+
+func newIf(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs().Need("then_branch", "else_branch")
+	op := branch{a.Graph("then_branch"), a.Graph("else_branch"), len(n.Outputs)}
+	if a.Err() != nil {
+		return nil, a.Err()
+	}
+	for _, g := range []*ir.Graph{op.yes, op.no} {
+		if len(g.Outputs) != op.outputs || len(g.Inputs) != 0 {
+			return nil, fmt.Errorf("a branch has %d inputs and %d outputs, it must have 0 and the node's %d", len(g.Inputs), len(g.Outputs), op.outputs)
+		}
+	}
+	return op, nil
+}
+
+func (op branch) Infer(in []ir.Fact) ([]ir.Fact, error) { return inferAlone(op, in) }
+
+// inferAlone infers an operator with regions by what is noted of the values
+// around it.
+func inferAlone(op regional, in []ir.Fact) ([]ir.Fact, error) {
+	return op.inferWith(&inference{at: func(v *ir.Value) ir.Fact { return v.Fact }, note: func(*ir.Value, ir.Fact) {}, trial: 1}, in)
+}
+
+// inferWith: what both branches' outputs have in common; those of one branch
+// where the condition is known. A branch that cannot be is tolerated as long
+// as the other one can: exporters leave such branches behind.
+func (op branch) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
+	if err := oneElement(in, 0); err != nil {
+		return nil, err
+	}
+	yes, errYes := op.infer(i, op.yes)
+	no, errNo := op.infer(i, op.no)
+	if t := in[0].Const; t != nil && t.Len() == 1 {
+		if tensor.Data[bool](t)[0] {
+			return yes, errYes
+		}
+		return no, errNo
+	}
+	if errYes != nil || errNo != nil {
+		if errYes != nil && errNo != nil {
+			return nil, errYes
+		}
+		if errYes != nil {
+			yes = no
+		}
+		out := make([]ir.Fact, len(yes))
+		for j, f := range yes {
+			out[j] = widest(f)
+		}
+		return out, nil
+	}
+	out := make([]ir.Fact, op.outputs)
+	for j := range out {
+		var ok bool
+		if out[j], ok = joined(yes[j], no[j]); !ok {
+			return nil, fmt.Errorf("output %d is %s in one branch and %s in the other", j, yes[j].DType, no[j].DType)
+		}
+	}
+	return out, nil
+}
+
+// infer walks a branch: for good where facts are noted, else on the side.
+func (op branch) infer(i *inference, g *ir.Graph) ([]ir.Fact, error) {
+	if i.trial > 0 {
+		i = i.try()
+	}
+	return i.region(g, nil)
+}
+
+// oneElement checks an input that must be a scalar or a vector of one.
+func oneElement(in []ir.Fact, i int) error {
+	f := fact(in, i)
+	if size, ok := f.Shape.Ints(); ok {
+		if n, err := tensor.Count(size); err != nil || n != 1 {
+			return fmt.Errorf("input %d has shape %s, it must be one value", i, f.Shape)
+		}
+	}
+	return nil
+}
+
+// truth reads a condition.
+func truth(t *tensor.Tensor) (bool, error) {
+	if t.DType() != tensor.Bool || t.Len() != 1 {
+		return false, fmt.Errorf("the condition is %s, it must be one bool", t)
+	}
+	return tensor.Data[bool](t)[0], nil
+}
+
+func (op branch) Eval(c *Call) error {
+	yes, err := truth(c.In[0])
+	if err != nil {
+		return err
+	}
+	g := op.no
+	if yes {
+		g = op.yes
+	}
+	out, err := c.Region(g)
+	if err != nil {
+		return err
+	}
+	copy(c.Out, out)
+	return nil
+}
+
+// loop runs its body as long as a condition holds and a count is not reached;
+// values are carried from turn to turn, others gathered. ONNX Loop.
+type loop struct {
+	body    *ir.Graph
+	carried int
+}
+
+func newLoop(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs().Need("body")
+	op := loop{a.Graph("body"), max(0, len(n.Inputs)-2)}
+	if a.Err() != nil {
+		return nil, a.Err()
+	}
+	for i, v := range n.Inputs {
+		if i >= 2 && v == nil {
+			return nil, fmt.Errorf("carried value %d is left out", i-2)
+		}
+	}
+	if len(op.body.Inputs) != op.carried+2 {
+		return nil, fmt.Errorf("the body has %d inputs, with %d carried values it must have %d", len(op.body.Inputs), op.carried, op.carried+2)
+	}
+	if k := len(op.body.Outputs) - 1; k < op.carried || k < len(n.Outputs) {
+		return nil, fmt.Errorf("the body has %d outputs for %d carried values and %d outputs of the node", len(op.body.Outputs), op.carried, len(n.Outputs))
+	}
+	return op, nil
+}
+
+func (op loop) Infer(in []ir.Fact) ([]ir.Fact, error) { return inferAlone(op, in) }
+
+// inferWith: M, cond, carried… → carried…, scan outputs [turns, …]….
+func (op loop) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
+	err := firstError(wantType(in, 0, tensor.Types(tensor.Int64)), wantType(in, 1, tensor.Types(tensor.Bool)), oneElement(in, 0), oneElement(in, 1))
+	if err != nil {
+		return nil, err
+	}
+	scalars := []ir.Fact{ir.Tensor(tensor.Int64, ir.Dims()), ir.Tensor(tensor.Bool, ir.Dims())}
+	first := append([]ir.Fact{}, in[min(2, len(in)):]...)
+	initial := append([]ir.Fact{}, first...)
+	out, err := i.turns(op.body, first,
+		func(carried []ir.Fact) []ir.Fact { return append(scalars[:2:2], carried...) },
+		func(out []ir.Fact) []ir.Fact { return out[1 : 1+op.carried] })
+	if err != nil {
+		return nil, err
+	}
+	if out[0].DType != tensor.Bool {
+		return nil, fmt.Errorf("the body's condition is %s, it must be bool", out[0].DType)
+	}
+	facts := make([]ir.Fact, 0, len(out)-1)
+	for j, f := range out[1:] {
+		if j < op.carried {
+			if initial[j].DType == f.DType { // no turn at all leaves it as it was
+				f, _ = joined(withoutValue(initial[j]), withoutValue(f))
+			}
+			facts = append(facts, withoutValue(f))
+			continue
+		}
+		if f.DType >= tensor.Sequence {
+			return nil, fmt.Errorf("scan output %d is a %s, it must be a tensor", j-op.carried, f.DType)
+		}
+		facts = append(facts, ir.Tensor(f.DType, inserted(f.Shape, 0, ir.Unknown)))
+	}
+	return facts, nil
+}
+
+// inserted is a shape with one more dimension.
+func inserted(s ir.Shape, axis int, d ir.Dim) ir.Shape {
+	if !s.Ranked {
+		return s
+	}
+	dims := append(append([]ir.Dim{}, s.Dims[:axis]...), d)
+	return ir.ShapeOf(append(dims, s.Dims[axis:]...)...)
+}
+
+func (op loop) Eval(c *Call) error {
+	trips, running := int64(math.MaxInt64), true
+	if t := c.input(0); t != nil {
+		if t.DType() != tensor.Int64 || t.Len() != 1 {
+			return fmt.Errorf("the trip count is %s, it must be one int64", t)
+		}
+		trips = tensor.Data[int64](t)[0]
+	}
+	if t := c.input(1); t != nil {
+		var err error
+		if running, err = truth(t); err != nil {
+			return err
+		}
+	}
+	state := newHeld(c.Run, op.carried)
+	for i := range op.carried {
+		state.set(i, c.In[2+i])
+	}
+	scans := newCollected(c, op.body.Outputs[1+op.carried:])
+	for i := int64(0); i < trips && running; i++ {
+		if err := c.Run.Turn(); err != nil {
+			return err
+		}
+		out, err := c.Region(op.body, append([]*tensor.Tensor{tensor.Scalar(i), tensor.Scalar(running)}, state.values...)...)
+		if err != nil {
+			return err
+		}
+		if running, err = truth(out[0]); err != nil {
+			return fmt.Errorf("after turn %d: %w", i, err)
+		}
+		if err := state.next(out[1 : 1+op.carried]); err != nil {
+			return fmt.Errorf("after turn %d: %w", i, err)
+		}
+		if err := scans.add(out[1+op.carried:]); err != nil {
+			return err
+		}
+	}
+	for i := range c.Out {
+		var err error
+		if i < op.carried {
+			c.Out[i] = state.values[i]
+		} else if c.Out[i], err = scans.stacked(i-op.carried, 0, false); err != nil {
+			return err
+		}
+	}
+	state.leave()
+	return nil
+}
+
+// held is values that are carried from turn to turn: they count as memory in
+// use while no node of the graph holds them.
+type held struct {
+	run    *Run
+	values []*tensor.Tensor
+}
+
+func newHeld(run *Run, n int) *held { return &held{run, make([]*tensor.Tensor, n)} }
+
+func (h *held) set(i int, t *tensor.Tensor) {
+	h.run.Hold(t)
+	h.run.Release(h.values[i])
+	h.values[i] = t
+}
+
+// next takes the values of the next turn, which keep their types.
+func (h *held) next(values []*tensor.Tensor) error {
+	for i, t := range values {
+		if old := h.values[i]; old.DType() != t.DType() && old.DType() != tensor.Optional {
+			return fmt.Errorf("carried value %d is %s, it was %s", i, t, old)
+		}
+		h.run.Hold(t) // all before any is released: a value may change its place
+	}
+	for i, t := range values {
+		h.run.Release(h.values[i])
+		h.values[i] = t
+	}
+	return nil
+}
+
+// leave hands the values over to whoever takes them from the call.
+func (h *held) leave() {
+	for _, t := range h.values {
+		h.run.Return(t)
+	}
+}
+
+// collected is the values that a body gives each turn, to be stacked.
+type collected struct {
+	c       *Call
+	outputs []*ir.Value
+	turns   [][]*tensor.Tensor // by output
+}
+
+func newCollected(c *Call, outputs []*ir.Value) *collected {
+	return &collected{c, outputs, make([][]*tensor.Tensor, len(outputs))}
+}
+
+func (g *collected) add(values []*tensor.Tensor) error {
+	for i, t := range values {
+		if t.DType() >= tensor.Sequence {
+			return fmt.Errorf("scan output %d is a %s, it must be a tensor", i, t.DType())
+		}
+		if first := g.turns[i]; len(first) > 0 && !sameDims(first[0], t) {
+			return fmt.Errorf("scan output %d is %s, it was %s", i, t, first[0])
+		}
+		g.c.Run.Hold(t)
+		g.turns[i] = append(g.turns[i], t)
+	}
+	return nil
+}
+
+func sameDims(a, b *tensor.Tensor) bool {
+	return a.DType() == b.DType() && fmt.Sprint(a.Shape()) == fmt.Sprint(b.Shape())
+}
+
+// stacked is output i of all turns along an axis, backwards where asked.
+// Without a turn its shape is what inference found out, unknown sizes 0.
+func (g *collected) stacked(i, axis int, reverse bool) (*tensor.Tensor, error) {
+	list := g.turns[i]
+	if len(list) == 0 {
+		f := g.outputs[i].Fact
+		shape := make([]int, max(0, f.Shape.Rank()))
+		for j := range shape {
+			shape[j] = max(0, f.Shape.Dims[j].N)
+		}
+		at, err := tensor.Axis(axis, len(shape)+1)
+		if err != nil {
+			return nil, err
+		}
+		return g.c.New(f.DType, append(append(append([]int{}, shape[:at]...), 0), shape[at:]...)...)
+	}
+	if reverse {
+		turned := make([]*tensor.Tensor, len(list))
+		for j, t := range list {
+			turned[len(list)-1-j] = t
+		}
+		list = turned
+	}
+	y, err := stack(g.c, list, axis)
+	for _, t := range list {
+		g.c.Run.Release(t)
+	}
+	return y, err
+}
+
+// sequenceMap runs its body on each element of its sequences; other inputs are
+// the same each time. ONNX SequenceMap-17.
+type sequenceMap struct{ body *ir.Graph }
+
+func newSequenceMap(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs().Need("body")
+	op := sequenceMap{a.Graph("body")}
+	if a.Err() != nil {
+		return nil, a.Err()
+	}
+	if len(op.body.Inputs) != len(n.Inputs) || len(op.body.Outputs) != len(n.Outputs) {
+		return nil, fmt.Errorf("the body has %d inputs and %d outputs, the node %d and %d",
+			len(op.body.Inputs), len(op.body.Outputs), len(n.Inputs), len(n.Outputs))
+	}
+	return op, nil
+}
+
+func (op sequenceMap) Infer(in []ir.Fact) ([]ir.Fact, error) { return inferAlone(op, in) }
+
+// inferWith: sequences of X, values → sequences of what the body gives.
+func (op sequenceMap) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
+	if err := wantSequence(in); err != nil {
+		return nil, err
+	}
+	args := make([]ir.Fact, len(in))
+	for j, f := range in {
+		args[j] = withoutValue(f)
+		if f.DType == tensor.Sequence {
+			args[j] = elemOf(f)
+		}
+	}
+	if i.trial > 0 {
+		i = i.try()
+	}
+	out, err := i.region(op.body, args)
+	if err != nil {
+		return nil, err
+	}
+	facts := make([]ir.Fact, len(out))
+	for j, f := range out {
+		facts[j] = sequenceOf(f)
+	}
+	return facts, nil
+}
+
+func (op sequenceMap) Eval(c *Call) error {
+	if c.In[0].DType() != tensor.Sequence {
+		return fmt.Errorf("input 0 is %s, it must be a sequence", c.In[0])
+	}
+	n := c.In[0].Len()
+	for i, t := range c.In {
+		if t == nil {
+			return fmt.Errorf("input %d is left out", i)
+		}
+		if t.DType() == tensor.Sequence && t.Len() != n {
+			return fmt.Errorf("input %d has %d elements, input 0 has %d", i, t.Len(), n)
+		}
+	}
+	results := make([]*held, len(c.Out))
+	for j := range results {
+		results[j] = newHeld(c.Run, n)
+	}
+	for i := range n {
+		if err := c.Run.Turn(); err != nil {
+			return err
+		}
+		args := make([]*tensor.Tensor, len(c.In))
+		for j, t := range c.In {
+			args[j] = t
+			if t.DType() == tensor.Sequence {
+				args[j] = t.Elems()[i]
+			}
+		}
+		out, err := c.Region(op.body, args...)
+		if err != nil {
+			return err
+		}
+		for j, t := range out {
+			if t.DType() >= tensor.Sequence {
+				return errors.New("the body gives a sequence of sequences")
+			}
+			results[j].set(i, t)
+		}
+	}
+	for j, r := range results {
+		c.Out[j] = tensor.NewContainer(tensor.Sequence, r.values...)
+		r.leave()
+	}
+	return nil
+}
