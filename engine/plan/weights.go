@@ -1,0 +1,81 @@
+package plan
+
+import (
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/team"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// weights are the packed constants of a graph. Plans for several shapes share
+// them: how weights are packed depends on the kernel, not on the picture.
+type weights struct {
+	opt   *Options
+	conv  map[weightKey]*kernel.ConvWeights
+	tiles map[weightKey]*kernel.TileWeights
+}
+
+// weightKey says which constant was packed and for what.
+type weightKey struct {
+	weights, bias *tensor.Tensor
+	method        kernel.ConvMethod
+	in, out       kernel.Format
+	group         int
+	wide          bool // dilated along rows
+}
+
+func newWeights(o *Options) *weights {
+	return &weights{opt: o, conv: map[weightKey]*kernel.ConvWeights{}, tiles: map[weightKey]*kernel.TileWeights{}}
+}
+
+func (w *weights) key(c *kernel.Conv, data, bias *tensor.Tensor) weightKey {
+	return weightKey{weights: data, bias: bias, in: c.In.Format, out: c.Out.Format, group: c.Group, wide: c.DilationW > 1}
+}
+
+func numbers(t *tensor.Tensor) []float32 {
+	if t == nil {
+		return nil
+	}
+	return tensor.Data[float32](t)
+}
+
+// vector packs for the float32 kernels.
+func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, data, bias *tensor.Tensor) (*kernel.ConvWeights, error) {
+	k := w.key(c, data, bias)
+	k.method = m
+	if p := w.conv[k]; p != nil {
+		return p, nil
+	}
+	p, err := w.opt.Rung.PackConv(m, c, numbers(data), numbers(bias))
+	if err != nil {
+		return nil, err
+	}
+	w.each(p.Chunks(), p.Chunk)
+	w.conv[k] = p
+	return p, nil
+}
+
+// tile packs for the tile unit.
+func (w *weights) tile(c *kernel.Conv, data, bias *tensor.Tensor) (*kernel.TileWeights, error) {
+	k := w.key(c, data, bias)
+	k.out = 0 // packed alike for every output
+	if p := w.tiles[k]; p != nil {
+		return p, nil
+	}
+	pack := w.opt.Rung.PackSplit
+	if c.In.Format == kernel.BF16x32 {
+		pack = w.opt.Rung.PackBF16
+	}
+	p, err := pack(c, numbers(data), numbers(bias), w.each)
+	if err != nil {
+		return nil, err
+	}
+	w.tiles[k] = p
+	return p, nil
+}
+
+// each runs the pieces of a packing on the team.
+func (w *weights) each(chunks int, run func(chunk int)) {
+	if err := team.Default().Run(w.opt.Threads, chunks, task(run)); err != nil {
+		panic(err)
+	}
+}
