@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
@@ -40,6 +41,8 @@ type Session struct {
 	options options
 	closers []io.Closer
 	runner  *plan.Runner
+	spare   sync.Pool // of *arguments
+	reports []pass.Report
 }
 
 // Open opens a model file. The file is mapped: it must stay as it is until
@@ -104,10 +107,14 @@ func open(data []byte, name string, files *onnx.Files, opts []Option) (s *Sessio
 		return nil, err
 	}
 	s = &Session{file: name, model: m, options: o}
+	if err := s.expose(o.outputs); err != nil {
+		return nil, err
+	}
 	return s, s.prepare()
 }
 
-// prepare makes the graph that runs out of the one the file holds.
+// prepare makes the graph that runs out of the one the file holds, and plans
+// for the declared input shapes where they are all known.
 func (s *Session) prepare() error {
 	g := s.model.Graph
 	if !s.options.plain {
@@ -115,12 +122,24 @@ func (s *Session) prepare() error {
 		if err := ops.Rebind(g); err != nil {
 			return err
 		}
-		if _, err := pass.Optimise(g, nil); err != nil {
+		reports, err := pass.Optimise(g, s.options.without)
+		if err != nil {
 			return err
 		}
+		s.reports = reports
 	}
 	s.runner = plan.NewRunner(g, s.options.plan())
-	return nil
+	facts := make([]ir.Fact, len(g.Inputs))
+	for i, v := range g.Inputs {
+		facts[i] = v.Fact
+		if !v.Fact.Shape.Full() || v.Fact.DType == tensor.String {
+			return nil
+		}
+	}
+	if s.options.plain {
+		return nil
+	}
+	return s.runner.Prepare(facts)
 }
 
 // Close gives back what the session holds. No Run may be under way.
@@ -136,10 +155,10 @@ func (s *Session) Close() error {
 }
 
 // Inputs describes what Run takes, in the model's order.
-func (s *Session) Inputs() []Info { return infos(s.model.Graph.Inputs) }
+func (s *Session) Inputs() []Info { return infos(s.runner.Inputs()) }
 
 // Outputs describes what Run gives, in the model's order.
-func (s *Session) Outputs() []Info { return infos(s.model.Graph.Outputs) }
+func (s *Session) Outputs() []Info { return infos(s.runner.Outputs()) }
 
 func infos(values []*ir.Value) []Info {
 	out := make([]Info, len(values))
@@ -152,36 +171,70 @@ func infos(values []*ir.Value) []Info {
 // Run computes the outputs for one set of inputs. The results are the
 // caller's.
 func (s *Session) Run(ctx context.Context, in Values) (Values, error) {
-	g := s.model.Graph
-	args := make([]*tensor.Tensor, len(g.Inputs))
-	for i, v := range g.Inputs {
+	out := make(Values, len(s.runner.Outputs()))
+	return out, s.run(ctx, in, out, true)
+}
+
+// RunInto computes the outputs into tensors of the caller's: every output that
+// out names must be there with its dtype and shape. Once a plan for these
+// shapes exists it allocates nothing.
+func (s *Session) RunInto(ctx context.Context, in, out Values) error {
+	return s.run(ctx, in, out, false)
+}
+
+// arguments are the operands of a run in the graph's order, kept between runs.
+type arguments struct{ in, out []*tensor.Tensor }
+
+func (s *Session) run(ctx context.Context, in, out Values, all bool) error {
+	inputs, outputs := s.runner.Inputs(), s.runner.Outputs()
+	args, _ := s.spare.Get().(*arguments)
+	if args == nil {
+		args = &arguments{make([]*tensor.Tensor, len(inputs)), make([]*tensor.Tensor, len(outputs))}
+	}
+	defer func() {
+		clear(args.in)
+		clear(args.out)
+		s.spare.Put(args)
+	}()
+	for i, v := range inputs {
 		t := in[v.Name]
 		if t == nil {
-			return nil, fmt.Errorf("%s: input %s is missing; it takes %s", s.file, onnx.Quote(v.Name), v.Fact)
+			return fmt.Errorf("%s: input %s is missing; it takes %s", s.file, onnx.Quote(v.Name), v.Fact)
 		}
 		if !v.Fact.Admits(t) {
-			return nil, fmt.Errorf("%s: input %s takes %s, not %s", s.file, onnx.Quote(v.Name), v.Fact, t)
+			return fmt.Errorf("%s: input %s takes %s, not %s", s.file, onnx.Quote(v.Name), v.Fact, t)
 		}
-		args[i] = t
+		args.in[i] = t
 	}
-	if len(in) > len(args) {
-		return nil, s.unknownInput(in)
+	if len(in) > len(inputs) {
+		return s.unknownInput(in)
 	}
-	out, err := s.runner.Run(ctx, args, nil)
+	if !all {
+		for i, v := range outputs {
+			args.out[i] = out[v.Name]
+		}
+	}
+	results, err := s.runner.Run(ctx, args.in, args.out)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.file, err)
+		return fmt.Errorf("%s: %w", s.file, err)
 	}
-	results := make(Values, len(out))
-	for i, v := range g.Outputs {
-		results[v.Name] = out[i]
+	for i, v := range outputs {
+		want := args.out[i]
+		switch {
+		case all:
+			out[v.Name] = results[i]
+		case want == nil || results[i] == want:
+		default:
+			return fmt.Errorf("%s: output %s is %s, which does not fit the given %s", s.file, onnx.Quote(v.Name), results[i], out[v.Name])
+		}
 	}
-	return results, nil
+	return nil
 }
 
 func (s *Session) unknownInput(in Values) error {
 	var names []string
 	known := map[string]bool{}
-	for _, v := range s.model.Graph.Inputs {
+	for _, v := range s.runner.Inputs() {
 		known[v.Name] = true
 		names = append(names, onnx.Quote(v.Name))
 	}

@@ -19,6 +19,11 @@ type options struct {
 	turns   int64
 	files   fs.FS
 	plain   bool
+	outputs []string
+	without map[string]bool
+	bf16    bool
+	strict  bool
+	trace   func(Event)
 	threads int
 	rung    *kernel.Rung
 	err     error
@@ -26,7 +31,8 @@ type options struct {
 
 // plan are the options of the machinery below.
 func (o *options) plan() plan.Options {
-	return plan.Options{Rung: o.rung, Threads: o.threads, Memory: o.memory, Turns: o.turns, Plain: o.plain}
+	return plan.Options{Rung: o.rung, Threads: o.threads, Memory: o.memory, Turns: o.turns, Plain: o.plain,
+		BF16: o.bf16, Strict: o.strict, Trace: o.trace}
 }
 
 func newOptions(opts []Option) options {
@@ -72,6 +78,70 @@ func Threads(n int) Option {
 		o.threads = n
 	}
 }
+
+// Arithmetic is how convolutions and matrix products of float32 are computed.
+type Arithmetic uint8
+
+// The arithmetics.
+const (
+	F32       Arithmetic = iota // as good as float32: where the CPU has AMX, three products of bfloat16 halves; rms error at most 1e-5 of a layer's rms output
+	F32Strict                   // fused multiply-add of float32 only
+	BF16                        // bfloat16 operands, float32 sums
+)
+
+// Precision chooses the arithmetic. The default is F32.
+func Precision(a Arithmetic) Option {
+	return func(o *options) { o.bf16, o.strict = a == BF16, a == F32Strict }
+}
+
+// ParsePrecision reads "f32", "f32strict" or "bf16".
+func ParsePrecision(s string) (Arithmetic, error) {
+	switch s {
+	case "", "f32":
+		return F32, nil
+	case "f32strict":
+		return F32Strict, nil
+	case "bf16":
+		return BF16, nil
+	}
+	return 0, fmt.Errorf("precision %q is none of f32, f32strict, bf16", s)
+}
+
+// CPU makes the session use one class of kernels: purego, avx2, avx512, vnni,
+// amx or neon. The default is what VISION_CPU names, else the best this machine
+// has.
+func CPU(name string) Option {
+	return func(o *options) {
+		r, err := kernel.Select(name)
+		if err != nil {
+			o.err = err
+		}
+		o.rung = r
+	}
+}
+
+// Outputs makes inner values outputs of the model, after its own.
+func Outputs(names ...string) Option {
+	return func(o *options) { o.outputs = append(o.outputs, names...) }
+}
+
+// WithoutPass leaves out optimisations by name; see Session.Passes.
+func WithoutPass(names ...string) Option {
+	return func(o *options) {
+		if o.without == nil {
+			o.without = map[string]bool{}
+		}
+		for _, n := range names {
+			o.without[n] = true
+		}
+	}
+}
+
+// Event is one step of a run, as Trace sees it.
+type Event = plan.Event
+
+// Trace calls f after every step of every run, from the goroutine that runs it.
+func Trace(f func(Event)) Option { return func(o *options) { o.trace = f } }
 
 // Plain runs every operator by its reference kernel on the graph as the file
 // has it: slow, and what the fast paths are checked against.

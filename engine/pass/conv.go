@@ -218,7 +218,7 @@ func fuseConv(e *Editor) (int, error) {
 func fuseActivation(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(n *ir.Node) error {
-		act, ok := activationOf(n)
+		act, ok := ActivationOf(n)
 		if !ok {
 			return nil
 		}
@@ -263,8 +263,8 @@ func withActivation(attrs []*ir.Attr, act kernel.Activation) []*ir.Attr {
 	return append(kept, ops.ActivationAttrs(act)...)
 }
 
-// activationOf is the activation that a unary node of float32 computes.
-func activationOf(n *ir.Node) (kernel.Activation, bool) {
+// ActivationOf is the activation that a unary node of float32 computes.
+func ActivationOf(n *ir.Node) (kernel.Activation, bool) {
 	if op, ok := n.Operator.(*ops.Activate); ok {
 		return op.Act, true
 	}
@@ -346,7 +346,7 @@ func fuseResidual(e *Editor) (int, error) {
 		after := e.Only(add.Outputs[0])
 		act, ok := kernel.Activation{}, false
 		if after != nil {
-			if act, ok = activationOf(after); ok {
+			if act, ok = ActivationOf(after); ok {
 				attrs = withActivation(attrs, act)
 			}
 		}

@@ -54,7 +54,7 @@ func gated(n *ir.Node) (x *ir.Value, kind kernel.ActivationKind, ok bool) {
 			return x, kernel.Silu, true
 		}
 		if h := maker(v, "HardSigmoid"); h != nil && h.Inputs[0] == x {
-			act, _ := activationOf(h)
+			act, _ := ActivationOf(h)
 			if near(act.Alpha, 1.0/6) && near(act.Beta, 0.5) {
 				return x, kernel.HardSwish, true
 			}
@@ -74,7 +74,7 @@ func hardGate(v, x *ir.Value) bool {
 	if clip == nil {
 		return false
 	}
-	act, ok := activationOf(clip)
+	act, ok := ActivationOf(clip)
 	add := maker(clip.Inputs[0], "Add")
 	if !ok || act.Alpha != 0 || act.Beta != 6 || add == nil {
 		return false

@@ -36,6 +36,7 @@ func (b *builder) assign(nodes []*ir.Node) error {
 		b.roles[n] = r
 		b.shapes[n.Outputs[0]] = &shape{format: b.opt.Rung.Block}
 	}
+	b.measureTrunks(nodes)
 	for i := len(nodes) - 1; i >= 0; i-- { // readers first
 		if n := nodes[i]; b.roles[n] != outside {
 			b.shapes[n.Outputs[0]].format = b.format(n)
@@ -52,6 +53,23 @@ func (b *builder) assign(nodes []*ir.Node) error {
 		}
 	}
 	return nil
+}
+
+// measureTrunks notes for each sum of a branch and a trunk how many sums its
+// trunk has in all.
+func (b *builder) measureTrunks(nodes []*ir.Node) {
+	b.trunk = map[*ir.Value]int{}
+	for _, n := range nodes {
+		if b.roles[n] == convolve && len(n.Inputs) > 3 && n.Inputs[3] != nil {
+			b.trunk[n.Outputs[0]] = b.trunk[n.Inputs[3]] + 1
+		}
+	}
+	for i := len(nodes) - 1; i >= 0; i-- { // the end of a trunk tells its start
+		if n := nodes[i]; b.roles[n] == convolve && len(n.Inputs) > 3 && n.Inputs[3] != nil {
+			z := n.Inputs[3]
+			b.trunk[z] = max(b.trunk[z], b.trunk[n.Outputs[0]])
+		}
+	}
 }
 
 // fedBlocked reports whether a node that can run either way has its operands
@@ -83,12 +101,21 @@ func (b *builder) narrow() kernel.Format {
 // unit reads is split as it is written, never by a pass of its own, unless
 // other readers need plain numbers.
 func (b *builder) format(n *ir.Node) kernel.Format {
-	tile, plain := b.votes(n.Outputs[0])
+	y := n.Outputs[0]
+	tile, plain := b.votes(y)
+	if b.trunk[y] > deepTrunk {
+		return b.opt.Rung.Block
+	}
 	if tile > 0 && plain == 0 && b.canSplit(n) {
 		return b.narrow()
 	}
 	return b.opt.Rung.Block
 }
+
+// deepTrunk is the number of sums in a row beyond which the sum itself is kept
+// in float32: each sum rounds to the 17 bits of a split pixel, and in networks
+// of a hundred layers and more that adds up to what a reader can see.
+const deepTrunk = 24
 
 // canSplit reports whether a node's kernel can write 32-channel pixels.
 func (b *builder) canSplit(n *ir.Node) bool {
@@ -96,8 +123,16 @@ func (b *builder) canSplit(n *ir.Node) bool {
 	case convolve:
 		op := n.Operator.(*ops.FusedConv)
 		return !b.opt.BF16 || b.tiled(b.conv(n, op))
-	case globalPool, gate, resize:
+	case globalPool, resize:
 		return false
+	case concat: // parts that start inside a pixel are copied number by number
+		at := 0
+		for _, v := range n.Inputs {
+			if at%32 != 0 {
+				return false
+			}
+			at += b.channels(v)
+		}
 	}
 	return true
 }
@@ -291,7 +326,7 @@ func (b *builder) toPlanar(v *ir.Value, p place) (place, error) {
 // convert appends a step that copies a value into another layout.
 func (b *builder) convert(v *ir.Value, from place, to kernel.Layout) (place, error) {
 	out := place{buffer: b.newBuffer(to.Size()), layout: to}
-	work, err := b.opt.Rung.Convert(from.layout, to)
+	work, err := b.opt.Rung.Convert(from.layout, to, 0)
 	if err != nil {
 		return place{}, err
 	}
@@ -327,7 +362,9 @@ func (b *builder) blockedNode(n *ir.Node) (bool, error) {
 	}
 	done, err := b.otherNode(n, r)
 	if !done && err == nil {
-		delete(b.shapes, n.Outputs[0]) // it comes out planar
+		y := n.Outputs[0] // it comes out planar
+		b.halos[y] = b.haloOf(y)
+		delete(b.shapes, y)
 	}
 	return done, err
 }

@@ -57,6 +57,9 @@ func newInstance(p *Plan, run *ops.Run) *instance {
 		}
 		m := &i.mem[at]
 		i.point(&m.Out, s.out)
+		if s.scratch.buffer >= 0 {
+			i.point(&m.Scratch, s.scratch)
+		}
 		if s.res != nil {
 			i.point(&m.Residual, *s.res)
 		}

@@ -31,12 +31,13 @@ type Plan struct {
 // step is one piece of the schedule: a kernel over the arena, or an operator
 // over tensors.
 type step struct {
-	node   *ir.Node
-	name   string // of the kernel, for traces
-	kernel kernel.Step
-	in     []place // of a kernel: its inputs, the residual first where there is one
-	res    *place
-	out    place
+	node    *ir.Node
+	name    string // of the kernel, for traces
+	kernel  kernel.Step
+	in      []place // of a kernel: its inputs, the residual first where there is one
+	res     *place
+	out     place
+	scratch place // buffer -1: none
 }
 
 // place is where a value lies: in a buffer of the arena, or outside it.
@@ -60,7 +61,14 @@ type builder struct {
 	weights *weights
 	needed  map[*ir.Value]bool
 	readers map[*ir.Value][]*ir.Node
-	blocked map[*ir.Value]place
+	left    map[*ir.Value]int // readers not scheduled yet
+	roles   map[*ir.Node]role
+	shapes  map[*ir.Value]*shape       // of values made by blocked nodes
+	halos   map[*ir.Value]*kernel.Halo // of others that convolutions read
+	blocked map[*ir.Value]place        // as their maker wrote them
+	forms   map[form]place             // converted since
+	roots   map[*ir.Value]place        // buffers of concatenations
+	trunk   map[*ir.Value]int          // sums in a row that a sum is one of
 }
 
 // newPlan schedules nodes in their order. needed are the values that are read
@@ -68,7 +76,8 @@ type builder struct {
 func newPlan(o *Options, w *weights, nodes []*ir.Node, needed map[*ir.Value]bool, facts map[*ir.Value]ir.Fact) (*Plan, error) {
 	b := &builder{
 		Plan:    &Plan{opt: o, places: map[*ir.Value]place{}, facts: facts},
-		weights: w, needed: needed, readers: map[*ir.Value][]*ir.Node{}, blocked: map[*ir.Value]place{},
+		weights: w, needed: needed, readers: map[*ir.Value][]*ir.Node{},
+		halos: map[*ir.Value]*kernel.Halo{}, blocked: map[*ir.Value]place{}, forms: map[form]place{}, roots: map[*ir.Value]place{},
 	}
 	nodes = b.live(nodes)
 	b.boundary(nodes)
@@ -201,6 +210,7 @@ func (b *builder) add(s step) {
 		b.use(*s.res, at)
 	}
 	b.use(s.out, at)
+	b.use(s.scratch, at)
 	b.steps = append(b.steps, s)
 }
 
@@ -256,7 +266,7 @@ func (b *builder) operator(n *ir.Node) error {
 		b.buffers[buf].last = at
 		b.places[v] = place{buffer: buf, layout: planarLayout(b.facts[v])}
 	}
-	s.out = place{buffer: -1}
+	s.out, s.scratch = place{buffer: -1}, place{buffer: -1}
 	b.add(s)
 	return nil
 }

@@ -40,14 +40,22 @@ func NewRunner(g *ir.Graph, o Options) *Runner {
 	return &Runner{graph: g, opt: o, program: NewProgram(g), weights: newWeights(&o)}
 }
 
+// Inputs are the values that Run takes, in order.
+func (r *Runner) Inputs() []*ir.Value { return r.graph.Inputs }
+
+// Outputs are the values that Run gives, in order.
+func (r *Runner) Outputs() []*ir.Value { return r.graph.Outputs }
+
+// Graph is what the runner runs, after the passes.
+func (r *Runner) Graph() *ir.Graph { return r.graph }
+
 // Run computes the graph's outputs, in their order, for inputs in theirs. The
 // results are the caller's. into may hold tensors to write results into, where
 // dtype and shape fit; nil elements and a nil slice are allocated.
 func (r *Runner) Run(ctx context.Context, in, into []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	if r.opt.Plain {
 		run := ops.NewRun(ctx, r.opt.Memory, r.opt.Turns)
-		out, err := r.program.Interpret(run, in, true)
-		return out, err
+		return r.program.Interpret(run, in, true)
 	}
 	s, err := r.first(in)
 	if err != nil {

@@ -65,10 +65,11 @@ func (w *weights) tile(c *kernel.Conv, data, bias *tensor.Tensor) (*kernel.TileW
 	if c.In.Format == kernel.BF16x32 {
 		pack = w.opt.Rung.PackBF16
 	}
-	p, err := pack(c, numbers(data), numbers(bias), w.each)
+	p, err := pack(c, numbers(data), numbers(bias))
 	if err != nil {
 		return nil, err
 	}
+	w.each(p.Chunks(), p.Chunk)
 	w.tiles[k] = p
 	return p, nil
 }

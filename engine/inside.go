@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/pass"
+)
+
+// Layer is a node of the model with what it makes.
+type Layer struct {
+	Node       string // name
+	Op         string // operator, with its domain where that is not ai.onnx
+	Version    int    // of the operator's domain
+	Inputs     []Info
+	Outputs    []Info
+	Parameters int // numbers in constant inputs
+}
+
+// Layers lists the nodes of the model as its file has them, in the order in
+// which they run. Every output's name can be given to Outputs and Slice.
+func (s *Session) Layers() []Layer {
+	var out []Layer
+	for _, n := range s.model.Graph.Nodes {
+		l := Layer{Node: n.Name, Op: n.Op, Version: n.Version, Outputs: infos(n.Outputs)}
+		if n.Domain != "" {
+			l.Op = n.Domain + "." + n.Op
+		}
+		for _, v := range n.Inputs {
+			if v == nil {
+				continue
+			}
+			if c := v.Const(); c != nil {
+				l.Parameters += c.Len()
+			}
+			l.Inputs = append(l.Inputs, Info{v.Name, v.Fact})
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// Passes tells what each optimisation changed.
+func (s *Session) Passes() []pass.Report { return s.reports }
+
+// Graph is the model as its file has it, for tools that look inside or export.
+// It must not be changed.
+func (s *Session) Graph() *ir.Graph { return s.model.Graph }
+
+// Optimised is the graph that runs. It must not be changed.
+func (s *Session) Optimised() *ir.Graph { return s.runner.Graph() }
+
+// Metadata is what the file says of itself: metadata_props.
+func (s *Session) Metadata() map[string]string { return maps.Clone(s.model.Metadata) }
+
+// Opsets are the operator set versions the model imports, by domain; "" is
+// ai.onnx.
+func (s *Session) Opsets() map[string]int { return maps.Clone(s.model.Opsets) }
+
+// Producer names the program that wrote the file.
+func (s *Session) Producer() string { return s.model.Producer }
+
+// IRVersion is the version of the file format.
+func (s *Session) IRVersion() int { return s.model.IRVersion }
+
+// expose makes inner values outputs.
+func (s *Session) expose(names []string) error {
+	g := s.model.Graph
+	for _, name := range names {
+		v := g.Find(name)
+		if v == nil {
+			return fmt.Errorf("there is no value %s to give out; Layers lists them", onnx.Quote(name))
+		}
+		if !slices.Contains(g.Outputs, v) {
+			g.Outputs = append(g.Outputs, v)
+		}
+	}
+	return nil
+}
+
+// Slice is the part of the model that leads from one value to another, as a
+// session of its own: from becomes its input, to its output. An empty from
+// keeps the model's inputs, an empty to its outputs. Inputs that the part needs
+// besides stay inputs. The slice shares the model's weights: close it before
+// the session it came from.
+func (s *Session) Slice(from, to string) (*Session, error) {
+	g := s.model.Graph.Clone()
+	if err := ops.Rebind(g); err != nil {
+		return nil, err
+	}
+	if to != "" {
+		v := g.Find(to)
+		if v == nil {
+			return nil, fmt.Errorf("%s: there is no value %s; Layers lists them", s.file, onnx.Quote(to))
+		}
+		g.Outputs = []*ir.Value{v}
+	}
+	if from != "" {
+		v := g.Find(from)
+		if v == nil || v.Const() != nil {
+			return nil, fmt.Errorf("%s: there is no value %s; Layers lists them", s.file, onnx.Quote(from))
+		}
+		if !slices.Contains(g.Inputs, v) {
+			g.Inputs = append([]*ir.Value{v}, g.Inputs...)
+			v.Node = nil
+		}
+	}
+	cut(g)
+	if from != "" && g.Find(from) == nil {
+		return nil, fmt.Errorf("%s: %s does not depend on %s", s.file, onnx.Quote(to), onnx.Quote(from))
+	}
+	m := *s.model
+	m.Graph = g
+	part := &Session{file: s.file, model: &m, options: s.options}
+	return part, part.prepare()
+}
+
+// cut keeps the nodes and inputs that the outputs need.
+func cut(g *ir.Graph) {
+	input := map[*ir.Value]bool{}
+	for _, v := range g.Inputs {
+		input[v] = true
+	}
+	needed := map[*ir.Value]bool{}
+	for _, v := range g.Outputs {
+		needed[v] = true
+	}
+	var kept []*ir.Node
+	for _, n := range slices.Backward(g.Nodes) {
+		wanted := false
+		for _, v := range n.Outputs {
+			wanted = wanted || needed[v] && !input[v]
+		}
+		if !wanted {
+			continue
+		}
+		kept = append(kept, n)
+		for _, v := range n.Uses() {
+			needed[v] = true
+		}
+	}
+	slices.Reverse(kept)
+	g.Nodes = kept
+	g.Inputs = slices.DeleteFunc(g.Inputs, func(v *ir.Value) bool { return !needed[v] })
+}

@@ -1,0 +1,251 @@
+package plan
+
+import (
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/pass"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// otherNode schedules a node that is no convolution on blocked activations; it
+// reports false where no kernel takes it.
+func (b *builder) otherNode(n *ir.Node, r role) (bool, error) {
+	switch r {
+	case pool:
+		return b.poolNode(n)
+	case globalPool:
+		return b.globalPoolNode(n)
+	case activate:
+		act, ok := pass.ActivationOf(n)
+		if !ok {
+			return false, nil
+		}
+		return b.pointwise(n, kernel.Copy, act, n.Inputs[0])
+	case combine:
+		op := kernel.Add
+		if n.Op == "Mul" {
+			op = kernel.Mul
+		}
+		return b.pointwise(n, op, kernel.Activation{}, n.Inputs...)
+	case gate:
+		x, g := n.Inputs[0], n.Inputs[1]
+		if _, _, h, w := b.dims(x); h == 1 && w == 1 {
+			x, g = g, x
+		}
+		return b.pointwise(n, kernel.Mul, kernel.Activation{}, x, g)
+	case scaleShift:
+		return true, b.scaleNode(n)
+	case concat:
+		return true, b.concatNode(n)
+	}
+	return false, nil
+}
+
+// any is a value in whatever blocked form it has, else in the format given.
+func (b *builder) any(v *ir.Value, f kernel.Format) (place, error) {
+	if p, ok := b.blocked[v]; ok {
+		return p, nil
+	}
+	return b.in(v, f)
+}
+
+// finish notes where a node's output lies and appends the work that puts it
+// there.
+func (b *builder) finish(n *ir.Node, name string, w kernel.Work, in []place, out place) {
+	b.blocked[n.Outputs[0]] = out
+	b.addWork(n, name, w, in, nil, out)
+}
+
+// poolNode schedules a max or average pool.
+func (b *builder) poolNode(n *ir.Node) (bool, error) {
+	x, y := n.Inputs[0], n.Outputs[0]
+	p, ok := b.window(n)
+	if !ok {
+		return false, nil
+	}
+	in, err := b.any(x, b.shapes[y].format)
+	if err != nil {
+		return false, err
+	}
+	out := b.home(y)
+	p.In, p.Out = in.layout, out.layout
+	plan := b.opt.Rung.AveragePool
+	if n.Op == "MaxPool" {
+		plan = b.opt.Rung.MaxPool
+	}
+	w, err := plan(p)
+	if err != nil {
+		return false, err
+	}
+	b.finish(n, n.Op, w, []place{in}, out)
+	return true, nil
+}
+
+// window reads the attributes of a pool.
+func (b *builder) window(n *ir.Node) (p kernel.Pool, ok bool) {
+	a := n.ReadAttrs()
+	k, s, d, pads := a.Ints("kernel_shape"), a.Ints("strides"), a.Ints("dilations"), a.Ints("pads")
+	if len(k) != 2 {
+		return p, false
+	}
+	if s == nil {
+		s = []int{1, 1}
+	}
+	if d == nil {
+		d = []int{1, 1}
+	}
+	if pads == nil {
+		pads = []int{0, 0, 0, 0}
+	}
+	_, _, h, w := b.dims(n.Inputs[0])
+	conv := ops.FusedConv{Strides: s, Dilations: d, Pads: pads, AutoPad: a.Str("auto_pad", "NOTSET")}
+	p = kernel.Pool{KernelH: k[0], KernelW: k[1], StrideH: s[0], StrideW: s[1], DilationH: d[0], DilationW: d[1],
+		CountPad: a.Bool("count_include_pad", false)}
+	p.PadTop, p.PadLeft, p.PadBottom, p.PadRight = conv.Padding(h, w, k[0], k[1])
+	if a.Err() != nil || p.CountPad && a.Bool("ceil_mode", false) {
+		return p, false // a window that reaches past the padding is counted in its own way
+	}
+	return p, true
+}
+
+// globalPoolNode schedules the mean of each plane, into rows where only rows
+// are wanted.
+func (b *builder) globalPoolNode(n *ir.Node) (bool, error) {
+	x, y := n.Inputs[0], n.Outputs[0]
+	in, err := b.any(x, b.opt.Rung.Block)
+	if err != nil {
+		return false, err
+	}
+	blocked := false
+	for _, r := range b.readers[y] {
+		blocked = blocked || b.roles[r] != outside
+	}
+	var out place
+	if blocked {
+		out = b.home(y)
+	} else {
+		l := planarLayout(b.fact(y))
+		out = place{buffer: b.newBuffer(l.Size()), layout: l}
+	}
+	w, err := b.opt.Rung.GlobalAverage(in.layout, out.layout)
+	if err != nil {
+		return false, err
+	}
+	if blocked {
+		b.blocked[y] = out
+	} else {
+		b.places[y] = out
+	}
+	b.addWork(n, n.Op, w, []place{in}, nil, out)
+	return true, nil
+}
+
+// pointwise schedules an operation number by number.
+func (b *builder) pointwise(n *ir.Node, op kernel.PointOp, act kernel.Activation, values ...*ir.Value) (bool, error) {
+	y := n.Outputs[0]
+	p := kernel.Pointwise{Op: op, Act: act}
+	var in []place
+	for _, v := range values {
+		at, err := b.any(v, b.opt.Rung.Block)
+		if err != nil {
+			return false, err
+		}
+		in = append(in, at)
+	}
+	out := b.home(y)
+	p.A, p.Out = in[0].layout, out.layout
+	if len(in) > 1 {
+		p.B = in[1].layout
+	}
+	w, err := b.opt.Rung.Pointwise(p)
+	if err != nil {
+		return false, err
+	}
+	b.finish(n, n.Op, w, in, out)
+	return true, nil
+}
+
+// scaleNode schedules a scale and a shift a channel: a depthwise convolution
+// of one tap.
+func (b *builder) scaleNode(n *ir.Node) error {
+	op := n.Operator.(*ops.ScaleShift)
+	x, y := n.Inputs[0], n.Outputs[0]
+	in, err := b.in(x, b.opt.Rung.Block)
+	if err != nil {
+		return err
+	}
+	out := b.home(y)
+	c := &kernel.Conv{In: in.layout, Out: out.layout, KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1,
+		DilationH: 1, DilationW: 1, Group: in.layout.C, Act: op.Act}
+	m := b.opt.Rung.ChooseConv(c)
+	packed, err := b.weights.vector(c, m, n.Inputs[1].Const(), n.Inputs[2].Const())
+	if err != nil {
+		return err
+	}
+	w, err := b.opt.Rung.Conv(c, packed)
+	if err != nil {
+		return err
+	}
+	b.finish(n, "scale and shift", w, []place{in}, out)
+	return nil
+}
+
+// concatNode schedules a concatenation along channels: nothing for operands
+// that were written in place, a copy for each other.
+func (b *builder) concatNode(n *ir.Node) error {
+	y := n.Outputs[0]
+	s := b.shapes[y]
+	root, base := y, 0
+	if s.root != nil {
+		root, base = s.root, s.from
+	}
+	out := b.home(y)
+	if s.root == nil {
+		if r, ok := b.roots[y]; ok { // operands lie in it already
+			b.buffers[out.buffer].size = 0
+			out = r
+		}
+	}
+	at := 0
+	for _, v := range n.Inputs {
+		if vs := b.shapes[v]; vs == nil || vs.root != root || vs.from != base+at {
+			if err := b.copyPart(n, v, out, at); err != nil {
+				return err
+			}
+		}
+		at += b.channels(v)
+	}
+	b.blocked[y] = out
+	return nil
+}
+
+// copyPart copies an operand to its channels of a concatenation.
+func (b *builder) copyPart(n *ir.Node, v *ir.Value, out place, first int) error {
+	aligned := first%out.layout.Format.Channels() == 0
+	from, err := b.any(v, out.layout.Format)
+	if err == nil && !aligned && from.layout.Format != b.opt.Rung.Block {
+		from, err = b.in(v, b.opt.Rung.Block)
+	}
+	if err != nil {
+		return err
+	}
+	to := out
+	if aligned {
+		to, first = view(out, first, b.channels(v)), 0
+	}
+	w, err := b.opt.Rung.Convert(from.layout, to.layout, first)
+	if err != nil {
+		return err
+	}
+	b.addWork(n, "copy", w, []place{from}, nil, to)
+	return nil
+}
+
+// bias is the constant bias of a convolution, nil where it has none.
+func (b *builder) bias(n *ir.Node) *tensor.Tensor {
+	if len(n.Inputs) > 2 && n.Inputs[2] != nil {
+		return n.Inputs[2].Const()
+	}
+	return nil
+}
