@@ -41,7 +41,7 @@ func (r *bitReader) take(count uint) uint64 {
 	if r.n < 16 {
 		r.refill()
 	}
-	v := r.acc >> 1 >> (63 - count)
+	v := r.acc >> 1 >> ((63 - count) & 63)
 	r.drop(count)
 	return v
 }

@@ -10,7 +10,8 @@ type component struct {
 	pitch            int // blocks stored a row: whole MCUs, and even
 	rows             int // rows of blocks stored: one MCU's, or the picture's
 
-	coefs []int16 // rows*pitch blocks of 64 in natural order
+	coefs   []int16  // rows*pitch blocks of 64 in natural order
+	nonzero []uint64 // which of a block's coefficients, in zigzag order; progressive only
 
 	quant    [64]int16 // in natural order, as it was at the component's first scan
 	hasQuant bool
@@ -96,6 +97,9 @@ func (d *Decoder) workBytes() int64 {
 	for i := range d.components {
 		c := &d.components[i]
 		total += int64(c.rows) * int64(c.pitch) * 128
+		if d.info.Progressive {
+			total += int64(c.rows) * int64(c.pitch) * 8
+		}
 		total += int64(groups*c.v*c.stride) + d.lineBytes()
 	}
 	return total
@@ -118,10 +122,17 @@ func (d *Decoder) allocate() {
 	d.coefs = grown(d.coefs, coefs)
 	d.bytes = grown(d.bytes, bytes)
 	clear(d.coefs)
-	coefRest, byteRest := d.coefs, d.bytes
+	if d.info.Progressive {
+		d.nonzero = grown(d.nonzero, coefs/64)
+		clear(d.nonzero)
+	}
+	coefRest, nonzeroRest, byteRest := d.coefs, d.nonzero, d.bytes
 	for i := range d.components {
 		c := &d.components[i]
 		c.coefs, coefRest = cut(coefRest, c.rows*c.pitch*64)
+		if d.info.Progressive {
+			c.nonzero, nonzeroRest = cut(nonzeroRest, c.rows*c.pitch)
+		}
 		c.plane, byteRest = cut(byteRest, groups*c.v*c.stride)
 		c.line, byteRest = cut(byteRest, line)
 	}

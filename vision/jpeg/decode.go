@@ -55,9 +55,10 @@ type Decoder struct {
 	visits int64 // blocks that scans may still walk
 	colour colour
 
-	coefs []int16
-	bytes []byte
-	ecs   []byte // entropy-coded segment, see unstuff
+	coefs   []int16
+	nonzero []uint64
+	bytes   []byte
+	ecs     []byte // entropy-coded segment, see unstuff
 }
 
 var decoders = sync.Pool{New: func() any { return new(Decoder) }}
@@ -73,7 +74,7 @@ func Decode(data []byte, opt Options) (*RGB, error) {
 	d := decoders.Get().(*Decoder)
 	img := new(RGB)
 	err := d.Decode(img, data, opt)
-	if 2*cap(d.coefs)+cap(d.bytes)+cap(d.ecs) <= keepBytes {
+	if 2*cap(d.coefs)+8*cap(d.nonzero)+cap(d.bytes)+cap(d.ecs) <= keepBytes {
 		decoders.Put(d)
 	}
 	if err != nil {

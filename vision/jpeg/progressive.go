@@ -1,58 +1,87 @@
 package jpeg
 
+import "math/bits"
+
 // progressiveScan decodes one scan of a progressive picture, T.81 annex G.
 func (d *Decoder) progressiveScan(s *scanHeader, p *mcuPlan) error {
+	row := d.acRow
+	if s.ss == 0 {
+		row = d.dcRow
+	}
 	for y := range p.rows {
 		if err := d.spend(p); err != nil {
 			return err
 		}
-		for x := range p.cols {
-			if !d.nextMCU() {
-				if d.restart == 0 {
-					return nil
-				}
-				continue
-			}
-			d.progressiveMCU(s, p, x, y)
-			d.finishMCU()
+		if d.scan.dry && d.restart == 0 {
+			return nil
 		}
+		row(s, p, y)
 	}
 	return nil
 }
 
-// progressiveMCU decodes the part of one MCU that the scan carries.
-func (d *Decoder) progressiveMCU(s *scanHeader, p *mcuPlan, x, y int) {
-	for i := range p.n {
-		c := &p.cells[i]
-		h, v := p.step(i)
-		b := c.c.block(x*h+c.x, y*v+c.y)
-		switch {
-		case s.ss == 0 && s.ah == 0:
-			d.dcFirst(b, c, s.al)
-		case s.ss == 0:
-			if d.scan.bits.take(1) != 0 {
+// dcRow decodes a row of MCUs of a scan of DC coefficients, G.1.2.1: the first
+// gives differences without their last al bits, the later ones a bit each.
+func (d *Decoder) dcRow(s *scanHeader, p *mcuPlan, y int) {
+	r := &d.scan.bits
+	for x := range p.cols {
+		if !d.nextMCU() {
+			continue
+		}
+		for i := range p.n {
+			c := &p.cells[i]
+			h, v := p.step(i)
+			b := c.c.block(x*h+c.x, y*v+c.y)
+			if s.ah == 0 {
+				*c.pred += r.dcDifference(c.dc)
+				b[0] = int16(*c.pred << s.al)
+			} else if r.take(1) != 0 {
 				b[0] |= 1 << s.al
 			}
-		case s.ah == 0:
-			d.acFirst(b, c.ac, s)
-		default:
-			d.acRefine(b, c.ac, s)
 		}
+		d.finishMCU()
 	}
 }
 
-// dcFirst is G.1.2.1: the DC difference without its last al bits.
-func (d *Decoder) dcFirst(b *[64]int16, c *cell, al int) {
-	*c.pred += d.scan.bits.dcDifference(c.dc)
-	b[0] = int16(*c.pred << al)
+// acRow decodes a row of blocks of a scan of AC coefficients. Such a scan has
+// one component and so one block an MCU.
+func (d *Decoder) acRow(s *scanHeader, p *mcuPlan, y int) {
+	c := p.cells[0].c
+	table := p.cells[0].ac
+	for x := 0; x < p.cols; x++ {
+		if !d.nextMCU() {
+			continue
+		}
+		if s.ah == 0 && d.scan.eobRun > 0 {
+			x += d.skipBlocks(p.cols-x) - 1
+			continue
+		}
+		i := y*c.pitch + x
+		b := (*[64]int16)(c.coefs[64*i : 64*i+64])
+		if s.ah == 0 {
+			d.acFirst(b, &c.nonzero[i], table, s)
+		} else {
+			d.acRefine(b, &c.nonzero[i], table, s)
+		}
+		d.finishMCU()
+	}
 }
 
-// acFirst is G.1.2.2: a band of coefficients without their last al bits.
-func (d *Decoder) acFirst(b *[64]int16, t *huffTable, s *scanHeader) {
-	if d.scan.eobRun > 0 {
-		d.scan.eobRun--
-		return
+// skipBlocks passes the blocks of an end-of-band run, at most n, up to the next
+// restart marker. The first has been counted by nextMCU.
+func (d *Decoder) skipBlocks(n int) int {
+	n = min(n, d.scan.eobRun)
+	if d.restart > 0 {
+		n = min(n, d.scan.togo+1)
+		d.scan.togo -= n - 1
 	}
+	d.scan.eobRun -= n
+	return n
+}
+
+// acFirst is G.1.2.2: a band of coefficients without their last al bits. Bit k
+// of nonzero tells whether the k-th coefficient is other than zero.
+func (d *Decoder) acFirst(b *[64]int16, nonzero *uint64, t *huffTable, s *scanHeader) {
 	r := &d.scan.bits
 	for k := s.ss; k <= s.se; {
 		e := r.code(t, false)
@@ -63,9 +92,20 @@ func (d *Decoder) acFirst(b *[64]int16, t *huffTable, s *scanHeader) {
 		}
 		k += e.skip()
 		if e.hasValue() {
-			b[natural[(k-1)&127]&63] = int16(e.value(r.acc) << s.al)
+			set(b, nonzero, k-1, int16(e.value(r.acc)<<s.al))
 		}
 		r.drop(e.total())
+	}
+}
+
+// set makes v the k-th coefficient, the last where k is past the block.
+func set(b *[64]int16, nonzero *uint64, k int, v int16) {
+	k = min(k, 63)
+	b[natural[k]&63] = v
+	if v != 0 {
+		*nonzero |= 1 << k
+	} else {
+		*nonzero &^= 1 << k
 	}
 }
 
@@ -77,7 +117,7 @@ func (r *bitReader) endOfBandRun(n int) int {
 // acRefine is G.1.2.3: one more bit of each coefficient of the band. A
 // correction bit follows for each coefficient already known to be other than
 // zero; runs count only the others.
-func (d *Decoder) acRefine(b *[64]int16, t *huffTable, s *scanHeader) {
+func (d *Decoder) acRefine(b *[64]int16, nonzero *uint64, t *huffTable, s *scanHeader) {
 	r := &d.scan.bits
 	k := s.ss
 	if d.scan.eobRun == 0 {
@@ -87,15 +127,15 @@ func (d *Decoder) acRefine(b *[64]int16, t *huffTable, s *scanHeader) {
 				d.scan.eobRun = r.endOfBandRun(run - endOfBand)
 				break
 			}
-			k = r.correct(b, k, s.se, run, s.al)
+			k = r.correct(b, *nonzero, k, s.se, run, s.al)
 			if v != 0 {
-				b[natural[k&127]&63] = v << s.al
+				set(b, nonzero, k, v<<s.al)
 			}
 			k++
 		}
 	}
 	if d.scan.eobRun > 0 {
-		r.correct(b, k, s.se, 64, s.al)
+		r.correct(b, *nonzero, k, s.se, 64, s.al)
 		d.scan.eobRun--
 	}
 }
@@ -126,17 +166,19 @@ func (r *bitReader) refineSymbol(t *huffTable) (run int, v int16) {
 
 // correct reads a correction bit for each coefficient of b from k to se that is
 // not zero, passes run zeros, and returns the index of the next zero or se+1.
-func (r *bitReader) correct(b *[64]int16, k, se, run, al int) int {
+func (r *bitReader) correct(b *[64]int16, nonzero uint64, k, se, run, al int) int {
 	bit := int16(1) << al
-	for ; k <= se; k++ {
-		at := &b[natural[k&127]&63]
-		if *at == 0 {
-			if run == 0 {
-				break
-			}
-			run--
-			continue
+	for k <= se {
+		zeros := bits.TrailingZeros64(nonzero >> k)
+		if zeros > run {
+			return min(k+run, se+1)
 		}
+		run -= zeros
+		k += zeros
+		if k > se {
+			break
+		}
+		at := &b[natural[k]&63]
 		if r.take(1) != 0 && *at&bit == 0 {
 			if *at >= 0 {
 				*at += bit
@@ -144,6 +186,7 @@ func (r *bitReader) correct(b *[64]int16, k, se, run, al int) int {
 				*at -= bit
 			}
 		}
+		k++
 	}
-	return k
+	return se + 1
 }
