@@ -1,0 +1,310 @@
+package zoo
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+
+	"github.com/visionzoo/vision/assets"
+	"github.com/visionzoo/vision/assets/label"
+)
+
+// Catalogue is a list of cards that can be asked by name. It never changes and may
+// be shared; so may its cards, which nobody may write into.
+type Catalogue struct {
+	cards []*Card
+	names map[string]*Card   // normalised name or alias → card
+	lines map[string][]*Card // normalised line → its cards
+}
+
+// Published is the catalogue inside the binary, without a user's own entries.
+var Published = sync.OnceValue(func() *Catalogue {
+	c, err := published()
+	if err != nil {
+		panic("BUG: embedded catalogue: " + err.Error())
+	}
+	return c
+})
+
+func published() (*Catalogue, error) {
+	unpack, err := gzip.NewReader(bytes.NewReader(assets.Catalogue()))
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(unpack)
+	if err != nil {
+		return nil, err
+	}
+	cards, err := parseCards(data)
+	if err != nil {
+		return nil, err
+	}
+	c := new(Catalogue)
+	return c, c.add(cards...)
+}
+
+var everything struct {
+	sync.Once
+	*Catalogue
+	err error
+}
+
+// All is the catalogue with the user's own entries, the *.json files of
+// vision/zoo.d in the user's configuration folder, as they were when All was first
+// called. An entry that is not sound is an error that names its file.
+func All() (*Catalogue, error) {
+	everything.Do(func() {
+		everything.Catalogue, everything.err = withUserEntries(Published(), UserFolder())
+	})
+	return everything.Catalogue, everything.err
+}
+
+// UserFolder is where a user's own entries lie, or "" where the system names no
+// configuration folder.
+func UserFolder() string {
+	config, err := os.UserConfigDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(config, "vision", "zoo.d")
+}
+
+// withUserEntries returns base with the entries of a folder added; a folder that
+// is not there adds none.
+func withUserEntries(base *Catalogue, folder string) (*Catalogue, error) {
+	if folder == "" {
+		return base, nil
+	}
+	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
+	if err != nil || len(files) == 0 {
+		return base, nil
+	}
+	all := new(Catalogue)
+	if err := all.add(base.cards...); err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		cards, err := readUserFile(file)
+		if err == nil {
+			err = all.add(cards...)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w; mend the file or move it away", file, err)
+		}
+	}
+	return all, nil
+}
+
+// maxUserFile bounds a file in zoo.d, in bytes.
+const maxUserFile = 4 << 20
+
+func readUserFile(file string) ([]*Card, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, pathless(err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxUserFile {
+		return nil, fmt.Errorf("not a regular file of at most %d MiB", maxUserFile>>20)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, pathless(err)
+	}
+	cards, err := ParseCards(data)
+	for _, c := range cards {
+		c.source = file
+	}
+	return cards, err
+}
+
+// pathless leaves the path out of an error whose caller names it.
+func pathless(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// ParseCards reads cards of a user's own: a JSON array of them, or a single one,
+// in the catalogue's form. It is strict: unknown keys, names that are no names,
+// sizes that are none, digests of other than 64 hex digits, addresses that are not
+// https, paths that leave the cache are all refused.
+func ParseCards(data []byte) ([]*Card, error) {
+	cards, err := parseCards(data)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range cards {
+		if err := c.check(); err != nil {
+			return nil, fmt.Errorf("model %s: %w", quote(c.Name), err)
+		}
+	}
+	return cards, nil
+}
+
+func parseCards(data []byte) ([]*Card, error) {
+	trimmed := bytes.TrimSpace(data)
+	if len(trimmed) == 0 {
+		return nil, errors.New("an empty file where a model's entry is due")
+	}
+	d := json.NewDecoder(bytes.NewReader(trimmed))
+	d.DisallowUnknownFields()
+	var cards []*Card
+	var err error
+	if trimmed[0] == '[' {
+		err = d.Decode(&cards)
+	} else {
+		cards = []*Card{new(Card)}
+		err = d.Decode(cards[0])
+	}
+	if err != nil {
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errors.New("something follows the entry; several entries stand in [ ]")
+	}
+	if slices.Contains(cards, nil) {
+		return nil, errors.New("an entry is null")
+	}
+	return cards, nil
+}
+
+// check holds a user's card to the rules of ParseCards.
+func (c *Card) check() error {
+	switch {
+	case !isName(c.Name):
+		return errors.New("the name must be letters, digits, '-', '_', '.' and start with a letter or digit")
+	case c.Builtin:
+		return errors.New("only the model inside the binary is built in")
+	case c.Bytes <= 0:
+		return fmt.Errorf("bytes is %d; give the file's size", c.Bytes)
+	case !isDigest(c.SHA256):
+		return errors.New("sha256 must be 64 hex digits in lower case")
+	case !isPublishedPath(c.Path):
+		return fmt.Errorf("path %s must be relative, with slashes and without ..", quote(c.Path))
+	case len(c.RecipeData) > 0 && c.Recipe != "":
+		return errors.New("recipe and recipe_data exclude each other")
+	case len(c.Classes) > 0 && c.Labels != "":
+		return errors.New("labels and classes exclude each other")
+	case !slices.Contains([]string{"f32", "fp16", "int8", "qdq"}, c.Variant):
+		return fmt.Errorf("variant is %s; it must be f32, fp16, int8 or qdq", quote(c.Variant))
+	}
+	for _, alias := range append([]string{c.Line}, c.Aliases...) {
+		if alias != "" && !isName(alias) {
+			return fmt.Errorf("alias or line %s is no name", quote(alias))
+		}
+	}
+	if c.Labels != "" {
+		if _, err := label.Open(c.Labels); err != nil {
+			return err
+		}
+	}
+	if a := c.Archive; a != nil {
+		if a.Bytes <= 0 || !isDigest(a.SHA256) || !isPublishedPath(a.Path) {
+			return errors.New("archive needs path, bytes and sha256")
+		}
+		if err := checkURLs(a.URLs); err != nil {
+			return err
+		}
+	}
+	if err := checkURLs(c.URLs); err != nil {
+		return err
+	}
+	return c.checkWords()
+}
+
+// checkWords refuses control characters in what is printed.
+func (c *Card) checkWords() error {
+	for _, text := range []string{c.Family, c.Title, c.About, c.Task, c.ONNX, c.Recipe, c.RecipeFrom, c.RecipeRemark, c.Head,
+		c.Activation, c.TrainedOn, c.Accuracy, c.AccuracyFrom, c.Licence, c.Paper, c.Citation, c.Remarks} {
+		if strings.ContainsFunc(text, unicode.IsControl) {
+			return fmt.Errorf("a control character in %s", quote(text))
+		}
+	}
+	for _, text := range c.Classes {
+		if strings.ContainsFunc(text, unicode.IsControl) {
+			return fmt.Errorf("a control character in class %s", quote(text))
+		}
+	}
+	return nil
+}
+
+func checkURLs(urls []string) error {
+	for _, u := range urls {
+		if p, err := url.Parse(u); err != nil || p.Scheme != "https" || p.Host == "" || p.User != nil {
+			return fmt.Errorf("address %s is not of the form https://host/path", quote(u))
+		}
+	}
+	return nil
+}
+
+// isName reports whether s can name a model, and so a folder of the cache.
+func isName(s string) bool {
+	if s == "" || len(s) > 100 {
+		return false
+	}
+	for i, r := range s {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		if !letter && (i == 0 || !strings.ContainsRune("-_.", r)) {
+			return false
+		}
+	}
+	return !strings.HasSuffix(s, ".") && normal(s) != "" // Windows drops a last dot
+}
+
+func isDigest(s string) bool {
+	_, err := hex.DecodeString(s)
+	return err == nil && len(s) == 64 && strings.ToLower(s) == s
+}
+
+// isPublishedPath reports whether p may be joined to a mirror and its last part
+// name a file of the cache.
+func isPublishedPath(p string) bool {
+	if p == "" || len(p) > 1000 || strings.ContainsAny(p, "\\:?#%*\"<>|") || strings.ContainsFunc(p, unicode.IsControl) {
+		return false
+	}
+	for _, part := range strings.Split(p, "/") {
+		if part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".") {
+			return false
+		}
+	}
+	return filepath.IsLocal(filepath.FromSlash(p))
+}
+
+// add puts cards in; a name or an alias that is taken is an error.
+func (c *Catalogue) add(cards ...*Card) error {
+	if c.names == nil {
+		c.names, c.lines = map[string]*Card{}, map[string][]*Card{}
+	}
+	for _, card := range cards {
+		for _, name := range append([]string{card.Name}, card.Aliases...) {
+			key := normal(name)
+			if other, taken := c.names[key]; taken && other != card {
+				return fmt.Errorf("model %q: the name %q belongs to %q", card.Name, name, other.Name)
+			}
+			c.names[key] = card
+		}
+		if card.Line != "" {
+			key := normal(card.Line)
+			c.lines[key] = append(c.lines[key], card)
+		}
+		c.cards = append(c.cards, card)
+	}
+	return nil
+}
+
+// Cards lists every card, in the catalogue's order.
+func (c *Catalogue) Cards() []*Card { return slices.Clone(c.cards) }

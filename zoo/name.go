@@ -1,0 +1,229 @@
+package zoo
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// normal is how names are compared: in lower case, without '-', '_' and '.'.
+func normal(name string) string {
+	return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
+}
+
+// variants are the suffixes that pick one.
+var variants = []string{"f32", "fp16", "int8", "qdq"}
+
+// Find returns the card that a name means: a canonical name, an alias ("resnet50"
+// is the newest f32 file of its line), a line or alias with an opset behind '@'
+// ("resnet50@7") or with a variant behind '-' ("resnet50-int8"), or both. Case, '-',
+// '_' and '.' do not matter. No match is a NotInZooError.
+func (c *Catalogue) Find(name string) (*Card, error) {
+	base, opset, err := cutOpset(name)
+	if err != nil {
+		return nil, &NotInZooError{Name: name, Why: err.Error(), Near: c.Near(base)}
+	}
+	if opset == 0 {
+		if card, ok := c.names[normal(name)]; ok {
+			return card, nil
+		}
+	}
+	lines, variant := c.linesOf(base)
+	for _, line := range lines {
+		if card := newest(line, variant, opset); card != nil {
+			return card, nil
+		}
+	}
+	if len(lines) == 0 {
+		return nil, &NotInZooError{Name: name, Near: c.Near(name)}
+	}
+	return nil, &NotInZooError{Name: name, Why: missing(lines[0], variant, opset), Near: nearInLine(lines[0])}
+}
+
+// cutOpset parts "resnet50@7" and "resnet50@7-int8" from their opset; 0 is none.
+func cutOpset(name string) (base string, opset int, err error) {
+	base, rest, found := strings.Cut(name, "@")
+	if !found {
+		return name, 0, nil
+	}
+	digits := rest
+	if i := strings.IndexAny(rest, "-_"); i >= 0 {
+		digits, base = rest[:i], base+rest[i:]
+	}
+	opset, err = strconv.Atoi(digits)
+	if err != nil || opset < 1 {
+		return base, 0, fmt.Errorf("%s is no opset version", quote(digits))
+	}
+	return base, opset, nil
+}
+
+// linesOf finds the lines that base may mean, and the variant that is asked for:
+// the line of the model with that name first, then the line of that name
+// ("shufflenet" is an alias of v2, and the line of v1).
+func (c *Catalogue) linesOf(base string) (lines [][]*Card, variant string) {
+	key := normal(base)
+	if lines = c.linesByKey(key); lines != nil {
+		if card, ok := c.names[key]; ok {
+			return lines, card.Variant
+		}
+		return lines, "f32"
+	}
+	for _, v := range variants {
+		if cut, ok := strings.CutSuffix(key, v); ok {
+			return c.linesByKey(cut), v
+		}
+	}
+	return nil, ""
+}
+
+func (c *Catalogue) linesByKey(key string) (lines [][]*Card) {
+	named := c.lines[key]
+	if card, ok := c.names[key]; ok && card.Line != "" && normal(card.Line) != key {
+		lines = append(lines, c.lines[normal(card.Line)])
+	}
+	if named != nil {
+		lines = append(lines, named)
+	}
+	return lines
+}
+
+// newest picks the card with the variant and, where it is not 0, the opset; of
+// several the one with the highest opset.
+func newest(cards []*Card, variant string, opset int) *Card {
+	var best *Card
+	for _, card := range cards {
+		if card.Variant == variant && (opset == 0 || card.Opset == opset) && (best == nil || card.Opset > best.Opset) {
+			best = card
+		}
+	}
+	return best
+}
+
+// byAge orders a line: f32 before the others, the newest opset first.
+func byAge(line []*Card) []*Card {
+	return slices.SortedStableFunc(slices.Values(line), func(a, b *Card) int {
+		return cmp.Or(cmp.Compare(slices.Index(variants, a.Variant), slices.Index(variants, b.Variant)), cmp.Compare(b.Opset, a.Opset))
+	})
+}
+
+func missing(line []*Card, variant string, opset int) string {
+	var have []string
+	for _, card := range byAge(line) {
+		have = append(have, fmt.Sprintf("%d %s", card.Opset, card.Variant))
+	}
+	wanted := variant
+	if opset > 0 {
+		wanted = fmt.Sprintf("opset %d %s", opset, variant)
+	}
+	return fmt.Sprintf("%s has no %s (opsets and variants: %s)", line[0].Line, wanted, strings.Join(have, ", "))
+}
+
+func nearInLine(line []*Card) []string {
+	var near []string
+	for _, card := range byAge(line) {
+		near = append(near, card.Name)
+	}
+	return near[:min(3, len(near))]
+}
+
+// Near returns the three names that are nearest to one that is none, the nearest
+// first, at most one of each line; none where nothing is near.
+func (c *Catalogue) Near(name string) []string {
+	key := normal(name)
+	if key == "" {
+		return nil
+	}
+	if len(key) > 100 {
+		key = key[:100]
+	}
+	type candidate struct {
+		name, line string
+		distance   int
+	}
+	var all []candidate
+	for _, card := range c.cards {
+		best := candidate{distance: 1 << 30}
+		for _, n := range append(slices.Clone(card.Aliases), card.Name) {
+			if d := nearness(key, normal(n)); d < best.distance {
+				best = candidate{n, card.Line, d}
+			}
+		}
+		if best.distance <= 4*(len(key)+2)/2 {
+			all = append(all, best)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(len(a.name), len(b.name)), cmp.Compare(a.name, b.name))
+	})
+	var near []string
+	lines := map[string]bool{}
+	for _, a := range all {
+		if len(near) < 3 && !lines[a.line] {
+			near = append(near, a.name)
+			lines[a.line] = a.line != ""
+		}
+	}
+	return near
+}
+
+// nearness is four times the edit distance, less where one name begins with the
+// other or shares much of its beginning: people err at the end more often.
+func nearness(a, b string) int {
+	d := 4 * editDistance(a, b)
+	common := 0
+	for common < min(len(a), len(b)) && a[common] == b[common] {
+		common++
+	}
+	switch common {
+	case len(a):
+		d -= 3
+	case 0:
+		d += 2
+	}
+	return d
+}
+
+// editDistance counts insertions, deletions, substitutions and swaps of
+// neighbours (Damerau-Levenshtein, optimal string alignment).
+func editDistance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := last[j-1]
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			row[j] = min(change, last[j]+1, row[j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
+
+// Search returns the cards in which every word occurs: in name, aliases, family,
+// title, task, description, label set, licence or training set. Case does not
+// matter; no words find every card.
+func (c *Catalogue) Search(words ...string) []*Card {
+	var found []*Card
+	for _, card := range c.cards {
+		text := strings.ToLower(strings.Join(append([]string{card.Name, card.Line, card.Family, card.Title, card.About, card.Task,
+			card.Labels, card.Licence, card.TrainedOn, card.Variant, card.Head, card.Citation}, card.Aliases...), "\n"))
+		flat := normal(text)
+		missing := slices.ContainsFunc(words, func(w string) bool {
+			return !strings.Contains(text, strings.ToLower(w)) && (normal(w) == "" || !strings.Contains(flat, normal(w)))
+		})
+		if !missing {
+			found = append(found, card)
+		}
+	}
+	return found
+}
