@@ -1,0 +1,531 @@
+package zoo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestServers has one address whose server misbehaves and then, in the rows that
+// end well, gives the file after all.
+func TestServers(t *testing.T) {
+	data := testData(300_000)
+	flipped := slices.Clone(data)
+	flipped[200_000] ^= 0x10
+	pointer := fmt.Sprintf("version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %d\n", hexSum(data), len(data))
+	longer := append(slices.Clone(data), 'x')
+	first := func(bad http.HandlerFunc) func(http.ResponseWriter, *http.Request, int) {
+		return func(w http.ResponseWriter, r *http.Request, n int) {
+			if n == 0 {
+				bad(w, r)
+			} else {
+				good(w, r, data)
+			}
+		}
+	}
+	always := func(bad http.HandlerFunc) func(http.ResponseWriter, *http.Request, int) {
+		return func(w http.ResponseWriter, r *http.Request, n int) { bad(w, r) }
+	}
+	status := func(code int, header ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			for i := 0; i+1 < len(header); i += 2 {
+				w.Header().Set(header[i], header[i+1])
+			}
+			w.WriteHeader(code)
+			w.Write([]byte("no"))
+		}
+	}
+	text := func(s string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(s)) }
+	}
+	for _, c := range []struct {
+		name     string
+		answer   func(http.ResponseWriter, *http.Request, int)
+		requests int
+		err      string // "" where the file is had in the end
+	}{
+		{"plain", first(func(w http.ResponseWriter, r *http.Request) { good(w, r, data) }), 1, ""},
+		{"breaks off, resumed", first(func(w http.ResponseWriter, r *http.Request) { breakOff(w, data, 100_000) }), 2, ""},
+		{"breaks off in the first bytes", first(func(w http.ResponseWriter, r *http.Request) { breakOff(w, data, 100) }), 2, ""},
+		{"breaks off before the first byte", first(func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }), 2, ""},
+		{"stalls, resumed", first(func(w http.ResponseWriter, r *http.Request) { hang(w, r, data, 100_000) }), 2, ""},
+		{"stalls before the headers", first(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), 2, ""},
+		{"stalls for ever", always(func(w http.ResponseWriter, r *http.Request) { hang(w, r, data, 0) }), 4, "nothing came for 150ms"},
+		{"answers 200 to a range", func(w http.ResponseWriter, r *http.Request, n int) {
+			if n == 0 {
+				breakOff(w, data, 100_000)
+			}
+			r.Header.Del("Range")
+			good(w, r, data)
+		}, 2, ""},
+		{"another file since, so If-Range gives all", func(w http.ResponseWriter, r *http.Request, n int) {
+			if n == 0 {
+				w.Header().Set("ETag", `"old"`)
+				w.Header().Set("Content-Length", fmt.Sprint(len(data)))
+				w.Write(flipped[:250_000])
+				panic(http.ErrAbortHandler)
+			}
+			good(w, r, data)
+		}, 2, ""},
+		{"416 to a range", func(w http.ResponseWriter, r *http.Request, n int) {
+			switch n {
+			case 0:
+				breakOff(w, data, 100_000)
+			case 1:
+				status(416, "Content-Range", "bytes */300000")(w, r)
+			default:
+				good(w, r, data)
+			}
+		}, 3, ""},
+		{"another range than asked for", func(w http.ResponseWriter, r *http.Request, n int) {
+			switch n {
+			case 0:
+				breakOff(w, data, 100_000)
+			case 1:
+				w.Header().Set("Content-Range", "bytes 50000-299999/300000")
+				w.WriteHeader(206)
+				w.Write(data[50_000:])
+			default:
+				good(w, r, data)
+			}
+		}, 3, ""},
+		{"a range without saying which", func(w http.ResponseWriter, r *http.Request, n int) {
+			if n == 0 {
+				breakOff(w, data, 100_000)
+			}
+			w.WriteHeader(206)
+			w.Write(data[100_000:])
+		}, 2, "answers a range without saying which"},
+		{"a range of another file", func(w http.ResponseWriter, r *http.Request, n int) {
+			if n == 0 {
+				breakOff(w, data, 100_000)
+			}
+			w.Header().Set("Content-Range", "bytes 100000-300000/300001")
+			w.WriteHeader(206)
+			w.Write(longer[100_000:])
+		}, 2, "has 300001 bytes, must have 300000"},
+		{"one byte more, said so", always(func(w http.ResponseWriter, r *http.Request) { good(w, r, longer) }), 1, "has 300001 bytes, must have 300000"},
+		{"one byte more, unsaid", always(func(w http.ResponseWriter, r *http.Request) { chunked(w, longer) }), 1, "gives more than the 300000 bytes"},
+		{"without end", always(func(w http.ResponseWriter, r *http.Request) {
+			for w.(http.Flusher).Flush(); r.Context().Err() == nil; w.Write(data) {
+			}
+		}), 1, "gives more than the 300000 bytes"},
+		{"one byte less, said so", always(func(w http.ResponseWriter, r *http.Request) { good(w, r, data[:299_999]) }), 1, "has 299999 bytes, must have 300000"},
+		{"one byte less, unsaid", always(func(w http.ResponseWriter, r *http.Request) { chunked(w, data[:299_999]) }), 0, "broke off after 299999 of 300000 bytes"},
+		{"a flipped bit", always(func(w http.ResponseWriter, r *http.Request) { good(w, r, flipped) }), 1,
+			"sha256 is " + hexSum(flipped) + ", must be " + hexSum(data)},
+		{"a flipped bit in a part, then right", func(w http.ResponseWriter, r *http.Request, n int) {
+			if n == 0 {
+				breakOff(w, flipped, 250_000)
+			}
+			r.Header.Del("If-Range")
+			good(w, r, data)
+		}, 2, "sha256 is "},
+		{"503 twice", func(w http.ResponseWriter, r *http.Request, n int) {
+			if n < 2 {
+				status(503)(w, r)
+			} else {
+				good(w, r, data)
+			}
+		}, 3, ""},
+		{"500 for ever", always(status(500)), 4, "500 Internal Server Error"},
+		{"429 with Retry-After", first(status(429, "Retry-After", "1")), 2, ""},
+		{"429 with a long Retry-After", always(status(429, "Retry-After", "86400")), 1, "429 Too Many Requests, and asks to wait 24h0m0s"},
+		{"401", always(status(401)), 1, "401 Unauthorized"},
+		{"403", always(status(403)), 1, "403 Forbidden"},
+		{"404", always(status(404)), 1, "404 Not Found"},
+		{"410", always(status(410)), 1, "410 Gone"},
+		{"204", always(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) }), 1, "204 No Content"},
+		{"a git-lfs pointer", always(text(pointer)), 1, "a git-lfs pointer, not the model"},
+		{"a page", always(text("<!DOCTYPE html>\n<html><head><title>Sign in\x1b[2J to the network</title>")), 1, `a web page, not the model ("Sign in [2J to the network")`},
+		{"a page as long as the file", always(text("<html><title>x</title>" + strings.Repeat(" ", 300_000-22))), 1, `a web page, not the model ("x")`},
+		{"a JSON error", always(text(`{"error":"Repository not found"}`)), 1, "an error message, not the model: {"},
+		{"a gzip file", always(text("\x1f\x8b\x08" + strings.Repeat("x", 299_997))), 1, "a gzip file, not the model"},
+		{"nothing", always(text("")), 1, "an empty file"},
+		{"packed unasked", always(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "br")
+			w.(http.Flusher).Flush()
+			w.Write(data)
+		}), 1, "sends the file packed, unasked: br"},
+		{"headers without end", always(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Long", strings.Repeat("x", 1<<20))
+			good(w, r, data)
+		}), 0, "connection broken"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newFaulty(t, c.answer)
+			cfg := quietConfig(t)
+			card := testCard(data, s.URL+"/f/testnet.onnx")
+			path, err := pull(cfg, card)
+			if n := len(s.requests("/f/testnet.onnx")); c.requests > 0 && n != c.requests {
+				t.Errorf("%d requests, want %d", n, c.requests)
+			}
+			if c.err == "" {
+				mustHave(t, cfg, card, path, err)
+				return
+			}
+			var failed *FetchError
+			if !errors.As(err, &failed) || !strings.Contains(err.Error(), c.err) {
+				t.Fatalf("error %v\nwant one with %q", err, c.err)
+			}
+			for _, part := range []string{"testnet.onnx", s.URL + "/f/testnet.onnx", hexSum(data), target(cfg.home, card), "300000 bytes"} {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("error %q does not say %q", err, part)
+				}
+			}
+			if strings.ContainsAny(err.Error(), "\n\x1b") {
+				t.Errorf("error %q is more than a line", err)
+			}
+			if want := errors.Is(err, ErrDigest); want != strings.Contains(c.err, "sha256 is") {
+				t.Errorf("ErrDigest: %v", want)
+			}
+			if left := files(t, cfg.home); len(left) > 0 && !strings.Contains(c.err, "broke off") && !strings.Contains(c.err, "a range without") {
+				t.Errorf("left in the cache: %v", left)
+			}
+		})
+	}
+}
+
+// quietConfig is testConfig for parallel tests, which may not change the
+// environment.
+func quietConfig(t testing.TB) *config {
+	return &config{home: filepath.Join(t.TempDir(), "home"), progress: func(Progress) {}, limits: limits{
+		stall: 150 * time.Millisecond, backoff: time.Millisecond, retries: 3, maxWait: 3 * time.Second, write: (*os.File).Write}}
+}
+
+func TestResumeAsks(t *testing.T) {
+	data := testData(300_000)
+	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
+		if n == 0 {
+			breakOff(w, data, 100_000)
+		}
+		good(w, r, data)
+	})
+	c := testConfig(t)
+	var told []Progress
+	c.progress = func(p Progress) { told = append(told, p) }
+	card := testCard(data, s.URL+"/f")
+	path, err := pull(c, card)
+	mustHave(t, c, card, path, err)
+	again := s.requests("/f")[1]
+	if got := again.Header.Get("Range"); !strings.HasPrefix(got, "bytes=") || got == "bytes=0-" {
+		t.Errorf("the second request asks for range %q", got)
+	}
+	if again.Header.Get("If-Range") != `"`+hexSum(data)[:16]+`"` || again.Header.Get("Accept-Encoding") != "identity" {
+		t.Errorf("the second request has %v", again.Header)
+	}
+	last := told[len(told)-1]
+	if last.State != Done || last.Done != 300_000 || last.Total != 300_000 || last.Name != "testnet" || last.File != "testnet.onnx" {
+		t.Errorf("the last report is %+v", last)
+	}
+	done := int64(0)
+	for _, p := range told {
+		if p.State == Downloading {
+			if p.Done < done {
+				t.Errorf("progress went back from %d to %d", done, p.Done)
+			}
+			done = p.Done
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != fileMode && links(info) == 1 && noFollow != 0 {
+		t.Errorf("the file has mode %v", info.Mode())
+	}
+	if info, _ := os.Stat(filepath.Dir(path)); noFollow != 0 && info.Mode().Perm() != dirMode {
+		t.Errorf("the folder has mode %v", info.Mode())
+	}
+	if _, err := pull(c, card); err != nil || len(s.requests("/f")) != 2 {
+		t.Errorf("a second call asks the server again (%v)", err)
+	}
+}
+
+func TestNextAddress(t *testing.T) {
+	data := testData(100_000)
+	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
+		switch r.URL.Path {
+		case "/half":
+			if r.Header.Get("Range") == "" {
+				breakOff(w, data, 60_000)
+			}
+			w.WriteHeader(503)
+		case "/flipped":
+			bad := slices.Clone(data)
+			bad[80_000]++
+			good(w, r, bad)
+		case "/good":
+			good(w, r, data)
+		default:
+			w.WriteHeader(404)
+		}
+	})
+	t.Run("continues another's part", func(t *testing.T) {
+		c := testConfig(t)
+		card := testCard(data, s.URL+"/none", s.URL+"/half", s.URL+"/good")
+		path, err := pull(c, card)
+		mustHave(t, c, card, path, err)
+		r := s.requests("/good")[0]
+		if r.Header.Get("Range") != "bytes=60000-" || r.Header.Get("If-Range") != "" {
+			t.Errorf("asked for range %q, If-Range %q", r.Header.Get("Range"), r.Header.Get("If-Range"))
+		}
+	})
+	t.Run("never continues a wrong file", func(t *testing.T) {
+		c := testConfig(t)
+		card := testCard(data, s.URL+"/flipped", s.URL+"/good")
+		path, err := pull(c, card)
+		mustHave(t, c, card, path, err)
+		if r := s.requests("/good")[1]; r.Header.Get("Range") != "" {
+			t.Errorf("asked for range %q", r.Header.Get("Range"))
+		}
+	})
+	t.Run("names them all", func(t *testing.T) {
+		c := testConfig(t)
+		_, err := pull(c, testCard(data, s.URL+"/none", s.URL+"/flipped", "http://127.0.0.1:1/closed"))
+		for _, part := range []string{s.URL + "/none: 404 Not Found; ", s.URL + "/flipped: sha256 is ", "; http://127.0.0.1:1/closed: no connection: "} {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("error %v does not say %q", err, part)
+			}
+		}
+	})
+}
+
+func TestParts(t *testing.T) {
+	data := testData(100_000)
+	for _, c := range []struct {
+		name     string
+		part     []byte
+		requests int
+	}{
+		{"of an earlier call", data[:70_000], 1},
+		{"whole", data, 0},
+		{"empty", nil, 1},
+		{"too long", append(slices.Clone(data), 1, 2, 3), 1},
+		{"of another file", make([]byte, 70_000), 2},
+		{"whole, and wrong", make([]byte, 100_000), 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) { good(w, r, data) })
+			cfg := testConfig(t)
+			card := testCard(data, s.URL+"/f")
+			plant(t, cfg, card, "testnet.onnx.part", c.part)
+			path, err := pull(cfg, card)
+			mustHave(t, cfg, card, path, err)
+			if n := len(s.requests("/f")); n != c.requests {
+				t.Errorf("%d requests, want %d", n, c.requests)
+			}
+		})
+	}
+}
+
+func TestByHand(t *testing.T) {
+	data := testData(100_000)
+	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) { good(w, r, data) })
+	c := testConfig(t)
+	card := testCard(data, s.URL+"/f")
+	file := plant(t, c, card, "testnet.onnx", data)
+	path, err := pull(c, card)
+	mustHave(t, c, card, path, err)
+	if len(s.requests("/f")) != 0 {
+		t.Error("the server was asked for a file that was there")
+	}
+	bad := slices.Clone(data)
+	bad[5]++
+	if err := os.WriteFile(file, bad, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(file, time.Time{}, time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	path, err = pull(c, card)
+	mustHave(t, c, card, path, err)
+	if len(s.requests("/f")) != 1 {
+		t.Error("a file that went bad was not fetched again")
+	}
+}
+
+func TestRedirects(t *testing.T) {
+	data := testData(50_000)
+	elsewhere := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) { good(w, r, data) })
+	var s *faulty
+	s = newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
+		steps, to := 0, ""
+		switch {
+		case r.URL.Path == "/end":
+			good(w, r, data)
+			return
+		case strings.HasPrefix(r.URL.Path, "/n/"):
+			fmt.Sscanf(r.URL.Path, "/n/%d", &steps)
+			to = fmt.Sprintf("/n/%d", steps-1)
+			if steps == 1 {
+				to = "/end"
+			}
+		case r.URL.Path == "/http":
+			to = "http://models.example.org/x.onnx"
+		case r.URL.Path == "/ftp":
+			to = "ftp://models.example.org/x.onnx"
+		case r.URL.Path == "/other":
+			to = strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1) + "/got"
+		case r.URL.Path == "/linked-size":
+			w.Header().Set("X-Linked-Size", "134")
+			to = "/end"
+		case r.URL.Path == "/linked-digest":
+			w.Header().Set("X-Linked-ETag", `"`+strings.Repeat("ab", 32)+`"`)
+			to = "/end"
+		case r.URL.Path == "/linked-right":
+			w.Header().Set("X-Linked-Size", "50000")
+			w.Header().Set("X-Linked-ETag", `"`+hexSum(data)+`"`)
+			to = "/end"
+		case r.URL.Path == "/signed": // its first signature has run out
+			to = fmt.Sprintf("/signature-%d", n)
+		case r.URL.Path == "/signature-0":
+			w.WriteHeader(403)
+			return
+		case r.URL.Path == "/signature-1":
+			good(w, r, data)
+			return
+		}
+		http.Redirect(w, r, to, http.StatusFound)
+	})
+	for _, c := range []struct{ path, err string }{
+		{"/n/5", ""},
+		{"/n/6", "redirects more than 5 times"},
+		{"/n/1000000", "redirects more than 5 times"},
+		{"/http", "redirects to http://models.example.org, which is not https"},
+		{"/ftp", "redirects to ftp://models.example.org, which is not https"},
+		{"/other", ""},
+		{"/linked-size", "has a file of 134 bytes, must have 50000"},
+		{"/linked-digest", "has a file with sha256 abab"},
+		{"/linked-right", ""},
+		{"/signed", ""},
+	} {
+		t.Run(c.path, func(t *testing.T) {
+			cfg := testConfig(t)
+			address := strings.Replace(s.URL, "http://", "http://user:secret@", 1) + c.path
+			card := testCard(data, address)
+			path, err := pull(cfg, card)
+			if c.err == "" {
+				mustHave(t, cfg, card, path, err)
+			} else if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("error %v, want %q", err, c.err)
+			}
+			if err != nil && strings.Contains(err.Error(), "secret") {
+				t.Errorf("the password is in the error: %v", err)
+			}
+		})
+	}
+	if a := s.requests("/other")[0].Header.Get("Authorization"); a == "" {
+		t.Error("the address's own password was not sent")
+	}
+	for _, r := range elsewhere.requests("/got") {
+		if r.Header.Get("Authorization") != "" || strings.Contains(r.Header.Get("Referer"), "secret") {
+			t.Errorf("a password followed to another host: %v", r.Header)
+		}
+	}
+}
+
+func TestRedirectRule(t *testing.T) {
+	f := &fetcher{blob: blob{bytes: 1}}
+	for _, c := range []struct {
+		from, to string
+		allowed  bool
+	}{
+		{"https://a.org/x", "https://b.org/x", true},
+		{"https://a.org/x", "http://a.org/x", false},
+		{"https://a.org/x", "http://127.0.0.1/x", false},
+		{"http://127.0.0.1/x", "http://[::1]/x", true},
+		{"http://127.0.0.1/x", "https://a.org/x", true},
+		{"http://127.0.0.1/x", "http://10.0.0.1/x", false},
+		{"http://localhost/x", "http://localhost.evil.org/x", false},
+		{"https://a.org/x", "file:///etc/passwd", false},
+	} {
+		from, _ := url.Parse(c.from)
+		to, _ := url.Parse(c.to)
+		err := f.checkRedirect(&http.Request{URL: to}, []*http.Request{{URL: from}})
+		if (err == nil) != c.allowed {
+			t.Errorf("%s to %s: %v", c.from, c.to, err)
+		}
+	}
+}
+
+func TestCancel(t *testing.T) {
+	data := testData(300_000)
+	for _, c := range []struct {
+		name   string
+		answer func(http.ResponseWriter, *http.Request, int)
+	}{
+		{"while it stalls", func(w http.ResponseWriter, r *http.Request, n int) { hang(w, r, data, 100_000) }},
+		{"before an answer", func(w http.ResponseWriter, r *http.Request, n int) { <-r.Context().Done() }},
+		{"before a retry", func(w http.ResponseWriter, r *http.Request, n int) {
+			w.Header().Set("Retry-After", "2")
+			w.WriteHeader(503)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newFaulty(t, c.answer)
+			cfg := testConfig(t, withLimits(func(l *limits) { l.stall = time.Minute }))
+			ctx, cancel := context.WithCancel(context.Background())
+			begun := make(chan time.Time, 1)
+			time.AfterFunc(100*time.Millisecond, func() {
+				begun <- time.Now()
+				cancel()
+			})
+			_, err := cfg.pull(ctx, testCard(data, s.URL+"/f"))
+			if took := time.Since(<-begun); took > 10*promised {
+				t.Errorf("returned %s after it was cancelled", took)
+			} else {
+				t.Logf("returned %s after it was cancelled", took)
+			}
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("error %v", err)
+			}
+			left := files(t, cfg.home)
+			if want := c.name == "while it stalls"; want != slices.Contains(left, "models/testnet/testnet.onnx.part") {
+				t.Errorf("left in the cache: %v", left)
+			}
+		})
+	}
+}
+
+// promised is how soon a cancelled call returns; tests allow ten times that, for
+// machines that are busy with other work.
+const promised = 50 * time.Millisecond
+
+func TestDiskFull(t *testing.T) {
+	data := testData(1_000_000)
+	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) { good(w, r, data) })
+	room := 600_000
+	c := testConfig(t, withLimits(func(l *limits) {
+		l.write = func(f *os.File, p []byte) (int, error) {
+			if len(p) > room {
+				n, _ := f.Write(p[:room])
+				room = 0
+				return n, &os.PathError{Op: "write", Path: f.Name(), Err: syscall.ENOSPC}
+			}
+			room -= len(p)
+			return f.Write(p)
+		}
+	}))
+	card := testCard(data, s.URL+"/f", s.URL+"/g")
+	_, err := pull(c, card)
+	if err == nil || !strings.Contains(err.Error(), "the disk is full; what is there stays in ") {
+		t.Fatalf("error %v", err)
+	}
+	if len(s.requests("/g")) != 0 {
+		t.Error("another address was tried")
+	}
+	room = 1 << 30
+	path, err := pull(c, card)
+	mustHave(t, c, card, path, err)
+	if r := s.requests("/f")[1]; r.Header.Get("Range") != "bytes=600000-" {
+		t.Errorf("the second call asks for range %q", r.Header.Get("Range"))
+	}
+}

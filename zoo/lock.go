@@ -1,0 +1,87 @@
+package zoo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// lockPoll is how often a process that waits looks again: well under the 50 ms in
+// which a cancelled call returns.
+const lockPoll = 20 * time.Millisecond
+
+// lock is the right to write into one model's folder. Its file lies in home/locks
+// and is there only while it is held.
+type lock struct{ file *flock.Flock }
+
+// takeLock waits for the lock, calling waiting now and then. Where the system has
+// no locks the caller is alone.
+func takeLock(ctx context.Context, home string, c *Card, waiting func()) (*lock, error) {
+	dir := filepath.Join(home, "locks")
+	for _, d := range []string{home, dir} {
+		if err := safeFolder(d); err != nil {
+			return nil, err
+		}
+	}
+	file := flock.New(filepath.Join(dir, c.Name+".lock"), flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow), flock.SetPermissions(fileMode))
+	for {
+		if err := ctx.Err(); err != nil {
+			file.Close()
+			return nil, context.Cause(ctx)
+		}
+		switch got, err := file.TryLock(); {
+		case errors.Is(err, errors.ErrUnsupported):
+			return &lock{}, nil
+		case err != nil:
+			return nil, fmt.Errorf("cache: lock: %w", err)
+		case got && current(file):
+			return &lock{file}, nil
+		case got: // its last holder has removed the file: open the new one
+			file.Close()
+			continue
+		}
+		if waiting != nil {
+			waiting()
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(lockPoll):
+		}
+	}
+}
+
+// current reports whether the locked file still is the one that others would open.
+func current(file *flock.Flock) bool {
+	held, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(file.Path())
+	return err == nil && os.SameFile(held, named)
+}
+
+// release removes the file before it gives the lock up, so that whoever waited on
+// it sees that it is not the current one. Windows removes no open file: there it is
+// tried afterwards and fails while another has it.
+func (l *lock) release() {
+	if l.file == nil {
+		return
+	}
+	if runtime.GOOS == "windows" {
+		l.file.Close()
+		os.Remove(l.file.Path())
+		return
+	}
+	if err := os.Remove(l.file.Path()); err == nil || errors.Is(err, fs.ErrNotExist) {
+		l.file.Close()
+		return
+	}
+	l.file.Close()
+}

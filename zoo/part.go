@@ -1,0 +1,146 @@
+package zoo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// part is what there is of a blob: FILE.part beside its final name, with
+// FILE.part.json to say where it comes from.
+type part struct {
+	*os.File
+	root *os.Root
+	name string
+	size int64
+	// mixed: not all of it came from one address in this call.
+	mixed bool
+}
+
+// origin is where the bytes of a part come from: for If-Range.
+type origin struct {
+	Address string `json:"address"`
+	ETag    string `json:"etag,omitempty"`
+}
+
+// openPart opens or makes the part of a file. What lies under its name and is no
+// ordinary file with that one name (a link, a pipe) is removed, never followed.
+func openPart(root *os.Root, file string) (*part, error) {
+	name := file + ".part"
+	if info, err := root.Lstat(name); err == nil {
+		if info.Mode().IsRegular() && links(info) == 1 {
+			return reopenPart(root, name, info)
+		}
+		if err := root.RemoveAll(name); err != nil {
+			return nil, fmt.Errorf("cache: %w", err)
+		}
+	}
+	f, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, fileMode)
+	if err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	_ = f.Chmod(fileMode) // whatever the umask; systems without modes refuse
+	return &part{File: f, root: root, name: name}, nil
+}
+
+func reopenPart(root *os.Root, name string, seen fs.FileInfo) (*part, error) {
+	f, err := root.OpenFile(name, os.O_RDWR|noFollow, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	info, err := f.Stat()
+	if err != nil || !os.SameFile(seen, info) {
+		f.Close()
+		return nil, fmt.Errorf("cache: %s was changed while it was opened", name)
+	}
+	p := &part{File: f, root: root, name: name, size: info.Size(), mixed: info.Size() > 0}
+	if _, err := f.Seek(p.size, io.SeekStart); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	return p, nil
+}
+
+// restart empties the part.
+func (p *part) restart() error {
+	p.size, p.mixed = 0, false
+	err := p.Truncate(0)
+	if err == nil {
+		_, err = p.Seek(0, io.SeekStart)
+	}
+	if err == nil {
+		err = p.root.Remove(p.name + ".json")
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return &localError{fmt.Errorf("cache: %w", err)}
+	}
+	return nil
+}
+
+// append writes at the end. A full disk is an error that says that the part stays.
+func (p *part) append(data []byte, write func(*os.File, []byte) (int, error)) error {
+	n, err := write(p.File, data)
+	p.size += int64(n)
+	if errors.Is(err, syscall.ENOSPC) {
+		return &localError{fmt.Errorf("the disk is full; what is there stays in %s and the next call goes on from it", p.Name())}
+	}
+	if err != nil {
+		return &localError{fmt.Errorf("cache: %w", err)}
+	}
+	return nil
+}
+
+// localError is a failure of this machine, which no other address would mend.
+type localError struct{ error }
+
+func (e *localError) Unwrap() error { return e.error }
+
+func (p *part) origin() origin {
+	var o origin
+	data, err := readSmall(p.root, p.name+".json")
+	if err != nil || json.Unmarshal(data, &o) != nil {
+		return origin{}
+	}
+	return o
+}
+
+// setOrigin notes where the bytes from now on come from.
+func (p *part) setOrigin(o origin) error {
+	data, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(p.root, p.name+".json", data); err != nil {
+		return &localError{fmt.Errorf("cache: %w", err)}
+	}
+	return nil
+}
+
+// accept checks the digest of the whole part and gives it its final name, after
+// the bytes are safe on the disk. A wrong digest is returned; the part stays then.
+func (p *part) accept(ctx context.Context, b blob, report func(Progress)) (wrong string, err error) {
+	if err := p.Sync(); err != nil {
+		return "", &localError{fmt.Errorf("cache: %w", err)}
+	}
+	sum, err := digest(ctx, p.File, b.bytes, report)
+	if err != nil {
+		return "", err
+	}
+	if sum != b.sha256 {
+		return sum, nil
+	}
+	if err := p.Close(); err != nil {
+		return "", &localError{fmt.Errorf("cache: %w", err)}
+	}
+	if err := p.root.Rename(p.name, b.file()); err != nil {
+		return "", &localError{fmt.Errorf("cache: %w", err)}
+	}
+	p.root.Remove(p.name + ".json")
+	syncDir(p.root)
+	return "", nil
+}

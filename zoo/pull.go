@@ -1,0 +1,252 @@
+package zoo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/visionzoo/vision/assets"
+)
+
+// Pull brings a model into the cache, where it is not there yet, and returns the
+// path of its file: whole, and with the digest that the catalogue gives. A call
+// that is cancelled or killed leaves what it has, and the next one goes on from
+// there; of several at once one downloads and the others wait.
+//
+// The error is a NotInZooError, a FetchError, ErrUnsafe, the context's, or one of
+// this machine (a full disk).
+func Pull(ctx context.Context, name string, opts ...Option) (string, error) {
+	card, c, err := lookUp(name, opts)
+	if err != nil {
+		return "", err
+	}
+	if card.Builtin {
+		return "", errBuiltin(card)
+	}
+	return c.pull(ctx, card)
+}
+
+func errBuiltin(c *Card) error {
+	return fmt.Errorf("model %q lies inside the binary: there is nothing to fetch, and it has no path", c.Name)
+}
+
+func lookUp(name string, opts []Option) (*Card, *config, error) {
+	c, err := newConfig(opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := All()
+	if err != nil {
+		return nil, nil, err
+	}
+	card, err := all.Find(name)
+	return card, c, err
+}
+
+func (c *config) pull(ctx context.Context, card *Card) (string, error) {
+	report := c.reporter(card.Name, card.File())
+	if s, err := openExisting(c.home, card); err == nil {
+		there, err := s.present(ctx, report)
+		s.root.Close()
+		if there || err != nil {
+			return target(c.home, card), err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	held, err := takeLock(ctx, c.home, card, func() { c.tellWaiting(card, report) })
+	if err != nil {
+		return "", err
+	}
+	defer held.release()
+	s, err := openStore(c.home, card)
+	if err != nil {
+		return "", err
+	}
+	defer s.close()
+	if there, err := s.present(ctx, report); there || err != nil {
+		return s.path(), err
+	}
+	fetch := &fetcher{config: c, blob: card.blob(), root: s.root, report: report}
+	from, err := fetch.run(ctx, s.path())
+	if err != nil {
+		return "", err
+	}
+	s.writeRecord(from)
+	report(Progress{State: Done, Source: from, Done: card.Bytes, Total: card.Bytes})
+	return s.path(), nil
+}
+
+// tellWaiting reports how far the process that has the lock is, by its part.
+func (c *config) tellWaiting(card *Card, report func(Progress)) {
+	p := Progress{State: Waiting, Total: card.Bytes}
+	if info, err := os.Lstat(target(c.home, card) + ".part"); err == nil {
+		p.Done = min(info.Size(), card.Bytes-1) // not all of it: its digest is not known yet
+	}
+	report(p)
+}
+
+// Path is where a model's file lies once it is in the cache, or where to put a
+// file that was fetched by hand. It need not be there.
+func Path(name string, opts ...Option) (string, error) {
+	card, c, err := lookUp(name, opts)
+	if err != nil {
+		return "", err
+	}
+	if card.Builtin {
+		return "", errBuiltin(card)
+	}
+	return target(c.home, card), nil
+}
+
+// Check is what Verify found.
+type Check struct {
+	Card   *Card
+	Path   string // "" for the built-in model
+	Bytes  int64
+	SHA256 string // as it is
+}
+
+// Verify reads a cached model's whole file and compares size and sha256 with the
+// catalogue. The error is ErrDigest where they differ, and fs.ErrNotExist where
+// the model is not in the cache.
+func Verify(ctx context.Context, name string, opts ...Option) (Check, error) {
+	card, c, err := lookUp(name, opts)
+	if err != nil {
+		return Check{}, err
+	}
+	if card.Builtin {
+		return verifyBuiltin(ctx, card)
+	}
+	check := Check{Card: card, Path: target(c.home, card)}
+	s, err := openExisting(c.home, card)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = notCached(card)
+		}
+		return check, err
+	}
+	defer s.root.Close()
+	f, err := s.root.Open(card.File())
+	if err != nil {
+		return check, notCached(card)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return check, err
+	}
+	check.Bytes = info.Size()
+	if check.SHA256, err = digest(ctx, f, check.Bytes, c.reporter(card.Name, card.File())); err != nil {
+		return check, err
+	}
+	if check.Bytes != card.Bytes || check.SHA256 != card.SHA256 {
+		return check, fmt.Errorf("%s: %w: it has %d bytes and sha256 %s, must have %d and %s; remove it (vision zoo rm %s) and pull it again",
+			check.Path, ErrDigest, check.Bytes, check.SHA256, card.Bytes, card.SHA256, card.Name)
+	}
+	return check, nil
+}
+
+func notCached(c *Card) error {
+	return fmt.Errorf("model %q is not in the cache: %w (vision zoo pull %s)", c.Name, fs.ErrNotExist, c.Name)
+}
+
+// Remove takes a model out of the cache, with what there is of an unfinished
+// download, and returns how many bytes that freed. The error is fs.ErrNotExist
+// where there is nothing, and ErrBusy while it is being downloaded.
+func Remove(name string, opts ...Option) (freed int64, err error) {
+	card, c, err := lookUp(name, opts)
+	if err != nil {
+		return 0, err
+	}
+	if card.Builtin {
+		return 0, errBuiltin(card)
+	}
+	s, err := openExisting(c.home, card)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, notCached(card)
+	}
+	if err != nil {
+		return 0, err
+	}
+	s.root.Close()
+	once, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	held, err := takeLock(once, c.home, card, func() { cancel(ErrBusy) })
+	if err != nil {
+		return 0, fmt.Errorf("model %q: %w", card.Name, err)
+	}
+	defer held.release()
+	models, err := os.OpenRoot(filepath.Join(c.home, "models"))
+	if err != nil {
+		return 0, fmt.Errorf("cache: %w", err)
+	}
+	defer models.Close()
+	freed = size(models, card.Name)
+	if err := models.RemoveAll(card.Name); err != nil {
+		return 0, fmt.Errorf("cache: %w", err)
+	}
+	return freed, nil
+}
+
+// size is how many bytes the files below a folder have.
+func size(root *os.Root, folder string) (total int64) {
+	_ = fs.WalkDir(root.FS(), folder, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if info, err := d.Info(); err == nil {
+				total += info.Size()
+			}
+		}
+		return nil
+	})
+	return total
+}
+
+// Entry is a model and what the cache has of it.
+type Entry struct {
+	Card    *Card
+	Cached  bool   // its file is there (Verify reads it)
+	Path    string // where it is or would be; "" for the built-in model
+	Partial int64  // bytes of an unfinished download
+}
+
+// List looks up what the cache has of each card. It reads no model.
+func List(cards []*Card, opts ...Option) ([]Entry, error) {
+	c, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, len(cards))
+	for i, card := range cards {
+		entries[i] = c.entry(card)
+	}
+	return entries, nil
+}
+
+func (c *config) entry(card *Card) Entry {
+	if card.Builtin {
+		return Entry{Card: card, Cached: true}
+	}
+	e := Entry{Card: card, Path: target(c.home, card)}
+	if info, err := os.Lstat(e.Path); err == nil {
+		e.Cached = info.Mode().IsRegular() && info.Size() == card.Bytes
+	}
+	if info, err := os.Lstat(e.Path + ".part"); err == nil && info.Mode().IsRegular() {
+		e.Partial = info.Size()
+	}
+	return e
+}
+
+func verifyBuiltin(ctx context.Context, card *Card) (Check, error) {
+	check := Check{Card: card, Bytes: int64(len(assets.Model()))}
+	var err error
+	check.SHA256, err = digest(ctx, bytes.NewReader(assets.Model()), check.Bytes, func(Progress) {})
+	if err == nil && check.SHA256 != card.SHA256 {
+		err = fmt.Errorf("the built-in model: %w: sha256 is %s, must be %s; build the program again", ErrDigest, check.SHA256, card.SHA256)
+	}
+	return check, err
+}

@@ -1,0 +1,75 @@
+package zoo
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// sniffLength is how much of a file is looked at to see what it is.
+const sniffLength = 2048
+
+var pageTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+
+// recognise says what the first bytes are where they are no model: "" where they
+// may be one. file is the name that was asked for.
+func recognise(head []byte, file string) string {
+	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
+	lower := bytes.ToLower(text[:min(len(text), 32)])
+	isArchive := strings.HasSuffix(file, ".gz") || strings.HasSuffix(file, ".tgz")
+	switch {
+	case len(head) == 0:
+		return "an empty file"
+	case bytes.HasPrefix(text, []byte("version https://git-lfs.github.com/spec/")):
+		return "a git-lfs pointer, not the model"
+	case hasAnyPrefix(lower, "<!doctype", "<html", "<head", "<?xml", "<!--"):
+		return "a web page, not the model" + title(head)
+	case hasAnyPrefix(lower, `{"error"`, `{"message"`, `{"detail"`, `{ "error"`):
+		return "an error message, not the model: " + excerpt(text)
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		if !isArchive {
+			return "a gzip file, not the model"
+		}
+	case isArchive:
+		return "not a gzip file"
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+		return "a zip file, not the model"
+	}
+	return ""
+}
+
+func hasAnyPrefix(b []byte, prefixes ...string) bool {
+	for _, p := range prefixes {
+		if bytes.HasPrefix(b, []byte(p)) {
+			return true
+		}
+	}
+	return false
+}
+
+func title(page []byte) string {
+	m := pageTitle.FindSubmatch(page)
+	if m == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", quote(excerpt(m[1])))
+}
+
+// excerpt is the beginning of a stranger's text on one line, with nothing in it
+// that a terminal would obey.
+func excerpt(text []byte) string {
+	clean := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return ' '
+		}
+		return r
+	}, string(text[:min(len(text), 400)]))
+	clean = strings.Join(strings.Fields(clean), " ")
+	if r := []rune(clean); len(r) > 80 {
+		clean = string(r[:79]) + "…"
+	}
+	return clean
+}

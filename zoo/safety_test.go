@@ -1,0 +1,123 @@
+//go:build unix
+
+package zoo
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestPlanted has something wait under the names that the downloader is going to
+// write: it is never written through.
+func TestPlanted(t *testing.T) {
+	data := testData(50_000)
+	precious := []byte("precious")
+	for _, name := range []string{"testnet.onnx.part", "testnet.onnx", "card.json", "card.json.new", "testnet.onnx.part.json", "testnet.onnx.part.json.new"} {
+		for kind, plant := range map[string]func(victim, at string) error{
+			"symbolic link": os.Symlink,
+			"hard link":     os.Link,
+			"pipe":          func(_, at string) error { return syscall.Mkfifo(at, 0o600) },
+			"dangling link": func(_, at string) error { return os.Symlink(at+".nowhere", at) },
+		} {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
+					if n == 0 {
+						breakOff(w, data, 20_000)
+					}
+					good(w, r, data)
+				})
+				c := testConfig(t)
+				card := testCard(data, s.URL+"/f")
+				victim := filepath.Join(t.TempDir(), "victim")
+				if err := os.WriteFile(victim, precious, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.MkdirAll(folder(c.home, card), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				at := filepath.Join(folder(c.home, card), name)
+				if err := plant(victim, at); err != nil {
+					t.Fatal(err)
+				}
+				path, err := pull(c, card)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := os.ReadFile(path)
+				if err != nil || !bytes.Equal(got, data) {
+					t.Errorf("the model has %d bytes (%v)", len(got), err)
+				}
+				if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+					t.Errorf("the model is %v", info.Mode())
+				}
+				if left, err := os.ReadFile(victim); err != nil || !bytes.Equal(left, precious) {
+					t.Errorf("the victim was written: %q (%v)", left, err)
+				}
+				if _, err := os.Lstat(at + ".nowhere"); err == nil {
+					t.Error("a file was made through the dangling link")
+				}
+			})
+		}
+	}
+}
+
+func TestUnsafeFolders(t *testing.T) {
+	data := testData(5_000)
+	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) { good(w, r, data) })
+	for _, part := range []string{".", "models", "models/testnet", "locks"} {
+		t.Run(part, func(t *testing.T) {
+			c := testConfig(t)
+			card := testCard(data, s.URL+"/f")
+			dir := filepath.Join(c.home, part)
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(dir, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			_, err := pull(c, card)
+			if !errors.Is(err, ErrUnsafe) || !strings.Contains(err.Error(), "anyone may write into it") {
+				t.Errorf("error %v", err)
+			}
+			if got := files(t, c.home); len(got) != 0 {
+				t.Errorf("the cache has %v", got)
+			}
+		})
+	}
+	t.Run("someone else's", func(t *testing.T) {
+		if os.Getuid() != 0 {
+			t.Skip("only root can give a folder away")
+		}
+		c := testConfig(t)
+		if err := os.MkdirAll(c.home, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(c.home, 12345, 12345); err != nil {
+			t.Fatal(err)
+		}
+		_, err := pull(c, testCard(data, s.URL+"/f"))
+		if !errors.Is(err, ErrUnsafe) || !strings.Contains(err.Error(), "it belongs to user 12345") {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("a model's folder that is a link out of the cache", func(t *testing.T) {
+		c := testConfig(t)
+		card := testCard(data, s.URL+"/f")
+		outside := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(c.home, "models"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(outside, folder(c.home, card)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := pull(c, card); err == nil || len(files(t, outside)) != 0 {
+			t.Errorf("written outside the cache: %v (%v)", files(t, outside), err)
+		}
+	})
+}

@@ -1,0 +1,137 @@
+package zoo
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// blob is a file whose size and digest are known before it is fetched.
+type blob struct {
+	name   string // of the model
+	path   string // in the published layout
+	bytes  int64
+	sha256 string
+	urls   []string
+}
+
+func (b blob) file() string { return path.Base(b.path) }
+
+func (c *Card) blob() blob { return blob{c.Name, c.Path, c.Bytes, c.SHA256, c.URLs} }
+
+func (c *Card) archiveBlob() blob {
+	return blob{c.Name, c.Archive.Path, c.Archive.Bytes, c.Archive.SHA256, c.Archive.URLs}
+}
+
+// source is one place that may have a blob: a file, or an address.
+type source struct {
+	file string
+	url  *url.URL
+}
+
+// String is the place as people may see it, without a password.
+func (s source) String() string {
+	if s.url == nil {
+		return s.file
+	}
+	return s.url.Redacted()
+}
+
+// huggingFace is what HF_ENDPOINT, by the custom of its own tools, stands in for.
+const huggingFace = "https://huggingface.co/"
+
+// sources lists where a blob is looked for, in order. A mirror that is a folder is
+// the only place.
+func (c *config) sources(b blob) ([]source, error) {
+	var all []source
+	if c.mirror != "" {
+		mirrored, err := mirrorSources(c.mirror, b)
+		if err != nil {
+			return nil, fmt.Errorf("VISION_ZOO_MIRROR: %w", err)
+		}
+		if mirrored[0].url == nil {
+			return mirrored, nil
+		}
+		all = mirrored
+	}
+	endpoint := strings.TrimSuffix(os.Getenv("HF_ENDPOINT"), "/")
+	for _, address := range b.urls {
+		from := "catalogue"
+		if rest, ok := strings.CutPrefix(address, huggingFace); ok && endpoint != "" {
+			address, from = endpoint+"/"+rest, "HF_ENDPOINT"
+		}
+		u, err := parseAddress(address)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", from, err)
+		}
+		all = append(all, source{url: u})
+	}
+	if c.offline {
+		return nil, nil
+	}
+	return all, nil
+}
+
+// mirrorSources gives the two places of a blob in a mirror: MIRROR/PATH and
+// MIRROR/FILE.
+func mirrorSources(mirror string, b blob) ([]source, error) {
+	if dir, ok := mirrorFolder(mirror); ok {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("%s is not a folder; give a folder, file://, https://, or http:// on this machine", dir)
+		}
+		return []source{{file: filepath.Join(dir, filepath.FromSlash(b.path))}, {file: filepath.Join(dir, b.file())}}, nil
+	}
+	base, err := parseAddress(mirror)
+	if err != nil {
+		return nil, err
+	}
+	return []source{{url: base.JoinPath(b.path)}, {url: base.JoinPath(b.file())}}, nil
+}
+
+// mirrorFolder returns the folder that a mirror names by path or by file://.
+func mirrorFolder(mirror string) (string, bool) {
+	rest, ok := strings.CutPrefix(mirror, "file://")
+	if !ok {
+		return mirror, !strings.Contains(mirror, "://")
+	}
+	if u, err := url.Parse(mirror); err == nil && (u.Host == "" || u.Host == "localhost") {
+		rest = u.Path
+	}
+	if runtime.GOOS == "windows" { // file:///C:/models
+		rest = strings.TrimPrefix(rest, "/")
+	}
+	return filepath.FromSlash(rest), true
+}
+
+// parseAddress reads an address and refuses what the network rules forbid.
+func parseAddress(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("%s is not an address; give https://host/path", quote(address))
+	}
+	return u, allowed(u)
+}
+
+var errPlainHTTP = errors.New("only https is spoken, and http to this machine")
+
+// allowed holds the rule: https, or http to this very machine.
+func allowed(u *url.URL) error {
+	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
+		return nil
+	}
+	return fmt.Errorf("%s://%s: %w", u.Scheme, u.Host, errPlainHTTP)
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,224 @@
+package zoo
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Home is the zoo's folder: $VISION_HOME, else vision in the user's cache folder.
+func Home() (string, error) {
+	if home := os.Getenv("VISION_HOME"); home != "" {
+		return filepath.Abs(home)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no cache folder: %w; set VISION_HOME to a folder of your own", err)
+	}
+	return filepath.Join(cache, "vision"), nil
+}
+
+const (
+	dirMode  = 0o700
+	fileMode = 0o644
+)
+
+// store is one model's place in the cache: home/models/<name>.
+type store struct {
+	home string
+	card *Card
+	root *os.Root // of the folder
+}
+
+func folder(home string, c *Card) string { return filepath.Join(home, "models", c.Name) }
+
+// target is the path at which the model's file lies once it is there.
+func target(home string, c *Card) string { return filepath.Join(folder(home, c), c.File()) }
+
+// safeFolder makes a folder where it is not there, and refuses one that others may
+// write into.
+func safeFolder(dir string) error {
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return fmt.Errorf("cache: %w; set VISION_HOME to a folder that can be written", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("cache: %w", err)
+	}
+	return checkOwner(info, dir)
+}
+
+// openStore opens a model's folder and makes it where it is not there. Folders
+// that others may write into are refused.
+func openStore(home string, c *Card) (*store, error) {
+	dir := folder(home, c)
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return nil, fmt.Errorf("cache: %w; set VISION_HOME to a folder that can be written", err)
+	}
+	return openExisting(home, c)
+}
+
+// openExisting is openStore for a folder that should be there; where it is not,
+// the error is fs.ErrNotExist.
+func openExisting(home string, c *Card) (*store, error) {
+	base, err := os.OpenRoot(home)
+	if err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	defer base.Close()
+	for _, part := range []string{".", "models"} {
+		info, err := base.Stat(part)
+		if err != nil {
+			return nil, fmt.Errorf("cache: %w", err)
+		}
+		if err := checkOwner(info, filepath.Join(home, part)); err != nil {
+			return nil, err
+		}
+	}
+	root, err := base.OpenRoot(filepath.Join("models", c.Name))
+	if err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	info, err := root.Stat(".")
+	if err == nil {
+		err = checkOwner(info, folder(home, c))
+	}
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	return &store{home: home, card: c, root: root}, nil
+}
+
+func (s *store) path() string { return target(s.home, s.card) }
+
+// close leaves no empty folder behind.
+func (s *store) close() {
+	s.root.Close()
+	os.Remove(folder(s.home, s.card)) // fails where something is in it
+}
+
+// record is card.json: the card as it was, and what makes hashing again needless.
+type record struct {
+	Card     *Card     `json:"card"`
+	Source   string    `json:"source,omitempty"` // where the file came from
+	Verified time.Time `json:"verified"`         // when size and digest were seen to be right
+	Modified time.Time `json:"modified"`         // the file's time then
+}
+
+const recordFile = "card.json"
+
+// present reports whether the model's file is there and right. It is hashed where
+// it was not since it last changed: a file put there by hand is as good as one
+// that was downloaded.
+func (s *store) present(ctx context.Context, report func(Progress)) (bool, error) {
+	info, err := s.root.Lstat(s.card.File())
+	if err != nil || !info.Mode().IsRegular() || info.Size() != s.card.Bytes {
+		return false, ctx.Err()
+	}
+	if r, err := s.readRecord(); err == nil && r.Card != nil && r.Card.SHA256 == s.card.SHA256 && r.Modified.Equal(info.ModTime()) {
+		return true, nil
+	}
+	f, err := s.root.Open(s.card.File())
+	if err != nil {
+		return false, nil
+	}
+	defer f.Close()
+	sum, err := digest(ctx, f, s.card.Bytes, report)
+	if err != nil || sum != s.card.SHA256 {
+		return false, ctx.Err()
+	}
+	s.writeRecord("put there by hand")
+	return true, nil
+}
+
+func (s *store) readRecord() (*record, error) {
+	data, err := readSmall(s.root, recordFile)
+	if err != nil {
+		return nil, err
+	}
+	r := new(record)
+	return r, json.Unmarshal(data, r)
+}
+
+// readSmall reads a small file of the zoo's own. It opens nothing but an ordinary
+// file: a pipe under its name would not let go.
+func readSmall(root *os.Root, name string) ([]byte, error) {
+	seen, err := root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !seen.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
+	f, err := root.OpenFile(name, os.O_RDONLY|noFollow, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, 1<<20))
+}
+
+// writeRecord writes card.json. Without it the file would only be hashed once
+// more, so a failure is none.
+func (s *store) writeRecord(source string) {
+	info, err := s.root.Lstat(s.card.File())
+	if err != nil {
+		return
+	}
+	data, err := json.MarshalIndent(record{s.card, source, time.Now().UTC().Truncate(time.Second), info.ModTime()}, "", "  ")
+	if err == nil {
+		_ = replaceFile(s.root, recordFile, append(data, '\n'))
+	}
+}
+
+// replaceFile writes a small file whole or not at all.
+func replaceFile(root *os.Root, name string, data []byte) error {
+	temporary := name + ".new"
+	if err := root.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		return err
+	}
+	_ = f.Chmod(fileMode) // whatever the umask
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Close()); err != nil {
+		root.Remove(temporary)
+		return err
+	}
+	return root.Rename(temporary, name)
+}
+
+// digest is the sha256 of the whole file in hex. It looks at the context every
+// few milliseconds and reports how far it is.
+func digest(ctx context.Context, r io.ReadSeeker, total int64, report func(Progress)) (string, error) {
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	h, buf := sha256.New(), make([]byte, 1<<20)
+	for done := int64(0); ; {
+		if err := ctx.Err(); err != nil {
+			return "", context.Cause(ctx)
+		}
+		n, err := r.Read(buf)
+		h.Write(buf[:n])
+		done += int64(n)
+		report(Progress{State: Verifying, Done: done, Total: total})
+		if err == io.EOF {
+			return hex.EncodeToString(h.Sum(nil)), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+}
