@@ -8,3 +8,5 @@ require (
 )
 
 require golang.org/x/image v0.47.0
+
+require github.com/gofrs/flock v0.13.1
