@@ -146,7 +146,7 @@ func (c *Catalogue) Near(name string) []string {
 	for _, card := range c.cards {
 		best := candidate{distance: 1 << 30}
 		for _, n := range append(slices.Clone(card.Aliases), card.Name) {
-			if d := nearness(key, normal(n)); d < best.distance {
+			if d := nearness(key, normal(n)); d < best.distance || d == best.distance && len(n) < len(best.name) {
 				best = candidate{n, card.Line, d}
 			}
 		}

@@ -159,6 +159,10 @@ func PullCase(ctx context.Context, name string, opts ...Option) (string, error) 
 	if card.Archive == nil {
 		return "", fmt.Errorf("model %q: its publisher gives no golden data", card.Name)
 	}
+	return c.pullCase(ctx, card)
+}
+
+func (c *config) pullCase(ctx context.Context, card *Card) (string, error) {
 	held, err := takeLock(ctx, c.home, card, nil)
 	if err != nil {
 		return "", err

@@ -263,6 +263,12 @@ func (f facts) extraCard(r row) (*zoo.Card, error) {
 		Recipe: x["recipe"], RecipeFrom: "the publisher's own code", RecipeRemark: r["recipe"],
 		Activation: x["activation"], Accuracy: x["accuracy"], Remarks: "address and digest: " + r["certainty"],
 	}
+	if strings.HasPrefix(c.Recipe, "{") {
+		c.Recipe, c.RecipeData = "", json.RawMessage(c.Recipe)
+	}
+	if x["recipe remark"] != "" {
+		c.RecipeRemark = x["recipe remark"]
+	}
 	var err error
 	if c.Bytes, err = strconv.ParseInt(r["bytes"], 10, 64); err != nil {
 		return nil, err
@@ -284,7 +290,8 @@ func (f facts) extraCard(r row) (*zoo.Card, error) {
 	} else {
 		c.Classes = list(x["labels"], "; ")
 	}
-	c.RecipeUncertain = strings.Contains(r["recipe"]+r["certainty"], "uncertain") || strings.Contains(r["certainty"], "recipe")
+	c.RecipeUncertain = strings.Contains(r["recipe"]+r["certainty"], "uncertain") || strings.Contains(r["certainty"], "recipe") ||
+		c.Recipe == "" && c.RecipeData == nil
 	head := c.Head
 	if err := f.family(c); err != nil {
 		return nil, err
@@ -325,7 +332,7 @@ func builtin() *zoo.Card {
 		Inputs:     []zoo.Port{{Name: "picture", Type: "float", Shape: []string{"N", "3", "32", "32"}}},
 		Outputs:    []zoo.Port{{Name: "probabilities", Type: "float", Shape: []string{"N", "10"}}},
 		Activation: "softmax", Labels: "cifar10",
-		RecipeData: json.RawMessage(builtinRecipe), RecipeFrom: "its training script",
+		Recipe: "cifar", RecipeFrom: "its training script",
 		TrainedOn: "CIFAR-10, the 50,000 training pictures as JPEG files",
 		Accuracy:  "top1 90.27 top2 96.75 top3 98.50 (CIFAR-10 test set, as JPEG files); on 61 photos of ordinary size top1 73.8",
 		Citation:  "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
@@ -334,8 +341,3 @@ func builtin() *zoo.Card {
 			"and sees 32 x 32 points of its middle: about a third of ordinary photos come out wrong, cats and dogs most. Not for anything where a mistake costs something",
 	}
 }
-
-// builtinRecipe: shorter side 32 by Pillow's antialiased bilinear filter, middle
-// 32 x 32, then CIFAR-10's mean and deviation a channel.
-const builtinRecipe = `{"size":[32,32],"resize":"shorter 32 bilinear antialias","crop":"center 32","channels":"RGB","layout":"NCHW",` +
-	`"scale":"1/255","mean":[0.4914,0.4822,0.4465],"std":[0.2470,0.2435,0.2616],"dtype":"float32"}`

@@ -1,0 +1,102 @@
+package zoo
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const soundEntry = `{"name":"mynet","aliases":["mine"],"variant":"f32","path":"nets/mynet.onnx","bytes":10,` +
+	`"sha256":"` + zeros + `","urls":["https://example.org/mynet.onnx"],"labels":"coco80","head":"yolox","task":"detect","licence":"MIT"}`
+
+const zeros = "0000000000000000000000000000000000000000000000000000000000000000"
+
+func TestUserEntries(t *testing.T) {
+	edit := func(old, new string) string {
+		if !strings.Contains(soundEntry, old) {
+			t.Fatalf("%q is not in the entry", old)
+		}
+		return strings.Replace(soundEntry, old, new, 1)
+	}
+	for _, c := range []struct{ name, json, err string }{
+		{"one", soundEntry, ""},
+		{"a list", "[" + soundEntry + "]\n", ""},
+		{"nothing", "", "an empty file"},
+		{"no JSON", "name: mynet", "invalid character"},
+		{"unknown key", edit(`"licence"`, `"license"`), `unknown field "license"`},
+		{"two without brackets", soundEntry + soundEntry, "something follows the entry"},
+		{"null", "[null]", "null"},
+		{"short digest", edit(zeros, zeros[1:]), "64 hex digits"},
+		{"upper case digest", edit(zeros, "A"+zeros[1:]), "64 hex digits"},
+		{"no digest", edit(`"sha256":"`+zeros+`",`, ""), "64 hex digits"},
+		{"no size", edit(`"bytes":10`, `"bytes":0`), "give the file's size"},
+		{"negative size", edit(`"bytes":10`, `"bytes":-1`), "give the file's size"},
+		{"a size that is no number", edit(`"bytes":10`, `"bytes":1e99`), "cannot unmarshal"},
+		{"http", edit("https://", "http://"), "not of the form https://"},
+		{"http on this machine", edit("https://example.org", "http://127.0.0.1"), "not of the form https://"},
+		{"file", edit("https://example.org", "file://"), "not of the form https://"},
+		{"a password", edit("https://", "https://u:p@"), "not of the form https://"},
+		{"path goes up", edit("nets/mynet.onnx", "../mynet.onnx"), "relative"},
+		{"path goes up inside", edit("nets/mynet.onnx", "a/../../mynet.onnx"), "relative"},
+		{"absolute path", edit("nets/mynet.onnx", "/etc/mynet.onnx"), "relative"},
+		{"backslash", edit("nets/mynet.onnx", `nets\\mynet.onnx`), "relative"},
+		{"drive", edit("nets/mynet.onnx", "C:/mynet.onnx"), "relative"},
+		{"hidden file", edit("nets/mynet.onnx", "nets/.part"), "relative"},
+		{"name with a slash", edit(`"mynet"`, `"../mynet"`), "the name must be"},
+		{"name of dots", edit(`"mynet"`, `".."`), "the name must be"},
+		{"empty name", edit(`"mynet"`, `""`), "the name must be"},
+		{"escape in a word", edit(`"MIT"`, `"\u001b[2J"`), "control character"},
+		{"unknown labels", edit("coco80", "coco8000"), "no such label set"},
+		{"two sorts of labels", edit(`"labels"`, `"classes":["a"],"labels"`), "exclude each other"},
+		{"unknown variant", edit(`"f32"`, `"f64"`), "it must be f32"},
+		{"a taken name", edit(`"mynet"`, `"ResNet50"`), `belongs to "resnet50-v1-12"`},
+		{"a taken alias", edit(`"mine"`, `"vgg_16"`), `belongs to "vgg16-12"`},
+		{"built in", edit(`"bytes"`, `"builtin":true,"bytes"`), "only the model inside the binary"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := filepath.Join(dir, "mine.json")
+			if err := os.WriteFile(file, []byte(c.json), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			all, err := withUserEntries(Published(), dir)
+			if c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) || !strings.HasPrefix(err.Error(), file) || strings.Contains(err.Error(), "\n") {
+					t.Fatalf("error %v, want %q", err, c.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if card, err := all.Find("Mine"); err != nil || card.Name != "mynet" || card.FromUser() != file {
+				t.Errorf("%+v (%v)", card, err)
+			}
+			if _, err := Published().Find("mine"); err == nil {
+				t.Error("the published catalogue has it, too")
+			}
+		})
+	}
+	if all, err := withUserEntries(Published(), filepath.Join(t.TempDir(), "none")); err != nil || all != Published() {
+		t.Errorf("without a folder: %v", err)
+	}
+}
+
+func FuzzParseCards(f *testing.F) {
+	f.Add([]byte(soundEntry))
+	f.Add([]byte("[" + soundEntry + "," + soundEntry + "]"))
+	f.Add([]byte(`{"name":"a","variant":"f32","path":"a/b","bytes":1,"sha256":"` + zeros + `","archive":{}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		cards, err := ParseCards(data)
+		if err != nil {
+			return
+		}
+		for _, c := range cards {
+			dir := folder("/home", c)
+			if filepath.Dir(dir) != filepath.FromSlash("/home/models") || filepath.Dir(target("/home", c)) != dir {
+				t.Errorf("%q, %q leave the cache: %s", c.Name, c.Path, target("/home", c))
+			}
+		}
+	})
+}
