@@ -60,7 +60,7 @@ var poolCases = []struct {
 }
 
 func TestPool(t *testing.T) {
-	eachRung(t, func(t *testing.T, k *Rung) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for _, test := range poolCases {
 			for i, f := range formatPairs {
 				channels := []int{19, 64, 8, 33, 70, 32, 5, 16}[i]
@@ -119,7 +119,7 @@ func testPool(t *testing.T, p Pool, isMax bool, plan func(Pool) (Work, error)) {
 }
 
 func TestPointwise(t *testing.T) {
-	eachRung(t, func(t *testing.T, k *Rung) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for _, op := range []PointOp{Copy, Add, Sub, Mul} {
 			for i, f := range formatPairs {
 				for _, broadcast := range []bool{false, true} {
@@ -169,7 +169,7 @@ func testPointwise(t *testing.T, k *Rung, p Pointwise) {
 }
 
 func TestGlobalAverage(t *testing.T) {
-	eachRung(t, func(t *testing.T, k *Rung) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for _, f := range append(formatPairs, [2]Format{F32x8, Planar}, [2]Format{F32x16, Planar}, [2]Format{Split32, Planar}) {
 			for _, c := range []int{7, 16, 37, 64} {
 				in := newCanvas(NewLayout(f[0], 2, c, 5, 130, Halo{1, 1, 1, 1})).randomize(rand.New(rand.NewSource(7)))
@@ -195,7 +195,7 @@ func TestGlobalAverage(t *testing.T) {
 }
 
 func TestConvert(t *testing.T) {
-	eachRung(t, func(t *testing.T, k *Rung) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		formats := []Format{Planar, F32x8, F32x16, Split32, BF16x32}
 		for _, from := range formats {
 			for _, to := range formats {

@@ -144,7 +144,7 @@ func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
 }
 
 func TestConv(t *testing.T) {
-	eachRung(t, func(t *testing.T, k *Rung) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for _, test := range convCases {
 			for _, f := range [][2]Format{{F32x8, F32x8}, {F32x16, F32x16}, {F32x16, Split32}} {
 				in, bound := f[0], 1e-6
@@ -164,7 +164,7 @@ func TestConv(t *testing.T) {
 
 // TestConvEveryWidth meets every mixture of tiles.
 func TestConvEveryWidth(t *testing.T) {
-	eachRung(t, func(t *testing.T, k *Rung) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for w := 1; w <= 45; w++ {
 			for _, f := range []Format{F32x8, F32x16} {
 				c := convCase{cin: 5, h: 3, w: w, cout: 3 * f.Channels(), kh: 2, kw: 3, pads: [4]int{1, 1, 0, 1}, residual: true, act: relu}
@@ -176,7 +176,7 @@ func TestConvEveryWidth(t *testing.T) {
 
 // TestConvInPlace: the residual may be the output's own memory.
 func TestConvInPlace(t *testing.T) {
-	eachRung(t, func(t *testing.T, k *Rung) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for _, f := range []Format{F32x8, F32x16} {
 			c := convCase{cin: 16, h: 6, w: 37, cout: 40, residual: true, act: Activation{Kind: Silu}}.conv(f, f)
 			*c.Residual = c.Out

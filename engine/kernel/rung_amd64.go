@@ -2,6 +2,8 @@
 
 package kernel
 
+import "github.com/visionzoo/vision/engine/kernel/amd64"
+
 // native lists the rungs of this processor above purego, lowest first.
 func native() []Rung {
 	cpu := detect()
@@ -10,8 +12,20 @@ func native() []Rung {
 		has  bool
 		rung Rung
 	}{
-		{cpu.avx2, Rung{Name: "avx2", Block: F32x8, ConvTile8: convTileAVX2, GemmUnit: avx2Gemm}},
-		{cpu.avx512, Rung{Name: "avx512", Block: F32x16, ConvTile16: convTileAVX512, GemmUnit: avx512Gemm}},
+		{cpu.avx2, Rung{Name: "avx2", Block: F32x8, GemmUnit: avx2Gemm,
+			ConvTile8: convTileAVX2, WindowRow8: windowRowAVX2,
+			ClipRow: amd64.ClipRowAVX2, AddRow: amd64.AddRowAVX2, SubRow: amd64.SubRowAVX2, MulRow: amd64.MulRowAVX2,
+			Broadcast8: broadcastAVX2, SumRow8: amd64.SumPixelsAVX2,
+			Interleave8: interleaveAVX2, Deinterleave8: deinterleaveAVX2,
+		}},
+		{cpu.avx512, Rung{Name: "avx512", Block: F32x16, GemmUnit: avx512Gemm,
+			ConvTile16: convTileAVX512, WindowRow16: windowRowAVX512,
+			Split: amd64.SplitAVX512, Unsplit: amd64.UnsplitAVX512, AddSplit: amd64.AddSplitAVX512,
+			Narrow: amd64.NarrowAVX512, Widen: amd64.WidenAVX512,
+			ClipRow: amd64.ClipRowAVX512, AddRow: amd64.AddRowAVX512, SubRow: amd64.SubRowAVX512, MulRow: amd64.MulRowAVX512,
+			Broadcast16: broadcastAVX512, SumRow16: amd64.SumPixelsAVX512,
+			Interleave16: amd64.InterleaveAVX512, Deinterleave16: amd64.DeinterleaveAVX512,
+		}},
 		{cpu.vnni, Rung{Name: "vnni"}},
 		{cpu.amx, Rung{Name: "amx", TileConv: tileUnitConv, Gemms: tileUnitGemms}},
 	} {

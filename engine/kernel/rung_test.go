@@ -16,6 +16,18 @@ func eachRung(t *testing.T, test func(t *testing.T, k *Rung)) {
 	}
 }
 
+// eachF32Rung is eachRung for the float32 kernels, of which vnni and amx have
+// none of their own.
+func eachF32Rung(t *testing.T, test func(t *testing.T, k *Rung)) {
+	t.Helper()
+	eachRung(t, func(t *testing.T, k *Rung) {
+		if k.Name == "vnni" || k.Name == "amx" {
+			t.Skip("the kernels are those of avx512")
+		}
+		test(t, k)
+	})
+}
+
 func TestRungsAreComplete(t *testing.T) {
 	eachRung(t, func(t *testing.T, k *Rung) {
 		v := reflect.ValueOf(k).Elem()

@@ -17,3 +17,18 @@ type ConvF32 struct {
 	Ahead                               unsafe.Pointer
 	AheadLines                          int
 }
+
+// Window is one call of a window kernel. See windowArgs in package kernel, field
+// by field the same, for what the fields mean.
+type Window struct {
+	In, Out     unsafe.Pointer
+	First       int
+	Offsets     unsafe.Pointer
+	Taps        int
+	Count       int
+	PixelStride int
+	Weights     unsafe.Pointer
+	Bias        unsafe.Pointer
+	Scale       float32
+	Low, High   float32
+}

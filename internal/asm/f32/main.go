@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"go/format"
 	"go/token"
@@ -10,6 +11,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
@@ -33,6 +35,10 @@ type program struct {
 
 var programs = []program{
 	{"conv_f32", convTiles, convTable},
+	{"rows_f32", rowKernels, nil},
+	{"window_f32", windows, nil},
+	{"transpose_f32", transposes, nil},
+	{"split_f32", splits, nil},
 }
 
 func main() {
@@ -72,6 +78,11 @@ func (p program) generate() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The printer knows no imports.
+	stubs = bytes.Replace(stubs, []byte("package amd64\n"), []byte("package amd64\n\nimport \"unsafe\"\n"), 1)
+	if !bytes.Contains(stubs, []byte("unsafe.Pointer")) {
+		stubs = bytes.Replace(stubs, []byte("import \"unsafe\"\n\n"), nil, 1)
+	}
 	if p.table != nil {
 		if stubs, err = format.Source(append(append(stubs, '\n'), p.table()...)); err != nil {
 			return nil, err
@@ -83,7 +94,8 @@ func (p program) generate() (map[string][]byte, error) {
 // gen is an avo context with this project's conventions.
 type gen struct {
 	*build.Context
-	args string // the struct that AX points to
+	args   string                 // the struct that AX points to
+	params map[string]operand.Mem // of the current leaf
 }
 
 // fn begins a leaf function that takes a pointer to the struct args and keeps
@@ -101,6 +113,37 @@ func (g *gen) fn(name, args string, doc ...string) {
 	g.Signature(gotypes.NewSignature(here, types.NewSignatureType(nil, nil, nil, types.NewTuple(param), nil, false)))
 	g.MOVQ(operand.NewParamAddr("a", 0), reg.RAX)
 }
+
+// leaf begins a leaf function of the given parameters, "name kind" each, where
+// kind is ptr, int or float32.
+func (g *gen) leaf(name string, params []string, doc ...string) {
+	g.Function(name)
+	g.Attributes(attr.NOSPLIT)
+	g.Pragma("noescape")
+	g.Doc(doc...)
+	kinds := map[string]types.Type{"ptr": types.Typ[types.UnsafePointer], "int": types.Typ[types.Int], "float32": types.Typ[types.Float32]}
+	g.params = map[string]operand.Mem{}
+	var vars []*types.Var
+	offset := 0
+	for _, p := range params {
+		name, kind, _ := strings.Cut(p, " ")
+		g.params[name] = operand.NewParamAddr(name, offset)
+		if offset += 8; kind == "float32" {
+			offset -= 4
+		}
+		vars = append(vars, types.NewParam(token.NoPos, nil, name, kinds[kind]))
+	}
+	g.Signature(gotypes.NewSignature(nil, types.NewSignatureType(nil, nil, nil, types.NewTuple(vars...), nil, false)))
+}
+
+// param moves a parameter into a register.
+func (g *gen) param(name string, r reg.Register) { g.MOVQ(g.params[name], r) }
+
+// broadcast fills a vector with a float32 parameter.
+func (g *gen) broadcast(name string, r reg.Register) { g.VBROADCASTSS(g.params[name], r) }
+
+// jump targets of one function.
+func to(label string) operand.LabelRef { return operand.LabelRef(label) }
 
 // field is a field of the argument struct.
 func (g *gen) field(name string) operand.Mem {
@@ -124,14 +167,15 @@ func imm(n int) operand.Op { return operand.I32(int32(n)) }
 // vector is a kind of vector register.
 type vector struct {
 	rung  string // at the end of function names
+	title string // the same, where these are exported
 	bytes int
 	regs  []reg.VecPhysical
 }
 
 var (
-	zmm = vector{"avx512", 64, []reg.VecPhysical{reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7,
+	zmm = vector{"avx512", "AVX512", 64, []reg.VecPhysical{reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7,
 		reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15, reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20,
 		reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31}}
-	ymm = vector{"avx2", 32, []reg.VecPhysical{reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7,
+	ymm = vector{"avx2", "AVX2", 32, []reg.VecPhysical{reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7,
 		reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15}}
 )

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// rowKernels writes the kernels that go along a row of numbers. They take a
+// multiple of 8 numbers, or pixels of one vector.
+func rowKernels(g *gen) {
+	for _, v := range []vector{ymm, zmm} {
+		clipped := func(name string, op func(...operand.Op)) {
+			if op == nil {
+				g.rowKernel(v, name, []string{"dst ptr", "a ptr", "n int", "low float32", "high float32"}, nil)
+				return
+			}
+			g.rowKernel(v, name, []string{"dst ptr", "a ptr", "b ptr", "n int", "low float32", "high float32"}, op)
+		}
+		clipped("ClipRow", nil)
+		clipped("AddRow", g.VADDPS)
+		clipped("SubRow", g.VSUBPS)
+		clipped("MulRow", g.VMULPS)
+		g.pixelKernel(v, "AddPixels", g.VADDPS)
+		g.pixelKernel(v, "SubPixels", g.VSUBPS)
+		g.pixelKernel(v, "MulPixels", g.VMULPS)
+		g.sumKernel(v)
+	}
+}
+
+// clip bounds r by low and high; a NaN stays.
+func (g *gen) clip(r, low, high reg.Register) {
+	g.VMAXPS(r, low, r)
+	g.VMINPS(r, high, r)
+}
+
+// halfOf is the lower 256 bits of a register.
+func halfOf(r reg.VecPhysical) reg.VecPhysical { return r.AsY().(reg.VecPhysical) }
+
+// rowKernel sets dst to a, or a op b, clipped: four vectors at a time, then one,
+// then (for 512 bits) half of one.
+func (g *gen) rowKernel(v vector, name string, params []string, op func(...operand.Op)) {
+	g.leaf(name+v.title, params, name+v.title+" takes a multiple of 8 numbers.")
+	dst, a, b, n := reg.RDI, reg.RSI, reg.RBX, reg.RDX
+	g.param("dst", dst)
+	g.param("a", a)
+	if op != nil {
+		g.param("b", b)
+	}
+	g.param("n", n)
+	low, high := v.regs[4], v.regs[5]
+	g.broadcast("low", low)
+	g.broadcast("high", high)
+	body := func(at func(base reg.Register) operand.Mem, x, low, high reg.Register) {
+		g.VMOVUPS(at(a), x)
+		if op != nil {
+			op(at(b), x, x)
+		}
+		g.clip(x, low, high)
+		g.VMOVUPS(x, at(dst))
+	}
+	advance := func(bytes int) {
+		for _, r := range []reg.Register{dst, a, b} {
+			if r != b || op != nil {
+				g.ADDQ(imm(bytes), r)
+			}
+		}
+		g.SUBQ(imm(bytes/4), n)
+	}
+	for _, k := range []int{4, 1} {
+		label := map[int]string{4: "four", 1: "one"}[k]
+		g.Label(label)
+		g.CMPQ(n, imm(k*v.bytes/4))
+		g.JLT(to(label + "Done"))
+		for i := range k {
+			body(func(base reg.Register) operand.Mem { return at(base, i*v.bytes) }, v.regs[i], low, high)
+		}
+		advance(k * v.bytes)
+		g.JMP(to(label))
+		g.Label(label + "Done")
+	}
+	if v.bytes == 64 {
+		g.TESTQ(n, n)
+		g.JZ(to("done"))
+		body(func(base reg.Register) operand.Mem { return at(base, 0) }, halfOf(v.regs[0]), halfOf(low), halfOf(high))
+		g.Label("done")
+	}
+	g.end()
+}
+
+// pixelKernel joins every pixel with the one at b.
+func (g *gen) pixelKernel(v vector, name string, op func(...operand.Op)) {
+	g.leaf(name+v.title, []string{"dst ptr", "a ptr", "b ptr", "pixels int", "low float32", "high float32"},
+		name+v.title+" takes pixels of one vector and one such pixel at b.")
+	dst, a, n, b := reg.RDI, reg.RSI, reg.RDX, v.regs[6]
+	g.param("b", reg.RBX)
+	g.VMOVUPS(at(reg.RBX, 0), b)
+	g.param("dst", dst)
+	g.param("a", a)
+	g.param("pixels", n)
+	low, high := v.regs[4], v.regs[5]
+	g.broadcast("low", low)
+	g.broadcast("high", high)
+	for _, k := range []int{4, 1} {
+		label := map[int]string{4: "four", 1: "one"}[k]
+		g.Label(label)
+		g.CMPQ(n, imm(k))
+		g.JLT(to(label + "Done"))
+		for i := range k {
+			x := v.regs[i]
+			g.VMOVUPS(at(a, i*v.bytes), x)
+			op(b, x, x)
+			g.clip(x, low, high)
+			g.VMOVUPS(x, at(dst, i*v.bytes))
+		}
+		g.ADDQ(imm(k*v.bytes), dst)
+		g.ADDQ(imm(k*v.bytes), a)
+		g.SUBQ(imm(k), n)
+		g.JMP(to(label))
+		g.Label(label + "Done")
+	}
+	g.end()
+}
+
+// sumKernel adds pixels to the one at sum, in four chains.
+func (g *gen) sumKernel(v vector) {
+	g.leaf("SumPixels"+v.title, []string{"sum ptr", "src ptr", "pixels int"}, "SumPixels"+v.title+" takes pixels of one vector.")
+	sum, src, n := reg.RDI, reg.RSI, reg.RDX
+	g.param("sum", sum)
+	g.param("src", src)
+	g.param("pixels", n)
+	r := v.regs
+	g.VMOVUPS(at(sum, 0), r[0])
+	for i := 1; i < 4; i++ {
+		g.VXORPS(r[i].AsX(), r[i].AsX(), r[i].AsX())
+	}
+	for _, k := range []int{4, 1} {
+		label := map[int]string{4: "four", 1: "one"}[k]
+		g.Label(label)
+		g.CMPQ(n, imm(k))
+		g.JLT(to(label + "Done"))
+		for i := range k {
+			g.VADDPS(at(src, i*v.bytes), r[i], r[i])
+		}
+		g.ADDQ(imm(k*v.bytes), src)
+		g.SUBQ(imm(k), n)
+		g.JMP(to(label))
+		g.Label(label + "Done")
+	}
+	g.VADDPS(r[1], r[0], r[0])
+	g.VADDPS(r[3], r[2], r[2])
+	g.VADDPS(r[2], r[0], r[0])
+	g.VMOVUPS(r[0], at(sum, 0))
+	g.end()
+}

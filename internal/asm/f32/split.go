@@ -1,0 +1,99 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Z30 and Z31 hold half of the last bit of a bf16, and the bits of its number.
+var halfBit, highBits = reg.Z30, reg.Z31
+
+// splits writes the kernels between two blocks of 16 float32 a pixel and pixels
+// of 32 bf16, or pairs of bf16.
+func splits(g *gen) {
+	g.splitKernel("SplitAVX512", []string{"dst ptr", "a ptr", "b ptr", "pixels int"}, func() {
+		g.pack(reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4)
+		g.VMOVUPS(reg.Z4, at(reg.RDI, 0))
+		g.VSUBPS(reg.Z2, reg.Z0, reg.Z0)
+		g.VSUBPS(reg.Z3, reg.Z1, reg.Z1)
+		g.pack(reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4)
+		g.VMOVUPS(reg.Z4, at(reg.RDI, 64))
+	}, true, 128)
+	g.splitKernel("NarrowAVX512", []string{"dst ptr", "a ptr", "b ptr", "pixels int"}, func() {
+		g.pack(reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4)
+		g.VMOVUPS(reg.Z4, at(reg.RDI, 0))
+	}, true, 64)
+	g.splitKernel("UnsplitAVX512", []string{"a ptr", "b ptr", "src ptr", "pixels int"}, func() {
+		g.join()
+		g.VMOVUPS(reg.Z0, at(reg.RSI, 0))
+		g.VMOVUPS(reg.Z1, at(reg.RBX, 0))
+	}, false, 128)
+	g.splitKernel("AddSplitAVX512", []string{"a ptr", "b ptr", "src ptr", "pixels int"}, func() {
+		g.join()
+		g.VADDPS(at(reg.RSI, 0), reg.Z0, reg.Z0)
+		g.VADDPS(at(reg.RBX, 0), reg.Z1, reg.Z1)
+		g.VMOVUPS(reg.Z0, at(reg.RSI, 0))
+		g.VMOVUPS(reg.Z1, at(reg.RBX, 0))
+	}, false, 128)
+	g.splitKernel("WidenAVX512", []string{"a ptr", "b ptr", "src ptr", "pixels int"}, func() {
+		g.unpack(0, reg.Z0, reg.Z1)
+		g.VMOVUPS(reg.Z0, at(reg.RSI, 0))
+		g.VMOVUPS(reg.Z1, at(reg.RBX, 0))
+	}, false, 64)
+}
+
+// splitKernel loops over pixels: SI and BX walk along the float32 of channels
+// 0-15 and 16-31, DI along the bf16, pixelBytes each.
+func (g *gen) splitKernel(name string, params []string, body func(), loads bool, pixelBytes int) {
+	g.leaf(name, params)
+	g.param("a", reg.RSI)
+	g.param("b", reg.RBX)
+	if loads {
+		g.param("dst", reg.RDI)
+	} else {
+		g.param("src", reg.RDI)
+	}
+	g.param("pixels", reg.RDX)
+	g.MOVL(operand.U32(0x8000), reg.EAX)
+	g.VPBROADCASTD(reg.EAX, halfBit)
+	g.MOVL(operand.U32(0xffff0000), reg.EAX)
+	g.VPBROADCASTD(reg.EAX, highBits)
+	g.Label("loop")
+	if loads {
+		g.VMOVUPS(at(reg.RSI, 0), reg.Z0)
+		g.VMOVUPS(at(reg.RBX, 0), reg.Z1)
+	}
+	body()
+	g.ADDQ(imm(64), reg.RSI)
+	g.ADDQ(imm(64), reg.RBX)
+	g.ADDQ(imm(pixelBytes), reg.RDI)
+	g.DECQ(reg.RDX)
+	g.JNZ(to("loop"))
+	g.end()
+}
+
+// pack rounds a and b half up in magnitude to bf16, as float32 in ra and rb and
+// in pairs in both.
+func (g *gen) pack(a, b, ra, rb, both reg.VecPhysical) {
+	g.VPADDD(halfBit, a, ra)
+	g.VPADDD(halfBit, b, rb)
+	g.VPSRLD(operand.U8(16), ra, both)
+	g.VPANDD(highBits, ra, ra)
+	g.VPANDD(highBits, rb, rb)
+	g.VPORD(rb, both, both)
+}
+
+// unpack widens the pairs disp bytes after DI.
+func (g *gen) unpack(disp int, a, b reg.VecPhysical) {
+	g.VMOVUPS(at(reg.RDI, disp), b)
+	g.VPSLLD(operand.U8(16), b, a)
+	g.VPANDD(highBits, b, b)
+}
+
+// join puts the sums of high and low parts into Z0 and Z1.
+func (g *gen) join() {
+	g.unpack(0, reg.Z0, reg.Z1)
+	g.unpack(64, reg.Z2, reg.Z3)
+	g.VADDPS(reg.Z2, reg.Z0, reg.Z0)
+	g.VADDPS(reg.Z3, reg.Z1, reg.Z1)
+}

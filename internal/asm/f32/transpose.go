@@ -1,0 +1,184 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// transposes writes the kernels between planes of numbers and pixels.
+func transposes(g *gen) {
+	g.interleave512()
+	g.deinterleave512()
+	g.interleave256(true)
+	g.interleave256(false)
+}
+
+// transpose16 turns the 16 by 16 matrix in Z0-Z15 around, by way of Z16-Z31:
+// pairs of rows, then 4x4 blocks inside each 128 bits, then the blocks.
+func (g *gen) transpose16() {
+	z := zmm.regs
+	for i := 0; i < 16; i += 2 {
+		g.VUNPCKLPS(z[i+1], z[i], z[16+i])
+		g.VUNPCKHPS(z[i+1], z[i], z[17+i])
+	}
+	for i := 0; i < 16; i += 4 {
+		g.VUNPCKLPD(z[18+i], z[16+i], z[i])
+		g.VUNPCKHPD(z[18+i], z[16+i], z[i+1])
+		g.VUNPCKLPD(z[19+i], z[17+i], z[i+2])
+		g.VUNPCKHPD(z[19+i], z[17+i], z[i+3])
+	}
+	// Z(4i+j) now has columns j, j+4, j+8, j+12 of rows 4i to 4i+3.
+	const even, odd = 0x88, 0xdd
+	for j := range 4 {
+		g.VSHUFF32X4(operand.U8(even), z[4+j], z[j], z[16+4*j])
+		g.VSHUFF32X4(operand.U8(odd), z[4+j], z[j], z[17+4*j])
+		g.VSHUFF32X4(operand.U8(even), z[12+j], z[8+j], z[18+4*j])
+		g.VSHUFF32X4(operand.U8(odd), z[12+j], z[8+j], z[19+4*j])
+	}
+	for j := range 4 {
+		g.VSHUFF32X4(operand.U8(even), z[18+4*j], z[16+4*j], z[j])
+		g.VSHUFF32X4(operand.U8(even), z[19+4*j], z[17+4*j], z[4+j])
+		g.VSHUFF32X4(operand.U8(odd), z[18+4*j], z[16+4*j], z[8+j])
+		g.VSHUFF32X4(operand.U8(odd), z[19+4*j], z[17+4*j], z[12+j])
+	}
+}
+
+// transposeLoop begins a kernel over 16 pixels at a time; K1 masks those that
+// are left.
+func (g *gen) transposeLoop(name, doc string) (dst, src, plane, channels, pixels reg.GPPhysical) {
+	g.leaf(name, []string{"dst ptr", "src ptr", "plane int", "channels int", "pixels int"}, doc,
+		"Nothing beside the pixels and channels told is read or written.")
+	dst, src, plane, channels, pixels = reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX
+	for name, r := range map[string]reg.Register{"dst": dst} {
+		g.param(name, r)
+	}
+	g.param("src", src)
+	g.param("plane", plane)
+	g.param("channels", channels)
+	g.param("pixels", pixels)
+	g.Label("loop")
+	g.TESTQ(pixels, pixels)
+	g.JLE(to("done"))
+	g.MOVL(imm(0xffff), reg.EAX)
+	g.CMPQ(pixels, imm(16))
+	g.JGE(to("whole"))
+	g.MOVL(imm(1), reg.EAX)
+	g.MOVQ(pixels, reg.RCX)
+	g.SHLL(reg.CL, reg.EAX)
+	g.DECL(reg.EAX)
+	g.Label("whole")
+	g.KMOVW(reg.EAX, reg.K1)
+	return dst, src, plane, channels, pixels
+}
+
+// planes visits up to 16 planes from base on, as many as there are channels.
+func (g *gen) planes(base, plane, channels reg.Register, visit func(i int, m operand.Mem)) {
+	g.MOVQ(base, reg.RBX)
+	for i := range 16 {
+		g.CMPQ(channels, imm(i))
+		g.JLE(to("allPlanes"))
+		visit(i, at(reg.RBX, 0))
+		g.ADDQ(plane, reg.RBX)
+	}
+	g.Label("allPlanes")
+}
+
+// pixelsOf visits up to 16 pixels from base on, as many as are left.
+func (g *gen) pixelsOf(base, pixels reg.Register, visit func(i int, m operand.Mem)) {
+	for i := range 16 {
+		g.CMPQ(pixels, imm(i))
+		g.JLE(to("allPixels"))
+		visit(i, at(base, 64*i))
+	}
+	g.Label("allPixels")
+}
+
+func (g *gen) interleave512() {
+	dst, src, plane, channels, pixels := g.transposeLoop("InterleaveAVX512", "InterleaveAVX512 makes pixels of 16 numbers from planes.")
+	z := zmm.regs
+	for i := range 16 {
+		g.VPXORD(z[i], z[i], z[i])
+	}
+	g.planes(src, plane, channels, func(i int, m operand.Mem) { g.VMOVUPS_Z(m, reg.K1, z[i]) })
+	g.transpose16()
+	g.pixelsOf(dst, pixels, func(i int, m operand.Mem) { g.VMOVUPS(z[i], m) })
+	g.ADDQ(imm(64), src)
+	g.ADDQ(imm(1024), dst)
+	g.SUBQ(imm(16), pixels)
+	g.JMP(to("loop"))
+	g.Label("done")
+	g.end()
+}
+
+func (g *gen) deinterleave512() {
+	dst, src, plane, channels, pixels := g.transposeLoop("DeinterleaveAVX512", "DeinterleaveAVX512 makes planes from pixels of 16 numbers.")
+	z := zmm.regs
+	g.pixelsOf(src, pixels, func(i int, m operand.Mem) { g.VMOVUPS(m, z[i]) })
+	g.transpose16()
+	g.planes(dst, plane, channels, func(i int, m operand.Mem) { g.VMOVUPS(z[i], reg.K1, m) })
+	g.ADDQ(imm(1024), src)
+	g.ADDQ(imm(64), dst)
+	g.SUBQ(imm(16), pixels)
+	g.JMP(to("loop"))
+	g.Label("done")
+	g.end()
+}
+
+// interleave256 goes between 8 planes and a multiple of 8 pixels of 8 numbers,
+// which is the same transposition both ways.
+func (g *gen) interleave256(in bool) {
+	name := "DeinterleaveAVX2"
+	if in {
+		name = "InterleaveAVX2"
+	}
+	g.leaf(name, []string{"dst ptr", "src ptr", "plane int", "pixels int"}, name+" takes 8 channels and a multiple of 8 pixels.")
+	dst, src, plane, pixels := reg.RDI, reg.RSI, reg.R8, reg.RDX
+	g.param("dst", dst)
+	g.param("src", src)
+	g.param("plane", plane)
+	g.param("pixels", pixels)
+	y := ymm.regs
+	planes := func(base reg.Register, visit func(i int, m operand.Mem)) {
+		g.MOVQ(base, reg.RBX)
+		for i := range 8 {
+			visit(i, at(reg.RBX, 0))
+			g.ADDQ(plane, reg.RBX)
+		}
+	}
+	g.Label("loop")
+	if in {
+		planes(src, func(i int, m operand.Mem) { g.VMOVUPS(m, y[i]) })
+	} else {
+		for i := range 8 {
+			g.VMOVUPS(at(src, 32*i), y[i])
+		}
+	}
+	for i := 0; i < 8; i += 2 {
+		g.VUNPCKLPS(y[i+1], y[i], y[8+i])
+		g.VUNPCKHPS(y[i+1], y[i], y[9+i])
+	}
+	for i := 0; i < 8; i += 4 {
+		g.VUNPCKLPD(y[10+i], y[8+i], y[i])
+		g.VUNPCKHPD(y[10+i], y[8+i], y[i+1])
+		g.VUNPCKLPD(y[11+i], y[9+i], y[i+2])
+		g.VUNPCKHPD(y[11+i], y[9+i], y[i+3])
+	}
+	for j := range 4 {
+		g.VPERM2F128(operand.U8(0x20), y[4+j], y[j], y[8+j])
+		g.VPERM2F128(operand.U8(0x31), y[4+j], y[j], y[12+j])
+	}
+	if in {
+		for i := range 8 {
+			g.VMOVUPS(y[8+i], at(dst, 32*i))
+		}
+		g.ADDQ(imm(32), src)
+		g.ADDQ(imm(256), dst)
+	} else {
+		planes(dst, func(i int, m operand.Mem) { g.VMOVUPS(y[8+i], m) })
+		g.ADDQ(imm(256), src)
+		g.ADDQ(imm(32), dst)
+	}
+	g.SUBQ(imm(8), pixels)
+	g.JNZ(to("loop"))
+	g.end()
+}
