@@ -74,7 +74,7 @@ func checkNetwork(t *testing.T, s *engine.Session, golden map[string]*tensor.Ten
 	}
 }
 
-func readNpz(t *testing.T, file string) map[string]*tensor.Tensor {
+func readNpz(t testing.TB, file string) map[string]*tensor.Tensor {
 	f, err := os.Open(file)
 	if os.IsNotExist(err) {
 		return nil
