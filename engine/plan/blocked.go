@@ -23,6 +23,7 @@ func (b *builder) assign(nodes []*ir.Node) error {
 	b.roles = map[*ir.Node]role{}
 	b.shapes = map[*ir.Value]*shape{}
 	b.left = map[*ir.Value]int{}
+	b.behind = map[*ir.Node]int{}
 	for _, n := range nodes {
 		for _, v := range n.Inputs {
 			if v != nil {
@@ -36,8 +37,12 @@ func (b *builder) assign(nodes []*ir.Node) error {
 		b.roles[n] = r
 		b.shapes[n.Outputs[0]] = &shape{format: b.opt.Rung.Block}
 	}
-	b.measureTrunks(nodes)
+	convs := 0
 	for i := len(nodes) - 1; i >= 0; i-- { // readers first
+		if b.roles[nodes[i]] == convolve {
+			b.behind[nodes[i]] = convs
+			convs++
+		}
 		if n := nodes[i]; b.roles[n] != outside {
 			b.shapes[n.Outputs[0]].format = b.format(n)
 		}
@@ -53,23 +58,6 @@ func (b *builder) assign(nodes []*ir.Node) error {
 		}
 	}
 	return nil
-}
-
-// measureTrunks notes for each sum of a branch and a trunk how many sums its
-// trunk has in all.
-func (b *builder) measureTrunks(nodes []*ir.Node) {
-	b.trunk = map[*ir.Value]int{}
-	for _, n := range nodes {
-		if b.roles[n] == convolve && len(n.Inputs) > 3 && n.Inputs[3] != nil {
-			b.trunk[n.Outputs[0]] = b.trunk[n.Inputs[3]] + 1
-		}
-	}
-	for i := len(nodes) - 1; i >= 0; i-- { // the end of a trunk tells its start
-		if n := nodes[i]; b.roles[n] == convolve && len(n.Inputs) > 3 && n.Inputs[3] != nil {
-			z := n.Inputs[3]
-			b.trunk[z] = max(b.trunk[z], b.trunk[n.Outputs[0]])
-		}
-	}
 }
 
 // fedBlocked reports whether a node that can run either way has its operands
@@ -101,28 +89,19 @@ func (b *builder) narrow() kernel.Format {
 // unit reads is split as it is written, never by a pass of its own, unless
 // other readers need plain numbers.
 func (b *builder) format(n *ir.Node) kernel.Format {
-	y := n.Outputs[0]
-	tile, plain := b.votes(y)
-	if b.trunk[y] > deepTrunk {
-		return b.opt.Rung.Block
-	}
+	tile, plain := b.votes(n.Outputs[0])
 	if tile > 0 && plain == 0 && b.canSplit(n) {
 		return b.narrow()
 	}
 	return b.opt.Rung.Block
 }
 
-// deepTrunk is the number of sums in a row beyond which the sum itself is kept
-// in float32: each sum rounds to the 17 bits of a split pixel, and in networks
-// of a hundred layers and more that adds up to what a reader can see.
-const deepTrunk = 24
-
 // canSplit reports whether a node's kernel can write 32-channel pixels.
 func (b *builder) canSplit(n *ir.Node) bool {
 	switch b.roles[n] {
 	case convolve:
 		op := n.Operator.(*ops.FusedConv)
-		return !b.opt.BF16 || b.tiled(b.conv(n, op))
+		return !b.opt.BF16 || b.tiled(n, b.conv(n, op))
 	case globalPool, resize:
 		return false
 	case concat: // parts that start inside a pixel are copied number by number
@@ -146,7 +125,7 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 			if n.Inputs[0] != v {
 				continue // a residual may be either
 			}
-			if op := n.Operator.(*ops.FusedConv); b.tiled(b.conv(n, op)) {
+			if op := n.Operator.(*ops.FusedConv); b.tiled(n, b.conv(n, op)) {
 				tile++
 			} else {
 				plain++
@@ -383,7 +362,7 @@ func (b *builder) convNode(n *ir.Node) error {
 	op := n.Operator.(*ops.FusedConv)
 	x, y := n.Inputs[0], n.Outputs[0]
 	c := b.conv(n, op)
-	tiled := b.tiled(c)
+	tiled := b.tiled(n, c)
 	format := b.opt.Rung.Block
 	switch {
 	case tiled:

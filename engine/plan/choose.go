@@ -142,10 +142,15 @@ func (b *builder) concatRole(n *ir.Node) role {
 	return concat
 }
 
+// deep is how many convolutions may follow one that is computed on split
+// pixels. Their rounding is 30 times that of float32, and every layer behind
+// amplifies it: in networks deeper than this the first layers stay in float32.
+const deep = 130
+
 // tiled reports whether the tile unit is the better place for a convolution:
-// enough channels on both sides to fill its tiles.
-func (b *builder) tiled(c *kernel.Conv) bool {
-	if b.opt.Rung.Name != "amx" || b.opt.Strict {
+// enough channels on both sides to fill its tiles, and not too much behind it.
+func (b *builder) tiled(n *ir.Node, c *kernel.Conv) bool {
+	if b.opt.Rung.Name != "amx" || b.opt.Strict || b.behind[n] > deep && !b.opt.BF16 {
 		return false
 	}
 	in, out := c.In.C/c.Group, c.Out.C/c.Group

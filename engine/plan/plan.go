@@ -68,7 +68,7 @@ type builder struct {
 	blocked map[*ir.Value]place        // as their maker wrote them
 	forms   map[form]place             // converted since
 	roots   map[*ir.Value]place        // buffers of concatenations
-	trunk   map[*ir.Value]int          // sums in a row that a sum is one of
+	behind  map[*ir.Node]int           // convolutions that come after one
 }
 
 // newPlan schedules nodes in their order. needed are the values that are read
