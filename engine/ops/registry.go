@@ -17,8 +17,8 @@ var families = [][]Def{
 	shapes, constants, moves, gathers,
 	convolutions, pools, normalizations, products, softmaxes, fused,
 	splits, rearrangements, scatters, sorts, sequences,
-	reductions,
 	controls,
+	reductions, resizes, regions, grids,
 }
 
 // newest is the highest opset known of each domain.

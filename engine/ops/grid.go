@@ -1,0 +1,267 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+var grids = []Def{
+	{Name: "GridSample", Since: 20, Types: tensor.NumericTypes | tensor.Types(tensor.Bool), In: Exactly(2), Out: Exactly(1), New: newGridSample},
+	{Name: "GridSample", Since: 16, Until: 19, Types: tensor.NumericTypes | tensor.Types(tensor.Bool), In: Exactly(2), Out: Exactly(1), New: newGridSample16},
+	{Name: "AffineGrid", Since: 20, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newAffineGrid},
+}
+
+// gridSample gives the picture at places that a grid names, -1 and 1 being its
+// edges. ONNX GridSample-20; -22 widens the types. Jaderberg et al. 2015,
+// "Spatial Transformer Networks".
+type gridSample struct {
+	mode    string // linear, nearest, cubic
+	padding string // zeros, border, reflection
+	corners bool   // -1 and 1 are the centres of the outermost pixels
+	ranks   []int
+}
+
+func newGridSample(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return &gridSample{a.OneOf("mode", "linear", "nearest", "cubic"), a.OneOf("padding_mode", "zeros", "border", "reflection"),
+		a.Bool("align_corners", false), []int{4, 5}}, a.Err()
+}
+
+// newGridSample16 reads GridSample-16: pictures only, and other names.
+func newGridSample16(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	mode := a.OneOf("mode", "bilinear", "nearest", "bicubic")
+	mode = map[string]string{"bilinear": "linear", "nearest": "nearest", "bicubic": "cubic"}[mode]
+	return &gridSample{mode, a.OneOf("padding_mode", "zeros", "border", "reflection"), a.Bool("align_corners", false), []int{4}}, a.Err()
+}
+
+// Infer: X [N C spatial…], grid [N places… spatial rank] → [N C places…].
+func (op *gridSample) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := wantType(in, 1, tensor.FloatTypes); err != nil {
+		return nil, err
+	}
+	x, g := in[0].Shape, in[1].Shape
+	for i := range 2 {
+		if err := wantRank(in, i, op.ranks...); err != nil {
+			return nil, err
+		}
+	}
+	if !x.Ranked || !g.Ranked {
+		return []ir.Fact{ir.Tensor(in[0].DType, ir.Shape{})}, nil
+	}
+	last := g.Dims[len(g.Dims)-1]
+	if x.Rank() != g.Rank() || last.Known() && last.N != x.Rank()-2 || x.Dims[0].Known() && g.Dims[0].Known() && x.Dims[0].N != g.Dims[0].N {
+		return nil, fmt.Errorf("grid needs shape [%s places… %d], it has %s", x.Dims[0], x.Rank()-2, g)
+	}
+	dims := append([]ir.Dim{x.Dims[0], x.Dims[1]}, g.Dims[1:len(g.Dims)-1]...)
+	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(dims...))}, nil
+}
+
+func (op *gridSample) Eval(c *Call) error {
+	facts, err := op.Infer(factsOf(c.In))
+	if err != nil {
+		return err
+	}
+	x := c.In[0]
+	shape, _ := facts[0].Shape.Ints()
+	y, err := c.New(x.DType(), shape...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	if y.Len() == 0 {
+		return nil
+	}
+	if tensor.MustCount(x.Shape()) == 0 {
+		return fmt.Errorf("needs a picture with pixels, it has shape %v", x.Shape())
+	}
+	wide, err := c.convert(x, tensor.Float64)
+	if err != nil {
+		return err
+	}
+	grid, err := c.convert(c.In[1], tensor.Float64)
+	if err != nil {
+		return err
+	}
+	size := x.Shape()[2:]
+	src, at := tensor.Data[float64](wide), tensor.Data[float64](grid)
+	plane, places := tensor.MustCount(size), tensor.MustCount(shape[2:])
+	channels := x.Dim(1)
+	result := make([]float64, 1)
+	place := make([]float64, len(size))
+	for n := range x.Dim(0) {
+		for p := range places {
+			if err := c.Run.Check(); p&63 == 0 && err != nil {
+				return err
+			}
+			for d := range size { // the grid names x first
+				place[d] = op.locate(at[(n*places+p+1)*len(size)-1-d], size[d])
+			}
+			for ch := range channels {
+				result[0] = op.sample(src[(n*channels+ch)*plane:][:plane], size, place)
+				tensor.Store(y, (n*channels+ch)*places+p, 1, result)
+			}
+		}
+	}
+	return nil
+}
+
+// locate turns a coordinate of the grid into pixels, and moves it inside where
+// the padding says so.
+func (op *gridSample) locate(v float64, n int) float64 {
+	low, high := -0.5, float64(n)-0.5
+	if op.corners {
+		low, high = 0, float64(n)-1
+		v = (v + 1) / 2 * (float64(n) - 1)
+	} else {
+		v = ((v+1)*float64(n) - 1) / 2
+	}
+	if op.mode == "nearest" {
+		v = math.RoundToEven(v)
+	}
+	if v >= low && v <= high {
+		return v
+	}
+	switch op.padding {
+	case "border":
+		return math.Max(0, math.Min(v, float64(n)-1))
+	case "reflection":
+		return reflect(v, low, high)
+	}
+	return v
+}
+
+// reflect folds v back between low and high, again and again.
+func reflect(v, low, high float64) float64 {
+	length := high - low
+	if !(length > 0) || math.IsInf(v, 0) || v != v {
+		return low
+	}
+	v = math.Mod(math.Abs(v-low), 2*length)
+	if v > length {
+		v = 2*length - v
+	}
+	return low + v
+}
+
+// sample interpolates a plane of any rank at a place.
+func (op *gridSample) sample(plane []float64, size []int, place []float64) float64 {
+	if len(size) == 0 {
+		return plane[0]
+	}
+	inner := len(plane) / size[0]
+	v := place[0]
+	if !(math.Abs(v) < 1<<40) { // neither NaN nor too far for an index
+		return 0
+	}
+	base := math.Floor(v)
+	f := v - base
+	weights, from := []float64{1}, int(base)
+	switch op.mode {
+	case "linear":
+		weights = []float64{1 - f, f}
+	case "cubic":
+		k := resize{cubicA: -0.75}
+		weights, from = []float64{k.cubic(1 + f), k.cubic(f), k.cubic(1 - f), k.cubic(2 - f)}, from-1
+	}
+	sum := 0.0
+	for i, w := range weights {
+		if at, ok := op.index(from+i, size[0]); ok {
+			sum += w * op.sample(plane[at*inner:(at+1)*inner], size[1:], place[1:])
+		}
+	}
+	return sum
+}
+
+// index gives the pixel that stands at i; ok is false where a zero does.
+func (op *gridSample) index(i, n int) (int, bool) {
+	if i >= 0 && i < n {
+		return i, true
+	}
+	switch op.padding {
+	case "border":
+		return max(0, min(i, n-1)), true
+	case "reflection":
+		low, high := -0.5, float64(n)-0.5
+		if op.corners {
+			low, high = 0, float64(n)-1
+		}
+		return clampIndex(reflect(float64(i), low, high), n), true
+	}
+	return 0, false
+}
+
+// affineGrid makes the grid of GridSample for affine maps. ONNX AffineGrid-20.
+type affineGrid struct{ corners bool }
+
+func newAffineGrid(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return &affineGrid{a.Bool("align_corners", false)}, a.Err()
+}
+
+// Infer: theta [N 2 3] or [N 3 4], size [4] or [5] → [N H W 2] or [N D H W 3].
+func (op *affineGrid) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := wantRank(in, 0, 3); err != nil {
+		return nil, err
+	}
+	if err := wantType(in, 1, tensor.Types(tensor.Int64)); err != nil {
+		return nil, err
+	}
+	y := ir.Tensor(in[0].DType, ir.Shape{})
+	if s := in[1].Ints; len(s) == 4 || len(s) == 5 {
+		dims := append([]ir.Dim{s[0]}, s[2:]...)
+		y.Shape = ir.ShapeOf(append(dims, ir.Dim{N: len(s) - 2})...)
+	}
+	return []ir.Fact{y}, nil
+}
+
+func (op *affineGrid) Eval(c *Call) error {
+	size, err := callInts(c, 1)
+	if err != nil {
+		return err
+	}
+	rank := len(size) - 2
+	theta := c.In[0]
+	if rank != 2 && rank != 3 || theta.Rank() != 3 || theta.Dim(1) != rank || theta.Dim(2) != rank+1 || theta.Dim(0) != size[0] {
+		return fmt.Errorf("needs theta [N 2 3] and 4 sizes or [N 3 4] and 5, it has theta %v and sizes %v", theta.Shape(), size)
+	}
+	y, err := c.New(theta.DType(), append(append([]int{size[0]}, size[2:]...), rank)...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	m := tensor.ToFloat64(theta)
+	spatial := size[2:]
+	point, out := make([]float64, rank+1), make([]float64, rank)
+	point[rank] = 1
+	for i := range y.Len() / max(rank, 1) {
+		if err := c.Run.Check(); i&1023 == 0 && err != nil {
+			return err
+		}
+		rest := i
+		for d := rank - 1; d >= 0; d-- { // x comes first
+			point[rank-1-d] = op.coordinate(rest%spatial[d], spatial[d])
+			rest /= spatial[d]
+		}
+		rows := m[rest*rank*(rank+1):]
+		for k := range out {
+			out[k] = dot(point, rows[k*(rank+1):])
+		}
+		tensor.Store(y, i*rank, 1, out)
+	}
+	return nil
+}
+
+// coordinate is pixel i of n between -1 and 1.
+func (op *affineGrid) coordinate(i, n int) float64 {
+	if !op.corners {
+		return (2*float64(i)+1)/float64(n) - 1
+	}
+	if n == 1 {
+		return 0
+	}
+	return 2*float64(i)/float64(n-1) - 1
+}
