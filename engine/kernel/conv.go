@@ -10,10 +10,11 @@ type ConvMethod uint8
 
 // The methods.
 const (
-	ConvDirect ConvMethod = iota // any convolution of float32
+	ConvDirect    ConvMethod = iota // any convolution of float32
+	ConvDepthwise                   // one input channel for each output channel
 )
 
-var convMethods = [...]string{ConvDirect: "direct"}
+var convMethods = [...]string{ConvDirect: "direct", ConvDepthwise: "depthwise"}
 
 func (m ConvMethod) String() string { return convMethods[m] }
 
@@ -48,14 +49,20 @@ func (f Format) blockedF32() bool { return f == F32x8 || f == F32x16 }
 // convBlock is the format whose vectors a convolution computes in.
 func (r *Rung) convBlock(c *Conv) (Format, error) {
 	switch {
-	case c.In.Format.blockedF32() && (c.Out.Format == c.In.Format || c.Out.Format == Split32 && c.In.Format == F32x16):
-		return c.In.Format, nil
-	case c.In.Format == Planar && c.Out.Format.blockedF32():
-		return c.Out.Format, nil
-	case c.In.Format == Planar && c.Out.Format == Split32:
+	case c.In.Format == F32x8 && c.Out.Format == F32x8:
+		return F32x8, nil
+	case c.In.Format != Planar && c.In.Format != F32x16:
+	case c.Out.Format == F32x8 && c.In.Format == Planar:
+		return F32x8, nil
+	case c.Out.Format == F32x16 || c.Out.Format == Split32 || c.Out.Format == BF16x32:
 		return F32x16, nil
 	}
 	return 0, fmt.Errorf("%v: no float32 kernel for these formats", c)
+}
+
+// isDepthwise reports whether every channel has a kernel of its own.
+func (c *Conv) isDepthwise() bool {
+	return c.In.Format != Planar && c.Group == c.In.C && c.Group == c.Out.C
 }
 
 // check refuses what no plan of ours should contain.
@@ -80,19 +87,25 @@ func (c *Conv) check() error {
 // ChooseConv returns the method that should be fastest for a float32
 // convolution. The choice depends on channels, kernel and sizes.
 func (r *Rung) ChooseConv(c *Conv) ConvMethod {
+	if c.isDepthwise() {
+		return ConvDepthwise
+	}
 	return ConvDirect
 }
 
 // Conv plans a float32 convolution with weights that PackConv has packed for
 // this or another picture size; they need not be packed yet. The input is
-// planar or blocked float32, the output and the residual blocked alike or
-// Split32.
+// planar or blocked float32, the output and the residual blocked alike or,
+// where that is F32x16 or planar, Split32 or BF16x32.
 func (r *Rung) Conv(c *Conv, w *ConvWeights) (Work, error) {
 	if err := c.check(); err != nil {
 		return Work{}, err
 	}
 	if err := w.fits(c); err != nil {
 		return Work{}, err
+	}
+	if w.method == ConvDepthwise {
+		return r.depthwise(c, w)
 	}
 	return r.directConv(c, w)
 }

@@ -45,12 +45,10 @@ func (r *Rung) directConv(c *Conv, w *ConvWeights) (Work, error) {
 	if w.block == F32x16 {
 		s.tile = r.ConvTile16
 	}
-	s.staged = c.Out.Format == Split32
+	s.staged = !c.Out.Format.blockedF32()
 	s.args.Low, s.args.High, s.rest = c.Act.limits()
-	if s.staged && c.Residual != nil {
-		// The clipping waits for the residual.
+	if s.staged && c.Residual != nil { // the clipping waits for it
 		s.args.Low, s.args.High, _ = Activation{}.limits()
-		s.rest = c.Act
 	}
 	var work Work
 	if c.In.Format == Planar && !c.inside() {
@@ -202,7 +200,7 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 		for u := u0; u < u1; u++ {
 			a.Out, a.OutBlock = f.room()
 			s.runTiles(a, u, u+1, g.vecs)
-			s.finishSplit(f, m, n, g.first, u, out)
+			s.finishStaged(f, m, n, g.first, u)
 		}
 	} else {
 		a.Out, a.OutBlock = out, s.conv.Out.Block
@@ -267,21 +265,24 @@ func (s *directConv) finishRows(u0, u1, vecs int, out unsafe.Pointer) {
 	}
 }
 
-// finishSplit turns the unit in the frame into split pixels.
-func (s *directConv) finishSplit(f *frame, m *Memory, n, channel, unit int, out unsafe.Pointer) {
+// finishStaged turns the unit in the frame into pixels of halves.
+func (s *directConv) finishStaged(f *frame, m *Memory, n, channel, unit int) {
 	l, u := &s.conv.Out, s.units[unit]
-	room, block := f.room()
+	out := l.strips(m.Out, n, channel/32)
 	for r := range u.rows {
-		a := unsafe.Add(room, r*u.w*F32x16.PixelBytes())
-		b := unsafe.Add(a, block)
+		at := f.strips(0).add(r * u.w * F32x16.PixelBytes())
 		if res := s.conv.Residual; res != nil {
-			s.rung.AddSplit(a, b, unsafe.Add(m.Residual, res.At(n, channel)+res.Pixel(u.y+r, u.x)), u.w)
+			low, high, _ := s.conv.Act.limits()
+			from := s.rung.load(res, res.strips(m.Residual, n, channel/32), u.y+r, u.x, u.w, f.strips(1))
+			for i := range at {
+				s.rung.AddRow(at[i], at[i], from[i], u.w*16, low, high)
+			}
 		}
 		if s.rest.Kind != Identity {
-			s.rung.Activate(a, u.w*16, s.rest)
-			s.rung.Activate(b, u.w*16, s.rest)
+			s.rung.Activate(at[0], u.w*16, s.rest)
+			s.rung.Activate(at[1], u.w*16, s.rest)
 		}
-		s.rung.Split(unsafe.Add(out, l.Pixel(u.y+r, u.x)), a, b, u.w)
+		s.rung.store(l, out, u.y+r, u.x, u.w, at)
 	}
 }
 

@@ -70,6 +70,12 @@ func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
 	}
 	w := &ConvWeights{method: m, block: block, planar: c.In.Format == Planar,
 		cin: c.In.C, cout: c.Out.C, group: c.Group, kh: c.KernelH, kw: c.KernelW}
+	if m == ConvDepthwise {
+		if !c.isDepthwise() {
+			return nil, fmt.Errorf("%v: not depthwise", c)
+		}
+		return w, nil
+	}
 	w.runs = w.planar && c.DilationW == 1
 	w.columns = cutColumns(c, block)
 	at := 0
@@ -83,7 +89,7 @@ func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
 
 // cutColumns cuts the output channels into columns. Two vectors at a time share
 // the loads of the inputs, unless groups so narrow would make them multiply
-// mostly zeros; a Split32 pixel always is two vectors.
+// mostly zeros; a pixel of halves always is two vectors.
 func cutColumns(c *Conv, block Format) []column {
 	lanes := block.Channels()
 	blocks := (c.Out.C + lanes - 1) / lanes
@@ -91,7 +97,7 @@ func cutColumns(c *Conv, block Format) []column {
 	var columns []column
 	for b := 0; b < blocks; {
 		vecs := 2
-		if c.Out.Format != Split32 && (b+1 == blocks || c.Group > 1 && perGroup%(2*lanes) != 0) {
+		if c.Out.Format.blockedF32() && (b+1 == blocks || c.Group > 1 && perGroup%(2*lanes) != 0) {
 			vecs = 1
 		}
 		last := min((b+vecs)*lanes, c.Out.C) - 1
@@ -104,6 +110,9 @@ func cutColumns(c *Conv, block Format) []column {
 
 // size is how many numbers the packed weights are.
 func (w *ConvWeights) size() int {
+	if w.method == ConvDepthwise {
+		return roundUp(w.cout, 32) * w.kh * w.kw
+	}
 	g := w.columns[len(w.columns)-1]
 	return g.at + (g.to-g.from)*w.kh*w.kw*g.vecs*w.block.Channels()
 }
@@ -113,11 +122,18 @@ func (w *ConvWeights) Bytes() int { return 4 * (len(w.data) + len(w.bias)) }
 
 // Chunks is how many pieces the packing has.
 func (w *ConvWeights) Chunks() int {
+	if w.method == ConvDepthwise {
+		return 1
+	}
 	return len(w.columns)
 }
 
 // Chunk packs one piece.
 func (w *ConvWeights) Chunk(i int) {
+	if w.method == ConvDepthwise {
+		w.packDepthwise()
+		return
+	}
 	g := &w.columns[i]
 	width := g.vecs * w.block.Channels()
 	panel := w.data[g.at:][:(g.to-g.from)*w.kh*w.kw*width]

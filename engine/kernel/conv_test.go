@@ -51,6 +51,9 @@ var convCases = []convCase{
 	{why: "relu6", cin: 16, h: 5, w: 19, cout: 40, act: Activation{Kind: Clip, Beta: 6}},
 }
 
+// convFormats are the formats of blocked inputs and of outputs.
+var convFormats = [][2]Format{{F32x8, F32x8}, {F32x16, F32x16}, {F32x16, Split32}, {F32x16, BF16x32}}
+
 func orOne(n int) int { return max(n, 1) }
 
 // conv is the case between layouts of the given formats, halos just wide enough
@@ -146,13 +149,13 @@ func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
 func TestConv(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for _, test := range convCases {
-			for _, f := range [][2]Format{{F32x8, F32x8}, {F32x16, F32x16}, {F32x16, Split32}} {
+			for _, f := range convFormats {
 				in, bound := f[0], 1e-6
+				if f[1] != f[0] {
+					bound = f[1].precision()
+				}
 				if test.planar {
 					in = Planar
-				}
-				if f[1] == Split32 {
-					bound = 2e-5 // 17 bits
 				}
 				t.Run(fmt.Sprintf("%s %v", test.why, f[1]), func(t *testing.T) {
 					testConv(t, k, test.conv(in, f[1]), ConvDirect, bound)
@@ -328,4 +331,69 @@ func benchmarkConv(b *testing.B, k *Rung, c *Conv, method ConvMethod) {
 		}
 		b.ReportMetric(2*c.multiplyAdds()*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 	})
+}
+
+var depthCases = []convCase{
+	{why: "3x3", cin: 40, h: 9, w: 29, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, act: Activation{Kind: Clip, Beta: 6}},
+	{why: "3x3 stride 2", n: 2, cin: 17, h: 13, w: 15, kh: 3, kw: 3, sh: 2, sw: 2, pads: [4]int{1, 1, 1, 1}, act: Activation{Kind: HardSwish}},
+	{why: "5x5", cin: 64, h: 7, w: 7, kh: 5, kw: 5, pads: [4]int{2, 2, 2, 2}, act: Activation{Kind: Silu}},
+	{why: "5x5 stride 2", cin: 33, h: 14, w: 14, kh: 5, kw: 5, sh: 2, sw: 2, pads: [4]int{1, 1, 2, 2}},
+	{why: "7x7", cin: 20, h: 9, w: 33, kh: 7, kw: 7, pads: [4]int{3, 3, 3, 3}},
+	{why: "dilated", cin: 24, h: 15, w: 17, kh: 3, kw: 3, dh: 2, dw: 3, pads: [4]int{2, 3, 2, 3}},
+	{why: "9x1 stride 3", cin: 8, h: 20, w: 11, kh: 9, kw: 1, sh: 3, sw: 3, pads: [4]int{4, 0, 4, 0}},
+	{why: "residual", cin: 48, h: 5, w: 150, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, residual: true, act: relu},
+	{why: "one channel", cin: 1, h: 5, w: 5, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}},
+}
+
+func TestDepthwise(t *testing.T) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
+		for _, test := range depthCases {
+			test.cout, test.group = test.cin, test.cin
+			for _, f := range convFormats {
+				bound := 1e-6
+				if f[1] != f[0] {
+					bound = f[1].precision()
+				}
+				t.Run(fmt.Sprintf("%s %v", test.why, f[1]), func(t *testing.T) {
+					c := test.conv(f[0], f[1])
+					if k.ChooseConv(&c) != ConvDepthwise {
+						t.Error("not chosen")
+					}
+					testConv(t, k, c, ConvDepthwise, bound)
+				})
+			}
+		}
+		for w := 1; w <= 45; w++ { // every mixture of tiles
+			for kw := 3; kw <= 7; kw += 2 {
+				for _, f := range convFormats[:2] {
+					c := convCase{cin: 16, h: 2, w: w * (1 + w%2), cout: 16, group: 16, kh: 2, kw: kw, sw: 1 + w%2, pads: [4]int{1, kw / 2, 0, kw / 2}}
+					testConv(t, k, c.conv(f[0], f[1]), ConvDepthwise, 1e-6)
+				}
+			}
+		}
+	})
+}
+
+var depthBenchmarks = []convCase{
+	{cin: 32, h: 112, w: 112, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}},
+	{cin: 96, h: 112, w: 112, kh: 3, kw: 3, sh: 2, sw: 2, pads: [4]int{1, 1, 1, 1}},
+	{cin: 192, h: 28, w: 28, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}},
+	{cin: 384, h: 14, w: 14, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}},
+	{cin: 960, h: 7, w: 7, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}},
+	{cin: 480, h: 14, w: 14, kh: 5, kw: 5, pads: [4]int{2, 2, 2, 2}},
+	{cin: 672, h: 14, w: 14, kh: 5, kw: 5, sh: 2, sw: 2, pads: [4]int{2, 2, 2, 2}},
+	{cin: 192, h: 28, w: 28, kh: 3, kw: 3, dh: 2, dw: 2, pads: [4]int{2, 2, 2, 2}},
+}
+
+func BenchmarkDepthwise(b *testing.B) {
+	for _, k := range rungs() {
+		if k.Name != "avx2" && k.Name != "avx512" && k.Name != "neon" {
+			continue
+		}
+		for _, test := range depthBenchmarks {
+			test.cout, test.group = test.cin, test.cin
+			c := test.conv(k.Block, k.Block)
+			benchmarkConv(b, k, &c, ConvDepthwise)
+		}
+	}
 }

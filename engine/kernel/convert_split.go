@@ -37,19 +37,6 @@ func unsplit(a, b, src unsafe.Pointer, pixels int) {
 	}
 }
 
-// addSplit is the twin of Rung.AddSplit.
-func addSplit(a, b, src unsafe.Pointer, pixels int) {
-	in := unsafe.Slice((*uint32)(src), 32*pixels)
-	lower, upper := unsafe.Slice((*float32)(a), 16*pixels), unsafe.Slice((*float32)(b), 16*pixels)
-	for p := range pixels {
-		for i := range 16 {
-			h, l := in[32*p+i], in[32*p+16+i]
-			lower[16*p+i] += math.Float32frombits(h<<16) + math.Float32frombits(l<<16)
-			upper[16*p+i] += math.Float32frombits(h&0xffff0000) + math.Float32frombits(l&0xffff0000)
-		}
-	}
-}
-
 // widen is the twin of Rung.Widen.
 func widen(a, b, src unsafe.Pointer, pixels int) {
 	lower, upper := floats(a, 16*pixels), floats(b, 16*pixels)

@@ -75,3 +75,11 @@ func deinterleaveAVX2(dst, src unsafe.Pointer, plane, channels, pixels int) {
 		deinterleave8(unsafe.Add(dst, 4*n), unsafe.Add(src, 32*n), plane, channels, pixels-n)
 	}
 }
+
+func depthRowAVX2(kernelW, stride int, a *windowArgs) {
+	amd64.DepthAVX2[kernelW][stride]((*amd64.Window)(a))
+}
+
+func depthRowAVX512(kernelW, stride int, a *windowArgs) {
+	amd64.DepthAVX512[kernelW][stride]((*amd64.Window)(a))
+}

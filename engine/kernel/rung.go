@@ -28,12 +28,10 @@ type Rung struct {
 	// Activate applies act in place to n numbers, a multiple of 8.
 	Activate func(p unsafe.Pointer, n int, act Activation)
 
-	// Split stores pixels of two F32x16 blocks as pixels of Split32, Unsplit is
-	// the way back, and AddSplit adds Split32 pixels to those of two F32x16
-	// blocks.
-	Split    func(dst, a, b unsafe.Pointer, pixels int)
-	Unsplit  func(a, b, src unsafe.Pointer, pixels int)
-	AddSplit func(a, b, src unsafe.Pointer, pixels int)
+	// Split stores pixels of two F32x16 blocks as pixels of Split32; Unsplit is
+	// the way back.
+	Split   func(dst, a, b unsafe.Pointer, pixels int)
+	Unsplit func(a, b, src unsafe.Pointer, pixels int)
 
 	// Narrow and Widen are the same between two F32x16 blocks and BF16x32.
 	Narrow func(dst, a, b unsafe.Pointer, pixels int)
@@ -42,6 +40,10 @@ type Rung struct {
 	// WindowRow8 and WindowRow16 compute a row of pixels of 8 or 16 float32
 	// from windows of others.
 	WindowRow8, WindowRow16 windowRow
+
+	// DepthRow8 and DepthRow16 compute a row of a depthwise convolution whose
+	// kernel and stride depthRowFits.
+	DepthRow8, DepthRow16 depthRow
 
 	// ClipRow, AddRow, SubRow and MulRow set dst[i] to a[i], or a[i] op b[i],
 	// clipped to [low, high], for n numbers, a multiple of 8. dst may be a or b.
@@ -69,8 +71,8 @@ func purego() Rung {
 		TileConv: plainTileConv,
 		GemmUnit: plainGemm, Gemms: vectorGemms,
 		ConvTile8: convTile8, ConvTile16: convTile16, Activate: activate,
-		Split: split, Unsplit: unsplit, AddSplit: addSplit, Narrow: narrow, Widen: widen,
-		WindowRow8: windowRow8, WindowRow16: windowRow16,
+		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
+		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16,
 		ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
 		Broadcast8: broadcast8, Broadcast16: broadcast16, SumRow8: sumRow8, SumRow16: sumRow16,
 		Interleave8: interleave8, Interleave16: interleave16, Deinterleave8: deinterleave8, Deinterleave16: deinterleave16,

@@ -15,6 +15,8 @@ type windowArgs struct {
 	Bias        unsafe.Pointer // a vector (windowDot)
 	Scale       float32        // of the sum (windowSum)
 	Low, High   float32        // the result is clipped to these (windowDot)
+	Rows        int            // kernel rows (depthRow), RowBytes apart
+	RowBytes    int
 }
 
 // windowOp is how a window kernel joins the taps.

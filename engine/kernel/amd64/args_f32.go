@@ -31,4 +31,6 @@ type Window struct {
 	Bias        unsafe.Pointer
 	Scale       float32
 	Low, High   float32
+	Rows        int
+	RowBytes    int
 }

@@ -16,7 +16,4 @@ func NarrowAVX512(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, pixels
 func UnsplitAVX512(a unsafe.Pointer, b unsafe.Pointer, src unsafe.Pointer, pixels int)
 
 //go:noescape
-func AddSplitAVX512(a unsafe.Pointer, b unsafe.Pointer, src unsafe.Pointer, pixels int)
-
-//go:noescape
 func WidenAVX512(a unsafe.Pointer, b unsafe.Pointer, src unsafe.Pointer, pixels int)

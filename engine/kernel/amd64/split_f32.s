@@ -105,39 +105,6 @@ loop:
 	VZEROUPPER
 	RET
 
-// func AddSplitAVX512(a unsafe.Pointer, b unsafe.Pointer, src unsafe.Pointer, pixels int)
-// Requires: AVX, AVX512F
-TEXT ·AddSplitAVX512(SB), NOSPLIT, $0-32
-	MOVQ         a+0(FP), SI
-	MOVQ         b+8(FP), BX
-	MOVQ         src+16(FP), DI
-	MOVQ         pixels+24(FP), DX
-	MOVL         $0x00008000, AX
-	VPBROADCASTD AX, Z30
-	MOVL         $0xffff0000, AX
-	VPBROADCASTD AX, Z31
-
-loop:
-	VMOVUPS (DI), Z1
-	VPSLLD  $0x10, Z1, Z0
-	VPANDD  Z31, Z1, Z1
-	VMOVUPS 64(DI), Z3
-	VPSLLD  $0x10, Z3, Z2
-	VPANDD  Z31, Z3, Z3
-	VADDPS  Z2, Z0, Z0
-	VADDPS  Z3, Z1, Z1
-	VADDPS  (SI), Z0, Z0
-	VADDPS  (BX), Z1, Z1
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, (BX)
-	ADDQ    $+64, SI
-	ADDQ    $+64, BX
-	ADDQ    $+128, DI
-	DECQ    DX
-	JNZ     loop
-	VZEROUPPER
-	RET
-
 // func WidenAVX512(a unsafe.Pointer, b unsafe.Pointer, src unsafe.Pointer, pixels int)
 // Requires: AVX, AVX512F
 TEXT ·WidenAVX512(SB), NOSPLIT, $0-32

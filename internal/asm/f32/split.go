@@ -28,13 +28,6 @@ func splits(g *gen) {
 		g.VMOVUPS(reg.Z0, at(reg.RSI, 0))
 		g.VMOVUPS(reg.Z1, at(reg.RBX, 0))
 	}, false, 128)
-	g.splitKernel("AddSplitAVX512", []string{"a ptr", "b ptr", "src ptr", "pixels int"}, func() {
-		g.join()
-		g.VADDPS(at(reg.RSI, 0), reg.Z0, reg.Z0)
-		g.VADDPS(at(reg.RBX, 0), reg.Z1, reg.Z1)
-		g.VMOVUPS(reg.Z0, at(reg.RSI, 0))
-		g.VMOVUPS(reg.Z1, at(reg.RBX, 0))
-	}, false, 128)
 	g.splitKernel("WidenAVX512", []string{"a ptr", "b ptr", "src ptr", "pixels int"}, func() {
 		g.unpack(0, reg.Z0, reg.Z1)
 		g.VMOVUPS(reg.Z0, at(reg.RSI, 0))

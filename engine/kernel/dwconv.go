@@ -1,0 +1,152 @@
+package kernel
+
+import "unsafe"
+
+// depthRow computes a row of output pixels of a depthwise convolution with
+// kernelW taps side by side in each of Rows rows. Offsets, Taps and Scale are
+// not used.
+type depthRow func(kernelW, stride int, a *windowArgs)
+
+// depthRowFits reports whether the depthRow of a format serves a kernel.
+func depthRowFits(f Format, kernelW, strideW, dilationW int) bool {
+	return dilationW == 1 && strideW <= 2 && (kernelW == 3 || kernelW == 5 || kernelW == 7 && f == F32x16)
+}
+
+func depthRow8(kernelW, stride int, a *windowArgs)  { depthRowAny(8, kernelW, stride, a) }
+func depthRow16(kernelW, stride int, a *windowArgs) { depthRowAny(16, kernelW, stride, a) }
+
+func depthRowAny(lanes, kernelW, stride int, a *windowArgs) {
+	for p := range a.Count {
+		out := floats(unsafe.Add(a.Out, 4*lanes*p), lanes)
+		copy(out, floats(a.Bias, lanes))
+		for ky := range a.Rows {
+			for kx := range kernelW {
+				in := floats(unsafe.Add(a.In, a.First+ky*a.RowBytes+(p*stride+kx)*4*lanes), lanes)
+				for i, w := range floats(unsafe.Add(a.Weights, (ky*kernelW+kx)*4*lanes), lanes) {
+					out[i] += in[i] * w
+				}
+			}
+		}
+		for i, x := range out {
+			out[i] = clip(x, a.Low, a.High)
+		}
+	}
+}
+
+// depthwise is a convolution in which every channel has its own kernel. Rows of
+// pixels are computed a strip at a time.
+type depthwise struct {
+	rows
+	conv    Conv
+	weights *ConvWeights
+	rung    *Rung
+	args    windowArgs // what all calls have in common
+	row     depthRow   // or nil: the general kernel
+	window  windowRow
+	offsets []int
+	rest    Activation
+}
+
+func (r *Rung) depthwise(c *Conv, w *ConvWeights) (Work, error) {
+	s := &depthwise{conv: *c, weights: w, rung: r, row: r.DepthRow16, window: r.WindowRow16}
+	if w.block == F32x8 {
+		s.row, s.window = r.DepthRow8, r.WindowRow8
+	}
+	if !depthRowFits(w.block, c.KernelW, c.StrideW, c.DilationW) {
+		s.row = nil
+	}
+	a := &s.args
+	a.Low, a.High, s.rest = c.Act.limits()
+	if c.Residual != nil { // the clipping waits for it
+		a.Low, a.High, _ = Activation{}.limits()
+	}
+	s.offsets = windowSpans(&c.In, 1, c.KernelH, c.KernelW, c.StrideW, c.DilationH, c.DilationW, 0, true)[0].offsets
+	a.Offsets, a.Taps = unsafe.Pointer(&s.offsets[0]), len(s.offsets)
+	a.PixelStride = c.StrideW * c.In.Format.PixelBytes()
+	a.Rows, a.RowBytes = c.KernelH, c.DilationH*c.In.Pitch*c.In.Format.PixelBytes()
+	s.rows = newRows(c.Out, 2+0.4*float64(a.Taps))
+	return Work{Steps: []Step{s}}, nil
+}
+
+// Run is part of Step.
+func (s *depthwise) Run(chunk int, m *Memory) {
+	f := frames.Get().(*frame)
+	f.window = s.args
+	s.each(chunk, func(n, plane, y int) { s.outRow(f, m, n, plane, y) })
+	f.window = windowArgs{}
+	frames.Put(f)
+}
+
+func (s *depthwise) outRow(f *frame, m *Memory, n, plane, y int) {
+	c := &s.conv
+	from, out := c.In.strips(m.In, n, plane), c.Out.strips(m.Out, n, plane)
+	for x := 0; x < c.Out.W; x += maxUnit {
+		w := min(maxUnit, c.Out.W-x)
+		room := f.strips(0)
+		to := c.Out.target(out, y, x, room)
+		sum := to
+		if c.Residual != nil {
+			sum = room // the target may be the residual
+		}
+		for i := range to {
+			switch {
+			case to[i] == nil:
+			case from[i] == nil:
+				clear(floats(to[i], w*c.Out.width()))
+			default:
+				s.strip(f, plane, i, from[i], sum[i], y, x, w)
+			}
+		}
+		if c.Residual != nil {
+			s.addResidual(f, m, n, plane, y, x, w, to, sum)
+		}
+		if s.rest.Kind != Identity {
+			for i := range to {
+				if to[i] != nil && from[i] != nil {
+					s.rung.Activate(to[i], w*c.Out.width(), s.rest)
+				}
+			}
+		}
+		s.rung.store(&c.Out, out, y, x, w, to)
+	}
+	c.Out.clearRow(out, y)
+}
+
+// strip computes w pixels of strip i of a plane.
+func (s *depthwise) strip(f *frame, plane, i int, from, to unsafe.Pointer, y, x, w int) {
+	c, a, lanes := &s.conv, &f.window, s.weights.block.Channels()
+	channel := plane*lanes + i*16
+	if lanes == 16 {
+		channel = plane*32 + i*16
+	}
+	a.In, a.First = from, c.In.Pixel(y*c.StrideH-c.PadTop, x*c.StrideW-c.PadLeft)
+	a.Out, a.Count = to, w
+	a.Weights = unsafe.Pointer(&s.weights.data[channel*c.KernelH*c.KernelW])
+	a.Bias = unsafe.Pointer(&s.weights.bias[channel])
+	if s.row != nil {
+		s.row(c.KernelW, c.StrideW, a)
+	} else {
+		s.window(windowDot, a)
+	}
+}
+
+func (s *depthwise) addResidual(f *frame, m *Memory, n, plane, y, x, w int, to, sum strips) {
+	r := s.conv.Residual
+	low, high, _ := s.conv.Act.limits()
+	with := s.rung.load(r, r.strips(m.Residual, n, plane), y, x, w, f.strips(1))
+	for i := range to {
+		if to[i] != nil && with[i] != nil {
+			s.rung.AddRow(to[i], sum[i], with[i], w*s.conv.Out.width(), low, high)
+		}
+	}
+}
+
+// packDepthwise puts the taps of a block's channels side by side.
+func (w *ConvWeights) packDepthwise() {
+	lanes, taps := w.block.Channels(), w.kh*w.kw
+	for c := range w.cout {
+		for t := range taps {
+			w.data[(c/lanes*taps+t)*lanes+c%lanes] = w.source[c*taps+t]
+		}
+	}
+}

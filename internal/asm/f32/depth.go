@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// depth is a kernel for rows of depthwise convolutions: kernelW weights stay in
+// registers for a kernel row, and every input is loaded once for all the
+// outputs of a tile that need it.
+type depth struct {
+	vector
+	kernelW, stride int
+	tiles           []int // pixels of a tile; the last is 1
+}
+
+func depthKernels() (all []depth) {
+	for _, kernelW := range []int{3, 5, 7} {
+		for stride := 1; stride <= 2; stride++ {
+			if kernelW < 7 { // 16 registers hold 7 sums and 5 weights
+				all = append(all, depth{ymm, kernelW, stride, []int{7, 4, 2, 1}})
+			}
+			all = append(all, depth{zmm, kernelW, stride, []int{14, 7, 4, 2, 1}})
+		}
+	}
+	return all
+}
+
+func depthRows(g *gen) {
+	for _, d := range depthKernels() {
+		d.emit(g)
+	}
+}
+
+func depthTable() string {
+	var s strings.Builder
+	for _, v := range []vector{ymm, zmm} {
+		fmt.Fprintf(&s, "\n// Depth%s holds the kernels by width and stride.\n", v.title)
+		fmt.Fprintf(&s, "var Depth%s = [8][3]func(*Window){\n", v.title)
+		for _, d := range depthKernels() {
+			if d.rung == v.rung {
+				if d.stride == 1 {
+					fmt.Fprintf(&s, "\t%d: {\n", d.kernelW)
+				}
+				fmt.Fprintf(&s, "\t\t%d: %s,\n", d.stride, d.name())
+				if d.stride == 2 {
+					s.WriteString("\t},\n")
+				}
+			}
+		}
+		s.WriteString("}\n")
+	}
+	return s.String()
+}
+
+func (d depth) name() string { return fmt.Sprintf("depthF32_%ds%d_%s", d.kernelW, d.stride, d.rung) }
+
+func (d depth) emit(g *gen) {
+	g.fn(d.name(), "Window", fmt.Sprintf("%s computes a row of a depthwise convolution %d wide with stride %d.", d.name(), d.kernelW, d.stride))
+	g.Comment("AX arguments, DI output, SI input of the first pixel, R9 pixels left,",
+		"R12 input row, BX its weights, DX rows left, R10 bytes from row to row.")
+	out, in, left := reg.RDI, reg.RSI, reg.R9
+	row, w, rowsLeft, pitch := reg.R12, reg.RBX, reg.RDX, reg.R10
+	g.load("Out", out)
+	g.load("In", in)
+	g.ADDQ(g.field("First"), in)
+	g.load("Count", left)
+	g.load("RowBytes", pitch)
+	for _, n := range d.tiles {
+		label := fmt.Sprintf("tile%d", n)
+		acc := func(i int) reg.VecPhysical { return d.regs[i] }
+		weight := func(i int) reg.VecPhysical { return d.regs[n+i] }
+		input := func(i int) reg.VecPhysical { return d.regs[n+d.kernelW+i%2] }
+		g.Label(label)
+		g.CMPQ(left, imm(n))
+		g.JLT(to(label + "Done"))
+		g.MOVQ(in, row)
+		g.load("Weights", w)
+		g.load("Rows", rowsLeft)
+		g.load("Bias", reg.RCX)
+		for i := range n {
+			g.VMOVUPS(at(reg.RCX, 0), acc(i))
+		}
+		g.Label(label + "Row")
+		for i := range d.kernelW {
+			g.VMOVUPS(at(w, i*d.bytes), weight(i))
+		}
+		for x := range (n-1)*d.stride + d.kernelW {
+			used := false
+			for tap := range d.kernelW {
+				o := x - tap
+				if o < 0 || o%d.stride != 0 || o/d.stride >= n {
+					continue
+				}
+				if !used {
+					g.VMOVUPS(at(row, x*d.bytes), input(x))
+					used = true
+				}
+				g.VFMADD231PS(weight(tap), input(x), acc(o/d.stride))
+			}
+		}
+		g.ADDQ(imm(d.kernelW*d.bytes), w)
+		g.ADDQ(pitch, row)
+		g.DECQ(rowsLeft)
+		g.JNZ(to(label + "Row"))
+		low, high := weight(0), weight(1)
+		g.VBROADCASTSS(g.field("Low"), low)
+		g.VBROADCASTSS(g.field("High"), high)
+		for i := range n {
+			g.clip(acc(i), low, high)
+			g.VMOVUPS(acc(i), at(out, i*d.bytes))
+		}
+		g.ADDQ(imm(n*d.bytes), out)
+		g.ADDQ(operand.I32(int32(n*d.stride*d.bytes)), in)
+		g.SUBQ(imm(n), left)
+		g.JMP(to(label))
+		g.Label(label + "Done")
+	}
+	g.end()
+}
