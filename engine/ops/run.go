@@ -75,7 +75,11 @@ func (r *Run) Reserve(d tensor.DType, shape []int) error {
 	if err != nil {
 		return fmt.Errorf("memory: %w", err)
 	}
-	return r.ReserveBytes(int64(n) * int64(max(d.Size(), 1)))
+	size := max(d.Size(), 1)
+	if d == tensor.String {
+		size = int(unsafe.Sizeof(""))
+	}
+	return r.ReserveBytes(int64(n) * int64(size))
 }
 
 // ReserveBytes checks that more bytes fit the memory limit.
