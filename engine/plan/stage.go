@@ -90,6 +90,9 @@ func (s *stage) classify(n *ir.Node) (nodeKind, error) {
 			continue
 		}
 		in[i] = s.fact(v)
+		if in[i].Const == nil && (!in[i].DType.IsElement() || in[i].DType == tensor.String) {
+			return ready, nil // plans hold no strings and no containers
+		}
 		constant = constant && in[i].Const != nil
 	}
 	out, err := ops.InferNode(n, in)
