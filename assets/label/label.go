@@ -133,8 +133,11 @@ func (s *Set) hasBackground() bool {
 	return len(s.labels) > 0 && strings.EqualFold(s.labels[0].Name, Background)
 }
 
-// maxFile bounds a label file of a user's own, in bytes.
-const maxFile = 16 << 20
+// What a label file of a user's own may have.
+const (
+	maxFile   = 16 << 20 // bytes
+	maxLabels = 1 << 20
+)
 
 // Read makes a set of a text file, one label a line; a line's tab-separated
 // fields are index, id, label and synonyms (parted by "; ") where there are at
@@ -148,6 +151,9 @@ func Read(name string, r io.Reader) (*Set, error) {
 		line := strings.TrimSuffix(lines.Text(), "\r")
 		if strings.HasPrefix(line, "# ") {
 			continue
+		}
+		if len(s.labels) == maxLabels {
+			return nil, fmt.Errorf("label set %q: more than %d lines", name, maxLabels)
 		}
 		l, err := parse(line, len(s.labels))
 		if err != nil {

@@ -63,7 +63,7 @@ func TestSets(t *testing.T) {
 
 func TestOutside(t *testing.T) {
 	s := open(t, "coco91")
-	for _, i := range []int{-1, 0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91, 92, 1 << 40} {
+	for _, i := range []int{-1, 0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91, 92, 1 << 30} {
 		if l, ok := s.At(i); ok || l.Index != i || l.Name != fmt.Sprintf("class %d", i) {
 			t.Errorf("index %d is %+v", i, l)
 		}
@@ -121,7 +121,8 @@ func TestRead(t *testing.T) {
 		{"escape", "a\n\x1b[2J\n", "line 2: a control character"},
 		{"nothing", "\n\n", "no label in it"},
 		{"a long line", strings.Repeat("x", 2<<20), "too long"},
-		{"too much", strings.Repeat("x\n", 9<<20), "more than 16 MiB"},
+		{"too many", strings.Repeat("x\n", 1<<20+1), "more than 1048576 lines"},
+		{"too much", strings.Repeat(strings.Repeat("x", 1<<20-2)+"\n", 17), "more than 16 MiB"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, err := label.Read("mine", strings.NewReader(c.text))
