@@ -1,0 +1,229 @@
+package zoo
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/visionzoo/vision/assets/label"
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/vision"
+)
+
+// guessRecipe says how an unknown network probably wants its picture, from its
+// inputs and outputs alone, and why. The rules go from the special to the general;
+// the last is the most widespread, ImageNet's mean and deviation.
+func guessRecipe(p pictureInput, inputs, outputs []engine.Info) (name, why string) {
+	names := make([]string, len(outputs))
+	for i, o := range outputs {
+		names[i] = o.Name
+	}
+	has := func(n string) bool { return slices.Contains(names, n) }
+	batch := strings.HasPrefix(p.layout, "N")
+	switch {
+	case p.dtype == tensor.Uint8 || p.dtype == tensor.Int8:
+		return "none", "it takes bytes"
+	case has("cls_8") && has("kps_8"):
+		return "yunet", "its outputs are YuNet's"
+	case has("cls_pred_stride_8") && has("dis_pred_stride_8"):
+		return "nanodet", "its outputs are NanoDet's"
+	case !batch && has("boxes") && has("scores"):
+		return "torchvision_detection", "its outputs are torchvision's"
+	case !batch:
+		return "rcnn_bgr", "it takes one picture without a batch axis, as Detectron's exports do"
+	case has("boxes") && has("scores") && len(outputs) == 2:
+		return "ultraface320", "its outputs are UltraFace's"
+	case has("logits") && has("pred_boxes"), has("labels") && has("boxes") && len(inputs) > 1:
+		return "rtdetr", "its outputs are those of an RT-DETR"
+	}
+	if name, why := guessGrid(p, outputs); name != "" {
+		return name, why
+	}
+	switch {
+	case p.channels == 1 && p.height == 28:
+		return "mnist", "it takes 28 x 28 grey"
+	case p.channels == 1 && p.height == 64:
+		return "ferplus", "it takes 64 x 64 grey"
+	case p.channels == 1:
+		return "superres", "it takes grey"
+	case p.height == 32 && p.width == 32:
+		return "cifar", "it takes 32 x 32"
+	case strings.HasSuffix(p.name, "data_0"):
+		return "caffe", "its input is named as Caffe2's converter does"
+	case p.layout == "NHWC":
+		return "tf", "it takes NHWC, as TensorFlow's exports do"
+	case len(outputs) > 0 && outputs[0].Shape.Rank() == 4 && !isVector(outputs[0]):
+		return "fcn", "it gives a map"
+	}
+	return "imagenet", "the most common for three channels"
+}
+
+// guessGrid recognises the one output of the YOLO family by its number of cells:
+// YOLOX gives one row a cell of three grids, YOLOv5 three, YOLOv8 one column.
+func guessGrid(p pictureInput, outputs []engine.Info) (name, why string) {
+	if len(outputs) == 0 || outputs[0].Shape.Rank() != 3 || p.height == 0 || p.width == 0 {
+		return "", ""
+	}
+	cells := 0
+	for _, stride := range []int{8, 16, 32} {
+		cells += (p.height / stride) * (p.width / stride)
+	}
+	dims := outputs[0].Shape.Dims
+	switch cells {
+	case dims[1].N:
+		return "yolox", "its output has a row for each cell, as YOLOX's"
+	case dims[1].N / 3, dims[2].N:
+		return "ultralytics", "its output is shaped as Ultralytics's"
+	}
+	return "", ""
+}
+
+// isVector reports whether an output is one row of numbers a picture, the width of
+// which is its last dimension that is not 1.
+func isVector(o engine.Info) bool {
+	wide := 0
+	for i, d := range o.Shape.Dims {
+		if i > 0 && d.N != 1 {
+			wide++
+		}
+	}
+	return o.Shape.Rank() >= 2 && wide == 1
+}
+
+// width is the number of classes that an output gives for a picture, 0 where it is
+// not known.
+func width(o engine.Info) int {
+	if !isVector(o) {
+		return 0
+	}
+	for _, d := range o.Shape.Dims[1:] {
+		if d.N != 1 {
+			return max(d.N, 0)
+		}
+	}
+	return 0
+}
+
+// guessLabels finds the labels of an unknown network: in its own metadata, else by
+// the number of classes, where that says enough. It is nil where it does not.
+func guessLabels(recipe string, outputs []engine.Info, metadata map[string]string) *label.Set {
+	for _, key := range []string{"labels", "names", "classes"} {
+		if names := listedNames(metadata[key]); len(names) > 1 {
+			return label.New(key, names...)
+		}
+	}
+	if len(outputs) == 0 {
+		return nil
+	}
+	set := ""
+	switch n := width(outputs[0]); {
+	case n == 1000:
+		set = "imagenet1k"
+	case n == 1001:
+		set = "imagenet1k+background"
+	case recipe == "mnist" && n == 10, recipe == "ferplus" && n == 8:
+		set = recipe
+	case recipe == "torchvision_detection":
+		set = "coco91"
+	case recipe == "rcnn_bgr":
+		set = "coco80+background"
+	case recipe == "yunet":
+		return label.New("face", "face")
+	case recipe == "ultraface320":
+		return label.New("face", label.Background, "face")
+	case slices.Contains([]string{"yolox", "nanodet", "ultralytics", "rtdetr"}, recipe) && gives80(outputs[0]):
+		set = "coco80"
+	}
+	if set == "" {
+		return nil
+	}
+	s, err := label.Open(set)
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
+// gives80 reports whether an output has 80 classes' scores, alone or behind a box
+// of 4 or of 4 and an objectness.
+func gives80(o engine.Info) bool {
+	return slices.ContainsFunc(o.Shape.Dims, func(d ir.Dim) bool { return d.N == 80 || d.N == 84 || d.N == 85 })
+}
+
+// maxNames bounds the labels in a model's metadata.
+const maxNames = 100_000
+
+// listedNames reads labels as exporters write them into a model: one a line, parted
+// by commas, as a JSON list, or as a Python dictionary {0: 'person', 1: 'car'}.
+func listedNames(text string) []string {
+	text = strings.TrimSpace(text)
+	if len(text) > 4<<20 || text == "" {
+		return nil
+	}
+	separator := ","
+	if strings.Contains(text, "\n") {
+		separator = "\n"
+	}
+	dictionary := strings.HasPrefix(text, "{")
+	text = strings.Trim(text, "{}[]")
+	var names []string
+	for _, item := range splitQuoted(text, separator[0]) {
+		if dictionary {
+			if _, value, ok := strings.Cut(item, ":"); ok {
+				item = value
+			}
+		}
+		item = strings.TrimSpace(item)
+		if n := len(item); n >= 2 && (item[0] == '\'' || item[0] == '"') && item[n-1] == item[0] {
+			item = item[1 : n-1]
+		}
+		names = append(names, excerpt([]byte(item)))
+		if len(names) > maxNames {
+			return nil
+		}
+	}
+	return names
+}
+
+// splitQuoted splits at a separator that stands outside of quotation marks.
+func splitQuoted(text string, separator byte) (items []string) {
+	from, quoted := 0, byte(0)
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted != 0:
+			if c == quoted {
+				quoted = 0
+			}
+		case c == separator:
+			items, from = append(items, text[from:i]), i+1
+		case (c == '\'' || c == '"') && strings.TrimSpace(text[from:i]) == "" || c == '"' && text[max(i-1, 0)] == ' ' || c == '\'' && text[max(i-1, 0)] == ' ':
+			quoted = c
+		}
+	}
+	return append(items, text[from:])
+}
+
+// recipeOf makes the recipe that a card names or holds.
+func (c *Card) recipeOf() (r vision.Recipe, known bool, err error) {
+	switch {
+	case len(c.RecipeData) > 0:
+		r, err = vision.ParseRecipe(c.RecipeData)
+	case c.Recipe != "":
+		r, err = vision.Named(c.Recipe)
+	default:
+		return r, false, nil
+	}
+	return r, true, err
+}
+
+// LabelSet is the card's label set, nil where it has none.
+func (c *Card) LabelSet() (*label.Set, error) {
+	if len(c.Classes) > 0 {
+		return label.New(c.Name, c.Classes...), nil
+	}
+	if c.Labels == "" {
+		return nil, nil
+	}
+	return label.Open(c.Labels)
+}

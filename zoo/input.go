@@ -1,0 +1,114 @@
+package zoo
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/vision"
+)
+
+// pictureInput is the input of a network that takes the picture.
+type pictureInput struct {
+	name                    string
+	dtype                   tensor.DType
+	layout                  string // as recipes spell it
+	channels, height, width int    // 0 where any will do
+}
+
+func (p pictureInput) String() string {
+	size := func(n int) string {
+		if n == 0 {
+			return "any"
+		}
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s, %s, %s channels, %s x %s", p.dtype, p.layout, size(p.channels), size(p.height), size(p.width))
+}
+
+// findPicture picks the first input that can be a picture: three or four
+// dimensions, of which the first or the last but the batch are 1 or 3 channels.
+func findPicture(inputs []engine.Info) (pictureInput, bool) {
+	for _, in := range inputs {
+		if !slices.Contains([]tensor.DType{tensor.Float32, tensor.Float16, tensor.Uint8, tensor.Int8}, in.DType) {
+			continue
+		}
+		dims := make([]int, len(in.Shape.Dims)) // 0: any
+		for i, d := range in.Shape.Dims {
+			dims[i] = max(d.N, 0)
+		}
+		if p, ok := asPicture(dims); ok {
+			p.name, p.dtype = in.Name, in.DType
+			return p, true
+		}
+	}
+	return pictureInput{}, false
+}
+
+func asPicture(dims []int) (pictureInput, bool) {
+	prefix := ""
+	if len(dims) == 4 {
+		prefix, dims = "N", dims[1:]
+	}
+	if len(dims) != 3 {
+		return pictureInput{}, false
+	}
+	channels := func(n int) bool { return n == 1 || n == 3 }
+	switch first, last := dims[0], dims[2]; {
+	case channels(first), first == 0 && last == 0 && prefix == "N", first == 0 && last > 3:
+		return pictureInput{layout: prefix + "CHW", channels: first, height: dims[1], width: last}, true
+	case channels(last):
+		return pictureInput{layout: prefix + "HWC", channels: last, height: first, width: dims[1]}, true
+	}
+	return pictureInput{}, false
+}
+
+// fit adapts a recipe to what an input says of itself: layout, float16, and a size
+// that the network fixes.
+func (p pictureInput) fit(r vision.Recipe) vision.Recipe {
+	encoder, err := vision.NewEncoder(r)
+	if err != nil {
+		return r // whoever makes the encoder says why
+	}
+	full := encoder.Recipe()
+	if full.Layout != p.layout {
+		r.Layout = p.layout
+	}
+	floats := []string{"float32", "float16"}
+	if slices.Contains(floats, full.DType) && slices.Contains(floats, p.dtype.String()) {
+		r.DType = p.dtype.String()
+	}
+	if p.height == 0 || p.width == 0 || slices.Equal(full.Size, []int{p.height, p.width}) {
+		return r
+	}
+	if full.Size != nil {
+		return r.WithSize(p.height, p.width)
+	}
+	switch {
+	case r.Pad.Mode == vision.PadMultiple && r.Resize.Mode == vision.Keep: // any size would have done
+		r.Resize = vision.ResizeRule{Mode: vision.Letterbox, Width: p.width, Height: p.height, Filter: vision.Linear}
+		r.Pad = vision.PadRule{Mode: vision.PadTopLeft, Value: r.Pad.Value}
+	case r.Resize.Mode == vision.Keep && r.Crop.Mode == vision.CropNone && r.Name != "none":
+		r.Resize = vision.ResizeRule{Mode: vision.Stretch, Width: p.width, Height: p.height, Filter: vision.Bilinear}
+	}
+	return r
+}
+
+// takes checks that what a recipe gives is what the input takes.
+func (p pictureInput) takes(e *vision.Encoder) error {
+	r := e.Recipe()
+	given := 3
+	if r.Channels == "grey" {
+		given = 1
+	}
+	switch {
+	case p.channels != 0 && p.channels != given:
+		return fmt.Errorf("gives %d channels, input %s takes %d", given, quote(p.name), p.channels)
+	case p.dtype != e.DType():
+		return fmt.Errorf("gives %s, input %s takes %s", e.DType(), quote(p.name), p.dtype)
+	case p.height != 0 && p.width != 0 && r.Size != nil && !slices.Equal(r.Size, []int{p.height, p.width}):
+		return fmt.Errorf("gives %d x %d (height, width), input %s takes %d x %d", r.Size[0], r.Size[1], quote(p.name), p.height, p.width)
+	}
+	return nil
+}
