@@ -1,0 +1,171 @@
+package zoo_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/visionzoo/vision/assets"
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/shared"
+	"github.com/visionzoo/vision/vision"
+	"github.com/visionzoo/vision/zoo"
+)
+
+// best runs a model on a picture and gives the most probable class.
+func best(t testing.TB, m *zoo.Model, picture []byte) (int, float32) {
+	t.Helper()
+	img, err := vision.Decode(bytes.NewReader(picture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, _, err := m.Encoder().Encode(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := m.Session().Run(context.Background(), engine.Values{m.Input(): x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	scores := tensor.Data[float32](out[m.Session().Outputs()[0].Name])
+	top := 0
+	for i, s := range scores {
+		if s > scores[top] {
+			top = i
+		}
+	}
+	return top, scores[top]
+}
+
+// The built-in model names the sample pictures, as probably as ONNX Runtime 1.30
+// finds (the table beside the pictures' source).
+func TestBuiltin(t *testing.T) {
+	m, err := zoo.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for name, probability := range map[string]float32{"cat": 0.986415, "horse": 0.953659, "truck": 0.953291} {
+		picture, err := fs.ReadFile(assets.Samples(), name+".png")
+		if err != nil {
+			t.Fatal(err)
+		}
+		top, score := best(t, m, picture)
+		if l, ok := m.Labels().At(top); !ok || l.Name != name || score < probability-2e-5 || score > probability+2e-5 {
+			t.Errorf("%s is called %s (%v), want %v", name, l.Name, score, probability)
+		}
+	}
+	if m.Guess() != "" || m.Card().Name != "builtin" {
+		t.Errorf("guess %q, card %s", m.Guess(), m.Card().Name)
+	}
+}
+
+func TestLoadFile(t *testing.T) {
+	for _, c := range []struct {
+		dir, card, recipe, guess string
+		labels                   int
+	}{
+		{"mnist-8", "mnist-8", "mnist", "", 10},
+		{"ultraface-rfb-320", "version-RFB-320", "ultraface320", "", 2},
+		{"super-resolution-10", "super-resolution-10", "superres", "", 0},
+		{"squeezenet1.1", "model", "caffe", `"caffe": its input is named as Caffe2's`, 1000},
+		{"squeezenet1.1-fp16", "model", "caffe", `"caffe"`, 1000},
+		{"mobilenetv2-12-int8", "model", "imagenet", `"imagenet"`, 1000},
+		{"yolox-nano", "model", "yolox", `"yolox": its output has a row for each cell`, 80},
+		{"nanodet-m-320", "model", "nanodet", `"nanodet"`, 80},
+		{"yunet-n", "model", "yunet", `"yunet"`, 1},
+	} {
+		t.Run(c.dir, func(t *testing.T) {
+			m, err := zoo.Load(shared.Path(t, "models", c.dir, "model.onnx"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			labels := 0
+			if m.Labels() != nil {
+				labels = m.Labels().Len()
+			}
+			if m.Card().Name != c.card || m.Encoder().Recipe().Name != c.recipe || labels != c.labels {
+				t.Errorf("card %s, recipe %s, %d labels", m.Card().Name, m.Encoder().Recipe().Name, labels)
+			}
+			if (m.Guess() == "") != (c.guess == "") || !strings.Contains(m.Guess(), c.guess) || strings.Contains(m.Guess(), "\n") {
+				t.Errorf("guess %q, want %q", m.Guess(), c.guess)
+			}
+		})
+	}
+}
+
+// A recipe of the caller's follows the network's size, layout and float type, and
+// is refused where it cannot.
+func TestLoadWithRecipe(t *testing.T) {
+	path := shared.Path(t, "models", "squeezenet1.1-fp16", "model.onnx")
+	caffe, err := vision.Named("caffe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := zoo.Load(path, zoo.WithRecipe(caffe), zoo.WithEngine(engine.Threads(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if m.Encoder().DType() != tensor.Float16 || m.Guess() != "" {
+		t.Errorf("the encoder writes %s; guess %q", m.Encoder().DType(), m.Guess())
+	}
+	grey, err := vision.Named("mnist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = zoo.Load(path, zoo.WithRecipe(grey))
+	if err == nil || !strings.Contains(err.Error(), `recipe "mnist" gives 1 channels, input "data_0" takes 3`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	dir := t.TempDir()
+	page := filepath.Join(dir, "page.onnx")
+	if err := os.WriteFile(page, []byte("<!DOCTYPE html><html></html>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, err string
+	}{
+		{"resnet5", "did you mean resnet50"},
+		{filepath.Join(dir, "none.onnx"), "no such file"},
+		{"none.onnx", "no such file"},
+		{dir + "/", "is a folder"},
+		{page, "page.onnx"},
+		{"vgg16", "the network is switched off"},
+	} {
+		_, err := zoo.Load(c.name, zoo.WithHome(filepath.Join(dir, "home")), zoo.WithMirror(""), zoo.WithOffline(true))
+		if err == nil || !strings.Contains(err.Error(), c.err) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want %q", c.name, err, c.err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := zoo.LoadContext(ctx, "", zoo.WithHome(dir)); err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func ExampleLoad() {
+	m, err := zoo.Load("") // the built-in model; "resnet50" is fetched once
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	fmt.Println(m.Card().Title)
+	fmt.Println(m.Labels().Len(), "classes")
+	// Output:
+	// The built-in ten-class classifier
+	// 10 classes
+}
