@@ -39,6 +39,7 @@ var programs = []program{
 	{"window_f32", windows, nil},
 	{"transpose_f32", transposes, nil},
 	{"split_f32", splits, nil},
+	{"activate_f32", activations, nil},
 	{"depth_f32", depthRows, depthTable},
 }
 

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"math"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// activations writes functions of single numbers, in place over a multiple of 8
+// of them. Alpha and beta are those of the function.
+func activations(g *gen) {
+	for _, v := range []vector{ymm, zmm} {
+		a := activation{g, v}
+		a.emit("Sigmoid", a.expConstants, func() {
+			a.exp()
+			g.VADDPS(a.one(), v.regs[0], v.regs[0])
+			g.VDIVPS(v.regs[0], a.one(), v.regs[0])
+		})
+		a.emit("Silu", a.expConstants, func() {
+			// Below its range the quotient would not fall to 0 with e^-x bounded.
+			g.VMAXPS(v.regs[0], v.regs[13], v.regs[3])
+			a.exp()
+			g.VADDPS(a.one(), v.regs[0], v.regs[0])
+			g.VDIVPS(v.regs[0], v.regs[3], v.regs[0])
+		})
+		line := func() {
+			g.broadcast("alpha", v.regs[4])
+			g.broadcast("beta", v.regs[5])
+			a.constant(6, math.Float32bits(1))
+			g.VXORPS(v.regs[7].AsX(), v.regs[7].AsX(), v.regs[7].AsX())
+		}
+		a.emit("HardSigmoid", line, func() {
+			g.VFMADD213PS(v.regs[5], v.regs[4], v.regs[0])
+			g.clip(v.regs[0], v.regs[7], v.regs[6])
+		})
+		a.emit("HardSwish", line, func() { // the line is x/6 + 1/2
+			g.VMOVAPS(v.regs[0], v.regs[3])
+			g.VFMADD213PS(v.regs[5], v.regs[4], v.regs[0])
+			g.clip(v.regs[0], v.regs[7], v.regs[6])
+			g.VMULPS(v.regs[3], v.regs[0], v.regs[0])
+		})
+		a.emit("LeakyRelu", line, func() {
+			g.VMINPS(v.regs[0], v.regs[7], v.regs[1]) // NaN stays
+			g.VMAXPS(v.regs[0], v.regs[7], v.regs[0])
+			g.VFMADD231PS(v.regs[4], v.regs[1], v.regs[0])
+		})
+	}
+}
+
+type activation struct {
+	*gen
+	vector
+}
+
+// emit writes a loop of body over register 0; for 512 bits the last 8 numbers
+// are masked.
+func (a activation) emit(name string, setup, body func()) {
+	name += a.title
+	a.leaf(name, []string{"p ptr", "n int", "alpha float32", "beta float32"}, name+" takes a multiple of 8 numbers.")
+	p, n := reg.RDI, reg.RDX
+	setup()
+	a.param("p", p)
+	a.param("n", n)
+	a.Label("loop")
+	a.CMPQ(n, imm(a.bytes/4))
+	a.JLT(to("tail"))
+	a.VMOVUPS(at(p, 0), a.regs[0])
+	body()
+	a.VMOVUPS(a.regs[0], at(p, 0))
+	a.ADDQ(imm(a.bytes), p)
+	a.SUBQ(imm(a.bytes/4), n)
+	a.JMP(to("loop"))
+	a.Label("tail")
+	if a.bytes == 64 {
+		a.TESTQ(n, n)
+		a.JZ(to("done"))
+		a.MOVL(imm(0xff), reg.EAX)
+		a.KMOVW(reg.EAX, reg.K1)
+		a.VMOVUPS_Z(at(p, 0), reg.K1, a.regs[0])
+		body()
+		a.VMOVUPS(a.regs[0], reg.K1, at(p, 0))
+		a.Label("done")
+	}
+	a.end()
+}
+
+// constant fills register i with the float32 of these bits.
+func (a activation) constant(i int, bits uint32) {
+	a.MOVL(operand.U32(bits), reg.EAX)
+	a.MOVD(reg.EAX, a.regs[i].AsX())
+	a.VPBROADCASTD(a.regs[i].AsX(), a.regs[i])
+}
+
+// one is the register that holds 1 after expConstants.
+func (a activation) one() reg.VecPhysical { return a.regs[7] }
+
+// expConstants: log2 e, ln 2 in two parts (the first has 15 bits, so
+// that its products with n are exact), a polynomial of degree six fitted to the
+// relative error of e^r on |r| <= ln2/2, and the range in which 2^n is normal.
+func (a activation) expConstants() {
+	for i, c := range []float64{math.Log2E, 0.693145751953125, math.Ln2 - 0.693145751953125,
+		1, 0.49999994, 0.1666652, 0.041668393, 0.008368781, 0.0013814468, -87.3, 88.3} {
+		a.constant(4+i, math.Float32bits(float32(c)))
+	}
+	a.constant(15, 127)
+}
+
+// exp sets register 0 to e to the power of its negative; 1 and 2 change.
+func (a activation) exp() {
+	r := a.regs
+	a.VXORPS(r[1].AsX(), r[1].AsX(), r[1].AsX())
+	a.VSUBPS(r[0], r[1], r[0])
+	a.clip(r[0], r[13], r[14])
+	a.VMULPS(r[4], r[0], r[1])
+	if a.bytes == 64 {
+		a.VRNDSCALEPS(operand.U8(0), r[1], r[1])
+	} else {
+		a.VROUNDPS(operand.U8(0), r[1], r[1])
+	}
+	a.VFNMADD231PS(r[5], r[1], r[0])
+	a.VFNMADD231PS(r[6], r[1], r[0])
+	a.VMOVAPS(r[12], r[2])
+	for _, c := range []int{11, 10, 9, 8, 7, 7} {
+		a.VFMADD213PS(r[c], r[0], r[2])
+	}
+	a.VCVTPS2DQ(r[1], r[1])
+	a.VPADDD(r[15], r[1], r[1])
+	a.VPSLLD(operand.U8(23), r[1], r[1])
+	a.VMULPS(r[1], r[2], r[0])
+}
