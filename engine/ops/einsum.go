@@ -1,0 +1,281 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// einsum is Einstein's sum: each letter of the equation is a dimension, those
+// that the output does not name are summed over. ONNX Einsum-12, with numpy's
+// rules: a repeated letter is a diagonal, "..." stands for dimensions that
+// broadcast, and without "->" the output has the letters that stand once.
+type einsum struct {
+	terms    []string // by operand: letters, and '.' for the ellipsis
+	out      string
+	implicit bool
+}
+
+func newEinsum(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs().Need("equation")
+	equation := a.Str("equation", "")
+	if a.Err() != nil {
+		return nil, a.Err()
+	}
+	op, err := parseEinsum(equation)
+	if err == nil && len(op.terms) != len(n.Inputs) {
+		err = fmt.Errorf("has %d operands for %d inputs", len(op.terms), len(n.Inputs))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("equation %s: %w", onnx.Quote(equation), err)
+	}
+	return op, nil
+}
+
+// parseEinsum reads "ab...,bc->ac".
+func parseEinsum(equation string) (*einsum, error) {
+	left, right, explicit := strings.Cut(strings.ReplaceAll(equation, " ", ""), "->")
+	op := &einsum{implicit: !explicit}
+	count := map[rune]int{}
+	for _, s := range strings.Split(left, ",") {
+		term, err := einsumTerm(s)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range term {
+			count[r]++
+		}
+		op.terms = append(op.terms, term)
+	}
+	if !explicit {
+		var once []rune
+		for r, n := range count {
+			if n == 1 && r != '.' {
+				once = append(once, r)
+			}
+		}
+		slices.Sort(once)
+		if count['.'] > 0 {
+			op.out = "."
+		}
+		op.out += string(once)
+		return op, nil
+	}
+	out, err := einsumTerm(right)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range out {
+		if count[r] == 0 {
+			return nil, fmt.Errorf("the output has %q, no operand does", r)
+		}
+		if strings.ContainsRune(out[:i], r) {
+			return nil, fmt.Errorf("the output has %q twice", r)
+		}
+	}
+	op.out = out
+	return op, nil
+}
+
+// einsumTerm checks the letters of an operand; its ellipsis becomes one dot.
+func einsumTerm(s string) (string, error) {
+	term := strings.Replace(s, "...", ".", 1)
+	for i, r := range term {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if !letter && !(r == '.' && strings.IndexByte(term, '.') == i && strings.Contains(s, "...")) {
+			return "", fmt.Errorf("%s is not made of letters and one ellipsis", onnx.Quote(s))
+		}
+	}
+	return term, nil
+}
+
+// label names a dimension: a letter, or -1, -2 … for those of the ellipsis,
+// counted from its end.
+type label int
+
+// labels are those of a term for an operand of a rank.
+func (op *einsum) labels(term string, rank int) ([]label, error) {
+	hidden := rank - len(strings.ReplaceAll(term, ".", ""))
+	if hidden < 0 || hidden > 0 && !strings.Contains(term, ".") {
+		return nil, fmt.Errorf("operand %s names another number of dimensions than %d", onnx.Quote(term), rank)
+	}
+	var out []label
+	for _, r := range term {
+		if r != '.' {
+			out = append(out, label(r))
+			continue
+		}
+		for i := hidden; i > 0; i-- {
+			out = append(out, label(-i))
+		}
+	}
+	return out, nil
+}
+
+// resolve gives the labels of each operand and of the output, and the size of
+// each label.
+func (op *einsum) resolve(shapes []ir.Shape) (in [][]label, out []label, size map[label]ir.Dim, err error) {
+	size = map[label]ir.Dim{}
+	widest := 0 // of the ellipses
+	for i, s := range shapes {
+		labels, err := op.labels(op.terms[i], s.Rank())
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		in = append(in, labels)
+		for j, l := range labels {
+			widest = max(widest, -int(l))
+			d, seen := s.Dims[j], true
+			if old, ok := size[l]; ok {
+				if d, seen = broadcastDim(old, d); !seen {
+					return nil, nil, nil, fmt.Errorf("a dimension is %s and %s", old, s.Dims[j])
+				}
+			}
+			size[l] = d
+		}
+	}
+	out, err = op.labels(op.out, len(strings.ReplaceAll(op.out, ".", ""))+min(widest, widest*strings.Count(op.out, ".")))
+	return in, out, size, err
+}
+
+// Infer: operands of one type → the output's labels.
+func (op *einsum) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := sameType(in); err != nil {
+		return nil, err
+	}
+	shapes := make([]ir.Shape, len(in))
+	for i, f := range in {
+		if shapes[i] = f.Shape; !f.Shape.Ranked {
+			return []ir.Fact{ir.Tensor(in[0].DType, ir.Shape{})}, nil
+		}
+	}
+	_, out, size, err := op.resolve(shapes)
+	if err != nil {
+		return nil, err
+	}
+	dims := make([]ir.Dim, len(out))
+	for i, l := range out {
+		dims[i] = size[l]
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(dims...))}, nil
+}
+
+func (op *einsum) Eval(c *Call) error {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return err
+	}
+	switch arithmeticOf(c.In[0].DType()) {
+	case inSigned:
+		return evalEinsum[int64](op, c, tensor.Int64)
+	case inUnsigned:
+		return evalEinsum[uint64](op, c, tensor.Uint64)
+	}
+	return evalEinsum[float64](op, c, tensor.Float64)
+}
+
+// evalEinsum sums the products of all operands in T.
+func evalEinsum[T wideNumber](op *einsum, c *Call, wide tensor.DType) error {
+	shapes := make([]ir.Shape, len(c.In))
+	for i, t := range c.In {
+		shapes[i] = ir.Dims(t.Shape()...)
+	}
+	in, out, size, err := op.resolve(shapes)
+	if err != nil {
+		return err
+	}
+	var summed []label
+	for l := range size {
+		if !slices.Contains(out, l) {
+			summed = append(summed, l)
+		}
+	}
+	slices.Sort(summed)
+	outDims, sumDims := labelSizes(out, size), labelSizes(summed, size)
+	if _, err := tensor.Count(sumDims); err != nil {
+		return err
+	}
+	y, err := c.New(c.In[0].DType(), outDims...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	data := make([][]T, len(c.In))
+	outSteps, sumSteps := make([][]int, len(in)), make([][]int, len(in))
+	for i, t := range c.In {
+		w, err := c.convert(t, wide)
+		if err != nil {
+			return err
+		}
+		data[i] = tensor.Data[T](w)
+		outSteps[i], sumSteps[i] = labelSteps(out, in[i], t.Shape()), labelSteps(summed, in[i], t.Shape())
+	}
+	sum := newWalk(sumDims, sumSteps...)
+	result := make([]T, 1)
+	for o := range y.Len() {
+		rest := o
+		clear(sum.start)
+		for d := len(outDims) - 1; d >= 0; d-- {
+			for i := range sum.start {
+				sum.start[i] += rest % outDims[d] * outSteps[i][d]
+			}
+			rest /= outDims[d]
+		}
+		result[0] = 0
+		if err := sum.rows(c.Run, func(n int, at, step []int) { result[0] += productSum(data, n, at, step) }); err != nil {
+			return err
+		}
+		tensor.Store(y, o, 1, result)
+		if err := c.Run.Check(); o&1023 == 0 && err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// productSum is Σ over n places of the product of all operands.
+func productSum[T wideNumber](data [][]T, n int, at, step []int) T {
+	var sum T
+	if len(data) == 2 {
+		a, b := data[0], data[1]
+		for i, j := at[0], at[1]; n > 0; n-- {
+			sum += a[i] * b[j]
+			i, j = i+step[0], j+step[1]
+		}
+		return sum
+	}
+	for k := range n {
+		p := T(1)
+		for i, d := range data {
+			p *= d[at[i]+k*step[i]]
+		}
+		sum += p
+	}
+	return sum
+}
+
+func labelSizes(labels []label, size map[label]ir.Dim) []int {
+	out := make([]int, len(labels))
+	for i, l := range labels {
+		out[i] = size[l].N
+	}
+	return out
+}
+
+// labelSteps are the strides by which an operand walks labels: the sum of
+// those of all its dimensions of that label, 0 where it repeats.
+func labelSteps(labels, own []label, shape []int) []int {
+	strides := tensor.Strides(shape)
+	out := make([]int, len(labels))
+	for i, l := range labels {
+		for j, o := range own {
+			if o == l && shape[j] != 1 {
+				out[i] += strides[j]
+			}
+		}
+	}
+	return out
+}
