@@ -1,0 +1,179 @@
+package zoo
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// WriteText writes the card for people: what the model is, what goes in and comes
+// out, where it comes from, how good it is said to be, its size and licence, how to
+// cite it, and a line to try. Lines are at most some hundred characters.
+func (c *Card) WriteText(w io.Writer) error {
+	t := &cardText{}
+	t.line("%s", c.Name)
+	if c.Title != "" {
+		t.line("%s. %s", c.Title, c.About)
+	}
+	t.line("")
+	t.row("names", strings.Join(c.Aliases, ", "))
+	t.row("task", c.Task)
+	t.row("variant", c.variantText())
+	for i, p := range c.Inputs {
+		t.row(first(i, "input"), p.String())
+	}
+	for i, p := range c.Outputs {
+		t.row(first(i, "output"), p.String())
+	}
+	t.row("ends in", c.Activation)
+	t.row("picture", c.recipeText())
+	t.row("", c.RecipeRemark)
+	t.row("labels", c.labelsText())
+	t.row("head", c.Head)
+	t.row("trained on", c.TrainedOn)
+	t.row("accuracy", c.Accuracy)
+	t.row("", publishedAt(c.AccuracyFrom))
+	if c.Builtin {
+		t.row("file", "inside the binary")
+	} else {
+		t.row("file", c.Path)
+	}
+	t.row("size", fmt.Sprintf("%s (%d bytes)", Size(c.Bytes), c.Bytes))
+	t.row("sha256", c.SHA256)
+	for i, u := range c.URLs {
+		t.row(first(i, "from"), u)
+	}
+	t.row("entry", c.source)
+	t.row("licence", c.Licence)
+	t.row("cite", c.Citation)
+	t.row("paper", paperText(c.Paper))
+	t.row("remarks", c.Remarks)
+	t.row("try", c.Example())
+	_, err := io.WriteString(w, t.String())
+	return err
+}
+
+func first(i int, heading string) string {
+	if i == 0 {
+		return heading
+	}
+	return ""
+}
+
+func publishedAt(where string) string {
+	if where == "" {
+		return ""
+	}
+	return "as published at " + where
+}
+
+func (c *Card) variantText() string {
+	text := c.Variant
+	if c.Opset > 0 {
+		text += fmt.Sprintf(", opset %d", c.Opset)
+	}
+	return text
+}
+
+func (c *Card) recipeText() string {
+	text := c.Recipe
+	if len(c.RecipeData) > 0 {
+		text = string(c.RecipeData)
+	}
+	if text == "" {
+		return ""
+	}
+	if c.RecipeFrom != "" {
+		text += ", after " + c.RecipeFrom
+	}
+	if c.RecipeUncertain {
+		text += "; UNCERTAIN: check it against pictures before you rely on an accuracy"
+	}
+	return text
+}
+
+func (c *Card) labelsText() string {
+	if len(c.Classes) > 0 {
+		return strings.Join(c.Classes, ", ")
+	}
+	return c.Labels
+}
+
+// paperText adds the address to an arXiv number.
+func paperText(paper string) string {
+	number, ok := strings.CutPrefix(paper, "arXiv:")
+	if !ok {
+		return paper
+	}
+	number, _, _ = strings.Cut(number, " ")
+	return paper + ", https://arxiv.org/abs/" + number
+}
+
+// Example is a command that tries the model.
+func (c *Card) Example() string {
+	name := c.Name
+	if len(c.Aliases) > 0 {
+		name = c.Aliases[len(c.Aliases)-1]
+	}
+	switch {
+	case strings.HasPrefix(c.Task, "classify"):
+		return "vision classify picture.jpg --model " + name
+	case strings.HasPrefix(c.Task, "detect") && c.Head != "", strings.HasPrefix(c.Task, "segment") && c.Head != "":
+		return "vision detect picture.jpg --model " + name
+	case len(c.Inputs) > 0 && c.Recipe != "":
+		return fmt.Sprintf("vision run %s --input %s=picture.jpg --output out", name, c.Inputs[0].Name)
+	}
+	return "vision inspect " + name
+}
+
+// String is the port as "data: float [N 3 224 224]".
+func (p Port) String() string {
+	text := p.Name + ": " + p.Type
+	if len(p.Shape) > 0 {
+		text += " [" + strings.Join(p.Shape, " ") + "]"
+	}
+	return text
+}
+
+// Size is a number of bytes for people: "97.8 MiB".
+func Size(bytes int64) string {
+	if bytes < 1<<10 {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	value, unit := float64(bytes)/(1<<10), 0
+	for value >= 1023.95 && unit < 3 {
+		value, unit = value/(1<<10), unit+1
+	}
+	return fmt.Sprintf("%.1f %ciB", value, "KMGT"[unit])
+}
+
+// cardText lays rows out: a heading of fixed width, then text that is broken at
+// spaces.
+type cardText struct{ strings.Builder }
+
+const (
+	headingWidth = 12
+	textWidth    = 88
+)
+
+func (t *cardText) line(format string, args ...any) {
+	t.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
+}
+
+func (t *cardText) row(heading, text string) {
+	if text == "" {
+		return
+	}
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > textWidth {
+			t.line("%-*s%s", headingWidth, heading, line)
+			heading, line = "", ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	t.line("%-*s%s", headingWidth, heading, line)
+}
