@@ -1,0 +1,254 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// trees is a forest whose leaves add up to targets. ONNX TreeEnsemble-5.
+type trees struct {
+	nodes     []treeNode
+	roots     []int
+	leaves    []treeLeaf
+	targets   int
+	features  int // that a row must have at least
+	aggregate int // 0 average, 1 sum, 2 least, 3 largest
+	post      int // 0 nothing, 1 softmax, 2 logistic, 3 softmax of what is not 0, 4 probit
+}
+
+type treeNode struct {
+	feature, mode     int
+	split             float64
+	members           []float64
+	yes, no           int
+	yesLeaf, noLeaf   bool
+	missingTracksTrue bool
+}
+
+type treeLeaf struct {
+	target int
+	weight float64
+}
+
+func newTreeEnsemble(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs().Need("leaf_targetids", "leaf_weights", "nodes_falseleafs", "nodes_falsenodeids", "nodes_featureids",
+		"nodes_modes", "nodes_splits", "nodes_trueleafs", "nodes_truenodeids", "tree_roots")
+	op := &trees{roots: a.Ints("tree_roots"), targets: a.Int("n_targets", 1), aggregate: a.Int("aggregate_function", 1), post: a.Int("post_transform", 0)}
+	modes, splits, weights := a.Tensor("nodes_modes"), a.Tensor("nodes_splits"), a.Tensor("leaf_weights")
+	if a.Err() != nil {
+		return nil, a.Err()
+	}
+	lists := [][]int{a.Ints("nodes_featureids"), a.Ints("nodes_truenodeids"), a.Ints("nodes_trueleafs"), a.Ints("nodes_falsenodeids"), a.Ints("nodes_falseleafs")}
+	count := modes.Len()
+	for _, v := range lists {
+		if len(v) != count || splits.Len() != count {
+			a.Fail("attributes \"nodes_…\" differ in length")
+			return nil, a.Err()
+		}
+	}
+	targets := a.Ints("leaf_targetids")
+	if len(targets) != weights.Len() || op.targets < 1 || op.aggregate < 0 || op.aggregate > 3 || op.post < 0 || op.post > 4 {
+		a.Fail("attributes \"leaf_targetids\" and \"leaf_weights\" differ in length, or a setting is out of range")
+		return nil, a.Err()
+	}
+	for i, w := range tensor.ToFloat64(weights) {
+		op.leaves = append(op.leaves, treeLeaf{targets[i], w})
+	}
+	mode, split := tensor.ToFloat64(modes), tensor.ToFloat64(splits)
+	missing, members := a.Ints("nodes_missing_value_tracks_true"), membersOf(a)
+	for i := range count {
+		t := treeNode{feature: lists[0][i], mode: int(mode[i]), split: split[i], yes: lists[1][i], yesLeaf: lists[2][i] != 0, no: lists[3][i], noLeaf: lists[4][i] != 0}
+		t.missingTracksTrue = i < len(missing) && missing[i] != 0
+		if t.mode == 6 && len(members) > 0 {
+			t.members, members = members[0], members[1:]
+		}
+		op.nodes = append(op.nodes, t)
+	}
+	op.check(a)
+	return op, a.Err()
+}
+
+// membersOf are the sets of the nodes that ask for membership, in their order;
+// NaN ends each.
+func membersOf(a *ir.Attrs) [][]float64 {
+	t := a.Tensor("membership_values")
+	if t == nil || t.DType() == tensor.String {
+		return nil
+	}
+	var out [][]float64
+	var set []float64
+	for _, v := range tensor.ToFloat64(t) {
+		if v != v {
+			out, set = append(out, set), nil
+			continue
+		}
+		set = append(set, v)
+	}
+	return append(out, set)
+}
+
+// check refuses what would lead outside the lists.
+func (op *trees) check(a *ir.Attrs) {
+	inside := func(i int, leaf bool) bool {
+		return i >= 0 && (leaf && i < len(op.leaves) || !leaf && i < len(op.nodes))
+	}
+	for i, t := range op.nodes {
+		if !inside(t.yes, t.yesLeaf) || !inside(t.no, t.noLeaf) || t.feature < 0 || t.mode < 0 || t.mode > 6 {
+			a.Fail("tree node %d names a node, leaf, feature or mode that does not exist", i)
+			return
+		}
+		op.features = max(op.features, t.feature+1)
+	}
+	for _, r := range op.roots {
+		if !inside(r, false) {
+			a.Fail("attribute \"tree_roots\" has %d, there are %d nodes", r, len(op.nodes))
+			return
+		}
+	}
+	for i, l := range op.leaves {
+		if l.target < 0 || l.target >= op.targets {
+			a.Fail("leaf %d has target %d of %d", i, l.target, op.targets)
+			return
+		}
+	}
+}
+
+// Infer: X [N F] → [N targets].
+func (op *trees) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	s, n := in[0].Shape, ir.Unknown
+	if s.Ranked {
+		if s.Rank() != 2 || s.Dims[1].Known() && s.Dims[1].N < op.features {
+			return nil, fmt.Errorf("needs shape [N F] with %d features at least, met %v", op.features, s)
+		}
+		n = s.Dims[0]
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(n, ir.Dim{N: op.targets}))}, nil
+}
+
+// Eval walks every tree for every row.
+func (op *trees) Eval(c *Call) error {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return err
+	}
+	x := c.In[0]
+	y, err := c.New(x.DType(), x.Dim(0), op.targets)
+	if err != nil {
+		return err
+	}
+	if err := c.Run.ReserveBytes(int64(op.targets)*16 + int64(x.Dim(1))*8); err != nil {
+		return err
+	}
+	c.Out[0] = y
+	row, sums := make([]float64, x.Dim(1)), make([]float64, op.targets)
+	for r := range x.Dim(0) {
+		tensor.Load(row, x, r*len(row), 1)
+		if err := op.vote(c.Run, row, sums); err != nil {
+			return err
+		}
+		op.transform(sums)
+		tensor.Store(y, r*op.targets, 1, sums)
+	}
+	return nil
+}
+
+// vote adds up the leaves that a row ends in.
+func (op *trees) vote(run *Run, row, sums []float64) error {
+	clear(sums)
+	seen := make([]bool, len(sums))
+	for _, at := range op.roots {
+		if err := run.Check(); err != nil {
+			return err
+		}
+		leaf := -1
+		for range op.nodes { // longer walks go in circles
+			t := &op.nodes[at]
+			next, isLeaf := t.no, t.noLeaf
+			if t.holds(row[t.feature]) {
+				next, isLeaf = t.yes, t.yesLeaf
+			}
+			if isLeaf {
+				leaf = next
+				break
+			}
+			at = next
+		}
+		if leaf < 0 {
+			return fmt.Errorf("a tree goes in circles")
+		}
+		l := op.leaves[leaf]
+		switch {
+		case !seen[l.target] || op.aggregate < 2:
+			sums[l.target] += l.weight
+		case op.aggregate == 2:
+			sums[l.target] = math.Min(sums[l.target], l.weight)
+		default:
+			sums[l.target] = math.Max(sums[l.target], l.weight)
+		}
+		seen[l.target] = true
+	}
+	if op.aggregate == 0 && len(op.roots) > 0 {
+		for i := range sums {
+			sums[i] /= float64(len(op.roots))
+		}
+	}
+	return nil
+}
+
+// holds reports whether the branch for true is taken.
+func (t *treeNode) holds(x float64) bool {
+	if x != x && t.missingTracksTrue {
+		return true
+	}
+	switch t.mode {
+	case 0:
+		return x <= t.split
+	case 1:
+		return x < t.split
+	case 2:
+		return x >= t.split
+	case 3:
+		return x > t.split
+	case 4:
+		return x == t.split
+	case 5:
+		return x != t.split
+	}
+	for _, m := range t.members {
+		if x == m {
+			return true
+		}
+	}
+	return false
+}
+
+// transform turns sums into scores.
+func (op *trees) transform(x []float64) {
+	switch op.post {
+	case 1:
+		softmaxLine(x)
+	case 2:
+		for i, v := range x {
+			x[i] = sigmoid(v)
+		}
+	case 3:
+		var kept []float64
+		for _, v := range x {
+			if v != 0 {
+				kept = append(kept, v)
+			}
+		}
+		softmaxLine(kept)
+		for i, v := range x {
+			if v != 0 {
+				x[i], kept = kept[0], kept[1:]
+			}
+		}
+	case 4:
+		for i, v := range x {
+			x[i] = math.Sqrt2 * math.Erfinv(2*v-1)
+		}
+	}
+}
