@@ -16,6 +16,8 @@ type component struct {
 	quant    [64]int16 // in natural order, as it was at the component's first scan
 	hasQuant bool
 
+	known knowledge // progressive only
+
 	plane  []byte // 10 row groups, see window
 	stride int
 	up     upsampler
@@ -62,6 +64,8 @@ func (d *Decoder) layOut(stored bool) error {
 			c.h, c.v = 1, 1 // one component alone is never subsampled, T.81 A.2.2
 		}
 		g.maxH, g.maxV = max(g.maxH, c.h), max(g.maxV, c.v)
+		c.known.now.forget()
+		c.known.before.forget()
 		d.components[i] = c
 	}
 	g.mcusX, g.mcusY = ceilDiv(g.width, 8*g.maxH), ceilDiv(g.height, 8*g.maxV)

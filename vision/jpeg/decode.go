@@ -53,7 +53,12 @@ type Decoder struct {
 	scan   scanState
 	opt    Options
 	visits int64 // blocks that scans may still walk
-	colour colour
+
+	scans     int     // progressive scans begun
+	lastGood  int     // the last row of MCUs for which the latest scan had data
+	mustGuess bool    // coefficients are to be smoothed
+	row       []int16 // for a row of blocks that is
+	colour    colour
 
 	coefs   []int16
 	nonzero []uint64
@@ -145,6 +150,7 @@ func (d *Decoder) prepare(stored bool) error {
 	}
 	d.visits = max(maxVisits*blocks, 1<<20)
 	d.scan = scanState{}
+	d.scans, d.lastGood = 0, 0
 	return nil
 }
 
@@ -177,6 +183,7 @@ func (d *Decoder) picture(dst *RGB, s scanHeader, stored bool) error {
 		return FormatError("no picture data")
 	}
 	d.size(dst)
+	d.mustGuess = d.info.Progressive && d.smoothing()
 	for y := range d.mcusY {
 		if err := d.stopped(); err != nil {
 			return err

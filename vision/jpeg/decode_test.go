@@ -155,13 +155,6 @@ func TestCorrupt(t *testing.T) {
 			case err != nil && (strings.Contains(err.Error(), "BUG") || strings.Contains(err.Error(), "\n")):
 				t.Fatal(err)
 			}
-			if testing.Verbose() {
-				if err != nil {
-					t.Log(err)
-				} else {
-					t.Log(img.Width, img.Height, img.Damaged)
-				}
-			}
 		})
 	}
 }

@@ -4,9 +4,9 @@ import "math/bits"
 
 // progressiveScan decodes one scan of a progressive picture, T.81 annex G.
 func (d *Decoder) progressiveScan(s *scanHeader, p *mcuPlan) error {
-	row := d.acRow
-	if s.ss == 0 {
-		row = d.dcRow
+	d.scans++
+	for i := range s.n {
+		d.components[s.comp[i]].known.note(s, d.scans)
 	}
 	for y := range p.rows {
 		if err := d.spend(p); err != nil {
@@ -15,7 +15,21 @@ func (d *Decoder) progressiveScan(s *scanHeader, p *mcuPlan) error {
 		if d.scan.dry && d.restart == 0 {
 			return nil
 		}
-		row(s, p, y)
+		mcuY := y
+		if s.n == 1 {
+			mcuY = y / p.cells[0].c.v
+		}
+		if !d.scan.dry {
+			d.lastGood = mcuY
+		}
+		if s.ss == 0 {
+			d.dcRow(s, p, y)
+		} else {
+			d.acRow(s, p, y)
+		}
+		if !d.scan.dry {
+			d.lastGood = mcuY
+		}
 	}
 	return nil
 }

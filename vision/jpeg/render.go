@@ -53,6 +53,11 @@ func (d *Decoder) transform(c *component, mcuY int) {
 	for y := range c.v {
 		at := (2*c.v + 8*y) * c.stride
 		coefs := c.coefs[(from+y)*c.pitch*64:][:c.pitch*64]
+		if d.mustGuess && mcuY*c.v+y < c.blocksY {
+			d.row = grown(d.row, len(coefs))
+			d.smooth(d.row, c, mcuY, y)
+			coefs = d.row
+		}
 		d.kernels.idct(c.plane[at+margin:], c.stride, coefs, &c.quant, c.pitch)
 		if c.up != upH2V1 && c.up != upH2V2 {
 			continue

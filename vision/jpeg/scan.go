@@ -219,6 +219,7 @@ func (d *Decoder) onePass(dst *RGB, s scanHeader) error {
 	}
 	d.startScan()
 	d.size(dst)
+	d.mustGuess = false
 	empty := 0 // rows of MCUs on end without data
 	for y := range d.mcusY {
 		if err := d.stopped(); err != nil {
