@@ -236,6 +236,20 @@ func testConvert(t *testing.T, k *Rung, from, to Layout, first int) {
 	})
 }
 
+// TestRowStepsOfNothing: an empty activation is no work.
+func TestRowStepsOfNothing(t *testing.T) {
+	k := Best()
+	for _, l := range []Layout{NewLayout(F32x16, 0, 8, 3, 3, Halo{}), NewLayout(F32x16, 1, 8, 0, 3, Halo{})} {
+		work, err := k.Pointwise(Pointwise{A: l, Out: l})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := work.Steps[0].Chunks(); n != 0 {
+			t.Errorf("%v: %d chunks", l, n)
+		}
+	}
+}
+
 func TestRowStepsDoNotAllocate(t *testing.T) {
 	k := Best()
 	l := NewLayout(Split32, 1, 40, 9, 9, Halo{1, 1, 1, 1})

@@ -19,7 +19,7 @@ type rows struct {
 func newRows(l Layout, pixelTime float64) rows {
 	r := rows{of: l, planes: l.planes()}
 	all := l.N * r.planes * l.H
-	per := atMost(all, 20e3/(pixelTime*float64(l.W)))
+	per := max(1, atMost(all, 20e3/(pixelTime*float64(l.W))))
 	r.chunks = (all + per - 1) / per
 	return r
 }
