@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
@@ -43,6 +44,7 @@ type Session struct {
 	runner  *plan.Runner
 	spare   sync.Pool // of *arguments
 	reports []pass.Report
+	opened  float64 // milliseconds that opening took
 }
 
 // Open opens a model file. The file is mapped: it must stay as it is until
@@ -88,6 +90,7 @@ func open(data []byte, name string, files *onnx.Files, opts []Option) (s *Sessio
 			s, err = nil, fmt.Errorf("%s: %w", strings.Trim(onnx.Quote(name), `"`), err)
 		}
 	}()
+	start := time.Now()
 	o := newOptions(opts)
 	if o.err != nil {
 		return nil, o.err
@@ -110,7 +113,9 @@ func open(data []byte, name string, files *onnx.Files, opts []Option) (s *Sessio
 	if err := s.expose(o.outputs); err != nil {
 		return nil, err
 	}
-	return s, s.prepare()
+	err = s.prepare()
+	s.opened = time.Since(start).Seconds() * 1e3
+	return s, err
 }
 
 // prepare makes the graph that runs out of the one the file holds, and plans

@@ -165,3 +165,9 @@ func defaultMemoryLimit() int64 {
 	}
 	return limit
 }
+
+// BestCPU names the class of kernels that sessions use by default.
+func BestCPU() string { return kernel.Best().Name }
+
+// CPUs names the classes of kernels this machine can run, lowest first.
+func CPUs() []string { return kernel.Available() }

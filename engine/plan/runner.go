@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
@@ -45,6 +46,13 @@ func (r *Runner) Inputs() []*ir.Value { return r.graph.Inputs }
 
 // Outputs are the values that Run gives, in order.
 func (r *Runner) Outputs() []*ir.Value { return r.graph.Outputs }
+
+// PackTime is the time that packing constants has taken so far.
+func (r *Runner) PackTime() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.weights.took
+}
 
 // Graph is what the runner runs, after the passes.
 func (r *Runner) Graph() *ir.Graph { return r.graph }

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"time"
+
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/team"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -12,6 +14,7 @@ type weights struct {
 	opt   *Options
 	conv  map[weightKey]*kernel.ConvWeights
 	tiles map[weightKey]*kernel.TileWeights
+	took  time.Duration // packing
 }
 
 // weightKey says which constant was packed and for what.
@@ -76,6 +79,8 @@ func (w *weights) tile(c *kernel.Conv, data, bias *tensor.Tensor) (*kernel.TileW
 
 // each runs the pieces of a packing on the team.
 func (w *weights) each(chunks int, run func(chunk int)) {
+	start := time.Now()
+	defer func() { w.took += time.Since(start) }()
 	if err := team.Default().Run(w.opt.Threads, chunks, task(run)); err != nil {
 		panic(err)
 	}

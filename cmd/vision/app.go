@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/engine"
+)
+
+// Exit codes.
+const (
+	exitFailed      = 1 // some input failed, the rest was done
+	exitUsage       = 2
+	exitModel       = 3 // the model could not be had or opened
+	exitInterrupted = 130
+)
+
+// exitError is an error with the exit code it ends in. An empty message was
+// reported already.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error { return &exitError{exitUsage, fmt.Errorf(format, args...)} }
+
+func noModel(err error) error { return &exitError{exitModel, err} }
+
+// failed ends with code 1 after the failures were reported one by one.
+func failed() error { return &exitError{exitFailed, nil} }
+
+// run is the program: it returns the exit code.
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	app := newApp(in, out, errOut)
+	err := limitMemory()
+	if err == nil {
+		err = app.RunContext(ctx, reorder(app, args))
+	}
+	if err == nil {
+		return 0
+	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		fmt.Fprintln(errOut, "vision: interrupted")
+		return exitInterrupted
+	}
+	code := exitFailed
+	var coded *exitError
+	if errors.As(err, &coded) {
+		code = coded.code
+	}
+	if msg := oneLine(err.Error()); msg != "" {
+		fmt.Fprintln(errOut, "vision: "+msg)
+	}
+	return code
+}
+
+// oneLine keeps a message to one line without control characters.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.TrimSpace(s))
+}
+
+func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
+	return &cli.App{
+		Name:            "vision",
+		Usage:           "name what is in pictures, and run any ONNX network",
+		UsageText:       "vision classify cat.jpg\nvision classify photos/ --model resnet50 --top 3\nvision detect street.jpg --save out/\nvision zoo list",
+		HideHelpCommand: true,
+		HideVersion:     true,
+		Reader:          in, Writer: out, ErrWriter: errOut,
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return &exitError{exitUsage, err} },
+		Suggest:        true,
+		Commands:       commands(),
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usage("there is no command %q; vision --help lists them", c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+}
+
+// commands are the subcommands, each in a file of its own.
+func commands() []*cli.Command {
+	return []*cli.Command{runCommand(), inspectCommand(), verifyCommand(), benchCommand(), versionCommand()}
+}
+
+// reorder moves flags in front of the arguments, so that they may stand
+// anywhere: the flag parser stops at the first argument. It descends at
+// subcommands; "--" ends it, a lone "-" is an argument.
+func reorder(app *cli.App, args []string) []string {
+	if len(args) < 2 {
+		return args
+	}
+	commands, flags := app.Commands, app.Flags
+	head := []string{args[0]}
+	var front, rest []string
+	words := args[1:]
+	for len(words) > 0 {
+		w := words[0]
+		words = words[1:]
+		switch {
+		case w == "--":
+			rest = append(append(rest, "--"), words...)
+			words = nil
+		case strings.HasPrefix(w, "-") && w != "-":
+			front = append(front, w)
+			if takesValue(flags, w) && len(words) > 0 {
+				front = append(front, words[0])
+				words = words[1:]
+			}
+		default:
+			if c := find(commands, w); c != nil && len(rest) == 0 {
+				head = append(append(head, front...), w)
+				front, commands, flags = nil, c.Subcommands, c.Flags
+				continue
+			}
+			rest = append(rest, w)
+		}
+	}
+	return append(append(head, front...), rest...)
+}
+
+func find(commands []*cli.Command, name string) *cli.Command {
+	for _, c := range commands {
+		if c.HasName(name) {
+			return c
+		}
+	}
+	return nil
+}
+
+// takesValue reports whether a flag that is written without "=" is followed by
+// its value.
+func takesValue(flags []cli.Flag, word string) bool {
+	name := strings.TrimLeft(word, "-")
+	if strings.Contains(name, "=") {
+		return false
+	}
+	for _, f := range flags {
+		for _, n := range f.Names() {
+			if n == name {
+				_, boolean := f.(*cli.BoolFlag)
+				return !boolean
+			}
+		}
+	}
+	return false
+}
+
+// memoryLimit is VISION_MEMORY_LIMIT in bytes, 0 where it is not set.
+func memoryLimit() (int64, error) {
+	s := os.Getenv("VISION_MEMORY_LIMIT")
+	if s == "" {
+		return 0, nil
+	}
+	n, err := parseBytes(s)
+	if err != nil {
+		return 0, usage("VISION_MEMORY_LIMIT=%s: %w", s, err)
+	}
+	return n, nil
+}
+
+// limitMemory tells the garbage collector of VISION_MEMORY_LIMIT, so that it
+// works harder before the limit is reached.
+func limitMemory() error {
+	n, err := memoryLimit()
+	if n > 0 {
+		debug.SetMemoryLimit(n)
+	}
+	return err
+}
+
+// parseBytes reads "1GiB", "512MiB", "2000000".
+func parseBytes(s string) (int64, error) {
+	units := []struct {
+		suffix string
+		size   float64
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}, {"", 1}}
+	for _, u := range units {
+		if number, ok := strings.CutSuffix(s, u.suffix); ok {
+			v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+			if err != nil || v <= 0 || v*u.size > 1<<62 {
+				break
+			}
+			return int64(v * u.size), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no size; write for example 1GiB", s)
+}
+
+// The flags that several commands share.
+var (
+	threadsFlag   = &cli.IntFlag{Name: "threads", Usage: "goroutines that work on one picture; 0 is one a processor", Value: 0}
+	precisionFlag = &cli.StringFlag{Name: "precision", Usage: "f32, f32strict or bf16", Value: "f32"}
+	jsonFlag      = &cli.BoolFlag{Name: "json", Usage: "print JSON"}
+)
+
+// engineOptions are the session options that flags and environment ask for.
+func engineOptions(c *cli.Context) ([]engine.Option, error) {
+	var opts []engine.Option
+	limit, err := memoryLimit()
+	if err != nil {
+		return nil, err
+	}
+	if limit > 0 {
+		opts = append(opts, engine.MemoryLimit(limit))
+	}
+	if n := c.Int("threads"); n < 0 {
+		return nil, usage("--threads %d: at least 1, or 0 for one a processor", n)
+	} else if n > 0 {
+		opts = append(opts, engine.Threads(n))
+	}
+	p, err := engine.ParsePrecision(c.String("precision"))
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	return append(opts, engine.Precision(p)), nil
+}

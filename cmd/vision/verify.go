@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/conform"
+)
+
+func verifyCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "verify",
+		Usage:     "run ONNX test cases against their golden outputs, or one model against another",
+		UsageText: "vision verify resnet50/             a folder with model.onnx and test_data_set_*\nvision verify onnx/backend/test/data/node --json\nvision verify small.onnx --against original.onnx",
+		ArgsUsage: "PATH...",
+		Flags: []cli.Flag{
+			&cli.Float64Flag{Name: "rtol", Usage: "relative tolerance; 1e-3, and 1e-2 for floats of 16 bits and fewer, unless the case says otherwise"},
+			&cli.Float64Flag{Name: "atol", Usage: "absolute tolerance; 1e-5, and 1e-2 for floats of 16 bits and fewer"},
+			&cli.DurationFlag{Name: "timeout", Usage: "longest time of a case", Value: time.Minute},
+			&cli.StringFlag{Name: "against", Usage: "compare with this model on zero and random inputs"},
+			&cli.BoolFlag{Name: "plain", Usage: "reference kernels only, no optimisation"},
+			threadsFlag, precisionFlag, jsonFlag,
+		},
+		Action: verify,
+	}
+}
+
+func verify(c *cli.Context) error {
+	if !c.Args().Present() {
+		return usage("verify needs a PATH: a case folder, or a folder of them")
+	}
+	opts, err := engineOptions(c)
+	if err != nil {
+		return err
+	}
+	if c.Bool("plain") {
+		opts = append(opts, engine.Plain())
+	}
+	if c.Float64("rtol") < 0 || c.Float64("atol") < 0 {
+		return usage("--rtol and --atol are not negative")
+	}
+	if other := c.String("against"); other != "" {
+		return verifyAgainst(c, other, opts)
+	}
+	var cases []conform.Case
+	for _, path := range c.Args().Slice() {
+		found, err := conform.Find(path)
+		if err != nil {
+			return &exitError{exitUsage, err}
+		}
+		cases = append(cases, found...)
+	}
+	o := conform.Options{RTol: c.Float64("rtol"), ATol: c.Float64("atol"), Timeout: c.Duration("timeout"), Engine: opts}
+	passed, wrong, skipped := 0, 0, 0
+	verifyAll(c.Context, cases, o, func(r conform.Result) {
+		switch {
+		case r.Skipped != "":
+			skipped++
+		case r.Err != nil:
+			wrong++
+		default:
+			passed++
+		}
+		printResult(c, r)
+	})
+	if err := c.Context.Err(); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.App.Writer, "verify: %d passed, %d failed, %d skipped\n", passed, wrong, skipped)
+	if wrong > 0 {
+		return failed()
+	}
+	return nil
+}
+
+func printResult(c *cli.Context, r conform.Result) {
+	if c.Bool("json") {
+		line := map[string]any{"case": r.Name, "ms": r.Elapsed.Seconds() * 1e3, "max_error": r.MaxError}
+		switch {
+		case r.Skipped != "":
+			line["skipped"] = r.Skipped
+		case r.Err != nil:
+			line["error"] = oneLine(r.Err.Error())
+		}
+		data, _ := json.Marshal(line)
+		fmt.Fprintln(c.App.Writer, string(data))
+		return
+	}
+	if r.Err != nil {
+		fmt.Fprintf(c.App.Writer, "FAIL %s: %s\n", r.Name, oneLine(r.Err.Error()))
+	}
+}
+
+// verifyAll runs cases on all processors and reports them in order.
+func verifyAll(ctx context.Context, cases []conform.Case, o conform.Options, report func(conform.Result)) {
+	results := make([]chan conform.Result, len(cases))
+	for i := range results {
+		results[i] = make(chan conform.Result, 1)
+	}
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := range next {
+				results[i] <- cases[i].Run(ctx, o)
+			}
+		})
+	}
+	go func() {
+		for i := range cases {
+			next <- i
+		}
+		close(next)
+	}()
+	for _, r := range results {
+		report(<-r)
+	}
+	workers.Wait()
+}
+
+// verifyAgainst compares models on zero and random inputs.
+func verifyAgainst(c *cli.Context, other string, opts []engine.Option) error {
+	passed, wrong := 0, 0
+	for _, path := range c.Args().Slice() {
+		reports, err := conform.Against(c.Context, path, other, conform.Tolerance{R: c.Float64("rtol"), A: c.Float64("atol")}, opts...)
+		if err != nil {
+			return noModel(err)
+		}
+		for _, r := range reports {
+			if r.Err != nil {
+				wrong++
+				fmt.Fprintf(c.App.Writer, "FAIL %s: %s\n", r.Name, oneLine(r.Err.Error()))
+				continue
+			}
+			passed++
+			fmt.Fprintf(c.App.Writer, "ok   %s: largest error %.3g\n", r.Name, r.MaxError)
+		}
+	}
+	fmt.Fprintf(c.App.Writer, "verify: %d passed, %d failed, 0 skipped\n", passed, wrong)
+	if wrong > 0 {
+		return failed()
+	}
+	return nil
+}

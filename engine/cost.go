@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// Cost is what one run of a model takes, for one picture: unknown dimensions
+// count as 1.
+type Cost struct {
+	FLOPs      float64 // two per multiply-add of convolutions and matrix products
+	Parameters int     // numbers in constants
+	Bytes      int64   // of constants
+}
+
+// Cost adds up the model's layers.
+func (s *Session) Cost() Cost {
+	var c Cost
+	seen := map[*tensor.Tensor]bool{}
+	var walk func(g *ir.Graph)
+	walk = func(g *ir.Graph) {
+		for _, n := range g.Nodes {
+			c.FLOPs += flops(n)
+			for _, v := range n.Inputs {
+				if v != nil && v.Const() != nil && !seen[v.Const()] {
+					seen[v.Const()] = true
+					c.Parameters += v.Const().Len()
+					c.Bytes += int64(len(v.Const().Bytes()))
+				}
+			}
+			for _, r := range n.Regions() {
+				walk(r)
+			}
+		}
+	}
+	walk(s.model.Graph)
+	return c
+}
+
+// flops counts the multiply-adds of one node, two each.
+func flops(n *ir.Node) float64 {
+	out := count(n.Outputs[0].Fact.Shape)
+	at := func(input int, from int) float64 {
+		if input >= len(n.Inputs) || n.Inputs[input] == nil {
+			return 0
+		}
+		s := n.Inputs[input].Fact.Shape
+		if !s.Ranked || from > len(s.Dims) {
+			return 0
+		}
+		return count(ir.ShapeOf(s.Dims[from:]...))
+	}
+	switch n.Op {
+	case "Conv", "ConvInteger", "FusedConv":
+		return 2 * out * at(1, 1)
+	case "QLinearConv":
+		return 2 * out * at(3, 1)
+	case "ConvTranspose":
+		return 2 * at(0, 0) * at(1, 1)
+	case "MatMul", "MatMulInteger", "QLinearMatMul":
+		return 2 * out * depth(n.Inputs[0], -1)
+	case "Gemm", "FusedGemm":
+		if a := n.Attr("transA"); a != nil && a.Int != 0 {
+			return 2 * out * depth(n.Inputs[0], 0)
+		}
+		return 2 * out * depth(n.Inputs[0], -1)
+	}
+	return 0
+}
+
+func depth(v *ir.Value, axis int) float64 {
+	d := v.Fact.Shape.Dims
+	if axis < 0 {
+		axis += len(d)
+	}
+	if axis < 0 || axis >= len(d) {
+		return 0
+	}
+	return math.Max(1, float64(d[axis].N))
+}
+
+// count multiplies the dimensions; unknown ones count as 1.
+func count(s ir.Shape) float64 {
+	n := 1.0
+	for _, d := range s.Dims {
+		if d.Known() {
+			n *= float64(d.N)
+		}
+	}
+	return n
+}
+
+// OperatorInfo is one meaning of an operator that the engine knows.
+type OperatorInfo struct {
+	Domain, Name string
+	Since, Until int            // opset versions of the domain; Until 0: the newest
+	Types        tensor.TypeSet // element types of its first input; 0: any value
+}
+
+// Operators lists every operator the engine knows, by domain, name and version.
+func Operators() []OperatorInfo {
+	var out []OperatorInfo
+	for _, d := range ops.Defs() {
+		if d.Domain != ops.Internal {
+			out = append(out, OperatorInfo{d.Domain, d.Name, d.Since, d.Until, d.Types})
+		}
+	}
+	return out
+}
+
+// LoadCost is the time that opening took, in parts.
+type LoadCost struct{ Total, Pack float64 } // milliseconds
+
+// LoadCost tells how long opening took.
+func (s *Session) LoadCost() LoadCost { return LoadCost{s.opened, s.runner.PackTime().Seconds() * 1e3} }
