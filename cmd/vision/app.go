@@ -39,7 +39,9 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-func usage(format string, args ...any) error { return &exitError{exitUsage, fmt.Errorf(format, args...)} }
+func usage(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
 
 func noModel(err error) error { return &exitError{exitModel, err} }
 
@@ -85,7 +87,7 @@ func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
 	return &cli.App{
 		Name:            "vision",
 		Usage:           "name what is in pictures, and run any ONNX network",
-		UsageText:       "vision classify cat.jpg\nvision classify photos/ --model resnet50 --top 3\nvision detect street.jpg --save out/\nvision zoo list",
+		UsageText:       "vision classify cat.jpg\nvision classify photos/ --model resnet50 --top 3\nvision zoo list",
 		HideHelpCommand: true,
 		HideVersion:     true,
 		Reader:          in, Writer: out, ErrWriter: errOut,
@@ -104,7 +106,7 @@ func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
 
 // commands are the subcommands, each in a file of its own.
 func commands() []*cli.Command {
-	return []*cli.Command{runCommand(), inspectCommand(), verifyCommand(), benchCommand(), versionCommand()}
+	return []*cli.Command{classifyCommand(), zooCommand(), inspectCommand(), verifyCommand(), versionCommand()}
 }
 
 // reorder moves flags in front of the arguments, so that they may stand

@@ -1,0 +1,70 @@
+package classify_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/visionzoo/vision/assets"
+	"github.com/visionzoo/vision/assets/label"
+	"github.com/visionzoo/vision/classify"
+	"github.com/visionzoo/vision/vision"
+	"github.com/visionzoo/vision/zoo"
+)
+
+func Example() {
+	m, err := zoo.Load("")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	f, err := assets.Samples().Open("cat.png")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer f.Close()
+	img, err := vision.Decode(f)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	top, err := classify.Image(m, img, classify.Top(1))
+	fmt.Println(top[0].Label, err)
+	// Output: cat <nil>
+}
+
+func TestRank(t *testing.T) {
+	nan := math.NaN()
+	labels := label.New("letters", "a", "b", "c")
+	for _, c := range []struct {
+		why  string
+		p    []float64
+		n    int
+		want string
+	}{
+		{"ties go to the lower index", []float64{.4, .4, .2}, 2, "ab"},
+		{"NaN ranks last", []float64{nan, .1, .2}, 3, "cba"},
+		{"more asked than there are", []float64{.1, .2, .7}, 9, "cba"},
+		{"none asked", []float64{.1, .2, .7}, 0, ""},
+	} {
+		got := ""
+		for _, p := range classify.Rank(c.p, labels, c.n) {
+			got += p.Label
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.why, got, c.want)
+		}
+	}
+}
+
+func TestSoftmax(t *testing.T) {
+	if p := classify.Softmax([]float64{.25, .75}); p[1] != .75 {
+		t.Errorf("probabilities were changed to %v", p)
+	}
+	p := classify.Softmax([]float64{1000, 1000})
+	if p[0] != .5 || p[1] != .5 {
+		t.Errorf("large logits gave %v", p)
+	}
+}
