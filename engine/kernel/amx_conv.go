@@ -14,16 +14,21 @@ import (
 // steps, one for each channel block and tap. Rounding aside (bf16x3: rms error
 // at most 1e-5 of the rms output) its result does not depend on the chunks.
 type tileConv struct {
+	tiled
+	weights  *TileWeights
+	groupIn  int // bytes from the input of a convolution group to the next
+	perGroup int // groups of 32 outputs in a convolution group
+	lastMask uint32
+}
+
+// tiled is what every planned convolution of tiles has.
+type tiled struct {
 	args     amd64.TileArgs // but for the operands
 	pairs    []amd64.TilePair
 	segments []amd64.TileSegment
 	offsets  []int
-	weights  *TileWeights
 	grid     grid
 	out      Layout
-	groupIn  int // bytes from the input of a convolution group to the next
-	perGroup int // groups of 32 outputs in a convolution group
-	lastMask uint32
 }
 
 // tileUnitConv are the convolutions of the rung "amx".
@@ -47,9 +52,10 @@ func newTileConv(c *Conv, w *TileWeights, products int) (Step, error) {
 	if err := w.fits(c); err != nil {
 		return nil, err
 	}
-	s := &tileConv{weights: w, out: c.Out}
+	s := &tileConv{weights: w}
+	s.out = c.Out
 	s.offsets = stepOffsets(c)
-	m := mapTiles(c)
+	m := mapTiles(c, 16)
 	s.setPairs(c, &m)
 	groups := roundUp(c.Out.C, 32) / 32
 	s.perGroup = groups
@@ -91,7 +97,7 @@ func stepOffsets(c *Conv) []int {
 
 // setPairs turns tiles into what the kernel walks. An odd last tile is paired
 // with itself, of which no row is wanted.
-func (s *tileConv) setPairs(c *Conv, m *tileMap) {
+func (s *tiled) setPairs(c *Conv, m *tileMap) {
 	residual := c.Out
 	if c.Residual != nil {
 		residual = *c.Residual
@@ -121,6 +127,7 @@ func (s *tileConv) setPairs(c *Conv, m *tileMap) {
 func (s *tileConv) setOutput(c *Conv) {
 	a := &s.args
 	a.OutKind, a.OutGroup, a.OutHalf = rowKind(&c.Out)
+	a.OutGroupOdd = a.OutGroup
 	a.OutStep = c.Out.Format.PixelBytes()
 	a.MaskA, a.MaskB, s.lastMask = 0xffff, 0xffff, 0xffff
 	if c.Out.Format == F32x16 && c.Out.Blocks()%2 == 1 {
@@ -160,7 +167,7 @@ func (s *tileConv) setActivation(act Activation) {
 	}
 }
 
-func (s *tileConv) Chunks() int { return s.grid.chunks() }
+func (s *tiled) Chunks() int { return s.grid.chunks() }
 
 // Run computes some groups of outputs for some pairs of tiles, and its share of
 // their halo.

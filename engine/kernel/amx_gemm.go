@@ -101,7 +101,7 @@ func planTiles(g *Gemm, w *GemmWeights) Work {
 	s.args = amd64.TileArgs{
 		Config: amd64.TileConfig(rows), Offsets: &s.offsets[0], Steps: steps, RowStride: 128,
 		WeightsGroup: 4096 * steps, Segments: &s.segments[0], PerStep: (2*rows + steps - 1) / steps,
-		OutKind: amd64.TileF32, OutGroup: 128, OutHalf: 64, OutStep: 4 * g.RowC, MaskA: 0xffff, MaskB: 0xffff,
+		OutKind: amd64.TileF32, OutGroup: 128, OutGroupOdd: 128, OutHalf: 64, OutStep: 4 * g.RowC, MaskA: 0xffff, MaskB: 0xffff,
 		Low: float32(math.Inf(-1)), High: float32(math.Inf(1)), Alpha: g.Act.Alpha, Beta: g.Act.Beta,
 	}
 	a := &s.args
@@ -132,7 +132,7 @@ var zeroBias = make([]float32, 32)
 // setPairs cuts the rows into pairs of tiles and returns the rows of a tile.
 func (s *tileGemm) setPairs() int {
 	g := &s.gemm
-	count, rows := even(g.M)
+	count, rows := even(g.M, 16)
 	for i := 0; i < count; i += 2 {
 		p := amd64.TilePair{First: len(s.segments) * int(unsafe.Sizeof(amd64.TileSegment{}))}
 		for j, in := range []*int{&p.InA, &p.InB} {

@@ -23,16 +23,16 @@ type pixelRun struct{ row, count, n, y, x int }
 
 // mapTiles chooses the cheapest of three ways: along each row of pixels; flat
 // through the halo between the rows, for narrow pictures; across the pictures of
-// a batch, for tiny ones.
-func mapTiles(c *Conv) tileMap {
-	best := tilesByRow(c)
+// a batch, for tiny ones. A tile has at most most rows.
+func mapTiles(c *Conv, most int) tileMap {
+	best := tilesByRow(c, most)
 	if c.StrideH == 1 && c.StrideW == 1 {
-		if m := tilesFlat(c); m.cost() < best.cost() {
+		if m := tilesFlat(c, most); m.cost() < best.cost() {
 			best = m
 		}
 	}
 	if c.In.N > 1 {
-		if m := tilesByPicture(c); m.cost() < best.cost() {
+		if m := tilesByPicture(c, most); m.cost() < best.cost() {
 			best = m
 		}
 	}
@@ -46,16 +46,16 @@ func (m *tileMap) cost() float64 { return float64((len(m.tiles)+1)/2) * 2 * tile
 // below seven rows.
 func tileTime(rows int) float64 { return 1.53 + 0.19*float64(max(rows, 7)) }
 
-// even cuts n rows into the fewest tiles of at most 16, all alike.
-func even(n int) (tiles, rows int) {
-	tiles = (n + 15) / 16
+// even cuts n rows into the fewest tiles of at most most, all alike.
+func even(n, most int) (tiles, rows int) {
+	tiles = (n + most - 1) / most
 	return tiles, (n + tiles - 1) / tiles
 }
 
 // tilesByRow cuts each row of pixels by itself. The last tile starts early
 // enough to end with the row; its first rows are then computed in vain.
-func tilesByRow(c *Conv) tileMap {
-	count, rows := even(c.Out.W)
+func tilesByRow(c *Conv, most int) tileMap {
+	count, rows := even(c.Out.W, most)
 	m := tileMap{rows: rows, stride: c.StrideW * c.In.Format.PixelBytes()}
 	for n := range c.Out.N {
 		for y := range c.Out.H {
@@ -73,10 +73,10 @@ func tilesByRow(c *Conv) tileMap {
 }
 
 // tilesFlat runs on through the halo columns, whose results are dropped.
-func tilesFlat(c *Conv) tileMap {
+func tilesFlat(c *Conv, most int) tileMap {
 	pitch := c.In.Pitch
 	total := (c.Out.H-1)*pitch + c.Out.W
-	count, rows := even(total)
+	count, rows := even(total, most)
 	m := tileMap{rows: rows, stride: c.In.Format.PixelBytes()}
 	for n := range c.Out.N {
 		for i := range count {
@@ -99,8 +99,8 @@ func tilesFlat(c *Conv) tileMap {
 }
 
 // tilesByPicture takes the same pixel of up to 16 pictures.
-func tilesByPicture(c *Conv) tileMap {
-	count, rows := even(c.Out.N)
+func tilesByPicture(c *Conv, most int) tileMap {
+	count, rows := even(c.Out.N, most)
 	m := tileMap{rows: rows, stride: c.In.Image}
 	for y := range c.Out.H {
 		for x := range c.Out.W {

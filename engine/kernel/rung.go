@@ -20,6 +20,7 @@ type Rung struct {
 	TileConv
 	GemmUnit gemmUnit
 	Gemms    gemmKernels
+	QConvs   qconvKernels
 
 	// ConvTile8 and ConvTile16 compute register tiles of a convolution: up to
 	// convRows pixels by one or two vectors of 8 or 16 channels.
@@ -69,7 +70,7 @@ type Rung struct {
 func purego() Rung {
 	return Rung{Name: "purego", Block: F32x8,
 		TileConv: plainTileConv,
-		GemmUnit: plainGemm, Gemms: vectorGemms,
+		GemmUnit: plainGemm, Gemms: vectorGemms, QConvs: plainQConvs,
 		ConvTile8: convTile8, ConvTile16: convTile16, Activate: activate,
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
 		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16,

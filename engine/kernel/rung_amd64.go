@@ -26,8 +26,8 @@ func native() []Rung {
 			Broadcast16: broadcastAVX512, SumRow16: amd64.SumPixelsAVX512,
 			Interleave16: amd64.InterleaveAVX512, Deinterleave16: amd64.DeinterleaveAVX512,
 		}},
-		{cpu.vnni, Rung{Name: "vnni"}},
-		{cpu.amx, Rung{Name: "amx", TileConv: tileUnitConv, Gemms: tileUnitGemms}},
+		{cpu.vnni, Rung{Name: "vnni", QConvs: vnniQConvs}},
+		{cpu.amx, Rung{Name: "amx", TileConv: tileUnitConv, Gemms: tileUnitGemms, QConvs: tileUnitQConvs}},
 	} {
 		if !r.has {
 			break

@@ -24,14 +24,17 @@ type TileArgs struct {
 	Groups                  int
 	WeightsGroup, BiasGroup int // bytes from a group to the next
 	OutGroup, ResidualGroup int
+	OutGroupOdd             int // after every other group, where two share a pixel; else as OutGroup
 
 	Segments              *TileSegment
 	OutStep, ResidualStep int    // bytes from a row of a segment to the next
 	OutHalf, ResidualHalf int    // float32: bytes from channels 0-15 to 16-31
 	OutKind, ResidualKind int    // TileF32 ...
-	MaskA, MaskB          uint32 // float32: which of channels 0-15 and 16-31 exist
+	MaskA, MaskB          uint32 // float32 and bytes: which of channels 0-15 and 16-31 exist
 
-	Low, High   float32 // bounds, where Act is 0
+	Rows        int     // of a tile: TilesVNNI alone, the others have Config
+	Zero        int32   // bytes: zero point of the output
+	Low, High   float32 // bounds, where Act is 0; for bytes less the zero point
 	Alpha, Beta float32
 	Act         int // 0: bounds alone; else the kernel package's ActivationKind
 
@@ -43,6 +46,7 @@ type TileArgs struct {
 	// The kernel's own: where the group stands, and the pair that is being
 	// finished.
 	weights, bias, groupOut, groupResidual, groups    int
+	outGroup, outGroupOdd                             int
 	out, residual, segment, first, second, rows, left int
 }
 
@@ -90,6 +94,18 @@ func TilesSplit(a *TileArgs)
 //
 //go:noescape
 func TilesBF16(a *TileArgs)
+
+// TilesU8 runs on byte rows, signed weights packed [0-15][16-31] of 1 KiB for
+// each step of 64 channels: 16 rows of 16 outputs of 4 channels. Bias holds for
+// each group 32 int32 and 32 float32 scales.
+//
+//go:noescape
+func TilesU8(a *TileArgs)
+
+// TilesVNNI does the same without a tile unit, for up to 14 rows a tile.
+//
+//go:noescape
+func TilesVNNI(a *TileArgs)
 
 // PackArgs is one call that packs weight tiles of 16 output channels.
 type PackArgs struct {

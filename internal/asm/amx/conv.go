@@ -23,9 +23,11 @@ func arg(field string) string { return "TileArgs_" + field + "(AX)" }
 var advancing = []struct{ from, now, step string }{
 	{"Weights", "weights", "WeightsGroup"},
 	{"Bias", "bias", "BiasGroup"},
-	{"Out", "groupOut", "OutGroup"},
+	{"Out", "groupOut", "outGroup"},
 	{"Residual", "groupResidual", "ResidualGroup"},
 	{"Groups", "groups", ""},
+	{"OutGroup", "outGroup", ""},
+	{"OutGroupOdd", "outGroupOdd", ""},
 }
 
 // kernel is one number format of the tile kernel.
@@ -98,14 +100,19 @@ func (e *emitter) conv(k kernel) {
 	k.outOfLine(e)
 }
 
-// storeSums moves the sums to the scratch and notes what to do with them: R13
-// is left at the bias.
+// storeSums moves the sums to the scratch.
 func (e *emitter) storeSums() {
 	e.p("MOVQ %s, R12", arg("Scratch"))
 	e.p("MOVQ $128, R13")
 	for t := range 4 {
 		e.raw(tileStore(t, "R12", "R13", int32(t/2*2048+t%2*64)))
 	}
+	e.notePair()
+}
+
+// notePair notes what to do with the sums in the scratch: R13 is left at the
+// bias.
+func (e *emitter) notePair() {
 	e.p("MOVQ %s, R13", arg("groupOut"))
 	e.p("MOVQ R13, %s", arg("out"))
 	e.p("MOVQ %s, R13", arg("groupResidual"))
@@ -129,6 +136,11 @@ func (e *emitter) nextPair() {
 		e.p("MOVQ %s, R13", arg(f.step))
 		e.p("ADDQ R13, %s", arg(f.now))
 	}
+	e.comment("two groups of 32 share a pixel of 64: the strides take turns")
+	e.p("MOVQ %s, R13", arg("outGroup"))
+	e.p("MOVQ %s, R15", arg("outGroupOdd"))
+	e.p("MOVQ R15, %s", arg("outGroup"))
+	e.p("MOVQ R13, %s", arg("outGroupOdd"))
 	e.p("DECQ %s", arg("groups"))
 	e.p("JNZ group")
 }

@@ -26,6 +26,10 @@ func generate() []byte {
 	half.doc = "rows of bf16 pixels"
 	e.conv(split)
 	e.conv(half)
+	e.conv(kernel{name: "TilesU8", doc: "rows of byte pixels", step: stepU8,
+		setup: byteSetup, bias: byteBias, finish: byteFinish, outOfLine: func(*emitter) {}})
+	e.convVNNI()
+	e.depthwise()
 	e.packRows()
 	e.packColumns()
 	e.splitRows()

@@ -1,0 +1,236 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+)
+
+// QConv is a convolution of 8-bit integers with exact sums, requantised as ONNX
+// QLinearConv says: the sum and the bias as float32, times the channel's scale
+// in float32, rounded half to even, plus the zero point, saturated.
+//
+// Input and output are U8x64 layouts whose Fill is their zero point; signed
+// bytes are stored plus 128, their zero points likewise. A Planar input is bytes
+// too: [N][C][H][W], row-major. Residual and Act of Conv are not used.
+type QConv struct {
+	Conv
+	InZero, OutZero uint8
+	Low, High       uint8     // bounds of the output; 0 and 255 for none
+	Scales          []float32 // for each output channel: input's · weight's / output's
+}
+
+// QConvWeights are the weights of a QConv as one rung wants them. They serve
+// every QConv of the same kernel, channels, input zero point and scales.
+type QConvWeights struct {
+	cin, cout, group int
+	kernelH, kernelW int
+	form             qconvForm
+	inZero           uint8
+	source           []int8
+	bias             []int32 // less what the input's zero point adds
+	scales           []float32
+	data             []byte // form by form
+	ends             []byte // bias and scales as the kernel reads them
+	panel            int    // bytes of 32 outputs, or of 64 depthwise channels
+}
+
+// qconvForm is the way a QConv is computed.
+type qconvForm uint8
+
+const (
+	qconvPlain qconvForm = iota
+	qconvDense
+	qconvPatches // planar input: patches of K bytes first, then as 1x1
+	qconvDepthwise
+)
+
+// qconvKernels says which forms a rung has beyond the twin, and plans them.
+type qconvKernels struct {
+	fast bool
+	plan func(r *Rung, c *QConv, w *QConvWeights) (Work, error)
+}
+
+// form chooses; the twin takes what no form covers.
+func (k qconvKernels) form(c *QConv) qconvForm {
+	cin := c.In.C / c.Group
+	switch {
+	case !k.fast:
+	case c.In.Format == Planar && c.Group == 1:
+		return qconvPatches
+	case c.In.Format != U8x64:
+	case c.Group == 1 || cin%64 == 0 && c.Out.C/c.Group%32 == 0:
+		return qconvDense
+	case c.Group == c.In.C && c.Out.C == c.In.C:
+		return qconvDepthwise
+	}
+	return qconvPlain
+}
+
+// check refuses what no plan of ours should contain.
+func (c *QConv) check() error {
+	planar := c.In.Format == Planar
+	switch {
+	case c.In.Format != U8x64 && !planar || c.Out.Format != U8x64:
+		return fmt.Errorf("%v: an integer convolution reads planar bytes or u8x64, and writes u8x64", &c.Conv)
+	case c.Group < 1 || c.In.C%c.Group != 0 || c.Out.C%c.Group != 0:
+		return fmt.Errorf("%v: the groups do not divide the channels", &c.Conv)
+	case min(c.In.N, c.In.H, c.In.W, c.Out.H, c.Out.W, c.StrideH, c.StrideW, c.DilationH, c.DilationW) < 1 || c.In.N != c.Out.N:
+		return fmt.Errorf("%v: every size must be at least 1, and as many pictures out as in", &c.Conv)
+	case !planar && !c.inside():
+		return fmt.Errorf("%v: the kernel reads past the halo %v of its input", &c.Conv, c.In.Halo)
+	case !planar && c.In.Halo != (Halo{}) && c.In.Fill != c.InZero:
+		return fmt.Errorf("%v: the halo holds %d, the input's zero point is %d", &c.Conv, c.In.Fill, c.InZero)
+	case len(c.Scales) != c.Out.C:
+		return fmt.Errorf("%v: %d scales, want %d", &c.Conv, len(c.Scales), c.Out.C)
+	}
+	return nil
+}
+
+// PackQConv lays out the memory for weights [Cout][Cin/Group][KernelH][KernelW],
+// less their zero point, and the bias [Cout] or nil. The caller packs by calling
+// Chunk for every number below Chunks; until then weights must stay as they are.
+func (r *Rung) PackQConv(c *QConv, weights []int8, bias []int32) (*QConvWeights, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	per := c.In.C / c.Group * c.KernelH * c.KernelW
+	if len(weights) != c.Out.C*per {
+		return nil, fmt.Errorf("%v: %d weights, want %d", &c.Conv, len(weights), c.Out.C*per)
+	}
+	if bias != nil && len(bias) != c.Out.C {
+		return nil, fmt.Errorf("%v: %d biases, want %d", &c.Conv, len(bias), c.Out.C)
+	}
+	w := &QConvWeights{cin: c.In.C, cout: c.Out.C, group: c.Group, kernelH: c.KernelH, kernelW: c.KernelW,
+		form: r.QConvs.form(c), inZero: c.InZero, source: weights, scales: c.Scales}
+	w.bias = make([]int32, c.Out.C)
+	copy(w.bias, bias)
+	w.layout()
+	return w, nil
+}
+
+// layout says how large everything is.
+func (w *QConvWeights) layout() {
+	taps := w.kernelH * w.kernelW
+	switch w.form {
+	case qconvDense, qconvPatches:
+		w.panel = w.steps() * 2048
+		groups := roundUp(w.cout, 32) / 32
+		w.data, w.ends = lineBytes(groups*w.panel), lineBytes(groups*256)
+	case qconvDepthwise:
+		w.panel = roundUp(taps, 4) * 64
+		blocks := roundUp(w.cout, 64) / 64
+		w.data, w.ends = lineBytes(blocks*w.panel), lineBytes(blocks*512)
+	default:
+		w.data = lineBytes(len(w.source))
+	}
+}
+
+// steps is how many times 64 channels a dense output sums up.
+func (w *QConvWeights) steps() int {
+	cin, taps := w.cin/w.group, w.kernelH*w.kernelW
+	if w.form == qconvPatches {
+		cin, taps = cin*taps, 1
+	}
+	return roundUp(cin, 64) / 64 * taps
+}
+
+// Bytes is the memory the weights take.
+func (w *QConvWeights) Bytes() int { return len(w.data) + len(w.ends) + 4*len(w.bias) }
+
+// Chunks is how many pieces the packing has.
+func (w *QConvWeights) Chunks() int {
+	if w.form == qconvDepthwise {
+		return roundUp(w.cout, 64) / 64
+	}
+	return roundUp(w.cout, 32) / 32
+}
+
+// Chunk packs one piece.
+func (w *QConvWeights) Chunk(i int) {
+	each := 32
+	if w.form == qconvDepthwise {
+		each = 64
+	}
+	per := w.cin / w.group * w.kernelH * w.kernelW
+	for co := i * each; co < min((i+1)*each, w.cout); co++ {
+		source := w.source[co*per:][:per]
+		var sum int32
+		for _, v := range source {
+			sum += int32(v)
+		}
+		w.bias[co] -= int32(w.inZero) * sum
+		switch w.form {
+		case qconvPlain:
+			for k, v := range source {
+				w.data[co*per+k] = byte(v)
+			}
+		case qconvDepthwise:
+			w.packDepthwise(co, source)
+		default:
+			w.packDense(co, source)
+		}
+	}
+}
+
+// packDense packs one output: quads of channels, 16 outputs side by side.
+func (w *QConvWeights) packDense(co int, source []int8) {
+	put32(w.ends[co/32*256+4*(co%32):], uint32(w.bias[co]))
+	put32(w.ends[co/32*256+128+4*(co%32):], math.Float32bits(w.scales[co]))
+	taps := w.kernelH * w.kernelW
+	if w.form == qconvPatches {
+		taps = 1
+	}
+	panel := w.data[co/32*w.panel+co%32/16*1024+co%16*4:]
+	for c := range len(source) / taps {
+		at := c/64*taps*2048 + c%64/4*64 + c%4
+		for t := range taps {
+			panel[at+2048*t] = byte(source[c*taps+t])
+		}
+	}
+}
+
+// packDepthwise packs one channel: quads of taps, 64 channels side by side in
+// the order the kernel has them.
+func (w *QConvWeights) packDepthwise(co int, source []int8) {
+	place := depthwisePlace(co % 64)
+	put32(w.ends[co/64*512+4*place:], uint32(w.bias[co]))
+	put32(w.ends[co/64*512+256+4*place:], math.Float32bits(w.scales[co]))
+	for t, v := range source {
+		w.data[co/64*w.panel+t/4*256+4*place+t%4] = byte(v)
+	}
+}
+
+// depthwisePlace is the word of channel c of 64: register c%16/4, lane c/16.
+func depthwisePlace(c int) int { return c%16/4*16 + c/16*4 + c%4 }
+
+func put32(b []byte, v uint32) { *(*uint32)(unsafe.Pointer(&b[0])) = v }
+
+// fits reports why the weights do not serve a convolution.
+func (w *QConvWeights) fits(r *Rung, c *QConv) error {
+	if w.cin != c.In.C || w.cout != c.Out.C || w.group != c.Group || w.kernelH != c.KernelH || w.kernelW != c.KernelW ||
+		w.inZero != c.InZero || w.form != r.QConvs.form(c) {
+		return fmt.Errorf("%v: the weights were packed for another convolution", &c.Conv)
+	}
+	return nil
+}
+
+// QConv plans an integer convolution.
+func (r *Rung) QConv(c *QConv, w *QConvWeights) (Work, error) {
+	if err := c.check(); err != nil {
+		return Work{}, err
+	}
+	if err := w.fits(r, c); err != nil {
+		return Work{}, err
+	}
+	if w.form == qconvPlain {
+		return plainQConvs.plan(r, c, w)
+	}
+	return r.QConvs.plan(r, c, w)
+}
+
+// requantize ends a sum.
+func (c *QConv) requantize(sum int32, scale float32) uint8 {
+	v := math.RoundToEven(float64(float32(sum) * scale))
+	return uint8(math.Min(math.Max(v+float64(c.OutZero), float64(c.Low)), float64(c.High)))
+}

@@ -1,0 +1,247 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/amd64"
+)
+
+// The integer convolutions of the rungs with byte products: on the tile unit,
+// and on vectors by VPDPBUSD. Both read the same packed weights.
+var (
+	vnniQConvs = qconvKernels{fast: true, plan: func(r *Rung, c *QConv, w *QConvWeights) (Work, error) {
+		return planQConv(c, w, false)
+	}}
+	tileUnitQConvs = qconvKernels{fast: true, plan: func(r *Rung, c *QConv, w *QConvWeights) (Work, error) {
+		return planQConv(c, w, true)
+	}}
+)
+
+// vnniRows is the largest tile without a tile unit.
+const vnniRows = 14
+
+func planQConv(c *QConv, w *QConvWeights, tiles bool) (Work, error) {
+	switch w.form {
+	case qconvDepthwise:
+		return Work{Steps: []Step{newDepthwiseQConv(c, w)}}, nil
+	case qconvPatches:
+		p := newPatches(c)
+		d := newDenseQConv(p.conv(c), w, tiles)
+		d.fromScratch = true
+		return Work{Steps: []Step{p, d}, Scratch: p.to.Size()}, nil
+	}
+	return Work{Steps: []Step{newDenseQConv(c, w, tiles)}}, nil
+}
+
+// denseQConv is a planned convolution of whole blocks of channels.
+type denseQConv struct {
+	tiled
+	weights     *QConvWeights
+	unit        bool // on the tile unit
+	fromScratch bool
+	block       int // bytes of a block of the output
+	perGroup    int // groups of 32 outputs in a convolution group
+	groupIn     int // bytes from the input of a convolution group to the next
+}
+
+func newDenseQConv(c *QConv, w *QConvWeights, unit bool) *denseQConv {
+	s := &denseQConv{weights: w, unit: unit, block: c.Out.Block}
+	s.out = c.Out
+	s.offsets = stepOffsets(&c.Conv)
+	limit, product := 16, tileTime
+	if !unit {
+		limit = vnniRows
+		product = func(rows int) float64 { return float64(rows) * 2.4 } // 16 quads, two vectors
+	}
+	m := mapTiles(&c.Conv, limit)
+	s.setPairs(&c.Conv, &m)
+	groups := roundUp(c.Out.C, 32) / 32
+	s.perGroup = groups
+	if c.Group > 1 {
+		s.perGroup = c.Out.C / c.Group / 32
+		s.groupIn = c.In.C / c.Group / 64 * c.In.Block
+	}
+	steps := len(s.offsets)
+	s.args = amd64.TileArgs{
+		Config: amd64.TileConfig(m.rows), Offsets: &s.offsets[0], Steps: steps, Rows: m.rows,
+		RowStride: m.stride, WeightsGroup: w.panel, BiasGroup: 256, Segments: &s.segments[0],
+		PerStep: (2*m.rows + steps - 1) / steps, OutStep: 64, MaskA: 0xffff, MaskB: 0xffff,
+		Zero: int32(c.OutZero), Low: float32(c.Low) - float32(c.OutZero), High: float32(c.High) - float32(c.OutZero),
+	}
+	time := max(4*product(m.rows)*float64(steps), 2*float64(2*m.rows)) + 10
+	s.grid = cutGrid(len(s.pairs), groups, time, len(w.data))
+	return s
+}
+
+// Run computes some groups of outputs for some pairs of tiles, and its share of
+// their halo.
+func (s *denseQConv) Run(chunk int, m *Memory) {
+	pair, pairs, group, groups := s.grid.at(chunk)
+	var scratch [4096 + 64]byte
+	a := s.args
+	a.Scratch = unsafe.Pointer(&scratch[-uintptr(unsafe.Pointer(&scratch))&63])
+	a.Pairs, a.Count = &s.pairs[pair], pairs
+	in := m.In
+	if s.fromScratch {
+		in = m.Scratch
+	}
+	w := s.weights
+	for g := group; g < group+groups; {
+		n := min(group+groups-g, s.perGroup-g%s.perGroup)
+		a.In = unsafe.Add(in, g/s.perGroup*s.groupIn)
+		a.Weights, a.Bias = unsafe.Pointer(&w.data[g*w.panel]), unsafe.Pointer(&w.ends[256*g])
+		a.Out = unsafe.Add(m.Out, g/2*s.block+g%2*32)
+		a.OutGroup, a.OutGroupOdd = 32, s.block-32
+		if g%2 == 1 {
+			a.OutGroup, a.OutGroupOdd = a.OutGroupOdd, a.OutGroup
+		}
+		a.Groups = n
+		a.NextLines = 0
+		if pair == 0 && (g+1)*w.panel < len(w.data) {
+			if lines := roundUp(w.panel/64/(a.Count*a.Steps), 4); lines <= 16 {
+				a.Next, a.NextLines = uintptr(a.Weights)+uintptr(w.panel), lines
+			}
+		}
+		if s.unit { // not through a variable: a would go to the heap
+			amd64.TilesU8(&a)
+		} else {
+			amd64.TilesVNNI(&a)
+		}
+		g += n
+	}
+	s.clearByteHalo(pair, group, groups, m)
+}
+
+// clearByteHalo fills the chunk's share of the halo: a block belongs to the
+// chunk that has its first half.
+func (s *denseQConv) clearByteHalo(pair, group, groups int, m *Memory) {
+	part, parts := pair/s.grid.pairsEach, (s.grid.pairs+s.grid.pairsEach-1)/s.grid.pairsEach
+	for n := range s.out.N {
+		for b := (group + 1) / 2; b < (group+groups+1)/2; b++ {
+			s.out.clearHalo(unsafe.Add(m.Out, n*s.out.Image+b*s.out.Block), part, parts)
+		}
+	}
+}
+
+// patches is the step that lays the inputs of every output of a planar picture
+// side by side: K bytes, in the order of the weights, then zero points.
+type patches struct {
+	conv2  Conv
+	zero   uint8
+	to     Layout
+	each   int // rows in a chunk
+	chunks int // of a picture
+}
+
+func newPatches(c *QConv) *patches {
+	k := c.In.C * c.KernelH * c.KernelW
+	s := &patches{conv2: c.Conv, zero: c.InZero}
+	s.to = NewLayout(U8x64, c.Out.N, k, c.Out.H, c.Out.W, Halo{})
+	s.to.Fill = c.InZero
+	s.each = max(1, chunkTime/(c.Out.W*k))
+	s.chunks = (c.Out.H + s.each - 1) / s.each
+	return s
+}
+
+// conv is what is left: 1x1 over the patches.
+func (s *patches) conv(c *QConv) *QConv {
+	d := *c
+	d.In = s.to
+	d.KernelH, d.KernelW, d.StrideH, d.StrideW, d.DilationH, d.DilationW = 1, 1, 1, 1, 1, 1
+	d.PadTop, d.PadLeft, d.Group = 0, 0, 1
+	return &d
+}
+
+func (s *patches) Chunks() int { return s.to.N * s.chunks }
+
+func (s *patches) Run(chunk int, m *Memory) {
+	n, first := chunk/s.chunks, chunk%s.chunks*s.each
+	for y := first; y < min(first+s.each, s.to.H); y++ {
+		s.row(m, n, y)
+	}
+}
+
+// row writes the patches of one row of outputs: one input tap after the other,
+// so that both sides are walked evenly.
+func (s *patches) row(m *Memory, n, y int) {
+	c := &s.conv2
+	k := 0
+	for ci := range c.In.C {
+		for ky := range c.KernelH {
+			iy := y*c.StrideH + ky*c.DilationH - c.PadTop
+			var line []byte
+			if iy >= 0 && iy < c.In.H {
+				line = unsafe.Slice((*byte)(unsafe.Add(m.In, ((n*c.In.C+ci)*c.In.H+iy)*c.In.W)), c.In.W)
+			}
+			for kx := range c.KernelW {
+				at := s.to.At(n, k) + s.to.Pixel(y, 0) + k%64
+				dst := unsafe.Slice((*byte)(unsafe.Add(m.Scratch, at)), (s.to.W-1)*64+1)
+				s.tap(dst, line, kx*c.DilationW-c.PadLeft)
+				k++
+			}
+		}
+	}
+}
+
+// tap writes one byte of every patch of a row: line from ix on, in strides, or
+// the zero point where it ends.
+func (s *patches) tap(dst, line []byte, ix int) {
+	stride := s.conv2.StrideW
+	for at := 0; at < len(dst); at += 64 {
+		if uint(ix) < uint(len(line)) {
+			dst[at] = line[ix]
+		} else {
+			dst[at] = s.zero
+		}
+		ix += stride
+	}
+}
+
+// depthwiseQConv is a planned convolution of each channel by itself.
+type depthwiseQConv struct {
+	conv    QConv
+	weights *QConvWeights
+	offsets []int
+	each    int // rows in a chunk
+	chunks  int // of a plane
+}
+
+func newDepthwiseQConv(c *QConv, w *QConvWeights) *depthwiseQConv {
+	s := &depthwiseQConv{conv: *c, weights: w}
+	for y := range c.KernelH {
+		for x := range c.KernelW {
+			s.offsets = append(s.offsets, (y*c.DilationH*c.In.Pitch+x*c.DilationW)*64)
+		}
+	}
+	for len(s.offsets)%4 > 0 { // weights there are 0
+		s.offsets = append(s.offsets, 0)
+	}
+	row := float64(c.Out.W*len(s.offsets)) * 0.9
+	s.each = min(c.Out.H, max(1, int(chunkTime/row)))
+	s.chunks = (c.Out.H + s.each - 1) / s.each
+	return s
+}
+
+func (s *depthwiseQConv) Chunks() int { return s.conv.Out.N * s.conv.Out.Blocks() * s.chunks }
+
+func (s *depthwiseQConv) Run(chunk int, m *Memory) {
+	c, w := &s.conv, s.weights
+	first := chunk % s.chunks * s.each
+	last := min(first+s.each, c.Out.H)
+	n, b := chunk/s.chunks/c.Out.Blocks(), chunk/s.chunks%c.Out.Blocks()
+	in := unsafe.Add(m.In, n*c.In.Image+b*c.In.Block)
+	out := unsafe.Add(m.Out, n*c.Out.Image+b*c.Out.Block)
+	a := amd64.DepthwiseArgs{
+		Weights: unsafe.Pointer(&w.data[b*w.panel]), Bias: unsafe.Pointer(&w.ends[512*b]),
+		Offsets: &s.offsets[0], Quads: len(s.offsets) / 4, PixelStride: 64 * c.StrideW, Pixels: c.Out.W,
+		Zero: int32(c.OutZero), Low: float32(c.Low) - float32(c.OutZero), High: float32(c.High) - float32(c.OutZero),
+	}
+	for y := first; y < last; y++ {
+		a.In = unsafe.Add(in, c.In.Pixel(y*c.StrideH-c.PadTop, -c.PadLeft))
+		a.Out = unsafe.Add(out, c.Out.Pixel(y, 0))
+		amd64.DepthwiseVNNI(&a)
+	}
+	c.Out.clearAround(out, first, last)
+}

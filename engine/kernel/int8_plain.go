@@ -1,0 +1,63 @@
+package kernel
+
+import "unsafe"
+
+// plainQConvs: every form is the twin's.
+var plainQConvs = qconvKernels{plan: func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
+	return Work{Steps: []Step{&plainQConv{*c, w}}}, nil
+}}
+
+// plainQConv is the twin of the integer convolutions: the definition.
+type plainQConv struct {
+	conv    QConv
+	weights *QConvWeights
+}
+
+// Chunks: one for every output channel of every picture.
+func (s *plainQConv) Chunks() int { return s.conv.Out.N * s.conv.Out.C }
+
+func (s *plainQConv) Run(chunk int, m *Memory) {
+	c := &s.conv
+	n, co := chunk/c.Out.C, chunk%c.Out.C
+	plane := unsafe.Add(m.Out, c.Out.At(n, co))
+	for y := range c.Out.H {
+		for x := range c.Out.W {
+			v := c.requantize(s.sum(m, n, co, y, x), s.weights.scales[co])
+			*(*uint8)(unsafe.Add(plane, c.Out.Pixel(y, x)+co%64)) = v
+		}
+	}
+	if co%64 == 0 {
+		c.Out.clearAround(plane, 0, c.Out.H)
+	}
+}
+
+// sum is one output before scaling. Padding counts as the zero point.
+func (s *plainQConv) sum(m *Memory, n, co, y, x int) int32 {
+	c, w := &s.conv, s.weights
+	cin := c.In.C / c.Group
+	first := co / (c.Out.C / c.Group) * cin
+	sum := w.bias[co]
+	for ci := range cin {
+		for ky := range c.KernelH {
+			for kx := range c.KernelW {
+				weight := int8(w.data[((co*cin+ci)*c.KernelH+ky)*c.KernelW+kx])
+				iy := y*c.StrideH + ky*c.DilationH - c.PadTop
+				ix := x*c.StrideW + kx*c.DilationW - c.PadLeft
+				v := c.InZero
+				if iy >= 0 && ix >= 0 && iy < c.In.H && ix < c.In.W {
+					v = *c.In.byteAt(m.In, n, first+ci, iy, ix)
+				}
+				sum += int32(v) * int32(weight)
+			}
+		}
+	}
+	return sum
+}
+
+// byteAt is one number of a U8x64 layout or of planar bytes.
+func (l *Layout) byteAt(base unsafe.Pointer, n, c, y, x int) *uint8 {
+	if l.Format == Planar {
+		return (*uint8)(unsafe.Add(base, ((n*l.C+c)*l.H+y)*l.W+x))
+	}
+	return (*uint8)(unsafe.Add(base, l.At(n, c)+l.Pixel(y, x)+c%64))
+}

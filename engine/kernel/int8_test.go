@@ -1,0 +1,143 @@
+package kernel
+
+import (
+	"fmt"
+	"math/rand"
+	"testing"
+	"unsafe"
+)
+
+func qconvCases() []tileCase {
+	cases := []tileCase{
+		square("one step", 64, 16, 32, 1, 1),
+		square("flat through the halo", 64, 7, 96, 3, 1),
+		square("several tiles", 128, 19, 64, 3, 1),
+		square("early last tile", 64, 37, 33, 3, 1),
+		square("stride 2", 64, 23, 64, 3, 2),
+		square("channels that fill no block", 70, 9, 100, 3, 1),
+		square("one pixel", 320, 1, 64, 1, 1),
+		square("batch of pixels", 64, 1, 96, 1, 1).with(func(c *tileCase) { c.n = 19 }),
+		square("groups", 128, 9, 192, 3, 1).with(func(c *tileCase) { c.group = 2 }),
+		square("several chunks", 256, 20, 256, 3, 1),
+		square("depthwise", 70, 13, 70, 3, 1).with(func(c *tileCase) { c.group = 70 }),
+		square("depthwise stride 2, 5x5", 130, 11, 130, 5, 2).with(func(c *tileCase) { c.group, c.n = 130, 2 }),
+		square("depthwise dilated", 64, 12, 64, 3, 1).with(func(c *tileCase) {
+			c.group, c.dh, c.dw, c.top, c.left, c.bottom, c.right = 64, 2, 2, 2, 2, 2, 2
+		}),
+		square("other groups", 48, 9, 96, 3, 1).with(func(c *tileCase) { c.group = 3 }),
+		square("planar picture", 3, 31, 32, 3, 2).with(func(c *tileCase) { c.in = Planar }),
+		square("planar, two steps", 3, 20, 40, 7, 2).with(func(c *tileCase) { c.in, c.n = Planar, 2 }),
+	}
+	for i := range cases {
+		if cases[i].in != Planar {
+			cases[i].in = U8x64
+		}
+		cases[i].out = U8x64
+	}
+	return cases
+}
+
+// TestQConv holds every rung to the definition, bit for bit.
+func TestQConv(t *testing.T) {
+	eachRung(t, func(t *testing.T, k *Rung) {
+		for _, c := range qconvCases() {
+			t.Run(c.why, func(t *testing.T) { testQConv(t, k, c) })
+		}
+	})
+}
+
+func testQConv(t *testing.T, k *Rung, c tileCase) {
+	rng := rand.New(rand.NewSource(1))
+	q := &QConv{Conv: c.conv(), InZero: 114, OutZero: 37, Low: 0, High: 255}
+	q.In.Fill, q.Out.Fill = q.InZero, q.OutZero
+	if c.cin == 70 {
+		q.Low, q.High = 37, 200
+	}
+	per := c.cin / c.group * c.kh * c.kw
+	weights, bias := make([]int8, c.cout*per), make([]int32, c.cout)
+	for i := range weights {
+		weights[i] = int8(rng.Intn(256) - 128)
+	}
+	for i := range bias {
+		bias[i] = int32(rng.Intn(4001) - 2000)
+		q.Scales = append(q.Scales, float32(0.5+rng.Float64())/float32(100*(1+per/8)))
+	}
+	in := fenced(t, q.In.Size())
+	if c.in == Planar {
+		in = fenced(t, c.n*c.cin*c.h*c.w)
+	}
+	rng.Read(in)
+	if c.in != Planar {
+		for n := range c.n {
+			for b := range q.In.Blocks() {
+				q.In.clearAround(unsafe.Pointer(&in[n*q.In.Image+b*q.In.Block]), 0, c.h)
+			}
+		}
+	}
+	out := fenced(t, q.Out.Size())
+	rng.Read(out)
+	w, err := k.PackQConv(q, weights, bias)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packAll(w)
+	work, err := k.QConv(q, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(work, Memory{In: unsafe.Pointer(&in[0]), Out: unsafe.Pointer(&out[0])})
+	for n := range c.n {
+		for co := range c.cout {
+			for y := -q.Out.Top; y < q.Out.H+q.Out.Bottom; y++ {
+				for x := -q.Out.Left; x < q.Out.W+q.Out.Right; x++ {
+					want := q.OutZero
+					if y >= 0 && x >= 0 && y < q.Out.H && x < q.Out.W {
+						want = q.requantize(qconvReference(q, in, weights, bias, n, co, y, x), q.Scales[co])
+					}
+					if got := *q.Out.byteAt(unsafe.Pointer(&out[0]), n, co, y, x); got != want {
+						t.Fatalf("picture %d, channel %d, pixel %d,%d: %d, want %d", n, co, y, x, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// qconvReference sums as ONNX writes it: zero points off each factor, padding
+// adding nothing.
+func qconvReference(q *QConv, in []byte, weights []int8, bias []int32, n, co, y, x int) int32 {
+	cin := q.In.C / q.Group
+	first := co / (q.Out.C / q.Group) * cin
+	sum := bias[co]
+	for ci := range cin {
+		for ky := range q.KernelH {
+			for kx := range q.KernelW {
+				iy, ix := y*q.StrideH+ky*q.DilationH-q.PadTop, x*q.StrideW+kx*q.DilationW-q.PadLeft
+				if iy < 0 || ix < 0 || iy >= q.In.H || ix >= q.In.W {
+					continue
+				}
+				v := int32(*q.In.byteAt(unsafe.Pointer(&in[0]), n, first+ci, iy, ix)) - int32(q.InZero)
+				sum += v * int32(weights[((co*cin+ci)*q.KernelH+ky)*q.KernelW+kx])
+			}
+		}
+	}
+	return sum
+}
+
+// TestQConvRefuses: what cannot be right is an error that says so.
+func TestQConvRefuses(t *testing.T) {
+	c := qconvCases()[1]
+	for why, spoil := range map[string]func(q *QConv){
+		"format":  func(q *QConv) { q.Out.Format = F32x16 },
+		"halo":    func(q *QConv) { q.In.Halo = Halo{} },
+		"fill":    func(q *QConv) { q.In.Fill = 3 },
+		"scales":  func(q *QConv) { q.Scales = q.Scales[1:] },
+		"weights": func(q *QConv) { q.KernelH = 2 },
+	} {
+		q := &QConv{Conv: c.conv(), High: 255, Scales: make([]float32, c.cout)}
+		spoil(q)
+		if _, err := Best().PackQConv(q, make([]int8, c.cout*c.cin*9), nil); err == nil {
+			t.Error(fmt.Sprintf("%s: no error", why))
+		}
+	}
+}
