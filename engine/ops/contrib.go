@@ -1,0 +1,124 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// contributed are float operators of ONNX Runtime's own domain, which its
+// optimiser leaves in saved files (docs/ContribOperators.md).
+var contributed = []Def{
+	{Domain: microsoft, Name: "Gelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: floatFunc(gelu)},
+	{Domain: microsoft, Name: "QuickGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newQuickGelu},
+	{Domain: microsoft, Name: "BiasGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newBiased(gelu)},
+	{Domain: microsoft, Name: "FastGelu", Since: 1, Types: tensor.FloatTypes, In: Arity{1, 2}, Out: Exactly(1), New: newBiased(geluTanh)},
+	{Domain: microsoft, Name: "FusedConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: newActivatedConv},
+	{Domain: microsoft, Name: "FusedGemm", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: newActivatedGemm},
+}
+
+// newQuickGelu is x·sigmoid(alpha·x).
+func newQuickGelu(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	alpha := float64(a.Float("alpha", 1.702))
+	return floats(func(x float64) float64 { return x * sigmoid(alpha*x) }), a.Err()
+}
+
+// newBiased is f(x + bias), the bias a vector along the last dimension that
+// may be left out.
+func newBiased(f func(float64) float64) func(n *ir.Node) (Op, error) {
+	return func(n *ir.Node) (Op, error) {
+		if len(n.Inputs) == 1 {
+			return floats(f), nil
+		}
+		return oneWay{combined{binary{f64: func(x, b float64) float64 { return f(x + b) }}}}, nil
+	}
+}
+
+// activated is an operator with an activation behind it; input 3, where the
+// operator has one, is added before.
+type activated struct {
+	Op
+	f unary
+}
+
+func newActivatedConv(n *ir.Node) (Op, error) {
+	op, err := newConv(n)
+	if err != nil {
+		return nil, err
+	}
+	a := n.ReadAttrs()
+	return activated{op, namedActivation(a, a.Floats("activation_params"))}, a.Err()
+}
+
+func newActivatedGemm(n *ir.Node) (Op, error) {
+	op, err := newGemm(n)
+	if err != nil {
+		return nil, err
+	}
+	a := n.ReadAttrs()
+	var params []float32
+	for _, name := range []string{"activation_alpha", "activation_beta"} {
+		if a.Has(name) {
+			params = append(params, a.Float(name, 0))
+		}
+	}
+	return activated{op, namedActivation(a, params)}, a.Err()
+}
+
+// namedActivation is the activation that attribute "activation" names, with
+// its numbers.
+func namedActivation(a *ir.Attrs, params []float32) unary {
+	param := func(i int, or float64) float64 {
+		if i < len(params) {
+			return float64(params[i])
+		}
+		return or
+	}
+	switch a.OneOf("activation", "Relu", "Tanh", "Sigmoid", "LeakyRelu", "Clip", "HardSigmoid") {
+	case "Tanh":
+		return unary{f64: math.Tanh}
+	case "Sigmoid":
+		return unary{f64: sigmoid}
+	case "LeakyRelu":
+		alpha := param(0, 0.01)
+		return unary{f64: func(x float64) float64 { return prelu.f64(x, alpha) }}
+	case "Clip":
+		if len(params) != 2 {
+			a.Fail("activation Clip needs two numbers, it has %d", len(params))
+		}
+		low, high := param(0, 0), param(1, 0)
+		return unary{f64: func(x float64) float64 { return clamp(x, low, high) }}
+	case "HardSigmoid":
+		alpha, beta := param(0, 0.2), param(1, 0.5)
+		return unary{f64: func(x float64) float64 { return clamp(alpha*x+beta, 0, 1) }}
+	}
+	return relu
+}
+
+// Infer: as the operator without its activation and what is added.
+func (op activated) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	return op.Op.Infer(in[:min(len(in), 3)])
+}
+
+// Eval activates in place.
+func (op activated) Eval(c *Call) error {
+	inner := *c
+	inner.In = c.In[:min(len(c.In), 3)]
+	if err := op.Op.Eval(&inner); err != nil {
+		return err
+	}
+	y := inner.Out[0]
+	if z := c.input(3); z != nil {
+		if z.Len() != y.Len() || z.DType() != y.DType() {
+			return fmt.Errorf("input 3 is %s, it must be %s", z, y)
+		}
+		if err := add.apply(c, y, y, z); err != nil {
+			return err
+		}
+	}
+	c.Out[0] = y
+	return op.f.apply(c, y, y)
+}

@@ -1,0 +1,46 @@
+package ops
+
+import (
+	"math"
+	"testing"
+
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+func TestLegacy(t *testing.T) {
+	checkRows(t, []evalRow{
+		{"scales channels", "ImageScaler", 1, attrs{"scale": float32(2), "bias": []float32{10, 20}}, []*tensor.Tensor{ramp(1, 2, 1, 2)}, []int{1, 2, 1, 2}, []float64{10, 12, 24, 26}, ""},
+		{"bias per channel", "ImageScaler", 1, attrs{"bias": []float32{1, 2, 3}}, []*tensor.Tensor{ramp(1, 2, 1, 2)}, nil, nil, "channel"},
+		{"border", "Crop", 1, attrs{"border": []int{1, 0, 0, 1}}, []*tensor.Tensor{ramp(1, 1, 2, 3)}, []int{1, 1, 1, 2}, []float64{1, 2}, ""},
+		{"border and size", "Crop", 1, attrs{"border": []int{1, 1, 0, 0}, "scale": []int{1, 1}}, []*tensor.Tensor{ramp(1, 1, 2, 3)}, []int{1, 1, 1, 1}, []float64{4}, ""},
+		{"border too large", "Crop", 1, attrs{"border": []int{2, 0, 2, 0}}, []*tensor.Tensor{ramp(1, 1, 2, 3)}, nil, nil, "do not fit"},
+		{"line", "Affine", 1, attrs{"alpha": float32(2), "beta": float32(1)}, []*tensor.Tensor{ramp(3)}, []int{3}, []float64{1, 3, 5}, ""},
+		{"axis 1", "Add", 6, attrs{"broadcast": 1, "axis": 1}, []*tensor.Tensor{ramp(1, 2, 2), f32s(10, 20)}, []int{1, 2, 2}, []float64{10, 11, 22, 23}, ""},
+		{"no broadcast", "Add", 6, nil, []*tensor.Tensor{ramp(2, 2), f32s(10, 20)}, nil, nil, "broadcast"},
+		{"suffix", "Mul", 6, attrs{"broadcast": 1}, []*tensor.Tensor{ramp(2, 2), f32s(10, 100)}, []int{2, 2}, []float64{0, 100, 20, 300}, ""},
+	})
+}
+
+func TestArithmeticEdges(t *testing.T) {
+	checkRows(t, []evalRow{
+		{"by zero and least by -1", "Div", 14, nil, []*tensor.Tensor{tensor.Of([]int32{5, -1 << 31}), tensor.Of([]int32{0, -1})}, []int{2}, []float64{0, -1 << 31}, ""},
+		{"modulo zero", "Mod", 13, nil, []*tensor.Tensor{ints(5, -7), ints(0, 3)}, []int{2}, []float64{0, 2}, ""},
+		{"shift past the width", "BitShift", 11, attrs{"direction": "LEFT"}, []*tensor.Tensor{tensor.Of([]uint8{3}), tensor.Of([]uint8{200})}, []int{1}, []float64{0}, ""},
+		{"empty", "Add", 14, nil, []*tensor.Tensor{ramp(0, 3), ramp(3)}, []int{0, 3}, nil, ""},
+		{"scalars", "Max", 13, nil, []*tensor.Tensor{ramp(), tensor.Scalar[float32](4)}, []int{}, []float64{4}, ""},
+		{"types differ", "Add", 14, nil, []*tensor.Tensor{ramp(2), ints(1, 2)}, nil, nil, "one type"},
+		{"shapes differ", "Add", 14, nil, []*tensor.Tensor{ramp(3), ramp(4)}, nil, nil, "broadcast"},
+		{"high wins", "Clip", 13, nil, []*tensor.Tensor{ramp(3), tensor.Scalar[float32](2), tensor.Scalar[float32](1)}, []int{3}, []float64{1, 1, 1}, ""},
+		{"from the end", "CumSum", 14, attrs{"reverse": 1, "exclusive": 1}, []*tensor.Tensor{ramp(4), ints(-1)}, []int{4}, []float64{6, 5, 3, 0}, ""},
+		{"text", "Cast", 13, attrs{"to": int(tensor.Float32)}, []*tensor.Tensor{tensor.OfStrings([]string{"-1e-2", "+INF"})}, []int{2}, []float64{-0.01, math.Inf(1)}, ""},
+		{"no number", "Cast", 13, attrs{"to": int(tensor.Float32)}, []*tensor.Tensor{tensor.OfStrings([]string{"no number"})}, nil, nil, "no number"},
+	})
+}
+
+// The numbers are those of numpy.random.RandomState(0).rand(4) and randn(4).
+func TestSeededNumbersAreThoseOfNumpy(t *testing.T) {
+	checkRows(t, []evalRow{
+		{"uniform", "RandomUniform", 1, attrs{"seed": float32(0), "shape": []int{4}}, nil, []int{4}, []float64{0.5488135, 0.71518937, 0.60276338, 0.54488318}, ""},
+		{"normal", "RandomNormal", 1, attrs{"seed": float32(0), "shape": []int{4}}, nil, []int{4}, []float64{1.76405235, 0.40015721, 0.97873798, 2.2408932}, ""},
+	})
+}
