@@ -46,45 +46,42 @@ func idctBlock(dst []byte, stride int, coefs, quant *[64]int16) {
 		ac |= v
 	}
 	for x := range 8 {
-		column := (*[57]int16)(coefs[x:])
+		c, q := (*[57]int16)(coefs[x:]), (*[57]int16)(quant[x:])
+		w := (*[57]int16)(work[x:])
 		if ac == 0 {
-			dc := (column[0] * quant[x]) << pass1Bits
-			for y := 0; y < 64; y += 8 {
-				work[y+x] = dc
-			}
+			dc := (c[0] * q[0]) << pass1Bits
+			w[0], w[8], w[16], w[24], w[32], w[40], w[48], w[56] = dc, dc, dc, dc, dc, dc, dc, dc
 			continue
 		}
-		q := (*[57]int16)(quant[x:])
-		out := idct8([8]int16{
-			column[0] * q[0], column[8] * q[8], column[16] * q[16], column[24] * q[24],
-			column[32] * q[32], column[40] * q[40], column[48] * q[48], column[56] * q[56],
-		}, constBits-pass1Bits)
-		for y, v := range out {
-			work[8*y+x] = saturate16(v)
-		}
+		v0, v1, v2, v3, v4, v5, v6, v7 := idct8(
+			c[0]*q[0], c[8]*q[8], c[16]*q[16], c[24]*q[24],
+			c[32]*q[32], c[40]*q[40], c[48]*q[48], c[56]*q[56], constBits-pass1Bits)
+		w[0], w[8], w[16], w[24] = saturate16(v0), saturate16(v1), saturate16(v2), saturate16(v3)
+		w[32], w[40], w[48], w[56] = saturate16(v4), saturate16(v5), saturate16(v6), saturate16(v7)
 	}
 	for y := range 8 {
-		row := (*[8]int16)(work[8*y:])
-		out := idct8(*row, constBits+pass1Bits+3)
+		r := (*[8]int16)(work[8*y:])
+		v0, v1, v2, v3, v4, v5, v6, v7 := idct8(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], constBits+pass1Bits+3)
 		to := (*[8]byte)(dst[y*stride:])
-		for x, v := range out {
-			to[x] = byte(min(max(v, -128), 127) + 128)
-		}
+		to[0], to[1], to[2], to[3] = clamp(v0+128), clamp(v1+128), clamp(v2+128), clamp(v3+128)
+		to[4], to[5], to[6], to[7] = clamp(v4+128), clamp(v5+128), clamp(v6+128), clamp(v7+128)
 	}
 }
 
 // idct8 transforms one column or row and divides by 2^shift, rounding.
-func idct8(in [8]int16, shift int) [8]int32 {
-	z2, z3 := int32(in[2]), int32(in[6])
+func idct8(x0, x1, x2, x3, x4, x5, x6, x7 int16, shift uint) (v0, v1, v2, v3, v4, v5, v6, v7 int32) {
+	shift &= 31
+	half := int32(1) << (shift - 1)
+	z2, z3 := int32(x2), int32(x6)
 	t2 := z2*fix0_541196100 + z3*(fix0_541196100-fix1_847759065)
 	t3 := z2*(fix0_541196100+fix0_765366865) + z3*fix0_541196100
-	t0 := int32(in[0]+in[4]) << constBits
-	t1 := int32(in[0]-in[4]) << constBits
+	t0 := int32(x0+x4)<<constBits + half
+	t1 := int32(x0-x4)<<constBits + half
 	t10, t13 := t0+t3, t0-t3
 	t11, t12 := t1+t2, t1-t2
 
-	i7, i5, i3, i1 := int32(in[7]), int32(in[5]), int32(in[3]), int32(in[1])
-	s3, s4 := int32(in[7]+in[3]), int32(in[5]+in[1])
+	i7, i5, i3, i1 := int32(x7), int32(x5), int32(x3), int32(x1)
+	s3, s4 := int32(x7+x3), int32(x5+x1)
 	z3 = s3*(fix1_175875602-fix1_961570560) + s4*fix1_175875602
 	z4 := s3*fix1_175875602 + s4*(fix1_175875602-fix0_390180644)
 	o0 := i7*(fix0_298631336-fix0_899976223) - i1*fix0_899976223 + z3
@@ -92,13 +89,8 @@ func idct8(in [8]int16, shift int) [8]int32 {
 	o2 := i3*(fix3_072711026-fix2_562915447) - i5*fix2_562915447 + z3
 	o3 := i1*(fix1_501321110-fix0_899976223) - i7*fix0_899976223 + z4
 
-	half := int32(1) << (shift - 1)
-	return [8]int32{
-		(t10 + o3 + half) >> shift, (t11 + o2 + half) >> shift,
-		(t12 + o1 + half) >> shift, (t13 + o0 + half) >> shift,
-		(t13 - o0 + half) >> shift, (t12 - o1 + half) >> shift,
-		(t11 - o2 + half) >> shift, (t10 - o3 + half) >> shift,
-	}
+	return (t10 + o3) >> shift, (t11 + o2) >> shift, (t12 + o1) >> shift, (t13 + o0) >> shift,
+		(t13 - o0) >> shift, (t12 - o1) >> shift, (t11 - o2) >> shift, (t10 - o3) >> shift
 }
 
 func saturate16(v int32) int16 { return int16(min(max(v, -1<<15), 1<<15-1)) }

@@ -4,7 +4,8 @@ package jpeg
 // then guesses the low frequencies that are still missing from the DC values of
 // the 5x5 blocks around (after T.81 K.8, as libjpeg-turbo 2.1 widened it), and
 // so does this file, to the same coefficients. Nothing changes in a picture
-// whose first ten coefficients are all complete.
+// whose first ten coefficients are all complete. Known difference: where a
+// component is two blocks wide, a few guesses are off by one grey level.
 
 // smoothed is how many coefficients, in zigzag order, can be guessed.
 const smoothed = 10
