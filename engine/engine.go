@@ -109,6 +109,9 @@ func open(data []byte, name string, files *onnx.Files, opts []Option) (s *Sessio
 	if err := ops.Infer(m.Graph); err != nil {
 		return nil, err
 	}
+	if err := checkDeclared(file, m); err != nil {
+		return nil, err
+	}
 	s = &Session{file: name, model: m, options: o}
 	if err := s.expose(o.outputs); err != nil {
 		return nil, err
@@ -116,6 +119,21 @@ func open(data []byte, name string, files *onnx.Files, opts []Option) (s *Sessio
 	err = s.prepare()
 	s.opened = time.Since(start).Seconds() * 1e3
 	return s, err
+}
+
+// checkDeclared refuses outputs that are not of the element type the file
+// declares: types are inferred, and a file that lies about them is broken.
+func checkDeclared(file *onnx.Model, m *ir.Model) error {
+	for i, out := range file.Graph.Outputs {
+		if out.Type == nil || i >= len(m.Graph.Outputs) {
+			continue
+		}
+		declared, err := ir.NewFact(out.Type)
+		if got := m.Graph.Outputs[i].Fact; err == nil && declared.DType.IsElement() && got.DType.IsElement() && got.DType != declared.DType {
+			return fmt.Errorf("output %s is declared %s, but it is %s", onnx.Quote(out.Name), declared.DType, got.DType)
+		}
+	}
+	return nil
 }
 
 // prepare makes the graph that runs out of the one the file holds, and plans

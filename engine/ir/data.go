@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/onnx"
@@ -123,12 +124,12 @@ func fromRaw(d tensor.DType, shape []int, n int, raw []byte) (*tensor.Tensor, er
 		unpack(out.Bytes(), raw, d)
 		return out, nil
 	}
-	if d == tensor.Bool {
-		for _, b := range raw {
-			if b > 1 {
-				return nil, fmt.Errorf("a bool is stored as %d; only 0 and 1 are bools", b)
-			}
+	if d == tensor.Bool && slices.ContainsFunc(raw, func(b byte) bool { return b > 1 }) {
+		out := tensor.New(d, shape...)
+		for i, b := range raw { // true is 1 in memory, whatever a file has
+			out.Bytes()[i] = min(b, 1)
 		}
+		return out, nil
 	}
 	if bigEndian || needsAlignment && uintptr(unsafe.Pointer(unsafe.SliceData(raw)))%8 != 0 {
 		out := tensor.New(d, shape...)

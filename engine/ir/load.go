@@ -119,7 +119,7 @@ func (l *loader) countInlined(g *onnx.Graph) error {
 		}
 		open[f] = true
 		n, err := ofNodes(f.Nodes)
-		if err != nil && len(open) > 1 {
+		if err != nil {
 			err = fmt.Errorf("function %s: %w", onnx.Quote(f.Name), err)
 		}
 		delete(open, f)

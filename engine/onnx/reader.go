@@ -13,7 +13,10 @@ func Read(data []byte) (*Model, error) {
 	err := m.each(func(f field) error {
 		switch f.num {
 		case 1:
-			return m.int(f, &out.IRVersion)
+			if err := m.int(f, &out.IRVersion); err != nil {
+				return fmt.Errorf("ir_version: %w", err)
+			}
+			return nil
 		case 2:
 			return m.str(f, &out.ProducerName)
 		case 3:

@@ -2,6 +2,7 @@ package pass
 
 import (
 	"context"
+	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/ops"
@@ -11,17 +12,25 @@ import (
 // foldLimit bounds a folded value, in bytes beyond what it replaces.
 const foldLimit = 64 << 20
 
+// foldTotal bounds the values that one round of folding makes together.
+const foldTotal = 512 << 20
+
 // foldConstants computes nodes whose inputs are all constant, once and for all.
 // A node that fails, or makes more than the limit, is left to run time.
 func foldConstants(e *Editor) (int, error) {
-	changes := 0
+	changes, made := 0, int64(0)
 	err := e.Nodes(func(n *ir.Node) error {
-		if !foldable(n) {
+		if !foldable(n) || made > foldTotal {
 			return nil
 		}
 		out := Fold(n)
 		if out == nil {
 			return nil
+		}
+		for _, t := range out {
+			if t != nil {
+				made += int64(len(t.Bytes()))
+			}
 		}
 		for i, v := range n.Outputs {
 			if out[i] != nil {
@@ -58,8 +67,8 @@ func FoldWith(n *ir.Node, facts []ir.Fact) []*tensor.Tensor {
 	in := make([]*tensor.Tensor, len(facts))
 	replaced := int64(0)
 	for i, f := range facts {
-		if in[i] = f.Const; in[i] != nil {
-			replaced += int64(len(in[i].Bytes()))
+		if in[i] = f.Const; in[i] != nil && !slices.Contains(in[:i], in[i]) {
+			replaced += int64(len(in[i].Bytes())) // an operand that stands twice is replaced once
 		}
 	}
 	return ops.EvalConst(context.Background(), n, in, foldLimit+replaced)
