@@ -12,10 +12,15 @@ require golang.org/x/image v0.47.0
 require (
 	github.com/gofrs/flock v0.13.1
 	github.com/urfave/cli/v2 v2.27.7
+	golang.org/x/term v0.18.0
 )
 
+require golang.org/x/text v0.43.0 // indirect
+
 require (
+	github.com/BourgeoisBear/rasterm v1.1.1
 	github.com/cpuguy83/go-md2man/v2 v2.0.7 // indirect
+	github.com/disintegration/imaging v1.6.2
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/xrash/smetrics v0.0.0-20240521201337-686a1a2994c1 // indirect
 )

@@ -10,7 +10,7 @@ func gradient(width, height int) *Image {
 	m := NewImage(width, height)
 	for i := range m.Pix {
 		p := i / 3
-		m.Pix[i] = byte((p%width)*7 ^ (p/width)*13 + i%3*40 + (p*2654435761)>>20&31)
+		m.Pix[i] = byte((p%width)*7 ^ (p/width)*13 + i%3*40 + (p*40503)>>6&31)
 	}
 	return m
 }

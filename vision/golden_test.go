@@ -66,8 +66,6 @@ func farthest(a, b *Image) (int, string) {
 	return most, where
 }
 
-func abs(v int) int { return max(v, -v) }
-
 // goldenRecipes maps the cases of the goldens to recipes.
 func goldenRecipe(t *testing.T, name string) Recipe {
 	t.Helper()

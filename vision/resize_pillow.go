@@ -96,14 +96,14 @@ func pillowWeights(m, n, lo, hi int, f Filter) weights {
 			if sum != 0 {
 				v /= sum
 			}
-			w.k[i*size+x] = fixed(v)
+			w.k[i*size+x] = fixWeight(v)
 		}
 	}
 	return w
 }
 
-// fixed rounds a weight to 22 bits, halves away from zero.
-func fixed(v float64) int32 {
+// fixWeight rounds a weight to 22 bits, halves away from zero.
+func fixWeight(v float64) int32 {
 	if v < 0 {
 		return int32(float64(v*(1<<weightBits)) - 0.5)
 	}

@@ -1,0 +1,277 @@
+package vision
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+	"strings"
+	"unicode"
+)
+
+// Mark is something to draw on a picture: an object with its box, mask and
+// points, whichever it has. Coordinates are the picture's pixels.
+type Mark struct {
+	Class int    // decides the colour
+	Label string // "" for none
+	Score float64
+	// Box is left, top, right, bottom; the last two exclusive. Empty for none.
+	Box [4]float64
+	// Mask is what of the picture belongs to the object; nil for none.
+	Mask *Mask
+	// Points are joined by Bones, pairs of indices into Points.
+	Points []Keypoint
+	Bones  [][2]int
+}
+
+// Mask is a part of a picture: Pix holds Height rows of Width values, 0 for
+// outside to 255 for inside, its upper left one at (Left, Top).
+type Mask struct {
+	Left, Top, Width, Height int
+	Pix                      []byte
+}
+
+// at is the mask's value at a pixel of the picture, 0 outside.
+func (m *Mask) at(x, y int) byte {
+	x, y = x-m.Left, y-m.Top
+	if x < 0 || y < 0 || x >= m.Width || y >= m.Height {
+		return 0
+	}
+	return m.Pix[y*m.Width+x]
+}
+
+// Keypoint is a point with how sure it is; one with a Score of 0 or less is not
+// drawn.
+type Keypoint struct{ X, Y, Score float64 }
+
+// ClassColor is the colour of a class, always the same; neighbours in number
+// differ clearly.
+func ClassColor(class int) color.RGBA {
+	// Steps by the golden ratio spread hues evenly however many there are; two
+	// rings of other brightness tell those apart whose hues come close.
+	hue := math.Mod(0.02+float64(class)*0.6180339887498949, 1)
+	if hue < 0 {
+		hue++
+	}
+	ring := ((class/7)%3 + 3) % 3
+	saturation, value := []float64{0.85, 0.65, 1}[ring], []float64{1, 0.9, 0.75}[ring]
+	channel := func(n float64) uint8 {
+		k := math.Mod(n+hue*6, 6)
+		return uint8(math.Round(255 * value * (1 - saturation*max(0, min(k, 4-k, 1)))))
+	}
+	return color.RGBA{R: channel(5), G: channel(3), B: channel(1), A: 255}
+}
+
+// Draw returns a copy of the picture with the marks on it: translucent masks
+// with their outlines, boxes, bones and points, and on top the labels with
+// scores, placed so that they stay inside and cover one another as little as
+// may be. Lines and letters grow with the picture.
+func Draw(m *Image, marks []Mark) (*Image, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	for i, k := range marks {
+		if k.Mask != nil && (k.Mask.Width < 0 || k.Mask.Height < 0 || int64(k.Mask.Width)*int64(k.Mask.Height) != int64(len(k.Mask.Pix))) {
+			return nil, fmt.Errorf("vision: mark %d: a mask of %dx%d with %d values", i, k.Mask.Width, k.Mask.Height, len(k.Mask.Pix))
+		}
+	}
+	c := newCanvas(m.Clone())
+	for i := range marks {
+		if marks[i].Mask != nil {
+			c.mask(marks[i].Mask, ClassColor(marks[i].Class))
+		}
+	}
+	for i := range marks {
+		c.box(marks[i].Box, ClassColor(marks[i].Class))
+	}
+	for i := range marks {
+		c.bones(&marks[i], ClassColor(marks[i].Class))
+	}
+	for i := range marks {
+		if text := marks[i].text(); text != "" {
+			c.label(marks[i].anchor(), text, ClassColor(marks[i].Class))
+		}
+	}
+	return c.m, nil
+}
+
+// text is the label and the score in hundredths, without control characters.
+func (k *Mark) text() string {
+	s := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, k.Label)
+	if s != "" && k.Score > 0 && k.Score <= 1 {
+		s += fmt.Sprintf(" %.2f", k.Score)
+	}
+	return s
+}
+
+// anchor is the box that the label belongs to: the mark's own, or what its mask
+// or points span.
+func (k *Mark) anchor() [4]float64 {
+	switch {
+	case k.Box[2] > k.Box[0] && k.Box[3] > k.Box[1]:
+		return k.Box
+	case k.Mask != nil:
+		return [4]float64{float64(k.Mask.Left), float64(k.Mask.Top), float64(k.Mask.Left + k.Mask.Width), float64(k.Mask.Top + k.Mask.Height)}
+	case len(k.Points) > 0:
+		b := [4]float64{math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)}
+		for _, p := range k.Points {
+			b = [4]float64{min(b[0], p.X), min(b[1], p.Y), max(b[2], p.X), max(b[3], p.Y)}
+		}
+		return b
+	}
+	return [4]float64{}
+}
+
+// canvas draws on a picture; unit is the thickness of its lines in pixels.
+type canvas struct {
+	m      *Image
+	unit   int
+	face   *typeface
+	labels []rect // where labels stand already
+}
+
+func newCanvas(m *Image) *canvas {
+	short := float64(min(m.Width, m.Height))
+	// On a screen the whole picture is shrunk to about a thousand pixels, so what
+	// is drawn is a share of the shorter side: letters a 34th, but never below 12
+	// pixels, and not so large that a label fills the width.
+	letters := max(12, min(short/34, float64(m.Width)/16))
+	return &canvas{m: m, unit: max(1, int(math.Round(short/260))), face: newTypeface(letters)}
+}
+
+// blend mixes a colour into one pixel; outside nothing happens.
+func (c *canvas) blend(x, y int, col color.RGBA, alpha float64) {
+	if x < 0 || y < 0 || x >= c.m.Width || y >= c.m.Height || alpha <= 0 {
+		return
+	}
+	p := c.m.Pix[(y*c.m.Width+x)*3:]
+	a := int(min(alpha, 1)*256 + 0.5)
+	p[0] = byte((int(p[0])*(256-a) + int(col.R)*a) >> 8)
+	p[1] = byte((int(p[1])*(256-a) + int(col.G)*a) >> 8)
+	p[2] = byte((int(p[2])*(256-a) + int(col.B)*a) >> 8)
+}
+
+// rect is whole pixels, the right and lower edges exclusive.
+type rect struct{ x0, y0, x1, y1 int }
+
+func (r rect) meets(o rect) bool { return r.x0 < o.x1 && o.x0 < r.x1 && r.y0 < o.y1 && o.y0 < r.y1 }
+
+// pixels rounds a box to the picture's pixels; false where nothing is left.
+func (c *canvas) pixels(b [4]float64) (rect, bool) {
+	for _, v := range b {
+		if math.IsNaN(v) {
+			return rect{}, false
+		}
+	}
+	x := func(v float64) int { return int(math.Round(min(max(v, 0), float64(c.m.Width)))) }
+	y := func(v float64) int { return int(math.Round(min(max(v, 0), float64(c.m.Height)))) }
+	r := rect{x(b[0]), y(b[1]), x(b[2]), y(b[3])}
+	return r, r.x1 > r.x0 && r.y1 > r.y0
+}
+
+func (c *canvas) fill(r rect, col color.RGBA, alpha float64) {
+	for y := max(r.y0, 0); y < min(r.y1, c.m.Height); y++ {
+		for x := max(r.x0, 0); x < min(r.x1, c.m.Width); x++ {
+			c.blend(x, y, col, alpha)
+		}
+	}
+}
+
+// frame fills a band of the given width along a rectangle's inside.
+func (c *canvas) frame(r rect, width int, col color.RGBA, alpha float64) {
+	width = min(width, (r.x1-r.x0+1)/2, (r.y1-r.y0+1)/2)
+	c.fill(rect{r.x0, r.y0, r.x1, r.y0 + width}, col, alpha)
+	c.fill(rect{r.x0, r.y1 - width, r.x1, r.y1}, col, alpha)
+	c.fill(rect{r.x0, r.y0 + width, r.x0 + width, r.y1 - width}, col, alpha)
+	c.fill(rect{r.x1 - width, r.y0 + width, r.x1, r.y1 - width}, col, alpha)
+}
+
+var (
+	black = color.RGBA{A: 255}
+	white = color.RGBA{R: 255, G: 255, B: 255, A: 255}
+)
+
+// box draws a box as a coloured band with a thin dark edge on both sides, so
+// that it shows on any ground.
+func (c *canvas) box(b [4]float64, col color.RGBA) {
+	r, ok := c.pixels(b)
+	if !ok {
+		return
+	}
+	edge := max(1, c.unit/3)
+	band := c.unit + 1
+	c.frame(r, band+2*edge, black, 0.35)
+	inner := rect{r.x0 + edge, r.y0 + edge, r.x1 - edge, r.y1 - edge}
+	if inner.x1-inner.x0 < 2 || inner.y1-inner.y0 < 2 {
+		inner = r
+	}
+	c.frame(inner, band, col, 1)
+}
+
+// mask tints what lies inside and draws its outline.
+func (c *canvas) mask(k *Mask, col color.RGBA) {
+	edge := max(1, c.unit*2/3)
+	for y := max(k.Top, 0); y < min(k.Top+k.Height, c.m.Height); y++ {
+		for x := max(k.Left, 0); x < min(k.Left+k.Width, c.m.Width); x++ {
+			v := k.at(x, y)
+			if v == 0 {
+				continue
+			}
+			alpha := 0.45
+			if v >= 128 && (k.at(x-edge, y) < 128 || k.at(x+edge, y) < 128 || k.at(x, y-edge) < 128 || k.at(x, y+edge) < 128) {
+				alpha = 0.95
+			}
+			c.blend(x, y, col, alpha*float64(v)/255)
+		}
+	}
+}
+
+// bones draws the lines between points that were found, and the points.
+func (c *canvas) bones(k *Mark, col color.RGBA) {
+	found := func(i int) bool {
+		if i < 0 || i >= len(k.Points) {
+			return false
+		}
+		p := k.Points[i]
+		return p.Score > 0 && math.Abs(p.X) < 1e6 && math.Abs(p.Y) < 1e6
+	}
+	width := max(1.6, float64(c.unit)*1.4)
+	for _, b := range k.Bones {
+		if found(b[0]) && found(b[1]) {
+			c.stroke(k.Points[b[0]], k.Points[b[1]], width+1.5, black, 0.5)
+			c.stroke(k.Points[b[0]], k.Points[b[1]], width, col, 1)
+		}
+	}
+	for i, p := range k.Points {
+		if found(i) {
+			c.stroke(p, p, width*2+1.5, black, 0.6)
+			c.stroke(p, p, width*2, white, 1)
+			c.stroke(p, p, width*1.2, col, 1)
+		}
+	}
+}
+
+// stroke draws a line with round ends, or a disc where both ends are one, its
+// edges smoothed.
+func (c *canvas) stroke(a, b Keypoint, width float64, col color.RGBA, alpha float64) {
+	r := width / 2
+	x0, x1 := min(a.X, b.X)-r-1, max(a.X, b.X)+r+1
+	y0, y1 := min(a.Y, b.Y)-r-1, max(a.Y, b.Y)+r+1
+	dx, dy := b.X-a.X, b.Y-a.Y
+	length := dx*dx + dy*dy
+	for y := max(0, int(y0)); y < min(c.m.Height, int(y1)+1); y++ {
+		for x := max(0, int(x0)); x < min(c.m.Width, int(x1)+1); x++ {
+			px, py := float64(x)+0.5-a.X, float64(y)+0.5-a.Y
+			t := 0.0
+			if length > 0 {
+				t = min(max((px*dx+py*dy)/length, 0), 1)
+			}
+			distance := math.Hypot(px-t*dx, py-t*dy)
+			c.blend(x, y, col, alpha*min(max(r+0.5-distance, 0), 1))
+		}
+	}
+}

@@ -1,0 +1,178 @@
+package vision
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestDraw(t *testing.T) {
+	m := NewImage(300, 200)
+	m.fill([3]byte{120, 130, 140})
+	before := bytes.Clone(m.Pix)
+	mask := &Mask{Left: 200, Top: 100, Width: 40, Height: 40, Pix: bytes.Repeat([]byte{255}, 1600)}
+	out, err := Draw(m, []Mark{
+		{Class: 3, Label: "dog\x1b[2J", Score: 0.9, Box: [4]float64{20, 60, 120, 160}},
+		{Class: 1, Mask: mask},
+		{Class: 2, Points: []Keypoint{{150, 20.5, 1}, {180, 20.5, 1}, {1, 1, 0}}, Bones: [][2]int{{0, 1}, {1, 2}, {5, 9}}},
+		{Class: 4, Label: "nowhere", Box: [4]float64{math.NaN(), -5, math.Inf(1), 9}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(m.Pix, before) {
+		t.Error("the picture itself was drawn on")
+	}
+	at := func(x, y int) color.RGBA { r, g, b := out.RGB(x, y); return color.RGBA{R: r, G: g, B: b, A: 255} }
+	ground := color.RGBA{R: 120, G: 130, B: 140, A: 255}
+	if c := at(22, 130); c != ClassColor(3) {
+		t.Errorf("the box's side is %v", c)
+	}
+	if c := at(70, 110); c != ground {
+		t.Errorf("inside the box is %v", c)
+	}
+	if c := at(220, 120); c == ground || c == ClassColor(1) {
+		t.Errorf("the mask is not translucent: %v", c)
+	}
+	if c := at(165, 20); c != ClassColor(2) {
+		t.Errorf("the bone is %v", c)
+	}
+	if c := at(21, 58); c != ClassColor(3) {
+		t.Errorf("the label's plate is %v", c)
+	}
+	if _, err := Draw(m, []Mark{{Mask: &Mask{Width: 9, Height: 9}}}); err == nil {
+		t.Error("a mask without values went through")
+	}
+}
+
+func TestClassColorsDiffer(t *testing.T) {
+	seen := map[color.RGBA]int{}
+	for c := range 91 {
+		if other, twice := seen[ClassColor(c)]; twice {
+			t.Errorf("classes %d and %d look the same", c, other)
+		}
+		seen[ClassColor(c)] = c
+	}
+}
+
+func TestSave(t *testing.T) {
+	dir := t.TempDir()
+	m := computed(31, 17)
+	for _, name := range []string{"a.png", "b.JPG", "c.jpeg"} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Save(path); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, where := farthest(got, m); name == "a.png" && d != 0 || d == 256 {
+			t.Errorf("%s: %d at %s", name, d, where)
+		}
+	}
+	for _, name := range []string{"d.tiff", "none/e.png"} {
+		if err := m.Save(filepath.Join(dir, name)); err == nil {
+			t.Errorf("%s was written", name)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 3 {
+		t.Errorf("%v is left over, %v", entries, err)
+	}
+}
+
+// imaging indexes palettes unchecked, in goroutines whose panics nobody can
+// recover from: an index past the palette must never reach it.
+func TestPaletteIndex(t *testing.T) {
+	p := image.NewPaletted(image.Rect(0, 0, 64, 64), color.Palette{color.White})
+	for i := range p.Pix {
+		p.Pix[i] = 200
+	}
+	m, err := FromImage(p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, err := Thumbnail(m, 16, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, g, b := small.RGB(8, 8); r != 0 || g != 0 || b != 0 {
+		t.Errorf("an index past the palette is %d %d %d, want black", r, g, b)
+	}
+}
+
+func TestGeometryForPeople(t *testing.T) {
+	m := computed(40, 20)
+	size := func(m *Image, err error) [2]int {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return [2]int{m.Width, m.Height}
+	}
+	if s := size(Fit(m, 10, 10)); s != [2]int{10, 5} {
+		t.Error(s)
+	}
+	if s := size(Rotate(m, 90, nil)); s != [2]int{20, 40} {
+		t.Error(s)
+	}
+	if s := size(Crop(m, 30, 10, 50, 50)); s != [2]int{10, 10} {
+		t.Error(s)
+	}
+	if s := size(ContactSheet([]Captioned{{m, "a"}, {m, "b"}, {m, "c"}}, 2, 32)); s[0] <= 64 || s[1] <= 64 {
+		t.Error(s)
+	}
+	flipped, err := Flip(m, LeftRight)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := m.Clone()
+	for y := range want.Height {
+		mirror(want.Row(y), m.Row(y))
+	}
+	if !bytes.Equal(flipped.Pix, want.Pix) {
+		t.Error("flipped otherwise")
+	}
+	if _, err := Crop(m, 50, 50, 5, 5); err == nil {
+		t.Error("a part outside was cut out")
+	}
+}
+
+func TestShow(t *testing.T) {
+	m := NewImage(2, 2)
+	m.Pix = []byte{255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255}
+	env := func(pairs ...string) func(string) string {
+		return func(name string) string {
+			for i := 0; i < len(pairs); i += 2 {
+				if pairs[i] == name {
+					return pairs[i+1]
+				}
+			}
+			return ""
+		}
+	}
+	for _, tt := range []struct {
+		env  func(string) string
+		want string
+	}{
+		{env("COLORTERM", "truecolor"), "\x1b[38;2;255;0;0;48;2;0;0;255m▀\x1b[38;2;0;255;0;48;2;255;255;255m▀\x1b[0m\n"},
+		{env(), "\x1b[38;5;196;48;5;21m▀\x1b[38;5;46;48;5;231m▀\x1b[0m\n"},
+		{env("TERM", "tmux-256color", "KITTY_WINDOW_ID", "1"), "\x1b[38;5;196"},
+		{env("TERM", "xterm-kitty"), "\x1b_G"},
+		{env("TERM_PROGRAM", "iTerm.app"), "\x1b]1337;File="},
+		{env("TERM", "foot"), "\x1bP"},
+	} {
+		var b bytes.Buffer
+		if err := Show(&b, m, ShowOptions{Env: tt.env}); err != nil || !strings.HasPrefix(b.String(), tt.want) {
+			t.Errorf("%v: %.80q, want %q", err, b.String(), tt.want)
+		}
+	}
+}

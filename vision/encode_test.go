@@ -1,0 +1,109 @@
+package vision
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+func encoderOf(t *testing.T, text string) *Encoder {
+	t.Helper()
+	r, err := ParseRecipe([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := NewEncoder(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestNamedRecipes(t *testing.T) {
+	for _, r := range named {
+		if err := r.Validate(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, row := range table(t, "zoo", "recipes.tsv") {
+		if _, err := Named(row[0]); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestLayouts(t *testing.T) {
+	m := &Image{Width: 2, Height: 1, Pix: []byte{1, 2, 3, 4, 5, 6}}
+	for text, want := range map[string][]float32{
+		`{}`:                                {1, 4, 2, 5, 3, 6},
+		`{"channels":"BGR"}`:                {3, 6, 2, 5, 1, 4},
+		`{"layout":"NHWC"}`:                 {1, 2, 3, 4, 5, 6},
+		`{"layout":"HWC","channels":"BGR"}`: {3, 2, 1, 6, 5, 4},
+		`{"channels":"grey"}`:               {2, 5},
+		`{"flip":true}`:                     {4, 1, 5, 2, 6, 3},
+		`{"mean":[1],"std":[2]}`:            {0, 1.5, 0.5, 2, 1, 2.5},
+		`{"layout":"NHWC","pad":"multiple 3","mean":[1]}`: {0, 1, 2, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+	} {
+		x, _, err := encoderOf(t, text).Encode(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tensor.Data[float32](x); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+	x, _, err := encoderOf(t, `{"scale":"1/255","dtype":"uint8","quant":{"scale":0.5,"zero_point":3}}`).Encode(&Image{Width: 1, Height: 1, Pix: []byte{0, 255, 128}})
+	if err != nil || !slices.Equal(tensor.Data[uint8](x), []byte{3, 5, 4}) {
+		t.Errorf("quantised: %v, %v", x, err)
+	}
+}
+
+func TestBatchAndGeometry(t *testing.T) {
+	for _, text := range []string{
+		`{"resize":"shorter 32 bilinear antialias","crop":"center 24"}`,
+		`{"resize":"letterbox 40 round bilinear","pad":"center 114","flip":true}`,
+		`{"resize":"stretch 30x20 bilinear"}`,
+	} {
+		e := encoderOf(t, text)
+		a, b := computed(70, 50), computed(31, 64)
+		x, gs, err := e.Batch([]*Image{a, b})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range []*Image{a, b} {
+			one, g, err := e.Encode(m)
+			if err != nil || g != gs[i] {
+				t.Fatalf("%v, %+v, %+v", err, g, gs[i])
+			}
+			if !slices.Equal(tensor.Data[float32](one), part(tensor.Data[float32](x), i, 2)) {
+				t.Errorf("%s: picture %d of the batch differs from its own tensor", text, i)
+			}
+			px, py := g.Point(g.Input(12.5, 7.25))
+			if math.Abs(px-12.5) > 1e-9 || math.Abs(py-7.25) > 1e-9 {
+				t.Errorf("%s: there and back gives %v, %v", text, px, py)
+			}
+			l, top, r, bottom := g.Box(-1e9, math.NaN(), 1e9, 1e9)
+			if l < 0 || top < 0 || r > float64(m.Width) || bottom > float64(m.Height) || r < l || bottom < top {
+				t.Errorf("%s: the box leaves the picture: %v %v %v %v", text, l, top, r, bottom)
+			}
+		}
+	}
+	if _, _, err := encoderOf(t, `{}`).Batch([]*Image{computed(2, 2), computed(3, 2)}); err == nil {
+		t.Error("pictures of two sizes went into one batch")
+	}
+}
+
+func TestRecipesRefused(t *testing.T) {
+	for _, text := range []string{
+		``, `[]`, `{"x":1}`, `{"mean":[1],"mean":[2]}`, `{} {}`, `{"std":[0]}`, `{"mean":[1,2]}`, `{"scale":"1/0"}`,
+		`{"resize":"shorter 256 bicubic"}`, `{"resize":"shorter"}`, `{"resize":"stretch bilinear"}`, `{"crop":"center 0"}`,
+		`{"resize":"letterbox 9 bilinear"}`, `{"pad":"center 1"}`, `{"size":[5,5],"crop":"center 6"}`, `{"dtype":"float64"}`,
+		`{"layout":"CWH"}`, `{"channels":"RBG"}`, `{"pad":"multiple 0"}`, `{"quant":{"scale":1,"zero_point":0}}`,
+	} {
+		if r, err := ParseRecipe([]byte(text)); err == nil {
+			t.Errorf("%s went through: %+v", text, r)
+		}
+	}
+}

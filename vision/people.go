@@ -1,0 +1,152 @@
+package vision
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"math"
+
+	"github.com/disintegration/imaging"
+)
+
+// What follows is for people's eyes: plain geometry by the imaging library, in
+// place of the exact arithmetic that networks need. The library indexes a
+// palette unchecked, in goroutines of its own; an Image has no palette, so that
+// cannot happen here.
+
+// adoptNRGBA makes an Image of an opaque picture, in its own memory.
+func adoptNRGBA(n *image.NRGBA) *Image {
+	m, err := adopt(n, [3]byte{255, 255, 255})
+	if err != nil {
+		panic("BUG: imaging made an empty picture")
+	}
+	return m
+}
+
+func checkSides(what string, width, height int) error {
+	if !side(width) || !side(height) || int64(width)*int64(height) > MaxPixels {
+		return fmt.Errorf("vision: %s of %dx%d; sides are 1 to %d and width*height at most %d", what, width, height, maxSide, MaxPixels)
+	}
+	return nil
+}
+
+// Fit shrinks the picture so that it fits into width × height, its aspect kept;
+// one that fits already is copied.
+func Fit(m *Image, width, height int) (*Image, error) {
+	if err := checkSides("fit", width, height); err != nil {
+		return nil, err
+	}
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	if m.Width <= width && m.Height <= height {
+		return m.Clone(), nil
+	}
+	return adoptNRGBA(imaging.Fit(m.NRGBA(), width, height, imaging.Lanczos)), nil
+}
+
+// Thumbnail makes a picture of exactly width × height: the middle, as much of it
+// as the aspect allows.
+func Thumbnail(m *Image, width, height int) (*Image, error) {
+	if err := checkSides("thumbnail", width, height); err != nil {
+		return nil, err
+	}
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	return adoptNRGBA(imaging.Thumbnail(m.NRGBA(), width, height, imaging.Lanczos)), nil
+}
+
+// Rotate turns the picture counter-clockwise by degrees. What comes into view
+// at the corners takes the background (nil: white).
+func Rotate(m *Image, degrees float64, background color.Color) (*Image, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	if math.IsNaN(degrees) || math.IsInf(degrees, 0) {
+		return nil, fmt.Errorf("vision: cannot rotate by %v degrees", degrees)
+	}
+	if d := int64(math.Hypot(float64(m.Width), float64(m.Height))) + 2; d*d > MaxPixels && math.Mod(degrees, 90) != 0 {
+		return nil, fmt.Errorf("vision: a picture of %dx%d would grow over the limit of %d pixels", m.Width, m.Height, MaxPixels)
+	}
+	bg := opaque(background)
+	return adoptNRGBA(imaging.Rotate(m.NRGBA(), degrees, color.NRGBA{R: bg[0], G: bg[1], B: bg[2], A: 255})), nil
+}
+
+// Axis says along which way Flip mirrors.
+type Axis uint8
+
+// The axes.
+const (
+	LeftRight Axis = iota
+	TopBottom
+)
+
+// Flip mirrors the picture.
+func Flip(m *Image, a Axis) (*Image, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	if a == TopBottom {
+		return adoptNRGBA(imaging.FlipV(m.NRGBA())), nil
+	}
+	return adoptNRGBA(imaging.FlipH(m.NRGBA())), nil
+}
+
+// Crop cuts out a rectangle, of which what lies outside the picture is left
+// away; nothing left is an error.
+func Crop(m *Image, left, top, width, height int) (*Image, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	r := image.Rect(left, top, left+max(width, 0), top+max(height, 0)).Intersect(m.Bounds())
+	if r.Empty() {
+		return nil, fmt.Errorf("vision: the part of %dx%d at (%d, %d) lies outside the picture of %dx%d", width, height, left, top, m.Width, m.Height)
+	}
+	out := NewImage(r.Dx(), r.Dy())
+	for y := range out.Height {
+		copy(out.Row(y), m.Row(r.Min.Y + y)[r.Min.X*3:r.Max.X*3])
+	}
+	return out, nil
+}
+
+// Captioned is a picture of a contact sheet and what is written under it.
+type Captioned struct {
+	Image   *Image
+	Caption string
+}
+
+// ContactSheet lays pictures out in rows of columns, each fitted into a square
+// of size pixels, with captions below.
+func ContactSheet(pictures []Captioned, columns, size int) (*Image, error) {
+	if len(pictures) == 0 || columns < 1 || size < 16 {
+		return nil, fmt.Errorf("vision: a contact sheet of %d pictures in %d columns of %d pixels", len(pictures), columns, size)
+	}
+	columns = min(columns, len(pictures))
+	gap := max(4, size/24)
+	face := newTypeface(max(11, float64(size)/14))
+	line := face.ascent + face.descent + gap/2
+	rows := (len(pictures) + columns - 1) / columns
+	width, height := columns*(size+gap)+gap, rows*(size+line+gap)+gap
+	if err := checkSides("contact sheet", width, height); err != nil {
+		return nil, err
+	}
+	sheet := NewImage(width, height)
+	sheet.fill([3]byte{250, 250, 250})
+	c := &canvas{m: sheet, unit: 1, face: face}
+	for i, p := range pictures {
+		small, err := Fit(p.Image, size, size)
+		if err != nil {
+			return nil, fmt.Errorf("picture %d: %w", i, err)
+		}
+		x, y := gap+i%columns*(size+gap), gap+i/columns*(size+line+gap)
+		left, top := x+(size-small.Width)/2, y+(size-small.Height)/2
+		for r := range small.Height {
+			copy(sheet.Row(top + r)[left*3:], small.Row(r))
+		}
+		k := Mark{Label: p.Caption}
+		caption := face.cut(k.text(), size)
+		c.text(caption, x+(size-face.width(caption))/2, y+size+gap/4+face.ascent, color.RGBA{R: 40, G: 40, B: 40, A: 255})
+	}
+	return sheet, nil
+}
