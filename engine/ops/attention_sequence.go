@@ -1,0 +1,201 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+var sequenceMixers = []Def{
+	{Name: "RotaryEmbedding", Since: 23, Types: tensor.FloatTypes, In: Arity{3, 4}, Out: Exactly(1), New: newRotary},
+	{Name: "CausalConvWithState", Since: 27, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Arity{1, 2}, New: newCausalConv},
+}
+
+// rotary turns pairs of numbers of each head by angles that grow with their
+// position. ONNX RotaryEmbedding-23. Su et al. 2021, "RoFormer".
+type rotary struct {
+	interleaved bool // pairs stand side by side, else half a vector apart
+	dims, heads int  // turned numbers of a head, 0: all; heads of 3 dimensions
+}
+
+func newRotary(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	op := &rotary{a.Bool("interleaved", false), a.Int("rotary_embedding_dim", 0), a.Int("num_heads", 0)}
+	if op.dims < 0 || op.dims%2 != 0 || op.heads < 0 {
+		a.Fail("attributes %q and %q are %d and %d, the first must be even and neither negative", "rotary_embedding_dim", "num_heads", op.dims, op.heads)
+	}
+	return op, a.Err()
+}
+
+// Infer: X [N heads length size] or [N length heads·size], cos, sin [positions
+// half] or [N length half], positions [N length] → Y like X.
+func (op *rotary) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := wantType(in, 3, tensor.Types(tensor.Int64)); err != nil {
+		return nil, err
+	}
+	if err := wantRank(in, 0, 3, 4); err != nil {
+		return nil, err
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
+}
+
+func (op *rotary) Eval(c *Call) error {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return err
+	}
+	x := c.In[0]
+	h, err := readHeads("input", x.Shape(), op.heads)
+	if err != nil {
+		return err
+	}
+	dims := op.dims
+	if dims == 0 {
+		dims = h.size
+	}
+	if dims > h.size || dims%2 != 0 {
+		return fmt.Errorf("rotary_embedding_dim %d does not fit heads of %d", dims, h.size)
+	}
+	positions, err := callInts(c, 3)
+	if err != nil {
+		return err
+	}
+	rows, rank := h.batch*h.length, 3
+	if positions != nil {
+		rank = 2
+		if len(positions) != rows {
+			return fmt.Errorf("position_ids need %d numbers, they are %v", rows, c.In[3].Shape())
+		}
+		rows = c.In[1].Dim(0)
+	}
+	for i := 1; i < 3; i++ {
+		if t := c.In[i]; t.Rank() != rank || t.Dim(-1) != dims/2 || t.Len() != rows*dims/2 {
+			return fmt.Errorf("input %d must hold %d rows of %d angles, it has shape %v", i, rows, dims/2, t.Shape())
+		}
+	}
+	for _, p := range positions {
+		if p < 0 || p >= rows {
+			return fmt.Errorf("position %d is not one of the %d there are", p, rows)
+		}
+	}
+	y, err := c.convert(x, tensor.Float64)
+	if err != nil {
+		return err
+	}
+	cos, sin, data := tensor.ToFloat64(c.In[1]), tensor.ToFloat64(c.In[2]), tensor.Data[float64](y)
+	for v := range h.batch * h.length {
+		if err := c.Run.Check(); v&255 == 0 && err != nil {
+			return err
+		}
+		at := v
+		if positions != nil {
+			at = positions[v]
+		}
+		for head := range h.heads {
+			op.turn(data[h.at(v/h.length, head, v%h.length):][:dims], cos[at*dims/2:], sin[at*dims/2:])
+		}
+	}
+	c.Out[0], err = c.convert(y, x.DType())
+	return err
+}
+
+func (op *rotary) turn(x, cos, sin []float64) {
+	for i := range len(x) / 2 {
+		a, b := i, i+len(x)/2
+		if op.interleaved {
+			a, b = 2*i, 2*i+1
+		}
+		x[a], x[b] = cos[i]*x[a]-sin[i]*x[b], sin[i]*x[a]+cos[i]*x[b]
+	}
+}
+
+// causalConv is a convolution of each channel with what came before, the end
+// of which is kept for the next call. ONNX CausalConvWithState-27.
+type causalConv struct{ silu bool }
+
+func newCausalConv(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return &causalConv{a.OneOf("activation", "none", "silu", "swish") != "none"}, a.Err()
+}
+
+// Infer: X [N C L], W [C 1 K], B [C], state [N C K-1] → Y like X, the new
+// state.
+func (op *causalConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := sameType(in); err != nil {
+		return nil, err
+	}
+	for i, rank := range []int{3, 3, 1, 3} {
+		if err := wantRank(in, i, rank); err != nil {
+			return nil, err
+		}
+	}
+	state := ir.AnyOfRank(3)
+	if x, w := in[0].Shape, in[1].Shape; x.Ranked && w.Ranked {
+		if k := w.Dims[2]; k.Known() {
+			if k.N < 1 || !fitsShape(w, ir.ShapeOf(x.Dims[1], ir.Dim{N: 1}, k)) {
+				return nil, fmt.Errorf("weights need shape [%s 1 K], they have %s", x.Dims[1], w)
+			}
+			state = ir.ShapeOf(x.Dims[0], x.Dims[1], ir.Dim{N: k.N - 1})
+			if s := fact(in, 3); s.Given() && !fitsShape(s.Shape, state) {
+				return nil, fmt.Errorf("past_state needs shape %s, it has %s", state, s.Shape)
+			}
+		}
+		if err := channelVector(fact(in, 2), "bias", x.Dims[1]); err != nil {
+			return nil, err
+		}
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape), ir.Tensor(in[0].DType, state)}, nil
+}
+
+func (op *causalConv) Eval(c *Call) error {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return err
+	}
+	return evalReal(c, func(c *Call) error { return evalCausalConv[float32](op, c) }, func(c *Call) error { return evalCausalConv[float64](op, c) })
+}
+
+func evalCausalConv[T real](op *causalConv, c *Call) error {
+	x, w := c.In[0], c.In[1]
+	channels, length, k := x.Dim(1), x.Dim(2), w.Dim(2)
+	y, err := c.Like(x)
+	if err != nil {
+		return err
+	}
+	state, err := c.New(x.DType(), x.Dim(0), channels, k-1)
+	if err != nil {
+		return err
+	}
+	scratch, err := c.New(x.DType(), length+k-1)
+	if err != nil {
+		return err
+	}
+	line, weights := tensor.Data[T](scratch), tensor.Data[T](w)
+	for i := range x.Dim(0) * channels {
+		if err := c.Run.Check(); err != nil {
+			return err
+		}
+		if past := c.input(3); past != nil {
+			copy(line, tensor.Data[T](past)[i*(k-1):][:k-1])
+		}
+		copy(line[k-1:], tensor.Data[T](x)[i*length:][:length])
+		copy(tensor.Data[T](state)[i*(k-1):][:k-1], line[length:])
+		for j := range length {
+			sum := 0.0
+			if b := c.input(2); b != nil {
+				sum = float64(tensor.Data[T](b)[i%channels])
+			}
+			for t := range k {
+				sum += float64(weights[i%channels*k+t]) * float64(line[j+t])
+			}
+			if op.silu {
+				sum /= 1 + math.Exp(-sum)
+			}
+			tensor.Data[T](y)[i*length+j] = T(sum)
+		}
+	}
+	for i, t := range []*tensor.Tensor{y, state}[:len(c.Out)] {
+		c.Out[i] = t
+	}
+	return nil
+}
