@@ -58,11 +58,11 @@ func ReadNpy(r io.Reader) (*Tensor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("npy: %w", err)
 	}
-	if count > maxNpy/d.Size() {
+	if int64(count) > maxNpy/int64(d.Size()) {
 		return nil, fmt.Errorf("npy: %s of shape %v is more than %d bytes", d, shape, int64(maxNpy))
 	}
 	// Grow with what is read: the header may promise more than there is.
-	data, err := io.ReadAll(io.LimitReader(r, int64(count*d.Size())))
+	data, err := io.ReadAll(io.LimitReader(r, int64(count)*int64(d.Size())))
 	if err != nil {
 		return nil, fmt.Errorf("npy: %w", err)
 	}
