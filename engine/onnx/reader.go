@@ -303,7 +303,7 @@ func (m *message) attributeField(f field, a *Attribute) (err error) {
 		if f.bytes == nil && f.typ != 2 {
 			return m.wrong(f, "a string")
 		}
-		a.String = view(f.bytes)
+		a.String = string(f.bytes)
 		return a.set(AttrString)
 	case 5:
 		a.Tensor, err = m.tensor(f)
@@ -324,7 +324,7 @@ func (m *message) attributeField(f field, a *Attribute) (err error) {
 		if f.typ != 2 {
 			return m.wrong(f, "a string")
 		}
-		a.Strings = append(a.Strings, view(f.bytes))
+		a.Strings = append(a.Strings, string(f.bytes))
 		return a.set(AttrStrings)
 	case 10:
 		t, err := m.tensor(f)

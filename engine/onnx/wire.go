@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"unicode/utf8"
-	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -143,7 +142,7 @@ func (m *message) str(f field, dst *string) error {
 	if !utf8.Valid(f.bytes) {
 		return fmt.Errorf("%s: field %d is not UTF-8: %s", m.name, f.num, Quote(string(f.bytes)))
 	}
-	*dst = view(f.bytes)
+	*dst = string(f.bytes)
 	return nil
 }
 
@@ -156,9 +155,6 @@ func (m *message) strs(f field, dst *[]string) error {
 	*dst = append(*dst, s)
 	return nil
 }
-
-// view is the bytes as a string, not copied: the file outlives every name.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // varints appends the integers of a repeated field, packed or not.
 func varints[T int32 | int64 | uint64](m *message, f field, dst *[]T) error {
