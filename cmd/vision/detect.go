@@ -1,0 +1,321 @@
+package main
+
+import (
+	"encoding/csv"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/detect"
+	"github.com/visionzoo/vision/vision"
+	"github.com/visionzoo/vision/zoo"
+)
+
+func detectCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "detect",
+		Usage: "find objects in pictures",
+		UsageText: "vision detect street.jpg\n" +
+			"vision detect photos/ -r --save marked/ --classes person,car\n" +
+			"vision detect group.jpg --model ultraface --json",
+		ArgsUsage: "PIC...",
+		Flags: append(detectorFlags(),
+			&cli.Float64Flag{Name: "iou", Usage: "largest overlap of two objects of a class, 0 to 1 (the head's own unless given)", Value: -1, DefaultText: "the head's"},
+			&cli.Float64Flag{Name: "score", Usage: "least score, 0 to 1", Value: -1, DefaultText: "the head's"},
+			&cli.IntFlag{Name: "max", Usage: "most objects of a picture", Value: 100},
+			&cli.StringFlag{Name: "classes", Usage: "these classes alone: names or indices, parted by commas"},
+			&cli.StringFlag{Name: "coco", Usage: "write the objects to FILE as COCO results"},
+			&cli.StringFlag{Name: "crop", Usage: "write each object as a picture of its own to DIR"},
+		),
+		Action: detectAction,
+	}
+}
+
+// detectorFlags are those that detect and segment share.
+func detectorFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "model", Usage: "zoo name, or the path of an .onnx file"},
+		&cli.StringFlag{Name: "recipe", Usage: "how pictures are prepared: a name or a .json file"},
+		&cli.StringFlag{Name: "head", Usage: "how the model's outputs are read: " + strings.Join(append(detect.Heads(), detect.SegmentHeads()...), ", ")},
+		&cli.StringFlag{Name: "save", Usage: "write pictures with the result drawn on them to DIR"},
+		&cli.BoolFlag{Name: "show", Usage: "show the pictures in the terminal"},
+		&cli.BoolFlag{Name: "csv", Usage: "print CSV"},
+		&cli.BoolFlag{Name: "recursive", Aliases: []string{"r"}, Usage: "search folders below folders"},
+		&cli.BoolFlag{Name: "offline", Usage: "never touch the network"},
+		threadsFlag, precisionFlag, jsonFlag,
+	}
+}
+
+// detectOptions reads the flags.
+func detectOptions(c *cli.Context) ([]detect.Option, error) {
+	var opts []detect.Option
+	for _, name := range []string{"score", "iou"} {
+		if !c.IsSet(name) {
+			continue
+		}
+		v := c.Float64(name)
+		if !(v >= 0 && v <= 1) {
+			return nil, usage("--%s %v: 0 to 1", name, v)
+		}
+		if name == "score" {
+			opts = append(opts, detect.Score(v))
+		} else {
+			opts = append(opts, detect.IoU(v))
+		}
+	}
+	if n := c.Int("max"); n < 1 || n > 30_000 {
+		return nil, usage("--max %d: 1 to 30000", n)
+	}
+	opts = append(opts, detect.Max(c.Int("max")), detect.Head(c.String("head")))
+	if list := c.String("classes"); list != "" {
+		var names []string
+		for _, n := range strings.Split(list, ",") {
+			names = append(names, strings.TrimSpace(n))
+		}
+		opts = append(opts, detect.Classes(names...))
+	}
+	return opts, nil
+}
+
+func detectAction(c *cli.Context) error {
+	if !c.Args().Present() {
+		return usage("detect needs a picture: a file, folder, pattern, address, or - for standard input")
+	}
+	opts, err := detectOptions(c)
+	if err != nil {
+		return err
+	}
+	m, err := loadDetector(c, defaultDetector)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	d, err := detect.New(m, opts...)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	tell(c, m.Guess())
+	tell(c, d.Guess())
+	files, err := newSavers(c)
+	if err != nil {
+		return err
+	}
+	p := &detectPrinter{c: c, csv: csv.NewWriter(c.App.Writer)}
+	var coco cocoResults
+	bad := false
+	err = eachSource(c, func(src vision.Source, err error) {
+		r := detectResult{File: src.Name}
+		if err == nil {
+			err = r.fill(c, m, d, src, files)
+		}
+		if err != nil {
+			bad = true
+			r = detectResult{File: src.Name, Error: oneLine(err.Error())}
+		} else {
+			coco.add(&r)
+		}
+		if c.Context.Err() == nil {
+			p.print(&r)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if path := c.String("coco"); path != "" {
+		if err := coco.write(path); err != nil {
+			return err
+		}
+	}
+	if bad {
+		return failed()
+	}
+	return nil
+}
+
+// tell prints a line for people.
+func tell(c *cli.Context, line string) {
+	if line != "" {
+		fmt.Fprintln(c.App.ErrWriter, "vision: "+oneLine(line))
+	}
+}
+
+// eachSource hands on the pictures that the arguments stand for, until the user
+// interrupts.
+func eachSource(c *cli.Context, do func(vision.Source, error)) error {
+	opts := []vision.SourceOption{vision.Stdin(c.App.Reader)}
+	if c.Bool("recursive") {
+		opts = append(opts, vision.Recursive())
+	}
+	for src, err := range vision.Sources(c.Args().Slice(), opts...) {
+		if err := c.Context.Err(); err != nil {
+			return err
+		}
+		do(src, err)
+	}
+	return c.Context.Err()
+}
+
+// detectResult is one picture's objects, as --json prints them.
+type detectResult struct {
+	File    string         `json:"file"`
+	Model   string         `json:"model,omitempty"`
+	Width   int            `json:"width,omitempty"`
+	Height  int            `json:"height,omitempty"`
+	Objects []resultObject `json:"objects,omitzero"`
+	MS      *stageTimes    `json:"ms,omitempty"`
+	Error   string         `json:"error,omitempty"`
+}
+
+type resultObject struct {
+	Class     int          `json:"class"`
+	Label     string       `json:"label"`
+	Score     float64      `json:"score"`
+	Box       [4]float64   `json:"box"`
+	Mask      *resultMask  `json:"mask,omitempty"`
+	Keypoints [][3]float64 `json:"keypoints,omitempty"`
+}
+
+type resultMask struct {
+	Size   [2]int `json:"size"` // height, width
+	Counts string `json:"counts"`
+}
+
+// digits rounds to so many digits after the point, in a form that prints short.
+func digits(v float64, n int) float64 {
+	p := math.Pow10(n)
+	return math.Round(v*p) / p
+}
+
+func newResultObject(o detect.Object) resultObject {
+	r := resultObject{Class: o.Class, Label: o.Label, Score: digits(o.Score, 5),
+		Box: [4]float64{digits(o.Box.X1, 3), digits(o.Box.Y1, 3), digits(o.Box.X2, 3), digits(o.Box.Y2, 3)}}
+	if o.Mask != nil {
+		r.Mask = &resultMask{[2]int{o.Mask.Height, o.Mask.Width}, o.Mask.RLE()}
+	}
+	for _, k := range o.Keypoints {
+		r.Keypoints = append(r.Keypoints, [3]float64{digits(k.X, 3), digits(k.Y, 3), digits(k.Score, 5)})
+	}
+	return r
+}
+
+// fill decodes, encodes and looks at one picture, and writes what is to be saved.
+func (r *detectResult) fill(c *cli.Context, m *zoo.Model, d *detect.Detector, src vision.Source, files *savers) error {
+	var ms stageTimes
+	start := time.Now()
+	img, err := src.Open(c.Context)
+	if err != nil {
+		return err
+	}
+	ms.Decode = since(start)
+	start = time.Now()
+	x, g, err := m.Encoder().Encode(img)
+	if err != nil {
+		return fmt.Errorf("%s: %w", src.Name, err)
+	}
+	ms.Encode = since(start)
+	start = time.Now()
+	objects, err := d.Tensor(c.Context, x, g)
+	if err != nil {
+		return fmt.Errorf("%s: %w", src.Name, err)
+	}
+	ms.Infer = since(start)
+	r.Model, r.Width, r.Height, r.MS = m.Card().Name, img.Width, img.Height, &ms
+	r.Objects = []resultObject{}
+	for _, o := range objects {
+		r.Objects = append(r.Objects, newResultObject(o))
+	}
+	return files.objects(src.Name, img, objects, d)
+}
+
+// detectPrinter writes results as the flags say.
+type detectPrinter struct {
+	c     *cli.Context
+	csv   *csv.Writer
+	lines int
+}
+
+func (p *detectPrinter) print(r *detectResult) {
+	switch {
+	case p.c.Bool("json"):
+		printJSON(p.c.App.Writer, r)
+	case r.Error != "":
+		tell(p.c, r.Error)
+	case p.c.Bool("csv"):
+		p.csvRows(r)
+	default:
+		p.table(r)
+	}
+}
+
+func (p *detectPrinter) csvRows(r *detectResult) {
+	if p.lines == 0 {
+		_ = p.csv.Write([]string{"file", "class", "label", "score", "x1", "y1", "x2", "y2"})
+	}
+	p.lines++
+	for _, o := range r.Objects {
+		row := []string{cell(r.File), fmt.Sprint(o.Class), cell(o.Label), fmt.Sprintf("%.5f", o.Score)}
+		for _, v := range o.Box {
+			row = append(row, fmt.Sprintf("%.2f", v))
+		}
+		_ = p.csv.Write(row)
+	}
+	p.csv.Flush()
+}
+
+// table prints objects for eyes.
+func (p *detectPrinter) table(r *detectResult) {
+	out := p.c.App.Writer
+	what := fmt.Sprintf("%d objects", len(r.Objects))
+	switch len(r.Objects) {
+	case 0:
+		what = "nothing found"
+	case 1:
+		what = "1 object"
+	}
+	fmt.Fprintf(out, "%s  %dx%d  %s\n", oneLine(r.File), r.Width, r.Height, what)
+	width := 0
+	for _, o := range r.Objects {
+		width = max(width, len([]rune(o.Label)))
+	}
+	for i, o := range r.Objects {
+		extra := ""
+		if o.Mask != nil {
+			extra = "  mask"
+		}
+		if n := len(o.Keypoints); n > 0 {
+			extra += fmt.Sprintf("  %d points", n)
+		}
+		fmt.Fprintf(out, "%3d  %-*s  %5.1f %%  %6.0f %6.0f  to %6.0f %6.0f%s\n", i+1, width, oneLine(o.Label), 100*o.Score, o.Box[0], o.Box[1], o.Box[2], o.Box[3], extra)
+	}
+}
+
+// stem is a source's name for the files that are made of it: the base name without
+// its extension, with nothing in it that a path or a terminal would obey.
+func stem(name string) string {
+	if strings.HasPrefix(name, "http") {
+		name, _, _ = strings.Cut(name, "?")
+	}
+	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
+		name = name[i+1:]
+	}
+	name = strings.TrimSuffix(name, filepath.Ext(name))
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case r < 0x20 || r == 0x7f || r == 0xfffd || strings.ContainsRune(`<>:"|?*`, r):
+			return '_'
+		}
+		return r
+	}, name)
+	name = strings.TrimLeft(name, ".-")
+	if r := []rune(name); len(r) > 100 {
+		name = string(r[:100])
+	}
+	if name == "" {
+		return "picture"
+	}
+	return name
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/visionzoo/vision/detect"
+)
+
+// cocoResults are objects in COCO's results form. A picture whose name is a number,
+// as in COCO's own folders, has that number as its id; others are counted from 1.
+type cocoResults struct {
+	entries  []cocoEntry
+	pictures int
+}
+
+type cocoEntry struct {
+	ImageID      int64       `json:"image_id"`
+	FileName     string      `json:"file_name"`
+	CategoryID   int         `json:"category_id"`
+	BBox         [4]float64  `json:"bbox"` // left, top, width, height
+	Score        float64     `json:"score"`
+	Segmentation *resultMask `json:"segmentation,omitempty"`
+	Keypoints    []float64   `json:"keypoints,omitempty"`
+}
+
+func (r *cocoResults) add(d *detectResult) {
+	r.pictures++
+	name := stem(d.File)
+	id, err := strconv.ParseInt(name, 10, 64)
+	if err != nil {
+		id = int64(r.pictures)
+	}
+	for _, o := range d.Objects {
+		e := cocoEntry{ImageID: id, FileName: filepath.Base(d.File), CategoryID: detect.COCOCategory(o.Class, o.Label), Score: o.Score, Segmentation: o.Mask,
+			BBox: [4]float64{o.Box[0], o.Box[1], digits(o.Box[2]-o.Box[0], 3), digits(o.Box[3]-o.Box[1], 3)}}
+		for _, k := range o.Keypoints {
+			e.Keypoints = append(e.Keypoints, k[:]...)
+		}
+		r.entries = append(r.entries, e)
+	}
+}
+
+// write writes the file at once and whole.
+func (r *cocoResults) write(path string) error {
+	entries := r.entries
+	if entries == nil {
+		entries = []cocoEntry{}
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(entries); err != nil {
+		return err
+	}
+	part := path + ".part"
+	if err := os.WriteFile(part, b.Bytes(), 0o644); err != nil {
+		return err
+	}
+	if err := os.Rename(part, path); err != nil {
+		os.Remove(part)
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/vision"
+	"github.com/visionzoo/vision/zoo"
+)
+
+// What is used where nobody names a model; RATIONALE.md says why.
+const (
+	defaultDetector  = "yolox-nano"
+	defaultSegmenter = "fcn-resnet50-12-int8"
+)
+
+// loadDetector opens the model that --model names. Without one it is the standard
+// one, which is fetched where it is not cached.
+func loadDetector(c *cli.Context, standard string) (*zoo.Model, error) {
+	opts, err := engineOptions(c)
+	if err != nil {
+		return nil, err
+	}
+	zo := []zoo.Option{zoo.WithEngine(opts...)}
+	if c.Bool("offline") {
+		zo = append(zo, zoo.WithOffline(true))
+	}
+	if name := c.String("recipe"); name != "" {
+		r, err := readRecipe(name)
+		if err != nil {
+			return nil, &exitError{exitUsage, err}
+		}
+		zo = append(zo, zoo.WithRecipe(r))
+	}
+	name := c.String("model")
+	if name != "" {
+		m, err := zoo.LoadContext(c.Context, name, zo...)
+		if err != nil {
+			return nil, noModel(err)
+		}
+		return m, nil
+	}
+	all, err := zoo.All()
+	if err != nil {
+		return nil, err
+	}
+	card, err := all.Find(standard)
+	if err != nil {
+		return nil, err
+	}
+	m, err := zoo.LoadContext(c.Context, standard, zo...)
+	if err != nil {
+		if c.Context.Err() != nil {
+			return nil, c.Context.Err()
+		}
+		return nil, noModel(fmt.Errorf("the standard model %s (%.1f MB) is not cached and could not be fetched; run vision zoo pull %s where there is a network, or name a file: --model PATH.onnx (%s)",
+			standard, float64(card.Bytes)/1e6, standard, cause(err)))
+	}
+	tell(c, fmt.Sprintf("using %s; --model names another (vision zoo search %s)", standard, strings.Fields(card.Task)[0]))
+	return m, nil
+}
+
+// cause is an error's innermost message, for a line that says the rest already.
+func cause(err error) string {
+	if errors.Is(err, zoo.ErrOffline) {
+		return "offline"
+	}
+	s := oneLine(err.Error())
+	if r := []rune(s); len(r) > 160 {
+		s = string(r[:159]) + "…"
+	}
+	return s
+}
+
+// readRecipe is a recipe by name, or from a .json file.
+func readRecipe(name string) (vision.Recipe, error) {
+	if !strings.HasSuffix(strings.ToLower(name), ".json") {
+		return vision.Named(name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return vision.Recipe{}, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	if err != nil {
+		return vision.Recipe{}, err
+	}
+	return vision.ParseRecipe(data)
+}
+
+// printJSON writes a value on one line, without escapes for browsers.
+func printJSON(w io.Writer, v any) {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v)
+}

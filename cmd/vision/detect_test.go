@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/visionzoo/vision/internal/shared"
+	"github.com/visionzoo/vision/vision"
+)
+
+// vis runs the program and returns what it printed.
+func vis(args ...string) (code int, out, errOut string) {
+	var o, e bytes.Buffer
+	code = run(context.Background(), append([]string{"vision"}, args...), strings.NewReader(""), &o, &e)
+	return code, o.String(), e.String()
+}
+
+func TestDetect(t *testing.T) {
+	photo, model := shared.Path(t, "models", "photos", "dog.jpg"), shared.Path(t, "models", "yolox-nano", "model.onnx")
+	dir := t.TempDir()
+	broken, blank := filepath.Join(dir, "broken.jpg"), filepath.Join(dir, "blank.png")
+	if err := os.WriteFile(broken, []byte("no picture"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := vision.NewImage(40, 30).Save(blank); err != nil {
+		t.Fatal(err)
+	}
+
+	t.Run("one broken picture of three", func(t *testing.T) {
+		code, out, errOut := vis("detect", photo, "--json", broken, "--model", model, blank)
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		if code != exitFailed || len(lines) != 3 {
+			t.Fatalf("code %d\n%s\n%s", code, out, errOut)
+		}
+		var r detectResult
+		if err := json.Unmarshal([]byte(lines[0]), &r); err != nil || len(r.Objects) != 4 || r.Width != 768 || r.Height != 576 || r.Objects[0].Label != "dog" || r.Objects[0].Class != 16 || r.MS == nil {
+			t.Errorf("%v: %s", err, lines[0])
+		}
+		if !strings.Contains(lines[1], `"error":`) || strings.Contains(lines[1], `"objects"`) {
+			t.Errorf("the broken one gave %s", lines[1])
+		}
+		if !strings.Contains(lines[2], `"objects":[]`) {
+			t.Errorf("the blank one gave %s", lines[2])
+		}
+	})
+	t.Run("nothing found is no failure", func(t *testing.T) {
+		code, out, _ := vis("detect", blank, "--model", model)
+		if code != 0 || !strings.Contains(out, "nothing found") {
+			t.Errorf("code %d: %s", code, out)
+		}
+	})
+	t.Run("files", func(t *testing.T) {
+		to := filepath.Join(dir, "out")
+		coco := filepath.Join(dir, "coco.json")
+		code, out, errOut := vis("detect", "--model", model, photo, "--save", to, "--crop", to, "--coco", coco, "--csv", "--classes", "dog,car")
+		if code != 0 || !strings.HasPrefix(out, "file,class,label,score,x1,y1,x2,y2\n") || strings.Count(out, "\n") != 3 {
+			t.Fatalf("code %d\n%s\n%s", code, out, errOut)
+		}
+		for name, size := range map[string][2]int{"dog.jpg": {768, 576}, "dog_01_dog.jpg": {193, 337}, "dog_02_car.jpg": {227, 93}} {
+			img, err := vision.Open(filepath.Join(to, name))
+			if err != nil {
+				t.Error(err)
+			} else if w, h := img.Width-size[0], img.Height-size[1]; w*w > 4 || h*h > 4 {
+				t.Errorf("%s is %dx%d, want about %v", name, img.Width, img.Height, size)
+			}
+		}
+		data, err := os.ReadFile(coco)
+		var entries []cocoEntry
+		if err == nil {
+			err = json.Unmarshal(data, &entries)
+		}
+		if err != nil || len(entries) != 2 || entries[0].CategoryID != 18 || entries[1].CategoryID != 3 || entries[0].ImageID != 1 {
+			t.Errorf("%v: %s", err, data)
+		}
+	})
+	t.Run("the source is never overwritten", func(t *testing.T) {
+		before, err := os.ReadFile(blank)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code, _, errOut := vis("detect", "--model", model, blank, "--save", dir); code != 0 {
+			t.Fatal(errOut)
+		}
+		after, err := os.ReadFile(blank)
+		if err != nil || !bytes.Equal(before, after) {
+			t.Error("the source changed")
+		}
+		if _, err := os.Stat(filepath.Join(dir, "blank-2.png")); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, tt := range []struct {
+		why  string
+		args []string
+		code int
+		want string
+	}{
+		{"no picture", []string{"detect"}, exitUsage, "needs a picture"},
+		{"score out of range", []string{"detect", photo, "--score", "2"}, exitUsage, "--score 2"},
+		{"unknown head", []string{"detect", photo, "--model", model, "--head", "yolo99"}, exitUsage, "there is no head"},
+		{"unknown class", []string{"detect", photo, "--model", model, "--classes", "unicorn"}, exitUsage, "unicorn"},
+		{"unknown model", []string{"detect", photo, "--model", "yolox-nanno"}, exitModel, "yolox-nano"},
+	} {
+		code, out, errOut := vis(tt.args...)
+		if code != tt.code || out != "" || !strings.Contains(errOut, tt.want) {
+			t.Errorf("%s: code %d, %q, %q", tt.why, code, out, errOut)
+		}
+	}
+}
+
+func TestDetectWithoutModel(t *testing.T) {
+	t.Setenv("VISION_HOME", t.TempDir())
+	t.Setenv("VISION_OFFLINE", "1")
+	code, out, errOut := vis("detect", "street.jpg")
+	if code != exitModel || out != "" || strings.Count(errOut, "\n") != 1 || !strings.Contains(errOut, "vision zoo pull yolox-nano") || !strings.Contains(errOut, "--model") {
+		t.Errorf("code %d, %q", code, errOut)
+	}
+}
+
+func TestStem(t *testing.T) {
+	for name, want := range map[string]string{"a/b.jpg": "b", "../..": "picture", "-": "picture", "c:\\x\\y.png": "y", "https://h/p.jpg?q=1/2": "p", "a\x1b[2J.png": "a_[2J", ".hidden.png": "hidden"} {
+		if got := stem(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}

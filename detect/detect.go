@@ -1,0 +1,314 @@
+// Package detect turns what a detector or a segmenter gives out into objects:
+// label, score, box, and where the network has them mask and keypoints, in pixels
+// of the upright original picture.
+//
+//	m, err := zoo.Load("yolox-nano")
+//	objects, err := detect.Image(m, img)
+//
+// How outputs are read is a head, one for each family of networks: the model's
+// card names it, or the names and shapes of the outputs tell it, or the caller.
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/visionzoo/vision/assets/label"
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/vision"
+	"github.com/visionzoo/vision/zoo"
+)
+
+// Model is what a detector needs: a network, how to feed it, what its classes
+// mean (nil: numbers). A *zoo.Model is one; its card names the head.
+type Model interface {
+	Session() *engine.Session
+	Encoder() *vision.Encoder
+	Labels() *label.Set
+}
+
+// Object is one thing that was found.
+type Object struct {
+	Class     int     // index in the model's label set
+	Label     string  // its name, "class 12" where nobody knows
+	Score     float64 // 0 to 1
+	Box       Box     // pixels of the original, inside the picture
+	Mask      *Mask   // nil where the network gives none
+	Keypoints []Keypoint
+}
+
+// Keypoint is a point of an object in pixels of the original. Score is the
+// network's own measure; a point without one has 1.
+type Keypoint = vision.Keypoint
+
+// options are what the caller asks for; -1 and nil leave it to the head.
+type options struct {
+	head    string
+	score   float64
+	iou     float64
+	max     int
+	classes []string
+	soft    float64
+	whole   bool
+}
+
+// Option changes how outputs are read or what is kept.
+type Option func(*options)
+
+// Head forces a head by name, see Heads.
+func Head(name string) Option { return func(o *options) { o.head = name } }
+
+// Score keeps objects of at least this score. The default is the head's: 0.3 for
+// most, 0.5 for those that torchvision and Detectron train, 0.7 for faces.
+func Score(s float64) Option { return func(o *options) { o.score = s } }
+
+// IoU is how much two boxes of a class may overlap before the one with the lower
+// score is dropped, 0 to 1. Heads whose network has done so itself suppress
+// nothing unless this is set.
+func IoU(t float64) Option { return func(o *options) { o.iou = t } }
+
+// Max bounds the number of objects; the default is 100.
+func Max(n int) Option { return func(o *options) { o.max = n } }
+
+// Classes keeps objects of these classes alone: names as the label set has them,
+// or indices in digits.
+func Classes(names ...string) Option { return func(o *options) { o.classes = names } }
+
+// Soft lowers the scores of overlapping boxes by exp(-iou²/sigma) instead of
+// dropping them (Bodla et al. 2017); 0.5 is the paper's sigma.
+func Soft(sigma float64) Option { return func(o *options) { o.soft = sigma } }
+
+// ClassAgnostic lets boxes of different classes suppress one another.
+func ClassAgnostic() Option { return func(o *options) { o.whole = true } }
+
+// check refuses options that have no meaning, in one place.
+func (o *options) check() error {
+	unit := func(v float64) bool { return v >= 0 && v <= 1 }
+	switch {
+	case o.score != -1 && !unit(o.score):
+		return fmt.Errorf("score %v: 0 to 1", o.score)
+	case o.iou != -1 && !unit(o.iou):
+		return fmt.Errorf("iou %v: 0 to 1", o.iou)
+	case o.max < 1 || o.max > maxCandidates:
+		return fmt.Errorf("max %d: 1 to %d objects", o.max, maxCandidates)
+	case !(o.soft >= 0 && o.soft < 1e6):
+		return fmt.Errorf("soft %v: a positive sigma", o.soft)
+	}
+	return nil
+}
+
+// Detector is a model with its head settled. It may be used from several
+// goroutines at a time.
+type Detector struct {
+	model Model
+	opts  options
+	head  *head
+	input string
+	guess string
+	keep  map[int]bool // classes; nil: all
+	meta  map[string]string
+}
+
+// New settles how a model's outputs are read. The error of an unknown head, or of
+// outputs that no head recognises, lists the heads there are.
+func New(m Model, opts ...Option) (*Detector, error) {
+	o := options{score: -1, iou: -1, max: 100}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if m.Encoder() == nil {
+		return nil, errors.New("no input of the model takes a picture")
+	}
+	s := m.Session()
+	d := &Detector{model: m, opts: o, input: s.Inputs()[0].Name, meta: s.Metadata()}
+	name := o.head
+	if z, ok := m.(*zoo.Model); ok {
+		d.input = z.Input()
+		if name == "" {
+			name = z.Card().Head
+		}
+	}
+	var err error
+	if name != "" {
+		d.head, err = findHead(name)
+	} else if d.head, err = guessHead(s.Outputs(), d.meta); err == nil {
+		d.guess = fmt.Sprintf("the outputs look like those of %s; --head says it better", d.head.family)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(o.classes) > 0 {
+		if d.keep, err = chosen(o.classes, d.labels()); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// HeadName is the name of the head in use.
+func (d *Detector) HeadName() string { return d.head.name }
+
+// Guess is one line for people where the head was guessed from the outputs, ""
+// where the card or the caller named it.
+func (d *Detector) Guess() string { return d.guess }
+
+// labels is the model's label set, or the head's own where it has none.
+func (d *Detector) labels() *label.Set {
+	if l := d.model.Labels(); l != nil || d.head.classes == nil {
+		return l
+	}
+	return label.New(d.head.name, d.head.classes...)
+}
+
+// Image finds what is in a picture, highest score first; of equal ones the one
+// that the network lists first. A picture with nothing in it gives an empty list.
+func Image(m Model, img *vision.Image, opts ...Option) ([]Object, error) {
+	return ImageContext(context.Background(), m, img, opts...)
+}
+
+// ImageContext is Image with a context.
+func ImageContext(ctx context.Context, m Model, img *vision.Image, opts ...Option) ([]Object, error) {
+	d, err := New(m, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return d.Image(ctx, img)
+}
+
+// Image finds what is in a picture.
+func (d *Detector) Image(ctx context.Context, img *vision.Image) ([]Object, error) {
+	x, g, err := d.model.Encoder().Encode(img)
+	if err != nil {
+		return nil, err
+	}
+	return d.Tensor(ctx, x, g)
+}
+
+// Tensor finds what is in a picture that the model's encoder has encoded; g is
+// what the encoder gave with it.
+func (d *Detector) Tensor(ctx context.Context, x *tensor.Tensor, g vision.Geometry) ([]Object, error) {
+	out, err := d.run(ctx, x, g)
+	if err != nil {
+		return nil, err
+	}
+	return d.objects(out, g)
+}
+
+// run feeds the picture, and its size to networks that ask for it.
+func (d *Detector) run(ctx context.Context, x *tensor.Tensor, g vision.Geometry) ([]Output, error) {
+	s := d.model.Session()
+	in := engine.Values{d.input: x}
+	for _, i := range s.Inputs() {
+		if i.Name == d.input {
+			continue
+		}
+		size, err := sizeInput(i, g)
+		if err != nil {
+			return nil, err
+		}
+		in[i.Name] = size
+	}
+	values, err := s.Run(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Output, 0, len(values))
+	for _, o := range s.Outputs() {
+		out = append(out, Output{o.Name, values[o.Name]})
+	}
+	return out, nil
+}
+
+// sizeInput is the value of an input that asks for the picture's size, [1 2]:
+// height and width for the YOLOv3 exports of Keras (float32 "image_shape"), width
+// and height for RT-DETR's (int64 "orig_target_sizes").
+func sizeInput(i engine.Info, g vision.Geometry) (*tensor.Tensor, error) {
+	switch i.DType {
+	case tensor.Float32:
+		return tensor.Of([]float32{float32(g.Height), float32(g.Width)}, 1, 2), nil
+	case tensor.Int64:
+		return tensor.Of([]int64{int64(g.Width), int64(g.Height)}, 1, 2), nil
+	}
+	return nil, fmt.Errorf("input %q (%v) is no picture and no picture's size; run the model with vision run", i.Name, i.Fact)
+}
+
+// Decode reads the outputs of one picture with the head of the given name; g says
+// how the picture lay in the network's input. labels may be nil. It is what Image
+// does after the network has run.
+func Decode(headName string, out []Output, g vision.Geometry, labels *label.Set, opts ...Option) ([]Object, error) {
+	o := options{score: -1, iou: -1, max: 100}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	h, err := findHead(headName)
+	if err != nil {
+		return nil, err
+	}
+	d := &Detector{model: plainLabels{labels}, opts: o, head: h}
+	if len(o.classes) > 0 {
+		if d.keep, err = chosen(o.classes, d.labels()); err != nil {
+			return nil, err
+		}
+	}
+	return d.objects(out, g)
+}
+
+// plainLabels stands for a model where only its labels are asked for.
+type plainLabels struct{ set *label.Set }
+
+func (plainLabels) Session() *engine.Session { return nil }
+func (plainLabels) Encoder() *vision.Encoder { return nil }
+func (p plainLabels) Labels() *label.Set     { return p.set }
+
+// chosen turns names and indices into the set of class indices.
+func chosen(names []string, labels *label.Set) (map[int]bool, error) {
+	keep := map[int]bool{}
+	for _, n := range names {
+		found := false
+		if labels != nil {
+			for _, l := range labels.Find(n) {
+				keep[l.Index], found = true, true
+			}
+		}
+		if found {
+			continue
+		}
+		var i int
+		if k, err := fmt.Sscanf(n, "%d", &i); err != nil || k != 1 || fmt.Sprint(i) != n || i < 0 {
+			return nil, fmt.Errorf("no class of the model is called %q%s", n, example(labels))
+		}
+		keep[i] = true
+	}
+	return keep, nil
+}
+
+func example(labels *label.Set) string {
+	if labels == nil {
+		return "; it has no names, give indices"
+	}
+	all := labels.All()
+	names := make([]string, 0, 3)
+	for _, l := range all[:min(len(all), 3)] {
+		names = append(names, l.Name)
+	}
+	return fmt.Sprintf("; it has %q and so on (%d)", names, len(all))
+}
+
+// Heads lists the heads by name, in order of the alphabet.
+func Heads() []string {
+	names := make([]string, len(heads))
+	for i := range heads {
+		names[i] = heads[i].name
+	}
+	slices.Sort(names)
+	return names
+}

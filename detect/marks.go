@@ -1,0 +1,38 @@
+package detect
+
+import (
+	"github.com/visionzoo/vision/assets/label"
+	"github.com/visionzoo/vision/vision"
+)
+
+// Marks are objects as vision.Draw takes them, with the bones between keypoints
+// that the head knows.
+func (d *Detector) Marks(objects []Object) []vision.Mark {
+	marks := make([]vision.Mark, len(objects))
+	for i, o := range objects {
+		marks[i] = vision.Mark{Class: o.Class, Label: o.Label, Score: o.Score, Box: [4]float64{o.Box.X1, o.Box.Y1, o.Box.X2, o.Box.Y2},
+			Points: o.Keypoints, Bones: d.head.bones}
+		if len(o.Keypoints) == 17 && d.head.bones == nil {
+			marks[i].Bones = personBones
+		}
+		if o.Mask != nil {
+			marks[i].Mask = o.Mask.Picture()
+		}
+	}
+	return marks
+}
+
+// personBones join COCO's 17 points of a person: nose, eyes, ears, shoulders,
+// elbows, wrists, hips, knees, ankles, left before right.
+var personBones = [][2]int{{0, 1}, {0, 2}, {1, 3}, {2, 4}, {5, 6}, {5, 7}, {7, 9}, {6, 8}, {8, 10}, {5, 11}, {6, 12}, {11, 12}, {11, 13}, {13, 15}, {12, 14}, {14, 16}}
+
+// COCOCategory is the category id of COCO (1 to 90, with gaps) that a label has; a
+// class of another set has its index.
+func COCOCategory(class int, name string) int {
+	if set, err := label.Open("coco91"); err == nil {
+		if found := set.Find(name); len(found) > 0 {
+			return found[0].Index
+		}
+	}
+	return class
+}
