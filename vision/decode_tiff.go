@@ -19,7 +19,6 @@ type tiffFile struct {
 	lowBitFirst     bool
 	alpha           int // number of the alpha sample; 0 for none
 	premultiplied   bool
-	signed          bool
 	tiled           bool
 	blockW, blockH  int // of a strip or tile
 	offsets, counts []uint32

@@ -194,7 +194,7 @@ func (c *Card) check() error {
 	case !isDigest(c.SHA256):
 		return errors.New("sha256 must be 64 hex digits in lower case")
 	case !isPublishedPath(c.Path):
-		return fmt.Errorf("path %s must be relative, with slashes and without ..", quote(c.Path))
+		return fmt.Errorf("path %s must be relative, with slashes, and never go up", quote(c.Path))
 	case len(c.RecipeData) > 0 && c.Recipe != "":
 		return errors.New("recipe and recipe_data exclude each other")
 	case len(c.Classes) > 0 && c.Labels != "":

@@ -355,8 +355,7 @@ func TestByHand(t *testing.T) {
 func TestRedirects(t *testing.T) {
 	data := testData(50_000)
 	elsewhere := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) { good(w, r, data) })
-	var s *faulty
-	s = newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
+	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
 		steps, to := 0, ""
 		switch {
 		case r.URL.Path == "/end":

@@ -68,7 +68,7 @@ func checkEntry(h *tar.Header, left int64, seen map[string]bool) error {
 	}
 	for _, part := range strings.Split(h.Name, "/") {
 		if part == ".." {
-			return errors.New("a name with ..")
+			return errors.New("a name that goes up")
 		}
 	}
 	name := path.Clean(h.Name)

@@ -212,7 +212,7 @@ func (op *gemm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if c := fact(in, 2); c.Given() && c.Shape.Ranked {
 		y, err := broadcastShape(c.Shape, ir.ShapeOf(m, n))
 		if err != nil || !fitsShape(y, ir.ShapeOf(m, n)) {
-			return nil, fmt.Errorf("C must broadcast to [%s %s], it is %s", m, n, c.Shape)
+			return nil, fmt.Errorf("input C must broadcast to [%s %s], it is %s", m, n, c.Shape)
 		}
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(m, n))}, nil

@@ -277,9 +277,9 @@ func (op *lpPool) Eval(c *Call) error {
 // GlobalAveragePool, GlobalMaxPool and GlobalLpPool; newer versions widen the
 // types.
 type globalPool struct {
-	first, p float64
-	add      func(sum, x float64) float64
-	last     func(sum float64, n int) float64
+	first float64
+	add   func(sum, x float64) float64
+	last  func(sum float64, n int) float64
 }
 
 func newGlobalAveragePool(n *ir.Node) (Op, error) {

@@ -46,7 +46,7 @@ func (op squeeze) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return nil, err
 	}
 	out.Shape = ir.ShapeOf(keep...)
-	if in[0].Ints != nil && len(in[0].Ints) == 1 {
+	if len(in[0].Ints) == 1 {
 		out.Ints = in[0].Ints
 	}
 	return []ir.Fact{out}, nil

@@ -213,9 +213,6 @@ func (e *Editor) Become(last *ir.Node, op string, version int, inputs []*ir.Valu
 // is reports whether a node is an operator of the default domain.
 func is(n *ir.Node, op string) bool { return n != nil && n.Domain == "" && n.Op == op }
 
-// internal reports whether a node is an operator of the passes' own domain.
-func internal(n *ir.Node, op string) bool { return n != nil && n.Domain == ops.Internal && n.Op == op }
-
 // maker is the node that makes v, when it is the operator named.
 func maker(v *ir.Value, op string) *ir.Node {
 	if v != nil && is(v.Node, op) {

@@ -32,7 +32,6 @@ type instance struct {
 type binding struct {
 	kernels []*unsafe.Pointer
 	offsets []int
-	calls   []*tensor.Tensor // headers in calls, overwritten
 	alias   []*tensor.Tensor // views of the input under other shapes
 }
 

@@ -45,8 +45,11 @@ type TileArgs struct {
 
 	// The kernel's own: where the group stands, and the pair that is being
 	// finished.
-	weights, bias, groupOut, groupResidual, groups    int
-	outGroup, outGroupOdd                             int
+	//lint:ignore U1000 the assembly's
+	weights, bias, groupOut, groupResidual, groups int
+	//lint:ignore U1000 the assembly's
+	outGroup, outGroupOdd int
+	//lint:ignore U1000 the assembly's
 	out, residual, segment, first, second, rows, left int
 }
 
