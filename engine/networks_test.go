@@ -13,38 +13,57 @@ import (
 )
 
 // TestNetworks runs whole networks that torchvision exported against torch's
-// own outputs: NAME.onnx with NAME.npz in the folder that VISION_EXPORTS names
-// (made by export_models.py of the shared test data). Logits agree to 1e-3 of
-// their spread.
+// own outputs: NAME.onnx with NAME.npz, and NAME.alt.npz of another picture
+// size where there is one, in the folder that VISION_EXPORTS names (made by
+// export_models.py of the shared test data). VISION_CASES picks networks.
 func TestNetworks(t *testing.T) {
-	dir := os.Getenv("VISION_EXPORTS")
-	if dir == "" {
-		t.Skip("VISION_EXPORTS names no folder of exported networks; export_models.py makes one")
-	}
-	files, _ := filepath.Glob(filepath.Join(dir, "*.onnx"))
-	only := os.Getenv("VISION_CASES")
-	for _, file := range files {
+	for _, file := range exports(t) {
 		name := strings.TrimSuffix(filepath.Base(file), ".onnx")
-		if only != "" && !strings.Contains(","+only+",", ","+name+",") {
-			continue
-		}
 		t.Run(name, func(t *testing.T) {
 			s, err := engine.Open(file)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			for _, npz := range []string{name + ".npz", name + ".alt.npz"} {
-				golden := readNpz(t, filepath.Join(dir, npz))
-				if golden != nil {
-					checkNetwork(t, s, golden)
+			for _, suffix := range []string{".npz", ".alt.npz"} {
+				golden := readNpz(t, strings.TrimSuffix(file, ".onnx")+suffix)
+				if golden == nil {
+					continue
+				}
+				got := runGolden(t, s, golden)
+				if golden["boxes"] != nil {
+					compareObjects(t, name+suffix, got, golden)
+				} else {
+					compareSpread(t, got, golden)
 				}
 			}
 		})
 	}
 }
 
-func checkNetwork(t *testing.T, s *engine.Session, golden map[string]*tensor.Tensor) {
+// exports are the network files that VISION_EXPORTS and VISION_CASES name.
+func exports(t *testing.T) []string {
+	t.Helper()
+	dir := os.Getenv("VISION_EXPORTS")
+	if dir == "" {
+		t.Skip("VISION_EXPORTS names no folder of exported networks; export_models.py makes one")
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*.onnx"))
+	only := os.Getenv("VISION_CASES")
+	if only == "" {
+		return files
+	}
+	var picked []string
+	for _, file := range files {
+		if strings.Contains(","+only+",", ","+strings.TrimSuffix(filepath.Base(file), ".onnx")+",") {
+			picked = append(picked, file)
+		}
+	}
+	return picked
+}
+
+func runGolden(t *testing.T, s *engine.Session, golden map[string]*tensor.Tensor) engine.Values {
+	t.Helper()
 	in := engine.Values{}
 	for _, i := range s.Inputs() {
 		in[i.Name] = golden[i.Name]
@@ -53,25 +72,35 @@ func checkNetwork(t *testing.T, s *engine.Session, golden map[string]*tensor.Ten
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range s.Outputs() {
-		got, want := tensor.ToFloat64(out[o.Name]), tensor.ToFloat64(golden[o.Name])
+	return out
+}
+
+// compareSpread holds logits to 1e-3 of their spread.
+func compareSpread(t *testing.T, out engine.Values, golden map[string]*tensor.Tensor) {
+	for name := range out {
+		got, want := tensor.ToFloat64(out[name]), tensor.ToFloat64(golden[name])
 		if len(got) != len(want) {
-			t.Errorf("%s is %v, want %v", o.Name, out[o.Name], golden[o.Name])
+			t.Errorf("%s is %v, want %v", name, out[name], golden[name])
 			continue
 		}
 		lo, hi, worst := math.Inf(1), math.Inf(-1), 0.0
 		for i, w := range want {
 			lo, hi = min(lo, w), max(hi, w)
-			worst = max(worst, math.Abs(got[i]-w))
-			if got[i] != got[i] {
-				worst = math.Inf(1)
-			}
+			worst = max(worst, distance(got[i], w))
 		}
-		t.Logf("%s: largest error %.2g of the spread", o.Name, worst/max(hi-lo, 1e-9))
+		t.Logf("%s: largest error %.2g of the spread", name, worst/max(hi-lo, 1e-9))
 		if len(want) > 0 && worst > 1e-3*max(hi-lo, 1e-3) {
-			t.Errorf("%s differs by %g where values spread over %g", o.Name, worst, hi-lo)
+			t.Errorf("%s differs by %g where values spread over %g", name, worst, hi-lo)
 		}
 	}
+}
+
+// distance is |a-b|, infinite where a is NaN.
+func distance(a, b float64) float64 {
+	if a != a {
+		return math.Inf(1)
+	}
+	return math.Abs(a - b)
 }
 
 func readNpz(t testing.TB, file string) map[string]*tensor.Tensor {

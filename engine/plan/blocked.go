@@ -23,7 +23,6 @@ func (b *builder) assign(nodes []*ir.Node) error {
 	b.roles = map[*ir.Node]role{}
 	b.shapes = map[*ir.Value]*shape{}
 	b.left = map[*ir.Value]int{}
-	b.behind = map[*ir.Node]int{}
 	for _, n := range nodes {
 		for _, v := range n.Inputs {
 			if v != nil {
@@ -37,12 +36,8 @@ func (b *builder) assign(nodes []*ir.Node) error {
 		b.roles[n] = r
 		b.shapes[n.Outputs[0]] = &shape{format: b.opt.Rung.Block}
 	}
-	convs := 0
+	b.chains(nodes)
 	for i := len(nodes) - 1; i >= 0; i-- { // readers first
-		if b.roles[nodes[i]] == convolve {
-			b.behind[nodes[i]] = convs
-			convs++
-		}
 		if n := nodes[i]; b.roles[n] != outside {
 			b.shapes[n.Outputs[0]].format = b.format(n)
 		}

@@ -142,15 +142,51 @@ func (b *builder) concatRole(n *ir.Node) role {
 	return concat
 }
 
-// deep is how many convolutions may follow one that is computed on split
-// pixels. Their rounding is 30 times that of float32, and every layer behind
-// amplifies it: in networks deeper than this the first layers stay in float32.
-const deep = 130
+// deep is how long a chain of convolutions may follow one that is computed on
+// split pixels. Their rounding is 30 times that of float32, and every layer
+// behind amplifies it: in networks deeper than this the first layers stay in
+// float32. Where a network decides by what it computed (which boxes stay, which
+// level one is read from) a small difference becomes a large one: such graphs
+// get deepDecides.
+const (
+	deep        = 126
+	deepDecides = 22
+)
+
+// chains notes for each convolution how long the longest chain of convolutions
+// is that follows it.
+func (b *builder) chains(nodes []*ir.Node) {
+	b.behind = map[*ir.Node]int{}
+	after := map[*ir.Value]int{} // convolutions on the longest way from a value on
+	for i := len(nodes) - 1; i >= 0; i-- {
+		n, longest := nodes[i], 0
+		for _, v := range n.Outputs {
+			longest = max(longest, after[v])
+		}
+		if b.roles[n] == convolve {
+			b.behind[n] = longest
+			longest++
+		}
+		for _, v := range n.Inputs {
+			if v != nil {
+				after[v] = max(after[v], longest)
+			}
+		}
+	}
+}
+
+// deepest is the limit that holds for this graph.
+func (b *builder) deepest() int {
+	if b.decides {
+		return deepDecides
+	}
+	return deep
+}
 
 // tiled reports whether the tile unit is the better place for a convolution:
 // enough channels on both sides to fill its tiles, and not too much behind it.
 func (b *builder) tiled(n *ir.Node, c *kernel.Conv) bool {
-	if b.opt.Rung.Name != "amx" || b.opt.Strict || b.behind[n] > deep && !b.opt.BF16 {
+	if b.opt.Rung.Name != "amx" || b.opt.Strict || b.behind[n] > b.deepest() && !b.opt.BF16 {
 		return false
 	}
 	in, out := c.In.C/c.Group, c.Out.C/c.Group

@@ -68,13 +68,15 @@ type builder struct {
 	blocked map[*ir.Value]place        // as their maker wrote them
 	forms   map[form]place             // converted since
 	roots   map[*ir.Value]place        // buffers of concatenations
-	behind  map[*ir.Node]int           // convolutions that come after one
+	behind  map[*ir.Node]int           // by convolution: the longest chain of others after it
+	decides bool                       // what is computed later depends on the values, not on shapes alone
 }
 
 // newPlan schedules nodes in their order. needed are the values that are read
 // afterwards.
-func newPlan(o *Options, w *weights, nodes []*ir.Node, needed map[*ir.Value]bool, facts map[*ir.Value]ir.Fact) (*Plan, error) {
+func newPlan(o *Options, w *weights, nodes []*ir.Node, needed map[*ir.Value]bool, facts map[*ir.Value]ir.Fact, decides bool) (*Plan, error) {
 	b := &builder{
+		decides: decides,
 		Plan:    &Plan{opt: o, places: map[*ir.Value]place{}, facts: facts},
 		weights: w, needed: needed, readers: map[*ir.Value][]*ir.Node{},
 		halos: map[*ir.Value]*kernel.Halo{}, blocked: map[*ir.Value]place{}, forms: map[form]place{}, roots: map[*ir.Value]place{},
@@ -154,12 +156,6 @@ func (b *builder) boundary(nodes []*ir.Node) {
 	}
 	for _, v := range b.inputs {
 		b.places[v] = place{buffer: -1, from: v, layout: planarLayout(b.facts[v])}
-	}
-	for v := range b.needed { // what is needed and folded
-		if !made[v] && b.facts[v].Const == nil {
-			input(v)
-			b.places[v] = place{buffer: -1, from: v, layout: planarLayout(b.facts[v])}
-		}
 	}
 }
 

@@ -147,8 +147,11 @@ func (s *stage) runStatic(ctx context.Context, r *Runner, in, into []*tensor.Ten
 	}
 	for i, v := range r.graph.Outputs {
 		t := inst.tensor(v)
+		if k := slices.Index(r.graph.Inputs, v); k >= 0 {
+			t = in[k]
+		}
 		if t == nil {
-			t = s.facts[v].Const
+			t = s.fact(v).Const
 		}
 		if t == nil {
 			return nil, fmt.Errorf("BUG: output %q was not computed", v.Name)

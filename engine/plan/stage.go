@@ -55,7 +55,7 @@ func newStage(o *Options, w *weights, nodes []*ir.Node, outputs []*ir.Value, fac
 		}
 	}
 	if len(static) > 0 {
-		p, err := newPlan(o, w, static, needed, facts)
+		p, err := newPlan(o, w, static, needed, facts, len(s.dynamic)+len(s.rest) > 0)
 		if err != nil {
 			return nil, err
 		}
