@@ -12,9 +12,10 @@ type ConvMethod uint8
 const (
 	ConvDirect    ConvMethod = iota // any convolution of float32
 	ConvDepthwise                   // one input channel for each output channel
+	ConvWinograd                    // F(4x4, 3x3): 3x3 kernels of stride 1 between blocks of one format
 )
 
-var convMethods = [...]string{ConvDirect: "direct", ConvDepthwise: "depthwise"}
+var convMethods = [...]string{ConvDirect: "direct", ConvDepthwise: "depthwise", ConvWinograd: "winograd"}
 
 func (m ConvMethod) String() string { return convMethods[m] }
 
@@ -104,8 +105,11 @@ func (r *Rung) Conv(c *Conv, w *ConvWeights) (Work, error) {
 	if err := w.fits(c); err != nil {
 		return Work{}, err
 	}
-	if w.method == ConvDepthwise {
+	switch w.method {
+	case ConvDepthwise:
 		return r.depthwise(c, w)
+	case ConvWinograd:
+		return r.winogradConv(c, w)
 	}
 	return r.directConv(c, w)
 }

@@ -9,10 +9,11 @@ import (
 // rooms of maxUnit pixels by 32 channels. Frames are kept for the next chunk,
 // so that runs allocate nothing.
 type frame struct {
-	conv    convArgs
-	window  windowArgs
-	memory  Memory
-	scratch [rooms*2*16*maxUnit + 16]float32
+	conv     convArgs
+	window   windowArgs
+	winograd winogradArgs
+	memory   Memory
+	scratch  [rooms*2*16*maxUnit + 16]float32
 }
 
 const rooms = 2

@@ -17,8 +17,12 @@ type ConvWeights struct {
 	kh, kw           int
 	runs             bool // planar: the taps of a kernel row are one run
 	columns          []column
+	plane            int // Winograd's form: numbers of the packed weights; in Winograd's form, of each of 36 planes
 	data, bias       []float32
 	source           []float32
+	unit             winogradUnit
+	// interleave makes pixels of as many numbers as a vector has.
+	interleave func(dst, src unsafe.Pointer, plane, channels, pixels int)
 }
 
 // column is one or two vectors of output channels and the input channels they
@@ -69,12 +73,23 @@ func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
 		return nil, err
 	}
 	w := &ConvWeights{method: m, block: block, planar: c.In.Format == Planar,
-		cin: c.In.C, cout: c.Out.C, group: c.Group, kh: c.KernelH, kw: c.KernelW}
+		cin: c.In.C, cout: c.Out.C, group: c.Group, kh: c.KernelH, kw: c.KernelW,
+		unit: r.winograd(block), interleave: r.Interleave16}
+	if block == F32x8 {
+		w.interleave = r.Interleave8
+	}
 	if m == ConvDepthwise {
 		if !c.isDepthwise() {
 			return nil, fmt.Errorf("%v: not depthwise", c)
 		}
 		return w, nil
+	}
+	taps := w.kh * w.kw
+	if m == ConvWinograd {
+		if err := c.winogradFits(); err != nil {
+			return nil, err
+		}
+		taps = 1
 	}
 	w.runs = w.planar && c.DilationW == 1
 	w.columns = cutColumns(c, block)
@@ -82,8 +97,9 @@ func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
 	for i := range w.columns {
 		g := &w.columns[i]
 		g.at = at
-		at += (g.to - g.from) * w.kh * w.kw * g.vecs * block.Channels()
+		at += (g.to - g.from) * taps * g.vecs * block.Channels()
 	}
+	w.plane = at
 	return w, nil
 }
 
@@ -113,8 +129,10 @@ func (w *ConvWeights) size() int {
 	if w.method == ConvDepthwise {
 		return roundUp(w.cout, 32) * w.kh * w.kw
 	}
-	g := w.columns[len(w.columns)-1]
-	return g.at + (g.to-g.from)*w.kh*w.kw*g.vecs*w.block.Channels()
+	if w.method == ConvWinograd {
+		return 36 * w.plane
+	}
+	return w.plane
 }
 
 // Bytes is the memory the weights take.
@@ -126,53 +144,6 @@ func (w *ConvWeights) Chunks() int {
 		return 1
 	}
 	return len(w.columns)
-}
-
-// Chunk packs one piece.
-func (w *ConvWeights) Chunk(i int) {
-	if w.method == ConvDepthwise {
-		w.packDepthwise()
-		return
-	}
-	g := &w.columns[i]
-	width := g.vecs * w.block.Channels()
-	panel := w.data[g.at:][:(g.to-g.from)*w.kh*w.kw*width]
-	perGroup, inGroup := w.cout/w.group, w.cin/w.group
-	taps := w.kh * w.kw
-	for j := range min(width, w.cout-g.first) {
-		co := g.first + j
-		from := co / perGroup * inGroup // the first input channel of its group
-		source := w.source[co*inGroup*taps:][:inGroup*taps]
-		w.packColumn(panel[j:], width, source, g, from)
-	}
-}
-
-// packColumn spreads the weights of one output channel, whose inputs begin at
-// channel from, over a panel of that width: in the order of the steps.
-func (w *ConvWeights) packColumn(panel []float32, width int, source []float32, g *column, from int) {
-	taps := w.kh * w.kw
-	if w.planar { // steps: channel, tap
-		for i, x := range source {
-			panel[((from-g.from)*taps+i)*width] = x
-		}
-		return
-	}
-	lanes := w.block.Channels()
-	for i := 0; i < len(source)/taps; {
-		// The inputs of a block from the column's first channel on are one run
-		// for each tap.
-		c := from + i
-		begin := max(c/lanes*lanes, g.from)
-		run := min(c/lanes*lanes+lanes, g.to) - begin
-		base := (begin-g.from)*taps + c - begin
-		for n := min(c/lanes*lanes+lanes, from+len(source)/taps) - c; n > 0; n-- {
-			for t, x := range source[i*taps:][:taps] {
-				panel[(base+t*run)*width] = x
-			}
-			base++
-			i++
-		}
-	}
 }
 
 // fits reports why the weights do not serve a convolution.

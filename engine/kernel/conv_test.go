@@ -94,7 +94,8 @@ func convolve(c *Conv, in *canvas, weights, bias []float32, n, co, y, x int) (su
 	return sum, scale
 }
 
-// testConv runs a convolution and compares every output with the reference.
+// testConv runs a convolution and compares every output with the reference, or
+// where that takes long those of some channels.
 func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
 	t.Helper()
 	rng := rand.New(rand.NewSource(1))
@@ -125,8 +126,9 @@ func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
 	run(work, m)
 	in.check(t)
 	out.check(t)
+	step := 1 + int(c.multiplyAdds()/2e7)
 	for n := range c.Out.N {
-		for co := range c.Out.C {
+		for co := 0; co < c.Out.C; co += step {
 			for y := range c.Out.H {
 				for x := range c.Out.W {
 					sum, scale := convolve(&c, in, weights, bias, n, co, y, x)

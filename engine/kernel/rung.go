@@ -26,6 +26,10 @@ type Rung struct {
 	// convRows pixels by one or two vectors of 8 or 16 channels.
 	ConvTile8, ConvTile16 convTile
 
+	// Winograd8 and Winograd16 are the transforms of Winograd's form on vectors
+	// of 8 and 16 channels.
+	Winograd8, Winograd16 winogradUnit
+
 	// Activate applies act in place to n numbers, a multiple of 8.
 	Activate func(p unsafe.Pointer, n int, act Activation)
 
@@ -71,7 +75,8 @@ func purego() Rung {
 	return Rung{Name: "purego", Block: F32x8,
 		TileConv: plainTileConv,
 		GemmUnit: plainGemm, Gemms: vectorGemms, QConvs: plainQConvs,
-		ConvTile8: convTile8, ConvTile16: convTile16, Activate: activate,
+		ConvTile8: convTile8, ConvTile16: convTile16,
+		Winograd8: plainWinograd8, Winograd16: plainWinograd16, Activate: activate,
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
 		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16,
 		ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,

@@ -34,3 +34,15 @@ type Window struct {
 	Rows        int
 	RowBytes    int
 }
+
+// Winograd is one call of a transform of Winograd's form. See winogradArgs in
+// package kernel, field by field the same, for what the fields mean.
+type Winograd struct {
+	In, Out, Residual, Positions unsafe.Pointer
+	Count, Plane                 int
+	Scratch, Bias                unsafe.Pointer
+	Rows, Columns                [6]int
+	OutRow, ResidualRow          int
+	Height, Width                int
+	Low, High                    float32
+}

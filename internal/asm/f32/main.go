@@ -41,6 +41,7 @@ var programs = []program{
 	{"split_f32", splits, nil},
 	{"activate_f32", activations, nil},
 	{"depth_f32", depthRows, depthTable},
+	{"winograd_f32", winogradTransforms, nil},
 }
 
 func main() {

@@ -1,0 +1,133 @@
+package kernel
+
+import "unsafe"
+
+// Chunk packs one piece.
+func (w *ConvWeights) Chunk(i int) {
+	switch {
+	case w.method == ConvDepthwise:
+		w.packDepthwise()
+	case w.method == ConvWinograd:
+		w.packWinograd(&w.columns[i])
+	case w.group == 1 && w.kh*w.kw <= packPixels:
+		w.packVectors(&w.columns[i])
+	default:
+		w.packNumbers(&w.columns[i])
+	}
+}
+
+// packPixels is how many vectors are turned at a time: half of a frame.
+const packPixels = 2 * maxUnit
+
+// turn makes vectors of output channels [co, co+lanes) from n weights of each,
+// beginning with number from. The vectors lie in the frame.
+func (w *ConvWeights) turn(f *frame, co, from, n int) unsafe.Pointer {
+	room, each := f.strips(0)[0], w.cin*w.kh*w.kw
+	w.interleave(room, unsafe.Pointer(&w.source[co*each+from]), 4*each, min(w.block.Channels(), w.cout-co), n)
+	return room
+}
+
+// packVectors packs a column that is fed by all input channels, a vector of
+// output channels at a time.
+func (w *ConvWeights) packVectors(g *column) {
+	f := frames.Get().(*frame)
+	lanes, taps := w.block.Channels(), w.kh*w.kw
+	width := g.vecs * lanes
+	panel := w.data[g.at:][:w.cin*taps*width]
+	for v := range g.vecs {
+		co := g.first + v*lanes
+		if co >= w.cout {
+			break // zeros
+		}
+		for c := 0; c < w.cin; {
+			block := c / lanes * lanes // its channels are a run for each tap
+			run := min(block+lanes, w.cin) - block
+			n := min(block+run-c, packPixels/taps)
+			step, tapStep := taps, 1 // planar: channel, tap
+			if !w.planar {
+				step, tapStep = 1, run
+			}
+			room := w.turn(f, co, c*taps, n*taps)
+			for i := range n {
+				at := (block*taps+(c-block+i)*step)*width + v*lanes
+				for t := range taps {
+					copyVector(&panel[at+t*tapStep*width], unsafe.Add(room, 4*(i*taps+t)*lanes), lanes)
+				}
+			}
+			c += n
+		}
+	}
+	frames.Put(f)
+}
+
+// copyVector copies 8 or 16 numbers.
+func copyVector(dst *float32, src unsafe.Pointer, lanes int) {
+	if lanes == 16 {
+		*(*[16]float32)(unsafe.Pointer(dst)) = *(*[16]float32)(src)
+	} else {
+		*(*[8]float32)(unsafe.Pointer(dst)) = *(*[8]float32)(src)
+	}
+}
+
+// packWinograd packs a column in Winograd's form: the 36 numbers of each kernel
+// a plane apart.
+func (w *ConvWeights) packWinograd(g *column) {
+	f := frames.Get().(*frame)
+	lanes := w.block.Channels()
+	width := g.vecs * lanes
+	const most = packPixels / 9
+	for v := range g.vecs {
+		co := g.first + v*lanes
+		if co >= w.cout {
+			break // zeros
+		}
+		for c := 0; c < w.cin; c += most {
+			n := min(most, w.cin-c)
+			room := w.turn(f, co, 9*c, 9*n)
+			w.unit.weights(unsafe.Pointer(&w.data[g.at+c*width+v*lanes]), room, f.strips(1)[0], 4*w.plane, 4*width, n)
+		}
+	}
+	frames.Put(f)
+}
+
+// packNumbers packs a column of a grouped convolution number by number.
+func (w *ConvWeights) packNumbers(g *column) {
+	width := g.vecs * w.block.Channels()
+	panel := w.data[g.at:][:(g.to-g.from)*w.kh*w.kw*width]
+	perGroup, inGroup := w.cout/w.group, w.cin/w.group
+	taps := w.kh * w.kw
+	for j := range min(width, w.cout-g.first) {
+		co := g.first + j
+		from := co / perGroup * inGroup // the first input channel of its group
+		source := w.source[co*inGroup*taps:][:inGroup*taps]
+		w.packColumn(panel[j:], width, source, g, from)
+	}
+}
+
+// packColumn spreads the weights of one output channel, whose inputs begin at
+// channel from, over a panel of that width: in the order of the steps.
+func (w *ConvWeights) packColumn(panel []float32, width int, source []float32, g *column, from int) {
+	taps := w.kh * w.kw
+	if w.planar { // steps: channel, tap
+		for i, x := range source {
+			panel[((from-g.from)*taps+i)*width] = x
+		}
+		return
+	}
+	lanes := w.block.Channels()
+	for i := 0; i < len(source)/taps; {
+		// The inputs of a block from the column's first channel on are one run
+		// for each tap.
+		c := from + i
+		begin := max(c/lanes*lanes, g.from)
+		run := min(c/lanes*lanes+lanes, g.to) - begin
+		base := (begin-g.from)*taps + c - begin
+		for n := min(c/lanes*lanes+lanes, from+len(source)/taps) - c; n > 0; n-- {
+			for t, x := range source[i*taps:][:taps] {
+				panel[(base+t*run)*width] = x
+			}
+			base++
+			i++
+		}
+	}
+}

@@ -1,0 +1,198 @@
+package kernel
+
+import "fmt"
+
+// winogradConv is a 3x3 convolution in Winograd's form: tiles of the input are
+// transformed into 36 planes, multiplied with the weights of each, and
+// transformed back. Tiles go through in passes; the transformed sides of a pass
+// lie in a room of channel blocks, each with the tiles as its pixels.
+type winogradConv struct {
+	conv      Conv
+	weights   *ConvWeights
+	unit      winogradUnit
+	tile      convTile
+	rung      *Rung
+	steps     []convStep // over the channels of one plane
+	passes    []winogradPass
+	block     int // bytes of a channel block of a transformed plane
+	in, out   int // bytes of a transformed plane of the input, of the output
+	low, high float32
+	rest      Activation // what the transform does not do itself
+}
+
+// winogradPass is a run of tiles that are transformed together.
+type winogradPass struct {
+	tiles int
+	parts []winogradPart // pieces of the transforms
+	rows  []tileKind     // of the products: positions over the tiles
+}
+
+// winogradPart is some tiles of a pass.
+type winogradPart struct {
+	tiles  int
+	groups []winogradGroup
+	runs   []winogradRun
+	ends   []winogradEnd
+}
+
+// winogradGroup are tiles that have as much of them in the picture.
+type winogradGroup struct {
+	height, width int
+	rows, columns [6]int
+	positions     []winogradPosition
+}
+
+// winogradRun is a run of numbers that a part writes in every block.
+type winogradRun struct{ at, numbers int }
+
+// winogradEnd are rows of a picture whose ends a part writes.
+type winogradEnd struct{ n, y0, y1 int }
+
+// winogradStays is how many bytes of transformed weights leave room in L2 for
+// tiles: then a pass is a chunk, small enough to stay there too. Otherwise the
+// weights are the larger stream and should pass few times.
+const (
+	winogradStays = 1 << 20
+	winogradRoom  = 768 << 10 // both transformed sides of a chunk
+	winogradWide  = 8 << 20   // the same of a pass that all cores share
+	winogradPiece = 56        // tiles of a part there
+)
+
+// winogradFits reports why a convolution cannot be computed in Winograd's form.
+func (c *Conv) winogradFits() error {
+	if c.KernelH != 3 || c.KernelW != 3 || c.StrideH != 1 || c.StrideW != 1 || c.DilationH != 1 || c.DilationW != 1 || c.Group != 1 ||
+		!c.In.Format.blockedF32() || c.Out.Format != c.In.Format {
+		return fmt.Errorf("%v: not a convolution for Winograd's form", c)
+	}
+	return nil
+}
+
+func (r *Rung) winograd(f Format) winogradUnit {
+	if f == F32x8 {
+		return r.Winograd8
+	}
+	return r.Winograd16
+}
+
+func (r *Rung) winogradConv(c *Conv, w *ConvWeights) (Work, error) {
+	if err := c.winogradFits(); err != nil {
+		return Work{}, err
+	}
+	s := &winogradConv{conv: *c, weights: w, unit: r.winograd(w.block), tile: r.ConvTile8, rung: r}
+	if w.block == F32x16 {
+		s.tile = r.ConvTile16
+	}
+	s.low, s.high, s.rest = c.Act.limits()
+	rows, pixel := convRows(w.block), w.block.PixelBytes()
+	blocks := c.In.Blocks() + c.Out.Blocks()
+	most := (winogradRoom/(36*blocks) - 2*64) / pixel / rows * rows
+	together := 4*len(w.data) <= winogradStays && most > 0
+	if !together {
+		most = max(rows, winogradWide/(36*blocks*pixel)/rows*rows)
+	}
+	s.layTiles(most, together)
+	for b := range c.In.Blocks() {
+		n := min(w.block.Channels(), c.In.C-b*w.block.Channels())
+		s.steps = append(s.steps, convStep{b * s.block, int32(n / 4), int32(n % 4)})
+	}
+	if together {
+		return Work{Steps: []Step{(*winogradTogether)(s)}}, nil
+	}
+	var steps []Step
+	for i := range s.passes {
+		p := &s.passes[i]
+		steps = append(steps, newWinogradInput(s, p), newWinogradProducts(s, p), newWinogradOutput(s, p))
+	}
+	return Work{Steps: steps, Scratch: s.size()}, nil
+}
+
+// size is how many bytes the transformed sides take.
+func (s *winogradConv) size() int { return 36 * (s.in + s.out) }
+
+// layTiles cuts the tiles of all pictures into passes of nearly equal size.
+func (s *winogradConv) layTiles(most int, together bool) {
+	c := &s.conv
+	across, down := (c.Out.W+3)/4, (c.Out.H+3)/4
+	all := c.Out.N * across * down
+	n := (all + most - 1) / most
+	per := (all + n - 1) / n
+	pixel := s.weights.block.PixelBytes()
+	s.block = ((per*pixel+63)/64 | 1) * 64 // an odd number of lines: no two planes alias
+	s.in, s.out = c.In.Blocks()*s.block, c.Out.Blocks()*s.block
+	for i := range n {
+		first, end := i*all/n, (i+1)*all/n
+		p := winogradPass{tiles: end - first}
+		parts := 1
+		if !together {
+			parts = (p.tiles + winogradPiece - 1) / winogradPiece
+		}
+		for j := range parts {
+			p.parts = append(p.parts, s.part(first, first+j*p.tiles/parts, first+(j+1)*p.tiles/parts))
+		}
+		p.layRows(convRows(s.weights.block), pixel)
+		s.passes = append(s.passes, p)
+	}
+}
+
+// part lists tiles [t0, t1) of a pass that begins with tile first.
+func (s *winogradConv) part(first, t0, t1 int) winogradPart {
+	c := &s.conv
+	across, down := (c.Out.W+3)/4, (c.Out.H+3)/4
+	part := winogradPart{tiles: t1 - t0}
+	for t := t0; t < t1; t++ {
+		n, y, x := t/(across*down), t/across%down*4, t%across*4
+		height, width := min(4, c.Out.H-y), min(4, c.Out.W-x)
+		p := winogradPosition{Tile: (t - first) * s.weights.block.PixelBytes(),
+			In: n*c.In.Image + c.In.Pixel(y-c.PadTop, x-c.PadLeft), Out: n*c.Out.Image + c.Out.Pixel(y, x)}
+		if c.Residual != nil {
+			p.Residual = n*c.Residual.Image + c.Residual.Pixel(y, x)
+		}
+		g := part.group(height, width, &c.In)
+		g.positions = append(g.positions, p)
+		if x+4 >= c.Out.W {
+			part.ends = append(part.ends, winogradEnd{n, y, y + height})
+		}
+		if s.rest.Kind != Identity && (t == t0 || x == 0) {
+			run := min((t1-t)*4, c.Out.W-x)
+			for r := range height {
+				part.runs = append(part.runs, winogradRun{p.Out + r*c.Out.Pitch*c.Out.Format.PixelBytes(), run * c.Out.Format.Channels()})
+			}
+		}
+	}
+	return part
+}
+
+// group finds or makes the group of tiles of that size. What lies beyond the
+// pixels that the wanted outputs depend on is read as the last one of these: it
+// does not matter, but must be finite.
+func (p *winogradPart) group(height, width int, in *Layout) *winogradGroup {
+	for i := range p.groups {
+		if g := &p.groups[i]; g.height == height && g.width == width {
+			return g
+		}
+	}
+	g := winogradGroup{height: height, width: width}
+	for i := range 6 {
+		g.rows[i] = min(i, height+1) * in.Pitch * in.Format.PixelBytes()
+		g.columns[i] = min(i, width+1) * in.Format.PixelBytes()
+	}
+	p.groups = append(p.groups, g)
+	return &p.groups[len(p.groups)-1]
+}
+
+// layRows cuts the tiles into register tiles of nearly equal size.
+func (p *winogradPass) layRows(most, pixel int) {
+	n := (p.tiles + most - 1) / most
+	for i := range n {
+		from := i * p.tiles / n
+		rows := (i+1)*p.tiles/n - from
+		at := 0
+		for at < len(p.rows) && p.rows[at].rows != rows {
+			at++
+		}
+		if at == len(p.rows) {
+			p.rows = append(p.rows, tileKind{rows: rows})
+		}
+		p.rows[at].positions = append(p.rows[at].positions, convPosition{In: from * pixel, Out: from * pixel})
+	}
+}

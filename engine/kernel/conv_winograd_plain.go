@@ -1,0 +1,151 @@
+package kernel
+
+import "unsafe"
+
+// Winograd's F(4x4, 3x3), after Lavin and Gray 2015, "Fast Algorithms for
+// Convolutional Neural Networks": 4x4 outputs of a 3x3 convolution from 6x6
+// inputs d and taps g by 36 multiplications instead of 144,
+//
+//	Y = A^T ((G g G^T) . (B^T d B)) A
+//
+// where . multiplies number by number; summed over input channels that is a
+// matrix product for each of the 36. The polynomials are evaluated at 0, 1, -1,
+// 2, -2 and infinity:
+//
+//	      4  0 -5  0  1  0         1/4     0     0        1  1  1  1  1  0
+//	      0 -4 -4  1  1  0        -1/6  -1/6  -1/6   A^T  0  1 -1  2 -2  0
+//	B^T   0  4 -4 -1  1  0    G   -1/6   1/6  -1/6        0  1  1  4  4  0
+//	      0 -2 -1  2  1  0        1/24  1/12   1/6        0  1 -1  8 -8  1
+//	      0  2 -1 -2  1  0        1/24 -1/12   1/6
+//	      0  4  0 -5  0  1           0     0     1
+//
+// In float32 the root mean square error is 1.5e-6 to 3.5e-6 of that of the
+// output, three to four times that of the direct form.
+
+// winogradArgs is one call of a transform, over tiles of one vector of
+// channels. Number (y, x) of a tile lies in transformed plane 6x+y.
+type winogradArgs struct {
+	In, Out, Residual, Positions unsafe.Pointer // *winogradPosition; Residual may be nil
+	Count, Plane                 int            // of the positions, at least 1; bytes between transformed planes
+	Scratch, Bias                unsafe.Pointer // 36 vectors; a vector
+	Rows, Columns                [6]int         // bytes from a tile's first input pixel to each row and column of it; Columns[0] is 0
+	OutRow, ResidualRow          int            // bytes between rows
+	Height, Width                int            // how much of the 4x4 output is wanted, at least 1
+	Low, High                    float32        // the sum is clipped to these
+}
+
+// winogradPosition places a tile: bytes in a transformed plane, and to its first
+// pixel in the input, the output and the residual.
+type winogradPosition struct{ Tile, In, Out, Residual int }
+
+// winogradUnit are the three transforms on one kind of vector. weights takes
+// count kernels of nine vectors of output channels, and writes the 36 numbers of
+// each plane bytes after each other, those of the next step bytes further.
+type winogradUnit struct {
+	input, output func(a *winogradArgs)
+	weights       func(dst, src, scratch unsafe.Pointer, plane, step, count int)
+}
+
+var (
+	plainWinograd8 = winogradUnit{
+		input:  func(a *winogradArgs) { winogradInput(8, a) },
+		output: func(a *winogradArgs) { winogradOutput(8, a) },
+		weights: func(dst, src, _ unsafe.Pointer, plane, step, count int) {
+			winogradWeights(8, dst, src, plane, step, count)
+		},
+	}
+	plainWinograd16 = winogradUnit{
+		input:  func(a *winogradArgs) { winogradInput(16, a) },
+		output: func(a *winogradArgs) { winogradOutput(16, a) },
+		weights: func(dst, src, _ unsafe.Pointer, plane, step, count int) {
+			winogradWeights(16, dst, src, plane, step, count)
+		},
+	}
+)
+
+func winogradInput(lanes int, a *winogradArgs) {
+	for _, p := range unsafe.Slice((*winogradPosition)(a.Positions), a.Count) {
+		for l := range lanes {
+			var d [6][6]float32
+			for y := range d {
+				for x := range d[y] {
+					d[y][x] = *(*float32)(unsafe.Add(a.In, p.In+a.Rows[y]+a.Columns[x]+4*l))
+				}
+				d[y] = winogradIn(d[y])
+			}
+			for x := range 6 {
+				t := winogradIn([6]float32{d[0][x], d[1][x], d[2][x], d[3][x], d[4][x], d[5][x]})
+				for y, v := range t {
+					*(*float32)(unsafe.Add(a.Out, (6*x+y)*a.Plane+p.Tile+4*l)) = v
+				}
+			}
+		}
+	}
+}
+
+// winogradIn is the product with B^T.
+func winogradIn(d [6]float32) [6]float32 {
+	even1, odd1 := d[4]-4*d[2], d[3]-4*d[1]
+	even2, odd2 := d[4]-d[2], d[3]-d[1]
+	return [6]float32{4*d[0] - 5*d[2] + d[4], even1 + odd1, even1 - odd1, even2 + 2*odd2, even2 - 2*odd2, 4*d[1] - 5*d[3] + d[5]}
+}
+
+func winogradOutput(lanes int, a *winogradArgs) {
+	bias := floats(a.Bias, lanes)
+	for _, p := range unsafe.Slice((*winogradPosition)(a.Positions), a.Count) {
+		for l := range lanes {
+			var m [4][6]float32
+			for x := range 6 {
+				var t [6]float32
+				for y := range t {
+					t[y] = *(*float32)(unsafe.Add(a.In, (6*x+y)*a.Plane+p.Tile+4*l))
+				}
+				for y, v := range winogradOut(t) {
+					m[y][x] = v
+				}
+			}
+			for y := range a.Height {
+				for x, v := range winogradOut(m[y]) {
+					if x >= a.Width {
+						break
+					}
+					v += bias[l]
+					if a.Residual != nil {
+						v += *(*float32)(unsafe.Add(a.Residual, p.Residual+y*a.ResidualRow+4*(x*lanes+l)))
+					}
+					*(*float32)(unsafe.Add(a.Out, p.Out+y*a.OutRow+4*(x*lanes+l))) = clip(v, a.Low, a.High)
+				}
+			}
+		}
+	}
+}
+
+// winogradOut is the product with A^T.
+func winogradOut(m [6]float32) [4]float32 {
+	even1, odd1 := m[1]+m[2], m[1]-m[2]
+	even2, odd2 := m[3]+m[4], m[3]-m[4]
+	return [4]float32{m[0] + even1 + even2, odd1 + 2*odd2, even1 + 4*even2, m[5] + odd1 + 8*odd2}
+}
+
+func winogradWeights(lanes int, dst, src unsafe.Pointer, plane, step, count int) {
+	for i := range count {
+		for l := range lanes {
+			var u [3][6]float32
+			for y := range u {
+				g := floats(unsafe.Add(src, 4*(9*i+3*y)*lanes), 3*lanes)
+				u[y] = winogradTaps(g[l], g[lanes+l], g[2*lanes+l])
+			}
+			for x := range 6 {
+				for y, v := range winogradTaps(u[0][x], u[1][x], u[2][x]) {
+					*(*float32)(unsafe.Add(dst, (6*x+y)*plane+i*step+4*l)) = v
+				}
+			}
+		}
+	}
+}
+
+// winogradTaps is the product with G.
+func winogradTaps(a, b, c float32) [6]float32 {
+	even, odd := c/6+a/24, b/12
+	return [6]float32{a / 4, (a + c + b) / -6, (a + c - b) / -6, even + odd, even - odd, c}
+}

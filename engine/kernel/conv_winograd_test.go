@@ -1,0 +1,133 @@
+package kernel
+
+import (
+	"fmt"
+	"math/rand"
+	"testing"
+)
+
+var winogradCases = []convCase{
+	{why: "whole tiles", cin: 32, h: 16, w: 16, cout: 32, act: relu},
+	{why: "partial tiles", n: 2, cin: 21, h: 14, w: 15, cout: 19, residual: true, act: relu},
+	{why: "smaller than a tile", cin: 40, h: 3, w: 2, cout: 50},
+	{why: "wide", cin: 8, h: 5, w: 245, cout: 8, act: Activation{Kind: Silu}},
+	{why: "many passes", n: 3, cin: 64, h: 29, w: 31, cout: 64, residual: true, act: Activation{Kind: HardSwish}},
+	{why: "weights larger than L2", n: 2, cin: 260, h: 13, w: 14, cout: 136, residual: true, act: Activation{Kind: LeakyRelu, Alpha: 0.1}},
+	{why: "passes that all cores share", cin: 32, h: 58, w: 61, cout: 230},
+}
+
+// winogradBound is how far a number may be off, relative to the sum of the
+// magnitudes that it is made of. It is wide for the pixels at the edge: their
+// sums are short, but the transforms mix them with the whole tile.
+const winogradBound = 5e-5
+
+func TestWinograd(t *testing.T) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
+		for _, test := range winogradCases {
+			for _, f := range []Format{F32x8, F32x16} {
+				test.kh, test.kw, test.pads = 3, 3, [4]int{1, 1, 1, 1}
+				t.Run(fmt.Sprintf("%s %v", test.why, f), func(t *testing.T) {
+					testConv(t, k, test.conv(f, f), ConvWinograd, winogradBound)
+				})
+			}
+		}
+	})
+}
+
+// TestWinogradEverySize meets every size of partial tiles and every padding, so
+// that nothing past the halo may be read.
+func TestWinogradEverySize(t *testing.T) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
+		for h := 3; h <= 9; h++ {
+			for w := 3; w <= 18; w++ {
+				for _, f := range []Format{F32x8, F32x16} {
+					c := convCase{cin: 5, h: h, w: w, cout: 3 * f.Channels(), kh: 3, kw: 3, pads: [4]int{h % 3, w % 2, w % 3, h % 2}, residual: true, act: relu}
+					testConv(t, k, c.conv(f, f), ConvWinograd, winogradBound)
+				}
+			}
+		}
+	})
+}
+
+// TestWinogradErrors holds the root mean square error that the documentation
+// promises, against float64.
+func TestWinogradErrors(t *testing.T) {
+	k := Best()
+	c := convCase{cin: 256, h: 14, w: 14, cout: 64, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}}.conv(k.Block, k.Block)
+	rng := rand.New(rand.NewSource(5))
+	in, out := newCanvas(c.In).randomize(rng), newCanvas(c.Out)
+	weights, bias := normals(64*256*9, rng), make([]float32, 64)
+	run(packed(t, k, &c, ConvWinograd, weights, bias), Memory{In: in.base(), Out: out.base()})
+	var errors, squares float64
+	for co := range c.Out.C {
+		for y := range c.Out.H {
+			for x := range c.Out.W {
+				want, _ := convolve(&c, in, weights, bias, 0, co, y, x)
+				d := float64(out.get(0, co, y, x)) - want
+				errors += d * d
+				squares += want * want
+			}
+		}
+	}
+	if e := errors / squares; !(e < 3.5e-6*3.5e-6) {
+		t.Errorf("relative error %.2g squared", e)
+	}
+}
+
+// packed plans a convolution with its weights packed.
+func packed(t testing.TB, k *Rung, c *Conv, m ConvMethod, weights, bias []float32) Work {
+	t.Helper()
+	w, err := k.PackConv(m, c, weights, bias)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range w.Chunks() {
+		w.Chunk(i)
+	}
+	work, err := k.Conv(c, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return work
+}
+
+func TestWinogradRefuses(t *testing.T) {
+	k := Best()
+	for why, test := range map[string]convCase{
+		"stride": {cin: 16, h: 9, w: 9, cout: 16, kh: 3, kw: 3, sh: 2, sw: 2},
+		"kernel": {cin: 16, h: 9, w: 9, cout: 16, kh: 5, kw: 5},
+		"dilate": {cin: 16, h: 9, w: 9, cout: 16, kh: 3, kw: 3, dh: 2, dw: 2},
+		"groups": {cin: 16, h: 9, w: 9, cout: 16, kh: 3, kw: 3, group: 2},
+	} {
+		c := test.conv(k.Block, k.Block)
+		if _, err := k.ConvWeightBytes(ConvWinograd, &c); err == nil {
+			t.Errorf("%s: no error", why)
+		}
+	}
+}
+
+var winogradBenchmarks = []convCase{
+	{cin: 64, h: 56, w: 56, cout: 64},
+	{cin: 128, h: 56, w: 56, cout: 32},
+	{cin: 128, h: 28, w: 28, cout: 128},
+	{cin: 256, h: 14, w: 14, cout: 256},
+	{cin: 512, h: 7, w: 7, cout: 512},
+	{cin: 64, h: 224, w: 224, cout: 64},
+	{cin: 128, h: 112, w: 112, cout: 128},
+	{cin: 256, h: 56, w: 56, cout: 256},
+	{cin: 512, h: 28, w: 28, cout: 512},
+	{cin: 512, h: 14, w: 14, cout: 512},
+}
+
+func BenchmarkWinograd(b *testing.B) {
+	for _, k := range rungs() {
+		if k.Name != "avx2" && k.Name != "avx512" && k.Name != "neon" {
+			continue
+		}
+		for _, test := range winogradBenchmarks {
+			test.kh, test.kw, test.pads = 3, 3, [4]int{1, 1, 1, 1}
+			c := test.conv(k.Block, k.Block)
+			benchmarkConv(b, k, &c, ConvWinograd)
+		}
+	}
+}

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// winograd writes the transforms of F(4x4, 3x3) after Lavin and Gray 2015,
+// "Fast Algorithms for Convolutional Neural Networks", a vector of channels at
+// a time: conv_winograd_plain.go in engine/kernel has the matrices. What lies
+// between the transforms, 36 products, are convolutions of size 1.
+//
+// A transform of 6x6 numbers is one of their rows, by way of a scratch of 36
+// vectors, and then one of their columns. Each of these works in registers 0
+// to 7 with constants from register 8 on.
+type winograd struct {
+	*gen
+	vector
+}
+
+func winogradTransforms(g *gen) {
+	for _, v := range []vector{zmm, ymm} {
+		w := winograd{g, v}
+		w.input()
+		w.output()
+		w.weights()
+	}
+}
+
+// constants fills registers from 8 on.
+func (w winograd) constants(values ...float32) {
+	for i, x := range values {
+		w.MOVL(operand.U32(math.Float32bits(x)), reg.ECX)
+		w.VMOVD(reg.ECX, w.regs[8+i].AsX())
+		w.VBROADCASTSS(w.regs[8+i].AsX(), w.regs[8+i])
+	}
+}
+
+func (w winograd) constant(i int) reg.VecPhysical { return w.regs[8+i] }
+
+// copies, adds and multiplies, destination first.
+func (w winograd) mov(d, a reg.Register)    { w.VMOVAPS(a, d) }
+func (w winograd) add(d, a, b reg.Register) { w.VADDPS(b, a, d) }
+func (w winograd) sub(d, a, b reg.Register) { w.VSUBPS(b, a, d) }
+func (w winograd) fma(d, a, b reg.Register) { w.VFMADD231PS(a, b, d) }
+func (w winograd) fms(d, a, b reg.Register) { w.VFNMADD231PS(a, b, d) }
+
+// cell is where the scratch that BX points to holds number (y, x) of 6x6.
+func (w winograd) cell(y, x int) operand.Mem { return at(reg.RBX, (6*y+x)*w.bytes) }
+
+var (
+	winoPositions, winoLeft = reg.R8, reg.R9
+	winoPlane               = reg.RDX // bytes between transformed planes
+)
+
+// tiles begins the loop over the tiles of a call.
+func (w winograd) tiles() {
+	w.load("Positions", winoPositions)
+	w.load("Count", winoLeft)
+	w.load("Plane", winoPlane)
+	w.load("Scratch", reg.RBX)
+}
+
+// next ends it.
+func (w winograd) next() {
+	w.ADDQ(imm(32), winoPositions)
+	w.DECQ(winoLeft)
+	w.JNZ(to("tile"))
+	w.end()
+}
+
+// input writes the transform of 6x6 pixels. Rows and columns lie where the
+// arguments say, so that tiles at the edge of a picture read no further than
+// the convolution itself does.
+func (w winograd) input() {
+	name := "WinogradInput" + w.title
+	w.fn(name, "Winograd", name+" transforms tiles of 6x6 pixels.")
+	w.Comment("AX arguments, R8 tile, R9 tiles left, SI its first pixel, CX a row of it,",
+		"R10-R13 and R15 columns 1 to 5, DI transformed, DX bytes between planes, BX scratch.")
+	w.constants(2, 4, 5)
+	w.tiles()
+	columns := []reg.Register{nil, reg.R10, reg.R11, reg.R12, reg.R13, reg.R15}
+	for x := 1; x < 6; x++ {
+		w.MOVQ(w.element("Columns", x), columns[x])
+	}
+	w.Label("tile")
+	w.load("In", reg.RSI)
+	w.ADDQ(at(winoPositions, 8), reg.RSI)
+	w.load("Out", reg.RDI)
+	w.ADDQ(at(winoPositions, 0), reg.RDI)
+	for y := range 6 {
+		w.MOVQ(w.element("Rows", y), reg.RCX)
+		w.ADDQ(reg.RSI, reg.RCX)
+		w.VMOVUPS(at(reg.RCX, 0), w.regs[0])
+		for x := 1; x < 6; x++ {
+			w.VMOVUPS(at(reg.RCX, 0).Idx(columns[x], 1), w.regs[x])
+		}
+		for x, r := range w.transformInput() {
+			w.VMOVUPS(r, w.cell(y, x))
+		}
+	}
+	for x := range 6 {
+		for y := range 6 {
+			w.VMOVUPS(w.cell(y, x), w.regs[y])
+		}
+		for _, r := range w.transformInput() {
+			w.VMOVUPS(r, at(reg.RDI, 0))
+			w.ADDQ(winoPlane, reg.RDI)
+		}
+	}
+	w.next()
+}
+
+// element is number i of an array in the arguments.
+func (w winograd) element(name string, i int) operand.Mem {
+	m := w.field(name)
+	m.Disp = 8 * i
+	return m
+}
+
+// transformInput turns six numbers by the matrix B^T; constants 2, 4, 5.
+func (w winograd) transformInput() []reg.VecPhysical {
+	r, two, four, five := w.regs, w.constant(0), w.constant(1), w.constant(2)
+	w.VFMADD213PS(r[4], four, r[0]) // 4 d0 - 5 d2 + d4
+	w.fms(r[0], five, r[2])
+	w.fms(r[5], five, r[3]) // 4 d1 - 5 d3 + d5
+	w.fma(r[5], four, r[1])
+	w.mov(r[6], r[4])
+	w.fms(r[6], four, r[2]) // even: d4 - 4 d2
+	w.mov(r[7], r[3])
+	w.fms(r[7], four, r[1]) // odd: d3 - 4 d1
+	w.sub(r[4], r[4], r[2]) // even: d4 - d2
+	w.sub(r[3], r[3], r[1]) // odd: d3 - d1
+	w.add(r[1], r[6], r[7]) // point 1
+	w.sub(r[2], r[6], r[7]) // point -1
+	w.mov(r[6], r[4])       //
+	w.fma(r[6], two, r[3])  // point 2
+	w.fms(r[4], two, r[3])  // point -2
+	return []reg.VecPhysical{r[0], r[1], r[2], r[6], r[4], r[5]}
+}
+
+// output writes the way back from 36 products to 4x4 pixels, or as many of them
+// as lie in the picture.
+func (w winograd) output() {
+	name := "WinogradOutput" + w.title
+	w.fn(name, "Winograd", name+" makes tiles of up to 4x4 pixels.")
+	w.Comment("AX arguments, R8 tile, R9 tiles left, SI products, then residual, DI output,",
+		"DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch.")
+	w.constants(2, 4, 8)
+	bias, low, high := w.constant(3), w.constant(4), w.constant(5)
+	w.load("Bias", reg.RCX)
+	w.VMOVUPS(at(reg.RCX, 0), bias)
+	w.VBROADCASTSS(w.field("Low"), low)
+	w.VBROADCASTSS(w.field("High"), high)
+	w.tiles()
+	w.load("OutRow", reg.R10)
+	w.load("ResidualRow", reg.R11)
+	w.load("Width", reg.R12)
+	w.load("Residual", reg.R13)
+	w.Label("tile")
+	w.load("In", reg.RSI)
+	w.ADDQ(at(winoPositions, 0), reg.RSI)
+	w.load("Out", reg.RDI)
+	w.ADDQ(at(winoPositions, 16), reg.RDI)
+	for x := range 6 {
+		for y := range 6 {
+			w.VMOVUPS(at(reg.RSI, 0), w.regs[y])
+			w.ADDQ(winoPlane, reg.RSI)
+		}
+		for y, r := range w.transformOutput() {
+			w.VMOVUPS(r, w.cell(y, x))
+		}
+	}
+	w.MOVQ(at(winoPositions, 24), reg.RSI)
+	w.ADDQ(reg.R13, reg.RSI)
+	for y := range 4 {
+		if y > 0 {
+			w.CMPQ(w.field("Height"), imm(y))
+			w.JLE(to("done"))
+		}
+		for x := range 6 {
+			w.VMOVUPS(w.cell(y, x), w.regs[x])
+		}
+		sums := w.transformOutput()
+		for _, r := range sums {
+			w.add(r, r, bias)
+		}
+		w.TESTQ(reg.R13, reg.R13)
+		w.JZ(to(fmt.Sprintf("store%d", y)))
+		w.columns(fmt.Sprintf("store%d", y), func(x int) {
+			w.VADDPS(at(reg.RSI, x*w.bytes), sums[x], sums[x])
+		})
+		w.columns(fmt.Sprintf("stored%d", y), func(x int) {
+			w.clip(sums[x], low, high)
+			w.VMOVUPS(sums[x], at(reg.RDI, x*w.bytes))
+		})
+		w.ADDQ(reg.R10, reg.RDI)
+		w.ADDQ(reg.R11, reg.RSI)
+	}
+	w.Label("done")
+	w.next()
+}
+
+// columns visits those that lie in the picture; label stands behind them.
+func (w winograd) columns(label string, visit func(x int)) {
+	for x := range 4 {
+		if x > 0 {
+			w.CMPQ(reg.R12, imm(x))
+			w.JLE(to(label))
+		}
+		visit(x)
+	}
+	w.Label(label)
+}
+
+// transformOutput turns six numbers into four by the matrix A^T; constants
+// 2, 4, 8.
+func (w winograd) transformOutput() []reg.VecPhysical {
+	r, two, four, eight := w.regs, w.constant(0), w.constant(1), w.constant(2)
+	w.add(r[6], r[1], r[2]) // even at 1
+	w.sub(r[1], r[1], r[2]) // odd at 1
+	w.add(r[2], r[3], r[4]) // even at 2
+	w.sub(r[3], r[3], r[4]) // odd at 2
+	w.add(r[0], r[0], r[6])
+	w.add(r[0], r[0], r[2])
+	w.fma(r[6], four, r[2])
+	w.add(r[5], r[5], r[1])
+	w.fma(r[5], eight, r[3])
+	w.fma(r[1], two, r[3])
+	return []reg.VecPhysical{r[0], r[1], r[6], r[5]}
+}
+
+// weights writes the transform of kernels of 3x3 taps, which lie behind each
+// other, a vector of output channels a tap.
+func (w winograd) weights() {
+	name := "WinogradWeights" + w.title
+	w.leaf(name, []string{"dst ptr", "src ptr", "scratch ptr", "plane int", "step int", "count int"},
+		name+" transforms the 3x3 kernels of count input channels, step bytes apart in dst.")
+	dst, src, left, step := reg.RDI, reg.RSI, reg.R9, reg.R8
+	w.param("dst", dst)
+	w.param("src", src)
+	w.param("scratch", reg.RBX)
+	w.param("plane", winoPlane)
+	w.param("step", step)
+	w.param("count", left)
+	w.constants(1./4, -1./6, 1./24, 1./12, 1./6)
+	w.Label("kernel")
+	for y := range 3 {
+		for x := range 3 {
+			w.VMOVUPS(at(src, (3*y+x)*w.bytes), w.regs[x])
+		}
+		for x, r := range w.transformWeights() {
+			w.VMOVUPS(r, w.cell(y, x))
+		}
+	}
+	w.MOVQ(dst, reg.RCX)
+	for x := range 6 {
+		for y := range 3 {
+			w.VMOVUPS(w.cell(y, x), w.regs[y])
+		}
+		for _, r := range w.transformWeights() {
+			w.VMOVUPS(r, at(reg.RCX, 0))
+			w.ADDQ(winoPlane, reg.RCX)
+		}
+	}
+	w.ADDQ(imm(9*w.bytes), src)
+	w.ADDQ(step, dst)
+	w.DECQ(left)
+	w.JNZ(to("kernel"))
+	w.end()
+}
+
+// transformWeights turns three numbers into six by the matrix G; constants
+// 1/4, -1/6, 1/24, 1/12, 1/6.
+func (w winograd) transformWeights() []reg.VecPhysical {
+	r := w.regs
+	w.add(r[3], r[0], r[2])
+	w.VMULPS(w.constant(4), r[2], r[4])
+	w.fma(r[4], w.constant(2), r[0])    // even at 2
+	w.VMULPS(w.constant(3), r[1], r[5]) // odd at 2
+	w.VMULPS(w.constant(0), r[0], r[0])
+	w.add(r[6], r[3], r[1])
+	w.VMULPS(w.constant(1), r[6], r[6])
+	w.sub(r[7], r[3], r[1])
+	w.VMULPS(w.constant(1), r[7], r[7])
+	w.add(r[1], r[4], r[5])
+	w.sub(r[4], r[4], r[5])
+	return []reg.VecPhysical{r[0], r[6], r[7], r[1], r[4], r[2]}
+}
