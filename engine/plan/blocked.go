@@ -430,7 +430,7 @@ func (b *builder) convWork(n *ir.Node, c *kernel.Conv, tiled bool) (kernel.Work,
 		s, err := plan(c, w)
 		return kernel.Work{Steps: []kernel.Step{s}}, name, err
 	}
-	m := b.opt.Rung.ChooseConv(c)
+	m := b.method(c)
 	w, err := b.weights.vector(c, m, data, bias)
 	if err != nil {
 		return kernel.Work{}, "", err
