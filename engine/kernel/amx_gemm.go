@@ -30,7 +30,7 @@ var tileUnitGemms = gemmKernels{
 
 // tileable reports whether tiles beat vectors: with short sums or few rows most
 // of a tile would be empty.
-func tileable(g *Gemm) bool { return !g.Strict && g.K >= 24 && g.M > inPlaceRows && g.N >= 16 }
+func tileable(g *Gemm) bool { return !g.Strict && g.K >= 24 && g.M > InPlaceRows && g.N >= 16 }
 
 // gemmTileBytes is the size of a packed B: groups of 32 columns by steps of 32.
 func gemmTileBytes(n, k int) int { return roundUp(n, 32) / 32 * (roundUp(k, 32) / 32) * 4096 }

@@ -84,9 +84,9 @@ const (
 	gemmTiles
 )
 
-// inPlaceRows is up to how many rows of A it does not pay to pack B: the product
+// InPlaceRows is up to how many rows of A it does not pay to pack B: the product
 // is one stream through memory.
-const inPlaceRows = 4
+const InPlaceRows = 4
 
 // PackGemm lays out the memory for a constant B of g and its bias [N] or nil; the
 // caller packs by calling Chunk for every number below Chunks, at once and in
@@ -111,7 +111,7 @@ func (r *Rung) PackGemm(g *Gemm, b, bias []float32) (*GemmWeights, error) {
 		w.bias = alignedFloats(roundUp(g.N, 32))
 		copy(w.bias, bias)
 	}
-	if g.M > inPlaceRows || g.count() > 1 {
+	if g.M > InPlaceRows || g.count() > 1 {
 		r.Gemms.pack(r, g, w)
 	}
 	return w, nil

@@ -52,20 +52,12 @@ func padIntoConv(e *Editor) (int, error) {
 	return changes, err
 }
 
-// zeroPads are the pads of a Pad in constant mode with value 0.
+// zeroPads are the pads of a Pad in constant mode with value 0, over all axes.
 func zeroPads(n *ir.Node) ([]int64, bool) {
 	if m := n.Attr("mode"); m != nil && m.String != "constant" {
 		return nil, false
 	}
-	if n.Version < 11 {
-		if v := n.Attr("value"); v != nil && v.Float != 0 {
-			return nil, false
-		}
-		for _, name := range []string{"pads", "paddings"} {
-			if a := n.Attr(name); a != nil {
-				return a.Ints, true
-			}
-		}
+	if v := n.Attr("value"); n.Version < 11 && v != nil && v.Float != 0 {
 		return nil, false
 	}
 	if len(n.Inputs) > 3 {
@@ -75,6 +67,22 @@ func zeroPads(n *ir.Node) ([]int64, bool) {
 		if v, ok := scalar(n.Inputs[2]); !ok || v != 0 {
 			return nil, false
 		}
+	}
+	return constantPads(n)
+}
+
+// constantPads are the widths of a Pad, where they are known.
+func constantPads(n *ir.Node) ([]int64, bool) {
+	if !is(n, "Pad") {
+		return nil, false
+	}
+	if n.Version < 11 {
+		for _, name := range []string{"pads", "paddings"} {
+			if a := n.Attr(name); a != nil {
+				return a.Ints, true
+			}
+		}
+		return nil, false
 	}
 	c := n.Inputs[1].Const()
 	if c == nil || c.DType() != tensor.Int64 {

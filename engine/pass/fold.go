@@ -81,7 +81,7 @@ var identities = map[string]bool{"Identity": true, "Dropout": true, "Cast": true
 func dropIdentities(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(n *ir.Node) error {
-		if n.Domain != "" || !identities[n.Op] || n.Inputs[0] == nil {
+		if n.Domain != "" || !identities[n.Op] && !padsNothing(n) || n.Inputs[0] == nil {
 			return nil
 		}
 		in, out := n.Inputs[0], n.Outputs[0]
@@ -105,6 +105,13 @@ func dropIdentities(e *Editor) (int, error) {
 		return nil
 	})
 	return changes, err
+}
+
+// padsNothing reports whether a node is a Pad of no width, as exporters put it
+// before pools.
+func padsNothing(n *ir.Node) bool {
+	pads, ok := constantPads(n)
+	return ok && !slices.ContainsFunc(pads, func(p int64) bool { return p != 0 })
 }
 
 // trains reports whether a Dropout may be in training mode. Before opset 7 an

@@ -6,6 +6,8 @@
 package pass
 
 import (
+	"slices"
+
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/ops"
 )
@@ -137,7 +139,7 @@ func (e *Editor) Only(v *ir.Value) *ir.Node {
 	}
 	var only *ir.Node
 	for _, n := range e.readers[v] {
-		if e.gone[n] {
+		if !e.reads(n, v) {
 			continue
 		}
 		if only != nil && only != n {
@@ -154,15 +156,39 @@ func (e *Editor) Read(v *ir.Value) bool {
 		return true
 	}
 	for _, n := range e.readers[v] {
-		if !e.gone[n] {
+		if e.reads(n, v) {
 			return true
 		}
 	}
 	return false
 }
 
+// reads reports whether a node that read v once still does: it may be gone, or
+// compute something else by now.
+func (e *Editor) reads(n *ir.Node, v *ir.Value) bool {
+	return !e.gone[n] && (slices.Contains(n.Inputs, v) || len(n.Regions()) > 0 && slices.Contains(n.Uses(), v))
+}
+
 // Remove takes a node out.
 func (e *Editor) Remove(n *ir.Node) { e.gone[n] = true }
+
+// prune takes out the maker of v, and its makers, as far as nothing reads them
+// any more.
+func (e *Editor) prune(v *ir.Value) {
+	if v == nil || v.Node == nil || e.gone[v.Node] {
+		return
+	}
+	n := v.Node
+	for _, o := range n.Outputs {
+		if e.Read(o) {
+			return
+		}
+	}
+	e.Remove(n)
+	for _, in := range n.Inputs {
+		e.prune(in)
+	}
+}
 
 // Replace makes every reader of old read new. It reports false, and does
 // nothing, where old is an output of the graph, whose name must stay, or is
@@ -204,10 +230,18 @@ func (e *Editor) Rebind(n *ir.Node, domain, op string, version int, inputs []*ir
 }
 
 // Become makes last compute what a whole pattern did: it takes the operator
-// and inputs given, and the other nodes of the pattern go once nothing reads
-// them (see dropDead).
-func (e *Editor) Become(last *ir.Node, op string, version int, inputs []*ir.Value, attrs ...*ir.Attr) error {
-	return e.Rebind(last, "", op, version, inputs, attrs)
+// and inputs given, and the other nodes of the pattern go as far as nothing else
+// reads them: an activation that only they shared its input with can then move
+// into the operator before it.
+func (e *Editor) Become(last *ir.Node, domain, op string, version int, inputs []*ir.Value, attrs ...*ir.Attr) error {
+	old := last.Inputs
+	if err := e.Rebind(last, domain, op, version, inputs, attrs); err != nil {
+		return err
+	}
+	for _, v := range old {
+		e.prune(v)
+	}
+	return nil
 }
 
 // is reports whether a node is an operator of the default domain.

@@ -326,7 +326,6 @@ func (b *builder) addWork(n *ir.Node, name string, w kernel.Work, in []place, re
 // blockedNode schedules a node on blocked activations where that was decided;
 // it reports false where the node is left to its operator.
 func (b *builder) blockedNode(n *ir.Node) (bool, error) {
-	defer b.read(n)
 	r := b.roles[n]
 	if r == outside {
 		return false, nil

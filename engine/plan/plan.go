@@ -70,6 +70,7 @@ type builder struct {
 	roots   map[*ir.Value]place        // buffers of concatenations
 	behind  map[*ir.Node]int           // by convolution: the longest chain of others after it
 	decides bool                       // what is computed later depends on the values, not on shapes alone
+	done    map[*ir.Node]bool          // went into a node before them
 }
 
 // newPlan schedules nodes in their order. needed are the values that are read
@@ -80,6 +81,7 @@ func newPlan(o *Options, w *weights, nodes []*ir.Node, needed map[*ir.Value]bool
 		Plan:    &Plan{opt: o, places: map[*ir.Value]place{}, facts: facts},
 		weights: w, needed: needed, readers: map[*ir.Value][]*ir.Node{},
 		halos: map[*ir.Value]*kernel.Halo{}, blocked: map[*ir.Value]place{}, forms: map[form]place{}, roots: map[*ir.Value]place{},
+		done: map[*ir.Node]bool{},
 	}
 	nodes = b.live(nodes)
 	b.boundary(nodes)
@@ -212,11 +214,18 @@ func (b *builder) add(s step) {
 
 // node schedules one node.
 func (b *builder) node(n *ir.Node) error {
+	defer b.read(n)
+	if b.done[n] {
+		return nil
+	}
 	if done, err := b.blockedNode(n); done || err != nil {
 		return err
 	}
 	if b.alias(n) {
 		return nil
+	}
+	if done, err := b.productNode(n); done || err != nil {
+		return err
 	}
 	return b.operator(n)
 }

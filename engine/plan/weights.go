@@ -14,6 +14,7 @@ type weights struct {
 	opt   *Options
 	conv  map[weightKey]*kernel.ConvWeights
 	tiles map[weightKey]*kernel.TileWeights
+	gemms map[gemmKey]*kernel.GemmWeights
 	took  time.Duration // packing
 }
 
@@ -27,7 +28,7 @@ type weightKey struct {
 }
 
 func newWeights(o *Options) *weights {
-	return &weights{opt: o, conv: map[weightKey]*kernel.ConvWeights{}, tiles: map[weightKey]*kernel.TileWeights{}}
+	return &weights{opt: o, conv: map[weightKey]*kernel.ConvWeights{}, tiles: map[weightKey]*kernel.TileWeights{}, gemms: map[gemmKey]*kernel.GemmWeights{}}
 }
 
 func (w *weights) key(c *kernel.Conv, data, bias *tensor.Tensor) weightKey {
@@ -75,6 +76,42 @@ func (w *weights) tile(c *kernel.Conv, data, bias *tensor.Tensor) (*kernel.TileW
 	w.each(p.Chunks(), p.Chunk)
 	w.tiles[k] = p
 	return p, nil
+}
+
+// gemmKey says which constant of a matrix product was packed and for what.
+type gemmKey struct {
+	weights, bias *tensor.Tensor
+	beta          float32
+	transB, few   bool // few rows read the constant where it lies
+}
+
+// product packs for a matrix product.
+func (w *weights) product(p *product) (*kernel.GemmWeights, error) {
+	g := &p.gemm
+	k := gemmKey{weights: p.weights, bias: p.bias, beta: p.beta, transB: g.TransB, few: g.M <= kernel.InPlaceRows && len(g.Batch) == 0}
+	if packed := w.gemms[k]; packed != nil {
+		return packed, nil
+	}
+	packed, err := w.opt.Rung.PackGemm(g, numbers(p.weights), p.biases())
+	if err != nil {
+		return nil, err
+	}
+	w.each(packed.Chunks(), packed.Chunk)
+	w.gemms[k] = packed
+	return packed, nil
+}
+
+// biases are the numbers added to each row, nil where there are none.
+func (p *product) biases() []float32 {
+	values := numbers(p.bias)
+	if len(values) == 0 || len(values) == p.gemm.N && p.beta == 1 {
+		return values
+	}
+	all := make([]float32, p.gemm.N)
+	for i := range all {
+		all[i] = p.beta * values[i%len(values)]
+	}
+	return all
 }
 
 // each runs the pieces of a packing on the team.

@@ -6,43 +6,43 @@
 #include "go_asm.h"
 
 // func SigmoidAVX2(p unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·SigmoidAVX2(SB), NOSPLIT, $0-24
 	MOVL         $0x3fb8aa3b, AX
-	MOVD         AX, X4
+	VMOVD        AX, X4
 	VPBROADCASTD X4, Y4
 	MOVL         $0x3f317200, AX
-	MOVD         AX, X5
+	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
 	MOVL         $0x35bfbe8e, AX
-	MOVD         AX, X6
+	VMOVD        AX, X6
 	VPBROADCASTD X6, Y6
 	MOVL         $0x3f800000, AX
-	MOVD         AX, X7
+	VMOVD        AX, X7
 	VPBROADCASTD X7, Y7
 	MOVL         $0x3efffffe, AX
-	MOVD         AX, X8
+	VMOVD        AX, X8
 	VPBROADCASTD X8, Y8
 	MOVL         $0x3e2aaa48, AX
-	MOVD         AX, X9
+	VMOVD        AX, X9
 	VPBROADCASTD X9, Y9
 	MOVL         $0x3d2aac7a, AX
-	MOVD         AX, X10
+	VMOVD        AX, X10
 	VPBROADCASTD X10, Y10
 	MOVL         $0x3c091d36, AX
-	MOVD         AX, X11
+	VMOVD        AX, X11
 	VPBROADCASTD X11, Y11
 	MOVL         $0x3ab511aa, AX
-	MOVD         AX, X12
+	VMOVD        AX, X12
 	VPBROADCASTD X12, Y12
 	MOVL         $0xc2ae999a, AX
-	MOVD         AX, X13
+	VMOVD        AX, X13
 	VPBROADCASTD X13, Y13
 	MOVL         $0x42b0999a, AX
-	MOVD         AX, X14
+	VMOVD        AX, X14
 	VPBROADCASTD X14, Y14
 	MOVL         $0x0000007f, AX
-	MOVD         AX, X15
+	VMOVD        AX, X15
 	VPBROADCASTD X15, Y15
 	MOVQ         p+0(FP), DI
 	MOVQ         n+8(FP), DX
@@ -51,6 +51,7 @@ loop:
 	CMPQ         DX, $+8
 	JLT          tail
 	VMOVUPS      (DI), Y0
+	VMAXPS       Y0, Y13, Y3
 	VXORPS       X1, X1, X1
 	VSUBPS       Y0, Y1, Y0
 	VMAXPS       Y0, Y13, Y0
@@ -72,6 +73,8 @@ loop:
 	VMULPS       Y1, Y2, Y0
 	VADDPS       Y7, Y0, Y0
 	VDIVPS       Y0, Y7, Y0
+	VCMPPS       $0x04, Y13, Y3, Y1
+	VANDPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (DI)
 	ADDQ         $+32, DI
 	SUBQ         $+8, DX
@@ -82,43 +85,43 @@ tail:
 	RET
 
 // func SiluAVX2(p unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·SiluAVX2(SB), NOSPLIT, $0-24
 	MOVL         $0x3fb8aa3b, AX
-	MOVD         AX, X4
+	VMOVD        AX, X4
 	VPBROADCASTD X4, Y4
 	MOVL         $0x3f317200, AX
-	MOVD         AX, X5
+	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
 	MOVL         $0x35bfbe8e, AX
-	MOVD         AX, X6
+	VMOVD        AX, X6
 	VPBROADCASTD X6, Y6
 	MOVL         $0x3f800000, AX
-	MOVD         AX, X7
+	VMOVD        AX, X7
 	VPBROADCASTD X7, Y7
 	MOVL         $0x3efffffe, AX
-	MOVD         AX, X8
+	VMOVD        AX, X8
 	VPBROADCASTD X8, Y8
 	MOVL         $0x3e2aaa48, AX
-	MOVD         AX, X9
+	VMOVD        AX, X9
 	VPBROADCASTD X9, Y9
 	MOVL         $0x3d2aac7a, AX
-	MOVD         AX, X10
+	VMOVD        AX, X10
 	VPBROADCASTD X10, Y10
 	MOVL         $0x3c091d36, AX
-	MOVD         AX, X11
+	VMOVD        AX, X11
 	VPBROADCASTD X11, Y11
 	MOVL         $0x3ab511aa, AX
-	MOVD         AX, X12
+	VMOVD        AX, X12
 	VPBROADCASTD X12, Y12
 	MOVL         $0xc2ae999a, AX
-	MOVD         AX, X13
+	VMOVD        AX, X13
 	VPBROADCASTD X13, Y13
 	MOVL         $0x42b0999a, AX
-	MOVD         AX, X14
+	VMOVD        AX, X14
 	VPBROADCASTD X14, Y14
 	MOVL         $0x0000007f, AX
-	MOVD         AX, X15
+	VMOVD        AX, X15
 	VPBROADCASTD X15, Y15
 	MOVQ         p+0(FP), DI
 	MOVQ         n+8(FP), DX
@@ -149,6 +152,8 @@ loop:
 	VMULPS       Y1, Y2, Y0
 	VADDPS       Y7, Y0, Y0
 	VDIVPS       Y0, Y3, Y0
+	VCMPPS       $0x04, Y13, Y3, Y1
+	VANDPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (DI)
 	ADDQ         $+32, DI
 	SUBQ         $+8, DX
@@ -159,12 +164,12 @@ tail:
 	RET
 
 // func HardSigmoidAVX2(p unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·HardSigmoidAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTSS alpha+16(FP), Y4
 	VBROADCASTSS beta+20(FP), Y5
 	MOVL         $0x3f800000, AX
-	MOVD         AX, X6
+	VMOVD        AX, X6
 	VPBROADCASTD X6, Y6
 	VXORPS       X7, X7, X7
 	MOVQ         p+0(FP), DI
@@ -187,12 +192,12 @@ tail:
 	RET
 
 // func HardSwishAVX2(p unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·HardSwishAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTSS alpha+16(FP), Y4
 	VBROADCASTSS beta+20(FP), Y5
 	MOVL         $0x3f800000, AX
-	MOVD         AX, X6
+	VMOVD        AX, X6
 	VPBROADCASTD X6, Y6
 	VXORPS       X7, X7, X7
 	MOVQ         p+0(FP), DI
@@ -217,12 +222,12 @@ tail:
 	RET
 
 // func LeakyReluAVX2(p unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·LeakyReluAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTSS alpha+16(FP), Y4
 	VBROADCASTSS beta+20(FP), Y5
 	MOVL         $0x3f800000, AX
-	MOVD         AX, X6
+	VMOVD        AX, X6
 	VPBROADCASTD X6, Y6
 	VXORPS       X7, X7, X7
 	MOVQ         p+0(FP), DI
@@ -245,43 +250,43 @@ tail:
 	RET
 
 // func SigmoidAVX512(p unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX512F, SSE2
+// Requires: AVX, AVX512F
 TEXT ·SigmoidAVX512(SB), NOSPLIT, $0-24
 	MOVL         $0x3fb8aa3b, AX
-	MOVD         AX, X4
+	VMOVD        AX, X4
 	VPBROADCASTD X4, Z4
 	MOVL         $0x3f317200, AX
-	MOVD         AX, X5
+	VMOVD        AX, X5
 	VPBROADCASTD X5, Z5
 	MOVL         $0x35bfbe8e, AX
-	MOVD         AX, X6
+	VMOVD        AX, X6
 	VPBROADCASTD X6, Z6
 	MOVL         $0x3f800000, AX
-	MOVD         AX, X7
+	VMOVD        AX, X7
 	VPBROADCASTD X7, Z7
 	MOVL         $0x3efffffe, AX
-	MOVD         AX, X8
+	VMOVD        AX, X8
 	VPBROADCASTD X8, Z8
 	MOVL         $0x3e2aaa48, AX
-	MOVD         AX, X9
+	VMOVD        AX, X9
 	VPBROADCASTD X9, Z9
 	MOVL         $0x3d2aac7a, AX
-	MOVD         AX, X10
+	VMOVD        AX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0x3c091d36, AX
-	MOVD         AX, X11
+	VMOVD        AX, X11
 	VPBROADCASTD X11, Z11
 	MOVL         $0x3ab511aa, AX
-	MOVD         AX, X12
+	VMOVD        AX, X12
 	VPBROADCASTD X12, Z12
 	MOVL         $0xc2ae999a, AX
-	MOVD         AX, X13
+	VMOVD        AX, X13
 	VPBROADCASTD X13, Z13
 	MOVL         $0x42b0999a, AX
-	MOVD         AX, X14
+	VMOVD        AX, X14
 	VPBROADCASTD X14, Z14
 	MOVL         $0x0000007f, AX
-	MOVD         AX, X15
+	VMOVD        AX, X15
 	VPBROADCASTD X15, Z15
 	MOVQ         p+0(FP), DI
 	MOVQ         n+8(FP), DX
@@ -290,6 +295,7 @@ loop:
 	CMPQ         DX, $+16
 	JLT          tail
 	VMOVUPS      (DI), Z0
+	VMAXPS       Z0, Z13, Z3
 	VXORPS       X1, X1, X1
 	VSUBPS       Z0, Z1, Z0
 	VMAXPS       Z0, Z13, Z0
@@ -311,6 +317,8 @@ loop:
 	VMULPS       Z1, Z2, Z0
 	VADDPS       Z7, Z0, Z0
 	VDIVPS       Z0, Z7, Z0
+	VCMPPS       $0x04, Z13, Z3, K2
+	VMOVAPS.Z    Z0, K2, Z0
 	VMOVUPS      Z0, (DI)
 	ADDQ         $+64, DI
 	SUBQ         $+16, DX
@@ -322,6 +330,7 @@ tail:
 	MOVL         $+255, AX
 	KMOVW        AX, K1
 	VMOVUPS.Z    (DI), K1, Z0
+	VMAXPS       Z0, Z13, Z3
 	VXORPS       X1, X1, X1
 	VSUBPS       Z0, Z1, Z0
 	VMAXPS       Z0, Z13, Z0
@@ -343,6 +352,8 @@ tail:
 	VMULPS       Z1, Z2, Z0
 	VADDPS       Z7, Z0, Z0
 	VDIVPS       Z0, Z7, Z0
+	VCMPPS       $0x04, Z13, Z3, K2
+	VMOVAPS.Z    Z0, K2, Z0
 	VMOVUPS      Z0, K1, (DI)
 
 done:
@@ -350,43 +361,43 @@ done:
 	RET
 
 // func SiluAVX512(p unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX512F, SSE2
+// Requires: AVX, AVX512F
 TEXT ·SiluAVX512(SB), NOSPLIT, $0-24
 	MOVL         $0x3fb8aa3b, AX
-	MOVD         AX, X4
+	VMOVD        AX, X4
 	VPBROADCASTD X4, Z4
 	MOVL         $0x3f317200, AX
-	MOVD         AX, X5
+	VMOVD        AX, X5
 	VPBROADCASTD X5, Z5
 	MOVL         $0x35bfbe8e, AX
-	MOVD         AX, X6
+	VMOVD        AX, X6
 	VPBROADCASTD X6, Z6
 	MOVL         $0x3f800000, AX
-	MOVD         AX, X7
+	VMOVD        AX, X7
 	VPBROADCASTD X7, Z7
 	MOVL         $0x3efffffe, AX
-	MOVD         AX, X8
+	VMOVD        AX, X8
 	VPBROADCASTD X8, Z8
 	MOVL         $0x3e2aaa48, AX
-	MOVD         AX, X9
+	VMOVD        AX, X9
 	VPBROADCASTD X9, Z9
 	MOVL         $0x3d2aac7a, AX
-	MOVD         AX, X10
+	VMOVD        AX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0x3c091d36, AX
-	MOVD         AX, X11
+	VMOVD        AX, X11
 	VPBROADCASTD X11, Z11
 	MOVL         $0x3ab511aa, AX
-	MOVD         AX, X12
+	VMOVD        AX, X12
 	VPBROADCASTD X12, Z12
 	MOVL         $0xc2ae999a, AX
-	MOVD         AX, X13
+	VMOVD        AX, X13
 	VPBROADCASTD X13, Z13
 	MOVL         $0x42b0999a, AX
-	MOVD         AX, X14
+	VMOVD        AX, X14
 	VPBROADCASTD X14, Z14
 	MOVL         $0x0000007f, AX
-	MOVD         AX, X15
+	VMOVD        AX, X15
 	VPBROADCASTD X15, Z15
 	MOVQ         p+0(FP), DI
 	MOVQ         n+8(FP), DX
@@ -417,6 +428,8 @@ loop:
 	VMULPS       Z1, Z2, Z0
 	VADDPS       Z7, Z0, Z0
 	VDIVPS       Z0, Z3, Z0
+	VCMPPS       $0x04, Z13, Z3, K2
+	VMOVAPS.Z    Z0, K2, Z0
 	VMOVUPS      Z0, (DI)
 	ADDQ         $+64, DI
 	SUBQ         $+16, DX
@@ -450,6 +463,8 @@ tail:
 	VMULPS       Z1, Z2, Z0
 	VADDPS       Z7, Z0, Z0
 	VDIVPS       Z0, Z3, Z0
+	VCMPPS       $0x04, Z13, Z3, K2
+	VMOVAPS.Z    Z0, K2, Z0
 	VMOVUPS      Z0, K1, (DI)
 
 done:
@@ -457,12 +472,12 @@ done:
 	RET
 
 // func HardSigmoidAVX512(p unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX512F, SSE2
+// Requires: AVX, AVX512F
 TEXT ·HardSigmoidAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS alpha+16(FP), Z4
 	VBROADCASTSS beta+20(FP), Z5
 	MOVL         $0x3f800000, AX
-	MOVD         AX, X6
+	VMOVD        AX, X6
 	VPBROADCASTD X6, Z6
 	VXORPS       X7, X7, X7
 	MOVQ         p+0(FP), DI
@@ -496,12 +511,12 @@ done:
 	RET
 
 // func HardSwishAVX512(p unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX512F, SSE2
+// Requires: AVX, AVX512F
 TEXT ·HardSwishAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS alpha+16(FP), Z4
 	VBROADCASTSS beta+20(FP), Z5
 	MOVL         $0x3f800000, AX
-	MOVD         AX, X6
+	VMOVD        AX, X6
 	VPBROADCASTD X6, Z6
 	VXORPS       X7, X7, X7
 	MOVQ         p+0(FP), DI
@@ -539,12 +554,12 @@ done:
 	RET
 
 // func LeakyReluAVX512(p unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX512F, SSE2
+// Requires: AVX, AVX512F
 TEXT ·LeakyReluAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS alpha+16(FP), Z4
 	VBROADCASTSS beta+20(FP), Z5
 	MOVL         $0x3f800000, AX
-	MOVD         AX, X6
+	VMOVD        AX, X6
 	VPBROADCASTD X6, Z6
 	VXORPS       X7, X7, X7
 	MOVQ         p+0(FP), DI

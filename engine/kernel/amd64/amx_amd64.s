@@ -10441,7 +10441,7 @@ row_16:
 	VZEROUPPER
 	RET
 
-DATA constants<>+0(SB)/4, $0xc2d00000 // -104
+DATA constants<>+0(SB)/4, $0xc2ae999a // -87.3
 DATA constants<>+4(SB)/4, $0x42b1999a // 88.8
 DATA constants<>+8(SB)/4, $0x3fb8aa3b // 1.442695
 DATA constants<>+12(SB)/4, $0x3f317200 // 0.69314575

@@ -6,7 +6,7 @@
 #include "go_asm.h"
 
 // func WindowMaxAVX2(a *Window)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·WindowMaxAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
@@ -19,7 +19,7 @@ TEXT ·WindowMaxAVX2(SB), NOSPLIT, $0-8
 	MOVQ         Window_PixelStride+0(AX), R10
 	LEAQ         (R10)(R10*2), R11
 	MOVL         $0xff800000, BX
-	MOVD         BX, X9
+	VMOVD        BX, X9
 	VBROADCASTSS X9, Y9
 
 eight:
@@ -290,7 +290,7 @@ oneDone:
 	RET
 
 // func WindowMaxAVX512(a *Window)
-// Requires: AVX, AVX512F, SSE2
+// Requires: AVX, AVX512F
 TEXT ·WindowMaxAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
@@ -303,7 +303,7 @@ TEXT ·WindowMaxAVX512(SB), NOSPLIT, $0-8
 	MOVQ         Window_PixelStride+0(AX), R10
 	LEAQ         (R10)(R10*2), R11
 	MOVL         $0xff800000, BX
-	MOVD         BX, X9
+	VMOVD        BX, X9
 	VBROADCASTSS X9, Z9
 
 eight:

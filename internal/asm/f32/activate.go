@@ -12,17 +12,21 @@ import (
 func activations(g *gen) {
 	for _, v := range []vector{ymm, zmm} {
 		a := activation{g, v}
+		// Below the range of e^x the quotients are 0: with e^-x bounded they would
+		// not fall further, and be numbers that processors multiply slowly.
 		a.emit("Sigmoid", a.expConstants, func() {
+			g.VMAXPS(v.regs[0], v.regs[13], v.regs[3])
 			a.exp()
 			g.VADDPS(a.one(), v.regs[0], v.regs[0])
 			g.VDIVPS(v.regs[0], a.one(), v.regs[0])
+			a.zeroUnlessAbove()
 		})
 		a.emit("Silu", a.expConstants, func() {
-			// Below its range the quotient would not fall to 0 with e^-x bounded.
 			g.VMAXPS(v.regs[0], v.regs[13], v.regs[3])
 			a.exp()
 			g.VADDPS(a.one(), v.regs[0], v.regs[0])
 			g.VDIVPS(v.regs[0], v.regs[3], v.regs[0])
+			a.zeroUnlessAbove()
 		})
 		line := func() {
 			g.broadcast("alpha", v.regs[4])
@@ -85,10 +89,24 @@ func (a activation) emit(name string, setup, body func()) {
 	a.end()
 }
 
+// zeroUnlessAbove clears what stands at the lower bound of e's range in register
+// 3; register 1 or K2 changes. NaN stays.
+func (a activation) zeroUnlessAbove() {
+	const notEqual = 4
+	r := a.regs
+	if a.bytes == 64 {
+		a.VCMPPS(operand.U8(notEqual), r[13], r[3], reg.K2)
+		a.VMOVAPS_Z(r[0], reg.K2, r[0])
+		return
+	}
+	a.VCMPPS(operand.U8(notEqual), r[13], r[3], r[1])
+	a.VANDPS(r[1], r[0], r[0])
+}
+
 // constant fills register i with the float32 of these bits.
 func (a activation) constant(i int, bits uint32) {
 	a.MOVL(operand.U32(bits), reg.EAX)
-	a.MOVD(reg.EAX, a.regs[i].AsX())
+	a.VMOVD(reg.EAX, a.regs[i].AsX())
 	a.VPBROADCASTD(a.regs[i].AsX(), a.regs[i])
 }
 

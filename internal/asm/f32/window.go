@@ -39,7 +39,7 @@ func (g *gen) window(v vector, op string) {
 		g.VBROADCASTSS(g.field("High"), b)
 	case "Max":
 		g.MOVL(operand.U32(0xff800000), reg.EBX) // minus infinity
-		g.MOVD(reg.EBX, a.AsX())
+		g.VMOVD(reg.EBX, a.AsX())
 		g.VBROADCASTSS(a.AsX(), a)
 	}
 	for _, k := range []int{8, 1} {

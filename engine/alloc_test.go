@@ -1,0 +1,73 @@
+package engine_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/visionzoo/vision/assets"
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// TestRunIntoAllocatesNothing holds what RunInto promises, on the built-in
+// classifier and, where there are exports, on classifiers of every make.
+func TestRunIntoAllocatesNothing(t *testing.T) {
+	t.Run("built-in", func(t *testing.T) {
+		whole, err := engine.OpenBytes(assets.Model())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer whole.Close()
+		s, err := whole.Slice("", "logits") // the softmax behind is an operator
+		if err != nil {
+			t.Fatal(err)
+		}
+		countAllocs(t, s)
+	})
+	for _, name := range []string{"squeezenet1_1", "mobilenet_v2", "mobilenet_v3_small", "resnet18", "resnet50", "densenet121",
+		"efficientnet_b0", "googlenet", "vgg16"} {
+		t.Run(name, func(t *testing.T) {
+			dir := os.Getenv("VISION_EXPORTS")
+			if dir == "" {
+				t.Skip("VISION_EXPORTS names no folder of exported networks; export_models.py makes one")
+			}
+			s, err := engine.Open(filepath.Join(dir, name+".onnx"))
+			if os.IsNotExist(err) {
+				t.Skip(err)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			countAllocs(t, s)
+		})
+	}
+}
+
+func countAllocs(t *testing.T, s *engine.Session) {
+	defer s.Close()
+	ctx, in, out := context.Background(), engine.Values{}, engine.Values{}
+	for _, i := range s.Inputs() {
+		var d []int
+		for _, n := range i.Shape.Dims {
+			d = append(d, max(n.N, 1))
+		}
+		in[i.Name] = tensor.New(i.DType, d...)
+	}
+	first, err := s.Run(ctx, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range first {
+		out[name] = v
+	}
+	allocs := testing.AllocsPerRun(5, func() {
+		if err := s.RunInto(ctx, in, out); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocs > 0 {
+		t.Errorf("a run allocates %v times", allocs)
+	}
+}

@@ -1,0 +1,136 @@
+package plan
+
+import (
+	"context"
+	"math"
+	"math/rand"
+	"testing"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/pass"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// network builds graphs of random constants.
+type network struct {
+	t testing.TB
+	*ir.Graph
+	rng *rand.Rand
+}
+
+func newNetwork(t testing.TB) *network {
+	return &network{t, &ir.Graph{}, rand.New(rand.NewSource(1))}
+}
+
+func (n *network) data(shape ...int) *tensor.Tensor {
+	d := make([]float32, tensor.MustCount(shape))
+	for i := range d {
+		d[i] = float32(n.rng.NormFloat64())
+	}
+	return tensor.Of(d, shape...)
+}
+
+func (n *network) weights(shape ...int) *ir.Value { return n.Constant("", n.data(shape...)) }
+
+func (n *network) input(shape ...int) *ir.Value {
+	v := n.NewValue("in", ir.Tensor(tensor.Float32, ir.Dims(shape...)))
+	n.Inputs = append(n.Inputs, v)
+	return v
+}
+
+func number(name string, v float32) *ir.Attr {
+	return &ir.Attr{Name: name, Type: onnx.AttrFloat, Float: v}
+}
+
+func integer(name string, v int64) *ir.Attr {
+	return &ir.Attr{Name: name, Type: onnx.AttrInt, Int: v}
+}
+
+func integers(name string, v ...int64) *ir.Attr {
+	return &ir.Attr{Name: name, Type: onnx.AttrInts, Ints: v}
+}
+
+// op appends a node of opset 17 and returns its output.
+func (n *network) op(op string, inputs []*ir.Value, attrs ...*ir.Attr) *ir.Value {
+	n.t.Helper()
+	node := &ir.Node{Name: op, Op: op, Version: 17, Inputs: inputs, Attrs: attrs}
+	out := n.NewValue(op, ir.Fact{})
+	out.Node, node.Outputs = node, []*ir.Value{out}
+	if err := ops.BindNode(node, ops.Find("", op, 17)); err != nil {
+		n.t.Fatal(err)
+	}
+	facts, err := ops.InferNode(node, node.Facts())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	out.Fact = facts[0]
+	n.Nodes = append(n.Nodes, node)
+	return out
+}
+
+// run optimises and plans a copy of the graph and returns its outputs, and the
+// names of the steps.
+func (n *network) run(rung *kernel.Rung, in []*tensor.Tensor) (out []*tensor.Tensor, steps []string) {
+	n.t.Helper()
+	g := n.Clone()
+	if err := ops.Rebind(g); err != nil {
+		n.t.Fatal(err)
+	}
+	if _, err := pass.Optimise(g, nil); err != nil {
+		n.t.Fatal(err)
+	}
+	r := NewRunner(g, Options{Rung: rung, Threads: 2, Memory: 1 << 30, Turns: 1000,
+		Trace: func(e Event) { steps = append(steps, e.Kernel) }})
+	out, err := r.Run(context.Background(), in, nil)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return out, steps
+}
+
+// check compares the planned graph with the graph as it is, node by node, on
+// every class of kernels, and returns the steps of the last.
+func (n *network) check(bound float64) (steps []string) {
+	n.t.Helper()
+	var in []*tensor.Tensor
+	for _, v := range n.Inputs {
+		d, _ := v.Fact.Shape.Ints()
+		in = append(in, n.data(d...))
+	}
+	plain := NewRunner(n.Graph, Options{Memory: 1 << 30, Turns: 1000, Plain: true})
+	want, err := plain.Run(context.Background(), in, nil)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, name := range kernel.Available() {
+		rung, err := kernel.Select(name)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		var got []*tensor.Tensor
+		got, steps = n.run(rung, in)
+		for i := range want {
+			if e := distance(got[i], want[i]); !(e <= bound) {
+				n.t.Errorf("%s: output %d is off by %.2g of its rms", name, i, e)
+			}
+		}
+	}
+	return steps
+}
+
+// distance is the rms of a difference relative to the rms of want.
+func distance(got, want *tensor.Tensor) float64 {
+	a, b := tensor.ToFloat64(got), tensor.ToFloat64(want)
+	if len(a) != len(b) {
+		return math.Inf(1)
+	}
+	var diff, all float64
+	for i := range b {
+		diff += (a[i] - b[i]) * (a[i] - b[i])
+		all += b[i] * b[i]
+	}
+	return math.Sqrt(diff / max(all, 1e-30))
+}
