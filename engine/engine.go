@@ -82,14 +82,7 @@ func OpenBytes(data []byte, opts ...Option) (*Session, error) {
 }
 
 func open(data []byte, name string, files *onnx.Files, opts []Option) (s *Session, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("BUG: panic: %v", r)
-		}
-		if err != nil {
-			s, err = nil, fmt.Errorf("%s: %w", strings.Trim(onnx.Quote(name), `"`), err)
-		}
-	}()
+	defer guard(name, &s, &err)
 	start := time.Now()
 	o := newOptions(opts)
 	if o.err != nil {
@@ -103,22 +96,55 @@ func open(data []byte, name string, files *onnx.Files, opts []Option) (s *Sessio
 	if err != nil {
 		return nil, err
 	}
+	if s, err = begin(m, name, o); err != nil {
+		return nil, err
+	}
+	if err := checkDeclared(file, m); err != nil {
+		return nil, err
+	}
+	err = s.prepare()
+	s.opened = time.Since(start).Seconds() * 1e3
+	return s, err
+}
+
+// OpenModel opens a model that was built in memory, by an importer of another
+// format for instance; see ir.Builder. The session takes the model over.
+func OpenModel(m *ir.Model, opts ...Option) (s *Session, err error) {
+	defer guard("model", &s, &err)
+	start := time.Now()
+	o := newOptions(opts)
+	if o.err != nil {
+		return nil, o.err
+	}
+	if s, err = begin(m, "model", o); err != nil {
+		return nil, err
+	}
+	err = s.prepare()
+	s.opened = time.Since(start).Seconds() * 1e3
+	return s, err
+}
+
+// begin gives the nodes of a model their meaning and its values their types.
+func begin(m *ir.Model, name string, o options) (*Session, error) {
 	if err := ops.Bind(m); err != nil {
 		return nil, err
 	}
 	if err := ops.Infer(m.Graph); err != nil {
 		return nil, err
 	}
-	if err := checkDeclared(file, m); err != nil {
-		return nil, err
+	s := &Session{file: name, model: m, options: o}
+	return s, s.expose(o.outputs)
+}
+
+// guard turns a panic, which is a bug of ours, into an error, and names the
+// model in whatever error there is.
+func guard(name string, s **Session, err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("BUG: panic: %v", r)
 	}
-	s = &Session{file: name, model: m, options: o}
-	if err := s.expose(o.outputs); err != nil {
-		return nil, err
+	if *err != nil {
+		*s, *err = nil, fmt.Errorf("%s: %w", strings.Trim(onnx.Quote(name), `"`), *err)
 	}
-	err = s.prepare()
-	s.opened = time.Since(start).Seconds() * 1e3
-	return s, err
 }
 
 // checkDeclared refuses outputs that are not of the element type the file

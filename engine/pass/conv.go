@@ -20,7 +20,7 @@ func padIntoConv(e *Editor) (int, error) {
 			return nil
 		}
 		conv := e.Only(pad.Outputs[0])
-		if !is(conv, "Conv") || conv.Inputs[0] != pad.Outputs[0] {
+		if !is(conv, "Conv") || conv.Inputs[0] != pad.Outputs[0] || slices.Contains(conv.Inputs[1:], pad.Outputs[0]) {
 			return nil
 		}
 		pads, ok := zeroPads(pad)

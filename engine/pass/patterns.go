@@ -20,13 +20,20 @@ func joinSilu(e *Editor) (int, error) {
 			return nil
 		}
 		x, kind, ok := gated(mul)
-		if !ok {
+		if !ok || !sameRank(mul, x) {
 			return nil
 		}
 		changes++
 		return e.Become(mul, ops.Internal, "Activate", 1, []*ir.Value{x}, ops.ActivationAttrs(kernel.Activation{Kind: kind})...)
 	})
 	return changes, err
+}
+
+// sameRank reports whether the output of a pattern has its input's rank: a
+// number of a higher rank would have broadcast it.
+func sameRank(last *ir.Node, x *ir.Value) bool {
+	s := last.Outputs[0].Fact.Shape
+	return s.Ranked && x.Fact.Shape.Ranked && s.Rank() == x.Fact.Shape.Rank()
 }
 
 func gated(n *ir.Node) (x *ir.Value, kind kernel.ActivationKind, ok bool) {
@@ -111,7 +118,7 @@ func joinGelu(e *Editor) (int, error) {
 			return nil
 		}
 		x := geluOf(last)
-		if x == nil {
+		if x == nil || !sameRank(last, x) {
 			return nil
 		}
 		changes++

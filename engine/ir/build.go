@@ -1,0 +1,154 @@
+package ir
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// Builder makes a model from Go, node by node: the way in for importers of
+// other formats. Values are made before they are used, so every model it makes
+// is in order. The first mistake is kept and comes out of Model.
+type Builder struct {
+	model Model
+	named map[string]bool
+	err   error
+}
+
+// NewBuilder starts a model that imports one version of the default operator
+// set.
+func NewBuilder(opset int) *Builder {
+	return &Builder{
+		model: Model{Graph: &Graph{Name: "main"}, Opsets: map[string]int{"": opset}, Metadata: map[string]string{}},
+		named: map[string]bool{},
+	}
+}
+
+// Import adds an operator set of another domain.
+func (b *Builder) Import(domain string, version int) { b.model.Opsets[domain] = version }
+
+// Input adds an input of the model.
+func (b *Builder) Input(name string, d tensor.DType, shape Shape) *Value {
+	v := b.value(name, Tensor(d, shape))
+	b.model.Graph.Inputs = append(b.model.Graph.Inputs, v)
+	return v
+}
+
+// Const adds a constant. An empty name makes one up.
+func (b *Builder) Const(name string, t *tensor.Tensor) *Value {
+	return b.value(name, FactOf(t))
+}
+
+// Node adds an operator with one output. Operators of other domains are written
+// domain.Op, as "com.microsoft.Gelu"; a nil input is one left out.
+func (b *Builder) Node(op string, inputs []*Value, attrs ...*Attr) *Value {
+	return b.Nodes(op, 1, inputs, attrs...)[0]
+}
+
+// Nodes adds an operator with several outputs.
+func (b *Builder) Nodes(op string, outputs int, inputs []*Value, attrs ...*Attr) []*Value {
+	domain := ""
+	if i := strings.LastIndexByte(op, '.'); i >= 0 {
+		domain, op = op[:i], op[i+1:]
+	}
+	version, ok := b.model.Opsets[domain]
+	if !ok {
+		b.fail("%s.%s: the model does not import domain %q", domain, op, domain)
+	}
+	n := &Node{Domain: domain, Op: op, Version: version, Inputs: inputs, Attrs: attrs}
+	for range outputs {
+		v := b.value("", Fact{})
+		v.Node = n
+		n.Outputs = append(n.Outputs, v)
+	}
+	n.Name = n.Outputs[0].Name
+	b.model.Graph.Nodes = append(b.model.Graph.Nodes, n)
+	return n.Outputs
+}
+
+// Output makes a value an output of the model, under a name of its own.
+func (b *Builder) Output(name string, v *Value) {
+	if v == nil {
+		b.fail("output %s is no value", onnx.Quote(name))
+		return
+	}
+	if v.Node == nil { // an input or a constant keeps its name
+		v = b.Node("Identity", []*Value{v})
+	}
+	b.name(name)
+	v.Name = name
+	b.model.Graph.Outputs = append(b.model.Graph.Outputs, v)
+}
+
+// Model is what was built. The builder must not be used afterwards.
+func (b *Builder) Model() (*Model, error) {
+	if b.err == nil && len(b.model.Graph.Outputs) == 0 {
+		b.fail("the model has no output")
+	}
+	if b.err != nil {
+		return nil, b.err
+	}
+	return &b.model, nil
+}
+
+func (b *Builder) value(name string, f Fact) *Value {
+	if name == "" {
+		name = fmt.Sprintf("v%d", b.model.Graph.Values())
+	}
+	b.name(name)
+	return b.model.Graph.NewValue(name, f)
+}
+
+func (b *Builder) name(name string) {
+	if b.named[name] {
+		b.fail("two values are named %s", onnx.Quote(name))
+	}
+	b.named[name] = true
+}
+
+func (b *Builder) fail(format string, args ...any) {
+	if b.err == nil {
+		b.err = fmt.Errorf("build model: "+format, args...)
+	}
+}
+
+// AttrInt is an integer attribute.
+func AttrInt(name string, v int) *Attr {
+	return &Attr{Name: name, Type: onnx.AttrInt, Int: int64(v)}
+}
+
+// AttrInts is an attribute of integers.
+func AttrInts(name string, v ...int) *Attr {
+	a := &Attr{Name: name, Type: onnx.AttrInts, Ints: make([]int64, len(v))}
+	for i, n := range v {
+		a.Ints[i] = int64(n)
+	}
+	return a
+}
+
+// AttrFloat is a float attribute.
+func AttrFloat(name string, v float32) *Attr {
+	return &Attr{Name: name, Type: onnx.AttrFloat, Float: v}
+}
+
+// AttrFloats is an attribute of floats.
+func AttrFloats(name string, v ...float32) *Attr {
+	return &Attr{Name: name, Type: onnx.AttrFloats, Floats: v}
+}
+
+// AttrString is a string attribute.
+func AttrString(name, v string) *Attr {
+	return &Attr{Name: name, Type: onnx.AttrString, String: v}
+}
+
+// AttrTensor is an attribute that holds a tensor.
+func AttrTensor(name string, t *tensor.Tensor) *Attr {
+	return &Attr{Name: name, Type: onnx.AttrTensor, Tensor: t}
+}
+
+// AttrGraph is an attribute that holds a region: the body of If, Loop or Scan.
+func AttrGraph(name string, g *Graph) *Attr {
+	return &Attr{Name: name, Type: onnx.AttrGraph, Graph: g}
+}

@@ -1,0 +1,171 @@
+package pass
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// net is a builder with the constants that tests need.
+type net struct {
+	*ir.Builder
+	x *ir.Value // [1 4 6 6]
+}
+
+func (n net) number(v float32) *ir.Value { return n.Const("", tensor.Scalar(v)) }
+
+// weights are counted up from 1, so that no two are alike.
+func (n net) weights(shape ...int) *ir.Value {
+	t := tensor.New(tensor.Float32, shape...)
+	for i, d := 0, tensor.Data[float32](t); i < len(d); i++ {
+		d[i] = float32(i+1) / 64
+	}
+	return n.Const("", t)
+}
+
+func (n net) conv(x *ir.Value, attrs ...*ir.Attr) *ir.Value {
+	return n.Node("Conv", []*ir.Value{x, n.weights(4, 4, 3, 3), n.weights(4)}, append(attrs, ir.AttrInts("pads", 1, 1, 1, 1))...)
+}
+
+func (n net) batchNorm(x *ir.Value) *ir.Value {
+	return n.Node("BatchNormalization", []*ir.Value{x, n.weights(4), n.weights(4), n.weights(4), n.weights(4)})
+}
+
+func (n net) node(op string, inputs ...*ir.Value) *ir.Value { return n.Node(op, inputs) }
+
+// TestPasses holds each pass to what it makes of a graph, and to what it must
+// leave alone. Graphs are told by the operators that are left.
+func TestPasses(t *testing.T) {
+	for _, c := range []struct {
+		name, passes string
+		build        func(n net) *ir.Value
+		want         string
+	}{
+		{"constants are computed", "fold", func(n net) *ir.Value {
+			return n.node("Add", n.x, n.node("Mul", n.number(2), n.number(3)))
+		}, "Add"},
+		{"random numbers are not", "fold", func(n net) *ir.Value {
+			return n.node("Add", n.x, n.Node("RandomNormal", nil, ir.AttrInts("shape", 1)))
+		}, "RandomNormal Add"},
+		{"dropout hands on", "identity", func(n net) *ir.Value {
+			return n.node("Relu", n.node("Dropout", n.x))
+		}, "Relu"},
+		{"a cast that changes the type stays", "identity", func(n net) *ir.Value {
+			return n.node("Neg", n.Node("Cast", []*ir.Value{n.x}, ir.AttrInt("to", 11)))
+		}, "Cast Neg"},
+		{"the name of an output stays", "identity", func(n net) *ir.Value {
+			return n.node("Identity", n.node("Relu", n.x))
+		}, "Relu Identity"},
+		{"zeros around a picture", "pad", func(n net) *ir.Value {
+			return n.conv(n.node("Pad", n.x, n.Const("", tensor.Of([]int64{0, 0, 1, 2, 0, 0, 3, 4}, 8))))
+		}, "Conv"},
+		{"padding of channels stays", "pad", func(n net) *ir.Value {
+			return n.conv(n.node("Pad", n.Node("Slice", []*ir.Value{n.x, n.Const("", tensor.Of([]int64{0}, 1)),
+				n.Const("", tensor.Of([]int64{3}, 1)), n.Const("", tensor.Of([]int64{1}, 1))}),
+				n.Const("", tensor.Of([]int64{0, 1, 0, 0, 0, 0, 0, 0}, 8))))
+		}, "Slice Pad Conv"},
+		{"padding with ones stays", "pad", func(n net) *ir.Value {
+			return n.conv(n.node("Pad", n.x, n.Const("", tensor.Of([]int64{0, 0, 1, 1, 0, 0, 1, 1}, 8)), n.number(1)))
+		}, "Pad Conv"},
+		{"padded pictures that are also the weights stay", "pad", func(n net) *ir.Value {
+			p := n.node("Pad", n.x, n.Const("", tensor.Of([]int64{0, 0, 1, 1, 0, 0, 1, 1}, 8)))
+			return n.node("Conv", p, p)
+		}, "Pad Conv"},
+		{"batch normalisation into the convolution before", "batchnorm", func(n net) *ir.Value {
+			return n.batchNorm(n.conv(n.x))
+		}, "Conv"},
+		{"batch normalisation alone", "batchnorm", func(n net) *ir.Value { return n.batchNorm(n.x) }, "vision.internal.ScaleShift"},
+		{"a convolution that others read keeps its weights", "batchnorm", func(n net) *ir.Value {
+			y := n.conv(n.x)
+			return n.node("Add", y, n.batchNorm(y))
+		}, "Conv vision.internal.ScaleShift Add"},
+		{"silu", "silu dead", func(n net) *ir.Value { return n.node("Mul", n.node("Sigmoid", n.x), n.x) }, "vision.internal.Activate"},
+		{"the gate of something else", "silu dead", func(n net) *ir.Value {
+			return n.node("Mul", n.node("Sigmoid", n.node("Neg", n.x)), n.x)
+		}, "Neg Sigmoid Mul"},
+		{"hard swish in steps", "silu dead", func(n net) *ir.Value {
+			gate := n.node("Clip", n.node("Add", n.x, n.number(3)), n.number(0), n.number(6))
+			return n.node("Div", n.node("Mul", n.x, gate), n.number(6))
+		}, "vision.internal.Activate"},
+		{"hard swish with a six of another rank", "silu dead", func(n net) *ir.Value {
+			gate := n.node("Clip", n.node("Add", n.x, n.number(3)), n.number(0), n.number(6))
+			return n.node("Div", n.node("Mul", n.x, gate), n.Const("", tensor.Of([]float32{6}, 1, 1, 1, 1, 1)))
+		}, "Add Clip Mul Div"},
+		{"gelu", "gelu dead", func(n net) *ir.Value {
+			erf := n.node("Erf", n.node("Div", n.x, n.number(math.Sqrt2)))
+			return n.node("Mul", n.node("Mul", n.x, n.node("Add", erf, n.number(1))), n.number(0.5))
+		}, "vision.internal.Activate"},
+		{"gelu with another factor", "gelu dead", func(n net) *ir.Value {
+			erf := n.node("Erf", n.node("Div", n.x, n.number(1.5)))
+			return n.node("Mul", n.node("Mul", n.x, n.node("Add", erf, n.number(1))), n.number(0.5))
+		}, "Div Erf Add Mul Mul"},
+		{"layer normalisation", "layernorm dead", func(n net) *ir.Value {
+			mean := func(v *ir.Value) *ir.Value { return n.Node("ReduceMean", []*ir.Value{v}, ir.AttrInts("axes", -1)) }
+			d := n.node("Sub", n.x, mean(n.x))
+			root := n.node("Sqrt", n.node("Add", mean(n.node("Pow", d, n.number(2))), n.number(1e-5)))
+			return n.node("Add", n.node("Mul", n.node("Div", d, root), n.weights(6)), n.weights(6))
+		}, "LayerNormalization"},
+		{"an activation into the convolution", "conv activation", func(n net) *ir.Value { return n.node("Relu", n.conv(n.x)) },
+			"vision.internal.Conv"},
+		{"an activation of a value that others read", "conv activation", func(n net) *ir.Value {
+			y := n.conv(n.x)
+			return n.node("Add", y, n.node("Relu", y))
+		}, "vision.internal.Conv Relu Add"},
+		{"a sum and its activation", "conv residual", func(n net) *ir.Value {
+			return n.node("Relu", n.node("Add", n.conv(n.x), n.x))
+		}, "vision.internal.Conv"},
+		{"a sum that is broadcast", "conv residual", func(n net) *ir.Value {
+			return n.node("Add", n.conv(n.x), n.Node("GlobalAveragePool", []*ir.Value{n.x}))
+		}, "vision.internal.Conv GlobalAveragePool Add"},
+		{"what nobody reads", "dead", func(n net) *ir.Value {
+			n.node("Exp", n.x)
+			return n.node("Relu", n.x)
+		}, "Relu"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := ir.NewBuilder(13)
+			n := net{b, b.Input("x", tensor.Float32, ir.Dims(1, 4, 6, 6))}
+			b.Output("y", c.build(n))
+			m, err := b.Model()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := ops.Bind(m); err != nil {
+				t.Fatal(err)
+			}
+			if err := ops.Infer(m.Graph); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range All {
+				if strings.Contains(" "+c.passes+" ", " "+p.Name+" ") {
+					if _, err := runOn(m.Graph, p); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if got := operators(m.Graph); got != c.want {
+				t.Errorf("%s left %q, want %q", c.passes, got, c.want)
+			}
+			if out := m.Graph.Outputs[0]; out.Name != "y" || out.Node == nil {
+				t.Errorf("the output is %q, made by %v", out.Name, out.Node)
+			}
+		})
+	}
+}
+
+// operators lists the operators of a graph in order.
+func operators(g *ir.Graph) string {
+	var names []string
+	for _, n := range g.Nodes {
+		name := n.Op
+		if n.Domain != "" {
+			name = n.Domain + "." + n.Op
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, " ")
+}
