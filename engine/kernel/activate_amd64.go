@@ -23,6 +23,12 @@ func activateAVX2(p unsafe.Pointer, n int, act Activation) {
 		amd64.HardSigmoidAVX2(p, n, act.Alpha, act.Beta)
 	case HardSwish:
 		amd64.HardSwishAVX2(p, n, 1./6, 0.5)
+	case Tanh:
+		amd64.VecTanhAVX2(p, p, n, 0, 0)
+	case Gelu:
+		amd64.VecGeluAVX2(p, p, n, 0, 0)
+	case Mish:
+		amd64.VecMishAVX2(p, p, n, 0, 0)
 	default:
 		activate(p, n, act)
 	}
@@ -43,6 +49,12 @@ func activateAVX512(p unsafe.Pointer, n int, act Activation) {
 		amd64.HardSigmoidAVX512(p, n, act.Alpha, act.Beta)
 	case HardSwish:
 		amd64.HardSwishAVX512(p, n, 1./6, 0.5)
+	case Tanh:
+		amd64.VecTanhAVX512(p, p, n, 0, 0)
+	case Gelu:
+		amd64.VecGeluAVX512(p, p, n, 0, 0)
+	case Mish:
+		amd64.VecMishAVX512(p, p, n, 0, 0)
 	default:
 		activate(p, n, act)
 	}

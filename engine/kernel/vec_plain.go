@@ -1,0 +1,122 @@
+package kernel
+
+import (
+	"math"
+	"unsafe"
+)
+
+// plainVec are the twins: the formulas in float64, rounded once, and sums in
+// eight chains.
+var plainVec = Vec{
+	Map: [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32){
+		FuncExp:     mapOf(func(x, _, _ float64) float64 { return math.Exp(x) }),
+		FuncSigmoid: mapOf(func(x, _, _ float64) float64 { return 1 / (1 + math.Exp(-x)) }),
+		FuncSilu:    mapOf(func(x, alpha, _ float64) float64 { return x / (1 + math.Exp(-alpha*x)) }),
+		FuncTanh:    mapOf(func(x, _, _ float64) float64 { return math.Tanh(x) }),
+		FuncErf:     mapOf(func(x, _, _ float64) float64 { return math.Erf(x) }),
+		FuncGelu: mapOf(func(x, _, _ float64) float64 {
+			return x * (math.Erfc(-x/math.Sqrt2) / 2)
+		}),
+		FuncGeluTanh: mapOf(func(x, _, _ float64) float64 {
+			return x / (1 + math.Exp(-2*math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
+		}),
+		FuncMish: mapOf(func(x, _, _ float64) float64 {
+			return x * math.Tanh(max(x, 0)+math.Log1p(math.Exp(-math.Abs(x))))
+		}),
+		FuncClip: mapOf(func(x, low, high float64) float64 { return min(max(x, low), high) }),
+		FuncLeakyRelu: mapOf(func(x, alpha, _ float64) float64 {
+			if x < 0 {
+				return alpha * x
+			}
+			return x
+		}),
+		FuncHardSigmoid: mapOf(func(x, alpha, beta float64) float64 { return min(max(alpha*x+beta, 0), 1) }),
+		FuncHardSwish:   mapOf(func(x, alpha, beta float64) float64 { return x * min(max(alpha*x+beta, 0), 1) }),
+		FuncAffine:      mapOf(func(x, alpha, beta float64) float64 { return alpha*x + beta }),
+		FuncAbs:         mapOf(func(x, _, _ float64) float64 { return math.Abs(x) }),
+		FuncNeg:         mapOf(func(x, _, _ float64) float64 { return -x }),
+		FuncSqrt:        mapOf(func(x, _, _ float64) float64 { return math.Sqrt(x) }),
+		FuncReciprocal:  mapOf(func(x, _, _ float64) float64 { return 1 / x }),
+		FuncFloor:       mapOf(func(x, _, _ float64) float64 { return math.Floor(x) }),
+		FuncCeil:        mapOf(func(x, _, _ float64) float64 { return math.Ceil(x) }),
+		FuncRound:       mapOf(func(x, _, _ float64) float64 { return math.RoundToEven(x) }),
+	},
+	Rows: [pairs]func(dst, a, b unsafe.Pointer, n int){
+		zipOf(plus, 1, 1), zipOf(minus, 1, 1), zipOf(times, 1, 1), zipOf(over, 1, 1), zipOf(least, 1, 1), zipOf(most, 1, 1)},
+	Right: [pairs]func(dst, a, b unsafe.Pointer, n int){
+		zipOf(plus, 1, 0), zipOf(minus, 1, 0), zipOf(times, 1, 0), zipOf(over, 1, 0), zipOf(least, 1, 0), zipOf(most, 1, 0)},
+	Left: [pairs]func(dst, a, b unsafe.Pointer, n int){
+		zipOf(plus, 1, 0), zipOf(func(a, b float32) float32 { return b - a }, 1, 0), zipOf(times, 1, 0),
+		zipOf(func(a, b float32) float32 { return b / a }, 1, 0), zipOf(least, 1, 0), zipOf(most, 1, 0)},
+	MulAdd: func(dst, a unsafe.Pointer, n int, factor float32) {
+		to := floats(dst, n)
+		for i, v := range floats(a, n) {
+			to[i] += factor * v
+		}
+	},
+	Sum: func(src unsafe.Pointer, n int) float32 {
+		return chained(floats(src, n), func(sum, v float32) float32 { return sum + v })
+	},
+	SquareSum: func(src unsafe.Pointer, n int, mean float32) float32 {
+		return chained(floats(src, n), func(sum, v float32) float32 { return sum + (v-mean)*(v-mean) })
+	},
+	MaxOf: func(src unsafe.Pointer, n int) float32 { return joined(floats(src, n), most) },
+	MinOf: func(src unsafe.Pointer, n int) float32 { return joined(floats(src, n), least) },
+	ExpSum: func(dst, src unsafe.Pointer, n int, top float32) float32 {
+		sum, to := 0.0, floats(dst, n)
+		for i, v := range floats(src, n) {
+			e := math.Exp(float64(v - top))
+			to[i] = float32(e)
+			sum += e
+		}
+		return float32(sum)
+	},
+	Normalise: func(dst, src, gain, bias unsafe.Pointer, n int, mean, inverse float32) {
+		to, g, b := floats(dst, n), floats(gain, n), floats(bias, n)
+		for i, v := range floats(src, n) {
+			to[i] = (v-mean)*inverse*g[i] + b[i]
+		}
+	},
+}
+
+func plus(a, b float32) float32  { return a + b }
+func minus(a, b float32) float32 { return a - b }
+func times(a, b float32) float32 { return a * b }
+func over(a, b float32) float32  { return a / b }
+func least(a, b float32) float32 { return min(a, b) }
+func most(a, b float32) float32  { return max(a, b) }
+
+func mapOf(f func(x, alpha, beta float64) float64) func(dst, src unsafe.Pointer, n int, alpha, beta float32) {
+	return func(dst, src unsafe.Pointer, n int, alpha, beta float32) {
+		to := floats(dst, n)
+		for i, v := range floats(src, n) {
+			to[i] = float32(f(float64(v), float64(alpha), float64(beta)))
+		}
+	}
+}
+
+func zipOf(f func(a, b float32) float32, stepA, stepB int) func(dst, a, b unsafe.Pointer, n int) {
+	return func(dst, a, b unsafe.Pointer, n int) {
+		x, y := floats(a, max(1, stepA*n)), floats(b, max(1, stepB*n))
+		for i := range floats(dst, n) {
+			floats(dst, n)[i] = f(x[i*stepA], y[i*stepB])
+		}
+	}
+}
+
+// chained sums in eight chains.
+func chained(x []float32, add func(sum, v float32) float32) float32 {
+	var sums [8]float32
+	for i, v := range x {
+		sums[i&7] = add(sums[i&7], v)
+	}
+	return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]))
+}
+
+func joined(x []float32, f func(a, b float32) float32) float32 {
+	best := x[0]
+	for _, v := range x {
+		best = f(best, v)
+	}
+	return best
+}

@@ -1,0 +1,282 @@
+// Vec generates the assembly of engine/kernel/amd64 that goes along rows of
+// float32 of any length: functions of one number, of two, sums and maxima. From
+// internal/asm: go run ./vec
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"go/token"
+	"go/types"
+	"log"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/gotypes"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/pass"
+	"github.com/mmcloughlin/avo/printer"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// outputDir is where the package of the kernels lies, seen from internal/asm.
+const outputDir = "../../engine/kernel/amd64"
+
+// program is what one assembly file is made by.
+type program struct {
+	name string
+	emit func(*gen)
+}
+
+var programs = []program{
+	{"vec_unary", unaries},
+	{"vec_binary", binaries},
+	{"vec_reduce", reductions},
+}
+
+func main() {
+	for _, p := range programs {
+		files, err := p.generate()
+		if err != nil {
+			log.Fatal(err)
+		}
+		for name, data := range files {
+			if err := os.WriteFile(filepath.Join(outputDir, name), data, 0o644); err != nil {
+				log.Fatal(err)
+			}
+		}
+	}
+}
+
+// generate returns the assembly and the Go stubs, by file name.
+func (p program) generate() (map[string][]byte, error) {
+	g := &gen{Context: build.NewContext(), prefix: p.name}
+	g.ConstraintExpr("amd64,!purego")
+	p.emit(g)
+	g.writeConstants()
+	f, err := g.Result()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.name, err)
+	}
+	if err := pass.Compile.Execute(f); err != nil {
+		return nil, fmt.Errorf("%s: %w", p.name, err)
+	}
+	cfg := printer.Config{Name: "internal/asm/vec", Pkg: "amd64"}
+	asm, err := printer.NewGoAsm(cfg).Print(f)
+	if err != nil {
+		return nil, err
+	}
+	stubs, err := printer.NewStubs(cfg).Print(f)
+	if err != nil {
+		return nil, err
+	}
+	// The printer knows no imports.
+	stubs = bytes.Replace(stubs, []byte("package amd64\n"), []byte("package amd64\n\nimport \"unsafe\"\n"), 1)
+	return map[string][]byte{p.name + ".s": asm, p.name + ".go": stubs}, nil
+}
+
+// gen is an avo context with this project's conventions. Numbers that kernels
+// need lie in one table, each eight times: 512 bits read one and repeat it, 256
+// bits read all eight.
+type gen struct {
+	*build.Context
+	prefix  string
+	params  map[string]operand.Mem // of the current leaf
+	numbers []uint32
+}
+
+// number is where a constant lies, given by its bits.
+func (g *gen) number(bits uint32) operand.Mem {
+	at := -1
+	for i, b := range g.numbers {
+		if b == bits {
+			at = i
+		}
+	}
+	if at < 0 {
+		at = len(g.numbers)
+		g.numbers = append(g.numbers, bits)
+	}
+	return operand.Mem{Symbol: operand.Symbol{Name: g.prefix + "_numbers", Static: true}, Base: reg.StaticBase, Disp: 32 * at}
+}
+
+// lanes is where the numbers 0 to 7 lie, for masks.
+func (g *gen) lanes() operand.Mem {
+	return operand.Mem{Symbol: operand.Symbol{Name: g.prefix + "_lanes", Static: true}, Base: reg.StaticBase}
+}
+
+func (g *gen) writeConstants() {
+	g.StaticGlobal(g.prefix + "_lanes")
+	g.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i := range 8 {
+		g.AddDatum(4*i, operand.U32(i))
+	}
+	if len(g.numbers) == 0 {
+		return
+	}
+	g.StaticGlobal(g.prefix + "_numbers")
+	g.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i, b := range g.numbers {
+		for lane := range 8 {
+			g.AddDatum(32*i+4*lane, operand.U32(b))
+		}
+	}
+}
+
+// leaf begins a leaf function of the given parameters, "name kind" each, where
+// kind is ptr, int or float32; one that returns a float32 where result is set.
+func (g *gen) leaf(name string, params []string, result bool, doc ...string) {
+	g.Function(name)
+	g.Attributes(attr.NOSPLIT)
+	g.Pragma("noescape")
+	g.Doc(doc...)
+	kinds := map[string]types.Type{"ptr": types.Typ[types.UnsafePointer], "int": types.Typ[types.Int], "float32": types.Typ[types.Float32]}
+	g.params = map[string]operand.Mem{}
+	var vars []*types.Var
+	offset := 0
+	for _, p := range params {
+		name, kind, _ := strings.Cut(p, " ")
+		g.params[name] = operand.NewParamAddr(name, offset)
+		if offset += 8; kind == "float32" {
+			offset -= 4
+		}
+		vars = append(vars, types.NewParam(token.NoPos, nil, name, kinds[kind]))
+	}
+	var results *types.Tuple
+	if result {
+		results = types.NewTuple(types.NewParam(token.NoPos, nil, "", kinds["float32"]))
+		g.params["ret"] = operand.NewParamAddr("ret", (offset+7)&^7)
+	}
+	g.Signature(gotypes.NewSignature(nil, types.NewSignatureType(nil, nil, nil, types.NewTuple(vars...), results, false)))
+}
+
+// param moves a parameter into a register.
+func (g *gen) param(name string, r reg.Register) { g.MOVQ(g.params[name], r) }
+
+// broadcast fills a vector with a float32 parameter.
+func (g *gen) broadcast(name string, r reg.Register) { g.VBROADCASTSS(g.params[name], r) }
+
+// to is a jump target of the function.
+func to(label string) operand.LabelRef { return operand.LabelRef(label) }
+
+// end returns to Go.
+func (g *gen) end() {
+	g.VZEROUPPER()
+	g.RET()
+}
+
+// at is the memory disp bytes after a register.
+func at(base reg.Register, disp int) operand.Mem { return operand.Mem{Base: base, Disp: disp} }
+
+func imm(n int) operand.Op { return operand.I32(int32(n)) }
+
+// vector is a kind of vector register.
+type vector struct {
+	title string // at the end of function names
+	bytes int
+	regs  []reg.VecPhysical
+}
+
+var (
+	zmm = vector{"AVX512", 64, []reg.VecPhysical{reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7,
+		reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15, reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20,
+		reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31}}
+	ymm = vector{"AVX2", 32, []reg.VecPhysical{reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7,
+		reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15}}
+	vectors = []vector{ymm, zmm}
+)
+
+// row is a kernel along rows: its vectors, and how the last numbers of a row are
+// masked: by K1, or by the last register.
+type row struct {
+	*gen
+	vector
+	r []reg.VecPhysical
+}
+
+func (g *gen) row(v vector) row { return row{g, v, v.regs} }
+
+func (k row) wide() bool            { return k.bytes == 64 }
+func (k row) lanesOf() int          { return k.bytes / 4 }
+func (k row) mask() reg.VecPhysical { return k.r[15] }
+
+// tailMask makes the mask for the n numbers that are left; RAX and RCX change.
+func (k row) tailMask(n reg.GPPhysical) {
+	if k.wide() {
+		k.MOVL(imm(1), reg.EAX)
+		k.MOVQ(n, reg.RCX)
+		k.SHLL(reg.CL, reg.EAX)
+		k.DECL(reg.EAX)
+		k.KMOVW(reg.EAX, reg.K1)
+		return
+	}
+	k.MOVD(n.As32(), k.mask().AsX())
+	k.VPBROADCASTD(k.mask().AsX(), k.mask())
+	k.VPCMPGTD(k.lanes(), k.mask(), k.mask())
+}
+
+// load fetches a vector; of the last numbers only those there are, and 0.
+func (k row) load(m operand.Mem, r reg.VecPhysical, tail bool) {
+	switch {
+	case !tail:
+		k.VMOVUPS(m, r)
+	case k.wide():
+		k.VMOVUPS_Z(m, reg.K1, r)
+	default:
+		k.VMASKMOVPS(m, k.mask(), r)
+	}
+}
+
+func (k row) store(r reg.VecPhysical, m operand.Mem, tail bool) {
+	switch {
+	case !tail:
+		k.VMOVUPS(r, m)
+	case k.wide():
+		k.VMOVUPS(r, reg.K1, m)
+	default:
+		k.VMASKMOVPS(r, k.mask(), m)
+	}
+}
+
+// loop runs body for every vector of a row, in groups of unroll vectors, then
+// one by one, then for the numbers that are left. It gets the vector's offset
+// in bytes within the group and its place in the group; pointers advance.
+func (k row) loop(label string, n reg.GPPhysical, pointers []reg.Register, unroll int, body func(disp, i int, tail bool)) {
+	step := func(vectors int) {
+		for _, p := range pointers {
+			k.ADDQ(imm(vectors*k.bytes), p)
+		}
+		k.SUBQ(imm(vectors*k.lanesOf()), n)
+	}
+	for _, u := range []int{unroll, 1} {
+		name := fmt.Sprintf("%s%d", label, u)
+		k.Label(name)
+		k.CMPQ(n, imm(u*k.lanesOf()))
+		k.JLT(to(name + "Done"))
+		for i := range u {
+			body(i*k.bytes, i, false)
+		}
+		step(u)
+		k.JMP(to(name))
+		k.Label(name + "Done")
+		if unroll == 1 {
+			break
+		}
+	}
+	k.TESTQ(n, n)
+	k.JZ(to(label + "End"))
+	k.tailMask(n)
+	body(0, 0, true)
+	k.Label(label + "End")
+}
+
+// clip bounds r by low and high; a NaN stays.
+func (k row) clip(r, low, high reg.Register) {
+	k.VMAXPS(r, low, r)
+	k.VMINPS(r, high, r)
+}
+
+func (k row) zero(r reg.VecPhysical) { k.VXORPS(r.AsX(), r.AsX(), r.AsX()) }

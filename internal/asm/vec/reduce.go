@@ -1,0 +1,200 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// reductions writes what makes one number of a row, and the parts of softmax and
+// of layer normalisation. Sums run in as many chains as four vectors have lanes.
+func reductions(g *gen) {
+	for _, v := range vectors {
+		k := g.row(v)
+		k.reduction("Sum", nil, k.VADDPS, func(m operand.Mem, acc, x reg.VecPhysical, tail bool) {
+			if !tail {
+				k.VADDPS(m, acc, acc)
+				return
+			}
+			k.load(m, x, true)
+			k.VADDPS(x, acc, acc)
+		})
+		k.reduction("SquareSum", []string{"mean float32"}, k.VADDPS, func(m operand.Mem, acc, x reg.VecPhysical, tail bool) {
+			k.load(m, x, tail)
+			k.VSUBPS(k.r[14], x, x)
+			if tail {
+				k.keep(x)
+			}
+			k.VFMADD231PS(x, x, acc)
+		})
+		k.extremes(g)
+		k.expSum()
+		k.normalise()
+	}
+}
+
+// keep clears the numbers past the end of the row.
+func (k row) keep(x reg.VecPhysical) {
+	if k.wide() {
+		k.VMOVAPS_Z(x, reg.K1, x)
+		return
+	}
+	k.VANDPS(k.mask(), x, x)
+}
+
+// reduction sums what step adds to four chains, which start at 0.
+func (k row) reduction(name string, more []string, join func(...operand.Op), step func(m operand.Mem, acc, x reg.VecPhysical, tail bool)) {
+	name = "Vec" + name + k.title
+	k.leaf(name, append([]string{"src ptr", "n int"}, more...), true, name+" takes n numbers.")
+	src, n := reg.RSI, reg.RDX
+	k.param("src", src)
+	k.param("n", n)
+	for _, m := range more {
+		k.broadcast(m[:len(m)-len(" float32")], k.r[14])
+	}
+	for i := range 4 {
+		k.zero(k.r[i])
+	}
+	k.loop("row", n, []reg.Register{src}, 4, func(disp, i int, tail bool) {
+		step(at(src, disp), k.r[i], k.r[4+i], tail)
+	})
+	k.fold(join)
+	k.MOVSS(k.r[0].AsX(), k.params["ret"])
+	k.end()
+}
+
+// fold joins registers 0 to 3 into the first lane of register 0.
+func (k row) fold(join func(...operand.Op)) {
+	r := k.r
+	join(r[1], r[0], r[0])
+	join(r[3], r[2], r[2])
+	join(r[2], r[0], r[0])
+	k.foldOne(join)
+}
+
+func (k row) foldOne(join func(...operand.Op)) {
+	r := k.r
+	if k.wide() {
+		k.VEXTRACTF64X4(operand.U8(1), r[0], r[1].AsY())
+		join(r[1].AsY(), r[0].AsY(), r[0].AsY())
+	}
+	k.VEXTRACTF128(operand.U8(1), r[0].AsY(), r[1].AsX())
+	for i, swap := range []int{-1, 0x4e, 0xb1} {
+		if i > 0 {
+			k.VPERMILPS(operand.U8(swap), r[0].AsX(), r[1].AsX())
+		}
+		join(r[1].AsX(), r[0].AsX(), r[0].AsX())
+	}
+}
+
+// extremes writes the largest and the smallest number of a row, which is not
+// empty; the result is NaN where there is one.
+func (k row) extremes(g *gen) {
+	for _, side := range []struct {
+		name string
+		op   func(...operand.Op)
+	}{{"Max", g.VMAXPS}, {"Min", g.VMINPS}} {
+		name := "Vec" + side.name + "Of" + k.title
+		k.leaf(name, []string{"src ptr", "n int"}, true, name+" takes n numbers, at least one; NaN where one is.")
+		src, n := reg.RSI, reg.RDX
+		k.param("src", src)
+		k.param("n", n)
+		for i := range 4 {
+			k.VBROADCASTSS(at(src, 0), k.r[i])
+		}
+		bad := k.r[13]
+		if k.wide() {
+			g.KXORW(reg.K3, reg.K3, reg.K3)
+		} else {
+			k.zero(bad)
+		}
+		k.loop("row", n, []reg.Register{src}, 4, func(disp, i int, tail bool) {
+			x, acc := k.r[4+i], k.r[i]
+			k.load(at(src, disp), x, tail)
+			if tail { // what is not there must not win
+				if k.wide() {
+					k.VMOVAPS(acc, k.r[12])
+					k.VMOVAPS(x, reg.K1, k.r[12])
+					k.VMOVAPS(k.r[12], x)
+				} else {
+					k.VBLENDVPS(k.mask(), x, acc, x)
+				}
+			}
+			side.op(x, acc, acc)
+			const unordered = 3
+			if k.wide() {
+				k.VCMPPS(operand.U8(unordered), x, x, reg.K2)
+				k.KORW(reg.K2, reg.K3, reg.K3)
+			} else {
+				k.VCMPPS(operand.U8(unordered), x, x, k.r[12])
+				k.VORPS(k.r[12], bad, bad)
+			}
+		})
+		k.fold(side.op)
+		if k.wide() {
+			k.KORTESTW(reg.K3, reg.K3)
+		} else {
+			k.VPTEST(bad, bad)
+		}
+		k.JZ(to("number"))
+		k.MOVL(operand.U32(0x7fc00000), reg.EAX)
+		k.MOVD(reg.EAX, k.r[0].AsX())
+		k.Label("number")
+		k.MOVSS(k.r[0].AsX(), k.params["ret"])
+		k.end()
+	}
+}
+
+// expSum writes dst = e^(src - top) and returns the sum.
+func (k row) expSum() {
+	name := "VecExpSum" + k.title
+	k.leaf(name, []string{"dst ptr", "src ptr", "n int", "top float32"}, true, name+" takes n numbers; dst may be src.")
+	dst, src, n := reg.RDI, reg.RSI, reg.RDX
+	k.param("dst", dst)
+	k.param("src", src)
+	k.param("n", n)
+	k.broadcast("top", k.r[10])
+	k.set(expLeast, k.r[expLow])
+	k.set(expMost, k.r[expHigh])
+	sum := k.r[5]
+	k.zero(sum)
+	k.loop("row", n, []reg.Register{dst, src}, 1, func(disp, _ int, tail bool) {
+		k.load(at(src, disp), k.r[0], tail)
+		k.VSUBPS(k.r[10], k.r[0], k.r[0])
+		k.exp()
+		if tail {
+			k.keep(k.r[0])
+		}
+		k.store(k.r[0], at(dst, disp), tail)
+		k.VADDPS(k.r[0], sum, sum)
+	})
+	k.VMOVAPS(sum, k.r[0])
+	k.foldOne(k.VADDPS)
+	k.MOVSS(k.r[0].AsX(), k.params["ret"])
+	k.end()
+}
+
+// normalise writes dst = (src - mean)·inverse·gain + bias.
+func (k row) normalise() {
+	name := "VecNormalise" + k.title
+	k.leaf(name, []string{"dst ptr", "src ptr", "gain ptr", "bias ptr", "n int", "mean float32", "inverse float32"}, false,
+		name+" takes n numbers of each; dst may be src.")
+	dst, src, gain, bias, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX
+	k.param("dst", dst)
+	k.param("src", src)
+	k.param("gain", gain)
+	k.param("bias", bias)
+	k.param("n", n)
+	k.broadcast("mean", k.r[10])
+	k.broadcast("inverse", k.r[11])
+	k.loop("row", n, []reg.Register{dst, src, gain, bias}, 2, func(disp, i int, tail bool) {
+		x, g, b := k.r[3*i], k.r[3*i+1], k.r[3*i+2]
+		k.load(at(src, disp), x, tail)
+		k.load(at(gain, disp), g, tail)
+		k.load(at(bias, disp), b, tail)
+		k.VSUBPS(k.r[10], x, x)
+		k.VMULPS(k.r[11], x, x)
+		k.VFMADD231PS(g, x, b)
+		k.store(b, at(dst, disp), tail)
+	})
+	k.end()
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"math"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Registers of the kernels of one number: 0 is the number and then the result,
+// 1 to 7 are free, 8 and 9 bound the argument of exp, 10 and 11 are alpha and
+// beta, 12 is zero, 13 is one.
+const (
+	expLow, expHigh = 8, 9
+	alpha, beta     = 10, 11
+	none, one       = 12, 13
+)
+
+// unaries writes the functions of one number. Alpha and beta are those of the
+// function. A NaN gives a NaN.
+func unaries(g *gen) {
+	for _, v := range vectors {
+		k := g.row(v)
+		r := k.r
+		k.unary("Exp", 1, func() { k.exp() })
+		k.unary("Sigmoid", 1, func() {
+			k.xorBits(signBit, r[0], r[0])
+			k.exp()
+			k.VADDPS(r[one], r[0], r[0])
+			k.VDIVPS(r[0], r[one], r[0])
+		})
+		k.unary("Silu", 1, func() { // x / (1 + exp(-alpha·x))
+			k.VMOVAPS(r[0], r[4])
+			k.VMULPS(r[alpha], r[0], r[0])
+			k.xorBits(signBit, r[0], r[0])
+			k.exp()
+			k.VADDPS(r[one], r[0], r[0])
+			k.VDIVPS(r[0], r[4], r[0])
+		})
+		k.unary("Tanh", 1, k.tanh)
+		k.unary("Erf", 1, k.erf)
+		k.unary("Gelu", 1, k.gelu)
+		k.unary("GeluTanh", 1, func() {
+			// x/2·(1+tanh u) = x / (1 + e^-2u), u = √(2/π)·(x + 0.044715x³)
+			k.VMOVAPS(r[0], r[4])
+			k.VMULPS(r[0], r[0], r[1])
+			k.set(-2*math.Sqrt(2/math.Pi)*0.044715, r[2])
+			k.fmaC(-2*math.Sqrt(2/math.Pi), r[1], r[2])
+			k.VMULPS(r[2], r[0], r[0])
+			k.exp()
+			k.VADDPS(r[one], r[0], r[0])
+			k.VDIVPS(r[0], r[4], r[0])
+		})
+		k.unary("Mish", 1, func() {
+			// tanh(ln(1+e)) = n/(n+2), n = e·(e+2); past 20 it is 1 in float32
+			k.VMOVAPS(r[0], r[4])
+			k.set(20, r[5])
+			k.VMINPS(r[0], r[5], r[0])
+			k.exp()
+			k.addC(2, r[0], r[1])
+			k.VMULPS(r[0], r[1], r[0])
+			k.addC(2, r[0], r[1])
+			k.VDIVPS(r[1], r[0], r[0])
+			k.VMULPS(r[4], r[0], r[0])
+		})
+		k.unary("Clip", 4, func() { k.clip(r[0], r[alpha], r[beta]) })
+		k.unary("LeakyRelu", 2, func() {
+			k.VMINPS(r[0], r[none], r[1]) // NaN stays
+			k.VMAXPS(r[0], r[none], r[0])
+			k.VFMADD231PS(r[alpha], r[1], r[0])
+		})
+		k.unary("HardSigmoid", 2, func() {
+			k.VFMADD213PS(r[beta], r[alpha], r[0])
+			k.clip(r[0], r[none], r[one])
+		})
+		k.unary("HardSwish", 2, func() {
+			k.VMOVAPS(r[0], r[4])
+			k.VFMADD213PS(r[beta], r[alpha], r[0])
+			k.clip(r[0], r[none], r[one])
+			k.VMULPS(r[4], r[0], r[0])
+		})
+		k.unary("Affine", 4, func() { k.VFMADD213PS(r[beta], r[alpha], r[0]) })
+		k.unary("Abs", 4, func() { k.abs(r[0], r[0]) })
+		k.unary("Neg", 4, func() { k.xorBits(signBit, r[0], r[0]) })
+		k.unary("Sqrt", 1, func() { k.VSQRTPS(r[0], r[0]) })
+		k.unary("Reciprocal", 1, func() { k.VDIVPS(r[0], r[one], r[0]) })
+		k.unary("Floor", 4, func() { k.round(1, r[0], r[0]) })
+		k.unary("Ceil", 4, func() { k.round(2, r[0], r[0]) })
+		k.unary("Round", 4, func() { k.round(0, r[0], r[0]) })
+	}
+}
+
+// unary writes a loop of body over register 0.
+func (k row) unary(name string, unroll int, body func()) {
+	name = "Vec" + name + k.title
+	k.leaf(name, []string{"dst ptr", "src ptr", "n int", "alpha float32", "beta float32"}, false,
+		name+" takes n numbers; dst may be src.")
+	dst, src, n := reg.RDI, reg.RSI, reg.RDX
+	k.param("dst", dst)
+	k.param("src", src)
+	k.param("n", n)
+	k.set(expLeast, k.r[expLow])
+	k.set(expMost, k.r[expHigh])
+	k.broadcast("alpha", k.r[alpha])
+	k.broadcast("beta", k.r[beta])
+	k.zero(k.r[none])
+	k.set(1, k.r[one])
+	k.loop("row", n, []reg.Register{dst, src}, unroll, func(disp, _ int, tail bool) {
+		k.load(at(src, disp), k.r[0], tail)
+		body()
+		k.store(k.r[0], at(dst, disp), tail)
+	})
+	k.end()
+}
+
+// round: 0 to the nearest, ties to even; 1 down; 2 up.
+func (k row) round(mode int, x, d reg.VecPhysical) {
+	if k.wide() {
+		k.VRNDSCALEPS(operand.U8(mode), x, d)
+		return
+	}
+	k.VROUNDPS(operand.U8(mode), x, d)
+}
+
+// The argument of exp is bounded so that the exponent stays within reach: e to
+// the first is 0 in float32, to the second +Inf.
+const (
+	expLeast = -104.0
+	expMost  = 88.8
+)
+
+// exp sets register 0 to e to its power: 2^n·e^r, |r| ≤ ln2/2, with ln 2 in two
+// parts of which the first has 15 bits, so that its products with n are exact,
+// and a polynomial of degree six fitted to the relative error of e^r (3e-9).
+// Registers 1 to 3 change.
+func (k row) exp() {
+	r := k.r
+	const high = 0.693145751953125
+	k.clip(r[0], r[expLow], r[expHigh])
+	k.mulC(math.Log2E, r[0], r[1])
+	k.round(0, r[1], r[1])
+	k.fnmaC(high, r[1], r[0])
+	k.fnmaC(math.Ln2-high, r[1], r[0])
+	k.poly([]float64{1, 1, 0.49999994, 0.1666652, 0.041668393, 0.008368781, 0.0013814468}, r[0], r[2])
+	if k.wide() {
+		k.VSCALEFPS(r[1], r[2], r[0])
+		return
+	}
+	// In two steps, since 2^n alone may be too small or too large.
+	k.VCVTPS2DQ(r[1], r[1])
+	k.VPSRAD(operand.U8(1), r[1], r[3])
+	k.VPSUBD(r[3], r[1], r[1])
+	for _, e := range []reg.VecPhysical{r[1], r[3]} {
+		k.VPADDD(k.number(127), e, e)
+		k.VPSLLD(operand.U8(23), e, e)
+	}
+	k.VMULPS(r[1], r[2], r[2])
+	k.VMULPS(r[3], r[2], r[0])
+}
+
+// tanh is 1 - 2/(e^2|x| + 1) with the sign of x; below 0.625, where that would
+// cancel, x times a polynomial in x² fitted to the relative error (4e-9).
+func (k row) tanh() {
+	r := k.r
+	k.VMOVAPS(r[0], r[4])
+	k.abs(r[0], r[5])
+	k.VADDPS(r[5], r[5], r[0])
+	k.exp()
+	k.VADDPS(r[one], r[0], r[0])
+	k.set(2, r[1])
+	k.VDIVPS(r[0], r[1], r[0])
+	k.VSUBPS(r[0], r[one], r[0])
+	k.VMULPS(r[5], r[5], r[1])
+	k.poly([]float64{0.9999999963, -0.3333326337, 0.1333118564, -0.053725222, 0.0206031189, -0.0056723927}, r[1], r[2])
+	k.VMULPS(r[5], r[2], r[2])
+	k.below(0.625, r[5], r[2], r[0], r[3])
+	k.sign(r[4], r[0], r[1])
+}
+
+// The logarithm of erfc(t) on [0.84, 10.5], to 2e-7 where erfc matters to 1, and
+// erf(t)/t in t² below 0.84, to 6e-9: weighted minimax fits.
+var (
+	logErfc = []float64{0.00010751168479075014, -1.1293575728936518, -0.6333100524968296, -0.10874096913340649,
+		0.02572963239574285, -0.004559923508434324, 0.0005706332423218492, -4.678639956469656e-05, 2.2249160633813486e-06, -4.60777036928439e-08}
+	erfNear = []float64{1.1283791610770781, -0.3761257778731377, 0.11282784723408013, -0.02680522149000879, 0.005055435357454894, -0.0006339808712323013}
+)
+
+const (
+	erfSwitch = 0.84
+	erfcEnd   = 10.5 // erfc is 0 in float32 from here on
+)
+
+// erfc sets register 0 to erfc(t), t = register 5 at least erfSwitch; 1 to 3
+// change.
+func (k row) erfc() {
+	k.set(erfcEnd, k.r[3])
+	k.VMINPS(k.r[5], k.r[3], k.r[3])
+	k.poly(logErfc, k.r[3], k.r[0])
+	k.exp()
+}
+
+func (k row) erf() {
+	r := k.r
+	k.VMOVAPS(r[0], r[4])
+	k.abs(r[0], r[5])
+	k.erfc()
+	k.VSUBPS(r[0], r[one], r[0])
+	k.VMULPS(r[5], r[5], r[1])
+	k.poly(erfNear, r[1], r[2])
+	k.VMULPS(r[5], r[2], r[2])
+	k.below(erfSwitch, r[5], r[2], r[0], r[3])
+	k.sign(r[4], r[0], r[1])
+}
+
+// gelu is x·Φ(x): Φ is erfc(t)/2 or 1 - erfc(t)/2 by the sign of x, t = |x|/√2,
+// so that its tail keeps its digits; near 0 it is 1/2 + erf(x/√2)/2.
+func (k row) gelu() {
+	r := k.r
+	k.VMOVAPS(r[0], r[4])
+	k.mulC(math.Sqrt2/2, r[0], r[6]) // signed
+	k.abs(r[6], r[5])
+	k.erfc()
+	k.mulC(0.5, r[0], r[0])
+	k.VSUBPS(r[0], r[one], r[1])
+	if k.wide() {
+		k.VPMOVD2M(r[4], reg.K3)
+		k.VMOVAPS(r[0], reg.K3, r[1])
+	} else {
+		k.VBLENDVPS(r[4], r[0], r[1], r[1])
+	}
+	k.VMULPS(r[6], r[6], r[0])
+	k.poly(erfNear, r[0], r[2])
+	k.mulC(0.5, r[6], r[6])
+	k.fmaC(0.5, r[6], r[2])
+	k.below(erfSwitch, r[5], r[2], r[1], r[3])
+	k.VMULPS(r[4], r[1], r[0])
+}
