@@ -80,12 +80,18 @@ func (v *Vec) Apply(f Func, dst, src []float32, alpha, beta float32) {
 	}
 }
 
-// Zip sets dst[i] = a[i] op b[i]. dst may be a or b. Of a and b one may be a
+// Zip sets dst[i] = a[i] op b[i]. dst may be a or b. Each of a and b may be a
 // single number, which repeats.
 func (v *Vec) Zip(op Pair, dst, a, b []float32) {
 	kernel, stepA, stepB := v.Rows[op], 1, 1
 	switch {
 	case len(dst) == 0:
+		return
+	case len(a) == 1 && len(b) == 1:
+		kernel(unsafe.Pointer(&dst[0]), unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), 1)
+		for i := range dst {
+			dst[i] = dst[0]
+		}
 		return
 	case len(b) == 1 && len(dst) > 1:
 		kernel, stepB = v.Right[op], 0

@@ -135,7 +135,7 @@ func TestVecPairs(t *testing.T) {
 				for _, c := range []struct {
 					name string
 					a, b []float32
-				}{{"rows", a[:n], b[:n]}, {"number right", a[:n], b[n:]}, {"number left", a[n:], b[:n]}} {
+				}{{"rows", a[:n], b[:n]}, {"number right", a[:n], b[n:]}, {"number left", a[n:], b[:n]}, {"two numbers", a[n:], b[n:]}} {
 					y := make([]float32, n+1)
 					y[n] = 77
 					k.Vec.Zip(Pair(op), y[:n], c.a, c.b)

@@ -43,8 +43,8 @@ var (
 	mul = binary{times[float64], times[int64], times[uint64]}
 	div = binary{func(a, b float64) float64 { return a / b }, quotient[int64], quotient[uint64]}
 
-	larger  = binary{math.Max, largest[int64], largest[uint64]}
-	smaller = binary{math.Min, smallest[int64], smallest[uint64]}
+	larger  = binary{largest[float64], largest[int64], largest[uint64]}
+	smaller = binary{smallest[float64], smallest[int64], smallest[uint64]}
 )
 
 func plus[T tensor.Number](a, b T) T  { return a + b }
@@ -60,8 +60,9 @@ func quotient[T int64 | uint64](a, b T) T {
 	return a / b
 }
 
-func largest[T int64 | uint64](a, b T) T  { return max(a, b) }
-func smallest[T int64 | uint64](a, b T) T { return min(a, b) }
+// largest and smallest are NaN where one is, as numpy has it.
+func largest[T tensor.Number](a, b T) T  { return max(a, b) }
+func smallest[T tensor.Number](a, b T) T { return min(a, b) }
 
 func divideBy(n int) unary {
 	return unary{f64: func(x float64) float64 { return x / float64(n) }}

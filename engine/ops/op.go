@@ -63,6 +63,7 @@ type Call struct {
 	Run     *Run
 	Regions Regions          // runs the regions of a control flow node
 	Planned []*tensor.Tensor // memory that a plan has set aside for the outputs
+	Kept    any              // what EvalFast keeps for the next run of the same plan
 	taken   uint64           // of Planned, by bit
 }
 

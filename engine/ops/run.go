@@ -20,8 +20,10 @@ type Run struct {
 	fresh      []*byte // made by the node at work
 	iterations int64
 	left       atomic.Int64
+	scratch    []byte // of the node at work
 
 	Kernel   *kernel.Rung                   // nil: reference kernels only
+	Strict   bool                           // products by multiply-add of float32 only
 	Parallel func(n int, chunk func(i int)) // nil: inline
 }
 

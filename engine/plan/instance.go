@@ -41,7 +41,7 @@ func newInstance(p *Plan, run *ops.Run) *instance {
 		calls: make([]*ops.Call, len(p.steps)), mem: make([]kernel.Memory, len(p.steps)),
 		inputs: map[*ir.Value]*binding{}, team: team.Default()}
 	runtime.AddCleanup(i, func(free func()) { free() }, free)
-	run.Kernel, run.Parallel = p.opt.Rung, parallel(p.opt.Threads)
+	run.Kernel, run.Parallel, run.Strict = p.opt.Rung, parallel(p.opt.Threads), p.opt.Strict
 	for _, v := range p.inputs {
 		i.inputs[v] = &binding{}
 	}

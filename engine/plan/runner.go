@@ -168,7 +168,7 @@ func (s *stage) runStatic(ctx context.Context, r *Runner, in, into []*tensor.Ten
 // runStaged runs plans and dynamic nodes in turn.
 func (s *stage) runStaged(ctx context.Context, r *Runner, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	run := ops.NewRun(ctx, r.opt.Memory, r.opt.Turns)
-	run.Kernel, run.Parallel = r.opt.Rung, parallel(r.opt.Threads)
+	run.Kernel, run.Parallel, run.Strict = r.opt.Rung, parallel(r.opt.Threads), r.opt.Strict
 	f := &frame{program: r.program, run: run, values: map[*ir.Value]*tensor.Tensor{}}
 	for i, v := range r.graph.Inputs {
 		f.set(v, in[i])

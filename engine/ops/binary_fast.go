@@ -1,0 +1,218 @@
+package ops
+
+import (
+	"math"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// pairings are the operators of two numbers that kernels compute.
+var pairings = map[string]kernel.Pair{
+	"Add": kernel.PairAdd, "Sub": kernel.PairSub, "Mul": kernel.PairMul, "Div": kernel.PairDiv,
+	"Max": kernel.PairMax, "Min": kernel.PairMin, "Sum": kernel.PairAdd, "Mean": kernel.PairAdd,
+}
+
+// EvalFast combines float32 row by row.
+func (op combined) EvalFast(c *Call) (bool, error) {
+	return op.fast(c, c.In[0], c.In[1])
+}
+
+func (op combined) fast(c *Call, a, b *tensor.Tensor) (bool, error) {
+	pair, ok := pairings[c.Node.Op]
+	if !ok || c.Node.Domain != "" {
+		return false, nil
+	}
+	if c.vec(a, b) == nil {
+		return op.wholes(c, a, b)
+	}
+	shape, err := tensor.Broadcast(a.Shape(), b.Shape())
+	if err != nil {
+		return true, err
+	}
+	y, err := c.output(tensor.Float32, shape...)
+	if err != nil {
+		return true, err
+	}
+	return true, c.zip(pair, y, a, b)
+}
+
+// zip sets y = a op b, with a and b broadcast to the shape of y; y may be a.
+func (c *Call) zip(pair kernel.Pair, y, a, b *tensor.Tensor) error {
+	v := c.vec()
+	dst, x, z := tensor.Data[float32](y), tensor.Data[float32](a), tensor.Data[float32](b)
+	if len(x) == len(dst) && (len(z) == len(dst) || len(z) == 1) || len(z) == len(dst) && len(x) == 1 {
+		return c.share(len(dst), 0.25, func(from, to int) {
+			left, right := x, z
+			if len(x) == len(dst) {
+				left = x[from:to]
+			}
+			if len(z) == len(dst) {
+				right = z[from:to]
+			}
+			v.Zip(pair, dst[from:to], left, right)
+		})
+	}
+	w := broadcastWalk(y.Shape(), a.Shape(), b.Shape())
+	lenA, lenB := w.step(1), w.step(2)
+	return c.rows(w, 0.25, func(n int, at []int) {
+		v.Zip(pair, dst[at[0]:at[0]+n], x[at[1]:at[1]+max(1, n*lenA)], z[at[2]:at[2]+max(1, n*lenB)])
+	})
+}
+
+// wholes combines int64 and int32, which graphs count and index with.
+func (op combined) wholes(c *Call, a, b *tensor.Tensor) (bool, error) {
+	if op.i64 == nil || a.DType() != b.DType() || c.Run.Kernel == nil {
+		return false, nil
+	}
+	shape, err := tensor.Broadcast(a.Shape(), b.Shape())
+	if err != nil {
+		return true, err
+	}
+	switch a.DType() {
+	case tensor.Int64:
+		return true, zipWholes[int64](c, shape, a, b, op.i64)
+	case tensor.Int32:
+		return true, zipWholes[int32](c, shape, a, b, op.i64)
+	}
+	return false, nil
+}
+
+func zipWholes[T int32 | int64](c *Call, shape []int, a, b *tensor.Tensor, f func(a, b int64) int64) error {
+	y, err := c.output(a.DType(), shape...)
+	if err != nil {
+		return err
+	}
+	return zipRows(c, y, a, b, func(a, b T) T { return T(f(int64(a), int64(b))) })
+}
+
+// zipRows sets y = f(a, b), with a and b broadcast to the shape of y.
+func zipRows[T, R tensor.Element](c *Call, y, a, b *tensor.Tensor, f func(a, b T) R) error {
+	w := broadcastWalk(y.Shape(), a.Shape(), b.Shape())
+	dst, x, z := tensor.Data[R](y), tensor.Data[T](a), tensor.Data[T](b)
+	stepA, stepB := w.step(1), w.step(2)
+	return c.rows(w, 2, func(n int, at []int) {
+		i, j := at[1], at[2]
+		for k := range dst[at[0] : at[0]+n] {
+			dst[at[0]+k] = f(x[i], z[j])
+			i += stepA
+			j += stepB
+		}
+	})
+}
+
+// EvalFast is PRelu with one slope a row; nothing else that repeats one way has
+// kernels of its own.
+func (op oneWay) EvalFast(c *Call) (bool, error) {
+	x, slope := c.In[0], c.input(1)
+	if c.Node.Domain != "" || c.Node.Op != "PRelu" || c.vec(x, slope) == nil {
+		return false, nil
+	}
+	if s, err := tensor.Broadcast(x.Shape(), slope.Shape()); err != nil || !slices.Equal(s, x.Shape()) {
+		return false, nil
+	}
+	w := broadcastWalk(x.Shape(), x.Shape(), slope.Shape())
+	if w.step(2) != 0 {
+		return false, nil
+	}
+	y, err := c.output(tensor.Float32, x.Shape()...)
+	if err != nil {
+		return true, err
+	}
+	v, dst, src, slopes := c.vec(), tensor.Data[float32](y), tensor.Data[float32](x), tensor.Data[float32](slope)
+	return true, c.rows(w, 0.25, func(n int, at []int) {
+		v.Apply(kernel.FuncLeakyRelu, dst[at[0]:at[0]+n], src[at[1]:at[1]+n], slopes[at[2]], 0)
+	})
+}
+
+// EvalFast places B beside A and combines them.
+func (op aligned) EvalFast(c *Call) (bool, error) {
+	one, ok := op.op.(oneWay)
+	if !ok || c.vec(c.In...) == nil {
+		return false, nil
+	}
+	pair, ok := one.Op.(combined)
+	if !ok {
+		return false, nil
+	}
+	dims, err := op.place(ir.Dims(c.In[0].Shape()...).Dims, ir.Dims(c.In[1].Shape()...).Dims)
+	if err != nil {
+		return false, nil
+	}
+	shape, _ := ir.ShapeOf(dims...).Ints()
+	b, err := c.In[1].Reshape(shape...)
+	if err != nil {
+		return false, nil
+	}
+	if s, err := tensor.Broadcast(c.In[0].Shape(), shape); err != nil || !slices.Equal(s, c.In[0].Shape()) {
+		return false, nil
+	}
+	return pair.fast(c, c.In[0], b)
+}
+
+// EvalFast combines operands one after the other.
+func (op gathered) EvalFast(c *Call) (bool, error) {
+	pair, ok := pairings[c.Node.Op]
+	if !ok || c.Node.Domain != "" || c.vec(c.In...) == nil || len(c.In) < 2 {
+		return false, nil
+	}
+	var shape []int
+	for _, t := range c.In {
+		if op.sameShape && !slices.Equal(t.Shape(), c.In[0].Shape()) {
+			return false, nil
+		}
+		var err error
+		if shape, err = tensor.Broadcast(shape, t.Shape()); err != nil {
+			return true, err
+		}
+	}
+	y, err := c.output(tensor.Float32, shape...)
+	if err != nil {
+		return true, err
+	}
+	for i, t := range c.In[1:] {
+		left := y
+		if i == 0 {
+			left = c.In[0]
+		}
+		if err := c.zip(pair, y, left, t); err != nil {
+			return true, err
+		}
+	}
+	if op.finish != nil { // Mean
+		return true, c.zip(kernel.PairDiv, y, y, tensor.Scalar(float32(len(c.In))))
+	}
+	return true, nil
+}
+
+// EvalFast raises float32 to one power that needs no logarithm, or element by
+// element.
+func (power) EvalFast(c *Call) (bool, error) {
+	x, y := c.In[0], c.In[1]
+	v := c.vec(x, y)
+	if v == nil {
+		return false, nil
+	}
+	shape, err := tensor.Broadcast(x.Shape(), y.Shape())
+	if err != nil {
+		return true, err
+	}
+	z, err := c.output(tensor.Float32, shape...)
+	if err != nil {
+		return true, err
+	}
+	if y.Len() == 1 && z.Len() == x.Len() {
+		switch tensor.Data[float32](y)[0] {
+		case 2:
+			return true, c.zip(kernel.PairMul, z, x, x)
+		case 3:
+			if err := c.zip(kernel.PairMul, z, x, x); err != nil {
+				return true, err
+			}
+			return true, c.zip(kernel.PairMul, z, z, x)
+		}
+	}
+	return true, zipRows(c, z, x, y, func(a, b float32) float32 { return float32(math.Pow(float64(a), float64(b))) })
+}

@@ -1,0 +1,173 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// mapping is a function of one float32 as kernels know it.
+type mapping struct {
+	f           kernel.Func
+	alpha, beta float32
+}
+
+// mappings are the operators of one number that kernels compute.
+var mappings = map[string]mapping{
+	"Exp": {f: kernel.FuncExp}, "Sigmoid": {f: kernel.FuncSigmoid}, "Tanh": {f: kernel.FuncTanh}, "Erf": {f: kernel.FuncErf},
+	"Mish": {f: kernel.FuncMish}, "HardSwish": {kernel.FuncHardSwish, 1. / 6, 0.5}, "Relu": {kernel.FuncClip, 0, infinity},
+	"Abs": {f: kernel.FuncAbs}, "Neg": {f: kernel.FuncNeg}, "Sqrt": {f: kernel.FuncSqrt}, "Reciprocal": {f: kernel.FuncReciprocal},
+	"Floor": {f: kernel.FuncFloor}, "Ceil": {f: kernel.FuncCeil}, "Round": {f: kernel.FuncRound},
+}
+
+var infinity = float32(math.Inf(1))
+
+// mappingOf reads the mapping of a node of the standard's own domain.
+func mappingOf(n *ir.Node) (m mapping, ok bool) {
+	if n.Domain != "" {
+		return m, false
+	}
+	a := n.ReadAttrs()
+	switch n.Op {
+	case "LeakyRelu":
+		m = mapping{kernel.FuncLeakyRelu, a.Float("alpha", 0.01), 0}
+	case "HardSigmoid":
+		m = mapping{kernel.FuncHardSigmoid, a.Float("alpha", 0.2), a.Float("beta", 0.5)}
+	case "Swish":
+		m = mapping{kernel.FuncSilu, a.Float("alpha", 1), 0}
+	case "Clip": // versions up to 10, with attributes
+		m = mapping{kernel.FuncClip, a.Float("min", -math.MaxFloat32), a.Float("max", math.MaxFloat32)}
+	case "Gelu":
+		m = mapping{f: kernel.FuncGelu}
+		if a.Str("approximate", "none") == "tanh" {
+			m.f = kernel.FuncGeluTanh
+		}
+	default:
+		m, ok = mappings[n.Op]
+		return m, ok
+	}
+	return m, a.Err() == nil
+}
+
+// EvalFast computes float32: by a kernel where there is one, else as Eval does
+// but without its detours.
+func (op elementwise) EvalFast(c *Call) (bool, error) {
+	if c.vec(c.In[0]) == nil || op.f64 == nil {
+		return false, nil
+	}
+	m, ok := c.Kept.(mapping)
+	if !ok {
+		m, ok = mappingOf(c.Node)
+		if c.Kept = nil; ok {
+			c.Kept = m
+		}
+	}
+	if ok {
+		return true, c.mapTo(m, c.In[0])
+	}
+	y, err := c.output(tensor.Float32, c.In[0].Shape()...)
+	if err != nil {
+		return true, err
+	}
+	src, dst := tensor.Data[float32](c.In[0]), tensor.Data[float32](y)
+	return true, c.share(len(dst), 15, func(from, to int) {
+		for i, v := range src[from:to] {
+			dst[from+i] = float32(op.f64(float64(v)))
+		}
+	})
+}
+
+// mapTo makes output 0 of x by a kernel.
+func (c *Call) mapTo(m mapping, x *tensor.Tensor) error {
+	y, err := c.output(tensor.Float32, x.Shape()...)
+	if err != nil {
+		return err
+	}
+	v, src, dst := c.vec(), tensor.Data[float32](x), tensor.Data[float32](y)
+	return c.share(len(dst), 0.5, func(from, to int) {
+		v.Apply(m.f, dst[from:to], src[from:to], m.alpha, m.beta)
+	})
+}
+
+// activationMapping is the mapping of a fused activation; ok is false where
+// there is nothing to do.
+func activationMapping(act kernel.Activation) (m mapping, ok bool) {
+	m = mapping{alpha: act.Alpha, beta: act.Beta}
+	switch act.Kind {
+	case kernel.Clip:
+		m.f = kernel.FuncClip
+	case kernel.LeakyRelu:
+		m.f = kernel.FuncLeakyRelu
+	case kernel.Sigmoid:
+		m.f = kernel.FuncSigmoid
+	case kernel.Silu:
+		m = mapping{kernel.FuncSilu, 1, 0}
+	case kernel.HardSigmoid:
+		m.f = kernel.FuncHardSigmoid
+	case kernel.HardSwish:
+		m = mapping{kernel.FuncHardSwish, 1. / 6, 0.5}
+	case kernel.Tanh:
+		m.f = kernel.FuncTanh
+	case kernel.Gelu:
+		m.f = kernel.FuncGelu
+	case kernel.Mish:
+		m.f = kernel.FuncMish
+	default:
+		return m, false
+	}
+	return m, true
+}
+
+// EvalFast is the activation by its kernel.
+func (op *Activate) EvalFast(c *Call) (bool, error) {
+	m, ok := activationMapping(op.Act)
+	if c.vec(c.In[0]) == nil || !ok {
+		return false, nil
+	}
+	return true, c.mapTo(m, c.In[0])
+}
+
+// EvalFast scales and shifts a plane at a time.
+func (op *ScaleShift) EvalFast(c *Call) (bool, error) {
+	x := c.In[0]
+	v := c.vec(c.In...)
+	m, active := activationMapping(op.Act)
+	if v == nil || x.Rank() < 2 || x.Len() == 0 || !active && op.Act.Kind != kernel.Identity {
+		return false, nil
+	}
+	y, err := c.output(tensor.Float32, x.Shape()...)
+	if err != nil {
+		return true, err
+	}
+	src, dst := tensor.Data[float32](x), tensor.Data[float32](y)
+	scale, shift := tensor.Data[float32](c.In[1]), tensor.Data[float32](c.In[2])
+	plane := len(src) / x.Dim(0) / x.Dim(1)
+	return true, c.share(len(src)/plane, 0.2*float64(plane)+20, func(from, to int) {
+		for i := from; i < to; i++ {
+			out := dst[i*plane : (i+1)*plane]
+			v.Apply(kernel.FuncAffine, out, src[i*plane:(i+1)*plane], scale[i%len(scale)], shift[i%len(scale)])
+			if active {
+				v.Apply(m.f, out, out, m.alpha, m.beta)
+			}
+		}
+	})
+}
+
+// EvalFast bounds float32.
+func (clip) EvalFast(c *Call) (bool, error) {
+	if c.vec(c.In[0]) == nil {
+		return false, nil
+	}
+	m := mapping{kernel.FuncClip, -infinity, infinity}
+	for i, bound := range []*float32{&m.alpha, &m.beta} {
+		if t := c.input(i + 1); t != nil {
+			if t.Len() != 1 || t.DType() != tensor.Float32 {
+				return false, nil
+			}
+			*bound = tensor.Data[float32](t)[0]
+		}
+	}
+	return true, c.mapTo(m, c.In[0])
+}

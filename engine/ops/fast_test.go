@@ -1,0 +1,291 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// fastRow is a node on which EvalFast must give what Eval gives.
+type fastRow struct {
+	op      string
+	version int
+	domain  string
+	attrs   attrs
+	in      []*tensor.Tensor
+	outputs int
+	// How far results may lie apart: relative, and absolute.
+	relative, absolute float64
+	plain              bool // EvalFast may decline
+}
+
+// fastRun is a run with the kernels of a rung; shared cuts its loops for
+// helpers.
+func fastRun(k *kernel.Rung, shared bool) *Run {
+	r := NewRun(context.Background(), 1<<30, 1<<20)
+	r.Kernel = k
+	if shared {
+		r.Parallel = func(n int, chunk func(i int)) {
+			var all sync.WaitGroup
+			for i := range n {
+				all.Go(func() { chunk(i) })
+			}
+			all.Wait()
+		}
+	}
+	return r
+}
+
+// fastRungs are the rungs whose kernels differ.
+func fastRungs(t *testing.T) []*kernel.Rung {
+	var all []*kernel.Rung
+	for _, name := range kernel.Available() {
+		if name == "vnni" {
+			continue
+		}
+		k, err := kernel.Select(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, k)
+	}
+	return all
+}
+
+func (r fastRow) String() string {
+	return fmt.Sprintf("%s-%d %v of %v", r.op, r.version, r.attrs, r.in)
+}
+
+// check compares EvalFast with Eval: on every rung, alone and shared, into new
+// memory and into memory that a plan has set aside.
+func (r fastRow) check(t *testing.T) {
+	t.Helper()
+	outputs := max(1, r.outputs)
+	n := testNode(r.op, r.version, len(r.in), outputs, r.attrs)
+	n.Domain = r.domain
+	for i, x := range r.in {
+		if x == nil {
+			n.Inputs[i] = nil
+		}
+	}
+	if err := BindNode(n, Find(r.domain, r.op, r.version)); err != nil {
+		t.Fatalf("%v: %v", r, err)
+	}
+	ref := &Call{In: r.in, Out: make([]*tensor.Tensor, outputs), Node: n, Run: NewRun(context.Background(), 1<<30, 1<<20)}
+	if err := n.Operator.(Op).Eval(ref); err != nil {
+		t.Fatalf("%v: %v", r, err)
+	}
+	fast, ok := n.Operator.(Fast)
+	if !ok {
+		t.Fatalf("%v: no fast path", r)
+	}
+	for _, k := range fastRungs(t) {
+		for _, shared := range []bool{false, true} {
+			c := &Call{In: r.in, Out: make([]*tensor.Tensor, outputs), Node: n, Run: fastRun(k, shared)}
+			for turn := range 2 { // the second with what the first kept, into memory with old contents
+				c.Reset()
+				done, err := fast.EvalFast(c)
+				if err != nil {
+					t.Fatalf("%v on %s: %v", r, k.Name, err)
+				}
+				if !done {
+					if !r.plain {
+						t.Fatalf("%v on %s: declined", r, k.Name)
+					}
+					return
+				}
+				for i := range c.Out {
+					r.compare(t, fmt.Sprint(k.Name, " output ", i, " turn ", turn), c.Out[i], ref.Out[i])
+				}
+				c.Planned = make([]*tensor.Tensor, outputs)
+				for i, y := range ref.Out {
+					c.Planned[i] = y.Clone()
+					for j := range c.Planned[i].Bytes() {
+						c.Planned[i].Bytes()[j] = 0x55
+					}
+				}
+			}
+		}
+	}
+}
+
+func (r fastRow) compare(t *testing.T, what string, got, want *tensor.Tensor) {
+	t.Helper()
+	if got.DType() != want.DType() || !slices.Equal(got.Shape(), want.Shape()) {
+		t.Fatalf("%v, %s: %v, want %v", r, what, got, want)
+	}
+	a, b := tensor.ToFloat64(got), tensor.ToFloat64(want)
+	for i, w := range b {
+		g := a[i]
+		if g == w || g != g && w != w {
+			continue
+		}
+		if !(math.Abs(g-w) <= r.relative*math.Abs(w)+r.absolute) || math.IsInf(w, 0) {
+			t.Fatalf("%v, %s: element %d is %g, want %g", r, what, i, g, w)
+		}
+	}
+}
+
+var fastSpecials = []float32{0, float32(math.Copysign(0, -1)), 1, -1, 0.5, 20, -20, 90, -110, 3e38, -3e38, 1e-40,
+	float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())}
+
+// random is a float32 tensor of ordinary numbers.
+func random(seed int64, shape ...int) *tensor.Tensor {
+	rng := rand.New(rand.NewSource(seed))
+	t := tensor.New(tensor.Float32, shape...)
+	for i := range tensor.Data[float32](t) {
+		tensor.Data[float32](t)[i] = float32(rng.NormFloat64())
+	}
+	return t
+}
+
+// special is random with NaN, infinities and the like among the numbers.
+func special(seed int64, shape ...int) *tensor.Tensor {
+	t := random(seed, shape...)
+	rng := rand.New(rand.NewSource(seed + 1000))
+	for i := range tensor.Data[float32](t) {
+		if rng.Intn(5) == 0 {
+			tensor.Data[float32](t)[i] = fastSpecials[rng.Intn(len(fastSpecials))]
+		}
+	}
+	return t
+}
+
+// counted is an integer tensor 0, 1, 2 … modulo a number, less an offset.
+func counted[T int32 | int64](mod, offset int, shape ...int) *tensor.Tensor {
+	data := make([]T, tensor.MustCount(shape))
+	for i := range data {
+		data[i] = T((i*7+i/3)%mod - offset)
+	}
+	return tensor.Of(data, shape...)
+}
+
+func ints64(v ...int64) *tensor.Tensor { return tensor.Of(v) }
+
+func list(t ...*tensor.Tensor) []*tensor.Tensor { return t }
+
+func TestFastElementwise(t *testing.T) {
+	const ulp = 1.0 / (1 << 23)
+	shapes := [][]int{{}, {0}, {1}, {3, 0, 2}, {5}, {3, 37}, {2, 3, 4, 1025}, {70001}}
+	type f struct {
+		op                 string
+		version            int
+		attrs              attrs
+		relative, absolute float64
+	}
+	for i, f := range []f{
+		{"Relu", 14, nil, 0, 0}, {"Exp", 13, nil, 2 * ulp, 1e-44}, {"Sigmoid", 13, nil, 4 * ulp, 3e-38}, {"Tanh", 13, nil, 4 * ulp, 0},
+		{"Erf", 13, nil, 4 * ulp, 0}, {"Gelu", 20, nil, 2e-6, 1e-9}, {"Gelu", 20, attrs{"approximate": "tanh"}, 2e-6, 1e-9},
+		{"Mish", 18, nil, 8 * ulp, 1e-35}, {"HardSwish", 14, nil, 2 * ulp, 2e-6}, {"HardSigmoid", 6, nil, 2 * ulp, 2e-7},
+		{"LeakyRelu", 16, attrs{"alpha": float32(0.1)}, ulp, 0}, {"Swish", 24, attrs{"alpha": float32(1.5)}, 6e-6, 1e-35},
+		{"Abs", 13, nil, 0, 0}, {"Neg", 13, nil, 0, 0}, {"Sqrt", 13, nil, 0, 0}, {"Reciprocal", 13, nil, 0, 0}, {"Floor", 13, nil, 0, 0},
+		{"Ceil", 13, nil, 0, 0}, {"Round", 11, nil, 0, 0}, {"Log", 13, nil, 0, 0}, {"Sin", 7, nil, 0, 0}, {"Elu", 6, nil, 0, 0},
+		{"Softplus", 1, nil, 0, 0}, {"Clip", 6, attrs{"min": float32(-1), "max": float32(0.7)}, 0, 0},
+		{"ThresholdedRelu", 10, nil, 0, 0}, {"Selu", 6, nil, 0, 0},
+	} {
+		for j, shape := range shapes {
+			fastRow{op: f.op, version: f.version, attrs: f.attrs, in: list(special(int64(i*100+j), shape...)), relative: f.relative, absolute: f.absolute}.check(t)
+		}
+	}
+	low, high, none := tensor.Scalar(float32(-0.5)), tensor.Scalar(float32(1)), (*tensor.Tensor)(nil)
+	for _, in := range [][]*tensor.Tensor{list(special(1, 3, 37)), list(special(2, 3, 37), low), list(special(3, 40), none, high), list(special(4, 999), low, high), list(special(4, 99), high, low)} {
+		fastRow{op: "Clip", version: 13, in: in}.check(t)
+	}
+	for kind := kernel.Clip; kind <= kernel.Mish; kind++ {
+		a := attrs{"activation": int(kind), "activation_params": []float32{-0.25, 0.5}}
+		row := fastRow{op: "Activate", version: 1, domain: Internal, attrs: a, in: list(special(int64(kind), 5, 1001)), relative: 3e-6, absolute: 2e-6}
+		row.check(t)
+		row = fastRow{op: "ScaleShift", version: 1, domain: Internal, attrs: a, relative: 3e-6, absolute: 3e-6}
+		row.in = list(random(1, 2, 7, 5, 9), random(2, 7), random(3, 7))
+		row.check(t)
+	}
+}
+
+func TestFastBinary(t *testing.T) {
+	pairs := [][2][]int{
+		{{}, {}}, {{0}, {0}}, {{0}, {1}}, {{7}, {7}}, {{7}, {1}}, {{1}, {7}}, {{3, 1}, {1, 5}}, {{2, 3, 4, 5}, {3, 1, 1}}, {{3, 1, 1}, {2, 3, 4, 5}},
+		{{2, 17, 33}, {33}}, {{2, 17, 33}, {17, 1}}, {{1, 5}, {6, 1, 5}}, {{40, 50, 60}, {40, 50, 60}}, {{2, 1, 4, 1}, {1, 3, 1, 5}}, {{100000}, {1}},
+		{{300, 1, 65}, {300, 9, 1}},
+	}
+	for i, shapes := range pairs {
+		a, b := special(int64(i), shapes[0]...), special(int64(i+50), shapes[1]...)
+		for _, op := range []string{"Add", "Sub", "Mul", "Div", "Max", "Min", "Sum", "Mean"} {
+			version := map[string]int{"Max": 13, "Min": 13, "Sum": 13, "Mean": 13}[op]
+			fastRow{op: op, version: max(version, 7), in: list(a, b)}.check(t)
+			if version > 0 {
+				fastRow{op: op, version: version, in: list(a, b, random(3, shapes[1]...))}.check(t)
+			}
+		}
+		fastRow{op: "Pow", version: 13, in: list(a, b)}.check(t)
+		x, y := counted[int64](11, 4, shapes[0]...), counted[int64](5, 2, shapes[1]...)
+		for _, op := range []string{"Add", "Sub", "Mul", "Div"} {
+			fastRow{op: op, version: 14, in: list(x, y)}.check(t)
+		}
+		fastRow{op: "Add", version: 14, in: list(counted[int32](11, 4, shapes[0]...), counted[int32](5, 2, shapes[1]...))}.check(t)
+	}
+	for _, power := range []float32{2, 3, 0.5, -1} {
+		fastRow{op: "Pow", version: 13, in: list(special(8, 3, 1001), tensor.Scalar(power)), relative: 2e-7}.check(t)
+	}
+	fastRow{op: "PRelu", version: 9, in: list(special(1, 2, 5, 7, 7), special(2, 5, 1, 1))}.check(t)
+	fastRow{op: "PRelu", version: 9, in: list(special(1, 2, 5, 7), special(2, 7)), plain: true}.check(t)
+	fastRow{op: "Add", version: 6, attrs: attrs{"broadcast": 1, "axis": 1}, in: list(special(1, 2, 5, 7, 3), special(2, 5))}.check(t)
+	fastRow{op: "Mul", version: 6, attrs: attrs{"broadcast": 1}, in: list(special(1, 2, 5, 7), special(2, 7))}.check(t)
+}
+
+func TestFastProducts(t *testing.T) {
+	for i, s := range [][2][]int{
+		{{3, 4}, {4, 5}}, {{1, 64}, {64, 17}}, {{17, 64}, {64, 33}}, {{2, 3, 19, 40}, {2, 3, 40, 21}}, {{2, 3, 19, 40}, {40, 21}}, {{3, 7, 9}, {1, 9, 8}},
+		{{1, 50, 32}, {5, 32, 50}}, {{4, 1, 33, 64}, {1, 3, 64, 33}}, {{64}, {64, 30}}, {{30, 64}, {64}}, {{64}, {64}}, {{2, 0, 4}, {4, 5}}, {{7, 0}, {0, 3}},
+	} {
+		// Sums of K products of ordinary numbers: 1e-5 of the output's size.
+		k := float64(s[0][len(s[0])-1])
+		plain := slices.Contains(s[0], 0)
+		fastRow{op: "MatMul", version: 13, in: list(random(int64(i), s[0]...), random(int64(i+50), s[1]...)), relative: 1e-5, absolute: 5e-5 * math.Sqrt(k+1), plain: plain}.check(t)
+	}
+	for i, in := range [][]*tensor.Tensor{
+		list(random(1, 9, 40), random(2, 40, 21), random(3, 21)), list(random(1, 9, 40), random(2, 21, 40), random(3, 9, 1)),
+		list(random(1, 1, 40), random(2, 40, 21), random(3, 1)), list(random(1, 50, 64), random(2, 64, 64)), list(random(1, 5, 6), random(2, 6, 7), tensor.Scalar(float32(3))),
+	} {
+		a := attrs{"alpha": float32(0.5), "beta": float32(2)}
+		if i == 1 {
+			a["transB"] = 1
+		}
+		fastRow{op: "Gemm", version: 13, attrs: a, in: in, relative: 1e-5, absolute: 5e-4}.check(t)
+	}
+}
+
+func TestFastNormalisation(t *testing.T) {
+	const ulp = 1.0 / (1 << 23)
+	for i, shape := range [][]int{{1}, {7}, {3, 37}, {2, 3, 5, 9}, {1, 1000}, {4, 600, 3}, {2, 21, 40, 41}} {
+		for axis := range shape {
+			for _, version := range []int{11, 13} {
+				x := random(int64(i), shape...)
+				if len(shape) > 1 {
+					tensor.Data[float32](x)[0] = float32(math.Inf(-1))
+					tensor.Data[float32](x)[x.Len()-1] = float32(math.NaN())
+				}
+				fastRow{op: "Softmax", version: version, attrs: attrs{"axis": axis}, in: list(x), relative: 10 * ulp, absolute: 1e-8}.check(t)
+				fastRow{op: "LogSoftmax", version: version, attrs: attrs{"axis": axis}, in: list(x), relative: 4 * ulp, absolute: 2e-6}.check(t)
+			}
+			inner := shape[axis:]
+			in := list(random(int64(i), shape...), random(2, inner...), random(3, inner...))
+			fastRow{op: "LayerNormalization", version: 17, attrs: attrs{"axis": axis}, in: in, relative: 1e-5, absolute: 1e-5}.check(t)
+			fastRow{op: "LayerNormalization", version: 17, attrs: attrs{"axis": axis}, in: in[:2], relative: 1e-5, absolute: 1e-5}.check(t)
+			fastRow{op: "RMSNormalization", version: 23, attrs: attrs{"axis": axis}, in: in[:2], relative: 1e-5, absolute: 1e-5}.check(t)
+		}
+	}
+	x := random(1, 2, 6, 7, 9)
+	for i := range tensor.Data[float32](x) {
+		tensor.Data[float32](x)[i] += 30 // a large mean
+	}
+	fastRow{op: "InstanceNormalization", version: 6, in: list(x, random(2, 6), random(3, 6)), relative: 1e-5, absolute: 3e-5}.check(t)
+	fastRow{op: "GroupNormalization", version: 21, attrs: attrs{"num_groups": 3}, in: list(x, random(2, 6), random(3, 6)), relative: 1e-5, absolute: 3e-5}.check(t)
+	fastRow{op: "GroupNormalization", version: 18, attrs: attrs{"num_groups": 3}, in: list(x, random(2, 3), random(3, 3)), relative: 1e-5, absolute: 3e-5}.check(t)
+}

@@ -1,0 +1,190 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// EvalFast is Softmax and LogSoftmax of float32: line by line where lines lie in
+// one piece, else a strip of neighbouring lines at a time.
+func (op *lines) EvalFast(c *Call) (bool, error) {
+	x := c.In[0]
+	log := c.Node.Op == "LogSoftmax"
+	if c.vec(x) == nil || c.Node.Domain != "" || !log && c.Node.Op != "Softmax" || x.Len() == 0 {
+		return false, nil
+	}
+	axis, err := op.resolve(x.Rank())
+	if err != nil {
+		return true, err
+	}
+	length, step := tensor.MustCount(x.Shape()[axis:]), 1
+	if !op.rest && axis < x.Rank() {
+		length, step = x.Dim(axis), tensor.Strides(x.Shape())[axis]
+	}
+	y, err := c.output(tensor.Float32, x.Shape()...)
+	if err != nil {
+		return true, err
+	}
+	if step == 1 {
+		return true, c.softmaxRows(y, x, length, log)
+	}
+	return true, c.softmaxStrips(y, x, length, step, log)
+}
+
+func (c *Call) softmaxRows(y, x *tensor.Tensor, length int, log bool) error {
+	v, src, dst := c.vec(), tensor.Data[float32](x), tensor.Data[float32](y)
+	return c.share(len(dst)/length, 0.5*float64(length)+30, func(from, to int) {
+		var work []float32
+		if log {
+			work = make([]float32, length)
+		}
+		for i := from; i < to; i++ {
+			if log {
+				v.LogSoftmax(dst[i*length:(i+1)*length], src[i*length:(i+1)*length], work)
+			} else {
+				v.Softmax(dst[i*length:(i+1)*length], src[i*length:(i+1)*length])
+			}
+		}
+	})
+}
+
+// stripWidth is how many lines are worked on side by side.
+const stripWidth = 512
+
+// softmaxStrips works on lines whose elements lie step apart, many side by side.
+func (c *Call) softmaxStrips(y, x *tensor.Tensor, length, step int, log bool) error {
+	v, src, dst := c.vec(), tensor.Data[float32](x), tensor.Data[float32](y)
+	strips := (step + stripWidth - 1) / stripWidth
+	width := (step + strips - 1) / strips
+	return c.share(len(dst)/length/step*strips, 0.7*float64(length*width)+50, func(from, to int) {
+		var tops, sums, work [stripWidth]float32
+		for i := from; i < to; i++ {
+			first := i % strips * width
+			n := min(width, step-first)
+			if n <= 0 {
+				continue
+			}
+			at := i/strips*step*length + first
+			top, sum, e := tops[:n], sums[:n], work[:n]
+			copy(top, src[at:])
+			for j := 1; j < length; j++ {
+				v.Zip(kernel.PairMax, top, top, src[at+j*step:][:n])
+			}
+			clear(sum)
+			for j := range length {
+				out := dst[at+j*step:][:n]
+				if n == 1 { // a pair of single numbers is a pair, too
+					e[0] = src[at+j*step] - top[0]
+				} else {
+					v.Zip(kernel.PairSub, e, src[at+j*step:][:n], top)
+				}
+				if log {
+					copy(out, e)
+				}
+				v.Apply(kernel.FuncExp, e, e, 0, 0)
+				v.Zip(kernel.PairAdd, sum, sum, e)
+				if !log {
+					copy(out, e)
+				}
+			}
+			if log {
+				for j, s := range sum {
+					sum[j] = float32(math.Log(float64(s)))
+				}
+			}
+			for j := range length {
+				out := dst[at+j*step:][:n]
+				if log {
+					v.Zip(kernel.PairSub, out, out, sum)
+				} else {
+					v.Zip(kernel.PairDiv, out, out, sum)
+				}
+			}
+		}
+	})
+}
+
+// EvalFast normalises float32 lines where scale and shift have an element for
+// each of the line's and nobody asks for the moments.
+func (op *lineNorm) EvalFast(c *Call) (bool, error) {
+	x, scale, shift := c.In[0], c.In[1], c.input(2)
+	v := c.vec(x, scale)
+	if v == nil || x.Len() == 0 || c.Wants(1) || c.Wants(2) || len(c.Out) > 1 {
+		return false, nil
+	}
+	axis, err := tensor.Axis(op.axis, x.Rank())
+	if err != nil {
+		return true, err
+	}
+	inner := tensor.MustCount(x.Shape()[axis:])
+	if scale.Len() != inner || scale.Rank() > x.Rank()-axis || shift != nil && (shift.DType() != tensor.Float32 || shift.Len() != inner || shift.Rank() > x.Rank()-axis) {
+		return false, nil
+	}
+	gain, bias := tensor.Data[float32](scale), []float32(nil)
+	if shift != nil {
+		bias = tensor.Data[float32](shift)
+	} else {
+		if err := c.Run.ReserveBytes(4 * int64(inner)); err != nil {
+			return true, err
+		}
+		bias = make([]float32, inner)
+	}
+	y, err := c.output(tensor.Float32, x.Shape()...)
+	if err != nil {
+		return true, err
+	}
+	src, dst := tensor.Data[float32](x), tensor.Data[float32](y)
+	return true, c.share(len(src)/inner, 0.35*float64(inner)+30, func(from, to int) {
+		for i := from; i < to; i++ {
+			line := src[i*inner : (i+1)*inner]
+			mean, variance := 0.0, 0.0
+			if op.centred {
+				mean, variance = v.Moments(line)
+			} else {
+				variance = v.Squares(line, 0) / float64(inner)
+			}
+			v.Affix(dst[i*inner:(i+1)*inner], line, gain, bias, float32(mean), float32(1/math.Sqrt(variance+op.epsilon)))
+		}
+	})
+}
+
+// EvalFast normalises float32 groups, then scales and shifts channel by channel.
+func (op *groupNorm) EvalFast(c *Call) (bool, error) {
+	x := c.In[0]
+	v := c.vec(c.In...)
+	if v == nil || x.Len() == 0 || x.Rank() < 2 {
+		return false, nil
+	}
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return true, err
+	}
+	y, err := c.output(tensor.Float32, x.Shape()...)
+	if err != nil {
+		return true, err
+	}
+	src, dst, scale, shift := tensor.Data[float32](x), tensor.Data[float32](y), tensor.Data[float32](c.In[1]), tensor.Data[float32](c.In[2])
+	channels, groups := x.Dim(1), op.groups
+	if groups == 0 {
+		groups = channels
+	}
+	size := len(src) / x.Dim(0) / channels
+	each := channels / groups
+	return true, c.share(x.Dim(0)*groups, 0.4*float64(size*each)+30, func(from, to int) {
+		for i := from; i < to; i++ {
+			mean, variance := v.Moments(src[i*each*size : (i+1)*each*size])
+			inverse := 1 / math.Sqrt(variance+op.epsilon)
+			for j := range each {
+				k, at := i%groups*each+j, (i*each+j)*size
+				if op.perGroup {
+					k = i % groups
+				}
+				// (x-mean) first: one product and sum would cancel where the mean is large.
+				out := dst[at : at+size]
+				v.Apply(kernel.FuncAffine, out, src[at:at+size], 1, float32(-mean))
+				v.Apply(kernel.FuncAffine, out, out, float32(inverse*float64(scale[k])), shift[k])
+			}
+		}
+	})
+}

@@ -1,0 +1,122 @@
+package ops
+
+import (
+	"slices"
+
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// plannedProduct is a matrix product and the memory it works on, kept from one
+// run to the next.
+type plannedProduct struct {
+	work kernel.Work
+	mem  kernel.Memory
+	a, b []int // shapes it was planned for
+}
+
+// run computes y = a·b, the operands in the order of the plan.
+func (p *plannedProduct) run(c *Call, y, a, b *tensor.Tensor) error {
+	p.mem.In, p.mem.Out = first(a), first(y)
+	p.mem.More = append(p.mem.More[:0], first(b))
+	err := c.do(&p.work, &p.mem)
+	p.mem.In, p.mem.Out, p.mem.Residual = nil, nil, nil
+	clear(p.mem.More)
+	return err
+}
+
+// planned is the product that the call kept, or a new one; nil where the kernels
+// do not take it.
+func (c *Call) planned(a, b *tensor.Tensor, describe func() *kernel.Gemm) *plannedProduct {
+	if p, ok := c.Kept.(*plannedProduct); ok && slices.Equal(p.a, a.Shape()) && slices.Equal(p.b, b.Shape()) {
+		return p
+	}
+	g := describe()
+	if g == nil || min(g.M, g.N, g.K) < 1 {
+		return nil
+	}
+	g.Strict = c.Run.Strict
+	w, err := c.Run.Kernel.Gemm(g, nil)
+	if err != nil {
+		return nil
+	}
+	p := &plannedProduct{work: w, a: slices.Clone(a.Shape()), b: slices.Clone(b.Shape())}
+	c.Kept = p
+	return p
+}
+
+// EvalFast multiplies float32 matrices by the kernels.
+func (matMul) EvalFast(c *Call) (bool, error) {
+	a, b := c.In[0], c.In[1]
+	if c.vec(a, b) == nil || a.Rank() == 0 || b.Rank() == 0 || a.Len() == 0 || b.Len() == 0 {
+		return false, nil
+	}
+	if _, err := (matMul{}).Infer(factsOf(c.In)); err != nil {
+		return true, err
+	}
+	shape, err := newMatrixProduct(a.Shape(), b.Shape())
+	if err != nil {
+		return true, err
+	}
+	p := c.planned(a, b, shape.gemm)
+	if p == nil {
+		return false, nil
+	}
+	y, err := c.output(tensor.Float32, shape.shape...)
+	if err != nil {
+		return true, err
+	}
+	return true, p.run(c, y, a, b)
+}
+
+// gemm describes the products to the kernels: a B that does not change makes one
+// product of many.
+func (p *matrixProduct) gemm() *kernel.Gemm {
+	g := &kernel.Gemm{M: p.m, N: p.n, K: p.k, RowA: p.k, RowB: p.n, RowC: p.n, Scale: 1}
+	own := tensor.Strides(p.head)
+	if !slices.ContainsFunc(p.stepsB, func(s int) bool { return s != 0 }) && slices.Equal(p.stepsA, own) {
+		g.M *= p.batches()
+		return g
+	}
+	for d, n := range p.head {
+		if n == 1 {
+			continue
+		}
+		b := kernel.GemmBatch{Count: n, A: p.stepsA[d] * p.m * p.k, B: p.stepsB[d] * p.k * p.n, C: own[d] * p.m * p.n}
+		g.Batch = append(g.Batch, b)
+	}
+	return g
+}
+
+// EvalFast is the product by the kernels; C is laid out first and added to.
+func (op *gemm) EvalFast(c *Call) (bool, error) {
+	a, b, bias := c.In[0], c.In[1], c.input(2)
+	if c.vec(a, b) == nil || bias != nil && bias.DType() != tensor.Float32 || op.transA || a.Len() == 0 || b.Len() == 0 || a.Rank() != 2 || b.Rank() != 2 {
+		return false, nil
+	}
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return true, err
+	}
+	m, k, n := a.Dim(0), a.Dim(1), b.Dim(1)
+	if op.transB {
+		n = b.Dim(0)
+	}
+	p := c.planned(a, b, func() *kernel.Gemm {
+		return &kernel.Gemm{M: m, N: n, K: k, RowA: k, RowB: b.Dim(1), RowC: n, RowResidual: n, TransB: op.transB,
+			Scale: op.alpha, Residual: bias != nil}
+	})
+	if p == nil {
+		return false, nil
+	}
+	y, err := c.output(tensor.Float32, m, n)
+	if err != nil {
+		return true, err
+	}
+	if bias != nil {
+		if err := c.zip(kernel.PairMul, y, bias, tensor.Scalar(op.beta)); err != nil {
+			return true, err
+		}
+		p.mem.Residual = first(y)
+	}
+	return true, p.run(c, y, a, b)
+}
