@@ -234,13 +234,16 @@ func (s *Session) RunInto(ctx context.Context, in, out Values) error {
 // arguments are the operands of a run in the graph's order, kept between runs.
 type arguments struct{ in, out []*tensor.Tensor }
 
-func (s *Session) run(ctx context.Context, in, out Values, all bool) error {
+func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error) {
 	inputs, outputs := s.runner.Inputs(), s.runner.Outputs()
 	args, _ := s.spare.Get().(*arguments)
 	if args == nil {
 		args = &arguments{make([]*tensor.Tensor, len(inputs)), make([]*tensor.Tensor, len(outputs))}
 	}
 	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s: BUG: panic: %v", s.file, r)
+		}
 		clear(args.in)
 		clear(args.out)
 		s.spare.Put(args)

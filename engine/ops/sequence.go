@@ -202,12 +202,28 @@ func (sequenceInsert) Eval(c *Call) error {
 	if err := spend(c.Run, len(elems)); err != nil {
 		return err
 	}
-	at, err := position(c, 2, len(elems)+1, len(elems))
+	at, err := insertAt(c.input(2), len(elems))
 	if err != nil {
 		return err
 	}
 	c.Out[0] = tensor.NewContainer(tensor.Sequence, slices.Insert(slices.Clone(elems), at, c.In[1])...)
 	return nil
+}
+
+// insertAt reads a place before one of n elements or behind them all, which
+// may count from the end: -1 is before the last element.
+func insertAt(t *tensor.Tensor, n int) (int, error) {
+	if t == nil {
+		return n, nil
+	}
+	v, err := integer(t)
+	if err != nil {
+		return 0, fmt.Errorf("the position %w", err)
+	}
+	if v < -n || v > n {
+		return 0, fmt.Errorf("position %d is outside [%d, %d]", v, -n, n)
+	}
+	return fromEnd(v, n), nil
 }
 
 // spend counts the copying of a list of n as turns of a loop, a thousand
