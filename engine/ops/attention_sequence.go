@@ -10,6 +10,7 @@ import (
 
 var sequenceMixers = []Def{
 	{Name: "RotaryEmbedding", Since: 23, Types: tensor.FloatTypes, In: Arity{3, 4}, Out: Exactly(1), New: newRotary},
+	{Name: "LinearAttention", Since: 27, Types: tensor.FloatTypes, In: Arity{3, 7}, Out: Arity{1, 2}, New: newLinearAttention},
 	{Name: "CausalConvWithState", Since: 27, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Arity{1, 2}, New: newCausalConv},
 }
 

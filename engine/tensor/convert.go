@@ -59,3 +59,6 @@ func each[T any](src []T, f func(T) float64) []float64 {
 	}
 	return out
 }
+
+// Parts are the real and the imaginary part of a number.
+func Parts(v complex128) (re, im float64) { return real(v), imag(v) }
