@@ -94,7 +94,7 @@ func (o *options) beside() int64 { return o.memory / 4 }
 
 // Open reads and decodes a file: upright by its EXIF orientation, sRGB, 8 bits,
 // alpha laid over the background. The content decides the format (JPEG, PNG,
-// GIF, BMP, TIFF, WebP, ICO), never the name; of several frames or pages the
+// GIF, BMP, TIFF, WebP, ICO, PNM), never the name; of several frames or pages the
 // first counts. Errors begin with the path and are one line.
 func Open(path string, opts ...Option) (*Image, error) {
 	data, err := readFile(path)

@@ -24,7 +24,7 @@ func recognise(data []byte) format {
 			return f
 		}
 	}
-	return format{error: "the content is no picture that is known (JPEG, PNG, GIF, BMP, TIFF, WebP, ICO)"}
+	return format{error: "the content is no picture that is known (JPEG, PNG, GIF, BMP, TIFF, WebP, ICO, PNM)"}
 }
 
 func (f format) refuse() error {
@@ -60,6 +60,7 @@ func formatTable() []format {
 		{name: "TIFF", match: starts("II*\x00", "MM\x00*"), decode: decodeTIFF},
 		{name: "WebP", match: both(starts("RIFF"), at(8, "WEBP")), decode: decodeWebP},
 		{name: "ICO", match: starts("\x00\x00\x01\x00", "\x00\x00\x02\x00"), decode: decodeICO},
+		{name: "PNM", match: both(func(d []byte) bool { return len(d) > 2 && d[0] == 'P' && d[1] >= '1' && d[1] <= '6' }, at(2, "\n", " ", "\r", "\t", "#")), decode: decodePNM},
 
 		{name: "BigTIFF", match: starts("II+\x00", "MM\x00+")},
 		{name: "AVIF", match: both(at(4, "ftyp"), brand("avif", "avis"))},
@@ -73,7 +74,7 @@ func formatTable() []format {
 		{name: "OpenEXR", match: starts("\x76\x2f\x31\x01")},
 		{name: "QOI", match: starts("qoif")},
 		{name: "DDS", match: starts("DDS ")},
-		{name: "PNM", match: both(func(d []byte) bool { return len(d) > 2 && d[0] == 'P' && d[1] >= '1' && d[1] <= '7' }, at(2, "\n", " ", "\r", "\t"))},
+		{name: "PAM", match: starts("P7\n")},
 		{name: "a video (MP4)", match: at(4, "ftyp")},
 		{name: "a video (Matroska)", match: starts("\x1a\x45\xdf\xa3")},
 		{name: "a video (AVI)", match: both(starts("RIFF"), at(8, "AVI "))},

@@ -14,6 +14,7 @@ import (
 	"github.com/visionzoo/vision/assets"
 	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/internal/pictures"
 	"github.com/visionzoo/vision/vision"
 )
 
@@ -207,6 +208,7 @@ func openSession(ctx context.Context, path string, opts []engine.Option) (*engin
 		session *engine.Session
 		err     error
 	}
+	pictures.Register()
 	done := make(chan opened, 1)
 	go func() {
 		var o opened

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/internal/pictures"
 )
 
 // Exit codes.
@@ -50,6 +51,7 @@ func failed() error { return &exitError{exitFailed, nil} }
 
 // run is the program: it returns the exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	pictures.Register()
 	app := newApp(in, out, errOut)
 	err := limitMemory()
 	if err == nil {

@@ -18,7 +18,7 @@ var families = [][]Def{
 	convolutions, pools, normalizations, products, softmaxes, fused,
 	splits, rearrangements, scatters, sorts, sequences,
 	controls,
-	reductions, resizes, regions, grids, losses, signals, transforms, attentions, previews, sequenceMixers, recurrents,
+	reductions, resizes, regions, grids, losses, signals, transforms, attentions, previews, sequenceMixers, recurrents, pictures,
 }
 
 // newest is the highest opset known of each domain.

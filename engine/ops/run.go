@@ -92,6 +92,9 @@ func (r *Run) ReserveBytes(n int64) error {
 	return nil
 }
 
+// Left is how many bytes more fit the memory limit.
+func (r *Run) Left() int64 { return r.limit - r.live }
+
 // allocated notes a tensor of the node at work.
 func (r *Run) allocated(t *tensor.Tensor) {
 	if p := base(t); p != nil {

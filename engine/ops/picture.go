@@ -1,0 +1,84 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+var pictures = []Def{
+	{Name: "ImageDecoder", Since: 20, Types: tensor.Types(tensor.Uint8), In: Exactly(1), Out: Exactly(1), New: newImageDecoder},
+}
+
+// PictureDecoder decodes a picture file into rows of red, green and blue bytes,
+// using at most limit bytes of memory. It must be safe for concurrent use.
+type PictureDecoder func(data []byte, limit int64) (pixels []byte, width, height int, err error)
+
+// decoder is what ImageDecoder calls. The engine knows no picture: whoever
+// brings a decoder along registers it, once, before the first run.
+var decoder atomic.Pointer[PictureDecoder]
+
+// RegisterPictures makes d the decoder of ImageDecoder.
+func RegisterPictures(d PictureDecoder) { decoder.Store(&d) }
+
+// imageDecoder turns the bytes of a picture file into [height width channels].
+// ONNX ImageDecoder-20.
+type imageDecoder struct{ format string }
+
+func newImageDecoder(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return imageDecoder{a.OneOf("pixel_format", "RGB", "BGR", "Grayscale")}, a.Err()
+}
+
+func (op imageDecoder) channels() int {
+	if op.format == "Grayscale" {
+		return 1
+	}
+	return 3
+}
+
+// Infer: the file's bytes [length] → [height width channels].
+func (op imageDecoder) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	shape := ir.Dims(-1, -1, op.channels())
+	return []ir.Fact{ir.Tensor(tensor.Uint8, shape)}, wantRank(in, 0, 1)
+}
+
+func (op imageDecoder) Eval(c *Call) error {
+	decode := decoder.Load()
+	if decode == nil {
+		return errors.New("no decoder of pictures is registered: import the package zoo, or call engine.RegisterPictures")
+	}
+	limit := c.Run.Left()
+	pixels, width, height, err := (*decode)(c.In[0].Bytes(), limit)
+	if err != nil {
+		return fmt.Errorf("the picture: %w", err)
+	}
+	y, err := c.New(tensor.Uint8, height, width, op.channels())
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	dst := y.Bytes()
+	switch op.format {
+	case "RGB":
+		copy(dst, pixels)
+	case "BGR":
+		for i := 0; i+3 <= len(dst); i += 3 {
+			dst[i], dst[i+1], dst[i+2] = pixels[i+2], pixels[i+1], pixels[i]
+		}
+	default:
+		for i := range dst {
+			dst[i] = luma(pixels[3*i:])
+		}
+	}
+	return c.Run.Check()
+}
+
+// luma is the brightness of a pixel by ITU-R 601-2 in 16 bits of fraction, as
+// Pillow rounds it.
+func luma(p []byte) byte {
+	return byte((uint32(p[0])*19595 + uint32(p[1])*38470 + uint32(p[2])*7471 + 1<<15) >> 16)
+}

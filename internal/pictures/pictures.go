@@ -1,0 +1,20 @@
+// Package pictures introduces the two sides that do not know one another: it
+// gives the engine the decoder of package vision.
+package pictures
+
+import (
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/vision"
+)
+
+// Register makes package vision decode what models of ImageDecoder are given.
+// Calling it again changes nothing.
+func Register() {
+	engine.RegisterPictures(func(data []byte, limit int64) ([]byte, int, int, error) {
+		m, err := vision.DecodeBytes(data, vision.MemoryLimit(limit))
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		return m.Pix, m.Width, m.Height, nil
+	})
+}
