@@ -18,7 +18,7 @@ var families = [][]Def{
 	convolutions, pools, normalizations, products, softmaxes, fused,
 	splits, rearrangements, scatters, sorts, sequences,
 	controls,
-	reductions, resizes, regions, grids, losses, signals, transforms, attentions, previews, sequenceMixers, recurrents, pictures,
+	reductions, resizes, regions, grids, losses, signals, transforms, attentions, previews, sequenceMixers, recurrents, pictures, derivatives,
 }
 
 // newest is the highest opset known of each domain.
@@ -97,6 +97,9 @@ func bindGraph(g *ir.Graph) error {
 	var unknown []string
 	var bind func(g *ir.Graph) error
 	bind = func(g *ir.Graph) error {
+		if err := expandGradients(g); err != nil {
+			return err
+		}
 		for _, n := range g.Nodes {
 			for _, region := range n.Regions() {
 				if err := bind(region); err != nil {

@@ -1,0 +1,315 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// Gradient of ai.onnx.preview.training is no operator but a wish: the
+// derivatives of one value of the graph by others, at the values the node is
+// given. Before a graph is bound each such node is replaced by the nodes that
+// compute them: those that y follows from once more, on the given values, and
+// the rule of each in reverse (Griewank and Walther 2008, "Evaluating
+// Derivatives", chapter 3).
+
+// maxDerived bounds the nodes that gradients of gradients come to.
+const maxDerived = 100_000
+
+// expandGradients replaces the Gradient nodes of a graph.
+func expandGradients(g *ir.Graph) error {
+	var out []*ir.Node
+	made := 0
+	for _, n := range g.Nodes {
+		if n.Domain != training || n.Op != "Gradient" {
+			out = append(out, n)
+			continue
+		}
+		d, err := newDerivation(g, out, n)
+		if err == nil {
+			err = d.derive()
+		}
+		if made += len(d.nodes); err == nil && made > maxDerived {
+			err = fmt.Errorf("gradients come to more than %d nodes", maxDerived)
+		}
+		if err != nil {
+			return n.Fail(err)
+		}
+		out = append(out, d.nodes...)
+	}
+	g.Nodes = out
+	return nil
+}
+
+// derivation is one Gradient node at work.
+type derivation struct {
+	graph *ir.Graph
+	node  *ir.Node
+	xs    []*ir.Value               // copies stand for these
+	y     *ir.Value                 // what is derived
+	copy  map[*ir.Value]*ir.Value   // of values that y follows from
+	slope map[*ir.Value][]*ir.Value // what the derivatives by a copy are sums of
+	nodes []*ir.Node                // made
+}
+
+// newDerivation finds the values that the node names, among those that were
+// made before it.
+func newDerivation(g *ir.Graph, before []*ir.Node, n *ir.Node) (*derivation, error) {
+	d := &derivation{graph: g, node: n, copy: map[*ir.Value]*ir.Value{}, slope: map[*ir.Value][]*ir.Value{}}
+	a := n.ReadAttrs().Need("xs", "y")
+	xs, zs, y := a.Strs("xs"), a.Strs("zs"), a.Str("y", "")
+	if a.Err() != nil {
+		return d, a.Err()
+	}
+	if len(n.Inputs) != len(xs)+len(zs) || len(n.Outputs) != len(xs) || len(xs) == 0 {
+		return d, fmt.Errorf("has %d inputs and %d outputs, with %d names in xs and %d in zs it must have their sum and an output for each of xs",
+			len(n.Inputs), len(n.Outputs), len(xs), len(zs))
+	}
+	named := map[string]*ir.Value{}
+	for _, v := range g.Inputs {
+		named[v.Name] = v
+	}
+	for _, m := range before {
+		for _, v := range append(m.Inputs[:len(m.Inputs):len(m.Inputs)], m.Outputs...) {
+			if v != nil {
+				named[v.Name] = v
+			}
+		}
+	}
+	for i, name := range append(xs[:len(xs):len(xs)], zs...) {
+		v := named[name]
+		if v == nil || n.Inputs[i] == nil {
+			return d, fmt.Errorf("no value before it is named %s, or its input is left out", onnx.Quote(name))
+		}
+		d.copy[v] = n.Inputs[i]
+		if i < len(xs) {
+			d.xs = append(d.xs, v)
+		}
+	}
+	if d.y = named[y]; d.y == nil {
+		return d, fmt.Errorf("no value before it is named %s", onnx.Quote(y))
+	}
+	return d, nil
+}
+
+// derive makes the nodes.
+func (d *derivation) derive() error {
+	varies := map[*ir.Value]bool{} // by xs
+	for _, x := range d.xs {
+		varies[d.copy[x]] = true
+	}
+	path, err := d.repeat(varies)
+	if err != nil {
+		return err
+	}
+	y := d.use(d.y)
+	d.slope[y] = []*ir.Value{d.add("OnesLike", y)}
+	for i := len(path) - 1; i >= 0; i-- {
+		n := path[i]
+		dy := d.sum(n.Outputs[0])
+		if dy == nil {
+			continue
+		}
+		rule := gradientRules[n.Op]
+		if rule == nil || n.Domain != "" && n.Domain != Internal || len(n.Outputs) != 1 {
+			return fmt.Errorf("the derivative of %s is not known", n)
+		}
+		slopes, err := rule(d, n, dy)
+		if err != nil {
+			return fmt.Errorf("%s: %w", n, err)
+		}
+		for k, s := range slopes {
+			if s != nil && varies[n.Inputs[k]] {
+				d.slope[n.Inputs[k]] = append(d.slope[n.Inputs[k]], s)
+			}
+		}
+	}
+	for i, x := range d.xs {
+		s := d.sum(d.use(x))
+		if s == nil {
+			s = d.add("Sub", d.use(x), d.use(x)) // y does not depend on it
+		}
+		v := d.node.Outputs[i]
+		d.nodes = append(d.nodes, d.made(&ir.Node{Op: "Identity", Inputs: []*ir.Value{s}, Outputs: []*ir.Value{v}}))
+	}
+	return nil
+}
+
+// repeat copies the nodes that y follows from and gives those of them that
+// vary.
+func (d *derivation) repeat(varies map[*ir.Value]bool) (path []*ir.Node, err error) {
+	cone, err := d.cone()
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range cone {
+		m := *n
+		m.Operator, m.Inputs, m.Outputs = nil, nil, nil
+		moves := false
+		for _, v := range n.Inputs {
+			u := d.use(v)
+			m.Inputs = append(m.Inputs, u)
+			moves = moves || varies[u]
+		}
+		for _, v := range n.Outputs {
+			w := d.copy[v]
+			if w == nil { // else it is one of those that are given
+				w = d.graph.NewValue(v.Name, ir.Fact{})
+				d.copy[v] = w
+			} else {
+				w = d.graph.NewValue("", ir.Fact{})
+			}
+			w.Node = &m
+			varies[w] = moves
+			m.Outputs = append(m.Outputs, w)
+		}
+		d.nodes = append(d.nodes, &m)
+		if moves {
+			path = append(path, &m)
+		}
+	}
+	return path, nil
+}
+
+// cone is the nodes that y follows from, in order, up to the values that are
+// given.
+func (d *derivation) cone() ([]*ir.Node, error) {
+	var list []*ir.Node
+	seen := map[*ir.Node]bool{}
+	type visit struct {
+		n    *ir.Node
+		done bool
+	}
+	stack := []visit{}
+	push := func(v *ir.Value) {
+		if v != nil && v.Node != nil && d.copy[v] == nil && !seen[v.Node] {
+			stack = append(stack, visit{n: v.Node})
+		}
+	}
+	for push(d.y); len(stack) > 0; {
+		top := &stack[len(stack)-1]
+		if top.done {
+			list = append(list, top.n)
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		if seen[top.n] {
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		n := top.n
+		seen[n], top.done = true, true
+		if len(n.Regions()) > 0 {
+			return nil, fmt.Errorf("the derivative of %s is not known: it has regions", n)
+		}
+		if len(seen) > maxDerived {
+			return nil, fmt.Errorf("gradients come to more than %d nodes", maxDerived)
+		}
+		for _, v := range n.Inputs {
+			push(v)
+		}
+	}
+	return list, nil
+}
+
+// use is what stands for a value.
+func (d *derivation) use(v *ir.Value) *ir.Value {
+	if w := d.copy[v]; w != nil {
+		return w
+	}
+	return v
+}
+
+// sum is the derivative by a value, nil where y does not depend on it.
+func (d *derivation) sum(v *ir.Value) *ir.Value {
+	list := d.slope[v]
+	if len(list) == 0 {
+		return nil
+	}
+	s := list[0]
+	for _, t := range list[1:] {
+		s = d.add("Add", s, t)
+	}
+	d.slope[v] = []*ir.Value{s}
+	return s
+}
+
+// derivedOpset is the version of the nodes that rules make.
+const derivedOpset = 17
+
+// made completes a node.
+func (d *derivation) made(n *ir.Node) *ir.Node {
+	n.Name, n.Version = d.node.Name, derivedOpset
+	if n.Op == "SumTo" || n.Op == "OnesLike" {
+		n.Domain, n.Version = Internal, 1
+	}
+	for _, v := range n.Outputs {
+		v.Node = n
+	}
+	return n
+}
+
+// add appends a node of one output.
+func (d *derivation) add(op string, in ...*ir.Value) *ir.Value {
+	v := d.graph.NewValue(d.node.Name, ir.Fact{})
+	d.nodes = append(d.nodes, d.made(&ir.Node{Op: op, Inputs: in, Outputs: []*ir.Value{v}}))
+	return v
+}
+
+// with gives the node made last an attribute.
+func (d *derivation) with(v *ir.Value, a *ir.Attr) *ir.Value {
+	v.Node.Attrs = append(v.Node.Attrs, a)
+	return v
+}
+
+// scalar is a constant of the type of like.
+func (d *derivation) scalar(x float32, like *ir.Value) *ir.Value {
+	return d.add("CastLike", d.graph.Constant("", tensor.Scalar(x)), like)
+}
+
+// gradientRule gives the derivative by each input (nil: none) from that by the
+// output.
+type gradientRule func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error)
+
+// ownSlope is the rule of y = f(x) for each element, where slope makes f'(x).
+func ownSlope(slope func(d *derivation, x, y *ir.Value) *ir.Value) gradientRule {
+	return func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
+		return []*ir.Value{d.add("Mul", dy, slope(d, n.Inputs[0], n.Outputs[0]))}, nil
+	}
+}
+
+// pair is the rule of a function of two operands that broadcast: each
+// derivative is summed to the shape of its operand.
+func pair(slopes func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value)) gradientRule {
+	return func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
+		a, b := n.Inputs[0], n.Inputs[1]
+		da, db := slopes(d, a, b, n.Outputs[0], dy)
+		return []*ir.Value{d.add("SumTo", da, a), d.add("SumTo", db, b)}, nil
+	}
+}
+
+// sameElements is the rule of operators that only change the shape.
+func sameElements(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
+	return []*ir.Value{d.add("Reshape", dy, d.add("Shape", n.Inputs[0]))}, nil
+}
+
+// spreadSum is the rule of a sum, or of a mean, over all elements or over axes
+// that are kept.
+func spreadSum(mean bool) gradientRule {
+	return func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
+		a := n.ReadAttrs()
+		some := a.Has("axes") || len(n.Inputs) > 1 && n.Inputs[1] != nil || a.Bool("noop_with_empty_axes", false)
+		if some && !a.Bool("keepdims", true) {
+			return nil, errors.New("its derivative is known only with keepdims or over all axes")
+		}
+		x := n.Inputs[0]
+		if mean {
+			size := func(v *ir.Value) *ir.Value { return d.add("CastLike", d.add("Size", v), dy) }
+			dy = d.add("Mul", dy, d.add("Div", size(n.Outputs[0]), size(x)))
+		}
+		return []*ir.Value{d.add("Expand", dy, d.add("Shape", x))}, nil
+	}
+}

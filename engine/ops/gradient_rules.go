@@ -1,0 +1,121 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// gradientRules are the operators of the default domain that can be derived.
+var gradientRules = map[string]gradientRule{
+	"Identity": sameElements, "Reshape": sameElements, "Flatten": sameElements, "Squeeze": sameElements, "Unsqueeze": sameElements,
+	"ReduceSum": spreadSum(false), "ReduceMean": spreadSum(true),
+
+	"Sign": flat, "Shape": flat, "Size": flat, "OnesLike": flat,
+	"SumTo": func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
+		return []*ir.Value{d.add("Expand", dy, d.add("Shape", n.Inputs[0])), nil}, nil
+	},
+	"Expand": func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
+		return []*ir.Value{d.add("SumTo", dy, n.Inputs[0]), nil}, nil
+	},
+	"CastLike": func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
+		return []*ir.Value{d.add("CastLike", dy, n.Inputs[0]), nil}, nil
+	},
+
+	"Neg": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return d.scalar(-1, x) }),
+	"Exp": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return y }),
+	"Log": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Reciprocal", x) }),
+	"Sin": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Cos", x) }),
+	"Cos": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Neg", d.add("Sin", x)) }),
+	"Abs": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Sign", x) }),
+	"Sqrt": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value {
+		return d.add("Div", d.scalar(0.5, x), y)
+	}),
+	"Reciprocal": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Neg", d.add("Mul", y, y)) }),
+	"Tanh": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value {
+		return d.add("Sub", d.scalar(1, x), d.add("Mul", y, y))
+	}),
+	"Sigmoid": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value {
+		return d.add("Mul", y, d.add("Sub", d.scalar(1, x), y))
+	}),
+	"Relu": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Sign", y) }),
+
+	"Add": pair(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) { return dy, dy }),
+	"Sub": pair(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) { return dy, d.add("Neg", dy) }),
+	"Mul": pair(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) {
+		return d.add("Mul", dy, b), d.add("Mul", dy, a)
+	}),
+	"Div": pair(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) {
+		da = d.add("Div", dy, b)
+		return da, d.add("Neg", d.add("Mul", da, y))
+	}),
+	"Pow": pair(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) {
+		less := d.add("Pow", a, d.add("Sub", b, d.scalar(1, b)))
+		return d.add("Mul", dy, d.add("Mul", d.add("CastLike", b, a), less)), d.add("Mul", dy, d.add("Mul", y, d.add("Log", a)))
+	}),
+	"MatMul": pair(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) {
+		return d.add("MatMul", dy, lastTwoSwapped(d, b)), d.add("MatMul", lastTwoSwapped(d, a), dy)
+	}),
+}
+
+// flat is the rule of what does not change with its operands.
+func flat(*derivation, *ir.Node, *ir.Value) ([]*ir.Value, error) { return nil, nil }
+
+// lastTwoSwapped swaps the last two dimensions.
+func lastTwoSwapped(d *derivation, v *ir.Value) *ir.Value {
+	return d.with(d.add("Einsum", v), &ir.Attr{Name: "equation", Type: onnx.AttrString, String: "...ij->...ji"})
+}
+
+// derivatives are the operators that only gradients are made of.
+var derivatives = []Def{
+	{Domain: Internal, Name: "OnesLike", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: elementwiseOne},
+	{Domain: Internal, Name: "SumTo", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newSumTo},
+}
+
+// elementwiseOne is 1 for each element.
+func elementwiseOne(*ir.Node) (Op, error) {
+	return floats(func(x float64) float64 { return math.Pow(x, 0) }), nil
+}
+
+// sumTo sums the first operand along the dimensions in which the second, that
+// broadcasts to it, repeats.
+type sumTo struct{}
+
+func newSumTo(*ir.Node) (Op, error) { return sumTo{}, nil }
+
+// Infer: X, a shape that broadcasts to X's → the shape.
+func (sumTo) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	return []ir.Fact{ir.Tensor(in[0].DType, in[1].Shape)}, nil
+}
+
+// Eval sums in float64.
+func (sumTo) Eval(c *Call) error {
+	x, like := c.In[0], c.In[1].Shape()
+	if b, err := tensor.Broadcast(x.Shape(), like); err != nil || !slices.Equal(b, x.Shape()) {
+		return fmt.Errorf("shape %v does not broadcast to %v", like, x.Shape())
+	}
+	sums, err := c.New(tensor.Float64, like...)
+	if err != nil {
+		return err
+	}
+	dst := tensor.Data[float64](sums)
+	var row [rowLength]float64
+	w := newWalk(x.Shape(), tensor.BroadcastStrides(like, x.Shape()), tensor.Strides(x.Shape()))
+	err = w.rows(c.Run, func(n int, at, step []int) {
+		tensor.Load(row[:n], x, at[1], step[1])
+		to := at[0]
+		for _, v := range row[:n] {
+			dst[to] += v
+			to += step[0]
+		}
+	})
+	if err != nil {
+		return err
+	}
+	c.Out[0], err = c.convert(sums, x.DType())
+	return err
+}
