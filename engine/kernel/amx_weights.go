@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"unsafe"
 )
 
 // TileConv are the convolutions of activations in 32-channel pixels. They are
@@ -96,13 +95,6 @@ func (w *TileWeights) fits(c *Conv) error {
 		return fmt.Errorf("%v: the residual %v is not of the output's shape", c, *r)
 	}
 	return nil
-}
-
-// lineBytes returns n zero bytes that start a cache line.
-func lineBytes(n int) []byte {
-	b := make([]byte, n+64)
-	off := int(-uintptr(unsafe.Pointer(unsafe.SliceData(b))) & 63)
-	return b[off : off+n : off+n]
 }
 
 // Chunk packs one piece.

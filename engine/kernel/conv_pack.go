@@ -156,10 +156,3 @@ func (w *ConvWeights) fits(c *Conv) error {
 	}
 	return nil
 }
-
-// alignedFloats returns n zeros that start a cache line.
-func alignedFloats(n int) []float32 {
-	s := make([]float32, n+16)
-	skip := int(-uintptr(unsafe.Pointer(&s[0]))&63) / 4
-	return s[skip : skip+n : skip+n]
-}

@@ -94,9 +94,6 @@ func (b *builder) format(n *ir.Node) kernel.Format {
 // canSplit reports whether a node's kernel can write 32-channel pixels.
 func (b *builder) canSplit(n *ir.Node) bool {
 	switch b.roles[n] {
-	case convolve:
-		op := n.Operator.(*ops.FusedConv)
-		return !b.opt.BF16 || b.tiled(n, b.conv(n, op))
 	case globalPool, resize:
 		return false
 	case concat: // parts that start inside a pixel are copied number by number
@@ -125,7 +122,8 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 			} else {
 				plain++
 			}
-		case pool, activate, combine, concat:
+		case pool: // it reads float32, and widens what is not in passing
+		case activate, combine, concat:
 			if b.shapes[n.Outputs[0]].format == b.narrow() {
 				tile++
 			} else {
@@ -143,7 +141,7 @@ func (b *builder) wantHalo(n *ir.Node) {
 	c := b.conv(n, n.Operator.(*ops.FusedConv))
 	h := b.haloOf(n.Inputs[0])
 	h.Top, h.Left = max(h.Top, c.PadTop), max(h.Left, c.PadLeft)
-	h.Bottom, h.Right = max(h.Bottom, below(c)), max(h.Right, beside(c))
+	h.Bottom, h.Right = max(h.Bottom, below(c)), max(h.Right, rightOf(c))
 }
 
 // haloOf is the halo of every blocked form of v.

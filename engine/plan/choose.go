@@ -85,18 +85,18 @@ func (b *builder) convolvable(n *ir.Node, op *ops.FusedConv) bool {
 	}
 	c := b.conv(n, op)
 	h := c.PadTop + c.In.H + max(0, below(c))
-	w := c.PadLeft + c.In.W + max(0, beside(c))
+	w := c.PadLeft + c.In.W + max(0, rightOf(c))
 	size, err := tensor.Count([]int{c.In.N, c.In.C + 64, h + 2, w + 2})
 	return err == nil && int64(size) < b.opt.Memory/4 && c.PadTop >= 0 && c.PadLeft >= 0
 }
 
-// below and beside are how far past the bottom and right edge of its input a
+// below and rightOf are how far past the bottom and right edge of its input a
 // convolution reads.
 func below(c *kernel.Conv) int {
 	return (c.Out.H-1)*c.StrideH + (c.KernelH-1)*c.DilationH + 1 - c.PadTop - c.In.H
 }
 
-func beside(c *kernel.Conv) int {
+func rightOf(c *kernel.Conv) int {
 	return (c.Out.W-1)*c.StrideW + (c.KernelW-1)*c.DilationW + 1 - c.PadLeft - c.In.W
 }
 
@@ -193,5 +193,28 @@ func (b *builder) tiled(n *ir.Node, c *kernel.Conv) bool {
 	if c.Group > 1 && (in%32 != 0 || out%32 != 0) {
 		return false
 	}
-	return in >= 24 && out >= 16
+	if in >= fullTile {
+		return out >= 16
+	}
+	// Half a step is empty: it pays where there are several for each pixel, or
+	// where the input comes in split pixels anyway.
+	return in >= 12 && out >= 32 && (c.KernelH*c.KernelW > 1 || b.beside(n))
+}
+
+// fullTile is from how many input channels on a step of the tile unit is full
+// enough to beat float32 whatever the kernel.
+const fullTile = 24
+
+// beside reports whether the tile unit computes another convolution of n's
+// input that has several taps.
+func (b *builder) beside(n *ir.Node) bool {
+	for _, other := range b.readers[n.Inputs[0]] {
+		if other == n || b.roles[other] != convolve || other.Inputs[0] != n.Inputs[0] {
+			continue
+		}
+		if c := b.conv(other, other.Operator.(*ops.FusedConv)); c.KernelH*c.KernelW > 1 && c.Group == 1 && c.Out.C >= 32 {
+			return true
+		}
+	}
+	return false
 }
