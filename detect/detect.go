@@ -137,7 +137,7 @@ func New(m Model, opts ...Option) (*Detector, error) {
 	var err error
 	if name != "" {
 		d.head, err = findHead(name)
-	} else if d.head, err = guessHead(s.Outputs(), d.meta); err == nil {
+	} else if d.head, err = guessHead(declared(s, d.input)); err == nil {
 		d.guess = fmt.Sprintf("the outputs look like those of %s; --head says it better", d.head.family)
 	}
 	if err != nil {
@@ -149,6 +149,22 @@ func New(m Model, opts ...Option) (*Detector, error) {
 		}
 	}
 	return d, nil
+}
+
+// declared is what a session says of its outputs, and of the picture's size.
+func declared(s *engine.Session, input string) outputs {
+	o := outputs{all: s.Outputs(), meta: s.Metadata()}
+	for _, i := range s.Inputs() {
+		d := dims(i)
+		if i.Name != input || len(d) != 4 {
+			continue
+		}
+		o.height, o.width = max(d[2], 0), max(d[3], 0)
+		if d[3] == 3 || d[3] == 1 {
+			o.height, o.width = max(d[1], 0), max(d[2], 0)
+		}
+	}
+	return o
 }
 
 // HeadName is the name of the head in use.

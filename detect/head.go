@@ -31,8 +31,25 @@ type head struct {
 // the general.
 var heads = []head{
 	{name: "yunet", family: "YuNet, faces with five landmarks", decode: decodeYuNet, match: matchYuNet, suppress: true, score: 0.7, iou: 0.3, classes: []string{"face"}},
-	{name: "nanodet", family: "NanoDet", decode: decodeNanoDet, match: matchNanoDet, suppress: true, score: 0.3, iou: 0.5},
+	{name: "nanodet", family: "NanoDet", also: []string{"nanodetplus"}, decode: decodeNanoDet, match: matchNanoDet, suppress: true, score: 0.3, iou: 0.5},
 	{name: "ultraface", family: "UltraFace", decode: decodeUltraFace, match: matchUltraFace, suppress: true, score: 0.7, iou: 0.5, classes: []string{label.Background, "face"}},
+	{name: "ssd", family: "SSD with ResNet-34", decode: decodeSSD, match: matchSSD, score: 0.3, iou: 0.5},
+	{name: "ssd_mobilenet", family: "TensorFlow's object detection API", also: []string{"ssdmobilenet", "ssdmobilenetv1", "tensorflow"}, decode: decodeSSDMobileNet, match: matchSSDMobileNet, score: 0.3, iou: 0.5},
+	{name: "torchvision", family: "torchvision's detectors", also: []string{"keypointrcnn", "ssdlite", "fcos"}, decode: decodeRCNN, match: matchTorchvision, score: 0.5, iou: 0.5},
+	{name: "maskrcnn", family: "Detectron's Mask R-CNN", decode: decodeRCNN, match: matchMaskRCNN, score: 0.5, iou: 0.5},
+	{name: "fasterrcnn", family: "Detectron's Faster R-CNN", also: []string{"detectron", "rcnn"}, decode: decodeRCNN, match: matchRCNN, score: 0.5, iou: 0.5},
+	{name: "retinanet", family: "RetinaNet", decode: decodeRetinaNet, match: matchRetinaNet, suppress: true, score: 0.3, iou: 0.5},
+	{name: "tinyyolov2", family: "Tiny YOLOv2", decode: decodeTinyYOLOv2, match: matchRegion(125), suppress: true, score: 0.3, iou: 0.45},
+	{name: "yolov2", family: "YOLOv2", decode: decodeYOLOv2, match: matchRegion(425), suppress: true, score: 0.3, iou: 0.45},
+	{name: "yolov3", family: "YOLOv3 with suppression in the graph", decode: decodeYOLOv3, match: matchYOLOv3, score: 0.3, iou: 0.45},
+	{name: "tinyyolov3", family: "Tiny YOLOv3 with suppression in the graph", decode: decodeYOLOv3, score: 0.3, iou: 0.45},
+	{name: "yolov4", family: "YOLOv4", decode: decodeYOLOv4, match: matchYOLOv4, suppress: true, score: 0.3, iou: 0.45},
+	{name: "detr", family: "DETR", also: []string{"yolos"}, decode: decodeDETR, match: matchDETR, score: 0.5, iou: 0.7},
+	{name: "rtdetr", family: "RT-DETR", also: []string{"rfdetr", "dfine", "deformabledetr"}, decode: decodeRTDETR, match: matchRTDETR, score: 0.5, iou: 0.7},
+	{name: "yolov8pose", family: "Ultralytics YOLOv8 with keypoints", also: []string{"yolo11pose"}, decode: decodeYOLOv8Pose, match: matchYOLOv8Pose, suppress: true, score: 0.3, iou: 0.7},
+	{name: "yolov8", family: "Ultralytics YOLOv8", also: []string{"yolov9", "yolo11", "yolov11", "yolo12", "ultralytics"}, decode: decodeYOLOv8, match: matchYOLOv8, suppress: true, score: 0.3, iou: 0.7},
+	{name: "yolov5", family: "Ultralytics YOLOv5", also: []string{"yolov7"}, decode: decodeYOLOv5, match: matchYOLOv5, suppress: true, score: 0.3, iou: 0.45},
+	{name: "yolov10", family: "YOLOv10", also: []string{"yolo26", "end2end"}, decode: decodeYOLOv10, match: matchYOLOv10, score: 0.3, iou: 0.7},
 	{name: "yolox", family: "YOLOX", decode: decodeYOLOX, match: matchYOLOX, suppress: true, score: 0.3, iou: 0.45},
 }
 
@@ -78,7 +95,7 @@ func (f *frame) byName(name string) (array, bool) {
 func findHead(name string) (*head, error) {
 	plain := strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(strings.ToLower(name))
 	for i := range heads {
-		if heads[i].name == plain {
+		if strings.ReplaceAll(heads[i].name, "_", "") == plain {
 			return &heads[i], nil
 		}
 		for _, other := range heads[i].also {
@@ -95,8 +112,9 @@ func findHead(name string) (*head, error) {
 
 // outputs are a network's outputs as it declares them, for recognition.
 type outputs struct {
-	all  []engine.Info
-	meta map[string]string
+	all           []engine.Info
+	meta          map[string]string
+	width, height int // of the picture's input, 0 where they are free
 }
 
 func (o outputs) has(names ...string) bool {
@@ -130,8 +148,7 @@ func dims(i engine.Info) []int {
 }
 
 // guessHead recognises a head by the outputs.
-func guessHead(all []engine.Info, meta map[string]string) (*head, error) {
-	o := outputs{all, meta}
+func guessHead(o outputs) (*head, error) {
 	for i := range heads {
 		if heads[i].match != nil && heads[i].match(o) {
 			return &heads[i], nil
@@ -140,7 +157,7 @@ func guessHead(all []engine.Info, meta map[string]string) (*head, error) {
 	if _, ok := guessSegment(o); ok {
 		return nil, fmt.Errorf("the model gives a map of classes, not objects; use vision segment")
 	}
-	return nil, fmt.Errorf("no head recognises the model's outputs (%s); name one with --head: %s", describe(all), strings.Join(Heads(), ", "))
+	return nil, fmt.Errorf("no head recognises the model's outputs (%s); name one with --head: %s", describe(o.all), strings.Join(Heads(), ", "))
 }
 
 // describe is a few outputs on one line.

@@ -8,10 +8,14 @@ import (
 type maskSource struct {
 	width, height int
 	data          []float32
+	edge          bool // beyond the grid is what its edge is, not 0
 }
 
-// at is the probability at a grid point, 0 outside.
+// at is the probability at a grid point.
 func (s maskSource) at(x, y int) float64 {
+	if s.edge {
+		x, y = min(max(x, 0), s.width-1), min(max(y, 0), s.height-1)
+	}
 	if x < 0 || y < 0 || x >= s.width || y >= s.height {
 		return 0
 	}
@@ -19,12 +23,12 @@ func (s maskSource) at(x, y int) float64 {
 }
 
 // paste lays a grid of probabilities over a box of the picture (not cut to it) and
-// takes what is at least the threshold. A pixel's centre is looked up between the
+// takes what is at least the threshold, inside a window. A pixel's centre is looked up between the
 // centres of the grid's cells, bilinearly, with zeros outside: as Detectron2
 // pastes masks, right to the part of a pixel.
-func (s maskSource) paste(b Box, width, height int, threshold float64) *Mask {
-	x0, x1 := int(math.Floor(max(b.X1, 0))), int(math.Ceil(min(b.X2, float64(width))))
-	y0, y1 := int(math.Floor(max(b.Y1, 0))), int(math.Ceil(min(b.Y2, float64(height))))
+func (s maskSource) paste(b, window Box, width, height int, threshold float64) *Mask {
+	x0, x1 := int(math.Floor(max(window.X1, 0))), int(math.Ceil(min(window.X2, float64(width))))
+	y0, y1 := int(math.Floor(max(window.Y1, 0))), int(math.Ceil(min(window.Y2, float64(height))))
 	if x1 <= x0 || y1 <= y0 || s.width == 0 || s.height == 0 {
 		return maskOf(width, height, 0, 0, 0, 0, nil)
 	}

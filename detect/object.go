@@ -18,7 +18,7 @@ const maxCandidates = 30_000
 func (d *Detector) objects(out []Output, g vision.Geometry) ([]Object, error) {
 	all, err := arrays(out)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("head %s: %w", d.head.name, err)
 	}
 	f := &frame{out: all, g: g, score: d.opts.score, labels: d.labels(), meta: d.meta}
 	if f.score < 0 {

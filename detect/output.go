@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,6 +25,9 @@ type array struct {
 // arrays reads outputs of one picture. A batch axis is dropped where it is 1 and
 // other axes follow it.
 func arrays(out []Output) ([]array, error) {
+	if len(out) == 0 {
+		return nil, errors.New("the network gave no outputs")
+	}
 	all := make([]array, 0, len(out))
 	for _, o := range out {
 		t := o.Tensor

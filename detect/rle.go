@@ -177,7 +177,7 @@ func (m *Mask) Picture() *vision.Mask {
 	return out
 }
 
-// RLE is the counts as COCO's compressed string: each number, from the third on
+// RLE is the counts as COCO's compressed string: each number, from the fourth on
 // less the one two before, in groups of five bits, the lowest first, each plus 48
 // and with bit 32 set where more follow.
 func (m *Mask) RLE() string {

@@ -81,6 +81,10 @@ func matchYOLOX(o outputs) bool {
 		return false
 	}
 	d := dims(o.all[0])
+	if n := o.cells(); n > 0 && len(d) == 3 && d[1] > 0 {
+		// With a stride of 64 there are cells of a fourth grid.
+		return d[2] >= 6 && (d[1] == n || d[1] == n+(o.width/64)*(o.height/64))
+	}
 	return len(d) == 3 && d[2] >= 6 && d[1] > d[2] && isGrid(d[1])
 }
 

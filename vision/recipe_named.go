@@ -77,7 +77,7 @@ var named = []Recipe{
 	{Name: "ultraface320", Resize: stretch(320, 240, Linear), Mean: []float64{127}, Std: []float64{128}, Remark: "UltraFace's README"},
 	{Name: "ultraface640", Resize: stretch(640, 480, Linear), Mean: []float64{127}, Std: []float64{128}, Remark: "UltraFace's README"},
 	{Name: "yunet", Pad: PadRule{Mode: PadMultiple, Multiple: 32}, Channels: "BGR", Remark: "YuNet: any size, sides filled up to 32"},
-	{Name: "fcn", Scale: per255, Mean: imagenetMean, Std: imagenetStd, Remark: "any size; a shorter side of 520 or more is recommended"},
+	{Name: "fcn", Resize: shorter(520, Bilinear), Scale: per255, Mean: imagenetMean, Std: imagenetStd, Remark: "torchvision's evaluation transform; the README takes any size and recommends a shorter side of 520 or more"},
 	{Name: "duc", Resize: stretch(800, 800, Bilinear), Mean: []float64{122.675, 116.669, 104.008}, Remark: "uncertain mean; the zoo's export is fixed at 800x800"},
 }
 

@@ -89,7 +89,7 @@ func (p pictureInput) fit(r vision.Recipe) vision.Recipe {
 	case r.Pad.Mode == vision.PadMultiple && r.Resize.Mode == vision.Keep: // any size would have done
 		r.Resize = vision.ResizeRule{Mode: vision.Letterbox, Width: p.width, Height: p.height, Filter: vision.Linear}
 		r.Pad = vision.PadRule{Mode: vision.PadTopLeft, Value: r.Pad.Value}
-	case r.Resize.Mode == vision.Keep && r.Crop.Mode == vision.CropNone && r.Name != "none":
+	case (r.Resize.Mode == vision.Keep || r.Resize.Mode == vision.Shorter) && r.Crop.Mode == vision.CropNone && r.Name != "none":
 		r.Resize = vision.ResizeRule{Mode: vision.Stretch, Width: p.width, Height: p.height, Filter: vision.Bilinear}
 	}
 	return r

@@ -108,7 +108,7 @@ func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
 
 // commands are the subcommands, each in a file of its own.
 func commands() []*cli.Command {
-	return []*cli.Command{classifyCommand(), detectCommand(), zooCommand(), inspectCommand(), verifyCommand(), versionCommand()}
+	return []*cli.Command{classifyCommand(), detectCommand(), segmentCommand(), zooCommand(), inspectCommand(), verifyCommand(), versionCommand()}
 }
 
 // reorder moves flags in front of the arguments, so that they may stand

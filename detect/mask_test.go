@@ -1,0 +1,113 @@
+package detect
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Goldens by testdata/paste.py, torch 1.13. A pixel may differ where the value is
+// 0.5 to rounding; there is none among them.
+func TestPaste(t *testing.T) {
+	data, err := os.ReadFile("testdata/paste.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Box  [4]float64
+		Mask []float32
+		Rows []string
+	}
+	if err := json.Unmarshal(data, &cases); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		b := Box{c.Box[0], c.Box[1], c.Box[2], c.Box[3]}
+		got := maskSource{width: 28, height: 28, data: c.Mask}.paste(b, b, 64, 48, 0.5)
+		if rows := drawn(got); !slices.Equal(rows, c.Rows) {
+			t.Errorf("%v:\n%s\nwant\n%s", b, strings.Join(rows, "\n"), strings.Join(c.Rows, "\n"))
+		}
+	}
+}
+
+// drawn is a mask in letters.
+func drawn(m *Mask) []string {
+	rows := make([][]byte, m.Height)
+	for y := range rows {
+		rows[y] = []byte(strings.Repeat(".", m.Width))
+	}
+	m.eachRun(func(from, to int) {
+		for at := from; at < to; at++ {
+			rows[at%m.Height][at/m.Height] = '#'
+		}
+	})
+	out := make([]string, len(rows))
+	for i, r := range rows {
+		out[i] = string(r)
+	}
+	return out
+}
+
+// fromLetters is a mask of a drawing.
+func fromLetters(rows ...string) *Mask {
+	return maskOf(len(rows[0]), len(rows), 0, 0, len(rows[0]), len(rows), func(x, y int) bool { return rows[y][x] == '#' })
+}
+
+func TestMask(t *testing.T) {
+	a := fromLetters("....", ".##.", ".##.", "....")
+	b := fromLetters("....", "..##", "..##", "....")
+	if a.Area() != 4 || a.Bounds() != (Box{1, 1, 3, 3}) || a.check() != nil {
+		t.Errorf("%+v: area %d, bounds %v", a, a.Area(), a.Bounds())
+	}
+	if got := a.IoU(b); got != 2.0/6 {
+		t.Errorf("IoU %v, want a third", got)
+	}
+	if got := a.IoU(fromLetters("...", "...")); got != 0 {
+		t.Errorf("masks of other sizes overlap by %v", got)
+	}
+	p := b.Picture()
+	if p.Left != 2 || p.Top != 1 || p.Width != 2 || p.Height != 2 || p.Pix[3] != 255 {
+		t.Errorf("%+v", p)
+	}
+	if none := fromLetters("..", ".."); none.Area() != 0 || none.Bounds() != (Box{}) || none.IoU(none) != 0 {
+		t.Errorf("an empty mask: %+v", none)
+	}
+	if full := fromLetters("##", "##"); full.Area() != 4 || full.Bounds() != (Box{0, 0, 2, 2}) || full.Counts[0] != 0 {
+		t.Errorf("a full mask: %+v", full)
+	}
+}
+
+// The first two are strings as pycocotools writes them, worked out by hand from
+// the format; the rest goes there and back.
+func TestRLE(t *testing.T) {
+	for _, tt := range []struct {
+		counts []uint32
+		want   string
+	}{
+		{[]uint32{5, 2, 2, 2, 5}, "52203"}, // 5; 2; 2; 2-2=0; 5-2=3
+		{[]uint32{0, 100, 44}, "0T3\\1"},   // 100 = 4 + 3*32, 44 = 12 + 32
+	} {
+		m := &Mask{Counts: tt.counts}
+		if got := m.RLE(); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.counts, got, tt.want)
+		}
+	}
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 200 {
+		w, h := 1+r.IntN(90), 1+r.IntN(90)
+		p := r.Float64()
+		m := maskOf(w, h, 0, 0, w, h, func(x, y int) bool { return r.Float64() < p })
+		back, err := ParseRLE(m.RLE(), w, h)
+		if err != nil || !slices.Equal(back.Counts, m.Counts) {
+			t.Fatalf("%dx%d: %v", w, h, err)
+		}
+	}
+	for _, s := range []string{"\x7f", "5", "o", "oooooooooooooooooooo0", "00000000000", "N"} {
+		if _, err := ParseRLE(s, 4, 4); err == nil {
+			t.Errorf("%q was read", s)
+		}
+	}
+}
