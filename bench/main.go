@@ -25,6 +25,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "contender" {
 		exit(contend(os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "photos" {
+		exit(photos(os.Args[2:]))
+	}
 	exit(compare(os.Args[1:]))
 }
 
