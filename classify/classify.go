@@ -3,6 +3,7 @@ package classify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -29,10 +30,10 @@ type Prediction struct {
 	Probability float64 // 0 to 1
 }
 
-// Option changes what is returned.
+// Option changes what is returned, and how a Stream works.
 type Option func(*options)
 
-type options struct{ top int }
+type options struct{ top, batch, workers int }
 
 // Top asks for the n most probable classes; the default is 5.
 func Top(n int) Option { return func(o *options) { o.top = n } }
@@ -46,7 +47,7 @@ func Image(m Model, img *vision.Image, opts ...Option) ([]Prediction, error) {
 // ImageContext is Image with a context.
 func ImageContext(ctx context.Context, m Model, img *vision.Image, opts ...Option) ([]Prediction, error) {
 	if m.Encoder() == nil {
-		return nil, fmt.Errorf("no input of the model takes a picture")
+		return nil, errNoPicture
 	}
 	x, _, err := m.Encoder().Encode(img)
 	if err != nil {
@@ -55,39 +56,53 @@ func ImageContext(ctx context.Context, m Model, img *vision.Image, opts ...Optio
 	return Tensor(ctx, m, x, opts...)
 }
 
+var errNoPicture = errors.New("no input of the model takes a picture")
+
 // Tensor names what is in a picture that the model's encoder has encoded.
 func Tensor(ctx context.Context, m Model, x *tensor.Tensor, opts ...Option) ([]Prediction, error) {
-	o := options{top: 5}
-	for _, opt := range opts {
-		opt(&o)
-	}
-	s := m.Session()
-	out, err := s.Run(ctx, engine.Values{s.Inputs()[0].Name: x})
+	o := newOptions(opts)
+	all, err := rows(ctx, m, x, 1)
 	if err != nil {
 		return nil, err
 	}
-	logits, err := scores(out[s.Outputs()[0].Name], m.Labels())
-	if err != nil {
-		return nil, err
-	}
-	return Rank(Softmax(logits), m.Labels(), o.top), nil
+	return Rank(Softmax(all[0]), m.Labels(), o.top), nil
 }
 
-// scores is the output of one picture as a flat list. A network that gives out
-// features besides is none of a classifier's.
-func scores(t *tensor.Tensor, labels *label.Set) ([]float64, error) {
+// rows runs the network on n encoded pictures and returns the scores of each.
+func rows(ctx context.Context, m Model, x *tensor.Tensor, n int) ([][]float64, error) {
+	s := m.Session()
+	inputs, outputs := s.Inputs(), s.Outputs()
+	if len(inputs) == 0 || len(outputs) == 0 {
+		return nil, errors.New("the model has no input or no output, so it is no classifier")
+	}
+	out, err := s.Run(ctx, engine.Values{inputs[0].Name: x})
+	if err != nil {
+		return nil, err
+	}
+	return scores(out[outputs[0].Name], n, m.Labels())
+}
+
+// scores cuts an output into a flat list for each of n pictures. A network that
+// gives out features besides is none of a classifier's.
+func scores(t *tensor.Tensor, n int, labels *label.Set) ([][]float64, error) {
 	switch {
 	case t.DType() >= tensor.Sequence || t.DType() == tensor.String || t.Len() == 0:
 		return nil, fmt.Errorf("the model's first output is %v, not the scores of a classifier", t)
-	case t.Rank() > 1 && t.Dim(0) != 1:
-		return nil, fmt.Errorf("the model's first output is %v, not the scores of one picture", t)
+	case t.Rank() > 1 && t.Dim(0) != n, n > 1 && t.Rank() < 2:
+		return nil, fmt.Errorf("the model's first output is %v, not the scores of %d pictures", t, n)
 	}
+	classes := t.Len() / n
 	if labels != nil {
-		if _, ok := labels.Fit(t.Len()); !ok {
-			return nil, fmt.Errorf("the model gives %d scores, its label set %s has %d classes", t.Len(), labels.Name(), labels.Len())
+		if _, ok := labels.Fit(classes); !ok {
+			return nil, fmt.Errorf("the model gives %d scores, its label set %s has %d classes", classes, labels.Name(), labels.Len())
 		}
 	}
-	return tensor.ToFloat64(t), nil
+	flat := tensor.ToFloat64(t)
+	out := make([][]float64, n)
+	for i := range out {
+		out[i] = flat[i*classes : (i+1)*classes]
+	}
+	return out, nil
 }
 
 // Softmax turns logits into probabilities. Scores that are probabilities

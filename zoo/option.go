@@ -11,12 +11,15 @@ type Option func(*config)
 
 // config is what the options say; the environment fills in the rest.
 type config struct {
-	home     string
-	mirror   string
-	offline  bool
-	progress func(Progress)
-	limits   limits
-	open     openConfig
+	home    string
+	mirror  string
+	offline bool
+	// withoutCatalogue leaves the catalogue's addresses out: the mirror alone counts.
+	withoutCatalogue bool
+	progress         func(Progress)
+	notice           func(string)
+	limits           limits
+	open             openConfig
 }
 
 // limits are the downloader's patience.
@@ -50,6 +53,10 @@ func WithOffline(offline bool) Option { return func(c *config) { c.offline = off
 // WithProgress sets who is told how far a download is. The calls come one after
 // another, at most some ten a second, from the goroutine that downloads.
 func WithProgress(tell func(Progress)) Option { return func(c *config) { c.progress = tell } }
+
+// WithNotice sets who is told, in one line for people, that something else was done
+// than was asked for: another opset of a model taken, because a mirror has only that.
+func WithNotice(tell func(line string)) Option { return func(c *config) { c.notice = tell } }
 
 // withLimits is for tests.
 func withLimits(change func(*limits)) Option { return func(c *config) { change(&c.limits) } }
@@ -85,6 +92,7 @@ func newConfig(opts []Option) (*config, error) {
 		mirror:   os.Getenv("VISION_ZOO_MIRROR"),
 		offline:  isOn(os.Getenv("VISION_OFFLINE")),
 		progress: func(Progress) {},
+		notice:   func(string) {},
 		limits:   defaultLimits(),
 	}
 	for _, o := range opts {

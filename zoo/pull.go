@@ -15,7 +15,9 @@ import (
 // Pull brings a model into the cache, where it is not there yet, and returns the
 // path of its file: whole, and with the digest that the catalogue gives. A call
 // that is cancelled or killed leaves what it has, and the next one goes on from
-// there; of several at once one downloads and the others wait.
+// there; of several at once one downloads and the others wait. Where a name leaves
+// the opset open ("mnist") and the newest is nowhere to be had, another that the
+// cache or the mirror has is taken, and WithNotice's function told.
 //
 // The error is a NotInZooError, a FetchError, ErrUnsafe, the context's, or one of
 // this machine (a full disk).
@@ -27,7 +29,8 @@ func Pull(ctx context.Context, name string, opts ...Option) (string, error) {
 	if card.Builtin {
 		return "", errBuiltin(card)
 	}
-	return c.pull(ctx, card)
+	_, path, err := c.pullNamed(ctx, name, card)
+	return path, err
 }
 
 func errBuiltin(c *Card) error {
@@ -45,6 +48,21 @@ func lookUp(name string, opts []Option) (*Card, *config, error) {
 	}
 	card, err := all.Find(name)
 	return card, c, err
+}
+
+// lookUpCached is lookUp for a name that may leave the opset open: where only
+// another opset than the newest is in the cache, that one is meant.
+func lookUpCached(name string, opts []Option) (*Card, *config, error) {
+	card, c, err := lookUp(name, opts)
+	if err != nil || pinned(name, card) || c.entry(card).Cached {
+		return card, c, err
+	}
+	for _, other := range c.siblings(card) {
+		if c.entry(other).Cached {
+			return other, c, nil
+		}
+	}
+	return card, c, nil
 }
 
 func (c *config) pull(ctx context.Context, card *Card) (string, error) {
@@ -93,7 +111,7 @@ func (c *config) tellWaiting(card *Card, report func(Progress)) {
 // Path is where a model's file lies once it is in the cache, or where to put a
 // file that was fetched by hand. It need not be there.
 func Path(name string, opts ...Option) (string, error) {
-	card, c, err := lookUp(name, opts)
+	card, c, err := lookUpCached(name, opts)
 	if err != nil {
 		return "", err
 	}
@@ -115,7 +133,7 @@ type Check struct {
 // catalogue. The error is ErrDigest where they differ, and fs.ErrNotExist where
 // the model is not in the cache.
 func Verify(ctx context.Context, name string, opts ...Option) (Check, error) {
-	card, c, err := lookUp(name, opts)
+	card, c, err := lookUpCached(name, opts)
 	if err != nil {
 		return Check{}, err
 	}
@@ -159,7 +177,7 @@ func notCached(c *Card) error {
 // download, and returns how many bytes that freed. The error is fs.ErrNotExist
 // where there is nothing, and ErrBusy while it is being downloaded.
 func Remove(name string, opts ...Option) (freed int64, err error) {
-	card, c, err := lookUp(name, opts)
+	card, c, err := lookUpCached(name, opts)
 	if err != nil {
 		return 0, err
 	}

@@ -60,6 +60,9 @@ func (c *config) sources(b blob) ([]source, error) {
 		}
 		all = mirrored
 	}
+	if c.withoutCatalogue {
+		b.urls = nil
+	}
 	endpoint := strings.TrimSuffix(os.Getenv("HF_ENDPOINT"), "/")
 	for _, address := range b.urls {
 		from := "catalogue"

@@ -118,7 +118,7 @@ func LoadContext(ctx context.Context, name string, opts ...Option) (*Model, erro
 	}
 	path := ""
 	if !card.Builtin {
-		if path, err = c.pull(ctx, card); err != nil {
+		if card, path, err = c.pullNamed(ctx, name, card); err != nil {
 			return nil, err
 		}
 	}

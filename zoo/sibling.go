@@ -1,0 +1,65 @@
+package zoo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// pullNamed brings the card that a name means into the cache or, where the name
+// leaves the opset open and that file is nowhere to be had, another opset of the
+// same model and variant that the cache or the mirror has. It returns the card that
+// it came to.
+func (c *config) pullNamed(ctx context.Context, name string, card *Card) (*Card, string, error) {
+	path, err := c.pull(ctx, card)
+	if err == nil || pinned(name, card) || !(errors.Is(err, ErrNotFound) || errors.Is(err, ErrOffline)) {
+		return card, path, err
+	}
+	for _, other := range c.siblings(card) {
+		there := c.entry(other).Cached
+		if !there && c.mirror == "" {
+			continue
+		}
+		path, otherErr := c.mirrorOnly().pull(ctx, other)
+		if otherErr == nil {
+			c.notice(fmt.Sprintf("%s (opset %d) could not be had; taking %s (opset %d), which %s has", card.Name, card.Opset, other.Name,
+				other.Opset, map[bool]string{true: "the cache", false: "the mirror"}[there]))
+			return other, path, nil
+		}
+		if !errors.Is(otherErr, ErrNotFound) && !errors.Is(otherErr, ErrOffline) {
+			return other, "", otherErr // as of a file that is not what was published
+		}
+	}
+	return card, "", err
+}
+
+// pinned reports whether a name means this very file and no other opset of it.
+func pinned(name string, card *Card) bool {
+	return normal(name) == normal(card.Name) || strings.Contains(name, "@")
+}
+
+// siblings are the other opsets of a card's line and variant, the newest first.
+func (c *config) siblings(card *Card) []*Card {
+	all, err := All()
+	if err != nil || card.Line == "" {
+		return nil
+	}
+	var found []*Card
+	for _, other := range all.lines[normal(card.Line)] {
+		if other != card && other.Variant == card.Variant {
+			found = append(found, other)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b *Card) int { return cmp.Compare(b.Opset, a.Opset) })
+	return found
+}
+
+// mirrorOnly looks nowhere but in the mirror.
+func (c *config) mirrorOnly() *config {
+	only := *c
+	only.withoutCatalogue = true
+	return &only
+}
