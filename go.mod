@@ -10,6 +10,7 @@ require (
 require golang.org/x/image v0.47.0
 
 require (
+	github.com/cheggaaa/pb/v3 v3.2.1
 	github.com/gofrs/flock v0.13.1
 	github.com/urfave/cli/v2 v2.27.7
 	golang.org/x/term v0.18.0
@@ -17,13 +18,11 @@ require (
 
 require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
-	github.com/cheggaaa/pb/v3 v3.2.1 // indirect
 	github.com/clipperhouse/uax29/v2 v2.2.0 // indirect
 	github.com/fatih/color v1.19.0 // indirect
 	github.com/mattn/go-colorable v0.1.15 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/mattn/go-runewidth v0.0.27 // indirect
-	github.com/rogpeppe/go-internal v1.14.1 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -17,7 +18,9 @@ type Cost struct {
 }
 
 // Cost adds up the model's layers.
-func (s *Session) Cost() Cost {
+func (s *Session) Cost() Cost { return costOf(s.model.Graph) }
+
+func costOf(g *ir.Graph) Cost {
 	var c Cost
 	seen := map[*tensor.Tensor]bool{}
 	var walk func(g *ir.Graph)
@@ -36,7 +39,7 @@ func (s *Session) Cost() Cost {
 			}
 		}
 	}
-	walk(s.model.Graph)
+	walk(g)
 	return c
 }
 
@@ -116,3 +119,26 @@ type LoadCost struct{ Total, Pack float64 } // milliseconds
 
 // LoadCost tells how long opening took.
 func (s *Session) LoadCost() LoadCost { return LoadCost{s.opened, s.runner.PackTime().Seconds() * 1e3} }
+
+// CostOf is Cost for a run on inputs of other shapes, where the model leaves
+// dimensions open; an input that shapes does not name keeps its own. The error
+// is that of shapes the model cannot take.
+func (s *Session) CostOf(shapes map[string][]int) (Cost, error) {
+	g := s.model.Graph.Clone()
+	for _, v := range g.Inputs {
+		if sizes, ok := shapes[v.Name]; ok {
+			v.Fact.Shape = ir.Dims(sizes...)
+		}
+	}
+	if err := ops.Rebind(g); err != nil {
+		return Cost{}, err
+	}
+	if err := ops.Infer(g); err != nil {
+		return Cost{}, fmt.Errorf("%s: %w", s.file, err)
+	}
+	return costOf(g), nil
+}
+
+// Memory is the machine's memory and what a session may use of it unless
+// MemoryLimit says otherwise, in bytes; the first is 0 where it is not known.
+func Memory() (physical, limit int64) { return physicalMemory(), defaultMemoryLimit() }

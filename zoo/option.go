@@ -108,6 +108,9 @@ func newConfig(opts []Option) (*config, error) {
 	return c, nil
 }
 
+// Offline reports whether $VISION_OFFLINE forbids the network.
+func Offline() bool { return isOn(os.Getenv("VISION_OFFLINE")) }
+
 // isOn reads a switch in the environment: anything but nothing, 0, no, off and
 // false is on.
 func isOn(value string) bool {

@@ -93,10 +93,11 @@ func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
 		HideHelpCommand: true,
 		HideVersion:     true,
 		Reader:          in, Writer: out, ErrWriter: errOut,
-		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return &exitError{exitUsage, err} },
-		Suggest:        true,
-		Commands:       commands(),
+		ExitErrHandler:            func(*cli.Context, error) {},
+		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return &exitError{exitUsage, err} },
+		Suggest:                   true,
+		DisableSliceFlagSeparator: true,
+		Commands:                  commands(),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("there is no command %q; vision --help lists them", c.Args().First())
@@ -108,7 +109,8 @@ func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
 
 // commands are the subcommands, each in a file of its own.
 func commands() []*cli.Command {
-	return []*cli.Command{classifyCommand(), detectCommand(), segmentCommand(), zooCommand(), inspectCommand(), verifyCommand(), versionCommand()}
+	return []*cli.Command{classifyCommand(), detectCommand(), segmentCommand(), runCommand(), benchCommand(), inspectCommand(), verifyCommand(), zooCommand(),
+		doctorCommand(), completionCommand(), completeCommand(), versionCommand()}
 }
 
 // reorder moves flags in front of the arguments, so that they may stand

@@ -1,15 +1,17 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/classify"
+	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -18,87 +20,114 @@ func classifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "classify",
 		Usage:     "name what is in pictures",
-		UsageText: "vision classify cat.jpg\nvision classify photos/ --model resnet50 --top 3\ncat cat.jpg | vision classify - --json",
+		UsageText: "vision classify cat.jpg\nvision classify photos/ -r --model resnet50 --top 3\ncat cat.jpg | vision classify - --json",
 		ArgsUsage: "PIC...",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "model", Usage: "zoo name, or the path of an .onnx file; without it the built-in ten classes"},
-			&cli.StringFlag{Name: "recipe", Usage: "how pictures are prepared: a name or a .json file"},
+			&cli.StringFlag{Name: "model", Usage: "zoo name, or the path of an .onnx file; without it the best cached classifier, or the built-in ten classes"},
 			&cli.IntFlag{Name: "top", Usage: "classes to print", Value: 5},
+			&cli.IntFlag{Name: "batch", Usage: "pictures in one run of the network", Value: 1},
 			&cli.BoolFlag{Name: "csv", Usage: "print CSV"},
-			&cli.BoolFlag{Name: "offline", Usage: "never touch the network"},
-			threadsFlag, precisionFlag, jsonFlag,
+			&cli.BoolFlag{Name: "recursive", Aliases: []string{"r"}, Usage: "search folders below folders"},
+			recipeFlag, offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
 		},
 		Action: classifyAction,
 	}
 }
 
 func classifyAction(c *cli.Context) error {
-	if !c.Args().Present() {
+	switch {
+	case !c.Args().Present():
 		return usage("classify needs a picture: a file, folder, pattern, address, or - for standard input")
-	}
-	if c.Int("top") < 1 {
+	case c.Int("top") < 1:
 		return usage("--top %d: at least 1", c.Int("top"))
+	case c.Int("batch") < 1 || c.Int("batch") > 4096:
+		return usage("--batch %d: 1 to 4096", c.Int("batch"))
+	case c.Bool("json") && c.Bool("csv"):
+		return usage("--json and --csv exclude each other")
 	}
-	m, err := loadModel(c)
+	total, err := countSources(c)
+	if err != nil {
+		return err
+	}
+	opts := []classify.Option{classify.Top(c.Int("top")), classify.Batch(c.Int("batch"))}
+	var engineOpts []engine.Option
+	switch n := c.Int("threads"); {
+	case total == 1:
+	case n == 0: // whole pictures side by side beat threads within one
+		engineOpts = append(engineOpts, engine.Threads(1))
+	default:
+		opts = append(opts, classify.Workers(1))
+	}
+	m, err := loadClassifier(c, zoo.WithEngine(engineOpts...))
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	if g := m.Guess(); g != "" {
-		fmt.Fprintln(c.App.ErrWriter, "vision: "+oneLine(g))
-	}
+	remark(c, m.Guess())
+	return classifyAll(c, m, total, opts)
+}
+
+// countSources is how many pictures the arguments stand for; nothing is opened.
+func countSources(c *cli.Context) (int, error) {
+	n := 0
+	err := eachSource(c, func(vision.Source, error) { n++ })
+	return n, err
+}
+
+// classifyAll prints a result for each picture, in order.
+func classifyAll(c *cli.Context, m *zoo.Model, total int, opts []classify.Option) error {
 	p := &classifyPrinter{c: c, model: m.Card().Name, csv: csv.NewWriter(c.App.Writer)}
+	bar := newPictureBar(c, total)
+	defer bar.finish()
 	bad := false
-	for src, err := range vision.Sources(c.Args().Slice()) {
+	for r, err := range classify.Stream(c.Context, m, sources(c), opts...) {
 		if c.Context.Err() != nil {
 			return c.Context.Err()
 		}
-		r := classifyResult{File: src.Name}
-		if err == nil {
-			err = r.fill(c, m, src)
-		}
-		if err != nil {
-			if c.Context.Err() != nil {
-				return c.Context.Err()
-			}
+		line := classifyResult{File: r.Name}
+		switch {
+		case err != nil && r.Name == "": // no picture's
+			return usage("%w", err)
+		case err != nil:
 			bad = true
-			r.Error = oneLine(err.Error())
+			line.Error = named(r.Name, err)
+		default:
+			line.fill(m, r)
 		}
-		p.print(&r)
+		p.print(&line)
+		bar.step()
 	}
 	p.csv.Flush()
+	if err := p.csv.Error(); err != nil {
+		return err
+	}
 	if bad {
 		return failed()
 	}
-	return nil
+	return c.Context.Err()
 }
 
-// loadModel opens the model that --model names, or the built-in one.
-func loadModel(c *cli.Context) (*zoo.Model, error) {
-	opts, err := engineOptions(c)
-	if err != nil {
-		return nil, err
+// named is an error's message, with the picture's name where it is not there yet.
+func named(name string, err error) string {
+	if msg := oneLine(err.Error()); strings.HasPrefix(msg, oneLine(name)) {
+		return msg
 	}
-	zo := []zoo.Option{zoo.WithEngine(opts...)}
-	if c.Bool("offline") {
-		zo = append(zo, zoo.WithOffline(true))
-	}
-	if name := c.String("recipe"); name != "" {
-		r, err := vision.Named(name)
-		if err != nil {
-			return nil, &exitError{exitUsage, err}
+	return oneLine(name + ": " + err.Error())
+}
+
+// sources are the pictures that the arguments stand for. What cannot be found is
+// a source that cannot be opened.
+func sources(c *cli.Context) iter.Seq[vision.Source] {
+	return func(yield func(vision.Source) bool) {
+		for src, err := range vision.Sources(c.Args().Slice(), sourceOptions(c)...) {
+			if err != nil {
+				src.Open = func(context.Context, ...vision.Option) (*vision.Image, error) { return nil, err }
+			}
+			if !yield(src) {
+				return
+			}
 		}
-		zo = append(zo, zoo.WithRecipe(r))
 	}
-	name := c.String("model")
-	if name == "" {
-		fmt.Fprintln(c.App.ErrWriter, "using the built-in 10-class model; --model squeezenet1.1 for 1,000 classes")
-	}
-	m, err := zoo.LoadContext(c.Context, name, zo...)
-	if err != nil {
-		return nil, noModel(err)
-	}
-	return m, nil
 }
 
 type classifyResult struct {
@@ -123,37 +152,16 @@ type stageTimes struct {
 	Infer  float64 `json:"infer"`
 }
 
-func since(t time.Time) float64 { return float64(time.Since(t).Microseconds()) / 1e3 }
+func since(t time.Time) float64 { return milliseconds(time.Since(t)) }
 
-// fill decodes, encodes and classifies one picture.
-func (r *classifyResult) fill(c *cli.Context, m *zoo.Model, src vision.Source) error {
-	var ms stageTimes
-	start := time.Now()
-	img, err := src.Open(c.Context)
-	if err != nil {
-		return err
-	}
-	ms.Decode = since(start)
-	if m.Encoder() == nil {
-		return fmt.Errorf("no input of model %s takes a picture", m.Card().Name)
-	}
-	start = time.Now()
-	x, _, err := m.Encoder().Encode(img)
-	if err != nil {
-		return err
-	}
-	ms.Encode = since(start)
-	start = time.Now()
-	top, err := classify.Tensor(c.Context, m, x, classify.Top(c.Int("top")))
-	if err != nil {
-		return err
-	}
-	ms.Infer = since(start)
-	for i, p := range top {
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
+
+func (r *classifyResult) fill(m *zoo.Model, of classify.Result) {
+	for i, p := range of.Predictions {
 		r.Predictions = append(r.Predictions, rankedPrediction{i + 1, p.Index, p.ID, p.Label, p.Probability})
 	}
-	r.Model, r.MS = m.Card().Name, &ms
-	return nil
+	r.Model = m.Card().Name
+	r.MS = &stageTimes{milliseconds(of.Decode), milliseconds(of.Encode), milliseconds(of.Infer)}
 }
 
 type classifyPrinter struct {
@@ -167,10 +175,9 @@ func (p *classifyPrinter) print(r *classifyResult) {
 	out := p.c.App.Writer
 	switch {
 	case p.c.Bool("json"):
-		data, _ := json.Marshal(r)
-		fmt.Fprintln(out, string(data))
+		printJSON(out, r)
 	case r.Error != "":
-		fmt.Fprintln(p.c.App.ErrWriter, "vision: "+r.Error)
+		tell(p.c, r.Error)
 	case p.c.Bool("csv"):
 		p.csvRows(r)
 	default:

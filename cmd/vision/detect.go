@@ -39,14 +39,13 @@ func detectCommand() *cli.Command {
 func detectorFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "model", Usage: "zoo name, or the path of an .onnx file"},
-		&cli.StringFlag{Name: "recipe", Usage: "how pictures are prepared: a name or a .json file"},
+		recipeFlag,
 		&cli.StringFlag{Name: "head", Usage: "how the model's outputs are read: " + strings.Join(append(detect.Heads(), detect.SegmentHeads()...), ", ")},
 		&cli.StringFlag{Name: "save", Usage: "write pictures with the result drawn on them to DIR"},
 		&cli.BoolFlag{Name: "show", Usage: "show the pictures in the terminal"},
 		&cli.BoolFlag{Name: "csv", Usage: "print CSV"},
 		&cli.BoolFlag{Name: "recursive", Aliases: []string{"r"}, Usage: "search folders below folders"},
-		&cli.BoolFlag{Name: "offline", Usage: "never touch the network"},
-		threadsFlag, precisionFlag, jsonFlag,
+		offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
 	}
 }
 
@@ -146,17 +145,21 @@ func tell(c *cli.Context, line string) {
 // eachSource hands on the pictures that the arguments stand for, until the user
 // interrupts.
 func eachSource(c *cli.Context, do func(vision.Source, error)) error {
-	opts := []vision.SourceOption{vision.Stdin(c.App.Reader)}
-	if c.Bool("recursive") {
-		opts = append(opts, vision.Recursive())
-	}
-	for src, err := range vision.Sources(c.Args().Slice(), opts...) {
+	for src, err := range vision.Sources(c.Args().Slice(), sourceOptions(c)...) {
 		if err := c.Context.Err(); err != nil {
 			return err
 		}
 		do(src, err)
 	}
 	return c.Context.Err()
+}
+
+func sourceOptions(c *cli.Context) []vision.SourceOption {
+	opts := []vision.SourceOption{vision.Stdin(c.App.Reader)}
+	if c.Bool("recursive") {
+		opts = append(opts, vision.Recursive())
+	}
+	return opts
 }
 
 // detectResult is one picture's objects, as --json prints them.

@@ -23,20 +23,9 @@ const (
 // loadDetector opens the model that --model names. Without one it is the standard
 // one, which is fetched where it is not cached.
 func loadDetector(c *cli.Context, standard string) (*zoo.Model, error) {
-	opts, err := engineOptions(c)
+	zo, err := zooOptions(c)
 	if err != nil {
 		return nil, err
-	}
-	zo := []zoo.Option{zoo.WithEngine(opts...)}
-	if c.Bool("offline") {
-		zo = append(zo, zoo.WithOffline(true))
-	}
-	if name := c.String("recipe"); name != "" {
-		r, err := readRecipe(name)
-		if err != nil {
-			return nil, &exitError{exitUsage, err}
-		}
-		zo = append(zo, zoo.WithRecipe(r))
 	}
 	name := c.String("model")
 	if name != "" {

@@ -8,21 +8,62 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/zoo"
 )
 
 func inspectCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "inspect",
-		Usage:     "look inside a model",
-		UsageText: "vision inspect model.onnx\nvision inspect model.onnx --layers\nvision inspect --operators",
+		Name:  "inspect",
+		Usage: "look inside a model",
+		UsageText: "vision inspect model.onnx\nvision inspect squeezenet1.1 --layers\n" +
+			"vision inspect model.onnx --dot | dot -Tsvg > model.svg\nvision inspect --operators",
 		ArgsUsage: "MODEL",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "layers", Usage: "list the nodes with what they make"},
 			&cli.BoolFlag{Name: "passes", Usage: "tell what each optimisation changed"},
 			&cli.BoolFlag{Name: "operators", Usage: "list the operators the engine knows"},
+			&cli.BoolFlag{Name: "dot", Usage: "draw the graph in Graphviz's language; with --passes the optimised one"},
+			offlineFlag, quietFlag, jsonFlag,
 		},
 		Action: inspect,
 	}
+}
+
+// inspection is what --json prints.
+type inspection struct {
+	Model      string            `json:"model"`
+	Producer   string            `json:"producer,omitempty"`
+	IRVersion  int               `json:"ir_version"`
+	Opsets     map[string]int    `json:"opsets"`
+	Metadata   map[string]string `json:"metadata,omitempty"`
+	Inputs     []valueLine       `json:"inputs"`
+	Outputs    []valueLine       `json:"outputs"`
+	Operators  map[string]int    `json:"operators"`
+	Parameters int               `json:"parameters"`
+	Bytes      int64             `json:"weight_bytes"`
+	Largest    int64             `json:"largest_value_bytes"`
+	FLOPs      float64           `json:"flops"`
+	Layers     []layerLine       `json:"layers,omitempty"`
+	Passes     []passLine        `json:"passes,omitempty"`
+}
+
+type valueLine struct {
+	Name string `json:"name"`
+	Type string `json:"type"` // element type and shape
+}
+
+type layerLine struct {
+	Node       string      `json:"node"`
+	Op         string      `json:"op"`
+	Version    int         `json:"version"`
+	Parameters int         `json:"parameters,omitempty"`
+	Outputs    []valueLine `json:"outputs"`
+}
+
+type passLine struct {
+	Name    string `json:"name"`
+	Does    string `json:"does"`
+	Changes int    `json:"changes"`
 }
 
 func inspect(c *cli.Context) error {
@@ -30,46 +71,117 @@ func inspect(c *cli.Context) error {
 		return printOperators(c)
 	}
 	if c.Args().Len() != 1 {
-		return usage("inspect needs one MODEL: the path of an .onnx file")
+		return usage("inspect needs one MODEL: a zoo name, or the path of an .onnx file")
 	}
-	opts, err := engineOptions(c)
+	opts, err := zooOptions(c)
 	if err != nil {
 		return err
 	}
-	s, err := engine.Open(c.Args().First(), opts...)
+	m, err := zoo.LoadContext(c.Context, c.Args().First(), opts...)
 	if err != nil {
 		return noModel(err)
 	}
-	defer s.Close()
-	out := c.App.Writer
-	for _, i := range s.Inputs() {
-		fmt.Fprintf(out, "input   %q  %v\n", i.Name, i.Fact)
+	defer m.Close()
+	s := m.Session()
+	switch {
+	case c.Bool("dot") && c.Bool("passes"):
+		return s.Optimised().WriteDot(c.App.Writer)
+	case c.Bool("dot"):
+		return s.Graph().WriteDot(c.App.Writer)
 	}
-	for _, o := range s.Outputs() {
-		fmt.Fprintf(out, "output  %q  %v\n", o.Name, o.Fact)
+	i := look(m, c.Bool("layers"), c.Bool("passes"))
+	if c.Bool("json") {
+		printJSON(c.App.Writer, i)
+		return nil
 	}
-	counts := map[string]int{}
-	for _, l := range s.Layers() {
-		counts[l.Op]++
-	}
-	for _, op := range slices.Sorted(maps.Keys(counts)) {
-		fmt.Fprintf(out, "%7d %s\n", counts[op], op)
-	}
-	cost := s.Cost()
-	fmt.Fprintf(out, "%d parameters, %.1f MiB, %.3f GFLOP a picture\n", cost.Parameters, float64(cost.Bytes)/(1<<20), cost.FLOPs/1e9)
-	if c.Bool("layers") {
-		for _, l := range s.Layers() {
-			for _, o := range l.Outputs {
-				fmt.Fprintf(out, "%-20s %q  %v\n", l.Op, o.Name, o.Fact)
-			}
-		}
-	}
-	if c.Bool("passes") {
-		for _, r := range s.Passes() {
-			fmt.Fprintf(out, "%5d  %-10s %s\n", r.Changes, r.Name, r.Does)
-		}
-	}
+	i.print(c)
 	return nil
+}
+
+func look(m *zoo.Model, layers, passes bool) *inspection {
+	s := m.Session()
+	cost := s.Cost()
+	i := &inspection{Model: m.Card().Name, Producer: s.Producer(), IRVersion: s.IRVersion(), Opsets: s.Opsets(), Metadata: s.Metadata(),
+		Inputs: valueLines(s.Inputs()), Outputs: valueLines(s.Outputs()), Operators: map[string]int{},
+		Parameters: cost.Parameters, Bytes: cost.Bytes, FLOPs: cost.FLOPs}
+	for _, l := range s.Layers() {
+		i.Operators[l.Op]++
+		for _, o := range l.Outputs {
+			i.Largest = max(i.Largest, bytesOf(o))
+		}
+		if layers {
+			i.Layers = append(i.Layers, layerLine{l.Node, l.Op, l.Version, l.Parameters, valueLines(l.Outputs)})
+		}
+	}
+	if passes {
+		for _, r := range s.Passes() {
+			i.Passes = append(i.Passes, passLine{r.Name, r.Does, r.Changes})
+		}
+	}
+	return i
+}
+
+func valueLines(infos []engine.Info) []valueLine {
+	out := []valueLine{}
+	for _, i := range infos {
+		out = append(out, valueLine{i.Name, i.Fact.String()})
+	}
+	return out
+}
+
+// bytesOf is the size of a value; open dimensions count as 1.
+func bytesOf(i engine.Info) int64 {
+	if !i.DType.IsElement() || !i.Shape.Ranked {
+		return 0
+	}
+	n := float64(i.DType.Size())
+	for _, d := range i.Shape.Dims {
+		n *= float64(max(d.N, 1))
+	}
+	return int64(min(n, 1<<60))
+}
+
+func (i *inspection) print(c *cli.Context) {
+	out := c.App.Writer
+	fmt.Fprintf(out, "model   %s, IR version %d", oneLine(i.Model), i.IRVersion)
+	if i.Producer != "" {
+		fmt.Fprintf(out, ", made by %s", oneLine(i.Producer))
+	}
+	fmt.Fprintln(out)
+	for _, domain := range slices.Sorted(maps.Keys(i.Opsets)) {
+		name := domain
+		if name == "" {
+			name = "ai.onnx"
+		}
+		fmt.Fprintf(out, "opset   %s %d\n", oneLine(name), i.Opsets[domain])
+	}
+	for _, v := range i.Inputs {
+		fmt.Fprintf(out, "input   %q  %s\n", v.Name, oneLine(v.Type))
+	}
+	for _, v := range i.Outputs {
+		fmt.Fprintf(out, "output  %q  %s\n", v.Name, oneLine(v.Type))
+	}
+	for _, op := range slices.Sorted(maps.Keys(i.Operators)) {
+		fmt.Fprintf(out, "%7d %s\n", i.Operators[op], op)
+	}
+	fmt.Fprintf(out, "%d parameters, %s; largest value %s; %.3f GFLOP a picture\n", i.Parameters, zoo.Size(i.Bytes), zoo.Size(i.Largest), i.FLOPs/1e9)
+	for _, l := range i.Layers {
+		for _, o := range l.Outputs {
+			fmt.Fprintf(out, "%-20s %q  %s\n", l.Op, o.Name, oneLine(o.Type))
+		}
+	}
+	for _, p := range i.Passes {
+		fmt.Fprintf(out, "%5d  %-10s %s\n", p.Changes, p.Name, p.Does)
+	}
+}
+
+// operatorLine is an operator as --operators --json prints it.
+type operatorLine struct {
+	Domain string `json:"domain"`
+	Name   string `json:"name"`
+	Since  int    `json:"since"`
+	Until  int    `json:"until,omitempty"` // none: the newest
+	Types  string `json:"types"`
 }
 
 func printOperators(c *cli.Context) error {
@@ -77,6 +189,10 @@ func printOperators(c *cli.Context) error {
 		domain, until := o.Domain, fmt.Sprint(o.Until)
 		if domain == "" {
 			domain = "ai.onnx"
+		}
+		if c.Bool("json") {
+			printJSON(c.App.Writer, operatorLine{domain, o.Name, o.Since, o.Until, fmt.Sprint(o.Types)})
+			continue
 		}
 		if o.Until == 0 {
 			until = ""

@@ -1,34 +1,49 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/visionzoo/vision/engine"
 )
 
 func versionCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "version",
-		Usage: "print version, commit, Go and the CPU kernels in use",
+		Name:      "version",
+		Usage:     "print version, commit, Go and the CPU kernels in use",
+		UsageText: "vision version\nvision version --json",
+		Flags:     []cli.Flag{jsonFlag},
 		Action: func(c *cli.Context) error {
-			version, commit := "(devel)", "unknown"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				if v := info.Main.Version; v != "" {
-					version = v
-				}
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						commit = s.Value
-					}
-				}
+			if c.Bool("json") {
+				printJSON(c.App.Writer, map[string]string{"version": version(), "commit": commit(), "go": runtime.Version(),
+					"system": runtime.GOOS + "/" + runtime.GOARCH, "cpu": usedCPU()})
+				return nil
 			}
-			fmt.Fprintf(c.App.Writer, "vision %s, commit %s, %s %s/%s, kernels %s\n", version, commit,
-				runtime.Version(), runtime.GOOS, runtime.GOARCH, engine.BestCPU())
+			fmt.Fprintf(c.App.Writer, "vision %s, commit %s, %s %s/%s, kernels %s\n", version(), commit(),
+				runtime.Version(), runtime.GOOS, runtime.GOARCH, usedCPU())
 			return nil
 		},
 	}
+}
+
+// version is the module's version as the binary was built.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(devel)"
+	}
+	return cmp.Or(info.Main.Version, "(devel)")
+}
+
+func commit() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return s.Value
+			}
+		}
+	}
+	return "unknown"
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/urfave/cli/v2"
 
@@ -9,35 +11,30 @@ import (
 )
 
 func zooCommand() *cli.Command {
-	offline := &cli.BoolFlag{Name: "offline", Usage: "never touch the network"}
+	cached := &cli.BoolFlag{Name: "cached", Usage: "only what is in the cache"}
 	return &cli.Command{
 		Name:      "zoo",
 		Usage:     "the catalogue of models and the cache",
-		UsageText: "vision zoo list\nvision zoo pull squeezenet1.1\nvision zoo path resnet50",
+		UsageText: "vision zoo list --cached\nvision zoo show squeezenet1.1\nvision zoo pull squeezenet1.1\nvision zoo path resnet50",
 		Subcommands: []*cli.Command{
-			{Name: "list", Usage: "list the catalogue", Action: func(c *cli.Context) error { return zooList(c) }},
-			{Name: "search", Usage: "list the models that match words", ArgsUsage: "WORD...", Action: zooSearch},
-			{Name: "pull", Usage: "fetch models into the cache", ArgsUsage: "NAME...", Flags: []cli.Flag{offline}, Action: zooEach(func(c *cli.Context, name string) error {
-				path, err := zoo.Pull(c.Context, name, zoo.WithOffline(c.Bool("offline")))
-				if err == nil {
-					fmt.Fprintln(c.App.Writer, path)
-				}
-				return err
-			})},
-			{Name: "path", Usage: "print where a model lies, or belongs", ArgsUsage: "NAME...", Action: zooEach(func(c *cli.Context, name string) error {
-				path, err := zoo.Path(name)
-				if err == nil {
-					fmt.Fprintln(c.App.Writer, path)
-				}
-				return err
-			})},
-			{Name: "rm", Usage: "remove models from the cache", ArgsUsage: "NAME...", Action: zooEach(func(c *cli.Context, name string) error {
-				freed, err := zoo.Remove(name)
-				if err == nil {
-					fmt.Fprintf(c.App.Writer, "%s: %d bytes freed\n", name, freed)
-				}
-				return err
-			})},
+			{Name: "list", Usage: "list the catalogue, with size, licence and what is cached", UsageText: "vision zoo list\nvision zoo list --cached --json",
+				Flags: []cli.Flag{cached, jsonFlag}, Action: zooList},
+			{Name: "search", Usage: "list the models that match words", UsageText: "vision zoo search detect int8", ArgsUsage: "WORD...",
+				Flags: []cli.Flag{cached, jsonFlag}, Action: zooSearch},
+			{Name: "show", Usage: "print a model's card", UsageText: "vision zoo show resnet50\nvision zoo show yolov4 --json", ArgsUsage: "NAME...",
+				Flags: []cli.Flag{jsonFlag}, Action: zooEach(zooShow)},
+			{Name: "pull", Usage: "fetch models into the cache", UsageText: "vision zoo pull squeezenet1.1\nVISION_ZOO_MIRROR=/mnt/zoo vision zoo pull resnet50 vgg16",
+				ArgsUsage: "NAME...", Flags: []cli.Flag{offlineFlag, quietFlag}, Action: zooEach(zooPull)},
+			{Name: "verify", Usage: "read cached models and compare size and sha256 with the catalogue", UsageText: "vision zoo verify\nvision zoo verify resnet50",
+				ArgsUsage: "[NAME...]", Flags: []cli.Flag{quietFlag}, Action: zooVerify},
+			{Name: "path", Usage: "print where a model lies, or belongs", UsageText: "vision zoo path resnet50", ArgsUsage: "NAME...", Action: zooEach(zooPath)},
+			{Name: "rm", Usage: "remove models from the cache", UsageText: "vision zoo rm vgg16", ArgsUsage: "NAME...", Action: zooEach(zooRemove)},
+		},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usage("there is no command zoo %q; vision zoo --help lists them", c.Args().First())
+			}
+			return cli.ShowSubcommandHelp(c)
 		},
 	}
 }
@@ -49,33 +46,158 @@ func zooEach(do func(c *cli.Context, name string) error) cli.ActionFunc {
 		if !c.Args().Present() {
 			return usage("%s needs a NAME; vision zoo list has them", c.Command.Name)
 		}
-		var first error
-		for _, name := range c.Args().Slice() {
-			if err := do(c, name); err != nil {
-				if first != nil {
-					fmt.Fprintln(c.App.ErrWriter, "vision: "+oneLine(first.Error()))
-				}
-				first = err
-			}
-		}
-		if first != nil {
-			return noModel(first)
-		}
-		return nil
+		return each(c, c.Args().Slice(), do)
 	}
 }
 
-func zooList(c *cli.Context, words ...string) error {
+func each(c *cli.Context, names []string, do func(c *cli.Context, name string) error) error {
+	var last error
+	for _, name := range names {
+		if c.Context.Err() != nil {
+			return c.Context.Err()
+		}
+		if err := do(c, name); err != nil {
+			if last != nil {
+				tell(c, last.Error())
+			}
+			last = err
+		}
+	}
+	if last != nil {
+		return noModel(last)
+	}
+	return nil
+}
+
+func zooPull(c *cli.Context, name string) error {
+	path, err := zoo.Pull(c.Context, name, fetchOptions(c)...)
+	if err == nil {
+		fmt.Fprintln(c.App.Writer, path)
+	}
+	return err
+}
+
+func zooPath(c *cli.Context, name string) error {
+	path, err := zoo.Path(name)
+	if err == nil {
+		fmt.Fprintln(c.App.Writer, path)
+	}
+	return err
+}
+
+func zooRemove(c *cli.Context, name string) error {
+	freed, err := zoo.Remove(name)
+	if err == nil {
+		fmt.Fprintf(c.App.Writer, "%s: %s freed\n", name, zoo.Size(freed))
+	}
+	return err
+}
+
+func zooShow(c *cli.Context, name string) error {
 	all, err := zoo.All()
 	if err != nil {
 		return err
 	}
-	cards := all.Cards()
-	if len(words) > 0 {
-		cards = all.Search(words...)
+	card, err := all.Find(name)
+	if err != nil {
+		return err
 	}
-	for _, card := range cards {
-		fmt.Fprintf(c.App.Writer, "%-36s %-10s %-5s %9.1f MB  %s\n", card.Name, card.Task, card.Variant, float64(card.Bytes)/1e6, card.Licence)
+	if c.Bool("json") {
+		printJSON(c.App.Writer, card)
+		return nil
+	}
+	if err := card.WriteText(c.App.Writer); err != nil {
+		return err
+	}
+	entries, err := zoo.List([]*zoo.Card{card})
+	if err == nil && !card.Builtin {
+		fmt.Fprintf(c.App.Writer, "cache        %s\n", cacheState(entries[0], "no"))
+	}
+	return err
+}
+
+// zooVerify checks the models named, or all that are in the cache.
+func zooVerify(c *cli.Context) error {
+	names := c.Args().Slice()
+	if len(names) == 0 {
+		entries, err := zooEntries(true)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			names = append(names, e.Card.Name)
+		}
+	}
+	err := each(c, names, func(c *cli.Context, name string) error {
+		check, err := zoo.Verify(c.Context, name, zoo.WithProgress(newDownload(c).report))
+		if err == nil {
+			fmt.Fprintf(c.App.Writer, "ok  %s  %s  %s\n", check.Card.Name, zoo.Size(check.Bytes), check.SHA256)
+		}
+		return err
+	})
+	if errors.Is(err, zoo.ErrDigest) && !errors.Is(err, fs.ErrNotExist) {
+		return &exitError{exitFailed, err}
+	}
+	return err
+}
+
+// zooEntries lists the catalogue with what the cache has of it.
+func zooEntries(cachedOnly bool, words ...string) ([]zoo.Entry, error) {
+	all, err := zoo.All()
+	if err != nil {
+		return nil, err
+	}
+	entries, err := zoo.List(all.Search(words...))
+	if !cachedOnly || err != nil {
+		return entries, err
+	}
+	var cached []zoo.Entry
+	for _, e := range entries {
+		if e.Cached {
+			cached = append(cached, e)
+		}
+	}
+	return cached, nil
+}
+
+func cacheState(e zoo.Entry, absent string) string {
+	switch {
+	case e.Card.Builtin:
+		return "built in"
+	case e.Cached:
+		return "cached"
+	case e.Partial > 0:
+		return fmt.Sprintf("%d %%", 100*e.Partial/e.Card.Bytes)
+	}
+	return absent
+}
+
+func zooList(c *cli.Context) error {
+	if c.Args().Present() {
+		return usage("list takes no arguments; vision zoo search %s finds models", c.Args().First())
+	}
+	return printEntries(c)
+}
+
+func printEntries(c *cli.Context, words ...string) error {
+	entries, err := zooEntries(c.Bool("cached"), words...)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		card := e.Card
+		if c.Bool("json") {
+			printJSON(c.App.Writer, struct {
+				*zoo.Card
+				Cached bool   `json:"cached"`
+				File   string `json:"file,omitempty"`
+			}{card, e.Cached, e.Path})
+			continue
+		}
+		fmt.Fprintf(c.App.Writer, "%-36s %-12s %-5s %10s  %-8s  %s\n", card.Name, card.Task, card.Variant, zoo.Size(card.Bytes), cacheState(e, ""), card.Licence)
+	}
+	if len(entries) == 0 && len(words) > 0 {
+		return noModel(fmt.Errorf("no model matches all of these words; vision zoo list has them all"))
 	}
 	return nil
 }
@@ -84,5 +206,5 @@ func zooSearch(c *cli.Context) error {
 	if !c.Args().Present() {
 		return usage("search needs a WORD")
 	}
-	return zooList(c, c.Args().Slice()...)
+	return printEntries(c, c.Args().Slice()...)
 }

@@ -1,0 +1,307 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/zoo"
+)
+
+func benchCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "bench",
+		Usage:     "measure how fast a network runs",
+		UsageText: "vision bench resnet50\nvision bench model.onnx --threads 1 --batch 8 --json\nvision bench yolox-s --size 416x416 --profile trace.json",
+		ArgsUsage: "MODEL",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "batch", Usage: "pictures in one run, where the model leaves that open", Value: 1},
+			&cli.StringFlag{Name: "size", Usage: "height and width of the input, where the model leaves them open: 224 or 480x640"},
+			&cli.IntFlag{Name: "runs", Usage: "runs that are timed, after three that are not", Value: 50},
+			&cli.StringFlag{Name: "profile", Usage: "write the time of each node of one more run to FILE, for chrome://tracing or ui.perfetto.dev"},
+			offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
+		},
+		Action: benchAction,
+	}
+}
+
+// benchReport is what --json prints.
+type benchReport struct {
+	Model     string    `json:"model"`
+	Threads   int       `json:"threads"`
+	Precision string    `json:"precision"`
+	Batch     int       `json:"batch"`
+	Runs      int       `json:"runs"`
+	MS        benchTime `json:"ms"`
+	GFLOPS    float64   `json:"gflops"` // 10⁹ floating-point operations a second, in the median
+	LoadMS    float64   `json:"load_ms"`
+	PackMS    float64   `json:"pack_ms"` // of load_ms, or of the first run
+	RSSMiB    float64   `json:"rss_mib"`
+	CPU       string    `json:"cpu"`
+}
+
+type benchTime struct {
+	Min    float64 `json:"min"`
+	Median float64 `json:"median"`
+	P95    float64 `json:"p95"`
+}
+
+func benchAction(c *cli.Context) error {
+	switch {
+	case c.Args().Len() != 1:
+		return usage("bench needs one MODEL: a zoo name, or the path of an .onnx file")
+	case c.Int("runs") < 1 || c.Int("batch") < 1:
+		return usage("--runs and --batch are at least 1")
+	}
+	height, width, err := parseSize(c.String("size"))
+	if err != nil {
+		return err
+	}
+	opts, err := zooOptions(c)
+	if err != nil {
+		return err
+	}
+	var trace tracer
+	if c.String("profile") != "" {
+		opts = append(opts, zoo.WithEngine(engine.Trace(trace.add)))
+	}
+	m, err := zoo.LoadContext(c.Context, c.Args().First(), opts...)
+	if err != nil {
+		return noModel(err)
+	}
+	defer m.Close()
+	if height == 0 && m.Encoder() != nil {
+		if size := m.Encoder().Recipe().Size; len(size) == 2 {
+			height, width = size[0], size[1]
+		}
+	}
+	in, err := benchInputs(m.Session().Inputs(), c.Int("batch"), height, width)
+	if err != nil {
+		return err
+	}
+	r, err := measure(c, m, in)
+	if err != nil {
+		return err
+	}
+	if path := c.String("profile"); path != "" {
+		if err := trace.write(c.Context, path, m.Session(), in); err != nil {
+			return err
+		}
+	}
+	if c.Bool("json") {
+		printJSON(c.App.Writer, r)
+		return nil
+	}
+	fmt.Fprintf(c.App.Writer, "%s, batch %d, %s on %d threads (%s)\n", r.Model, r.Batch, r.Precision, r.Threads, r.CPU)
+	fmt.Fprintf(c.App.Writer, "  median %.3f ms, fastest %.3f ms, 95 %% under %.3f ms of %d runs\n", r.MS.Median, r.MS.Min, r.MS.P95, r.Runs)
+	fmt.Fprintf(c.App.Writer, "  %.1f GFLOP/s; loaded in %.1f ms, of it packing %.1f ms; %.0f MiB in memory\n", r.GFLOPS, r.LoadMS, r.PackMS, r.RSSMiB)
+	return nil
+}
+
+// measure times runs into buffers that are there already.
+func measure(c *cli.Context, m *zoo.Model, in engine.Values) (*benchReport, error) {
+	s := m.Session()
+	out, err := s.Run(c.Context, in)
+	if err != nil {
+		return nil, err
+	}
+	run := func() error { return s.RunInto(c.Context, in, out) }
+	if run() != nil { // outputs whose shapes depend on data
+		run = func() error { _, err := s.Run(c.Context, in); return err }
+	}
+	if err := run(); err != nil {
+		return nil, err
+	}
+	times := make([]float64, c.Int("runs"))
+	for i := range times {
+		start := time.Now()
+		if err := run(); err != nil {
+			return nil, err
+		}
+		times[i] = float64(time.Since(start).Nanoseconds()) / 1e6
+	}
+	slices.Sort(times)
+	shapes := map[string][]int{}
+	for name, t := range in {
+		shapes[name] = t.Shape()
+	}
+	cost, err := s.CostOf(shapes)
+	if err != nil {
+		return nil, err
+	}
+	load := s.LoadCost()
+	r := &benchReport{Model: m.Card().Name, Threads: threadsOf(c), Precision: c.String("precision"), Batch: batchOf(s.Inputs(), in), Runs: len(times),
+		LoadMS: load.Total, PackMS: load.Pack, RSSMiB: residentMiB(), CPU: usedCPU()}
+	r.MS = benchTime{times[0], median(times), times[(len(times)*95+99)/100-1]}
+	r.GFLOPS = digits(cost.FLOPs/r.MS.Median/1e6, 1)
+	return r, nil
+}
+
+func median(sorted []float64) float64 {
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+func threadsOf(c *cli.Context) int {
+	if n := c.Int("threads"); n > 0 {
+		return min(n, runtime.GOMAXPROCS(0))
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// batchOf is the first input's first dimension, where it looks like pictures.
+func batchOf(infos []engine.Info, in engine.Values) int {
+	if len(infos) == 0 || in[infos[0].Name].Rank() < 2 {
+		return 1
+	}
+	return in[infos[0].Name].Dim(0)
+}
+
+// parseSize reads "224" or "480x640": height, then width. Nothing is 0, 0.
+func parseSize(s string) (height, width int, err error) {
+	if s == "" {
+		return 0, 0, nil
+	}
+	h, w, two := strings.Cut(strings.ToLower(s), "x")
+	if !two {
+		w = h
+	}
+	height, errH := strconv.Atoi(h)
+	width, errW := strconv.Atoi(w)
+	if errH != nil || errW != nil || height < 1 || width < 1 || height > 1<<15 || width > 1<<15 {
+		return 0, 0, usage("--size %s: write 224, or HEIGHTxWIDTH as 480x640", s)
+	}
+	return height, width, nil
+}
+
+// benchInputs makes inputs: normal numbers for floats, random bytes for 8-bit
+// integers, zeros for what may be an index. Of an open dimension the first is the
+// batch; those of pictures are height and width, others 1.
+func benchInputs(infos []engine.Info, batch, height, width int) (engine.Values, error) {
+	r := rand.New(rand.NewPCG(1, 2))
+	in := engine.Values{}
+	for _, info := range infos {
+		if !info.Shape.Ranked || !info.DType.IsElement() {
+			return nil, fmt.Errorf("input %q is %v: bench cannot make one up; use vision run", info.Name, info.Fact)
+		}
+		shape := make([]int, len(info.Shape.Dims))
+		for i, d := range info.Shape.Dims {
+			if shape[i] = d.N; !d.Known() {
+				shape[i] = openDim(info, i, batch, height, width)
+			}
+		}
+		if _, err := tensor.Count(shape); err != nil {
+			return nil, fmt.Errorf("input %q: %w", info.Name, err)
+		}
+		in[info.Name] = randomTensor(r, info.DType, shape)
+	}
+	return in, nil
+}
+
+func openDim(info engine.Info, axis, batch, height, width int) int {
+	dims := info.Shape.Dims
+	if axis == 0 && len(dims) > 1 {
+		return batch
+	}
+	if len(dims) != 4 {
+		return 1
+	}
+	if height == 0 {
+		height, width = 224, 224
+	}
+	channelsLast := dims[3].N == 1 || dims[3].N == 3
+	switch {
+	case axis == 1 && !channelsLast:
+		return 3
+	case axis == 1, axis == 2 && !channelsLast:
+		return height
+	}
+	return width
+}
+
+func randomTensor(r *rand.Rand, d tensor.DType, shape []int) *tensor.Tensor {
+	t := tensor.New(d, shape...)
+	switch d {
+	case tensor.Float32:
+		v := tensor.Data[float32](t)
+		for i := range v {
+			v[i] = float32(r.NormFloat64())
+		}
+	case tensor.Float64:
+		v := tensor.Data[float64](t)
+		for i := range v {
+			v[i] = r.NormFloat64()
+		}
+	case tensor.Float16:
+		v := tensor.Data[tensor.Float16Bits](t)
+		for i := range v {
+			v[i] = tensor.ToFloat16(float32(r.NormFloat64()))
+		}
+	case tensor.Uint8, tensor.Int8:
+		for i := range t.Bytes() {
+			t.Bytes()[i] = byte(r.Uint32())
+		}
+	}
+	return t
+}
+
+// tracer gathers the steps of one run.
+type tracer struct {
+	on     bool
+	events []engine.Event
+}
+
+func (t *tracer) add(e engine.Event) {
+	if t.on {
+		t.events = append(t.events, e)
+	}
+}
+
+// chromeEvent is a complete event of the Trace Event Format; times are in
+// microseconds.
+type chromeEvent struct {
+	Name     string            `json:"name"`
+	Category string            `json:"cat"`
+	Phase    string            `json:"ph"`
+	Start    float64           `json:"ts"`
+	Duration float64           `json:"dur"`
+	Process  int               `json:"pid"`
+	Thread   int               `json:"tid"`
+	Args     map[string]string `json:"args"`
+}
+
+// write runs once more and writes what that took, node by node.
+func (t *tracer) write(ctx context.Context, path string, s *engine.Session, in engine.Values) error {
+	t.on = true
+	begin := time.Now()
+	_, err := s.Run(ctx, in)
+	t.on = false
+	if err != nil {
+		return err
+	}
+	events := make([]chromeEvent, len(t.events))
+	for i, e := range t.events {
+		name := oneLine(e.Node)
+		if name == "" {
+			name = e.Op
+		}
+		events[i] = chromeEvent{name, e.Op, "X", float64(e.Start.Sub(begin).Nanoseconds()) / 1e3, float64(e.Took.Nanoseconds()) / 1e3, 1, 1,
+			map[string]string{"op": e.Op, "kernel": e.Kernel}}
+	}
+	data, err := json.Marshal(map[string]any{"displayTimeUnit": "ms", "traceEvents": events})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o644)
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/zoo"
+)
+
+func doctorCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "doctor",
+		Usage:     "tell what this machine offers and what will be used",
+		UsageText: "vision doctor\nvision doctor --json --offline",
+		Flags:     []cli.Flag{offlineFlag, jsonFlag},
+		Action:    doctorAction,
+	}
+}
+
+// health is what doctor found; --json prints it as it is.
+type health struct {
+	Version     string            `json:"version"`
+	Go          string            `json:"go"`
+	System      string            `json:"system"`
+	CPU         string            `json:"cpu,omitempty"`
+	Rungs       []string          `json:"rungs"`
+	Used        string            `json:"used"`
+	Cores       int               `json:"cores"`
+	Threads     int               `json:"threads"`
+	Memory      int64             `json:"memory"` // bytes; 0: not known
+	MemoryLimit int64             `json:"memory_limit"`
+	Cache       cacheHealth       `json:"cache"`
+	UserEntries string            `json:"user_entries"`
+	Network     []addressHealth   `json:"network"`
+	Environment map[string]string `json:"environment"`
+	Problems    []string          `json:"problems"`
+}
+
+type cacheHealth struct {
+	Path   string `json:"path"`
+	Models int    `json:"models"`
+	Bytes  int64  `json:"bytes"`
+}
+
+type addressHealth struct {
+	Address string `json:"address"`
+	Answer  string `json:"answer"`
+}
+
+// variables are all that the environment may say.
+var variables = []struct{ name, does string }{
+	{"VISION_CPU", "class of kernels: purego, avx2, avx512, vnni, amx, neon"},
+	{"VISION_MEMORY_LIMIT", "most memory of a run, as 1GiB"},
+	{"VISION_HOME", "folder of the cache"},
+	{"VISION_ZOO_MIRROR", "where models are looked for first"},
+	{"VISION_OFFLINE", "1: never touch the network"},
+	{"HF_ENDPOINT", "stands in for https://huggingface.co"},
+	{"HTTPS_PROXY", "proxy for downloads"},
+	{"NO_PROXY", "hosts without proxy"},
+	{"NO_COLOR", "no colours"},
+	{"GOMAXPROCS", "processors to use"},
+	{"GOMEMLIMIT", "memory limit of the Go runtime"},
+}
+
+func doctorAction(c *cli.Context) error {
+	if c.Args().Present() {
+		return usage("doctor takes no arguments")
+	}
+	h := examine(c)
+	if c.Bool("json") {
+		printJSON(c.App.Writer, h)
+		return nil
+	}
+	h.print(c)
+	return nil
+}
+
+func examine(c *cli.Context) *health {
+	h := &health{Version: version(), Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Rungs: engine.CPUs(), Used: usedCPU(),
+		Cores: runtime.NumCPU(), Threads: runtime.GOMAXPROCS(0), Environment: map[string]string{}, Network: []addressHealth{}, Problems: []string{},
+		UserEntries: zoo.UserFolder()}
+	h.CPU, _ = procField("/proc/cpuinfo", "model name")
+	h.Memory, h.MemoryLimit = engine.Memory()
+	if n, err := memoryLimit(); err != nil {
+		h.problem(err)
+	} else if n > 0 {
+		h.MemoryLimit = n
+	}
+	for _, v := range variables {
+		if value, ok := os.LookupEnv(v.name); ok {
+			h.Environment[v.name] = value
+		}
+	}
+	known := false
+	for _, r := range h.Rungs {
+		known = known || r == h.Used
+	}
+	if !known {
+		h.problem(fmt.Errorf("VISION_CPU=%s: this machine has %s", h.Used, strings.Join(h.Rungs, ", ")))
+	}
+	h.examineCache()
+	h.examineNetwork(c)
+	return h
+}
+
+func (h *health) problem(err error) { h.Problems = append(h.Problems, oneLine(err.Error())) }
+
+func (h *health) examineCache() {
+	home, err := zoo.Home()
+	if err != nil {
+		h.problem(err)
+		return
+	}
+	h.Cache.Path = home
+	all, err := zoo.All()
+	if err != nil {
+		h.problem(err)
+		return
+	}
+	entries, err := zoo.List(all.Cards())
+	if err != nil {
+		h.problem(err)
+	}
+	for _, e := range entries {
+		if e.Cached && !e.Card.Builtin {
+			h.Cache.Models++
+			h.Cache.Bytes += e.Card.Bytes
+		}
+	}
+}
+
+// examineNetwork asks the hosts that models come from whether they answer.
+func (h *health) examineNetwork(c *cli.Context) {
+	if c.Bool("offline") || zoo.Offline() {
+		h.Network = append(h.Network, addressHealth{"all", "switched off"})
+		return
+	}
+	for _, address := range []string{"https://huggingface.co", "https://media.githubusercontent.com"} {
+		h.Network = append(h.Network, addressHealth{address, ask(c.Context, address)})
+	}
+}
+
+// ask is what an address answers, in a few words.
+func ask(ctx context.Context, address string) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, address, nil)
+	if err != nil {
+		return oneLine(err.Error())
+	}
+	start := time.Now()
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return "no answer: " + oneLine(err.Error())
+	}
+	resp.Body.Close()
+	return fmt.Sprintf("answers in %d ms", time.Since(start).Milliseconds())
+}
+
+func (h *health) print(c *cli.Context) {
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(c.App.Writer, "%-14s %s\n", name, oneLine(fmt.Sprintf(format, args...)))
+	}
+	row("vision", "%s, %s, %s", h.Version, h.Go, h.System)
+	if h.CPU != "" {
+		row("processor", "%s", h.CPU)
+	}
+	row("kernels", "%s (this machine can run %s)", h.Used, strings.Join(h.Rungs, ", "))
+	row("threads", "%d of %d cores", h.Threads, h.Cores)
+	memory := "not known"
+	if h.Memory > 0 {
+		memory = zoo.Size(h.Memory)
+	}
+	limit := "no limit"
+	if h.MemoryLimit < 1<<62 {
+		limit = "a run may use " + zoo.Size(h.MemoryLimit)
+	}
+	row("memory", "%s; %s", memory, limit)
+	row("cache", "%s: %d models, %s", h.Cache.Path, h.Cache.Models, zoo.Size(h.Cache.Bytes))
+	row("own entries", "%s", h.UserEntries)
+	for _, n := range h.Network {
+		row("network", "%s: %s", n.Address, n.Answer)
+	}
+	for _, v := range variables {
+		if value, ok := h.Environment[v.name]; ok {
+			row("environment", "%s=%s", v.name, value)
+		} else {
+			row("", "%s is not set (%s)", v.name, v.does)
+		}
+	}
+	for _, p := range h.Problems {
+		row("problem", "%s", p)
+	}
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/zoo"
+)
+
+// The flags of whatever may fetch a model.
+var (
+	recipeFlag  = &cli.StringFlag{Name: "recipe", Usage: "how pictures are prepared: a name or a .json file"}
+	offlineFlag = &cli.BoolFlag{Name: "offline", Usage: "never touch the network"}
+	quietFlag   = &cli.BoolFlag{Name: "quiet", Usage: "no progress and no remarks"}
+)
+
+// zooOptions are what flags say of finding, fetching and opening a model.
+func zooOptions(c *cli.Context) ([]zoo.Option, error) {
+	opts, err := engineOptions(c)
+	if err != nil {
+		return nil, err
+	}
+	out := append(fetchOptions(c), zoo.WithEngine(opts...))
+	if name := c.String("recipe"); name != "" {
+		r, err := readRecipe(name)
+		if err != nil {
+			return nil, &exitError{exitUsage, err}
+		}
+		out = append(out, zoo.WithRecipe(r))
+	}
+	return out, nil
+}
+
+// fetchOptions are what flags say of finding and fetching.
+func fetchOptions(c *cli.Context) []zoo.Option {
+	out := []zoo.Option{zoo.WithNotice(func(line string) { remark(c, line) }), zoo.WithProgress(newDownload(c).report)}
+	if c.Bool("offline") {
+		out = append(out, zoo.WithOffline(true))
+	}
+	return out
+}
+
+// remark is tell, unless --quiet.
+func remark(c *cli.Context, line string) {
+	if !c.Bool("quiet") {
+		tell(c, line)
+	}
+}
+
+// loadClassifier opens the model that --model names, else the best cached
+// classifier, else the built-in one.
+func loadClassifier(c *cli.Context, more ...zoo.Option) (*zoo.Model, error) {
+	opts, err := zooOptions(c)
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, more...)
+	name := c.String("model")
+	if name == "" {
+		card, err := zoo.DefaultClassifier(opts...)
+		if err != nil {
+			return nil, noModel(err)
+		}
+		switch {
+		case c.Bool("quiet"):
+		case card.Builtin:
+			fmt.Fprintln(c.App.ErrWriter, "using the built-in 10-class model; --model squeezenet1.1 for 1,000 classes")
+		default:
+			fmt.Fprintf(c.App.ErrWriter, "using %s from the cache; --model names another\n", card.Name)
+		}
+		name = card.Name
+	}
+	m, err := zoo.LoadContext(c.Context, name, opts...)
+	if err != nil {
+		return nil, noModel(err)
+	}
+	return m, nil
+}

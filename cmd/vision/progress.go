@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/cheggaaa/pb/v3"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/visionzoo/vision/zoo"
+)
+
+// isTerminal reports whether somebody watches.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+const (
+	downloadBar = `{{string . "name"}} {{counters . }} {{bar . "[" "=" ">" " " "]"}} {{percent . }} {{speed . "%s/s" ""}} {{rtime . "%s left" "%s" ""}}`
+	pictureLine = `{{counters . }} pictures {{bar . "[" "=" ">" " " "]"}} {{percent . }} {{rtime . "%s left" "%s" ""}}`
+)
+
+// download shows how far a download is: a bar on a terminal, else a line every
+// ten per cent; nothing with --quiet.
+type download struct {
+	out       io.Writer
+	quiet     bool
+	watched   bool
+	bar       *pb.ProgressBar
+	lastTenth int64
+	waiting   bool
+}
+
+func newDownload(c *cli.Context) *download {
+	out := c.App.ErrWriter
+	return &download{out: out, quiet: c.Bool("quiet"), watched: isTerminal(out), lastTenth: -1}
+}
+
+// report is zoo.WithProgress's.
+func (d *download) report(p zoo.Progress) {
+	if d.quiet || p.State == zoo.Verifying && d.bar == nil {
+		return
+	}
+	switch {
+	case p.State == zoo.Done:
+		d.finish(p)
+	case d.watched:
+		d.show(p)
+	default:
+		d.line(p)
+	}
+}
+
+func (d *download) show(p zoo.Progress) {
+	if d.bar == nil {
+		d.bar = pb.New64(p.Total).SetTemplateString(downloadBar).SetWriter(d.out).Set(pb.Bytes, true).Set(pb.SIBytesPrefix, true)
+		d.bar.Set("name", p.File)
+		d.bar.SetRefreshRate(100 * time.Millisecond)
+		d.bar.AddTotal(0)
+		d.bar.Start()
+	}
+	if p.State == zoo.Downloading || p.State == zoo.Waiting {
+		d.bar.SetCurrent(p.Done)
+	}
+}
+
+func (d *download) line(p zoo.Progress) {
+	if p.State == zoo.Waiting && !d.waiting {
+		d.waiting = true
+		fmt.Fprintf(d.out, "%s: another process is downloading it; waiting\n", p.File)
+	}
+	if p.State != zoo.Downloading || p.Total <= 0 {
+		return
+	}
+	if tenth := 10 * p.Done / p.Total; tenth > d.lastTenth {
+		d.lastTenth = tenth
+		fmt.Fprintf(d.out, "%s: %d %% of %s from %s\n", p.File, 10*tenth, zoo.Size(p.Total), oneLine(p.Source))
+	}
+}
+
+func (d *download) finish(p zoo.Progress) {
+	if d.bar != nil {
+		d.bar.SetCurrent(p.Total)
+		d.bar.Finish()
+	}
+	d.bar, d.lastTenth, d.waiting = nil, -1, false
+}
+
+// pictureBar is a bar that counts pictures, where results go elsewhere than to the
+// terminal that shows it. Its methods do nothing otherwise.
+type pictureBar struct{ bar *pb.ProgressBar }
+
+func newPictureBar(c *cli.Context, total int) pictureBar {
+	if c.Bool("quiet") || total < 2 || !isTerminal(c.App.ErrWriter) || isTerminal(c.App.Writer) {
+		return pictureBar{}
+	}
+	return pictureBar{pb.New(total).SetTemplateString(pictureLine).SetWriter(c.App.ErrWriter).Start()}
+}
+
+func (p pictureBar) step() {
+	if p.bar != nil {
+		p.bar.Increment()
+	}
+}
+
+func (p pictureBar) finish() {
+	if p.bar != nil {
+		p.bar.Finish()
+	}
+}

@@ -1,0 +1,310 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/vision"
+	"github.com/visionzoo/vision/zoo"
+)
+
+func runCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "run",
+		Usage: "run any network on any data",
+		UsageText: "vision run resnet50 --input cat.jpg\n" +
+			"vision run model.onnx --input tokens=t.npy --input mask=m.pb --output results/\n" +
+			"vision run squeezenet1.1 --input cat.jpg --layer fire2/concat_1 --output results/",
+		ArgsUsage: "MODEL",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "input", Usage: "NAME=FILE, or FILE where there is one input: .npy, .pb (an ONNX tensor), or a picture"},
+			&cli.StringFlag{Name: "output", Usage: "write each output to DIR as NAME.npy; without it a summary is printed"},
+			&cli.StringSliceFlag{Name: "layer", Usage: "give out this inner value as well (vision inspect MODEL --layers lists them)"},
+			recipeFlag, offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
+		},
+		Action: runAction,
+	}
+}
+
+func runAction(c *cli.Context) error {
+	if c.Args().Len() != 1 {
+		return usage("run needs one MODEL: a zoo name, or the path of an .onnx file")
+	}
+	opts, err := zooOptions(c)
+	if err != nil {
+		return err
+	}
+	opts = append(opts, zoo.WithEngine(engine.Outputs(c.StringSlice("layer")...)))
+	m, err := zoo.LoadContext(c.Context, c.Args().First(), opts...)
+	if err != nil {
+		return noModel(err)
+	}
+	defer m.Close()
+	in, err := runInputs(c, m)
+	if err != nil {
+		return err
+	}
+	out, err := m.Session().Run(c.Context, in)
+	if err != nil {
+		return err
+	}
+	if dir := c.String("output"); dir != "" {
+		return writeOutputs(c, dir, m.Session().Outputs(), out)
+	}
+	for _, o := range m.Session().Outputs() {
+		printSummary(c, o.Name, out[o.Name])
+	}
+	return nil
+}
+
+// runInputs reads what --input names.
+func runInputs(c *cli.Context, m *zoo.Model) (engine.Values, error) {
+	in := engine.Values{}
+	inputs := m.Session().Inputs()
+	guessed := false
+	for _, arg := range c.StringSlice("input") {
+		info, file, err := inputOf(arg, inputs)
+		if err != nil {
+			return nil, err
+		}
+		if in[info.Name] != nil {
+			return nil, usage("--input %s: input %q has a value already", arg, info.Name)
+		}
+		if isData(file) {
+			in[info.Name], err = readData(file, info)
+		} else {
+			in[info.Name], err = readPicture(c, m, info, file)
+			if !guessed {
+				remark(c, m.Guess())
+				guessed = true
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	var missing []string
+	for _, i := range inputs {
+		if in[i.Name] == nil {
+			missing = append(missing, oneLine(fmt.Sprintf("%s (%v)", i.Name, i.Fact)))
+		}
+	}
+	if len(missing) > 0 {
+		return nil, usage("no value for input %s; write --input NAME=FILE", strings.Join(missing, ", "))
+	}
+	return in, nil
+}
+
+// inputOf parts NAME=FILE. A name may hold "=", and a lone file may too.
+func inputOf(arg string, inputs []engine.Info) (engine.Info, string, error) {
+	for _, i := range slices.SortedFunc(slices.Values(inputs), func(a, b engine.Info) int { return cmp.Compare(len(b.Name), len(a.Name)) }) {
+		if file, ok := strings.CutPrefix(arg, i.Name+"="); ok {
+			return i, file, nil
+		}
+	}
+	var names []string
+	for _, i := range inputs {
+		names = append(names, fmt.Sprintf("%q", i.Name))
+	}
+	_, statErr := os.Stat(arg)
+	switch {
+	case len(inputs) == 0:
+		return engine.Info{}, "", usage("--input %s: the model takes no input", arg)
+	case len(inputs) == 1 && (statErr == nil || !strings.Contains(arg, "=")):
+		return inputs[0], arg, nil
+	case strings.Contains(arg, "="):
+		return engine.Info{}, "", usage("--input %s: no input has that name; the inputs are %s", arg, strings.Join(names, ", "))
+	}
+	return engine.Info{}, "", usage("--input %s: which input? Write NAME=%s; the inputs are %s", arg, arg, strings.Join(names, ", "))
+}
+
+func isData(file string) bool {
+	ext := strings.ToLower(filepath.Ext(file))
+	return ext == ".npy" || ext == ".pb"
+}
+
+func readData(file string, info engine.Info) (*tensor.Tensor, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var t *tensor.Tensor
+	if strings.EqualFold(filepath.Ext(file), ".npy") {
+		t, err = tensor.ReadNpy(bytes.NewReader(data))
+	} else {
+		t, err = engine.ReadTensor(data, info)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return t, nil
+}
+
+func readPicture(c *cli.Context, m *zoo.Model, info engine.Info, file string) (*tensor.Tensor, error) {
+	switch {
+	case m.Encoder() == nil:
+		return nil, fmt.Errorf("%s: no input of model %s takes a picture; give .npy or .pb", file, m.Card().Name)
+	case m.Input() != info.Name:
+		return nil, fmt.Errorf("%s: the picture goes to input %q, not %q", file, m.Input(), info.Name)
+	}
+	img, err := openPicture(c, file)
+	if err != nil {
+		return nil, err
+	}
+	x, _, err := m.Encoder().Encode(img)
+	return x, err
+}
+
+// openPicture opens one picture: a file, an address, or "-".
+func openPicture(c *cli.Context, arg string) (*vision.Image, error) {
+	for src, err := range vision.Sources([]string{arg}, vision.Stdin(c.App.Reader)) {
+		if err != nil {
+			return nil, err
+		}
+		return src.Open(c.Context)
+	}
+	return nil, fmt.Errorf("%s: no picture", arg)
+}
+
+// writeOutputs writes a .npy file for each output, whole or not at all. A sequence
+// gives a file for each of its tensors.
+func writeOutputs(c *cli.Context, dir string, infos []engine.Info, out engine.Values) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	taken := map[string]bool{}
+	for _, info := range infos {
+		base := fileName(info.Name)
+		for n := 2; taken[strings.ToLower(base)]; n++ {
+			base = fmt.Sprintf("%s-%d", fileName(info.Name), n)
+		}
+		taken[strings.ToLower(base)] = true
+		for name, t := range flatten(base, out[info.Name]) {
+			path := filepath.Join(dir, name+".npy")
+			if err := writeNpy(path, t); err != nil {
+				return fmt.Errorf("output %q: %w", info.Name, err)
+			}
+			fmt.Fprintln(c.App.Writer, path)
+		}
+	}
+	return nil
+}
+
+// flatten yields the tensors in a value with names to tell them apart.
+func flatten(name string, t *tensor.Tensor) func(yield func(string, *tensor.Tensor) bool) {
+	return func(yield func(string, *tensor.Tensor) bool) {
+		if t.DType().IsElement() {
+			yield(name, t)
+			return
+		}
+		for i, e := range t.Elems() {
+			for n, inner := range flatten(fmt.Sprintf("%s.%d", name, i), e) {
+				if !yield(n, inner) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// fileName makes a value's name, which a stranger chose, the name of a file.
+func fileName(name string) string {
+	s := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r) {
+			return r
+		}
+		return '_'
+	}, name)
+	s = strings.TrimLeft(s, ".")
+	if len(s) > 100 {
+		s = s[:100]
+	}
+	return cmp.Or(s, "output")
+}
+
+func writeNpy(path string, t *tensor.Tensor) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".npy-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	err = tensor.WriteNpy(f, t)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(f.Name(), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// outputSummary is what is printed of an output without --output.
+type outputSummary struct {
+	Name  string   `json:"name"`
+	DType string   `json:"dtype"`
+	Shape []int    `json:"shape"`
+	Min   *float64 `json:"min,omitempty"`
+	Max   *float64 `json:"max,omitempty"`
+	Mean  *float64 `json:"mean,omitempty"`
+	NaN   int      `json:"nan,omitempty"`
+}
+
+func printSummary(c *cli.Context, name string, t *tensor.Tensor) {
+	for name, t := range flatten(name, t) {
+		s := summarise(name, t)
+		if c.Bool("json") {
+			printJSON(c.App.Writer, s)
+			continue
+		}
+		printSummaryLine(c.App.Writer, s)
+	}
+}
+
+func printSummaryLine(w io.Writer, s outputSummary) {
+	fmt.Fprintf(w, "%-24s %-9s %-18s", oneLine(s.Name), s.DType, fmt.Sprint(s.Shape))
+	if s.Min != nil {
+		fmt.Fprintf(w, " min %.6g  max %.6g  mean %.6g", *s.Min, *s.Max, *s.Mean)
+	}
+	if s.NaN > 0 {
+		fmt.Fprintf(w, "  %d NaN", s.NaN)
+	}
+	fmt.Fprintln(w)
+}
+
+func summarise(name string, t *tensor.Tensor) outputSummary {
+	s := outputSummary{Name: name, DType: t.DType().String(), Shape: append([]int{}, t.Shape()...)}
+	if t.DType() == tensor.String || t.DType() == tensor.Complex64 || t.DType() == tensor.Complex128 {
+		return s
+	}
+	low, high, sum, n := 0.0, 0.0, 0.0, 0
+	for _, v := range tensor.ToFloat64(t) {
+		if v != v {
+			s.NaN++
+			continue
+		}
+		if n == 0 {
+			low, high = v, v
+		}
+		low, high = min(low, v), max(high, v)
+		sum += v
+		n++
+	}
+	if finite := sum - sum; n > 0 && finite == 0 {
+		mean := sum / float64(n)
+		s.Min, s.Max, s.Mean = &low, &high, &mean
+	}
+	return s
+}

@@ -1,0 +1,63 @@
+package ir
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// WriteDot draws the graph in Graphviz's language: a box a node, an edge a value
+// that is no constant, with its type. Regions are not drawn, but what they read is.
+func (g *Graph) WriteDot(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprintln(out, "digraph {\n  rankdir=TB; node [shape=box, fontname=\"sans-serif\"]; edge [fontname=\"sans-serif\", fontsize=10];")
+	at := map[*Value]string{}
+	for i, v := range g.Inputs {
+		at[v] = fmt.Sprintf("in%d", i)
+		fmt.Fprintf(out, "  in%d [shape=ellipse, label=%s];\n", i, dotQuote(v.Name, v.Fact.String()))
+	}
+	for i, n := range g.Nodes {
+		for _, v := range n.Outputs {
+			at[v] = fmt.Sprintf("n%d", i)
+		}
+		op := n.Op
+		if n.Domain != "" {
+			op = n.Domain + "." + op
+		}
+		fmt.Fprintf(out, "  n%d [label=%s];\n", i, dotQuote(op, n.Name))
+	}
+	for i, n := range g.Nodes {
+		for _, v := range n.Uses() {
+			if from := at[v]; from != "" {
+				fmt.Fprintf(out, "  %s -> n%d [label=%s];\n", from, i, dotQuote(v.Fact.String()))
+			}
+		}
+	}
+	for i, v := range g.Outputs {
+		fmt.Fprintf(out, "  out%d [shape=ellipse, label=%s];\n", i, dotQuote(v.Name, v.Fact.String()))
+		if from := at[v]; from != "" {
+			fmt.Fprintf(out, "  %s -> out%d;\n", from, i)
+		}
+	}
+	fmt.Fprintln(out, "}")
+	return out.Flush()
+}
+
+// dotQuote is a label of several lines. Names are a stranger's: what is not plain
+// is escaped, and they are shortened.
+func dotQuote(lines ...string) string {
+	for i, s := range lines {
+		if r := []rune(s); len(r) > 80 {
+			s = string(r[:79]) + "…"
+		}
+		s = strings.Map(func(r rune) rune {
+			if r < 0x20 || r == 0x7f {
+				return '?'
+			}
+			return r
+		}, s)
+		lines[i] = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
+	}
+	return `"` + strings.Join(lines, `\n`) + `"`
+}
