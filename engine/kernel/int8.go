@@ -11,8 +11,8 @@ import (
 // in float32, rounded half to even, plus the zero point, saturated.
 //
 // Input and output are U8x64 layouts whose Fill is their zero point; signed
-// bytes are stored plus 128, their zero points likewise. A Planar input is bytes
-// too: [N][C][H][W], row-major. Residual and Act of Conv are not used.
+// bytes are stored plus 128, their zero points likewise. An input of up to four
+// channels may be U8x4. Residual and Act of Conv are not used.
 type QConv struct {
 	Conv
 	InZero, OutZero uint8
@@ -27,7 +27,8 @@ type QConvWeights struct {
 	kernelH, kernelW int
 	form             qconvForm
 	inZero           uint8
-	source           []int8
+	twice            bool // weights beyond a byte: as sums of two, each input read twice
+	source           []int16
 	bias             []int32 // less what the input's zero point adds
 	scales           []float32
 	data             []byte // form by form
@@ -41,7 +42,7 @@ type qconvForm uint8
 const (
 	qconvPlain qconvForm = iota
 	qconvDense
-	qconvPatches // planar input: patches of K bytes first, then as 1x1
+	qconvRows // U8x4: the taps of a row of the kernel lie side by side
 	qconvDepthwise
 )
 
@@ -56,8 +57,8 @@ func (k qconvKernels) form(c *QConv) qconvForm {
 	cin := c.In.C / c.Group
 	switch {
 	case !k.fast:
-	case c.In.Format == Planar && c.Group == 1:
-		return qconvPatches
+	case c.In.Format == U8x4 && c.Group == 1 && c.DilationW == 1 && c.KernelW <= 16:
+		return qconvRows
 	case c.In.Format != U8x64:
 	case c.Group == 1 || cin%64 == 0 && c.Out.C/c.Group%32 == 0:
 		return qconvDense
@@ -69,17 +70,18 @@ func (k qconvKernels) form(c *QConv) qconvForm {
 
 // check refuses what no plan of ours should contain.
 func (c *QConv) check() error {
-	planar := c.In.Format == Planar
 	switch {
-	case c.In.Format != U8x64 && !planar || c.Out.Format != U8x64:
-		return fmt.Errorf("%v: an integer convolution reads planar bytes or u8x64, and writes u8x64", &c.Conv)
+	case c.In.Format != U8x64 && c.In.Format != U8x4 || c.Out.Format != U8x64:
+		return fmt.Errorf("%v: an integer convolution reads u8x4 or u8x64, and writes u8x64", &c.Conv)
+	case c.In.Format == U8x4 && c.In.C > 4:
+		return fmt.Errorf("%v: u8x4 holds 4 channels", &c.Conv)
 	case c.Group < 1 || c.In.C%c.Group != 0 || c.Out.C%c.Group != 0:
 		return fmt.Errorf("%v: the groups do not divide the channels", &c.Conv)
 	case min(c.In.N, c.In.H, c.In.W, c.Out.H, c.Out.W, c.StrideH, c.StrideW, c.DilationH, c.DilationW) < 1 || c.In.N != c.Out.N:
 		return fmt.Errorf("%v: every size must be at least 1, and as many pictures out as in", &c.Conv)
-	case !planar && !c.inside():
+	case !c.inside():
 		return fmt.Errorf("%v: the kernel reads past the halo %v of its input", &c.Conv, c.In.Halo)
-	case !planar && c.In.Halo != (Halo{}) && c.In.Fill != c.InZero:
+	case c.In.Halo != (Halo{}) && c.In.Fill != c.InZero:
 		return fmt.Errorf("%v: the halo holds %d, the input's zero point is %d", &c.Conv, c.In.Fill, c.InZero)
 	case len(c.Scales) != c.Out.C:
 		return fmt.Errorf("%v: %d scales, want %d", &c.Conv, len(c.Scales), c.Out.C)
@@ -88,9 +90,10 @@ func (c *QConv) check() error {
 }
 
 // PackQConv lays out the memory for weights [Cout][Cin/Group][KernelH][KernelW],
-// less their zero point, and the bias [Cout] or nil. The caller packs by calling
+// less their zero points, and the bias [Cout] or nil. No sum, bias included, may
+// leave the range of int32. The caller packs by calling
 // Chunk for every number below Chunks; until then weights must stay as they are.
-func (r *Rung) PackQConv(c *QConv, weights []int8, bias []int32) (*QConvWeights, error) {
+func (r *Rung) PackQConv(c *QConv, weights []int16, bias []int32) (*QConvWeights, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -103,6 +106,9 @@ func (r *Rung) PackQConv(c *QConv, weights []int8, bias []int32) (*QConvWeights,
 	}
 	w := &QConvWeights{cin: c.In.C, cout: c.Out.C, group: c.Group, kernelH: c.KernelH, kernelW: c.KernelW,
 		form: r.QConvs.form(c), inZero: c.InZero, source: weights, scales: c.Scales}
+	for _, v := range weights {
+		w.twice = w.twice || v != int16(int8(v))
+	}
 	w.bias = make([]int32, c.Out.C)
 	copy(w.bias, bias)
 	w.layout()
@@ -113,30 +119,50 @@ func (r *Rung) PackQConv(c *QConv, weights []int8, bias []int32) (*QConvWeights,
 func (w *QConvWeights) layout() {
 	taps := w.kernelH * w.kernelW
 	switch w.form {
-	case qconvDense, qconvPatches:
+	case qconvDense, qconvRows:
 		w.panel = w.steps() * 2048
 		groups := roundUp(w.cout, 32) / 32
 		w.data, w.ends = lineBytes(groups*w.panel), lineBytes(groups*256)
 	case qconvDepthwise:
-		w.panel = roundUp(taps, 4) * 64
+		w.panel = roundUp(taps*w.times(), 4) * 64
 		blocks := roundUp(w.cout, 64) / 64
 		w.data, w.ends = lineBytes(blocks*w.panel), lineBytes(blocks*512)
-	default:
-		w.data = lineBytes(len(w.source))
 	}
+}
+
+// times is how often each input is read.
+func (w *QConvWeights) times() int {
+	if w.twice {
+		return 2
+	}
+	return 1
+}
+
+// half is the first or the second of two bytes whose sum is v.
+func half(v int16, second bool) byte {
+	low := max(min(v, 127), -128)
+	if second {
+		return byte(v - low)
+	}
+	return byte(low)
 }
 
 // steps is how many times 64 channels a dense output sums up.
 func (w *QConvWeights) steps() int {
-	cin, taps := w.cin/w.group, w.kernelH*w.kernelW
-	if w.form == qconvPatches {
-		cin, taps = cin*taps, 1
+	if w.form == qconvRows {
+		return w.kernelH * w.times()
 	}
-	return roundUp(cin, 64) / 64 * taps
+	return roundUp(w.cin/w.group, 64) / 64 * w.kernelH * w.kernelW * w.times()
 }
 
 // Bytes is the memory the weights take.
-func (w *QConvWeights) Bytes() int { return len(w.data) + len(w.ends) + 4*len(w.bias) }
+func (w *QConvWeights) Bytes() int {
+	n := len(w.data) + len(w.ends) + 4*len(w.bias)
+	if w.form == qconvPlain {
+		n += 2 * len(w.source)
+	}
+	return n
+}
 
 // Chunks is how many pieces the packing has.
 func (w *QConvWeights) Chunks() int {
@@ -161,10 +187,7 @@ func (w *QConvWeights) Chunk(i int) {
 		}
 		w.bias[co] -= int32(w.inZero) * sum
 		switch w.form {
-		case qconvPlain:
-			for k, v := range source {
-				w.data[co*per+k] = byte(v)
-			}
+		case qconvPlain: // read as they are
 		case qconvDepthwise:
 			w.packDepthwise(co, source)
 		default:
@@ -174,30 +197,34 @@ func (w *QConvWeights) Chunk(i int) {
 }
 
 // packDense packs one output: quads of channels, 16 outputs side by side.
-func (w *QConvWeights) packDense(co int, source []int8) {
+func (w *QConvWeights) packDense(co int, source []int16) {
 	put32(w.ends[co/32*256+4*(co%32):], uint32(w.bias[co]))
 	put32(w.ends[co/32*256+128+4*(co%32):], math.Float32bits(w.scales[co]))
-	taps := w.kernelH * w.kernelW
-	if w.form == qconvPatches {
-		taps = 1
-	}
+	taps, again := w.kernelH*w.kernelW, w.steps()/w.times()
 	panel := w.data[co/32*w.panel+co%32/16*1024+co%16*4:]
-	for c := range len(source) / taps {
-		at := c/64*taps*2048 + c%64/4*64 + c%4
-		for t := range taps {
-			panel[at+2048*t] = byte(source[c*taps+t])
+	for i, v := range source {
+		c, t := i/taps, i%taps
+		step, place := c/64*taps+t, c%64
+		if w.form == qconvRows {
+			step, place = t/w.kernelW, t%w.kernelW*4+c
+		}
+		for k := range w.times() {
+			panel[(step+k*again)*2048+place/4*64+place%4] = half(v, k == 1)
 		}
 	}
 }
 
 // packDepthwise packs one channel: quads of taps, 64 channels side by side in
 // the order the kernel has them.
-func (w *QConvWeights) packDepthwise(co int, source []int8) {
+func (w *QConvWeights) packDepthwise(co int, source []int16) {
 	place := depthwisePlace(co % 64)
 	put32(w.ends[co/64*512+4*place:], uint32(w.bias[co]))
 	put32(w.ends[co/64*512+256+4*place:], math.Float32bits(w.scales[co]))
-	for t, v := range source {
-		w.data[co/64*w.panel+t/4*256+4*place+t%4] = byte(v)
+	for i, v := range source {
+		for k := range w.times() {
+			t := i + k*len(source)
+			w.data[co/64*w.panel+t/4*256+4*place+t%4] = half(v, k == 1)
+		}
 	}
 }
 

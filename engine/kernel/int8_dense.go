@@ -26,11 +26,6 @@ func planQConv(c *QConv, w *QConvWeights, tiles bool) (Work, error) {
 	switch w.form {
 	case qconvDepthwise:
 		return Work{Steps: []Step{newDepthwiseQConv(c, w)}}, nil
-	case qconvPatches:
-		p := newPatches(c)
-		d := newDenseQConv(p.conv(c), w, tiles)
-		d.fromScratch = true
-		return Work{Steps: []Step{p, d}, Scratch: p.to.Size()}, nil
 	}
 	return Work{Steps: []Step{newDenseQConv(c, w, tiles)}}, nil
 }
@@ -38,18 +33,17 @@ func planQConv(c *QConv, w *QConvWeights, tiles bool) (Work, error) {
 // denseQConv is a planned convolution of whole blocks of channels.
 type denseQConv struct {
 	tiled
-	weights     *QConvWeights
-	unit        bool // on the tile unit
-	fromScratch bool
-	block       int // bytes of a block of the output
-	perGroup    int // groups of 32 outputs in a convolution group
-	groupIn     int // bytes from the input of a convolution group to the next
+	weights  *QConvWeights
+	unit     bool // on the tile unit
+	block    int  // bytes of a block of the output
+	perGroup int  // groups of 32 outputs in a convolution group
+	groupIn  int  // bytes from the input of a convolution group to the next
 }
 
 func newDenseQConv(c *QConv, w *QConvWeights, unit bool) *denseQConv {
 	s := &denseQConv{weights: w, unit: unit, block: c.Out.Block}
 	s.out = c.Out
-	s.offsets = stepOffsets(&c.Conv)
+	s.offsets = qconvOffsets(c, w)
 	limit, product := 16, tileTime
 	if !unit {
 		limit = vnniRows
@@ -83,14 +77,10 @@ func (s *denseQConv) Run(chunk int, m *Memory) {
 	a := s.args
 	a.Scratch = unsafe.Pointer(&scratch[-uintptr(unsafe.Pointer(&scratch))&63])
 	a.Pairs, a.Count = &s.pairs[pair], pairs
-	in := m.In
-	if s.fromScratch {
-		in = m.Scratch
-	}
 	w := s.weights
 	for g := group; g < group+groups; {
 		n := min(group+groups-g, s.perGroup-g%s.perGroup)
-		a.In = unsafe.Add(in, g/s.perGroup*s.groupIn)
+		a.In = unsafe.Add(m.In, g/s.perGroup*s.groupIn)
 		a.Weights, a.Bias = unsafe.Pointer(&w.data[g*w.panel]), unsafe.Pointer(&w.ends[256*g])
 		a.Out = unsafe.Add(m.Out, g/2*s.block+g%2*32)
 		a.OutGroup, a.OutGroupOdd = 32, s.block-32
@@ -125,78 +115,17 @@ func (s *denseQConv) clearByteHalo(pair, group, groups int, m *Memory) {
 	}
 }
 
-// patches is the step that lays the inputs of every output of a planar picture
-// side by side: K bytes, in the order of the weights, then zero points.
-type patches struct {
-	conv2  Conv
-	zero   uint8
-	to     Layout
-	each   int // rows in a chunk
-	chunks int // of a picture
-}
-
-func newPatches(c *QConv) *patches {
-	k := c.In.C * c.KernelH * c.KernelW
-	s := &patches{conv2: c.Conv, zero: c.InZero}
-	s.to = NewLayout(U8x64, c.Out.N, k, c.Out.H, c.Out.W, Halo{})
-	s.to.Fill = c.InZero
-	s.each = max(1, chunkTime/(c.Out.W*k))
-	s.chunks = (c.Out.H + s.each - 1) / s.each
-	return s
-}
-
-// conv is what is left: 1x1 over the patches.
-func (s *patches) conv(c *QConv) *QConv {
-	d := *c
-	d.In = s.to
-	d.KernelH, d.KernelW, d.StrideH, d.StrideW, d.DilationH, d.DilationW = 1, 1, 1, 1, 1, 1
-	d.PadTop, d.PadLeft, d.Group = 0, 0, 1
-	return &d
-}
-
-func (s *patches) Chunks() int { return s.to.N * s.chunks }
-
-func (s *patches) Run(chunk int, m *Memory) {
-	n, first := chunk/s.chunks, chunk%s.chunks*s.each
-	for y := first; y < min(first+s.each, s.to.H); y++ {
-		s.row(m, n, y)
+// qconvOffsets are where the inputs of each step lie.
+func qconvOffsets(c *QConv, w *QConvWeights) []int {
+	conv := c.Conv
+	if w.form == qconvRows { // 64 bytes hold a whole row of taps
+		conv.KernelW = 1
 	}
-}
-
-// row writes the patches of one row of outputs: one input tap after the other,
-// so that both sides are walked evenly.
-func (s *patches) row(m *Memory, n, y int) {
-	c := &s.conv2
-	k := 0
-	for ci := range c.In.C {
-		for ky := range c.KernelH {
-			iy := y*c.StrideH + ky*c.DilationH - c.PadTop
-			var line []byte
-			if iy >= 0 && iy < c.In.H {
-				line = unsafe.Slice((*byte)(unsafe.Add(m.In, ((n*c.In.C+ci)*c.In.H+iy)*c.In.W)), c.In.W)
-			}
-			for kx := range c.KernelW {
-				at := s.to.At(n, k) + s.to.Pixel(y, 0) + k%64
-				dst := unsafe.Slice((*byte)(unsafe.Add(m.Scratch, at)), (s.to.W-1)*64+1)
-				s.tap(dst, line, kx*c.DilationW-c.PadLeft)
-				k++
-			}
-		}
+	offsets := stepOffsets(&conv)
+	if w.twice {
+		offsets = append(offsets, offsets...)
 	}
-}
-
-// tap writes one byte of every patch of a row: line from ix on, in strides, or
-// the zero point where it ends.
-func (s *patches) tap(dst, line []byte, ix int) {
-	stride := s.conv2.StrideW
-	for at := 0; at < len(dst); at += 64 {
-		if uint(ix) < uint(len(line)) {
-			dst[at] = line[ix]
-		} else {
-			dst[at] = s.zero
-		}
-		ix += stride
-	}
+	return offsets
 }
 
 // depthwiseQConv is a planned convolution of each channel by itself.
@@ -214,6 +143,9 @@ func newDepthwiseQConv(c *QConv, w *QConvWeights) *depthwiseQConv {
 		for x := range c.KernelW {
 			s.offsets = append(s.offsets, (y*c.DilationH*c.In.Pitch+x*c.DilationW)*64)
 		}
+	}
+	if w.twice {
+		s.offsets = append(s.offsets, s.offsets...)
 	}
 	for len(s.offsets)%4 > 0 { // weights there are 0
 		s.offsets = append(s.offsets, 0)

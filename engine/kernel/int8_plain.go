@@ -40,7 +40,7 @@ func (s *plainQConv) sum(m *Memory, n, co, y, x int) int32 {
 	for ci := range cin {
 		for ky := range c.KernelH {
 			for kx := range c.KernelW {
-				weight := int8(w.data[((co*cin+ci)*c.KernelH+ky)*c.KernelW+kx])
+				weight := w.source[((co*cin+ci)*c.KernelH+ky)*c.KernelW+kx]
 				iy := y*c.StrideH + ky*c.DilationH - c.PadTop
 				ix := x*c.StrideW + kx*c.DilationW - c.PadLeft
 				v := c.InZero
@@ -54,10 +54,7 @@ func (s *plainQConv) sum(m *Memory, n, co, y, x int) int32 {
 	return sum
 }
 
-// byteAt is one number of a U8x64 layout or of planar bytes.
+// byteAt is one number of a byte layout.
 func (l *Layout) byteAt(base unsafe.Pointer, n, c, y, x int) *uint8 {
-	if l.Format == Planar {
-		return (*uint8)(unsafe.Add(base, ((n*l.C+c)*l.H+y)*l.W+x))
-	}
-	return (*uint8)(unsafe.Add(base, l.At(n, c)+l.Pixel(y, x)+c%64))
+	return (*uint8)(unsafe.Add(base, l.At(n, c)+l.Pixel(y, x)+c%l.Format.Channels()))
 }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math/rand"
 	"testing"
 	"unsafe"
@@ -24,11 +25,15 @@ func qconvCases() []tileCase {
 			c.group, c.dh, c.dw, c.top, c.left, c.bottom, c.right = 64, 2, 2, 2, 2, 2, 2
 		}),
 		square("other groups", 48, 9, 96, 3, 1).with(func(c *tileCase) { c.group = 3 }),
-		square("planar picture", 3, 31, 32, 3, 2).with(func(c *tileCase) { c.in = Planar }),
-		square("planar, two steps", 3, 20, 40, 7, 2).with(func(c *tileCase) { c.in, c.n = Planar, 2 }),
+		square("one channel, 5x5", 1, 28, 33, 5, 1).with(func(c *tileCase) { c.in = U8x4 }),
+		square("few channels, dilated", 3, 20, 32, 3, 1).with(func(c *tileCase) {
+			c.in, c.dh, c.dw, c.top, c.left, c.bottom, c.right = U8x4, 2, 2, 2, 2, 2, 2
+		}),
+		square("few channels", 3, 31, 32, 3, 2).with(func(c *tileCase) { c.in = U8x4 }),
+		square("few channels, 7x7", 3, 20, 40, 7, 2).with(func(c *tileCase) { c.in, c.n = U8x4, 2 }),
 	}
 	for i := range cases {
-		if cases[i].in != Planar {
+		if cases[i].in != U8x4 {
 			cases[i].in = U8x64
 		}
 		cases[i].out = U8x64
@@ -40,12 +45,13 @@ func qconvCases() []tileCase {
 func TestQConv(t *testing.T) {
 	eachRung(t, func(t *testing.T, k *Rung) {
 		for _, c := range qconvCases() {
-			t.Run(c.why, func(t *testing.T) { testQConv(t, k, c) })
+			t.Run(c.why, func(t *testing.T) { testQConv(t, k, c, 128) })
+			t.Run(c.why+", wide weights", func(t *testing.T) { testQConv(t, k, c, 255) })
 		}
 	})
 }
 
-func testQConv(t *testing.T, k *Rung, c tileCase) {
+func testQConv(t *testing.T, k *Rung, c tileCase, widest int) {
 	rng := rand.New(rand.NewSource(1))
 	q := &QConv{Conv: c.conv(), InZero: 114, OutZero: 37, Low: 0, High: 255}
 	q.In.Fill, q.Out.Fill = q.InZero, q.OutZero
@@ -53,24 +59,19 @@ func testQConv(t *testing.T, k *Rung, c tileCase) {
 		q.Low, q.High = 37, 200
 	}
 	per := c.cin / c.group * c.kh * c.kw
-	weights, bias := make([]int8, c.cout*per), make([]int32, c.cout)
+	weights, bias := make([]int16, c.cout*per), make([]int32, c.cout)
 	for i := range weights {
-		weights[i] = int8(rng.Intn(256) - 128)
+		weights[i] = int16(rng.Intn(2*widest) - widest)
 	}
 	for i := range bias {
 		bias[i] = int32(rng.Intn(4001) - 2000)
 		q.Scales = append(q.Scales, float32(0.5+rng.Float64())/float32(100*(1+per/8)))
 	}
 	in := fenced(t, q.In.Size())
-	if c.in == Planar {
-		in = fenced(t, c.n*c.cin*c.h*c.w)
-	}
 	rng.Read(in)
-	if c.in != Planar {
-		for n := range c.n {
-			for b := range q.In.Blocks() {
-				q.In.clearAround(unsafe.Pointer(&in[n*q.In.Image+b*q.In.Block]), 0, c.h)
-			}
+	for n := range c.n {
+		for b := range q.In.Blocks() {
+			q.In.clearAround(unsafe.Pointer(&in[n*q.In.Image+b*q.In.Block]), 0, c.h)
 		}
 	}
 	out := fenced(t, q.Out.Size())
@@ -104,7 +105,7 @@ func testQConv(t *testing.T, k *Rung, c tileCase) {
 
 // qconvReference sums as ONNX writes it: zero points off each factor, padding
 // adding nothing.
-func qconvReference(q *QConv, in []byte, weights []int8, bias []int32, n, co, y, x int) int32 {
+func qconvReference(q *QConv, in []byte, weights []int16, bias []int32, n, co, y, x int) int32 {
 	cin := q.In.C / q.Group
 	first := co / (q.Out.C / q.Group) * cin
 	sum := bias[co]
@@ -135,8 +136,8 @@ func TestQConvRefuses(t *testing.T) {
 	} {
 		q := &QConv{Conv: c.conv(), High: 255, Scales: make([]float32, c.cout)}
 		spoil(q)
-		if _, err := Best().PackQConv(q, make([]int8, c.cout*c.cin*9), nil); err == nil {
-			t.Errorf("%s: no error", why)
+		if _, err := Best().PackQConv(q, make([]int16, c.cout*c.cin*9), nil); err == nil {
+			t.Error(fmt.Sprintf("%s: no error", why))
 		}
 	}
 }

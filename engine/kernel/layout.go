@@ -21,6 +21,7 @@ const (
 	Split32               // 32 channels: 64 bytes of bf16 high parts, then 64 of low parts; x = hi + lo to 17 bits
 	BF16x32               // 32 channels: 64 bytes of bf16
 	U8x64                 // 64 channels: 64 bytes
+	U8x4                  // up to 4 channels in all: 4 bytes
 )
 
 var formats = [...]struct {
@@ -28,7 +29,7 @@ var formats = [...]struct {
 	channels, bytes int
 }{
 	Planar: {"planar", 1, 4}, F32x8: {"f32x8", 8, 32}, F32x16: {"f32x16", 16, 64},
-	Split32: {"split32", 32, 128}, BF16x32: {"bf16x32", 32, 64}, U8x64: {"u8x64", 64, 64},
+	Split32: {"split32", 32, 128}, BF16x32: {"bf16x32", 32, 64}, U8x64: {"u8x64", 64, 64}, U8x4: {"u8x4", 4, 4},
 }
 
 func (f Format) String() string { return formats[f].name }
@@ -42,7 +43,7 @@ func (f Format) PixelBytes() int { return formats[f].bytes }
 // Layout places an activation of N pictures, C channels, H rows and W columns
 // in memory. Every picture starts Image bytes after the one before, every
 // channel block Block bytes, every row Pitch pixels. Around each plane lies a
-// halo of zeros (of Fill in U8x64), so that a kernel with padding needs no
+// halo of zeros (of Fill in U8x64 and U8x4), so that a kernel with padding needs no
 // test at the edges. A step that writes a Layout leaves the halo of what it
 // wrote so; memory between planes that belongs to no pixel has no meaning.
 type Layout struct {
