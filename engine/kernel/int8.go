@@ -28,7 +28,8 @@ type QConvWeights struct {
 	form             qconvForm
 	inZero           uint8
 	twice            bool // weights beyond a byte: as sums of two, each input read twice
-	source           []int16
+	source           QWeights
+	plain            []int16 // of the twin
 	bias             []int32 // less what the input's zero point adds
 	scales           []float32
 	data             []byte // form by form
@@ -89,26 +90,26 @@ func (c *QConv) check() error {
 	return nil
 }
 
-// PackQConv lays out the memory for weights [Cout][Cin/Group][KernelH][KernelW],
-// less their zero points, and the bias [Cout] or nil. No sum, bias included, may
-// leave the range of int32. The caller packs by calling
-// Chunk for every number below Chunks; until then weights must stay as they are.
-func (r *Rung) PackQConv(c *QConv, weights []int16, bias []int32) (*QConvWeights, error) {
+// QWeights are the weights [Cout][Cin/Group][KernelH][KernelW] of a QConv, less
+// their zero points: numbers in [-255, 255].
+type QWeights struct {
+	// Fill copies those of n outputs from the first on, one after the other.
+	Fill func(first, n int, dst []int16)
+	Wide bool // some are not in [-128, 127]
+}
+
+// PackQConv lays out the memory for weights and the bias [Cout] or nil. No sum,
+// bias included, may leave the range of int32. The caller packs by calling Chunk
+// for every number below Chunks; until then weights must stay as they are.
+func (r *Rung) PackQConv(c *QConv, weights QWeights, bias []int32) (*QConvWeights, error) {
 	if err := c.check(); err != nil {
 		return nil, err
-	}
-	per := c.In.C / c.Group * c.KernelH * c.KernelW
-	if len(weights) != c.Out.C*per {
-		return nil, fmt.Errorf("%v: %d weights, want %d", &c.Conv, len(weights), c.Out.C*per)
 	}
 	if bias != nil && len(bias) != c.Out.C {
 		return nil, fmt.Errorf("%v: %d biases, want %d", &c.Conv, len(bias), c.Out.C)
 	}
 	w := &QConvWeights{cin: c.In.C, cout: c.Out.C, group: c.Group, kernelH: c.KernelH, kernelW: c.KernelW,
-		form: r.QConvs.form(c), inZero: c.InZero, source: weights, scales: c.Scales}
-	for _, v := range weights {
-		w.twice = w.twice || v != int16(int8(v))
-	}
+		form: r.QConvs.form(c), inZero: c.InZero, source: weights, twice: weights.Wide, scales: c.Scales}
 	w.bias = make([]int32, c.Out.C)
 	copy(w.bias, bias)
 	w.layout()
@@ -127,8 +128,13 @@ func (w *QConvWeights) layout() {
 		w.panel = roundUp(taps*w.times(), 4) * 64
 		blocks := roundUp(w.cout, 64) / 64
 		w.data, w.ends = lineBytes(blocks*w.panel), lineBytes(blocks*512)
+	default:
+		w.plain = make([]int16, w.cout*w.per())
 	}
 }
+
+// per is how many weights an output has.
+func (w *QConvWeights) per() int { return w.cin / w.group * w.kernelH * w.kernelW }
 
 // times is how often each input is read.
 func (w *QConvWeights) times() int {
@@ -157,11 +163,7 @@ func (w *QConvWeights) steps() int {
 
 // Bytes is the memory the weights take.
 func (w *QConvWeights) Bytes() int {
-	n := len(w.data) + len(w.ends) + 4*len(w.bias)
-	if w.form == qconvPlain {
-		n += 2 * len(w.source)
-	}
-	return n
+	return len(w.data) + len(w.ends) + 4*len(w.bias) + 2*len(w.plain)
 }
 
 // Chunks is how many pieces the packing has.
@@ -178,16 +180,20 @@ func (w *QConvWeights) Chunk(i int) {
 	if w.form == qconvDepthwise {
 		each = 64
 	}
-	per := w.cin / w.group * w.kernelH * w.kernelW
-	for co := i * each; co < min((i+1)*each, w.cout); co++ {
-		source := w.source[co*per:][:per]
+	per, first := w.per(), i*each
+	n := min(each, w.cout-first)
+	weights := make([]int16, n*per)
+	w.source.Fill(first, n, weights)
+	for k := range n {
+		co, source := first+k, weights[k*per:][:per]
 		var sum int32
 		for _, v := range source {
 			sum += int32(v)
 		}
 		w.bias[co] -= int32(w.inZero) * sum
 		switch w.form {
-		case qconvPlain: // read as they are
+		case qconvPlain:
+			copy(w.plain[co*per:], source)
 		case qconvDepthwise:
 			w.packDepthwise(co, source)
 		default:
@@ -200,16 +206,17 @@ func (w *QConvWeights) Chunk(i int) {
 func (w *QConvWeights) packDense(co int, source []int16) {
 	put32(w.ends[co/32*256+4*(co%32):], uint32(w.bias[co]))
 	put32(w.ends[co/32*256+128+4*(co%32):], math.Float32bits(w.scales[co]))
-	taps, again := w.kernelH*w.kernelW, w.steps()/w.times()
 	panel := w.data[co/32*w.panel+co%32/16*1024+co%16*4:]
-	for i, v := range source {
-		c, t := i/taps, i%taps
-		step, place := c/64*taps+t, c%64
-		if w.form == qconvRows {
-			step, place = t/w.kernelW, t%w.kernelW*4+c
-		}
-		for k := range w.times() {
-			panel[(step+k*again)*2048+place/4*64+place%4] = half(v, k == 1)
+	taps, again := w.kernelH*w.kernelW, 2048*w.steps()/w.times()
+	for c := range len(source) / taps {
+		for t, v := range source[c*taps:][:taps] {
+			at := (c/64*taps+t)*2048 + c%64/4*64 + c%4
+			if w.form == qconvRows {
+				at = t/w.kernelW*2048 + t%w.kernelW*64 + c
+			}
+			for k := range w.times() {
+				panel[at+k*again] = half(v, k == 1)
+			}
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (s *plainQConv) sum(m *Memory, n, co, y, x int) int32 {
 	for ci := range cin {
 		for ky := range c.KernelH {
 			for kx := range c.KernelW {
-				weight := w.source[((co*cin+ci)*c.KernelH+ky)*c.KernelW+kx]
+				weight := w.plain[((co*cin+ci)*c.KernelH+ky)*c.KernelW+kx]
 				iy := y*c.StrideH + ky*c.DilationH - c.PadTop
 				ix := x*c.StrideW + kx*c.DilationW - c.PadLeft
 				v := c.InZero

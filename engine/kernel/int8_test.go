@@ -76,7 +76,7 @@ func testQConv(t *testing.T, k *Rung, c tileCase, widest int) {
 	}
 	out := fenced(t, q.Out.Size())
 	rng.Read(out)
-	w, err := k.PackQConv(q, weights, bias)
+	w, err := k.PackQConv(q, qweights(weights, per), bias)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,16 +128,24 @@ func qconvReference(q *QConv, in []byte, weights []int16, bias []int32, n, co, y
 func TestQConvRefuses(t *testing.T) {
 	c := qconvCases()[1]
 	for why, spoil := range map[string]func(q *QConv){
-		"format":  func(q *QConv) { q.Out.Format = F32x16 },
-		"halo":    func(q *QConv) { q.In.Halo = Halo{} },
-		"fill":    func(q *QConv) { q.In.Fill = 3 },
-		"scales":  func(q *QConv) { q.Scales = q.Scales[1:] },
-		"weights": func(q *QConv) { q.KernelH = 2 },
+		"format": func(q *QConv) { q.Out.Format = F32x16 },
+		"halo":   func(q *QConv) { q.In.Halo = Halo{} },
+		"fill":   func(q *QConv) { q.In.Fill = 3 },
+		"scales": func(q *QConv) { q.Scales = q.Scales[1:] },
 	} {
 		q := &QConv{Conv: c.conv(), High: 255, Scales: make([]float32, c.cout)}
 		spoil(q)
-		if _, err := Best().PackQConv(q, make([]int16, c.cout*c.cin*9), nil); err == nil {
+		if _, err := Best().PackQConv(q, QWeights{}, nil); err == nil {
 			t.Error(fmt.Sprintf("%s: no error", why))
 		}
 	}
+}
+
+// qweights are the weights in a slice.
+func qweights(all []int16, per int) QWeights {
+	w := QWeights{Fill: func(first, n int, dst []int16) { copy(dst, all[first*per:][:n*per]) }}
+	for _, v := range all {
+		w.Wide = w.Wide || v != int16(int8(v))
+	}
+	return w
 }

@@ -22,6 +22,7 @@ const (
 	BF16x32               // 32 channels: 64 bytes of bf16
 	U8x64                 // 64 channels: 64 bytes
 	U8x4                  // up to 4 channels in all: 4 bytes
+	U8                    // bytes, row-major N C H W, no halo
 )
 
 var formats = [...]struct {
@@ -29,7 +30,7 @@ var formats = [...]struct {
 	channels, bytes int
 }{
 	Planar: {"planar", 1, 4}, F32x8: {"f32x8", 8, 32}, F32x16: {"f32x16", 16, 64},
-	Split32: {"split32", 32, 128}, BF16x32: {"bf16x32", 32, 64}, U8x64: {"u8x64", 64, 64}, U8x4: {"u8x4", 4, 4},
+	Split32: {"split32", 32, 128}, BF16x32: {"bf16x32", 32, 64}, U8x64: {"u8x64", 64, 64}, U8x4: {"u8x4", 4, 4}, U8: {"u8", 1, 1},
 }
 
 func (f Format) String() string { return formats[f].name }
@@ -66,8 +67,8 @@ const slackPixels = 32
 // halo of the next.
 func NewLayout(f Format, n, c, h, w int, halo Halo) Layout {
 	l := Layout{Format: f, N: n, C: c, H: h, W: w, Pitch: w}
-	if f == Planar {
-		l.Block = 4 * h * w
+	if f == Planar || f == U8 {
+		l.Block = f.PixelBytes() * h * w
 		l.Image = c * l.Block
 		return l
 	}

@@ -15,7 +15,7 @@ var families = [][]Def{
 	activations, arithmetics, casts, comparisons, functions,
 	quantizers, integerProducts, qlinears, randoms, texts, optimizers, learners, legacies, contributed,
 	shapes, constants, moves, gathers,
-	convolutions, pools, normalizations, products, softmaxes, fused,
+	convolutions, pools, normalizations, products, softmaxes, fused, quantFused,
 	splits, rearrangements, scatters, sorts, sequences,
 	controls,
 	reductions, resizes, regions, grids, losses, signals, transforms, attentions, previews, sequenceMixers, recurrents, pictures, derivatives,

@@ -1,0 +1,209 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"unsafe"
+)
+
+// byteRow is one call of a kernel that goes along a row of 8-bit codes. What a
+// kernel does not name it does not read.
+//
+//	Add       Dst = code(p·RatioA + (q·RatioB + Fixed)), two fused steps
+//	Mul       Dst = code(float32(p·q)·RatioA + Fixed)
+//	Quantize  Dst = code(x / RatioA), x float32 at A
+//	Pixels    the same for three planes at A, A+Plane and A+2·Plane; Dst has 4 bytes a pixel, the last 0
+//	Widen     Dst, float32, is p·RatioA
+//	Max       Dst, pixels of 64, is the maximum of the Taps pixels at Offsets from A, which moves by PixelStride
+//	Sum       Dst, 64 int32, grows by Count pixels of 64 at A, PixelStride apart
+//
+// p and q are the codes at A and B less OffA and OffB; code(v) is v clipped to
+// [Low, High], rounded half to even, plus OffOut. Count is in numbers for all
+// but Pixels, Max and Sum, where it is in pixels.
+type byteRow struct {
+	Dst, A, B          unsafe.Pointer
+	Count, Plane       int
+	OffA, OffB, OffOut int32
+	RatioA, RatioB     float32
+	Fixed, Low, High   float32
+	Offsets            *int
+	Taps, PixelStride  int
+}
+
+// byteKernels are the kernels of byteRow.
+type byteKernels struct {
+	Add, Mul, Quantize, Pixels, Widen, Max, Sum func(a *byteRow)
+}
+
+// plainBytes are the twins.
+var plainBytes = byteKernels{Add: byteAdd, Mul: byteMul, Quantize: byteQuantize, Pixels: bytePixels,
+	Widen: byteWiden, Max: byteMax, Sum: byteSum}
+
+// bytes are the n codes at p.
+func bytesAt(p unsafe.Pointer, n int) []uint8 { return unsafe.Slice((*uint8)(p), n) }
+
+// code is the code of a number.
+func (a *byteRow) code(v float32) uint8 {
+	if !(v > a.Low) {
+		v = a.Low
+	}
+	return uint8(int32(math.RoundToEven(float64(min(v, a.High)))) + a.OffOut)
+}
+
+// fma is x·y + z rounded once; the product of a code and a float32 is exact.
+func fma(x, y, z float32) float32 { return float32(float64(x)*float64(y) + float64(z)) }
+
+func byteAdd(a *byteRow) {
+	y, q := bytesAt(a.Dst, a.Count), bytesAt(a.B, a.Count)
+	for i, p := range bytesAt(a.A, a.Count) {
+		inner := fma(float32(int32(q[i])-a.OffB), a.RatioB, a.Fixed)
+		y[i] = a.code(fma(float32(int32(p)-a.OffA), a.RatioA, inner))
+	}
+}
+
+func byteMul(a *byteRow) {
+	y, q := bytesAt(a.Dst, a.Count), bytesAt(a.B, a.Count)
+	for i, p := range bytesAt(a.A, a.Count) {
+		v := float32((int32(p)-a.OffA)*(int32(q[i])-a.OffB)) * a.RatioA
+		y[i] = a.code(float32(v) + a.Fixed)
+	}
+}
+
+func byteQuantize(a *byteRow) {
+	y := bytesAt(a.Dst, a.Count)
+	for i, x := range floats(a.A, a.Count) {
+		y[i] = a.code(x / a.RatioA)
+	}
+}
+
+func bytePixels(a *byteRow) {
+	y := bytesAt(a.Dst, 4*a.Count)
+	for c := range 3 {
+		for i, x := range floats(unsafe.Add(a.A, c*a.Plane), a.Count) {
+			y[4*i+c] = a.code(x / a.RatioA)
+		}
+	}
+	for i := range a.Count {
+		y[4*i+3] = 0
+	}
+}
+
+func byteWiden(a *byteRow) {
+	y := floats(a.Dst, a.Count)
+	for i, p := range bytesAt(a.A, a.Count) {
+		y[i] = float32(int32(p)-a.OffA) * a.RatioA
+	}
+}
+
+func byteMax(a *byteRow) {
+	offsets := unsafe.Slice(a.Offsets, a.Taps)
+	for i := range a.Count {
+		y := bytesAt(unsafe.Add(a.Dst, 64*i), 64)
+		clear(y)
+		for _, o := range offsets {
+			for k, v := range bytesAt(unsafe.Add(a.A, o+i*a.PixelStride), 64) {
+				y[k] = max(y[k], v)
+			}
+		}
+	}
+}
+
+func byteSum(a *byteRow) {
+	sums := unsafe.Slice((*int32)(a.Dst), 64)
+	for i := range a.Count {
+		for k, v := range bytesAt(unsafe.Add(a.A, i*a.PixelStride), 64) {
+			sums[k] += int32(v)
+		}
+	}
+}
+
+// byteFrame is what a chunk of a step on bytes works with.
+type byteFrame struct {
+	row  byteRow
+	sums [64]int32
+}
+
+var byteFrames = sync.Pool{New: func() any { return new(byteFrame) }}
+
+func (f *byteFrame) free() {
+	f.row = byteRow{}
+	byteFrames.Put(f)
+}
+
+// BytePair is the sum or product of two values in U8x64, number by number:
+// what the codes stand for, as ONNX Runtime's QLinearAdd and QLinearMul define
+// it. Zero points and bounds are those of the codes as they are stored.
+type BytePair struct {
+	A, B, Out             Layout
+	Mul                   bool
+	ZeroA, ZeroB, ZeroOut uint8
+	Signed                bool // the codes stand for signed bytes, stored plus 128
+	ScaleA, ScaleB        float32
+	ScaleOut              float32
+	Low, High             uint8 // bounds of the output; 0 and 255 for none
+}
+
+type bytePair struct {
+	rows
+	BytePair
+	kernel func(*byteRow)
+	row    byteRow
+}
+
+// BytePair plans it. At run time A is Memory.In and B Memory.More[0].
+func (r *Rung) BytePair(p BytePair) (Work, error) {
+	if err := bytesOnly(&p.A, &p.B, &p.Out); err != nil {
+		return Work{}, err
+	}
+	s := &bytePair{BytePair: p, kernel: r.Bytes.Add}
+	off := int32(0)
+	if p.Signed {
+		off = 128
+	}
+	zero := func(z uint8) float32 { return float32(int32(z) - off) }
+	s.row = byteRow{OffA: off, OffB: off, OffOut: off, Low: zero(p.Low), High: zero(p.High)}
+	if p.Mul {
+		s.kernel = r.Bytes.Mul
+		product := p.ScaleA * p.ScaleB
+		s.row.OffA, s.row.OffB = int32(p.ZeroA), int32(p.ZeroB)
+		s.row.RatioA, s.row.Fixed = product/p.ScaleOut, zero(p.ZeroOut)
+	} else {
+		s.row.RatioA, s.row.RatioB = p.ScaleA/p.ScaleOut, p.ScaleB/p.ScaleOut
+		a, b := s.row.RatioA*zero(p.ZeroA), s.row.RatioB*zero(p.ZeroB)
+		both := a + b
+		s.row.Fixed = zero(p.ZeroOut) - both
+	}
+	s.rows = newRows(p.Out, 3)
+	return Work{Steps: []Step{s}}, nil
+}
+
+// bytesOnly reports which of the layouts is not of the first one's shape in
+// U8x64.
+func bytesOnly(ls ...*Layout) error {
+	for _, l := range ls {
+		if l.Format != U8x64 {
+			return fmt.Errorf("%v: want bytes in blocks of 64", l)
+		}
+		if err := sameShape(ls[0], l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Run is part of Step.
+func (s *bytePair) Run(chunk int, m *Memory) {
+	f := byteFrames.Get().(*byteFrame)
+	f.row = s.row
+	f.row.Count = 64 * s.Out.W
+	s.each(chunk, func(n, plane, y int) {
+		out := unsafe.Add(m.Out, s.Out.At(n, 64*plane))
+		f.row.A = unsafe.Add(m.In, s.A.At(n, 64*plane)+s.A.Pixel(y, 0))
+		f.row.B = unsafe.Add(m.More[0], s.B.At(n, 64*plane)+s.B.Pixel(y, 0))
+		f.row.Dst = unsafe.Add(out, s.Out.Pixel(y, 0))
+		s.kernel(&f.row)
+		s.Out.clearAround(out, y, y+1)
+	})
+	f.free()
+}

@@ -1,0 +1,208 @@
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// ByteMove copies codes between the byte formats U8, U8x4 and U8x64: a change
+// of layout, a part of a concatenation, or a function of one code.
+type ByteMove struct {
+	From, To Layout
+	First    int         // the channel of To that From's first becomes
+	Table    *[256]uint8 // what each code becomes; nil: itself
+}
+
+type byteMove struct {
+	rows
+	ByteMove
+}
+
+// ByteMove plans it. Where the channels of From begin or end inside a block of
+// To, the others of that block stay as they are.
+func (r *Rung) ByteMove(p ByteMove) (Work, error) {
+	for _, l := range []*Layout{&p.From, &p.To} {
+		if l.Format != U8 && l.Format != U8x4 && l.Format != U8x64 {
+			return Work{}, fmt.Errorf("%v: want bytes", l)
+		}
+	}
+	f, t := p.From, p.To
+	if f.N != t.N || f.H != t.H || f.W != t.W || p.First < 0 || p.First+f.C > t.C {
+		return Work{}, fmt.Errorf("%v to %v from channel %d on: the shapes differ", f, t, p.First)
+	}
+	s := &byteMove{ByteMove: p}
+	// A chunk is some rows of whole pixels: no two chunks share a block's row.
+	flat := t
+	flat.C = 1
+	s.rows = newRows(flat, float64(f.C))
+	s.rows.planes = 1
+	return Work{Steps: []Step{s}}, nil
+}
+
+// Run is part of Step.
+func (s *byteMove) Run(chunk int, m *Memory) {
+	s.each(chunk, func(n, _, y int) {
+		if s.From.Format == U8x64 && s.To.Format == U8x64 {
+			s.pixels(m, n, y)
+		} else {
+			s.channels(m, n, y)
+		}
+		if s.To.Format == U8 {
+			return
+		}
+		each := s.To.Format.Channels()
+		for c := s.First - s.First%each; c < s.First+s.From.C; c += each {
+			s.To.clearAround(unsafe.Add(m.Out, s.To.At(n, c)), y, y+1)
+		}
+	})
+}
+
+// channels moves a row channel by channel.
+func (s *byteMove) channels(m *Memory, n, y int) {
+	from, to := s.From.Format.PixelBytes(), s.To.Format.PixelBytes()
+	for c := range s.From.C {
+		src := bytesAt(unsafe.Pointer(s.From.byteAt(m.In, n, c, y, 0)), (s.To.W-1)*from+1)
+		dst := bytesAt(unsafe.Pointer(s.To.byteAt(m.Out, n, s.First+c, y, 0)), (s.To.W-1)*to+1)
+		switch {
+		case s.Table != nil:
+			for i, k := 0, 0; i < len(src); i, k = i+from, k+to {
+				dst[k] = s.Table[src[i]]
+			}
+		case from == 1 && to == 1:
+			copy(dst, src)
+		default:
+			for i, k := 0, 0; i < len(src) && k < len(dst); i, k = i+from, k+to {
+				dst[k] = src[i]
+			}
+		}
+	}
+}
+
+// pixels moves a row of blocks, of which each lies in one or two of the other
+// side.
+func (s *byteMove) pixels(m *Memory, n, y int) {
+	for c := 0; c < s.From.C; {
+		to := s.First + c
+		count := min(64-c%64, 64-to%64, s.From.C-c)
+		src := bytesAt(unsafe.Pointer(s.From.byteAt(m.In, n, c, y, 0)), 64*(s.To.W-1)+count)
+		dst := bytesAt(unsafe.Pointer(s.To.byteAt(m.Out, n, to, y, 0)), 64*(s.To.W-1)+count)
+		switch {
+		case s.Table != nil:
+			for x := 0; x < len(src); x += 64 {
+				for i, v := range src[x : x+count] {
+					dst[x+i] = s.Table[v]
+				}
+			}
+		case count == 64:
+			copy(dst, src)
+		default:
+			for x := 0; x < len(src); x += 64 {
+				copy(dst[x:x+count], src[x:x+count])
+			}
+		}
+		c += count
+	}
+}
+
+// Quantize is codes of float32: code = round(x / Scale) + Zero, saturated. From
+// is planar, To is U8 or, where there are three channels, U8x4.
+type Quantize struct {
+	From, To Layout
+	Scale    float32
+	Zero     uint8 // as stored
+}
+
+type quantizeStep struct {
+	rows
+	Quantize
+	rung *Rung
+	flip uint8
+}
+
+// Quantize plans it. The codes in U8 of signed bytes are made by flip: 0x80,
+// else 0.
+func (r *Rung) Quantize(p Quantize, flip uint8) (Work, error) {
+	if p.From.Format != Planar || p.To.Format != U8 && (p.To.Format != U8x4 || p.From.C != 3 || flip != 0) {
+		return Work{}, fmt.Errorf("quantize %v to %v: no kernel", p.From, p.To)
+	}
+	if err := sameShape(&p.From, &p.To); err != nil {
+		return Work{}, err
+	}
+	s := &quantizeStep{Quantize: p, rung: r, flip: flip}
+	flat := p.To
+	if p.To.Format == U8x4 {
+		flat.C = 1
+	}
+	s.rows = newRows(flat, 1)
+	s.rows.planes = (p.To.C + p.To.Format.Channels() - 1) / p.To.Format.Channels()
+	return Work{Steps: []Step{s}}, nil
+}
+
+// Run is part of Step.
+func (s *quantizeStep) Run(chunk int, m *Memory) {
+	f := byteFrames.Get().(*byteFrame)
+	f.row = byteRow{Count: s.To.W, Plane: s.From.Block, RatioA: s.Scale, OffOut: int32(s.Zero), Low: -float32(s.Zero), High: 255 - float32(s.Zero)}
+	s.each(chunk, func(n, plane, y int) {
+		c := plane * s.To.Format.Channels()
+		out := unsafe.Add(m.Out, s.To.At(n, c))
+		f.row.A = unsafe.Add(m.In, s.From.At(n, c)+s.From.Pixel(y, 0))
+		f.row.Dst = unsafe.Add(out, s.To.Pixel(y, 0))
+		f.row.Count = s.To.W // kernels may leave it less
+		if s.To.Format == U8x4 {
+			s.rung.Bytes.Pixels(&f.row)
+			s.To.clearAround(out, y, y+1)
+			return
+		}
+		s.rung.Bytes.Quantize(&f.row)
+		if s.flip != 0 {
+			b := bytesAt(unsafe.Add(out, s.To.Pixel(y, 0)), s.To.W)
+			for i := range b {
+				b[i] ^= s.flip
+			}
+		}
+	})
+	f.free()
+}
+
+// Dequantize is float32 of codes: (code - Zero)·Scale, from U8 to planar. Codes
+// of signed bytes are turned by flip: 0x80, else 0.
+func (r *Rung) Dequantize(from, to Layout, scale float32, zero, flip uint8) (Work, error) {
+	if from.Format != U8 || to.Format != Planar {
+		return Work{}, fmt.Errorf("dequantize %v to %v: no kernel", from, to)
+	}
+	if err := sameShape(&from, &to); err != nil {
+		return Work{}, err
+	}
+	s := &dequantizeStep{from: from, to: to, scale: scale, zero: zero, flip: flip, rung: r}
+	s.rows = newRows(to, 1)
+	s.rows.planes = to.C
+	return Work{Steps: []Step{s}}, nil
+}
+
+type dequantizeStep struct {
+	rows
+	from, to   Layout
+	scale      float32
+	zero, flip uint8
+	rung       *Rung
+}
+
+// Run is part of Step.
+func (s *dequantizeStep) Run(chunk int, m *Memory) {
+	f := byteFrames.Get().(*byteFrame)
+	f.row = byteRow{OffA: int32(s.zero), RatioA: s.scale}
+	s.each(chunk, func(n, c, y int) {
+		in := unsafe.Add(m.In, s.from.At(n, c)+s.from.Pixel(y, 0))
+		out := unsafe.Add(m.Out, s.to.At(n, c)+s.to.Pixel(y, 0))
+		if s.flip == 0 {
+			f.row.A, f.row.Dst, f.row.Count = in, out, s.to.W
+			s.rung.Bytes.Widen(&f.row)
+			return
+		}
+		row := floats(out, s.to.W)
+		for i, v := range bytesAt(in, s.to.W) {
+			row[i] = float32(int32(v^s.flip)-int32(s.zero)) * s.scale
+		}
+	})
+	f.free()
+}

@@ -1,0 +1,99 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// quantFused are the operators on 8-bit codes that passes make and no standard
+// names.
+var quantFused = []Def{
+	{Domain: Internal, Name: "Recode", Since: 1, Types: bytes8, In: Exactly(2), Out: Exactly(1), New: newRecode},
+	{Domain: Internal, Name: "QLinearAveragePool", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newCodesPool},
+}
+
+// recoded is a function of one code: Y = table[X], the table [256] of Y's type
+// by the code's byte.
+type recoded struct{}
+
+func newRecode(*ir.Node) (Op, error) { return recoded{}, nil }
+
+// Infer: X → Y of the table's dtype.
+func (recoded) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := wantType(in, 1, bytes8); err != nil {
+		return nil, err
+	}
+	return []ir.Fact{ir.Tensor(in[1].DType, in[0].Shape)}, nil
+}
+
+// Eval looks every code up.
+func (recoded) Eval(c *Call) error {
+	if c.In[1].Len() != 256 {
+		return fmt.Errorf("BUG: a table of %d codes", c.In[1].Len())
+	}
+	y, err := c.New(c.In[1].DType(), c.In[0].Shape()...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	table, d := c.In[1].Bytes(), y.Bytes()
+	for i, v := range c.In[0].Bytes() {
+		d[i] = table[v]
+	}
+	return nil
+}
+
+// codesPool is the mean of each window of codes: exact sums, scaled once, as
+// QLinearGlobalAveragePool does for whole planes. Inputs as there; padding is
+// not counted.
+type codesPool struct{ window }
+
+func newCodesPool(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	if a.Bool("count_include_pad", false) {
+		a.Fail("attribute \"count_include_pad\" is set, which is not supported")
+	}
+	return &codesPool{readPool(a)}, a.Err()
+}
+
+// Infer: as AveragePool, of X's dtype.
+func (op *codesPool) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	shape, err := poolShape(&op.window, in[0])
+	if err != nil {
+		return nil, err
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, shape)}, checkScaled(in, in[0].DType, 1, 3)
+}
+
+// Eval sums exactly and scales once.
+func (op *codesPool) Eval(c *Call) error {
+	from, err := scaledOf(c, 1)
+	if err != nil {
+		return err
+	}
+	to, err := scaledOf(c, 3)
+	if err != nil {
+		return err
+	}
+	x, err := c.convert(c.In[0], tensor.Float64)
+	if err != nil {
+		return err
+	}
+	inner := *c
+	inner.In, inner.Out = []*tensor.Tensor{x}, make([]*tensor.Tensor, 1)
+	low, high, _ := integerRange(c.In[0].DType())
+	each := func(q float64) float64 { return q - float64(from.zero) }
+	err = evalPool[float64](&inner, &op.window, each, func(sum float64, w *hits) float64 {
+		per := to.scale * float32(max(len(w.offsets), 1))
+		scale := from.scale / per
+		return clamp(math.RoundToEven(float64(float32(sum)*scale))+float64(to.zero), low, high)
+	})
+	if err != nil {
+		return err
+	}
+	c.Out[0], err = c.convert(inner.Out[0], c.In[0].DType())
+	return err
+}

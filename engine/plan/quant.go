@@ -1,0 +1,336 @@
+package plan
+
+import (
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// quantRole is what a node can be on codes of 8 bits.
+type quantRole uint8
+
+const (
+	quantNone    quantRole = iota
+	quantConv              // QLinearConv
+	quantProduct           // QLinearMatMul and QGemm: a convolution of one pixel
+	quantPair              // QLinearAdd and QLinearMul of one shape
+	quantMax               // MaxPool
+	quantMean              // average pools
+	quantConcat            // along channels
+	quantTable             // a function of one code
+	quantizing             // QuantizeLinear
+	dequantizing           // DequantizeLinear
+)
+
+// quants is the part of a builder that plans operators on 8-bit codes. They run
+// on blocks of 64 channels (kernel.U8x64), from the first convolution on.
+type quants struct {
+	*builder
+	roles  map[*ir.Node]quantRole
+	halos  map[*ir.Value]*kernel.Halo
+	fill   map[*ir.Value]uint8 // what the halo holds: the zero point its readers give
+	made   map[*ir.Value]bool  // values that come out in blocks
+	blocks map[*ir.Value]place // U8x64
+	fours  map[*ir.Value]place // U8x4
+}
+
+// assignQuant decides which nodes run on blocks of codes.
+func (b *builder) assignQuant(nodes []*ir.Node) {
+	q := &quants{builder: b, roles: map[*ir.Node]quantRole{}, halos: map[*ir.Value]*kernel.Halo{}, fill: map[*ir.Value]uint8{},
+		made: map[*ir.Value]bool{}, blocks: map[*ir.Value]place{}, fours: map[*ir.Value]place{}}
+	b.quant = q
+	for _, n := range nodes {
+		r := q.role(n)
+		if r == quantNone {
+			continue
+		}
+		q.roles[n] = r
+		if r != quantizing && r != dequantizing {
+			q.made[n.Outputs[0]] = true
+		}
+	}
+}
+
+// quantNode schedules a node on codes; it reports false where the node is left
+// to others.
+func (b *builder) quantNode(n *ir.Node) (bool, error) {
+	q := b.quant
+	switch q.roles[n] {
+	case quantConv:
+		return true, q.convNode(n)
+	case quantProduct:
+		return true, q.productNode(n)
+	case quantPair:
+		return true, q.pairNode(n)
+	case quantMax, quantMean:
+		return true, q.poolNode(n)
+	case quantConcat:
+		return true, q.concatNode(n)
+	case quantTable:
+		return true, q.tableNode(n)
+	case quantizing:
+		return true, q.quantizeNode(n)
+	case dequantizing:
+		return true, q.dequantizeNode(n)
+	}
+	return false, nil
+}
+
+// role says what a node can be, its neighbours before it considered.
+func (q *quants) role(n *ir.Node) quantRole {
+	if len(n.Outputs) != 1 || len(n.Inputs) == 0 || n.Inputs[0] == nil {
+		return quantNone
+	}
+	switch n.Op {
+	case "QuantizeLinear", "DequantizeLinear":
+		return q.linearRole(n)
+	}
+	if !codes(q.fact(n.Outputs[0])) {
+		return quantNone
+	}
+	fed := q.made[n.Inputs[0]]
+	switch n.Op {
+	case "QLinearConv":
+		if q.convolvable(n) {
+			return quantConv
+		}
+	case "QLinearMatMul", "QGemm":
+		if q.multipliable(n) {
+			return quantProduct
+		}
+	case "QLinearAdd", "QLinearMul":
+		if n.Domain == microsoft && fed && q.made[n.Inputs[3]] && q.constants(n, 1, 2, 4, 5, 6, 7) &&
+			q.fact(n.Inputs[0]).Shape.Equal(q.fact(n.Inputs[3]).Shape) && q.fillable(n.Outputs[0], nil, q.fact(n.Inputs[0]).DType) {
+			return quantPair
+		}
+	case "MaxPool":
+		if _, ok := q.window(n); ok && n.Domain == "" && fed {
+			return quantMax
+		}
+	case "QLinearGlobalAveragePool", "QLinearAveragePool":
+		if fed && q.averageable(n) {
+			return quantMean
+		}
+	case "QLinearConcat", "Concat":
+		if q.joinable(n) {
+			return quantConcat
+		}
+	case "Recode", "QLinearLeakyRelu", "QLinearSigmoid":
+		if fed && q.constants(n, 1) {
+			return quantTable
+		}
+	}
+	return quantNone
+}
+
+// microsoft is the domain of ONNX Runtime's own operators.
+const microsoft = "com.microsoft"
+
+// codes reports whether a value is of 8-bit integers with something in it, of a
+// shape that blocks can hold: pictures [N C H W], or rows […, C].
+func codes(f ir.Fact) bool {
+	d, ok := f.Shape.Ints()
+	if !ok || f.DType != tensor.Uint8 && f.DType != tensor.Int8 || len(d) < 2 || len(d) > 4 {
+		return false
+	}
+	for _, n := range d {
+		if n < 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// maxRows bounds the rows of a matrix in blocks: each takes a plane of its own.
+const maxRows = 1024
+
+// dims is a value as pictures: the rows of a matrix are pictures of one pixel.
+func (q *quants) dims(v *ir.Value) (n, c, h, w int) {
+	d, _ := q.fact(v).Shape.Ints()
+	if len(d) == 4 {
+		return d[0], d[1], d[2], d[3]
+	}
+	n = 1
+	for _, k := range d[:len(d)-1] {
+		n *= k
+	}
+	return n, d[len(d)-1], 1, 1
+}
+
+// fillable notes what the halo of v is to hold: the zero point that a reader
+// gives. It reports false where another reader gave another.
+func (q *quants) fillable(v *ir.Value, zero *ir.Value, d tensor.DType) bool {
+	if zero == nil {
+		return true
+	}
+	z, ok := q.zeroOf(zero, d)
+	if !ok {
+		return false
+	}
+	if have, ok := q.fill[v]; ok && have != z {
+		return false
+	}
+	q.fill[v] = z
+	return true
+}
+
+// haloOf is the halo of v in blocks.
+func (q *quants) haloOf(v *ir.Value) *kernel.Halo {
+	h := q.halos[v]
+	if h == nil {
+		h = &kernel.Halo{}
+		q.halos[v] = h
+	}
+	return h
+}
+
+// layout is the layout of a value in a byte format.
+func (q *quants) layout(v *ir.Value, f kernel.Format) kernel.Layout {
+	n, c, h, w := q.dims(v)
+	l := kernel.NewLayout(f, n, c, h, w, *q.haloOf(v))
+	l.Fill = q.fill[v]
+	return l
+}
+
+// flip is what turns the bytes of a tensor into codes as they are stored:
+// signed ones plus 128.
+func (q *quants) flip(v *ir.Value) uint8 { return flipOf(q.fact(v).DType) }
+
+func flipOf(d tensor.DType) uint8 {
+	if d == tensor.Int8 {
+		return 0x80
+	}
+	return 0
+}
+
+// flipTable is the same as a table, nil where nothing turns.
+func flipTable(flip uint8) *[256]uint8 {
+	if flip == 0 {
+		return nil
+	}
+	t := new([256]uint8)
+	for i := range t {
+		t[i] = uint8(i) ^ flip
+	}
+	return t
+}
+
+// home is where a node writes its output in blocks.
+func (q *quants) home(n *ir.Node) place {
+	l := q.layout(n.Outputs[0], kernel.U8x64)
+	p := place{buffer: q.newBuffer(l.Size()), layout: l}
+	q.blocks[n.Outputs[0]] = p
+	return p
+}
+
+// in is a value in blocks, or in pixels of four, copied there where it is not.
+func (q *quants) in(n *ir.Node, v *ir.Value, f kernel.Format) (place, error) {
+	have := q.blocks
+	if f == kernel.U8x4 {
+		have = q.fours
+	}
+	if p, ok := have[v]; ok {
+		return p, nil
+	}
+	from, err := q.planar(v)
+	if err != nil {
+		return place{}, err
+	}
+	l := q.layout(v, f)
+	p := place{buffer: q.newBuffer(l.Size()), layout: l}
+	have[v] = p
+	w, err := q.opt.Rung.ByteMove(kernel.ByteMove{From: q.layout(v, kernel.U8), To: l, Table: flipTable(q.flip(v))})
+	if err != nil {
+		return place{}, err
+	}
+	q.addWork(n, "u8 to "+f.String(), w, []place{from}, nil, p)
+	return p, nil
+}
+
+// codesToPlanar brings a value that lies in blocks into row-major order.
+func (b *builder) codesToPlanar(v *ir.Value) (place, bool, error) {
+	q := b.quant
+	from, ok := q.blocks[v]
+	if !ok {
+		return place{}, false, nil
+	}
+	to := q.layout(v, kernel.U8)
+	p := place{buffer: q.newBuffer(to.Size())}
+	w, err := q.opt.Rung.ByteMove(kernel.ByteMove{From: from.layout, To: to, Table: flipTable(q.flip(v))})
+	if err != nil {
+		return place{}, true, err
+	}
+	b.places[v] = p
+	q.addWork(v.Node, "u8x64 to u8", w, []place{from}, nil, p)
+	return p, true, nil
+}
+
+// constants reports whether the inputs of the given numbers are constants of
+// one number each, or left out.
+func (q *quants) constants(n *ir.Node, at ...int) bool {
+	for _, i := range at {
+		if i >= len(n.Inputs) || n.Inputs[i] == nil {
+			continue
+		}
+		c := q.constant(n.Inputs[i])
+		if c == nil || c.Len() != 1 && n.Op != "Recode" {
+			return false
+		}
+	}
+	return true
+}
+
+// number is a constant of one number; 0 where it is left out.
+func (q *quants) number(n *ir.Node, i int) float32 {
+	if i >= len(n.Inputs) || n.Inputs[i] == nil {
+		return 0
+	}
+	var v [1]float64
+	tensor.Load(v[:], q.constant(n.Inputs[i]), 0, 1)
+	return float32(v[0])
+}
+
+// zeroOf is a constant zero point as codes are stored.
+func (q *quants) zeroOf(v *ir.Value, d tensor.DType) (uint8, bool) {
+	if v == nil {
+		return flipOf(d), true
+	}
+	c := q.constant(v)
+	if c == nil || c.Len() != 1 || c.DType() != d {
+		return 0, false
+	}
+	return c.Bytes()[0] ^ flipOf(d), true
+}
+
+// zero is the zero point at input i, which role found to be there.
+func (q *quants) zero(n *ir.Node, i int, v *ir.Value) uint8 {
+	var z *ir.Value
+	if i < len(n.Inputs) {
+		z = n.Inputs[i]
+	}
+	out, _ := q.zeroOf(z, q.fact(v).DType)
+	return out
+}
+
+// convPads are the geometry of a convolution or pool.
+func (q *quants) convPads(n *ir.Node, kh, kw int) (*kernel.Conv, bool) {
+	a := n.ReadAttrs()
+	op := ops.FusedConv{Strides: a.Ints("strides"), Dilations: a.Ints("dilations"), Pads: a.Ints("pads"), AutoPad: a.Str("auto_pad", "NOTSET")}
+	if op.Strides == nil {
+		op.Strides = []int{1, 1}
+	}
+	if op.Dilations == nil {
+		op.Dilations = []int{1, 1}
+	}
+	if op.Pads == nil {
+		op.Pads = []int{0, 0, 0, 0}
+	}
+	if a.Err() != nil || len(op.Strides) != 2 || len(op.Dilations) != 2 || len(op.Pads) != 4 {
+		return nil, false
+	}
+	_, _, h, w := q.dims(n.Inputs[0])
+	top, left, _, _ := op.Padding(h, w, kh, kw)
+	return &kernel.Conv{KernelH: kh, KernelW: kw, StrideH: op.Strides[0], StrideW: op.Strides[1],
+		DilationH: op.Dilations[0], DilationW: op.Dilations[1], PadTop: top, PadLeft: left, Group: a.Int("group", 1)}, top >= 0 && left >= 0
+}

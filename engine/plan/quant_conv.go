@@ -1,0 +1,280 @@
+package plan
+
+import (
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// A product is what QLinearConv, QLinearMatMul and QGemm have in common, by the
+// numbers of their inputs.
+type product struct {
+	x, xScale, w, wScale, wZero, bias, yScale, yZero int // bias: -1 for none
+	alpha                                            float32
+	transposed                                       bool // w is [outputs, inputs…]
+}
+
+var (
+	qlinearConv   = product{x: 0, xScale: 1, w: 3, wScale: 4, wZero: 5, bias: 8, yScale: 6, yZero: 7, alpha: 1, transposed: true}
+	qlinearMatMul = product{x: 0, xScale: 1, w: 3, wScale: 4, wZero: 5, bias: -1, yScale: 6, yZero: 7, alpha: 1}
+	qGemm         = product{x: 0, xScale: 1, w: 3, wScale: 4, wZero: 5, bias: 6, yScale: 7, yZero: 8, alpha: 1}
+)
+
+// products finds how a node multiplies.
+func (q *quants) product(n *ir.Node) (product, bool) {
+	switch n.Op {
+	case "QLinearConv":
+		return qlinearConv, n.Domain == "" || n.Domain == microsoft
+	case "QLinearMatMul":
+		return qlinearMatMul, n.Domain == ""
+	}
+	a := n.ReadAttrs()
+	p := qGemm
+	p.alpha, p.transposed = a.Float("alpha", 1), a.Bool("transB", false)
+	return p, n.Domain == microsoft && !a.Bool("transA", false) && len(n.Inputs) == 9 && n.Inputs[8] != nil && a.Err() == nil
+}
+
+// convolvable reports whether kernels take a QLinearConv.
+func (q *quants) convolvable(n *ir.Node) bool {
+	x, w := n.Inputs[0], q.constant(n.Inputs[3])
+	if !codes(q.fact(x)) || len(q.fact(x).Shape.Dims) != 4 || q.constant(x) != nil || w == nil || w.Rank() != 4 {
+		return false
+	}
+	if a := n.Attr("channels_last"); a != nil && a.Int != 0 {
+		return false
+	}
+	c, ok := q.convPads(n, w.Dim(2), w.Dim(3))
+	if !ok {
+		return false
+	}
+	c.In, c.Out = q.layout(x, kernel.U8x64), q.layout(n.Outputs[0], kernel.U8x64)
+	bottom, right := max(0, below(c)), max(0, beside(c))
+	size, err := tensor.Count([]int{c.In.N, c.In.C + 64, c.PadTop + c.In.H + bottom + 2, c.PadLeft + c.In.W + right + 2})
+	if err != nil || int64(size) > q.opt.Memory/4 || !q.multiplies(n, w) {
+		return false
+	}
+	h := q.haloOf(x)
+	h.Top, h.Left, h.Bottom, h.Right = max(h.Top, c.PadTop), max(h.Left, c.PadLeft), max(h.Bottom, bottom), max(h.Right, right)
+	return true
+}
+
+// multipliable reports whether kernels take a product of matrices.
+func (q *quants) multipliable(n *ir.Node) bool {
+	x, w := n.Inputs[0], q.constant(n.Inputs[3])
+	if !codes(q.fact(x)) || q.constant(x) != nil || w == nil || w.Rank() != 2 || len(q.fact(x).Shape.Dims) == 4 {
+		return false
+	}
+	rows, _, _, _ := q.dims(x)
+	return rows <= maxRows && q.multiplies(n, w)
+}
+
+// multiplies checks what all products ask for: constant scales and zero points,
+// sums within int32.
+func (q *quants) multiplies(n *ir.Node, w *tensor.Tensor) bool {
+	p, ok := q.product(n)
+	if !ok || w.DType() != tensor.Uint8 && w.DType() != tensor.Int8 || !q.constants(n, p.xScale, p.xScale+1, p.yScale, p.yZero) {
+		return false
+	}
+	scale := q.constant(n.Inputs[p.wScale])
+	if scale == nil || scale.DType() != tensor.Float32 {
+		return false
+	}
+	outs := q.outputs(p, w)
+	if scale.Len() != 1 && scale.Len() != outs || w.Len() == 0 {
+		return false
+	}
+	if zero := n.Inputs[p.wZero]; zero != nil {
+		z := q.constant(zero)
+		if z == nil || z.Len() != 1 && z.Len() != outs {
+			return false
+		}
+	}
+	bias, ok := q.biasOf(n, p, outs)
+	if !ok || !q.fillable(n.Inputs[p.x], n.Inputs[p.xScale+1], q.fact(n.Inputs[p.x]).DType) {
+		return false
+	}
+	per := int64(w.Len() / outs)
+	for _, b := range bias {
+		if per*255*255+int64(max(b, -b)) > math.MaxInt32 || b == math.MinInt32 {
+			return q.smallSums(p, n, w, bias)
+		}
+	}
+	return bias != nil || per*255*255 <= math.MaxInt32 || q.smallSums(p, n, w, bias)
+}
+
+// smallSums reports whether no sum can leave int32, by the weights themselves.
+func (q *quants) smallSums(p product, n *ir.Node, w *tensor.Tensor, bias []int32) bool {
+	outs := q.outputs(p, w)
+	fill, _ := q.weightsOf(n, p, w)
+	per := w.Len() / outs
+	row := make([]int16, per)
+	for co := range outs {
+		fill(co, 1, row)
+		sum := int64(0)
+		for _, v := range row {
+			sum += int64(max(v, -v))
+		}
+		sum *= 255
+		if bias != nil {
+			sum += max(int64(bias[co]), -int64(bias[co]))
+		}
+		if sum > math.MaxInt32 {
+			return false
+		}
+	}
+	return true
+}
+
+func (q *quants) outputs(p product, w *tensor.Tensor) int {
+	if p.transposed {
+		return w.Dim(0)
+	}
+	return w.Dim(1)
+}
+
+// biasOf is the constant bias, one number an output; nil where there is none.
+func (q *quants) biasOf(n *ir.Node, p product, outs int) (bias []int32, ok bool) {
+	if p.bias < 0 || p.bias >= len(n.Inputs) || n.Inputs[p.bias] == nil {
+		return nil, true
+	}
+	c := q.constant(n.Inputs[p.bias])
+	if c == nil || c.DType() != tensor.Int32 || c.Len() != outs || c.Rank() > 0 && c.Dim(-1) != outs {
+		return nil, false
+	}
+	return tensor.Data[int32](c), true
+}
+
+// weightsOf reads weights less their zero points, output by output. wide tells
+// that some leave the range of a byte.
+func (q *quants) weightsOf(n *ir.Node, p product, w *tensor.Tensor) (fill func(first, count int, dst []int16), wide bool) {
+	outs := q.outputs(p, w)
+	per := w.Len() / outs
+	zeros := make([]int16, outs)
+	data, flip := w.Bytes(), flipOf(w.DType())
+	value := func(b byte) int16 { return int16(b^flip) - int16(flip) }
+	if v := n.Inputs[p.wZero]; v != nil {
+		z := q.constant(v).Bytes()
+		for i := range zeros {
+			zeros[i] = value(z[i%len(z)])
+		}
+	}
+	if p.transposed {
+		fill = func(first, count int, dst []int16) {
+			for k := range count {
+				zero := zeros[first+k]
+				to := dst[k*per:][:per]
+				for i, b := range data[(first+k)*per:][:per] {
+					to[i] = value(b) - zero
+				}
+			}
+		}
+	} else {
+		fill = func(first, count int, dst []int16) {
+			for i := range per {
+				for k, b := range data[i*outs+first:][:count] {
+					dst[k*per+i] = value(b) - zeros[first+k]
+				}
+			}
+		}
+	}
+	// Signed weights around zero need no look.
+	for _, z := range zeros {
+		wide = wide || z != 0 || flip == 0
+	}
+	return fill, wide && q.leavesByte(data, value, zeros, p.transposed)
+}
+
+func (q *quants) leavesByte(data []byte, value func(byte) int16, zeros []int16, transposed bool) bool {
+	per := len(data) / len(zeros)
+	for i, b := range data {
+		z := zeros[i%len(zeros)]
+		if transposed {
+			z = zeros[i/per]
+		}
+		if v := value(b) - z; v < -128 || v > 127 {
+			return true
+		}
+	}
+	return false
+}
+
+// scalesOf is x·w/y for every output, in the order of ONNX Runtime.
+func (q *quants) scalesOf(n *ir.Node, p product, outs int) []float32 {
+	ws := tensor.Data[float32](q.constant(n.Inputs[p.wScale]))
+	x, y := q.number(n, p.xScale), q.number(n, p.yScale)
+	out := make([]float32, outs)
+	for i := range out {
+		both := x * ws[i%len(ws)]
+		out[i] = both / y
+		out[i] *= p.alpha
+	}
+	return out
+}
+
+// convNode schedules a QLinearConv.
+func (q *quants) convNode(n *ir.Node) error {
+	w := q.constant(n.Inputs[3])
+	c, _ := q.convPads(n, w.Dim(2), w.Dim(3))
+	format := kernel.U8x64
+	_, channels, _, _ := q.dims(n.Inputs[0])
+	if _, blocked := q.blocks[n.Inputs[0]]; channels <= 4 && c.Group == 1 && c.DilationW == 1 && !blocked {
+		format = kernel.U8x4
+	}
+	return q.multiply(n, qlinearConv, c, w, format)
+}
+
+// productNode schedules a product of matrices as a convolution of one pixel.
+func (q *quants) productNode(n *ir.Node) error {
+	p, _ := q.product(n)
+	c := &kernel.Conv{KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1}
+	return q.multiply(n, p, c, q.constant(n.Inputs[p.w]), kernel.U8x64)
+}
+
+func (q *quants) multiply(n *ir.Node, p product, c *kernel.Conv, w *tensor.Tensor, format kernel.Format) error {
+	x, y := n.Inputs[p.x], n.Outputs[0]
+	in, err := q.in(n, x, format)
+	if err != nil {
+		return err
+	}
+	out := q.home(n)
+	c.In, c.Out = in.layout, out.layout
+	k := &kernel.QConv{Conv: *c, InZero: q.zero(n, p.xScale+1, x), OutZero: q.zero(n, p.yZero, y), High: 255, Scales: q.scalesOf(n, p, c.Out.C)}
+	packed, err := q.weights.codes(n, k, func() (kernel.QWeights, []int32) {
+		fill, wide := q.weightsOf(n, p, w)
+		bias, _ := q.biasOf(n, p, c.Out.C)
+		return kernel.QWeights{Fill: fill, Wide: wide}, bias
+	})
+	if err != nil {
+		return err
+	}
+	work, err := q.opt.Rung.QConv(k, packed)
+	if err != nil {
+		return err
+	}
+	q.addWork(n, "u8s8", work, []place{in}, nil, out)
+	return nil
+}
+
+// quantKey says for which node and format weights of codes were packed.
+type quantKey struct {
+	node *ir.Node
+	in   kernel.Format
+}
+
+// codes packs weights of 8-bit integers.
+func (w *weights) codes(n *ir.Node, c *kernel.QConv, source func() (kernel.QWeights, []int32)) (*kernel.QConvWeights, error) {
+	k := quantKey{n, c.In.Format}
+	if p := w.quant[k]; p != nil {
+		return p, nil
+	}
+	weights, bias := source()
+	p, err := w.opt.Rung.PackQConv(c, weights, bias)
+	if err != nil {
+		return nil, err
+	}
+	w.each(p.Chunks(), p.Chunk)
+	w.quant[k] = p
+	return p, nil
+}
