@@ -15,7 +15,7 @@ import (
 //	Quantize  Dst = code(x / RatioA), x float32 at A
 //	Pixels    the same for three planes at A, A+Plane and A+2·Plane; Dst has 4 bytes a pixel, the last 0
 //	Widen     Dst, float32, is p·RatioA
-//	Max       Dst, pixels of 64, is the maximum of the Taps pixels at Offsets from A, which moves by PixelStride
+//	Max       Dst, pixels of 64, is the maximum of the Taps pixels at A+First+Offsets, First moving by PixelStride
 //	Sum       Dst, 64 int32, grows by Count pixels of 64 at A, PixelStride apart
 //
 // p and q are the codes at A and B less OffA and OffB; code(v) is v clipped to
@@ -29,6 +29,7 @@ type byteRow struct {
 	Fixed, Low, High   float32
 	Offsets            *int
 	Taps, PixelStride  int
+	First              int // an offset, since it may point before the plane
 }
 
 // byteKernels are the kernels of byteRow.
@@ -102,7 +103,7 @@ func byteMax(a *byteRow) {
 		y := bytesAt(unsafe.Add(a.Dst, 64*i), 64)
 		clear(y)
 		for _, o := range offsets {
-			for k, v := range bytesAt(unsafe.Add(a.A, o+i*a.PixelStride), 64) {
+			for k, v := range bytesAt(unsafe.Add(a.A, a.First+o+i*a.PixelStride), 64) {
 				y[k] = max(y[k], v)
 			}
 		}

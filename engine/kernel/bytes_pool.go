@@ -49,7 +49,7 @@ func (s *byteMaxStep) Run(chunk int, m *Memory) {
 				clear(bytesAt(dst, 64*span.w))
 				continue
 			}
-			f.row = byteRow{Dst: dst, A: unsafe.Add(in, s.In.Pixel(top, span.x*s.StrideW-s.PadLeft)), Count: span.w,
+			f.row = byteRow{Dst: dst, A: in, First: s.In.Pixel(top, span.x*s.StrideW-s.PadLeft), Count: span.w,
 				Offsets: &span.offsets[first*span.columns], Taps: (end - first) * span.columns, PixelStride: 64 * s.StrideW}
 			s.kernel(&f.row)
 		}

@@ -27,7 +27,7 @@ type QConvWeights struct {
 	kernelH, kernelW int
 	form             qconvForm
 	inZero           uint8
-	twice            bool // weights beyond a byte: as sums of two, each input read twice
+	times            int // weights beyond a byte are sums of so many; each input is read as often
 	source           QWeights
 	plain            []int16 // of the twin
 	bias             []int32 // less what the input's zero point adds
@@ -95,7 +95,7 @@ func (c *QConv) check() error {
 type QWeights struct {
 	// Fill copies those of n outputs from the first on, one after the other.
 	Fill func(first, n int, dst []int16)
-	Wide bool // some are not in [-128, 127]
+	Max  int // the largest distance from zero; negative ones count one less
 }
 
 // PackQConv lays out the memory for weights and the bias [Cout] or nil. No sum,
@@ -109,7 +109,7 @@ func (r *Rung) PackQConv(c *QConv, weights QWeights, bias []int32) (*QConvWeight
 		return nil, fmt.Errorf("%v: %d biases, want %d", &c.Conv, len(bias), c.Out.C)
 	}
 	w := &QConvWeights{cin: c.In.C, cout: c.Out.C, group: c.Group, kernelH: c.KernelH, kernelW: c.KernelW,
-		form: r.QConvs.form(c), inZero: c.InZero, source: weights, twice: weights.Wide, scales: c.Scales}
+		form: r.QConvs.form(c), inZero: c.InZero, source: weights, times: max(1, (weights.Max+126)/127), scales: c.Scales}
 	w.bias = make([]int32, c.Out.C)
 	copy(w.bias, bias)
 	w.layout()
@@ -125,7 +125,7 @@ func (w *QConvWeights) layout() {
 		groups := roundUp(w.cout, 32) / 32
 		w.data, w.ends = lineBytes(groups*w.panel), lineBytes(groups*256)
 	case qconvDepthwise:
-		w.panel = roundUp(taps*w.times(), 4) * 64
+		w.panel = roundUp(taps*w.times, 4) * 64
 		blocks := roundUp(w.cout, 64) / 64
 		w.data, w.ends = lineBytes(blocks*w.panel), lineBytes(blocks*512)
 	default:
@@ -136,29 +136,20 @@ func (w *QConvWeights) layout() {
 // per is how many weights an output has.
 func (w *QConvWeights) per() int { return w.cin / w.group * w.kernelH * w.kernelW }
 
-// times is how often each input is read.
-func (w *QConvWeights) times() int {
-	if w.twice {
-		return 2
+// part is the k-th of the bytes whose sum is v.
+func part(v int16, k int) byte {
+	for range k {
+		v -= max(min(v, 127), -128)
 	}
-	return 1
-}
-
-// half is the first or the second of two bytes whose sum is v.
-func half(v int16, second bool) byte {
-	low := max(min(v, 127), -128)
-	if second {
-		return byte(v - low)
-	}
-	return byte(low)
+	return byte(max(min(v, 127), -128))
 }
 
 // steps is how many times 64 channels a dense output sums up.
 func (w *QConvWeights) steps() int {
 	if w.form == qconvRows {
-		return w.kernelH * w.times()
+		return w.kernelH * w.times
 	}
-	return roundUp(w.cin/w.group, 64) / 64 * w.kernelH * w.kernelW * w.times()
+	return roundUp(w.cin/w.group, 64) / 64 * w.kernelH * w.kernelW * w.times
 }
 
 // Bytes is the memory the weights take.
@@ -207,15 +198,15 @@ func (w *QConvWeights) packDense(co int, source []int16) {
 	put32(w.ends[co/32*256+4*(co%32):], uint32(w.bias[co]))
 	put32(w.ends[co/32*256+128+4*(co%32):], math.Float32bits(w.scales[co]))
 	panel := w.data[co/32*w.panel+co%32/16*1024+co%16*4:]
-	taps, again := w.kernelH*w.kernelW, 2048*w.steps()/w.times()
+	taps, again := w.kernelH*w.kernelW, 2048*w.steps()/w.times
 	for c := range len(source) / taps {
 		for t, v := range source[c*taps:][:taps] {
 			at := (c/64*taps+t)*2048 + c%64/4*64 + c%4
 			if w.form == qconvRows {
 				at = t/w.kernelW*2048 + t%w.kernelW*64 + c
 			}
-			for k := range w.times() {
-				panel[at+k*again] = half(v, k == 1)
+			for k := range w.times {
+				panel[at+k*again] = part(v, k)
 			}
 		}
 	}
@@ -228,9 +219,9 @@ func (w *QConvWeights) packDepthwise(co int, source []int16) {
 	put32(w.ends[co/64*512+4*place:], uint32(w.bias[co]))
 	put32(w.ends[co/64*512+256+4*place:], math.Float32bits(w.scales[co]))
 	for i, v := range source {
-		for k := range w.times() {
+		for k := range w.times {
 			t := i + k*len(source)
-			w.data[co/64*w.panel+t/4*256+4*place+t%4] = half(v, k == 1)
+			w.data[co/64*w.panel+t/4*256+4*place+t%4] = part(v, k)
 		}
 	}
 }

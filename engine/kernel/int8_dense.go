@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel/amd64"
@@ -122,10 +123,7 @@ func qconvOffsets(c *QConv, w *QConvWeights) []int {
 		conv.KernelW = 1
 	}
 	offsets := stepOffsets(&conv)
-	if w.twice {
-		offsets = append(offsets, offsets...)
-	}
-	return offsets
+	return slices.Repeat(offsets, w.times)
 }
 
 // depthwiseQConv is a planned convolution of each channel by itself.
@@ -144,9 +142,7 @@ func newDepthwiseQConv(c *QConv, w *QConvWeights) *depthwiseQConv {
 			s.offsets = append(s.offsets, (y*c.DilationH*c.In.Pitch+x*c.DilationW)*64)
 		}
 	}
-	if w.twice {
-		s.offsets = append(s.offsets, s.offsets...)
-	}
+	s.offsets = slices.Repeat(s.offsets, w.times)
 	for len(s.offsets)%4 > 0 { // weights there are 0
 		s.offsets = append(s.offsets, 0)
 	}

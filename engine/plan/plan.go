@@ -99,14 +99,18 @@ func newPlan(o *Options, w *weights, nodes []*ir.Node, needed map[*ir.Value]bool
 			return nil, n.Fail(err)
 		}
 	}
+	var kept []place
 	for _, v := range b.outputs {
 		if b.facts[v].Const == nil {
 			p, err := b.planar(v)
 			if err != nil {
 				return nil, err
 			}
-			b.use(p, len(b.steps))
+			kept = append(kept, p)
 		}
+	}
+	for _, p := range kept { // until every output is in rows
+		b.use(p, len(b.steps))
 	}
 	return b.Plan, b.placeBuffers()
 }

@@ -146,9 +146,9 @@ func (q *quants) biasOf(n *ir.Node, p product, outs int) (bias []int32, ok bool)
 	return tensor.Data[int32](c), true
 }
 
-// weightsOf reads weights less their zero points, output by output. wide tells
-// that some leave the range of a byte.
-func (q *quants) weightsOf(n *ir.Node, p product, w *tensor.Tensor) (fill func(first, count int, dst []int16), wide bool) {
+// weightsOf reads weights less their zero points, output by output. most is
+// their largest distance from zero as kernel.QWeights counts it.
+func (q *quants) weightsOf(n *ir.Node, p product, w *tensor.Tensor) (fill func(first, count int, dst []int16), most int) {
 	outs := q.outputs(p, w)
 	per := w.Len() / outs
 	zeros := make([]int16, outs)
@@ -179,25 +179,26 @@ func (q *quants) weightsOf(n *ir.Node, p product, w *tensor.Tensor) (fill func(f
 			}
 		}
 	}
-	// Signed weights around zero need no look.
 	for _, z := range zeros {
-		wide = wide || z != 0 || flip == 0
+		if z != 0 || flip == 0 {
+			return fill, q.largest(data, value, zeros, p.transposed)
+		}
 	}
-	return fill, wide && q.leavesByte(data, value, zeros, p.transposed)
+	return fill, 127 // signed weights around zero
 }
 
-func (q *quants) leavesByte(data []byte, value func(byte) int16, zeros []int16, transposed bool) bool {
-	per := len(data) / len(zeros)
+// largest is the largest distance of a weight from zero.
+func (q *quants) largest(data []byte, value func(byte) int16, zeros []int16, transposed bool) int {
+	per, most := len(data)/len(zeros), int16(0)
 	for i, b := range data {
 		z := zeros[i%len(zeros)]
 		if transposed {
 			z = zeros[i/per]
 		}
-		if v := value(b) - z; v < -128 || v > 127 {
-			return true
-		}
+		v := value(b) - z
+		most = max(most, v, -v-1)
 	}
-	return false
+	return int(most)
 }
 
 // scalesOf is x·w/y for every output, in the order of ONNX Runtime.
@@ -242,9 +243,9 @@ func (q *quants) multiply(n *ir.Node, p product, c *kernel.Conv, w *tensor.Tenso
 	c.In, c.Out = in.layout, out.layout
 	k := &kernel.QConv{Conv: *c, InZero: q.zero(n, p.xScale+1, x), OutZero: q.zero(n, p.yZero, y), High: 255, Scales: q.scalesOf(n, p, c.Out.C)}
 	packed, err := q.weights.codes(n, k, func() (kernel.QWeights, []int32) {
-		fill, wide := q.weightsOf(n, p, w)
+		fill, most := q.weightsOf(n, p, w)
 		bias, _ := q.biasOf(n, p, c.Out.C)
-		return kernel.QWeights{Fill: fill, Wide: wide}, bias
+		return kernel.QWeights{Fill: fill, Max: most}, bias
 	})
 	if err != nil {
 		return err

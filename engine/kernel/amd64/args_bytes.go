@@ -12,4 +12,5 @@ type ByteRow struct {
 	Fixed, Low, High   float32
 	Offsets            *int
 	Taps, PixelStride  int
+	First              int
 }

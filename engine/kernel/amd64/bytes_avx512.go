@@ -31,7 +31,7 @@ func QuantizePixelsAVX512(a *ByteRow)
 func DequantizeAVX512(a *ByteRow)
 
 // ByteMaxAVX512 computes Count pixels of 64 codes, each the maximum of the Taps pixels
-// Offsets bytes from A; A moves by PixelStride.
+// Offsets bytes from A+First; that moves by PixelStride.
 //
 //go:noescape
 func ByteMaxAVX512(a *ByteRow)

@@ -516,6 +516,7 @@ TEXT ·ByteMaxAVX512(SB), NOSPLIT, $0-8
 	// R12 address, R10 R11 the stride times 1 and 3.
 	MOVQ ByteRow_Dst+0(AX), DI
 	MOVQ ByteRow_A+0(AX), SI
+	ADDQ ByteRow_First+0(AX), SI
 	MOVQ ByteRow_Count+0(AX), R9
 	MOVQ ByteRow_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11

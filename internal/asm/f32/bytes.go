@@ -191,11 +191,12 @@ func (g *gen) dequantize() {
 // byteMax is the maximum of windows of pixels of 64 codes.
 func (g *gen) byteMax() {
 	g.fn("ByteMaxAVX512", "ByteRow", "ByteMaxAVX512 computes Count pixels of 64 codes, each the maximum of the Taps pixels",
-		"Offsets bytes from A; A moves by PixelStride.")
+		"Offsets bytes from A+First; that moves by PixelStride.")
 	g.Comment("AX arguments, DI output, SI input of the first pixel, R9 pixels left, CX offset, DX taps left,", "R12 address, R10 R11 the stride times 1 and 3.")
 	dst, in, left, offset, taps := reg.RDI, reg.RSI, reg.R9, reg.RCX, reg.RDX
 	g.load("Dst", dst)
 	g.load("A", in)
+	g.ADDQ(g.field("First"), in)
 	g.load("Count", left)
 	g.load("PixelStride", stride)
 	g.LEAQ(at(stride, 0).Idx(stride, 2), stride3)
