@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"math/rand"
 	"testing"
 	"unsafe"
@@ -139,7 +138,7 @@ func TestQConvRefuses(t *testing.T) {
 		q := &QConv{Conv: c.conv(), High: 255, Scales: make([]float32, c.cout)}
 		spoil(q)
 		if _, err := Best().PackQConv(q, QWeights{}, nil); err == nil {
-			t.Error(fmt.Sprintf("%s: no error", why))
+			t.Errorf("%s: no error", why)
 		}
 	}
 }

@@ -78,14 +78,9 @@ type Rung struct {
 func purego() Rung {
 	return Rung{Name: "purego", Block: F32x8,
 		TileConv: plainTileConv,
-<<<<<<< HEAD
-		GemmUnit: plainGemm, Gemms: vectorGemms, QConvs: plainQConvs,
+		GemmUnit: plainGemm, Gemms: vectorGemms, QConvs: plainQConvs, Bytes: plainBytes,
 		ConvTile8: convTile8, ConvTile16: convTile16,
 		Winograd8: plainWinograd8, Winograd16: plainWinograd16, Activate: activate,
-=======
-		GemmUnit: plainGemm, Gemms: vectorGemms, QConvs: plainQConvs, Bytes: plainBytes,
-		ConvTile8: convTile8, ConvTile16: convTile16, Activate: activate,
->>>>>>> 8d6fce8 (Quantised networks run on integer kernels from layer to layer)
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
 		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16,
 		Vec: plainVec, ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,

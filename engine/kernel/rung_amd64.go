@@ -22,12 +22,8 @@ func native() []Rung {
 			ConvTile16: convTileAVX512, Winograd16: winogradAVX512, Activate: activateAVX512, WindowRow16: windowRowAVX512, DepthRow16: depthRowAVX512,
 			Split: amd64.SplitAVX512, Unsplit: amd64.UnsplitAVX512,
 			Narrow: amd64.NarrowAVX512, Widen: amd64.WidenAVX512,
-<<<<<<< HEAD
 			Vec: avx512Vec, ClipRow: amd64.ClipRowAVX512, AddRow: amd64.AddRowAVX512, SubRow: amd64.SubRowAVX512, MulRow: amd64.MulRowAVX512,
-=======
-			ClipRow: amd64.ClipRowAVX512, AddRow: amd64.AddRowAVX512, SubRow: amd64.SubRowAVX512, MulRow: amd64.MulRowAVX512,
 			Bytes:       bytesAVX512,
->>>>>>> 8d6fce8 (Quantised networks run on integer kernels from layer to layer)
 			Broadcast16: broadcastAVX512, SumRow16: amd64.SumPixelsAVX512,
 			Interleave16: amd64.InterleaveAVX512, Deinterleave16: amd64.DeinterleaveAVX512,
 		}},

@@ -68,14 +68,10 @@ type builder struct {
 	blocked map[*ir.Value]place        // as their maker wrote them
 	forms   map[form]place             // converted since
 	roots   map[*ir.Value]place        // buffers of concatenations
-<<<<<<< HEAD
 	behind  map[*ir.Node]int           // by convolution: the longest chain of others after it
 	decides bool                       // what is computed later depends on the values, not on shapes alone
 	done    map[*ir.Node]bool          // went into a node before them
-=======
-	behind  map[*ir.Node]int           // convolutions that come after one
 	quant   *quants
->>>>>>> 8d6fce8 (Quantised networks run on integer kernels from layer to layer)
 }
 
 // newPlan schedules nodes in their order. needed are the values that are read
@@ -224,14 +220,12 @@ func (b *builder) add(s step) {
 
 // node schedules one node.
 func (b *builder) node(n *ir.Node) error {
-<<<<<<< HEAD
 	defer b.read(n)
 	if b.done[n] {
 		return nil
-=======
+	}
 	if done, err := b.quantNode(n); done || err != nil {
 		return err
->>>>>>> 8d6fce8 (Quantised networks run on integer kernels from layer to layer)
 	}
 	if done, err := b.blockedNode(n); done || err != nil {
 		return err

@@ -8,22 +8,22 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// A product is what QLinearConv, QLinearMatMul and QGemm have in common, by the
+// quantOperands are what QLinearConv, QLinearMatMul and QGemm have in common, by the
 // numbers of their inputs.
-type product struct {
+type quantOperands struct {
 	x, xScale, w, wScale, wZero, bias, yScale, yZero int // bias: -1 for none
 	alpha                                            float32
 	transposed                                       bool // w is [outputs, inputs…]
 }
 
 var (
-	qlinearConv   = product{x: 0, xScale: 1, w: 3, wScale: 4, wZero: 5, bias: 8, yScale: 6, yZero: 7, alpha: 1, transposed: true}
-	qlinearMatMul = product{x: 0, xScale: 1, w: 3, wScale: 4, wZero: 5, bias: -1, yScale: 6, yZero: 7, alpha: 1}
-	qGemm         = product{x: 0, xScale: 1, w: 3, wScale: 4, wZero: 5, bias: 6, yScale: 7, yZero: 8, alpha: 1}
+	qlinearConv   = quantOperands{x: 0, xScale: 1, w: 3, wScale: 4, wZero: 5, bias: 8, yScale: 6, yZero: 7, alpha: 1, transposed: true}
+	qlinearMatMul = quantOperands{x: 0, xScale: 1, w: 3, wScale: 4, wZero: 5, bias: -1, yScale: 6, yZero: 7, alpha: 1}
+	qGemm         = quantOperands{x: 0, xScale: 1, w: 3, wScale: 4, wZero: 5, bias: 6, yScale: 7, yZero: 8, alpha: 1}
 )
 
-// products finds how a node multiplies.
-func (q *quants) product(n *ir.Node) (product, bool) {
+// operands finds how a node multiplies.
+func (q *quants) operands(n *ir.Node) (quantOperands, bool) {
 	switch n.Op {
 	case "QLinearConv":
 		return qlinearConv, n.Domain == "" || n.Domain == microsoft
@@ -50,7 +50,7 @@ func (q *quants) convolvable(n *ir.Node) bool {
 		return false
 	}
 	c.In, c.Out = q.layout(x, kernel.U8x64), q.layout(n.Outputs[0], kernel.U8x64)
-	bottom, right := max(0, below(c)), max(0, beside(c))
+	bottom, right := max(0, below(c)), max(0, rightOf(c))
 	size, err := tensor.Count([]int{c.In.N, c.In.C + 64, c.PadTop + c.In.H + bottom + 2, c.PadLeft + c.In.W + right + 2})
 	if err != nil || int64(size) > q.opt.Memory/4 || !q.multiplies(n, w) {
 		return false
@@ -73,7 +73,7 @@ func (q *quants) multipliable(n *ir.Node) bool {
 // multiplies checks what all products ask for: constant scales and zero points,
 // sums within int32.
 func (q *quants) multiplies(n *ir.Node, w *tensor.Tensor) bool {
-	p, ok := q.product(n)
+	p, ok := q.operands(n)
 	if !ok || w.DType() != tensor.Uint8 && w.DType() != tensor.Int8 || !q.constants(n, p.xScale, p.xScale+1, p.yScale, p.yZero) {
 		return false
 	}
@@ -105,7 +105,7 @@ func (q *quants) multiplies(n *ir.Node, w *tensor.Tensor) bool {
 }
 
 // smallSums reports whether no sum can leave int32, by the weights themselves.
-func (q *quants) smallSums(p product, n *ir.Node, w *tensor.Tensor, bias []int32) bool {
+func (q *quants) smallSums(p quantOperands, n *ir.Node, w *tensor.Tensor, bias []int32) bool {
 	outs := q.outputs(p, w)
 	fill, _ := q.weightsOf(n, p, w)
 	per := w.Len() / outs
@@ -127,7 +127,7 @@ func (q *quants) smallSums(p product, n *ir.Node, w *tensor.Tensor, bias []int32
 	return true
 }
 
-func (q *quants) outputs(p product, w *tensor.Tensor) int {
+func (q *quants) outputs(p quantOperands, w *tensor.Tensor) int {
 	if p.transposed {
 		return w.Dim(0)
 	}
@@ -135,7 +135,7 @@ func (q *quants) outputs(p product, w *tensor.Tensor) int {
 }
 
 // biasOf is the constant bias, one number an output; nil where there is none.
-func (q *quants) biasOf(n *ir.Node, p product, outs int) (bias []int32, ok bool) {
+func (q *quants) biasOf(n *ir.Node, p quantOperands, outs int) (bias []int32, ok bool) {
 	if p.bias < 0 || p.bias >= len(n.Inputs) || n.Inputs[p.bias] == nil {
 		return nil, true
 	}
@@ -148,7 +148,7 @@ func (q *quants) biasOf(n *ir.Node, p product, outs int) (bias []int32, ok bool)
 
 // weightsOf reads weights less their zero points, output by output. most is
 // their largest distance from zero as kernel.QWeights counts it.
-func (q *quants) weightsOf(n *ir.Node, p product, w *tensor.Tensor) (fill func(first, count int, dst []int16), most int) {
+func (q *quants) weightsOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (fill func(first, count int, dst []int16), most int) {
 	outs := q.outputs(p, w)
 	per := w.Len() / outs
 	zeros := make([]int16, outs)
@@ -202,7 +202,7 @@ func (q *quants) largest(data []byte, value func(byte) int16, zeros []int16, tra
 }
 
 // scalesOf is x·w/y for every output, in the order of ONNX Runtime.
-func (q *quants) scalesOf(n *ir.Node, p product, outs int) []float32 {
+func (q *quants) scalesOf(n *ir.Node, p quantOperands, outs int) []float32 {
 	ws := tensor.Data[float32](q.constant(n.Inputs[p.wScale]))
 	x, y := q.number(n, p.xScale), q.number(n, p.yScale)
 	out := make([]float32, outs)
@@ -228,12 +228,12 @@ func (q *quants) convNode(n *ir.Node) error {
 
 // productNode schedules a product of matrices as a convolution of one pixel.
 func (q *quants) productNode(n *ir.Node) error {
-	p, _ := q.product(n)
+	p, _ := q.operands(n)
 	c := &kernel.Conv{KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1}
 	return q.multiply(n, p, c, q.constant(n.Inputs[p.w]), kernel.U8x64)
 }
 
-func (q *quants) multiply(n *ir.Node, p product, c *kernel.Conv, w *tensor.Tensor, format kernel.Format) error {
+func (q *quants) multiply(n *ir.Node, p quantOperands, c *kernel.Conv, w *tensor.Tensor, format kernel.Format) error {
 	x, y := n.Inputs[p.x], n.Outputs[0]
 	in, err := q.in(n, x, format)
 	if err != nil {

@@ -14,11 +14,8 @@ type weights struct {
 	opt   *Options
 	conv  map[weightKey]*kernel.ConvWeights
 	tiles map[weightKey]*kernel.TileWeights
-<<<<<<< HEAD
 	gemms map[gemmKey]*kernel.GemmWeights
-=======
 	quant map[quantKey]*kernel.QConvWeights
->>>>>>> 8d6fce8 (Quantised networks run on integer kernels from layer to layer)
 	took  time.Duration // packing
 }
 
@@ -32,11 +29,8 @@ type weightKey struct {
 }
 
 func newWeights(o *Options) *weights {
-<<<<<<< HEAD
-	return &weights{opt: o, conv: map[weightKey]*kernel.ConvWeights{}, tiles: map[weightKey]*kernel.TileWeights{}, gemms: map[gemmKey]*kernel.GemmWeights{}}
-=======
-	return &weights{opt: o, conv: map[weightKey]*kernel.ConvWeights{}, tiles: map[weightKey]*kernel.TileWeights{}, quant: map[quantKey]*kernel.QConvWeights{}}
->>>>>>> 8d6fce8 (Quantised networks run on integer kernels from layer to layer)
+	return &weights{opt: o, conv: map[weightKey]*kernel.ConvWeights{}, tiles: map[weightKey]*kernel.TileWeights{}, gemms: map[gemmKey]*kernel.GemmWeights{},
+		quant: map[quantKey]*kernel.QConvWeights{}}
 }
 
 func (w *weights) key(c *kernel.Conv, data, bias *tensor.Tensor) weightKey {

@@ -41,11 +41,8 @@ var programs = []program{
 	{"split_f32", splits, nil},
 	{"activate_f32", activations, nil},
 	{"depth_f32", depthRows, depthTable},
-<<<<<<< HEAD
 	{"winograd_f32", winogradTransforms, nil},
-=======
 	{"bytes_avx512", byteRows, nil},
->>>>>>> 8d6fce8 (Quantised networks run on integer kernels from layer to layer)
 }
 
 func main() {
