@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -219,11 +220,15 @@ func (op loop) Eval(c *Call) error {
 		state.set(i, c.In[2+i])
 	}
 	scans := newCollected(c, op.body.Outputs[1+op.carried:])
+	args := make([]*tensor.Tensor, 2+op.carried)
+	goOn := tensor.Scalar(true) // what the body is told: it runs, so the condition holds
 	for i := int64(0); i < trips && running; i++ {
 		if err := c.Run.Turn(); err != nil {
 			return err
 		}
-		out, err := c.Region(op.body, append([]*tensor.Tensor{tensor.Scalar(i), tensor.Scalar(running)}, state.values...)...)
+		args[0], args[1] = tensor.Scalar(i), goOn
+		copy(args[2:], state.values)
+		out, err := c.Region(op.body, args...)
 		if err != nil {
 			return err
 		}
@@ -312,7 +317,7 @@ func (g *collected) add(values []*tensor.Tensor) error {
 }
 
 func sameDims(a, b *tensor.Tensor) bool {
-	return a.DType() == b.DType() && fmt.Sprint(a.Shape()) == fmt.Sprint(b.Shape())
+	return a.DType() == b.DType() && slices.Equal(a.Shape(), b.Shape())
 }
 
 // stacked is output i of all turns along an axis, backwards where asked.

@@ -16,8 +16,7 @@ type Run struct {
 	ctx        context.Context
 	limit      int64 // bytes
 	live       int64
-	sizes      map[*byte]*allocation
-	fresh      []*byte // made by the node at work
+	fresh      []*tensor.Owner // made by the node at work
 	iterations int64
 	left       atomic.Int64
 	scratch    []byte // of the node at work
@@ -27,15 +26,13 @@ type Run struct {
 	Parallel func(n int, chunk func(i int)) // nil: inline
 }
 
-type allocation struct {
-	bytes int64
-	uses  int // values that hold it
-}
+// perTensor is what a tensor takes besides its elements, in bytes.
+const perTensor = 192
 
 // NewRun starts a run that may hold limit bytes at once and turn loops
 // iterations times.
 func NewRun(ctx context.Context, limit, iterations int64) *Run {
-	r := &Run{ctx: ctx, limit: limit, sizes: map[*byte]*allocation{}, iterations: iterations}
+	r := &Run{ctx: ctx, limit: limit, iterations: iterations}
 	r.left.Store(iterations)
 	return r
 }
@@ -43,7 +40,6 @@ func NewRun(ctx context.Context, limit, iterations int64) *Run {
 // Reset readies a run that was used before.
 func (r *Run) Reset(ctx context.Context) {
 	r.ctx, r.live = ctx, 0
-	clear(r.sizes)
 	r.fresh = r.fresh[:0]
 	r.left.Store(r.iterations)
 }
@@ -95,43 +91,73 @@ func (r *Run) ReserveBytes(n int64) error {
 // Left is how many bytes more fit the memory limit.
 func (r *Run) Left() int64 { return r.limit - r.live }
 
+// Grow counts memory that lies outside tensors, Shrink takes it off again.
+func (r *Run) Grow(bytes int64) { r.live += bytes }
+
+// Shrink undoes Grow.
+func (r *Run) Shrink(bytes int64) { r.live -= bytes }
+
 // allocated notes a tensor of the node at work.
 func (r *Run) allocated(t *tensor.Tensor) {
-	if p := base(t); p != nil {
-		a := &allocation{bytes: int64(len(t.Bytes()))}
-		r.sizes[p] = a
-		r.live += a.bytes
-		r.fresh = append(r.fresh, p)
-	}
+	o := t.Own(r, int64(len(t.Bytes()))+perTensor)
+	r.live += o.Bytes
+	r.fresh = append(r.fresh, o)
 }
 
-func base(t *tensor.Tensor) *byte {
-	if len(t.Bytes()) == 0 {
-		return nil
+// Adopt counts memory that was allocated outside operators.
+func (r *Run) Adopt(t *tensor.Tensor) {
+	for _, e := range t.Elems() {
+		r.Adopt(e)
 	}
-	return unsafe.SliceData(t.Bytes())
+	r.live += t.Own(r, int64(len(t.Bytes()))+perTensor).Bytes
+}
+
+// owner is the note of this run on a tensor's memory, nil where it has none.
+func (r *Run) owner(t *tensor.Tensor) *tensor.Owner {
+	if o := t.Owner(); o != nil && o.By == any(r) {
+		return o
+	}
+	return nil
+}
+
+// Owns reports whether the memory of t was allocated in this run and is all
+// t's.
+func (r *Run) Owns(t *tensor.Tensor) bool {
+	o := r.owner(t)
+	return o != nil && o.Bytes == int64(len(t.Bytes()))+perTensor
+}
+
+// forget takes memory that nobody holds off the budget.
+func (r *Run) forget(o *tensor.Owner) {
+	r.live -= o.Bytes
+	o.By = nil
 }
 
 // Hold notes that a value holds the memory of t.
-func (r *Run) Hold(t *tensor.Tensor) { r.count(t, 1) }
-
-// Release notes that a value is gone; memory that no value holds is counted
-// free.
-func (r *Run) Release(t *tensor.Tensor) { r.count(t, -1) }
-
-func (r *Run) count(t *tensor.Tensor, by int) {
+func (r *Run) Hold(t *tensor.Tensor) {
 	if t == nil {
 		return
 	}
 	for _, e := range t.Elems() {
-		r.count(e, by)
+		r.Hold(e)
 	}
-	if p := base(t); p != nil {
-		if a := r.sizes[p]; a != nil {
-			if a.uses += by; a.uses <= 0 {
-				r.live -= a.bytes
-				delete(r.sizes, p)
-			}
+	if o := r.owner(t); o != nil {
+		o.Uses++
+	}
+}
+
+// Release notes that a value is gone; memory that no value holds is counted
+// free.
+func (r *Run) Release(t *tensor.Tensor) {
+	if t == nil {
+		return
+	}
+	for _, e := range t.Elems() {
+		r.Release(e)
+	}
+	if o := r.owner(t); o != nil {
+		if o.Uses--; o.Uses <= 0 {
+			r.forget(o)
 		}
 	}
 }
@@ -145,20 +171,17 @@ func (r *Run) Return(t *tensor.Tensor) {
 	for _, e := range t.Elems() {
 		r.Return(e)
 	}
-	if p := base(t); p != nil {
-		if a := r.sizes[p]; a != nil {
-			a.uses--
-			r.fresh = append(r.fresh, p)
-		}
+	if o := r.owner(t); o != nil {
+		o.Uses--
+		r.fresh = append(r.fresh, o)
 	}
 }
 
 // Done forgets what the node at work made and no value holds.
 func (r *Run) Done() {
-	for _, p := range r.fresh {
-		if a := r.sizes[p]; a != nil && a.uses == 0 {
-			r.live -= a.bytes
-			delete(r.sizes, p)
+	for _, o := range r.fresh {
+		if o.Uses == 0 && o.By == any(r) {
+			r.forget(o)
 		}
 	}
 	r.fresh = r.fresh[:0]

@@ -6,143 +6,172 @@ package plan
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Program is a graph made ready to be interpreted node by node: for each node
-// the values that are used for the last time there.
-type Program struct {
-	graph   *ir.Graph
-	last    [][]*ir.Value // by node: values to forget after it
-	regions map[*ir.Graph]*Program
+// env is what the frames of one run share.
+type env struct {
+	run    *ops.Run
+	runner *Runner // nil: everything is interpreted
+	plain  bool    // without fast kernels
+	trace  func(Event)
 }
 
-// NewProgram prepares a graph and its regions.
-func NewProgram(g *ir.Graph) *Program {
-	p := &Program{graph: g, last: make([][]*ir.Value, len(g.Nodes)), regions: map[*ir.Graph]*Program{}}
-	kept := map[*ir.Value]bool{}
-	for _, v := range g.Outputs {
-		kept[v] = true
-	}
-	seen := map[*ir.Value]bool{}
-	for i := len(g.Nodes) - 1; i >= 0; i-- {
-		n := g.Nodes[i]
-		for _, v := range append(n.Uses(), n.Outputs...) {
-			if !seen[v] && !kept[v] && v.Const() == nil {
-				seen[v] = true
-				p.last[i] = append(p.last[i], v)
-			}
-		}
-		for _, r := range n.Regions() {
-			p.regions[r] = NewProgram(r)
-		}
-	}
-	return p
-}
-
-// frame holds the values of one graph while it runs.
+// frame holds the values of one program while it runs. A region's frame serves
+// turn after turn.
 type frame struct {
+	*env
 	program *Program
-	run     *ops.Run
-	values  map[*ir.Value]*tensor.Tensor
-	parent  *frame
-	plain   bool
-	facts   map[*ir.Value]ir.Fact // what planning found constant
+	values  []*tensor.Tensor // by slot
+	calls   []ops.Call       // by node
+	inner   map[*ir.Graph]*frame
+	results []*tensor.Tensor
+	arenas  *arenas // of plans; nil while there are none
+}
+
+func newFrame(p *Program, e *env) *frame {
+	return &frame{env: e, program: p, values: make([]*tensor.Tensor, len(p.slots)), calls: make([]ops.Call, len(p.work)),
+		inner: make(map[*ir.Graph]*frame, len(p.regions)), results: make([]*tensor.Tensor, len(p.outputs))}
 }
 
 // Interpret runs the program node by node on the given inputs, in the order of
 // the graph's inputs. plain leaves out fast kernels.
 func (p *Program) Interpret(run *ops.Run, in []*tensor.Tensor, plain bool) ([]*tensor.Tensor, error) {
-	f := &frame{program: p, run: run, plain: plain}
-	return f.execute(in)
+	f := newFrame(p, &env{run: run, plain: plain})
+	if err := f.enter(in, nil); err != nil {
+		return nil, err
+	}
+	return f.interpret()
 }
 
-// Region runs a region of a node of this frame.
+// Region runs a region of a node of this frame. The results hold until the
+// region runs again.
 func (f *frame) Region(g *ir.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	inner := &frame{program: f.program.regions[g], run: f.run, parent: f, plain: f.plain}
-	return inner.execute(in)
+	inner := f.inner[g]
+	if inner == nil {
+		inner = newFrame(f.program.regions[g], f.env)
+		f.inner[g] = inner
+	}
+	if err := inner.enter(in, f); err != nil {
+		return nil, err
+	}
+	if inner.program.planned && inner.runner != nil {
+		return inner.staged()
+	}
+	return inner.interpret()
 }
 
-func (f *frame) execute(in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	g := f.program.graph
-	if len(in) != len(g.Inputs) {
-		return nil, fmt.Errorf("graph takes %d inputs, %d are given", len(g.Inputs), len(in))
+// enter puts the inputs and what is read from the frame around in their slots.
+func (f *frame) enter(in []*tensor.Tensor, around *frame) error {
+	own, _ := f.program.inputs()
+	if len(in) != own {
+		return fmt.Errorf("graph takes %d inputs, %d are given", own, len(in))
 	}
-	f.values = make(map[*ir.Value]*tensor.Tensor, len(g.Nodes))
-	for i, v := range g.Inputs {
-		f.set(v, in[i])
+	for i, t := range in {
+		f.set(i, t)
 	}
-	for i, n := range g.Nodes {
-		if err := f.run.Check(); err != nil {
-			return nil, err
-		}
-		if err := f.node(n); err != nil {
-			return nil, err
-		}
-		for _, v := range f.program.last[i] {
-			if t, ok := f.values[v]; ok {
-				f.run.Release(t)
-				delete(f.values, v)
-			}
-		}
-	}
-	out := make([]*tensor.Tensor, len(g.Outputs))
-	for i, v := range g.Outputs {
-		out[i] = f.get(v)
-		f.run.Hold(out[i])
-	}
-	for _, t := range f.values {
-		f.run.Release(t)
-	}
-	for _, t := range out { // what is left is the caller's, who holds it from here
-		f.run.Return(t)
-	}
-	return out, nil
-}
-
-func (f *frame) set(v *ir.Value, t *tensor.Tensor) {
-	f.run.Hold(t)
-	f.values[v] = t
-}
-
-// get finds a value here or in the graphs around.
-func (f *frame) get(v *ir.Value) *tensor.Tensor {
-	if v == nil {
-		return nil
-	}
-	if c := v.Const(); c != nil {
-		return c
-	}
-	for ; f != nil; f = f.parent {
-		if t, ok := f.values[v]; ok {
-			return t
-		}
-		if c := f.facts[v].Const; c != nil {
-			return c
-		}
+	for i, from := range f.program.captured {
+		f.values[own+i] = around.values[from]
 	}
 	return nil
 }
 
+// interpret runs the nodes in their order.
+func (f *frame) interpret() ([]*tensor.Tensor, error) {
+	for i := range f.program.work {
+		if err := f.run.Check(); err != nil {
+			return nil, err
+		}
+		if err := f.node(i); err != nil {
+			return nil, err
+		}
+		for _, s := range f.program.work[i].last {
+			f.drop(s)
+		}
+	}
+	return f.leave(f.program.kept)
+}
+
+// leave collects the results and empties the slots given.
+func (f *frame) leave(slots []int) ([]*tensor.Tensor, error) {
+	for i, o := range f.program.outputs {
+		t := f.operand(o)
+		if t == nil {
+			return nil, fmt.Errorf("BUG: output %q was not computed", f.program.graph.Outputs[i].Name)
+		}
+		f.results[i] = t
+		f.run.Hold(t)
+	}
+	for _, s := range slots {
+		f.drop(s)
+	}
+	for _, t := range f.results { // what is left is the caller's, who holds it from here
+		f.run.Return(t)
+	}
+	return f.results, nil
+}
+
+func (f *frame) operand(o operand) *tensor.Tensor {
+	if o.slot < 0 {
+		return o.value
+	}
+	return f.values[o.slot]
+}
+
+func (f *frame) set(slot int, t *tensor.Tensor) {
+	f.run.Hold(t)
+	f.values[slot] = t
+}
+
+// drop empties a slot. What lies in captured ones is held by the frame around.
+func (f *frame) drop(slot int) {
+	t := f.values[slot]
+	if t == nil {
+		return
+	}
+	f.values[slot] = nil
+	own, captured := f.program.inputs()
+	if slot < own || slot >= own+captured {
+		f.run.Release(t)
+	}
+	if f.arenas != nil {
+		f.arenas.drop(slot)
+	}
+}
+
 // node evaluates one node.
-func (f *frame) node(n *ir.Node) error {
-	c := &ops.Call{In: make([]*tensor.Tensor, len(n.Inputs)), Out: make([]*tensor.Tensor, len(n.Outputs)), Node: n, Run: f.run, Regions: f}
-	for i, v := range n.Inputs {
-		c.In[i] = f.get(v)
+func (f *frame) node(i int) error {
+	w, c := &f.program.work[i], &f.calls[i]
+	n := w.node
+	if c.Node == nil {
+		*c = ops.Call{In: make([]*tensor.Tensor, len(w.in)), Out: make([]*tensor.Tensor, len(w.out)), Node: n, Run: f.run, Regions: f}
+	}
+	for k, o := range w.in {
+		c.In[k] = f.operand(o)
+	}
+	var start time.Time
+	if f.trace != nil {
+		start = time.Now()
 	}
 	if err := Evaluate(c, f.plain); err != nil {
 		return n.Fail(err)
 	}
-	for i, v := range n.Outputs {
-		if c.Out[i] != nil {
-			f.set(v, c.Out[i])
-		} else if v.Name != "" {
-			return n.Fail(fmt.Errorf("BUG: output %d was not computed", i))
+	if f.trace != nil {
+		f.trace(Event{Node: n.Name, Op: n.Op, Kernel: n.Op, Start: start, Took: time.Since(start)})
+	}
+	for k, slot := range w.out {
+		if c.Out[k] != nil {
+			f.set(slot, c.Out[k])
+		} else if n.Outputs[k].Name != "" {
+			return n.Fail(fmt.Errorf("BUG: output %d was not computed", k))
 		}
 	}
+	clear(c.In) // the call waits for the next turn: it keeps no memory alive
+	c.Reset()
 	f.run.Done()
 	return nil
 }

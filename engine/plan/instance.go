@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 	"unsafe"
@@ -18,14 +17,23 @@ import (
 // step worked out, so that a run computes and does nothing else.
 type instance struct {
 	plan    *Plan
-	ops     *ops.Run
+	ops     *ops.Run // that it works for
+	alone   *ops.Run // its own, for plans that are all of a graph
+	block   *block   // its memory, kept from run to run where nobody else took it
 	memory  []byte
 	tensors map[*ir.Value]*tensor.Tensor // planar values; inputs are bound at each run
+	headers []header                     // of those in the arena
 	calls   []*ops.Call                  // by step; nil for kernels
 	mem     []kernel.Memory              // by step
 	inputs  map[*ir.Value]*binding
 	team    *team.Team
 	current int // step at work, for Chunk
+}
+
+// header is a tensor that lies in the arena.
+type header struct {
+	tensor   *tensor.Tensor
+	at, size int
 }
 
 // binding is where the address of an input has to be filled in.
@@ -35,13 +43,10 @@ type binding struct {
 	alias   []*tensor.Tensor // views of the input under other shapes
 }
 
-func newInstance(p *Plan, run *ops.Run) *instance {
-	memory, free := allocate(p.arena)
-	i := &instance{plan: p, ops: run, memory: memory, tensors: map[*ir.Value]*tensor.Tensor{},
+func newInstance(p *Plan) *instance {
+	i := &instance{plan: p, tensors: map[*ir.Value]*tensor.Tensor{},
 		calls: make([]*ops.Call, len(p.steps)), mem: make([]kernel.Memory, len(p.steps)),
 		inputs: map[*ir.Value]*binding{}, team: team.Default()}
-	runtime.AddCleanup(i, func(free func()) { free() }, free)
-	run.Kernel, run.Parallel, run.Strict = p.opt.Rung, parallel(p.opt.Threads), p.opt.Strict
 	for _, v := range p.inputs {
 		i.inputs[v] = &binding{}
 	}
@@ -52,40 +57,85 @@ func newInstance(p *Plan, run *ops.Run) *instance {
 		s := &p.steps[at]
 		if s.kernel == nil {
 			i.calls[at] = i.call(s.node)
-			continue
-		}
-		m := &i.mem[at]
-		i.point(&m.Out, s.out)
-		if s.scratch.buffer >= 0 {
-			i.point(&m.Scratch, s.scratch)
-		}
-		if s.res != nil {
-			i.point(&m.Residual, *s.res)
-		}
-		if len(s.in) > 0 {
-			i.point(&m.In, s.in[0])
-			m.More = make([]unsafe.Pointer, len(s.in)-1)
-			for k := range m.More {
-				i.point(&m.More[k], s.in[k+1])
-			}
+		} else if len(s.in) > 1 {
+			i.mem[at].More = make([]unsafe.Pointer, len(s.in)-1)
 		}
 	}
+	i.point(true)
 	return i
 }
 
-// header is the tensor of a planar value.
+// header makes the tensor of a planar value.
 func (i *instance) header(v *ir.Value, p place) *tensor.Tensor {
 	f := i.plan.facts[v]
 	sizes, _ := f.Shape.Ints()
+	t := tensor.View(f.DType, nil, sizes)
 	if p.buffer < 0 {
-		t := tensor.View(f.DType, nil, sizes)
 		b := i.inputs[p.from]
 		b.alias = append(b.alias, t)
 		return t
 	}
-	n := tensor.MustCount(sizes) * f.DType.Size()
-	at := i.plan.buffers[p.buffer].offset + p.offset
-	return tensor.View(f.DType, i.memory[at:at+n:at+n], sizes)
+	i.headers = append(i.headers, header{t, i.plan.buffers[p.buffer].offset + p.offset, tensor.MustCount(sizes) * f.DType.Size()})
+	return t
+}
+
+// settle makes the instance work for a run, in memory of which it may have to
+// be told.
+func (i *instance) settle(run *ops.Run, b *block) {
+	if i.ops != run {
+		i.ops = run
+		for _, c := range i.calls {
+			if c != nil {
+				c.Run = run
+			}
+		}
+	}
+	if i.block == b {
+		return
+	}
+	i.block, i.memory = b, b.memory[:i.plan.arena:i.plan.arena]
+	for _, h := range i.headers {
+		h.tensor.Rebind(i.memory[h.at : h.at+h.size : h.at+h.size])
+	}
+	i.point(false)
+}
+
+// point fills in the addresses of all operands of kernels: of those in the
+// arena, or, once for all, where those of inputs go.
+func (i *instance) point(inputs bool) {
+	for at := range i.plan.steps {
+		s := &i.plan.steps[at]
+		if s.kernel == nil {
+			continue
+		}
+		m := &i.mem[at]
+		i.operand(&m.Out, s.out, inputs)
+		if s.scratch.buffer >= 0 {
+			i.operand(&m.Scratch, s.scratch, inputs)
+		}
+		if s.res != nil {
+			i.operand(&m.Residual, *s.res, inputs)
+		}
+		for k := range s.in {
+			dst := &m.In
+			if k > 0 {
+				dst = &m.More[k-1]
+			}
+			i.operand(dst, s.in[k], inputs)
+		}
+	}
+}
+
+// operand fills in the address of a place in the arena, or notes where that of
+// an input goes.
+func (i *instance) operand(dst *unsafe.Pointer, p place, inputs bool) {
+	switch {
+	case p.buffer < 0 && inputs:
+		b := i.inputs[p.from]
+		b.kernels, b.offsets = append(b.kernels, dst), append(b.offsets, p.offset)
+	case p.buffer >= 0 && !inputs:
+		*dst = unsafe.Pointer(&i.memory[i.plan.buffers[p.buffer].offset+p.offset])
+	}
 }
 
 // call prepares the evaluation of an operator.
@@ -109,16 +159,6 @@ func (i *instance) call(n *ir.Node) *ops.Call {
 	return c
 }
 
-// point fills in the address of a place, now or when its input is bound.
-func (i *instance) point(dst *unsafe.Pointer, p place) {
-	if p.buffer < 0 {
-		b := i.inputs[p.from]
-		b.kernels, b.offsets = append(b.kernels, dst), append(b.offsets, p.offset)
-		return
-	}
-	*dst = unsafe.Pointer(&i.memory[i.plan.buffers[p.buffer].offset+p.offset])
-}
-
 // bind makes the plan read an input from t.
 func (i *instance) bind(v *ir.Value, t *tensor.Tensor) {
 	b := i.inputs[v]
@@ -136,8 +176,13 @@ func (i *instance) bind(v *ir.Value, t *tensor.Tensor) {
 // tensor is a planar value of the plan, nil where it has none.
 func (i *instance) tensor(v *ir.Value) *tensor.Tensor { return i.tensors[v] }
 
-// Chunk runs a chunk of the kernel at work; team.Task.
-func (i *instance) Chunk(chunk int) { i.plan.steps[i.current].kernel.Run(chunk, &i.mem[i.current]) }
+// Chunk runs a chunk of the kernel at work, unless the run was cancelled;
+// team.Task.
+func (i *instance) Chunk(chunk int) {
+	if i.ops.Check() == nil {
+		i.plan.steps[i.current].kernel.Run(chunk, &i.mem[i.current])
+	}
+}
 
 // run runs the steps.
 func (i *instance) run() error {
@@ -163,7 +208,7 @@ func (i *instance) run() error {
 			trace(Event{Node: s.node.Name, Op: s.node.Op, Kernel: s.name, Start: start, Took: time.Since(start)})
 		}
 	}
-	return nil
+	return i.ops.Check()
 }
 
 // evaluate runs an operator and sees to it that its results lie where they

@@ -16,6 +16,7 @@ import (
 // instance with memory of its own.
 type Plan struct {
 	opt     *Options
+	stock   *stock      // where arenas come from
 	inputs  []*ir.Value // read from outside
 	outputs []*ir.Value // read after the plan
 	steps   []step
@@ -76,11 +77,13 @@ type builder struct {
 
 // newPlan schedules nodes in their order. needed are the values that are read
 // afterwards.
-func newPlan(o *Options, w *weights, nodes []*ir.Node, needed map[*ir.Value]bool, facts map[*ir.Value]ir.Fact, decides bool) (*Plan, error) {
+// decides says that what comes later depends on the values, not on their shapes
+// alone.
+func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Value]bool, facts map[*ir.Value]ir.Fact, decides bool) (*Plan, error) {
 	b := &builder{
 		decides: decides,
-		Plan:    &Plan{opt: o, places: map[*ir.Value]place{}, facts: facts},
-		weights: w, needed: needed, readers: map[*ir.Value][]*ir.Node{},
+		Plan:    &Plan{opt: &r.opt, stock: r.stock, places: map[*ir.Value]place{}, facts: facts},
+		weights: r.weights, needed: needed, readers: map[*ir.Value][]*ir.Node{},
 		halos: map[*ir.Value]*kernel.Halo{}, blocked: map[*ir.Value]place{}, forms: map[form]place{}, roots: map[*ir.Value]place{},
 		done: map[*ir.Node]bool{},
 	}
@@ -91,6 +94,9 @@ func newPlan(o *Options, w *weights, nodes []*ir.Node, needed map[*ir.Value]bool
 		return nil, err
 	}
 	for _, n := range nodes {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		if err := b.node(n); err != nil {
 			return nil, n.Fail(err)
 		}
@@ -310,36 +316,55 @@ func (b *builder) planar(v *ir.Value) (place, error) {
 	return b.toPlanar(v, p)
 }
 
-// take gives an instance for one run.
-func (p *Plan) take(ctx context.Context) (*instance, error) {
-	p.mu.Lock()
-	var inst *instance
-	if n := len(p.idle); n > 0 {
-		inst, p.idle = p.idle[n-1], p.idle[:n-1]
+// start gives an instance for a run of this plan alone.
+func (p *Plan) start(ctx context.Context) (*instance, error) {
+	inst := p.idleInstance()
+	if inst.alone == nil {
+		inst.alone = ops.NewRun(ctx, p.opt.Memory, p.opt.Turns)
+		inst.alone.Kernel, inst.alone.Parallel, inst.alone.Strict = p.opt.Rung, parallel(p.opt.Threads), p.opt.Strict
 	}
-	p.mu.Unlock()
-	if inst == nil {
-		run := ops.NewRun(ctx, p.opt.Memory, p.opt.Turns)
-		if err := run.ReserveBytes(int64(p.arena)); err != nil {
-			return nil, fmt.Errorf("%s: %w", p.largest(), err)
-		}
-		inst = newInstance(p, run)
+	inst.alone.Reset(ctx)
+	if err := inst.alone.ReserveBytes(int64(p.arena)); err != nil {
+		return nil, p.tooLarge(err)
 	}
-	inst.ops.Reset(ctx)
+	inst.settle(inst.alone, p.stock.take(p.arena, inst.block))
 	return inst, nil
 }
 
-// keptInstances bounds the arenas that wait for the next run.
+// take gives an instance that works for a run of more than this plan.
+func (p *Plan) take(run *ops.Run) *instance {
+	inst := p.idleInstance()
+	inst.settle(run, p.stock.take(p.arena, inst.block))
+	return inst
+}
+
+func (p *Plan) idleInstance() *instance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
+	if n == 0 {
+		return newInstance(p)
+	}
+	inst := p.idle[n-1]
+	p.idle = p.idle[:n-1]
+	return inst
+}
+
+// keptInstances bounds the instances that wait for the next run.
 const keptInstances = 2
 
-// give takes an instance back.
+// give takes an instance back, and its memory into the stock.
 func (p *Plan) give(inst *instance) {
+	p.stock.give(inst.block)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.idle) < keptInstances {
 		p.idle = append(p.idle, inst)
 	}
 }
+
+// tooLarge says what takes the memory that is not there.
+func (p *Plan) tooLarge(err error) error { return fmt.Errorf("%s: %w", p.largest(), err) }
 
 // largest names the node whose output takes most of the arena.
 func (p *Plan) largest() string {

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -28,17 +29,20 @@ type Options struct {
 
 // Runner runs one graph. It is safe for concurrent use.
 type Runner struct {
-	graph   *ir.Graph
-	opt     Options
-	program *Program
-	weights *weights
-	mu      sync.Mutex
-	stages  []*stage // by the facts of the inputs, newest first
+	graph    *ir.Graph
+	opt      Options
+	program  *Program
+	stock    *stock        // memory of arenas
+	planning chan struct{} // held by who makes a stage
+	weights  *weights      // used by who holds planning
+	mu       sync.Mutex    // guards the lists of stages
 }
 
 // NewRunner prepares a bound graph.
 func NewRunner(g *ir.Graph, o Options) *Runner {
-	return &Runner{graph: g, opt: o, program: NewProgram(g), weights: newWeights(&o)}
+	r := &Runner{graph: g, opt: o, program: NewProgram(g), stock: &stock{}, planning: make(chan struct{}, 1), weights: newWeights(&o)}
+	runtime.AddCleanup(r, func(s *stock) { s.drain() }, r.stock)
+	return r
 }
 
 // Inputs are the values that Run takes, in order.
@@ -49,8 +53,8 @@ func (r *Runner) Outputs() []*ir.Value { return r.graph.Outputs }
 
 // PackTime is the time that packing constants has taken so far.
 func (r *Runner) PackTime() time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.planning <- struct{}{}
+	defer func() { <-r.planning }()
 	return r.weights.took
 }
 
@@ -61,77 +65,79 @@ func (r *Runner) Graph() *ir.Graph { return r.graph }
 // results are the caller's. into may hold tensors to write results into, where
 // dtype and shape fit; nil elements and a nil slice are allocated.
 func (r *Runner) Run(ctx context.Context, in, into []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	if r.opt.Plain {
-		run := ops.NewRun(ctx, r.opt.Memory, r.opt.Turns)
-		return r.program.Interpret(run, in, true)
-	}
-	s, err := r.first(in)
-	if err != nil {
-		return nil, err
-	}
-	if s.plan != nil && len(s.dynamic)+len(s.rest) == 0 {
+	if s := r.static(in); s != nil {
 		return s.runStatic(ctx, r, in, into)
 	}
-	return s.runStaged(ctx, r, in)
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	run := ops.NewRun(ctx, r.opt.Memory, r.opt.Turns)
+	if r.opt.Plain {
+		out, err := r.program.Interpret(run, in, true)
+		return given(run, out), err
+	}
+	run.Kernel, run.Parallel, run.Strict = r.opt.Rung, parallel(r.opt.Threads), r.opt.Strict
+	f := newFrame(r.program, &env{run: run, runner: r, trace: r.opt.Trace})
+	if err := f.enter(in, nil); err != nil {
+		return nil, err
+	}
+	out, err := f.staged()
+	return given(run, out), err
+}
+
+// given makes results the caller's own: what was not allocated in this run, or
+// stands twice, is copied.
+func given(run *ops.Run, out []*tensor.Tensor) []*tensor.Tensor {
+	seen := map[*tensor.Owner]bool{}
+	for i, t := range out {
+		if !run.Owns(t) || seen[t.Owner()] {
+			out[i] = t.Clone()
+		} else {
+			seen[t.Owner()] = true
+		}
+	}
+	return out
 }
 
 // Prepare plans for inputs of the given facts and packs the weights.
 func (r *Runner) Prepare(facts []ir.Fact) error {
+	r.planning <- struct{}{}
+	defer func() { <-r.planning }()
 	in := make(map[*ir.Value]ir.Fact, len(facts))
 	for i, v := range r.graph.Inputs {
 		in[v] = facts[i]
 	}
-	s, err := newStage(&r.opt, r.weights, r.graph.Nodes, r.graph.Outputs, in)
+	all := make([]int, len(r.program.work))
+	for i := range all {
+		all[i] = i
+	}
+	s, err := r.newStage(context.Background(), r.program, all, in, r.graph.Inputs)
 	if err != nil {
 		return err
 	}
-	s.arrived = r.graph.Inputs
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stages = append([]*stage{s}, r.stages...)
+	r.program.stages = slices.Insert(r.program.stages, 0, s)
 	return nil
 }
 
-// first finds or makes the first stage for inputs of these shapes.
-func (r *Runner) first(in []*tensor.Tensor) (*stage, error) {
+// static finds a stage that is one plan for inputs of these shapes.
+func (r *Runner) static(in []*tensor.Tensor) *stage {
+	if r.opt.Plain {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, s := range r.stages {
-		if s.takes(in) {
-			if i > 0 {
-				copy(r.stages[1:i+1], r.stages[:i])
-				r.stages[0] = s
-			}
-			return s, nil
-		}
+	s := newest(&r.program.stages, r.program, in)
+	if s == nil || !s.whole() {
+		return nil
 	}
-	facts := make(map[*ir.Value]ir.Fact, len(in))
-	for i, v := range r.graph.Inputs {
-		facts[v] = ir.TypeOf(in[i])
-	}
-	s, err := newStage(&r.opt, r.weights, r.graph.Nodes, r.graph.Outputs, facts)
-	if err != nil {
-		return nil, err
-	}
-	s.arrived = r.graph.Inputs
-	r.stages = append([]*stage{s}, r.stages[:min(len(r.stages), keptStages-1)]...)
-	return s, nil
-}
-
-// takes reports whether a first stage was made for inputs of these shapes.
-func (s *stage) takes(in []*tensor.Tensor) bool {
-	for i, v := range s.arrived {
-		fact := s.facts[v]
-		if in[i].DType() != fact.DType || fact.DType < tensor.Sequence && !fact.Admits(in[i]) {
-			return false
-		}
-	}
-	return true
+	return s
 }
 
 // runStatic runs a graph of one stage.
 func (s *stage) runStatic(ctx context.Context, r *Runner, in, into []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	inst, err := s.plan.take(ctx)
+	inst, err := s.plan.start(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -163,63 +169,6 @@ func (s *stage) runStatic(ctx context.Context, r *Runner, in, into []*tensor.Ten
 		}
 	}
 	return into, nil
-}
-
-// runStaged runs plans and dynamic nodes in turn.
-func (s *stage) runStaged(ctx context.Context, r *Runner, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	run := ops.NewRun(ctx, r.opt.Memory, r.opt.Turns)
-	run.Kernel, run.Parallel, run.Strict = r.opt.Rung, parallel(r.opt.Threads), r.opt.Strict
-	f := &frame{program: r.program, run: run, values: map[*ir.Value]*tensor.Tensor{}}
-	for i, v := range r.graph.Inputs {
-		f.set(v, in[i])
-	}
-	var used []*instance
-	defer func() {
-		for _, inst := range used {
-			inst.plan.give(inst)
-		}
-	}()
-	for {
-		if s.plan != nil {
-			inst, err := s.plan.take(ctx)
-			if err != nil {
-				return nil, err
-			}
-			used = append(used, inst)
-			for _, v := range s.plan.inputs {
-				inst.bind(v, f.values[v])
-			}
-			if err := inst.run(); err != nil {
-				return nil, err
-			}
-			for _, v := range s.plan.outputs {
-				f.values[v] = inst.tensor(v)
-			}
-		}
-		f.facts = s.facts
-		if len(s.dynamic) == 0 {
-			break
-		}
-		for _, n := range s.dynamic {
-			if err := f.node(n); err != nil {
-				return nil, err
-			}
-		}
-		next, err := s.after(r, f)
-		if err != nil {
-			return nil, err
-		}
-		s = next
-	}
-	out := make([]*tensor.Tensor, len(r.graph.Outputs))
-	for i, v := range r.graph.Outputs {
-		t := f.get(v)
-		if t == nil {
-			return nil, fmt.Errorf("BUG: output %q was not computed", v.Name)
-		}
-		out[i] = t.Clone()
-	}
-	return out, nil
 }
 
 // task adapts a function to the team.

@@ -1,7 +1,7 @@
 package plan
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"slices"
 
@@ -11,16 +11,33 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// A graph runs in stages. All nodes whose shapes follow from the facts at hand
-// make one plan; nodes whose shapes depend on data are interpreted after it;
-// with what they made the next stage begins. Most networks have one stage.
+// A program runs in stages. All nodes whose shapes follow from the facts at
+// hand make one plan; nodes whose shapes depend on data are interpreted after
+// it; with what they made the next stage begins. Most networks have one stage.
 type stage struct {
 	facts   map[*ir.Value]ir.Fact // of all values known before and in this stage
 	plan    *Plan                 // nil where no node could be planned
-	dynamic []*ir.Node            // ready after the plan; their shapes depend on data
-	rest    []*ir.Node            // everything later
+	inputs  []int                 // by input of the plan: its slot
+	outputs []output              // of the plan
+	folded  []folding             // found while planning, and read later
+	dynamic []int                 // nodes that are ready after the plan; their shapes depend on data
+	rest    []int                 // every later node
+	drops   [][]int               // slots that nobody reads any more after the plan and after each dynamic node
+	arrived []*ir.Value           // what the stage was made for
 	next    []*stage              // by the facts of what the dynamic nodes made, newest first
-	arrived []*ir.Value           // values made by dynamic nodes of the stage before
+}
+
+// output is a value that a plan makes for later.
+type output struct {
+	value *ir.Value
+	slot  int
+	from  int // slot of the plan's input whose memory it shows, -1: the plan's own
+}
+
+// folding is a value that planning found to be constant.
+type folding struct {
+	slot  int
+	value *tensor.Tensor
 }
 
 // keptStages bounds the stages kept for different shapes at one place.
@@ -29,39 +46,109 @@ const keptStages = 8
 // foldAtPlan bounds values computed while planning, in bytes.
 const foldAtPlan = 16 << 20
 
-// newStage plans the nodes that facts decide.
-func newStage(o *Options, w *weights, nodes []*ir.Node, outputs []*ir.Value, facts map[*ir.Value]ir.Fact) (*stage, error) {
-	s := &stage{facts: facts}
+// newStage plans the nodes that facts decide, of those that are left of p.
+func (r *Runner) newStage(ctx context.Context, p *Program, left []int, facts map[*ir.Value]ir.Fact, arrived []*ir.Value) (*stage, error) {
+	s := &stage{facts: facts, arrived: arrived}
+	known := make([]*ir.Value, 0, len(facts))
+	for v := range facts {
+		known = append(known, v)
+	}
 	var static []*ir.Node
-	for _, n := range nodes {
-		switch kind, err := s.classify(n); {
+	for _, i := range left {
+		w := &p.work[i]
+		switch kind, err := s.classify(w); {
 		case err != nil:
 			return nil, err
 		case kind == planned:
-			static = append(static, n)
+			static = append(static, w.node)
 		case kind == ready:
-			s.dynamic = append(s.dynamic, n)
+			s.dynamic = append(s.dynamic, i)
 		case kind == later:
-			s.rest = append(s.rest, n)
+			s.rest = append(s.rest, i)
 		}
 	}
-	needed := map[*ir.Value]bool{}
-	for _, v := range outputs {
-		needed[v] = true
-	}
-	for _, n := range slices.Concat(s.dynamic, s.rest) {
-		for _, v := range n.Uses() {
-			needed[v] = true
-		}
-	}
+	needed := s.neededLater(p)
+	s.fold(p, needed)
 	if len(static) > 0 {
-		p, err := newPlan(o, w, static, needed, facts, len(s.dynamic)+len(s.rest) > 0)
+		decides := p != r.program || len(s.dynamic)+len(s.rest) > 0
+		plan, err := newPlan(ctx, r, static, needed, facts, decides)
 		if err != nil {
 			return nil, err
 		}
-		s.plan = p
+		s.plan = plan
+		s.connect(p)
 	}
+	s.findDrops(p, known)
 	return s, nil
+}
+
+// neededLater are the values that are read after the plan.
+func (s *stage) neededLater(p *Program) map[*ir.Value]bool {
+	needed := map[*ir.Value]bool{}
+	for _, v := range p.graph.Outputs {
+		needed[v] = true
+	}
+	for _, i := range slices.Concat(s.dynamic, s.rest) {
+		for _, v := range p.work[i].uses {
+			needed[v] = true
+		}
+	}
+	return needed
+}
+
+// fold lists the constants that were found and are read later.
+func (s *stage) fold(p *Program, needed map[*ir.Value]bool) {
+	for v := range needed {
+		if c := s.facts[v].Const; c != nil && v.Const() == nil {
+			s.folded = append(s.folded, folding{p.slots[v], c})
+		}
+	}
+}
+
+// connect finds the slots of what the plan reads and makes.
+func (s *stage) connect(p *Program) {
+	for _, v := range s.plan.inputs {
+		s.inputs = append(s.inputs, p.slots[v])
+	}
+	for _, v := range s.plan.outputs {
+		if s.facts[v].Const != nil {
+			continue
+		}
+		o := output{value: v, slot: p.slots[v], from: -1}
+		if at := s.plan.places[v]; at.buffer < 0 {
+			o.from = p.slots[at.from]
+		}
+		s.outputs = append(s.outputs, o)
+	}
+}
+
+// findDrops works backwards from the end: what is known and not read later can
+// go.
+func (s *stage) findDrops(p *Program, known []*ir.Value) {
+	s.drops = make([][]int, 1+len(s.dynamic))
+	read := map[*ir.Value]bool{}
+	for _, v := range p.graph.Outputs {
+		read[v] = true
+	}
+	for _, i := range s.rest {
+		for _, v := range p.work[i].uses {
+			read[v] = true
+		}
+	}
+	for k, i := range slices.Backward(s.dynamic) {
+		w := &p.work[i]
+		for _, v := range slices.Concat(w.uses, w.node.Outputs) {
+			if !read[v] && v.Const() == nil {
+				read[v] = true
+				s.drops[1+k] = append(s.drops[1+k], p.slots[v])
+			}
+		}
+	}
+	for _, v := range known {
+		if at, ok := p.slots[v]; ok && !read[v] {
+			s.drops[0] = append(s.drops[0], at)
+		}
+	}
 }
 
 type nodeKind int
@@ -74,9 +161,10 @@ const (
 )
 
 // classify says when a node can run, and notes what is known of its outputs.
-func (s *stage) classify(n *ir.Node) (nodeKind, error) {
-	for _, v := range n.Uses() {
-		if _, ok := s.facts[v]; !ok && v.Const() == nil {
+func (s *stage) classify(w *work) (nodeKind, error) {
+	n := w.node
+	for _, v := range w.uses {
+		if _, ok := s.facts[v]; !ok {
 			return later, nil
 		}
 	}
@@ -138,52 +226,14 @@ func (s *stage) fact(v *ir.Value) ir.Fact {
 	return s.facts[v]
 }
 
-// after finds or makes the stage that follows once the dynamic nodes have made
-// their values.
-func (s *stage) after(r *Runner, f *frame) (*stage, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i, n := range s.next {
-		if n.fits(f) {
-			s.next = append(slices.Delete(s.next, i, i+1), nil)
-			copy(s.next[1:], s.next)
-			s.next[0] = n
-			return n, nil
-		}
-	}
-	facts := make(map[*ir.Value]ir.Fact, len(s.facts))
-	for v, fact := range s.facts {
-		facts[v] = fact
-	}
-	var arrived []*ir.Value
-	for _, n := range s.dynamic {
-		for _, v := range n.Outputs {
-			t := f.values[v]
-			if t == nil {
-				if v.Name != "" {
-					return nil, errors.New("BUG: dynamic node made no value")
-				}
-				continue
-			}
-			facts[v] = ir.TypeOf(t)
-			arrived = append(arrived, v)
-		}
-	}
-	n, err := newStage(&r.opt, r.weights, s.rest, r.graph.Outputs, facts)
-	if err != nil {
-		return nil, err
-	}
-	n.arrived = arrived
-	s.next = append([]*stage{n}, s.next[:min(len(s.next), keptStages-1)]...)
-	return n, nil
-}
+// whole reports whether the stage's plan is all there is to run.
+func (s *stage) whole() bool { return s.plan != nil && len(s.dynamic)+len(s.rest) == 0 }
 
 // fits reports whether the values at hand have the facts this stage was made
 // for.
-func (s *stage) fits(f *frame) bool {
+func (s *stage) fits(p *Program, values []*tensor.Tensor) bool {
 	for _, v := range s.arrived {
-		t := f.values[v]
-		fact := s.facts[v]
+		t, fact := values[p.slots[v]], s.facts[v]
 		if t == nil || t.DType() != fact.DType {
 			return false
 		}

@@ -19,6 +19,7 @@ type Tensor struct {
 	data  []byte   // len = elements * dtype.Size()
 	strs  []string // of a String tensor
 	elems []*Tensor
+	owner *Owner
 }
 
 // Float16s and the like are named element types, so that Data's type argument
@@ -42,13 +43,10 @@ func New(dtype DType, shape ...int) *Tensor {
 	if err != nil {
 		panic("BUG: tensor.New: " + err.Error())
 	}
-	t := &Tensor{dtype: dtype, shape: slices.Clone(shape)}
 	if dtype == String {
-		t.strs = make([]string, n)
-	} else {
-		t.data = alignedBytes(n * dtype.Size())
+		return &Tensor{dtype: dtype, shape: slices.Clone(shape), strs: make([]string, n)}
 	}
-	return t
+	return blank(dtype, shape, n*dtype.Size())
 }
 
 // alignedBytes returns zeros that start on a multiple of 8, so that every
@@ -57,8 +55,12 @@ func alignedBytes(n int) []byte {
 	if n == 0 {
 		return []byte{}
 	}
-	words := make([]uint64, (n+7)/8)
-	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), n)
+	return bytesOf(make([]uint64, (n+7)/8))[:n:n]
+}
+
+// bytesOf views words, of which there is one at least.
+func bytesOf(words []uint64) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), 8*len(words))
 }
 
 // FromBytes views data as a tensor without copying; data holds the elements in
@@ -91,7 +93,11 @@ func Of[T Element](data []T, shape ...int) *Tensor {
 }
 
 // Scalar returns a tensor of rank 0.
-func Scalar[T Element](v T) *Tensor { return Of([]T{v}, []int{}...) }
+func Scalar[T Element](v T) *Tensor {
+	t := blank(DTypeOf[T](), nil, int(unsafe.Sizeof(v)))
+	Data[T](t)[0] = v
+	return t
+}
 
 // OfStrings views strings as a tensor.
 func OfStrings(data []string, shape ...int) *Tensor {

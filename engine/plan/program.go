@@ -1,0 +1,154 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// Program is a graph or a region made ready to run: its values are numbered,
+// and each node knows where its operands lie. The slots of the inputs come
+// first, then those of the values it reads from the graphs around it.
+type Program struct {
+	graph    *ir.Graph
+	slots    map[*ir.Value]int
+	captured []int // by captured value: its slot in the program around
+	work     []work
+	outputs  []operand
+	kept     []int // slots that no node empties, where nodes run in order
+	every    []int // slots
+	regions  map[*ir.Graph]*Program
+	planned  bool     // it holds work that plans do faster
+	stages   []*stage // by the facts of inputs and captured values, newest first
+}
+
+// operand is where a value is found.
+type operand struct {
+	slot  int            // -1: it is a constant or left out
+	value *tensor.Tensor // the constant
+}
+
+// work is a node with its operands.
+type work struct {
+	node *ir.Node
+	in   []operand
+	out  []int       // slots of what it makes
+	uses []*ir.Value // all it needs, once each: inputs and what its regions read
+	last []int       // slots that are read for the last time here, where nodes run in order
+}
+
+// NewProgram prepares a graph and its regions.
+func NewProgram(g *ir.Graph) *Program { return newProgram(g, nil) }
+
+func newProgram(g *ir.Graph, around *Program) *Program {
+	p := &Program{graph: g, slots: map[*ir.Value]int{}, work: make([]work, len(g.Nodes)), regions: map[*ir.Graph]*Program{}}
+	for i, v := range g.Inputs {
+		p.slots[v] = i
+	}
+	next := len(g.Inputs)
+	number := func(v *ir.Value) {
+		if _, ok := p.slots[v]; !ok {
+			p.slots[v] = next
+			next++
+		}
+	}
+	if around != nil {
+		for _, v := range g.Captures() {
+			number(v)
+			p.captured = append(p.captured, around.slots[v])
+		}
+	}
+	for _, n := range g.Nodes {
+		for _, v := range n.Outputs {
+			number(v)
+		}
+	}
+	for i, n := range g.Nodes {
+		p.work[i] = p.newWork(n)
+		p.planned = p.planned || around == nil || plansHelp(n)
+		for _, r := range n.Regions() {
+			p.regions[r] = newProgram(r, p)
+		}
+	}
+	for _, v := range g.Outputs {
+		p.outputs = append(p.outputs, p.operand(v))
+	}
+	p.lastUses(next)
+	return p
+}
+
+// plansHelp reports whether a node is of the kind for whose sake a region is
+// planned: small bodies of loops run faster node by node.
+func plansHelp(n *ir.Node) bool {
+	if _, ok := n.Operator.(*ops.FusedConv); ok {
+		return true
+	}
+	return n.Domain == "" && (n.Op == "Gemm" || n.Op == "MatMul" || n.Op == "Conv" || n.Op == "ConvTranspose")
+}
+
+func (p *Program) operand(v *ir.Value) operand {
+	if v == nil {
+		return operand{slot: -1}
+	}
+	if c := v.Const(); c != nil {
+		return operand{-1, c}
+	}
+	if at, ok := p.slots[v]; ok {
+		return operand{slot: at}
+	}
+	return operand{slot: -1}
+}
+
+func (p *Program) newWork(n *ir.Node) work {
+	w := work{node: n}
+	for _, v := range n.Inputs {
+		w.in = append(w.in, p.operand(v))
+	}
+	for _, v := range n.Outputs {
+		w.out = append(w.out, p.slots[v])
+	}
+	seen := map[*ir.Value]bool{}
+	for _, v := range n.Uses() {
+		if v.Const() == nil && !seen[v] {
+			seen[v] = true
+			w.uses = append(w.uses, v)
+		}
+	}
+	return w
+}
+
+// lastUses finds where each slot is read for the last time.
+func (p *Program) lastUses(slots int) {
+	seen := make([]bool, slots)
+	for _, o := range p.outputs {
+		if o.slot >= 0 {
+			seen[o.slot] = true
+		}
+	}
+	emptied := make([]bool, slots)
+	for i, w := range slices.Backward(p.work) {
+		note := func(s int) {
+			if !seen[s] {
+				seen[s], emptied[s] = true, true
+				p.work[i].last = append(p.work[i].last, s)
+			}
+		}
+		for _, v := range w.uses {
+			note(p.slots[v])
+		}
+		for _, s := range w.out {
+			note(s)
+		}
+	}
+	for s := range slots {
+		p.every = append(p.every, s)
+		if !emptied[s] {
+			p.kept = append(p.kept, s)
+		}
+	}
+}
+
+// inputs is how many slots belong to inputs, and to what is captured.
+func (p *Program) inputs() (own, captured int) { return len(p.graph.Inputs), len(p.captured) }

@@ -1,0 +1,227 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// staged runs a program as plans and dynamic nodes in turn.
+func (f *frame) staged() ([]*tensor.Tensor, error) {
+	if f.arenas == nil {
+		f.arenas = newArenas(f)
+	}
+	defer f.arenas.close()
+	s, err := f.first()
+	if err != nil {
+		return nil, err
+	}
+	for {
+		for _, c := range s.folded {
+			f.values[c.slot] = c.value
+		}
+		if s.plan != nil {
+			if err := f.runPlan(s); err != nil {
+				return nil, err
+			}
+		}
+		f.dropAll(s.drops[0])
+		if len(s.dynamic) == 0 {
+			break
+		}
+		for k, i := range s.dynamic {
+			if err := f.dynamic(i); err != nil {
+				return nil, err
+			}
+			f.dropAll(s.drops[1+k])
+		}
+		if s, err = f.after(s); err != nil {
+			return nil, err
+		}
+	}
+	if err := f.run.Check(); err != nil {
+		return nil, err
+	}
+	if err := f.takeOut(); err != nil {
+		return nil, err
+	}
+	return f.leave(f.program.every)
+}
+
+func (f *frame) dropAll(slots []int) {
+	for _, s := range slots {
+		f.drop(s)
+	}
+}
+
+// runPlan runs a stage's plan on what the frame holds.
+func (f *frame) runPlan(s *stage) error {
+	at, err := f.arenas.open(s.plan)
+	if err != nil {
+		return err
+	}
+	for i, v := range s.plan.inputs {
+		at.inst.bind(v, f.values[s.inputs[i]])
+	}
+	if err := at.inst.run(); err != nil {
+		return err
+	}
+	for _, o := range s.outputs {
+		t := at.inst.tensor(o.value)
+		if o.from >= 0 { // a view of what came in, under another shape
+			if t, err = f.values[o.from].Reshape(t.Shape()...); err != nil {
+				return err
+			}
+			f.set(o.slot, t)
+			f.arenas.find(o.slot, t)
+			continue
+		}
+		f.values[o.slot] = t
+		f.arenas.own(o.slot, at)
+	}
+	f.arenas.leave(at)
+	return nil
+}
+
+// dynamic evaluates a node and notes whose memory its results lie in.
+func (f *frame) dynamic(i int) error {
+	if err := f.run.Check(); err != nil {
+		return err
+	}
+	if err := f.node(i); err != nil {
+		return err
+	}
+	for _, slot := range f.program.work[i].out {
+		f.arenas.find(slot, f.values[slot])
+	}
+	return nil
+}
+
+// takeOut copies results that lie in the memory of plans.
+func (f *frame) takeOut() error {
+	for i, o := range f.program.outputs {
+		if o.slot < 0 {
+			continue
+		}
+		t := f.values[o.slot]
+		if t == nil {
+			return fmt.Errorf("BUG: output %q was not computed", f.program.graph.Outputs[i].Name)
+		}
+		if !f.arenas.inside(t) {
+			continue
+		}
+		if t.DType().IsElement() {
+			if err := f.run.Reserve(t.DType(), t.Shape()); err != nil {
+				return fmt.Errorf("output %q: %w", f.program.graph.Outputs[i].Name, err)
+			}
+		}
+		c := t.Clone()
+		f.run.Adopt(c)
+		f.run.Hold(c)
+		f.run.Release(t)
+		f.values[o.slot] = c
+	}
+	return nil
+}
+
+// first finds or makes the first stage for what the frame's inputs are.
+func (f *frame) first() (*stage, error) {
+	p := f.program
+	find := func() *stage { return newest(&p.stages, p, f.values) }
+	return f.runner.plan(f.run.Context(), find, func(ctx context.Context) (*stage, error) {
+		facts := map[*ir.Value]ir.Fact{}
+		var arrived []*ir.Value
+		own, captured := p.inputs()
+		for v, slot := range p.slots {
+			if slot < own+captured && f.values[slot] != nil {
+				facts[v] = ir.TypeOf(f.values[slot])
+				arrived = append(arrived, v)
+			}
+		}
+		all := make([]int, len(p.work))
+		for i := range all {
+			all[i] = i
+		}
+		return f.runner.newStage(ctx, p, all, facts, arrived)
+	}, &p.stages)
+}
+
+// after finds or makes the stage that follows once the dynamic nodes of s have
+// made their values.
+func (f *frame) after(s *stage) (*stage, error) {
+	p := f.program
+	find := func() *stage { return newest(&s.next, p, f.values) }
+	return f.runner.plan(f.run.Context(), find, func(ctx context.Context) (*stage, error) {
+		facts := map[*ir.Value]ir.Fact{}
+		keep := func(v *ir.Value) {
+			if fact, ok := s.facts[v]; ok {
+				facts[v] = fact
+			}
+		}
+		for _, v := range p.graph.Outputs {
+			keep(v)
+		}
+		for _, i := range s.rest {
+			for _, v := range p.work[i].uses {
+				keep(v)
+			}
+		}
+		var arrived []*ir.Value
+		for _, i := range s.dynamic {
+			for _, v := range p.work[i].node.Outputs {
+				if t := f.values[p.slots[v]]; t != nil {
+					facts[v] = ir.TypeOf(t)
+					arrived = append(arrived, v)
+				}
+			}
+		}
+		return f.runner.newStage(ctx, p, s.rest, facts, arrived)
+	}, &s.next)
+}
+
+// newest finds the stage that fits the values at hand and moves it to the
+// front.
+func newest(stages *[]*stage, p *Program, values []*tensor.Tensor) *stage {
+	for i, s := range *stages {
+		if s.fits(p, values) {
+			copy((*stages)[1:i+1], (*stages)[:i])
+			(*stages)[0] = s
+			return s
+		}
+	}
+	return nil
+}
+
+// plan gives the stage that find knows, else the one that build makes, which
+// goes to the front of list. One stage at a time is planned; who waits for
+// that can be cancelled.
+func (r *Runner) plan(ctx context.Context, find func() *stage, build func(context.Context) (*stage, error), list *[]*stage) (*stage, error) {
+	locked := func() *stage {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return find()
+	}
+	if s := locked(); s != nil {
+		return s, nil
+	}
+	select {
+	case r.planning <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	defer func() { <-r.planning }()
+	if s := locked(); s != nil { // made while we waited
+		return s, nil
+	}
+	s, err := build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	*list = slices.Insert((*list)[:min(len(*list), keptStages-1)], 0, s)
+	return s, nil
+}

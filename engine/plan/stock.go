@@ -1,0 +1,89 @@
+package plan
+
+import (
+	"slices"
+	"sync"
+)
+
+// stock is the memory of a runner's arenas. Plans for other shapes and other
+// parts of the graph take turns on the same blocks: what waits and
+// what is in use together never exceed the most that was in use at once.
+type stock struct {
+	mu   sync.Mutex
+	idle []*block // longest waiting first
+	used int      // bytes taken
+	kept int      // bytes idle
+	most int      // the largest used so far
+}
+
+// block is one piece of memory.
+type block struct {
+	memory []byte
+	free   func()
+}
+
+// keepSmall is the size up to which a block may be much larger than its arena.
+const keepSmall = 1 << 20
+
+// take gives a block of n bytes or more: last where that waits,
+// else the smallest that is neither too small nor far too large, else a new
+// one.
+func (s *stock) take(n int, last *block) *block {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	best := -1
+	for i, b := range s.idle {
+		if b == last {
+			best = i
+			break
+		}
+		size := len(b.memory)
+		if size >= n && (size <= keepSmall || size/4 <= n) && (best < 0 || size < len(s.idle[best].memory)) {
+			best = i
+		}
+	}
+	if best >= 0 {
+		b := s.idle[best]
+		s.idle = slices.Delete(s.idle, best, best+1)
+		s.kept -= len(b.memory)
+		s.hold(len(b.memory))
+		return b
+	}
+	s.hold(n)
+	s.trim()
+	memory, free := allocate(n)
+	return &block{memory, free}
+}
+
+func (s *stock) hold(n int) {
+	s.used += n
+	s.most = max(s.most, s.used)
+}
+
+// give takes a block back.
+func (s *stock) give(b *block) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used -= len(b.memory)
+	s.kept += len(b.memory)
+	s.idle = append(s.idle, b)
+	s.trim()
+}
+
+// trim frees the blocks that have waited longest.
+func (s *stock) trim() {
+	for len(s.idle) > 0 && s.used+s.kept > s.most {
+		b := s.idle[0]
+		s.idle = slices.Delete(s.idle, 0, 1)
+		s.kept -= len(b.memory)
+		b.free()
+	}
+}
+
+// drain frees all idle blocks, once the runner is garbage.
+func (s *stock) drain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.most = 0
+	s.trim()
+}
