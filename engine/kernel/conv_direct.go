@@ -195,6 +195,7 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 	a.Bias = unsafe.Pointer(&s.weights.bias[g.first])
 	a.Steps = unsafe.Pointer(&s.steps[col][0])
 	a.StepCount = len(s.steps[col])
+	s.fetchNext(a, u0, u1, col)
 	out := unsafe.Add(m.Out, s.conv.Out.At(n, g.first))
 	if s.staged {
 		for u := u0; u < u1; u++ {
@@ -223,6 +224,20 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 	}
 }
 
+// fetchNext prefetches the next column's weights where each passes but once
+// and from beyond L2: when the last units of its column are at work.
+func (s *directConv) fetchNext(a *convArgs, u0, u1, col int) {
+	a.AheadLines = 0
+	if !s.cut.columnsFirst || u1 < len(s.units) || col+1 == len(s.weights.columns) {
+		return
+	}
+	tiles := 0
+	for i := range s.kinds {
+		tiles += s.kinds[i].start[u1] - s.kinds[i].start[u0]
+	}
+	a.fetch(s.weights.panel(col+1), tiles*a.StepCount)
+}
+
 // runTiles computes the tiles of units [u0, u1).
 func (s *directConv) runTiles(a *convArgs, u0, u1, vecs int) {
 	for i := range s.kinds {
@@ -246,6 +261,7 @@ func (s *directConv) runTiles(a *convArgs, u0, u1, vecs int) {
 		}
 		a.Positions, a.Count = unsafe.Pointer(&k.positions[first]), end-first
 		s.tile(k.rows, vecs, a)
+		a.fetched()
 	}
 }
 

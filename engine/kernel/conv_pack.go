@@ -135,6 +135,15 @@ func (w *ConvWeights) size() int {
 	return w.plane
 }
 
+// panel is the packed weights of a column; in Winograd's form, of its first plane.
+func (w *ConvWeights) panel(i int) []float32 {
+	end := w.plane
+	if i+1 < len(w.columns) {
+		end = w.columns[i+1].at
+	}
+	return w.data[w.columns[i].at:end]
+}
+
 // Bytes is the memory the weights take.
 func (w *ConvWeights) Bytes() int { return 4 * (len(w.data) + len(w.bias)) }
 

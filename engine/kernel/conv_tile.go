@@ -20,6 +20,23 @@ type convArgs struct {
 	AheadLines                          int // lines from Ahead on to prefetch at every step; a multiple of 4
 }
 
+// fetch spreads the prefetching of weights that come next over so many steps.
+func (a *convArgs) fetch(next []float32, steps int) {
+	if len(next) == 0 {
+		a.AheadLines = 0
+		return
+	}
+	a.Ahead = unsafe.Pointer(&next[0])
+	a.AheadLines = roundUp((len(next)/16+steps-1)/steps, 4)
+}
+
+// fetched notes that a call has prefetched its share.
+func (a *convArgs) fetched() {
+	if a.AheadLines > 0 {
+		a.Ahead = unsafe.Add(a.Ahead, 64*a.AheadLines*a.StepCount*a.Count)
+	}
+}
+
 // convPosition places a tile: bytes from In, Out and Residual to its first pixel.
 type convPosition struct{ In, Out, Residual int }
 

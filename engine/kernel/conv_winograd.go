@@ -22,9 +22,10 @@ type winogradConv struct {
 
 // winogradPass is a run of tiles that are transformed together.
 type winogradPass struct {
-	tiles int
-	parts []winogradPart // pieces of the transforms
-	rows  []tileKind     // of the products: positions over the tiles
+	tiles     int
+	parts     []winogradPart // pieces of the transforms
+	rows      []tileKind     // of the products: positions over the tiles
+	registers int            // register tiles
 }
 
 // winogradPart is some tiles of a pass.
@@ -183,6 +184,7 @@ func (p *winogradPart) group(height, width int, in *Layout) *winogradGroup {
 // layRows cuts the tiles into register tiles of nearly equal size.
 func (p *winogradPass) layRows(most, pixel int) {
 	n := (p.tiles + most - 1) / most
+	p.registers = n
 	for i := range n {
 		from := i * p.tiles / n
 		rows := (i+1)*p.tiles/n - from

@@ -118,6 +118,7 @@ var noBias [32]float32
 func (s *winogradConv) multiply(f *frame, p *winogradPass, room unsafe.Pointer, from, to int) {
 	columns := len(s.weights.columns)
 	pixel := s.weights.block.PixelBytes()
+	wide := 4*len(s.weights.data) > winogradStays // the weights come from beyond L2
 	a := &f.conv
 	a.Bias = unsafe.Pointer(&noBias)
 	a.Steps, a.StepCount = unsafe.Pointer(&s.steps[0]), len(s.steps)
@@ -128,12 +129,18 @@ func (s *winogradConv) multiply(f *frame, p *winogradPass, room unsafe.Pointer, 
 		a.In = unsafe.Add(room, plane*s.in)
 		a.Out = unsafe.Add(room, 36*s.in+plane*s.out+g.first/s.weights.block.Channels()*s.block)
 		a.Weights = unsafe.Pointer(&s.weights.data[plane*s.weights.plane+g.at])
+		a.AheadLines = 0
+		if next := i + 1; wide && next < 36*columns {
+			at, n := next/columns*s.weights.plane+s.weights.columns[next%columns].at, len(s.weights.panel(next%columns))
+			a.fetch(s.weights.data[at:at+n], p.registers*len(s.steps))
+		}
 		for k := range p.rows {
 			r := &p.rows[k]
 			half := (r.rows + 1) / 2 * pixel
 			a.SecondIn, a.SecondOut = half, half
 			a.Positions, a.Count = unsafe.Pointer(&r.positions[0]), len(r.positions)
 			s.tile(r.rows, g.vecs, a)
+			a.fetched()
 		}
 	}
 }
