@@ -11,7 +11,7 @@ import "github.com/visionzoo/vision/engine/kernel"
 // have. So it serves strict float32 too: it is fused multiply-adds throughout.
 const (
 	winogradSide     = 12 // rows and columns of the output, at least
-	winogradChannels = 32 // on either side, at least
+	winogradChannels = 16 // on either side, at least
 )
 
 // method is how a convolution that is not the tile unit's is computed.
