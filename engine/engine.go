@@ -13,6 +13,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -55,6 +56,9 @@ func Open(path string, opts ...Option) (*Session, error) {
 		return nil, fmt.Errorf("open model: %w", err)
 	}
 	files := onnx.NewFiles(filepath.Dir(path))
+	if m, ok := closer.(interface{ Forget() }); ok {
+		opts = append(slices.Clone(opts), func(o *options) { o.planned = m.Forget })
+	}
 	s, err := open(data, filepath.Base(path), files, opts)
 	if err != nil {
 		files.Close()

@@ -24,6 +24,7 @@ type options struct {
 	bf16    bool
 	strict  bool
 	trace   func(Event)
+	planned func() // lets go of the file's pages
 	threads int
 	rung    *kernel.Rung
 	err     error
@@ -32,7 +33,7 @@ type options struct {
 // plan are the options of the machinery below.
 func (o *options) plan() plan.Options {
 	return plan.Options{Rung: o.rung, Threads: o.threads, Memory: o.memory, Turns: o.turns, Plain: o.plain,
-		BF16: o.bf16, Strict: o.strict, Trace: o.trace}
+		BF16: o.bf16, Strict: o.strict, Trace: o.trace, Planned: o.planned}
 }
 
 func newOptions(opts []Option) options {

@@ -193,6 +193,10 @@ func (s *tileConv) Run(chunk int, m *Memory) {
 	s.clearHalo(chunk, part, parts, m)
 }
 
+// ahead is how many bytes of a stream of weights are prefetched beyond the place
+// where it is read.
+const ahead = 16 << 10
+
 // call runs the kernel on n groups of outputs of one convolution group.
 func (s *tileConv) call(a *amd64.TileArgs, m *Memory, group, n int, prefetch bool) {
 	w := s.weights
@@ -205,7 +209,9 @@ func (s *tileConv) call(a *amd64.TileArgs, m *Memory, group, n int, prefetch boo
 	}
 	a.Groups = n
 	a.NextLines = 0
-	if prefetch && (group+1)*w.panel < len(w.data) {
+	if a.Count == 1 { // one pass over the weights, which nothing has read before
+		a.Next, a.NextLines = uintptr(a.Weights)+ahead, w.panel/64/a.Steps
+	} else if prefetch && (group+1)*w.panel < len(w.data) {
 		// More than 16 lines and the prefetches themselves become the wait: few
 		// pixels, many weights, bound by L3 either way.
 		if lines := roundUp(w.panel/64/(a.Count*a.Steps), 4); lines <= 16 {

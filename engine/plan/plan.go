@@ -87,6 +87,7 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 		halos: map[*ir.Value]*kernel.Halo{}, blocked: map[*ir.Value]place{}, forms: map[form]place{}, roots: map[*ir.Value]place{},
 		done: map[*ir.Node]bool{},
 	}
+	packed := r.weights.took
 	nodes = b.live(nodes)
 	b.boundary(nodes)
 	b.assignQuant(nodes)
@@ -113,6 +114,9 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 	}
 	for _, p := range kept { // until every output is in rows
 		b.use(p, len(b.steps))
+	}
+	if r.opt.Planned != nil && r.weights.took > packed {
+		r.opt.Planned()
 	}
 	return b.Plan, b.placeBuffers()
 }

@@ -223,6 +223,10 @@ func (b *builder) addProduct(n *ir.Node, p *product) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if b.streamsBF16(p) {
+		b.finished(p)
+		return true, b.streamBF16(n, p, a)
+	}
 	in := []place{a}
 	var packed *kernel.GemmWeights
 	switch {
@@ -249,10 +253,15 @@ func (b *builder) addProduct(n *ir.Node, p *product) (bool, error) {
 	out := place{buffer: b.newBuffer(size), layout: planarLayout(b.facts[p.out])}
 	b.places[p.out] = out
 	b.addWork(n, n.Op, work, in, residual, out)
+	b.finished(p)
+	return true, nil
+}
+
+// finished notes the nodes that a product has taken in.
+func (b *builder) finished(p *product) {
 	for _, l := range p.last {
 		b.done[l] = true
 	}
-	return true, nil
 }
 
 // stacked is how many different B the product reads.

@@ -1,0 +1,50 @@
+package plan
+
+import (
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+)
+
+// A product of few rows is a stream of weights through memory. Where bfloat16
+// is asked for, half as wide a stream will do: such a product runs as a
+// convolution of one tap, with rows for pictures.
+
+// streamsBF16 reports whether a product should read its weights as bfloat16:
+// they must have a column's numbers side by side, and rows of the output must
+// not share a vector.
+func (b *builder) streamsBF16(p *product) bool {
+	g := &p.gemm
+	return b.opt.BF16 && b.opt.Rung.Name == "amx" && p.weights != nil && g.TransB && g.Scale == 1 &&
+		g.M <= kernel.InPlaceRows && len(g.Batch) == 0 && (g.M == 1 || g.N%16 == 0) && p.residual == nil &&
+		(p.bias == nil || p.bias.Len() == g.N && p.beta == 1)
+}
+
+// streamBF16 plans such a product of the rows at a.
+func (b *builder) streamBF16(n *ir.Node, p *product, a place) error {
+	g := &p.gemm
+	rows := kernel.NewLayout(kernel.Planar, g.M, g.K, 1, 1, kernel.Halo{})
+	steps := (g.K + 31) / 32
+	in := kernel.Layout{Format: kernel.BF16x32, N: g.M, C: g.K, H: 1, W: 1, Pitch: 1, Block: 64 * g.M, Image: 64}
+	out := kernel.Layout{Format: kernel.F32x16, N: g.M, C: g.N, H: 1, W: 1, Pitch: 1, Block: 64, Image: 4 * g.N}
+	narrow := place{buffer: b.newBuffer(steps * in.Block), layout: in}
+	work, err := b.opt.Rung.Convert(rows, in, 0)
+	if err != nil {
+		return err
+	}
+	b.addWork(n, "planar to bf16x32", work, []place{a}, nil, narrow)
+
+	c := &kernel.Conv{In: in, Out: out, KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1, Act: g.Act}
+	packed, err := b.weights.tile(c, p.weights, p.bias)
+	if err != nil {
+		return err
+	}
+	step, err := b.opt.Rung.NewBF16(c, packed)
+	if err != nil {
+		return err
+	}
+	size := (g.M-1)*out.Image + out.Blocks()*out.Block // the last vector is whole
+	to := place{buffer: b.newBuffer(size), layout: planarLayout(b.facts[p.out])}
+	b.places[p.out] = to
+	b.addWork(n, n.Op+" bf16", kernel.Work{Steps: []kernel.Step{step}}, []place{narrow}, nil, to)
+	return nil
+}
