@@ -12,6 +12,7 @@ require golang.org/x/image v0.47.0
 require (
 	github.com/cheggaaa/pb/v3 v3.2.1
 	github.com/gofrs/flock v0.13.1
+	github.com/rogpeppe/go-internal v1.14.1
 	github.com/urfave/cli/v2 v2.27.7
 	golang.org/x/term v0.18.0
 )
@@ -24,6 +25,7 @@ require (
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/mattn/go-runewidth v0.0.27 // indirect
 	golang.org/x/text v0.43.0 // indirect
+	golang.org/x/tools v0.51.0 // indirect
 )
 
 require (

@@ -54,11 +54,15 @@ func lookUp(name string, opts []Option) (*Card, *config, error) {
 // another opset than the newest is in the cache, that one is meant.
 func lookUpCached(name string, opts []Option) (*Card, *config, error) {
 	card, c, err := lookUp(name, opts)
-	if err != nil || pinned(name, card) || c.entry(card).Cached {
+	there := func(card *Card) bool { // whatever its size
+		_, err := os.Lstat(target(c.home, card))
+		return err == nil
+	}
+	if err != nil || pinned(name, card) || there(card) {
 		return card, c, err
 	}
 	for _, other := range c.siblings(card) {
-		if c.entry(other).Cached {
+		if there(other) {
 			return other, c, nil
 		}
 	}

@@ -86,6 +86,9 @@ func oneLine(s string) string {
 }
 
 func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
+	onUsageError := func(_ *cli.Context, err error, _ bool) error { return &exitError{exitUsage, err} }
+	all := commands()
+	setUsageError(all, onUsageError)
 	return &cli.App{
 		Name:            "vision",
 		Usage:           "name what is in pictures, and run any ONNX network",
@@ -94,16 +97,24 @@ func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
 		HideVersion:     true,
 		Reader:          in, Writer: out, ErrWriter: errOut,
 		ExitErrHandler:            func(*cli.Context, error) {},
-		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return &exitError{exitUsage, err} },
+		OnUsageError:              onUsageError,
 		Suggest:                   true,
 		DisableSliceFlagSeparator: true,
-		Commands:                  commands(),
+		Commands:                  all,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("there is no command %q; vision --help lists them", c.Args().First())
 			}
 			return cli.ShowAppHelp(c)
 		},
+	}
+}
+
+// setUsageError gives commands what App.OnUsageError does for the program alone.
+func setUsageError(commands []*cli.Command, f cli.OnUsageErrorFunc) {
+	for _, c := range commands {
+		c.OnUsageError = f
+		setUsageError(c.Subcommands, f)
 	}
 }
 

@@ -81,7 +81,11 @@ func readRecipe(name string) (vision.Recipe, error) {
 	if err != nil {
 		return vision.Recipe{}, err
 	}
-	return vision.ParseRecipe(data)
+	r, err := vision.ParseRecipe(data)
+	if err != nil {
+		return r, fmt.Errorf("%s: %w", name, err)
+	}
+	return r, nil
 }
 
 // printJSON writes a value on one line, without escapes for browsers.
