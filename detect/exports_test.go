@@ -37,7 +37,7 @@ func TestTorchvisionExports(t *testing.T) {
 func compareExport(t *testing.T, m detect.Model, golden string) {
 	f, err := os.Open(golden)
 	if err != nil {
-		t.Skip(err)
+		t.Skipf("%v; export_models.py makes it", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()

@@ -12,7 +12,7 @@ import (
 // and read nothing past the end (guarded, on systems that can).
 func TestResizeKernels(t *testing.T) {
 	if !vectors {
-		t.Skip("no AVX2 here, or VISION_CPU=purego")
+		t.Skip("no vector kernels; they need a CPU with AVX2, and VISION_CPU other than purego")
 	}
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 400 {

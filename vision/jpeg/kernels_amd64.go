@@ -2,7 +2,11 @@
 
 package jpeg
 
-import "golang.org/x/sys/cpu"
+import (
+	"os"
+
+	"golang.org/x/sys/cpu"
+)
 
 var avx2Kernels = kernels{
 	name:  "avx2",
@@ -10,9 +14,10 @@ var avx2Kernels = kernels{
 	idct:  idctWide, h2v1: h2v1Wide, h2v2: h2v2Wide, h1v2: h1v2Wide, ycc: yccWide, rgb: rgbWide,
 }
 
-// fastest returns the best kernels for this CPU.
+// fastest returns the best kernels for this CPU; VISION_CPU=purego asks for the
+// twins, every other class of kernels has AVX2.
 func fastest() *kernels {
-	if cpu.X86.HasAVX2 && cpu.X86.HasBMI2 {
+	if os.Getenv("VISION_CPU") != "purego" && cpu.X86.HasAVX2 && cpu.X86.HasBMI2 {
 		return &avx2Kernels
 	}
 	return &goKernels

@@ -32,10 +32,18 @@ func sameBytes(t *testing.T, what string, n, size int, call func(k *kernels, dst
 	}
 }
 
+// VISION_CPU=purego asks for the twins, here as in the engine.
+func TestVisionCPU(t *testing.T) {
+	t.Setenv("VISION_CPU", "purego")
+	if k := fastest(); k != &goKernels {
+		t.Errorf("VISION_CPU=purego uses the kernels %q", k.name)
+	}
+}
+
 func eachFast(t *testing.T, f func(t *testing.T, k *kernels)) {
 	all := everyKernels(t)
 	if len(all) == 1 {
-		t.Skip("this build and CPU have no other kernels than the twins")
+		t.Skip("only the twins are here; the others need an amd64 CPU with AVX2, and neither -tags purego nor VISION_CPU=purego")
 	}
 	for _, k := range all[1:] {
 		t.Run(k.name, func(t *testing.T) { f(t, k) })

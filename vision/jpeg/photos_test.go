@@ -51,7 +51,7 @@ func TestPhotos(t *testing.T) {
 		}
 	}
 	if seen == 0 {
-		t.Skip("none of the photos of testdata/photos.tsv is there")
+		t.Skip("none of the photos of testdata/photos.tsv is in the shared test data; set VISION_SHARED to the folder that has them")
 	}
 }
 
