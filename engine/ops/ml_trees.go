@@ -12,7 +12,9 @@ import (
 type trees struct {
 	nodes     []treeNode
 	roots     []int
-	leaves    []treeLeaf
+	bare      []bool       // roots that are leaves; nil: none
+	leaves    [][]treeLeaf // what each leaf adds
+	base      []float64    // of each target; nil: zeros
 	targets   int
 	features  int // that a row must have at least
 	aggregate int // 0 average, 1 sum, 2 least, 3 largest
@@ -55,7 +57,7 @@ func newTreeEnsemble(n *ir.Node) (Op, error) {
 		return nil, a.Err()
 	}
 	for i, w := range tensor.ToFloat64(weights) {
-		op.leaves = append(op.leaves, treeLeaf{targets[i], w})
+		op.leaves = append(op.leaves, []treeLeaf{{targets[i], w}})
 	}
 	mode, split := tensor.ToFloat64(modes), tensor.ToFloat64(splits)
 	missing, members := a.Ints("nodes_missing_value_tracks_true"), membersOf(a)
@@ -102,16 +104,18 @@ func (op *trees) check(a *ir.Attrs) {
 		}
 		op.features = max(op.features, t.feature+1)
 	}
-	for _, r := range op.roots {
-		if !inside(r, false) {
+	for i, r := range op.roots {
+		if !inside(r, op.bare != nil && op.bare[i]) {
 			a.Fail("attribute \"tree_roots\" has %d, there are %d nodes", r, len(op.nodes))
 			return
 		}
 	}
-	for i, l := range op.leaves {
-		if l.target < 0 || l.target >= op.targets {
-			a.Fail("leaf %d has target %d of %d", i, l.target, op.targets)
-			return
+	for i, leaf := range op.leaves {
+		for _, l := range leaf {
+			if l.target < 0 || l.target >= op.targets {
+				a.Fail("leaf %d has target %d of %d", i, l.target, op.targets)
+				return
+			}
 		}
 	}
 }
@@ -142,10 +146,10 @@ func (op *trees) Eval(c *Call) error {
 		return err
 	}
 	c.Out[0] = y
-	row, sums := make([]float64, x.Dim(1)), make([]float64, op.targets)
+	row, sums, seen := make([]float64, x.Dim(1)), make([]float64, op.targets), make([]bool, op.targets)
 	for r := range x.Dim(0) {
 		tensor.Load(row, x, r*len(row), 1)
-		if err := op.vote(c.Run, row, sums); err != nil {
+		if err := op.vote(c.Run, row, sums, seen); err != nil {
 			return err
 		}
 		op.transform(sums)
@@ -154,47 +158,58 @@ func (op *trees) Eval(c *Call) error {
 	return nil
 }
 
-// vote adds up the leaves that a row ends in.
-func (op *trees) vote(run *Run, row, sums []float64) error {
+// vote adds up what the leaves say that a row ends in; seen are the targets
+// that one spoke of.
+func (op *trees) vote(run *Run, row, sums []float64, seen []bool) error {
 	clear(sums)
-	seen := make([]bool, len(sums))
-	for _, at := range op.roots {
+	clear(seen)
+	for i, at := range op.roots {
 		if err := run.Check(); err != nil {
 			return err
 		}
-		leaf := -1
-		for range op.nodes { // longer walks go in circles
-			t := &op.nodes[at]
-			next, isLeaf := t.no, t.noLeaf
-			if t.holds(row[t.feature]) {
-				next, isLeaf = t.yes, t.yesLeaf
+		if op.bare == nil || !op.bare[i] {
+			if at = op.leafOf(row, at); at < 0 {
+				return fmt.Errorf("a tree goes in circles")
 			}
-			if isLeaf {
-				leaf = next
-				break
+		}
+		for _, l := range op.leaves[at] {
+			switch {
+			case !seen[l.target] || op.aggregate < 2:
+				sums[l.target] += l.weight
+			case op.aggregate == 2:
+				sums[l.target] = math.Min(sums[l.target], l.weight)
+			default:
+				sums[l.target] = math.Max(sums[l.target], l.weight)
 			}
-			at = next
+			seen[l.target] = true
 		}
-		if leaf < 0 {
-			return fmt.Errorf("a tree goes in circles")
-		}
-		l := op.leaves[leaf]
-		switch {
-		case !seen[l.target] || op.aggregate < 2:
-			sums[l.target] += l.weight
-		case op.aggregate == 2:
-			sums[l.target] = math.Min(sums[l.target], l.weight)
-		default:
-			sums[l.target] = math.Max(sums[l.target], l.weight)
-		}
-		seen[l.target] = true
 	}
-	if op.aggregate == 0 && len(op.roots) > 0 {
-		for i := range sums {
+	for i := range sums {
+		if op.aggregate == 0 && len(op.roots) > 0 {
 			sums[i] /= float64(len(op.roots))
+		}
+		if op.base != nil {
+			sums[i] += op.base[i]
 		}
 	}
 	return nil
+}
+
+// leafOf is the leaf that a row ends in from a node on, -1 where the way has no
+// end.
+func (op *trees) leafOf(row []float64, at int) int {
+	for range op.nodes { // longer walks go in circles
+		t := &op.nodes[at]
+		next, isLeaf := t.no, t.noLeaf
+		if t.holds(row[t.feature]) {
+			next, isLeaf = t.yes, t.yesLeaf
+		}
+		if isLeaf {
+			return next
+		}
+		at = next
+	}
+	return -1
 }
 
 // holds reports whether the branch for true is taken.
@@ -234,21 +249,10 @@ func (op *trees) transform(x []float64) {
 			x[i] = sigmoid(v)
 		}
 	case 3:
-		var kept []float64
-		for _, v := range x {
-			if v != 0 {
-				kept = append(kept, v)
-			}
-		}
-		softmaxLine(kept)
-		for i, v := range x {
-			if v != 0 {
-				x[i], kept = kept[0], kept[1:]
-			}
-		}
+		softmaxNonzero(x)
 	case 4:
 		for i, v := range x {
-			x[i] = math.Sqrt2 * math.Erfinv(2*v-1)
+			x[i] = probit(v)
 		}
 	}
 }

@@ -1,0 +1,251 @@
+package ops
+
+import (
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+var forests = []Def{
+	{Domain: mlDomain, Name: "TreeEnsembleRegressor", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Exactly(1), New: newForestRegressor},
+	{Domain: mlDomain, Name: "TreeEnsembleClassifier", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Arity{1, 2}, New: newForestClassifier},
+}
+
+// listOf is a list attribute in float32, or with _as_tensor behind its name as
+// a tensor of any float type (version 3).
+func listOf(a *ir.Attrs, name string) []float64 {
+	t := a.Tensor(name + "_as_tensor")
+	if t == nil {
+		t = tensor.Of(a.Floats(name))
+	}
+	if !tensor.FloatTypes.Is(t.DType()) {
+		a.Fail("attribute %q is %s, it must be a float type", name+"_as_tensor", t.DType())
+		return nil
+	}
+	return tensor.ToFloat64(t)
+}
+
+// readForest reads trees whose nodes are named by tree and number, and whose
+// leaves' weights stand under names that begin with prefix.
+func readForest(a *ir.Attrs, prefix string, targets int) *trees {
+	op := &trees{targets: targets, aggregate: 1, base: listOf(a, "base_values")}
+	treeIDs, ids := a.Ints("nodes_treeids"), a.Ints("nodes_nodeids")
+	features, yes, no := a.Ints("nodes_featureids"), a.Ints("nodes_truenodeids"), a.Ints("nodes_falsenodeids")
+	modes, splits, missing := a.Strs("nodes_modes"), listOf(a, "nodes_values"), a.Ints("nodes_missing_value_tracks_true")
+	n := len(ids)
+	for _, k := range []int{len(treeIDs), len(features), len(yes), len(no), len(modes), len(splits)} {
+		if k != n {
+			a.Fail("attributes \"nodes_…\" differ in length")
+			return op
+		}
+	}
+	places := make(map[[2]int]int, n) // of nodes and leaves among themselves
+	leaf := make(map[[2]int]bool)
+	var branches []int
+	for i := range ids {
+		key := [2]int{treeIDs[i], ids[i]}
+		if _, ok := places[key]; ok {
+			a.Fail("tree %d has two nodes %d", key[0], key[1])
+			return op
+		}
+		if modes[i] == "LEAF" {
+			places[key], leaf[key] = len(op.leaves), true
+			op.leaves = append(op.leaves, nil)
+		} else {
+			places[key] = len(branches)
+			branches = append(branches, i)
+		}
+		if i == 0 || treeIDs[i] != treeIDs[i-1] {
+			op.roots, op.bare = append(op.roots, places[key]), append(op.bare, leaf[key])
+		}
+	}
+	kinds := map[string]int{"BRANCH_LEQ": 0, "BRANCH_LT": 1, "BRANCH_GTE": 2, "BRANCH_GT": 3, "BRANCH_EQ": 4, "BRANCH_NEQ": 5}
+	for _, i := range branches {
+		mode, ok := kinds[modes[i]]
+		keyYes, keyNo := [2]int{treeIDs[i], yes[i]}, [2]int{treeIDs[i], no[i]}
+		at, okYes := places[keyYes]
+		other, okNo := places[keyNo]
+		if !ok || !okYes || !okNo {
+			a.Fail("node %d of tree %d has mode %q or a branch that does not exist", ids[i], treeIDs[i], modes[i])
+			return op
+		}
+		op.nodes = append(op.nodes, treeNode{feature: features[i], mode: mode, split: splits[i], yes: at, yesLeaf: leaf[keyYes],
+			no: other, noLeaf: leaf[keyNo], missingTracksTrue: i < len(missing) && missing[i] != 0})
+	}
+	treeIDs, ids = a.Ints(prefix+"_treeids"), a.Ints(prefix+"_nodeids")
+	goals, weights := a.Ints(prefix+"_ids"), listOf(a, prefix+"_weights")
+	if len(treeIDs) != len(ids) || len(goals) != len(ids) || len(weights) != len(ids) {
+		a.Fail("attributes \"%s_…\" differ in length", prefix)
+		return op
+	}
+	for i := range ids {
+		key := [2]int{treeIDs[i], ids[i]}
+		if !leaf[key] {
+			a.Fail("tree %d has no leaf %d", key[0], key[1])
+			return op
+		}
+		op.leaves[places[key]] = append(op.leaves[places[key]], treeLeaf{goals[i], weights[i]})
+	}
+	op.check(a)
+	return op
+}
+
+// forestRegressor adds up trees. ONNX TreeEnsembleRegressor-1; -3 has tensors
+// for lists of float64.
+type forestRegressor struct{ *trees }
+
+func newForestRegressor(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	targets := a.Int("n_targets", 1)
+	op := forestRegressor{readForest(a, "target", targets)}
+	if a.Err() != nil {
+		return nil, a.Err()
+	}
+	if targets < 1 || targets > maxSpan || len(op.base) != 0 && len(op.base) != targets {
+		a.Fail("%d targets with %d base values", targets, len(op.base))
+	}
+	if len(op.base) == 0 {
+		op.base = nil
+	}
+	op.aggregate = map[string]int{"AVERAGE": 0, "SUM": 1, "MIN": 2, "MAX": 3}[a.OneOf("aggregate_function", "SUM", "AVERAGE", "MIN", "MAX")]
+	op.post = map[string]int{"NONE": 0, "SOFTMAX": 1, "LOGISTIC": 2, "SOFTMAX_ZERO": 3, "PROBIT": 4}[readScores(a, "").post]
+	return op, a.Err()
+}
+
+// Infer: X [N F] → float32 [N targets].
+func (op forestRegressor) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	out, err := op.trees.Infer(in)
+	if err == nil {
+		out[0].DType = tensor.Float32
+	}
+	return out, err
+}
+
+func (op forestRegressor) Eval(c *Call) error {
+	if err := op.trees.Eval(c); err != nil || c.Out[0].DType() == tensor.Float32 {
+		return err
+	}
+	var err error
+	c.Out[0], err = c.convert(c.Out[0], tensor.Float32)
+	return err
+}
+
+// forestClassifier names the class that trees give the most; of two classes of
+// which the trees weigh one, its weight decides. ONNX TreeEnsembleClassifier-1;
+// -3 has tensors for lists of float64. Where the standard is silent it does as
+// ONNX Runtime.
+type forestClassifier struct {
+	*trees
+	scores   classScores
+	single   bool // two classes, of which leaves name one
+	positive bool // no leaf has a negative weight
+}
+
+func newForestClassifier(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	s := readScores(a, "classlabels_int64s")
+	if s.names == nil {
+		a.Fail("attributes %q and %q: one of the two must be there", "classlabels_strings", "classlabels_int64s")
+		return nil, a.Err()
+	}
+	op := &forestClassifier{trees: readForest(a, "class", s.names.Len()), scores: s, positive: true}
+	if a.Err() != nil {
+		return nil, a.Err()
+	}
+	named := map[int]bool{}
+	for _, leaf := range op.leaves {
+		for _, l := range leaf {
+			named[l.target] = true
+			op.positive = op.positive && l.weight >= 0
+		}
+	}
+	op.single = op.targets == 2 && len(named) == 1
+	if n := len(op.base); n != 0 && n != op.targets && !(op.targets == 2 && n == 1) {
+		a.Fail("%d classes with %d base values", op.targets, n)
+	}
+	return op, a.Err()
+}
+
+// Infer: X [N F] → labels [N], scores float32 [N classes].
+func (op *forestClassifier) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	out, err := op.trees.Infer(in)
+	if err != nil {
+		return nil, err
+	}
+	return []ir.Fact{ir.Tensor(op.scores.dtype(), ir.ShapeOf(out[0].Shape.Dims[0])), ir.Tensor(tensor.Float32, out[0].Shape)}, nil
+}
+
+func (op *forestClassifier) Eval(c *Call) error {
+	f, err := op.Infer(factsOf(c.In))
+	if err != nil {
+		return err
+	}
+	y, z, err := newLabelled(c, f)
+	if err != nil {
+		return err
+	}
+	plain := *op.trees
+	plain.base = nil
+	sums, seen := make([]float64, op.targets), make([]bool, op.targets)
+	return eachRow(c, c.In[0], func(r int, row []float64) error {
+		if err := plain.vote(c.Run, row, sums, seen); err != nil {
+			return err
+		}
+		shown, k := sums, 0
+		if op.targets == 2 {
+			shown, k = op.two(sums, seen)
+		} else {
+			for i, b := range op.base {
+				sums[i], seen[i] = sums[i]+b, true
+			}
+			k = bestSeen(sums, seen)
+			op.scores.transform(shown)
+		}
+		op.scores.label(y, r, k)
+		tensor.Store(z, r*op.targets, 1, shown)
+		return nil
+	})
+}
+
+// bestSeen is the best of the classes that a leaf spoke of.
+func bestSeen(x []float64, seen []bool) int {
+	at := -1
+	for i, v := range x {
+		if seen[i] && (at < 0 || v > x[at]) {
+			at = i
+		}
+	}
+	return max(at, 0)
+}
+
+// two decides between two classes.
+func (op *forestClassifier) two(sums []float64, seen []bool) (shown []float64, k int) {
+	one := !seen[1] // there is but one score
+	switch len(op.base) {
+	case 2:
+		if seen[1] && op.single {
+			sums[1] += op.base[1]
+			sums[0] = -sums[1]
+		} else {
+			sums[0], sums[1], one = sums[0]+op.base[0], sums[1]+op.base[1], false
+		}
+	case 1:
+		sums[0] += op.base[0]
+	}
+	weight := sums[1]
+	if one {
+		weight = sums[0]
+	}
+	border := 0.0
+	if op.single && op.positive {
+		border = 0.5
+	}
+	if weight > border {
+		k = 1
+	}
+	if one {
+		both := op.scores.both(weight, op.single && op.positive)
+		return both[:], k
+	}
+	op.scores.transform(sums)
+	return sums, k
+}
