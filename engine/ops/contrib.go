@@ -16,6 +16,7 @@ var contributed = []Def{
 	{Domain: microsoft, Name: "BiasGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newBiased(gelu)},
 	{Domain: microsoft, Name: "FastGelu", Since: 1, Types: tensor.FloatTypes, In: Arity{1, 2}, Out: Exactly(1), New: newBiased(geluTanh)},
 	{Domain: microsoft, Name: "FusedConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: newActivatedConv},
+	{Domain: microsoft, Name: "GridSample", Since: 1, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: newGridSample16},
 	{Domain: microsoft, Name: "FusedGemm", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: newActivatedGemm},
 }
 

@@ -21,6 +21,7 @@ var qlinears = []Def{
 	{Domain: microsoft, Name: "QLinearAveragePool", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearPool},
 	{Domain: microsoft, Name: "QLinearConcat", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{5, Many}, Out: Exactly(1), New: newQLinearConcat},
 	{Domain: microsoft, Name: "QLinearSoftmax", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newQLinearSoftmax},
+	{Domain: microsoft, Name: "QLinearWhere", Since: 1, Types: tensor.Types(tensor.Bool), In: Exactly(9), Out: Exactly(1), New: newQLinearWhere},
 	{Domain: microsoft, Name: "QGemm", Since: 1, Types: bytes8, In: Arity{6, 9}, Out: Exactly(1), New: newQGemm},
 }
 

@@ -52,3 +52,77 @@ case('imputer', 'Imputer', ML, {'X': Xn}, ['Y'], imputed_value_floats=[1., 2., 3
 case('imputer_int64', 'Imputer', ML, {'X': np.array([[1, 0, 3], [0, 5, 6]], dtype=np.int64)}, ['Y'], imputed_value_int64s=[9], replaced_value_int64=0)
 case('one_hot_encoder', 'OneHotEncoder', ML, {'X': np.array([[1, 5], [3, 2]], dtype=np.int64)}, ['Y'], cats_int64s=[1, 2, 3])
 case('one_hot_encoder_strings', 'OneHotEncoder', ML, {'X': np.array(['b', 'z', 'a'], dtype=object)}, ['Y'], cats_strings=['a', 'b'])
+
+# com.microsoft
+A = r(2, 4, 8)
+vec = lambda: r(8)
+case('simplified_layer_norm', 'SimplifiedLayerNormalization', '', {'X': A, 'scale': vec()}, ['Y', 'S'], axis=-1, epsilon=1e-5)
+case('skip_layer_norm', 'SkipLayerNormalization', MS, {'X': A, 'skip': r(2, 4, 8), 'gamma': vec(), 'beta': vec(), 'bias': vec()}, ['Y', '', '', 'S'], epsilon=1e-6)
+case('skip_layer_norm_plain', 'SkipLayerNormalization', MS, {'X': A, 'skip': r(1, 4, 8), 'gamma': vec()}, ['Y'])
+case('skip_simplified_layer_norm', 'SkipSimplifiedLayerNormalization', MS, {'X': A, 'skip': r(2, 4, 8), 'gamma': vec(), 'bias': vec()}, ['Y', '', '', 'S'], epsilon=1e-6)
+ids = lambda n, *s: rng.integers(0, n, size=s).astype('int32')
+mask = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], dtype='int32')
+case('embed_layer_norm', 'EmbedLayerNormalization', MS, {'i': ids(9, 2, 4), 's': ids(2, 2, 4), 'w': r(9, 8), 'p': r(5, 8), 't': r(2, 8), 'g': vec(), 'b': vec(), 'm': mask},
+     ['Y', 'M', 'S'])
+case('embed_layer_norm_plain', 'EmbedLayerNormalization', MS, {'i': ids(9, 2, 4), 's': None, 'w': r(9, 8), 'p': r(5, 8), 't': None, 'g': vec(), 'b': vec()}, ['Y', 'M'])
+case('fused_matmul', 'FusedMatMul', MS, {'A': r(2, 5, 3), 'B': r(2, 4, 5)}, ['Y'], transA=1, transB=1, alpha=0.5)
+case('fused_matmul_batch', 'FusedMatMul', MS, {'A': r(3, 2, 5), 'B': r(5, 2, 4)}, ['Y'], transBatchA=1, transBatchB=1)
+u8 = lambda *s: rng.integers(0, 256, size=s).astype('uint8')
+i8 = lambda *s: rng.integers(-128, 128, size=s).astype('int8')
+f = lambda *v: np.array(v if len(v) > 1 else v[0], dtype='float32')
+case('matmul_integer_to_float', 'MatMulIntegerToFloat', MS, {'A': u8(3, 5), 'B': i8(5, 4), 'a': f(0.02), 'b': np.abs(r(4)) / 50, 'az': np.uint8(120), 'bz': None, 'bias': r(4)}, ['Y'],
+     constants=['B'])
+case('dynamic_quantize_matmul', 'DynamicQuantizeMatMul', MS, {'A': r(3, 5), 'B': i8(5, 4), 's': f(0.02), 'z': np.int8(3), 'bias': r(4)}, ['Y'], constants=['B', 's', 'z'])
+case('matmul_nbits_4', 'MatMulNBits', MS, {'A': r(2, 3, 40), 'B': u8(6, 2, 16), 's': np.abs(r(12)) / 9, 'z': u8(6), 'g': None, 'bias': r(6)}, ['Y'],
+     constants=['B', 's', 'z'], K=40, N=6, bits=4, block_size=32)
+case('matmul_nbits_4_middle', 'MatMulNBits', MS, {'A': r(2, 32), 'B': u8(6, 2, 8), 's': np.abs(r(12)) / 9}, ['Y'], constants=['B', 's'], K=32, N=6, bits=4, block_size=16)
+case('matmul_nbits_8', 'MatMulNBits', MS, {'A': r(2, 64), 'B': u8(5, 2, 32), 's': np.abs(r(10)) / 99}, ['Y'], constants=['B', 's'], K=64, N=5, bits=8, block_size=32)
+case('qlinear_where', 'QLinearWhere', MS, {'c': np.array([True, False, True]), 'X': u8(2, 3), 'xs': f(0.02), 'xz': np.uint8(100), 'Y': u8(2, 3), 'ys': f(0.03), 'yz': np.uint8(90), 'zs': f(0.04),
+     'zz': np.uint8(110)}, ['Z'], constants=['xs', 'xz', 'ys', 'yz', 'zs', 'zz'])
+for kind, q in [('uint8', u8), ('int8', i8)]:
+    z = lambda v: np.array(v, dtype=kind)
+    case(f'qlinear_add_{kind}', 'QLinearAdd', MS, {'A': q(2, 3, 4), 'as': f(0.02), 'az': z(10), 'B': q(3, 1), 'bs': f(0.03), 'bz': z(20), 'cs': f(0.05), 'cz': z(5)}, ['C'])
+    case(f'qlinear_mul_{kind}', 'QLinearMul', MS, {'A': q(2, 3, 4), 'as': f(0.02), 'az': z(10), 'B': q(3, 1), 'bs': f(0.03), 'bz': z(20), 'cs': f(0.05), 'cz': z(5)}, ['C'])
+    case(f'qlinear_sigmoid_{kind}', 'QLinearSigmoid', MS, {'X': q(40), 'xs': f(0.04), 'xz': z(10), 'ys': f(1 / 256), 'yz': z(0)}, ['Y'], constants=['xs', 'xz', 'ys', 'yz'])
+    case(f'qlinear_leaky_relu_{kind}', 'QLinearLeakyRelu', MS, {'X': q(40), 'xs': f(0.04), 'xz': z(10), 'ys': f(0.05), 'yz': z(20)}, ['Y'], constants=['xs', 'xz', 'ys', 'yz'], alpha=0.1)
+    case(f'qlinear_global_average_pool_{kind}', 'QLinearGlobalAveragePool', MS, {'X': q(1, 3, 4, 5), 'xs': f(0.04), 'xz': z(10), 'ys': f(0.02), 'yz': z(20)}, ['Y'])
+    case(f'qlinear_average_pool_{kind}', 'QLinearAveragePool', MS, {'X': q(1, 3, 6, 5), 'xs': f(0.04), 'xz': z(10), 'ys': f(0.03), 'yz': z(20)}, ['Y'], kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 1])
+    case(f'qlinear_concat_{kind}', 'QLinearConcat', MS, {'ys': f(0.05), 'yz': z(7), 'A': q(2, 3), 'as': f(0.04), 'az': z(10), 'B': q(2, 2), 'bs': f(0.05), 'bz': z(7)}, ['Y'], axis=1,
+         constants=['ys', 'yz', 'as', 'az', 'bs', 'bz'])
+    case(f'qlinear_softmax_{kind}', 'QLinearSoftmax', MS, {'X': q(3, 6), 'xs': f(0.04), 'xz': z(10), 'ys': f(1 / 256), 'yz': z(0 if kind == 'uint8' else -128)}, ['Y'], axis=-1, opset=13,
+         constants=['xs', 'xz', 'ys', 'yz'])
+case('gelu', 'Gelu', MS, {'X': A}, ['Y'])
+case('quick_gelu', 'QuickGelu', MS, {'X': A}, ['Y'], alpha=1.5)
+case('bias_gelu', 'BiasGelu', MS, {'X': A, 'B': vec()}, ['Y'])
+case('fast_gelu', 'FastGelu', MS, {'X': A, 'B': vec()}, ['Y'])
+case('fused_conv', 'FusedConv', MS, {'X': r(1, 3, 6, 6), 'W': r(4, 3, 3, 3), 'B': r(4), 'Z': r(1, 4, 6, 6)}, ['Y'], pads=[1, 1, 1, 1], activation='LeakyRelu', activation_params=[0.1])
+case('fused_gemm', 'FusedGemm', MS, {'A': r(3, 4), 'B': r(4, 5), 'C': r(5)}, ['Y'], activation='Relu', alpha=0.5)
+case('grid_sample', 'GridSample', MS, {'X': r(1, 2, 4, 5), 'G': r(1, 3, 3, 2)}, ['Y'], mode='bicubic', padding_mode='reflection')
+bias = r(24)
+W = r(8, 24)
+case('attention', 'Attention', MS, {'X': A, 'W': W, 'B': bias}, ['Y'], num_heads=2)
+case('attention_lengths', 'Attention', MS, {'X': A, 'W': W, 'B': bias, 'm': np.array([3, 2], dtype='int32')}, ['Y'], num_heads=2)
+case('attention_causal_past', 'Attention', MS, {'X': A, 'W': W, 'B': bias, 'm': None, 'past': r(2, 2, 2, 3, 4)}, ['Y', 'P'], num_heads=2, unidirectional=1)
+case('attention_mask_bias', 'Attention', MS, {'X': A, 'W': W, 'B': bias, 'm': mask, 'past': None, 'ab': r(1, 2, 4, 4)}, ['Y'], num_heads=2, scale=0.3)
+case('attention_starts', 'Attention', MS, {'X': A, 'W': W, 'B': bias, 'm': np.array([4, 3, 1, 0], dtype='int32')}, ['Y'], num_heads=2)
+case('attention_mask_3d', 'Attention', MS, {'X': A, 'W': W, 'B': bias, 'm': ids(2, 2, 4, 4) | np.eye(4, dtype='int32')}, ['Y'], num_heads=2)
+case('multi_head_attention', 'MultiHeadAttention', MS, {'Q': A, 'K': r(2, 5, 8), 'V': r(2, 5, 8), 'B': bias}, ['Y'], num_heads=2)
+case('multi_head_attention_mask', 'MultiHeadAttention', MS, {'Q': A, 'K': r(2, 4, 8), 'V': r(2, 4, 6), 'B': None, 'm': mask, 'ab': r(1, 2, 4, 4)}, ['Y'], num_heads=2)
+case('multi_head_attention_past', 'MultiHeadAttention', MS, {'Q': A, 'K': r(2, 4, 8), 'V': r(2, 4, 8), 'B': None, 'm': None, 'ab': None, 'pk': r(2, 2, 3, 4), 'pv': r(2, 2, 3, 4)},
+     ['Y', 'PK', 'PV'], num_heads=2, unidirectional=1)
+case('rotary_embedding', 'RotaryEmbedding', MS, {'X': A, 'p': rng.integers(0, 6, size=(2, 4)), 'c': r(6, 2), 's': r(6, 2)}, ['Y'])
+case('rotary_embedding_offset', 'RotaryEmbedding', MS, {'X': r(2, 2, 4, 4), 'p': np.array([2]), 'c': r(7, 2), 's': r(7, 2)}, ['Y'], interleaved=1)
+# recurrent ones beyond what the standard's cases cover
+S, N, I, H = 4, 3, 2, 5
+lens = np.array([4, 2, 3], dtype='int32')
+for d, name in [(1, 'forward'), (1, 'reverse'), (2, 'bidirectional')]:
+    case(f'rnn_{name}', 'RNN', '', {'X': r(S, N, I), 'W': r(d, H, I), 'R': r(d, H, H), 'B': r(d, 2 * H), 'l': lens, 'h': r(d, N, H)}, ['Y', 'Yh'], hidden_size=H, direction=name,
+         activations=['LeakyRelu', 'HardSigmoid'][:d], activation_alpha=[0.1, 0.3][:d], activation_beta=[0.4], clip=0.8)
+    for reset in [0, 1]:
+        case(f'gru_{name}_{reset}', 'GRU', '', {'X': r(S, N, I), 'W': r(d, 3 * H, I), 'R': r(d, 3 * H, H), 'B': r(d, 6 * H), 'l': lens, 'h': r(d, N, H)}, ['Y', 'Yh'], hidden_size=H,
+             direction=name, linear_before_reset=reset)
+    for coupled in [0, 1]:
+        case(f'lstm_{name}_{coupled}', 'LSTM', '', {'X': r(S, N, I), 'W': r(d, 4 * H, I), 'R': r(d, 4 * H, H), 'B': r(d, 8 * H), 'l': lens, 'h': r(d, N, H), 'c': r(d, N, H),
+             'P': r(d, 3 * H)}, ['Y', 'Yh', 'Yc'], hidden_size=H, direction=name, input_forget=coupled)
+case('dft_17', 'DFT', '', {'X': r(1, 17, 3, 1)}, ['Y'], axis=1)
+case('stft_complex', 'STFT', '', {'X': r(2, 30, 1), 's': np.array(5), 'w': r(12)}, ['Y'], onesided=1)

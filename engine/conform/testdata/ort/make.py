@@ -18,7 +18,7 @@ types = {np.dtype('float32'): 'float32', np.dtype('float64'): 'float64', np.dtyp
 count = 0
 
 
-def case(name, op, domain, inputs, outputs, constants=(), opset=17, version=1, **attrs):
+def case(name, op, domain, inputs, outputs, constants=(), onnx_opset=17, version=1, **attrs):
     """inputs: name -> array, None where left out; constants: which of them are initializers."""
     global count
     if only and name not in only:
@@ -32,7 +32,7 @@ def case(name, op, domain, inputs, outputs, constants=(), opset=17, version=1, *
     graph = h.make_graph([node], name, [h.make_tensor_value_info(k, kind(v), v.shape) for k, v in given.items() if k not in constants],
                          [h.ValueInfoProto(name=k) if hasattr(h, 'ValueInfoProto') else onnx.ValueInfoProto(name=k) for k in outputs if k],
                          [nh.from_array(given[k], k) for k in constants])
-    model = h.make_model(graph, opset_imports=[h.make_opsetid('', opset)] + ([h.make_opsetid(domain, version)] if domain else []), ir_version=8,
+    model = h.make_model(graph, opset_imports=[h.make_opsetid('', onnx_opset)] + ([h.make_opsetid(domain, version)] if domain else []), ir_version=8,
                          producer_name='vision')
     onnx.save(model, os.path.join(out, 'model.onnx'))
     feeds = [(k, v) for k, v in given.items() if k not in constants]

@@ -1,0 +1,369 @@
+package ops
+
+import (
+	"fmt"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// contributedProducts are matrix products of ONNX Runtime
+// (docs/ContribOperators.md).
+var contributedProducts = []Def{
+	{Domain: microsoft, Name: "FusedMatMul", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newFusedMatMul},
+	{Domain: microsoft, Name: "TransposeMatMul", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newFusedMatMul},
+	{Domain: microsoft, Name: "MatMulIntegerToFloat", Since: 1, Types: bytes8, In: Arity{4, 7}, Out: Exactly(1), New: newMatMulToFloat},
+	{Domain: microsoft, Name: "DynamicQuantizeMatMul", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{3, 5}, Out: Exactly(1), New: newDynamicMatMul},
+	{Domain: microsoft, Name: "MatMulNBits", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Exactly(1), New: newMatMulNBits},
+}
+
+// fusedMatMul is alpha·A·B, where operands may be transposed, and their first
+// dimension may be moved before the last.
+type fusedMatMul struct {
+	alpha       float64
+	trans, lead [2]bool
+}
+
+func newFusedMatMul(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return fusedMatMul{float64(a.Float("alpha", 1)), [2]bool{a.Bool("transA", false), a.Bool("transB", false)},
+		[2]bool{a.Bool("transBatchA", false), a.Bool("transBatchB", false)}}, a.Err()
+}
+
+// order is the permutation of operand i that makes it a common one; nil where
+// it is.
+func (op fusedMatMul) order(i, rank int) []int {
+	if rank < 2 || !op.trans[i] && !op.lead[i] {
+		return nil
+	}
+	p := make([]int, rank)
+	for k := range p {
+		p[k] = k
+	}
+	if op.lead[i] { // [1 … r-2, 0, r-1]
+		for k := range rank - 2 {
+			p[k] = k + 1
+		}
+		p[rank-2] = 0
+	}
+	if op.trans[i] {
+		p[rank-2], p[rank-1] = p[rank-1], p[rank-2]
+	}
+	return p
+}
+
+// Infer: A, B → as MatMul of the transposed operands.
+func (op fusedMatMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	turned := make([]ir.Fact, 2)
+	for i, f := range in {
+		turned[i] = ir.Tensor(f.DType, f.Shape)
+		if p := op.order(i, f.Shape.Rank()); p != nil {
+			dims := make([]ir.Dim, len(p))
+			for k, from := range p {
+				dims[k] = f.Shape.Dims[from]
+			}
+			turned[i].Shape = ir.ShapeOf(dims...)
+		}
+	}
+	return matMul{}.Infer(turned)
+}
+
+func (op fusedMatMul) Eval(c *Call) error {
+	inner := *c
+	inner.In, inner.Out = make([]*tensor.Tensor, 2), make([]*tensor.Tensor, 1)
+	for i, t := range c.In {
+		if p := op.order(i, t.Rank()); p != nil {
+			var err error
+			if t, err = permuted(c, t, p); err != nil {
+				return err
+			}
+		}
+		inner.In[i] = t
+	}
+	if err := (matMul{}).Eval(&inner); err != nil {
+		return err
+	}
+	y := inner.Out[0]
+	if op.alpha != 1 {
+		if err := mapElements(c, y, y, func(v float64) float64 { return op.alpha * v }); err != nil {
+			return err
+		}
+	}
+	c.Out[0] = y
+	return nil
+}
+
+// permuted is a copy with its dimensions in another order.
+func permuted(c *Call, t *tensor.Tensor, p []int) (*tensor.Tensor, error) {
+	shape, steps, own := make([]int, len(p)), make([]int, len(p)), tensor.Strides(t.Shape())
+	for k, from := range p {
+		shape[k], steps[k] = t.Dim(from), own[from]
+	}
+	y, err := c.New(t.DType(), shape...)
+	if err != nil {
+		return nil, err
+	}
+	return y, newWalk(shape, tensor.Strides(shape), steps).move(c.Run, y, t)
+}
+
+// matMulToFloat is the exact product of 8-bit matrices without their zero
+// points, times both scales, plus a bias.
+type matMulToFloat struct{}
+
+func newMatMulToFloat(*ir.Node) (Op, error) { return matMulToFloat{}, nil }
+
+// Infer: A […, M, K], B […, K, N], scale of A, of B (one or [N]), their zero
+// points, bias [N] → float32 […, M, N].
+func (matMulToFloat) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := firstError(zeroTypes(in, 0, 4, 1, 5), wantType(in, 2, tensor.FloatTypes), wantType(in, 3, tensor.FloatTypes), oneElement(in, 2)); err != nil {
+		return nil, err
+	}
+	out, err := productShape(in[0], in[1], in[2].DType)
+	if err != nil {
+		return nil, err
+	}
+	return out, scaledColumns(out[0].Shape, fact(in, 3), fact(in, 6))
+}
+
+// scaledColumns checks what holds one number for all columns, or one each.
+func scaledColumns(y ir.Shape, list ...ir.Fact) error {
+	for _, f := range list {
+		if n, ok := f.Shape.Ints(); ok && f.Given() {
+			if k, err := tensor.Count(n); err != nil || k != 1 && lastDim(y).Known() && k != lastDim(y).N {
+				return fmt.Errorf("scales and bias need 1 or %s numbers, one has %s", lastDim(y), f.Shape)
+			}
+		}
+	}
+	return nil
+}
+
+func (op matMulToFloat) Eval(c *Call) error {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return err
+	}
+	return scaledProduct(c, [2]*tensor.Tensor{c.In[0], c.input(4)}, [2]*tensor.Tensor{c.In[1], c.input(5)}, tensor.ToFloat64(c.In[2])[0], c.In[3], c.input(6))
+}
+
+// scaledProduct sets output 0 to the product of a and b, each with its zero
+// point, times the scales, plus the bias.
+func scaledProduct(c *Call, a, b [2]*tensor.Tensor, scale float64, scales, bias *tensor.Tensor) error {
+	sums, err := integerProduct(c, a[0], a[1], b[0], b[1])
+	if err != nil {
+		return err
+	}
+	v, n := tensor.Data[float64](sums), 1
+	if sums.Rank() > 0 {
+		n = sums.Dim(-1)
+	}
+	by, plus := tensor.ToFloat64(scales), []float64{0}
+	if bias != nil {
+		plus = tensor.ToFloat64(bias)
+	}
+	if (len(by) != 1 && len(by) != n) || (len(plus) != 1 && len(plus) != n) {
+		return fmt.Errorf("scales and bias need 1 or %d numbers, they have %d and %d", n, len(by), len(plus))
+	}
+	for i := range v {
+		v[i] = v[i]*scale*by[i%n%len(by)] + plus[i%n%len(plus)]
+	}
+	c.Out[0], err = c.convert(sums, scales.DType())
+	return err
+}
+
+// dynamicMatMul is matMulToFloat of a float matrix that is quantised first.
+type dynamicMatMul struct{}
+
+func newDynamicMatMul(*ir.Node) (Op, error) { return dynamicMatMul{}, nil }
+
+// Infer: A float32 […, M, K], B […, K, N], its scale and zero point, bias →
+// float32 […, M, N].
+func (dynamicMatMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := firstError(wantType(in, 1, bytes8), wantType(in, 2, tensor.Types(tensor.Float32)), zeroTypes(in, 1, 3)); err != nil {
+		return nil, err
+	}
+	out, err := productShape(in[0], in[1], tensor.Float32)
+	if err != nil {
+		return nil, err
+	}
+	return out, scaledColumns(out[0].Shape, fact(in, 2), fact(in, 4))
+}
+
+func (op dynamicMatMul) Eval(c *Call) error {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return err
+	}
+	inner := *c
+	inner.In, inner.Out = c.In[:1], make([]*tensor.Tensor, 3)
+	if err := (dynamicQuantize{}).Eval(&inner); err != nil {
+		return err
+	}
+	q := inner.Out
+	return scaledProduct(c, [2]*tensor.Tensor{q[0], q[2]}, [2]*tensor.Tensor{c.In[1], c.input(3)}, tensor.ToFloat64(q[1])[0], c.In[2], c.input(4))
+}
+
+// matMulNBits is A·Bᵀ where rows of B are codes of a few bits, packed from the
+// low end of each byte, with a scale and a zero point for each block.
+type matMulNBits struct{ k, n, bits, block int }
+
+func newMatMulNBits(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs().Need("K", "N", "block_size")
+	op := matMulNBits{a.Int("K", 0), a.Int("N", 0), a.Int("bits", 4), a.Int("block_size", 0)}
+	if op.k < 1 || op.n < 1 || op.k > maxSpan || op.n > maxSpan || op.block < 8 || op.block > maxSpan || op.block%8 != 0 || op.bits != 2 && op.bits != 4 && op.bits != 8 {
+		a.Fail("K %d, N %d, bits %d and block_size %d: sizes must be 1 or more, blocks a multiple of 8, bits 2, 4 or 8", op.k, op.n, op.bits, op.block)
+	}
+	return op, a.Err()
+}
+
+func (op matMulNBits) blocks() int { return (op.k + op.block - 1) / op.block }
+
+// Infer: A […, M, K], B uint8 [N blocks bytes], scales [N·blocks], zero points
+// packed like B or one number each, group of each k, bias [N] → […, M, N].
+func (op matMulNBits) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := firstError(wantType(in, 1, tensor.Types(tensor.Uint8)), wantType(in, 2, tensor.FloatTypes), wantType(in, 4, tensor.Types(tensor.Int32))); err != nil {
+		return nil, err
+	}
+	b := op.blocks()
+	zeros := op.n * ((b*op.bits + 7) / 8)
+	if fact(in, 3).Given() && in[3].DType != tensor.Uint8 {
+		zeros = op.n * b
+	}
+	for i, want := range []int{1: op.n * b * (op.block * op.bits / 8), 2: op.n * b, 3: zeros, 4: op.k, 5: op.n} {
+		if size, ok := fact(in, i).Shape.Ints(); i > 0 && ok && fact(in, i).Given() {
+			n, err := tensor.Count(size)
+			if padded := i == 4 && n == b*op.block; err != nil || n != want && !padded {
+				return nil, fmt.Errorf("input %d needs %d elements, it has shape %v", i, want, size)
+			}
+		}
+	}
+	s := in[0].Shape
+	if !s.Ranked {
+		return []ir.Fact{ir.Tensor(in[0].DType, s)}, nil
+	}
+	if d := lastDim(s); s.Rank() < 1 || d.Known() && d.N != op.k {
+		return nil, fmt.Errorf("needs rows of %d, it has %s", op.k, s)
+	}
+	dims := append(append([]ir.Dim{}, s.Dims[:s.Rank()-1]...), ir.Dim{N: op.n})
+	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(dims...))}, nil
+}
+
+// Eval unpacks a row of B at a time and sums in float64.
+func (op matMulNBits) Eval(c *Call) error {
+	f, err := op.Infer(factsOf(c.In))
+	if err != nil {
+		return err
+	}
+	shape, _ := f[0].Shape.Ints()
+	y, err := c.New(tensor.Float64, shape...)
+	if err != nil {
+		return err
+	}
+	x, err := c.convert(c.In[0], tensor.Float64)
+	if err != nil {
+		return err
+	}
+	groups, err := callInts(c, 4)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if g < 0 || g >= op.blocks() {
+			return fmt.Errorf("group %d is not one of the %d blocks", g, op.blocks())
+		}
+	}
+	scales, zeros := tensor.ToFloat64(c.In[2]), op.zeros(c.input(3))
+	row, codes := make([]float64, op.k), c.In[1].Bytes()
+	per := op.blocks() * (op.block * op.bits / 8)
+	for j := range op.n {
+		if err := c.Run.Check(); err != nil {
+			return err
+		}
+		for k := range row {
+			g := k / op.block
+			if groups != nil {
+				g = groups[k]
+			}
+			at := j*op.blocks() + g
+			row[k] = (float64(packedCode(codes[j*per:], k, op.bits)) - zeros(j, g)) * scales[at]
+		}
+		plus := 0.0
+		if b := c.input(5); b != nil {
+			var v [1]float64
+			tensor.Load(v[:], b, j, 1)
+			plus = v[0]
+		}
+		for m := range x.Len() / op.k {
+			tensor.Data[float64](y)[m*op.n+j] = dot(row, tensor.Data[float64](x)[m*op.k:]) + plus
+		}
+	}
+	c.Out[0], err = c.convert(y, c.In[0].DType())
+	return err
+}
+
+// zeros reads zero points: packed, one number each, or the middle of the range.
+func (op matMulNBits) zeros(t *tensor.Tensor) func(row, block int) float64 {
+	switch {
+	case t == nil:
+		return func(int, int) float64 { return float64(int(1) << (op.bits - 1)) }
+	case t.DType() == tensor.Uint8:
+		per := (op.blocks()*op.bits + 7) / 8
+		return func(row, block int) float64 { return float64(packedCode(t.Bytes()[row*per:], block, op.bits)) }
+	}
+	v := tensor.ToFloat64(t)
+	return func(row, block int) float64 { return v[row*op.blocks()+block] }
+}
+
+// packedCode is code i of a few bits each.
+func packedCode(data []byte, i, bits int) byte {
+	at := i * bits
+	return data[at/8] >> (at % 8) & byte(1<<bits-1)
+}
+
+// qlinearWhere picks from X and Y by a condition and codes the choice as Z.
+type qlinearWhere struct{}
+
+func newQLinearWhere(*ir.Node) (Op, error) { return qlinearWhere{}, nil }
+
+// Infer: condition, X with scale and zero point, Y with its own, scale and zero
+// point of Z → Z of X's dtype and the broadcast shape.
+func (qlinearWhere) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	d := fact(in, 1).DType
+	err := firstError(wantType(in, 1, bytes8), wantType(in, 4, tensor.Types(d)), checkScaled(in, d, 2, 5, 7))
+	if err != nil {
+		return nil, err
+	}
+	s, err := broadcastShape(in[0].Shape, in[1].Shape, in[4].Shape)
+	return []ir.Fact{ir.Tensor(d, s)}, err
+}
+
+func (op qlinearWhere) Eval(c *Call) error {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return err
+	}
+	x, y := c.In[1], c.In[4]
+	var codes [3]coding
+	for k, i := range []int{2, 5, 7} {
+		var err error
+		if codes[k], err = scaledOf(c, i); err != nil {
+			return err
+		}
+	}
+	z, err := newBroadcast(c, x.DType(), c.In[0], x, y)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = z
+	low, high, _ := integerRange(x.DType())
+	var which, a, b, out [rowLength]float64
+	return broadcastWalk(z.Shape(), c.In[0].Shape(), x.Shape(), y.Shape()).rows(c.Run, func(n int, at, step []int) {
+		tensor.Load(which[:n], c.In[0], at[1], step[1])
+		tensor.Load(a[:n], x, at[2], step[2])
+		tensor.Load(b[:n], y, at[3], step[3])
+		for i, w := range which[:n] {
+			v := codes[1].number(b[i])
+			if w != 0 {
+				v = codes[0].number(a[i])
+			}
+			out[i] = codes[2].code(v, low, high)
+		}
+		tensor.Store(z, at[0], step[0], out[:n])
+	})
+}
