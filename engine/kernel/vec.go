@@ -64,6 +64,10 @@ type Vec struct {
 	MinOf     func(src unsafe.Pointer, n int) float32
 	ExpSum    func(dst, src unsafe.Pointer, n int, top float32) float32 // dst = e^(src-top), and the sum
 	Normalise func(dst, src, gain, bias unsafe.Pointer, n int, mean, inverse float32)
+
+	Blend     func(dst, src, offsets, weights unsafe.Pointer, taps, n int) // offsets: int64, in bytes
+	Pick      func(dst, src, index, weights unsafe.Pointer, taps, n int)   // index: int32, in numbers
+	Transpose func(dst, src unsafe.Pointer, dstRow, srcRow, squares int)   // of 8 by 8; rows in bytes
 }
 
 // vecBlock is how many numbers one call of a kernel takes: assembly is not

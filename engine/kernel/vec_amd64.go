@@ -33,6 +33,9 @@ var avx2Vec = Vec{
 	MinOf:     amd64.VecMinOfAVX2,
 	ExpSum:    amd64.VecExpSumAVX2,
 	Normalise: amd64.VecNormaliseAVX2,
+	Blend:     amd64.VecBlendAVX2,
+	Pick:      amd64.VecPickAVX2,
+	Transpose: amd64.VecTransposeAVX2,
 }
 
 // avx512Vec are the kernels of AVX512.
@@ -60,4 +63,7 @@ var avx512Vec = Vec{
 	MinOf:     amd64.VecMinOfAVX512,
 	ExpSum:    amd64.VecExpSumAVX512,
 	Normalise: amd64.VecNormaliseAVX512,
+	Blend:     amd64.VecBlendAVX512,
+	Pick:      amd64.VecPickAVX512,
+	Transpose: amd64.VecTransposeAVX2,
 }

@@ -48,6 +48,7 @@ var plainVec = Vec{
 	Left: [pairs]func(dst, a, b unsafe.Pointer, n int){
 		zipOf(plus, 1, 0), zipOf(func(a, b float32) float32 { return b - a }, 1, 0), zipOf(times, 1, 0),
 		zipOf(func(a, b float32) float32 { return b / a }, 1, 0), zipOf(least, 1, 0), zipOf(most, 1, 0)},
+	Blend: blendPlain, Pick: pickPlain, Transpose: transposePlain,
 	MulAdd: func(dst, a unsafe.Pointer, n int, factor float32) {
 		to := floats(dst, n)
 		for i, v := range floats(a, n) {

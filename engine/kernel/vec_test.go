@@ -275,6 +275,68 @@ func TestVecNormalise(t *testing.T) {
 	})
 }
 
+func TestVecBlends(t *testing.T) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
+		rng := rand.New(rand.NewSource(6))
+		for _, n := range vecLengths {
+			for taps := range 6 {
+				src := vecNumbers(rng, 3*n+50, 3, false)
+				var offsets []int64
+				var weights []float32
+				list := Taps{Per: taps}
+				for range taps {
+					offsets, weights = append(offsets, 4*int64(rng.Intn(2*n+50))), append(weights, float32(rng.NormFloat64()))
+				}
+				for range taps * n {
+					list.Index, list.Weight = append(list.Index, int32(rng.Intn(len(src)))), append(list.Weight, float32(rng.NormFloat64()))
+				}
+				y, z := make([]float32, n+1), make([]float32, n+1)
+				y[n], z[n] = 77, 77
+				k.Vec.BlendRows(y[:n], src, offsets, weights)
+				k.Vec.PickSums(z[:n], src, &list)
+				for i := range n {
+					rows, picks, size := 0.0, 0.0, 0.0
+					for j, o := range offsets {
+						rows += float64(weights[j]) * float64(src[int(o)/4+i])
+						picks += float64(list.Weight[j*n+i]) * float64(src[list.Index[j*n+i]])
+						size += math.Abs(float64(weights[j])*float64(src[int(o)/4+i])) + math.Abs(float64(list.Weight[j*n+i])*float64(src[list.Index[j*n+i]]))
+					}
+					if !near(float64(y[i]), rows, 0, 4*ulp*size) || !near(float64(z[i]), picks, 0, 4*ulp*size) {
+						t.Fatalf("%d taps, %d of %d: %g and %g, want %g and %g", taps, i, n, y[i], z[i], rows, picks)
+					}
+				}
+				if y[n] != 77 || z[n] != 77 {
+					t.Fatalf("%d numbers: wrote past them", n)
+				}
+			}
+		}
+	})
+}
+
+func TestVecTranspose(t *testing.T) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
+		for _, s := range [][2]int{{0, 3}, {3, 0}, {1, 1}, {1, 20}, {20, 1}, {7, 9}, {8, 8}, {16, 24}, {17, 33}, {50, 65}} {
+			rows, columns := s[0], s[1]
+			src, dst := make([]uint32, rows*(columns+3)), make([]uint32, columns*(rows+2))
+			for i := range src {
+				src[i] = uint32(i + 1)
+			}
+			k.Vec.TransposeMatrix(dst, src, rows+2, columns+3, rows, columns)
+			for j := range columns {
+				for i := range rows + 2 {
+					want := uint32(0)
+					if i < rows {
+						want = src[i*(columns+3)+j]
+					}
+					if got := dst[j*(rows+2)+i]; got != want {
+						t.Fatalf("%dx%d: row %d, column %d is %d, want %d", rows, columns, j, i, got, want)
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestVecIsComplete(t *testing.T) {
 	eachRung(t, func(t *testing.T, k *Rung) {
 		v := reflect.ValueOf(k.Vec)

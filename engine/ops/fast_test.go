@@ -289,3 +289,101 @@ func TestFastNormalisation(t *testing.T) {
 	fastRow{op: "GroupNormalization", version: 21, attrs: attrs{"num_groups": 3}, in: list(x, random(2, 6), random(3, 6)), relative: 1e-5, absolute: 3e-5}.check(t)
 	fastRow{op: "GroupNormalization", version: 18, attrs: attrs{"num_groups": 3}, in: list(x, random(2, 3), random(3, 3)), relative: 1e-5, absolute: 3e-5}.check(t)
 }
+
+func TestFastReductions(t *testing.T) {
+	for i, shape := range [][]int{{5}, {3, 37}, {2, 3, 5, 9}, {1, 7, 1, 1030}, {130, 6, 700}} {
+		for _, axes := range [][]int{{0}, {-1}, {1, 2}, {0, 1}, {2, 3}, {0, 2}, nil} {
+			if slices.ContainsFunc(axes, func(a int) bool { return a >= len(shape) }) {
+				continue
+			}
+			for _, op := range []string{"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceSumSquare"} {
+				for _, x := range list(random(int64(i), shape...), special(int64(i), shape...)) {
+					if op == "ReduceSumSquare" || op == "ReduceSum" || op == "ReduceMean" {
+						for j, v := range tensor.Data[float32](x) { // 3e38 overflows in float32
+							if math.Abs(float64(v)) > 1e30 && !math.IsInf(float64(v), 0) {
+								tensor.Data[float32](x)[j] = 1
+							}
+						}
+					}
+					a := attrs{"keepdims": i % 2}
+					if axes != nil {
+						a["axes"] = axes
+					}
+					version := 11
+					fastRow{op: op, version: version, attrs: a, in: list(x), relative: 4e-6, absolute: 1e-4, plain: true}.check(t)
+				}
+			}
+		}
+	}
+	fastRow{op: "ReduceMean", version: 18, in: list(random(1, 3, 5, 7), ints64(-1))}.check2(t, 1e-6)
+}
+
+func (r fastRow) check2(t *testing.T, absolute float64) {
+	t.Helper()
+	r.absolute = absolute
+	r.check(t)
+}
+
+func TestFastChoices(t *testing.T) {
+	for i, shapes := range [][2][]int{{{}, {}}, {{0}, {1}}, {{3, 37}, {37}}, {{3, 1}, {1, 5}}, {{60000}, {60000}}, {{2, 3, 4, 5}, {3, 1, 1}}} {
+		for _, op := range []string{"Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual"} {
+			fastRow{op: op, version: 16, in: list(special(int64(i), shapes[0]...), special(int64(i), shapes[1]...))}.check(t)
+			fastRow{op: op, version: 16, in: list(counted[int64](5, 2, shapes[0]...), counted[int64](3, 1, shapes[1]...))}.check(t)
+			fastRow{op: op, version: 16, in: list(counted[int32](5, 2, shapes[0]...), counted[int32](3, 1, shapes[1]...))}.check(t)
+		}
+		cond := tensor.New(tensor.Bool, shapes[1]...)
+		for j := range tensor.Data[bool](cond) {
+			tensor.Data[bool](cond)[j] = j%3 == 0
+		}
+		fastRow{op: "Where", version: 16, in: list(cond, special(1, shapes[0]...), special(2, shapes[1]...))}.check(t)
+		fastRow{op: "Where", version: 16, in: list(cond, counted[int64](5, 2, shapes[0]...), counted[int64](3, 1, 1))}.check(t)
+	}
+	from := list(special(1, 5, 1001), counted[int64](300, 150, 40), counted[int32](300, 150, 40), tensor.New(tensor.Bool, 3),
+		tensor.Of([]uint8{0, 1, 255}), tensor.Of([]float64{1.5, -2.5, math.NaN(), 1e300, 0}))
+	tensor.Data[bool](from[3])[1] = true
+	for _, x := range from {
+		for _, to := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int64, tensor.Int32, tensor.Bool} {
+			fastRow{op: "Cast", version: 13, attrs: attrs{"to": int(to)}, in: list(x), plain: true}.check(t)
+		}
+	}
+}
+
+// Movement has one implementation, which the kernels speed up: here on every
+// rung, shared and alone, against element by element.
+func TestFastMoves(t *testing.T) {
+	for _, shape := range [][]int{{5}, {3, 4}, {17, 33}, {2, 3, 50, 65}, {4, 9, 8, 16}, {1, 197, 12, 64}, {30, 1, 40}, {2, 0, 3}} {
+		rank := len(shape)
+		perms := [][]int{{0}, {1, 0}, {0, 2, 1}, {2, 0, 1}, {2, 1, 0}, {0, 2, 3, 1}, {0, 3, 1, 2}, {0, 2, 1, 3}, {0, 2, 3, 1}, {3, 2, 1, 0}, {0, 1, 3, 2}}
+		for _, perm := range perms {
+			if len(perm) != rank {
+				continue
+			}
+			for _, x := range list(random(1, shape...), counted[int64](1000, 0, shape...), tensor.New(tensor.Uint8, shape...)) {
+				n := testNode("Transpose", 13, 1, 1, attrs{"perm": perm})
+				if err := BindNode(n, Find("", "Transpose", 13)); err != nil {
+					t.Fatal(err)
+				}
+				own := tensor.Strides(shape)
+				to, steps := make([]int, rank), make([]int, rank)
+				for i, p := range perm {
+					to[i], steps[i] = shape[p], own[p]
+				}
+				want := tensor.New(x.DType(), to...)
+				if err := newWalk(to, tensor.Strides(to), steps).move(testRun(), want, x); err != nil {
+					t.Fatal(err)
+				}
+				for _, k := range fastRungs(t) {
+					for _, shared := range []bool{false, true} {
+						c := &Call{In: list(x), Out: make([]*tensor.Tensor, 1), Node: n, Run: fastRun(k, shared)}
+						if err := n.Operator.(Op).Eval(c); err != nil {
+							t.Fatal(err)
+						}
+						if !slices.Equal(c.Out[0].Bytes(), want.Bytes()) {
+							t.Fatalf("%v of %v on %s goes wrong", perm, x, k.Name)
+						}
+					}
+				}
+			}
+		}
+	}
+}

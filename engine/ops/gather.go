@@ -95,13 +95,18 @@ func (op gather) Eval(c *Call) error {
 	if len(shape) > maxRank {
 		return errors.New("the rank of the output is above 1024")
 	}
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.raw(x.DType(), shape...)
 	if err != nil || y.Len() == 0 {
 		c.Out[0] = y
 		return err
 	}
 	c.Out[0] = y
 	before, along, after := split3(x.Shape(), axis)
+	if after == 1 {
+		if done, err := c.pick(y, x, index, before, along); done {
+			return err
+		}
+	}
 	b := newBlocks(y, x)
 	to := 0
 	for i := range before {

@@ -82,12 +82,12 @@ func (op transpose) Eval(c *Call) error {
 	for i, p := range perm {
 		shape[i], steps[i] = x.Dim(p), own[p]
 	}
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.raw(x.DType(), shape...)
 	if err != nil {
 		return err
 	}
 	c.Out[0] = y
-	return newWalk(shape, tensor.Strides(shape), steps).move(c.Run, y, x)
+	return c.move(newWalk(shape, tensor.Strides(shape), steps), y, x)
 }
 
 // concat lays its inputs behind one another along an axis. ONNX Concat-4;
@@ -229,32 +229,28 @@ func (op concat) Eval(c *Call) error {
 		return err
 	}
 	shape, _ := out[0].Shape.Ints()
-	y, err := c.New(c.In[0].DType(), shape...)
+	y, err := c.raw(c.In[0].DType(), shape...)
 	if err != nil {
 		return err
 	}
 	c.Out[0] = y
 	axis, _ := tensor.Axis(op.axis, len(shape))
-	return joinAlong(c.Run, y, c.In, axis)
+	return c.joinAlong(y, c.In, axis)
 }
 
 // joinAlong lays tensors behind one another along an axis of y.
-func joinAlong(run *Run, y *tensor.Tensor, in []*tensor.Tensor, axis int) error {
+func (c *Call) joinAlong(y *tensor.Tensor, in []*tensor.Tensor, axis int) error {
 	if y.Len() == 0 {
 		return nil
 	}
 	before, along, after := split3(y.Shape(), axis)
 	at := 0
 	for _, x := range in {
-		b := newBlocks(y, x)
 		n := x.Dim(axis) * after
-		for i := range before {
-			b.copy(i*along*after+at, i*n, n)
-		}
-		at += n
-		if err := run.Check(); err != nil {
+		if err := c.joinRuns(y, x, before, n, at, along*after, n, 0); err != nil {
 			return err
 		}
+		at += n
 	}
 	return nil
 }

@@ -147,7 +147,7 @@ func (op tile) Eval(c *Call) error {
 		return err
 	}
 	c.Out[0] = y
-	return newWalk(split, tensor.Strides(split), steps).move(c.Run, y, x)
+	return c.move(newWalk(split, tensor.Strides(split), steps), y, x)
 }
 
 // blockMove moves blocks of channels to pixels or back: a reshape, a
@@ -242,7 +242,7 @@ func (op blockMove) Eval(c *Call) error {
 	for i, p := range perm {
 		to[i], steps[i] = view[p], own[p]
 	}
-	return newWalk(to, tensor.Strides(to), steps).move(c.Run, y, x)
+	return c.move(newWalk(to, tensor.Strides(to), steps), y, x)
 }
 
 // reverseSequence turns the first elements of each sequence of a batch around.

@@ -478,12 +478,12 @@ func (expand) Eval(c *Call) error {
 		c.Out[0] = x
 		return nil
 	}
-	y, err := c.New(x.DType(), to...)
+	y, err := c.raw(x.DType(), to...)
 	if err != nil {
 		return err
 	}
 	c.Out[0] = y
-	return broadcastWalk(to, x.Shape()).move(c.Run, y, x)
+	return c.move(broadcastWalk(to, x.Shape()), y, x)
 }
 
 // identity hands its input on. ONNX Identity.

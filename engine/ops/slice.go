@@ -184,12 +184,12 @@ func (op slice) Eval(c *Call) error {
 			}
 		}
 	}
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.raw(x.DType(), shape...)
 	if err != nil {
 		return err
 	}
 	c.Out[0] = y
 	w := newWalk(shape, tensor.Strides(shape), steps)
 	w.start[1] = base
-	return w.move(c.Run, y, x)
+	return c.move(w, y, x)
 }

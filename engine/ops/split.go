@@ -160,22 +160,18 @@ func cutAlong(c *Call, x *tensor.Tensor, axis int, parts []int, put func(i int, 
 	for i, size := range parts {
 		shape := append([]int{}, x.Shape()...)
 		shape[axis] = size
-		y, err := c.New(x.DType(), shape...)
+		y, err := c.raw(x.DType(), shape...)
 		if err != nil {
 			return err
 		}
 		put(i, y)
 		if y.Len() > 0 {
 			before, along, after := split3(x.Shape(), axis)
-			b := newBlocks(y, x)
-			for j := range before {
-				b.copy(j*size*after, (j*along+at)*after, size*after)
+			if err := c.joinRuns(y, x, before, size*after, 0, size*after, along*after, at*after); err != nil {
+				return err
 			}
 		}
 		at += size
-		if err := c.Run.Check(); err != nil {
-			return err
-		}
 	}
 	return nil
 }

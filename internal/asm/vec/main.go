@@ -35,6 +35,7 @@ var programs = []program{
 	{"vec_unary", unaries},
 	{"vec_binary", binaries},
 	{"vec_reduce", reductions},
+	{"vec_blend", blends},
 }
 
 func main() {

@@ -1,0 +1,97 @@
+package kernel
+
+import "unsafe"
+
+// Taps are weighted sums of numbers: sum i is Σ Weight[t·n+i] times the number
+// at Index[t·n+i], t below Per, n = len(Index)/Per.
+type Taps struct {
+	Index  []int32
+	Weight []float32
+	Per    int
+}
+
+// BlendRows sets dst = Σ weights[t]·row t, row t being the len(dst) numbers of
+// src from offsets[t]/4 on. dst is no part of src.
+func (v *Vec) BlendRows(dst, src []float32, offsets []int64, weights []float32) {
+	weights = weights[:len(offsets)]
+	for _, o := range offsets {
+		_ = src[o/4:][:len(dst)]
+	}
+	if len(offsets) == 0 {
+		clear(dst)
+		return
+	}
+	for i := 0; i < len(dst); i += vecBlock / 4 {
+		v.Blend(unsafe.Pointer(&dst[i]), unsafe.Pointer(&src[i]), unsafe.Pointer(&offsets[0]), unsafe.Pointer(&weights[0]),
+			len(offsets), min(len(dst)-i, vecBlock/4))
+	}
+}
+
+// PickSums sets dst[i] to sum i of t over numbers of src; the indices were
+// checked when t was made: all are below len(src).
+func (v *Vec) PickSums(dst, src []float32, t *Taps) {
+	n := len(dst)
+	if n == 0 || t.Per == 0 || len(src) == 0 {
+		clear(dst)
+		return
+	}
+	_, _ = t.Index[t.Per*n-1], t.Weight[t.Per*n-1]
+	v.Pick(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&t.Index[0]), unsafe.Pointer(&t.Weight[0]), t.Per, n)
+}
+
+// TransposeMatrix sets dst[j·dstRow+i] = src[i·srcRow+j] for i below rows and j
+// below columns. dst is no part of src.
+func (v *Vec) TransposeMatrix(dst, src []uint32, dstRow, srcRow, rows, columns int) {
+	if rows == 0 || columns == 0 {
+		return
+	}
+	_, _ = dst[(columns-1)*dstRow+rows-1], src[(rows-1)*srcRow+columns-1]
+	wide := columns &^ 7
+	i := 0
+	if wide > 0 {
+		for ; i+8 <= rows; i += 8 {
+			v.Transpose(unsafe.Pointer(&dst[i]), unsafe.Pointer(&src[i*srcRow]), 4*dstRow, 4*srcRow, wide/8)
+			for j := wide; j < columns; j++ {
+				for k := i; k < i+8; k++ {
+					dst[j*dstRow+k] = src[k*srcRow+j]
+				}
+			}
+		}
+	}
+	for ; i < rows; i++ {
+		for j, x := range src[i*srcRow:][:columns] {
+			dst[j*dstRow+i] = x
+		}
+	}
+}
+
+// The twins.
+
+func blendPlain(dst, src, offsets, weights unsafe.Pointer, taps, n int) {
+	to, w := floats(dst, n), floats(weights, taps)
+	clear(to)
+	for t, o := range unsafe.Slice((*int64)(offsets), taps) {
+		for i, x := range floats(unsafe.Add(src, int(o)), n) {
+			to[i] += w[t] * x
+		}
+	}
+}
+
+func pickPlain(dst, src, index, weights unsafe.Pointer, taps, n int) {
+	at, w := unsafe.Slice((*int32)(index), taps*n), floats(weights, taps*n)
+	for i := range floats(dst, n) {
+		var sum float32
+		for t := i; t < taps*n; t += n {
+			sum += w[t] * *(*float32)(unsafe.Add(src, 4*int(at[t])))
+		}
+		floats(dst, n)[i] = sum
+	}
+}
+
+func transposePlain(dst, src unsafe.Pointer, dstRow, srcRow, squares int) {
+	for j := range 8 * squares {
+		for i := range 8 {
+			*(*uint32)(unsafe.Add(dst, j*dstRow+4*i)) = *(*uint32)(unsafe.Add(src, i*srcRow+4*j))
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package ops
+
+import "github.com/visionzoo/vision/engine/tensor"
+
+// EvalFast compares float32, int64 and int32 in their own types.
+func (op compared) EvalFast(c *Call) (bool, error) {
+	a, b := c.In[0], c.In[1]
+	if c.Node.Domain != "" || a.DType() != b.DType() {
+		return false, nil
+	}
+	switch a.DType() {
+	case tensor.Float32:
+		return compareRows[float32](c, a, b)
+	case tensor.Int64:
+		return compareRows[int64](c, a, b)
+	case tensor.Int32:
+		return compareRows[int32](c, a, b)
+	}
+	return false, nil
+}
+
+func compareRows[T float32 | int64 | int32](c *Call, a, b *tensor.Tensor) (bool, error) {
+	holds, ok := map[string]func(dst []bool, x, z []T, stepX, stepZ int){
+		"Equal": equalRow[T], "Greater": greaterRow[T], "Less": lessRow[T], "GreaterOrEqual": noLessRow[T], "LessOrEqual": noMoreRow[T],
+	}[c.Node.Op]
+	if !ok {
+		return false, nil
+	}
+	shape, err := tensor.Broadcast(a.Shape(), b.Shape())
+	if err != nil {
+		return true, err
+	}
+	y, err := c.output(tensor.Bool, shape...)
+	if err != nil {
+		return true, err
+	}
+	w := broadcastWalk(shape, a.Shape(), b.Shape())
+	dst, x, z := tensor.Data[bool](y), tensor.Data[T](a), tensor.Data[T](b)
+	stepX, stepZ := w.step(1), w.step(2)
+	return true, c.rows(w, 0.7, func(n int, at []int) {
+		holds(dst[at[0]:at[0]+n], x[at[1]:], z[at[2]:], stepX, stepZ)
+	})
+}
+
+// The loops are written out, since a comparison by a function costs more than
+// itself.
+
+func equalRow[T float32 | int64 | int32](dst []bool, x, z []T, stepX, stepZ int) {
+	i, j := 0, 0
+	for k := range dst {
+		dst[k] = x[i] == z[j]
+		i, j = i+stepX, j+stepZ
+	}
+}
+
+func greaterRow[T float32 | int64 | int32](dst []bool, x, z []T, stepX, stepZ int) {
+	i, j := 0, 0
+	for k := range dst {
+		dst[k] = x[i] > z[j]
+		i, j = i+stepX, j+stepZ
+	}
+}
+
+func noLessRow[T float32 | int64 | int32](dst []bool, x, z []T, stepX, stepZ int) {
+	i, j := 0, 0
+	for k := range dst {
+		dst[k] = x[i] >= z[j]
+		i, j = i+stepX, j+stepZ
+	}
+}
+
+func lessRow[T float32 | int64 | int32](dst []bool, x, z []T, stepX, stepZ int) {
+	greaterRow(dst, z, x, stepZ, stepX)
+}
+
+func noMoreRow[T float32 | int64 | int32](dst []bool, x, z []T, stepX, stepZ int) {
+	noLessRow(dst, z, x, stepZ, stepX)
+}
+
+// EvalFast takes 4- and 8-byte elements row by row.
+func (where) EvalFast(c *Call) (bool, error) {
+	cond, a, b := c.In[0], c.In[1], c.In[2]
+	size := a.DType().Size()
+	if size != 4 && size != 8 || a.DType() != b.DType() {
+		return false, nil
+	}
+	var shape []int
+	for _, t := range c.In {
+		var err error
+		if shape, err = tensor.Broadcast(shape, t.Shape()); err != nil {
+			return true, err
+		}
+	}
+	y, err := c.output(a.DType(), shape...)
+	if err != nil {
+		return true, err
+	}
+	w := broadcastWalk(shape, cond.Shape(), a.Shape(), b.Shape())
+	if size == 4 {
+		return true, chooseRows(c, w, words[uint32](y), words[uint32](a), words[uint32](b))
+	}
+	return true, chooseRows(c, w, words[uint64](y), words[uint64](a), words[uint64](b))
+}
+
+func chooseRows[T any](c *Call, w *walk, y, a, b []T) error {
+	cond := tensor.Data[bool](c.In[0])
+	stepK, stepP, stepQ := w.step(1), w.step(2), w.step(3)
+	return c.rows(w, 1.5, func(n int, at []int) {
+		k, p, q := at[1], at[2], at[3]
+		out := y[at[0] : at[0]+n]
+		for i := range out {
+			v := b[q]
+			if cond[k] {
+				v = a[p]
+			}
+			out[i] = v
+			k, p, q = k+stepK, p+stepP, q+stepQ
+		}
+	})
+}
+
+// EvalFast converts the pairs of types that graphs convert most in their own
+// types.
+func (op cast) EvalFast(c *Call) (bool, error) {
+	x, to := c.In[0], op.to
+	if to == tensor.Invalid {
+		to = c.In[1].DType()
+	}
+	type pair struct{ from, to tensor.DType }
+	switch (pair{x.DType(), to}) {
+	case pair{tensor.Int64, tensor.Float32}:
+		return true, castRows(c, x, to, func(v int64) float32 { return float32(v) })
+	case pair{tensor.Int32, tensor.Float32}:
+		return true, castRows(c, x, to, func(v int32) float32 { return float32(v) })
+	case pair{tensor.Uint8, tensor.Float32}:
+		return true, castRows(c, x, to, func(v uint8) float32 { return float32(v) })
+	case pair{tensor.Bool, tensor.Float32}:
+		return true, castRows(c, x, to, func(v bool) float32 { return float32(fromBool(v)) })
+	case pair{tensor.Bool, tensor.Int64}:
+		return true, castRows(c, x, to, func(v bool) int64 { return int64(fromBool(v)) })
+	case pair{tensor.Bool, tensor.Int32}:
+		return true, castRows(c, x, to, func(v bool) int32 { return int32(fromBool(v)) })
+	case pair{tensor.Int64, tensor.Int32}:
+		return true, castRows(c, x, to, func(v int64) int32 { return int32(v) })
+	case pair{tensor.Int32, tensor.Int64}:
+		return true, castRows(c, x, to, func(v int32) int64 { return int64(v) })
+	case pair{tensor.Float32, tensor.Float64}:
+		return true, castRows(c, x, to, func(v float32) float64 { return float64(v) })
+	case pair{tensor.Float64, tensor.Float32}:
+		return true, castRows(c, x, to, func(v float64) float32 { return float32(v) })
+	case pair{tensor.Float32, tensor.Bool}:
+		return true, castRows(c, x, to, func(v float32) bool { return v != 0 })
+	case pair{tensor.Float32, tensor.Int64}:
+		return true, castRows(c, x, to, func(v float32) int64 { return tensor.ToInt64(float64(v)) })
+	}
+	return false, nil
+}
+
+func fromBool(v bool) uint8 {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+func castRows[S, D tensor.Element](c *Call, x *tensor.Tensor, to tensor.DType, f func(S) D) error {
+	y, err := c.output(to, x.Shape()...)
+	if err != nil {
+		return err
+	}
+	src, dst := tensor.Data[S](x), tensor.Data[D](y)
+	return c.share(len(dst), 1.5, func(from, to int) {
+		for i, v := range src[from:to] {
+			dst[from+i] = f(v)
+		}
+	})
+}

@@ -1,0 +1,158 @@
+package ops
+
+import (
+	"slices"
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// move copies elements of any type along a walk of y and x, shared: runs where
+// both lie in one piece, squares where dimensions change places.
+func (c *Call) move(w *walk, y, x *tensor.Tensor) error {
+	switch y.DType().Size() {
+	case 1:
+		return moveRows(c, w, y.Bytes(), x.Bytes())
+	case 2:
+		return moveRows(c, w, words[uint16](y), words[uint16](x))
+	case 4:
+		dst, src := words[uint32](y), words[uint32](x)
+		if c.Run.Kernel != nil {
+			if s := w.squares(); s != nil {
+				return s.move(c, &c.Run.Kernel.Vec, dst, src)
+			}
+		}
+		return moveRows(c, w, dst, src)
+	case 8:
+		return moveRows(c, w, words[uint64](y), words[uint64](x))
+	}
+	return w.move(c.Run, y, x)
+}
+
+func moveRows[T any](c *Call, w *walk, dst, src []T) error {
+	stepY, stepX := w.step(0), w.step(1)
+	size := float64(unsafe.Sizeof(*new(T)))
+	switch {
+	case stepY == 1 && stepX == 1:
+		return c.rows(w, 0.05*size, func(n int, at []int) { copy(dst[at[0]:at[0]+n], src[at[1]:]) })
+	case stepY == 1 && stepX == 0:
+		return c.rows(w, 0.1*size, func(n int, at []int) {
+			out, v := dst[at[0]:at[0]+n], src[at[1]]
+			for i := range out {
+				out[i] = v
+			}
+		})
+	}
+	return c.rows(w, 1.5, func(n int, at []int) {
+		d, s := at[0], at[1]
+		for range n {
+			dst[d] = src[s]
+			d += stepY
+			s += stepX
+		}
+	})
+}
+
+// squares is a walk of two operands in which the innermost dimension of the
+// first and another one, along which the second lies in one piece, change
+// places.
+type squares struct {
+	rest           *walk // the other dimensions
+	rows, columns  int   // of src
+	dstRow, srcRow int
+}
+
+func (w *walk) squares() *squares {
+	last := len(w.dims) - 1
+	if last < 1 || w.strides[0][last] != 1 || w.strides[1][last] < 1 || slices.Contains(w.dims, 0) {
+		return nil
+	}
+	d := slices.Index(w.strides[1], 1)
+	if d < 0 || d == last || w.dims[d] < 4 || w.dims[last] < 4 || w.strides[0][d] < 1 {
+		return nil
+	}
+	s := &squares{rows: w.dims[last], columns: w.dims[d], dstRow: w.strides[0][d], srcRow: w.strides[1][last]}
+	s.rest = &walk{strides: make([][]int, 2), start: w.start}
+	for i, n := range w.dims {
+		if i != d && i != last {
+			s.rest.dims = append(s.rest.dims, n)
+			for k := range 2 {
+				s.rest.strides[k] = append(s.rest.strides[k], w.strides[k][i])
+			}
+		}
+	}
+	// A dimension of one element at the end, so that rows of rest are single places.
+	s.rest.dims = append(s.rest.dims, 1)
+	for k := range 2 {
+		s.rest.strides[k] = append(s.rest.strides[k], 0)
+	}
+	return s
+}
+
+// bandWidth is how many columns of src are turned at a time, and bandRows how
+// many of their rows: what stays near.
+const (
+	bandWidth = 64
+	bandRows  = 512
+)
+
+func (s *squares) move(c *Call, v *kernel.Vec, dst, src []uint32) error {
+	bands := (s.columns + bandWidth - 1) / bandWidth
+	// Bands are a dimension of the work, too.
+	w := &walk{start: s.rest.start, strides: make([][]int, 3)}
+	last := len(s.rest.dims) - 1
+	w.dims = append(append(w.dims, s.rest.dims[:last]...), bands, 1)
+	w.start = append(slices.Clone(w.start), 0)
+	for k := range 2 {
+		w.strides[k] = append(append(w.strides[k], s.rest.strides[k][:last]...), 0, 0)
+	}
+	w.strides[0][last], w.strides[1][last] = bandWidth*s.dstRow, bandWidth
+	w.strides[2] = make([]int, len(w.dims))
+	w.strides[2][last] = bandWidth // the first column of the band
+	unit := 0.3 * float64(min(s.columns, bandWidth)*s.rows)
+	return c.rows(w, unit, func(_ int, at []int) {
+		columns := min(bandWidth, s.columns-at[2])
+		for i := 0; i < s.rows; i += bandRows {
+			v.TransposeMatrix(dst[at[0]+i:], src[at[1]+i*s.srcRow:], s.dstRow, s.srcRow, min(bandRows, s.rows-i), columns)
+		}
+	})
+}
+
+// joinRuns copies so many runs of n elements: run i from element i·from+skip of x
+// to element i·to+at of y.
+func (c *Call) joinRuns(y, x *tensor.Tensor, runs, n, at, to, from, skip int) error {
+	b := newBlocks(y, x)
+	size := max(1, b.size)
+	return c.share(runs, 0.05*float64(n*size)+5, func(first, end int) {
+		for i := first; i < end; i++ {
+			b.copy(i*to+at, i*from+skip, n)
+		}
+	})
+}
+
+// pick copies for each of before slices of x the elements that index names, one
+// number each: index was checked.
+func (c *Call) pick(y, x *tensor.Tensor, index []int, before, along int) (bool, error) {
+	switch y.DType().Size() {
+	case 1:
+		return true, pickElements(c, y.Bytes(), x.Bytes(), index, before, along)
+	case 4:
+		return true, pickElements(c, words[uint32](y), words[uint32](x), index, before, along)
+	case 8:
+		return true, pickElements(c, words[uint64](y), words[uint64](x), index, before, along)
+	}
+	return false, nil
+}
+
+func pickElements[T any](c *Call, dst, src []T, index []int, before, along int) error {
+	n := len(index)
+	return c.share(before, 2*float64(n)+2, func(from, to int) {
+		for i := from; i < to; i++ {
+			out, in := dst[i*n:(i+1)*n], src[i*along:(i+1)*along]
+			for j, v := range index {
+				out[j] = in[fromEnd(v, along)]
+			}
+		}
+	})
+}

@@ -1,0 +1,144 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// EvalFast reduces float32 where the axes are neighbours: rows where they are
+// the last, else strips of what lies behind them.
+func (op *reduce) EvalFast(c *Call) (bool, error) {
+	x, axes := c.In[0], op.axes
+	line := reduceLines[op.name]
+	if c.vec(x) == nil || c.Node.Domain != "" || line == nil || x.Len() == 0 {
+		return false, nil
+	}
+	if c.input(1) != nil {
+		var err error
+		if axes, err = callInts(c, 1); err != nil {
+			return true, err
+		}
+	}
+	along, err := op.resolve(axes, x.Rank())
+	if err != nil {
+		return true, err
+	}
+	outer, length, inner, ok := reducedBlock(x.Shape(), along)
+	if !ok {
+		return false, nil
+	}
+	shape, _ := reducedShape(ir.Dims(x.Shape()...), along, op.keepDims).Ints()
+	y, err := c.output(tensor.Float32, shape...)
+	if err != nil {
+		return true, err
+	}
+	src, dst, v := tensor.Data[float32](x), tensor.Data[float32](y), c.vec()
+	if inner == 1 {
+		return true, c.share(outer, 0.15*float64(length)+30, func(from, to int) {
+			for i := from; i < to; i++ {
+				dst[i] = line.row(v, src[i*length:(i+1)*length])
+			}
+		})
+	}
+	if line.join == nil {
+		return false, nil
+	}
+	strips := (inner + stripWidth - 1) / stripWidth
+	width := (inner + strips - 1) / strips
+	return true, c.share(outer*strips, 0.3*float64(length*width)+30, func(from, to int) {
+		var wide [stripWidth]float64
+		var part [stripWidth]float32
+		for i := from; i < to; i++ {
+			first := i % strips * width
+			n := min(width, inner-first)
+			if n > 0 {
+				at := i / strips
+				line.strip(v, dst[at*inner+first:][:n], src[at*length*inner+first:], length, inner, wide[:n], part[:n])
+			}
+		}
+	})
+}
+
+// reducedBlock sees a shape as [outer length inner], of which length is reduced;
+// ok is false where the axes are no neighbours.
+func reducedBlock(shape []int, along []bool) (outer, length, inner int, ok bool) {
+	outer, length, inner = 1, 1, 1
+	state := 0 // before, within, behind
+	for i, n := range shape {
+		switch {
+		case n == 1:
+		case along[i] && state < 2:
+			state, length = 1, length*n
+		case along[i]:
+			return 0, 0, 0, false
+		case state == 0:
+			outer *= n
+		default:
+			state, inner = 2, inner*n
+		}
+	}
+	return outer, length, inner, true
+}
+
+// reduceLine is a reduction as kernels do it: of a row, and of rows side by side
+// by join, of which sums are finished.
+type reduceLine struct {
+	row    func(v *kernel.Vec, x []float32) float32
+	join   func(v *kernel.Vec, acc, x []float32)
+	sums   bool // join adds: in float64 every so often
+	finish func(sum float64, n int) float64
+}
+
+var reduceLines = map[string]*reduceLine{
+	"ReduceSum": {row: func(v *kernel.Vec, x []float32) float32 { return float32(v.Total(x)) }, join: addRows, sums: true,
+		finish: func(sum float64, _ int) float64 { return sum }},
+	"ReduceMean": {row: func(v *kernel.Vec, x []float32) float32 { return float32(v.Total(x) / float64(len(x))) }, join: addRows, sums: true,
+		finish: func(sum float64, n int) float64 { return sum / float64(n) }},
+	"ReduceSumSquare": {row: func(v *kernel.Vec, x []float32) float32 { return float32(v.Squares(x, 0)) }},
+	"ReduceL2":        {row: func(v *kernel.Vec, x []float32) float32 { return l2(v, x) }},
+	"ReduceMax":       {row: (*kernel.Vec).Largest, join: func(v *kernel.Vec, acc, x []float32) { v.Zip(kernel.PairMax, acc, acc, x) }},
+	"ReduceMin":       {row: (*kernel.Vec).Smallest, join: func(v *kernel.Vec, acc, x []float32) { v.Zip(kernel.PairMin, acc, acc, x) }},
+}
+
+func addRows(v *kernel.Vec, acc, x []float32) { v.Zip(kernel.PairAdd, acc, acc, x) }
+
+// l2 squares in float64 where float32 would overflow or vanish.
+func l2(v *kernel.Vec, x []float32) float32 {
+	if s := v.Squares(x, 0); s > 1e-30 && s < 1e36 {
+		return float32(math.Sqrt(s))
+	}
+	sum := 0.0
+	for _, a := range x {
+		sum += float64(a) * float64(a)
+	}
+	return float32(math.Sqrt(sum))
+}
+
+// strip reduces rows that lie step apart into dst.
+func (l *reduceLine) strip(v *kernel.Vec, dst, src []float32, rows, step int, wide []float64, part []float32) {
+	n := len(dst)
+	if !l.sums {
+		copy(dst, src)
+		for j := 1; j < rows; j++ {
+			l.join(v, dst, src[j*step:][:n])
+		}
+		return
+	}
+	const block = 64 // rows summed in float32
+	clear(wide)
+	for j := 0; j < rows; j += block {
+		copy(part, src[j*step:])
+		for k := j + 1; k < min(j+block, rows); k++ {
+			l.join(v, part, src[k*step:][:n])
+		}
+		for i, s := range part {
+			wide[i] += float64(s)
+		}
+	}
+	for i, s := range wide {
+		dst[i] = float32(l.finish(s, rows))
+	}
+}

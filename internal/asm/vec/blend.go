@@ -1,0 +1,196 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// blends writes weighted sums of rows and of numbers picked from a row, and the
+// transposition of squares.
+func blends(g *gen) {
+	for _, v := range vectors {
+		k := g.row(v)
+		k.blend()
+		k.pickSum()
+	}
+	g.row(ymm).transpose()
+}
+
+// blend writes dst = Σ weights[t]·row t, where row t begins offsets[t] bytes
+// after src. All products of a number are summed in order.
+func (k row) blend() {
+	name := "VecBlend" + k.title
+	k.leaf(name, []string{"dst ptr", "src ptr", "offsets ptr", "weights ptr", "taps int", "n int"}, false,
+		name+" takes rows of n numbers, at least one row; dst is none of them.")
+	dst, src, offsets, weights, taps, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.R10, reg.RDX
+	k.param("dst", dst)
+	k.param("src", src)
+	k.param("offsets", offsets)
+	k.param("weights", weights)
+	k.param("taps", taps)
+	k.param("n", n)
+	tap, from := reg.R11, reg.R12
+	group := func(label string, vectors int, tail bool) {
+		for i := range vectors {
+			k.zero(k.r[i])
+		}
+		k.XORQ(tap, tap)
+		k.Label(label)
+		k.MOVQ(operand.Mem{Base: offsets, Index: tap, Scale: 8}, from)
+		k.ADDQ(src, from)
+		k.VBROADCASTSS(operand.Mem{Base: weights, Index: tap, Scale: 4}, k.r[8])
+		for i := range vectors {
+			if tail {
+				k.load(at(from, 0), k.r[9], true)
+				k.VFMADD231PS(k.r[9], k.r[8], k.r[i])
+			} else {
+				k.VFMADD231PS(at(from, i*k.bytes), k.r[8], k.r[i])
+			}
+		}
+		k.INCQ(tap)
+		k.CMPQ(tap, taps)
+		k.JLT(to(label))
+		for i := range vectors {
+			k.store(k.r[i], at(dst, i*k.bytes), tail)
+		}
+	}
+	for _, u := range []int{4, 1} {
+		label := map[int]string{4: "four", 1: "one"}[u]
+		k.Label(label)
+		k.CMPQ(n, imm(u*k.lanesOf()))
+		k.JLT(to(label + "Done"))
+		group(label+"Tap", u, false)
+		k.ADDQ(imm(u*k.bytes), dst)
+		k.ADDQ(imm(u*k.bytes), src)
+		k.SUBQ(imm(u*k.lanesOf()), n)
+		k.JMP(to(label))
+		k.Label(label + "Done")
+	}
+	k.TESTQ(n, n)
+	k.JZ(to("end"))
+	k.tailMask(n)
+	group("tailTap", 1, true)
+	k.Label("end")
+	k.end()
+}
+
+// pickSum writes dst[i] = Σ weights[t·n+i]·src[index[t·n+i]].
+func (k row) pickSum() {
+	name := "VecPick" + k.title
+	k.leaf(name, []string{"dst ptr", "src ptr", "index ptr", "weights ptr", "taps int", "n int"}, false,
+		name+" takes n sums of numbers of src at int32 indices, at least one for each.")
+	dst, src, index, weights, taps, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.R10, reg.RDX
+	k.param("dst", dst)
+	k.param("src", src)
+	k.param("index", index)
+	k.param("weights", weights)
+	k.param("taps", taps)
+	k.param("n", n)
+	step, left, at1, at2 := reg.R11, reg.R12, reg.R13, reg.RBX
+	k.MOVQ(n, step)
+	k.SHLQ(operand.U8(2), step)
+	acc, idx, got, w := k.r[0], k.r[1], k.r[2], k.r[3]
+	all := k.r[4]
+	if !k.wide() {
+		k.VPCMPEQD(all, all, all)
+	}
+	k.loop("row", n, []reg.Register{dst, index, weights}, 1, func(_, _ int, tail bool) {
+		label := "tap"
+		if tail {
+			label = "tailTap"
+		}
+		k.zero(acc)
+		k.MOVQ(taps, left)
+		k.MOVQ(index, at1)
+		k.MOVQ(weights, at2)
+		k.Label(label)
+		k.load(at(at1, 0), idx, tail)
+		k.load(at(at2, 0), w, tail)
+		k.zero(got)
+		from := operand.Mem{Base: src, Index: idx, Scale: 4}
+		switch {
+		case k.wide() && tail:
+			k.KMOVW(reg.K1, reg.K2)
+			k.VGATHERDPS(from, reg.K2, got)
+		case k.wide():
+			k.KXNORW(reg.K2, reg.K2, reg.K2)
+			k.VGATHERDPS(from, reg.K2, got)
+		case tail:
+			k.VMOVAPS(k.mask(), k.r[5])
+			k.VGATHERDPS(k.r[5], from, got)
+		default:
+			k.VMOVAPS(all, k.r[5])
+			k.VGATHERDPS(k.r[5], from, got)
+		}
+		k.VFMADD231PS(got, w, acc)
+		k.ADDQ(step, at1)
+		k.ADDQ(step, at2)
+		k.DECQ(left)
+		k.JNZ(to(label))
+		k.store(acc, at(dst, 0), tail)
+	})
+	k.end()
+}
+
+// transpose writes squares of 8 by 8 along a band: 8 rows of src become 8
+// columns of dst.
+func (k row) transpose() {
+	name := "VecTranspose" + k.title
+	k.leaf(name, []string{"dst ptr", "src ptr", "dstRow int", "srcRow int", "squares int"}, false,
+		name+" transposes squares of 8 by 8 numbers that follow each other in the rows of src",
+		"and below each other in dst. Rows lie dstRow and srcRow bytes apart.")
+	dst, src, dstRow, srcRow, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX
+	k.param("dst", dst)
+	k.param("src", src)
+	k.param("dstRow", dstRow)
+	k.param("srcRow", srcRow)
+	k.param("squares", n)
+	three, far := reg.R10, reg.R11
+	r := k.r
+	// Rows 0 to 3 from base, 4 to 7 from far.
+	line := func(base reg.Register, pitch reg.Register, i int) operand.Mem {
+		if i >= 4 {
+			base = far
+			i -= 4
+		}
+		switch i {
+		case 1, 2:
+			return operand.Mem{Base: base, Index: pitch, Scale: uint8(i)}
+		case 3:
+			return operand.Mem{Base: base, Index: three, Scale: 1}
+		}
+		return operand.Mem{Base: base}
+	}
+	reach := func(base, pitch reg.Register) {
+		k.LEAQ(operand.Mem{Base: pitch, Index: pitch, Scale: 2}, three)
+		k.LEAQ(operand.Mem{Base: base, Index: pitch, Scale: 4}, far)
+	}
+	k.Label("square")
+	reach(src, srcRow)
+	for i := range 8 {
+		k.VMOVUPS(line(src, srcRow, i), r[i])
+	}
+	for i := 0; i < 8; i += 2 { // pairs of rows: numbers of both in turn
+		k.VUNPCKLPS(r[i+1], r[i], r[8+i])
+		k.VUNPCKHPS(r[i+1], r[i], r[9+i])
+	}
+	for i := 0; i < 8; i += 4 { // fours
+		k.VUNPCKLPD(r[8+i+2], r[8+i], r[i])
+		k.VUNPCKHPD(r[8+i+2], r[8+i], r[i+1])
+		k.VUNPCKLPD(r[8+i+3], r[8+i+1], r[i+2])
+		k.VUNPCKHPD(r[8+i+3], r[8+i+1], r[i+3])
+	}
+	for i := range 4 { // halves
+		k.VPERM2F128(operand.U8(0x20), r[4+i], r[i], r[8+i])
+		k.VPERM2F128(operand.U8(0x31), r[4+i], r[i], r[12+i])
+	}
+	reach(dst, dstRow)
+	for i := range 8 {
+		k.VMOVUPS(r[8+i], line(dst, dstRow, i))
+	}
+	k.ADDQ(imm(32), src)
+	k.LEAQ(operand.Mem{Base: dst, Index: dstRow, Scale: 8}, dst)
+	k.DECQ(n)
+	k.JNZ(to("square"))
+	k.end()
+}
