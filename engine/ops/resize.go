@@ -321,19 +321,6 @@ func (op *resize) Eval(c *Call) error {
 	return mapElements(c, y, wide, func(v float64) float64 { return v })
 }
 
-// EvalFast interpolates float32 without widening it.
-func (op *resize) EvalFast(c *Call) (bool, error) {
-	if op.mode == "nearest" || c.In[0].DType() != tensor.Float32 {
-		return false, nil
-	}
-	_, plan, err := op.planCall(c)
-	if err != nil {
-		return false, err
-	}
-	c.Out[0], err = interpolate[float32](c, op, c.In[0], plan)
-	return true, err
-}
-
 func (op *resize) planCall(c *Call) ([]int, []resizeAxis, error) {
 	at := func(i int) *tensor.Tensor {
 		if i <= 0 {

@@ -1,0 +1,184 @@
+package ops
+
+import (
+	"slices"
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// transposedProduct is what a transposed convolution keeps: products of the
+// weights, turned, with some pictures at a time, and room for their results.
+type transposedProduct struct {
+	x, w    []int // shapes it was planned for
+	each    int   // pictures at a time
+	work    kernel.Work
+	mem     kernel.Memory
+	turned  []float32 // by group: [M/group·taps][C/group]
+	filled  bool      // turned holds weights that do not change
+	columns []float32 // by picture and group: [M/group·taps][pixels of X]
+}
+
+// columnBytes is about how much room the results of products may take: what
+// stays near until it is added up.
+const columnBytes = 4 << 20
+
+// EvalFast is one matrix product for all taps, added up where each belongs.
+func (op *convTranspose) EvalFast(c *Call) (bool, error) {
+	x, w := c.In[0], c.In[1]
+	v := c.vec(x, w)
+	bias := c.input(2)
+	if v == nil || bias != nil && bias.DType() != tensor.Float32 || x.Len() == 0 || w.Len() == 0 || x.Rank() > 5 {
+		return false, nil
+	}
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return true, err
+	}
+	spans, err := op.spans(x.Rank()-2, w.Shape()[2:])
+	if err != nil {
+		return true, err
+	}
+	s := newSlide(len(spans)) // seen from the output, as in the reference
+	for i := range spans {
+		j := 3 - len(spans) + i
+		s.out[j] = x.Dim(2 + i)
+		if s.span[j], s.in[j], err = op.grow(spans, i, x.Dim(2+i)); err != nil {
+			return true, err
+		}
+	}
+	p, err := op.product(c, s)
+	if p == nil || err != nil {
+		return err != nil, err
+	}
+	m := w.Dim(1) * op.group
+	y, err := c.output(tensor.Float32, append([]int{x.Dim(0), m}, s.in[3-s.rank:]...)...)
+	if err != nil {
+		return true, err
+	}
+	if !p.filled {
+		turnWeights(v, p.turned, tensor.Data[float32](w), op.group, x.Dim(1)/op.group, w.Dim(1)*s.taps())
+		p.filled = c.Node.Inputs[1].Const() != nil
+	}
+	var shift []float32
+	if bias != nil {
+		shift = tensor.Data[float32](bias)
+	}
+	dst, pixels, taps := tensor.Data[float32](y), s.outSize(), s.taps()
+	for n := 0; n < x.Dim(0); n += p.each {
+		p.mem.In, p.mem.Out = unsafe.Pointer(&p.turned[0]), unsafe.Pointer(&p.columns[0])
+		p.mem.More = append(p.mem.More[:0], unsafe.Pointer(&tensor.Data[float32](x)[n*x.Dim(1)*pixels]))
+		if err := c.do(&p.work, &p.mem); err != nil {
+			return true, err
+		}
+		planes := dst[n*m*s.inSize():]
+		err := c.share(p.each*m, 1.2*float64(pixels*taps)+0.2*float64(s.inSize()), func(from, to int) {
+			for i := from; i < to; i++ {
+				var b float32
+				if shift != nil {
+					b = shift[i%m]
+				}
+				s.addColumns(planes[i*s.inSize():(i+1)*s.inSize()], p.columns[i*taps*pixels:(i+1)*taps*pixels], b)
+			}
+		})
+		if err != nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+// product plans the products, or finds them planned.
+func (op *convTranspose) product(c *Call, s *slide) (*transposedProduct, error) {
+	x, w := c.In[0], c.In[1]
+	if p, ok := c.Kept.(*transposedProduct); ok && slices.Equal(p.x, x.Shape()) && slices.Equal(p.w, w.Shape()) {
+		return p, nil
+	}
+	cg, rows, pixels := x.Dim(1)/op.group, w.Dim(1)*s.taps(), s.outSize()
+	one, err := tensor.Count([]int{4, op.group, rows, pixels})
+	if err != nil {
+		return nil, err
+	}
+	each := max(1, min(x.Dim(0), columnBytes/one))
+	for x.Dim(0)%each != 0 {
+		each--
+	}
+	if err := c.Run.ReserveBytes(int64(each)*int64(one) + int64(4*w.Len())); err != nil {
+		return nil, err
+	}
+	g := &kernel.Gemm{M: rows, N: pixels, K: cg, RowA: cg, RowB: pixels, RowC: pixels, Scale: 1, Strict: c.Run.Strict,
+		Batch: []kernel.GemmBatch{
+			{Count: each, A: 0, B: op.group * cg * pixels, C: op.group * rows * pixels},
+			{Count: op.group, A: rows * cg, B: cg * pixels, C: rows * pixels},
+		}}
+	work, err := c.Run.Kernel.Gemm(g, nil)
+	if err != nil {
+		return nil, nil // the reference takes what the kernels do not
+	}
+	p := &transposedProduct{x: slices.Clone(x.Shape()), w: slices.Clone(w.Shape()), each: each, work: work,
+		turned: make([]float32, w.Len()), columns: make([]float32, each*one/4)}
+	c.Kept = p
+	return p, nil
+}
+
+// turnWeights makes [rows][channels] of the [channels][rows] of each group.
+func turnWeights(v *kernel.Vec, dst, src []float32, groups, channels, rows int) {
+	for g := range groups {
+		from, to := bitsOf(src[g*channels*rows:][:channels*rows]), bitsOf(dst[g*channels*rows:][:channels*rows])
+		for i := 0; i < channels; i += bandRows {
+			v.TransposeMatrix(to[i:], from[i*rows:], channels, rows, min(bandRows, channels-i), rows)
+		}
+	}
+}
+
+// bitsOf views float32 numbers as words.
+func bitsOf(x []float32) []uint32 {
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}
+
+// addColumns adds up a plane of the output: of each tap its products with all
+// pixels. Where taps never meet, they are stored.
+func (s *slide) addColumns(out, columns []float32, bias float32) {
+	alone := true
+	for i, p := range s.span {
+		alone = alone && p.kernel == p.stride && p.before == 0 && (p.dilation == 1 || p.kernel == 1) && s.in[i] == s.out[i]*p.stride
+	}
+	if !alone {
+		for i := range out {
+			out[i] = bias
+		}
+	}
+	kd, kh, kw := s.span[0].kernel, s.span[1].kernel, s.span[2].kernel
+	pixels := s.outSize()
+	for k := range kd * kh * kw {
+		kz, ky, kx := k/kh/kw, k/kw%kh, k%kw
+		x := columns[k*pixels:][:pixels]
+		z0, z1 := s.span[0].inside(kz, s.in[0], s.out[0])
+		y0, y1 := s.span[1].inside(ky, s.in[1], s.out[1])
+		x0, x1 := s.span[2].inside(kx, s.in[2], s.out[2])
+		step := s.span[2].stride
+		if x0 >= x1 {
+			continue
+		}
+		for iz := z0; iz < z1; iz++ {
+			oz := iz*s.span[0].stride + kz*s.span[0].dilation - s.span[0].before
+			for iy := y0; iy < y1; iy++ {
+				oy := iy*s.span[1].stride + ky*s.span[1].dilation - s.span[1].before
+				row := out[(oz*s.in[1]+oy)*s.in[2]:][:s.in[2]]
+				o := x0*step + kx*s.span[2].dilation - s.span[2].before
+				in := x[(iz*s.out[1]+iy)*s.out[2]:][x0:x1]
+				if alone {
+					for _, p := range in {
+						row[o] = p + bias
+						o += step
+					}
+					continue
+				}
+				for _, p := range in {
+					row[o] += p
+					o += step
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,229 @@
+package ops
+
+import (
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// EvalFast resizes float32 pictures row by row, and other float32 tensors one
+// axis after the other.
+func (op *resize) EvalFast(c *Call) (bool, error) {
+	x := c.In[0]
+	if op.mode == "nearest" && x.DType().Size() != 4 || op.mode != "nearest" && x.DType() != tensor.Float32 {
+		return false, nil
+	}
+	shape, plan, err := op.planCall(c)
+	if err != nil {
+		return false, err
+	}
+	last := x.Rank() - 1
+	planar := c.Run.Kernel != nil && len(plan) > 0 && x.Len() > 0 && last >= 1
+	for _, p := range plan {
+		planar = planar && p.axis >= last-1 && p.in < math.MaxInt32
+	}
+	switch {
+	case planar:
+		done, err := op.pictures(c, shape, plan)
+		if done || err != nil {
+			return done, err
+		}
+	case op.mode == "nearest":
+		return false, nil
+	}
+	if op.mode == "nearest" {
+		return false, nil
+	}
+	c.Out[0], err = interpolate[float32](c, op, x, plan)
+	return true, err
+}
+
+// pictureSize is a resizing of the last two axes: for each row and column of the
+// output what it is made of.
+type pictureSize struct {
+	inH, inW, outH, outW int
+	rows                 tapList      // nil weights: the row itself
+	columns              *kernel.Taps // nil: they stay
+	nearestRow, nearest  []int32      // in mode nearest
+	columnsFirst         bool
+	vec                  *kernel.Vec
+}
+
+// pictures resizes the last two axes; false where places lie outside.
+func (op *resize) pictures(c *Call, shape []int, plan []resizeAxis) (bool, error) {
+	x := c.In[0]
+	last := x.Rank() - 1
+	s := &pictureSize{inH: x.Dim(last - 1), inW: x.Dim(last), outH: shape[last-1], outW: shape[last], vec: &c.Run.Kernel.Vec}
+	for _, p := range plan {
+		if err := c.Run.ReserveBytes(24 * int64(p.out) * int64(max(1, op.tapCount(p)))); err != nil {
+			return true, err
+		}
+		if op.mode == "nearest" {
+			at, ok := op.nearestPlaces(p)
+			if !ok {
+				return false, nil
+			}
+			if p.axis == last {
+				s.nearest = at
+			} else {
+				s.nearestRow = at
+			}
+			continue
+		}
+		taps := op.taps(p)
+		if taps.beyond != nil {
+			return false, nil
+		}
+		if p.axis == last {
+			s.columns = columnTaps(taps, p.out)
+		} else {
+			s.rows = taps
+		}
+	}
+	s.columnsFirst = s.outH > s.inH
+	y, err := c.output(x.DType(), shape...)
+	if err != nil || y.Len() == 0 {
+		return true, err
+	}
+	const band = 16 // rows of the output that share what was made of rows of the input
+	planes := y.Len() / s.outH / s.outW
+	bands := (s.outH + band - 1) / band
+	unit := 1.0 + 0.4*float64(max(s.rows.per, 1))
+	return true, c.share(planes*bands, unit*float64(band*s.outW)+100, func(from, to int) {
+		if op.mode == "nearest" {
+			src, dst := words[uint32](x), words[uint32](y)
+			for i := from; i < to; i++ {
+				p, b := i/bands, i%bands*band
+				s.pickRows(dst[p*s.outH*s.outW:][:s.outH*s.outW], src[p*s.inH*s.inW:][:s.inH*s.inW], b, min(b+band, s.outH))
+			}
+			return
+		}
+		work := resizeWorks.Get().(*resizeWork)
+		defer resizeWorks.Put(work)
+		src, dst := tensor.Data[float32](x), tensor.Data[float32](y)
+		for i := from; i < to; i++ {
+			p, b := i/bands, i%bands*band
+			s.blendRows(work, dst[p*s.outH*s.outW:][:s.outH*s.outW], src[p*s.inH*s.inW:][:s.inH*s.inW], b, min(b+band, s.outH))
+		}
+	})
+}
+
+// nearestPlaces are the elements of the input along an axis; ok is false where
+// one lies outside.
+func (op *resize) nearestPlaces(p resizeAxis) (at []int32, ok bool) {
+	at = make([]int32, p.out)
+	for i := range at {
+		place, inside := op.place(p, i)
+		if !inside {
+			return nil, false
+		}
+		at[i] = int32(op.round(place, p))
+	}
+	return at, true
+}
+
+// columnTaps lays taps out as kernels take them.
+func columnTaps(l tapList, n int) *kernel.Taps {
+	t := &kernel.Taps{Index: make([]int32, l.per*n), Weight: make([]float32, l.per*n), Per: l.per}
+	for i := range n {
+		for k := range l.per {
+			t.Index[k*n+i], t.Weight[k*n+i] = int32(l.index[i*l.per+k]), float32(l.weight[i*l.per+k])
+		}
+	}
+	return t
+}
+
+// pickRows writes some rows of a plane of nearest elements.
+func (s *pictureSize) pickRows(dst, src []uint32, from, to int) {
+	before := -1
+	for y := from; y < to; y++ {
+		at := y
+		if s.nearestRow != nil {
+			at = int(s.nearestRow[y])
+		}
+		out, in := dst[y*s.outW:(y+1)*s.outW], src[at*s.inW:(at+1)*s.inW]
+		switch {
+		case at == before:
+			copy(out, dst[(y-1)*s.outW:y*s.outW])
+		case s.nearest == nil:
+			copy(out, in)
+		default:
+			for i, j := range s.nearest {
+				out[i] = in[j]
+			}
+		}
+		before = at
+	}
+}
+
+// resizeWork is what one helper needs.
+type resizeWork struct {
+	row     []float32 // of the input's width
+	kept    []float32 // rows of the output's width, made of rows of the input
+	has     []int     // by kept row: which
+	offsets []int64
+	weights []float32
+}
+
+var resizeWorks = sync.Pool{New: func() any { return new(resizeWork) }}
+
+// blendRows writes some rows of a plane. Where there are more rows in the output
+// than in the input, columns come first, and what they make of a row is kept for
+// the rows that follow.
+func (s *pictureSize) blendRows(w *resizeWork, dst, src []float32, from, to int) {
+	per := s.rows.per
+	if s.columns != nil && s.columnsFirst && per > 0 {
+		w.kept = slices.Grow(w.kept[:0], per*s.outW)[:per*s.outW]
+		w.has = slices.Grow(w.has[:0], per)[:per]
+		for i := range w.has {
+			w.has[i] = -1
+		}
+		for y := from; y < to; y++ {
+			s.blendKept(w, dst[y*s.outW:(y+1)*s.outW], src, y)
+		}
+		return
+	}
+	w.row = slices.Grow(w.row[:0], s.inW)[:s.inW]
+	for y := from; y < to; y++ {
+		out, row := dst[y*s.outW:(y+1)*s.outW], src[min(y, s.inH-1)*s.inW:][:s.inW]
+		if per > 0 {
+			row = w.row
+			if s.columns == nil {
+				row = out
+			}
+			w.offsets, w.weights = w.offsets[:0], w.weights[:0]
+			for k := y * per; k < (y+1)*per; k++ {
+				if s.rows.weight[k] != 0 {
+					w.offsets, w.weights = append(w.offsets, 4*int64(s.rows.index[k]*s.inW)), append(w.weights, float32(s.rows.weight[k]))
+				}
+			}
+			s.vec.BlendRows(row, src, w.offsets, w.weights)
+		}
+		if s.columns != nil {
+			s.vec.PickSums(out, row, s.columns)
+		}
+	}
+}
+
+// blendKept writes row y from kept rows. Each tap of a row has a place of its
+// own for its row of the input: the row's number modulo the taps.
+func (s *pictureSize) blendKept(w *resizeWork, out, src []float32, y int) {
+	per := s.rows.per
+	w.offsets, w.weights = w.offsets[:0], w.weights[:0]
+	for k := y * per; k < (y+1)*per; k++ {
+		if s.rows.weight[k] == 0 {
+			continue
+		}
+		at := s.rows.index[k]
+		place := at % per
+		if w.has[place] != at {
+			w.has[place] = at
+			s.vec.PickSums(w.kept[place*s.outW:(place+1)*s.outW], src[at*s.inW:(at+1)*s.inW], s.columns)
+		}
+		w.offsets, w.weights = append(w.offsets, 4*int64(place*s.outW)), append(w.weights, float32(s.rows.weight[k]))
+	}
+	s.vec.BlendRows(out, w.kept, w.offsets, w.weights)
+}

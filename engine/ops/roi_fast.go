@@ -1,0 +1,237 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// A cell of RoiAlign is the mean of samples on a grid, and a sample weighs rows
+// and columns one after the other: so does the cell. Each box has for every row
+// of cells the rows of the picture that it is made of, and likewise columns.
+
+// cellTaps are the pixels along one axis of a cell, with weights that already
+// divide by the number of samples.
+type cellTaps struct {
+	at     []int
+	weight []float32
+}
+
+// axisTaps works out the cells along one axis of a box: n samples each.
+func axisTaps(cells []cellTaps, start, size float64, n, pixels int) {
+	for i := range cells {
+		t := &cells[i]
+		t.at, t.weight = t.at[:0], t.weight[:0]
+		for s := range n {
+			v := start + float64(i)*size + (float64(s)+0.5)*size/float64(n)
+			if !(v >= -1 && v <= float64(pixels)) || pixels == 0 {
+				continue
+			}
+			low, high, f := between(v, pixels)
+			t.add(low, (1-f)/float64(n))
+			t.add(high, f/float64(n))
+		}
+	}
+}
+
+func (t *cellTaps) add(at int, w float64) {
+	for k := len(t.at) - 1; k >= max(0, len(t.at)-2); k-- { // samples move on
+		if t.at[k] == at {
+			t.weight[k] += float32(w)
+			return
+		}
+	}
+	t.at, t.weight = append(t.at, at), append(t.weight, float32(w))
+}
+
+// roiWork is what one helper needs for its boxes.
+type roiWork struct {
+	rows, columns []cellTaps
+	low, width    int           // columns of the picture that are used, from the first to the last
+	picks         []kernel.Taps // of a wide box: for each row of cells, the columns that are used
+	between       []float32     // rows of cells by columns, and a zero
+	taps          kernel.Taps   // of cells, among those
+}
+
+var roiWorks = sync.Pool{New: func() any { return new(roiWork) }}
+
+// EvalFast is the mean of samples of float32.
+func (op *roiAlign) EvalFast(c *Call) (bool, error) {
+	x := c.In[0]
+	v := c.vec(x, c.In[1])
+	if v == nil || op.largest || x.Rank() != 4 || x.Dim(2)*x.Dim(3) > math.MaxInt32 {
+		return false, nil
+	}
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return true, err
+	}
+	rois, pictures := tensor.Data[float32](c.In[1]), tensor.Data[int64](c.In[2])
+	channels, h, w := x.Dim(1), x.Dim(2), x.Dim(3)
+	boxes := make([]roiBox, len(pictures))
+	for r, picture := range pictures {
+		if picture < 0 || picture >= int64(x.Dim(0)) {
+			return true, fmt.Errorf("box %d is of picture %d, there are %d", r, picture, x.Dim(0))
+		}
+		var err error
+		if boxes[r], err = op.box([4]float32(rois[4*r:])); err != nil {
+			return true, err
+		}
+	}
+	y, err := c.output(tensor.Float32, len(pictures), channels, op.height, op.width)
+	if err != nil || y.Len() == 0 {
+		return true, err
+	}
+	src, dst := tensor.Data[float32](x), tensor.Data[float32](y)
+	cells, plane := op.height*op.width, h*w
+	// Boxes with a part of their channels: enough pieces for all helpers.
+	const group = 64
+	groups := (channels + group - 1) / group
+	return true, c.share(len(pictures)*groups, (3*float64(cells)+200)*group, func(from, to int) {
+		work := roiWorks.Get().(*roiWork)
+		defer roiWorks.Put(work)
+		for i := from; i < to; i++ {
+			r, first := i/groups, i%groups*group
+			if i == from || i%groups == 0 {
+				op.prepare(work, boxes[r], h, w)
+			}
+			for ch := first; ch < min(first+group, channels); ch++ {
+				in := src[(int(pictures[r])*channels+ch)*plane:][:plane]
+				work.cells(v, dst[(r*channels+ch)*cells:][:cells], in, w)
+			}
+		}
+	})
+}
+
+// roiBox is a box in pixels: where it starts, its cells, and their samples.
+type roiBox struct {
+	y, x, cellH, cellW float64
+	ny, nx             int
+}
+
+// box checks a box as the reference does.
+func (op *roiAlign) box(b [4]float32) (roiBox, error) {
+	r := roiBox{y: float64(b[1])*op.scale - op.offset, x: float64(b[0])*op.scale - op.offset}
+	width, height := float64(b[2])*op.scale-op.offset-r.x, float64(b[3])*op.scale-op.offset-r.y
+	if op.offset == 0 {
+		width, height = math.Max(width, 1), math.Max(height, 1)
+	}
+	r.cellH, r.cellW = height/float64(op.height), width/float64(op.width)
+	var err error
+	if r.ny, err = op.samplesOf(r.cellH); err != nil {
+		return r, err
+	}
+	if r.nx, err = op.samplesOf(r.cellW); err != nil {
+		return r, err
+	}
+	if total := float64(op.height) * float64(op.width) * float64(r.ny) * float64(r.nx); total > maxSamples {
+		return r, fmt.Errorf("a box of %v by %v takes %.0f samples, at most %d are taken", width, height, total, maxSamples)
+	}
+	return r, nil
+}
+
+// narrow is up to which width of a box whole rows of it are summed: beyond it
+// most columns are used by no cell.
+const narrow = 128
+
+// prepare works out the taps of a box.
+func (op *roiAlign) prepare(s *roiWork, b roiBox, h, w int) {
+	if len(s.rows) != op.height || len(s.columns) != op.width {
+		s.rows, s.columns = make([]cellTaps, op.height), make([]cellTaps, op.width)
+	}
+	axisTaps(s.rows, b.y, b.cellH, b.ny, h)
+	axisTaps(s.columns, b.x, b.cellW, b.nx, w)
+	low, high, most := w, -1, 0
+	for _, t := range s.columns {
+		for _, at := range t.at {
+			low, high = min(low, at), max(high, at)
+		}
+		most = max(most, len(t.at))
+	}
+	s.low, s.width, s.picks = low, max(high-low+1, 0), s.picks[:0]
+	if s.width > narrow {
+		s.pickColumns(w)
+	}
+	n := op.height * s.width
+	if cap(s.between) <= n {
+		s.between = make([]float32, n+1)
+	}
+	s.between = s.between[:n+1]
+	s.between[n] = 0
+	s.spread(op.height, op.width, most)
+}
+
+// pickColumns makes the columns of a wide box those that are used, side by side.
+func (s *roiWork) pickColumns(w int) {
+	var used []int
+	for _, t := range s.columns {
+		used = append(used, t.at...)
+	}
+	slices.Sort(used)
+	used = slices.Compact(used)
+	for _, t := range s.columns {
+		for k, at := range t.at {
+			t.at[k], _ = slices.BinarySearch(used, at)
+		}
+	}
+	s.low, s.width = 0, len(used)
+	for _, r := range s.rows {
+		p := kernel.Taps{Per: len(r.at)}
+		for k, y := range r.at {
+			for _, x := range used {
+				p.Index, p.Weight = append(p.Index, int32(y*w+x)), append(p.Weight, r.weight[k])
+			}
+		}
+		s.picks = append(s.picks, p)
+	}
+}
+
+// spread lays the columns' taps out for all cells. Those that a cell does not
+// have are none of the zero.
+func (s *roiWork) spread(height, width, per int) {
+	cells := height * width
+	if n := cells * per; cap(s.taps.Index) < n {
+		s.taps.Index, s.taps.Weight = make([]int32, n), make([]float32, n)
+	}
+	s.taps.Index, s.taps.Weight, s.taps.Per = s.taps.Index[:cells*per], s.taps.Weight[:cells*per], per
+	for i := range cells {
+		t := &s.columns[i%width]
+		for k := range per {
+			at, weight := height*s.width, float32(0)
+			if k < len(t.at) {
+				at, weight = i/width*s.width+t.at[k]-s.low, t.weight[k]
+			}
+			s.taps.Index[k*cells+i], s.taps.Weight[k*cells+i] = int32(at), weight
+		}
+	}
+}
+
+// cells makes all cells of one channel of the box at work.
+func (s *roiWork) cells(v *kernel.Vec, out, plane []float32, w int) {
+	if s.width == 0 {
+		clear(out)
+		return
+	}
+	var offsets [32]int64
+	for py := range s.rows {
+		t, sum := &s.rows[py], s.between[py*s.width:(py+1)*s.width]
+		switch {
+		case len(s.picks) > 0:
+			v.PickSums(sum, plane, &s.picks[py])
+		case len(t.at) > len(offsets):
+			clear(sum)
+			for k, at := range t.at {
+				v.AddScaled(sum, plane[at*w+s.low:], t.weight[k])
+			}
+		default:
+			for k, at := range t.at {
+				offsets[k] = 4 * int64(at*w+s.low)
+			}
+			v.BlendRows(sum, plane, offsets[:len(t.at)], t.weight)
+		}
+	}
+	v.PickSums(out, s.between, &s.taps)
+}

@@ -1,0 +1,142 @@
+package ops
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// EvalFast writes updates of elements of 4 and 8 bytes where indices differ from
+// data along the axis only: elements at different places of the other axes
+// never meet.
+func (op scatterElements) EvalFast(c *Call) (bool, error) {
+	x, idx, updates := c.In[0], c.In[1], c.In[2]
+	size := x.DType().Size()
+	if op.reduce != "none" || size != 4 && size != 8 || idx.DType() != tensor.Int64 || !sameBut(x, idx, op.axis) || !slices.Equal(idx.Shape(), updates.Shape()) {
+		return false, nil
+	}
+	if _, err := op.Infer([]ir.Fact{ir.TypeOf(x), ir.TypeOf(idx), ir.TypeOf(updates)}); err != nil {
+		return true, err
+	}
+	y, err := c.output(x.DType(), x.Shape()...)
+	if err != nil {
+		return true, err
+	}
+	bytes := y.Bytes()
+	if err := c.share(len(bytes), 0.05, func(from, to int) { copy(bytes[from:to], x.Bytes()[from:]) }); err != nil {
+		return true, err
+	}
+	if size == 4 {
+		return true, scatterRows(c, words[uint32](y), words[uint32](updates), op.axis)
+	}
+	return true, scatterRows(c, words[uint64](y), words[uint64](updates), op.axis)
+}
+
+// sameBut reports whether two shapes are equal but for an axis.
+func sameBut(x, y *tensor.Tensor, axis int) bool {
+	axis, err := tensor.Axis(axis, x.Rank())
+	if err != nil || x.Rank() != y.Rank() {
+		return false
+	}
+	for i, n := range x.Shape() {
+		if i != axis && y.Dim(i) != n {
+			return false
+		}
+	}
+	return true
+}
+
+// elementGrid is indices seen as [outer along inner], cut into strips of inner.
+type elementGrid struct {
+	outer, along, inner, dim int // dim: of the data along the axis
+	strips, width            int
+}
+
+func newElementGrid(x, idx *tensor.Tensor, axis int) elementGrid {
+	axis, _ = tensor.Axis(axis, x.Rank())
+	g := elementGrid{dim: x.Dim(axis)}
+	g.outer, g.along, g.inner = split3(idx.Shape(), axis)
+	g.strips = (g.inner + stripWidth - 1) / stripWidth
+	g.width = (g.inner + max(g.strips, 1) - 1) / max(g.strips, 1)
+	return g
+}
+
+// each calls row for every row of every strip: its numbers are idx[at:at+n], and
+// number i is at place base+i of the data but for the axis.
+func (g elementGrid) each(c *Call, row func(at, base, n int)) error {
+	return c.share(g.outer*g.strips, 2*float64(g.along*g.width)+10, func(from, to int) {
+		for i := from; i < to; i++ {
+			o, first := i/g.strips, i%g.strips*g.width
+			n := min(g.width, g.inner-first)
+			for a := range g.along {
+				if n > 0 {
+					row((o*g.along+a)*g.inner+first, o*g.dim*g.inner+first, n)
+				}
+			}
+		}
+	})
+}
+
+func scatterRows[T any](c *Call, y, updates []T, axis int) error {
+	index := tensor.Data[int64](c.In[1])
+	g := newElementGrid(c.In[0], c.In[1], axis)
+	var outside atomic.Int64
+	err := g.each(c, func(at, base, n int) {
+		for i, v := range index[at : at+n] {
+			if v < 0 {
+				v += int64(g.dim)
+			}
+			if uint64(v) >= uint64(g.dim) {
+				outside.Store(int64(at+i) + 1)
+				return
+			}
+			y[base+int(v)*g.inner+i] = updates[at+i]
+		}
+	})
+	if at := outside.Load(); at > 0 {
+		return inRange([]int{int(index[at-1])}, g.dim)
+	}
+	return err
+}
+
+// EvalFast takes elements of 4 and 8 bytes where indices differ from data along
+// the axis only.
+func (op gatherElements) EvalFast(c *Call) (bool, error) {
+	x, idx := c.In[0], c.In[1]
+	size := x.DType().Size()
+	if size != 4 && size != 8 || idx.DType() != tensor.Int64 || x.Rank() == 0 || !sameBut(x, idx, op.axis) {
+		return false, nil
+	}
+	y, err := c.output(x.DType(), idx.Shape()...)
+	if err != nil {
+		return true, err
+	}
+	if size == 4 {
+		return true, gatherRows(c, words[uint32](y), words[uint32](x), op.axis)
+	}
+	return true, gatherRows(c, words[uint64](y), words[uint64](x), op.axis)
+}
+
+func gatherRows[T any](c *Call, y, x []T, axis int) error {
+	index := tensor.Data[int64](c.In[1])
+	g := newElementGrid(c.In[0], c.In[1], axis)
+	var outside atomic.Int64
+	err := g.each(c, func(at, base, n int) {
+		for i, v := range index[at : at+n] {
+			if v < 0 {
+				v += int64(g.dim)
+			}
+			if uint64(v) >= uint64(g.dim) {
+				outside.Store(int64(at+i) + 1)
+				return
+			}
+			y[at+i] = x[base+int(v)*g.inner+i]
+		}
+	})
+	if at := outside.Load(); at > 0 {
+		return inRange([]int{int(index[at-1])}, g.dim)
+	}
+	return err
+}
