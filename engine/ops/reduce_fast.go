@@ -93,9 +93,9 @@ type reduceLine struct {
 }
 
 var reduceLines = map[string]*reduceLine{
-	"ReduceSum": {row: func(v *kernel.Vec, x []float32) float32 { return float32(v.Total(x)) }, join: addRows, sums: true,
+	"ReduceSum": {row: func(v *kernel.Vec, x []float32) float32 { return float32(v.Total(x)) }, join: joinSums, sums: true,
 		finish: func(sum float64, _ int) float64 { return sum }},
-	"ReduceMean": {row: func(v *kernel.Vec, x []float32) float32 { return float32(v.Total(x) / float64(len(x))) }, join: addRows, sums: true,
+	"ReduceMean": {row: func(v *kernel.Vec, x []float32) float32 { return float32(v.Total(x) / float64(len(x))) }, join: joinSums, sums: true,
 		finish: func(sum float64, n int) float64 { return sum / float64(n) }},
 	"ReduceSumSquare": {row: func(v *kernel.Vec, x []float32) float32 { return float32(v.Squares(x, 0)) }},
 	"ReduceL2":        {row: func(v *kernel.Vec, x []float32) float32 { return l2(v, x) }},
@@ -103,7 +103,7 @@ var reduceLines = map[string]*reduceLine{
 	"ReduceMin":       {row: (*kernel.Vec).Smallest, join: func(v *kernel.Vec, acc, x []float32) { v.Zip(kernel.PairMin, acc, acc, x) }},
 }
 
-func addRows(v *kernel.Vec, acc, x []float32) { v.Zip(kernel.PairAdd, acc, acc, x) }
+func joinSums(v *kernel.Vec, acc, x []float32) { v.Zip(kernel.PairAdd, acc, acc, x) }
 
 // l2 squares in float64 where float32 would overflow or vanish.
 func l2(v *kernel.Vec, x []float32) float32 {
