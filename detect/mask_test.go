@@ -2,6 +2,7 @@ package detect
 
 import (
 	"encoding/json"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -108,6 +109,64 @@ func TestRLE(t *testing.T) {
 	for _, s := range []string{"\x7f", "5", "o", "oooooooooooooooooooo0", "00000000000", "N"} {
 		if _, err := ParseRLE(s, 4, 4); err == nil {
 			t.Errorf("%q was read", s)
+		}
+	}
+}
+
+// Pixels that rleFrPoly gives, worked out by hand: a column changes sides where
+// the outline passes its middle, rounded down the rows.
+func TestMaskOfPolygons(t *testing.T) {
+	for _, tt := range []struct {
+		why      string
+		polygons [][]float64
+		want     []string
+	}{
+		{"whole pixels", [][]float64{{1, 1, 4, 1, 4, 3, 1, 3}}, []string{"......", ".###..", ".###..", "......"}},
+		{"and back", [][]float64{{1, 1, 1, 3, 4, 3, 4, 1}}, []string{"......", ".###..", ".###..", "......"}},
+		{"two that overlap", [][]float64{{0, 0, 2, 0, 2, 2, 0, 2}, {1, 1, 3, 1, 3, 3, 1, 3}}, []string{"##....", "###...", ".##...", "......"}},
+		{"out of the picture", [][]float64{{-5, -5, 2, -5, 2, 2, -5, 2}}, []string{"##....", "##....", "......", "......"}},
+		{"all of it", [][]float64{{0, 0, 6, 0, 6, 4, 0, 4}}, []string{"######", "######", "######", "######"}},
+		{"none", nil, []string{"......", "......", "......", "......"}},
+	} {
+		m, err := MaskOfPolygons(tt.polygons, 6, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := drawn(m); !slices.Equal(got, tt.want) || m.check() != nil {
+			t.Errorf("%s:\n%s", tt.why, strings.Join(got, "\n"))
+		}
+	}
+	for _, p := range [][]float64{{1, 2, 3, 4}, {1, 2, 3, 4, 5, 6, 7}, {0, 0, 1e300, 0, 0, 1}, {0, 0, -1e6, 1e6, 1e6, 1e6, 7, math.NaN()}} {
+		if _, err := MaskOfPolygons([][]float64{p}, 6, 4); err == nil {
+			t.Errorf("%v was drawn", p)
+		}
+	}
+}
+
+func TestPolygons(t *testing.T) {
+	got := fromLetters("......", ".##...", ".##...", "......").Polygons()
+	if len(got) != 1 || !slices.Equal(got[0], []float64{1, 1, 3, 1, 3, 3, 1, 3}) {
+		t.Errorf("%v", got)
+	}
+	ring := fromLetters("####.", "#..#.", "#..#.", "####.", "....#").Polygons() // and a pixel at its corner
+	if len(ring) != 3 {
+		t.Errorf("a ring and a pixel: %v", ring)
+	}
+	r := rand.New(rand.NewPCG(9, 10))
+	for range 300 { // there and back, holes by turning the sign of what they enclose
+		w, h := 1+r.IntN(12), 1+r.IntN(12)
+		m := maskOf(w, h, 0, 0, w, h, func(x, y int) bool { return r.IntN(5) < 3 })
+		area := 0.0
+		var all [][]float64
+		for _, p := range m.Polygons() {
+			for i := 0; i < len(p); i += 2 {
+				j := (i + 2) % len(p)
+				area += (p[i]*p[j+1] - p[j]*p[i+1]) / 2
+			}
+			all = append(all, p)
+		}
+		if int(math.Round(area)) != m.Area() {
+			t.Fatalf("outlines enclose %v of %d pixels\n%s\n%v", area, m.Area(), strings.Join(drawn(m), "\n"), all)
 		}
 	}
 }

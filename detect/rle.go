@@ -137,8 +137,21 @@ func (m *Mask) overlap(o *Mask) (inter, union int) {
 	if m.Width != o.Width || m.Height != o.Height {
 		return 0, 0
 	}
+	m.walk(o, func(n uint32, inM, inO bool) {
+		if inM && inO {
+			inter += int(n)
+		}
+		if inM || inO {
+			union += int(n)
+		}
+	})
+	return inter, union
+}
+
+// walk calls f for the runs of pixels in which neither mask changes.
+func (m *Mask) walk(o *Mask, f func(n uint32, inM, inO bool)) {
 	i, k := 0, 0
-	var a, b uint32 // left of the runs at i and k
+	var a, b uint32 // what is left of the runs before i and k
 	for {
 		for a == 0 && i < len(m.Counts) {
 			a = m.Counts[i]
@@ -148,17 +161,11 @@ func (m *Mask) overlap(o *Mask) (inter, union int) {
 			b = o.Counts[k]
 			k++
 		}
-		if a == 0 || b == 0 {
-			return inter, union
-		}
 		n := min(a, b)
-		inA, inB := i%2 == 0, k%2 == 0 // both are one past the run
-		if inA && inB {
-			inter += int(n)
+		if n == 0 {
+			return
 		}
-		if inA || inB {
-			union += int(n)
-		}
+		f(n, i%2 == 0, k%2 == 0)
 		a, b = a-n, b-n
 	}
 }

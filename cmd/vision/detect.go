@@ -97,8 +97,8 @@ func detectAction(c *cli.Context) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	tell(c, m.Guess())
-	tell(c, d.Guess())
+	remark(c, m.Guess())
+	remark(c, d.Guess())
 	files, err := newSavers(c)
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func detectAction(c *cli.Context) error {
 		}
 		if err != nil {
 			bad = true
-			r = detectResult{File: src.Name, Error: oneLine(err.Error())}
+			r = detectResult{File: src.Name, Error: named(src.Name, err)}
 		} else {
 			coco.add(&r)
 		}
@@ -217,13 +217,13 @@ func (r *detectResult) fill(c *cli.Context, m *zoo.Model, d *detect.Detector, sr
 	start = time.Now()
 	x, g, err := m.Encoder().Encode(img)
 	if err != nil {
-		return fmt.Errorf("%s: %w", src.Name, err)
+		return err
 	}
 	ms.Encode = since(start)
 	start = time.Now()
 	objects, err := d.Tensor(c.Context, x, g)
 	if err != nil {
-		return fmt.Errorf("%s: %w", src.Name, err)
+		return err
 	}
 	ms.Infer = since(start)
 	r.Model, r.Width, r.Height, r.MS = m.Card().Name, img.Width, img.Height, &ms

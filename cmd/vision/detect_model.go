@@ -51,7 +51,7 @@ func loadDetector(c *cli.Context, standard string) (*zoo.Model, error) {
 		return nil, noModel(fmt.Errorf("the standard model %s (%.1f MB) is not cached and could not be fetched; run vision zoo pull %s where there is a network, or name a file: --model PATH.onnx (%s)",
 			standard, float64(card.Bytes)/1e6, standard, cause(err)))
 	}
-	tell(c, fmt.Sprintf("using %s; --model names another (vision zoo search %s)", standard, strings.Fields(card.Task)[0]))
+	remark(c, fmt.Sprintf("using %s; --model names another (vision zoo search %s)", standard, strings.Fields(card.Task)[0]))
 	return m, nil
 }
 

@@ -46,8 +46,8 @@ func segmentAction(c *cli.Context) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	tell(c, m.Guess())
-	tell(c, s.Guess())
+	remark(c, m.Guess())
+	remark(c, s.Guess())
 	files, err := newSavers(c)
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func segmentAction(c *cli.Context) error {
 		}
 		if err != nil {
 			bad = true
-			r = segmentResult{File: src.Name, Error: oneLine(err.Error())}
+			r = segmentResult{File: src.Name, Error: named(src.Name, err)}
 		}
 		if c.Context.Err() == nil {
 			p.print(&r)
@@ -113,13 +113,13 @@ func (r *segmentResult) fill(c *cli.Context, m *zoo.Model, s *detect.Segmenter, 
 	start = time.Now()
 	x, g, err := m.Encoder().Encode(img)
 	if err != nil {
-		return fmt.Errorf("%s: %w", src.Name, err)
+		return err
 	}
 	ms.Encode = since(start)
 	start = time.Now()
 	classes, err := s.Tensor(c.Context, x, g)
 	if err != nil {
-		return fmt.Errorf("%s: %w", src.Name, err)
+		return err
 	}
 	ms.Infer = since(start)
 	r.Model, r.Width, r.Height, r.MS = m.Card().Name, img.Width, img.Height, &ms

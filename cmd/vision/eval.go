@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/detect"
+)
+
+func evalCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "eval",
+		Usage: "measure accuracy on labelled pictures",
+		UsageText: "vision detect val2017/ --coco out.json && vision eval coco --annotations instances_val2017.json --predictions out.json\n" +
+			"vision eval imagenet val/ --model resnet50",
+		Subcommands: []*cli.Command{evalCOCOCommand(), evalImageNetCommand()},
+		Action: func(c *cli.Context) error {
+			return usage("eval needs coco or imagenet")
+		},
+	}
+}
+
+func evalCOCOCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "coco",
+		Usage:     "COCO's average precision and recall of boxes, masks and keypoints",
+		UsageText: "vision eval coco --annotations instances_val2017.json --predictions out.json\nvision eval coco --annotations person_keypoints.json --predictions out.json --type keypoints --json",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "annotations", Usage: "the truth, as COCO writes it"},
+			&cli.StringFlag{Name: "predictions", Usage: "what a model found, as COCO's results (vision detect --coco writes them)"},
+			&cli.StringFlag{Name: "type", Usage: "bbox, segm or keypoints; without it all that both files have"},
+			jsonFlag,
+		},
+		Action: evalCOCO,
+	}
+}
+
+func evalCOCO(c *cli.Context) error {
+	if c.String("annotations") == "" || c.String("predictions") == "" || c.Args().Present() {
+		return usage("eval coco needs --annotations FILE and --predictions FILE")
+	}
+	truth, err := readFile(c.String("annotations"), detect.ReadCOCOTruth)
+	if err != nil {
+		return err
+	}
+	results, err := readFile(c.String("predictions"), detect.ReadCOCOResults)
+	if err != nil {
+		return err
+	}
+	tasks, err := cocoTasks(c.String("type"), truth, results)
+	if err != nil {
+		return err
+	}
+	for _, task := range tasks {
+		if err := c.Context.Err(); err != nil {
+			return err
+		}
+		metrics, err := detect.EvaluateCOCO(truth, results, task)
+		if err != nil {
+			return fmt.Errorf("%s: %w", task, err)
+		}
+		printCOCO(c, task, metrics)
+	}
+	return nil
+}
+
+// readFile reads a file of the user's; its errors name the file.
+func readFile[T any](path string, read func(io.Reader) (T, error)) (T, error) {
+	var none T
+	f, err := os.Open(path)
+	if err != nil {
+		return none, err
+	}
+	defer f.Close()
+	v, err := read(f)
+	if err != nil {
+		return none, fmt.Errorf("%s: %w", path, err)
+	}
+	return v, nil
+}
+
+// cocoTasks are the one that was asked for, or those that both files have.
+func cocoTasks(name string, truth *detect.COCOTruth, results []detect.COCOResult) ([]detect.COCOTask, error) {
+	all := []detect.COCOTask{detect.COCOBoxes, detect.COCOMasks, detect.COCOKeypoints}
+	for _, t := range all {
+		if name == string(t) {
+			return []detect.COCOTask{t}, nil
+		}
+	}
+	if name != "" {
+		return nil, usage("--type %s: bbox, segm or keypoints", name)
+	}
+	boxes, masks, points := true, len(results) > 0, len(results) > 0
+	for _, r := range results {
+		boxes = boxes && len(r.BBox) > 0
+		masks = masks && len(r.Segmentation) > 0
+		points = points && len(r.Keypoints) > 0
+	}
+	for _, a := range truth.Annotations {
+		masks = masks && len(a.Segmentation) > 0
+		points = points && len(a.Keypoints) > 0
+	}
+	var tasks []detect.COCOTask
+	for i, has := range []bool{boxes, masks, points} {
+		if has {
+			tasks = append(tasks, all[i])
+		}
+	}
+	if len(tasks) == 0 {
+		return nil, fmt.Errorf("the predictions have neither boxes nor masks nor keypoints that the annotations have too; name one with --type")
+	}
+	return tasks, nil
+}
+
+// printCOCO prints the numbers as a table, or on one line of JSON.
+func printCOCO(c *cli.Context, task detect.COCOTask, metrics []detect.COCOMetric) {
+	if c.Bool("json") {
+		line := map[string]any{"task": task}
+		for _, m := range metrics {
+			line[m.Name] = digits(m.Value, 6)
+		}
+		printJSON(c.App.Writer, line)
+		return
+	}
+	fmt.Fprintf(c.App.Writer, "%s\n", task)
+	for _, m := range metrics {
+		kind := "average precision"
+		if strings.HasPrefix(m.Name, "AR") {
+			kind = "average recall"
+		}
+		fmt.Fprintf(c.App.Writer, "  %-6s %-18s IoU %-10s area %-7s at most %3d  %7.4f\n", m.Name, kind, m.IoU, m.Area, m.MaxDets, m.Value)
+	}
+}

@@ -1,0 +1,306 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/assets/label"
+	"github.com/visionzoo/vision/classify"
+	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/vision"
+	"github.com/visionzoo/vision/zoo"
+)
+
+func evalImageNetCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "imagenet",
+		Usage: "top-1 and top-5 of a classifier on a folder of labelled pictures",
+		UsageText: "vision eval imagenet val/ --model resnet50\n" +
+			"vision eval imagenet val/ --labels val_labels.txt --model quantised.onnx --json\n\n" +
+			"What a picture shows is said by the labels file (a line each: file and class, by\n" +
+			"index, WordNet id or name), by DIR/labels.tsv, by the name of its folder, or by a\n" +
+			"WordNet id at the beginning of its own name.",
+		ArgsUsage: "DIR",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "model", Usage: "zoo name, or the path of an .onnx file"},
+			recipeFlag,
+			&cli.StringFlag{Name: "labels", Usage: "FILE that says what each picture shows"},
+			&cli.IntFlag{Name: "limit", Usage: "pictures to look at, spread over all; 0 is all"},
+			offlineFlag, quietFlag,
+			threadsFlag, precisionFlag, jsonFlag,
+		},
+		Action: evalImageNet,
+	}
+}
+
+// labelled is a picture and the class it shows, by the model's index.
+type labelled struct {
+	path  string
+	class int
+}
+
+func evalImageNet(c *cli.Context) error {
+	if c.Args().Len() != 1 || c.String("model") == "" {
+		return usage("eval imagenet needs one DIR and --model NAME")
+	}
+	if c.Int("limit") < 0 {
+		return usage("--limit %d: at least 0", c.Int("limit"))
+	}
+	m, err := loadDetector(c, "")
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	remark(c, m.Guess())
+	if m.Encoder() == nil {
+		return noModel(fmt.Errorf("no input of model %s takes a picture", m.Card().Name))
+	}
+	pictures, err := findLabelled(c.Args().First(), c.String("labels"), m.Labels())
+	if err != nil {
+		return err
+	}
+	if n := c.Int("limit"); n > 0 && n < len(pictures) {
+		for i := range n {
+			pictures[i] = pictures[i*len(pictures)/n]
+		}
+		pictures = pictures[:n]
+	}
+	return scoreImageNet(c, m, pictures)
+}
+
+// encoded is a picture on its way from decoding to the network.
+type encoded struct {
+	labelled
+	x   *tensor.Tensor
+	err error
+}
+
+// scoreImageNet classifies the pictures, decoding some ahead, and prints the score.
+func scoreImageNet(c *cli.Context, m *zoo.Model, pictures []labelled) error {
+	ctx, stop := context.WithCancel(c.Context)
+	defer stop()
+	var top1, top5, failures int
+	start, busy := time.Now(), time.Duration(0)
+	bar := newPictureBar(c, len(pictures))
+	defer bar.finish()
+	for e := range encodeAhead(ctx, m, pictures) {
+		bar.step()
+		var top []classify.Prediction
+		if e.err == nil {
+			began := time.Now()
+			top, e.err = classify.Tensor(ctx, m, e.x, classify.Top(5))
+			busy += time.Since(began)
+		}
+		if c.Context.Err() != nil {
+			return c.Context.Err()
+		}
+		if e.err != nil {
+			failures++
+			tell(c, named(e.path, e.err))
+			continue
+		}
+		at := slices.IndexFunc(top, func(p classify.Prediction) bool { return p.Index == e.class })
+		if at == 0 {
+			top1++
+		}
+		if at >= 0 {
+			top5++
+		}
+	}
+	printImageNet(c, m.Card().Name, imageNetScore{top1, top5, len(pictures) - failures, failures}, time.Since(start), busy)
+	if failures > 0 {
+		return failed()
+	}
+	return nil
+}
+
+type imageNetScore struct{ top1, top5, pictures, failures int }
+
+func printImageNet(c *cli.Context, model string, s imageNetScore, all, busy time.Duration) {
+	n := float64(max(s.pictures, 1))
+	infer := digits(busy.Seconds()*1e3/n, 3)
+	if c.Bool("json") {
+		printJSON(c.App.Writer, map[string]any{"model": model, "pictures": s.pictures, "failed": s.failures,
+			"top1": digits(float64(s.top1)/n, 6), "top5": digits(float64(s.top5)/n, 6), "seconds": digits(all.Seconds(), 3), "ms": map[string]float64{"infer": infer}})
+		return
+	}
+	fmt.Fprintf(c.App.Writer, "%s on %d pictures: top-1 %.2f %% (%d), top-5 %.2f %% (%d); %.1f ms a picture in the network\n",
+		model, s.pictures, 100*float64(s.top1)/n, s.top1, 100*float64(s.top5)/n, s.top5, infer)
+}
+
+// encodeAhead decodes and encodes pictures in order, a few at a time.
+func encodeAhead(ctx context.Context, m *zoo.Model, pictures []labelled) <-chan encoded {
+	ahead := max(2, runtime.GOMAXPROCS(0))
+	slots := make(chan chan encoded, ahead)
+	go func() {
+		defer close(slots)
+		for _, p := range pictures {
+			slot := make(chan encoded, 1)
+			select {
+			case slots <- slot:
+			case <-ctx.Done():
+				return
+			}
+			go func() { slot <- encodeOne(ctx, m, p) }()
+		}
+	}()
+	out := make(chan encoded)
+	go func() {
+		defer close(out)
+		for slot := range slots {
+			select {
+			case out <- <-slot:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out
+}
+
+func encodeOne(ctx context.Context, m *zoo.Model, p labelled) encoded {
+	e := encoded{labelled: p}
+	img, err := vision.FileSource(p.path).Open(ctx)
+	if err == nil {
+		e.x, _, err = m.Encoder().Encode(img)
+	}
+	e.err = err
+	return e
+}
+
+// findLabelled lists the pictures of a folder with their classes, in order of
+// their names.
+func findLabelled(dir, labelsFile string, labels *label.Set) ([]labelled, error) {
+	if labelsFile == "" {
+		if path := filepath.Join(dir, "labels.tsv"); fileExists(path) {
+			labelsFile = path
+		}
+	}
+	if labelsFile != "" {
+		return readLabels(dir, labelsFile, labels)
+	}
+	var all []labelled
+	unknown := ""
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if e.IsDir() || strings.HasPrefix(e.Name(), ".") || !pictureNames[strings.ToLower(filepath.Ext(path))] {
+			return nil
+		}
+		class, ok := 0, false
+		if in := filepath.Dir(path); in != filepath.Clean(dir) {
+			class, ok = classIndex(filepath.Base(in), labels)
+		}
+		if id, _, cut := strings.Cut(e.Name(), "_"); !ok && cut {
+			class, ok = classIndex(id, labels)
+		}
+		if !ok {
+			unknown = cmp.Or(unknown, path)
+			return nil
+		}
+		all = append(all, labelled{path, class})
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case unknown != "":
+		return nil, fmt.Errorf("%s: neither its folder nor its name says what it shows; give --labels FILE", oneLine(unknown))
+	case len(all) == 0:
+		return nil, fmt.Errorf("%s: no pictures in the folder", oneLine(dir))
+	}
+	return all, nil
+}
+
+var pictureNames = map[string]bool{".jpg": true, ".jpeg": true, ".png": true, ".webp": true, ".bmp": true, ".gif": true, ".tif": true, ".tiff": true}
+
+func fileExists(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// readLabels reads a file of lines "file class", parted by tabs or a space; more
+// columns may follow or stand between: the first of them that is a class counts.
+func readLabels(dir, path string, labels *label.Set) ([]labelled, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var all []labelled
+	lines := bufio.NewScanner(io.LimitReader(f, 1<<30))
+	for at := 1; lines.Scan(); at++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		fields := strings.Split(line, "\t")
+		if len(fields) == 1 {
+			name, rest, _ := strings.Cut(line, " ")
+			fields = []string{name, strings.TrimSpace(rest)}
+		}
+		class, ok := 0, false
+		for _, field := range fields[1:] {
+			if class, ok = classIndex(field, labels); ok {
+				break
+			}
+		}
+		if !ok && at == 1 {
+			continue // a head
+		}
+		if !ok || !filepath.IsLocal(fields[0]) {
+			return nil, fmt.Errorf("%s: line %d: needed are a file in the folder and its class, met %.80q", path, at, line)
+		}
+		all = append(all, labelled{filepath.Join(dir, fields[0]), class})
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(all) == 0 {
+		return nil, errors.New(path + ": no labels in it")
+	}
+	return all, nil
+}
+
+// classIndex is the model's index of a class that is written as an id, an index
+// of the data set, or a name that only one class has.
+func classIndex(s string, labels *label.Set) (int, bool) {
+	s = strings.TrimSpace(s)
+	if n, err := strconv.Atoi(s); err == nil && n >= 0 {
+		if labels == nil {
+			return n, true
+		}
+		if first, ok := labels.At(0); ok && first.Name == label.Background { // the data set's own begin at 1
+			n++
+		}
+		return n, n < labels.Len()
+	}
+	if labels == nil {
+		return 0, false
+	}
+	found := labels.Find(s)
+	for _, l := range found {
+		if strings.EqualFold(l.ID, s) {
+			return l.Index, true
+		}
+	}
+	if len(found) == 1 {
+		return found[0].Index, true
+	}
+	return 0, false
+}

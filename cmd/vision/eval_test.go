@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/visionzoo/vision/assets/label"
+	"github.com/visionzoo/vision/internal/shared"
+)
+
+func TestEvalCOCO(t *testing.T) {
+	dir := t.TempDir()
+	truth, found := filepath.Join(dir, "truth.json"), filepath.Join(dir, "found.json")
+	for path, text := range map[string]string{
+		truth: `{"images":[{"id":1,"file_name":"dog.jpg","width":768,"height":576}],"categories":[{"id":18,"name":"dog"},{"id":3,"name":"car"}],
+			"annotations":[{"id":1,"image_id":1,"category_id":18,"bbox":[133,207,193,336],"area":64848,"iscrowd":0},{"id":2,"image_id":1,"category_id":3,"bbox":[466,78,226,93],"area":21018,"iscrowd":0}]}`,
+		found: `[]`,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, errOut := vis("eval", "coco", "--annotations", truth, "--predictions", found)
+	if code != 0 || strings.Count(out, "\n") != 13 {
+		t.Errorf("code %d\n%s%s", code, out, errOut)
+	}
+	// What vision detect writes is what vision eval reads.
+	photo, model := shared.Path(t, "models", "photos", "dog.jpg"), shared.Path(t, "models", "yolox-nano", "model.onnx")
+	if code, _, errOut := vis("detect", photo, "--model", model, "--coco", found); code != 0 {
+		t.Fatal(errOut)
+	}
+	code, out, errOut = vis("eval", "coco", "--annotations", truth, "--predictions", found, "--json")
+	var got struct {
+		Task           string
+		AP, AP50, APL  float64
+		AR1, AR10, APS float64
+	}
+	if err := json.Unmarshal([]byte(out), &got); code != 0 || err != nil || got.Task != "bbox" || got.AP != 1 || got.APS != -1 || got.AR1 != 1 {
+		t.Errorf("code %d, %v: %s%s", code, err, out, errOut)
+	}
+	for _, args := range [][]string{{"eval"}, {"eval", "coco"}, {"eval", "coco", "--annotations", truth}, {"eval", "coco", "--annotations", truth, "--predictions", found, "--type", "hats"}} {
+		if code, out, errOut := vis(args...); code != exitUsage || out != "" || strings.Count(errOut, "\n") != 1 {
+			t.Errorf("%v: code %d, %q, %q", args, code, out, errOut)
+		}
+	}
+	if code, _, errOut := vis("eval", "coco", "--annotations", found, "--predictions", truth); code != exitFailed || !strings.Contains(errOut, "no COCO annotations") {
+		t.Errorf("code %d, %q", code, errOut)
+	}
+}
+
+// ONNX Runtime's top-1 and top-5 on the same photos are 108 and 163 of 200.
+func TestEvalImageNet(t *testing.T) {
+	dir, model := shared.Path(t, "imagenet"), shared.Path(t, "models", "squeezenet1.1", "model.onnx")
+	code, out, errOut := vis("eval", "imagenet", dir, "--model", model, "--recipe", "caffe", "--json")
+	var got struct {
+		Pictures, Failed int
+		Top1, Top5       float64
+	}
+	if err := json.Unmarshal([]byte(out), &got); code != 0 || err != nil || got.Pictures != 200 || got.Failed != 0 || got.Top1 != 0.54 || got.Top5 != 0.815 {
+		t.Errorf("code %d, %v: %s%s", code, err, out, errOut)
+	}
+	code, out, _ = vis("eval", "imagenet", dir, "--model", model, "--recipe", "caffe", "--limit", "4")
+	if code != 0 || !strings.Contains(out, "on 4 pictures") {
+		t.Errorf("code %d: %s", code, out)
+	}
+}
+
+func TestClassIndex(t *testing.T) {
+	set, err := label.Open("imagenet1k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		labels *label.Set
+		word   string
+		want   int
+	}{{set, "281", 281}, {set, "n02123045", 281}, {set, "tabby", 281}, {set, "crane", -1}, {set, "1000", -1}, {set, "hat stand", -1},
+		{set.WithBackground(), "281", 282}, {set.WithBackground(), "n02123045", 282}, {nil, "7", 7}, {nil, "cat", -1}} {
+		got, ok := classIndex(tt.word, tt.labels)
+		if !ok {
+			got = -1
+		}
+		if got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.word, got, tt.want)
+		}
+	}
+}
+
+func TestFindLabelled(t *testing.T) {
+	set, err := label.Open("imagenet1k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name, text string) {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("n02123045/a.jpg", "x")
+	write("b/n01443537_2.png", "x")
+	write("b/readme.txt", "x")
+	got, err := findLabelled(dir, "", set)
+	if err != nil || len(got) != 2 || got[0].class != 1 || got[1].class != 281 {
+		t.Errorf("%v, %v", got, err)
+	}
+	write("c.jpg", "x")
+	if _, err := findLabelled(dir, "", set); err == nil || !strings.Contains(err.Error(), "--labels") {
+		t.Errorf("a picture that nothing labels: %v", err)
+	}
+	write("val.txt", "n02123045/a.jpg 3\nc.jpg n02123045\n")
+	got, err = findLabelled(dir, filepath.Join(dir, "val.txt"), set)
+	if err != nil || len(got) != 2 || got[0].class != 3 || got[1].class != 281 {
+		t.Errorf("%v, %v", got, err)
+	}
+	write("val.txt", "c.jpg 1\n../../etc/passwd 3\n")
+	if _, err := findLabelled(dir, filepath.Join(dir, "val.txt"), set); err == nil {
+		t.Error("a file outside of the folder was taken")
+	}
+}

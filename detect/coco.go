@@ -1,0 +1,346 @@
+package detect
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"path"
+
+	"github.com/visionzoo/vision/vision"
+)
+
+// COCOTruth is what COCO's annotation files say of pictures.
+type COCOTruth struct {
+	Images      []COCOImage      `json:"images"`
+	Annotations []COCOAnnotation `json:"annotations"`
+	Categories  []COCOClass      `json:"categories"`
+}
+
+// COCOImage is a picture by its id.
+type COCOImage struct {
+	ID       int64  `json:"id"`
+	FileName string `json:"file_name"`
+	Width    int    `json:"width"`
+	Height   int    `json:"height"`
+}
+
+// COCOClass is a category by its id.
+type COCOClass struct {
+	ID   int    `json:"id"`
+	Name string `json:"name"`
+}
+
+// COCOAnnotation is an object of the truth. Its area is the annotators', which is
+// that of the mask where there is one.
+type COCOAnnotation struct {
+	ImageID      int64           `json:"image_id"`
+	CategoryID   int             `json:"category_id"`
+	BBox         []float64       `json:"bbox"` // left, top, width, height
+	Area         float64         `json:"area"`
+	Crowd        flexibleBool    `json:"iscrowd"`
+	Segmentation json.RawMessage `json:"segmentation"`
+	Keypoints    []float64       `json:"keypoints"` // x, y, visibility
+	NumKeypoints int             `json:"num_keypoints"`
+}
+
+// COCOResult is an object that a model found, as COCO's results files list them.
+// Where FileName is that of a picture of the truth it counts, else ImageID.
+type COCOResult struct {
+	ImageID      int64           `json:"image_id"`
+	FileName     string          `json:"file_name"`
+	CategoryID   int             `json:"category_id"`
+	BBox         []float64       `json:"bbox"`
+	Score        float64         `json:"score"`
+	Segmentation json.RawMessage `json:"segmentation"`
+	Keypoints    []float64       `json:"keypoints"`
+}
+
+// flexibleBool is true or false, or a number.
+type flexibleBool bool
+
+// UnmarshalJSON takes 0 and false for false.
+func (b *flexibleBool) UnmarshalJSON(data []byte) error {
+	s := string(data)
+	*b = flexibleBool(s != "0" && s != "false" && s != "null")
+	return nil
+}
+
+// maxCOCO bounds an annotation or results file.
+const maxCOCO = 2 << 30
+
+// ReadCOCOTruth reads an annotation file such as instances_val2017.json.
+func ReadCOCOTruth(r io.Reader) (*COCOTruth, error) {
+	var t COCOTruth
+	if err := json.NewDecoder(io.LimitReader(r, maxCOCO)).Decode(&t); err != nil {
+		return nil, fmt.Errorf("no COCO annotations: %w", err)
+	}
+	if len(t.Images) == 0 || len(t.Categories) == 0 {
+		return nil, fmt.Errorf("no COCO annotations: %d images, %d categories", len(t.Images), len(t.Categories))
+	}
+	return &t, nil
+}
+
+// ReadCOCOResults reads a results file: a list of objects.
+func ReadCOCOResults(r io.Reader) ([]COCOResult, error) {
+	var all []COCOResult
+	if err := json.NewDecoder(io.LimitReader(r, maxCOCO)).Decode(&all); err != nil {
+		return nil, fmt.Errorf("no COCO results: %w", err)
+	}
+	return all, nil
+}
+
+// COCOTask is what is compared.
+type COCOTask string
+
+// The tasks, as COCO calls them.
+const (
+	COCOBoxes     COCOTask = "bbox"
+	COCOMasks     COCOTask = "segm"
+	COCOKeypoints COCOTask = "keypoints"
+)
+
+// cocoObject is an object of either side, ready to be compared.
+type cocoObject struct {
+	box    Box
+	area   float64
+	score  float64
+	crowd  bool
+	ignore bool // is never missed and never counts
+	mask   *Mask
+	points []float64
+	seen   int // keypoints of the truth that are labelled
+}
+
+// cocoKey is a picture and a class.
+type cocoKey struct {
+	image int64
+	class int
+}
+
+// cocoTable is both sides by picture and class.
+type cocoTable struct {
+	images  []int64
+	classes []int
+	truth   map[cocoKey][]cocoObject
+	found   map[cocoKey][]cocoObject
+}
+
+func newCOCOTable(t *COCOTruth, results []COCOResult, task COCOTask) (*cocoTable, error) {
+	c := &cocoTable{truth: map[cocoKey][]cocoObject{}, found: map[cocoKey][]cocoObject{}}
+	sizes, names := map[int64]COCOImage{}, map[string]int64{}
+	for _, i := range t.Images {
+		if _, twice := sizes[i.ID]; !twice {
+			c.images = append(c.images, i.ID)
+		}
+		sizes[i.ID] = i
+		if i.FileName != "" {
+			names[path.Base(i.FileName)] = i.ID
+		}
+	}
+	classes := map[int]bool{}
+	for _, k := range t.Categories {
+		if !classes[k.ID] {
+			c.classes = append(c.classes, k.ID)
+		}
+		classes[k.ID] = true
+	}
+	for i, a := range t.Annotations {
+		size, ok := sizes[a.ImageID]
+		if !ok || !classes[a.CategoryID] {
+			continue // as pycocotools does: they are never asked for
+		}
+		o, err := a.object(size, task)
+		if err != nil {
+			return nil, fmt.Errorf("annotation %d: %w", i, err)
+		}
+		k := cocoKey{a.ImageID, a.CategoryID}
+		c.truth[k] = append(c.truth[k], o)
+	}
+	for i, r := range results {
+		if id, ok := names[r.FileName]; ok && r.FileName != "" {
+			r.ImageID = id
+		}
+		size, ok := sizes[r.ImageID]
+		if !ok {
+			return nil, fmt.Errorf("prediction %d is of picture %d, which the annotations do not have", i, r.ImageID)
+		}
+		if !classes[r.CategoryID] {
+			continue
+		}
+		o, err := r.object(size, task)
+		if err != nil {
+			return nil, fmt.Errorf("prediction %d: %w", i, err)
+		}
+		k := cocoKey{r.ImageID, r.CategoryID}
+		c.found[k] = append(c.found[k], o)
+	}
+	return c, nil
+}
+
+func (a *COCOAnnotation) object(size COCOImage, task COCOTask) (cocoObject, error) {
+	o := cocoObject{area: a.Area, crowd: bool(a.Crowd), ignore: bool(a.Crowd)}
+	var err error
+	if o.box, err = cocoBox(a.BBox); err != nil && task != COCOMasks {
+		return o, err
+	}
+	switch task {
+	case COCOMasks:
+		o.mask, err = cocoMask(a.Segmentation, size)
+		return o, err
+	case COCOKeypoints:
+		o.ignore = o.ignore || a.NumKeypoints == 0
+		o.points = a.Keypoints
+		if len(o.points)%3 != 0 {
+			return o, fmt.Errorf("%d numbers for keypoints; needed are x, y, visibility of each", len(o.points))
+		}
+		for i := 2; i < len(o.points); i += 3 {
+			if o.points[i] > 0 {
+				o.seen++
+			}
+		}
+	}
+	return o, nil
+}
+
+// object has the area of the box where the entry has one, as in pycocotools, even
+// where masks are compared; leave the box out to have the mask's.
+func (r *COCOResult) object(size COCOImage, task COCOTask) (cocoObject, error) {
+	o := cocoObject{score: r.Score}
+	if math.IsNaN(r.Score) || math.IsInf(r.Score, 0) {
+		return o, fmt.Errorf("score %v", r.Score)
+	}
+	var err error
+	if len(r.BBox) > 0 || task == COCOBoxes {
+		if o.box, err = cocoBox(r.BBox); err != nil {
+			return o, err
+		}
+		o.area = r.BBox[2] * r.BBox[3]
+	}
+	switch task {
+	case COCOMasks:
+		if o.mask, err = cocoMask(r.Segmentation, size); err != nil {
+			return o, err
+		}
+		if len(r.BBox) == 0 {
+			o.area = float64(o.mask.Area())
+		}
+	case COCOKeypoints:
+		o.points = r.Keypoints
+		if len(o.points)%3 != 0 || len(o.points) == 0 {
+			return o, fmt.Errorf("%d numbers for keypoints; needed are x, y, score of each", len(o.points))
+		}
+		if len(r.BBox) == 0 {
+			o.area = spanned(o.points)
+		}
+	}
+	return o, nil
+}
+
+// spanned is the area of the box around points.
+func spanned(points []float64) float64 {
+	b := Box{math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)}
+	for i := 0; i < len(points); i += 3 {
+		x, y := points[i], points[i+1]
+		b = Box{min(b.X1, x), min(b.Y1, y), max(b.X2, x), max(b.Y2, y)}
+	}
+	return b.Area()
+}
+
+func cocoBox(v []float64) (Box, error) {
+	if len(v) != 4 {
+		return Box{}, fmt.Errorf("a bbox of %d numbers; needed are left, top, width, height", len(v))
+	}
+	return Box{v[0], v[1], v[0] + v[2], v[1] + v[3]}, nil
+}
+
+// cocoMask reads a segmentation: polygons, or run lengths as a list or a string.
+func cocoMask(raw json.RawMessage, size COCOImage) (*Mask, error) {
+	var polygons [][]float64
+	if json.Unmarshal(raw, &polygons) == nil && raw[0] == '[' {
+		if int64(size.Width)*int64(size.Height) > vision.MaxPixels {
+			return nil, fmt.Errorf("a mask of %dx%d is over the limit of %d pixels", size.Width, size.Height, vision.MaxPixels)
+		}
+		return MaskOfPolygons(polygons, size.Width, size.Height)
+	}
+	var rle struct {
+		Size   [2]int          `json:"size"`
+		Counts json.RawMessage `json:"counts"`
+	}
+	if err := json.Unmarshal(raw, &rle); err != nil || len(rle.Counts) == 0 {
+		return nil, fmt.Errorf("the segmentation is neither polygons nor run lengths")
+	}
+	var text string
+	if json.Unmarshal(rle.Counts, &text) == nil {
+		return ParseRLE(text, rle.Size[1], rle.Size[0])
+	}
+	m := &Mask{Width: rle.Size[1], Height: rle.Size[0]}
+	if err := json.Unmarshal(rle.Counts, &m.Counts); err != nil {
+		return nil, fmt.Errorf("the segmentation's counts are neither a string nor whole numbers")
+	}
+	return m, m.check()
+}
+
+// overlap is how well a found object fits one of the truth, 0 to 1: the IoU of
+// boxes or masks (of a crowd, the part of the found object inside), or the
+// similarity of keypoints.
+func (task COCOTask) overlap(found, truth *cocoObject) float64 {
+	switch task {
+	case COCOKeypoints:
+		return similarity(found, truth)
+	case COCOMasks:
+		inter, union := found.mask.overlap(truth.mask)
+		if truth.crowd {
+			union = found.mask.Area()
+		}
+		if inter == 0 {
+			return 0
+		}
+		return float64(inter) / float64(union)
+	}
+	inter := found.box.Intersect(truth.box).Area()
+	if inter == 0 {
+		return 0
+	}
+	// COCO takes areas from width times height, whatever their signs.
+	area := func(b Box) float64 { return (b.X2 - b.X1) * (b.Y2 - b.Y1) }
+	if truth.crowd {
+		return inter / area(found.box)
+	}
+	return inter / (area(found.box) + area(truth.box) - inter)
+}
+
+// cocoSigmas are how far annotators differ in each of a person's 17 points, as a
+// part of the root of the person's area (COCO's keypoint evaluation).
+var cocoSigmas = []float64{.026, .025, .025, .035, .035, .079, .079, .072, .072, .062, .062, .107, .107, .087, .087, .089, .089}
+
+// similarity is COCO's object keypoint similarity: the mean of
+// exp(-d²/(2·area·(2·sigma)²)) over the labelled points. Where the truth has none,
+// d is how far a point lies outside the box doubled to each side.
+func similarity(found, truth *cocoObject) float64 {
+	n := min(len(found.points), len(truth.points)) / 3
+	w, h := truth.box.X2-truth.box.X1, truth.box.Y2-truth.box.Y1
+	x0, y0, x1, y1 := truth.box.X1-w, truth.box.Y1-h, truth.box.X1+2*w, truth.box.Y1+2*h
+	sum, count := 0.0, 0
+	for i := range n {
+		p, q := found.points[3*i:], truth.points[3*i:]
+		dx, dy := p[0]-q[0], p[1]-q[1]
+		if truth.seen == 0 {
+			dx = max(0, x0-p[0]) + max(0, p[0]-x1)
+			dy = max(0, y0-p[1]) + max(0, p[1]-y1)
+		} else if !(q[2] > 0) {
+			continue
+		}
+		sigma := 0.05 // of points that COCO does not have
+		if len(truth.points) == 3*len(cocoSigmas) {
+			sigma = cocoSigmas[i]
+		}
+		variance := (2 * sigma) * (2 * sigma)
+		sum += math.Exp(-(dx*dx + dy*dy) / variance / (truth.area + 0x1p-52) / 2)
+		count++
+	}
+	if count == 0 {
+		return 0
+	}
+	return sum / float64(count)
+}
