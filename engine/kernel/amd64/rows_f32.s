@@ -173,7 +173,12 @@ oneDone:
 
 // func MulRowAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int, low float32, high float32)
 // Requires: AVX
-TEXT ·MulRowAVX2(SB), NOSPLIT, $0-40
+TEXT ·MulRowAVX2(SB), NOSPLIT, $8-40
+	VSTMXCSR     (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	VLDMXCSR     4(SP)
 	MOVQ         dst+0(FP), DI
 	MOVQ         a+8(FP), SI
 	MOVQ         b+16(FP), BX
@@ -226,6 +231,7 @@ one:
 	JMP     one
 
 oneDone:
+	VLDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -345,7 +351,12 @@ oneDone:
 
 // func MulPixelsAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, pixels int, low float32, high float32)
 // Requires: AVX
-TEXT ·MulPixelsAVX2(SB), NOSPLIT, $0-40
+TEXT ·MulPixelsAVX2(SB), NOSPLIT, $8-40
+	VSTMXCSR     (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	VLDMXCSR     4(SP)
 	MOVQ         b+16(FP), BX
 	VMOVUPS      (BX), Y6
 	MOVQ         dst+0(FP), DI
@@ -397,6 +408,7 @@ one:
 	JMP     one
 
 oneDone:
+	VLDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -633,7 +645,12 @@ done:
 
 // func MulRowAVX512(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int, low float32, high float32)
 // Requires: AVX, AVX512F
-TEXT ·MulRowAVX512(SB), NOSPLIT, $0-40
+TEXT ·MulRowAVX512(SB), NOSPLIT, $8-40
+	VSTMXCSR     (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	VLDMXCSR     4(SP)
 	MOVQ         dst+0(FP), DI
 	MOVQ         a+8(FP), SI
 	MOVQ         b+16(FP), BX
@@ -695,6 +712,7 @@ oneDone:
 	VMOVUPS Y0, (DI)
 
 done:
+	VLDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -814,7 +832,12 @@ oneDone:
 
 // func MulPixelsAVX512(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, pixels int, low float32, high float32)
 // Requires: AVX, AVX512F
-TEXT ·MulPixelsAVX512(SB), NOSPLIT, $0-40
+TEXT ·MulPixelsAVX512(SB), NOSPLIT, $8-40
+	VSTMXCSR     (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	VLDMXCSR     4(SP)
 	MOVQ         b+16(FP), BX
 	VMOVUPS      (BX), Z6
 	MOVQ         dst+0(FP), DI
@@ -866,6 +889,7 @@ one:
 	JMP     one
 
 oneDone:
+	VLDMXCSR (SP)
 	VZEROUPPER
 	RET
 

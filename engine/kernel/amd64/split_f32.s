@@ -7,7 +7,12 @@
 
 // func SplitAVX512(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, pixels int)
 // Requires: AVX, AVX512F
-TEXT ·SplitAVX512(SB), NOSPLIT, $0-32
+TEXT ·SplitAVX512(SB), NOSPLIT, $8-32
+	VSTMXCSR     (SP)
+	MOVL         (SP), AX
+	ORL          $0x00008040, AX
+	MOVL         AX, 4(SP)
+	VLDMXCSR     4(SP)
 	MOVQ         a+8(FP), SI
 	MOVQ         b+16(FP), BX
 	MOVQ         dst+0(FP), DI
@@ -18,29 +23,30 @@ TEXT ·SplitAVX512(SB), NOSPLIT, $0-32
 	VPBROADCASTD AX, Z31
 
 loop:
-	VMOVUPS (SI), Z0
-	VMOVUPS (BX), Z1
-	VPADDD  Z30, Z0, Z2
-	VPADDD  Z30, Z1, Z3
-	VPSRLD  $0x10, Z2, Z4
-	VPANDD  Z31, Z2, Z2
-	VPANDD  Z31, Z3, Z3
-	VPORD   Z3, Z4, Z4
-	VMOVUPS Z4, (DI)
-	VSUBPS  Z2, Z0, Z0
-	VSUBPS  Z3, Z1, Z1
-	VPADDD  Z30, Z0, Z2
-	VPADDD  Z30, Z1, Z3
-	VPSRLD  $0x10, Z2, Z4
-	VPANDD  Z31, Z2, Z2
-	VPANDD  Z31, Z3, Z3
-	VPORD   Z3, Z4, Z4
-	VMOVUPS Z4, 64(DI)
-	ADDQ    $+64, SI
-	ADDQ    $+64, BX
-	ADDQ    $+128, DI
-	DECQ    DX
-	JNZ     loop
+	VMOVUPS  (SI), Z0
+	VMOVUPS  (BX), Z1
+	VPADDD   Z30, Z0, Z2
+	VPADDD   Z30, Z1, Z3
+	VPSRLD   $0x10, Z2, Z4
+	VPANDD   Z31, Z2, Z2
+	VPANDD   Z31, Z3, Z3
+	VPORD    Z3, Z4, Z4
+	VMOVUPS  Z4, (DI)
+	VSUBPS   Z2, Z0, Z0
+	VSUBPS   Z3, Z1, Z1
+	VPADDD   Z30, Z0, Z2
+	VPADDD   Z30, Z1, Z3
+	VPSRLD   $0x10, Z2, Z4
+	VPANDD   Z31, Z2, Z2
+	VPANDD   Z31, Z3, Z3
+	VPORD    Z3, Z4, Z4
+	VMOVUPS  Z4, 64(DI)
+	ADDQ     $+64, SI
+	ADDQ     $+64, BX
+	ADDQ     $+128, DI
+	DECQ     DX
+	JNZ      loop
+	VLDMXCSR (SP)
 	VZEROUPPER
 	RET
 

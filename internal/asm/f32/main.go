@@ -100,6 +100,9 @@ type gen struct {
 	*build.Context
 	args   string                 // the struct that AX points to
 	params map[string]operand.Mem // of the current leaf
+
+	flushing bool        // the leaf takes denormals for 0
+	mode     operand.Mem // where it keeps the caller's mode
 }
 
 // fn begins a leaf function that takes a pointer to the struct args and keeps

@@ -19,11 +19,40 @@ func rowKernels(g *gen) {
 		clipped("ClipRow", nil)
 		clipped("AddRow", g.VADDPS)
 		clipped("SubRow", g.VSUBPS)
-		clipped("MulRow", g.VMULPS)
+		g.flush(func() { clipped("MulRow", g.VMULPS) })
 		g.pixelKernel(v, "AddPixels", g.VADDPS)
 		g.pixelKernel(v, "SubPixels", g.VSUBPS)
-		g.pixelKernel(v, "MulPixels", g.VMULPS)
+		g.flush(func() { g.pixelKernel(v, "MulPixels", g.VMULPS) })
 		g.sumKernel(v)
+	}
+}
+
+// flush makes the kernel that write writes take numbers too small to be normal
+// for 0: gates of almost nothing make many, and each product with or to one takes
+// as long as a hundred others.
+func (g *gen) flush(write func()) {
+	g.flushing = true
+	write()
+	g.flushing = false
+}
+
+// begin and restore set the processor's mode and put it back: bits 15 and 6 are
+// flush to zero and denormals are zero. EAX and R8 change.
+func (g *gen) begin() {
+	if !g.flushing {
+		return
+	}
+	g.mode = g.AllocLocal(8)
+	g.VSTMXCSR(g.mode)
+	g.MOVL(g.mode, reg.EAX)
+	g.ORL(operand.U32(1<<15|1<<6), reg.EAX)
+	g.MOVL(reg.EAX, g.mode.Offset(4))
+	g.VLDMXCSR(g.mode.Offset(4))
+}
+
+func (g *gen) restore() {
+	if g.flushing {
+		g.VLDMXCSR(g.mode)
 	}
 }
 
@@ -41,6 +70,7 @@ func halfOf(r reg.VecPhysical) reg.VecPhysical { return r.AsY().(reg.VecPhysical
 func (g *gen) rowKernel(v vector, name string, params []string, op func(...operand.Op)) {
 	g.leaf(name+v.title, params, name+v.title+" takes a multiple of 8 numbers.")
 	dst, a, b, n := reg.RDI, reg.RSI, reg.RBX, reg.RDX
+	g.begin()
 	g.param("dst", dst)
 	g.param("a", a)
 	if op != nil {
@@ -84,6 +114,7 @@ func (g *gen) rowKernel(v vector, name string, params []string, op func(...opera
 		body(func(base reg.Register) operand.Mem { return at(base, 0) }, halfOf(v.regs[0]), halfOf(low), halfOf(high))
 		g.Label("done")
 	}
+	g.restore()
 	g.end()
 }
 
@@ -92,6 +123,7 @@ func (g *gen) pixelKernel(v vector, name string, op func(...operand.Op)) {
 	g.leaf(name+v.title, []string{"dst ptr", "a ptr", "b ptr", "pixels int", "low float32", "high float32"},
 		name+v.title+" takes pixels of one vector and one such pixel at b.")
 	dst, a, n, b := reg.RDI, reg.RSI, reg.RDX, v.regs[6]
+	g.begin()
 	g.param("b", reg.RBX)
 	g.VMOVUPS(at(reg.RBX, 0), b)
 	g.param("dst", dst)
@@ -118,6 +150,7 @@ func (g *gen) pixelKernel(v vector, name string, op func(...operand.Op)) {
 		g.JMP(to(label))
 		g.Label(label + "Done")
 	}
+	g.restore()
 	g.end()
 }
 

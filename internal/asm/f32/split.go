@@ -11,14 +11,16 @@ var halfBit, highBits = reg.Z30, reg.Z31
 // splits writes the kernels between two blocks of 16 float32 a pixel and pixels
 // of 32 bf16, or pairs of bf16.
 func splits(g *gen) {
-	g.splitKernel("SplitAVX512", []string{"dst ptr", "a ptr", "b ptr", "pixels int"}, func() {
-		g.pack(reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4)
-		g.VMOVUPS(reg.Z4, at(reg.RDI, 0))
-		g.VSUBPS(reg.Z2, reg.Z0, reg.Z0)
-		g.VSUBPS(reg.Z3, reg.Z1, reg.Z1)
-		g.pack(reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4)
-		g.VMOVUPS(reg.Z4, at(reg.RDI, 64))
-	}, true, 128)
+	g.flush(func() {
+		g.splitKernel("SplitAVX512", []string{"dst ptr", "a ptr", "b ptr", "pixels int"}, func() {
+			g.pack(reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4)
+			g.VMOVUPS(reg.Z4, at(reg.RDI, 0))
+			g.VSUBPS(reg.Z2, reg.Z0, reg.Z0)
+			g.VSUBPS(reg.Z3, reg.Z1, reg.Z1)
+			g.pack(reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4)
+			g.VMOVUPS(reg.Z4, at(reg.RDI, 64))
+		}, true, 128)
+	})
 	g.splitKernel("NarrowAVX512", []string{"dst ptr", "a ptr", "b ptr", "pixels int"}, func() {
 		g.pack(reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4)
 		g.VMOVUPS(reg.Z4, at(reg.RDI, 0))
@@ -39,6 +41,7 @@ func splits(g *gen) {
 // 0-15 and 16-31, DI along the bf16, pixelBytes each.
 func (g *gen) splitKernel(name string, params []string, body func(), loads bool, pixelBytes int) {
 	g.leaf(name, params)
+	g.begin()
 	g.param("a", reg.RSI)
 	g.param("b", reg.RBX)
 	if loads {
@@ -62,6 +65,7 @@ func (g *gen) splitKernel(name string, params []string, body func(), loads bool,
 	g.ADDQ(imm(pixelBytes), reg.RDI)
 	g.DECQ(reg.RDX)
 	g.JNZ(to("loop"))
+	g.restore()
 	g.end()
 }
 
