@@ -37,7 +37,7 @@ func (o *options) plan() plan.Options {
 }
 
 func newOptions(opts []Option) options {
-	o := options{turns: 2_000_000}
+	o := options{turns: 10_000_000}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -66,7 +66,7 @@ func MemoryLimit(bytes int64) Option {
 }
 
 // LoopBudget bounds the turns that the loops of one run may take together. The
-// default is 2 million: seconds, not minutes.
+// default is 10 million: seconds, not minutes.
 func LoopBudget(turns int64) Option { return func(o *options) { o.turns = turns } }
 
 // Threads bounds the goroutines that work on one Run; 1 runs it on the caller
