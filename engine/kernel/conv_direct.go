@@ -173,10 +173,11 @@ func (s *directConv) Run(chunk int, m *Memory) {
 	f := frames.Get().(*frame)
 	a := &f.conv
 	*a = s.args
-	a.In = unsafe.Add(m.In, n*s.source.Image)
+	in := m.In
 	if s.copied {
-		a.In = unsafe.Add(m.Scratch, n*s.source.Image)
+		in = m.Scratch
 	}
+	a.In = unsafe.Add(in, n*s.source.Image)
 	a.PixelStride = s.conv.StrideW * s.source.Format.PixelBytes()
 	for u := u0; u < u1; u += s.cut.batch {
 		for col := c0; col < c1; col++ {

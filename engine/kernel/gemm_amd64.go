@@ -18,27 +18,31 @@ var (
 		dots: amd64.GemvRows256, strip: strip256}
 )
 
+// Addresses are made where they are used: one kept past the end of its array
+// would hold on to what lies behind.
 func strip512(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
+	at := 0
 	for ; columns >= 128; columns -= 128 {
-		amd64.GemvColumns512(y, w, x, n, rowBytes)
-		y, w = unsafe.Add(y, 512), unsafe.Add(w, 512)
+		amd64.GemvColumns512(unsafe.Add(y, at), unsafe.Add(w, at), x, n, rowBytes)
+		at += 512
 	}
 	for ; columns > 0; columns -= 16 {
-		amd64.GemvColumn512(y, w, x, n, rowBytes, channelMask(columns))
-		y, w = unsafe.Add(y, 64), unsafe.Add(w, 64)
+		amd64.GemvColumn512(unsafe.Add(y, at), unsafe.Add(w, at), x, n, rowBytes, channelMask(columns))
+		at += 64
 	}
 }
 
 func strip256(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
+	at := 0
 	for ; columns >= 64; columns -= 64 {
-		amd64.GemvColumns256(y, w, x, n, rowBytes)
-		y, w = unsafe.Add(y, 256), unsafe.Add(w, 256)
+		amd64.GemvColumns256(unsafe.Add(y, at), unsafe.Add(w, at), x, n, rowBytes)
+		at += 256
 	}
 	for ; columns >= 8; columns -= 8 {
-		amd64.GemvColumn256(y, w, x, n, rowBytes)
-		y, w = unsafe.Add(y, 32), unsafe.Add(w, 32)
+		amd64.GemvColumn256(unsafe.Add(y, at), unsafe.Add(w, at), x, n, rowBytes)
+		at += 32
 	}
 	if columns > 0 {
-		gemvStrip(y, w, x, n, rowBytes, columns)
+		gemvStrip(unsafe.Add(y, at), unsafe.Add(w, at), x, n, rowBytes, columns)
 	}
 }

@@ -61,12 +61,12 @@ func (s *gemvStep) Run(chunk int, m *Memory) {
 func (s *gemvStep) part(b unsafe.Pointer, m *Memory, row, first, n int) {
 	g := &s.gemm
 	x := unsafe.Add(m.In, 4*row*g.RowA)
-	y := unsafe.Add(m.Out, 4*(row*g.RowC+first))
 	// The residual may be what y is written over.
 	var kept [stripColumns]float32
 	var residual []float32
 	for n > 0 {
 		now := min(n, stripColumns)
+		y := unsafe.Add(m.Out, 4*(row*g.RowC+first))
 		if g.Residual {
 			residual = kept[:now]
 			copy(residual, floats(unsafe.Add(m.Residual, 4*(row*g.RowResidual+first)), now))
@@ -77,7 +77,7 @@ func (s *gemvStep) part(b unsafe.Pointer, m *Memory, row, first, n int) {
 			s.unit.strip(y, unsafe.Add(b, 4*first), x, g.K, 4*g.RowB, now)
 		}
 		s.end(floats(y, now), residual, first)
-		first, n, y = first+now, n-now, unsafe.Add(y, 4*now)
+		first, n = first+now, n-now
 	}
 }
 

@@ -1,0 +1,288 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand"
+	"strings"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// randomGraph grows a graph node by node. Each node is evaluated by its
+// reference kernel as it is made: a node that cannot be is not taken, and the
+// values it leaves are what every way of running the graph must come to.
+type randomGraph struct {
+	rng    *rand.Rand
+	graph  *ir.Graph
+	values []made
+	inputs engine.Values
+	steps  bool // it rounds to a grid, where a small error can become a whole step
+}
+
+// made is a value of the graph and what it is for the inputs at hand.
+type made struct {
+	*ir.Value
+	t *tensor.Tensor
+}
+
+const randomOpset = 21
+
+// newRandomGraph is the graph of a seed.
+func newRandomGraph(seed int64) *randomGraph {
+	g := &randomGraph{rng: rand.New(rand.NewSource(seed)), graph: &ir.Graph{Name: fmt.Sprint("seed ", seed)}, inputs: engine.Values{}}
+	for range 1 + g.rng.Intn(2) {
+		g.input(g.normal(g.startShape()...), g.rng.Intn(4) == 0)
+	}
+	wanted, tries := 2+g.rng.Intn(10), 0
+	for len(g.graph.Nodes) < wanted && tries < 60 {
+		tries++
+		growths[g.pick(growthWeights)].grow(g)
+	}
+	g.finish()
+	return g
+}
+
+// finish makes what nobody reads an output, and now and then an inner value.
+func (g *randomGraph) finish() {
+	read := map[*ir.Value]bool{}
+	for _, n := range g.graph.Nodes {
+		for _, v := range n.Uses() {
+			read[v] = true
+		}
+	}
+	for _, m := range g.values {
+		if m.Node != nil && (!read[m.Value] || g.rng.Intn(8) == 0) {
+			g.graph.Outputs = append(g.graph.Outputs, m.Value)
+		}
+	}
+}
+
+// model is a model of the graph that may be changed.
+func (g *randomGraph) model() *ir.Model {
+	return &ir.Model{Graph: g.graph.Clone(), Opsets: map[string]int{"": randomOpset}, IRVersion: 10}
+}
+
+// want is what an output must be.
+func (g *randomGraph) want(name string) *tensor.Tensor {
+	for _, m := range g.values {
+		if m.Name == name {
+			return m.t
+		}
+	}
+	return nil
+}
+
+// startShape favours pictures, of sizes that fill no vector.
+func (g *randomGraph) startShape() []int {
+	channels := []int{1, 2, 3, 3, 4, 5, 7, 8, 16, 17, 24, 31, 32, 33, 40, 48, 64, 65, 96}
+	batch := []int{1, 1, 1, 1, 2, 3}
+	if g.rng.Intn(30) == 0 {
+		batch = []int{0}
+	}
+	if g.rng.Intn(5) > 0 {
+		return []int{batch[g.rng.Intn(len(batch))], channels[g.rng.Intn(len(channels))], 1 + g.rng.Intn(19), 1 + g.rng.Intn(19)}
+	}
+	shape := make([]int, g.rng.Intn(6))
+	for i := range shape {
+		shape[i] = 1 + g.rng.Intn(9)
+	}
+	return shape
+}
+
+// normal is a tensor of numbers around zero.
+func (g *randomGraph) normal(shape ...int) *tensor.Tensor {
+	t := tensor.New(tensor.Float32, shape...)
+	for i := range tensor.Data[float32](t) {
+		tensor.Data[float32](t)[i] = float32(g.rng.NormFloat64())
+	}
+	return t
+}
+
+// input adds an input; open ones do not declare their sizes.
+func (g *randomGraph) input(t *tensor.Tensor, open bool) made {
+	fact := ir.TypeOf(t)
+	if open {
+		fact.Shape = ir.AnyOfRank(t.Rank())
+	}
+	v := g.graph.NewValue(fmt.Sprint("in", len(g.graph.Inputs)), fact)
+	g.graph.Inputs = append(g.graph.Inputs, v)
+	g.inputs[v.Name] = t
+	m := made{v, t}
+	if t.DType() == tensor.Float32 {
+		g.values = append(g.values, m)
+	}
+	return m
+}
+
+func (g *randomGraph) constant(t *tensor.Tensor) made {
+	return made{g.graph.Constant(fmt.Sprint("c", g.graph.Values()), t), t}
+}
+
+// weights are constants that keep what goes through them at its size.
+func (g *randomGraph) weights(fan int, shape ...int) made {
+	t := g.normal(shape...)
+	for i := range tensor.Data[float32](t) {
+		tensor.Data[float32](t)[i] /= float32(math.Sqrt(float64(max(fan, 1))))
+	}
+	return g.constant(t)
+}
+
+func (g *randomGraph) ints(v ...int) made {
+	d := make([]int64, len(v))
+	for i, n := range v {
+		d[i] = int64(n)
+	}
+	return g.constant(tensor.Of(d, len(d)))
+}
+
+// unbound makes a node with its operator and evaluates it; ok is false where
+// the operator refuses these operands, or the result is nothing to go on with.
+func (g *randomGraph) unbound(op string, in []made, attrs ...*ir.Attr) (n *ir.Node, t *tensor.Tensor, ok bool) {
+	n = &ir.Node{Op: op, Version: randomOpset, Attrs: attrs}
+	args := make([]*tensor.Tensor, len(in))
+	facts := make([]ir.Fact, len(in))
+	for i, m := range in {
+		n.Inputs, args[i] = append(n.Inputs, m.Value), m.t
+		if m.Value != nil {
+			facts[i] = ir.TypeOf(m.t)
+			if m.Value.Const() != nil {
+				facts[i] = m.Value.Fact
+			}
+		}
+	}
+	v := g.graph.NewValue(fmt.Sprint(op, "_", g.graph.Values()), ir.Fact{})
+	v.Node, n.Outputs, n.Name = n, []*ir.Value{v}, v.Name
+	if err := ops.BindNode(n, ops.Find("", op, randomOpset)); err != nil {
+		return nil, nil, false
+	}
+	if out, err := ops.InferNode(n, facts); err != nil {
+		return nil, nil, false
+	} else if size, known := out[0].Shape.Ints(); known {
+		if count, err := tensor.Count(size); err != nil || count > 1<<16 {
+			return nil, nil, false
+		}
+	}
+	out := ops.EvalConst(context.Background(), n, args, 1<<28)
+	if out == nil || !tame(out[0]) {
+		return nil, nil, false
+	}
+	return n, out[0], true
+}
+
+// tame reports whether numbers are finite and of a size at which float32 still
+// tells them apart.
+func tame(t *tensor.Tensor) bool {
+	for _, v := range tensor.ToFloat64(t) {
+		if !(math.Abs(v) < 1e4) {
+			return false
+		}
+	}
+	return true
+}
+
+// node adds a node.
+func (g *randomGraph) node(op string, in []made, attrs ...*ir.Attr) (made, bool) {
+	n, t, ok := g.unbound(op, in, attrs...)
+	if !ok {
+		return made{}, false
+	}
+	g.graph.Nodes = append(g.graph.Nodes, n)
+	m := made{n.Outputs[0], t}
+	g.values = append(g.values, m)
+	return m, true
+}
+
+// one is a float value of a rank that ok accepts, the newer the likelier.
+func (g *randomGraph) one(ok func(t *tensor.Tensor) bool) (made, bool) {
+	for i := len(g.values) - 1; i >= 0; i-- {
+		m := g.values[i]
+		if m.t.DType() == tensor.Float32 && ok(m.t) && (g.rng.Intn(3) > 0 || i == 0) {
+			return m, true
+		}
+	}
+	return made{}, false
+}
+
+func anything(*tensor.Tensor) bool { return true }
+
+func picture(t *tensor.Tensor) bool { return t.Rank() == 4 }
+
+// pick draws an index by weight.
+func (g *randomGraph) pick(weights []int) int {
+	sum := 0
+	for _, w := range weights {
+		sum += w
+	}
+	at := g.rng.Intn(sum)
+	for i, w := range weights {
+		if at -= w; at < 0 {
+			return i
+		}
+	}
+	return 0
+}
+
+func (g *randomGraph) coin() bool { return g.rng.Intn(2) == 0 }
+
+// from draws one of a list.
+func from[T any](g *randomGraph, list ...T) T { return list[g.rng.Intn(len(list))] }
+
+// String is the graph for a failure report: a line a node.
+func (g *randomGraph) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", g.graph.Name)
+	for _, v := range g.graph.Inputs {
+		fmt.Fprintf(&b, "  %s = input %s, declared %s\n", v.Name, g.inputs[v.Name], v.Fact)
+	}
+	writeNodes(&b, "  ", g.graph, g)
+	return b.String()
+}
+
+func writeNodes(b *strings.Builder, indent string, graph *ir.Graph, g *randomGraph) {
+	for _, n := range graph.Nodes {
+		fmt.Fprintf(b, "%s%s = %s(", indent, n.Outputs[0].Name, n.Op)
+		for i, v := range n.Inputs {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			switch {
+			case v == nil:
+				b.WriteString("-")
+			case v.Const() != nil && v.Const().Len() <= 8 && v.Const().DType() == tensor.Int64:
+				fmt.Fprint(b, tensor.Data[int64](v.Const()))
+			case v.Const() != nil:
+				fmt.Fprintf(b, "const %s", v.Const())
+			default:
+				b.WriteString(v.Name)
+			}
+		}
+		b.WriteString(")")
+		for _, a := range n.Attrs {
+			if a.Graph == nil {
+				fmt.Fprintf(b, " %s=%v", a.Name, attrText(a))
+			}
+		}
+		fmt.Fprintf(b, " → %s\n", g.want(n.Outputs[0].Name))
+		for _, r := range n.Regions() {
+			fmt.Fprintf(b, "%s  region %v → %s\n", indent, r.Inputs, r.Outputs[len(r.Outputs)-1].Name)
+			writeNodes(b, indent+"    ", r, g)
+		}
+	}
+}
+
+func attrText(a *ir.Attr) any {
+	switch {
+	case a.Ints != nil:
+		return a.Ints
+	case a.String != "":
+		return a.String
+	case a.Float != 0:
+		return a.Float
+	}
+	return a.Int
+}

@@ -1,0 +1,283 @@
+package engine_test
+
+import (
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// growth is one kind of node, or group of nodes, that a random graph grows by.
+type growth struct {
+	weight int
+	grow   func(g *randomGraph)
+}
+
+var growths = []growth{
+	{20, growConv}, {4, growPool}, {2, growGlobalPool}, {4, growBatchNorm}, {10, growUnary}, {6, growSum}, {6, growBroadcast},
+	{3, growGate}, {2, growSilu}, {5, growConcat}, {4, growReshape}, {3, growTranspose}, {4, growSlice}, {3, growPad},
+	{4, growResize}, {4, growReduce}, {2, growSoftmax}, {4, growMatMul}, {2, growGemm}, {2, growNorm}, {3, growQuant},
+	{2, growConvTranspose}, {3, growDataSlice}, {2, growIf}, {2, growLoop},
+}
+
+var growthWeights = func() []int {
+	w := make([]int, len(growths))
+	for i, g := range growths {
+		w[i] = g.weight
+	}
+	return w
+}()
+
+// maxWork bounds the products of one node, so that the reference kernels keep
+// up.
+const maxWork = 3 << 20
+
+// convolution draws the operands of a convolution of x.
+func (g *randomGraph) convolution(x made, out int) (in []made, attrs []*ir.Attr, ok bool) {
+	n, c, h, w := x.t.Dim(0), x.t.Dim(1), x.t.Dim(2), x.t.Dim(3)
+	group := 1
+	if c > 0 {
+		switch g.rng.Intn(5) {
+		case 0:
+			group = c
+			if out%c != 0 {
+				out = c
+			}
+		case 1:
+			for _, k := range []int{2, 3, 4, 5, 8} {
+				if c%k == 0 && out%k == 0 {
+					group = k
+				}
+			}
+		}
+	}
+	kh, kw := from(g, 1, 1, 2, 3, 3, 3, 4, 5), from(g, 1, 1, 2, 3, 3, 3, 5, 7)
+	if g.rng.Intn(4) > 0 {
+		kw = kh
+	}
+	sh, sw := from(g, 1, 1, 1, 2, 2, 3), from(g, 1, 1, 1, 2, 2, 3)
+	dh, dw := from(g, 1, 1, 1, 2, 3), from(g, 1, 1, 1, 2, 3)
+	if n*out*c/group*h*w*kh*kw > maxWork {
+		return nil, nil, false
+	}
+	attrs = []*ir.Attr{ir.AttrInt("group", group), ir.AttrInts("strides", sh, sw), ir.AttrInts("dilations", dh, dw)}
+	switch g.rng.Intn(6) {
+	case 0:
+	case 1:
+		attrs = append(attrs, ir.AttrString("auto_pad", from(g, "SAME_UPPER", "SAME_LOWER", "VALID")))
+	default:
+		p := func(k int) int { return g.rng.Intn(k) }
+		pads := []int{kh / 2 * dh, kw / 2 * dw, kh / 2 * dh, kw / 2 * dw}
+		if g.coin() {
+			pads = []int{p(kh + 1), p(kw + 1), p(kh + 1), p(kw + 1)}
+		}
+		attrs = append(attrs, ir.AttrInts("pads", pads...))
+	}
+	in = []made{x, g.weights(c/group*kh*kw, out, c/group, kh, kw)}
+	if g.coin() {
+		in = append(in, g.weights(4, out))
+	}
+	return in, attrs, true
+}
+
+func growConv(g *randomGraph) {
+	x, ok := g.one(picture)
+	if !ok {
+		return
+	}
+	out := from(g, 1, 3, 4, 8, 15, 16, 17, 24, 32, 33, 48, 64)
+	if g.coin() {
+		out = max(x.t.Dim(1), 1)
+	}
+	if in, attrs, ok := g.convolution(x, out); ok {
+		g.node("Conv", in, attrs...)
+	}
+}
+
+func growConvTranspose(g *randomGraph) {
+	x, ok := g.one(picture)
+	if !ok {
+		return
+	}
+	c, out, k := x.t.Dim(1), from(g, 1, 3, 8, 17), from(g, 1, 2, 3, 4)
+	if x.t.Len()*out*k*k > maxWork {
+		return
+	}
+	s := from(g, 1, 2, 2, 3)
+	attrs := []*ir.Attr{ir.AttrInts("strides", s, s), ir.AttrInts("pads", g.rng.Intn(k), g.rng.Intn(k), g.rng.Intn(k), g.rng.Intn(k))}
+	if s > 1 {
+		attrs = append(attrs, ir.AttrInts("output_padding", g.rng.Intn(s), g.rng.Intn(s)))
+	}
+	g.node("ConvTranspose", []made{x, g.weights(c*k*k/(s*s), c, out, k, k), g.weights(4, out)}, attrs...)
+}
+
+func growPool(g *randomGraph) {
+	x, ok := g.one(picture)
+	if !ok {
+		return
+	}
+	kh, kw := 1+g.rng.Intn(4), 1+g.rng.Intn(4)
+	attrs := []*ir.Attr{ir.AttrInts("kernel_shape", kh, kw), ir.AttrInts("strides", 1+g.rng.Intn(3), 1+g.rng.Intn(3)),
+		ir.AttrInt("ceil_mode", g.rng.Intn(2)), ir.AttrInts("pads", g.rng.Intn(kh), g.rng.Intn(kw), g.rng.Intn(kh), g.rng.Intn(kw))}
+	if g.coin() {
+		g.node("MaxPool", []made{x}, append(attrs, ir.AttrInts("dilations", 1+g.rng.Intn(2), 1+g.rng.Intn(2)))...)
+		return
+	}
+	g.node("AveragePool", []made{x}, append(attrs, ir.AttrInt("count_include_pad", g.rng.Intn(2)))...)
+}
+
+func growGlobalPool(g *randomGraph) {
+	if x, ok := g.one(picture); ok {
+		g.node(from(g, "GlobalAveragePool", "GlobalAveragePool", "GlobalMaxPool"), []made{x})
+	}
+}
+
+// positive is a constant of numbers in [0.5, 1.5).
+func (g *randomGraph) positive(shape ...int) made {
+	t := g.normal(shape...)
+	for i := range tensor.Data[float32](t) {
+		tensor.Data[float32](t)[i] = 0.5 + g.rng.Float32()
+	}
+	return g.constant(t)
+}
+
+func growBatchNorm(g *randomGraph) {
+	if x, ok := g.one(picture); ok {
+		c := x.t.Dim(1)
+		g.node("BatchNormalization", []made{x, g.positive(c), g.weights(1, c), g.weights(1, c), g.positive(c)})
+	}
+}
+
+func growUnary(g *randomGraph) {
+	x, ok := g.one(anything)
+	if !ok {
+		return
+	}
+	switch op := from(g, "Relu", "Relu", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Clip", "Elu", "Abs", "Neg", "Erf", "Softplus", "Gelu", "Mish", "PRelu"); op {
+	case "LeakyRelu":
+		g.node(op, []made{x}, ir.AttrFloat("alpha", 0.1))
+	case "Clip":
+		g.node(op, []made{x, g.constant(tensor.Scalar(float32(-0.5))), g.constant(tensor.Scalar(float32(6)))})
+	case "PRelu":
+		slope := []int{1}
+		if x.t.Rank() == 4 {
+			slope = []int{x.t.Dim(1), 1, 1}
+		}
+		g.node(op, []made{x, g.weights(4, slope...)})
+	default:
+		g.node(op, []made{x})
+	}
+}
+
+// growSum combines two values of one shape.
+func growSum(g *randomGraph) {
+	x, ok := g.one(anything)
+	if !ok {
+		return
+	}
+	y, ok := g.one(func(t *tensor.Tensor) bool { return same(t, x.t) })
+	if ok {
+		g.node(from(g, "Add", "Add", "Add", "Mul", "Sub", "Max", "Min"), []made{x, y})
+	}
+}
+
+func same(a, b *tensor.Tensor) bool {
+	if a.Rank() != b.Rank() {
+		return false
+	}
+	for i, n := range a.Shape() {
+		if b.Dim(i) != n {
+			return false
+		}
+	}
+	return true
+}
+
+// growBroadcast combines a value with a constant that repeats.
+func growBroadcast(g *randomGraph) {
+	x, ok := g.one(anything)
+	if !ok {
+		return
+	}
+	shape := append([]int{}, x.t.Shape()...)
+	for i := range shape {
+		if g.coin() {
+			shape[i] = 1
+		}
+	}
+	for len(shape) > 0 && g.rng.Intn(3) == 0 {
+		shape = shape[1:]
+	}
+	c := g.positive(shape...)
+	in := []made{x, c}
+	op := from(g, "Add", "Mul", "Sub", "Div", "Pow")
+	if op == "Pow" {
+		if x, ok = g.node("Abs", []made{x}); !ok {
+			return
+		}
+		in[0] = x
+	} else if op != "Div" && g.coin() {
+		in[0], in[1] = in[1], in[0]
+	}
+	g.node(op, in)
+}
+
+// growGate is squeeze and excitation.
+func growGate(g *randomGraph) {
+	x, ok := g.one(picture)
+	if !ok || x.t.Len() == 0 {
+		return
+	}
+	m, ok := g.node("GlobalAveragePool", []made{x})
+	if !ok {
+		return
+	}
+	c := x.t.Dim(1)
+	if m, ok = g.node("Conv", []made{m, g.weights(c, c, c, 1, 1)}); !ok {
+		return
+	}
+	if m, ok = g.node(from(g, "Sigmoid", "HardSigmoid"), []made{m}); ok {
+		g.node("Mul", []made{x, m})
+	}
+}
+
+func growSilu(g *randomGraph) {
+	x, ok := g.one(anything)
+	if !ok {
+		return
+	}
+	if s, ok := g.node("Sigmoid", []made{x}); ok {
+		g.node("Mul", []made{s, x})
+	}
+}
+
+// growConcat joins values that agree in all dimensions but one.
+func growConcat(g *randomGraph) {
+	x, ok := g.one(func(t *tensor.Tensor) bool { return t.Rank() > 0 })
+	if !ok {
+		return
+	}
+	axis := min(1, x.t.Rank()-1)
+	if g.rng.Intn(4) == 0 {
+		axis = g.rng.Intn(x.t.Rank())
+	}
+	in := []made{x}
+	for range 1 + g.rng.Intn(3) {
+		y, ok := g.one(func(t *tensor.Tensor) bool {
+			if t.Rank() != x.t.Rank() {
+				return false
+			}
+			for i, n := range x.t.Shape() {
+				if i != axis && t.Dim(i) != n {
+					return false
+				}
+			}
+			return true
+		})
+		if ok {
+			in = append(in, y)
+		}
+	}
+	if g.rng.Intn(4) == 0 {
+		axis -= x.t.Rank()
+	}
+	g.node("Concat", in, ir.AttrInt("axis", axis))
+}

@@ -1,0 +1,126 @@
+package engine_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+var (
+	randomFor  = flag.Duration("random.for", 3*time.Second, "how long TestRandomGraphs looks for a counterexample")
+	randomSeed = flag.Int64("random.seed", 1, "the seed TestRandomGraphs starts at; it goes up by one a graph")
+	randomOne  = flag.Bool("random.one", false, "TestRandomGraphs runs its first seed only")
+)
+
+// way is one way to run a graph.
+type way struct {
+	name string
+	opts []engine.Option
+	like string // the way it must agree with to the bit, "": with the reference within rounding
+}
+
+// waysToRun are all that must come to the same: the file as it stands, each
+// optimisation left out, every class of kernels, one thread and many.
+func waysToRun(seed int64) []way {
+	ways := []way{{name: "plain", opts: []engine.Option{engine.Plain()}}}
+	for _, cpu := range engine.CPUs() {
+		one := way{name: cpu + ", one thread", opts: []engine.Option{engine.CPU(cpu), engine.Threads(1)}}
+		ways = append(ways, one, way{name: cpu, opts: []engine.Option{engine.CPU(cpu)}, like: one.name})
+	}
+	passes := []string{"fold", "identity", "pad", "batchnorm", "silu", "gelu", "layernorm", "conv", "activation", "residual", "dead"}
+	off := passes[int(seed)%len(passes)]
+	return append(ways,
+		way{name: "strict", opts: []engine.Option{engine.Precision(engine.F32Strict)}},
+		way{name: "without " + off, opts: []engine.Option{engine.WithoutPass(off)}},
+		way{name: "without any pass", opts: []engine.Option{engine.WithoutPass(passes...)}})
+}
+
+// TestRandomGraphs grows small random graphs and runs each in every way. A
+// failure prints the graph; -random.seed with -random.one runs it again.
+func TestRandomGraphs(t *testing.T) {
+	start, graphs, failed := time.Now(), 0, 0
+	for seed := *randomSeed; time.Since(start) < *randomFor && failed < 3; seed++ {
+		g := newRandomGraph(seed)
+		if len(g.graph.Outputs) == 0 {
+			continue
+		}
+		graphs++
+		if err := checkWays(g, waysToRun(seed)); err != nil {
+			failed++
+			t.Errorf("%v\n%s", err, g)
+		}
+		if *randomOne {
+			break
+		}
+	}
+	t.Logf("%d graphs", graphs)
+}
+
+// checkWays runs a graph in every way, twice: the second run meets memory that
+// the first one used.
+func checkWays(g *randomGraph, ways []way) error {
+	results := map[string]engine.Values{}
+	for _, w := range ways {
+		s, err := engine.OpenModel(g.model(), w.opts...)
+		if err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
+		}
+		for range 2 {
+			out, err := s.Run(context.Background(), g.inputs)
+			if err != nil {
+				return fmt.Errorf("%s: %w", w.name, err)
+			}
+			results[w.name] = out
+			for _, v := range g.graph.Outputs {
+				want, exact := g.want(v.Name), false
+				if w.like != "" {
+					want, exact = results[w.like][v.Name], true
+				}
+				if err := near(out[v.Name], want, exact, g.steps); err != nil {
+					return fmt.Errorf("%s: output %s %w", w.name, v.Name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// near compares: to the bit, or within what rounding may add up to in a small
+// graph. Where a graph rounds to a grid single numbers may be a step off, but
+// not many.
+func near(got, want *tensor.Tensor, exact, steps bool) error {
+	if got.DType() != want.DType() || !same(got, want) {
+		return fmt.Errorf("is %s, want %s", got, want)
+	}
+	a, b := tensor.ToFloat64(got), tensor.ToFloat64(want)
+	size, off, worst, at := 0.0, 0.0, 0.0, 0
+	for i, w := range b {
+		d := math.Abs(a[i] - w)
+		if exact && math.Float64bits(a[i]) != math.Float64bits(w) {
+			return fmt.Errorf("number %d of %s is %g, with one thread %g", i, got, a[i], w)
+		}
+		if !(d <= worst) {
+			worst, at = d, i
+		}
+		size += w * w
+		off += d * d
+	}
+	n := float64(max(1, len(b)))
+	size, off = math.Sqrt(size/n)+1e-3, math.Sqrt(off/n)
+	if steps {
+		if !(off <= 0.05*(size+1)) {
+			return fmt.Errorf("is off by %.3g where numbers are %.3g (of %s)", off, size, got)
+		}
+		return nil
+	}
+	if !(worst <= 2e-3*size) {
+		return fmt.Errorf("differs by %.3g where numbers are %.3g: number %d of %s is %g, want %g", worst, size, at, got, a[at], b[at])
+	}
+	return nil
+}
