@@ -34,7 +34,7 @@ const randomOpset = 21
 
 // newRandomGraph is the graph of a seed.
 func newRandomGraph(seed int64) *randomGraph {
-	g := &randomGraph{rng: rand.New(rand.NewSource(seed)), graph: &ir.Graph{Name: fmt.Sprint("seed ", seed)}, inputs: engine.Values{}}
+	g := emptyRandomGraph(seed)
 	for range 1 + g.rng.Intn(2) {
 		g.input(g.normal(g.startShape()...), g.rng.Intn(4) == 0)
 	}
@@ -45,6 +45,10 @@ func newRandomGraph(seed int64) *randomGraph {
 	}
 	g.finish()
 	return g
+}
+
+func emptyRandomGraph(seed int64) *randomGraph {
+	return &randomGraph{rng: rand.New(rand.NewSource(seed)), graph: &ir.Graph{Name: fmt.Sprint("seed ", seed)}, inputs: engine.Values{}}
 }
 
 // finish makes what nobody reads an output, and now and then an inner value.

@@ -26,7 +26,7 @@ type pixelRun struct{ row, count, n, y, x int }
 // a batch, for tiny ones. A tile has at most most rows.
 func mapTiles(c *Conv, most int) tileMap {
 	best := tilesByRow(c, most)
-	if c.StrideH == 1 && c.StrideW == 1 {
+	if c.StrideH == 1 && c.StrideW == 1 && c.Out.W <= c.In.Pitch { // else rows of outputs overlap
 		if m := tilesFlat(c, most); m.cost() < best.cost() {
 			best = m
 		}

@@ -1,0 +1,35 @@
+package engine_test
+
+import (
+	"testing"
+
+	"github.com/visionzoo/vision/engine/ir"
+)
+
+// TestFoundGraphs are counterexamples that TestRandomGraphs came up with, cut
+// down to what made them one.
+func TestFoundGraphs(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		grow func(g *randomGraph)
+	}{
+		{"rows of outputs wider than the padded rows they read", func(g *randomGraph) {
+			x := g.input(g.normal(1, 40, 4, 5), false)
+			x, _ = g.node("Conv", []made{x, g.weights(40, 48, 40, 1, 1)})
+			g.node("Conv", []made{x, g.weights(48, 48, 48, 1, 1), g.weights(4, 48)}, ir.AttrInts("pads", 1, 1, 1, 1))
+		}},
+		{"the second picture of a batch that is copied into a halo", func(g *randomGraph) {
+			x := g.input(g.normal(3, 3, 9, 7), false)
+			g.node("Conv", []made{x, g.weights(27, 16, 3, 3, 3)}, ir.AttrInts("pads", 1, 1, 1, 1))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := emptyRandomGraph(1)
+			c.grow(g)
+			g.finish()
+			if err := checkWays(g, waysToRun(0)); err != nil {
+				t.Errorf("%v\n%s", err, g)
+			}
+		})
+	}
+}
