@@ -9,8 +9,9 @@ import (
 )
 
 // Tolerance: a number passes when |got-want| ≤ A + R·|want|. Zeros stand for
-// the standard's.
-type Tolerance struct{ R, A float64 }
+// the standard's. Of floats, A is at least S times the spread (largest minus
+// least finite number) of what is wanted.
+type Tolerance struct{ R, A, S float64 }
 
 // of fills in the standard's tolerances for a dtype.
 func (t Tolerance) of(d tensor.DType) Tolerance {
@@ -24,7 +25,7 @@ func (t Tolerance) of(d tensor.DType) Tolerance {
 	if t.A != 0 {
 		a = t.A
 	}
-	return Tolerance{r, a}
+	return Tolerance{r, a, t.S}
 }
 
 // Compare checks dtype, shape and values. NaN equals NaN. The first result is
@@ -63,6 +64,9 @@ func Compare(got, want *tensor.Tensor, tol Tolerance) (float64, error) {
 
 func numbers(got, want *tensor.Tensor, tol Tolerance) (float64, error) {
 	a, b := tensor.ToFloat64(got), tensor.ToFloat64(want)
+	if isFloat(want.DType()) {
+		tol.A = max(tol.A, tol.S*spread(b))
+	}
 	worst, bad, first := 0.0, 0, -1
 	for i, w := range b {
 		g := a[i]
@@ -82,4 +86,22 @@ func numbers(got, want *tensor.Tensor, tol Tolerance) (float64, error) {
 		return worst, fmt.Errorf("%d of %d numbers differ; number %d is %v, want %v", bad, len(b), first, a[first], b[first])
 	}
 	return worst, nil
+}
+
+func isFloat(d tensor.DType) bool {
+	switch d {
+	case tensor.Float16, tensor.BFloat16, tensor.Float32, tensor.Float64:
+		return true
+	}
+	return tensor.Float8Types.Is(d)
+}
+
+func spread(v []float64) float64 {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, x := range v {
+		if !math.IsNaN(x) && !math.IsInf(x, 0) {
+			low, high = min(low, x), max(high, x)
+		}
+	}
+	return max(high-low, 0)
 }

@@ -33,7 +33,7 @@ var policy = map[string]string{
 	"engine/pass":         "engine/ops engine/ir engine/onnx engine/tensor engine/kernel",
 	"engine/plan":         "engine/pass engine/ops engine/ir engine/onnx engine/tensor engine/kernel engine/team",
 	"engine":              "engine/plan engine/pass engine/ops engine/ir engine/onnx engine/tensor engine/kernel",
-	"engine/conform":      "engine engine/tensor engine/onnx",
+	"engine/conform":      "engine engine/ir engine/tensor engine/onnx",
 	"vision/jpeg":         "",
 	"vision":              "vision/jpeg engine/tensor",
 	"internal/pictures":   "vision engine",

@@ -1,0 +1,35 @@
+package conform
+
+import (
+	"math"
+	"testing"
+
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+func TestCompare(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	f := func(v ...float32) *tensor.Tensor { return tensor.Of(v, len(v)) }
+	for _, c := range []struct {
+		name      string
+		got, want *tensor.Tensor
+		tol       Tolerance
+		ok        bool
+	}{
+		{"equal", f(1, inf, nan), f(1, inf, nan), Tolerance{}, true},
+		{"within the standard's", f(1000.9, 0.000009), f(1000, 0), Tolerance{}, true},
+		{"beyond relative", f(1001.1), f(1000), Tolerance{}, false},
+		{"beyond absolute", f(0.00002), f(0), Tolerance{}, false},
+		{"infinite for finite", f(inf), f(1), Tolerance{}, false},
+		{"a number for NaN", f(1), f(nan), Tolerance{}, false},
+		{"within a share of the spread", f(0.0005, 10, -inf), f(0, 10, -inf), Tolerance{S: 1e-4}, true},
+		{"beyond a share of the spread", f(0.002, 10), f(0, 10), Tolerance{S: 1e-4}, false},
+		{"integers have no spread", tensor.Of([]int32{0, 100_000}, 2), tensor.Of([]int32{1, 100_000}, 2), Tolerance{S: 1e-4}, false},
+		{"another type", f(1), tensor.Of([]float64{1}, 1), Tolerance{}, false},
+		{"another shape", f(1, 1), f(1), Tolerance{}, false},
+	} {
+		if _, err := Compare(c.got, c.want, c.tol); (err == nil) != c.ok {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
