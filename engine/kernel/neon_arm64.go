@@ -1,0 +1,40 @@
+//go:build !purego
+
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/arm64"
+)
+
+func convTileNEON(rows, vecs int, a *convArgs) { arm64.Conv[vecs][rows]((*arm64.ConvF32)(a)) }
+
+// depthRowNEON has no kernels for 7 taps; depthRowFits does not ask for them.
+func depthRowNEON(kernelW, stride int, a *windowArgs) {
+	arm64.Depth[kernelW][stride]((*arm64.Window)(a))
+}
+
+var winogradNEON = winogradUnit{
+	input:   func(a *winogradArgs) { arm64.WinogradInput((*arm64.Winograd)(a)) },
+	output:  func(a *winogradArgs) { arm64.WinogradOutput((*arm64.Winograd)(a)) },
+	weights: arm64.WinogradWeights,
+}
+
+var neonGemm = gemmUnit{rows: 6, columns: 16, gflops: 30,
+	tile: func(a *gemmArgs) { arm64.Gemm((*arm64.GemmArgs)(a)) },
+	dots: arm64.GemvRows, strip: stripNEON}
+
+func stripNEON(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
+	for ; columns >= 32; columns -= 32 {
+		arm64.GemvColumns32(y, w, x, n, rowBytes)
+		y, w = unsafe.Add(y, 128), unsafe.Add(w, 128)
+	}
+	for ; columns >= 4; columns -= 4 {
+		arm64.GemvColumns4(y, w, x, n, rowBytes)
+		y, w = unsafe.Add(y, 16), unsafe.Add(w, 16)
+	}
+	if columns > 0 {
+		gemvStrip(y, w, x, n, rowBytes, columns)
+	}
+}

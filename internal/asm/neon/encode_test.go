@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// words finds the instructions in what an emitter wrote: the codes, and what
+// stands beside them.
+var words = regexp.MustCompile(`WORD \$(0x[0-9a-f]+) // (.*)`)
+
+func everyInstruction() [][]string {
+	e := &emitter{}
+	for _, r := range [][3]int{{1, 2, 3}, {30, 19, 25}, {17, 31, 8}} {
+		base := min(r[1], 28)
+		e.ldrQ(r[0], base, 16*r[2])
+		e.strQ(r[0], base, 65520)
+		e.ldrQIndex(r[0], base, min(r[2], 28))
+		e.ldrQNext(r[0], base)
+		e.ldrSNext(r[0], base)
+		e.strSNext(r[0], base)
+		e.ld1r(r[0], base)
+		e.dup(r[0], base)
+		e.fadd(r[0], r[1], r[2])
+		e.fsub(r[0], r[1], r[2])
+		e.fmul(r[0], r[1], r[2])
+		e.fmla(r[0], r[1], r[2])
+		e.fmls(r[0], r[1], r[2])
+		e.faddp(r[0], r[1], r[2])
+		e.clip(r[0], r[1], r[2])
+		for lane := range 4 {
+			e.fmlaLane(r[0], r[1], r[2], lane)
+		}
+		e.mov(r[0], r[1])
+		e.zero(r[0])
+	}
+	return words.FindAllStringSubmatch(e.asm.String(), -1)
+}
+
+// encodings are what LLVM 14 makes of some of the instructions.
+var encodings = map[string]string{
+	"ldr q1, [x2, #48]":             "0x3dc00c41",
+	"ldr q1, [x2, x3]":              "0x3ce36841",
+	"ldr s1, [x2], #4":              "0xbc404441",
+	"ld1r {v1.4s}, [x2]":            "0x4d40c841",
+	"dup v1.4s, w2":                 "0x4e040c41",
+	"fmla v1.4s, v2.4s, v3.4s":      "0x4e23cc41",
+	"fmls v1.4s, v2.4s, v3.4s":      "0x4ea3cc41",
+	"fmla v1.4s, v2.4s, v3.s[3]":    "0x4fa31841",
+	"fmla v30.4s, v19.4s, v25.s[2]": "0x4f991a7e",
+	"fmax v1.4s, v1.4s, v2.4s":      "0x4e22f421",
+	"mov v1.16b, v2.16b":            "0x4ea21c41",
+	"movi v1.2d, #0":                "0x6f00e401",
+}
+
+func TestEncode(t *testing.T) {
+	seen := 0
+	for _, w := range everyInstruction() {
+		if want, ok := encodings[w[2]]; ok {
+			seen++
+			if w[1] != want {
+				t.Errorf("%s: got %s, want %s", w[2], w[1], want)
+			}
+		}
+	}
+	if seen != len(encodings) {
+		t.Errorf("%d of %d instructions were met", seen, len(encodings))
+	}
+}
+
+// TestEncodeAsLLVM asks an assembler about every instruction.
+func TestEncodeAsLLVM(t *testing.T) {
+	mc, err := exec.LookPath("llvm-mc")
+	if err != nil {
+		t.Skip("no llvm-mc on PATH; install llvm to compare with it")
+	}
+	all := everyInstruction()
+	var source strings.Builder
+	for _, w := range all {
+		source.WriteString(w[2] + "\n")
+	}
+	cmd := exec.Command(mc, "-triple=aarch64", "-show-encoding")
+	cmd.Stdin = strings.NewReader(source.String())
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`encoding: \[0x(..),0x(..),0x(..),0x(..)\]`).FindAllStringSubmatch(string(out), -1)
+	if len(found) != len(all) {
+		t.Fatalf("%d encodings of %d instructions", len(found), len(all))
+	}
+	for i, f := range found {
+		want, _ := strconv.ParseUint(f[4]+f[3]+f[2]+f[1], 16, 32)
+		if all[i][1] != fmt.Sprintf("%#08x", want) {
+			t.Errorf("%s: got %s, want %#08x", all[i][2], all[i][1], want)
+		}
+	}
+}

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"fmt"
+	"math"
+)
+
+// winograd writes the transforms of F(4x4, 3x3) on blocks of 8 channels: one
+// half of four after the other. conv_winograd_plain.go in engine/kernel has the
+// matrices and the twins. A transform of 6x6 numbers is one of their rows, by
+// way of a scratch of 36 vectors, and then one of their columns. Each of these
+// works in vectors 0 to 7 with constants from 8 on.
+func winogradTransforms(e *emitter) {
+	winogradInput(e)
+	winogradOutput(e)
+	winogradWeights(e)
+}
+
+// General registers: those of the loop over tiles.
+const (
+	winoPosition, winoLeft = 1, 2
+	winoPlane, winoScratch = 3, 4
+	winoFrom, winoTo       = 5, 6
+	winoRow                = 7
+	winoTemp               = 9
+)
+
+func (e *emitter) constants(values ...float32) {
+	for i, x := range values {
+		e.constant(8+i, math.Float32bits(x))
+	}
+}
+
+// cell is where the scratch holds number (y, x) of 6x6.
+func cell(y, x int) int { return 16 * (6*y + x) }
+
+func (e *emitter) winogradTiles() {
+	e.field("Positions", winoPosition)
+	e.field("Count", winoLeft)
+	e.field("Plane", winoPlane)
+	e.field("Scratch", winoScratch)
+}
+
+// place points a register to a field plus the tile's own offset and half.
+func (e *emitter) place(field string, offset, half, r int) {
+	e.field(field, r)
+	e.p("MOVD %d(R%d), R%d", offset, winoPosition, winoTemp)
+	e.p("ADD R%d, R%d", winoTemp, r)
+	if half > 0 {
+		e.p("ADD $16, R%d", r)
+	}
+}
+
+func (e *emitter) winogradNext() {
+	e.p("ADD $32, R%d", winoPosition)
+	e.p("SUBS $1, R%d", winoLeft)
+	e.p("BNE tile")
+	e.ret()
+}
+
+func winogradInput(e *emitter) {
+	const column = 10 // and the five after it: columns 0 to 5
+	e.fn("WinogradInput", "Winograd", "transforms tiles of 6x6 pixels.",
+		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 first pixel,\n// R6 transformed, R7 row, R11 to R15 columns 1 to 5, R9 R16 short-lived.")
+	e.constants(2, 4, 5)
+	e.winogradTiles()
+	for x := 1; x < 6; x++ {
+		e.p("MOVD Winograd_Columns+%d(R0), R%d", 8*x, column+x)
+	}
+	e.label("tile")
+	for half := range 2 {
+		e.place("In", 8, half, winoFrom)
+		e.place("Out", 0, half, winoTo)
+		for y := range 6 {
+			e.p("MOVD Winograd_Rows+%d(R0), R%d", 8*y, winoRow)
+			e.p("ADD R%d, R%d", winoFrom, winoRow)
+			e.ldrQ(0, winoRow, 0)
+			for x := 1; x < 6; x++ {
+				e.ldrQIndex(x, winoRow, column+x)
+			}
+			for x, v := range e.transformInput() {
+				e.strQ(v, winoScratch, cell(y, x))
+			}
+		}
+		for x := range 6 {
+			for y := range 6 {
+				e.ldrQ(y, winoScratch, cell(y, x))
+			}
+			for _, v := range e.transformInput() {
+				e.strQ(v, winoTo, 0)
+				e.p("ADD R%d, R%d", winoPlane, winoTo)
+			}
+		}
+	}
+	e.winogradNext()
+}
+
+// transformInput turns six numbers by the matrix B^T; constants 2, 4, 5.
+func (e *emitter) transformInput() []int {
+	const two, four, five = 8, 9, 10
+	e.mov(6, 4)
+	e.fmls(6, four, 2) // even: d4 - 4 d2
+	e.mov(7, 3)
+	e.fmls(7, four, 1) // odd: d3 - 4 d1
+	e.fmul(0, 0, four) // 4 d0 - 5 d2 + d4
+	e.fadd(0, 0, 4)
+	e.fmls(0, five, 2)
+	e.fmls(5, five, 3) // 4 d1 - 5 d3 + d5
+	e.fmla(5, four, 1)
+	e.fsub(4, 4, 2) // even: d4 - d2
+	e.fsub(3, 3, 1) // odd: d3 - d1
+	e.fadd(1, 6, 7) // point 1
+	e.fsub(2, 6, 7) // point -1
+	e.mov(6, 4)
+	e.fmla(6, two, 3) // point 2
+	e.fmls(4, two, 3) // point -2
+	return []int{0, 1, 2, 6, 4, 5}
+}
+
+func winogradOutput(e *emitter) {
+	const outRow, residualRow, width, height, residual, to, from = 10, 11, 12, 13, 14, 15, 17
+	const bias, low, high, temp = 11, 12, 13, 14 // vectors
+	e.fn("WinogradOutput", "Winograd", "makes tiles of up to 4x4 pixels.",
+		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,\n// R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of the row, R9 R16 short-lived.")
+	e.constants(2, 4, 8)
+	e.spread("Low", low)
+	e.spread("High", high)
+	e.winogradTiles()
+	e.field("OutRow", outRow)
+	e.field("ResidualRow", residualRow)
+	e.field("Width", width)
+	e.field("Height", height)
+	e.field("Residual", residual)
+	e.label("tile")
+	for half := range 2 {
+		e.field("Bias", winoTemp)
+		e.ldrQ(bias, winoTemp, 16*half)
+		e.place("In", 0, half, winoFrom)
+		e.place("Out", 16, half, to)
+		e.place("Residual", 24, half, from)
+		for x := range 6 {
+			for y := range 6 {
+				e.ldrQ(y, winoFrom, 0)
+				e.p("ADD R%d, R%d", winoPlane, winoFrom)
+			}
+			for y, v := range e.transformOutput() {
+				e.strQ(v, winoScratch, cell(y, x))
+			}
+		}
+		for y := range 4 {
+			if y > 0 {
+				e.p("CMP $%d, R%d", y, height)
+				e.p("BLE done%d", half)
+			}
+			for x := range 6 {
+				e.ldrQ(x, winoScratch, cell(y, x))
+			}
+			sums := e.transformOutput()
+			for _, v := range sums {
+				e.fadd(v, v, bias)
+			}
+			store := fmt.Sprintf("store%d_%d", half, y)
+			e.p("CBZ R%d, %s", residual, store)
+			e.winogradColumns(store, width, func(x int) {
+				e.ldrQ(temp, from, 32*x)
+				e.fadd(sums[x], sums[x], temp)
+			})
+			e.winogradColumns(fmt.Sprintf("stored%d_%d", half, y), width, func(x int) {
+				e.clip(sums[x], low, high)
+				e.strQ(sums[x], to, 32*x)
+			})
+			e.p("ADD R%d, R%d", outRow, to)
+			e.p("ADD R%d, R%d", residualRow, from)
+		}
+		e.label(fmt.Sprintf("done%d", half))
+	}
+	e.winogradNext()
+}
+
+// winogradColumns visits those that lie in the picture; label stands behind
+// them.
+func (e *emitter) winogradColumns(label string, width int, visit func(x int)) {
+	for x := range 4 {
+		if x > 0 {
+			e.p("CMP $%d, R%d", x, width)
+			e.p("BLE %s", label)
+		}
+		visit(x)
+	}
+	e.label(label)
+}
+
+// transformOutput turns six numbers into four by the matrix A^T; constants
+// 2, 4, 8.
+func (e *emitter) transformOutput() []int {
+	const two, four, eight = 8, 9, 10
+	e.fadd(6, 1, 2) // even at 1
+	e.fsub(1, 1, 2) // odd at 1
+	e.fadd(2, 3, 4) // even at 2
+	e.fsub(3, 3, 4) // odd at 2
+	e.fadd(0, 0, 6)
+	e.fadd(0, 0, 2)
+	e.fmla(6, four, 2)
+	e.fadd(5, 5, 1)
+	e.fmla(5, eight, 3)
+	e.fmla(1, two, 3)
+	return []int{0, 1, 6, 5}
+}
+
+func winogradWeights(e *emitter) {
+	const from, to, plane, step, left, row = 1, 2, 3, 5, 6, 7
+	e.text("WinogradWeights", "dst, src, scratch unsafe.Pointer, plane, step, count int", 48,
+		"transforms the 3x3 kernels of count input channels, step bytes apart in dst.",
+		"R1 kernel, R2 transformed, R3 bytes between planes, R4 scratch, R5 step, R6 kernels left, R7 plane, R16 short-lived.")
+	e.p("MOVD dst+0(FP), R%d", to)
+	e.p("MOVD src+8(FP), R%d", from)
+	e.p("MOVD scratch+16(FP), R%d", winoScratch)
+	e.p("MOVD plane+24(FP), R%d", plane)
+	e.p("MOVD step+32(FP), R%d", step)
+	e.p("MOVD count+40(FP), R%d", left)
+	e.constants(1./4, -1./6, 1./24, 1./12, 1./6)
+	e.label("kernel")
+	for half := range 2 {
+		for y := range 3 {
+			for x := range 3 {
+				e.ldrQ(x, from, 32*(3*y+x)+16*half)
+			}
+			for x, v := range e.transformWeights() {
+				e.strQ(v, winoScratch, cell(y, x))
+			}
+		}
+		e.p("ADD $%d, R%d, R%d", 16*half, to, row)
+		for x := range 6 {
+			for y := range 3 {
+				e.ldrQ(y, winoScratch, cell(y, x))
+			}
+			for _, v := range e.transformWeights() {
+				e.strQ(v, row, 0)
+				e.p("ADD R%d, R%d", plane, row)
+			}
+		}
+	}
+	e.p("ADD $%d, R%d", 9*32, from)
+	e.p("ADD R%d, R%d", step, to)
+	e.p("SUBS $1, R%d", left)
+	e.p("BNE kernel")
+	e.ret()
+}
+
+// transformWeights turns three numbers into six by the matrix G; constants
+// 1/4, -1/6, 1/24, 1/12, 1/6.
+func (e *emitter) transformWeights() []int {
+	e.fadd(3, 0, 2)
+	e.fmul(4, 2, 12)
+	e.fmla(4, 10, 0) // even at 2
+	e.fmul(5, 1, 11) // odd at 2
+	e.fmul(0, 0, 8)
+	e.fadd(6, 3, 1)
+	e.fmul(6, 6, 9)
+	e.fsub(7, 3, 1)
+	e.fmul(7, 7, 9)
+	e.fadd(1, 4, 5)
+	e.fsub(4, 4, 5)
+	return []int{0, 6, 7, 1, 4, 2}
+}
