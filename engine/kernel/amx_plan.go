@@ -127,6 +127,7 @@ func (c *Conv) source(n, y, x int) int {
 type grid struct {
 	pairs, groups         int // in all
 	pairsEach, groupsEach int
+	pairsOuter            bool // all groups of some pairs before the next pairs
 }
 
 // chunkTime is what a chunk should take, in nanoseconds: long enough to hide the
@@ -166,8 +167,11 @@ func (g *grid) chunks() int {
 }
 
 func (g *grid) at(chunk int) (pair, pairs, group, groups int) {
-	p, _ := g.parts()
+	p, q := g.parts()
 	pair, group = chunk%p*g.pairsEach, chunk/p*g.groupsEach
+	if g.pairsOuter {
+		pair, group = chunk/q*g.pairsEach, chunk%q*g.groupsEach
+	}
 	return pair, min(g.pairsEach, g.pairs-pair), group, min(g.groupsEach, g.groups-group)
 }
 

@@ -36,6 +36,7 @@ func gemmCases() []gemmCase {
 		{why: "narrow", m: 50, n: 7, k: 64},
 		{why: "many rows", m: 197, n: 96, k: 64},
 		{why: "several chunks", m: 130, n: 260, k: 300},
+		{why: "rows that fill L2", m: 210, n: 70, k: 2000},
 		{why: "parts of larger matrices", m: 30, n: 50, k: 45, wide: 11},
 		{why: "batch", m: 9, n: 10, k: 33, batch: []int{5}},
 		{why: "heads", m: 17, n: 49, k: 32, batch: []int{2, 3}, wide: 5},

@@ -6,90 +6,9 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
-	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/tensor"
 )
-
-// padIntoConv moves a Pad with zeros over the picture's sides into the
-// convolution that alone reads it.
-func padIntoConv(e *Editor) (int, error) {
-	changes := 0
-	err := e.Nodes(func(pad *ir.Node) error {
-		if !is(pad, "Pad") {
-			return nil
-		}
-		conv := e.Only(pad.Outputs[0])
-		if !is(conv, "Conv") || conv.Inputs[0] != pad.Outputs[0] || slices.Contains(conv.Inputs[1:], pad.Outputs[0]) {
-			return nil
-		}
-		pads, ok := zeroPads(pad)
-		rank := pad.Inputs[0].Fact.Shape.Rank()
-		if auto := conv.Attr("auto_pad"); !ok || rank < 3 || len(pads) != 2*rank ||
-			auto != nil && auto.String != "NOTSET" && auto.String != "" {
-			return nil
-		}
-		spatial := rank - 2
-		if pads[0] != 0 || pads[1] != 0 || pads[rank] != 0 || pads[rank+1] != 0 || slices.Min(pads) < 0 {
-			return nil
-		}
-		sum := make([]int64, 2*spatial)
-		if a := conv.Attr("pads"); a != nil {
-			copy(sum, a.Ints)
-		}
-		for i := range spatial {
-			sum[i] += pads[2+i]
-			sum[spatial+i] += pads[rank+2+i]
-		}
-		attrs := slices.DeleteFunc(slices.Clone(conv.Attrs), func(a *ir.Attr) bool { return a.Name == "pads" })
-		attrs = append(attrs, &ir.Attr{Name: "pads", Type: onnx.AttrInts, Ints: sum})
-		inputs := slices.Clone(conv.Inputs)
-		inputs[0] = pad.Inputs[0]
-		e.Remove(pad)
-		changes++
-		return e.Rebind(conv, "", "Conv", conv.Version, inputs, attrs)
-	})
-	return changes, err
-}
-
-// zeroPads are the pads of a Pad in constant mode with value 0, over all axes.
-func zeroPads(n *ir.Node) ([]int64, bool) {
-	if m := n.Attr("mode"); m != nil && m.String != "constant" {
-		return nil, false
-	}
-	if v := n.Attr("value"); n.Version < 11 && v != nil && v.Float != 0 {
-		return nil, false
-	}
-	if len(n.Inputs) > 3 {
-		return nil, false // over some axes only
-	}
-	if len(n.Inputs) > 2 && n.Inputs[2] != nil {
-		if v, ok := scalar(n.Inputs[2]); !ok || v != 0 {
-			return nil, false
-		}
-	}
-	return constantPads(n)
-}
-
-// constantPads are the widths of a Pad, where they are known.
-func constantPads(n *ir.Node) ([]int64, bool) {
-	if !is(n, "Pad") {
-		return nil, false
-	}
-	if n.Version < 11 {
-		for _, name := range []string{"pads", "paddings"} {
-			if a := n.Attr(name); a != nil {
-				return a.Ints, true
-			}
-		}
-		return nil, false
-	}
-	c := n.Inputs[1].Const()
-	if c == nil || c.DType() != tensor.Int64 {
-		return nil, false
-	}
-	return tensor.Data[int64](c), true
-}
 
 // scalar is the number in a constant of one element.
 func scalar(v *ir.Value) (float64, bool) {

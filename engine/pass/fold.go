@@ -118,7 +118,14 @@ func padsNothing(n *ir.Node) bool {
 // attribute says so that files meant for inference leave at its default: there
 // it never does.
 func trains(n *ir.Node) bool {
-	return n.Version >= 12 && len(n.Inputs) > 2 && n.Inputs[2] != nil
+	if n.Version < 12 || len(n.Inputs) < 3 || n.Inputs[2] == nil {
+		return false
+	}
+	if ratio, ok := scalar(n.Inputs[1]); ok && ratio == 0 {
+		return false // it drops none
+	}
+	mode := n.Inputs[2].Const()
+	return mode == nil || mode.DType() != tensor.Bool || mode.Len() != 1 || tensor.Data[bool](mode)[0]
 }
 
 // dropDead takes out nodes whose results nobody reads.

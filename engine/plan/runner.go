@@ -25,7 +25,7 @@ type Options struct {
 	BF16    bool  // convolutions and products in bfloat16
 	Strict  bool  // fused multiply-add only
 	Trace   func(Event)
-	Planned func() // called after constants were packed: those are not read again soon
+	Planned func() // called after constants were packed: they are not read again soon
 }
 
 // Runner runs one graph. It is safe for concurrent use.

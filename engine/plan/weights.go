@@ -17,6 +17,7 @@ type weights struct {
 	gemms map[gemmKey]*kernel.GemmWeights
 	quant map[quantKey]*kernel.QConvWeights
 	took  time.Duration // packing
+	read  int           // bytes of constants read since the file's pages were let go
 }
 
 // weightKey says which constant was packed and for what.
@@ -56,6 +57,7 @@ func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, data, bias *tensor
 		return nil, err
 	}
 	w.each(p.Chunks(), p.Chunk)
+	w.letGo(data)
 	w.conv[k] = p
 	return p, nil
 }
@@ -76,6 +78,7 @@ func (w *weights) tile(c *kernel.Conv, data, bias *tensor.Tensor) (*kernel.TileW
 		return nil, err
 	}
 	w.each(p.Chunks(), p.Chunk)
+	w.letGo(data)
 	w.tiles[k] = p
 	return p, nil
 }
@@ -99,6 +102,7 @@ func (w *weights) product(p *product) (*kernel.GemmWeights, error) {
 		return nil, err
 	}
 	w.each(packed.Chunks(), packed.Chunk)
+	w.letGo(p.weights)
 	w.gemms[k] = packed
 	return packed, nil
 }
@@ -122,5 +126,18 @@ func (w *weights) each(chunks int, run func(chunk int)) {
 	defer func() { w.took += time.Since(start) }()
 	if err := team.Default().Run(w.opt.Threads, chunks, task(run)); err != nil {
 		panic(err)
+	}
+}
+
+// heldPages bounds the pages of the file that packing holds at a time, in
+// bytes: a large model is in memory once, not twice.
+const heldPages = 32 << 20
+
+// letGo notes that a constant was packed.
+func (w *weights) letGo(data *tensor.Tensor) {
+	w.read += len(data.Bytes())
+	if w.opt.Planned != nil && w.read > heldPages {
+		w.opt.Planned()
+		w.read = 0
 	}
 }
