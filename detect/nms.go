@@ -17,71 +17,123 @@ func NMS(boxes []Box, scores []float64, iou float64) []int {
 // NMSByClass is NMS among the boxes of each class; classes may be nil for one.
 // The three slices are as long as one another.
 func NMSByClass(boxes []Box, scores []float64, classes []int, iou float64) []int {
-	s := newSuppressor(boxes, scores, classes, iou)
+	order := byScore(scores[:len(boxes)])
+	s := newSuppressor(boxes, order, classes, iou)
 	kept := make([]int, 0, 64)
-	for at := range s.sorted {
-		if s.keep(int32(at)) {
-			kept = append(kept, int(s.order[at]))
+	for at, i := range order {
+		if !s.gone[at] {
+			kept = append(kept, int(i))
+			s.drop(int32(at))
 		}
 	}
 	return kept
 }
 
-// suppressor holds the boxes in order of their scores and finds those kept ones
-// that may overlap another without looking at all of them.
+// suppressor holds the boxes that are neither kept nor dropped yet, so that a box
+// that is kept looks only at those that it may drop.
 //
-// Two boxes with an IoU of at least t have widths in the ratio t to 1/t, heights
-// and roots of areas likewise, and centres no farther apart than (1-t) times the
-// larger width. So kept boxes lie in hash tables by the octave of their size and
-// the cell of their centre, and one asks the few cells that can matter.
+// Two boxes of areas a and b whose IoU is t or more have t(a+b)/(1+t) in common.
+// Their widths, heights and areas are in ratios from t to 1/t; what is common is
+// no higher than either, so it is at least t(w+v)/(1+t) wide for widths w and v,
+// and the centres are no farther apart than (w+v)/2 times (1-t)/(1+t). So boxes
+// lie in a hash table by class, the octave of their size and the cell of their
+// centre, and one asks the few cells that can matter. A slot's boxes stand side by
+// side; one that is done is replaced by the last.
 type suppressor struct {
-	order  []int32    // indices of the caller, highest score first
-	sorted []smallBox // in that order
-	class  []int32
-	iou    float32
-	reach  float32 // 1-iou, and a little for rounding
+	boxes []Box
+	order []int32
+	class []int   // nil: one for all
+	gone  []bool  // by place in the order: dropped
+	limit float64 // the IoU that is too much
+	iou   float32
+	reach float32 // (1-iou)/(1+iou)/2, and a little for rounding
+	fine  int     // cells are 2^-fine of the largest root of an area in their octave
+	plain bool    // a threshold so low that cells would not help
 
-	heads []int32 // by hash of octave, cell and class: the last box kept there, -1
-	next  []int32 // of a box kept: the one before it in its chain
+	slots []smallBox // slot after slot
+	from  []int32    // where a slot begins
+	count []int32    // and how many boxes are left in it
 	mask  uint32
-	kept  []int32       // all of them
-	seen  [octaves]bool // whether a box of an octave was kept
-	plain bool          // a threshold so low that cells would not help
+	seen  [octaves]bool // octaves that have boxes
 }
 
-// smallBox is a box with what comparing needs.
+// smallBox is a box with what comparing needs, and its place in the order.
 type smallBox struct {
 	x1, y1, x2, y2, area float32
+	class, at            int32
 }
 
 // octaves of the root of an area, from 2^-8 to 2^32 pixels.
 const octaves = 41
 
-func newSuppressor(boxes []Box, scores []float64, classes []int, iou float64) *suppressor {
+func newSuppressor(boxes []Box, order []int32, classes []int, iou float64) *suppressor {
 	n := len(boxes)
-	s := &suppressor{order: byScore(scores[:n]), sorted: make([]smallBox, n), iou: float32(iou), reach: float32(1-iou) + 1e-4, next: make([]int32, n)}
-	for at, i := range s.order {
-		b := boxes[i]
-		s.sorted[at] = smallBox{float32(b.X1), float32(b.Y1), float32(b.X2), float32(b.Y2), 0}
-		s.sorted[at].area = (s.sorted[at].x2 - s.sorted[at].x1) * (s.sorted[at].y2 - s.sorted[at].y1)
+	s := &suppressor{boxes: boxes, order: order, class: classes, gone: make([]bool, n),
+		limit: iou, iou: float32(iou), reach: float32((1-iou)/(1+iou)/2) + 1e-4, plain: iou < 0.1}
+	most := 0
+	for _, c := range classes {
+		most = max(most, min(c, n))
 	}
-	if classes != nil {
-		s.class = make([]int32, n)
-		for at, i := range s.order {
-			s.class[at] = int32(classes[i])
-		}
+	switch each := n / (most + 1); { // the fuller, the finer
+	case each > 3000:
+		s.fine = 1
+	case each < 700:
+		s.fine = -1
 	}
-	s.plain = iou < 0.2
-	size := 1
-	for size < 2*n && !s.plain {
-		size *= 2
-	}
-	s.heads, s.mask = make([]int32, size), uint32(size-1)
-	for i := range s.heads {
-		s.heads[i] = -1
-	}
+	s.place()
 	return s
 }
+
+// small is the box at a place of the order.
+func (s *suppressor) small(at int32) smallBox {
+	i := s.order[at]
+	b := &s.boxes[i]
+	o := smallBox{x1: float32(b.X1), y1: float32(b.Y1), x2: float32(b.X2), y2: float32(b.Y2), at: at}
+	o.area = (o.x2 - o.x1) * (o.y2 - o.y1)
+	if s.class != nil {
+		o.class = int32(s.class[i])
+	}
+	return o
+}
+
+// place sorts the boxes into slots.
+func (s *suppressor) place() {
+	size := 1
+	for size < len(s.order) && !s.plain {
+		size *= 2
+	}
+	s.mask = uint32(size - 1)
+	s.from, s.count = make([]int32, size+1), make([]int32, size)
+	const none = math.MaxUint32
+	slot := make([]uint32, len(s.order))
+	for at := range s.order {
+		b := s.small(int32(at))
+		if !b.clean() {
+			slot[at] = none
+			continue
+		}
+		if !s.plain {
+			o := octaveOf(b.area)
+			s.seen[o] = true
+			per := s.perCell(o)
+			slot[at] = s.hash(o, cellOf((b.x1+b.x2)/2*per), cellOf((b.y1+b.y2)/2*per), b.class)
+		}
+		s.from[slot[at]+1]++
+	}
+	for i := range size {
+		s.from[i+1] += s.from[i]
+	}
+	s.slots = make([]smallBox, s.from[size])
+	for at, k := range slot {
+		if k != none {
+			s.slots[s.from[k]+s.count[k]] = s.small(int32(at))
+			s.count[k]++
+		}
+	}
+}
+
+// clean reports whether the box can overlap another.
+func (b *smallBox) clean() bool { return b.area > 0 && b.area <= math.MaxFloat32 }
 
 // byScore sorts indices by score, highest first, equal ones as they are: three
 // passes of a radix sort over the scores as float32, and a look at neighbours that
@@ -137,94 +189,75 @@ func byScore(scores []float64) []int32 {
 	return order
 }
 
-// keep reports whether the box at a place of the order survives, and remembers it.
-func (s *suppressor) keep(at int32) bool {
-	b := &s.sorted[at]
-	if !(b.area > 0) || b.area > math.MaxFloat32 {
-		return true // overlaps nothing
+// drop drops what overlaps a box that is kept.
+func (s *suppressor) drop(at int32) {
+	small := s.small(at)
+	b := &small
+	if !b.clean() || s.iou >= 1 {
+		return
 	}
 	if s.plain {
-		if s.meetsAny(at) {
-			return false
-		}
-		s.kept = append(s.kept, at)
-		return true
+		s.sweep(b, 0)
+		return
 	}
-	octave := octaveOf(b.area)
-	// A kept box has the root of its area between mine·√t and mine/√t.
-	low, high := octaveOf(b.area*s.iou), octaveOf(b.area/s.iou)
 	w, h := b.x2-b.x1, b.y2-b.y1
 	x, y := (b.x1+b.x2)/2, (b.y1+b.y2)/2
-	for o := low; o <= high; o++ {
+	// Areas are in the ratio t to 1/t.
+	for o := octaveOf(b.area * s.iou); o <= octaveOf(b.area/s.iou); o++ {
 		if !s.seen[o] {
 			continue
 		}
-		// The larger width is at most w/t, and in this octave areas are bounded
-		// too: the other width is at most the octave's largest area over the
+		// The other's width is at most w/t, and the octave's largest area over the
 		// least height, h·t.
 		most := octaveArea(o + 1)
-		rx := s.reach * max(w, min(w/s.iou, most/(h*s.iou)))
-		ry := s.reach * max(h, min(h/s.iou, most/(w*s.iou)))
-		per := perCell(o)
+		rx := s.reach * (w + min(w/s.iou, most/(h*s.iou)))
+		ry := s.reach * (h + min(h/s.iou, most/(w*s.iou)))
+		per := s.perCell(o)
 		cx0, cx1 := cellOf((x-rx)*per), cellOf((x+rx)*per)
 		cy0, cy1 := cellOf((y-ry)*per), cellOf((y+ry)*per)
-		if int64(cx1-cx0)*int64(cy1-cy0) > 256 { // a box of an extreme shape
-			if s.meetsAny(at) {
-				return false
+		if int64(cx1-cx0+1)*int64(cy1-cy0+1) > int64(len(s.count)/4+16) { // a box of an extreme shape
+			for k := range s.count {
+				s.sweep(b, uint32(k))
 			}
-			break
+			return
 		}
 		for cy := cy0; cy <= cy1; cy++ {
 			for cx := cx0; cx <= cx1; cx++ {
-				if s.meets(at, s.heads[s.hash(o, cx, cy, at)]) {
-					return false
+				if k := s.hash(o, cx, cy, b.class); s.count[k] > 0 {
+					s.sweep(b, k)
 				}
 			}
 		}
 	}
-	s.seen[octave] = true
-	s.kept = append(s.kept, at)
-	slot := s.hash(octave, cellOf(x*perCell(octave)), cellOf(y*perCell(octave)), at)
-	s.next[at], s.heads[slot] = s.heads[slot], at
-	return true
 }
 
-// meets reports whether the box overlaps one of a chain too much.
-func (s *suppressor) meets(at, chain int32) bool {
-	for ; chain >= 0; chain = s.next[chain] {
-		if s.overlaps(at, chain) {
-			return true
+// sweep drops what overlaps a box among those of a slot, the box itself with it.
+func (s *suppressor) sweep(b *smallBox, k uint32) {
+	list := s.slots[s.from[k]:][:s.count[k]]
+	more := 1 + s.iou
+	for i := 0; i < len(list); {
+		o := &list[i]
+		// inter/(a+b-inter) > t, without the division. Where the boxes do not
+		// meet, inter is 0 or less.
+		inter := max(min(b.x2, o.x2)-max(b.x1, o.x1), 0) * (min(b.y2, o.y2) - max(b.y1, o.y1)) * more
+		bound := (b.area + o.area) * s.iou
+		if !(inter > bound*0.9999) || o.class != b.class || inter < bound*1.0001 && !(s.exact(b.at).IoU(s.exact(o.at)) > s.limit) {
+			i++
+			continue
 		}
+		s.gone[o.at] = true
+		last := len(list) - 1
+		list[i] = list[last]
+		list = list[:last]
 	}
-	return false
+	s.count[k] = int32(len(list))
 }
 
-// meetsAny looks at every box that was kept.
-func (s *suppressor) meetsAny(at int32) bool {
-	for _, k := range s.kept {
-		if s.overlaps(at, k) {
-			return true
-		}
-	}
-	return false
-}
+// exact is a box as the caller gave it, for overlaps that float32 cannot decide.
+func (s *suppressor) exact(at int32) Box { return s.boxes[s.order[at]] }
 
-// overlaps reports whether two boxes of one class overlap too much.
-func (s *suppressor) overlaps(at, other int32) bool {
-	b, o := &s.sorted[at], &s.sorted[other]
-	w, h := min(b.x2, o.x2)-max(b.x1, o.x1), min(b.y2, o.y2)-max(b.y1, o.y1)
-	if w <= 0 || h <= 0 || s.class != nil && s.class[at] != s.class[other] {
-		return false
-	}
-	inter := w * h
-	return inter > s.iou*(b.area+o.area-inter)
-}
-
-func (s *suppressor) hash(octave int, cx, cy, at int32) uint32 {
-	h := uint32(octave)*0x27d4eb2f + uint32(cx)*0x9e3779b1 + uint32(cy)*0x85ebca77
-	if s.class != nil {
-		h += uint32(s.class[at]) * 0xc2b2ae3d
-	}
+func (s *suppressor) hash(octave int, cx, cy, class int32) uint32 {
+	h := uint32(octave)*0x27d4eb2f + uint32(cx)*0x9e3779b1 + uint32(cy)*0x85ebca77 + uint32(class)*0xc2b2ae3d
 	return (h ^ h>>15) & s.mask
 }
 
@@ -242,13 +275,19 @@ func octaveArea(o int) float32 {
 	return math.Float32frombits(uint32((o-8)*2+127) << 23)
 }
 
-// perCell is the cells a pixel of an octave: a cell is as wide as the roots of its
-// areas get.
-func perCell(o int) float32 { return math.Float32frombits(uint32(127-(o-8)-1) << 23) }
+// perCell is the cells a pixel of an octave.
+func (s *suppressor) perCell(o int) float32 {
+	return math.Float32frombits(uint32(127-(o-8)-1+s.fine) << 23)
+}
 
 // cellOf rounds down; far out all is one cell.
 func cellOf(v float32) int32 {
-	v = min(max(v, -1e6), 1e6)
+	if !(v > -1e6 && v < 1e6) {
+		if v > 0 {
+			return 1e6
+		}
+		return -1e6
+	}
 	i := int32(v)
 	if float32(i) > v {
 		i--
