@@ -87,7 +87,7 @@ func Draw(m *Image, marks []Mark) (*Image, error) {
 		c.bones(&marks[i], ClassColor(marks[i].Class))
 	}
 	for i := range marks {
-		if text := marks[i].text(); text != "" {
+		if text := c.shorten(&marks[i]); text != "" {
 			c.label(marks[i].anchor(), text, ClassColor(marks[i].Class))
 		}
 	}
@@ -106,6 +106,19 @@ func (k *Mark) text() string {
 		s += fmt.Sprintf(" %.2f", k.Score)
 	}
 	return s
+}
+
+// shorten is a mark's text, on a thumbnail without the score where the plate would
+// be wider than the object and hide its neighbours.
+func (c *canvas) shorten(k *Mark) string {
+	text := k.text()
+	b := k.anchor()
+	if small := min(c.m.Width, c.m.Height) < 400; small && float64(c.face.width(text)) > 1.1*(b[2]-b[0]) {
+		bare := *k
+		bare.Score = 0
+		return bare.text()
+	}
+	return text
 }
 
 // anchor is the box that the label belongs to: the mark's own, or what its mask
