@@ -2,12 +2,16 @@ package engine_test
 
 import (
 	"context"
+	"flag"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/internal/shared"
 )
 
@@ -22,17 +26,107 @@ func FuzzOpen(f *testing.F) {
 			f.Add(data)
 		}
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := engine.OpenBytes(data, engine.MemoryLimit(64<<20), engine.LoopBudget(1000))
+	f.Fuzz(survive)
+}
+
+// survive opens a model and runs it on inputs of ones, as far as its inputs
+// are known.
+func survive(t *testing.T, data []byte) { meetMutated(t, data) }
+
+func meetMutated(t *testing.T, data []byte) (opened, ran bool) {
+	s, err := engine.OpenBytes(data, engine.MemoryLimit(64<<20), engine.LoopBudget(1000))
+	if err != nil {
+		checkMessage(t, err.Error())
+		return false, false
+	}
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	in := engine.Values{}
+	for _, info := range s.Inputs() {
+		shape, ok := info.Shape.Ints()
+		if n, err := tensor.Count(shape); !ok || err != nil || n > 1<<16 || !info.DType.IsElement() {
+			continue
+		}
+		in[info.Name] = tensor.New(info.DType, shape...)
+		for i := range in[info.Name].Bytes() {
+			in[info.Name].Bytes()[i] = byte(i % 2) // small numbers of every type
+		}
+	}
+	if _, err = s.Run(ctx, in); err != nil {
+		checkMessage(t, err.Error())
+	}
+	return true, err == nil
+}
+
+var mutations = flag.Int("mutations", 1500, "how many mutated models TestMutations meets; 100000 takes minutes")
+
+// TestMutations opens and runs sound models of the standard's suite with bytes
+// changed, doubled or taken out. The same number gives the same model.
+func TestMutations(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join(shared.Path(t, "onnx-suite", "node"), "*", "model.onnx"))
+	if err != nil || len(paths) == 0 {
+		t.Fatal(err, "no models")
+	}
+	slices.Sort(paths)
+	opened, ran := 0, 0
+	for i := range *mutations {
+		r := rand.New(rand.NewPCG(20, uint64(i)))
+		path := paths[r.IntN(len(paths))]
+		data, err := os.ReadFile(path)
 		if err != nil {
-			checkMessage(t, err.Error())
-			return
+			t.Fatal(err)
 		}
-		defer s.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if _, err := s.Run(ctx, nil); err != nil {
-			checkMessage(t, err.Error())
+		if len(data) == 0 || len(data) > 16<<10 {
+			continue
 		}
-	})
+		mutated := mutate(r, data)
+		start := time.Now()
+		o, ok := meetMutated(t, mutated)
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("took %v", took)
+		}
+		if o {
+			opened++
+		}
+		if ok {
+			ran++
+		}
+		if t.Failed() {
+			file := filepath.Join(os.TempDir(), "mutated.onnx")
+			t.Fatalf("mutation %d, of %s: kept as %s (%v)", i, filepath.Base(filepath.Dir(path)), file, os.WriteFile(file, mutated, 0o600))
+		}
+	}
+	t.Logf("of %d mutated models %d opened and %d ran", *mutations, opened, ran)
+	if opened == 0 || ran == opened {
+		t.Error("mutations are too harsh or too mild to find anything")
+	}
+}
+
+// mutate changes one to three places, most of them without a change of length,
+// after which nothing else of the file would be understood.
+func mutate(r *rand.Rand, data []byte) []byte {
+	data = slices.Clone(data)
+	for range 1 + r.IntN(3) {
+		if len(data) == 0 {
+			return data
+		}
+		at := r.IntN(len(data))
+		switch n := min(1+r.IntN(8), len(data)-at); r.IntN(12) {
+		case 0, 1, 2, 3:
+			data[at] ^= 1 << r.IntN(8)
+		case 4, 5:
+			data[at] = byte(r.Uint32())
+		case 6, 7, 8: // edges of numbers
+			data[at] = []byte{0, 1, 0x7f, 0x80, 0xff}[r.IntN(5)]
+		case 9:
+			data = slices.Delete(data, at, at+n)
+		case 10:
+			data = slices.Insert(data, at, data[at:at+n]...)
+		default: // a piece of another place
+			from := r.IntN(len(data) - n + 1)
+			copy(data[at:at+n], data[from:from+n])
+		}
+	}
+	return data
 }

@@ -135,18 +135,26 @@ func (a *Attrs) Strs(name string) []string {
 
 // Tensor is a tensor attribute, nil where absent.
 func (a *Attrs) Tensor(name string) *tensor.Tensor {
-	if at := a.get(name, onnx.AttrTensor); at != nil {
-		return at.Tensor
+	at := a.get(name, onnx.AttrTensor)
+	if at == nil {
+		return nil
 	}
-	return nil
+	if at.Tensor == nil {
+		a.Fail("attribute %q is empty", name)
+	}
+	return at.Tensor
 }
 
 // Graph is a region, nil where absent.
 func (a *Attrs) Graph(name string) *Graph {
-	if at := a.get(name, onnx.AttrGraph); at != nil {
-		return at.Graph
+	at := a.get(name, onnx.AttrGraph)
+	if at == nil {
+		return nil
 	}
-	return nil
+	if at.Graph == nil {
+		a.Fail("attribute %q is empty", name)
+	}
+	return at.Graph
 }
 
 // DType is an integer attribute that names an element type.
@@ -172,10 +180,14 @@ func (a *Attrs) TypeOf(name string) *Fact {
 
 // Sparse is a sparse tensor attribute, made dense; nil where absent.
 func (a *Attrs) Sparse(name string) *tensor.Tensor {
-	if at := a.get(name, onnx.AttrSparseTensor); at != nil {
-		return at.Tensor
+	at := a.get(name, onnx.AttrSparseTensor)
+	if at == nil {
+		return nil
 	}
-	return nil
+	if at.Tensor == nil {
+		a.Fail("attribute %q is empty", name)
+	}
+	return at.Tensor
 }
 
 // Int64 is an integer attribute in all its 64 bits.

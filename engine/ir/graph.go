@@ -3,6 +3,7 @@ package ir
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -171,7 +172,7 @@ func (n *Node) String() string {
 	if n.Domain != "" {
 		op = n.Domain + "." + op
 	}
-	return fmt.Sprintf("node %s (%s-%d)", onnx.Quote(n.Name), op, n.Version)
+	return fmt.Sprintf("node %s (%s-%d)", onnx.Quote(n.Name), strings.Trim(onnx.Quote(op), `"`), n.Version)
 }
 
 // NodeError places an error in a graph.

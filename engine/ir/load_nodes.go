@@ -2,6 +2,7 @@ package ir
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/visionzoo/vision/engine/onnx"
 )
@@ -127,7 +128,7 @@ func freeNamesOf(g *onnx.Graph, use func(name string)) {
 // node adds one node, or the body of the function it calls.
 func (b *builder) node(p *onnx.Node) error {
 	place := func(err error) error {
-		return &NodeError{fmt.Sprintf("node %s (%s)", onnx.Quote(nodeName(p)), p.OpType), err}
+		return &NodeError{fmt.Sprintf("node %s (%s)", onnx.Quote(nodeName(p)), strings.Trim(onnx.Quote(p.OpType), `"`)), err}
 	}
 	if p.OpType == "" {
 		return place(fmt.Errorf("the operator has no name"))

@@ -64,6 +64,12 @@ func (h heads) at(n, head, i int) int {
 // keys and values, lengths → Y like Q, keys and values with the past before
 // them, [N heads queries keys].
 func (op *attention) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	for i, types := range []tensor.TypeSet{1: tensor.FloatTypes, 2: tensor.FloatTypes, 3: tensor.NumericTypes | tensor.Types(tensor.Bool),
+		4: tensor.FloatTypes, 5: tensor.FloatTypes, 6: integerTypes} {
+		if err := wantType(in, i, types); i > 0 && err != nil {
+			return nil, err
+		}
+	}
 	shapes, known := make([][]int, len(in)), true
 	for i, f := range in {
 		if f.Given() {

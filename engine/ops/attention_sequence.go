@@ -33,7 +33,7 @@ func newRotary(n *ir.Node) (Op, error) {
 // Infer: X [N heads length size] or [N length heads·size], cos, sin [positions
 // half] or [N length half], positions [N length] → Y like X.
 func (op *rotary) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	if err := wantType(in, 3, tensor.Types(tensor.Int64)); err != nil {
+	if err := firstError(wantType(in, 1, tensor.FloatTypes), wantType(in, 2, tensor.FloatTypes), wantType(in, 3, tensor.Types(tensor.Int64))); err != nil {
 		return nil, err
 	}
 	if err := wantRank(in, 0, 3, 4); err != nil {

@@ -115,7 +115,8 @@ func newMatMulToFloat(*ir.Node) (Op, error) { return matMulToFloat{}, nil }
 // Infer: A […, M, K], B […, K, N], scale of A, of B (one or [N]), their zero
 // points, bias [N] → float32 […, M, N].
 func (matMulToFloat) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	if err := firstError(zeroTypes(in, 0, 4, 1, 5), wantType(in, 2, tensor.FloatTypes), wantType(in, 3, tensor.FloatTypes), oneElement(in, 2)); err != nil {
+	if err := firstError(zeroTypes(in, 0, 4, 1, 5), wantType(in, 2, tensor.FloatTypes), wantType(in, 3, tensor.FloatTypes),
+		wantType(in, 6, tensor.FloatTypes), oneElement(in, 2)); err != nil {
 		return nil, err
 	}
 	out, err := productShape(in[0], in[1], in[2].DType)
@@ -177,7 +178,8 @@ func newDynamicMatMul(*ir.Node) (Op, error) { return dynamicMatMul{}, nil }
 // Infer: A float32 […, M, K], B […, K, N], its scale and zero point, bias →
 // float32 […, M, N].
 func (dynamicMatMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	if err := firstError(wantType(in, 1, bytes8), wantType(in, 2, tensor.Types(tensor.Float32)), zeroTypes(in, 1, 3)); err != nil {
+	if err := firstError(wantType(in, 1, bytes8), wantType(in, 2, tensor.Types(tensor.Float32)),
+		wantType(in, 4, tensor.FloatTypes), zeroTypes(in, 1, 3)); err != nil {
 		return nil, err
 	}
 	out, err := productShape(in[0], in[1], tensor.Float32)
@@ -218,7 +220,8 @@ func (op matMulNBits) blocks() int { return (op.k + op.block - 1) / op.block }
 // Infer: A […, M, K], B uint8 [N blocks bytes], scales [N·blocks], zero points
 // packed like B or one number each, group of each k, bias [N] → […, M, N].
 func (op matMulNBits) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	if err := firstError(wantType(in, 1, tensor.Types(tensor.Uint8)), wantType(in, 2, tensor.FloatTypes), wantType(in, 4, tensor.Types(tensor.Int32))); err != nil {
+	if err := firstError(wantType(in, 1, tensor.Types(tensor.Uint8)), wantType(in, 2, tensor.FloatTypes),
+		wantType(in, 3, tensor.FloatTypes|tensor.Types(tensor.Uint8)), wantType(in, 4, tensor.Types(tensor.Int32)), wantType(in, 5, tensor.FloatTypes)); err != nil {
 		return nil, err
 	}
 	b := op.blocks()

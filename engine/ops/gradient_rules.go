@@ -70,7 +70,8 @@ func lastTwoSwapped(d *derivation, v *ir.Value) *ir.Value {
 	return d.with(d.add("Einsum", v), &ir.Attr{Name: "equation", Type: onnx.AttrString, String: "...ij->...ji"})
 }
 
-// derivatives are the operators that only gradients are made of.
+// derivatives are the operators that only gradients are made of: no operators
+// of ONNX.
 var derivatives = []Def{
 	{Domain: Internal, Name: "OnesLike", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: elementwiseOne},
 	{Domain: Internal, Name: "SumTo", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newSumTo},

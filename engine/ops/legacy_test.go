@@ -44,3 +44,14 @@ func TestSeededNumbersAreThoseOfNumpy(t *testing.T) {
 		{"normal", "RandomNormal", 1, attrs{"seed": float32(0), "shape": []int{4}}, nil, []int{4}, []float64{1.76405235, 0.40015721, 0.97873798, 2.2408932}, ""},
 	})
 }
+
+func TestLegacyFills(t *testing.T) {
+	checkRows(t, []evalRow{
+		{"shape of an attribute", "ConstantFill", 1, attrs{"shape": []int{2, 1}, "value": float32(3)}, nil, []int{2, 1}, []float64{3, 3}, ""},
+		{"shape of the input, and more", "ConstantFill", 9, attrs{"value": float32(1), "extra_shape": []int{2}}, []*tensor.Tensor{f32s(5)}, []int{1, 2}, []float64{1, 1}, ""},
+		{"shape that the input holds", "GivenTensorFill", 1, attrs{"values": []float32{1, 2}, "input_as_shape": 1}, []*tensor.Tensor{ints(1, 2)}, []int{1, 2}, []float64{1, 2}, ""},
+		{"values that do not fit", "GivenTensorFill", 1, attrs{"values": []float32{1, 2}, "shape": []int{3}}, nil, nil, nil, "do not fill"},
+		{"no shape", "GivenTensorFill", 1, attrs{"values": []float32{1}}, nil, nil, nil, "one of the two"},
+		{"a negative shape", "ConstantFill", 1, attrs{"input_as_shape": 1}, []*tensor.Tensor{ints(-1, 2)}, nil, nil, "negative"},
+	})
+}

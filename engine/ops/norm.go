@@ -81,6 +81,11 @@ func newBatchNorm1(n *ir.Node) (Op, error) {
 // mean and variance like those that came in.
 func (op *batchNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	x := in[0]
+	for i := 1; i < 5; i++ {
+		if err := wantType(in, i, tensor.FloatTypes); err != nil {
+			return nil, err
+		}
+	}
 	if x.Shape.Ranked {
 		if x.Shape.Rank() < 2 && !(x.Shape.Rank() == 1 && !op.perPixel) {
 			return nil, fmt.Errorf("needs an input of batch and channels, it has %s", x.Shape)

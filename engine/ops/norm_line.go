@@ -35,6 +35,11 @@ func readLineNorm(n *ir.Node, centred bool) (Op, error) {
 // deviation with ones from axis on.
 func (op *lineNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	x := in[0]
+	for i := 1; i < len(in); i++ {
+		if err := wantType(in, i, tensor.FloatTypes); err != nil {
+			return nil, err
+		}
+	}
 	y, moments := ir.Tensor(x.DType, x.Shape), ir.Tensor(op.stash, ir.Shape{})
 	if x.Shape.Ranked {
 		axis, err := tensor.Axis(op.axis, x.Shape.Rank())
@@ -58,7 +63,17 @@ func (op *lineNorm) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
 	}
-	if err := evalReal(c, func(c *Call) error { return evalLineNorm[float32](op, c) }, func(c *Call) error { return evalLineNorm[float64](op, c) }); err != nil {
+	inner := *c
+	inner.In = append([]*tensor.Tensor{}, c.In...)
+	for i, t := range c.In { // scale and B may be of another type than X
+		var err error
+		if t != nil && t.DType() != c.In[0].DType() {
+			if inner.In[i], err = c.convert(t, c.In[0].DType()); err != nil {
+				return err
+			}
+		}
+	}
+	if err := evalReal(&inner, func(c *Call) error { return evalLineNorm[float32](op, c) }, func(c *Call) error { return evalLineNorm[float64](op, c) }); err != nil {
 		return err
 	}
 	for i := 1; i < len(c.Out); i++ {

@@ -218,7 +218,7 @@ func newRegexFullMatch(n *ir.Node) (Op, error) {
 	text := a.Str("pattern", "")
 	pattern, err := regexp.Compile(`\A(?:` + text + `)\z`)
 	if err != nil {
-		a.Fail("attribute \"pattern\" is %s: %v", onnx.Quote(text), err)
+		a.Fail("attribute \"pattern\" is %s: %s", onnx.Quote(text), onnx.Quote(err.Error()))
 	}
 	return regexFullMatch{pattern}, a.Err()
 }

@@ -99,15 +99,17 @@ func (op optimizer) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantType(in, 1, tensor.Types(tensor.Int64)); err != nil {
 		return nil, err
 	}
+	for i := 2; i < len(in); i++ {
+		if err := wantType(in, i, tensor.FloatTypes); err != nil {
+			return nil, err
+		}
+	}
 	count := (len(in) - 2) / (2 + op.states)
 	var out []ir.Fact
 	for i := range count * (1 + op.states) {
 		from := 2 + i
 		if i >= count {
 			from += count // over the gradients
-		}
-		if err := wantType(in, from, tensor.FloatTypes); err != nil {
-			return nil, err
 		}
 		out = append(out, ir.Tensor(in[from].DType, in[from].Shape))
 	}

@@ -216,7 +216,7 @@ func (s *slide) pointwise() {
 func (s span) inside(k, in, out int) (first, last int) {
 	at := k*s.dilation - s.before // of window 0
 	if at < 0 {
-		first = (-at + s.stride - 1) / s.stride
+		first = min((-at+s.stride-1)/s.stride, out)
 	}
 	if in > at {
 		last = min((in-at-1)/s.stride+1, out)

@@ -1,0 +1,109 @@
+package ops
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"strings"
+	"testing"
+)
+
+// ends are operators that a version of the standard took away, with the last
+// opset that has them.
+var ends = map[string]int{"Scatter": 0, "Upsample": 9, "Affine": 9, "Scale": 9, "ParametricSoftplus": 9, "ScaledTanh": 9, "ImageScaler": 9, "Crop": 9,
+	"GivenTensorFill": 9, "ConstantFill": 9}
+
+// TestVersions holds that the meanings of an operator follow one another
+// without a hole or an overlap, and reach the newest opset but for those that
+// are gone.
+func TestVersions(t *testing.T) {
+	last := map[key]*Def{}
+	for _, d := range Defs() {
+		k := key{d.Domain, d.Name}
+		top, ok := newest[d.Domain]
+		switch before := last[k]; {
+		case !ok:
+			t.Errorf("%s: domain %q has no newest opset", d.Name, d.Domain)
+		case d.Since < 1 || d.Since > top || d.Until != 0 && (d.Until < d.Since || d.Until >= top):
+			t.Errorf("%s: versions %d to %d are none of 1 to %d", d.Name, d.Since, d.Until, top)
+		case before != nil && before.Until != d.Since-1:
+			t.Errorf("%s: one meaning ends with %d, the next begins with %d", d.Name, before.Until, d.Since)
+		}
+		if d.New == nil || d.In.Max < d.In.Min || d.Out.Max < d.Out.Min {
+			t.Errorf("%s-%d: no constructor, or an arity of nothing", d.Name, d.Since)
+		}
+		last[k] = d
+	}
+	for k, d := range last {
+		if want, gone := ends[k.name]; k.domain == "" && gone != (d.Until != 0) && want != d.Until {
+			t.Errorf("%s: the last meaning ends with opset %d, expected is %d", k.name, d.Until, want)
+		}
+	}
+}
+
+// TestFindEveryVersion holds Find to the ranges of the definitions.
+func TestFindEveryVersion(t *testing.T) {
+	for _, d := range Defs() {
+		until := d.Until
+		if until == 0 {
+			until = newest[d.Domain]
+		}
+		for v := d.Since; v <= until; v++ {
+			if Find(d.Domain, d.Name, v) != d {
+				t.Errorf("Find(%q, %q, %d) is another meaning", d.Domain, d.Name, v)
+			}
+		}
+	}
+	if Find("", "Relu", 0) != nil || Find("nowhere", "Relu", 13) != nil || Find("", "Crop", 10) != nil {
+		t.Error("Find gives meanings that do not exist")
+	}
+}
+
+// TestSourcesAreNamed holds that every file which defines operators of the
+// standard names the versions it implements ("ONNX Relu-6"), or the document
+// of the domain they belong to.
+func TestSourcesAreNamed(t *testing.T) {
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := 0
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".go") || strings.HasSuffix(e.Name(), "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), e.Name(), nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if src, _ := os.ReadFile(e.Name()); !definesOperators(f) || strings.Contains(string(src), "{Domain: Internal,") {
+			continue // operators that only passes make have no source but themselves
+		}
+		files++
+		words := ""
+		for _, c := range f.Comments {
+			words += c.Text()
+		}
+		if !strings.Contains(words, "ONNX") {
+			t.Errorf("%s defines operators and names no source", e.Name())
+		}
+	}
+	if files < 20 {
+		t.Errorf("found %d files that define operators: the test looks in the wrong place", files)
+	}
+}
+
+func definesOperators(f *ast.File) bool {
+	found := false
+	ast.Inspect(f, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.CompositeLit); ok {
+			if list, ok := lit.Type.(*ast.ArrayType); ok {
+				found = found || fmt.Sprint(list.Elt) == "Def"
+			}
+		}
+		return !found
+	})
+	return found
+}
