@@ -39,6 +39,9 @@ func (s *directConv) cutWork() convCut {
 			cs = atMost(columns, target/perCell)
 		}
 	}
+	if s.pad != nil {
+		us = max(1, min(units, padRows*units/c.Out.H))
+	}
 	cut.unitRanges, cut.columnRanges = (units+us-1)/us, (columns+cs-1)/cs
 	cut.batch = units
 	if c.KernelH*c.KernelW == 1 && !cut.columnsFirst {

@@ -10,8 +10,8 @@ import (
 // of one, or two rows of a narrow picture) and columns of output channels.
 type directConv struct {
 	conv    Conv
-	source  Layout // the input, or its padded copy
-	copied  bool   // the source is the scratch
+	source  Layout     // the input, or a room of pad
+	pad     *padPlanar // or nil: chunks read the input where it is
 	weights *ConvWeights
 	tile    convTile
 	rung    *Rung
@@ -50,18 +50,42 @@ func (r *Rung) directConv(c *Conv, w *ConvWeights) (Work, error) {
 	if s.staged && c.Residual != nil { // the clipping waits for it
 		s.args.Low, s.args.High, _ = Activation{}.limits()
 	}
-	var work Work
-	if c.In.Format == Planar && !c.inside() {
-		pad := newPadPlanar(c)
-		work.Steps = append(work.Steps, pad)
-		work.Scratch = pad.to.Size()
-		s.source, s.copied = pad.to, true
+	padded := c.In.Format == Planar && !c.inside()
+	if padded {
+		s.pad = newPadPlanar(c, 0)
+		s.source = s.pad.to
 	}
 	s.layTiles()
-	s.listSteps()
 	s.cut = s.cutWork()
-	work.Steps = append(work.Steps, s)
-	return work, nil
+	if padded {
+		s.pad = newPadPlanar(c, s.rebase())
+		s.source = s.pad.to
+	}
+	s.listSteps()
+	return Work{Steps: []Step{s}}, nil
+}
+
+// inputRows are the rows of the padded picture that units [u0, u1) read.
+func (s *directConv) inputRows(u0, u1 int) (from, to int) {
+	c, last := &s.conv, s.units[u1-1]
+	return s.units[u0].y * c.StrideH, (last.y+last.rows-1)*c.StrideH + (c.KernelH-1)*c.DilationH + 1
+}
+
+// rebase lets the positions of each chunk begin with the first row it reads,
+// and returns the most rows that one reads.
+func (s *directConv) rebase() (most int) {
+	for r := range s.cut.unitRanges {
+		u0, u1 := r*len(s.units)/s.cut.unitRanges, (r+1)*len(s.units)/s.cut.unitRanges
+		from, to := s.inputRows(u0, u1)
+		most = max(most, to-from)
+		for i := range s.kinds {
+			k := &s.kinds[i]
+			for p := k.start[u0]; p < k.start[u1]; p++ {
+				k.positions[p].In -= 4 * from * s.source.Pitch
+			}
+		}
+	}
+	return most
 }
 
 // layTiles cuts a plane into units and these into tiles of nearly equal size.
@@ -173,11 +197,15 @@ func (s *directConv) Run(chunk int, m *Memory) {
 	f := frames.Get().(*frame)
 	a := &f.conv
 	*a = s.args
-	in := m.In
-	if s.copied {
-		in = m.Scratch
+	in := unsafe.Add(m.In, n*s.conv.In.Image)
+	var room unsafe.Pointer
+	if s.pad != nil {
+		room = s.pad.rooms.Get().(unsafe.Pointer)
+		from, to := s.inputRows(u0, u1)
+		s.pad.fill(room, in, from, to)
+		in = room
 	}
-	a.In = unsafe.Add(in, n*s.source.Image)
+	a.In = in
 	a.PixelStride = s.conv.StrideW * s.source.Format.PixelBytes()
 	for u := u0; u < u1; u += s.cut.batch {
 		for col := c0; col < c1; col++ {
@@ -186,6 +214,9 @@ func (s *directConv) Run(chunk int, m *Memory) {
 	}
 	*a = convArgs{}
 	frames.Put(f)
+	if s.pad != nil {
+		s.pad.rooms.Put(room)
+	}
 }
 
 // runColumn computes units [u0, u1) of one column.

@@ -30,3 +30,9 @@ func (f *frame) strips(i int) strips {
 	p = unsafe.Add(p, int(-uintptr(p)&63)+i*2*64*maxUnit)
 	return strips{p, unsafe.Add(p, 64*maxUnit)}
 }
+
+// newRoom returns n bytes that start a cache line, for a pool of rooms larger
+// than a frame's.
+func newRoom(n int) unsafe.Pointer {
+	return unsafe.Pointer(unsafe.SliceData(alignTo(make([]byte, n+64), 64)))
+}

@@ -1,41 +1,50 @@
 package kernel
 
-import "unsafe"
+import (
+	"sync"
+	"unsafe"
+)
 
-// padPlanar copies a planar picture into one with a halo of zeros, so that the
-// convolution after it needs no test at the edges. A chunk is some rows of a
-// channel.
+// padPlanar gives the chunks of a convolution of a planar picture the rows they
+// read with zeros around them, so that the kernel needs no test at the edges. A
+// chunk copies its rows into a room of its own, which stays in the core's cache:
+// a padded copy of the whole picture would go out to memory and back.
 type padPlanar struct {
-	from, to Layout
-	bands    int // chunks of a channel
+	from  Layout
+	to    Layout // Pitch and Block are those of a room
+	rooms sync.Pool
 }
 
-func newPadPlanar(c *Conv) *padPlanar {
-	bottom, right := c.beyond()
+// padRows is how many rows of output a chunk has: with fewer, neighbours copy
+// too many rows twice; with more, a room outgrows the first cache.
+const padRows = 4
+
+// newPadPlanar plans rooms for chunks that read up to rows rows.
+func newPadPlanar(c *Conv, rows int) *padPlanar {
+	_, right := c.beyond()
 	p := &padPlanar{from: c.In, to: c.In}
-	p.to.Halo = Halo{c.PadTop, c.PadLeft, max(0, bottom), max(0, right)}
+	p.to.Halo = Halo{Top: c.PadTop, Left: c.PadLeft, Right: max(0, right)}
 	p.to.Pitch = p.to.Left + p.to.W + p.to.Right
-	p.to.Block = 4 * p.to.Pitch * (p.to.Top + p.to.H + p.to.Bottom)
-	p.to.Image = p.to.C * p.to.Block
-	const bytes = 64 << 10 // of a chunk: 10 µs from L3
-	p.bands = min(p.to.H, (p.to.Block+bytes-1)/bytes)
+	p.to.Block = 4 * p.to.Pitch * rows
+	p.rooms.New = func() any { return newRoom(p.to.C * p.to.Block) }
 	return p
 }
 
-// Chunks is part of Step.
-func (p *padPlanar) Chunks() int { return p.to.N * p.to.C * p.bands }
-
-// Run is part of Step.
-func (p *padPlanar) Run(chunk int, m *Memory) {
-	band := chunk % p.bands
-	plane := chunk / p.bands
-	n, c := plane/p.to.C, plane%p.to.C
-	from := unsafe.Add(m.In, p.from.At(n, c))
-	to := unsafe.Add(m.Scratch, p.to.At(n, c))
-	y0, y1 := band*p.to.H/p.bands, (band+1)*p.to.H/p.bands
-	for y := y0; y < y1; y++ {
-		copy(unsafe.Slice((*float32)(unsafe.Add(to, p.to.Pixel(y, 0))), p.to.W),
-			unsafe.Slice((*float32)(unsafe.Add(from, p.from.Pixel(y, 0))), p.to.W))
+// fill copies rows [y0, y1) of a padded picture into a room; row PadTop is the
+// picture's first.
+func (p *padPlanar) fill(room, picture unsafe.Pointer, y0, y1 int) {
+	l := &p.to
+	for c := range l.C {
+		for y := y0; y < y1; y++ {
+			row := floats(unsafe.Add(room, c*l.Block+4*(y-y0)*l.Pitch), l.Pitch)
+			from := y - l.Top
+			if from < 0 || from >= l.H {
+				clear(row)
+				continue
+			}
+			clear(row[:l.Left])
+			copy(row[l.Left:], floats(unsafe.Add(picture, p.from.At(0, c)+p.from.Pixel(from, 0)), l.W))
+			clear(row[l.Left+l.W:])
+		}
 	}
-	p.to.clearAround(to, y0, y1)
 }

@@ -11,10 +11,7 @@ type winogradTogether winogradConv
 
 // winogradRooms hold the transformed sides of chunks. They are kept for the
 // next, whichever layer that is of.
-var winogradRooms = sync.Pool{New: func() any {
-	room := alignedFloats(winogradRoom / 4)
-	return unsafe.Pointer(&room[0])
-}}
+var winogradRooms = sync.Pool{New: func() any { return newRoom(winogradRoom) }}
 
 // Chunks is part of Step.
 func (t *winogradTogether) Chunks() int { return len(t.passes) }
