@@ -22,6 +22,13 @@ func TestFoundGraphs(t *testing.T) {
 			x := g.input(g.normal(3, 3, 9, 7), false)
 			g.node("Conv", []made{x, g.weights(27, 16, 3, 3, 3)}, ir.AttrInts("pads", 1, 1, 1, 1))
 		}},
+		{"backwards through a dimension of size 0", func(g *randomGraph) {
+			x := g.input(g.normal(1, 0, 10, 5), false)
+			g.node("Slice", []made{x, g.ints(0), g.ints(-1), g.ints(1), g.ints(-2)})
+			if got := g.values[1].t.Dim(1); got != 0 {
+				t.Errorf("%d rows of nothing", got)
+			}
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := emptyRandomGraph(1)

@@ -229,12 +229,16 @@ func (op concat) Eval(c *Call) error {
 		return err
 	}
 	shape, _ := out[0].Shape.Ints()
+	axis, _ := tensor.Axis(op.axis, len(shape))
+	if y := c.lengthened(shape, axis); y != nil {
+		c.Out[0] = y
+		return nil
+	}
 	y, err := c.raw(c.In[0].DType(), shape...)
 	if err != nil {
 		return err
 	}
 	c.Out[0] = y
-	axis, _ := tensor.Axis(op.axis, len(shape))
 	return c.joinAlong(y, c.In, axis)
 }
 

@@ -124,7 +124,7 @@ func (r *Run) owner(t *tensor.Tensor) *tensor.Owner {
 // t's.
 func (r *Run) Owns(t *tensor.Tensor) bool {
 	o := r.owner(t)
-	return o != nil && o.Bytes == int64(len(t.Bytes()))+perTensor
+	return o != nil && (o.Bytes == int64(len(t.Bytes()))+perTensor || o.End > 0 && o.End == len(t.Bytes()))
 }
 
 // forget takes memory that nobody holds off the budget.

@@ -64,6 +64,9 @@ func (c cut) of(dim int) (from, count int) {
 		}
 		return max(lo, min(v, hi))
 	}
+	if dim == 0 {
+		return 0, 0
+	}
 	if c.step > 0 {
 		from, end := at(c.start, 0, dim), at(c.end, 0, dim)
 		if end <= from {

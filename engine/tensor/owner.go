@@ -8,6 +8,7 @@ type Owner struct {
 	By    any // whose budget; nil: nobody's
 	Bytes int64
 	Uses  int // values that hold the memory
+	End   int // of memory with room to spare: the bytes that tensors lie in
 }
 
 // Owner is nil, or belongs to whoever it says.
@@ -57,4 +58,24 @@ func blank(dtype DType, shape []int, bytes int) *Tensor {
 		h.shape = slices.Clone(shape)
 	}
 	return &h.Tensor
+}
+
+// NewWithRoom is New in memory of room bytes, which Extended may use.
+func NewWithRoom(room int, dtype DType, shape ...int) *Tensor {
+	n := MustCount(shape) * dtype.Size()
+	t := &Tensor{dtype: dtype, shape: slices.Clone(shape), data: alignedBytes(max(room, n))[:n], owner: &Owner{}}
+	t.owner.End = n
+	return t
+}
+
+// Extended is a tensor of another shape that begins with the elements of t and
+// lies in the same memory; nil where there is no room behind t, or another
+// tensor lies there. What comes behind the elements of t was never written.
+func (t *Tensor) Extended(shape ...int) *Tensor {
+	n := MustCount(shape) * t.dtype.Size()
+	if o := t.owner; o == nil || o.End == 0 || o.End != len(t.data) || n > cap(t.data) {
+		return nil
+	}
+	t.owner.End = n
+	return &Tensor{dtype: t.dtype, shape: slices.Clone(shape), data: t.data[:n], owner: t.owner}
 }
