@@ -150,7 +150,7 @@ func (b *builder) concatRole(n *ir.Node) role {
 // get deepDecides.
 const (
 	deep        = 126
-	deepDecides = 22
+	deepDecides = 18
 )
 
 // chains notes for each convolution how long the longest chain of convolutions
