@@ -176,8 +176,10 @@ func (v *Vec) Softmax(dst, src []float32) {
 	if len(dst) == 0 {
 		return
 	}
-	scale := [1]float32{float32(1 / v.exponentials(dst, src[:len(dst)], v.Largest(src)))}
-	v.Zip(PairMul, dst, dst, scale[:])
+	f := frames.Get().(*frame) // what is handed to a kernel would otherwise be allocated
+	f.scratch[0] = float32(1 / v.exponentials(dst, src[:len(dst)], v.Largest(src)))
+	v.Zip(PairMul, dst, dst, f.scratch[:1])
+	frames.Put(f)
 }
 
 // LogSoftmax sets dst = src - ln Σ e^src; work has the length of both.

@@ -141,7 +141,8 @@ func fuseConv(e *Editor) (int, error) {
 	return changes, err
 }
 
-// fuseActivation moves an activation into the convolution or scale before it.
+// fuseActivation moves an activation into the convolution or scale before it,
+// past a max pool between them.
 func fuseActivation(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(n *ir.Node) error {
@@ -150,15 +151,22 @@ func fuseActivation(e *Editor) (int, error) {
 			return nil
 		}
 		x := n.Inputs[0]
-		before := x.Node
-		if before == nil || e.Only(x) != n || !accepts(before) {
+		last := x.Node // whose output n's becomes
+		if last == nil || e.Only(x) != n {
+			return nil
+		}
+		before := last
+		if pooled := last.Inputs[0]; is(last, "MaxPool") && act.Kind == kernel.Clip && len(last.Outputs) == 1 && e.Only(pooled) == last {
+			before = pooled.Node // the largest of clipped numbers is the largest, clipped
+		}
+		if before == nil || !accepts(before) {
 			return nil
 		}
 		inputs, attrs := before.Inputs, withActivation(before.Attrs, act)
 		if err := e.Rebind(before, before.Domain, before.Op, before.Version, inputs, attrs); err != nil {
 			return err
 		}
-		swapOutput(before, n)
+		swapOutput(last, n)
 		e.Remove(n)
 		changes++
 		return nil

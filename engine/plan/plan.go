@@ -246,6 +246,9 @@ func (b *builder) node(n *ir.Node) error {
 	if done, err := b.productNode(n); done || err != nil {
 		return err
 	}
+	if done, err := b.softmaxNode(n); done || err != nil {
+		return err
+	}
 	return b.operator(n)
 }
 

@@ -55,3 +55,15 @@ func TestDropout(t *testing.T) {
 		})
 	}
 }
+
+// TestActivationBehindPool holds that a clip behind a max pool goes into the
+// convolution before that.
+func TestActivationBehindPool(t *testing.T) {
+	n := newNetwork(t)
+	x := n.op("Conv", []*ir.Value{n.input(1, 3, 11, 12), n.weights(40, 3, 3, 3)}, integers("kernel_shape", 3, 3))
+	x = n.op("MaxPool", []*ir.Value{x}, integers("kernel_shape", 2, 2), integers("strides", 2, 2))
+	n.Outputs = append(n.Outputs, n.op("Relu", []*ir.Value{x}))
+	if steps := n.check(2e-5); slices.Contains(steps, "Relu") {
+		t.Errorf("steps %q", steps)
+	}
+}

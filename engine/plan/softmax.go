@@ -1,0 +1,65 @@
+package plan
+
+import (
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// softmax is Softmax over numbers that lie side by side, as classifiers end: a
+// step of its own, since operators allocate.
+type softmax struct {
+	vec                *kernel.Vec
+	rows, length, each int
+}
+
+// softmaxNode schedules a Softmax whose axes are the last ones; it reports
+// false where the operator has to.
+func (b *builder) softmaxNode(n *ir.Node) (bool, error) {
+	if n.Domain != "" || n.Op != "Softmax" {
+		return false, nil
+	}
+	d, ok := b.matrix(n.Inputs[0], 1)
+	a := n.ReadAttrs()
+	axis := a.Int("axis", -1)
+	if n.Version < 13 {
+		axis = a.Int("axis", 1)
+	}
+	if axis < 0 {
+		axis += len(d)
+	}
+	if !ok || a.Err() != nil || axis < 0 || axis >= len(d) || n.Version >= 13 && axis != len(d)-1 || b.constant(n.Inputs[0]) != nil {
+		return false, nil
+	}
+	x, err := b.planar(n.Inputs[0])
+	if err != nil {
+		return false, err
+	}
+	s := &softmax{vec: &b.opt.Rung.Vec, rows: tensor.MustCount(d[:axis]), length: tensor.MustCount(d[axis:])}
+	s.each = max(1, 40_000/s.length) // half a nanosecond a number
+	size, err := b.planarSize(n.Outputs[0])
+	if err != nil {
+		return false, err
+	}
+	y := n.Outputs[0]
+	out := place{buffer: b.newBuffer(size), layout: planarLayout(b.facts[y])}
+	b.places[y] = out
+	b.addWork(n, n.Op, kernel.Work{Steps: []kernel.Step{s}}, []place{x}, nil, out)
+	return true, nil
+}
+
+// Chunks is part of kernel.Step.
+func (s *softmax) Chunks() int { return (s.rows + s.each - 1) / s.each }
+
+// Run is part of kernel.Step.
+func (s *softmax) Run(chunk int, m *kernel.Memory) {
+	first := chunk * s.each
+	n := (min(first+s.each, s.rows) - first) * s.length
+	src := unsafe.Slice((*float32)(unsafe.Add(m.In, 4*first*s.length)), n)
+	dst := unsafe.Slice((*float32)(unsafe.Add(m.Out, 4*first*s.length)), n)
+	for ; len(src) > 0; src, dst = src[s.length:], dst[s.length:] {
+		s.vec.Softmax(dst[:s.length], src[:s.length])
+	}
+}
