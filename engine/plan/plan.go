@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -255,19 +256,47 @@ func (b *builder) node(n *ir.Node) error {
 // reshapes hand their first input on under another shape.
 var reshapes = map[string]bool{"Reshape": true, "Flatten": true, "Squeeze": true, "Unsqueeze": true, "Identity": true}
 
-// alias places the output of a node that only changes the shape where its
-// input lies.
+// alias places the outputs of a node that only changes the shape, or takes runs
+// of its first input, where that lies.
 func (b *builder) alias(n *ir.Node) bool {
-	if n.Domain != "" || !reshapes[n.Op] || b.constant(n.Inputs[0]) != nil {
+	if n.Domain != "" || n.Inputs[0] == nil || b.constant(n.Inputs[0]) != nil {
 		return false
+	}
+	starts := []int{0}
+	if !reshapes[n.Op] {
+		in := make([]ir.Fact, len(n.Inputs))
+		for i, v := range n.Inputs {
+			if v != nil {
+				in[i] = b.fact(v)
+			}
+		}
+		var ok bool
+		if starts, ok = ops.View(n, in); !ok {
+			return false
+		}
 	}
 	p, err := b.planar(n.Inputs[0])
 	if err != nil {
 		return false
 	}
-	p.layout = planarLayout(b.facts[n.Outputs[0]])
-	b.places[n.Outputs[0]] = p
+	for i, v := range n.Outputs {
+		from, to := b.facts[n.Inputs[0]], b.facts[v]
+		if p.buffer < 0 && (starts[i] != 0 || !slices.Equal(sizesOf(from), sizesOf(to)) && !reshapes[n.Op] && n.Op != "Transpose") {
+			return false // what comes from outside is read as a whole
+		}
+	}
+	for i, v := range n.Outputs {
+		at := p
+		at.offset += starts[i] * b.facts[v].DType.Size()
+		at.layout = planarLayout(b.facts[v])
+		b.places[v] = at
+	}
 	return true
+}
+
+func sizesOf(f ir.Fact) []int {
+	d, _ := f.Shape.Ints()
+	return d
 }
 
 // operator schedules a node as its operator over planar tensors.
