@@ -259,7 +259,7 @@ var reshapes = map[string]bool{"Reshape": true, "Flatten": true, "Squeeze": true
 // alias places the outputs of a node that only changes the shape, or takes runs
 // of its first input, where that lies.
 func (b *builder) alias(n *ir.Node) bool {
-	if n.Domain != "" || n.Inputs[0] == nil || b.constant(n.Inputs[0]) != nil {
+	if n.Domain != "" || len(n.Inputs) == 0 || n.Inputs[0] == nil || b.constant(n.Inputs[0]) != nil {
 		return false
 	}
 	starts := []int{0}
