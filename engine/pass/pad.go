@@ -17,7 +17,7 @@ func movePads(e *Editor) (int, error) {
 			return nil
 		}
 		reader := e.Only(pad.Outputs[0])
-		if !takesPads(reader) || reader.Inputs[0] != pad.Outputs[0] {
+		if !takesPads(reader) || reader.Inputs[0] != pad.Outputs[0] || slices.Contains(reader.Inputs[1:], pad.Outputs[0]) {
 			return nil
 		}
 		sides, ok := sidePads(pad)
