@@ -475,3 +475,37 @@ func TestFastResize(t *testing.T) {
 	crop := attrs{"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": float32(5)}
 	fastRow{op: "Resize", version: 13, attrs: crop, in: list(random(1, 1, 2, 9, 9), roi, nil, ints64(1, 2, 12, 6)), relative: 1e-6, absolute: 3e-6}.check(t)
 }
+
+func TestFastGridSample(t *testing.T) {
+	grid := random(2, 2, 9, 70, 2)
+	for i, v := range []float32{-1, 1, -1.02, 1.5, float32(math.NaN()), float32(math.Inf(1)), 1e30, 0} {
+		tensor.Data[float32](grid)[3*i] = v
+	}
+	inside := random(3, 2, 9, 70, 2)
+	for i := range tensor.Data[float32](inside) {
+		tensor.Data[float32](inside)[i] *= 0.1
+	}
+	for _, mode := range []string{"linear", "nearest"} {
+		for _, padding := range []string{"zeros", "border", "reflection"} {
+			for corners := range 2 {
+				a := attrs{"mode": mode, "padding_mode": padding, "align_corners": corners}
+				for _, g := range list(grid, inside) {
+					fastRow{op: "GridSample", version: 20, attrs: a, in: list(random(1, 2, 3, 20, 33), g), relative: 2e-6, absolute: 2e-6}.check(t)
+				}
+			}
+		}
+	}
+}
+
+func TestFastCumSum(t *testing.T) {
+	for _, shape := range [][]int{{7}, {3, 50}, {4, 9, 33}} {
+		for axis := range shape {
+			for flags := range 4 {
+				a := attrs{"exclusive": flags & 1, "reverse": flags >> 1}
+				for _, x := range list(random(1, shape...), counted[int64](100, 50, shape...), counted[int32](100, 50, shape...)) {
+					fastRow{op: "CumSum", version: 14, attrs: a, in: list(x, tensor.Scalar(int64(axis)))}.check(t)
+				}
+			}
+		}
+	}
+}

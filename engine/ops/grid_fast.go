@@ -1,0 +1,122 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// gridWork is the taps of some places of a grid, for all channels.
+type gridWork struct {
+	taps    kernel.Taps
+	outside bool // some taps have index -1: zeros
+}
+
+var gridWorks = sync.Pool{New: func() any { return new(gridWork) }}
+
+// EvalFast samples float32 pictures of two dimensions: the taps of a place serve
+// all channels.
+func (op *gridSample) EvalFast(c *Call) (bool, error) {
+	x, grid := c.In[0], c.In[1]
+	v := c.vec(x, grid)
+	if v == nil || op.mode == "cubic" || x.Rank() != 4 {
+		return false, nil
+	}
+	facts, err := op.Infer(factsOf(c.In))
+	if err != nil {
+		return true, err
+	}
+	shape, _ := facts[0].Shape.Ints()
+	channels, h, w := x.Dim(1), x.Dim(2), x.Dim(3)
+	if h*w > math.MaxInt32 {
+		return false, nil
+	}
+	y, err := c.output(tensor.Float32, shape...)
+	if err != nil || y.Len() == 0 {
+		return true, err
+	}
+	if x.Len() == 0 {
+		return true, fmt.Errorf("needs a picture with pixels, it has shape %v", x.Shape())
+	}
+	src, dst, at := tensor.Data[float32](x), tensor.Data[float32](y), tensor.Data[float32](grid)
+	const piece = 512 // places
+	places := shape[2] * shape[3]
+	pieces := (places + piece - 1) / piece
+	return true, c.share(x.Dim(0)*pieces, piece*(40+4*float64(channels)), func(from, to int) {
+		work := gridWorks.Get().(*gridWork)
+		defer gridWorks.Put(work)
+		for i := from; i < to; i++ {
+			n, first := i/pieces, i%pieces*piece
+			count := min(piece, places-first)
+			op.place(work, at[2*(n*places+first):][:2*count], h, w)
+			for ch := range channels {
+				plane := src[(n*channels+ch)*h*w:][:h*w]
+				out := dst[(n*channels+ch)*places+first:][:count]
+				if work.outside {
+					pickInside(out, plane, &work.taps)
+				} else {
+					v.PickSums(out, plane, &work.taps)
+				}
+			}
+		}
+	})
+}
+
+// place works out the taps of places given as pairs of x and y.
+func (op *gridSample) place(s *gridWork, at []float32, h, w int) {
+	n := len(at) / 2
+	s.taps.Per, s.outside = 4, false
+	if op.mode == "nearest" {
+		s.taps.Per = 1
+	}
+	if cap(s.taps.Index) < 4*n {
+		s.taps.Index, s.taps.Weight = make([]int32, 4*n), make([]float32, 4*n)
+	}
+	s.taps.Index, s.taps.Weight = s.taps.Index[:s.taps.Per*n], s.taps.Weight[:s.taps.Per*n]
+	for i := range n {
+		x, y := op.locate(float64(at[2*i]), w), op.locate(float64(at[2*i+1]), h)
+		reach := math.Abs(x) < 1<<40 && math.Abs(y) < 1<<40
+		bx, by := math.Floor(x), math.Floor(y)
+		fx, fy := x-bx, y-by
+		for t := range s.taps.Per {
+			index, weight := int32(-1), (1-fx)*(1-fy)
+			switch t {
+			case 1:
+				weight = fx * (1 - fy)
+			case 2:
+				weight = (1 - fx) * fy
+			case 3:
+				weight = fx * fy
+			}
+			if s.taps.Per == 1 {
+				weight = 1
+			}
+			if reach {
+				px, okX := op.index(int(bx)+t&1, w)
+				py, okY := op.index(int(by)+t>>1, h)
+				if okX && okY {
+					index = int32(py*w + px)
+				}
+			}
+			s.outside = s.outside || index < 0
+			s.taps.Index[t*n+i], s.taps.Weight[t*n+i] = index, float32(weight)
+		}
+	}
+}
+
+// pickInside is kernel.Vec.PickSums without the taps of index -1.
+func pickInside(out, plane []float32, t *kernel.Taps) {
+	n := len(out)
+	clear(out)
+	for k := range t.Per {
+		index, weight := t.Index[k*n:][:n], t.Weight[k*n:][:n]
+		for i, at := range index {
+			if at >= 0 {
+				out[i] += weight[i] * plane[at]
+			}
+		}
+	}
+}
