@@ -9,7 +9,7 @@ import (
 
 // COCOMetric is one of COCO's numbers.
 type COCOMetric struct {
-	Name    string  // "AP", "AP50", "AR100", …
+	Name    string  // "AP", "AP50", "APs", "AR100", …
 	IoU     string  // "0.50:0.95", "0.50", "0.75"
 	Area    string  // "all", "small", "medium", "large"
 	MaxDets int     // of a picture
@@ -290,22 +290,22 @@ func (e *cocoEvaluation) metrics() []COCOMetric {
 			add(kind, 0, 20, -1)
 			add(kind+"50", 0, 20, 0)
 			add(kind+"75", 0, 20, 5)
-			add(kind+"M", 2, 20, -1)
-			add(kind+"L", 3, 20, -1)
+			add(kind+"m", 2, 20, -1)
+			add(kind+"l", 3, 20, -1)
 		}
 		return all
 	}
 	add("AP", 0, 100, -1)
 	add("AP50", 0, 100, 0)
 	add("AP75", 0, 100, 5)
-	add("APS", 1, 100, -1)
-	add("APM", 2, 100, -1)
-	add("APL", 3, 100, -1)
+	add("APs", 1, 100, -1)
+	add("APm", 2, 100, -1)
+	add("APl", 3, 100, -1)
 	add("AR1", 0, 1, -1)
 	add("AR10", 0, 10, -1)
 	add("AR100", 0, 100, -1)
-	add("ARS", 1, 100, -1)
-	add("ARM", 2, 100, -1)
-	add("ARL", 3, 100, -1)
+	add("ARs", 1, 100, -1)
+	add("ARm", 2, 100, -1)
+	add("ARl", 3, 100, -1)
 	return all
 }

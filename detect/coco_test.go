@@ -28,7 +28,7 @@ func TestCOCOAgainstNumpy(t *testing.T) {
 			t.Fatalf("%s: %d numbers, %v", task, len(got), err)
 		}
 		for _, m := range got {
-			if w, ok := want[m.Name]; !ok || math.Abs(m.Value-w) > 1e-9 {
+			if w, ok := want[strings.NewReplacer("s", "S", "m", "M", "l", "L").Replace(m.Name)]; !ok || math.Abs(m.Value-w) > 1e-9 {
 				t.Errorf("%s %s: %.6f, want %.6f", task, m.Name, m.Value, w)
 			}
 		}
@@ -65,8 +65,8 @@ func TestCOCOByHand(t *testing.T) {
 		want    map[string]float64
 	}{
 		{"all right", []COCOAnnotation{truth(1, box(0, 0, 50, 50), false)}, []COCOResult{guess(1, 0.9, box(0, 0, 50, 50))},
-			map[string]float64{"AP": 1, "AP50": 1, "AP75": 1, "APM": 1, "APS": -1, "APL": -1, "AR1": 1, "AR100": 1}},
-		{"nothing found", []COCOAnnotation{truth(1, box(0, 0, 50, 50), false)}, nil, map[string]float64{"AP": 0, "AR100": 0, "APS": -1}},
+			map[string]float64{"AP": 1, "AP50": 1, "AP75": 1, "APm": 1, "APs": -1, "APl": -1, "AR1": 1, "AR100": 1}},
+		{"nothing found", []COCOAnnotation{truth(1, box(0, 0, 50, 50), false)}, nil, map[string]float64{"AP": 0, "AR100": 0, "APs": -1}},
 		{"nothing to find", nil, []COCOResult{guess(1, 0.9, box(0, 0, 50, 50))}, map[string]float64{"AP": -1, "AR100": -1}},
 		// IoU of 40*50/(60*50) = 2/3: right at 0.50, 0.55, 0.60, 0.65 of ten.
 		{"shifted by a fifth", []COCOAnnotation{truth(1, box(0, 0, 50, 50), false)}, []COCOResult{guess(1, 0.9, box(10, 0, 50, 50))},
@@ -85,7 +85,7 @@ func TestCOCOByHand(t *testing.T) {
 			[]COCOResult{guess(1, 0.99, box(110, 110, 20, 20)), guess(1, 0.98, box(150, 150, 30, 30)), guess(1, 0.5, box(0, 0, 50, 50))}, map[string]float64{"AP": 1, "AR1": 0, "AR10": 1}},
 		// A large one that matches nothing is no fault of the small ones.
 		{"outside of the area", []COCOAnnotation{truth(1, box(0, 0, 20, 20), false)}, []COCOResult{guess(1, 0.9, box(100, 100, 200, 200)), guess(1, 0.8, box(0, 0, 20, 20))},
-			map[string]float64{"AP": 0.5, "APS": 1, "APL": -1, "ARS": 1}},
+			map[string]float64{"AP": 0.5, "APs": 1, "APl": -1, "ARs": 1}},
 	} {
 		got, err := EvaluateCOCO(&COCOTruth{Images: pictures, Categories: person, Annotations: tt.truth}, tt.results, COCOBoxes)
 		if err != nil || len(got) != 12 {

@@ -116,22 +116,25 @@ func cocoTasks(name string, truth *detect.COCOTruth, results []detect.COCOResult
 	return tasks, nil
 }
 
-// printCOCO prints the numbers as a table, or on one line of JSON.
+// printCOCO prints the numbers as pycocotools' summary does, or on one line of JSON
+// by name and, as "stats", in pycocotools' order.
 func printCOCO(c *cli.Context, task detect.COCOTask, metrics []detect.COCOMetric) {
 	if c.Bool("json") {
-		line := map[string]any{"task": task}
-		for _, m := range metrics {
-			line[m.Name] = digits(m.Value, 6)
+		line, stats := map[string]any{"task": task}, make([]float64, len(metrics))
+		for i, m := range metrics {
+			stats[i] = digits(m.Value, 6)
+			line[m.Name] = stats[i]
 		}
+		line["stats"] = stats
 		printJSON(c.App.Writer, line)
 		return
 	}
 	fmt.Fprintf(c.App.Writer, "%s\n", task)
 	for _, m := range metrics {
-		kind := "average precision"
+		kind := "Average Precision  (AP)"
 		if strings.HasPrefix(m.Name, "AR") {
-			kind = "average recall"
+			kind = "Average Recall     (AR)"
 		}
-		fmt.Fprintf(c.App.Writer, "  %-6s %-18s IoU %-10s area %-7s at most %3d  %7.4f\n", m.Name, kind, m.IoU, m.Area, m.MaxDets, m.Value)
+		fmt.Fprintf(c.App.Writer, " %s @[ IoU=%-9s | area=%6s | maxDets=%3d ] = %0.3f\n", kind, m.IoU, m.Area, m.MaxDets, m.Value)
 	}
 }

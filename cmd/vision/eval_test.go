@@ -36,9 +36,10 @@ func TestEvalCOCO(t *testing.T) {
 	var got struct {
 		Task           string
 		AP, AP50, APL  float64
-		AR1, AR10, APS float64
+		AR1, AR10, APs float64
+		Stats          []float64
 	}
-	if err := json.Unmarshal([]byte(out), &got); code != 0 || err != nil || got.Task != "bbox" || got.AP != 1 || got.APS != -1 || got.AR1 != 1 {
+	if err := json.Unmarshal([]byte(out), &got); code != 0 || err != nil || got.Task != "bbox" || got.AP != 1 || got.APs != -1 || len(got.Stats) != 12 || got.AR1 != 1 {
 		t.Errorf("code %d, %v: %s%s", code, err, out, errOut)
 	}
 	for _, args := range [][]string{{"eval"}, {"eval", "coco"}, {"eval", "coco", "--annotations", truth}, {"eval", "coco", "--annotations", truth, "--predictions", found, "--type", "hats"}} {
