@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sync"
 )
 
 // NMS returns the boxes that survive greedy suppression, highest score first: one
@@ -17,16 +18,37 @@ func NMS(boxes []Box, scores []float64, iou float64) []int {
 // NMSByClass is NMS among the boxes of each class; classes may be nil for one.
 // The three slices are as long as one another.
 func NMSByClass(boxes []Box, scores []float64, classes []int, iou float64) []int {
-	order := byScore(scores[:len(boxes)])
-	s := newSuppressor(boxes, order, classes, iou)
+	s := suppressors.Get().(*suppressor)
+	s.start(boxes, scores[:len(boxes)], classes, iou)
 	kept := make([]int, 0, 64)
-	for at, i := range order {
+	for at, i := range s.order {
 		if !s.gone[at] {
 			kept = append(kept, int(i))
 			s.drop(int32(at))
 		}
 	}
+	s.boxes, s.class = nil, nil
+	if len(s.order) <= 2*maxCandidates {
+		suppressors.Put(s)
+	}
 	return kept
+}
+
+// suppressors keeps what they work with from call to call: a video asks for the
+// same again thirty times a second.
+var suppressors = sync.Pool{New: func() any { return new(suppressor) }}
+
+// sized is a slice of n elements, zero where clean is set, in the memory of old
+// where it is enough.
+func sized[T any](old []T, n int, clean bool) []T {
+	if cap(old) < n {
+		return make([]T, n)
+	}
+	old = old[:n]
+	if clean {
+		clear(old)
+	}
+	return old
 }
 
 // suppressor holds the boxes that are neither kept nor dropped yet, so that a box
@@ -54,6 +76,8 @@ type suppressor struct {
 	from  []int32    // where a slot begins
 	count []int32    // and how many boxes are left in it
 	mask  uint32
+	slot  []uint32      // of a box by its place, while they are placed
+	items [2][]scored   // while they are sorted
 	seen  [octaves]bool // octaves that have boxes
 }
 
@@ -66,10 +90,14 @@ type smallBox struct {
 // octaves of the root of an area, from 2^-8 to 2^32 pixels.
 const octaves = 41
 
-func newSuppressor(boxes []Box, order []int32, classes []int, iou float64) *suppressor {
+// start takes the boxes and sorts them.
+func (s *suppressor) start(boxes []Box, scores []float64, classes []int, iou float64) {
 	n := len(boxes)
-	s := &suppressor{boxes: boxes, order: order, class: classes, gone: make([]bool, n),
-		limit: iou, iou: float32(iou), reach: float32((1-iou)/(1+iou)/2) + 1e-4, plain: iou < 0.1}
+	s.boxes, s.class, s.limit, s.iou = boxes, classes, iou, float32(iou)
+	s.reach, s.plain = float32((1-iou)/(1+iou)/2)+1e-4, iou < 0.1
+	s.fine, s.seen = 0, [octaves]bool{}
+	s.order = s.byScore(scores)
+	s.gone = sized(s.gone, n, true)
 	most := 0
 	for _, c := range classes {
 		most = max(most, min(c, n))
@@ -81,7 +109,6 @@ func newSuppressor(boxes []Box, order []int32, classes []int, iou float64) *supp
 		s.fine = -1
 	}
 	s.place()
-	return s
 }
 
 // small is the box at a place of the order.
@@ -103,15 +130,17 @@ func (s *suppressor) place() {
 		size *= 2
 	}
 	s.mask = uint32(size - 1)
-	s.from, s.count = make([]int32, size+1), make([]int32, size)
+	s.from, s.count = sized(s.from, size+1, true), sized(s.count, size, true)
 	const none = math.MaxUint32
-	slot := make([]uint32, len(s.order))
+	s.slot = sized(s.slot, len(s.order), false)
+	slot := s.slot
 	for at := range s.order {
 		b := s.small(int32(at))
 		if !b.clean() {
 			slot[at] = none
 			continue
 		}
+		slot[at] = 0
 		if !s.plain {
 			o := octaveOf(b.area)
 			s.seen[o] = true
@@ -123,7 +152,7 @@ func (s *suppressor) place() {
 	for i := range size {
 		s.from[i+1] += s.from[i]
 	}
-	s.slots = make([]smallBox, s.from[size])
+	s.slots = sized(s.slots, int(s.from[size]), false)
 	for at, k := range slot {
 		if k != none {
 			s.slots[s.from[k]+s.count[k]] = s.small(int32(at))
@@ -135,16 +164,19 @@ func (s *suppressor) place() {
 // clean reports whether the box can overlap another.
 func (b *smallBox) clean() bool { return b.area > 0 && b.area <= math.MaxFloat32 }
 
+// scored is a score, in a form that sorts, with its index.
+type scored struct {
+	key   uint32
+	index int32
+}
+
 // byScore sorts indices by score, highest first, equal ones as they are: three
 // passes of a radix sort over the scores as float32, and a look at neighbours that
 // float32 cannot tell apart.
-func byScore(scores []float64) []int32 {
+func (s *suppressor) byScore(scores []float64) []int32 {
 	n := len(scores)
-	type item struct {
-		key   uint32
-		index int32
-	}
-	a, b := make([]item, n), make([]item, n)
+	s.items[0], s.items[1] = sized(s.items[0], n, false), sized(s.items[1], n, false)
+	a, b := s.items[0], s.items[1]
 	var count [3][2048]int32
 	for i, v := range scores {
 		bits := math.Float32bits(float32(v))
@@ -154,7 +186,7 @@ func byScore(scores []float64) []int32 {
 		if v != v {
 			bits = math.MaxUint32
 		}
-		a[i] = item{bits, int32(i)}
+		a[i] = scored{bits, int32(i)}
 		count[0][bits&2047]++
 		count[1][bits>>11&2047]++
 		count[2][bits>>22]++
@@ -172,7 +204,7 @@ func byScore(scores []float64) []int32 {
 		}
 		a, b = b, a
 	}
-	order := make([]int32, n)
+	order := sized(s.order, n, false)
 	for i, it := range a {
 		order[i] = it.index
 	}
@@ -302,7 +334,7 @@ func cellOf(v float32) int32 {
 // Code". Only the best 5,000 boxes take part: the work grows with the square.
 func SoftNMS(boxes []Box, scores []float64, classes []int, sigma, least float64) (kept []int, lowered []float64) {
 	lowered = slices.Clone(scores)
-	order := byScore(scores)
+	order := new(suppressor).byScore(scores)
 	rest := order[:min(len(order), 5000)]
 	for len(rest) > 0 {
 		top := 0

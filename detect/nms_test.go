@@ -98,7 +98,7 @@ func TestNMSHostile(t *testing.T) {
 func TestByScoreTellsNeighboursApart(t *testing.T) {
 	a := 0.5
 	b := math.Nextafter(a, 1)
-	if got := byScore([]float64{a, b, a, math.Copysign(0, -1), 0}); !slices.Equal(got, []int32{1, 0, 2, 4, 3}) && !slices.Equal(got, []int32{1, 0, 2, 3, 4}) {
+	if got := new(suppressor).byScore([]float64{a, b, a, math.Copysign(0, -1), 0}); !slices.Equal(got, []int32{1, 0, 2, 4, 3}) && !slices.Equal(got, []int32{1, 0, 2, 3, 4}) {
 		t.Errorf("%v", got)
 	}
 }
