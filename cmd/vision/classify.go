@@ -210,7 +210,8 @@ func (p *classifyPrinter) table(r *classifyResult) {
 	fmt.Fprintln(p.c.App.Writer, oneLine(r.File))
 	for _, q := range r.Predictions {
 		bar := strings.Repeat("█", int(q.Probability*20+0.5))
-		fmt.Fprintf(p.c.App.Writer, "%3d  %5.1f %%  %-20s  %s  %s\n", q.Rank, 100*q.Probability, bar, q.Label, q.ID)
+		line := fmt.Sprintf("%3d  %5.1f %%  %-20s  %s  %s", q.Rank, 100*q.Probability, bar, oneLine(q.Label), q.ID)
+		fmt.Fprintln(p.c.App.Writer, strings.TrimRight(line, " "))
 	}
 }
 

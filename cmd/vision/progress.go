@@ -20,9 +20,19 @@ func isTerminal(w io.Writer) bool {
 }
 
 const (
-	downloadBar = `{{string . "name"}} {{counters . }} {{bar . "[" "=" ">" " " "]"}} {{percent . }} {{speed . "%s/s" ""}} {{rtime . "%s left" "%s" ""}}`
-	pictureLine = `{{counters . }} pictures {{bar . "[" "=" ">" " " "]"}} {{percent . }} {{rtime . "%s left" "%s" ""}}`
+	downloadBar = `{{string . "name"}} {{counters . }} {{bar . "[" "=" ">" " " "]"}} {{percent . }} {{speed . "%s/s" " "}} {{rtime . "%s left" "%s" " "}}`
+	pictureLine = `{{counters . }} pictures {{bar . "[" "=" ">" " " "]"}} {{percent . }} {{rtime . "%s left" "%s" " "}}`
 )
+
+// fitWidth gives a bar 80 columns on a terminal that does not know its width.
+func fitWidth(bar *pb.ProgressBar, w io.Writer) *pb.ProgressBar {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err != nil || width == 0 {
+			bar.SetWidth(80)
+		}
+	}
+	return bar
+}
 
 // download shows how far a download is: a bar on a terminal, else a line every
 // ten per cent; nothing with --quiet.
@@ -60,8 +70,7 @@ func (d *download) show(p zoo.Progress) {
 		d.bar = pb.New64(p.Total).SetTemplateString(downloadBar).SetWriter(d.out).Set(pb.Bytes, true).Set(pb.SIBytesPrefix, true)
 		d.bar.Set("name", p.File)
 		d.bar.SetRefreshRate(100 * time.Millisecond)
-		d.bar.AddTotal(0)
-		d.bar.Start()
+		fitWidth(d.bar, d.out).Start()
 	}
 	if p.State == zoo.Downloading || p.State == zoo.Waiting {
 		d.bar.SetCurrent(p.Done)
@@ -98,7 +107,8 @@ func newPictureBar(c *cli.Context, total int) pictureBar {
 	if c.Bool("quiet") || total < 2 || !isTerminal(c.App.ErrWriter) || isTerminal(c.App.Writer) {
 		return pictureBar{}
 	}
-	return pictureBar{pb.New(total).SetTemplateString(pictureLine).SetWriter(c.App.ErrWriter).Start()}
+	bar := pb.New(total).SetTemplateString(pictureLine).SetWriter(c.App.ErrWriter)
+	return pictureBar{fitWidth(bar, c.App.ErrWriter).Start()}
 }
 
 func (p pictureBar) step() {

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/zoo"
+)
+
+var update = flag.Bool("update", false, "write the generated pages of docs anew")
+
+// The first thing a reader sees is what the program prints.
+func TestReadme(t *testing.T) {
+	data, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const prompt = "    $ CGO_ENABLED=0 go run ./cmd/vision "
+	_, after, found := strings.Cut(string(data), prompt)
+	block, _, ended := strings.Cut(after, "\n\n")
+	command, want, _ := strings.Cut(strings.ReplaceAll(block, "\n    ", "\n"), "\n")
+	if !found || !ended {
+		t.Fatalf("README.md shows no command behind %q", prompt)
+	}
+	t.Setenv("VISION_HOME", t.TempDir())
+	t.Chdir("../..")
+	code, out, errOut := vis(strings.Fields(command)...)
+	if got := errOut + strings.TrimRight(out, "\n"); code != 0 || got != want {
+		t.Errorf("%s: code %d\n%s\nthe README shows\n%s", command, code, got, want)
+	}
+}
+
+// Pages that are made from the program itself are as it is now.
+func TestGeneratedPages(t *testing.T) {
+	for name, want := range map[string]string{"commands.md": commandsPage(), "models.md": modelsPage()} {
+		path := filepath.Join("..", "..", "docs", name)
+		if *update {
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		got, err := os.ReadFile(path)
+		if err != nil || string(got) != want {
+			t.Errorf("docs/%s is not what the program says (%v); run: go test ./cmd/vision -run TestGeneratedPages -update", name, err)
+		}
+	}
+}
+
+func commandsPage() string {
+	var b strings.Builder
+	b.WriteString("# Commands\n\nGenerated from the program: `go test ./cmd/vision -run TestGeneratedPages -update`. Flags stand anywhere.\n" +
+		"Codes: 0 done, 1 some input failed and the rest was done, 2 wrong usage, 3 the model could not be had or opened, 130 interrupted.\n")
+	var page func(prefix string, all []*cli.Command)
+	page = func(prefix string, all []*cli.Command) {
+		for _, c := range all {
+			if c.Hidden {
+				continue
+			}
+			fmt.Fprintf(&b, "\n## %s%s\n\n%s.\n\n", prefix, c.Name, capital(c.Usage))
+			for _, line := range strings.Split(c.UsageText, "\n") {
+				fmt.Fprintf(&b, "    %s\n", line)
+			}
+			if len(c.Flags) > 0 {
+				b.WriteString("\n| flag | |\n|---|---|\n")
+			}
+			for _, f := range c.Flags {
+				fmt.Fprintf(&b, "| %s | %s |\n", flagText(f), f.(interface{ GetUsage() string }).GetUsage())
+			}
+			page(prefix+c.Name+" ", c.Subcommands)
+		}
+	}
+	page("", commands())
+	b.WriteString("\n## Environment\n\n| variable | |\n|---|---|\n")
+	for _, v := range variables {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", v.name, v.does)
+	}
+	return b.String()
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+func flagText(f cli.Flag) string {
+	var names []string
+	for _, n := range f.Names() {
+		dashes := "--"
+		if len(n) == 1 {
+			dashes = "-"
+		}
+		names = append(names, "`"+dashes+n+"`")
+	}
+	text := strings.Join(names, ", ")
+	if d, ok := f.(cli.DocGenerationFlag); ok && d.TakesValue() && d.GetDefaultText() != "" && d.GetDefaultText() != `""` {
+		text += " (" + strings.Trim(d.GetDefaultText(), `"`) + ")"
+	}
+	return text
+}
+
+func modelsPage() string {
+	var b strings.Builder
+	b.WriteString("# Models\n\nGenerated from the catalogue: `go test ./cmd/vision -run TestGeneratedPages -update`. `vision zoo show NAME` tells more:\n" +
+		"input, output, recipe, where accuracy and licence are published, how to cite. A recipe with a question mark is not\ndocumented by the model's publisher.\n\n" +
+		"| name | aliases | task | variant | opset | size | recipe | accuracy | licence |\n|---|---|---|---|---|---|---|---|---|\n")
+	cell := func(s string) string { return strings.ReplaceAll(s, "|", "\\|") }
+	for _, c := range zoo.Published().Cards() {
+		recipe, opset := c.Recipe, fmt.Sprint(c.Opset)
+		if c.RecipeUncertain {
+			recipe += "?"
+		}
+		if c.Opset == 0 {
+			opset = ""
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", c.Name, strings.Join(c.Aliases, ", "), c.Task, c.Variant, opset,
+			zoo.Size(c.Bytes), recipe, cell(c.Accuracy), cell(c.Licence))
+	}
+	return b.String()
+}

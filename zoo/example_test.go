@@ -1,0 +1,53 @@
+package zoo_test
+
+import (
+	"fmt"
+	"log"
+
+	"github.com/visionzoo/vision/zoo"
+)
+
+// A name without version is the newest float32 file; an opset or a variant can be
+// asked for.
+func ExampleCatalogue_Find() {
+	all := zoo.Published()
+	for _, name := range []string{"resnet50", "ResNet_50@7", "resnet50-int8", "squeezenet1.1"} {
+		card, err := all.Find(name)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(card.Name, zoo.Size(card.Bytes), card.Recipe)
+	}
+	_, err := all.Find("resnet5O")
+	fmt.Println(err)
+	// Output:
+	// resnet50-v1-12 97.8 MiB imagenet
+	// resnet50-v1-7 97.8 MiB imagenet
+	// resnet50-v1-12-int8 24.6 MiB imagenet
+	// squeezenet1.1-7 4.7 MiB imagenet
+	// model "resnet5O" is not in the zoo; did you mean resnet50, resnet18, resnet34? (vision zoo list)
+}
+
+// Words find models by task, family, variant, licence and so on.
+func ExampleCatalogue_Search() {
+	for _, card := range zoo.Published().Search("detect", "faces") {
+		fmt.Println(card.Name, card.Task)
+	}
+	// Output:
+	// version-RFB-320-int8 detect faces
+	// version-RFB-320 detect faces
+	// version-RFB-640 detect faces
+	// yunet detect faces
+	// yunet-int8 detect faces
+}
+
+// The built-in model needs neither network nor cache.
+func ExampleModel_Card() {
+	m, err := zoo.Load("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	fmt.Println(m.Card().Name, m.Labels().Name(), m.Labels().Len(), m.Encoder().Recipe().Size)
+	// Output: builtin cifar10 10 [32 32]
+}
