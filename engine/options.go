@@ -51,6 +51,9 @@ func newOptions(opts []Option) options {
 	if o.memory == 0 {
 		o.memory = defaultMemoryLimit()
 	}
+	if o.strict { // the plain meaning of quantised networks too
+		WithoutPass("quant")(&o)
+	}
 	return o
 }
 
@@ -86,7 +89,7 @@ type Arithmetic uint8
 // The arithmetics.
 const (
 	F32       Arithmetic = iota // as good as float32: where the CPU has AMX, three products of bfloat16 halves; rms error at most 1e-5 of a layer's rms output
-	F32Strict                   // fused multiply-add of float32 only
+	F32Strict                   // fused multiply-add of float32 only; islands between codes of 8 bits in float32 too
 	BF16                        // bfloat16 operands, float32 sums
 )
 

@@ -121,7 +121,7 @@ func setUsageError(commands []*cli.Command, f cli.OnUsageErrorFunc) {
 // commands are the subcommands, each in a file of its own.
 func commands() []*cli.Command {
 	return []*cli.Command{classifyCommand(), detectCommand(), segmentCommand(), evalCommand(), runCommand(), benchCommand(), inspectCommand(), verifyCommand(), zooCommand(),
-		doctorCommand(), completionCommand(), completeCommand(), versionCommand()}
+		quantizeCommand(), doctorCommand(), completionCommand(), completeCommand(), versionCommand()}
 }
 
 // reorder moves flags in front of the arguments, so that they may stand

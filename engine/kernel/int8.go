@@ -26,6 +26,7 @@ type QConvWeights struct {
 	cin, cout, group int
 	kernelH, kernelW int
 	form             qconvForm
+	rows             bool // the input is U8x4
 	inZero           uint8
 	times            int // weights beyond a byte are sums of so many; each input is read as often
 	source           QWeights
@@ -45,16 +46,30 @@ const (
 	qconvDense
 	qconvRows // U8x4: the taps of a row of the kernel lie side by side
 	qconvDepthwise
+	qconvWide      // of 16 bits, for both U8x64 and U8x4
+	qconvWideDepth // of 32 bits
 )
 
 // qconvKernels says which forms a rung has beyond the twin, and plans them.
 type qconvKernels struct {
 	fast bool
+	wide bool // in 16 bits
 	plan func(r *Rung, c *QConv, w *QConvWeights) (Work, error)
 }
 
 // form chooses; the twin takes what no form covers.
 func (k qconvKernels) form(c *QConv) qconvForm {
+	f := k.byteForm(c)
+	switch {
+	case k.wide && (f == qconvDense || f == qconvRows):
+		return qconvWide
+	case k.wide && f == qconvDepthwise:
+		return qconvWideDepth
+	}
+	return f
+}
+
+func (k qconvKernels) byteForm(c *QConv) qconvForm {
 	cin := c.In.C / c.Group
 	switch {
 	case !k.fast:
@@ -109,7 +124,7 @@ func (r *Rung) PackQConv(c *QConv, weights QWeights, bias []int32) (*QConvWeight
 		return nil, fmt.Errorf("%v: %d biases, want %d", &c.Conv, len(bias), c.Out.C)
 	}
 	w := &QConvWeights{cin: c.In.C, cout: c.Out.C, group: c.Group, kernelH: c.KernelH, kernelW: c.KernelW,
-		form: r.QConvs.form(c), inZero: c.InZero, source: weights, times: max(1, (weights.Max+126)/127), scales: c.Scales}
+		form: r.QConvs.form(c), rows: c.In.Format == U8x4, inZero: c.InZero, source: weights, times: max(1, (weights.Max+126)/127), scales: c.Scales}
 	w.bias = make([]int32, c.Out.C)
 	copy(w.bias, bias)
 	w.layout()
@@ -128,6 +143,14 @@ func (w *QConvWeights) layout() {
 		w.panel = roundUp(taps*w.times, 4) * 64
 		blocks := roundUp(w.cout, 64) / 64
 		w.data, w.ends = lineBytes(blocks*w.panel), lineBytes(blocks*512)
+	case qconvWide:
+		w.times = 1
+		w.panel = w.steps() * 2048
+		w.data = lineBytes(roundUp(w.cout, 16) / 16 * w.panel)
+	case qconvWideDepth:
+		w.times = 1
+		w.panel = taps * 256
+		w.data = lineBytes(roundUp(w.cout, 64) / 64 * w.panel)
 	default:
 		w.plain = make([]int16, w.cout*w.per())
 	}
@@ -146,7 +169,7 @@ func part(v int16, k int) byte {
 
 // steps is how many times 64 channels a dense output sums up.
 func (w *QConvWeights) steps() int {
-	if w.form == qconvRows {
+	if w.form == qconvRows || w.form == qconvWide && w.rows {
 		return w.kernelH * w.times
 	}
 	return roundUp(w.cin/w.group, 64) / 64 * w.kernelH * w.kernelW * w.times
@@ -159,7 +182,7 @@ func (w *QConvWeights) Bytes() int {
 
 // Chunks is how many pieces the packing has.
 func (w *QConvWeights) Chunks() int {
-	if w.form == qconvDepthwise {
+	if w.form == qconvDepthwise || w.form == qconvWideDepth {
 		return roundUp(w.cout, 64) / 64
 	}
 	return roundUp(w.cout, 32) / 32
@@ -168,7 +191,7 @@ func (w *QConvWeights) Chunks() int {
 // Chunk packs one piece.
 func (w *QConvWeights) Chunk(i int) {
 	each := 32
-	if w.form == qconvDepthwise {
+	if w.form == qconvDepthwise || w.form == qconvWideDepth {
 		each = 64
 	}
 	per, first := w.per(), i*each
@@ -187,6 +210,12 @@ func (w *QConvWeights) Chunk(i int) {
 			copy(w.plain[co*per:], source)
 		case qconvDepthwise:
 			w.packDepthwise(co, source)
+		case qconvWide:
+			w.packWide(co, source)
+		case qconvWideDepth:
+			for t, v := range source {
+				put32(w.data[co/64*w.panel+256*t+co%64*4:], uint32(int32(v)))
+			}
 		default:
 			w.packDense(co, source)
 		}
@@ -208,6 +237,22 @@ func (w *QConvWeights) packDense(co int, source []int16) {
 			for k := range w.times {
 				panel[at+k*again] = part(v, k)
 			}
+		}
+	}
+}
+
+// packWide packs one output: pairs of channels, 16 outputs side by side.
+func (w *QConvWeights) packWide(co int, source []int16) {
+	panel := w.data[co/16*w.panel+co%16*4:]
+	taps := w.kernelH * w.kernelW
+	for c := range len(source) / taps {
+		for t, v := range source[c*taps:][:taps] {
+			step, place := c/64*taps+t, c%64
+			if w.rows {
+				step, place = t/w.kernelW, t%w.kernelW*4+c
+			}
+			at := step*2048 + place/2*64 + place%2*2
+			panel[at], panel[at+1] = byte(v), byte(v>>8)
 		}
 	}
 }

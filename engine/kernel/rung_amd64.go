@@ -12,7 +12,7 @@ func native() []Rung {
 		has  bool
 		rung Rung
 	}{
-		{cpu.avx2, Rung{Name: "avx2", Block: F32x8, GemmUnit: avx2Gemm,
+		{cpu.avx2, Rung{Name: "avx2", Block: F32x8, GemmUnit: avx2Gemm, QConvs: wideQConvs,
 			ConvTile8: convTileAVX2, Winograd8: winogradAVX2, Activate: activateAVX2, WindowRow8: windowRowAVX2, DepthRow8: depthRowAVX2,
 			Vec: avx2Vec, ClipRow: amd64.ClipRowAVX2, AddRow: amd64.AddRowAVX2, SubRow: amd64.SubRowAVX2, MulRow: amd64.MulRowAVX2,
 			Broadcast8: broadcastAVX2, SumRow8: amd64.SumPixelsAVX2,

@@ -18,9 +18,14 @@ const foldTotal = 512 << 20
 // foldConstants computes nodes whose inputs are all constant, once and for all.
 // A node that fails, or makes more than the limit, is left to run time.
 func foldConstants(e *Editor) (int, error) {
+	return foldWhere(e, func(*ir.Node) bool { return true })
+}
+
+// foldWhere folds the nodes that want tells.
+func foldWhere(e *Editor, want func(n *ir.Node) bool) (int, error) {
 	changes, made := 0, int64(0)
 	err := e.Nodes(func(n *ir.Node) error {
-		if !foldable(n) || made > foldTotal {
+		if !foldable(n) || !want(n) || made > foldTotal {
 			return nil
 		}
 		out := Fold(n)

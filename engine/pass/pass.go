@@ -20,9 +20,10 @@ type Pass struct {
 }
 
 // All are the passes in the order in which they run. Folding comes before
-// what looks for constants; batch normalisation goes into a convolution
+// what looks for constants, but after what wants weights narrow; batch normalisation goes into a convolution
 // before activations and sums do, since they follow it.
 var All = []Pass{
+	{"quant", "turns operators between codes of 8 bits into integer ones", joinQuantized},
 	{"fold", "computes what depends on constants only", foldConstants},
 	{"identity", "takes out operators that hand their input on", dropIdentities},
 	{"pad", "moves zero padding into the convolution or average pool after it", movePads},

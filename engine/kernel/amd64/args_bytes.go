@@ -14,3 +14,11 @@ type ByteRow struct {
 	Taps, PixelStride  int
 	First              int
 }
+
+// WideTile is one call of the AVX2 kernels of integer convolutions.
+type WideTile struct {
+	In, Weights, Sums unsafe.Pointer
+	Offsets           *int // bytes from In to the input of each step
+	Steps             int
+	RowStride         int // bytes from an output's input to the next one's
+}

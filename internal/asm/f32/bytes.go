@@ -270,3 +270,118 @@ func (g *gen) byteSum() {
 	}
 	g.end()
 }
+
+// wideBytes writes the AVX2 kernels of integer convolutions: codes widened to 16
+// bits, two products and their sum at once by VPMADDWD, which is exact.
+func wideBytes(g *gen) {
+	g.widenBytes()
+	g.wideTile(6)
+	g.wideTile(1)
+	g.wideDepth()
+}
+
+// widenBytes copies bytes as 16 bits each.
+func (g *gen) widenBytes() {
+	g.leaf("WidenBytesAVX2", []string{"dst ptr", "src ptr", "n int"}, "WidenBytesAVX2 copies n bytes, a multiple of 32, to 16 bits each.")
+	dst, src, n := reg.RDI, reg.RSI, reg.RDX
+	g.param("dst", dst)
+	g.param("src", src)
+	g.param("n", n)
+	g.Label("loop")
+	g.CMPQ(n, imm(32))
+	g.JLT(to("done"))
+	for i := range 2 {
+		g.VPMOVZXBW(at(src, 16*i), ymm.regs[i])
+		g.VMOVDQU(ymm.regs[i], at(dst, 32*i))
+	}
+	g.ADDQ(imm(64), dst)
+	g.ADDQ(imm(32), src)
+	g.SUBQ(imm(32), n)
+	g.JMP(to("loop"))
+	g.Label("done")
+	g.end()
+}
+
+// wideTile is the sums of some pixels by 16 outputs.
+func (g *gen) wideTile(rows int) {
+	name := fmt.Sprintf("WideTile%dAVX2", rows)
+	g.fn(name, "WideTile", fmt.Sprintf("%s computes the sums of %d pixels by 16 outputs.", name, rows))
+	g.Comment("AX arguments, CX offsets, DX steps left, BX weights, R9 quads of pairs left, SI DI rows 0 and 3,", "R10 R11 the stride times 1 and 3. Y12 Y13 weights, Y14 pixels, Y15 products.")
+	offsets, steps, w, left := reg.RCX, reg.RDX, reg.RBX, reg.R9
+	g.load("Offsets", offsets)
+	g.load("Steps", steps)
+	g.load("Weights", w)
+	g.load("RowStride", stride)
+	g.LEAQ(at(stride, 0).Idx(stride, 2), stride3)
+	for i := range 2 * rows {
+		g.VPXOR(ymm.regs[i], ymm.regs[i], ymm.regs[i])
+	}
+	g.Label("step")
+	g.load("In", reg.RSI)
+	g.ADDQ(at(offsets, 0), reg.RSI)
+	g.ADDQ(imm(8), offsets)
+	if rows > 3 {
+		g.LEAQ(at(reg.RSI, 0).Idx(stride3, 1), reg.RDI)
+	}
+	g.MOVQ(imm(8), left)
+	g.Label("pairs")
+	for i := range 4 {
+		g.VMOVDQU(at(w, 64*i), reg.Y12)
+		g.VMOVDQU(at(w, 64*i+32), reg.Y13)
+		for r := range rows {
+			m := at([]reg.Register{reg.RSI, reg.RDI}[r/3], 4*i)
+			if r%3 > 0 {
+				m = m.Idx(stride, uint8(r%3))
+			}
+			g.VPBROADCASTD(m, reg.Y14)
+			g.VPMADDWD(reg.Y12, reg.Y14, reg.Y15)
+			g.VPADDD(reg.Y15, ymm.regs[2*r], ymm.regs[2*r])
+			g.VPMADDWD(reg.Y13, reg.Y14, reg.Y15)
+			g.VPADDD(reg.Y15, ymm.regs[2*r+1], ymm.regs[2*r+1])
+		}
+	}
+	g.ADDQ(imm(256), w)
+	g.ADDQ(imm(16), reg.RSI)
+	if rows > 3 {
+		g.ADDQ(imm(16), reg.RDI)
+	}
+	g.DECQ(left)
+	g.JNZ(to("pairs"))
+	g.DECQ(steps)
+	g.JNZ(to("step"))
+	g.load("Sums", reg.RSI)
+	for i := range 2 * rows {
+		g.VMOVDQU(ymm.regs[i], at(reg.RSI, 32*i))
+	}
+	g.end()
+}
+
+// wideDepth is the sums of 64 channels of one pixel, each by itself.
+func (g *gen) wideDepth() {
+	g.fn("WideDepthAVX2", "WideTile", "WideDepthAVX2 computes the sums of 64 channels of one pixel of bytes; Steps counts taps.")
+	g.Comment("AX arguments, CX offsets, DX taps left, BX weights, SI pixel. Y0 to Y7 sums.")
+	offsets, steps, w := reg.RCX, reg.RDX, reg.RBX
+	g.load("Offsets", offsets)
+	g.load("Steps", steps)
+	g.load("Weights", w)
+	for i := range 8 {
+		g.VPXOR(ymm.regs[i], ymm.regs[i], ymm.regs[i])
+	}
+	g.Label("tap")
+	g.load("In", reg.RSI)
+	g.ADDQ(at(offsets, 0), reg.RSI)
+	for i := range 8 {
+		g.VPMOVZXBD(at(reg.RSI, 8*i), ymm.regs[8+i%4])
+		g.VPMULLD(at(w, 32*i), ymm.regs[8+i%4], ymm.regs[8+i%4])
+		g.VPADDD(ymm.regs[8+i%4], ymm.regs[i], ymm.regs[i])
+	}
+	g.ADDQ(imm(8), offsets)
+	g.ADDQ(imm(256), w)
+	g.DECQ(steps)
+	g.JNZ(to("tap"))
+	g.load("Sums", reg.RSI)
+	for i := range 8 {
+		g.VMOVDQU(ymm.regs[i], at(reg.RSI, 32*i))
+	}
+	g.end()
+}

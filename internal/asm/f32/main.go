@@ -43,6 +43,7 @@ var programs = []program{
 	{"depth_f32", depthRows, depthTable},
 	{"winograd_f32", winogradTransforms, nil},
 	{"bytes_avx512", byteRows, nil},
+	{"bytes_avx2", wideBytes, nil},
 }
 
 func main() {

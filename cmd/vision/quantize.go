@@ -1,0 +1,211 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/cheggaaa/pb/v3"
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/quantize"
+	"github.com/visionzoo/vision/vision"
+	"github.com/visionzoo/vision/zoo"
+)
+
+func quantizeCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "quantize",
+		Usage:     "make an int8 network, calibrated on pictures",
+		UsageText: "vision quantize resnet50 --calibrate photos/ -o resnet50-int8.onnx\nvision quantize my.onnx --calibrate photos/ -r --recipe imagenet -o my-int8.onnx --json",
+		ArgsUsage: "MODEL",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "calibrate", Usage: "pictures like those to come: a folder, file or pattern; 50 to 200 of them"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "the file to write"},
+			&cli.IntFlag{Name: "count", Usage: "pictures to use at most", Value: 200},
+			&cli.StringFlag{Name: "method", Usage: "how ranges are found: mse, percentile or minmax", Value: "mse"},
+			&cli.Float64Flag{Name: "percentile", Usage: "of --method percentile: the share of values inside, in per cent", Value: 99.99},
+			&cli.StringSliceFlag{Name: "float", Usage: "a node that stays in float32; may be given again"},
+			&cli.BoolFlag{Name: "all", Usage: "turn the first and last layers into integers too, whatever it costs"},
+			&cli.BoolFlag{Name: "recursive", Aliases: []string{"r"}, Usage: "search folders below folders"},
+			recipeFlag, offlineFlag, quietFlag, threadsFlag, jsonFlag,
+		},
+		Action: quantizeAction,
+	}
+}
+
+func quantizeAction(c *cli.Context) error {
+	switch {
+	case c.Args().Len() != 1:
+		return usage("quantize needs one MODEL: a zoo name, or the path of an .onnx file")
+	case c.String("output") == "":
+		return usage("quantize needs -o FILE.onnx to write to")
+	case len(c.StringSlice("calibrate")) == 0:
+		return usage("quantize needs --calibrate DIR: pictures like those the network is to see")
+	case c.Int("count") < 1:
+		return usage("--count %d: at least 1", c.Int("count"))
+	case c.Float64("percentile") <= 0 || c.Float64("percentile") > 100:
+		return usage("--percentile %v: above 0, at most 100", c.Float64("percentile"))
+	}
+	method := quantize.Method(c.String("method"))
+	if method != quantize.MSE && method != quantize.Percentile && method != quantize.MinMax {
+		return usage("--method %q is none of mse, percentile, minmax", method)
+	}
+	opts, err := zooOptions(c)
+	if err != nil {
+		return err
+	}
+	m, err := zoo.LoadContext(c.Context, c.Args().First(), append(opts, zoo.WithEngine(quantize.Prepare()))...)
+	if err != nil {
+		return noModel(err)
+	}
+	defer m.Close()
+	remark(c, m.Guess())
+	if m.Encoder() == nil {
+		return noModel(fmt.Errorf("model %q takes no picture, so that pictures cannot calibrate it", m.Card().Name))
+	}
+	samples, err := calibration(c, m)
+	if err != nil {
+		return err
+	}
+	session, err := engineOptions(c)
+	if err != nil {
+		return err
+	}
+	bar := &stageBar{c: c}
+	r, err := quantize.Session(c.Context, m.Session(), samples, quantize.Options{Method: method, Beyond: 1 - c.Float64("percentile")/100,
+		Float: c.StringSlice("float"), Exact: c.Bool("all"), Engine: session, Observe: bar.observe})
+	bar.finish()
+	if err != nil {
+		return err
+	}
+	path := c.String("output")
+	if err := r.WriteFile(path); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return reportQuantized(c, m, r)
+}
+
+// calibration opens the pictures as they are asked for. Those that cannot be
+// read are told and left out.
+func calibration(c *cli.Context, m *zoo.Model) (quantize.Samples, error) {
+	var good []vision.Source
+	for src, err := range vision.Sources(c.StringSlice("calibrate"), sourceOptions(c)...) {
+		if err == nil {
+			err = c.Context.Err()
+		}
+		if err == nil {
+			_, err = src.Open(c.Context)
+		}
+		switch {
+		case c.Context.Err() != nil:
+			return quantize.Samples{}, c.Context.Err()
+		case err != nil:
+			tell(c, err.Error())
+			continue
+		}
+		if good = append(good, src); len(good) == c.Int("count") {
+			break
+		}
+	}
+	if len(good) == 0 {
+		return quantize.Samples{}, fmt.Errorf("there is no picture to calibrate with; --calibrate takes folders, files and patterns")
+	}
+	return quantize.Samples{Count: len(good), Load: func(i int) (engine.Values, error) {
+		img, err := good[i].Open(c.Context)
+		if err != nil {
+			return nil, err
+		}
+		x, _, err := m.Encoder().Encode(img)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", good[i].Name, err)
+		}
+		return engine.Values{m.Input(): x}, nil
+	}}, nil
+}
+
+// stageBar shows how far each stage is: a bar on a terminal, else a line a
+// stage.
+type stageBar struct {
+	c     *cli.Context
+	stage string
+	bar   *pb.ProgressBar
+}
+
+const stageLine = `{{string . "stage"}} {{bar . "[" "=" ">" " " "]"}} {{percent . }} {{rtime . "%s left" "%s" ""}}`
+
+func (s *stageBar) observe(stage string, done, total int) {
+	if s.c.Bool("quiet") {
+		return
+	}
+	if stage != s.stage {
+		s.finish()
+		s.stage = stage
+		if isTerminal(s.c.App.ErrWriter) {
+			s.bar = pb.New(total).SetTemplateString(stageLine).SetWriter(s.c.App.ErrWriter).Set("stage", stage).Start()
+		} else {
+			fmt.Fprintf(s.c.App.ErrWriter, "%s ...\n", stage)
+		}
+	}
+	if s.bar != nil {
+		s.bar.SetCurrent(int64(done))
+	}
+}
+
+func (s *stageBar) finish() {
+	if s.bar != nil {
+		s.bar.Finish()
+		s.bar = nil
+	}
+}
+
+// quantized is what --json prints.
+type quantized struct {
+	Model     string           `json:"model"`
+	File      string           `json:"file"`
+	Before    int64            `json:"bytes_before"`
+	After     int64            `json:"bytes_after"`
+	Error     float64          `json:"relative_error"`
+	Agreement float64          `json:"agreement"`
+	Compared  int              `json:"compared"`
+	Float     []string         `json:"float"`
+	Layers    []quantize.Layer `json:"layers"`
+}
+
+func reportQuantized(c *cli.Context, m *zoo.Model, r *quantize.Result) error {
+	path := c.String("output")
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	out := quantized{Model: m.Card().Name, File: path, Before: m.Card().Bytes, After: info.Size(), Error: r.Error,
+		Agreement: r.Agreement, Compared: r.Compared, Layers: r.Layers, Float: []string{}}
+	if out.Before == 0 {
+		out.Before = int64(r.Float)
+	}
+	for _, l := range r.Layers {
+		if !l.Integer {
+			out.Float = append(out.Float, l.Node)
+		}
+	}
+	if c.Bool("json") {
+		printJSON(c.App.Writer, out)
+		return nil
+	}
+	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "layer\toperator\tweights\tin\toutput from\tto\tweight error\t")
+	for _, l := range r.Layers {
+		if !l.Integer {
+			fmt.Fprintf(w, "%s\t%s\t%d\tfloat32\t\t\t\t\n", oneLine(l.Node), l.Op, l.Weights)
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\tint8\t%.4g\t%.4g\t%.2f %%\t\n", oneLine(l.Node), l.Op, l.Weights, l.Low, l.High, 100*l.WeightRMS)
+	}
+	w.Flush()
+	fmt.Fprintf(c.App.Writer, "\n%s: %d of %d layers in int8; %.2f MB, was %.2f MB\n", filepath.Base(path), len(r.Layers)-len(out.Float), len(r.Layers),
+		float64(out.After)/1e6, float64(out.Before)/1e6)
+	fmt.Fprintf(c.App.Writer, "on %d pictures: outputs differ by %.2f %% (rms), the first place is the same on %.1f %%\n", r.Compared, 100*r.Error, 100*r.Agreement)
+	return nil
+}

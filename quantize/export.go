@@ -1,0 +1,342 @@
+package quantize
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// exporter writes an ir.Graph as a file's graph, coded where a placement says
+// so.
+type exporter struct {
+	q     *quantizer
+	p     *placement // nil: all in float32
+	out   *onnx.Graph
+	names map[*ir.Value]string
+	used  map[string]bool
+	held  map[*ir.Value]bool // constants written already
+	bytes int                // of constants
+	rows  []Layer
+}
+
+// export writes the network in float32, or coded as p says, and tells the names
+// of its values.
+func (q *quantizer) export(p *placement) (*onnx.Model, map[*ir.Value]string, error) {
+	return q.exportInto(p, &Result{})
+}
+
+// exportInto also fills in what the result says of layers and sizes.
+func (q *quantizer) exportInto(p *placement, r *Result) (*onnx.Model, map[*ir.Value]string, error) {
+	e := &exporter{q: q, p: p, names: map[*ir.Value]string{}, used: map[string]bool{}, held: map[*ir.Value]bool{}}
+	e.out = &onnx.Graph{Name: q.graph.Name}
+	if e.out.Name == "" {
+		e.out.Name = "graph"
+	}
+	for _, v := range append(slices.Clone(q.graph.Inputs), q.graph.Outputs...) {
+		e.name(v) // these keep their names
+	}
+	err := e.graph(q.graph, e.out, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Layers, r.Bytes = e.rows, e.bytes
+	q.float = max(q.float, e.bytes) // the network in float32 is written first
+	r.Float = q.float
+	m := &onnx.Model{IRVersion: 8, ProducerName: "vision", Graph: e.out}
+	for domain, version := range q.opsets {
+		m.Opsets = append(m.Opsets, onnx.Opset{Domain: domain, Version: int64(version)})
+	}
+	slices.SortFunc(m.Opsets, func(a, b onnx.Opset) int {
+		if a.Domain < b.Domain {
+			return -1
+		}
+		return 1
+	})
+	if q.opsets[""] > 18 {
+		m.IRVersion = 10
+	}
+	return m, e.names, nil
+}
+
+// fresh is a name that nothing has yet.
+func (e *exporter) fresh(stem string) string {
+	if stem == "" {
+		stem = "value"
+	}
+	name := stem
+	for i := 1; e.used[name]; i++ {
+		name = fmt.Sprintf("%s_%d", stem, i)
+	}
+	e.used[name] = true
+	return name
+}
+
+// name is a value's name in the file.
+func (e *exporter) name(v *ir.Value) string {
+	if n, ok := e.names[v]; ok {
+		return n
+	}
+	n := e.fresh(v.Name)
+	e.names[v] = n
+	return n
+}
+
+// graph writes a graph or a region.
+func (e *exporter) graph(g *ir.Graph, out *onnx.Graph, outer bool) error {
+	for _, v := range g.Inputs {
+		out.Inputs = append(out.Inputs, &onnx.ValueInfo{Name: e.name(v), Type: typeOf(v.Fact)})
+		if outer && e.p != nil && e.p.coded[v] {
+			e.codes(v, e.name(v), e.name(v)+"_coded")
+		}
+	}
+	for _, n := range g.Nodes {
+		if err := e.node(n, out, outer); err != nil {
+			return n.Fail(err)
+		}
+	}
+	for _, v := range g.Outputs {
+		if v.Const() != nil {
+			if err := e.constant(v); err != nil {
+				return err
+			}
+		}
+		out.Outputs = append(out.Outputs, &onnx.ValueInfo{Name: e.name(v), Type: typeOf(v.Fact)})
+	}
+	return nil
+}
+
+// typeOf is a fact as a type of the file.
+func typeOf(f ir.Fact) *onnx.Type {
+	switch f.DType {
+	case tensor.Sequence, tensor.Optional:
+		t := &onnx.Type{Kind: onnx.KindSequence}
+		if f.DType == tensor.Optional {
+			t.Kind = onnx.KindOptional
+		}
+		if f.Elem != nil {
+			t.Elem = typeOf(*f.Elem)
+		}
+		return t
+	}
+	t := &onnx.Type{Kind: onnx.KindTensor, ElemType: int32(f.DType), HasShape: f.Shape.Ranked}
+	for _, d := range f.Shape.Dims {
+		t.Dims = append(t.Dims, onnx.Dim{Value: int64(max(d.N, 0)), HasValue: d.Known(), Param: d.Symbol})
+	}
+	return t
+}
+
+// node writes a node, between codes where it is placed there.
+func (e *exporter) node(n *ir.Node, out *onnx.Graph, outer bool) error {
+	if n.Domain == ops.Internal {
+		return e.internal(n, out)
+	}
+	attrs, err := e.attrs(n.Attrs)
+	if err != nil {
+		return err
+	}
+	node := &onnx.Node{Name: n.Name, OpType: n.Op, Domain: n.Domain, Attributes: attrs}
+	integer := outer && e.p != nil && e.p.integer[n]
+	isLayer := integer && slices.Contains(e.p.layers, n)
+	if !integer && outer && e.p != nil && slices.Contains(e.p.layers, n) {
+		e.rows = append(e.rows, Layer{Node: n.Name, Op: n.Op, Weights: n.Inputs[1].Const().Len()})
+	}
+	for i, v := range n.Inputs {
+		name := ""
+		switch {
+		case v == nil:
+		case isLayer && i == 1:
+			name = e.weights(n)
+		case isLayer && i == 2:
+			name = e.bias(n)
+		default:
+			if name, err = e.read(v, integer); err != nil {
+				return err
+			}
+		}
+		node.Inputs = append(node.Inputs, name)
+	}
+	var coded []*ir.Value
+	for i, v := range n.Outputs {
+		name := e.name(v)
+		if v.Name == "" && i > 0 && len(e.readersOf(v)) == 0 && !slices.Contains(e.q.graph.Outputs, v) {
+			name = "" // left out
+		}
+		if !outer || e.p == nil || !e.p.coded[v] {
+			node.Outputs = append(node.Outputs, name)
+			continue
+		}
+		float := name
+		if slices.Contains(e.q.graph.Outputs, v) { // what readers get has the output's name
+			float = e.fresh(name + "_float")
+		}
+		node.Outputs = append(node.Outputs, float)
+		coded = append(coded, v)
+	}
+	out.Nodes = append(out.Nodes, node)
+	if isLayer && n.Op != "MatMul" && (len(n.Inputs) < 3 || n.Inputs[2] == nil) {
+		if b := e.bias(n); b != "" {
+			node.Inputs = append(node.Inputs[:2], b)
+		}
+	}
+	for i, v := range coded {
+		e.codes(v, node.Outputs[i], e.decoded(v))
+	}
+	return nil
+}
+
+func (e *exporter) readersOf(v *ir.Value) []*ir.Node {
+	if e.p == nil {
+		return nil
+	}
+	return e.p.readers[v]
+}
+
+// decoded is the name of a value after its codes.
+func (e *exporter) decoded(v *ir.Value) string {
+	if slices.Contains(e.q.graph.Outputs, v) {
+		return e.name(v)
+	}
+	return e.name(v) + "_coded"
+}
+
+// read is the name under which a node finds a value.
+func (e *exporter) read(v *ir.Value, integer bool) (string, error) {
+	if v.Const() != nil {
+		return e.name(v), e.constant(v)
+	}
+	if e.p != nil && e.p.coded[v] && (integer || v.Node != nil && e.p.integer[v.Node]) {
+		return e.decoded(v), nil
+	}
+	return e.name(v), nil
+}
+
+// codes writes QuantizeLinear and DequantizeLinear of a value.
+func (e *exporter) codes(v *ir.Value, from, to string) {
+	s := e.q.ranges[e.p.of(v)]
+	stem := e.name(v)
+	scale := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_scale"), DataType: 1, Raw: rawOf([]float32{s.scale()}), HasRaw: true})
+	zero := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_zero"), DataType: 2, Raw: []byte{s.zero()}, HasRaw: true})
+	code := e.fresh(stem + "_code")
+	e.out.Nodes = append(e.out.Nodes,
+		&onnx.Node{Name: e.fresh(stem + "_quantize"), OpType: "QuantizeLinear", Inputs: []string{from, scale, zero}, Outputs: []string{code}},
+		&onnx.Node{Name: e.fresh(stem + "_dequantize"), OpType: "DequantizeLinear", Inputs: []string{code, scale, zero}, Outputs: []string{to}})
+}
+
+// initial adds a constant and tells its name.
+func (e *exporter) initial(t *onnx.Tensor) string {
+	e.out.Initializers = append(e.out.Initializers, t)
+	e.bytes += len(t.Raw)
+	return t.Name
+}
+
+// constant adds a constant of the network.
+func (e *exporter) constant(v *ir.Value) error {
+	if e.held[v] {
+		return nil
+	}
+	e.held[v] = true
+	t, err := tensorOf(v.Const())
+	if err != nil {
+		return err
+	}
+	t.Name = e.name(v)
+	e.initial(t)
+	return nil
+}
+
+// tensorOf is a tensor as the file has it.
+func tensorOf(t *tensor.Tensor) (*onnx.Tensor, error) {
+	out := &onnx.Tensor{DataType: int32(t.DType())}
+	for _, d := range t.Shape() {
+		out.Dims = append(out.Dims, int64(d))
+	}
+	switch d := t.DType(); {
+	case d == tensor.String:
+		for _, s := range t.Strings() {
+			out.Strings = append(out.Strings, []byte(s))
+		}
+	case !d.IsElement() || d.BitsInFile() < 8:
+		return nil, fmt.Errorf("a constant of %s cannot be written", d)
+	default:
+		out.Raw, out.HasRaw = littleEndian(t.Bytes(), d.Size()), true
+	}
+	return out, nil
+}
+
+// littleEndian is data in the byte order of files.
+func littleEndian(data []byte, size int) []byte {
+	if size == 1 || binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
+		return data
+	}
+	out := slices.Clone(data)
+	for i := 0; i+size <= len(out); i += size {
+		slices.Reverse(out[i : i+size])
+	}
+	return out
+}
+
+// rawOf are numbers as bytes of a file.
+func rawOf[T float32 | int32](v []T) []byte {
+	return littleEndian(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v)), 4)
+}
+
+func (e *exporter) attrs(list []*ir.Attr) ([]*onnx.Attribute, error) {
+	var out []*onnx.Attribute
+	for _, a := range list {
+		b := &onnx.Attribute{Name: a.Name, Type: a.Type, Float: a.Float, Int: a.Int, String: a.String, Floats: a.Floats, Ints: a.Ints, Strings: a.Strings}
+		var err error
+		switch a.Type {
+		case onnx.AttrTensor:
+			b.Tensor, err = tensorOf(a.Tensor)
+		case onnx.AttrGraph:
+			b.Graph = &onnx.Graph{Name: "region"}
+			err = e.graph(a.Graph, b.Graph, false)
+		case onnx.AttrType:
+			b.TypeOf = typeOf(*a.TypeOf)
+		case onnx.AttrSparseTensor, onnx.AttrSparseTensors, onnx.AttrTensors, onnx.AttrGraphs, onnx.AttrTypes:
+			err = fmt.Errorf("attribute %s of %s cannot be written", onnx.Quote(a.Name), a.Type)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, b)
+	}
+	return out, nil
+}
+
+// internal writes what is left of a batch normalisation as product and sum.
+func (e *exporter) internal(n *ir.Node, out *onnx.Graph) error {
+	op, ok := n.Operator.(*ops.ScaleShift)
+	if !ok || op.Act.Kind != 0 {
+		return fmt.Errorf("BUG: operator %s of the passes cannot be written", n.Op)
+	}
+	rank := n.Inputs[0].Fact.Shape.Rank()
+	x, err := e.read(n.Inputs[0], false)
+	if err != nil {
+		return err
+	}
+	between := e.fresh(e.name(n.Outputs[0]) + "_scaled")
+	for i, step := range []struct{ op, to string }{{"Mul", between}, {"Add", e.name(n.Outputs[0])}} {
+		t, err := tensorOf(n.Inputs[1+i].Const())
+		if err != nil {
+			return err
+		}
+		t.Name = e.fresh(n.Inputs[1+i].Name)
+		for range rank - 2 { // [C] to [C 1 …]
+			t.Dims = append(t.Dims, 1)
+		}
+		out.Nodes = append(out.Nodes, &onnx.Node{Name: e.fresh(n.Name + "_" + step.op), OpType: step.op,
+			Inputs: []string{x, e.initial(t)}, Outputs: []string{step.to}})
+		x = step.to
+	}
+	if y := n.Outputs[0]; e.p != nil && e.p.coded[y] {
+		e.codes(y, x, e.decoded(y))
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package quantize
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// measure writes a placement and runs it on samples beside the network in
+// float32.
+func (q *quantizer) measure(p *placement) (*Result, error) {
+	e := &Result{Agreement: 1}
+	model, _, err := q.exportInto(p, e)
+	if err != nil {
+		return nil, err
+	}
+	e.Model = model
+	data, err := encode(model)
+	if err != nil {
+		return nil, err
+	}
+	s, err := engine.OpenBytes(data, q.opt.Engine...)
+	if err != nil {
+		return nil, fmt.Errorf("the quantised network: %w", err)
+	}
+	defer s.Close()
+	var off, all float64
+	scores, same := 0, 0
+	for i, want := range q.want {
+		_, out, err := q.sample(s, i)
+		if err != nil {
+			return nil, err
+		}
+		for name, w := range want {
+			got := out[name]
+			if w.DType() != tensor.Float32 || got == nil || got.Len() != w.Len() {
+				continue
+			}
+			a, b := tensor.Data[float32](w), tensor.Data[float32](got)
+			for k := range a {
+				d := float64(a[k]) - float64(b[k])
+				off, all = off+d*d, all+float64(a[k])*float64(a[k])
+			}
+			if len(want) == 1 && len(a) > 1 && w.Dim(0) == 1 {
+				scores++
+				if largest(a) == largest(b) {
+					same++
+				}
+			}
+		}
+	}
+	e.Compared = len(q.want)
+	e.Error = math.Sqrt(off / math.Max(all, 1e-300))
+	if scores > 0 {
+		e.Agreement = float64(same) / float64(scores)
+	}
+	return e, nil
+}
+
+func largest(v []float32) int {
+	return slices.Index(v, slices.Max(v))
+}

@@ -1,0 +1,222 @@
+package quantize
+
+import (
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// placement says which nodes work on codes and which values are coded.
+type placement struct {
+	graph   *ir.Graph
+	readers map[*ir.Value][]*ir.Node
+	layers  []*ir.Node              // convolutions and products that could be integers
+	integer map[*ir.Node]bool       // nodes between codes
+	fused   map[*ir.Node]bool       // activations that go into the node before
+	coded   map[*ir.Value]bool      // values with a scale and zero point
+	root    map[*ir.Value]*ir.Value // values coded as another is, since they are its numbers
+	order   []*ir.Value             // coded values, in the order of the graph
+}
+
+// follows are the operators that work on codes where their operands are codes
+// already. Those that are true hand numbers on unchanged.
+var follows = map[string]bool{"Add": false, "Mul": false, "Concat": false, "AveragePool": false, "GlobalAveragePool": false,
+	"Relu": false, "Clip": false, "LeakyRelu": false, "Sigmoid": false, "HardSigmoid": false, "HardSwish": false,
+	"MaxPool": true, "Flatten": true, "Reshape": true, "Squeeze": true, "Unsqueeze": true, "Transpose": true, "Identity": true}
+
+// place decides for a graph; float are layers that stay in float32.
+func (q *quantizer) place(float []*ir.Node) *placement {
+	p := &placement{graph: q.graph, readers: map[*ir.Value][]*ir.Node{}, integer: map[*ir.Node]bool{}, fused: map[*ir.Node]bool{},
+		coded: map[*ir.Value]bool{}, root: map[*ir.Value]*ir.Value{}}
+	for _, n := range q.graph.Nodes {
+		for _, v := range n.Uses() {
+			if !slices.Contains(p.readers[v], n) {
+				p.readers[v] = append(p.readers[v], n)
+			}
+		}
+	}
+	for _, n := range q.graph.Nodes {
+		switch {
+		case layer(n) && !slices.Contains(q.opt.Float, n.Name):
+			p.layers = append(p.layers, n)
+			p.integer[n] = !slices.Contains(float, n)
+		case p.follower(n) && !slices.Contains(q.opt.Float, n.Name):
+			p.integer[n] = true
+		}
+	}
+	p.dropTails()
+	for _, n := range q.graph.Nodes {
+		if p.integer[n] {
+			p.code(n)
+		}
+	}
+	return p
+}
+
+// layer reports whether a node is a convolution or product with constant float32
+// weights of a shape that integer kernels have.
+func layer(n *ir.Node) bool {
+	if n.Domain != "" || n.Op != "Conv" && n.Op != "Gemm" && n.Op != "MatMul" {
+		return false
+	}
+	w := n.Inputs[1].Const()
+	if n.Inputs[0] == nil || n.Inputs[0].Const() != nil || w == nil || w.DType() != tensor.Float32 || w.Len() == 0 {
+		return false
+	}
+	if len(n.Inputs) > 2 && n.Inputs[2] != nil {
+		b := n.Inputs[2].Const()
+		if b == nil || b.Len() != w.Dim(outAxis(n)) {
+			return false
+		}
+	}
+	if n.Op == "Conv" {
+		return w.Rank() == 4
+	}
+	a := n.ReadAttrs()
+	return w.Rank() == 2 && (n.Op == "MatMul" || !a.Bool("transA", false) && a.Float("alpha", 1) == 1 && a.Float("beta", 1) == 1)
+}
+
+// outAxis is the axis of the weights that counts outputs.
+func outAxis(n *ir.Node) int {
+	if n.Op == "Conv" || n.Op == "Gemm" && n.ReadAttrs().Bool("transB", false) {
+		return 0
+	}
+	return 1
+}
+
+// follower reports whether a node can work on the codes that it is given.
+func (p *placement) follower(n *ir.Node) bool {
+	if _, ok := follows[n.Op]; !ok || n.Domain != "" || n.Inputs[0] == nil || n.Inputs[0].Fact.DType != tensor.Float32 {
+		return false
+	}
+	data := n.Inputs
+	switch n.Op {
+	case "Add", "Mul":
+		if !n.Inputs[0].Fact.Shape.Equal(n.Inputs[1].Fact.Shape) {
+			return false
+		}
+	case "Concat":
+	default:
+		data = n.Inputs[:1]
+	}
+	for _, v := range data {
+		if v == nil || v.Const() != nil || v.Node == nil || !p.integer[v.Node] {
+			return false
+		}
+	}
+	return true
+}
+
+// dropTails takes back followers that no layer comes after: the end of a network
+// gains nothing from coarse numbers.
+func (p *placement) dropTails() {
+	for i := len(p.graph.Nodes) - 1; i >= 0; i-- {
+		n := p.graph.Nodes[i]
+		if !p.integer[n] || layer(n) {
+			continue
+		}
+		needed := p.activates(n)
+		for _, v := range n.Outputs {
+			for _, r := range p.readers[v] {
+				needed = needed || p.integer[r]
+			}
+		}
+		p.integer[n] = needed
+	}
+}
+
+// activates reports whether a node is a Relu or Clip that can go into the node
+// before it.
+func (p *placement) activates(n *ir.Node) bool {
+	if n.Op != "Relu" && n.Op != "Clip" || n.Inputs[0] == nil {
+		return false
+	}
+	before := n.Inputs[0].Node
+	if before == nil || !p.integer[before] || p.fused[before] || len(p.readers[n.Inputs[0]]) != 1 || slices.Contains(p.graph.Outputs, n.Inputs[0]) {
+		return false
+	}
+	return before.Op == "Conv" || before.Op == "Gemm" || before.Op == "MatMul" || before.Op == "Add"
+}
+
+// code notes which values a node wants coded.
+func (p *placement) code(n *ir.Node) {
+	p.fused[n] = p.activates(n)
+	y := n.Outputs[0]
+	data := n.Inputs
+	if n.Op != "Concat" && n.Op != "Add" && n.Op != "Mul" {
+		data = n.Inputs[:1]
+	}
+	if !p.fused[n] {
+		for _, v := range data {
+			p.add(v)
+		}
+	}
+	if r := p.readers[y]; len(r) == 1 && p.integer[r[0]] && p.activates(r[0]) {
+		return // coded behind the activation
+	}
+	if follows[n.Op] {
+		root := n.Inputs[0]
+		if r := p.root[root]; r != nil {
+			root = r
+		}
+		p.root[y] = root
+	}
+	p.add(y)
+}
+
+func (p *placement) add(v *ir.Value) {
+	if !p.coded[v] {
+		p.coded[v] = true
+		p.order = append(p.order, v)
+	}
+}
+
+// of is the value whose range codes v.
+func (p *placement) of(v *ir.Value) *ir.Value {
+	if r := p.root[v]; r != nil {
+		return r
+	}
+	return v
+}
+
+// first are the layers that no other comes before, last those that none comes
+// after.
+func (p *placement) first() []*ir.Node {
+	behind := map[*ir.Value]bool{}
+	var out []*ir.Node
+	for _, n := range p.graph.Nodes {
+		after := false
+		for _, v := range n.Uses() {
+			after = after || behind[v]
+		}
+		isLayer := slices.Contains(p.layers, n)
+		if isLayer && !after {
+			out = append(out, n)
+		}
+		for _, v := range n.Outputs {
+			behind[v] = after || isLayer
+		}
+	}
+	return out
+}
+
+func (p *placement) last() []*ir.Node {
+	before := map[*ir.Value]bool{}
+	var out []*ir.Node
+	for i := len(p.graph.Nodes) - 1; i >= 0; i-- {
+		n := p.graph.Nodes[i]
+		leads := false
+		for _, v := range n.Outputs {
+			leads = leads || before[v]
+		}
+		isLayer := slices.Contains(p.layers, n)
+		if isLayer && !leads {
+			out = append(out, n)
+		}
+		for _, v := range n.Uses() {
+			before[v] = before[v] || leads || isLayer
+		}
+	}
+	return out
+}

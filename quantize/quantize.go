@@ -1,0 +1,175 @@
+// Package quantize turns float32 networks into integer ones: standard ONNX
+// files with QuantizeLinear and DequantizeLinear around every layer (QDQ), that
+// this engine and ONNX Runtime run on 8-bit integers.
+//
+// Weights become int8, symmetric, with one scale an output channel (Krishnamoorthi
+// 2018, "Quantizing deep convolutional networks for efficient inference", §3.1).
+// Activations become uint8 of ranges found on sample inputs. What the rounding of
+// weights adds to the mean of a layer's outputs is taken off its bias (Nagel et
+// al. 2019, "Data-Free Quantization through Weight Equalization and Bias
+// Correction", §4.2). The first and the last layers stay in float32 where that
+// makes the result measurably better.
+package quantize
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/onnx"
+)
+
+// Method is how the range of an activation is found.
+type Method string
+
+// The methods.
+const (
+	MSE        Method = "mse"        // the range of the least squared error
+	Percentile Method = "percentile" // all but the outermost Options.Beyond
+	MinMax     Method = "minmax"     // everything seen
+)
+
+// Options change how a network is quantised. The zero value is the default.
+type Options struct {
+	Method  Method   // MSE
+	Beyond  float64  // of Percentile: the share of values outside, 0.0001
+	Float   []string // nodes that stay in float32
+	Exact   bool     // no choice of first and last layers: all but Float become integers
+	Engine  []engine.Option
+	Observe func(stage string, done, total int) // progress; nil for none
+}
+
+// Samples are inputs of the network to calibrate with, by number.
+type Samples struct {
+	Count int
+	Load  func(i int) (engine.Values, error)
+}
+
+// Layer is what became of one convolution or matrix product, in the order of
+// the graph.
+type Layer struct {
+	Node      string  `json:"node"`
+	Op        string  `json:"op"`
+	Integer   bool    `json:"integer"`
+	Low       float64 `json:"low"` // range of what its output is coded in
+	High      float64 `json:"high"`
+	Weights   int     `json:"weights"`
+	WeightRMS float64 `json:"weight_error"` // of the weights' rounding, relative
+}
+
+// Result is a quantised network.
+type Result struct {
+	Model     *onnx.Model // its tensors may be views of the session's file
+	Layers    []Layer
+	Error     float64 // rms error of the outputs on samples, relative to their rms
+	Agreement float64 // share of samples with the same largest output; 1 where outputs are no scores
+	Compared  int     // samples that Error and Agreement were measured on
+	Kept      []string
+	Float     int // bytes of constants before
+	Bytes     int // and after
+}
+
+// compared bounds the samples that candidates are measured on.
+const compared = 48
+
+// better is how much smaller the error must get for a layer to stay in float32.
+const better = 0.85
+
+// Prepare are the options to open a network with that Session is to quantise:
+// nothing is fused that a file could not say.
+func Prepare() engine.Option {
+	return engine.WithoutPass("quant", "silu", "gelu", "layernorm", "conv", "activation", "residual")
+}
+
+// Session quantises the network of a session that was opened with Prepare. The
+// session must stay open while the result is in use.
+func Session(ctx context.Context, s *engine.Session, samples Samples, opt Options) (*Result, error) {
+	if samples.Count < 1 {
+		return nil, fmt.Errorf("calibration needs at least one sample")
+	}
+	switch opt.Method {
+	case "":
+		opt.Method = MSE
+	case MSE, Percentile, MinMax:
+	default:
+		return nil, fmt.Errorf("method %q is none of mse, percentile, minmax", opt.Method)
+	}
+	if opt.Beyond == 0 {
+		opt.Beyond = 1e-4
+	}
+	if opt.Observe == nil {
+		opt.Observe = func(string, int, int) {}
+	}
+	q := &quantizer{ctx: ctx, opt: opt, samples: samples, graph: s.Optimised()}
+	var err error
+	if q.opsets, err = raise(q.graph, s.Opsets()); err != nil {
+		return nil, err
+	}
+	for _, name := range opt.Float {
+		if !slices.ContainsFunc(q.graph.Nodes, func(n *ir.Node) bool { return n.Name == name }) {
+			return nil, fmt.Errorf("there is no node %s to keep in float32; vision inspect --layers lists them", onnx.Quote(name))
+		}
+	}
+	return q.run()
+}
+
+// quantizer is one network on its way.
+type quantizer struct {
+	ctx     context.Context
+	opt     Options
+	samples Samples
+	graph   *ir.Graph
+	opsets  map[string]int
+	ranges  map[*ir.Value]span
+	means   map[*ir.Value][]float64 // by channel
+	want    []engine.Values         // outputs in float32 of the samples compared
+	float   int                     // bytes of constants in float32
+}
+
+func (q *quantizer) run() (*Result, error) {
+	all := q.place(nil)
+	if len(all.layers) == 0 {
+		return nil, fmt.Errorf("there is no convolution or matrix product with constant float32 weights to quantise")
+	}
+	if err := q.calibrate(all); err != nil {
+		return nil, err
+	}
+	best, err := q.measure(q.place(nil))
+	if err != nil || q.opt.Exact {
+		return best, err
+	}
+	var kept []*ir.Node
+	ends := [][]*ir.Node{all.last(), all.first()}
+	for i, end := range ends {
+		q.opt.Observe("choose", i, len(ends))
+		try := append(slices.Clone(kept), end...)
+		if len(end) == 0 || len(try) >= len(all.layers) {
+			continue
+		}
+		r, err := q.measure(q.place(try))
+		if err != nil {
+			return nil, err
+		}
+		if r.Error < better*best.Error {
+			best, kept = r, try
+		}
+	}
+	q.opt.Observe("choose", len(ends), len(ends))
+	for _, n := range kept {
+		best.Kept = append(best.Kept, n.Name)
+	}
+	return best, nil
+}
+
+// encode is a model as the bytes of a file.
+func encode(m *onnx.Model) ([]byte, error) {
+	var b bytes.Buffer
+	err := onnx.Write(&b, m)
+	return b.Bytes(), err
+}
+
+// WriteFile writes the network to a file: whole under its name, or not at all.
+func (r *Result) WriteFile(path string) error { return onnx.WriteFile(path, r.Model) }

@@ -1,0 +1,184 @@
+package quantize_test
+
+import (
+	"bytes"
+	"context"
+	"math/rand"
+	"strings"
+	"testing"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/quantize"
+)
+
+// network builds a small classifier with what real ones have: batch
+// normalisation, depthwise convolution, clip, residual sum, concatenation.
+type network struct {
+	*rand.Rand
+	g *onnx.Graph
+}
+
+func (n *network) constant(name string, scale float64, dims ...int64) string {
+	t := &onnx.Tensor{Name: name, DataType: 1, Dims: dims}
+	count := int64(1)
+	for _, d := range dims {
+		count *= d
+	}
+	for range count {
+		t.Floats = append(t.Floats, float32(n.NormFloat64()*scale))
+	}
+	if strings.HasSuffix(name, "variance") {
+		for i, v := range t.Floats {
+			t.Floats[i] = v*v + 0.1
+		}
+	}
+	n.g.Initializers = append(n.g.Initializers, t)
+	return name
+}
+
+func (n *network) op(op, out string, attrs []*onnx.Attribute, in ...string) string {
+	n.g.Nodes = append(n.g.Nodes, &onnx.Node{Name: out, OpType: op, Inputs: in, Outputs: []string{out}, Attributes: attrs})
+	return out
+}
+
+func ints(name string, v ...int64) *onnx.Attribute {
+	return &onnx.Attribute{Name: name, Type: onnx.AttrInts, Ints: v}
+}
+
+func integer(name string, v int64) *onnx.Attribute {
+	return &onnx.Attribute{Name: name, Type: onnx.AttrInt, Int: v}
+}
+
+func number(name string, v float32) *onnx.Attribute {
+	return &onnx.Attribute{Name: name, Type: onnx.AttrFloat, Float: v}
+}
+
+func build(opset int64) []byte {
+	n := &network{rand.New(rand.NewSource(1)), &onnx.Graph{Name: "small"}}
+	typ := func(dims ...int64) *onnx.Type {
+		t := &onnx.Type{Kind: onnx.KindTensor, ElemType: 1, HasShape: true}
+		for _, d := range dims {
+			t.Dims = append(t.Dims, onnx.Dim{HasValue: true, Value: d})
+		}
+		return t
+	}
+	n.g.Inputs = []*onnx.ValueInfo{{Name: "x", Type: typ(1, 3, 20, 20)}}
+	n.g.Outputs = []*onnx.ValueInfo{{Name: "y", Type: typ(1, 10)}}
+	pads := ints("pads", 1, 1, 1, 1)
+	c := n.op("Conv", "conv1", []*onnx.Attribute{pads, ints("strides", 2, 2)}, "x", n.constant("w1", 0.3, 16, 3, 3, 3))
+	c = n.op("BatchNormalization", "bn1", nil, c, n.constant("gamma", 1, 16), n.constant("beta", 0.3, 16), n.constant("mean", 0.3, 16), n.constant("variance", 1, 16))
+	c = n.op("Relu", "relu1", nil, c)
+	d := n.op("Conv", "depthwise", []*onnx.Attribute{pads, integer("group", 16)}, c, n.constant("w2", 0.4, 16, 1, 3, 3), n.constant("b2", 0.2, 16))
+	if opset < 11 {
+		d = n.op("Clip", "clip", []*onnx.Attribute{number("min", 0), number("max", 6)}, d)
+	} else {
+		n.g.Initializers = append(n.g.Initializers, &onnx.Tensor{Name: "zero", DataType: 1, Floats: []float32{0}}, &onnx.Tensor{Name: "six", DataType: 1, Floats: []float32{6}})
+		d = n.op("Clip", "clip", nil, d, "zero", "six")
+	}
+	d = n.op("Conv", "conv3", nil, d, n.constant("w3", 0.3, 16, 16, 1, 1), n.constant("b3", 0.2, 16))
+	s := n.op("Add", "sum", nil, d, c)
+	p := n.op("MaxPool", "pool", []*onnx.Attribute{ints("kernel_shape", 2, 2), ints("strides", 2, 2)}, s)
+	j := n.op("Concat", "join", []*onnx.Attribute{integer("axis", 1)}, p, n.op("Sigmoid", "gate", nil, p))
+	j = n.op("Conv", "conv4", nil, j, n.constant("w4", 0.3, 24, 32, 1, 1), n.constant("b4", 0.2, 24))
+	f := n.op("Flatten", "flat", nil, n.op("GlobalAveragePool", "pooled", nil, n.op("Relu", "relu4", nil, j)))
+	n.op("Gemm", "y", []*onnx.Attribute{integer("transB", 1)}, f, n.constant("w5", 0.5, 10, 24), n.constant("b5", 0.2, 10))
+	var b bytes.Buffer
+	if err := onnx.Write(&b, &onnx.Model{IRVersion: 7, Opsets: []onnx.Opset{{Version: opset}}, Graph: n.g}); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+func samples() quantize.Samples {
+	return quantize.Samples{Count: 24, Load: func(i int) (engine.Values, error) {
+		r := rand.New(rand.NewSource(int64(i)))
+		x := make([]float32, 3*20*20)
+		for k := range x {
+			x[k] = float32(r.NormFloat64())
+		}
+		return engine.Values{"x": tensor.Of(x, 1, 3, 20, 20)}, nil
+	}}
+}
+
+// quantized opens and quantises.
+func quantized(t *testing.T, opset int64, o quantize.Options) *quantize.Result {
+	t.Helper()
+	s, err := engine.OpenBytes(build(opset), quantize.Prepare())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	r, err := quantize.Session(context.Background(), s, samples(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestSession: every layer becomes an integer one, whatever the opset and the
+// method; the result stays near and runs on integers only.
+func TestSession(t *testing.T) {
+	for _, opset := range []int64{9, 13, 17} {
+		for method, worst := range map[quantize.Method]float64{quantize.MSE: 0.05, quantize.MinMax: 0.06, quantize.Percentile: 0.06} {
+			r := quantized(t, opset, quantize.Options{Method: method, Exact: true})
+			if len(r.Layers) != 5 || r.Error > worst || r.Error == 0 || r.Bytes >= r.Float {
+				t.Errorf("opset %d by %s: %d layers, error %.3f, %d bytes of %d", opset, method, len(r.Layers), r.Error, r.Bytes, r.Float)
+			}
+			var b bytes.Buffer
+			if err := onnx.Write(&b, r.Model); err != nil {
+				t.Fatal(err)
+			}
+			s, err := engine.OpenBytes(b.Bytes())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var left []string
+			for _, n := range s.Optimised().Nodes {
+				if n.Op == "Conv" || n.Op == "Gemm" || n.Op == "Add" || n.Op == "Sigmoid" || n.Op == "Relu" || n.Op == "Clip" {
+					left = append(left, n.Name)
+				}
+			}
+			if left != nil {
+				t.Errorf("opset %d by %s: still in float32: %v", opset, method, left)
+			}
+		}
+	}
+}
+
+// TestFloat: a layer that is to stay in float32 does, and the error shrinks
+// where the ends of the network may.
+func TestFloat(t *testing.T) {
+	all := quantized(t, 13, quantize.Options{Exact: true})
+	kept := quantized(t, 13, quantize.Options{Exact: true, Float: []string{"conv3"}})
+	for _, l := range kept.Layers {
+		if l.Integer == (l.Node == "conv3") {
+			t.Errorf("layer %s: integer %v", l.Node, l.Integer)
+		}
+	}
+	if free := quantized(t, 13, quantize.Options{}); free.Error > all.Error || len(free.Kept) > 0 && free.Error > 0.85*all.Error {
+		t.Errorf("error %.4f with %v in float32, %.4f without", free.Error, free.Kept, all.Error)
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	s, err := engine.OpenBytes(build(13), quantize.Prepare())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for want, o := range map[string]quantize.Options{"method \"best\"": {Method: "best"}, "no node \"gone\"": {Float: []string{"gone"}},
+		"nothing to": {Float: []string{"conv1", "depthwise", "conv3", "conv4", "y"}}} {
+		_, err := quantize.Session(context.Background(), s, samples(), o)
+		if want == "nothing to" {
+			want = "no convolution or matrix product"
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, got %v", want, err)
+		}
+	}
+	if _, err := quantize.Session(context.Background(), s, quantize.Samples{}, quantize.Options{}); err == nil {
+		t.Error("no samples, no error")
+	}
+}

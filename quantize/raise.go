@@ -1,0 +1,132 @@
+package quantize
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// least is the first opset with scales along an axis.
+const least = 13
+
+// raise lifts a network to the opset that quantisation needs: operators whose
+// spelling changed since are respelled.
+func raise(g *ir.Graph, opsets map[string]int) (map[string]int, error) {
+	opsets = maps.Clone(opsets)
+	if v, ok := opsets[""]; ok && v >= least {
+		return opsets, nil
+	}
+	opsets[""] = least
+	return opsets, raiseGraph(g)
+}
+
+func raiseGraph(g *ir.Graph) error {
+	for _, n := range g.Nodes {
+		if n.Domain == "" {
+			if err := respell(g, n); err != nil {
+				return n.Fail(err)
+			}
+		}
+		for _, r := range n.Regions() {
+			if err := raiseGraph(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// asInputs are attributes that became inputs: the operator, from which version
+// on, and the attributes in the order of the inputs after the first.
+var asInputs = map[string]struct {
+	since int
+	names []string
+}{
+	"Squeeze": {13, []string{"axes"}}, "Unsqueeze": {13, []string{"axes"}}, "ReduceSum": {13, []string{"axes"}},
+	"Split": {13, []string{"split"}}, "Clip": {11, []string{"min", "max"}}, "Pad": {11, []string{"pads", "value"}},
+	"Slice": {10, []string{"starts", "ends", "axes"}}, "TopK": {10, []string{"k"}}, "Reshape": {5, []string{"shape"}},
+}
+
+// hints are old attributes that never meant anything, or say what is so anyway.
+var hints = []string{"consumed_inputs", "is_test", "spatial"}
+
+// respell writes an operator as opset 13 does.
+func respell(g *ir.Graph, n *ir.Node) error {
+	n.Attrs = slices.DeleteFunc(slices.Clone(n.Attrs), func(a *ir.Attr) bool { return slices.Contains(hints, a.Name) })
+	if in, ok := asInputs[n.Op]; ok && n.Version < in.since {
+		attrsToInputs(g, n, in.names)
+	}
+	switch n.Op {
+	case "Softmax", "LogSoftmax", "Hardmax":
+		return oneAxis(n)
+	case "Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Xor", "Equal", "Less", "Greater", "PRelu", "Gemm":
+		if n.Version < 7 && n.Attr("broadcast") != nil {
+			return fmt.Errorf("its way of broadcasting is gone since opset 7; convert the file to opset 13 first")
+		}
+	case "Upsample", "Resize", "Dropout", "BatchNormalization":
+		return fmt.Errorf("opset %d spells it otherwise; convert the file to opset 13 first", least)
+	}
+	n.Version = max(n.Version, least)
+	return nil
+}
+
+// attrsToInputs moves attributes to inputs.
+func attrsToInputs(g *ir.Graph, n *ir.Node, names []string) {
+	n.Inputs = slices.Clone(n.Inputs[:1])
+	for _, name := range names {
+		a := n.Attr(name)
+		if name == "pads" && a == nil {
+			a = n.Attr("paddings")
+		}
+		if a == nil {
+			n.Inputs = append(n.Inputs, nil)
+			continue
+		}
+		var t *tensor.Tensor
+		switch a.Type {
+		case onnx.AttrFloat:
+			t = tensor.Scalar(a.Float)
+		case onnx.AttrInt:
+			t = tensor.Of([]int64{a.Int})
+		default:
+			t = tensor.Of(a.Ints)
+		}
+		n.Inputs = append(n.Inputs, g.Constant(n.Name+"/"+name, t))
+		n.Attrs = slices.DeleteFunc(n.Attrs, func(b *ir.Attr) bool { return b == a })
+	}
+	for n.Inputs[len(n.Inputs)-1] == nil {
+		n.Inputs = n.Inputs[:len(n.Inputs)-1]
+	}
+}
+
+// oneAxis: until opset 13 all dimensions from axis on, 1 by default, counted as
+// one.
+func oneAxis(n *ir.Node) error {
+	axis := int64(1)
+	if a := n.Attr("axis"); a != nil {
+		axis = a.Int
+	}
+	d := n.Inputs[0].Fact.Shape
+	rank := int64(d.Rank())
+	if axis < 0 {
+		axis += rank
+	}
+	last := rank >= 0 && axis == rank-1
+	if !last && rank >= 0 { // dimensions of 1 behind it do not count
+		last = true
+		for _, k := range d.Dims[axis+1:] {
+			last = last && k.N == 1
+		}
+	}
+	if n.Version < 13 && !last {
+		return fmt.Errorf("it runs over several dimensions, which opset 13 cannot say; convert the file to opset 13 first")
+	}
+	n.Attrs = append(slices.DeleteFunc(n.Attrs, func(a *ir.Attr) bool { return a.Name == "axis" }),
+		&ir.Attr{Name: "axis", Type: onnx.AttrInt, Int: axis})
+	n.Version = max(n.Version, least)
+	return nil
+}

@@ -1,0 +1,239 @@
+package quantize
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// span is the range of a value; it holds 0.
+type span struct{ low, high float64 }
+
+// scale and zero are how 8 bits code the span.
+func (s span) scale() float32 { return float32((s.high - s.low) / 255) }
+
+func (s span) zero() uint8 {
+	return uint8(min(max(math.RoundToEven(-s.low/float64(s.scale())), 0), 255))
+}
+
+// bins is the resolution of a histogram.
+const bins = 4096
+
+// histogram counts the numbers of one value.
+type histogram struct {
+	span
+	counts [bins]float64
+	zeros  float64 // exactly 0: they are coded without error
+	sums   []float64
+	pixels float64
+}
+
+// calibrate runs the samples twice in float32: for the extremes of every coded
+// value, then for its histogram.
+func (q *quantizer) calibrate(p *placement) error {
+	model, names, err := q.export(nil)
+	if err != nil {
+		return err
+	}
+	data, err := encode(model)
+	if err != nil {
+		return err
+	}
+	seen := map[*ir.Value]*histogram{}
+	var ask []string
+	for _, v := range p.order {
+		if p.of(v) == v {
+			seen[v] = &histogram{}
+			if v.Node != nil {
+				ask = append(ask, names[v])
+			}
+		}
+	}
+	s, err := engine.OpenBytes(data, append([]engine.Option{engine.Outputs(ask...)}, q.opt.Engine...)...)
+	if err != nil {
+		return fmt.Errorf("calibration: %w", err)
+	}
+	defer s.Close()
+	for pass, see := range []func(h *histogram, t *tensor.Tensor){(*histogram).extremes, (*histogram).count} {
+		for i := range q.samples.Count {
+			q.opt.Observe("calibrate", pass*q.samples.Count+i, 2*q.samples.Count)
+			in, out, err := q.sample(s, i)
+			if err != nil {
+				return err
+			}
+			for v, h := range seen {
+				t := out[names[v]]
+				if v.Node == nil {
+					t = in[v.Name]
+				}
+				if t == nil || t.DType() != tensor.Float32 {
+					return fmt.Errorf("BUG: value %q was not computed", v.Name)
+				}
+				see(h, t)
+			}
+			if pass == 1 && i < compared {
+				want := engine.Values{}
+				for _, v := range q.graph.Outputs {
+					want[names[v]] = out[names[v]]
+				}
+				q.want = append(q.want, want)
+			}
+		}
+	}
+	q.opt.Observe("calibrate", 2*q.samples.Count, 2*q.samples.Count)
+	q.ranges, q.means = map[*ir.Value]span{}, map[*ir.Value][]float64{}
+	for v, h := range seen {
+		q.ranges[v] = h.choose(q.opt)
+		for i := range h.sums {
+			h.sums[i] /= h.pixels
+		}
+		q.means[v] = h.sums
+	}
+	return nil
+}
+
+// sample runs one sample.
+func (q *quantizer) sample(s *engine.Session, i int) (in, out engine.Values, err error) {
+	if in, err = q.samples.Load(i); err != nil {
+		return nil, nil, err
+	}
+	out, err = s.Run(q.ctx, in)
+	return in, out, err
+}
+
+// extremes widens the span.
+func (h *histogram) extremes(t *tensor.Tensor) {
+	for _, v := range tensor.Data[float32](t) {
+		if x := float64(v); x < h.low {
+			h.low = x
+		} else if x > h.high {
+			h.high = x
+		}
+	}
+}
+
+// count adds the numbers to the histogram, and to the sums of their channels.
+func (h *histogram) count(t *tensor.Tensor) {
+	data := tensor.Data[float32](t)
+	per := bins / math.Max(h.high-h.low, 1e-30)
+	for _, v := range data {
+		if v == 0 {
+			h.zeros++
+			continue
+		}
+		h.counts[min(max(int((float64(v)-h.low)*per), 0), bins-1)]++
+	}
+	channels, inner := channelsOf(t)
+	if h.sums == nil {
+		h.sums = make([]float64, channels)
+	}
+	if len(h.sums) != channels {
+		return
+	}
+	for i := 0; i+inner <= len(data); i += inner {
+		sum := float64(0)
+		for _, v := range data[i : i+inner] {
+			sum += float64(v)
+		}
+		h.sums[i/inner%channels] += sum
+	}
+	h.pixels += float64(len(data) / channels)
+}
+
+// channelsOf is the number of channels of [N C …] pictures, or of columns of
+// […, C] rows, and how many numbers of one lie side by side.
+func channelsOf(t *tensor.Tensor) (channels, inner int) {
+	if t.Rank() == 4 {
+		return max(t.Dim(1), 1), max(t.Dim(2)*t.Dim(3), 1)
+	}
+	if t.Rank() == 0 {
+		return 1, 1
+	}
+	return max(t.Dim(-1), 1), 1
+}
+
+// choose finds the span that codes are spread over.
+func (h *histogram) choose(o Options) span {
+	s := h.span
+	if s.high == s.low {
+		return span{0, 1} // nothing but zeros
+	}
+	switch o.Method {
+	case Percentile:
+		return h.percentile(o.Beyond)
+	case MSE:
+		return h.leastSquares()
+	}
+	return s
+}
+
+// percentile leaves out the given share at both ends.
+func (h *histogram) percentile(beyond float64) span {
+	total, width := h.zeros, (h.high-h.low)/bins
+	for _, c := range h.counts {
+		total += c
+	}
+	s := h.span
+	for out, i := 0.0, 0; i < bins && s.low < 0; i++ {
+		if out += h.counts[i]; out > beyond*total/2 {
+			break
+		}
+		s.low = math.Min(h.low+float64(i+1)*width, 0)
+	}
+	for out, i := 0.0, bins-1; i >= 0 && s.high > 0; i-- {
+		if out += h.counts[i]; out > beyond*total/2 {
+			break
+		}
+		s.high = math.Max(h.low+float64(i)*width, 0)
+	}
+	if s.high == s.low {
+		return h.span
+	}
+	return s
+}
+
+// leastSquares tries spans and takes the one of the least squared error: what
+// is clipped, and a uniform error of one step for the rest.
+func (h *histogram) leastSquares() span {
+	best, least := h.span, h.squared(h.span)
+	try := func(s span) {
+		if e := h.squared(s); e < least {
+			best, least = s, e
+		}
+	}
+	for a := 0.98; a > 0.2; a -= 0.02 {
+		try(span{h.low * a, h.high * a})
+	}
+	for range 2 {
+		s := best
+		for a := 0.98; a > 0.5; a -= 0.02 {
+			try(span{s.low, s.high * a})
+			try(span{s.low * a, s.high})
+		}
+	}
+	return best
+}
+
+func (h *histogram) squared(s span) float64 {
+	step := (s.high - s.low) / 255
+	noise, sum := step*step/12, 0.0
+	width := (h.high - h.low) / bins
+	for i, c := range h.counts {
+		if c == 0 {
+			continue
+		}
+		x := h.low + (float64(i)+0.5)*width
+		switch {
+		case x < s.low:
+			sum += c * (s.low - x) * (s.low - x)
+		case x > s.high:
+			sum += c * (x - s.high) * (x - s.high)
+		default:
+			sum += c * noise
+		}
+	}
+	return sum
+}

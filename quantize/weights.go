@@ -1,0 +1,149 @@
+package quantize
+
+import (
+	"math"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// A coding of weights is their int8 numbers and one scale an output.
+type coding struct {
+	codes  []int8
+	scales []float32
+	per    []float64 // what rounding adds to each output's mean, to be taken off the bias
+	error  float64   // rms of the rounding, relative to the rms of the weights
+}
+
+// eachWeight visits the weights of a layer output by output: their place and
+// the input channel they go with.
+func eachWeight(n *ir.Node, visit func(out, at, channel int)) {
+	w := n.Inputs[1].Const()
+	outs, axis := w.Dim(outAxis(n)), outAxis(n)
+	per := w.Len() / outs
+	group, taps := 1, 1
+	if n.Op == "Conv" {
+		group, taps = n.ReadAttrs().Int("group", 1), w.Dim(2)*w.Dim(3)
+	}
+	for o := range outs {
+		first := o / (outs / group) * (per / taps)
+		for i := range per {
+			at := o*per + i
+			if axis == 1 {
+				at = i*outs + o
+			}
+			visit(o, at, first+i/taps)
+		}
+	}
+}
+
+// code rounds the weights of a layer: symmetric, the largest of each output
+// becoming 127.
+func (q *quantizer) code(p *placement, n *ir.Node) coding {
+	w := n.Inputs[1].Const()
+	data := tensor.Data[float32](w)
+	outs := w.Dim(outAxis(n))
+	c := coding{codes: make([]int8, len(data)), scales: make([]float32, outs), per: make([]float64, outs)}
+	eachWeight(n, func(o, at, _ int) {
+		c.scales[o] = max(c.scales[o], float32(math.Abs(float64(data[at])))/127)
+	})
+	bias := biasOf(n)
+	in := float64(q.ranges[p.of(n.Inputs[0])].scale())
+	for o, s := range c.scales {
+		if s < 1e-30 {
+			s = 1 // no weights but zeros
+		}
+		if bias != nil { // the bias counts in steps of input times weight: it must fit 32 bits with room for the sum
+			s = max(s, float32(math.Abs(float64(bias[o]))/(in*(1<<29))))
+		}
+		c.scales[o] = s
+	}
+	means := q.means[p.of(n.Inputs[0])]
+	var off, all float64
+	eachWeight(n, func(o, at, channel int) {
+		v, s := float64(data[at]), float64(c.scales[o])
+		k := min(max(math.RoundToEven(v/s), -127), 127)
+		c.codes[at] = int8(k)
+		d := k*s - v
+		off, all = off+d*d, all+v*v
+		if channel < len(means) {
+			c.per[o] += d * means[channel]
+		}
+	})
+	c.error = math.Sqrt(off / math.Max(all, 1e-300))
+	return c
+}
+
+// biasOf is the bias of a layer, nil where it has none.
+func biasOf(n *ir.Node) []float32 {
+	if len(n.Inputs) > 2 && n.Inputs[2] != nil {
+		return tensor.Data[float32](n.Inputs[2].Const())
+	}
+	return nil
+}
+
+// weights writes the coded weights of a layer and tells the name of their
+// DequantizeLinear.
+func (e *exporter) weights(n *ir.Node) string {
+	c := e.q.code(e.p, n)
+	v := n.Inputs[1]
+	stem := e.name(v)
+	t := &onnx.Tensor{Name: e.fresh(stem + "_code"), DataType: 3, Raw: make([]byte, len(c.codes)), HasRaw: true}
+	for i, k := range c.codes {
+		t.Raw[i] = byte(k)
+	}
+	for _, d := range v.Const().Shape() {
+		t.Dims = append(t.Dims, int64(d))
+	}
+	e.row(n, &c)
+	return e.dequantized(stem, t, c.scales, 3, make([]byte, len(c.scales)), outAxis(n))
+}
+
+// row is what the table says of a layer.
+func (e *exporter) row(n *ir.Node, c *coding) {
+	s := e.q.ranges[e.p.of(e.p.behind(n))]
+	e.rows = append(e.rows, Layer{Node: n.Name, Op: n.Op, Integer: true, Low: s.low, High: s.high, Weights: len(c.codes), WeightRMS: c.error})
+}
+
+// behind is the coded value that a layer makes, by way of its activation.
+func (p *placement) behind(n *ir.Node) *ir.Value {
+	y := n.Outputs[0]
+	if r := p.readers[y]; !p.coded[y] && len(r) == 1 {
+		return r[0].Outputs[0]
+	}
+	return y
+}
+
+// dequantized writes DequantizeLinear of a constant with a scale for each index
+// along an axis.
+func (e *exporter) dequantized(stem string, t *onnx.Tensor, scales []float32, zeroType int32, zeros []byte, axis int) string {
+	count := []int64{int64(len(scales))}
+	scale := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_scale"), Dims: count, DataType: 1, Raw: rawOf(scales), HasRaw: true})
+	zero := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_zero"), Dims: count, DataType: zeroType, Raw: zeros, HasRaw: true})
+	out := e.fresh(stem + "_coded")
+	e.out.Nodes = append(e.out.Nodes, &onnx.Node{Name: e.fresh(stem + "_dequantize"), OpType: "DequantizeLinear",
+		Inputs: []string{e.initial(t), scale, zero}, Outputs: []string{out},
+		Attributes: []*onnx.Attribute{{Name: "axis", Type: onnx.AttrInt, Int: int64(axis)}}})
+	return out
+}
+
+// bias writes the corrected bias of a layer in int32, in steps of input times
+// weight; a layer without one gets it.
+func (e *exporter) bias(n *ir.Node) string {
+	c := e.q.code(e.p, n)
+	in := e.q.ranges[e.p.of(n.Inputs[0])].scale()
+	bias := biasOf(n)
+	codes, scales := make([]int32, len(c.scales)), make([]float32, len(c.scales))
+	for o := range codes {
+		b := -c.per[o]
+		if bias != nil {
+			b += float64(bias[o])
+		}
+		scales[o] = in * c.scales[o]
+		codes[o] = int32(min(max(math.RoundToEven(b/float64(scales[o])), -1<<30), 1<<30))
+	}
+	stem := e.fresh(e.name(n.Outputs[0]) + "_bias")
+	t := &onnx.Tensor{Name: e.fresh(stem + "_code"), Dims: []int64{int64(len(codes))}, DataType: 6, Raw: rawOf(codes), HasRaw: true}
+	return e.dequantized(stem, t, scales, 6, make([]byte, 4*len(codes)), 0)
+}
