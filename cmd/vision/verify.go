@@ -22,7 +22,7 @@ func verifyCommand() *cli.Command {
 		ArgsUsage: "PATH...",
 		Flags: []cli.Flag{
 			&cli.Float64Flag{Name: "rtol", Usage: "relative tolerance; 1e-3, and 1e-2 for floats of 16 bits and fewer, unless the case says otherwise"},
-			&cli.Float64Flag{Name: "atol", Usage: "absolute tolerance; 1e-5, and 1e-2 for floats of 16 bits and fewer; for networks of ten products and more at least 2e-4 of the output's spread"},
+			&cli.Float64Flag{Name: "atol", Usage: "absolute tolerance; 1e-5, and 1e-2 for floats of 16 bits and fewer; for networks of ten products and more at least 5e-4 of the output's spread"},
 			&cli.DurationFlag{Name: "timeout", Usage: "longest time of a case", Value: time.Minute},
 			&cli.StringFlag{Name: "against", Usage: "compare with this model on zero and random inputs"},
 			&cli.BoolFlag{Name: "plain", Usage: "reference kernels only, no optimisation"},
