@@ -22,6 +22,7 @@ func (r *report) add(rows []row) {
 			continue
 		}
 		if r.rows == 0 {
+			fmt.Fprintf(r.out, "%s\n\n", machine())
 			fmt.Fprintln(r.out, "| network | threads | engine | median ms | best ms | ratio | GFLOP/s | load ms | first ms | MiB | deviation | quiet |")
 			fmt.Fprintln(r.out, "|---|---|---|---|---|---|---|---|---|---|---|---|")
 		}
