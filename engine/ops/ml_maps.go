@@ -10,10 +10,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// mapTypes are dictionaries; they hold their keys as one tensor and their
-// values as another, or as a sequence of scalars.
-var mapTypes = tensor.Types(tensor.Map)
-
+// dictionaries are values of type map, which hold their keys as one tensor and
+// their values as another, or as a sequence of scalars.
 var dictionaries = []Def{
 	{Domain: mlDomain, Name: "CastMap", Since: 1, In: Exactly(1), Out: Exactly(1), New: newCastMap},
 	{Domain: mlDomain, Name: "DictVectorizer", Since: 1, In: Exactly(1), Out: Exactly(1), New: newDictVectorizer},
