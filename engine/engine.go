@@ -280,6 +280,8 @@ func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error)
 		case all:
 			out[v.Name] = results[i]
 		case want == nil || results[i] == want:
+		case want.DType() == results[i].DType() && want.DType().IsElement() && want.DType() != tensor.String && slices.Equal(want.Shape(), results[i].Shape()):
+			copy(want.Bytes(), results[i].Bytes()) // made elsewhere: by a stage, or a view
 		default:
 			return fmt.Errorf("%s: output %s is %s, which does not fit the given %s", s.file, onnx.Quote(v.Name), results[i], out[v.Name])
 		}
