@@ -148,6 +148,9 @@ func TestHostileChild(t *testing.T) {
 // is, in time and within the memory limit, with one clean line that names what
 // is wrong.
 func TestHostileModels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures the time and memory of a process a file; run without -short")
+	}
 	dir, cases := badCases(t)
 	for _, c := range cases {
 		t.Run(c.file, func(t *testing.T) {
@@ -209,6 +212,9 @@ func checkMessage(t *testing.T, message string) {
 // but linear time is noticed, and refuses a file of 5 GB that holds nothing:
 // both are made here, for they are not stored.
 func TestLargeModel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures the time and memory of a process a file; run without -short")
+	}
 	t.Run("many nodes", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "many.onnx")
 		if err := os.WriteFile(path, chain(300_000), 0o600); err != nil {

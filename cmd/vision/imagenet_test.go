@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/internal/shared"
 )
 
@@ -27,8 +29,14 @@ func TestPhotosAgainstONNXRuntime(t *testing.T) {
 	} {
 		t.Run(c.model, func(t *testing.T) {
 			want := firstOf(t, shared.Path(t, "imagenet", c.table))
-			code, out, errOut := vis("classify", "--json", "--top", "1", "--model", shared.Path(t, "models", c.model, "model.onnx"),
-				"--recipe", c.recipe, shared.Path(t, "imagenet"))
+			args := []string{"classify", "--json", "--top", "1", "--model", shared.Path(t, "models", c.model, "model.onnx"), "--recipe", c.recipe}
+			if engine.BestCPU() == "purego" { // takes minutes: every tenth
+				want = someOf(want)
+			}
+			for name := range want {
+				args = append(args, filepath.Join(shared.Path(t, "imagenet"), name))
+			}
+			code, out, errOut := vis(args...)
 			if code != 0 {
 				t.Fatalf("code %d: %s", code, errOut)
 			}
@@ -53,7 +61,7 @@ func TestPhotosAgainstONNXRuntime(t *testing.T) {
 			slices.Sort(differences)
 			middle, largest := differences[len(differences)/2], differences[len(differences)-1]
 			t.Logf("%d of %d the same; difference of the probability %.2g in the median, %.2g at most", same, len(want), middle, largest)
-			if same < len(want)-2 || middle > 0.01 {
+			if same < len(want)-len(want)/100 || middle > 0.01 {
 				t.Errorf("%d of %d photos have the same first class; its probability differs by %g in the median", same, len(want), middle)
 			}
 		})
@@ -89,6 +97,17 @@ func firstOf(t *testing.T, path string) map[string]firstClass {
 	}
 	if len(out) != 200 {
 		t.Fatalf("%s: %d photos", path, len(out))
+	}
+	return out
+}
+
+// someOf is every tenth photo.
+func someOf(all map[string]firstClass) map[string]firstClass {
+	out := map[string]firstClass{}
+	for i, name := range slices.Sorted(maps.Keys(all)) {
+		if i%10 == 0 {
+			out[name] = all[name]
+		}
 	}
 	return out
 }

@@ -4,20 +4,23 @@ import "unsafe"
 
 // clearHalo writes the halo of some rows of one channel block at plane: part of
 // parts, so that the chunks of a step can share the work. Rows count from the
-// top of the halo.
+// top of the halo. What lies between the pixels of two rows belongs to the
+// upper one, so that no two chunks write the same bytes.
 func (l *Layout) clearHalo(plane unsafe.Pointer, part, parts int) {
 	if l.Halo == (Halo{}) {
 		return
 	}
 	size := l.Format.PixelBytes()
 	all := l.Top + l.H + l.Bottom
-	for row := part * all / parts; row < (part+1)*all/parts; row++ {
-		y := row - l.Top
-		if y < 0 || y >= l.H {
-			l.fillBytes(plane, row*l.Pitch*size, (row*l.Pitch+l.Pitch+l.Left)*size)
-			continue
+	first, last := part*all/parts, (part+1)*all/parts
+	if first == 0 && last > 0 {
+		l.fillBytes(plane, 0, l.Left*size)
+	}
+	for row := first; row < last; row++ {
+		from := row*l.Pitch + l.Left
+		if y := row - l.Top; y >= 0 && y < l.H {
+			from += l.W
 		}
-		l.fillBytes(plane, row*l.Pitch*size, (row*l.Pitch+l.Left)*size)
-		l.fillBytes(plane, (row*l.Pitch+l.Left+l.W)*size, (row*l.Pitch+l.Left+l.Pitch)*size)
+		l.fillBytes(plane, from*size, (row*l.Pitch+l.Left+l.Pitch)*size)
 	}
 }
