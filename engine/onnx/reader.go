@@ -2,7 +2,7 @@ package onnx
 
 import "fmt"
 
-// Read parses a ModelProto. The model's strings and tensor data are views of
+// Read parses a ModelProto. Strings are copied; tensor data are views of
 // data, which must stay as it is while the model is in use.
 func Read(data []byte) (*Model, error) {
 	if what := recognise(data); what != "" {

@@ -9,6 +9,13 @@ var strangers = []struct{ magic, what string }{
 	{"PK\x03\x04", "a zip file (PyTorch and Keras save such files); export to ONNX first"},
 	{"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras); convert it to ONNX first"},
 	{"\x80\x02", "a Python pickle (PyTorch); export to ONNX first"},
+	{"\xff\xd8\xff", "a JPEG picture"},
+	{"\x89PNG", "a PNG picture"},
+	{"GIF8", "a GIF picture"},
+	{"RIFF", "a WebP picture or another RIFF file"},
+	{"%PDF", "a PDF document"},
+	{"\x7fELF", "a program"},
+	{"\x93NUMPY", "a NumPy array"},
 	{"TFL3", "a TensorFlow Lite model; convert it to ONNX first"},
 }
 
@@ -31,6 +38,19 @@ func recognise(data []byte) string {
 		return "an HTML page"
 	case bytes.HasPrefix(head, []byte("{\"")), bytes.HasPrefix(head, []byte("{\n")):
 		return "a JSON text"
+	case plainText(data[:min(len(data), 512)]):
+		return "a text"
 	}
 	return ""
+}
+
+// plainText reports whether data holds printable ASCII only: a model begins
+// with the key of its first field, which does not print.
+func plainText(data []byte) bool {
+	for _, b := range data {
+		if b >= 0x7f || b < 0x20 && b != '\n' && b != '\r' && b != '\t' {
+			return false
+		}
+	}
+	return true
 }
