@@ -20,7 +20,7 @@ import (
 func TestTorchvisionExports(t *testing.T) {
 	dir := os.Getenv("VISION_EXPORTS")
 	if dir == "" {
-		t.Skip("set VISION_EXPORTS to a folder of exported torchvision networks")
+		t.Skip("VISION_EXPORTS names no folder of exported networks; export_models.py makes one")
 	}
 	for _, name := range []string{"maskrcnn_resnet50_fpn", "fasterrcnn_mobilenet_v3_large_320_fpn", "retinanet_resnet50_fpn", "ssd300_vgg16",
 		"ssdlite320_mobilenet_v3_large", "keypointrcnn_resnet50_fpn", "fcos_resnet50_fpn"} {

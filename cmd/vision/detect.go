@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/detect"
+	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -205,28 +206,35 @@ func newResultObject(o detect.Object) resultObject {
 	return r
 }
 
-// fill decodes, encodes and looks at one picture, and writes what is to be saved.
-func (r *detectResult) fill(c *cli.Context, m *zoo.Model, d *detect.Detector, src vision.Source, files *savers) error {
+// encodeSource decodes a picture and makes the network's input of it; the
+// geometry leads back to the picture's own pixels.
+func encodeSource(c *cli.Context, m *zoo.Model, src vision.Source) (*vision.Image, *tensor.Tensor, vision.Geometry, *stageTimes, error) {
 	var ms stageTimes
 	start := time.Now()
 	img, err := src.Open(c.Context)
 	if err != nil {
-		return err
+		return nil, nil, vision.Geometry{}, nil, err
 	}
 	ms.Decode = since(start)
 	start = time.Now()
 	x, g, err := m.Encoder().Encode(img)
+	ms.Encode = since(start)
+	return img, x, g, &ms, err
+}
+
+// fill decodes, encodes and looks at one picture, and writes what is to be saved.
+func (r *detectResult) fill(c *cli.Context, m *zoo.Model, d *detect.Detector, src vision.Source, files *savers) error {
+	img, x, g, ms, err := encodeSource(c, m, src)
 	if err != nil {
 		return err
 	}
-	ms.Encode = since(start)
-	start = time.Now()
+	start := time.Now()
 	objects, err := d.Tensor(c.Context, x, g)
 	if err != nil {
 		return err
 	}
 	ms.Infer = since(start)
-	r.Model, r.Width, r.Height, r.MS = m.Card().Name, img.Width, img.Height, &ms
+	r.Model, r.Width, r.Height, r.MS = m.Card().Name, img.Width, img.Height, ms
 	r.Objects = []resultObject{}
 	for _, o := range objects {
 		r.Objects = append(r.Objects, newResultObject(o))

@@ -103,26 +103,17 @@ type resultShare struct {
 }
 
 func (r *segmentResult) fill(c *cli.Context, m *zoo.Model, s *detect.Segmenter, src vision.Source, files *savers, maps *folder) error {
-	var ms stageTimes
+	img, x, g, ms, err := encodeSource(c, m, src)
+	if err != nil {
+		return err
+	}
 	start := time.Now()
-	img, err := src.Open(c.Context)
-	if err != nil {
-		return err
-	}
-	ms.Decode = since(start)
-	start = time.Now()
-	x, g, err := m.Encoder().Encode(img)
-	if err != nil {
-		return err
-	}
-	ms.Encode = since(start)
-	start = time.Now()
 	classes, err := s.Tensor(c.Context, x, g)
 	if err != nil {
 		return err
 	}
 	ms.Infer = since(start)
-	r.Model, r.Width, r.Height, r.MS = m.Card().Name, img.Width, img.Height, &ms
+	r.Model, r.Width, r.Height, r.MS = m.Card().Name, img.Width, img.Height, ms
 	for _, q := range classes.Shares() {
 		r.Classes = append(r.Classes, resultShare{q.Class, q.Label, digits(q.Share, 6), q.Pixels})
 	}

@@ -41,7 +41,7 @@ func exported(t *testing.T, name string) string {
 	dir := os.Getenv("VISION_EXPORTS")
 	path := filepath.Join(dir, name+".onnx")
 	if _, err := os.Stat(path); dir == "" || err != nil {
-		t.Skipf("no %s.onnx; set VISION_EXPORTS to a folder of exported torchvision networks", name)
+		t.Skipf("no %s.onnx; set VISION_EXPORTS to a folder of exported networks; export_models.py makes it", name)
 	}
 	return path
 }

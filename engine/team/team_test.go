@@ -191,7 +191,7 @@ func (m *meeting) Chunk(int) {
 
 func BenchmarkForkJoin(b *testing.B) {
 	if runtime.GOMAXPROCS(0) < 2 {
-		b.Skip("needs two processors")
+		b.Skip("needs two processors; run without taskset or GOMAXPROCS=1")
 	}
 	team := New(1)
 	defer team.Close()

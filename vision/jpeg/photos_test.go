@@ -60,7 +60,7 @@ func BenchmarkPhotos(b *testing.B) {
 	dir := shared.Path(b, "imagenet")
 	files, err := filepath.Glob(filepath.Join(dir, "*.JPEG"))
 	if err != nil || len(files) == 0 {
-		b.Skip("no photos in ", dir)
+		b.Skip("no photos in ", dir, "; set VISION_SHARED to the folder of shared test data that has them")
 	}
 	var all [][]byte
 	size := 0

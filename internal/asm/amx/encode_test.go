@@ -57,7 +57,7 @@ func TestEncodeAsGNU(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command(as, "--64", "-aln="+list, "--listing-lhs-width=8", "-o", filepath.Join(dir, "a.o"), file).CombinedOutput(); err != nil {
-		t.Skipf("as does not know the tile instructions: %s", out)
+		t.Skipf("as does not know the tile instructions; newer binutils do: %s", out)
 	}
 	text, err := os.ReadFile(list)
 	if err != nil {
