@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/engine"
@@ -124,36 +123,6 @@ func Softmax(logits []float64) []float64 {
 	}
 	for i := range out {
 		out[i] /= total
-	}
-	return out
-}
-
-// Rank picks the n most probable classes; NaN ranks last.
-func Rank(p []float64, labels *label.Set, n int) []Prediction {
-	order := make([]int, len(p))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch x, y := p[a], p[b]; {
-		case x > y || x == x && y != y:
-			return -1
-		case x < y || x != x && y == y:
-			return 1
-		}
-		return 0
-	})
-	if labels != nil {
-		labels, _ = labels.Fit(len(p))
-	}
-	out := make([]Prediction, 0, max(0, min(n, len(p))))
-	for _, i := range order[:cap(out)] {
-		q := Prediction{Index: i, Label: fmt.Sprintf("class %d", i), Probability: p[i]}
-		if labels != nil {
-			l, _ := labels.At(i)
-			q.ID, q.Label = l.ID, l.Name
-		}
-		out = append(out, q)
 	}
 	return out
 }

@@ -1,8 +1,11 @@
 package classify_test
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/visionzoo/vision/assets"
@@ -66,5 +69,30 @@ func TestSoftmax(t *testing.T) {
 	p := classify.Softmax([]float64{1000, 1000})
 	if p[0] != .5 || p[1] != .5 {
 		t.Errorf("large logits gave %v", p)
+	}
+}
+
+// Whatever the length and however many are asked for, the most probable are
+// those that sorting everything gives.
+func TestRankAgainstSorting(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		p := make([]float64, 1+rng.IntN(300))
+		for i := range p {
+			if p[i] = float64(rng.IntN(50)); rng.IntN(20) == 0 {
+				p[i] = math.NaN()
+			}
+		}
+		all := make([]int, len(p))
+		for i := range all {
+			all[i] = i
+		}
+		slices.SortStableFunc(all, func(a, b int) int { return cmp.Compare(p[b], p[a]) })
+		n := 1 + rng.IntN(len(p))
+		for k, got := range classify.Rank(p, nil, n) {
+			if got.Index != all[k] || got.Label != fmt.Sprintf("class %d", all[k]) {
+				t.Fatalf("%v\nrank %d of %d is %+v, want index %d", p, k+1, n, got, all[k])
+			}
+		}
 	}
 }

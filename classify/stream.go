@@ -7,10 +7,10 @@ import (
 	"iter"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/pipeline"
 	"github.com/visionzoo/vision/vision"
 )
 
@@ -27,20 +27,23 @@ type Result struct {
 // default is 1. The network must take batches of any length, or of just n.
 func Batch(n int) Option { return func(o *options) { o.batch = n } }
 
-// Workers bounds how many pictures of a Stream are decoded, and how many runs
-// are under way, at the same time; the default is GOMAXPROCS. A session opened
-// with engine.Threads(1) makes the most of several runs at a time.
+// Workers bounds how many pictures of a Stream are in the network at the same
+// time, each in a run of its own; the default is GOMAXPROCS. One more picture is
+// being decoded and encoded meanwhile. A session opened with engine.Threads(1)
+// makes the most of several runs at a time.
 func Workers(n int) Option { return func(o *options) { o.workers = n } }
 
 // Stream names what is in many pictures: results in the order of the sources,
 // while later pictures are being decoded and encoded and others are in the
 // network. A picture that fails comes with its error and its Name, and the rest
 // goes on. Once the context is cancelled the last pair is its error, with an
-// empty Result. At any time at most 4·workers + 2·batch pictures are held,
-// counted from the one that is due next.
+// empty Result. At any time at most workers+1 pictures are decoded, as many
+// batches encoded, and 2·workers+4 batches of sources read ahead, counted from
+// the one that is due next.
 //
-// The sources are read on a goroutine of the Stream's own. Leaving the loop
-// ends everything that was begun.
+// The sources are read on a goroutine of the Stream's own. They may decode into
+// memory of the Stream's (vision.Into); a picture that is the source's own is
+// left as it is. Leaving the loop ends everything that was begun.
 func Stream(ctx context.Context, m Model, sources iter.Seq[vision.Source], opts ...Option) iter.Seq2[Result, error] {
 	o := newOptions(opts)
 	return func(yield func(Result, error) bool) {
@@ -48,29 +51,41 @@ func Stream(ctx context.Context, m Model, sources iter.Seq[vision.Source], opts 
 			yield(Result{}, err)
 			return
 		}
-		ctx, cancel := context.WithCancel(ctx)
-		var all sync.WaitGroup
-		defer all.Wait()
-		defer cancel()
-		s := &stream{ctx: ctx, model: m, options: o, size: o.batch}
-		order := s.start(sources, &all)
-		for p := range order {
-			select {
-			case <-p.done:
-			case <-ctx.Done():
-				yield(Result{}, context.Cause(ctx))
-				return
-			}
-			if ctx.Err() != nil {
-				yield(Result{}, context.Cause(ctx))
-				return
-			}
-			if !yield(p.result, p.err) {
-				return
+		// Each goroutine takes a batch all the way, so that what it wrote is
+		// still in its processor's cache. The one more keeps all runs going
+		// while a picture comes from afar, or a session takes many threads.
+		s := &stream{model: m, options: o, desks: make([]desk, o.workers+1), runs: make(chan struct{}, o.workers)}
+		for batch := range pipeline.Map(ctx, len(s.desks), inBatches(sources, o.batch), s.batch) {
+			for _, p := range batch {
+				if ctx.Err() != nil {
+					break
+				}
+				if !yield(p.result, p.err) {
+					return
+				}
 			}
 		}
-		if ctx.Err() != nil { // while nothing was due
+		if ctx.Err() != nil {
 			yield(Result{}, context.Cause(ctx))
+		}
+	}
+}
+
+// inBatches gathers up to n sources at a time.
+func inBatches(sources iter.Seq[vision.Source], n int) iter.Seq[[]vision.Source] {
+	return func(yield func([]vision.Source) bool) {
+		var batch []vision.Source
+		for s := range sources {
+			if batch = append(batch, s); len(batch) < n {
+				continue
+			}
+			if !yield(batch) {
+				return
+			}
+			batch = nil
+		}
+		if len(batch) > 0 {
+			yield(batch)
 		}
 	}
 }
@@ -95,161 +110,163 @@ func (o *options) checkStream(m Model) error {
 	return nil
 }
 
-// picture is one on its way through a stream. What runs on other goroutines
-// writes it before a channel is closed: encoded after decoding, done at the end.
-type picture struct {
-	source  vision.Source
-	x       *tensor.Tensor
-	result  Result
-	err     error
-	encoded chan struct{}
-	done    chan struct{}
-}
-
+// stream is what the goroutines of a Stream share.
 type stream struct {
-	ctx     context.Context
 	model   Model
 	options options
-	size    int // of a batch
+	desks   []desk
+	runs    chan struct{} // holds one for each run under way
 }
 
-// start sets the goroutines to work and returns the pictures in order.
-func (s *stream) start(sources iter.Seq[vision.Source], all *sync.WaitGroup) <-chan *picture {
-	w := s.options.workers
-	toDecode := make(chan *picture)
-	toGather := make(chan *picture, 2*w+s.size)
-	order := make(chan *picture, 3*w+2*s.size)
-	toRun := make(chan []*picture)
-	all.Go(func() {
-		defer close(order)
-		defer close(toGather)
-		defer close(toDecode)
-		for source := range sources {
-			p := &picture{source: source, result: Result{Name: source.Name}, encoded: make(chan struct{}), done: make(chan struct{})}
-			if !send(s.ctx, order, p) || !send(s.ctx, toGather, p) || !send(s.ctx, toDecode, p) {
-				return
-			}
-		}
-	})
-	for range w {
-		all.Go(func() {
-			for p := range toDecode {
-				s.encode(p)
-				close(p.encoded)
-			}
-		})
-		all.Go(func() {
-			for batch := range toRun {
-				s.run(batch)
-			}
-		})
-	}
-	all.Go(func() {
-		defer close(toRun)
-		s.gather(toGather, toRun)
-	})
-	return order
+// desk is the memory of one goroutine, kept from batch to batch.
+type desk struct {
+	picture vision.Image   // what is decoded
+	x       *tensor.Tensor // what is encoded: a batch
 }
 
-// send reports false where the stream has ended.
-func send[T any](ctx context.Context, to chan<- T, v T) bool {
-	select {
-	case to <- v:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+// picture is one of a batch.
+type picture struct {
+	result Result
+	err    error
 }
 
-func (s *stream) encode(p *picture) {
-	start := time.Now()
-	img, err := p.source.Open(s.ctx)
-	p.result.Decode = time.Since(start)
-	if err == nil {
-		start = time.Now()
-		p.x, _, err = s.model.Encoder().Encode(img)
-		p.result.Encode = time.Since(start)
-	}
-	p.err = err
-}
-
-// gather puts pictures of one shape into batches, in order.
-func (s *stream) gather(in <-chan *picture, out chan<- []*picture) {
-	var batch []*picture
-	flush := func() bool {
-		if len(batch) == 0 {
-			return true
-		}
-		ready := batch
-		batch = nil
-		return send(s.ctx, out, ready)
-	}
-	for p := range in {
-		select {
-		case <-p.encoded:
-		case <-s.ctx.Done():
-			return
-		}
-		if p.err != nil {
-			close(p.done)
+// batch brings pictures from their sources to predictions. Those that follow
+// one another and are of one shape once encoded share a run.
+func (s *stream) batch(ctx context.Context, n int, sources []vision.Source) []picture {
+	all := make([]picture, len(sources))
+	var group []*picture // those that are encoded in x, in order
+	for i, source := range sources {
+		p := &all[i]
+		p.result.Name = source.Name
+		d := &s.desks[n]
+		img, err := s.open(ctx, d, source, p)
+		if err != nil {
+			p.err = err
 			continue
 		}
-		if len(batch) > 0 && !slices.Equal(batch[0].x.Shape(), p.x.Shape()) && !flush() {
-			return
+		start := time.Now()
+		shape, err := s.shape(img)
+		if err == nil && len(group) > 0 && !slices.Equal(shape, d.x.Shape()) {
+			s.run(ctx, d.x, group)
+			group = group[:0]
+			start = time.Now()
 		}
-		if batch = append(batch, p); len(batch) == s.size && !flush() {
-			return
+		if err == nil {
+			if d.x == nil || !slices.Equal(shape, d.x.Shape()) {
+				d.x = tensor.New(s.model.Encoder().DType(), shape...)
+			}
+			_, err = s.model.Encoder().EncodeInto(d.x, len(group), img)
 		}
+		if err != nil {
+			p.err = err
+			continue
+		}
+		p.result.Encode = time.Since(start)
+		group = append(group, p)
 	}
-	flush()
+	s.run(ctx, s.desks[n].x, group)
+	return all
 }
 
-// run sends a batch through the network. A batch that fails is tried again
-// picture by picture, so that the error is that of the picture it belongs to.
-func (s *stream) run(batch []*picture) {
+// keptPixels is the size of the largest picture whose memory is kept.
+const keptPixels = 16 << 20
+
+func (s *stream) open(ctx context.Context, d *desk, source vision.Source, p *picture) (*vision.Image, error) {
+	if cap(d.picture.Pix) > 3*keptPixels {
+		d.picture = vision.Image{}
+	}
 	start := time.Now()
-	err := s.runTogether(batch)
-	if err != nil && len(batch) > 1 && s.ctx.Err() == nil {
-		for _, p := range batch {
-			s.run([]*picture{p})
+	img, err := source.Open(ctx, vision.Into(&d.picture))
+	p.result.Decode = time.Since(start)
+	if err == nil && img == nil {
+		err = errors.New("the source gave no picture")
+	}
+	return img, err
+}
+
+// shape is that of the batch which a picture is to be encoded into.
+func (s *stream) shape(img *vision.Image) ([]int, error) {
+	shape, err := s.model.Encoder().Shape(img.Width, img.Height)
+	if n := s.size(); n > 1 && err == nil {
+		shape[0] = n
+		_, err = tensor.Count(shape)
+	}
+	return shape, err
+}
+
+// size is how many pictures a batch has room for.
+func (s *stream) size() int {
+	if n, fixed := s.fixed(); fixed {
+		return n
+	}
+	return s.options.batch
+}
+
+// fixed is how many pictures the network takes, where it takes no other number.
+func (s *stream) fixed() (int, bool) {
+	in := s.model.Session().Inputs()[0].Shape
+	if len(in.Dims) == 4 && in.Dims[0].Known() {
+		return in.Dims[0].N, true
+	}
+	return 0, false
+}
+
+// run sends the pictures that x begins with through the network. A batch that
+// fails is tried again picture by picture, so that the error is that of the
+// picture it belongs to.
+func (s *stream) run(ctx context.Context, x *tensor.Tensor, group []*picture) {
+	if len(group) == 0 {
+		return
+	}
+	select {
+	case s.runs <- struct{}{}:
+		defer func() { <-s.runs }()
+	case <-ctx.Done():
+		for _, p := range group {
+			p.err = context.Cause(ctx)
 		}
 		return
 	}
-	took := time.Since(start) / time.Duration(len(batch))
-	for _, p := range batch {
-		p.result.Infer, p.err, p.x = took, err, nil
-		close(p.done)
+	err := s.runTogether(ctx, x, group)
+	if err == nil {
+		return
+	}
+	for i, p := range group {
+		if p.err = err; len(group) > 1 && ctx.Err() == nil {
+			p.err = s.runTogether(ctx, alone(x, i), group[i:i+1])
+		}
 	}
 }
 
-func (s *stream) runTogether(batch []*picture) error {
-	n := len(batch)
-	if fixed := s.model.Session().Inputs()[0].Shape; len(fixed.Dims) == 4 && fixed.Dims[0].Known() {
-		n = fixed.Dims[0].N // the last batch may be short of it
+func (s *stream) runTogether(ctx context.Context, x *tensor.Tensor, group []*picture) error {
+	start := time.Now()
+	n := len(group)
+	if room := s.size(); n < room {
+		size := len(x.Bytes()) / room
+		if _, fixed := s.fixed(); fixed {
+			clear(x.Bytes()[n*size:])
+			n = room
+		} else {
+			x = tensor.View(x.DType(), x.Bytes()[:n*size], append([]int{n}, x.Shape()[1:]...))
+		}
 	}
-	x := batch[0].x
-	if n > 1 {
-		x = stack(batch, n)
-	}
-	all, err := rows(s.ctx, s.model, x, n)
+	all, err := rows(ctx, s.model, x, n)
 	if err != nil {
 		return err
 	}
-	for i, p := range batch {
+	for i, p := range group {
 		p.result.Predictions = Rank(Softmax(all[i]), s.model.Labels(), s.options.top)
+		p.result.Infer = time.Since(start) / time.Duration(len(group))
 	}
 	return nil
 }
 
-// stack makes one tensor of n pictures; what the batch lacks of n stays zero.
-func stack(batch []*picture, n int) *tensor.Tensor {
-	first := batch[0].x
-	x := tensor.New(first.DType(), append([]int{n}, first.Shape()[1:]...)...)
-	size := len(first.Bytes())
-	for i, p := range batch {
-		copy(x.Bytes()[i*size:(i+1)*size], p.x.Bytes())
-	}
-	return x
+// alone is a batch as large as x that begins with number i of x.
+func alone(x *tensor.Tensor, i int) *tensor.Tensor {
+	one := tensor.New(x.DType(), x.Shape()...)
+	size := len(x.Bytes()) / x.Dim(0)
+	copy(one.Bytes(), x.Bytes()[i*size:(i+1)*size])
+	return one
 }
 
 func newOptions(opts []Option) options {

@@ -1,6 +1,7 @@
 package classify_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -125,7 +126,7 @@ func TestStreamIsBounded(t *testing.T) {
 		time.Sleep(200 * time.Millisecond) // all that can go ahead has
 		break
 	}
-	if most := 4*workers + 2*batch + 1; taken > most {
+	if most := (2*workers + 4) * batch; taken > most {
 		t.Errorf("%d sources were taken before the second result was asked for, more than %d", taken, most)
 	}
 }
@@ -153,5 +154,38 @@ func TestStreamRefuses(t *testing.T) {
 		if err == nil {
 			t.Error("a batch of 0 was accepted")
 		}
+	}
+}
+
+// A picture that is a source's own is read and nothing else, also between
+// pictures that are decoded into the stream's memory.
+func TestStreamLeavesPicturesAlone(t *testing.T) {
+	m := load(t)
+	own := vision.NewImage(40, 30)
+	for i := range own.Pix {
+		own.Pix[i] = byte(i * 7)
+	}
+	want := own.Clone()
+	var jpg bytes.Buffer
+	if err := vision.NewImage(64, 64).EncodeJPEG(&jpg, 90); err != nil {
+		t.Fatal(err)
+	}
+	decoded := vision.Source{Name: "jpg", Open: func(_ context.Context, opts ...vision.Option) (*vision.Image, error) {
+		return vision.DecodeBytes(jpg.Bytes(), opts...)
+	}}
+	all := []vision.Source{decoded, vision.ImageSource("own", own), decoded, vision.ImageSource("own", own), decoded}
+	var first, last []classify.Prediction
+	for r, err := range classify.Stream(t.Context(), m, slices.Values(all), classify.Workers(1)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Name == "own" {
+			if last = r.Predictions; first == nil {
+				first = last
+			}
+		}
+	}
+	if !slices.Equal(own.Pix, want.Pix) || !slices.Equal(first, last) {
+		t.Error("the source's own picture was changed")
 	}
 }

@@ -1,14 +1,17 @@
 package vision
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image/color"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // The bounds that hold unless an option says otherwise.
@@ -47,6 +50,8 @@ type options struct {
 	background [3]byte
 	pixels     int64
 	memory     int64 // bytes, the picture included
+	into       *Image
+	ctx        context.Context // nil: nobody ends the decoding
 }
 
 // An Option changes how a picture is decoded.
@@ -62,6 +67,16 @@ func PixelLimit(n int64) Option { return func(o *options) { o.pixels = min(n, Ma
 // MemoryLimit sets how many bytes decoding may take, the picture included, and
 // a quarter of it at most besides the picture; 1 GiB otherwise.
 func MemoryLimit(n int64) Option { return func(o *options) { o.memory = n } }
+
+// Into lets a JPEG be decoded into spare, which is what is returned then: its
+// memory serves again where it is large enough, and what it showed is gone, also
+// after an error. Pictures of other formats, and such as have to be turned
+// upright, still get memory of their own. It is for who decodes many pictures,
+// each of them done with before the next.
+func Into(spare *Image) Option { return func(o *options) { o.into = spare } }
+
+// endedBy makes a done context end the decoding of a JPEG.
+func endedBy(ctx context.Context) Option { return func(o *options) { o.ctx = ctx } }
 
 func newOptions(opts []Option) *options {
 	o := &options{background: [3]byte{255, 255, 255}, pixels: MaxPixels, memory: defaultMemory}
@@ -97,18 +112,33 @@ func (o *options) beside() int64 { return o.memory / 4 }
 // GIF, BMP, TIFF, WebP, ICO, PNM), never the name; of several frames or pages the
 // first counts. Errors begin with the path and are one line.
 func Open(path string, opts ...Option) (*Image, error) {
-	data, err := readFile(path)
+	spare, _ := fileBuffers.Get().(*[]byte)
+	if spare == nil {
+		spare = new([]byte)
+	}
+	data, err := readFile(path, *spare)
 	if err == nil {
 		var m *Image
-		if m, err = DecodeBytes(data, opts...); err == nil {
+		m, err = DecodeBytes(data, opts...)
+		if cap(data) <= keptBuffer {
+			*spare = data
+			fileBuffers.Put(spare)
+		}
+		if err == nil {
 			return m, nil
 		}
 	}
 	return nil, pathError(path, err)
 }
 
-// readFile reads a file, bounded.
-func readFile(path string) ([]byte, error) {
+// fileBuffers hold files while they are decoded; no decoder keeps its data.
+var fileBuffers sync.Pool
+
+// keptBuffer is the size of the largest that is kept.
+const keptBuffer = 16 << 20
+
+// readFile reads a file, bounded, into spare where that is large enough.
+func readFile(path string, spare []byte) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -126,7 +156,7 @@ func readFile(path string) ([]byte, error) {
 	case info.Size() > maxFile:
 		return nil, fmt.Errorf("has %d MiB; at most %d are read", info.Size()>>20, maxFile>>20)
 	}
-	data := make([]byte, info.Size())
+	data := slices.Grow(spare[:0], int(info.Size()))[:info.Size()]
 	n, err := io.ReadFull(f, data)
 	if err == io.ErrUnexpectedEOF || err == io.EOF { // it shrank meanwhile, or /proc
 		err = nil

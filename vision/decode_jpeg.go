@@ -16,11 +16,16 @@ func decodeJPEG(data []byte, o *options) (*Image, int, error) {
 		return nil, 0, err
 	}
 	rest := o.memory - int64(info.Width)*int64(info.Height)*3
-	rgb, err := jpeg.Decode(data, jpeg.Options{MaxPixels: o.pixels, MaxBytes: max(1, min(rest, o.beside()))})
-	if err != nil {
+	m := o.into
+	if m == nil {
+		m = new(Image)
+	}
+	rgb := jpeg.RGB{Pix: m.Pix}
+	if err := jpeg.DecodeInto(&rgb, data, jpeg.Options{MaxPixels: o.pixels, MaxBytes: max(1, min(rest, o.beside())), Context: o.ctx}); err != nil {
 		return nil, 0, jpegError(err)
 	}
-	return &Image{Width: rgb.Width, Height: rgb.Height, Pix: rgb.Pix}, exifOrientation(info.Exif), nil
+	m.Width, m.Height, m.Pix = rgb.Width, rgb.Height, rgb.Pix
+	return m, exifOrientation(info.Exif), nil
 }
 
 // jpegError words the decoder's errors as the other formats'.

@@ -29,7 +29,7 @@ func FileSource(path string) Source {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		return Open(path, opts...)
+		return Open(path, append(opts[:len(opts):len(opts)], endedBy(ctx))...)
 	}}
 }
 

@@ -76,16 +76,22 @@ const keepBytes = 16 << 20
 // error is a FormatError, an UnsupportedError, a LimitError or that of the
 // options' context. It is safe for concurrent use.
 func Decode(data []byte, opt Options) (*RGB, error) {
-	d := decoders.Get().(*Decoder)
 	img := new(RGB)
-	err := d.Decode(img, data, opt)
-	if 2*cap(d.coefs)+8*cap(d.nonzero)+cap(d.bytes)+cap(d.ecs) <= keepBytes {
-		decoders.Put(d)
-	}
-	if err != nil {
+	if err := DecodeInto(img, data, opt); err != nil {
 		return nil, err
 	}
 	return img, nil
+}
+
+// DecodeInto is Decode that uses the memory of dst.Pix where it is large enough.
+// After an error dst is undefined.
+func DecodeInto(dst *RGB, data []byte, opt Options) error {
+	d := decoders.Get().(*Decoder)
+	err := d.Decode(dst, data, opt)
+	if 2*cap(d.coefs)+8*cap(d.nonzero)+cap(d.bytes)+cap(d.ecs) <= keepBytes {
+		decoders.Put(d)
+	}
+	return err
 }
 
 // Decode is the function Decode with memory that is used again: the Decoder's,

@@ -1,0 +1,59 @@
+package classify
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/visionzoo/vision/assets/label"
+)
+
+// Rank picks the n most probable classes; of equal ones the lower index comes
+// first, NaN ranks last.
+func Rank(p []float64, labels *label.Set, n int) []Prediction {
+	if labels != nil {
+		labels, _ = labels.Fit(len(p))
+	}
+	best := topIndices(p, max(0, min(n, len(p))))
+	out := make([]Prediction, len(best))
+	for k, i := range best {
+		out[k] = Prediction{Index: i, Probability: p[i]}
+		if labels == nil {
+			out[k].Label = fmt.Sprintf("class %d", i)
+			continue
+		}
+		l, _ := labels.At(i)
+		out[k].ID, out[k].Label = l.ID, l.Name
+	}
+	return out
+}
+
+// topIndices are the indices of the n largest values, in order. It gathers up to
+// twice as many that are larger than the n-th found so far before it sorts
+// them, so that most of a long list is looked at once and never moved.
+func topIndices(p []float64, n int) []int {
+	if n == 0 {
+		return nil
+	}
+	order := func(a, b int) int {
+		// cmp.Compare has NaN below all numbers, so that turned round it is last.
+		return cmp.Or(cmp.Compare(p[b], p[a]), a-b)
+	}
+	best := make([]int, 0, 2*n)
+	cut := func() {
+		slices.SortFunc(best, order)
+		best = best[:min(n, len(best))]
+	}
+	full, least := false, 0.0
+	for i, v := range p {
+		if full && !(v > least) && least == least {
+			continue
+		}
+		if best = append(best, i); len(best) == cap(best) {
+			cut()
+			full, least = true, p[best[n-1]]
+		}
+	}
+	cut()
+	return best
+}
