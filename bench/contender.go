@@ -90,17 +90,27 @@ func contend(args []string) error {
 	return nil
 }
 
-// measure times n runs after one that warms the caches again: others ran since.
+// warmUp is how long an engine runs before it is timed: others ran since, and
+// processors that idled have empty caches and low clocks.
+const warmUp = 30 * time.Millisecond
+
+// measure times n runs after some that warm up.
 func measure(r runner, n int) sample {
+	for start := time.Now(); ; {
+		if err := r.run(); err != nil {
+			return sample{Error: err.Error()}
+		}
+		if time.Since(start) > warmUp {
+			break
+		}
+	}
 	var s sample
-	for i := range n + 1 {
+	for range n {
 		start := time.Now()
 		if err := r.run(); err != nil {
 			return sample{Error: err.Error()}
 		}
-		if i > 0 {
-			s.MS = append(s.MS, since(start))
-		}
+		s.MS = append(s.MS, since(start))
 	}
 	return s
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 //go:embed torch_contender.py
@@ -144,8 +145,13 @@ func (c *child) read(into any) error {
 	return json.Unmarshal(line, into)
 }
 
+// rest is how long nobody runs after a turn: ONNX Runtime's threads spin for some
+// 35 ms after a run, in the way of whoever comes next.
+const rest = 60 * time.Millisecond
+
 // turn lets a contender run for about 30 ms, between two probes.
 func (c *child) turn(threads int) {
+	defer time.Sleep(rest)
 	n := 1
 	if len(c.all) > 0 {
 		n = min(max(int(30/slices.Min(c.all)), 1), 50)

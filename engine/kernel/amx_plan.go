@@ -130,21 +130,12 @@ type grid struct {
 	pairsOuter            bool // all groups of some pairs before the next pairs
 }
 
-// chunkTime is what a chunk should take, in nanoseconds: long enough to hide the
-// claiming of it, short enough to share the work and not to hold up the
-// collector.
-const chunkTime = 20_000
-
 // cutGrid cuts work of pairs·groups units of unit nanoseconds each. Weights that
 // stay in L2 are reused by every chunk of pixels; larger ones are read once, by
 // the chunks of their groups.
 func cutGrid(pairs, groups int, unit float64, weightBytes int) grid {
 	g := grid{pairs: pairs, groups: groups, pairsEach: pairs, groupsEach: groups}
-	total := unit * float64(pairs*groups)
-	want := int(math.Ceil(total / chunkTime))
-	if total > 8_000 {
-		want = max(want, 2)
-	}
+	want := pieces(pairs*groups, unit)
 	if weightBytes <= 1<<20 && pairs >= 2*want {
 		g.pairsEach = (pairs + want - 1) / want
 		return g

@@ -13,10 +13,10 @@ type convCut struct {
 // a chunk takes one column of channels and as many rows as it has time for.
 func (s *directConv) cutWork() convCut {
 	const (
-		stays       = 1 << 20  // bytes of weights that leave room in L2
-		pixels      = 24 << 10 // bytes of input that stay in L1 over all columns
-		chunk       = 1.6e6    // multiply-adds in 20 µs of AVX-512
-		chunkNarrow = 0.9e6
+		stays       = 1 << 20         // bytes of weights that leave room in L2
+		pixels      = 24 << 10        // bytes of input that stay in L1 over all columns
+		chunk       = 80. * chunkTime // multiply-adds of AVX-512
+		chunkNarrow = 45. * chunkTime
 	)
 	target := chunk
 	if s.weights.block == F32x8 {

@@ -7,20 +7,22 @@ import (
 
 // rows is the outer loop of the steps that work row by row: the rows of all
 // planes of a layout in a line, cut into chunks. A plane here is what strips
-// describe.
+// describe. The line goes through a picture band by band, each with all planes,
+// so that the first chunks are the top of the picture as they are in a
+// convolution.
 type rows struct {
 	of     Layout
 	planes int // of a picture
+	bands  int // of a picture
 	chunks int
 }
 
-// newRows cuts the rows of l so that a chunk takes about 20 µs, given how many
-// nanoseconds a pixel of a plane takes.
+// newRows cuts the rows of l so that a chunk takes about chunkTime, given how
+// many nanoseconds a pixel of a plane takes.
 func newRows(l Layout, pixelTime float64) rows {
-	r := rows{of: l, planes: l.planes()}
-	all := l.N * r.planes * l.H
-	per := max(1, atMost(all, 20e3/(pixelTime*float64(l.W))))
-	r.chunks = (all + per - 1) / per
+	const most = 8 // bands: rows of a plane that follow each other share input
+	r := rows{of: l, planes: l.planes(), bands: min(most, max(1, l.H/2))}
+	r.chunks = pieces(l.N*r.planes*l.H, pixelTime*float64(l.W))
 	return r
 }
 
@@ -29,9 +31,22 @@ func (r *rows) Chunks() int { return r.chunks }
 
 // each calls visit for the rows of a chunk.
 func (r *rows) each(chunk int, visit func(n, plane, y int)) {
-	all := r.of.N * r.planes * r.of.H
-	for i := chunk * all / r.chunks; i < (chunk+1)*all/r.chunks; i++ {
-		visit(i/(r.planes*r.of.H), i/r.of.H%r.planes, i%r.of.H)
+	h := r.of.H
+	all := r.of.N * r.planes * h
+	for i, end := chunk*all/r.chunks, (chunk+1)*all/r.chunks; i < end; {
+		n, at := i/(r.planes*h), i%(r.planes*h)
+		band := at / r.planes * r.bands / h // or the one after
+		if (band+1)*h/r.bands*r.planes <= at {
+			band++
+		}
+		top := band * h / r.bands
+		height := (band+1)*h/r.bands - top
+		at -= top * r.planes
+		plane, y := at/height, at%height
+		for ; y < height && i < end; y++ {
+			visit(n, plane, top+y)
+			i++
+		}
 	}
 }
 

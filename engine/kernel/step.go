@@ -11,6 +11,22 @@ type Step interface {
 	Run(chunk int, m *Memory)
 }
 
+// chunkTime is what a chunk should take, in nanoseconds: long enough to hide the
+// claiming of it, short enough to share the work and not to hold up the
+// collector.
+const chunkTime = 10_000
+
+// pieces is how many chunks n units of unit nanoseconds each should become: an
+// even number, as two threads are the most common of several, unless the whole
+// is not worth waking anybody for.
+func pieces(n int, unit float64) int {
+	total := unit * float64(n)
+	if total < chunkTime/2 {
+		return min(n, 1)
+	}
+	return min(n, (int(total/chunkTime)+2)&^1)
+}
+
 // Memory is what a Step works on: the first byte of each operand's layout.
 type Memory struct {
 	In, Residual, Out unsafe.Pointer

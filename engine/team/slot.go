@@ -5,13 +5,19 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 )
 
 // slot is the place of one running loop.
 //
-// state packs the loop's number (14 bits), seats left for helpers (10), length
-// (20) and next chunk (20), so that one compare-and-swap claims a chunk of the
-// very loop that was looked at. Task and failure are written before the state
+// Its chunks are dealt out in ranges of neighbours, one for the caller and one
+// for each helper, and whoever is done with its own range takes from the end of
+// another's. Steps that follow each other are cut alike, rows above rows, so
+// that a processor finds in its cache what it wrote a step before; a line that
+// another has written costs several times one from the shared cache.
+//
+// state packs the loop's number (44 bits), how many ranges it has (10) and the
+// seats left for helpers (10). Task and failure are written before the state
 // that announces them; whoever has claimed a chunk may read them, since the
 // loop cannot end before that chunk does.
 type slot struct {
@@ -22,104 +28,145 @@ type slot struct {
 	taken  atomic.Bool
 	failed atomic.Pointer[PanicError]
 	task   Task
-	_      [24]byte
+	ranges []chunks
+}
+
+// chunks are the numbers of a range that are still to run, packed: the low bits
+// of the loop's number (24 bits), the end (20) and the next (20), so that one
+// compare-and-swap claims a chunk of the very loop that was looked at.
+type chunks struct {
+	atomic.Uint64
+	_ [56]byte
 }
 
 const (
-	chunkBits, seatBits = 20, 10
-	maxChunks           = 1<<chunkBits - 1
+	seatBits, rangeBits = 10, 10
 	maxSeats            = 1<<seatBits - 1
-	oneSeat             = 1 << (2 * chunkBits)
-	oneEpoch            = oneSeat << seatBits
+	oneRange            = 1 << seatBits
+	oneEpoch            = 1 << (seatBits + rangeBits)
+
+	chunkBits = 20
+	maxChunks = 1<<chunkBits - 1
+	oneEnd    = 1 << chunkBits
+	rangeTag  = 1 << (2 * chunkBits)
 )
 
-func unpack(state uint64) (epoch uint64, seats, chunks, next int) {
-	return state / oneEpoch, int(state / oneSeat & maxSeats), int(state >> chunkBits & maxChunks), int(state & maxChunks)
-}
-
 // open announces a loop in a taken slot and returns its number.
-func (s *slot) open(helpers, n int, task Task) uint64 {
-	state := (s.state.Load()/oneEpoch+1)*oneEpoch | uint64(helpers)*oneSeat | uint64(n)<<chunkBits
+func (s *slot) open(helpers, n int, task Task) (epoch uint64) {
+	epoch = s.state.Load()/oneEpoch + 1
 	s.task = task
 	s.failed.Store(nil)
 	s.done.Store(0)
-	s.state.Store(state)
-	epoch, _, _, _ := unpack(state) // the number wraps
+	ranges := helpers + 1
+	for i := range ranges {
+		s.ranges[i].Store(epoch%(1<<24)*rangeTag | uint64((i+1)*n/ranges)*oneEnd | uint64(i*n/ranges))
+	}
+	s.state.Store(epoch*oneEpoch | uint64(ranges)*oneRange | uint64(helpers))
 	return epoch
 }
 
-// join takes a seat at the slot's loop if it has chunks and seats left.
-func (s *slot) join() (epoch uint64, ok bool) {
+// join takes a seat at the slot's loop if one is left.
+func (s *slot) join() (epoch uint64, ranges int, ok bool) {
 	for {
 		state := s.state.Load()
-		epoch, seats, chunks, next := unpack(state)
-		if seats == 0 || next >= chunks {
-			return 0, false
+		if state%oneRange == 0 {
+			return 0, 0, false
 		}
-		if s.state.CompareAndSwap(state, state-oneSeat) {
-			return epoch, true
+		if s.state.CompareAndSwap(state, state-1) {
+			return state / oneEpoch, int(state / oneRange & maxSeats), true
 		}
 	}
 }
 
-// claim takes the next chunk of the loop with that number.
-func (s *slot) claim(epoch uint64) (chunk int, ok bool) {
+// shut lets nobody join the loop any more.
+func (s *slot) shut(epoch uint64) {
 	for {
 		state := s.state.Load()
-		current, _, chunks, next := unpack(state)
-		if current != epoch || next >= chunks {
-			return 0, false
-		}
-		if s.state.CompareAndSwap(state, state+1) {
-			return next, true
-		}
-	}
-}
-
-// work runs chunks of a loop until none is left.
-func (s *slot) work(epoch uint64) {
-	for !s.workUntilPanic(epoch) {
-	}
-}
-
-// workUntilPanic reports whether no chunk is left. The panic of a chunk ends it
-// early.
-func (s *slot) workUntilPanic(epoch uint64) (finished bool) {
-	defer func() {
-		if finished {
+		if state/oneEpoch != epoch || state%oneRange == 0 || s.state.CompareAndSwap(state, state&^maxSeats) {
 			return
 		}
-		s.failed.CompareAndSwap(nil, caught(recover()))
-		s.done.Add(1)
+	}
+}
+
+// claim takes a chunk of the loop with that number from the range: the next one
+// of one's own, the last one of another's.
+func (r *chunks) claim(epoch uint64, own bool) (chunk int, ok bool) {
+	for {
+		left := r.Load()
+		end, next := int(left/oneEnd&maxChunks), int(left&maxChunks)
+		if left/rangeTag != epoch%(1<<24) || next >= end {
+			return 0, false
+		}
+		if own && r.CompareAndSwap(left, left+1) {
+			return next, true
+		}
+		if !own && r.CompareAndSwap(left, left-oneEnd) {
+			return end - 1, true
+		}
+	}
+}
+
+// work runs chunks of a loop until none is left, beginning with a range, and
+// tells how many.
+func (s *slot) work(epoch uint64, first, ranges int) (ran int) {
+	for i := 0; i < ranges; {
+		n, finished := s.workUntilPanic(epoch, (first+i)%ranges, i == 0)
+		ran += n
+		if finished {
+			i++
+		}
+	}
+	s.shut(epoch)
+	return ran
+}
+
+// workUntilPanic reports how many chunks it claimed and whether none of the
+// range is left. The panic of a chunk ends it early.
+func (s *slot) workUntilPanic(epoch uint64, at int, own bool) (claimed int, finished bool) {
+	defer func() {
+		if !finished {
+			s.failed.CompareAndSwap(nil, caught(recover()))
+		}
+		if claimed > 0 {
+			s.done.Add(int64(claimed))
+		}
 	}()
 	for {
-		chunk, ok := s.claim(epoch)
+		chunk, ok := s.ranges[at].claim(epoch, own)
 		if !ok {
-			return true
+			return claimed, true
 		}
+		claimed++
 		if s.failed.Load() == nil {
 			s.task.Chunk(chunk)
 		}
-		s.done.Add(1)
 	}
 }
 
-// close waits for the helpers' last chunks and gives the slot back.
-func (s *slot) close(n int) error {
+// close waits for the helpers' last chunks, tells how long, if it was long, and
+// gives the slot back.
+func (s *slot) close(n int) (waited time.Duration, err error) {
 	const yield = 512 // pauses, some microseconds: a helper may have lost its processor
+	var start time.Time
 	for i := 1; s.done.Load() < int64(n); i++ {
 		pause()
 		if i%yield == 0 {
+			if start.IsZero() {
+				start = time.Now()
+			}
 			runtime.Gosched()
 		}
+	}
+	if !start.IsZero() {
+		waited = time.Since(start)
 	}
 	failed := s.failed.Load()
 	s.task = nil
 	s.taken.Store(false)
 	if failed != nil {
-		return failed
+		return waited, failed
 	}
-	return nil
+	return waited, nil
 }
 
 // PanicError is the panic of a chunk.

@@ -35,7 +35,7 @@ func TestEveryChunkRunsOnce(t *testing.T) {
 			}
 			c.check(t, n)
 			if n == 36 {
-				time.Sleep(50 * time.Microsecond) // long enough to park
+				time.Sleep(2 * patience)
 			}
 		}
 	}
@@ -198,5 +198,50 @@ func BenchmarkForkJoin(b *testing.B) {
 	var m meeting
 	for b.Loop() {
 		team.Run(0, 2, &m)
+	}
+}
+
+// TestChunksAreClaimedFromBothEnds: each has the neighbours of its own range, in
+// order, and takes from the end of another's.
+func TestChunksAreClaimedFromBothEnds(t *testing.T) {
+	s := slot{ranges: make([]chunks, 2)}
+	epoch := s.open(1, 7, &counter{})
+	for _, step := range []struct {
+		at, want  int
+		own, none bool
+	}{
+		{0, 0, true, false}, {0, 1, true, false}, {1, 3, true, false}, {1, 6, false, false}, {0, 2, false, false},
+		{0, 0, true, true}, {1, 5, false, false}, {1, 4, true, false}, {1, 0, false, true},
+	} {
+		if got, ok := s.ranges[step.at].claim(epoch, step.own); ok == step.none || ok && got != step.want {
+			t.Errorf("range %d, own %v: chunk %d, %v; expected %+v", step.at, step.own, got, ok, step)
+		}
+	}
+	if _, ok := s.ranges[0].claim(s.open(1, 7, &counter{})-1, true); ok {
+		t.Error("a chunk of a loop was claimed for the one before")
+	}
+}
+
+func TestHelpersThatKeepCallersWaitingAreLeftOut(t *testing.T) {
+	var w worth
+	for i, want := range []int64{shortest, 2 * shortest, 4 * shortest} {
+		w.add(3, 0)
+		if w.add(3, time.Millisecond); w.helping() {
+			t.Fatalf("%d: helpers are still called", i)
+		}
+		if w.last.Load() != want {
+			t.Errorf("%d: alone for %d ns, expected %d", i, w.last.Load(), want)
+		}
+		w.alone.Store(1)
+		if !w.helping() {
+			t.Fatalf("%d: helpers are never called again", i)
+		}
+	}
+	w.add(int(credit/brings), 0)
+	if w.add(0, time.Duration(credit)); !w.helping() {
+		t.Error("what helpers brought does not count against a delay")
+	}
+	if w.add(int(4*shortest/brings), 0); w.last.Load() != 2*shortest {
+		t.Errorf("after as much gain, the next time alone builds on %d ns", w.last.Load())
 	}
 }
