@@ -9,9 +9,9 @@ import (
 )
 
 // normal is how names are compared: in lower case, without '-', '_' and '.'.
-func normal(name string) string {
-	return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
-}
+func normal(name string) string { return punctuation.Replace(strings.ToLower(name)) }
+
+var punctuation = strings.NewReplacer("-", "", "_", "", ".", "")
 
 // variants are the suffixes that pick one.
 var variants = []string{"f32", "fp16", "int8", "qdq"}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/visionzoo/vision/assets"
 	"github.com/visionzoo/vision/assets/label"
@@ -142,15 +143,24 @@ func (c *config) loadFile(ctx context.Context, path string) (*Model, error) {
 	if !info.Mode().IsRegular() { // a pipe would not let go
 		return nil, fmt.Errorf("model file %s is not a regular file", quote(path))
 	}
-	card, err := knownFile(ctx, path, info.Size())
-	if err != nil {
+	// Reading the catalogue takes about as long as opening a small network.
+	var card *Card
+	var cardErr error
+	var known sync.WaitGroup
+	known.Go(func() { card, cardErr = knownFile(ctx, path, info.Size()) })
+	session, err := openSession(ctx, path, c.open.engine)
+	known.Wait()
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if card == nil {
+	case cardErr != nil:
+		session.Close()
+		return nil, cardErr
+	case card == nil:
 		name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 		card = &Card{Name: name, Path: filepath.Base(path), Bytes: info.Size()}
 	}
-	return c.load(ctx, card, path)
+	return c.model(card, session)
 }
 
 // knownFile returns the card of a file by its size and digest, nil where it is
@@ -193,6 +203,12 @@ func (c *config) load(ctx context.Context, card *Card, path string) (*Model, err
 	if err != nil {
 		return nil, err
 	}
+	return c.model(card, session)
+}
+
+// model puts a card and its session together, which is closed where they do not
+// fit.
+func (c *config) model(card *Card, session *engine.Session) (*Model, error) {
 	m := &Model{card: card, session: session}
 	if err := c.prepare(m); err != nil {
 		session.Close()
