@@ -54,7 +54,7 @@ func Stream(ctx context.Context, m Model, sources iter.Seq[vision.Source], opts 
 		// Each goroutine takes a batch all the way, so that what it wrote is
 		// still in its processor's cache. The one more keeps all runs going
 		// while a picture comes from afar, or a session takes many threads.
-		s := &stream{model: m, options: o, desks: make([]desk, o.workers+1), runs: make(chan struct{}, o.workers)}
+		s := &stream{model: m, options: o, desks: make([]pipeline.Desk, o.workers+1), runs: make(pipeline.Gate, o.workers)}
 		for batch := range pipeline.Map(ctx, len(s.desks), inBatches(sources, o.batch), s.batch) {
 			for _, p := range batch {
 				if ctx.Err() != nil {
@@ -114,14 +114,8 @@ func (o *options) checkStream(m Model) error {
 type stream struct {
 	model   Model
 	options options
-	desks   []desk
-	runs    chan struct{} // holds one for each run under way
-}
-
-// desk is the memory of one goroutine, kept from batch to batch.
-type desk struct {
-	picture vision.Image   // what is decoded
-	x       *tensor.Tensor // what is encoded: a batch
+	desks   []pipeline.Desk
+	runs    pipeline.Gate
 }
 
 // picture is one of a batch.
@@ -133,55 +127,34 @@ type picture struct {
 // batch brings pictures from their sources to predictions. Those that follow
 // one another and are of one shape once encoded share a run.
 func (s *stream) batch(ctx context.Context, n int, sources []vision.Source) []picture {
+	desk, encoder := &s.desks[n], s.model.Encoder()
 	all := make([]picture, len(sources))
-	var group []*picture // those that are encoded in x, in order
+	var x *tensor.Tensor
+	var group []*picture // those that x begins with
 	for i, source := range sources {
 		p := &all[i]
 		p.result.Name = source.Name
-		d := &s.desks[n]
-		img, err := s.open(ctx, d, source, p)
-		if err != nil {
-			p.err = err
+		var img *vision.Image
+		if img, p.result.Decode, p.err = desk.Open(ctx, source); p.err != nil {
 			continue
+		}
+		shape, err := s.shape(img)
+		if err == nil && len(group) > 0 && !slices.Equal(shape, x.Shape()) {
+			s.run(ctx, x, group)
+			group = nil
 		}
 		start := time.Now()
-		shape, err := s.shape(img)
-		if err == nil && len(group) > 0 && !slices.Equal(shape, d.x.Shape()) {
-			s.run(ctx, d.x, group)
-			group = group[:0]
-			start = time.Now()
-		}
 		if err == nil {
-			if d.x == nil || !slices.Equal(shape, d.x.Shape()) {
-				d.x = tensor.New(s.model.Encoder().DType(), shape...)
-			}
-			_, err = s.model.Encoder().EncodeInto(d.x, len(group), img)
+			x = desk.Input(encoder.DType(), shape)
+			_, err = encoder.EncodeInto(x, len(group), img)
 		}
-		if err != nil {
-			p.err = err
-			continue
+		if p.err = err; err == nil {
+			p.result.Encode = time.Since(start)
+			group = append(group, p)
 		}
-		p.result.Encode = time.Since(start)
-		group = append(group, p)
 	}
-	s.run(ctx, s.desks[n].x, group)
+	s.run(ctx, x, group)
 	return all
-}
-
-// keptPixels is the size of the largest picture whose memory is kept.
-const keptPixels = 16 << 20
-
-func (s *stream) open(ctx context.Context, d *desk, source vision.Source, p *picture) (*vision.Image, error) {
-	if cap(d.picture.Pix) > 3*keptPixels {
-		d.picture = vision.Image{}
-	}
-	start := time.Now()
-	img, err := source.Open(ctx, vision.Into(&d.picture))
-	p.result.Decode = time.Since(start)
-	if err == nil && img == nil {
-		err = errors.New("the source gave no picture")
-	}
-	return img, err
 }
 
 // shape is that of the batch which a picture is to be encoded into.
@@ -218,16 +191,11 @@ func (s *stream) run(ctx context.Context, x *tensor.Tensor, group []*picture) {
 	if len(group) == 0 {
 		return
 	}
-	select {
-	case s.runs <- struct{}{}:
-		defer func() { <-s.runs }()
-	case <-ctx.Done():
-		for _, p := range group {
-			p.err = context.Cause(ctx)
-		}
-		return
+	err := s.runs.Enter(ctx)
+	if err == nil {
+		defer s.runs.Leave()
+		err = s.runTogether(ctx, x, group)
 	}
-	err := s.runTogether(ctx, x, group)
 	if err == nil {
 		return
 	}

@@ -67,13 +67,6 @@ func classifyAction(c *cli.Context) error {
 	return classifyAll(c, m, total, opts)
 }
 
-// countSources is how many pictures the arguments stand for; nothing is opened.
-func countSources(c *cli.Context) (int, error) {
-	n := 0
-	err := eachSource(c, func(vision.Source, error) { n++ })
-	return n, err
-}
-
 // classifyAll prints a result for each picture, in order.
 func classifyAll(c *cli.Context, m *zoo.Model, total int, opts []classify.Option) error {
 	p := &classifyPrinter{c: c, model: m.Card().Name, csv: csv.NewWriter(c.App.Writer)}

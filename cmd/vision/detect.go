@@ -1,17 +1,16 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
 	"fmt"
 	"math"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/detect"
-	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -89,7 +88,11 @@ func detectAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	m, err := loadDetector(c, defaultDetector)
+	w, err := newCrew(c)
+	if err != nil {
+		return err
+	}
+	m, err := loadDetector(c, defaultDetector, w.threads...)
 	if err != nil {
 		return err
 	}
@@ -107,20 +110,13 @@ func detectAction(c *cli.Context) error {
 	p := &detectPrinter{c: c, csv: csv.NewWriter(c.App.Writer)}
 	var coco cocoResults
 	bad := false
-	err = eachSource(c, func(src vision.Source, err error) {
-		r := detectResult{File: src.Name}
-		if err == nil {
-			err = r.fill(c, m, d, src, files)
+	f := &finder{d, m, files}
+	err = eachPicture(c, w, m, files, f.picture, func(r found) {
+		if bad = bad || r.Error != ""; r.Error == "" {
+			coco.add(&r.detectResult)
 		}
-		if err != nil {
-			bad = true
-			r = detectResult{File: src.Name, Error: named(src.Name, err)}
-		} else {
-			coco.add(&r)
-		}
-		if c.Context.Err() == nil {
-			p.print(&r)
-		}
+		p.print(&r.detectResult)
+		bad = !files.show(r.drawn) || bad
 	})
 	if err != nil {
 		return err
@@ -141,26 +137,6 @@ func tell(c *cli.Context, line string) {
 	if line != "" {
 		fmt.Fprintln(c.App.ErrWriter, "vision: "+oneLine(line))
 	}
-}
-
-// eachSource hands on the pictures that the arguments stand for, until the user
-// interrupts.
-func eachSource(c *cli.Context, do func(vision.Source, error)) error {
-	for src, err := range vision.Sources(c.Args().Slice(), sourceOptions(c)...) {
-		if err := c.Context.Err(); err != nil {
-			return err
-		}
-		do(src, err)
-	}
-	return c.Context.Err()
-}
-
-func sourceOptions(c *cli.Context) []vision.SourceOption {
-	opts := []vision.SourceOption{vision.Stdin(c.App.Reader)}
-	if c.Bool("recursive") {
-		opts = append(opts, vision.Recursive())
-	}
-	return opts
 }
 
 // detectResult is one picture's objects, as --json prints them.
@@ -206,40 +182,47 @@ func newResultObject(o detect.Object) resultObject {
 	return r
 }
 
-// encodeSource decodes a picture and makes the network's input of it; the
-// geometry leads back to the picture's own pixels.
-func encodeSource(c *cli.Context, m *zoo.Model, src vision.Source) (*vision.Image, *tensor.Tensor, vision.Geometry, *stageTimes, error) {
-	var ms stageTimes
-	start := time.Now()
-	img, err := src.Open(c.Context)
-	if err != nil {
-		return nil, nil, vision.Geometry{}, nil, err
-	}
-	ms.Decode = since(start)
-	start = time.Now()
-	x, g, err := m.Encoder().Encode(img)
-	ms.Encode = since(start)
-	return img, x, g, &ms, err
+// finder looks for objects in pictures.
+type finder struct {
+	*detect.Detector
+	model *zoo.Model
+	files *savers
 }
 
-// fill decodes, encodes and looks at one picture, and writes what is to be saved.
-func (r *detectResult) fill(c *cli.Context, m *zoo.Model, d *detect.Detector, src vision.Source, files *savers) error {
-	img, x, g, ms, err := encodeSource(c, m, src)
+// found is one picture's result; drawn is nil unless it is to be shown.
+type found struct {
+	detectResult
+	drawn *vision.Image
+}
+
+// picture finds what is in one picture, and writes what is to be saved.
+func (f *finder) picture(ctx context.Context, d desk, j job) found {
+	r := found{detectResult: detectResult{File: j.source.Name}}
+	if err := f.fill(ctx, &r, d, j); err != nil {
+		return found{detectResult: detectResult{File: j.source.Name, Error: named(j.source.Name, err)}}
+	}
+	return r
+}
+
+func (f *finder) fill(ctx context.Context, r *found, d desk, j job) error {
+	e, err := d.encode(ctx, j)
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	objects, err := d.Tensor(c.Context, x, g)
-	if err != nil {
+	var objects []detect.Object
+	if err := d.run(ctx, &e, func() error {
+		objects, err = f.Tensor(ctx, e.x, e.geometry)
+		return err
+	}); err != nil {
 		return err
 	}
-	ms.Infer = since(start)
-	r.Model, r.Width, r.Height, r.MS = m.Card().Name, img.Width, img.Height, ms
+	r.Model, r.Width, r.Height, r.MS = f.model.Card().Name, e.img.Width, e.img.Height, &e.ms
 	r.Objects = []resultObject{}
 	for _, o := range objects {
 		r.Objects = append(r.Objects, newResultObject(o))
 	}
-	return files.objects(src.Name, img, objects, d)
+	r.drawn, err = f.files.objects(j, e.img, objects, f.Detector)
+	return err
 }
 
 // detectPrinter writes results as the flags say.

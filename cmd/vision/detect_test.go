@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,6 +93,35 @@ func TestDetect(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(dir, "blank-2.png")); err != nil {
 			t.Error(err)
+		}
+	})
+	t.Run("of one name, looked at side by side: in order, none overwritten", func(t *testing.T) {
+		var args []string
+		from, to := t.TempDir(), t.TempDir()
+		for _, sub := range []string{"a", "b", "c", "d", "e"} {
+			path := filepath.Join(from, sub, "dog.jpg")
+			if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o755), os.Symlink(photo, path)); err != nil {
+				t.Skip(err)
+			}
+			args = append(args, path, broken)
+		}
+		code, out, _ := vis(append([]string{"detect", "--json", "--model", model, "--save", to, "--crop", to, "--classes", "dog"}, args...)...)
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		if code != exitFailed || len(lines) != len(args) {
+			t.Fatalf("code %d, %d lines for %d pictures", code, len(lines), len(args))
+		}
+		for i, line := range lines {
+			var r detectResult
+			if err := json.Unmarshal([]byte(line), &r); err != nil || r.File != args[i] || (r.Error != "") != (i%2 == 1) {
+				t.Errorf("line %d is %s", i, line)
+			}
+		}
+		for _, n := range []string{"", "-2", "-3", "-4", "-5"} {
+			for _, suffix := range []string{".jpg", "_01_dog.jpg"} {
+				if _, err := os.Stat(filepath.Join(to, "dog"+n+suffix)); err != nil {
+					t.Error(err)
+				}
+			}
 		}
 	})
 	for _, tt := range []struct {

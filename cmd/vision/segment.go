@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/csv"
 	"fmt"
 	"image"
@@ -10,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -37,7 +37,11 @@ func segmentAction(c *cli.Context) error {
 	if !c.Args().Present() {
 		return usage("segment needs a picture: a file, folder, pattern, address, or - for standard input")
 	}
-	m, err := loadDetector(c, defaultSegmenter)
+	w, err := newCrew(c)
+	if err != nil {
+		return err
+	}
+	m, err := loadDetector(c, defaultSegmenter, w.threads...)
 	if err != nil {
 		return err
 	}
@@ -52,27 +56,13 @@ func segmentAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	var maps *folder
-	if dir := c.String("map"); dir != "" {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return usage("--map: %w", err)
-		}
-		maps = &folder{path: dir, taken: map[string]bool{}}
-	}
 	p := &segmentPrinter{c: c, csv: csv.NewWriter(c.App.Writer)}
 	bad := false
-	err = eachSource(c, func(src vision.Source, err error) {
-		r := segmentResult{File: src.Name}
-		if err == nil {
-			err = r.fill(c, m, s, src, files, maps)
-		}
-		if err != nil {
-			bad = true
-			r = segmentResult{File: src.Name, Error: named(src.Name, err)}
-		}
-		if c.Context.Err() == nil {
-			p.print(&r)
-		}
+	f := &mapper{s, m, files}
+	err = eachPicture(c, w, m, files, f.picture, func(r mapped) {
+		bad = bad || r.Error != ""
+		p.print(&r.segmentResult)
+		bad = !files.show(r.drawn) || bad
 	})
 	if err != nil {
 		return err
@@ -102,35 +92,53 @@ type resultShare struct {
 	Pixels int     `json:"pixels"`
 }
 
-func (r *segmentResult) fill(c *cli.Context, m *zoo.Model, s *detect.Segmenter, src vision.Source, files *savers, maps *folder) error {
-	img, x, g, ms, err := encodeSource(c, m, src)
+// mapper says of the pixels of pictures what they show.
+type mapper struct {
+	*detect.Segmenter
+	model *zoo.Model
+	files *savers
+}
+
+// mapped is one picture's result; drawn is nil unless it is to be shown.
+type mapped struct {
+	segmentResult
+	drawn *vision.Image
+}
+
+// picture maps one picture, and writes what is to be saved.
+func (f *mapper) picture(ctx context.Context, d desk, j job) mapped {
+	r := mapped{segmentResult: segmentResult{File: j.source.Name}}
+	if err := f.fill(ctx, &r, d, j); err != nil {
+		return mapped{segmentResult: segmentResult{File: j.source.Name, Error: named(j.source.Name, err)}}
+	}
+	return r
+}
+
+func (f *mapper) fill(ctx context.Context, r *mapped, d desk, j job) error {
+	e, err := d.encode(ctx, j)
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	classes, err := s.Tensor(c.Context, x, g)
-	if err != nil {
+	var classes *detect.ClassMap
+	if err := d.run(ctx, &e, func() error {
+		classes, err = f.Tensor(ctx, e.x, e.geometry)
+		return err
+	}); err != nil {
 		return err
 	}
-	ms.Infer = since(start)
-	r.Model, r.Width, r.Height, r.MS = m.Card().Name, img.Width, img.Height, ms
+	r.Model, r.Width, r.Height, r.MS = f.model.Card().Name, e.img.Width, e.img.Height, &e.ms
 	for _, q := range classes.Shares() {
 		r.Classes = append(r.Classes, resultShare{q.Class, q.Label, digits(q.Share, 6), q.Pixels})
 	}
-	if maps != nil {
-		r.Map = maps.name(src.Name, "", ".png")
+	if r.Map = j.files.classes; r.Map != "" {
 		if err := writeMap(r.Map, classes); err != nil {
 			return err
 		}
 	}
-	if files.save == nil && !c.Bool("show") {
-		return nil
-	}
-	drawn, err := vision.DrawMap(img, classes.Class, mapNames(classes))
-	if err != nil {
-		return err
-	}
-	return files.picture(src.Name, drawn)
+	r.drawn, err = f.files.drawing(j, func() (*vision.Image, error) {
+		return vision.DrawMap(e.img, classes.Class, mapNames(classes))
+	})
+	return err
 }
 
 // mapNames are the classes to draw: all that occur but the background.

@@ -37,7 +37,7 @@ var policy = map[string]string{
 	"vision/jpeg":         "",
 	"vision":              "vision/jpeg engine/tensor",
 	"internal/pictures":   "vision engine",
-	"internal/pipeline":   "",
+	"internal/pipeline":   "vision engine/tensor",
 	"zoo":                 "internal/pictures vision engine engine/tensor engine/ir assets assets/label",
 	"zoo/generate":        "zoo assets assets/label vision",
 	"classify":            "internal/pipeline vision engine engine/tensor assets/label",

@@ -1,5 +1,5 @@
-// Package pipeline does work on many things at once and hands the results out
-// in order.
+// Package pipeline brings many pictures through a network: several at a time,
+// results in order. No promise: it serves this module alone.
 package pipeline
 
 import (

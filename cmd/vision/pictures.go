@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"iter"
+	"runtime"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/pipeline"
+	"github.com/visionzoo/vision/vision"
+	"github.com/visionzoo/vision/zoo"
+)
+
+// eachSource hands on the pictures that the arguments stand for, until the user
+// interrupts.
+func eachSource(c *cli.Context, do func(vision.Source, error)) error {
+	for src, err := range vision.Sources(c.Args().Slice(), sourceOptions(c)...) {
+		if err := c.Context.Err(); err != nil {
+			return err
+		}
+		do(src, err)
+	}
+	return c.Context.Err()
+}
+
+func sourceOptions(c *cli.Context) []vision.SourceOption {
+	opts := []vision.SourceOption{vision.Stdin(c.App.Reader)}
+	if c.Bool("recursive") {
+		opts = append(opts, vision.Recursive())
+	}
+	return opts
+}
+
+// countSources is how many pictures the arguments stand for; nothing is opened.
+func countSources(c *cli.Context) (int, error) {
+	n := 0
+	err := eachSource(c, func(vision.Source, error) { n++ })
+	return n, err
+}
+
+// job is one picture of several, and where to write what is made of it.
+type job struct {
+	source vision.Source
+	err    error // why there is no picture
+	files  saved
+}
+
+// jobs are the pictures that the arguments stand for. Names of files are given
+// out here, in order, so that they do not depend on which picture is done first.
+func jobs(c *cli.Context, files *savers) iter.Seq[job] {
+	return func(yield func(job) bool) {
+		for src, err := range vision.Sources(c.Args().Slice(), sourceOptions(c)...) {
+			if !yield(job{src, err, files.claim(src.Name)}) {
+				return
+			}
+		}
+	}
+}
+
+// crew is how many pictures are in the network at a time.
+type crew struct {
+	total   int // pictures
+	workers int
+	threads []engine.Option // of the session
+}
+
+// maxWorkers bounds the pictures that are in a detector at a time: each needs
+// the memory of all the values inside the network.
+const maxWorkers = 4
+
+// newCrew shares the processors out among the pictures: whole ones side by side
+// beat threads within one. With --threads there is one at a time.
+func newCrew(c *cli.Context) (crew, error) {
+	total, err := countSources(c)
+	w := crew{total: total, workers: 1}
+	if total > 1 && c.Int("threads") == 0 {
+		cores := runtime.GOMAXPROCS(0)
+		w.workers = min(cores, maxWorkers)
+		w.threads = []engine.Option{engine.Threads((cores + w.workers - 1) / w.workers)}
+	}
+	return w, err
+}
+
+// desk is where a picture is decoded, encoded and run.
+type desk struct {
+	*pipeline.Desk
+	model *zoo.Model
+	runs  pipeline.Gate
+}
+
+// eachPicture does the jobs, several at a time, and prints what became of them,
+// in order.
+func eachPicture[R any](c *cli.Context, w crew, m *zoo.Model, files *savers, do func(context.Context, desk, job) R, print func(R)) error {
+	// While all runs are under way one more picture is decoded.
+	desks, runs := make([]pipeline.Desk, w.workers+1), make(pipeline.Gate, w.workers)
+	bar := newPictureBar(c, w.total)
+	defer bar.finish()
+	for r := range pipeline.Map(c.Context, len(desks), jobs(c, files), func(ctx context.Context, n int, j job) R {
+		return do(ctx, desk{&desks[n], m, runs}, j)
+	}) {
+		print(r)
+		bar.step()
+	}
+	return c.Context.Err()
+}
+
+// prepared is a picture and the network's input that was made of it; the geometry
+// leads back to the picture's own pixels.
+type prepared struct {
+	img      *vision.Image
+	x        *tensor.Tensor
+	geometry vision.Geometry
+	ms       stageTimes
+}
+
+// encode decodes and encodes a picture.
+func (d desk) encode(ctx context.Context, j job) (e prepared, err error) {
+	if j.err != nil {
+		return e, j.err
+	}
+	img, took, err := d.Open(ctx, j.source)
+	if err != nil {
+		return e, err
+	}
+	e.img, e.ms.Decode = img, milliseconds(took)
+	start := time.Now()
+	encoder := d.model.Encoder()
+	shape, err := encoder.Shape(img.Width, img.Height)
+	if err != nil {
+		return e, err
+	}
+	e.x = d.Input(encoder.DType(), shape)
+	e.geometry, err = encoder.EncodeInto(e.x, 0, img)
+	e.ms.Encode = since(start)
+	return e, err
+}
+
+// run waits for its turn and calls do; it notes how long that took.
+func (d desk) run(ctx context.Context, e *prepared, do func() error) error {
+	if err := d.runs.Enter(ctx); err != nil {
+		return err
+	}
+	defer d.runs.Leave()
+	start := time.Now()
+	err := do()
+	e.ms.Infer = since(start)
+	return err
+}

@@ -1,0 +1,61 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/vision"
+)
+
+// A Desk is where one goroutine decodes and encodes one picture after another,
+// in memory that it keeps. The zero value is ready.
+type Desk struct {
+	picture vision.Image
+	input   *tensor.Tensor
+}
+
+// keptPixels is the size of the largest picture whose memory is kept.
+const keptPixels = 16 << 20
+
+// Open decodes a picture and tells how long that took. The picture is the
+// caller's until the next call, and not to be changed: it may be the source's
+// own.
+func (d *Desk) Open(ctx context.Context, source vision.Source) (*vision.Image, time.Duration, error) {
+	if cap(d.picture.Pix) > 3*keptPixels {
+		d.picture = vision.Image{}
+	}
+	start := time.Now()
+	img, err := source.Open(ctx, vision.Into(&d.picture))
+	if err == nil && img == nil {
+		err = errors.New("the source gave no picture")
+	}
+	return img, time.Since(start), err
+}
+
+// Input is a tensor of the given form: the one that it was before, with what it
+// holds, or another. It is the caller's until one of another form is asked for.
+func (d *Desk) Input(dtype tensor.DType, shape []int) *tensor.Tensor {
+	if d.input == nil || d.input.DType() != dtype || !slices.Equal(d.input.Shape(), shape) {
+		d.input = tensor.New(dtype, shape...)
+	}
+	return d.input
+}
+
+// A Gate lets as many goroutines through at a time as its capacity says.
+type Gate chan struct{}
+
+// Enter waits until there is room, or returns the reason why ctx is done.
+func (g Gate) Enter(ctx context.Context) error {
+	select {
+	case g <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Leave makes room for another.
+func (g Gate) Leave() { <-g }
