@@ -54,6 +54,9 @@ type Rung struct {
 	// Vec are the kernels along rows of any length.
 	Vec Vec
 
+	// OverlapUnit is Overlap, of the first of the blocks and the probe.
+	OverlapUnit func(blocks, probe unsafe.Pointer)
+
 	// ClipRow, AddRow, SubRow and MulRow set dst[i] to a[i], or a[i] op b[i],
 	// clipped to [low, high], for n numbers, a multiple of 8. dst may be a or b.
 	ClipRow                func(dst, a unsafe.Pointer, n int, low, high float32)
@@ -83,7 +86,7 @@ func purego() Rung {
 		Winograd8: plainWinograd8, Winograd16: plainWinograd16, Activate: activate,
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
 		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16,
-		Vec: plainVec, ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
+		Vec: plainVec, OverlapUnit: overlap, ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
 		Broadcast8: broadcast8, Broadcast16: broadcast16, SumRow8: sumRow8, SumRow16: sumRow16,
 		Interleave8: interleave8, Interleave16: interleave16, Deinterleave8: deinterleave8, Deinterleave16: deinterleave16,
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
+	fast "github.com/visionzoo/vision/engine/suppress"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -279,7 +280,17 @@ func (op *nms) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(tensor.Int64, ir.ShapeOf(ir.Unknown, ir.Dim{N: 3}))}, nil
 }
 
-func (op *nms) Eval(c *Call) error {
+func (op *nms) Eval(c *Call) error { return op.eval(c, suppress) }
+
+// EvalFast is the same by cells and vectors.
+func (op *nms) EvalFast(c *Call) (bool, error) {
+	if c.Run.Kernel == nil {
+		return false, nil
+	}
+	return true, op.eval(c, suppressFast)
+}
+
+func (op *nms) eval(c *Call, suppress suppressor) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
 	}
@@ -289,7 +300,7 @@ func (op *nms) Eval(c *Call) error {
 	}
 	boxes, scores := c.In[0], c.In[1]
 	count, classes := boxes.Dim(1), scores.Dim(1)
-	if err := c.Run.ReserveBytes(40 * int64(count)); err != nil {
+	if err := c.Run.ReserveBytes(400 * int64(count)); err != nil {
 		return err
 	}
 	corners, order, kept := make([][4]float32, count), make([]int, 0, count), []int64{}
@@ -325,6 +336,9 @@ func (op *nms) Eval(c *Call) error {
 	c.Out[0] = y
 	return nil
 }
+
+// suppressor keeps at most most of the candidates of order.
+type suppressor func(r *Run, corners [][4]float32, score []float32, order []int, most int, iou float32) ([]int, error)
 
 // noLeast is the score threshold where there is none.
 var noLeast = float32(math.Inf(-1))
@@ -374,6 +388,37 @@ func suppress(r *Run, corners [][4]float32, score []float32, order []int, most i
 		if !slices.ContainsFunc(kept, func(j int) bool { return overlap(corners[i], corners[j]) > iou }) {
 			kept = append(kept, i)
 		}
+	}
+	return kept, nil
+}
+
+// suppressFast is suppress for boxes that are not so small that float32 loses
+// their areas.
+func suppressFast(r *Run, corners [][4]float32, score []float32, order []int, most int, iou float32) ([]int, error) {
+	const lost = 1e-30
+	boxes := make([]fast.Box, len(order))
+	scores := make([]float64, len(order))
+	for k, i := range order {
+		b := &corners[i]
+		if area := (b[2] - b[0]) * (b[3] - b[1]); area > 0 && area < lost {
+			return suppress(r, corners, score, order, most, iou)
+		}
+		boxes[k] = fast.Box{X1: float64(b[1]), Y1: float64(b[0]), X2: float64(b[3]), Y2: float64(b[2])}
+		scores[k] = float64(score[i])
+	}
+	places, err := fast.Greedy(nil, boxes, fast.Task{
+		Order: fast.ByScore(scores),
+		IoU:   float64(iou),
+		Most:  most,
+		Over:  func(a, b int32) bool { return overlap(corners[order[a]], corners[order[b]]) > iou },
+		Check: r.Check,
+	})
+	if err != nil {
+		return nil, err
+	}
+	kept := make([]int, len(places))
+	for k, p := range places {
+		kept[k] = order[p]
 	}
 	return kept, nil
 }

@@ -42,6 +42,7 @@ var programs = []program{
 	{"activate_f32", activations, nil},
 	{"depth_f32", depthRows, depthTable},
 	{"winograd_f32", winogradTransforms, nil},
+	{"overlap_f32", overlaps, nil},
 	{"bytes_avx512", byteRows, nil},
 	{"bytes_avx2", wideBytes, nil},
 }
