@@ -136,8 +136,12 @@ type grid struct {
 func cutGrid(pairs, groups int, unit float64, weightBytes int) grid {
 	g := grid{pairs: pairs, groups: groups, pairsEach: pairs, groupsEach: groups}
 	want := pieces(pairs*groups, unit)
-	if weightBytes <= 1<<20 && pairs >= 2*want {
-		g.pairsEach = (pairs + want - 1) / want
+	if weightBytes <= 1<<20 && pairs > 2 && want > 1 {
+		const run = 3 // pairs: the finishing of one hides behind the next
+		parts := max(2, min(want, pairs/run)&^1)
+		g.pairsOuter = true
+		g.pairsEach = (pairs + parts - 1) / parts
+		g.groupsEach = max(1, groups*parts/want)
 		return g
 	}
 	g.groupsEach = max(1, groups/want)

@@ -64,7 +64,7 @@ func (r *Rung) depthwise(c *Conv, w *ConvWeights) (Work, error) {
 	a.Offsets, a.Taps = unsafe.Pointer(&s.offsets[0]), len(s.offsets)
 	a.PixelStride = c.StrideW * c.In.Format.PixelBytes()
 	a.Rows, a.RowBytes = c.KernelH, c.DilationH*c.In.Pitch*c.In.Format.PixelBytes()
-	s.rows = newRows(c.Out, 2+0.4*float64(a.Taps))
+	s.rows = newRows(c.Out, 4+float64(a.Taps))
 	return Work{Steps: []Step{s}}, nil
 }
 

@@ -61,7 +61,7 @@ func (r *Rung) pool(p Pool, op windowOp) (Work, error) {
 		work.Scratch = s.source.Size()
 	}
 	s.spans = windowSpans(&s.source, p.Out.W, p.KernelH, p.KernelW, p.StrideW, p.DilationH, p.DilationW, p.PadLeft, false)
-	s.rows = newRows(p.Out, 2+0.5*float64(p.KernelH*p.KernelW))
+	s.rows = newRows(p.Out, 4+2*float64(p.KernelH*p.KernelW))
 	work.Steps = append(work.Steps, s)
 	return work, nil
 }
@@ -180,29 +180,86 @@ func (r *Rung) GlobalAverage(in, out Layout) (Work, error) {
 	if in.N != out.N || in.C != out.C || out.H != 1 || out.W != 1 || in.Format == Planar || in.Format == U8x64 {
 		return Work{}, fmt.Errorf("global average of %v to %v: not so", in, out)
 	}
-	s := &globalAverage{in: in, out: out, rung: r}
-	// A chunk is a plane, which is never much work.
+	const pixelTime = 4 // ns
+	s := &globalAverage{in: in, out: out, rung: r, bands: 1}
+	if in.H >= 14 && float64(in.planes()*in.H*in.W)*pixelTime > chunkTime {
+		s.bands = 8
+		work := Work{Scratch: in.N * s.bands * s.bandBytes()}
+		work.Steps = []Step{bandSums{s}, s}
+		s.chunks = in.N
+		return work, nil
+	}
+	s.chunks = pieces(in.N*in.planes(), float64(in.H*in.W)*pixelTime)
 	return Work{Steps: []Step{s}}, nil
 }
 
+// globalAverage takes the sums of whole planes, or adds up those of the bands of
+// larger pictures, which bandSums left in the scratch.
 type globalAverage struct {
-	in, out Layout
-	rung    *Rung
+	in, out       Layout
+	rung          *Rung
+	bands, chunks int
+}
+
+// bandSums sums each plane over a band of rows, as convolutions cut them.
+type bandSums struct{ *globalAverage }
+
+// bandBytes is the size of the sums of all planes of a band.
+func (s *globalAverage) bandBytes() int { return s.in.planes() * 2 * 64 }
+
+// bandSums is where the sums of a plane over a band lie.
+func (s *globalAverage) bandSums(m *Memory, n, band, plane int) strips {
+	at := unsafe.Add(m.Scratch, (n*s.bands+band)*s.bandBytes()+plane*2*64)
+	return strips{at, unsafe.Add(at, 64)}
 }
 
 // Chunks is part of Step.
-func (s *globalAverage) Chunks() int { return s.in.N * s.in.planes() }
+func (b bandSums) Chunks() int { return b.in.N * b.bands }
+
+// Run is part of Step.
+func (b bandSums) Run(chunk int, m *Memory) {
+	n, band := chunk/b.bands, chunk%b.bands
+	f := frames.Get().(*frame)
+	for plane := range b.in.planes() {
+		b.sum(f, m, b.bandSums(m, n, band, plane), n, plane, band*b.in.H/b.bands, (band+1)*b.in.H/b.bands)
+	}
+	frames.Put(f)
+}
+
+// Chunks is part of Step.
+func (s *globalAverage) Chunks() int { return s.chunks }
 
 // Run is part of Step.
 func (s *globalAverage) Run(chunk int, m *Memory) {
-	n, plane := chunk/s.in.planes(), chunk%s.in.planes()
 	f := frames.Get().(*frame)
-	from := s.in.strips(m.In, n, plane)
 	sums := f.strips(1)
+	width := s.in.width()
+	scale := 1 / float32(s.in.H*s.in.W)
+	all := s.in.N * s.in.planes()
+	for i := chunk * all / s.chunks; i < (chunk+1)*all/s.chunks; i++ {
+		n, plane := i/s.in.planes(), i%s.in.planes()
+		if s.bands == 1 {
+			s.sum(f, m, sums, n, plane, 0, s.in.H)
+		} else {
+			s.addBands(m, sums, n, plane)
+		}
+		for _, p := range sums {
+			for k := range floats(p, width) {
+				floats(p, width)[k] *= scale
+			}
+		}
+		s.write(m, n, plane, sums)
+	}
+	frames.Put(f)
+}
+
+// sum adds up rows [top, end) of a plane.
+func (s *globalAverage) sum(f *frame, m *Memory, sums strips, n, plane, top, end int) {
+	from := s.in.strips(m.In, n, plane)
 	width := s.in.width()
 	clear(floats(sums[0], width))
 	clear(floats(sums[1], width))
-	for y := range s.in.H {
+	for y := top; y < end; y++ {
 		for x := 0; x < s.in.W; x += maxUnit {
 			w := min(maxUnit, s.in.W-x)
 			for i, p := range s.rung.load(&s.in, from, y, x, w, f.strips(0)) {
@@ -217,14 +274,19 @@ func (s *globalAverage) Run(chunk int, m *Memory) {
 			}
 		}
 	}
-	scale := 1 / float32(s.in.H*s.in.W)
-	for _, p := range sums {
-		for i := range floats(p, width) {
-			floats(p, width)[i] *= scale
+}
+
+// addBands adds up the sums of a plane's bands.
+func (s *globalAverage) addBands(m *Memory, sums strips, n, plane int) {
+	for i, p := range sums {
+		to := floats(p, s.in.width())
+		clear(to)
+		for band := range s.bands {
+			for k, v := range floats(s.bandSums(m, n, band, plane)[i], len(to)) {
+				to[k] += v
+			}
 		}
 	}
-	s.write(m, n, plane, sums)
-	frames.Put(f)
 }
 
 func (s *globalAverage) write(m *Memory, n, plane int, sums strips) {

@@ -21,7 +21,10 @@ type rows struct {
 // many nanoseconds a pixel of a plane takes.
 func newRows(l Layout, pixelTime float64) rows {
 	const most = 8 // bands: rows of a plane that follow each other share input
-	r := rows{of: l, planes: l.planes(), bands: min(most, max(1, l.H/2))}
+	r := rows{of: l, planes: l.planes(), bands: 1}
+	if l.H >= 14 { // convolutions cut smaller pictures by channels
+		r.bands = min(most, l.H/2)
+	}
 	r.chunks = pieces(l.N*r.planes*l.H, pixelTime*float64(l.W))
 	return r
 }
