@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
-	"time"
 )
 
 // slot is the place of one running loop.
@@ -143,30 +142,22 @@ func (s *slot) workUntilPanic(epoch uint64, at int, own bool) (claimed int, fini
 	}
 }
 
-// close waits for the helpers' last chunks, tells how long, if it was long, and
-// gives the slot back.
-func (s *slot) close(n int) (waited time.Duration, err error) {
+// close waits for the helpers' last chunks and gives the slot back.
+func (s *slot) close(n int) error {
 	const yield = 512 // pauses, some microseconds: a helper may have lost its processor
-	var start time.Time
 	for i := 1; s.done.Load() < int64(n); i++ {
 		pause()
 		if i%yield == 0 {
-			if start.IsZero() {
-				start = time.Now()
-			}
 			runtime.Gosched()
 		}
-	}
-	if !start.IsZero() {
-		waited = time.Since(start)
 	}
 	failed := s.failed.Load()
 	s.task = nil
 	s.taken.Store(false)
 	if failed != nil {
-		return waited, failed
+		return failed
 	}
-	return waited, nil
+	return nil
 }
 
 // PanicError is the panic of a chunk.

@@ -98,12 +98,15 @@ func (t *Team) Run(threads, n int, task Task) error {
 	}
 	for i := range t.slots {
 		if s := &t.slots[i]; s.taken.CompareAndSwap(false, true) {
+			start := now()
 			epoch := s.open(helpers, n, task)
 			t.calls.Add(1)
 			t.rouse(helpers)
 			mine := s.work(epoch, 0, helpers+1)
-			waited, err := s.close(n)
-			t.worth.add(n-mine, waited)
+			worked := now()
+			err := s.close(n)
+			end := now()
+			t.worth.add(mine, n-mine, helpers, end-start, end-worked)
 			return err
 		}
 	}

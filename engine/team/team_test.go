@@ -222,26 +222,37 @@ func TestChunksAreClaimedFromBothEnds(t *testing.T) {
 	}
 }
 
-func TestHelpersThatKeepCallersWaitingAreLeftOut(t *testing.T) {
+func TestHelpersThatCostMoreThanTheyBringAreLeftOut(t *testing.T) {
+	const ms = int64(time.Millisecond)
+	for name, delay := range map[string]func(w *worth){
+		"the caller waits for a helper": func(w *worth) { w.add(4, 4, 1, 4*ms, 3*ms+ms/2) },
+		"the caller stands still":       func(w *worth) { w.add(1, 20, 1, 3*ms, 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w worth
+			for _, want := range []int64{shortest, 2 * shortest, 4 * shortest} {
+				w.add(10, 10, 1, ms, 0)
+				if delay(&w); w.helping() {
+					t.Fatal("helpers are still called")
+				}
+				if w.last.Load() != want {
+					t.Errorf("alone for %d ns, expected %d", w.last.Load(), want)
+				}
+				if w.alone.Store(1); !w.helping() {
+					t.Fatal("helpers are never called again")
+				}
+			}
+			w.add(10, 10, 1, 4*ms, 0)
+			if delay(&w); !w.helping() {
+				t.Error("what helpers brought does not count against a delay")
+			}
+			if w.add(10, 10, 1, 4*shortest, 0); w.last.Load() != 2*shortest {
+				t.Errorf("after as much gain, the next time alone builds on %d ns", w.last.Load())
+			}
+		})
+	}
 	var w worth
-	for i, want := range []int64{shortest, 2 * shortest, 4 * shortest} {
-		w.add(3, 0)
-		if w.add(3, time.Millisecond); w.helping() {
-			t.Fatalf("%d: helpers are still called", i)
-		}
-		if w.last.Load() != want {
-			t.Errorf("%d: alone for %d ns, expected %d", i, w.last.Load(), want)
-		}
-		w.alone.Store(1)
-		if !w.helping() {
-			t.Fatalf("%d: helpers are never called again", i)
-		}
-	}
-	w.add(int(credit/brings), 0)
-	if w.add(0, time.Duration(credit)); !w.helping() {
-		t.Error("what helpers brought does not count against a delay")
-	}
-	if w.add(int(4*shortest/brings), 0); w.last.Load() != 2*shortest {
-		t.Errorf("after as much gain, the next time alone builds on %d ns", w.last.Load())
+	if w.add(3, 3, 1, 40*ms, 9*ms); !w.helping() {
+		t.Error("long chunks are taken for delays")
 	}
 }

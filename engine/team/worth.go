@@ -5,29 +5,33 @@ import (
 	"time"
 )
 
-// worth keeps the account of what helpers bring. One that loses its processor
-// to somebody else, with a chunk in hand, keeps the caller waiting for
-// milliseconds; if that costs more than help has brought, loops run on their
-// callers alone for a while, longer each time, so that a team is not slower than
-// one thread.
+// worth keeps the account of what helpers bring. On a processor that somebody
+// else wants too, a helper with a chunk in hand keeps the caller waiting for
+// milliseconds; and a caller that shares its processor stays there as long as
+// helpers spin on the other ones. If that costs more than help has brought,
+// loops run on their callers alone for a while, longer each time, so that a team
+// is not slower than one thread.
 type worth struct {
 	balance atomic.Int64 // nanoseconds, at most credit
-	alone   atomic.Int64 // loops run alone until then, by the team's clock; 0 if they do not
+	alone   atomic.Int64 // loops run alone until then, by now(); 0 if they do not
 	last    atomic.Int64 // how long they did so last; halved by every such gain
 	gained  atomic.Int64 // since then
 }
 
 const (
 	// credit is how much of what helpers brought counts against a delay.
-	credit = int64(500 * time.Microsecond)
-	// brings is what a chunk on a helper is taken to save: chunks are 5 to 30 µs.
-	brings = int64(5 * time.Microsecond)
+	credit = int64(5 * time.Millisecond)
 	// From shortest on, the time alone doubles up to longest.
 	shortest = int64(4 * time.Millisecond)
-	longest  = int64(64 * time.Millisecond)
+	longest  = int64(128 * time.Millisecond)
+	// slice is less than what a system lets another process run for.
+	slice = int64(time.Millisecond)
 )
 
 var began = time.Now()
+
+// now is a time in nanoseconds.
+func now() int64 { return int64(time.Since(began)) }
 
 // helping tells whether to call helpers.
 func (w *worth) helping() bool {
@@ -35,31 +39,37 @@ func (w *worth) helping() bool {
 	if until == 0 {
 		return true
 	}
-	if int64(time.Since(began)) < until {
+	if now() < until {
 		return false
 	}
 	w.alone.Store(0)
 	return true
 }
 
-// add enters a loop: the chunks that helpers ran, and how long the caller waited
-// for the last of them. Loops that end at once may overwrite each other's entry.
-func (w *worth) add(chunks int, waited time.Duration) {
-	balance, last := w.balance.Load(), w.last.Load()
-	if waited == 0 && balance == credit && last == 0 {
-		return
+// add enters a loop that took so long, the wait for the helpers' last chunks
+// included: chunks of the caller's and of the helpers'. Loops that end at once
+// may overwrite each other's entry.
+func (w *worth) add(mine, others, helpers int, took, waited int64) {
+	mine = max(mine, 1)
+	fair := others / helpers
+	brought := (took - waited) * int64(min(others, helpers*mine)) / int64(mine)
+	lost := waited
+	if took > slice && fair > 2*mine+2 { // the caller stood still
+		brought, lost = 0, took-took*int64(mine)/int64(fair)
 	}
-	brought := int64(chunks) * brings
-	if balance += brought - int64(waited); balance < 0 {
+	balance, last := w.balance.Load()+brought-lost, w.last.Load()
+	if balance < 0 {
 		balance = 0
 		last = min(max(2*last, shortest), longest)
 		w.last.Store(last)
 		w.gained.Store(0)
-		w.alone.Store(int64(time.Since(began)) + last)
-	} else if gained := w.gained.Load() + brought; gained >= last {
-		w.last.Store(last / 2 / shortest * shortest)
-		w.gained.Store(0)
-	} else {
+		w.alone.Store(now() + last)
+	} else if last > 0 {
+		gained := w.gained.Load() + brought
+		if gained >= last {
+			w.last.Store(last / 2 / shortest * shortest)
+			gained = 0
+		}
 		w.gained.Store(gained)
 	}
 	w.balance.Store(min(balance, credit))
