@@ -29,6 +29,7 @@ type tiled struct {
 	offsets  []int
 	grid     grid
 	out      Layout
+	tall     bool // pairs by twos: TilesTall
 }
 
 // tileUnitConv are the convolutions of the rung "amx".
@@ -56,6 +57,8 @@ func newTileConv(c *Conv, w *TileWeights, products int) (Step, error) {
 	s.out = c.Out
 	s.offsets = stepOffsets(c)
 	m := mapTiles(c, 16)
+	// Two pairs are all there is: their weights come from far and pass once.
+	s.tall = products == 12 && len(m.tiles) > 2 && len(m.tiles) <= 4 && c.KernelH*c.KernelW > 1
 	s.setPairs(c, &m)
 	groups := roundUp(c.Out.C, 32) / 32
 	s.perGroup = groups
@@ -75,7 +78,12 @@ func newTileConv(c *Conv, w *TileWeights, products int) (Step, error) {
 	if read := float64(w.panel) / 28 / float64(len(s.pairs)); read > unit {
 		unit = read
 	}
-	s.grid = cutGrid(len(s.pairs), groups, unit, len(w.data))
+	count := len(s.pairs)
+	if s.tall {
+		s.args.PerStep *= 2
+		count, unit = count/2, 2*unit
+	}
+	s.grid = cutGrid(count, groups, unit, len(w.data))
 	return s, nil
 }
 
@@ -95,8 +103,8 @@ func stepOffsets(c *Conv) []int {
 	return offsets
 }
 
-// setPairs turns tiles into what the kernel walks. An odd last tile is paired
-// with itself, of which no row is wanted.
+// setPairs turns tiles into what the kernel walks. Where the last pairs lack
+// tiles the last one stands in, of which no row is wanted then.
 func (s *tiled) setPairs(c *Conv, m *tileMap) {
 	residual := c.Out
 	if c.Residual != nil {
@@ -112,14 +120,21 @@ func (s *tiled) setPairs(c *Conv, m *tileMap) {
 			p.Count++
 		}
 	}
-	for i := 0; i < len(m.tiles); i += 2 {
-		a, b := &m.tiles[i], &m.tiles[min(i+1, len(m.tiles)-1)]
-		p := amd64.TilePair{InA: a.in, InB: b.in, First: len(s.segments) * int(unsafe.Sizeof(amd64.TileSegment{}))}
-		add(&p, a, 0)
-		if a != b {
-			add(&p, b, 16)
+	each, last := 2, len(m.tiles)-1
+	if s.tall {
+		each = 4
+	}
+	for i := 0; i <= last; i += each {
+		first := len(s.pairs)
+		for j := i; j < i+each; j += 2 {
+			s.pairs = append(s.pairs, amd64.TilePair{
+				InA: m.tiles[min(j, last)].in, InB: m.tiles[min(j+1, last)].in,
+				First: len(s.segments) * int(unsafe.Sizeof(amd64.TileSegment{})),
+			})
 		}
-		s.pairs = append(s.pairs, p)
+		for j := i; j <= min(i+each-1, last); j++ {
+			add(&s.pairs[first], &m.tiles[j], 16*(j-i))
+		}
 	}
 }
 
@@ -174,10 +189,13 @@ func (s *tiled) Chunks() int { return s.grid.chunks() }
 func (s *tileConv) Run(chunk int, m *Memory) {
 	pair, pairs, group, groups := s.grid.at(chunk)
 	part, parts := pair/s.grid.pairsEach, (s.grid.pairs+s.grid.pairsEach-1)/s.grid.pairsEach
-	var scratch [4096 + 64]byte // on this goroutine's stack: steps are reentrant
+	var scratch [8192 + 64]byte // on this goroutine's stack: steps are reentrant
 	a := s.args
 	a.Scratch = unsafe.Pointer(&scratch[-uintptr(unsafe.Pointer(&scratch))&63])
 	a.Pairs, a.Count = &s.pairs[pair], pairs
+	if s.tall {
+		a.Pairs = &s.pairs[2*pair]
+	}
 	for end := group + groups; group < end; {
 		n := min(end-group, s.perGroup-group%s.perGroup)
 		if s.lastMask == 0 && group+n == s.grid.groups {
@@ -218,9 +236,12 @@ func (s *tileConv) call(a *amd64.TileArgs, m *Memory, group, n int, prefetch boo
 			a.Next, a.NextLines = uintptr(a.Weights)+uintptr(w.panel), lines
 		}
 	}
-	if w.format == Split32 { // not through a variable: a would go to the heap
+	switch { // not through a variable: a would go to the heap
+	case s.tall:
+		amd64.TilesTall(a)
+	case w.format == Split32:
 		amd64.TilesSplit(a)
-	} else {
+	default:
 		amd64.TilesBF16(a)
 	}
 }

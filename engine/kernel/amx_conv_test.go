@@ -63,6 +63,10 @@ func tileCases() []tileCase {
 		square("float32 residual", 64, 10, 50, 1, 1).with(func(c *tileCase) { c.residual = F32x16 }),
 		square("float32 residual in place, odd block", 64, 10, 33, 3, 1).with(func(c *tileCase) { c.residual, c.out, c.inPlace = F32x16, F32x16, true }),
 		square("large enough for several chunks", 64, 40, 64, 3, 1),
+		square("three tiles", 64, 6, 96, 3, 1),
+		square("three tiles, residual in place, half a group", 32, 6, 48, 3, 1).with(func(c *tileCase) { c.residual, c.inPlace, c.act = Split32, true, relu }),
+		square("four tiles of groups, float32 out", 64, 7, 128, 3, 1).with(func(c *tileCase) { c.group, c.out = 2, F32x16 }),
+		square("four tiles, one step a tap", 32, 7, 32, 1, 1).with(func(c *tileCase) { c.kw, c.left, c.right = 3, 1, 1 }),
 		square("weights past L2", 512, 7, 64, 3, 1),
 		square("batch, groups, stride, residual", 64, 11, 128, 3, 2).with(func(c *tileCase) { c.n, c.group, c.residual, c.act = 2, 2, Split32, relu }),
 	}

@@ -46,10 +46,10 @@ func packGemmTiles(tiles []byte, b unsafe.Pointer, n, k, rowB int, trans bool, g
 		column := 32*group + 16*half
 		have := max(0, min(16, n-column))
 		column = min(column, n-1)
-		dst := tiles[group*steps*4096+1024*half:]
+		dst := tiles[(2*group+half)*steps*2048:]
 		a := amd64.PackArgs{
-			High: unsafe.Pointer(&dst[0]), Low: unsafe.Pointer(&dst[2048]),
-			Step: 4096, LowStep: 4096, RowBytes: 4 * rowB,
+			High: unsafe.Pointer(&dst[0]), Low: unsafe.Pointer(&dst[1024]),
+			Step: 2048, LowStep: 2048, RowBytes: 4 * rowB,
 		}
 		if !trans {
 			a.Source = unsafe.Add(b, 4*column)
@@ -60,7 +60,7 @@ func packGemmTiles(tiles []byte, b unsafe.Pointer, n, k, rowB int, trans bool, g
 		a.Rows, a.Taps, a.Index, a.Upper, a.Contiguous = have, 1, &index, 64, 1
 		for s := range steps {
 			a.Source = unsafe.Add(b, 4*(column*rowB+32*s))
-			a.High, a.Low = unsafe.Pointer(&dst[4096*s]), unsafe.Pointer(&dst[4096*s+2048])
+			a.High, a.Low = unsafe.Pointer(&dst[2048*s]), unsafe.Pointer(&dst[2048*s+1024])
 			a.MaskA, a.MaskB = channelMask(k-32*s), channelMask(k-32*s-16)
 			amd64.PackRows(&a)
 		}

@@ -36,7 +36,10 @@ func tileStepBytes(f Format) int {
 	return 2048
 }
 
-// packGroup packs the weights of 32 outputs: two tiles of 16 for each step.
+// packGroup packs the weights of 32 outputs. Split weights are those of the first
+// 16, high and low parts of each step, then those of the others, so that a
+// kernel may read either half in one stream; BF16 weights are two tiles of 16
+// for each step.
 func (w *TileWeights) packGroup(g int) {
 	taps, cin := w.kernelH*w.kernelW, w.cin/w.group
 	var scratch [1024]byte
@@ -44,11 +47,14 @@ func (w *TileWeights) packGroup(g int) {
 	for i := range index {
 		index[i] = int32(4 * taps * i)
 	}
-	step := tileStepBytes(w.format)
+	from, low := 1024, 0 // from half to half, from high to low parts
+	if w.format == Split32 {
+		from, low = w.panel/2, 1024
+	}
 	for half := range 2 {
 		out := 32*g + 16*half
 		a := amd64.PackArgs{
-			Step: step, RowBytes: 4 * taps * cin, Rows: max(0, min(16, w.cout-out)),
+			Step: 2048, RowBytes: 4 * taps * cin, Rows: max(0, min(16, w.cout-out)),
 			Taps: taps, Index: &index, Upper: 64 * taps,
 		}
 		if taps == 1 {
@@ -56,11 +62,11 @@ func (w *TileWeights) packGroup(g int) {
 		}
 		for c := 0; c < cin; c += 32 {
 			a.Source = unsafe.Pointer(&w.source[min(out, w.cout-1)*cin*taps+c*taps])
-			dst := g*w.panel + c/32*taps*step + 1024*half
+			dst := g*w.panel + half*from + c/32*taps*2048
 			a.High = unsafe.Pointer(&w.data[dst])
 			a.Low = unsafe.Pointer(&scratch)
-			if w.format == Split32 {
-				a.Low, a.LowStep = unsafe.Pointer(&w.data[dst+2048]), step
+			if low > 0 {
+				a.Low, a.LowStep = unsafe.Pointer(&w.data[dst+low]), 2048
 			}
 			a.MaskA, a.MaskB = channelMask(cin-c), channelMask(cin-c-16)
 			amd64.PackRows(&a)

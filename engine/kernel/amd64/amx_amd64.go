@@ -51,6 +51,8 @@ type TileArgs struct {
 	outGroup, outGroupOdd int
 	//lint:ignore U1000 the assembly's
 	out, residual, segment, first, second, rows, left int
+	//lint:ignore U1000 the assembly's
+	third, fourth, column, half int // TilesTall
 }
 
 // The kinds of output and residual rows. A residual has one of the last three,
@@ -86,11 +88,18 @@ func TileConfig(rows int) *[64]byte {
 	return c
 }
 
-// TilesSplit runs on split rows, weights packed [hi 0-15][hi 16-31][lo 0-15]
-// [lo 16-31] of 1 KiB for each step.
+// TilesSplit runs on split rows. The weights of a group are those of its first
+// 16 channels, [hi][lo] of 1 KiB for each step, and then those of the others.
 //
 //go:noescape
 func TilesSplit(a *TileArgs)
+
+// TilesTall does the same for two pairs at a time: Pairs lists twice Count, and
+// the first of two names the segments of both, with Sums from 32 on for the
+// rows of the second. Scratch is 8 KiB, and PerStep·Steps covers both pairs.
+//
+//go:noescape
+func TilesTall(a *TileArgs)
 
 // TilesBF16 runs on bf16 rows, weights packed [0-15][16-31] of 1 KiB for each
 // step.

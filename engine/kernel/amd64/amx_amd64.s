@@ -35,6 +35,9 @@ TEXT ·TilesSplit(SB), NOSPLIT, $0-8
 	MOVQ R13, TileArgs_outGroup(AX)
 	MOVQ TileArgs_OutGroupOdd(AX), R13
 	MOVQ R13, TileArgs_outGroupOdd(AX)
+	MOVQ TileArgs_WeightsGroup(AX), R13
+	SHRQ $1, R13
+	MOVQ R13, TileArgs_half(AX)
 	MOVQ $0, TileArgs_left(AX)
 group_1:
 	MOVQ TileArgs_Pairs(AX), R8
@@ -55,12 +58,14 @@ step_1:
 	MOVQ (CX), R15
 	LEAQ (SI)(R15*1), R13
 	ADDQ DI, R15
+	MOVQ TileArgs_half(AX), R14
+	ADDQ BX, R14
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x1b; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T6, 0(BX)(R11*1)
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x15; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T4, 64(R13)(R10*1)
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // TDPBF16PS T0 += T4*T6
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x17; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T5, 64(R15)(R10*1)
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // TDPBF16PS T2 += T5*T6
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x1b; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // TILELOADD T7, 1024(BX)(R11*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x1e; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T7, 0(R14)(R11*1)
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // TDPBF16PS T1 += T4*T7
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // TDPBF16PS T3 += T5*T7
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x15; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T4, 0(R13)(R10*1)
@@ -69,13 +74,13 @@ step_1:
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // TDPBF16PS T3 += T5*T7
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // TDPBF16PS T0 += T4*T6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // TDPBF16PS T2 += T5*T6
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x1b; BYTE $0x00; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILELOADD T6, 2048(BX)(R11*1)
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x1b; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // TILELOADD T6, 1024(BX)(R11*1)
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // TDPBF16PS T0 += T4*T6
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // TDPBF16PS T2 += T5*T6
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x1b; BYTE $0x00; BYTE $0x0c; BYTE $0x00; BYTE $0x00 // TILELOADD T7, 3072(BX)(R11*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x1e; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // TILELOADD T7, 1024(R14)(R11*1)
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // TDPBF16PS T1 += T4*T7
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // TDPBF16PS T3 += T5*T7
-	ADDQ $4096, BX
+	ADDQ $2048, BX
 	MOVQ TileArgs_NextLines(AX), R11
 	TESTQ R11, R11
 	JEQ fetched_1
@@ -616,9 +621,9 @@ mish_1:
 	VMULPS Z4, Z1, Z1
 	JMP store_1
 
-// func TilesBF16(a *TileArgs)
-// rows of bf16 pixels
-TEXT ·TilesBF16(SB), NOSPLIT, $0-8
+// func TilesTall(a *TileArgs)
+// rows of split pixels, four row tiles to one column tile
+TEXT ·TilesTall(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ TileArgs_Config(AX), R13
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x78; BYTE $0x49; BYTE $0x45; BYTE $0x00 // LDTILECFG (R13)
@@ -646,11 +651,22 @@ TEXT ·TilesBF16(SB), NOSPLIT, $0-8
 	MOVQ R13, TileArgs_outGroup(AX)
 	MOVQ TileArgs_OutGroupOdd(AX), R13
 	MOVQ R13, TileArgs_outGroupOdd(AX)
+	MOVQ TileArgs_WeightsGroup(AX), R13
+	SHRQ $1, R13
+	MOVQ R13, TileArgs_half(AX)
 	MOVQ $0, TileArgs_left(AX)
 group_2:
 	MOVQ TileArgs_Pairs(AX), R8
 	MOVQ TileArgs_Count(AX), R9
 pair_2:
+	MOVQ TilePair__size+TilePair_InA(R8), R13
+	ADDQ TileArgs_In(AX), R13
+	MOVQ R13, TileArgs_third(AX)
+	MOVQ TilePair__size+TilePair_InB(R8), R13
+	ADDQ TileArgs_In(AX), R13
+	MOVQ R13, TileArgs_fourth(AX)
+	MOVQ $0, TileArgs_column(AX)
+half_2:
 	MOVQ TileArgs_In(AX), DI
 	MOVQ TilePair_InA(R8), SI
 	ADDQ DI, SI
@@ -658,37 +674,72 @@ pair_2:
 	MOVQ TileArgs_Offsets(AX), CX
 	MOVQ TileArgs_Steps(AX), DX
 	MOVQ TileArgs_weights(AX), BX
+	ADDQ TileArgs_column(AX), BX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0 // TILEZERO T0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8 // TILEZERO T1
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0 // TILEZERO T2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8 // TILEZERO T3
 step_2:
 	MOVQ (CX), R15
-	LEAQ (SI)(R15*1), R13
-	ADDQ DI, R15
+	// R15 is the offset of the step
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x1b; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T6, 0(BX)(R11*1)
+	MOVQ SI, R13
+	ADDQ R15, R13
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x15; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T4, 0(R13)(R10*1)
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // TDPBF16PS T0 += T4*T6
+	MOVQ TileArgs_fourth(AX), R13
+	ADDQ R15, R13
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x15; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T5, 0(R13)(R10*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xdd // TDPBF16PS T3 += T5*T6
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x1b; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // TILELOADD T7, 1024(BX)(R11*1)
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // TDPBF16PS T1 += T4*T7
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x17; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T5, 0(R15)(R10*1)
+	MOVQ TileArgs_third(AX), R13
+	ADDQ R15, R13
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x15; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T5, 64(R13)(R10*1)
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // TDPBF16PS T2 += T5*T6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xc4 // TDPBF16PS T0 += T4*T7
+	MOVQ DI, R13
+	ADDQ R15, R13
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x15; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T4, 0(R13)(R10*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xcc // TDPBF16PS T1 += T4*T6
+	MOVQ TileArgs_fourth(AX), R13
+	ADDQ R15, R13
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x15; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T5, 0(R13)(R10*1)
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // TDPBF16PS T3 += T5*T7
+	MOVQ SI, R13
+	ADDQ R15, R13
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x15; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T5, 64(R13)(R10*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc5 // TDPBF16PS T0 += T5*T6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // TDPBF16PS T1 += T4*T7
+	MOVQ TileArgs_third(AX), R13
+	ADDQ R15, R13
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x15; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T4, 0(R13)(R10*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd4 // TDPBF16PS T2 += T4*T6
+	MOVQ TileArgs_fourth(AX), R13
+	ADDQ R15, R13
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x15; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T5, 64(R13)(R10*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xdd // TDPBF16PS T3 += T5*T6
+	MOVQ DI, R13
+	ADDQ R15, R13
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x15; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T5, 64(R13)(R10*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xcd // TDPBF16PS T1 += T5*T6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xd4 // TDPBF16PS T2 += T4*T7
 	ADDQ $2048, BX
-	MOVQ TileArgs_NextLines(AX), R11
-	TESTQ R11, R11
-	JEQ fetched_2
-	MOVQ TileArgs_Next(AX), R14
-fetch_2:
-	PREFETCHT1 0(R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	PREFETCHT1 192(R14)
-	ADDQ $256, R14
-	SUBQ $4, R11
-	JGT fetch_2
-	MOVQ R14, TileArgs_Next(AX)
-fetched_2:
+	PREFETCHT1 0(BX)
+	PREFETCHT1 128(BX)
+	PREFETCHT1 256(BX)
+	PREFETCHT1 384(BX)
+	PREFETCHT1 512(BX)
+	PREFETCHT1 640(BX)
+	PREFETCHT1 768(BX)
+	PREFETCHT1 896(BX)
+	PREFETCHT1 1024(BX)
+	PREFETCHT1 1152(BX)
+	PREFETCHT1 1280(BX)
+	PREFETCHT1 1408(BX)
+	PREFETCHT1 1536(BX)
+	PREFETCHT1 1664(BX)
+	PREFETCHT1 1792(BX)
+	PREFETCHT1 1920(BX)
 	CMPQ TileArgs_left(AX), $0
 	JEQ finished_2
 	MOVQ TileArgs_PerStep(AX), R11
@@ -701,10 +752,20 @@ finished_2:
 	JNZ step_2
 	MOVQ TileArgs_Scratch(AX), R12
 	MOVQ $128, R13
+	CMPQ TileArgs_column(AX), $0
+	JNE second_2
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x84; BYTE $0x2c; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILESTORED T0, 0(R12)(R13*1)
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x2c; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILESTORED T1, 64(R12)(R13*1)
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x2c; BYTE $0x00; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILESTORED T2, 2048(R12)(R13*1)
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x2c; BYTE $0x40; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILESTORED T3, 2112(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x2c; BYTE $0x00; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILESTORED T1, 2048(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x2c; BYTE $0x00; BYTE $0x10; BYTE $0x00; BYTE $0x00 // TILESTORED T2, 4096(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x2c; BYTE $0x00; BYTE $0x18; BYTE $0x00; BYTE $0x00 // TILESTORED T3, 6144(R12)(R13*1)
+	MOVQ TileArgs_half(AX), R13
+	MOVQ R13, TileArgs_column(AX)
+	JMP half_2
+second_2:
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x84; BYTE $0x2c; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILESTORED T0, 64(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x2c; BYTE $0x40; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILESTORED T1, 2112(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x2c; BYTE $0x40; BYTE $0x10; BYTE $0x00; BYTE $0x00 // TILESTORED T2, 4160(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x2c; BYTE $0x40; BYTE $0x18; BYTE $0x00; BYTE $0x00 // TILESTORED T3, 6208(R12)(R13*1)
 	MOVQ TileArgs_groupOut(AX), R13
 	MOVQ R13, TileArgs_out(AX)
 	MOVQ TileArgs_groupResidual(AX), R13
@@ -718,6 +779,7 @@ finished_2:
 	MOVQ TileArgs_bias(AX), R13
 	VMOVUPS (R13), Z31
 	VMOVUPS 64(R13), Z30
+	ADDQ $TilePair__size, R8
 	ADDQ $TilePair__size, R8
 	DECQ R9
 	JNZ pair_2
@@ -1215,17 +1277,20 @@ mish_2:
 	VMULPS Z4, Z1, Z1
 	JMP store_2
 
-// func TilesU8(a *TileArgs)
-// rows of byte pixels
-TEXT ·TilesU8(SB), NOSPLIT, $0-8
+// func TilesBF16(a *TileArgs)
+// rows of bf16 pixels
+TEXT ·TilesBF16(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ TileArgs_Config(AX), R13
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x78; BYTE $0x49; BYTE $0x45; BYTE $0x00 // LDTILECFG (R13)
 	MOVQ TileArgs_RowStride(AX), R10
 	MOVQ $64, R11
-	VBROADCASTSS TileArgs_Low(AX), Z27
-	VBROADCASTSS TileArgs_High(AX), Z26
-	VPBROADCASTD TileArgs_Zero(AX), Z25
+	VBROADCASTSS TileArgs_Low(AX), Z29
+	VBROADCASTSS TileArgs_High(AX), Z28
+	MOVL $0x8000, R13
+	VPBROADCASTD R13, Z27
+	MOVL $0xffff0000, R13
+	VPBROADCASTD R13, Z26
 	KMOVW TileArgs_MaskA(AX), K1
 	KMOVW TileArgs_MaskB(AX), K2
 	MOVQ TileArgs_Weights(AX), R13
@@ -1242,6 +1307,9 @@ TEXT ·TilesU8(SB), NOSPLIT, $0-8
 	MOVQ R13, TileArgs_outGroup(AX)
 	MOVQ TileArgs_OutGroupOdd(AX), R13
 	MOVQ R13, TileArgs_outGroupOdd(AX)
+	MOVQ TileArgs_WeightsGroup(AX), R13
+	SHRQ $1, R13
+	MOVQ R13, TileArgs_half(AX)
 	MOVQ $0, TileArgs_left(AX)
 group_3:
 	MOVQ TileArgs_Pairs(AX), R8
@@ -1264,12 +1332,12 @@ step_3:
 	ADDQ DI, R15
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x1b; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T6, 0(BX)(R11*1)
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x15; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T4, 0(R13)(R10*1)
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x49; BYTE $0x5e; BYTE $0xc4 // TDPBUSD T0 += T4*T6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // TDPBF16PS T0 += T4*T6
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x1b; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // TILELOADD T7, 1024(BX)(R11*1)
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x41; BYTE $0x5e; BYTE $0xcc // TDPBUSD T1 += T4*T7
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // TDPBF16PS T1 += T4*T7
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x17; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T5, 0(R15)(R10*1)
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x49; BYTE $0x5e; BYTE $0xd5 // TDPBUSD T2 += T5*T6
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x41; BYTE $0x5e; BYTE $0xdd // TDPBUSD T3 += T5*T7
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // TDPBF16PS T2 += T5*T6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // TDPBF16PS T3 += T5*T7
 	ADDQ $2048, BX
 	MOVQ TileArgs_NextLines(AX), R11
 	TESTQ R11, R11
@@ -1312,10 +1380,8 @@ finished_3:
 	MOVQ R13, TileArgs_segment(AX)
 	MOVQ $0, TileArgs_rows(AX)
 	MOVQ TileArgs_bias(AX), R13
-	VMOVDQU32 (R13), Z31
-	VMOVDQU32 64(R13), Z30
-	VMOVUPS 128(R13), Z29
-	VMOVUPS 192(R13), Z28
+	VMOVUPS (R13), Z31
+	VMOVUPS 64(R13), Z30
 	ADDQ $TilePair__size, R8
 	DECQ R9
 	JNZ pair_3
@@ -1343,22 +1409,36 @@ some_3:
 	TESTQ R14, R14
 	JEQ segment_3
 row_3:
-	VPADDD (R12), Z31, Z0
-	VPADDD 64(R12), Z30, Z1
-	VCVTDQ2PS Z0, Z0
-	VCVTDQ2PS Z1, Z1
-	VMULPS Z29, Z0, Z0
-	VMULPS Z28, Z1, Z1
-	VMAXPS Z27, Z0, Z0
-	VMAXPS Z27, Z1, Z1
-	VMINPS Z26, Z0, Z0
-	VMINPS Z26, Z1, Z1
-	VCVTPS2DQ Z0, Z0
-	VCVTPS2DQ Z1, Z1
-	VPADDD Z25, Z0, Z0
-	VPADDD Z25, Z1, Z1
-	VPMOVUSDB Z0, K1, (R13)
-	VPMOVUSDB Z1, K2, 16(R13)
+	VADDPS (R12), Z31, Z0
+	VADDPS 64(R12), Z30, Z1
+	CMPQ TileArgs_ResidualKind(AX), $0
+	JNE residual_3
+activate_3:
+	CMPQ TileArgs_Act(AX), $0
+	JNE activation_3
+	// the sum is the second source, so that NaN passes
+	VMAXPS Z0, Z29, Z0
+	VMAXPS Z1, Z29, Z1
+	VMINPS Z0, Z28, Z0
+	VMINPS Z1, Z28, Z1
+store_3:
+	CMPQ TileArgs_OutKind(AX), $1
+	JNE plain_3
+	// split: high parts rounded half up in magnitude, low parts what is left
+	VPADDD Z27, Z0, Z2
+	VPADDD Z27, Z1, Z3
+	VPANDD Z26, Z2, Z4
+	VPANDD Z26, Z3, Z3
+	VSUBPS Z4, Z0, Z0
+	VSUBPS Z3, Z1, Z1
+	VPSRLD $16, Z2, Z2
+	VPORD Z3, Z2, Z2
+	VPADDD Z27, Z0, Z0
+	VPADDD Z27, Z1, Z1
+	VPSRLD $16, Z0, Z0
+	VPTERNLOGD $0xf8, Z26, Z1, Z0
+	VMOVUPS Z2, (R13)
+	VMOVUPS Z0, 64(R13)
 next_3:
 	ADDQ TileArgs_OutStep(AX), R13
 	ADDQ TileArgs_ResidualStep(AX), R15
@@ -1394,6 +1474,593 @@ segment_3:
 	ADDQ $TileSegment__size, R10
 	MOVQ R10, TileArgs_segment(AX)
 	JMP row_3
+plain_3:
+	CMPQ TileArgs_OutKind(AX), $2
+	JEQ bf16_3
+	MOVQ TileArgs_OutHalf(AX), R10
+	VMOVUPS Z0, K1, (R13)
+	VMOVUPS Z1, K2, (R13)(R10*1)
+	JMP next_3
+bf16_3:
+	VPADDD Z27, Z0, Z0
+	VPADDD Z27, Z1, Z1
+	VPSRLD $16, Z0, Z0
+	VPTERNLOGD $0xf8, Z26, Z1, Z0
+	VMOVUPS Z0, (R13)
+	JMP next_3
+residual_3:
+	CMPQ TileArgs_ResidualKind(AX), $1
+	JNE notsplit_3
+	VMOVUPS (R15), Z2
+	VMOVUPS 64(R15), Z3
+	VPSLLD $16, Z2, Z4
+	VPSLLD $16, Z3, Z5
+	VPANDD Z26, Z2, Z2
+	VPANDD Z26, Z3, Z3
+	VADDPS Z4, Z5, Z4
+	VADDPS Z2, Z3, Z2
+	VADDPS Z4, Z0, Z0
+	VADDPS Z2, Z1, Z1
+	JMP activate_3
+notsplit_3:
+	CMPQ TileArgs_ResidualKind(AX), $2
+	JEQ halves_3
+	MOVQ TileArgs_ResidualHalf(AX), R10
+	VADDPS (R15), Z0, K1, Z0
+	VADDPS (R15)(R10*1), Z1, K2, Z1
+	JMP activate_3
+halves_3:
+	VMOVUPS (R15), Z2
+	VPSLLD $16, Z2, Z4
+	VPANDD Z26, Z2, Z2
+	VADDPS Z4, Z0, Z0
+	VADDPS Z2, Z1, Z1
+	JMP activate_3
+activation_3:
+	CMPQ TileArgs_Act(AX), $2
+	JEQ leaky_3
+	CMPQ TileArgs_Act(AX), $3
+	JEQ sigmoid_3
+	CMPQ TileArgs_Act(AX), $4
+	JEQ silu_3
+	CMPQ TileArgs_Act(AX), $5
+	JEQ hardsigmoid_3
+	CMPQ TileArgs_Act(AX), $6
+	JEQ hardswish_3
+	CMPQ TileArgs_Act(AX), $7
+	JEQ tanh_3
+	CMPQ TileArgs_Act(AX), $8
+	JEQ gelu_3
+	CMPQ TileArgs_Act(AX), $9
+	JEQ mish_3
+	// Act past 9 does not occur
+leaky_3:
+	VPXORD Z2, Z2, Z2
+	VCMPPS $1, Z2, Z0, K3
+	VMULPS.BCST TileArgs_Alpha(AX), Z0, K3, Z0
+	VPXORD Z2, Z2, Z2
+	VCMPPS $1, Z2, Z1, K3
+	VMULPS.BCST TileArgs_Alpha(AX), Z1, K3, Z1
+	JMP store_3
+sigmoid_3:
+	VPXORD Z4, Z4, Z4
+	VSUBPS Z0, Z4, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VADDPS.BCST constants<>+40(SB), Z4, Z4
+	VBROADCASTSS constants<>+40(SB), Z5
+	VDIVPS Z4, Z5, Z0
+	VPXORD Z4, Z4, Z4
+	VSUBPS Z1, Z4, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VADDPS.BCST constants<>+40(SB), Z4, Z4
+	VBROADCASTSS constants<>+40(SB), Z5
+	VDIVPS Z4, Z5, Z1
+	JMP store_3
+silu_3:
+	VPXORD Z4, Z4, Z4
+	VSUBPS Z0, Z4, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VADDPS.BCST constants<>+40(SB), Z4, Z4
+	VDIVPS Z4, Z0, Z0
+	VPXORD Z4, Z4, Z4
+	VSUBPS Z1, Z4, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VADDPS.BCST constants<>+40(SB), Z4, Z4
+	VDIVPS Z4, Z1, Z1
+	JMP store_3
+hardsigmoid_3:
+	VBROADCASTSS TileArgs_Beta(AX), Z2
+	VFMADD231PS.BCST TileArgs_Alpha(AX), Z0, Z2
+	VPXORD Z3, Z3, Z3
+	VMAXPS Z2, Z3, Z2
+	VBROADCASTSS constants<>+40(SB), Z3
+	VMINPS Z2, Z3, Z2
+	VMOVAPS Z2, Z0
+	VBROADCASTSS TileArgs_Beta(AX), Z2
+	VFMADD231PS.BCST TileArgs_Alpha(AX), Z1, Z2
+	VPXORD Z3, Z3, Z3
+	VMAXPS Z2, Z3, Z2
+	VBROADCASTSS constants<>+40(SB), Z3
+	VMINPS Z2, Z3, Z2
+	VMOVAPS Z2, Z1
+	JMP store_3
+hardswish_3:
+	VBROADCASTSS constants<>+44(SB), Z2
+	VFMADD231PS.BCST constants<>+48(SB), Z0, Z2
+	VPXORD Z3, Z3, Z3
+	VMAXPS Z2, Z3, Z2
+	VBROADCASTSS constants<>+40(SB), Z3
+	VMINPS Z2, Z3, Z2
+	VMULPS Z2, Z0, Z0
+	VBROADCASTSS constants<>+44(SB), Z2
+	VFMADD231PS.BCST constants<>+48(SB), Z1, Z2
+	VPXORD Z3, Z3, Z3
+	VMAXPS Z2, Z3, Z2
+	VBROADCASTSS constants<>+40(SB), Z3
+	VMINPS Z2, Z3, Z2
+	VMULPS Z2, Z1, Z1
+	JMP store_3
+tanh_3:
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z5
+	VPANDD Z0, Z5, Z5
+	VMULPS.BCST constants<>+52(SB), Z5, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VBROADCASTSS constants<>+40(SB), Z6
+	VSUBPS Z4, Z6, Z7
+	VADDPS Z4, Z6, Z4
+	VDIVPS Z4, Z7, Z4
+	VMULPS Z5, Z5, Z6
+	VBROADCASTSS constants<>+56(SB), Z7
+	VFMADD213PS.BCST constants<>+60(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+64(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+68(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+72(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+76(SB), Z6, Z7
+	VMULPS Z6, Z5, Z6
+	VFMADD213PS Z5, Z6, Z7
+	VBROADCASTSS constants<>+80(SB), Z2
+	VCMPPS $1, Z2, Z5, K3
+	VMOVAPS Z7, K3, Z4
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z2
+	VPTERNLOGD $0xac, Z4, Z0, Z2
+	VMOVAPS Z2, Z0
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z5
+	VPANDD Z1, Z5, Z5
+	VMULPS.BCST constants<>+52(SB), Z5, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VBROADCASTSS constants<>+40(SB), Z6
+	VSUBPS Z4, Z6, Z7
+	VADDPS Z4, Z6, Z4
+	VDIVPS Z4, Z7, Z4
+	VMULPS Z5, Z5, Z6
+	VBROADCASTSS constants<>+56(SB), Z7
+	VFMADD213PS.BCST constants<>+60(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+64(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+68(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+72(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+76(SB), Z6, Z7
+	VMULPS Z6, Z5, Z6
+	VFMADD213PS Z5, Z6, Z7
+	VBROADCASTSS constants<>+80(SB), Z2
+	VCMPPS $1, Z2, Z5, K3
+	VMOVAPS Z7, K3, Z4
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z2
+	VPTERNLOGD $0xac, Z4, Z1, Z2
+	VMOVAPS Z2, Z1
+	JMP store_3
+gelu_3:
+	VMULPS.BCST constants<>+84(SB), Z0, Z5
+	VMOVAPS Z5, Z8
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z6
+	VPANDD Z5, Z6, Z6
+	VBROADCASTSS constants<>+40(SB), Z7
+	VMOVAPS Z7, Z4
+	VFMADD231PS.BCST constants<>+88(SB), Z6, Z4
+	VDIVPS Z4, Z7, Z5
+	VMULPS Z6, Z6, Z6
+	VPXORD Z4, Z4, Z4
+	VSUBPS Z6, Z4, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VBROADCASTSS constants<>+92(SB), Z3
+	VFMADD213PS.BCST constants<>+96(SB), Z5, Z3
+	VFMADD213PS.BCST constants<>+100(SB), Z5, Z3
+	VFMADD213PS.BCST constants<>+104(SB), Z5, Z3
+	VFMADD213PS.BCST constants<>+108(SB), Z5, Z3
+	VMULPS Z5, Z3, Z3
+	VFNMADD213PS Z7, Z3, Z4
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z2
+	VPTERNLOGD $0xac, Z4, Z8, Z2
+	VMOVAPS Z2, Z8
+	VADDPS Z7, Z8, Z8
+	VMULPS.BCST constants<>+44(SB), Z0, Z0
+	VMULPS Z8, Z0, Z0
+	VMULPS.BCST constants<>+84(SB), Z1, Z5
+	VMOVAPS Z5, Z8
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z6
+	VPANDD Z5, Z6, Z6
+	VBROADCASTSS constants<>+40(SB), Z7
+	VMOVAPS Z7, Z4
+	VFMADD231PS.BCST constants<>+88(SB), Z6, Z4
+	VDIVPS Z4, Z7, Z5
+	VMULPS Z6, Z6, Z6
+	VPXORD Z4, Z4, Z4
+	VSUBPS Z6, Z4, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VBROADCASTSS constants<>+92(SB), Z3
+	VFMADD213PS.BCST constants<>+96(SB), Z5, Z3
+	VFMADD213PS.BCST constants<>+100(SB), Z5, Z3
+	VFMADD213PS.BCST constants<>+104(SB), Z5, Z3
+	VFMADD213PS.BCST constants<>+108(SB), Z5, Z3
+	VMULPS Z5, Z3, Z3
+	VFNMADD213PS Z7, Z3, Z4
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z2
+	VPTERNLOGD $0xac, Z4, Z8, Z2
+	VMOVAPS Z2, Z8
+	VADDPS Z7, Z8, Z8
+	VMULPS.BCST constants<>+44(SB), Z1, Z1
+	VMULPS Z8, Z1, Z1
+	JMP store_3
+mish_3:
+	VBROADCASTSS constants<>+112(SB), Z2
+	VMINPS Z0, Z2, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VBROADCASTSS constants<>+116(SB), Z5
+	VADDPS Z5, Z4, Z6
+	VMULPS Z6, Z4, Z4
+	VADDPS Z5, Z4, Z5
+	VDIVPS Z5, Z4, Z4
+	VMULPS Z4, Z0, Z0
+	VBROADCASTSS constants<>+112(SB), Z2
+	VMINPS Z1, Z2, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VBROADCASTSS constants<>+116(SB), Z5
+	VADDPS Z5, Z4, Z6
+	VMULPS Z6, Z4, Z4
+	VADDPS Z5, Z4, Z5
+	VDIVPS Z5, Z4, Z4
+	VMULPS Z4, Z1, Z1
+	JMP store_3
+
+// func TilesU8(a *TileArgs)
+// rows of byte pixels
+TEXT ·TilesU8(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ TileArgs_Config(AX), R13
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x78; BYTE $0x49; BYTE $0x45; BYTE $0x00 // LDTILECFG (R13)
+	MOVQ TileArgs_RowStride(AX), R10
+	MOVQ $64, R11
+	VBROADCASTSS TileArgs_Low(AX), Z27
+	VBROADCASTSS TileArgs_High(AX), Z26
+	VPBROADCASTD TileArgs_Zero(AX), Z25
+	KMOVW TileArgs_MaskA(AX), K1
+	KMOVW TileArgs_MaskB(AX), K2
+	MOVQ TileArgs_Weights(AX), R13
+	MOVQ R13, TileArgs_weights(AX)
+	MOVQ TileArgs_Bias(AX), R13
+	MOVQ R13, TileArgs_bias(AX)
+	MOVQ TileArgs_Out(AX), R13
+	MOVQ R13, TileArgs_groupOut(AX)
+	MOVQ TileArgs_Residual(AX), R13
+	MOVQ R13, TileArgs_groupResidual(AX)
+	MOVQ TileArgs_Groups(AX), R13
+	MOVQ R13, TileArgs_groups(AX)
+	MOVQ TileArgs_OutGroup(AX), R13
+	MOVQ R13, TileArgs_outGroup(AX)
+	MOVQ TileArgs_OutGroupOdd(AX), R13
+	MOVQ R13, TileArgs_outGroupOdd(AX)
+	MOVQ TileArgs_WeightsGroup(AX), R13
+	SHRQ $1, R13
+	MOVQ R13, TileArgs_half(AX)
+	MOVQ $0, TileArgs_left(AX)
+group_4:
+	MOVQ TileArgs_Pairs(AX), R8
+	MOVQ TileArgs_Count(AX), R9
+pair_4:
+	MOVQ TileArgs_In(AX), DI
+	MOVQ TilePair_InA(R8), SI
+	ADDQ DI, SI
+	ADDQ TilePair_InB(R8), DI
+	MOVQ TileArgs_Offsets(AX), CX
+	MOVQ TileArgs_Steps(AX), DX
+	MOVQ TileArgs_weights(AX), BX
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0 // TILEZERO T0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8 // TILEZERO T1
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0 // TILEZERO T2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8 // TILEZERO T3
+step_4:
+	MOVQ (CX), R15
+	LEAQ (SI)(R15*1), R13
+	ADDQ DI, R15
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x1b; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T6, 0(BX)(R11*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x15; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T4, 0(R13)(R10*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x49; BYTE $0x5e; BYTE $0xc4 // TDPBUSD T0 += T4*T6
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x1b; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // TILELOADD T7, 1024(BX)(R11*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x41; BYTE $0x5e; BYTE $0xcc // TDPBUSD T1 += T4*T7
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x17; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T5, 0(R15)(R10*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x49; BYTE $0x5e; BYTE $0xd5 // TDPBUSD T2 += T5*T6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x41; BYTE $0x5e; BYTE $0xdd // TDPBUSD T3 += T5*T7
+	ADDQ $2048, BX
+	MOVQ TileArgs_NextLines(AX), R11
+	TESTQ R11, R11
+	JEQ fetched_4
+	MOVQ TileArgs_Next(AX), R14
+fetch_4:
+	PREFETCHT1 0(R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	PREFETCHT1 192(R14)
+	ADDQ $256, R14
+	SUBQ $4, R11
+	JGT fetch_4
+	MOVQ R14, TileArgs_Next(AX)
+fetched_4:
+	CMPQ TileArgs_left(AX), $0
+	JEQ finished_4
+	MOVQ TileArgs_PerStep(AX), R11
+	JMP some_4
+finished_4:
+	MOVQ TileArgs_RowStride(AX), R10
+	MOVQ $64, R11
+	ADDQ $8, CX
+	DECQ DX
+	JNZ step_4
+	MOVQ TileArgs_Scratch(AX), R12
+	MOVQ $128, R13
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x84; BYTE $0x2c; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILESTORED T0, 0(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x2c; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILESTORED T1, 64(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x2c; BYTE $0x00; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILESTORED T2, 2048(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x2c; BYTE $0x40; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILESTORED T3, 2112(R12)(R13*1)
+	MOVQ TileArgs_groupOut(AX), R13
+	MOVQ R13, TileArgs_out(AX)
+	MOVQ TileArgs_groupResidual(AX), R13
+	MOVQ R13, TileArgs_residual(AX)
+	MOVQ TilePair_Count(R8), R13
+	MOVQ R13, TileArgs_left(AX)
+	MOVQ TileArgs_Segments(AX), R13
+	ADDQ TilePair_First(R8), R13
+	MOVQ R13, TileArgs_segment(AX)
+	MOVQ $0, TileArgs_rows(AX)
+	MOVQ TileArgs_bias(AX), R13
+	VMOVDQU32 (R13), Z31
+	VMOVDQU32 64(R13), Z30
+	VMOVUPS 128(R13), Z29
+	VMOVUPS 192(R13), Z28
+	ADDQ $TilePair__size, R8
+	DECQ R9
+	JNZ pair_4
+	MOVQ TileArgs_WeightsGroup(AX), R13
+	ADDQ R13, TileArgs_weights(AX)
+	MOVQ TileArgs_BiasGroup(AX), R13
+	ADDQ R13, TileArgs_bias(AX)
+	MOVQ TileArgs_outGroup(AX), R13
+	ADDQ R13, TileArgs_groupOut(AX)
+	MOVQ TileArgs_ResidualGroup(AX), R13
+	ADDQ R13, TileArgs_groupResidual(AX)
+	// two groups of 32 share a pixel of 64: the strides take turns
+	MOVQ TileArgs_outGroup(AX), R13
+	MOVQ TileArgs_outGroupOdd(AX), R15
+	MOVQ R15, TileArgs_outGroup(AX)
+	MOVQ R13, TileArgs_outGroupOdd(AX)
+	DECQ TileArgs_groups(AX)
+	JNZ group_4
+	// the rows of the last pair: DX is 0
+	MOVQ $1<<30, R11
+some_4:
+	MOVQ TileArgs_first(AX), R13
+	MOVQ TileArgs_second(AX), R15
+	MOVQ TileArgs_rows(AX), R14
+	TESTQ R14, R14
+	JEQ segment_4
+row_4:
+	VPADDD (R12), Z31, Z0
+	VPADDD 64(R12), Z30, Z1
+	VCVTDQ2PS Z0, Z0
+	VCVTDQ2PS Z1, Z1
+	VMULPS Z29, Z0, Z0
+	VMULPS Z28, Z1, Z1
+	VMAXPS Z27, Z0, Z0
+	VMAXPS Z27, Z1, Z1
+	VMINPS Z26, Z0, Z0
+	VMINPS Z26, Z1, Z1
+	VCVTPS2DQ Z0, Z0
+	VCVTPS2DQ Z1, Z1
+	VPADDD Z25, Z0, Z0
+	VPADDD Z25, Z1, Z1
+	VPMOVUSDB Z0, K1, (R13)
+	VPMOVUSDB Z1, K2, 16(R13)
+next_4:
+	ADDQ TileArgs_OutStep(AX), R13
+	ADDQ TileArgs_ResidualStep(AX), R15
+	ADDQ $128, R12
+	DECQ R14
+	JEQ ended_4
+more_4:
+	DECQ R11
+	JNZ row_4
+pause_4:
+	MOVQ R13, TileArgs_first(AX)
+	MOVQ R15, TileArgs_second(AX)
+	MOVQ R14, TileArgs_rows(AX)
+	TESTQ DX, DX
+	JNZ finished_4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0xc0 // TILERELEASE
+	VZEROUPPER
+	RET
+ended_4:
+	DECQ TileArgs_left(AX)
+	JEQ pause_4
+	DECQ R11
+	JEQ pause_4
+segment_4:
+	MOVQ TileArgs_segment(AX), R10
+	MOVQ TileSegment_Sums(R10), R12
+	ADDQ TileArgs_Scratch(AX), R12
+	MOVQ TileSegment_Rows(R10), R14
+	MOVQ TileSegment_Out(R10), R13
+	ADDQ TileArgs_out(AX), R13
+	MOVQ TileSegment_Residual(R10), R15
+	ADDQ TileArgs_residual(AX), R15
+	ADDQ $TileSegment__size, R10
+	MOVQ R10, TileArgs_segment(AX)
+	JMP row_4
 
 // func TilesVNNI(a *TileArgs)
 // rows of byte pixels, by VPDPBUSD
@@ -1414,15 +2081,15 @@ TEXT ·TilesVNNI(SB), NOSPLIT, $0-8
 	MOVQ TileArgs_OutGroupOdd(AX), R13
 	MOVQ R13, TileArgs_outGroupOdd(AX)
 	MOVQ TileArgs_RowStride(AX), R10
-group_4:
+group_5:
 	MOVQ TileArgs_Pairs(AX), R8
 	MOVQ TileArgs_Count(AX), R9
-pair_4:
+pair_5:
 	MOVQ TilePair_InA(R8), R14
 	MOVQ TileArgs_Scratch(AX), R13
 	MOVQ R13, TileArgs_first(AX)
 	MOVQ $0, TileArgs_second(AX)
-tile_4:
+tile_5:
 	ADDQ TileArgs_In(AX), R14
 	MOVQ R14, TileArgs_rows(AX)
 	MOVQ TileArgs_Offsets(AX), CX
@@ -1430,40 +2097,40 @@ tile_4:
 	MOVQ TileArgs_weights(AX), BX
 	MOVQ TileArgs_Rows(AX), R15
 	CMPQ R15, $14
-	JEQ rows14_4
+	JEQ rows14_5
 	CMPQ R15, $13
-	JEQ rows13_4
+	JEQ rows13_5
 	CMPQ R15, $12
-	JEQ rows12_4
+	JEQ rows12_5
 	CMPQ R15, $11
-	JEQ rows11_4
+	JEQ rows11_5
 	CMPQ R15, $10
-	JEQ rows10_4
+	JEQ rows10_5
 	CMPQ R15, $9
-	JEQ rows9_4
+	JEQ rows9_5
 	CMPQ R15, $8
-	JEQ rows8_4
+	JEQ rows8_5
 	CMPQ R15, $7
-	JEQ rows7_4
+	JEQ rows7_5
 	CMPQ R15, $6
-	JEQ rows6_4
+	JEQ rows6_5
 	CMPQ R15, $5
-	JEQ rows5_4
+	JEQ rows5_5
 	CMPQ R15, $4
-	JEQ rows4_4
+	JEQ rows4_5
 	CMPQ R15, $3
-	JEQ rows3_4
+	JEQ rows3_5
 	CMPQ R15, $2
-	JEQ rows2_4
-rows1_4:
+	JEQ rows2_5
+rows1_5:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-step1_4:
+step1_5:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
 	MOVQ $4, R11
-quads1_4:
+quads1_5:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -1487,25 +2154,25 @@ quads1_4:
 	ADDQ $256, BX
 	ADDQ $16, SI
 	DECQ R11
-	JNZ quads1_4
+	JNZ quads1_5
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step1_4
+	JNZ step1_5
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
-	JMP tiled_4
-rows2_4:
+	JMP tiled_5
+rows2_5:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-step2_4:
+step2_5:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
 	MOVQ $4, R11
-quads2_4:
+quads2_5:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -1541,29 +2208,29 @@ quads2_4:
 	ADDQ $256, BX
 	ADDQ $16, SI
 	DECQ R11
-	JNZ quads2_4
+	JNZ quads2_5
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step2_4
+	JNZ step2_5
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
 	VMOVDQU32 Z2, 128(R12)
 	VMOVDQU32 Z3, 192(R12)
-	JMP tiled_4
-rows3_4:
+	JMP tiled_5
+rows3_5:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-step3_4:
+step3_5:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
 	MOVQ $4, R11
-quads3_4:
+quads3_5:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -1611,10 +2278,10 @@ quads3_4:
 	ADDQ $256, BX
 	ADDQ $16, SI
 	DECQ R11
-	JNZ quads3_4
+	JNZ quads3_5
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step3_4
+	JNZ step3_5
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -1622,8 +2289,8 @@ quads3_4:
 	VMOVDQU32 Z3, 192(R12)
 	VMOVDQU32 Z4, 256(R12)
 	VMOVDQU32 Z5, 320(R12)
-	JMP tiled_4
-rows4_4:
+	JMP tiled_5
+rows4_5:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1632,14 +2299,14 @@ rows4_4:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-step4_4:
+step4_5:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
 	LEAQ (R10)(R10*2), R14
 	LEAQ (SI)(R14*1), DI
 	MOVQ $4, R11
-quads4_4:
+quads4_5:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -1700,10 +2367,10 @@ quads4_4:
 	ADDQ $16, SI
 	ADDQ $16, DI
 	DECQ R11
-	JNZ quads4_4
+	JNZ quads4_5
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step4_4
+	JNZ step4_5
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -1713,8 +2380,8 @@ quads4_4:
 	VMOVDQU32 Z5, 320(R12)
 	VMOVDQU32 Z6, 384(R12)
 	VMOVDQU32 Z7, 448(R12)
-	JMP tiled_4
-rows5_4:
+	JMP tiled_5
+rows5_5:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1725,14 +2392,14 @@ rows5_4:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-step5_4:
+step5_5:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
 	LEAQ (R10)(R10*2), R14
 	LEAQ (SI)(R14*1), DI
 	MOVQ $4, R11
-quads5_4:
+quads5_5:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -1805,10 +2472,10 @@ quads5_4:
 	ADDQ $16, SI
 	ADDQ $16, DI
 	DECQ R11
-	JNZ quads5_4
+	JNZ quads5_5
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step5_4
+	JNZ step5_5
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -1820,8 +2487,8 @@ quads5_4:
 	VMOVDQU32 Z7, 448(R12)
 	VMOVDQU32 Z8, 512(R12)
 	VMOVDQU32 Z9, 576(R12)
-	JMP tiled_4
-rows6_4:
+	JMP tiled_5
+rows6_5:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1834,14 +2501,14 @@ rows6_4:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-step6_4:
+step6_5:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
 	LEAQ (R10)(R10*2), R14
 	LEAQ (SI)(R14*1), DI
 	MOVQ $4, R11
-quads6_4:
+quads6_5:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -1926,10 +2593,10 @@ quads6_4:
 	ADDQ $16, SI
 	ADDQ $16, DI
 	DECQ R11
-	JNZ quads6_4
+	JNZ quads6_5
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step6_4
+	JNZ step6_5
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -1943,8 +2610,8 @@ quads6_4:
 	VMOVDQU32 Z9, 576(R12)
 	VMOVDQU32 Z10, 640(R12)
 	VMOVDQU32 Z11, 704(R12)
-	JMP tiled_4
-rows7_4:
+	JMP tiled_5
+rows7_5:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1959,7 +2626,7 @@ rows7_4:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-step7_4:
+step7_5:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -1967,7 +2634,7 @@ step7_4:
 	LEAQ (SI)(R14*1), DI
 	LEAQ (DI)(R14*1), R12
 	MOVQ $4, R11
-quads7_4:
+quads7_5:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -2065,10 +2732,10 @@ quads7_4:
 	ADDQ $16, DI
 	ADDQ $16, R12
 	DECQ R11
-	JNZ quads7_4
+	JNZ quads7_5
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step7_4
+	JNZ step7_5
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -2084,8 +2751,8 @@ quads7_4:
 	VMOVDQU32 Z11, 704(R12)
 	VMOVDQU32 Z12, 768(R12)
 	VMOVDQU32 Z13, 832(R12)
-	JMP tiled_4
-rows8_4:
+	JMP tiled_5
+rows8_5:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2102,7 +2769,7 @@ rows8_4:
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-step8_4:
+step8_5:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -2110,7 +2777,7 @@ step8_4:
 	LEAQ (SI)(R14*1), DI
 	LEAQ (DI)(R14*1), R12
 	MOVQ $4, R11
-quads8_4:
+quads8_5:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -2220,10 +2887,10 @@ quads8_4:
 	ADDQ $16, DI
 	ADDQ $16, R12
 	DECQ R11
-	JNZ quads8_4
+	JNZ quads8_5
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step8_4
+	JNZ step8_5
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -2241,8 +2908,8 @@ quads8_4:
 	VMOVDQU32 Z13, 832(R12)
 	VMOVDQU32 Z14, 896(R12)
 	VMOVDQU32 Z15, 960(R12)
-	JMP tiled_4
-rows9_4:
+	JMP tiled_5
+rows9_5:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2261,7 +2928,7 @@ rows9_4:
 	VPXORD Z15, Z15, Z15
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
-step9_4:
+step9_5:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -2269,7 +2936,7 @@ step9_4:
 	LEAQ (SI)(R14*1), DI
 	LEAQ (DI)(R14*1), R12
 	MOVQ $4, R11
-quads9_4:
+quads9_5:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -2391,10 +3058,10 @@ quads9_4:
 	ADDQ $16, DI
 	ADDQ $16, R12
 	DECQ R11
-	JNZ quads9_4
+	JNZ quads9_5
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step9_4
+	JNZ step9_5
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -2414,8 +3081,8 @@ quads9_4:
 	VMOVDQU32 Z15, 960(R12)
 	VMOVDQU32 Z16, 1024(R12)
 	VMOVDQU32 Z17, 1088(R12)
-	JMP tiled_4
-rows10_4:
+	JMP tiled_5
+rows10_5:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2436,7 +3103,7 @@ rows10_4:
 	VPXORD Z17, Z17, Z17
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
-step10_4:
+step10_5:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -2445,7 +3112,7 @@ step10_4:
 	LEAQ (DI)(R14*1), R12
 	LEAQ (R12)(R14*1), R13
 	MOVQ $4, R11
-quads10_4:
+quads10_5:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -2580,10 +3247,10 @@ quads10_4:
 	ADDQ $16, R12
 	ADDQ $16, R13
 	DECQ R11
-	JNZ quads10_4
+	JNZ quads10_5
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step10_4
+	JNZ step10_5
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -2605,8 +3272,8 @@ quads10_4:
 	VMOVDQU32 Z17, 1088(R12)
 	VMOVDQU32 Z18, 1152(R12)
 	VMOVDQU32 Z19, 1216(R12)
-	JMP tiled_4
-rows11_4:
+	JMP tiled_5
+rows11_5:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2629,7 +3296,7 @@ rows11_4:
 	VPXORD Z19, Z19, Z19
 	VPXORD Z20, Z20, Z20
 	VPXORD Z21, Z21, Z21
-step11_4:
+step11_5:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -2638,7 +3305,7 @@ step11_4:
 	LEAQ (DI)(R14*1), R12
 	LEAQ (R12)(R14*1), R13
 	MOVQ $4, R11
-quads11_4:
+quads11_5:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -2785,10 +3452,10 @@ quads11_4:
 	ADDQ $16, R12
 	ADDQ $16, R13
 	DECQ R11
-	JNZ quads11_4
+	JNZ quads11_5
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step11_4
+	JNZ step11_5
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -2812,8 +3479,8 @@ quads11_4:
 	VMOVDQU32 Z19, 1216(R12)
 	VMOVDQU32 Z20, 1280(R12)
 	VMOVDQU32 Z21, 1344(R12)
-	JMP tiled_4
-rows12_4:
+	JMP tiled_5
+rows12_5:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2838,7 +3505,7 @@ rows12_4:
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
-step12_4:
+step12_5:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -2847,7 +3514,7 @@ step12_4:
 	LEAQ (DI)(R14*1), R12
 	LEAQ (R12)(R14*1), R13
 	MOVQ $4, R11
-quads12_4:
+quads12_5:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -3006,10 +3673,10 @@ quads12_4:
 	ADDQ $16, R12
 	ADDQ $16, R13
 	DECQ R11
-	JNZ quads12_4
+	JNZ quads12_5
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step12_4
+	JNZ step12_5
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -3035,8 +3702,8 @@ quads12_4:
 	VMOVDQU32 Z21, 1344(R12)
 	VMOVDQU32 Z22, 1408(R12)
 	VMOVDQU32 Z23, 1472(R12)
-	JMP tiled_4
-rows13_4:
+	JMP tiled_5
+rows13_5:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3063,7 +3730,7 @@ rows13_4:
 	VPXORD Z23, Z23, Z23
 	VPXORD Z24, Z24, Z24
 	VPXORD Z25, Z25, Z25
-step13_4:
+step13_5:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -3073,7 +3740,7 @@ step13_4:
 	LEAQ (R12)(R14*1), R13
 	LEAQ (R13)(R14*1), R15
 	MOVQ $4, R11
-quads13_4:
+quads13_5:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -3245,10 +3912,10 @@ quads13_4:
 	ADDQ $16, R13
 	ADDQ $16, R15
 	DECQ R11
-	JNZ quads13_4
+	JNZ quads13_5
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step13_4
+	JNZ step13_5
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -3276,8 +3943,8 @@ quads13_4:
 	VMOVDQU32 Z23, 1472(R12)
 	VMOVDQU32 Z24, 1536(R12)
 	VMOVDQU32 Z25, 1600(R12)
-	JMP tiled_4
-rows14_4:
+	JMP tiled_5
+rows14_5:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3306,7 +3973,7 @@ rows14_4:
 	VPXORD Z25, Z25, Z25
 	VPXORD Z26, Z26, Z26
 	VPXORD Z27, Z27, Z27
-step14_4:
+step14_5:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -3316,7 +3983,7 @@ step14_4:
 	LEAQ (R12)(R14*1), R13
 	LEAQ (R13)(R14*1), R15
 	MOVQ $4, R11
-quads14_4:
+quads14_5:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -3500,10 +4167,10 @@ quads14_4:
 	ADDQ $16, R13
 	ADDQ $16, R15
 	DECQ R11
-	JNZ quads14_4
+	JNZ quads14_5
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step14_4
+	JNZ step14_5
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -3533,15 +4200,15 @@ quads14_4:
 	VMOVDQU32 Z25, 1600(R12)
 	VMOVDQU32 Z26, 1664(R12)
 	VMOVDQU32 Z27, 1728(R12)
-	JMP tiled_4
-tiled_4:
+	JMP tiled_5
+tiled_5:
 	CMPQ TileArgs_second(AX), $0
-	JNE finish_4
+	JNE finish_5
 	MOVQ $1, TileArgs_second(AX)
 	ADDQ $2048, TileArgs_first(AX)
 	MOVQ TilePair_InB(R8), R14
-	JMP tile_4
-finish_4:
+	JMP tile_5
+finish_5:
 	MOVQ TileArgs_groupOut(AX), R13
 	MOVQ R13, TileArgs_out(AX)
 	MOVQ TileArgs_groupResidual(AX), R13
@@ -3564,14 +4231,14 @@ finish_4:
 	KMOVW TileArgs_MaskB(AX), K2
 	XORQ DX, DX
 	MOVQ $1<<30, R11
-finished_4:
-some_4:
+finished_5:
+some_5:
 	MOVQ TileArgs_first(AX), R13
 	MOVQ TileArgs_second(AX), R15
 	MOVQ TileArgs_rows(AX), R14
 	TESTQ R14, R14
-	JEQ segment_4
-row_4:
+	JEQ segment_5
+row_5:
 	VPADDD (R12), Z31, Z0
 	VPADDD 64(R12), Z30, Z1
 	VCVTDQ2PS Z0, Z0
@@ -3588,25 +4255,25 @@ row_4:
 	VPADDD Z25, Z1, Z1
 	VPMOVUSDB Z0, K1, (R13)
 	VPMOVUSDB Z1, K2, 16(R13)
-next_4:
+next_5:
 	ADDQ TileArgs_OutStep(AX), R13
 	ADDQ TileArgs_ResidualStep(AX), R15
 	ADDQ $128, R12
 	DECQ R14
-	JEQ ended_4
-more_4:
+	JEQ ended_5
+more_5:
 	DECQ R11
-	JNZ row_4
-pause_4:
+	JNZ row_5
+pause_5:
 	MOVQ R13, TileArgs_first(AX)
 	MOVQ R15, TileArgs_second(AX)
 	MOVQ R14, TileArgs_rows(AX)
 	TESTQ DX, DX
-	JNZ finished_4
+	JNZ finished_5
 	MOVQ TileArgs_RowStride(AX), R10
 	ADDQ $TilePair__size, R8
 	DECQ R9
-	JNZ pair_4
+	JNZ pair_5
 	MOVQ TileArgs_WeightsGroup(AX), R13
 	ADDQ R13, TileArgs_weights(AX)
 	MOVQ TileArgs_BiasGroup(AX), R13
@@ -3621,15 +4288,15 @@ pause_4:
 	MOVQ R15, TileArgs_outGroup(AX)
 	MOVQ R13, TileArgs_outGroupOdd(AX)
 	DECQ TileArgs_groups(AX)
-	JNZ group_4
+	JNZ group_5
 	VZEROUPPER
 	RET
-ended_4:
+ended_5:
 	DECQ TileArgs_left(AX)
-	JEQ pause_4
+	JEQ pause_5
 	DECQ R11
-	JEQ pause_4
-segment_4:
+	JEQ pause_5
+segment_5:
 	MOVQ TileArgs_segment(AX), R10
 	MOVQ TileSegment_Sums(R10), R12
 	ADDQ TileArgs_Scratch(AX), R12
@@ -3640,7 +4307,7 @@ segment_4:
 	ADDQ TileArgs_residual(AX), R15
 	ADDQ $TileSegment__size, R10
 	MOVQ R10, TileArgs_segment(AX)
-	JMP row_4
+	JMP row_5
 
 // func DepthwiseVNNI(a *DepthwiseArgs)
 TEXT ·DepthwiseVNNI(SB), NOSPLIT, $0-8
@@ -3661,7 +4328,7 @@ TEXT ·DepthwiseVNNI(SB), NOSPLIT, $0-8
 	VMOVDQU32 128(R8), Z22
 	VMOVUPS 448(R8), Z19
 	VMOVDQU32 192(R8), Z23
-pixel_5:
+pixel_6:
 	MOVQ DepthwiseArgs_Weights(AX), BX
 	MOVQ DepthwiseArgs_Offsets(AX), CX
 	MOVQ DepthwiseArgs_Quads(AX), DX
@@ -3669,7 +4336,7 @@ pixel_5:
 	VMOVDQA32 Z21, Z1
 	VMOVDQA32 Z22, Z2
 	VMOVDQA32 Z23, Z3
-quad_5:
+quad_6:
 	MOVQ 0(CX), R11
 	MOVQ 8(CX), R12
 	MOVQ 16(CX), R13
@@ -3693,7 +4360,7 @@ quad_5:
 	ADDQ $256, BX
 	ADDQ $32, CX
 	DECQ DX
-	JNZ quad_5
+	JNZ quad_6
 	VCVTDQ2PS Z0, Z0
 	VCVTDQ2PS Z1, Z1
 	VCVTDQ2PS Z2, Z2
@@ -3725,7 +4392,7 @@ quad_5:
 	ADDQ R10, SI
 	ADDQ $64, DI
 	DECQ R9
-	JNZ pixel_5
+	JNZ pixel_6
 	VZEROUPPER
 	RET
 
@@ -3746,17 +4413,17 @@ TEXT ·PackRows(SB), NOSPLIT, $0-8
 	VMOVDQU32 (R13), Z28
 	MOVQ PackArgs_Source(AX), R12
 	MOVQ PackArgs_Taps(AX), DX
-tap_6:
+tap_7:
 	MOVQ R12, SI
 	MOVQ PackArgs_Rows(AX), R9
 	CMPQ R9, $0
-	JLE absent0_6
+	JLE absent0_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather0_6
+	JEQ gather0_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split0_6
-gather0_6:
+	JMP split0_7
+gather0_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -3764,7 +4431,7 @@ gather0_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split0_6:
+split0_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -3779,19 +4446,19 @@ split0_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 0(R8)
 	ADDQ R10, SI
-	JMP row0_6
-absent0_6:
+	JMP row0_7
+absent0_7:
 	VPXORD Z0, Z0, Z0
 	VMOVUPS Z0, 0(R8)
-row0_6:
+row0_7:
 	CMPQ R9, $1
-	JLE absent1_6
+	JLE absent1_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather1_6
+	JEQ gather1_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split1_6
-gather1_6:
+	JMP split1_7
+gather1_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -3799,7 +4466,7 @@ gather1_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split1_6:
+split1_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -3814,19 +4481,19 @@ split1_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 64(R8)
 	ADDQ R10, SI
-	JMP row1_6
-absent1_6:
+	JMP row1_7
+absent1_7:
 	VPXORD Z1, Z1, Z1
 	VMOVUPS Z1, 64(R8)
-row1_6:
+row1_7:
 	CMPQ R9, $2
-	JLE absent2_6
+	JLE absent2_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather2_6
+	JEQ gather2_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split2_6
-gather2_6:
+	JMP split2_7
+gather2_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -3834,7 +4501,7 @@ gather2_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split2_6:
+split2_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -3849,19 +4516,19 @@ split2_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 128(R8)
 	ADDQ R10, SI
-	JMP row2_6
-absent2_6:
+	JMP row2_7
+absent2_7:
 	VPXORD Z2, Z2, Z2
 	VMOVUPS Z2, 128(R8)
-row2_6:
+row2_7:
 	CMPQ R9, $3
-	JLE absent3_6
+	JLE absent3_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather3_6
+	JEQ gather3_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split3_6
-gather3_6:
+	JMP split3_7
+gather3_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -3869,7 +4536,7 @@ gather3_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split3_6:
+split3_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -3884,19 +4551,19 @@ split3_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 192(R8)
 	ADDQ R10, SI
-	JMP row3_6
-absent3_6:
+	JMP row3_7
+absent3_7:
 	VPXORD Z3, Z3, Z3
 	VMOVUPS Z3, 192(R8)
-row3_6:
+row3_7:
 	CMPQ R9, $4
-	JLE absent4_6
+	JLE absent4_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather4_6
+	JEQ gather4_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split4_6
-gather4_6:
+	JMP split4_7
+gather4_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -3904,7 +4571,7 @@ gather4_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split4_6:
+split4_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -3919,19 +4586,19 @@ split4_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 256(R8)
 	ADDQ R10, SI
-	JMP row4_6
-absent4_6:
+	JMP row4_7
+absent4_7:
 	VPXORD Z4, Z4, Z4
 	VMOVUPS Z4, 256(R8)
-row4_6:
+row4_7:
 	CMPQ R9, $5
-	JLE absent5_6
+	JLE absent5_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather5_6
+	JEQ gather5_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split5_6
-gather5_6:
+	JMP split5_7
+gather5_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -3939,7 +4606,7 @@ gather5_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split5_6:
+split5_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -3954,19 +4621,19 @@ split5_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 320(R8)
 	ADDQ R10, SI
-	JMP row5_6
-absent5_6:
+	JMP row5_7
+absent5_7:
 	VPXORD Z5, Z5, Z5
 	VMOVUPS Z5, 320(R8)
-row5_6:
+row5_7:
 	CMPQ R9, $6
-	JLE absent6_6
+	JLE absent6_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather6_6
+	JEQ gather6_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split6_6
-gather6_6:
+	JMP split6_7
+gather6_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -3974,7 +4641,7 @@ gather6_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split6_6:
+split6_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -3989,19 +4656,19 @@ split6_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 384(R8)
 	ADDQ R10, SI
-	JMP row6_6
-absent6_6:
+	JMP row6_7
+absent6_7:
 	VPXORD Z6, Z6, Z6
 	VMOVUPS Z6, 384(R8)
-row6_6:
+row6_7:
 	CMPQ R9, $7
-	JLE absent7_6
+	JLE absent7_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather7_6
+	JEQ gather7_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split7_6
-gather7_6:
+	JMP split7_7
+gather7_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4009,7 +4676,7 @@ gather7_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split7_6:
+split7_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4024,19 +4691,19 @@ split7_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 448(R8)
 	ADDQ R10, SI
-	JMP row7_6
-absent7_6:
+	JMP row7_7
+absent7_7:
 	VPXORD Z7, Z7, Z7
 	VMOVUPS Z7, 448(R8)
-row7_6:
+row7_7:
 	CMPQ R9, $8
-	JLE absent8_6
+	JLE absent8_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather8_6
+	JEQ gather8_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split8_6
-gather8_6:
+	JMP split8_7
+gather8_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4044,7 +4711,7 @@ gather8_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split8_6:
+split8_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4059,19 +4726,19 @@ split8_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 512(R8)
 	ADDQ R10, SI
-	JMP row8_6
-absent8_6:
+	JMP row8_7
+absent8_7:
 	VPXORD Z8, Z8, Z8
 	VMOVUPS Z8, 512(R8)
-row8_6:
+row8_7:
 	CMPQ R9, $9
-	JLE absent9_6
+	JLE absent9_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather9_6
+	JEQ gather9_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split9_6
-gather9_6:
+	JMP split9_7
+gather9_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4079,7 +4746,7 @@ gather9_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split9_6:
+split9_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4094,19 +4761,19 @@ split9_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 576(R8)
 	ADDQ R10, SI
-	JMP row9_6
-absent9_6:
+	JMP row9_7
+absent9_7:
 	VPXORD Z9, Z9, Z9
 	VMOVUPS Z9, 576(R8)
-row9_6:
+row9_7:
 	CMPQ R9, $10
-	JLE absent10_6
+	JLE absent10_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather10_6
+	JEQ gather10_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split10_6
-gather10_6:
+	JMP split10_7
+gather10_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4114,7 +4781,7 @@ gather10_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split10_6:
+split10_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4129,19 +4796,19 @@ split10_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 640(R8)
 	ADDQ R10, SI
-	JMP row10_6
-absent10_6:
+	JMP row10_7
+absent10_7:
 	VPXORD Z10, Z10, Z10
 	VMOVUPS Z10, 640(R8)
-row10_6:
+row10_7:
 	CMPQ R9, $11
-	JLE absent11_6
+	JLE absent11_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather11_6
+	JEQ gather11_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split11_6
-gather11_6:
+	JMP split11_7
+gather11_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4149,7 +4816,7 @@ gather11_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split11_6:
+split11_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4164,19 +4831,19 @@ split11_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 704(R8)
 	ADDQ R10, SI
-	JMP row11_6
-absent11_6:
+	JMP row11_7
+absent11_7:
 	VPXORD Z11, Z11, Z11
 	VMOVUPS Z11, 704(R8)
-row11_6:
+row11_7:
 	CMPQ R9, $12
-	JLE absent12_6
+	JLE absent12_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather12_6
+	JEQ gather12_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split12_6
-gather12_6:
+	JMP split12_7
+gather12_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4184,7 +4851,7 @@ gather12_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split12_6:
+split12_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4199,19 +4866,19 @@ split12_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 768(R8)
 	ADDQ R10, SI
-	JMP row12_6
-absent12_6:
+	JMP row12_7
+absent12_7:
 	VPXORD Z12, Z12, Z12
 	VMOVUPS Z12, 768(R8)
-row12_6:
+row12_7:
 	CMPQ R9, $13
-	JLE absent13_6
+	JLE absent13_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather13_6
+	JEQ gather13_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split13_6
-gather13_6:
+	JMP split13_7
+gather13_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4219,7 +4886,7 @@ gather13_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split13_6:
+split13_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4234,19 +4901,19 @@ split13_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 832(R8)
 	ADDQ R10, SI
-	JMP row13_6
-absent13_6:
+	JMP row13_7
+absent13_7:
 	VPXORD Z13, Z13, Z13
 	VMOVUPS Z13, 832(R8)
-row13_6:
+row13_7:
 	CMPQ R9, $14
-	JLE absent14_6
+	JLE absent14_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather14_6
+	JEQ gather14_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split14_6
-gather14_6:
+	JMP split14_7
+gather14_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4254,7 +4921,7 @@ gather14_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split14_6:
+split14_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4269,19 +4936,19 @@ split14_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 896(R8)
 	ADDQ R10, SI
-	JMP row14_6
-absent14_6:
+	JMP row14_7
+absent14_7:
 	VPXORD Z14, Z14, Z14
 	VMOVUPS Z14, 896(R8)
-row14_6:
+row14_7:
 	CMPQ R9, $15
-	JLE absent15_6
+	JLE absent15_7
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather15_6
+	JEQ gather15_7
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split15_6
-gather15_6:
+	JMP split15_7
+gather15_7:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4289,7 +4956,7 @@ gather15_6:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split15_6:
+split15_7:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4304,11 +4971,11 @@ split15_6:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 960(R8)
 	ADDQ R10, SI
-	JMP row15_6
-absent15_6:
+	JMP row15_7
+absent15_7:
 	VPXORD Z15, Z15, Z15
 	VMOVUPS Z15, 960(R8)
-row15_6:
+row15_7:
 	VPUNPCKHDQ Z1, Z0, Z16
 	VPUNPCKLDQ Z1, Z0, Z0
 	VMOVDQA32 Z16, Z1
@@ -4521,7 +5188,7 @@ row15_6:
 	ADDQ PackArgs_Step(AX), DI
 	ADDQ PackArgs_LowStep(AX), R8
 	DECQ DX
-	JNZ tap_6
+	JNZ tap_7
 	VZEROUPPER
 	RET
 
@@ -4542,16 +5209,16 @@ TEXT ·PackColumns(SB), NOSPLIT, $0-8
 	MOVQ R10, CX
 	SHLQ $4, CX
 	MOVQ PackArgs_Taps(AX), DX
-step_7:
+step_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $0
-	JLE absent0_7
+	JLE absent0_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $16
-	JLE absent0_7
+	JLE absent0_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent0_7:
+absent0_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4570,12 +5237,12 @@ absent0_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $1
-	JLE absent1_7
+	JLE absent1_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $17
-	JLE absent1_7
+	JLE absent1_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent1_7:
+absent1_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4594,12 +5261,12 @@ absent1_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $2
-	JLE absent2_7
+	JLE absent2_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $18
-	JLE absent2_7
+	JLE absent2_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent2_7:
+absent2_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4618,12 +5285,12 @@ absent2_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $3
-	JLE absent3_7
+	JLE absent3_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $19
-	JLE absent3_7
+	JLE absent3_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent3_7:
+absent3_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4642,12 +5309,12 @@ absent3_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $4
-	JLE absent4_7
+	JLE absent4_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $20
-	JLE absent4_7
+	JLE absent4_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent4_7:
+absent4_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4666,12 +5333,12 @@ absent4_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $5
-	JLE absent5_7
+	JLE absent5_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $21
-	JLE absent5_7
+	JLE absent5_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent5_7:
+absent5_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4690,12 +5357,12 @@ absent5_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $6
-	JLE absent6_7
+	JLE absent6_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $22
-	JLE absent6_7
+	JLE absent6_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent6_7:
+absent6_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4714,12 +5381,12 @@ absent6_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $7
-	JLE absent7_7
+	JLE absent7_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $23
-	JLE absent7_7
+	JLE absent7_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent7_7:
+absent7_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4738,12 +5405,12 @@ absent7_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $8
-	JLE absent8_7
+	JLE absent8_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $24
-	JLE absent8_7
+	JLE absent8_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent8_7:
+absent8_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4762,12 +5429,12 @@ absent8_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $9
-	JLE absent9_7
+	JLE absent9_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $25
-	JLE absent9_7
+	JLE absent9_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent9_7:
+absent9_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4786,12 +5453,12 @@ absent9_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $10
-	JLE absent10_7
+	JLE absent10_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $26
-	JLE absent10_7
+	JLE absent10_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent10_7:
+absent10_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4810,12 +5477,12 @@ absent10_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $11
-	JLE absent11_7
+	JLE absent11_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $27
-	JLE absent11_7
+	JLE absent11_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent11_7:
+absent11_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4834,12 +5501,12 @@ absent11_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $12
-	JLE absent12_7
+	JLE absent12_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $28
-	JLE absent12_7
+	JLE absent12_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent12_7:
+absent12_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4858,12 +5525,12 @@ absent12_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $13
-	JLE absent13_7
+	JLE absent13_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $29
-	JLE absent13_7
+	JLE absent13_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent13_7:
+absent13_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4882,12 +5549,12 @@ absent13_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $14
-	JLE absent14_7
+	JLE absent14_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $30
-	JLE absent14_7
+	JLE absent14_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent14_7:
+absent14_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4906,12 +5573,12 @@ absent14_7:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $15
-	JLE absent15_7
+	JLE absent15_8
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $31
-	JLE absent15_7
+	JLE absent15_8
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent15_7:
+absent15_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4932,7 +5599,7 @@ absent15_7:
 	ADDQ PackArgs_Step(AX), DI
 	ADDQ PackArgs_LowStep(AX), R8
 	DECQ DX
-	JNZ step_7
+	JNZ step_8
 	VZEROUPPER
 	RET
 
@@ -4949,13 +5616,13 @@ TEXT ·SplitRows(SB), NOSPLIT, $0-8
 	VPBROADCASTD R13, Z26
 	KMOVW SplitArgs_MaskA(AX), K1
 	KMOVW SplitArgs_MaskB(AX), K2
-row_8:
+row_9:
 	MOVQ SI, R8
 	MOVQ DI, R9
 	MOVQ SplitArgs_Whole(AX), CX
 	TESTQ CX, CX
-	JEQ tail_8
-block_8:
+	JEQ tail_9
+block_9:
 	VMULPS (R8), Z25, Z16
 	VMULPS 64(R8), Z25, Z17
 	VPADDD Z27, Z16, Z18
@@ -4975,10 +5642,10 @@ block_8:
 	ADDQ $128, R8
 	ADDQ SplitArgs_Block(AX), R9
 	DECQ CX
-	JNZ block_8
-tail_8:
+	JNZ block_9
+tail_9:
 	KORTESTW K1, K1
-	JEQ next_8
+	JEQ next_9
 	VMOVUPS.Z (R8), K1, Z16
 	VMOVUPS.Z 64(R8), K2, Z17
 	VMULPS Z16, Z25, Z16
@@ -4997,11 +5664,11 @@ tail_8:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z18, (R9)
 	VMOVUPS Z16, 64(R9)
-next_8:
+next_9:
 	ADDQ SplitArgs_RowBytes(AX), SI
 	ADDQ $128, DI
 	DECQ DX
-	JNZ row_8
+	JNZ row_9
 	VZEROUPPER
 	RET
 
@@ -5024,37 +5691,37 @@ TEXT ·Gemm512(SB), NOSPLIT, $0-8
 	KMOVW GemmArgs_MaskB(AX), K2
 	MOVQ GemmArgs_Rows(AX), R14
 	CMPQ R14, $14
-	JEQ rows14_9
+	JEQ rows14_10
 	CMPQ R14, $13
-	JEQ rows13_9
+	JEQ rows13_10
 	CMPQ R14, $12
-	JEQ rows12_9
+	JEQ rows12_10
 	CMPQ R14, $11
-	JEQ rows11_9
+	JEQ rows11_10
 	CMPQ R14, $10
-	JEQ rows10_9
+	JEQ rows10_10
 	CMPQ R14, $9
-	JEQ rows9_9
+	JEQ rows9_10
 	CMPQ R14, $8
-	JEQ rows8_9
+	JEQ rows8_10
 	CMPQ R14, $7
-	JEQ rows7_9
+	JEQ rows7_10
 	CMPQ R14, $6
-	JEQ rows6_9
+	JEQ rows6_10
 	CMPQ R14, $5
-	JEQ rows5_9
+	JEQ rows5_10
 	CMPQ R14, $4
-	JEQ rows4_9
+	JEQ rows4_10
 	CMPQ R14, $3
-	JEQ rows3_9
+	JEQ rows3_10
 	CMPQ R14, $2
-	JEQ rows2_9
-rows1_9:
+	JEQ rows2_10
+rows1_10:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	SUBQ $4, DX
-	JLT few1_9
-four1_9:
+	JLT few1_10
+four1_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5081,11 +5748,11 @@ four1_9:
 	VFMADD231PS Z29, Z30, Z1
 	ADDQ $16, R8
 	SUBQ $4, DX
-	JGE four1_9
-few1_9:
+	JGE four1_10
+few1_10:
 	ADDQ $4, DX
-	JEQ end1_9
-one1_9:
+	JEQ end1_10
+one1_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5094,27 +5761,27 @@ one1_9:
 	VFMADD231PS Z29, Z30, Z1
 	ADDQ $4, R8
 	DECQ DX
-	JNZ one1_9
-end1_9:
+	JNZ one1_10
+end1_10:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias1_9
+	JEQ nobias1_10
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias1_9:
+nobias1_10:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	TESTQ SI, SI
-	JEQ clip1_9
+	JEQ clip1_10
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
 	VADDPS Z29, Z1, Z1
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip1_9:
+clip1_10:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -5127,14 +5794,14 @@ clip1_9:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows2_9:
+rows2_10:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	SUBQ $4, DX
-	JLT few2_9
-four2_9:
+	JLT few2_10
+four2_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5173,11 +5840,11 @@ four2_9:
 	VFMADD231PS Z29, Z31, Z3
 	ADDQ $16, R8
 	SUBQ $4, DX
-	JGE four2_9
-few2_9:
+	JGE four2_10
+few2_10:
 	ADDQ $4, DX
-	JEQ end2_9
-one2_9:
+	JEQ end2_10
+one2_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5189,23 +5856,23 @@ one2_9:
 	VFMADD231PS Z29, Z31, Z3
 	ADDQ $4, R8
 	DECQ DX
-	JNZ one2_9
-end2_9:
+	JNZ one2_10
+end2_10:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias2_9
+	JEQ nobias2_10
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias2_9:
+nobias2_10:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
 	VFMADD213PS Z29, Z30, Z3
 	TESTQ SI, SI
-	JEQ clip2_9
+	JEQ clip2_10
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -5216,7 +5883,7 @@ nobias2_9:
 	VADDPS Z28, Z2, Z2
 	VADDPS Z29, Z3, Z3
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip2_9:
+clip2_10:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -5236,7 +5903,7 @@ clip2_9:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows3_9:
+rows3_10:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5244,8 +5911,8 @@ rows3_9:
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
 	SUBQ $4, DX
-	JLT few3_9
-four3_9:
+	JLT few3_10
+four3_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5296,11 +5963,11 @@ four3_9:
 	VFMADD231PS Z29, Z30, Z5
 	ADDQ $16, R8
 	SUBQ $4, DX
-	JGE four3_9
-few3_9:
+	JGE four3_10
+few3_10:
 	ADDQ $4, DX
-	JEQ end3_9
-one3_9:
+	JEQ end3_10
+one3_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5315,17 +5982,17 @@ one3_9:
 	VFMADD231PS Z29, Z30, Z5
 	ADDQ $4, R8
 	DECQ DX
-	JNZ one3_9
-end3_9:
+	JNZ one3_10
+end3_10:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias3_9
+	JEQ nobias3_10
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias3_9:
+nobias3_10:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -5333,7 +6000,7 @@ nobias3_9:
 	VFMADD213PS Z28, Z30, Z4
 	VFMADD213PS Z29, Z30, Z5
 	TESTQ SI, SI
-	JEQ clip3_9
+	JEQ clip3_10
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -5349,7 +6016,7 @@ nobias3_9:
 	VADDPS Z28, Z4, Z4
 	VADDPS Z29, Z5, Z5
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip3_9:
+clip3_10:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -5376,7 +6043,7 @@ clip3_9:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows4_9:
+rows4_10:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5386,8 +6053,8 @@ rows4_9:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	SUBQ $4, DX
-	JLT few4_9
-four4_9:
+	JLT few4_10
+four4_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5451,11 +6118,11 @@ four4_9:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	SUBQ $4, DX
-	JGE four4_9
-few4_9:
+	JGE four4_10
+few4_10:
 	ADDQ $4, DX
-	JEQ end4_9
-one4_9:
+	JEQ end4_10
+one4_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5474,17 +6141,17 @@ one4_9:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	DECQ DX
-	JNZ one4_9
-end4_9:
+	JNZ one4_10
+end4_10:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias4_9
+	JEQ nobias4_10
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias4_9:
+nobias4_10:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -5494,7 +6161,7 @@ nobias4_9:
 	VFMADD213PS Z28, Z30, Z6
 	VFMADD213PS Z29, Z30, Z7
 	TESTQ SI, SI
-	JEQ clip4_9
+	JEQ clip4_10
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -5515,7 +6182,7 @@ nobias4_9:
 	VADDPS Z28, Z6, Z6
 	VADDPS Z29, Z7, Z7
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip4_9:
+clip4_10:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -5549,7 +6216,7 @@ clip4_9:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows5_9:
+rows5_10:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5561,8 +6228,8 @@ rows5_9:
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
 	SUBQ $4, DX
-	JLT few5_9
-four5_9:
+	JLT few5_10
+four5_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5638,11 +6305,11 @@ four5_9:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	SUBQ $4, DX
-	JGE four5_9
-few5_9:
+	JGE four5_10
+few5_10:
 	ADDQ $4, DX
-	JEQ end5_9
-one5_9:
+	JEQ end5_10
+one5_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5664,17 +6331,17 @@ one5_9:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	DECQ DX
-	JNZ one5_9
-end5_9:
+	JNZ one5_10
+end5_10:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias5_9
+	JEQ nobias5_10
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias5_9:
+nobias5_10:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -5686,7 +6353,7 @@ nobias5_9:
 	VFMADD213PS Z28, Z30, Z8
 	VFMADD213PS Z29, Z30, Z9
 	TESTQ SI, SI
-	JEQ clip5_9
+	JEQ clip5_10
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -5712,7 +6379,7 @@ nobias5_9:
 	VADDPS Z28, Z8, Z8
 	VADDPS Z29, Z9, Z9
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip5_9:
+clip5_10:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -5753,7 +6420,7 @@ clip5_9:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows6_9:
+rows6_10:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5767,8 +6434,8 @@ rows6_9:
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
 	SUBQ $4, DX
-	JLT few6_9
-four6_9:
+	JLT few6_10
+four6_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5856,11 +6523,11 @@ four6_9:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	SUBQ $4, DX
-	JGE four6_9
-few6_9:
+	JGE four6_10
+few6_10:
 	ADDQ $4, DX
-	JEQ end6_9
-one6_9:
+	JEQ end6_10
+one6_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5885,17 +6552,17 @@ one6_9:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	DECQ DX
-	JNZ one6_9
-end6_9:
+	JNZ one6_10
+end6_10:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias6_9
+	JEQ nobias6_10
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias6_9:
+nobias6_10:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -5909,7 +6576,7 @@ nobias6_9:
 	VFMADD213PS Z28, Z30, Z10
 	VFMADD213PS Z29, Z30, Z11
 	TESTQ SI, SI
-	JEQ clip6_9
+	JEQ clip6_10
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -5940,7 +6607,7 @@ nobias6_9:
 	VADDPS Z28, Z10, Z10
 	VADDPS Z29, Z11, Z11
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip6_9:
+clip6_10:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -5988,7 +6655,7 @@ clip6_9:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows7_9:
+rows7_10:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6004,8 +6671,8 @@ rows7_9:
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
 	SUBQ $4, DX
-	JLT few7_9
-four7_9:
+	JLT few7_10
+four7_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -6106,11 +6773,11 @@ four7_9:
 	ADDQ $16, R9
 	ADDQ $16, R10
 	SUBQ $4, DX
-	JGE four7_9
-few7_9:
+	JGE four7_10
+few7_10:
 	ADDQ $4, DX
-	JEQ end7_9
-one7_9:
+	JEQ end7_10
+one7_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -6139,17 +6806,17 @@ one7_9:
 	ADDQ $4, R9
 	ADDQ $4, R10
 	DECQ DX
-	JNZ one7_9
-end7_9:
+	JNZ one7_10
+end7_10:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias7_9
+	JEQ nobias7_10
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias7_9:
+nobias7_10:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -6165,7 +6832,7 @@ nobias7_9:
 	VFMADD213PS Z28, Z30, Z12
 	VFMADD213PS Z29, Z30, Z13
 	TESTQ SI, SI
-	JEQ clip7_9
+	JEQ clip7_10
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -6201,7 +6868,7 @@ nobias7_9:
 	VADDPS Z28, Z12, Z12
 	VADDPS Z29, Z13, Z13
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip7_9:
+clip7_10:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -6256,7 +6923,7 @@ clip7_9:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows8_9:
+rows8_10:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6274,8 +6941,8 @@ rows8_9:
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
 	SUBQ $4, DX
-	JLT few8_9
-four8_9:
+	JLT few8_10
+four8_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -6388,11 +7055,11 @@ four8_9:
 	ADDQ $16, R9
 	ADDQ $16, R10
 	SUBQ $4, DX
-	JGE four8_9
-few8_9:
+	JGE four8_10
+few8_10:
 	ADDQ $4, DX
-	JEQ end8_9
-one8_9:
+	JEQ end8_10
+one8_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -6424,17 +7091,17 @@ one8_9:
 	ADDQ $4, R9
 	ADDQ $4, R10
 	DECQ DX
-	JNZ one8_9
-end8_9:
+	JNZ one8_10
+end8_10:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias8_9
+	JEQ nobias8_10
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias8_9:
+nobias8_10:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -6452,7 +7119,7 @@ nobias8_9:
 	VFMADD213PS Z28, Z30, Z14
 	VFMADD213PS Z29, Z30, Z15
 	TESTQ SI, SI
-	JEQ clip8_9
+	JEQ clip8_10
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -6493,7 +7160,7 @@ nobias8_9:
 	VADDPS Z28, Z14, Z14
 	VADDPS Z29, Z15, Z15
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip8_9:
+clip8_10:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -6555,7 +7222,7 @@ clip8_9:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows9_9:
+rows9_10:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6575,8 +7242,8 @@ rows9_9:
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
 	SUBQ $4, DX
-	JLT few9_9
-four9_9:
+	JLT few9_10
+four9_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -6701,11 +7368,11 @@ four9_9:
 	ADDQ $16, R9
 	ADDQ $16, R10
 	SUBQ $4, DX
-	JGE four9_9
-few9_9:
+	JGE four9_10
+few9_10:
 	ADDQ $4, DX
-	JEQ end9_9
-one9_9:
+	JEQ end9_10
+one9_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -6740,17 +7407,17 @@ one9_9:
 	ADDQ $4, R9
 	ADDQ $4, R10
 	DECQ DX
-	JNZ one9_9
-end9_9:
+	JNZ one9_10
+end9_10:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias9_9
+	JEQ nobias9_10
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias9_9:
+nobias9_10:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -6770,7 +7437,7 @@ nobias9_9:
 	VFMADD213PS Z28, Z30, Z16
 	VFMADD213PS Z29, Z30, Z17
 	TESTQ SI, SI
-	JEQ clip9_9
+	JEQ clip9_10
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -6816,7 +7483,7 @@ nobias9_9:
 	VADDPS Z28, Z16, Z16
 	VADDPS Z29, Z17, Z17
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip9_9:
+clip9_10:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -6885,7 +7552,7 @@ clip9_9:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows10_9:
+rows10_10:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6907,8 +7574,8 @@ rows10_9:
 	VXORPS Z18, Z18, Z18
 	VXORPS Z19, Z19, Z19
 	SUBQ $4, DX
-	JLT few10_9
-four10_9:
+	JLT few10_10
+four10_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -7046,11 +7713,11 @@ four10_9:
 	ADDQ $16, R10
 	ADDQ $16, R11
 	SUBQ $4, DX
-	JGE four10_9
-few10_9:
+	JGE four10_10
+few10_10:
 	ADDQ $4, DX
-	JEQ end10_9
-one10_9:
+	JEQ end10_10
+one10_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -7089,17 +7756,17 @@ one10_9:
 	ADDQ $4, R10
 	ADDQ $4, R11
 	DECQ DX
-	JNZ one10_9
-end10_9:
+	JNZ one10_10
+end10_10:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias10_9
+	JEQ nobias10_10
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias10_9:
+nobias10_10:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -7121,7 +7788,7 @@ nobias10_9:
 	VFMADD213PS Z28, Z30, Z18
 	VFMADD213PS Z29, Z30, Z19
 	TESTQ SI, SI
-	JEQ clip10_9
+	JEQ clip10_10
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -7172,7 +7839,7 @@ nobias10_9:
 	VADDPS Z28, Z18, Z18
 	VADDPS Z29, Z19, Z19
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip10_9:
+clip10_10:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -7248,7 +7915,7 @@ clip10_9:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows11_9:
+rows11_10:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7272,8 +7939,8 @@ rows11_9:
 	VXORPS Z20, Z20, Z20
 	VXORPS Z21, Z21, Z21
 	SUBQ $4, DX
-	JLT few11_9
-four11_9:
+	JLT few11_10
+four11_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -7423,11 +8090,11 @@ four11_9:
 	ADDQ $16, R10
 	ADDQ $16, R11
 	SUBQ $4, DX
-	JGE four11_9
-few11_9:
+	JGE four11_10
+few11_10:
 	ADDQ $4, DX
-	JEQ end11_9
-one11_9:
+	JEQ end11_10
+one11_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -7469,17 +8136,17 @@ one11_9:
 	ADDQ $4, R10
 	ADDQ $4, R11
 	DECQ DX
-	JNZ one11_9
-end11_9:
+	JNZ one11_10
+end11_10:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias11_9
+	JEQ nobias11_10
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias11_9:
+nobias11_10:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -7503,7 +8170,7 @@ nobias11_9:
 	VFMADD213PS Z28, Z30, Z20
 	VFMADD213PS Z29, Z30, Z21
 	TESTQ SI, SI
-	JEQ clip11_9
+	JEQ clip11_10
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -7559,7 +8226,7 @@ nobias11_9:
 	VADDPS Z28, Z20, Z20
 	VADDPS Z29, Z21, Z21
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip11_9:
+clip11_10:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -7642,7 +8309,7 @@ clip11_9:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows12_9:
+rows12_10:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7668,8 +8335,8 @@ rows12_9:
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
 	SUBQ $4, DX
-	JLT few12_9
-four12_9:
+	JLT few12_10
+four12_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -7831,11 +8498,11 @@ four12_9:
 	ADDQ $16, R10
 	ADDQ $16, R11
 	SUBQ $4, DX
-	JGE four12_9
-few12_9:
+	JGE four12_10
+few12_10:
 	ADDQ $4, DX
-	JEQ end12_9
-one12_9:
+	JEQ end12_10
+one12_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -7880,17 +8547,17 @@ one12_9:
 	ADDQ $4, R10
 	ADDQ $4, R11
 	DECQ DX
-	JNZ one12_9
-end12_9:
+	JNZ one12_10
+end12_10:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias12_9
+	JEQ nobias12_10
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias12_9:
+nobias12_10:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -7916,7 +8583,7 @@ nobias12_9:
 	VFMADD213PS Z28, Z30, Z22
 	VFMADD213PS Z29, Z30, Z23
 	TESTQ SI, SI
-	JEQ clip12_9
+	JEQ clip12_10
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -7977,7 +8644,7 @@ nobias12_9:
 	VADDPS Z28, Z22, Z22
 	VADDPS Z29, Z23, Z23
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip12_9:
+clip12_10:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -8067,7 +8734,7 @@ clip12_9:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows13_9:
+rows13_10:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8095,8 +8762,8 @@ rows13_9:
 	VXORPS Z24, Z24, Z24
 	VXORPS Z25, Z25, Z25
 	SUBQ $4, DX
-	JLT few13_9
-four13_9:
+	JLT few13_10
+four13_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -8271,11 +8938,11 @@ four13_9:
 	ADDQ $16, R11
 	ADDQ $16, R12
 	SUBQ $4, DX
-	JGE four13_9
-few13_9:
+	JGE four13_10
+few13_10:
 	ADDQ $4, DX
-	JEQ end13_9
-one13_9:
+	JEQ end13_10
+one13_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -8324,17 +8991,17 @@ one13_9:
 	ADDQ $4, R11
 	ADDQ $4, R12
 	DECQ DX
-	JNZ one13_9
-end13_9:
+	JNZ one13_10
+end13_10:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias13_9
+	JEQ nobias13_10
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias13_9:
+nobias13_10:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -8362,7 +9029,7 @@ nobias13_9:
 	VFMADD213PS Z28, Z30, Z24
 	VFMADD213PS Z29, Z30, Z25
 	TESTQ SI, SI
-	JEQ clip13_9
+	JEQ clip13_10
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -8428,7 +9095,7 @@ nobias13_9:
 	VADDPS Z28, Z24, Z24
 	VADDPS Z29, Z25, Z25
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip13_9:
+clip13_10:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -8525,7 +9192,7 @@ clip13_9:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows14_9:
+rows14_10:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8555,8 +9222,8 @@ rows14_9:
 	VXORPS Z26, Z26, Z26
 	VXORPS Z27, Z27, Z27
 	SUBQ $4, DX
-	JLT few14_9
-four14_9:
+	JLT few14_10
+four14_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -8743,11 +9410,11 @@ four14_9:
 	ADDQ $16, R11
 	ADDQ $16, R12
 	SUBQ $4, DX
-	JGE four14_9
-few14_9:
+	JGE four14_10
+few14_10:
 	ADDQ $4, DX
-	JEQ end14_9
-one14_9:
+	JEQ end14_10
+one14_10:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -8799,17 +9466,17 @@ one14_9:
 	ADDQ $4, R11
 	ADDQ $4, R12
 	DECQ DX
-	JNZ one14_9
-end14_9:
+	JNZ one14_10
+end14_10:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias14_9
+	JEQ nobias14_10
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias14_9:
+nobias14_10:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -8839,7 +9506,7 @@ nobias14_9:
 	VFMADD213PS Z28, Z30, Z26
 	VFMADD213PS Z29, Z30, Z27
 	TESTQ SI, SI
-	JEQ clip14_9
+	JEQ clip14_10
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -8910,7 +9577,7 @@ nobias14_9:
 	VADDPS Z28, Z26, Z26
 	VADDPS Z29, Z27, Z27
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip14_9:
+clip14_10:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -9033,8 +9700,8 @@ TEXT ·GemvRows512(SB), NOSPLIT, $0-48
 	DECL DI
 	KMOVW DI, K1
 	SUBQ $4, R9
-	JLT few_10
-four_10:
+	JLT few_11
+four_11:
 	LEAQ (SI)(R8*1), R11
 	LEAQ (R11)(R8*1), R12
 	LEAQ (R12)(R8*1), R13
@@ -9049,8 +9716,8 @@ four_10:
 	XORQ CX, CX
 	MOVQ DX, DI
 	SUBQ $128, DI
-	JLT fourLast_10
-fourLoop_10:
+	JLT fourLast_11
+fourLoop_11:
 	VMOVUPS 0(BX)(CX*1), Z8
 	VMOVUPS 64(BX)(CX*1), Z9
 	VFMADD231PS 0(SI)(CX*1), Z8, Z0
@@ -9071,19 +9738,19 @@ fourLoop_10:
 	PREFETCHT0 2112(R13)(CX*1)
 	ADDQ $128, CX
 	CMPQ CX, DI
-	JLE fourLoop_10
-fourLast_10:
+	JLE fourLoop_11
+fourLast_11:
 	CMPQ CX, DX
-	JGE fourTail_10
+	JGE fourTail_11
 	VMOVUPS (BX)(CX*1), Z8
 	VFMADD231PS (SI)(CX*1), Z8, Z0
 	VFMADD231PS (R11)(CX*1), Z8, Z2
 	VFMADD231PS (R12)(CX*1), Z8, Z4
 	VFMADD231PS (R13)(CX*1), Z8, Z6
 	ADDQ $64, CX
-fourTail_10:
+fourTail_11:
 	TESTQ R10, R10
-	JEQ fourSum_10
+	JEQ fourSum_11
 	VMOVUPS.Z (BX)(CX*1), K1, Z8
 	VMOVUPS.Z (SI)(CX*1), K1, Z9
 	VFMADD231PS Z9, Z8, Z0
@@ -9093,7 +9760,7 @@ fourTail_10:
 	VFMADD231PS Z9, Z8, Z4
 	VMOVUPS.Z (R13)(CX*1), K1, Z9
 	VFMADD231PS Z9, Z8, Z6
-fourSum_10:
+fourSum_11:
 	VADDPS Z1, Z0, Z0
 	VADDPS Z3, Z2, Z2
 	VADDPS Z5, Z4, Z4
@@ -9130,7 +9797,7 @@ fourSum_10:
 	VADDPS X7, X6, X6
 	VPERMILPS $0xb1, X6, X7
 	VADDPS X7, X6, X6
-fourStore_10:
+fourStore_11:
 	VMOVSS X0, 0(AX)
 	VMOVSS X2, 4(AX)
 	VMOVSS X4, 8(AX)
@@ -9138,18 +9805,18 @@ fourStore_10:
 	ADDQ $16, AX
 	LEAQ (R13)(R8*1), SI
 	SUBQ $4, R9
-	JGE four_10
-few_10:
+	JGE four_11
+few_11:
 	ADDQ $4, R9
-	JEQ end_10
-one_10:
+	JEQ end_11
+one_11:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	XORQ CX, CX
 	MOVQ DX, DI
 	SUBQ $128, DI
-	JLT oneLast_10
-oneLoop_10:
+	JLT oneLast_11
+oneLoop_11:
 	VMOVUPS 0(BX)(CX*1), Z8
 	VMOVUPS 64(BX)(CX*1), Z9
 	VFMADD231PS 0(SI)(CX*1), Z8, Z0
@@ -9158,20 +9825,20 @@ oneLoop_10:
 	PREFETCHT0 2112(SI)(CX*1)
 	ADDQ $128, CX
 	CMPQ CX, DI
-	JLE oneLoop_10
-oneLast_10:
+	JLE oneLoop_11
+oneLast_11:
 	CMPQ CX, DX
-	JGE oneTail_10
+	JGE oneTail_11
 	VMOVUPS (BX)(CX*1), Z8
 	VFMADD231PS (SI)(CX*1), Z8, Z0
 	ADDQ $64, CX
-oneTail_10:
+oneTail_11:
 	TESTQ R10, R10
-	JEQ oneSum_10
+	JEQ oneSum_11
 	VMOVUPS.Z (BX)(CX*1), K1, Z8
 	VMOVUPS.Z (SI)(CX*1), K1, Z9
 	VFMADD231PS Z9, Z8, Z0
-oneSum_10:
+oneSum_11:
 	VADDPS Z1, Z0, Z0
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPS Y1, Y0, Y0
@@ -9181,13 +9848,13 @@ oneSum_10:
 	VADDPS X1, X0, X0
 	VPERMILPS $0xb1, X0, X1
 	VADDPS X1, X0, X0
-oneStore_10:
+oneStore_11:
 	VMOVSS X0, 0(AX)
 	ADDQ $4, AX
 	ADDQ R8, SI
 	DECQ R9
-	JNZ one_10
-end_10:
+	JNZ one_11
+end_11:
 	VZEROUPPER
 	RET
 
@@ -9207,7 +9874,7 @@ TEXT ·GemvColumns512(SB), NOSPLIT, $0-40
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-row_11:
+row_12:
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS 0(SI), Z8, Z0
 	PREFETCHT0 0(R9)
@@ -9229,7 +9896,7 @@ row_11:
 	ADDQ R8, SI
 	ADDQ R8, R9
 	DECQ DX
-	JNZ row_11
+	JNZ row_12
 	VMOVUPS Z0, 0(DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -9251,14 +9918,14 @@ TEXT ·GemvColumn512(SB), NOSPLIT, $0-44
 	MOVL mask+40(FP), R9
 	KMOVW R9, K1
 	VXORPS Z0, Z0, Z0
-row_12:
+row_13:
 	VBROADCASTSS (BX), Z1
 	VMOVUPS.Z (SI), K1, Z2
 	VFMADD231PS Z1, Z2, Z0
 	ADDQ $4, BX
 	ADDQ R8, SI
 	DECQ DX
-	JNZ row_12
+	JNZ row_13
 	VMOVUPS Z0, K1, (DI)
 	VZEROUPPER
 	RET
@@ -9280,21 +9947,21 @@ TEXT ·Gemm256(SB), NOSPLIT, $0-8
 	MOVQ GemmArgs_Residual(AX), SI
 	MOVQ GemmArgs_Rows(AX), R14
 	CMPQ R14, $6
-	JEQ rows6_13
+	JEQ rows6_14
 	CMPQ R14, $5
-	JEQ rows5_13
+	JEQ rows5_14
 	CMPQ R14, $4
-	JEQ rows4_13
+	JEQ rows4_14
 	CMPQ R14, $3
-	JEQ rows3_13
+	JEQ rows3_14
 	CMPQ R14, $2
-	JEQ rows2_13
-rows1_13:
+	JEQ rows2_14
+rows1_14:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	SUBQ $4, DX
-	JLT few1_13
-four1_13:
+	JLT few1_14
+four1_14:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -9321,11 +9988,11 @@ four1_13:
 	VFMADD231PS Y13, Y14, Y1
 	ADDQ $16, R8
 	SUBQ $4, DX
-	JGE four1_13
-few1_13:
+	JGE four1_14
+few1_14:
 	ADDQ $4, DX
-	JEQ end1_13
-one1_13:
+	JEQ end1_14
+one1_14:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -9334,27 +10001,27 @@ one1_13:
 	VFMADD231PS Y13, Y14, Y1
 	ADDQ $4, R8
 	DECQ DX
-	JNZ one1_13
-end1_13:
+	JNZ one1_14
+end1_14:
 	VBROADCASTSS GemmArgs_Scale(AX), Y14
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias1_13
+	JEQ nobias1_14
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
-nobias1_13:
+nobias1_14:
 	VFMADD213PS Y12, Y14, Y0
 	VFMADD213PS Y13, Y14, Y1
 	TESTQ SI, SI
-	JEQ clip1_13
+	JEQ clip1_14
 	VMOVUPS (SI), Y12
 	VMOVUPS 32(SI), Y13
 	VADDPS Y12, Y0, Y0
 	VADDPS Y13, Y1, Y1
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip1_13:
+clip1_14:
 	VBROADCASTSS GemmArgs_Low(AX), Y14
 	VBROADCASTSS GemmArgs_High(AX), Y15
 	MOVQ GemmArgs_RowC(AX), CX
@@ -9367,14 +10034,14 @@ clip1_13:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows2_13:
+rows2_14:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	SUBQ $4, DX
-	JLT few2_13
-four2_13:
+	JLT few2_14
+four2_14:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -9413,11 +10080,11 @@ four2_13:
 	VFMADD231PS Y13, Y15, Y3
 	ADDQ $16, R8
 	SUBQ $4, DX
-	JGE four2_13
-few2_13:
+	JGE four2_14
+few2_14:
 	ADDQ $4, DX
-	JEQ end2_13
-one2_13:
+	JEQ end2_14
+one2_14:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -9429,23 +10096,23 @@ one2_13:
 	VFMADD231PS Y13, Y15, Y3
 	ADDQ $4, R8
 	DECQ DX
-	JNZ one2_13
-end2_13:
+	JNZ one2_14
+end2_14:
 	VBROADCASTSS GemmArgs_Scale(AX), Y14
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias2_13
+	JEQ nobias2_14
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
-nobias2_13:
+nobias2_14:
 	VFMADD213PS Y12, Y14, Y0
 	VFMADD213PS Y13, Y14, Y1
 	VFMADD213PS Y12, Y14, Y2
 	VFMADD213PS Y13, Y14, Y3
 	TESTQ SI, SI
-	JEQ clip2_13
+	JEQ clip2_14
 	VMOVUPS (SI), Y12
 	VMOVUPS 32(SI), Y13
 	VADDPS Y12, Y0, Y0
@@ -9456,7 +10123,7 @@ nobias2_13:
 	VADDPS Y12, Y2, Y2
 	VADDPS Y13, Y3, Y3
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip2_13:
+clip2_14:
 	VBROADCASTSS GemmArgs_Low(AX), Y14
 	VBROADCASTSS GemmArgs_High(AX), Y15
 	MOVQ GemmArgs_RowC(AX), CX
@@ -9476,7 +10143,7 @@ clip2_13:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows3_13:
+rows3_14:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -9484,8 +10151,8 @@ rows3_13:
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	SUBQ $4, DX
-	JLT few3_13
-four3_13:
+	JLT few3_14
+four3_14:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -9536,11 +10203,11 @@ four3_13:
 	VFMADD231PS Y13, Y14, Y5
 	ADDQ $16, R8
 	SUBQ $4, DX
-	JGE four3_13
-few3_13:
+	JGE four3_14
+few3_14:
 	ADDQ $4, DX
-	JEQ end3_13
-one3_13:
+	JEQ end3_14
+one3_14:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -9555,17 +10222,17 @@ one3_13:
 	VFMADD231PS Y13, Y14, Y5
 	ADDQ $4, R8
 	DECQ DX
-	JNZ one3_13
-end3_13:
+	JNZ one3_14
+end3_14:
 	VBROADCASTSS GemmArgs_Scale(AX), Y14
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias3_13
+	JEQ nobias3_14
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
-nobias3_13:
+nobias3_14:
 	VFMADD213PS Y12, Y14, Y0
 	VFMADD213PS Y13, Y14, Y1
 	VFMADD213PS Y12, Y14, Y2
@@ -9573,7 +10240,7 @@ nobias3_13:
 	VFMADD213PS Y12, Y14, Y4
 	VFMADD213PS Y13, Y14, Y5
 	TESTQ SI, SI
-	JEQ clip3_13
+	JEQ clip3_14
 	VMOVUPS (SI), Y12
 	VMOVUPS 32(SI), Y13
 	VADDPS Y12, Y0, Y0
@@ -9589,7 +10256,7 @@ nobias3_13:
 	VADDPS Y12, Y4, Y4
 	VADDPS Y13, Y5, Y5
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip3_13:
+clip3_14:
 	VBROADCASTSS GemmArgs_Low(AX), Y14
 	VBROADCASTSS GemmArgs_High(AX), Y15
 	MOVQ GemmArgs_RowC(AX), CX
@@ -9616,7 +10283,7 @@ clip3_13:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows4_13:
+rows4_14:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -9626,8 +10293,8 @@ rows4_13:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	SUBQ $4, DX
-	JLT few4_13
-four4_13:
+	JLT few4_14
+four4_14:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -9691,11 +10358,11 @@ four4_13:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	SUBQ $4, DX
-	JGE four4_13
-few4_13:
+	JGE four4_14
+few4_14:
 	ADDQ $4, DX
-	JEQ end4_13
-one4_13:
+	JEQ end4_14
+one4_14:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -9714,17 +10381,17 @@ one4_13:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	DECQ DX
-	JNZ one4_13
-end4_13:
+	JNZ one4_14
+end4_14:
 	VBROADCASTSS GemmArgs_Scale(AX), Y14
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias4_13
+	JEQ nobias4_14
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
-nobias4_13:
+nobias4_14:
 	VFMADD213PS Y12, Y14, Y0
 	VFMADD213PS Y13, Y14, Y1
 	VFMADD213PS Y12, Y14, Y2
@@ -9734,7 +10401,7 @@ nobias4_13:
 	VFMADD213PS Y12, Y14, Y6
 	VFMADD213PS Y13, Y14, Y7
 	TESTQ SI, SI
-	JEQ clip4_13
+	JEQ clip4_14
 	VMOVUPS (SI), Y12
 	VMOVUPS 32(SI), Y13
 	VADDPS Y12, Y0, Y0
@@ -9755,7 +10422,7 @@ nobias4_13:
 	VADDPS Y12, Y6, Y6
 	VADDPS Y13, Y7, Y7
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip4_13:
+clip4_14:
 	VBROADCASTSS GemmArgs_Low(AX), Y14
 	VBROADCASTSS GemmArgs_High(AX), Y15
 	MOVQ GemmArgs_RowC(AX), CX
@@ -9789,7 +10456,7 @@ clip4_13:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows5_13:
+rows5_14:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -9801,8 +10468,8 @@ rows5_13:
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	SUBQ $4, DX
-	JLT few5_13
-four5_13:
+	JLT few5_14
+four5_14:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -9878,11 +10545,11 @@ four5_13:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	SUBQ $4, DX
-	JGE four5_13
-few5_13:
+	JGE four5_14
+few5_14:
 	ADDQ $4, DX
-	JEQ end5_13
-one5_13:
+	JEQ end5_14
+one5_14:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -9904,17 +10571,17 @@ one5_13:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	DECQ DX
-	JNZ one5_13
-end5_13:
+	JNZ one5_14
+end5_14:
 	VBROADCASTSS GemmArgs_Scale(AX), Y14
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias5_13
+	JEQ nobias5_14
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
-nobias5_13:
+nobias5_14:
 	VFMADD213PS Y12, Y14, Y0
 	VFMADD213PS Y13, Y14, Y1
 	VFMADD213PS Y12, Y14, Y2
@@ -9926,7 +10593,7 @@ nobias5_13:
 	VFMADD213PS Y12, Y14, Y8
 	VFMADD213PS Y13, Y14, Y9
 	TESTQ SI, SI
-	JEQ clip5_13
+	JEQ clip5_14
 	VMOVUPS (SI), Y12
 	VMOVUPS 32(SI), Y13
 	VADDPS Y12, Y0, Y0
@@ -9952,7 +10619,7 @@ nobias5_13:
 	VADDPS Y12, Y8, Y8
 	VADDPS Y13, Y9, Y9
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip5_13:
+clip5_14:
 	VBROADCASTSS GemmArgs_Low(AX), Y14
 	VBROADCASTSS GemmArgs_High(AX), Y15
 	MOVQ GemmArgs_RowC(AX), CX
@@ -9993,7 +10660,7 @@ clip5_13:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows6_13:
+rows6_14:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -10007,8 +10674,8 @@ rows6_13:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	SUBQ $4, DX
-	JLT few6_13
-four6_13:
+	JLT few6_14
+four6_14:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -10096,11 +10763,11 @@ four6_13:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	SUBQ $4, DX
-	JGE four6_13
-few6_13:
+	JGE four6_14
+few6_14:
 	ADDQ $4, DX
-	JEQ end6_13
-one6_13:
+	JEQ end6_14
+one6_14:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -10125,17 +10792,17 @@ one6_13:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	DECQ DX
-	JNZ one6_13
-end6_13:
+	JNZ one6_14
+end6_14:
 	VBROADCASTSS GemmArgs_Scale(AX), Y14
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias6_13
+	JEQ nobias6_14
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
-nobias6_13:
+nobias6_14:
 	VFMADD213PS Y12, Y14, Y0
 	VFMADD213PS Y13, Y14, Y1
 	VFMADD213PS Y12, Y14, Y2
@@ -10149,7 +10816,7 @@ nobias6_13:
 	VFMADD213PS Y12, Y14, Y10
 	VFMADD213PS Y13, Y14, Y11
 	TESTQ SI, SI
-	JEQ clip6_13
+	JEQ clip6_14
 	VMOVUPS (SI), Y12
 	VMOVUPS 32(SI), Y13
 	VADDPS Y12, Y0, Y0
@@ -10180,7 +10847,7 @@ nobias6_13:
 	VADDPS Y12, Y10, Y10
 	VADDPS Y13, Y11, Y11
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip6_13:
+clip6_14:
 	VBROADCASTSS GemmArgs_Low(AX), Y14
 	VBROADCASTSS GemmArgs_High(AX), Y15
 	MOVQ GemmArgs_RowC(AX), CX
@@ -10242,8 +10909,8 @@ TEXT ·GemvRows256(SB), NOSPLIT, $0-48
 	SUBQ R10, DX
 	SHLQ $2, DX
 	SUBQ $4, R9
-	JLT few_14
-four_14:
+	JLT few_15
+four_15:
 	LEAQ (SI)(R8*1), R11
 	LEAQ (R11)(R8*1), R12
 	LEAQ (R12)(R8*1), R13
@@ -10258,8 +10925,8 @@ four_14:
 	XORQ CX, CX
 	MOVQ DX, DI
 	SUBQ $64, DI
-	JLT fourLast_14
-fourLoop_14:
+	JLT fourLast_15
+fourLoop_15:
 	VMOVUPS 0(BX)(CX*1), Y8
 	VMOVUPS 32(BX)(CX*1), Y9
 	VFMADD231PS 0(SI)(CX*1), Y8, Y0
@@ -10280,18 +10947,18 @@ fourLoop_14:
 	PREFETCHT0 2080(R13)(CX*1)
 	ADDQ $64, CX
 	CMPQ CX, DI
-	JLE fourLoop_14
-fourLast_14:
+	JLE fourLoop_15
+fourLast_15:
 	CMPQ CX, DX
-	JGE fourTail_14
+	JGE fourTail_15
 	VMOVUPS (BX)(CX*1), Y8
 	VFMADD231PS (SI)(CX*1), Y8, Y0
 	VFMADD231PS (R11)(CX*1), Y8, Y2
 	VFMADD231PS (R12)(CX*1), Y8, Y4
 	VFMADD231PS (R13)(CX*1), Y8, Y6
 	ADDQ $32, CX
-fourTail_14:
-fourSum_14:
+fourTail_15:
+fourSum_15:
 	VADDPS Y1, Y0, Y0
 	VADDPS Y3, Y2, Y2
 	VADDPS Y5, Y4, Y4
@@ -10321,9 +10988,9 @@ fourSum_14:
 	VPERMILPS $0xb1, X6, X7
 	VADDPS X7, X6, X6
 	MOVQ R10, DI
-fourNumber_14:
+fourNumber_15:
 	TESTQ DI, DI
-	JEQ fourStore_14
+	JEQ fourStore_15
 	VMOVSS (BX)(CX*1), X9
 	VFMADD231SS (SI)(CX*1), X9, X0
 	VFMADD231SS (R11)(CX*1), X9, X2
@@ -10331,8 +10998,8 @@ fourNumber_14:
 	VFMADD231SS (R13)(CX*1), X9, X6
 	ADDQ $4, CX
 	DECQ DI
-	JMP fourNumber_14
-fourStore_14:
+	JMP fourNumber_15
+fourStore_15:
 	VMOVSS X0, 0(AX)
 	VMOVSS X2, 4(AX)
 	VMOVSS X4, 8(AX)
@@ -10340,18 +11007,18 @@ fourStore_14:
 	ADDQ $16, AX
 	LEAQ (R13)(R8*1), SI
 	SUBQ $4, R9
-	JGE four_14
-few_14:
+	JGE four_15
+few_15:
 	ADDQ $4, R9
-	JEQ end_14
-one_14:
+	JEQ end_15
+one_15:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	XORQ CX, CX
 	MOVQ DX, DI
 	SUBQ $64, DI
-	JLT oneLast_14
-oneLoop_14:
+	JLT oneLast_15
+oneLoop_15:
 	VMOVUPS 0(BX)(CX*1), Y8
 	VMOVUPS 32(BX)(CX*1), Y9
 	VFMADD231PS 0(SI)(CX*1), Y8, Y0
@@ -10360,15 +11027,15 @@ oneLoop_14:
 	PREFETCHT0 2080(SI)(CX*1)
 	ADDQ $64, CX
 	CMPQ CX, DI
-	JLE oneLoop_14
-oneLast_14:
+	JLE oneLoop_15
+oneLast_15:
 	CMPQ CX, DX
-	JGE oneTail_14
+	JGE oneTail_15
 	VMOVUPS (BX)(CX*1), Y8
 	VFMADD231PS (SI)(CX*1), Y8, Y0
 	ADDQ $32, CX
-oneTail_14:
-oneSum_14:
+oneTail_15:
+oneSum_15:
 	VADDPS Y1, Y0, Y0
 	VEXTRACTF128 $1, Y0, X1
 	VADDPS X1, X0, X0
@@ -10377,21 +11044,21 @@ oneSum_14:
 	VPERMILPS $0xb1, X0, X1
 	VADDPS X1, X0, X0
 	MOVQ R10, DI
-oneNumber_14:
+oneNumber_15:
 	TESTQ DI, DI
-	JEQ oneStore_14
+	JEQ oneStore_15
 	VMOVSS (BX)(CX*1), X9
 	VFMADD231SS (SI)(CX*1), X9, X0
 	ADDQ $4, CX
 	DECQ DI
-	JMP oneNumber_14
-oneStore_14:
+	JMP oneNumber_15
+oneStore_15:
 	VMOVSS X0, 0(AX)
 	ADDQ $4, AX
 	ADDQ R8, SI
 	DECQ R9
-	JNZ one_14
-end_14:
+	JNZ one_15
+end_15:
 	VZEROUPPER
 	RET
 
@@ -10411,7 +11078,7 @@ TEXT ·GemvColumns256(SB), NOSPLIT, $0-40
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-row_15:
+row_16:
 	VBROADCASTSS (BX), Y8
 	VFMADD231PS 0(SI), Y8, Y0
 	PREFETCHT0 0(R9)
@@ -10429,7 +11096,7 @@ row_15:
 	ADDQ R8, SI
 	ADDQ R8, R9
 	DECQ DX
-	JNZ row_15
+	JNZ row_16
 	VMOVUPS Y0, 0(DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -10449,14 +11116,14 @@ TEXT ·GemvColumn256(SB), NOSPLIT, $0-40
 	MOVQ n+24(FP), DX
 	MOVQ rowBytes+32(FP), R8
 	VXORPS Y0, Y0, Y0
-row_16:
+row_17:
 	VBROADCASTSS (BX), Y1
 	VMOVUPS (SI), Y2
 	VFMADD231PS Y1, Y2, Y0
 	ADDQ $4, BX
 	ADDQ R8, SI
 	DECQ DX
-	JNZ row_16
+	JNZ row_17
 	VMOVUPS Y0, (DI)
 	VZEROUPPER
 	RET

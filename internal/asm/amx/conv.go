@@ -38,6 +38,7 @@ type kernel struct {
 	bias      func(e *emitter) // of the 32 channels at R13
 	finish    func(e *emitter) // one row: sums at R12 to output at R13
 	outOfLine func(e *emitter) // the rarer parts of finish
+	tall      bool             // four row tiles by one column tile at a time
 }
 
 // conv writes a kernel. Finishing a pair of tiles (bias, residual, activation,
@@ -56,11 +57,17 @@ func (e *emitter) conv(k kernel) {
 		e.p("MOVQ %s, R13", arg(f.from))
 		e.p("MOVQ R13, %s", arg(f.now))
 	}
+	e.p("MOVQ %s, R13", arg("WeightsGroup"))
+	e.p("SHRQ $1, R13")
+	e.p("MOVQ R13, %s", arg("half"))
 	e.p("MOVQ $0, %s", arg("left"))
 	e.label("group")
 	e.p("MOVQ %s, R8", arg("Pairs"))
 	e.p("MOVQ %s, R9", arg("Count"))
 	e.label("pair")
+	if k.tall {
+		e.tallRows()
+	}
 	e.p("MOVQ %s, DI", arg("In"))
 	e.p("MOVQ TilePair_InA(R8), SI")
 	e.p("ADDQ DI, SI")
@@ -68,15 +75,24 @@ func (e *emitter) conv(k kernel) {
 	e.p("MOVQ %s, CX", arg("Offsets"))
 	e.p("MOVQ %s, DX", arg("Steps"))
 	e.p("MOVQ %s, BX", arg("weights"))
+	if k.tall {
+		e.p("ADDQ %s, BX", arg("column"))
+	}
 	for t := range 4 {
 		e.raw(tileZero(t))
 	}
 	e.label("step")
 	e.p("MOVQ (CX), R15")
-	e.p("LEAQ (SI)(R15*1), R13")
-	e.p("ADDQ DI, R15")
+	if !k.tall {
+		e.p("LEAQ (SI)(R15*1), R13")
+		e.p("ADDQ DI, R15")
+	}
 	k.step(e)
-	e.prefetchWeights()
+	if k.tall {
+		e.prefetchTall()
+	} else {
+		e.prefetchWeights()
+	}
 	e.p("CMPQ %s, $0", arg("left"))
 	e.p("JEQ finished")
 	e.p("MOVQ %s, R11", arg("PerStep"))
@@ -87,8 +103,16 @@ func (e *emitter) conv(k kernel) {
 	e.p("ADDQ $8, CX")
 	e.p("DECQ DX")
 	e.p("JNZ step")
-	e.storeSums()
+	if k.tall {
+		e.storeTall()
+	} else {
+		e.storeSums()
+	}
+	e.notePair()
 	k.bias(e)
+	if k.tall {
+		e.p("ADDQ $TilePair__size, R8")
+	}
 	e.nextPair()
 	e.comment("the rows of the last pair: DX is 0")
 	e.p("MOVQ $1<<30, R11")
@@ -107,7 +131,6 @@ func (e *emitter) storeSums() {
 	for t := range 4 {
 		e.raw(tileStore(t, "R12", "R13", int32(t/2*2048+t%2*64)))
 	}
-	e.notePair()
 }
 
 // notePair notes what to do with the sums in the scratch: R13 is left at the
@@ -215,15 +238,18 @@ func (e *emitter) prefetchWeights() {
 }
 
 // stepBF16x3 multiplies one 32-channel step of split numbers: lo·hi, hi·hi,
-// hi·lo. Every accumulator is touched at distance four, which covers the
-// latency of a tile product (52 cycles) at 13 rows and more.
+// hi·lo. R14 are the weights of the other 16 channels. Every accumulator is
+// touched at distance four, which covers the latency of a tile product (52
+// cycles) at 13 rows and more.
 func stepBF16x3(e *emitter) {
+	e.p("MOVQ %s, R14", arg("half"))
+	e.p("ADDQ BX, R14")
 	e.raw(tileLoad(6, "BX", "R11", 0))
 	e.raw(tileLoad(4, "R13", "R10", 64))
 	e.raw(dotBF16(0, 4, 6))
 	e.raw(tileLoad(5, "R15", "R10", 64))
 	e.raw(dotBF16(2, 5, 6))
-	e.raw(tileLoad(7, "BX", "R11", 1024))
+	e.raw(tileLoad(7, "R14", "R11", 0))
 	e.raw(dotBF16(1, 4, 7))
 	e.raw(dotBF16(3, 5, 7))
 	e.raw(tileLoad(4, "R13", "R10", 0))
@@ -232,13 +258,13 @@ func stepBF16x3(e *emitter) {
 	e.raw(dotBF16(3, 5, 7))
 	e.raw(dotBF16(0, 4, 6))
 	e.raw(dotBF16(2, 5, 6))
-	e.raw(tileLoad(6, "BX", "R11", 2048))
+	e.raw(tileLoad(6, "BX", "R11", 1024))
 	e.raw(dotBF16(0, 4, 6))
 	e.raw(dotBF16(2, 5, 6))
-	e.raw(tileLoad(7, "BX", "R11", 3072))
+	e.raw(tileLoad(7, "R14", "R11", 1024))
 	e.raw(dotBF16(1, 4, 7))
 	e.raw(dotBF16(3, 5, 7))
-	e.p("ADDQ $4096, BX")
+	e.p("ADDQ $2048, BX")
 }
 
 func stepBF16(e *emitter) { stepPlain(e, dotBF16) }

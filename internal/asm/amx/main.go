@@ -25,6 +25,10 @@ func generate() []byte {
 	half.name, half.step = "TilesBF16", stepBF16
 	half.doc = "rows of bf16 pixels"
 	e.conv(split)
+	tall := split
+	tall.name, tall.step, tall.tall = "TilesTall", stepTall, true
+	tall.doc = "rows of split pixels, four row tiles to one column tile"
+	e.conv(tall)
 	e.conv(half)
 	e.conv(kernel{name: "TilesU8", doc: "rows of byte pixels", step: stepU8,
 		setup: byteSetup, bias: byteBias, finish: byteFinish, outOfLine: func(*emitter) {}})
