@@ -8,6 +8,14 @@ require (
 )
 
 require (
+	github.com/BourgeoisBear/rasterm v1.1.1 // indirect
+	github.com/disintegration/imaging v1.6.2 // indirect
+	golang.org/x/image v0.47.0 // indirect
+	golang.org/x/term v0.18.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
+
+require (
 	github.com/yalue/onnxruntime_go v1.27.0
 	google.golang.org/protobuf v1.36.12 // indirect
 )

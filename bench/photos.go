@@ -21,10 +21,11 @@ import (
 //go:embed pillow_photos.py
 var pillowScript string
 
-// photos compares the whole way from files to labels: the command vision with
-// all processors, against Pillow (decode, resize, crop, normalise) and then
-// ONNX Runtime on as many pictures, one process a processor each. What the
-// others need to start and to load is not counted; what vision needs is.
+// photos compares the way from files to labels, first the steps before the
+// network, then the whole of it: the command vision with all processors, against
+// Pillow (decode, resize, crop, normalise) and then ONNX Runtime on as many
+// pictures, one process a processor each. What the others need to start and to
+// load is not counted; what vision needs is.
 func photos(args []string) error {
 	f := flag.NewFlagSet("photos", flag.ContinueOnError)
 	f.Usage = func() {
@@ -49,10 +50,13 @@ func photos(args []string) error {
 		return err
 	}
 	r := &photoRace{model: model, files: files, workers: runtime.NumCPU(), library: *library, python: *python, command: *command, recipe: *recipe}
-	if err := r.start(); err != nil {
+	if err := pictureSteps(r, *rounds); err != nil {
 		return err
 	}
 	defer r.stop()
+	if err := r.start(); err != nil {
+		return err
+	}
 	var ours, pillow, ort []float64
 	for range *rounds {
 		for _, step := range []struct {
@@ -64,6 +68,7 @@ func photos(args []string) error {
 				return err
 			}
 			*step.to = append(*step.to, d.Seconds()*1e3)
+			time.Sleep(rest)
 		}
 	}
 	a, b, c := median(ours), median(pillow), median(ort)
@@ -100,11 +105,40 @@ type photoRace struct {
 	engines                                 []*child
 }
 
-// worker is a process that answers each line with one when it is done.
+// worker is Pillow: a process that answers each line with one when it is done.
 type worker struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
+}
+
+func newWorker(python string, files []string) (*worker, error) {
+	w := &worker{cmd: exec.Command(python, append([]string{"-c", pillowScript}, files...)...)}
+	w.cmd.Stderr = os.Stderr
+	var err error
+	if w.in, err = w.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := w.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	w.out = bufio.NewReader(out)
+	return w, w.cmd.Start()
+}
+
+// do has the worker go through its photos once.
+func (w *worker) do(task string) error {
+	if _, err := fmt.Fprintln(w.in, task); err != nil {
+		return err
+	}
+	_, err := w.out.ReadBytes('\n')
+	return err
+}
+
+func (w *worker) stop() {
+	w.in.Close()
+	w.cmd.Wait()
 }
 
 func (r *photoRace) start() error {
@@ -117,17 +151,8 @@ func (r *photoRace) start() error {
 		for j := i; j < len(r.files); j += r.workers {
 			mine = append(mine, r.files[j])
 		}
-		w := &worker{cmd: exec.Command(r.python, append([]string{"-c", pillowScript}, mine...)...)}
-		w.cmd.Stderr = os.Stderr
-		if w.in, err = w.cmd.StdinPipe(); err != nil {
-			return err
-		}
-		out, err := w.cmd.StdoutPipe()
+		w, err := newWorker(r.python, mine)
 		if err != nil {
-			return err
-		}
-		w.out = bufio.NewReader(out)
-		if err := w.cmd.Start(); err != nil {
 			return err
 		}
 		r.pil = append(r.pil, w)
@@ -145,8 +170,7 @@ func (r *photoRace) start() error {
 
 func (r *photoRace) stop() {
 	for _, w := range r.pil {
-		w.in.Close()
-		w.cmd.Wait()
+		w.stop()
 	}
 	for _, c := range r.engines {
 		c.stop()
@@ -181,18 +205,21 @@ func (r *photoRace) together(do func(i int) error) (time.Duration, error) {
 }
 
 func (r *photoRace) pillow() (time.Duration, error) {
-	return r.together(func(i int) error {
-		fmt.Fprintln(r.pil[i].in)
-		_, err := r.pil[i].out.ReadBytes('\n')
-		return err
-	})
+	return r.together(func(i int) error { return r.pil[i].do("labels") })
 }
 
+// ort is the time of the runs alone: each child warms up first.
 func (r *photoRace) ort() (time.Duration, error) {
-	return r.together(func(i int) error {
+	took := make([]float64, r.workers)
+	_, err := r.together(func(i int) error {
 		share := (len(r.files) - i + r.workers - 1) / r.workers
-		fmt.Fprintln(r.engines[i].in, strconv.Itoa(share-1)) // one run warms up
+		fmt.Fprintln(r.engines[i].in, strconv.Itoa(share))
 		var s sample
-		return r.engines[i].read(&s)
+		err := r.engines[i].read(&s)
+		for _, ms := range s.MS {
+			took[i] += ms
+		}
+		return err
 	})
+	return time.Duration(slices.Max(took) * 1e6), err
 }

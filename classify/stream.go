@@ -28,9 +28,9 @@ type Result struct {
 func Batch(n int) Option { return func(o *options) { o.batch = n } }
 
 // Workers bounds how many pictures of a Stream are in the network at the same
-// time, each in a run of its own; the default is GOMAXPROCS. One more picture is
-// being decoded and encoded meanwhile. A session opened with engine.Threads(1)
-// makes the most of several runs at a time.
+// time, each in a run of its own; the default is GOMAXPROCS. With fewer, one more
+// picture is being decoded and encoded meanwhile. A session opened with
+// engine.Threads(1) makes the most of several runs at a time.
 func Workers(n int) Option { return func(o *options) { o.workers = n } }
 
 // Stream names what is in many pictures: results in the order of the sources,
@@ -51,10 +51,7 @@ func Stream(ctx context.Context, m Model, sources iter.Seq[vision.Source], opts 
 			yield(Result{}, err)
 			return
 		}
-		// Each goroutine takes a batch all the way, so that what it wrote is
-		// still in its processor's cache. The one more keeps all runs going
-		// while a picture comes from afar, or a session takes many threads.
-		s := &stream{model: m, options: o, desks: make([]pipeline.Desk, o.workers+1), runs: make(pipeline.Gate, o.workers)}
+		s := &stream{model: m, options: o, desks: make([]pipeline.Desk, pipeline.Desks(o.workers)), runs: make(pipeline.Gate, o.workers)}
 		for batch := range pipeline.Map(ctx, len(s.desks), inBatches(sources, o.batch), s.batch) {
 			for _, p := range batch {
 				if ctx.Err() != nil {

@@ -95,8 +95,7 @@ type desk struct {
 // eachPicture does the jobs, several at a time, and prints what became of them,
 // in order.
 func eachPicture[R any](c *cli.Context, w crew, m *zoo.Model, files *savers, do func(context.Context, desk, job) R, print func(R)) error {
-	// While all runs are under way one more picture is decoded.
-	desks, runs := make([]pipeline.Desk, w.workers+1), make(pipeline.Gate, w.workers)
+	desks, runs := make([]pipeline.Desk, pipeline.Desks(w.workers)), make(pipeline.Gate, w.workers)
 	bar := newPictureBar(c, w.total)
 	defer bar.finish()
 	for r := range pipeline.Map(c.Context, len(desks), jobs(c, files), func(ctx context.Context, n int, j job) R {

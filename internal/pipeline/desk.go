@@ -3,12 +3,24 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"time"
 
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/vision"
 )
+
+// Desks is how many desks keep so many runs of a network going: as many, each
+// taking its pictures all the way while what it wrote is still in its
+// processor's cache. Where runs leave processors over, or each takes several,
+// one more decodes meanwhile.
+func Desks(runs int) int {
+	if runs < runtime.GOMAXPROCS(0) {
+		return runs + 1
+	}
+	return runs
+}
 
 // A Desk is where one goroutine decodes and encodes one picture after another,
 // in memory that it keeps. The zero value is ready.
