@@ -18,7 +18,7 @@ var tileUnitGemms = gemmKernels{
 			return
 		}
 		w.form = gemmTiles
-		w.tiles = lineBytes(gemmTileBytes(g.N, g.K))
+		w.tiles = w.bytes(gemmTileBytes(g.N, g.K))
 	},
 	plan: func(r *Rung, g *Gemm, w *GemmWeights) (Work, error) {
 		if w != nil && w.form == gemmPanels || w == nil && !tileable(g) {

@@ -24,7 +24,7 @@ func packTiles(f Format, c *Conv, weights, bias []float32) (*TileWeights, error)
 	}
 	blocks := roundUp(w.cin/w.group, 32) / 32
 	w.panel = blocks * w.kernelH * w.kernelW * tileStepBytes(f)
-	w.data = lineBytes(w.Chunks() * w.panel)
+	w.data = w.bytes(w.Chunks() * w.panel)
 	return w, nil
 }
 

@@ -80,7 +80,7 @@ func TestSignals(t *testing.T) {
 func exampleConv(tb testing.TB, k *Rung, c tileCase, seed int64) (Step, *Memory, []byte) {
 	rng := rand.New(rand.NewSource(seed))
 	conv := c.conv()
-	in, out := lineBytes(conv.In.Size()), lineBytes(conv.Out.Size())
+	in, out := alignedBytes(conv.In.Size()), alignedBytes(conv.Out.Size())
 	randomize(&conv.In, in, rng)
 	pack, plan := k.PackSplit, k.NewSplit
 	if c.in == BF16x32 {

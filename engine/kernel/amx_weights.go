@@ -26,6 +26,7 @@ type TileConv struct {
 // rung wants them for Split32 or BF16x32 activations. They serve every Conv of
 // the same kernel, group and channels, whatever its size.
 type TileWeights struct {
+	keeper
 	format           Format
 	cin, cout, group int
 	kernelH, kernelW int

@@ -10,6 +10,7 @@ import (
 // plans for several sizes share them. Chunks may be packed at once and in any
 // order; each must be packed once before a step that uses them runs.
 type ConvWeights struct {
+	keeper
 	method           ConvMethod
 	block            Format // of the vectors
 	planar           bool   // the input is planar
@@ -57,8 +58,8 @@ func (r *Rung) PackConv(m ConvMethod, c *Conv, weights, bias []float32) (*ConvWe
 		return nil, fmt.Errorf("%v: %d biases, want %d", c, len(bias), c.Out.C)
 	}
 	w.source = weights
-	w.data = alignedFloats(w.size())
-	w.bias = alignedFloats(roundUp(c.Out.C, 32))
+	w.data = w.floats(w.size())
+	w.bias = w.floats(roundUp(c.Out.C, 32))
 	copy(w.bias, bias)
 	return w, nil
 }

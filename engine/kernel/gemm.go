@@ -65,6 +65,7 @@ func (g *Gemm) check() error {
 
 // GemmWeights are a constant B, and the bias, as one rung wants them.
 type GemmWeights struct {
+	keeper
 	n, k, rowB int
 	transB     bool
 	form       gemmForm
@@ -108,7 +109,7 @@ func (r *Rung) PackGemm(g *Gemm, b, bias []float32) (*GemmWeights, error) {
 	}
 	w := &GemmWeights{n: g.N, k: g.K, rowB: g.RowB, transB: g.TransB, source: b}
 	if bias != nil {
-		w.bias = alignedFloats(roundUp(g.N, 32))
+		w.bias = w.floats(roundUp(g.N, 32))
 		copy(w.bias, bias)
 	}
 	if g.M > InPlaceRows || g.count() > 1 {

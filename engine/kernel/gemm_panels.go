@@ -8,7 +8,7 @@ import (
 // packPanels lays out B in panels of columns.
 func packPanels(r *Rung, g *Gemm, w *GemmWeights) {
 	w.form, w.columns = gemmPanels, r.GemmUnit.columns
-	w.panels = alignedFloats(roundUp(g.N, w.columns) * g.K)
+	w.panels = w.floats(roundUp(g.N, w.columns) * g.K)
 }
 
 // Chunks is how many pieces the packing has.

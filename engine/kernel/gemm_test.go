@@ -224,7 +224,7 @@ func benchGemm(b *testing.B, k *Rung, c gemmCase) {
 	}
 	m := Memory{In: unsafe.Pointer(&x[0]), Out: unsafe.Pointer(&out[0]), More: []unsafe.Pointer{unsafe.Pointer(&y[0])}}
 	if work.Scratch > 0 {
-		m.Scratch = unsafe.Pointer(&lineBytes(work.Scratch)[0])
+		m.Scratch = unsafe.Pointer(&alignedBytes(work.Scratch)[0])
 	}
 	chunks := 0
 	for b.Loop() {

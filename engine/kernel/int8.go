@@ -23,6 +23,7 @@ type QConv struct {
 // QConvWeights are the weights of a QConv as one rung wants them. They serve
 // every QConv of the same kernel, channels, input zero point and scales.
 type QConvWeights struct {
+	keeper
 	cin, cout, group int
 	kernelH, kernelW int
 	form             qconvForm
@@ -138,19 +139,19 @@ func (w *QConvWeights) layout() {
 	case qconvDense, qconvRows:
 		w.panel = w.steps() * 2048
 		groups := roundUp(w.cout, 32) / 32
-		w.data, w.ends = lineBytes(groups*w.panel), lineBytes(groups*256)
+		w.data, w.ends = w.bytes(groups*w.panel), w.bytes(groups*256)
 	case qconvDepthwise:
 		w.panel = roundUp(taps*w.times, 4) * 64
 		blocks := roundUp(w.cout, 64) / 64
-		w.data, w.ends = lineBytes(blocks*w.panel), lineBytes(blocks*512)
+		w.data, w.ends = w.bytes(blocks*w.panel), w.bytes(blocks*512)
 	case qconvWide:
 		w.times = 1
 		w.panel = w.steps() * 2048
-		w.data = lineBytes(roundUp(w.cout, 16) / 16 * w.panel)
+		w.data = w.bytes(roundUp(w.cout, 16) / 16 * w.panel)
 	case qconvWideDepth:
 		w.times = 1
 		w.panel = taps * 256
-		w.data = lineBytes(roundUp(w.cout, 64) / 64 * w.panel)
+		w.data = w.bytes(roundUp(w.cout, 64) / 64 * w.panel)
 	default:
 		w.plain = make([]int16, w.cout*w.per())
 	}
