@@ -50,21 +50,28 @@ func classifyAction(c *cli.Context) error {
 		return err
 	}
 	opts := []classify.Option{classify.Top(c.Int("top")), classify.Batch(c.Int("batch"))}
-	var engineOpts []engine.Option
-	switch n := c.Int("threads"); {
-	case total == 1:
-	case n == 0: // whole pictures side by side beat threads within one
-		engineOpts = append(engineOpts, engine.Threads(1))
-	default:
-		opts = append(opts, classify.Workers(1))
+	var threads []engine.Option
+	if total > 1 {
+		var workers []classify.Option
+		threads, workers = sideBySide(c)
+		opts = append(opts, workers...)
 	}
-	m, err := loadClassifier(c, zoo.WithEngine(engineOpts...))
+	m, err := loadClassifier(c, zoo.WithEngine(threads...))
 	if err != nil {
 		return err
 	}
 	defer m.Close()
 	remark(c, m.Guess())
 	return classifyAll(c, m, total, opts)
+}
+
+// sideBySide has as many pictures in the network as there are processors, which
+// beats threads within one; with --threads there is one at a time.
+func sideBySide(c *cli.Context) ([]engine.Option, []classify.Option) {
+	if c.Int("threads") == 0 {
+		return []engine.Option{engine.Threads(1)}, nil
+	}
+	return nil, []classify.Option{classify.Workers(1)}
 }
 
 // classifyAll prints a result for each picture, in order.

@@ -3,14 +3,13 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +19,6 @@ import (
 
 	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/classify"
-	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -60,7 +58,8 @@ func evalImageNet(c *cli.Context) error {
 	if c.Int("limit") < 0 {
 		return usage("--limit %d: at least 0", c.Int("limit"))
 	}
-	m, err := loadDetector(c, "")
+	threads, opts := sideBySide(c)
+	m, err := loadDetector(c, "", threads...)
 	if err != nil {
 		return err
 	}
@@ -79,53 +78,52 @@ func evalImageNet(c *cli.Context) error {
 		}
 		pictures = pictures[:n]
 	}
-	return scoreImageNet(c, m, pictures)
+	return scoreImageNet(c, m, pictures, opts)
 }
 
-// encoded is a picture on its way from decoding to the network.
-type encoded struct {
-	labelled
-	x   *tensor.Tensor
-	err error
-}
-
-// scoreImageNet classifies the pictures, decoding some ahead, and prints the score.
-func scoreImageNet(c *cli.Context, m *zoo.Model, pictures []labelled) error {
-	ctx, stop := context.WithCancel(c.Context)
-	defer stop()
-	var top1, top5, failures int
+// scoreImageNet classifies the pictures, several at a time, and prints the score.
+func scoreImageNet(c *cli.Context, m *zoo.Model, pictures []labelled, opts []classify.Option) error {
+	var s imageNetScore
 	start, busy := time.Now(), time.Duration(0)
 	bar := newPictureBar(c, len(pictures))
 	defer bar.finish()
-	for e := range encodeAhead(ctx, m, pictures) {
-		bar.step()
-		var top []classify.Prediction
-		if e.err == nil {
-			began := time.Now()
-			top, e.err = classify.Tensor(ctx, m, e.x, classify.Top(5))
-			busy += time.Since(began)
-		}
+	for r, err := range classify.Stream(c.Context, m, files(pictures), append(opts, classify.Top(5))...) {
 		if c.Context.Err() != nil {
 			return c.Context.Err()
 		}
-		if e.err != nil {
-			failures++
-			tell(c, named(e.path, e.err))
+		p := pictures[s.pictures+s.failures]
+		bar.step()
+		if err != nil {
+			s.failures++
+			tell(c, named(p.path, err))
 			continue
 		}
-		at := slices.IndexFunc(top, func(p classify.Prediction) bool { return p.Index == e.class })
+		s.pictures++
+		busy += r.Infer
+		at := slices.IndexFunc(r.Predictions, func(q classify.Prediction) bool { return q.Index == p.class })
 		if at == 0 {
-			top1++
+			s.top1++
 		}
 		if at >= 0 {
-			top5++
+			s.top5++
 		}
 	}
-	printImageNet(c, m.Card().Name, imageNetScore{top1, top5, len(pictures) - failures, failures}, time.Since(start), busy)
-	if failures > 0 {
+	printImageNet(c, m.Card().Name, s, time.Since(start), busy)
+	if s.failures > 0 {
 		return failed()
 	}
 	return nil
+}
+
+// files are the pictures as sources.
+func files(pictures []labelled) iter.Seq[vision.Source] {
+	return func(yield func(vision.Source) bool) {
+		for _, p := range pictures {
+			if !yield(vision.FileSource(p.path)) {
+				return
+			}
+		}
+	}
 }
 
 type imageNetScore struct{ top1, top5, pictures, failures int }
@@ -140,46 +138,6 @@ func printImageNet(c *cli.Context, model string, s imageNetScore, all, busy time
 	}
 	fmt.Fprintf(c.App.Writer, "%s on %d pictures: top-1 %.2f %% (%d), top-5 %.2f %% (%d); %.1f ms a picture in the network\n",
 		model, s.pictures, 100*float64(s.top1)/n, s.top1, 100*float64(s.top5)/n, s.top5, infer)
-}
-
-// encodeAhead decodes and encodes pictures in order, a few at a time.
-func encodeAhead(ctx context.Context, m *zoo.Model, pictures []labelled) <-chan encoded {
-	ahead := max(2, runtime.GOMAXPROCS(0))
-	slots := make(chan chan encoded, ahead)
-	go func() {
-		defer close(slots)
-		for _, p := range pictures {
-			slot := make(chan encoded, 1)
-			select {
-			case slots <- slot:
-			case <-ctx.Done():
-				return
-			}
-			go func() { slot <- encodeOne(ctx, m, p) }()
-		}
-	}()
-	out := make(chan encoded)
-	go func() {
-		defer close(out)
-		for slot := range slots {
-			select {
-			case out <- <-slot:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return out
-}
-
-func encodeOne(ctx context.Context, m *zoo.Model, p labelled) encoded {
-	e := encoded{labelled: p}
-	img, err := vision.FileSource(p.path).Open(ctx)
-	if err == nil {
-		e.x, _, err = m.Encoder().Encode(img)
-	}
-	e.err = err
-	return e
 }
 
 // findLabelled lists the pictures of a folder with their classes, in order of
