@@ -50,13 +50,13 @@ func classifyAction(c *cli.Context) error {
 		return err
 	}
 	opts := []classify.Option{classify.Top(c.Int("top")), classify.Batch(c.Int("batch"))}
-	var threads []engine.Option
+	var threads []zoo.Option
 	if total > 1 {
 		var workers []classify.Option
 		threads, workers = sideBySide(c)
 		opts = append(opts, workers...)
 	}
-	m, err := loadClassifier(c, zoo.WithEngine(threads...))
+	m, err := loadClassifier(c, threads...)
 	if err != nil {
 		return err
 	}
@@ -67,9 +67,9 @@ func classifyAction(c *cli.Context) error {
 
 // sideBySide has as many pictures in the network as there are processors, which
 // beats threads within one; with --threads there is one at a time.
-func sideBySide(c *cli.Context) ([]engine.Option, []classify.Option) {
+func sideBySide(c *cli.Context) ([]zoo.Option, []classify.Option) {
 	if c.Int("threads") == 0 {
-		return []engine.Option{engine.Threads(1)}, nil
+		return []zoo.Option{zoo.WithEngine(engine.Threads(1)), zoo.WithEncoder(vision.EncodeThreads(1))}, nil
 	}
 	return nil, []classify.Option{classify.Workers(1)}
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -23,12 +22,12 @@ const (
 
 // loadDetector opens the model that --model names. Without one it is the standard
 // one, which is fetched where it is not cached.
-func loadDetector(c *cli.Context, standard string, more ...engine.Option) (*zoo.Model, error) {
+func loadDetector(c *cli.Context, standard string, more ...zoo.Option) (*zoo.Model, error) {
 	zo, err := zooOptions(c)
 	if err != nil {
 		return nil, err
 	}
-	zo = append(zo, zoo.WithEngine(more...))
+	zo = append(zo, more...)
 	name := c.String("model")
 	if name != "" {
 		m, err := zoo.LoadContext(c.Context, name, zo...)

@@ -65,7 +65,7 @@ func jobs(c *cli.Context, files *savers) iter.Seq[job] {
 type crew struct {
 	total   int // pictures
 	workers int
-	threads []engine.Option // of the session
+	threads []zoo.Option // that each may take
 }
 
 // maxWorkers bounds the pictures that are in a detector at a time: each needs
@@ -80,7 +80,8 @@ func newCrew(c *cli.Context) (crew, error) {
 	if total > 1 && c.Int("threads") == 0 {
 		cores := runtime.GOMAXPROCS(0)
 		w.workers = min(cores, maxWorkers)
-		w.threads = []engine.Option{engine.Threads((cores + w.workers - 1) / w.workers)}
+		each := (cores + w.workers - 1) / w.workers
+		w.threads = []zoo.Option{zoo.WithEngine(engine.Threads(each)), zoo.WithEncoder(vision.EncodeThreads(each))}
 	}
 	return w, err
 }
