@@ -36,7 +36,8 @@ type Runner struct {
 	stock    *stock        // memory of arenas
 	planning chan struct{} // held by who makes a stage
 	weights  *weights      // used by who holds planning
-	mu       sync.Mutex    // guards the lists of stages
+	batches  batches
+	mu       sync.Mutex // guards the lists of stages
 }
 
 // NewRunner prepares a bound graph.
@@ -66,6 +67,14 @@ func (r *Runner) Graph() *ir.Graph { return r.graph }
 // results are the caller's. into may hold tensors to write results into, where
 // dtype and shape fit; nil elements and a nil slice are allocated.
 func (r *Runner) Run(ctx context.Context, in, into []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	if d, n := r.divide(in); d.each > 0 {
+		return r.runParts(ctx, in, into, d, n)
+	}
+	return r.runWhole(ctx, in, into)
+}
+
+// runWhole runs the graph once.
+func (r *Runner) runWhole(ctx context.Context, in, into []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	if s := r.static(in); s != nil {
 		return s.runStatic(ctx, r, in, into)
 	}

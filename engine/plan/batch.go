@@ -1,0 +1,269 @@
+package plan
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/team"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// batches decides how a batch of pictures is computed where no layer mixes
+// pictures. Layer by layer, weights pass once for all of them, but the
+// activations of a batch leave the caches between two layers: where activations
+// are the larger part, the network runs for one picture after the other. Several
+// threads take parts of the batch rather than parts of every layer.
+type batches struct {
+	mu    sync.Mutex
+	known map[batch]division
+}
+
+// batch is a number of pictures and their size in bytes.
+type batch struct{ pictures, bytes int }
+
+// division is how many pictures are computed together, 0: all, and what comes
+// out of all.
+type division struct {
+	each int
+	out  []ir.Fact
+}
+
+// divide tells how to compute the inputs, and how many pictures they are.
+func (r *Runner) divide(in []*tensor.Tensor) (d division, n int) {
+	bytes := 0
+	for _, t := range in {
+		if t.Rank() == 0 || !t.DType().IsElement() || n > 0 && t.Shape()[0] != n {
+			return division{}, 0
+		}
+		n, bytes = t.Shape()[0], bytes+len(t.Bytes())
+	}
+	if n < 2 || r.opt.Plain || r.opt.Trace != nil {
+		return division{}, n
+	}
+	b := &r.batches
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := batch{n, bytes}
+	d, ok := b.known[key]
+	if !ok {
+		if len(b.known) > 100 || b.known == nil {
+			b.known = map[batch]division{}
+		}
+		d = r.division(in, n)
+		b.known[key] = d
+	}
+	return d, n
+}
+
+// division decides for batches of n like in.
+func (r *Runner) division(in []*tensor.Tensor, n int) division {
+	together, apart := &stage{facts: map[*ir.Value]ir.Fact{}}, &stage{facts: map[*ir.Value]ir.Fact{}}
+	for i, v := range r.graph.Inputs {
+		f := ir.TypeOf(in[i])
+		together.facts[v] = f
+		f.Shape.Dims = slices.Clone(f.Shape.Dims)
+		f.Shape.Dims[0].N = 1
+		apart.facts[v] = f
+	}
+	weights, activations, ok := r.traffic(pair{together, apart, n})
+	if !ok {
+		return division{}
+	}
+	var d division
+	for _, v := range r.graph.Outputs {
+		d.out = append(d.out, together.facts[v])
+	}
+	threads := team.Default().Workers() + 1
+	if r.opt.Threads > 0 {
+		threads = min(threads, r.opt.Threads)
+	}
+	if int64(activations) > r.opt.Memory/int64(n) {
+		return division{}
+	}
+	if weights <= activations {
+		d.each = 1
+	} else if threads > 1 && n >= threads {
+		d.each = (n + threads - 1) / threads
+	}
+	return d
+}
+
+// traffic adds up the bytes of the weights and those that nodes make of one
+// picture. ok is false where pictures cannot be told apart.
+func (r *Runner) traffic(p pair) (weights, activations int, ok bool) {
+	seen := map[*ir.Value]bool{}
+	for i := range r.program.work {
+		w := &r.program.work[i]
+		a, errA := p.together.classify(w)
+		b, errB := p.apart.classify(w)
+		if errA != nil || errB != nil || a != b || a > planned {
+			return 0, 0, false
+		}
+		if a == folded {
+			continue
+		}
+		if !p.independent(w.node) {
+			return 0, 0, false
+		}
+		for _, v := range w.node.Inputs {
+			if v != nil && v.Const() != nil && !seen[v] {
+				seen[v] = true
+				weights += len(v.Const().Bytes())
+			}
+		}
+		for _, v := range w.node.Outputs {
+			sizes, _ := p.apart.facts[v].Shape.Ints()
+			activations += tensor.MustCount(sizes) * p.apart.facts[v].DType.Size()
+		}
+	}
+	for _, v := range r.graph.Outputs {
+		if !p.batched(v) {
+			return 0, 0, false
+		}
+	}
+	return weights, activations, true
+}
+
+// pair is what is known of a graph for a batch of n and for one picture.
+type pair struct {
+	together, apart *stage
+	n               int
+}
+
+// batched tells whether the first dimension of a value counts pictures.
+func (p pair) batched(v *ir.Value) bool {
+	a, b := p.together.fact(v), p.apart.fact(v)
+	many, okA := a.Shape.Ints()
+	one, okB := b.Shape.Ints()
+	return okA && okB && a.Const == nil && b.Const == nil && len(one) > 0 && len(many) == len(one) &&
+		many[0] == p.n*one[0] && slices.Equal(many[1:], one[1:])
+}
+
+// How operators treat pictures: which of them compute those of each picture
+// from that picture alone.
+var (
+	// of each number, or of one picture's numbers side by side in memory
+	eachNumber = []string{"Relu", "Activate", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "HardSigmoid", "HardSwish", "Gelu",
+		"QuickGelu", "Erf", "Exp", "Log", "Sqrt", "Neg", "Abs", "Identity", "Dropout", "Softplus", "Mish", "Swish", "Cast", "Reshape", "Flatten",
+		"Squeeze", "Unsqueeze"}
+	// of numbers that meet by broadcasting
+	meeting = []string{"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Sum", "PRelu"}
+	// of channels and pixels
+	ofPictures = []string{"Conv", "FusedConv", "ScaleShift", "BatchNormalization", "InstanceNormalization", "LRN", "MaxPool", "AveragePool",
+		"GlobalAveragePool", "GlobalMaxPool", "DepthToSpace", "SpaceToDepth", "ConvTranspose", "ReduceMean", "Resize"}
+	// along an axis, which may be any but the first
+	alongAxis = []string{"Concat", "Softmax", "LogSoftmax", "Split", "LayerNormalization"}
+)
+
+// independent tells whether a node computes each picture from that picture
+// alone. The shapes say most: what shrinks or mixes the first dimension does not
+// scale with it.
+func (p pair) independent(n *ir.Node) bool {
+	for _, v := range n.Outputs {
+		if v.Name != "" && !p.batched(v) {
+			return false
+		}
+	}
+	rank := len(p.apart.fact(n.Outputs[0]).Shape.Dims)
+	first := false    // whether the first input is a constant
+	constants := true // no constant reaches along the first dimension, and all are the same in both
+	for i, v := range n.Inputs {
+		if v == nil {
+			continue
+		}
+		a, b := p.together.fact(v), p.apart.fact(v)
+		if a.Const == nil {
+			if !p.batched(v) {
+				return false
+			}
+			continue
+		}
+		dims := b.Shape.Dims
+		constants = constants && (a.Const == b.Const || slices.Equal(a.Const.Bytes(), b.Const.Bytes())) &&
+			(len(dims) < rank || dims[0].N == 1 || n.Op == "Gemm" && i == 1)
+		first = first || i == 0
+	}
+	a := n.ReadAttrs()
+	switch {
+	case first && !slices.Contains(meeting, n.Op):
+		return false
+	case slices.Contains(eachNumber, n.Op):
+		return true
+	case slices.Contains(meeting, n.Op):
+		for _, v := range n.Inputs {
+			if p.together.fact(v).Const == nil && len(p.apart.fact(v).Shape.Dims) != rank {
+				return false // its pictures would meet others' rows
+			}
+		}
+		return constants
+	case slices.Contains(ofPictures, n.Op):
+		return len(n.Inputs) < 2 || n.Inputs[1] == nil || p.apart.fact(n.Inputs[1]).Const != nil
+	case slices.Contains(alongAxis, n.Op):
+		axis := a.Int("axis", -1)
+		return a.Err() == nil && axis != 0 && axis != -rank && (n.Op != "Split" || axis > 0)
+	case n.Op == "Transpose":
+		perm := a.Ints("perm")
+		return a.Err() == nil && len(perm) > 0 && perm[0] == 0
+	case n.Op == "Gemm":
+		return !a.Bool("transA", false) && a.Err() == nil && constants && p.apart.fact(n.Inputs[1]).Const != nil
+	case n.Op == "MatMul":
+		w := p.apart.fact(n.Inputs[1])
+		return w.Const != nil && len(w.Shape.Dims) == 2 || w.Const == nil && len(w.Shape.Dims) == rank && rank > 2
+	}
+	return false
+}
+
+// runParts computes n pictures in parts.
+func (r *Runner) runParts(ctx context.Context, in, into []*tensor.Tensor, d division, n int) ([]*tensor.Tensor, error) {
+	run := ops.NewRun(ctx, r.opt.Memory, r.opt.Turns)
+	out := make([]*tensor.Tensor, len(d.out))
+	for k, f := range d.out {
+		shape, _ := f.Shape.Ints()
+		if into != nil {
+			out[k] = into[k]
+		}
+		if out[k] == nil || out[k].DType() != f.DType || !slices.Equal(out[k].Shape(), shape) {
+			if err := run.Reserve(f.DType, shape); err != nil {
+				return nil, err
+			}
+			out[k] = tensor.New(f.DType, shape...)
+		}
+	}
+	parts := (n + d.each - 1) / d.each
+	errs := make([]error, parts)
+	err := team.Default().Run(r.opt.Threads, parts, task(func(i int) {
+		first, last := i*d.each, min((i+1)*d.each, n)
+		to := pictures(out, first, last, n)
+		var made []*tensor.Tensor
+		made, errs[i] = r.runWhole(ctx, pictures(in, first, last, n), to)
+		for k, t := range made {
+			if t != to[k] {
+				copy(to[k].Bytes(), t.Bytes())
+			}
+		}
+	}))
+	for _, e := range errs {
+		if err == nil {
+			err = e
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// pictures are views of pictures [first, last) of n in tensors.
+func pictures(ts []*tensor.Tensor, first, last, n int) []*tensor.Tensor {
+	out := make([]*tensor.Tensor, len(ts))
+	for k, t := range ts {
+		size := len(t.Bytes()) / n
+		shape := slices.Clone(t.Shape())
+		shape[0] = shape[0] / n * (last - first)
+		out[k] = tensor.View(t.DType(), t.Bytes()[first*size:last*size:last*size], shape)
+	}
+	return out
+}

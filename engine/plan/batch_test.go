@@ -1,0 +1,81 @@
+package plan
+
+import (
+	"context"
+	"testing"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// TestPicturesOneByOne: where no node mixes pictures, a batch is computed
+// picture by picture; where one does, it is not.
+func TestPicturesOneByOne(t *testing.T) {
+	const pictures, size = 6, 6
+	for name, c := range map[string]struct {
+		apart bool
+		build func(n *network, x *ir.Value) *ir.Value
+	}{
+		"a classifier": {true, func(n *network, x *ir.Value) *ir.Value {
+			x = n.op("Concat", []*ir.Value{x, n.op("Add", []*ir.Value{n.weights(4, 1, 1), x})}, integer("axis", 1))
+			x = n.op("Flatten", []*ir.Value{n.op("GlobalAveragePool", []*ir.Value{x})})
+			return n.op("Softmax", []*ir.Value{n.op("Gemm", []*ir.Value{x, n.weights(8, 6), n.weights(6)})})
+		}},
+		"more weights than activations": {false, func(n *network, x *ir.Value) *ir.Value {
+			x = n.op("Flatten", []*ir.Value{n.op("GlobalAveragePool", []*ir.Value{x})})
+			return n.op("Gemm", []*ir.Value{x, n.weights(4, 2000), n.weights(2000)})
+		}},
+		"softmax over the pictures": {false, func(n *network, x *ir.Value) *ir.Value {
+			return n.op("Softmax", []*ir.Value{x}, integer("axis", 0))
+		}},
+		"mean over the pictures": {false, func(n *network, x *ir.Value) *ir.Value {
+			return n.op("ReduceMean", []*ir.Value{x}, integers("axes", 0))
+		}},
+		"channels before pictures": {false, func(n *network, x *ir.Value) *ir.Value {
+			return n.op("Transpose", []*ir.Value{x}, integers("perm", 1, 0, 2, 3))
+		}},
+		"a number for each picture": {false, func(n *network, x *ir.Value) *ir.Value {
+			return n.op("Add", []*ir.Value{x, n.weights(pictures, 1, 1, 1)})
+		}},
+		"pictures that meet rows of others": {false, func(n *network, x *ir.Value) *ir.Value {
+			rows := n.op("Flatten", []*ir.Value{n.op("GlobalAveragePool", []*ir.Value{n.op("Concat", []*ir.Value{x, x}, integer("axis", 1))})})
+			return n.op("Add", []*ir.Value{n.op("MatMul", []*ir.Value{rows, n.weights(8, size)}), n.op("Conv", []*ir.Value{x, n.weights(pictures, 4, 1, 1)})})
+		}},
+		"a sum divided by the number of pictures": {false, func(n *network, x *ir.Value) *ir.Value {
+			count := n.op("Cast", []*ir.Value{n.op("Shape", []*ir.Value{x}, integer("end", 1))}, integer("to", 1))
+			return n.op("Div", []*ir.Value{x, count})
+		}},
+		"the shape of the batch": {false, func(n *network, x *ir.Value) *ir.Value {
+			return n.op("Shape", []*ir.Value{x})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNetwork(t)
+			x := n.input(pictures, 3, size, size)
+			x.Fact.Shape.Dims[0] = ir.Sym("batch")
+			x = n.op("Relu", []*ir.Value{n.op("Conv", []*ir.Value{x, n.weights(4, 3, 3, 3)}, integers("pads", 1, 1, 1, 1))})
+			n.Outputs = append(n.Outputs, c.build(n, x))
+			in := []*tensor.Tensor{n.data(pictures, 3, size, size)}
+			want, err := NewRunner(n.Graph, Options{Memory: 1 << 30, Turns: 1000, Plain: true}).Run(context.Background(), in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, threads := range []int{1, 3} {
+				r := NewRunner(n.Graph, Options{Rung: kernel.Best(), Threads: threads, Memory: 1 << 30, Turns: 1000})
+				if d, _ := r.divide(in); (d.each == 1) != c.apart {
+					t.Errorf("%d at a time", d.each)
+				}
+				var out []*tensor.Tensor
+				for range 2 { // the second time into what the first has made
+					if out, err = r.Run(context.Background(), in, out); err != nil {
+						t.Fatal(err)
+					}
+					if e := distance(out[0], want[0]); !(e < 1e-5) {
+						t.Errorf("%d threads: off by %.2g of its rms", threads, e)
+					}
+				}
+			}
+		})
+	}
+}
