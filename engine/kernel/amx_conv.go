@@ -38,8 +38,15 @@ var tileUnitConv = TileConv{
 	PackBF16: packBF16, NewBF16: newBF16Conv,
 }
 
-// newSplitConv plans a convolution of Split32 in bf16x3 arithmetic.
+// newSplitConv plans a convolution of Split32, or of a planar picture, in bf16x3
+// arithmetic.
 func newSplitConv(c *Conv, w *TileWeights) (Step, error) {
+	if w.format == Planar {
+		if err := w.fits(c); err != nil {
+			return nil, err
+		}
+		return newPlanarTileConv(c, w), nil
+	}
 	return newTileConv(c, w, 12)
 }
 
@@ -196,6 +203,12 @@ func (s *tileConv) Run(chunk int, m *Memory) {
 	if s.tall {
 		a.Pairs = &s.pairs[2*pair]
 	}
+	s.runGroups(&a, m, group, groups, pair == 0)
+	s.clearHalo(chunk, part, parts, m)
+}
+
+// runGroups computes groups of outputs for the pairs that a names.
+func (s *tileConv) runGroups(a *amd64.TileArgs, m *Memory, group, groups int, prefetch bool) {
 	for end := group + groups; group < end; {
 		n := min(end-group, s.perGroup-group%s.perGroup)
 		if s.lastMask == 0 && group+n == s.grid.groups {
@@ -205,10 +218,9 @@ func (s *tileConv) Run(chunk int, m *Memory) {
 				a.MaskB = s.lastMask
 			}
 		}
-		s.call(&a, m, group, n, pair == 0)
+		s.call(a, m, group, n, prefetch)
 		group += n
 	}
-	s.clearHalo(chunk, part, parts, m)
 }
 
 // ahead is how many bytes of a stream of weights are prefetched beyond the place
@@ -241,6 +253,8 @@ func (s *tileConv) call(a *amd64.TileArgs, m *Memory, group, n int, prefetch boo
 		amd64.TilesTall(a)
 	case w.format == Split32:
 		amd64.TilesSplit(a)
+	case w.format == Planar:
+		amd64.TilesApart(a)
 	default:
 		amd64.TilesBF16(a)
 	}

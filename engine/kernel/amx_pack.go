@@ -10,7 +10,7 @@ import (
 
 // packSplit lays out weights for newSplitConv, packBF16 for newBF16Conv.
 func packSplit(c *Conv, weights, bias []float32) (*TileWeights, error) {
-	return packTiles(Split32, c, weights, bias)
+	return packTiles(splitSource(c), c, weights, bias)
 }
 
 func packBF16(c *Conv, weights, bias []float32) (*TileWeights, error) {
@@ -22,18 +22,21 @@ func packTiles(f Format, c *Conv, weights, bias []float32) (*TileWeights, error)
 	if err != nil {
 		return nil, err
 	}
-	blocks := roundUp(w.cin/w.group, 32) / 32
-	w.panel = blocks * w.kernelH * w.kernelW * tileStepBytes(f)
+	steps := w.kernelH
+	if f != Planar {
+		steps *= roundUp(w.cin/w.group, 32) / 32 * w.kernelW
+	}
+	w.panel = steps * tileStepBytes(f)
 	w.data = w.bytes(w.Chunks() * w.panel)
 	return w, nil
 }
 
 // tileStepBytes is the size of one step of weights for 32 outputs.
 func tileStepBytes(f Format) int {
-	if f == Split32 {
-		return 4096
+	if f == BF16x32 {
+		return 2048
 	}
-	return 2048
+	return 4096
 }
 
 // packGroup packs the weights of 32 outputs. Split weights are those of the first
@@ -41,6 +44,10 @@ func tileStepBytes(f Format) int {
 // kernel may read either half in one stream; BF16 weights are two tiles of 16
 // for each step.
 func (w *TileWeights) packGroup(g int) {
+	if w.format == Planar {
+		w.packTaps(g)
+		return
+	}
 	taps, cin := w.kernelH*w.kernelW, w.cin/w.group
 	var scratch [1024]byte
 	var index [16]int32

@@ -18,7 +18,15 @@ var plainTileConv = TileConv{
 }
 
 func packPlainSplit(c *Conv, weights, bias []float32) (*TileWeights, error) {
-	return packPlain(Split32, c, weights, bias)
+	return packPlain(splitSource(c), c, weights, bias)
+}
+
+// splitSource is what bf16x3 reads: Split32, or the picture of a first layer.
+func splitSource(c *Conv) Format {
+	if c.In.Format == Planar {
+		return Planar
+	}
+	return Split32
 }
 
 func packPlainBF16(c *Conv, weights, bias []float32) (*TileWeights, error) {

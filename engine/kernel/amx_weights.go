@@ -4,7 +4,8 @@ import (
 	"fmt"
 )
 
-// TileConv are the convolutions of activations in 32-channel pixels. They are
+// TileConv are the convolutions of activations in 32-channel pixels, and those
+// of a planar picture that TakesPlanar names. They are
 // fast where there is a tile unit (the rung "amx"), elsewhere a Go twin. Any
 // kernel, stride, dilation and padding, any count of channels; with Group > 1
 // each group must have multiples of 32. The output may be Split32, BF16x32 or
@@ -17,13 +18,20 @@ import (
 // nil is copied. New plans a convolution for one shape.
 type TileConv struct {
 	PackSplit func(c *Conv, weights, bias []float32) (*TileWeights, error)
-	NewSplit  func(c *Conv, w *TileWeights) (Step, error) // Split32 in: bf16x3, rms error ≤ 1e-5 of the rms output
+	NewSplit  func(c *Conv, w *TileWeights) (Step, error) // Split32 or planar in: bf16x3, rms error ≤ 1e-5 of the rms output
 	PackBF16  func(c *Conv, weights, bias []float32) (*TileWeights, error)
 	NewBF16   func(c *Conv, w *TileWeights) (Step, error) // BF16x32 in: bf16
 }
 
+// TakesPlanar reports whether c is a convolution of a planar picture for
+// TileConv: at most four channels, kernels at most eight wide and not dilated
+// along rows, no residual.
+func (c *Conv) TakesPlanar() bool {
+	return c.In.Format == Planar && c.Group == 1 && c.In.C <= 4 && c.KernelW <= 8 && c.DilationW == 1 && c.Residual == nil
+}
+
 // TileWeights are the weights and the bias of a convolution in the form one
-// rung wants them for Split32 or BF16x32 activations. They serve every Conv of
+// rung wants them for Split32, BF16x32 or planar activations. They serve every Conv of
 // the same kernel, group and channels, whatever its size.
 type TileWeights struct {
 	keeper
@@ -65,7 +73,7 @@ func newTileWeights(f Format, c *Conv, weights, bias []float32) (*TileWeights, e
 // tileable says whether 32-channel tiles can carry c: whole blocks a group.
 func (c *Conv) tileable(f Format) error {
 	switch {
-	case c.In.Format != f:
+	case c.In.Format != f || f == Planar && !c.TakesPlanar():
 		return fmt.Errorf("convolution: input is %v, this kernel reads %v", c.In.Format, f)
 	case c.Group < 1 || c.In.C%c.Group != 0 || c.Out.C%c.Group != 0:
 		return fmt.Errorf("convolution: %d groups do not divide %d and %d channels", c.Group, c.In.C, c.Out.C)
@@ -86,7 +94,7 @@ func (w *TileWeights) fits(c *Conv) error {
 	if w.cin != c.In.C || w.cout != c.Out.C || w.group != c.Group || w.kernelH != c.KernelH || w.kernelW != c.KernelW {
 		return fmt.Errorf("convolution: weights of %d to %d channels, %dx%d, group %d serve another convolution", w.cin, w.cout, w.kernelH, w.kernelW, w.group)
 	}
-	if !c.inside() {
+	if w.format != Planar && !c.inside() {
 		return fmt.Errorf("%v: the kernel reads past the halo %v of its input", c, c.In.Halo)
 	}
 	if c.Out.N != c.In.N || min(c.In.N, c.In.H, c.In.W, c.Out.H, c.Out.W, c.StrideH, c.StrideW, c.DilationH, c.DilationW) < 1 {

@@ -415,7 +415,7 @@ func (b *builder) output(n *ir.Node, res *place) place {
 func (b *builder) convWork(n *ir.Node, c *kernel.Conv, tiled bool) (kernel.Work, string, error) {
 	data := n.Inputs[1].Const()
 	var bias = b.bias(n)
-	if tiled {
+	if tiled || b.tiledPlanar(n, c) {
 		w, err := b.weights.tile(c, data, bias)
 		if err != nil {
 			return kernel.Work{}, "", err

@@ -201,6 +201,12 @@ func (b *builder) tiled(n *ir.Node, c *kernel.Conv) bool {
 	return in >= 12 && out >= 32 && (c.KernelH*c.KernelW > 1 || b.beside(n))
 }
 
+// tiledPlanar is the same for a convolution of the planar picture.
+func (b *builder) tiledPlanar(n *ir.Node, c *kernel.Conv) bool {
+	return b.opt.Rung.Name == "amx" && !b.opt.Strict && c.TakesPlanar() && c.Out.C >= 32 &&
+		(b.behind[n] <= b.deepest() || b.opt.BF16)
+}
+
 // fullTile is from how many input channels on a step of the tile unit is full
 // enough to beat float32 whatever the kernel.
 const fullTile = 24

@@ -18,6 +18,7 @@ type TileArgs struct {
 	Offsets   *int // bytes from a row's first channel to that of each step
 	Steps     int
 	RowStride int // bytes from a row of a tile to the next
+	Apart     int // TilesApart: bytes from the high parts of a row to the low ones
 
 	Weights, Bias           unsafe.Pointer // of the first group
 	Out, Residual           unsafe.Pointer // likewise; Residual may be nil
@@ -101,6 +102,12 @@ func TilesSplit(a *TileArgs)
 //go:noescape
 func TilesTall(a *TileArgs)
 
+// TilesApart is TilesSplit for rows whose low parts lie Apart bytes after the
+// high ones.
+//
+//go:noescape
+func TilesApart(a *TileArgs)
+
 // TilesBF16 runs on bf16 rows, weights packed [0-15][16-31] of 1 KiB for each
 // step.
 //
@@ -146,3 +153,19 @@ func PackRows(a *PackArgs)
 //
 //go:noescape
 func PackColumns(a *PackArgs)
+
+// SpreadArgs is one row of a planar picture.
+type SpreadArgs struct {
+	Rows  [4]unsafe.Pointer // of the channels; any where there is no such channel
+	Masks [4]uint32         // 0xffff where the channel exists, else 0
+	Last  uint32            // which of the last 16 pixels exist
+	Runs  int               // of 16 pixels
+	High  unsafe.Pointer    // pixels of four bf16, 128 bytes a run
+	Apart int               // bytes from the high parts to the low ones
+	Order *[32]int32        // 0 16 1 17 ... 15 31
+}
+
+// SpreadRow makes pixels of up to four channels, split in high and low parts.
+//
+//go:noescape
+func SpreadRow(a *SpreadArgs)

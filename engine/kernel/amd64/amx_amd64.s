@@ -1277,9 +1277,9 @@ mish_2:
 	VMULPS Z4, Z1, Z1
 	JMP store_2
 
-// func TilesBF16(a *TileArgs)
-// rows of bf16 pixels
-TEXT ·TilesBF16(SB), NOSPLIT, $0-8
+// func TilesApart(a *TileArgs)
+// rows whose high and low parts lie apart
+TEXT ·TilesApart(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ TileArgs_Config(AX), R13
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x78; BYTE $0x49; BYTE $0x45; BYTE $0x00 // LDTILECFG (R13)
@@ -1330,13 +1330,31 @@ step_3:
 	MOVQ (CX), R15
 	LEAQ (SI)(R15*1), R13
 	ADDQ DI, R15
+	MOVQ TileArgs_half(AX), R14
+	ADDQ BX, R14
+	ADDQ TileArgs_Apart(AX), R13
+	ADDQ TileArgs_Apart(AX), R15
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x1b; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T6, 0(BX)(R11*1)
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x15; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T4, 0(R13)(R10*1)
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // TDPBF16PS T0 += T4*T6
-	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x1b; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // TILELOADD T7, 1024(BX)(R11*1)
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // TDPBF16PS T1 += T4*T7
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x17; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T5, 0(R15)(R10*1)
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // TDPBF16PS T2 += T5*T6
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x1e; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T7, 0(R14)(R11*1)
+	SUBQ TileArgs_Apart(AX), R13
+	SUBQ TileArgs_Apart(AX), R15
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // TDPBF16PS T1 += T4*T7
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // TDPBF16PS T3 += T5*T7
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x15; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T4, 0(R13)(R10*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // TDPBF16PS T1 += T4*T7
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x17; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T5, 0(R15)(R10*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // TDPBF16PS T3 += T5*T7
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // TDPBF16PS T0 += T4*T6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // TDPBF16PS T2 += T5*T6
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x1b; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // TILELOADD T6, 1024(BX)(R11*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // TDPBF16PS T0 += T4*T6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // TDPBF16PS T2 += T5*T6
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x1e; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // TILELOADD T7, 1024(R14)(R11*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // TDPBF16PS T1 += T4*T7
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // TDPBF16PS T3 += T5*T7
 	ADDQ $2048, BX
 	MOVQ TileArgs_NextLines(AX), R11
@@ -1879,17 +1897,20 @@ mish_3:
 	VMULPS Z4, Z1, Z1
 	JMP store_3
 
-// func TilesU8(a *TileArgs)
-// rows of byte pixels
-TEXT ·TilesU8(SB), NOSPLIT, $0-8
+// func TilesBF16(a *TileArgs)
+// rows of bf16 pixels
+TEXT ·TilesBF16(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ TileArgs_Config(AX), R13
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x78; BYTE $0x49; BYTE $0x45; BYTE $0x00 // LDTILECFG (R13)
 	MOVQ TileArgs_RowStride(AX), R10
 	MOVQ $64, R11
-	VBROADCASTSS TileArgs_Low(AX), Z27
-	VBROADCASTSS TileArgs_High(AX), Z26
-	VPBROADCASTD TileArgs_Zero(AX), Z25
+	VBROADCASTSS TileArgs_Low(AX), Z29
+	VBROADCASTSS TileArgs_High(AX), Z28
+	MOVL $0x8000, R13
+	VPBROADCASTD R13, Z27
+	MOVL $0xffff0000, R13
+	VPBROADCASTD R13, Z26
 	KMOVW TileArgs_MaskA(AX), K1
 	KMOVW TileArgs_MaskB(AX), K2
 	MOVQ TileArgs_Weights(AX), R13
@@ -1931,12 +1952,12 @@ step_4:
 	ADDQ DI, R15
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x1b; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T6, 0(BX)(R11*1)
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x15; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T4, 0(R13)(R10*1)
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x49; BYTE $0x5e; BYTE $0xc4 // TDPBUSD T0 += T4*T6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xc4 // TDPBF16PS T0 += T4*T6
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x1b; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // TILELOADD T7, 1024(BX)(R11*1)
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x41; BYTE $0x5e; BYTE $0xcc // TDPBUSD T1 += T4*T7
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xcc // TDPBF16PS T1 += T4*T7
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x17; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T5, 0(R15)(R10*1)
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x49; BYTE $0x5e; BYTE $0xd5 // TDPBUSD T2 += T5*T6
-	BYTE $0xc4; BYTE $0xe2; BYTE $0x41; BYTE $0x5e; BYTE $0xdd // TDPBUSD T3 += T5*T7
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4a; BYTE $0x5c; BYTE $0xd5 // TDPBF16PS T2 += T5*T6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x42; BYTE $0x5c; BYTE $0xdd // TDPBF16PS T3 += T5*T7
 	ADDQ $2048, BX
 	MOVQ TileArgs_NextLines(AX), R11
 	TESTQ R11, R11
@@ -1979,10 +2000,8 @@ finished_4:
 	MOVQ R13, TileArgs_segment(AX)
 	MOVQ $0, TileArgs_rows(AX)
 	MOVQ TileArgs_bias(AX), R13
-	VMOVDQU32 (R13), Z31
-	VMOVDQU32 64(R13), Z30
-	VMOVUPS 128(R13), Z29
-	VMOVUPS 192(R13), Z28
+	VMOVUPS (R13), Z31
+	VMOVUPS 64(R13), Z30
 	ADDQ $TilePair__size, R8
 	DECQ R9
 	JNZ pair_4
@@ -2010,22 +2029,36 @@ some_4:
 	TESTQ R14, R14
 	JEQ segment_4
 row_4:
-	VPADDD (R12), Z31, Z0
-	VPADDD 64(R12), Z30, Z1
-	VCVTDQ2PS Z0, Z0
-	VCVTDQ2PS Z1, Z1
-	VMULPS Z29, Z0, Z0
-	VMULPS Z28, Z1, Z1
-	VMAXPS Z27, Z0, Z0
-	VMAXPS Z27, Z1, Z1
-	VMINPS Z26, Z0, Z0
-	VMINPS Z26, Z1, Z1
-	VCVTPS2DQ Z0, Z0
-	VCVTPS2DQ Z1, Z1
-	VPADDD Z25, Z0, Z0
-	VPADDD Z25, Z1, Z1
-	VPMOVUSDB Z0, K1, (R13)
-	VPMOVUSDB Z1, K2, 16(R13)
+	VADDPS (R12), Z31, Z0
+	VADDPS 64(R12), Z30, Z1
+	CMPQ TileArgs_ResidualKind(AX), $0
+	JNE residual_4
+activate_4:
+	CMPQ TileArgs_Act(AX), $0
+	JNE activation_4
+	// the sum is the second source, so that NaN passes
+	VMAXPS Z0, Z29, Z0
+	VMAXPS Z1, Z29, Z1
+	VMINPS Z0, Z28, Z0
+	VMINPS Z1, Z28, Z1
+store_4:
+	CMPQ TileArgs_OutKind(AX), $1
+	JNE plain_4
+	// split: high parts rounded half up in magnitude, low parts what is left
+	VPADDD Z27, Z0, Z2
+	VPADDD Z27, Z1, Z3
+	VPANDD Z26, Z2, Z4
+	VPANDD Z26, Z3, Z3
+	VSUBPS Z4, Z0, Z0
+	VSUBPS Z3, Z1, Z1
+	VPSRLD $16, Z2, Z2
+	VPORD Z3, Z2, Z2
+	VPADDD Z27, Z0, Z0
+	VPADDD Z27, Z1, Z1
+	VPSRLD $16, Z0, Z0
+	VPTERNLOGD $0xf8, Z26, Z1, Z0
+	VMOVUPS Z2, (R13)
+	VMOVUPS Z0, 64(R13)
 next_4:
 	ADDQ TileArgs_OutStep(AX), R13
 	ADDQ TileArgs_ResidualStep(AX), R15
@@ -2061,6 +2094,593 @@ segment_4:
 	ADDQ $TileSegment__size, R10
 	MOVQ R10, TileArgs_segment(AX)
 	JMP row_4
+plain_4:
+	CMPQ TileArgs_OutKind(AX), $2
+	JEQ bf16_4
+	MOVQ TileArgs_OutHalf(AX), R10
+	VMOVUPS Z0, K1, (R13)
+	VMOVUPS Z1, K2, (R13)(R10*1)
+	JMP next_4
+bf16_4:
+	VPADDD Z27, Z0, Z0
+	VPADDD Z27, Z1, Z1
+	VPSRLD $16, Z0, Z0
+	VPTERNLOGD $0xf8, Z26, Z1, Z0
+	VMOVUPS Z0, (R13)
+	JMP next_4
+residual_4:
+	CMPQ TileArgs_ResidualKind(AX), $1
+	JNE notsplit_4
+	VMOVUPS (R15), Z2
+	VMOVUPS 64(R15), Z3
+	VPSLLD $16, Z2, Z4
+	VPSLLD $16, Z3, Z5
+	VPANDD Z26, Z2, Z2
+	VPANDD Z26, Z3, Z3
+	VADDPS Z4, Z5, Z4
+	VADDPS Z2, Z3, Z2
+	VADDPS Z4, Z0, Z0
+	VADDPS Z2, Z1, Z1
+	JMP activate_4
+notsplit_4:
+	CMPQ TileArgs_ResidualKind(AX), $2
+	JEQ halves_4
+	MOVQ TileArgs_ResidualHalf(AX), R10
+	VADDPS (R15), Z0, K1, Z0
+	VADDPS (R15)(R10*1), Z1, K2, Z1
+	JMP activate_4
+halves_4:
+	VMOVUPS (R15), Z2
+	VPSLLD $16, Z2, Z4
+	VPANDD Z26, Z2, Z2
+	VADDPS Z4, Z0, Z0
+	VADDPS Z2, Z1, Z1
+	JMP activate_4
+activation_4:
+	CMPQ TileArgs_Act(AX), $2
+	JEQ leaky_4
+	CMPQ TileArgs_Act(AX), $3
+	JEQ sigmoid_4
+	CMPQ TileArgs_Act(AX), $4
+	JEQ silu_4
+	CMPQ TileArgs_Act(AX), $5
+	JEQ hardsigmoid_4
+	CMPQ TileArgs_Act(AX), $6
+	JEQ hardswish_4
+	CMPQ TileArgs_Act(AX), $7
+	JEQ tanh_4
+	CMPQ TileArgs_Act(AX), $8
+	JEQ gelu_4
+	CMPQ TileArgs_Act(AX), $9
+	JEQ mish_4
+	// Act past 9 does not occur
+leaky_4:
+	VPXORD Z2, Z2, Z2
+	VCMPPS $1, Z2, Z0, K3
+	VMULPS.BCST TileArgs_Alpha(AX), Z0, K3, Z0
+	VPXORD Z2, Z2, Z2
+	VCMPPS $1, Z2, Z1, K3
+	VMULPS.BCST TileArgs_Alpha(AX), Z1, K3, Z1
+	JMP store_4
+sigmoid_4:
+	VPXORD Z4, Z4, Z4
+	VSUBPS Z0, Z4, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VADDPS.BCST constants<>+40(SB), Z4, Z4
+	VBROADCASTSS constants<>+40(SB), Z5
+	VDIVPS Z4, Z5, Z0
+	VPXORD Z4, Z4, Z4
+	VSUBPS Z1, Z4, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VADDPS.BCST constants<>+40(SB), Z4, Z4
+	VBROADCASTSS constants<>+40(SB), Z5
+	VDIVPS Z4, Z5, Z1
+	JMP store_4
+silu_4:
+	VPXORD Z4, Z4, Z4
+	VSUBPS Z0, Z4, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VADDPS.BCST constants<>+40(SB), Z4, Z4
+	VDIVPS Z4, Z0, Z0
+	VPXORD Z4, Z4, Z4
+	VSUBPS Z1, Z4, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VADDPS.BCST constants<>+40(SB), Z4, Z4
+	VDIVPS Z4, Z1, Z1
+	JMP store_4
+hardsigmoid_4:
+	VBROADCASTSS TileArgs_Beta(AX), Z2
+	VFMADD231PS.BCST TileArgs_Alpha(AX), Z0, Z2
+	VPXORD Z3, Z3, Z3
+	VMAXPS Z2, Z3, Z2
+	VBROADCASTSS constants<>+40(SB), Z3
+	VMINPS Z2, Z3, Z2
+	VMOVAPS Z2, Z0
+	VBROADCASTSS TileArgs_Beta(AX), Z2
+	VFMADD231PS.BCST TileArgs_Alpha(AX), Z1, Z2
+	VPXORD Z3, Z3, Z3
+	VMAXPS Z2, Z3, Z2
+	VBROADCASTSS constants<>+40(SB), Z3
+	VMINPS Z2, Z3, Z2
+	VMOVAPS Z2, Z1
+	JMP store_4
+hardswish_4:
+	VBROADCASTSS constants<>+44(SB), Z2
+	VFMADD231PS.BCST constants<>+48(SB), Z0, Z2
+	VPXORD Z3, Z3, Z3
+	VMAXPS Z2, Z3, Z2
+	VBROADCASTSS constants<>+40(SB), Z3
+	VMINPS Z2, Z3, Z2
+	VMULPS Z2, Z0, Z0
+	VBROADCASTSS constants<>+44(SB), Z2
+	VFMADD231PS.BCST constants<>+48(SB), Z1, Z2
+	VPXORD Z3, Z3, Z3
+	VMAXPS Z2, Z3, Z2
+	VBROADCASTSS constants<>+40(SB), Z3
+	VMINPS Z2, Z3, Z2
+	VMULPS Z2, Z1, Z1
+	JMP store_4
+tanh_4:
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z5
+	VPANDD Z0, Z5, Z5
+	VMULPS.BCST constants<>+52(SB), Z5, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VBROADCASTSS constants<>+40(SB), Z6
+	VSUBPS Z4, Z6, Z7
+	VADDPS Z4, Z6, Z4
+	VDIVPS Z4, Z7, Z4
+	VMULPS Z5, Z5, Z6
+	VBROADCASTSS constants<>+56(SB), Z7
+	VFMADD213PS.BCST constants<>+60(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+64(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+68(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+72(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+76(SB), Z6, Z7
+	VMULPS Z6, Z5, Z6
+	VFMADD213PS Z5, Z6, Z7
+	VBROADCASTSS constants<>+80(SB), Z2
+	VCMPPS $1, Z2, Z5, K3
+	VMOVAPS Z7, K3, Z4
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z2
+	VPTERNLOGD $0xac, Z4, Z0, Z2
+	VMOVAPS Z2, Z0
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z5
+	VPANDD Z1, Z5, Z5
+	VMULPS.BCST constants<>+52(SB), Z5, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VBROADCASTSS constants<>+40(SB), Z6
+	VSUBPS Z4, Z6, Z7
+	VADDPS Z4, Z6, Z4
+	VDIVPS Z4, Z7, Z4
+	VMULPS Z5, Z5, Z6
+	VBROADCASTSS constants<>+56(SB), Z7
+	VFMADD213PS.BCST constants<>+60(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+64(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+68(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+72(SB), Z6, Z7
+	VFMADD213PS.BCST constants<>+76(SB), Z6, Z7
+	VMULPS Z6, Z5, Z6
+	VFMADD213PS Z5, Z6, Z7
+	VBROADCASTSS constants<>+80(SB), Z2
+	VCMPPS $1, Z2, Z5, K3
+	VMOVAPS Z7, K3, Z4
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z2
+	VPTERNLOGD $0xac, Z4, Z1, Z2
+	VMOVAPS Z2, Z1
+	JMP store_4
+gelu_4:
+	VMULPS.BCST constants<>+84(SB), Z0, Z5
+	VMOVAPS Z5, Z8
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z6
+	VPANDD Z5, Z6, Z6
+	VBROADCASTSS constants<>+40(SB), Z7
+	VMOVAPS Z7, Z4
+	VFMADD231PS.BCST constants<>+88(SB), Z6, Z4
+	VDIVPS Z4, Z7, Z5
+	VMULPS Z6, Z6, Z6
+	VPXORD Z4, Z4, Z4
+	VSUBPS Z6, Z4, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VBROADCASTSS constants<>+92(SB), Z3
+	VFMADD213PS.BCST constants<>+96(SB), Z5, Z3
+	VFMADD213PS.BCST constants<>+100(SB), Z5, Z3
+	VFMADD213PS.BCST constants<>+104(SB), Z5, Z3
+	VFMADD213PS.BCST constants<>+108(SB), Z5, Z3
+	VMULPS Z5, Z3, Z3
+	VFNMADD213PS Z7, Z3, Z4
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z2
+	VPTERNLOGD $0xac, Z4, Z8, Z2
+	VMOVAPS Z2, Z8
+	VADDPS Z7, Z8, Z8
+	VMULPS.BCST constants<>+44(SB), Z0, Z0
+	VMULPS Z8, Z0, Z0
+	VMULPS.BCST constants<>+84(SB), Z1, Z5
+	VMOVAPS Z5, Z8
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z6
+	VPANDD Z5, Z6, Z6
+	VBROADCASTSS constants<>+40(SB), Z7
+	VMOVAPS Z7, Z4
+	VFMADD231PS.BCST constants<>+88(SB), Z6, Z4
+	VDIVPS Z4, Z7, Z5
+	VMULPS Z6, Z6, Z6
+	VPXORD Z4, Z4, Z4
+	VSUBPS Z6, Z4, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VBROADCASTSS constants<>+92(SB), Z3
+	VFMADD213PS.BCST constants<>+96(SB), Z5, Z3
+	VFMADD213PS.BCST constants<>+100(SB), Z5, Z3
+	VFMADD213PS.BCST constants<>+104(SB), Z5, Z3
+	VFMADD213PS.BCST constants<>+108(SB), Z5, Z3
+	VMULPS Z5, Z3, Z3
+	VFNMADD213PS Z7, Z3, Z4
+	MOVL $0x7fffffff, R10
+	VPBROADCASTD R10, Z2
+	VPTERNLOGD $0xac, Z4, Z8, Z2
+	VMOVAPS Z2, Z8
+	VADDPS Z7, Z8, Z8
+	VMULPS.BCST constants<>+44(SB), Z1, Z1
+	VMULPS Z8, Z1, Z1
+	JMP store_4
+mish_4:
+	VBROADCASTSS constants<>+112(SB), Z2
+	VMINPS Z0, Z2, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VBROADCASTSS constants<>+116(SB), Z5
+	VADDPS Z5, Z4, Z6
+	VMULPS Z6, Z4, Z4
+	VADDPS Z5, Z4, Z5
+	VDIVPS Z5, Z4, Z4
+	VMULPS Z4, Z0, Z0
+	VBROADCASTSS constants<>+112(SB), Z2
+	VMINPS Z1, Z2, Z4
+	VBROADCASTSS constants<>+0(SB), Z2
+	VMAXPS Z4, Z2, Z4
+	VBROADCASTSS constants<>+4(SB), Z2
+	VMINPS Z4, Z2, Z4
+	VMULPS.BCST constants<>+8(SB), Z4, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VFNMADD231PS.BCST constants<>+12(SB), Z2, Z4
+	VFNMADD231PS.BCST constants<>+16(SB), Z2, Z4
+	VBROADCASTSS constants<>+20(SB), Z3
+	VFMADD213PS.BCST constants<>+24(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+28(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+32(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+36(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VFMADD213PS.BCST constants<>+40(SB), Z4, Z3
+	VSCALEFPS Z2, Z3, Z4
+	VBROADCASTSS constants<>+116(SB), Z5
+	VADDPS Z5, Z4, Z6
+	VMULPS Z6, Z4, Z4
+	VADDPS Z5, Z4, Z5
+	VDIVPS Z5, Z4, Z4
+	VMULPS Z4, Z1, Z1
+	JMP store_4
+
+// func TilesU8(a *TileArgs)
+// rows of byte pixels
+TEXT ·TilesU8(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ TileArgs_Config(AX), R13
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x78; BYTE $0x49; BYTE $0x45; BYTE $0x00 // LDTILECFG (R13)
+	MOVQ TileArgs_RowStride(AX), R10
+	MOVQ $64, R11
+	VBROADCASTSS TileArgs_Low(AX), Z27
+	VBROADCASTSS TileArgs_High(AX), Z26
+	VPBROADCASTD TileArgs_Zero(AX), Z25
+	KMOVW TileArgs_MaskA(AX), K1
+	KMOVW TileArgs_MaskB(AX), K2
+	MOVQ TileArgs_Weights(AX), R13
+	MOVQ R13, TileArgs_weights(AX)
+	MOVQ TileArgs_Bias(AX), R13
+	MOVQ R13, TileArgs_bias(AX)
+	MOVQ TileArgs_Out(AX), R13
+	MOVQ R13, TileArgs_groupOut(AX)
+	MOVQ TileArgs_Residual(AX), R13
+	MOVQ R13, TileArgs_groupResidual(AX)
+	MOVQ TileArgs_Groups(AX), R13
+	MOVQ R13, TileArgs_groups(AX)
+	MOVQ TileArgs_OutGroup(AX), R13
+	MOVQ R13, TileArgs_outGroup(AX)
+	MOVQ TileArgs_OutGroupOdd(AX), R13
+	MOVQ R13, TileArgs_outGroupOdd(AX)
+	MOVQ TileArgs_WeightsGroup(AX), R13
+	SHRQ $1, R13
+	MOVQ R13, TileArgs_half(AX)
+	MOVQ $0, TileArgs_left(AX)
+group_5:
+	MOVQ TileArgs_Pairs(AX), R8
+	MOVQ TileArgs_Count(AX), R9
+pair_5:
+	MOVQ TileArgs_In(AX), DI
+	MOVQ TilePair_InA(R8), SI
+	ADDQ DI, SI
+	ADDQ TilePair_InB(R8), DI
+	MOVQ TileArgs_Offsets(AX), CX
+	MOVQ TileArgs_Steps(AX), DX
+	MOVQ TileArgs_weights(AX), BX
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc0 // TILEZERO T0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xc8 // TILEZERO T1
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd0 // TILEZERO T2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x49; BYTE $0xd8 // TILEZERO T3
+step_5:
+	MOVQ (CX), R15
+	LEAQ (SI)(R15*1), R13
+	ADDQ DI, R15
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xb4; BYTE $0x1b; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T6, 0(BX)(R11*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xa4; BYTE $0x15; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T4, 0(R13)(R10*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x49; BYTE $0x5e; BYTE $0xc4 // TDPBUSD T0 += T4*T6
+	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0xbc; BYTE $0x1b; BYTE $0x00; BYTE $0x04; BYTE $0x00; BYTE $0x00 // TILELOADD T7, 1024(BX)(R11*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x41; BYTE $0x5e; BYTE $0xcc // TDPBUSD T1 += T4*T7
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0xac; BYTE $0x17; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILELOADD T5, 0(R15)(R10*1)
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x49; BYTE $0x5e; BYTE $0xd5 // TDPBUSD T2 += T5*T6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x41; BYTE $0x5e; BYTE $0xdd // TDPBUSD T3 += T5*T7
+	ADDQ $2048, BX
+	MOVQ TileArgs_NextLines(AX), R11
+	TESTQ R11, R11
+	JEQ fetched_5
+	MOVQ TileArgs_Next(AX), R14
+fetch_5:
+	PREFETCHT1 0(R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	PREFETCHT1 192(R14)
+	ADDQ $256, R14
+	SUBQ $4, R11
+	JGT fetch_5
+	MOVQ R14, TileArgs_Next(AX)
+fetched_5:
+	CMPQ TileArgs_left(AX), $0
+	JEQ finished_5
+	MOVQ TileArgs_PerStep(AX), R11
+	JMP some_5
+finished_5:
+	MOVQ TileArgs_RowStride(AX), R10
+	MOVQ $64, R11
+	ADDQ $8, CX
+	DECQ DX
+	JNZ step_5
+	MOVQ TileArgs_Scratch(AX), R12
+	MOVQ $128, R13
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x84; BYTE $0x2c; BYTE $0x00; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILESTORED T0, 0(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x2c; BYTE $0x40; BYTE $0x00; BYTE $0x00; BYTE $0x00 // TILESTORED T1, 64(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x2c; BYTE $0x00; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILESTORED T2, 2048(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x2c; BYTE $0x40; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILESTORED T3, 2112(R12)(R13*1)
+	MOVQ TileArgs_groupOut(AX), R13
+	MOVQ R13, TileArgs_out(AX)
+	MOVQ TileArgs_groupResidual(AX), R13
+	MOVQ R13, TileArgs_residual(AX)
+	MOVQ TilePair_Count(R8), R13
+	MOVQ R13, TileArgs_left(AX)
+	MOVQ TileArgs_Segments(AX), R13
+	ADDQ TilePair_First(R8), R13
+	MOVQ R13, TileArgs_segment(AX)
+	MOVQ $0, TileArgs_rows(AX)
+	MOVQ TileArgs_bias(AX), R13
+	VMOVDQU32 (R13), Z31
+	VMOVDQU32 64(R13), Z30
+	VMOVUPS 128(R13), Z29
+	VMOVUPS 192(R13), Z28
+	ADDQ $TilePair__size, R8
+	DECQ R9
+	JNZ pair_5
+	MOVQ TileArgs_WeightsGroup(AX), R13
+	ADDQ R13, TileArgs_weights(AX)
+	MOVQ TileArgs_BiasGroup(AX), R13
+	ADDQ R13, TileArgs_bias(AX)
+	MOVQ TileArgs_outGroup(AX), R13
+	ADDQ R13, TileArgs_groupOut(AX)
+	MOVQ TileArgs_ResidualGroup(AX), R13
+	ADDQ R13, TileArgs_groupResidual(AX)
+	// two groups of 32 share a pixel of 64: the strides take turns
+	MOVQ TileArgs_outGroup(AX), R13
+	MOVQ TileArgs_outGroupOdd(AX), R15
+	MOVQ R15, TileArgs_outGroup(AX)
+	MOVQ R13, TileArgs_outGroupOdd(AX)
+	DECQ TileArgs_groups(AX)
+	JNZ group_5
+	// the rows of the last pair: DX is 0
+	MOVQ $1<<30, R11
+some_5:
+	MOVQ TileArgs_first(AX), R13
+	MOVQ TileArgs_second(AX), R15
+	MOVQ TileArgs_rows(AX), R14
+	TESTQ R14, R14
+	JEQ segment_5
+row_5:
+	VPADDD (R12), Z31, Z0
+	VPADDD 64(R12), Z30, Z1
+	VCVTDQ2PS Z0, Z0
+	VCVTDQ2PS Z1, Z1
+	VMULPS Z29, Z0, Z0
+	VMULPS Z28, Z1, Z1
+	VMAXPS Z27, Z0, Z0
+	VMAXPS Z27, Z1, Z1
+	VMINPS Z26, Z0, Z0
+	VMINPS Z26, Z1, Z1
+	VCVTPS2DQ Z0, Z0
+	VCVTPS2DQ Z1, Z1
+	VPADDD Z25, Z0, Z0
+	VPADDD Z25, Z1, Z1
+	VPMOVUSDB Z0, K1, (R13)
+	VPMOVUSDB Z1, K2, 16(R13)
+next_5:
+	ADDQ TileArgs_OutStep(AX), R13
+	ADDQ TileArgs_ResidualStep(AX), R15
+	ADDQ $128, R12
+	DECQ R14
+	JEQ ended_5
+more_5:
+	DECQ R11
+	JNZ row_5
+pause_5:
+	MOVQ R13, TileArgs_first(AX)
+	MOVQ R15, TileArgs_second(AX)
+	MOVQ R14, TileArgs_rows(AX)
+	TESTQ DX, DX
+	JNZ finished_5
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0xc0 // TILERELEASE
+	VZEROUPPER
+	RET
+ended_5:
+	DECQ TileArgs_left(AX)
+	JEQ pause_5
+	DECQ R11
+	JEQ pause_5
+segment_5:
+	MOVQ TileArgs_segment(AX), R10
+	MOVQ TileSegment_Sums(R10), R12
+	ADDQ TileArgs_Scratch(AX), R12
+	MOVQ TileSegment_Rows(R10), R14
+	MOVQ TileSegment_Out(R10), R13
+	ADDQ TileArgs_out(AX), R13
+	MOVQ TileSegment_Residual(R10), R15
+	ADDQ TileArgs_residual(AX), R15
+	ADDQ $TileSegment__size, R10
+	MOVQ R10, TileArgs_segment(AX)
+	JMP row_5
 
 // func TilesVNNI(a *TileArgs)
 // rows of byte pixels, by VPDPBUSD
@@ -2081,15 +2701,15 @@ TEXT ·TilesVNNI(SB), NOSPLIT, $0-8
 	MOVQ TileArgs_OutGroupOdd(AX), R13
 	MOVQ R13, TileArgs_outGroupOdd(AX)
 	MOVQ TileArgs_RowStride(AX), R10
-group_5:
+group_6:
 	MOVQ TileArgs_Pairs(AX), R8
 	MOVQ TileArgs_Count(AX), R9
-pair_5:
+pair_6:
 	MOVQ TilePair_InA(R8), R14
 	MOVQ TileArgs_Scratch(AX), R13
 	MOVQ R13, TileArgs_first(AX)
 	MOVQ $0, TileArgs_second(AX)
-tile_5:
+tile_6:
 	ADDQ TileArgs_In(AX), R14
 	MOVQ R14, TileArgs_rows(AX)
 	MOVQ TileArgs_Offsets(AX), CX
@@ -2097,40 +2717,40 @@ tile_5:
 	MOVQ TileArgs_weights(AX), BX
 	MOVQ TileArgs_Rows(AX), R15
 	CMPQ R15, $14
-	JEQ rows14_5
+	JEQ rows14_6
 	CMPQ R15, $13
-	JEQ rows13_5
+	JEQ rows13_6
 	CMPQ R15, $12
-	JEQ rows12_5
+	JEQ rows12_6
 	CMPQ R15, $11
-	JEQ rows11_5
+	JEQ rows11_6
 	CMPQ R15, $10
-	JEQ rows10_5
+	JEQ rows10_6
 	CMPQ R15, $9
-	JEQ rows9_5
+	JEQ rows9_6
 	CMPQ R15, $8
-	JEQ rows8_5
+	JEQ rows8_6
 	CMPQ R15, $7
-	JEQ rows7_5
+	JEQ rows7_6
 	CMPQ R15, $6
-	JEQ rows6_5
+	JEQ rows6_6
 	CMPQ R15, $5
-	JEQ rows5_5
+	JEQ rows5_6
 	CMPQ R15, $4
-	JEQ rows4_5
+	JEQ rows4_6
 	CMPQ R15, $3
-	JEQ rows3_5
+	JEQ rows3_6
 	CMPQ R15, $2
-	JEQ rows2_5
-rows1_5:
+	JEQ rows2_6
+rows1_6:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-step1_5:
+step1_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
 	MOVQ $4, R11
-quads1_5:
+quads1_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -2154,25 +2774,25 @@ quads1_5:
 	ADDQ $256, BX
 	ADDQ $16, SI
 	DECQ R11
-	JNZ quads1_5
+	JNZ quads1_6
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step1_5
+	JNZ step1_6
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
-	JMP tiled_5
-rows2_5:
+	JMP tiled_6
+rows2_6:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-step2_5:
+step2_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
 	MOVQ $4, R11
-quads2_5:
+quads2_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -2208,29 +2828,29 @@ quads2_5:
 	ADDQ $256, BX
 	ADDQ $16, SI
 	DECQ R11
-	JNZ quads2_5
+	JNZ quads2_6
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step2_5
+	JNZ step2_6
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
 	VMOVDQU32 Z2, 128(R12)
 	VMOVDQU32 Z3, 192(R12)
-	JMP tiled_5
-rows3_5:
+	JMP tiled_6
+rows3_6:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-step3_5:
+step3_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
 	MOVQ $4, R11
-quads3_5:
+quads3_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -2278,10 +2898,10 @@ quads3_5:
 	ADDQ $256, BX
 	ADDQ $16, SI
 	DECQ R11
-	JNZ quads3_5
+	JNZ quads3_6
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step3_5
+	JNZ step3_6
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -2289,8 +2909,8 @@ quads3_5:
 	VMOVDQU32 Z3, 192(R12)
 	VMOVDQU32 Z4, 256(R12)
 	VMOVDQU32 Z5, 320(R12)
-	JMP tiled_5
-rows4_5:
+	JMP tiled_6
+rows4_6:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2299,14 +2919,14 @@ rows4_5:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-step4_5:
+step4_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
 	LEAQ (R10)(R10*2), R14
 	LEAQ (SI)(R14*1), DI
 	MOVQ $4, R11
-quads4_5:
+quads4_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -2367,10 +2987,10 @@ quads4_5:
 	ADDQ $16, SI
 	ADDQ $16, DI
 	DECQ R11
-	JNZ quads4_5
+	JNZ quads4_6
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step4_5
+	JNZ step4_6
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -2380,8 +3000,8 @@ quads4_5:
 	VMOVDQU32 Z5, 320(R12)
 	VMOVDQU32 Z6, 384(R12)
 	VMOVDQU32 Z7, 448(R12)
-	JMP tiled_5
-rows5_5:
+	JMP tiled_6
+rows5_6:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2392,14 +3012,14 @@ rows5_5:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-step5_5:
+step5_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
 	LEAQ (R10)(R10*2), R14
 	LEAQ (SI)(R14*1), DI
 	MOVQ $4, R11
-quads5_5:
+quads5_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -2472,10 +3092,10 @@ quads5_5:
 	ADDQ $16, SI
 	ADDQ $16, DI
 	DECQ R11
-	JNZ quads5_5
+	JNZ quads5_6
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step5_5
+	JNZ step5_6
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -2487,8 +3107,8 @@ quads5_5:
 	VMOVDQU32 Z7, 448(R12)
 	VMOVDQU32 Z8, 512(R12)
 	VMOVDQU32 Z9, 576(R12)
-	JMP tiled_5
-rows6_5:
+	JMP tiled_6
+rows6_6:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2501,14 +3121,14 @@ rows6_5:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-step6_5:
+step6_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
 	LEAQ (R10)(R10*2), R14
 	LEAQ (SI)(R14*1), DI
 	MOVQ $4, R11
-quads6_5:
+quads6_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -2593,10 +3213,10 @@ quads6_5:
 	ADDQ $16, SI
 	ADDQ $16, DI
 	DECQ R11
-	JNZ quads6_5
+	JNZ quads6_6
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step6_5
+	JNZ step6_6
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -2610,8 +3230,8 @@ quads6_5:
 	VMOVDQU32 Z9, 576(R12)
 	VMOVDQU32 Z10, 640(R12)
 	VMOVDQU32 Z11, 704(R12)
-	JMP tiled_5
-rows7_5:
+	JMP tiled_6
+rows7_6:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2626,7 +3246,7 @@ rows7_5:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-step7_5:
+step7_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -2634,7 +3254,7 @@ step7_5:
 	LEAQ (SI)(R14*1), DI
 	LEAQ (DI)(R14*1), R12
 	MOVQ $4, R11
-quads7_5:
+quads7_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -2732,10 +3352,10 @@ quads7_5:
 	ADDQ $16, DI
 	ADDQ $16, R12
 	DECQ R11
-	JNZ quads7_5
+	JNZ quads7_6
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step7_5
+	JNZ step7_6
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -2751,8 +3371,8 @@ quads7_5:
 	VMOVDQU32 Z11, 704(R12)
 	VMOVDQU32 Z12, 768(R12)
 	VMOVDQU32 Z13, 832(R12)
-	JMP tiled_5
-rows8_5:
+	JMP tiled_6
+rows8_6:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2769,7 +3389,7 @@ rows8_5:
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-step8_5:
+step8_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -2777,7 +3397,7 @@ step8_5:
 	LEAQ (SI)(R14*1), DI
 	LEAQ (DI)(R14*1), R12
 	MOVQ $4, R11
-quads8_5:
+quads8_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -2887,10 +3507,10 @@ quads8_5:
 	ADDQ $16, DI
 	ADDQ $16, R12
 	DECQ R11
-	JNZ quads8_5
+	JNZ quads8_6
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step8_5
+	JNZ step8_6
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -2908,8 +3528,8 @@ quads8_5:
 	VMOVDQU32 Z13, 832(R12)
 	VMOVDQU32 Z14, 896(R12)
 	VMOVDQU32 Z15, 960(R12)
-	JMP tiled_5
-rows9_5:
+	JMP tiled_6
+rows9_6:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2928,7 +3548,7 @@ rows9_5:
 	VPXORD Z15, Z15, Z15
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
-step9_5:
+step9_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -2936,7 +3556,7 @@ step9_5:
 	LEAQ (SI)(R14*1), DI
 	LEAQ (DI)(R14*1), R12
 	MOVQ $4, R11
-quads9_5:
+quads9_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -3058,10 +3678,10 @@ quads9_5:
 	ADDQ $16, DI
 	ADDQ $16, R12
 	DECQ R11
-	JNZ quads9_5
+	JNZ quads9_6
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step9_5
+	JNZ step9_6
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -3081,8 +3701,8 @@ quads9_5:
 	VMOVDQU32 Z15, 960(R12)
 	VMOVDQU32 Z16, 1024(R12)
 	VMOVDQU32 Z17, 1088(R12)
-	JMP tiled_5
-rows10_5:
+	JMP tiled_6
+rows10_6:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3103,7 +3723,7 @@ rows10_5:
 	VPXORD Z17, Z17, Z17
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
-step10_5:
+step10_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -3112,7 +3732,7 @@ step10_5:
 	LEAQ (DI)(R14*1), R12
 	LEAQ (R12)(R14*1), R13
 	MOVQ $4, R11
-quads10_5:
+quads10_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -3247,10 +3867,10 @@ quads10_5:
 	ADDQ $16, R12
 	ADDQ $16, R13
 	DECQ R11
-	JNZ quads10_5
+	JNZ quads10_6
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step10_5
+	JNZ step10_6
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -3272,8 +3892,8 @@ quads10_5:
 	VMOVDQU32 Z17, 1088(R12)
 	VMOVDQU32 Z18, 1152(R12)
 	VMOVDQU32 Z19, 1216(R12)
-	JMP tiled_5
-rows11_5:
+	JMP tiled_6
+rows11_6:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3296,7 +3916,7 @@ rows11_5:
 	VPXORD Z19, Z19, Z19
 	VPXORD Z20, Z20, Z20
 	VPXORD Z21, Z21, Z21
-step11_5:
+step11_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -3305,7 +3925,7 @@ step11_5:
 	LEAQ (DI)(R14*1), R12
 	LEAQ (R12)(R14*1), R13
 	MOVQ $4, R11
-quads11_5:
+quads11_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -3452,10 +4072,10 @@ quads11_5:
 	ADDQ $16, R12
 	ADDQ $16, R13
 	DECQ R11
-	JNZ quads11_5
+	JNZ quads11_6
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step11_5
+	JNZ step11_6
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -3479,8 +4099,8 @@ quads11_5:
 	VMOVDQU32 Z19, 1216(R12)
 	VMOVDQU32 Z20, 1280(R12)
 	VMOVDQU32 Z21, 1344(R12)
-	JMP tiled_5
-rows12_5:
+	JMP tiled_6
+rows12_6:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3505,7 +4125,7 @@ rows12_5:
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
-step12_5:
+step12_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -3514,7 +4134,7 @@ step12_5:
 	LEAQ (DI)(R14*1), R12
 	LEAQ (R12)(R14*1), R13
 	MOVQ $4, R11
-quads12_5:
+quads12_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -3673,10 +4293,10 @@ quads12_5:
 	ADDQ $16, R12
 	ADDQ $16, R13
 	DECQ R11
-	JNZ quads12_5
+	JNZ quads12_6
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step12_5
+	JNZ step12_6
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -3702,8 +4322,8 @@ quads12_5:
 	VMOVDQU32 Z21, 1344(R12)
 	VMOVDQU32 Z22, 1408(R12)
 	VMOVDQU32 Z23, 1472(R12)
-	JMP tiled_5
-rows13_5:
+	JMP tiled_6
+rows13_6:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3730,7 +4350,7 @@ rows13_5:
 	VPXORD Z23, Z23, Z23
 	VPXORD Z24, Z24, Z24
 	VPXORD Z25, Z25, Z25
-step13_5:
+step13_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -3740,7 +4360,7 @@ step13_5:
 	LEAQ (R12)(R14*1), R13
 	LEAQ (R13)(R14*1), R15
 	MOVQ $4, R11
-quads13_5:
+quads13_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -3912,10 +4532,10 @@ quads13_5:
 	ADDQ $16, R13
 	ADDQ $16, R15
 	DECQ R11
-	JNZ quads13_5
+	JNZ quads13_6
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step13_5
+	JNZ step13_6
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -3943,8 +4563,8 @@ quads13_5:
 	VMOVDQU32 Z23, 1472(R12)
 	VMOVDQU32 Z24, 1536(R12)
 	VMOVDQU32 Z25, 1600(R12)
-	JMP tiled_5
-rows14_5:
+	JMP tiled_6
+rows14_6:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3973,7 +4593,7 @@ rows14_5:
 	VPXORD Z25, Z25, Z25
 	VPXORD Z26, Z26, Z26
 	VPXORD Z27, Z27, Z27
-step14_5:
+step14_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
@@ -3983,7 +4603,7 @@ step14_5:
 	LEAQ (R12)(R14*1), R13
 	LEAQ (R13)(R14*1), R15
 	MOVQ $4, R11
-quads14_5:
+quads14_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
 	VPBROADCASTD 0(SI), Z30
@@ -4167,10 +4787,10 @@ quads14_5:
 	ADDQ $16, R13
 	ADDQ $16, R15
 	DECQ R11
-	JNZ quads14_5
+	JNZ quads14_6
 	ADDQ $1024, BX
 	DECQ DX
-	JNZ step14_5
+	JNZ step14_6
 	MOVQ TileArgs_first(AX), R12
 	VMOVDQU32 Z0, 0(R12)
 	VMOVDQU32 Z1, 64(R12)
@@ -4200,15 +4820,15 @@ quads14_5:
 	VMOVDQU32 Z25, 1600(R12)
 	VMOVDQU32 Z26, 1664(R12)
 	VMOVDQU32 Z27, 1728(R12)
-	JMP tiled_5
-tiled_5:
+	JMP tiled_6
+tiled_6:
 	CMPQ TileArgs_second(AX), $0
-	JNE finish_5
+	JNE finish_6
 	MOVQ $1, TileArgs_second(AX)
 	ADDQ $2048, TileArgs_first(AX)
 	MOVQ TilePair_InB(R8), R14
-	JMP tile_5
-finish_5:
+	JMP tile_6
+finish_6:
 	MOVQ TileArgs_groupOut(AX), R13
 	MOVQ R13, TileArgs_out(AX)
 	MOVQ TileArgs_groupResidual(AX), R13
@@ -4231,14 +4851,14 @@ finish_5:
 	KMOVW TileArgs_MaskB(AX), K2
 	XORQ DX, DX
 	MOVQ $1<<30, R11
-finished_5:
-some_5:
+finished_6:
+some_6:
 	MOVQ TileArgs_first(AX), R13
 	MOVQ TileArgs_second(AX), R15
 	MOVQ TileArgs_rows(AX), R14
 	TESTQ R14, R14
-	JEQ segment_5
-row_5:
+	JEQ segment_6
+row_6:
 	VPADDD (R12), Z31, Z0
 	VPADDD 64(R12), Z30, Z1
 	VCVTDQ2PS Z0, Z0
@@ -4255,25 +4875,25 @@ row_5:
 	VPADDD Z25, Z1, Z1
 	VPMOVUSDB Z0, K1, (R13)
 	VPMOVUSDB Z1, K2, 16(R13)
-next_5:
+next_6:
 	ADDQ TileArgs_OutStep(AX), R13
 	ADDQ TileArgs_ResidualStep(AX), R15
 	ADDQ $128, R12
 	DECQ R14
-	JEQ ended_5
-more_5:
+	JEQ ended_6
+more_6:
 	DECQ R11
-	JNZ row_5
-pause_5:
+	JNZ row_6
+pause_6:
 	MOVQ R13, TileArgs_first(AX)
 	MOVQ R15, TileArgs_second(AX)
 	MOVQ R14, TileArgs_rows(AX)
 	TESTQ DX, DX
-	JNZ finished_5
+	JNZ finished_6
 	MOVQ TileArgs_RowStride(AX), R10
 	ADDQ $TilePair__size, R8
 	DECQ R9
-	JNZ pair_5
+	JNZ pair_6
 	MOVQ TileArgs_WeightsGroup(AX), R13
 	ADDQ R13, TileArgs_weights(AX)
 	MOVQ TileArgs_BiasGroup(AX), R13
@@ -4288,15 +4908,15 @@ pause_5:
 	MOVQ R15, TileArgs_outGroup(AX)
 	MOVQ R13, TileArgs_outGroupOdd(AX)
 	DECQ TileArgs_groups(AX)
-	JNZ group_5
+	JNZ group_6
 	VZEROUPPER
 	RET
-ended_5:
+ended_6:
 	DECQ TileArgs_left(AX)
-	JEQ pause_5
+	JEQ pause_6
 	DECQ R11
-	JEQ pause_5
-segment_5:
+	JEQ pause_6
+segment_6:
 	MOVQ TileArgs_segment(AX), R10
 	MOVQ TileSegment_Sums(R10), R12
 	ADDQ TileArgs_Scratch(AX), R12
@@ -4307,7 +4927,7 @@ segment_5:
 	ADDQ TileArgs_residual(AX), R15
 	ADDQ $TileSegment__size, R10
 	MOVQ R10, TileArgs_segment(AX)
-	JMP row_5
+	JMP row_6
 
 // func DepthwiseVNNI(a *DepthwiseArgs)
 TEXT ·DepthwiseVNNI(SB), NOSPLIT, $0-8
@@ -4328,7 +4948,7 @@ TEXT ·DepthwiseVNNI(SB), NOSPLIT, $0-8
 	VMOVDQU32 128(R8), Z22
 	VMOVUPS 448(R8), Z19
 	VMOVDQU32 192(R8), Z23
-pixel_6:
+pixel_7:
 	MOVQ DepthwiseArgs_Weights(AX), BX
 	MOVQ DepthwiseArgs_Offsets(AX), CX
 	MOVQ DepthwiseArgs_Quads(AX), DX
@@ -4336,7 +4956,7 @@ pixel_6:
 	VMOVDQA32 Z21, Z1
 	VMOVDQA32 Z22, Z2
 	VMOVDQA32 Z23, Z3
-quad_6:
+quad_7:
 	MOVQ 0(CX), R11
 	MOVQ 8(CX), R12
 	MOVQ 16(CX), R13
@@ -4360,7 +4980,7 @@ quad_6:
 	ADDQ $256, BX
 	ADDQ $32, CX
 	DECQ DX
-	JNZ quad_6
+	JNZ quad_7
 	VCVTDQ2PS Z0, Z0
 	VCVTDQ2PS Z1, Z1
 	VCVTDQ2PS Z2, Z2
@@ -4392,7 +5012,7 @@ quad_6:
 	ADDQ R10, SI
 	ADDQ $64, DI
 	DECQ R9
-	JNZ pixel_6
+	JNZ pixel_7
 	VZEROUPPER
 	RET
 
@@ -4413,17 +5033,17 @@ TEXT ·PackRows(SB), NOSPLIT, $0-8
 	VMOVDQU32 (R13), Z28
 	MOVQ PackArgs_Source(AX), R12
 	MOVQ PackArgs_Taps(AX), DX
-tap_7:
+tap_8:
 	MOVQ R12, SI
 	MOVQ PackArgs_Rows(AX), R9
 	CMPQ R9, $0
-	JLE absent0_7
+	JLE absent0_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather0_7
+	JEQ gather0_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split0_7
-gather0_7:
+	JMP split0_8
+gather0_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4431,7 +5051,7 @@ gather0_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split0_7:
+split0_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4446,19 +5066,19 @@ split0_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 0(R8)
 	ADDQ R10, SI
-	JMP row0_7
-absent0_7:
+	JMP row0_8
+absent0_8:
 	VPXORD Z0, Z0, Z0
 	VMOVUPS Z0, 0(R8)
-row0_7:
+row0_8:
 	CMPQ R9, $1
-	JLE absent1_7
+	JLE absent1_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather1_7
+	JEQ gather1_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split1_7
-gather1_7:
+	JMP split1_8
+gather1_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4466,7 +5086,7 @@ gather1_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split1_7:
+split1_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4481,19 +5101,19 @@ split1_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 64(R8)
 	ADDQ R10, SI
-	JMP row1_7
-absent1_7:
+	JMP row1_8
+absent1_8:
 	VPXORD Z1, Z1, Z1
 	VMOVUPS Z1, 64(R8)
-row1_7:
+row1_8:
 	CMPQ R9, $2
-	JLE absent2_7
+	JLE absent2_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather2_7
+	JEQ gather2_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split2_7
-gather2_7:
+	JMP split2_8
+gather2_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4501,7 +5121,7 @@ gather2_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split2_7:
+split2_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4516,19 +5136,19 @@ split2_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 128(R8)
 	ADDQ R10, SI
-	JMP row2_7
-absent2_7:
+	JMP row2_8
+absent2_8:
 	VPXORD Z2, Z2, Z2
 	VMOVUPS Z2, 128(R8)
-row2_7:
+row2_8:
 	CMPQ R9, $3
-	JLE absent3_7
+	JLE absent3_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather3_7
+	JEQ gather3_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split3_7
-gather3_7:
+	JMP split3_8
+gather3_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4536,7 +5156,7 @@ gather3_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split3_7:
+split3_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4551,19 +5171,19 @@ split3_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 192(R8)
 	ADDQ R10, SI
-	JMP row3_7
-absent3_7:
+	JMP row3_8
+absent3_8:
 	VPXORD Z3, Z3, Z3
 	VMOVUPS Z3, 192(R8)
-row3_7:
+row3_8:
 	CMPQ R9, $4
-	JLE absent4_7
+	JLE absent4_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather4_7
+	JEQ gather4_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split4_7
-gather4_7:
+	JMP split4_8
+gather4_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4571,7 +5191,7 @@ gather4_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split4_7:
+split4_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4586,19 +5206,19 @@ split4_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 256(R8)
 	ADDQ R10, SI
-	JMP row4_7
-absent4_7:
+	JMP row4_8
+absent4_8:
 	VPXORD Z4, Z4, Z4
 	VMOVUPS Z4, 256(R8)
-row4_7:
+row4_8:
 	CMPQ R9, $5
-	JLE absent5_7
+	JLE absent5_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather5_7
+	JEQ gather5_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split5_7
-gather5_7:
+	JMP split5_8
+gather5_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4606,7 +5226,7 @@ gather5_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split5_7:
+split5_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4621,19 +5241,19 @@ split5_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 320(R8)
 	ADDQ R10, SI
-	JMP row5_7
-absent5_7:
+	JMP row5_8
+absent5_8:
 	VPXORD Z5, Z5, Z5
 	VMOVUPS Z5, 320(R8)
-row5_7:
+row5_8:
 	CMPQ R9, $6
-	JLE absent6_7
+	JLE absent6_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather6_7
+	JEQ gather6_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split6_7
-gather6_7:
+	JMP split6_8
+gather6_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4641,7 +5261,7 @@ gather6_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split6_7:
+split6_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4656,19 +5276,19 @@ split6_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 384(R8)
 	ADDQ R10, SI
-	JMP row6_7
-absent6_7:
+	JMP row6_8
+absent6_8:
 	VPXORD Z6, Z6, Z6
 	VMOVUPS Z6, 384(R8)
-row6_7:
+row6_8:
 	CMPQ R9, $7
-	JLE absent7_7
+	JLE absent7_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather7_7
+	JEQ gather7_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split7_7
-gather7_7:
+	JMP split7_8
+gather7_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4676,7 +5296,7 @@ gather7_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split7_7:
+split7_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4691,19 +5311,19 @@ split7_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 448(R8)
 	ADDQ R10, SI
-	JMP row7_7
-absent7_7:
+	JMP row7_8
+absent7_8:
 	VPXORD Z7, Z7, Z7
 	VMOVUPS Z7, 448(R8)
-row7_7:
+row7_8:
 	CMPQ R9, $8
-	JLE absent8_7
+	JLE absent8_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather8_7
+	JEQ gather8_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split8_7
-gather8_7:
+	JMP split8_8
+gather8_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4711,7 +5331,7 @@ gather8_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split8_7:
+split8_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4726,19 +5346,19 @@ split8_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 512(R8)
 	ADDQ R10, SI
-	JMP row8_7
-absent8_7:
+	JMP row8_8
+absent8_8:
 	VPXORD Z8, Z8, Z8
 	VMOVUPS Z8, 512(R8)
-row8_7:
+row8_8:
 	CMPQ R9, $9
-	JLE absent9_7
+	JLE absent9_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather9_7
+	JEQ gather9_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split9_7
-gather9_7:
+	JMP split9_8
+gather9_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4746,7 +5366,7 @@ gather9_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split9_7:
+split9_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4761,19 +5381,19 @@ split9_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 576(R8)
 	ADDQ R10, SI
-	JMP row9_7
-absent9_7:
+	JMP row9_8
+absent9_8:
 	VPXORD Z9, Z9, Z9
 	VMOVUPS Z9, 576(R8)
-row9_7:
+row9_8:
 	CMPQ R9, $10
-	JLE absent10_7
+	JLE absent10_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather10_7
+	JEQ gather10_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split10_7
-gather10_7:
+	JMP split10_8
+gather10_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4781,7 +5401,7 @@ gather10_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split10_7:
+split10_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4796,19 +5416,19 @@ split10_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 640(R8)
 	ADDQ R10, SI
-	JMP row10_7
-absent10_7:
+	JMP row10_8
+absent10_8:
 	VPXORD Z10, Z10, Z10
 	VMOVUPS Z10, 640(R8)
-row10_7:
+row10_8:
 	CMPQ R9, $11
-	JLE absent11_7
+	JLE absent11_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather11_7
+	JEQ gather11_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split11_7
-gather11_7:
+	JMP split11_8
+gather11_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4816,7 +5436,7 @@ gather11_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split11_7:
+split11_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4831,19 +5451,19 @@ split11_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 704(R8)
 	ADDQ R10, SI
-	JMP row11_7
-absent11_7:
+	JMP row11_8
+absent11_8:
 	VPXORD Z11, Z11, Z11
 	VMOVUPS Z11, 704(R8)
-row11_7:
+row11_8:
 	CMPQ R9, $12
-	JLE absent12_7
+	JLE absent12_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather12_7
+	JEQ gather12_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split12_7
-gather12_7:
+	JMP split12_8
+gather12_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4851,7 +5471,7 @@ gather12_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split12_7:
+split12_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4866,19 +5486,19 @@ split12_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 768(R8)
 	ADDQ R10, SI
-	JMP row12_7
-absent12_7:
+	JMP row12_8
+absent12_8:
 	VPXORD Z12, Z12, Z12
 	VMOVUPS Z12, 768(R8)
-row12_7:
+row12_8:
 	CMPQ R9, $13
-	JLE absent13_7
+	JLE absent13_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather13_7
+	JEQ gather13_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split13_7
-gather13_7:
+	JMP split13_8
+gather13_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4886,7 +5506,7 @@ gather13_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split13_7:
+split13_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4901,19 +5521,19 @@ split13_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 832(R8)
 	ADDQ R10, SI
-	JMP row13_7
-absent13_7:
+	JMP row13_8
+absent13_8:
 	VPXORD Z13, Z13, Z13
 	VMOVUPS Z13, 832(R8)
-row13_7:
+row13_8:
 	CMPQ R9, $14
-	JLE absent14_7
+	JLE absent14_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather14_7
+	JEQ gather14_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split14_7
-gather14_7:
+	JMP split14_8
+gather14_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4921,7 +5541,7 @@ gather14_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split14_7:
+split14_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4936,19 +5556,19 @@ split14_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 896(R8)
 	ADDQ R10, SI
-	JMP row14_7
-absent14_7:
+	JMP row14_8
+absent14_8:
 	VPXORD Z14, Z14, Z14
 	VMOVUPS Z14, 896(R8)
-row14_7:
+row14_8:
 	CMPQ R9, $15
-	JLE absent15_7
+	JLE absent15_8
 	CMPQ PackArgs_Contiguous(AX), $0
-	JEQ gather15_7
+	JEQ gather15_8
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (SI)(BX*1), K2, Z17
-	JMP split15_7
-gather15_7:
+	JMP split15_8
+gather15_8:
 	LEAQ (SI)(BX*1), R13
 	KMOVW K1, K3
 	KMOVW K2, K4
@@ -4956,7 +5576,7 @@ gather15_7:
 	VPXORD Z17, Z17, Z17
 	VGATHERDPS (SI)(Z28*1), K3, Z16
 	VGATHERDPS (R13)(Z28*1), K4, Z17
-split15_7:
+split15_8:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -4971,11 +5591,11 @@ split15_7:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z16, 960(R8)
 	ADDQ R10, SI
-	JMP row15_7
-absent15_7:
+	JMP row15_8
+absent15_8:
 	VPXORD Z15, Z15, Z15
 	VMOVUPS Z15, 960(R8)
-row15_7:
+row15_8:
 	VPUNPCKHDQ Z1, Z0, Z16
 	VPUNPCKLDQ Z1, Z0, Z0
 	VMOVDQA32 Z16, Z1
@@ -5188,7 +5808,7 @@ row15_7:
 	ADDQ PackArgs_Step(AX), DI
 	ADDQ PackArgs_LowStep(AX), R8
 	DECQ DX
-	JNZ tap_7
+	JNZ tap_8
 	VZEROUPPER
 	RET
 
@@ -5209,16 +5829,16 @@ TEXT ·PackColumns(SB), NOSPLIT, $0-8
 	MOVQ R10, CX
 	SHLQ $4, CX
 	MOVQ PackArgs_Taps(AX), DX
-step_8:
+step_9:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $0
-	JLE absent0_8
+	JLE absent0_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $16
-	JLE absent0_8
+	JLE absent0_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent0_8:
+absent0_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5237,12 +5857,12 @@ absent0_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $1
-	JLE absent1_8
+	JLE absent1_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $17
-	JLE absent1_8
+	JLE absent1_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent1_8:
+absent1_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5261,12 +5881,12 @@ absent1_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $2
-	JLE absent2_8
+	JLE absent2_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $18
-	JLE absent2_8
+	JLE absent2_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent2_8:
+absent2_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5285,12 +5905,12 @@ absent2_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $3
-	JLE absent3_8
+	JLE absent3_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $19
-	JLE absent3_8
+	JLE absent3_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent3_8:
+absent3_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5309,12 +5929,12 @@ absent3_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $4
-	JLE absent4_8
+	JLE absent4_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $20
-	JLE absent4_8
+	JLE absent4_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent4_8:
+absent4_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5333,12 +5953,12 @@ absent4_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $5
-	JLE absent5_8
+	JLE absent5_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $21
-	JLE absent5_8
+	JLE absent5_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent5_8:
+absent5_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5357,12 +5977,12 @@ absent5_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $6
-	JLE absent6_8
+	JLE absent6_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $22
-	JLE absent6_8
+	JLE absent6_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent6_8:
+absent6_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5381,12 +6001,12 @@ absent6_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $7
-	JLE absent7_8
+	JLE absent7_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $23
-	JLE absent7_8
+	JLE absent7_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent7_8:
+absent7_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5405,12 +6025,12 @@ absent7_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $8
-	JLE absent8_8
+	JLE absent8_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $24
-	JLE absent8_8
+	JLE absent8_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent8_8:
+absent8_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5429,12 +6049,12 @@ absent8_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $9
-	JLE absent9_8
+	JLE absent9_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $25
-	JLE absent9_8
+	JLE absent9_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent9_8:
+absent9_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5453,12 +6073,12 @@ absent9_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $10
-	JLE absent10_8
+	JLE absent10_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $26
-	JLE absent10_8
+	JLE absent10_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent10_8:
+absent10_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5477,12 +6097,12 @@ absent10_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $11
-	JLE absent11_8
+	JLE absent11_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $27
-	JLE absent11_8
+	JLE absent11_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent11_8:
+absent11_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5501,12 +6121,12 @@ absent11_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $12
-	JLE absent12_8
+	JLE absent12_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $28
-	JLE absent12_8
+	JLE absent12_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent12_8:
+absent12_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5525,12 +6145,12 @@ absent12_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $13
-	JLE absent13_8
+	JLE absent13_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $29
-	JLE absent13_8
+	JLE absent13_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent13_8:
+absent13_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5549,12 +6169,12 @@ absent13_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $14
-	JLE absent14_8
+	JLE absent14_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $30
-	JLE absent14_8
+	JLE absent14_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent14_8:
+absent14_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5573,12 +6193,12 @@ absent14_8:
 	VPXORD Z16, Z16, Z16
 	VPXORD Z17, Z17, Z17
 	CMPQ R11, $15
-	JLE absent15_8
+	JLE absent15_9
 	VMOVUPS.Z (SI), K1, Z16
 	CMPQ R11, $31
-	JLE absent15_8
+	JLE absent15_9
 	VMOVUPS.Z (SI)(CX*1), K1, Z17
-absent15_8:
+absent15_9:
 	VPADDD Z27, Z16, Z18
 	VPADDD Z27, Z17, Z19
 	VPANDD Z26, Z18, Z20
@@ -5599,7 +6219,7 @@ absent15_8:
 	ADDQ PackArgs_Step(AX), DI
 	ADDQ PackArgs_LowStep(AX), R8
 	DECQ DX
-	JNZ step_8
+	JNZ step_9
 	VZEROUPPER
 	RET
 
@@ -5616,13 +6236,13 @@ TEXT ·SplitRows(SB), NOSPLIT, $0-8
 	VPBROADCASTD R13, Z26
 	KMOVW SplitArgs_MaskA(AX), K1
 	KMOVW SplitArgs_MaskB(AX), K2
-row_9:
+row_10:
 	MOVQ SI, R8
 	MOVQ DI, R9
 	MOVQ SplitArgs_Whole(AX), CX
 	TESTQ CX, CX
-	JEQ tail_9
-block_9:
+	JEQ tail_10
+block_10:
 	VMULPS (R8), Z25, Z16
 	VMULPS 64(R8), Z25, Z17
 	VPADDD Z27, Z16, Z18
@@ -5642,10 +6262,10 @@ block_9:
 	ADDQ $128, R8
 	ADDQ SplitArgs_Block(AX), R9
 	DECQ CX
-	JNZ block_9
-tail_9:
+	JNZ block_10
+tail_10:
 	KORTESTW K1, K1
-	JEQ next_9
+	JEQ next_10
 	VMOVUPS.Z (R8), K1, Z16
 	VMOVUPS.Z 64(R8), K2, Z17
 	VMULPS Z16, Z25, Z16
@@ -5664,11 +6284,90 @@ tail_9:
 	VPTERNLOGD $0xf8, Z26, Z17, Z16
 	VMOVUPS Z18, (R9)
 	VMOVUPS Z16, 64(R9)
-next_9:
+next_10:
 	ADDQ SplitArgs_RowBytes(AX), SI
 	ADDQ $128, DI
 	DECQ DX
-	JNZ row_9
+	JNZ row_10
+	VZEROUPPER
+	RET
+
+// func SpreadRow(a *SpreadArgs)
+TEXT ·SpreadRow(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ SpreadArgs_Rows+0(AX), SI
+	KMOVW SpreadArgs_Masks+0(AX), K1
+	MOVQ SpreadArgs_Rows+8(AX), R10
+	KMOVW SpreadArgs_Masks+4(AX), K2
+	MOVQ SpreadArgs_Rows+16(AX), R11
+	KMOVW SpreadArgs_Masks+8(AX), K3
+	MOVQ SpreadArgs_Rows+24(AX), R12
+	KMOVW SpreadArgs_Masks+12(AX), K4
+	KMOVW SpreadArgs_Last(AX), K5
+	MOVQ SpreadArgs_High(AX), DI
+	MOVQ SpreadArgs_Apart(AX), R8
+	MOVQ SpreadArgs_Runs(AX), CX
+	MOVQ SpreadArgs_Order(AX), R13
+	VMOVDQU32 (R13), Z24
+	VMOVDQU32 64(R13), Z25
+	MOVL $0x8000, R13
+	VPBROADCASTD R13, Z27
+	MOVL $0xffff0000, R13
+	VPBROADCASTD R13, Z26
+	XORQ R9, R9
+run_11:
+	CMPQ CX, $1
+	JNE whole_11
+	KANDW K5, K1, K1
+	KANDW K5, K2, K2
+	KANDW K5, K3, K3
+	KANDW K5, K4, K4
+whole_11:
+	VMOVUPS.Z (SI)(R9*1), K1, Z16
+	VMOVUPS.Z (R10)(R9*1), K2, Z17
+	VPADDD Z27, Z16, Z18
+	VPADDD Z27, Z17, Z19
+	VPANDD Z26, Z18, Z20
+	VPANDD Z26, Z19, Z19
+	VSUBPS Z20, Z16, Z16
+	VSUBPS Z19, Z17, Z17
+	VPSRLD $16, Z18, Z18
+	VPORD Z19, Z18, Z0
+	VPADDD Z27, Z16, Z16
+	VPADDD Z27, Z17, Z17
+	VPSRLD $16, Z16, Z16
+	VPTERNLOGD $0xf8, Z26, Z17, Z16
+	VMOVDQA32 Z16, Z1
+	VMOVUPS.Z (R11)(R9*1), K3, Z16
+	VMOVUPS.Z (R12)(R9*1), K4, Z17
+	VPADDD Z27, Z16, Z18
+	VPADDD Z27, Z17, Z19
+	VPANDD Z26, Z18, Z20
+	VPANDD Z26, Z19, Z19
+	VSUBPS Z20, Z16, Z16
+	VSUBPS Z19, Z17, Z17
+	VPSRLD $16, Z18, Z18
+	VPORD Z19, Z18, Z2
+	VPADDD Z27, Z16, Z16
+	VPADDD Z27, Z17, Z17
+	VPSRLD $16, Z16, Z16
+	VPTERNLOGD $0xf8, Z26, Z17, Z16
+	VMOVDQA32 Z24, Z3
+	VPERMI2D Z2, Z0, Z3
+	VMOVDQU32 Z3, (DI)
+	VMOVDQA32 Z25, Z3
+	VPERMI2D Z2, Z0, Z3
+	VMOVDQU32 Z3, 64(DI)
+	VMOVDQA32 Z24, Z3
+	VPERMI2D Z16, Z1, Z3
+	VMOVDQU32 Z3, (DI)(R8*1)
+	VMOVDQA32 Z25, Z3
+	VPERMI2D Z16, Z1, Z3
+	VMOVDQU32 Z3, 64(DI)(R8*1)
+	ADDQ $64, R9
+	ADDQ $128, DI
+	DECQ CX
+	JNZ run_11
 	VZEROUPPER
 	RET
 
@@ -5691,37 +6390,37 @@ TEXT ·Gemm512(SB), NOSPLIT, $0-8
 	KMOVW GemmArgs_MaskB(AX), K2
 	MOVQ GemmArgs_Rows(AX), R14
 	CMPQ R14, $14
-	JEQ rows14_10
+	JEQ rows14_12
 	CMPQ R14, $13
-	JEQ rows13_10
+	JEQ rows13_12
 	CMPQ R14, $12
-	JEQ rows12_10
+	JEQ rows12_12
 	CMPQ R14, $11
-	JEQ rows11_10
+	JEQ rows11_12
 	CMPQ R14, $10
-	JEQ rows10_10
+	JEQ rows10_12
 	CMPQ R14, $9
-	JEQ rows9_10
+	JEQ rows9_12
 	CMPQ R14, $8
-	JEQ rows8_10
+	JEQ rows8_12
 	CMPQ R14, $7
-	JEQ rows7_10
+	JEQ rows7_12
 	CMPQ R14, $6
-	JEQ rows6_10
+	JEQ rows6_12
 	CMPQ R14, $5
-	JEQ rows5_10
+	JEQ rows5_12
 	CMPQ R14, $4
-	JEQ rows4_10
+	JEQ rows4_12
 	CMPQ R14, $3
-	JEQ rows3_10
+	JEQ rows3_12
 	CMPQ R14, $2
-	JEQ rows2_10
-rows1_10:
+	JEQ rows2_12
+rows1_12:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	SUBQ $4, DX
-	JLT few1_10
-four1_10:
+	JLT few1_12
+four1_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5748,11 +6447,11 @@ four1_10:
 	VFMADD231PS Z29, Z30, Z1
 	ADDQ $16, R8
 	SUBQ $4, DX
-	JGE four1_10
-few1_10:
+	JGE four1_12
+few1_12:
 	ADDQ $4, DX
-	JEQ end1_10
-one1_10:
+	JEQ end1_12
+one1_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5761,27 +6460,27 @@ one1_10:
 	VFMADD231PS Z29, Z30, Z1
 	ADDQ $4, R8
 	DECQ DX
-	JNZ one1_10
-end1_10:
+	JNZ one1_12
+end1_12:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias1_10
+	JEQ nobias1_12
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias1_10:
+nobias1_12:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	TESTQ SI, SI
-	JEQ clip1_10
+	JEQ clip1_12
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
 	VADDPS Z29, Z1, Z1
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip1_10:
+clip1_12:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -5794,14 +6493,14 @@ clip1_10:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows2_10:
+rows2_12:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	SUBQ $4, DX
-	JLT few2_10
-four2_10:
+	JLT few2_12
+four2_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5840,11 +6539,11 @@ four2_10:
 	VFMADD231PS Z29, Z31, Z3
 	ADDQ $16, R8
 	SUBQ $4, DX
-	JGE four2_10
-few2_10:
+	JGE four2_12
+few2_12:
 	ADDQ $4, DX
-	JEQ end2_10
-one2_10:
+	JEQ end2_12
+one2_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5856,23 +6555,23 @@ one2_10:
 	VFMADD231PS Z29, Z31, Z3
 	ADDQ $4, R8
 	DECQ DX
-	JNZ one2_10
-end2_10:
+	JNZ one2_12
+end2_12:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias2_10
+	JEQ nobias2_12
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias2_10:
+nobias2_12:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
 	VFMADD213PS Z29, Z30, Z3
 	TESTQ SI, SI
-	JEQ clip2_10
+	JEQ clip2_12
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -5883,7 +6582,7 @@ nobias2_10:
 	VADDPS Z28, Z2, Z2
 	VADDPS Z29, Z3, Z3
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip2_10:
+clip2_12:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -5903,7 +6602,7 @@ clip2_10:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows3_10:
+rows3_12:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5911,8 +6610,8 @@ rows3_10:
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
 	SUBQ $4, DX
-	JLT few3_10
-four3_10:
+	JLT few3_12
+four3_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5963,11 +6662,11 @@ four3_10:
 	VFMADD231PS Z29, Z30, Z5
 	ADDQ $16, R8
 	SUBQ $4, DX
-	JGE four3_10
-few3_10:
+	JGE four3_12
+few3_12:
 	ADDQ $4, DX
-	JEQ end3_10
-one3_10:
+	JEQ end3_12
+one3_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -5982,17 +6681,17 @@ one3_10:
 	VFMADD231PS Z29, Z30, Z5
 	ADDQ $4, R8
 	DECQ DX
-	JNZ one3_10
-end3_10:
+	JNZ one3_12
+end3_12:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias3_10
+	JEQ nobias3_12
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias3_10:
+nobias3_12:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -6000,7 +6699,7 @@ nobias3_10:
 	VFMADD213PS Z28, Z30, Z4
 	VFMADD213PS Z29, Z30, Z5
 	TESTQ SI, SI
-	JEQ clip3_10
+	JEQ clip3_12
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -6016,7 +6715,7 @@ nobias3_10:
 	VADDPS Z28, Z4, Z4
 	VADDPS Z29, Z5, Z5
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip3_10:
+clip3_12:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -6043,7 +6742,7 @@ clip3_10:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows4_10:
+rows4_12:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6053,8 +6752,8 @@ rows4_10:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	SUBQ $4, DX
-	JLT few4_10
-four4_10:
+	JLT few4_12
+four4_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -6118,11 +6817,11 @@ four4_10:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	SUBQ $4, DX
-	JGE four4_10
-few4_10:
+	JGE four4_12
+few4_12:
 	ADDQ $4, DX
-	JEQ end4_10
-one4_10:
+	JEQ end4_12
+one4_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -6141,17 +6840,17 @@ one4_10:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	DECQ DX
-	JNZ one4_10
-end4_10:
+	JNZ one4_12
+end4_12:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias4_10
+	JEQ nobias4_12
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias4_10:
+nobias4_12:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -6161,7 +6860,7 @@ nobias4_10:
 	VFMADD213PS Z28, Z30, Z6
 	VFMADD213PS Z29, Z30, Z7
 	TESTQ SI, SI
-	JEQ clip4_10
+	JEQ clip4_12
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -6182,7 +6881,7 @@ nobias4_10:
 	VADDPS Z28, Z6, Z6
 	VADDPS Z29, Z7, Z7
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip4_10:
+clip4_12:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -6216,7 +6915,7 @@ clip4_10:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows5_10:
+rows5_12:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6228,8 +6927,8 @@ rows5_10:
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
 	SUBQ $4, DX
-	JLT few5_10
-four5_10:
+	JLT few5_12
+four5_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -6305,11 +7004,11 @@ four5_10:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	SUBQ $4, DX
-	JGE four5_10
-few5_10:
+	JGE four5_12
+few5_12:
 	ADDQ $4, DX
-	JEQ end5_10
-one5_10:
+	JEQ end5_12
+one5_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -6331,17 +7030,17 @@ one5_10:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	DECQ DX
-	JNZ one5_10
-end5_10:
+	JNZ one5_12
+end5_12:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias5_10
+	JEQ nobias5_12
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias5_10:
+nobias5_12:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -6353,7 +7052,7 @@ nobias5_10:
 	VFMADD213PS Z28, Z30, Z8
 	VFMADD213PS Z29, Z30, Z9
 	TESTQ SI, SI
-	JEQ clip5_10
+	JEQ clip5_12
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -6379,7 +7078,7 @@ nobias5_10:
 	VADDPS Z28, Z8, Z8
 	VADDPS Z29, Z9, Z9
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip5_10:
+clip5_12:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -6420,7 +7119,7 @@ clip5_10:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows6_10:
+rows6_12:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6434,8 +7133,8 @@ rows6_10:
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
 	SUBQ $4, DX
-	JLT few6_10
-four6_10:
+	JLT few6_12
+four6_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -6523,11 +7222,11 @@ four6_10:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	SUBQ $4, DX
-	JGE four6_10
-few6_10:
+	JGE four6_12
+few6_12:
 	ADDQ $4, DX
-	JEQ end6_10
-one6_10:
+	JEQ end6_12
+one6_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -6552,17 +7251,17 @@ one6_10:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	DECQ DX
-	JNZ one6_10
-end6_10:
+	JNZ one6_12
+end6_12:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias6_10
+	JEQ nobias6_12
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias6_10:
+nobias6_12:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -6576,7 +7275,7 @@ nobias6_10:
 	VFMADD213PS Z28, Z30, Z10
 	VFMADD213PS Z29, Z30, Z11
 	TESTQ SI, SI
-	JEQ clip6_10
+	JEQ clip6_12
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -6607,7 +7306,7 @@ nobias6_10:
 	VADDPS Z28, Z10, Z10
 	VADDPS Z29, Z11, Z11
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip6_10:
+clip6_12:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -6655,7 +7354,7 @@ clip6_10:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows7_10:
+rows7_12:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6671,8 +7370,8 @@ rows7_10:
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
 	SUBQ $4, DX
-	JLT few7_10
-four7_10:
+	JLT few7_12
+four7_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -6773,11 +7472,11 @@ four7_10:
 	ADDQ $16, R9
 	ADDQ $16, R10
 	SUBQ $4, DX
-	JGE four7_10
-few7_10:
+	JGE four7_12
+few7_12:
 	ADDQ $4, DX
-	JEQ end7_10
-one7_10:
+	JEQ end7_12
+one7_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -6806,17 +7505,17 @@ one7_10:
 	ADDQ $4, R9
 	ADDQ $4, R10
 	DECQ DX
-	JNZ one7_10
-end7_10:
+	JNZ one7_12
+end7_12:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias7_10
+	JEQ nobias7_12
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias7_10:
+nobias7_12:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -6832,7 +7531,7 @@ nobias7_10:
 	VFMADD213PS Z28, Z30, Z12
 	VFMADD213PS Z29, Z30, Z13
 	TESTQ SI, SI
-	JEQ clip7_10
+	JEQ clip7_12
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -6868,7 +7567,7 @@ nobias7_10:
 	VADDPS Z28, Z12, Z12
 	VADDPS Z29, Z13, Z13
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip7_10:
+clip7_12:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -6923,7 +7622,7 @@ clip7_10:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows8_10:
+rows8_12:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6941,8 +7640,8 @@ rows8_10:
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
 	SUBQ $4, DX
-	JLT few8_10
-four8_10:
+	JLT few8_12
+four8_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -7055,11 +7754,11 @@ four8_10:
 	ADDQ $16, R9
 	ADDQ $16, R10
 	SUBQ $4, DX
-	JGE four8_10
-few8_10:
+	JGE four8_12
+few8_12:
 	ADDQ $4, DX
-	JEQ end8_10
-one8_10:
+	JEQ end8_12
+one8_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -7091,17 +7790,17 @@ one8_10:
 	ADDQ $4, R9
 	ADDQ $4, R10
 	DECQ DX
-	JNZ one8_10
-end8_10:
+	JNZ one8_12
+end8_12:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias8_10
+	JEQ nobias8_12
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias8_10:
+nobias8_12:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -7119,7 +7818,7 @@ nobias8_10:
 	VFMADD213PS Z28, Z30, Z14
 	VFMADD213PS Z29, Z30, Z15
 	TESTQ SI, SI
-	JEQ clip8_10
+	JEQ clip8_12
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -7160,7 +7859,7 @@ nobias8_10:
 	VADDPS Z28, Z14, Z14
 	VADDPS Z29, Z15, Z15
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip8_10:
+clip8_12:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -7222,7 +7921,7 @@ clip8_10:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows9_10:
+rows9_12:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7242,8 +7941,8 @@ rows9_10:
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
 	SUBQ $4, DX
-	JLT few9_10
-four9_10:
+	JLT few9_12
+four9_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -7368,11 +8067,11 @@ four9_10:
 	ADDQ $16, R9
 	ADDQ $16, R10
 	SUBQ $4, DX
-	JGE four9_10
-few9_10:
+	JGE four9_12
+few9_12:
 	ADDQ $4, DX
-	JEQ end9_10
-one9_10:
+	JEQ end9_12
+one9_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -7407,17 +8106,17 @@ one9_10:
 	ADDQ $4, R9
 	ADDQ $4, R10
 	DECQ DX
-	JNZ one9_10
-end9_10:
+	JNZ one9_12
+end9_12:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias9_10
+	JEQ nobias9_12
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias9_10:
+nobias9_12:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -7437,7 +8136,7 @@ nobias9_10:
 	VFMADD213PS Z28, Z30, Z16
 	VFMADD213PS Z29, Z30, Z17
 	TESTQ SI, SI
-	JEQ clip9_10
+	JEQ clip9_12
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -7483,7 +8182,7 @@ nobias9_10:
 	VADDPS Z28, Z16, Z16
 	VADDPS Z29, Z17, Z17
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip9_10:
+clip9_12:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -7552,7 +8251,7 @@ clip9_10:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows10_10:
+rows10_12:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7574,8 +8273,8 @@ rows10_10:
 	VXORPS Z18, Z18, Z18
 	VXORPS Z19, Z19, Z19
 	SUBQ $4, DX
-	JLT few10_10
-four10_10:
+	JLT few10_12
+four10_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -7713,11 +8412,11 @@ four10_10:
 	ADDQ $16, R10
 	ADDQ $16, R11
 	SUBQ $4, DX
-	JGE four10_10
-few10_10:
+	JGE four10_12
+few10_12:
 	ADDQ $4, DX
-	JEQ end10_10
-one10_10:
+	JEQ end10_12
+one10_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -7756,17 +8455,17 @@ one10_10:
 	ADDQ $4, R10
 	ADDQ $4, R11
 	DECQ DX
-	JNZ one10_10
-end10_10:
+	JNZ one10_12
+end10_12:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias10_10
+	JEQ nobias10_12
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias10_10:
+nobias10_12:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -7788,7 +8487,7 @@ nobias10_10:
 	VFMADD213PS Z28, Z30, Z18
 	VFMADD213PS Z29, Z30, Z19
 	TESTQ SI, SI
-	JEQ clip10_10
+	JEQ clip10_12
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -7839,7 +8538,7 @@ nobias10_10:
 	VADDPS Z28, Z18, Z18
 	VADDPS Z29, Z19, Z19
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip10_10:
+clip10_12:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -7915,7 +8614,7 @@ clip10_10:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows11_10:
+rows11_12:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7939,8 +8638,8 @@ rows11_10:
 	VXORPS Z20, Z20, Z20
 	VXORPS Z21, Z21, Z21
 	SUBQ $4, DX
-	JLT few11_10
-four11_10:
+	JLT few11_12
+four11_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -8090,11 +8789,11 @@ four11_10:
 	ADDQ $16, R10
 	ADDQ $16, R11
 	SUBQ $4, DX
-	JGE four11_10
-few11_10:
+	JGE four11_12
+few11_12:
 	ADDQ $4, DX
-	JEQ end11_10
-one11_10:
+	JEQ end11_12
+one11_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -8136,17 +8835,17 @@ one11_10:
 	ADDQ $4, R10
 	ADDQ $4, R11
 	DECQ DX
-	JNZ one11_10
-end11_10:
+	JNZ one11_12
+end11_12:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias11_10
+	JEQ nobias11_12
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias11_10:
+nobias11_12:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -8170,7 +8869,7 @@ nobias11_10:
 	VFMADD213PS Z28, Z30, Z20
 	VFMADD213PS Z29, Z30, Z21
 	TESTQ SI, SI
-	JEQ clip11_10
+	JEQ clip11_12
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -8226,7 +8925,7 @@ nobias11_10:
 	VADDPS Z28, Z20, Z20
 	VADDPS Z29, Z21, Z21
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip11_10:
+clip11_12:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -8309,7 +9008,7 @@ clip11_10:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows12_10:
+rows12_12:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8335,8 +9034,8 @@ rows12_10:
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
 	SUBQ $4, DX
-	JLT few12_10
-four12_10:
+	JLT few12_12
+four12_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -8498,11 +9197,11 @@ four12_10:
 	ADDQ $16, R10
 	ADDQ $16, R11
 	SUBQ $4, DX
-	JGE four12_10
-few12_10:
+	JGE four12_12
+few12_12:
 	ADDQ $4, DX
-	JEQ end12_10
-one12_10:
+	JEQ end12_12
+one12_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -8547,17 +9246,17 @@ one12_10:
 	ADDQ $4, R10
 	ADDQ $4, R11
 	DECQ DX
-	JNZ one12_10
-end12_10:
+	JNZ one12_12
+end12_12:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias12_10
+	JEQ nobias12_12
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias12_10:
+nobias12_12:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -8583,7 +9282,7 @@ nobias12_10:
 	VFMADD213PS Z28, Z30, Z22
 	VFMADD213PS Z29, Z30, Z23
 	TESTQ SI, SI
-	JEQ clip12_10
+	JEQ clip12_12
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -8644,7 +9343,7 @@ nobias12_10:
 	VADDPS Z28, Z22, Z22
 	VADDPS Z29, Z23, Z23
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip12_10:
+clip12_12:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -8734,7 +9433,7 @@ clip12_10:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows13_10:
+rows13_12:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8762,8 +9461,8 @@ rows13_10:
 	VXORPS Z24, Z24, Z24
 	VXORPS Z25, Z25, Z25
 	SUBQ $4, DX
-	JLT few13_10
-four13_10:
+	JLT few13_12
+four13_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -8938,11 +9637,11 @@ four13_10:
 	ADDQ $16, R11
 	ADDQ $16, R12
 	SUBQ $4, DX
-	JGE four13_10
-few13_10:
+	JGE four13_12
+few13_12:
 	ADDQ $4, DX
-	JEQ end13_10
-one13_10:
+	JEQ end13_12
+one13_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -8991,17 +9690,17 @@ one13_10:
 	ADDQ $4, R11
 	ADDQ $4, R12
 	DECQ DX
-	JNZ one13_10
-end13_10:
+	JNZ one13_12
+end13_12:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias13_10
+	JEQ nobias13_12
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias13_10:
+nobias13_12:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -9029,7 +9728,7 @@ nobias13_10:
 	VFMADD213PS Z28, Z30, Z24
 	VFMADD213PS Z29, Z30, Z25
 	TESTQ SI, SI
-	JEQ clip13_10
+	JEQ clip13_12
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -9095,7 +9794,7 @@ nobias13_10:
 	VADDPS Z28, Z24, Z24
 	VADDPS Z29, Z25, Z25
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip13_10:
+clip13_12:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -9192,7 +9891,7 @@ clip13_10:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows14_10:
+rows14_12:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -9222,8 +9921,8 @@ rows14_10:
 	VXORPS Z26, Z26, Z26
 	VXORPS Z27, Z27, Z27
 	SUBQ $4, DX
-	JLT few14_10
-four14_10:
+	JLT few14_12
+four14_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -9410,11 +10109,11 @@ four14_10:
 	ADDQ $16, R11
 	ADDQ $16, R12
 	SUBQ $4, DX
-	JGE four14_10
-few14_10:
+	JGE four14_12
+few14_12:
 	ADDQ $4, DX
-	JEQ end14_10
-one14_10:
+	JEQ end14_12
+one14_12:
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
 	ADDQ CX, BX
@@ -9466,17 +10165,17 @@ one14_10:
 	ADDQ $4, R11
 	ADDQ $4, R12
 	DECQ DX
-	JNZ one14_10
-end14_10:
+	JNZ one14_12
+end14_12:
 	VBROADCASTSS GemmArgs_Scale(AX), Z30
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias14_10
+	JEQ nobias14_12
 	VMOVUPS.Z (BX), K1, Z28
 	VMOVUPS.Z 64(BX), K2, Z29
-nobias14_10:
+nobias14_12:
 	VFMADD213PS Z28, Z30, Z0
 	VFMADD213PS Z29, Z30, Z1
 	VFMADD213PS Z28, Z30, Z2
@@ -9506,7 +10205,7 @@ nobias14_10:
 	VFMADD213PS Z28, Z30, Z26
 	VFMADD213PS Z29, Z30, Z27
 	TESTQ SI, SI
-	JEQ clip14_10
+	JEQ clip14_12
 	VMOVUPS.Z (SI), K1, Z28
 	VMOVUPS.Z 64(SI), K2, Z29
 	VADDPS Z28, Z0, Z0
@@ -9577,7 +10276,7 @@ nobias14_10:
 	VADDPS Z28, Z26, Z26
 	VADDPS Z29, Z27, Z27
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip14_10:
+clip14_12:
 	VBROADCASTSS GemmArgs_Low(AX), Z30
 	VBROADCASTSS GemmArgs_High(AX), Z31
 	MOVQ GemmArgs_RowC(AX), CX
@@ -9700,8 +10399,8 @@ TEXT ·GemvRows512(SB), NOSPLIT, $0-48
 	DECL DI
 	KMOVW DI, K1
 	SUBQ $4, R9
-	JLT few_11
-four_11:
+	JLT few_13
+four_13:
 	LEAQ (SI)(R8*1), R11
 	LEAQ (R11)(R8*1), R12
 	LEAQ (R12)(R8*1), R13
@@ -9716,8 +10415,8 @@ four_11:
 	XORQ CX, CX
 	MOVQ DX, DI
 	SUBQ $128, DI
-	JLT fourLast_11
-fourLoop_11:
+	JLT fourLast_13
+fourLoop_13:
 	VMOVUPS 0(BX)(CX*1), Z8
 	VMOVUPS 64(BX)(CX*1), Z9
 	VFMADD231PS 0(SI)(CX*1), Z8, Z0
@@ -9738,19 +10437,19 @@ fourLoop_11:
 	PREFETCHT0 2112(R13)(CX*1)
 	ADDQ $128, CX
 	CMPQ CX, DI
-	JLE fourLoop_11
-fourLast_11:
+	JLE fourLoop_13
+fourLast_13:
 	CMPQ CX, DX
-	JGE fourTail_11
+	JGE fourTail_13
 	VMOVUPS (BX)(CX*1), Z8
 	VFMADD231PS (SI)(CX*1), Z8, Z0
 	VFMADD231PS (R11)(CX*1), Z8, Z2
 	VFMADD231PS (R12)(CX*1), Z8, Z4
 	VFMADD231PS (R13)(CX*1), Z8, Z6
 	ADDQ $64, CX
-fourTail_11:
+fourTail_13:
 	TESTQ R10, R10
-	JEQ fourSum_11
+	JEQ fourSum_13
 	VMOVUPS.Z (BX)(CX*1), K1, Z8
 	VMOVUPS.Z (SI)(CX*1), K1, Z9
 	VFMADD231PS Z9, Z8, Z0
@@ -9760,7 +10459,7 @@ fourTail_11:
 	VFMADD231PS Z9, Z8, Z4
 	VMOVUPS.Z (R13)(CX*1), K1, Z9
 	VFMADD231PS Z9, Z8, Z6
-fourSum_11:
+fourSum_13:
 	VADDPS Z1, Z0, Z0
 	VADDPS Z3, Z2, Z2
 	VADDPS Z5, Z4, Z4
@@ -9797,7 +10496,7 @@ fourSum_11:
 	VADDPS X7, X6, X6
 	VPERMILPS $0xb1, X6, X7
 	VADDPS X7, X6, X6
-fourStore_11:
+fourStore_13:
 	VMOVSS X0, 0(AX)
 	VMOVSS X2, 4(AX)
 	VMOVSS X4, 8(AX)
@@ -9805,18 +10504,18 @@ fourStore_11:
 	ADDQ $16, AX
 	LEAQ (R13)(R8*1), SI
 	SUBQ $4, R9
-	JGE four_11
-few_11:
+	JGE four_13
+few_13:
 	ADDQ $4, R9
-	JEQ end_11
-one_11:
+	JEQ end_13
+one_13:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	XORQ CX, CX
 	MOVQ DX, DI
 	SUBQ $128, DI
-	JLT oneLast_11
-oneLoop_11:
+	JLT oneLast_13
+oneLoop_13:
 	VMOVUPS 0(BX)(CX*1), Z8
 	VMOVUPS 64(BX)(CX*1), Z9
 	VFMADD231PS 0(SI)(CX*1), Z8, Z0
@@ -9825,20 +10524,20 @@ oneLoop_11:
 	PREFETCHT0 2112(SI)(CX*1)
 	ADDQ $128, CX
 	CMPQ CX, DI
-	JLE oneLoop_11
-oneLast_11:
+	JLE oneLoop_13
+oneLast_13:
 	CMPQ CX, DX
-	JGE oneTail_11
+	JGE oneTail_13
 	VMOVUPS (BX)(CX*1), Z8
 	VFMADD231PS (SI)(CX*1), Z8, Z0
 	ADDQ $64, CX
-oneTail_11:
+oneTail_13:
 	TESTQ R10, R10
-	JEQ oneSum_11
+	JEQ oneSum_13
 	VMOVUPS.Z (BX)(CX*1), K1, Z8
 	VMOVUPS.Z (SI)(CX*1), K1, Z9
 	VFMADD231PS Z9, Z8, Z0
-oneSum_11:
+oneSum_13:
 	VADDPS Z1, Z0, Z0
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPS Y1, Y0, Y0
@@ -9848,13 +10547,13 @@ oneSum_11:
 	VADDPS X1, X0, X0
 	VPERMILPS $0xb1, X0, X1
 	VADDPS X1, X0, X0
-oneStore_11:
+oneStore_13:
 	VMOVSS X0, 0(AX)
 	ADDQ $4, AX
 	ADDQ R8, SI
 	DECQ R9
-	JNZ one_11
-end_11:
+	JNZ one_13
+end_13:
 	VZEROUPPER
 	RET
 
@@ -9874,7 +10573,7 @@ TEXT ·GemvColumns512(SB), NOSPLIT, $0-40
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-row_12:
+row_14:
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS 0(SI), Z8, Z0
 	PREFETCHT0 0(R9)
@@ -9896,7 +10595,7 @@ row_12:
 	ADDQ R8, SI
 	ADDQ R8, R9
 	DECQ DX
-	JNZ row_12
+	JNZ row_14
 	VMOVUPS Z0, 0(DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -9918,14 +10617,14 @@ TEXT ·GemvColumn512(SB), NOSPLIT, $0-44
 	MOVL mask+40(FP), R9
 	KMOVW R9, K1
 	VXORPS Z0, Z0, Z0
-row_13:
+row_15:
 	VBROADCASTSS (BX), Z1
 	VMOVUPS.Z (SI), K1, Z2
 	VFMADD231PS Z1, Z2, Z0
 	ADDQ $4, BX
 	ADDQ R8, SI
 	DECQ DX
-	JNZ row_13
+	JNZ row_15
 	VMOVUPS Z0, K1, (DI)
 	VZEROUPPER
 	RET
@@ -9947,21 +10646,21 @@ TEXT ·Gemm256(SB), NOSPLIT, $0-8
 	MOVQ GemmArgs_Residual(AX), SI
 	MOVQ GemmArgs_Rows(AX), R14
 	CMPQ R14, $6
-	JEQ rows6_14
+	JEQ rows6_16
 	CMPQ R14, $5
-	JEQ rows5_14
+	JEQ rows5_16
 	CMPQ R14, $4
-	JEQ rows4_14
+	JEQ rows4_16
 	CMPQ R14, $3
-	JEQ rows3_14
+	JEQ rows3_16
 	CMPQ R14, $2
-	JEQ rows2_14
-rows1_14:
+	JEQ rows2_16
+rows1_16:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	SUBQ $4, DX
-	JLT few1_14
-four1_14:
+	JLT few1_16
+four1_16:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -9988,11 +10687,11 @@ four1_14:
 	VFMADD231PS Y13, Y14, Y1
 	ADDQ $16, R8
 	SUBQ $4, DX
-	JGE four1_14
-few1_14:
+	JGE four1_16
+few1_16:
 	ADDQ $4, DX
-	JEQ end1_14
-one1_14:
+	JEQ end1_16
+one1_16:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -10001,27 +10700,27 @@ one1_14:
 	VFMADD231PS Y13, Y14, Y1
 	ADDQ $4, R8
 	DECQ DX
-	JNZ one1_14
-end1_14:
+	JNZ one1_16
+end1_16:
 	VBROADCASTSS GemmArgs_Scale(AX), Y14
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias1_14
+	JEQ nobias1_16
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
-nobias1_14:
+nobias1_16:
 	VFMADD213PS Y12, Y14, Y0
 	VFMADD213PS Y13, Y14, Y1
 	TESTQ SI, SI
-	JEQ clip1_14
+	JEQ clip1_16
 	VMOVUPS (SI), Y12
 	VMOVUPS 32(SI), Y13
 	VADDPS Y12, Y0, Y0
 	VADDPS Y13, Y1, Y1
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip1_14:
+clip1_16:
 	VBROADCASTSS GemmArgs_Low(AX), Y14
 	VBROADCASTSS GemmArgs_High(AX), Y15
 	MOVQ GemmArgs_RowC(AX), CX
@@ -10034,14 +10733,14 @@ clip1_14:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows2_14:
+rows2_16:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	SUBQ $4, DX
-	JLT few2_14
-four2_14:
+	JLT few2_16
+four2_16:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -10080,11 +10779,11 @@ four2_14:
 	VFMADD231PS Y13, Y15, Y3
 	ADDQ $16, R8
 	SUBQ $4, DX
-	JGE four2_14
-few2_14:
+	JGE four2_16
+few2_16:
 	ADDQ $4, DX
-	JEQ end2_14
-one2_14:
+	JEQ end2_16
+one2_16:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -10096,23 +10795,23 @@ one2_14:
 	VFMADD231PS Y13, Y15, Y3
 	ADDQ $4, R8
 	DECQ DX
-	JNZ one2_14
-end2_14:
+	JNZ one2_16
+end2_16:
 	VBROADCASTSS GemmArgs_Scale(AX), Y14
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias2_14
+	JEQ nobias2_16
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
-nobias2_14:
+nobias2_16:
 	VFMADD213PS Y12, Y14, Y0
 	VFMADD213PS Y13, Y14, Y1
 	VFMADD213PS Y12, Y14, Y2
 	VFMADD213PS Y13, Y14, Y3
 	TESTQ SI, SI
-	JEQ clip2_14
+	JEQ clip2_16
 	VMOVUPS (SI), Y12
 	VMOVUPS 32(SI), Y13
 	VADDPS Y12, Y0, Y0
@@ -10123,7 +10822,7 @@ nobias2_14:
 	VADDPS Y12, Y2, Y2
 	VADDPS Y13, Y3, Y3
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip2_14:
+clip2_16:
 	VBROADCASTSS GemmArgs_Low(AX), Y14
 	VBROADCASTSS GemmArgs_High(AX), Y15
 	MOVQ GemmArgs_RowC(AX), CX
@@ -10143,7 +10842,7 @@ clip2_14:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows3_14:
+rows3_16:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -10151,8 +10850,8 @@ rows3_14:
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	SUBQ $4, DX
-	JLT few3_14
-four3_14:
+	JLT few3_16
+four3_16:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -10203,11 +10902,11 @@ four3_14:
 	VFMADD231PS Y13, Y14, Y5
 	ADDQ $16, R8
 	SUBQ $4, DX
-	JGE four3_14
-few3_14:
+	JGE four3_16
+few3_16:
 	ADDQ $4, DX
-	JEQ end3_14
-one3_14:
+	JEQ end3_16
+one3_16:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -10222,17 +10921,17 @@ one3_14:
 	VFMADD231PS Y13, Y14, Y5
 	ADDQ $4, R8
 	DECQ DX
-	JNZ one3_14
-end3_14:
+	JNZ one3_16
+end3_16:
 	VBROADCASTSS GemmArgs_Scale(AX), Y14
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias3_14
+	JEQ nobias3_16
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
-nobias3_14:
+nobias3_16:
 	VFMADD213PS Y12, Y14, Y0
 	VFMADD213PS Y13, Y14, Y1
 	VFMADD213PS Y12, Y14, Y2
@@ -10240,7 +10939,7 @@ nobias3_14:
 	VFMADD213PS Y12, Y14, Y4
 	VFMADD213PS Y13, Y14, Y5
 	TESTQ SI, SI
-	JEQ clip3_14
+	JEQ clip3_16
 	VMOVUPS (SI), Y12
 	VMOVUPS 32(SI), Y13
 	VADDPS Y12, Y0, Y0
@@ -10256,7 +10955,7 @@ nobias3_14:
 	VADDPS Y12, Y4, Y4
 	VADDPS Y13, Y5, Y5
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip3_14:
+clip3_16:
 	VBROADCASTSS GemmArgs_Low(AX), Y14
 	VBROADCASTSS GemmArgs_High(AX), Y15
 	MOVQ GemmArgs_RowC(AX), CX
@@ -10283,7 +10982,7 @@ clip3_14:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows4_14:
+rows4_16:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -10293,8 +10992,8 @@ rows4_14:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	SUBQ $4, DX
-	JLT few4_14
-four4_14:
+	JLT few4_16
+four4_16:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -10358,11 +11057,11 @@ four4_14:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	SUBQ $4, DX
-	JGE four4_14
-few4_14:
+	JGE four4_16
+few4_16:
 	ADDQ $4, DX
-	JEQ end4_14
-one4_14:
+	JEQ end4_16
+one4_16:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -10381,17 +11080,17 @@ one4_14:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	DECQ DX
-	JNZ one4_14
-end4_14:
+	JNZ one4_16
+end4_16:
 	VBROADCASTSS GemmArgs_Scale(AX), Y14
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias4_14
+	JEQ nobias4_16
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
-nobias4_14:
+nobias4_16:
 	VFMADD213PS Y12, Y14, Y0
 	VFMADD213PS Y13, Y14, Y1
 	VFMADD213PS Y12, Y14, Y2
@@ -10401,7 +11100,7 @@ nobias4_14:
 	VFMADD213PS Y12, Y14, Y6
 	VFMADD213PS Y13, Y14, Y7
 	TESTQ SI, SI
-	JEQ clip4_14
+	JEQ clip4_16
 	VMOVUPS (SI), Y12
 	VMOVUPS 32(SI), Y13
 	VADDPS Y12, Y0, Y0
@@ -10422,7 +11121,7 @@ nobias4_14:
 	VADDPS Y12, Y6, Y6
 	VADDPS Y13, Y7, Y7
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip4_14:
+clip4_16:
 	VBROADCASTSS GemmArgs_Low(AX), Y14
 	VBROADCASTSS GemmArgs_High(AX), Y15
 	MOVQ GemmArgs_RowC(AX), CX
@@ -10456,7 +11155,7 @@ clip4_14:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows5_14:
+rows5_16:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -10468,8 +11167,8 @@ rows5_14:
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	SUBQ $4, DX
-	JLT few5_14
-four5_14:
+	JLT few5_16
+four5_16:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -10545,11 +11244,11 @@ four5_14:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	SUBQ $4, DX
-	JGE four5_14
-few5_14:
+	JGE four5_16
+few5_16:
 	ADDQ $4, DX
-	JEQ end5_14
-one5_14:
+	JEQ end5_16
+one5_16:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -10571,17 +11270,17 @@ one5_14:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	DECQ DX
-	JNZ one5_14
-end5_14:
+	JNZ one5_16
+end5_16:
 	VBROADCASTSS GemmArgs_Scale(AX), Y14
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias5_14
+	JEQ nobias5_16
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
-nobias5_14:
+nobias5_16:
 	VFMADD213PS Y12, Y14, Y0
 	VFMADD213PS Y13, Y14, Y1
 	VFMADD213PS Y12, Y14, Y2
@@ -10593,7 +11292,7 @@ nobias5_14:
 	VFMADD213PS Y12, Y14, Y8
 	VFMADD213PS Y13, Y14, Y9
 	TESTQ SI, SI
-	JEQ clip5_14
+	JEQ clip5_16
 	VMOVUPS (SI), Y12
 	VMOVUPS 32(SI), Y13
 	VADDPS Y12, Y0, Y0
@@ -10619,7 +11318,7 @@ nobias5_14:
 	VADDPS Y12, Y8, Y8
 	VADDPS Y13, Y9, Y9
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip5_14:
+clip5_16:
 	VBROADCASTSS GemmArgs_Low(AX), Y14
 	VBROADCASTSS GemmArgs_High(AX), Y15
 	MOVQ GemmArgs_RowC(AX), CX
@@ -10660,7 +11359,7 @@ clip5_14:
 	ADDQ CX, DI
 	VZEROUPPER
 	RET
-rows6_14:
+rows6_16:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -10674,8 +11373,8 @@ rows6_14:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	SUBQ $4, DX
-	JLT few6_14
-four6_14:
+	JLT few6_16
+four6_16:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -10763,11 +11462,11 @@ four6_14:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	SUBQ $4, DX
-	JGE four6_14
-few6_14:
+	JGE four6_16
+few6_16:
 	ADDQ $4, DX
-	JEQ end6_14
-one6_14:
+	JEQ end6_16
+one6_16:
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ CX, BX
@@ -10792,17 +11491,17 @@ one6_14:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	DECQ DX
-	JNZ one6_14
-end6_14:
+	JNZ one6_16
+end6_16:
 	VBROADCASTSS GemmArgs_Scale(AX), Y14
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	MOVQ GemmArgs_Bias(AX), BX
 	TESTQ BX, BX
-	JEQ nobias6_14
+	JEQ nobias6_16
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
-nobias6_14:
+nobias6_16:
 	VFMADD213PS Y12, Y14, Y0
 	VFMADD213PS Y13, Y14, Y1
 	VFMADD213PS Y12, Y14, Y2
@@ -10816,7 +11515,7 @@ nobias6_14:
 	VFMADD213PS Y12, Y14, Y10
 	VFMADD213PS Y13, Y14, Y11
 	TESTQ SI, SI
-	JEQ clip6_14
+	JEQ clip6_16
 	VMOVUPS (SI), Y12
 	VMOVUPS 32(SI), Y13
 	VADDPS Y12, Y0, Y0
@@ -10847,7 +11546,7 @@ nobias6_14:
 	VADDPS Y12, Y10, Y10
 	VADDPS Y13, Y11, Y11
 	ADDQ GemmArgs_RowResidual(AX), SI
-clip6_14:
+clip6_16:
 	VBROADCASTSS GemmArgs_Low(AX), Y14
 	VBROADCASTSS GemmArgs_High(AX), Y15
 	MOVQ GemmArgs_RowC(AX), CX
@@ -10909,8 +11608,8 @@ TEXT ·GemvRows256(SB), NOSPLIT, $0-48
 	SUBQ R10, DX
 	SHLQ $2, DX
 	SUBQ $4, R9
-	JLT few_15
-four_15:
+	JLT few_17
+four_17:
 	LEAQ (SI)(R8*1), R11
 	LEAQ (R11)(R8*1), R12
 	LEAQ (R12)(R8*1), R13
@@ -10925,8 +11624,8 @@ four_15:
 	XORQ CX, CX
 	MOVQ DX, DI
 	SUBQ $64, DI
-	JLT fourLast_15
-fourLoop_15:
+	JLT fourLast_17
+fourLoop_17:
 	VMOVUPS 0(BX)(CX*1), Y8
 	VMOVUPS 32(BX)(CX*1), Y9
 	VFMADD231PS 0(SI)(CX*1), Y8, Y0
@@ -10947,18 +11646,18 @@ fourLoop_15:
 	PREFETCHT0 2080(R13)(CX*1)
 	ADDQ $64, CX
 	CMPQ CX, DI
-	JLE fourLoop_15
-fourLast_15:
+	JLE fourLoop_17
+fourLast_17:
 	CMPQ CX, DX
-	JGE fourTail_15
+	JGE fourTail_17
 	VMOVUPS (BX)(CX*1), Y8
 	VFMADD231PS (SI)(CX*1), Y8, Y0
 	VFMADD231PS (R11)(CX*1), Y8, Y2
 	VFMADD231PS (R12)(CX*1), Y8, Y4
 	VFMADD231PS (R13)(CX*1), Y8, Y6
 	ADDQ $32, CX
-fourTail_15:
-fourSum_15:
+fourTail_17:
+fourSum_17:
 	VADDPS Y1, Y0, Y0
 	VADDPS Y3, Y2, Y2
 	VADDPS Y5, Y4, Y4
@@ -10988,9 +11687,9 @@ fourSum_15:
 	VPERMILPS $0xb1, X6, X7
 	VADDPS X7, X6, X6
 	MOVQ R10, DI
-fourNumber_15:
+fourNumber_17:
 	TESTQ DI, DI
-	JEQ fourStore_15
+	JEQ fourStore_17
 	VMOVSS (BX)(CX*1), X9
 	VFMADD231SS (SI)(CX*1), X9, X0
 	VFMADD231SS (R11)(CX*1), X9, X2
@@ -10998,8 +11697,8 @@ fourNumber_15:
 	VFMADD231SS (R13)(CX*1), X9, X6
 	ADDQ $4, CX
 	DECQ DI
-	JMP fourNumber_15
-fourStore_15:
+	JMP fourNumber_17
+fourStore_17:
 	VMOVSS X0, 0(AX)
 	VMOVSS X2, 4(AX)
 	VMOVSS X4, 8(AX)
@@ -11007,18 +11706,18 @@ fourStore_15:
 	ADDQ $16, AX
 	LEAQ (R13)(R8*1), SI
 	SUBQ $4, R9
-	JGE four_15
-few_15:
+	JGE four_17
+few_17:
 	ADDQ $4, R9
-	JEQ end_15
-one_15:
+	JEQ end_17
+one_17:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	XORQ CX, CX
 	MOVQ DX, DI
 	SUBQ $64, DI
-	JLT oneLast_15
-oneLoop_15:
+	JLT oneLast_17
+oneLoop_17:
 	VMOVUPS 0(BX)(CX*1), Y8
 	VMOVUPS 32(BX)(CX*1), Y9
 	VFMADD231PS 0(SI)(CX*1), Y8, Y0
@@ -11027,15 +11726,15 @@ oneLoop_15:
 	PREFETCHT0 2080(SI)(CX*1)
 	ADDQ $64, CX
 	CMPQ CX, DI
-	JLE oneLoop_15
-oneLast_15:
+	JLE oneLoop_17
+oneLast_17:
 	CMPQ CX, DX
-	JGE oneTail_15
+	JGE oneTail_17
 	VMOVUPS (BX)(CX*1), Y8
 	VFMADD231PS (SI)(CX*1), Y8, Y0
 	ADDQ $32, CX
-oneTail_15:
-oneSum_15:
+oneTail_17:
+oneSum_17:
 	VADDPS Y1, Y0, Y0
 	VEXTRACTF128 $1, Y0, X1
 	VADDPS X1, X0, X0
@@ -11044,21 +11743,21 @@ oneSum_15:
 	VPERMILPS $0xb1, X0, X1
 	VADDPS X1, X0, X0
 	MOVQ R10, DI
-oneNumber_15:
+oneNumber_17:
 	TESTQ DI, DI
-	JEQ oneStore_15
+	JEQ oneStore_17
 	VMOVSS (BX)(CX*1), X9
 	VFMADD231SS (SI)(CX*1), X9, X0
 	ADDQ $4, CX
 	DECQ DI
-	JMP oneNumber_15
-oneStore_15:
+	JMP oneNumber_17
+oneStore_17:
 	VMOVSS X0, 0(AX)
 	ADDQ $4, AX
 	ADDQ R8, SI
 	DECQ R9
-	JNZ one_15
-end_15:
+	JNZ one_17
+end_17:
 	VZEROUPPER
 	RET
 
@@ -11078,7 +11777,7 @@ TEXT ·GemvColumns256(SB), NOSPLIT, $0-40
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-row_16:
+row_18:
 	VBROADCASTSS (BX), Y8
 	VFMADD231PS 0(SI), Y8, Y0
 	PREFETCHT0 0(R9)
@@ -11096,7 +11795,7 @@ row_16:
 	ADDQ R8, SI
 	ADDQ R8, R9
 	DECQ DX
-	JNZ row_16
+	JNZ row_18
 	VMOVUPS Y0, 0(DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -11116,14 +11815,14 @@ TEXT ·GemvColumn256(SB), NOSPLIT, $0-40
 	MOVQ n+24(FP), DX
 	MOVQ rowBytes+32(FP), R8
 	VXORPS Y0, Y0, Y0
-row_17:
+row_19:
 	VBROADCASTSS (BX), Y1
 	VMOVUPS (SI), Y2
 	VFMADD231PS Y1, Y2, Y0
 	ADDQ $4, BX
 	ADDQ R8, SI
 	DECQ DX
-	JNZ row_17
+	JNZ row_19
 	VMOVUPS Y0, (DI)
 	VZEROUPPER
 	RET

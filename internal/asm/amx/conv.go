@@ -241,15 +241,30 @@ func (e *emitter) prefetchWeights() {
 // hi·lo. R14 are the weights of the other 16 channels. Every accumulator is
 // touched at distance four, which covers the latency of a tile product (52
 // cycles) at 13 rows and more.
-func stepBF16x3(e *emitter) {
+func stepBF16x3(e *emitter) { e.stepSplit(64, func(string) {}) }
+
+// stepApart does the same where the low parts of a row lie Apart bytes after
+// the high ones.
+func stepApart(e *emitter) {
+	e.stepSplit(0, func(op string) {
+		e.p("%s %s, R13", op, arg("Apart"))
+		e.p("%s %s, R15", op, arg("Apart"))
+	})
+}
+
+// stepSplit: low parts lie low bytes after high ones, beside what move adds to
+// the rows' addresses.
+func (e *emitter) stepSplit(low int32, move func(op string)) {
 	e.p("MOVQ %s, R14", arg("half"))
 	e.p("ADDQ BX, R14")
+	move("ADDQ")
 	e.raw(tileLoad(6, "BX", "R11", 0))
-	e.raw(tileLoad(4, "R13", "R10", 64))
+	e.raw(tileLoad(4, "R13", "R10", low))
 	e.raw(dotBF16(0, 4, 6))
-	e.raw(tileLoad(5, "R15", "R10", 64))
+	e.raw(tileLoad(5, "R15", "R10", low))
 	e.raw(dotBF16(2, 5, 6))
 	e.raw(tileLoad(7, "R14", "R11", 0))
+	move("SUBQ")
 	e.raw(dotBF16(1, 4, 7))
 	e.raw(dotBF16(3, 5, 7))
 	e.raw(tileLoad(4, "R13", "R10", 0))

@@ -29,6 +29,10 @@ func generate() []byte {
 	tall.name, tall.step, tall.tall = "TilesTall", stepTall, true
 	tall.doc = "rows of split pixels, four row tiles to one column tile"
 	e.conv(tall)
+	apart := split
+	apart.name, apart.step = "TilesApart", stepApart
+	apart.doc = "rows whose high and low parts lie apart"
+	e.conv(apart)
 	e.conv(half)
 	e.conv(kernel{name: "TilesU8", doc: "rows of byte pixels", step: stepU8,
 		setup: byteSetup, bias: byteBias, finish: byteFinish, outOfLine: func(*emitter) {}})
@@ -37,6 +41,7 @@ func generate() []byte {
 	e.packRows()
 	e.packColumns()
 	e.splitRows()
+	e.spreadRow()
 	for _, v := range []struct {
 		suffix string
 		vectors
