@@ -42,8 +42,8 @@ func Workers(n int) Option { return func(o *options) { o.workers = n } }
 // the one that is due next.
 //
 // The sources are read on a goroutine of the Stream's own. They may decode into
-// memory of the Stream's (vision.Into); a picture that is the source's own is
-// left as it is. Leaving the loop ends everything that was begun.
+// memory of the Stream's (vision.Into), and leave out what the model does not look
+// at (vision.SeenBy); a picture that is the source's own is left as it is. Leaving the loop ends everything that was begun.
 func Stream(ctx context.Context, m Model, sources iter.Seq[vision.Source], opts ...Option) iter.Seq2[Result, error] {
 	o := newOptions(opts)
 	return func(yield func(Result, error) bool) {
@@ -132,7 +132,7 @@ func (s *stream) batch(ctx context.Context, n int, sources []vision.Source) []pi
 		p := &all[i]
 		p.result.Name = source.Name
 		var img *vision.Image
-		if img, p.result.Decode, p.err = desk.Open(ctx, source); p.err != nil {
+		if img, p.result.Decode, p.err = desk.Open(ctx, source, vision.SeenBy(encoder)); p.err != nil {
 			continue
 		}
 		shape, err := s.shape(img)

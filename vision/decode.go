@@ -52,6 +52,7 @@ type options struct {
 	memory     int64 // bytes, the picture included
 	into       *Image
 	ctx        context.Context // nil: nobody ends the decoding
+	seenBy     *Encoder        // nil: everybody
 }
 
 // An Option changes how a picture is decoded.
@@ -74,6 +75,11 @@ func MemoryLimit(n int64) Option { return func(o *options) { o.memory = n } }
 // upright, still get memory of their own. It is for who decodes many pictures,
 // each of them done with before the next.
 func Into(spare *Image) Option { return func(o *options) { o.into = spare } }
+
+// SeenBy lets what e would not look at, such as the surroundings of its crop, be
+// left out where that saves time: those pixels are undefined. What e encodes is
+// the same to the bit. It is for pictures that nobody else looks at.
+func SeenBy(e *Encoder) Option { return func(o *options) { o.seenBy = e } }
 
 // endedBy makes a done context end the decoding of a JPEG.
 func endedBy(ctx context.Context) Option { return func(o *options) { o.ctx = ctx } }

@@ -2,6 +2,8 @@ package vision_test
 
 import (
 	"bytes"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -44,4 +46,64 @@ func TestInto(t *testing.T) {
 	if &spare.Pix[0] != memory {
 		t.Error("a broken JPEG took the memory away")
 	}
+}
+
+// What an encoder makes of a picture does not depend on whether the picture was
+// decoded for it alone, whatever the recipe, the size and what lay in the memory.
+func TestSeenBy(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 2))
+	recipes := []string{"imagenet", "caffe", "lite4", "yolox", "detectron", "mnist"}
+	var encoders []*vision.Encoder
+	for _, name := range recipes {
+		r, err := vision.Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		encoders = append(encoders, newEncoder(t, r))
+	}
+	for _, filter := range []string{"box antialias", "lanczos antialias", "bicubic antialias", "nearest", "bilinear"} {
+		r, err := vision.ParseRecipe(fmt.Appendf(nil, `{"resize":"shorter 40 %s","crop":"center 24","flip":true}`, filter))
+		if err != nil {
+			t.Fatal(err)
+		}
+		encoders, recipes = append(encoders, newEncoder(t, r)), append(recipes, filter)
+	}
+	for range 12 {
+		m := vision.NewImage(20+rng.IntN(500), 20+rng.IntN(500))
+		for i := range m.Pix {
+			m.Pix[i] = byte(rng.Uint32())
+		}
+		var jpg bytes.Buffer
+		if err := m.EncodeJPEG(&jpg, 80); err != nil {
+			t.Fatal(err)
+		}
+		for i, e := range encoders {
+			whole, err := vision.DecodeBytes(jpg.Bytes())
+			if err != nil {
+				t.Fatal(err)
+			}
+			spare := &vision.Image{Pix: bytes.Repeat([]byte{0xA5}, len(whole.Pix))}
+			part, err := vision.DecodeBytes(jpg.Bytes(), vision.SeenBy(e), vision.Into(spare))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, _, err := e.Encode(whole)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _, err := e.Encode(part)
+			if err != nil || !bytes.Equal(got.Bytes(), want.Bytes()) {
+				t.Errorf("%s: a picture of %dx%d comes out otherwise when it is decoded for the encoder (%v)", recipes[i], m.Width, m.Height, err)
+			}
+		}
+	}
+}
+
+func newEncoder(t *testing.T, r vision.Recipe) *vision.Encoder {
+	t.Helper()
+	e, err := vision.NewEncoder(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }

@@ -20,12 +20,17 @@ func decodeJPEG(data []byte, o *options) (*Image, int, error) {
 	if m == nil {
 		m = new(Image)
 	}
+	orientation := exifOrientation(info.Exif)
+	opt := jpeg.Options{MaxPixels: o.pixels, MaxBytes: max(1, min(rest, o.beside())), Context: o.ctx}
+	if o.seenBy != nil && orientation == 1 {
+		opt.Region = o.seenBy.region(info.Width, info.Height)
+	}
 	rgb := jpeg.RGB{Pix: m.Pix}
-	if err := jpeg.DecodeInto(&rgb, data, jpeg.Options{MaxPixels: o.pixels, MaxBytes: max(1, min(rest, o.beside())), Context: o.ctx}); err != nil {
+	if err := jpeg.DecodeInto(&rgb, data, opt); err != nil {
 		return nil, 0, jpegError(err)
 	}
 	m.Width, m.Height, m.Pix = rgb.Width, rgb.Height, rgb.Pix
-	return m, exifOrientation(info.Exif), nil
+	return m, orientation, nil
 }
 
 // jpegError words the decoder's errors as the other formats'.

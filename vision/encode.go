@@ -2,6 +2,7 @@ package vision
 
 import (
 	"fmt"
+	"image"
 	"math"
 	"slices"
 
@@ -173,6 +174,16 @@ func (p placement) geometry(width, height int, flip bool) Geometry {
 	return Geometry{Width: width, Height: height, InputWidth: p.width, InputHeight: p.height,
 		ScaleX: p.scaleX, ScaleY: p.scaleY, ResizedWidth: p.window.width, ResizedHeight: p.window.height,
 		CropLeft: p.window.x0, CropTop: p.window.y0, PadLeft: p.left, PadTop: p.top, Flipped: flip}
+}
+
+// region is the part of a picture of width × height that is looked at; empty
+// where it is not known.
+func (e *Encoder) region(width, height int) image.Rectangle {
+	p, err := e.place(width, height)
+	if err != nil || width < 1 || height < 1 {
+		return image.Rectangle{}
+	}
+	return p.window.source(width, height, e.recipe.Resize.Filter)
 }
 
 // Shape is the shape of the tensor of one picture of width × height.

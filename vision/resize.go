@@ -2,6 +2,7 @@ package vision
 
 import (
 	"fmt"
+	"image"
 	"strings"
 )
 
@@ -70,6 +71,17 @@ func Resize(m *Image, width, height int, f Filter) (*Image, error) {
 type window struct {
 	width, height  int
 	x0, y0, x1, y1 int
+}
+
+// source is the part of a picture of width × height that the window's pixels are
+// made of; empty where it is not known.
+func (w window) source(width, height int, f Filter) image.Rectangle {
+	if f == Nearest || f == Linear || w.x0 >= w.x1 || w.y0 >= w.y1 {
+		return image.Rectangle{}
+	}
+	x0, x1 := pillowSource(width, w.width, w.x0, w.x1, f)
+	y0, y1 := pillowSource(height, w.height, w.y0, w.y1, f)
+	return image.Rect(x0, y0, x1, y1)
 }
 
 // resample makes the window's rows and hands each to put, once, as interleaved

@@ -102,6 +102,16 @@ func pillowWeights(m, n, lo, hi int, f Filter) weights {
 	return w
 }
 
+// pillowSource is the range of input positions that output positions lo ≤ i < hi,
+// of n over m input positions, take.
+func pillowSource(m, n, lo, hi int, f Filter) (from, to int) {
+	if m == n {
+		return lo, hi
+	}
+	first, last := pillowWeights(m, n, lo, lo+1, f), pillowWeights(m, n, hi-1, hi, f)
+	return first.start[0], last.start[0] + last.count[0]
+}
+
 // fixWeight rounds a weight to 22 bits, halves away from zero.
 func fixWeight(v float64) int32 {
 	if v < 0 {

@@ -35,12 +35,12 @@ const keptPixels = 16 << 20
 // Open decodes a picture and tells how long that took. The picture is the
 // caller's until the next call, and not to be changed: it may be the source's
 // own.
-func (d *Desk) Open(ctx context.Context, source vision.Source) (*vision.Image, time.Duration, error) {
+func (d *Desk) Open(ctx context.Context, source vision.Source, opts ...vision.Option) (*vision.Image, time.Duration, error) {
 	if cap(d.picture.Pix) > 3*keptPixels {
 		d.picture = vision.Image{}
 	}
 	start := time.Now()
-	img, err := source.Open(ctx, vision.Into(&d.picture))
+	img, err := source.Open(ctx, append(opts, vision.Into(&d.picture))...)
 	if err == nil && img == nil {
 		err = errors.New("the source gave no picture")
 	}

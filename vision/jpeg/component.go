@@ -1,6 +1,9 @@
 package jpeg
 
-import "fmt"
+import (
+	"fmt"
+	"image"
+)
 
 // A component is one plane of samples on its way from coefficients to pixels.
 type component struct {
@@ -21,7 +24,12 @@ type component struct {
 	plane  []byte // 10 row groups, see window
 	stride int
 	up     upsampler
-	line   []byte // one row of upsampled samples, where up needs it
+
+	// What the wanted part of the picture takes: samples [x0, x1) of a row, and
+	// blocks [b0, b1) for them and a neighbour on either side.
+	x0, x1, b0, b1 int
+
+	line []byte // one row of upsampled samples, where up needs it
 }
 
 // block returns the coefficients of the block at column x of row y.
@@ -50,6 +58,8 @@ type geometry struct {
 	width, height int
 	maxH, maxV    int
 	mcusX, mcusY  int
+
+	area image.Rectangle // that is wanted; its left edge is a sample's in all components
 }
 
 // layOut sets the geometry and the components' sizes from the frame header.
@@ -87,6 +97,25 @@ func (d *Decoder) layOut(stored bool) error {
 	}
 	return nil
 }
+
+// mark sets what the wanted part of the picture takes.
+func (d *Decoder) mark(region image.Rectangle) {
+	g := &d.geometry
+	g.area = image.Rect(0, 0, g.width, g.height)
+	if r := region.Intersect(g.area); !r.Empty() {
+		g.area = r
+	}
+	g.area.Min.X -= g.area.Min.X % g.maxH
+	for i := range d.components {
+		c := &d.components[i]
+		c.x0, c.x1 = g.area.Min.X*c.h/g.maxH, ceilDiv(g.area.Max.X*c.h, g.maxH)
+		c.b0, c.b1 = max(c.x0-1, 0)/8&^1, (min(c.x1, c.width-1)/8+2)&^1
+	}
+}
+
+// firstMCURow is the first row of MCUs that wanted pixels, or their neighbours,
+// come from.
+func (d *Decoder) firstMCURow() int { return max(0, d.area.Min.Y/(8*d.maxV)-1) }
 
 // margin is how many bytes a plane's row has left and right of its samples.
 // One is needed, for a neighbour outside the picture.

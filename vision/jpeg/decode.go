@@ -3,6 +3,7 @@ package jpeg
 import (
 	"context"
 	"fmt"
+	"image"
 	"sync"
 )
 
@@ -21,6 +22,12 @@ type RGB struct {
 type Options struct {
 	MaxPixels int64 // of the picture; 0: DefaultMaxPixels
 	MaxBytes  int64 // of memory besides RGB.Pix; 0: DefaultMaxBytes
+
+	// Region is the part of the picture that is wanted, in pixels as they are
+	// stored; empty: all. RGB.Pix has the whole picture's size, and what it holds
+	// elsewhere is undefined. What lies below the region may not be looked at,
+	// so that damage there goes unnoticed.
+	Region image.Rectangle
 
 	// Context, if not nil, ends a decoding early: its error is returned.
 	Context context.Context
@@ -145,6 +152,7 @@ func (d *Decoder) prepare(stored bool) error {
 		return LimitError(fmt.Sprintf("%dx%d needs %d bytes of working memory, at most %d are allowed", d.info.Width, d.info.Height, n, maxBytes))
 	}
 	d.allocate()
+	d.mark(d.opt.Region)
 	d.colour = chooseColour(&d.info, d.components)
 	if d.kernels == nil {
 		d.kernels = fastest()
@@ -190,11 +198,13 @@ func (d *Decoder) picture(dst *RGB, s scanHeader, stored bool) error {
 	}
 	d.size(dst)
 	d.mustGuess = d.info.Progressive && d.smoothing()
-	for y := range d.mcusY {
+	for y := d.firstMCURow(); y < d.mcusY; y++ {
 		if err := d.stopped(); err != nil {
 			return err
 		}
-		d.render(dst, y)
+		if d.render(dst, y) >= d.area.Max.Y {
+			break
+		}
 	}
 	return nil
 }

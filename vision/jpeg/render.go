@@ -5,8 +5,9 @@ package jpeg
 // maxV rows of pixels. Where some component's filter looks at the rows below,
 // the last row group of a row of MCUs is shown with the next.
 
-// render turns row mcuY of MCUs into pixels. Rows come in order.
-func (d *Decoder) render(dst *RGB, mcuY int) {
+// render turns row mcuY of MCUs into pixels, as far as they are wanted. Rows come
+// in order. It returns the row of pixels before which all are finished.
+func (d *Decoder) render(dst *RGB, mcuY int) int {
 	context := false
 	for i := range d.components {
 		c := &d.components[i]
@@ -22,7 +23,7 @@ func (d *Decoder) render(dst *RGB, mcuY int) {
 			last--
 		}
 	}
-	for y := first * d.maxV; y < min(last*d.maxV, d.height); y++ {
+	for y := max(first*d.maxV, d.area.Min.Y); y < min(last*d.maxV, d.area.Max.Y); y++ {
 		d.pixels(dst.Pix[3*d.width*y:][:3*d.width], y, mcuY)
 	}
 	if context && mcuY < d.mcusY-1 {
@@ -32,6 +33,7 @@ func (d *Decoder) render(dst *RGB, mcuY int) {
 			copy(c.plane[:2*size], c.plane[8*size:])
 		}
 	}
+	return last * d.maxV
 }
 
 // repeat fills the picture from row mcuY of MCUs on, and the pixels of the row
@@ -58,7 +60,7 @@ func (d *Decoder) transform(c *component, mcuY int) {
 			d.smooth(d.row, c, mcuY, y)
 			coefs = d.row
 		}
-		d.kernels.idct(c.plane[at+margin:], c.stride, coefs, &c.quant, c.pitch)
+		d.kernels.idct(c.plane[at+margin+8*c.b0:], c.stride, coefs[64*c.b0:], &c.quant, c.b1-c.b0)
 		if c.up != upH2V1 && c.up != upH2V2 {
 			continue
 		}
@@ -71,19 +73,20 @@ func (d *Decoder) transform(c *component, mcuY int) {
 	}
 }
 
-// row returns row y of component c with one more sample on either side; rows
-// outside the picture repeat the outermost.
+// row returns the wanted part of row y of component c with one more sample on
+// either side; rows outside the picture repeat the outermost.
 func (c *component) row(y, mcuY int) []byte {
 	y = min(max(y, 0), c.height-1)
 	at := (y-(8*mcuY-2)*c.v)*c.stride + margin
-	return c.plane[at-1 : at+c.width+1]
+	return c.plane[at+c.x0-1 : at+c.x1+1]
 }
 
-// pixels writes row y of the picture.
+// pixels writes the wanted part of row y of the picture.
 func (d *Decoder) pixels(dst []byte, y, mcuY int) {
 	var in [4][]byte
+	dst = dst[3*d.area.Min.X : 3*d.area.Max.X]
 	for i := range d.components {
-		in[i] = d.fullRow(&d.components[i], y, mcuY)[:d.width]
+		in[i] = d.fullRow(&d.components[i], y, mcuY)[:d.area.Dx()]
 	}
 	switch k := d.kernels; d.colour {
 	case grey:
@@ -97,7 +100,8 @@ func (d *Decoder) pixels(dst []byte, y, mcuY int) {
 	}
 }
 
-// fullRow returns what component c has for row y of the picture.
+// fullRow returns what component c has for the wanted part of row y of the
+// picture.
 func (d *Decoder) fullRow(c *component, y, mcuY int) []byte {
 	v := d.maxV / c.v
 	cy := y / v
@@ -112,11 +116,11 @@ func (d *Decoder) fullRow(c *component, y, mcuY int) []byte {
 	case upH2V1:
 		k.h2v1(c.line, near)
 	case upH1V2:
-		k.h1v2(c.line, near[1:1+c.width], c.row(far, mcuY)[1:], bias)
+		k.h1v2(c.line, near[1:len(near)-1], c.row(far, mcuY)[1:], bias)
 	case upH2V2:
 		k.h2v2(c.line, near, c.row(far, mcuY))
 	case upReplicate:
-		replicate(c.line[:d.width], near[1:], d.maxH/c.h)
+		replicate(c.line[:d.area.Dx()], near[1:], d.maxH/c.h)
 	}
 	return c.line
 }

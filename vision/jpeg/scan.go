@@ -238,7 +238,14 @@ func (d *Decoder) onePass(dst *RGB, s scanHeader) error {
 			clear(d.coefs)
 		}
 		d.sequentialRow(&p, 0)
-		d.render(dst, y)
+		if d.scan.dry {
+			d.area.Min.Y = 0 // what follows may repeat rows that nobody wanted
+		} else if y < d.firstMCURow() {
+			continue
+		}
+		if d.render(dst, y) >= d.area.Max.Y {
+			break
+		}
 	}
 	if !d.scan.found {
 		return FormatError("no picture data")
