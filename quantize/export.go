@@ -143,7 +143,7 @@ func (e *exporter) node(n *ir.Node, out *onnx.Graph, outer bool) error {
 	node := &onnx.Node{Name: n.Name, OpType: n.Op, Domain: n.Domain, Attributes: attrs}
 	integer := outer && e.p != nil && e.p.integer[n]
 	isLayer := integer && slices.Contains(e.p.layers, n)
-	if !integer && outer && e.p != nil && slices.Contains(e.p.layers, n) {
+	if !integer && outer && e.p != nil && layer(n) {
 		e.rows = append(e.rows, Layer{Node: n.Name, Op: n.Op, Weights: n.Inputs[1].Const().Len()})
 	}
 	for i, v := range n.Inputs {

@@ -152,6 +152,9 @@ func TestSession(t *testing.T) {
 func TestFloat(t *testing.T) {
 	all := quantized(t, 13, quantize.Options{Exact: true})
 	kept := quantized(t, 13, quantize.Options{Exact: true, Float: []string{"conv3"}})
+	if len(kept.Layers) != len(all.Layers) {
+		t.Errorf("%d layers are told of, want %d", len(kept.Layers), len(all.Layers))
+	}
 	for _, l := range kept.Layers {
 		if l.Integer == (l.Node == "conv3") {
 			t.Errorf("layer %s: integer %v", l.Node, l.Integer)
