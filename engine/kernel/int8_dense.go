@@ -65,9 +65,30 @@ func newDenseQConv(c *QConv, w *QConvWeights, unit bool) *denseQConv {
 		PerStep: (2*m.rows + steps - 1) / steps, OutStep: 64, MaskA: 0xffff, MaskB: 0xffff,
 		Zero: int32(c.OutZero), Low: float32(c.Low) - float32(c.OutZero), High: float32(c.High) - float32(c.OutZero),
 	}
-	time := max(4*product(m.rows)*float64(steps), 2*float64(2*m.rows)) + 10
+	filled := float64(steps)
+	if !unit {
+		s.args.ShortSteps, s.args.Quarters = shortSteps(c, w, steps)
+		filled -= float64(s.args.ShortSteps*(4-s.args.Quarters)) / 4
+	}
+	time := max(4*product(m.rows)*filled, 2*float64(2*m.rows)) + 10
 	s.grid = cutGrid(len(s.pairs), groups, time, len(w.data))
 	return s
+}
+
+// shortSteps says how many of the last steps are short, and how many of their
+// quarters of 16 channels (or of four taps of four) are not past the end.
+func shortSteps(c *QConv, w *QConvWeights, steps int) (short, quarters int) {
+	if w.form == qconvRows {
+		return steps, (c.KernelW + 3) / 4
+	}
+	cin := c.In.C / c.Group
+	switch quarters = (cin-1)%64/16 + 1; {
+	case cin <= 64:
+		return steps, quarters
+	case w.times > 1: // the steps come again
+		return 0, quarters
+	}
+	return c.KernelH * c.KernelW, quarters
 }
 
 // Run computes some groups of outputs for some pairs of tiles, and its share of

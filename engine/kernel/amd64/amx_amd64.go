@@ -34,6 +34,8 @@ type TileArgs struct {
 	MaskA, MaskB          uint32 // float32 and bytes: which of channels 0-15 and 16-31 exist
 
 	Rows        int     // of a tile: TilesVNNI alone, the others have Config
+	ShortSteps  int     // TilesVNNI: how many of the last steps have only so many
+	Quarters    int     // of their four quarters of 16 channels, at least 1
 	Zero        int32   // bytes: zero point of the output
 	Low, High   float32 // bounds, where Act is 0; for bytes less the zero point
 	Alpha, Beta float32

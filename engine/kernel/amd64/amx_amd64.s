@@ -2749,7 +2749,10 @@ step1_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
+	LEAQ 2048(BX), R14
 	MOVQ $4, R11
+	CMPQ DX, TileArgs_ShortSteps(AX)
+	CMOVQLE TileArgs_Quarters(AX), R11
 quads1_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
@@ -2775,7 +2778,7 @@ quads1_6:
 	ADDQ $16, SI
 	DECQ R11
 	JNZ quads1_6
-	ADDQ $1024, BX
+	MOVQ R14, BX
 	DECQ DX
 	JNZ step1_6
 	MOVQ TileArgs_first(AX), R12
@@ -2791,7 +2794,10 @@ step2_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
+	LEAQ 2048(BX), R14
 	MOVQ $4, R11
+	CMPQ DX, TileArgs_ShortSteps(AX)
+	CMOVQLE TileArgs_Quarters(AX), R11
 quads2_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
@@ -2829,7 +2835,7 @@ quads2_6:
 	ADDQ $16, SI
 	DECQ R11
 	JNZ quads2_6
-	ADDQ $1024, BX
+	MOVQ R14, BX
 	DECQ DX
 	JNZ step2_6
 	MOVQ TileArgs_first(AX), R12
@@ -2849,7 +2855,10 @@ step3_6:
 	MOVQ TileArgs_rows(AX), SI
 	ADDQ (CX), SI
 	ADDQ $8, CX
+	LEAQ 2048(BX), R14
 	MOVQ $4, R11
+	CMPQ DX, TileArgs_ShortSteps(AX)
+	CMOVQLE TileArgs_Quarters(AX), R11
 quads3_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
@@ -2899,7 +2908,7 @@ quads3_6:
 	ADDQ $16, SI
 	DECQ R11
 	JNZ quads3_6
-	ADDQ $1024, BX
+	MOVQ R14, BX
 	DECQ DX
 	JNZ step3_6
 	MOVQ TileArgs_first(AX), R12
@@ -2925,7 +2934,10 @@ step4_6:
 	ADDQ $8, CX
 	LEAQ (R10)(R10*2), R14
 	LEAQ (SI)(R14*1), DI
+	LEAQ 2048(BX), R14
 	MOVQ $4, R11
+	CMPQ DX, TileArgs_ShortSteps(AX)
+	CMOVQLE TileArgs_Quarters(AX), R11
 quads4_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
@@ -2988,7 +3000,7 @@ quads4_6:
 	ADDQ $16, DI
 	DECQ R11
 	JNZ quads4_6
-	ADDQ $1024, BX
+	MOVQ R14, BX
 	DECQ DX
 	JNZ step4_6
 	MOVQ TileArgs_first(AX), R12
@@ -3018,7 +3030,10 @@ step5_6:
 	ADDQ $8, CX
 	LEAQ (R10)(R10*2), R14
 	LEAQ (SI)(R14*1), DI
+	LEAQ 2048(BX), R14
 	MOVQ $4, R11
+	CMPQ DX, TileArgs_ShortSteps(AX)
+	CMOVQLE TileArgs_Quarters(AX), R11
 quads5_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
@@ -3093,7 +3108,7 @@ quads5_6:
 	ADDQ $16, DI
 	DECQ R11
 	JNZ quads5_6
-	ADDQ $1024, BX
+	MOVQ R14, BX
 	DECQ DX
 	JNZ step5_6
 	MOVQ TileArgs_first(AX), R12
@@ -3127,7 +3142,10 @@ step6_6:
 	ADDQ $8, CX
 	LEAQ (R10)(R10*2), R14
 	LEAQ (SI)(R14*1), DI
+	LEAQ 2048(BX), R14
 	MOVQ $4, R11
+	CMPQ DX, TileArgs_ShortSteps(AX)
+	CMOVQLE TileArgs_Quarters(AX), R11
 quads6_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
@@ -3214,7 +3232,7 @@ quads6_6:
 	ADDQ $16, DI
 	DECQ R11
 	JNZ quads6_6
-	ADDQ $1024, BX
+	MOVQ R14, BX
 	DECQ DX
 	JNZ step6_6
 	MOVQ TileArgs_first(AX), R12
@@ -3253,7 +3271,10 @@ step7_6:
 	LEAQ (R10)(R10*2), R14
 	LEAQ (SI)(R14*1), DI
 	LEAQ (DI)(R14*1), R12
+	LEAQ 2048(BX), R14
 	MOVQ $4, R11
+	CMPQ DX, TileArgs_ShortSteps(AX)
+	CMOVQLE TileArgs_Quarters(AX), R11
 quads7_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
@@ -3353,7 +3374,7 @@ quads7_6:
 	ADDQ $16, R12
 	DECQ R11
 	JNZ quads7_6
-	ADDQ $1024, BX
+	MOVQ R14, BX
 	DECQ DX
 	JNZ step7_6
 	MOVQ TileArgs_first(AX), R12
@@ -3396,7 +3417,10 @@ step8_6:
 	LEAQ (R10)(R10*2), R14
 	LEAQ (SI)(R14*1), DI
 	LEAQ (DI)(R14*1), R12
+	LEAQ 2048(BX), R14
 	MOVQ $4, R11
+	CMPQ DX, TileArgs_ShortSteps(AX)
+	CMOVQLE TileArgs_Quarters(AX), R11
 quads8_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
@@ -3508,7 +3532,7 @@ quads8_6:
 	ADDQ $16, R12
 	DECQ R11
 	JNZ quads8_6
-	ADDQ $1024, BX
+	MOVQ R14, BX
 	DECQ DX
 	JNZ step8_6
 	MOVQ TileArgs_first(AX), R12
@@ -3555,7 +3579,10 @@ step9_6:
 	LEAQ (R10)(R10*2), R14
 	LEAQ (SI)(R14*1), DI
 	LEAQ (DI)(R14*1), R12
+	LEAQ 2048(BX), R14
 	MOVQ $4, R11
+	CMPQ DX, TileArgs_ShortSteps(AX)
+	CMOVQLE TileArgs_Quarters(AX), R11
 quads9_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
@@ -3679,7 +3706,7 @@ quads9_6:
 	ADDQ $16, R12
 	DECQ R11
 	JNZ quads9_6
-	ADDQ $1024, BX
+	MOVQ R14, BX
 	DECQ DX
 	JNZ step9_6
 	MOVQ TileArgs_first(AX), R12
@@ -3731,7 +3758,10 @@ step10_6:
 	LEAQ (SI)(R14*1), DI
 	LEAQ (DI)(R14*1), R12
 	LEAQ (R12)(R14*1), R13
+	LEAQ 2048(BX), R14
 	MOVQ $4, R11
+	CMPQ DX, TileArgs_ShortSteps(AX)
+	CMOVQLE TileArgs_Quarters(AX), R11
 quads10_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
@@ -3868,7 +3898,7 @@ quads10_6:
 	ADDQ $16, R13
 	DECQ R11
 	JNZ quads10_6
-	ADDQ $1024, BX
+	MOVQ R14, BX
 	DECQ DX
 	JNZ step10_6
 	MOVQ TileArgs_first(AX), R12
@@ -3924,7 +3954,10 @@ step11_6:
 	LEAQ (SI)(R14*1), DI
 	LEAQ (DI)(R14*1), R12
 	LEAQ (R12)(R14*1), R13
+	LEAQ 2048(BX), R14
 	MOVQ $4, R11
+	CMPQ DX, TileArgs_ShortSteps(AX)
+	CMOVQLE TileArgs_Quarters(AX), R11
 quads11_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
@@ -4073,7 +4106,7 @@ quads11_6:
 	ADDQ $16, R13
 	DECQ R11
 	JNZ quads11_6
-	ADDQ $1024, BX
+	MOVQ R14, BX
 	DECQ DX
 	JNZ step11_6
 	MOVQ TileArgs_first(AX), R12
@@ -4133,7 +4166,10 @@ step12_6:
 	LEAQ (SI)(R14*1), DI
 	LEAQ (DI)(R14*1), R12
 	LEAQ (R12)(R14*1), R13
+	LEAQ 2048(BX), R14
 	MOVQ $4, R11
+	CMPQ DX, TileArgs_ShortSteps(AX)
+	CMOVQLE TileArgs_Quarters(AX), R11
 quads12_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
@@ -4294,7 +4330,7 @@ quads12_6:
 	ADDQ $16, R13
 	DECQ R11
 	JNZ quads12_6
-	ADDQ $1024, BX
+	MOVQ R14, BX
 	DECQ DX
 	JNZ step12_6
 	MOVQ TileArgs_first(AX), R12
@@ -4359,7 +4395,10 @@ step13_6:
 	LEAQ (DI)(R14*1), R12
 	LEAQ (R12)(R14*1), R13
 	LEAQ (R13)(R14*1), R15
+	LEAQ 2048(BX), R14
 	MOVQ $4, R11
+	CMPQ DX, TileArgs_ShortSteps(AX)
+	CMOVQLE TileArgs_Quarters(AX), R11
 quads13_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
@@ -4533,7 +4572,7 @@ quads13_6:
 	ADDQ $16, R15
 	DECQ R11
 	JNZ quads13_6
-	ADDQ $1024, BX
+	MOVQ R14, BX
 	DECQ DX
 	JNZ step13_6
 	MOVQ TileArgs_first(AX), R12
@@ -4602,7 +4641,10 @@ step14_6:
 	LEAQ (DI)(R14*1), R12
 	LEAQ (R12)(R14*1), R13
 	LEAQ (R13)(R14*1), R15
+	LEAQ 2048(BX), R14
 	MOVQ $4, R11
+	CMPQ DX, TileArgs_ShortSteps(AX)
+	CMOVQLE TileArgs_Quarters(AX), R11
 quads14_6:
 	VMOVDQU32 0(BX), Z28
 	VMOVDQU32 1024(BX), Z29
@@ -4788,7 +4830,7 @@ quads14_6:
 	ADDQ $16, R15
 	DECQ R11
 	JNZ quads14_6
-	ADDQ $1024, BX
+	MOVQ R14, BX
 	DECQ DX
 	JNZ step14_6
 	MOVQ TileArgs_first(AX), R12

@@ -44,11 +44,13 @@ const vnniRows = 14
 
 // convVNNI is the tile kernel of bytes without a tile unit: the same record, the
 // same packed weights, at most 14 rows a tile. Weights of a step are 16 rows of
-// four channels by 16 outputs; a row's four channels are broadcast.
+// four channels by 16 outputs; a row's four channels are broadcast. Steps whose
+// last channels do not exist end early.
 //
 // Registers: AX arguments, R8 list of pairs, R9 pairs left, R10 bytes from row
 // to row, BX weights, CX offset list, DX steps left, R11 quads of quads left, SI
-// DI R12 R13 R15 rows 0, 3, 6, 9, 12, R14 three rows or the tile's first row.
+// DI R12 R13 R15 rows 0, 3, 6, 9, 12, R14 three rows, the next step's weights or the tile's
+// first row.
 // While finishing as for the tile kernels.
 func (e *emitter) convVNNI() {
 	k := kernel{setup: byteSetup, bias: byteBias, finish: byteFinish, outOfLine: func(*emitter) {}}
@@ -121,7 +123,10 @@ func (e *emitter) vnniTile(rows int) {
 	for i := 1; i < len(bases); i++ {
 		e.p("LEAQ (%s)(R14*1), %s", bases[i-1], bases[i])
 	}
+	e.p("LEAQ 2048(BX), R14")
 	e.p("MOVQ $4, R11")
+	e.p("CMPQ DX, %s", arg("ShortSteps"))
+	e.p("CMOVQLE %s, R11", arg("Quarters"))
 	e.label(fmt.Sprintf("quads%d", rows))
 	for q := range 4 {
 		e.p("VMOVDQU32 %d(BX), %s", 64*q, w0)
@@ -142,7 +147,7 @@ func (e *emitter) vnniTile(rows int) {
 	}
 	e.p("DECQ R11")
 	e.p("JNZ quads%d", rows)
-	e.p("ADDQ $1024, BX")
+	e.p("MOVQ R14, BX")
 	e.p("DECQ DX")
 	e.p("JNZ step%d", rows)
 	e.p("MOVQ %s, R12", arg("first"))
