@@ -43,7 +43,7 @@ var heads = []head{
 	{name: "yolov2", family: "YOLOv2", decode: decodeYOLOv2, match: matchRegion(425), suppress: true, score: 0.3, iou: 0.45},
 	{name: "yolov3", family: "YOLOv3 with suppression in the graph", decode: decodeYOLOv3, match: matchYOLOv3, score: 0.3, iou: 0.45},
 	{name: "tinyyolov3", family: "Tiny YOLOv3 with suppression in the graph", decode: decodeYOLOv3, score: 0.3, iou: 0.45},
-	{name: "yolov4", family: "YOLOv4", decode: decodeYOLOv4, match: matchYOLOv4, suppress: true, score: 0.3, iou: 0.45},
+	{name: "yolov4", family: "YOLOv4", decode: decodeYOLOv4, match: matchYOLOv4, suppress: true, score: 0.3, iou: 0.213},
 	{name: "detr", family: "DETR", also: []string{"yolos"}, decode: decodeDETR, match: matchDETR, score: 0.5, iou: 0.7},
 	{name: "rtdetr", family: "RT-DETR", also: []string{"rfdetr", "dfine", "deformabledetr"}, decode: decodeRTDETR, match: matchRTDETR, score: 0.5, iou: 0.7},
 	{name: "yolov8pose", family: "Ultralytics YOLOv8 with keypoints", also: []string{"yolo11pose"}, decode: decodeYOLOv8Pose, match: matchYOLOv8Pose, suppress: true, score: 0.3, iou: 0.7},

@@ -121,14 +121,16 @@ func headCases() []headCase {
 	add("torchvision", plain(64, 64), posed, boxOf(1, 2, 3, 4, 10, 20, 30, 40), labels, scores,
 		Output{"keypoints", tensor.Of([]float32{0, 0, 0, 0, 0, 0, 12, 22, 1, 15, 30, 1}, 2, 2, 3)}, Output{"keypoints_scores", tensor.Of([]float32{0, 0, 5.5, -1}, 2, 2)})
 
+	// MLPerf's SSD: left, top, right, bottom in fractions; TensorFlow's: the top first,
+	// as the zoo's SSD-MobileNetV1 README draws them.
 	add("ssd", plain(64, 32), Object{Class: 3, Score: 0.75, Box: Box{16, 8, 48, 24}},
 		floats("bboxes", []int{1, 1, 4}, map[int]float32{0: 0.25, 1: 0.25, 2: 0.75, 3: 0.75}), Output{"labels", tensor.Of([]int64{3}, 1, 1)}, Output{"scores", tensor.Of([]float32{0.75}, 1, 1)})
 	add("ssd_mobilenet", plain(64, 32), Object{Class: 18, Score: 0.75, Box: Box{16, 0, 48, 16}},
 		floats("detection_boxes:0", []int{1, 2, 4}, map[int]float32{1: 0.25, 2: 0.5, 3: 0.75, 6: 1, 7: 1}), floats("detection_classes:0", []int{1, 2}, map[int]float32{0: 18, 1: 4}),
 		floats("detection_scores:0", []int{1, 2}, map[int]float32{0: 0.75, 1: 0.75}), floats("num_detections:0", []int{1}, map[int]float32{0: 1}))
 
-	// Level 8: the anchor 0 of cell (3, 2) is a square of 32 about (28.5, 20.5)
-	// with both ends counted; class 1 of 2.
+	// Level 8: the anchor 0 of cell (3, 2) is a square of 32 about (28, 20); class 1
+	// of 2.
 	retina := []Output{}
 	for i, s := range []int{8, 4, 2, 1, 1} {
 		set := map[int]float32{}
@@ -140,9 +142,11 @@ func headCases() []headCase {
 	for i, s := range []int{8, 4, 2, 1, 1} {
 		retina = append(retina, floats(fmt.Sprint("b", i), []int{1, 36, s, s}, nil))
 	}
-	add("retinanet", plain(64, 64), Object{Class: 1, Score: 0.6, Box: Box{28.5 - 16.5, 20.5 - 16.5, 28.5 + 16.5, 20.5 + 16.5}}, retina...)
+	add("retinanet", plain(64, 64), Object{Class: 1, Score: 0.6, Box: Box{28 - 16, 20 - 16, 28 + 16, 20 + 16}}, retina...)
 
-	// Anchor 1 of cell (1, 0) of 2 x 2; 25 numbers an anchor.
+	// Anchor 1 of cell (1, 0) of 2 x 2; 25 numbers an anchor. The zoo's README names
+	// machinethink.net's "Real-time object detection with YOLO" for the arithmetic, and
+	// pytorch-yolo2's get_region_boxes for the network with 80 classes.
 	v2 := map[int]float32{}
 	for k, v := range map[int]float32{2: lnf(0.25), 3: lnf(0.25), 4: logit(0.9), 5 + 6: 50} {
 		v2[(25+k)*4+1] = v
@@ -154,12 +158,15 @@ func headCases() []headCase {
 	}
 	add("yolov2", plain(64, 64), Object{Class: 6, Score: 0.9, Box: centred(48, 16, 1.87446*8, 2.06253*8)}, floats("218", []int{1, 425, 2, 2}, v2c))
 
+	// The zoo's YOLOv3 README: choices are batch, class and box; boxes are keras-yolo3's,
+	// the top first, in the original's pixels.
 	picks := Output{"yolonms_layer_1:2", tensor.Of([]int32{0, 2, 1, -1, -1, -1}, 1, 2, 3)}
 	v3 := []Output{floats("yolonms_layer_1", []int{1, 3, 4}, map[int]float32{4: 10, 5: 20, 6: 30, 7: 60}), floats("yolonms_layer_1:1", []int{1, 80, 3}, map[int]float32{7: 0.5}), picks}
 	add("yolov3", letterboxed(), Object{Class: 2, Score: 0.5, Box: Box{20, 10, 60, 30}}, v3...)
 	add("tinyyolov3", letterboxed(), Object{Class: 2, Score: 0.5, Box: Box{20, 10, 60, 30}}, v3...)
 
-	// Stride 16, cell (2, 1), anchor 1 (76 x 55); the middle of the cell.
+	// Stride 16, cell (2, 1), anchor 1 (76 x 55); the middle of the cell. By
+	// postprocess_bbbox of the zoo's YOLOv4 README.
 	v4 := map[int]float32{}
 	for k, v := range map[int]float32{2: lnf(0.5), 3: lnf(0.2), 4: 0.9, 5 + 1: 0.5} {
 		v4[((1*4+2)*3+1)*7+k] = v
@@ -167,6 +174,7 @@ func headCases() []headCase {
 	add("yolov4", plain(64, 64), Object{Class: 1, Score: 0.45, Box: centred(40, 24, 38, 11).Intersect(Box{0, 0, 64, 64})},
 		floats("a", []int{1, 8, 8, 3, 7}, nil), floats("b", []int{1, 4, 4, 3, 7}, v4), floats("c", []int{1, 2, 2, 3, 7}, nil))
 
+	// DETR's PostProcess: softmax over all but the last class; RT-DETR's: sigmoids.
 	query := floats("pred_boxes", []int{1, 2, 4}, map[int]float32{4: 0.5, 5: 0.5, 6: 0.5, 7: 0.25})
 	add("detr", letterboxed(), Object{Class: 1, Score: 1 / (1 + 2*math.Exp(-3)), Box: Box{50, 25, 150, 75}},
 		floats("logits", []int{1, 2, 3}, map[int]float32{2: 9, 4: 3}), query)
@@ -175,6 +183,31 @@ func headCases() []headCase {
 	add("rtdetr", letterboxed(), Object{Class: 3, Score: 0.75, Box: Box{10, 20, 30, 40}},
 		Output{"labels", tensor.Of([]int64{3}, 1, 1)}, Output{"boxes", tensor.Of([]float32{10, 20, 30, 40}, 1, 1, 4)}, Output{"scores", tensor.Of([]float32{0.75}, 1, 1)})
 	return all
+}
+
+// TestRetinaAnchors compares with the anchors that extras/cppapi/export.cpp of
+// NVIDIA's retinanet-examples 19.04 spells out, which end in the last pixel.
+func TestRetinaAnchors(t *testing.T) {
+	for stride, list := range map[float64][]float64{
+		8: {-12.0, -12.0, 19.0, 19.0, -8.0, -20.0, 15.0, 27.0, -18.0, -8.0, 25.0, 15.0,
+			-16.15, -16.15, 23.15, 23.15, -11.11, -26.23, 18.11, 33.23, -23.71, -11.11, 30.71, 18.11,
+			-21.39, -21.39, 28.39, 28.39, -15.04, -34.09, 22.04, 41.09, -30.92, -15.04, 37.92, 22.04},
+		32: {-48.0, -48.0, 79.0, 79.0, -30.0, -76.0, 61.0, 107.0, -74.0, -28.0, 105.0, 59.0,
+			-64.63, -64.63, 95.63, 95.63, -41.95, -99.91, 72.95, 130.91, -97.39, -39.43, 128.39, 70.43,
+			-85.59, -85.59, 116.59, 116.59, -57.02, -130.04, 88.02, 161.04, -126.86, -53.84, 157.86, 84.84},
+	} {
+		got := retinaAnchors(stride)
+		for i, a := range got {
+			want := list[4*i:]
+			b := centred(stride/2, stride/2, a[0], a[1])
+			for k, v := range []float64{b.X1, b.Y1, b.X2 - 1, b.Y2 - 1} {
+				if math.Abs(v-want[k]) > 0.011 {
+					t.Errorf("stride %v, anchor %d: %v, want %v", stride, i, b, want[:4])
+					break
+				}
+			}
+		}
+	}
 }
 
 func near(a, b float64) bool { return math.Abs(a-b) < 1e-3 }
@@ -373,7 +406,7 @@ func TestSegmentMaps(t *testing.T) {
 	if m.Mask(1).Area() != 2048 {
 		t.Errorf("the mask has %d pixels", m.Mask(1).Area())
 	}
-	// DUC: 8 x 8 of input is one cell of 4 x 4; the map of class 1 counts its cells.
+	// DUC, by the zoo's duc-postprocess.py: 8 x 8 of input is one cell of 4 x 4; the map of class 1 counts its cells.
 	duc := make([]float32, 2*64)
 	for i := range 64 {
 		duc[i] = 0.5

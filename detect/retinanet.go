@@ -10,7 +10,9 @@ import (
 // boxes [1, 36, h, w]. Nine anchors a cell: areas of 4·2^(i/3) strides squared in
 // the ratios 1, 2 and 1/2. Lin et al. 2017, "Focal Loss for Dense Object
 // Detection"; the anchors' and boxes' arithmetic is that of NVIDIA's
-// retinanet-examples, whose export the zoo's file is.
+// retinanet-examples at release 19.04, whose weights the zoo's file has: sides in
+// whole pixels before they are scaled (later releases dropped that, for weights
+// of their own).
 func decodeRetinaNet(f *frame) (found, error) {
 	const anchors = 9
 	var classes, boxes []array
@@ -34,10 +36,11 @@ func decodeRetinaNet(f *frame) (found, error) {
 		if !slices.Equal(cls.shape[1:], box.shape[1:]) || cls.shape[1]*cls.shape[2] == 0 {
 			return found{}, fmt.Errorf("outputs %q %v and %q %v do not belong together", cls.name, cls.shape, box.name, box.shape)
 		}
-		level := retinaLevel{cls: cls, box: box, classes: cls.shape[0] / anchors, anchors: retinaAnchors(),
+		level := retinaLevel{cls: cls, box: box, classes: cls.shape[0] / anchors,
 			stride: float64(f.g.InputWidth) / float64(cls.shape[2]), logits: hasLogits(cls.data)}
 		// A side that is no multiple of the stride is rounded up in the network.
 		level.stride = math.Exp2(math.Round(math.Log2(level.stride)))
+		level.anchors = retinaAnchors(level.stride)
 		made.candidates = level.candidates(made.candidates, f.score)
 	}
 	return made, nil
@@ -47,17 +50,18 @@ func decodeRetinaNet(f *frame) (found, error) {
 type retinaLevel struct {
 	cls, box array
 	classes  int
-	anchors  [][2]float64 // width and height in strides
+	anchors  [][2]float64 // width and height in pixels
 	stride   float64
 	logits   bool
 }
 
-func retinaAnchors() [][2]float64 {
+// retinaAnchors are the anchors of a stride, around the middle of a cell.
+func retinaAnchors(stride float64) [][2]float64 {
 	var all [][2]float64
 	for i := range 3 {
 		for _, ratio := range []float64{1, 2, 0.5} {
-			scale, w := 4*math.Exp2(float64(i)/3), math.Sqrt(1/ratio)
-			all = append(all, [2]float64{w * scale, w * ratio * scale})
+			scale, w := 4*math.Exp2(float64(i)/3), math.RoundToEven(stride*math.Sqrt(1/ratio))
+			all = append(all, [2]float64{w * scale, math.RoundToEven(w*ratio) * scale})
 		}
 	}
 	return all
@@ -74,12 +78,10 @@ func (l retinaLevel) candidates(all []candidate, least float64) []candidate {
 		channel, cell := at/plane, at%plane
 		anchor, class := channel/l.classes, channel%l.classes
 		d := func(k int) float64 { return float64(l.box.data[(anchor*4+k)*plane+cell]) }
-		aw, ah := l.anchors[anchor][0]*l.stride, l.anchors[anchor][1]*l.stride
-		x := float64(cell%w)*l.stride + (l.stride-aw)/2
-		y := float64(cell/w)*l.stride + (l.stride-ah)/2
-		aw, ah = aw+1, ah+1 // sides counted with both ends
+		aw, ah := l.anchors[anchor][0], l.anchors[anchor][1]
+		x, y := (float64(cell%w)+0.5)*l.stride, (float64(cell/w)+0.5)*l.stride
 		all = append(all, candidate{score: s, class: class, row: at,
-			box: centred(d(0)*aw+x+aw/2, d(1)*ah+y+ah/2, math.Exp(d(2))*aw, math.Exp(d(3))*ah)})
+			box: centred(d(0)*aw+x, d(1)*ah+y, math.Exp(d(2))*aw, math.Exp(d(3))*ah)})
 	}
 	return all
 }
