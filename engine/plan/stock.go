@@ -70,9 +70,15 @@ func (s *stock) give(b *block) {
 	s.trim()
 }
 
-// trim frees the blocks that have waited longest.
+// trim frees the blocks that have waited longest. Without some room beyond the
+// most, a small arena would push out a large one in every run, whose pages the
+// system then zeroes again.
 func (s *stock) trim() {
-	for len(s.idle) > 0 && s.used+s.kept > s.most {
+	room := 0
+	if s.most > 0 {
+		room = s.most/8 + keepSmall
+	}
+	for len(s.idle) > 0 && s.used+s.kept > s.most+room {
 		b := s.idle[0]
 		s.idle = slices.Delete(s.idle, 0, 1)
 		s.kept -= len(b.memory)
