@@ -8,7 +8,7 @@
 // func SigmoidAVX2(p unsafe.Pointer, n int, alpha float32, beta float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·SigmoidAVX2(SB), NOSPLIT, $0-24
-	MOVL         $0x3fb8aa3b, AX
+	MOVL         $0xbfb8aa3b, AX
 	VMOVD        AX, X4
 	VPBROADCASTD X4, Y4
 	MOVL         $0x3f317200, AX
@@ -35,13 +35,13 @@ TEXT ·SigmoidAVX2(SB), NOSPLIT, $0-24
 	MOVL         $0x3ab511aa, AX
 	VMOVD        AX, X12
 	VPBROADCASTD X12, Y12
-	MOVL         $0xc2ae999a, AX
+	MOVL         $0xc2ae0000, AX
 	VMOVD        AX, X13
 	VPBROADCASTD X13, Y13
-	MOVL         $0x42b0999a, AX
+	MOVL         $0x42ae999a, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Y14
-	MOVL         $0x0000007f, AX
+	MOVL         $0x4b40007f, AX
 	VMOVD        AX, X15
 	VPBROADCASTD X15, Y15
 	MOVQ         p+0(FP), DI
@@ -52,14 +52,12 @@ loop:
 	JLT          tail
 	VMOVUPS      (DI), Y0
 	VMAXPS       Y0, Y13, Y3
-	VXORPS       X1, X1, X1
-	VSUBPS       Y0, Y1, Y0
-	VMAXPS       Y0, Y13, Y0
-	VMINPS       Y0, Y14, Y0
-	VMULPS       Y4, Y0, Y1
-	VROUNDPS     $0x00, Y1, Y1
-	VFNMADD231PS Y5, Y1, Y0
-	VFNMADD231PS Y6, Y1, Y0
+	VMINPS       Y3, Y14, Y0
+	VMOVAPS      Y15, Y1
+	VFMADD231PS  Y4, Y0, Y1
+	VSUBPS       Y15, Y1, Y2
+	VFNMSUB231PS Y5, Y2, Y0
+	VFNMADD231PS Y6, Y2, Y0
 	VMOVAPS      Y12, Y2
 	VFMADD213PS  Y11, Y0, Y2
 	VFMADD213PS  Y10, Y0, Y2
@@ -67,8 +65,6 @@ loop:
 	VFMADD213PS  Y8, Y0, Y2
 	VFMADD213PS  Y7, Y0, Y2
 	VFMADD213PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPADDD       Y15, Y1, Y1
 	VPSLLD       $0x17, Y1, Y1
 	VMULPS       Y1, Y2, Y0
 	VADDPS       Y7, Y0, Y0
@@ -87,7 +83,7 @@ tail:
 // func SiluAVX2(p unsafe.Pointer, n int, alpha float32, beta float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·SiluAVX2(SB), NOSPLIT, $0-24
-	MOVL         $0x3fb8aa3b, AX
+	MOVL         $0xbfb8aa3b, AX
 	VMOVD        AX, X4
 	VPBROADCASTD X4, Y4
 	MOVL         $0x3f317200, AX
@@ -114,13 +110,13 @@ TEXT ·SiluAVX2(SB), NOSPLIT, $0-24
 	MOVL         $0x3ab511aa, AX
 	VMOVD        AX, X12
 	VPBROADCASTD X12, Y12
-	MOVL         $0xc2ae999a, AX
+	MOVL         $0xc2ae0000, AX
 	VMOVD        AX, X13
 	VPBROADCASTD X13, Y13
-	MOVL         $0x42b0999a, AX
+	MOVL         $0x42ae999a, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Y14
-	MOVL         $0x0000007f, AX
+	MOVL         $0x4b40007f, AX
 	VMOVD        AX, X15
 	VPBROADCASTD X15, Y15
 	MOVQ         p+0(FP), DI
@@ -131,14 +127,12 @@ loop:
 	JLT          tail
 	VMOVUPS      (DI), Y0
 	VMAXPS       Y0, Y13, Y3
-	VXORPS       X1, X1, X1
-	VSUBPS       Y0, Y1, Y0
-	VMAXPS       Y0, Y13, Y0
-	VMINPS       Y0, Y14, Y0
-	VMULPS       Y4, Y0, Y1
-	VROUNDPS     $0x00, Y1, Y1
-	VFNMADD231PS Y5, Y1, Y0
-	VFNMADD231PS Y6, Y1, Y0
+	VMINPS       Y3, Y14, Y0
+	VMOVAPS      Y15, Y1
+	VFMADD231PS  Y4, Y0, Y1
+	VSUBPS       Y15, Y1, Y2
+	VFNMSUB231PS Y5, Y2, Y0
+	VFNMADD231PS Y6, Y2, Y0
 	VMOVAPS      Y12, Y2
 	VFMADD213PS  Y11, Y0, Y2
 	VFMADD213PS  Y10, Y0, Y2
@@ -146,12 +140,11 @@ loop:
 	VFMADD213PS  Y8, Y0, Y2
 	VFMADD213PS  Y7, Y0, Y2
 	VFMADD213PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPADDD       Y15, Y1, Y1
 	VPSLLD       $0x17, Y1, Y1
 	VMULPS       Y1, Y2, Y0
 	VADDPS       Y7, Y0, Y0
-	VDIVPS       Y0, Y3, Y0
+	VDIVPS       Y0, Y7, Y0
+	VMULPS       Y3, Y0, Y0
 	VCMPPS       $0x04, Y13, Y3, Y1
 	VANDPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (DI)
@@ -252,7 +245,7 @@ tail:
 // func SigmoidAVX512(p unsafe.Pointer, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512F
 TEXT ·SigmoidAVX512(SB), NOSPLIT, $0-24
-	MOVL         $0x3fb8aa3b, AX
+	MOVL         $0xbfb8aa3b, AX
 	VMOVD        AX, X4
 	VPBROADCASTD X4, Z4
 	MOVL         $0x3f317200, AX
@@ -279,13 +272,13 @@ TEXT ·SigmoidAVX512(SB), NOSPLIT, $0-24
 	MOVL         $0x3ab511aa, AX
 	VMOVD        AX, X12
 	VPBROADCASTD X12, Z12
-	MOVL         $0xc2ae999a, AX
+	MOVL         $0xc2ae0000, AX
 	VMOVD        AX, X13
 	VPBROADCASTD X13, Z13
-	MOVL         $0x42b0999a, AX
+	MOVL         $0x42ae999a, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Z14
-	MOVL         $0x0000007f, AX
+	MOVL         $0x4b40007f, AX
 	VMOVD        AX, X15
 	VPBROADCASTD X15, Z15
 	MOVQ         p+0(FP), DI
@@ -296,14 +289,12 @@ loop:
 	JLT          tail
 	VMOVUPS      (DI), Z0
 	VMAXPS       Z0, Z13, Z3
-	VXORPS       X1, X1, X1
-	VSUBPS       Z0, Z1, Z0
-	VMAXPS       Z0, Z13, Z0
-	VMINPS       Z0, Z14, Z0
-	VMULPS       Z4, Z0, Z1
-	VRNDSCALEPS  $0x00, Z1, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFNMADD231PS Z6, Z1, Z0
+	VMINPS       Z3, Z14, Z0
+	VMOVAPS      Z15, Z1
+	VFMADD231PS  Z4, Z0, Z1
+	VSUBPS       Z15, Z1, Z2
+	VFNMSUB231PS Z5, Z2, Z0
+	VFNMADD231PS Z6, Z2, Z0
 	VMOVAPS      Z12, Z2
 	VFMADD213PS  Z11, Z0, Z2
 	VFMADD213PS  Z10, Z0, Z2
@@ -311,12 +302,12 @@ loop:
 	VFMADD213PS  Z8, Z0, Z2
 	VFMADD213PS  Z7, Z0, Z2
 	VFMADD213PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z1, Z1
-	VPADDD       Z15, Z1, Z1
 	VPSLLD       $0x17, Z1, Z1
 	VMULPS       Z1, Z2, Z0
 	VADDPS       Z7, Z0, Z0
-	VDIVPS       Z0, Z7, Z0
+	VRCP14PS     Z0, Z1
+	VFNMADD213PS Z7, Z1, Z0
+	VFMADD213PS  Z1, Z1, Z0
 	VCMPPS       $0x04, Z13, Z3, K2
 	VMOVAPS.Z    Z0, K2, Z0
 	VMOVUPS      Z0, (DI)
@@ -331,14 +322,12 @@ tail:
 	KMOVW        AX, K1
 	VMOVUPS.Z    (DI), K1, Z0
 	VMAXPS       Z0, Z13, Z3
-	VXORPS       X1, X1, X1
-	VSUBPS       Z0, Z1, Z0
-	VMAXPS       Z0, Z13, Z0
-	VMINPS       Z0, Z14, Z0
-	VMULPS       Z4, Z0, Z1
-	VRNDSCALEPS  $0x00, Z1, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFNMADD231PS Z6, Z1, Z0
+	VMINPS       Z3, Z14, Z0
+	VMOVAPS      Z15, Z1
+	VFMADD231PS  Z4, Z0, Z1
+	VSUBPS       Z15, Z1, Z2
+	VFNMSUB231PS Z5, Z2, Z0
+	VFNMADD231PS Z6, Z2, Z0
 	VMOVAPS      Z12, Z2
 	VFMADD213PS  Z11, Z0, Z2
 	VFMADD213PS  Z10, Z0, Z2
@@ -346,12 +335,12 @@ tail:
 	VFMADD213PS  Z8, Z0, Z2
 	VFMADD213PS  Z7, Z0, Z2
 	VFMADD213PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z1, Z1
-	VPADDD       Z15, Z1, Z1
 	VPSLLD       $0x17, Z1, Z1
 	VMULPS       Z1, Z2, Z0
 	VADDPS       Z7, Z0, Z0
-	VDIVPS       Z0, Z7, Z0
+	VRCP14PS     Z0, Z1
+	VFNMADD213PS Z7, Z1, Z0
+	VFMADD213PS  Z1, Z1, Z0
 	VCMPPS       $0x04, Z13, Z3, K2
 	VMOVAPS.Z    Z0, K2, Z0
 	VMOVUPS      Z0, K1, (DI)
@@ -363,7 +352,7 @@ done:
 // func SiluAVX512(p unsafe.Pointer, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512F
 TEXT ·SiluAVX512(SB), NOSPLIT, $0-24
-	MOVL         $0x3fb8aa3b, AX
+	MOVL         $0xbfb8aa3b, AX
 	VMOVD        AX, X4
 	VPBROADCASTD X4, Z4
 	MOVL         $0x3f317200, AX
@@ -390,13 +379,13 @@ TEXT ·SiluAVX512(SB), NOSPLIT, $0-24
 	MOVL         $0x3ab511aa, AX
 	VMOVD        AX, X12
 	VPBROADCASTD X12, Z12
-	MOVL         $0xc2ae999a, AX
+	MOVL         $0xc2ae0000, AX
 	VMOVD        AX, X13
 	VPBROADCASTD X13, Z13
-	MOVL         $0x42b0999a, AX
+	MOVL         $0x42ae999a, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Z14
-	MOVL         $0x0000007f, AX
+	MOVL         $0x4b40007f, AX
 	VMOVD        AX, X15
 	VPBROADCASTD X15, Z15
 	MOVQ         p+0(FP), DI
@@ -407,14 +396,12 @@ loop:
 	JLT          tail
 	VMOVUPS      (DI), Z0
 	VMAXPS       Z0, Z13, Z3
-	VXORPS       X1, X1, X1
-	VSUBPS       Z0, Z1, Z0
-	VMAXPS       Z0, Z13, Z0
-	VMINPS       Z0, Z14, Z0
-	VMULPS       Z4, Z0, Z1
-	VRNDSCALEPS  $0x00, Z1, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFNMADD231PS Z6, Z1, Z0
+	VMINPS       Z3, Z14, Z0
+	VMOVAPS      Z15, Z1
+	VFMADD231PS  Z4, Z0, Z1
+	VSUBPS       Z15, Z1, Z2
+	VFNMSUB231PS Z5, Z2, Z0
+	VFNMADD231PS Z6, Z2, Z0
 	VMOVAPS      Z12, Z2
 	VFMADD213PS  Z11, Z0, Z2
 	VFMADD213PS  Z10, Z0, Z2
@@ -422,12 +409,13 @@ loop:
 	VFMADD213PS  Z8, Z0, Z2
 	VFMADD213PS  Z7, Z0, Z2
 	VFMADD213PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z1, Z1
-	VPADDD       Z15, Z1, Z1
 	VPSLLD       $0x17, Z1, Z1
 	VMULPS       Z1, Z2, Z0
 	VADDPS       Z7, Z0, Z0
-	VDIVPS       Z0, Z3, Z0
+	VRCP14PS     Z0, Z1
+	VFNMADD213PS Z7, Z1, Z0
+	VFMADD213PS  Z1, Z1, Z0
+	VMULPS       Z3, Z0, Z0
 	VCMPPS       $0x04, Z13, Z3, K2
 	VMOVAPS.Z    Z0, K2, Z0
 	VMOVUPS      Z0, (DI)
@@ -442,14 +430,12 @@ tail:
 	KMOVW        AX, K1
 	VMOVUPS.Z    (DI), K1, Z0
 	VMAXPS       Z0, Z13, Z3
-	VXORPS       X1, X1, X1
-	VSUBPS       Z0, Z1, Z0
-	VMAXPS       Z0, Z13, Z0
-	VMINPS       Z0, Z14, Z0
-	VMULPS       Z4, Z0, Z1
-	VRNDSCALEPS  $0x00, Z1, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFNMADD231PS Z6, Z1, Z0
+	VMINPS       Z3, Z14, Z0
+	VMOVAPS      Z15, Z1
+	VFMADD231PS  Z4, Z0, Z1
+	VSUBPS       Z15, Z1, Z2
+	VFNMSUB231PS Z5, Z2, Z0
+	VFNMADD231PS Z6, Z2, Z0
 	VMOVAPS      Z12, Z2
 	VFMADD213PS  Z11, Z0, Z2
 	VFMADD213PS  Z10, Z0, Z2
@@ -457,12 +443,13 @@ tail:
 	VFMADD213PS  Z8, Z0, Z2
 	VFMADD213PS  Z7, Z0, Z2
 	VFMADD213PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z1, Z1
-	VPADDD       Z15, Z1, Z1
 	VPSLLD       $0x17, Z1, Z1
 	VMULPS       Z1, Z2, Z0
 	VADDPS       Z7, Z0, Z0
-	VDIVPS       Z0, Z3, Z0
+	VRCP14PS     Z0, Z1
+	VFNMADD213PS Z7, Z1, Z0
+	VFMADD213PS  Z1, Z1, Z0
+	VMULPS       Z3, Z0, Z0
 	VCMPPS       $0x04, Z13, Z3, K2
 	VMOVAPS.Z    Z0, K2, Z0
 	VMOVUPS      Z0, K1, (DI)

@@ -15,17 +15,12 @@ func activations(g *gen) {
 		// Below the range of e^x the quotients are 0: with e^-x bounded they would
 		// not fall further, and be numbers that processors multiply slowly.
 		a.emit("Sigmoid", a.expConstants, func() {
-			g.VMAXPS(v.regs[0], v.regs[13], v.regs[3])
-			a.exp()
-			g.VADDPS(a.one(), v.regs[0], v.regs[0])
-			g.VDIVPS(v.regs[0], a.one(), v.regs[0])
+			a.sigmoid()
 			a.zeroUnlessAbove()
 		})
 		a.emit("Silu", a.expConstants, func() {
-			g.VMAXPS(v.regs[0], v.regs[13], v.regs[3])
-			a.exp()
-			g.VADDPS(a.one(), v.regs[0], v.regs[0])
-			g.VDIVPS(v.regs[0], v.regs[3], v.regs[0])
+			a.sigmoid()
+			g.VMULPS(v.regs[3], v.regs[0], v.regs[0])
 			a.zeroUnlessAbove()
 		})
 		line := func() {
@@ -110,40 +105,50 @@ func (a activation) constant(i int, bits uint32) {
 	a.VPBROADCASTD(a.regs[i].AsX(), a.regs[i])
 }
 
-// one is the register that holds 1 after expConstants.
-func (a activation) one() reg.VecPhysical { return a.regs[7] }
+// sigmoid sets register 3 to what is in register 0, but no less than the lower
+// bound, and register 0 to 1/(1 + e^-that). A division of 16 numbers keeps its
+// unit busy for 16 cycles, as long as all the rest takes: so they take the
+// inverse to 14 bits and a step of Newton's.
+func (a activation) sigmoid() {
+	r := a.regs
+	one := r[7]
+	a.VMAXPS(r[0], r[13], r[3])
+	a.expMinus()
+	a.VADDPS(one, r[0], r[0])
+	if a.bytes < 64 {
+		a.VDIVPS(r[0], one, r[0])
+		return
+	}
+	a.VRCP14PS(r[0], r[1])
+	a.VFNMADD213PS(one, r[1], r[0])
+	a.VFMADD213PS(r[1], r[1], r[0])
+}
 
-// expConstants: log2 e, ln 2 in two parts (the first has 15 bits, so
+// expConstants: minus log2 e, ln 2 in two parts (the first has 15 bits, so
 // that its products with n are exact), a polynomial of degree six fitted to the
 // relative error of e^r on |r| <= ln2/2, and the range in which 2^n is normal.
 func (a activation) expConstants() {
-	for i, c := range []float64{math.Log2E, 0.693145751953125, math.Ln2 - 0.693145751953125,
-		1, 0.49999994, 0.1666652, 0.041668393, 0.008368781, 0.0013814468, -87.3, 88.3} {
+	for i, c := range []float64{-math.Log2E, 0.693145751953125, math.Ln2 - 0.693145751953125,
+		1, 0.49999994, 0.1666652, 0.041668393, 0.008368781, 0.0013814468, -87, 87.3, 3<<22 + 127} {
 		a.constant(4+i, math.Float32bits(float32(c)))
 	}
-	a.constant(15, 127)
 }
 
-// exp sets register 0 to e to the power of its negative; 1 and 2 change.
-func (a activation) exp() {
+// expMinus sets register 0 to e^-x of the x in register 3; 1 and 2 change. The
+// sum with register 15 rounds to a whole n, and its lower bits are the exponent
+// of 2^n.
+func (a activation) expMinus() {
 	r := a.regs
-	a.VXORPS(r[1].AsX(), r[1].AsX(), r[1].AsX())
-	a.VSUBPS(r[0], r[1], r[0])
-	a.clip(r[0], r[13], r[14])
-	a.VMULPS(r[4], r[0], r[1])
-	if a.bytes == 64 {
-		a.VRNDSCALEPS(operand.U8(0), r[1], r[1])
-	} else {
-		a.VROUNDPS(operand.U8(0), r[1], r[1])
-	}
-	a.VFNMADD231PS(r[5], r[1], r[0])
-	a.VFNMADD231PS(r[6], r[1], r[0])
+	a.VMINPS(r[3], r[14], r[0])
+	a.VMOVAPS(r[15], r[1])
+	a.VFMADD231PS(r[4], r[0], r[1])
+	a.VSUBPS(r[15], r[1], r[2])
+	a.VFNMSUB231PS(r[5], r[2], r[0])
+	a.VFNMADD231PS(r[6], r[2], r[0])
 	a.VMOVAPS(r[12], r[2])
 	for _, c := range []int{11, 10, 9, 8, 7, 7} {
 		a.VFMADD213PS(r[c], r[0], r[2])
 	}
-	a.VCVTPS2DQ(r[1], r[1])
-	a.VPADDD(r[15], r[1], r[1])
 	a.VPSLLD(operand.U8(23), r[1], r[1])
 	a.VMULPS(r[1], r[2], r[0])
 }
