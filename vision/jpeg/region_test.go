@@ -87,3 +87,30 @@ func TestRegionOfFormats(t *testing.T) {
 		}
 	}
 }
+
+// FuzzRegion: a part of whatever decodes is that part of the whole.
+func FuzzRegion(f *testing.F) {
+	data := sample(f)
+	f.Add(data, uint16(20), uint16(9), uint16(7), uint16(5))
+	f.Add(data[:len(data)/2], uint16(0), uint16(0), uint16(50), uint16(12))
+	f.Fuzz(func(t *testing.T, data []byte, x, y, width, height uint16) {
+		opt := Options{MaxPixels: 1 << 18, MaxBytes: 8 << 20}
+		whole, err := Decode(data, opt)
+		if err != nil {
+			return
+		}
+		r := image.Rect(int(x), int(y), int(x)+int(width), int(y)+int(height))
+		opt.Region = r
+		part, err := Decode(data, opt)
+		if err != nil {
+			t.Fatalf("%v: %v", r, err)
+		}
+		r = r.Intersect(image.Rect(0, 0, whole.Width, whole.Height))
+		for y := r.Min.Y; y < r.Max.Y; y++ {
+			from, to := 3*(y*whole.Width+r.Min.X), 3*(y*whole.Width+r.Max.X)
+			if !bytes.Equal(part.Pix[from:to], whole.Pix[from:to]) {
+				t.Fatalf("row %d of %v differs from the whole picture's", y, r)
+			}
+		}
+	})
+}
