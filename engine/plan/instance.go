@@ -27,7 +27,8 @@ type instance struct {
 	mem     []kernel.Memory              // by step
 	inputs  map[*ir.Value]*binding
 	team    *team.Team
-	current int // step at work, for Chunk
+	current int     // step at work, for Chunk
+	fed     uintptr // where the first input of the last run lay
 }
 
 // header is a tensor that lies in the arena.

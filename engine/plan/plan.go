@@ -3,8 +3,10 @@ package plan
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
+	"unsafe"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
@@ -352,9 +354,16 @@ func (b *builder) planar(v *ir.Value) (place, error) {
 	return b.toPlanar(v, p)
 }
 
-// start gives an instance for a run of this plan alone.
-func (p *Plan) start(ctx context.Context) (*instance, error) {
-	inst := p.idleInstance()
+// start gives an instance for a run of this plan alone, the one that read the
+// same input last where that waits: who feeds one tensor again and again works on
+// one processor more often than not, whose cache has that instance's memory.
+func (p *Plan) start(ctx context.Context, in []*tensor.Tensor) (*instance, error) {
+	var fed uintptr
+	if len(in) > 0 {
+		fed = uintptr(unsafe.Pointer(unsafe.SliceData(in[0].Bytes())))
+	}
+	inst := p.idleInstance(fed)
+	inst.fed = fed
 	if inst.alone == nil {
 		inst.alone = ops.NewRun(ctx, p.opt.Memory, p.opt.Turns)
 		inst.alone.Kernel, inst.alone.Parallel, inst.alone.Strict = p.opt.Rung, parallel(p.opt.Threads), p.opt.Strict
@@ -369,32 +378,35 @@ func (p *Plan) start(ctx context.Context) (*instance, error) {
 
 // take gives an instance that works for a run of more than this plan.
 func (p *Plan) take(run *ops.Run) *instance {
-	inst := p.idleInstance()
+	inst := p.idleInstance(0)
 	inst.settle(run, p.stock.take(p.arena, inst.block))
 	return inst
 }
 
-func (p *Plan) idleInstance() *instance {
+func (p *Plan) idleInstance(fed uintptr) *instance {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := len(p.idle)
-	if n == 0 {
+	if len(p.idle) == 0 {
 		return newInstance(p)
 	}
-	inst := p.idle[n-1]
-	p.idle = p.idle[:n-1]
+	at := len(p.idle) - 1
+	for i, inst := range p.idle {
+		if inst.fed == fed {
+			at = i
+		}
+	}
+	inst := p.idle[at]
+	p.idle = slices.Delete(p.idle, at, at+1)
 	return inst
 }
 
-// keptInstances bounds the instances that wait for the next run.
-const keptInstances = 2
-
-// give takes an instance back, and its memory into the stock.
+// give takes an instance back, and its memory into the stock. As many wait for
+// the next run as can be at work at the same time.
 func (p *Plan) give(inst *instance) {
 	p.stock.give(inst.block)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) < keptInstances {
+	if len(p.idle) < runtime.GOMAXPROCS(0) {
 		p.idle = append(p.idle, inst)
 	}
 }

@@ -147,7 +147,7 @@ func (r *Runner) static(in []*tensor.Tensor) *stage {
 
 // runStatic runs a graph of one stage.
 func (s *stage) runStatic(ctx context.Context, r *Runner, in, into []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	inst, err := s.plan.start(ctx)
+	inst, err := s.plan.start(ctx, in)
 	if err != nil {
 		return nil, err
 	}
