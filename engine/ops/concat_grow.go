@@ -25,7 +25,7 @@ func (c *Call) lengthened(shape []int, axis int) *tensor.Tensor {
 	}
 	y := x.Extended(shape...)
 	if y == nil {
-		if y = c.roomy(x.DType(), shape, n*x.DType().Size()); y == nil {
+		if y = c.roomy(x.DType(), shape, n*x.DType().Size(), len(x.Bytes())); y == nil {
 			return nil
 		}
 		copy(y.Bytes(), x.Bytes())
@@ -37,10 +37,21 @@ func (c *Call) lengthened(shape []int, axis int) *tensor.Tensor {
 	return y
 }
 
-// roomy makes a tensor with half as much room again behind it, nil where the
-// memory limit is too near.
-func (c *Call) roomy(d tensor.DType, shape []int, size int) *tensor.Tensor {
+// mostAhead bounds for how many turns of a loop room is made: a loop may end
+// before its time.
+const mostAhead = 32
+
+// roomy makes a tensor of size bytes that grew from old with room behind it: for
+// as much again each turn that the loop around has left, and for half of it at
+// least. It is nil where the memory limit is too near.
+func (c *Call) roomy(d tensor.DType, shape []int, size, old int) *tensor.Tensor {
 	room := size + size/2
+	if ahead := min(c.Run.ahead, mostAhead); ahead > 0 {
+		room = max(room, size+int(ahead)*(size-old))
+		if c.Run.ReserveBytes(4*int64(room)) != nil { // a large part of what there is
+			room = size + size/2
+		}
+	}
 	if c.Run.ReserveBytes(int64(room)+perTensor) != nil {
 		return nil
 	}

@@ -54,3 +54,44 @@ func TestConcatGrows(t *testing.T) {
 		t.Error("the first to append lies behind, the second elsewhere")
 	}
 }
+
+// TestConcatRoomForTurns: in a loop that says how often it turns the second turn
+// makes room for all that follow.
+func TestConcatRoomForTurns(t *testing.T) {
+	run := NewRun(context.Background(), 1<<30, 1)
+	run.Kernel = kernel.Best()
+	const turns, row = 20, 1 << 15
+	var all *tensor.Tensor
+	var first *byte
+	for i := range turns {
+		run.ahead = int64(turns - 1 - i)
+		piece, err := (&Call{Run: run}).New(tensor.Float32, 1, row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tensor.Data[float32](piece)[0] = float32(i)
+		if i == 0 {
+			all = piece
+			continue
+		}
+		c := &Call{In: []*tensor.Tensor{all, piece}, Out: make([]*tensor.Tensor, 1), Node: &ir.Node{Op: "Concat"}, Run: run}
+		if err := (concat{0}).Eval(c); err != nil {
+			t.Fatal(err)
+		}
+		if all = c.Out[0]; i == 1 {
+			first = &all.Bytes()[0]
+		}
+	}
+	if &all.Bytes()[0] != first || cap(all.Bytes()) > 4*row*turns+4096 {
+		t.Errorf("moved %v, room for %d bytes of %d", &all.Bytes()[0] != first, cap(all.Bytes()), 4*row*turns)
+	}
+	for i := range turns {
+		if got := tensor.Data[float32](all)[i*row]; got != float32(i) {
+			t.Errorf("row %d begins with %v", i, got)
+		}
+	}
+	run.ahead = 1 << 62 // a loop that claims to turn for ever
+	if y := (&Call{Run: run}).roomy(tensor.Float32, []int{2, row}, 8*row, 4*row); y == nil || cap(y.Bytes()) > 4*row*(mostAhead+2) {
+		t.Error("room without bounds")
+	}
+}

@@ -222,9 +222,14 @@ func (op loop) Eval(c *Call) error {
 	scans := newCollected(c, op.body.Outputs[1+op.carried:])
 	args := make([]*tensor.Tensor, 2+op.carried)
 	goOn := tensor.Scalar(true) // what the body is told: it runs, so the condition holds
+	around := c.Run.ahead
+	defer func() { c.Run.ahead = around }()
 	for i := int64(0); i < trips && running; i++ {
 		if err := c.Run.Turn(); err != nil {
 			return err
+		}
+		if c.Run.ahead = 0; trips < math.MaxInt64 {
+			c.Run.ahead = trips - 1 - i
 		}
 		args[0], args[1] = tensor.Scalar(i), goOn
 		copy(args[2:], state.values)

@@ -20,6 +20,7 @@ type Run struct {
 	iterations int64
 	left       atomic.Int64
 	scratch    []byte // of the node at work
+	ahead      int64  // turns that the innermost loop has left after this one, 0 where that is not known
 
 	Kernel   *kernel.Rung                   // nil: reference kernels only
 	Strict   bool                           // products by multiply-add of float32 only
@@ -39,7 +40,7 @@ func NewRun(ctx context.Context, limit, iterations int64) *Run {
 
 // Reset readies a run that was used before.
 func (r *Run) Reset(ctx context.Context) {
-	r.ctx, r.live = ctx, 0
+	r.ctx, r.live, r.ahead = ctx, 0, 0
 	r.fresh = r.fresh[:0]
 	r.left.Store(r.iterations)
 }
