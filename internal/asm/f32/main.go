@@ -43,6 +43,7 @@ var programs = []program{
 	{"depth_f32", depthRows, depthTable},
 	{"winograd_f32", winogradTransforms, nil},
 	{"overlap_f32", overlaps, nil},
+	{"peak_f32", peaks, nil},
 	{"bytes_avx512", byteRows, nil},
 	{"bytes_avx2", wideBytes, nil},
 }

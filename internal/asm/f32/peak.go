@@ -1,0 +1,28 @@
+package main
+
+import "github.com/mmcloughlin/avo/reg"
+
+// peakChains is enough sums side by side to hide the four cycles of each
+// multiply-add on two units.
+const peakChains = 12
+
+// peaks writes loops of multiply-adds and nothing else: what the convolutions'
+// speed is a share of.
+func peaks(g *gen) {
+	for _, v := range []vector{ymm, zmm} {
+		name := "Peak" + v.title
+		g.leaf(name, []string{"n int"}, name+" runs n rounds, at least 1, of 12 vector multiply-adds.")
+		g.param("n", reg.RDX)
+		for i := range peakChains + 2 {
+			x := v.regs[i].AsX()
+			g.VXORPS(x, x, x)
+		}
+		g.Label("loop")
+		for i := range peakChains {
+			g.VFMADD231PS(v.regs[peakChains], v.regs[peakChains+1], v.regs[i])
+		}
+		g.DECQ(reg.RDX)
+		g.JNZ(to("loop"))
+		g.end()
+	}
+}
