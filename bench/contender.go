@@ -10,22 +10,41 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/visionzoo/vision/engine"
 )
 
 // runner is an engine with a model and an input.
 type runner interface {
 	run() error
 	output() ([]float32, error) // numbers of the first output, to compare
+	version() string            // of the engine, with its name
+}
+
+// opening is what an engine needs to open a model.
+type opening struct {
+	model          string
+	threads        int
+	cpu, precision string // this engine's
+	library        string // ONNX Runtime's
+	feed           feed
+	values         engine.Values
+}
+
+// engines open a model, by the name that the contender is told.
+var engines = map[string]func(opening) (runner, error){
+	"vision": openVision, "ort": openORT, "opencv": openOpenCV,
 }
 
 // ready is a contender's first line; sample answers a line with a number of
 // runs.
 type ready struct {
-	LoadMS float64   `json:"load_ms"`
-	FirstM float64   `json:"first_ms"` // the first run, with what was put off until then
-	GFLOP  float64   `json:"gflop,omitempty"`
-	Output []float32 `json:"output,omitempty"`
-	Error  string    `json:"error,omitempty"`
+	LoadMS  float64   `json:"load_ms"`
+	FirstM  float64   `json:"first_ms"` // the first run, with what was put off until then
+	GFLOP   float64   `json:"gflop,omitempty"`
+	Output  []float32 `json:"output,omitempty"`
+	Version string    `json:"version,omitempty"`
+	Error   string    `json:"error,omitempty"`
 }
 
 type sample struct {
@@ -37,44 +56,22 @@ type sample struct {
 // contend is the other side of a race: it loads, says so, and runs as often as
 // each line of standard input asks for.
 func contend(args []string) error {
+	var o opening
 	f := flag.NewFlagSet("contender", flag.ContinueOnError)
-	engine := f.String("engine", "vision", "")
-	model := f.String("model", "", "")
-	threads := f.Int("threads", 1, "")
-	cpu := f.String("cpu", "", "")
-	precision := f.String("precision", "", "")
-	library := f.String("library", "", "")
-	batch := f.Int("batch", 1, "")
+	name := f.String("engine", "vision", "")
+	fed := f.String("feed", "", "")
+	f.StringVar(&o.model, "model", "", "")
+	f.IntVar(&o.threads, "threads", 1, "")
+	f.StringVar(&o.cpu, "cpu", "", "")
+	f.StringVar(&o.precision, "precision", "", "")
+	f.StringVar(&o.library, "library", "", "")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	start := time.Now()
-	var r runner
-	var gflop float64
-	var err error
-	switch *engine {
-	case "vision":
-		r, gflop, err = openVision(*model, *cpu, *precision, *threads, *batch)
-	case "ort":
-		r, err = openORT(*library, *model, *threads, *batch)
-	default:
-		err = fmt.Errorf("no engine %q", *engine)
-	}
-	hello := ready{LoadMS: since(start), GFLOP: gflop}
-	if err == nil {
-		start = time.Now()
-		err = r.run()
-		hello.FirstM = since(start)
-	}
-	if err == nil {
-		hello.Output, err = r.output()
-	}
-	if err != nil {
-		hello.Error = err.Error()
-	}
 	enc := json.NewEncoder(os.Stdout)
-	if enc.Encode(hello) != nil || err != nil {
-		return nil
+	r, hello := begin(*name, *fed, o)
+	if err := enc.Encode(hello); err != nil || hello.Error != "" {
+		return err
 	}
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		n, err := strconv.Atoi(in.Text())
@@ -88,6 +85,39 @@ func contend(args []string) error {
 		}
 	}
 	return nil
+}
+
+// begin loads a model and runs it once.
+func begin(name, fed string, o opening) (r runner, hello ready) {
+	err := json.Unmarshal([]byte(fed), &o.feed)
+	if err == nil {
+		o.values, err = o.feed.values()
+	}
+	open := engines[name]
+	if err == nil && open == nil {
+		err = fmt.Errorf("no engine %q", name)
+	}
+	start := time.Now()
+	if err == nil {
+		r, err = open(o)
+		hello.LoadMS = since(start)
+	}
+	if err == nil {
+		start = time.Now()
+		err = r.run()
+		hello.FirstM = since(start)
+	}
+	if err == nil {
+		hello.Version = r.version()
+		hello.Output, err = r.output()
+	}
+	if v, ok := r.(*visionRunner); ok && err == nil {
+		hello.GFLOP, err = v.gflop()
+	}
+	if err != nil {
+		hello.Error = err.Error()
+	}
+	return r, hello
 }
 
 // warmUp is how long an engine runs before it is timed: others ran since, and

@@ -17,6 +17,7 @@ require (
 
 require (
 	github.com/yalue/onnxruntime_go v1.27.0
+	gocv.io/x/gocv v0.31.0
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 

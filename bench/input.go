@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,12 +11,111 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// inputs are what a model is fed with: the arrays in the .npz beside it where
-// there is one, else numbers between -2 and 2. Free dimensions are 1, but the
-// first, which is the batch.
-func inputs(model string, infos []engine.Info, batch int) (engine.Values, error) {
+// feed is what every contender is told of a model's inputs and outputs, so that
+// all run on the same numbers and none has to open the model more than once.
+type feed struct {
+	Inputs  []array  `json:"inputs"`
+	Outputs []string `json:"outputs"`
+	Saved   string   `json:"saved,omitempty"` // an .npz file with values of inputs
+}
+
+// array is an input's name, type and shape.
+type array struct {
+	Name  string       `json:"name"`
+	DType tensor.DType `json:"dtype"`
+	Shape []int        `json:"shape"`
+}
+
+// sizes are what a model's free dimensions become.
+type sizes struct{ batch, height, width int } // height 0: none was asked for
+
+// usual is the height and width of pictures where nobody asked for another.
+const usual = 224
+
+// describe tells how to feed a model. The arrays in the .npz beside it are taken
+// where there is one, the batch is 1 and no size is asked for.
+func describe(model string, size sizes) (feed, error) {
+	s, err := engine.Open(model, engine.Plain())
+	if err != nil {
+		return feed{}, err
+	}
+	defer s.Close()
+	f, free := feed{}, false
+	if saved := strings.TrimSuffix(model, ".onnx") + ".npz"; size.batch == 1 && size.height == 0 && exists(saved) {
+		f.Saved = saved
+	}
+	for _, info := range s.Inputs() {
+		if !info.DType.IsElement() || !info.Shape.Ranked {
+			return feed{}, fmt.Errorf("input %s: no numbers can be made up for %s", info.Name, info.Fact)
+		}
+		f.Inputs = append(f.Inputs, array{info.Name, info.DType, shapeOf(info, size)})
+		free = free || hasFreeSize(info)
+	}
+	if size.height > 0 && !free {
+		return feed{}, fmt.Errorf("--size: the model's inputs have sizes of their own, as %s %s", s.Inputs()[0].Name, s.Inputs()[0].Fact)
+	}
+	for _, info := range s.Outputs() {
+		f.Outputs = append(f.Outputs, info.Name)
+	}
+	return f, nil
+}
+
+// feedLine is a feed as contenders are told it.
+func feedLine(model string, size sizes) (string, error) {
+	f, err := describe(model, size)
+	if err != nil {
+		return "", err
+	}
+	line, err := json.Marshal(f)
+	return string(line), err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// hasFreeSize tells whether an input is of pictures whose height or width is
+// free.
+func hasFreeSize(info engine.Info) bool {
+	d := info.Shape.Dims
+	return len(d) == 4 && (!d[2].Known() || !d[3].Known() || !d[1].Known() && d[3].N == 3)
+}
+
+// shapeOf fills in free dimensions: the first is the batch; of four, those of a
+// picture are its channels, height and width; others are 1.
+func shapeOf(info engine.Info, size sizes) []int {
+	if size.height == 0 {
+		size.height, size.width = usual, usual
+	}
+	dims := info.Shape.Dims
+	free := []int{size.batch, 3, size.height, size.width}
+	if len(dims) == 4 && (dims[3].N == 1 || dims[3].N == 3) { // channels last
+		free = []int{size.batch, size.height, size.width, 3}
+	}
+	shape := make([]int, len(dims))
+	for i, d := range dims {
+		switch {
+		case d.Known():
+			shape[i] = d.N
+		case len(dims) == 4 || i == 0:
+			shape[i] = free[i]
+		default:
+			shape[i] = 1
+		}
+	}
+	return shape
+}
+
+// values are the arrays that were saved, and numbers between -2 and 2 for
+// others, the same at each call.
+func (f feed) values() (engine.Values, error) {
 	saved := map[string]*tensor.Tensor{}
-	if file, err := os.Open(strings.TrimSuffix(model, ".onnx") + ".npz"); err == nil && batch == 1 {
+	if f.Saved != "" {
+		file, err := os.Open(f.Saved)
+		if err != nil {
+			return nil, err
+		}
 		defer file.Close()
 		stat, err := file.Stat()
 		if err != nil {
@@ -27,50 +127,38 @@ func inputs(model string, infos []engine.Info, batch int) (engine.Values, error)
 	}
 	in := engine.Values{}
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, info := range infos {
-		if t := saved[info.Name]; t != nil {
-			in[info.Name] = t
-			continue
+	for _, a := range f.Inputs {
+		if in[a.Name] = saved[a.Name]; in[a.Name] == nil {
+			in[a.Name] = random(r, a)
 		}
-		if !info.DType.IsElement() || !info.Shape.Ranked {
-			return nil, fmt.Errorf("input %s: no numbers can be made up for %s", info.Name, info.Fact)
-		}
-		in[info.Name] = random(r, info, batch)
 	}
 	return in, nil
 }
 
-func random(r *rand.Rand, info engine.Info, batch int) *tensor.Tensor {
-	var shape []int
-	for i, d := range info.Shape.Dims {
-		n := d.N
-		if !d.Known() {
-			n = 1
-			if i == 0 {
-				n = batch
-			}
-		}
-		shape = append(shape, n)
-	}
-	t := tensor.New(info.DType, shape...)
-	switch info.DType {
+func random(r *rand.Rand, a array) *tensor.Tensor {
+	t := tensor.New(a.DType, a.Shape...)
+	switch a.DType {
 	case tensor.Float32:
 		for i, d := 0, tensor.Data[float32](t); i < len(d); i++ {
 			d[i] = r.Float32()*4 - 2
 		}
 	default:
-		for i, d := 0, t.Bytes(); info.DType == tensor.Uint8 && i < len(d); i++ {
+		for i, d := 0, t.Bytes(); a.DType == tensor.Uint8 && i < len(d); i++ {
 			d[i] = byte(r.Uint32())
 		}
 	}
 	return t
 }
 
-// floats are the first numbers of a tensor of float32, at most 2,000.
+// compared is how many numbers of the first output are held beside another
+// engine's.
+const compared = 2000
+
+// floats are the first numbers of a tensor of float32.
 func floats(t *tensor.Tensor) []float32 {
 	if t == nil || t.DType() != tensor.Float32 {
 		return nil
 	}
 	d := tensor.Data[float32](t)
-	return append([]float32(nil), d[:min(len(d), 2000)]...)
+	return append([]float32(nil), d[:min(len(d), compared)]...)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/visionzoo/vision/engine"
@@ -23,4 +24,18 @@ func machine() string {
 		}
 	}
 	return fmt.Sprintf("%s, %d processors, best kernels %s, %s, %s", name, runtime.NumCPU(), engine.BestCPU(), runtime.GOOS, runtime.Version())
+}
+
+// revision is the commit this program was built from, where go build said so;
+// empty with go run.
+func revision() string {
+	info, _ := debug.ReadBuildInfo()
+	if info != nil {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return s.Value[:min(len(s.Value), 12)]
+			}
+		}
+	}
+	return ""
 }

@@ -16,9 +16,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -27,6 +31,9 @@ func main() {
 	}
 	if len(os.Args) > 1 && os.Args[1] == "photos" {
 		exit(photos(os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "opencv" { // asked by --opencv
+		exit(opencvVersion())
 	}
 	exit(compare(os.Args[1:]))
 }
@@ -48,11 +55,16 @@ type settings struct {
 	ort     string
 	torch   bool
 	python  string
+	opencv  string
+	ncnn    string
 	configs []config
 	threads []int
-	batch   int
+	size    sizes
 	rounds  int
 	json    bool
+	rows    string
+	write   string
+	section string
 }
 
 // config is one way to run this engine.
@@ -64,17 +76,23 @@ func parse(args []string) (*settings, error) {
 	var s settings
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.Usage = func() {
-		fmt.Fprintln(f.Output(), "bench --ort libonnxruntime.so.1 --threads 1,2 resnet50.onnx vgg16.onnx\nbench --configs /f32,avx512/f32,/bf16 --torch resnet50.onnx")
+		fmt.Fprintln(f.Output(), "bench --ort libonnxruntime.so.1 --threads 1,2 resnet50.onnx vgg16.onnx\nbench --configs /f32,avx512/f32,/bf16 --torch resnet50.onnx\nbench --ort libonnxruntime.so.1 --threads 1,2 --write speed.md resnet50.onnx\nbench photos …")
 		f.PrintDefaults()
 	}
 	f.StringVar(&s.ort, "ort", os.Getenv("ONNXRUNTIME"), "ONNX Runtime's shared library; none: it is left out")
 	f.BoolVar(&s.torch, "torch", false, "also PyTorch (oneDNN), for files named after a torchvision model")
 	f.StringVar(&s.python, "python", "python3", "the interpreter that has PyTorch")
+	f.StringVar(&s.opencv, "opencv", "", "also OpenCV's dnn module: the path of this program built with -tags gocv")
+	f.StringVar(&s.ncnn, "ncnn", "", "also ncnn: the path of its program benchncnn, its networks' .param files beside it")
 	configs := f.String("configs", "/f32", "ways to run this engine: CPU/PRECISION,…")
 	threads := f.String("threads", "1", "numbers of threads")
-	f.IntVar(&s.batch, "batch", 1, "pictures at once, where the model's batch is free")
+	f.IntVar(&s.size.batch, "batch", 1, "pictures at once, where the model's batch is free")
+	size := f.String("size", "", "height and width, where the model leaves them free: 224 or 480x640")
 	f.IntVar(&s.rounds, "rounds", 30, "turns of each contender")
 	f.BoolVar(&s.json, "json", false, "one JSON object a line")
+	f.StringVar(&s.rows, "rows", "", "keep the rows in this file and write the page from all that are there, so that a long run is done in parts:\nthe same flags, other models")
+	f.StringVar(&s.write, "write", "", "also write the machine, versions, table and notes to this Markdown page, a new one or between the lines\n<!-- bench:SECTION --> and <!-- /bench:SECTION --> of one that is there")
+	f.StringVar(&s.section, "section", "networks", "the SECTION of --write")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
@@ -89,6 +107,16 @@ func parse(args []string) (*settings, error) {
 		}
 		s.threads = append(s.threads, n)
 	}
+	var err error
+	if s.size.height, s.size.width, err = parseSize(*size); err != nil {
+		return nil, err
+	}
+	if s.size.batch < 1 || s.rounds < 1 {
+		return nil, errors.New("--batch and --rounds are at least 1")
+	}
+	if err := s.checkOthers(); err != nil {
+		return nil, err
+	}
 	if s.models = f.Args(); len(s.models) == 0 {
 		f.Usage()
 		return nil, flag.ErrHelp
@@ -96,8 +124,57 @@ func parse(args []string) (*settings, error) {
 	return &s, nil
 }
 
+// checkOthers sees, before anything is measured, that the other engines'
+// programs are there and are what they are taken for.
+func (s *settings) checkOthers() error {
+	if s.ncnn != "" && !exists(s.ncnn) {
+		return fmt.Errorf("--ncnn %s: no such file; build benchncnn from ncnn's sources and keep its .param files beside it", s.ncnn)
+	}
+	if s.opencv == "" {
+		return nil
+	}
+	var err error
+	if s.opencv, err = filepath.Abs(s.opencv); err != nil {
+		return err
+	}
+	if !exists(s.opencv) {
+		return fmt.Errorf("--opencv %s: no such file; with libopencv-dev 4.6 (as Debian 12 has) run: go build -tags gocv -o bench-opencv .", s.opencv)
+	}
+	if text, err := exec.Command(s.opencv, "opencv").CombinedOutput(); err != nil {
+		return fmt.Errorf("--opencv %s: %w: %s", s.opencv, err, lastWords(string(text)))
+	}
+	return nil
+}
+
+// parseSize reads "224" or "480x640": height, then width. Nothing is 0, 0.
+func parseSize(s string) (height, width int, err error) {
+	if s == "" {
+		return 0, 0, nil
+	}
+	h, w, two := strings.Cut(strings.ToLower(s), "x")
+	if !two {
+		w = h
+	}
+	height, errH := strconv.Atoi(h)
+	width, errW := strconv.Atoi(w)
+	if errH != nil || errW != nil || min(height, width) < 1 || max(height, width) > 1<<15 {
+		return 0, 0, fmt.Errorf("--size %s: write 224, or HEIGHTxWIDTH as 480x640", s)
+	}
+	return height, width, nil
+}
+
 func compare(args []string) error {
 	s, err := parse(args)
+	if err != nil {
+		return err
+	}
+	var to *page
+	if s.write != "" { // refused now rather than after an hour
+		if to, err = openPage(s.write, s.section); err != nil {
+			return err
+		}
+	}
+	before, err := readRows(s.rows)
 	if err != nil {
 		return err
 	}
@@ -106,9 +183,12 @@ func compare(args []string) error {
 	out := bufio.NewWriter(os.Stdout)
 	defer out.Flush()
 	report := newReport(out, s.json)
+	report.peaks.look(500 * time.Millisecond)
+	others := ncnnTimes{}
 	for _, model := range s.models {
 		for _, threads := range s.threads {
-			rows, err := race(ctx, s, model, threads)
+			report.peaks.look(50 * time.Millisecond)
+			rows, err := race(ctx, s, model, threads, others)
 			if err != nil {
 				return fmt.Errorf("%s, %d threads: %w", model, threads, err)
 			}
@@ -116,5 +196,16 @@ func compare(args []string) error {
 			out.Flush()
 		}
 	}
-	return nil
+	report.end()
+	if s.rows != "" {
+		report.take(before)
+		if err := writeRows(s.rows, report.rows); err != nil {
+			return err
+		}
+	}
+	if to == nil {
+		return nil
+	}
+	flags := args[:len(args)-len(s.models)]
+	return to.write(report.markdown(time.Now(), commandLine(append(slices.Clone(flags), report.files()...))))
 }

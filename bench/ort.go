@@ -5,7 +5,6 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
-	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -16,61 +15,35 @@ type ortRunner struct {
 
 // openORT opens a model in ONNX Runtime with its defaults: every optimisation,
 // one node after the other, as many threads inside a node as asked for.
-func openORT(library, model string, threads, batch int) (runner, error) {
-	ort.SetSharedLibraryPath(library)
+func openORT(o opening) (runner, error) {
+	ort.SetSharedLibraryPath(o.library)
 	if err := ort.InitializeEnvironment(); err != nil {
 		return nil, err
 	}
-	o, err := ort.NewSessionOptions()
+	options, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, err
 	}
-	defer o.Destroy()
-	if err := o.SetIntraOpNumThreads(threads); err != nil {
+	defer options.Destroy()
+	if err := options.SetIntraOpNumThreads(o.threads); err != nil {
 		return nil, err
 	}
-	if err := o.SetInterOpNumThreads(1); err != nil {
+	if err := options.SetInterOpNumThreads(1); err != nil {
 		return nil, err
 	}
-	ins, outs, err := ort.GetInputOutputInfo(model)
-	if err != nil {
-		return nil, err
-	}
-	r := &ortRunner{}
-	if r.session, err = ort.NewDynamicAdvancedSession(model, names(ins), names(outs), o); err != nil {
-		return nil, err
-	}
-	values, err := describedInputs(model, batch)
-	if err != nil {
-		return nil, err
-	}
-	for _, i := range ins {
-		v, err := ortValue(values[i.Name])
+	r := &ortRunner{out: make([]ort.Value, len(o.feed.Outputs))}
+	var names []string
+	for _, a := range o.feed.Inputs {
+		v, err := ortValue(o.values[a.Name])
 		if err != nil {
-			return nil, fmt.Errorf("input %s: %w", i.Name, err)
+			return nil, fmt.Errorf("input %s: %w", a.Name, err)
 		}
-		r.in = append(r.in, v)
+		names, r.in = append(names, a.Name), append(r.in, v)
 	}
-	r.out = make([]ort.Value, len(outs))
-	return r, nil
-}
-
-// describedInputs makes the inputs as this engine describes them, so that both
-// get the same numbers.
-func describedInputs(model string, batch int) (engine.Values, error) {
-	s, err := describe(model)
-	if err != nil {
+	if r.session, err = ort.NewDynamicAdvancedSession(o.model, names, o.feed.Outputs, options); err != nil {
 		return nil, err
 	}
-	return inputs(model, s, batch)
-}
-
-func names(infos []ort.InputOutputInfo) []string {
-	out := make([]string, len(infos))
-	for i, info := range infos {
-		out[i] = info.Name
-	}
-	return out
+	return r, nil
 }
 
 // ortTypes are the element types that inputs may have.
@@ -116,5 +89,7 @@ func (r *ortRunner) output() ([]float32, error) {
 		return nil, nil
 	}
 	d := t.GetData()
-	return append([]float32(nil), d[:min(len(d), 2000)]...), nil
+	return append([]float32(nil), d[:min(len(d), compared)]...), nil
 }
+
+func (r *ortRunner) version() string { return "ONNX Runtime " + ort.GetVersion() }

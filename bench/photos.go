@@ -146,6 +146,10 @@ func (r *photoRace) start() error {
 	if err != nil {
 		return err
 	}
+	fed, err := feedLine(r.model, sizes{batch: 1})
+	if err != nil {
+		return err
+	}
 	for i := range r.workers {
 		var mine []string
 		for j := i; j < len(r.files); j += r.workers {
@@ -157,7 +161,7 @@ func (r *photoRace) start() error {
 		}
 		r.pil = append(r.pil, w)
 		c := &child{row: row{Threads: 1}}
-		if err := c.start(context.Background(), self, "contender", "--engine", "ort", "--library", r.library, "--model", r.model); err != nil {
+		if err := c.start(context.Background(), self, "contender", "--engine", "ort", "--library", r.library, "--model", r.model, "--feed", fed); err != nil {
 			return err
 		}
 		if c.failed != nil {

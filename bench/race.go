@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,20 +24,28 @@ var torchScript string
 
 // row is what one contender did with one model.
 type row struct {
-	Model     string  `json:"model"`
-	Threads   int     `json:"threads"`
-	Batch     int     `json:"batch"`
-	Engine    string  `json:"engine"`
-	Median    float64 `json:"median_ms"`
-	Best      float64 `json:"best_ms"`
-	Quiet     float64 `json:"quiet"` // share of the samples without disturbance
-	LoadMS    float64 `json:"load_ms"`
-	FirstMS   float64 `json:"first_ms"`
-	GFLOPs    float64 `json:"gflops"`
-	RSSMiB    float64 `json:"rss_mib"`
-	Ratio     float64 `json:"ratio,omitempty"` // ONNX Runtime's median over this one's
-	Deviation float64 `json:"deviation"`       // largest difference from ONNX Runtime's first output over its spread
-	Error     string  `json:"error,omitempty"`
+	Model   string  `json:"model"`
+	Threads int     `json:"threads"`
+	Batch   int     `json:"batch"`
+	Height  int     `json:"height,omitempty"` // where one was asked for
+	Width   int     `json:"width,omitempty"`
+	Engine  string  `json:"engine"`
+	Version string  `json:"version,omitempty"` // of another engine
+	Median  float64 `json:"median_ms"`         // ncnn tells its average
+	Best    float64 `json:"best_ms"`
+	Samples int     `json:"samples"`
+	Quiet   float64 `json:"quiet"` // share of the samples without disturbance
+	LoadMS  float64 `json:"load_ms"`
+	FirstMS float64 `json:"first_ms"`
+	GFLOPs  float64 `json:"gflops"`             // 10⁹ operations a second in the median
+	Share   float64 `json:"of_peak,omitempty"`  // of what all threads' cores compute in f32 at most
+	F32Peak float64 `json:"f32_peak,omitempty"` // of one core, as known by then, in GFLOP/s
+	RSSMiB  float64 `json:"rss_mib"`
+	Ratio   float64 `json:"ratio,omitempty"` // ONNX Runtime's median over this one's
+	// Deviation is the largest difference from ONNX Runtime's first output over
+	// its spread, where both gave numbers of one kind.
+	Deviation *float64 `json:"deviation,omitempty"`
+	Error     string   `json:"error,omitempty"`
 }
 
 // child is a contender that runs.
@@ -44,14 +54,16 @@ type child struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
 	out    *bufio.Reader
+	says   bytes.Buffer // on standard error
 	hello  ready
 	kept   []float64
 	all    []float64
 	failed error
 }
 
-// race measures every contender on one model, in turns, the order turning too.
-func race(ctx context.Context, s *settings, model string, threads int) ([]row, error) {
+// race measures every contender on one model, in turns, the order turning too;
+// benchncnn, which cannot be held, has its turn alone.
+func race(ctx context.Context, s *settings, model string, threads int, others ncnnTimes) ([]row, error) {
 	unpin, err := pin(threads)
 	if err != nil {
 		return nil, err
@@ -75,7 +87,12 @@ func race(ctx context.Context, s *settings, model string, threads int) ([]row, e
 			}
 		}
 	}
-	return results(children), ctx.Err()
+	rows := rowsOf(children)
+	if s.ncnn != "" && ctx.Err() == nil {
+		rows = append(rows, others.row(ctx, s.ncnn, s.row(model, threads)))
+	}
+	compareRows(rows, children)
+	return rows, ctx.Err()
 }
 
 func start(ctx context.Context, s *settings, model string, threads int) ([]*child, error) {
@@ -83,8 +100,12 @@ func start(ctx context.Context, s *settings, model string, threads int) ([]*chil
 	if err != nil {
 		return nil, err
 	}
-	base := row{Model: strings.TrimSuffix(filepath.Base(model), ".onnx"), Threads: threads, Batch: s.batch}
-	common := []string{"--model", model, "--threads", strconv.Itoa(threads), "--batch", strconv.Itoa(s.batch)}
+	fed, err := feedLine(model, s.size)
+	if err != nil {
+		return nil, err
+	}
+	base := s.row(model, threads)
+	common := []string{"--model", model, "--threads", strconv.Itoa(threads), "--feed", fed}
 	var children []*child
 	add := func(name, command string, args ...string) error {
 		c := &child{row: base}
@@ -92,29 +113,44 @@ func start(ctx context.Context, s *settings, model string, threads int) ([]*chil
 		children = append(children, c)
 		return c.start(ctx, command, args...)
 	}
+	contender := func(name string, args ...string) error {
+		return add(name, self, append(append([]string{"contender"}, args...), common...)...)
+	}
 	for _, cfg := range s.configs {
-		args := append([]string{"contender", "--engine", "vision", "--cpu", cfg.cpu, "--precision", cfg.precision}, common...)
-		if err := add("vision "+cfg.String(), self, args...); err != nil {
+		if err := contender("vision "+cfg.String(), "--engine", "vision", "--cpu", cfg.cpu, "--precision", cfg.precision); err != nil {
 			return children, err
 		}
 	}
 	if s.ort != "" {
-		args := append([]string{"contender", "--engine", "ort", "--library", s.ort}, common...)
-		if err := add("onnxruntime", self, args...); err != nil {
+		if err := contender("onnxruntime", "--engine", "ort", "--library", s.ort); err != nil {
+			return children, err
+		}
+	}
+	if s.opencv != "" {
+		args := append([]string{"contender", "--engine", "opencv"}, common...)
+		if err := add("opencv", s.opencv, args...); err != nil {
 			return children, err
 		}
 	}
 	if s.torch {
-		if err := add("torch", s.python, "-c", torchScript, base.Model, strconv.Itoa(threads), strconv.Itoa(s.batch)); err != nil {
+		n := []int{threads, s.size.batch, s.size.height, s.size.width}
+		args := append([]string{"-c", torchScript, base.Model}, strings.Fields(strings.Trim(fmt.Sprint(n), "[]"))...)
+		if err := add("torch", s.python, args...); err != nil {
 			return children, err
 		}
 	}
 	return children, nil
 }
 
+// row is the beginning of a contender's.
+func (s *settings) row(model string, threads int) row {
+	return row{Model: strings.TrimSuffix(filepath.Base(model), ".onnx"), Threads: threads,
+		Batch: s.size.batch, Height: s.size.height, Width: s.size.width}
+}
+
 func (c *child) start(ctx context.Context, command string, args ...string) error {
 	c.cmd = exec.CommandContext(ctx, command, args...)
-	c.cmd.Stderr = os.Stderr
+	c.cmd.Stderr = &c.says
 	c.cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(max(c.Threads, 1)))
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
@@ -140,9 +176,51 @@ func (c *child) start(ctx context.Context, command string, args ...string) error
 func (c *child) read(into any) error {
 	line, err := c.out.ReadBytes('\n')
 	if err != nil {
-		return fmt.Errorf("it ended: %w", err)
+		c.stop()
+		return fmt.Errorf("it ended: %s", lastWords(c.says.String()))
 	}
 	return json.Unmarshal(line, into)
+}
+
+// lastWords is what a program said on standard error of why it ended: the
+// exception that nobody caught in C++, Go's panic, or the last line.
+func lastWords(text string) string {
+	last := "without a word"
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "what():") {
+			return exception(text)
+		}
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+			return line
+		}
+		if line != "" {
+			last = line
+		}
+	}
+	return last
+}
+
+// opencvPlace is where in its sources OpenCV met an error.
+var opencvPlace = regexp.MustCompile(`OpenCV\([^)]*\) \S+: error: (\([^)]*\) )?in function '[^']*'`)
+
+// exception is the text of one. OpenCV's goes on in lines that begin with >,
+// which tell more than the first.
+func exception(text string) string {
+	_, text, _ = strings.Cut(text, "what():")
+	first, rest, _ := strings.Cut(text, "\n")
+	var more []string
+	for line := range strings.Lines(rest) {
+		if !strings.HasPrefix(line, ">") {
+			break
+		}
+		more = append(more, strings.Trim(line, "> \n"))
+	}
+	said := strings.Join(more, " ")
+	if said == "" {
+		said = first
+	}
+	return strings.Join(strings.Fields(opencvPlace.ReplaceAllString(said, "")), " ")
 }
 
 // rest is how long nobody runs after a turn: ONNX Runtime's threads spin for some
@@ -177,35 +255,45 @@ func (c *child) stop() {
 	c.cmd.Wait()
 }
 
-// results makes rows of what was measured, ratios against ONNX Runtime.
-func results(children []*child) []row {
+func rowsOf(children []*child) []row {
 	var rows []row
-	var reference *child
 	for _, c := range children {
-		if c.Engine == "onnxruntime" && c.failed == nil {
-			reference = c
-		}
-	}
-	gflop := 0.0
-	for _, c := range children {
-		gflop = max(gflop, c.hello.GFLOP)
 		c.summarise()
-	}
-	for _, c := range children {
-		if c.failed == nil && reference != nil {
-			c.Ratio = reference.Median / c.Median
-			c.Deviation = deviation(c.hello.Output, reference.hello.Output)
-		}
-		if c.Median > 0 {
-			c.GFLOPs = gflop / c.Median * 1e3
-		}
 		rows = append(rows, c.row)
 	}
 	return rows
 }
 
+// compareRows fills in what one contender alone cannot tell: the operations that
+// this engine counted, and ratios against ONNX Runtime. The rows begin with the
+// children's.
+func compareRows(rows []row, children []*child) {
+	var reference *child
+	gflop := 0.0
+	for _, c := range children {
+		if c.Engine == "onnxruntime" && c.failed == nil {
+			reference = c
+		}
+		gflop = max(gflop, c.hello.GFLOP)
+	}
+	for i := range rows {
+		r := &rows[i]
+		if r.Error != "" {
+			continue
+		}
+		r.GFLOPs = gflop / r.Median * 1e3
+		if reference != nil {
+			r.Ratio = reference.Median / r.Median
+		}
+		if reference != nil && i < len(children) {
+			r.Deviation = deviation(children[i].hello.Output, reference.hello.Output)
+		}
+	}
+}
+
 func (c *child) summarise() {
-	c.LoadMS, c.FirstMS = c.hello.LoadMS, c.hello.FirstM
+	c.LoadMS, c.FirstMS, c.Version = c.hello.LoadMS, c.hello.FirstM, c.hello.Version
+	c.Samples = len(c.all)
 	if c.failed != nil {
 		c.Error = c.failed.Error()
 		return
@@ -222,15 +310,16 @@ func (c *child) summarise() {
 }
 
 // deviation is the largest difference of two outputs over the spread of the
-// second.
-func deviation(a, b []float32) float64 {
+// second; nil where they do not match.
+func deviation(a, b []float32) *float64 {
 	if len(a) == 0 || len(a) != len(b) {
-		return 0
+		return nil
 	}
 	var worst float64
 	for i := range a {
 		d := float64(a[i] - b[i])
 		worst = max(worst, d, -d)
 	}
-	return worst / max(float64(slices.Max(b)-slices.Min(b)), 1e-30)
+	worst /= max(float64(slices.Max(b)-slices.Min(b)), 1e-30)
+	return &worst
 }

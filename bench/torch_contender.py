@@ -9,7 +9,8 @@ import time
 import torch
 import torchvision
 
-name, threads, batch = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+name = sys.argv[1]
+threads, batch, height, width = map(int, sys.argv[2:6])  # height 0: the network's own
 
 
 def say(**line):
@@ -23,19 +24,22 @@ try:
     options = {"transform_input": False} if name in ("googlenet", "inception_v3") else {}
     net = build(weights=None, **options).eval()
     side = 299 if name == "inception_v3" else 224
-    x = torch.rand(batch, 3, side, side) * 4 - 2
+    x = torch.rand(batch, 3, height or side, width or side) * 4 - 2
     with torch.inference_mode():
         net = torch.jit.optimize_for_inference(torch.jit.trace(net, x, check_trace=False))
         load = time.perf_counter()
         net(x)
-        say(load_ms=(load - start) * 1e3, first_ms=(time.perf_counter() - load) * 1e3)
+        say(load_ms=(load - start) * 1e3, first_ms=(time.perf_counter() - load) * 1e3, version="PyTorch " + torch.__version__)
         for line in sys.stdin:
+            warm = time.perf_counter() + 0.03  # as contender.go's warmUp
+            net(x)
+            while time.perf_counter() < warm:
+                net(x)
             ms = []
-            for i in range(int(line) + 1):
+            for _ in range(int(line)):
                 t = time.perf_counter()
                 net(x)
-                if i:
-                    ms.append((time.perf_counter() - t) * 1e3)
+                ms.append((time.perf_counter() - t) * 1e3)
             say(ms=ms, rss_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 except Exception as e:  # told to the other side, which goes on without
     say(error=str(e).splitlines()[0] if str(e) else type(e).__name__)

@@ -8,23 +8,20 @@ import (
 
 type visionRunner struct {
 	session *engine.Session
+	first   string
 	in, out engine.Values
 }
 
-func openVision(model, cpu, precision string, threads, batch int) (runner, float64, error) {
-	p, err := engine.ParsePrecision(precision)
+func openVision(o opening) (runner, error) {
+	p, err := engine.ParsePrecision(o.precision)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	s, err := engine.Open(model, engine.Threads(threads), engine.Precision(p), engine.CPU(cpu))
+	s, err := engine.Open(o.model, engine.Threads(o.threads), engine.Precision(p), engine.CPU(o.cpu))
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	in, err := inputs(model, s.Inputs(), batch)
-	if err != nil {
-		return nil, 0, err
-	}
-	return &visionRunner{session: s, in: in}, s.Cost().FLOPs * float64(batch) / 1e9, nil
+	return &visionRunner{session: s, first: o.feed.Outputs[0], in: o.values}, nil
 }
 
 func (r *visionRunner) run() (err error) {
@@ -32,16 +29,16 @@ func (r *visionRunner) run() (err error) {
 	return err
 }
 
-func (r *visionRunner) output() ([]float32, error) {
-	return floats(r.out[r.session.Outputs()[0].Name]), nil
+func (r *visionRunner) output() ([]float32, error) { return floats(r.out[r.first]), nil }
+
+// gflop is what a run computes, in 10⁹ operations.
+func (r *visionRunner) gflop() (float64, error) {
+	shapes := map[string][]int{}
+	for name, t := range r.in {
+		shapes[name] = t.Shape()
+	}
+	cost, err := r.session.CostOf(shapes)
+	return cost.FLOPs / 1e9, err
 }
 
-// describe gives the inputs of a model.
-func describe(model string) ([]engine.Info, error) {
-	s, err := engine.Open(model, engine.Plain())
-	if err != nil {
-		return nil, err
-	}
-	defer s.Close()
-	return s.Inputs(), nil
-}
+func (r *visionRunner) version() string { return "" } // the table's page tells

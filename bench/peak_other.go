@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package main
+
+func f32Burst() (burst func(), operations float64) { return nil, 0 }
+
+func tileBurst() (burst func(), operations float64) { return nil, 0 }
