@@ -406,7 +406,7 @@ func (p *Plan) give(inst *instance) {
 	p.stock.give(inst.block)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) < runtime.GOMAXPROCS(0) {
+	if len(p.idle) < max(2, runtime.GOMAXPROCS(0)) {
 		p.idle = append(p.idle, inst)
 	}
 }
