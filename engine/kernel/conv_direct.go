@@ -256,18 +256,27 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 	}
 }
 
-// fetchNext prefetches the next column's weights where each passes but once
-// and from beyond L2: when the last units of its column are at work.
+// fetchNext prefetches weights that pass but once and come from beyond L2: the
+// tiles of a column share the panel of the next, so that it arrives no faster
+// than it can.
 func (s *directConv) fetchNext(a *convArgs, u0, u1, col int) {
 	a.AheadLines = 0
-	if !s.cut.columnsFirst || u1 < len(s.units) || col+1 == len(s.weights.columns) {
+	if !s.cut.columnsFirst || col+1 == len(s.weights.columns) {
 		return
 	}
-	tiles := 0
+	const line = 16
+	before, after, all := s.tiles(u0), s.tiles(u1), s.tiles(len(s.units))
+	next := s.weights.panel(col + 1)
+	lines := len(next) / line
+	a.fetch(next[lines*before/all*line:lines*after/all*line], (after-before)*a.StepCount)
+}
+
+// tiles counts the tiles of the units before u.
+func (s *directConv) tiles(u int) (n int) {
 	for i := range s.kinds {
-		tiles += s.kinds[i].start[u1] - s.kinds[i].start[u0]
+		n += s.kinds[i].start[u]
 	}
-	a.fetch(s.weights.panel(col+1), tiles*a.StepCount)
+	return n
 }
 
 // runTiles computes the tiles of units [u0, u1).
