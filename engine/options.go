@@ -72,8 +72,9 @@ func MemoryLimit(bytes int64) Option {
 // default is 10 million: seconds, not minutes.
 func LoopBudget(turns int64) Option { return func(o *options) { o.turns = turns } }
 
-// Threads bounds the goroutines that work on one Run; 1 runs it on the caller
-// alone. The default is one for each processor.
+// Threads bounds the goroutines that work on one Run, and on packing weights when
+// the session opens; 1 runs all on the caller alone. The default is one for each
+// processor.
 func Threads(n int) Option {
 	return func(o *options) {
 		if n < 1 {
