@@ -427,7 +427,10 @@ func (b *builder) convWork(n *ir.Node, c *kernel.Conv, tiled bool) (kernel.Work,
 		s, err := plan(c, w)
 		return kernel.Work{Steps: []kernel.Step{s}}, name, err
 	}
-	m := b.method(c)
+	m, err := b.method(c, data, bias)
+	if err != nil {
+		return kernel.Work{}, "", err
+	}
 	w, err := b.weights.vector(c, m, data, bias)
 	if err != nil {
 		return kernel.Work{}, "", err

@@ -1,0 +1,95 @@
+package plan
+
+import (
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// measured remembers, for as long as the process lives, which form of a
+// convolution was faster on this machine.
+var measured sync.Map // trial to kernel.ConvMethod
+
+// trial is a convolution on kernels.
+type trial struct {
+	rung     string
+	conv     kernel.Conv
+	residual bool
+}
+
+// mostTrial bounds the memory of a trial, in bytes.
+const mostTrial = 64 << 20
+
+// faster runs the direct form and Winograd's of a convolution on memory of its
+// own and tells which takes less time. Both are packed for it; the weights of
+// the slower one are let go.
+func (b *builder) faster(c *kernel.Conv, data, bias *tensor.Tensor) (kernel.ConvMethod, error) {
+	t := trial{b.opt.Rung.Name, *c, c.Residual != nil}
+	t.conv.Residual = nil
+	if m, ok := measured.Load(t); ok {
+		return m.(kernel.ConvMethod), nil
+	}
+	methods := []kernel.ConvMethod{kernel.ConvWinograd, kernel.ConvDirect}
+	var runs []func()
+	for _, m := range methods {
+		w, err := b.weights.vector(c, m, data, bias)
+		if err != nil {
+			return 0, err
+		}
+		work, err := b.opt.Rung.Conv(c, w)
+		if err != nil {
+			return 0, err
+		}
+		runs = append(runs, rehearsal(c, work))
+	}
+	best := fastest(runs)
+	measured.Store(t, methods[best])
+	loser := b.weights.key(c, data, bias)
+	loser.method = methods[1-best]
+	delete(b.weights.conv, loser)
+	return methods[best], nil
+}
+
+// trialBytes is how much memory trying a convolution takes, without weights.
+func trialBytes(c *kernel.Conv) int { return c.In.Size() + 2*c.Out.Size() }
+
+// rehearsal is a run of the work on zeros, by the caller alone.
+func rehearsal(c *kernel.Conv, w kernel.Work) func() {
+	in, out, scratch := heap(c.In.Size()), heap(c.Out.Size()), heap(max(w.Scratch, 1))
+	m := kernel.Memory{In: unsafe.Pointer(&in[0]), Out: unsafe.Pointer(&out[0]), Scratch: unsafe.Pointer(&scratch[0])}
+	if c.Residual != nil {
+		m.Residual = unsafe.Pointer(&heap(c.Residual.Size())[0])
+	}
+	return func() {
+		for _, s := range w.Steps {
+			for chunk := range s.Chunks() {
+				s.Run(chunk, &m)
+			}
+		}
+	}
+}
+
+// fastest runs functions in turns and tells which has the shortest run. The
+// first turn warms up.
+func fastest(runs []func()) (best int) {
+	const turns = 4
+	shortest := make([]time.Duration, len(runs))
+	for turn := range turns {
+		for i, run := range runs {
+			start := time.Now()
+			run()
+			if took := time.Since(start); turn <= 1 || took < shortest[i] {
+				shortest[i] = took
+			}
+		}
+	}
+	for i := range runs {
+		if shortest[i] < shortest[best] {
+			best = i
+		}
+	}
+	return best
+}

@@ -1,0 +1,64 @@
+package plan
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+func TestFastestIsTheOneOfTheShortestRun(t *testing.T) {
+	slow := 0
+	runs := []func(){
+		func() { time.Sleep(2 * time.Millisecond) },
+		func() { // disturbed but in one turn
+			if slow++; slow != 3 {
+				time.Sleep(20 * time.Millisecond)
+			}
+		},
+	}
+	if got := fastest(runs); got != 1 {
+		t.Errorf("the fastest is %d", got)
+	}
+}
+
+// TestCloseFormsAreTriedOnce: a second network of the same layers finds the
+// choices made.
+func TestCloseFormsAreTriedOnce(t *testing.T) {
+	rung := kernel.Best()
+	if rung.Name == "purego" {
+		t.Skip("this processor has one form only: run where there is AVX2 or NEON")
+	}
+	if slices.Contains(kernel.Available(), "avx2") { // the tile unit knows no Winograd
+		var err error
+		if rung, err = kernel.Select("avx2"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tried := func() (n int) {
+		measured.Range(func(any, any) bool { n++; return true })
+		return n
+	}
+	measured.Clear()
+	var first int
+	for turn := range 2 {
+		n := newNetwork(t)
+		x := n.input(1, 64, 14, 14)
+		for range 3 {
+			x = n.op("Conv", []*ir.Value{x, n.weights(64, 64, 3, 3)}, integers("pads", 1, 1, 1, 1))
+		}
+		n.Outputs = append(n.Outputs, x)
+		n.run(rung, []*tensor.Tensor{n.data(1, 64, 14, 14)})
+		if turn == 0 {
+			if first = tried(); first == 0 {
+				t.Fatal("nothing was tried")
+			}
+		}
+	}
+	if got := tried(); got != first {
+		t.Errorf("%d convolutions were tried by the first network, %d by both", first, got)
+	}
+}
