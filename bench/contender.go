@@ -122,7 +122,7 @@ func begin(name, fed string, o opening) (r runner, hello ready) {
 
 // warmUp is how long an engine runs before it is timed: others ran since, and
 // processors that idled have empty caches and low clocks.
-const warmUp = 30 * time.Millisecond
+const warmUp = 100 * time.Millisecond
 
 // measure times n runs after some that warm up.
 func measure(r runner, n int) sample {

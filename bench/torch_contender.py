@@ -31,7 +31,7 @@ try:
         net(x)
         say(load_ms=(load - start) * 1e3, first_ms=(time.perf_counter() - load) * 1e3, version="PyTorch " + torch.__version__)
         for line in sys.stdin:
-            warm = time.perf_counter() + 0.03  # as contender.go's warmUp
+            warm = time.perf_counter() + 0.1  # as contender.go's warmUp
             net(x)
             while time.perf_counter() < warm:
                 net(x)

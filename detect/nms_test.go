@@ -103,7 +103,7 @@ func TestNMSProperty(t *testing.T) {
 			if !(scores[i] != 0) {
 				scores[i] = float64(r.IntN(50)) / 50
 			}
-			classes[i] = []int{0, 1, 2, -5, 1 << 40, 2000}[r.IntN(6)]
+			classes[i] = []int{0, 1, 2, -5, math.MaxInt, 2000}[r.IntN(6)]
 		}
 		for _, iou := range []float64{0, 0.3, 1. / 3, 0.5, 0.6, 0.7, 1} {
 			compareNMS(t, fmt.Sprintf("seed %d, iou %v", seed, iou), boxes, scores, classes, iou)
