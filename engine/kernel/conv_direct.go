@@ -232,7 +232,7 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 	if s.staged {
 		for u := u0; u < u1; u++ {
 			a.Out, a.OutBlock = f.room()
-			s.runTiles(a, u, u+1, g.vecs)
+			s.runTiles(a, u, u+1, col)
 			s.finishStaged(f, m, n, g.first, u)
 		}
 	} else {
@@ -240,7 +240,7 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 		if r := s.conv.Residual; r != nil {
 			a.Residual, a.ResidualBlock = unsafe.Add(m.Residual, r.At(n, g.first)), r.Block
 		}
-		s.runTiles(a, u0, u1, g.vecs)
+		s.runTiles(a, u0, u1, col)
 		s.finishRows(u0, u1, g.vecs, out)
 	}
 	for v := range g.vecs {
@@ -260,7 +260,7 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 // tiles of a column share the panel of the next, so that it arrives no faster
 // than it can.
 func (s *directConv) fetchNext(a *convArgs, u0, u1, col int) {
-	a.AheadLines = 0
+	a.fetch(nil, 0)
 	if !s.cut.columnsFirst || col+1 == len(s.weights.columns) {
 		return
 	}
@@ -268,7 +268,12 @@ func (s *directConv) fetchNext(a *convArgs, u0, u1, col int) {
 	before, after, all := s.tiles(u0), s.tiles(u1), s.tiles(len(s.units))
 	next := s.weights.panel(col + 1)
 	lines := len(next) / line
-	a.fetch(next[lines*before/all*line:lines*after/all*line], (after-before)*a.StepCount)
+	a.fetch(next[lines*before/all*line:lines*after/all*line], (after-before)*s.inputs(col))
+}
+
+// inputs is how many inputs each tile of a column has.
+func (s *directConv) inputs(col int) int {
+	return len(s.weights.panel(col)) / (s.weights.columns[col].vecs * s.weights.block.Channels())
 }
 
 // tiles counts the tiles of the units before u.
@@ -279,8 +284,9 @@ func (s *directConv) tiles(u int) (n int) {
 	return n
 }
 
-// runTiles computes the tiles of units [u0, u1).
-func (s *directConv) runTiles(a *convArgs, u0, u1, vecs int) {
+// runTiles computes the tiles of units [u0, u1) of a column.
+func (s *directConv) runTiles(a *convArgs, u0, u1, col int) {
+	vecs, inputs := s.weights.columns[col].vecs, s.inputs(col)
 	for i := range s.kinds {
 		k := &s.kinds[i]
 		first, end := k.start[u0], k.start[u1]
@@ -302,7 +308,7 @@ func (s *directConv) runTiles(a *convArgs, u0, u1, vecs int) {
 		}
 		a.Positions, a.Count = unsafe.Pointer(&k.positions[first]), end-first
 		s.tile(k.rows, vecs, a)
-		a.fetched()
+		a.fetched(inputs)
 	}
 }
 

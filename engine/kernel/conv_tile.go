@@ -17,23 +17,26 @@ type convArgs struct {
 	SecondIn, SecondOut, SecondResidual int
 	Low, High                           float32 // the sum is clipped to these
 	Ahead                               unsafe.Pointer
-	AheadLines                          int // lines from Ahead on to prefetch at every step; a multiple of 4
+	AheadStep                           int // bytes from Ahead on to prefetch with every input that has three beside it
 }
 
-// fetch spreads the prefetching of weights that come next over so many steps.
-func (a *convArgs) fetch(next []float32, steps int) {
+// fetch spreads the prefetching of weights that come next evenly over so many
+// inputs of tiles: in bursts they would hold up the loads of the weights that
+// are multiplied now.
+func (a *convArgs) fetch(next []float32, inputs int) {
 	if len(next) == 0 {
-		a.AheadLines = 0
+		a.Ahead, a.AheadStep = nil, 0
 		return
 	}
 	a.Ahead = unsafe.Pointer(&next[0])
-	a.AheadLines = roundUp((len(next)/16+steps-1)/steps, 4)
+	a.AheadStep = (4*len(next) + inputs - 1) / inputs
 }
 
-// fetched notes that a call has prefetched its share.
-func (a *convArgs) fetched() {
-	if a.AheadLines > 0 {
-		a.Ahead = unsafe.Add(a.Ahead, 64*a.AheadLines*a.StepCount*a.Count)
+// fetched notes that a call whose tiles have so many inputs has prefetched its
+// share.
+func (a *convArgs) fetched(inputs int) {
+	if a.AheadStep > 0 {
+		a.Ahead = unsafe.Add(a.Ahead, a.AheadStep*inputs*a.Count)
 	}
 }
 

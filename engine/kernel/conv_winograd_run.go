@@ -126,10 +126,10 @@ func (s *winogradConv) multiply(f *frame, p *winogradPass, room unsafe.Pointer, 
 		a.In = unsafe.Add(room, plane*s.in)
 		a.Out = unsafe.Add(room, 36*s.in+plane*s.out+g.first/s.weights.block.Channels()*s.block)
 		a.Weights = unsafe.Pointer(&s.weights.data[plane*s.weights.plane+g.at])
-		a.AheadLines = 0
+		a.fetch(nil, 0)
 		if next := i + 1; wide && next < 36*columns {
 			at, n := next/columns*s.weights.plane+s.weights.columns[next%columns].at, len(s.weights.panel(next%columns))
-			a.fetch(s.weights.data[at:at+n], p.registers*len(s.steps))
+			a.fetch(s.weights.data[at:at+n], p.registers*s.conv.In.C)
 		}
 		for k := range p.rows {
 			r := &p.rows[k]
@@ -137,7 +137,7 @@ func (s *winogradConv) multiply(f *frame, p *winogradPass, room unsafe.Pointer, 
 			a.SecondIn, a.SecondOut = half, half
 			a.Positions, a.Count = unsafe.Pointer(&r.positions[0]), len(r.positions)
 			s.tile(r.rows, g.vecs, a)
-			a.fetched()
+			a.fetched(s.conv.In.C)
 		}
 	}
 }

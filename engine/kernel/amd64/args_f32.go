@@ -15,7 +15,7 @@ type ConvF32 struct {
 	SecondIn, SecondOut, SecondResidual int
 	Low, High                           float32
 	Ahead                               unsafe.Pointer
-	AheadLines                          int
+	AheadStep                           int
 }
 
 // Window is one call of a window kernel. See windowArgs in package kernel, field

@@ -94,7 +94,9 @@ func (t tile) emit(g *gen) {
 	g.load("PixelStride", stride)
 	g.LEAQ(at(stride, 0).Idx(stride, 2), stride3)
 	g.LEAQ(at(stride, 0).Idx(stride, 4), stride5)
-	g.load("Ahead", ahead)
+	if t.prefetches() {
+		g.load("Ahead", ahead)
+	}
 	g.Label("tile")
 	g.load("In", pixel)
 	g.ADDQ(at(positions, 0), pixel)
@@ -108,12 +110,11 @@ func (t tile) emit(g *gen) {
 		}
 	}
 	g.Label("step")
-	t.prefetch(g)
 	g.MOVQ(at(steps, 0), first)
 	g.ADDQ(pixel, first)
 	g.MOVQ(first, second)
 	g.ADDQ(g.field("SecondIn"), second)
-	t.inputs(g, "quad", 8, 4)
+	t.quads(g)
 	t.inputs(g, "one", 12, 1)
 	g.ADDQ(imm(16), steps)
 	g.DECQ(stepsLeft)
@@ -125,23 +126,34 @@ func (t tile) emit(g *gen) {
 	g.end()
 }
 
-// prefetch asks for some lines of weights that come later, at every step.
-func (t tile) prefetch(g *gen) {
-	g.load("AheadLines", count)
-	g.TESTQ(count, count)
-	g.JZ(operand.LabelRef("fetched"))
-	g.Label("fetch")
-	for i := range 4 {
-		g.PREFETCHT1(at(ahead, 64*i))
+// prefetches reports whether the tile asks for weights that come later. With one
+// vector the loads are what it waits for already.
+func (t tile) prefetches() bool { return t.vecs == 2 }
+
+// quads multiplies the inputs that lie four side by side, in a loop of their own
+// where weights are to be prefetched.
+func (t tile) quads(g *gen) {
+	if !t.prefetches() {
+		t.inputs(g, "quad", 8, 4)
+		return
 	}
-	g.ADDQ(imm(256), ahead)
-	g.SUBQ(imm(4), count)
-	g.JNZ(operand.LabelRef("fetch"))
-	g.Label("fetched")
+	g.CMPQ(g.field("AheadStep"), imm(0))
+	g.JEQ(operand.LabelRef("still"))
+	t.inputs(g, "ahead", 8, 4)
+	g.JMP(operand.LabelRef("ones"))
+	g.Label("still")
+	t.inputs(g, "quad", 8, 4)
+	g.Label("ones")
+}
+
+// prefetch asks for the line of weights that is next.
+func (t tile) prefetch(g *gen) {
+	g.PREFETCHT1(at(ahead, 0))
+	g.ADDQ(g.field("AheadStep"), ahead)
 }
 
 // inputs multiplies n inputs of each pixel at a time, as often as the step says
-// at the given offset.
+// at the given offset. The loop "ahead" prefetches what comes later.
 func (t tile) inputs(g *gen, label string, offset, n int) {
 	done := operand.LabelRef(label + "Done")
 	g.MOVL(at(steps, offset), count.As32())
@@ -149,6 +161,9 @@ func (t tile) inputs(g *gen, label string, offset, n int) {
 	g.JZ(done)
 	g.Label(label)
 	for c := range n {
+		if label == "ahead" {
+			t.prefetch(g)
+		}
 		for v := range t.vecs {
 			g.VMOVUPS(at(weights, (c*t.vecs+v)*t.bytes), t.weight(v))
 		}
