@@ -225,8 +225,8 @@ func TestChunksAreClaimedFromBothEnds(t *testing.T) {
 func TestHelpersThatCostMoreThanTheyBringAreLeftOut(t *testing.T) {
 	const ms = int64(time.Millisecond)
 	for name, delay := range map[string]func(w *worth){
-		"the caller waits for a helper": func(w *worth) { w.add(4, 4, 1, 4*ms, 3*ms+ms/2) },
-		"the caller stands still":       func(w *worth) { w.add(1, 20, 1, 3*ms, 0) },
+		"the caller waits for a helper": func(w *worth) { w.add(4, 4, 1, 5*ms, 4*ms+ms/2) },
+		"the caller stands still":       func(w *worth) { w.add(1, 20, 1, 4*ms, 0) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var w worth
@@ -254,5 +254,53 @@ func TestHelpersThatCostMoreThanTheyBringAreLeftOut(t *testing.T) {
 	var w worth
 	if w.add(3, 3, 1, 40*ms, 9*ms); !w.helping() {
 		t.Error("long chunks are taken for delays")
+	}
+}
+
+// lines is memory of 64-byte cache lines that chunks write and read.
+type lines struct {
+	of    [][8]uint64
+	other bool // a chunk takes the part that another wrote
+	sum   atomic.Uint64
+}
+
+const handOverChunks = 8
+
+func (l *lines) Chunk(i int) {
+	if l.other {
+		i = handOverChunks - 1 - i
+	}
+	n := len(l.of) / handOverChunks
+	var sum uint64
+	for k := range l.of[i*n : (i+1)*n] {
+		line := &l.of[i*n+k]
+		sum += line[0]
+		line[0]++
+	}
+	l.sum.Add(sum)
+}
+
+// BenchmarkHandOver is the time of reading and writing a cache line that the
+// same processor wrote in the loop before, or another one.
+func BenchmarkHandOver(b *testing.B) {
+	if runtime.GOMAXPROCS(0) < 2 {
+		b.Skip("needs two processors; run without taskset or GOMAXPROCS=1")
+	}
+	for _, c := range []struct {
+		name  string
+		turns bool
+	}{{"own", false}, {"another's", true}} {
+		b.Run(c.name, func(b *testing.B) {
+			team := New(1)
+			defer team.Close()
+			l := &lines{of: make([][8]uint64, 16<<10)} // 1 MiB
+			for b.Loop() {
+				if err := team.Run(0, handOverChunks, l); err != nil {
+					b.Fatal(err)
+				}
+				l.other = l.other != c.turns
+			}
+			b.ReportMetric(2*float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(l.of)), "ns/line")
+		})
 	}
 }

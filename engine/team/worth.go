@@ -12,7 +12,7 @@ import (
 // loops run on their callers alone for a while, longer each time, so that a team
 // is not slower than one thread.
 type worth struct {
-	balance atomic.Int64 // nanoseconds, at most credit
+	balance atomic.Int64 // nanoseconds, from -debt to credit
 	alone   atomic.Int64 // loops run alone until then, by now(); 0 if they do not
 	last    atomic.Int64 // how long they did so last; halved by every such gain
 	gained  atomic.Int64 // since then
@@ -21,6 +21,8 @@ type worth struct {
 const (
 	// credit is how much of what helpers brought counts against a delay.
 	credit = int64(5 * time.Millisecond)
+	// debt is how much delay is borne before anything was brought.
+	debt = int64(250 * time.Microsecond)
 	// From shortest on, the time alone doubles up to longest.
 	shortest = int64(4 * time.Millisecond)
 	longest  = int64(128 * time.Millisecond)
@@ -58,7 +60,7 @@ func (w *worth) add(mine, others, helpers int, took, waited int64) {
 		brought, lost = 0, took-took*int64(mine)/int64(fair)
 	}
 	balance, last := w.balance.Load()+brought-lost, w.last.Load()
-	if balance < 0 {
+	if balance < -debt {
 		balance = 0
 		last = min(max(2*last, shortest), longest)
 		w.last.Store(last)
