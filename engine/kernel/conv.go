@@ -10,12 +10,15 @@ type ConvMethod uint8
 
 // The methods.
 const (
-	ConvDirect    ConvMethod = iota // any convolution of float32
-	ConvDepthwise                   // one input channel for each output channel
-	ConvWinograd                    // F(4x4, 3x3): 3x3 kernels of stride 1 between blocks of one format
+	ConvDirect        ConvMethod = iota // any convolution of float32
+	ConvDepthwise                       // one input channel for each output channel
+	ConvWinograd                        // F(4x4, 3x3): 3x3 kernels of stride 1 between blocks of one format
+	ConvSmallWinograd                   // F(2x2, 3x3): the same
 )
 
-var convMethods = [...]string{ConvDirect: "direct", ConvDepthwise: "depthwise", ConvWinograd: "winograd"}
+var convMethods = [...]string{ConvDirect: "direct", ConvDepthwise: "depthwise", ConvWinograd: "winograd", ConvSmallWinograd: "small winograd"}
+
+func (m ConvMethod) winograd() bool { return m == ConvWinograd || m == ConvSmallWinograd }
 
 func (m ConvMethod) String() string { return convMethods[m] }
 
@@ -108,7 +111,7 @@ func (r *Rung) Conv(c *Conv, w *ConvWeights) (Work, error) {
 	switch w.method {
 	case ConvDepthwise:
 		return r.depthwise(c, w)
-	case ConvWinograd:
+	case ConvWinograd, ConvSmallWinograd:
 		return r.winogradConv(c, w)
 	}
 	return r.directConv(c, w)

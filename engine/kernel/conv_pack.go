@@ -18,7 +18,7 @@ type ConvWeights struct {
 	kh, kw           int
 	runs             bool // planar: the taps of a kernel row are one run
 	columns          []column
-	plane            int // Winograd's form: numbers of the packed weights; in Winograd's form, of each of 36 planes
+	plane            int // Winograd's form: numbers of the packed weights; in Winograd's form, of each plane
 	data, bias       []float32
 	source           []float32
 	unit             winogradUnit
@@ -75,7 +75,7 @@ func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
 	}
 	w := &ConvWeights{method: m, block: block, planar: c.In.Format == Planar,
 		cin: c.In.C, cout: c.Out.C, group: c.Group, kh: c.KernelH, kw: c.KernelW,
-		unit: r.winograd(block), interleave: r.Interleave16}
+		unit: r.winograd(block, m), interleave: r.Interleave16}
 	if block == F32x8 {
 		w.interleave = r.Interleave8
 	}
@@ -86,7 +86,7 @@ func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
 		return w, nil
 	}
 	taps := w.kh * w.kw
-	if m == ConvWinograd {
+	if m.winograd() {
 		if err := c.winogradFits(); err != nil {
 			return nil, err
 		}
@@ -130,8 +130,8 @@ func (w *ConvWeights) size() int {
 	if w.method == ConvDepthwise {
 		return roundUp(w.cout, 32) * w.kh * w.kw
 	}
-	if w.method == ConvWinograd {
-		return 36 * w.plane
+	if w.method.winograd() {
+		return w.unit.planes() * w.plane
 	}
 	return w.plane
 }

@@ -7,7 +7,7 @@ func (w *ConvWeights) Chunk(i int) {
 	switch {
 	case w.method == ConvDepthwise:
 		w.packDepthwise()
-	case w.method == ConvWinograd:
+	case w.method.winograd():
 		w.packWinograd(&w.columns[i])
 	case w.group == 1 && w.kh*w.kw <= packPixels:
 		w.packVectors(&w.columns[i])
@@ -69,7 +69,7 @@ func copyVector(dst *float32, src unsafe.Pointer, lanes int) {
 	}
 }
 
-// packWinograd packs a column in Winograd's form: the 36 numbers of each kernel
+// packWinograd packs a column in Winograd's form: the numbers of each kernel
 // a plane apart.
 func (w *ConvWeights) packWinograd(g *column) {
 	f := frames.Get().(*frame)

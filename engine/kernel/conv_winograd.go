@@ -3,13 +3,14 @@ package kernel
 import "fmt"
 
 // winogradConv is a 3x3 convolution in Winograd's form: tiles of the input are
-// transformed into 36 planes, multiplied with the weights of each, and
+// transformed into planes, multiplied with the weights of each, and
 // transformed back. Tiles go through in passes; the transformed sides of a pass
 // lie in a room of channel blocks, each with the tiles as its pixels.
 type winogradConv struct {
 	conv      Conv
 	weights   *ConvWeights
 	unit      winogradUnit
+	planes    int // numbers of a transformed tile
 	tile      convTile
 	rung      *Rung
 	steps     []convStep // over the channels of one plane
@@ -68,7 +69,14 @@ func (c *Conv) winogradFits() error {
 	return nil
 }
 
-func (r *Rung) winograd(f Format) winogradUnit {
+// winograd returns the transforms of a method.
+func (r *Rung) winograd(f Format, m ConvMethod) winogradUnit {
+	switch {
+	case m == ConvSmallWinograd && f == F32x8:
+		return r.SmallWinograd8
+	case m == ConvSmallWinograd:
+		return r.SmallWinograd16
+	}
 	if f == F32x8 {
 		return r.Winograd8
 	}
@@ -79,17 +87,17 @@ func (r *Rung) winogradConv(c *Conv, w *ConvWeights) (Work, error) {
 	if err := c.winogradFits(); err != nil {
 		return Work{}, err
 	}
-	s := &winogradConv{conv: *c, weights: w, unit: r.winograd(w.block), tile: r.ConvTile8, rung: r}
+	s := &winogradConv{conv: *c, weights: w, unit: w.unit, planes: w.unit.planes(), tile: r.ConvTile8, rung: r}
 	if w.block == F32x16 {
 		s.tile = r.ConvTile16
 	}
 	s.low, s.high, s.rest = c.Act.limits()
 	rows, pixel := convRows(w.block), w.block.PixelBytes()
 	blocks := c.In.Blocks() + c.Out.Blocks()
-	most := (winogradRoom/(36*blocks) - 2*64) / pixel / rows * rows
+	most := (winogradRoom/(s.planes*blocks) - 2*64) / pixel / rows * rows
 	together := 4*len(w.data) <= winogradStays && most > 0
 	if !together {
-		most = max(rows, winogradWide/(36*blocks*pixel)/rows*rows)
+		most = max(rows, winogradWide/(s.planes*blocks*pixel)/rows*rows)
 	}
 	s.layTiles(most, together)
 	for b := range c.In.Blocks() {
@@ -108,12 +116,13 @@ func (r *Rung) winogradConv(c *Conv, w *ConvWeights) (Work, error) {
 }
 
 // size is how many bytes the transformed sides take.
-func (s *winogradConv) size() int { return 36 * (s.in + s.out) }
+func (s *winogradConv) size() int { return s.planes * (s.in + s.out) }
 
 // layTiles cuts the tiles of all pictures into passes of nearly equal size.
 func (s *winogradConv) layTiles(most int, together bool) {
 	c := &s.conv
-	across, down := (c.Out.W+3)/4, (c.Out.H+3)/4
+	side := s.unit.side
+	across, down := (c.Out.W+side-1)/side, (c.Out.H+side-1)/side
 	all := c.Out.N * across * down
 	n := (all + most - 1) / most
 	per := (all + n - 1) / n
@@ -138,11 +147,12 @@ func (s *winogradConv) layTiles(most int, together bool) {
 // part lists tiles [t0, t1) of a pass that begins with tile first.
 func (s *winogradConv) part(first, t0, t1 int) winogradPart {
 	c := &s.conv
-	across, down := (c.Out.W+3)/4, (c.Out.H+3)/4
+	side := s.unit.side
+	across, down := (c.Out.W+side-1)/side, (c.Out.H+side-1)/side
 	part := winogradPart{tiles: t1 - t0}
 	for t := t0; t < t1; t++ {
-		n, y, x := t/(across*down), t/across%down*4, t%across*4
-		height, width := min(4, c.Out.H-y), min(4, c.Out.W-x)
+		n, y, x := t/(across*down), t/across%down*side, t%across*side
+		height, width := min(side, c.Out.H-y), min(side, c.Out.W-x)
 		p := winogradPosition{Tile: (t - first) * s.weights.block.PixelBytes(),
 			In: n*c.In.Image + c.In.Pixel(y-c.PadTop, x-c.PadLeft), Out: n*c.Out.Image + c.Out.Pixel(y, x)}
 		if c.Residual != nil {
@@ -150,11 +160,11 @@ func (s *winogradConv) part(first, t0, t1 int) winogradPart {
 		}
 		g := part.group(height, width, &c.In)
 		g.positions = append(g.positions, p)
-		if x+4 >= c.Out.W {
+		if x+side >= c.Out.W {
 			part.ends = append(part.ends, winogradEnd{n, y, y + height})
 		}
 		if s.rest.Kind != Identity && (t == t0 || x == 0) {
-			run := min((t1-t)*4, c.Out.W-x)
+			run := min((t1-t)*side, c.Out.W-x)
 			for r := range height {
 				part.runs = append(part.runs, winogradRun{p.Out + r*c.Out.Pitch*c.Out.Format.PixelBytes(), run * c.Out.Format.Channels()})
 			}

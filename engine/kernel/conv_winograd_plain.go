@@ -23,14 +23,15 @@ import "unsafe"
 // output, three to four times that of the direct form.
 
 // winogradArgs is one call of a transform, over tiles of one vector of
-// channels. Number (y, x) of a tile lies in transformed plane 6x+y.
+// channels. Number (y, x) of a tile lies in transformed plane
+// 6x+y, or 4x+y where tiles have 2x2 outputs.
 type winogradArgs struct {
 	In, Out, Residual, Positions unsafe.Pointer // *winogradPosition; Residual may be nil
 	Count, Plane                 int            // of the positions, at least 1; bytes between transformed planes
 	Scratch, Bias                unsafe.Pointer // 36 vectors; a vector
 	Rows, Columns                [6]int         // bytes from a tile's first input pixel to each row and column of it; Columns[0] is 0
 	OutRow, ResidualRow          int            // bytes between rows
-	Height, Width                int            // how much of the 4x4 output is wanted, at least 1
+	Height, Width                int            // how much of the output is wanted, at least 1
 	Low, High                    float32        // the sum is clipped to these
 }
 
@@ -39,15 +40,20 @@ type winogradArgs struct {
 type winogradPosition struct{ Tile, In, Out, Residual int }
 
 // winogradUnit are the three transforms on one kind of vector. weights takes
-// count kernels of nine vectors of output channels, and writes the 36 numbers of
+// count kernels of nine vectors of output channels, and writes the numbers of
 // each plane bytes after each other, those of the next step bytes further.
 type winogradUnit struct {
+	side          int // outputs of a tile's side
 	input, output func(a *winogradArgs)
 	weights       func(dst, src, scratch unsafe.Pointer, plane, step, count int)
 }
 
+// planes is how many numbers a transformed tile has.
+func (u winogradUnit) planes() int { return (u.side + 2) * (u.side + 2) }
+
 var (
 	plainWinograd8 = winogradUnit{
+		side:   4,
 		input:  func(a *winogradArgs) { winogradInput(8, a) },
 		output: func(a *winogradArgs) { winogradOutput(8, a) },
 		weights: func(dst, src, _ unsafe.Pointer, plane, step, count int) {
@@ -55,6 +61,7 @@ var (
 		},
 	}
 	plainWinograd16 = winogradUnit{
+		side:   4,
 		input:  func(a *winogradArgs) { winogradInput(16, a) },
 		output: func(a *winogradArgs) { winogradOutput(16, a) },
 		weights: func(dst, src, _ unsafe.Pointer, plane, step, count int) {

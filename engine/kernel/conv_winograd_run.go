@@ -23,7 +23,7 @@ func (t *winogradTogether) Run(chunk int, m *Memory) {
 	f := frames.Get().(*frame)
 	p := &s.passes[chunk]
 	s.transform(f, m, &p.parts[0], room, 0, s.conv.In.Blocks())
-	s.multiply(f, p, room, 0, 36*len(s.weights.columns))
+	s.multiply(f, p, room, 0, s.planes*len(s.weights.columns))
 	s.finish(f, m, &p.parts[0], room, 0, s.conv.Out.Blocks())
 	f.winograd, f.conv = winogradArgs{}, convArgs{}
 	frames.Put(f)
@@ -74,7 +74,7 @@ type winogradProducts struct {
 
 func newWinogradProducts(s *winogradConv, p *winogradPass) *winogradProducts {
 	const chunk = 1.6e6 // multiply-adds in 20 µs of AVX-512
-	cells := 36 * len(s.weights.columns)
+	cells := s.planes * len(s.weights.columns)
 	cell := float64(p.tiles*s.conv.In.C*s.conv.Out.C) / float64(len(s.weights.columns))
 	per := atMost(cells, chunk/cell)
 	return &winogradProducts{s, p, (cells + per - 1) / per}
@@ -86,7 +86,7 @@ func (s *winogradProducts) Chunks() int { return s.chunks }
 // Run is part of Step.
 func (s *winogradProducts) Run(chunk int, m *Memory) {
 	f := frames.Get().(*frame)
-	cells := 36 * len(s.weights.columns)
+	cells := s.planes * len(s.weights.columns)
 	s.multiply(f, s.pass, m.Scratch, chunk*cells/s.chunks, (chunk+1)*cells/s.chunks)
 	f.conv = convArgs{}
 	frames.Put(f)
@@ -124,10 +124,10 @@ func (s *winogradConv) multiply(f *frame, p *winogradPass, room unsafe.Pointer, 
 	for i := from; i < to; i++ {
 		plane, g := i/columns, &s.weights.columns[i%columns]
 		a.In = unsafe.Add(room, plane*s.in)
-		a.Out = unsafe.Add(room, 36*s.in+plane*s.out+g.first/s.weights.block.Channels()*s.block)
+		a.Out = unsafe.Add(room, s.planes*s.in+plane*s.out+g.first/s.weights.block.Channels()*s.block)
 		a.Weights = unsafe.Pointer(&s.weights.data[plane*s.weights.plane+g.at])
 		a.fetch(nil, 0)
-		if next := i + 1; wide && next < 36*columns {
+		if next := i + 1; wide && next < s.planes*columns {
 			at, n := next/columns*s.weights.plane+s.weights.columns[next%columns].at, len(s.weights.panel(next%columns))
 			a.fetch(s.weights.data[at:at+n], p.registers*s.conv.In.C)
 		}
@@ -150,7 +150,7 @@ func (s *winogradConv) finish(f *frame, m *Memory, p *winogradPart, room unsafe.
 	a.Low, a.High = s.low, s.high
 	for b := b0; b < b1; b++ {
 		to := unsafe.Add(m.Out, b*out.Block)
-		a.In, a.Out = unsafe.Add(room, 36*s.in+b*s.block), to
+		a.In, a.Out = unsafe.Add(room, s.planes*s.in+b*s.block), to
 		a.Bias = unsafe.Pointer(&s.weights.bias[b*out.Format.Channels()])
 		if r := s.conv.Residual; r != nil {
 			a.Residual, a.ResidualRow = unsafe.Add(m.Residual, b*r.Block), r.Pitch*r.Format.PixelBytes()

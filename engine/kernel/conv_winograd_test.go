@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"math/rand"
 	"testing"
 )
@@ -28,6 +29,7 @@ func TestWinograd(t *testing.T) {
 				test.kh, test.kw, test.pads = 3, 3, [4]int{1, 1, 1, 1}
 				t.Run(fmt.Sprintf("%s %v", test.why, f), func(t *testing.T) {
 					testConv(t, k, test.conv(f, f), ConvWinograd, winogradBound)
+					testConv(t, k, test.conv(f, f), ConvSmallWinograd, winogradBound)
 				})
 			}
 		}
@@ -43,6 +45,7 @@ func TestWinogradEverySize(t *testing.T) {
 				for _, f := range []Format{F32x8, F32x16} {
 					c := convCase{cin: 5, h: h, w: w, cout: 3 * f.Channels(), kh: 3, kw: 3, pads: [4]int{h % 3, w % 2, w % 3, h % 2}, residual: true, act: relu}
 					testConv(t, k, c.conv(f, f), ConvWinograd, winogradBound)
+					testConv(t, k, c.conv(f, f), ConvSmallWinograd, winogradBound)
 				}
 			}
 		}
@@ -57,21 +60,28 @@ func TestWinogradErrors(t *testing.T) {
 	rng := rand.New(rand.NewSource(5))
 	in, out := newCanvas(c.In).randomize(rng), newCanvas(c.Out)
 	weights, bias := normals(64*256*9, rng), make([]float32, 64)
-	run(packed(t, k, &c, ConvWinograd, weights, bias), Memory{In: in.base(), Out: out.base()})
+	for m, bound := range map[ConvMethod]float64{ConvWinograd: 3.5e-6, ConvSmallWinograd: 1e-6} {
+		run(packed(t, k, &c, m, weights, bias), Memory{In: in.base(), Out: out.base()})
+		if e := rootMeanSquare(&c, in, out, weights, bias); !(e < bound) {
+			t.Errorf("%v: relative error %.2g", m, e)
+		}
+	}
+}
+
+// rootMeanSquare is the error of a convolution's output relative to the output.
+func rootMeanSquare(c *Conv, in, out *canvas, weights, bias []float32) float64 {
 	var errors, squares float64
 	for co := range c.Out.C {
 		for y := range c.Out.H {
 			for x := range c.Out.W {
-				want, _ := convolve(&c, in, weights, bias, 0, co, y, x)
+				want, _ := convolve(c, in, weights, bias, 0, co, y, x)
 				d := float64(out.get(0, co, y, x)) - want
 				errors += d * d
 				squares += want * want
 			}
 		}
 	}
-	if e := errors / squares; !(e < 3.5e-6*3.5e-6) {
-		t.Errorf("relative error %.2g squared", e)
-	}
+	return math.Sqrt(errors / squares)
 }
 
 // packed plans a convolution with its weights packed.
@@ -128,6 +138,7 @@ func BenchmarkWinograd(b *testing.B) {
 			test.kh, test.kw, test.pads = 3, 3, [4]int{1, 1, 1, 1}
 			c := test.conv(k.Block, k.Block)
 			benchmarkConv(b, k, &c, ConvWinograd)
+			benchmarkConv(b, k, &c, ConvSmallWinograd)
 		}
 	}
 }

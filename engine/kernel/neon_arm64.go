@@ -16,6 +16,7 @@ func depthRowNEON(kernelW, stride int, a *windowArgs) {
 }
 
 var winogradNEON = winogradUnit{
+	side:    4,
 	input:   func(a *winogradArgs) { arm64.WinogradInput((*arm64.Winograd)(a)) },
 	output:  func(a *winogradArgs) { arm64.WinogradOutput((*arm64.Winograd)(a)) },
 	weights: arm64.WinogradWeights,

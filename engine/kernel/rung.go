@@ -28,8 +28,9 @@ type Rung struct {
 	ConvTile8, ConvTile16 convTile
 
 	// Winograd8 and Winograd16 are the transforms of Winograd's form on vectors
-	// of 8 and 16 channels.
-	Winograd8, Winograd16 winogradUnit
+	// of 8 and 16 channels, the others those of tiles of 2x2 outputs.
+	Winograd8, Winograd16           winogradUnit
+	SmallWinograd8, SmallWinograd16 winogradUnit
 
 	// Activate applies act in place to n numbers, a multiple of 8.
 	Activate func(p unsafe.Pointer, n int, act Activation)
@@ -83,7 +84,8 @@ func purego() Rung {
 		TileConv: plainTileConv,
 		GemmUnit: plainGemm, Gemms: vectorGemms, QConvs: plainQConvs, Bytes: plainBytes,
 		ConvTile8: convTile8, ConvTile16: convTile16,
-		Winograd8: plainWinograd8, Winograd16: plainWinograd16, Activate: activate,
+		Winograd8: plainWinograd8, Winograd16: plainWinograd16,
+		SmallWinograd8: plainSmallWinograd(8), SmallWinograd16: plainSmallWinograd(16), Activate: activate,
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
 		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16,
 		Vec: plainVec, OverlapUnit: overlap, ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,

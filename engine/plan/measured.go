@@ -23,16 +23,14 @@ type trial struct {
 // mostTrial bounds the memory of a trial, in bytes.
 const mostTrial = 64 << 20
 
-// faster runs the direct form and Winograd's of a convolution on memory of its
-// own and tells which takes less time. Both are packed for it; the weights of
-// the slower one are let go.
-func (b *builder) faster(c *kernel.Conv, data, bias *tensor.Tensor) (kernel.ConvMethod, error) {
+// fastest runs forms of a convolution on memory of its own and tells which takes
+// the least time. All are packed for it; the weights of the others are let go.
+func (b *builder) fastest(c *kernel.Conv, data, bias *tensor.Tensor, methods []kernel.ConvMethod) (kernel.ConvMethod, error) {
 	t := trial{b.opt.Rung.Name, *c, c.Residual != nil}
 	t.conv.Residual = nil
 	if m, ok := measured.Load(t); ok {
 		return m.(kernel.ConvMethod), nil
 	}
-	methods := []kernel.ConvMethod{kernel.ConvWinograd, kernel.ConvDirect}
 	var runs []func()
 	for _, m := range methods {
 		w, err := b.weights.vector(c, m, data, bias)
@@ -47,9 +45,13 @@ func (b *builder) faster(c *kernel.Conv, data, bias *tensor.Tensor) (kernel.Conv
 	}
 	best := fastest(runs)
 	measured.Store(t, methods[best])
-	loser := b.weights.key(c, data, bias)
-	loser.method = methods[1-best]
-	delete(b.weights.conv, loser)
+	for i, m := range methods {
+		if i != best {
+			loser := b.weights.key(c, data, bias)
+			loser.method = m
+			delete(b.weights.conv, loser)
+		}
+	}
 	return methods[best], nil
 }
 

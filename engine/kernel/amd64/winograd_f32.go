@@ -21,6 +21,21 @@ func WinogradOutputAVX512(a *Winograd)
 //go:noescape
 func WinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, scratch unsafe.Pointer, plane int, step int, count int)
 
+// SmallWinogradInputAVX512 transforms tiles of 4x4 pixels.
+//
+//go:noescape
+func SmallWinogradInputAVX512(a *Winograd)
+
+// SmallWinogradOutputAVX512 makes tiles of up to 2x2 pixels.
+//
+//go:noescape
+func SmallWinogradOutputAVX512(a *Winograd)
+
+// SmallWinogradWeightsAVX512 transforms the 3x3 kernels of count input channels, step bytes apart in dst.
+//
+//go:noescape
+func SmallWinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, scratch unsafe.Pointer, plane int, step int, count int)
+
 // WinogradInputAVX2 transforms tiles of 6x6 pixels.
 //
 //go:noescape
@@ -35,3 +50,18 @@ func WinogradOutputAVX2(a *Winograd)
 //
 //go:noescape
 func WinogradWeightsAVX2(dst unsafe.Pointer, src unsafe.Pointer, scratch unsafe.Pointer, plane int, step int, count int)
+
+// SmallWinogradInputAVX2 transforms tiles of 4x4 pixels.
+//
+//go:noescape
+func SmallWinogradInputAVX2(a *Winograd)
+
+// SmallWinogradOutputAVX2 makes tiles of up to 2x2 pixels.
+//
+//go:noescape
+func SmallWinogradOutputAVX2(a *Winograd)
+
+// SmallWinogradWeightsAVX2 transforms the 3x3 kernels of count input channels, step bytes apart in dst.
+//
+//go:noescape
+func SmallWinogradWeightsAVX2(dst unsafe.Pointer, src unsafe.Pointer, scratch unsafe.Pointer, plane int, step int, count int)

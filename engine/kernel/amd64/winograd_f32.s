@@ -11,7 +11,7 @@ TEXT ·WinogradInputAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
 	// AX arguments, R8 tile, R9 tiles left, SI its first pixel, CX a row of it,
-	// R10-R13 and R15 columns 1 to 5, DI transformed, DX bytes between planes, BX scratch.
+	// R10-R13 and R15 columns from 1 on, DI transformed, DX bytes between planes, BX scratch.
 	MOVL         $0x40000000, CX
 	VMOVD        CX, X8
 	VBROADCASTSS X8, Z8
@@ -868,6 +868,9 @@ TEXT ·WinogradWeightsAVX512(SB), NOSPLIT, $0-48
 	MOVL         $0x3e2aaaab, CX
 	VMOVD        CX, X12
 	VBROADCASTSS X12, Z12
+	MOVL         $0x3f000000, CX
+	VMOVD        CX, X13
+	VBROADCASTSS X13, Z13
 
 kernel:
 	VMOVUPS     (SI), Z0
@@ -1094,13 +1097,467 @@ kernel:
 	VZEROUPPER
 	RET
 
+// func SmallWinogradInputAVX512(a *Winograd)
+// Requires: AVX, AVX512F
+TEXT ·SmallWinogradInputAVX512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 tile, R9 tiles left, SI its first pixel, CX a row of it,
+	// R10-R13 and R15 columns from 1 on, DI transformed, DX bytes between planes, BX scratch.
+	MOVL         $0x40000000, CX
+	VMOVD        CX, X8
+	VBROADCASTSS X8, Z8
+	MOVL         $0x40800000, CX
+	VMOVD        CX, X9
+	VBROADCASTSS X9, Z9
+	MOVL         $0x40a00000, CX
+	VMOVD        CX, X10
+	VBROADCASTSS X10, Z10
+	MOVQ         Winograd_Positions+0(AX), R8
+	MOVQ         Winograd_Count+0(AX), R9
+	MOVQ         Winograd_Plane+0(AX), DX
+	MOVQ         Winograd_Scratch+0(AX), BX
+	MOVQ         Winograd_Columns+8(AX), R10
+	MOVQ         Winograd_Columns+16(AX), R11
+	MOVQ         Winograd_Columns+24(AX), R12
+
+tile:
+	MOVQ    Winograd_In+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    Winograd_Out+0(AX), DI
+	ADDQ    (R8), DI
+	MOVQ    Winograd_Rows+0(AX), CX
+	ADDQ    SI, CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(R10*1), Z1
+	VMOVUPS (CX)(R11*1), Z2
+	VMOVUPS (CX)(R12*1), Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z3, Z1, Z3
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z4, 64(BX)
+	VMOVUPS Z2, 128(BX)
+	VMOVUPS Z3, 192(BX)
+	MOVQ    Winograd_Rows+8(AX), CX
+	ADDQ    SI, CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(R10*1), Z1
+	VMOVUPS (CX)(R11*1), Z2
+	VMOVUPS (CX)(R12*1), Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z3, Z1, Z3
+	VMOVUPS Z0, 256(BX)
+	VMOVUPS Z4, 320(BX)
+	VMOVUPS Z2, 384(BX)
+	VMOVUPS Z3, 448(BX)
+	MOVQ    Winograd_Rows+16(AX), CX
+	ADDQ    SI, CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(R10*1), Z1
+	VMOVUPS (CX)(R11*1), Z2
+	VMOVUPS (CX)(R12*1), Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z3, Z1, Z3
+	VMOVUPS Z0, 512(BX)
+	VMOVUPS Z4, 576(BX)
+	VMOVUPS Z2, 640(BX)
+	VMOVUPS Z3, 704(BX)
+	MOVQ    Winograd_Rows+24(AX), CX
+	ADDQ    SI, CX
+	VMOVUPS (CX), Z0
+	VMOVUPS (CX)(R10*1), Z1
+	VMOVUPS (CX)(R11*1), Z2
+	VMOVUPS (CX)(R12*1), Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z3, Z1, Z3
+	VMOVUPS Z0, 768(BX)
+	VMOVUPS Z4, 832(BX)
+	VMOVUPS Z2, 896(BX)
+	VMOVUPS Z3, 960(BX)
+	VMOVUPS (BX), Z0
+	VMOVUPS 256(BX), Z1
+	VMOVUPS 512(BX), Z2
+	VMOVUPS 768(BX), Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z3, Z1, Z3
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS 64(BX), Z0
+	VMOVUPS 320(BX), Z1
+	VMOVUPS 576(BX), Z2
+	VMOVUPS 832(BX), Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z3, Z1, Z3
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS 128(BX), Z0
+	VMOVUPS 384(BX), Z1
+	VMOVUPS 640(BX), Z2
+	VMOVUPS 896(BX), Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z3, Z1, Z3
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS 192(BX), Z0
+	VMOVUPS 448(BX), Z1
+	VMOVUPS 704(BX), Z2
+	VMOVUPS 960(BX), Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z3, Z1, Z3
+	VMOVUPS Z0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    DX, DI
+	ADDQ    $+32, R8
+	DECQ    R9
+	JNZ     tile
+	VZEROUPPER
+	RET
+
+// func SmallWinogradOutputAVX512(a *Winograd)
+// Requires: AVX, AVX512F
+TEXT ·SmallWinogradOutputAVX512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 tile, R9 tiles left, SI products, then residual, DI output,
+	// DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch.
+	MOVL         $0x40000000, CX
+	VMOVD        CX, X8
+	VBROADCASTSS X8, Z8
+	MOVL         $0x40800000, CX
+	VMOVD        CX, X9
+	VBROADCASTSS X9, Z9
+	MOVL         $0x41000000, CX
+	VMOVD        CX, X10
+	VBROADCASTSS X10, Z10
+	MOVQ         Winograd_Bias+0(AX), CX
+	VMOVUPS      (CX), Z11
+	VBROADCASTSS Winograd_Low+0(AX), Z12
+	VBROADCASTSS Winograd_High+0(AX), Z13
+	MOVQ         Winograd_Positions+0(AX), R8
+	MOVQ         Winograd_Count+0(AX), R9
+	MOVQ         Winograd_Plane+0(AX), DX
+	MOVQ         Winograd_Scratch+0(AX), BX
+	MOVQ         Winograd_OutRow+0(AX), R10
+	MOVQ         Winograd_ResidualRow+0(AX), R11
+	MOVQ         Winograd_Width+0(AX), R12
+	MOVQ         Winograd_Residual+0(AX), R13
+
+tile:
+	MOVQ    Winograd_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    Winograd_Out+0(AX), DI
+	ADDQ    16(R8), DI
+	VMOVUPS (SI), Z0
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z3
+	ADDQ    DX, SI
+	VADDPS  Z1, Z0, Z0
+	VADDPS  Z2, Z0, Z0
+	VSUBPS  Z2, Z1, Z1
+	VSUBPS  Z3, Z1, Z1
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 256(BX)
+	VMOVUPS (SI), Z0
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z3
+	ADDQ    DX, SI
+	VADDPS  Z1, Z0, Z0
+	VADDPS  Z2, Z0, Z0
+	VSUBPS  Z2, Z1, Z1
+	VSUBPS  Z3, Z1, Z1
+	VMOVUPS Z0, 64(BX)
+	VMOVUPS Z1, 320(BX)
+	VMOVUPS (SI), Z0
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z3
+	ADDQ    DX, SI
+	VADDPS  Z1, Z0, Z0
+	VADDPS  Z2, Z0, Z0
+	VSUBPS  Z2, Z1, Z1
+	VSUBPS  Z3, Z1, Z1
+	VMOVUPS Z0, 128(BX)
+	VMOVUPS Z1, 384(BX)
+	VMOVUPS (SI), Z0
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z3
+	ADDQ    DX, SI
+	VADDPS  Z1, Z0, Z0
+	VADDPS  Z2, Z0, Z0
+	VSUBPS  Z2, Z1, Z1
+	VSUBPS  Z3, Z1, Z1
+	VMOVUPS Z0, 192(BX)
+	VMOVUPS Z1, 448(BX)
+	MOVQ    24(R8), SI
+	ADDQ    R13, SI
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	VADDPS  Z1, Z0, Z0
+	VADDPS  Z2, Z0, Z0
+	VSUBPS  Z2, Z1, Z1
+	VSUBPS  Z3, Z1, Z1
+	VADDPS  Z11, Z0, Z0
+	VADDPS  Z11, Z1, Z1
+	TESTQ   R13, R13
+	JZ      store0
+	VADDPS  (SI), Z0, Z0
+	CMPQ    R12, $+1
+	JLE     store0
+	VADDPS  64(SI), Z1, Z1
+
+store0:
+	VMAXPS  Z0, Z12, Z0
+	VMINPS  Z0, Z13, Z0
+	VMOVUPS Z0, (DI)
+	CMPQ    R12, $+1
+	JLE     stored0
+	VMAXPS  Z1, Z12, Z1
+	VMINPS  Z1, Z13, Z1
+	VMOVUPS Z1, 64(DI)
+
+stored0:
+	ADDQ    R10, DI
+	ADDQ    R11, SI
+	CMPQ    Winograd_Height+0(AX), $+1
+	JLE     done
+	VMOVUPS 256(BX), Z0
+	VMOVUPS 320(BX), Z1
+	VMOVUPS 384(BX), Z2
+	VMOVUPS 448(BX), Z3
+	VADDPS  Z1, Z0, Z0
+	VADDPS  Z2, Z0, Z0
+	VSUBPS  Z2, Z1, Z1
+	VSUBPS  Z3, Z1, Z1
+	VADDPS  Z11, Z0, Z0
+	VADDPS  Z11, Z1, Z1
+	TESTQ   R13, R13
+	JZ      store1
+	VADDPS  (SI), Z0, Z0
+	CMPQ    R12, $+1
+	JLE     store1
+	VADDPS  64(SI), Z1, Z1
+
+store1:
+	VMAXPS  Z0, Z12, Z0
+	VMINPS  Z0, Z13, Z0
+	VMOVUPS Z0, (DI)
+	CMPQ    R12, $+1
+	JLE     stored1
+	VMAXPS  Z1, Z12, Z1
+	VMINPS  Z1, Z13, Z1
+	VMOVUPS Z1, 64(DI)
+
+stored1:
+	ADDQ R10, DI
+	ADDQ R11, SI
+
+done:
+	ADDQ $+32, R8
+	DECQ R9
+	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func SmallWinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, scratch unsafe.Pointer, plane int, step int, count int)
+// Requires: AVX, AVX512F
+TEXT ·SmallWinogradWeightsAVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         scratch+16(FP), BX
+	MOVQ         plane+24(FP), DX
+	MOVQ         step+32(FP), R8
+	MOVQ         count+40(FP), R9
+	MOVL         $0x3e800000, CX
+	VMOVD        CX, X8
+	VBROADCASTSS X8, Z8
+	MOVL         $0xbe2aaaab, CX
+	VMOVD        CX, X9
+	VBROADCASTSS X9, Z9
+	MOVL         $0x3d2aaaab, CX
+	VMOVD        CX, X10
+	VBROADCASTSS X10, Z10
+	MOVL         $0x3daaaaab, CX
+	VMOVD        CX, X11
+	VBROADCASTSS X11, Z11
+	MOVL         $0x3e2aaaab, CX
+	VMOVD        CX, X12
+	VBROADCASTSS X12, Z12
+	MOVL         $0x3f000000, CX
+	VMOVD        CX, X13
+	VBROADCASTSS X13, Z13
+
+kernel:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VADDPS  Z2, Z0, Z3
+	VADDPS  Z1, Z3, Z4
+	VSUBPS  Z1, Z3, Z5
+	VMULPS  Z13, Z4, Z4
+	VMULPS  Z13, Z5, Z5
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z4, 64(BX)
+	VMOVUPS Z5, 128(BX)
+	VMOVUPS Z2, 192(BX)
+	VMOVUPS 192(SI), Z0
+	VMOVUPS 256(SI), Z1
+	VMOVUPS 320(SI), Z2
+	VADDPS  Z2, Z0, Z3
+	VADDPS  Z1, Z3, Z4
+	VSUBPS  Z1, Z3, Z5
+	VMULPS  Z13, Z4, Z4
+	VMULPS  Z13, Z5, Z5
+	VMOVUPS Z0, 256(BX)
+	VMOVUPS Z4, 320(BX)
+	VMOVUPS Z5, 384(BX)
+	VMOVUPS Z2, 448(BX)
+	VMOVUPS 384(SI), Z0
+	VMOVUPS 448(SI), Z1
+	VMOVUPS 512(SI), Z2
+	VADDPS  Z2, Z0, Z3
+	VADDPS  Z1, Z3, Z4
+	VSUBPS  Z1, Z3, Z5
+	VMULPS  Z13, Z4, Z4
+	VMULPS  Z13, Z5, Z5
+	VMOVUPS Z0, 512(BX)
+	VMOVUPS Z4, 576(BX)
+	VMOVUPS Z5, 640(BX)
+	VMOVUPS Z2, 704(BX)
+	MOVQ    DI, CX
+	VMOVUPS (BX), Z0
+	VMOVUPS 256(BX), Z1
+	VMOVUPS 512(BX), Z2
+	VADDPS  Z2, Z0, Z3
+	VADDPS  Z1, Z3, Z4
+	VSUBPS  Z1, Z3, Z5
+	VMULPS  Z13, Z4, Z4
+	VMULPS  Z13, Z5, Z5
+	VMOVUPS Z0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS 64(BX), Z0
+	VMOVUPS 320(BX), Z1
+	VMOVUPS 576(BX), Z2
+	VADDPS  Z2, Z0, Z3
+	VADDPS  Z1, Z3, Z4
+	VSUBPS  Z1, Z3, Z5
+	VMULPS  Z13, Z4, Z4
+	VMULPS  Z13, Z5, Z5
+	VMOVUPS Z0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS 128(BX), Z0
+	VMOVUPS 384(BX), Z1
+	VMOVUPS 640(BX), Z2
+	VADDPS  Z2, Z0, Z3
+	VADDPS  Z1, Z3, Z4
+	VSUBPS  Z1, Z3, Z5
+	VMULPS  Z13, Z4, Z4
+	VMULPS  Z13, Z5, Z5
+	VMOVUPS Z0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS 192(BX), Z0
+	VMOVUPS 448(BX), Z1
+	VMOVUPS 704(BX), Z2
+	VADDPS  Z2, Z0, Z3
+	VADDPS  Z1, Z3, Z4
+	VSUBPS  Z1, Z3, Z5
+	VMULPS  Z13, Z4, Z4
+	VMULPS  Z13, Z5, Z5
+	VMOVUPS Z0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z5, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    DX, CX
+	ADDQ    $+576, SI
+	ADDQ    R8, DI
+	DECQ    R9
+	JNZ     kernel
+	VZEROUPPER
+	RET
+
 // func WinogradInputAVX2(a *Winograd)
 // Requires: AVX, AVX2, FMA3
 TEXT ·WinogradInputAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
 	// AX arguments, R8 tile, R9 tiles left, SI its first pixel, CX a row of it,
-	// R10-R13 and R15 columns 1 to 5, DI transformed, DX bytes between planes, BX scratch.
+	// R10-R13 and R15 columns from 1 on, DI transformed, DX bytes between planes, BX scratch.
 	MOVL         $0x40000000, CX
 	VMOVD        CX, X8
 	VBROADCASTSS X8, Y8
@@ -1957,6 +2414,9 @@ TEXT ·WinogradWeightsAVX2(SB), NOSPLIT, $0-48
 	MOVL         $0x3e2aaaab, CX
 	VMOVD        CX, X12
 	VBROADCASTSS X12, Y12
+	MOVL         $0x3f000000, CX
+	VMOVD        CX, X13
+	VBROADCASTSS X13, Y13
 
 kernel:
 	VMOVUPS     (SI), Y0
@@ -2180,5 +2640,459 @@ kernel:
 	ADDQ        R8, DI
 	DECQ        R9
 	JNZ         kernel
+	VZEROUPPER
+	RET
+
+// func SmallWinogradInputAVX2(a *Winograd)
+// Requires: AVX, AVX2
+TEXT ·SmallWinogradInputAVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 tile, R9 tiles left, SI its first pixel, CX a row of it,
+	// R10-R13 and R15 columns from 1 on, DI transformed, DX bytes between planes, BX scratch.
+	MOVL         $0x40000000, CX
+	VMOVD        CX, X8
+	VBROADCASTSS X8, Y8
+	MOVL         $0x40800000, CX
+	VMOVD        CX, X9
+	VBROADCASTSS X9, Y9
+	MOVL         $0x40a00000, CX
+	VMOVD        CX, X10
+	VBROADCASTSS X10, Y10
+	MOVQ         Winograd_Positions+0(AX), R8
+	MOVQ         Winograd_Count+0(AX), R9
+	MOVQ         Winograd_Plane+0(AX), DX
+	MOVQ         Winograd_Scratch+0(AX), BX
+	MOVQ         Winograd_Columns+8(AX), R10
+	MOVQ         Winograd_Columns+16(AX), R11
+	MOVQ         Winograd_Columns+24(AX), R12
+
+tile:
+	MOVQ    Winograd_In+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    Winograd_Out+0(AX), DI
+	ADDQ    (R8), DI
+	MOVQ    Winograd_Rows+0(AX), CX
+	ADDQ    SI, CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(R10*1), Y1
+	VMOVUPS (CX)(R11*1), Y2
+	VMOVUPS (CX)(R12*1), Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y3, Y1, Y3
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y4, 32(BX)
+	VMOVUPS Y2, 64(BX)
+	VMOVUPS Y3, 96(BX)
+	MOVQ    Winograd_Rows+8(AX), CX
+	ADDQ    SI, CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(R10*1), Y1
+	VMOVUPS (CX)(R11*1), Y2
+	VMOVUPS (CX)(R12*1), Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y3, Y1, Y3
+	VMOVUPS Y0, 128(BX)
+	VMOVUPS Y4, 160(BX)
+	VMOVUPS Y2, 192(BX)
+	VMOVUPS Y3, 224(BX)
+	MOVQ    Winograd_Rows+16(AX), CX
+	ADDQ    SI, CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(R10*1), Y1
+	VMOVUPS (CX)(R11*1), Y2
+	VMOVUPS (CX)(R12*1), Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y3, Y1, Y3
+	VMOVUPS Y0, 256(BX)
+	VMOVUPS Y4, 288(BX)
+	VMOVUPS Y2, 320(BX)
+	VMOVUPS Y3, 352(BX)
+	MOVQ    Winograd_Rows+24(AX), CX
+	ADDQ    SI, CX
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(R10*1), Y1
+	VMOVUPS (CX)(R11*1), Y2
+	VMOVUPS (CX)(R12*1), Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y3, Y1, Y3
+	VMOVUPS Y0, 384(BX)
+	VMOVUPS Y4, 416(BX)
+	VMOVUPS Y2, 448(BX)
+	VMOVUPS Y3, 480(BX)
+	VMOVUPS (BX), Y0
+	VMOVUPS 128(BX), Y1
+	VMOVUPS 256(BX), Y2
+	VMOVUPS 384(BX), Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y3, Y1, Y3
+	VMOVUPS Y0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS 32(BX), Y0
+	VMOVUPS 160(BX), Y1
+	VMOVUPS 288(BX), Y2
+	VMOVUPS 416(BX), Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y3, Y1, Y3
+	VMOVUPS Y0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS 64(BX), Y0
+	VMOVUPS 192(BX), Y1
+	VMOVUPS 320(BX), Y2
+	VMOVUPS 448(BX), Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y3, Y1, Y3
+	VMOVUPS Y0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    DX, DI
+	VMOVUPS 96(BX), Y0
+	VMOVUPS 224(BX), Y1
+	VMOVUPS 352(BX), Y2
+	VMOVUPS 480(BX), Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y3, Y1, Y3
+	VMOVUPS Y0, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    DX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    DX, DI
+	ADDQ    $+32, R8
+	DECQ    R9
+	JNZ     tile
+	VZEROUPPER
+	RET
+
+// func SmallWinogradOutputAVX2(a *Winograd)
+// Requires: AVX, AVX2
+TEXT ·SmallWinogradOutputAVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 tile, R9 tiles left, SI products, then residual, DI output,
+	// DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch.
+	MOVL         $0x40000000, CX
+	VMOVD        CX, X8
+	VBROADCASTSS X8, Y8
+	MOVL         $0x40800000, CX
+	VMOVD        CX, X9
+	VBROADCASTSS X9, Y9
+	MOVL         $0x41000000, CX
+	VMOVD        CX, X10
+	VBROADCASTSS X10, Y10
+	MOVQ         Winograd_Bias+0(AX), CX
+	VMOVUPS      (CX), Y11
+	VBROADCASTSS Winograd_Low+0(AX), Y12
+	VBROADCASTSS Winograd_High+0(AX), Y13
+	MOVQ         Winograd_Positions+0(AX), R8
+	MOVQ         Winograd_Count+0(AX), R9
+	MOVQ         Winograd_Plane+0(AX), DX
+	MOVQ         Winograd_Scratch+0(AX), BX
+	MOVQ         Winograd_OutRow+0(AX), R10
+	MOVQ         Winograd_ResidualRow+0(AX), R11
+	MOVQ         Winograd_Width+0(AX), R12
+	MOVQ         Winograd_Residual+0(AX), R13
+
+tile:
+	MOVQ    Winograd_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    Winograd_Out+0(AX), DI
+	ADDQ    16(R8), DI
+	VMOVUPS (SI), Y0
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y3
+	ADDQ    DX, SI
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VSUBPS  Y2, Y1, Y1
+	VSUBPS  Y3, Y1, Y1
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 128(BX)
+	VMOVUPS (SI), Y0
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y3
+	ADDQ    DX, SI
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VSUBPS  Y2, Y1, Y1
+	VSUBPS  Y3, Y1, Y1
+	VMOVUPS Y0, 32(BX)
+	VMOVUPS Y1, 160(BX)
+	VMOVUPS (SI), Y0
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y3
+	ADDQ    DX, SI
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VSUBPS  Y2, Y1, Y1
+	VSUBPS  Y3, Y1, Y1
+	VMOVUPS Y0, 64(BX)
+	VMOVUPS Y1, 192(BX)
+	VMOVUPS (SI), Y0
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y1
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y2
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y3
+	ADDQ    DX, SI
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VSUBPS  Y2, Y1, Y1
+	VSUBPS  Y3, Y1, Y1
+	VMOVUPS Y0, 96(BX)
+	VMOVUPS Y1, 224(BX)
+	MOVQ    24(R8), SI
+	ADDQ    R13, SI
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(BX), Y1
+	VMOVUPS 64(BX), Y2
+	VMOVUPS 96(BX), Y3
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VSUBPS  Y2, Y1, Y1
+	VSUBPS  Y3, Y1, Y1
+	VADDPS  Y11, Y0, Y0
+	VADDPS  Y11, Y1, Y1
+	TESTQ   R13, R13
+	JZ      store0
+	VADDPS  (SI), Y0, Y0
+	CMPQ    R12, $+1
+	JLE     store0
+	VADDPS  32(SI), Y1, Y1
+
+store0:
+	VMAXPS  Y0, Y12, Y0
+	VMINPS  Y0, Y13, Y0
+	VMOVUPS Y0, (DI)
+	CMPQ    R12, $+1
+	JLE     stored0
+	VMAXPS  Y1, Y12, Y1
+	VMINPS  Y1, Y13, Y1
+	VMOVUPS Y1, 32(DI)
+
+stored0:
+	ADDQ    R10, DI
+	ADDQ    R11, SI
+	CMPQ    Winograd_Height+0(AX), $+1
+	JLE     done
+	VMOVUPS 128(BX), Y0
+	VMOVUPS 160(BX), Y1
+	VMOVUPS 192(BX), Y2
+	VMOVUPS 224(BX), Y3
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VSUBPS  Y2, Y1, Y1
+	VSUBPS  Y3, Y1, Y1
+	VADDPS  Y11, Y0, Y0
+	VADDPS  Y11, Y1, Y1
+	TESTQ   R13, R13
+	JZ      store1
+	VADDPS  (SI), Y0, Y0
+	CMPQ    R12, $+1
+	JLE     store1
+	VADDPS  32(SI), Y1, Y1
+
+store1:
+	VMAXPS  Y0, Y12, Y0
+	VMINPS  Y0, Y13, Y0
+	VMOVUPS Y0, (DI)
+	CMPQ    R12, $+1
+	JLE     stored1
+	VMAXPS  Y1, Y12, Y1
+	VMINPS  Y1, Y13, Y1
+	VMOVUPS Y1, 32(DI)
+
+stored1:
+	ADDQ R10, DI
+	ADDQ R11, SI
+
+done:
+	ADDQ $+32, R8
+	DECQ R9
+	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func SmallWinogradWeightsAVX2(dst unsafe.Pointer, src unsafe.Pointer, scratch unsafe.Pointer, plane int, step int, count int)
+// Requires: AVX, AVX2
+TEXT ·SmallWinogradWeightsAVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         scratch+16(FP), BX
+	MOVQ         plane+24(FP), DX
+	MOVQ         step+32(FP), R8
+	MOVQ         count+40(FP), R9
+	MOVL         $0x3e800000, CX
+	VMOVD        CX, X8
+	VBROADCASTSS X8, Y8
+	MOVL         $0xbe2aaaab, CX
+	VMOVD        CX, X9
+	VBROADCASTSS X9, Y9
+	MOVL         $0x3d2aaaab, CX
+	VMOVD        CX, X10
+	VBROADCASTSS X10, Y10
+	MOVL         $0x3daaaaab, CX
+	VMOVD        CX, X11
+	VBROADCASTSS X11, Y11
+	MOVL         $0x3e2aaaab, CX
+	VMOVD        CX, X12
+	VBROADCASTSS X12, Y12
+	MOVL         $0x3f000000, CX
+	VMOVD        CX, X13
+	VBROADCASTSS X13, Y13
+
+kernel:
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VADDPS  Y2, Y0, Y3
+	VADDPS  Y1, Y3, Y4
+	VSUBPS  Y1, Y3, Y5
+	VMULPS  Y13, Y4, Y4
+	VMULPS  Y13, Y5, Y5
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y4, 32(BX)
+	VMOVUPS Y5, 64(BX)
+	VMOVUPS Y2, 96(BX)
+	VMOVUPS 96(SI), Y0
+	VMOVUPS 128(SI), Y1
+	VMOVUPS 160(SI), Y2
+	VADDPS  Y2, Y0, Y3
+	VADDPS  Y1, Y3, Y4
+	VSUBPS  Y1, Y3, Y5
+	VMULPS  Y13, Y4, Y4
+	VMULPS  Y13, Y5, Y5
+	VMOVUPS Y0, 128(BX)
+	VMOVUPS Y4, 160(BX)
+	VMOVUPS Y5, 192(BX)
+	VMOVUPS Y2, 224(BX)
+	VMOVUPS 192(SI), Y0
+	VMOVUPS 224(SI), Y1
+	VMOVUPS 256(SI), Y2
+	VADDPS  Y2, Y0, Y3
+	VADDPS  Y1, Y3, Y4
+	VSUBPS  Y1, Y3, Y5
+	VMULPS  Y13, Y4, Y4
+	VMULPS  Y13, Y5, Y5
+	VMOVUPS Y0, 256(BX)
+	VMOVUPS Y4, 288(BX)
+	VMOVUPS Y5, 320(BX)
+	VMOVUPS Y2, 352(BX)
+	MOVQ    DI, CX
+	VMOVUPS (BX), Y0
+	VMOVUPS 128(BX), Y1
+	VMOVUPS 256(BX), Y2
+	VADDPS  Y2, Y0, Y3
+	VADDPS  Y1, Y3, Y4
+	VSUBPS  Y1, Y3, Y5
+	VMULPS  Y13, Y4, Y4
+	VMULPS  Y13, Y5, Y5
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y5, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS 32(BX), Y0
+	VMOVUPS 160(BX), Y1
+	VMOVUPS 288(BX), Y2
+	VADDPS  Y2, Y0, Y3
+	VADDPS  Y1, Y3, Y4
+	VSUBPS  Y1, Y3, Y5
+	VMULPS  Y13, Y4, Y4
+	VMULPS  Y13, Y5, Y5
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y5, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS 64(BX), Y0
+	VMOVUPS 192(BX), Y1
+	VMOVUPS 320(BX), Y2
+	VADDPS  Y2, Y0, Y3
+	VADDPS  Y1, Y3, Y4
+	VSUBPS  Y1, Y3, Y5
+	VMULPS  Y13, Y4, Y4
+	VMULPS  Y13, Y5, Y5
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y5, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS 96(BX), Y0
+	VMOVUPS 224(BX), Y1
+	VMOVUPS 352(BX), Y2
+	VADDPS  Y2, Y0, Y3
+	VADDPS  Y1, Y3, Y4
+	VSUBPS  Y1, Y3, Y5
+	VMULPS  Y13, Y4, Y4
+	VMULPS  Y13, Y5, Y5
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y5, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+	ADDQ    $+288, SI
+	ADDQ    R8, DI
+	DECQ    R9
+	JNZ     kernel
 	VZEROUPPER
 	RET

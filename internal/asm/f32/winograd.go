@@ -8,25 +8,28 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// winograd writes the transforms of F(4x4, 3x3) after Lavin and Gray 2015,
+// winograd writes the transforms of F(4x4, 3x3) and F(2x2, 3x3) after Lavin and Gray 2015,
 // "Fast Algorithms for Convolutional Neural Networks", a vector of channels at
 // a time: conv_winograd_plain.go in engine/kernel has the matrices. What lies
-// between the transforms, 36 products, are convolutions of size 1.
+// between the transforms, 36 or 16 products, are convolutions of size 1.
 //
-// A transform of 6x6 numbers is one of their rows, by way of a scratch of 36
+// A transform of 6x6 numbers is one of their rows, by way of a scratch of as many
 // vectors, and then one of their columns. Each of these works in registers 0
 // to 7 with constants from register 8 on.
 type winograd struct {
 	*gen
 	vector
+	prefix string // of function names
+	side   int    // numbers of a tile, two more than it has outputs
 }
 
 func winogradTransforms(g *gen) {
 	for _, v := range []vector{zmm, ymm} {
-		w := winograd{g, v}
-		w.input()
-		w.output()
-		w.weights()
+		for _, w := range []winograd{{g, v, "Winograd", 6}, {g, v, "SmallWinograd", 4}} {
+			w.input()
+			w.output()
+			w.weights()
+		}
 	}
 }
 
@@ -48,8 +51,8 @@ func (w winograd) sub(d, a, b reg.Register) { w.VSUBPS(b, a, d) }
 func (w winograd) fma(d, a, b reg.Register) { w.VFMADD231PS(a, b, d) }
 func (w winograd) fms(d, a, b reg.Register) { w.VFNMADD231PS(a, b, d) }
 
-// cell is where the scratch that BX points to holds number (y, x) of 6x6.
-func (w winograd) cell(y, x int) operand.Mem { return at(reg.RBX, (6*y+x)*w.bytes) }
+// cell is where the scratch that BX points to holds number (y, x) of a tile.
+func (w winograd) cell(y, x int) operand.Mem { return at(reg.RBX, (w.side*y+x)*w.bytes) }
 
 var (
 	winoPositions, winoLeft = reg.R8, reg.R9
@@ -72,18 +75,18 @@ func (w winograd) next() {
 	w.end()
 }
 
-// input writes the transform of 6x6 pixels. Rows and columns lie where the
+// input writes the transform of 6x6 or 4x4 pixels. Rows and columns lie where the
 // arguments say, so that tiles at the edge of a picture read no further than
 // the convolution itself does.
 func (w winograd) input() {
-	name := "WinogradInput" + w.title
-	w.fn(name, "Winograd", name+" transforms tiles of 6x6 pixels.")
+	name := w.prefix + "Input" + w.title
+	w.fn(name, "Winograd", fmt.Sprintf("%s transforms tiles of %dx%[2]d pixels.", name, w.side))
 	w.Comment("AX arguments, R8 tile, R9 tiles left, SI its first pixel, CX a row of it,",
-		"R10-R13 and R15 columns 1 to 5, DI transformed, DX bytes between planes, BX scratch.")
+		"R10-R13 and R15 columns from 1 on, DI transformed, DX bytes between planes, BX scratch.")
 	w.constants(2, 4, 5)
 	w.tiles()
 	columns := []reg.Register{nil, reg.R10, reg.R11, reg.R12, reg.R13, reg.R15}
-	for x := 1; x < 6; x++ {
+	for x := 1; x < w.side; x++ {
 		w.MOVQ(w.element("Columns", x), columns[x])
 	}
 	w.Label("tile")
@@ -91,19 +94,19 @@ func (w winograd) input() {
 	w.ADDQ(at(winoPositions, 8), reg.RSI)
 	w.load("Out", reg.RDI)
 	w.ADDQ(at(winoPositions, 0), reg.RDI)
-	for y := range 6 {
+	for y := range w.side {
 		w.MOVQ(w.element("Rows", y), reg.RCX)
 		w.ADDQ(reg.RSI, reg.RCX)
 		w.VMOVUPS(at(reg.RCX, 0), w.regs[0])
-		for x := 1; x < 6; x++ {
+		for x := 1; x < w.side; x++ {
 			w.VMOVUPS(at(reg.RCX, 0).Idx(columns[x], 1), w.regs[x])
 		}
 		for x, r := range w.transformInput() {
 			w.VMOVUPS(r, w.cell(y, x))
 		}
 	}
-	for x := range 6 {
-		for y := range 6 {
+	for x := range w.side {
+		for y := range w.side {
 			w.VMOVUPS(w.cell(y, x), w.regs[y])
 		}
 		for _, r := range w.transformInput() {
@@ -121,8 +124,15 @@ func (w winograd) element(name string, i int) operand.Mem {
 	return m
 }
 
-// transformInput turns six numbers by the matrix B^T; constants 2, 4, 5.
+// transformInput turns six numbers, or four, by the matrix B^T; constants 2, 4, 5.
 func (w winograd) transformInput() []reg.VecPhysical {
+	if r := w.regs; w.side == 4 {
+		w.sub(r[0], r[0], r[2])
+		w.add(r[4], r[1], r[2])
+		w.sub(r[2], r[2], r[1])
+		w.sub(r[3], r[1], r[3])
+		return []reg.VecPhysical{r[0], r[4], r[2], r[3]}
+	}
 	r, two, four, five := w.regs, w.constant(0), w.constant(1), w.constant(2)
 	w.VFMADD213PS(r[4], four, r[0]) // 4 d0 - 5 d2 + d4
 	w.fms(r[0], five, r[2])
@@ -142,11 +152,11 @@ func (w winograd) transformInput() []reg.VecPhysical {
 	return []reg.VecPhysical{r[0], r[1], r[2], r[6], r[4], r[5]}
 }
 
-// output writes the way back from 36 products to 4x4 pixels, or as many of them
-// as lie in the picture.
+// output writes the way back from the products to 4x4 or 2x2 pixels, or as many
+// of them as lie in the picture.
 func (w winograd) output() {
-	name := "WinogradOutput" + w.title
-	w.fn(name, "Winograd", name+" makes tiles of up to 4x4 pixels.")
+	name := w.prefix + "Output" + w.title
+	w.fn(name, "Winograd", fmt.Sprintf("%s makes tiles of up to %dx%[2]d pixels.", name, w.side-2))
 	w.Comment("AX arguments, R8 tile, R9 tiles left, SI products, then residual, DI output,",
 		"DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch.")
 	w.constants(2, 4, 8)
@@ -165,8 +175,8 @@ func (w winograd) output() {
 	w.ADDQ(at(winoPositions, 0), reg.RSI)
 	w.load("Out", reg.RDI)
 	w.ADDQ(at(winoPositions, 16), reg.RDI)
-	for x := range 6 {
-		for y := range 6 {
+	for x := range w.side {
+		for y := range w.side {
 			w.VMOVUPS(at(reg.RSI, 0), w.regs[y])
 			w.ADDQ(winoPlane, reg.RSI)
 		}
@@ -176,12 +186,12 @@ func (w winograd) output() {
 	}
 	w.MOVQ(at(winoPositions, 24), reg.RSI)
 	w.ADDQ(reg.R13, reg.RSI)
-	for y := range 4 {
+	for y := range w.side - 2 {
 		if y > 0 {
 			w.CMPQ(w.field("Height"), imm(y))
 			w.JLE(to("done"))
 		}
-		for x := range 6 {
+		for x := range w.side {
 			w.VMOVUPS(w.cell(y, x), w.regs[x])
 		}
 		sums := w.transformOutput()
@@ -206,7 +216,7 @@ func (w winograd) output() {
 
 // columns visits those that lie in the picture; label stands behind them.
 func (w winograd) columns(label string, visit func(x int)) {
-	for x := range 4 {
+	for x := range w.side - 2 {
 		if x > 0 {
 			w.CMPQ(reg.R12, imm(x))
 			w.JLE(to(label))
@@ -216,9 +226,16 @@ func (w winograd) columns(label string, visit func(x int)) {
 	w.Label(label)
 }
 
-// transformOutput turns six numbers into four by the matrix A^T; constants
-// 2, 4, 8.
+// transformOutput turns six numbers into four, or four into two, by the matrix
+// A^T; constants 2, 4, 8.
 func (w winograd) transformOutput() []reg.VecPhysical {
+	if r := w.regs; w.side == 4 {
+		w.add(r[0], r[0], r[1])
+		w.add(r[0], r[0], r[2])
+		w.sub(r[1], r[1], r[2])
+		w.sub(r[1], r[1], r[3])
+		return []reg.VecPhysical{r[0], r[1]}
+	}
 	r, two, four, eight := w.regs, w.constant(0), w.constant(1), w.constant(2)
 	w.add(r[6], r[1], r[2]) // even at 1
 	w.sub(r[1], r[1], r[2]) // odd at 1
@@ -236,7 +253,7 @@ func (w winograd) transformOutput() []reg.VecPhysical {
 // weights writes the transform of kernels of 3x3 taps, which lie behind each
 // other, a vector of output channels a tap.
 func (w winograd) weights() {
-	name := "WinogradWeights" + w.title
+	name := w.prefix + "Weights" + w.title
 	w.leaf(name, []string{"dst ptr", "src ptr", "scratch ptr", "plane int", "step int", "count int"},
 		name+" transforms the 3x3 kernels of count input channels, step bytes apart in dst.")
 	dst, src, left, step := reg.RDI, reg.RSI, reg.R9, reg.R8
@@ -246,7 +263,7 @@ func (w winograd) weights() {
 	w.param("plane", winoPlane)
 	w.param("step", step)
 	w.param("count", left)
-	w.constants(1./4, -1./6, 1./24, 1./12, 1./6)
+	w.constants(1./4, -1./6, 1./24, 1./12, 1./6, 1./2)
 	w.Label("kernel")
 	for y := range 3 {
 		for x := range 3 {
@@ -257,7 +274,7 @@ func (w winograd) weights() {
 		}
 	}
 	w.MOVQ(dst, reg.RCX)
-	for x := range 6 {
+	for x := range w.side {
 		for y := range 3 {
 			w.VMOVUPS(w.cell(y, x), w.regs[y])
 		}
@@ -273,11 +290,18 @@ func (w winograd) weights() {
 	w.end()
 }
 
-// transformWeights turns three numbers into six by the matrix G; constants
-// 1/4, -1/6, 1/24, 1/12, 1/6.
+// transformWeights turns three numbers into six, or four, by the matrix G;
+// constants 1/4, -1/6, 1/24, 1/12, 1/6, 1/2.
 func (w winograd) transformWeights() []reg.VecPhysical {
 	r := w.regs
 	w.add(r[3], r[0], r[2])
+	if w.side == 4 {
+		w.add(r[4], r[3], r[1])
+		w.sub(r[5], r[3], r[1])
+		w.VMULPS(w.constant(5), r[4], r[4])
+		w.VMULPS(w.constant(5), r[5], r[5])
+		return []reg.VecPhysical{r[0], r[4], r[5], r[2]}
+	}
 	w.VMULPS(w.constant(4), r[2], r[4])
 	w.fma(r[4], w.constant(2), r[0])    // even at 2
 	w.VMULPS(w.constant(3), r[1], r[5]) // odd at 2
