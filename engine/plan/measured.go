@@ -2,6 +2,7 @@ package plan
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -11,7 +12,10 @@ import (
 
 // measured remembers, for as long as the process lives, which form of a
 // convolution was faster on this machine.
-var measured sync.Map // trial to kernel.ConvMethod
+var (
+	measured sync.Map     // trial to kernel.ConvMethod
+	choices  atomic.Int64 // of measured
+)
 
 // trial is a convolution on kernels.
 type trial struct {
@@ -23,13 +27,22 @@ type trial struct {
 // mostTrial bounds the memory of a trial, in bytes.
 const mostTrial = 64 << 20
 
-// fastest runs forms of a convolution on memory of its own and tells which takes
-// the least time. All are packed for it; the weights of the others are let go.
+// mostMeasured bounds how many choices are remembered.
+const mostMeasured = 10_000
+
+// fastest runs forms of a convolution of one picture on memory of its own and
+// tells which takes the least time. All are packed for it; the weights of the
+// others are let go.
 func (b *builder) fastest(c *kernel.Conv, data, bias *tensor.Tensor, methods []kernel.ConvMethod) (kernel.ConvMethod, error) {
+	c = ofOne(c) // detectors have another number of pictures in every run
 	t := trial{b.opt.Rung.Name, *c, c.Residual != nil}
 	t.conv.Residual = nil
 	if m, ok := measured.Load(t); ok {
 		return m.(kernel.ConvMethod), nil
+	}
+	if choices.Add(1) > mostMeasured {
+		measured.Clear()
+		choices.Store(0)
 	}
 	var runs []func()
 	for _, m := range methods {
@@ -55,8 +68,20 @@ func (b *builder) fastest(c *kernel.Conv, data, bias *tensor.Tensor, methods []k
 	return methods[best], nil
 }
 
+// ofOne is the convolution of one picture.
+func ofOne(c *kernel.Conv) *kernel.Conv {
+	one := *c
+	one.In.N, one.Out.N = 1, 1
+	if c.Residual != nil {
+		r := *c.Residual
+		r.N = 1
+		one.Residual = &r
+	}
+	return &one
+}
+
 // trialBytes is how much memory trying a convolution takes, without weights.
-func trialBytes(c *kernel.Conv) int { return c.In.Size() + 2*c.Out.Size() }
+func trialBytes(c *kernel.Conv) int { return c.In.Image + 2*c.Out.Image }
 
 // rehearsal is a run of the work on zeros, by the caller alone.
 func rehearsal(c *kernel.Conv, w kernel.Work) func() {

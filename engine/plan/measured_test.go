@@ -26,7 +26,7 @@ func TestFastestIsTheOneOfTheShortestRun(t *testing.T) {
 }
 
 // TestCloseFormsAreTriedOnce: a second network of the same layers finds the
-// choices made.
+// choices made, for another number of pictures too.
 func TestCloseFormsAreTriedOnce(t *testing.T) {
 	rung := kernel.Best()
 	if rung.Name == "purego" {
@@ -46,12 +46,13 @@ func TestCloseFormsAreTriedOnce(t *testing.T) {
 	var first int
 	for turn := range 2 {
 		n := newNetwork(t)
-		x := n.input(1, 64, 14, 14)
+		pictures := 1 + 2*turn
+		x := n.input(pictures, 64, 14, 14)
 		for range 3 {
 			x = n.op("Conv", []*ir.Value{x, n.weights(64, 64, 3, 3)}, integers("pads", 1, 1, 1, 1))
 		}
 		n.Outputs = append(n.Outputs, x)
-		n.run(rung, []*tensor.Tensor{n.data(1, 64, 14, 14)})
+		n.run(rung, []*tensor.Tensor{n.data(pictures, 64, 14, 14)})
 		if turn == 0 {
 			if first = tried(); first == 0 {
 				t.Fatal("nothing was tried")
