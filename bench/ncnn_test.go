@@ -40,7 +40,7 @@ func TestParseNcnn(t *testing.T) {
 // folder, and is called once for all networks of one number of threads.
 func TestNcnnRow(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("the program in benchncnn's place is a shell script")
+		t.Skip("the program in benchncnn's place is a shell script; run where there is /bin/sh")
 	}
 	dir := t.TempDir()
 	program := filepath.Join(dir, "benchncnn")

@@ -68,7 +68,7 @@ func firsts(t *testing.T, s *engine.Session, in []engine.Values) []int {
 // 53 instead of 51 were right.
 func TestHeldOut(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes seconds")
+		t.Skip("takes seconds; run without -short")
 	}
 	recipe, err := vision.Named("caffe")
 	if err != nil {

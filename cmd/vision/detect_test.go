@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,8 +99,11 @@ func TestDetect(t *testing.T) {
 		from, to := t.TempDir(), t.TempDir()
 		for _, sub := range []string{"a", "b", "c", "d", "e"} {
 			path := filepath.Join(from, sub, "dog.jpg")
-			if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o755), os.Symlink(photo, path)); err != nil {
-				t.Skip(err)
+			if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(photo, path); err != nil {
+				t.Skipf("%v; run where symbolic links may be made (on Windows with developer mode)", err)
 			}
 			args = append(args, path, broken)
 		}

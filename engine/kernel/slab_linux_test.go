@@ -14,7 +14,7 @@ import (
 func mapped(t *testing.T, address uintptr) bool {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
-		t.Skipf("no list of mappings: %v", err)
+		t.Skipf("no list of mappings: %v; mount /proc to have one", err)
 	}
 	for line := range strings.Lines(string(maps)) {
 		var from, to uintptr

@@ -48,8 +48,9 @@ const (
 )
 
 // patience is how long an idle worker watches for the next loop before it
-// parks. Waking a parked one takes 10 to 80 µs, most of them the caller's, so it
-// outlasts what runs on one processor between two loops of a network.
+// parks. Waking a parked one takes hundreds of times as long as a loop that finds
+// it spinning, so it outlasts what runs on one processor between two loops of a
+// network.
 const patience = time.Millisecond
 
 // New starts a team of so many workers.

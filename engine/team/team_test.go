@@ -189,15 +189,31 @@ func (m *meeting) Chunk(int) {
 	}
 }
 
+// BenchmarkForkJoin is the time of a loop that does nothing but bring two
+// goroutines together, the worker looking out for it or asleep.
 func BenchmarkForkJoin(b *testing.B) {
 	if runtime.GOMAXPROCS(0) < 2 {
 		b.Skip("needs two processors; run without taskset or GOMAXPROCS=1")
 	}
-	team := New(1)
-	defer team.Close()
-	var m meeting
-	for b.Loop() {
-		team.Run(0, 2, &m)
+	for _, c := range []struct {
+		name string
+		idle time.Duration // before each loop
+	}{{"spinning", 0}, {"parked", 2 * patience}} {
+		b.Run(c.name, func(b *testing.B) {
+			team := New(1)
+			defer team.Close()
+			var m meeting
+			var took time.Duration
+			for b.Loop() {
+				time.Sleep(c.idle)
+				start := time.Now()
+				if err := team.Run(0, 2, &m); err != nil {
+					b.Fatal(err)
+				}
+				took += time.Since(start)
+			}
+			b.ReportMetric(float64(took.Nanoseconds())/float64(b.N), "ns/loop")
+		})
 	}
 }
 

@@ -22,20 +22,20 @@ func Map[In, Out any](ctx context.Context, workers int, in iter.Seq[In], do func
 		var all sync.WaitGroup
 		defer all.Wait()
 		defer cancel()
-		order, todo := make(chan *job[In, Out], 2*workers), make(chan *job[In, Out])
+		order, waiting := make(chan *job[In, Out], 2*workers), make(chan *job[In, Out])
 		all.Go(func() {
 			defer close(order)
-			defer close(todo)
+			defer close(waiting)
 			for v := range in {
 				j := &job[In, Out]{in: v, done: make(chan struct{})}
-				if !send(ctx, order, j) || !send(ctx, todo, j) {
+				if !send(ctx, order, j) || !send(ctx, waiting, j) {
 					return
 				}
 			}
 		})
 		for n := range workers {
 			all.Go(func() {
-				for j := range todo {
+				for j := range waiting {
 					j.out = do(ctx, n, j.in)
 					close(j.done)
 				}
