@@ -65,7 +65,7 @@ func newTileConv(c *Conv, w *TileWeights, products int) (Step, error) {
 	s.offsets = stepOffsets(c)
 	m := mapTiles(c, 16)
 	// Two pairs are all there is: their weights come from far and pass once.
-	s.tall = products == 12 && len(m.tiles) > 2 && len(m.tiles) <= 4 && c.KernelH*c.KernelW > 1
+	s.tall = products == 12 && len(m.tiles) > 2 && len(m.tiles) <= 4
 	s.setPairs(c, &m)
 	groups := roundUp(c.Out.C, 32) / 32
 	s.perGroup = groups
@@ -203,12 +203,12 @@ func (s *tileConv) Run(chunk int, m *Memory) {
 	if s.tall {
 		a.Pairs = &s.pairs[2*pair]
 	}
-	s.runGroups(&a, m, group, groups, pair == 0)
+	s.runGroups(&a, m, group, groups, pair)
 	s.clearHalo(chunk, part, parts, m)
 }
 
-// runGroups computes groups of outputs for the pairs that a names.
-func (s *tileConv) runGroups(a *amd64.TileArgs, m *Memory, group, groups int, prefetch bool) {
+// runGroups computes groups of outputs for the pairs that a names, from pair on.
+func (s *tileConv) runGroups(a *amd64.TileArgs, m *Memory, group, groups, pair int) {
 	for end := group + groups; group < end; {
 		n := min(end-group, s.perGroup-group%s.perGroup)
 		if s.lastMask == 0 && group+n == s.grid.groups {
@@ -218,17 +218,30 @@ func (s *tileConv) runGroups(a *amd64.TileArgs, m *Memory, group, groups int, pr
 				a.MaskB = s.lastMask
 			}
 		}
-		s.call(a, m, group, n, prefetch)
+		s.call(a, m, group, n, pair)
 		group += n
 	}
 }
 
-// ahead is how many bytes of a stream of weights are prefetched beyond the place
-// where it is read.
-const ahead = 16 << 10
+// prefetch says what a call asks for beside its own weights: those of the group
+// after each of its own, of which the chunks of a group take equal shares; all of
+// them where the chunks of other pixels read them before, unless they were few
+// enough to have stayed in L2.
+func (g *grid) prefetch(a *amd64.TileArgs, pair, pairs, bytes int) {
+	next := uintptr(a.Weights) + uintptr(a.WeightsGroup)
+	switch {
+	case !g.pairsOuter:
+		a.Next = next + uintptr(a.WeightsGroup*pair/g.pairs&^63)
+		a.Limit = next + uintptr(a.WeightsGroup*(pair+pairs)/g.pairs)
+	case pair == 0 || bytes >= 256<<10:
+		a.Next, a.Limit = next, next+uintptr(a.WeightsGroup)
+	default:
+		a.Next = math.MaxUint
+	}
+}
 
 // call runs the kernel on n groups of outputs of one convolution group.
-func (s *tileConv) call(a *amd64.TileArgs, m *Memory, group, n int, prefetch bool) {
+func (s *tileConv) call(a *amd64.TileArgs, m *Memory, group, n, pair int) {
 	w := s.weights
 	a.In = unsafe.Add(m.In, group/s.perGroup*s.groupIn)
 	a.Weights = unsafe.Pointer(&w.data[group*w.panel])
@@ -238,16 +251,7 @@ func (s *tileConv) call(a *amd64.TileArgs, m *Memory, group, n int, prefetch boo
 		a.Residual = unsafe.Add(m.Residual, group*a.ResidualGroup)
 	}
 	a.Groups = n
-	a.NextLines = 0
-	if a.Count == 1 { // one pass over the weights, which nothing has read before
-		a.Next, a.NextLines = uintptr(a.Weights)+ahead, w.panel/64/a.Steps
-	} else if prefetch && (group+1)*w.panel < len(w.data) {
-		// More than 16 lines and the prefetches themselves become the wait: few
-		// pixels, many weights, bound by L3 either way.
-		if lines := roundUp(w.panel/64/(a.Count*a.Steps), 4); lines <= 16 {
-			a.Next, a.NextLines = uintptr(a.Weights)+uintptr(w.panel), lines
-		}
-	}
+	s.grid.prefetch(a, pair, a.Count, len(w.data))
 	switch { // not through a variable: a would go to the heap
 	case s.tall:
 		amd64.TilesTall(a)

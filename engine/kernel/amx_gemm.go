@@ -171,21 +171,22 @@ func (s *tileGemm) Run(chunk int, m *Memory) {
 	each := s.grid.chunks()
 	pair, pairs, group, groups := s.grid.at(chunk % each)
 	a.Pairs, a.Count = &s.pairs[pair], pairs
+	a.Next = math.MaxUint // a product's second operand was just written
 	whole := s.gemm.N / 32 // groups of 32 columns; a last one may have fewer
 	for i := chunk / each * s.together; i < min((chunk/each+1)*s.together, s.gemm.count()); i++ {
 		a.MaskA, a.MaskB = 0xffff, 0xffff
 		if n := min(group+groups, whole) - group; n > 0 {
-			s.call(&a, m, i, group, n)
+			s.call(&a, m, i, group, n, pair)
 		}
 		if group+groups > whole {
 			a.MaskA, a.MaskB = channelMask(s.gemm.N-32*whole), channelMask(s.gemm.N-32*whole-16)
-			s.call(&a, m, i, whole, 1)
+			s.call(&a, m, i, whole, 1, pair)
 		}
 	}
 }
 
 // call runs the kernel on n groups of columns of product i.
-func (s *tileGemm) call(a *amd64.TileArgs, m *Memory, i, group, n int) {
+func (s *tileGemm) call(a *amd64.TileArgs, m *Memory, i, group, n, pair int) {
 	_, _, atC := s.gemm.at(i)
 	count := s.gemm.count()
 	a.In = unsafe.Add(m.Scratch, i*s.split)
@@ -200,8 +201,8 @@ func (s *tileGemm) call(a *amd64.TileArgs, m *Memory, i, group, n int) {
 		a.Residual = unsafe.Add(m.Residual, atC+128*group)
 	}
 	a.Groups = n
-	if lines := roundUp(a.WeightsGroup/64/(a.Count*a.Steps), 4); lines <= 16 && s.weights != nil {
-		a.Next, a.NextLines = uintptr(a.Weights)+uintptr(a.WeightsGroup), lines
+	if s.weights != nil {
+		s.grid.prefetch(a, pair, a.Count, len(s.weights.tiles))
 	}
 	amd64.TilesSplit(a)
 }

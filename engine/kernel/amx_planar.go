@@ -100,7 +100,7 @@ func (s *planarTileConv) Run(chunk int, m *Memory) {
 	a.Scratch = unsafe.Pointer(&scratch[-uintptr(unsafe.Pointer(&scratch))&63])
 	a.Pairs, a.Count = &s.pairs[p.pair], p.pairs
 	local := Memory{In: room, Out: unsafe.Add(m.Out, n*s.out.Image)}
-	s.runGroups(&a, &local, 0, s.grid.groups, false)
+	s.runGroups(&a, &local, 0, s.grid.groups, 0)
 	s.rooms.Put(room)
 	for b := range s.out.Blocks() {
 		s.out.clearHalo(unsafe.Add(local.Out, b*s.out.Block), part, len(s.parts))

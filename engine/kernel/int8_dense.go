@@ -110,12 +110,7 @@ func (s *denseQConv) Run(chunk int, m *Memory) {
 			a.OutGroup, a.OutGroupOdd = a.OutGroupOdd, a.OutGroup
 		}
 		a.Groups = n
-		a.NextLines = 0
-		if pair == 0 && (g+1)*w.panel < len(w.data) {
-			if lines := roundUp(w.panel/64/(a.Count*a.Steps), 4); lines <= 16 {
-				a.Next, a.NextLines = uintptr(a.Weights)+uintptr(w.panel), lines
-			}
-		}
+		s.grid.prefetch(&a, pair, pairs, len(w.data))
 		if s.unit { // not through a variable: a would go to the heap
 			amd64.TilesU8(&a)
 		} else {

@@ -14,7 +14,8 @@ import (
 const (
 	hugePage  = 2 << 20
 	slabBytes = 4 * hugePage
-	slabFrom  = 4 << 10 // smaller pieces stand alone
+	smallPage = 4 << 10
+	slabFrom  = smallPage // smaller pieces stand alone
 )
 
 // slab is a piece of memory that goes back to the system once nothing holds it.
@@ -30,7 +31,8 @@ var current struct {
 	free []byte
 }
 
-// bytes returns n zero bytes that start a cache line.
+// bytes returns n zero bytes that start a cache line, and a page where they fill
+// one: what is prefetched goes by pages.
 func (k *keeper) bytes(n int) []byte {
 	switch {
 	case n < slabFrom:
@@ -49,7 +51,7 @@ func (k *keeper) bytes(n int) []byte {
 	}
 	k.slabs = append(k.slabs, c.slab)
 	taken := c.free[:n:n]
-	c.free = c.free[min(roundUp(n, 64), len(c.free)):]
+	c.free = c.free[min(roundUp(n, smallPage), len(c.free)):]
 	return taken
 }
 
@@ -58,7 +60,7 @@ func (k *keeper) floats(n int) []float32 { return asFloats(k.bytes(max(4*n, 1)),
 
 // newSlab returns n zero bytes that start a huge page.
 func newSlab(n int) *slab {
-	mapped, free := mapMemory(roundUp(n, 4<<10) + hugePage)
+	mapped, free := mapMemory(roundUp(n, smallPage) + hugePage)
 	if mapped == nil {
 		mapped = make([]byte, n+hugePage)
 	}

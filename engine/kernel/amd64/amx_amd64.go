@@ -43,7 +43,7 @@ type TileArgs struct {
 
 	PerStep   int            // rows to finish after a step; PerStep·Steps covers a pair
 	Next      uintptr        // weights to prefetch; past their end does no harm
-	NextLines int            // lines of them after each step, a multiple of 4
+	Limit     uintptr        // where to stop for this group; the next goes on by WeightsGroup
 	Scratch   unsafe.Pointer // 4 KiB
 
 	// The kernel's own: where the group stands, and the pair that is being
@@ -53,7 +53,7 @@ type TileArgs struct {
 	//lint:ignore U1000 the assembly's
 	outGroup, outGroupOdd int
 	//lint:ignore U1000 the assembly's
-	out, residual, segment, first, second, rows, left int
+	out, residual, segment, first, second, rows, left, sums int
 	//lint:ignore U1000 the assembly's
 	third, fourth, column, half int // TilesTall
 }

@@ -10,9 +10,10 @@ import "fmt"
 //
 // Registers: AX arguments, R8 list of pairs, R9 pairs left, SI DI first row of
 // each row tile, CX offset list, DX steps left, BX weights, R10 bytes from a
-// row to the next, R11 64 (row stride of packed weights), R13 R15 row + offset.
+// row to the next, R11 64 (row stride of packed weights), R12 weights to
+// prefetch, R13 R15 row + offset, R14 the weights of the other 16 channels.
 // While finishing: R12 sums, R13 output, R15 residual, R14 rows left in the
-// segment, R11 rows to finish now, R10 free. R12 lives on between the steps.
+// segment, R11 rows to finish now, R10 free.
 
 // arg is a field of the argument record.
 func arg(field string) string { return "TileArgs_" + field + "(AX)" }
@@ -33,7 +34,10 @@ var advancing = []struct{ from, now, step string }{
 // kernel is one number format of the tile kernel.
 type kernel struct {
 	name, doc string
-	step      func(e *emitter)
+	loads     func(e *emitter)                // what the first step finds loaded; nil: nothing
+	step      func(e *emitter, fetch fetcher) // one step, and the loads of the next
+	last      func(e *emitter)                // the rest of a pair's last step; nil: it is as the others
+	pages     int                             // prefetched at a time; 0: none
 	setup     func(e *emitter) // constants for finishing: Z24 to Z29
 	bias      func(e *emitter) // of the 32 channels at R13
 	finish    func(e *emitter) // one row: sums at R12 to output at R13
@@ -81,18 +85,18 @@ func (e *emitter) conv(k kernel) {
 	for t := range 4 {
 		e.raw(tileZero(t))
 	}
+	if k.loads != nil {
+		k.loads(e)
+	}
 	e.label("step")
-	e.p("MOVQ (CX), R15")
-	if !k.tall {
-		e.p("LEAQ (SI)(R15*1), R13")
-		e.p("ADDQ DI, R15")
+	if k.pages > 0 {
+		e.p("MOVQ %s, R12", arg("Next"))
+		e.p("CMPQ R12, %s", arg("Limit"))
+		e.p("JCS fetching")
 	}
-	k.step(e)
-	if k.tall {
-		e.prefetchTall()
-	} else {
-		e.prefetchWeights()
-	}
+	k.step(e, fetcher{})
+	e.label("stepped")
+	e.p("ADDQ $2048, BX")
 	e.p("CMPQ %s, $0", arg("left"))
 	e.p("JEQ finished")
 	e.p("MOVQ %s, R11", arg("PerStep"))
@@ -122,6 +126,16 @@ func (e *emitter) conv(k kernel) {
 	e.p("RET")
 	e.segment()
 	k.outOfLine(e)
+	if k.pages > 0 {
+		e.label("fetching")
+		k.step(e, fetcher{e: e, pages: k.pages})
+		e.p("JMP stepped")
+	}
+	if k.last != nil {
+		e.label("last")
+		k.last(e)
+		e.p("JMP stepped")
+	}
 }
 
 // storeSums moves the sums to the scratch.
@@ -159,6 +173,8 @@ func (e *emitter) nextPair() {
 		e.p("MOVQ %s, R13", arg(f.step))
 		e.p("ADDQ R13, %s", arg(f.now))
 	}
+	e.p("MOVQ %s, R13", arg("WeightsGroup"))
+	e.p("ADDQ R13, %s", arg("Limit"))
 	e.comment("two groups of 32 share a pixel of 64: the strides take turns")
 	e.p("MOVQ %s, R13", arg("outGroup"))
 	e.p("MOVQ %s, R15", arg("outGroupOdd"))
@@ -172,6 +188,7 @@ func (e *emitter) nextPair() {
 // or falls through where there is none.
 func (e *emitter) finishLoop(k kernel) {
 	e.label("some")
+	e.p("MOVQ %s, R12", arg("sums"))
 	e.p("MOVQ %s, R13", arg("first"))
 	e.p("MOVQ %s, R15", arg("second"))
 	e.p("MOVQ %s, R14", arg("rows"))
@@ -189,6 +206,7 @@ func (e *emitter) finishLoop(k kernel) {
 	e.p("DECQ R11")
 	e.p("JNZ row")
 	e.label("pause")
+	e.p("MOVQ R12, %s", arg("sums"))
 	e.p("MOVQ R13, %s", arg("first"))
 	e.p("MOVQ R15, %s", arg("second"))
 	e.p("MOVQ R14, %s", arg("rows"))
@@ -216,86 +234,6 @@ func (e *emitter) segment() {
 	e.p("ADDQ $TileSegment__size, R10")
 	e.p("MOVQ R10, %s", arg("segment"))
 	e.p("JMP row")
-}
-
-// prefetchWeights asks for some lines of the weights needed after these: a
-// network's weights exceed L2, and a tile load that waits for L3 stalls the
-// tile unit for as long as several products. Past the end it does no harm.
-func (e *emitter) prefetchWeights() {
-	e.p("MOVQ %s, R11", arg("NextLines"))
-	e.p("TESTQ R11, R11")
-	e.p("JEQ fetched")
-	e.p("MOVQ %s, R14", arg("Next"))
-	e.label("fetch")
-	for i := range 4 {
-		e.p("PREFETCHT1 %d(R14)", 64*i)
-	}
-	e.p("ADDQ $256, R14")
-	e.p("SUBQ $4, R11")
-	e.p("JGT fetch")
-	e.p("MOVQ R14, %s", arg("Next"))
-	e.label("fetched")
-}
-
-// stepBF16x3 multiplies one 32-channel step of split numbers: lo·hi, hi·hi,
-// hi·lo. R14 are the weights of the other 16 channels. Every accumulator is
-// touched at distance four, which covers the latency of a tile product (52
-// cycles) at 13 rows and more.
-func stepBF16x3(e *emitter) { e.stepSplit(64, func(string) {}) }
-
-// stepApart does the same where the low parts of a row lie Apart bytes after
-// the high ones.
-func stepApart(e *emitter) {
-	e.stepSplit(0, func(op string) {
-		e.p("%s %s, R13", op, arg("Apart"))
-		e.p("%s %s, R15", op, arg("Apart"))
-	})
-}
-
-// stepSplit: low parts lie low bytes after high ones, beside what move adds to
-// the rows' addresses.
-func (e *emitter) stepSplit(low int32, move func(op string)) {
-	e.p("MOVQ %s, R14", arg("half"))
-	e.p("ADDQ BX, R14")
-	move("ADDQ")
-	e.raw(tileLoad(6, "BX", "R11", 0))
-	e.raw(tileLoad(4, "R13", "R10", low))
-	e.raw(dotBF16(0, 4, 6))
-	e.raw(tileLoad(5, "R15", "R10", low))
-	e.raw(dotBF16(2, 5, 6))
-	e.raw(tileLoad(7, "R14", "R11", 0))
-	move("SUBQ")
-	e.raw(dotBF16(1, 4, 7))
-	e.raw(dotBF16(3, 5, 7))
-	e.raw(tileLoad(4, "R13", "R10", 0))
-	e.raw(dotBF16(1, 4, 7))
-	e.raw(tileLoad(5, "R15", "R10", 0))
-	e.raw(dotBF16(3, 5, 7))
-	e.raw(dotBF16(0, 4, 6))
-	e.raw(dotBF16(2, 5, 6))
-	e.raw(tileLoad(6, "BX", "R11", 1024))
-	e.raw(dotBF16(0, 4, 6))
-	e.raw(dotBF16(2, 5, 6))
-	e.raw(tileLoad(7, "R14", "R11", 1024))
-	e.raw(dotBF16(1, 4, 7))
-	e.raw(dotBF16(3, 5, 7))
-	e.p("ADDQ $2048, BX")
-}
-
-func stepBF16(e *emitter) { stepPlain(e, dotBF16) }
-func stepU8(e *emitter)   { stepPlain(e, dotU8S8) }
-
-// stepPlain multiplies one step of single numbers.
-func stepPlain(e *emitter, dot func(c, a, b int) string) {
-	e.raw(tileLoad(6, "BX", "R11", 0))
-	e.raw(tileLoad(4, "R13", "R10", 0))
-	e.raw(dot(0, 4, 6))
-	e.raw(tileLoad(7, "BX", "R11", 1024))
-	e.raw(dot(1, 4, 7))
-	e.raw(tileLoad(5, "R15", "R10", 0))
-	e.raw(dot(2, 5, 6))
-	e.raw(dot(3, 5, 7))
-	e.p("ADDQ $2048, BX")
 }
 
 // jumpTable jumps to labels[i] where the field holds first+i; a field below

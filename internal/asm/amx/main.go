@@ -19,23 +19,29 @@ const target = "../../engine/kernel/amd64/amx_amd64.s"
 func generate() []byte {
 	e := newEmitter()
 	float := kernel{setup: floatSetup, bias: floatBias, finish: floatFinish, outOfLine: floatOutOfLine}
-	split, half := float, float
-	split.name, split.step = "TilesSplit", stepBF16x3
-	split.doc = "rows of split pixels: three products a step"
-	half.name, half.step = "TilesBF16", stepBF16
-	half.doc = "rows of bf16 pixels"
-	e.conv(split)
-	tall := split
-	tall.name, tall.step, tall.tall = "TilesTall", stepTall, true
+	split := func(name, doc string, low lowRows, pages int) {
+		k := float
+		k.name, k.doc, k.pages, k.last = name, doc, pages, splitLast
+		k.loads = func(e *emitter) { splitLoads(e, low) }
+		k.step = func(e *emitter, f fetcher) { splitStep(e, f, low) }
+		e.conv(k)
+	}
+	plain := func(k kernel, name, doc string, dot func(c, a, b int) string) {
+		k.name, k.doc, k.pages = name, doc, 6
+		k.loads = plainLoads
+		k.step = func(e *emitter, f fetcher) { plainStep(e, f, dot) }
+		k.last = func(e *emitter) { plainLast(e, dot) }
+		e.conv(k)
+	}
+	split("TilesSplit", "rows of split pixels: three products a step", lowBeside, 12)
+	split("TilesApart", "rows whose high and low parts lie apart", lowApart, 0)
+	tall := float
+	tall.name, tall.tall, tall.step = "TilesTall", true, tallStep
 	tall.doc = "rows of split pixels, four row tiles to one column tile"
 	e.conv(tall)
-	apart := split
-	apart.name, apart.step = "TilesApart", stepApart
-	apart.doc = "rows whose high and low parts lie apart"
-	e.conv(apart)
-	e.conv(half)
-	e.conv(kernel{name: "TilesU8", doc: "rows of byte pixels", step: stepU8,
-		setup: byteSetup, bias: byteBias, finish: byteFinish, outOfLine: func(*emitter) {}})
+	plain(float, "TilesBF16", "rows of bf16 pixels", dotBF16)
+	bytes := kernel{setup: byteSetup, bias: byteBias, finish: byteFinish, outOfLine: func(*emitter) {}}
+	plain(bytes, "TilesU8", "rows of byte pixels", dotU8S8)
 	e.convVNNI()
 	e.depthwise()
 	e.packRows()

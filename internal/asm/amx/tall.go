@@ -38,49 +38,61 @@ func (e *emitter) storeTall() {
 	}
 }
 
-// stepTall multiplies one step of split numbers. Of the two registers for rows
+// tallPages are the pages whose lines are asked for in turn, in the
+// 64 KiB after those that hold the weights at hand.
+const tallPages = 16
+
+// tallStep multiplies one step of split numbers. Of the two registers for rows
 // T4 holds the high parts of three row tiles in turn, from one product to
 // another three later, T5 the rest: no sum is touched at a distance below three.
-func stepTall(e *emitter) {
-	e.comment("R15 is the offset of the step")
+//
+// The weights come from far, once, and without a gap: all of them are prefetched,
+// as a fetcher does, where the place to ask for follows from the place at hand.
+func tallStep(e *emitter, _ fetcher) {
+	e.p("MOVQ (CX), R15")
+	e.p("MOVQ BX, R12")
+	e.p("ANDQ $%#x, R12", 4096*tallPages-1)
+	e.p("MOVQ BX, R14")
+	e.p("SUBQ R12, R14")
+	e.p("SHRQ $4, R12") // 2 KiB a step are 128 bytes of each page
+	e.p("LEAQ %d(R14)(R12*1), R14", 4096*tallPages)
 	base := [4]string{"SI", "DI", arg("third"), arg("fourth")}
 	rows := func(t, row int, low int32) {
 		e.p("MOVQ %s, R13", base[row])
 		e.p("ADDQ R15, R13")
 		e.raw(tileLoad(t, "R13", "R10", 64*low))
 	}
+	asked := 0
+	dot := func(c, a, b int) {
+		e.raw(dotBF16(c, a, b))
+		for range 3 {
+			if asked < 2*tallPages {
+				e.p("PREFETCHT1 %d(R14)", 4096*(asked%tallPages)+64*(asked/tallPages))
+				asked++
+			}
+		}
+	}
 	e.raw(tileLoad(6, "BX", "R11", 0))
 	rows(4, 0, 0)
-	e.raw(dotBF16(0, 4, 6))
+	dot(0, 4, 6)
 	rows(5, 3, 0)
-	e.raw(dotBF16(3, 5, 6))
+	dot(3, 5, 6)
 	e.raw(tileLoad(7, "BX", "R11", 1024))
 	rows(5, 2, 1)
-	e.raw(dotBF16(2, 5, 6))
-	e.raw(dotBF16(0, 4, 7))
+	dot(2, 5, 6)
+	dot(0, 4, 7)
 	rows(4, 1, 0)
-	e.raw(dotBF16(1, 4, 6))
+	dot(1, 4, 6)
 	rows(5, 3, 0)
-	e.raw(dotBF16(3, 5, 7))
+	dot(3, 5, 7)
 	rows(5, 0, 1)
-	e.raw(dotBF16(0, 5, 6))
-	e.raw(dotBF16(1, 4, 7))
+	dot(0, 5, 6)
+	dot(1, 4, 7)
 	rows(4, 2, 0)
-	e.raw(dotBF16(2, 4, 6))
+	dot(2, 4, 6)
 	rows(5, 3, 1)
-	e.raw(dotBF16(3, 5, 6))
+	dot(3, 5, 6)
 	rows(5, 1, 1)
-	e.raw(dotBF16(1, 5, 6))
-	e.raw(dotBF16(2, 4, 7))
-	e.p("ADDQ $2048, BX")
-}
-
-// prefetchTall asks for every other line of the next step's weights. Asking for
-// all takes too many of the few places where misses wait, and the tiles' own
-// loads then wait for one: 512x7x7 with its weights in L3 takes 500 µs, without
-// any 550, with every line 600.
-func (e *emitter) prefetchTall() {
-	for i := range 16 {
-		e.p("PREFETCHT1 %d(BX)", 128*i)
-	}
+	dot(1, 5, 6)
+	dot(2, 4, 7)
 }
