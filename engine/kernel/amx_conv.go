@@ -19,6 +19,7 @@ type tileConv struct {
 	groupIn  int // bytes from the input of a convolution group to the next
 	perGroup int // groups of 32 outputs in a convolution group
 	lastMask uint32
+	sorted   bool // the input lies in the scratch, by phases
 }
 
 // tiled is what every planned convolution of tiles has.
@@ -40,30 +41,39 @@ var tileUnitConv = TileConv{
 
 // newSplitConv plans a convolution of Split32, or of a planar picture, in bf16x3
 // arithmetic.
-func newSplitConv(c *Conv, w *TileWeights) (Step, error) {
+func newSplitConv(c *Conv, w *TileWeights) (Work, error) {
 	if w.format == Planar {
 		if err := w.fits(c); err != nil {
-			return nil, err
+			return Work{}, err
 		}
-		return newPlanarTileConv(c, w), nil
+		return Work{Steps: []Step{newPlanarTileConv(c, w)}}, nil
 	}
 	return newTileConv(c, w, 12)
 }
 
 // newBF16Conv plans a convolution of BF16x32 in bf16 arithmetic.
-func newBF16Conv(c *Conv, w *TileWeights) (Step, error) {
+func newBF16Conv(c *Conv, w *TileWeights) (Work, error) {
 	return newTileConv(c, w, 4)
 }
 
 // newTileConv: products is the number of tile products in a step.
-func newTileConv(c *Conv, w *TileWeights, products int) (Step, error) {
+func newTileConv(c *Conv, w *TileWeights, products int) (Work, error) {
 	if err := w.fits(c); err != nil {
-		return nil, err
+		return Work{}, err
 	}
 	s := &tileConv{weights: w}
 	s.out = c.Out
 	s.offsets = stepOffsets(c)
 	m := mapTiles(c, 16)
+	var work Work
+	if c.StrideH > 1 || c.StrideW > 1 {
+		p := sortPhases(c)
+		if flat := mapTiles(&p.conv, 16); flat.cost() < m.cost()*3/4 {
+			work.Steps = append(work.Steps, bundle(p, p.time()))
+			work.Scratch = p.conv.In.Size()
+			c, s.offsets, m, s.sorted = &p.conv, p.offsets(), flat, true
+		}
+	}
 	// Two pairs are all there is: their weights come from far and pass once.
 	s.tall = products == 12 && len(m.tiles) > 2 && len(m.tiles) <= 4
 	s.setPairs(c, &m)
@@ -91,7 +101,8 @@ func newTileConv(c *Conv, w *TileWeights, products int) (Step, error) {
 		count, unit = count/2, 2*unit
 	}
 	s.grid = cutGrid(count, groups, unit, len(w.data))
-	return s, nil
+	work.Steps = append(work.Steps, s)
+	return work, nil
 }
 
 // stepOffsets lists where each channel block and tap lies from a row's first
@@ -203,7 +214,11 @@ func (s *tileConv) Run(chunk int, m *Memory) {
 	if s.tall {
 		a.Pairs = &s.pairs[2*pair]
 	}
-	s.runGroups(&a, m, group, groups, pair)
+	operands := *m
+	if s.sorted {
+		operands.In = m.Scratch
+	}
+	s.runGroups(&a, &operands, group, groups, pair)
 	s.clearHalo(chunk, part, parts, m)
 }
 

@@ -68,6 +68,11 @@ func tileCases() []tileCase {
 		square("four tiles of groups, float32 out", 64, 7, 128, 3, 1).with(func(c *tileCase) { c.group, c.out = 2, F32x16 }),
 		square("four tiles, one step a tap", 32, 7, 32, 1, 1).with(func(c *tileCase) { c.kw, c.left, c.right = 3, 1, 1 }),
 		square("weights past L2", 512, 7, 64, 3, 1),
+		square("narrow with a stride", 64, 14, 64, 3, 2),
+		square("narrow with a stride, one tap, odd", 96, 13, 64, 1, 2),
+		square("narrow with strides, batch, groups, residual", 64, 18, 128, 5, 3).with(func(c *tileCase) { c.n, c.group, c.sw, c.residual, c.act = 3, 2, 2, Split32, relu }),
+		square("narrow with a stride, dilated", 32, 17, 40, 3, 2).with(func(c *tileCase) { c.dh, c.top, c.bottom, c.out = 3, 3, 3, F32x16 }),
+		square("narrow with a stride, padded on one side", 32, 15, 32, 4, 3).with(func(c *tileCase) { c.top, c.left = 0, 0 }),
 		square("batch, groups, stride, residual", 64, 11, 128, 3, 2).with(func(c *tileCase) { c.n, c.group, c.residual, c.act = 2, 2, Split32, relu }),
 	}
 	for k := Clip; k <= Mish; k++ {
@@ -163,9 +168,11 @@ func normal(rng *rand.Rand, n int, scale float64) []float32 {
 	return w
 }
 
-func runAll(s Step, m *Memory) {
-	for i := range s.Chunks() {
-		s.Run(i, m)
+func runAll(steps []Step, m *Memory) {
+	for _, s := range steps {
+		for i := range s.Chunks() {
+			s.Run(i, m)
+		}
 	}
 }
 
@@ -178,10 +185,20 @@ func packAll(w interface {
 	}
 }
 
-// runChunks runs all chunks, in an order of no meaning.
-func runChunks(s Step, m *Memory, rng *rand.Rand) {
-	for _, i := range rng.Perm(s.Chunks()) {
-		s.Run(i, m)
+// runWork runs all chunks of each step, in an order of no meaning, on a scratch
+// full of rubbish.
+func runWork(tb testing.TB, w Work, m *Memory, rng *rand.Rand) {
+	if w.Scratch > 0 {
+		scratch := fenced(tb, roundUp(w.Scratch, 64))
+		for i := range scratch {
+			scratch[i] = 0xff // NaN in every format
+		}
+		m.Scratch = unsafe.Pointer(&scratch[0])
+	}
+	for _, s := range w.Steps {
+		for _, i := range rng.Perm(s.Chunks()) {
+			s.Run(i, m)
+		}
 	}
 }
 
@@ -243,17 +260,17 @@ func testTileConv(t *testing.T, k *Rung, c tileCase) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	runChunks(reference, &w, rng)
+	runWork(t, reference, &w, rng)
 	packed, err := pack(&conv, fencedFloats(t, weights), bias)
 	if err != nil {
 		t.Fatal(err)
 	}
 	packAll(packed)
-	step, err := make(&conv, packed)
+	work, err := make(&conv, packed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	runChunks(step, &m, rng)
+	runWork(t, work, &m, rng)
 	compareLayouts(t, &conv.Out, got, want, bound)
 }
 

@@ -171,7 +171,7 @@ func (s *tileGemm) Run(chunk int, m *Memory) {
 	each := s.grid.chunks()
 	pair, pairs, group, groups := s.grid.at(chunk % each)
 	a.Pairs, a.Count = &s.pairs[pair], pairs
-	a.Next = math.MaxUint // a product's second operand was just written
+	a.Next = math.MaxUint  // a product's second operand was just written
 	whole := s.gemm.N / 32 // groups of 32 columns; a last one may have fewer
 	for i := chunk / each * s.together; i < min((chunk/each+1)*s.together, s.gemm.count()); i++ {
 		a.MaskA, a.MaskB = 0xffff, 0xffff

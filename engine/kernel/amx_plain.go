@@ -43,11 +43,11 @@ func packPlain(f Format, c *Conv, weights, bias []float32) (*TileWeights, error)
 }
 
 // newPlainConv plans the twin.
-func newPlainConv(c *Conv, w *TileWeights) (Step, error) {
+func newPlainConv(c *Conv, w *TileWeights) (Work, error) {
 	if err := w.fits(c); err != nil {
-		return nil, err
+		return Work{}, err
 	}
-	return &plainConv{*c, w}, nil
+	return Work{Steps: []Step{&plainConv{*c, w}}}, nil
 }
 
 // Chunks: one for every output channel of every picture.

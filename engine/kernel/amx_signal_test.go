@@ -58,12 +58,12 @@ func TestSignals(t *testing.T) {
 		workers.Add(1)
 		go func() {
 			defer workers.Done()
-			step, m, out := exampleConv(t, k, square("", 64, 28, 64, 3, 1), int64(worker))
-			runAll(step, m)
+			steps, m, out := exampleConv(t, k, square("", 64, 28, 64, 3, 1), int64(worker))
+			runAll(steps, m)
 			want := bytes.Clone(out)
 			for time.Now().Before(deadline) {
 				clear(out)
-				runAll(step, m)
+				runAll(steps, m)
 				if !bytes.Equal(want, out) {
 					t.Error("a result changed under signals")
 					return
@@ -77,7 +77,7 @@ func TestSignals(t *testing.T) {
 }
 
 // exampleConv plans a case on random numbers.
-func exampleConv(tb testing.TB, k *Rung, c tileCase, seed int64) (Step, *Memory, []byte) {
+func exampleConv(tb testing.TB, k *Rung, c tileCase, seed int64) ([]Step, *Memory, []byte) {
 	rng := rand.New(rand.NewSource(seed))
 	conv := c.conv()
 	in, out := alignedBytes(conv.In.Size()), alignedBytes(conv.Out.Size())
@@ -92,16 +92,16 @@ func exampleConv(tb testing.TB, k *Rung, c tileCase, seed int64) (Step, *Memory,
 		runtime.Goexit()
 	}
 	packAll(w)
-	step, err := plan(&conv, w)
+	work, err := plan(&conv, w)
 	if err != nil {
 		tb.Error(err)
 		runtime.Goexit()
 	}
-	m := &Memory{In: unsafe.Pointer(&in[0]), Out: unsafe.Pointer(&out[0])}
+	m := &Memory{In: unsafe.Pointer(&in[0]), Out: unsafe.Pointer(&out[0]), Scratch: unsafe.Pointer(&alignedBytes(work.Scratch + 64)[0])}
 	if conv.Residual != nil {
 		m.Residual = m.Out
 	}
-	return step, m, out
+	return work.Steps, m, out
 }
 
 // TestRunAllocatesNothing: a Step promises so.
@@ -110,8 +110,8 @@ func TestRunAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	step, m, _ := exampleConv(t, k, square("", 64, 14, 64, 3, 1), 1)
-	if n := testing.AllocsPerRun(10, func() { runAll(step, m) }); n != 0 {
+	steps, m, _ := exampleConv(t, k, square("", 64, 14, 64, 3, 1), 1)
+	if n := testing.AllocsPerRun(10, func() { runAll(steps, m) }); n != 0 {
 		t.Errorf("%v allocations a run", n)
 	}
 }
@@ -135,14 +135,14 @@ func BenchmarkTileConv(b *testing.B) {
 				c.residual = f
 			}
 			b.Run(f.String()+"/"+c.why, func(b *testing.B) {
-				step, m, _ := exampleConv(b, k, c, 1)
+				steps, m, _ := exampleConv(b, k, c, 1)
 				for b.Loop() {
-					runAll(step, m)
+					runAll(steps, m)
 				}
 				conv := c.conv()
 				flop := 2 * float64(conv.Out.H*conv.Out.W*c.cout*c.cin*c.kh*c.kw)
 				b.ReportMetric(flop*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-				b.ReportMetric(float64(step.Chunks()), "chunks")
+				b.ReportMetric(float64(steps[len(steps)-1].Chunks()), "chunks")
 			})
 		}
 	}

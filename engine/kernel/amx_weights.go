@@ -18,9 +18,9 @@ import (
 // nil is copied. New plans a convolution for one shape.
 type TileConv struct {
 	PackSplit func(c *Conv, weights, bias []float32) (*TileWeights, error)
-	NewSplit  func(c *Conv, w *TileWeights) (Step, error) // Split32 or planar in: bf16x3, rms error ≤ 1e-5 of the rms output
+	NewSplit  func(c *Conv, w *TileWeights) (Work, error) // Split32 or planar in: bf16x3, rms error ≤ 1e-5 of the rms output
 	PackBF16  func(c *Conv, weights, bias []float32) (*TileWeights, error)
-	NewBF16   func(c *Conv, w *TileWeights) (Step, error) // BF16x32 in: bf16
+	NewBF16   func(c *Conv, w *TileWeights) (Work, error) // BF16x32 in: bf16
 }
 
 // TakesPlanar reports whether c is a convolution of a planar picture for

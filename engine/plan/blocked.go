@@ -424,8 +424,8 @@ func (b *builder) convWork(n *ir.Node, c *kernel.Conv, tiled bool) (kernel.Work,
 		if c.In.Format == kernel.BF16x32 {
 			plan, name = b.opt.Rung.NewBF16, "conv bf16"
 		}
-		s, err := plan(c, w)
-		return kernel.Work{Steps: []kernel.Step{s}}, name, err
+		work, err := plan(c, w)
+		return work, name, err
 	}
 	m, err := b.method(c, data, bias)
 	if err != nil {

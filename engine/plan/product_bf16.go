@@ -38,13 +38,13 @@ func (b *builder) streamBF16(n *ir.Node, p *product, a place) error {
 	if err != nil {
 		return err
 	}
-	step, err := b.opt.Rung.NewBF16(c, packed)
+	product, err := b.opt.Rung.NewBF16(c, packed)
 	if err != nil {
 		return err
 	}
 	size := (g.M-1)*out.Image + out.Blocks()*out.Block // the last vector is whole
 	to := place{buffer: b.newBuffer(size), layout: planarLayout(b.facts[p.out])}
 	b.places[p.out] = to
-	b.addWork(n, n.Op+" bf16", kernel.Work{Steps: []kernel.Step{step}}, []place{narrow}, nil, to)
+	b.addWork(n, n.Op+" bf16", product, []place{narrow}, nil, to)
 	return nil
 }

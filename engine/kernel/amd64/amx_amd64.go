@@ -41,10 +41,10 @@ type TileArgs struct {
 	Alpha, Beta float32
 	Act         int // 0: bounds alone; else the kernel package's ActivationKind
 
-	PerStep   int            // rows to finish after a step; PerStep·Steps covers a pair
-	Next      uintptr        // weights to prefetch; past their end does no harm
-	Limit     uintptr        // where to stop for this group; the next goes on by WeightsGroup
-	Scratch   unsafe.Pointer // 4 KiB
+	PerStep int            // rows to finish after a step; PerStep·Steps covers a pair
+	Next    uintptr        // weights to prefetch; past their end does no harm
+	Limit   uintptr        // where to stop for this group; the next goes on by WeightsGroup
+	Scratch unsafe.Pointer // 4 KiB
 
 	// The kernel's own: where the group stands, and the pair that is being
 	// finished.

@@ -38,11 +38,11 @@ type kernel struct {
 	step      func(e *emitter, fetch fetcher) // one step, and the loads of the next
 	last      func(e *emitter)                // the rest of a pair's last step; nil: it is as the others
 	pages     int                             // prefetched at a time; 0: none
-	setup     func(e *emitter) // constants for finishing: Z24 to Z29
-	bias      func(e *emitter) // of the 32 channels at R13
-	finish    func(e *emitter) // one row: sums at R12 to output at R13
-	outOfLine func(e *emitter) // the rarer parts of finish
-	tall      bool             // four row tiles by one column tile at a time
+	setup     func(e *emitter)                // constants for finishing: Z24 to Z29
+	bias      func(e *emitter)                // of the 32 channels at R13
+	finish    func(e *emitter)                // one row: sums at R12 to output at R13
+	outOfLine func(e *emitter)                // the rarer parts of finish
+	tall      bool                            // four row tiles by one column tile at a time
 }
 
 // conv writes a kernel. Finishing a pair of tiles (bias, residual, activation,

@@ -69,7 +69,7 @@ func (e *emitter) dots(label string, v vectors, rows []string) {
 	for i, row := range rows {
 		for h := range 2 {
 			e.p("VFMADD231PS %d(%s)(CX*1), %s, %s", h*v.width, row, x[h], v.r(2*i+h))
-			e.p("PREFETCHT0 %d(%s)(CX*1)", 2048+h*v.width, row)
+			e.p("PREFETCHT0 %d(%s)(CX*1)", 512+h*v.width, row)
 		}
 	}
 	e.p("ADDQ $%d, CX", 2*v.width)
