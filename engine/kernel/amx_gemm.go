@@ -14,7 +14,7 @@ import (
 var tileUnitGemms = gemmKernels{
 	pack: func(r *Rung, g *Gemm, w *GemmWeights) {
 		if !tileable(g) {
-			packPanels(r, g, w)
+			placePanels(r, g, w)
 			return
 		}
 		w.form = gemmTiles
@@ -35,35 +35,45 @@ func tileable(g *Gemm) bool { return !g.Strict && g.K >= 24 && g.M > InPlaceRows
 // gemmTileBytes is the size of a packed B: groups of 32 columns by steps of 32.
 func gemmTileBytes(n, k int) int { return roundUp(n, 32) / 32 * (roundUp(k, 32) / 32) * 4096 }
 
-// packGemmTiles packs one group of 32 columns of B.
-func packGemmTiles(tiles []byte, b unsafe.Pointer, n, k, rowB int, trans bool, group int) {
+// packGemmTiles packs groups [from, to) of 32 columns of B.
+func packGemmTiles(tiles []byte, b unsafe.Pointer, n, k, rowB int, trans bool, from, to int) {
+	if trans {
+		for half := 2 * from; half < 2*to; half++ {
+			packTileRows(tiles, b, n, k, rowB, half)
+		}
+		return
+	}
+	steps := roundUp(k, 32) / 32
+	for s := range steps { // 32 rows, from left to right
+		for half := 2 * from; half < 2*to; half++ {
+			column := min(16*half, n-1)
+			dst := tiles[(half*steps+s)*2048:]
+			amd64.PackColumns(&amd64.PackArgs{
+				High: unsafe.Pointer(&dst[0]), Low: unsafe.Pointer(&dst[1024]), Step: 2048, LowStep: 2048,
+				Source: unsafe.Add(b, 4*(32*s*rowB+column)), RowBytes: 4 * rowB, Rows: min(32, k-32*s), Taps: 1,
+				MaskA: channelMask(n - 16*half),
+			})
+		}
+	}
+}
+
+// packTileRows packs 16 columns of a B that holds them as rows.
+func packTileRows(tiles []byte, b unsafe.Pointer, n, k, rowB, half int) {
 	steps := roundUp(k, 32) / 32
 	var index [16]int32
 	for i := range index {
 		index[i] = int32(4 * i)
 	}
-	for half := range 2 {
-		column := 32*group + 16*half
-		have := max(0, min(16, n-column))
-		column = min(column, n-1)
-		dst := tiles[(2*group+half)*steps*2048:]
-		a := amd64.PackArgs{
-			High: unsafe.Pointer(&dst[0]), Low: unsafe.Pointer(&dst[1024]),
-			Step: 2048, LowStep: 2048, RowBytes: 4 * rowB,
-		}
-		if !trans {
-			a.Source = unsafe.Add(b, 4*column)
-			a.Rows, a.Taps, a.MaskA = k, steps, channelMask(have)
-			amd64.PackColumns(&a)
-			continue
-		}
-		a.Rows, a.Taps, a.Index, a.Upper, a.Contiguous = have, 1, &index, 64, 1
-		for s := range steps {
-			a.Source = unsafe.Add(b, 4*(column*rowB+32*s))
-			a.High, a.Low = unsafe.Pointer(&dst[2048*s]), unsafe.Pointer(&dst[2048*s+1024])
-			a.MaskA, a.MaskB = channelMask(k-32*s), channelMask(k-32*s-16)
-			amd64.PackRows(&a)
-		}
+	a := amd64.PackArgs{
+		Step: 2048, LowStep: 2048, RowBytes: 4 * rowB,
+		Rows: max(0, min(16, n-16*half)), Taps: 1, Index: &index, Upper: 64, Contiguous: 1,
+	}
+	for s := range steps {
+		dst := tiles[(half*steps+s)*2048:]
+		a.Source = unsafe.Add(b, 4*(min(16*half, n-1)*rowB+32*s))
+		a.High, a.Low = unsafe.Pointer(&dst[0]), unsafe.Pointer(&dst[1024])
+		a.MaskA, a.MaskB = channelMask(k-32*s), channelMask(k-32*s-16)
+		amd64.PackRows(&a)
 	}
 }
 
@@ -237,7 +247,7 @@ func (s *tilePrepare) Run(chunk int, m *Memory) {
 		i, group := chunk/s.groups, chunk%s.groups
 		_, atB, _ := g.at(i)
 		tiles := unsafe.Slice((*byte)(unsafe.Add(m.Scratch, count*s.split+i*s.packed)), s.packed)
-		packGemmTiles(tiles, unsafe.Add(m.More[0], atB), g.N, g.K, g.RowB, g.TransB, group)
+		packGemmTiles(tiles, unsafe.Add(m.More[0], atB), g.N, g.K, g.RowB, g.TransB, group, group+1)
 		return
 	}
 	i, row := chunk/s.parts, chunk%s.parts*s.rows

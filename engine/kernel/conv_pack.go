@@ -59,8 +59,22 @@ func (r *Rung) PackConv(m ConvMethod, c *Conv, weights, bias []float32) (*ConvWe
 	}
 	w.source = weights
 	w.data = w.floats(w.size())
-	w.bias = w.floats(roundUp(c.Out.C, 32))
+	w.bias = alignedFloats(roundUp(c.Out.C, 32))
 	copy(w.bias, bias)
+	return w, nil
+}
+
+// ConvWeightsIn are weights that are whatever memory holds, to try a
+// convolution with: ConvWeightBytes bytes that start a cache line. They are not
+// packed.
+func (r *Rung) ConvWeightsIn(memory []byte, m ConvMethod, c *Conv) (*ConvWeights, error) {
+	w, err := r.layoutConv(m, c)
+	if err != nil {
+		return nil, err
+	}
+	n := w.size()
+	all := asFloats(memory, n+roundUp(c.Out.C, 32))
+	w.data, w.bias = all[:n:n], all[n:]
 	return w, nil
 }
 

@@ -109,7 +109,7 @@ func (r *Rung) PackGemm(g *Gemm, b, bias []float32) (*GemmWeights, error) {
 	}
 	w := &GemmWeights{n: g.N, k: g.K, rowB: g.RowB, transB: g.TransB, source: b}
 	if bias != nil {
-		w.bias = w.floats(roundUp(g.N, 32))
+		w.bias = alignedFloats(roundUp(g.N, 32))
 		copy(w.bias, bias)
 	}
 	if g.M > InPlaceRows || g.count() > 1 {
@@ -143,4 +143,4 @@ type gemmKernels struct {
 }
 
 // vectorGemms are the ones on vector registers.
-var vectorGemms = gemmKernels{packPanels, planPanels}
+var vectorGemms = gemmKernels{placePanels, planPanels}

@@ -5,49 +5,64 @@ import (
 	"unsafe"
 )
 
-// packPanels lays out B in panels of columns.
-func packPanels(r *Rung, g *Gemm, w *GemmWeights) {
+// placePanels lays out B in panels of columns.
+func placePanels(r *Rung, g *Gemm, w *GemmWeights) {
 	w.form, w.columns = gemmPanels, r.GemmUnit.columns
 	w.panels = w.floats(roundUp(g.N, w.columns) * g.K)
 }
 
+// packedColumns is how many columns of B a chunk packs where they lie side by
+// side: so much of each row is one run through the memory.
+const packedColumns = 128
+
 // Chunks is how many pieces the packing has.
 func (w *GemmWeights) Chunks() int {
-	switch w.form {
-	case gemmPanels:
-		return len(w.panels) / (w.columns * w.k)
-	case gemmTiles:
-		return roundUp(w.n, 32) / 32
+	if w.form == gemmInPlace {
+		return 0
 	}
-	return 0
+	return (w.n + packedColumns - 1) / packedColumns
 }
 
 // Chunk packs one piece.
 func (w *GemmWeights) Chunk(i int) {
+	from, to := i*packedColumns, min((i+1)*packedColumns, w.n)
+	b := unsafe.Pointer(&w.source[0])
 	if w.form == gemmTiles {
-		packGemmTiles(w.tiles, unsafe.Pointer(&w.source[0]), w.n, w.k, w.rowB, w.transB, i)
+		packGemmTiles(w.tiles, b, w.n, w.k, w.rowB, w.transB, from/32, (to+31)/32)
 		return
 	}
-	panel := w.panels[i*w.columns*w.k:][:w.columns*w.k]
-	packPanel(panel, unsafe.Pointer(&w.source[0]), w.n, w.k, w.rowB, w.transB, w.columns, i)
+	packPanels(w.panels, b, w.n, w.k, w.rowB, w.transB, w.columns, from/w.columns, (to+w.columns-1)/w.columns)
 }
 
-// packPanel packs columns [i·columns, (i+1)·columns) of B.
-func packPanel(panel []float32, b unsafe.Pointer, n, k, rowB int, trans bool, columns, i int) {
-	first := i * columns
-	have := min(columns, n-first)
-	if have < columns {
-		clear(panel)
-	}
-	if !trans {
-		for row := range k {
-			copy(panel[row*columns:][:have], floats(unsafe.Add(b, 4*(row*rowB+first)), have))
+// packRows is how many rows of B are spread over the panels at a time.
+const packRows = 32
+
+// packPanels packs panels [from, to) of B, each of so many columns.
+func packPanels(panels []float32, b unsafe.Pointer, n, k, rowB int, trans bool, columns, from, to int) {
+	for row := 0; row < k; row += packRows {
+		rows := min(packRows, k-row)
+		for i := from; i < to; i++ {
+			panel := panels[(i*k+row)*columns:][:rows*columns]
+			have := min(columns, n-i*columns)
+			if have < columns {
+				clear(panel)
+			}
+			if trans {
+				turnRows(panel, unsafe.Add(b, 4*(i*columns*rowB+row)), have, rows, rowB, columns)
+				continue
+			}
+			for r := range rows {
+				copy(panel[r*columns:][:have], floats(unsafe.Add(b, 4*((row+r)*rowB+i*columns)), have))
+			}
 		}
-		return
 	}
+}
+
+// turnRows packs some numbers of each of several columns that lie in rows.
+func turnRows(panel []float32, b unsafe.Pointer, have, rows, rowB, columns int) {
 	for j := range have {
 		at := j
-		for _, v := range floats(unsafe.Add(b, 4*(first+j)*rowB), k) {
+		for _, v := range floats(unsafe.Add(b, 4*j*rowB), rows) {
 			panel[at] = v
 			at += columns
 		}
@@ -213,6 +228,6 @@ func (s *panelPack) Run(chunk int, m *Memory) {
 	g, width := &s.gemm, s.unit.columns
 	i, p := chunk/s.panels, chunk%s.panels
 	_, atB, _ := g.at(i)
-	panel := floats(unsafe.Add(m.Scratch, i*s.packed+4*p*width*g.K), width*g.K)
-	packPanel(panel, unsafe.Add(m.More[0], atB), g.N, g.K, g.RowB, g.TransB, width, p)
+	panels := floats(unsafe.Add(m.Scratch, i*s.packed), s.panels*width*g.K)
+	packPanels(panels, unsafe.Add(m.More[0], atB), g.N, g.K, g.RowB, g.TransB, width, p, p+1)
 }

@@ -23,7 +23,10 @@ type slab struct{ memory []byte }
 
 // keeper is part of what has memory in slabs: it holds them. Who hands on an
 // address in that memory keeps the keeper reachable.
-type keeper struct{ slabs []*slab }
+type keeper struct {
+	slabs  []*slab
+	pieces [][]byte // what was taken of them
+}
 
 var current struct {
 	sync.Mutex
@@ -39,8 +42,7 @@ func (k *keeper) bytes(n int) []byte {
 		return alignTo(make([]byte, n+64), 64)[:n:n]
 	case n > slabBytes/2:
 		s := newSlab(n)
-		k.slabs = append(k.slabs, s)
-		return s.memory[:n:n]
+		return k.hold(s, s.memory[:n:n])
 	}
 	c := &current
 	c.Lock()
@@ -49,10 +51,51 @@ func (k *keeper) bytes(n int) []byte {
 		c.slab = newSlab(slabBytes)
 		c.free = c.slab.memory
 	}
-	k.slabs = append(k.slabs, c.slab)
 	taken := c.free[:n:n]
 	c.free = c.free[min(roundUp(n, smallPage), len(c.free)):]
-	return taken
+	return k.hold(c.slab, taken)
+}
+
+func (k *keeper) hold(s *slab, piece []byte) []byte {
+	k.slabs, k.pieces = append(k.slabs, s), append(k.pieces, piece)
+	return piece
+}
+
+// Blocks is how many calls of Populate give all memory its pages.
+func (k *keeper) Blocks() (n int) {
+	for _, p := range k.pieces {
+		n += PopulateBlocks(p)
+	}
+	return n
+}
+
+// Populate gives memory its pages before it is packed: calls for different
+// blocks may run at once, which packing cannot do as evenly. It may be left out.
+func (k *keeper) Populate(block int) {
+	for _, p := range k.pieces {
+		n := PopulateBlocks(p)
+		if block < n {
+			PopulateBlock(p, block)
+			return
+		}
+		block -= n
+	}
+}
+
+// PopulateBlocks is how many huge pages some memory has a part of.
+func PopulateBlocks(memory []byte) int {
+	if len(memory) == 0 {
+		return 0
+	}
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(memory)))
+	return int((at+uintptr(len(memory))+hugePage-1)/hugePage - at/hugePage)
+}
+
+// PopulateBlock has the system give a block of mapped memory its pages.
+func PopulateBlock(memory []byte, block int) {
+	before := int(uintptr(unsafe.Pointer(unsafe.SliceData(memory))) % hugePage)
+	from, to := max(0, block*hugePage-before), min((block+1)*hugePage-before, len(memory))
+	populate(memory[from:to])
 }
 
 // floats returns n zeros that start a cache line.

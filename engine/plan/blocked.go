@@ -427,7 +427,7 @@ func (b *builder) convWork(n *ir.Node, c *kernel.Conv, tiled bool) (kernel.Work,
 		work, err := plan(c, w)
 		return work, name, err
 	}
-	m, err := b.method(c, data, bias)
+	m, err := b.method(c)
 	if err != nil {
 		return kernel.Work{}, "", err
 	}

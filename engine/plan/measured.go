@@ -1,13 +1,13 @@
 package plan
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel"
-	"github.com/visionzoo/vision/engine/tensor"
 )
 
 // measured remembers, for as long as the process lives, which form of a
@@ -17,106 +17,170 @@ var (
 	choices  atomic.Int64 // of measured
 )
 
-// trial is a convolution on kernels.
+// trial is a convolution that has several forms, as far as its time depends on it:
+// a residual and an activation cost each form alike.
 type trial struct {
-	rung     string
-	conv     kernel.Conv
-	residual bool
+	rung    string
+	in, out kernel.Format
+	cin     int
+	cout    int
+	h, w    int
 }
 
-// mostTrial bounds the memory of a trial, in bytes.
-const mostTrial = 64 << 20
+const (
+	// mostTrial bounds the memory of a trial, in bytes.
+	mostTrial = 64 << 20
+	// mostMeasured bounds how many choices are remembered.
+	mostMeasured = 10_000
+	// mostTrying bounds the time that trials take for one plan. Beyond it the
+	// shape decides.
+	mostTrying = 50 * time.Millisecond
+	// turnTime is about what a turn of a form takes: large convolutions run in
+	// part.
+	turnTime = 300 * time.Microsecond
+	// worthMemory is what part of the time a form must save that takes more
+	// memory than the one before it.
+	worthMemory = 0.04
+)
 
-// mostMeasured bounds how many choices are remembered.
-const mostMeasured = 10_000
-
-// fastest runs forms of a convolution of one picture on memory of its own and
-// tells which takes the least time. All are packed for it; the weights of the
-// others are let go.
-func (b *builder) fastest(c *kernel.Conv, data, bias *tensor.Tensor, methods []kernel.ConvMethod) (kernel.ConvMethod, error) {
+// fastest runs forms of a convolution of one picture and tells which takes the
+// least time.
+func (b *builder) fastest(c *kernel.Conv, methods []kernel.ConvMethod) (kernel.ConvMethod, error) {
 	c = ofOne(c) // detectors have another number of pictures in every run
-	t := trial{b.opt.Rung.Name, *c, c.Residual != nil}
-	t.conv.Residual = nil
+	t := trial{b.opt.Rung.Name, c.In.Format, c.Out.Format, c.In.C, c.Out.C, c.Out.H, c.Out.W}
 	if m, ok := measured.Load(t); ok {
 		return m.(kernel.ConvMethod), nil
+	}
+	if b.tried > mostTrying {
+		return methods[0], nil
 	}
 	if choices.Add(1) > mostMeasured {
 		measured.Clear()
 		choices.Store(0)
 	}
-	var runs []func()
-	for _, m := range methods {
-		w, err := b.weights.vector(c, m, data, bias)
-		if err != nil {
-			return 0, err
-		}
-		work, err := b.opt.Rung.Conv(c, w)
-		if err != nil {
-			return 0, err
-		}
-		runs = append(runs, rehearsal(c, work))
-	}
-	best := fastest(runs)
-	measured.Store(t, methods[best])
+	start := time.Now()
+	defer func() { b.tried += time.Since(start) }()
+	sizes := make([]int, len(methods))
 	for i, m := range methods {
-		if i != best {
-			loser := b.weights.key(c, data, bias)
-			loser.method = m
-			delete(b.weights.conv, loser)
+		var err error
+		if sizes[i], err = b.opt.Rung.ConvWeightBytes(m, c); err != nil {
+			return 0, err
 		}
 	}
-	return methods[best], nil
+	var runs []func(turn int) time.Duration
+	memory := b.trials.room(slices.Max(sizes) + align + trialBytes(c))
+	for i, m := range methods {
+		run, err := b.rehearsal(c, m, memory, sizes[i])
+		if err != nil {
+			return 0, err
+		}
+		runs = append(runs, run)
+	}
+	m := methods[cheapest(fastest(runs), sizes)]
+	measured.Store(t, m)
+	return m, nil
 }
 
 // ofOne is the convolution of one picture.
 func ofOne(c *kernel.Conv) *kernel.Conv {
 	one := *c
-	one.In.N, one.Out.N = 1, 1
-	if c.Residual != nil {
-		r := *c.Residual
-		r.N = 1
-		one.Residual = &r
-	}
+	one.In.N, one.Out.N, one.Residual = 1, 1, nil
 	return &one
 }
 
 // trialBytes is how much memory trying a convolution takes, without weights.
-func trialBytes(c *kernel.Conv) int { return c.In.Image + 2*c.Out.Image }
+func trialBytes(c *kernel.Conv) int { return c.In.Size() + align + c.Out.Size() }
 
-// rehearsal is a run of the work on zeros, by the caller alone.
-func rehearsal(c *kernel.Conv, w kernel.Work) func() {
-	in, out, scratch := heap(c.In.Size()), heap(c.Out.Size()), heap(max(w.Scratch, 1))
-	m := kernel.Memory{In: unsafe.Pointer(&in[0]), Out: unsafe.Pointer(&out[0]), Scratch: unsafe.Pointer(&scratch[0])}
-	if c.Residual != nil {
-		m.Residual = unsafe.Pointer(&heap(c.Residual.Size())[0])
+// rehearsal is a form of a convolution, its weights of that many bytes, that runs
+// on memory which all share: what they compute is of no interest, and fresh
+// memory is dear. A run is on the caller alone; turn after turn it takes the
+// next part of the work, and reports how long the whole would take.
+func (b *builder) rehearsal(c *kernel.Conv, m kernel.ConvMethod, memory []byte, weights int) (func(turn int) time.Duration, error) {
+	round := func(n int) int { return (n + align - 1) &^ (align - 1) }
+	w, err := b.opt.Rung.ConvWeightsIn(memory, m, c)
+	if err != nil {
+		return nil, err
 	}
-	return func() {
-		for _, s := range w.Steps {
-			for chunk := range s.Chunks() {
-				s.Run(chunk, &m)
+	work, err := b.opt.Rung.Conv(c, w)
+	if err != nil {
+		return nil, err
+	}
+	at := memory[round(weights):]
+	run := kernel.Memory{In: unsafe.Pointer(&at[0]), Out: unsafe.Pointer(&at[round(c.In.Size())])}
+	parts := 8
+	return func(turn int) time.Duration {
+		var whole time.Duration
+		run.Scratch = unsafe.Pointer(&b.scratch.room(max(1, work.Scratch))[0])
+		for _, s := range work.Steps {
+			n := s.Chunks()
+			parts := min(parts, n)
+			from, to := turn%parts*n/parts, (turn%parts+1)*n/parts
+			start := time.Now()
+			for chunk := from; chunk < to; chunk++ {
+				s.Run(chunk, &run)
 			}
+			whole += time.Since(start) * time.Duration(n) / time.Duration(to-from)
 		}
-	}
+		parts = max(1, int(whole/turnTime))
+		return whole
+	}, nil
 }
 
-// fastest runs functions in turns and tells which has the shortest run. The
-// first turn warms up.
-func fastest(runs []func()) (best int) {
-	const turns = 4
+// fastest runs functions in turns and gives the shortest time of each. The first
+// turn warms up, and the last ones are for close races.
+func fastest(runs []func(turn int) time.Duration) []time.Duration {
+	const turns = 5
 	shortest := make([]time.Duration, len(runs))
 	for turn := range turns {
 		for i, run := range runs {
-			start := time.Now()
-			run()
-			if took := time.Since(start); turn <= 1 || took < shortest[i] {
+			if took := run(turn); turn <= 1 || took < shortest[i] {
 				shortest[i] = took
 			}
 		}
+		if sorted := slices.Sorted(slices.Values(shortest)); turn >= 2 && sorted[0] < sorted[1]/2 {
+			break
+		}
 	}
-	for i := range runs {
-		if shortest[i] < shortest[best] {
+	return shortest
+}
+
+// cheapest is the one of the shortest time, or one that is hardly slower and
+// takes less memory.
+func cheapest(times []time.Duration, sizes []int) (best int) {
+	least := slices.Min(times)
+	best = slices.Index(times, least)
+	for i, t := range times {
+		if sizes[i] < sizes[best] && float64(t) <= float64(least)*(1+worthMemory) {
 			best = i
 		}
 	}
 	return best
+}
+
+// rehearsals have memory for trials, as large as the largest of a plan.
+type rehearsals struct{ block }
+
+// room is n bytes that start a cache line, of pages of their own: those that
+// were never written would share one page of zeros, which any cache holds.
+func (r *rehearsals) room(n int) []byte {
+	if len(r.memory) < n {
+		r.close()
+		r.memory, r.free = allocate(n)
+		const page, many = 4 << 10, 4 << 20
+		for i := 0; n >= many && i < kernel.PopulateBlocks(r.memory); i++ {
+			kernel.PopulateBlock(r.memory, i)
+		}
+		for i := 0; i < n; i += page {
+			r.memory[i] = 0
+		}
+	}
+	return r.memory[:n]
+}
+
+// close gives the memory back.
+func (r *rehearsals) close() {
+	if r.free != nil {
+		r.free()
+		r.block = block{}
+	}
 }

@@ -11,17 +11,36 @@ import (
 )
 
 func TestFastestIsTheOneOfTheShortestRun(t *testing.T) {
-	slow := 0
-	runs := []func(){
-		func() { time.Sleep(2 * time.Millisecond) },
-		func() { // disturbed but in one turn
-			if slow++; slow != 3 {
-				time.Sleep(20 * time.Millisecond)
+	runs := []func(int) time.Duration{
+		func(int) time.Duration { return 3 * time.Millisecond },
+		func(turn int) time.Duration { // disturbed but in one turn
+			if turn == 3 {
+				return 2 * time.Millisecond
 			}
+			return 5 * time.Millisecond
 		},
 	}
-	if got := fastest(runs); got != 1 {
-		t.Errorf("the fastest is %d", got)
+	times := fastest(runs)
+	if want := []time.Duration{3 * time.Millisecond, 2 * time.Millisecond}; !slices.Equal(times, want) {
+		t.Errorf("the shortest are %v, want %v", times, want)
+	}
+}
+
+func TestLessMemoryWinsACloseRace(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		name  string
+		times []time.Duration
+		sizes []int
+		want  int
+	}{
+		{"faster by far", []time.Duration{100 * ms, 130 * ms}, []int{4, 1}, 0},
+		{"hardly faster", []time.Duration{100 * ms, 103 * ms}, []int{4, 1}, 1},
+		{"faster and smaller", []time.Duration{101 * ms, 100 * ms}, []int{4, 1}, 1},
+	} {
+		if got := cheapest(c.times, c.sizes); got != c.want {
+			t.Errorf("%s: form %d, want %d", c.name, got, c.want)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -76,6 +77,9 @@ type builder struct {
 	decides bool                       // what is computed later depends on the values, not on shapes alone
 	done    map[*ir.Node]bool          // went into a node before them
 	quant   *quants
+	trials  rehearsals    // memory for trials of forms of convolutions
+	scratch rehearsals    // the same
+	tried   time.Duration // what trials took
 }
 
 // newPlan schedules nodes in their order. needed are the values that are read
@@ -90,7 +94,8 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 		halos: map[*ir.Value]*kernel.Halo{}, blocked: map[*ir.Value]place{}, forms: map[form]place{}, roots: map[*ir.Value]place{},
 		done: map[*ir.Node]bool{},
 	}
-	packed := r.weights.took
+	defer b.trials.close()
+	defer b.scratch.close()
 	nodes = b.live(nodes)
 	b.boundary(nodes)
 	b.assignQuant(nodes)
@@ -118,10 +123,10 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 	for _, p := range kept { // until every output is in rows
 		b.use(p, len(b.steps))
 	}
-	if r.opt.Planned != nil && r.weights.took > packed {
-		r.opt.Planned()
+	if err := b.placeBuffers(); err != nil {
+		return nil, err
 	}
-	return b.Plan, b.placeBuffers()
+	return b.Plan, r.weights.pack(ctx)
 }
 
 // live drops nodes that nothing needs, now that some values turned out to be

@@ -275,7 +275,7 @@ func (w *weights) codes(n *ir.Node, c *kernel.QConv, source func() (kernel.QWeig
 	if err != nil {
 		return nil, err
 	}
-	w.each(p.Chunks(), p.Chunk)
+	w.later(p, p.Bytes())
 	w.quant[k] = p
 	return p, nil
 }

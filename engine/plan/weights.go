@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"time"
 
 	"github.com/visionzoo/vision/engine/kernel"
@@ -16,8 +17,22 @@ type weights struct {
 	tiles map[weightKey]*kernel.TileWeights
 	gemms map[gemmKey]*kernel.GemmWeights
 	quant map[quantKey]*kernel.QConvWeights
+	due   []packing     // set aside, to be packed before a run
 	took  time.Duration // packing
-	read  int           // bytes of constants read since the file's pages were let go
+}
+
+// packing is a constant for which memory is set aside.
+type packing struct {
+	packed
+	bytes int // of the constant
+}
+
+// packed is what a constant becomes.
+type packed interface {
+	Blocks() int
+	Populate(block int)
+	Chunks() int
+	Chunk(i int)
 }
 
 // weightKey says which constant was packed and for what.
@@ -56,8 +71,7 @@ func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, data, bias *tensor
 	if err != nil {
 		return nil, err
 	}
-	w.each(p.Chunks(), p.Chunk)
-	w.letGo(data)
+	w.later(p, len(data.Bytes()))
 	w.conv[k] = p
 	return p, nil
 }
@@ -77,8 +91,7 @@ func (w *weights) tile(c *kernel.Conv, data, bias *tensor.Tensor) (*kernel.TileW
 	if err != nil {
 		return nil, err
 	}
-	w.each(p.Chunks(), p.Chunk)
-	w.letGo(data)
+	w.later(p, len(data.Bytes()))
 	w.tiles[k] = p
 	return p, nil
 }
@@ -101,8 +114,7 @@ func (w *weights) product(p *product) (*kernel.GemmWeights, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.each(packed.Chunks(), packed.Chunk)
-	w.letGo(p.weights)
+	w.later(packed, len(p.weights.Bytes()))
 	w.gemms[k] = packed
 	return packed, nil
 }
@@ -120,24 +132,63 @@ func (p *product) biases() []float32 {
 	return all
 }
 
-// each runs the pieces of a packing on the team.
-func (w *weights) each(chunks int, run func(chunk int)) {
-	start := time.Now()
-	defer func() { w.took += time.Since(start) }()
-	if err := team.Default().Run(w.opt.Threads, chunks, task(run)); err != nil {
-		panic(err)
-	}
-}
+// later notes what is to be packed when the whole graph is planned: pieces of all
+// layers together keep all processors at work.
+func (w *weights) later(p packed, bytes int) { w.due = append(w.due, packing{p, bytes}) }
 
 // heldPages bounds the pages of the file that packing holds at a time, in
 // bytes: a large model is in memory once, not twice.
-const heldPages = 32 << 20
+const heldPages = 16 << 20
 
-// letGo notes that a constant was packed.
-func (w *weights) letGo(data *tensor.Tensor) {
-	w.read += len(data.Bytes())
-	if w.opt.Planned != nil && w.read > heldPages {
-		w.opt.Planned()
-		w.read = 0
+// pack packs what is due. What a canceled context leaves stays due.
+func (w *weights) pack(ctx context.Context) error {
+	start := time.Now()
+	defer func() { w.took += time.Since(start) }()
+	for len(w.due) > 0 {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		some, bytes := 0, 0
+		for some < len(w.due) && bytes < heldPages {
+			bytes += w.due[some].bytes
+			some++
+		}
+		for _, t := range []inTurn{{w.due[:some], packed.Blocks, packed.Populate}, {w.due[:some], packed.Chunks, packed.Chunk}} {
+			if err := team.Default().Run(w.opt.Threads, t.count(), t); err != nil {
+				panic(err)
+			}
+		}
+		w.due = w.due[some:]
+		if w.opt.Planned != nil {
+			w.opt.Planned()
+		}
+	}
+	w.due = nil
+	return nil
+}
+
+// inTurn runs the pieces of several constants.
+type inTurn struct {
+	of     []packing
+	pieces func(packed) int
+	run    func(p packed, piece int)
+}
+
+func (t inTurn) count() (n int) {
+	for _, p := range t.of {
+		n += t.pieces(p.packed)
+	}
+	return n
+}
+
+// Chunk runs one piece.
+func (t inTurn) Chunk(i int) {
+	for _, p := range t.of {
+		n := t.pieces(p.packed)
+		if i < n {
+			t.run(p.packed, i)
+			return
+		}
+		i -= n
 	}
 }

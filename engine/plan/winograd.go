@@ -1,9 +1,6 @@
 package plan
 
-import (
-	"github.com/visionzoo/vision/engine/kernel"
-	"github.com/visionzoo/vision/engine/tensor"
-)
+import "github.com/visionzoo/vision/engine/kernel"
 
 // forms lists in which forms a convolution may be fastest: more than one where it
 // depends on the machine. On small maps there are too few tiles of 4x4 outputs
@@ -31,7 +28,7 @@ func forms(c *kernel.Conv) []kernel.ConvMethod {
 
 // method is how a convolution that is not the tile unit's is computed: by what
 // its shape says or, where forms are close, by trying them.
-func (b *builder) method(c *kernel.Conv, data, bias *tensor.Tensor) (kernel.ConvMethod, error) {
+func (b *builder) method(c *kernel.Conv) (kernel.ConvMethod, error) {
 	m := b.opt.Rung.ChooseConv(c)
 	if m != kernel.ConvDirect || b.opt.Rung.Name == "purego" {
 		return m, nil
@@ -47,7 +44,7 @@ func (b *builder) method(c *kernel.Conv, data, bias *tensor.Tensor) (kernel.Conv
 	case len(fit) == 0:
 		return m, nil
 	case len(fit) > 1 && trialBytes(c) <= mostTrial:
-		return b.fastest(c, data, bias, fit)
+		return b.fastest(c, fit)
 	}
 	return fit[0], nil
 }
