@@ -5,6 +5,7 @@ package kernel
 type convCut struct {
 	unitRanges, columnRanges int
 	columnsFirst             bool // all units of a column range before the next
+	pictures                 int  // with columnsFirst: so many pass a column range before the next
 	batch                    int  // units a call computes before the next column
 }
 
@@ -26,10 +27,11 @@ func (s *directConv) cutWork() convCut {
 	units, columns := len(s.units), len(s.weights.columns)
 	perUnit := c.multiplyAdds() / float64(units)
 	perCell := perUnit / float64(columns)
-	var cut convCut
+	cut := convCut{pictures: 1}
 	var us, cs int // units and columns of a chunk
 	if 4*len(s.weights.data) > stays {
 		cut.columnsFirst = true
+		cut.pictures = min(c.In.N, max(1, stays/c.In.Image)) // whose inputs stay as well
 		us = atMost(units, 4*target/perCell)
 		cs = atMost(columns, target/(perCell*float64(us)))
 	} else {
@@ -60,12 +62,14 @@ func atMost(n int, limit float64) int {
 }
 
 // at is what a chunk covers: picture n, units [u0, u1), columns [c0, c1).
-func (k *convCut) at(chunk, units, columns int) (n, u0, u1, c0, c1 int) {
-	per := k.unitRanges * k.columnRanges
-	n, chunk = chunk/per, chunk%per
-	u, c := chunk/k.columnRanges, chunk%k.columnRanges
+func (k *convCut) at(chunk, pictures, units, columns int) (picture, u0, u1, c0, c1 int) {
+	first := chunk / (k.pictures * k.unitRanges * k.columnRanges) * k.pictures
+	chunk -= first * k.unitRanges * k.columnRanges
+	together := min(k.pictures, pictures-first)
+	n, u, c := first, chunk/k.columnRanges, chunk%k.columnRanges
 	if k.columnsFirst {
-		c, u = chunk/k.unitRanges, chunk%k.unitRanges
+		c, chunk = chunk/(together*k.unitRanges), chunk%(together*k.unitRanges)
+		n, u = first+chunk/k.unitRanges, chunk%k.unitRanges
 	}
 	return n, u * units / k.unitRanges, (u + 1) * units / k.unitRanges,
 		c * columns / k.columnRanges, (c + 1) * columns / k.columnRanges

@@ -41,10 +41,7 @@ type tileKind struct {
 }
 
 func (r *Rung) directConv(c *Conv, w *ConvWeights) (Work, error) {
-	s := &directConv{conv: *c, source: c.In, weights: w, rung: r, tile: r.ConvTile8}
-	if w.block == F32x16 {
-		s.tile = r.ConvTile16
-	}
+	s := &directConv{conv: *c, source: c.In, weights: w, rung: r, tile: r.convTile(w.block)}
 	s.staged = !c.Out.Format.blockedF32()
 	s.args.Low, s.args.High, s.rest = c.Act.limits()
 	if s.staged && c.Residual != nil { // the clipping waits for it
@@ -90,7 +87,7 @@ func (s *directConv) rebase() (most int) {
 
 // layTiles cuts a plane into units and these into tiles of nearly equal size.
 func (s *directConv) layTiles() {
-	c, most := &s.conv, convRows(s.weights.block)
+	c, most := &s.conv, s.tile.most
 	if 2*c.Out.W <= most && c.Out.H > 1 {
 		for y := 0; y < c.Out.H; y += 2 {
 			s.units = append(s.units, convUnit{y, min(2, c.Out.H-y), 0, c.Out.W})
@@ -110,6 +107,9 @@ func (s *directConv) layTiles() {
 			continue
 		}
 		n := (u.w + most - 1) / most
+		if u.w == s.tile.row {
+			n = 1
+		}
 		for t := range n {
 			x := t * u.w / n
 			s.addTile(i, (t+1)*u.w/n-x, false, u.x+x)
@@ -185,7 +185,7 @@ func (s *directConv) columnSteps(from, to int) (steps []convStep) {
 		}
 		begin = end
 	}
-	return steps
+	return append(steps, steps[0]) // follows the last, see convArgs.NextIn
 }
 
 // Chunks is part of Step.
@@ -193,7 +193,7 @@ func (s *directConv) Chunks() int { return s.conv.In.N * s.cut.unitRanges * s.cu
 
 // Run is part of Step.
 func (s *directConv) Run(chunk int, m *Memory) {
-	n, u0, u1, c0, c1 := s.cut.at(chunk, len(s.units), len(s.weights.columns))
+	n, u0, u1, c0, c1 := s.cut.at(chunk, s.conv.In.N, len(s.units), len(s.weights.columns))
 	f := frames.Get().(*frame)
 	a := &f.conv
 	*a = s.args
@@ -206,6 +206,9 @@ func (s *directConv) Run(chunk int, m *Memory) {
 		in = room
 	}
 	a.In = in
+	if s.conv.KernelH*s.conv.KernelW == 1 && s.source.Format != Planar {
+		a.NextIn = 1
+	}
 	a.PixelStride = s.conv.StrideW * s.source.Format.PixelBytes()
 	for u := u0; u < u1; u += s.cut.batch {
 		for col := c0; col < c1; col++ {
@@ -226,7 +229,7 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 	a.Weights = unsafe.Pointer(&s.weights.data[g.at])
 	a.Bias = unsafe.Pointer(&s.weights.bias[g.first])
 	a.Steps = unsafe.Pointer(&s.steps[col][0])
-	a.StepCount = len(s.steps[col])
+	a.StepCount = len(s.steps[col]) - 1
 	s.fetchNext(a, u0, u1, col)
 	out := unsafe.Add(m.Out, s.conv.Out.At(n, g.first))
 	if s.staged {
@@ -260,15 +263,15 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 // tiles of a column share the panel of the next, so that it arrives no faster
 // than it can.
 func (s *directConv) fetchNext(a *convArgs, u0, u1, col int) {
-	a.fetch(nil, 0)
-	if !s.cut.columnsFirst || col+1 == len(s.weights.columns) {
-		return
-	}
-	const line = 16
+	var next []float32
 	before, after, all := s.tiles(u0), s.tiles(u1), s.tiles(len(s.units))
-	next := s.weights.panel(col + 1)
-	lines := len(next) / line
-	a.fetch(next[lines*before/all*line:lines*after/all*line], (after-before)*s.inputs(col))
+	if s.cut.columnsFirst && col+1 < len(s.weights.columns) {
+		const line = 16
+		panel := s.weights.panel(col + 1)
+		lines := len(panel) / line
+		next = panel[lines*before/all*line : lines*after/all*line]
+	}
+	a.fetch(&s.tile, next, after-before, a.StepCount, s.inputs(col))
 }
 
 // inputs is how many inputs each tile of a column has.
@@ -307,8 +310,8 @@ func (s *directConv) runTiles(a *convArgs, u0, u1, col int) {
 			}
 		}
 		a.Positions, a.Count = unsafe.Pointer(&k.positions[first]), end-first
-		s.tile(k.rows, vecs, a)
-		a.fetched(inputs)
+		s.tile.run(k.rows, vecs, a)
+		a.fetched(a.StepCount, inputs)
 	}
 }
 

@@ -35,6 +35,7 @@ var convCases = []convCase{
 	{why: "1x7", cin: 16, h: 17, w: 17, cout: 20, kh: 1, kw: 7, pads: [4]int{0, 3, 0, 3}},
 	{why: "wide", cin: 3, h: 2, w: 250, cout: 8, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, residual: true},
 	{why: "weights larger than L2", cin: 256, h: 4, w: 4, cout: 256, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}},
+	{why: "weights larger than L2 for pictures together", n: 3, cin: 512, h: 1, w: 4, cout: 520},
 	{why: "kernel over the whole picture", cin: 20, h: 6, w: 6, cout: 33, kh: 6, kw: 6},
 	{why: "groups of blocks", cin: 64, h: 6, w: 9, cout: 64, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, group: 2},
 	{why: "groups of 4", cin: 64, h: 6, w: 9, cout: 64, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, group: 16},
@@ -175,9 +176,41 @@ func TestConvEveryWidth(t *testing.T) {
 			for _, f := range []Format{F32x8, F32x16} {
 				c := convCase{cin: 5, h: 3, w: w, cout: 3 * f.Channels(), kh: 2, kw: 3, pads: [4]int{1, 1, 0, 1}, residual: true, act: relu}
 				testConv(t, k, c.conv(f, f), ConvDirect, 1e-6)
+				c = convCase{cin: 21, h: 2, w: w, cout: 3 * f.Channels()}
+				testConv(t, k, c.conv(f, f), ConvDirect, 1e-6)
 			}
 		}
 	})
+}
+
+// TestConvCut: the chunks of any cut are every piece of the work once.
+func TestConvCut(t *testing.T) {
+	const pictures, units, columns = 5, 7, 6
+	for _, cut := range []convCut{
+		{unitRanges: 3, columnRanges: 2, pictures: 1},
+		{unitRanges: 3, columnRanges: 4, pictures: 1, columnsFirst: true},
+		{unitRanges: 2, columnRanges: 4, pictures: 2, columnsFirst: true},
+		{unitRanges: 1, columnRanges: 6, pictures: 5, columnsFirst: true},
+	} {
+		var seen [pictures][units][columns]int
+		for chunk := range pictures * cut.unitRanges * cut.columnRanges {
+			n, u0, u1, c0, c1 := cut.at(chunk, pictures, units, columns)
+			for u := u0; u < u1; u++ {
+				for c := c0; c < c1; c++ {
+					seen[n][u][c]++
+				}
+			}
+		}
+		for n := range seen {
+			for u := range seen[n] {
+				for c, times := range seen[n][u] {
+					if times != 1 {
+						t.Fatalf("%+v: picture %d, unit %d, column %d: %d times", cut, n, u, c, times)
+					}
+				}
+			}
+		}
+	}
 }
 
 // TestConvInPlace: the residual may be the output's own memory.
@@ -278,6 +311,11 @@ var convBenchmarks = []convCase{
 	{cin: 256, h: 56, w: 56, cout: 64},
 	{cin: 256, h: 14, w: 14, cout: 1024},
 	{cin: 2048, h: 7, w: 7, cout: 512},
+	{cin: 512, h: 7, w: 7, cout: 2048},
+	{cin: 1024, h: 14, w: 14, cout: 2048, sh: 2, sw: 2},
+	{n: 8, cin: 2048, h: 7, w: 7, cout: 512},
+	{n: 8, cin: 512, h: 7, w: 7, cout: 2048},
+	{cin: 96, h: 13, w: 13, cout: 384},
 	{cin: 16, h: 112, w: 112, cout: 96},
 	{cin: 24, h: 56, w: 56, cout: 144},
 	{cin: 128, h: 56, w: 56, cout: 128, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}, group: 32},

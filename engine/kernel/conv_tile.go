@@ -17,26 +17,34 @@ type convArgs struct {
 	SecondIn, SecondOut, SecondResidual int
 	Low, High                           float32 // the sum is clipped to these
 	Ahead                               unsafe.Pointer
-	AheadStep                           int // bytes from Ahead on to prefetch with every input that has three beside it
+	AheadInput, AheadStep               int // bytes from Ahead on to prefetch with every input that has three beside it, and with every step
+	NextIn                              int // not 0: each step prefetches the inputs of the next; one more step follows the last
 }
 
 // fetch spreads the prefetching of weights that come next evenly over so many
-// inputs of tiles: in bursts they would hold up the loads of the weights that
-// are multiplied now.
-func (a *convArgs) fetch(next []float32, inputs int) {
+// tiles: in bursts they would hold up the loads of the weights that are
+// multiplied now. Where a pair of lines a step is enough, less is in the way.
+func (a *convArgs) fetch(t *convTile, next []float32, tiles, steps, inputs int) {
+	a.Ahead, a.AheadInput, a.AheadStep = nil, 0, 0
 	if len(next) == 0 {
-		a.Ahead, a.AheadStep = nil, 0
 		return
 	}
 	a.Ahead = unsafe.Pointer(&next[0])
-	a.AheadStep = (4*len(next) + inputs - 1) / inputs
+	if each := (4*len(next) + tiles*steps - 1) / (tiles * steps); t.stepAhead && each <= linePair {
+		a.AheadStep = each
+		return
+	}
+	a.AheadInput = (4*len(next) + tiles*inputs - 1) / (tiles * inputs)
 }
 
-// fetched notes that a call whose tiles have so many inputs has prefetched its
-// share.
-func (a *convArgs) fetched(inputs int) {
-	if a.AheadStep > 0 {
-		a.Ahead = unsafe.Add(a.Ahead, a.AheadStep*inputs*a.Count)
+// linePair is what a processor fetches into L2 when asked for a line of it.
+const linePair = 128
+
+// fetched notes that a call whose tiles have so many steps and inputs each has
+// prefetched its share.
+func (a *convArgs) fetched(steps, inputs int) {
+	if a.Ahead != nil {
+		a.Ahead = unsafe.Add(a.Ahead, a.Count*(a.AheadStep*steps+a.AheadInput*inputs))
 	}
 }
 
@@ -51,21 +59,30 @@ type convStep struct {
 	Quads, Ones int32
 }
 
-// convTile runs the tiles of one call on register tiles of rows pixels and vecs
-// vectors.
-type convTile func(rows, vecs int, a *convArgs)
-
-// convRows is the most rows that a tile of a format has.
-func convRows(f Format) int {
-	if f == F32x16 {
-		return 14
-	}
-	return 6
+// convTile runs the tiles of one call on register tiles of at most most pixels
+// and one or two vectors.
+type convTile struct {
+	most int
+	run  func(rows, vecs int, a *convArgs)
+	// row is a larger size it has for pictures that are so wide: slower than
+	// most, but faster than two halves of a row. Or 0.
+	row       int
+	stepAhead bool // it knows convArgs.AheadStep
 }
 
 // convTile8 and convTile16 are the twins, on 8 and 16 lanes.
-func convTile8(rows, vecs int, a *convArgs)  { convTileAny(8, rows, vecs, a) }
-func convTile16(rows, vecs int, a *convArgs) { convTileAny(16, rows, vecs, a) }
+var (
+	convTile8  = convTile{most: 6, row: 7, run: func(rows, vecs int, a *convArgs) { convTileAny(8, rows, vecs, a) }}
+	convTile16 = convTile{most: 14, run: func(rows, vecs int, a *convArgs) { convTileAny(16, rows, vecs, a) }}
+)
+
+// convTile is the one whose vectors are of format f.
+func (r *Rung) convTile(f Format) convTile {
+	if f == F32x16 {
+		return r.ConvTile16
+	}
+	return r.ConvTile8
+}
 
 func convTileAny(lanes, rows, vecs int, a *convArgs) {
 	width := lanes * vecs

@@ -87,12 +87,9 @@ func (r *Rung) winogradConv(c *Conv, w *ConvWeights) (Work, error) {
 	if err := c.winogradFits(); err != nil {
 		return Work{}, err
 	}
-	s := &winogradConv{conv: *c, weights: w, unit: w.unit, planes: w.unit.planes(), tile: r.ConvTile8, rung: r}
-	if w.block == F32x16 {
-		s.tile = r.ConvTile16
-	}
+	s := &winogradConv{conv: *c, weights: w, unit: w.unit, planes: w.unit.planes(), tile: r.convTile(w.block), rung: r}
 	s.low, s.high, s.rest = c.Act.limits()
-	rows, pixel := convRows(w.block), w.block.PixelBytes()
+	rows, pixel := s.tile.most, w.block.PixelBytes()
 	blocks := c.In.Blocks() + c.Out.Blocks()
 	most := (winogradRoom/(s.planes*blocks) - 2*64) / pixel / rows * rows
 	together := 4*len(w.data) <= winogradStays && most > 0
@@ -139,7 +136,7 @@ func (s *winogradConv) layTiles(most int, together bool) {
 		for j := range parts {
 			p.parts = append(p.parts, s.part(first, first+j*p.tiles/parts, first+(j+1)*p.tiles/parts))
 		}
-		p.layRows(convRows(s.weights.block), pixel)
+		p.layRows(s.tile.most, pixel)
 		s.passes = append(s.passes, p)
 	}
 }

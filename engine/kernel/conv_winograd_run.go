@@ -126,18 +126,19 @@ func (s *winogradConv) multiply(f *frame, p *winogradPass, room unsafe.Pointer, 
 		a.In = unsafe.Add(room, plane*s.in)
 		a.Out = unsafe.Add(room, s.planes*s.in+plane*s.out+g.first/s.weights.block.Channels()*s.block)
 		a.Weights = unsafe.Pointer(&s.weights.data[plane*s.weights.plane+g.at])
-		a.fetch(nil, 0)
-		if next := i + 1; wide && next < s.planes*columns {
-			at, n := next/columns*s.weights.plane+s.weights.columns[next%columns].at, len(s.weights.panel(next%columns))
-			a.fetch(s.weights.data[at:at+n], p.registers*s.conv.In.C)
+		var next []float32
+		if i := i + 1; wide && i < s.planes*columns {
+			at, n := i/columns*s.weights.plane+s.weights.columns[i%columns].at, len(s.weights.panel(i%columns))
+			next = s.weights.data[at : at+n]
 		}
+		a.fetch(&s.tile, next, p.registers, len(s.steps), s.conv.In.C)
 		for k := range p.rows {
 			r := &p.rows[k]
 			half := (r.rows + 1) / 2 * pixel
 			a.SecondIn, a.SecondOut = half, half
 			a.Positions, a.Count = unsafe.Pointer(&r.positions[0]), len(r.positions)
-			s.tile(r.rows, g.vecs, a)
-			a.fetched(s.conv.In.C)
+			s.tile.run(r.rows, g.vecs, a)
+			a.fetched(len(s.steps), s.conv.In.C)
 		}
 	}
 }

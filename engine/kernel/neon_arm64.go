@@ -8,7 +8,9 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/arm64"
 )
 
-func convTileNEON(rows, vecs int, a *convArgs) { arm64.Conv[vecs][rows]((*arm64.ConvF32)(a)) }
+var convTileNEON = convTile{most: 6, run: func(rows, vecs int, a *convArgs) {
+	arm64.Conv[vecs][rows]((*arm64.ConvF32)(a))
+}}
 
 // depthRowNEON has no kernels for 7 taps; depthRowFits does not ask for them.
 func depthRowNEON(kernelW, stride int, a *windowArgs) {

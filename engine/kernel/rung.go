@@ -23,8 +23,8 @@ type Rung struct {
 	QConvs   qconvKernels
 	Bytes    byteKernels
 
-	// ConvTile8 and ConvTile16 compute register tiles of a convolution: up to
-	// convRows pixels by one or two vectors of 8 or 16 channels.
+	// ConvTile8 and ConvTile16 compute register tiles of a convolution, of
+	// vectors of 8 and 16 channels.
 	ConvTile8, ConvTile16 convTile
 
 	// Winograd8 and Winograd16 are the transforms of Winograd's form on vectors

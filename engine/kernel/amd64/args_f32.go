@@ -15,7 +15,8 @@ type ConvF32 struct {
 	SecondIn, SecondOut, SecondResidual int
 	Low, High                           float32
 	Ahead                               unsafe.Pointer
-	AheadStep                           int
+	AheadInput, AheadStep               int
+	NextIn                              int
 }
 
 // Window is one call of a window kernel. See windowArgs in package kernel, field

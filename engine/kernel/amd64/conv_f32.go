@@ -208,6 +208,12 @@ func convF32_5x8_avx2(a *ConvF32)
 //go:noescape
 func convF32_6x8_avx2(a *ConvF32)
 
+// convF32_7x8_avx2 convolves tiles of 7 pixels by 8 channels.
+// Nothing beside these is read or written.
+//
+//go:noescape
+func convF32_7x8_avx2(a *ConvF32)
+
 // convF32_1x16_avx2 convolves tiles of 1 pixels by 16 channels.
 // Nothing beside these is read or written.
 //
@@ -243,6 +249,12 @@ func convF32_5x16_avx2(a *ConvF32)
 //
 //go:noescape
 func convF32_6x16_avx2(a *ConvF32)
+
+// convF32_7x16_avx2 convolves tiles of 7 pixels by 16 channels.
+// Nothing beside these is read or written.
+//
+//go:noescape
+func convF32_7x16_avx2(a *ConvF32)
 
 // ConvAVX512 holds the kernels by vectors of channels and rows of pixels.
 var ConvAVX512 = [3][15]func(*ConvF32){
@@ -281,7 +293,7 @@ var ConvAVX512 = [3][15]func(*ConvF32){
 }
 
 // ConvAVX2 holds the kernels by vectors of channels and rows of pixels.
-var ConvAVX2 = [3][7]func(*ConvF32){
+var ConvAVX2 = [3][8]func(*ConvF32){
 	1: {
 		1: convF32_1x8_avx2,
 		2: convF32_2x8_avx2,
@@ -289,6 +301,7 @@ var ConvAVX2 = [3][7]func(*ConvF32){
 		4: convF32_4x8_avx2,
 		5: convF32_5x8_avx2,
 		6: convF32_6x8_avx2,
+		7: convF32_7x8_avx2,
 	},
 	2: {
 		1: convF32_1x16_avx2,
@@ -297,5 +310,6 @@ var ConvAVX2 = [3][7]func(*ConvF32){
 		4: convF32_4x16_avx2,
 		5: convF32_5x16_avx2,
 		6: convF32_6x16_avx2,
+		7: convF32_7x16_avx2,
 	},
 }

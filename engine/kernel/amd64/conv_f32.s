@@ -2199,11 +2199,18 @@ tile:
 	VMOVUPS 64(DI), Z1
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+
+near:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -2211,28 +2218,28 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Z2
 	VMOVUPS      64(BX), Z3
 	VBROADCASTSS (DI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z2
 	VMOVUPS      192(BX), Z3
 	VBROADCASTSS 4(DI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z2
 	VMOVUPS      320(BX), Z3
 	VBROADCASTSS 8(DI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z2
 	VMOVUPS      448(BX), Z3
 	VBROADCASTSS 12(DI), Z4
@@ -2359,11 +2366,20 @@ tile:
 	VMOVUPS 64(DI), Z3
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+
+near:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -2371,7 +2387,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Z4
 	VMOVUPS      64(BX), Z5
 	VBROADCASTSS (DI), Z6
@@ -2381,7 +2397,7 @@ ahead:
 	VFMADD231PS  Z4, Z7, Z2
 	VFMADD231PS  Z5, Z7, Z3
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z4
 	VMOVUPS      192(BX), Z5
 	VBROADCASTSS 4(DI), Z6
@@ -2391,7 +2407,7 @@ ahead:
 	VFMADD231PS  Z4, Z7, Z2
 	VFMADD231PS  Z5, Z7, Z3
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z4
 	VMOVUPS      320(BX), Z5
 	VBROADCASTSS 8(DI), Z6
@@ -2401,7 +2417,7 @@ ahead:
 	VFMADD231PS  Z4, Z7, Z2
 	VFMADD231PS  Z5, Z7, Z3
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z4
 	VMOVUPS      448(BX), Z5
 	VBROADCASTSS 12(DI), Z6
@@ -2559,11 +2575,21 @@ tile:
 	VMOVUPS 64(DI), Z5
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+
+near:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -2571,7 +2597,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Z6
 	VMOVUPS      64(BX), Z7
 	VBROADCASTSS (DI), Z8
@@ -2584,7 +2610,7 @@ ahead:
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z6
 	VMOVUPS      192(BX), Z7
 	VBROADCASTSS 4(DI), Z8
@@ -2597,7 +2623,7 @@ ahead:
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z6
 	VMOVUPS      320(BX), Z7
 	VBROADCASTSS 8(DI), Z8
@@ -2610,7 +2636,7 @@ ahead:
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z6
 	VMOVUPS      448(BX), Z7
 	VBROADCASTSS 12(DI), Z8
@@ -2796,11 +2822,22 @@ tile:
 	VMOVUPS 64(DI), Z7
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+
+near:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -2808,7 +2845,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Z8
 	VMOVUPS      64(BX), Z9
 	VBROADCASTSS (DI), Z10
@@ -2824,7 +2861,7 @@ ahead:
 	VFMADD231PS  Z8, Z11, Z6
 	VFMADD231PS  Z9, Z11, Z7
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z8
 	VMOVUPS      192(BX), Z9
 	VBROADCASTSS 4(DI), Z10
@@ -2840,7 +2877,7 @@ ahead:
 	VFMADD231PS  Z8, Z11, Z6
 	VFMADD231PS  Z9, Z11, Z7
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z8
 	VMOVUPS      320(BX), Z9
 	VBROADCASTSS 8(DI), Z10
@@ -2856,7 +2893,7 @@ ahead:
 	VFMADD231PS  Z8, Z11, Z6
 	VFMADD231PS  Z9, Z11, Z7
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z8
 	VMOVUPS      448(BX), Z9
 	VBROADCASTSS 12(DI), Z10
@@ -3070,11 +3107,23 @@ tile:
 	VMOVUPS 64(DI), Z9
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+
+near:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -3082,7 +3131,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Z10
 	VMOVUPS      64(BX), Z11
 	VBROADCASTSS (DI), Z12
@@ -3101,7 +3150,7 @@ ahead:
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z10
 	VMOVUPS      192(BX), Z11
 	VBROADCASTSS 4(DI), Z12
@@ -3120,7 +3169,7 @@ ahead:
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z10
 	VMOVUPS      320(BX), Z11
 	VBROADCASTSS 8(DI), Z12
@@ -3139,7 +3188,7 @@ ahead:
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z10
 	VMOVUPS      448(BX), Z11
 	VBROADCASTSS 12(DI), Z12
@@ -3381,11 +3430,24 @@ tile:
 	VMOVUPS 64(DI), Z11
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+
+near:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -3393,7 +3455,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Z12
 	VMOVUPS      64(BX), Z13
 	VBROADCASTSS (DI), Z14
@@ -3415,7 +3477,7 @@ ahead:
 	VFMADD231PS  Z12, Z15, Z10
 	VFMADD231PS  Z13, Z15, Z11
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z12
 	VMOVUPS      192(BX), Z13
 	VBROADCASTSS 4(DI), Z14
@@ -3437,7 +3499,7 @@ ahead:
 	VFMADD231PS  Z12, Z15, Z10
 	VFMADD231PS  Z13, Z15, Z11
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z12
 	VMOVUPS      320(BX), Z13
 	VBROADCASTSS 8(DI), Z14
@@ -3459,7 +3521,7 @@ ahead:
 	VFMADD231PS  Z12, Z15, Z10
 	VFMADD231PS  Z13, Z15, Z11
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z12
 	VMOVUPS      448(BX), Z13
 	VBROADCASTSS 12(DI), Z14
@@ -3729,11 +3791,25 @@ tile:
 	VMOVUPS 64(DI), Z13
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+
+near:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -3741,7 +3817,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Z14
 	VMOVUPS      64(BX), Z15
 	VBROADCASTSS (DI), Z16
@@ -3766,7 +3842,7 @@ ahead:
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z14
 	VMOVUPS      192(BX), Z15
 	VBROADCASTSS 4(DI), Z16
@@ -3791,7 +3867,7 @@ ahead:
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z14
 	VMOVUPS      320(BX), Z15
 	VBROADCASTSS 8(DI), Z16
@@ -3816,7 +3892,7 @@ ahead:
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z14
 	VMOVUPS      448(BX), Z15
 	VBROADCASTSS 12(DI), Z16
@@ -4114,11 +4190,26 @@ tile:
 	VMOVUPS 64(DI), Z15
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+
+near:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -4126,7 +4217,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Z16
 	VMOVUPS      64(BX), Z17
 	VBROADCASTSS (DI), Z18
@@ -4154,7 +4245,7 @@ ahead:
 	VFMADD231PS  Z16, Z19, Z14
 	VFMADD231PS  Z17, Z19, Z15
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z16
 	VMOVUPS      192(BX), Z17
 	VBROADCASTSS 4(DI), Z18
@@ -4182,7 +4273,7 @@ ahead:
 	VFMADD231PS  Z16, Z19, Z14
 	VFMADD231PS  Z17, Z19, Z15
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z16
 	VMOVUPS      320(BX), Z17
 	VBROADCASTSS 8(DI), Z18
@@ -4210,7 +4301,7 @@ ahead:
 	VFMADD231PS  Z16, Z19, Z14
 	VFMADD231PS  Z17, Z19, Z15
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z16
 	VMOVUPS      448(BX), Z17
 	VBROADCASTSS 12(DI), Z18
@@ -4536,11 +4627,27 @@ tile:
 	VMOVUPS 64(DI), Z17
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+
+near:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -4548,7 +4655,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Z18
 	VMOVUPS      64(BX), Z19
 	VBROADCASTSS (DI), Z20
@@ -4579,7 +4686,7 @@ ahead:
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z18
 	VMOVUPS      192(BX), Z19
 	VBROADCASTSS 4(DI), Z20
@@ -4610,7 +4717,7 @@ ahead:
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z18
 	VMOVUPS      320(BX), Z19
 	VBROADCASTSS 8(DI), Z20
@@ -4641,7 +4748,7 @@ ahead:
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z18
 	VMOVUPS      448(BX), Z19
 	VBROADCASTSS 12(DI), Z20
@@ -4995,11 +5102,28 @@ tile:
 	VMOVUPS 64(DI), Z19
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+
+near:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -5007,7 +5131,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Z20
 	VMOVUPS      64(BX), Z21
 	VBROADCASTSS (DI), Z22
@@ -5041,7 +5165,7 @@ ahead:
 	VFMADD231PS  Z20, Z23, Z18
 	VFMADD231PS  Z21, Z23, Z19
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z20
 	VMOVUPS      192(BX), Z21
 	VBROADCASTSS 4(DI), Z22
@@ -5075,7 +5199,7 @@ ahead:
 	VFMADD231PS  Z20, Z23, Z18
 	VFMADD231PS  Z21, Z23, Z19
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z20
 	VMOVUPS      320(BX), Z21
 	VBROADCASTSS 8(DI), Z22
@@ -5109,7 +5233,7 @@ ahead:
 	VFMADD231PS  Z20, Z23, Z18
 	VFMADD231PS  Z21, Z23, Z19
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z20
 	VMOVUPS      448(BX), Z21
 	VBROADCASTSS 12(DI), Z22
@@ -5491,11 +5615,29 @@ tile:
 	VMOVUPS 64(DI), Z21
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+
+near:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -5503,7 +5645,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Z22
 	VMOVUPS      64(BX), Z23
 	VBROADCASTSS (DI), Z24
@@ -5540,7 +5682,7 @@ ahead:
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z22
 	VMOVUPS      192(BX), Z23
 	VBROADCASTSS 4(DI), Z24
@@ -5577,7 +5719,7 @@ ahead:
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z22
 	VMOVUPS      320(BX), Z23
 	VBROADCASTSS 8(DI), Z24
@@ -5614,7 +5756,7 @@ ahead:
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z22
 	VMOVUPS      448(BX), Z23
 	VBROADCASTSS 12(DI), Z24
@@ -6024,11 +6166,30 @@ tile:
 	VMOVUPS 64(DI), Z23
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+
+near:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -6036,7 +6197,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Z24
 	VMOVUPS      64(BX), Z25
 	VBROADCASTSS (DI), Z26
@@ -6076,7 +6237,7 @@ ahead:
 	VFMADD231PS  Z24, Z27, Z22
 	VFMADD231PS  Z25, Z27, Z23
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z24
 	VMOVUPS      192(BX), Z25
 	VBROADCASTSS 4(DI), Z26
@@ -6116,7 +6277,7 @@ ahead:
 	VFMADD231PS  Z24, Z27, Z22
 	VFMADD231PS  Z25, Z27, Z23
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z24
 	VMOVUPS      320(BX), Z25
 	VBROADCASTSS 8(DI), Z26
@@ -6156,7 +6317,7 @@ ahead:
 	VFMADD231PS  Z24, Z27, Z22
 	VFMADD231PS  Z25, Z27, Z23
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z24
 	VMOVUPS      448(BX), Z25
 	VBROADCASTSS 12(DI), Z26
@@ -6594,11 +6755,31 @@ tile:
 	VMOVUPS 64(DI), Z25
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+	PREFETCHT0 (R12)(R11*2)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+
+near:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -6606,7 +6787,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Z26
 	VMOVUPS      64(BX), Z27
 	VBROADCASTSS (DI), Z28
@@ -6649,7 +6830,7 @@ ahead:
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z26
 	VMOVUPS      192(BX), Z27
 	VBROADCASTSS 4(DI), Z28
@@ -6692,7 +6873,7 @@ ahead:
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z26
 	VMOVUPS      320(BX), Z27
 	VBROADCASTSS 8(DI), Z28
@@ -6735,7 +6916,7 @@ ahead:
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z26
 	VMOVUPS      448(BX), Z27
 	VBROADCASTSS 12(DI), Z28
@@ -7201,11 +7382,32 @@ tile:
 	VMOVUPS 64(DI), Z27
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+	PREFETCHT0 (R12)(R11*2)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+	PREFETCHT0 (R12)(R11*2)
+
+near:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -7213,7 +7415,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Z28
 	VMOVUPS      64(BX), Z29
 	VBROADCASTSS (DI), Z30
@@ -7259,7 +7461,7 @@ ahead:
 	VFMADD231PS  Z28, Z31, Z26
 	VFMADD231PS  Z29, Z31, Z27
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z28
 	VMOVUPS      192(BX), Z29
 	VBROADCASTSS 4(DI), Z30
@@ -7305,7 +7507,7 @@ ahead:
 	VFMADD231PS  Z28, Z31, Z26
 	VFMADD231PS  Z29, Z31, Z27
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z28
 	VMOVUPS      320(BX), Z29
 	VBROADCASTSS 8(DI), Z30
@@ -7351,7 +7553,7 @@ ahead:
 	VFMADD231PS  Z28, Z31, Z26
 	VFMADD231PS  Z29, Z31, Z27
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z28
 	VMOVUPS      448(BX), Z29
 	VBROADCASTSS 12(DI), Z30
@@ -8584,6 +8786,191 @@ store:
 	VZEROUPPER
 	RET
 
+// func convF32_7x8_avx2(a *ConvF32)
+// Requires: AVX, FMA3
+TEXT ·convF32_7x8_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
+	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_StepCount+0(AX), DX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS (DI), Y1
+	VMOVUPS (DI), Y2
+	VMOVUPS (DI), Y3
+	VMOVUPS (DI), Y4
+	VMOVUPS (DI), Y5
+	VMOVUPS (DI), Y6
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  SI, DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
+	MOVL  8(CX), R12
+	TESTL R12, R12
+	JZ    quadDone
+
+quad:
+	VMOVUPS      (BX), Y7
+	VBROADCASTSS (DI), Y8
+	VFMADD231PS  Y7, Y8, Y0
+	VBROADCASTSS (DI)(R10*1), Y9
+	VFMADD231PS  Y7, Y9, Y1
+	VBROADCASTSS (DI)(R10*2), Y8
+	VFMADD231PS  Y7, Y8, Y2
+	VBROADCASTSS (DI)(R11*1), Y9
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS (R13), Y8
+	VFMADD231PS  Y7, Y8, Y4
+	VBROADCASTSS (R13)(R10*1), Y9
+	VFMADD231PS  Y7, Y9, Y5
+	VBROADCASTSS (R13)(R10*2), Y8
+	VFMADD231PS  Y7, Y8, Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS 4(DI), Y8
+	VFMADD231PS  Y7, Y8, Y0
+	VBROADCASTSS 4(DI)(R10*1), Y9
+	VFMADD231PS  Y7, Y9, Y1
+	VBROADCASTSS 4(DI)(R10*2), Y8
+	VFMADD231PS  Y7, Y8, Y2
+	VBROADCASTSS 4(DI)(R11*1), Y9
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 4(R13), Y8
+	VFMADD231PS  Y7, Y8, Y4
+	VBROADCASTSS 4(R13)(R10*1), Y9
+	VFMADD231PS  Y7, Y9, Y5
+	VBROADCASTSS 4(R13)(R10*2), Y8
+	VFMADD231PS  Y7, Y8, Y6
+	VMOVUPS      64(BX), Y7
+	VBROADCASTSS 8(DI), Y8
+	VFMADD231PS  Y7, Y8, Y0
+	VBROADCASTSS 8(DI)(R10*1), Y9
+	VFMADD231PS  Y7, Y9, Y1
+	VBROADCASTSS 8(DI)(R10*2), Y8
+	VFMADD231PS  Y7, Y8, Y2
+	VBROADCASTSS 8(DI)(R11*1), Y9
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 8(R13), Y8
+	VFMADD231PS  Y7, Y8, Y4
+	VBROADCASTSS 8(R13)(R10*1), Y9
+	VFMADD231PS  Y7, Y9, Y5
+	VBROADCASTSS 8(R13)(R10*2), Y8
+	VFMADD231PS  Y7, Y8, Y6
+	VMOVUPS      96(BX), Y7
+	VBROADCASTSS 12(DI), Y8
+	VFMADD231PS  Y7, Y8, Y0
+	VBROADCASTSS 12(DI)(R10*1), Y9
+	VFMADD231PS  Y7, Y9, Y1
+	VBROADCASTSS 12(DI)(R10*2), Y8
+	VFMADD231PS  Y7, Y8, Y2
+	VBROADCASTSS 12(DI)(R11*1), Y9
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 12(R13), Y8
+	VFMADD231PS  Y7, Y8, Y4
+	VBROADCASTSS 12(R13)(R10*1), Y9
+	VFMADD231PS  Y7, Y9, Y5
+	VBROADCASTSS 12(R13)(R10*2), Y8
+	VFMADD231PS  Y7, Y8, Y6
+	ADDQ         $+128, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECL         R12
+	JNZ          quad
+
+quadDone:
+	MOVL  12(CX), R12
+	TESTL R12, R12
+	JZ    oneDone
+
+one:
+	VMOVUPS      (BX), Y7
+	VBROADCASTSS (DI), Y8
+	VFMADD231PS  Y7, Y8, Y0
+	VBROADCASTSS (DI)(R10*1), Y9
+	VFMADD231PS  Y7, Y9, Y1
+	VBROADCASTSS (DI)(R10*2), Y8
+	VFMADD231PS  Y7, Y8, Y2
+	VBROADCASTSS (DI)(R11*1), Y9
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS (R13), Y8
+	VFMADD231PS  Y7, Y8, Y4
+	VBROADCASTSS (R13)(R10*1), Y9
+	VFMADD231PS  Y7, Y9, Y5
+	VBROADCASTSS (R13)(R10*2), Y8
+	VFMADD231PS  Y7, Y8, Y6
+	ADDQ         $+32, BX
+	ADDQ         $+4, DI
+	ADDQ         $+4, R13
+	DECL         R12
+	JNZ          one
+
+oneDone:
+	ADDQ   $+16, CX
+	DECQ   DX
+	JNZ    step
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	VADDPS (DI), Y4, Y4
+	VADDPS 32(DI), Y5, Y5
+	VADDPS 64(DI), Y6, Y6
+
+store:
+	VBROADCASTSS ConvF32_Low+0(AX), Y7
+	VBROADCASTSS ConvF32_High+0(AX), Y9
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y7, Y0
+	VMINPS       Y0, Y9, Y0
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y9, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMAXPS       Y2, Y7, Y2
+	VMINPS       Y2, Y9, Y2
+	VMOVUPS      Y2, 64(SI)
+	VMAXPS       Y3, Y7, Y3
+	VMINPS       Y3, Y9, Y3
+	VMOVUPS      Y3, 96(SI)
+	VMAXPS       Y4, Y7, Y4
+	VMINPS       Y4, Y9, Y4
+	VMOVUPS      Y4, (DI)
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y9, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMAXPS       Y6, Y7, Y6
+	VMINPS       Y6, Y9, Y6
+	VMOVUPS      Y6, 64(DI)
+	ADDQ         $+24, R8
+	DECQ         R9
+	JNZ          tile
+	VZEROUPPER
+	RET
+
 // func convF32_1x16_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32_1x16_avx2(SB), NOSPLIT, $0-8
@@ -8610,11 +8997,26 @@ tile:
 	VMOVUPS 32(DI), Y1
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+
+near:
+	CMPQ       ConvF32_AheadStep+0(AX), $+0
+	JEQ        busy
+	MOVQ       R14, R12
+	ANDQ       $-128, R12
+	PREFETCHT1 (R12)
+	ADDQ       ConvF32_AheadStep+0(AX), R14
+
+busy:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -8622,28 +9024,28 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
 	VBROADCASTSS (DI), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      64(BX), Y2
 	VMOVUPS      96(BX), Y3
 	VBROADCASTSS 4(DI), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Y2
 	VMOVUPS      160(BX), Y3
 	VBROADCASTSS 8(DI), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      192(BX), Y2
 	VMOVUPS      224(BX), Y3
 	VBROADCASTSS 12(DI), Y4
@@ -8770,11 +9172,28 @@ tile:
 	VMOVUPS 32(DI), Y3
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+
+near:
+	CMPQ       ConvF32_AheadStep+0(AX), $+0
+	JEQ        busy
+	MOVQ       R14, R12
+	ANDQ       $-128, R12
+	PREFETCHT1 (R12)
+	ADDQ       ConvF32_AheadStep+0(AX), R14
+
+busy:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -8782,7 +9201,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
 	VBROADCASTSS (DI), Y6
@@ -8792,7 +9211,7 @@ ahead:
 	VFMADD231PS  Y4, Y7, Y2
 	VFMADD231PS  Y5, Y7, Y3
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      64(BX), Y4
 	VMOVUPS      96(BX), Y5
 	VBROADCASTSS 4(DI), Y6
@@ -8802,7 +9221,7 @@ ahead:
 	VFMADD231PS  Y4, Y7, Y2
 	VFMADD231PS  Y5, Y7, Y3
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Y4
 	VMOVUPS      160(BX), Y5
 	VBROADCASTSS 8(DI), Y6
@@ -8812,7 +9231,7 @@ ahead:
 	VFMADD231PS  Y4, Y7, Y2
 	VFMADD231PS  Y5, Y7, Y3
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      192(BX), Y4
 	VMOVUPS      224(BX), Y5
 	VBROADCASTSS 12(DI), Y6
@@ -8970,11 +9389,29 @@ tile:
 	VMOVUPS 32(DI), Y5
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+
+near:
+	CMPQ       ConvF32_AheadStep+0(AX), $+0
+	JEQ        busy
+	MOVQ       R14, R12
+	ANDQ       $-128, R12
+	PREFETCHT1 (R12)
+	ADDQ       ConvF32_AheadStep+0(AX), R14
+
+busy:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -8982,7 +9419,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
 	VBROADCASTSS (DI), Y8
@@ -8995,7 +9432,7 @@ ahead:
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      64(BX), Y6
 	VMOVUPS      96(BX), Y7
 	VBROADCASTSS 4(DI), Y8
@@ -9008,7 +9445,7 @@ ahead:
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Y6
 	VMOVUPS      160(BX), Y7
 	VBROADCASTSS 8(DI), Y8
@@ -9021,7 +9458,7 @@ ahead:
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      192(BX), Y6
 	VMOVUPS      224(BX), Y7
 	VBROADCASTSS 12(DI), Y8
@@ -9207,11 +9644,30 @@ tile:
 	VMOVUPS 32(DI), Y7
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+
+near:
+	CMPQ       ConvF32_AheadStep+0(AX), $+0
+	JEQ        busy
+	MOVQ       R14, R12
+	ANDQ       $-128, R12
+	PREFETCHT1 (R12)
+	ADDQ       ConvF32_AheadStep+0(AX), R14
+
+busy:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -9219,7 +9675,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Y8
 	VMOVUPS      32(BX), Y9
 	VBROADCASTSS (DI), Y10
@@ -9235,7 +9691,7 @@ ahead:
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      64(BX), Y8
 	VMOVUPS      96(BX), Y9
 	VBROADCASTSS 4(DI), Y10
@@ -9251,7 +9707,7 @@ ahead:
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Y8
 	VMOVUPS      160(BX), Y9
 	VBROADCASTSS 8(DI), Y10
@@ -9267,7 +9723,7 @@ ahead:
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      192(BX), Y8
 	VMOVUPS      224(BX), Y9
 	VBROADCASTSS 12(DI), Y10
@@ -9481,11 +9937,31 @@ tile:
 	VMOVUPS 32(DI), Y9
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+
+near:
+	CMPQ       ConvF32_AheadStep+0(AX), $+0
+	JEQ        busy
+	MOVQ       R14, R12
+	ANDQ       $-128, R12
+	PREFETCHT1 (R12)
+	ADDQ       ConvF32_AheadStep+0(AX), R14
+
+busy:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -9493,7 +9969,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Y10
 	VMOVUPS      32(BX), Y11
 	VBROADCASTSS (DI), Y12
@@ -9512,7 +9988,7 @@ ahead:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      64(BX), Y10
 	VMOVUPS      96(BX), Y11
 	VBROADCASTSS 4(DI), Y12
@@ -9531,7 +10007,7 @@ ahead:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Y10
 	VMOVUPS      160(BX), Y11
 	VBROADCASTSS 8(DI), Y12
@@ -9550,7 +10026,7 @@ ahead:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      192(BX), Y10
 	VMOVUPS      224(BX), Y11
 	VBROADCASTSS 12(DI), Y12
@@ -9792,11 +10268,32 @@ tile:
 	VMOVUPS 32(DI), Y11
 
 step:
-	MOVQ  (CX), DI
-	ADDQ  SI, DI
-	MOVQ  DI, R13
-	ADDQ  ConvF32_SecondIn+0(AX), R13
-	CMPQ  ConvF32_AheadStep+0(AX), $+0
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+
+near:
+	CMPQ       ConvF32_AheadStep+0(AX), $+0
+	JEQ        busy
+	MOVQ       R14, R12
+	ANDQ       $-128, R12
+	PREFETCHT1 (R12)
+	ADDQ       ConvF32_AheadStep+0(AX), R14
+
+busy:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
 	JEQ   still
 	MOVL  8(CX), R12
 	TESTL R12, R12
@@ -9804,7 +10301,7 @@ step:
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (DI), Y14
@@ -9826,7 +10323,7 @@ ahead:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      64(BX), Y12
 	VMOVUPS      96(BX), Y13
 	VBROADCASTSS 4(DI), Y14
@@ -9848,7 +10345,7 @@ ahead:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Y12
 	VMOVUPS      160(BX), Y13
 	VBROADCASTSS 8(DI), Y14
@@ -9870,7 +10367,7 @@ ahead:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadStep+0(AX), R14
+	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      192(BX), Y12
 	VMOVUPS      224(BX), Y13
 	VBROADCASTSS 12(DI), Y14
@@ -10096,6 +10593,402 @@ store:
 	VMAXPS       Y11, Y12, Y11
 	VMINPS       Y11, Y14, Y11
 	VMOVUPS      Y11, 64(DI)
+	ADDQ         $+24, R8
+	DECQ         R9
+	JNZ          tile
+	VZEROUPPER
+	RET
+
+// func convF32_7x16_avx2(a *ConvF32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·convF32_7x16_avx2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
+	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_StepCount+0(AX), DX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
+	VMOVUPS (DI), Y8
+	VMOVUPS 32(DI), Y9
+	VMOVUPS (DI), Y10
+	VMOVUPS 32(DI), Y11
+	VMOVUPS (DI), Y12
+	VMOVUPS 32(DI), Y13
+
+step:
+	MOVQ       (CX), DI
+	ADDQ       SI, DI
+	MOVQ       DI, R13
+	ADDQ       ConvF32_SecondIn+0(AX), R13
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	MOVQ       16(CX), R12
+	ADDQ       SI, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	ADDQ       ConvF32_SecondIn+0(AX), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+
+near:
+	CMPQ       ConvF32_AheadStep+0(AX), $+0
+	JEQ        busy
+	MOVQ       R14, R12
+	ANDQ       $-128, R12
+	PREFETCHT1 (R12)
+	ADDQ       ConvF32_AheadStep+0(AX), R14
+
+busy:
+	CMPQ  ConvF32_AheadInput+0(AX), $+0
+	JEQ   still
+	MOVL  8(CX), R12
+	TESTL R12, R12
+	JZ    aheadDone
+
+ahead:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadInput+0(AX), R14
+	VMOVUPS      (BX), Y14
+	VBROADCASTSS (DI), Y15
+	VFMADD231PS  Y14, Y15, Y0
+	VFMADD231PS  32(BX), Y15, Y1
+	VBROADCASTSS (DI)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y2
+	VFMADD231PS  32(BX), Y15, Y3
+	VBROADCASTSS (DI)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y4
+	VFMADD231PS  32(BX), Y15, Y5
+	VBROADCASTSS (DI)(R11*1), Y15
+	VFMADD231PS  Y14, Y15, Y6
+	VFMADD231PS  32(BX), Y15, Y7
+	VBROADCASTSS (R13), Y15
+	VFMADD231PS  Y14, Y15, Y8
+	VFMADD231PS  32(BX), Y15, Y9
+	VBROADCASTSS (R13)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y10
+	VFMADD231PS  32(BX), Y15, Y11
+	VBROADCASTSS (R13)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y12
+	VFMADD231PS  32(BX), Y15, Y13
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadInput+0(AX), R14
+	VMOVUPS      64(BX), Y14
+	VBROADCASTSS 4(DI), Y15
+	VFMADD231PS  Y14, Y15, Y0
+	VFMADD231PS  96(BX), Y15, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y2
+	VFMADD231PS  96(BX), Y15, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y4
+	VFMADD231PS  96(BX), Y15, Y5
+	VBROADCASTSS 4(DI)(R11*1), Y15
+	VFMADD231PS  Y14, Y15, Y6
+	VFMADD231PS  96(BX), Y15, Y7
+	VBROADCASTSS 4(R13), Y15
+	VFMADD231PS  Y14, Y15, Y8
+	VFMADD231PS  96(BX), Y15, Y9
+	VBROADCASTSS 4(R13)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y10
+	VFMADD231PS  96(BX), Y15, Y11
+	VBROADCASTSS 4(R13)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y12
+	VFMADD231PS  96(BX), Y15, Y13
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadInput+0(AX), R14
+	VMOVUPS      128(BX), Y14
+	VBROADCASTSS 8(DI), Y15
+	VFMADD231PS  Y14, Y15, Y0
+	VFMADD231PS  160(BX), Y15, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y2
+	VFMADD231PS  160(BX), Y15, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y4
+	VFMADD231PS  160(BX), Y15, Y5
+	VBROADCASTSS 8(DI)(R11*1), Y15
+	VFMADD231PS  Y14, Y15, Y6
+	VFMADD231PS  160(BX), Y15, Y7
+	VBROADCASTSS 8(R13), Y15
+	VFMADD231PS  Y14, Y15, Y8
+	VFMADD231PS  160(BX), Y15, Y9
+	VBROADCASTSS 8(R13)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y10
+	VFMADD231PS  160(BX), Y15, Y11
+	VBROADCASTSS 8(R13)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y12
+	VFMADD231PS  160(BX), Y15, Y13
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadInput+0(AX), R14
+	VMOVUPS      192(BX), Y14
+	VBROADCASTSS 12(DI), Y15
+	VFMADD231PS  Y14, Y15, Y0
+	VFMADD231PS  224(BX), Y15, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y2
+	VFMADD231PS  224(BX), Y15, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y4
+	VFMADD231PS  224(BX), Y15, Y5
+	VBROADCASTSS 12(DI)(R11*1), Y15
+	VFMADD231PS  Y14, Y15, Y6
+	VFMADD231PS  224(BX), Y15, Y7
+	VBROADCASTSS 12(R13), Y15
+	VFMADD231PS  Y14, Y15, Y8
+	VFMADD231PS  224(BX), Y15, Y9
+	VBROADCASTSS 12(R13)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y10
+	VFMADD231PS  224(BX), Y15, Y11
+	VBROADCASTSS 12(R13)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y12
+	VFMADD231PS  224(BX), Y15, Y13
+	ADDQ         $+256, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECL         R12
+	JNZ          ahead
+
+aheadDone:
+	JMP ones
+
+still:
+	MOVL  8(CX), R12
+	TESTL R12, R12
+	JZ    quadDone
+
+quad:
+	VMOVUPS      (BX), Y14
+	VBROADCASTSS (DI), Y15
+	VFMADD231PS  Y14, Y15, Y0
+	VFMADD231PS  32(BX), Y15, Y1
+	VBROADCASTSS (DI)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y2
+	VFMADD231PS  32(BX), Y15, Y3
+	VBROADCASTSS (DI)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y4
+	VFMADD231PS  32(BX), Y15, Y5
+	VBROADCASTSS (DI)(R11*1), Y15
+	VFMADD231PS  Y14, Y15, Y6
+	VFMADD231PS  32(BX), Y15, Y7
+	VBROADCASTSS (R13), Y15
+	VFMADD231PS  Y14, Y15, Y8
+	VFMADD231PS  32(BX), Y15, Y9
+	VBROADCASTSS (R13)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y10
+	VFMADD231PS  32(BX), Y15, Y11
+	VBROADCASTSS (R13)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y12
+	VFMADD231PS  32(BX), Y15, Y13
+	VMOVUPS      64(BX), Y14
+	VBROADCASTSS 4(DI), Y15
+	VFMADD231PS  Y14, Y15, Y0
+	VFMADD231PS  96(BX), Y15, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y2
+	VFMADD231PS  96(BX), Y15, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y4
+	VFMADD231PS  96(BX), Y15, Y5
+	VBROADCASTSS 4(DI)(R11*1), Y15
+	VFMADD231PS  Y14, Y15, Y6
+	VFMADD231PS  96(BX), Y15, Y7
+	VBROADCASTSS 4(R13), Y15
+	VFMADD231PS  Y14, Y15, Y8
+	VFMADD231PS  96(BX), Y15, Y9
+	VBROADCASTSS 4(R13)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y10
+	VFMADD231PS  96(BX), Y15, Y11
+	VBROADCASTSS 4(R13)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y12
+	VFMADD231PS  96(BX), Y15, Y13
+	VMOVUPS      128(BX), Y14
+	VBROADCASTSS 8(DI), Y15
+	VFMADD231PS  Y14, Y15, Y0
+	VFMADD231PS  160(BX), Y15, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y2
+	VFMADD231PS  160(BX), Y15, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y4
+	VFMADD231PS  160(BX), Y15, Y5
+	VBROADCASTSS 8(DI)(R11*1), Y15
+	VFMADD231PS  Y14, Y15, Y6
+	VFMADD231PS  160(BX), Y15, Y7
+	VBROADCASTSS 8(R13), Y15
+	VFMADD231PS  Y14, Y15, Y8
+	VFMADD231PS  160(BX), Y15, Y9
+	VBROADCASTSS 8(R13)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y10
+	VFMADD231PS  160(BX), Y15, Y11
+	VBROADCASTSS 8(R13)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y12
+	VFMADD231PS  160(BX), Y15, Y13
+	VMOVUPS      192(BX), Y14
+	VBROADCASTSS 12(DI), Y15
+	VFMADD231PS  Y14, Y15, Y0
+	VFMADD231PS  224(BX), Y15, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y2
+	VFMADD231PS  224(BX), Y15, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y4
+	VFMADD231PS  224(BX), Y15, Y5
+	VBROADCASTSS 12(DI)(R11*1), Y15
+	VFMADD231PS  Y14, Y15, Y6
+	VFMADD231PS  224(BX), Y15, Y7
+	VBROADCASTSS 12(R13), Y15
+	VFMADD231PS  Y14, Y15, Y8
+	VFMADD231PS  224(BX), Y15, Y9
+	VBROADCASTSS 12(R13)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y10
+	VFMADD231PS  224(BX), Y15, Y11
+	VBROADCASTSS 12(R13)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y12
+	VFMADD231PS  224(BX), Y15, Y13
+	ADDQ         $+256, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECL         R12
+	JNZ          quad
+
+quadDone:
+ones:
+	MOVL  12(CX), R12
+	TESTL R12, R12
+	JZ    oneDone
+
+one:
+	VMOVUPS      (BX), Y14
+	VBROADCASTSS (DI), Y15
+	VFMADD231PS  Y14, Y15, Y0
+	VFMADD231PS  32(BX), Y15, Y1
+	VBROADCASTSS (DI)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y2
+	VFMADD231PS  32(BX), Y15, Y3
+	VBROADCASTSS (DI)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y4
+	VFMADD231PS  32(BX), Y15, Y5
+	VBROADCASTSS (DI)(R11*1), Y15
+	VFMADD231PS  Y14, Y15, Y6
+	VFMADD231PS  32(BX), Y15, Y7
+	VBROADCASTSS (R13), Y15
+	VFMADD231PS  Y14, Y15, Y8
+	VFMADD231PS  32(BX), Y15, Y9
+	VBROADCASTSS (R13)(R10*1), Y15
+	VFMADD231PS  Y14, Y15, Y10
+	VFMADD231PS  32(BX), Y15, Y11
+	VBROADCASTSS (R13)(R10*2), Y15
+	VFMADD231PS  Y14, Y15, Y12
+	VFMADD231PS  32(BX), Y15, Y13
+	ADDQ         $+64, BX
+	ADDQ         $+4, DI
+	ADDQ         $+4, R13
+	DECL         R12
+	JNZ          one
+
+oneDone:
+	ADDQ   $+16, CX
+	DECQ   DX
+	JNZ    step
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Y0, Y0
+	VADDPS 32(SI), Y2, Y2
+	VADDPS 64(SI), Y4, Y4
+	VADDPS 96(SI), Y6, Y6
+	VADDPS (DI), Y8, Y8
+	VADDPS 32(DI), Y10, Y10
+	VADDPS 64(DI), Y12, Y12
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Y1, Y1
+	VADDPS 32(SI), Y3, Y3
+	VADDPS 64(SI), Y5, Y5
+	VADDPS 96(SI), Y7, Y7
+	VADDPS (DI), Y9, Y9
+	VADDPS 32(DI), Y11, Y11
+	VADDPS 64(DI), Y13, Y13
+
+store:
+	VBROADCASTSS ConvF32_Low+0(AX), Y14
+	VBROADCASTSS ConvF32_High+0(AX), Y15
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y14, Y0
+	VMINPS       Y0, Y15, Y0
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y2, Y14, Y2
+	VMINPS       Y2, Y15, Y2
+	VMOVUPS      Y2, 32(SI)
+	VMAXPS       Y4, Y14, Y4
+	VMINPS       Y4, Y15, Y4
+	VMOVUPS      Y4, 64(SI)
+	VMAXPS       Y6, Y14, Y6
+	VMINPS       Y6, Y15, Y6
+	VMOVUPS      Y6, 96(SI)
+	VMAXPS       Y8, Y14, Y8
+	VMINPS       Y8, Y15, Y8
+	VMOVUPS      Y8, (DI)
+	VMAXPS       Y10, Y14, Y10
+	VMINPS       Y10, Y15, Y10
+	VMOVUPS      Y10, 32(DI)
+	VMAXPS       Y12, Y14, Y12
+	VMINPS       Y12, Y15, Y12
+	VMOVUPS      Y12, 64(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y15, Y1
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y3, Y14, Y3
+	VMINPS       Y3, Y15, Y3
+	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y5, Y14, Y5
+	VMINPS       Y5, Y15, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMAXPS       Y7, Y14, Y7
+	VMINPS       Y7, Y15, Y7
+	VMOVUPS      Y7, 96(SI)
+	VMAXPS       Y9, Y14, Y9
+	VMINPS       Y9, Y15, Y9
+	VMOVUPS      Y9, (DI)
+	VMAXPS       Y11, Y14, Y11
+	VMINPS       Y11, Y15, Y11
+	VMOVUPS      Y11, 32(DI)
+	VMAXPS       Y13, Y14, Y13
+	VMINPS       Y13, Y15, Y13
+	VMOVUPS      Y13, 64(DI)
 	ADDQ         $+24, R8
 	DECQ         R9
 	JNZ          tile

@@ -17,13 +17,13 @@ type tile struct {
 	rows, vecs int
 }
 
-// families of tiles: AVX-512 up to 14x32 and AVX2 up to 6x16, in their tables'
+// families of tiles: AVX-512 up to 14x32 and AVX2 up to 7x16, in their tables'
 // order.
 var families = []struct {
 	vector
 	table   string
 	maxRows int
-}{{zmm, "ConvAVX512", 14}, {ymm, "ConvAVX2", 6}}
+}{{zmm, "ConvAVX512", 14}, {ymm, "ConvAVX2", 7}}
 
 func convTiles(g *gen) {
 	for _, f := range families {
@@ -62,7 +62,20 @@ func (t tile) half() int { return (t.rows + 1) / 2 }
 // weights of a channel and two broadcast inputs, used in turn to shorten chains.
 func (t tile) acc(row, v int) reg.VecPhysical { return t.regs[row*t.vecs+v] }
 func (t tile) weight(v int) reg.VecPhysical   { return t.regs[t.rows*t.vecs+v] }
-func (t tile) input(row int) reg.VecPhysical  { return t.regs[(t.rows+1)*t.vecs+row%2] }
+
+// input is where the input of a row is broadcast.
+func (t tile) input(row int) reg.VecPhysical {
+	if t.crowded() {
+		return t.regs[len(t.regs)-1]
+	}
+	return t.regs[(t.rows+1)*t.vecs+row%2]
+}
+
+// crowded reports whether the sums leave only two registers, as those of 7x16
+// do: then the second vector of weights is read again for every row. So many
+// loads hold up the multiply-adds, but less than the two tiles of 3 and 4 pixels
+// whose sums are too few to hide the latency.
+func (t tile) crowded() bool { return (t.rows+1)*t.vecs+2 > len(t.regs) }
 
 // Registers of the general kind, besides AX for the arguments.
 var (
@@ -114,6 +127,12 @@ func (t tile) emit(g *gen) {
 	g.ADDQ(pixel, first)
 	g.MOVQ(first, second)
 	g.ADDQ(g.field("SecondIn"), second)
+	if t.prefetches() {
+		t.nextInputs(g)
+	}
+	if t.prefetches() && t.bytes == 32 {
+		t.stepAhead(g)
+	}
 	t.quads(g)
 	t.inputs(g, "one", 12, 1)
 	g.ADDQ(imm(16), steps)
@@ -130,14 +149,26 @@ func (t tile) emit(g *gen) {
 // vector the loads are what it waits for already.
 func (t tile) prefetches() bool { return t.vecs == 2 }
 
+// stepAhead asks for weights that come later, once a step: for one line of
+// two, as the processor fetches these by pairs.
+func (t tile) stepAhead(g *gen) {
+	g.CMPQ(g.field("AheadStep"), imm(0))
+	g.JEQ(operand.LabelRef("busy"))
+	g.MOVQ(ahead, count)
+	g.ANDQ(imm(-128), count)
+	g.PREFETCHT1(at(count, 0))
+	g.ADDQ(g.field("AheadStep"), ahead)
+	g.Label("busy")
+}
+
 // quads multiplies the inputs that lie four side by side, in a loop of their own
-// where weights are to be prefetched.
+// where weights are to be prefetched with each.
 func (t tile) quads(g *gen) {
 	if !t.prefetches() {
 		t.inputs(g, "quad", 8, 4)
 		return
 	}
-	g.CMPQ(g.field("AheadStep"), imm(0))
+	g.CMPQ(g.field("AheadInput"), imm(0))
 	g.JEQ(operand.LabelRef("still"))
 	t.inputs(g, "ahead", 8, 4)
 	g.JMP(operand.LabelRef("ones"))
@@ -146,10 +177,22 @@ func (t tile) quads(g *gen) {
 	g.Label("ones")
 }
 
-// prefetch asks for the line of weights that is next.
-func (t tile) prefetch(g *gen) {
-	g.PREFETCHT1(at(ahead, 0))
-	g.ADDQ(g.field("AheadStep"), ahead)
+// nextInputs asks for the inputs of the next step. One channel block of a 1x1
+// kernel lies far from the next, so no processor finds them by itself.
+func (t tile) nextInputs(g *gen) {
+	g.CMPQ(g.field("NextIn"), imm(0))
+	g.JEQ(operand.LabelRef("near"))
+	g.MOVQ(at(steps, 16), count)
+	g.ADDQ(pixel, count)
+	for row := range t.rows {
+		if row == t.half() {
+			g.ADDQ(g.field("SecondIn"), count)
+		}
+		m := t.address(row, 0)
+		m.Base = count
+		g.PREFETCHT0(m)
+	}
+	g.Label("near")
 }
 
 // inputs multiplies n inputs of each pixel at a time, as often as the step says
@@ -162,10 +205,14 @@ func (t tile) inputs(g *gen, label string, offset, n int) {
 	g.Label(label)
 	for c := range n {
 		if label == "ahead" {
-			t.prefetch(g)
+			g.PREFETCHT1(at(ahead, 0))
+			g.ADDQ(g.field("AheadInput"), ahead)
 		}
-		for v := range t.vecs {
-			g.VMOVUPS(at(weights, (c*t.vecs+v)*t.bytes), t.weight(v))
+		second := operand.Op(at(weights, (c*t.vecs+1)*t.bytes))
+		g.VMOVUPS(at(weights, c*t.vecs*t.bytes), t.weight(0))
+		if t.vecs == 2 && !t.crowded() {
+			g.VMOVUPS(second, t.weight(1))
+			second = t.weight(1)
 		}
 		for row := range t.rows {
 			if t.vecs == 1 && t.bytes == 64 {
@@ -173,8 +220,9 @@ func (t tile) inputs(g *gen, label string, offset, n int) {
 				continue
 			}
 			g.VBROADCASTSS(t.address(row, 4*c), t.input(row))
-			for v := range t.vecs {
-				g.VFMADD231PS(t.weight(v), t.input(row), t.acc(row, v))
+			g.VFMADD231PS(t.weight(0), t.input(row), t.acc(row, 0))
+			if t.vecs == 2 {
+				g.VFMADD231PS(second, t.input(row), t.acc(row, 1))
 			}
 		}
 	}
