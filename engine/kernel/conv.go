@@ -37,6 +37,13 @@ func (c *Conv) inside() bool {
 	return c.PadTop <= c.In.Top && c.PadLeft <= c.In.Left && bottom <= c.In.Bottom && right <= c.In.Right
 }
 
+// gateFits reports whether the gate can go into the weights.
+func (c *Conv) gateFits() bool {
+	g := c.Gate
+	return c.KernelH*c.KernelW == 1 && c.Group == 1 && c.In.Format != Planar && !c.isDepthwise() && g.Format.blockedF32() &&
+		g.N == c.In.N && g.C == c.In.C && g.H == 1 && g.W == 1
+}
+
 // multiplyAdds is the work of the direct form for one picture.
 func (c *Conv) multiplyAdds() float64 {
 	return float64(c.Out.H*c.Out.W) * float64(c.Out.C) * float64(c.In.C/c.Group*c.KernelH*c.KernelW)
@@ -82,6 +89,10 @@ func (c *Conv) check() error {
 		return fmt.Errorf("%v: negative padding", c)
 	case c.In.Format != Planar && !c.inside():
 		return fmt.Errorf("%v: the kernel reads past the halo %v of its input", c, c.In.Halo)
+	case c.Mean != nil && !c.isDepthwise():
+		return fmt.Errorf("%v: means are for depthwise convolutions", c)
+	case c.Gate != nil && !c.gateFits():
+		return fmt.Errorf("%v: a gate of %v is for 1x1 kernels of one group on blocks", c, c.Gate)
 	case c.Residual != nil && (c.Residual.Format != c.Out.Format || c.Residual.N != c.Out.N || c.Residual.C != c.Out.C || c.Residual.H != c.Out.H || c.Residual.W != c.Out.W):
 		return fmt.Errorf("%v: the residual %v is not of the output's shape", c, c.Residual)
 	}

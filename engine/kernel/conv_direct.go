@@ -20,8 +20,9 @@ type directConv struct {
 	units   []convUnit
 	kinds   []tileKind
 	cut     convCut
-	rest    Activation // what the tile does not do itself
-	staged  bool       // tiles go to the frame first, and from there to split pixels
+	rest    Activation   // what the tile does not do itself
+	staged  bool         // tiles go to the frame first, and from there to split pixels
+	gate    *gateWeights // what makes the weights of each picture, or nil
 }
 
 // convUnit is the smallest piece of a plane: rows rows from y on, columns
@@ -59,7 +60,11 @@ func (r *Rung) directConv(c *Conv, w *ConvWeights) (Work, error) {
 		s.source = s.pad.to
 	}
 	s.listSteps()
-	return Work{Steps: []Step{s}}, nil
+	if c.Gate == nil {
+		return Work{Steps: []Step{s}}, nil
+	}
+	s.gate = r.gateWeights(c, w)
+	return Work{Steps: []Step{s.gate, s}, Scratch: c.In.N * s.gate.bytes()}, nil
 }
 
 // inputRows are the rows of the padded picture that units [u0, u1) read.
@@ -227,6 +232,9 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 	g := &s.weights.columns[col]
 	a := &f.conv
 	a.Weights = unsafe.Pointer(&s.weights.data[g.at])
+	if s.gate != nil {
+		a.Weights = unsafe.Add(m.Scratch, n*s.gate.bytes()+4*g.at)
+	}
 	a.Bias = unsafe.Pointer(&s.weights.bias[g.first])
 	a.Steps = unsafe.Pointer(&s.steps[col][0])
 	a.StepCount = len(s.steps[col]) - 1
@@ -265,7 +273,7 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 func (s *directConv) fetchNext(a *convArgs, u0, u1, col int) {
 	var next []float32
 	before, after, all := s.tiles(u0), s.tiles(u1), s.tiles(len(s.units))
-	if s.cut.columnsFirst && col+1 < len(s.weights.columns) {
+	if s.cut.columnsFirst && s.gate == nil && col+1 < len(s.weights.columns) {
 		const line = 16
 		panel := s.weights.panel(col + 1)
 		lines := len(panel) / line

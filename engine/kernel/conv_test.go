@@ -106,10 +106,21 @@ func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
 	weights := normals(c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW, rng)
 	bias := normals(c.Out.C, rng)
 	m := Memory{In: in.base(), Out: out.base()}
-	var residual *canvas
+	var residual, means *canvas
 	if c.Residual != nil {
 		residual = newCanvas(*c.Residual).randomize(rng)
 		m.Residual = residual.base()
+	}
+	gated := in
+	if c.Gate != nil {
+		gate := newCanvas(*c.Gate).randomize(rng)
+		m.More = []unsafe.Pointer{gate.base()}
+		gated = newCanvas(c.In)
+		gated.each(func(n, ch, y, x int) { gated.set(n, ch, y, x, in.get(n, ch, y, x)*gate.get(n, ch, 0, 0)) })
+	}
+	if c.Mean != nil {
+		means = newCanvas(*c.Mean)
+		m.Mean = means.base()
 	}
 	w, err := k.PackConv(method, &c, weights, bias)
 	if err != nil {
@@ -128,12 +139,16 @@ func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
 	run(work, m)
 	in.check(t)
 	out.check(t)
+	if means != nil {
+		means.check(t)
+		out.expectMeans(t, means)
+	}
 	step := 1 + int(c.multiplyAdds()/2e7)
 	for n := range c.Out.N {
 		for co := 0; co < c.Out.C; co += step {
 			for y := range c.Out.H {
 				for x := range c.Out.W {
-					sum, scale := convolve(&c, in, weights, bias, n, co, y, x)
+					sum, scale := convolve(&c, gated, weights, bias, n, co, y, x)
 					if residual != nil {
 						r := float64(residual.get(n, co, y, x))
 						sum += r
@@ -405,6 +420,13 @@ func TestDepthwise(t *testing.T) {
 						t.Error("not chosen")
 					}
 					testConv(t, k, c, ConvDepthwise, bound)
+					c.tight()
+					testConv(t, k, c, ConvDepthwise, bound)
+					for _, format := range []Format{f[0], f[1], Planar} {
+						means := NewLayout(format, c.Out.N, c.Out.C, 1, 1, Halo{})
+						c.Mean = &means
+						testConv(t, k, c, ConvDepthwise, bound)
+					}
 				})
 			}
 		}
@@ -417,6 +439,15 @@ func TestDepthwise(t *testing.T) {
 			}
 		}
 	})
+}
+
+// tight takes the halo off the output and the residual: rows follow each other.
+func (c *Conv) tight() {
+	c.Out = NewLayout(c.Out.Format, c.Out.N, c.Out.C, c.Out.H, c.Out.W, Halo{})
+	if c.Residual != nil {
+		r := c.Out
+		c.Residual = &r
+	}
 }
 
 var depthBenchmarks = []convCase{

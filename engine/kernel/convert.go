@@ -93,7 +93,7 @@ func (s *transpose) Run(chunk int, m *Memory) {
 			}
 		}
 		if s.in {
-			s.blocked.clearRow(at, y)
+			s.blocked.clearRows(at, y, 1)
 		}
 	})
 	frames.Put(f)
@@ -191,7 +191,7 @@ func (s *moveChannels) Run(chunk int, m *Memory) {
 			}
 		}
 		if s.to.Format != Planar && plane*per < s.first+s.from.C && plane*per+per > s.first {
-			s.to.clearRow(s.to.strips(m.Out, n, plane), y)
+			s.to.clearRows(s.to.strips(m.Out, n, plane), y, 1)
 		}
 	})
 }

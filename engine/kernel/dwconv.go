@@ -34,17 +34,19 @@ func depthRowAny(lanes, kernelW, stride int, a *windowArgs) {
 }
 
 // depthwise is a convolution in which every channel has its own kernel. Rows of
-// pixels are computed a strip at a time.
+// pixels are computed a strip at a time, and finished together where they can be.
 type depthwise struct {
 	rows
-	conv    Conv
-	weights *ConvWeights
-	rung    *Rung
-	args    windowArgs // what all calls have in common
-	row     depthRow   // or nil: the general kernel
-	window  windowRow
-	offsets []int
-	rest    Activation
+	conv     Conv
+	weights  *ConvWeights
+	rung     *Rung
+	args     windowArgs // what all calls have in common
+	row      depthRow   // or nil: the general kernel
+	window   windowRow
+	offsets  []int
+	rest     Activation
+	together int
+	sums     *runSums // or nil: no mean is wanted
 }
 
 func (r *Rung) depthwise(c *Conv, w *ConvWeights) (Work, error) {
@@ -65,23 +67,52 @@ func (r *Rung) depthwise(c *Conv, w *ConvWeights) (Work, error) {
 	a.PixelStride = c.StrideW * c.In.Format.PixelBytes()
 	a.Rows, a.RowBytes = c.KernelH, c.DilationH*c.In.Pitch*c.In.Format.PixelBytes()
 	s.rows = newRows(c.Out, 4+float64(a.Taps))
-	return Work{Steps: []Step{s}}, nil
+	s.together = together(&c.Out)
+	if c.Residual != nil {
+		s.together = together(&c.Out, c.Residual)
+	}
+	if c.Mean == nil {
+		return Work{Steps: []Step{s}}, nil
+	}
+	means, err := newPlaneMeans(r, c.Out, *c.Mean)
+	if err != nil {
+		return Work{}, err
+	}
+	s.sums = newRunSums(&s.rows, means)
+	s.sums.beside = true
+	return Work{Steps: []Step{s, s.sums}, Scratch: s.sums.size}, nil
 }
 
 // Run is part of Step.
 func (s *depthwise) Run(chunk int, m *Memory) {
 	f := frames.Get().(*frame)
 	f.window = s.args
-	s.each(chunk, func(n, plane, y int) { s.outRow(f, m, n, plane, y) })
+	run := 0
+	if s.sums != nil {
+		run = s.sums.first[chunk]
+	}
+	s.runs(chunk, func(n, plane, top, count int) {
+		var sums strips
+		if s.sums != nil {
+			sums = s.sums.begin(m, n, plane, run)
+			run++
+		}
+		for y, end := top, top+count; y < end; y += s.together {
+			s.outRows(f, m, n, plane, y, min(s.together, end-y), sums)
+		}
+	})
 	f.window = windowArgs{}
 	frames.Put(f)
 }
 
-func (s *depthwise) outRow(f *frame, m *Memory, n, plane, y int) {
+// outRows computes count rows, which lie together or are one, and adds their
+// pixels to sums where that is not nil.
+func (s *depthwise) outRows(f *frame, m *Memory, n, plane, y, count int, sums strips) {
 	c := &s.conv
 	from, out := c.In.strips(m.In, n, plane), c.Out.strips(m.Out, n, plane)
 	for x := 0; x < c.Out.W; x += maxUnit {
 		w := min(maxUnit, c.Out.W-x)
+		pixels := w * count // more than one row is narrower than maxUnit
 		room := f.strips(0)
 		to := c.Out.target(out, y, x, room)
 		sum := to
@@ -92,24 +123,29 @@ func (s *depthwise) outRow(f *frame, m *Memory, n, plane, y int) {
 			switch {
 			case to[i] == nil:
 			case from[i] == nil:
-				clear(floats(to[i], w*c.Out.width()))
+				clear(floats(to[i], pixels*c.Out.width()))
 			default:
-				s.strip(f, plane, i, from[i], sum[i], y, x, w)
-			}
-		}
-		if c.Residual != nil {
-			s.addResidual(f, m, n, plane, y, x, w, to, sum)
-		}
-		if s.rest.Kind != Identity {
-			for i := range to {
-				if to[i] != nil && from[i] != nil {
-					s.rung.Activate(to[i], w*c.Out.width(), s.rest)
+				for r := range count {
+					s.strip(f, plane, i, from[i], unsafe.Add(sum[i], 4*r*w*c.Out.width()), y+r, x, w)
 				}
 			}
 		}
-		s.rung.store(&c.Out, out, y, x, w, to)
+		if c.Residual != nil {
+			s.addResidual(f, m, n, plane, y, x, pixels, to, sum)
+		}
+		for i := range to {
+			if to[i] != nil && from[i] != nil {
+				if s.rest.Kind != Identity {
+					s.rung.Activate(to[i], pixels*c.Out.width(), s.rest)
+				}
+				if sums[i] != nil {
+					s.sums.add(sums[i], to[i], pixels)
+				}
+			}
+		}
+		s.rung.store(&c.Out, out, y, x, pixels, to)
 	}
-	c.Out.clearRow(out, y)
+	c.Out.clearRows(out, y, count)
 }
 
 // strip computes w pixels of strip i of a plane.
@@ -130,6 +166,7 @@ func (s *depthwise) strip(f *frame, plane, i int, from, to unsafe.Pointer, y, x,
 	}
 }
 
+// addResidual adds w pixels of the residual to sum and puts the result into to.
 func (s *depthwise) addResidual(f *frame, m *Memory, n, plane, y, x, w int, to, sum strips) {
 	r := s.conv.Residual
 	low, high, _ := s.conv.Act.limits()

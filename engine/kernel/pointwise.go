@@ -33,6 +33,7 @@ type pointwise struct {
 	rows
 	Pointwise
 	rung      *Rung
+	together  int // rows that are computed as one
 	broadcast bool
 	low, high float32
 	rest      Activation
@@ -62,25 +63,30 @@ func (r *Rung) Pointwise(p Pointwise) (Work, error) {
 	}
 	s.low, s.high, s.rest = p.Act.limits()
 	s.rows = newRows(p.Out, 10)
+	s.together = together(&s.A, &s.Out)
+	if p.Op != Copy && !s.broadcast {
+		s.together = together(&s.A, &s.B, &s.Out)
+	}
 	return Work{Steps: []Step{s}}, nil
 }
 
 // Run is part of Step.
 func (s *pointwise) Run(chunk int, m *Memory) {
 	f := frames.Get().(*frame)
-	s.each(chunk, func(n, plane, y int) { s.row(f, m, n, plane, y) })
+	s.some(chunk, s.together, func(n, plane, y, count int) { s.visit(f, m, n, plane, y, count) })
 	frames.Put(f)
 }
 
-func (s *pointwise) row(f *frame, m *Memory, n, plane, y int) {
+// visit computes count rows of a plane, which lie together or are one.
+func (s *pointwise) visit(f *frame, m *Memory, n, plane, y, count int) {
 	out := s.Out.strips(m.Out, n, plane)
 	a := s.A.strips(m.In, n, plane)
 	var b strips
 	if s.Op != Copy {
 		b = s.B.strips(m.More[0], n, plane)
 	}
-	for x := 0; x < s.Out.W; x += maxUnit {
-		w := min(maxUnit, s.Out.W-x)
+	for x := 0; x < s.Out.W*count; x += maxUnit {
+		w := min(maxUnit, s.Out.W*count-x)
 		room := f.strips(0)
 		from := s.rung.load(&s.A, a, y, x, w, room)
 		to := s.Out.target(out, y, x, room)
@@ -104,7 +110,7 @@ func (s *pointwise) row(f *frame, m *Memory, n, plane, y int) {
 		}
 		s.rung.store(&s.Out, out, y, x, w, to)
 	}
-	s.Out.clearRow(out, y)
+	s.Out.clearRows(out, y, count)
 }
 
 // strip computes w pixels.

@@ -23,7 +23,7 @@ func newRows(l Layout, pixelTime float64) rows {
 	const most = 8 // bands: rows of a plane that follow each other share input
 	r := rows{of: l, planes: l.planes(), bands: 1}
 	if l.H >= 14 { // convolutions cut smaller pictures by channels
-		r.bands = min(most, l.H/2)
+		r.bands = min(most, l.H/7)
 	}
 	r.chunks = pieces(l.N*r.planes*l.H, pixelTime*float64(l.W))
 	return r
@@ -34,6 +34,25 @@ func (r *rows) Chunks() int { return r.chunks }
 
 // each calls visit for the rows of a chunk.
 func (r *rows) each(chunk int, visit func(n, plane, y int)) {
+	r.runs(chunk, func(n, plane, top, count int) {
+		for y := top; y < top+count; y++ {
+			visit(n, plane, y)
+		}
+	})
+}
+
+// some is the same for up to most rows of a plane at once.
+func (r *rows) some(chunk, most int, visit func(n, plane, y, count int)) {
+	r.runs(chunk, func(n, plane, top, count int) {
+		for y, end := top, top+count; y < end; y += most {
+			visit(n, plane, y, min(most, end-y))
+		}
+	})
+}
+
+// runs calls visit for the rows of a chunk, those that follow each other in one
+// plane at once.
+func (r *rows) runs(chunk int, visit func(n, plane, top, count int)) {
 	h := r.of.H
 	all := r.of.N * r.planes * h
 	for i, end := chunk*all/r.chunks, (chunk+1)*all/r.chunks; i < end; {
@@ -46,11 +65,21 @@ func (r *rows) each(chunk int, visit func(n, plane, y int)) {
 		height := (band+1)*h/r.bands - top
 		at -= top * r.planes
 		plane, y := at/height, at%height
-		for ; y < height && i < end; y++ {
-			visit(n, plane, top+y)
-			i++
+		count := min(height-y, end-i)
+		visit(n, plane, top+y, count)
+		i += count
+	}
+}
+
+// together is how many rows of the layouts are one run of at most maxUnit pixels:
+// short rows cost more in calls than in work.
+func together(ls ...*Layout) int {
+	for _, l := range ls {
+		if l.Pitch != l.W || l.Format == Planar {
+			return 1
 		}
 	}
+	return max(1, maxUnit/max(1, ls[0].W))
 }
 
 // strips are one plane as row-wise steps see it: the channels of a F32x8 block
@@ -130,11 +159,11 @@ func (r *Rung) store(l *Layout, at strips, y, x, w int, room strips) {
 	}
 }
 
-// clearRow fills the halo beside a row of a plane.
-func (l *Layout) clearRow(at strips, y int) {
+// clearRows fills the halo beside rows [y, y+count) of a plane.
+func (l *Layout) clearRows(at strips, y, count int) {
 	for _, p := range at {
 		if p != nil {
-			l.clearAround(p, y, y+1)
+			l.clearAround(p, y, y+count)
 		}
 	}
 }

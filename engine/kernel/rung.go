@@ -70,6 +70,11 @@ type Rung struct {
 	// SumRow8 and SumRow16 add pixels of 8 or 16 numbers to the one at sum.
 	SumRow8, SumRow16 func(sum, src unsafe.Pointer, pixels int)
 
+	// ScaleRows8 and ScaleRows16 set rows of one or two vectors of 8 or 16 numbers
+	// to those at src, each row multiplied with its number at scale; rows is at
+	// least 1. dst may be src.
+	ScaleRows8, ScaleRows16 func(dst, src, scale unsafe.Pointer, rows, vecs int)
+
 	// Interleave8 and Interleave16 make pixels of 8 or 16 float32 from runs of
 	// numbers that begin plane bytes after each other, one for each of so many
 	// channels; the channels after these become 0. Deinterleave8 and
@@ -90,6 +95,7 @@ func purego() Rung {
 		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16,
 		Vec: plainVec, OverlapUnit: overlap, ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
 		Broadcast8: broadcast8, Broadcast16: broadcast16, SumRow8: sumRow8, SumRow16: sumRow16,
+		ScaleRows8: scaleRows8, ScaleRows16: scaleRows16,
 		Interleave8: interleave8, Interleave16: interleave16, Deinterleave8: deinterleave8, Deinterleave16: deinterleave16,
 	}
 }

@@ -32,6 +32,7 @@ type Memory struct {
 	In, Residual, Out unsafe.Pointer
 	More              []unsafe.Pointer // the inputs after the first
 	Scratch           unsafe.Pointer   // Work.Scratch bytes that start a cache line
+	Mean              unsafe.Pointer   // of Conv.Mean
 }
 
 // Work is an operation of one or more steps, run one after the other on the
@@ -56,6 +57,8 @@ type Conv struct {
 	Group                int
 	Residual             *Layout // added before the activation; may be the output's memory
 	Act                  Activation
+	Gate                 *Layout // 1x1 kernels of one group: the input is multiplied with these, one number a channel; Memory.More[0]
+	Mean                 *Layout // depthwise only: the mean of each plane of the output is wanted too, H and W of 1; Memory.Mean
 }
 
 // Activation is applied to the sum of a convolution, its bias and its residual.

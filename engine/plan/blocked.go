@@ -37,6 +37,7 @@ func (b *builder) assign(nodes []*ir.Node) error {
 		b.shapes[n.Outputs[0]] = &shape{format: b.opt.Rung.Block}
 	}
 	b.chains(nodes)
+	b.foldGates(nodes)
 	for i := len(nodes) - 1; i >= 0; i-- { // readers first
 		if n := nodes[i]; b.roles[n] != outside {
 			b.shapes[n.Outputs[0]].format = b.format(n)
@@ -129,7 +130,15 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 			} else {
 				plain++
 			}
-		case scaleShift, gate, resize:
+		case gate:
+			if c := b.gated[n]; c != nil && b.tiled(c, b.conv(c, c.Operator.(*ops.FusedConv))) {
+				if x, _ := b.gateOperands(n); x == v {
+					tile++
+					continue
+				}
+			}
+			plain++
+		case scaleShift, resize:
 			plain++
 		}
 	}
@@ -355,6 +364,16 @@ func (b *builder) convNode(n *ir.Node) error {
 	x, y := n.Inputs[0], n.Outputs[0]
 	c := b.conv(n, op)
 	tiled := b.tiled(n, c)
+	var in []place
+	if g := b.gates[n]; g != nil {
+		var by *ir.Value
+		x, by = b.gateOperands(g)
+		at, err := b.in(by, b.opt.Rung.Block)
+		if err != nil {
+			return err
+		}
+		in, c.Gate = append(in, at), &at.layout
+	}
 	format := b.opt.Rung.Block
 	switch {
 	case tiled:
@@ -362,11 +381,11 @@ func (b *builder) convNode(n *ir.Node) error {
 	case c.In.C/c.Group <= 4 && c.Group == 1 && b.isPlanar(x):
 		format = kernel.Planar
 	}
-	in, err := b.in(x, format)
+	from, err := b.in(x, format)
 	if err != nil {
 		return err
 	}
-	c.In = in.layout
+	in, c.In = append([]place{from}, in...), from.layout
 	var res *place
 	if len(n.Inputs) > 3 && n.Inputs[3] != nil {
 		f := b.shapes[y].format
@@ -381,12 +400,25 @@ func (b *builder) convNode(n *ir.Node) error {
 	}
 	out := b.output(n, res)
 	c.Out = out.layout
+	var mean *place
+	if p := b.meanOf(n, c); p != nil {
+		at := b.meanPlace(p)
+		mean, c.Mean = &at, &at.layout
+		b.done[p] = true
+	}
 	work, name, err := b.convWork(n, c, tiled)
 	if err != nil {
 		return err
 	}
 	b.blocked[y] = out
-	b.addWork(n, name, work, []place{in}, res, out)
+	first := len(b.steps)
+	b.addWork(n, name, work, in, res, out)
+	if mean != nil {
+		for i := first; i < len(b.steps); i++ {
+			b.steps[i].mean = mean
+		}
+		b.use(*mean, len(b.steps)-1)
+	}
 	return nil
 }
 

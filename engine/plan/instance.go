@@ -118,6 +118,9 @@ func (i *instance) point(inputs bool) {
 		if s.res != nil {
 			i.operand(&m.Residual, *s.res, inputs)
 		}
+		if s.mean != nil {
+			i.operand(&m.Mean, *s.mean, inputs)
+		}
 		for k := range s.in {
 			dst := &m.In
 			if k > 0 {

@@ -29,10 +29,10 @@ func (b *builder) otherNode(n *ir.Node, r role) (bool, error) {
 		}
 		return b.pointwise(n, op, kernel.Activation{}, n.Inputs...)
 	case gate:
-		x, g := n.Inputs[0], n.Inputs[1]
-		if _, _, h, w := b.dims(x); h == 1 && w == 1 {
-			x, g = g, x
+		if b.gated[n] != nil {
+			return true, nil
 		}
+		x, g := b.gateOperands(n)
 		return b.pointwise(n, kernel.Mul, kernel.Activation{}, x, g)
 	case scaleShift:
 		return true, b.scaleNode(n)
@@ -112,33 +112,31 @@ func (b *builder) window(n *ir.Node) (p kernel.Pool, ok bool) {
 // globalPoolNode schedules the mean of each plane, into rows where only rows
 // are wanted.
 func (b *builder) globalPoolNode(n *ir.Node) (bool, error) {
-	x, y := n.Inputs[0], n.Outputs[0]
-	in, err := b.any(x, b.opt.Rung.Block)
+	in, err := b.any(n.Inputs[0], b.opt.Rung.Block)
 	if err != nil {
 		return false, err
 	}
-	blocked := false
-	for _, r := range b.readers[y] {
-		blocked = blocked || b.roles[r] != outside
-	}
-	var out place
-	if blocked {
-		out = b.home(y)
-	} else {
-		l := planarLayout(b.fact(y))
-		out = place{buffer: b.newBuffer(l.Size()), layout: l}
-	}
+	out := b.meanPlace(n)
 	w, err := b.opt.Rung.GlobalAverage(in.layout, out.layout)
 	if err != nil {
 		return false, err
 	}
-	if blocked {
-		b.blocked[y] = out
-	} else {
-		b.places[y] = out
-	}
 	b.addWork(n, n.Op, w, []place{in}, nil, out)
 	return true, nil
+}
+
+// meanPlace is where a global pool writes.
+func (b *builder) meanPlace(n *ir.Node) place {
+	y := n.Outputs[0]
+	for _, r := range b.readers[y] {
+		if b.roles[r] != outside {
+			b.blocked[y] = b.home(y)
+			return b.blocked[y]
+		}
+	}
+	l := planarLayout(b.fact(y))
+	b.places[y] = place{buffer: b.newBuffer(l.Size()), layout: l}
+	return b.places[y]
 }
 
 // pointwise schedules an operation number by number.

@@ -41,6 +41,7 @@ type step struct {
 	kernel  kernel.Step
 	in      []place // of a kernel: its inputs, the residual first where there is one
 	res     *place
+	mean    *place // of a convolution that computes means too
 	out     place
 	scratch place // buffer -1: none
 }
@@ -76,6 +77,8 @@ type builder struct {
 	behind  map[*ir.Node]int           // by convolution: the longest chain of others after it
 	decides bool                       // what is computed later depends on the values, not on shapes alone
 	done    map[*ir.Node]bool          // went into a node before them
+	gates   map[*ir.Node]*ir.Node      // by convolution: the gate that goes into its weights
+	gated   map[*ir.Node]*ir.Node      // the other way round
 	quant   *quants
 	trials  rehearsals    // memory for trials of forms of convolutions
 	scratch rehearsals    // the same

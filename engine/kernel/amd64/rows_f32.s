@@ -451,6 +451,50 @@ oneDone:
 	VZEROUPPER
 	RET
 
+// func ScaleRowsAVX2(dst unsafe.Pointer, src unsafe.Pointer, scale unsafe.Pointer, rows int, vecs int)
+// Requires: AVX
+TEXT ·ScaleRowsAVX2(SB), NOSPLIT, $8-40
+	VSTMXCSR (SP)
+	MOVL     (SP), AX
+	ORL      $0x00008040, AX
+	MOVL     AX, 4(SP)
+	VLDMXCSR 4(SP)
+	MOVQ     dst+0(FP), DI
+	MOVQ     src+8(FP), SI
+	MOVQ     scale+16(FP), BX
+	MOVQ     rows+24(FP), DX
+	MOVQ     vecs+32(FP), CX
+	CMPQ     CX, $+2
+	JEQ      two
+
+one:
+	VBROADCASTSS (BX), Y0
+	VMULPS       (SI), Y0, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, SI
+	ADDQ         $+32, DI
+	ADDQ         $+4, BX
+	DECQ         DX
+	JNZ          one
+	JMP          done
+
+two:
+	VBROADCASTSS (BX), Y0
+	VMULPS       (SI), Y0, Y1
+	VMOVUPS      Y1, (DI)
+	VMULPS       32(SI), Y0, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, SI
+	ADDQ         $+64, DI
+	ADDQ         $+4, BX
+	DECQ         DX
+	JNZ          two
+
+done:
+	VLDMXCSR (SP)
+	VZEROUPPER
+	RET
+
 // func ClipRowAVX512(dst unsafe.Pointer, a unsafe.Pointer, n int, low float32, high float32)
 // Requires: AVX, AVX512F
 TEXT ·ClipRowAVX512(SB), NOSPLIT, $0-32
@@ -929,5 +973,49 @@ oneDone:
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z0, Z0
 	VMOVUPS Z0, (DI)
+	VZEROUPPER
+	RET
+
+// func ScaleRowsAVX512(dst unsafe.Pointer, src unsafe.Pointer, scale unsafe.Pointer, rows int, vecs int)
+// Requires: AVX, AVX512F
+TEXT ·ScaleRowsAVX512(SB), NOSPLIT, $8-40
+	VSTMXCSR (SP)
+	MOVL     (SP), AX
+	ORL      $0x00008040, AX
+	MOVL     AX, 4(SP)
+	VLDMXCSR 4(SP)
+	MOVQ     dst+0(FP), DI
+	MOVQ     src+8(FP), SI
+	MOVQ     scale+16(FP), BX
+	MOVQ     rows+24(FP), DX
+	MOVQ     vecs+32(FP), CX
+	CMPQ     CX, $+2
+	JEQ      two
+
+one:
+	VBROADCASTSS (BX), Z0
+	VMULPS       (SI), Z0, Z1
+	VMOVUPS      Z1, (DI)
+	ADDQ         $+64, SI
+	ADDQ         $+64, DI
+	ADDQ         $+4, BX
+	DECQ         DX
+	JNZ          one
+	JMP          done
+
+two:
+	VBROADCASTSS (BX), Z0
+	VMULPS       (SI), Z0, Z1
+	VMOVUPS      Z1, (DI)
+	VMULPS       64(SI), Z0, Z2
+	VMOVUPS      Z2, 64(DI)
+	ADDQ         $+128, SI
+	ADDQ         $+128, DI
+	ADDQ         $+4, BX
+	DECQ         DX
+	JNZ          two
+
+done:
+	VLDMXCSR (SP)
 	VZEROUPPER
 	RET

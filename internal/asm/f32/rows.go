@@ -24,6 +24,7 @@ func rowKernels(g *gen) {
 		g.pixelKernel(v, "SubPixels", g.VSUBPS)
 		g.flush(func() { g.pixelKernel(v, "MulPixels", g.VMULPS) })
 		g.sumKernel(v)
+		g.flush(func() { g.scaleKernel(v) })
 	}
 }
 
@@ -183,5 +184,41 @@ func (g *gen) sumKernel(v vector) {
 	g.VADDPS(r[3], r[2], r[2])
 	g.VADDPS(r[2], r[0], r[0])
 	g.VMOVUPS(r[0], at(sum, 0))
+	g.end()
+}
+
+// scaleKernel multiplies rows of one or two vectors, each with a number of its
+// own.
+func (g *gen) scaleKernel(v vector) {
+	g.leaf("ScaleRows"+v.title, []string{"dst ptr", "src ptr", "scale ptr", "rows int", "vecs int"},
+		"ScaleRows"+v.title+" takes rows of one or two vectors.")
+	dst, src, scale, n, vecs := reg.RDI, reg.RSI, reg.RBX, reg.RDX, reg.RCX
+	g.begin()
+	g.param("dst", dst)
+	g.param("src", src)
+	g.param("scale", scale)
+	g.param("rows", n)
+	g.param("vecs", vecs)
+	g.CMPQ(vecs, imm(2))
+	g.JEQ(to("two"))
+	for _, k := range []int{1, 2} {
+		label := map[int]string{1: "one", 2: "two"}[k]
+		g.Label(label)
+		g.VBROADCASTSS(at(scale, 0), v.regs[0])
+		for i := range k {
+			g.VMULPS(at(src, i*v.bytes), v.regs[0], v.regs[1+i])
+			g.VMOVUPS(v.regs[1+i], at(dst, i*v.bytes))
+		}
+		g.ADDQ(imm(k*v.bytes), src)
+		g.ADDQ(imm(k*v.bytes), dst)
+		g.ADDQ(imm(4), scale)
+		g.DECQ(n)
+		g.JNZ(to(label))
+		if k == 1 {
+			g.JMP(to("done"))
+		}
+	}
+	g.Label("done")
+	g.restore()
 	g.end()
 }

@@ -1,0 +1,75 @@
+package plan
+
+import (
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
+)
+
+// Squeeze and excitation: the mean of each channel goes through a small network,
+// and its gates are multiplied with all pixels of the channel. Both read the whole
+// activation once more; here the means come out of the convolution before, and
+// the gates go into the weights of the one behind.
+
+// foldGates decides which gates go into the weights of the convolution that reads
+// them, and notes them by that convolution and by themselves.
+func (b *builder) foldGates(nodes []*ir.Node) {
+	b.gates, b.gated = map[*ir.Node]*ir.Node{}, map[*ir.Node]*ir.Node{}
+	for _, n := range nodes {
+		if b.roles[n] != gate {
+			continue
+		}
+		if c, ok := b.foldable(n); ok {
+			b.gates[c], b.gated[n] = n, c
+		}
+	}
+}
+
+// foldable returns the convolution whose weights can take a gate: 1x1, nobody
+// else reads the product, and it has more numbers than there are weights to
+// multiply instead.
+func (b *builder) foldable(n *ir.Node) (*ir.Node, bool) {
+	y := n.Outputs[0]
+	if b.needed[y] || len(b.readers[y]) != 1 {
+		return nil, false
+	}
+	r := b.readers[y][0]
+	if b.roles[r] != convolve || r.Inputs[0] != y {
+		return nil, false
+	}
+	x, _ := b.gateOperands(n)
+	for _, v := range r.Inputs[1:] {
+		if v == x || v == y { // what is read as a residual may be written over
+			return nil, false
+		}
+	}
+	c := b.conv(r, r.Operator.(*ops.FusedConv))
+	if c.KernelH*c.KernelW > 1 || c.Group > 1 || c.PadTop+c.PadLeft > 0 || below(c) > 0 || rightOf(c) > 0 || c.In.C < 8 {
+		return nil, false
+	}
+	// A weight is read, multiplied and written, as a number of the product is.
+	return r, c.Out.C <= c.In.H*c.In.W && !b.tiled(r, c)
+}
+
+// gateOperands are what a gate is for and the gate.
+func (b *builder) gateOperands(n *ir.Node) (x, g *ir.Value) {
+	x, g = n.Inputs[0], n.Inputs[1]
+	if _, _, h, w := b.dims(x); h == 1 && w == 1 {
+		x, g = g, x
+	}
+	return x, g
+}
+
+// meanOf is the global pool of a depthwise convolution's output, which the
+// convolution computes too: nil where there is none.
+func (b *builder) meanOf(n *ir.Node, c *kernel.Conv) *ir.Node {
+	if c.Group != c.In.C || c.Group != c.Out.C || c.In.Format == kernel.Planar {
+		return nil
+	}
+	for _, r := range b.readers[n.Outputs[0]] {
+		if b.roles[r] == globalPool {
+			return r
+		}
+	}
+	return nil
+}
