@@ -220,11 +220,22 @@ func growBroadcast(g *randomGraph) {
 	g.node(op, in)
 }
 
-// growGate is squeeze and excitation.
+// growGate is squeeze and excitation, as often as not behind a depthwise
+// convolution and before one that narrows.
 func growGate(g *randomGraph) {
 	x, ok := g.one(picture)
 	if !ok || x.t.Len() == 0 {
 		return
+	}
+	if c := x.t.Dim(1); g.coin() {
+		x, ok = g.node("Conv", []made{x, g.weights(9, c, 1, 3, 3)}, ir.AttrInt("group", c),
+			ir.AttrInts("pads", 1, 1, 1, 1), ir.AttrInts("strides", from(g, 1, 2), 1))
+		if ok && g.coin() {
+			x, ok = g.node(from(g, "Relu", "HardSwish"), []made{x})
+		}
+		if !ok {
+			return
+		}
 	}
 	m, ok := g.node("GlobalAveragePool", []made{x})
 	if !ok {
@@ -234,8 +245,14 @@ func growGate(g *randomGraph) {
 	if m, ok = g.node("Conv", []made{m, g.weights(c, c, c, 1, 1)}); !ok {
 		return
 	}
-	if m, ok = g.node(from(g, "Sigmoid", "HardSigmoid"), []made{m}); ok {
-		g.node("Mul", []made{x, m})
+	if m, ok = g.node(from(g, "Sigmoid", "HardSigmoid"), []made{m}); !ok {
+		return
+	}
+	if x, ok = g.node("Mul", []made{x, m}); !ok || g.coin() {
+		return
+	}
+	if out := from(g, 1, 8, 19, 33, 64, c); x.t.Len()*out <= maxWork {
+		g.node("Conv", []made{x, g.weights(c, out, c, 1, 1)}, ir.AttrInts("strides", 1, from(g, 1, 1, 2)))
 	}
 }
 

@@ -16,8 +16,9 @@ import (
 type tileConv struct {
 	tiled
 	weights  *TileWeights
-	groupIn  int // bytes from the input of a convolution group to the next
-	perGroup int // groups of 32 outputs in a convolution group
+	gated    bool // the weights are those that tileGate left in the scratch
+	groupIn  int  // bytes from the input of a convolution group to the next
+	perGroup int  // groups of 32 outputs in a convolution group
 	lastMask uint32
 	sorted   bool // the input lies in the scratch, by phases
 }
@@ -66,7 +67,7 @@ func newTileConv(c *Conv, w *TileWeights, products int) (Work, error) {
 	s.offsets = stepOffsets(c)
 	m := mapTiles(c, 16)
 	var work Work
-	if c.StrideH > 1 || c.StrideW > 1 {
+	if (c.StrideH > 1 || c.StrideW > 1) && c.Gate == nil {
 		p := sortPhases(c)
 		if flat := mapTiles(&p.conv, 16); flat.cost() < m.cost()*3/4 {
 			work.Steps = append(work.Steps, bundle(p, p.time()))
@@ -101,6 +102,11 @@ func newTileConv(c *Conv, w *TileWeights, products int) (Work, error) {
 		count, unit = count/2, 2*unit
 	}
 	s.grid = cutGrid(count, groups, unit, len(w.data))
+	if c.Gate != nil {
+		g := newTileGate(c, w)
+		s.gated = true
+		return Work{Steps: []Step{g, s}, Scratch: len(w.data) + w.Chunks()*g.roomBytes()}, nil
+	}
 	work.Steps = append(work.Steps, s)
 	return work, nil
 }
@@ -259,7 +265,7 @@ func (g *grid) prefetch(a *amd64.TileArgs, pair, pairs, bytes int) {
 func (s *tileConv) call(a *amd64.TileArgs, m *Memory, group, n, pair int) {
 	w := s.weights
 	a.In = unsafe.Add(m.In, group/s.perGroup*s.groupIn)
-	a.Weights = unsafe.Pointer(&w.data[group*w.panel])
+	a.Weights = unsafe.Add(s.packed(m), group*w.panel)
 	a.Bias = unsafe.Pointer(&w.bias[32*group])
 	a.Out = unsafe.Add(m.Out, group*a.OutGroup)
 	if a.ResidualKind != amd64.TileNone {

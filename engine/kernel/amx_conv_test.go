@@ -17,7 +17,7 @@ type tileCase struct {
 	group                    int
 	in, out                  Format
 	residual                 Format // Planar: none
-	inPlace                  bool
+	inPlace, gated           bool
 	act                      Activation
 }
 
@@ -73,6 +73,9 @@ func tileCases() []tileCase {
 		square("narrow with strides, batch, groups, residual", 64, 18, 128, 5, 3).with(func(c *tileCase) { c.n, c.group, c.sw, c.residual, c.act = 3, 2, 2, Split32, relu }),
 		square("narrow with a stride, dilated", 32, 17, 40, 3, 2).with(func(c *tileCase) { c.dh, c.top, c.bottom, c.out = 3, 3, 3, F32x16 }),
 		square("narrow with a stride, padded on one side", 32, 15, 32, 4, 3).with(func(c *tileCase) { c.top, c.left = 0, 0 }),
+		square("gate", 64, 13, 40, 1, 1).with(func(c *tileCase) { c.gated, c.act = true, relu }),
+		square("gate, tails, stride 2, residual", 45, 15, 75, 1, 2).with(func(c *tileCase) { c.gated, c.residual = true, Split32 }),
+		square("gate, float32 out", 144, 28, 24, 1, 1).with(func(c *tileCase) { c.gated, c.out = true, F32x16 }),
 		square("batch, groups, stride, residual", 64, 11, 128, 3, 2).with(func(c *tileCase) { c.n, c.group, c.residual, c.act = 2, 2, Split32, relu }),
 	}
 	for k := Clip; k <= Mish; k++ {
@@ -242,6 +245,14 @@ func testTileConv(t *testing.T, k *Rung, c tileCase) {
 		}
 		randomize(conv.Residual, r, rng)
 		m.Residual, w.Residual = unsafe.Pointer(&r[0]), unsafe.Pointer(&append([]byte(nil), r...)[0])
+	}
+	if c.gated {
+		l := NewLayout(F32x16, 1, c.cin, 1, 1, Halo{0, 1, 0, 1})
+		g := plane(t, &l, rng)
+		randomize(&l, g, rng)
+		conv.Gate = &l
+		m.More = []unsafe.Pointer{unsafe.Pointer(&g[0])}
+		w.More = m.More
 	}
 	// The halo is the step's to write.
 	for n := range conv.Out.N {

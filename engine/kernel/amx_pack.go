@@ -48,6 +48,13 @@ func (w *TileWeights) packGroup(g int) {
 		w.packTaps(g)
 		return
 	}
+	each := w.kernelH * w.kernelW * w.cin / w.group
+	w.packRows(unsafe.Pointer(&w.data[g*w.panel]), unsafe.Pointer(&w.source[32*g*each]), each, min(32, w.cout-32*g))
+}
+
+// packRows packs the weights of so many outputs, of which each has its numbers
+// side by side and begins pitch numbers after the one before.
+func (w *TileWeights) packRows(dst, source unsafe.Pointer, pitch, outputs int) {
 	taps, cin := w.kernelH*w.kernelW, w.cin/w.group
 	var scratch [1024]byte
 	var index [16]int32
@@ -59,21 +66,19 @@ func (w *TileWeights) packGroup(g int) {
 		from, low = w.panel/2, 1024
 	}
 	for half := range 2 {
-		out := 32*g + 16*half
 		a := amd64.PackArgs{
-			Step: 2048, RowBytes: 4 * taps * cin, Rows: max(0, min(16, w.cout-out)),
+			Step: 2048, RowBytes: 4 * pitch, Rows: max(0, min(16, outputs-16*half)),
 			Taps: taps, Index: &index, Upper: 64 * taps,
 		}
 		if taps == 1 {
 			a.Contiguous = 1
 		}
 		for c := 0; c < cin; c += 32 {
-			a.Source = unsafe.Pointer(&w.source[min(out, w.cout-1)*cin*taps+c*taps])
-			dst := g*w.panel + half*from + c/32*taps*2048
-			a.High = unsafe.Pointer(&w.data[dst])
+			a.Source = unsafe.Add(source, 4*(min(16*half, outputs-1)*pitch+c*taps))
+			a.High = unsafe.Add(dst, half*from+c/32*taps*2048)
 			a.Low = unsafe.Pointer(&scratch)
 			if low > 0 {
-				a.Low, a.LowStep = unsafe.Pointer(&w.data[dst+low]), 2048
+				a.Low, a.LowStep = unsafe.Add(a.High, low), 2048
 			}
 			a.MaskA, a.MaskB = channelMask(cin-c), channelMask(cin-c-16)
 			amd64.PackRows(&a)

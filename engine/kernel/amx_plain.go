@@ -85,7 +85,11 @@ func (s *plainConv) at(m *Memory, n, co, y, x int) float64 {
 					continue
 				}
 				weight := w.plain[((co*cin+ci)*c.KernelH+ky)*c.KernelW+kx]
-				sum += float64(c.In.get(m.In, n, first+ci, iy, ix)) * float64(weight)
+				x := float64(c.In.get(m.In, n, first+ci, iy, ix))
+				if c.Gate != nil {
+					x *= float64(c.Gate.get(m.More[0], n, ci, 0, 0))
+				}
+				sum += x * float64(weight)
 			}
 		}
 	}

@@ -9,7 +9,8 @@ import (
 // fast where there is a tile unit (the rung "amx"), elsewhere a Go twin. Any
 // kernel, stride, dilation and padding, any count of channels; with Group > 1
 // each group must have multiples of 32. The output may be Split32, BF16x32 or
-// F32x16, the residual any of these and may be the output itself.
+// F32x16, the residual any of these and may be the output itself. A gate is for one
+// picture.
 //
 // Pack allocates packed weights; the caller packs them by calling Chunk for
 // every number below Chunks, at once and in any order, before a step that uses
@@ -93,6 +94,9 @@ func (w *TileWeights) fits(c *Conv) error {
 	}
 	if w.cin != c.In.C || w.cout != c.Out.C || w.group != c.Group || w.kernelH != c.KernelH || w.kernelW != c.KernelW {
 		return fmt.Errorf("convolution: weights of %d to %d channels, %dx%d, group %d serve another convolution", w.cin, w.cout, w.kernelH, w.kernelW, w.group)
+	}
+	if c.Gate != nil && (!c.gateFits() || c.In.N != 1) {
+		return fmt.Errorf("%v: a gate of %v is for 1x1 kernels of one group and one picture", c, c.Gate)
 	}
 	if w.format != Planar && !c.inside() {
 		return fmt.Errorf("%v: the kernel reads past the halo %v of its input", c, c.In.Halo)

@@ -11,10 +11,13 @@ type convCut struct {
 
 // cutWork chooses. Rows are the better cut, as each core keeps its own pixels
 // in its L2; but weights that do not stay there should pass only once, and then
-// a chunk takes one column of channels and as many rows as it has time for.
+// a chunk takes one column of channels and as many rows as it has time for. So it
+// does where few rows meet many weights: those come from far, each column while
+// the one before is multiplied, and the pixels stay.
 func (s *directConv) cutWork() convCut {
 	const (
 		stays       = 1 << 20         // bytes of weights that leave room in L2
+		few, cold   = 14, 100 << 10   // units that wait for so many bytes of weights longer than their pixels would in L2
 		pixels      = 24 << 10        // bytes of input that stay in L1 over all columns
 		chunk       = 80. * chunkTime // multiply-adds of AVX-512
 		chunkNarrow = 45. * chunkTime
@@ -29,7 +32,7 @@ func (s *directConv) cutWork() convCut {
 	perCell := perUnit / float64(columns)
 	cut := convCut{pictures: 1}
 	var us, cs int // units and columns of a chunk
-	if 4*len(s.weights.data) > stays {
+	if 4*len(s.weights.data) > stays || units <= few && 4*len(s.weights.data) > cold {
 		cut.columnsFirst = true
 		cut.pictures = min(c.In.N, max(1, stays/c.In.Image)) // whose inputs stay as well
 		us = atMost(units, 4*target/perCell)

@@ -48,7 +48,10 @@ func (b *builder) foldable(n *ir.Node) (*ir.Node, bool) {
 		return nil, false
 	}
 	// A weight is read, multiplied and written, as a number of the product is.
-	return r, c.Out.C <= c.In.H*c.In.W && !b.tiled(r, c)
+	if b.tiled(r, c) { // its weights are read as they are in the file, and split too
+		return r, c.In.N == 1 && 8*c.Out.C <= c.In.H*c.In.W
+	}
+	return r, c.Out.C <= c.In.H*c.In.W
 }
 
 // gateOperands are what a gate is for and the gate.
