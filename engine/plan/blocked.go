@@ -400,6 +400,10 @@ func (b *builder) convNode(n *ir.Node) error {
 	}
 	out := b.output(n, res)
 	c.Out = out.layout
+	if c.Gate != nil && tiled {
+		b.blocked[y] = out
+		return b.gatedTiles(n, c, in, res, out)
+	}
 	var mean *place
 	if p := b.meanOf(n, c); p != nil {
 		at := b.meanPlace(p)

@@ -189,7 +189,7 @@ func (b *builder) tiled(n *ir.Node, c *kernel.Conv) bool {
 	if b.opt.Rung.Name != "amx" || b.opt.Strict || b.behind[n] > b.deepest() && !b.opt.BF16 {
 		return false
 	}
-	if c.In.H*c.In.W == 1 && c.In.N == 1 { // a row of a tile, and an input to be split
+	if c.In.H*c.In.W == 1 { // a row of a tile, and an input to be split
 		return false
 	}
 	in, out := c.In.C/c.Group, c.Out.C/c.Group

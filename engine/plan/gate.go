@@ -49,9 +49,37 @@ func (b *builder) foldable(n *ir.Node) (*ir.Node, bool) {
 	}
 	// A weight is read, multiplied and written, as a number of the product is.
 	if b.tiled(r, c) { // its weights are read as they are in the file, and split too
-		return r, c.In.N == 1 && 8*c.Out.C <= c.In.H*c.In.W
+		return r, 8*c.Out.C <= c.In.H*c.In.W
 	}
 	return r, c.Out.C <= c.In.H*c.In.W
+}
+
+// gatedTiles schedules a convolution of the tile unit with a gate, one picture
+// after the other: each has weights of its own.
+func (b *builder) gatedTiles(n *ir.Node, c *kernel.Conv, in []place, res *place, out place) error {
+	for i := range c.In.N {
+		one := *c
+		x, g, y := pictureOf(in[0], i), pictureOf(in[1], i), pictureOf(out, i)
+		one.In, one.Gate, one.Out = x.layout, &g.layout, y.layout
+		var z *place
+		if res != nil {
+			p := pictureOf(*res, i)
+			z, one.Residual = &p, &p.layout
+		}
+		work, name, err := b.convWork(n, &one, true)
+		if err != nil {
+			return err
+		}
+		b.addWork(n, name, work, []place{x, g}, z, y)
+	}
+	return nil
+}
+
+// pictureOf is picture i of a place.
+func pictureOf(p place, i int) place {
+	p.offset += i * p.layout.Image
+	p.layout.N = 1
+	return p
 }
 
 // gateOperands are what a gate is for and the gate.
