@@ -101,7 +101,7 @@ func newTileConv(c *Conv, w *TileWeights, products int) (Work, error) {
 		s.args.PerStep *= 2
 		count, unit = count/2, 2*unit
 	}
-	s.grid = cutGrid(count, groups, unit, len(w.data))
+	s.grid = cutGrid(count, groups, unit, len(w.data), c.In.Size())
 	if c.Gate != nil {
 		g := newTileGate(c, w)
 		s.gated = true
@@ -245,20 +245,17 @@ func (s *tileConv) runGroups(a *amd64.TileArgs, m *Memory, group, groups, pair i
 }
 
 // prefetch says what a call asks for beside its own weights: those of the group
-// after each of its own, of which the chunks of a group take equal shares; all of
-// them where the chunks of other pixels read them before, unless they were few
-// enough to have stayed in L2.
+// after each of its own, of which the chunks of a block take equal shares. Weights
+// that stay in L2 are not asked for again by the blocks after the first.
 func (g *grid) prefetch(a *amd64.TileArgs, pair, pairs, bytes int) {
-	next := uintptr(a.Weights) + uintptr(a.WeightsGroup)
-	switch {
-	case !g.pairsOuter:
-		a.Next = next + uintptr(a.WeightsGroup*pair/g.pairs&^63)
-		a.Limit = next + uintptr(a.WeightsGroup*(pair+pairs)/g.pairs)
-	case pair == 0 || bytes >= 256<<10:
-		a.Next, a.Limit = next, next+uintptr(a.WeightsGroup)
-	default:
+	if pair >= g.block && bytes < 256<<10 {
 		a.Next = math.MaxUint
+		return
 	}
+	next := uintptr(a.Weights) + uintptr(a.WeightsGroup)
+	from := pair % g.block
+	a.Next = next + uintptr(a.WeightsGroup*from/g.block&^63)
+	a.Limit = next + uintptr(a.WeightsGroup*(from+pairs)/g.block)
 }
 
 // call runs the kernel on n groups of outputs of one convolution group.

@@ -130,18 +130,11 @@ func planTiles(g *Gemm, w *GemmWeights) Work {
 	}
 	unit := math.Max(12*tileTime(rows)*float64(steps), 3.5*float64(2*rows)) + 100
 	groups := roundUp(g.N, 32) / 32
-	s.grid, s.together = cutBatch(len(s.pairs), groups, unit, gemmTileBytes(g.N, g.K), g.count())
-	if pair := 2 * rows * 128 * steps; s.split > rowsInL2 { // else every group would read all of A anew
-		parts := (len(s.pairs)*pair + rowsInL2 - 1) / rowsInL2
-		s.grid.pairsEach, s.grid.pairsOuter = (len(s.pairs)+parts-1)/parts, true
-	}
+	s.grid, s.together = cutBatch(len(s.pairs), groups, unit, gemmTileBytes(g.N, g.K), s.split, g.count())
 	prepare := newTilePrepare(s)
 	pieceTime := float64(prepare.rows*steps) * 3
 	return Work{Steps: []Step{bundle(prepare, pieceTime), s}, Scratch: (s.split + s.packed) * g.count()}
 }
-
-// rowsInL2 is how many bytes of A leave room for weights in L2.
-const rowsInL2 = 5 << 18
 
 // zeroBias serves products without a bias.
 var zeroBias = make([]float32, 32)

@@ -123,34 +123,56 @@ func (c *Conv) source(n, y, x int) int {
 	return n*c.In.Image + c.In.Pixel(y*c.StrideH-c.PadTop, x*c.StrideW-c.PadLeft)
 }
 
-// grid cuts pairs of tiles times groups of output channels into chunks.
+// grid cuts pairs of tiles times groups of output channels into chunks, in the
+// order of blocks of pairs, then of groups, then of the pairs of the block.
 type grid struct {
 	pairs, groups         int // in all
-	pairsEach, groupsEach int
-	pairsOuter            bool // all groups of some pairs before the next pairs
+	pairsEach, groupsEach int // of a chunk
+	block                 int // pairs, a multiple of pairsEach unless it is all
 }
 
+const (
+	// weightsInL2 is how many bytes of weights stay there from block to block.
+	weightsInL2 = 1 << 20
+	// rowsInL2 is how many bytes of activations leave room for weights in L2.
+	rowsInL2 = 5 << 18
+)
+
 // cutGrid cuts work of pairs·groups units of unit nanoseconds each. Weights that
-// stay in L2 are reused by every chunk of pixels; larger ones are read once, by
-// the chunks of their groups.
-func cutGrid(pairs, groups int, unit float64, weightBytes int) grid {
-	g := grid{pairs: pairs, groups: groups, pairsEach: pairs, groupsEach: groups}
+// stay in L2 are reused by every block of pixels. Larger ones are read once for
+// each block, by the chunks of their groups: then all pixels are one block. But
+// if their rowBytes would not stay in L2 from group to group, and reading them
+// anew took long beside the work, as with kernels of one tap, a block is as many
+// as do.
+func cutGrid(pairs, groups int, unit float64, weightBytes, rowBytes int) grid {
+	g := grid{pairs: pairs, groups: groups, pairsEach: pairs, groupsEach: groups, block: pairs}
 	want := pieces(pairs*groups, unit)
-	if weightBytes <= 1<<20 && pairs > 2 && want > 1 {
+	if weightBytes <= weightsInL2 && pairs > 2 && want > 1 {
 		const run = 3 // pairs: the finishing of one hides behind the next
 		parts := max(2, min(want, pairs/run)&^1)
-		g.pairsOuter = true
 		g.pairsEach = (pairs + parts - 1) / parts
+		g.block = g.pairsEach
 		g.groupsEach = max(1, groups*parts/want)
 		return g
 	}
-	g.groupsEach = max(1, groups/want)
-	if parts := int(math.Ceil(unit * float64(pairs*g.groupsEach) / (1.5 * chunkTime))); parts > 1 {
-		g.pairsEach = (pairs + parts - 1) / parts
+	const fromL3 = 28 // bytes in a nanosecond
+	again := float64(rowBytes)/fromL3 > unit*float64(pairs)/2
+	if blocks := (rowBytes + rowsInL2 - 1) / rowsInL2; blocks > 1 && want > 1 && again {
+		blocks = min(roundUp(blocks, 2), pairs)
+		g.block = (pairs + blocks - 1) / blocks
+	}
+	g.groupsEach = max(1, min(groups, groups*((pairs+g.block-1)/g.block)/want))
+	g.pairsEach = g.block
+	if parts := int(math.Ceil(unit * float64(g.block*g.groupsEach) / (1.5 * chunkTime))); parts > 1 {
+		g.pairsEach = (g.block + parts - 1) / parts
+		if g.block < pairs {
+			g.block = min(pairs, roundUp(g.block, g.pairsEach))
+		}
 	}
 	return g
 }
 
+// parts is how many runs of pairs and of groups there are.
 func (g *grid) parts() (pairs, groups int) {
 	return (g.pairs + g.pairsEach - 1) / g.pairsEach, (g.groups + g.groupsEach - 1) / g.groupsEach
 }
@@ -163,10 +185,10 @@ func (g *grid) chunks() int {
 
 func (g *grid) at(chunk int) (pair, pairs, group, groups int) {
 	p, q := g.parts()
-	pair, group = chunk%p*g.pairsEach, chunk/p*g.groupsEach
-	if g.pairsOuter {
-		pair, group = chunk/q*g.pairsEach, chunk%q*g.groupsEach
-	}
+	inBlock := (g.block + g.pairsEach - 1) / g.pairsEach
+	first := chunk / (inBlock * q) * inBlock
+	inBlock, chunk = min(inBlock, p-first), chunk-first*q
+	pair, group = (first+chunk%inBlock)*g.pairsEach, chunk/inBlock*g.groupsEach
 	return pair, min(g.pairsEach, g.pairs-pair), group, min(g.groupsEach, g.groups-group)
 }
 

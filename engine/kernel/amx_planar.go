@@ -65,7 +65,7 @@ func newPlanarTileConv(c *Conv, w *TileWeights) *planarTileConv {
 	}
 	s.setOutput(c)
 	s.setActivation(c.Act)
-	s.grid = grid{pairs: len(s.parts), groups: groups, pairsEach: 1, groupsEach: groups}
+	s.grid = grid{pairs: len(s.parts), groups: groups, pairsEach: 1, groupsEach: groups, block: 1}
 	return s
 }
 

@@ -104,18 +104,18 @@ func planPanels(r *Rung, g *Gemm, w *GemmWeights) (Work, error) {
 	tiles := (g.M + u.rows - 1) / u.rows
 	s.rows = (g.M + tiles - 1) / tiles
 	unit := 2 * float64(s.rows*u.columns*g.K) / u.gflops
-	s.grid, s.together = cutBatch(tiles, panels, unit, 4*g.N*g.K, g.count())
+	s.grid, s.together = cutBatch(tiles, panels, unit, 4*g.N*g.K, 4*g.M*g.K, g.count())
 	work.Steps = append(work.Steps, s)
 	return work, nil
 }
 
 // cutBatch cuts count products alike: several in a chunk where one is small.
-func cutBatch(tiles, panels int, unit float64, weightBytes, count int) (grid, int) {
+func cutBatch(tiles, panels int, unit float64, weightBytes, rowBytes, count int) (grid, int) {
 	one := unit * float64(tiles*panels)
 	if together := int(chunkTime / one); count > 1 && together >= 1 {
-		return grid{pairs: tiles, groups: panels, pairsEach: tiles, groupsEach: panels}, min(together, count)
+		return grid{pairs: tiles, groups: panels, pairsEach: tiles, groupsEach: panels, block: tiles}, min(together, count)
 	}
-	return cutGrid(tiles, panels, unit, weightBytes), 1
+	return cutGrid(tiles, panels, unit, weightBytes, rowBytes), 1
 }
 
 func (s *panelGemm) Chunks() int {

@@ -71,7 +71,7 @@ func newDenseQConv(c *QConv, w *QConvWeights, unit bool) *denseQConv {
 		filled -= float64(s.args.ShortSteps*(4-s.args.Quarters)) / 4
 	}
 	time := max(4*product(m.rows)*filled, 2*float64(2*m.rows)) + 10
-	s.grid = cutGrid(len(s.pairs), groups, time, len(w.data))
+	s.grid = cutGrid(len(s.pairs), groups, time, len(w.data), c.In.Size())
 	return s
 }
 
