@@ -16,15 +16,16 @@ type convCut struct {
 // the one before is multiplied, and the pixels stay.
 func (s *directConv) cutWork() convCut {
 	const (
-		stays       = 1 << 20         // bytes of weights that leave room in L2
-		few, cold   = 14, 100 << 10   // units that wait for so many bytes of weights longer than their pixels would in L2
-		pixels      = 24 << 10        // bytes of input that stay in L1 over all columns
-		chunk       = 80. * chunkTime // multiply-adds of AVX-512
-		chunkNarrow = 45. * chunkTime
+		stays        = 1 << 20         // bytes of weights that leave room in L2
+		few, cold    = 14, 100 << 10   // units that wait for so many bytes of weights longer than their pixels would in L2
+		pixels       = 24 << 10        // bytes of input that stay in L1 over all columns
+		pixelsNarrow = 96 << 10        // bytes of input that come from L2 to a panel of weights in L1
+		chunk        = 80. * chunkTime // multiply-adds of AVX-512
+		chunkNarrow  = 45. * chunkTime
 	)
-	target := chunk
+	target, room := chunk, pixels
 	if s.weights.block == F32x8 {
-		target = chunkNarrow
+		target, room = chunkNarrow, pixelsNarrow
 	}
 	c := &s.conv
 	units, columns := len(s.units), len(s.weights.columns)
@@ -51,7 +52,7 @@ func (s *directConv) cutWork() convCut {
 	cut.batch = units
 	if c.KernelH*c.KernelW == 1 && !cut.columnsFirst {
 		bytes := c.Out.H * c.Out.W * c.StrideW * c.In.C * 4 / units
-		cut.batch = max(1, pixels/max(1, bytes))
+		cut.batch = max(1, room/max(1, bytes))
 	}
 	return cut
 }

@@ -18,7 +18,7 @@ type directConv struct {
 	args    convArgs     // what all calls have in common
 	steps   [][]convStep // for each column
 	units   []convUnit
-	kinds   []tileKind
+	kinds   [2][]tileKind // for columns of at most two vectors, and of three
 	cut     convCut
 	rest    Activation   // what the tile does not do itself
 	staged  bool         // tiles go to the frame first, and from there to split pixels
@@ -80,10 +80,11 @@ func (s *directConv) rebase() (most int) {
 		u0, u1 := r*len(s.units)/s.cut.unitRanges, (r+1)*len(s.units)/s.cut.unitRanges
 		from, to := s.inputRows(u0, u1)
 		most = max(most, to-from)
-		for i := range s.kinds {
-			k := &s.kinds[i]
-			for p := k.start[u0]; p < k.start[u1]; p++ {
-				k.positions[p].In -= 4 * from * s.source.Pitch
+		for _, kinds := range s.kinds {
+			for _, k := range kinds {
+				for p := k.start[u0]; p < k.start[u1]; p++ {
+					k.positions[p].In -= 4 * from * s.source.Pitch
+				}
 			}
 		}
 	}
@@ -106,47 +107,60 @@ func (s *directConv) layTiles() {
 			}
 		}
 	}
-	for i, u := range s.units {
-		if u.rows == 2 {
-			s.addTile(i, 2*u.w, true, u.x)
-			continue
-		}
-		n := (u.w + most - 1) / most
-		if u.w == s.tile.row {
-			n = 1
-		}
-		for t := range n {
-			x := t * u.w / n
-			s.addTile(i, (t+1)*u.w/n-x, false, u.x+x)
-		}
-	}
-	for i := range s.kinds {
-		s.kinds[i].fill(len(s.units))
+	s.kinds[0] = s.layKinds(most, s.tile.row)
+	if s.tile.tall > 0 {
+		s.kinds[1] = s.layKinds(s.tile.tall, 0)
 	}
 }
 
-// addTile adds a tile to unit i, beginning at column x.
-func (s *directConv) addTile(i, rows int, pair bool, x int) {
+// layKinds cuts the units into tiles of at most most pixels, or rows of exactly
+// row.
+func (s *directConv) layKinds(most, row int) (kinds []tileKind) {
+	for i, u := range s.units {
+		if u.rows == 2 && 2*u.w <= most {
+			kinds = s.addTile(kinds, i, 2*u.w, true, u.y, u.x)
+			continue
+		}
+		n := (u.w + most - 1) / most
+		if u.w == row {
+			n = 1
+		}
+		for y := range u.rows {
+			for t := range n {
+				x := t * u.w / n
+				kinds = s.addTile(kinds, i, (t+1)*u.w/n-x, false, u.y+y, u.x+x)
+			}
+		}
+	}
+	for i := range kinds {
+		kinds[i].fill(len(s.units))
+	}
+	return kinds
+}
+
+// addTile adds a tile to unit i, beginning at row y and column x.
+func (s *directConv) addTile(kinds []tileKind, i, rows int, pair bool, y, x int) []tileKind {
 	c, u := &s.conv, s.units[i]
 	at := 0
-	for at < len(s.kinds) && (s.kinds[at].rows != rows || s.kinds[at].pair != pair) {
+	for at < len(kinds) && (kinds[at].rows != rows || kinds[at].pair != pair) {
 		at++
 	}
-	if at == len(s.kinds) {
-		s.kinds = append(s.kinds, tileKind{rows: rows, pair: pair})
+	if at == len(kinds) {
+		kinds = append(kinds, tileKind{rows: rows, pair: pair})
 	}
-	k := &s.kinds[at]
+	k := &kinds[at]
 	k.fill(i)
-	p := convPosition{In: s.source.Pixel(u.y*c.StrideH-c.PadTop, x*c.StrideW-c.PadLeft)}
+	p := convPosition{In: s.source.Pixel(y*c.StrideH-c.PadTop, x*c.StrideW-c.PadLeft)}
 	if s.staged {
-		p.Out = (x - u.x) * s.weights.block.PixelBytes()
+		p.Out = ((y-u.y)*u.w + x - u.x) * s.weights.block.PixelBytes()
 	} else {
-		p.Out = c.Out.Pixel(u.y, x)
+		p.Out = c.Out.Pixel(y, x)
 		if c.Residual != nil {
-			p.Residual = c.Residual.Pixel(u.y, x)
+			p.Residual = c.Residual.Pixel(y, x)
 		}
 	}
 	k.positions = append(k.positions, p)
+	return kinds
 }
 
 // fill makes start reach up to unit i.
@@ -272,7 +286,8 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 // than it can.
 func (s *directConv) fetchNext(a *convArgs, u0, u1, col int) {
 	var next []float32
-	before, after, all := s.tiles(u0), s.tiles(u1), s.tiles(len(s.units))
+	vecs := s.weights.columns[col].vecs
+	before, after, all := s.tiles(u0, vecs), s.tiles(u1, vecs), s.tiles(len(s.units), vecs)
 	if s.cut.columnsFirst && s.gate == nil && col+1 < len(s.weights.columns) {
 		const line = 16
 		panel := s.weights.panel(col + 1)
@@ -287,10 +302,10 @@ func (s *directConv) inputs(col int) int {
 	return len(s.weights.panel(col)) / (s.weights.columns[col].vecs * s.weights.block.Channels())
 }
 
-// tiles counts the tiles of the units before u.
-func (s *directConv) tiles(u int) (n int) {
-	for i := range s.kinds {
-		n += s.kinds[i].start[u]
+// tiles counts the tiles of the units before u in a column of so many vectors.
+func (s *directConv) tiles(u, vecs int) (n int) {
+	for _, k := range s.kinds[vecs/3] {
+		n += k.start[u]
 	}
 	return n
 }
@@ -298,8 +313,8 @@ func (s *directConv) tiles(u int) (n int) {
 // runTiles computes the tiles of units [u0, u1) of a column.
 func (s *directConv) runTiles(a *convArgs, u0, u1, col int) {
 	vecs, inputs := s.weights.columns[col].vecs, s.inputs(col)
-	for i := range s.kinds {
-		k := &s.kinds[i]
+	for i := range s.kinds[vecs/3] {
+		k := &s.kinds[vecs/3][i]
 		first, end := k.start[u0], k.start[u1]
 		if first == end {
 			continue

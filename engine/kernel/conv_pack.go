@@ -26,7 +26,7 @@ type ConvWeights struct {
 	interleave func(dst, src unsafe.Pointer, plane, channels, pixels int)
 }
 
-// column is one or two vectors of output channels and the input channels they
+// column is one to three vectors of output channels and the input channels they
 // are computed from.
 type column struct {
 	first, vecs int // output channel, vectors
@@ -108,6 +108,9 @@ func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
 	}
 	w.runs = w.planar && c.DilationW == 1
 	w.columns = cutColumns(c, block)
+	if m == ConvDirect && r.convTile(block).tall > 0 && c.widens() {
+		w.columns = cutWide(c, block)
+	}
 	at := 0
 	for i := range w.columns {
 		g := &w.columns[i]
@@ -135,6 +138,26 @@ func cutColumns(c *Conv, block Format) []column {
 		columns = append(columns, column{first: b * lanes, vecs: vecs,
 			from: b * lanes / perGroup * inGroup, to: (last/perGroup + 1) * inGroup})
 		b += vecs
+	}
+	return columns
+}
+
+// widens reports whether columns of three vectors serve a convolution best. Their
+// tiles of 3 and 4 pixels have sums enough to hide the latency, where those of
+// two vectors need 5 or 6 pixels, which rows of 7 and 14 do not come out even in.
+func (c *Conv) widens() bool {
+	return c.Group == 1 && c.In.Format != Planar && c.Out.Format.blockedF32()
+}
+
+// cutWide cuts the output channels into columns of three vectors and, where
+// these do not come out even, of two.
+func cutWide(c *Conv, block Format) []column {
+	lanes := block.Channels()
+	blocks := (c.Out.C + lanes - 1) / lanes
+	columns := make([]column, (blocks+2)/3)
+	for i := range columns {
+		b := i * blocks / len(columns)
+		columns[i] = column{first: b * lanes, vecs: (i+1)*blocks/len(columns) - b, to: c.In.C}
 	}
 	return columns
 }

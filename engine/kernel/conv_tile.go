@@ -3,12 +3,12 @@ package kernel
 import "unsafe"
 
 // convArgs is one call of a convolution kernel: for each position a register
-// tile of output pixels by one or two vectors of output channels. The first
+// tile of output pixels by one to three vectors of output channels. The first
 // half of a tile's pixels (the larger one) lies from its position on, the other
 // from there plus SecondIn and so on.
 type convArgs struct {
 	In, Weights, Bias, Out, Residual    unsafe.Pointer // Residual may be nil
-	OutBlock, ResidualBlock             int            // bytes from the first vector of channels to the second
+	OutBlock, ResidualBlock             int            // bytes from one vector of channels to the next
 	Positions                           unsafe.Pointer // *convPosition
 	Count                               int            // of them, at least 1
 	Steps                               unsafe.Pointer // *convStep
@@ -53,26 +53,27 @@ type convPosition struct{ In, Out, Residual int }
 
 // convStep is a run of inputs side by side: 4·Quads+Ones float32 that begin
 // Offset bytes after a pixel. Weights follow each other in the order of the
-// inputs, a vector (or two) of output channels each.
+// inputs, the vectors of output channels of each side by side.
 type convStep struct {
 	Offset      int
 	Quads, Ones int32
 }
 
 // convTile runs the tiles of one call on register tiles of at most most pixels
-// and one or two vectors.
+// and one or two vectors, or of at most tall pixels and three.
 type convTile struct {
 	most int
 	run  func(rows, vecs int, a *convArgs)
 	// row is a larger size it has for pictures that are so wide: slower than
 	// most, but faster than two halves of a row. Or 0.
 	row       int
+	tall      int  // or 0: no three vectors
 	stepAhead bool // it knows convArgs.AheadStep
 }
 
 // convTile8 and convTile16 are the twins, on 8 and 16 lanes.
 var (
-	convTile8  = convTile{most: 6, row: 7, run: func(rows, vecs int, a *convArgs) { convTileAny(8, rows, vecs, a) }}
+	convTile8  = convTile{most: 6, row: 7, tall: 4, run: func(rows, vecs int, a *convArgs) { convTileAny(8, rows, vecs, a) }}
 	convTile16 = convTile{most: 14, run: func(rows, vecs int, a *convArgs) { convTileAny(16, rows, vecs, a) }}
 )
 

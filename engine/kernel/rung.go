@@ -70,7 +70,7 @@ type Rung struct {
 	// SumRow8 and SumRow16 add pixels of 8 or 16 numbers to the one at sum.
 	SumRow8, SumRow16 func(sum, src unsafe.Pointer, pixels int)
 
-	// ScaleRows8 and ScaleRows16 set rows of one or two vectors of 8 or 16 numbers
+	// ScaleRows8 and ScaleRows16 set rows of one to three vectors of 8 or 16 numbers
 	// to those at src, each row multiplied with its number at scale; rows is at
 	// least 1. dst may be src.
 	ScaleRows8, ScaleRows16 func(dst, src, scale unsafe.Pointer, rows, vecs int)

@@ -256,6 +256,30 @@ func convF32_6x16_avx2(a *ConvF32)
 //go:noescape
 func convF32_7x16_avx2(a *ConvF32)
 
+// convF32_1x24_avx2 convolves tiles of 1 pixels by 24 channels.
+// Nothing beside these is read or written.
+//
+//go:noescape
+func convF32_1x24_avx2(a *ConvF32)
+
+// convF32_2x24_avx2 convolves tiles of 2 pixels by 24 channels.
+// Nothing beside these is read or written.
+//
+//go:noescape
+func convF32_2x24_avx2(a *ConvF32)
+
+// convF32_3x24_avx2 convolves tiles of 3 pixels by 24 channels.
+// Nothing beside these is read or written.
+//
+//go:noescape
+func convF32_3x24_avx2(a *ConvF32)
+
+// convF32_4x24_avx2 convolves tiles of 4 pixels by 24 channels.
+// Nothing beside these is read or written.
+//
+//go:noescape
+func convF32_4x24_avx2(a *ConvF32)
+
 // ConvAVX512 holds the kernels by vectors of channels and rows of pixels.
 var ConvAVX512 = [3][15]func(*ConvF32){
 	1: {
@@ -293,7 +317,7 @@ var ConvAVX512 = [3][15]func(*ConvF32){
 }
 
 // ConvAVX2 holds the kernels by vectors of channels and rows of pixels.
-var ConvAVX2 = [3][8]func(*ConvF32){
+var ConvAVX2 = [4][8]func(*ConvF32){
 	1: {
 		1: convF32_1x8_avx2,
 		2: convF32_2x8_avx2,
@@ -311,5 +335,11 @@ var ConvAVX2 = [3][8]func(*ConvF32){
 		5: convF32_5x16_avx2,
 		6: convF32_6x16_avx2,
 		7: convF32_7x16_avx2,
+	},
+	3: {
+		1: convF32_1x24_avx2,
+		2: convF32_2x24_avx2,
+		3: convF32_3x24_avx2,
+		4: convF32_4x24_avx2,
 	},
 }

@@ -46,7 +46,7 @@ func MulPixelsAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, pixel
 //go:noescape
 func SumPixelsAVX2(sum unsafe.Pointer, src unsafe.Pointer, pixels int)
 
-// ScaleRowsAVX2 takes rows of one or two vectors.
+// ScaleRowsAVX2 takes rows of one to three vectors.
 //
 //go:noescape
 func ScaleRowsAVX2(dst unsafe.Pointer, src unsafe.Pointer, scale unsafe.Pointer, rows int, vecs int)
@@ -91,7 +91,7 @@ func MulPixelsAVX512(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, pix
 //go:noescape
 func SumPixelsAVX512(sum unsafe.Pointer, src unsafe.Pointer, pixels int)
 
-// ScaleRowsAVX512 takes rows of one or two vectors.
+// ScaleRowsAVX512 takes rows of one to three vectors.
 //
 //go:noescape
 func ScaleRowsAVX512(dst unsafe.Pointer, src unsafe.Pointer, scale unsafe.Pointer, rows int, vecs int)

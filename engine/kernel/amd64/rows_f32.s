@@ -466,6 +466,7 @@ TEXT ·ScaleRowsAVX2(SB), NOSPLIT, $8-40
 	MOVQ     vecs+32(FP), CX
 	CMPQ     CX, $+2
 	JEQ      two
+	JGT      three
 
 one:
 	VBROADCASTSS (BX), Y0
@@ -489,6 +490,21 @@ two:
 	ADDQ         $+4, BX
 	DECQ         DX
 	JNZ          two
+	JMP          done
+
+three:
+	VBROADCASTSS (BX), Y0
+	VMULPS       (SI), Y0, Y1
+	VMOVUPS      Y1, (DI)
+	VMULPS       32(SI), Y0, Y2
+	VMOVUPS      Y2, 32(DI)
+	VMULPS       64(SI), Y0, Y3
+	VMOVUPS      Y3, 64(DI)
+	ADDQ         $+96, SI
+	ADDQ         $+96, DI
+	ADDQ         $+4, BX
+	DECQ         DX
+	JNZ          three
 
 done:
 	VLDMXCSR (SP)
@@ -991,6 +1007,7 @@ TEXT ·ScaleRowsAVX512(SB), NOSPLIT, $8-40
 	MOVQ     vecs+32(FP), CX
 	CMPQ     CX, $+2
 	JEQ      two
+	JGT      three
 
 one:
 	VBROADCASTSS (BX), Z0
@@ -1014,6 +1031,21 @@ two:
 	ADDQ         $+4, BX
 	DECQ         DX
 	JNZ          two
+	JMP          done
+
+three:
+	VBROADCASTSS (BX), Z0
+	VMULPS       (SI), Z0, Z1
+	VMOVUPS      Z1, (DI)
+	VMULPS       64(SI), Z0, Z2
+	VMOVUPS      Z2, 64(DI)
+	VMULPS       128(SI), Z0, Z3
+	VMOVUPS      Z3, 128(DI)
+	ADDQ         $+192, SI
+	ADDQ         $+192, DI
+	ADDQ         $+4, BX
+	DECQ         DX
+	JNZ          three
 
 done:
 	VLDMXCSR (SP)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mmcloughlin/avo/operand"
@@ -17,19 +18,19 @@ type tile struct {
 	rows, vecs int
 }
 
-// families of tiles: AVX-512 up to 14x32 and AVX2 up to 7x16, in their tables'
-// order.
+// families of tiles: AVX-512 up to 14x32, AVX2 up to 7x16 and 4x24, in their
+// tables' order.
 var families = []struct {
 	vector
-	table   string
-	maxRows int
-}{{zmm, "ConvAVX512", 14}, {ymm, "ConvAVX2", 7}}
+	table string
+	rows  []int // the most by vectors of channels, from one on
+}{{zmm, "ConvAVX512", []int{14, 14}}, {ymm, "ConvAVX2", []int{7, 7, 4}}}
 
 func convTiles(g *gen) {
 	for _, f := range families {
-		for vecs := 1; vecs <= 2; vecs++ {
-			for rows := 1; rows <= f.maxRows; rows++ {
-				tile{f.vector, rows, vecs}.emit(g)
+		for i, most := range f.rows {
+			for rows := 1; rows <= most; rows++ {
+				tile{f.vector, rows, i + 1}.emit(g)
 			}
 		}
 	}
@@ -39,11 +40,11 @@ func convTable() string {
 	var s strings.Builder
 	for _, f := range families {
 		fmt.Fprintf(&s, "// %s holds the kernels by vectors of channels and rows of pixels.\n", f.table)
-		fmt.Fprintf(&s, "var %s = [3][%d]func(*ConvF32){\n", f.table, f.maxRows+1)
-		for vecs := 1; vecs <= 2; vecs++ {
-			fmt.Fprintf(&s, "\t%d: {\n", vecs)
-			for rows := 1; rows <= f.maxRows; rows++ {
-				fmt.Fprintf(&s, "\t\t%d: %s,\n", rows, tile{f.vector, rows, vecs}.name())
+		fmt.Fprintf(&s, "var %s = [%d][%d]func(*ConvF32){\n", f.table, len(f.rows)+1, slices.Max(f.rows)+1)
+		for i, most := range f.rows {
+			fmt.Fprintf(&s, "\t%d: {\n", i+1)
+			for rows := 1; rows <= most; rows++ {
+				fmt.Fprintf(&s, "\t\t%d: %s,\n", rows, tile{f.vector, rows, i + 1}.name())
 			}
 			s.WriteString("\t},\n")
 		}
@@ -59,23 +60,24 @@ func (t tile) name() string {
 func (t tile) half() int { return (t.rows + 1) / 2 }
 
 // acc is the sum of a row and a vector. The registers above the sums hold the
-// weights of a channel and two broadcast inputs, used in turn to shorten chains.
+// weights of a channel and broadcast inputs.
 func (t tile) acc(row, v int) reg.VecPhysical { return t.regs[row*t.vecs+v] }
-func (t tile) weight(v int) reg.VecPhysical   { return t.regs[t.rows*t.vecs+v] }
 
-// input is where the input of a row is broadcast.
+// weight is where the weights of a channel are kept.
+func (t tile) weight(v int) reg.VecPhysical { return t.regs[t.rows*t.vecs+v] }
+
+// input is where the input of a row is broadcast: where there are two registers
+// for it these take turns, to shorten chains.
 func (t tile) input(row int) reg.VecPhysical {
-	if t.crowded() {
-		return t.regs[len(t.regs)-1]
-	}
-	return t.regs[(t.rows+1)*t.vecs+row%2]
+	from := t.rows*t.vecs + t.kept()
+	return t.regs[from+row%min(2, len(t.regs)-from)]
 }
 
-// crowded reports whether the sums leave only two registers, as those of 7x16
-// do: then the second vector of weights is read again for every row. So many
-// loads hold up the multiply-adds, but less than the two tiles of 3 and 4 pixels
-// whose sums are too few to hide the latency.
-func (t tile) crowded() bool { return (t.rows+1)*t.vecs+2 > len(t.regs) }
+// kept is how many vectors of weights have registers. The sums of 7x16 leave
+// only two: there the second vector is read again for every row. So many loads
+// hold up the multiply-adds, but less than the two tiles of 3 and 4 pixels whose
+// sums are too few to hide the latency.
+func (t tile) kept() int { return min(t.vecs, len(t.regs)-t.rows*t.vecs-1) }
 
 // Registers of the general kind, besides AX for the arguments.
 var (
@@ -147,7 +149,7 @@ func (t tile) emit(g *gen) {
 
 // prefetches reports whether the tile asks for weights that come later. With one
 // vector the loads are what it waits for already.
-func (t tile) prefetches() bool { return t.vecs == 2 }
+func (t tile) prefetches() bool { return t.vecs > 1 }
 
 // stepAhead asks for weights that come later, once a step: for one line of
 // two, as the processor fetches these by pairs.
@@ -208,11 +210,13 @@ func (t tile) inputs(g *gen, label string, offset, n int) {
 			g.PREFETCHT1(at(ahead, 0))
 			g.ADDQ(g.field("AheadInput"), ahead)
 		}
-		second := operand.Op(at(weights, (c*t.vecs+1)*t.bytes))
-		g.VMOVUPS(at(weights, c*t.vecs*t.bytes), t.weight(0))
-		if t.vecs == 2 && !t.crowded() {
-			g.VMOVUPS(second, t.weight(1))
-			second = t.weight(1)
+		from := make([]operand.Op, t.vecs)
+		for v := range t.vecs {
+			from[v] = at(weights, (c*t.vecs+v)*t.bytes)
+			if v < t.kept() {
+				g.VMOVUPS(from[v], t.weight(v))
+				from[v] = t.weight(v)
+			}
 		}
 		for row := range t.rows {
 			if t.vecs == 1 && t.bytes == 64 {
@@ -220,9 +224,8 @@ func (t tile) inputs(g *gen, label string, offset, n int) {
 				continue
 			}
 			g.VBROADCASTSS(t.address(row, 4*c), t.input(row))
-			g.VFMADD231PS(t.weight(0), t.input(row), t.acc(row, 0))
-			if t.vecs == 2 {
-				g.VFMADD231PS(second, t.input(row), t.acc(row, 1))
+			for v := range t.vecs {
+				g.VFMADD231PS(from[v], t.input(row), t.acc(row, v))
 			}
 		}
 	}
@@ -289,7 +292,7 @@ func (t tile) outputs(g *gen, field string, offset int, visit func(row, v int, m
 	g.MOVQ(pixel, bases[1])
 	g.ADDQ(g.field("Second"+field), bases[1])
 	for v := range t.vecs {
-		if v == 1 {
+		if v > 0 {
 			g.ADDQ(g.field(field+"Block"), bases[0])
 			g.ADDQ(g.field(field+"Block"), bases[1])
 		}

@@ -191,7 +191,7 @@ func (g *gen) sumKernel(v vector) {
 // own.
 func (g *gen) scaleKernel(v vector) {
 	g.leaf("ScaleRows"+v.title, []string{"dst ptr", "src ptr", "scale ptr", "rows int", "vecs int"},
-		"ScaleRows"+v.title+" takes rows of one or two vectors.")
+		"ScaleRows"+v.title+" takes rows of one to three vectors.")
 	dst, src, scale, n, vecs := reg.RDI, reg.RSI, reg.RBX, reg.RDX, reg.RCX
 	g.begin()
 	g.param("dst", dst)
@@ -201,8 +201,9 @@ func (g *gen) scaleKernel(v vector) {
 	g.param("vecs", vecs)
 	g.CMPQ(vecs, imm(2))
 	g.JEQ(to("two"))
-	for _, k := range []int{1, 2} {
-		label := map[int]string{1: "one", 2: "two"}[k]
+	g.JGT(to("three"))
+	for _, k := range []int{1, 2, 3} {
+		label := map[int]string{1: "one", 2: "two", 3: "three"}[k]
 		g.Label(label)
 		g.VBROADCASTSS(at(scale, 0), v.regs[0])
 		for i := range k {
@@ -214,7 +215,7 @@ func (g *gen) scaleKernel(v vector) {
 		g.ADDQ(imm(4), scale)
 		g.DECQ(n)
 		g.JNZ(to(label))
-		if k == 1 {
+		if k < 3 {
 			g.JMP(to("done"))
 		}
 	}
