@@ -15,7 +15,7 @@ func TestActivate(t *testing.T) {
 		{Kind: HardSigmoid, Alpha: 0.2, Beta: 0.5}, {Kind: HardSwish}, {Kind: Tanh}, {Kind: Gelu}, {Kind: Mish}}
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for _, act := range acts {
-			for n := 8; n <= 104; n += 8 {
+			for n := 8; n <= 152; n += 8 {
 				data := alignedFloats(n + 16)
 				for i := range data {
 					if data[i] = float32(rng.NormFloat64() * 5); n > 64 && i < len(special) {

@@ -11,66 +11,85 @@ import (
 // of them. Alpha and beta are those of the function.
 func activations(g *gen) {
 	for _, v := range []vector{ymm, zmm} {
-		a := activation{g, v}
-		// Below the range of e^x the quotients are 0: with e^-x bounded they would
-		// not fall further, and be numbers that processors multiply slowly.
-		a.emit("Sigmoid", a.expConstants, func() {
-			a.sigmoid()
-			a.zeroUnlessAbove()
-		})
-		a.emit("Silu", a.expConstants, func() {
-			a.sigmoid()
-			g.VMULPS(v.regs[3], v.regs[0], v.regs[0])
-			a.zeroUnlessAbove()
-		})
+		a := &activation{gen: g, vector: v}
+		a.emit("Sigmoid", a.expConstants, a.sigmoid)
+		a.emit("Silu", a.expConstants, a.silu)
 		line := func() {
 			g.broadcast("alpha", v.regs[4])
 			g.broadcast("beta", v.regs[5])
 			a.constant(6, math.Float32bits(1))
 			g.VXORPS(v.regs[7].AsX(), v.regs[7].AsX(), v.regs[7].AsX())
 		}
+		c := v.regs
 		a.emit("HardSigmoid", line, func() {
-			g.VFMADD213PS(v.regs[5], v.regs[4], v.regs[0])
-			g.clip(v.regs[0], v.regs[7], v.regs[6])
+			a.each(func(r chain) { g.VFMADD213PS(c[5], c[4], r.v[0]) })
+			a.each(func(r chain) { g.clip(r.v[0], c[7], c[6]) })
 		})
 		a.emit("HardSwish", line, func() { // the line is x/6 + 1/2
-			g.VMOVAPS(v.regs[0], v.regs[3])
-			g.VFMADD213PS(v.regs[5], v.regs[4], v.regs[0])
-			g.clip(v.regs[0], v.regs[7], v.regs[6])
-			g.VMULPS(v.regs[3], v.regs[0], v.regs[0])
+			a.each(func(r chain) { g.VMOVAPS(r.v[0], r.v[3]) })
+			a.each(func(r chain) { g.VFMADD213PS(c[5], c[4], r.v[0]) })
+			a.each(func(r chain) { g.clip(r.v[0], c[7], c[6]) })
+			a.each(func(r chain) { g.VMULPS(r.v[3], r.v[0], r.v[0]) })
 		})
 		a.emit("LeakyRelu", line, func() {
-			g.VMINPS(v.regs[0], v.regs[7], v.regs[1]) // NaN stays
-			g.VMAXPS(v.regs[0], v.regs[7], v.regs[0])
-			g.VFMADD231PS(v.regs[4], v.regs[1], v.regs[0])
+			a.each(func(r chain) { g.VMINPS(r.v[0], c[7], r.v[1]) }) // NaN stays
+			a.each(func(r chain) { g.VMAXPS(r.v[0], c[7], r.v[0]) })
+			a.each(func(r chain) { g.VFMADD231PS(c[4], r.v[1], r.v[0]) })
 		})
 	}
 }
 
+// activation writes the instructions of a function for one or several vectors at
+// a time.
 type activation struct {
 	*gen
 	vector
+	chains []chain
 }
 
-// emit writes a loop of body over register 0; for 512 bits the last 8 numbers
-// are masked.
-func (a activation) emit(name string, setup, body func()) {
+// chain is a vector at work: its numbers are in register 0, the others and the
+// mask are its own.
+type chain struct {
+	v    [4]reg.VecPhysical
+	mask reg.OpmaskPhysical
+}
+
+// each writes an instruction for every vector. Side by side they keep the units
+// busy: the instructions of one alone wait for each other, and those of the next
+// come too late to the few places where instructions wait.
+func (a *activation) each(op func(r chain)) {
+	for _, c := range a.chains {
+		op(c)
+	}
+}
+
+// together says that so many vectors are computed at a time.
+func (a *activation) together(n int) {
+	own := [][4]int{{0, 1, 2, 3}, {16, 17, 18, 19}, {20, 21, 22, 23}, {24, 25, 26, 27}}
+	masks := []reg.OpmaskPhysical{reg.K2, reg.K3, reg.K4, reg.K5}
+	a.chains = nil
+	for i, o := range own[:n] {
+		c := chain{mask: masks[i]}
+		for j := range c.v {
+			c.v[j] = a.regs[o[j]]
+		}
+		a.chains = append(a.chains, c)
+	}
+}
+
+// emit writes loops of body over four vectors (of 512 bits) and over one; for 512
+// bits the last 8 numbers are masked.
+func (a *activation) emit(name string, setup, body func()) {
 	name += a.title
 	a.leaf(name, []string{"p ptr", "n int", "alpha float32", "beta float32"}, name+" takes a multiple of 8 numbers.")
 	p, n := reg.RDI, reg.RDX
 	setup()
 	a.param("p", p)
 	a.param("n", n)
-	a.Label("loop")
-	a.CMPQ(n, imm(a.bytes/4))
-	a.JLT(to("tail"))
-	a.VMOVUPS(at(p, 0), a.regs[0])
-	body()
-	a.VMOVUPS(a.regs[0], at(p, 0))
-	a.ADDQ(imm(a.bytes), p)
-	a.SUBQ(imm(a.bytes/4), n)
-	a.JMP(to("loop"))
-	a.Label("tail")
+	if a.bytes == 64 {
+		a.loop("four", 4, body)
+	}
+	a.loop("loop", 1, body)
 	if a.bytes == 64 {
 		a.TESTQ(n, n)
 		a.JZ(to("done"))
@@ -84,71 +103,119 @@ func (a activation) emit(name string, setup, body func()) {
 	a.end()
 }
 
-// zeroUnlessAbove clears what stands at the lower bound of e's range in register
-// 3; register 1 or K2 changes. NaN stays.
-func (a activation) zeroUnlessAbove() {
-	const notEqual = 4
-	r := a.regs
-	if a.bytes == 64 {
-		a.VCMPPS(operand.U8(notEqual), r[13], r[3], reg.K2)
-		a.VMOVAPS_Z(r[0], reg.K2, r[0])
-		return
+// loop writes a loop over k vectors at a time.
+func (a *activation) loop(label string, k int, body func()) {
+	p, n := reg.RDI, reg.RDX
+	a.together(k)
+	a.Label(label)
+	a.CMPQ(n, imm(k*a.bytes/4))
+	a.JLT(to(label + "Done"))
+	for i, c := range a.chains {
+		a.VMOVUPS(at(p, i*a.bytes), c.v[0])
 	}
-	a.VCMPPS(operand.U8(notEqual), r[13], r[3], r[1])
-	a.VANDPS(r[1], r[0], r[0])
+	body()
+	for i, c := range a.chains {
+		a.VMOVUPS(c.v[0], at(p, i*a.bytes))
+	}
+	a.ADDQ(imm(k*a.bytes), p)
+	a.SUBQ(imm(k*a.bytes/4), n)
+	a.JMP(to(label))
+	a.Label(label + "Done")
 }
 
 // constant fills register i with the float32 of these bits.
-func (a activation) constant(i int, bits uint32) {
+func (a *activation) constant(i int, bits uint32) {
 	a.MOVL(operand.U32(bits), reg.EAX)
 	a.VMOVD(reg.EAX, a.regs[i].AsX())
 	a.VPBROADCASTD(a.regs[i].AsX(), a.regs[i])
 }
 
-// sigmoid sets register 3 to what is in register 0, but no less than the lower
-// bound, and register 0 to 1/(1 + e^-that). A division of 16 numbers keeps its
-// unit busy for 16 cycles, as long as all the rest takes: so they take the
-// inverse to 14 bits and a step of Newton's.
-func (a activation) sigmoid() {
-	r := a.regs
-	one := r[7]
-	a.VMAXPS(r[0], r[13], r[3])
-	a.expMinus()
-	a.VADDPS(one, r[0], r[0])
+const notEqual = 4 // a comparison; true where one is NaN
+
+// sigmoid is 1/(1 + e^-x), and 0 from where on e^-x is bounded: with that bound it
+// would not fall further, and be a number that processors multiply slowly.
+func (a *activation) sigmoid() {
+	c := a.regs
+	a.each(func(r chain) { a.VMAXPS(r.v[0], c[13], r.v[3]) })
 	if a.bytes < 64 {
-		a.VDIVPS(r[0], one, r[0])
+		a.each(func(r chain) { a.VMINPS(r.v[3], c[14], r.v[0]) })
+		a.quotient(0)
+		a.zeroUnlessAbove()
 		return
 	}
-	a.VRCP14PS(r[0], r[1])
-	a.VFNMADD213PS(one, r[1], r[0])
-	a.VFMADD213PS(r[1], r[1], r[0])
+	a.each(func(r chain) { a.VCMPPS(operand.U8(notEqual), c[13], r.v[3], r.mask) })
+	a.each(func(r chain) { a.VMINPS(r.v[3], c[14], r.v[3]) })
+	a.quotient(3)
+	a.each(func(r chain) { a.VMOVAPS_Z(r.v[3], r.mask, r.v[0]) })
+}
+
+// silu is x times that. Of 512 bits it bounds x on both sides at once: a NaN comes
+// back with x.
+func (a *activation) silu() {
+	c := a.regs
+	if a.bytes < 64 {
+		a.each(func(r chain) { a.VMAXPS(r.v[0], c[13], r.v[3]) })
+		a.each(func(r chain) { a.VMINPS(r.v[3], c[14], r.v[0]) })
+		a.quotient(0)
+		a.each(func(r chain) { a.VMULPS(r.v[3], r.v[0], r.v[0]) })
+		a.zeroUnlessAbove()
+		return
+	}
+	const smaller = 2 // in magnitude; with the sign of x
+	a.each(func(r chain) { a.VRANGEPS(operand.U8(smaller), c[14], r.v[0], r.v[3]) })
+	a.each(func(r chain) { a.VCMPPS(operand.U8(notEqual), c[13], r.v[3], r.mask) })
+	a.quotient(3)
+	a.each(func(r chain) { a.VMULPS_Z(r.v[3], r.v[0], r.mask, r.v[0]) })
+}
+
+// zeroUnlessAbove clears register 0 where register 3 is at the lower bound;
+// register 1 changes. NaN stays.
+func (a *activation) zeroUnlessAbove() {
+	a.each(func(r chain) {
+		a.VCMPPS(operand.U8(notEqual), a.regs[13], r.v[3], r.v[1])
+		a.VANDPS(r.v[1], r.v[0], r.v[0])
+	})
+}
+
+// quotient sets register x to 1/(1 + e^-x). A division of 16 numbers keeps its
+// unit busy for 16 cycles, longer than all the rest takes: so they take the
+// inverse to 14 bits and a step of Newton's.
+func (a *activation) quotient(x int) {
+	one := a.regs[7]
+	a.expMinus(x)
+	a.each(func(r chain) { a.VADDPS(one, r.v[x], r.v[x]) })
+	if a.bytes < 64 {
+		a.each(func(r chain) { a.VDIVPS(r.v[x], one, r.v[x]) })
+		return
+	}
+	a.each(func(r chain) { a.VRCP14PS(r.v[x], r.v[1]) })
+	a.each(func(r chain) { a.VFNMADD213PS(one, r.v[1], r.v[x]) })
+	a.each(func(r chain) { a.VFMADD213PS(r.v[1], r.v[1], r.v[x]) })
 }
 
 // expConstants: minus log2 e, ln 2 in two parts (the first has 15 bits, so
 // that its products with n are exact), a polynomial of degree six fitted to the
 // relative error of e^r on |r| <= ln2/2, and the range in which 2^n is normal.
-func (a activation) expConstants() {
+func (a *activation) expConstants() {
 	for i, c := range []float64{-math.Log2E, 0.693145751953125, math.Ln2 - 0.693145751953125,
-		1, 0.49999994, 0.1666652, 0.041668393, 0.008368781, 0.0013814468, -87, 87.3, 3<<22 + 127} {
+		1, 0.49999994, 0.1666652, 0.041668393, 0.008368781, 0.0013814468, -87, 87, 3 << 22} {
 		a.constant(4+i, math.Float32bits(float32(c)))
 	}
 }
 
-// expMinus sets register 0 to e^-x of the x in register 3; 1 and 2 change. The
-// sum with register 15 rounds to a whole n, and its lower bits are the exponent
-// of 2^n.
-func (a activation) expMinus() {
-	r := a.regs
-	a.VMINPS(r[3], r[14], r[0])
-	a.VMOVAPS(r[15], r[1])
-	a.VFMADD231PS(r[4], r[0], r[1])
-	a.VSUBPS(r[15], r[1], r[2])
-	a.VFNMSUB231PS(r[5], r[2], r[0])
-	a.VFNMADD231PS(r[6], r[2], r[0])
-	a.VMOVAPS(r[12], r[2])
-	for _, c := range []int{11, 10, 9, 8, 7, 7} {
-		a.VFMADD213PS(r[c], r[0], r[2])
+// expMinus sets register x to e^-x; 1 and 2 change. The sum with register 15
+// rounds to a whole n, and its lower bits are what 2^n adds to an exponent.
+func (a *activation) expMinus(x int) {
+	c := a.regs
+	a.each(func(r chain) { a.VMOVAPS(c[15], r.v[1]) })
+	a.each(func(r chain) { a.VFMADD231PS(c[4], r.v[x], r.v[1]) })
+	a.each(func(r chain) { a.VSUBPS(c[15], r.v[1], r.v[2]) })
+	a.each(func(r chain) { a.VFNMSUB231PS(c[5], r.v[2], r.v[x]) })
+	a.each(func(r chain) { a.VFNMADD231PS(c[6], r.v[2], r.v[x]) })
+	a.each(func(r chain) { a.VMOVAPS(c[12], r.v[2]) })
+	for _, i := range []int{11, 10, 9, 8, 7, 7} {
+		a.each(func(r chain) { a.VFMADD213PS(c[i], r.v[x], r.v[2]) })
 	}
-	a.VPSLLD(operand.U8(23), r[1], r[1])
-	a.VMULPS(r[1], r[2], r[0])
+	a.each(func(r chain) { a.VPSLLD(operand.U8(23), r.v[1], r.v[1]) })
+	a.each(func(r chain) { a.VPADDD(r.v[1], r.v[2], r.v[x]) })
 }
