@@ -398,7 +398,12 @@ func (b *builder) convNode(n *ir.Node) error {
 		}
 		res, c.Residual = &z, &z.layout
 	}
-	out := b.output(n, res)
+	var out place
+	if res != nil {
+		out = b.output(y, n.Inputs[3], *res)
+	} else {
+		out = b.home(y)
+	}
 	c.Out = out.layout
 	if c.Gate != nil && tiled {
 		b.blocked[y] = out
@@ -431,18 +436,13 @@ func (b *builder) isPlanar(v *ir.Value) bool {
 	return ok
 }
 
-// output is where a convolution writes: over its residual where nobody reads
-// that any more, which saves a stream of memory.
-func (b *builder) output(n *ir.Node, res *place) place {
-	y := n.Outputs[0]
-	s := b.shapes[y]
-	if res != nil && s.root == nil {
-		z := n.Inputs[3]
-		zs := b.shapes[z]
-		if zs != nil && zs.root == nil && !b.isRoot(z) && !b.isRoot(y) && b.left[z] == 1 && !b.needed[z] &&
-			b.blocked[z] == *res && res.layout == b.layout(y, s.format) {
-			return *res
-		}
+// output is where y is written: over an operand z, such as the residual of a
+// convolution, where nobody reads that any more, which saves a stream of memory.
+func (b *builder) output(y, z *ir.Value, at place) place {
+	s, zs := b.shapes[y], b.shapes[z]
+	if s.root == nil && zs != nil && zs.root == nil && !b.isRoot(z) && !b.isRoot(y) && b.left[z] == 1 && !b.needed[z] &&
+		b.blocked[z] == at && at.layout == b.layout(y, s.format) {
+		return at
 	}
 	return b.home(y)
 }

@@ -151,7 +151,7 @@ func (b *builder) pointwise(n *ir.Node, op kernel.PointOp, act kernel.Activation
 		}
 		in = append(in, at)
 	}
-	out := b.home(y)
+	out := b.output(y, values[0], in[0])
 	p.A, p.Out = in[0].layout, out.layout
 	if len(in) > 1 {
 		p.B = in[1].layout
