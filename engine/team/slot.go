@@ -2,7 +2,6 @@ package team
 
 import (
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 )
@@ -144,11 +143,11 @@ func (s *slot) workUntilPanic(epoch uint64, at int, own bool) (claimed int, fini
 
 // close waits for the helpers' last chunks and gives the slot back.
 func (s *slot) close(n int) error {
-	const yield = 512 // pauses, some microseconds: a helper may have lost its processor
+	const often = 512 // pauses, some microseconds: a helper may have lost its processor
 	for i := 1; s.done.Load() < int64(n); i++ {
 		pause()
-		if i%yield == 0 {
-			runtime.Gosched()
+		if i%often == 0 {
+			stepAside()
 		}
 	}
 	failed := s.failed.Load()

@@ -194,13 +194,21 @@ func (t *Team) help(i int, at *int) bool {
 // watch waits for an announcement after seen and reports whether one came
 // before patience ended.
 func (t *Team) watch(seen uint64) bool {
-	const burst = 32 // pauses between two looks at the clock
-	for start := time.Now(); time.Since(start) < patience; runtime.Gosched() {
+	const (
+		burst  = 32 // pauses between two looks at the clock
+		bursts = 32 // before other threads may run, some dozen microseconds
+	)
+	for i, start := 1, time.Now(); time.Since(start) < patience; i++ {
 		for range burst {
 			if t.calls.Load() != seen {
 				return true
 			}
 			pause()
+		}
+		if i%bursts == 0 {
+			stepAside()
+		} else {
+			runtime.Gosched()
 		}
 	}
 	return false

@@ -3,6 +3,7 @@ package team
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -195,25 +196,39 @@ func BenchmarkForkJoin(b *testing.B) {
 	if runtime.GOMAXPROCS(0) < 2 {
 		b.Skip("needs two processors; run without taskset or GOMAXPROCS=1")
 	}
+	idle := func(time.Duration) {}
 	for _, c := range []struct {
 		name string
-		idle time.Duration // before each loop
-	}{{"spinning", 0}, {"parked", 2 * patience}} {
+		idle func(time.Duration) // before each loop
+	}{{"spinning", idle}, {"parked", busy}, {"after a pause", time.Sleep}} {
 		b.Run(c.name, func(b *testing.B) {
 			team := New(1)
 			defer team.Close()
 			var m meeting
-			var took time.Duration
+			var took []time.Duration
 			for b.Loop() {
-				time.Sleep(c.idle)
+				c.idle(2 * patience)
 				start := time.Now()
 				if err := team.Run(0, 2, &m); err != nil {
 					b.Fatal(err)
 				}
-				took += time.Since(start)
+				took = append(took, time.Since(start))
 			}
-			b.ReportMetric(float64(took.Nanoseconds())/float64(b.N), "ns/loop")
+			var sum time.Duration
+			for _, d := range took {
+				sum += d
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(sum.Nanoseconds())/float64(len(took)), "ns/loop")
+			b.ReportMetric(float64(took[len(took)/2]), "median-ns")
 		})
+	}
+}
+
+// busy keeps its processor for a while.
+func busy(d time.Duration) {
+	for start := time.Now(); time.Since(start) < d; {
+		pause()
 	}
 }
 
