@@ -76,7 +76,7 @@ func newTileConv(c *Conv, w *TileWeights, products int) (Work, error) {
 		}
 	}
 	// Two pairs are all there is: their weights come from far and pass once.
-	s.tall = products == 12 && len(m.tiles) > 2 && len(m.tiles) <= 4
+	s.tall = products == 12 && len(m.tiles) <= 4 && (len(m.tiles) > 2 || len(w.data) > weightsInL2)
 	s.setPairs(c, &m)
 	groups := roundUp(c.Out.C, 32) / 32
 	s.perGroup = groups
@@ -248,6 +248,10 @@ func (s *tileConv) runGroups(a *amd64.TileArgs, m *Memory, group, groups, pair i
 // after each of its own, of which the chunks of a block take equal shares. Weights
 // that stay in L2 are not asked for again by the blocks after the first.
 func (g *grid) prefetch(a *amd64.TileArgs, pair, pairs, bytes int) {
+	if g.pairs == 1 && bytes > weightsInL2 { // the weights pass once
+		a.Next, a.Limit = 0, 1
+		return
+	}
 	if pair >= g.block && bytes < 256<<10 {
 		a.Next = math.MaxUint
 		return

@@ -89,9 +89,10 @@ type tileGemm struct {
 	offsets  []int
 	bias     []float32
 	grid     grid
-	together int // products in a chunk
-	split    int // bytes of one split A
-	packed   int // bytes of one packed B in the scratch
+	tall     bool // pairs by twos: TilesTall
+	together int  // products in a chunk
+	split    int  // bytes of one split A
+	packed   int  // bytes of one packed B in the scratch
 }
 
 func planTiles(g *Gemm, w *GemmWeights) Work {
@@ -129,8 +130,12 @@ func planTiles(g *Gemm, w *GemmWeights) Work {
 		a.ResidualKind, a.ResidualGroup, a.ResidualHalf, a.ResidualStep = amd64.TileF32, 128, 64, 4*g.RowResidual
 	}
 	unit := math.Max(12*tileTime(rows)*float64(steps), 3.5*float64(2*rows)) + 100
-	groups := roundUp(g.N, 32) / 32
-	s.grid, s.together = cutBatch(len(s.pairs), groups, unit, gemmTileBytes(g.N, g.K), s.split, g.count())
+	count, groups := len(s.pairs), roundUp(g.N, 32)/32
+	if s.tall {
+		a.PerStep *= 2
+		count, unit = count/2, 2*unit
+	}
+	s.grid, s.together = cutBatch(count, groups, unit, gemmTileBytes(g.N, g.K), s.split, g.count())
 	prepare := newTilePrepare(s)
 	pieceTime := float64(prepare.rows*steps) * 3
 	return Work{Steps: []Step{bundle(prepare, pieceTime), s}, Scratch: (s.split + s.packed) * g.count()}
@@ -143,22 +148,24 @@ var zeroBias = make([]float32, 32)
 func (s *tileGemm) setPairs() int {
 	g := &s.gemm
 	count, rows := even(g.M, 16)
-	for i := 0; i < count; i += 2 {
-		p := amd64.TilePair{First: len(s.segments) * int(unsafe.Sizeof(amd64.TileSegment{}))}
-		for j, in := range []*int{&p.InA, &p.InB} {
-			row := min(i+j, count-1) * rows
-			start := min(row, g.M-rows)
-			*in = 128 * start
-			if i+j == count {
-				break // an odd last tile is paired with itself
-			}
+	each := 2
+	if s.tall = s.weights != nil && count <= 4 && (count > 2 || len(s.weights.tiles) > weightsInL2); s.tall {
+		each = 4
+	}
+	in := func(tile int) int { return 128 * min(min(tile, count-1)*rows, g.M-rows) }
+	for i := 0; i < count; i += each {
+		first := len(s.pairs)
+		for j := i; j < i+each; j += 2 { // where tiles lack, the last one stands in
+			s.pairs = append(s.pairs, amd64.TilePair{InA: in(j), InB: in(j + 1), First: len(s.segments) * int(unsafe.Sizeof(amd64.TileSegment{}))})
+		}
+		for j := i; j < min(i+each, count); j++ {
+			row := j * rows
 			s.segments = append(s.segments, amd64.TileSegment{
-				Sums: 128 * (16*j + row - start), Rows: min(rows, g.M-row),
+				Sums: 128 * (16*(j-i) + row - min(row, g.M-rows)), Rows: min(rows, g.M-row),
 				Out: 4 * row * g.RowC, Residual: 4 * row * g.RowResidual,
 			})
-			p.Count++
+			s.pairs[first].Count++
 		}
-		s.pairs = append(s.pairs, p)
 	}
 	return rows
 }
@@ -168,12 +175,15 @@ func (s *tileGemm) Chunks() int {
 }
 
 func (s *tileGemm) Run(chunk int, m *Memory) {
-	var scratch [4096 + 64]byte
+	var scratch [8192 + 64]byte
 	a := s.args
 	a.Scratch = unsafe.Pointer(&scratch[-uintptr(unsafe.Pointer(&scratch))&63])
 	each := s.grid.chunks()
 	pair, pairs, group, groups := s.grid.at(chunk % each)
 	a.Pairs, a.Count = &s.pairs[pair], pairs
+	if s.tall {
+		a.Pairs = &s.pairs[2*pair]
+	}
 	a.Next = math.MaxUint  // a product's second operand was just written
 	whole := s.gemm.N / 32 // groups of 32 columns; a last one may have fewer
 	for i := chunk / each * s.together; i < min((chunk/each+1)*s.together, s.gemm.count()); i++ {
@@ -207,7 +217,11 @@ func (s *tileGemm) call(a *amd64.TileArgs, m *Memory, i, group, n, pair int) {
 	if s.weights != nil {
 		s.grid.prefetch(a, pair, a.Count, len(s.weights.tiles))
 	}
-	amd64.TilesSplit(a)
+	if s.tall {
+		amd64.TilesTall(a)
+	} else {
+		amd64.TilesSplit(a)
+	}
 }
 
 // tilePrepare splits the rows of every A and packs every B that is not constant.

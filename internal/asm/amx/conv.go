@@ -38,6 +38,7 @@ type kernel struct {
 	step      func(e *emitter, fetch fetcher) // one step, and the loads of the next
 	last      func(e *emitter)                // the rest of a pair's last step; nil: it is as the others
 	pages     int                             // prefetched at a time; 0: none
+	stream    bool                            // where Next is 0, all weights
 	setup     func(e *emitter)                // constants for finishing: Z24 to Z29
 	bias      func(e *emitter)                // of the 32 channels at R13
 	finish    func(e *emitter)                // one row: sums at R12 to output at R13
@@ -128,7 +129,16 @@ func (e *emitter) conv(k kernel) {
 	k.outOfLine(e)
 	if k.pages > 0 {
 		e.label("fetching")
+		if k.stream {
+			e.p("TESTQ R12, R12")
+			e.p("JEQ streaming")
+		}
 		k.step(e, fetcher{e: e, pages: k.pages})
+		e.p("JMP stepped")
+	}
+	if k.stream {
+		e.label("streaming")
+		k.step(e, fetcher{e: e, pages: k.pages, stream: true})
 		e.p("JMP stepped")
 	}
 	if k.last != nil {

@@ -27,7 +27,7 @@ func generate() []byte {
 		e.conv(k)
 	}
 	plain := func(k kernel, name, doc string, dot func(c, a, b int) string) {
-		k.name, k.doc, k.pages = name, doc, 6
+		k.name, k.doc, k.pages, k.stream = name, doc, 16, true
 		k.loads = plainLoads
 		k.step = func(e *emitter, f fetcher) { plainStep(e, f, dot) }
 		k.last = func(e *emitter) { plainLast(e, dot) }

@@ -15,15 +15,32 @@ package main
 //
 // R12 is the line of the first page. Past the weights' end it does no harm.
 type fetcher struct {
-	e     *emitter // nil: asks for nothing
-	pages int
-	asked int
+	e      *emitter // nil: asks for nothing
+	pages  int
+	stream bool // two lines a page, whose place follows from the weights at hand
+	asked  int
 }
 
-// lines asks for n more lines.
+// begin finds R12 for a stream, which is a whole set of pages ahead of the
+// weights at hand, 2 KiB a step.
+func (f *fetcher) begin() {
+	if f.stream {
+		f.e.p("MOVQ BX, R14")
+		f.e.p("ANDQ $%#x, R14", 4096*f.pages-1)
+		f.e.p("MOVQ BX, R12")
+		f.e.p("SUBQ R14, R12")
+		f.e.p("SHRQ $4, R14")
+		f.e.p("LEAQ %d(R12)(R14*1), R12", 4096*f.pages)
+	}
+}
+
+// lines asks for n more lines, twice as many for a stream.
 func (f *fetcher) lines(n int) {
 	for ; f.e != nil && n > 0 && f.asked < f.pages; n-- {
 		f.e.p("PREFETCHT1 %d(R12)", 4096*f.asked)
+		if f.stream {
+			f.e.p("PREFETCHT1 %d(R12)", 4096*f.asked+64)
+		}
 		f.asked++
 	}
 }
@@ -34,6 +51,9 @@ func (f *fetcher) end() {
 		return
 	}
 	f.lines(f.pages)
+	if f.stream {
+		return
+	}
 	f.e.p("ADDQ $64, R12")
 	f.e.p("LEAQ %d(R12), R14", 4096*(f.pages-1))
 	f.e.p("TESTQ $0xfc0, R12")
@@ -132,8 +152,9 @@ func plainLoads(e *emitter) {
 
 // plainStep multiplies one step of single numbers.
 func plainStep(e *emitter, f fetcher, dot func(c, a, b int) string) {
+	f.begin()
 	e.raw(dot(0, 4, 6))
-	f.lines(3)
+	f.lines(f.pages / 2)
 	e.raw(dot(1, 4, 7))
 	f.end()
 	e.p("CMPQ DX, $1")

@@ -38,39 +38,24 @@ func (e *emitter) storeTall() {
 	}
 }
 
-// tallPages are the pages whose lines are asked for in turn, in the
-// 64 KiB after those that hold the weights at hand.
-const tallPages = 16
-
 // tallStep multiplies one step of split numbers. Of the two registers for rows
 // T4 holds the high parts of three row tiles in turn, from one product to
 // another three later, T5 the rest: no sum is touched at a distance below three.
 //
-// The weights come from far, once, and without a gap: all of them are prefetched,
-// as a fetcher does, where the place to ask for follows from the place at hand.
+// The weights come from far, once, and without a gap: all of them are prefetched.
 func tallStep(e *emitter, _ fetcher) {
+	f := fetcher{e: e, pages: 16, stream: true}
 	e.p("MOVQ (CX), R15")
-	e.p("MOVQ BX, R12")
-	e.p("ANDQ $%#x, R12", 4096*tallPages-1)
-	e.p("MOVQ BX, R14")
-	e.p("SUBQ R12, R14")
-	e.p("SHRQ $4, R12") // 2 KiB a step are 128 bytes of each page
-	e.p("LEAQ %d(R14)(R12*1), R14", 4096*tallPages)
+	f.begin()
 	base := [4]string{"SI", "DI", arg("third"), arg("fourth")}
 	rows := func(t, row int, low int32) {
 		e.p("MOVQ %s, R13", base[row])
 		e.p("ADDQ R15, R13")
 		e.raw(tileLoad(t, "R13", "R10", 64*low))
 	}
-	asked := 0
 	dot := func(c, a, b int) {
 		e.raw(dotBF16(c, a, b))
-		for range 3 {
-			if asked < 2*tallPages {
-				e.p("PREFETCHT1 %d(R14)", 4096*(asked%tallPages)+64*(asked/tallPages))
-				asked++
-			}
-		}
+		f.lines(2)
 	}
 	e.raw(tileLoad(6, "BX", "R11", 0))
 	rows(4, 0, 0)
