@@ -17,6 +17,28 @@ func depthRowNEON(kernelW, stride int, a *windowArgs) {
 	arm64.Depth[kernelW][stride]((*arm64.Window)(a))
 }
 
+func windowRowNEON(op windowOp, a *windowArgs) {
+	switch b := (*arm64.Window)(a); op {
+	case windowMax:
+		arm64.WindowMax(b)
+	case windowSum:
+		arm64.WindowSum(b)
+	case windowDot:
+		arm64.WindowDot(b)
+	}
+}
+
+func broadcastNEON(op PointOp, dst, a, b unsafe.Pointer, pixels int, low, high float32) {
+	switch op {
+	case Add:
+		arm64.AddPixels(dst, a, b, pixels, low, high)
+	case Sub:
+		arm64.SubPixels(dst, a, b, pixels, low, high)
+	case Mul:
+		arm64.MulPixels(dst, a, b, pixels, low, high)
+	}
+}
+
 var winogradNEON = winogradUnit{
 	side:    4,
 	input:   func(a *winogradArgs) { arm64.WinogradInput((*arm64.Winograd)(a)) },

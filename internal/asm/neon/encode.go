@@ -88,6 +88,14 @@ func (e *emitter) fmlaLane(d, a, b, lane int) {
 	e.word(code|register(b, 16)|register(a, 5)|register(d, 0), "fmla v%d.4s, v%d.4s, v%d.s[%d]", d, a, b, lane)
 }
 
+// fcmgt sets the bits of d's numbers where those of a are greater than b's.
+func (e *emitter) fcmgt(d, a, b int) { e.three(0x6ea0e400, "fcmgt", d, a, b) }
+
+// bif takes the bits of a into d where those of mask are not set.
+func (e *emitter) bif(d, a, mask int) {
+	e.word(0x6ee01c00|register(mask, 16)|register(a, 5)|register(d, 0), "bif v%d.16b, v%d.16b, v%d.16b", d, a, mask)
+}
+
 // mov copies a vector.
 func (e *emitter) mov(d, a int) {
 	e.word(0x4ea01c00|register(a, 16)|register(a, 5)|register(d, 0), "mov v%d.16b, v%d.16b", d, a)

@@ -35,6 +35,8 @@ func everyInstruction() [][]string {
 		for lane := range 4 {
 			e.fmlaLane(r[0], r[1], r[2], lane)
 		}
+		e.fcmgt(r[0], r[1], r[2])
+		e.bif(r[0], r[1], r[2])
 		e.mov(r[0], r[1])
 		e.zero(r[0])
 	}

@@ -32,6 +32,8 @@ var programs = []program{
 	{"depth_f32", depthRows, depthTable},
 	{"winograd_f32", winogradTransforms, nil},
 	{"gemm_f32", matrices, nil},
+	{"rows_f32", rowKernels, nil},
+	{"window_f32", windows, nil},
 }
 
 func main() {

@@ -1,0 +1,160 @@
+package main
+
+import "fmt"
+
+// rowKernels writes the kernels that go along a row of numbers or of pixels of 8.
+// Their twins are those of the same names in engine/kernel.
+func rowKernels(e *emitter) {
+	ops := []struct {
+		name string
+		op   func(d, a, b int)
+	}{{"Add", e.fadd}, {"Sub", e.fsub}, {"Mul", e.fmul}}
+	e.row("ClipRow", nil)
+	for _, o := range ops {
+		e.row(o.name+"Row", o.op)
+	}
+	for _, o := range ops {
+		e.pixels(o.name+"Pixels", o.op)
+	}
+	e.sumPixels()
+	e.scaleRows()
+}
+
+// arguments loads parameters that lie behind each other into registers 1 and on.
+func (e *emitter) arguments(names ...string) {
+	for i, name := range names {
+		e.p("MOVD %s+%d(FP), R%d", name, 8*i, i+1)
+	}
+}
+
+// bounds fills the vectors low and high with the float32 parameters at offset.
+func (e *emitter) bounds(offset int) {
+	for i, name := range []string{"low", "high"} {
+		e.p("MOVWU %s+%d(FP), R16", name, offset+4*i)
+		e.dup(low+i, 16)
+	}
+}
+
+// The bounds of a clip.
+const low, high = 30, 31
+
+// inSteps writes a loop over what register left counts for each of the sizes,
+// largest first: body does so many at once and moves on.
+func (e *emitter) inSteps(left int, sizes []int, body func(n int)) {
+	for _, n := range sizes {
+		label := fmt.Sprintf("by%d", n)
+		e.label(label)
+		e.p("CMP $%d, R%d", n, left)
+		e.p("BLT %sDone", label)
+		body(n)
+		e.p("SUB $%d, R%d", n, left)
+		e.p("B %s", label)
+		e.label(label + "Done")
+	}
+}
+
+// row sets dst to a, or a op b, clipped.
+func (e *emitter) row(name string, op func(d, a, b int)) {
+	names, params := []string{"dst", "a", "b", "n"}, "dst, a, b unsafe.Pointer, n int, low, high float32"
+	if op == nil {
+		names, params = []string{"dst", "a", "n"}, "dst, a unsafe.Pointer, n int, low, high float32"
+	}
+	left := len(names)
+	e.text(name, params, 8*left+8, "takes a multiple of 8 numbers.",
+		"R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 short-lived; V30 V31 the bounds.")
+	e.arguments(names...)
+	e.bounds(8 * left)
+	e.inSteps(left, []int{32, 8}, func(n int) {
+		for i := range n / 4 {
+			e.ldrQ(i, 2, 16*i)
+		}
+		for i := range n / 4 {
+			if op != nil {
+				e.ldrQ(8+i, 3, 16*i)
+				op(i, i, 8+i)
+			}
+			e.clip(i, low, high)
+			e.strQ(i, 1, 16*i)
+		}
+		for r := 1; r < left; r++ {
+			e.p("ADD $%d, R%d", 4*n, r)
+		}
+	})
+	e.ret()
+}
+
+// pixels joins every pixel with the one at b.
+func (e *emitter) pixels(name string, op func(d, a, b int)) {
+	const b = 28
+	e.text(name, "dst, a, b unsafe.Pointer, pixels int, low, high float32", 40, "takes pixels of 8 numbers and one such pixel at b.",
+		"R1 dst, R2 a, R3 b, R4 pixels left, R16 short-lived; V28 V29 the pixel, V30 V31 the bounds.")
+	e.arguments("dst", "a", "b", "pixels")
+	e.bounds(32)
+	e.ldrQ(b, 3, 0)
+	e.ldrQ(b+1, 3, 16)
+	e.inSteps(4, []int{4, 1}, func(n int) {
+		for i := range 2 * n {
+			e.ldrQ(i, 2, 16*i)
+		}
+		for i := range 2 * n {
+			op(i, i, b+i%2)
+			e.clip(i, low, high)
+			e.strQ(i, 1, 16*i)
+		}
+		e.p("ADD $%d, R1", 32*n)
+		e.p("ADD $%d, R2", 32*n)
+	})
+	e.ret()
+}
+
+// sumPixels adds pixels to the one at sum, in four chains.
+func (e *emitter) sumPixels() {
+	e.text("SumPixels", "sum, src unsafe.Pointer, pixels int", 24, "takes pixels of 8 numbers.",
+		"R1 sum, R2 src, R3 pixels left; V0 to V7 four sums.")
+	e.arguments("sum", "src", "pixels")
+	for i := range 8 {
+		if i < 2 {
+			e.ldrQ(i, 1, 16*i)
+		} else {
+			e.zero(i)
+		}
+	}
+	e.inSteps(3, []int{4, 1}, func(n int) {
+		for i := range 2 * n {
+			e.ldrQ(8+i, 2, 16*i)
+			e.fadd(i, i, 8+i)
+		}
+		e.p("ADD $%d, R2", 32*n)
+	})
+	for half := range 2 {
+		e.fadd(half, half, 2+half)
+		e.fadd(4+half, 4+half, 6+half)
+		e.fadd(half, half, 4+half)
+		e.strQ(half, 1, 16*half)
+	}
+	e.ret()
+}
+
+// scaleRows multiplies rows of vectors of 8, each with a number of its own.
+func (e *emitter) scaleRows() {
+	e.text("ScaleRows", "dst, src, scale unsafe.Pointer, rows, vecs int", 40, "takes rows of one or more vectors of 8.",
+		"R1 dst, R2 src, R3 scale, R4 rows left, R5 vectors of a row, R6 those left.")
+	e.arguments("dst", "src", "scale", "rows", "vecs")
+	e.label("row")
+	e.ld1r(0, 3)
+	e.p("ADD $4, R3")
+	e.p("MOVD R5, R6")
+	e.label("vector")
+	for half := range 2 {
+		e.ldrQ(1+half, 2, 16*half)
+		e.fmul(1+half, 1+half, 0)
+		e.strQ(1+half, 1, 16*half)
+	}
+	e.p("ADD $32, R1")
+	e.p("ADD $32, R2")
+	e.p("SUBS $1, R6")
+	e.p("BNE vector")
+	e.p("SUBS $1, R4")
+	e.p("BNE row")
+	e.ret()
+}
