@@ -18,8 +18,9 @@ func NMS(boxes []Box, scores []float64, iou float64) []int {
 // NMSByClass is NMS among the boxes of each class; classes may be nil for one.
 // The three slices are as long as one another.
 func NMSByClass(boxes []Box, scores []float64, classes []int, iou float64) []int {
-	kept, _ := suppress.Greedy(nil, boxes, suppress.Task{
-		Order: suppress.ByScore(scores[:len(boxes)]),
+	order := suppress.ByScore(scores[:len(boxes)])
+	kept, _ := suppress.Greedy(order[:0], boxes, suppress.Task{
+		Order: order,
 		Class: classes,
 		IoU:   iou,
 		Most:  len(boxes),

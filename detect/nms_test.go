@@ -76,6 +76,20 @@ func compareNMS(t *testing.T, what string, boxes []Box, scores []float64, classe
 	}
 }
 
+// TestNMSCrowds compares with the textbook where boxes are as they are measured.
+func TestNMSCrowds(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 9))
+	for _, c := range crowds {
+		boxes, scores := c.make(r, 2000)
+		for i := range scores { // some are equal
+			scores[i] = math.Round(scores[i]*1000) / 1000
+		}
+		for _, iou := range []float64{0, 0.1, 0.2, 0.45, 0.7, 0.9, 0.999} {
+			compareNMS(t, fmt.Sprintf("%s, iou %v", c.name, iou), boxes, scores, classesOf(r, len(boxes), 5), iou)
+		}
+	}
+}
+
 // TestNMSProperty compares with the textbook on boxes of all scales and far from
 // the origin, on overlaps that lie on the threshold or beside it by rounding, with
 // repeated boxes, equal scores, NaN, infinities, boxes without an area, and
@@ -127,6 +141,15 @@ func TestNMSHostile(t *testing.T) {
 		}
 	}
 	compareNMS(t, "long boxes", long, make([]float64, len(long)), make([]int, len(long)), 0.1)
+	wild := make([]Box, 3000) // sizes and places of all orders of magnitude
+	r := rand.New(rand.NewPCG(1, 1))
+	for i := range wild {
+		x, y := math.Exp2(600*r.Float64()-300), math.Exp2(600*r.Float64()-300)
+		wild[i] = Box{-x * r.Float64(), -y * r.Float64(), x, y}
+	}
+	for _, iou := range []float64{0, 0.5, 0.9999999} {
+		compareNMS(t, "boxes of all sizes", wild, make([]float64, len(wild)), make([]int, len(wild)), iou)
+	}
 	same := make([]Box, 30_000)
 	for i := range same {
 		same[i] = Box{0, 0, 1e9, 1e-9}
@@ -185,39 +208,5 @@ func TestSoftNMSAgainstPlain(t *testing.T) {
 				t.Errorf("%s: box %d has score %v, want %v", kind, i, gotScores[i], wantScores[i])
 			}
 		}
-	}
-}
-
-// BenchmarkNMS suppresses 25,200 boxes, what YOLOv5 gives for 640 x 640, at an IoU
-// of 0.45: spread evenly and of 10 to 100 pixels; around 256 objects; and of 1 to
-// 512 pixels, each in one class and in seven.
-func BenchmarkNMS(b *testing.B) {
-	for _, kind := range []string{"uniform", "clusters", "sizes"} {
-		for _, count := range []int{1, 7} {
-			b.Run(fmt.Sprintf("25200-%s/classes-%d", kind, count), func(b *testing.B) {
-				boxes, scores, classes := scene(rand.New(rand.NewPCG(3, 4)), 25_200, kind)
-				if count == 1 {
-					classes = nil
-				}
-				b.ReportAllocs()
-				kept := 0
-				for b.Loop() {
-					kept = len(NMSByClass(boxes, scores, classes, 0.45))
-				}
-				b.ReportMetric(float64(kept), "kept")
-			})
-		}
-	}
-}
-
-// BenchmarkSoftNMS is the same by SoftNMS, of which the best 5,000 take part.
-func BenchmarkSoftNMS(b *testing.B) {
-	for _, kind := range []string{"uniform", "clusters"} {
-		b.Run("5000-"+kind, func(b *testing.B) {
-			boxes, scores, classes := scene(rand.New(rand.NewPCG(3, 4)), 25_200, kind)
-			for b.Loop() {
-				SoftNMS(boxes, scores, classes, 0.5, 0.05)
-			}
-		})
 	}
 }

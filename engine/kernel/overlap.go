@@ -2,81 +2,94 @@ package kernel
 
 import "unsafe"
 
-// BoxBlock holds up to 32 boxes, side by side as vectors want them, and is a link
-// of a chain of blocks in a slice. Sides are in units of the caller's, from 0 at
-// the left and the top. The first block of the slice is none: its number ends a
-// chain.
-type BoxBlock struct {
-	X1, Y1, X2, Y2 [32]uint16
-	Share          [32]uint16 // of the area: what BoxProbe compares
-	ID             [32]int32  // the caller's
-	Next           int32      // block of the chain
-	Count          int32      // boxes that it holds
-	_              [14]int32  // blocks begin with a cache line
-}
+// FlatBox is a box by its left, top, right and bottom sides.
+type FlatBox [4]float32
 
-// BoxProbe is a box that is compared with those of a chain of blocks. Two boxes
-// are a hit where what they have in common is not empty and, as
-// w<<ShiftX · h<<ShiftY >> 16, no less than both shares together. For an IoU over t
-// the share is t/(1+t) of the area: inter/(a+b-inter) > t.
-//
-// Sides are moved out to whole units and shares rounded down, so some hits are
-// none; sure hits are those that are also more than the shares and 4 together with
-// both sides of what is common 3 units shorter.
+// BoxRange is a range of boxes, the end excluded.
+type BoxRange struct{ From, To int32 }
+
+// BoxProbe is a box that others are compared with. One of its class is a hit where
+// the area of what both have in common is more than Share of the other's area and
+// Low, and a sure hit where it is also more than that and High, all in float32. Low
+// is not negative and not more than High.
 type BoxProbe struct {
-	X1, Y1, X2, Y2, Share uint16
-	_                     uint16
-	ShiftX, ShiftY        uint32 // such that no side of the probe's reaches 2^16
-	At                    int32  // block to begin with; afterwards that of the hits, 0 where there are none
-	Mask, Sure            uint32 // hits and sure hits, a bit a box
+	Box              FlatBox
+	Share, Low, High float32
+	Class            int32
 }
 
-// Clear makes a block empty: no probe hits it.
-func (b *BoxBlock) Clear() {
-	for i := range b.Share {
-		b.Share[i] = 0xffff
-	}
-	b.Next, b.Count = 0, 0
+// BoxSweep compares a box with others.
+type BoxSweep struct {
+	boxes  *FlatBox
+	gone   *uint8
+	class  *int32 // nil: one for all
+	ranges *BoxRange
+	left   int64 // ranges
+
+	BoxProbe
+	At     int32  // in the first range, of what is next
+	Unsure uint32 // afterwards: hits that are not sure among the 16 before At, a bit a box
 }
 
-// Add appends the probe's box to a block that has room.
-func (b *BoxBlock) Add(x1, y1, x2, y2, share uint16, id int32) {
-	i := b.Count & 31
-	b.X1[i], b.Y1[i], b.X2[i], b.Y2[i], b.Share[i], b.ID[i] = x1, y1, x2, y2, share, id
-	b.Count++
-}
-
-// Overlap follows a chain of blocks from the probe's on, which is not 0, to the
-// first that has a hit.
-func (r *Rung) Overlap(blocks []BoxBlock, p *BoxProbe) {
-	r.OverlapUnit(unsafe.Pointer(unsafe.SliceData(blocks)), unsafe.Pointer(p))
-}
-
-func overlap(blocks, probe unsafe.Pointer) {
-	p := (*BoxProbe)(probe)
-	for p.Mask, p.Sure = 0, 0; ; {
-		b := (*BoxBlock)(unsafe.Add(blocks, uintptr(p.At)*unsafe.Sizeof(BoxBlock{})))
-		for i := range b.X1 {
-			w := int32(min(b.X2[i], p.X2)) - int32(max(b.X1[i], p.X1))
-			h := int32(min(b.Y2[i], p.Y2)) - int32(max(b.Y1[i], p.Y1))
-			bound := min(uint32(b.Share[i])+uint32(p.Share), 0xffff)
-			if w <= 0 || h <= 0 || p.product(w, h) < bound {
-				continue
-			}
-			p.Mask |= 1 << i
-			if w > 3 && h > 3 && p.product(w-3, h-3) > min(bound+4, 0xffff) {
-				p.Sure |= 1 << i
-			}
-		}
-		if p.Mask != 0 {
-			return
-		}
-		if p.At = b.Next; p.At == 0 {
-			return
-		}
+// On makes boxes those that the sweep is over. gone is not 0 where a box is gone;
+// class may be empty. All have 16 places behind the last box.
+func (s *BoxSweep) On(boxes []FlatBox, gone []uint8, class []int32) {
+	s.boxes, s.gone, s.class = &boxes[0], &gone[0], nil
+	if len(class) > 0 {
+		s.class = &class[0]
 	}
 }
 
-func (p *BoxProbe) product(w, h int32) uint32 {
-	return uint32(uint16(w<<p.ShiftX)) * uint32(uint16(h<<p.ShiftY)) >> 16
+// Sweep compares with the boxes of ranges, and for each that is not empty with up
+// to 15 that follow. Sure hits are gone then. It stops behind hits that are not
+// sure; Again goes on there.
+func (r *Rung) Sweep(s *BoxSweep, ranges []BoxRange) {
+	if s.Unsure, s.left = 0, int64(len(ranges)); len(ranges) > 0 {
+		s.ranges, s.At = &ranges[0], ranges[0].From
+		r.SweepUnit(unsafe.Pointer(s))
+	}
+}
+
+// Again goes on with a sweep that stopped.
+func (r *Rung) Again(s *BoxSweep) { r.SweepUnit(unsafe.Pointer(s)) }
+
+func sweep(arg unsafe.Pointer) {
+	s := (*BoxSweep)(arg)
+	s.Unsure = 0
+	for s.left > 0 {
+		for s.At < s.ranges.To {
+			s.Unsure = s.next()
+			if s.At += 16; s.Unsure != 0 {
+				return
+			}
+		}
+		if s.left--; s.left > 0 {
+			s.ranges = (*BoxRange)(unsafe.Add(unsafe.Pointer(s.ranges), unsafe.Sizeof(BoxRange{})))
+			s.At = s.ranges.From
+		}
+	}
+}
+
+// next compares with the 16 boxes from At on.
+func (s *BoxSweep) next() (unsure uint32) {
+	gone, p := some(s.gone, s.At), s.Box
+	for i, o := range some(s.boxes, s.At) {
+		w := max(min(o[2], p[2])-max(o[0], p[0]), 0)
+		inter := w * (min(o[3], p[3]) - max(o[1], p[1]))
+		share := float32(s.Share * float32((o[2]-o[0])*(o[3]-o[1])))
+		if !(inter > share+s.Low) || s.class != nil && some(s.class, s.At)[i] != s.Class {
+			continue
+		}
+		if inter > share+s.High {
+			gone[i] = 0xff
+		} else {
+			unsure |= 1 << i
+		}
+	}
+	return unsure
+}
+
+// some are 16 numbers from a place on.
+func some[T any](first *T, at int32) *[16]T {
+	return (*[16]T)(unsafe.Add(unsafe.Pointer(first), uintptr(at)*unsafe.Sizeof(*first)))
 }

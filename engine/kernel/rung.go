@@ -55,8 +55,8 @@ type Rung struct {
 	// Vec are the kernels along rows of any length.
 	Vec Vec
 
-	// OverlapUnit is Overlap, of the first of the blocks and the probe.
-	OverlapUnit func(blocks, probe unsafe.Pointer)
+	// SweepUnit is Sweep from where it stands on.
+	SweepUnit func(sweep unsafe.Pointer)
 
 	// ClipRow, AddRow, SubRow and MulRow set dst[i] to a[i], or a[i] op b[i],
 	// clipped to [low, high], for n numbers, a multiple of 8. dst may be a or b.
@@ -93,7 +93,7 @@ func purego() Rung {
 		SmallWinograd8: plainSmallWinograd(8), SmallWinograd16: plainSmallWinograd(16), Activate: activate,
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
 		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16,
-		Vec: plainVec, OverlapUnit: overlap, ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
+		Vec: plainVec, SweepUnit: sweep, ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
 		Broadcast8: broadcast8, Broadcast16: broadcast16, SumRow8: sumRow8, SumRow16: sumRow16,
 		ScaleRows8: scaleRows8, ScaleRows16: scaleRows16,
 		Interleave8: interleave8, Interleave16: interleave16, Deinterleave8: deinterleave8, Deinterleave16: deinterleave16,

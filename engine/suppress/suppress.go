@@ -2,22 +2,22 @@
 // and the operator NonMaxSuppression want them. No promise: it serves packages
 // of this module.
 //
-// A box is compared with those that were kept before it and that may overlap it
-// too much, 16 at a time. Two boxes with an IoU of t or more along both axes have
-// widths, heights and areas in ratios from t to 1/t, and centres no farther apart
-// than (w+v)/2 times (1-t)/(1+t) for widths w and v. So a box that is kept goes to
-// every cell in which the centre of a box of a size that it may suppress can lie,
-// and a candidate asks the one cell of its own centre. Cells are as large as to
-// hold a few boxes: pages of cells are made for the boxes of one class and of one
-// octave of sizes.
+// A box that is kept sweeps those that it may overlap too much, 16 at a time, and
+// they are gone. Two boxes with an IoU of t or more have widths, heights and areas
+// in ratios from t to 1/t, and centres no farther apart than (w+v)/2 times
+// (1-t)/(1+t) for widths w and v, heights likewise. So the candidates lie sorted by
+// cells: those of one class, one octave of sizes and one row of cells side by side,
+// and a sweep is over a few ranges. Once most have been decided the gaps are closed.
 //
-// Vectors compare in float32, rounded so that no overlap is missed; what they find
-// is decided by the caller's own definition, so that the result is that of the
-// textbook's loop.
+// Vectors compare in float32, with what rounding may do to an overlap taken into
+// account; where that cannot decide the caller's own definition does, so that the
+// result is that of the textbook's loop.
 package suppress
 
 import (
+	"bytes"
 	"math"
+	"math/bits"
 	"slices"
 	"sync"
 	"unsafe"
@@ -40,7 +40,8 @@ type Task struct {
 	Check func() error // asked now and then; nil: never
 }
 
-// Greedy appends the indices of the boxes that are kept to kept, best first.
+// Greedy appends the indices of the boxes that are kept to kept, best first. Kept may
+// lie in the memory of the order, at its beginning.
 func Greedy[B ~struct{ X1, Y1, X2, Y2 float64 }](kept []int32, boxes []B, t Task) ([]int32, error) {
 	same := unsafe.Slice((*Box)(unsafe.Pointer(unsafe.SliceData(boxes))), len(boxes))
 	return greedy(kept, same, &t)
@@ -71,56 +72,94 @@ var works = sync.Pool{New: func() any { return new(work) }}
 // work is one suppression.
 type work struct {
 	*Task
-	rung  *kernel.Rung
 	boxes []Box
 	kept  []int32
 	mine  int // where kept began
 	odd   []int32
 
-	reach  float64 // (1-t)/(1+t)/2, and a little for rounding
-	widest float64 // 1/t likewise
-	slack  float64 // rounding of places, in pixels
+	reach     float32 // (1-t)/(1+t)/2, and a little for rounding
+	widest    float32 // 1/t likewise
+	narrowest float32 // its inverse
+	// What a unit of distance from the origin and of size may be off by rounding in
+	// the area that two boxes have in common, less the shares of theirs.
+	rounding float32
+	share    float32 // t/(1+t): of their area what two boxes need in common
 
 	layout
-	heads  []int32 // of the chains of the cells
-	blocks []kernel.BoxBlock
-	probe  kernel.BoxProbe
+	batch         [32]query
+	sweep         kernel.BoxSweep
+	waiting, used int // queries, and their ranges
+	ranges        [4 * mostRanges]kernel.BoxRange
 }
 
 func (s *work) run() error {
-	s.rung = kernel.Best()
+	rung := kernel.Best()
 	s.odd = s.odd[:0]
-	s.reach = (1 - s.IoU) / (1 + s.IoU) / 2 * (1 + 1e-9)
-	s.widest = min(1/max(s.IoU, 0)*(1+1e-9), math.MaxFloat64)
-	s.place(s.boxes, s.Task)
-	s.slack = s.far * 0x1p-48
-	s.heads = sized(s.heads, s.cells)
-	if len(s.blocks) == 0 {
-		s.blocks = make([]kernel.BoxBlock, 1, 64)
-	}
-	s.blocks = s.blocks[:1]
-	for k := range s.items {
-		if len(s.kept)-s.mine >= s.Most {
-			break
-		}
-		if k&255 == 255 && s.Check != nil {
+	s.reach = float32((1 - s.IoU) / (1 + s.IoU) / 2 * (1 + 1e-5))
+	s.widest = float32(min(1/max(s.IoU, 0)*(1+1e-5), math.MaxFloat32))
+	s.narrowest = 1 / s.widest
+	s.share = float32(s.IoU / (1 + s.IoU))
+	s.rounding = float32(0x1p-20 * (1 + 0.3/max(s.IoU, leastIoU)))
+	s.lay(s.boxes, s.Task)
+	s.sweep.On(s.flat, s.gone, s.class)
+	look := s.mine + 64
+	for k := 0; k < len(s.Order) && s.Most > 0; {
+		if s.Check != nil {
 			if err := s.Check(); err != nil {
 				return err
 			}
 		}
-		switch it := &s.items[k]; {
-		case it.page == oddBox:
-			if !s.overAny(it.index, s.kept[s.mine:]) {
-				s.kept, s.odd = append(s.kept, it.index), append(s.odd, it.index)
+		if len(s.kept) >= look {
+			look = len(s.kept) + 256 // to count is not for nothing
+			if live := bytes.Count(s.gone[:s.size], []byte{0}); s.size > 512 && 5*live < 2*s.size {
+				s.close()
 			}
-		case it.page == emptyBox:
-			s.kept = append(s.kept, it.index)
-		case !s.dropped(it, &s.pages[it.page]):
-			s.kept = append(s.kept, it.index)
-			s.spread(it)
+		}
+		k = s.ahead(k)
+		for b := range s.batch[:s.waiting] {
+			if q := &s.batch[b]; q.at < 0 || s.gone[q.at] == 0 {
+				if s.decide(rung, q); len(s.kept)-s.mine >= s.Most {
+					return nil
+				}
+			}
 		}
 	}
 	return nil
+}
+
+// ahead makes sweeps of the next candidates that are not gone, and tells which comes
+// then.
+func (s *work) ahead(k int) int {
+	s.waiting, s.used = 0, 0
+	for ; k < len(s.Order) && s.waiting < len(s.batch) && s.used+mostRanges <= len(s.ranges); k++ {
+		i := s.Order[k]
+		at := s.place[i]
+		if at == goneBox || at >= 0 && s.gone[at] != 0 {
+			continue
+		}
+		q := &s.batch[s.waiting]
+		s.waiting++
+		q.i, q.at, q.n = i, at, 0
+		if at >= 0 {
+			s.near(q)
+		}
+	}
+	return k
+}
+
+// decide keeps a candidate that is not gone, or drops it for one that could not be
+// swept.
+func (s *work) decide(rung *kernel.Rung, q *query) {
+	if q.at == oddBox && s.overAny(q.i, s.kept[s.mine:]) || q.at >= 0 && len(s.odd) > 0 && s.overAny(q.i, s.odd) {
+		return
+	}
+	s.kept = append(s.kept, q.i)
+	switch {
+	case q.at == oddBox || q.at >= 0 && q.n < 0:
+		s.odd = append(s.odd, q.i)
+	case q.at >= 0:
+		s.drop(rung, q)
+	}
 }
 
 // overAny compares without any help.
@@ -130,151 +169,108 @@ func (s *work) overAny(i int32, others []int32) bool {
 	})
 }
 
-// dropped reports whether a box that was kept overlaps a candidate too much.
-func (s *work) dropped(b *item, p *page) bool {
-	cx, cy := p.cell((b.X1+b.X2)/2, (b.Y1+b.Y2)/2)
-	if at := s.heads[p.first+cy*p.nx+cx]; at != 0 {
-		v, u := p.x.place(b.X1, b.X2)
-		s.probe.X1, s.probe.X2 = p.x.span(v, u, cx)
-		v, u = p.y.place(b.Y1, b.Y2)
-		s.probe.Y1, s.probe.Y2 = p.y.span(v, u, cy)
-		s.probe.Share = p.share((b.X2 - b.X1) * (b.Y2 - b.Y1))
-		s.probe.ShiftX, s.probe.ShiftY = p.x.shift, p.y.shift
-		if s.chain(b.index, at) {
-			return true
-		}
-	}
-	return len(s.odd) > 0 && s.overAny(b.index, s.odd)
-}
-
-// chain looks for a box in a chain of blocks that overlaps box i.
-func (s *work) chain(i, at int32) bool {
-	for at != 0 {
-		s.probe.At = at
-		s.rung.Overlap(s.blocks, &s.probe)
-		if at = s.probe.At; at == 0 {
-			break
-		}
-		if s.probe.Sure != 0 {
-			return true
-		}
-		b := &s.blocks[at]
-		for mask, lane := s.probe.Mask, 0; mask != 0; mask, lane = mask>>1, lane+1 {
-			if mask&1 != 0 && s.Over(i, b.ID[lane]) {
-				return true
+// drop drops those that a box overlaps too much.
+func (s *work) drop(rung *kernel.Rung, q *query) {
+	c := &s.sweep
+	c.BoxProbe = q.probe
+	for rung.Sweep(c, s.ranges[q.from:q.from+q.n]); c.Unsure != 0; rung.Again(c) {
+		for mask := c.Unsure; mask != 0; mask &= mask - 1 {
+			at := c.At - 16 + int32(bits.TrailingZeros32(mask))
+			if s.gone[at] == 0 && s.Over(s.index[at], q.i) {
+				s.gone[at] = 1
 			}
 		}
-		at = b.Next
 	}
-	return false
 }
 
-// mostCells is to how many cells a box goes; one of a shape that asks for more is
-// odd.
-const mostCells = 256
+// query is a candidate whose turn comes, with the ranges of places of the boxes that
+// it may overlap too much.
+type query struct {
+	i, at   int32 // its index and place
+	from, n int   // ranges; -1 for too many
+	probe   kernel.BoxProbe
+}
 
-// spread puts a box that is kept where those look that it may drop.
-func (s *work) spread(b *item) {
-	w, h := b.X2-b.X1, b.Y2-b.Y1
-	x, y := (b.X1+b.X2)/2, (b.Y1+b.Y2)/2
-	low, high := int32(0), int32(0)
-	if s.octaves {
-		low, high = octaveOf(w*h*s.IoU*(1-1e-9)), octaveOf(w*h*s.widest)
-	}
-	// The other's width is at most w/t, that of the widest of its page, and the
-	// largest area there over the least height, h·t.
+// near makes a query.
+func (s *work) near(q *query) {
+	c := &q.probe
+	f := &s.flat[q.at]
+	x1, y1, x2, y2 := f[0], f[1], f[2], f[3]
+	w, h := x2-x1, y2-y1
+	x, y := (x1+x2)*0.5, (y1+y2)*0.5
+	far, area := 2*(abs(x)+abs(y))+w+h, w*h // far is no less than any side's place
+	low, high := s.low, s.high
+	// The other's width is at most w/t, and its area over its least height, h·t.
 	mostW, mostH := w*s.widest, h*s.widest
-	perW, perH := s.widest/w, s.widest/h
-	var spans [4]span // of thresholds over leastIoU three octaves at most
-	n, cells := 0, 0
-	for _, at := range s.table[b.class*octaves+low : b.class*octaves+high+1] {
-		if at == 0 {
+	perW, perH := float32(1), float32(1)
+	if s.IoU >= leastIoU {
+		// What rounding takes away, the caller's too if it is in float32.
+		off := far * s.rounding
+		lost := off*(w+h+off) + area*0x1p-18
+		c.Share, c.Low, c.High = s.share, s.share*area-lost, s.share*area+lost
+		high = min(high, levelOf((area+lost)*s.widest))
+		if smallest := area*s.narrowest - lost*s.widest; smallest > 0 {
+			low = max(low, levelOf(smallest))
+		}
+		if c.Low < 0 {
+			c.Low = 0
+		}
+		one := s.widest * s.widest / (mostW * h)
+		perW, perH = h*one, w*one
+	} else {
+		c.Share, c.Low, c.High = 0, 0, math.MaxFloat32
+	}
+	// Moved out, so that none that it overlaps is missed for rounding.
+	out, slack := far*0x1p-22, far*0x1p-20
+	c.Box[0], c.Box[1], c.Box[2], c.Box[3] = x1-out, y1-out, x2+out, y2+out
+	class := int64(0)
+	if len(s.class) > 0 {
+		c.Class = s.class[q.at]
+		class = int64(c.Class) * stepClass
+	}
+	q.from, q.n = s.used, -1
+	ranges := s.ranges[s.used : s.used+mostRanges]
+	n := 0
+	for v := low; v <= high; v++ {
+		lv := &s.levels[v]
+		if !lv.used {
 			continue
 		}
-		p := &s.pages[at]
-		rx := s.reach*(w+less(less(mostW, p.maxW), p.maxArea*perH)) + s.slack
-		ry := s.reach*(h+less(less(mostH, p.maxH), p.maxArea*perW)) + s.slack
-		if x+rx < p.x0 || x-rx > p.x1 || y+ry < p.y0 || y-ry > p.y1 {
-			continue
+		rx := s.reach*(w+least(mostW, lv.maxW*perH)) + slack
+		ry := s.reach*(h+least(mostH, lv.maxH*perW)) + slack
+		if !(rx*lv.perX < 0x1p30 && ry*lv.perY < mostRanges/4) {
+			return
 		}
-		to := &spans[n]
-		to.page = p
-		to.x0, to.y0 = p.cell(x-rx, y-ry)
-		to.x1, to.y1 = p.cell(x+rx, y+ry)
-		n++
-		cells += int(to.x1-to.x0+1) * int(to.y1-to.y0+1)
-	}
-	if cells > mostCells {
-		s.odd = append(s.odd, b.index)
-		return
-	}
-	for k := range spans[:n] {
-		s.fill(b, &spans[k], w*h)
-	}
-}
-
-// less is the lesser of two numbers that are not NaN.
-func less(a, b float64) float64 {
-	if a < b {
-		return a
-	}
-	return b
-}
-
-// span is a rectangle of cells, the last ones included.
-type span struct {
-	page           *page
-	x0, y0, x1, y1 int32
-}
-
-// fill puts a box into a rectangle of cells.
-func (s *work) fill(b *item, to *span, area float64) {
-	p := to.page
-	share := p.share(area)
-	v, u := p.x.place(b.X1, b.X2)
-	top, bottom := p.y.place(b.Y1, b.Y2)
-	for cy := to.y0; cy <= to.y1; cy++ {
-		y1, y2 := p.y.span(top, bottom, cy)
-		for cx := to.x0; cx <= to.x1; cx++ {
-			x1, x2 := p.x.span(v, u, cx)
-			s.room(p.first+cy*p.nx+cx).Add(x1, y1, x2, y2, share, b.index)
+		x0, x1 := int64((x-rx)*lv.perX), int64((x+rx)*lv.perX)
+		y0, y1 := int64((y-ry)*lv.perY), int64((y+ry)*lv.perY)
+		if n+2*int(y1-y0+1) > mostRanges {
+			return
+		}
+		for row := lv.first + class + y0*stepY; y0 <= y1; y0, row = y0+1, row+stepY {
+			from := (row + x0) & s.mask
+			to := from + x1 - x0 + 1
+			if to > s.mask+1 { // around the end of the table
+				r := &ranges[n]
+				r.From, r.To = 0, s.start[min(to-s.mask-1, s.mask+1)]
+				n, to = n+1, s.mask+1
+			}
+			r := &ranges[n]
+			r.From, r.To = s.start[from], s.start[to]
+			n++
 		}
 	}
+	q.n = n
+	s.used += n
 }
 
-// room is the block of a cell that takes the next box.
-func (s *work) room(cell int32) *kernel.BoxBlock {
-	at := s.heads[cell]
-	if at != 0 && s.blocks[at].Count < 32 {
-		return &s.blocks[at]
-	}
-	next := int32(len(s.blocks))
-	if len(s.blocks) == cap(s.blocks) {
-		s.blocks = slices.Grow(s.blocks, len(s.blocks))
-	}
-	s.blocks = s.blocks[:next+1]
-	s.heads[cell] = next
-	b := &s.blocks[next]
-	b.Clear()
-	b.Next = at
-	return b
+// mostRanges is how many ranges a box may ask for; one of a shape that asks for
+// more is odd.
+const mostRanges = 256
+
+// least is the lesser of two numbers that are not negative. Which it is cannot be
+// foreseen, so there is no branch.
+func least(a, b float32) float32 {
+	return math.Float32frombits(min(math.Float32bits(a), math.Float32bits(b)))
 }
 
-// sized is a slice of n zeros, in the memory of old where it is enough.
-func sized[T any](old []T, n int) []T {
-	if cap(old) < n {
-		return make([]T, n)
-	}
-	old = old[:n]
-	clear(old)
-	return old
-}
-
-// octaves of the root of an area, from 2^-8 pixels on.
-const octaves = 41
-
-// octaveOf is the octave of the root of an area, counted from 2^-8.
-func octaveOf(area float64) int32 {
-	exponent := int32(math.Float64bits(area)>>52&2047) - 1023
-	return min(max(exponent>>1+8, 0), octaves-1)
-}
+func abs(v float32) float32 { return math.Float32frombits(math.Float32bits(v) &^ (1 << 31)) }

@@ -6,14 +6,14 @@ package amd64
 
 import "unsafe"
 
-// OverlapAVX2 follows the chain of blocks from the probe's on to the first with a box that
-// may overlap the probe's too much; block 0 ends the chain.
+// SweepAVX2 compares a box with ranges of others, 16 at a time, until it comes to hits
+// that are not sure.
 //
 //go:noescape
-func OverlapAVX2(blocks unsafe.Pointer, probe unsafe.Pointer)
+func SweepAVX2(sweep unsafe.Pointer)
 
-// OverlapAVX512 follows the chain of blocks from the probe's on to the first with a box that
-// may overlap the probe's too much; block 0 ends the chain.
+// SweepAVX512 compares a box with ranges of others, 16 at a time, until it comes to hits
+// that are not sure.
 //
 //go:noescape
-func OverlapAVX512(blocks unsafe.Pointer, probe unsafe.Pointer)
+func SweepAVX512(sweep unsafe.Pointer)
