@@ -38,9 +38,10 @@ func (e *emitter) storeTall() {
 	}
 }
 
-// tallStep multiplies one step of split numbers. Of the two registers for rows
-// T4 holds the high parts of three row tiles in turn, from one product to
-// another three later, T5 the rest: no sum is touched at a distance below three.
+// tallStep multiplies one step of split numbers, each sum in the order of
+// splitStep: lo·hi, hi·hi, hi·lo. So the answer does not depend on which of the
+// two kernels computes it. Two of the row tiles are loaded twice; no sum is
+// touched at a distance below two, and of four on the average.
 //
 // The weights come from far, once, and without a gap: all of them are prefetched.
 func tallStep(e *emitter, _ fetcher) {
@@ -48,36 +49,29 @@ func tallStep(e *emitter, _ fetcher) {
 	e.p("MOVQ (CX), R15")
 	f.begin()
 	base := [4]string{"SI", "DI", arg("third"), arg("fourth")}
-	rows := func(t, row int, low int32) {
+	rows := func(row int, low int32) {
 		e.p("MOVQ %s, R13", base[row])
 		e.p("ADDQ R15, R13")
-		e.raw(tileLoad(t, "R13", "R10", 64*low))
+		e.raw(tileLoad(4+row%2, "R13", "R10", 64*low))
 	}
-	dot := func(c, a, b int) {
-		e.raw(dotBF16(c, a, b))
+	dot := func(row, weights int) {
+		e.raw(dotBF16(row, 4+row%2, weights))
 		f.lines(2)
 	}
 	e.raw(tileLoad(6, "BX", "R11", 0))
-	rows(4, 0, 0)
-	dot(0, 4, 6)
-	rows(5, 3, 0)
-	dot(3, 5, 6)
+	for row := range 4 {
+		rows(row, 1)
+		dot(row, 6)
+	}
 	e.raw(tileLoad(7, "BX", "R11", 1024))
-	rows(5, 2, 1)
-	dot(2, 5, 6)
-	dot(0, 4, 7)
-	rows(4, 1, 0)
-	dot(1, 4, 6)
-	rows(5, 3, 0)
-	dot(3, 5, 7)
-	rows(5, 0, 1)
-	dot(0, 5, 6)
-	dot(1, 4, 7)
-	rows(4, 2, 0)
-	dot(2, 4, 6)
-	rows(5, 3, 1)
-	dot(3, 5, 6)
-	rows(5, 1, 1)
-	dot(1, 5, 6)
-	dot(2, 4, 7)
+	for row := range 4 {
+		rows(row, 0)
+		dot(row, 6)
+	}
+	dot(2, 7)
+	dot(3, 7)
+	for row := range 2 {
+		rows(row, 0)
+		dot(row, 7)
+	}
 }
