@@ -29,6 +29,15 @@ func TestFoundGraphs(t *testing.T) {
 				t.Errorf("%d rows of nothing", got)
 			}
 		}},
+		{"a batch whose parts are of few rows, and of more", func(g *randomGraph) {
+			x := g.input(g.normal(7, 8), true)
+			x, _ = g.node("MatMul", []made{x, g.weights(8, 8, 33)})
+			g.node("Add", []made{x, g.weights(1, 33)})
+		}},
+		{"a batch whose parts are four tiles, and more", func(g *randomGraph) {
+			x := g.input(g.normal(3, 64, 6, 6), true)
+			g.node("Conv", []made{x, g.weights(576, 64, 64, 3, 3)}, ir.AttrInts("pads", 1, 1, 1, 1))
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := emptyRandomGraph(1)

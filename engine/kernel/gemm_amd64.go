@@ -42,7 +42,11 @@ func strip256(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
 		amd64.GemvColumn256(unsafe.Add(y, at), unsafe.Add(w, at), x, n, rowBytes)
 		at += 32
 	}
-	if columns > 0 {
-		gemvStrip(unsafe.Add(y, at), unsafe.Add(w, at), x, n, rowBytes, columns)
+	switch {
+	case columns > 0 && at > 0: // the last eight, some of them again
+		at -= 4 * (8 - columns)
+		amd64.GemvColumn256(unsafe.Add(y, at), unsafe.Add(w, at), x, n, rowBytes)
+	case columns > 0:
+		gemvStrip(y, w, x, n, rowBytes, columns)
 	}
 }
