@@ -116,6 +116,46 @@ func TestRunAllocatesNothing(t *testing.T) {
 	}
 }
 
+// BenchmarkColdWeights runs layers of few pixels on weights that left the caches,
+// as a large network's do from run to run: copies of 128 MiB take turns.
+func BenchmarkColdWeights(b *testing.B) {
+	k, err := Select("amx")
+	if err != nil {
+		b.Skip(err)
+	}
+	for _, c := range []tileCase{
+		square("2048to512x7k1", 2048, 7, 512, 1, 1), square("512x7k3", 512, 7, 512, 3, 1), square("1024to256x14k1", 1024, 14, 256, 1, 1),
+	} {
+		b.Run(c.why, func(b *testing.B) {
+			conv := c.conv()
+			rng := rand.New(rand.NewSource(1))
+			weights := normal(rng, c.cout*c.cin*c.kh*c.kw, 0.05)
+			var works []Work
+			bytes := 0
+			for total := 0; total < 128<<20; total += bytes {
+				w, err := k.PackSplit(&conv, weights, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				packAll(w)
+				bytes = w.Bytes()
+				work, err := k.NewSplit(&conv, w)
+				if err != nil {
+					b.Fatal(err)
+				}
+				works = append(works, work)
+			}
+			in, out := alignedBytes(conv.In.Size()), alignedBytes(conv.Out.Size())
+			randomize(&conv.In, in, rng)
+			m := &Memory{In: unsafe.Pointer(&in[0]), Out: unsafe.Pointer(&out[0]), Scratch: unsafe.Pointer(&alignedBytes(works[0].Scratch + 64)[0])}
+			for i := 0; b.Loop(); i++ {
+				runAll(works[i%len(works)].Steps, m)
+			}
+			b.ReportMetric(float64(bytes*b.N)/b.Elapsed().Seconds()/1e9, "GB/s")
+		})
+	}
+}
+
 // BenchmarkTileConv runs layers of resnet50 with warm weights.
 func BenchmarkTileConv(b *testing.B) {
 	k, err := Select("amx")
