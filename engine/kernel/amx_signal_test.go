@@ -26,7 +26,7 @@ import (
 func TestSignals(t *testing.T) {
 	k, err := Select("amx")
 	if err != nil {
-		t.Skip(err)
+		t.Skipf("%v; run on a processor with AMX", err)
 	}
 	duration := time.Second
 	if testing.Short() {
@@ -108,7 +108,7 @@ func exampleConv(tb testing.TB, k *Rung, c tileCase, seed int64) ([]Step, *Memor
 func TestRunAllocatesNothing(t *testing.T) {
 	k, err := Select("amx")
 	if err != nil {
-		t.Skip(err)
+		t.Skipf("%v; run on a processor with AMX", err)
 	}
 	steps, m, _ := exampleConv(t, k, square("", 64, 14, 64, 3, 1), 1)
 	if n := testing.AllocsPerRun(10, func() { runAll(steps, m) }); n != 0 {
@@ -121,7 +121,7 @@ func TestRunAllocatesNothing(t *testing.T) {
 func BenchmarkColdWeights(b *testing.B) {
 	k, err := Select("amx")
 	if err != nil {
-		b.Skip(err)
+		b.Skipf("%v; run on a processor with AMX", err)
 	}
 	for _, c := range []tileCase{
 		square("2048to512x7k1", 2048, 7, 512, 1, 1), square("512x7k3", 512, 7, 512, 3, 1), square("1024to256x14k1", 1024, 14, 256, 1, 1),
@@ -160,7 +160,7 @@ func BenchmarkColdWeights(b *testing.B) {
 func BenchmarkTileConv(b *testing.B) {
 	k, err := Select("amx")
 	if err != nil {
-		b.Skip(err)
+		b.Skipf("%v; run on a processor with AMX", err)
 	}
 	for _, c := range []tileCase{
 		square("64x56k3", 64, 56, 64, 3, 1), square("64to256x56k1add", 64, 56, 256, 1, 1).with(func(c *tileCase) { c.residual, c.inPlace = Split32, true }),
@@ -192,7 +192,7 @@ func BenchmarkTileConv(b *testing.B) {
 func BenchmarkPack(b *testing.B) {
 	k, err := Select("amx")
 	if err != nil {
-		b.Skip(err)
+		b.Skipf("%v; run on a processor with AMX", err)
 	}
 	for _, c := range []tileCase{square("k3", 512, 7, 512, 3, 1), square("k1", 1024, 7, 1024, 1, 1)} {
 		b.Run(c.why, func(b *testing.B) {
