@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -33,6 +34,35 @@ func TestReadme(t *testing.T) {
 	code, out, errOut := vis(strings.Fields(command)...)
 	if got := errOut + strings.TrimRight(out, "\n"); code != 0 || got != want {
 		t.Errorf("%s: code %d\n%s\nthe README shows\n%s", command, code, got, want)
+	}
+}
+
+var links = regexp.MustCompile(`\]\(([^)#:]+)[^):]*\)`)
+
+// What the pages point to is there.
+func TestLinks(t *testing.T) {
+	root := filepath.Join("..", "..")
+	seen := 0
+	for _, pattern := range []string{"*.md", "docs/*.md", "bench/*.md"} {
+		pages, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || len(pages) == 0 {
+			t.Fatalf("%s: no pages (%v)", pattern, err)
+		}
+		for _, page := range pages {
+			data, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range links.FindAllSubmatch(data, -1) {
+				seen++
+				if _, err := os.Stat(filepath.Join(filepath.Dir(page), string(m[1]))); err != nil {
+					t.Errorf("%s points to %s, which is not there", page, m[1])
+				}
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("%d links found: the pages have more", seen)
 	}
 }
 

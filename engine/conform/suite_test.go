@@ -19,15 +19,20 @@ import (
 	"github.com/visionzoo/vision/internal/shared"
 )
 
+// folders are the suite's, as docs/conformance.md lists them.
+var folders = []string{"node", "simple", "pytorch-converted", "pytorch-operator", "light"}
+
 // TestSuite runs ONNX's own backend tests. Cases that are known to fail stand
 // in testdata/known-failures.txt with their reason; a listed case that passes
 // fails the test, so the list only shrinks. VISION_CASES narrows the run to
-// the cases whose name contains it; -update rewrites the list.
+// the cases whose name contains it; -update rewrites the list, -document the
+// page of docs.
 func TestSuite(t *testing.T) {
 	pictures.Register()
 	known := knownFailures(t)
 	failing := map[string]string{}
-	for _, folder := range []string{"node", "simple", "pytorch-converted", "pytorch-operator", "light"} {
+	all := map[string][]conform.Result{}
+	for _, folder := range folders {
 		t.Run(folder, func(t *testing.T) {
 			cases, err := conform.Find(shared.Path(t, "onnx-suite", folder))
 			if err != nil {
@@ -36,7 +41,8 @@ func TestSuite(t *testing.T) {
 			only := os.Getenv("VISION_CASES")
 			cases = slices.DeleteFunc(cases, func(c conform.Case) bool { return !strings.Contains(c.Name, only) })
 			passed := 0
-			for _, r := range runAll(cases) {
+			all[folder] = runAll(cases)
+			for _, r := range all[folder] {
 				reason, listed := known[folder+"/"+r.Name]
 				if r.Err != nil {
 					if failing[folder+"/"+r.Name] = reason; reason == "" || strings.HasPrefix(reason, "not built: ") {
@@ -56,6 +62,9 @@ func TestSuite(t *testing.T) {
 			}
 			t.Logf("%s: %d of %d passed", folder, passed, len(cases))
 		})
+	}
+	if os.Getenv("VISION_CASES") == "" && !t.Failed() && len(all) == len(folders) {
+		checkDocument(t, all, failing)
 	}
 	if *update && !t.Failed() && os.Getenv("VISION_CASES") == "" {
 		rewrite(t, failing)

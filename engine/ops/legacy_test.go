@@ -55,3 +55,21 @@ func TestLegacyFills(t *testing.T) {
 		{"a negative shape", "ConstantFill", 1, attrs{"input_as_shape": 1}, []*tensor.Tensor{ints(-1, 2)}, nil, nil, "negative"},
 	})
 }
+
+// TestTypesOfAllOperands holds operands behind the first to types that their
+// kernels can read, whatever a file says.
+func TestTypesOfAllOperands(t *testing.T) {
+	x, text := ramp(2, 3), tensor.OfStrings([]string{"a", "b", "c"})
+	q := ramp(1, 1, 2, 4)
+	complexes := tensor.New(tensor.Complex64, 1, 1, 2, 4)
+	checkRows(t, []evalRow{
+		{"scale of another float", "LayerNormalization", 17, nil, []*tensor.Tensor{x, tensor.Of([]float64{1, 1, 1})}, []int{2, 3},
+			[]float64{-1.2247356, 0, 1.2247356, -1.2247356, 0, 1.2247356}, ""},
+		{"scale of strings", "LayerNormalization", 17, nil, []*tensor.Tensor{x, text}, nil, nil, "it must be"},
+		{"scale of strings", "RMSNormalization", 23, nil, []*tensor.Tensor{x, text}, nil, nil, "it must be"},
+		{"mean of strings", "BatchNormalization", 15, nil, []*tensor.Tensor{x, f32s(1, 1, 1), f32s(1, 1, 1), text, f32s(1, 1, 1)}, nil, nil, "it must be"},
+		{"complex keys", "Attention", 23, nil, []*tensor.Tensor{q, complexes, q}, nil, nil, "it must be"},
+		{"output that ends before the kernel", "ConvTranspose", 11, attrs{"output_shape": []int{1, 1}, "strides": []int{1, 1}},
+			[]*tensor.Tensor{ramp(1, 1, 1, 1), ramp(1, 1, 31, 31)}, []int{1, 1, 1, 1}, []float64{0}, ""},
+	})
+}
