@@ -2,6 +2,7 @@ package detect
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -73,7 +74,7 @@ const maxCOCO = 2 << 30
 func ReadCOCOTruth(r io.Reader) (*COCOTruth, error) {
 	var t COCOTruth
 	if err := json.NewDecoder(io.LimitReader(r, maxCOCO)).Decode(&t); err != nil {
-		return nil, fmt.Errorf("no COCO annotations: %w", err)
+		return nil, fmt.Errorf("no COCO annotations: %s", jsonFault(err, "an object with images, annotations and categories"))
 	}
 	if len(t.Images) == 0 || len(t.Categories) == 0 {
 		return nil, fmt.Errorf("no COCO annotations: %d images, %d categories", len(t.Images), len(t.Categories))
@@ -85,9 +86,23 @@ func ReadCOCOTruth(r io.Reader) (*COCOTruth, error) {
 func ReadCOCOResults(r io.Reader) ([]COCOResult, error) {
 	var all []COCOResult
 	if err := json.NewDecoder(io.LimitReader(r, maxCOCO)).Decode(&all); err != nil {
-		return nil, fmt.Errorf("no COCO results: %w", err)
+		return nil, fmt.Errorf("no COCO results: %s", jsonFault(err, "a list of objects, each with image_id, category_id and score"))
 	}
 	return all, nil
+}
+
+// jsonFault says what was needed where JSON is of another kind.
+func jsonFault(err error, needed string) string {
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &kind) && kind.Field == "":
+		return fmt.Sprintf("needed is %s, met %s", needed, kind.Value)
+	case errors.As(err, &kind):
+		return fmt.Sprintf("%s is a %s where %s belongs", kind.Field, kind.Value, kind.Type)
+	case errors.Is(err, io.EOF):
+		return "the file is empty"
+	}
+	return err.Error()
 }
 
 // COCOTask is what is compared.

@@ -14,10 +14,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/nearest"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -300,23 +302,29 @@ func chosen(names []string, labels *label.Set) (map[int]bool, error) {
 		}
 		var i int
 		if k, err := fmt.Sscanf(n, "%d", &i); err != nil || k != 1 || fmt.Sprint(i) != n || i < 0 {
-			return nil, fmt.Errorf("no class of the model is called %q%s", n, example(labels))
+			return nil, fmt.Errorf("no class of the model is called %q%s", n, example(n, labels))
+		}
+		if labels != nil && i >= labels.Len() {
+			return nil, fmt.Errorf("no class of the model is number %d; they are 0 to %d", i, labels.Len()-1)
 		}
 		keep[i] = true
 	}
 	return keep, nil
 }
 
-func example(labels *label.Set) string {
+// example tells of the classes there are: those near to name, or the first few.
+func example(name string, labels *label.Set) string {
 	if labels == nil {
 		return "; it has no names, give indices"
 	}
-	all := labels.All()
-	names := make([]string, 0, 3)
-	for _, l := range all[:min(len(all), 3)] {
+	var names []string
+	for _, l := range labels.All() {
 		names = append(names, l.Name)
 	}
-	return fmt.Sprintf("; it has %q and so on (%d)", names, len(all))
+	if hint := nearest.Hint(name, names); hint != "" {
+		return hint
+	}
+	return fmt.Sprintf("; its %d begin with %s", len(names), strings.Join(names[:min(len(names), 5)], ", "))
 }
 
 // Heads lists the heads by name, in order of the alphabet.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -66,7 +67,7 @@ func NewSegmenter(m Model, opts ...Option) (*Segmenter, error) {
 			return nil, fmt.Errorf("head %q gives objects, not a map of classes; use vision detect", name)
 		}
 		if !ok {
-			return nil, fmt.Errorf("there is no head %.40q for maps; heads are %v", name, SegmentHeads())
+			return nil, fmt.Errorf("there is no head %.40q for maps; heads are %s", name, strings.Join(SegmentHeads(), ", "))
 		}
 		s.head = h
 		return s, nil
@@ -74,7 +75,7 @@ func NewSegmenter(m Model, opts ...Option) (*Segmenter, error) {
 	all := declared(m.Session(), s.run.input)
 	h, ok := guessSegment(all)
 	if !ok {
-		return nil, fmt.Errorf("the model's outputs are no map of classes (%s); name a head with --head: %v", describe(all.all), SegmentHeads())
+		return nil, fmt.Errorf("the model's outputs are no map of classes (%s); name a head with --head: %s", describe(all.all), strings.Join(SegmentHeads(), ", "))
 	}
 	s.head, s.guess = h, fmt.Sprintf("the output looks like a map of classes (head %s); --head says it better", h.name)
 	return s, nil
@@ -115,7 +116,7 @@ func (s *Segmenter) Tensor(ctx context.Context, x *tensor.Tensor, g vision.Geome
 func DecodeMap(headName string, out []Output, g vision.Geometry, labels *label.Set) (*ClassMap, error) {
 	h, ok := segmentHead(headName)
 	if !ok {
-		return nil, fmt.Errorf("there is no head %.40q for maps; heads are %v", headName, SegmentHeads())
+		return nil, fmt.Errorf("there is no head %.40q for maps; heads are %s", headName, strings.Join(SegmentHeads(), ", "))
 	}
 	return decodeMap(context.Background(), h, out, g, labels)
 }

@@ -73,7 +73,7 @@ func (s *Session) expose(names []string) error {
 	for _, name := range names {
 		v := g.Find(name)
 		if v == nil {
-			return fmt.Errorf("there is no value %s to give out; Layers lists them", onnx.Quote(name))
+			return fmt.Errorf("there is no value %s to give out; Layers (vision inspect --layers) lists them", onnx.Quote(name))
 		}
 		if !slices.Contains(g.Outputs, v) {
 			g.Outputs = append(g.Outputs, v)

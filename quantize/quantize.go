@@ -104,6 +104,11 @@ func Session(ctx context.Context, s *engine.Session, samples Samples, opt Option
 		opt.Observe = func(string, int, int) {}
 	}
 	q := &quantizer{ctx: ctx, opt: opt, samples: samples, graph: s.Optimised()}
+	for _, n := range q.graph.Nodes {
+		if integer[n.Op] {
+			return nil, fmt.Errorf("the network is quantised already: %v; give the float32 network that it was made of", n)
+		}
+	}
 	var err error
 	if q.opsets, err = raise(q.graph, s.Opsets()); err != nil {
 		return nil, err
@@ -115,6 +120,10 @@ func Session(ctx context.Context, s *engine.Session, samples Samples, opt Option
 	}
 	return q.run()
 }
+
+// integer are operators that only quantised networks have.
+var integer = map[string]bool{"QuantizeLinear": true, "DequantizeLinear": true, "DynamicQuantizeLinear": true, "QLinearConv": true, "QLinearMatMul": true,
+	"ConvInteger": true, "MatMulInteger": true, "QLinearAdd": true}
 
 // quantizer is one network on its way.
 type quantizer struct {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/visionzoo/vision/internal/nearest"
 )
 
 // normal is how names are compared: in lower case, without '-', '_' and '.'.
@@ -121,11 +123,11 @@ func missing(line []*Card, variant string, opset int) string {
 }
 
 func nearInLine(line []*Card) []string {
-	var near []string
+	var names []string
 	for _, card := range byAge(line) {
-		near = append(near, card.Name)
+		names = append(names, card.Name)
 	}
-	return near[:min(3, len(near))]
+	return names[:min(3, len(names))]
 }
 
 // Near returns the three names that are nearest to one that is none, the nearest
@@ -146,7 +148,7 @@ func (c *Catalogue) Near(name string) []string {
 	for _, card := range c.cards {
 		best := candidate{distance: 1 << 30}
 		for _, n := range append(slices.Clone(card.Aliases), card.Name) {
-			if d := nearness(key, normal(n)); d < best.distance || d == best.distance && len(n) < len(best.name) {
+			if d := nearest.Distance(key, normal(n)); d < best.distance || d == best.distance && len(n) < len(best.name) {
 				best = candidate{n, card.Line, d}
 			}
 		}
@@ -157,73 +159,42 @@ func (c *Catalogue) Near(name string) []string {
 	slices.SortStableFunc(all, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(len(a.name), len(b.name)), cmp.Compare(a.name, b.name))
 	})
-	var near []string
+	var names []string
 	lines := map[string]bool{}
 	for _, a := range all {
-		if len(near) < 3 && !lines[a.line] {
-			near = append(near, a.name)
+		if len(names) < 3 && !lines[a.line] {
+			names = append(names, a.name)
 			lines[a.line] = a.line != ""
 		}
 	}
-	return near
-}
-
-// nearness is four times the edit distance, less where one name begins with the
-// other or shares much of its beginning: people err at the end more often.
-func nearness(a, b string) int {
-	d := 4 * editDistance(a, b)
-	common := 0
-	for common < min(len(a), len(b)) && a[common] == b[common] {
-		common++
-	}
-	switch common {
-	case len(a):
-		d -= 3
-	case 0:
-		d += 2
-	}
-	return d
-}
-
-// editDistance counts insertions, deletions, substitutions and swaps of
-// neighbours (Damerau-Levenshtein, optimal string alignment).
-func editDistance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := last[j-1]
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			row[j] = min(change, last[j]+1, row[j-1]+1)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
+	return names
 }
 
 // Search returns the cards in which every word occurs: in name, aliases, family,
 // title, task, description, label set, licence or training set. Case does not
-// matter; no words find every card.
+// matter; no words find every card. Those come first whose name, family or task
+// has them all.
 func (c *Catalogue) Search(words ...string) []*Card {
-	var found []*Card
+	var first, rest []*Card
 	for _, card := range c.cards {
-		text := strings.ToLower(strings.Join(append([]string{card.Name, card.Line, card.Family, card.Title, card.About, card.Task,
-			card.Labels, card.Licence, card.TrainedOn, card.Variant, card.Head, card.Citation}, card.Aliases...), "\n"))
-		flat := normal(text)
-		missing := slices.ContainsFunc(words, func(w string) bool {
-			return !strings.Contains(text, strings.ToLower(w)) && (normal(w) == "" || !strings.Contains(flat, normal(w)))
-		})
-		if !missing {
-			found = append(found, card)
+		what := strings.Join(append([]string{card.Name, card.Line, card.Family, card.Task, card.Variant}, card.Aliases...), "\n")
+		told := strings.Join([]string{what, card.Title, card.About, card.Labels, card.Licence, card.TrainedOn, card.Head, card.Citation}, "\n")
+		switch {
+		case hasAll(what, words):
+			first = append(first, card)
+		case hasAll(told, words):
+			rest = append(rest, card)
 		}
 	}
-	return found
+	return append(first, rest...)
+}
+
+// hasAll reports whether every word occurs in a text, as it is or without the
+// punctuation of names.
+func hasAll(text string, words []string) bool {
+	text = strings.ToLower(text)
+	flat := normal(text)
+	return !slices.ContainsFunc(words, func(w string) bool {
+		return !strings.Contains(text, strings.ToLower(w)) && (normal(w) == "" || !strings.Contains(flat, normal(w)))
+	})
 }

@@ -173,9 +173,16 @@ func Verify(ctx context.Context, name string, opts ...Option) (Check, error) {
 	return check, nil
 }
 
-func notCached(c *Card) error {
-	return fmt.Errorf("model %q is not in the cache: %w (vision zoo pull %s)", c.Name, fs.ErrNotExist, c.Name)
+func notCached(c *Card) error { return absent{c.Name} }
+
+// absent says that a model is not in the cache; it is fs.ErrNotExist.
+type absent struct{ name string }
+
+func (e absent) Error() string {
+	return fmt.Sprintf("model %q is not in the cache (vision zoo list --cached tells what is)", e.name)
 }
+
+func (absent) Is(target error) bool { return target == fs.ErrNotExist }
 
 // Remove takes a model out of the cache, with what there is of an unfinished
 // download, and returns how many bytes that freed. The error is fs.ErrNotExist

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -69,10 +70,21 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if errors.As(err, &coded) {
 		code = coded.code
 	}
-	if msg := oneLine(err.Error()); msg != "" {
+	if msg := oneLine(plain(err)); msg != "" {
 		fmt.Fprintln(errOut, "vision: "+msg)
 	}
 	return code
+}
+
+// plain is an error's message with the path first where a file is at fault, as
+// in "x.npy: no such file or directory".
+func plain(err error) string {
+	msg := err.Error()
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		msg = strings.Replace(msg, p.Error(), p.Path+": "+p.Err.Error(), 1)
+	}
+	return msg
 }
 
 // oneLine keeps a message to one line without control characters.
@@ -86,9 +98,8 @@ func oneLine(s string) string {
 }
 
 func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
-	onUsageError := func(_ *cli.Context, err error, _ bool) error { return &exitError{exitUsage, err} }
 	all := commands()
-	setUsageError(all, onUsageError)
+	finish(all)
 	return &cli.App{
 		Name:            "vision",
 		Usage:           "name what is in pictures, and run any ONNX network",
@@ -97,31 +108,26 @@ func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
 		HideVersion:     true,
 		Reader:          in, Writer: out, ErrWriter: errOut,
 		ExitErrHandler:            func(*cli.Context, error) {},
-		OnUsageError:              onUsageError,
-		Suggest:                   true,
+		OnUsageError:              flagError,
 		DisableSliceFlagSeparator: true,
+		Flags:                     []cli.Flag{toggle("version", "print the version")},
 		Commands:                  all,
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return usage("there is no command %q; vision --help lists them", c.Args().First())
+			switch {
+			case c.Args().Present():
+				return noCommand("vision "+c.Args().First(), all)
+			case c.Bool("version"):
+				return printVersion(c)
 			}
 			return cli.ShowAppHelp(c)
 		},
 	}
 }
 
-// setUsageError gives commands what App.OnUsageError does for the program alone.
-func setUsageError(commands []*cli.Command, f cli.OnUsageErrorFunc) {
-	for _, c := range commands {
-		c.OnUsageError = f
-		setUsageError(c.Subcommands, f)
-	}
-}
-
 // commands are the subcommands, each in a file of its own.
 func commands() []*cli.Command {
 	return []*cli.Command{classifyCommand(), detectCommand(), segmentCommand(), evalCommand(), runCommand(), benchCommand(), inspectCommand(), verifyCommand(), zooCommand(),
-		quantizeCommand(), doctorCommand(), completionCommand(), completeCommand(), versionCommand()}
+		quantizeCommand(), doctorCommand(), completionCommand(), completeCommand(), versionCommand(), helpCommand()}
 }
 
 // reorder moves flags in front of the arguments, so that they may stand
@@ -144,10 +150,14 @@ func reorder(app *cli.App, args []string) []string {
 			words = nil
 		case strings.HasPrefix(w, "-") && w != "-":
 			front = append(front, w)
-			if takesValue(flags, w) && len(words) > 0 {
-				front = append(front, words[0])
-				words = words[1:]
+			if !takesValue(flags, w) {
+				continue
 			}
+			if len(words) == 0 { // the parser is to say so, not to take an argument for the value
+				return append(head, front...)
+			}
+			front = append(front, words[0])
+			words = words[1:]
 		default:
 			if c := find(commands, w); c != nil && len(rest) == 0 {
 				head = append(append(head, front...), w)
@@ -232,7 +242,7 @@ func parseBytes(s string) (int64, error) {
 var (
 	threadsFlag   = &cli.IntFlag{Name: "threads", Usage: "goroutines that work on one picture; 0 is one a processor", Value: 0}
 	precisionFlag = &cli.StringFlag{Name: "precision", Usage: "f32, f32strict or bf16", Value: "f32"}
-	jsonFlag      = &cli.BoolFlag{Name: "json", Usage: "print JSON"}
+	jsonFlag      = toggle("json", "print JSON")
 )
 
 // engineOptions are the session options that flags and environment ask for.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
-	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -68,6 +68,9 @@ func benchAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := writable("--profile", c.String("profile")); err != nil {
+		return err
+	}
 	opts, err := zooOptions(c)
 	if err != nil {
 		return err
@@ -88,6 +91,9 @@ func benchAction(c *cli.Context) error {
 	}
 	in, err := benchInputs(m.Session().Inputs(), c.Int("batch"), height, width)
 	if err != nil {
+		return err
+	}
+	if err := checkFixed(c, m.Session().Inputs(), in); err != nil {
 		return err
 	}
 	r, err := measure(c, m, in)
@@ -209,6 +215,25 @@ func benchInputs(infos []engine.Info, batch, height, width int) (engine.Values, 
 	return in, nil
 }
 
+// checkFixed refuses a --batch or --size that the model leaves no room for.
+func checkFixed(c *cli.Context, infos []engine.Info, in engine.Values) error {
+	if len(infos) == 0 {
+		return nil
+	}
+	shape := infos[0].Shape
+	if c.IsSet("batch") && batchOf(infos, in) != c.Int("batch") {
+		return usage("--batch %d: the model fixes its input at %v", c.Int("batch"), shape)
+	}
+	open := false
+	for _, d := range shape.Dims[min(1, len(shape.Dims)):] {
+		open = open || !d.Known()
+	}
+	if c.IsSet("size") && !open {
+		return usage("--size %s: the model fixes its input at %v", c.String("size"), shape)
+	}
+	return nil
+}
+
 func openDim(info engine.Info, axis, batch, height, width int) int {
 	dims := info.Shape.Dims
 	if axis == 0 && len(dims) > 1 {
@@ -303,5 +328,8 @@ func (t *tracer) write(ctx context.Context, path string, s *engine.Session, in e
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, data, 0o644)
+	return writeWhole(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -26,8 +27,8 @@ func classifyCommand() *cli.Command {
 			&cli.StringFlag{Name: "model", Usage: "zoo name, or the path of an .onnx file; without it the best cached classifier, or the built-in ten classes"},
 			&cli.IntFlag{Name: "top", Usage: "classes to print", Value: 5},
 			&cli.IntFlag{Name: "batch", Usage: "pictures in one run of the network", Value: 1},
-			&cli.BoolFlag{Name: "csv", Usage: "print CSV"},
-			&cli.BoolFlag{Name: "recursive", Aliases: []string{"r"}, Usage: "search folders below folders"},
+			toggle("csv", "print CSV"),
+			toggle("recursive", "search folders below folders", "r"),
 			recipeFlag, offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
 		},
 		Action: classifyAction,
@@ -208,9 +209,13 @@ func cell(s string) string {
 // table prints ranks, bars and labels for eyes.
 func (p *classifyPrinter) table(r *classifyResult) {
 	fmt.Fprintln(p.c.App.Writer, oneLine(r.File))
+	width := 0
+	for _, q := range r.Predictions {
+		width = max(width, utf8.RuneCountInString(oneLine(q.Label)))
+	}
 	for _, q := range r.Predictions {
 		bar := strings.Repeat("█", int(q.Probability*20+0.5))
-		line := fmt.Sprintf("%3d  %5.1f %%  %-20s  %s  %s", q.Rank, 100*q.Probability, bar, oneLine(q.Label), q.ID)
+		line := fmt.Sprintf("%3d  %5.1f %%  %-20s  %-*s  %s", q.Rank, 100*q.Probability, bar, width, oneLine(q.Label), q.ID)
 		fmt.Fprintln(p.c.App.Writer, strings.TrimRight(line, " "))
 	}
 }

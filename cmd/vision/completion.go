@@ -127,15 +127,7 @@ func commandNames(commands []*cli.Command) (names []string) {
 }
 
 func flagNames(flags []cli.Flag) []string {
-	names := []string{"--help"}
-	for _, f := range flags {
-		for _, n := range f.Names() {
-			if len(n) > 1 {
-				names = append(names, "--"+n)
-			}
-		}
-	}
-	return names
+	return append(longNames(flags), "--help")
 }
 
 // flagValues are what may stand behind a flag; none means files, or anything.

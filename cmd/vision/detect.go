@@ -42,9 +42,9 @@ func detectorFlags() []cli.Flag {
 		recipeFlag,
 		&cli.StringFlag{Name: "head", Usage: "how the model's outputs are read: " + strings.Join(append(detect.Heads(), detect.SegmentHeads()...), ", ")},
 		&cli.StringFlag{Name: "save", Usage: "write pictures with the result drawn on them to DIR"},
-		&cli.BoolFlag{Name: "show", Usage: "show the pictures in the terminal"},
-		&cli.BoolFlag{Name: "csv", Usage: "print CSV"},
-		&cli.BoolFlag{Name: "recursive", Aliases: []string{"r"}, Usage: "search folders below folders"},
+		toggle("show", "show the pictures in the terminal"),
+		toggle("csv", "print CSV"),
+		toggle("recursive", "search folders below folders", "r"),
 		offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
 	}
 }
@@ -84,8 +84,14 @@ func detectAction(c *cli.Context) error {
 	if !c.Args().Present() {
 		return usage("detect needs a picture: a file, folder, pattern, address, or - for standard input")
 	}
+	if c.Bool("json") && c.Bool("csv") {
+		return usage("--json and --csv exclude each other")
+	}
 	opts, err := detectOptions(c)
 	if err != nil {
+		return err
+	}
+	if err := writable("--coco", c.String("coco")); err != nil {
 		return err
 	}
 	w, err := newCrew(c)
@@ -305,8 +311,11 @@ func stem(name string) string {
 		return r
 	}, name)
 	name = strings.TrimLeft(name, ".-")
-	if r := []rune(name); len(r) > 100 {
-		name = string(r[:100])
+	for i := range name {
+		if i > 150 { // bytes; file systems take 255, with what is put behind it
+			name = name[:i]
+			break
+		}
 	}
 	if name == "" {
 		return "picture"

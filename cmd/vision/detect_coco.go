@@ -1,9 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"os"
+	"io"
 	"path/filepath"
 	"strconv"
 
@@ -50,19 +49,9 @@ func (r *cocoResults) write(path string) error {
 	if entries == nil {
 		entries = []cocoEntry{}
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(entries); err != nil {
-		return err
-	}
-	part := path + ".part"
-	if err := os.WriteFile(part, b.Bytes(), 0o644); err != nil {
-		return err
-	}
-	if err := os.Rename(part, path); err != nil {
-		os.Remove(part)
-		return err
-	}
-	return nil
+	return writeWhole(path, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		return e.Encode(entries)
+	})
 }

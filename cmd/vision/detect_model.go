@@ -61,6 +61,10 @@ func cause(err error) string {
 	if errors.Is(err, zoo.ErrOffline) {
 		return "offline"
 	}
+	var tried *zoo.FetchError
+	if errors.As(err, &tried) && len(tried.Attempts) > 0 {
+		return oneLine(tried.Attempts[0].Answer)
+	}
 	s := oneLine(err.Error())
 	if r := []rune(s); len(r) > 160 {
 		s = string(r[:159]) + "…"

@@ -18,9 +18,7 @@ func evalCommand() *cli.Command {
 		UsageText: "vision detect val2017/ --coco out.json && vision eval coco --annotations instances_val2017.json --predictions out.json\n" +
 			"vision eval imagenet val/ --model resnet50",
 		Subcommands: []*cli.Command{evalCOCOCommand(), evalImageNetCommand()},
-		Action: func(c *cli.Context) error {
-			return usage("eval needs coco or imagenet")
-		},
+		Action:      group,
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 // The flags of whatever may fetch a model.
 var (
 	recipeFlag  = &cli.StringFlag{Name: "recipe", Usage: "how pictures are prepared: a name or a .json file"}
-	offlineFlag = &cli.BoolFlag{Name: "offline", Usage: "never touch the network"}
-	quietFlag   = &cli.BoolFlag{Name: "quiet", Usage: "no progress and no remarks"}
+	offlineFlag = toggle("offline", "never touch the network")
+	quietFlag   = toggle("quiet", "no progress and no remarks")
 )
 
 // zooOptions are what flags say of finding, fetching and opening a model.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"net/http"
 	"runtime"
 	"time"
 
@@ -29,10 +31,20 @@ func eachSource(c *cli.Context, do func(vision.Source, error)) error {
 
 func sourceOptions(c *cli.Context) []vision.SourceOption {
 	opts := []vision.SourceOption{vision.Stdin(c.App.Reader)}
+	if c.Bool("offline") || zoo.Offline() {
+		opts = append(opts, vision.Client(&http.Client{Transport: noNetwork{}}))
+	}
 	if c.Bool("recursive") {
 		opts = append(opts, vision.Recursive())
 	}
 	return opts
+}
+
+// noNetwork answers every request with an error.
+type noNetwork struct{}
+
+func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, fmt.Errorf("%w (--offline or VISION_OFFLINE); download the picture and name the file", zoo.ErrOffline)
 }
 
 // countSources is how many pictures the arguments stand for; nothing is opened.

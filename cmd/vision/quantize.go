@@ -28,8 +28,8 @@ func quantizeCommand() *cli.Command {
 			&cli.StringFlag{Name: "method", Usage: "how ranges are found: mse, percentile or minmax", Value: "mse"},
 			&cli.Float64Flag{Name: "percentile", Usage: "of --method percentile: the share of values inside, in per cent", Value: 99.99},
 			&cli.StringSliceFlag{Name: "float", Usage: "a node that stays in float32; may be given again"},
-			&cli.BoolFlag{Name: "all", Usage: "turn the first and last layers into integers too, whatever it costs"},
-			&cli.BoolFlag{Name: "recursive", Aliases: []string{"r"}, Usage: "search folders below folders"},
+			toggle("all", "turn the first and last layers into integers too, whatever it costs"),
+			toggle("recursive", "search folders below folders", "r"),
 			recipeFlag, offlineFlag, quietFlag, threadsFlag, jsonFlag,
 		},
 		Action: quantizeAction,
@@ -52,6 +52,9 @@ func quantizeAction(c *cli.Context) error {
 	method := quantize.Method(c.String("method"))
 	if method != quantize.MSE && method != quantize.Percentile && method != quantize.MinMax {
 		return usage("--method %q is none of mse, percentile, minmax", method)
+	}
+	if err := checkTarget(c.Args().First(), c.String("output")); err != nil {
+		return err
 	}
 	opts, err := zooOptions(c)
 	if err != nil {
@@ -86,6 +89,21 @@ func quantizeAction(c *cli.Context) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return reportQuantized(c, m, r)
+}
+
+// checkTarget holds the file to write apart from the model that is read.
+func checkTarget(model, output string) error {
+	in := model
+	if path, err := zoo.Path(model); err == nil {
+		in = path
+	}
+	if sameFile(in, output) {
+		return usage("-o %s: that is the model itself; name another file", output)
+	}
+	if info, err := os.Stat(output); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return usage("-o %s: not a regular file", output)
+	}
+	return writable("-o", output)
 }
 
 // calibration opens the pictures as they are asked for. Those that cannot be

@@ -37,12 +37,20 @@ func runCommand() *cli.Command {
 }
 
 func runAction(c *cli.Context) error {
-	if c.Args().Len() != 1 {
-		return usage("run needs one MODEL: a zoo name, or the path of an .onnx file")
+	switch n := c.Args().Len(); {
+	case n == 0:
+		return usage("run needs a MODEL: a zoo name, or the path of an .onnx file")
+	case n > 1:
+		return usage("run takes one MODEL, met %q besides; what goes into it is --input %s", c.Args().Get(1), c.Args().Get(1))
 	}
 	opts, err := zooOptions(c)
 	if err != nil {
 		return err
+	}
+	if dir := c.String("output"); dir != "" {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return usage("--output: %w", err)
+		}
 	}
 	opts = append(opts, zoo.WithEngine(engine.Outputs(c.StringSlice("layer")...)))
 	m, err := zoo.LoadContext(c.Context, c.Args().First(), opts...)
@@ -167,7 +175,7 @@ func readPicture(c *cli.Context, m *zoo.Model, info engine.Info, file string) (*
 
 // openPicture opens one picture: a file, an address, or "-".
 func openPicture(c *cli.Context, arg string) (*vision.Image, error) {
-	for src, err := range vision.Sources([]string{arg}, vision.Stdin(c.App.Reader)) {
+	for src, err := range vision.Sources([]string{arg}, sourceOptions(c)...) {
 		if err != nil {
 			return nil, err
 		}
@@ -179,9 +187,6 @@ func openPicture(c *cli.Context, arg string) (*vision.Image, error) {
 // writeOutputs writes a .npy file for each output, whole or not at all. A sequence
 // gives a file for each of its tensors.
 func writeOutputs(c *cli.Context, dir string, infos []engine.Info, out engine.Values) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
 	taken := map[string]bool{}
 	for _, info := range infos {
 		base := fileName(info.Name)
@@ -191,7 +196,7 @@ func writeOutputs(c *cli.Context, dir string, infos []engine.Info, out engine.Va
 		taken[strings.ToLower(base)] = true
 		for name, t := range flatten(base, out[info.Name]) {
 			path := filepath.Join(dir, name+".npy")
-			if err := writeNpy(path, t); err != nil {
+			if err := writeWhole(path, func(w io.Writer) error { return tensor.WriteNpy(w, t) }); err != nil {
 				return fmt.Errorf("output %q: %w", info.Name, err)
 			}
 			fmt.Fprintln(c.App.Writer, path)
@@ -230,25 +235,6 @@ func fileName(name string) string {
 		s = s[:100]
 	}
 	return cmp.Or(s, "output")
-}
-
-func writeNpy(path string, t *tensor.Tensor) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".npy-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	err = tensor.WriteNpy(f, t)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Chmod(f.Name(), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // outputSummary is what is printed of an output without --output.

@@ -1,15 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/csv"
 	"fmt"
 	"image"
 	"image/color"
 	"image/png"
-	"os"
-	"path/filepath"
+	"io"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -36,6 +34,9 @@ func segmentCommand() *cli.Command {
 func segmentAction(c *cli.Context) error {
 	if !c.Args().Present() {
 		return usage("segment needs a picture: a file, folder, pattern, address, or - for standard input")
+	}
+	if c.Bool("json") && c.Bool("csv") {
+		return usage("--json and --csv exclude each other")
 	}
 	w, err := newCrew(c)
 	if err != nil {
@@ -153,7 +154,7 @@ func mapNames(m *detect.ClassMap) map[int]string {
 }
 
 // writeMap writes a PNG with a palette: a pixel's index is its class.
-func writeMap(path string, m *detect.ClassMap) (err error) {
+func writeMap(path string, m *detect.ClassMap) error {
 	palette := make(color.Palette, 256)
 	for i := range palette {
 		palette[i] = vision.ClassColor(i)
@@ -161,28 +162,9 @@ func writeMap(path string, m *detect.ClassMap) (err error) {
 			palette[i] = color.RGBA{A: 255}
 		}
 	}
-	part := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".part")
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(part)
-		}
-	}()
-	w := bufio.NewWriter(f)
-	if err = png.Encode(w, &image.Paletted{Pix: m.Class, Stride: m.Width, Rect: image.Rect(0, 0, m.Width, m.Height), Palette: palette}); err != nil {
-		return err
-	}
-	if err = w.Flush(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(part, path)
+	return writeWhole(path, func(w io.Writer) error {
+		return png.Encode(w, &image.Paletted{Pix: m.Class, Stride: m.Width, Rect: image.Rect(0, 0, m.Width, m.Height), Palette: palette})
+	})
 }
 
 type segmentPrinter struct {

@@ -21,11 +21,11 @@ func verifyCommand() *cli.Command {
 		UsageText: "vision verify resnet50/             a folder with model.onnx and test_data_set_*\nvision verify onnx/backend/test/data/node --json\nvision verify small.onnx --against original.onnx",
 		ArgsUsage: "PATH...",
 		Flags: []cli.Flag{
-			&cli.Float64Flag{Name: "rtol", Usage: "relative tolerance; 1e-3, and 1e-2 for floats of 16 bits and fewer, unless the case says otherwise"},
-			&cli.Float64Flag{Name: "atol", Usage: "absolute tolerance; 1e-5, and 1e-2 for floats of 16 bits and fewer; for networks of ten products and more at least 5e-4 of the output's spread"},
+			&cli.Float64Flag{Name: "rtol", Usage: "relative tolerance, 0 for none; without it the case's, else 1e-3, and 1e-2 for floats of 16 bits and fewer", DefaultText: "the case's"},
+			&cli.Float64Flag{Name: "atol", Usage: "absolute tolerance, 0 for none; without it the case's, else 1e-5, and 1e-2 for floats of 16 bits and fewer, and for networks of ten products and more at least 5e-4 of the output's spread", DefaultText: "the case's"},
 			&cli.DurationFlag{Name: "timeout", Usage: "longest time of a case", Value: time.Minute},
 			&cli.StringFlag{Name: "against", Usage: "compare with this model on zero and random inputs"},
-			&cli.BoolFlag{Name: "plain", Usage: "reference kernels only, no optimisation"},
+			toggle("plain", "reference kernels only, no optimisation"),
 			threadsFlag, precisionFlag, jsonFlag,
 		},
 		Action: verify,
@@ -46,8 +46,9 @@ func verify(c *cli.Context) error {
 	if c.Float64("rtol") < 0 || c.Float64("atol") < 0 {
 		return usage("--rtol and --atol are not negative")
 	}
+	rtol, atol := tolerance(c, "rtol"), tolerance(c, "atol")
 	if other := c.String("against"); other != "" {
-		return verifyAgainst(c, other, opts)
+		return verifyAgainst(c, other, conform.Tolerance{R: rtol, A: atol}, opts)
 	}
 	var cases []conform.Case
 	for _, path := range c.Args().Slice() {
@@ -57,7 +58,7 @@ func verify(c *cli.Context) error {
 		}
 		cases = append(cases, found...)
 	}
-	o := conform.Options{RTol: c.Float64("rtol"), ATol: c.Float64("atol"), Timeout: c.Duration("timeout"), Engine: opts}
+	o := conform.Options{RTol: rtol, ATol: atol, Timeout: c.Duration("timeout"), Engine: opts}
 	passed, wrong, skipped := 0, 0, 0
 	verifyAll(c.Context, cases, o, func(r conform.Result) {
 		switch {
@@ -78,6 +79,15 @@ func verify(c *cli.Context) error {
 		return failed()
 	}
 	return nil
+}
+
+// tolerance is a flag's: 0 where it is not given, which stands for the standard's,
+// and next to nothing where it is given as 0.
+func tolerance(c *cli.Context, flag string) float64 {
+	if v := c.Float64(flag); v != 0 || !c.IsSet(flag) {
+		return v
+	}
+	return 1e-300
 }
 
 func printResult(c *cli.Context, r conform.Result) {
@@ -126,10 +136,10 @@ func verifyAll(ctx context.Context, cases []conform.Case, o conform.Options, rep
 }
 
 // verifyAgainst compares models on zero and random inputs.
-func verifyAgainst(c *cli.Context, other string, opts []engine.Option) error {
+func verifyAgainst(c *cli.Context, other string, tol conform.Tolerance, opts []engine.Option) error {
 	passed, wrong := 0, 0
 	for _, path := range c.Args().Slice() {
-		reports, err := conform.Against(c.Context, path, other, conform.Tolerance{R: c.Float64("rtol"), A: c.Float64("atol")}, opts...)
+		reports, err := conform.Against(c.Context, path, other, tol, opts...)
 		if err != nil {
 			return noModel(err)
 		}

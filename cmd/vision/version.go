@@ -15,17 +15,19 @@ func versionCommand() *cli.Command {
 		Usage:     "print version, commit, Go and the CPU kernels in use",
 		UsageText: "vision version\nvision version --json",
 		Flags:     []cli.Flag{jsonFlag},
-		Action: func(c *cli.Context) error {
-			if c.Bool("json") {
-				printJSON(c.App.Writer, map[string]string{"version": version(), "commit": commit(), "go": runtime.Version(),
-					"system": runtime.GOOS + "/" + runtime.GOARCH, "cpu": usedCPU()})
-				return nil
-			}
-			fmt.Fprintf(c.App.Writer, "vision %s, commit %s, %s %s/%s, kernels %s\n", version(), commit(),
-				runtime.Version(), runtime.GOOS, runtime.GOARCH, usedCPU())
-			return nil
-		},
+		Action:    printVersion,
 	}
+}
+
+func printVersion(c *cli.Context) error {
+	if c.Bool("json") {
+		printJSON(c.App.Writer, map[string]string{"version": version(), "commit": commit(), "go": runtime.Version(),
+			"system": runtime.GOOS + "/" + runtime.GOARCH, "cpu": usedCPU()})
+		return nil
+	}
+	fmt.Fprintf(c.App.Writer, "vision %s, commit %s, %s %s/%s, kernels %s\n", version(), commit(),
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, usedCPU())
+	return nil
 }
 
 // version is the module's version as the binary was built.

@@ -12,7 +12,7 @@ import (
 )
 
 func zooCommand() *cli.Command {
-	cached := &cli.BoolFlag{Name: "cached", Usage: "only what is in the cache"}
+	cached := toggle("cached", "only what is in the cache")
 	return &cli.Command{
 		Name:      "zoo",
 		Usage:     "the catalogue of models and the cache",
@@ -25,18 +25,13 @@ func zooCommand() *cli.Command {
 			{Name: "show", Usage: "print a model's card", UsageText: "vision zoo show resnet50\nvision zoo show yolov4 --json", ArgsUsage: "NAME...",
 				Flags: []cli.Flag{jsonFlag}, Action: zooEach(zooShow)},
 			{Name: "pull", Usage: "fetch models into the cache", UsageText: "vision zoo pull squeezenet1.1\nVISION_ZOO_MIRROR=/mnt/zoo vision zoo pull resnet50 vgg16",
-				ArgsUsage: "NAME...", Flags: []cli.Flag{offlineFlag, quietFlag}, Action: zooEach(zooPull)},
+				ArgsUsage: "NAME...", Flags: []cli.Flag{offlineFlag, quietFlag}, Action: zooPullAll},
 			{Name: "verify", Usage: "read cached models and compare size and sha256 with the catalogue", UsageText: "vision zoo verify\nvision zoo verify resnet50",
 				ArgsUsage: "[NAME...]", Flags: []cli.Flag{quietFlag}, Action: zooVerify},
 			{Name: "path", Usage: "print where a model lies, or belongs", UsageText: "vision zoo path resnet50", ArgsUsage: "NAME...", Action: zooEach(zooPath)},
 			{Name: "rm", Usage: "remove models from the cache", UsageText: "vision zoo rm vgg16", ArgsUsage: "NAME...", Action: zooEach(zooRemove)},
 		},
-		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return usage("there is no command zoo %q; vision zoo --help lists them", c.Args().First())
-			}
-			return cli.ShowSubcommandHelp(c)
-		},
+		Action: group,
 	}
 }
 
@@ -68,6 +63,20 @@ func each(c *cli.Context, names []string, do func(c *cli.Context, name string) e
 		return noModel(last)
 	}
 	return nil
+}
+
+// zooPullAll fetches models; nothing is fetched while a name is none.
+func zooPullAll(c *cli.Context) error {
+	all, err := zoo.All()
+	if err != nil {
+		return err
+	}
+	for _, name := range c.Args().Slice() {
+		if _, err := all.Find(name); err != nil {
+			return noModel(err)
+		}
+	}
+	return zooEach(zooPull)(c)
 }
 
 func zooPull(c *cli.Context, name string) error {
@@ -112,7 +121,7 @@ func zooShow(c *cli.Context, name string) error {
 	}
 	entries, err := zoo.List([]*zoo.Card{card})
 	if err == nil && !card.Builtin {
-		fmt.Fprintf(c.App.Writer, "cache        %s\n", cacheState(entries[0], "no"))
+		fmt.Fprintf(c.App.Writer, "%-12s%s\n", "cached", cacheState(entries[0], "no"))
 	}
 	return err
 }
@@ -187,6 +196,10 @@ func printEntries(c *cli.Context, words ...string) error {
 	if err != nil {
 		return err
 	}
+	name, task := 0, 0
+	for _, e := range entries {
+		name, task = max(name, len(e.Card.Name)), max(task, len(e.Card.Task))
+	}
 	for _, e := range entries {
 		card := e.Card
 		if c.Bool("json") {
@@ -197,7 +210,7 @@ func printEntries(c *cli.Context, words ...string) error {
 			}{card, e.Cached, e.Path})
 			continue
 		}
-		fmt.Fprintf(c.App.Writer, "%-36s %-12s %-5s %10s  %-8s  %s\n", card.Name, card.Task, card.Variant, zoo.Size(card.Bytes), cacheState(e, ""), card.Licence)
+		fmt.Fprintf(c.App.Writer, "%-*s  %-*s  %-4s %10s  %-8s  %s\n", name, card.Name, task, card.Task, card.Variant, zoo.Size(card.Bytes), cacheState(e, ""), card.Licence)
 	}
 	if len(entries) == 0 && len(words) > 0 {
 		return noModel(fmt.Errorf("no model matches all of these words; vision zoo list has them all"))

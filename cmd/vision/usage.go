@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/internal/nearest"
+)
+
+// toggle is a flag without a value.
+func toggle(name, does string, aliases ...string) *cli.BoolFlag {
+	return &cli.BoolFlag{Name: name, Aliases: aliases, Usage: does, DisableDefaultText: true}
+}
+
+// finish gives commands what the program alone is asked for otherwise: how
+// wrong flags are told, and no help commands below it.
+func finish(commands []*cli.Command) {
+	for _, c := range commands {
+		c.OnUsageError, c.HideHelpCommand = flagError, true
+		finish(c.Subcommands)
+	}
+}
+
+// helpCommand prints what --help prints behind a command.
+func helpCommand() *cli.Command {
+	return &cli.Command{
+		Name: "help", Usage: "print the help of a command", UsageText: "vision help\nvision help zoo pull", ArgsUsage: "[COMMAND]", Hidden: true,
+		Action: func(c *cli.Context) error {
+			if !c.Args().Present() {
+				return cli.ShowAppHelp(c)
+			}
+			args := []string{"vision"}
+			commands := c.App.Commands
+			for _, name := range c.Args().Slice() {
+				found := find(commands, name)
+				if found == nil {
+					return noCommand(strings.Join(append(args, name), " "), commands)
+				}
+				args, commands = append(args, found.Name), found.Subcommands
+			}
+			return newApp(c.App.Reader, c.App.Writer, c.App.ErrWriter).RunContext(c.Context, append(args, "--help"))
+		},
+	}
+}
+
+// group is the action of what has commands below it: help, or an error for a word
+// that is none of them.
+func group(c *cli.Context) error {
+	if word := c.Args().First(); word == "" || word == "help" {
+		return cli.ShowSubcommandHelp(c)
+	}
+	return noCommand(c.Command.HelpName+" "+c.Args().First(), c.Command.Subcommands)
+}
+
+// noCommand says that there is no such command among those given.
+func noCommand(line string, among []*cli.Command) error {
+	words := strings.Fields(line)
+	word := ""
+	if len(words) > 0 {
+		word = words[len(words)-1]
+	}
+	hint := nearest.Hint(word, commandNames(among))
+	return usage("there is no command %q%s (%s --help lists them)", strings.TrimPrefix(line, "vision "), hint, strings.TrimSuffix(line, " "+word))
+}
+
+// flagError puts the flag parser's complaints into this program's words.
+func flagError(c *cli.Context, err error, _ bool) error {
+	path := c.Command.HelpName
+	if path == "" {
+		path = "vision"
+	}
+	msg := err.Error()
+	if name, ok := strings.CutPrefix(msg, "flag provided but not defined: -"); ok {
+		return usage("%s has no flag %s%s (%s --help lists them)", path, dashed(name), nearest.Hint(dashed(name), longNames(c.Command.Flags)), path)
+	}
+	if name, ok := strings.CutPrefix(msg, "flag needs an argument: -"); ok {
+		return usage("%s needs a value", dashed(name))
+	}
+	for _, format := range []string{"invalid value %q for flag -%s", "invalid boolean value %q for -%s"} {
+		var value, name string
+		if n, _ := fmt.Sscanf(msg, format, &value, &name); n == 2 {
+			name = strings.TrimSuffix(name, ":")
+			return usage("%s %q: needed is %s", dashed(name), value, kindOf(c.Command.Flags, name))
+		}
+	}
+	return &exitError{exitUsage, err}
+}
+
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + strings.TrimPrefix(name, "-")
+}
+
+// longNames are the flags of more than one letter.
+func longNames(flags []cli.Flag) (names []string) {
+	for _, f := range flags {
+		for _, n := range f.Names() {
+			if len(n) > 1 {
+				names = append(names, dashed(n))
+			}
+		}
+	}
+	return names
+}
+
+// kindOf says what a flag takes.
+func kindOf(flags []cli.Flag, name string) string {
+	for _, f := range flags {
+		for _, n := range f.Names() {
+			if n != name {
+				continue
+			}
+			switch f.(type) {
+			case *cli.IntFlag:
+				return "a whole number"
+			case *cli.Float64Flag:
+				return "a number"
+			case *cli.DurationFlag:
+				return "a time, as 30s or 2m"
+			case *cli.BoolFlag:
+				return "true or false, or nothing"
+			}
+		}
+	}
+	return "another value"
+}
