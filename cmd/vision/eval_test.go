@@ -42,7 +42,7 @@ func TestEvalCOCO(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); code != 0 || err != nil || got.Task != "bbox" || got.AP != 1 || got.APs != -1 || len(got.Stats) != 12 || got.AR1 != 1 {
 		t.Errorf("code %d, %v: %s%s", code, err, out, errOut)
 	}
-	for _, args := range [][]string{{"eval"}, {"eval", "coco"}, {"eval", "coco", "--annotations", truth}, {"eval", "coco", "--annotations", truth, "--predictions", found, "--type", "hats"}} {
+	for _, args := range [][]string{{"eval", "nosuch"}, {"eval", "coco"}, {"eval", "coco", "--annotations", truth}, {"eval", "coco", "--annotations", truth, "--predictions", found, "--type", "hats"}} {
 		if code, out, errOut := vis(args...); code != exitUsage || out != "" || strings.Count(errOut, "\n") != 1 {
 			t.Errorf("%v: code %d, %q, %q", args, code, out, errOut)
 		}
