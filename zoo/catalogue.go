@@ -39,20 +39,42 @@ var Published = sync.OnceValue(func() *Catalogue {
 })
 
 func published() (*Catalogue, error) {
-	unpack, err := gzip.NewReader(bytes.NewReader(assets.Catalogue()))
+	text, err := publishedText()
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(unpack)
-	if err != nil {
-		return nil, err
-	}
-	cards, err := parseCards(data)
+	cards, err := parseCards(text)
 	if err != nil {
 		return nil, err
 	}
 	c := new(Catalogue)
 	return c, c.add(cards...)
+}
+
+func publishedText() ([]byte, error) {
+	unpack, err := gzip.NewReader(bytes.NewReader(assets.Catalogue()))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(unpack)
+}
+
+// mayBePublished tells whether a file of so many bytes may be one of the
+// catalogue's. It looks at the catalogue's text, which takes a sixth of the time
+// that all cards take.
+func mayBePublished(size int64) bool {
+	text, err := publishedText()
+	key := fmt.Appendf(nil, `"bytes":%d`, size)
+	for err == nil {
+		at := bytes.Index(text, key)
+		if at < 0 {
+			return false
+		}
+		if text = text[at+len(key):]; len(text) == 0 || text[0] < '0' || text[0] > '9' {
+			break
+		}
+	}
+	return true
 }
 
 var everything struct {
@@ -81,14 +103,20 @@ func UserFolder() string {
 	return filepath.Join(config, "vision", "zoo.d")
 }
 
+// userFiles are the files with entries in a folder, none where there is no folder.
+func userFiles(folder string) []string {
+	if folder == "" {
+		return nil
+	}
+	files, _ := filepath.Glob(filepath.Join(folder, "*.json"))
+	return files
+}
+
 // withUserEntries returns base with the entries of a folder added; a folder that
 // is not there adds none.
 func withUserEntries(base *Catalogue, folder string) (*Catalogue, error) {
-	if folder == "" {
-		return base, nil
-	}
-	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
-	if err != nil || len(files) == 0 {
+	files := userFiles(folder)
+	if len(files) == 0 {
 		return base, nil
 	}
 	all := new(Catalogue)

@@ -166,6 +166,9 @@ func (c *config) loadFile(ctx context.Context, path string) (*Model, error) {
 // knownFile returns the card of a file by its size and digest, nil where it is
 // none of the zoo's. It is read only where the size is that of a model.
 func knownFile(ctx context.Context, path string, size int64) (*Card, error) {
+	if len(userFiles(UserFolder())) == 0 && !mayBePublished(size) {
+		return nil, nil
+	}
 	all, err := All()
 	if err != nil {
 		return nil, err

@@ -53,10 +53,14 @@ func failed() error { return &exitError{exitFailed, nil} }
 // run is the program: it returns the exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	pictures.Register()
+	out, errOut, flush := hold(out, errOut)
 	app := newApp(in, out, errOut)
 	err := limitMemory()
 	if err == nil {
 		err = app.RunContext(ctx, reorder(app, args))
+	}
+	if failure := flush(); err == nil {
+		err = failure
 	}
 	if err == nil {
 		return 0

@@ -22,7 +22,9 @@ func Map[In, Out any](ctx context.Context, workers int, in iter.Seq[In], do func
 		var all sync.WaitGroup
 		defer all.Wait()
 		defer cancel()
-		order, waiting := make(chan *job[In, Out], 2*workers), make(chan *job[In, Out])
+		// Workers that find the next element waiting go on without those who read
+		// and yield, who are many switches of goroutines otherwise.
+		order, waiting := make(chan *job[In, Out], 2*workers), make(chan *job[In, Out], 2*workers)
 		all.Go(func() {
 			defer close(order)
 			defer close(waiting)
@@ -36,6 +38,9 @@ func Map[In, Out any](ctx context.Context, workers int, in iter.Seq[In], do func
 		for n := range workers {
 			all.Go(func() {
 				for j := range waiting {
+					if ctx.Err() != nil {
+						return
+					}
 					j.out = do(ctx, n, j.in)
 					close(j.done)
 				}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// pieces notes each write.
+type pieces struct {
+	all []string
+	err error
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	p.all = append(p.all, string(b))
+	return len(b), p.err
+}
+
+// Lines wait for one another, none longer than a moment, and not at all once
+// there are many.
+func TestHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var to pieces
+		h := &held{to: &to}
+		io.WriteString(h, "a\n")
+		time.Sleep(heldFor / 2)
+		io.WriteString(h, "b\n")
+		if len(to.all) != 0 {
+			t.Errorf("not held: %q", to.all)
+		}
+		time.Sleep(heldFor/2 + 1)
+		synctest.Wait()
+		if strings.Join(to.all, "|") != "a\nb\n" {
+			t.Errorf("after a moment %q", to.all)
+		}
+		io.WriteString(h, "c\n")
+		long := strings.Repeat("x", heldBytes)
+		io.WriteString(h, long)
+		if len(to.all) != 2 || to.all[1] != "c\n"+long {
+			t.Errorf("%d pieces after a long one", len(to.all))
+		}
+		time.Sleep(2 * heldFor)
+		synctest.Wait()
+		if err := h.Flush(); err != nil || len(to.all) != 2 {
+			t.Errorf("%d pieces, %v", len(to.all), err)
+		}
+	})
+}
+
+// An error is told as soon as it is known, and for ever.
+func TestHeldFails(t *testing.T) {
+	full := errors.New("full")
+	h := &held{to: &pieces{err: full}}
+	if _, err := io.WriteString(h, "a"); err != nil {
+		t.Error(err)
+	}
+	if err := h.Flush(); err != full {
+		t.Errorf("flush: %v", err)
+	}
+	if _, err := io.WriteString(h, "b"); err != full {
+		t.Errorf("write: %v", err)
+	}
+}
+
+// Remarks come after the results before them.
+func TestHeldInOrder(t *testing.T) {
+	var both bytes.Buffer
+	h := &held{to: &both}
+	remarks := inOrder{&both, h}
+	io.WriteString(h, "one ")
+	io.WriteString(remarks, "two ")
+	io.WriteString(h, "three")
+	h.Flush()
+	if both.String() != "one two three" {
+		t.Errorf("%q", both.String())
+	}
+}
