@@ -91,8 +91,12 @@ func (w *writer[T]) row(y, x int, pix []byte) {
 	case w.channels == 1:
 		lumaRow(w.dst[y*w.width+x:][:n], pix, w.tables[0])
 	case w.planar:
+		done := w.planes(y, x, pix)
+		if done == n {
+			return
+		}
 		for c := range w.channels {
-			planarRow(w.dst[(c*w.height+y)*w.width+x:][:n], pix[w.source[c]:], w.tables[c])
+			planarRow(w.dst[(c*w.height+y)*w.width+x:][done:n], pix[3*done+w.source[c]:], w.tables[c])
 		}
 	default:
 		packedRow(w.dst[(y*w.width+x)*3:][:n*3], pix, w)

@@ -56,7 +56,10 @@ TEXT ·horizontalAVX2(SB), NOSPLIT, $0-56
 	MOVQ         24(DX), DX
 	LEAQ         (CX)(CX*2), R11
 	VMOVDQU      resizeTaps<>+0(SB), Y0
-	VPBROADCASTD resizeRounding<>+0(SB), X1
+	VPBROADCASTD resizeRounding<>+0(SB), Y1
+	MOVQ         groups+48(FP), R13
+	DECQ         R13
+	JZ           alone
 
 pixel:
 	MOVLQSX (BX), R12
@@ -103,39 +106,86 @@ group:
 	JNZ            group
 	VPSLLD         $0x0b, Y2, Y2
 	VPADDD         Y3, Y2, Y2
-	VEXTRACTI128   $0x01, Y2, X3
-	VPADDD         X3, X2, X3
-	VPADDD         X1, X3, X3
-	VPSRAD         $0x16, X3, X3
 	VPSLLD         $0x0b, Y4, Y4
 	VPADDD         Y5, Y4, Y4
-	VEXTRACTI128   $0x01, Y4, X2
-	VPADDD         X2, X4, X2
-	VPADDD         X1, X2, X2
-	VPSRAD         $0x16, X2, X2
 	VPSLLD         $0x0b, Y6, Y6
 	VPADDD         Y7, Y6, Y6
-	VEXTRACTI128   $0x01, Y6, X4
-	VPADDD         X4, X6, X4
-	VPADDD         X1, X4, X4
-	VPSRAD         $0x16, X4, X4
 	VPSLLD         $0x0b, Y8, Y8
 	VPADDD         Y9, Y8, Y8
-	VEXTRACTI128   $0x01, Y8, X5
-	VPADDD         X5, X8, X5
-	VPADDD         X1, X5, X5
-	VPSRAD         $0x16, X5, X5
-	VPACKSSDW      X2, X3, X3
-	VPACKSSDW      X5, X4, X4
-	VPACKUSWB      X4, X3, X3
+	VPERM2I128     $0x31, Y4, Y2, Y3
+	VINSERTI128    $0x01, X4, Y2, Y2
+	VPADDD         Y2, Y3, Y3
+	VPADDD         Y1, Y3, Y3
+	VPSRAD         $0x16, Y3, Y3
+	VPERM2I128     $0x31, Y8, Y6, Y2
+	VINSERTI128    $0x01, X8, Y6, Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSRAD         $0x16, Y2, Y2
+	VPACKSSDW      Y2, Y3, Y3
+	VPACKUSWB      Y3, Y3, Y3
+	VEXTRACTI128   $0x01, Y3, X2
 	VMOVD          X3, (AX)
-	VPEXTRD        $0x01, X3, (AX)(CX*1)
-	VPEXTRD        $0x02, X3, (AX)(CX*2)
-	VPEXTRD        $0x03, X3, (AX)(R11*1)
+	VMOVD          X2, (AX)(CX*1)
+	VPEXTRD        $0x01, X3, (AX)(CX*2)
+	VPEXTRD        $0x01, X2, (AX)(R11*1)
 	ADDQ           $0x03, AX
 	ADDQ           $0x04, BX
 	DECQ           DI
 	JNZ            pixel
+	VZEROUPPER
+	RET
+
+alone:
+	MOVLQSX        (BX), R12
+	VMOVDQU        (SI), Y10
+	VMOVDQU        32(SI), Y11
+	VBROADCASTI128 (R8)(R12*1), Y3
+	VPSHUFB        Y0, Y3, Y3
+	VPMADDWD       Y10, Y3, Y2
+	VPMADDWD       Y11, Y3, Y3
+	VBROADCASTI128 (R9)(R12*1), Y5
+	VPSHUFB        Y0, Y5, Y5
+	VPMADDWD       Y10, Y5, Y4
+	VPMADDWD       Y11, Y5, Y5
+	VBROADCASTI128 (R10)(R12*1), Y7
+	VPSHUFB        Y0, Y7, Y7
+	VPMADDWD       Y10, Y7, Y6
+	VPMADDWD       Y11, Y7, Y7
+	VBROADCASTI128 (DX)(R12*1), Y9
+	VPSHUFB        Y0, Y9, Y9
+	VPMADDWD       Y10, Y9, Y8
+	VPMADDWD       Y11, Y9, Y9
+	VPSLLD         $0x0b, Y2, Y2
+	VPADDD         Y3, Y2, Y2
+	VPSLLD         $0x0b, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x0b, Y6, Y6
+	VPADDD         Y7, Y6, Y6
+	VPSLLD         $0x0b, Y8, Y8
+	VPADDD         Y9, Y8, Y8
+	VPERM2I128     $0x31, Y4, Y2, Y3
+	VINSERTI128    $0x01, X4, Y2, Y2
+	VPADDD         Y2, Y3, Y3
+	VPADDD         Y1, Y3, Y3
+	VPSRAD         $0x16, Y3, Y3
+	VPERM2I128     $0x31, Y8, Y6, Y2
+	VINSERTI128    $0x01, X8, Y6, Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSRAD         $0x16, Y2, Y2
+	VPACKSSDW      Y2, Y3, Y3
+	VPACKUSWB      Y3, Y3, Y3
+	VEXTRACTI128   $0x01, Y3, X2
+	VMOVD          X3, (AX)
+	VMOVD          X2, (AX)(CX*1)
+	VPEXTRD        $0x01, X3, (AX)(CX*2)
+	VPEXTRD        $0x01, X2, (AX)(R11*1)
+	ADDQ           $0x40, SI
+	ADDQ           $0x03, AX
+	ADDQ           $0x04, BX
+	DECQ           DI
+	JNZ            alone
 	VZEROUPPER
 	RET
 
@@ -215,5 +265,78 @@ store:
 	ADDQ      $0x10, CX
 	SUBQ      $0x10, SI
 	JNZ       block
+	VZEROUPPER
+	RET
+
+DATA planarChannel0<>+0(SB)/4, $0x80808000
+DATA planarChannel0<>+4(SB)/4, $0x80808003
+DATA planarChannel0<>+8(SB)/4, $0x80808006
+DATA planarChannel0<>+12(SB)/4, $0x80808009
+DATA planarChannel0<>+16(SB)/4, $0x80808004
+DATA planarChannel0<>+20(SB)/4, $0x80808007
+DATA planarChannel0<>+24(SB)/4, $0x8080800a
+DATA planarChannel0<>+28(SB)/4, $0x8080800d
+GLOBL planarChannel0<>(SB), RODATA|NOPTR, $32
+
+DATA planarChannel1<>+0(SB)/4, $0x80808001
+DATA planarChannel1<>+4(SB)/4, $0x80808004
+DATA planarChannel1<>+8(SB)/4, $0x80808007
+DATA planarChannel1<>+12(SB)/4, $0x8080800a
+DATA planarChannel1<>+16(SB)/4, $0x80808005
+DATA planarChannel1<>+20(SB)/4, $0x80808008
+DATA planarChannel1<>+24(SB)/4, $0x8080800b
+DATA planarChannel1<>+28(SB)/4, $0x8080800e
+GLOBL planarChannel1<>(SB), RODATA|NOPTR, $32
+
+DATA planarChannel2<>+0(SB)/4, $0x80808002
+DATA planarChannel2<>+4(SB)/4, $0x80808005
+DATA planarChannel2<>+8(SB)/4, $0x80808008
+DATA planarChannel2<>+12(SB)/4, $0x8080800b
+DATA planarChannel2<>+16(SB)/4, $0x80808006
+DATA planarChannel2<>+20(SB)/4, $0x80808009
+DATA planarChannel2<>+24(SB)/4, $0x8080800c
+DATA planarChannel2<>+28(SB)/4, $0x8080800f
+GLOBL planarChannel2<>(SB), RODATA|NOPTR, $32
+
+// func planarAVX2(dst *[3]*float32, tables *[3]*float32, pix *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·planarAVX2(SB), NOSPLIT, $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    tables+8(FP), CX
+	MOVQ    pix+16(FP), DX
+	MOVQ    n+24(FP), BX
+	MOVQ    (AX), SI
+	MOVQ    (CX), DI
+	MOVQ    8(AX), R8
+	MOVQ    8(CX), R9
+	MOVQ    16(AX), AX
+	MOVQ    16(CX), CX
+	VMOVDQU planarChannel0<>+0(SB), Y0
+	VMOVDQU planarChannel1<>+0(SB), Y1
+	VMOVDQU planarChannel2<>+0(SB), Y2
+	XORQ    R10, R10
+
+eight:
+	VMOVDQU     (DX), X3
+	VINSERTI128 $0x01, 8(DX), Y3, Y3
+	VPSHUFB     Y0, Y3, Y4
+	VPCMPEQD    Y5, Y5, Y5
+	VXORPS      Y6, Y6, Y6
+	VGATHERDPS  Y5, (DI)(Y4*4), Y6
+	VMOVUPS     Y6, (SI)(R10*4)
+	VPSHUFB     Y1, Y3, Y4
+	VPCMPEQD    Y5, Y5, Y5
+	VXORPS      Y6, Y6, Y6
+	VGATHERDPS  Y5, (R9)(Y4*4), Y6
+	VMOVUPS     Y6, (R8)(R10*4)
+	VPSHUFB     Y2, Y3, Y4
+	VPCMPEQD    Y5, Y5, Y5
+	VXORPS      Y6, Y6, Y6
+	VGATHERDPS  Y5, (CX)(Y4*4), Y6
+	VMOVUPS     Y6, (AX)(R10*4)
+	ADDQ        $0x18, DX
+	ADDQ        $0x08, R10
+	CMPQ        R10, BX
+	JL          eight
 	VZEROUPPER
 	RET

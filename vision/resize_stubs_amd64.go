@@ -18,3 +18,9 @@ func horizontalAVX2(dst *byte, stride int, rows *[4]*byte, offsets *int32, words
 //
 //go:noescape
 func verticalAVX2(dst *byte, lines *byte, stride int, words *[4]int16, taps int, n int)
+
+// planarAVX2 writes, for each of n pixels of RGB, a multiple of 8, what tables[c] says of
+// channel c to dst[c]. It reads 3*n bytes.
+//
+//go:noescape
+func planarAVX2(dst *[3]*float32, tables *[3]*float32, pix *byte, n int)

@@ -35,6 +35,7 @@ func generate() (map[string][]byte, error) {
 	half := g.rounding()
 	g.horizontal(half)
 	g.vertical(half)
+	g.planar()
 	f, err := g.Result()
 	if err != nil {
 		return nil, err

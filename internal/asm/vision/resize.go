@@ -58,9 +58,13 @@ func (g *gen) horizontal(half Mem) {
 	g.LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, stride3)
 	mask := g.YMM()
 	g.VMOVDQU(shuffle, mask)
-	round := g.XMM()
+	round := g.YMM()
 	g.VPBROADCASTD(half, round)
 	at, left := g.GP64(), g.GP64()
+	to := rowsOf{dst, stride, stride3}
+	g.MOVQ(NewParamAddr("groups", 48), left)
+	g.DECQ(left)
+	g.JZ(LabelRef("alone"))
 
 	g.Label("pixel")
 	g.MOVLQSX(Mem{Base: offsets}, at)
@@ -71,14 +75,12 @@ func (g *gen) horizontal(half Mem) {
 		g.VPXOR(hi[r], hi[r], hi[r])
 		g.VPXOR(lo[r], lo[r], lo[r])
 	}
-	upper, lower := g.YMM(), g.YMM()
 	g.Label("group")
+	upper, lower := g.YMM(), g.YMM()
 	g.VMOVDQU(Mem{Base: words}, upper)
 	g.VMOVDQU(Mem{Base: words, Disp: 32}, lower)
 	for r := range 4 {
-		pix, product := g.YMM(), g.YMM()
-		g.VBROADCASTI128(Mem{Base: row[r], Index: at, Scale: 1}, pix)
-		g.VPSHUFB(mask, pix, pix)
+		pix, product := g.spreadPixels(row[r], at, mask), g.YMM()
 		g.VPMADDWD(upper, pix, product)
 		g.VPADDD(product, hi[r], hi[r])
 		g.VPMADDWD(lower, pix, pix)
@@ -88,31 +90,71 @@ func (g *gen) horizontal(half Mem) {
 	g.ADDQ(Imm(12), at)
 	g.DECQ(left)
 	g.JNZ(LabelRef("group"))
-
-	var sum [4]reg.Register
-	for r := range 4 {
-		g.VPSLLD(Imm(lowBits), hi[r], hi[r])
-		g.VPADDD(lo[r], hi[r], hi[r])
-		x := g.XMM()
-		g.VEXTRACTI128(Imm(1), hi[r], x)
-		g.VPADDD(x, hi[r].AsX(), x)
-		g.VPADDD(round, x, x)
-		g.VPSRAD(Imm(22), x, x)
-		sum[r] = x
-	}
-	g.VPACKSSDW(sum[1], sum[0], sum[0])
-	g.VPACKSSDW(sum[3], sum[2], sum[2])
-	g.VPACKUSWB(sum[2], sum[0], sum[0])
-	g.VMOVD(sum[0], Mem{Base: dst})
-	g.VPEXTRD(Imm(1), sum[0], Mem{Base: dst, Index: stride, Scale: 1})
-	g.VPEXTRD(Imm(2), sum[0], Mem{Base: dst, Index: stride, Scale: 2})
-	g.VPEXTRD(Imm(3), sum[0], Mem{Base: dst, Index: stride3, Scale: 1})
+	g.finishRows(hi, lo, round, to)
 	g.ADDQ(Imm(3), dst)
 	g.ADDQ(Imm(4), offsets)
 	g.DECQ(n)
 	g.JNZ(LabelRef("pixel"))
 	g.VZEROUPPER()
 	g.RET()
+
+	g.Label("alone") // one group an output pixel: nothing to add up
+	g.MOVLQSX(Mem{Base: offsets}, at)
+	g.VMOVDQU(Mem{Base: words}, upper)
+	g.VMOVDQU(Mem{Base: words, Disp: 32}, lower)
+	for r := range 4 {
+		pix := g.spreadPixels(row[r], at, mask)
+		g.VPMADDWD(upper, pix, hi[r])
+		g.VPMADDWD(lower, pix, lo[r])
+	}
+	g.finishRows(hi, lo, round, to)
+	g.ADDQ(Imm(64), words)
+	g.ADDQ(Imm(3), dst)
+	g.ADDQ(Imm(4), offsets)
+	g.DECQ(n)
+	g.JNZ(LabelRef("alone"))
+	g.VZEROUPPER()
+	g.RET()
+}
+
+// spreadPixels loads four pixels of a row as tapShuffle spreads them.
+func (g *gen) spreadPixels(row, at reg.Register, mask reg.VecVirtual) reg.VecVirtual {
+	pix := g.YMM()
+	g.VBROADCASTI128(Mem{Base: row, Index: at, Scale: 1}, pix)
+	g.VPSHUFB(mask, pix, pix)
+	return pix
+}
+
+// rowsOf says where the same pixel of four rows is: stride bytes apart, and
+// stride3 is three times as many.
+type rowsOf struct{ first, stride, stride3 reg.Register }
+
+// finishRows adds up the two lanes of the sums of four rows, rounds, and stores a
+// pixel and a byte of each row. The sums are used up.
+func (g *gen) finishRows(hi, lo [4]reg.VecVirtual, round reg.VecVirtual, to rowsOf) {
+	for r := range 4 {
+		g.VPSLLD(Imm(lowBits), hi[r], hi[r])
+		g.VPADDD(lo[r], hi[r], hi[r])
+	}
+	var pair [2]reg.VecVirtual // rows 0 and 1, 2 and 3, a lane each
+	for i := range pair {
+		a, b := hi[2*i], hi[2*i+1]
+		pair[i] = g.YMM()
+		g.VPERM2I128(Imm(0x31), b, a, pair[i])
+		g.VINSERTI128(Imm(1), b.AsX(), a, a)
+		g.VPADDD(a, pair[i], pair[i])
+		g.VPADDD(round, pair[i], pair[i])
+		g.VPSRAD(Imm(22), pair[i], pair[i])
+	}
+	even := pair[0] // rows 0 and 2 in the lower lane, 1 and 3 in the upper
+	g.VPACKSSDW(pair[1], even, even)
+	g.VPACKUSWB(even, even, even)
+	odd := g.XMM()
+	g.VEXTRACTI128(Imm(1), even, odd)
+	g.VMOVD(even.AsX(), Mem{Base: to.first})
+	g.VMOVD(odd, Mem{Base: to.first, Index: to.stride, Scale: 1})
+	g.VPEXTRD(Imm(1), even.AsX(), Mem{Base: to.first, Index: to.stride, Scale: 2})
+	g.VPEXTRD(Imm(1), odd, Mem{Base: to.first, Index: to.stride3, Scale: 1})
 }
 
 func (g *gen) vertical(half Mem) {
