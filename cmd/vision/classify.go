@@ -53,6 +53,7 @@ func classifyAction(c *cli.Context) error {
 	opts := []classify.Option{classify.Top(c.Int("top")), classify.Batch(c.Int("batch"))}
 	var threads []zoo.Option
 	if total > 1 {
+		collectRarely()
 		var workers []classify.Option
 		threads, workers = sideBySide(c)
 		opts = append(opts, workers...)

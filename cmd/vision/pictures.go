@@ -89,6 +89,9 @@ const maxWorkers = 4
 func newCrew(c *cli.Context) (crew, error) {
 	total, err := countSources(c)
 	w := crew{total: total, workers: 1}
+	if total > 1 {
+		collectRarely()
+	}
 	if total > 1 && c.Int("threads") == 0 {
 		cores := runtime.GOMAXPROCS(0)
 		w.workers = min(cores, maxWorkers)

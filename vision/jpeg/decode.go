@@ -209,11 +209,19 @@ func (d *Decoder) picture(dst *RGB, s scanHeader, stored bool) error {
 	return nil
 }
 
-// size makes room for the picture in dst.
+// size makes room for the picture in dst: where its memory has to grow, some more
+// than needed, since new memory costs a third as much as decoding into it.
 func (d *Decoder) size(dst *RGB) {
 	dst.Width, dst.Height = d.width, d.height
-	dst.Pix = grown(dst.Pix, 3*d.width*d.height)
+	n := 3 * d.width * d.height
+	if had := cap(dst.Pix); had > 0 && had < n {
+		dst.Pix = make([]byte, n, n+min(n/2, mostSpare))
+	}
+	dst.Pix = grown(dst.Pix, n)
 }
+
+// mostSpare bounds the memory that is set aside for larger pictures to come.
+const mostSpare = 1 << 20
 
 // stopped returns the error of a context that is done.
 func (d *Decoder) stopped() error {
