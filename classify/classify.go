@@ -34,7 +34,7 @@ type Option func(*options)
 
 type options struct{ top, batch, workers int }
 
-// Top asks for the n most probable classes; the default is 5.
+// Top asks for the n most probable classes, at least one; the default is 5.
 func Top(n int) Option { return func(o *options) { o.top = n } }
 
 // Image names what is in a picture: the most probable classes, most probable
@@ -48,6 +48,9 @@ func ImageContext(ctx context.Context, m Model, img *vision.Image, opts ...Optio
 	if m.Encoder() == nil {
 		return nil, errNoPicture
 	}
+	if _, err := newOptions(opts); err != nil {
+		return nil, err
+	}
 	x, _, err := m.Encoder().Encode(img)
 	if err != nil {
 		return nil, err
@@ -59,7 +62,10 @@ var errNoPicture = errors.New("no input of the model takes a picture")
 
 // Tensor names what is in a picture that the model's encoder has encoded.
 func Tensor(ctx context.Context, m Model, x *tensor.Tensor, opts ...Option) ([]Prediction, error) {
-	o := newOptions(opts)
+	o, err := newOptions(opts)
+	if err != nil {
+		return nil, err
+	}
 	all, err := rows(ctx, m, x, 1)
 	if err != nil {
 		return nil, err

@@ -45,9 +45,12 @@ func Workers(n int) Option { return func(o *options) { o.workers = n } }
 // memory of the Stream's (vision.Into), and leave out what the model does not look
 // at (vision.SeenBy); a picture that is the source's own is left as it is. Leaving the loop ends everything that was begun.
 func Stream(ctx context.Context, m Model, sources iter.Seq[vision.Source], opts ...Option) iter.Seq2[Result, error] {
-	o := newOptions(opts)
+	o, err := newOptions(opts)
+	if err == nil {
+		err = o.checkStream(m)
+	}
 	return func(yield func(Result, error) bool) {
-		if err := o.checkStream(m); err != nil {
+		if err != nil {
 			yield(Result{}, err)
 			return
 		}
@@ -89,8 +92,6 @@ func inBatches(sources iter.Seq[vision.Source], n int) iter.Seq[[]vision.Source]
 
 func (o *options) checkStream(m Model) error {
 	switch {
-	case o.batch < 1:
-		return fmt.Errorf("a batch of %d pictures; at least 1 is needed", o.batch)
 	case m.Encoder() == nil:
 		return errNoPicture
 	case o.batch == 1:
@@ -234,11 +235,18 @@ func alone(x *tensor.Tensor, i int) *tensor.Tensor {
 	return one
 }
 
-func newOptions(opts []Option) options {
+func newOptions(opts []Option) (options, error) {
 	o := options{top: 5, batch: 1, workers: runtime.GOMAXPROCS(0)}
 	for _, opt := range opts {
 		opt(&o)
 	}
-	o.workers = max(1, o.workers)
-	return o
+	switch {
+	case o.top < 1:
+		return o, fmt.Errorf("the %d most probable classes are asked for; at least 1 is needed", o.top)
+	case o.batch < 1:
+		return o, fmt.Errorf("a batch of %d pictures; at least 1 is needed", o.batch)
+	case o.workers < 1:
+		return o, fmt.Errorf("%d workers; at least 1 is needed", o.workers)
+	}
+	return o, nil
 }

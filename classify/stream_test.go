@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -148,12 +149,21 @@ func TestStreamCancelled(t *testing.T) {
 	}
 }
 
-func TestStreamRefuses(t *testing.T) {
+func TestRefuses(t *testing.T) {
 	m := load(t)
-	for _, err := range classify.Stream(t.Context(), m, samples("cat"), classify.Batch(0)) {
-		if err == nil {
-			t.Error("a batch of 0 was accepted")
+	for want, opt := range map[string]classify.Option{"a batch of 0": classify.Batch(0), "-1 workers": classify.Workers(-1), "the 0 most": classify.Top(0)} {
+		results := 0
+		for _, err := range classify.Stream(t.Context(), m, samples("cat"), opt) {
+			if results++; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("want an error with %q, got %v", want, err)
+			}
 		}
+		if results != 1 {
+			t.Errorf("%s: %d results, want the error alone", want, results)
+		}
+	}
+	if _, err := classify.Image(m, vision.NewImage(32, 32), classify.Top(0)); err == nil {
+		t.Error("the 0 most probable classes, and no error")
 	}
 }
 

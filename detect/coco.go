@@ -39,7 +39,7 @@ type COCOAnnotation struct {
 	CategoryID   int             `json:"category_id"`
 	BBox         []float64       `json:"bbox"` // left, top, width, height
 	Area         float64         `json:"area"`
-	Crowd        flexibleBool    `json:"iscrowd"`
+	Crowd        COCOFlag        `json:"iscrowd"`
 	Segmentation json.RawMessage `json:"segmentation"`
 	Keypoints    []float64       `json:"keypoints"` // x, y, visibility
 	NumKeypoints int             `json:"num_keypoints"`
@@ -57,13 +57,13 @@ type COCOResult struct {
 	Keypoints    []float64       `json:"keypoints"`
 }
 
-// flexibleBool is true or false, or a number.
-type flexibleBool bool
+// COCOFlag is true or false; JSON has it as 1 and 0 too.
+type COCOFlag bool
 
 // UnmarshalJSON takes 0 and false for false.
-func (b *flexibleBool) UnmarshalJSON(data []byte) error {
+func (b *COCOFlag) UnmarshalJSON(data []byte) error {
 	s := string(data)
-	*b = flexibleBool(s != "0" && s != "false" && s != "null")
+	*b = COCOFlag(s != "0" && s != "false" && s != "null")
 	return nil
 }
 

@@ -53,7 +53,7 @@ func TestCOCOByHand(t *testing.T) {
 	pictures := []COCOImage{{ID: 1, FileName: "a.jpg", Width: 400, Height: 400}, {ID: 2, FileName: "b.jpg", Width: 400, Height: 400}}
 	box := func(x, y, w, h float64) []float64 { return []float64{x, y, w, h} }
 	truth := func(image int64, b []float64, crowd bool) COCOAnnotation {
-		return COCOAnnotation{ImageID: image, CategoryID: 1, BBox: b, Area: b[2] * b[3], Crowd: flexibleBool(crowd)}
+		return COCOAnnotation{ImageID: image, CategoryID: 1, BBox: b, Area: b[2] * b[3], Crowd: COCOFlag(crowd)}
 	}
 	guess := func(image int64, score float64, b []float64) COCOResult {
 		return COCOResult{ImageID: image, CategoryID: 1, BBox: b, Score: score}

@@ -4,7 +4,12 @@
 //	s, err := engine.Open("resnet50.onnx")
 //	if err != nil { … }
 //	defer s.Close()
+//	x := tensor.New(tensor.Float32, 1, 3, 224, 224) // filled by tensor.Data[float32](x), row by row
 //	out, err := s.Run(ctx, engine.Values{"input": x})
+//	logits := tensor.Data[float32](out["output"])
+//
+// Names, element types and shapes are Session.Inputs and Session.Outputs. Package
+// vision makes tensors of pictures; packages classify and detect read outputs.
 package engine
 
 import (
@@ -12,10 +17,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -29,14 +36,17 @@ import (
 // Values are tensors by name.
 type Values map[string]*tensor.Tensor
 
-// Info describes an input, an output or a layer: its name, element type and
-// shape. Dimensions may be symbols ("batch") or unknown.
+// Info describes an input, an output or a layer: its name, element type (DType)
+// and Shape. Dimensions may be symbols ("batch") or unknown; Shape.Ints are all of
+// them where they are numbers.
 type Info struct {
 	Name string
 	ir.Fact
 }
 
-// Session is an opened model. It is safe for concurrent use.
+// Session is an opened model. It is safe for concurrent use: several runs may be
+// under way, each with its own memory for inner values, all with one copy of the
+// weights. Only Close must wait for them.
 type Session struct {
 	file    string
 	model   *ir.Model
@@ -46,14 +56,17 @@ type Session struct {
 	spare   sync.Pool // of *arguments
 	reports []pass.Report
 	opened  float64 // milliseconds that opening took
+	closed  atomic.Bool
 }
 
 // Open opens a model file. The file is mapped: it must stay as it is until
-// Close.
+// Close. The error is an fs.PathError where the file cannot be read, ErrNotModel
+// where it is something else, an UnsupportedError where it holds operators that
+// the engine does not know; others say in one line what is broken.
 func Open(path string, opts ...Option) (*Session, error) {
 	data, closer, err := onnx.Map(path)
 	if err != nil {
-		return nil, fmt.Errorf("open model: %w", err)
+		return nil, err
 	}
 	files := onnx.NewFiles(filepath.Dir(path))
 	if m, ok := closer.(interface{ Forget() }); ok {
@@ -195,8 +208,10 @@ func (s *Session) prepare() error {
 	return s.runner.Prepare(facts)
 }
 
-// Close gives back what the session holds. No Run may be under way.
+// Close gives back what the session holds. No Run may be under way; those that
+// come later fail with ErrClosed. A second Close does nothing.
 func (s *Session) Close() error {
+	s.closed.Store(true)
 	var first error
 	for _, c := range s.closers {
 		if err := c.Close(); err != nil && first == nil {
@@ -221,16 +236,19 @@ func infos(values []*ir.Value) []Info {
 	return out
 }
 
-// Run computes the outputs for one set of inputs. The results are the
-// caller's.
+// Run computes the outputs for one set of inputs: in holds a tensor for each of
+// Inputs, of its element type and shape, and nothing else; they are only read. The
+// results, one for each of Outputs, are the caller's. The first run on inputs of
+// other shapes than before plans for them, which takes longer. A cancelled context
+// ends the run between two pieces of work; the error is then the context's.
 func (s *Session) Run(ctx context.Context, in Values) (Values, error) {
 	out := make(Values, len(s.runner.Outputs()))
 	return out, s.run(ctx, in, out, true)
 }
 
-// RunInto computes the outputs into tensors of the caller's: every output that
-// out names must be there with its dtype and shape. Once a plan for these
-// shapes exists it allocates nothing.
+// RunInto computes outputs into tensors of the caller's: out holds one of the
+// right dtype and shape for each output that is wanted. Once a plan for these
+// shapes exists it allocates nothing. After an error the tensors hold anything.
 func (s *Session) RunInto(ctx context.Context, in, out Values) error {
 	return s.run(ctx, in, out, false)
 }
@@ -239,6 +257,9 @@ func (s *Session) RunInto(ctx context.Context, in, out Values) error {
 type arguments struct{ in, out []*tensor.Tensor }
 
 func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error) {
+	if s.closed.Load() {
+		return fmt.Errorf("%s: %w", s.file, ErrClosed)
+	}
 	inputs, outputs := s.runner.Inputs(), s.runner.Outputs()
 	args, _ := s.spare.Get().(*arguments)
 	if args == nil {
@@ -263,11 +284,17 @@ func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error)
 		args.in[i] = t
 	}
 	if len(in) > len(inputs) {
-		return s.unknownInput(in)
+		return s.unknown("input", in, inputs)
 	}
 	if !all {
+		wanted := 0
 		for i, v := range outputs {
-			args.out[i] = out[v.Name]
+			if args.out[i] = out[v.Name]; args.out[i] != nil {
+				wanted++
+			}
+		}
+		if wanted < len(out) {
+			return s.unknown("output", out, outputs)
 		}
 	}
 	results, err := s.runner.Run(ctx, args.in, args.out)
@@ -275,7 +302,7 @@ func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error)
 		return fmt.Errorf("%s: %w", s.file, err)
 	}
 	for i, v := range outputs {
-		want := args.out[i]
+		want := out[v.Name]
 		switch {
 		case all:
 			out[v.Name] = results[i]
@@ -283,22 +310,26 @@ func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error)
 		case want.DType() == results[i].DType() && want.DType().IsElement() && want.DType() != tensor.String && slices.Equal(want.Shape(), results[i].Shape()):
 			copy(want.Bytes(), results[i].Bytes()) // made elsewhere: by a stage, or a view
 		default:
-			return fmt.Errorf("%s: output %s is %s, which does not fit the given %s", s.file, onnx.Quote(v.Name), results[i], out[v.Name])
+			return fmt.Errorf("%s: output %s is %s, which does not fit the given %s", s.file, onnx.Quote(v.Name), results[i], want)
 		}
 	}
 	return nil
 }
 
-func (s *Session) unknownInput(in Values) error {
+// unknown finds what is wrong with the names of a run's inputs or outputs.
+func (s *Session) unknown(kind string, given Values, values []*ir.Value) error {
 	var names []string
 	known := map[string]bool{}
-	for _, v := range s.runner.Inputs() {
+	for _, v := range values {
 		known[v.Name] = true
 		names = append(names, onnx.Quote(v.Name))
 	}
-	for name := range in {
-		if !known[name] {
-			return fmt.Errorf("%s: there is no input %s; the inputs are %s", s.file, onnx.Quote(name), strings.Join(names, ", "))
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		switch {
+		case !known[name]:
+			return fmt.Errorf("%s: there is no %s %s; the %ss are %s", s.file, kind, onnx.Quote(name), kind, strings.Join(names, ", "))
+		case given[name] == nil:
+			return fmt.Errorf("%s: %s %s is nil", s.file, kind, onnx.Quote(name))
 		}
 	}
 	return nil

@@ -5,9 +5,11 @@ import (
 	"io/fs"
 	"math"
 	"runtime/debug"
+	"slices"
 
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/plan"
 )
 
@@ -70,7 +72,14 @@ func MemoryLimit(bytes int64) Option {
 
 // LoopBudget bounds the turns that the loops of one run may take together. The
 // default is 10 million: seconds, not minutes.
-func LoopBudget(turns int64) Option { return func(o *options) { o.turns = turns } }
+func LoopBudget(turns int64) Option {
+	return func(o *options) {
+		if turns < 1 {
+			o.err = fmt.Errorf("a loop budget of %d turns; at least 1 is needed", turns)
+		}
+		o.turns = turns
+	}
+}
 
 // Threads bounds the goroutines that work on one Run, and on packing weights when
 // the session opens; 1 runs all on the caller alone. The default is one for each
@@ -96,7 +105,12 @@ const (
 
 // Precision chooses the arithmetic. The default is F32.
 func Precision(a Arithmetic) Option {
-	return func(o *options) { o.bf16, o.strict = a == BF16, a == F32Strict }
+	return func(o *options) {
+		if a > BF16 {
+			o.err = fmt.Errorf("precision %d is none of F32, F32Strict, BF16", a)
+		}
+		o.bf16, o.strict = a == BF16, a == F32Strict
+	}
 }
 
 // ParsePrecision reads "f32", "f32strict" or "bf16".
@@ -137,15 +151,21 @@ func WithoutPass(names ...string) Option {
 			o.without = map[string]bool{}
 		}
 		for _, n := range names {
+			if !slices.ContainsFunc(pass.All, func(p pass.Pass) bool { return p.Name == n }) {
+				o.err = fmt.Errorf("there is no optimisation %q; Passes (vision inspect --passes) lists them", n)
+			}
 			o.without[n] = true
 		}
 	}
 }
 
-// Event is one step of a run, as Trace sees it.
+// Event is one step of a run, as Trace sees it: the Node's name and operator (Op)
+// as in the graph that runs, the Kernel that computed it, when it started (Start)
+// and how long it Took.
 type Event = plan.Event
 
-// Trace calls f after every step of every run, from the goroutine that runs it.
+// Trace calls f after every step of every run, from the goroutine that runs it:
+// where several run at a time, f must be ready for that.
 func Trace(f func(Event)) Option { return func(o *options) { o.trace = f } }
 
 // Plain runs every operator by its reference kernel on the graph as the file
@@ -155,7 +175,7 @@ func Plain() Option { return func(o *options) { o.plain = true } }
 // fits checks a constant against the memory limit.
 func (o *options) fits(bytes int) error {
 	if int64(bytes) > o.memory {
-		return &ops.ErrMemory{Need: int64(bytes), Limit: o.memory}
+		return &ops.MemoryError{Need: int64(bytes), Limit: o.memory}
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/ops"
 )
 
 // Method is how the range of an activation is found.
@@ -64,12 +65,12 @@ type Layer struct {
 type Result struct {
 	Model     *onnx.Model // its tensors may be views of the session's file
 	Layers    []Layer
-	Error     float64 // rms error of the outputs on samples, relative to their rms
-	Agreement float64 // share of samples with the same largest output; 1 where outputs are no scores
-	Compared  int     // samples that Error and Agreement were measured on
-	Kept      []string
-	Float     int // bytes of constants before
-	Bytes     int // and after
+	Error     float64  // rms error of the outputs on samples, relative to their rms
+	Agreement float64  // share of samples with the same largest output; 1 where outputs are no scores
+	Compared  int      // samples that Error and Agreement were measured on
+	Kept      []string // nodes left in float32 because that made the result better
+	Float     int      // bytes of constants before
+	Bytes     int      // and after
 }
 
 // compared bounds the samples that candidates are measured on.
@@ -105,6 +106,9 @@ func Session(ctx context.Context, s *engine.Session, samples Samples, opt Option
 	}
 	q := &quantizer{ctx: ctx, opt: opt, samples: samples, graph: s.Optimised()}
 	for _, n := range q.graph.Nodes {
+		if n.Domain == ops.Internal && n.Op == "Conv" {
+			return nil, fmt.Errorf("%v is in a fused form; open the session with the option quantize.Prepare()", n)
+		}
 		if integer[n.Op] {
 			return nil, fmt.Errorf("the network is quantised already: %v; give the float32 network that it was made of", n)
 		}

@@ -184,4 +184,12 @@ func TestRefuses(t *testing.T) {
 	if _, err := quantize.Session(context.Background(), s, quantize.Samples{}, quantize.Options{}); err == nil {
 		t.Error("no samples, no error")
 	}
+	fused, err := engine.OpenBytes(build(13))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fused.Close()
+	if _, err := quantize.Session(context.Background(), fused, samples(), quantize.Options{}); err == nil || !strings.Contains(err.Error(), "open the session with the option quantize.Prepare()") {
+		t.Errorf("a session that was opened without Prepare: %v", err)
+	}
 }

@@ -89,11 +89,11 @@ func Named(name string) (Recipe, error) {
 			return r.clone(), nil
 		}
 	}
-	return Recipe{}, fmt.Errorf("recipe %q is not known; known are %s", shorten(name), strings.Join(Names(), ", "))
+	return Recipe{}, fmt.Errorf("recipe %q is not known; known are %s", shorten(name), strings.Join(RecipeNames(), ", "))
 }
 
-// Names lists the named recipes.
-func Names() []string {
+// RecipeNames lists what Named knows, in order of the alphabet.
+func RecipeNames() []string {
 	names := make([]string, len(named))
 	for i, r := range named {
 		names[i] = r.Name

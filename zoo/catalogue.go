@@ -30,7 +30,9 @@ type Catalogue struct {
 }
 
 // Published is the catalogue inside the binary, without a user's own entries.
-var Published = sync.OnceValue(func() *Catalogue {
+func Published() *Catalogue { return embedded() }
+
+var embedded = sync.OnceValue(func() *Catalogue {
 	c, err := published()
 	if err != nil {
 		panic("BUG: embedded catalogue: " + err.Error())

@@ -59,8 +59,12 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if err == nil {
 		err = app.RunContext(ctx, reorder(app, args))
 	}
-	if failure := flush(); err == nil {
-		err = failure
+	if failure := flush(); failure != nil {
+		var p *fs.PathError
+		if errors.As(failure, &p) { // its path is one of standard output's names
+			failure = p.Err
+		}
+		err = fmt.Errorf("standard output: %w", failure)
 	}
 	if err == nil {
 		return 0

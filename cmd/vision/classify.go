@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
+	"io"
 	"iter"
 	"strings"
 	"time"
@@ -43,8 +43,10 @@ func classifyAction(c *cli.Context) error {
 		return usage("--top %d: at least 1", c.Int("top"))
 	case c.Int("batch") < 1 || c.Int("batch") > 4096:
 		return usage("--batch %d: 1 to 4096", c.Int("batch"))
-	case c.Bool("json") && c.Bool("csv"):
-		return usage("--json and --csv exclude each other")
+	}
+	p, err := newPrinter(c, "file", "rank", "index", "id", "label", "probability")
+	if err != nil {
+		return err
 	}
 	total, err := countSources(c)
 	if err != nil {
@@ -64,7 +66,7 @@ func classifyAction(c *cli.Context) error {
 	}
 	defer m.Close()
 	remark(c, m.Guess())
-	return classifyAll(c, m, total, opts)
+	return classifyAll(c, m, p, total, opts)
 }
 
 // sideBySide has as many pictures in the network as there are processors, which
@@ -77,8 +79,7 @@ func sideBySide(c *cli.Context) ([]zoo.Option, []classify.Option) {
 }
 
 // classifyAll prints a result for each picture, in order.
-func classifyAll(c *cli.Context, m *zoo.Model, total int, opts []classify.Option) error {
-	p := &classifyPrinter{c: c, model: m.Card().Name, csv: csv.NewWriter(c.App.Writer)}
+func classifyAll(c *cli.Context, m *zoo.Model, p *printer, total int, opts []classify.Option) error {
 	bar := newPictureBar(c, total)
 	defer bar.finish()
 	bad := false
@@ -98,10 +99,6 @@ func classifyAll(c *cli.Context, m *zoo.Model, total int, opts []classify.Option
 		}
 		p.print(&line)
 		bar.step()
-	}
-	p.csv.Flush()
-	if err := p.csv.Error(); err != nil {
-		return err
 	}
 	if bad {
 		return failed()
@@ -166,50 +163,18 @@ func (r *classifyResult) fill(m *zoo.Model, of classify.Result) {
 	r.MS = &stageTimes{milliseconds(of.Decode), milliseconds(of.Encode), milliseconds(of.Infer)}
 }
 
-type classifyPrinter struct {
-	c     *cli.Context
-	model string
-	csv   *csv.Writer
-	lines int
-}
+func (r *classifyResult) failure() string { return r.Error }
 
-func (p *classifyPrinter) print(r *classifyResult) {
-	out := p.c.App.Writer
-	switch {
-	case p.c.Bool("json"):
-		printJSON(out, r)
-	case r.Error != "":
-		tell(p.c, r.Error)
-	case p.c.Bool("csv"):
-		p.csvRows(r)
-	default:
-		p.table(r)
-	}
-}
-
-// csvRows writes a row a class. Cells that a spreadsheet would take for a
-// formula are quoted out of that.
-func (p *classifyPrinter) csvRows(r *classifyResult) {
-	if p.lines == 0 {
-		_ = p.csv.Write([]string{"file", "rank", "index", "id", "label", "probability"})
-	}
-	p.lines++
+func (r *classifyResult) rows() (rows [][]string) {
 	for _, q := range r.Predictions {
-		_ = p.csv.Write([]string{cell(r.File), fmt.Sprint(q.Rank), fmt.Sprint(q.Index), q.ID, cell(q.Label), fmt.Sprintf("%.6f", q.Probability)})
+		rows = append(rows, []string{cell(r.File), fmt.Sprint(q.Rank), fmt.Sprint(q.Index), q.ID, cell(q.Label), fmt.Sprintf("%.6f", q.Probability)})
 	}
-	p.csv.Flush()
+	return rows
 }
 
-func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
-
-// table prints ranks, bars and labels for eyes.
-func (p *classifyPrinter) table(r *classifyResult) {
-	fmt.Fprintln(p.c.App.Writer, oneLine(r.File))
+// table prints ranks, bars and labels.
+func (r *classifyResult) table(out io.Writer) {
+	fmt.Fprintln(out, oneLine(r.File))
 	width := 0
 	for _, q := range r.Predictions {
 		width = max(width, utf8.RuneCountInString(oneLine(q.Label)))
@@ -217,7 +182,7 @@ func (p *classifyPrinter) table(r *classifyResult) {
 	for _, q := range r.Predictions {
 		bar := strings.Repeat("█", int(q.Probability*20+0.5))
 		line := fmt.Sprintf("%3d  %5.1f %%  %-20s  %-*s  %s", q.Rank, 100*q.Probability, bar, width, oneLine(q.Label), q.ID)
-		fmt.Fprintln(p.c.App.Writer, strings.TrimRight(line, " "))
+		fmt.Fprintln(out, strings.TrimRight(line, " "))
 	}
 }
 

@@ -136,7 +136,7 @@ func flagValues(flag string) []string {
 	case "model", "against":
 		return modelNames()
 	case "recipe":
-		return vision.Names()
+		return vision.RecipeNames()
 	case "head":
 		return append(detect.Heads(), detect.SegmentHeads()...)
 	case "precision":

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
+	"io"
 	"math"
 	"path/filepath"
 	"strings"
@@ -84,8 +84,9 @@ func detectAction(c *cli.Context) error {
 	if !c.Args().Present() {
 		return usage("detect needs a picture: a file, folder, pattern, address, or - for standard input")
 	}
-	if c.Bool("json") && c.Bool("csv") {
-		return usage("--json and --csv exclude each other")
+	p, err := newPrinter(c, "file", "class", "label", "score", "x1", "y1", "x2", "y2")
+	if err != nil {
+		return err
 	}
 	opts, err := detectOptions(c)
 	if err != nil {
@@ -113,7 +114,6 @@ func detectAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	p := &detectPrinter{c: c, csv: csv.NewWriter(c.App.Writer)}
 	var coco cocoResults
 	bad := false
 	f := &finder{d, m, files}
@@ -231,44 +231,21 @@ func (f *finder) fill(ctx context.Context, r *found, d desk, j job) error {
 	return err
 }
 
-// detectPrinter writes results as the flags say.
-type detectPrinter struct {
-	c     *cli.Context
-	csv   *csv.Writer
-	lines int
-}
+func (r *detectResult) failure() string { return r.Error }
 
-func (p *detectPrinter) print(r *detectResult) {
-	switch {
-	case p.c.Bool("json"):
-		printJSON(p.c.App.Writer, r)
-	case r.Error != "":
-		tell(p.c, r.Error)
-	case p.c.Bool("csv"):
-		p.csvRows(r)
-	default:
-		p.table(r)
-	}
-}
-
-func (p *detectPrinter) csvRows(r *detectResult) {
-	if p.lines == 0 {
-		_ = p.csv.Write([]string{"file", "class", "label", "score", "x1", "y1", "x2", "y2"})
-	}
-	p.lines++
+func (r *detectResult) rows() (rows [][]string) {
 	for _, o := range r.Objects {
 		row := []string{cell(r.File), fmt.Sprint(o.Class), cell(o.Label), fmt.Sprintf("%.5f", o.Score)}
 		for _, v := range o.Box {
 			row = append(row, fmt.Sprintf("%.2f", v))
 		}
-		_ = p.csv.Write(row)
+		rows = append(rows, row)
 	}
-	p.csv.Flush()
+	return rows
 }
 
-// table prints objects for eyes.
-func (p *detectPrinter) table(r *detectResult) {
-	out := p.c.App.Writer
+// table prints objects, one a line.
+func (r *detectResult) table(out io.Writer) {
 	what := fmt.Sprintf("%d objects", len(r.Objects))
 	switch len(r.Objects) {
 	case 0:

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -91,11 +90,4 @@ func readRecipe(name string) (vision.Recipe, error) {
 		return r, fmt.Errorf("%s: %w", name, err)
 	}
 	return r, nil
-}
-
-// printJSON writes a value on one line, without escapes for browsers.
-func printJSON(w io.Writer, v any) {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(v)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
 	"image"
 	"image/color"
@@ -35,8 +34,9 @@ func segmentAction(c *cli.Context) error {
 	if !c.Args().Present() {
 		return usage("segment needs a picture: a file, folder, pattern, address, or - for standard input")
 	}
-	if c.Bool("json") && c.Bool("csv") {
-		return usage("--json and --csv exclude each other")
+	p, err := newPrinter(c, "file", "class", "label", "share", "pixels")
+	if err != nil {
+		return err
 	}
 	w, err := newCrew(c)
 	if err != nil {
@@ -57,7 +57,6 @@ func segmentAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	p := &segmentPrinter{c: c, csv: csv.NewWriter(c.App.Writer)}
 	bad := false
 	f := &mapper{s, m, files}
 	err = eachPicture(c, w, m, files, f.picture, func(r mapped) {
@@ -167,32 +166,19 @@ func writeMap(path string, m *detect.ClassMap) error {
 	})
 }
 
-type segmentPrinter struct {
-	c     *cli.Context
-	csv   *csv.Writer
-	lines int
+func (r *segmentResult) failure() string { return r.Error }
+
+func (r *segmentResult) rows() (rows [][]string) {
+	for _, q := range r.Classes {
+		rows = append(rows, []string{cell(r.File), fmt.Sprint(q.Class), cell(q.Label), fmt.Sprintf("%.6f", q.Share), fmt.Sprint(q.Pixels)})
+	}
+	return rows
 }
 
-func (p *segmentPrinter) print(r *segmentResult) {
-	out := p.c.App.Writer
-	switch {
-	case p.c.Bool("json"):
-		printJSON(out, r)
-	case r.Error != "":
-		tell(p.c, r.Error)
-	case p.c.Bool("csv"):
-		if p.lines == 0 {
-			_ = p.csv.Write([]string{"file", "class", "label", "share", "pixels"})
-		}
-		p.lines++
-		for _, q := range r.Classes {
-			_ = p.csv.Write([]string{cell(r.File), fmt.Sprint(q.Class), cell(q.Label), fmt.Sprintf("%.6f", q.Share), fmt.Sprint(q.Pixels)})
-		}
-		p.csv.Flush()
-	default:
-		fmt.Fprintf(out, "%s  %dx%d\n", oneLine(r.File), r.Width, r.Height)
-		for _, q := range r.Classes {
-			fmt.Fprintf(out, "  %5.1f %%  %-20s  %s\n", 100*q.Share, strings.Repeat("█", int(q.Share*20+0.5)), oneLine(q.Label))
-		}
+// table prints classes with how much of the picture they take.
+func (r *segmentResult) table(out io.Writer) {
+	fmt.Fprintf(out, "%s  %dx%d\n", oneLine(r.File), r.Width, r.Height)
+	for _, q := range r.Classes {
+		fmt.Fprintf(out, "  %5.1f %%  %-20s  %s\n", 100*q.Share, strings.Repeat("█", int(q.Share*20+0.5)), oneLine(q.Label))
 	}
 }

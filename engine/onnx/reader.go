@@ -1,12 +1,18 @@
 package onnx
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrNotModel is wrapped by the error about bytes that are something else.
+var ErrNotModel = errors.New("not an ONNX model")
 
 // Read parses a ModelProto. Strings are copied; tensor data are views of
 // data, which must stay as it is while the model is in use.
 func Read(data []byte) (*Model, error) {
 	if what := recognise(data); what != "" {
-		return nil, fmt.Errorf("not an ONNX model: %s", what)
+		return nil, fmt.Errorf("%w: %s", ErrNotModel, what)
 	}
 	m := message{name: "model", buf: data}
 	out := &Model{}

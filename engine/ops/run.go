@@ -48,11 +48,11 @@ func (r *Run) Reset(ctx context.Context) {
 // Context is the context of the run.
 func (r *Run) Context() context.Context { return r.ctx }
 
-// ErrMemory is wrapped by errors about the memory limit.
-type ErrMemory struct{ Need, Live, Limit int64 }
+// MemoryError is wrapped by errors about the memory limit.
+type MemoryError struct{ Need, Live, Limit int64 }
 
-func (e *ErrMemory) Error() string {
-	return fmt.Sprintf("needs %s of memory where %s of the limit of %s are in use; raise VISION_MEMORY_LIMIT if the model is sound",
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("needs %s of memory where %s of the limit of %s are in use; raise it (VISION_MEMORY_LIMIT, engine.MemoryLimit) if the model is sound",
 		bytesText(e.Need), bytesText(e.Live), bytesText(e.Limit))
 }
 
@@ -84,7 +84,7 @@ func (r *Run) Reserve(d tensor.DType, shape []int) error {
 // ReserveBytes checks that more bytes fit the memory limit.
 func (r *Run) ReserveBytes(n int64) error {
 	if n > r.limit-r.live {
-		return &ErrMemory{n, r.live, r.limit}
+		return &MemoryError{n, r.live, r.limit}
 	}
 	return nil
 }

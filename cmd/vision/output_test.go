@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) {
+	return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: errors.New("the disk is full")}
+}
+
+// Results that did not arrive are no success.
+func TestFullDisk(t *testing.T) {
+	for _, args := range [][]string{{"zoo", "list"}, {"help"}, {"version", "--json"}, {"zoo", "show", "resnet50"}} {
+		var errOut bytes.Buffer
+		code := run(t.Context(), append([]string{"vision"}, args...), nil, fullDisk{}, &errOut)
+		if code != exitFailed || errOut.String() != "vision: standard output: the disk is full\n" {
+			t.Errorf("%v: code %d, %q", args, code, errOut.String())
+		}
+	}
+}
+
+func TestWriteWhole(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out.json")
+	write := func(text string, err error) func(io.Writer) error {
+		return func(w io.Writer) error {
+			_, writeErr := io.WriteString(w, text)
+			return errors.Join(writeErr, err)
+		}
+	}
+	if err := writeWhole(path, write("old", nil)); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeWhole(path, write("half", errors.New("interrupted"))); err == nil {
+		t.Error("a writer that failed, and no error")
+	}
+	if data, err := os.ReadFile(path); string(data) != "old" {
+		t.Errorf("after a failure there is %q, %v", data, err)
+	}
+	link := filepath.Join(dir, "link.json")
+	if err := os.Symlink(path, link); err == nil { // not everybody may on Windows
+		if err := writeWhole(link, write("new", nil)); err != nil {
+			t.Fatal(err)
+		}
+		if data, _ := os.ReadFile(path); string(data) != "new" {
+			t.Errorf("behind the link there is %q", data)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			t.Errorf("%s is left over (%v)", e.Name(), err)
+		}
+	}
+}
+
+func TestWritable(t *testing.T) {
+	dir := t.TempDir()
+	for path, want := range map[string]string{
+		"":                               "",
+		filepath.Join(dir, "new"):        "",
+		dir:                              "a folder; name a file in it",
+		filepath.Join(dir, "no", "file"): "nothing can be written to folder",
+	} {
+		if err := writable("--x", path); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", path, err, want)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("the check left %v (%v)", entries, err)
+	}
+}
