@@ -14,8 +14,9 @@ import (
 // batches decides how a batch of pictures is computed where no layer mixes
 // pictures. Layer by layer, weights pass once for all of them, but the
 // activations of a batch leave the caches between two layers: where activations
-// are the larger part, the network runs for one picture after the other. Several
-// threads take parts of the batch rather than parts of every layer.
+// are the larger part, the network runs for one picture after the other, and
+// threads take pictures rather than parts of every layer. How many threads there
+// are does not matter: a product of few rows rounds otherwise than one of many.
 type batches struct {
 	mu    sync.Mutex
 	known map[batch]division
@@ -76,17 +77,11 @@ func (r *Runner) division(in []*tensor.Tensor, n int) division {
 	for _, v := range r.graph.Outputs {
 		d.out = append(d.out, together.facts[v])
 	}
-	threads := team.Default().Workers() + 1
-	if r.opt.Threads > 0 {
-		threads = min(threads, r.opt.Threads)
-	}
 	if int64(activations) > r.opt.Memory/int64(n) {
 		return division{}
 	}
 	if weights <= activations {
 		d.each = 1
-	} else if threads > 1 && n >= threads {
-		d.each = (n + threads - 1) / threads
 	}
 	return d
 }
