@@ -13,7 +13,7 @@ type growth struct {
 
 var growths = []growth{
 	{20, growConv}, {4, growPool}, {2, growGlobalPool}, {4, growBatchNorm}, {10, growUnary}, {6, growSum}, {6, growBroadcast},
-	{3, growGate}, {2, growSilu}, {5, growConcat}, {4, growReshape}, {3, growTranspose}, {4, growSlice}, {3, growPad},
+	{3, growGate}, {3, growInverted}, {2, growSilu}, {5, growConcat}, {4, growReshape}, {3, growTranspose}, {4, growSlice}, {3, growPad},
 	{4, growResize}, {4, growReduce}, {2, growSoftmax}, {4, growMatMul}, {2, growGemm}, {2, growNorm}, {3, growQuant},
 	{2, growConvTranspose}, {3, growDataSlice}, {2, growIf}, {2, growLoop},
 }
@@ -253,6 +253,39 @@ func growGate(g *randomGraph) {
 	}
 	if out := from(g, 1, 8, 19, 33, 64, c); x.t.Len()*out <= maxWork {
 		g.node("Conv", []made{x, g.weights(c, out, c, 1, 1)}, ir.AttrInts("strides", 1, from(g, 1, 1, 2)))
+	}
+}
+
+// growInverted is an inverted residual: a 1x1 convolution, as often as not, a
+// depthwise one and another 1x1, at times added to what it began with.
+func growInverted(g *randomGraph) {
+	first, ok := g.one(picture)
+	if !ok || first.t.Len() == 0 {
+		return
+	}
+	x, c := first, first.t.Dim(1)
+	out, act := from(g, c, c, 1, 8, 24, 33), from(g, "", "Relu", "HardSwish", "Sigmoid")
+	conv := func(x made, w made, attrs ...*ir.Attr) made {
+		if ok {
+			x, ok = g.node("Conv", []made{x, w}, attrs...)
+		}
+		if ok && act != "" {
+			x, ok = g.node(act, []made{x})
+		}
+		return x
+	}
+	if mid := from(g, c, 16, 40, 64); g.coin() && x.t.Len()/c*mid*max(9, c, out) <= maxWork {
+		x, c = conv(x, g.weights(c, mid, c, 1, 1)), mid
+	}
+	k, stride := from(g, 3, 3, 5), from(g, 1, 1, 2)
+	if !ok || x.t.Len()*max(k*k, out) > maxWork {
+		return
+	}
+	x = conv(x, g.weights(k*k, c, 1, k, k), ir.AttrInt("group", c),
+		ir.AttrInts("pads", from(g, 0, k/2), k/2, k/2, k/2), ir.AttrInts("strides", stride, stride))
+	x = conv(x, g.weights(c, out, c, 1, 1))
+	if ok && out == first.t.Dim(1) && g.coin() {
+		g.node("Add", []made{x, first})
 	}
 }
 

@@ -360,9 +360,11 @@ func (b *builder) read(n *ir.Node) {
 
 // convNode schedules a convolution.
 func (b *builder) convNode(n *ir.Node) error {
-	op := n.Operator.(*ops.FusedConv)
+	if chain := b.bandChain(n); chain != nil {
+		return b.bandNode(chain)
+	}
 	x, y := n.Inputs[0], n.Outputs[0]
-	c := b.conv(n, op)
+	c := b.conv(n, n.Operator.(*ops.FusedConv))
 	tiled := b.tiled(n, c)
 	var in []place
 	if g := b.gates[n]; g != nil {
@@ -374,29 +376,17 @@ func (b *builder) convNode(n *ir.Node) error {
 		}
 		in, c.Gate = append(in, at), &at.layout
 	}
-	format := b.opt.Rung.Block
-	switch {
-	case tiled:
-		format = b.narrow()
-	case c.In.C/c.Group <= 4 && c.Group == 1 && b.isPlanar(x):
-		format = kernel.Planar
-	}
-	from, err := b.in(x, format)
+	from, err := b.in(x, b.reads(x, c, tiled))
 	if err != nil {
 		return err
 	}
 	in, c.In = append([]place{from}, in...), from.layout
-	var res *place
-	if len(n.Inputs) > 3 && n.Inputs[3] != nil {
-		f := b.shapes[y].format
-		if z, ok := b.blocked[n.Inputs[3]]; ok && tiled {
-			f = z.layout.Format
-		}
-		z, err := b.in(n.Inputs[3], f)
-		if err != nil {
-			return err
-		}
-		res, c.Residual = &z, &z.layout
+	res, err := b.residual(n, tiled)
+	if err != nil {
+		return err
+	}
+	if res != nil {
+		c.Residual = &res.layout
 	}
 	var out place
 	if res != nil {
@@ -431,6 +421,33 @@ func (b *builder) convNode(n *ir.Node) error {
 	return nil
 }
 
+// reads is the format in which a convolution reads its input x.
+func (b *builder) reads(x *ir.Value, c *kernel.Conv, tiled bool) kernel.Format {
+	switch {
+	case tiled:
+		return b.narrow()
+	case c.In.C/c.Group <= 4 && c.Group == 1 && b.isPlanar(x):
+		return kernel.Planar
+	}
+	return b.opt.Rung.Block
+}
+
+// hasResidual reports whether a convolution adds another value.
+func hasResidual(n *ir.Node) bool { return len(n.Inputs) > 3 && n.Inputs[3] != nil }
+
+// residual is what a convolution adds, nil where it adds nothing.
+func (b *builder) residual(n *ir.Node, tiled bool) (*place, error) {
+	if !hasResidual(n) {
+		return nil, nil
+	}
+	f := b.shapes[n.Outputs[0]].format
+	if z, ok := b.blocked[n.Inputs[3]]; ok && tiled {
+		f = z.layout.Format
+	}
+	z, err := b.in(n.Inputs[3], f)
+	return &z, err
+}
+
 func (b *builder) isPlanar(v *ir.Value) bool {
 	_, ok := b.places[v]
 	return ok
@@ -449,28 +466,29 @@ func (b *builder) output(y, z *ir.Value, at place) place {
 
 // convWork is the kernel of a convolution, its weights packed.
 func (b *builder) convWork(n *ir.Node, c *kernel.Conv, tiled bool) (kernel.Work, string, error) {
-	data := n.Inputs[1].Const()
-	var bias = b.bias(n)
+	plan, name, err := b.convPlan(n, c, tiled)
+	if err != nil {
+		return kernel.Work{}, "", err
+	}
+	work, err := plan(c)
+	return work, name, err
+}
+
+// convPlan packs the weights of a convolution and returns what plans it, on as
+// many rows as it may have, and how the kernel is called.
+func (b *builder) convPlan(n *ir.Node, c *kernel.Conv, tiled bool) (plan func(*kernel.Conv) (kernel.Work, error), name string, err error) {
+	data, bias := n.Inputs[1].Const(), b.bias(n)
 	if tiled || b.tiledPlanar(n, c) {
 		w, err := b.weights.tile(c, data, bias)
-		if err != nil {
-			return kernel.Work{}, "", err
-		}
-		plan, name := b.opt.Rung.NewSplit, "conv bf16x3"
 		if c.In.Format == kernel.BF16x32 {
-			plan, name = b.opt.Rung.NewBF16, "conv bf16"
+			return func(c *kernel.Conv) (kernel.Work, error) { return b.opt.Rung.NewBF16(c, w) }, "conv bf16", err
 		}
-		work, err := plan(c, w)
-		return work, name, err
+		return func(c *kernel.Conv) (kernel.Work, error) { return b.opt.Rung.NewSplit(c, w) }, "conv bf16x3", err
 	}
 	m, err := b.method(c)
 	if err != nil {
-		return kernel.Work{}, "", err
+		return nil, "", err
 	}
 	w, err := b.weights.vector(c, m, data, bias)
-	if err != nil {
-		return kernel.Work{}, "", err
-	}
-	work, err := b.opt.Rung.Conv(c, w)
-	return work, "conv " + m.String(), err
+	return func(c *kernel.Conv) (kernel.Work, error) { return b.opt.Rung.Conv(c, w) }, "conv " + m.String(), err
 }

@@ -1,0 +1,142 @@
+package kernel
+
+import (
+	"fmt"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Link is one of a chain of convolutions, each of which alone reads what the one
+// before wrote. Plan plans it on layouts of fewer rows than those of Conv.
+type Link struct {
+	Conv Conv
+	Plan func(*Conv) (Work, error)
+}
+
+// Bands plans a chain of convolutions band by band: for some rows of the last
+// output it computes, link by link, the rows of the outputs between that these
+// need. They lie in a room of the scratch that stays in a core's L2, where whole
+// outputs would pass through the shared cache or through other cores. A chunk is
+// a run of bands from the top down, each of which keeps the rows that the next
+// one needs too. Of rooms there are as many as chunks may run at once. The last
+// output must not be the memory of an input.
+//
+// The result has the same bits as that of the links one after the other.
+func Bands(chain []Link, rooms int) (Work, error) { return bandsWithin(chain, rooms, bandRoom) }
+
+// bandsWithin is Bands with rooms of so many bytes, or of one row of the last
+// output where that needs more.
+func bandsWithin(chain []Link, rooms, bytes int) (Work, error) {
+	first, last := &chain[0].Conv, &chain[len(chain)-1].Conv
+	for i := 1; i < len(chain); i++ {
+		if a, b := &chain[i-1].Conv.Out, &chain[i].Conv.In; sameShape(a, b) != nil || a.Format != b.Format {
+			return Work{}, fmt.Errorf("%v after %v: not a chain", &chain[i].Conv, &chain[i-1].Conv)
+		}
+	}
+	if first.In.Format == Planar {
+		return Work{}, fmt.Errorf("%v: bands of a planar picture", first)
+	}
+	p := newBandPlanner(chain, rooms, bytes)
+	s := &bands{pictures: last.Out.N, rooms: rooms, between: p.starts}
+	s.image = operands{first.In.Image, last.Out.Image, 0}
+	if last.Residual != nil {
+		s.image.residual = last.Residual.Image
+	}
+	for run := range p.runs {
+		list, err := p.run(run)
+		if err != nil {
+			return Work{}, err
+		}
+		s.runs = append(s.runs, list)
+	}
+	s.scratch, s.room = p.size, p.size+roundUp(p.scratch, cacheLine)
+	return Work{Steps: []Step{vacancy{rooms}, s}, Scratch: rooms * (cacheLine + s.room)}, nil
+}
+
+const cacheLine = 64
+
+// bands is the work of a chain.
+type bands struct {
+	runs        [][]band // of a picture, from its top down
+	pictures    int
+	image       operands // from picture to picture
+	rooms, room int      // how many, and bytes of each
+	between     []int    // where in a room each link but the last writes
+	scratch     int      // where in a room the links' scratch lies
+}
+
+// operands are bytes in the input, the output and the residual.
+type operands struct{ in, out, residual int }
+
+// band is some rows of the last output.
+type band struct {
+	links []bandLink
+	at    operands
+}
+
+// bandLink is what a link does for a band.
+type bandLink struct {
+	work  *Work
+	moves []rowMove // of what the band before computed there
+	out   int       // where it writes, from where its output begins in the room
+}
+
+// rowMove brings rows of a plane to its top.
+type rowMove struct{ to, from, bytes int }
+
+// Chunks is part of Step.
+func (s *bands) Chunks() int { return s.pictures * len(s.runs) }
+
+// Run is part of Step.
+func (s *bands) Run(chunk int, m *Memory) {
+	taken, room := s.enter(chunk, m)
+	f := frames.Get().(*frame)
+	n := chunk / len(s.runs)
+	for _, b := range s.runs[chunk%len(s.runs)] {
+		in := unsafe.Add(m.In, n*s.image.in+b.at.in)
+		for k := range b.links {
+			l := &b.links[k]
+			f.memory = Memory{In: in, Scratch: unsafe.Add(room, s.scratch)}
+			if k < len(s.between) {
+				in = unsafe.Add(room, s.between[k])
+				for _, r := range l.moves {
+					copy(unsafe.Slice((*byte)(unsafe.Add(in, r.to)), r.bytes), unsafe.Slice((*byte)(unsafe.Add(in, r.from)), r.bytes))
+				}
+				f.memory.Out = unsafe.Add(in, l.out)
+			} else {
+				f.memory.Out = unsafe.Add(m.Out, n*s.image.out+b.at.out)
+				if m.Residual != nil {
+					f.memory.Residual = unsafe.Add(m.Residual, n*s.image.residual+b.at.residual)
+				}
+			}
+			for _, step := range l.work.Steps {
+				for i := range step.Chunks() {
+					step.Run(i, &f.memory)
+				}
+			}
+		}
+	}
+	f.memory = Memory{}
+	frames.Put(f)
+	taken.Store(false)
+}
+
+// enter takes a room: the one that chunks nearby had, where it is free, since it
+// lies in the cache of who worked on them.
+func (s *bands) enter(chunk int, m *Memory) (taken *atomic.Bool, room unsafe.Pointer) {
+	for i := chunk * s.rooms / s.Chunks(); ; i = (i + 1) % s.rooms {
+		taken := (*atomic.Bool)(unsafe.Add(m.Scratch, i*cacheLine))
+		if taken.CompareAndSwap(false, true) {
+			return taken, unsafe.Add(m.Scratch, s.rooms*cacheLine+i*s.room)
+		}
+	}
+}
+
+// vacancy makes all rooms free.
+type vacancy struct{ rooms int }
+
+// Chunks is part of Step.
+func (vacancy) Chunks() int { return 1 }
+
+// Run is part of Step.
+func (v vacancy) Run(_ int, m *Memory) { clear(unsafe.Slice((*byte)(m.Scratch), v.rooms*cacheLine)) }

@@ -1,0 +1,190 @@
+package kernel
+
+import "fmt"
+
+// bandPlanner cuts a chain into runs of bands and plans the links on them.
+type bandPlanner struct {
+	links   []Link
+	runs    int
+	rows    int      // of the last output in a band, at most
+	rooms   []Layout // what each link but the last writes, of as many rows as any band needs
+	starts  []int    // where in a room they begin
+	size    int      // of all
+	scratch int      // the most that a link wants
+	works   map[bandKey]*Work
+}
+
+// bandKey is what the work of a link depends on.
+type bandKey struct {
+	link, padTop int
+	in, out      Layout
+}
+
+const (
+	// bandRoom is how many bytes of L2 a room may take, beside weights and what
+	// is read and written.
+	bandRoom = 1 << 20
+	// runRows is how many rows a run should have at least: its first band has
+	// none to keep.
+	runRows = 14
+)
+
+func newBandPlanner(chain []Link, rooms, bytes int) *bandPlanner {
+	p := &bandPlanner{links: chain, runs: 1, works: map[bandKey]*Work{}}
+	h := chain[len(chain)-1].Conv.Out.H
+	if rooms > 1 {
+		p.runs = min(h, roundUp(max(1, h/runRows), rooms))
+	}
+	all := (h + p.runs - 1) / p.runs
+	for count := 1; ; count++ {
+		p.rows = (all + count - 1) / count
+		p.layRooms()
+		if p.size <= bytes || p.rows == 1 {
+			return p
+		}
+	}
+}
+
+// layRooms lays out what lies between the links, for p.rows of the last output.
+func (p *bandPlanner) layRooms() {
+	last := len(p.links) - 1
+	p.rooms, p.starts, p.size = make([]Layout, last), make([]int, last), 0
+	for k, rows := last-1, p.rows; k >= 0; k-- {
+		out, next := &p.links[k].Conv.Out, &p.links[k+1].Conv
+		rows = next.reads(rowSpan{0, rows}).rows()
+		_, right := next.beyond()
+		p.rooms[k] = NewLayout(out.Format, 1, out.C, rows, out.W, Halo{Left: next.PadLeft, Right: max(0, right)})
+		p.starts[k] = p.size
+		p.size += p.rooms[k].Size()
+	}
+}
+
+// rowSpan are rows [from, to).
+type rowSpan struct{ from, to int }
+
+func (r rowSpan) rows() int { return r.to - r.from }
+
+// part is the i-th of n parts.
+func (r rowSpan) part(i, n int) rowSpan {
+	return rowSpan{r.from + i*r.rows()/n, r.from + (i+1)*r.rows()/n}
+}
+
+// reads are the rows of a convolution's padded input that rows of its output
+// come from, counted from the input's first row.
+func (c *Conv) reads(out rowSpan) rowSpan {
+	return rowSpan{out.from*c.StrideH - c.PadTop, (out.to-1)*c.StrideH - c.PadTop + (c.KernelH-1)*c.DilationH + 1}
+}
+
+// held is what a room holds of a link's output.
+type held struct {
+	rowSpan
+	layout Layout
+}
+
+// run plans the bands of a run.
+func (p *bandPlanner) run(i int) ([]band, error) {
+	all := rowSpan{0, p.links[len(p.links)-1].Conv.Out.H}.part(i, p.runs)
+	count := (all.rows() + p.rows - 1) / p.rows
+	var list []band
+	room := make([]held, len(p.rooms))
+	for j := range count {
+		b, err := p.band(all.part(j, count), room)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, b)
+	}
+	return list, nil
+}
+
+// band plans rows of the last output, given what the room holds, and notes what
+// it holds then.
+func (p *bandPlanner) band(rows rowSpan, room []held) (b band, err error) {
+	last := len(p.links) - 1
+	b.links = make([]bandLink, last+1)
+	c := &p.links[last].Conv
+	out := rowsOf(c.Out, rows)
+	if rows.from > 0 {
+		b.at.out = c.Out.Pixel(rows.from, 0)
+	}
+	if r := c.Residual; r != nil {
+		b.at.residual = rows.from * r.Pitch * r.Format.PixelBytes()
+	}
+	for k := last; k >= 0; k-- {
+		c := p.links[k].Conv
+		want := c.reads(rows)
+		have := rowSpan{max(want.from, 0), min(want.to, c.In.H)}
+		if have.rows() < 1 {
+			return b, fmt.Errorf("%v: rows %v of it read nothing but padding", &c, rows)
+		}
+		c.PadTop = have.from - want.from
+		c.Out = out
+		if k == 0 {
+			b.at.in = have.from * c.In.Pitch * c.In.Format.PixelBytes()
+			c.In.N, c.In.H = 1, have.rows()
+		} else {
+			l := p.rooms[k-1]
+			l.H, l.Top, l.Bottom = have.rows(), c.PadTop, want.to-have.to
+			c.In = l
+			rows, out = b.links[k-1].keep(&room[k-1], held{have, l})
+			room[k-1] = held{have, l}
+		}
+		if b.links[k].work, err = p.work(k, c); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+// keep has a link bring the rows that the room holds already to their new place.
+// It returns the rows that are left to compute, and their layout.
+func (b *bandLink) keep(old *held, now held) (left rowSpan, to Layout) {
+	kept := min(old.to, now.to-1) - now.from                    // one is computed at least, with the halo below
+	if kept <= 0 || old.from > now.from || now.layout.Top > 0 { // what is above would have to be cleared
+		return now.rowSpan, now.layout
+	}
+	l := &now.layout
+	size := l.Format.PixelBytes()
+	for i := range l.Blocks() {
+		b.moves = append(b.moves, rowMove{
+			to:    i*l.Block + l.Pixel(0, -l.Left),
+			from:  i*l.Block + old.layout.Pixel(now.from-old.from, -l.Left),
+			bytes: (kept*l.Pitch + l.Left) * size,
+		})
+	}
+	b.out = l.Pixel(kept, 0)
+	return rowSpan{now.from + kept, now.to}, rowsOf(*l, rowSpan{kept, l.H})
+}
+
+// rowsOf is a layout of some rows. The halo above the first one and left of it
+// belongs to the rows before, where there are such.
+func rowsOf(l Layout, r rowSpan) Layout {
+	if r.from > 0 {
+		l.Top, l.Left = 0, 0
+	}
+	if r.to < l.H {
+		l.Bottom = 0
+	}
+	l.N, l.H = 1, r.rows()
+	return l
+}
+
+// work plans link k as c, or takes what was planned for an equal band.
+func (p *bandPlanner) work(k int, c Conv) (*Work, error) {
+	key := bandKey{k, c.PadTop, c.In, c.Out}
+	if w := p.works[key]; w != nil {
+		return w, nil
+	}
+	if c.Residual != nil {
+		r := *c.Residual
+		r.N, r.H = 1, c.Out.H
+		c.Residual = &r
+	}
+	w, err := p.links[k].Plan(&c)
+	if err != nil {
+		return nil, err
+	}
+	p.scratch = max(p.scratch, w.Scratch)
+	p.works[key] = &w
+	return &w, nil
+}
