@@ -26,11 +26,7 @@ func NMSByClass(boxes []Box, scores []float64, classes []int, iou float64) []int
 		Most:  len(boxes),
 		Over:  func(a, b int32) bool { return boxes[a].IoU(boxes[b]) > iou },
 	})
-	out := make([]int, len(kept))
-	for i, k := range kept {
-		out[i] = int(k)
-	}
-	return out
+	return ints(kept)
 }
 
 // maxSoft bounds what takes part in soft suppression: the work grows with the
@@ -45,49 +41,24 @@ const maxSoft = 5000
 func SoftNMS(boxes []Box, scores []float64, classes []int, sigma, least float64) (kept []int, lowered []float64) {
 	lowered = slices.Clone(scores)
 	order := suppress.ByScore(scores)
-	order = order[:min(len(order), maxSoft)]
-	rest := make([]softBox, len(order))
-	for rank, i := range order {
-		if !(scores[i] >= least) {
-			rest = rest[:rank]
-			break
-		}
-		rest[rank] = softBox{Box: boxes[i], score: scores[i], rank: rank}
-		if classes != nil {
-			rest[rank].class = classes[i]
-		}
-	}
-	for top := 0; len(rest) > 0 && rest[top].score >= least; { // else no other is
-		best := rest[top]
-		kept = append(kept, int(order[best.rank]))
-		rest[top] = rest[len(rest)-1]
-		rest = rest[:len(rest)-1]
-		top = 0
-		for k := 0; k < len(rest); {
-			o := &rest[k]
-			if o.X1 < best.X2 && best.X1 < o.X2 && o.Y1 < best.Y2 && best.Y1 < o.Y2 && o.class == best.class {
-				v := best.IoU(o.Box)
-				o.score *= math.Exp(-v * v / sigma)
-				lowered[order[o.rank]] = o.score
-				if o.score < least { // scores only fall
-					rest[k] = rest[len(rest)-1]
-					rest = rest[:len(rest)-1]
-					continue
-				}
-			}
-			if t := &rest[top]; o.score > t.score || o.score == t.score && o.rank < t.rank {
-				top = k
-			}
-			k++
-		}
-	}
-	return kept, lowered
+	left := suppress.Soft(boxes, suppress.SoftTask{
+		Order: order[:min(len(order), maxSoft)],
+		Score: lowered,
+		Class: classes,
+		Least: least,
+		Factor: func(a, b int32) float64 {
+			v := boxes[a].IoU(boxes[b])
+			return math.Exp(-v * v / sigma)
+		},
+	})
+	return ints(left), lowered
 }
 
-// softBox is a box that is left, with its score as it was lowered so far; of equal
-// ones the lower rank comes first.
-type softBox struct {
-	Box
-	score       float64
-	class, rank int
+// ints are indices as callers have them.
+func ints(from []int32) []int {
+	to := make([]int, len(from))
+	for i, k := range from {
+		to[i] = int(k)
+	}
+	return to
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 )
 
 // plainNMS is suppression as the textbooks write it.
@@ -198,15 +199,63 @@ func TestSoftNMSAgainstPlain(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for _, kind := range []string{"uniform", "clusters", "sizes"} {
 		boxes, scores, classes := scene(r, 700, kind)
-		got, gotScores := SoftNMS(boxes, scores, classes, 0.5, 0.2)
-		want, wantScores := plainSoft(boxes, scores, classes, 0.5, 0.2)
-		if !slices.Equal(got, want) {
-			t.Fatalf("%s: kept %d, want %d, or in another order", kind, len(got), len(want))
+		compareSoft(t, kind, boxes, scores, classes, 0.2)
+	}
+	for _, c := range crowds {
+		boxes, scores := c.make(r, 300)
+		for i := range scores { // some are equal
+			scores[i] = math.Round(scores[i]*100) / 100
 		}
-		for _, i := range want {
-			if gotScores[i] != wantScores[i] {
-				t.Errorf("%s: box %d has score %v, want %v", kind, i, gotScores[i], wantScores[i])
-			}
+		compareSoft(t, c.name, boxes, scores, classesOf(r, len(boxes), 3), 0.01)
+	}
+	boxes, scores := crowds[0].make(r, 300)
+	odd := []float64{1e300, -1e200, 1e30, -1e18, 5e-324}
+	for i := range boxes {
+		if r.IntN(5) == 0 {
+			*[]*float64{&boxes[i].X1, &boxes[i].Y1, &boxes[i].X2, &boxes[i].Y2}[r.IntN(4)] = odd[r.IntN(len(odd))]
+		}
+	}
+	compareSoft(t, "of all scales", boxes, scores, make([]int, len(boxes)), 0.1)
+	for i := range boxes { // tiny, and far from the origin
+		x, y := 1e9*r.Float64(), 1e-30*r.Float64()
+		boxes[i] = Box{x, y, x + 1e-3, y + 1e-31}
+		if i%2 == 1 {
+			boxes[i] = boxes[i-1]
+		}
+	}
+	compareSoft(t, "tiny", boxes, scores, make([]int, len(boxes)), 0.1)
+}
+
+func TestSoftNMSHostile(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	boxes := []Box{{nan, 0, 1, 1}, {0, nan, 2, nan}, {5, 5, 1, 1}, {0, 0, 0, 0}, {0, 0, 1, 1}, {0, 0, 1, 1}}
+	scores := []float64{0.9, 0.8, inf, 0.6, nan, 0.5}
+	if kept, _ := SoftNMS(boxes, scores, nil, 0.5, 0.1); !slices.Equal(kept, []int{2, 0, 1, 3, 5}) {
+		t.Errorf("kept %v: what is not a number overlaps nothing and ranks nowhere", kept)
+	}
+	same := make([]Box, 1_000_000)
+	for i := range same {
+		same[i] = Box{0, 0, inf, 1}
+	}
+	start := time.Now()
+	if kept, _ := SoftNMS(same, make([]float64, len(same)), nil, nan, -1); len(kept) == 0 {
+		t.Error("none is kept")
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func compareSoft(t *testing.T, what string, boxes []Box, scores []float64, classes []int, least float64) {
+	t.Helper()
+	got, gotScores := SoftNMS(boxes, scores, classes, 0.5, least)
+	want, wantScores := plainSoft(boxes, scores, classes, 0.5, least)
+	if !slices.Equal(got, want) {
+		t.Fatalf("%s: kept %d, want %d, or in another order", what, len(got), len(want))
+	}
+	for _, i := range want {
+		if gotScores[i] != wantScores[i] {
+			t.Errorf("%s: box %d has score %v, want %v", what, i, gotScores[i], wantScores[i])
 		}
 	}
 }

@@ -2,45 +2,61 @@ package suppress
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/visionzoo/vision/engine/kernel"
 )
 
-// layout is where boxes lie: in cells of a grid, one grid an octave of sizes and a
+// layout is where boxes lie: in cells of a grid, one grid a level of sizes and a
 // class. All grids share one table, in which several cells may come to the same
 // place: boxes are compared by where they are, so that only time is lost.
 type layout struct {
 	originX, originY float64
 	scale            float64 // so that a box of the usual size has an area of about 1
-	levels           [levels]level
+	span             uint64  // of areas in a level: see levelOf
+	levels           [mostLevels]level
 	low, high        int     // levels that are used
 	mask             int64   // cells are as many and one
-	numbers          []int32 // of the classes of the candidates, from 0 on; empty for one
+	numbers          []int32 // of the classes of the boxes, from 0 on; empty for one
 	classes          int
-	cells            []kernel.FlatBox // the candidates, as they come
-	place            []int32          // by index
-	start            []int32          // of the cells' places, and the end
-	flat             []kernel.FlatBox // by place
-	gone             []uint8          // by place
-	class            []int32          // by place; empty for one
-	index            []int32          // by place
-	size             int              // places that are taken
+	flat             []kernel.FlatBox  // by index
+	place            []int32           // by index
+	start            []int32           // of the cells' places, and the end
+	blocks           []kernel.BoxBlock // by place
+	gone             []uint16          // by place, a bit each
+	class            [][16]int32       // by place; empty for one
+	index            []int32           // by place
+	before           []int32           // by block: for close
+	size             int               // places that are taken
 }
 
-// level is the grid of an octave of sizes.
+// level is the grid of boxes of about the same area.
 type level struct {
 	perX, perY float32 // cells a unit
 	first      int64   // where its cells begin in the table
-	maxW, maxH float32 // of the candidates, where the threshold bounds them too little
+	most       float32 // no area is larger
+	maxW, maxH float32 // of the boxes, where the threshold is too low to tell anything
 	used       bool
 }
 
-// levels are those that the exponent of a float32 area gives two by two.
-const levels = 128
+// mostLevels are those of an octave of areas each.
+const mostLevels = 256
 
-func levelOf(area float32) int {
-	return int(math.Float32bits(area) >> 24 & (levels - 1))
+// spread makes levels so wide that what may overlap a box too much lies in two.
+func (l *layout) spread(iou float64) {
+	// The bits of a float32 are a logarithm to the base 2, times 2^23, but for 0.0861.
+	octaves := max(2*(-math.Log2(max(iou, leastIoU))+0.0862), 1)
+	l.span = uint64(0x1p32 / (octaves * 0x1p23))
+}
+
+func (l *layout) levelOf(area float32) int {
+	return int(uint64(math.Float32bits(area)) * l.span >> 32)
+}
+
+// leastArea is the one with which a level begins, and that above ends.
+func (l *layout) leastArea(v int) float32 {
+	return math.Float32frombits(uint32(min(uint64(v)<<32/l.span, 0x7f7fffff)))
 }
 
 // Steps through the table: from a cell to the next below, from a level to the
@@ -68,90 +84,92 @@ const (
 // others that overlap it.
 const leastIoU = 0.15
 
-// lay puts the candidates into the cells.
+// lay puts the boxes into the cells.
 func (l *layout) lay(boxes []Box, t *Task) {
-	n := len(t.Order)
-	order := t.Order
-	if n == len(boxes) {
-		order = nil // in the order of memory
-	}
-	l.number(t, order)
-	l.survey(boxes, t)
+	n := len(boxes)
+	l.number(t.Class)
+	l.spread(t.IoU)
+	l.survey(boxes, t.IoU)
 	l.start = sized(l.start, int(l.mask)+2)
-	l.cells, l.place = unset(l.cells, n), unset(l.place, len(boxes))
-	l.flat, l.gone, l.index = unset(l.flat, n+16), sized(l.gone, n+16), unset(l.index, n)
-	if l.class = l.class[:0]; len(l.numbers) > 0 {
-		l.class = sized(l.class, n+16)
-	}
-	if t.IoU < 0 { // even what does not overlap goes
-		for i := range l.place {
-			l.place[i] = oddBox
-		}
-		l.size = 0
-		return
-	}
-	l.cut(boxes, t.IoU, order)
+	l.flat, l.place, l.index = unset(l.flat, n), unset(l.place, n), unset(l.index, n)
+	l.cut(boxes, t.IoU)
 	sum := int32(0)
 	for i, count := range l.start {
 		l.start[i], sum = sum, sum+count
 	}
-	for k := range l.cells {
-		i := k
-		if order != nil {
-			i = int(order[k])
-		}
-		cell := l.place[i]
-		if cell < 0 {
-			continue
-		}
-		at := l.start[cell]
-		l.start[cell] = at + 1
-		l.flat[at], l.place[i], l.index[at] = l.cells[k], at, int32(i)
-		if len(l.numbers) > 0 {
-			l.class[at] = l.numbers[k]
+	for i, cell := range l.place {
+		if cell >= 0 {
+			at := l.start[cell]
+			l.start[cell]++
+			l.place[i], l.index[at] = at, int32(i)
 		}
 	}
-	l.size = int(sum)
-	clear(l.flat[sum:])        // they have nothing in common with any
 	copy(l.start[1:], l.start) // they have moved to where the next begins
 	l.start[0] = 0
+	l.fill(int(sum))
+}
+
+// fill fills the places with the boxes of the index.
+func (l *layout) fill(size int) {
+	l.size = size
+	l.blocks = unset(l.blocks, size/16+1)
+	l.gone = sized(l.gone, size/16+1)
+	l.blocks[size/16] = kernel.BoxBlock{} // they have nothing in common with any
+	for at, i := range l.index[:size] {
+		b, k, f := &l.blocks[at/16], at%16, &l.flat[i]
+		b[0][k], b[1][k], b[2][k], b[3][k] = f[0], f[1], f[2], f[3]
+	}
+	if l.class = l.class[:0]; len(l.numbers) > 0 {
+		l.class = unset(l.class, size/16+1)
+		for at, i := range l.index[:size] {
+			l.class[at/16][at%16] = l.numbers[i]
+		}
+	}
+}
+
+func (l *layout) isGone(at int32) bool { return l.gone[at>>4]>>(at&15)&1 != 0 }
+
+func (l *layout) drop(at int32) { l.gone[at>>4] |= 1 << (at & 15) }
+
+// live is how many are not gone.
+func (l *layout) live() int {
+	live := l.size
+	for _, b := range l.gone {
+		live -= bits.OnesCount16(b)
+	}
+	return live
 }
 
 // close closes the gaps that boxes left that are gone.
 func (l *layout) close() {
-	at, next := int32(0), l.start[0]
-	for cell := range l.start[:len(l.start)-1] {
-		from, to := next, l.start[cell+1]
-		next, l.start[cell] = to, at
-		for p := from; p < to; p++ {
-			i := l.index[p]
-			if l.gone[p] != 0 {
-				l.place[i] = goneBox
-				continue
-			}
-			l.flat[at], l.place[i], l.index[at] = l.flat[p], at, i
-			if len(l.class) > 0 {
-				l.class[at] = l.class[p]
-			}
-			at++
-		}
+	l.before = unset(l.before, len(l.gone))
+	live := int32(0)
+	for b, gone := range l.gone {
+		l.before[b] = live
+		live += 16 - int32(bits.OnesCount16(gone))
 	}
-	l.start[len(l.start)-1] = at
-	clear(l.flat[at:][:16])
-	clear(l.gone[:l.size])
-	l.size = int(at)
+	for c, p := range l.start {
+		gone := l.gone[p>>4] & (1<<(p&15) - 1)
+		l.start[c] = l.before[p>>4] + p&15 - int32(bits.OnesCount16(gone))
+	}
+	at := int32(0)
+	for p, i := range l.index[:l.size] {
+		gone, next := int32(l.gone[p>>4]>>(p&15)&1), at
+		if gone != 0 {
+			next = goneBox
+		}
+		l.place[i], l.index[at] = next, i
+		at += 1 - gone
+	}
+	l.fill(int(at))
 }
 
-// cut brings the candidates to float32, notes in place in which cells they lie, and
+// cut brings the boxes to float32, notes in place in which cells they lie, and
 // counts those of each.
-func (l *layout) cut(boxes []Box, iou float64, order []int32) {
+func (l *layout) cut(boxes []Box, iou float64) {
 	class := int64(0)
-	for k := range l.cells {
-		i := k
-		if order != nil {
-			i = int(order[k])
-		}
-		b, f := &boxes[i], &l.cells[k]
+	for i := range boxes {
+		b, f := &boxes[i], &l.flat[i]
 		if area := (b.X2 - b.X1) * (b.Y2 - b.Y1); !(b.X2 > b.X1 && b.Y2 > b.Y1 && area > 0 && area <= math.MaxFloat64) {
 			l.place[i] = emptyBox
 			continue
@@ -160,48 +178,43 @@ func (l *layout) cut(boxes []Box, iou float64, order []int32) {
 		x2, y2 := float32((b.X2-l.originX)*l.scale), float32((b.Y2-l.originY)*l.scale)
 		w, h, x, y := x2-x1, y2-y1, (x1+x2)*0.5, (y1+y2)*0.5
 		far := 2*(abs(x)+abs(y)) + w + h
-		if !(far < tooFar && w > far*tooSmall && h > far*tooSmall && w > leastSide && h > leastSide) {
+		if !(far < tooFar && w > far*tooSmall && h > far*tooSmall && w > leastSide && h > leastSide) || iou < 0 {
 			l.place[i] = oddBox
 			continue
 		}
 		*f = kernel.FlatBox{x1, y1, x2, y2}
-		lv := &l.levels[levelOf(w*h)]
+		lv := &l.levels[l.levelOf(w*h)]
 		lv.used = true
 		if iou < leastIoU {
 			lv.maxW, lv.maxH = max(lv.maxW, w), max(lv.maxH, h)
 		}
 		if len(l.numbers) > 0 {
-			class = int64(l.numbers[k]) * stepClass
+			class = int64(l.numbers[i]) * stepClass
 		}
 		cell := int32((lv.first + class + int64(x*lv.perX) + int64(y*lv.perY)*stepY) & l.mask)
 		l.place[i] = cell
 		l.start[cell]++
 	}
-	for l.low, l.high = 0, levels-1; l.low < l.high && !l.levels[l.low].used; l.low++ {
+	for l.low, l.high = 0, mostLevels-1; l.low < l.high && !l.levels[l.low].used; l.low++ {
 	}
 	for l.high > l.low && !l.levels[l.high].used {
 		l.high--
 	}
 }
 
-// number gives the classes of the candidates numbers from 0 on.
-func (l *layout) number(t *Task, order []int32) {
-	l.classes = 1
-	if t.Class == nil {
-		l.numbers = l.numbers[:0]
+// number gives the classes of the boxes numbers from 0 on.
+func (l *layout) number(class []int) {
+	l.classes, l.numbers = 1, l.numbers[:0]
+	if class == nil {
 		return
 	}
 	const direct = 1024 // classes that are indices of a label set
 	var few [direct]int32
 	others := map[int]int32{}
 	last := int32(0)
-	l.numbers = unset(l.numbers, len(t.Order))
-	for n := range l.numbers {
-		i := n
-		if order != nil {
-			i = int(order[n])
-		}
-		c, k := t.Class[i], int32(0)
+	l.numbers = unset(l.numbers, len(class))
+	for i, c := range class {
+		k := int32(0)
 		if uint(c) < direct {
 			k = few[c]
 		} else {
@@ -215,7 +228,7 @@ func (l *layout) number(t *Task, order []int32) {
 				others[c] = k
 			}
 		}
-		l.numbers[n] = k - 1
+		l.numbers[i] = k - 1
 	}
 	l.classes = max(int(last), 1)
 }
@@ -235,16 +248,16 @@ const (
 
 // survey looks at some candidates and makes grids for what is like them. Others
 // come out right too, in more time.
-func (l *layout) survey(boxes []Box, t *Task) {
+func (l *layout) survey(boxes []Box, iou float64) {
 	l.originX, l.originY, l.scale = 0, 0, 1
 	clear(l.levels[:])
-	for l.mask = 63; int(l.mask) < len(t.Order)/3; {
+	for l.mask = 63; int(l.mask) < len(boxes)/3; {
 		l.mask = 2*l.mask + 1
 	}
 	var some [sample]Box
 	n, size := 0, 0
-	for k := 0; k < len(t.Order) && n < sample; k += max(1, len(t.Order)/sample) {
-		b := boxes[t.Order[k]]
+	for k := 0; k < len(boxes) && n < sample; k += max(1, len(boxes)/sample) {
+		b := boxes[k]
 		area := (b.X2 - b.X1) * (b.Y2 - b.Y1)
 		far := max(math.Abs(b.X1), math.Abs(b.Y1), math.Abs(b.X2), math.Abs(b.Y2))
 		if b.X2 > b.X1 && b.Y2 > b.Y1 && area > 1e-100 && area < 1e100 && far < 1e100 {
@@ -271,8 +284,7 @@ func (l *layout) survey(boxes []Box, t *Task) {
 	width, height := max((x[n-1-cut]-left)/0.9, 1e-9/l.scale), max((y[n-1-cut]-top)/0.9, 1e-9/l.scale)
 	var taken [32 * 32]bool
 	places := 0
-	var count [levels]float64
-	var sumW, sumH [levels]float64
+	var count, sumW, sumH [mostLevels]float64
 	for _, b := range some[:n] {
 		at := &taken[grid((b.X1+b.X2)/2-left, width)*32+grid((b.Y1+b.Y2)/2-top, height)]
 		if !*at {
@@ -280,7 +292,7 @@ func (l *layout) survey(boxes []Box, t *Task) {
 			places++
 		}
 		w, h := (b.X2-b.X1)*l.scale, (b.Y2-b.Y1)*l.scale
-		v := levelOf(float32(w * h))
+		v := min(l.levelOf(float32(w*h)), mostLevels-1)
 		count[v], sumW[v], sumH[v] = count[v]+1, sumW[v]+w, sumH[v]+h
 	}
 	// If places lay evenly, as many parts of the picture would be taken.
@@ -288,22 +300,18 @@ func (l *layout) survey(boxes []Box, t *Task) {
 	room := width * height * l.scale * l.scale * min(float64(places)/evenly, 1) * float64(l.classes)
 	room = min(max(room, 1e-18), 1e30)
 	for v := range l.levels {
-		side, aspect := math.Ldexp(1, v-63), 1.
+		most := l.leastArea(v + 1)
+		side, aspect := math.Sqrt(math.Sqrt(float64(max(l.leastArea(v), 0x1p-126))*float64(most))), 1.
 		if count[v] > 0 {
 			aspect = min(max(math.Sqrt(sumW[v]/sumH[v]), 1./64), 64)
 		}
 		// How far boxes of the level may lie apart, across; boxes on its square.
-		across := 2 * (1 - t.IoU) / (1 + t.IoU) * side
-		per := max(count[v], 0.5) / float64(n) * float64(len(t.Order)) / room
+		across := 2 * (1 - iou) / (1 + iou) * side
+		per := max(count[v], 0.5) / float64(n) * float64(len(boxes)) / room
 		high := min(max(tall*across, few/(across*per)), math.Sqrt(64/per)+across)
 		wide := max(perCell/(high*per), across/8, leastCell)
 		high = max(high, leastCell)
-		l.levels[v] = level{perX: float32(1 / (wide * aspect)), perY: float32(aspect / high), first: int64(v) * stepLevel}
-		if t.IoU >= leastIoU {
-			// The largest area of the level, over the least height.
-			most := float32(math.Ldexp(1, min(2*v-127+2, 127)))
-			l.levels[v].maxW, l.levels[v].maxH = most, most
-		}
+		l.levels[v] = level{perX: float32(1 / (wide * aspect)), perY: float32(aspect / high), first: int64(v) * stepLevel, most: most}
 	}
 }
 

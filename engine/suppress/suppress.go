@@ -6,7 +6,7 @@
 // they are gone. Two boxes with an IoU of t or more have widths, heights and areas
 // in ratios from t to 1/t, and centres no farther apart than (w+v)/2 times
 // (1-t)/(1+t) for widths w and v, heights likewise. So the candidates lie sorted by
-// cells: those of one class, one octave of sizes and one row of cells side by side,
+// cells: those of one class, one level of sizes and one row of cells side by side,
 // and a sweep is over a few ranges. Once most have been decided the gaps are closed.
 //
 // Vectors compare in float32, with what rounding may do to an overlap taken into
@@ -15,7 +15,6 @@
 package suppress
 
 import (
-	"bytes"
 	"math"
 	"math/bits"
 	"slices"
@@ -30,7 +29,7 @@ type Box struct{ X1, Y1, X2, Y2 float64 }
 
 // Task is what to suppress.
 type Task struct {
-	Order []int32 // indices of the candidates, best first
+	Order []int32 // indices of all boxes, best first
 	Class []int   // of each box: other classes do not suppress; nil for one class
 	IoU   float64 // boxes that overlap a better one by more are dropped
 	Most  int     // how many to keep
@@ -86,10 +85,11 @@ type work struct {
 	share    float32 // t/(1+t): of their area what two boxes need in common
 
 	layout
-	batch         [32]query
-	sweep         kernel.BoxSweep
-	waiting, used int // queries, and their ranges
-	ranges        [4 * mostRanges]kernel.BoxRange
+	batch   [16]query
+	waiting int // queries
+	used    int // ranges of theirs
+	ranges  [4 * mostRanges]kernel.BoxRange
+	sweep   kernel.BoxSweep
 }
 
 func (s *work) run() error {
@@ -101,7 +101,7 @@ func (s *work) run() error {
 	s.share = float32(s.IoU / (1 + s.IoU))
 	s.rounding = float32(0x1p-20 * (1 + 0.3/max(s.IoU, leastIoU)))
 	s.lay(s.boxes, s.Task)
-	s.sweep.On(s.flat, s.gone, s.class)
+	s.sweep.On(s.blocks, s.gone, s.class)
 	look := s.mine + 64
 	for k := 0; k < len(s.Order) && s.Most > 0; {
 		if s.Check != nil {
@@ -111,13 +111,14 @@ func (s *work) run() error {
 		}
 		if len(s.kept) >= look {
 			look = len(s.kept) + 256 // to count is not for nothing
-			if live := bytes.Count(s.gone[:s.size], []byte{0}); s.size > 512 && 5*live < 2*s.size {
+			if s.size > 512 && 5*s.live() < 2*s.size {
 				s.close()
+				s.sweep.On(s.blocks, s.gone, s.class)
 			}
 		}
 		k = s.ahead(k)
 		for b := range s.batch[:s.waiting] {
-			if q := &s.batch[b]; q.at < 0 || s.gone[q.at] == 0 {
+			if q := &s.batch[b]; q.at < 0 || !s.isGone(q.at) {
 				if s.decide(rung, q); len(s.kept)-s.mine >= s.Most {
 					return nil
 				}
@@ -134,7 +135,7 @@ func (s *work) ahead(k int) int {
 	for ; k < len(s.Order) && s.waiting < len(s.batch) && s.used+mostRanges <= len(s.ranges); k++ {
 		i := s.Order[k]
 		at := s.place[i]
-		if at == goneBox || at >= 0 && s.gone[at] != 0 {
+		if at == goneBox || at >= 0 && s.isGone(at) {
 			continue
 		}
 		q := &s.batch[s.waiting]
@@ -158,7 +159,7 @@ func (s *work) decide(rung *kernel.Rung, q *query) {
 	case q.at == oddBox || q.at >= 0 && q.n < 0:
 		s.odd = append(s.odd, q.i)
 	case q.at >= 0:
-		s.drop(rung, q)
+		s.dropOver(rung, q)
 	}
 }
 
@@ -169,15 +170,19 @@ func (s *work) overAny(i int32, others []int32) bool {
 	})
 }
 
-// drop drops those that a box overlaps too much.
-func (s *work) drop(rung *kernel.Rung, q *query) {
+// dropOver drops those that a box overlaps too much, and itself.
+func (s *work) dropOver(rung *kernel.Rung, q *query) {
+	s.drop(q.at)
 	c := &s.sweep
 	c.BoxProbe = q.probe
-	for rung.Sweep(c, s.ranges[q.from:q.from+q.n]); c.Unsure != 0; rung.Again(c) {
-		for mask := c.Unsure; mask != 0; mask &= mask - 1 {
-			at := c.At - 16 + int32(bits.TrailingZeros32(mask))
-			if s.gone[at] == 0 && s.Over(s.index[at], q.i) {
-				s.gone[at] = 1
+	rung.Sweep(c, s.ranges[q.from:q.from+q.n])
+	for more := true; more; more = rung.Again(c) {
+		for _, u := range c.Unsure[:c.Told] {
+			for ; u.Bits != 0; u.Bits &= u.Bits - 1 {
+				at := u.Block*16 + int32(bits.TrailingZeros32(u.Bits))
+				if s.Over(s.index[at], q.i) {
+					s.drop(at)
+				}
 			}
 		}
 	}
@@ -194,68 +199,59 @@ type query struct {
 // near makes a query.
 func (s *work) near(q *query) {
 	c := &q.probe
-	f := &s.flat[q.at]
+	f := &s.flat[q.i]
 	x1, y1, x2, y2 := f[0], f[1], f[2], f[3]
-	w, h := x2-x1, y2-y1
-	x, y := (x1+x2)*0.5, (y1+y2)*0.5
-	far, area := 2*(abs(x)+abs(y))+w+h, w*h // far is no less than any side's place
+	w, h, x, y := x2-x1, y2-y1, (x1+x2)*0.5, (y1+y2)*0.5
+	far, area := abs(x1)+abs(y1)+abs(x2)+abs(y2), w*h
+	// Moved out, so that none that it overlaps is missed for rounding.
+	out, slack := far*0x1p-22, far*0x1p-20
+	c.Box = kernel.FlatBox{x1 - out, y1 - out, x2 + out, y2 + out}
 	low, high := s.low, s.high
-	// The other's width is at most w/t, and its area over its least height, h·t.
-	mostW, mostH := w*s.widest, h*s.widest
-	perW, perH := float32(1), float32(1)
+	per := float32(0)
 	if s.IoU >= leastIoU {
 		// What rounding takes away, the caller's too if it is in float32.
 		off := far * s.rounding
 		lost := off*(w+h+off) + area*0x1p-18
-		c.Share, c.Low, c.High = s.share, s.share*area-lost, s.share*area+lost
-		high = min(high, levelOf((area+lost)*s.widest))
-		if smallest := area*s.narrowest - lost*s.widest; smallest > 0 {
-			low = max(low, levelOf(smallest))
-		}
-		if c.Low < 0 {
-			c.Low = 0
-		}
-		one := s.widest * s.widest / (mostW * h)
-		perW, perH = h*one, w*one
+		share := s.share * area
+		c.Share, c.Low, c.High = s.share, positive(share-lost), share+lost
+		high = min(high, s.levelOf((area+lost)*s.widest))
+		low = max(low, s.levelOf(positive(area*s.narrowest-lost*s.widest)))
+		per = s.widest / area
 	} else {
 		c.Share, c.Low, c.High = 0, 0, math.MaxFloat32
 	}
-	// Moved out, so that none that it overlaps is missed for rounding.
-	out, slack := far*0x1p-22, far*0x1p-20
-	c.Box[0], c.Box[1], c.Box[2], c.Box[3] = x1-out, y1-out, x2+out, y2+out
-	class := int64(0)
-	if len(s.class) > 0 {
-		c.Class = s.class[q.at]
-		class = int64(c.Class) * stepClass
+	cell := int64(0)
+	if len(s.numbers) > 0 {
+		c.Class = s.numbers[q.i]
+		cell = int64(c.Class) * stepClass
 	}
+	reachX, reachY := s.reach*w, s.reach*h
 	q.from, q.n = s.used, -1
-	ranges := s.ranges[s.used : s.used+mostRanges]
+	ranges := s.ranges[s.used:][:mostRanges]
 	n := 0
 	for v := low; v <= high; v++ {
-		lv := &s.levels[v]
-		if !lv.used {
-			continue
+		lv := &s.levels[v&(mostLevels-1)]
+		var rx, ry float32
+		if per != 0 {
+			// The other's width is at most w/t, and its area over its least height, h·t.
+			more := 1 + per*least(area, lv.most)
+			rx, ry = reachX*more+slack, reachY*more+slack
+		} else {
+			rx, ry = reachX+s.reach*lv.maxW+slack, reachY+s.reach*lv.maxH+slack
 		}
-		rx := s.reach*(w+least(mostW, lv.maxW*perH)) + slack
-		ry := s.reach*(h+least(mostH, lv.maxH*perW)) + slack
-		if !(rx*lv.perX < 0x1p30 && ry*lv.perY < mostRanges/4) {
+		x0, y0 := int64((x-rx)*lv.perX), int64((y-ry)*lv.perY)
+		wide, rows := int64((x+rx)*lv.perX)-x0+1, int64((y+ry)*lv.perY)-y0+1
+		if int64(n)+2*rows > mostRanges {
 			return
 		}
-		x0, x1 := int64((x-rx)*lv.perX), int64((x+rx)*lv.perX)
-		y0, y1 := int64((y-ry)*lv.perY), int64((y+ry)*lv.perY)
-		if n+2*int(y1-y0+1) > mostRanges {
-			return
-		}
-		for row := lv.first + class + y0*stepY; y0 <= y1; y0, row = y0+1, row+stepY {
-			from := (row + x0) & s.mask
-			to := from + x1 - x0 + 1
+		for row := lv.first + cell + y0*stepY + x0; rows > 0; row, rows = row+stepY, rows-1 {
+			from := row & s.mask
+			to := from + wide
 			if to > s.mask+1 { // around the end of the table
-				r := &ranges[n]
-				r.From, r.To = 0, s.start[min(to-s.mask-1, s.mask+1)]
+				ranges[n] = kernel.BoxRange{From: 0, To: s.start[min(to-s.mask-1, s.mask+1)]}
 				n, to = n+1, s.mask+1
 			}
-			r := &ranges[n]
-			r.From, r.To = s.start[from], s.start[to]
+			ranges[n] = kernel.BoxRange{From: s.start[from], To: s.start[to]}
 			n++
 		}
 	}
@@ -266,6 +262,12 @@ func (s *work) near(q *query) {
 // mostRanges is how many ranges a box may ask for; one of a shape that asks for
 // more is odd.
 const mostRanges = 256
+
+// positive is v, or 0 where that is negative, without a branch.
+func positive(v float32) float32 {
+	n := int32(math.Float32bits(v))
+	return math.Float32frombits(uint32(n &^ (n >> 31)))
+}
 
 // least is the lesser of two numbers that are not negative. Which it is cannot be
 // foreseen, so there is no branch.

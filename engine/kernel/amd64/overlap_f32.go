@@ -6,14 +6,14 @@ package amd64
 
 import "unsafe"
 
-// SweepAVX2 compares a box with ranges of others, 16 at a time, until it comes to hits
-// that are not sure.
+// SweepAVX2 compares a box with ranges of others, 16 at a time, until there is no room
+// for more hits that are not sure.
 //
 //go:noescape
 func SweepAVX2(sweep unsafe.Pointer)
 
-// SweepAVX512 compares a box with ranges of others, 16 at a time, until it comes to hits
-// that are not sure.
+// SweepAVX512 compares a box with ranges of others, 16 at a time, until there is no room
+// for more hits that are not sure.
 //
 //go:noescape
 func SweepAVX512(sweep unsafe.Pointer)

@@ -9,248 +9,223 @@
 // Requires: AVX, AVX2
 TEXT ·SweepAVX2(SB), NOSPLIT, $0-8
 	MOVQ         sweep+0(FP), DX
-	MOVQ         (DX), SI
 	MOVQ         8(DX), DI
+	MOVQ         16(DX), SI
 	MOVQ         24(DX), R11
 	MOVQ         32(DX), R12
-	VBROADCASTSS 40(DX), Y0
-	VBROADCASTSS 44(DX), Y1
-	VBROADCASTSS 48(DX), Y2
-	VBROADCASTSS 52(DX), Y3
-	VBROADCASTSS 60(DX), Y4
-	VBROADCASTSS 56(DX), Y5
-	VXORPS       Y6, Y6, Y6
-	XORL         BX, BX
+	VBROADCASTSS 48(DX), Y0
+	VBROADCASTSS 52(DX), Y1
+	VBROADCASTSS 56(DX), Y2
+	VBROADCASTSS 60(DX), Y3
+	VBROADCASTSS 68(DX), Y4
+	VBROADCASTSS 64(DX), Y5
+	VBROADCASTSS 72(DX), Y6
+	VXORPS       Y7, Y7, Y7
+	MOVQ         592(DX), R15
+	MOVQ         40(DX), AX
 	TESTQ        R12, R12
 	JZ           done
-	MOVLQSX      72(DX), AX
-	MOVLQSX      4(R11), CX
 
-check:
-	CMPQ AX, CX
-	JGE  next
-	MOVQ AX, R9
-	SHLQ $0x04, R9
-	ADDQ SI, R9
+range:
+	MOVLQSX 4(R11), CX
+	CMPL    CX, (R11)
+	JLE     next
+	ADDQ    $0x0f, CX
+	SHRQ    $0x04, CX
+	MOVQ    AX, R9
+	SHLQ    $0x08, R9
+	ADDQ    (DX), R9
+	CMPQ    AX, CX
+	JGE     next
 
-some:
-	VMOVUPS      (R9), Y7
-	VUNPCKHPS    32(R9), Y7, Y8
-	VUNPCKLPS    32(R9), Y7, Y7
+block:
+	VMOVUPS      (R9), Y8
 	VMOVUPS      64(R9), Y9
-	VUNPCKHPS    96(R9), Y9, Y10
-	VUNPCKLPS    96(R9), Y9, Y9
-	VUNPCKLPD    Y9, Y7, Y11
-	VUNPCKHPD    Y9, Y7, Y7
-	VUNPCKLPD    Y10, Y8, Y9
-	VUNPCKHPD    Y10, Y8, Y8
-	VSUBPS       Y11, Y9, Y12
-	VSUBPS       Y7, Y8, Y10
-	VMULPS       Y10, Y12, Y12
-	VMINPS       Y2, Y9, Y9
-	VMAXPS       Y0, Y11, Y11
-	VMINPS       Y3, Y8, Y8
-	VMAXPS       Y1, Y7, Y7
-	VSUBPS       Y11, Y9, Y11
-	VSUBPS       Y7, Y8, Y8
+	VMOVUPS      128(R9), Y11
+	VMOVUPS      192(R9), Y10
+	VSUBPS       Y8, Y11, Y12
+	VMINPS       Y2, Y11, Y11
+	VMAXPS       Y0, Y8, Y8
+	VSUBPS       Y8, Y11, Y11
+	VSUBPS       Y9, Y10, Y8
+	VMINPS       Y3, Y10, Y10
+	VMAXPS       Y1, Y9, Y9
+	VSUBPS       Y9, Y10, Y10
+	VMULPS       Y8, Y12, Y12
+	VMAXPS       Y7, Y11, Y11
 	VMULPS       Y5, Y12, Y12
-	VMAXPS       Y6, Y11, Y11
-	VMULPS       Y8, Y11, Y11
-	VMOVUPS      128(R9), Y7
-	VUNPCKHPS    160(R9), Y7, Y8
-	VUNPCKLPS    160(R9), Y7, Y7
-	VMOVUPS      192(R9), Y9
-	VUNPCKHPS    224(R9), Y9, Y10
-	VUNPCKLPS    224(R9), Y9, Y9
-	VUNPCKLPD    Y9, Y7, Y13
-	VUNPCKHPD    Y9, Y7, Y7
-	VUNPCKLPD    Y10, Y8, Y9
-	VUNPCKHPD    Y10, Y8, Y8
-	VSUBPS       Y13, Y9, Y14
-	VSUBPS       Y7, Y8, Y10
-	VMULPS       Y10, Y14, Y14
-	VMINPS       Y2, Y9, Y9
-	VMAXPS       Y0, Y13, Y13
-	VMINPS       Y3, Y8, Y8
-	VMAXPS       Y1, Y7, Y7
-	VSUBPS       Y13, Y9, Y13
-	VSUBPS       Y7, Y8, Y8
+	VMULPS       Y10, Y11, Y11
+	VMOVUPS      32(R9), Y8
+	VMOVUPS      96(R9), Y9
+	VMOVUPS      160(R9), Y13
+	VMOVUPS      224(R9), Y10
+	VSUBPS       Y8, Y13, Y14
+	VMINPS       Y2, Y13, Y13
+	VMAXPS       Y0, Y8, Y8
+	VSUBPS       Y8, Y13, Y13
+	VSUBPS       Y9, Y10, Y8
+	VMINPS       Y3, Y10, Y10
+	VMAXPS       Y1, Y9, Y9
+	VSUBPS       Y9, Y10, Y10
+	VMULPS       Y8, Y14, Y14
+	VMAXPS       Y7, Y13, Y13
 	VMULPS       Y5, Y14, Y14
-	VMAXPS       Y6, Y13, Y13
-	VMULPS       Y8, Y13, Y13
-	VADDPS       Y4, Y12, Y7
-	VCMPPS       $0x1e, Y7, Y11, Y7
-	VADDPS       Y4, Y14, Y8
-	VCMPPS       $0x1e, Y8, Y13, Y8
-	VORPS        Y7, Y8, Y9
-	VPTEST       Y9, Y9
-	JZ           missed
-	VBROADCASTSS 64(DX), Y15
-	VADDPS       Y15, Y12, Y9
-	VCMPPS       $0x1e, Y9, Y11, Y9
-	VADDPS       Y15, Y14, Y10
-	VCMPPS       $0x1e, Y10, Y13, Y10
-	VPACKSSDW    Y8, Y7, Y7
-	VEXTRACTI128 $0x01, Y7, X15
-	VPACKSSWB    X15, X7, X7
-	VPACKSSDW    Y10, Y9, Y8
-	VEXTRACTI128 $0x01, Y8, X15
-	VPACKSSWB    X15, X8, X8
-	MOVQ         $0x0b030a0209010800, R13
-	VMOVQ        R13, X9
-	MOVQ         $0x0f070e060d050c04, R13
-	VPINSRQ      $0x01, R13, X9, X9
-	VPSHUFB      X9, X7, X7
-	VPSHUFB      X9, X8, X8
-	MOVQ         16(DX), R13
-	TESTQ        R13, R13
+	VMULPS       Y10, Y13, Y13
+	VADDPS       Y4, Y12, Y8
+	VCMPPS       $0x1e, Y8, Y11, Y8
+	VADDPS       Y4, Y14, Y9
+	VCMPPS       $0x1e, Y9, Y13, Y9
+	VMOVMSKPS    Y9, R8
+	SHLL         $0x08, R8
+	VMOVMSKPS    Y8, BX
+	ORL          BX, R8
+	VADDPS       Y6, Y12, Y8
+	VCMPPS       $0x1e, Y8, Y11, Y8
+	VADDPS       Y6, Y14, Y9
+	VCMPPS       $0x1e, Y9, Y13, Y9
+	VMOVMSKPS    Y9, R10
+	SHLL         $0x08, R10
+	VMOVMSKPS    Y8, BX
+	ORL          BX, R10
+	TESTQ        SI, SI
 	JZ           sameClass
-	VPBROADCASTD 68(DX), Y9
-	VPCMPEQD     32(R13)(AX*4), Y9, Y10
-	VPCMPEQD     (R13)(AX*4), Y9, Y9
-	VPACKSSDW    Y10, Y9, Y9
-	VPERMQ       $0xd8, Y9, Y9
-	VEXTRACTI128 $0x01, Y9, X10
-	VPACKSSWB    X10, X9, X9
-	VPAND        X9, X7, X7
-	VPAND        X9, X8, X8
+	MOVQ         AX, BX
+	SHLQ         $0x06, BX
+	VPBROADCASTD 76(DX), Y10
+	VPCMPEQD     (SI)(BX*1), Y10, Y8
+	VPCMPEQD     32(SI)(BX*1), Y10, Y9
+	VMOVMSKPS    Y9, R13
+	SHLL         $0x08, R13
+	VMOVMSKPS    Y8, BX
+	ORL          BX, R13
+	ANDL         R13, R8
+	ANDL         R13, R10
 
 sameClass:
-	VPOR      (DI)(AX*1), X8, X9
-	VMOVDQU   X9, (DI)(AX*1)
-	VPANDN    X7, X8, X7
-	VPMOVMSKB X7, BX
-	TESTL     BX, BX
-	JNZ       stop
-
-missed:
-	ADDQ $0x00000100, R9
-	ADDQ $0x10, AX
+	ORW  (DI)(AX*2), R10
+	MOVW R10, (DI)(AX*2)
+	NOTL R10
+	ANDL R10, R8
+	MOVL AX, 80(DX)(R15*8)
+	MOVL R8, 84(DX)(R15*8)
+	ADDQ $+256, R9
+	INCQ AX
+	CMPL R8, $0x01
+	SBBQ $-1, R15
+	CMPQ R15, $0x40
+	JE   done
 	CMPQ AX, CX
-	JLT  some
+	JLT  block
 
 next:
 	DECQ    R12
 	JZ      done
 	ADDQ    $0x08, R11
 	MOVLQSX (R11), AX
-	MOVLQSX 4(R11), CX
-	JMP     check
-
-stop:
-	ADDQ $0x10, AX
+	SHRQ    $0x04, AX
+	JMP     range
 
 done:
-	MOVL AX, 72(DX)
-	MOVL BX, 76(DX)
+	MOVQ R15, 592(DX)
+	MOVQ AX, 40(DX)
 	MOVQ R11, 24(DX)
 	MOVQ R12, 32(DX)
 	VZEROUPPER
 	RET
 
 // func SweepAVX512(sweep unsafe.Pointer)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL
+// Requires: AVX, AVX512F
 TEXT ·SweepAVX512(SB), NOSPLIT, $0-8
 	MOVQ         sweep+0(FP), DX
-	MOVQ         (DX), SI
 	MOVQ         8(DX), DI
+	MOVQ         16(DX), SI
 	MOVQ         24(DX), R11
 	MOVQ         32(DX), R12
-	VBROADCASTSS 40(DX), Z0
-	VBROADCASTSS 44(DX), Z1
-	VBROADCASTSS 48(DX), Z2
-	VBROADCASTSS 52(DX), Z3
-	VBROADCASTSS 60(DX), Z4
-	VBROADCASTSS 56(DX), Z5
-	VXORPS       Y6, Y6, Y6
-	XORL         BX, BX
+	VBROADCASTSS 48(DX), Z0
+	VBROADCASTSS 52(DX), Z1
+	VBROADCASTSS 56(DX), Z2
+	VBROADCASTSS 60(DX), Z3
+	VBROADCASTSS 68(DX), Z4
+	VBROADCASTSS 64(DX), Z5
+	VBROADCASTSS 72(DX), Z6
+	VXORPS       Y7, Y7, Y7
+	MOVQ         592(DX), R15
+	MOVQ         40(DX), AX
 	TESTQ        R12, R12
 	JZ           done
-	MOVLQSX      72(DX), AX
-	MOVLQSX      4(R11), CX
 
-check:
-	CMPQ AX, CX
-	JGE  next
-	MOVQ AX, R9
-	SHLQ $0x04, R9
-	ADDQ SI, R9
+range:
+	MOVLQSX 4(R11), CX
+	CMPL    CX, (R11)
+	JLE     next
+	ADDQ    $0x0f, CX
+	SHRQ    $0x04, CX
+	MOVQ    AX, R9
+	SHLQ    $0x08, R9
+	ADDQ    (DX), R9
+	CMPQ    AX, CX
+	JGE     next
 
-some:
-	VMOVUPS      (R9), Z7
-	VUNPCKHPS    64(R9), Z7, Z8
-	VUNPCKLPS    64(R9), Z7, Z7
-	VMOVUPS      128(R9), Z9
-	VUNPCKHPS    192(R9), Z9, Z10
-	VUNPCKLPS    192(R9), Z9, Z9
-	VUNPCKLPD    Z9, Z7, Z11
-	VUNPCKHPD    Z9, Z7, Z7
-	VUNPCKLPD    Z10, Z8, Z9
-	VUNPCKHPD    Z10, Z8, Z8
-	VSUBPS       Z11, Z9, Z12
-	VSUBPS       Z7, Z8, Z10
-	VMULPS       Z10, Z12, Z12
-	VMINPS       Z2, Z9, Z9
-	VMAXPS       Z0, Z11, Z11
-	VMINPS       Z3, Z8, Z8
-	VMAXPS       Z1, Z7, Z7
-	VSUBPS       Z11, Z9, Z11
-	VSUBPS       Z7, Z8, Z8
+block:
+	VMOVUPS      (R9), Z8
+	VMOVUPS      64(R9), Z9
+	VMOVUPS      128(R9), Z11
+	VMOVUPS      192(R9), Z10
+	VSUBPS       Z8, Z11, Z12
+	VMINPS       Z2, Z11, Z11
+	VMAXPS       Z0, Z8, Z8
+	VSUBPS       Z8, Z11, Z11
+	VSUBPS       Z9, Z10, Z8
+	VMINPS       Z3, Z10, Z10
+	VMAXPS       Z1, Z9, Z9
+	VSUBPS       Z9, Z10, Z10
+	VMULPS       Z8, Z12, Z12
+	VMAXPS       Z7, Z11, Z11
 	VMULPS       Z5, Z12, Z12
-	VMAXPS       Z6, Z11, Z11
-	VMULPS       Z8, Z11, Z11
-	VADDPS       Z4, Z12, Z7
-	VCMPPS       $0x1e, Z7, Z11, K1
-	KORTESTW     K1, K1
-	JZ           missed
-	VBROADCASTSS 64(DX), Z7
-	VADDPS       Z7, Z12, Z7
-	VCMPPS       $0x1e, Z7, Z11, K1, K2
-	VPMOVM2B     K1, X7
-	VPMOVM2B     K2, X8
-	MOVQ         $0x0d0905010c080400, R13
-	VMOVQ        R13, X9
-	MOVQ         $0x0f0b07030e0a0602, R13
-	VPINSRQ      $0x01, R13, X9, X9
-	VPSHUFB      X9, X7, X7
-	VPSHUFB      X9, X8, X8
-	MOVQ         16(DX), R13
-	TESTQ        R13, R13
+	VMULPS       Z10, Z11, Z11
+	VADDPS       Z4, Z12, Z8
+	VADDPS       Z6, Z12, Z9
+	VCMPPS       $0x1e, Z8, Z11, K1
+	VCMPPS       $0x1e, Z9, Z11, K2
+	KMOVW        K1, R8
+	KMOVW        K2, R10
+	TESTQ        SI, SI
 	JZ           sameClass
-	VPBROADCASTD 68(DX), Z9
-	VPCMPEQD     (R13)(AX*4), Z9, K1
-	VPMOVM2B     K1, X9
-	VPAND        X9, X7, X7
-	VPAND        X9, X8, X8
+	MOVQ         AX, BX
+	SHLQ         $0x06, BX
+	VPBROADCASTD 76(DX), Z8
+	VPCMPEQD     (SI)(BX*1), Z8, K1
+	KMOVW        K1, R13
+	ANDL         R13, R8
+	ANDL         R13, R10
 
 sameClass:
-	VPOR      (DI)(AX*1), X8, X9
-	VMOVDQU   X9, (DI)(AX*1)
-	VPANDN    X7, X8, X7
-	VPMOVMSKB X7, BX
-	TESTL     BX, BX
-	JNZ       stop
-
-missed:
-	ADDQ $0x00000100, R9
-	ADDQ $0x10, AX
+	ORW  (DI)(AX*2), R10
+	MOVW R10, (DI)(AX*2)
+	NOTL R10
+	ANDL R10, R8
+	MOVL AX, 80(DX)(R15*8)
+	MOVL R8, 84(DX)(R15*8)
+	ADDQ $+256, R9
+	INCQ AX
+	CMPL R8, $0x01
+	SBBQ $-1, R15
+	CMPQ R15, $0x40
+	JE   done
 	CMPQ AX, CX
-	JLT  some
+	JLT  block
 
 next:
 	DECQ    R12
 	JZ      done
 	ADDQ    $0x08, R11
 	MOVLQSX (R11), AX
-	MOVLQSX 4(R11), CX
-	JMP     check
-
-stop:
-	ADDQ $0x10, AX
+	SHRQ    $0x04, AX
+	JMP     range
 
 done:
-	MOVL AX, 72(DX)
-	MOVL BX, 76(DX)
+	MOVQ R15, 592(DX)
+	MOVQ AX, 40(DX)
 	MOVQ R11, 24(DX)
 	MOVQ R12, 32(DX)
 	VZEROUPPER

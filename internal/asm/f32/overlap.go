@@ -7,41 +7,48 @@ import (
 
 // Where things lie in a sweep (kernel.BoxSweep), in bytes.
 const (
-	sweepBoxes, sweepGone, sweepClasses = 0, 8, 16
-	sweepRanges, sweepLeft              = 24, 32
-	sweepBox                            = 40
-	sweepShare, sweepLow, sweepHigh     = 56, 60, 64
-	sweepClass                          = 68
-	sweepAt, sweepUnsure                = 72, 76
-	rangeBytes, rangeTo                 = 8, 4
-	boxBytes                            = 16
+	sweepBlocks, sweepGone, sweepClasses = 0, 8, 16
+	sweepRanges, sweepLeft, sweepNext    = 24, 32, 40
+	sweepBox                             = 48
+	sweepShare, sweepLow, sweepHigh      = 64, 68, 72
+	sweepClass                           = 76
+	sweepUnsure, sweepRoom               = 80, 64
+	sweepTold                            = sweepUnsure + 8*sweepRoom
+	rangeBytes, rangeTo                  = 8, 4
 )
 
-// Vector registers of a sweep: the sides of the box, Low, Share, 0.
+// A block of boxes is 16 left sides, then as many top, right and bottom ones.
+const (
+	blockShift = 8 // the bytes of a block, as a power of 2
+	blockSide  = 64
+)
+
+// Vector registers of a sweep: the sides of the box, Low, Share, High, 0.
 const (
 	boxX1, boxY1, boxX2, boxY2 = 0, 1, 2, 3
-	boxLow, boxShare, boxZero  = 4, 5, 6
+	boxLow, boxShare           = 4, 5
+	boxHigh, boxZero           = 6, 7
 )
 
 // overlaps writes the search for boxes that one may overlap too much.
 func overlaps(g *gen) {
-	g.sweep(ymm, g.sweepAVX2)
-	g.sweep(zmm, g.sweepAVX512)
+	g.sweep(ymm, g.sweepAVX2, g.classesAVX2)
+	g.sweep(zmm, g.sweepAVX512, g.classesAVX512)
 }
 
-// sweep writes the loop. RDX holds the sweep, RSI the boxes, RDI what is gone, R11
-// the range, R12 how many are left, RAX and RCX the place and the end, R9 the
-// address of the box at RAX. test compares 16 boxes: it goes to missed where there
-// is no hit, else it leaves hits in X7 and sure ones in X8, 255 a byte and box, in
-// their order.
-func (g *gen) sweep(v vector, test func()) {
+// sweep writes the loop. RDX holds the sweep, RDI what is gone, RSI the classes, R11
+// the range, R12 how many are left, RAX which block, RCX where those of the range end,
+// R9 the address of the block. test compares 16 boxes and leaves a bit a hit in R8 and
+// a bit a sure one in R10. classes leaves a bit for each of the class in R13. R15 counts
+// what is told. There is no branch on hits: none could foresee them.
+func (g *gen) sweep(v vector, test, classes func()) {
 	name := "Sweep" + v.title
 	g.leaf(name, []string{"sweep ptr"},
-		name+" compares a box with ranges of others, 16 at a time, until it comes to hits",
-		"that are not sure.")
+		name+" compares a box with ranges of others, 16 at a time, until there is no room",
+		"for more hits that are not sure.")
 	g.param("sweep", reg.RDX)
-	g.MOVQ(at(reg.RDX, sweepBoxes), reg.RSI)
 	g.MOVQ(at(reg.RDX, sweepGone), reg.RDI)
+	g.MOVQ(at(reg.RDX, sweepClasses), reg.RSI)
 	g.MOVQ(at(reg.RDX, sweepRanges), reg.R11)
 	g.MOVQ(at(reg.RDX, sweepLeft), reg.R12)
 	for i := range 4 {
@@ -49,53 +56,63 @@ func (g *gen) sweep(v vector, test func()) {
 	}
 	g.VBROADCASTSS(at(reg.RDX, sweepLow), v.regs[boxLow])
 	g.VBROADCASTSS(at(reg.RDX, sweepShare), v.regs[boxShare])
-	g.VXORPS(reg.Y6, reg.Y6, reg.Y6)
-	g.XORL(reg.EBX, reg.EBX)
+	g.VBROADCASTSS(at(reg.RDX, sweepHigh), v.regs[boxHigh])
+	g.VXORPS(reg.Y7, reg.Y7, reg.Y7)
+	g.MOVQ(at(reg.RDX, sweepTold), reg.R15)
+	g.MOVQ(at(reg.RDX, sweepNext), reg.RAX)
 	g.TESTQ(reg.R12, reg.R12)
 	g.JZ(to("done"))
-	g.MOVLQSX(at(reg.RDX, sweepAt), reg.RAX)
-	g.MOVLQSX(at(reg.R11, rangeTo), reg.RCX)
 
-	g.Label("check")
+	g.Label("range")
+	g.MOVLQSX(at(reg.R11, rangeTo), reg.RCX)
+	g.CMPL(reg.ECX, at(reg.R11, 0))
+	g.JLE(to("next"))
+	g.ADDQ(operand.U8(15), reg.RCX)
+	g.SHRQ(operand.U8(4), reg.RCX)
+	g.MOVQ(reg.RAX, reg.R9)
+	g.SHLQ(operand.U8(blockShift), reg.R9)
+	g.ADDQ(at(reg.RDX, sweepBlocks), reg.R9)
 	g.CMPQ(reg.RAX, reg.RCX)
 	g.JGE(to("next"))
-	g.MOVQ(reg.RAX, reg.R9)
-	g.SHLQ(operand.U8(4), reg.R9)
-	g.ADDQ(reg.RSI, reg.R9)
-	g.Label("some")
+	g.Label("block")
 	test()
-	g.MOVQ(at(reg.RDX, sweepClasses), reg.R13)
-	g.TESTQ(reg.R13, reg.R13)
+	g.TESTQ(reg.RSI, reg.RSI)
 	g.JZ(to("sameClass"))
-	g.classes(v)
-	g.VPAND(reg.X9, reg.X7, reg.X7)
-	g.VPAND(reg.X9, reg.X8, reg.X8)
+	g.MOVQ(reg.RAX, reg.RBX)
+	g.SHLQ(operand.U8(6), reg.RBX)
+	classes()
+	g.ANDL(reg.R13L, reg.R8L)
+	g.ANDL(reg.R13L, reg.R10L)
 	g.Label("sameClass")
-	gone := operand.Mem{Base: reg.RDI, Index: reg.RAX, Scale: 1}
-	g.VPOR(gone, reg.X8, reg.X9)
-	g.VMOVDQU(reg.X9, gone)
-	g.VPANDN(reg.X7, reg.X8, reg.X7)
-	g.VPMOVMSKB(reg.X7, reg.EBX)
-	g.TESTL(reg.EBX, reg.EBX)
-	g.JNZ(to("stop"))
-	g.Label("missed")
-	g.ADDQ(operand.U32(16*boxBytes), reg.R9)
-	g.ADDQ(operand.U8(16), reg.RAX)
+	gone := operand.Mem{Base: reg.RDI, Index: reg.RAX, Scale: 2}
+	g.ORW(gone, reg.R10W)
+	g.MOVW(reg.R10W, gone)
+	g.NOTL(reg.R10L)
+	g.ANDL(reg.R10L, reg.R8L)
+	unsure := func(disp int) operand.Mem {
+		return operand.Mem{Base: reg.RDX, Index: reg.R15, Scale: 8, Disp: sweepUnsure + disp}
+	}
+	g.MOVL(reg.EAX, unsure(0))
+	g.MOVL(reg.R8L, unsure(4))
+	g.ADDQ(operand.I32(4*blockSide), reg.R9)
+	g.INCQ(reg.RAX)
+	g.CMPL(reg.R8L, operand.U8(1)) // carries where there are none
+	g.SBBQ(operand.I8(-1), reg.R15)
+	g.CMPQ(reg.R15, operand.U8(sweepRoom))
+	g.JE(to("done"))
 	g.CMPQ(reg.RAX, reg.RCX)
-	g.JLT(to("some"))
+	g.JLT(to("block"))
 	g.Label("next")
 	g.DECQ(reg.R12)
 	g.JZ(to("done"))
 	g.ADDQ(operand.U8(rangeBytes), reg.R11)
 	g.MOVLQSX(at(reg.R11, 0), reg.RAX)
-	g.MOVLQSX(at(reg.R11, rangeTo), reg.RCX)
-	g.JMP(to("check"))
+	g.SHRQ(operand.U8(4), reg.RAX)
+	g.JMP(to("range"))
 
-	g.Label("stop")
-	g.ADDQ(operand.U8(16), reg.RAX)
 	g.Label("done")
-	g.MOVL(reg.EAX, at(reg.RDX, sweepAt))
-	g.MOVL(reg.EBX, at(reg.RDX, sweepUnsure))
+	g.MOVQ(reg.R15, at(reg.RDX, sweepTold))
+	g.MOVQ(reg.RAX, at(reg.RDX, sweepNext))
 	g.MOVQ(reg.R11, at(reg.RDX, sweepRanges))
 	g.MOVQ(reg.R12, at(reg.RDX, sweepLeft))
 	g.end()
@@ -103,113 +120,73 @@ func (g *gen) sweep(v vector, test func()) {
 
 // common computes the area of what the box has in common with as many others as a
 // vector has numbers, from disp bytes on, into inter, and the share of theirs into
-// share; registers from 7 to 10 are used. Box n is at number n/4 + 4·(n mod 4) of a
-// vector of 16, at n/2 + 4·(n mod 2) of one of 8.
+// share; registers from 8 to 10 are used.
 func (g *gen) common(v vector, disp, inter, share int) {
 	r := v.regs
-	b := func(i int) operand.Mem { return at(reg.R9, disp+v.bytes*i) }
-	g.VMOVUPS(b(0), r[7])
-	g.VUNPCKHPS(b(1), r[7], r[8])
-	g.VUNPCKLPS(b(1), r[7], r[7])
-	g.VMOVUPS(b(2), r[9])
-	g.VUNPCKHPS(b(3), r[9], r[10])
-	g.VUNPCKLPS(b(3), r[9], r[9])
-	g.VUNPCKLPD(r[9], r[7], r[inter])  // left
-	g.VUNPCKHPD(r[9], r[7], r[7])      // top
-	g.VUNPCKLPD(r[10], r[8], r[9])     // right
-	g.VUNPCKHPD(r[10], r[8], r[8])     // bottom
-	g.VSUBPS(r[inter], r[9], r[share]) // their width
-	g.VSUBPS(r[7], r[8], r[10])
-	g.VMULPS(r[10], r[share], r[share])
-	g.VMINPS(r[boxX2], r[9], r[9])
-	g.VMAXPS(r[boxX1], r[inter], r[inter])
-	g.VMINPS(r[boxY2], r[8], r[8])
-	g.VMAXPS(r[boxY1], r[7], r[7])
-	g.VSUBPS(r[inter], r[9], r[inter])
-	g.VSUBPS(r[7], r[8], r[8])
-	g.VMULPS(r[boxShare], r[share], r[share])
+	side := func(i int) operand.Mem { return at(reg.R9, disp+blockSide*i) }
+	g.VMOVUPS(side(0), r[8])
+	g.VMOVUPS(side(1), r[9])
+	g.VMOVUPS(side(2), r[inter])
+	g.VMOVUPS(side(3), r[10])
+	g.VSUBPS(r[8], r[inter], r[share]) // their width
+	g.VMINPS(r[boxX2], r[inter], r[inter])
+	g.VMAXPS(r[boxX1], r[8], r[8])
+	g.VSUBPS(r[8], r[inter], r[inter])
+	g.VSUBPS(r[9], r[10], r[8]) // and height
+	g.VMINPS(r[boxY2], r[10], r[10])
+	g.VMAXPS(r[boxY1], r[9], r[9])
+	g.VSUBPS(r[9], r[10], r[10])
+	g.VMULPS(r[8], r[share], r[share])
 	g.VMAXPS(r[boxZero], r[inter], r[inter])
-	g.VMULPS(r[8], r[inter], r[inter])
+	g.VMULPS(r[boxShare], r[share], r[share])
+	g.VMULPS(r[10], r[inter], r[inter])
 }
 
 const greater = operand.U8(30) // ordered, quiet
 
-// shuffle puts 16 bytes into another order.
-func (g *gen) shuffle(order func(n int) int, v ...reg.Register) {
-	for half := range 2 {
-		pattern := uint64(0)
-		for n := range 8 {
-			pattern |= uint64(order(8*half+n)) << (8 * n)
-		}
-		g.MOVQ(operand.U64(pattern), reg.R13)
-		if half == 0 {
-			g.VMOVQ(reg.R13, reg.X9)
-		} else {
-			g.VPINSRQ(operand.U8(1), reg.R13, reg.X9, reg.X9)
-		}
-	}
-	for _, r := range v {
-		g.VPSHUFB(reg.X9, r, r)
-	}
-}
-
-// classes sets the bytes of X9 where the boxes are of the class, with the addresses
-// of classes in R13.
-func (g *gen) classes(v vector) {
-	of := func(disp int) operand.Mem {
-		return operand.Mem{Base: reg.R13, Index: reg.RAX, Scale: 4, Disp: disp}
-	}
-	g.VPBROADCASTD(at(reg.RDX, sweepClass), v.regs[9])
-	if v.bytes == 64 {
-		g.VPCMPEQD(of(0), reg.Z9, reg.K1)
-		g.VPMOVM2B(reg.K1, reg.X9)
-		return
-	}
-	g.VPCMPEQD(of(32), reg.Y9, reg.Y10)
-	g.VPCMPEQD(of(0), reg.Y9, reg.Y9)
-	g.VPACKSSDW(reg.Y10, reg.Y9, reg.Y9)
-	g.VPERMQ(operand.U8(0xd8), reg.Y9, reg.Y9)
-	g.VEXTRACTI128(operand.U8(1), reg.Y9, reg.X10)
-	g.VPACKSSWB(reg.X10, reg.X9, reg.X9)
-}
-
-// sweepAVX512 takes 16 boxes at once.
+// sweepAVX512 takes a block at once.
 func (g *gen) sweepAVX512() {
 	g.common(zmm, 0, 11, 12)
-	g.VADDPS(reg.Z4, reg.Z12, reg.Z7)
-	g.VCMPPS(greater, reg.Z7, reg.Z11, reg.K1)
-	g.KORTESTW(reg.K1, reg.K1)
-	g.JZ(to("missed"))
-	g.VBROADCASTSS(at(reg.RDX, sweepHigh), reg.Z7)
-	g.VADDPS(reg.Z7, reg.Z12, reg.Z7)
-	g.VCMPPS(greater, reg.Z7, reg.Z11, reg.K1, reg.K2)
-	g.VPMOVM2B(reg.K1, reg.X7)
-	g.VPMOVM2B(reg.K2, reg.X8)
-	g.shuffle(func(n int) int { return n/4 + 4*(n%4) }, reg.X7, reg.X8)
+	g.VADDPS(reg.Z4, reg.Z12, reg.Z8)
+	g.VADDPS(reg.Z6, reg.Z12, reg.Z9)
+	g.VCMPPS(greater, reg.Z8, reg.Z11, reg.K1)
+	g.VCMPPS(greater, reg.Z9, reg.Z11, reg.K2)
+	g.KMOVW(reg.K1, reg.R8L)
+	g.KMOVW(reg.K2, reg.R10L)
 }
 
-// sweepAVX2 takes them in halves.
+func (g *gen) classesAVX512() {
+	g.VPBROADCASTD(at(reg.RDX, sweepClass), reg.Z8)
+	g.VPCMPEQD(operand.Mem{Base: reg.RSI, Index: reg.RBX, Scale: 1}, reg.Z8, reg.K1)
+	g.KMOVW(reg.K1, reg.R13L)
+}
+
+// sweepAVX2 takes it in halves.
 func (g *gen) sweepAVX2() {
 	g.common(ymm, 0, 11, 12)
-	g.common(ymm, 8*boxBytes, 13, 14)
-	above := func(than, first, second int) {
-		g.VADDPS(ymm.regs[than], reg.Y12, ymm.regs[first])
-		g.VCMPPS(greater, ymm.regs[first], reg.Y11, ymm.regs[first])
-		g.VADDPS(ymm.regs[than], reg.Y14, ymm.regs[second])
-		g.VCMPPS(greater, ymm.regs[second], reg.Y13, ymm.regs[second])
+	g.common(ymm, 32, 13, 14)
+	above := func(than int, bits reg.Register) {
+		g.VADDPS(ymm.regs[than], reg.Y12, reg.Y8)
+		g.VCMPPS(greater, reg.Y8, reg.Y11, reg.Y8)
+		g.VADDPS(ymm.regs[than], reg.Y14, reg.Y9)
+		g.VCMPPS(greater, reg.Y9, reg.Y13, reg.Y9)
+		g.halves(bits)
 	}
-	above(boxLow, 7, 8)
-	g.VORPS(reg.Y7, reg.Y8, reg.Y9)
-	g.VPTEST(reg.Y9, reg.Y9)
-	g.JZ(to("missed"))
-	g.VBROADCASTSS(at(reg.RDX, sweepHigh), reg.Y15)
-	above(15, 9, 10)
-	pack := func(first, second, into reg.VecPhysical, wide reg.VecPhysical) {
-		g.VPACKSSDW(second, first, wide)
-		g.VEXTRACTI128(operand.U8(1), wide, reg.X15)
-		g.VPACKSSWB(reg.X15, into, into)
-	}
-	pack(reg.Y7, reg.Y8, reg.X7, reg.Y7)
-	pack(reg.Y9, reg.Y10, reg.X8, reg.Y8)
-	g.shuffle(func(n int) int { return n%8/2 + 4*(n/8) + 8*(n%2) }, reg.X7, reg.X8)
+	above(boxLow, reg.R8L)
+	above(boxHigh, reg.R10L)
+}
+
+func (g *gen) classesAVX2() {
+	g.VPBROADCASTD(at(reg.RDX, sweepClass), reg.Y10)
+	g.VPCMPEQD(operand.Mem{Base: reg.RSI, Index: reg.RBX, Scale: 1}, reg.Y10, reg.Y8)
+	g.VPCMPEQD(operand.Mem{Base: reg.RSI, Index: reg.RBX, Scale: 1, Disp: 32}, reg.Y10, reg.Y9)
+	g.halves(reg.R13L)
+}
+
+// halves are the signs of Y8 and Y9, a bit each.
+func (g *gen) halves(bits reg.Register) {
+	g.VMOVMSKPS(reg.Y9, bits)
+	g.SHLL(operand.U8(8), bits)
+	g.VMOVMSKPS(reg.Y8, reg.EBX)
+	g.ORL(reg.EBX, bits)
 }
