@@ -144,16 +144,10 @@ func (op gatherND) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 func (op gatherND) Eval(c *Call) error {
 	x, idx := c.In[0], c.In[1]
-	facts, err := op.Infer([]ir.Fact{ir.TypeOf(x), ir.TypeOf(idx)})
+	y, err := c.inferred(op)
 	if err != nil {
 		return err
 	}
-	shape, _ := facts[0].Shape.Ints()
-	y, err := c.New(x.DType(), shape...)
-	if err != nil {
-		return err
-	}
-	c.Out[0] = y
 	index, err := callInts(c, 1)
 	if err != nil {
 		return err

@@ -61,17 +61,12 @@ func (op *gridSample) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 func (op *gridSample) Eval(c *Call) error {
-	facts, err := op.Infer(factsOf(c.In))
-	if err != nil {
-		return err
-	}
 	x := c.In[0]
-	shape, _ := facts[0].Shape.Ints()
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.inferred(op)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
+	shape := y.Shape()
 	if y.Len() == 0 {
 		return nil
 	}

@@ -54,16 +54,11 @@ func (op featureVectorizer) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 func (op featureVectorizer) Eval(c *Call) error {
-	f, err := op.Infer(factsOf(c.In))
+	y, err := c.inferred(op)
 	if err != nil {
 		return err
 	}
-	shape, _ := f[0].Shape.Ints()
-	y, err := c.New(tensor.Float32, shape...)
-	if err != nil {
-		return err
-	}
-	c.Out[0] = y
+	shape := y.Shape()
 	at := 0
 	for i, x := range c.In {
 		err := eachRow(c, x, func(r int, row []float64) error {

@@ -104,16 +104,10 @@ func (op *linearRegressor) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 func (op *linearRegressor) Eval(c *Call) error {
-	f, err := op.Infer(factsOf(c.In))
+	y, err := c.inferred(op)
 	if err != nil {
 		return err
 	}
-	shape, _ := f[0].Shape.Ints()
-	y, err := c.New(tensor.Float32, shape...)
-	if err != nil {
-		return err
-	}
-	c.Out[0] = y
 	sums := make([]float64, len(op.weights))
 	return eachRow(c, c.In[0], func(r int, row []float64) error {
 		op.affine.scores(sums, row)

@@ -96,16 +96,10 @@ func (op *svmRegressor) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 func (op *svmRegressor) Eval(c *Call) error {
-	f, err := op.Infer(factsOf(c.In))
+	y, err := c.inferred(op)
 	if err != nil {
 		return err
 	}
-	shape, _ := f[0].Shape.Ints()
-	y, err := c.New(tensor.Float32, shape...)
-	if err != nil {
-		return err
-	}
-	c.Out[0] = y
 	products := make([]float64, op.count)
 	return eachRow(c, c.In[0], func(r int, row []float64) error {
 		var sum float64

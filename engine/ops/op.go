@@ -7,6 +7,7 @@ package ops
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -104,6 +105,25 @@ func (c *Call) New(d tensor.DType, shape ...int) (*tensor.Tensor, error) {
 
 // Like makes a tensor of the same dtype and shape as t.
 func (c *Call) Like(t *tensor.Tensor) (*tensor.Tensor, error) { return c.New(t.DType(), t.Shape()...) }
+
+// inferred makes the first output as Infer says it is for these inputs, zeros,
+// and puts it in its place.
+func (c *Call) inferred(op Op) (*tensor.Tensor, error) {
+	facts, err := op.Infer(factsOf(c.In))
+	if err != nil {
+		return nil, err
+	}
+	shape, known := facts[0].Shape.Ints()
+	if !known {
+		return nil, fmt.Errorf("BUG: the output's shape %s is not known from the inputs", facts[0].Shape)
+	}
+	y, err := c.New(facts[0].DType, shape...)
+	if err != nil {
+		return nil, err
+	}
+	c.Out[0] = y
+	return y, nil
+}
 
 // Wants reports whether output i is named by the node.
 func (c *Call) Wants(i int) bool {

@@ -356,16 +356,10 @@ func (op *argExtreme) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 func (op *argExtreme) Eval(c *Call) error {
-	facts, err := op.Infer(factsOf(c.In))
+	y, err := c.inferred(op)
 	if err != nil {
 		return err
 	}
-	shape, _ := facts[0].Shape.Ints()
-	y, err := c.New(tensor.Int64, shape...)
-	if err != nil {
-		return err
-	}
-	c.Out[0] = y
 	axis, err := tensor.Axis(op.axis, c.In[0].Rank())
 	if err != nil {
 		return err

@@ -1,0 +1,85 @@
+package ops
+
+import (
+	"fmt"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// compress takes the slices along an axis, or the elements, for which a
+// condition is true. ONNX Compress.
+type compress struct {
+	axis int
+	flat bool
+}
+
+func newCompress(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	return compress{a.Int("axis", 0), !a.Has("axis")}, a.Err()
+}
+
+// Infer: input [… d …], bool condition [≤ d] → [… true ones …].
+func (op compress) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := firstError(wantType(in, 1, tensor.Types(tensor.Bool)), wantRank(in, 1, 1)); err != nil {
+		return nil, err
+	}
+	s := in[0].Shape
+	if op.flat {
+		return []ir.Fact{ir.Tensor(in[0].DType, ir.AnyOfRank(1))}, nil
+	}
+	if !s.Ranked {
+		return []ir.Fact{{DType: in[0].DType}}, nil
+	}
+	axis, err := tensor.Axis(op.axis, s.Rank())
+	if err != nil {
+		return nil, err
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, withDim(s, axis, ir.Unknown))}, nil
+}
+
+func (op compress) Eval(c *Call) (err error) {
+	x := c.In[0]
+	if op.flat {
+		if x, err = x.Reshape(x.Len()); err != nil {
+			return err
+		}
+	}
+	axis, err := tensor.Axis(op.axis, x.Rank())
+	if err != nil {
+		return err
+	}
+	condition := tensor.Data[bool](c.In[1])
+	if len(condition) > x.Dim(axis) {
+		return fmt.Errorf("the condition has %d elements, the axis %d", len(condition), x.Dim(axis))
+	}
+	kept := 0
+	for _, yes := range condition {
+		if yes {
+			kept++
+		}
+	}
+	shape := append([]int{}, x.Shape()...)
+	shape[axis] = kept
+	y, err := c.New(x.DType(), shape...)
+	if err != nil || y.Len() == 0 {
+		c.Out[0] = y
+		return err
+	}
+	c.Out[0] = y
+	before, along, after := split3(x.Shape(), axis)
+	b := newBlocks(y, x)
+	to := 0
+	for i := range before {
+		for j, yes := range condition {
+			if yes {
+				b.copy(to, (i*along+j)*after, after)
+				to += after
+			}
+		}
+		if err := c.Run.Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
