@@ -72,8 +72,9 @@ func (w *writer[T]) fill(y, x0, x1 int) {
 	if w.planar {
 		for c := range w.channels {
 			d := w.dst[(c*w.height+y)*w.width:][x0:x1]
-			for i := range d {
-				d[i] = w.border[c]
+			d[0] = w.border[c]
+			for n := 1; n < len(d); n *= 2 {
+				copy(d[n:], d[:n])
 			}
 		}
 		return

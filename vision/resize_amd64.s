@@ -340,3 +340,226 @@ eight:
 	JL          eight
 	VZEROUPPER
 	RET
+
+DATA linearEven<>+0(SB)/2, $0x8000
+DATA linearEven<>+2(SB)/2, $0x8003
+DATA linearEven<>+4(SB)/2, $0x8001
+DATA linearEven<>+6(SB)/2, $0x8004
+DATA linearEven<>+8(SB)/2, $0x8002
+DATA linearEven<>+10(SB)/2, $0x8005
+DATA linearEven<>+12(SB)/2, $0x8080
+DATA linearEven<>+14(SB)/2, $0x8080
+DATA linearEven<>+16(SB)/2, $0x8000
+DATA linearEven<>+18(SB)/2, $0x8003
+DATA linearEven<>+20(SB)/2, $0x8001
+DATA linearEven<>+22(SB)/2, $0x8004
+DATA linearEven<>+24(SB)/2, $0x8002
+DATA linearEven<>+26(SB)/2, $0x8005
+DATA linearEven<>+28(SB)/2, $0x8080
+DATA linearEven<>+30(SB)/2, $0x8080
+GLOBL linearEven<>(SB), RODATA|NOPTR, $32
+
+DATA linearOdd<>+0(SB)/2, $0x8008
+DATA linearOdd<>+2(SB)/2, $0x800b
+DATA linearOdd<>+4(SB)/2, $0x8009
+DATA linearOdd<>+6(SB)/2, $0x800c
+DATA linearOdd<>+8(SB)/2, $0x800a
+DATA linearOdd<>+10(SB)/2, $0x800d
+DATA linearOdd<>+12(SB)/2, $0x8080
+DATA linearOdd<>+14(SB)/2, $0x8080
+DATA linearOdd<>+16(SB)/2, $0x8008
+DATA linearOdd<>+18(SB)/2, $0x800b
+DATA linearOdd<>+20(SB)/2, $0x8009
+DATA linearOdd<>+22(SB)/2, $0x800c
+DATA linearOdd<>+24(SB)/2, $0x800a
+DATA linearOdd<>+26(SB)/2, $0x800d
+DATA linearOdd<>+28(SB)/2, $0x8080
+DATA linearOdd<>+30(SB)/2, $0x8080
+GLOBL linearOdd<>(SB), RODATA|NOPTR, $32
+
+// func linearAcrossAVX2(dst *[4]int16, src *byte, offsets *int32, words *[8]int16, n int)
+// Requires: AVX, AVX2
+TEXT ·linearAcrossAVX2(SB), NOSPLIT, $0-40
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    offsets+16(FP), DX
+	MOVQ    words+24(FP), BX
+	MOVQ    n+32(FP), SI
+	VMOVDQU linearEven<>+0(SB), Y0
+	VMOVDQU linearOdd<>+0(SB), Y1
+
+four:
+	MOVLQSX     (DX), DI
+	MOVLQSX     4(DX), R8
+	VMOVQ       (CX)(DI*1), X2
+	VPINSRQ     $0x01, (CX)(R8*1), X2, X2
+	MOVLQSX     8(DX), DI
+	MOVLQSX     12(DX), R8
+	VMOVQ       (CX)(DI*1), X3
+	VPINSRQ     $0x01, (CX)(R8*1), X3, X3
+	VINSERTI128 $0x01, X3, Y2, Y2
+	VMOVDQU     (BX), X3
+	VINSERTI128 $0x01, 32(BX), Y3, Y3
+	VPSHUFB     Y0, Y2, Y4
+	VPMADDWD    Y3, Y4, Y4
+	VPSRAD      $0x04, Y4, Y4
+	VMOVDQU     16(BX), X5
+	VINSERTI128 $0x01, 48(BX), Y5, Y5
+	VPSHUFB     Y1, Y2, Y6
+	VPMADDWD    Y5, Y6, Y6
+	VPSRAD      $0x04, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VMOVDQU     Y4, (AX)
+	ADDQ        $0x10, DX
+	ADDQ        $0x40, BX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, SI
+	JNZ         four
+	VZEROUPPER
+	RET
+
+DATA linearSqueeze<>+0(SB)/1, $0x00
+DATA linearSqueeze<>+1(SB)/1, $0x01
+DATA linearSqueeze<>+2(SB)/1, $0x02
+DATA linearSqueeze<>+3(SB)/1, $0x04
+DATA linearSqueeze<>+4(SB)/1, $0x05
+DATA linearSqueeze<>+5(SB)/1, $0x06
+DATA linearSqueeze<>+6(SB)/1, $0x08
+DATA linearSqueeze<>+7(SB)/1, $0x09
+DATA linearSqueeze<>+8(SB)/1, $0x0a
+DATA linearSqueeze<>+9(SB)/1, $0x0c
+DATA linearSqueeze<>+10(SB)/1, $0x0d
+DATA linearSqueeze<>+11(SB)/1, $0x0e
+DATA linearSqueeze<>+12(SB)/1, $0x80
+DATA linearSqueeze<>+13(SB)/1, $0x80
+DATA linearSqueeze<>+14(SB)/1, $0x80
+DATA linearSqueeze<>+15(SB)/1, $0x80
+DATA linearSqueeze<>+16(SB)/1, $0x00
+DATA linearSqueeze<>+17(SB)/1, $0x01
+DATA linearSqueeze<>+18(SB)/1, $0x02
+DATA linearSqueeze<>+19(SB)/1, $0x04
+DATA linearSqueeze<>+20(SB)/1, $0x05
+DATA linearSqueeze<>+21(SB)/1, $0x06
+DATA linearSqueeze<>+22(SB)/1, $0x08
+DATA linearSqueeze<>+23(SB)/1, $0x09
+DATA linearSqueeze<>+24(SB)/1, $0x0a
+DATA linearSqueeze<>+25(SB)/1, $0x0c
+DATA linearSqueeze<>+26(SB)/1, $0x0d
+DATA linearSqueeze<>+27(SB)/1, $0x0e
+DATA linearSqueeze<>+28(SB)/1, $0x80
+DATA linearSqueeze<>+29(SB)/1, $0x80
+DATA linearSqueeze<>+30(SB)/1, $0x80
+DATA linearSqueeze<>+31(SB)/1, $0x80
+GLOBL linearSqueeze<>(SB), RODATA|NOPTR, $32
+
+DATA linearTwo<>+0(SB)/2, $0x0002
+GLOBL linearTwo<>(SB), RODATA|NOPTR, $2
+
+// func linearDownAVX2(dst *byte, above *[4]int16, below *[4]int16, w0 int, w1 int, n int)
+// Requires: AVX, AVX2
+TEXT ·linearDownAVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         above+8(FP), CX
+	MOVQ         below+16(FP), DX
+	MOVQ         w0+24(FP), BX
+	VMOVQ        BX, X0
+	VPBROADCASTW X0, Y0
+	MOVQ         w1+32(FP), BX
+	VMOVQ        BX, X1
+	VPBROADCASTW X1, Y1
+	MOVQ         n+40(FP), BX
+	VPBROADCASTW linearTwo<>+0(SB), Y2
+	VMOVDQU      linearSqueeze<>+0(SB), Y3
+
+eight:
+	VPMULHW      (CX), Y0, Y5
+	VPMULHW      (DX), Y1, Y4
+	VPADDW       Y4, Y5, Y5
+	VPMULHW      32(CX), Y0, Y6
+	VPMULHW      32(DX), Y1, Y4
+	VPADDW       Y4, Y6, Y6
+	VPADDW       Y2, Y5, Y5
+	VPSRAW       $0x02, Y5, Y5
+	VPADDW       Y2, Y6, Y6
+	VPSRAW       $0x02, Y6, Y6
+	VPACKUSWB    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VPSHUFB      Y3, Y5, Y5
+	VMOVDQU      X5, (AX)
+	VEXTRACTI128 $0x01, Y5, 12(AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x18, AX
+	SUBQ         $0x08, BX
+	JNZ          eight
+	VZEROUPPER
+	RET
+
+DATA linearPairs<>+0(SB)/2, $0x0300
+DATA linearPairs<>+2(SB)/2, $0x0401
+DATA linearPairs<>+4(SB)/2, $0x0502
+DATA linearPairs<>+6(SB)/2, $0x8080
+DATA linearPairs<>+8(SB)/2, $0x0906
+DATA linearPairs<>+10(SB)/2, $0x0a07
+DATA linearPairs<>+12(SB)/2, $0x0b08
+DATA linearPairs<>+14(SB)/2, $0x8080
+DATA linearPairs<>+16(SB)/2, $0x0300
+DATA linearPairs<>+18(SB)/2, $0x0401
+DATA linearPairs<>+20(SB)/2, $0x0502
+DATA linearPairs<>+22(SB)/2, $0x8080
+DATA linearPairs<>+24(SB)/2, $0x0906
+DATA linearPairs<>+26(SB)/2, $0x0a07
+DATA linearPairs<>+28(SB)/2, $0x0b08
+DATA linearPairs<>+30(SB)/2, $0x8080
+GLOBL linearPairs<>(SB), RODATA|NOPTR, $32
+
+DATA linearOnes<>+0(SB)/2, $0x0101
+GLOBL linearOnes<>(SB), RODATA|NOPTR, $2
+
+// func linearHalfAVX2(dst *byte, above *byte, below *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·linearHalfAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         above+8(FP), CX
+	MOVQ         below+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VMOVDQU      linearPairs<>+0(SB), Y0
+	VPBROADCASTW linearOnes<>+0(SB), Y1
+	VPBROADCASTW linearTwo<>+0(SB), Y2
+	VMOVDQU      linearSqueeze<>+0(SB), Y3
+
+eight:
+	VMOVDQU      (CX), X4
+	VINSERTI128  $0x01, 12(CX), Y4, Y4
+	VPSHUFB      Y0, Y4, Y4
+	VPMADDUBSW   Y1, Y4, Y4
+	VMOVDQU      (DX), X5
+	VINSERTI128  $0x01, 12(DX), Y5, Y5
+	VPSHUFB      Y0, Y5, Y5
+	VPMADDUBSW   Y1, Y5, Y5
+	VPADDW       Y5, Y4, Y4
+	VMOVDQU      24(CX), X6
+	VINSERTI128  $0x01, 36(CX), Y6, Y6
+	VPSHUFB      Y0, Y6, Y6
+	VPMADDUBSW   Y1, Y6, Y6
+	VMOVDQU      24(DX), X7
+	VINSERTI128  $0x01, 36(DX), Y7, Y7
+	VPSHUFB      Y0, Y7, Y7
+	VPMADDUBSW   Y1, Y7, Y7
+	VPADDW       Y7, Y6, Y6
+	VPADDW       Y2, Y4, Y4
+	VPSRAW       $0x02, Y4, Y4
+	VPADDW       Y2, Y6, Y6
+	VPSRAW       $0x02, Y6, Y6
+	VPACKUSWB    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VPSHUFB      Y3, Y4, Y4
+	VMOVDQU      X4, (AX)
+	VEXTRACTI128 $0x01, Y4, 12(AX)
+	ADDQ         $0x30, CX
+	ADDQ         $0x30, DX
+	ADDQ         $0x18, AX
+	SUBQ         $0x08, BX
+	JNZ          eight
+	VZEROUPPER
+	RET

@@ -40,19 +40,36 @@ func linearTaps(m, n, lo, hi int, clip bool) []tap2 {
 type linearSampler struct {
 	m      *Image
 	xs, ys []tap2
+	across linearPass
 }
 
 func newLinearSampler(m *Image, w window) *linearSampler {
-	return &linearSampler{m, linearTaps(m.Width, w.width, w.x0, w.x1, true), linearTaps(m.Height, w.height, w.y0, w.y1, false)}
+	s := &linearSampler{m: m, xs: linearTaps(m.Width, w.width, w.x0, w.x1, true), ys: linearTaps(m.Height, w.height, w.y0, w.y1, false)}
+	s.across = newLinearPass(m, s.xs)
+	return s
 }
 
-func (s *linearSampler) work() int64 { return int64(len(s.xs)) * int64(len(s.ys)) * 12 }
+// work is that of the sums and, where the picture shrinks, of loading two rows
+// for each that is made.
+func (s *linearSampler) work() int64 {
+	rows := int64(len(s.ys))
+	return int64(len(s.xs))*rows*12/int64(resampleLanes()) + rows*int64(s.m.Width)/2
+}
 
 func (s *linearSampler) band(y0, y1 int, put func(int, []byte)) {
+	if s.across.band(s, y0, y1, put) {
+		return
+	}
 	n := len(s.xs) * 3
-	row := make([]byte, n)
-	// The two source rows last used, horizontally done, by number.
-	above, below := make([]int32, n), make([]int32, n)
+	linearBand(s, y0, y1, n, make([]byte, n), func(dst []int32, y int) { linearRow(dst, s.m.Row(y), s.xs) }, linearBlend, put)
+}
+
+// linearBand makes rows out of lines, source rows after the horizontal pass, of n
+// numbers each; across makes a line, blend a row, of which as much is put as the
+// window is wide.
+func linearBand[T int16 | int32](s *linearSampler, y0, y1, n int, row []byte, across func(dst []T, y int), blend func(dst []byte, above, below []T, w0, w1 int32), put func(int, []byte)) {
+	// The two lines last used, by the numbers of their rows.
+	above, below := make([]T, n), make([]T, n)
 	aboveAt, belowAt := -1, -1
 	for y := y0; y < y1; y++ {
 		t := s.ys[y]
@@ -62,15 +79,15 @@ func (s *linearSampler) band(y0, y1 int, put func(int, []byte)) {
 			aboveAt, belowAt = belowAt, aboveAt
 		}
 		if r0 != aboveAt {
-			linearRow(above, s.m.Row(r0), s.xs)
+			across(above, r0)
 			aboveAt = r0
 		}
 		if r1 != belowAt {
-			linearRow(below, s.m.Row(r1), s.xs)
+			across(below, r1)
 			belowAt = r1
 		}
-		linearBlend(row, above, below, t.w0, t.w1)
-		put(y, row)
+		blend(row, above, below, t.w0, t.w1)
+		put(y, row[:len(s.xs)*3])
 	}
 }
 
@@ -108,19 +125,31 @@ type halfSampler struct {
 	w window
 }
 
-func (s *halfSampler) work() int64 { return int64(s.w.x1-s.w.x0) * int64(s.w.y1-s.w.y0) * 12 }
+func (s *halfSampler) work() int64 {
+	return int64(s.w.x1-s.w.x0) * int64(s.w.y1-s.w.y0) * 12 / int64(resampleLanes())
+}
 
 func (s *halfSampler) band(y0, y1 int, put func(int, []byte)) {
-	row := make([]byte, (s.w.x1-s.w.x0)*3)
+	n := (s.w.x1 - s.w.x0) * 3
+	row := make([]byte, n+rowSpare)
 	for y := y0; y < y1; y++ {
 		a := s.m.Row(2 * (s.w.y0 + y))[s.w.x0*6 : s.w.x1*6]
 		b := s.m.Row(2*(s.w.y0+y) + 1)[s.w.x0*6 : s.w.x1*6]
-		for i := 0; i < len(row); i += 3 {
-			for c := range 3 {
-				j := 2*i + c
-				row[i+c] = byte((int(a[j]) + int(a[j+3]) + int(b[j]) + int(b[j+3]) + 2) >> 2)
-			}
+		done := halfVectors(row, a, b)
+		halfRow(row[done:n], a[2*done:], b[2*done:])
+		put(y, row[:n])
+	}
+}
+
+// rowSpare is how many bytes the vector kernels write past a row.
+const rowSpare = 4
+
+// halfRow makes dst of two rows that are twice as long.
+func halfRow(dst, a, b []byte) {
+	for i := 0; i < len(dst); i += 3 {
+		for c := range 3 {
+			j := 2*i + c
+			dst[i+c] = byte((int(a[j]) + int(a[j+3]) + int(b[j]) + int(b[j+3]) + 2) >> 2)
 		}
-		put(y, row)
 	}
 }

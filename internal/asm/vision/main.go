@@ -36,6 +36,10 @@ func generate() (map[string][]byte, error) {
 	g.horizontal(half)
 	g.vertical(half)
 	g.planar()
+	g.linearAcross()
+	squeeze, two := g.squeezeShuffle(), g.two()
+	g.linearDown(squeeze, two)
+	g.linearHalf(squeeze, two)
 	f, err := g.Result()
 	if err != nil {
 		return nil, err
