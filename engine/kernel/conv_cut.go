@@ -17,7 +17,7 @@ type convCut struct {
 func (s *directConv) cutWork() convCut {
 	const (
 		stays        = 1 << 20         // bytes of weights that leave room in L2
-		few, cold    = 14, 100 << 10   // units that wait for so many bytes of weights longer than their pixels would in L2
+		few, cold    = 200, 100 << 10  // pixels that wait for so many bytes of weights longer than they would in L2
 		pixels       = 24 << 10        // bytes of input that stay in L1 over all columns
 		pixelsNarrow = 96 << 10        // bytes of input that come from L2 to a panel of weights in L1
 		chunk        = 80. * chunkTime // multiply-adds of AVX-512
@@ -33,7 +33,7 @@ func (s *directConv) cutWork() convCut {
 	perCell := perUnit / float64(columns)
 	cut := convCut{pictures: 1}
 	var us, cs int // units and columns of a chunk
-	if 4*len(s.weights.data) > stays || units <= few && 4*len(s.weights.data) > cold {
+	if 4*len(s.weights.data) > stays || c.Out.H*c.Out.W <= few && 4*len(s.weights.data) > cold {
 		cut.columnsFirst = true
 		cut.pictures = min(c.In.N, max(1, stays/c.In.Image)) // whose inputs stay as well
 		us = atMost(units, 4*target/perCell)

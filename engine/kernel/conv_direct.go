@@ -6,48 +6,35 @@ import (
 )
 
 // directConv is the direct form on register tiles: the sums of a tile stay in
-// registers over all channels and taps. Work is cut into units (a row or a part
-// of one, or two rows of a narrow picture) and columns of output channels.
+// registers over all channels and taps. Work is cut into units (some rows or a
+// part of one) and columns of output channels.
 type directConv struct {
-	conv    Conv
-	source  Layout     // the input, or a room of pad
-	pad     *padPlanar // or nil: chunks read the input where it is
-	weights *ConvWeights
-	tile    convTile
-	rung    *Rung
-	args    convArgs     // what all calls have in common
-	steps   [][]convStep // for each column
-	units   []convUnit
-	kinds   [2][]tileKind // for columns of at most two vectors, and of three
-	cut     convCut
-	rest    Activation   // what the tile does not do itself
-	staged  bool         // tiles go to the frame first, and from there to split pixels
-	gate    *gateWeights // what makes the weights of each picture, or nil
-}
-
-// convUnit is the smallest piece of a plane: rows rows from y on, columns
-// [x, x+w).
-type convUnit struct{ y, rows, x, w int }
-
-// maxUnit is the widest unit; a frame holds one.
-const maxUnit = 112
-
-// tileKind is all tiles of a plane that have the same number of pixels. Those
-// of unit u are positions[start[u]:start[u+1]].
-type tileKind struct {
-	rows      int
-	pair      bool // the second half lies in the next row
-	positions []convPosition
-	start     []int
+	conv       Conv
+	source     Layout     // the input, or a room of pad
+	pad        *padPlanar // or nil: chunks read the input where it is
+	weights    *ConvWeights
+	tile       convTile
+	rung       *Rung
+	args       convArgs     // what all calls have in common
+	steps      [][]convStep // for each column
+	blockSteps []int        // for each column, see convArgs.BlockSteps
+	units      []convUnit
+	kinds      [2][]tileKind // for columns of at most two vectors, and of three
+	cut        convCut
+	rest       Activation   // what the tile does not do itself
+	staged     bool         // tiles go to the frame first, and from there to split pixels
+	gate       *gateWeights // what makes the weights of each picture, or nil
 }
 
 func (r *Rung) directConv(c *Conv, w *ConvWeights) (Work, error) {
 	s := &directConv{conv: *c, source: c.In, weights: w, rung: r, tile: r.convTile(w.block)}
 	s.staged = !c.Out.Format.blockedF32()
-	s.args.Low, s.args.High, s.rest = c.Act.limits()
+	low, high, rest := c.Act.limits()
+	s.rest = rest
 	if s.staged && c.Residual != nil { // the clipping waits for it
-		s.args.Low, s.args.High, _ = Activation{}.limits()
+		low, high, _ = Activation{}.limits()
 	}
+	s.args.clip(low, high)
 	padded := c.In.Format == Planar && !c.inside()
 	if padded {
 		s.pad = newPadPlanar(c, 0)
@@ -91,94 +78,16 @@ func (s *directConv) rebase() (most int) {
 	return most
 }
 
-// layTiles cuts a plane into units and these into tiles of nearly equal size.
-func (s *directConv) layTiles() {
-	c, most := &s.conv, s.tile.most
-	if 2*c.Out.W <= most && c.Out.H > 1 {
-		for y := 0; y < c.Out.H; y += 2 {
-			s.units = append(s.units, convUnit{y, min(2, c.Out.H-y), 0, c.Out.W})
-		}
-	} else {
-		parts := (c.Out.W + maxUnit - 1) / maxUnit
-		for y := range c.Out.H {
-			for i := range parts {
-				x := i * c.Out.W / parts
-				s.units = append(s.units, convUnit{y, 1, x, (i+1)*c.Out.W/parts - x})
-			}
-		}
-	}
-	s.kinds[0] = s.layKinds(most, s.tile.row)
-	if s.tile.tall > 0 {
-		s.kinds[1] = s.layKinds(s.tile.tall, 0)
-	}
-}
-
-// layKinds cuts the units into tiles of at most most pixels, or rows of exactly
-// row.
-func (s *directConv) layKinds(most, row int) (kinds []tileKind) {
-	for i, u := range s.units {
-		if u.rows == 2 && 2*u.w <= most {
-			kinds = s.addTile(kinds, i, 2*u.w, true, u.y, u.x)
-			continue
-		}
-		n := (u.w + most - 1) / most
-		if u.w == row {
-			n = 1
-		}
-		for y := range u.rows {
-			for t := range n {
-				x := t * u.w / n
-				kinds = s.addTile(kinds, i, (t+1)*u.w/n-x, false, u.y+y, u.x+x)
-			}
-		}
-	}
-	for i := range kinds {
-		kinds[i].fill(len(s.units))
-	}
-	return kinds
-}
-
-// addTile adds a tile to unit i, beginning at row y and column x.
-func (s *directConv) addTile(kinds []tileKind, i, rows int, pair bool, y, x int) []tileKind {
-	c, u := &s.conv, s.units[i]
-	at := 0
-	for at < len(kinds) && (kinds[at].rows != rows || kinds[at].pair != pair) {
-		at++
-	}
-	if at == len(kinds) {
-		kinds = append(kinds, tileKind{rows: rows, pair: pair})
-	}
-	k := &kinds[at]
-	k.fill(i)
-	p := convPosition{In: s.source.Pixel(y*c.StrideH-c.PadTop, x*c.StrideW-c.PadLeft)}
-	if s.staged {
-		p.Out = ((y-u.y)*u.w + x - u.x) * s.weights.block.PixelBytes()
-	} else {
-		p.Out = c.Out.Pixel(y, x)
-		if c.Residual != nil {
-			p.Residual = c.Residual.Pixel(y, x)
-		}
-	}
-	k.positions = append(k.positions, p)
-	return kinds
-}
-
-// fill makes start reach up to unit i.
-func (k *tileKind) fill(i int) {
-	for len(k.start) <= i {
-		k.start = append(k.start, len(k.positions))
-	}
-}
-
 // listSteps lists the steps of each column; columns with the same inputs share
 // a list.
 func (s *directConv) listSteps() {
 	for i, g := range s.weights.columns {
 		if i > 0 && g.from == s.weights.columns[i-1].from && g.to == s.weights.columns[i-1].to {
-			s.steps = append(s.steps, s.steps[i-1])
+			s.steps, s.blockSteps = append(s.steps, s.steps[i-1]), append(s.blockSteps, s.blockSteps[i-1])
 			continue
 		}
-		s.steps = append(s.steps, s.columnSteps(g.from, g.to))
+		steps := s.columnSteps(g.from, g.to)
+		s.steps, s.blockSteps = append(s.steps, steps), append(s.blockSteps, blockSteps(steps[:len(steps)-1], s.weights.block))
 	}
 }
 
@@ -204,7 +113,15 @@ func (s *directConv) columnSteps(from, to int) (steps []convStep) {
 		}
 		begin = end
 	}
-	return append(steps, steps[0]) // follows the last, see convArgs.NextIn
+	return append(steps, steps[0]) // follows the last, see convArgs.BlockSteps
+}
+
+// blockSteps is how many of the first steps are of a whole block of channels.
+func blockSteps(steps []convStep, block Format) (n int) {
+	for n < len(steps) && int(steps[n].Quads) == block.Channels()/4 && steps[n].Ones == 0 {
+		n++
+	}
+	return n
 }
 
 // Chunks is part of Step.
@@ -225,8 +142,8 @@ func (s *directConv) Run(chunk int, m *Memory) {
 		in = room
 	}
 	a.In = in
-	if s.conv.KernelH*s.conv.KernelW == 1 && s.source.Format != Planar {
-		a.NextIn = 1
+	if s.conv.KernelH*s.conv.KernelW == 1 {
+		a.NextIn = 1 // a channel block lies so far from the next that no processor finds it by itself
 	}
 	a.PixelStride = s.conv.StrideW * s.source.Format.PixelBytes()
 	for u := u0; u < u1; u += s.cut.batch {
@@ -251,7 +168,7 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 	}
 	a.Bias = unsafe.Pointer(&s.weights.bias[g.first])
 	a.Steps = unsafe.Pointer(&s.steps[col][0])
-	a.StepCount = len(s.steps[col]) - 1
+	a.StepCount, a.BlockSteps = len(s.steps[col])-1, s.blockSteps[col]
 	s.fetchNext(a, u0, u1, col)
 	out := unsafe.Add(m.Out, s.conv.Out.At(n, g.first))
 	if s.staged {
@@ -288,18 +205,13 @@ func (s *directConv) fetchNext(a *convArgs, u0, u1, col int) {
 	var next []float32
 	vecs := s.weights.columns[col].vecs
 	before, after, all := s.tiles(u0, vecs), s.tiles(u1, vecs), s.tiles(len(s.units), vecs)
-	if s.cut.columnsFirst && s.gate == nil && col+1 < len(s.weights.columns) {
+	if s.cut.columnsFirst && s.gate == nil && col+1 < len(s.weights.columns) && vecs > 1 {
 		const line = 16
 		panel := s.weights.panel(col + 1)
 		lines := len(panel) / line
 		next = panel[lines*before/all*line : lines*after/all*line]
 	}
-	a.fetch(&s.tile, next, after-before, a.StepCount, s.inputs(col))
-}
-
-// inputs is how many inputs each tile of a column has.
-func (s *directConv) inputs(col int) int {
-	return len(s.weights.panel(col)) / (s.weights.columns[col].vecs * s.weights.block.Channels())
+	a.fetch(next, (after-before)*a.BlockSteps*s.tile.ahead)
 }
 
 // tiles counts the tiles of the units before u in a column of so many vectors.
@@ -312,29 +224,17 @@ func (s *directConv) tiles(u, vecs int) (n int) {
 
 // runTiles computes the tiles of units [u0, u1) of a column.
 func (s *directConv) runTiles(a *convArgs, u0, u1, col int) {
-	vecs, inputs := s.weights.columns[col].vecs, s.inputs(col)
+	vecs := s.weights.columns[col].vecs
 	for i := range s.kinds[vecs/3] {
 		k := &s.kinds[vecs/3][i]
 		first, end := k.start[u0], k.start[u1]
 		if first == end {
 			continue
 		}
-		half := (k.rows + 1) / 2
-		a.SecondIn = half * a.PixelStride
-		a.SecondOut = half * s.weights.block.PixelBytes()
-		a.SecondResidual = a.SecondOut
-		if k.pair {
-			a.SecondIn = s.conv.StrideH * s.source.Pitch * s.source.Format.PixelBytes()
-			if !s.staged {
-				a.SecondOut = s.conv.Out.Pitch * s.conv.Out.Format.PixelBytes()
-			}
-			if r := s.conv.Residual; r != nil {
-				a.SecondResidual = r.Pitch * r.Format.PixelBytes()
-			}
-		}
+		a.SecondIn, a.SecondOut, a.SecondResidual = k.secondIn, k.secondOut, k.secondResidual
 		a.Positions, a.Count = unsafe.Pointer(&k.positions[first]), end-first
-		s.tile.run(k.rows, vecs, a)
-		a.fetched(a.StepCount, inputs)
+		s.tile.run(k.rows, k.head, vecs, a)
+		a.fetched(a.Count * a.BlockSteps * s.tile.ahead)
 	}
 }
 

@@ -184,7 +184,8 @@ func TestConv(t *testing.T) {
 	})
 }
 
-// TestConvEveryWidth meets every mixture of tiles.
+// TestConvEveryWidth meets every mixture of tiles, those that go on in the next
+// row too.
 func TestConvEveryWidth(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for w := 1; w <= 45; w++ {
@@ -192,6 +193,14 @@ func TestConvEveryWidth(t *testing.T) {
 				c := convCase{cin: 5, h: 3, w: w, cout: 3 * f.Channels(), kh: 2, kw: 3, pads: [4]int{1, 1, 0, 1}, residual: true, act: relu}
 				testConv(t, k, c.conv(f, f), ConvDirect, 1e-6)
 				c = convCase{cin: 21, h: 2, w: w, cout: 3 * f.Channels()}
+				testConv(t, k, c.conv(f, f), ConvDirect, 1e-6)
+				if w > 33 {
+					continue
+				}
+				relu6 := Activation{Kind: Clip, Beta: 6}
+				c = convCase{cin: 37, h: 9 + w%4, w: w, cout: 5 * f.Channels(), residual: w%2 > 0, act: relu6}
+				testConv(t, k, c.conv(f, f), ConvDirect, 1e-6)
+				c = convCase{cin: 19, h: 11, w: 2*w - 1, cout: 5 * f.Channels(), kh: 3, kw: 3, sh: 2, sw: 2, pads: [4]int{1, 1, 1, 1}, residual: w%2 == 0}
 				testConv(t, k, c.conv(f, f), ConvDirect, 1e-6)
 			}
 		}

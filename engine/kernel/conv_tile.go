@@ -1,11 +1,14 @@
 package kernel
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 // convArgs is one call of a convolution kernel: for each position a register
 // tile of output pixels by one to three vectors of output channels. The first
-// half of a tile's pixels (the larger one) lies from its position on, the other
-// from there plus SecondIn and so on.
+// part of a tile's pixels lies from its position on, the other from there plus
+// SecondIn and so on.
 type convArgs struct {
 	In, Weights, Bias, Out, Residual    unsafe.Pointer // Residual may be nil
 	OutBlock, ResidualBlock             int            // bytes from one vector of channels to the next
@@ -13,39 +16,40 @@ type convArgs struct {
 	Count                               int            // of them, at least 1
 	Steps                               unsafe.Pointer // *convStep
 	StepCount                           int            // of them, at least 1
+	BlockSteps                          int            // so many of the first are of as many inputs as a vector has; one more step follows these
 	PixelStride                         int            // bytes between the inputs of neighbouring output pixels
 	SecondIn, SecondOut, SecondResidual int
 	Low, High                           float32 // the sum is clipped to these
+	Limits                              int     // 0: these limit nothing; 1: Low only may
 	Ahead                               unsafe.Pointer
-	AheadInput, AheadStep               int // bytes from Ahead on to prefetch with every input that has three beside it, and with every step
-	NextIn                              int // not 0: each step prefetches the inputs of the next; one more step follows the last
+	AheadEach                           int // bytes that each prefetch of a line from Ahead on moves it; 0: there is nothing to fetch
+	NextIn                              int // not 0: each of BlockSteps prefetches the inputs of the next
+}
+
+// clip sets what the sums are clipped to.
+func (a *convArgs) clip(low, high float32) {
+	a.Low, a.High, a.Limits = low, high, 2
+	if math.IsInf(float64(high), 1) {
+		a.Limits = 1
+		if math.IsInf(float64(low), -1) {
+			a.Limits = 0
+		}
+	}
 }
 
 // fetch spreads the prefetching of weights that come next evenly over so many
-// tiles: in bursts they would hold up the loads of the weights that are
-// multiplied now. Where a pair of lines a step is enough, less is in the way.
-func (a *convArgs) fetch(t *convTile, next []float32, tiles, steps, inputs int) {
-	a.Ahead, a.AheadInput, a.AheadStep = nil, 0, 0
-	if len(next) == 0 {
-		return
+// prefetches: in bursts they would hold up the loads of the weights that are
+// multiplied now. Weights must be set.
+func (a *convArgs) fetch(next []float32, prefetches int) {
+	a.Ahead, a.AheadEach = a.Weights, 0
+	if len(next) > 0 && prefetches > 0 {
+		a.Ahead, a.AheadEach = unsafe.Pointer(&next[0]), (4*len(next)+prefetches-1)/prefetches
 	}
-	a.Ahead = unsafe.Pointer(&next[0])
-	if each := (4*len(next) + tiles*steps - 1) / (tiles * steps); t.stepAhead && each <= linePair {
-		a.AheadStep = each
-		return
-	}
-	a.AheadInput = (4*len(next) + tiles*inputs - 1) / (tiles * inputs)
 }
 
-// linePair is what a processor fetches into L2 when asked for a line of it.
-const linePair = 128
-
-// fetched notes that a call whose tiles have so many steps and inputs each has
-// prefetched its share.
-func (a *convArgs) fetched(steps, inputs int) {
-	if a.Ahead != nil {
-		a.Ahead = unsafe.Add(a.Ahead, a.Count*(a.AheadStep*steps+a.AheadInput*inputs))
-	}
+// fetched notes that a call has prefetched its share.
+func (a *convArgs) fetched(prefetches int) {
+	a.Ahead = unsafe.Add(a.Ahead, a.AheadEach*prefetches)
 }
 
 // convPosition places a tile: bytes from In, Out and Residual to its first pixel.
@@ -60,21 +64,20 @@ type convStep struct {
 }
 
 // convTile runs the tiles of one call on register tiles of at most most pixels
-// and one or two vectors, or of at most tall pixels and three.
+// and one or two vectors, or of at most tall pixels and three. The first part is
+// head pixels: the larger half or, where a row may break anywhere, more.
 type convTile struct {
-	most int
-	run  func(rows, vecs int, a *convArgs)
-	// row is a larger size it has for pictures that are so wide: slower than
-	// most, but faster than two halves of a row. Or 0.
-	row       int
-	tall      int  // or 0: no three vectors
-	stepAhead bool // it knows convArgs.AheadStep
+	most   int
+	run    func(rows, head, vecs int, a *convArgs)
+	tall   int // or 0: no three vectors
+	breaks bool
+	ahead  int // prefetches of a tile of at least two vectors in each of BlockSteps
 }
 
 // convTile8 and convTile16 are the twins, on 8 and 16 lanes.
 var (
-	convTile8  = convTile{most: 6, row: 7, tall: 4, run: func(rows, vecs int, a *convArgs) { convTileAny(8, rows, vecs, a) }}
-	convTile16 = convTile{most: 14, run: func(rows, vecs int, a *convArgs) { convTileAny(16, rows, vecs, a) }}
+	convTile8  = convTile{most: 6, tall: 4, breaks: true, run: func(rows, head, vecs int, a *convArgs) { convTileAny(8, rows, head, vecs, a) }}
+	convTile16 = convTile{most: 14, run: func(rows, head, vecs int, a *convArgs) { convTileAny(16, rows, head, vecs, a) }}
 )
 
 // convTile is the one whose vectors are of format f.
@@ -85,11 +88,10 @@ func (r *Rung) convTile(f Format) convTile {
 	return r.ConvTile8
 }
 
-func convTileAny(lanes, rows, vecs int, a *convArgs) {
+func convTileAny(lanes, rows, head, vecs int, a *convArgs) {
 	width := lanes * vecs
 	bias := unsafe.Slice((*float32)(a.Bias), width)
 	steps := unsafe.Slice((*convStep)(a.Steps), a.StepCount)
-	half := (rows + 1) / 2
 	var sums [14 * 32]float32
 	for _, p := range unsafe.Slice((*convPosition)(a.Positions), a.Count) {
 		for r := range rows {
@@ -102,17 +104,17 @@ func convTileAny(lanes, rows, vecs int, a *convArgs) {
 			at += n
 			for r := range rows {
 				in := p.In + s.Offset + r*a.PixelStride
-				if r >= half {
-					in += a.SecondIn - half*a.PixelStride
+				if r >= head {
+					in += a.SecondIn - head*a.PixelStride
 				}
 				convRow(sums[r*width:][:width], unsafe.Slice((*float32)(unsafe.Add(a.In, in)), n), w)
 			}
 		}
 		for r := range rows {
 			out, res := p.Out+r*4*lanes, p.Residual+r*4*lanes
-			if r >= half {
-				out += a.SecondOut - half*4*lanes
-				res += a.SecondResidual - half*4*lanes
+			if r >= head {
+				out += a.SecondOut - head*4*lanes
+				res += a.SecondResidual - head*4*lanes
 			}
 			for v := range vecs {
 				dst := unsafe.Slice((*float32)(unsafe.Add(a.Out, out+v*a.OutBlock)), lanes)

@@ -7,18 +7,19 @@ import "fmt"
 // transformed back. Tiles go through in passes; the transformed sides of a pass
 // lie in a room of channel blocks, each with the tiles as its pixels.
 type winogradConv struct {
-	conv      Conv
-	weights   *ConvWeights
-	unit      winogradUnit
-	planes    int // numbers of a transformed tile
-	tile      convTile
-	rung      *Rung
-	steps     []convStep // over the channels of one plane
-	passes    []winogradPass
-	block     int // bytes of a channel block of a transformed plane
-	in, out   int // bytes of a transformed plane of the input, of the output
-	low, high float32
-	rest      Activation // what the transform does not do itself
+	conv       Conv
+	weights    *ConvWeights
+	unit       winogradUnit
+	planes     int // numbers of a transformed tile
+	tile       convTile
+	rung       *Rung
+	steps      []convStep // over the channels of one plane, and the first again
+	blockSteps int        // see convArgs.BlockSteps
+	passes     []winogradPass
+	block      int // bytes of a channel block of a transformed plane
+	in, out    int // bytes of a transformed plane of the input, of the output
+	low, high  float32
+	rest       Activation // what the transform does not do itself
 }
 
 // winogradPass is a run of tiles that are transformed together.
@@ -101,6 +102,8 @@ func (r *Rung) winogradConv(c *Conv, w *ConvWeights) (Work, error) {
 		n := min(w.block.Channels(), c.In.C-b*w.block.Channels())
 		s.steps = append(s.steps, convStep{b * s.block, int32(n / 4), int32(n % 4)})
 	}
+	s.blockSteps = blockSteps(s.steps, w.block)
+	s.steps = append(s.steps, s.steps[0]) // follows the last, see convArgs.BlockSteps
 	if together {
 		return Work{Steps: []Step{(*winogradTogether)(s)}}, nil
 	}
@@ -136,7 +139,7 @@ func (s *winogradConv) layTiles(most int, together bool) {
 		for j := range parts {
 			p.parts = append(p.parts, s.part(first, first+j*p.tiles/parts, first+(j+1)*p.tiles/parts))
 		}
-		p.layRows(s.tile.most, pixel)
+		p.layRows(&s.tile, pixel)
 		s.passes = append(s.passes, p)
 	}
 }
@@ -189,8 +192,8 @@ func (p *winogradPart) group(height, width int, in *Layout) *winogradGroup {
 }
 
 // layRows cuts the tiles into register tiles of nearly equal size.
-func (p *winogradPass) layRows(most, pixel int) {
-	n := (p.tiles + most - 1) / most
+func (p *winogradPass) layRows(t *convTile, pixel int) {
+	n := (p.tiles + t.most - 1) / t.most
 	p.registers = n
 	for i := range n {
 		from := i * p.tiles / n
@@ -200,7 +203,8 @@ func (p *winogradPass) layRows(most, pixel int) {
 			at++
 		}
 		if at == len(p.rows) {
-			p.rows = append(p.rows, tileKind{rows: rows})
+			head := (rows + 1) / 2
+			p.rows = append(p.rows, tileKind{rows: rows, head: head, secondIn: head * pixel, secondOut: head * pixel})
 		}
 		p.rows[at].positions = append(p.rows[at].positions, convPosition{In: from * pixel, Out: from * pixel})
 	}

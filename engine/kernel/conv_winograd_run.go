@@ -118,9 +118,10 @@ func (s *winogradConv) multiply(f *frame, p *winogradPass, room unsafe.Pointer, 
 	wide := 4*len(s.weights.data) > winogradStays // the weights come from beyond L2
 	a := &f.conv
 	a.Bias = unsafe.Pointer(&noBias)
-	a.Steps, a.StepCount = unsafe.Pointer(&s.steps[0]), len(s.steps)
+	a.Steps, a.StepCount, a.BlockSteps = unsafe.Pointer(&s.steps[0]), len(s.steps)-1, s.blockSteps
 	a.PixelStride, a.OutBlock = pixel, s.block
-	a.Low, a.High, _ = Activation{}.limits()
+	low, high, _ := Activation{}.limits()
+	a.clip(low, high)
 	for i := from; i < to; i++ {
 		plane, g := i/columns, &s.weights.columns[i%columns]
 		a.In = unsafe.Add(room, plane*s.in)
@@ -131,14 +132,13 @@ func (s *winogradConv) multiply(f *frame, p *winogradPass, room unsafe.Pointer, 
 			at, n := i/columns*s.weights.plane+s.weights.columns[i%columns].at, len(s.weights.panel(i%columns))
 			next = s.weights.data[at : at+n]
 		}
-		a.fetch(&s.tile, next, p.registers, len(s.steps), s.conv.In.C)
+		a.fetch(next, p.registers*a.BlockSteps*s.tile.ahead)
 		for k := range p.rows {
 			r := &p.rows[k]
-			half := (r.rows + 1) / 2 * pixel
-			a.SecondIn, a.SecondOut = half, half
+			a.SecondIn, a.SecondOut = r.secondIn, r.secondOut
 			a.Positions, a.Count = unsafe.Pointer(&r.positions[0]), len(r.positions)
-			s.tile.run(r.rows, g.vecs, a)
-			a.fetched(len(s.steps), s.conv.In.C)
+			s.tile.run(r.rows, r.head, g.vecs, a)
+			a.fetched(a.Count * a.BlockSteps * s.tile.ahead)
 		}
 	}
 }

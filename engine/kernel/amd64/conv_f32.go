@@ -4,342 +4,479 @@
 
 package amd64
 
-// convF32_1x16_avx512 convolves tiles of 1 pixels by 16 channels.
+// convF32_1x16_avx512 convolves tiles of 1 pixels, 1 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_1x16_avx512(a *ConvF32)
 
-// convF32_2x16_avx512 convolves tiles of 2 pixels by 16 channels.
+// convF32_2x16_avx512 convolves tiles of 2 pixels, 1 and 1 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_2x16_avx512(a *ConvF32)
 
-// convF32_3x16_avx512 convolves tiles of 3 pixels by 16 channels.
+// convF32_3x16_avx512 convolves tiles of 3 pixels, 2 and 1 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_3x16_avx512(a *ConvF32)
 
-// convF32_4x16_avx512 convolves tiles of 4 pixels by 16 channels.
+// convF32_4x16_avx512 convolves tiles of 4 pixels, 2 and 2 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_4x16_avx512(a *ConvF32)
 
-// convF32_5x16_avx512 convolves tiles of 5 pixels by 16 channels.
+// convF32_5x16_avx512 convolves tiles of 5 pixels, 3 and 2 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_5x16_avx512(a *ConvF32)
 
-// convF32_6x16_avx512 convolves tiles of 6 pixels by 16 channels.
+// convF32_6x16_avx512 convolves tiles of 6 pixels, 3 and 3 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_6x16_avx512(a *ConvF32)
 
-// convF32_7x16_avx512 convolves tiles of 7 pixels by 16 channels.
+// convF32_7x16_avx512 convolves tiles of 7 pixels, 4 and 3 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_7x16_avx512(a *ConvF32)
 
-// convF32_8x16_avx512 convolves tiles of 8 pixels by 16 channels.
+// convF32_8x16_avx512 convolves tiles of 8 pixels, 4 and 4 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_8x16_avx512(a *ConvF32)
 
-// convF32_9x16_avx512 convolves tiles of 9 pixels by 16 channels.
+// convF32_9x16_avx512 convolves tiles of 9 pixels, 5 and 4 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_9x16_avx512(a *ConvF32)
 
-// convF32_10x16_avx512 convolves tiles of 10 pixels by 16 channels.
+// convF32_10x16_avx512 convolves tiles of 10 pixels, 5 and 5 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_10x16_avx512(a *ConvF32)
 
-// convF32_11x16_avx512 convolves tiles of 11 pixels by 16 channels.
+// convF32_11x16_avx512 convolves tiles of 11 pixels, 6 and 5 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_11x16_avx512(a *ConvF32)
 
-// convF32_12x16_avx512 convolves tiles of 12 pixels by 16 channels.
+// convF32_12x16_avx512 convolves tiles of 12 pixels, 6 and 6 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_12x16_avx512(a *ConvF32)
 
-// convF32_13x16_avx512 convolves tiles of 13 pixels by 16 channels.
+// convF32_13x16_avx512 convolves tiles of 13 pixels, 7 and 6 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_13x16_avx512(a *ConvF32)
 
-// convF32_14x16_avx512 convolves tiles of 14 pixels by 16 channels.
+// convF32_14x16_avx512 convolves tiles of 14 pixels, 7 and 7 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_14x16_avx512(a *ConvF32)
 
-// convF32_1x32_avx512 convolves tiles of 1 pixels by 32 channels.
+// convF32_1x32_avx512 convolves tiles of 1 pixels, 1 side by side, by 32 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_1x32_avx512(a *ConvF32)
 
-// convF32_2x32_avx512 convolves tiles of 2 pixels by 32 channels.
+// convF32_2x32_avx512 convolves tiles of 2 pixels, 1 and 1 side by side, by 32 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_2x32_avx512(a *ConvF32)
 
-// convF32_3x32_avx512 convolves tiles of 3 pixels by 32 channels.
+// convF32_3x32_avx512 convolves tiles of 3 pixels, 2 and 1 side by side, by 32 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_3x32_avx512(a *ConvF32)
 
-// convF32_4x32_avx512 convolves tiles of 4 pixels by 32 channels.
+// convF32_4x32_avx512 convolves tiles of 4 pixels, 2 and 2 side by side, by 32 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_4x32_avx512(a *ConvF32)
 
-// convF32_5x32_avx512 convolves tiles of 5 pixels by 32 channels.
+// convF32_5x32_avx512 convolves tiles of 5 pixels, 3 and 2 side by side, by 32 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_5x32_avx512(a *ConvF32)
 
-// convF32_6x32_avx512 convolves tiles of 6 pixels by 32 channels.
+// convF32_6x32_avx512 convolves tiles of 6 pixels, 3 and 3 side by side, by 32 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_6x32_avx512(a *ConvF32)
 
-// convF32_7x32_avx512 convolves tiles of 7 pixels by 32 channels.
+// convF32_7x32_avx512 convolves tiles of 7 pixels, 4 and 3 side by side, by 32 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_7x32_avx512(a *ConvF32)
 
-// convF32_8x32_avx512 convolves tiles of 8 pixels by 32 channels.
+// convF32_8x32_avx512 convolves tiles of 8 pixels, 4 and 4 side by side, by 32 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_8x32_avx512(a *ConvF32)
 
-// convF32_9x32_avx512 convolves tiles of 9 pixels by 32 channels.
+// convF32_9x32_avx512 convolves tiles of 9 pixels, 5 and 4 side by side, by 32 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_9x32_avx512(a *ConvF32)
 
-// convF32_10x32_avx512 convolves tiles of 10 pixels by 32 channels.
+// convF32_10x32_avx512 convolves tiles of 10 pixels, 5 and 5 side by side, by 32 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_10x32_avx512(a *ConvF32)
 
-// convF32_11x32_avx512 convolves tiles of 11 pixels by 32 channels.
+// convF32_11x32_avx512 convolves tiles of 11 pixels, 6 and 5 side by side, by 32 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_11x32_avx512(a *ConvF32)
 
-// convF32_12x32_avx512 convolves tiles of 12 pixels by 32 channels.
+// convF32_12x32_avx512 convolves tiles of 12 pixels, 6 and 6 side by side, by 32 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_12x32_avx512(a *ConvF32)
 
-// convF32_13x32_avx512 convolves tiles of 13 pixels by 32 channels.
+// convF32_13x32_avx512 convolves tiles of 13 pixels, 7 and 6 side by side, by 32 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_13x32_avx512(a *ConvF32)
 
-// convF32_14x32_avx512 convolves tiles of 14 pixels by 32 channels.
+// convF32_14x32_avx512 convolves tiles of 14 pixels, 7 and 7 side by side, by 32 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_14x32_avx512(a *ConvF32)
 
-// convF32_1x8_avx2 convolves tiles of 1 pixels by 8 channels.
+// convF32_1x8_avx2 convolves tiles of 1 pixels, 1 side by side, by 8 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_1x8_avx2(a *ConvF32)
 
-// convF32_2x8_avx2 convolves tiles of 2 pixels by 8 channels.
+// convF32_2x8_avx2 convolves tiles of 2 pixels, 1 and 1 side by side, by 8 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_2x8_avx2(a *ConvF32)
 
-// convF32_3x8_avx2 convolves tiles of 3 pixels by 8 channels.
+// convF32_3x8_avx2 convolves tiles of 3 pixels, 2 and 1 side by side, by 8 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_3x8_avx2(a *ConvF32)
 
-// convF32_4x8_avx2 convolves tiles of 4 pixels by 8 channels.
+// convF32_4x8_avx2 convolves tiles of 4 pixels, 2 and 2 side by side, by 8 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_4x8_avx2(a *ConvF32)
 
-// convF32_5x8_avx2 convolves tiles of 5 pixels by 8 channels.
+// convF32_4x8_avx2_head3 convolves tiles of 4 pixels, 3 and 1 side by side, by 8 channels.
+// Nothing beside these is read or written.
+//
+//go:noescape
+func convF32_4x8_avx2_head3(a *ConvF32)
+
+// convF32_5x8_avx2 convolves tiles of 5 pixels, 3 and 2 side by side, by 8 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_5x8_avx2(a *ConvF32)
 
-// convF32_6x8_avx2 convolves tiles of 6 pixels by 8 channels.
+// convF32_5x8_avx2_head4 convolves tiles of 5 pixels, 4 and 1 side by side, by 8 channels.
+// Nothing beside these is read or written.
+//
+//go:noescape
+func convF32_5x8_avx2_head4(a *ConvF32)
+
+// convF32_6x8_avx2 convolves tiles of 6 pixels, 3 and 3 side by side, by 8 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_6x8_avx2(a *ConvF32)
 
-// convF32_7x8_avx2 convolves tiles of 7 pixels by 8 channels.
+// convF32_6x8_avx2_head4 convolves tiles of 6 pixels, 4 and 2 side by side, by 8 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
-func convF32_7x8_avx2(a *ConvF32)
+func convF32_6x8_avx2_head4(a *ConvF32)
 
-// convF32_1x16_avx2 convolves tiles of 1 pixels by 16 channels.
+// convF32_6x8_avx2_head5 convolves tiles of 6 pixels, 5 and 1 side by side, by 8 channels.
+// Nothing beside these is read or written.
+//
+//go:noescape
+func convF32_6x8_avx2_head5(a *ConvF32)
+
+// convF32_1x16_avx2 convolves tiles of 1 pixels, 1 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_1x16_avx2(a *ConvF32)
 
-// convF32_2x16_avx2 convolves tiles of 2 pixels by 16 channels.
+// convF32_2x16_avx2 convolves tiles of 2 pixels, 1 and 1 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_2x16_avx2(a *ConvF32)
 
-// convF32_3x16_avx2 convolves tiles of 3 pixels by 16 channels.
+// convF32_3x16_avx2 convolves tiles of 3 pixels, 2 and 1 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_3x16_avx2(a *ConvF32)
 
-// convF32_4x16_avx2 convolves tiles of 4 pixels by 16 channels.
+// convF32_4x16_avx2 convolves tiles of 4 pixels, 2 and 2 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_4x16_avx2(a *ConvF32)
 
-// convF32_5x16_avx2 convolves tiles of 5 pixels by 16 channels.
+// convF32_4x16_avx2_head3 convolves tiles of 4 pixels, 3 and 1 side by side, by 16 channels.
+// Nothing beside these is read or written.
+//
+//go:noescape
+func convF32_4x16_avx2_head3(a *ConvF32)
+
+// convF32_5x16_avx2 convolves tiles of 5 pixels, 3 and 2 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_5x16_avx2(a *ConvF32)
 
-// convF32_6x16_avx2 convolves tiles of 6 pixels by 16 channels.
+// convF32_5x16_avx2_head4 convolves tiles of 5 pixels, 4 and 1 side by side, by 16 channels.
+// Nothing beside these is read or written.
+//
+//go:noescape
+func convF32_5x16_avx2_head4(a *ConvF32)
+
+// convF32_6x16_avx2 convolves tiles of 6 pixels, 3 and 3 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_6x16_avx2(a *ConvF32)
 
-// convF32_7x16_avx2 convolves tiles of 7 pixels by 16 channels.
+// convF32_6x16_avx2_head4 convolves tiles of 6 pixels, 4 and 2 side by side, by 16 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
-func convF32_7x16_avx2(a *ConvF32)
+func convF32_6x16_avx2_head4(a *ConvF32)
 
-// convF32_1x24_avx2 convolves tiles of 1 pixels by 24 channels.
+// convF32_6x16_avx2_head5 convolves tiles of 6 pixels, 5 and 1 side by side, by 16 channels.
+// Nothing beside these is read or written.
+//
+//go:noescape
+func convF32_6x16_avx2_head5(a *ConvF32)
+
+// convF32_1x24_avx2 convolves tiles of 1 pixels, 1 side by side, by 24 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_1x24_avx2(a *ConvF32)
 
-// convF32_2x24_avx2 convolves tiles of 2 pixels by 24 channels.
+// convF32_2x24_avx2 convolves tiles of 2 pixels, 1 and 1 side by side, by 24 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_2x24_avx2(a *ConvF32)
 
-// convF32_3x24_avx2 convolves tiles of 3 pixels by 24 channels.
+// convF32_3x24_avx2 convolves tiles of 3 pixels, 2 and 1 side by side, by 24 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_3x24_avx2(a *ConvF32)
 
-// convF32_4x24_avx2 convolves tiles of 4 pixels by 24 channels.
+// convF32_4x24_avx2 convolves tiles of 4 pixels, 2 and 2 side by side, by 24 channels.
 // Nothing beside these is read or written.
 //
 //go:noescape
 func convF32_4x24_avx2(a *ConvF32)
 
-// ConvAVX512 holds the kernels by vectors of channels and rows of pixels.
-var ConvAVX512 = [3][15]func(*ConvF32){
+// convF32_4x24_avx2_head3 convolves tiles of 4 pixels, 3 and 1 side by side, by 24 channels.
+// Nothing beside these is read or written.
+//
+//go:noescape
+func convF32_4x24_avx2_head3(a *ConvF32)
+
+// ConvAVX512 holds the kernels by vectors of channels, rows of pixels and those of the first part.
+var ConvAVX512 = [3][15][14]func(*ConvF32){
 	1: {
-		1:  convF32_1x16_avx512,
-		2:  convF32_2x16_avx512,
-		3:  convF32_3x16_avx512,
-		4:  convF32_4x16_avx512,
-		5:  convF32_5x16_avx512,
-		6:  convF32_6x16_avx512,
-		7:  convF32_7x16_avx512,
-		8:  convF32_8x16_avx512,
-		9:  convF32_9x16_avx512,
-		10: convF32_10x16_avx512,
-		11: convF32_11x16_avx512,
-		12: convF32_12x16_avx512,
-		13: convF32_13x16_avx512,
-		14: convF32_14x16_avx512,
+		1: {
+			1: convF32_1x16_avx512,
+		},
+		2: {
+			1: convF32_2x16_avx512,
+		},
+		3: {
+			2: convF32_3x16_avx512,
+		},
+		4: {
+			2: convF32_4x16_avx512,
+		},
+		5: {
+			3: convF32_5x16_avx512,
+		},
+		6: {
+			3: convF32_6x16_avx512,
+		},
+		7: {
+			4: convF32_7x16_avx512,
+		},
+		8: {
+			4: convF32_8x16_avx512,
+		},
+		9: {
+			5: convF32_9x16_avx512,
+		},
+		10: {
+			5: convF32_10x16_avx512,
+		},
+		11: {
+			6: convF32_11x16_avx512,
+		},
+		12: {
+			6: convF32_12x16_avx512,
+		},
+		13: {
+			7: convF32_13x16_avx512,
+		},
+		14: {
+			7: convF32_14x16_avx512,
+		},
 	},
 	2: {
-		1:  convF32_1x32_avx512,
-		2:  convF32_2x32_avx512,
-		3:  convF32_3x32_avx512,
-		4:  convF32_4x32_avx512,
-		5:  convF32_5x32_avx512,
-		6:  convF32_6x32_avx512,
-		7:  convF32_7x32_avx512,
-		8:  convF32_8x32_avx512,
-		9:  convF32_9x32_avx512,
-		10: convF32_10x32_avx512,
-		11: convF32_11x32_avx512,
-		12: convF32_12x32_avx512,
-		13: convF32_13x32_avx512,
-		14: convF32_14x32_avx512,
+		1: {
+			1: convF32_1x32_avx512,
+		},
+		2: {
+			1: convF32_2x32_avx512,
+		},
+		3: {
+			2: convF32_3x32_avx512,
+		},
+		4: {
+			2: convF32_4x32_avx512,
+		},
+		5: {
+			3: convF32_5x32_avx512,
+		},
+		6: {
+			3: convF32_6x32_avx512,
+		},
+		7: {
+			4: convF32_7x32_avx512,
+		},
+		8: {
+			4: convF32_8x32_avx512,
+		},
+		9: {
+			5: convF32_9x32_avx512,
+		},
+		10: {
+			5: convF32_10x32_avx512,
+		},
+		11: {
+			6: convF32_11x32_avx512,
+		},
+		12: {
+			6: convF32_12x32_avx512,
+		},
+		13: {
+			7: convF32_13x32_avx512,
+		},
+		14: {
+			7: convF32_14x32_avx512,
+		},
 	},
 }
 
-// ConvAVX2 holds the kernels by vectors of channels and rows of pixels.
-var ConvAVX2 = [4][8]func(*ConvF32){
+// ConvAVX2 holds the kernels by vectors of channels, rows of pixels and those of the first part.
+var ConvAVX2 = [4][7][6]func(*ConvF32){
 	1: {
-		1: convF32_1x8_avx2,
-		2: convF32_2x8_avx2,
-		3: convF32_3x8_avx2,
-		4: convF32_4x8_avx2,
-		5: convF32_5x8_avx2,
-		6: convF32_6x8_avx2,
-		7: convF32_7x8_avx2,
+		1: {
+			1: convF32_1x8_avx2,
+		},
+		2: {
+			1: convF32_2x8_avx2,
+		},
+		3: {
+			2: convF32_3x8_avx2,
+		},
+		4: {
+			2: convF32_4x8_avx2,
+			3: convF32_4x8_avx2_head3,
+		},
+		5: {
+			3: convF32_5x8_avx2,
+			4: convF32_5x8_avx2_head4,
+		},
+		6: {
+			3: convF32_6x8_avx2,
+			4: convF32_6x8_avx2_head4,
+			5: convF32_6x8_avx2_head5,
+		},
 	},
 	2: {
-		1: convF32_1x16_avx2,
-		2: convF32_2x16_avx2,
-		3: convF32_3x16_avx2,
-		4: convF32_4x16_avx2,
-		5: convF32_5x16_avx2,
-		6: convF32_6x16_avx2,
-		7: convF32_7x16_avx2,
+		1: {
+			1: convF32_1x16_avx2,
+		},
+		2: {
+			1: convF32_2x16_avx2,
+		},
+		3: {
+			2: convF32_3x16_avx2,
+		},
+		4: {
+			2: convF32_4x16_avx2,
+			3: convF32_4x16_avx2_head3,
+		},
+		5: {
+			3: convF32_5x16_avx2,
+			4: convF32_5x16_avx2_head4,
+		},
+		6: {
+			3: convF32_6x16_avx2,
+			4: convF32_6x16_avx2_head4,
+			5: convF32_6x16_avx2_head5,
+		},
 	},
 	3: {
-		1: convF32_1x24_avx2,
-		2: convF32_2x24_avx2,
-		3: convF32_3x24_avx2,
-		4: convF32_4x24_avx2,
+		1: {
+			1: convF32_1x24_avx2,
+		},
+		2: {
+			1: convF32_2x24_avx2,
+		},
+		3: {
+			2: convF32_3x24_avx2,
+		},
+		4: {
+			2: convF32_4x24_avx2,
+			3: convF32_4x24_avx2_head3,
+		},
 	},
 }

@@ -7,30 +7,75 @@
 
 // func convF32_1x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_1x16_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_1x16_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ 8(SP), R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+	MOVQ $+4, SI
+
+stillQuad:
+	VMOVUPS          (BX), Z1
+	VFMADD231PS.BCST (DI), Z1, Z0
+	VMOVUPS          64(BX), Z1
+	VFMADD231PS.BCST 4(DI), Z1, Z0
+	VMOVUPS          128(BX), Z1
+	VFMADD231PS.BCST 8(DI), Z1, Z0
+	VMOVUPS          192(BX), Z1
+	VFMADD231PS.BCST 12(DI), Z1, Z0
+	ADDQ             $+256, BX
+	ADDQ             $+16, DI
+	ADDQ             $+16, R13
+	DECQ             SI
+	JNZ              stillQuad
+	MOVQ             R12, DI
+	MOVQ             R9, R13
+	ADDQ             $+16, DX
+	JNZ              block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -65,9 +110,11 @@ one:
 	JNZ              one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -78,48 +125,102 @@ oneDone:
 	VADDPS (SI), Z0, Z0
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z1
-	VBROADCASTSS ConvF32_High+0(AX), Z3
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z1, Z0
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z3
 	VMINPS       Z0, Z3, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_2x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_2x16_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_2x16_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
 	VMOVUPS (DI), Z1
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ 8(SP), R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+	MOVQ $+4, SI
+
+stillQuad:
+	VMOVUPS          (BX), Z2
+	VFMADD231PS.BCST (DI), Z2, Z0
+	VFMADD231PS.BCST (R13), Z2, Z1
+	VMOVUPS          64(BX), Z2
+	VFMADD231PS.BCST 4(DI), Z2, Z0
+	VFMADD231PS.BCST 4(R13), Z2, Z1
+	VMOVUPS          128(BX), Z2
+	VFMADD231PS.BCST 8(DI), Z2, Z0
+	VFMADD231PS.BCST 8(R13), Z2, Z1
+	VMOVUPS          192(BX), Z2
+	VFMADD231PS.BCST 12(DI), Z2, Z0
+	VFMADD231PS.BCST 12(R13), Z2, Z1
+	ADDQ             $+256, BX
+	ADDQ             $+16, DI
+	ADDQ             $+16, R13
+	DECQ             SI
+	JNZ              stillQuad
+	MOVQ             R12, DI
+	MOVQ             R9, R13
+	ADDQ             $+16, DX
+	JNZ              block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -161,9 +262,11 @@ one:
 	JNZ              one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -175,52 +278,110 @@ oneDone:
 	VADDPS (DI), Z1, Z1
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z2
-	VBROADCASTSS ConvF32_High+0(AX), Z4
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z2, Z0
-	VMINPS       Z0, Z4, Z0
-	VMOVUPS      Z0, (SI)
 	VMAXPS       Z1, Z2, Z1
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z4
+	VMINPS       Z0, Z4, Z0
 	VMINPS       Z1, Z4, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_3x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_3x16_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_3x16_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
 	VMOVUPS (DI), Z1
 	VMOVUPS (DI), Z2
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ 8(SP), R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+	MOVQ $+4, SI
+
+stillQuad:
+	VMOVUPS          (BX), Z3
+	VFMADD231PS.BCST (DI), Z3, Z0
+	VFMADD231PS.BCST (DI)(R10*1), Z3, Z1
+	VFMADD231PS.BCST (R13), Z3, Z2
+	VMOVUPS          64(BX), Z3
+	VFMADD231PS.BCST 4(DI), Z3, Z0
+	VFMADD231PS.BCST 4(DI)(R10*1), Z3, Z1
+	VFMADD231PS.BCST 4(R13), Z3, Z2
+	VMOVUPS          128(BX), Z3
+	VFMADD231PS.BCST 8(DI), Z3, Z0
+	VFMADD231PS.BCST 8(DI)(R10*1), Z3, Z1
+	VFMADD231PS.BCST 8(R13), Z3, Z2
+	VMOVUPS          192(BX), Z3
+	VFMADD231PS.BCST 12(DI), Z3, Z0
+	VFMADD231PS.BCST 12(DI)(R10*1), Z3, Z1
+	VFMADD231PS.BCST 12(R13), Z3, Z2
+	ADDQ             $+256, BX
+	ADDQ             $+16, DI
+	ADDQ             $+16, R13
+	DECQ             SI
+	JNZ              stillQuad
+	MOVQ             R12, DI
+	MOVQ             R9, R13
+	ADDQ             $+16, DX
+	JNZ              block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -267,9 +428,11 @@ one:
 	JNZ              one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -282,56 +445,118 @@ oneDone:
 	VADDPS (DI), Z2, Z2
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z3
-	VBROADCASTSS ConvF32_High+0(AX), Z5
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z3, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVUPS      Z0, (SI)
 	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z5, Z1
-	VMOVUPS      Z1, 64(SI)
 	VMAXPS       Z2, Z3, Z2
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z5
+	VMINPS       Z0, Z5, Z0
+	VMINPS       Z1, Z5, Z1
 	VMINPS       Z2, Z5, Z2
-	VMOVUPS      Z2, (DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_4x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_4x16_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_4x16_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
 	VMOVUPS (DI), Z1
 	VMOVUPS (DI), Z2
 	VMOVUPS (DI), Z3
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ 8(SP), R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+	MOVQ $+4, SI
+
+stillQuad:
+	VMOVUPS          (BX), Z4
+	VFMADD231PS.BCST (DI), Z4, Z0
+	VFMADD231PS.BCST (DI)(R10*1), Z4, Z1
+	VFMADD231PS.BCST (R13), Z4, Z2
+	VFMADD231PS.BCST (R13)(R10*1), Z4, Z3
+	VMOVUPS          64(BX), Z4
+	VFMADD231PS.BCST 4(DI), Z4, Z0
+	VFMADD231PS.BCST 4(DI)(R10*1), Z4, Z1
+	VFMADD231PS.BCST 4(R13), Z4, Z2
+	VFMADD231PS.BCST 4(R13)(R10*1), Z4, Z3
+	VMOVUPS          128(BX), Z4
+	VFMADD231PS.BCST 8(DI), Z4, Z0
+	VFMADD231PS.BCST 8(DI)(R10*1), Z4, Z1
+	VFMADD231PS.BCST 8(R13), Z4, Z2
+	VFMADD231PS.BCST 8(R13)(R10*1), Z4, Z3
+	VMOVUPS          192(BX), Z4
+	VFMADD231PS.BCST 12(DI), Z4, Z0
+	VFMADD231PS.BCST 12(DI)(R10*1), Z4, Z1
+	VFMADD231PS.BCST 12(R13), Z4, Z2
+	VFMADD231PS.BCST 12(R13)(R10*1), Z4, Z3
+	ADDQ             $+256, BX
+	ADDQ             $+16, DI
+	ADDQ             $+16, R13
+	DECQ             SI
+	JNZ              stillQuad
+	MOVQ             R12, DI
+	MOVQ             R9, R13
+	ADDQ             $+16, DX
+	JNZ              block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -383,9 +608,11 @@ one:
 	JNZ              one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -399,49 +626,59 @@ oneDone:
 	VADDPS 64(DI), Z3, Z3
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z4
-	VBROADCASTSS ConvF32_High+0(AX), Z6
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z6, Z0
-	VMOVUPS      Z0, (SI)
 	VMAXPS       Z1, Z4, Z1
-	VMINPS       Z1, Z6, Z1
-	VMOVUPS      Z1, 64(SI)
 	VMAXPS       Z2, Z4, Z2
-	VMINPS       Z2, Z6, Z2
-	VMOVUPS      Z2, (DI)
 	VMAXPS       Z3, Z4, Z3
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z6
+	VMINPS       Z0, Z6, Z0
+	VMINPS       Z1, Z6, Z1
+	VMINPS       Z2, Z6, Z2
 	VMINPS       Z3, Z6, Z3
-	VMOVUPS      Z3, 64(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_5x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_5x16_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_5x16_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -449,10 +686,66 @@ tile:
 	VMOVUPS (DI), Z2
 	VMOVUPS (DI), Z3
 	VMOVUPS (DI), Z4
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ 8(SP), R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+	MOVQ $+4, SI
+
+stillQuad:
+	VMOVUPS          (BX), Z5
+	VFMADD231PS.BCST (DI), Z5, Z0
+	VFMADD231PS.BCST (DI)(R10*1), Z5, Z1
+	VFMADD231PS.BCST (DI)(R10*2), Z5, Z2
+	VFMADD231PS.BCST (R13), Z5, Z3
+	VFMADD231PS.BCST (R13)(R10*1), Z5, Z4
+	VMOVUPS          64(BX), Z5
+	VFMADD231PS.BCST 4(DI), Z5, Z0
+	VFMADD231PS.BCST 4(DI)(R10*1), Z5, Z1
+	VFMADD231PS.BCST 4(DI)(R10*2), Z5, Z2
+	VFMADD231PS.BCST 4(R13), Z5, Z3
+	VFMADD231PS.BCST 4(R13)(R10*1), Z5, Z4
+	VMOVUPS          128(BX), Z5
+	VFMADD231PS.BCST 8(DI), Z5, Z0
+	VFMADD231PS.BCST 8(DI)(R10*1), Z5, Z1
+	VFMADD231PS.BCST 8(DI)(R10*2), Z5, Z2
+	VFMADD231PS.BCST 8(R13), Z5, Z3
+	VFMADD231PS.BCST 8(R13)(R10*1), Z5, Z4
+	VMOVUPS          192(BX), Z5
+	VFMADD231PS.BCST 12(DI), Z5, Z0
+	VFMADD231PS.BCST 12(DI)(R10*1), Z5, Z1
+	VFMADD231PS.BCST 12(DI)(R10*2), Z5, Z2
+	VFMADD231PS.BCST 12(R13), Z5, Z3
+	VFMADD231PS.BCST 12(R13)(R10*1), Z5, Z4
+	ADDQ             $+256, BX
+	ADDQ             $+16, DI
+	ADDQ             $+16, R13
+	DECQ             SI
+	JNZ              stillQuad
+	MOVQ             R12, DI
+	MOVQ             R9, R13
+	ADDQ             $+16, DX
+	JNZ              block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -509,9 +802,11 @@ one:
 	JNZ              one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -526,52 +821,62 @@ oneDone:
 	VADDPS 64(DI), Z4, Z4
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z5
-	VBROADCASTSS ConvF32_High+0(AX), Z7
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z5, Z0
-	VMINPS       Z0, Z7, Z0
-	VMOVUPS      Z0, (SI)
 	VMAXPS       Z1, Z5, Z1
-	VMINPS       Z1, Z7, Z1
-	VMOVUPS      Z1, 64(SI)
 	VMAXPS       Z2, Z5, Z2
-	VMINPS       Z2, Z7, Z2
-	VMOVUPS      Z2, 128(SI)
 	VMAXPS       Z3, Z5, Z3
-	VMINPS       Z3, Z7, Z3
-	VMOVUPS      Z3, (DI)
 	VMAXPS       Z4, Z5, Z4
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z7
+	VMINPS       Z0, Z7, Z0
+	VMINPS       Z1, Z7, Z1
+	VMINPS       Z2, Z7, Z2
+	VMINPS       Z3, Z7, Z3
 	VMINPS       Z4, Z7, Z4
-	VMOVUPS      Z4, 64(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, 64(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_6x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_6x16_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_6x16_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -580,10 +885,70 @@ tile:
 	VMOVUPS (DI), Z3
 	VMOVUPS (DI), Z4
 	VMOVUPS (DI), Z5
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ 8(SP), R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+	MOVQ $+4, SI
+
+stillQuad:
+	VMOVUPS          (BX), Z6
+	VFMADD231PS.BCST (DI), Z6, Z0
+	VFMADD231PS.BCST (DI)(R10*1), Z6, Z1
+	VFMADD231PS.BCST (DI)(R10*2), Z6, Z2
+	VFMADD231PS.BCST (R13), Z6, Z3
+	VFMADD231PS.BCST (R13)(R10*1), Z6, Z4
+	VFMADD231PS.BCST (R13)(R10*2), Z6, Z5
+	VMOVUPS          64(BX), Z6
+	VFMADD231PS.BCST 4(DI), Z6, Z0
+	VFMADD231PS.BCST 4(DI)(R10*1), Z6, Z1
+	VFMADD231PS.BCST 4(DI)(R10*2), Z6, Z2
+	VFMADD231PS.BCST 4(R13), Z6, Z3
+	VFMADD231PS.BCST 4(R13)(R10*1), Z6, Z4
+	VFMADD231PS.BCST 4(R13)(R10*2), Z6, Z5
+	VMOVUPS          128(BX), Z6
+	VFMADD231PS.BCST 8(DI), Z6, Z0
+	VFMADD231PS.BCST 8(DI)(R10*1), Z6, Z1
+	VFMADD231PS.BCST 8(DI)(R10*2), Z6, Z2
+	VFMADD231PS.BCST 8(R13), Z6, Z3
+	VFMADD231PS.BCST 8(R13)(R10*1), Z6, Z4
+	VFMADD231PS.BCST 8(R13)(R10*2), Z6, Z5
+	VMOVUPS          192(BX), Z6
+	VFMADD231PS.BCST 12(DI), Z6, Z0
+	VFMADD231PS.BCST 12(DI)(R10*1), Z6, Z1
+	VFMADD231PS.BCST 12(DI)(R10*2), Z6, Z2
+	VFMADD231PS.BCST 12(R13), Z6, Z3
+	VFMADD231PS.BCST 12(R13)(R10*1), Z6, Z4
+	VFMADD231PS.BCST 12(R13)(R10*2), Z6, Z5
+	ADDQ             $+256, BX
+	ADDQ             $+16, DI
+	ADDQ             $+16, R13
+	DECQ             SI
+	JNZ              stillQuad
+	MOVQ             R12, DI
+	MOVQ             R9, R13
+	ADDQ             $+16, DX
+	JNZ              block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -645,9 +1010,11 @@ one:
 	JNZ              one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -663,55 +1030,65 @@ oneDone:
 	VADDPS 128(DI), Z5, Z5
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z6
-	VBROADCASTSS ConvF32_High+0(AX), Z8
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z6, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVUPS      Z0, (SI)
 	VMAXPS       Z1, Z6, Z1
-	VMINPS       Z1, Z8, Z1
-	VMOVUPS      Z1, 64(SI)
 	VMAXPS       Z2, Z6, Z2
-	VMINPS       Z2, Z8, Z2
-	VMOVUPS      Z2, 128(SI)
 	VMAXPS       Z3, Z6, Z3
-	VMINPS       Z3, Z8, Z3
-	VMOVUPS      Z3, (DI)
 	VMAXPS       Z4, Z6, Z4
-	VMINPS       Z4, Z8, Z4
-	VMOVUPS      Z4, 64(DI)
 	VMAXPS       Z5, Z6, Z5
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z8
+	VMINPS       Z0, Z8, Z0
+	VMINPS       Z1, Z8, Z1
+	VMINPS       Z2, Z8, Z2
+	VMINPS       Z3, Z8, Z3
+	VMINPS       Z4, Z8, Z4
 	VMINPS       Z5, Z8, Z5
-	VMOVUPS      Z5, 128(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, 64(DI)
+	VMOVUPS Z5, 128(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_7x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_7x16_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_7x16_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -721,10 +1098,74 @@ tile:
 	VMOVUPS (DI), Z4
 	VMOVUPS (DI), Z5
 	VMOVUPS (DI), Z6
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ 8(SP), R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+	MOVQ $+4, SI
+
+stillQuad:
+	VMOVUPS          (BX), Z7
+	VFMADD231PS.BCST (DI), Z7, Z0
+	VFMADD231PS.BCST (DI)(R10*1), Z7, Z1
+	VFMADD231PS.BCST (DI)(R10*2), Z7, Z2
+	VFMADD231PS.BCST (DI)(R11*1), Z7, Z3
+	VFMADD231PS.BCST (R13), Z7, Z4
+	VFMADD231PS.BCST (R13)(R10*1), Z7, Z5
+	VFMADD231PS.BCST (R13)(R10*2), Z7, Z6
+	VMOVUPS          64(BX), Z7
+	VFMADD231PS.BCST 4(DI), Z7, Z0
+	VFMADD231PS.BCST 4(DI)(R10*1), Z7, Z1
+	VFMADD231PS.BCST 4(DI)(R10*2), Z7, Z2
+	VFMADD231PS.BCST 4(DI)(R11*1), Z7, Z3
+	VFMADD231PS.BCST 4(R13), Z7, Z4
+	VFMADD231PS.BCST 4(R13)(R10*1), Z7, Z5
+	VFMADD231PS.BCST 4(R13)(R10*2), Z7, Z6
+	VMOVUPS          128(BX), Z7
+	VFMADD231PS.BCST 8(DI), Z7, Z0
+	VFMADD231PS.BCST 8(DI)(R10*1), Z7, Z1
+	VFMADD231PS.BCST 8(DI)(R10*2), Z7, Z2
+	VFMADD231PS.BCST 8(DI)(R11*1), Z7, Z3
+	VFMADD231PS.BCST 8(R13), Z7, Z4
+	VFMADD231PS.BCST 8(R13)(R10*1), Z7, Z5
+	VFMADD231PS.BCST 8(R13)(R10*2), Z7, Z6
+	VMOVUPS          192(BX), Z7
+	VFMADD231PS.BCST 12(DI), Z7, Z0
+	VFMADD231PS.BCST 12(DI)(R10*1), Z7, Z1
+	VFMADD231PS.BCST 12(DI)(R10*2), Z7, Z2
+	VFMADD231PS.BCST 12(DI)(R11*1), Z7, Z3
+	VFMADD231PS.BCST 12(R13), Z7, Z4
+	VFMADD231PS.BCST 12(R13)(R10*1), Z7, Z5
+	VFMADD231PS.BCST 12(R13)(R10*2), Z7, Z6
+	ADDQ             $+256, BX
+	ADDQ             $+16, DI
+	ADDQ             $+16, R13
+	DECQ             SI
+	JNZ              stillQuad
+	MOVQ             R12, DI
+	MOVQ             R9, R13
+	ADDQ             $+16, DX
+	JNZ              block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -791,9 +1232,11 @@ one:
 	JNZ              one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -810,58 +1253,68 @@ oneDone:
 	VADDPS 128(DI), Z6, Z6
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z7
-	VBROADCASTSS ConvF32_High+0(AX), Z9
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z7, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVUPS      Z0, (SI)
 	VMAXPS       Z1, Z7, Z1
-	VMINPS       Z1, Z9, Z1
-	VMOVUPS      Z1, 64(SI)
 	VMAXPS       Z2, Z7, Z2
-	VMINPS       Z2, Z9, Z2
-	VMOVUPS      Z2, 128(SI)
 	VMAXPS       Z3, Z7, Z3
-	VMINPS       Z3, Z9, Z3
-	VMOVUPS      Z3, 192(SI)
 	VMAXPS       Z4, Z7, Z4
-	VMINPS       Z4, Z9, Z4
-	VMOVUPS      Z4, (DI)
 	VMAXPS       Z5, Z7, Z5
-	VMINPS       Z5, Z9, Z5
-	VMOVUPS      Z5, 64(DI)
 	VMAXPS       Z6, Z7, Z6
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z9
+	VMINPS       Z0, Z9, Z0
+	VMINPS       Z1, Z9, Z1
+	VMINPS       Z2, Z9, Z2
+	VMINPS       Z3, Z9, Z3
+	VMINPS       Z4, Z9, Z4
+	VMINPS       Z5, Z9, Z5
 	VMINPS       Z6, Z9, Z6
-	VMOVUPS      Z6, 128(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_8x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_8x16_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_8x16_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -872,10 +1325,78 @@ tile:
 	VMOVUPS (DI), Z5
 	VMOVUPS (DI), Z6
 	VMOVUPS (DI), Z7
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ 8(SP), R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+	MOVQ $+4, SI
+
+stillQuad:
+	VMOVUPS          (BX), Z8
+	VFMADD231PS.BCST (DI), Z8, Z0
+	VFMADD231PS.BCST (DI)(R10*1), Z8, Z1
+	VFMADD231PS.BCST (DI)(R10*2), Z8, Z2
+	VFMADD231PS.BCST (DI)(R11*1), Z8, Z3
+	VFMADD231PS.BCST (R13), Z8, Z4
+	VFMADD231PS.BCST (R13)(R10*1), Z8, Z5
+	VFMADD231PS.BCST (R13)(R10*2), Z8, Z6
+	VFMADD231PS.BCST (R13)(R11*1), Z8, Z7
+	VMOVUPS          64(BX), Z8
+	VFMADD231PS.BCST 4(DI), Z8, Z0
+	VFMADD231PS.BCST 4(DI)(R10*1), Z8, Z1
+	VFMADD231PS.BCST 4(DI)(R10*2), Z8, Z2
+	VFMADD231PS.BCST 4(DI)(R11*1), Z8, Z3
+	VFMADD231PS.BCST 4(R13), Z8, Z4
+	VFMADD231PS.BCST 4(R13)(R10*1), Z8, Z5
+	VFMADD231PS.BCST 4(R13)(R10*2), Z8, Z6
+	VFMADD231PS.BCST 4(R13)(R11*1), Z8, Z7
+	VMOVUPS          128(BX), Z8
+	VFMADD231PS.BCST 8(DI), Z8, Z0
+	VFMADD231PS.BCST 8(DI)(R10*1), Z8, Z1
+	VFMADD231PS.BCST 8(DI)(R10*2), Z8, Z2
+	VFMADD231PS.BCST 8(DI)(R11*1), Z8, Z3
+	VFMADD231PS.BCST 8(R13), Z8, Z4
+	VFMADD231PS.BCST 8(R13)(R10*1), Z8, Z5
+	VFMADD231PS.BCST 8(R13)(R10*2), Z8, Z6
+	VFMADD231PS.BCST 8(R13)(R11*1), Z8, Z7
+	VMOVUPS          192(BX), Z8
+	VFMADD231PS.BCST 12(DI), Z8, Z0
+	VFMADD231PS.BCST 12(DI)(R10*1), Z8, Z1
+	VFMADD231PS.BCST 12(DI)(R10*2), Z8, Z2
+	VFMADD231PS.BCST 12(DI)(R11*1), Z8, Z3
+	VFMADD231PS.BCST 12(R13), Z8, Z4
+	VFMADD231PS.BCST 12(R13)(R10*1), Z8, Z5
+	VFMADD231PS.BCST 12(R13)(R10*2), Z8, Z6
+	VFMADD231PS.BCST 12(R13)(R11*1), Z8, Z7
+	ADDQ             $+256, BX
+	ADDQ             $+16, DI
+	ADDQ             $+16, R13
+	DECQ             SI
+	JNZ              stillQuad
+	MOVQ             R12, DI
+	MOVQ             R9, R13
+	ADDQ             $+16, DX
+	JNZ              block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -947,9 +1468,11 @@ one:
 	JNZ              one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -967,61 +1490,71 @@ oneDone:
 	VADDPS 192(DI), Z7, Z7
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z8
-	VBROADCASTSS ConvF32_High+0(AX), Z10
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z8, Z0
-	VMINPS       Z0, Z10, Z0
-	VMOVUPS      Z0, (SI)
 	VMAXPS       Z1, Z8, Z1
-	VMINPS       Z1, Z10, Z1
-	VMOVUPS      Z1, 64(SI)
 	VMAXPS       Z2, Z8, Z2
-	VMINPS       Z2, Z10, Z2
-	VMOVUPS      Z2, 128(SI)
 	VMAXPS       Z3, Z8, Z3
-	VMINPS       Z3, Z10, Z3
-	VMOVUPS      Z3, 192(SI)
 	VMAXPS       Z4, Z8, Z4
-	VMINPS       Z4, Z10, Z4
-	VMOVUPS      Z4, (DI)
 	VMAXPS       Z5, Z8, Z5
-	VMINPS       Z5, Z10, Z5
-	VMOVUPS      Z5, 64(DI)
 	VMAXPS       Z6, Z8, Z6
-	VMINPS       Z6, Z10, Z6
-	VMOVUPS      Z6, 128(DI)
 	VMAXPS       Z7, Z8, Z7
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z10
+	VMINPS       Z0, Z10, Z0
+	VMINPS       Z1, Z10, Z1
+	VMINPS       Z2, Z10, Z2
+	VMINPS       Z3, Z10, Z3
+	VMINPS       Z4, Z10, Z4
+	VMINPS       Z5, Z10, Z5
+	VMINPS       Z6, Z10, Z6
 	VMINPS       Z7, Z10, Z7
-	VMOVUPS      Z7, 192(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_9x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_9x16_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_9x16_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -1033,10 +1566,82 @@ tile:
 	VMOVUPS (DI), Z6
 	VMOVUPS (DI), Z7
 	VMOVUPS (DI), Z8
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ 8(SP), R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+	MOVQ $+4, SI
+
+stillQuad:
+	VMOVUPS          (BX), Z9
+	VFMADD231PS.BCST (DI), Z9, Z0
+	VFMADD231PS.BCST (DI)(R10*1), Z9, Z1
+	VFMADD231PS.BCST (DI)(R10*2), Z9, Z2
+	VFMADD231PS.BCST (DI)(R11*1), Z9, Z3
+	VFMADD231PS.BCST (DI)(R10*4), Z9, Z4
+	VFMADD231PS.BCST (R13), Z9, Z5
+	VFMADD231PS.BCST (R13)(R10*1), Z9, Z6
+	VFMADD231PS.BCST (R13)(R10*2), Z9, Z7
+	VFMADD231PS.BCST (R13)(R11*1), Z9, Z8
+	VMOVUPS          64(BX), Z9
+	VFMADD231PS.BCST 4(DI), Z9, Z0
+	VFMADD231PS.BCST 4(DI)(R10*1), Z9, Z1
+	VFMADD231PS.BCST 4(DI)(R10*2), Z9, Z2
+	VFMADD231PS.BCST 4(DI)(R11*1), Z9, Z3
+	VFMADD231PS.BCST 4(DI)(R10*4), Z9, Z4
+	VFMADD231PS.BCST 4(R13), Z9, Z5
+	VFMADD231PS.BCST 4(R13)(R10*1), Z9, Z6
+	VFMADD231PS.BCST 4(R13)(R10*2), Z9, Z7
+	VFMADD231PS.BCST 4(R13)(R11*1), Z9, Z8
+	VMOVUPS          128(BX), Z9
+	VFMADD231PS.BCST 8(DI), Z9, Z0
+	VFMADD231PS.BCST 8(DI)(R10*1), Z9, Z1
+	VFMADD231PS.BCST 8(DI)(R10*2), Z9, Z2
+	VFMADD231PS.BCST 8(DI)(R11*1), Z9, Z3
+	VFMADD231PS.BCST 8(DI)(R10*4), Z9, Z4
+	VFMADD231PS.BCST 8(R13), Z9, Z5
+	VFMADD231PS.BCST 8(R13)(R10*1), Z9, Z6
+	VFMADD231PS.BCST 8(R13)(R10*2), Z9, Z7
+	VFMADD231PS.BCST 8(R13)(R11*1), Z9, Z8
+	VMOVUPS          192(BX), Z9
+	VFMADD231PS.BCST 12(DI), Z9, Z0
+	VFMADD231PS.BCST 12(DI)(R10*1), Z9, Z1
+	VFMADD231PS.BCST 12(DI)(R10*2), Z9, Z2
+	VFMADD231PS.BCST 12(DI)(R11*1), Z9, Z3
+	VFMADD231PS.BCST 12(DI)(R10*4), Z9, Z4
+	VFMADD231PS.BCST 12(R13), Z9, Z5
+	VFMADD231PS.BCST 12(R13)(R10*1), Z9, Z6
+	VFMADD231PS.BCST 12(R13)(R10*2), Z9, Z7
+	VFMADD231PS.BCST 12(R13)(R11*1), Z9, Z8
+	ADDQ             $+256, BX
+	ADDQ             $+16, DI
+	ADDQ             $+16, R13
+	DECQ             SI
+	JNZ              stillQuad
+	MOVQ             R12, DI
+	MOVQ             R9, R13
+	ADDQ             $+16, DX
+	JNZ              block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -1113,9 +1718,11 @@ one:
 	JNZ              one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -1134,64 +1741,74 @@ oneDone:
 	VADDPS 192(DI), Z8, Z8
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z9
-	VBROADCASTSS ConvF32_High+0(AX), Z11
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z9, Z0
-	VMINPS       Z0, Z11, Z0
-	VMOVUPS      Z0, (SI)
 	VMAXPS       Z1, Z9, Z1
-	VMINPS       Z1, Z11, Z1
-	VMOVUPS      Z1, 64(SI)
 	VMAXPS       Z2, Z9, Z2
-	VMINPS       Z2, Z11, Z2
-	VMOVUPS      Z2, 128(SI)
 	VMAXPS       Z3, Z9, Z3
-	VMINPS       Z3, Z11, Z3
-	VMOVUPS      Z3, 192(SI)
 	VMAXPS       Z4, Z9, Z4
-	VMINPS       Z4, Z11, Z4
-	VMOVUPS      Z4, 256(SI)
 	VMAXPS       Z5, Z9, Z5
-	VMINPS       Z5, Z11, Z5
-	VMOVUPS      Z5, (DI)
 	VMAXPS       Z6, Z9, Z6
-	VMINPS       Z6, Z11, Z6
-	VMOVUPS      Z6, 64(DI)
 	VMAXPS       Z7, Z9, Z7
-	VMINPS       Z7, Z11, Z7
-	VMOVUPS      Z7, 128(DI)
 	VMAXPS       Z8, Z9, Z8
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z11
+	VMINPS       Z0, Z11, Z0
+	VMINPS       Z1, Z11, Z1
+	VMINPS       Z2, Z11, Z2
+	VMINPS       Z3, Z11, Z3
+	VMINPS       Z4, Z11, Z4
+	VMINPS       Z5, Z11, Z5
+	VMINPS       Z6, Z11, Z6
+	VMINPS       Z7, Z11, Z7
 	VMINPS       Z8, Z11, Z8
-	VMOVUPS      Z8, 192(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, (DI)
+	VMOVUPS Z6, 64(DI)
+	VMOVUPS Z7, 128(DI)
+	VMOVUPS Z8, 192(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_10x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_10x16_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_10x16_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -1204,10 +1821,86 @@ tile:
 	VMOVUPS (DI), Z7
 	VMOVUPS (DI), Z8
 	VMOVUPS (DI), Z9
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ 8(SP), R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+	MOVQ $+4, SI
+
+stillQuad:
+	VMOVUPS          (BX), Z10
+	VFMADD231PS.BCST (DI), Z10, Z0
+	VFMADD231PS.BCST (DI)(R10*1), Z10, Z1
+	VFMADD231PS.BCST (DI)(R10*2), Z10, Z2
+	VFMADD231PS.BCST (DI)(R11*1), Z10, Z3
+	VFMADD231PS.BCST (DI)(R10*4), Z10, Z4
+	VFMADD231PS.BCST (R13), Z10, Z5
+	VFMADD231PS.BCST (R13)(R10*1), Z10, Z6
+	VFMADD231PS.BCST (R13)(R10*2), Z10, Z7
+	VFMADD231PS.BCST (R13)(R11*1), Z10, Z8
+	VFMADD231PS.BCST (R13)(R10*4), Z10, Z9
+	VMOVUPS          64(BX), Z10
+	VFMADD231PS.BCST 4(DI), Z10, Z0
+	VFMADD231PS.BCST 4(DI)(R10*1), Z10, Z1
+	VFMADD231PS.BCST 4(DI)(R10*2), Z10, Z2
+	VFMADD231PS.BCST 4(DI)(R11*1), Z10, Z3
+	VFMADD231PS.BCST 4(DI)(R10*4), Z10, Z4
+	VFMADD231PS.BCST 4(R13), Z10, Z5
+	VFMADD231PS.BCST 4(R13)(R10*1), Z10, Z6
+	VFMADD231PS.BCST 4(R13)(R10*2), Z10, Z7
+	VFMADD231PS.BCST 4(R13)(R11*1), Z10, Z8
+	VFMADD231PS.BCST 4(R13)(R10*4), Z10, Z9
+	VMOVUPS          128(BX), Z10
+	VFMADD231PS.BCST 8(DI), Z10, Z0
+	VFMADD231PS.BCST 8(DI)(R10*1), Z10, Z1
+	VFMADD231PS.BCST 8(DI)(R10*2), Z10, Z2
+	VFMADD231PS.BCST 8(DI)(R11*1), Z10, Z3
+	VFMADD231PS.BCST 8(DI)(R10*4), Z10, Z4
+	VFMADD231PS.BCST 8(R13), Z10, Z5
+	VFMADD231PS.BCST 8(R13)(R10*1), Z10, Z6
+	VFMADD231PS.BCST 8(R13)(R10*2), Z10, Z7
+	VFMADD231PS.BCST 8(R13)(R11*1), Z10, Z8
+	VFMADD231PS.BCST 8(R13)(R10*4), Z10, Z9
+	VMOVUPS          192(BX), Z10
+	VFMADD231PS.BCST 12(DI), Z10, Z0
+	VFMADD231PS.BCST 12(DI)(R10*1), Z10, Z1
+	VFMADD231PS.BCST 12(DI)(R10*2), Z10, Z2
+	VFMADD231PS.BCST 12(DI)(R11*1), Z10, Z3
+	VFMADD231PS.BCST 12(DI)(R10*4), Z10, Z4
+	VFMADD231PS.BCST 12(R13), Z10, Z5
+	VFMADD231PS.BCST 12(R13)(R10*1), Z10, Z6
+	VFMADD231PS.BCST 12(R13)(R10*2), Z10, Z7
+	VFMADD231PS.BCST 12(R13)(R11*1), Z10, Z8
+	VFMADD231PS.BCST 12(R13)(R10*4), Z10, Z9
+	ADDQ             $+256, BX
+	ADDQ             $+16, DI
+	ADDQ             $+16, R13
+	DECQ             SI
+	JNZ              stillQuad
+	MOVQ             R12, DI
+	MOVQ             R9, R13
+	ADDQ             $+16, DX
+	JNZ              block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -1289,9 +1982,11 @@ one:
 	JNZ              one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -1311,67 +2006,77 @@ oneDone:
 	VADDPS 256(DI), Z9, Z9
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z10
-	VBROADCASTSS ConvF32_High+0(AX), Z12
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      Z0, (SI)
 	VMAXPS       Z1, Z10, Z1
-	VMINPS       Z1, Z12, Z1
-	VMOVUPS      Z1, 64(SI)
 	VMAXPS       Z2, Z10, Z2
-	VMINPS       Z2, Z12, Z2
-	VMOVUPS      Z2, 128(SI)
 	VMAXPS       Z3, Z10, Z3
-	VMINPS       Z3, Z12, Z3
-	VMOVUPS      Z3, 192(SI)
 	VMAXPS       Z4, Z10, Z4
-	VMINPS       Z4, Z12, Z4
-	VMOVUPS      Z4, 256(SI)
 	VMAXPS       Z5, Z10, Z5
-	VMINPS       Z5, Z12, Z5
-	VMOVUPS      Z5, (DI)
 	VMAXPS       Z6, Z10, Z6
-	VMINPS       Z6, Z12, Z6
-	VMOVUPS      Z6, 64(DI)
 	VMAXPS       Z7, Z10, Z7
-	VMINPS       Z7, Z12, Z7
-	VMOVUPS      Z7, 128(DI)
 	VMAXPS       Z8, Z10, Z8
-	VMINPS       Z8, Z12, Z8
-	VMOVUPS      Z8, 192(DI)
 	VMAXPS       Z9, Z10, Z9
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z12
+	VMINPS       Z0, Z12, Z0
+	VMINPS       Z1, Z12, Z1
+	VMINPS       Z2, Z12, Z2
+	VMINPS       Z3, Z12, Z3
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z7, Z12, Z7
+	VMINPS       Z8, Z12, Z8
 	VMINPS       Z9, Z12, Z9
-	VMOVUPS      Z9, 256(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, (DI)
+	VMOVUPS Z6, 64(DI)
+	VMOVUPS Z7, 128(DI)
+	VMOVUPS Z8, 192(DI)
+	VMOVUPS Z9, 256(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_11x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_11x16_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_11x16_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -1385,10 +2090,90 @@ tile:
 	VMOVUPS (DI), Z8
 	VMOVUPS (DI), Z9
 	VMOVUPS (DI), Z10
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ 8(SP), R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+	MOVQ $+4, SI
+
+stillQuad:
+	VMOVUPS          (BX), Z11
+	VFMADD231PS.BCST (DI), Z11, Z0
+	VFMADD231PS.BCST (DI)(R10*1), Z11, Z1
+	VFMADD231PS.BCST (DI)(R10*2), Z11, Z2
+	VFMADD231PS.BCST (DI)(R11*1), Z11, Z3
+	VFMADD231PS.BCST (DI)(R10*4), Z11, Z4
+	VFMADD231PS.BCST (DI)(R15*1), Z11, Z5
+	VFMADD231PS.BCST (R13), Z11, Z6
+	VFMADD231PS.BCST (R13)(R10*1), Z11, Z7
+	VFMADD231PS.BCST (R13)(R10*2), Z11, Z8
+	VFMADD231PS.BCST (R13)(R11*1), Z11, Z9
+	VFMADD231PS.BCST (R13)(R10*4), Z11, Z10
+	VMOVUPS          64(BX), Z11
+	VFMADD231PS.BCST 4(DI), Z11, Z0
+	VFMADD231PS.BCST 4(DI)(R10*1), Z11, Z1
+	VFMADD231PS.BCST 4(DI)(R10*2), Z11, Z2
+	VFMADD231PS.BCST 4(DI)(R11*1), Z11, Z3
+	VFMADD231PS.BCST 4(DI)(R10*4), Z11, Z4
+	VFMADD231PS.BCST 4(DI)(R15*1), Z11, Z5
+	VFMADD231PS.BCST 4(R13), Z11, Z6
+	VFMADD231PS.BCST 4(R13)(R10*1), Z11, Z7
+	VFMADD231PS.BCST 4(R13)(R10*2), Z11, Z8
+	VFMADD231PS.BCST 4(R13)(R11*1), Z11, Z9
+	VFMADD231PS.BCST 4(R13)(R10*4), Z11, Z10
+	VMOVUPS          128(BX), Z11
+	VFMADD231PS.BCST 8(DI), Z11, Z0
+	VFMADD231PS.BCST 8(DI)(R10*1), Z11, Z1
+	VFMADD231PS.BCST 8(DI)(R10*2), Z11, Z2
+	VFMADD231PS.BCST 8(DI)(R11*1), Z11, Z3
+	VFMADD231PS.BCST 8(DI)(R10*4), Z11, Z4
+	VFMADD231PS.BCST 8(DI)(R15*1), Z11, Z5
+	VFMADD231PS.BCST 8(R13), Z11, Z6
+	VFMADD231PS.BCST 8(R13)(R10*1), Z11, Z7
+	VFMADD231PS.BCST 8(R13)(R10*2), Z11, Z8
+	VFMADD231PS.BCST 8(R13)(R11*1), Z11, Z9
+	VFMADD231PS.BCST 8(R13)(R10*4), Z11, Z10
+	VMOVUPS          192(BX), Z11
+	VFMADD231PS.BCST 12(DI), Z11, Z0
+	VFMADD231PS.BCST 12(DI)(R10*1), Z11, Z1
+	VFMADD231PS.BCST 12(DI)(R10*2), Z11, Z2
+	VFMADD231PS.BCST 12(DI)(R11*1), Z11, Z3
+	VFMADD231PS.BCST 12(DI)(R10*4), Z11, Z4
+	VFMADD231PS.BCST 12(DI)(R15*1), Z11, Z5
+	VFMADD231PS.BCST 12(R13), Z11, Z6
+	VFMADD231PS.BCST 12(R13)(R10*1), Z11, Z7
+	VFMADD231PS.BCST 12(R13)(R10*2), Z11, Z8
+	VFMADD231PS.BCST 12(R13)(R11*1), Z11, Z9
+	VFMADD231PS.BCST 12(R13)(R10*4), Z11, Z10
+	ADDQ             $+256, BX
+	ADDQ             $+16, DI
+	ADDQ             $+16, R13
+	DECQ             SI
+	JNZ              stillQuad
+	MOVQ             R12, DI
+	MOVQ             R9, R13
+	ADDQ             $+16, DX
+	JNZ              block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -1475,9 +2260,11 @@ one:
 	JNZ              one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -1498,70 +2285,80 @@ oneDone:
 	VADDPS 256(DI), Z10, Z10
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z11
-	VBROADCASTSS ConvF32_High+0(AX), Z13
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z11, Z0
-	VMINPS       Z0, Z13, Z0
-	VMOVUPS      Z0, (SI)
 	VMAXPS       Z1, Z11, Z1
-	VMINPS       Z1, Z13, Z1
-	VMOVUPS      Z1, 64(SI)
 	VMAXPS       Z2, Z11, Z2
-	VMINPS       Z2, Z13, Z2
-	VMOVUPS      Z2, 128(SI)
 	VMAXPS       Z3, Z11, Z3
-	VMINPS       Z3, Z13, Z3
-	VMOVUPS      Z3, 192(SI)
 	VMAXPS       Z4, Z11, Z4
-	VMINPS       Z4, Z13, Z4
-	VMOVUPS      Z4, 256(SI)
 	VMAXPS       Z5, Z11, Z5
-	VMINPS       Z5, Z13, Z5
-	VMOVUPS      Z5, 320(SI)
 	VMAXPS       Z6, Z11, Z6
-	VMINPS       Z6, Z13, Z6
-	VMOVUPS      Z6, (DI)
 	VMAXPS       Z7, Z11, Z7
-	VMINPS       Z7, Z13, Z7
-	VMOVUPS      Z7, 64(DI)
 	VMAXPS       Z8, Z11, Z8
-	VMINPS       Z8, Z13, Z8
-	VMOVUPS      Z8, 128(DI)
 	VMAXPS       Z9, Z11, Z9
-	VMINPS       Z9, Z13, Z9
-	VMOVUPS      Z9, 192(DI)
 	VMAXPS       Z10, Z11, Z10
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z13
+	VMINPS       Z0, Z13, Z0
+	VMINPS       Z1, Z13, Z1
+	VMINPS       Z2, Z13, Z2
+	VMINPS       Z3, Z13, Z3
+	VMINPS       Z4, Z13, Z4
+	VMINPS       Z5, Z13, Z5
+	VMINPS       Z6, Z13, Z6
+	VMINPS       Z7, Z13, Z7
+	VMINPS       Z8, Z13, Z8
+	VMINPS       Z9, Z13, Z9
 	VMINPS       Z10, Z13, Z10
-	VMOVUPS      Z10, 256(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	VMOVUPS Z8, 128(DI)
+	VMOVUPS Z9, 192(DI)
+	VMOVUPS Z10, 256(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_12x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_12x16_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_12x16_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -1576,10 +2373,94 @@ tile:
 	VMOVUPS (DI), Z9
 	VMOVUPS (DI), Z10
 	VMOVUPS (DI), Z11
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ 8(SP), R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+	MOVQ $+4, SI
+
+stillQuad:
+	VMOVUPS          (BX), Z12
+	VFMADD231PS.BCST (DI), Z12, Z0
+	VFMADD231PS.BCST (DI)(R10*1), Z12, Z1
+	VFMADD231PS.BCST (DI)(R10*2), Z12, Z2
+	VFMADD231PS.BCST (DI)(R11*1), Z12, Z3
+	VFMADD231PS.BCST (DI)(R10*4), Z12, Z4
+	VFMADD231PS.BCST (DI)(R15*1), Z12, Z5
+	VFMADD231PS.BCST (R13), Z12, Z6
+	VFMADD231PS.BCST (R13)(R10*1), Z12, Z7
+	VFMADD231PS.BCST (R13)(R10*2), Z12, Z8
+	VFMADD231PS.BCST (R13)(R11*1), Z12, Z9
+	VFMADD231PS.BCST (R13)(R10*4), Z12, Z10
+	VFMADD231PS.BCST (R13)(R15*1), Z12, Z11
+	VMOVUPS          64(BX), Z12
+	VFMADD231PS.BCST 4(DI), Z12, Z0
+	VFMADD231PS.BCST 4(DI)(R10*1), Z12, Z1
+	VFMADD231PS.BCST 4(DI)(R10*2), Z12, Z2
+	VFMADD231PS.BCST 4(DI)(R11*1), Z12, Z3
+	VFMADD231PS.BCST 4(DI)(R10*4), Z12, Z4
+	VFMADD231PS.BCST 4(DI)(R15*1), Z12, Z5
+	VFMADD231PS.BCST 4(R13), Z12, Z6
+	VFMADD231PS.BCST 4(R13)(R10*1), Z12, Z7
+	VFMADD231PS.BCST 4(R13)(R10*2), Z12, Z8
+	VFMADD231PS.BCST 4(R13)(R11*1), Z12, Z9
+	VFMADD231PS.BCST 4(R13)(R10*4), Z12, Z10
+	VFMADD231PS.BCST 4(R13)(R15*1), Z12, Z11
+	VMOVUPS          128(BX), Z12
+	VFMADD231PS.BCST 8(DI), Z12, Z0
+	VFMADD231PS.BCST 8(DI)(R10*1), Z12, Z1
+	VFMADD231PS.BCST 8(DI)(R10*2), Z12, Z2
+	VFMADD231PS.BCST 8(DI)(R11*1), Z12, Z3
+	VFMADD231PS.BCST 8(DI)(R10*4), Z12, Z4
+	VFMADD231PS.BCST 8(DI)(R15*1), Z12, Z5
+	VFMADD231PS.BCST 8(R13), Z12, Z6
+	VFMADD231PS.BCST 8(R13)(R10*1), Z12, Z7
+	VFMADD231PS.BCST 8(R13)(R10*2), Z12, Z8
+	VFMADD231PS.BCST 8(R13)(R11*1), Z12, Z9
+	VFMADD231PS.BCST 8(R13)(R10*4), Z12, Z10
+	VFMADD231PS.BCST 8(R13)(R15*1), Z12, Z11
+	VMOVUPS          192(BX), Z12
+	VFMADD231PS.BCST 12(DI), Z12, Z0
+	VFMADD231PS.BCST 12(DI)(R10*1), Z12, Z1
+	VFMADD231PS.BCST 12(DI)(R10*2), Z12, Z2
+	VFMADD231PS.BCST 12(DI)(R11*1), Z12, Z3
+	VFMADD231PS.BCST 12(DI)(R10*4), Z12, Z4
+	VFMADD231PS.BCST 12(DI)(R15*1), Z12, Z5
+	VFMADD231PS.BCST 12(R13), Z12, Z6
+	VFMADD231PS.BCST 12(R13)(R10*1), Z12, Z7
+	VFMADD231PS.BCST 12(R13)(R10*2), Z12, Z8
+	VFMADD231PS.BCST 12(R13)(R11*1), Z12, Z9
+	VFMADD231PS.BCST 12(R13)(R10*4), Z12, Z10
+	VFMADD231PS.BCST 12(R13)(R15*1), Z12, Z11
+	ADDQ             $+256, BX
+	ADDQ             $+16, DI
+	ADDQ             $+16, R13
+	DECQ             SI
+	JNZ              stillQuad
+	MOVQ             R12, DI
+	MOVQ             R9, R13
+	ADDQ             $+16, DX
+	JNZ              block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -1671,9 +2552,11 @@ one:
 	JNZ              one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -1695,73 +2578,83 @@ oneDone:
 	VADDPS 320(DI), Z11, Z11
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z12
-	VBROADCASTSS ConvF32_High+0(AX), Z14
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z12, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVUPS      Z0, (SI)
 	VMAXPS       Z1, Z12, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVUPS      Z1, 64(SI)
 	VMAXPS       Z2, Z12, Z2
-	VMINPS       Z2, Z14, Z2
-	VMOVUPS      Z2, 128(SI)
 	VMAXPS       Z3, Z12, Z3
-	VMINPS       Z3, Z14, Z3
-	VMOVUPS      Z3, 192(SI)
 	VMAXPS       Z4, Z12, Z4
-	VMINPS       Z4, Z14, Z4
-	VMOVUPS      Z4, 256(SI)
 	VMAXPS       Z5, Z12, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVUPS      Z5, 320(SI)
 	VMAXPS       Z6, Z12, Z6
-	VMINPS       Z6, Z14, Z6
-	VMOVUPS      Z6, (DI)
 	VMAXPS       Z7, Z12, Z7
-	VMINPS       Z7, Z14, Z7
-	VMOVUPS      Z7, 64(DI)
 	VMAXPS       Z8, Z12, Z8
-	VMINPS       Z8, Z14, Z8
-	VMOVUPS      Z8, 128(DI)
 	VMAXPS       Z9, Z12, Z9
-	VMINPS       Z9, Z14, Z9
-	VMOVUPS      Z9, 192(DI)
 	VMAXPS       Z10, Z12, Z10
-	VMINPS       Z10, Z14, Z10
-	VMOVUPS      Z10, 256(DI)
 	VMAXPS       Z11, Z12, Z11
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z14
+	VMINPS       Z0, Z14, Z0
+	VMINPS       Z1, Z14, Z1
+	VMINPS       Z2, Z14, Z2
+	VMINPS       Z3, Z14, Z3
+	VMINPS       Z4, Z14, Z4
+	VMINPS       Z5, Z14, Z5
+	VMINPS       Z6, Z14, Z6
+	VMINPS       Z7, Z14, Z7
+	VMINPS       Z8, Z14, Z8
+	VMINPS       Z9, Z14, Z9
+	VMINPS       Z10, Z14, Z10
 	VMINPS       Z11, Z14, Z11
-	VMOVUPS      Z11, 320(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	VMOVUPS Z8, 128(DI)
+	VMOVUPS Z9, 192(DI)
+	VMOVUPS Z10, 256(DI)
+	VMOVUPS Z11, 320(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_13x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_13x16_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_13x16_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -1777,10 +2670,98 @@ tile:
 	VMOVUPS (DI), Z10
 	VMOVUPS (DI), Z11
 	VMOVUPS (DI), Z12
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ 8(SP), R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+	MOVQ $+4, SI
+
+stillQuad:
+	VMOVUPS          (BX), Z13
+	VFMADD231PS.BCST (DI), Z13, Z0
+	VFMADD231PS.BCST (DI)(R10*1), Z13, Z1
+	VFMADD231PS.BCST (DI)(R10*2), Z13, Z2
+	VFMADD231PS.BCST (DI)(R11*1), Z13, Z3
+	VFMADD231PS.BCST (DI)(R10*4), Z13, Z4
+	VFMADD231PS.BCST (DI)(R15*1), Z13, Z5
+	VFMADD231PS.BCST (DI)(R11*2), Z13, Z6
+	VFMADD231PS.BCST (R13), Z13, Z7
+	VFMADD231PS.BCST (R13)(R10*1), Z13, Z8
+	VFMADD231PS.BCST (R13)(R10*2), Z13, Z9
+	VFMADD231PS.BCST (R13)(R11*1), Z13, Z10
+	VFMADD231PS.BCST (R13)(R10*4), Z13, Z11
+	VFMADD231PS.BCST (R13)(R15*1), Z13, Z12
+	VMOVUPS          64(BX), Z13
+	VFMADD231PS.BCST 4(DI), Z13, Z0
+	VFMADD231PS.BCST 4(DI)(R10*1), Z13, Z1
+	VFMADD231PS.BCST 4(DI)(R10*2), Z13, Z2
+	VFMADD231PS.BCST 4(DI)(R11*1), Z13, Z3
+	VFMADD231PS.BCST 4(DI)(R10*4), Z13, Z4
+	VFMADD231PS.BCST 4(DI)(R15*1), Z13, Z5
+	VFMADD231PS.BCST 4(DI)(R11*2), Z13, Z6
+	VFMADD231PS.BCST 4(R13), Z13, Z7
+	VFMADD231PS.BCST 4(R13)(R10*1), Z13, Z8
+	VFMADD231PS.BCST 4(R13)(R10*2), Z13, Z9
+	VFMADD231PS.BCST 4(R13)(R11*1), Z13, Z10
+	VFMADD231PS.BCST 4(R13)(R10*4), Z13, Z11
+	VFMADD231PS.BCST 4(R13)(R15*1), Z13, Z12
+	VMOVUPS          128(BX), Z13
+	VFMADD231PS.BCST 8(DI), Z13, Z0
+	VFMADD231PS.BCST 8(DI)(R10*1), Z13, Z1
+	VFMADD231PS.BCST 8(DI)(R10*2), Z13, Z2
+	VFMADD231PS.BCST 8(DI)(R11*1), Z13, Z3
+	VFMADD231PS.BCST 8(DI)(R10*4), Z13, Z4
+	VFMADD231PS.BCST 8(DI)(R15*1), Z13, Z5
+	VFMADD231PS.BCST 8(DI)(R11*2), Z13, Z6
+	VFMADD231PS.BCST 8(R13), Z13, Z7
+	VFMADD231PS.BCST 8(R13)(R10*1), Z13, Z8
+	VFMADD231PS.BCST 8(R13)(R10*2), Z13, Z9
+	VFMADD231PS.BCST 8(R13)(R11*1), Z13, Z10
+	VFMADD231PS.BCST 8(R13)(R10*4), Z13, Z11
+	VFMADD231PS.BCST 8(R13)(R15*1), Z13, Z12
+	VMOVUPS          192(BX), Z13
+	VFMADD231PS.BCST 12(DI), Z13, Z0
+	VFMADD231PS.BCST 12(DI)(R10*1), Z13, Z1
+	VFMADD231PS.BCST 12(DI)(R10*2), Z13, Z2
+	VFMADD231PS.BCST 12(DI)(R11*1), Z13, Z3
+	VFMADD231PS.BCST 12(DI)(R10*4), Z13, Z4
+	VFMADD231PS.BCST 12(DI)(R15*1), Z13, Z5
+	VFMADD231PS.BCST 12(DI)(R11*2), Z13, Z6
+	VFMADD231PS.BCST 12(R13), Z13, Z7
+	VFMADD231PS.BCST 12(R13)(R10*1), Z13, Z8
+	VFMADD231PS.BCST 12(R13)(R10*2), Z13, Z9
+	VFMADD231PS.BCST 12(R13)(R11*1), Z13, Z10
+	VFMADD231PS.BCST 12(R13)(R10*4), Z13, Z11
+	VFMADD231PS.BCST 12(R13)(R15*1), Z13, Z12
+	ADDQ             $+256, BX
+	ADDQ             $+16, DI
+	ADDQ             $+16, R13
+	DECQ             SI
+	JNZ              stillQuad
+	MOVQ             R12, DI
+	MOVQ             R9, R13
+	ADDQ             $+16, DX
+	JNZ              block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -1877,9 +2858,11 @@ one:
 	JNZ              one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -1902,76 +2885,86 @@ oneDone:
 	VADDPS 320(DI), Z12, Z12
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z13
-	VBROADCASTSS ConvF32_High+0(AX), Z15
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z13, Z0
-	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, (SI)
 	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z15, Z1
-	VMOVUPS      Z1, 64(SI)
 	VMAXPS       Z2, Z13, Z2
-	VMINPS       Z2, Z15, Z2
-	VMOVUPS      Z2, 128(SI)
 	VMAXPS       Z3, Z13, Z3
-	VMINPS       Z3, Z15, Z3
-	VMOVUPS      Z3, 192(SI)
 	VMAXPS       Z4, Z13, Z4
-	VMINPS       Z4, Z15, Z4
-	VMOVUPS      Z4, 256(SI)
 	VMAXPS       Z5, Z13, Z5
-	VMINPS       Z5, Z15, Z5
-	VMOVUPS      Z5, 320(SI)
 	VMAXPS       Z6, Z13, Z6
-	VMINPS       Z6, Z15, Z6
-	VMOVUPS      Z6, 384(SI)
 	VMAXPS       Z7, Z13, Z7
-	VMINPS       Z7, Z15, Z7
-	VMOVUPS      Z7, (DI)
 	VMAXPS       Z8, Z13, Z8
-	VMINPS       Z8, Z15, Z8
-	VMOVUPS      Z8, 64(DI)
 	VMAXPS       Z9, Z13, Z9
-	VMINPS       Z9, Z15, Z9
-	VMOVUPS      Z9, 128(DI)
 	VMAXPS       Z10, Z13, Z10
-	VMINPS       Z10, Z15, Z10
-	VMOVUPS      Z10, 192(DI)
 	VMAXPS       Z11, Z13, Z11
-	VMINPS       Z11, Z15, Z11
-	VMOVUPS      Z11, 256(DI)
 	VMAXPS       Z12, Z13, Z12
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z15
+	VMINPS       Z0, Z15, Z0
+	VMINPS       Z1, Z15, Z1
+	VMINPS       Z2, Z15, Z2
+	VMINPS       Z3, Z15, Z3
+	VMINPS       Z4, Z15, Z4
+	VMINPS       Z5, Z15, Z5
+	VMINPS       Z6, Z15, Z6
+	VMINPS       Z7, Z15, Z7
+	VMINPS       Z8, Z15, Z8
+	VMINPS       Z9, Z15, Z9
+	VMINPS       Z10, Z15, Z10
+	VMINPS       Z11, Z15, Z11
 	VMINPS       Z12, Z15, Z12
-	VMOVUPS      Z12, 320(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z6, 384(SI)
+	VMOVUPS Z7, (DI)
+	VMOVUPS Z8, 64(DI)
+	VMOVUPS Z9, 128(DI)
+	VMOVUPS Z10, 192(DI)
+	VMOVUPS Z11, 256(DI)
+	VMOVUPS Z12, 320(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_14x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_14x16_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_14x16_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -1988,10 +2981,102 @@ tile:
 	VMOVUPS (DI), Z11
 	VMOVUPS (DI), Z12
 	VMOVUPS (DI), Z13
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ 16(CX)(DX*1), R12
+	ADDQ 8(SP), R12
+	MOVQ R12, R9
+	ADDQ ConvF32_SecondIn+0(AX), R9
+	MOVQ $+4, SI
+
+stillQuad:
+	VMOVUPS          (BX), Z14
+	VFMADD231PS.BCST (DI), Z14, Z0
+	VFMADD231PS.BCST (DI)(R10*1), Z14, Z1
+	VFMADD231PS.BCST (DI)(R10*2), Z14, Z2
+	VFMADD231PS.BCST (DI)(R11*1), Z14, Z3
+	VFMADD231PS.BCST (DI)(R10*4), Z14, Z4
+	VFMADD231PS.BCST (DI)(R15*1), Z14, Z5
+	VFMADD231PS.BCST (DI)(R11*2), Z14, Z6
+	VFMADD231PS.BCST (R13), Z14, Z7
+	VFMADD231PS.BCST (R13)(R10*1), Z14, Z8
+	VFMADD231PS.BCST (R13)(R10*2), Z14, Z9
+	VFMADD231PS.BCST (R13)(R11*1), Z14, Z10
+	VFMADD231PS.BCST (R13)(R10*4), Z14, Z11
+	VFMADD231PS.BCST (R13)(R15*1), Z14, Z12
+	VFMADD231PS.BCST (R13)(R11*2), Z14, Z13
+	VMOVUPS          64(BX), Z14
+	VFMADD231PS.BCST 4(DI), Z14, Z0
+	VFMADD231PS.BCST 4(DI)(R10*1), Z14, Z1
+	VFMADD231PS.BCST 4(DI)(R10*2), Z14, Z2
+	VFMADD231PS.BCST 4(DI)(R11*1), Z14, Z3
+	VFMADD231PS.BCST 4(DI)(R10*4), Z14, Z4
+	VFMADD231PS.BCST 4(DI)(R15*1), Z14, Z5
+	VFMADD231PS.BCST 4(DI)(R11*2), Z14, Z6
+	VFMADD231PS.BCST 4(R13), Z14, Z7
+	VFMADD231PS.BCST 4(R13)(R10*1), Z14, Z8
+	VFMADD231PS.BCST 4(R13)(R10*2), Z14, Z9
+	VFMADD231PS.BCST 4(R13)(R11*1), Z14, Z10
+	VFMADD231PS.BCST 4(R13)(R10*4), Z14, Z11
+	VFMADD231PS.BCST 4(R13)(R15*1), Z14, Z12
+	VFMADD231PS.BCST 4(R13)(R11*2), Z14, Z13
+	VMOVUPS          128(BX), Z14
+	VFMADD231PS.BCST 8(DI), Z14, Z0
+	VFMADD231PS.BCST 8(DI)(R10*1), Z14, Z1
+	VFMADD231PS.BCST 8(DI)(R10*2), Z14, Z2
+	VFMADD231PS.BCST 8(DI)(R11*1), Z14, Z3
+	VFMADD231PS.BCST 8(DI)(R10*4), Z14, Z4
+	VFMADD231PS.BCST 8(DI)(R15*1), Z14, Z5
+	VFMADD231PS.BCST 8(DI)(R11*2), Z14, Z6
+	VFMADD231PS.BCST 8(R13), Z14, Z7
+	VFMADD231PS.BCST 8(R13)(R10*1), Z14, Z8
+	VFMADD231PS.BCST 8(R13)(R10*2), Z14, Z9
+	VFMADD231PS.BCST 8(R13)(R11*1), Z14, Z10
+	VFMADD231PS.BCST 8(R13)(R10*4), Z14, Z11
+	VFMADD231PS.BCST 8(R13)(R15*1), Z14, Z12
+	VFMADD231PS.BCST 8(R13)(R11*2), Z14, Z13
+	VMOVUPS          192(BX), Z14
+	VFMADD231PS.BCST 12(DI), Z14, Z0
+	VFMADD231PS.BCST 12(DI)(R10*1), Z14, Z1
+	VFMADD231PS.BCST 12(DI)(R10*2), Z14, Z2
+	VFMADD231PS.BCST 12(DI)(R11*1), Z14, Z3
+	VFMADD231PS.BCST 12(DI)(R10*4), Z14, Z4
+	VFMADD231PS.BCST 12(DI)(R15*1), Z14, Z5
+	VFMADD231PS.BCST 12(DI)(R11*2), Z14, Z6
+	VFMADD231PS.BCST 12(R13), Z14, Z7
+	VFMADD231PS.BCST 12(R13)(R10*1), Z14, Z8
+	VFMADD231PS.BCST 12(R13)(R10*2), Z14, Z9
+	VFMADD231PS.BCST 12(R13)(R11*1), Z14, Z10
+	VFMADD231PS.BCST 12(R13)(R10*4), Z14, Z11
+	VFMADD231PS.BCST 12(R13)(R15*1), Z14, Z12
+	VFMADD231PS.BCST 12(R13)(R11*2), Z14, Z13
+	ADDQ             $+256, BX
+	ADDQ             $+16, DI
+	ADDQ             $+16, R13
+	DECQ             SI
+	JNZ              stillQuad
+	MOVQ             R12, DI
+	MOVQ             R9, R13
+	ADDQ             $+16, DX
+	JNZ              block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -2093,9 +3178,11 @@ one:
 	JNZ              one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -2119,70 +3206,79 @@ oneDone:
 	VADDPS 384(DI), Z13, Z13
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z14
-	VBROADCASTSS ConvF32_High+0(AX), Z16
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z14, Z0
-	VMINPS       Z0, Z16, Z0
-	VMOVUPS      Z0, (SI)
 	VMAXPS       Z1, Z14, Z1
-	VMINPS       Z1, Z16, Z1
-	VMOVUPS      Z1, 64(SI)
 	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z16, Z2
-	VMOVUPS      Z2, 128(SI)
 	VMAXPS       Z3, Z14, Z3
-	VMINPS       Z3, Z16, Z3
-	VMOVUPS      Z3, 192(SI)
 	VMAXPS       Z4, Z14, Z4
-	VMINPS       Z4, Z16, Z4
-	VMOVUPS      Z4, 256(SI)
 	VMAXPS       Z5, Z14, Z5
-	VMINPS       Z5, Z16, Z5
-	VMOVUPS      Z5, 320(SI)
 	VMAXPS       Z6, Z14, Z6
-	VMINPS       Z6, Z16, Z6
-	VMOVUPS      Z6, 384(SI)
 	VMAXPS       Z7, Z14, Z7
-	VMINPS       Z7, Z16, Z7
-	VMOVUPS      Z7, (DI)
 	VMAXPS       Z8, Z14, Z8
-	VMINPS       Z8, Z16, Z8
-	VMOVUPS      Z8, 64(DI)
 	VMAXPS       Z9, Z14, Z9
-	VMINPS       Z9, Z16, Z9
-	VMOVUPS      Z9, 128(DI)
 	VMAXPS       Z10, Z14, Z10
-	VMINPS       Z10, Z16, Z10
-	VMOVUPS      Z10, 192(DI)
 	VMAXPS       Z11, Z14, Z11
-	VMINPS       Z11, Z16, Z11
-	VMOVUPS      Z11, 256(DI)
 	VMAXPS       Z12, Z14, Z12
-	VMINPS       Z12, Z16, Z12
-	VMOVUPS      Z12, 320(DI)
 	VMAXPS       Z13, Z14, Z13
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z16
+	VMINPS       Z0, Z16, Z0
+	VMINPS       Z1, Z16, Z1
+	VMINPS       Z2, Z16, Z2
+	VMINPS       Z3, Z16, Z3
+	VMINPS       Z4, Z16, Z4
+	VMINPS       Z5, Z16, Z5
+	VMINPS       Z6, Z16, Z6
+	VMINPS       Z7, Z16, Z7
+	VMINPS       Z8, Z16, Z8
+	VMINPS       Z9, Z16, Z9
+	VMINPS       Z10, Z16, Z10
+	VMINPS       Z11, Z16, Z11
+	VMINPS       Z12, Z16, Z12
 	VMINPS       Z13, Z16, Z13
-	VMOVUPS      Z13, 384(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z6, 384(SI)
+	VMOVUPS Z7, (DI)
+	VMOVUPS Z8, 64(DI)
+	VMOVUPS Z9, 128(DI)
+	VMOVUPS Z10, 192(DI)
+	VMOVUPS Z11, 256(DI)
+	VMOVUPS Z12, 320(DI)
+	VMOVUPS Z13, 384(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_1x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_1x32_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_1x32_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -2191,55 +3287,52 @@ TEXT ·convF32_1x32_avx512(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 
 near:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+	MOVQ $+4, SI
 
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+stillQuad:
 	VMOVUPS      (BX), Z2
 	VMOVUPS      64(BX), Z3
 	VBROADCASTSS (DI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z2
 	VMOVUPS      192(BX), Z3
 	VBROADCASTSS 4(DI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z2
 	VMOVUPS      320(BX), Z3
 	VBROADCASTSS 8(DI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z2
 	VMOVUPS      448(BX), Z3
 	VBROADCASTSS 12(DI), Z4
@@ -2247,13 +3340,65 @@ ahead:
 	VFMADD231PS  Z3, Z4, Z1
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
-	DECL         R12
-	JNZ          ahead
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          stillQuad
+	JMP          blocked
 
-aheadDone:
-	JMP ones
+ahead:
+	MOVQ $+4, SI
 
-still:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z2
+	VMOVUPS      64(BX), Z3
+	VBROADCASTSS (DI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      192(BX), Z3
+	VBROADCASTSS 4(DI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Z2
+	VMOVUPS      320(BX), Z3
+	VBROADCASTSS 8(DI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Z2
+	VMOVUPS      448(BX), Z3
+	VBROADCASTSS 12(DI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         $+512, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          aheadQuad
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -2285,7 +3430,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -2302,9 +3446,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -2318,36 +3464,45 @@ oneDone:
 	VADDPS (SI), Z1, Z1
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z2
-	VBROADCASTSS ConvF32_High+0(AX), Z4
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z2, Z0
-	VMINPS       Z0, Z4, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Z1, Z2, Z1
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z4
+	VMINPS       Z0, Z4, Z0
 	VMINPS       Z1, Z4, Z1
-	VMOVUPS      Z1, (SI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_2x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_2x32_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_2x32_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -2356,38 +3511,40 @@ TEXT ·convF32_2x32_avx512(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
 	VMOVUPS (DI), Z2
 	VMOVUPS 64(DI), Z3
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
+	PREFETCHT0 (R9)
 
 near:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+	MOVQ $+4, SI
 
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+stillQuad:
 	VMOVUPS      (BX), Z4
 	VMOVUPS      64(BX), Z5
 	VBROADCASTSS (DI), Z6
@@ -2396,8 +3553,6 @@ ahead:
 	VBROADCASTSS (R13), Z7
 	VFMADD231PS  Z4, Z7, Z2
 	VFMADD231PS  Z5, Z7, Z3
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z4
 	VMOVUPS      192(BX), Z5
 	VBROADCASTSS 4(DI), Z6
@@ -2406,8 +3561,6 @@ ahead:
 	VBROADCASTSS 4(R13), Z7
 	VFMADD231PS  Z4, Z7, Z2
 	VFMADD231PS  Z5, Z7, Z3
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z4
 	VMOVUPS      320(BX), Z5
 	VBROADCASTSS 8(DI), Z6
@@ -2416,8 +3569,6 @@ ahead:
 	VBROADCASTSS 8(R13), Z7
 	VFMADD231PS  Z4, Z7, Z2
 	VFMADD231PS  Z5, Z7, Z3
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z4
 	VMOVUPS      448(BX), Z5
 	VBROADCASTSS 12(DI), Z6
@@ -2429,13 +3580,76 @@ ahead:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	DECQ         SI
+	JNZ          stillQuad
+	JMP          blocked
 
-aheadDone:
-	JMP ones
+ahead:
+	MOVQ $+4, SI
 
-still:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z4
+	VMOVUPS      64(BX), Z5
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (R13), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z5, Z7, Z3
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      192(BX), Z5
+	VBROADCASTSS 4(DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 4(R13), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z5, Z7, Z3
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Z4
+	VMOVUPS      320(BX), Z5
+	VBROADCASTSS 8(DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 8(R13), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z5, Z7, Z3
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Z4
+	VMOVUPS      448(BX), Z5
+	VBROADCASTSS 12(DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 12(R13), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z5, Z7, Z3
+	ADDQ         $+512, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          aheadQuad
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -2480,7 +3694,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -2501,9 +3714,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -2519,42 +3734,51 @@ oneDone:
 	VADDPS (DI), Z3, Z3
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z4
-	VBROADCASTSS ConvF32_High+0(AX), Z6
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z6, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z2, Z4, Z2
-	VMINPS       Z2, Z6, Z2
-	VMOVUPS      Z2, (DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Z1, Z4, Z1
-	VMINPS       Z1, Z6, Z1
-	VMOVUPS      Z1, (SI)
+	VMAXPS       Z2, Z4, Z2
 	VMAXPS       Z3, Z4, Z3
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z6
+	VMINPS       Z0, Z6, Z0
+	VMINPS       Z1, Z6, Z1
+	VMINPS       Z2, Z6, Z2
 	VMINPS       Z3, Z6, Z3
-	VMOVUPS      Z3, (DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_3x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_3x32_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_3x32_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -2563,8 +3787,8 @@ TEXT ·convF32_3x32_avx512(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -2573,31 +3797,33 @@ tile:
 	VMOVUPS 64(DI), Z3
 	VMOVUPS (DI), Z4
 	VMOVUPS 64(DI), Z5
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
+	PREFETCHT0 (R9)
 
 near:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+	MOVQ $+4, SI
 
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+stillQuad:
 	VMOVUPS      (BX), Z6
 	VMOVUPS      64(BX), Z7
 	VBROADCASTSS (DI), Z8
@@ -2609,8 +3835,6 @@ ahead:
 	VBROADCASTSS (R13), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z6
 	VMOVUPS      192(BX), Z7
 	VBROADCASTSS 4(DI), Z8
@@ -2622,8 +3846,6 @@ ahead:
 	VBROADCASTSS 4(R13), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z6
 	VMOVUPS      320(BX), Z7
 	VBROADCASTSS 8(DI), Z8
@@ -2635,8 +3857,6 @@ ahead:
 	VBROADCASTSS 8(R13), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z6
 	VMOVUPS      448(BX), Z7
 	VBROADCASTSS 12(DI), Z8
@@ -2651,13 +3871,88 @@ ahead:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	DECQ         SI
+	JNZ          stillQuad
+	JMP          blocked
 
-aheadDone:
-	JMP ones
+ahead:
+	MOVQ $+4, SI
 
-still:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z6
+	VMOVUPS      64(BX), Z7
+	VBROADCASTSS (DI), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (DI)(R10*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (R13), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z6
+	VMOVUPS      192(BX), Z7
+	VBROADCASTSS 4(DI), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 4(DI)(R10*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS 4(R13), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Z6
+	VMOVUPS      320(BX), Z7
+	VBROADCASTSS 8(DI), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 8(DI)(R10*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS 8(R13), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Z6
+	VMOVUPS      448(BX), Z7
+	VBROADCASTSS 12(DI), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 12(DI)(R10*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS 12(R13), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         $+512, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          aheadQuad
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -2714,7 +4009,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -2738,9 +4032,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -2758,48 +4054,57 @@ oneDone:
 	VADDPS (DI), Z5, Z5
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z6
-	VBROADCASTSS ConvF32_High+0(AX), Z8
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z6, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z2, Z6, Z2
-	VMINPS       Z2, Z8, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z4, Z6, Z4
-	VMINPS       Z4, Z8, Z4
-	VMOVUPS      Z4, (DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Z1, Z6, Z1
-	VMINPS       Z1, Z8, Z1
-	VMOVUPS      Z1, (SI)
+	VMAXPS       Z2, Z6, Z2
 	VMAXPS       Z3, Z6, Z3
-	VMINPS       Z3, Z8, Z3
-	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z4, Z6, Z4
 	VMAXPS       Z5, Z6, Z5
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z8
+	VMINPS       Z0, Z8, Z0
+	VMINPS       Z1, Z8, Z1
+	VMINPS       Z2, Z8, Z2
+	VMINPS       Z3, Z8, Z3
+	VMINPS       Z4, Z8, Z4
 	VMINPS       Z5, Z8, Z5
-	VMOVUPS      Z5, (DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_4x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_4x32_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_4x32_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -2808,8 +4113,8 @@ TEXT ·convF32_4x32_avx512(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -2820,32 +4125,34 @@ tile:
 	VMOVUPS 64(DI), Z5
 	VMOVUPS (DI), Z6
 	VMOVUPS 64(DI), Z7
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
 
 near:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+	MOVQ $+4, SI
 
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+stillQuad:
 	VMOVUPS      (BX), Z8
 	VMOVUPS      64(BX), Z9
 	VBROADCASTSS (DI), Z10
@@ -2860,8 +4167,6 @@ ahead:
 	VBROADCASTSS (R13)(R10*1), Z11
 	VFMADD231PS  Z8, Z11, Z6
 	VFMADD231PS  Z9, Z11, Z7
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z8
 	VMOVUPS      192(BX), Z9
 	VBROADCASTSS 4(DI), Z10
@@ -2876,8 +4181,6 @@ ahead:
 	VBROADCASTSS 4(R13)(R10*1), Z11
 	VFMADD231PS  Z8, Z11, Z6
 	VFMADD231PS  Z9, Z11, Z7
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z8
 	VMOVUPS      320(BX), Z9
 	VBROADCASTSS 8(DI), Z10
@@ -2892,8 +4195,6 @@ ahead:
 	VBROADCASTSS 8(R13)(R10*1), Z11
 	VFMADD231PS  Z8, Z11, Z6
 	VFMADD231PS  Z9, Z11, Z7
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z8
 	VMOVUPS      448(BX), Z9
 	VBROADCASTSS 12(DI), Z10
@@ -2911,13 +4212,100 @@ ahead:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	DECQ         SI
+	JNZ          stillQuad
+	JMP          blocked
 
-aheadDone:
-	JMP ones
+ahead:
+	MOVQ $+4, SI
 
-still:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z8
+	VMOVUPS      64(BX), Z9
+	VBROADCASTSS (DI), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (DI)(R10*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (R13), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (R13)(R10*1), Z11
+	VFMADD231PS  Z8, Z11, Z6
+	VFMADD231PS  Z9, Z11, Z7
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z8
+	VMOVUPS      192(BX), Z9
+	VBROADCASTSS 4(DI), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(DI)(R10*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS 4(R13), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 4(R13)(R10*1), Z11
+	VFMADD231PS  Z8, Z11, Z6
+	VFMADD231PS  Z9, Z11, Z7
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Z8
+	VMOVUPS      320(BX), Z9
+	VBROADCASTSS 8(DI), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 8(DI)(R10*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS 8(R13), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 8(R13)(R10*1), Z11
+	VFMADD231PS  Z8, Z11, Z6
+	VFMADD231PS  Z9, Z11, Z7
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Z8
+	VMOVUPS      448(BX), Z9
+	VBROADCASTSS 12(DI), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 12(DI)(R10*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS 12(R13), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 12(R13)(R10*1), Z11
+	VFMADD231PS  Z8, Z11, Z6
+	VFMADD231PS  Z9, Z11, Z7
+	ADDQ         $+512, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          aheadQuad
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -2986,7 +4374,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -3013,9 +4400,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -3035,54 +4424,63 @@ oneDone:
 	VADDPS 64(DI), Z7, Z7
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z8
-	VBROADCASTSS ConvF32_High+0(AX), Z10
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z8, Z0
-	VMINPS       Z0, Z10, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z2, Z8, Z2
-	VMINPS       Z2, Z10, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z4, Z8, Z4
-	VMINPS       Z4, Z10, Z4
-	VMOVUPS      Z4, (DI)
-	VMAXPS       Z6, Z8, Z6
-	VMINPS       Z6, Z10, Z6
-	VMOVUPS      Z6, 64(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Z1, Z8, Z1
-	VMINPS       Z1, Z10, Z1
-	VMOVUPS      Z1, (SI)
+	VMAXPS       Z2, Z8, Z2
 	VMAXPS       Z3, Z8, Z3
-	VMINPS       Z3, Z10, Z3
-	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z4, Z8, Z4
 	VMAXPS       Z5, Z8, Z5
-	VMINPS       Z5, Z10, Z5
-	VMOVUPS      Z5, (DI)
+	VMAXPS       Z6, Z8, Z6
 	VMAXPS       Z7, Z8, Z7
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z10
+	VMINPS       Z0, Z10, Z0
+	VMINPS       Z1, Z10, Z1
+	VMINPS       Z2, Z10, Z2
+	VMINPS       Z3, Z10, Z3
+	VMINPS       Z4, Z10, Z4
+	VMINPS       Z5, Z10, Z5
+	VMINPS       Z6, Z10, Z6
 	VMINPS       Z7, Z10, Z7
-	VMOVUPS      Z7, 64(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z6, 64(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_5x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_5x32_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_5x32_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -3091,8 +4489,8 @@ TEXT ·convF32_5x32_avx512(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -3105,33 +4503,35 @@ tile:
 	VMOVUPS 64(DI), Z7
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
 
 near:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+	MOVQ $+4, SI
 
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+stillQuad:
 	VMOVUPS      (BX), Z10
 	VMOVUPS      64(BX), Z11
 	VBROADCASTSS (DI), Z12
@@ -3149,8 +4549,6 @@ ahead:
 	VBROADCASTSS (R13)(R10*1), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z10
 	VMOVUPS      192(BX), Z11
 	VBROADCASTSS 4(DI), Z12
@@ -3168,8 +4566,6 @@ ahead:
 	VBROADCASTSS 4(R13)(R10*1), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z10
 	VMOVUPS      320(BX), Z11
 	VBROADCASTSS 8(DI), Z12
@@ -3187,8 +4583,6 @@ ahead:
 	VBROADCASTSS 8(R13)(R10*1), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z10
 	VMOVUPS      448(BX), Z11
 	VBROADCASTSS 12(DI), Z12
@@ -3209,13 +4603,112 @@ ahead:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	DECQ         SI
+	JNZ          stillQuad
+	JMP          blocked
 
-aheadDone:
-	JMP ones
+ahead:
+	MOVQ $+4, SI
 
-still:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z10
+	VMOVUPS      64(BX), Z11
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (DI)(R10*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (DI)(R10*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R13), Z13
+	VFMADD231PS  Z10, Z13, Z6
+	VFMADD231PS  Z11, Z13, Z7
+	VBROADCASTSS (R13)(R10*1), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z10
+	VMOVUPS      192(BX), Z11
+	VBROADCASTSS 4(DI), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 4(DI)(R10*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS 4(DI)(R10*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 4(R13), Z13
+	VFMADD231PS  Z10, Z13, Z6
+	VFMADD231PS  Z11, Z13, Z7
+	VBROADCASTSS 4(R13)(R10*1), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Z10
+	VMOVUPS      320(BX), Z11
+	VBROADCASTSS 8(DI), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 8(DI)(R10*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS 8(DI)(R10*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 8(R13), Z13
+	VFMADD231PS  Z10, Z13, Z6
+	VFMADD231PS  Z11, Z13, Z7
+	VBROADCASTSS 8(R13)(R10*1), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Z10
+	VMOVUPS      448(BX), Z11
+	VBROADCASTSS 12(DI), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 12(DI)(R10*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS 12(DI)(R10*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 12(R13), Z13
+	VFMADD231PS  Z10, Z13, Z6
+	VFMADD231PS  Z11, Z13, Z7
+	VBROADCASTSS 12(R13)(R10*1), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         $+512, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          aheadQuad
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -3296,7 +4789,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -3326,9 +4818,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -3350,60 +4844,69 @@ oneDone:
 	VADDPS 64(DI), Z9, Z9
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z10
-	VBROADCASTSS ConvF32_High+0(AX), Z12
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z2, Z10, Z2
-	VMINPS       Z2, Z12, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z4, Z10, Z4
-	VMINPS       Z4, Z12, Z4
-	VMOVUPS      Z4, 128(SI)
-	VMAXPS       Z6, Z10, Z6
-	VMINPS       Z6, Z12, Z6
-	VMOVUPS      Z6, (DI)
-	VMAXPS       Z8, Z10, Z8
-	VMINPS       Z8, Z12, Z8
-	VMOVUPS      Z8, 64(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Z1, Z10, Z1
-	VMINPS       Z1, Z12, Z1
-	VMOVUPS      Z1, (SI)
+	VMAXPS       Z2, Z10, Z2
 	VMAXPS       Z3, Z10, Z3
-	VMINPS       Z3, Z12, Z3
-	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z4, Z10, Z4
 	VMAXPS       Z5, Z10, Z5
-	VMINPS       Z5, Z12, Z5
-	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z6, Z10, Z6
 	VMAXPS       Z7, Z10, Z7
-	VMINPS       Z7, Z12, Z7
-	VMOVUPS      Z7, (DI)
+	VMAXPS       Z8, Z10, Z8
 	VMAXPS       Z9, Z10, Z9
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z12
+	VMINPS       Z0, Z12, Z0
+	VMINPS       Z1, Z12, Z1
+	VMINPS       Z2, Z12, Z2
+	VMINPS       Z3, Z12, Z3
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z7, Z12, Z7
+	VMINPS       Z8, Z12, Z8
 	VMINPS       Z9, Z12, Z9
-	VMOVUPS      Z9, 64(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z8, 64(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_6x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_6x32_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_6x32_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -3412,8 +4915,8 @@ TEXT ·convF32_6x32_avx512(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -3428,34 +4931,36 @@ tile:
 	VMOVUPS 64(DI), Z9
 	VMOVUPS (DI), Z10
 	VMOVUPS 64(DI), Z11
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
 
 near:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+	MOVQ $+4, SI
 
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+stillQuad:
 	VMOVUPS      (BX), Z12
 	VMOVUPS      64(BX), Z13
 	VBROADCASTSS (DI), Z14
@@ -3476,8 +4981,6 @@ ahead:
 	VBROADCASTSS (R13)(R10*2), Z15
 	VFMADD231PS  Z12, Z15, Z10
 	VFMADD231PS  Z13, Z15, Z11
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z12
 	VMOVUPS      192(BX), Z13
 	VBROADCASTSS 4(DI), Z14
@@ -3498,8 +5001,6 @@ ahead:
 	VBROADCASTSS 4(R13)(R10*2), Z15
 	VFMADD231PS  Z12, Z15, Z10
 	VFMADD231PS  Z13, Z15, Z11
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z12
 	VMOVUPS      320(BX), Z13
 	VBROADCASTSS 8(DI), Z14
@@ -3520,8 +5021,6 @@ ahead:
 	VBROADCASTSS 8(R13)(R10*2), Z15
 	VFMADD231PS  Z12, Z15, Z10
 	VFMADD231PS  Z13, Z15, Z11
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z12
 	VMOVUPS      448(BX), Z13
 	VBROADCASTSS 12(DI), Z14
@@ -3545,13 +5044,124 @@ ahead:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	DECQ         SI
+	JNZ          stillQuad
+	JMP          blocked
 
-aheadDone:
-	JMP ones
+ahead:
+	MOVQ $+4, SI
 
-still:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z12
+	VMOVUPS      64(BX), Z13
+	VBROADCASTSS (DI), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (DI)(R10*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z13, Z15, Z3
+	VBROADCASTSS (DI)(R10*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R13), Z15
+	VFMADD231PS  Z12, Z15, Z6
+	VFMADD231PS  Z13, Z15, Z7
+	VBROADCASTSS (R13)(R10*1), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (R13)(R10*2), Z15
+	VFMADD231PS  Z12, Z15, Z10
+	VFMADD231PS  Z13, Z15, Z11
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z12
+	VMOVUPS      192(BX), Z13
+	VBROADCASTSS 4(DI), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 4(DI)(R10*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z13, Z15, Z3
+	VBROADCASTSS 4(DI)(R10*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 4(R13), Z15
+	VFMADD231PS  Z12, Z15, Z6
+	VFMADD231PS  Z13, Z15, Z7
+	VBROADCASTSS 4(R13)(R10*1), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 4(R13)(R10*2), Z15
+	VFMADD231PS  Z12, Z15, Z10
+	VFMADD231PS  Z13, Z15, Z11
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Z12
+	VMOVUPS      320(BX), Z13
+	VBROADCASTSS 8(DI), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 8(DI)(R10*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z13, Z15, Z3
+	VBROADCASTSS 8(DI)(R10*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 8(R13), Z15
+	VFMADD231PS  Z12, Z15, Z6
+	VFMADD231PS  Z13, Z15, Z7
+	VBROADCASTSS 8(R13)(R10*1), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 8(R13)(R10*2), Z15
+	VFMADD231PS  Z12, Z15, Z10
+	VFMADD231PS  Z13, Z15, Z11
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Z12
+	VMOVUPS      448(BX), Z13
+	VBROADCASTSS 12(DI), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 12(DI)(R10*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z13, Z15, Z3
+	VBROADCASTSS 12(DI)(R10*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 12(R13), Z15
+	VFMADD231PS  Z12, Z15, Z6
+	VFMADD231PS  Z13, Z15, Z7
+	VBROADCASTSS 12(R13)(R10*1), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 12(R13)(R10*2), Z15
+	VFMADD231PS  Z12, Z15, Z10
+	VFMADD231PS  Z13, Z15, Z11
+	ADDQ         $+512, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          aheadQuad
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -3644,7 +5254,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -3677,9 +5286,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -3703,66 +5314,75 @@ oneDone:
 	VADDPS 128(DI), Z11, Z11
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z12
-	VBROADCASTSS ConvF32_High+0(AX), Z14
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z12, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z2, Z12, Z2
-	VMINPS       Z2, Z14, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z4, Z12, Z4
-	VMINPS       Z4, Z14, Z4
-	VMOVUPS      Z4, 128(SI)
-	VMAXPS       Z6, Z12, Z6
-	VMINPS       Z6, Z14, Z6
-	VMOVUPS      Z6, (DI)
-	VMAXPS       Z8, Z12, Z8
-	VMINPS       Z8, Z14, Z8
-	VMOVUPS      Z8, 64(DI)
-	VMAXPS       Z10, Z12, Z10
-	VMINPS       Z10, Z14, Z10
-	VMOVUPS      Z10, 128(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Z1, Z12, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVUPS      Z1, (SI)
+	VMAXPS       Z2, Z12, Z2
 	VMAXPS       Z3, Z12, Z3
-	VMINPS       Z3, Z14, Z3
-	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z4, Z12, Z4
 	VMAXPS       Z5, Z12, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z6, Z12, Z6
 	VMAXPS       Z7, Z12, Z7
-	VMINPS       Z7, Z14, Z7
-	VMOVUPS      Z7, (DI)
+	VMAXPS       Z8, Z12, Z8
 	VMAXPS       Z9, Z12, Z9
-	VMINPS       Z9, Z14, Z9
-	VMOVUPS      Z9, 64(DI)
+	VMAXPS       Z10, Z12, Z10
 	VMAXPS       Z11, Z12, Z11
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z14
+	VMINPS       Z0, Z14, Z0
+	VMINPS       Z1, Z14, Z1
+	VMINPS       Z2, Z14, Z2
+	VMINPS       Z3, Z14, Z3
+	VMINPS       Z4, Z14, Z4
+	VMINPS       Z5, Z14, Z5
+	VMINPS       Z6, Z14, Z6
+	VMINPS       Z7, Z14, Z7
+	VMINPS       Z8, Z14, Z8
+	VMINPS       Z9, Z14, Z9
+	VMINPS       Z10, Z14, Z10
 	VMINPS       Z11, Z14, Z11
-	VMOVUPS      Z11, 128(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z8, 64(DI)
+	VMOVUPS Z10, 128(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, (DI)
+	VMOVUPS Z9, 64(DI)
+	VMOVUPS Z11, 128(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_7x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_7x32_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_7x32_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -3771,8 +5391,8 @@ TEXT ·convF32_7x32_avx512(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -3789,35 +5409,37 @@ tile:
 	VMOVUPS 64(DI), Z11
 	VMOVUPS (DI), Z12
 	VMOVUPS 64(DI), Z13
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
 	PREFETCHT0 (R12)(R11*1)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
 
 near:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+	MOVQ $+4, SI
 
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+stillQuad:
 	VMOVUPS      (BX), Z14
 	VMOVUPS      64(BX), Z15
 	VBROADCASTSS (DI), Z16
@@ -3841,8 +5463,6 @@ ahead:
 	VBROADCASTSS (R13)(R10*2), Z16
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z14
 	VMOVUPS      192(BX), Z15
 	VBROADCASTSS 4(DI), Z16
@@ -3866,8 +5486,6 @@ ahead:
 	VBROADCASTSS 4(R13)(R10*2), Z16
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z14
 	VMOVUPS      320(BX), Z15
 	VBROADCASTSS 8(DI), Z16
@@ -3891,8 +5509,6 @@ ahead:
 	VBROADCASTSS 8(R13)(R10*2), Z16
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z14
 	VMOVUPS      448(BX), Z15
 	VBROADCASTSS 12(DI), Z16
@@ -3919,13 +5535,136 @@ ahead:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	DECQ         SI
+	JNZ          stillQuad
+	JMP          blocked
 
-aheadDone:
-	JMP ones
+ahead:
+	MOVQ $+4, SI
 
-still:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z14
+	VMOVUPS      64(BX), Z15
+	VBROADCASTSS (DI), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (DI)(R10*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z15, Z17, Z3
+	VBROADCASTSS (DI)(R10*2), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS (DI)(R11*1), Z17
+	VFMADD231PS  Z14, Z17, Z6
+	VFMADD231PS  Z15, Z17, Z7
+	VBROADCASTSS (R13), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS (R13)(R10*1), Z17
+	VFMADD231PS  Z14, Z17, Z10
+	VFMADD231PS  Z15, Z17, Z11
+	VBROADCASTSS (R13)(R10*2), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z14
+	VMOVUPS      192(BX), Z15
+	VBROADCASTSS 4(DI), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS 4(DI)(R10*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z15, Z17, Z3
+	VBROADCASTSS 4(DI)(R10*2), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS 4(DI)(R11*1), Z17
+	VFMADD231PS  Z14, Z17, Z6
+	VFMADD231PS  Z15, Z17, Z7
+	VBROADCASTSS 4(R13), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS 4(R13)(R10*1), Z17
+	VFMADD231PS  Z14, Z17, Z10
+	VFMADD231PS  Z15, Z17, Z11
+	VBROADCASTSS 4(R13)(R10*2), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Z14
+	VMOVUPS      320(BX), Z15
+	VBROADCASTSS 8(DI), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS 8(DI)(R10*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z15, Z17, Z3
+	VBROADCASTSS 8(DI)(R10*2), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS 8(DI)(R11*1), Z17
+	VFMADD231PS  Z14, Z17, Z6
+	VFMADD231PS  Z15, Z17, Z7
+	VBROADCASTSS 8(R13), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS 8(R13)(R10*1), Z17
+	VFMADD231PS  Z14, Z17, Z10
+	VFMADD231PS  Z15, Z17, Z11
+	VBROADCASTSS 8(R13)(R10*2), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Z14
+	VMOVUPS      448(BX), Z15
+	VBROADCASTSS 12(DI), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS 12(DI)(R10*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z15, Z17, Z3
+	VBROADCASTSS 12(DI)(R10*2), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS 12(DI)(R11*1), Z17
+	VFMADD231PS  Z14, Z17, Z6
+	VFMADD231PS  Z15, Z17, Z7
+	VBROADCASTSS 12(R13), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS 12(R13)(R10*1), Z17
+	VFMADD231PS  Z14, Z17, Z10
+	VFMADD231PS  Z15, Z17, Z11
+	VBROADCASTSS 12(R13)(R10*2), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         $+512, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          aheadQuad
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -4030,7 +5769,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -4066,9 +5804,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -4094,72 +5834,81 @@ oneDone:
 	VADDPS 128(DI), Z13, Z13
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z14
-	VBROADCASTSS ConvF32_High+0(AX), Z16
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z14, Z0
-	VMINPS       Z0, Z16, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z16, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z4, Z14, Z4
-	VMINPS       Z4, Z16, Z4
-	VMOVUPS      Z4, 128(SI)
-	VMAXPS       Z6, Z14, Z6
-	VMINPS       Z6, Z16, Z6
-	VMOVUPS      Z6, 192(SI)
-	VMAXPS       Z8, Z14, Z8
-	VMINPS       Z8, Z16, Z8
-	VMOVUPS      Z8, (DI)
-	VMAXPS       Z10, Z14, Z10
-	VMINPS       Z10, Z16, Z10
-	VMOVUPS      Z10, 64(DI)
-	VMAXPS       Z12, Z14, Z12
-	VMINPS       Z12, Z16, Z12
-	VMOVUPS      Z12, 128(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Z1, Z14, Z1
-	VMINPS       Z1, Z16, Z1
-	VMOVUPS      Z1, (SI)
+	VMAXPS       Z2, Z14, Z2
 	VMAXPS       Z3, Z14, Z3
-	VMINPS       Z3, Z16, Z3
-	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z4, Z14, Z4
 	VMAXPS       Z5, Z14, Z5
-	VMINPS       Z5, Z16, Z5
-	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z6, Z14, Z6
 	VMAXPS       Z7, Z14, Z7
-	VMINPS       Z7, Z16, Z7
-	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z8, Z14, Z8
 	VMAXPS       Z9, Z14, Z9
-	VMINPS       Z9, Z16, Z9
-	VMOVUPS      Z9, (DI)
+	VMAXPS       Z10, Z14, Z10
 	VMAXPS       Z11, Z14, Z11
-	VMINPS       Z11, Z16, Z11
-	VMOVUPS      Z11, 64(DI)
+	VMAXPS       Z12, Z14, Z12
 	VMAXPS       Z13, Z14, Z13
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z16
+	VMINPS       Z0, Z16, Z0
+	VMINPS       Z1, Z16, Z1
+	VMINPS       Z2, Z16, Z2
+	VMINPS       Z3, Z16, Z3
+	VMINPS       Z4, Z16, Z4
+	VMINPS       Z5, Z16, Z5
+	VMINPS       Z6, Z16, Z6
+	VMINPS       Z7, Z16, Z7
+	VMINPS       Z8, Z16, Z8
+	VMINPS       Z9, Z16, Z9
+	VMINPS       Z10, Z16, Z10
+	VMINPS       Z11, Z16, Z11
+	VMINPS       Z12, Z16, Z12
 	VMINPS       Z13, Z16, Z13
-	VMOVUPS      Z13, 128(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z10, 64(DI)
+	VMOVUPS Z12, 128(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, (DI)
+	VMOVUPS Z11, 64(DI)
+	VMOVUPS Z13, 128(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_8x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_8x32_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_8x32_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -4168,8 +5917,8 @@ TEXT ·convF32_8x32_avx512(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -4188,36 +5937,38 @@ tile:
 	VMOVUPS 64(DI), Z13
 	VMOVUPS (DI), Z14
 	VMOVUPS 64(DI), Z15
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
 	PREFETCHT0 (R12)(R11*1)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
 
 near:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+	MOVQ $+4, SI
 
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+stillQuad:
 	VMOVUPS      (BX), Z16
 	VMOVUPS      64(BX), Z17
 	VBROADCASTSS (DI), Z18
@@ -4244,8 +5995,6 @@ ahead:
 	VBROADCASTSS (R13)(R11*1), Z19
 	VFMADD231PS  Z16, Z19, Z14
 	VFMADD231PS  Z17, Z19, Z15
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z16
 	VMOVUPS      192(BX), Z17
 	VBROADCASTSS 4(DI), Z18
@@ -4272,8 +6021,6 @@ ahead:
 	VBROADCASTSS 4(R13)(R11*1), Z19
 	VFMADD231PS  Z16, Z19, Z14
 	VFMADD231PS  Z17, Z19, Z15
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z16
 	VMOVUPS      320(BX), Z17
 	VBROADCASTSS 8(DI), Z18
@@ -4300,8 +6047,6 @@ ahead:
 	VBROADCASTSS 8(R13)(R11*1), Z19
 	VFMADD231PS  Z16, Z19, Z14
 	VFMADD231PS  Z17, Z19, Z15
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z16
 	VMOVUPS      448(BX), Z17
 	VBROADCASTSS 12(DI), Z18
@@ -4331,13 +6076,148 @@ ahead:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	DECQ         SI
+	JNZ          stillQuad
+	JMP          blocked
 
-aheadDone:
-	JMP ones
+ahead:
+	MOVQ $+4, SI
 
-still:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z16
+	VMOVUPS      64(BX), Z17
+	VBROADCASTSS (DI), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (DI)(R10*1), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z17, Z19, Z3
+	VBROADCASTSS (DI)(R10*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS (DI)(R11*1), Z19
+	VFMADD231PS  Z16, Z19, Z6
+	VFMADD231PS  Z17, Z19, Z7
+	VBROADCASTSS (R13), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS (R13)(R10*1), Z19
+	VFMADD231PS  Z16, Z19, Z10
+	VFMADD231PS  Z17, Z19, Z11
+	VBROADCASTSS (R13)(R10*2), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS (R13)(R11*1), Z19
+	VFMADD231PS  Z16, Z19, Z14
+	VFMADD231PS  Z17, Z19, Z15
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z16
+	VMOVUPS      192(BX), Z17
+	VBROADCASTSS 4(DI), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 4(DI)(R10*1), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z17, Z19, Z3
+	VBROADCASTSS 4(DI)(R10*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS 4(DI)(R11*1), Z19
+	VFMADD231PS  Z16, Z19, Z6
+	VFMADD231PS  Z17, Z19, Z7
+	VBROADCASTSS 4(R13), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS 4(R13)(R10*1), Z19
+	VFMADD231PS  Z16, Z19, Z10
+	VFMADD231PS  Z17, Z19, Z11
+	VBROADCASTSS 4(R13)(R10*2), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS 4(R13)(R11*1), Z19
+	VFMADD231PS  Z16, Z19, Z14
+	VFMADD231PS  Z17, Z19, Z15
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Z16
+	VMOVUPS      320(BX), Z17
+	VBROADCASTSS 8(DI), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 8(DI)(R10*1), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z17, Z19, Z3
+	VBROADCASTSS 8(DI)(R10*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS 8(DI)(R11*1), Z19
+	VFMADD231PS  Z16, Z19, Z6
+	VFMADD231PS  Z17, Z19, Z7
+	VBROADCASTSS 8(R13), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS 8(R13)(R10*1), Z19
+	VFMADD231PS  Z16, Z19, Z10
+	VFMADD231PS  Z17, Z19, Z11
+	VBROADCASTSS 8(R13)(R10*2), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS 8(R13)(R11*1), Z19
+	VFMADD231PS  Z16, Z19, Z14
+	VFMADD231PS  Z17, Z19, Z15
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Z16
+	VMOVUPS      448(BX), Z17
+	VBROADCASTSS 12(DI), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 12(DI)(R10*1), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z17, Z19, Z3
+	VBROADCASTSS 12(DI)(R10*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS 12(DI)(R11*1), Z19
+	VFMADD231PS  Z16, Z19, Z6
+	VFMADD231PS  Z17, Z19, Z7
+	VBROADCASTSS 12(R13), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS 12(R13)(R10*1), Z19
+	VFMADD231PS  Z16, Z19, Z10
+	VFMADD231PS  Z17, Z19, Z11
+	VBROADCASTSS 12(R13)(R10*2), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS 12(R13)(R11*1), Z19
+	VFMADD231PS  Z16, Z19, Z14
+	VFMADD231PS  Z17, Z19, Z15
+	ADDQ         $+512, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          aheadQuad
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -4454,7 +6334,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -4493,9 +6372,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -4523,78 +6404,87 @@ oneDone:
 	VADDPS 192(DI), Z15, Z15
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z16
-	VBROADCASTSS ConvF32_High+0(AX), Z18
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z16, Z0
-	VMINPS       Z0, Z18, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z2, Z16, Z2
-	VMINPS       Z2, Z18, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z4, Z16, Z4
-	VMINPS       Z4, Z18, Z4
-	VMOVUPS      Z4, 128(SI)
-	VMAXPS       Z6, Z16, Z6
-	VMINPS       Z6, Z18, Z6
-	VMOVUPS      Z6, 192(SI)
-	VMAXPS       Z8, Z16, Z8
-	VMINPS       Z8, Z18, Z8
-	VMOVUPS      Z8, (DI)
-	VMAXPS       Z10, Z16, Z10
-	VMINPS       Z10, Z18, Z10
-	VMOVUPS      Z10, 64(DI)
-	VMAXPS       Z12, Z16, Z12
-	VMINPS       Z12, Z18, Z12
-	VMOVUPS      Z12, 128(DI)
-	VMAXPS       Z14, Z16, Z14
-	VMINPS       Z14, Z18, Z14
-	VMOVUPS      Z14, 192(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Z1, Z16, Z1
-	VMINPS       Z1, Z18, Z1
-	VMOVUPS      Z1, (SI)
+	VMAXPS       Z2, Z16, Z2
 	VMAXPS       Z3, Z16, Z3
-	VMINPS       Z3, Z18, Z3
-	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z4, Z16, Z4
 	VMAXPS       Z5, Z16, Z5
-	VMINPS       Z5, Z18, Z5
-	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z6, Z16, Z6
 	VMAXPS       Z7, Z16, Z7
-	VMINPS       Z7, Z18, Z7
-	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z8, Z16, Z8
 	VMAXPS       Z9, Z16, Z9
-	VMINPS       Z9, Z18, Z9
-	VMOVUPS      Z9, (DI)
+	VMAXPS       Z10, Z16, Z10
 	VMAXPS       Z11, Z16, Z11
-	VMINPS       Z11, Z18, Z11
-	VMOVUPS      Z11, 64(DI)
+	VMAXPS       Z12, Z16, Z12
 	VMAXPS       Z13, Z16, Z13
-	VMINPS       Z13, Z18, Z13
-	VMOVUPS      Z13, 128(DI)
+	VMAXPS       Z14, Z16, Z14
 	VMAXPS       Z15, Z16, Z15
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z18
+	VMINPS       Z0, Z18, Z0
+	VMINPS       Z1, Z18, Z1
+	VMINPS       Z2, Z18, Z2
+	VMINPS       Z3, Z18, Z3
+	VMINPS       Z4, Z18, Z4
+	VMINPS       Z5, Z18, Z5
+	VMINPS       Z6, Z18, Z6
+	VMINPS       Z7, Z18, Z7
+	VMINPS       Z8, Z18, Z8
+	VMINPS       Z9, Z18, Z9
+	VMINPS       Z10, Z18, Z10
+	VMINPS       Z11, Z18, Z11
+	VMINPS       Z12, Z18, Z12
+	VMINPS       Z13, Z18, Z13
+	VMINPS       Z14, Z18, Z14
 	VMINPS       Z15, Z18, Z15
-	VMOVUPS      Z15, 192(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z10, 64(DI)
+	VMOVUPS Z12, 128(DI)
+	VMOVUPS Z14, 192(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, (DI)
+	VMOVUPS Z11, 64(DI)
+	VMOVUPS Z13, 128(DI)
+	VMOVUPS Z15, 192(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_9x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_9x32_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_9x32_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -4603,8 +6493,8 @@ TEXT ·convF32_9x32_avx512(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -4625,37 +6515,39 @@ tile:
 	VMOVUPS 64(DI), Z15
 	VMOVUPS (DI), Z16
 	VMOVUPS 64(DI), Z17
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
 	PREFETCHT0 (R12)(R11*1)
 	PREFETCHT0 (R12)(R10*4)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
 
 near:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+	MOVQ $+4, SI
 
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+stillQuad:
 	VMOVUPS      (BX), Z18
 	VMOVUPS      64(BX), Z19
 	VBROADCASTSS (DI), Z20
@@ -4685,8 +6577,6 @@ ahead:
 	VBROADCASTSS (R13)(R11*1), Z20
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z18
 	VMOVUPS      192(BX), Z19
 	VBROADCASTSS 4(DI), Z20
@@ -4716,8 +6606,6 @@ ahead:
 	VBROADCASTSS 4(R13)(R11*1), Z20
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z18
 	VMOVUPS      320(BX), Z19
 	VBROADCASTSS 8(DI), Z20
@@ -4747,8 +6635,6 @@ ahead:
 	VBROADCASTSS 8(R13)(R11*1), Z20
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z18
 	VMOVUPS      448(BX), Z19
 	VBROADCASTSS 12(DI), Z20
@@ -4781,13 +6667,160 @@ ahead:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	DECQ         SI
+	JNZ          stillQuad
+	JMP          blocked
 
-aheadDone:
-	JMP ones
+ahead:
+	MOVQ $+4, SI
 
-still:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z18
+	VMOVUPS      64(BX), Z19
+	VBROADCASTSS (DI), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (DI)(R10*1), Z21
+	VFMADD231PS  Z18, Z21, Z2
+	VFMADD231PS  Z19, Z21, Z3
+	VBROADCASTSS (DI)(R10*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS (DI)(R11*1), Z21
+	VFMADD231PS  Z18, Z21, Z6
+	VFMADD231PS  Z19, Z21, Z7
+	VBROADCASTSS (DI)(R10*4), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS (R13), Z21
+	VFMADD231PS  Z18, Z21, Z10
+	VFMADD231PS  Z19, Z21, Z11
+	VBROADCASTSS (R13)(R10*1), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS (R13)(R10*2), Z21
+	VFMADD231PS  Z18, Z21, Z14
+	VFMADD231PS  Z19, Z21, Z15
+	VBROADCASTSS (R13)(R11*1), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z18
+	VMOVUPS      192(BX), Z19
+	VBROADCASTSS 4(DI), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS 4(DI)(R10*1), Z21
+	VFMADD231PS  Z18, Z21, Z2
+	VFMADD231PS  Z19, Z21, Z3
+	VBROADCASTSS 4(DI)(R10*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS 4(DI)(R11*1), Z21
+	VFMADD231PS  Z18, Z21, Z6
+	VFMADD231PS  Z19, Z21, Z7
+	VBROADCASTSS 4(DI)(R10*4), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS 4(R13), Z21
+	VFMADD231PS  Z18, Z21, Z10
+	VFMADD231PS  Z19, Z21, Z11
+	VBROADCASTSS 4(R13)(R10*1), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS 4(R13)(R10*2), Z21
+	VFMADD231PS  Z18, Z21, Z14
+	VFMADD231PS  Z19, Z21, Z15
+	VBROADCASTSS 4(R13)(R11*1), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Z18
+	VMOVUPS      320(BX), Z19
+	VBROADCASTSS 8(DI), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS 8(DI)(R10*1), Z21
+	VFMADD231PS  Z18, Z21, Z2
+	VFMADD231PS  Z19, Z21, Z3
+	VBROADCASTSS 8(DI)(R10*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS 8(DI)(R11*1), Z21
+	VFMADD231PS  Z18, Z21, Z6
+	VFMADD231PS  Z19, Z21, Z7
+	VBROADCASTSS 8(DI)(R10*4), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS 8(R13), Z21
+	VFMADD231PS  Z18, Z21, Z10
+	VFMADD231PS  Z19, Z21, Z11
+	VBROADCASTSS 8(R13)(R10*1), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS 8(R13)(R10*2), Z21
+	VFMADD231PS  Z18, Z21, Z14
+	VFMADD231PS  Z19, Z21, Z15
+	VBROADCASTSS 8(R13)(R11*1), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Z18
+	VMOVUPS      448(BX), Z19
+	VBROADCASTSS 12(DI), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS 12(DI)(R10*1), Z21
+	VFMADD231PS  Z18, Z21, Z2
+	VFMADD231PS  Z19, Z21, Z3
+	VBROADCASTSS 12(DI)(R10*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS 12(DI)(R11*1), Z21
+	VFMADD231PS  Z18, Z21, Z6
+	VFMADD231PS  Z19, Z21, Z7
+	VBROADCASTSS 12(DI)(R10*4), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS 12(R13), Z21
+	VFMADD231PS  Z18, Z21, Z10
+	VFMADD231PS  Z19, Z21, Z11
+	VBROADCASTSS 12(R13)(R10*1), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS 12(R13)(R10*2), Z21
+	VFMADD231PS  Z18, Z21, Z14
+	VFMADD231PS  Z19, Z21, Z15
+	VBROADCASTSS 12(R13)(R11*1), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         $+512, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          aheadQuad
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -4916,7 +6949,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -4958,9 +6990,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -4990,84 +7024,93 @@ oneDone:
 	VADDPS 192(DI), Z17, Z17
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z18
-	VBROADCASTSS ConvF32_High+0(AX), Z20
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z18, Z0
-	VMINPS       Z0, Z20, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z2, Z18, Z2
-	VMINPS       Z2, Z20, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z4, Z18, Z4
-	VMINPS       Z4, Z20, Z4
-	VMOVUPS      Z4, 128(SI)
-	VMAXPS       Z6, Z18, Z6
-	VMINPS       Z6, Z20, Z6
-	VMOVUPS      Z6, 192(SI)
-	VMAXPS       Z8, Z18, Z8
-	VMINPS       Z8, Z20, Z8
-	VMOVUPS      Z8, 256(SI)
-	VMAXPS       Z10, Z18, Z10
-	VMINPS       Z10, Z20, Z10
-	VMOVUPS      Z10, (DI)
-	VMAXPS       Z12, Z18, Z12
-	VMINPS       Z12, Z20, Z12
-	VMOVUPS      Z12, 64(DI)
-	VMAXPS       Z14, Z18, Z14
-	VMINPS       Z14, Z20, Z14
-	VMOVUPS      Z14, 128(DI)
-	VMAXPS       Z16, Z18, Z16
-	VMINPS       Z16, Z20, Z16
-	VMOVUPS      Z16, 192(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Z1, Z18, Z1
-	VMINPS       Z1, Z20, Z1
-	VMOVUPS      Z1, (SI)
+	VMAXPS       Z2, Z18, Z2
 	VMAXPS       Z3, Z18, Z3
-	VMINPS       Z3, Z20, Z3
-	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z4, Z18, Z4
 	VMAXPS       Z5, Z18, Z5
-	VMINPS       Z5, Z20, Z5
-	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z6, Z18, Z6
 	VMAXPS       Z7, Z18, Z7
-	VMINPS       Z7, Z20, Z7
-	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z8, Z18, Z8
 	VMAXPS       Z9, Z18, Z9
-	VMINPS       Z9, Z20, Z9
-	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z10, Z18, Z10
 	VMAXPS       Z11, Z18, Z11
-	VMINPS       Z11, Z20, Z11
-	VMOVUPS      Z11, (DI)
+	VMAXPS       Z12, Z18, Z12
 	VMAXPS       Z13, Z18, Z13
-	VMINPS       Z13, Z20, Z13
-	VMOVUPS      Z13, 64(DI)
+	VMAXPS       Z14, Z18, Z14
 	VMAXPS       Z15, Z18, Z15
-	VMINPS       Z15, Z20, Z15
-	VMOVUPS      Z15, 128(DI)
+	VMAXPS       Z16, Z18, Z16
 	VMAXPS       Z17, Z18, Z17
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z20
+	VMINPS       Z0, Z20, Z0
+	VMINPS       Z1, Z20, Z1
+	VMINPS       Z2, Z20, Z2
+	VMINPS       Z3, Z20, Z3
+	VMINPS       Z4, Z20, Z4
+	VMINPS       Z5, Z20, Z5
+	VMINPS       Z6, Z20, Z6
+	VMINPS       Z7, Z20, Z7
+	VMINPS       Z8, Z20, Z8
+	VMINPS       Z9, Z20, Z9
+	VMINPS       Z10, Z20, Z10
+	VMINPS       Z11, Z20, Z11
+	VMINPS       Z12, Z20, Z12
+	VMINPS       Z13, Z20, Z13
+	VMINPS       Z14, Z20, Z14
+	VMINPS       Z15, Z20, Z15
+	VMINPS       Z16, Z20, Z16
 	VMINPS       Z17, Z20, Z17
-	VMOVUPS      Z17, 192(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, 256(SI)
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z12, 64(DI)
+	VMOVUPS Z14, 128(DI)
+	VMOVUPS Z16, 192(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, 256(SI)
+	VMOVUPS Z11, (DI)
+	VMOVUPS Z13, 64(DI)
+	VMOVUPS Z15, 128(DI)
+	VMOVUPS Z17, 192(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_10x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_10x32_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_10x32_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -5076,8 +7119,8 @@ TEXT ·convF32_10x32_avx512(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -5100,38 +7143,40 @@ tile:
 	VMOVUPS 64(DI), Z17
 	VMOVUPS (DI), Z18
 	VMOVUPS 64(DI), Z19
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
 	PREFETCHT0 (R12)(R11*1)
 	PREFETCHT0 (R12)(R10*4)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
-	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
 
 near:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+	MOVQ $+4, SI
 
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+stillQuad:
 	VMOVUPS      (BX), Z20
 	VMOVUPS      64(BX), Z21
 	VBROADCASTSS (DI), Z22
@@ -5164,8 +7209,6 @@ ahead:
 	VBROADCASTSS (R13)(R10*4), Z23
 	VFMADD231PS  Z20, Z23, Z18
 	VFMADD231PS  Z21, Z23, Z19
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z20
 	VMOVUPS      192(BX), Z21
 	VBROADCASTSS 4(DI), Z22
@@ -5198,8 +7241,6 @@ ahead:
 	VBROADCASTSS 4(R13)(R10*4), Z23
 	VFMADD231PS  Z20, Z23, Z18
 	VFMADD231PS  Z21, Z23, Z19
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z20
 	VMOVUPS      320(BX), Z21
 	VBROADCASTSS 8(DI), Z22
@@ -5232,8 +7273,6 @@ ahead:
 	VBROADCASTSS 8(R13)(R10*4), Z23
 	VFMADD231PS  Z20, Z23, Z18
 	VFMADD231PS  Z21, Z23, Z19
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z20
 	VMOVUPS      448(BX), Z21
 	VBROADCASTSS 12(DI), Z22
@@ -5269,13 +7308,172 @@ ahead:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	DECQ         SI
+	JNZ          stillQuad
+	JMP          blocked
 
-aheadDone:
-	JMP ones
+ahead:
+	MOVQ $+4, SI
 
-still:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z20
+	VMOVUPS      64(BX), Z21
+	VBROADCASTSS (DI), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (DI)(R10*1), Z23
+	VFMADD231PS  Z20, Z23, Z2
+	VFMADD231PS  Z21, Z23, Z3
+	VBROADCASTSS (DI)(R10*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS (DI)(R11*1), Z23
+	VFMADD231PS  Z20, Z23, Z6
+	VFMADD231PS  Z21, Z23, Z7
+	VBROADCASTSS (DI)(R10*4), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS (R13), Z23
+	VFMADD231PS  Z20, Z23, Z10
+	VFMADD231PS  Z21, Z23, Z11
+	VBROADCASTSS (R13)(R10*1), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS (R13)(R10*2), Z23
+	VFMADD231PS  Z20, Z23, Z14
+	VFMADD231PS  Z21, Z23, Z15
+	VBROADCASTSS (R13)(R11*1), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS (R13)(R10*4), Z23
+	VFMADD231PS  Z20, Z23, Z18
+	VFMADD231PS  Z21, Z23, Z19
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z20
+	VMOVUPS      192(BX), Z21
+	VBROADCASTSS 4(DI), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS 4(DI)(R10*1), Z23
+	VFMADD231PS  Z20, Z23, Z2
+	VFMADD231PS  Z21, Z23, Z3
+	VBROADCASTSS 4(DI)(R10*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS 4(DI)(R11*1), Z23
+	VFMADD231PS  Z20, Z23, Z6
+	VFMADD231PS  Z21, Z23, Z7
+	VBROADCASTSS 4(DI)(R10*4), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS 4(R13), Z23
+	VFMADD231PS  Z20, Z23, Z10
+	VFMADD231PS  Z21, Z23, Z11
+	VBROADCASTSS 4(R13)(R10*1), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS 4(R13)(R10*2), Z23
+	VFMADD231PS  Z20, Z23, Z14
+	VFMADD231PS  Z21, Z23, Z15
+	VBROADCASTSS 4(R13)(R11*1), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS 4(R13)(R10*4), Z23
+	VFMADD231PS  Z20, Z23, Z18
+	VFMADD231PS  Z21, Z23, Z19
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Z20
+	VMOVUPS      320(BX), Z21
+	VBROADCASTSS 8(DI), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS 8(DI)(R10*1), Z23
+	VFMADD231PS  Z20, Z23, Z2
+	VFMADD231PS  Z21, Z23, Z3
+	VBROADCASTSS 8(DI)(R10*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS 8(DI)(R11*1), Z23
+	VFMADD231PS  Z20, Z23, Z6
+	VFMADD231PS  Z21, Z23, Z7
+	VBROADCASTSS 8(DI)(R10*4), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS 8(R13), Z23
+	VFMADD231PS  Z20, Z23, Z10
+	VFMADD231PS  Z21, Z23, Z11
+	VBROADCASTSS 8(R13)(R10*1), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS 8(R13)(R10*2), Z23
+	VFMADD231PS  Z20, Z23, Z14
+	VFMADD231PS  Z21, Z23, Z15
+	VBROADCASTSS 8(R13)(R11*1), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS 8(R13)(R10*4), Z23
+	VFMADD231PS  Z20, Z23, Z18
+	VFMADD231PS  Z21, Z23, Z19
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Z20
+	VMOVUPS      448(BX), Z21
+	VBROADCASTSS 12(DI), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS 12(DI)(R10*1), Z23
+	VFMADD231PS  Z20, Z23, Z2
+	VFMADD231PS  Z21, Z23, Z3
+	VBROADCASTSS 12(DI)(R10*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS 12(DI)(R11*1), Z23
+	VFMADD231PS  Z20, Z23, Z6
+	VFMADD231PS  Z21, Z23, Z7
+	VBROADCASTSS 12(DI)(R10*4), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS 12(R13), Z23
+	VFMADD231PS  Z20, Z23, Z10
+	VFMADD231PS  Z21, Z23, Z11
+	VBROADCASTSS 12(R13)(R10*1), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS 12(R13)(R10*2), Z23
+	VFMADD231PS  Z20, Z23, Z14
+	VFMADD231PS  Z21, Z23, Z15
+	VBROADCASTSS 12(R13)(R11*1), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS 12(R13)(R10*4), Z23
+	VFMADD231PS  Z20, Z23, Z18
+	VFMADD231PS  Z21, Z23, Z19
+	ADDQ         $+512, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          aheadQuad
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -5416,7 +7614,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -5461,9 +7658,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -5495,90 +7694,99 @@ oneDone:
 	VADDPS 256(DI), Z19, Z19
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z20
-	VBROADCASTSS ConvF32_High+0(AX), Z22
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z20, Z0
-	VMINPS       Z0, Z22, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z2, Z20, Z2
-	VMINPS       Z2, Z22, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z4, Z20, Z4
-	VMINPS       Z4, Z22, Z4
-	VMOVUPS      Z4, 128(SI)
-	VMAXPS       Z6, Z20, Z6
-	VMINPS       Z6, Z22, Z6
-	VMOVUPS      Z6, 192(SI)
-	VMAXPS       Z8, Z20, Z8
-	VMINPS       Z8, Z22, Z8
-	VMOVUPS      Z8, 256(SI)
-	VMAXPS       Z10, Z20, Z10
-	VMINPS       Z10, Z22, Z10
-	VMOVUPS      Z10, (DI)
-	VMAXPS       Z12, Z20, Z12
-	VMINPS       Z12, Z22, Z12
-	VMOVUPS      Z12, 64(DI)
-	VMAXPS       Z14, Z20, Z14
-	VMINPS       Z14, Z22, Z14
-	VMOVUPS      Z14, 128(DI)
-	VMAXPS       Z16, Z20, Z16
-	VMINPS       Z16, Z22, Z16
-	VMOVUPS      Z16, 192(DI)
-	VMAXPS       Z18, Z20, Z18
-	VMINPS       Z18, Z22, Z18
-	VMOVUPS      Z18, 256(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Z1, Z20, Z1
-	VMINPS       Z1, Z22, Z1
-	VMOVUPS      Z1, (SI)
+	VMAXPS       Z2, Z20, Z2
 	VMAXPS       Z3, Z20, Z3
-	VMINPS       Z3, Z22, Z3
-	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z4, Z20, Z4
 	VMAXPS       Z5, Z20, Z5
-	VMINPS       Z5, Z22, Z5
-	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z6, Z20, Z6
 	VMAXPS       Z7, Z20, Z7
-	VMINPS       Z7, Z22, Z7
-	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z8, Z20, Z8
 	VMAXPS       Z9, Z20, Z9
-	VMINPS       Z9, Z22, Z9
-	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z10, Z20, Z10
 	VMAXPS       Z11, Z20, Z11
-	VMINPS       Z11, Z22, Z11
-	VMOVUPS      Z11, (DI)
+	VMAXPS       Z12, Z20, Z12
 	VMAXPS       Z13, Z20, Z13
-	VMINPS       Z13, Z22, Z13
-	VMOVUPS      Z13, 64(DI)
+	VMAXPS       Z14, Z20, Z14
 	VMAXPS       Z15, Z20, Z15
-	VMINPS       Z15, Z22, Z15
-	VMOVUPS      Z15, 128(DI)
+	VMAXPS       Z16, Z20, Z16
 	VMAXPS       Z17, Z20, Z17
-	VMINPS       Z17, Z22, Z17
-	VMOVUPS      Z17, 192(DI)
+	VMAXPS       Z18, Z20, Z18
 	VMAXPS       Z19, Z20, Z19
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z22
+	VMINPS       Z0, Z22, Z0
+	VMINPS       Z1, Z22, Z1
+	VMINPS       Z2, Z22, Z2
+	VMINPS       Z3, Z22, Z3
+	VMINPS       Z4, Z22, Z4
+	VMINPS       Z5, Z22, Z5
+	VMINPS       Z6, Z22, Z6
+	VMINPS       Z7, Z22, Z7
+	VMINPS       Z8, Z22, Z8
+	VMINPS       Z9, Z22, Z9
+	VMINPS       Z10, Z22, Z10
+	VMINPS       Z11, Z22, Z11
+	VMINPS       Z12, Z22, Z12
+	VMINPS       Z13, Z22, Z13
+	VMINPS       Z14, Z22, Z14
+	VMINPS       Z15, Z22, Z15
+	VMINPS       Z16, Z22, Z16
+	VMINPS       Z17, Z22, Z17
+	VMINPS       Z18, Z22, Z18
 	VMINPS       Z19, Z22, Z19
-	VMOVUPS      Z19, 256(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, 256(SI)
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z12, 64(DI)
+	VMOVUPS Z14, 128(DI)
+	VMOVUPS Z16, 192(DI)
+	VMOVUPS Z18, 256(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, 256(SI)
+	VMOVUPS Z11, (DI)
+	VMOVUPS Z13, 64(DI)
+	VMOVUPS Z15, 128(DI)
+	VMOVUPS Z17, 192(DI)
+	VMOVUPS Z19, 256(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_11x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_11x32_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_11x32_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -5587,8 +7795,8 @@ TEXT ·convF32_11x32_avx512(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -5613,39 +7821,41 @@ tile:
 	VMOVUPS 64(DI), Z19
 	VMOVUPS (DI), Z20
 	VMOVUPS 64(DI), Z21
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
 	PREFETCHT0 (R12)(R11*1)
 	PREFETCHT0 (R12)(R10*4)
 	PREFETCHT0 (R12)(R15*1)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
-	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
 
 near:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+	MOVQ $+4, SI
 
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+stillQuad:
 	VMOVUPS      (BX), Z22
 	VMOVUPS      64(BX), Z23
 	VBROADCASTSS (DI), Z24
@@ -5681,8 +7891,6 @@ ahead:
 	VBROADCASTSS (R13)(R10*4), Z24
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z22
 	VMOVUPS      192(BX), Z23
 	VBROADCASTSS 4(DI), Z24
@@ -5718,8 +7926,6 @@ ahead:
 	VBROADCASTSS 4(R13)(R10*4), Z24
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z22
 	VMOVUPS      320(BX), Z23
 	VBROADCASTSS 8(DI), Z24
@@ -5755,8 +7961,6 @@ ahead:
 	VBROADCASTSS 8(R13)(R10*4), Z24
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z22
 	VMOVUPS      448(BX), Z23
 	VBROADCASTSS 12(DI), Z24
@@ -5795,13 +7999,184 @@ ahead:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	DECQ         SI
+	JNZ          stillQuad
+	JMP          blocked
 
-aheadDone:
-	JMP ones
+ahead:
+	MOVQ $+4, SI
 
-still:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z22
+	VMOVUPS      64(BX), Z23
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (DI)(R10*1), Z25
+	VFMADD231PS  Z22, Z25, Z2
+	VFMADD231PS  Z23, Z25, Z3
+	VBROADCASTSS (DI)(R10*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS (DI)(R11*1), Z25
+	VFMADD231PS  Z22, Z25, Z6
+	VFMADD231PS  Z23, Z25, Z7
+	VBROADCASTSS (DI)(R10*4), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS (DI)(R15*1), Z25
+	VFMADD231PS  Z22, Z25, Z10
+	VFMADD231PS  Z23, Z25, Z11
+	VBROADCASTSS (R13), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS (R13)(R10*1), Z25
+	VFMADD231PS  Z22, Z25, Z14
+	VFMADD231PS  Z23, Z25, Z15
+	VBROADCASTSS (R13)(R10*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (R13)(R11*1), Z25
+	VFMADD231PS  Z22, Z25, Z18
+	VFMADD231PS  Z23, Z25, Z19
+	VBROADCASTSS (R13)(R10*4), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z22
+	VMOVUPS      192(BX), Z23
+	VBROADCASTSS 4(DI), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS 4(DI)(R10*1), Z25
+	VFMADD231PS  Z22, Z25, Z2
+	VFMADD231PS  Z23, Z25, Z3
+	VBROADCASTSS 4(DI)(R10*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS 4(DI)(R11*1), Z25
+	VFMADD231PS  Z22, Z25, Z6
+	VFMADD231PS  Z23, Z25, Z7
+	VBROADCASTSS 4(DI)(R10*4), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS 4(DI)(R15*1), Z25
+	VFMADD231PS  Z22, Z25, Z10
+	VFMADD231PS  Z23, Z25, Z11
+	VBROADCASTSS 4(R13), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS 4(R13)(R10*1), Z25
+	VFMADD231PS  Z22, Z25, Z14
+	VFMADD231PS  Z23, Z25, Z15
+	VBROADCASTSS 4(R13)(R10*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS 4(R13)(R11*1), Z25
+	VFMADD231PS  Z22, Z25, Z18
+	VFMADD231PS  Z23, Z25, Z19
+	VBROADCASTSS 4(R13)(R10*4), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Z22
+	VMOVUPS      320(BX), Z23
+	VBROADCASTSS 8(DI), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS 8(DI)(R10*1), Z25
+	VFMADD231PS  Z22, Z25, Z2
+	VFMADD231PS  Z23, Z25, Z3
+	VBROADCASTSS 8(DI)(R10*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS 8(DI)(R11*1), Z25
+	VFMADD231PS  Z22, Z25, Z6
+	VFMADD231PS  Z23, Z25, Z7
+	VBROADCASTSS 8(DI)(R10*4), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS 8(DI)(R15*1), Z25
+	VFMADD231PS  Z22, Z25, Z10
+	VFMADD231PS  Z23, Z25, Z11
+	VBROADCASTSS 8(R13), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS 8(R13)(R10*1), Z25
+	VFMADD231PS  Z22, Z25, Z14
+	VFMADD231PS  Z23, Z25, Z15
+	VBROADCASTSS 8(R13)(R10*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS 8(R13)(R11*1), Z25
+	VFMADD231PS  Z22, Z25, Z18
+	VFMADD231PS  Z23, Z25, Z19
+	VBROADCASTSS 8(R13)(R10*4), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Z22
+	VMOVUPS      448(BX), Z23
+	VBROADCASTSS 12(DI), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS 12(DI)(R10*1), Z25
+	VFMADD231PS  Z22, Z25, Z2
+	VFMADD231PS  Z23, Z25, Z3
+	VBROADCASTSS 12(DI)(R10*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS 12(DI)(R11*1), Z25
+	VFMADD231PS  Z22, Z25, Z6
+	VFMADD231PS  Z23, Z25, Z7
+	VBROADCASTSS 12(DI)(R10*4), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS 12(DI)(R15*1), Z25
+	VFMADD231PS  Z22, Z25, Z10
+	VFMADD231PS  Z23, Z25, Z11
+	VBROADCASTSS 12(R13), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS 12(R13)(R10*1), Z25
+	VFMADD231PS  Z22, Z25, Z14
+	VFMADD231PS  Z23, Z25, Z15
+	VBROADCASTSS 12(R13)(R10*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS 12(R13)(R11*1), Z25
+	VFMADD231PS  Z22, Z25, Z18
+	VFMADD231PS  Z23, Z25, Z19
+	VBROADCASTSS 12(R13)(R10*4), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         $+512, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          aheadQuad
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -5954,7 +8329,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -6002,9 +8376,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -6038,96 +8414,105 @@ oneDone:
 	VADDPS 256(DI), Z21, Z21
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z22
-	VBROADCASTSS ConvF32_High+0(AX), Z24
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z22, Z0
-	VMINPS       Z0, Z24, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z2, Z22, Z2
-	VMINPS       Z2, Z24, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z4, Z22, Z4
-	VMINPS       Z4, Z24, Z4
-	VMOVUPS      Z4, 128(SI)
-	VMAXPS       Z6, Z22, Z6
-	VMINPS       Z6, Z24, Z6
-	VMOVUPS      Z6, 192(SI)
-	VMAXPS       Z8, Z22, Z8
-	VMINPS       Z8, Z24, Z8
-	VMOVUPS      Z8, 256(SI)
-	VMAXPS       Z10, Z22, Z10
-	VMINPS       Z10, Z24, Z10
-	VMOVUPS      Z10, 320(SI)
-	VMAXPS       Z12, Z22, Z12
-	VMINPS       Z12, Z24, Z12
-	VMOVUPS      Z12, (DI)
-	VMAXPS       Z14, Z22, Z14
-	VMINPS       Z14, Z24, Z14
-	VMOVUPS      Z14, 64(DI)
-	VMAXPS       Z16, Z22, Z16
-	VMINPS       Z16, Z24, Z16
-	VMOVUPS      Z16, 128(DI)
-	VMAXPS       Z18, Z22, Z18
-	VMINPS       Z18, Z24, Z18
-	VMOVUPS      Z18, 192(DI)
-	VMAXPS       Z20, Z22, Z20
-	VMINPS       Z20, Z24, Z20
-	VMOVUPS      Z20, 256(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Z1, Z22, Z1
-	VMINPS       Z1, Z24, Z1
-	VMOVUPS      Z1, (SI)
+	VMAXPS       Z2, Z22, Z2
 	VMAXPS       Z3, Z22, Z3
-	VMINPS       Z3, Z24, Z3
-	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z4, Z22, Z4
 	VMAXPS       Z5, Z22, Z5
-	VMINPS       Z5, Z24, Z5
-	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z6, Z22, Z6
 	VMAXPS       Z7, Z22, Z7
-	VMINPS       Z7, Z24, Z7
-	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z8, Z22, Z8
 	VMAXPS       Z9, Z22, Z9
-	VMINPS       Z9, Z24, Z9
-	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z10, Z22, Z10
 	VMAXPS       Z11, Z22, Z11
-	VMINPS       Z11, Z24, Z11
-	VMOVUPS      Z11, 320(SI)
+	VMAXPS       Z12, Z22, Z12
 	VMAXPS       Z13, Z22, Z13
-	VMINPS       Z13, Z24, Z13
-	VMOVUPS      Z13, (DI)
+	VMAXPS       Z14, Z22, Z14
 	VMAXPS       Z15, Z22, Z15
-	VMINPS       Z15, Z24, Z15
-	VMOVUPS      Z15, 64(DI)
+	VMAXPS       Z16, Z22, Z16
 	VMAXPS       Z17, Z22, Z17
-	VMINPS       Z17, Z24, Z17
-	VMOVUPS      Z17, 128(DI)
+	VMAXPS       Z18, Z22, Z18
 	VMAXPS       Z19, Z22, Z19
-	VMINPS       Z19, Z24, Z19
-	VMOVUPS      Z19, 192(DI)
+	VMAXPS       Z20, Z22, Z20
 	VMAXPS       Z21, Z22, Z21
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z24
+	VMINPS       Z0, Z24, Z0
+	VMINPS       Z1, Z24, Z1
+	VMINPS       Z2, Z24, Z2
+	VMINPS       Z3, Z24, Z3
+	VMINPS       Z4, Z24, Z4
+	VMINPS       Z5, Z24, Z5
+	VMINPS       Z6, Z24, Z6
+	VMINPS       Z7, Z24, Z7
+	VMINPS       Z8, Z24, Z8
+	VMINPS       Z9, Z24, Z9
+	VMINPS       Z10, Z24, Z10
+	VMINPS       Z11, Z24, Z11
+	VMINPS       Z12, Z24, Z12
+	VMINPS       Z13, Z24, Z13
+	VMINPS       Z14, Z24, Z14
+	VMINPS       Z15, Z24, Z15
+	VMINPS       Z16, Z24, Z16
+	VMINPS       Z17, Z24, Z17
+	VMINPS       Z18, Z24, Z18
+	VMINPS       Z19, Z24, Z19
+	VMINPS       Z20, Z24, Z20
 	VMINPS       Z21, Z24, Z21
-	VMOVUPS      Z21, 256(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, 256(SI)
+	VMOVUPS Z10, 320(SI)
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z14, 64(DI)
+	VMOVUPS Z16, 128(DI)
+	VMOVUPS Z18, 192(DI)
+	VMOVUPS Z20, 256(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, 256(SI)
+	VMOVUPS Z11, 320(SI)
+	VMOVUPS Z13, (DI)
+	VMOVUPS Z15, 64(DI)
+	VMOVUPS Z17, 128(DI)
+	VMOVUPS Z19, 192(DI)
+	VMOVUPS Z21, 256(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_12x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_12x32_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_12x32_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -6136,8 +8521,8 @@ TEXT ·convF32_12x32_avx512(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -6164,40 +8549,42 @@ tile:
 	VMOVUPS 64(DI), Z21
 	VMOVUPS (DI), Z22
 	VMOVUPS 64(DI), Z23
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
 	PREFETCHT0 (R12)(R11*1)
 	PREFETCHT0 (R12)(R10*4)
 	PREFETCHT0 (R12)(R15*1)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
-	PREFETCHT0 (R12)(R10*4)
-	PREFETCHT0 (R12)(R15*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
+	PREFETCHT0 (R9)(R15*1)
 
 near:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+	MOVQ $+4, SI
 
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+stillQuad:
 	VMOVUPS      (BX), Z24
 	VMOVUPS      64(BX), Z25
 	VBROADCASTSS (DI), Z26
@@ -6236,8 +8623,6 @@ ahead:
 	VBROADCASTSS (R13)(R15*1), Z27
 	VFMADD231PS  Z24, Z27, Z22
 	VFMADD231PS  Z25, Z27, Z23
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z24
 	VMOVUPS      192(BX), Z25
 	VBROADCASTSS 4(DI), Z26
@@ -6276,8 +8661,6 @@ ahead:
 	VBROADCASTSS 4(R13)(R15*1), Z27
 	VFMADD231PS  Z24, Z27, Z22
 	VFMADD231PS  Z25, Z27, Z23
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z24
 	VMOVUPS      320(BX), Z25
 	VBROADCASTSS 8(DI), Z26
@@ -6316,8 +8699,6 @@ ahead:
 	VBROADCASTSS 8(R13)(R15*1), Z27
 	VFMADD231PS  Z24, Z27, Z22
 	VFMADD231PS  Z25, Z27, Z23
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z24
 	VMOVUPS      448(BX), Z25
 	VBROADCASTSS 12(DI), Z26
@@ -6359,13 +8740,196 @@ ahead:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	DECQ         SI
+	JNZ          stillQuad
+	JMP          blocked
 
-aheadDone:
-	JMP ones
+ahead:
+	MOVQ $+4, SI
 
-still:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VBROADCASTSS (DI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (DI)(R10*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (DI)(R10*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS (DI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z25, Z27, Z7
+	VBROADCASTSS (DI)(R10*4), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS (DI)(R15*1), Z27
+	VFMADD231PS  Z24, Z27, Z10
+	VFMADD231PS  Z25, Z27, Z11
+	VBROADCASTSS (R13), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R13)(R10*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R13)(R10*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS (R13)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z18
+	VFMADD231PS  Z25, Z27, Z19
+	VBROADCASTSS (R13)(R10*4), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS (R13)(R15*1), Z27
+	VFMADD231PS  Z24, Z27, Z22
+	VFMADD231PS  Z25, Z27, Z23
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z24
+	VMOVUPS      192(BX), Z25
+	VBROADCASTSS 4(DI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(DI)(R10*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 4(DI)(R10*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 4(DI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z25, Z27, Z7
+	VBROADCASTSS 4(DI)(R10*4), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 4(DI)(R15*1), Z27
+	VFMADD231PS  Z24, Z27, Z10
+	VFMADD231PS  Z25, Z27, Z11
+	VBROADCASTSS 4(R13), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 4(R13)(R10*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 4(R13)(R10*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 4(R13)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z18
+	VFMADD231PS  Z25, Z27, Z19
+	VBROADCASTSS 4(R13)(R10*4), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 4(R13)(R15*1), Z27
+	VFMADD231PS  Z24, Z27, Z22
+	VFMADD231PS  Z25, Z27, Z23
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Z24
+	VMOVUPS      320(BX), Z25
+	VBROADCASTSS 8(DI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 8(DI)(R10*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 8(DI)(R10*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 8(DI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z25, Z27, Z7
+	VBROADCASTSS 8(DI)(R10*4), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 8(DI)(R15*1), Z27
+	VFMADD231PS  Z24, Z27, Z10
+	VFMADD231PS  Z25, Z27, Z11
+	VBROADCASTSS 8(R13), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 8(R13)(R10*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 8(R13)(R10*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 8(R13)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z18
+	VFMADD231PS  Z25, Z27, Z19
+	VBROADCASTSS 8(R13)(R10*4), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 8(R13)(R15*1), Z27
+	VFMADD231PS  Z24, Z27, Z22
+	VFMADD231PS  Z25, Z27, Z23
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Z24
+	VMOVUPS      448(BX), Z25
+	VBROADCASTSS 12(DI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 12(DI)(R10*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS 12(DI)(R10*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 12(DI)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z25, Z27, Z7
+	VBROADCASTSS 12(DI)(R10*4), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 12(DI)(R15*1), Z27
+	VFMADD231PS  Z24, Z27, Z10
+	VFMADD231PS  Z25, Z27, Z11
+	VBROADCASTSS 12(R13), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 12(R13)(R10*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS 12(R13)(R10*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 12(R13)(R11*1), Z27
+	VFMADD231PS  Z24, Z27, Z18
+	VFMADD231PS  Z25, Z27, Z19
+	VBROADCASTSS 12(R13)(R10*4), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 12(R13)(R15*1), Z27
+	VFMADD231PS  Z24, Z27, Z22
+	VFMADD231PS  Z25, Z27, Z23
+	ADDQ         $+512, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          aheadQuad
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -6530,7 +9094,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -6581,9 +9144,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -6619,102 +9184,111 @@ oneDone:
 	VADDPS 320(DI), Z23, Z23
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z24
-	VBROADCASTSS ConvF32_High+0(AX), Z26
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z24, Z0
-	VMINPS       Z0, Z26, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z2, Z24, Z2
-	VMINPS       Z2, Z26, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z4, Z24, Z4
-	VMINPS       Z4, Z26, Z4
-	VMOVUPS      Z4, 128(SI)
-	VMAXPS       Z6, Z24, Z6
-	VMINPS       Z6, Z26, Z6
-	VMOVUPS      Z6, 192(SI)
-	VMAXPS       Z8, Z24, Z8
-	VMINPS       Z8, Z26, Z8
-	VMOVUPS      Z8, 256(SI)
-	VMAXPS       Z10, Z24, Z10
-	VMINPS       Z10, Z26, Z10
-	VMOVUPS      Z10, 320(SI)
-	VMAXPS       Z12, Z24, Z12
-	VMINPS       Z12, Z26, Z12
-	VMOVUPS      Z12, (DI)
-	VMAXPS       Z14, Z24, Z14
-	VMINPS       Z14, Z26, Z14
-	VMOVUPS      Z14, 64(DI)
-	VMAXPS       Z16, Z24, Z16
-	VMINPS       Z16, Z26, Z16
-	VMOVUPS      Z16, 128(DI)
-	VMAXPS       Z18, Z24, Z18
-	VMINPS       Z18, Z26, Z18
-	VMOVUPS      Z18, 192(DI)
-	VMAXPS       Z20, Z24, Z20
-	VMINPS       Z20, Z26, Z20
-	VMOVUPS      Z20, 256(DI)
-	VMAXPS       Z22, Z24, Z22
-	VMINPS       Z22, Z26, Z22
-	VMOVUPS      Z22, 320(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Z1, Z24, Z1
-	VMINPS       Z1, Z26, Z1
-	VMOVUPS      Z1, (SI)
+	VMAXPS       Z2, Z24, Z2
 	VMAXPS       Z3, Z24, Z3
-	VMINPS       Z3, Z26, Z3
-	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z4, Z24, Z4
 	VMAXPS       Z5, Z24, Z5
-	VMINPS       Z5, Z26, Z5
-	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z6, Z24, Z6
 	VMAXPS       Z7, Z24, Z7
-	VMINPS       Z7, Z26, Z7
-	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z8, Z24, Z8
 	VMAXPS       Z9, Z24, Z9
-	VMINPS       Z9, Z26, Z9
-	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z10, Z24, Z10
 	VMAXPS       Z11, Z24, Z11
-	VMINPS       Z11, Z26, Z11
-	VMOVUPS      Z11, 320(SI)
+	VMAXPS       Z12, Z24, Z12
 	VMAXPS       Z13, Z24, Z13
-	VMINPS       Z13, Z26, Z13
-	VMOVUPS      Z13, (DI)
+	VMAXPS       Z14, Z24, Z14
 	VMAXPS       Z15, Z24, Z15
-	VMINPS       Z15, Z26, Z15
-	VMOVUPS      Z15, 64(DI)
+	VMAXPS       Z16, Z24, Z16
 	VMAXPS       Z17, Z24, Z17
-	VMINPS       Z17, Z26, Z17
-	VMOVUPS      Z17, 128(DI)
+	VMAXPS       Z18, Z24, Z18
 	VMAXPS       Z19, Z24, Z19
-	VMINPS       Z19, Z26, Z19
-	VMOVUPS      Z19, 192(DI)
+	VMAXPS       Z20, Z24, Z20
 	VMAXPS       Z21, Z24, Z21
-	VMINPS       Z21, Z26, Z21
-	VMOVUPS      Z21, 256(DI)
+	VMAXPS       Z22, Z24, Z22
 	VMAXPS       Z23, Z24, Z23
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z26
+	VMINPS       Z0, Z26, Z0
+	VMINPS       Z1, Z26, Z1
+	VMINPS       Z2, Z26, Z2
+	VMINPS       Z3, Z26, Z3
+	VMINPS       Z4, Z26, Z4
+	VMINPS       Z5, Z26, Z5
+	VMINPS       Z6, Z26, Z6
+	VMINPS       Z7, Z26, Z7
+	VMINPS       Z8, Z26, Z8
+	VMINPS       Z9, Z26, Z9
+	VMINPS       Z10, Z26, Z10
+	VMINPS       Z11, Z26, Z11
+	VMINPS       Z12, Z26, Z12
+	VMINPS       Z13, Z26, Z13
+	VMINPS       Z14, Z26, Z14
+	VMINPS       Z15, Z26, Z15
+	VMINPS       Z16, Z26, Z16
+	VMINPS       Z17, Z26, Z17
+	VMINPS       Z18, Z26, Z18
+	VMINPS       Z19, Z26, Z19
+	VMINPS       Z20, Z26, Z20
+	VMINPS       Z21, Z26, Z21
+	VMINPS       Z22, Z26, Z22
 	VMINPS       Z23, Z26, Z23
-	VMOVUPS      Z23, 320(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, 256(SI)
+	VMOVUPS Z10, 320(SI)
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z14, 64(DI)
+	VMOVUPS Z16, 128(DI)
+	VMOVUPS Z18, 192(DI)
+	VMOVUPS Z20, 256(DI)
+	VMOVUPS Z22, 320(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, 256(SI)
+	VMOVUPS Z11, 320(SI)
+	VMOVUPS Z13, (DI)
+	VMOVUPS Z15, 64(DI)
+	VMOVUPS Z17, 128(DI)
+	VMOVUPS Z19, 192(DI)
+	VMOVUPS Z21, 256(DI)
+	VMOVUPS Z23, 320(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_13x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_13x32_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_13x32_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -6723,8 +9297,8 @@ TEXT ·convF32_13x32_avx512(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -6753,16 +9327,23 @@ tile:
 	VMOVUPS 64(DI), Z23
 	VMOVUPS (DI), Z24
 	VMOVUPS 64(DI), Z25
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -6770,24 +9351,19 @@ step:
 	PREFETCHT0 (R12)(R10*4)
 	PREFETCHT0 (R12)(R15*1)
 	PREFETCHT0 (R12)(R11*2)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
-	PREFETCHT0 (R12)(R10*4)
-	PREFETCHT0 (R12)(R15*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
+	PREFETCHT0 (R9)(R15*1)
 
 near:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+	MOVQ $+4, SI
 
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+stillQuad:
 	VMOVUPS      (BX), Z26
 	VMOVUPS      64(BX), Z27
 	VBROADCASTSS (DI), Z28
@@ -6829,8 +9405,6 @@ ahead:
 	VBROADCASTSS (R13)(R15*1), Z28
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z26
 	VMOVUPS      192(BX), Z27
 	VBROADCASTSS 4(DI), Z28
@@ -6872,8 +9446,6 @@ ahead:
 	VBROADCASTSS 4(R13)(R15*1), Z28
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z26
 	VMOVUPS      320(BX), Z27
 	VBROADCASTSS 8(DI), Z28
@@ -6915,8 +9487,6 @@ ahead:
 	VBROADCASTSS 8(R13)(R15*1), Z28
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z26
 	VMOVUPS      448(BX), Z27
 	VBROADCASTSS 12(DI), Z28
@@ -6961,13 +9531,208 @@ ahead:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	DECQ         SI
+	JNZ          stillQuad
+	JMP          blocked
 
-aheadDone:
-	JMP ones
+ahead:
+	MOVQ $+4, SI
 
-still:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z26
+	VMOVUPS      64(BX), Z27
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS (DI)(R10*1), Z29
+	VFMADD231PS  Z26, Z29, Z2
+	VFMADD231PS  Z27, Z29, Z3
+	VBROADCASTSS (DI)(R10*2), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS (DI)(R11*1), Z29
+	VFMADD231PS  Z26, Z29, Z6
+	VFMADD231PS  Z27, Z29, Z7
+	VBROADCASTSS (DI)(R10*4), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS (DI)(R15*1), Z29
+	VFMADD231PS  Z26, Z29, Z10
+	VFMADD231PS  Z27, Z29, Z11
+	VBROADCASTSS (DI)(R11*2), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS (R13), Z29
+	VFMADD231PS  Z26, Z29, Z14
+	VFMADD231PS  Z27, Z29, Z15
+	VBROADCASTSS (R13)(R10*1), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS (R13)(R10*2), Z29
+	VFMADD231PS  Z26, Z29, Z18
+	VFMADD231PS  Z27, Z29, Z19
+	VBROADCASTSS (R13)(R11*1), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS (R13)(R10*4), Z29
+	VFMADD231PS  Z26, Z29, Z22
+	VFMADD231PS  Z27, Z29, Z23
+	VBROADCASTSS (R13)(R15*1), Z28
+	VFMADD231PS  Z26, Z28, Z24
+	VFMADD231PS  Z27, Z28, Z25
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z26
+	VMOVUPS      192(BX), Z27
+	VBROADCASTSS 4(DI), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS 4(DI)(R10*1), Z29
+	VFMADD231PS  Z26, Z29, Z2
+	VFMADD231PS  Z27, Z29, Z3
+	VBROADCASTSS 4(DI)(R10*2), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS 4(DI)(R11*1), Z29
+	VFMADD231PS  Z26, Z29, Z6
+	VFMADD231PS  Z27, Z29, Z7
+	VBROADCASTSS 4(DI)(R10*4), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS 4(DI)(R15*1), Z29
+	VFMADD231PS  Z26, Z29, Z10
+	VFMADD231PS  Z27, Z29, Z11
+	VBROADCASTSS 4(DI)(R11*2), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS 4(R13), Z29
+	VFMADD231PS  Z26, Z29, Z14
+	VFMADD231PS  Z27, Z29, Z15
+	VBROADCASTSS 4(R13)(R10*1), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS 4(R13)(R10*2), Z29
+	VFMADD231PS  Z26, Z29, Z18
+	VFMADD231PS  Z27, Z29, Z19
+	VBROADCASTSS 4(R13)(R11*1), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS 4(R13)(R10*4), Z29
+	VFMADD231PS  Z26, Z29, Z22
+	VFMADD231PS  Z27, Z29, Z23
+	VBROADCASTSS 4(R13)(R15*1), Z28
+	VFMADD231PS  Z26, Z28, Z24
+	VFMADD231PS  Z27, Z28, Z25
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Z26
+	VMOVUPS      320(BX), Z27
+	VBROADCASTSS 8(DI), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS 8(DI)(R10*1), Z29
+	VFMADD231PS  Z26, Z29, Z2
+	VFMADD231PS  Z27, Z29, Z3
+	VBROADCASTSS 8(DI)(R10*2), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS 8(DI)(R11*1), Z29
+	VFMADD231PS  Z26, Z29, Z6
+	VFMADD231PS  Z27, Z29, Z7
+	VBROADCASTSS 8(DI)(R10*4), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS 8(DI)(R15*1), Z29
+	VFMADD231PS  Z26, Z29, Z10
+	VFMADD231PS  Z27, Z29, Z11
+	VBROADCASTSS 8(DI)(R11*2), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS 8(R13), Z29
+	VFMADD231PS  Z26, Z29, Z14
+	VFMADD231PS  Z27, Z29, Z15
+	VBROADCASTSS 8(R13)(R10*1), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS 8(R13)(R10*2), Z29
+	VFMADD231PS  Z26, Z29, Z18
+	VFMADD231PS  Z27, Z29, Z19
+	VBROADCASTSS 8(R13)(R11*1), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS 8(R13)(R10*4), Z29
+	VFMADD231PS  Z26, Z29, Z22
+	VFMADD231PS  Z27, Z29, Z23
+	VBROADCASTSS 8(R13)(R15*1), Z28
+	VFMADD231PS  Z26, Z28, Z24
+	VFMADD231PS  Z27, Z28, Z25
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Z26
+	VMOVUPS      448(BX), Z27
+	VBROADCASTSS 12(DI), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS 12(DI)(R10*1), Z29
+	VFMADD231PS  Z26, Z29, Z2
+	VFMADD231PS  Z27, Z29, Z3
+	VBROADCASTSS 12(DI)(R10*2), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS 12(DI)(R11*1), Z29
+	VFMADD231PS  Z26, Z29, Z6
+	VFMADD231PS  Z27, Z29, Z7
+	VBROADCASTSS 12(DI)(R10*4), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS 12(DI)(R15*1), Z29
+	VFMADD231PS  Z26, Z29, Z10
+	VFMADD231PS  Z27, Z29, Z11
+	VBROADCASTSS 12(DI)(R11*2), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS 12(R13), Z29
+	VFMADD231PS  Z26, Z29, Z14
+	VFMADD231PS  Z27, Z29, Z15
+	VBROADCASTSS 12(R13)(R10*1), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS 12(R13)(R10*2), Z29
+	VFMADD231PS  Z26, Z29, Z18
+	VFMADD231PS  Z27, Z29, Z19
+	VBROADCASTSS 12(R13)(R11*1), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS 12(R13)(R10*4), Z29
+	VFMADD231PS  Z26, Z29, Z22
+	VFMADD231PS  Z27, Z29, Z23
+	VBROADCASTSS 12(R13)(R15*1), Z28
+	VFMADD231PS  Z26, Z28, Z24
+	VFMADD231PS  Z27, Z28, Z25
+	ADDQ         $+512, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          aheadQuad
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -7144,7 +9909,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -7198,9 +9962,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -7238,108 +10004,117 @@ oneDone:
 	VADDPS 320(DI), Z25, Z25
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z26
-	VBROADCASTSS ConvF32_High+0(AX), Z28
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z26, Z0
-	VMINPS       Z0, Z28, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z2, Z26, Z2
-	VMINPS       Z2, Z28, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z4, Z26, Z4
-	VMINPS       Z4, Z28, Z4
-	VMOVUPS      Z4, 128(SI)
-	VMAXPS       Z6, Z26, Z6
-	VMINPS       Z6, Z28, Z6
-	VMOVUPS      Z6, 192(SI)
-	VMAXPS       Z8, Z26, Z8
-	VMINPS       Z8, Z28, Z8
-	VMOVUPS      Z8, 256(SI)
-	VMAXPS       Z10, Z26, Z10
-	VMINPS       Z10, Z28, Z10
-	VMOVUPS      Z10, 320(SI)
-	VMAXPS       Z12, Z26, Z12
-	VMINPS       Z12, Z28, Z12
-	VMOVUPS      Z12, 384(SI)
-	VMAXPS       Z14, Z26, Z14
-	VMINPS       Z14, Z28, Z14
-	VMOVUPS      Z14, (DI)
-	VMAXPS       Z16, Z26, Z16
-	VMINPS       Z16, Z28, Z16
-	VMOVUPS      Z16, 64(DI)
-	VMAXPS       Z18, Z26, Z18
-	VMINPS       Z18, Z28, Z18
-	VMOVUPS      Z18, 128(DI)
-	VMAXPS       Z20, Z26, Z20
-	VMINPS       Z20, Z28, Z20
-	VMOVUPS      Z20, 192(DI)
-	VMAXPS       Z22, Z26, Z22
-	VMINPS       Z22, Z28, Z22
-	VMOVUPS      Z22, 256(DI)
-	VMAXPS       Z24, Z26, Z24
-	VMINPS       Z24, Z28, Z24
-	VMOVUPS      Z24, 320(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Z1, Z26, Z1
-	VMINPS       Z1, Z28, Z1
-	VMOVUPS      Z1, (SI)
+	VMAXPS       Z2, Z26, Z2
 	VMAXPS       Z3, Z26, Z3
-	VMINPS       Z3, Z28, Z3
-	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z4, Z26, Z4
 	VMAXPS       Z5, Z26, Z5
-	VMINPS       Z5, Z28, Z5
-	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z6, Z26, Z6
 	VMAXPS       Z7, Z26, Z7
-	VMINPS       Z7, Z28, Z7
-	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z8, Z26, Z8
 	VMAXPS       Z9, Z26, Z9
-	VMINPS       Z9, Z28, Z9
-	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z10, Z26, Z10
 	VMAXPS       Z11, Z26, Z11
-	VMINPS       Z11, Z28, Z11
-	VMOVUPS      Z11, 320(SI)
+	VMAXPS       Z12, Z26, Z12
 	VMAXPS       Z13, Z26, Z13
-	VMINPS       Z13, Z28, Z13
-	VMOVUPS      Z13, 384(SI)
+	VMAXPS       Z14, Z26, Z14
 	VMAXPS       Z15, Z26, Z15
-	VMINPS       Z15, Z28, Z15
-	VMOVUPS      Z15, (DI)
+	VMAXPS       Z16, Z26, Z16
 	VMAXPS       Z17, Z26, Z17
-	VMINPS       Z17, Z28, Z17
-	VMOVUPS      Z17, 64(DI)
+	VMAXPS       Z18, Z26, Z18
 	VMAXPS       Z19, Z26, Z19
-	VMINPS       Z19, Z28, Z19
-	VMOVUPS      Z19, 128(DI)
+	VMAXPS       Z20, Z26, Z20
 	VMAXPS       Z21, Z26, Z21
-	VMINPS       Z21, Z28, Z21
-	VMOVUPS      Z21, 192(DI)
+	VMAXPS       Z22, Z26, Z22
 	VMAXPS       Z23, Z26, Z23
-	VMINPS       Z23, Z28, Z23
-	VMOVUPS      Z23, 256(DI)
+	VMAXPS       Z24, Z26, Z24
 	VMAXPS       Z25, Z26, Z25
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z28
+	VMINPS       Z0, Z28, Z0
+	VMINPS       Z1, Z28, Z1
+	VMINPS       Z2, Z28, Z2
+	VMINPS       Z3, Z28, Z3
+	VMINPS       Z4, Z28, Z4
+	VMINPS       Z5, Z28, Z5
+	VMINPS       Z6, Z28, Z6
+	VMINPS       Z7, Z28, Z7
+	VMINPS       Z8, Z28, Z8
+	VMINPS       Z9, Z28, Z9
+	VMINPS       Z10, Z28, Z10
+	VMINPS       Z11, Z28, Z11
+	VMINPS       Z12, Z28, Z12
+	VMINPS       Z13, Z28, Z13
+	VMINPS       Z14, Z28, Z14
+	VMINPS       Z15, Z28, Z15
+	VMINPS       Z16, Z28, Z16
+	VMINPS       Z17, Z28, Z17
+	VMINPS       Z18, Z28, Z18
+	VMINPS       Z19, Z28, Z19
+	VMINPS       Z20, Z28, Z20
+	VMINPS       Z21, Z28, Z21
+	VMINPS       Z22, Z28, Z22
+	VMINPS       Z23, Z28, Z23
+	VMINPS       Z24, Z28, Z24
 	VMINPS       Z25, Z28, Z25
-	VMOVUPS      Z25, 320(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, 256(SI)
+	VMOVUPS Z10, 320(SI)
+	VMOVUPS Z12, 384(SI)
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z16, 64(DI)
+	VMOVUPS Z18, 128(DI)
+	VMOVUPS Z20, 192(DI)
+	VMOVUPS Z22, 256(DI)
+	VMOVUPS Z24, 320(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, 256(SI)
+	VMOVUPS Z11, 320(SI)
+	VMOVUPS Z13, 384(SI)
+	VMOVUPS Z15, (DI)
+	VMOVUPS Z17, 64(DI)
+	VMOVUPS Z19, 128(DI)
+	VMOVUPS Z21, 192(DI)
+	VMOVUPS Z23, 256(DI)
+	VMOVUPS Z25, 320(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_14x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_14x32_avx512(SB), NOSPLIT, $0-8
+TEXT ·convF32_14x32_avx512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -7348,8 +10123,8 @@ TEXT ·convF32_14x32_avx512(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Z0
@@ -7380,16 +10155,23 @@ tile:
 	VMOVUPS 64(DI), Z25
 	VMOVUPS (DI), Z26
 	VMOVUPS 64(DI), Z27
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -7397,25 +10179,20 @@ step:
 	PREFETCHT0 (R12)(R10*4)
 	PREFETCHT0 (R12)(R15*1)
 	PREFETCHT0 (R12)(R11*2)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
-	PREFETCHT0 (R12)(R10*4)
-	PREFETCHT0 (R12)(R15*1)
-	PREFETCHT0 (R12)(R11*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
+	PREFETCHT0 (R9)(R15*1)
+	PREFETCHT0 (R9)(R11*2)
 
 near:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+	MOVQ $+4, SI
 
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+stillQuad:
 	VMOVUPS      (BX), Z28
 	VMOVUPS      64(BX), Z29
 	VBROADCASTSS (DI), Z30
@@ -7460,8 +10237,6 @@ ahead:
 	VBROADCASTSS (R13)(R11*2), Z31
 	VFMADD231PS  Z28, Z31, Z26
 	VFMADD231PS  Z29, Z31, Z27
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      128(BX), Z28
 	VMOVUPS      192(BX), Z29
 	VBROADCASTSS 4(DI), Z30
@@ -7506,8 +10281,6 @@ ahead:
 	VBROADCASTSS 4(R13)(R11*2), Z31
 	VFMADD231PS  Z28, Z31, Z26
 	VFMADD231PS  Z29, Z31, Z27
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      256(BX), Z28
 	VMOVUPS      320(BX), Z29
 	VBROADCASTSS 8(DI), Z30
@@ -7552,8 +10325,6 @@ ahead:
 	VBROADCASTSS 8(R13)(R11*2), Z31
 	VFMADD231PS  Z28, Z31, Z26
 	VFMADD231PS  Z29, Z31, Z27
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      384(BX), Z28
 	VMOVUPS      448(BX), Z29
 	VBROADCASTSS 12(DI), Z30
@@ -7601,13 +10372,220 @@ ahead:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	DECQ         SI
+	JNZ          stillQuad
+	JMP          blocked
 
-aheadDone:
-	JMP ones
+ahead:
+	MOVQ $+4, SI
 
-still:
+aheadQuad:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Z28
+	VMOVUPS      64(BX), Z29
+	VBROADCASTSS (DI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (DI)(R10*1), Z31
+	VFMADD231PS  Z28, Z31, Z2
+	VFMADD231PS  Z29, Z31, Z3
+	VBROADCASTSS (DI)(R10*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (DI)(R11*1), Z31
+	VFMADD231PS  Z28, Z31, Z6
+	VFMADD231PS  Z29, Z31, Z7
+	VBROADCASTSS (DI)(R10*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (DI)(R15*1), Z31
+	VFMADD231PS  Z28, Z31, Z10
+	VFMADD231PS  Z29, Z31, Z11
+	VBROADCASTSS (DI)(R11*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R13), Z31
+	VFMADD231PS  Z28, Z31, Z14
+	VFMADD231PS  Z29, Z31, Z15
+	VBROADCASTSS (R13)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13)(R10*2), Z31
+	VFMADD231PS  Z28, Z31, Z18
+	VFMADD231PS  Z29, Z31, Z19
+	VBROADCASTSS (R13)(R11*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R13)(R10*4), Z31
+	VFMADD231PS  Z28, Z31, Z22
+	VFMADD231PS  Z29, Z31, Z23
+	VBROADCASTSS (R13)(R15*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS (R13)(R11*2), Z31
+	VFMADD231PS  Z28, Z31, Z26
+	VFMADD231PS  Z29, Z31, Z27
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Z28
+	VMOVUPS      192(BX), Z29
+	VBROADCASTSS 4(DI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(DI)(R10*1), Z31
+	VFMADD231PS  Z28, Z31, Z2
+	VFMADD231PS  Z29, Z31, Z3
+	VBROADCASTSS 4(DI)(R10*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(DI)(R11*1), Z31
+	VFMADD231PS  Z28, Z31, Z6
+	VFMADD231PS  Z29, Z31, Z7
+	VBROADCASTSS 4(DI)(R10*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(DI)(R15*1), Z31
+	VFMADD231PS  Z28, Z31, Z10
+	VFMADD231PS  Z29, Z31, Z11
+	VBROADCASTSS 4(DI)(R11*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R13), Z31
+	VFMADD231PS  Z28, Z31, Z14
+	VFMADD231PS  Z29, Z31, Z15
+	VBROADCASTSS 4(R13)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 4(R13)(R10*2), Z31
+	VFMADD231PS  Z28, Z31, Z18
+	VFMADD231PS  Z29, Z31, Z19
+	VBROADCASTSS 4(R13)(R11*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 4(R13)(R10*4), Z31
+	VFMADD231PS  Z28, Z31, Z22
+	VFMADD231PS  Z29, Z31, Z23
+	VBROADCASTSS 4(R13)(R15*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 4(R13)(R11*2), Z31
+	VFMADD231PS  Z28, Z31, Z26
+	VFMADD231PS  Z29, Z31, Z27
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Z28
+	VMOVUPS      320(BX), Z29
+	VBROADCASTSS 8(DI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(DI)(R10*1), Z31
+	VFMADD231PS  Z28, Z31, Z2
+	VFMADD231PS  Z29, Z31, Z3
+	VBROADCASTSS 8(DI)(R10*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(DI)(R11*1), Z31
+	VFMADD231PS  Z28, Z31, Z6
+	VFMADD231PS  Z29, Z31, Z7
+	VBROADCASTSS 8(DI)(R10*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(DI)(R15*1), Z31
+	VFMADD231PS  Z28, Z31, Z10
+	VFMADD231PS  Z29, Z31, Z11
+	VBROADCASTSS 8(DI)(R11*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R13), Z31
+	VFMADD231PS  Z28, Z31, Z14
+	VFMADD231PS  Z29, Z31, Z15
+	VBROADCASTSS 8(R13)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 8(R13)(R10*2), Z31
+	VFMADD231PS  Z28, Z31, Z18
+	VFMADD231PS  Z29, Z31, Z19
+	VBROADCASTSS 8(R13)(R11*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 8(R13)(R10*4), Z31
+	VFMADD231PS  Z28, Z31, Z22
+	VFMADD231PS  Z29, Z31, Z23
+	VBROADCASTSS 8(R13)(R15*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 8(R13)(R11*2), Z31
+	VFMADD231PS  Z28, Z31, Z26
+	VFMADD231PS  Z29, Z31, Z27
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Z28
+	VMOVUPS      448(BX), Z29
+	VBROADCASTSS 12(DI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(DI)(R10*1), Z31
+	VFMADD231PS  Z28, Z31, Z2
+	VFMADD231PS  Z29, Z31, Z3
+	VBROADCASTSS 12(DI)(R10*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(DI)(R11*1), Z31
+	VFMADD231PS  Z28, Z31, Z6
+	VFMADD231PS  Z29, Z31, Z7
+	VBROADCASTSS 12(DI)(R10*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(DI)(R15*1), Z31
+	VFMADD231PS  Z28, Z31, Z10
+	VFMADD231PS  Z29, Z31, Z11
+	VBROADCASTSS 12(DI)(R11*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R13), Z31
+	VFMADD231PS  Z28, Z31, Z14
+	VFMADD231PS  Z29, Z31, Z15
+	VBROADCASTSS 12(R13)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 12(R13)(R10*2), Z31
+	VFMADD231PS  Z28, Z31, Z18
+	VFMADD231PS  Z29, Z31, Z19
+	VBROADCASTSS 12(R13)(R11*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 12(R13)(R10*4), Z31
+	VFMADD231PS  Z28, Z31, Z22
+	VFMADD231PS  Z29, Z31, Z23
+	VBROADCASTSS 12(R13)(R15*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 12(R13)(R11*2), Z31
+	VFMADD231PS  Z28, Z31, Z26
+	VFMADD231PS  Z29, Z31, Z27
+	ADDQ         $+512, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECQ         SI
+	JNZ          aheadQuad
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -7796,7 +10774,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -7853,9 +10830,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -7895,130 +10874,189 @@ oneDone:
 	VADDPS 384(DI), Z27, Z27
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z28
-	VBROADCASTSS ConvF32_High+0(AX), Z30
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Z0, Z28, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z2, Z28, Z2
-	VMINPS       Z2, Z30, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z4, Z28, Z4
-	VMINPS       Z4, Z30, Z4
-	VMOVUPS      Z4, 128(SI)
-	VMAXPS       Z6, Z28, Z6
-	VMINPS       Z6, Z30, Z6
-	VMOVUPS      Z6, 192(SI)
-	VMAXPS       Z8, Z28, Z8
-	VMINPS       Z8, Z30, Z8
-	VMOVUPS      Z8, 256(SI)
-	VMAXPS       Z10, Z28, Z10
-	VMINPS       Z10, Z30, Z10
-	VMOVUPS      Z10, 320(SI)
-	VMAXPS       Z12, Z28, Z12
-	VMINPS       Z12, Z30, Z12
-	VMOVUPS      Z12, 384(SI)
-	VMAXPS       Z14, Z28, Z14
-	VMINPS       Z14, Z30, Z14
-	VMOVUPS      Z14, (DI)
-	VMAXPS       Z16, Z28, Z16
-	VMINPS       Z16, Z30, Z16
-	VMOVUPS      Z16, 64(DI)
-	VMAXPS       Z18, Z28, Z18
-	VMINPS       Z18, Z30, Z18
-	VMOVUPS      Z18, 128(DI)
-	VMAXPS       Z20, Z28, Z20
-	VMINPS       Z20, Z30, Z20
-	VMOVUPS      Z20, 192(DI)
-	VMAXPS       Z22, Z28, Z22
-	VMINPS       Z22, Z30, Z22
-	VMOVUPS      Z22, 256(DI)
-	VMAXPS       Z24, Z28, Z24
-	VMINPS       Z24, Z30, Z24
-	VMOVUPS      Z24, 320(DI)
-	VMAXPS       Z26, Z28, Z26
-	VMINPS       Z26, Z30, Z26
-	VMOVUPS      Z26, 384(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Z1, Z28, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVUPS      Z1, (SI)
+	VMAXPS       Z2, Z28, Z2
 	VMAXPS       Z3, Z28, Z3
-	VMINPS       Z3, Z30, Z3
-	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z4, Z28, Z4
 	VMAXPS       Z5, Z28, Z5
-	VMINPS       Z5, Z30, Z5
-	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z6, Z28, Z6
 	VMAXPS       Z7, Z28, Z7
-	VMINPS       Z7, Z30, Z7
-	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z8, Z28, Z8
 	VMAXPS       Z9, Z28, Z9
-	VMINPS       Z9, Z30, Z9
-	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z10, Z28, Z10
 	VMAXPS       Z11, Z28, Z11
-	VMINPS       Z11, Z30, Z11
-	VMOVUPS      Z11, 320(SI)
+	VMAXPS       Z12, Z28, Z12
 	VMAXPS       Z13, Z28, Z13
-	VMINPS       Z13, Z30, Z13
-	VMOVUPS      Z13, 384(SI)
+	VMAXPS       Z14, Z28, Z14
 	VMAXPS       Z15, Z28, Z15
-	VMINPS       Z15, Z30, Z15
-	VMOVUPS      Z15, (DI)
+	VMAXPS       Z16, Z28, Z16
 	VMAXPS       Z17, Z28, Z17
-	VMINPS       Z17, Z30, Z17
-	VMOVUPS      Z17, 64(DI)
+	VMAXPS       Z18, Z28, Z18
 	VMAXPS       Z19, Z28, Z19
-	VMINPS       Z19, Z30, Z19
-	VMOVUPS      Z19, 128(DI)
+	VMAXPS       Z20, Z28, Z20
 	VMAXPS       Z21, Z28, Z21
-	VMINPS       Z21, Z30, Z21
-	VMOVUPS      Z21, 192(DI)
+	VMAXPS       Z22, Z28, Z22
 	VMAXPS       Z23, Z28, Z23
-	VMINPS       Z23, Z30, Z23
-	VMOVUPS      Z23, 256(DI)
+	VMAXPS       Z24, Z28, Z24
 	VMAXPS       Z25, Z28, Z25
-	VMINPS       Z25, Z30, Z25
-	VMOVUPS      Z25, 320(DI)
+	VMAXPS       Z26, Z28, Z26
 	VMAXPS       Z27, Z28, Z27
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Z30
+	VMINPS       Z0, Z30, Z0
+	VMINPS       Z1, Z30, Z1
+	VMINPS       Z2, Z30, Z2
+	VMINPS       Z3, Z30, Z3
+	VMINPS       Z4, Z30, Z4
+	VMINPS       Z5, Z30, Z5
+	VMINPS       Z6, Z30, Z6
+	VMINPS       Z7, Z30, Z7
+	VMINPS       Z8, Z30, Z8
+	VMINPS       Z9, Z30, Z9
+	VMINPS       Z10, Z30, Z10
+	VMINPS       Z11, Z30, Z11
+	VMINPS       Z12, Z30, Z12
+	VMINPS       Z13, Z30, Z13
+	VMINPS       Z14, Z30, Z14
+	VMINPS       Z15, Z30, Z15
+	VMINPS       Z16, Z30, Z16
+	VMINPS       Z17, Z30, Z17
+	VMINPS       Z18, Z30, Z18
+	VMINPS       Z19, Z30, Z19
+	VMINPS       Z20, Z30, Z20
+	VMINPS       Z21, Z30, Z21
+	VMINPS       Z22, Z30, Z22
+	VMINPS       Z23, Z30, Z23
+	VMINPS       Z24, Z30, Z24
+	VMINPS       Z25, Z30, Z25
+	VMINPS       Z26, Z30, Z26
 	VMINPS       Z27, Z30, Z27
-	VMOVUPS      Z27, 384(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z4, 128(SI)
+	VMOVUPS Z6, 192(SI)
+	VMOVUPS Z8, 256(SI)
+	VMOVUPS Z10, 320(SI)
+	VMOVUPS Z12, 384(SI)
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z16, 64(DI)
+	VMOVUPS Z18, 128(DI)
+	VMOVUPS Z20, 192(DI)
+	VMOVUPS Z22, 256(DI)
+	VMOVUPS Z24, 320(DI)
+	VMOVUPS Z26, 384(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, 64(SI)
+	VMOVUPS Z5, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z9, 256(SI)
+	VMOVUPS Z11, 320(SI)
+	VMOVUPS Z13, 384(SI)
+	VMOVUPS Z15, (DI)
+	VMOVUPS Z17, 64(DI)
+	VMOVUPS Z19, 128(DI)
+	VMOVUPS Z21, 192(DI)
+	VMOVUPS Z23, 256(DI)
+	VMOVUPS Z25, 320(DI)
+	VMOVUPS Z27, 384(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_1x8_avx2(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_1x8_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_1x8_avx2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ         16(CX)(DX*1), R12
+	ADDQ         8(SP), R12
+	MOVQ         R12, R9
+	ADDQ         ConvF32_SecondIn+0(AX), R9
+	VMOVUPS      (BX), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	VMOVUPS      32(BX), Y1
+	VBROADCASTSS 4(DI), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	VMOVUPS      64(BX), Y1
+	VBROADCASTSS 8(DI), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	VMOVUPS      96(BX), Y1
+	VBROADCASTSS 12(DI), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	VMOVUPS      128(BX), Y1
+	VBROADCASTSS 16(DI), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	VMOVUPS      160(BX), Y1
+	VBROADCASTSS 20(DI), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	VMOVUPS      192(BX), Y1
+	VBROADCASTSS 24(DI), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	VMOVUPS      224(BX), Y1
+	VBROADCASTSS 28(DI), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	ADDQ         $+256, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	ADDQ         $+16, DX
+	JNZ          block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -8058,9 +11096,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -8071,48 +11111,123 @@ oneDone:
 	VADDPS (SI), Y0, Y0
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y1
-	VBROADCASTSS ConvF32_High+0(AX), Y3
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y1, Y0
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y3
 	VMINPS       Y0, Y3, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_2x8_avx2(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_2x8_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_2x8_avx2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI), Y1
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ         16(CX)(DX*1), R12
+	ADDQ         8(SP), R12
+	MOVQ         R12, R9
+	ADDQ         ConvF32_SecondIn+0(AX), R9
+	VMOVUPS      (BX), Y2
+	VBROADCASTSS (DI), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (R13), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	VMOVUPS      32(BX), Y2
+	VBROADCASTSS 4(DI), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS 4(R13), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	VMOVUPS      64(BX), Y2
+	VBROADCASTSS 8(DI), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS 8(R13), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	VMOVUPS      96(BX), Y2
+	VBROADCASTSS 12(DI), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS 12(R13), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	VMOVUPS      128(BX), Y2
+	VBROADCASTSS 16(DI), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS 16(R13), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	VMOVUPS      160(BX), Y2
+	VBROADCASTSS 20(DI), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS 20(R13), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	VMOVUPS      192(BX), Y2
+	VBROADCASTSS 24(DI), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS 24(R13), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	VMOVUPS      224(BX), Y2
+	VBROADCASTSS 28(DI), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS 28(R13), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	ADDQ         $+256, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	ADDQ         $+16, DX
+	JNZ          block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -8164,9 +11279,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -8178,52 +11295,143 @@ oneDone:
 	VADDPS (DI), Y1, Y1
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y2
-	VBROADCASTSS ConvF32_High+0(AX), Y4
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y2, Y0
-	VMINPS       Y0, Y4, Y0
-	VMOVUPS      Y0, (SI)
 	VMAXPS       Y1, Y2, Y1
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y4
+	VMINPS       Y0, Y4, Y0
 	VMINPS       Y1, Y4, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_3x8_avx2(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_3x8_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_3x8_avx2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI), Y1
 	VMOVUPS (DI), Y2
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ         16(CX)(DX*1), R12
+	ADDQ         8(SP), R12
+	MOVQ         R12, R9
+	ADDQ         ConvF32_SecondIn+0(AX), R9
+	VMOVUPS      (BX), Y3
+	VBROADCASTSS (DI), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (DI)(R10*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS (R13), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      32(BX), Y3
+	VBROADCASTSS 4(DI), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS 4(DI)(R10*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS 4(R13), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      64(BX), Y3
+	VBROADCASTSS 8(DI), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS 8(DI)(R10*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS 8(R13), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      96(BX), Y3
+	VBROADCASTSS 12(DI), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS 12(DI)(R10*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS 12(R13), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      128(BX), Y3
+	VBROADCASTSS 16(DI), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS 16(DI)(R10*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS 16(R13), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      160(BX), Y3
+	VBROADCASTSS 20(DI), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS 20(DI)(R10*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS 20(R13), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      192(BX), Y3
+	VBROADCASTSS 24(DI), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS 24(DI)(R10*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS 24(R13), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      224(BX), Y3
+	VBROADCASTSS 28(DI), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS 28(DI)(R10*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS 28(R13), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	ADDQ         $+256, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	ADDQ         $+16, DX
+	JNZ          block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -8285,9 +11493,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -8300,56 +11510,163 @@ oneDone:
 	VADDPS (DI), Y2, Y2
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y3
-	VBROADCASTSS ConvF32_High+0(AX), Y5
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y5, Y0
-	VMOVUPS      Y0, (SI)
 	VMAXPS       Y1, Y3, Y1
-	VMINPS       Y1, Y5, Y1
-	VMOVUPS      Y1, 32(SI)
 	VMAXPS       Y2, Y3, Y2
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y5
+	VMINPS       Y0, Y5, Y0
+	VMINPS       Y1, Y5, Y1
 	VMINPS       Y2, Y5, Y2
-	VMOVUPS      Y2, (DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_4x8_avx2(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_4x8_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_4x8_avx2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI), Y1
 	VMOVUPS (DI), Y2
 	VMOVUPS (DI), Y3
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ         16(CX)(DX*1), R12
+	ADDQ         8(SP), R12
+	MOVQ         R12, R9
+	ADDQ         ConvF32_SecondIn+0(AX), R9
+	VMOVUPS      (BX), Y4
+	VBROADCASTSS (DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS (R13), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (R13)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      32(BX), Y4
+	VBROADCASTSS 4(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 4(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 4(R13), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 4(R13)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      64(BX), Y4
+	VBROADCASTSS 8(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 8(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 8(R13), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 8(R13)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      96(BX), Y4
+	VBROADCASTSS 12(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 12(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 12(R13), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 12(R13)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      128(BX), Y4
+	VBROADCASTSS 16(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 16(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 16(R13), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 16(R13)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      160(BX), Y4
+	VBROADCASTSS 20(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 20(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 20(R13), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 20(R13)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      192(BX), Y4
+	VBROADCASTSS 24(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 24(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 24(R13), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 24(R13)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      224(BX), Y4
+	VBROADCASTSS 28(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 28(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 28(R13), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 28(R13)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	ADDQ         $+256, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	ADDQ         $+16, DX
+	JNZ          block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -8421,9 +11738,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -8437,49 +11756,308 @@ oneDone:
 	VADDPS 32(DI), Y3, Y3
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y4
-	VBROADCASTSS ConvF32_High+0(AX), Y6
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y6, Y0
-	VMOVUPS      Y0, (SI)
 	VMAXPS       Y1, Y4, Y1
-	VMINPS       Y1, Y6, Y1
-	VMOVUPS      Y1, 32(SI)
 	VMAXPS       Y2, Y4, Y2
-	VMINPS       Y2, Y6, Y2
-	VMOVUPS      Y2, (DI)
 	VMAXPS       Y3, Y4, Y3
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y6
+	VMINPS       Y0, Y6, Y0
+	VMINPS       Y1, Y6, Y1
+	VMINPS       Y2, Y6, Y2
 	VMINPS       Y3, Y6, Y3
-	VMOVUPS      Y3, 32(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
+	VZEROUPPER
+	RET
+
+// func convF32_4x8_avx2_head3(a *ConvF32)
+// Requires: AVX, FMA3
+TEXT ·convF32_4x8_avx2_head3(SB), NOSPLIT, $16-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS (DI), Y1
+	VMOVUPS (DI), Y2
+	VMOVUPS (DI), Y3
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ         16(CX)(DX*1), R12
+	ADDQ         8(SP), R12
+	MOVQ         R12, R9
+	ADDQ         ConvF32_SecondIn+0(AX), R9
+	VMOVUPS      (BX), Y4
+	VBROADCASTSS (DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS (DI)(R10*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (R13), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      32(BX), Y4
+	VBROADCASTSS 4(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 4(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 4(DI)(R10*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 4(R13), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      64(BX), Y4
+	VBROADCASTSS 8(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 8(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 8(DI)(R10*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 8(R13), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      96(BX), Y4
+	VBROADCASTSS 12(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 12(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 12(DI)(R10*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 12(R13), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      128(BX), Y4
+	VBROADCASTSS 16(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 16(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 16(DI)(R10*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 16(R13), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      160(BX), Y4
+	VBROADCASTSS 20(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 20(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 20(DI)(R10*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 20(R13), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      192(BX), Y4
+	VBROADCASTSS 24(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 24(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 24(DI)(R10*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 24(R13), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      224(BX), Y4
+	VBROADCASTSS 28(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 28(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 28(DI)(R10*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 28(R13), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	ADDQ         $+256, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	ADDQ         $+16, DX
+	JNZ          block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
+	MOVL  8(CX), R12
+	TESTL R12, R12
+	JZ    quadDone
+
+quad:
+	VMOVUPS      (BX), Y4
+	VBROADCASTSS (DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS (DI)(R10*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (R13), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      32(BX), Y4
+	VBROADCASTSS 4(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 4(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 4(DI)(R10*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 4(R13), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      64(BX), Y4
+	VBROADCASTSS 8(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 8(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 8(DI)(R10*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 8(R13), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	VMOVUPS      96(BX), Y4
+	VBROADCASTSS 12(DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 12(DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 12(DI)(R10*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS 12(R13), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	ADDQ         $+128, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECL         R12
+	JNZ          quad
+
+quadDone:
+	MOVL  12(CX), R12
+	TESTL R12, R12
+	JZ    oneDone
+
+one:
+	VMOVUPS      (BX), Y4
+	VBROADCASTSS (DI), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (DI)(R10*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS (DI)(R10*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (R13), Y6
+	VFMADD231PS  Y4, Y6, Y3
+	ADDQ         $+32, BX
+	ADDQ         $+4, DI
+	ADDQ         $+4, R13
+	DECL         R12
+	JNZ          one
+
+oneDone:
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS (DI), Y3, Y3
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Y4
+	VMAXPS       Y0, Y4, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMAXPS       Y3, Y4, Y3
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y6
+	VMINPS       Y0, Y6, Y0
+	VMINPS       Y1, Y6, Y1
+	VMINPS       Y2, Y6, Y2
+	VMINPS       Y3, Y6, Y3
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_5x8_avx2(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_5x8_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_5x8_avx2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
@@ -8487,10 +12065,123 @@ tile:
 	VMOVUPS (DI), Y2
 	VMOVUPS (DI), Y3
 	VMOVUPS (DI), Y4
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ         16(CX)(DX*1), R12
+	ADDQ         8(SP), R12
+	MOVQ         R12, R9
+	ADDQ         ConvF32_SecondIn+0(AX), R9
+	VMOVUPS      (BX), Y5
+	VBROADCASTSS (DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS (DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS (R13), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS (R13)(R10*1), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS 4(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 4(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 4(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 4(R13), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 4(R13)(R10*1), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      64(BX), Y5
+	VBROADCASTSS 8(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 8(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 8(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 8(R13), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 8(R13)(R10*1), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      96(BX), Y5
+	VBROADCASTSS 12(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 12(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 12(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 12(R13), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 12(R13)(R10*1), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      128(BX), Y5
+	VBROADCASTSS 16(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 16(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 16(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 16(R13), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 16(R13)(R10*1), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      160(BX), Y5
+	VBROADCASTSS 20(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 20(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 20(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 20(R13), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 20(R13)(R10*1), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      192(BX), Y5
+	VBROADCASTSS 24(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 24(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 24(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 24(R13), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 24(R13)(R10*1), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      224(BX), Y5
+	VBROADCASTSS 28(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 28(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 28(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 28(R13), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 28(R13)(R10*1), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	ADDQ         $+256, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	ADDQ         $+16, DX
+	JNZ          block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -8572,9 +12263,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -8589,52 +12282,342 @@ oneDone:
 	VADDPS 32(DI), Y4, Y4
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y5
-	VBROADCASTSS ConvF32_High+0(AX), Y7
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y5, Y0
-	VMINPS       Y0, Y7, Y0
-	VMOVUPS      Y0, (SI)
 	VMAXPS       Y1, Y5, Y1
-	VMINPS       Y1, Y7, Y1
-	VMOVUPS      Y1, 32(SI)
 	VMAXPS       Y2, Y5, Y2
-	VMINPS       Y2, Y7, Y2
-	VMOVUPS      Y2, 64(SI)
 	VMAXPS       Y3, Y5, Y3
-	VMINPS       Y3, Y7, Y3
-	VMOVUPS      Y3, (DI)
 	VMAXPS       Y4, Y5, Y4
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y7
+	VMINPS       Y0, Y7, Y0
+	VMINPS       Y1, Y7, Y1
+	VMINPS       Y2, Y7, Y2
+	VMINPS       Y3, Y7, Y3
 	VMINPS       Y4, Y7, Y4
-	VMOVUPS      Y4, 32(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, (DI)
+	VMOVUPS Y4, 32(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
+	VZEROUPPER
+	RET
+
+// func convF32_5x8_avx2_head4(a *ConvF32)
+// Requires: AVX, FMA3
+TEXT ·convF32_5x8_avx2_head4(SB), NOSPLIT, $16-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS (DI), Y1
+	VMOVUPS (DI), Y2
+	VMOVUPS (DI), Y3
+	VMOVUPS (DI), Y4
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ         16(CX)(DX*1), R12
+	ADDQ         8(SP), R12
+	MOVQ         R12, R9
+	ADDQ         ConvF32_SecondIn+0(AX), R9
+	VMOVUPS      (BX), Y5
+	VBROADCASTSS (DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS (DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS (DI)(R11*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS (R13), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS 4(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 4(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 4(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 4(DI)(R11*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 4(R13), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      64(BX), Y5
+	VBROADCASTSS 8(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 8(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 8(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 8(DI)(R11*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 8(R13), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      96(BX), Y5
+	VBROADCASTSS 12(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 12(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 12(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 12(DI)(R11*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 12(R13), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      128(BX), Y5
+	VBROADCASTSS 16(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 16(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 16(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 16(DI)(R11*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 16(R13), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      160(BX), Y5
+	VBROADCASTSS 20(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 20(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 20(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 20(DI)(R11*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 20(R13), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      192(BX), Y5
+	VBROADCASTSS 24(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 24(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 24(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 24(DI)(R11*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 24(R13), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      224(BX), Y5
+	VBROADCASTSS 28(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 28(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 28(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 28(DI)(R11*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 28(R13), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	ADDQ         $+256, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	ADDQ         $+16, DX
+	JNZ          block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
+	MOVL  8(CX), R12
+	TESTL R12, R12
+	JZ    quadDone
+
+quad:
+	VMOVUPS      (BX), Y5
+	VBROADCASTSS (DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS (DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS (DI)(R11*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS (R13), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS 4(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 4(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 4(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 4(DI)(R11*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 4(R13), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      64(BX), Y5
+	VBROADCASTSS 8(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 8(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 8(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 8(DI)(R11*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 8(R13), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      96(BX), Y5
+	VBROADCASTSS 12(DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS 12(DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS 12(DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS 12(DI)(R11*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS 12(R13), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	ADDQ         $+128, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECL         R12
+	JNZ          quad
+
+quadDone:
+	MOVL  12(CX), R12
+	TESTL R12, R12
+	JZ    oneDone
+
+one:
+	VMOVUPS      (BX), Y5
+	VBROADCASTSS (DI), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (DI)(R10*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS (DI)(R10*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS (DI)(R11*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VBROADCASTSS (R13), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	ADDQ         $+32, BX
+	ADDQ         $+4, DI
+	ADDQ         $+4, R13
+	DECL         R12
+	JNZ          one
+
+oneDone:
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	VADDPS (DI), Y4, Y4
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Y5
+	VMAXPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y5, Y3
+	VMAXPS       Y4, Y5, Y4
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y7
+	VMINPS       Y0, Y7, Y0
+	VMINPS       Y1, Y7, Y1
+	VMINPS       Y2, Y7, Y2
+	VMINPS       Y3, Y7, Y3
+	VMINPS       Y4, Y7, Y4
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_6x8_avx2(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_6x8_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_6x8_avx2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
@@ -8643,10 +12626,139 @@ tile:
 	VMOVUPS (DI), Y3
 	VMOVUPS (DI), Y4
 	VMOVUPS (DI), Y5
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ         16(CX)(DX*1), R12
+	ADDQ         8(SP), R12
+	MOVQ         R12, R9
+	ADDQ         ConvF32_SecondIn+0(AX), R9
+	VMOVUPS      (BX), Y6
+	VBROADCASTSS (DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS (DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (R13), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS (R13)(R10*1), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R13)(R10*2), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      32(BX), Y6
+	VBROADCASTSS 4(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 4(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 4(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 4(R13), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 4(R13)(R10*1), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 4(R13)(R10*2), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      64(BX), Y6
+	VBROADCASTSS 8(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 8(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 8(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 8(R13), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 8(R13)(R10*1), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 8(R13)(R10*2), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      96(BX), Y6
+	VBROADCASTSS 12(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 12(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 12(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 12(R13), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 12(R13)(R10*1), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 12(R13)(R10*2), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      128(BX), Y6
+	VBROADCASTSS 16(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 16(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 16(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 16(R13), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 16(R13)(R10*1), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 16(R13)(R10*2), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      160(BX), Y6
+	VBROADCASTSS 20(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 20(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 20(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 20(R13), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 20(R13)(R10*1), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 20(R13)(R10*2), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      192(BX), Y6
+	VBROADCASTSS 24(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 24(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 24(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 24(R13), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 24(R13)(R10*1), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 24(R13)(R10*2), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      224(BX), Y6
+	VBROADCASTSS 28(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 28(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 28(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 28(R13), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 28(R13)(R10*1), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 28(R13)(R10*2), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	ADDQ         $+256, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	ADDQ         $+16, DX
+	JNZ          block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -8738,9 +12850,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -8756,55 +12870,65 @@ oneDone:
 	VADDPS 64(DI), Y5, Y5
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y6
-	VBROADCASTSS ConvF32_High+0(AX), Y8
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y6, Y0
-	VMINPS       Y0, Y8, Y0
-	VMOVUPS      Y0, (SI)
 	VMAXPS       Y1, Y6, Y1
-	VMINPS       Y1, Y8, Y1
-	VMOVUPS      Y1, 32(SI)
 	VMAXPS       Y2, Y6, Y2
-	VMINPS       Y2, Y8, Y2
-	VMOVUPS      Y2, 64(SI)
 	VMAXPS       Y3, Y6, Y3
-	VMINPS       Y3, Y8, Y3
-	VMOVUPS      Y3, (DI)
 	VMAXPS       Y4, Y6, Y4
-	VMINPS       Y4, Y8, Y4
-	VMOVUPS      Y4, 32(DI)
 	VMAXPS       Y5, Y6, Y5
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y8
+	VMINPS       Y0, Y8, Y0
+	VMINPS       Y1, Y8, Y1
+	VMINPS       Y2, Y8, Y2
+	VMINPS       Y3, Y8, Y3
+	VMINPS       Y4, Y8, Y4
 	VMINPS       Y5, Y8, Y5
-	VMOVUPS      Y5, 64(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, (DI)
+	VMOVUPS Y4, 32(DI)
+	VMOVUPS Y5, 64(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
-// func convF32_7x8_avx2(a *ConvF32)
+// func convF32_6x8_avx2_head4(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_7x8_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_6x8_avx2_head4(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
 
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
@@ -8813,11 +12937,139 @@ tile:
 	VMOVUPS (DI), Y3
 	VMOVUPS (DI), Y4
 	VMOVUPS (DI), Y5
-	VMOVUPS (DI), Y6
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ         16(CX)(DX*1), R12
+	ADDQ         8(SP), R12
+	MOVQ         R12, R9
+	ADDQ         ConvF32_SecondIn+0(AX), R9
+	VMOVUPS      (BX), Y6
+	VBROADCASTSS (DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS (DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS (R13), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R13)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      32(BX), Y6
+	VBROADCASTSS 4(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 4(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 4(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 4(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 4(R13), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 4(R13)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      64(BX), Y6
+	VBROADCASTSS 8(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 8(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 8(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 8(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 8(R13), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 8(R13)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      96(BX), Y6
+	VBROADCASTSS 12(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 12(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 12(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 12(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 12(R13), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 12(R13)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      128(BX), Y6
+	VBROADCASTSS 16(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 16(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 16(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 16(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 16(R13), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 16(R13)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      160(BX), Y6
+	VBROADCASTSS 20(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 20(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 20(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 20(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 20(R13), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 20(R13)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      192(BX), Y6
+	VBROADCASTSS 24(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 24(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 24(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 24(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 24(R13), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 24(R13)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      224(BX), Y6
+	VBROADCASTSS 28(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 28(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 28(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 28(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 28(R13), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 28(R13)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	ADDQ         $+256, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	ADDQ         $+16, DX
+	JNZ          block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  SI, DI
+	ADDQ  8(SP), DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -8825,66 +13077,58 @@ step:
 	JZ    quadDone
 
 quad:
-	VMOVUPS      (BX), Y7
-	VBROADCASTSS (DI), Y8
-	VFMADD231PS  Y7, Y8, Y0
-	VBROADCASTSS (DI)(R10*1), Y9
-	VFMADD231PS  Y7, Y9, Y1
-	VBROADCASTSS (DI)(R10*2), Y8
-	VFMADD231PS  Y7, Y8, Y2
-	VBROADCASTSS (DI)(R11*1), Y9
-	VFMADD231PS  Y7, Y9, Y3
-	VBROADCASTSS (R13), Y8
-	VFMADD231PS  Y7, Y8, Y4
-	VBROADCASTSS (R13)(R10*1), Y9
-	VFMADD231PS  Y7, Y9, Y5
-	VBROADCASTSS (R13)(R10*2), Y8
-	VFMADD231PS  Y7, Y8, Y6
-	VMOVUPS      32(BX), Y7
-	VBROADCASTSS 4(DI), Y8
-	VFMADD231PS  Y7, Y8, Y0
-	VBROADCASTSS 4(DI)(R10*1), Y9
-	VFMADD231PS  Y7, Y9, Y1
-	VBROADCASTSS 4(DI)(R10*2), Y8
-	VFMADD231PS  Y7, Y8, Y2
-	VBROADCASTSS 4(DI)(R11*1), Y9
-	VFMADD231PS  Y7, Y9, Y3
-	VBROADCASTSS 4(R13), Y8
-	VFMADD231PS  Y7, Y8, Y4
-	VBROADCASTSS 4(R13)(R10*1), Y9
-	VFMADD231PS  Y7, Y9, Y5
-	VBROADCASTSS 4(R13)(R10*2), Y8
-	VFMADD231PS  Y7, Y8, Y6
-	VMOVUPS      64(BX), Y7
-	VBROADCASTSS 8(DI), Y8
-	VFMADD231PS  Y7, Y8, Y0
-	VBROADCASTSS 8(DI)(R10*1), Y9
-	VFMADD231PS  Y7, Y9, Y1
-	VBROADCASTSS 8(DI)(R10*2), Y8
-	VFMADD231PS  Y7, Y8, Y2
-	VBROADCASTSS 8(DI)(R11*1), Y9
-	VFMADD231PS  Y7, Y9, Y3
-	VBROADCASTSS 8(R13), Y8
-	VFMADD231PS  Y7, Y8, Y4
-	VBROADCASTSS 8(R13)(R10*1), Y9
-	VFMADD231PS  Y7, Y9, Y5
-	VBROADCASTSS 8(R13)(R10*2), Y8
-	VFMADD231PS  Y7, Y8, Y6
-	VMOVUPS      96(BX), Y7
-	VBROADCASTSS 12(DI), Y8
-	VFMADD231PS  Y7, Y8, Y0
-	VBROADCASTSS 12(DI)(R10*1), Y9
-	VFMADD231PS  Y7, Y9, Y1
-	VBROADCASTSS 12(DI)(R10*2), Y8
-	VFMADD231PS  Y7, Y8, Y2
-	VBROADCASTSS 12(DI)(R11*1), Y9
-	VFMADD231PS  Y7, Y9, Y3
-	VBROADCASTSS 12(R13), Y8
-	VFMADD231PS  Y7, Y8, Y4
-	VBROADCASTSS 12(R13)(R10*1), Y9
-	VFMADD231PS  Y7, Y9, Y5
-	VBROADCASTSS 12(R13)(R10*2), Y8
-	VFMADD231PS  Y7, Y8, Y6
+	VMOVUPS      (BX), Y6
+	VBROADCASTSS (DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS (DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS (R13), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R13)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      32(BX), Y6
+	VBROADCASTSS 4(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 4(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 4(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 4(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 4(R13), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 4(R13)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      64(BX), Y6
+	VBROADCASTSS 8(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 8(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 8(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 8(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 8(R13), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 8(R13)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      96(BX), Y6
+	VBROADCASTSS 12(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 12(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 12(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 12(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 12(R13), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 12(R13)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y5
 	ADDQ         $+128, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
@@ -8897,21 +13141,19 @@ quadDone:
 	JZ    oneDone
 
 one:
-	VMOVUPS      (BX), Y7
-	VBROADCASTSS (DI), Y8
-	VFMADD231PS  Y7, Y8, Y0
-	VBROADCASTSS (DI)(R10*1), Y9
-	VFMADD231PS  Y7, Y9, Y1
-	VBROADCASTSS (DI)(R10*2), Y8
-	VFMADD231PS  Y7, Y8, Y2
-	VBROADCASTSS (DI)(R11*1), Y9
-	VFMADD231PS  Y7, Y9, Y3
-	VBROADCASTSS (R13), Y8
-	VFMADD231PS  Y7, Y8, Y4
-	VBROADCASTSS (R13)(R10*1), Y9
-	VFMADD231PS  Y7, Y9, Y5
-	VBROADCASTSS (R13)(R10*2), Y8
-	VFMADD231PS  Y7, Y8, Y6
+	VMOVUPS      (BX), Y6
+	VBROADCASTSS (DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS (DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS (R13), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R13)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y5
 	ADDQ         $+32, BX
 	ADDQ         $+4, DI
 	ADDQ         $+4, R13
@@ -8919,9 +13161,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -8935,52 +13179,57 @@ oneDone:
 	VADDPS 96(SI), Y3, Y3
 	VADDPS (DI), Y4, Y4
 	VADDPS 32(DI), Y5, Y5
-	VADDPS 64(DI), Y6, Y6
 
 store:
-	VBROADCASTSS ConvF32_Low+0(AX), Y7
-	VBROADCASTSS ConvF32_High+0(AX), Y9
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
-	VMAXPS       Y0, Y7, Y0
-	VMINPS       Y0, Y9, Y0
-	VMOVUPS      Y0, (SI)
-	VMAXPS       Y1, Y7, Y1
-	VMINPS       Y1, Y9, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMAXPS       Y2, Y7, Y2
-	VMINPS       Y2, Y9, Y2
-	VMOVUPS      Y2, 64(SI)
-	VMAXPS       Y3, Y7, Y3
-	VMINPS       Y3, Y9, Y3
-	VMOVUPS      Y3, 96(SI)
-	VMAXPS       Y4, Y7, Y4
-	VMINPS       Y4, Y9, Y4
-	VMOVUPS      Y4, (DI)
-	VMAXPS       Y5, Y7, Y5
-	VMINPS       Y5, Y9, Y5
-	VMOVUPS      Y5, 32(DI)
-	VMAXPS       Y6, Y7, Y6
-	VMINPS       Y6, Y9, Y6
-	VMOVUPS      Y6, 64(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Y6
+	VMAXPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y6, Y5
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y8
+	VMINPS       Y0, Y8, Y0
+	VMINPS       Y1, Y8, Y1
+	VMINPS       Y2, Y8, Y2
+	VMINPS       Y3, Y8, Y3
+	VMINPS       Y4, Y8, Y4
+	VMINPS       Y5, Y8, Y5
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
-// func convF32_1x16_avx2(a *ConvF32)
-// Requires: AVX, FMA3, MMX+
-TEXT ·convF32_1x16_avx2(SB), NOSPLIT, $0-8
+// func convF32_6x8_avx2_head5(a *ConvF32)
+// Requires: AVX, FMA3
+TEXT ·convF32_6x8_avx2_head5(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -8989,77 +13238,455 @@ TEXT ·convF32_1x16_avx2(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS (DI), Y1
+	VMOVUPS (DI), Y2
+	VMOVUPS (DI), Y3
+	VMOVUPS (DI), Y4
+	VMOVUPS (DI), Y5
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ         16(CX)(DX*1), R12
+	ADDQ         8(SP), R12
+	MOVQ         R12, R9
+	ADDQ         ConvF32_SecondIn+0(AX), R9
+	VMOVUPS      (BX), Y6
+	VBROADCASTSS (DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS (DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS (DI)(R10*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R13), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      32(BX), Y6
+	VBROADCASTSS 4(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 4(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 4(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 4(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 4(DI)(R10*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 4(R13), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      64(BX), Y6
+	VBROADCASTSS 8(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 8(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 8(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 8(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 8(DI)(R10*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 8(R13), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      96(BX), Y6
+	VBROADCASTSS 12(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 12(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 12(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 12(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 12(DI)(R10*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 12(R13), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      128(BX), Y6
+	VBROADCASTSS 16(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 16(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 16(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 16(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 16(DI)(R10*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 16(R13), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      160(BX), Y6
+	VBROADCASTSS 20(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 20(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 20(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 20(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 20(DI)(R10*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 20(R13), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      192(BX), Y6
+	VBROADCASTSS 24(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 24(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 24(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 24(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 24(DI)(R10*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 24(R13), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      224(BX), Y6
+	VBROADCASTSS 28(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 28(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 28(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 28(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 28(DI)(R10*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 28(R13), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	ADDQ         $+256, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	ADDQ         $+16, DX
+	JNZ          block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
+	MOVL  8(CX), R12
+	TESTL R12, R12
+	JZ    quadDone
+
+quad:
+	VMOVUPS      (BX), Y6
+	VBROADCASTSS (DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS (DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS (DI)(R10*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R13), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      32(BX), Y6
+	VBROADCASTSS 4(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 4(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 4(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 4(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 4(DI)(R10*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 4(R13), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      64(BX), Y6
+	VBROADCASTSS 8(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 8(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 8(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 8(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 8(DI)(R10*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 8(R13), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      96(BX), Y6
+	VBROADCASTSS 12(DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS 12(DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS 12(DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS 12(DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS 12(DI)(R10*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS 12(R13), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	ADDQ         $+128, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECL         R12
+	JNZ          quad
+
+quadDone:
+	MOVL  12(CX), R12
+	TESTL R12, R12
+	JZ    oneDone
+
+one:
+	VMOVUPS      (BX), Y6
+	VBROADCASTSS (DI), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (DI)(R10*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS (DI)(R10*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (DI)(R11*1), Y8
+	VFMADD231PS  Y6, Y8, Y3
+	VBROADCASTSS (DI)(R10*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R13), Y8
+	VFMADD231PS  Y6, Y8, Y5
+	ADDQ         $+32, BX
+	ADDQ         $+4, DI
+	ADDQ         $+4, R13
+	DECL         R12
+	JNZ          one
+
+oneDone:
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	VADDPS 128(SI), Y4, Y4
+	VADDPS (DI), Y5, Y5
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Y6
+	VMAXPS       Y0, Y6, Y0
+	VMAXPS       Y1, Y6, Y1
+	VMAXPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y6, Y5
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y8
+	VMINPS       Y0, Y8, Y0
+	VMINPS       Y1, Y8, Y1
+	VMINPS       Y2, Y8, Y2
+	VMINPS       Y3, Y8, Y3
+	VMINPS       Y4, Y8, Y4
+	VMINPS       Y5, Y8, Y5
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, 128(SI)
+	VMOVUPS Y5, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
+	VZEROUPPER
+	RET
+
+// func convF32_1x16_avx2(a *ConvF32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·convF32_1x16_avx2(SB), NOSPLIT, $16-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 
 near:
-	CMPQ       ConvF32_AheadStep+0(AX), $+0
-	JEQ        busy
-	MOVQ       R14, R12
-	ANDQ       $-128, R12
-	PREFETCHT1 (R12)
-	ADDQ       ConvF32_AheadStep+0(AX), R14
-
-busy:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
-
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
 	VBROADCASTSS (DI), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      96(BX), Y3
+	VBROADCASTSS 4(DI), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	VMOVUPS      128(BX), Y2
+	VMOVUPS      160(BX), Y3
+	VBROADCASTSS 8(DI), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	VMOVUPS      192(BX), Y2
+	VMOVUPS      224(BX), Y3
+	VBROADCASTSS 12(DI), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	VMOVUPS      256(BX), Y2
+	VMOVUPS      288(BX), Y3
+	VBROADCASTSS 16(DI), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	VMOVUPS      320(BX), Y2
+	VMOVUPS      352(BX), Y3
+	VBROADCASTSS 20(DI), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	VMOVUPS      384(BX), Y2
+	VMOVUPS      416(BX), Y3
+	VBROADCASTSS 24(DI), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	VMOVUPS      448(BX), Y2
+	VMOVUPS      480(BX), Y3
+	VBROADCASTSS 28(DI), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         $+512, BX
+	JMP          blocked
+
+ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y2
+	VMOVUPS      32(BX), Y3
+	VBROADCASTSS (DI), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
 	VMOVUPS      64(BX), Y2
 	VMOVUPS      96(BX), Y3
 	VBROADCASTSS 4(DI), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      128(BX), Y2
 	VMOVUPS      160(BX), Y3
 	VBROADCASTSS 8(DI), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      192(BX), Y2
 	VMOVUPS      224(BX), Y3
 	VBROADCASTSS 12(DI), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         $+256, BX
-	ADDQ         $+16, DI
-	DECL         R12
-	JNZ          ahead
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Y2
+	VMOVUPS      288(BX), Y3
+	VBROADCASTSS 16(DI), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	VMOVUPS      320(BX), Y2
+	VMOVUPS      352(BX), Y3
+	VBROADCASTSS 20(DI), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y2
+	VMOVUPS      416(BX), Y3
+	VBROADCASTSS 24(DI), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	VMOVUPS      448(BX), Y2
+	VMOVUPS      480(BX), Y3
+	VBROADCASTSS 28(DI), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         $+512, BX
 
-aheadDone:
-	JMP ones
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
 
-still:
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -9091,7 +13718,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -9108,9 +13734,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -9124,36 +13752,45 @@ oneDone:
 	VADDPS (SI), Y1, Y1
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y2
-	VBROADCASTSS ConvF32_High+0(AX), Y4
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y2, Y0
-	VMINPS       Y0, Y4, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Y1, Y2, Y1
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y4
+	VMINPS       Y0, Y4, Y0
 	VMINPS       Y1, Y4, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_2x16_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_2x16_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_2x16_avx2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -9162,46 +13799,37 @@ TEXT ·convF32_2x16_avx2(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	VMOVUPS (DI), Y2
 	VMOVUPS 32(DI), Y3
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
+	PREFETCHT0 (R9)
 
 near:
-	CMPQ       ConvF32_AheadStep+0(AX), $+0
-	JEQ        busy
-	MOVQ       R14, R12
-	ANDQ       $-128, R12
-	PREFETCHT1 (R12)
-	ADDQ       ConvF32_AheadStep+0(AX), R14
-
-busy:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
-
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
 	VBROADCASTSS (DI), Y6
@@ -9210,8 +13838,76 @@ ahead:
 	VBROADCASTSS (R13), Y7
 	VFMADD231PS  Y4, Y7, Y2
 	VFMADD231PS  Y5, Y7, Y3
+	VMOVUPS      64(BX), Y4
+	VMOVUPS      96(BX), Y5
+	VBROADCASTSS 4(DI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 4(R13), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	VMOVUPS      128(BX), Y4
+	VMOVUPS      160(BX), Y5
+	VBROADCASTSS 8(DI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 8(R13), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	VMOVUPS      192(BX), Y4
+	VMOVUPS      224(BX), Y5
+	VBROADCASTSS 12(DI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 12(R13), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	VMOVUPS      256(BX), Y4
+	VMOVUPS      288(BX), Y5
+	VBROADCASTSS 16(DI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 16(R13), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	VMOVUPS      320(BX), Y4
+	VMOVUPS      352(BX), Y5
+	VBROADCASTSS 20(DI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 20(R13), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	VMOVUPS      384(BX), Y4
+	VMOVUPS      416(BX), Y5
+	VBROADCASTSS 24(DI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 24(R13), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	VMOVUPS      448(BX), Y4
+	VMOVUPS      480(BX), Y5
+	VBROADCASTSS 28(DI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 28(R13), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	ADDQ         $+512, BX
+	JMP          blocked
+
+ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS (DI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (R13), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
 	VMOVUPS      64(BX), Y4
 	VMOVUPS      96(BX), Y5
 	VBROADCASTSS 4(DI), Y6
@@ -9221,7 +13917,7 @@ ahead:
 	VFMADD231PS  Y4, Y7, Y2
 	VFMADD231PS  Y5, Y7, Y3
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      128(BX), Y4
 	VMOVUPS      160(BX), Y5
 	VBROADCASTSS 8(DI), Y6
@@ -9230,8 +13926,6 @@ ahead:
 	VBROADCASTSS 8(R13), Y7
 	VFMADD231PS  Y4, Y7, Y2
 	VFMADD231PS  Y5, Y7, Y3
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      192(BX), Y4
 	VMOVUPS      224(BX), Y5
 	VBROADCASTSS 12(DI), Y6
@@ -9240,16 +13934,60 @@ ahead:
 	VBROADCASTSS 12(R13), Y7
 	VFMADD231PS  Y4, Y7, Y2
 	VFMADD231PS  Y5, Y7, Y3
-	ADDQ         $+256, BX
-	ADDQ         $+16, DI
-	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Y4
+	VMOVUPS      288(BX), Y5
+	VBROADCASTSS 16(DI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 16(R13), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	VMOVUPS      320(BX), Y4
+	VMOVUPS      352(BX), Y5
+	VBROADCASTSS 20(DI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 20(R13), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y4
+	VMOVUPS      416(BX), Y5
+	VBROADCASTSS 24(DI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 24(R13), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	VMOVUPS      448(BX), Y4
+	VMOVUPS      480(BX), Y5
+	VBROADCASTSS 28(DI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 28(R13), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	ADDQ         $+512, BX
 
-aheadDone:
-	JMP ones
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
 
-still:
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -9294,7 +14032,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -9315,9 +14052,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -9333,42 +14072,51 @@ oneDone:
 	VADDPS (DI), Y3, Y3
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y4
-	VBROADCASTSS ConvF32_High+0(AX), Y6
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y6, Y0
-	VMOVUPS      Y0, (SI)
-	VMAXPS       Y2, Y4, Y2
-	VMINPS       Y2, Y6, Y2
-	VMOVUPS      Y2, (DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Y1, Y4, Y1
-	VMINPS       Y1, Y6, Y1
-	VMOVUPS      Y1, (SI)
+	VMAXPS       Y2, Y4, Y2
 	VMAXPS       Y3, Y4, Y3
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y6
+	VMINPS       Y0, Y6, Y0
+	VMINPS       Y1, Y6, Y1
+	VMINPS       Y2, Y6, Y2
 	VMINPS       Y3, Y6, Y3
-	VMOVUPS      Y3, (DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y2, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y3, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_3x16_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_3x16_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_3x16_avx2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -9377,8 +14125,8 @@ TEXT ·convF32_3x16_avx2(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
@@ -9387,39 +14135,30 @@ tile:
 	VMOVUPS 32(DI), Y3
 	VMOVUPS (DI), Y4
 	VMOVUPS 32(DI), Y5
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
+	PREFETCHT0 (R9)
 
 near:
-	CMPQ       ConvF32_AheadStep+0(AX), $+0
-	JEQ        busy
-	MOVQ       R14, R12
-	ANDQ       $-128, R12
-	PREFETCHT1 (R12)
-	ADDQ       ConvF32_AheadStep+0(AX), R14
-
-busy:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
-
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
 	VBROADCASTSS (DI), Y8
@@ -9431,8 +14170,100 @@ ahead:
 	VBROADCASTSS (R13), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	VMOVUPS      64(BX), Y6
+	VMOVUPS      96(BX), Y7
+	VBROADCASTSS 4(DI), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 4(R13), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	VMOVUPS      128(BX), Y6
+	VMOVUPS      160(BX), Y7
+	VBROADCASTSS 8(DI), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 8(R13), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	VMOVUPS      192(BX), Y6
+	VMOVUPS      224(BX), Y7
+	VBROADCASTSS 12(DI), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 12(R13), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	VMOVUPS      256(BX), Y6
+	VMOVUPS      288(BX), Y7
+	VBROADCASTSS 16(DI), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 16(R13), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	VMOVUPS      320(BX), Y6
+	VMOVUPS      352(BX), Y7
+	VBROADCASTSS 20(DI), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 20(R13), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	VMOVUPS      384(BX), Y6
+	VMOVUPS      416(BX), Y7
+	VBROADCASTSS 24(DI), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 24(R13), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	VMOVUPS      448(BX), Y6
+	VMOVUPS      480(BX), Y7
+	VBROADCASTSS 28(DI), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 28(R13), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         $+512, BX
+	JMP          blocked
+
+ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS (DI), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (DI)(R10*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS (R13), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
 	VMOVUPS      64(BX), Y6
 	VMOVUPS      96(BX), Y7
 	VBROADCASTSS 4(DI), Y8
@@ -9445,7 +14276,7 @@ ahead:
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      128(BX), Y6
 	VMOVUPS      160(BX), Y7
 	VBROADCASTSS 8(DI), Y8
@@ -9457,8 +14288,6 @@ ahead:
 	VBROADCASTSS 8(R13), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      192(BX), Y6
 	VMOVUPS      224(BX), Y7
 	VBROADCASTSS 12(DI), Y8
@@ -9470,16 +14299,72 @@ ahead:
 	VBROADCASTSS 12(R13), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         $+256, BX
-	ADDQ         $+16, DI
-	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Y6
+	VMOVUPS      288(BX), Y7
+	VBROADCASTSS 16(DI), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 16(R13), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	VMOVUPS      320(BX), Y6
+	VMOVUPS      352(BX), Y7
+	VBROADCASTSS 20(DI), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 20(R13), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y6
+	VMOVUPS      416(BX), Y7
+	VBROADCASTSS 24(DI), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 24(R13), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	VMOVUPS      448(BX), Y6
+	VMOVUPS      480(BX), Y7
+	VBROADCASTSS 28(DI), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 28(R13), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         $+512, BX
 
-aheadDone:
-	JMP ones
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
 
-still:
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -9536,7 +14421,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -9560,9 +14444,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -9580,48 +14466,57 @@ oneDone:
 	VADDPS (DI), Y5, Y5
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y6
-	VBROADCASTSS ConvF32_High+0(AX), Y8
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y6, Y0
-	VMINPS       Y0, Y8, Y0
-	VMOVUPS      Y0, (SI)
-	VMAXPS       Y2, Y6, Y2
-	VMINPS       Y2, Y8, Y2
-	VMOVUPS      Y2, 32(SI)
-	VMAXPS       Y4, Y6, Y4
-	VMINPS       Y4, Y8, Y4
-	VMOVUPS      Y4, (DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Y1, Y6, Y1
-	VMINPS       Y1, Y8, Y1
-	VMOVUPS      Y1, (SI)
+	VMAXPS       Y2, Y6, Y2
 	VMAXPS       Y3, Y6, Y3
-	VMINPS       Y3, Y8, Y3
-	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y4, Y6, Y4
 	VMAXPS       Y5, Y6, Y5
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y8
+	VMINPS       Y0, Y8, Y0
+	VMINPS       Y1, Y8, Y1
+	VMINPS       Y2, Y8, Y2
+	VMINPS       Y3, Y8, Y3
+	VMINPS       Y4, Y8, Y4
 	VMINPS       Y5, Y8, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y2, 32(SI)
+	VMOVUPS Y4, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y3, 32(SI)
+	VMOVUPS Y5, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_4x16_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_4x16_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_4x16_avx2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -9630,8 +14525,8 @@ TEXT ·convF32_4x16_avx2(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
@@ -9642,40 +14537,31 @@ tile:
 	VMOVUPS 32(DI), Y5
 	VMOVUPS (DI), Y6
 	VMOVUPS 32(DI), Y7
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
 
 near:
-	CMPQ       ConvF32_AheadStep+0(AX), $+0
-	JEQ        busy
-	MOVQ       R14, R12
-	ANDQ       $-128, R12
-	PREFETCHT1 (R12)
-	ADDQ       ConvF32_AheadStep+0(AX), R14
-
-busy:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
-
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
 	VMOVUPS      (BX), Y8
 	VMOVUPS      32(BX), Y9
 	VBROADCASTSS (DI), Y10
@@ -9690,8 +14576,124 @@ ahead:
 	VBROADCASTSS (R13)(R10*1), Y11
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      64(BX), Y8
+	VMOVUPS      96(BX), Y9
+	VBROADCASTSS 4(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 4(R13), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 4(R13)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      128(BX), Y8
+	VMOVUPS      160(BX), Y9
+	VBROADCASTSS 8(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 8(R13), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 8(R13)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      192(BX), Y8
+	VMOVUPS      224(BX), Y9
+	VBROADCASTSS 12(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 12(R13), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(R13)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      256(BX), Y8
+	VMOVUPS      288(BX), Y9
+	VBROADCASTSS 16(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 16(R13), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 16(R13)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      320(BX), Y8
+	VMOVUPS      352(BX), Y9
+	VBROADCASTSS 20(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 20(R13), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 20(R13)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      384(BX), Y8
+	VMOVUPS      416(BX), Y9
+	VBROADCASTSS 24(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 24(R13), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 24(R13)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      448(BX), Y8
+	VMOVUPS      480(BX), Y9
+	VBROADCASTSS 28(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 28(R13), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 28(R13)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	ADDQ         $+512, BX
+	JMP          blocked
+
+ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y8
+	VMOVUPS      32(BX), Y9
+	VBROADCASTSS (DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS (R13), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (R13)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
 	VMOVUPS      64(BX), Y8
 	VMOVUPS      96(BX), Y9
 	VBROADCASTSS 4(DI), Y10
@@ -9707,7 +14709,7 @@ ahead:
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      128(BX), Y8
 	VMOVUPS      160(BX), Y9
 	VBROADCASTSS 8(DI), Y10
@@ -9722,8 +14724,6 @@ ahead:
 	VBROADCASTSS 8(R13)(R10*1), Y11
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      192(BX), Y8
 	VMOVUPS      224(BX), Y9
 	VBROADCASTSS 12(DI), Y10
@@ -9738,16 +14738,84 @@ ahead:
 	VBROADCASTSS 12(R13)(R10*1), Y11
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
-	ADDQ         $+256, BX
-	ADDQ         $+16, DI
-	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Y8
+	VMOVUPS      288(BX), Y9
+	VBROADCASTSS 16(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 16(R13), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 16(R13)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      320(BX), Y8
+	VMOVUPS      352(BX), Y9
+	VBROADCASTSS 20(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 20(R13), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 20(R13)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y8
+	VMOVUPS      416(BX), Y9
+	VBROADCASTSS 24(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 24(R13), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 24(R13)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      448(BX), Y8
+	VMOVUPS      480(BX), Y9
+	VBROADCASTSS 28(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 28(R13), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 28(R13)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	ADDQ         $+512, BX
 
-aheadDone:
-	JMP ones
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
 
-still:
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -9816,7 +14884,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -9843,9 +14910,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -9865,54 +14934,63 @@ oneDone:
 	VADDPS 32(DI), Y7, Y7
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y8
-	VBROADCASTSS ConvF32_High+0(AX), Y10
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVUPS      Y0, (SI)
-	VMAXPS       Y2, Y8, Y2
-	VMINPS       Y2, Y10, Y2
-	VMOVUPS      Y2, 32(SI)
-	VMAXPS       Y4, Y8, Y4
-	VMINPS       Y4, Y10, Y4
-	VMOVUPS      Y4, (DI)
-	VMAXPS       Y6, Y8, Y6
-	VMINPS       Y6, Y10, Y6
-	VMOVUPS      Y6, 32(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Y1, Y8, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVUPS      Y1, (SI)
+	VMAXPS       Y2, Y8, Y2
 	VMAXPS       Y3, Y8, Y3
-	VMINPS       Y3, Y10, Y3
-	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y4, Y8, Y4
 	VMAXPS       Y5, Y8, Y5
-	VMINPS       Y5, Y10, Y5
-	VMOVUPS      Y5, (DI)
+	VMAXPS       Y6, Y8, Y6
 	VMAXPS       Y7, Y8, Y7
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y10
+	VMINPS       Y0, Y10, Y0
+	VMINPS       Y1, Y10, Y1
+	VMINPS       Y2, Y10, Y2
+	VMINPS       Y3, Y10, Y3
+	VMINPS       Y4, Y10, Y4
+	VMINPS       Y5, Y10, Y5
+	VMINPS       Y6, Y10, Y6
 	VMINPS       Y7, Y10, Y7
-	VMOVUPS      Y7, 32(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y2, 32(SI)
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y6, 32(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y3, 32(SI)
+	VMOVUPS Y5, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
-// func convF32_5x16_avx2(a *ConvF32)
+// func convF32_4x16_avx2_head3(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_5x16_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_4x16_avx2_head3(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -9921,8 +14999,482 @@ TEXT ·convF32_5x16_avx2(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R9)
+
+near:
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
+	VMOVUPS      (BX), Y8
+	VMOVUPS      32(BX), Y9
+	VBROADCASTSS (DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS (DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      64(BX), Y8
+	VMOVUPS      96(BX), Y9
+	VBROADCASTSS 4(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 4(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      128(BX), Y8
+	VMOVUPS      160(BX), Y9
+	VBROADCASTSS 8(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 8(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      192(BX), Y8
+	VMOVUPS      224(BX), Y9
+	VBROADCASTSS 12(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      256(BX), Y8
+	VMOVUPS      288(BX), Y9
+	VBROADCASTSS 16(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 16(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 16(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      320(BX), Y8
+	VMOVUPS      352(BX), Y9
+	VBROADCASTSS 20(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 20(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 20(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      384(BX), Y8
+	VMOVUPS      416(BX), Y9
+	VBROADCASTSS 24(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 24(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 24(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      448(BX), Y8
+	VMOVUPS      480(BX), Y9
+	VBROADCASTSS 28(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 28(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 28(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	ADDQ         $+512, BX
+	JMP          blocked
+
+ahead:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y8
+	VMOVUPS      32(BX), Y9
+	VBROADCASTSS (DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS (DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      64(BX), Y8
+	VMOVUPS      96(BX), Y9
+	VBROADCASTSS 4(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 4(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Y8
+	VMOVUPS      160(BX), Y9
+	VBROADCASTSS 8(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 8(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      192(BX), Y8
+	VMOVUPS      224(BX), Y9
+	VBROADCASTSS 12(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Y8
+	VMOVUPS      288(BX), Y9
+	VBROADCASTSS 16(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 16(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 16(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      320(BX), Y8
+	VMOVUPS      352(BX), Y9
+	VBROADCASTSS 20(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 20(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 20(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y8
+	VMOVUPS      416(BX), Y9
+	VBROADCASTSS 24(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 24(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 24(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      448(BX), Y8
+	VMOVUPS      480(BX), Y9
+	VBROADCASTSS 28(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 28(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 28(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	ADDQ         $+512, BX
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
+	MOVL  8(CX), R12
+	TESTL R12, R12
+	JZ    quadDone
+
+quad:
+	VMOVUPS      (BX), Y8
+	VMOVUPS      32(BX), Y9
+	VBROADCASTSS (DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS (DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      64(BX), Y8
+	VMOVUPS      96(BX), Y9
+	VBROADCASTSS 4(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 4(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      128(BX), Y8
+	VMOVUPS      160(BX), Y9
+	VBROADCASTSS 8(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 8(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	VMOVUPS      192(BX), Y8
+	VMOVUPS      224(BX), Y9
+	VBROADCASTSS 12(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	ADDQ         $+256, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECL         R12
+	JNZ          quad
+
+quadDone:
+	MOVL  12(CX), R12
+	TESTL R12, R12
+	JZ    oneDone
+
+one:
+	VMOVUPS      (BX), Y8
+	VMOVUPS      32(BX), Y9
+	VBROADCASTSS (DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (DI)(R10*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS (DI)(R10*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (R13), Y11
+	VFMADD231PS  Y8, Y11, Y6
+	VFMADD231PS  Y9, Y11, Y7
+	ADDQ         $+64, BX
+	ADDQ         $+4, DI
+	ADDQ         $+4, R13
+	DECL         R12
+	JNZ          one
+
+oneDone:
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Y0, Y0
+	VADDPS 32(SI), Y2, Y2
+	VADDPS 64(SI), Y4, Y4
+	VADDPS (DI), Y6, Y6
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Y1, Y1
+	VADDPS 32(SI), Y3, Y3
+	VADDPS 64(SI), Y5, Y5
+	VADDPS (DI), Y7, Y7
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Y8
+	VMAXPS       Y0, Y8, Y0
+	VMAXPS       Y1, Y8, Y1
+	VMAXPS       Y2, Y8, Y2
+	VMAXPS       Y3, Y8, Y3
+	VMAXPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y8, Y5
+	VMAXPS       Y6, Y8, Y6
+	VMAXPS       Y7, Y8, Y7
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y10
+	VMINPS       Y0, Y10, Y0
+	VMINPS       Y1, Y10, Y1
+	VMINPS       Y2, Y10, Y2
+	VMINPS       Y3, Y10, Y3
+	VMINPS       Y4, Y10, Y4
+	VMINPS       Y5, Y10, Y5
+	VMINPS       Y6, Y10, Y6
+	VMINPS       Y7, Y10, Y7
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y2, 32(SI)
+	VMOVUPS Y4, 64(SI)
+	VMOVUPS Y6, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y3, 32(SI)
+	VMOVUPS Y5, 64(SI)
+	VMOVUPS Y7, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
+	VZEROUPPER
+	RET
+
+// func convF32_5x16_avx2(a *ConvF32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·convF32_5x16_avx2(SB), NOSPLIT, $16-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
@@ -9935,41 +15487,32 @@ tile:
 	VMOVUPS 32(DI), Y7
 	VMOVUPS (DI), Y8
 	VMOVUPS 32(DI), Y9
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
 
 near:
-	CMPQ       ConvF32_AheadStep+0(AX), $+0
-	JEQ        busy
-	MOVQ       R14, R12
-	ANDQ       $-128, R12
-	PREFETCHT1 (R12)
-	ADDQ       ConvF32_AheadStep+0(AX), R14
-
-busy:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
-
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
 	VMOVUPS      (BX), Y10
 	VMOVUPS      32(BX), Y11
 	VBROADCASTSS (DI), Y12
@@ -9987,8 +15530,148 @@ ahead:
 	VBROADCASTSS (R13)(R10*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      64(BX), Y10
+	VMOVUPS      96(BX), Y11
+	VBROADCASTSS 4(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 4(R13), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 4(R13)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      128(BX), Y10
+	VMOVUPS      160(BX), Y11
+	VBROADCASTSS 8(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 8(R13), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 8(R13)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      192(BX), Y10
+	VMOVUPS      224(BX), Y11
+	VBROADCASTSS 12(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(R13), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 12(R13)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      256(BX), Y10
+	VMOVUPS      288(BX), Y11
+	VBROADCASTSS 16(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 16(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 16(R13), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 16(R13)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      320(BX), Y10
+	VMOVUPS      352(BX), Y11
+	VBROADCASTSS 20(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 20(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 20(R13), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 20(R13)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      384(BX), Y10
+	VMOVUPS      416(BX), Y11
+	VBROADCASTSS 24(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 24(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 24(R13), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 24(R13)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      448(BX), Y10
+	VMOVUPS      480(BX), Y11
+	VBROADCASTSS 28(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 28(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 28(R13), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 28(R13)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         $+512, BX
+	JMP          blocked
+
+ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y10
+	VMOVUPS      32(BX), Y11
+	VBROADCASTSS (DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS (DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (R13), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS (R13)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
 	VMOVUPS      64(BX), Y10
 	VMOVUPS      96(BX), Y11
 	VBROADCASTSS 4(DI), Y12
@@ -10007,7 +15690,7 @@ ahead:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      128(BX), Y10
 	VMOVUPS      160(BX), Y11
 	VBROADCASTSS 8(DI), Y12
@@ -10025,8 +15708,6 @@ ahead:
 	VBROADCASTSS 8(R13)(R10*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      192(BX), Y10
 	VMOVUPS      224(BX), Y11
 	VBROADCASTSS 12(DI), Y12
@@ -10044,16 +15725,96 @@ ahead:
 	VBROADCASTSS 12(R13)(R10*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         $+256, BX
-	ADDQ         $+16, DI
-	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Y10
+	VMOVUPS      288(BX), Y11
+	VBROADCASTSS 16(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 16(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 16(R13), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 16(R13)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      320(BX), Y10
+	VMOVUPS      352(BX), Y11
+	VBROADCASTSS 20(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 20(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 20(R13), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 20(R13)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y10
+	VMOVUPS      416(BX), Y11
+	VBROADCASTSS 24(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 24(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 24(R13), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 24(R13)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      448(BX), Y10
+	VMOVUPS      480(BX), Y11
+	VBROADCASTSS 28(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 28(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 28(R13), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 28(R13)(R10*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         $+512, BX
 
-aheadDone:
-	JMP ones
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
 
-still:
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -10134,7 +15895,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -10164,9 +15924,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -10188,60 +15950,69 @@ oneDone:
 	VADDPS 32(DI), Y9, Y9
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y10
-	VBROADCASTSS ConvF32_High+0(AX), Y12
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y10, Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      Y0, (SI)
-	VMAXPS       Y2, Y10, Y2
-	VMINPS       Y2, Y12, Y2
-	VMOVUPS      Y2, 32(SI)
-	VMAXPS       Y4, Y10, Y4
-	VMINPS       Y4, Y12, Y4
-	VMOVUPS      Y4, 64(SI)
-	VMAXPS       Y6, Y10, Y6
-	VMINPS       Y6, Y12, Y6
-	VMOVUPS      Y6, (DI)
-	VMAXPS       Y8, Y10, Y8
-	VMINPS       Y8, Y12, Y8
-	VMOVUPS      Y8, 32(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Y1, Y10, Y1
-	VMINPS       Y1, Y12, Y1
-	VMOVUPS      Y1, (SI)
+	VMAXPS       Y2, Y10, Y2
 	VMAXPS       Y3, Y10, Y3
-	VMINPS       Y3, Y12, Y3
-	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y4, Y10, Y4
 	VMAXPS       Y5, Y10, Y5
-	VMINPS       Y5, Y12, Y5
-	VMOVUPS      Y5, 64(SI)
+	VMAXPS       Y6, Y10, Y6
 	VMAXPS       Y7, Y10, Y7
-	VMINPS       Y7, Y12, Y7
-	VMOVUPS      Y7, (DI)
+	VMAXPS       Y8, Y10, Y8
 	VMAXPS       Y9, Y10, Y9
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y12
+	VMINPS       Y0, Y12, Y0
+	VMINPS       Y1, Y12, Y1
+	VMINPS       Y2, Y12, Y2
+	VMINPS       Y3, Y12, Y3
+	VMINPS       Y4, Y12, Y4
+	VMINPS       Y5, Y12, Y5
+	VMINPS       Y6, Y12, Y6
+	VMINPS       Y7, Y12, Y7
+	VMINPS       Y8, Y12, Y8
 	VMINPS       Y9, Y12, Y9
-	VMOVUPS      Y9, 32(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y2, 32(SI)
+	VMOVUPS Y4, 64(SI)
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y8, 32(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y3, 32(SI)
+	VMOVUPS Y5, 64(SI)
+	VMOVUPS Y7, (DI)
+	VMOVUPS Y9, 32(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
-// func convF32_6x16_avx2(a *ConvF32)
+// func convF32_5x16_avx2_head4(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_6x16_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_5x16_avx2_head4(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -10250,8 +16021,556 @@ TEXT ·convF32_6x16_avx2(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
+	VMOVUPS (DI), Y8
+	VMOVUPS 32(DI), Y9
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R9)
+
+near:
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
+	VMOVUPS      (BX), Y10
+	VMOVUPS      32(BX), Y11
+	VBROADCASTSS (DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS (DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      64(BX), Y10
+	VMOVUPS      96(BX), Y11
+	VBROADCASTSS 4(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 4(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 4(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      128(BX), Y10
+	VMOVUPS      160(BX), Y11
+	VBROADCASTSS 8(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 8(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 8(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      192(BX), Y10
+	VMOVUPS      224(BX), Y11
+	VBROADCASTSS 12(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 12(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      256(BX), Y10
+	VMOVUPS      288(BX), Y11
+	VBROADCASTSS 16(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 16(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 16(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 16(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      320(BX), Y10
+	VMOVUPS      352(BX), Y11
+	VBROADCASTSS 20(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 20(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 20(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 20(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      384(BX), Y10
+	VMOVUPS      416(BX), Y11
+	VBROADCASTSS 24(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 24(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 24(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 24(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      448(BX), Y10
+	VMOVUPS      480(BX), Y11
+	VBROADCASTSS 28(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 28(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 28(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 28(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         $+512, BX
+	JMP          blocked
+
+ahead:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y10
+	VMOVUPS      32(BX), Y11
+	VBROADCASTSS (DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS (DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      64(BX), Y10
+	VMOVUPS      96(BX), Y11
+	VBROADCASTSS 4(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 4(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 4(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Y10
+	VMOVUPS      160(BX), Y11
+	VBROADCASTSS 8(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 8(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 8(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      192(BX), Y10
+	VMOVUPS      224(BX), Y11
+	VBROADCASTSS 12(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 12(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Y10
+	VMOVUPS      288(BX), Y11
+	VBROADCASTSS 16(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 16(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 16(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 16(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      320(BX), Y10
+	VMOVUPS      352(BX), Y11
+	VBROADCASTSS 20(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 20(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 20(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 20(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y10
+	VMOVUPS      416(BX), Y11
+	VBROADCASTSS 24(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 24(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 24(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 24(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      448(BX), Y10
+	VMOVUPS      480(BX), Y11
+	VBROADCASTSS 28(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 28(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 28(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 28(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         $+512, BX
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
+	MOVL  8(CX), R12
+	TESTL R12, R12
+	JZ    quadDone
+
+quad:
+	VMOVUPS      (BX), Y10
+	VMOVUPS      32(BX), Y11
+	VBROADCASTSS (DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS (DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      64(BX), Y10
+	VMOVUPS      96(BX), Y11
+	VBROADCASTSS 4(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 4(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 4(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      128(BX), Y10
+	VMOVUPS      160(BX), Y11
+	VBROADCASTSS 8(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 8(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 8(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      192(BX), Y10
+	VMOVUPS      224(BX), Y11
+	VBROADCASTSS 12(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS 12(R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         $+256, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECL         R12
+	JNZ          quad
+
+quadDone:
+	MOVL  12(CX), R12
+	TESTL R12, R12
+	JZ    oneDone
+
+one:
+	VMOVUPS      (BX), Y10
+	VMOVUPS      32(BX), Y11
+	VBROADCASTSS (DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (DI)(R10*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS (DI)(R10*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (DI)(R11*1), Y13
+	VFMADD231PS  Y10, Y13, Y6
+	VFMADD231PS  Y11, Y13, Y7
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         $+64, BX
+	ADDQ         $+4, DI
+	ADDQ         $+4, R13
+	DECL         R12
+	JNZ          one
+
+oneDone:
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Y0, Y0
+	VADDPS 32(SI), Y2, Y2
+	VADDPS 64(SI), Y4, Y4
+	VADDPS 96(SI), Y6, Y6
+	VADDPS (DI), Y8, Y8
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Y1, Y1
+	VADDPS 32(SI), Y3, Y3
+	VADDPS 64(SI), Y5, Y5
+	VADDPS 96(SI), Y7, Y7
+	VADDPS (DI), Y9, Y9
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Y10
+	VMAXPS       Y0, Y10, Y0
+	VMAXPS       Y1, Y10, Y1
+	VMAXPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y10, Y4
+	VMAXPS       Y5, Y10, Y5
+	VMAXPS       Y6, Y10, Y6
+	VMAXPS       Y7, Y10, Y7
+	VMAXPS       Y8, Y10, Y8
+	VMAXPS       Y9, Y10, Y9
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y12
+	VMINPS       Y0, Y12, Y0
+	VMINPS       Y1, Y12, Y1
+	VMINPS       Y2, Y12, Y2
+	VMINPS       Y3, Y12, Y3
+	VMINPS       Y4, Y12, Y4
+	VMINPS       Y5, Y12, Y5
+	VMINPS       Y6, Y12, Y6
+	VMINPS       Y7, Y12, Y7
+	VMINPS       Y8, Y12, Y8
+	VMINPS       Y9, Y12, Y9
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y2, 32(SI)
+	VMOVUPS Y4, 64(SI)
+	VMOVUPS Y6, 96(SI)
+	VMOVUPS Y8, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y3, 32(SI)
+	VMOVUPS Y5, 64(SI)
+	VMOVUPS Y7, 96(SI)
+	VMOVUPS Y9, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
+	VZEROUPPER
+	RET
+
+// func convF32_6x16_avx2(a *ConvF32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·convF32_6x16_avx2(SB), NOSPLIT, $16-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
@@ -10266,42 +16585,33 @@ tile:
 	VMOVUPS 32(DI), Y9
 	VMOVUPS (DI), Y10
 	VMOVUPS 32(DI), Y11
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
 
 near:
-	CMPQ       ConvF32_AheadStep+0(AX), $+0
-	JEQ        busy
-	MOVQ       R14, R12
-	ANDQ       $-128, R12
-	PREFETCHT1 (R12)
-	ADDQ       ConvF32_AheadStep+0(AX), R14
-
-busy:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
-
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (DI), Y14
@@ -10322,8 +16632,172 @@ ahead:
 	VBROADCASTSS (R13)(R10*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      64(BX), Y12
+	VMOVUPS      96(BX), Y13
+	VBROADCASTSS 4(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 4(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 4(R13)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 4(R13)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      128(BX), Y12
+	VMOVUPS      160(BX), Y13
+	VBROADCASTSS 8(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 8(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 8(R13)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 8(R13)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      192(BX), Y12
+	VMOVUPS      224(BX), Y13
+	VBROADCASTSS 12(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 12(R13)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 12(R13)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      256(BX), Y12
+	VMOVUPS      288(BX), Y13
+	VBROADCASTSS 16(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 16(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 16(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(R13)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 16(R13)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      320(BX), Y12
+	VMOVUPS      352(BX), Y13
+	VBROADCASTSS 20(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 20(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 20(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 20(R13)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(R13)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      384(BX), Y12
+	VMOVUPS      416(BX), Y13
+	VBROADCASTSS 24(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 24(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 24(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 24(R13)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 24(R13)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      448(BX), Y12
+	VMOVUPS      480(BX), Y13
+	VBROADCASTSS 28(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 28(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 28(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 28(R13)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 28(R13)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         $+512, BX
+	JMP          blocked
+
+ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (R13)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R13)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
 	VMOVUPS      64(BX), Y12
 	VMOVUPS      96(BX), Y13
 	VBROADCASTSS 4(DI), Y14
@@ -10345,7 +16819,7 @@ ahead:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      128(BX), Y12
 	VMOVUPS      160(BX), Y13
 	VBROADCASTSS 8(DI), Y14
@@ -10366,8 +16840,6 @@ ahead:
 	VBROADCASTSS 8(R13)(R10*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      192(BX), Y12
 	VMOVUPS      224(BX), Y13
 	VBROADCASTSS 12(DI), Y14
@@ -10388,16 +16860,108 @@ ahead:
 	VBROADCASTSS 12(R13)(R10*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         $+256, BX
-	ADDQ         $+16, DI
-	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Y12
+	VMOVUPS      288(BX), Y13
+	VBROADCASTSS 16(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 16(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 16(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(R13)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 16(R13)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      320(BX), Y12
+	VMOVUPS      352(BX), Y13
+	VBROADCASTSS 20(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 20(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 20(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 20(R13)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(R13)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y12
+	VMOVUPS      416(BX), Y13
+	VBROADCASTSS 24(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 24(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 24(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 24(R13)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 24(R13)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      448(BX), Y12
+	VMOVUPS      480(BX), Y13
+	VBROADCASTSS 28(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 28(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 28(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 28(R13)(R10*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 28(R13)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         $+512, BX
 
-aheadDone:
-	JMP ones
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
 
-still:
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -10490,7 +17054,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -10523,9 +17086,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -10549,66 +17114,75 @@ oneDone:
 	VADDPS 64(DI), Y11, Y11
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y12
-	VBROADCASTSS ConvF32_High+0(AX), Y14
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y12, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVUPS      Y0, (SI)
-	VMAXPS       Y2, Y12, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVUPS      Y2, 32(SI)
-	VMAXPS       Y4, Y12, Y4
-	VMINPS       Y4, Y14, Y4
-	VMOVUPS      Y4, 64(SI)
-	VMAXPS       Y6, Y12, Y6
-	VMINPS       Y6, Y14, Y6
-	VMOVUPS      Y6, (DI)
-	VMAXPS       Y8, Y12, Y8
-	VMINPS       Y8, Y14, Y8
-	VMOVUPS      Y8, 32(DI)
-	VMAXPS       Y10, Y12, Y10
-	VMINPS       Y10, Y14, Y10
-	VMOVUPS      Y10, 64(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Y1, Y12, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVUPS      Y1, (SI)
+	VMAXPS       Y2, Y12, Y2
 	VMAXPS       Y3, Y12, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y4, Y12, Y4
 	VMAXPS       Y5, Y12, Y5
-	VMINPS       Y5, Y14, Y5
-	VMOVUPS      Y5, 64(SI)
+	VMAXPS       Y6, Y12, Y6
 	VMAXPS       Y7, Y12, Y7
-	VMINPS       Y7, Y14, Y7
-	VMOVUPS      Y7, (DI)
+	VMAXPS       Y8, Y12, Y8
 	VMAXPS       Y9, Y12, Y9
-	VMINPS       Y9, Y14, Y9
-	VMOVUPS      Y9, 32(DI)
+	VMAXPS       Y10, Y12, Y10
 	VMAXPS       Y11, Y12, Y11
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y14
+	VMINPS       Y0, Y14, Y0
+	VMINPS       Y1, Y14, Y1
+	VMINPS       Y2, Y14, Y2
+	VMINPS       Y3, Y14, Y3
+	VMINPS       Y4, Y14, Y4
+	VMINPS       Y5, Y14, Y5
+	VMINPS       Y6, Y14, Y6
+	VMINPS       Y7, Y14, Y7
+	VMINPS       Y8, Y14, Y8
+	VMINPS       Y9, Y14, Y9
+	VMINPS       Y10, Y14, Y10
 	VMINPS       Y11, Y14, Y11
-	VMOVUPS      Y11, 64(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y2, 32(SI)
+	VMOVUPS Y4, 64(SI)
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y8, 32(DI)
+	VMOVUPS Y10, 64(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y3, 32(SI)
+	VMOVUPS Y5, 64(SI)
+	VMOVUPS Y7, (DI)
+	VMOVUPS Y9, 32(DI)
+	VMOVUPS Y11, 64(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
-// func convF32_7x16_avx2(a *ConvF32)
+// func convF32_6x16_avx2_head4(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_7x16_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_6x16_avx2_head4(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -10617,8 +17191,8 @@ TEXT ·convF32_7x16_avx2(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
@@ -10633,242 +17207,468 @@ tile:
 	VMOVUPS 32(DI), Y9
 	VMOVUPS (DI), Y10
 	VMOVUPS 32(DI), Y11
-	VMOVUPS (DI), Y12
-	VMOVUPS 32(DI), Y13
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
 	PREFETCHT0 (R12)(R11*1)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
 
 near:
-	CMPQ       ConvF32_AheadStep+0(AX), $+0
-	JEQ        busy
-	MOVQ       R14, R12
-	ANDQ       $-128, R12
-	PREFETCHT1 (R12)
-	ADDQ       ConvF32_AheadStep+0(AX), R14
-
-busy:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      64(BX), Y12
+	VMOVUPS      96(BX), Y13
+	VBROADCASTSS 4(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 4(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 4(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 4(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      128(BX), Y12
+	VMOVUPS      160(BX), Y13
+	VBROADCASTSS 8(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 8(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 8(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 8(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      192(BX), Y12
+	VMOVUPS      224(BX), Y13
+	VBROADCASTSS 12(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 12(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 12(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      256(BX), Y12
+	VMOVUPS      288(BX), Y13
+	VBROADCASTSS 16(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 16(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 16(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 16(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      320(BX), Y12
+	VMOVUPS      352(BX), Y13
+	VBROADCASTSS 20(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 20(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 20(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 20(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      384(BX), Y12
+	VMOVUPS      416(BX), Y13
+	VBROADCASTSS 24(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 24(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 24(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 24(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 24(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      448(BX), Y12
+	VMOVUPS      480(BX), Y13
+	VBROADCASTSS 28(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 28(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 28(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 28(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 28(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         $+512, BX
+	JMP          blocked
 
 ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
-	VMOVUPS      (BX), Y14
-	VBROADCASTSS (DI), Y15
-	VFMADD231PS  Y14, Y15, Y0
-	VFMADD231PS  32(BX), Y15, Y1
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
 	VBROADCASTSS (DI)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y2
-	VFMADD231PS  32(BX), Y15, Y3
-	VBROADCASTSS (DI)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y4
-	VFMADD231PS  32(BX), Y15, Y5
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
 	VBROADCASTSS (DI)(R11*1), Y15
-	VFMADD231PS  Y14, Y15, Y6
-	VFMADD231PS  32(BX), Y15, Y7
-	VBROADCASTSS (R13), Y15
-	VFMADD231PS  Y14, Y15, Y8
-	VFMADD231PS  32(BX), Y15, Y9
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
 	VBROADCASTSS (R13)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y10
-	VFMADD231PS  32(BX), Y15, Y11
-	VBROADCASTSS (R13)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y12
-	VFMADD231PS  32(BX), Y15, Y13
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
-	VMOVUPS      64(BX), Y14
-	VBROADCASTSS 4(DI), Y15
-	VFMADD231PS  Y14, Y15, Y0
-	VFMADD231PS  96(BX), Y15, Y1
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      64(BX), Y12
+	VMOVUPS      96(BX), Y13
+	VBROADCASTSS 4(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
 	VBROADCASTSS 4(DI)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y2
-	VFMADD231PS  96(BX), Y15, Y3
-	VBROADCASTSS 4(DI)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y4
-	VFMADD231PS  96(BX), Y15, Y5
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
 	VBROADCASTSS 4(DI)(R11*1), Y15
-	VFMADD231PS  Y14, Y15, Y6
-	VFMADD231PS  96(BX), Y15, Y7
-	VBROADCASTSS 4(R13), Y15
-	VFMADD231PS  Y14, Y15, Y8
-	VFMADD231PS  96(BX), Y15, Y9
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 4(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
 	VBROADCASTSS 4(R13)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y10
-	VFMADD231PS  96(BX), Y15, Y11
-	VBROADCASTSS 4(R13)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y12
-	VFMADD231PS  96(BX), Y15, Y13
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
-	VMOVUPS      128(BX), Y14
-	VBROADCASTSS 8(DI), Y15
-	VFMADD231PS  Y14, Y15, Y0
-	VFMADD231PS  160(BX), Y15, Y1
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Y12
+	VMOVUPS      160(BX), Y13
+	VBROADCASTSS 8(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
 	VBROADCASTSS 8(DI)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y2
-	VFMADD231PS  160(BX), Y15, Y3
-	VBROADCASTSS 8(DI)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y4
-	VFMADD231PS  160(BX), Y15, Y5
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
 	VBROADCASTSS 8(DI)(R11*1), Y15
-	VFMADD231PS  Y14, Y15, Y6
-	VFMADD231PS  160(BX), Y15, Y7
-	VBROADCASTSS 8(R13), Y15
-	VFMADD231PS  Y14, Y15, Y8
-	VFMADD231PS  160(BX), Y15, Y9
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 8(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
 	VBROADCASTSS 8(R13)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y10
-	VFMADD231PS  160(BX), Y15, Y11
-	VBROADCASTSS 8(R13)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y12
-	VFMADD231PS  160(BX), Y15, Y13
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
-	VMOVUPS      192(BX), Y14
-	VBROADCASTSS 12(DI), Y15
-	VFMADD231PS  Y14, Y15, Y0
-	VFMADD231PS  224(BX), Y15, Y1
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      192(BX), Y12
+	VMOVUPS      224(BX), Y13
+	VBROADCASTSS 12(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
 	VBROADCASTSS 12(DI)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y2
-	VFMADD231PS  224(BX), Y15, Y3
-	VBROADCASTSS 12(DI)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y4
-	VFMADD231PS  224(BX), Y15, Y5
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
 	VBROADCASTSS 12(DI)(R11*1), Y15
-	VFMADD231PS  Y14, Y15, Y6
-	VFMADD231PS  224(BX), Y15, Y7
-	VBROADCASTSS 12(R13), Y15
-	VFMADD231PS  Y14, Y15, Y8
-	VFMADD231PS  224(BX), Y15, Y9
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 12(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
 	VBROADCASTSS 12(R13)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y10
-	VFMADD231PS  224(BX), Y15, Y11
-	VBROADCASTSS 12(R13)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y12
-	VFMADD231PS  224(BX), Y15, Y13
-	ADDQ         $+256, BX
-	ADDQ         $+16, DI
-	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Y12
+	VMOVUPS      288(BX), Y13
+	VBROADCASTSS 16(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 16(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 16(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 16(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      320(BX), Y12
+	VMOVUPS      352(BX), Y13
+	VBROADCASTSS 20(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 20(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 20(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 20(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y12
+	VMOVUPS      416(BX), Y13
+	VBROADCASTSS 24(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 24(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 24(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 24(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 24(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      448(BX), Y12
+	VMOVUPS      480(BX), Y13
+	VBROADCASTSS 28(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 28(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 28(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 28(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 28(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         $+512, BX
 
-aheadDone:
-	JMP ones
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
 
-still:
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
 
 quad:
-	VMOVUPS      (BX), Y14
-	VBROADCASTSS (DI), Y15
-	VFMADD231PS  Y14, Y15, Y0
-	VFMADD231PS  32(BX), Y15, Y1
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
 	VBROADCASTSS (DI)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y2
-	VFMADD231PS  32(BX), Y15, Y3
-	VBROADCASTSS (DI)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y4
-	VFMADD231PS  32(BX), Y15, Y5
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
 	VBROADCASTSS (DI)(R11*1), Y15
-	VFMADD231PS  Y14, Y15, Y6
-	VFMADD231PS  32(BX), Y15, Y7
-	VBROADCASTSS (R13), Y15
-	VFMADD231PS  Y14, Y15, Y8
-	VFMADD231PS  32(BX), Y15, Y9
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
 	VBROADCASTSS (R13)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y10
-	VFMADD231PS  32(BX), Y15, Y11
-	VBROADCASTSS (R13)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y12
-	VFMADD231PS  32(BX), Y15, Y13
-	VMOVUPS      64(BX), Y14
-	VBROADCASTSS 4(DI), Y15
-	VFMADD231PS  Y14, Y15, Y0
-	VFMADD231PS  96(BX), Y15, Y1
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      64(BX), Y12
+	VMOVUPS      96(BX), Y13
+	VBROADCASTSS 4(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
 	VBROADCASTSS 4(DI)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y2
-	VFMADD231PS  96(BX), Y15, Y3
-	VBROADCASTSS 4(DI)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y4
-	VFMADD231PS  96(BX), Y15, Y5
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
 	VBROADCASTSS 4(DI)(R11*1), Y15
-	VFMADD231PS  Y14, Y15, Y6
-	VFMADD231PS  96(BX), Y15, Y7
-	VBROADCASTSS 4(R13), Y15
-	VFMADD231PS  Y14, Y15, Y8
-	VFMADD231PS  96(BX), Y15, Y9
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 4(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
 	VBROADCASTSS 4(R13)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y10
-	VFMADD231PS  96(BX), Y15, Y11
-	VBROADCASTSS 4(R13)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y12
-	VFMADD231PS  96(BX), Y15, Y13
-	VMOVUPS      128(BX), Y14
-	VBROADCASTSS 8(DI), Y15
-	VFMADD231PS  Y14, Y15, Y0
-	VFMADD231PS  160(BX), Y15, Y1
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      128(BX), Y12
+	VMOVUPS      160(BX), Y13
+	VBROADCASTSS 8(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
 	VBROADCASTSS 8(DI)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y2
-	VFMADD231PS  160(BX), Y15, Y3
-	VBROADCASTSS 8(DI)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y4
-	VFMADD231PS  160(BX), Y15, Y5
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
 	VBROADCASTSS 8(DI)(R11*1), Y15
-	VFMADD231PS  Y14, Y15, Y6
-	VFMADD231PS  160(BX), Y15, Y7
-	VBROADCASTSS 8(R13), Y15
-	VFMADD231PS  Y14, Y15, Y8
-	VFMADD231PS  160(BX), Y15, Y9
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 8(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
 	VBROADCASTSS 8(R13)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y10
-	VFMADD231PS  160(BX), Y15, Y11
-	VBROADCASTSS 8(R13)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y12
-	VFMADD231PS  160(BX), Y15, Y13
-	VMOVUPS      192(BX), Y14
-	VBROADCASTSS 12(DI), Y15
-	VFMADD231PS  Y14, Y15, Y0
-	VFMADD231PS  224(BX), Y15, Y1
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      192(BX), Y12
+	VMOVUPS      224(BX), Y13
+	VBROADCASTSS 12(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
 	VBROADCASTSS 12(DI)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y2
-	VFMADD231PS  224(BX), Y15, Y3
-	VBROADCASTSS 12(DI)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y4
-	VFMADD231PS  224(BX), Y15, Y5
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
 	VBROADCASTSS 12(DI)(R11*1), Y15
-	VFMADD231PS  Y14, Y15, Y6
-	VFMADD231PS  224(BX), Y15, Y7
-	VBROADCASTSS 12(R13), Y15
-	VFMADD231PS  Y14, Y15, Y8
-	VFMADD231PS  224(BX), Y15, Y9
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 12(R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
 	VBROADCASTSS 12(R13)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y10
-	VFMADD231PS  224(BX), Y15, Y11
-	VBROADCASTSS 12(R13)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y12
-	VFMADD231PS  224(BX), Y15, Y13
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         $+256, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
@@ -10876,34 +17676,31 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
 
 one:
-	VMOVUPS      (BX), Y14
-	VBROADCASTSS (DI), Y15
-	VFMADD231PS  Y14, Y15, Y0
-	VFMADD231PS  32(BX), Y15, Y1
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
 	VBROADCASTSS (DI)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y2
-	VFMADD231PS  32(BX), Y15, Y3
-	VBROADCASTSS (DI)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y4
-	VFMADD231PS  32(BX), Y15, Y5
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
 	VBROADCASTSS (DI)(R11*1), Y15
-	VFMADD231PS  Y14, Y15, Y6
-	VFMADD231PS  32(BX), Y15, Y7
-	VBROADCASTSS (R13), Y15
-	VFMADD231PS  Y14, Y15, Y8
-	VFMADD231PS  32(BX), Y15, Y9
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (R13), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
 	VBROADCASTSS (R13)(R10*1), Y15
-	VFMADD231PS  Y14, Y15, Y10
-	VFMADD231PS  32(BX), Y15, Y11
-	VBROADCASTSS (R13)(R10*2), Y15
-	VFMADD231PS  Y14, Y15, Y12
-	VFMADD231PS  32(BX), Y15, Y13
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         $+64, BX
 	ADDQ         $+4, DI
 	ADDQ         $+4, R13
@@ -10911,9 +17708,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -10927,7 +17726,6 @@ oneDone:
 	VADDPS 96(SI), Y6, Y6
 	VADDPS (DI), Y8, Y8
 	VADDPS 32(DI), Y10, Y10
-	VADDPS 64(DI), Y12, Y12
 	ADDQ   ConvF32_ResidualBlock+0(AX), SI
 	ADDQ   ConvF32_ResidualBlock+0(AX), DI
 	VADDPS (SI), Y1, Y1
@@ -10936,75 +17734,77 @@ oneDone:
 	VADDPS 96(SI), Y7, Y7
 	VADDPS (DI), Y9, Y9
 	VADDPS 32(DI), Y11, Y11
-	VADDPS 64(DI), Y13, Y13
 
 store:
-	VBROADCASTSS ConvF32_Low+0(AX), Y14
-	VBROADCASTSS ConvF32_High+0(AX), Y15
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
-	VMAXPS       Y0, Y14, Y0
-	VMINPS       Y0, Y15, Y0
-	VMOVUPS      Y0, (SI)
-	VMAXPS       Y2, Y14, Y2
-	VMINPS       Y2, Y15, Y2
-	VMOVUPS      Y2, 32(SI)
-	VMAXPS       Y4, Y14, Y4
-	VMINPS       Y4, Y15, Y4
-	VMOVUPS      Y4, 64(SI)
-	VMAXPS       Y6, Y14, Y6
-	VMINPS       Y6, Y15, Y6
-	VMOVUPS      Y6, 96(SI)
-	VMAXPS       Y8, Y14, Y8
-	VMINPS       Y8, Y15, Y8
-	VMOVUPS      Y8, (DI)
-	VMAXPS       Y10, Y14, Y10
-	VMINPS       Y10, Y15, Y10
-	VMOVUPS      Y10, 32(DI)
-	VMAXPS       Y12, Y14, Y12
-	VMINPS       Y12, Y15, Y12
-	VMOVUPS      Y12, 64(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VMOVUPS      Y1, (SI)
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y15, Y3
-	VMOVUPS      Y3, 32(SI)
-	VMAXPS       Y5, Y14, Y5
-	VMINPS       Y5, Y15, Y5
-	VMOVUPS      Y5, 64(SI)
-	VMAXPS       Y7, Y14, Y7
-	VMINPS       Y7, Y15, Y7
-	VMOVUPS      Y7, 96(SI)
-	VMAXPS       Y9, Y14, Y9
-	VMINPS       Y9, Y15, Y9
-	VMOVUPS      Y9, (DI)
-	VMAXPS       Y11, Y14, Y11
-	VMINPS       Y11, Y15, Y11
-	VMOVUPS      Y11, 32(DI)
-	VMAXPS       Y13, Y14, Y13
-	VMINPS       Y13, Y15, Y13
-	VMOVUPS      Y13, 64(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Y12
+	VMAXPS       Y0, Y12, Y0
+	VMAXPS       Y1, Y12, Y1
+	VMAXPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMAXPS       Y4, Y12, Y4
+	VMAXPS       Y5, Y12, Y5
+	VMAXPS       Y6, Y12, Y6
+	VMAXPS       Y7, Y12, Y7
+	VMAXPS       Y8, Y12, Y8
+	VMAXPS       Y9, Y12, Y9
+	VMAXPS       Y10, Y12, Y10
+	VMAXPS       Y11, Y12, Y11
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y14
+	VMINPS       Y0, Y14, Y0
+	VMINPS       Y1, Y14, Y1
+	VMINPS       Y2, Y14, Y2
+	VMINPS       Y3, Y14, Y3
+	VMINPS       Y4, Y14, Y4
+	VMINPS       Y5, Y14, Y5
+	VMINPS       Y6, Y14, Y6
+	VMINPS       Y7, Y14, Y7
+	VMINPS       Y8, Y14, Y8
+	VMINPS       Y9, Y14, Y9
+	VMINPS       Y10, Y14, Y10
+	VMINPS       Y11, Y14, Y11
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y2, 32(SI)
+	VMOVUPS Y4, 64(SI)
+	VMOVUPS Y6, 96(SI)
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y10, 32(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y3, 32(SI)
+	VMOVUPS Y5, 64(SI)
+	VMOVUPS Y7, 96(SI)
+	VMOVUPS Y9, (DI)
+	VMOVUPS Y11, 32(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
-// func convF32_1x24_avx2(a *ConvF32)
+// func convF32_6x16_avx2_head5(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_1x24_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_6x16_avx2_head5(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -11013,43 +17813,657 @@ TEXT ·convF32_1x24_avx2(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
+	VMOVUPS (DI), Y8
+	VMOVUPS 32(DI), Y9
+	VMOVUPS (DI), Y10
+	VMOVUPS 32(DI), Y11
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R9)
+
+near:
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      64(BX), Y12
+	VMOVUPS      96(BX), Y13
+	VBROADCASTSS 4(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 4(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 4(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 4(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      128(BX), Y12
+	VMOVUPS      160(BX), Y13
+	VBROADCASTSS 8(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 8(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 8(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 8(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      192(BX), Y12
+	VMOVUPS      224(BX), Y13
+	VBROADCASTSS 12(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 12(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 12(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      256(BX), Y12
+	VMOVUPS      288(BX), Y13
+	VBROADCASTSS 16(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 16(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 16(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 16(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      320(BX), Y12
+	VMOVUPS      352(BX), Y13
+	VBROADCASTSS 20(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 20(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 20(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 20(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      384(BX), Y12
+	VMOVUPS      416(BX), Y13
+	VBROADCASTSS 24(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 24(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 24(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 24(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 24(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      448(BX), Y12
+	VMOVUPS      480(BX), Y13
+	VBROADCASTSS 28(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 28(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 28(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 28(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 28(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         $+512, BX
+	JMP          blocked
+
+ahead:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      64(BX), Y12
+	VMOVUPS      96(BX), Y13
+	VBROADCASTSS 4(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 4(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 4(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 4(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      128(BX), Y12
+	VMOVUPS      160(BX), Y13
+	VBROADCASTSS 8(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 8(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 8(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 8(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      192(BX), Y12
+	VMOVUPS      224(BX), Y13
+	VBROADCASTSS 12(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 12(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 12(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      256(BX), Y12
+	VMOVUPS      288(BX), Y13
+	VBROADCASTSS 16(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 16(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 16(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 16(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 16(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 16(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      320(BX), Y12
+	VMOVUPS      352(BX), Y13
+	VBROADCASTSS 20(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 20(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 20(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 20(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 20(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y12
+	VMOVUPS      416(BX), Y13
+	VBROADCASTSS 24(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 24(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 24(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 24(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 24(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 24(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      448(BX), Y12
+	VMOVUPS      480(BX), Y13
+	VBROADCASTSS 28(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 28(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 28(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 28(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 28(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 28(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         $+512, BX
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
+	MOVL  8(CX), R12
+	TESTL R12, R12
+	JZ    quadDone
+
+quad:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      64(BX), Y12
+	VMOVUPS      96(BX), Y13
+	VBROADCASTSS 4(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 4(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 4(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 4(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 4(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      128(BX), Y12
+	VMOVUPS      160(BX), Y13
+	VBROADCASTSS 8(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 8(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 8(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 8(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 8(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	VMOVUPS      192(BX), Y12
+	VMOVUPS      224(BX), Y13
+	VBROADCASTSS 12(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS 12(DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS 12(DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 12(R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         $+256, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECL         R12
+	JNZ          quad
+
+quadDone:
+	MOVL  12(CX), R12
+	TESTL R12, R12
+	JZ    oneDone
+
+one:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (DI)(R10*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (DI)(R11*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (DI)(R10*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R13), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         $+64, BX
+	ADDQ         $+4, DI
+	ADDQ         $+4, R13
+	DECL         R12
+	JNZ          one
+
+oneDone:
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Y0, Y0
+	VADDPS 32(SI), Y2, Y2
+	VADDPS 64(SI), Y4, Y4
+	VADDPS 96(SI), Y6, Y6
+	VADDPS 128(SI), Y8, Y8
+	VADDPS (DI), Y10, Y10
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Y1, Y1
+	VADDPS 32(SI), Y3, Y3
+	VADDPS 64(SI), Y5, Y5
+	VADDPS 96(SI), Y7, Y7
+	VADDPS 128(SI), Y9, Y9
+	VADDPS (DI), Y11, Y11
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Y12
+	VMAXPS       Y0, Y12, Y0
+	VMAXPS       Y1, Y12, Y1
+	VMAXPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMAXPS       Y4, Y12, Y4
+	VMAXPS       Y5, Y12, Y5
+	VMAXPS       Y6, Y12, Y6
+	VMAXPS       Y7, Y12, Y7
+	VMAXPS       Y8, Y12, Y8
+	VMAXPS       Y9, Y12, Y9
+	VMAXPS       Y10, Y12, Y10
+	VMAXPS       Y11, Y12, Y11
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y14
+	VMINPS       Y0, Y14, Y0
+	VMINPS       Y1, Y14, Y1
+	VMINPS       Y2, Y14, Y2
+	VMINPS       Y3, Y14, Y3
+	VMINPS       Y4, Y14, Y4
+	VMINPS       Y5, Y14, Y5
+	VMINPS       Y6, Y14, Y6
+	VMINPS       Y7, Y14, Y7
+	VMINPS       Y8, Y14, Y8
+	VMINPS       Y9, Y14, Y9
+	VMINPS       Y10, Y14, Y10
+	VMINPS       Y11, Y14, Y11
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y2, 32(SI)
+	VMOVUPS Y4, 64(SI)
+	VMOVUPS Y6, 96(SI)
+	VMOVUPS Y8, 128(SI)
+	VMOVUPS Y10, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y3, 32(SI)
+	VMOVUPS Y5, 64(SI)
+	VMOVUPS Y7, 96(SI)
+	VMOVUPS Y9, 128(SI)
+	VMOVUPS Y11, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
+	VZEROUPPER
+	RET
+
+// func convF32_1x24_avx2(a *ConvF32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·convF32_1x24_avx2(SB), NOSPLIT, $16-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	VMOVUPS 64(DI), Y2
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 
 near:
-	CMPQ       ConvF32_AheadStep+0(AX), $+0
-	JEQ        busy
-	MOVQ       R14, R12
-	ANDQ       $-128, R12
-	PREFETCHT1 (R12)
-	ADDQ       ConvF32_AheadStep+0(AX), R14
-
-busy:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
-
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
 	VMOVUPS      (BX), Y3
 	VMOVUPS      32(BX), Y4
 	VMOVUPS      64(BX), Y5
@@ -11057,8 +18471,68 @@ ahead:
 	VFMADD231PS  Y3, Y6, Y0
 	VFMADD231PS  Y4, Y6, Y1
 	VFMADD231PS  Y5, Y6, Y2
+	VMOVUPS      96(BX), Y3
+	VMOVUPS      128(BX), Y4
+	VMOVUPS      160(BX), Y5
+	VBROADCASTSS 4(DI), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	VMOVUPS      192(BX), Y3
+	VMOVUPS      224(BX), Y4
+	VMOVUPS      256(BX), Y5
+	VBROADCASTSS 8(DI), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	VMOVUPS      288(BX), Y3
+	VMOVUPS      320(BX), Y4
+	VMOVUPS      352(BX), Y5
+	VBROADCASTSS 12(DI), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	VMOVUPS      384(BX), Y3
+	VMOVUPS      416(BX), Y4
+	VMOVUPS      448(BX), Y5
+	VBROADCASTSS 16(DI), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	VMOVUPS      480(BX), Y3
+	VMOVUPS      512(BX), Y4
+	VMOVUPS      544(BX), Y5
+	VBROADCASTSS 20(DI), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	VMOVUPS      576(BX), Y3
+	VMOVUPS      608(BX), Y4
+	VMOVUPS      640(BX), Y5
+	VBROADCASTSS 24(DI), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	VMOVUPS      672(BX), Y3
+	VMOVUPS      704(BX), Y4
+	VMOVUPS      736(BX), Y5
+	VBROADCASTSS 28(DI), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	ADDQ         $+768, BX
+	JMP          blocked
+
+ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y3
+	VMOVUPS      32(BX), Y4
+	VMOVUPS      64(BX), Y5
+	VBROADCASTSS (DI), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
 	VMOVUPS      96(BX), Y3
 	VMOVUPS      128(BX), Y4
 	VMOVUPS      160(BX), Y5
@@ -11067,7 +18541,7 @@ ahead:
 	VFMADD231PS  Y4, Y6, Y1
 	VFMADD231PS  Y5, Y6, Y2
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      192(BX), Y3
 	VMOVUPS      224(BX), Y4
 	VMOVUPS      256(BX), Y5
@@ -11075,8 +18549,6 @@ ahead:
 	VFMADD231PS  Y3, Y6, Y0
 	VFMADD231PS  Y4, Y6, Y1
 	VFMADD231PS  Y5, Y6, Y2
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      288(BX), Y3
 	VMOVUPS      320(BX), Y4
 	VMOVUPS      352(BX), Y5
@@ -11084,15 +18556,56 @@ ahead:
 	VFMADD231PS  Y3, Y6, Y0
 	VFMADD231PS  Y4, Y6, Y1
 	VFMADD231PS  Y5, Y6, Y2
-	ADDQ         $+384, BX
-	ADDQ         $+16, DI
-	DECL         R12
-	JNZ          ahead
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y3
+	VMOVUPS      416(BX), Y4
+	VMOVUPS      448(BX), Y5
+	VBROADCASTSS 16(DI), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	VMOVUPS      480(BX), Y3
+	VMOVUPS      512(BX), Y4
+	VMOVUPS      544(BX), Y5
+	VBROADCASTSS 20(DI), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      576(BX), Y3
+	VMOVUPS      608(BX), Y4
+	VMOVUPS      640(BX), Y5
+	VBROADCASTSS 24(DI), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	VMOVUPS      672(BX), Y3
+	VMOVUPS      704(BX), Y4
+	VMOVUPS      736(BX), Y5
+	VBROADCASTSS 28(DI), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	ADDQ         $+768, BX
 
-aheadDone:
-	JMP ones
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
 
-still:
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -11132,7 +18645,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -11151,9 +18663,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -11170,41 +18684,50 @@ oneDone:
 	VADDPS (SI), Y2, Y2
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y3
-	VBROADCASTSS ConvF32_High+0(AX), Y6
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y6, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Y1, Y3, Y1
-	VMINPS       Y1, Y6, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Y2, Y3, Y2
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y6
+	VMINPS       Y0, Y6, Y0
+	VMINPS       Y1, Y6, Y1
 	VMINPS       Y2, Y6, Y2
-	VMOVUPS      Y2, (SI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y2, (SI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_2x24_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_2x24_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_2x24_avx2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -11213,8 +18736,8 @@ TEXT ·convF32_2x24_avx2(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
@@ -11223,38 +18746,29 @@ tile:
 	VMOVUPS (DI), Y3
 	VMOVUPS 32(DI), Y4
 	VMOVUPS 64(DI), Y5
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
+	PREFETCHT0 (R9)
 
 near:
-	CMPQ       ConvF32_AheadStep+0(AX), $+0
-	JEQ        busy
-	MOVQ       R14, R12
-	ANDQ       $-128, R12
-	PREFETCHT1 (R12)
-	ADDQ       ConvF32_AheadStep+0(AX), R14
-
-busy:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
-
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
 	VMOVUPS      64(BX), Y8
@@ -11266,8 +18780,100 @@ ahead:
 	VFMADD231PS  Y6, Y10, Y3
 	VFMADD231PS  Y7, Y10, Y4
 	VFMADD231PS  Y8, Y10, Y5
+	VMOVUPS      96(BX), Y6
+	VMOVUPS      128(BX), Y7
+	VMOVUPS      160(BX), Y8
+	VBROADCASTSS 4(DI), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS 4(R13), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
+	VMOVUPS      192(BX), Y6
+	VMOVUPS      224(BX), Y7
+	VMOVUPS      256(BX), Y8
+	VBROADCASTSS 8(DI), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS 8(R13), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
+	VMOVUPS      288(BX), Y6
+	VMOVUPS      320(BX), Y7
+	VMOVUPS      352(BX), Y8
+	VBROADCASTSS 12(DI), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS 12(R13), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
+	VMOVUPS      384(BX), Y6
+	VMOVUPS      416(BX), Y7
+	VMOVUPS      448(BX), Y8
+	VBROADCASTSS 16(DI), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS 16(R13), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
+	VMOVUPS      480(BX), Y6
+	VMOVUPS      512(BX), Y7
+	VMOVUPS      544(BX), Y8
+	VBROADCASTSS 20(DI), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS 20(R13), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
+	VMOVUPS      576(BX), Y6
+	VMOVUPS      608(BX), Y7
+	VMOVUPS      640(BX), Y8
+	VBROADCASTSS 24(DI), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS 24(R13), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
+	VMOVUPS      672(BX), Y6
+	VMOVUPS      704(BX), Y7
+	VMOVUPS      736(BX), Y8
+	VBROADCASTSS 28(DI), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS 28(R13), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
+	ADDQ         $+768, BX
+	JMP          blocked
+
+ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VMOVUPS      64(BX), Y8
+	VBROADCASTSS (DI), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS (R13), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
 	VMOVUPS      96(BX), Y6
 	VMOVUPS      128(BX), Y7
 	VMOVUPS      160(BX), Y8
@@ -11280,7 +18886,7 @@ ahead:
 	VFMADD231PS  Y7, Y10, Y4
 	VFMADD231PS  Y8, Y10, Y5
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      192(BX), Y6
 	VMOVUPS      224(BX), Y7
 	VMOVUPS      256(BX), Y8
@@ -11292,8 +18898,6 @@ ahead:
 	VFMADD231PS  Y6, Y10, Y3
 	VFMADD231PS  Y7, Y10, Y4
 	VFMADD231PS  Y8, Y10, Y5
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      288(BX), Y6
 	VMOVUPS      320(BX), Y7
 	VMOVUPS      352(BX), Y8
@@ -11305,16 +18909,72 @@ ahead:
 	VFMADD231PS  Y6, Y10, Y3
 	VFMADD231PS  Y7, Y10, Y4
 	VFMADD231PS  Y8, Y10, Y5
-	ADDQ         $+384, BX
-	ADDQ         $+16, DI
-	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y6
+	VMOVUPS      416(BX), Y7
+	VMOVUPS      448(BX), Y8
+	VBROADCASTSS 16(DI), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS 16(R13), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
+	VMOVUPS      480(BX), Y6
+	VMOVUPS      512(BX), Y7
+	VMOVUPS      544(BX), Y8
+	VBROADCASTSS 20(DI), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS 20(R13), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      576(BX), Y6
+	VMOVUPS      608(BX), Y7
+	VMOVUPS      640(BX), Y8
+	VBROADCASTSS 24(DI), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS 24(R13), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
+	VMOVUPS      672(BX), Y6
+	VMOVUPS      704(BX), Y7
+	VMOVUPS      736(BX), Y8
+	VBROADCASTSS 28(DI), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS 28(R13), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
+	ADDQ         $+768, BX
 
-aheadDone:
-	JMP ones
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
 
-still:
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -11371,7 +19031,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -11395,9 +19054,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -11417,50 +19078,59 @@ oneDone:
 	VADDPS (DI), Y5, Y5
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y6
-	VBROADCASTSS ConvF32_High+0(AX), Y9
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y6, Y0
-	VMINPS       Y0, Y9, Y0
-	VMOVUPS      Y0, (SI)
-	VMAXPS       Y3, Y6, Y3
-	VMINPS       Y3, Y9, Y3
-	VMOVUPS      Y3, (DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Y1, Y6, Y1
-	VMINPS       Y1, Y9, Y1
-	VMOVUPS      Y1, (SI)
-	VMAXPS       Y4, Y6, Y4
-	VMINPS       Y4, Y9, Y4
-	VMOVUPS      Y4, (DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Y2, Y6, Y2
-	VMINPS       Y2, Y9, Y2
-	VMOVUPS      Y2, (SI)
+	VMAXPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y6, Y4
 	VMAXPS       Y5, Y6, Y5
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y9
+	VMINPS       Y0, Y9, Y0
+	VMINPS       Y1, Y9, Y1
+	VMINPS       Y2, Y9, Y2
+	VMINPS       Y3, Y9, Y3
+	VMINPS       Y4, Y9, Y4
 	VMINPS       Y5, Y9, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y3, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y4, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y5, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_3x24_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_3x24_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_3x24_avx2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -11469,8 +19139,8 @@ TEXT ·convF32_3x24_avx2(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
@@ -11482,39 +19152,30 @@ tile:
 	VMOVUPS (DI), Y6
 	VMOVUPS 32(DI), Y7
 	VMOVUPS 64(DI), Y8
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
+	PREFETCHT0 (R9)
 
 near:
-	CMPQ       ConvF32_AheadStep+0(AX), $+0
-	JEQ        busy
-	MOVQ       R14, R12
-	ANDQ       $-128, R12
-	PREFETCHT1 (R12)
-	ADDQ       ConvF32_AheadStep+0(AX), R14
-
-busy:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
-
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
 	VMOVUPS      (BX), Y9
 	VMOVUPS      32(BX), Y10
 	VMOVUPS      64(BX), Y11
@@ -11530,8 +19191,132 @@ ahead:
 	VFMADD231PS  Y9, Y12, Y6
 	VFMADD231PS  Y10, Y12, Y7
 	VFMADD231PS  Y11, Y12, Y8
+	VMOVUPS      96(BX), Y9
+	VMOVUPS      128(BX), Y10
+	VMOVUPS      160(BX), Y11
+	VBROADCASTSS 4(DI), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS 4(DI)(R10*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS 4(R13), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	VMOVUPS      192(BX), Y9
+	VMOVUPS      224(BX), Y10
+	VMOVUPS      256(BX), Y11
+	VBROADCASTSS 8(DI), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS 8(DI)(R10*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS 8(R13), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	VMOVUPS      288(BX), Y9
+	VMOVUPS      320(BX), Y10
+	VMOVUPS      352(BX), Y11
+	VBROADCASTSS 12(DI), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS 12(DI)(R10*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS 12(R13), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	VMOVUPS      384(BX), Y9
+	VMOVUPS      416(BX), Y10
+	VMOVUPS      448(BX), Y11
+	VBROADCASTSS 16(DI), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS 16(DI)(R10*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS 16(R13), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	VMOVUPS      480(BX), Y9
+	VMOVUPS      512(BX), Y10
+	VMOVUPS      544(BX), Y11
+	VBROADCASTSS 20(DI), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS 20(DI)(R10*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS 20(R13), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	VMOVUPS      576(BX), Y9
+	VMOVUPS      608(BX), Y10
+	VMOVUPS      640(BX), Y11
+	VBROADCASTSS 24(DI), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS 24(DI)(R10*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS 24(R13), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	VMOVUPS      672(BX), Y9
+	VMOVUPS      704(BX), Y10
+	VMOVUPS      736(BX), Y11
+	VBROADCASTSS 28(DI), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS 28(DI)(R10*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS 28(R13), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	ADDQ         $+768, BX
+	JMP          blocked
+
+ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y9
+	VMOVUPS      32(BX), Y10
+	VMOVUPS      64(BX), Y11
+	VBROADCASTSS (DI), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS (DI)(R10*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
 	VMOVUPS      96(BX), Y9
 	VMOVUPS      128(BX), Y10
 	VMOVUPS      160(BX), Y11
@@ -11548,7 +19333,7 @@ ahead:
 	VFMADD231PS  Y10, Y12, Y7
 	VFMADD231PS  Y11, Y12, Y8
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      192(BX), Y9
 	VMOVUPS      224(BX), Y10
 	VMOVUPS      256(BX), Y11
@@ -11564,8 +19349,6 @@ ahead:
 	VFMADD231PS  Y9, Y12, Y6
 	VFMADD231PS  Y10, Y12, Y7
 	VFMADD231PS  Y11, Y12, Y8
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      288(BX), Y9
 	VMOVUPS      320(BX), Y10
 	VMOVUPS      352(BX), Y11
@@ -11581,16 +19364,88 @@ ahead:
 	VFMADD231PS  Y9, Y12, Y6
 	VFMADD231PS  Y10, Y12, Y7
 	VFMADD231PS  Y11, Y12, Y8
-	ADDQ         $+384, BX
-	ADDQ         $+16, DI
-	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y9
+	VMOVUPS      416(BX), Y10
+	VMOVUPS      448(BX), Y11
+	VBROADCASTSS 16(DI), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS 16(DI)(R10*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS 16(R13), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	VMOVUPS      480(BX), Y9
+	VMOVUPS      512(BX), Y10
+	VMOVUPS      544(BX), Y11
+	VBROADCASTSS 20(DI), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS 20(DI)(R10*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS 20(R13), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      576(BX), Y9
+	VMOVUPS      608(BX), Y10
+	VMOVUPS      640(BX), Y11
+	VBROADCASTSS 24(DI), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS 24(DI)(R10*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS 24(R13), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	VMOVUPS      672(BX), Y9
+	VMOVUPS      704(BX), Y10
+	VMOVUPS      736(BX), Y11
+	VBROADCASTSS 28(DI), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS 28(DI)(R10*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS 28(R13), Y12
+	VFMADD231PS  Y9, Y12, Y6
+	VFMADD231PS  Y10, Y12, Y7
+	VFMADD231PS  Y11, Y12, Y8
+	ADDQ         $+768, BX
 
-aheadDone:
-	JMP ones
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
 
-still:
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -11663,7 +19518,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -11691,9 +19545,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -11716,59 +19572,68 @@ oneDone:
 	VADDPS (DI), Y8, Y8
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y9
-	VBROADCASTSS ConvF32_High+0(AX), Y12
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y9, Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      Y0, (SI)
-	VMAXPS       Y3, Y9, Y3
-	VMINPS       Y3, Y12, Y3
-	VMOVUPS      Y3, 32(SI)
-	VMAXPS       Y6, Y9, Y6
-	VMINPS       Y6, Y12, Y6
-	VMOVUPS      Y6, (DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Y1, Y9, Y1
-	VMINPS       Y1, Y12, Y1
-	VMOVUPS      Y1, (SI)
-	VMAXPS       Y4, Y9, Y4
-	VMINPS       Y4, Y12, Y4
-	VMOVUPS      Y4, 32(SI)
-	VMAXPS       Y7, Y9, Y7
-	VMINPS       Y7, Y12, Y7
-	VMOVUPS      Y7, (DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Y2, Y9, Y2
-	VMINPS       Y2, Y12, Y2
-	VMOVUPS      Y2, (SI)
+	VMAXPS       Y3, Y9, Y3
+	VMAXPS       Y4, Y9, Y4
 	VMAXPS       Y5, Y9, Y5
-	VMINPS       Y5, Y12, Y5
-	VMOVUPS      Y5, 32(SI)
+	VMAXPS       Y6, Y9, Y6
+	VMAXPS       Y7, Y9, Y7
 	VMAXPS       Y8, Y9, Y8
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y12
+	VMINPS       Y0, Y12, Y0
+	VMINPS       Y1, Y12, Y1
+	VMINPS       Y2, Y12, Y2
+	VMINPS       Y3, Y12, Y3
+	VMINPS       Y4, Y12, Y4
+	VMINPS       Y5, Y12, Y5
+	VMINPS       Y6, Y12, Y6
+	VMINPS       Y7, Y12, Y7
 	VMINPS       Y8, Y12, Y8
-	VMOVUPS      Y8, (DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y3, 32(SI)
+	VMOVUPS Y6, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y4, 32(SI)
+	VMOVUPS Y7, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y5, 32(SI)
+	VMOVUPS Y8, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET
 
 // func convF32_4x24_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_4x24_avx2(SB), NOSPLIT, $0-8
+TEXT ·convF32_4x24_avx2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,
-	// BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,
-	// R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
-	MOVQ ConvF32_Count+0(AX), R9
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
 	MOVQ ConvF32_PixelStride+0(AX), R10
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R10)(R10*4), R15
@@ -11777,8 +19642,8 @@ TEXT ·convF32_4x24_avx2(SB), NOSPLIT, $0-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
-	MOVQ    ConvF32_StepCount+0(AX), DX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
 	VMOVUPS (DI), Y0
@@ -11793,40 +19658,31 @@ tile:
 	VMOVUPS (DI), Y9
 	VMOVUPS 32(DI), Y10
 	VMOVUPS 64(DI), Y11
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
 
-step:
-	MOVQ       (CX), DI
-	ADDQ       SI, DI
-	MOVQ       DI, R13
-	ADDQ       ConvF32_SecondIn+0(AX), R13
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
 	JEQ        near
-	MOVQ       16(CX), R12
-	ADDQ       SI, R12
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
-	ADDQ       ConvF32_SecondIn+0(AX), R12
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
 
 near:
-	CMPQ       ConvF32_AheadStep+0(AX), $+0
-	JEQ        busy
-	MOVQ       R14, R12
-	ANDQ       $-128, R12
-	PREFETCHT1 (R12)
-	ADDQ       ConvF32_AheadStep+0(AX), R14
-
-busy:
-	CMPQ  ConvF32_AheadInput+0(AX), $+0
-	JEQ   still
-	MOVL  8(CX), R12
-	TESTL R12, R12
-	JZ    aheadDone
-
-ahead:
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VMOVUPS      64(BX), Y14
@@ -11846,8 +19702,164 @@ ahead:
 	VFMADD231PS  Y12, Y15, Y9
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      96(BX), Y12
+	VMOVUPS      128(BX), Y13
+	VMOVUPS      160(BX), Y14
+	VBROADCASTSS 4(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 4(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 4(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 4(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      192(BX), Y12
+	VMOVUPS      224(BX), Y13
+	VMOVUPS      256(BX), Y14
+	VBROADCASTSS 8(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 8(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 8(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 8(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      288(BX), Y12
+	VMOVUPS      320(BX), Y13
+	VMOVUPS      352(BX), Y14
+	VBROADCASTSS 12(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 12(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 12(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 12(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      384(BX), Y12
+	VMOVUPS      416(BX), Y13
+	VMOVUPS      448(BX), Y14
+	VBROADCASTSS 16(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 16(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 16(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 16(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      480(BX), Y12
+	VMOVUPS      512(BX), Y13
+	VMOVUPS      544(BX), Y14
+	VBROADCASTSS 20(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 20(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 20(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 20(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      576(BX), Y12
+	VMOVUPS      608(BX), Y13
+	VMOVUPS      640(BX), Y14
+	VBROADCASTSS 24(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 24(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 24(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 24(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      672(BX), Y12
+	VMOVUPS      704(BX), Y13
+	VMOVUPS      736(BX), Y14
+	VBROADCASTSS 28(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 28(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 28(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 28(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	ADDQ         $+768, BX
+	JMP          blocked
+
+ahead:
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VMOVUPS      64(BX), Y14
+	VBROADCASTSS (DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS (DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS (R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS (R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
 	VMOVUPS      96(BX), Y12
 	VMOVUPS      128(BX), Y13
 	VMOVUPS      160(BX), Y14
@@ -11868,7 +19880,7 @@ ahead:
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
 	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
+	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      192(BX), Y12
 	VMOVUPS      224(BX), Y13
 	VMOVUPS      256(BX), Y14
@@ -11888,8 +19900,6 @@ ahead:
 	VFMADD231PS  Y12, Y15, Y9
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
-	PREFETCHT1   (R14)
-	ADDQ         ConvF32_AheadInput+0(AX), R14
 	VMOVUPS      288(BX), Y12
 	VMOVUPS      320(BX), Y13
 	VMOVUPS      352(BX), Y14
@@ -11909,16 +19919,104 @@ ahead:
 	VFMADD231PS  Y12, Y15, Y9
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
-	ADDQ         $+384, BX
-	ADDQ         $+16, DI
-	ADDQ         $+16, R13
-	DECL         R12
-	JNZ          ahead
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y12
+	VMOVUPS      416(BX), Y13
+	VMOVUPS      448(BX), Y14
+	VBROADCASTSS 16(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 16(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 16(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 16(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      480(BX), Y12
+	VMOVUPS      512(BX), Y13
+	VMOVUPS      544(BX), Y14
+	VBROADCASTSS 20(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 20(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 20(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 20(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      576(BX), Y12
+	VMOVUPS      608(BX), Y13
+	VMOVUPS      640(BX), Y14
+	VBROADCASTSS 24(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 24(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 24(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 24(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      672(BX), Y12
+	VMOVUPS      704(BX), Y13
+	VMOVUPS      736(BX), Y14
+	VBROADCASTSS 28(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 28(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 28(R13), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 28(R13)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	ADDQ         $+768, BX
 
-aheadDone:
-	JMP ones
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
 
-still:
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
 	TESTL R12, R12
 	JZ    quadDone
@@ -12007,7 +20105,6 @@ quad:
 	JNZ          quad
 
 quadDone:
-ones:
 	MOVL  12(CX), R12
 	TESTL R12, R12
 	JZ    oneDone
@@ -12039,9 +20136,11 @@ one:
 	JNZ          one
 
 oneDone:
-	ADDQ   $+16, CX
-	DECQ   DX
-	JNZ    step
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
 	MOVQ   ConvF32_Residual+0(AX), SI
 	TESTQ  SI, SI
 	JZ     store
@@ -12067,54 +20166,662 @@ oneDone:
 	VADDPS 32(DI), Y11, Y11
 
 store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y12
-	VBROADCASTSS ConvF32_High+0(AX), Y15
-	MOVQ         ConvF32_Out+0(AX), SI
-	ADDQ         8(R8), SI
-	MOVQ         SI, DI
-	ADDQ         ConvF32_SecondOut+0(AX), DI
 	VMAXPS       Y0, Y12, Y0
-	VMINPS       Y0, Y15, Y0
-	VMOVUPS      Y0, (SI)
-	VMAXPS       Y3, Y12, Y3
-	VMINPS       Y3, Y15, Y3
-	VMOVUPS      Y3, 32(SI)
-	VMAXPS       Y6, Y12, Y6
-	VMINPS       Y6, Y15, Y6
-	VMOVUPS      Y6, (DI)
-	VMAXPS       Y9, Y12, Y9
-	VMINPS       Y9, Y15, Y9
-	VMOVUPS      Y9, 32(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Y1, Y12, Y1
-	VMINPS       Y1, Y15, Y1
-	VMOVUPS      Y1, (SI)
-	VMAXPS       Y4, Y12, Y4
-	VMINPS       Y4, Y15, Y4
-	VMOVUPS      Y4, 32(SI)
-	VMAXPS       Y7, Y12, Y7
-	VMINPS       Y7, Y15, Y7
-	VMOVUPS      Y7, (DI)
-	VMAXPS       Y10, Y12, Y10
-	VMINPS       Y10, Y15, Y10
-	VMOVUPS      Y10, 32(DI)
-	ADDQ         ConvF32_OutBlock+0(AX), SI
-	ADDQ         ConvF32_OutBlock+0(AX), DI
 	VMAXPS       Y2, Y12, Y2
-	VMINPS       Y2, Y15, Y2
-	VMOVUPS      Y2, (SI)
+	VMAXPS       Y3, Y12, Y3
+	VMAXPS       Y4, Y12, Y4
 	VMAXPS       Y5, Y12, Y5
-	VMINPS       Y5, Y15, Y5
-	VMOVUPS      Y5, 32(SI)
+	VMAXPS       Y6, Y12, Y6
+	VMAXPS       Y7, Y12, Y7
 	VMAXPS       Y8, Y12, Y8
-	VMINPS       Y8, Y15, Y8
-	VMOVUPS      Y8, (DI)
+	VMAXPS       Y9, Y12, Y9
+	VMAXPS       Y10, Y12, Y10
 	VMAXPS       Y11, Y12, Y11
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y15
+	VMINPS       Y0, Y15, Y0
+	VMINPS       Y1, Y15, Y1
+	VMINPS       Y2, Y15, Y2
+	VMINPS       Y3, Y15, Y3
+	VMINPS       Y4, Y15, Y4
+	VMINPS       Y5, Y15, Y5
+	VMINPS       Y6, Y15, Y6
+	VMINPS       Y7, Y15, Y7
+	VMINPS       Y8, Y15, Y8
+	VMINPS       Y9, Y15, Y9
+	VMINPS       Y10, Y15, Y10
 	VMINPS       Y11, Y15, Y11
-	VMOVUPS      Y11, 32(DI)
-	ADDQ         $+24, R8
-	DECQ         R9
-	JNZ          tile
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y3, 32(SI)
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y9, 32(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y4, 32(SI)
+	VMOVUPS Y7, (DI)
+	VMOVUPS Y10, 32(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y5, 32(SI)
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y11, 32(DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
+	VZEROUPPER
+	RET
+
+// func convF32_4x24_avx2_head3(a *ConvF32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·convF32_4x24_avx2_head3(SB), NOSPLIT, $16-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
+	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
+	// R14 weights to prefetch.
+	MOVQ ConvF32_Positions+0(AX), R8
+	MOVQ ConvF32_Count+0(AX), R12
+	LEAQ (R12)(R12*2), R12
+	LEAQ (R8)(R12*8), R12
+	MOVQ R12, (SP)
+	MOVQ ConvF32_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R10)(R10*4), R15
+	MOVQ ConvF32_Ahead+0(AX), R14
+
+tile:
+	MOVQ    ConvF32_In+0(AX), SI
+	ADDQ    (R8), SI
+	MOVQ    SI, 8(SP)
+	MOVQ    ConvF32_Steps+0(AX), CX
+	MOVQ    ConvF32_Weights+0(AX), BX
+	MOVQ    ConvF32_Bias+0(AX), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS (DI), Y3
+	VMOVUPS 32(DI), Y4
+	VMOVUPS 64(DI), Y5
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
+	VMOVUPS 64(DI), Y8
+	VMOVUPS (DI), Y9
+	VMOVUPS 32(DI), Y10
+	VMOVUPS 64(DI), Y11
+	MOVQ    ConvF32_BlockSteps+0(AX), DX
+	SHLQ    $0x04, DX
+	JZ      rest
+	MOVQ    (CX), DI
+	ADDQ    8(SP), DI
+	MOVQ    DI, R13
+	ADDQ    ConvF32_SecondIn+0(AX), R13
+	ADDQ    DX, CX
+	NEGQ    DX
+
+block:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       8(SP), R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        near
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R9)
+
+near:
+	CMPQ         ConvF32_AheadEach+0(AX), $+0
+	JNE          ahead
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VMOVUPS      64(BX), Y14
+	VBROADCASTSS (DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS (DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS (DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS (R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      96(BX), Y12
+	VMOVUPS      128(BX), Y13
+	VMOVUPS      160(BX), Y14
+	VBROADCASTSS 4(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 4(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 4(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 4(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      192(BX), Y12
+	VMOVUPS      224(BX), Y13
+	VMOVUPS      256(BX), Y14
+	VBROADCASTSS 8(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 8(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 8(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 8(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      288(BX), Y12
+	VMOVUPS      320(BX), Y13
+	VMOVUPS      352(BX), Y14
+	VBROADCASTSS 12(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 12(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 12(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 12(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      384(BX), Y12
+	VMOVUPS      416(BX), Y13
+	VMOVUPS      448(BX), Y14
+	VBROADCASTSS 16(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 16(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 16(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 16(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      480(BX), Y12
+	VMOVUPS      512(BX), Y13
+	VMOVUPS      544(BX), Y14
+	VBROADCASTSS 20(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 20(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 20(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 20(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      576(BX), Y12
+	VMOVUPS      608(BX), Y13
+	VMOVUPS      640(BX), Y14
+	VBROADCASTSS 24(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 24(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 24(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 24(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      672(BX), Y12
+	VMOVUPS      704(BX), Y13
+	VMOVUPS      736(BX), Y14
+	VBROADCASTSS 28(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 28(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 28(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 28(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	ADDQ         $+768, BX
+	JMP          blocked
+
+ahead:
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VMOVUPS      64(BX), Y14
+	VBROADCASTSS (DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS (DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS (DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS (R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      96(BX), Y12
+	VMOVUPS      128(BX), Y13
+	VMOVUPS      160(BX), Y14
+	VBROADCASTSS 4(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 4(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 4(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 4(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      192(BX), Y12
+	VMOVUPS      224(BX), Y13
+	VMOVUPS      256(BX), Y14
+	VBROADCASTSS 8(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 8(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 8(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 8(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      288(BX), Y12
+	VMOVUPS      320(BX), Y13
+	VMOVUPS      352(BX), Y14
+	VBROADCASTSS 12(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 12(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 12(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 12(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      384(BX), Y12
+	VMOVUPS      416(BX), Y13
+	VMOVUPS      448(BX), Y14
+	VBROADCASTSS 16(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 16(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 16(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 16(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      480(BX), Y12
+	VMOVUPS      512(BX), Y13
+	VMOVUPS      544(BX), Y14
+	VBROADCASTSS 20(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 20(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 20(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 20(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	PREFETCHT1   (R14)
+	ADDQ         ConvF32_AheadEach+0(AX), R14
+	VMOVUPS      576(BX), Y12
+	VMOVUPS      608(BX), Y13
+	VMOVUPS      640(BX), Y14
+	VBROADCASTSS 24(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 24(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 24(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 24(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      672(BX), Y12
+	VMOVUPS      704(BX), Y13
+	VMOVUPS      736(BX), Y14
+	VBROADCASTSS 28(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 28(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 28(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 28(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	ADDQ         $+768, BX
+
+blocked:
+	MOVQ R12, DI
+	MOVQ R9, R13
+	ADDQ $+16, DX
+	JNZ  block
+
+rest:
+	MOVQ ConvF32_StepCount+0(AX), DX
+	SUBQ ConvF32_BlockSteps+0(AX), DX
+	JZ   finish
+
+step:
+	MOVQ  (CX), DI
+	ADDQ  8(SP), DI
+	MOVQ  DI, R13
+	ADDQ  ConvF32_SecondIn+0(AX), R13
+	MOVL  8(CX), R12
+	TESTL R12, R12
+	JZ    quadDone
+
+quad:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VMOVUPS      64(BX), Y14
+	VBROADCASTSS (DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS (DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS (DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS (R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      96(BX), Y12
+	VMOVUPS      128(BX), Y13
+	VMOVUPS      160(BX), Y14
+	VBROADCASTSS 4(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 4(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 4(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 4(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      192(BX), Y12
+	VMOVUPS      224(BX), Y13
+	VMOVUPS      256(BX), Y14
+	VBROADCASTSS 8(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 8(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 8(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 8(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	VMOVUPS      288(BX), Y12
+	VMOVUPS      320(BX), Y13
+	VMOVUPS      352(BX), Y14
+	VBROADCASTSS 12(DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 12(DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 12(DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 12(R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	ADDQ         $+384, BX
+	ADDQ         $+16, DI
+	ADDQ         $+16, R13
+	DECL         R12
+	JNZ          quad
+
+quadDone:
+	MOVL  12(CX), R12
+	TESTL R12, R12
+	JZ    oneDone
+
+one:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VMOVUPS      64(BX), Y14
+	VBROADCASTSS (DI), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS (DI)(R10*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS (DI)(R10*2), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS (R13), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	ADDQ         $+96, BX
+	ADDQ         $+4, DI
+	ADDQ         $+4, R13
+	DECL         R12
+	JNZ          one
+
+oneDone:
+	ADDQ $+16, CX
+	DECQ DX
+	JNZ  step
+
+finish:
+	MOVQ   ConvF32_Residual+0(AX), SI
+	TESTQ  SI, SI
+	JZ     store
+	MOVQ   ConvF32_Residual+0(AX), SI
+	ADDQ   16(R8), SI
+	MOVQ   SI, DI
+	ADDQ   ConvF32_SecondResidual+0(AX), DI
+	VADDPS (SI), Y0, Y0
+	VADDPS 32(SI), Y3, Y3
+	VADDPS 64(SI), Y6, Y6
+	VADDPS (DI), Y9, Y9
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Y1, Y1
+	VADDPS 32(SI), Y4, Y4
+	VADDPS 64(SI), Y7, Y7
+	VADDPS (DI), Y10, Y10
+	ADDQ   ConvF32_ResidualBlock+0(AX), SI
+	ADDQ   ConvF32_ResidualBlock+0(AX), DI
+	VADDPS (SI), Y2, Y2
+	VADDPS 32(SI), Y5, Y5
+	VADDPS 64(SI), Y8, Y8
+	VADDPS (DI), Y11, Y11
+
+store:
+	CMPQ         ConvF32_Limits+0(AX), $+1
+	JB           plain
+	VBROADCASTSS ConvF32_Low+0(AX), Y12
+	VMAXPS       Y0, Y12, Y0
+	VMAXPS       Y1, Y12, Y1
+	VMAXPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMAXPS       Y4, Y12, Y4
+	VMAXPS       Y5, Y12, Y5
+	VMAXPS       Y6, Y12, Y6
+	VMAXPS       Y7, Y12, Y7
+	VMAXPS       Y8, Y12, Y8
+	VMAXPS       Y9, Y12, Y9
+	VMAXPS       Y10, Y12, Y10
+	VMAXPS       Y11, Y12, Y11
+	JEQ          plain
+	VBROADCASTSS ConvF32_High+0(AX), Y15
+	VMINPS       Y0, Y15, Y0
+	VMINPS       Y1, Y15, Y1
+	VMINPS       Y2, Y15, Y2
+	VMINPS       Y3, Y15, Y3
+	VMINPS       Y4, Y15, Y4
+	VMINPS       Y5, Y15, Y5
+	VMINPS       Y6, Y15, Y6
+	VMINPS       Y7, Y15, Y7
+	VMINPS       Y8, Y15, Y8
+	VMINPS       Y9, Y15, Y9
+	VMINPS       Y10, Y15, Y10
+	VMINPS       Y11, Y15, Y11
+
+plain:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y3, 32(SI)
+	VMOVUPS Y6, 64(SI)
+	VMOVUPS Y9, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y4, 32(SI)
+	VMOVUPS Y7, 64(SI)
+	VMOVUPS Y10, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y5, 32(SI)
+	VMOVUPS Y8, 64(SI)
+	VMOVUPS Y11, (DI)
+	ADDQ    $+24, R8
+	CMPQ    R8, (SP)
+	JNE     tile
 	VZEROUPPER
 	RET

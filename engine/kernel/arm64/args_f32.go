@@ -10,13 +10,13 @@ type ConvF32 struct {
 	Positions                           unsafe.Pointer
 	Count                               int
 	Steps                               unsafe.Pointer
-	StepCount                           int
+	StepCount, BlockSteps               int
 	PixelStride                         int
 	SecondIn, SecondOut, SecondResidual int
 	Low, High                           float32
+	Limits                              int
 	Ahead                               unsafe.Pointer
-	AheadInput, AheadStep               int
-	NextIn                              int
+	AheadEach, NextIn                   int
 }
 
 // Window is one call of a window kernel. See windowArgs in package kernel, field

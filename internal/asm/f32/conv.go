@@ -11,53 +11,83 @@ import (
 
 // tile is a register tile of a convolution: rows output pixels by vecs vectors
 // of output channels, fed by one broadcast input number at a time. The first
-// half of the rows lies side by side from one pixel on, the second from
-// another: pixels that follow, or pixels of the next row of a narrow picture.
+// head of the rows lie side by side from one pixel on, the others from another:
+// pixels that follow, or pixels of the next row of a picture.
 type tile struct {
 	vector
-	rows, vecs int
+	rows, head, vecs int
 }
 
-// families of tiles: AVX-512 up to 14x32, AVX2 up to 7x16 and 4x24, in their
+// families of tiles: AVX-512 up to 14x32, AVX2 up to 6x16 and 4x24, in their
 // tables' order.
 var families = []struct {
 	vector
-	table string
-	rows  []int // the most by vectors of channels, from one on
-}{{zmm, "ConvAVX512", []int{14, 14}}, {ymm, "ConvAVX2", []int{7, 7, 4}}}
+	table  string
+	rows   []int // the most by vectors of channels, from one on
+	breaks bool  // a picture's row may end anywhere in a tile, not just in its middle
+}{{zmm, "ConvAVX512", []int{14, 14}, false}, {ymm, "ConvAVX2", []int{6, 6, 4}, true}}
 
-func convTiles(g *gen) {
-	for _, f := range families {
-		for i, most := range f.rows {
+// eachTile visits the tiles of a family: for each number of vectors and rows
+// those whose head is the larger half, and more where rows of a picture may end there.
+func eachTile(visit func(family int, t tile)) {
+	for i, f := range families {
+		for v, most := range f.rows {
 			for rows := 1; rows <= most; rows++ {
-				tile{f.vector, rows, i + 1}.emit(g)
+				heads := (rows + 1) / 2
+				if f.breaks {
+					heads = max(heads, rows-1)
+				}
+				for head := (rows + 1) / 2; head <= heads; head++ {
+					visit(i, tile{f.vector, rows, head, v + 1})
+				}
 			}
 		}
 	}
 }
 
+func convTiles(g *gen) {
+	eachTile(func(_ int, t tile) { t.emit(g) })
+}
+
 func convTable() string {
 	var s strings.Builder
-	for _, f := range families {
-		fmt.Fprintf(&s, "// %s holds the kernels by vectors of channels and rows of pixels.\n", f.table)
-		fmt.Fprintf(&s, "var %s = [%d][%d]func(*ConvF32){\n", f.table, len(f.rows)+1, slices.Max(f.rows)+1)
-		for i, most := range f.rows {
-			fmt.Fprintf(&s, "\t%d: {\n", i+1)
-			for rows := 1; rows <= most; rows++ {
-				fmt.Fprintf(&s, "\t\t%d: %s,\n", rows, tile{f.vector, rows, i + 1}.name())
+	for i, f := range families {
+		most := slices.Max(f.rows)
+		fmt.Fprintf(&s, "// %s holds the kernels by vectors of channels, rows of pixels and those of the first part.\n", f.table)
+		fmt.Fprintf(&s, "var %s = [%d][%d][%d]func(*ConvF32){\n", f.table, len(f.rows)+1, most+1, max(most, 2))
+		vecs, rows := 0, 0
+		eachTile(func(family int, t tile) {
+			if family != i {
+				return
 			}
-			s.WriteString("\t},\n")
-		}
-		s.WriteString("}\n\n")
+			if t.vecs != vecs {
+				if vecs > 0 {
+					s.WriteString("\t\t},\n\t},\n")
+				}
+				fmt.Fprintf(&s, "\t%d: {\n", t.vecs)
+				vecs, rows = t.vecs, 0
+			}
+			if t.rows != rows {
+				if rows > 0 {
+					s.WriteString("\t\t},\n")
+				}
+				fmt.Fprintf(&s, "\t\t%d: {\n", t.rows)
+				rows = t.rows
+			}
+			fmt.Fprintf(&s, "\t\t\t%d: %s,\n", t.head, t.name())
+		})
+		s.WriteString("\t\t},\n\t},\n}\n\n")
 	}
 	return strings.TrimSuffix(s.String(), "\n")
 }
 
 func (t tile) name() string {
-	return fmt.Sprintf("convF32_%dx%d_%s", t.rows, t.vecs*t.bytes/4, t.rung)
+	s := fmt.Sprintf("convF32_%dx%d_%s", t.rows, t.vecs*t.bytes/4, t.rung)
+	if t.head != (t.rows+1)/2 {
+		s += fmt.Sprintf("_head%d", t.head)
+	}
+	return s
 }
-
-func (t tile) half() int { return (t.rows + 1) / 2 }
 
 // acc is the sum of a row and a vector. The registers above the sums hold the
 // weights of a channel and broadcast inputs.
@@ -69,27 +99,24 @@ func (t tile) weight(v int) reg.VecPhysical { return t.regs[t.rows*t.vecs+v] }
 // input is where the input of a row is broadcast: where there are two registers
 // for it these take turns, to shorten chains.
 func (t tile) input(row int) reg.VecPhysical {
-	from := t.rows*t.vecs + t.kept()
+	from := (t.rows + 1) * t.vecs
 	return t.regs[from+row%min(2, len(t.regs)-from)]
 }
 
-// kept is how many vectors of weights have registers. The sums of 7x16 leave
-// only two: there the second vector is read again for every row. So many loads
-// hold up the multiply-adds, but less than the two tiles of 3 and 4 pixels whose
-// sums are too few to hide the latency.
-func (t tile) kept() int { return min(t.vecs, len(t.regs)-t.rows*t.vecs-1) }
-
 // Registers of the general kind, besides AX for the arguments.
 var (
-	positions, tilesLeft = reg.R8, reg.R9
-	pixel                = reg.RSI // the tile's first input pixel
-	steps, stepsLeft     = reg.RCX, reg.RDX
-	weights              = reg.RBX
-	first, second        = reg.RDI, reg.R13 // inputs of the two halves
-	count                = reg.R12
-	stride, stride3      = reg.R10, reg.R11
-	stride5              = reg.R15
-	ahead                = reg.R14 // weights to prefetch
+	positions       = reg.R8
+	place           = reg.RSI // where the tile's pixels lie
+	steps           = reg.RCX // in blocks: where they end
+	stepsLeft       = reg.RDX // in blocks: of 16 bytes, negative
+	weights         = reg.RBX
+	first, second   = reg.RDI, reg.R13 // inputs of the two parts
+	next, next2     = reg.R12, reg.R9  // the same of the next step
+	count           = reg.R12          // inputs left in a step
+	count2          = reg.RSI          // the same of a block
+	stride, stride3 = reg.R10, reg.R11
+	stride5         = reg.R15
+	ahead           = reg.R14 // weights to prefetch
 )
 
 // emit writes the kernel. The sums of one tile stay in registers over every tap
@@ -99,24 +126,31 @@ var (
 // taps lie as channels do.
 func (t tile) emit(g *gen) {
 	name := t.name()
-	g.fn(name, "ConvF32", fmt.Sprintf("%s convolves tiles of %d pixels by %d channels.", name, t.rows, t.vecs*t.bytes/4),
+	parts := fmt.Sprintf("%d side by side", t.rows)
+	if t.head < t.rows {
+		parts = fmt.Sprintf("%d and %d side by side", t.head, t.rows-t.head)
+	}
+	g.fn(name, "ConvF32", fmt.Sprintf("%s convolves tiles of %d pixels, %s, by %d channels.", name, t.rows, parts, t.vecs*t.bytes/4),
 		"Nothing beside these is read or written.")
-	g.Comment("AX arguments, R8 tile, R9 tiles left, SI first pixel, CX step, DX steps left,",
-		"BX weights, DI and R13 inputs of the two halves, R12 inputs left in the step,",
-		"R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.")
+	g.Comment("AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,",
+		"BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or",
+		"R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,",
+		"R14 weights to prefetch.")
+	end := g.AllocLocal(16)
 	g.load("Positions", positions)
-	g.load("Count", tilesLeft)
+	g.load("Count", count)
+	g.LEAQ(at(count, 0).Idx(count, 2), count)
+	g.LEAQ(at(positions, 0).Idx(count, 8), count)
+	g.MOVQ(count, end)
 	g.load("PixelStride", stride)
 	g.LEAQ(at(stride, 0).Idx(stride, 2), stride3)
 	g.LEAQ(at(stride, 0).Idx(stride, 4), stride5)
-	if t.prefetches() {
-		g.load("Ahead", ahead)
-	}
+	g.load("Ahead", ahead)
 	g.Label("tile")
-	g.load("In", pixel)
-	g.ADDQ(at(positions, 0), pixel)
+	g.load("In", place)
+	g.ADDQ(at(positions, 0), place)
+	g.MOVQ(place, t.pixel())
 	g.load("Steps", steps)
-	g.load("StepCount", stepsLeft)
 	g.load("Weights", weights)
 	g.load("Bias", first)
 	for row := range t.rows {
@@ -124,110 +158,135 @@ func (t tile) emit(g *gen) {
 			g.VMOVUPS(at(first, v*t.bytes), t.acc(row, v))
 		}
 	}
+	t.blocks(g)
+	g.load("StepCount", stepsLeft)
+	g.SUBQ(g.field("BlockSteps"), stepsLeft)
+	g.JZ(to("finish"))
 	g.Label("step")
-	g.MOVQ(at(steps, 0), first)
-	g.ADDQ(pixel, first)
-	g.MOVQ(first, second)
-	g.ADDQ(g.field("SecondIn"), second)
-	if t.prefetches() {
-		t.nextInputs(g)
-	}
-	if t.prefetches() && t.bytes == 32 {
-		t.stepAhead(g)
-	}
-	t.quads(g)
+	t.begin(g)
+	t.inputs(g, "quad", 8, 4)
 	t.inputs(g, "one", 12, 1)
 	g.ADDQ(imm(16), steps)
 	g.DECQ(stepsLeft)
-	g.JNZ(operand.LabelRef("step"))
+	g.JNZ(to("step"))
+	g.Label("finish")
 	t.finish(g)
 	g.ADDQ(imm(24), positions)
-	g.DECQ(tilesLeft)
-	g.JNZ(operand.LabelRef("tile"))
+	g.CMPQ(positions, end)
+	g.JNE(to("tile"))
 	g.end()
 }
 
-// prefetches reports whether the tile asks for weights that come later. With one
-// vector the loads are what it waits for already.
+// pixel is where the address of the tile's first input pixel is kept.
+func (t tile) pixel() operand.Mem { return at(reg.StackPointer, 8) }
+
+// begin finds the inputs of a step.
+func (t tile) begin(g *gen) {
+	g.MOVQ(at(steps, 0), first)
+	g.ADDQ(t.pixel(), first)
+	g.MOVQ(first, second)
+	g.ADDQ(g.field("SecondIn"), second)
+}
+
+// blocks multiplies the steps whose inputs are a whole block of channels.
+// Additions of addresses would take turns from the multiply-adds, which the
+// same units do, so there are few. The inputs of the next step are prefetched
+// where asked for, and weights that come later.
+func (t tile) blocks(g *gen) {
+	g.load("BlockSteps", stepsLeft)
+	g.SHLQ(operand.U8(4), stepsLeft)
+	g.JZ(to("rest"))
+	t.begin(g)
+	g.ADDQ(stepsLeft, steps)
+	g.NEGQ(stepsLeft)
+	g.Label("block")
+	g.MOVQ(at(steps, 16).Idx(stepsLeft, 1), next)
+	g.ADDQ(t.pixel(), next)
+	g.MOVQ(next, next2)
+	g.ADDQ(g.field("SecondIn"), next2)
+	if !t.prefetches() {
+		t.block(g, "still")
+	} else {
+		t.fetchNext(g)
+		g.CMPQ(g.field("AheadEach"), imm(0))
+		g.JNE(to("ahead"))
+		t.block(g, "still")
+		g.JMP(to("blocked"))
+		t.block(g, "ahead")
+		g.Label("blocked")
+	}
+	g.MOVQ(next, first)
+	g.MOVQ(next2, second)
+	g.ADDQ(imm(16), stepsLeft)
+	g.JNZ(to("block"))
+	g.Label("rest")
+}
+
+// prefetches reports whether the tile prefetches anything. With one vector the
+// loads are what it waits for already.
 func (t tile) prefetches() bool { return t.vecs > 1 }
 
-// stepAhead asks for weights that come later, once a step: for one line of
-// two, as the processor fetches these by pairs.
-func (t tile) stepAhead(g *gen) {
-	g.CMPQ(g.field("AheadStep"), imm(0))
-	g.JEQ(operand.LabelRef("busy"))
-	g.MOVQ(ahead, count)
-	g.ANDQ(imm(-128), count)
-	g.PREFETCHT1(at(count, 0))
-	g.ADDQ(g.field("AheadStep"), ahead)
-	g.Label("busy")
-}
-
-// quads multiplies the inputs that lie four side by side, in a loop of their own
-// where weights are to be prefetched with each.
-func (t tile) quads(g *gen) {
-	if !t.prefetches() {
-		t.inputs(g, "quad", 8, 4)
+// block multiplies the inputs of a block: all in a row, or where that would be
+// much code four at a time. The block "ahead" prefetches weights that come later.
+func (t tile) block(g *gen, label string) {
+	const together = 8
+	lanes := t.bytes / 4
+	g.Label(label)
+	if lanes <= together {
+		for c := range lanes {
+			t.fetchAhead(g, label, c)
+			t.input1(g, c)
+		}
+		g.ADDQ(imm(lanes*t.vecs*t.bytes), weights)
 		return
 	}
-	g.CMPQ(g.field("AheadInput"), imm(0))
-	g.JEQ(operand.LabelRef("still"))
-	t.inputs(g, "ahead", 8, 4)
-	g.JMP(operand.LabelRef("ones"))
-	g.Label("still")
-	t.inputs(g, "quad", 8, 4)
-	g.Label("ones")
+	g.MOVQ(imm(lanes/4), count2)
+	g.Label(label + "Quad")
+	for c := range 4 {
+		t.fetchAhead(g, label, c)
+		t.input1(g, c)
+	}
+	g.ADDQ(imm(4*t.vecs*t.bytes), weights)
+	g.ADDQ(imm(4*4), first)
+	g.ADDQ(imm(4*4), second)
+	g.DECQ(count2)
+	g.JNZ(to(label + "Quad"))
 }
 
-// nextInputs asks for the inputs of the next step. One channel block of a 1x1
-// kernel lies far from the next, so no processor finds them by itself.
-func (t tile) nextInputs(g *gen) {
+// fetchNext prefetches the inputs of the next step.
+func (t tile) fetchNext(g *gen) {
 	g.CMPQ(g.field("NextIn"), imm(0))
-	g.JEQ(operand.LabelRef("near"))
-	g.MOVQ(at(steps, 16), count)
-	g.ADDQ(pixel, count)
+	g.JEQ(to("near"))
 	for row := range t.rows {
-		if row == t.half() {
-			g.ADDQ(g.field("SecondIn"), count)
-		}
 		m := t.address(row, 0)
-		m.Base = count
+		if m.Base = next; row >= t.head {
+			m.Base = next2
+		}
 		g.PREFETCHT0(m)
 	}
 	g.Label("near")
 }
 
+// fetchAhead prefetches weights that come later, with every second input of
+// narrow vectors and with every one of wide vectors: convTile.ahead in
+// engine/kernel counts these.
+func (t tile) fetchAhead(g *gen, label string, c int) {
+	if label == "ahead" && (t.bytes == 64 || c%2 == 0) {
+		g.PREFETCHT1(at(ahead, 0))
+		g.ADDQ(g.field("AheadEach"), ahead)
+	}
+}
+
 // inputs multiplies n inputs of each pixel at a time, as often as the step says
-// at the given offset. The loop "ahead" prefetches what comes later.
+// at the given offset.
 func (t tile) inputs(g *gen, label string, offset, n int) {
-	done := operand.LabelRef(label + "Done")
+	done := label + "Done"
 	g.MOVL(at(steps, offset), count.As32())
 	g.TESTL(count.As32(), count.As32())
-	g.JZ(done)
+	g.JZ(to(done))
 	g.Label(label)
 	for c := range n {
-		if label == "ahead" {
-			g.PREFETCHT1(at(ahead, 0))
-			g.ADDQ(g.field("AheadInput"), ahead)
-		}
-		from := make([]operand.Op, t.vecs)
-		for v := range t.vecs {
-			from[v] = at(weights, (c*t.vecs+v)*t.bytes)
-			if v < t.kept() {
-				g.VMOVUPS(from[v], t.weight(v))
-				from[v] = t.weight(v)
-			}
-		}
-		for row := range t.rows {
-			if t.vecs == 1 && t.bytes == 64 {
-				g.VFMADD231PS_BCST(t.address(row, 4*c), t.weight(0), t.acc(row, 0))
-				continue
-			}
-			g.VBROADCASTSS(t.address(row, 4*c), t.input(row))
-			for v := range t.vecs {
-				g.VFMADD231PS(from[v], t.input(row), t.acc(row, v))
-			}
-		}
+		t.input1(g, c)
 	}
 	g.ADDQ(imm(n*t.vecs*t.bytes), weights)
 	g.ADDQ(imm(4*n), first)
@@ -235,16 +294,33 @@ func (t tile) inputs(g *gen, label string, offset, n int) {
 		g.ADDQ(imm(4*n), second)
 	}
 	g.DECL(count.As32())
-	g.JNZ(operand.LabelRef(label))
-	g.Label(string(done))
+	g.JNZ(to(label))
+	g.Label(done)
+}
+
+// input1 multiplies input c of each pixel.
+func (t tile) input1(g *gen, c int) {
+	for v := range t.vecs {
+		g.VMOVUPS(at(weights, (c*t.vecs+v)*t.bytes), t.weight(v))
+	}
+	for row := range t.rows {
+		if t.vecs == 1 && t.bytes == 64 {
+			g.VFMADD231PS_BCST(t.address(row, 4*c), t.weight(0), t.acc(row, 0))
+			continue
+		}
+		g.VBROADCASTSS(t.address(row, 4*c), t.input(row))
+		for v := range t.vecs {
+			g.VFMADD231PS(t.weight(v), t.input(row), t.acc(row, v))
+		}
+	}
 }
 
 // address is where the input of a row lies.
 func (t tile) address(row, disp int) operand.Mem {
 	base := first
-	if row >= t.half() {
+	if row >= t.head {
 		base = second
-		row -= t.half()
+		row -= t.head
 	}
 	m := at(base, disp)
 	switch row {
@@ -262,9 +338,9 @@ func (t tile) address(row, disp int) operand.Mem {
 
 // finish adds the residual, clips and stores.
 func (t tile) finish(g *gen) {
-	g.load("Residual", pixel)
-	g.TESTQ(pixel, pixel)
-	g.JZ(operand.LabelRef("store"))
+	g.load("Residual", place)
+	g.TESTQ(place, place)
+	g.JZ(to("store"))
 	t.outputs(g, "Residual", 16, func(row, v int, m operand.Mem) {
 		g.VADDPS(m, t.acc(row, v), t.acc(row, v))
 	})
@@ -273,12 +349,25 @@ func (t tile) finish(g *gen) {
 	if t.vecs == 1 {
 		high = t.input(1)
 	}
+	// Limits take turns from the multiply-adds as well: none is looked at that
+	// does not limit. The second source is what a NaN leaves behind: it survives.
+	g.CMPQ(g.field("Limits"), imm(1))
+	g.JB(to("plain"))
 	g.VBROADCASTSS(g.field("Low"), low)
+	for row := range t.rows {
+		for v := range t.vecs {
+			g.VMAXPS(t.acc(row, v), low, t.acc(row, v))
+		}
+	}
+	g.JEQ(to("plain"))
 	g.VBROADCASTSS(g.field("High"), high)
+	for row := range t.rows {
+		for v := range t.vecs {
+			g.VMINPS(t.acc(row, v), high, t.acc(row, v))
+		}
+	}
+	g.Label("plain")
 	t.outputs(g, "Out", 8, func(row, v int, m operand.Mem) {
-		// The second source is what a NaN leaves behind: it survives.
-		g.VMAXPS(t.acc(row, v), low, t.acc(row, v))
-		g.VMINPS(t.acc(row, v), high, t.acc(row, v))
 		g.VMOVUPS(t.acc(row, v), m)
 	})
 }
@@ -286,10 +375,10 @@ func (t tile) finish(g *gen) {
 // outputs visits the places of all sums in Out or Residual; offset is where
 // the tile's own offset lies in its position.
 func (t tile) outputs(g *gen, field string, offset int, visit func(row, v int, m operand.Mem)) {
-	g.load(field, pixel)
-	g.ADDQ(at(positions, offset), pixel)
-	bases := []reg.Register{pixel, first}
-	g.MOVQ(pixel, bases[1])
+	g.load(field, place)
+	g.ADDQ(at(positions, offset), place)
+	bases := []reg.Register{place, first}
+	g.MOVQ(place, bases[1])
 	g.ADDQ(g.field("Second"+field), bases[1])
 	for v := range t.vecs {
 		if v > 0 {
@@ -297,8 +386,11 @@ func (t tile) outputs(g *gen, field string, offset int, visit func(row, v int, m
 			g.ADDQ(g.field(field+"Block"), bases[1])
 		}
 		for row := range t.rows {
-			half := row / t.half()
-			visit(row, v, at(bases[half], (row-half*t.half())*t.bytes))
+			if row < t.head {
+				visit(row, v, at(bases[0], row*t.bytes))
+			} else {
+				visit(row, v, at(bases[1], (row-t.head)*t.bytes))
+			}
 		}
 	}
 }
