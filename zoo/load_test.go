@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/visionzoo/vision/assets"
+	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/internal/shared"
@@ -168,4 +169,19 @@ func ExampleLoad() {
 	// Output:
 	// The built-in ten-class classifier
 	// 10 classes
+}
+
+func TestWithLabels(t *testing.T) {
+	set, err := label.Open("mnist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := zoo.Load("", zoo.WithLabels(set))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if m.Labels() != set {
+		t.Errorf("the labels are %v", m.Labels())
+	}
 }

@@ -92,7 +92,7 @@ func (f *Files) Read(entries []Entry, want int64) ([]byte, error) {
 		return nil, errors.New("external data without a location")
 	}
 	if f == nil {
-		return nil, fmt.Errorf("external data in %s, but the model has no folder; open it from a file", Quote(location))
+		return nil, fmt.Errorf("external data in %s, but the model has no folder; open it from a file, or with engine.WithFiles", Quote(location))
 	}
 	if err := checkLocation(location); err != nil {
 		return nil, err

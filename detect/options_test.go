@@ -1,0 +1,54 @@
+package detect
+
+import (
+	"testing"
+
+	"github.com/visionzoo/vision/zoo"
+)
+
+// overlapping are two boxes of different classes, the one nearly on the other.
+func overlapping() []Output {
+	const cells = 84 // of 64 x 64 at strides 8, 16 and 32
+	set := map[int]float32{}
+	for i, v := range []struct{ x, first, second float32 }{{30, 0.9, 0}, {31, 0, 0.8}} {
+		for row, value := range []float32{v.x, 30, 20, 20, v.first, v.second} {
+			set[row*cells+i] = value
+		}
+	}
+	return []Output{floats("output0", []int{1, 6, cells}, set)}
+}
+
+func TestSuppressionOptions(t *testing.T) {
+	for _, r := range []struct {
+		name string
+		opts []Option
+		want int
+	}{
+		{"boxes of other classes stay", nil, 2},
+		{"one class in all", []Option{ClassAgnostic()}, 1},
+		{"overlap that is allowed", []Option{ClassAgnostic(), IoU(0.95)}, 2},
+		{"lowered, and then below the threshold", []Option{ClassAgnostic(), Soft(0.5), Score(0.5)}, 1},
+		{"lowered, and still there", []Option{ClassAgnostic(), Soft(0.5), Score(0.1)}, 2},
+		{"one class alone", []Option{Classes("1")}, 1},
+		{"at most one", []Option{Max(1)}, 1},
+	} {
+		if got, err := Decode("yolov8", overlapping(), plain(64, 64), nil, r.opts...); err != nil || len(got) != r.want {
+			t.Errorf("%s: %d objects, want %d (%v): %+v", r.name, len(got), r.want, err, got)
+		}
+	}
+}
+
+func TestHeadName(t *testing.T) {
+	m, err := zoo.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	d, err := New(m, Head("YOLO-X"))
+	if err != nil || d.HeadName() != "yolox" || d.Guess() != "" {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if _, err := New(m); err == nil {
+		t.Error("a classifier passes for a detector")
+	}
+}

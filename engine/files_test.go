@@ -1,0 +1,77 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// External data of a model in memory lies in the caller's file system.
+func TestWithFiles(t *testing.T) {
+	three := &onnx.Type{Kind: onnx.KindTensor, ElemType: 1, HasShape: true, Dims: []onnx.Dim{{Value: 3, HasValue: true}}}
+	m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
+		Inputs: []*onnx.ValueInfo{{Name: "x", Type: three}}, Outputs: []*onnx.ValueInfo{{Name: "y", Type: three}},
+		Nodes: []*onnx.Node{{OpType: "Add", Inputs: []string{"x", "w"}, Outputs: []string{"y"}}},
+		Initializers: []*onnx.Tensor{{Name: "w", DataType: 1, Dims: []int64{3}, Location: 1,
+			External: []onnx.Entry{{Key: "location", Value: "weights/w.bin"}, {Key: "offset", Value: "4"}, {Key: "length", Value: "12"}}}},
+	}}
+	var data, weights bytes.Buffer
+	if err := onnx.Write(&data, m); err != nil {
+		t.Fatal(err)
+	}
+	if err := binary.Write(&weights, binary.LittleEndian, []float32{-1, 10, 20, 30}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.OpenBytes(data.Bytes(), engine.WithFiles(fstest.MapFS{"weights/w.bin": {Data: weights.Bytes()}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	out, err := s.Run(context.Background(), engine.Values{"x": tensor.Of([]float32{1, 2, 3}, 3)})
+	if err != nil || !slices.Equal(tensor.Data[float32](out["y"]), []float32{11, 22, 33}) {
+		t.Errorf("%v, %v", out, err)
+	}
+	if _, err := engine.OpenBytes(data.Bytes(), engine.WithFiles(fstest.MapFS{})); err == nil || !strings.Contains(err.Error(), "weights/w.bin") {
+		t.Errorf("without the file: %v", err)
+	}
+	if _, err := engine.OpenBytes(data.Bytes()); err == nil || !strings.Contains(err.Error(), "engine.WithFiles") {
+		t.Errorf("without a file system: %v", err)
+	}
+}
+
+// Operators of other domains are built once their domain is imported.
+func TestBuilderImports(t *testing.T) {
+	build := func(imported bool) (*ir.Model, error) {
+		b := ir.NewBuilder(17)
+		if imported {
+			b.Import("com.microsoft", 1)
+		}
+		b.Output("y", b.Node("com.microsoft.Gelu", []*ir.Value{b.Input("x", tensor.Float32, ir.Dims(2))}))
+		return b.Model()
+	}
+	if _, err := build(false); err == nil || !strings.Contains(err.Error(), `does not import domain "com.microsoft"`) {
+		t.Errorf("a domain that is not imported: %v", err)
+	}
+	m, err := build(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.OpenModel(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	out, err := s.Run(context.Background(), engine.Values{"x": tensor.Of([]float32{0, 10}, 2)})
+	if err != nil || !slices.Equal(tensor.Data[float32](out["y"]), []float32{0, 10}) {
+		t.Errorf("%v, %v", out, err)
+	}
+}
