@@ -92,7 +92,7 @@ func runInputs(c *cli.Context, m *zoo.Model) (engine.Values, error) {
 			in[info.Name], err = readData(file, info)
 		} else {
 			in[info.Name], err = readPicture(c, m, info, file)
-			if !guessed {
+			if !guessed && err == nil {
 				remark(c, m.Guess())
 				guessed = true
 			}

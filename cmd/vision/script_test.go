@@ -3,8 +3,13 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,7 +44,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 			e.Setenv("VISION_CPU", os.Getenv("VISION_CPU"))
 			e.Setenv("SHARED", sharedFolder())
-			return writeScriptFiles(e.WorkDir)
+			return errors.Join(writeScriptFiles(e.WorkDir), writeTwin(e.WorkDir, filepath.Join(home, "config", "vision", "zoo.d")))
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "shared" {
@@ -111,6 +116,42 @@ func writeScriptFiles(dir string) error {
 		}
 	}
 	return nil
+}
+
+// writeTwin makes a mirror with one model, its publisher's golden data beside it,
+// and the entry of the user's own that names it.
+func writeTwin(dir, entries string) error {
+	model := scriptModel([]string{"Relu", "Abs"}) // no other script has it
+	pb := func(name string, v ...float32) []byte { // a TensorProto
+		raw := new(bytes.Buffer)
+		_ = binary.Write(raw, binary.LittleEndian, v)
+		b := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(len(v)))
+		b = protowire.AppendVarint(protowire.AppendTag(b, 2, protowire.VarintType), 1) // FLOAT
+		b = protowire.AppendString(protowire.AppendTag(b, 8, protowire.BytesType), name)
+		return protowire.AppendBytes(protowire.AppendTag(b, 9, protowire.BytesType), raw.Bytes())
+	}
+	var archive bytes.Buffer
+	zipped := gzip.NewWriter(&archive)
+	packed := tar.NewWriter(zipped)
+	for _, f := range []struct {
+		name string
+		data []byte
+	}{{"twin/twin.onnx", model}, {"twin/test_data_set_0/input_0.pb", pb("x", -1, 0, 2)}, {"twin/test_data_set_0/output_0.pb", pb("y", 0, 0, 2)}} {
+		if err := packed.WriteHeader(&tar.Header{Name: f.name, Mode: 0o644, Size: int64(len(f.data))}); err != nil {
+			return err
+		}
+		if _, err := packed.Write(f.data); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(packed.Close(), zipped.Close()); err != nil {
+		return err
+	}
+	entry := fmt.Sprintf(`{"name":"twin","variant":"f32","path":"nets/twin.onnx","bytes":%d,"sha256":"%x","archive":{"path":"nets/twin.tar.gz","bytes":%d,"sha256":"%x"}}`,
+		len(model), sha256.Sum256(model), archive.Len(), sha256.Sum256(archive.Bytes()))
+	nets := filepath.Join(dir, "mirror", "nets")
+	return errors.Join(os.MkdirAll(nets, 0o755), os.MkdirAll(entries, 0o755), os.WriteFile(filepath.Join(nets, "twin.onnx"), model, 0o644),
+		os.WriteFile(filepath.Join(nets, "twin.tar.gz"), archive.Bytes(), 0o644), os.WriteFile(filepath.Join(entries, "twin.json"), []byte(entry), 0o644))
 }
 
 func assetPicture(name string) ([]byte, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -12,13 +13,14 @@ import (
 
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/conform"
+	"github.com/visionzoo/vision/zoo"
 )
 
 func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "verify",
 		Usage:     "run ONNX test cases against their golden outputs, or one model against another",
-		UsageText: "vision verify resnet50/             a folder with model.onnx and test_data_set_*\nvision verify onnx/backend/test/data/node --json\nvision verify small.onnx --against original.onnx",
+		UsageText: "vision verify resnet50/             a folder with model.onnx and test_data_set_*\nvision verify onnx/backend/test/data/node --json\nvision verify squeezenet1.1          a model of the zoo, with its publisher's data\nvision verify small.onnx --against original.onnx",
 		ArgsUsage: "PATH...",
 		Flags: []cli.Flag{
 			&cli.Float64Flag{Name: "rtol", Usage: "relative tolerance, 0 for none; without it the case's, else 1e-3, and 1e-2 for floats of 16 bits and fewer", DefaultText: "the case's"},
@@ -26,7 +28,7 @@ func verifyCommand() *cli.Command {
 			&cli.DurationFlag{Name: "timeout", Usage: "longest time of a case", Value: time.Minute},
 			&cli.StringFlag{Name: "against", Usage: "compare with this model on zero and random inputs"},
 			toggle("plain", "reference kernels only, no optimisation"),
-			threadsFlag, precisionFlag, jsonFlag,
+			offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
 		},
 		Action: verify,
 	}
@@ -34,7 +36,7 @@ func verifyCommand() *cli.Command {
 
 func verify(c *cli.Context) error {
 	if !c.Args().Present() {
-		return usage("verify needs a PATH: a case folder, or a folder of them")
+		return usage("verify needs a PATH: a case folder, a folder of them, or the name of a model of the zoo")
 	}
 	opts, err := engineOptions(c)
 	if err != nil {
@@ -52,6 +54,10 @@ func verify(c *cli.Context) error {
 	}
 	var cases []conform.Case
 	for _, path := range c.Args().Slice() {
+		path, err := casesOf(c, path)
+		if err != nil {
+			return noModel(err)
+		}
 		found, err := conform.Find(path)
 		if err != nil {
 			return &exitError{exitUsage, err}
@@ -79,6 +85,22 @@ func verify(c *cli.Context) error {
 		return failed()
 	}
 	return nil
+}
+
+// casesOf is the folder of cases that an argument stands for: itself, or what the
+// publisher of a zoo's model gives, which is fetched where it is not cached.
+func casesOf(c *cli.Context, arg string) (string, error) {
+	if _, err := os.Stat(arg); err == nil {
+		return arg, nil
+	}
+	all, err := zoo.All()
+	if err != nil {
+		return "", err
+	}
+	if _, err := all.Find(arg); err != nil {
+		return arg, nil // a path that is not there
+	}
+	return zoo.PullCase(c.Context, arg, fetchOptions(c)...)
 }
 
 // tolerance is a flag's: 0 where it is not given, which stands for the standard's,
