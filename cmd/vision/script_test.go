@@ -121,7 +121,7 @@ func writeScriptFiles(dir string) error {
 // writeTwin makes a mirror with one model, its publisher's golden data beside it,
 // and the entry of the user's own that names it.
 func writeTwin(dir, entries string) error {
-	model := scriptModel([]string{"Relu", "Abs"}) // no other script has it
+	model := scriptModel([]string{"Relu", "Abs"})  // no other script has it
 	pb := func(name string, v ...float32) []byte { // a TensorProto
 		raw := new(bytes.Buffer)
 		_ = binary.Write(raw, binary.LittleEndian, v)
