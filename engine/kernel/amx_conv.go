@@ -212,7 +212,7 @@ func (s *tiled) Chunks() int { return s.grid.chunks() }
 // their halo.
 func (s *tileConv) Run(chunk int, m *Memory) {
 	pair, pairs, group, groups := s.grid.at(chunk)
-	part, parts := pair/s.grid.pairsEach, (s.grid.pairs+s.grid.pairsEach-1)/s.grid.pairsEach
+	part, parts := pair/s.grid.pairsEach, s.grid.pairRuns()
 	var scratch [8192 + 64]byte // on this goroutine's stack: steps are reentrant
 	a := s.args
 	a.Scratch = unsafe.Pointer(&scratch[-uintptr(unsafe.Pointer(&scratch))&63])

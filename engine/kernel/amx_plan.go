@@ -126,9 +126,10 @@ func (c *Conv) source(n, y, x int) int {
 // grid cuts pairs of tiles times groups of output channels into chunks, in the
 // order of blocks of pairs, then of groups, then of the pairs of the block.
 type grid struct {
-	pairs, groups         int // in all
-	pairsEach, groupsEach int // of a chunk
-	block                 int // pairs, a multiple of pairsEach unless it is all
+	pairs, groups int // in all
+	pairsEach     int // of a chunk
+	groupRuns     int // as many chunks share the groups, evenly
+	block         int // pairs, a multiple of pairsEach unless it is all
 }
 
 const (
@@ -145,14 +146,14 @@ const (
 // anew took long beside the work, as with kernels of one tap, a block is as many
 // as do.
 func cutGrid(pairs, groups int, unit float64, weightBytes, rowBytes int) grid {
-	g := grid{pairs: pairs, groups: groups, pairsEach: pairs, groupsEach: groups, block: pairs}
+	g := grid{pairs: pairs, groups: groups, pairsEach: pairs, groupRuns: 1, block: pairs}
 	want := pieces(pairs*groups, unit)
 	if weightBytes <= weightsInL2 && pairs > 2 && want > 1 {
 		const run = 3 // pairs: the finishing of one hides behind the next
 		parts := max(2, min(want, pairs/run)&^1)
 		g.pairsEach = (pairs + parts - 1) / parts
 		g.block = g.pairsEach
-		g.groupsEach = max(1, groups*parts/want)
+		g.groupRuns = min(groups, (want+parts-1)/parts)
 		return g
 	}
 	const fromL3 = 28 // bytes in a nanosecond
@@ -161,9 +162,11 @@ func cutGrid(pairs, groups int, unit float64, weightBytes, rowBytes int) grid {
 		blocks = min(roundUp(blocks, 2), pairs)
 		g.block = (pairs + blocks - 1) / blocks
 	}
-	g.groupsEach = max(1, min(groups, groups*((pairs+g.block-1)/g.block)/want))
+	blocks := (pairs + g.block - 1) / g.block
+	g.groupRuns = min(groups, roundUp((want+blocks-1)/blocks, min(want, 2)))
 	g.pairsEach = g.block
-	if parts := int(math.Ceil(unit * float64(g.block*g.groupsEach) / (1.5 * chunkTime))); parts > 1 {
+	each := float64(g.block) * float64(groups) / float64(g.groupRuns)
+	if parts := int(math.Ceil(unit * each / (1.5 * chunkTime))); parts > 1 {
 		g.pairsEach = (g.block + parts - 1) / parts
 		if g.block < pairs {
 			g.block = min(pairs, roundUp(g.block, g.pairsEach))
@@ -172,24 +175,19 @@ func cutGrid(pairs, groups int, unit float64, weightBytes, rowBytes int) grid {
 	return g
 }
 
-// parts is how many runs of pairs and of groups there are.
-func (g *grid) parts() (pairs, groups int) {
-	return (g.pairs + g.pairsEach - 1) / g.pairsEach, (g.groups + g.groupsEach - 1) / g.groupsEach
-}
+// pairRuns is how many runs of pairs there are.
+func (g *grid) pairRuns() int { return (g.pairs + g.pairsEach - 1) / g.pairsEach }
 
 // chunks is the number of chunks; at gives the ranges of one.
-func (g *grid) chunks() int {
-	p, q := g.parts()
-	return p * q
-}
+func (g *grid) chunks() int { return g.pairRuns() * g.groupRuns }
 
 func (g *grid) at(chunk int) (pair, pairs, group, groups int) {
-	p, q := g.parts()
 	inBlock := (g.block + g.pairsEach - 1) / g.pairsEach
-	first := chunk / (inBlock * q) * inBlock
-	inBlock, chunk = min(inBlock, p-first), chunk-first*q
-	pair, group = (first+chunk%inBlock)*g.pairsEach, chunk/inBlock*g.groupsEach
-	return pair, min(g.pairsEach, g.pairs-pair), group, min(g.groupsEach, g.groups-group)
+	first := chunk / (inBlock * g.groupRuns) * inBlock
+	inBlock, chunk = min(inBlock, g.pairRuns()-first), chunk-first*g.groupRuns
+	pair, chunk = (first+chunk%inBlock)*g.pairsEach, chunk/inBlock
+	group = chunk * g.groups / g.groupRuns
+	return pair, min(g.pairsEach, g.pairs-pair), group, (chunk+1)*g.groups/g.groupRuns - group
 }
 
 // roundUp is the least multiple of m that is not below n.

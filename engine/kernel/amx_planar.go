@@ -49,9 +49,9 @@ func newPlanarTileConv(c *Conv, w *TileWeights) *planarTileConv {
 	tiles, rows := even(c.Out.W, 16)
 	steps := len(s.offsets)
 	time := float64(tiles*groups) * 6 * float64(steps) * tileTime(rows)
-	each := min(c.Out.H, max(4, int(chunkTime/time)))
-	for y := 0; y < c.Out.H; y += each {
-		s.addPart(c, y, min(y+each, c.Out.H), tiles, rows)
+	parts := max(1, min(pieces(c.Out.H, time), c.Out.H/4))
+	for i := range parts {
+		s.addPart(c, i*c.Out.H/parts, (i+1)*c.Out.H/parts, tiles, rows)
 	}
 	most := 0
 	for _, p := range s.parts {
@@ -65,7 +65,7 @@ func newPlanarTileConv(c *Conv, w *TileWeights) *planarTileConv {
 	}
 	s.setOutput(c)
 	s.setActivation(c.Act)
-	s.grid = grid{pairs: len(s.parts), groups: groups, pairsEach: 1, groupsEach: groups, block: 1}
+	s.grid = grid{pairs: len(s.parts), groups: groups, pairsEach: 1, groupRuns: 1, block: 1}
 	return s
 }
 

@@ -113,7 +113,7 @@ func planPanels(r *Rung, g *Gemm, w *GemmWeights) (Work, error) {
 func cutBatch(tiles, panels int, unit float64, weightBytes, rowBytes, count int) (grid, int) {
 	one := unit * float64(tiles*panels)
 	if together := int(chunkTime / one); count > 1 && together >= 1 {
-		return grid{pairs: tiles, groups: panels, pairsEach: tiles, groupsEach: panels, block: tiles}, min(together, count)
+		return grid{pairs: tiles, groups: panels, pairsEach: tiles, groupRuns: 1, block: tiles}, min(together, count)
 	}
 	return cutGrid(tiles, panels, unit, weightBytes, rowBytes), 1
 }

@@ -124,7 +124,7 @@ func (s *denseQConv) Run(chunk int, m *Memory) {
 // clearByteHalo fills the chunk's share of the halo: a block belongs to the
 // chunk that has its first half.
 func (s *denseQConv) clearByteHalo(pair, group, groups int, m *Memory) {
-	part, parts := pair/s.grid.pairsEach, (s.grid.pairs+s.grid.pairsEach-1)/s.grid.pairsEach
+	part, parts := pair/s.grid.pairsEach, s.grid.pairRuns()
 	for n := range s.out.N {
 		for b := (group + 1) / 2; b < (group+groups+1)/2; b++ {
 			s.out.clearHalo(unsafe.Add(m.Out, n*s.out.Image+b*s.out.Block), part, parts)
