@@ -13,7 +13,7 @@ type growth struct {
 
 var growths = []growth{
 	{20, growConv}, {4, growPool}, {2, growGlobalPool}, {4, growBatchNorm}, {10, growUnary}, {6, growSum}, {6, growBroadcast},
-	{3, growGate}, {3, growInverted}, {2, growSilu}, {5, growConcat}, {4, growReshape}, {3, growTranspose}, {4, growSlice}, {3, growPad},
+	{3, growGate}, {3, growInverted}, {2, growFocus}, {2, growSilu}, {5, growConcat}, {4, growReshape}, {3, growTranspose}, {4, growSlice}, {3, growPad},
 	{4, growResize}, {4, growReduce}, {2, growSoftmax}, {4, growMatMul}, {2, growGemm}, {2, growNorm}, {3, growQuant},
 	{2, growConvTranspose}, {3, growDataSlice}, {2, growIf}, {2, growLoop},
 }
@@ -286,6 +286,33 @@ func growInverted(g *randomGraph) {
 	x = conv(x, g.weights(c, out, c, 1, 1))
 	if ok && out == first.t.Dim(1) && g.coin() {
 		g.node("Add", []made{x, first})
+	}
+}
+
+// growFocus is a convolution of every second pixel, as channels.
+func growFocus(g *randomGraph) {
+	x, ok := g.one(picture)
+	if !ok || x.t.Dim(2)%2+x.t.Dim(3)%2 > 0 || x.t.Len() == 0 {
+		return
+	}
+	c := 4 * x.t.Dim(1)
+	if g.coin() {
+		x, ok = g.node("SpaceToDepth", []made{x}, ir.AttrInt("blocksize", 2))
+	} else {
+		parts := make([]made, 4)
+		for i, at := range g.rng.Perm(4) {
+			rows, okRows := g.node("Slice", []made{x, g.ints(at / 2), g.ints(1 << 30), g.ints(2), g.ints(2)})
+			part, okPart := g.node("Slice", []made{rows, g.ints(at % 2), g.ints(1 << 30), g.ints(-1), g.ints(2)})
+			parts[i], ok = part, ok && okRows && okPart
+		}
+		if ok {
+			x, ok = g.node("Concat", parts, ir.AttrInt("axis", 1))
+		}
+	}
+	k, out := from(g, 1, 2, 3), from(g, 1, 16, 32, 40)
+	if ok && x.t.Len()*k*k*out <= maxWork {
+		g.node("Conv", []made{x, g.weights(k*k*c, out, c, k, k)},
+			ir.AttrInts("pads", from(g, 0, k/2), k/2, k/2, from(g, 0, k/2)), ir.AttrInts("strides", from(g, 1, 1, 2), 1))
 	}
 }
 

@@ -27,6 +27,7 @@ var All = []Pass{
 	{"fold", "computes what depends on constants only", foldConstants},
 	{"identity", "takes out operators that hand their input on", dropIdentities},
 	{"pad", "moves zero padding into the convolution or average pool after it", movePads},
+	{"focus", "lets a convolution of every second pixel, side by side as channels, read the picture itself", focus},
 	{"batchnorm", "turns batch normalisation into a scale and a shift, inside the convolution before it where there is one", batchNorm},
 	{"silu", "joins x·sigmoid(x) and x·hardsigmoid(x)", joinSilu},
 	{"gelu", "joins x/2·(1+erf(x/√2))", joinGelu},

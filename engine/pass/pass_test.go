@@ -31,6 +31,21 @@ func (n net) conv(x *ir.Value, attrs ...*ir.Attr) *ir.Value {
 	return n.Node("Conv", []*ir.Value{x, n.weights(4, 4, 3, 3), n.weights(4)}, append(attrs, ir.AttrInts("pads", 1, 1, 1, 1))...)
 }
 
+// focus is a convolution of every second pixel from each of the corners on.
+func (n net) focus(corners ...corner) *ir.Value {
+	number := func(v int) *ir.Value { return n.Const("", tensor.Of([]int64{int64(v)}, 1)) }
+	var parts []*ir.Value
+	for _, c := range corners {
+		part := n.x
+		for axis, first := range c {
+			part = n.node("Slice", part, number(first), number(math.MaxInt64), number(2+axis), number(2))
+		}
+		parts = append(parts, part)
+	}
+	x := n.Node("Concat", parts, ir.AttrInt("axis", 1))
+	return n.Node("Conv", []*ir.Value{x, n.weights(5, 16, 3, 3)}, ir.AttrInts("pads", 1, 1, 1, 1))
+}
+
 func (n net) batchNorm(x *ir.Value) *ir.Value {
 	return n.Node("BatchNormalization", []*ir.Value{x, n.weights(4), n.weights(4), n.weights(4), n.weights(4)})
 }
@@ -75,6 +90,17 @@ func TestPasses(t *testing.T) {
 			p := n.node("Pad", n.x, n.Const("", tensor.Of([]int64{0, 0, 1, 1, 0, 0, 1, 1}, 8)))
 			return n.node("Conv", p, p)
 		}, "Pad Conv"},
+		{"every second pixel", "focus dead", func(n net) *ir.Value { return n.focus(corner{0, 0}, corner{1, 0}, corner{0, 1}, corner{1, 1}) }, "Conv"},
+		{"every second pixel, some twice", "focus dead", func(n net) *ir.Value { return n.focus(corner{0, 0}, corner{1, 0}, corner{1, 0}, corner{1, 1}) },
+			"Slice Slice Slice Slice Slice Slice Slice Slice Concat Conv"},
+		{"every second pixel from depth", "focus", func(n net) *ir.Value {
+			y := n.Node("SpaceToDepth", []*ir.Value{n.x}, ir.AttrInt("blocksize", 2))
+			return n.Node("Conv", []*ir.Value{y, n.weights(5, 16, 3, 2)}, ir.AttrInts("pads", 1, 1, 0, 0), ir.AttrInts("strides", 2, 1))
+		}, "Conv"},
+		{"every third pixel from depth", "focus", func(n net) *ir.Value {
+			y := n.Node("SpaceToDepth", []*ir.Value{n.x}, ir.AttrInt("blocksize", 3))
+			return n.Node("Conv", []*ir.Value{y, n.weights(5, 36, 1, 1)})
+		}, "SpaceToDepth Conv"},
 		{"batch normalisation into the convolution before", "batchnorm", func(n net) *ir.Value {
 			return n.batchNorm(n.conv(n.x))
 		}, "Conv"},
