@@ -102,7 +102,10 @@ func (o *options) checkStream(m Model) error {
 	if layout != "" && layout[0] != 'N' || !in.Shape.Ranked || len(in.Shape.Dims) == 0 {
 		return errors.New("the model takes one picture at a time: its input has no batch axis")
 	}
-	if d := in.Shape.Dims[0]; d.Known() && d.N != o.batch {
+	switch d := in.Shape.Dims[0]; {
+	case d.Known() && d.N == 1:
+		return fmt.Errorf("the model takes one picture at a time, not %d", o.batch)
+	case d.Known() && d.N != o.batch:
 		return fmt.Errorf("the model takes %d pictures at a time, not %d", d.N, o.batch)
 	}
 	return nil
