@@ -60,26 +60,12 @@ func (q *quantizer) calibrate(p *placement) error {
 	for pass, see := range []func(h *histogram, t *tensor.Tensor){(*histogram).extremes, (*histogram).count} {
 		for i := range q.samples.Count {
 			q.opt.Observe("calibrate", pass*q.samples.Count+i, 2*q.samples.Count)
-			in, out, err := q.sample(s, i)
+			out, err := q.observe(s, i, seen, names, see)
 			if err != nil {
 				return err
 			}
-			for v, h := range seen {
-				t := out[names[v]]
-				if v.Node == nil {
-					t = in[v.Name]
-				}
-				if t == nil || t.DType() != tensor.Float32 {
-					return fmt.Errorf("BUG: value %q was not computed", v.Name)
-				}
-				see(h, t)
-			}
 			if pass == 1 && i < compared {
-				want := engine.Values{}
-				for _, v := range q.graph.Outputs {
-					want[names[v]] = out[names[v]]
-				}
-				q.want = append(q.want, want)
+				q.want = append(q.want, out)
 			}
 		}
 	}
@@ -93,6 +79,30 @@ func (q *quantizer) calibrate(p *placement) error {
 		q.means[v] = h.sums
 	}
 	return nil
+}
+
+// observe runs sample i, shows every value to its histogram, and returns the
+// network's own outputs.
+func (q *quantizer) observe(s *engine.Session, i int, seen map[*ir.Value]*histogram, names map[*ir.Value]string, see func(*histogram, *tensor.Tensor)) (engine.Values, error) {
+	in, out, err := q.sample(s, i)
+	if err != nil {
+		return nil, err
+	}
+	for v, h := range seen {
+		t := out[names[v]]
+		if v.Node == nil {
+			t = in[v.Name]
+		}
+		if t == nil || t.DType() != tensor.Float32 {
+			return nil, fmt.Errorf("BUG: value %q was not computed", v.Name)
+		}
+		see(h, t)
+	}
+	own := engine.Values{}
+	for _, v := range q.graph.Outputs {
+		own[names[v]] = out[names[v]]
+	}
+	return own, nil
 }
 
 // sample runs one sample.

@@ -28,65 +28,96 @@ func listOf(a *ir.Attrs, name string) []float64 {
 // leaves' weights stand under names that begin with prefix.
 func readForest(a *ir.Attrs, prefix string, targets int) *trees {
 	op := &trees{targets: targets, aggregate: 1, base: listOf(a, "base_values")}
-	treeIDs, ids := a.Ints("nodes_treeids"), a.Ints("nodes_nodeids")
-	features, yes, no := a.Ints("nodes_featureids"), a.Ints("nodes_truenodeids"), a.Ints("nodes_falsenodeids")
-	modes, splits, missing := a.Strs("nodes_modes"), listOf(a, "nodes_values"), a.Ints("nodes_missing_value_tracks_true")
-	n := len(ids)
-	for _, k := range []int{len(treeIDs), len(features), len(yes), len(no), len(modes), len(splits)} {
-		if k != n {
-			a.Fail("attributes \"nodes_…\" differ in length")
-			return op
+	f := forest{Attrs: a, trees: op, ids: a.Ints("nodes_nodeids"), treeIDs: a.Ints("nodes_treeids"), modes: a.Strs("nodes_modes")}
+	if f.place() && f.branch() && f.leaves(prefix) {
+		op.check(a)
+	}
+	return op
+}
+
+// forest is the attributes of a forest while they are read. Its steps report
+// whether all went well; what did not is the attributes' error.
+type forest struct {
+	*ir.Attrs
+	trees        *trees
+	ids, treeIDs []int
+	modes        []string
+	places       map[[2]int]int // of tree and node: among the branches or the leaves
+	leaf         map[[2]int]bool
+	branches     []int
+}
+
+// place numbers branches and leaves, each among themselves, and finds the roots.
+func (f *forest) place() bool {
+	if len(f.treeIDs) != len(f.ids) || len(f.modes) != len(f.ids) {
+		f.Fail("attributes \"nodes_…\" differ in length")
+		return false
+	}
+	f.places, f.leaf = make(map[[2]int]int, len(f.ids)), make(map[[2]int]bool)
+	for i := range f.ids {
+		key := [2]int{f.treeIDs[i], f.ids[i]}
+		if _, ok := f.places[key]; ok {
+			f.Fail("tree %d has two nodes %d", key[0], key[1])
+			return false
+		}
+		if f.modes[i] == "LEAF" {
+			f.places[key], f.leaf[key] = len(f.trees.leaves), true
+			f.trees.leaves = append(f.trees.leaves, nil)
+		} else {
+			f.places[key] = len(f.branches)
+			f.branches = append(f.branches, i)
+		}
+		if i == 0 || f.treeIDs[i] != f.treeIDs[i-1] {
+			f.trees.roots, f.trees.bare = append(f.trees.roots, f.places[key]), append(f.trees.bare, f.leaf[key])
 		}
 	}
-	places := make(map[[2]int]int, n) // of nodes and leaves among themselves
-	leaf := make(map[[2]int]bool)
-	var branches []int
-	for i := range ids {
-		key := [2]int{treeIDs[i], ids[i]}
-		if _, ok := places[key]; ok {
-			a.Fail("tree %d has two nodes %d", key[0], key[1])
-			return op
-		}
-		if modes[i] == "LEAF" {
-			places[key], leaf[key] = len(op.leaves), true
-			op.leaves = append(op.leaves, nil)
-		} else {
-			places[key] = len(branches)
-			branches = append(branches, i)
-		}
-		if i == 0 || treeIDs[i] != treeIDs[i-1] {
-			op.roots, op.bare = append(op.roots, places[key]), append(op.bare, leaf[key])
+	return true
+}
+
+// branch reads the nodes that decide.
+func (f *forest) branch() bool {
+	features, yes, no := f.Ints("nodes_featureids"), f.Ints("nodes_truenodeids"), f.Ints("nodes_falsenodeids")
+	splits, missing := listOf(f.Attrs, "nodes_values"), f.Ints("nodes_missing_value_tracks_true")
+	for _, k := range []int{len(features), len(yes), len(no), len(splits)} {
+		if k != len(f.ids) {
+			f.Fail("attributes \"nodes_…\" differ in length")
+			return false
 		}
 	}
 	kinds := map[string]int{"BRANCH_LEQ": 0, "BRANCH_LT": 1, "BRANCH_GTE": 2, "BRANCH_GT": 3, "BRANCH_EQ": 4, "BRANCH_NEQ": 5}
-	for _, i := range branches {
-		mode, ok := kinds[modes[i]]
-		keyYes, keyNo := [2]int{treeIDs[i], yes[i]}, [2]int{treeIDs[i], no[i]}
-		at, okYes := places[keyYes]
-		other, okNo := places[keyNo]
+	for _, i := range f.branches {
+		mode, ok := kinds[f.modes[i]]
+		keyYes, keyNo := [2]int{f.treeIDs[i], yes[i]}, [2]int{f.treeIDs[i], no[i]}
+		at, okYes := f.places[keyYes]
+		other, okNo := f.places[keyNo]
 		if !ok || !okYes || !okNo {
-			a.Fail("node %d of tree %d has mode %q or a branch that does not exist", ids[i], treeIDs[i], modes[i])
-			return op
+			f.Fail("node %d of tree %d has mode %q or a branch that does not exist", f.ids[i], f.treeIDs[i], f.modes[i])
+			return false
 		}
-		op.nodes = append(op.nodes, treeNode{feature: features[i], mode: mode, split: splits[i], yes: at, yesLeaf: leaf[keyYes],
-			no: other, noLeaf: leaf[keyNo], missingTracksTrue: i < len(missing) && missing[i] != 0})
+		f.trees.nodes = append(f.trees.nodes, treeNode{feature: features[i], mode: mode, split: splits[i], yes: at, yesLeaf: f.leaf[keyYes],
+			no: other, noLeaf: f.leaf[keyNo], missingTracksTrue: i < len(missing) && missing[i] != 0})
 	}
-	treeIDs, ids = a.Ints(prefix+"_treeids"), a.Ints(prefix+"_nodeids")
-	goals, weights := a.Ints(prefix+"_ids"), listOf(a, prefix+"_weights")
+	return true
+}
+
+// leaves reads what leaves add to which goal.
+func (f *forest) leaves(prefix string) bool {
+	treeIDs, ids := f.Ints(prefix+"_treeids"), f.Ints(prefix+"_nodeids")
+	goals, weights := f.Ints(prefix+"_ids"), listOf(f.Attrs, prefix+"_weights")
 	if len(treeIDs) != len(ids) || len(goals) != len(ids) || len(weights) != len(ids) {
-		a.Fail("attributes \"%s_…\" differ in length", prefix)
-		return op
+		f.Fail("attributes \"%s_…\" differ in length", prefix)
+		return false
 	}
 	for i := range ids {
 		key := [2]int{treeIDs[i], ids[i]}
-		if !leaf[key] {
-			a.Fail("tree %d has no leaf %d", key[0], key[1])
-			return op
+		if !f.leaf[key] {
+			f.Fail("tree %d has no leaf %d", key[0], key[1])
+			return false
 		}
-		op.leaves[places[key]] = append(op.leaves[places[key]], treeLeaf{goals[i], weights[i]})
+		at := f.places[key]
+		f.trees.leaves[at] = append(f.trees.leaves[at], treeLeaf{goals[i], weights[i]})
 	}
-	op.check(a)
-	return op
+	return true
 }
 
 // forestRegressor adds up trees. ONNX TreeEnsembleRegressor-1; -3 has tensors

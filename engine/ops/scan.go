@@ -103,42 +103,15 @@ func (op scan) Infer(in []ir.Fact) ([]ir.Fact, error) { return inferAlone(op, in
 // inferWith: states, scan inputs [… steps …] → states, scan outputs [… steps …].
 func (op scan) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
 	batch := ir.Unknown
+	var err error
 	if op.batched {
-		if err := wantType(in, 0, tensor.Types(tensor.Int64)); err != nil {
+		if in, batch, err = withoutBatch(in); err != nil {
 			return nil, err
 		}
-		in = append([]ir.Fact{}, in[1:]...)
-		for j, f := range in {
-			if !f.Given() || f.DType >= tensor.Sequence || f.Shape.Ranked && f.Shape.Rank() < 1 {
-				return nil, fmt.Errorf("input %d has no batch axis", j+1)
-			}
-			if f.Shape.Ranked {
-				if d := f.Shape.Dims[0]; d.Known() {
-					batch = d
-				}
-				in[j].Shape = ir.ShapeOf(f.Shape.Dims[1:]...)
-			}
-		}
 	}
-	slices, steps := make([]ir.Fact, op.scans), ir.Unknown
-	for j := range slices {
-		f := in[op.states+j]
-		slices[j] = ir.Fact{DType: f.DType}
-		if !f.Shape.Ranked {
-			continue
-		}
-		axis, err := tensor.Axis(op.inAxes[j], f.Shape.Rank())
-		if err != nil {
-			return nil, fmt.Errorf("scan input %d: %w", j, err)
-		}
-		d := f.Shape.Dims[axis]
-		if d.Known() && steps.Known() && d.N != steps.N {
-			return nil, fmt.Errorf("scan input %d has %d steps, another one %d", j, d.N, steps.N)
-		}
-		if !steps.Known() {
-			steps = d
-		}
-		slices[j].Shape = ir.ShapeOf(append(append([]ir.Dim{}, f.Shape.Dims[:axis]...), f.Shape.Dims[axis+1:]...)...)
+	slices, steps, err := op.slices(in)
+	if err != nil {
+		return nil, err
 	}
 	first := append([]ir.Fact{}, in[:op.states]...)
 	initial := append([]ir.Fact{}, first...)
@@ -152,22 +125,75 @@ func (op scan) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
 	for j, f := range out {
 		if j < op.states {
 			facts[j], _ = joined(withoutValue(initial[j]), withoutValue(f))
-		} else {
-			k := j - op.states
-			facts[j] = ir.Fact{DType: f.DType}
-			if f.Shape.Ranked {
-				axis, err := tensor.Axis(op.outAxes[k], f.Shape.Rank()+1)
-				if err != nil {
-					return nil, fmt.Errorf("scan output %d: %w", k, err)
-				}
-				facts[j].Shape = inserted(f.Shape, axis, steps)
-			}
+		} else if facts[j], err = op.gathered(j-op.states, f, steps); err != nil {
+			return nil, err
 		}
 		if op.batched {
 			facts[j].Shape = inserted(facts[j].Shape, 0, batch)
 		}
 	}
 	return facts, nil
+}
+
+// withoutBatch: sequence lengths, inputs [batch …] → inputs […], and the batch.
+func withoutBatch(in []ir.Fact) ([]ir.Fact, ir.Dim, error) {
+	batch := ir.Unknown
+	if err := wantType(in, 0, tensor.Types(tensor.Int64)); err != nil {
+		return nil, batch, err
+	}
+	in = append([]ir.Fact{}, in[1:]...)
+	for j, f := range in {
+		if !f.Given() || f.DType >= tensor.Sequence || f.Shape.Ranked && f.Shape.Rank() < 1 {
+			return nil, batch, fmt.Errorf("input %d has no batch axis", j+1)
+		}
+		if f.Shape.Ranked {
+			if d := f.Shape.Dims[0]; d.Known() {
+				batch = d
+			}
+			in[j].Shape = ir.ShapeOf(f.Shape.Dims[1:]...)
+		}
+	}
+	return in, batch, nil
+}
+
+// slices is what the body sees of the scan inputs in one step, and how many steps
+// there are.
+func (op scan) slices(in []ir.Fact) (slices []ir.Fact, steps ir.Dim, err error) {
+	slices, steps = make([]ir.Fact, op.scans), ir.Unknown
+	for j := range slices {
+		f := in[op.states+j]
+		slices[j] = ir.Fact{DType: f.DType}
+		if !f.Shape.Ranked {
+			continue
+		}
+		axis, err := tensor.Axis(op.inAxes[j], f.Shape.Rank())
+		if err != nil {
+			return nil, steps, fmt.Errorf("scan input %d: %w", j, err)
+		}
+		d := f.Shape.Dims[axis]
+		if d.Known() && steps.Known() && d.N != steps.N {
+			return nil, steps, fmt.Errorf("scan input %d has %d steps, another one %d", j, d.N, steps.N)
+		}
+		if !steps.Known() {
+			steps = d
+		}
+		slices[j].Shape = ir.ShapeOf(append(append([]ir.Dim{}, f.Shape.Dims[:axis]...), f.Shape.Dims[axis+1:]...)...)
+	}
+	return slices, steps, nil
+}
+
+// gathered is scan output k: what the body gives in a step, of all steps.
+func (op scan) gathered(k int, f ir.Fact, steps ir.Dim) (ir.Fact, error) {
+	all := ir.Fact{DType: f.DType}
+	if !f.Shape.Ranked {
+		return all, nil
+	}
+	axis, err := tensor.Axis(op.outAxes[k], f.Shape.Rank()+1)
+	if err != nil {
+		return all, fmt.Errorf("scan output %d: %w", k, err)
+	}
+	all.Shape = inserted(f.Shape, axis, steps)
+	return all, nil
 }
 
 func (op scan) Eval(c *Call) error {
