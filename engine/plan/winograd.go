@@ -16,7 +16,7 @@ func forms(c *kernel.Conv) []kernel.ConvMethod {
 	switch {
 	case side >= 20 && channels >= 32:
 		return []kernel.ConvMethod{kernel.ConvWinograd}
-	case side >= 20 && channels >= 16, side >= 12 && channels >= 64 && channels < 384:
+	case side >= 20 && channels >= 16, side >= 12 && channels >= 48 && channels < 384:
 		return []kernel.ConvMethod{kernel.ConvWinograd, kernel.ConvDirect}
 	case side >= 12 && channels >= 384:
 		return []kernel.ConvMethod{kernel.ConvWinograd, kernel.ConvSmallWinograd}
