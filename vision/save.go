@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"image"
+	"image/color"
 	"image/jpeg"
 	"image/png"
 	"io"
@@ -15,10 +16,31 @@ import (
 // jpegQuality is what Save writes JPEGs with.
 const jpegQuality = 92
 
-// rgba returns a copy in the form that the standard encoders take fastest.
-func (m *Image) rgba() *image.RGBA {
+// leanPixels is from how many pixels on encoders read the picture as it is: a copy
+// for them would take 128 MiB and more.
+const leanPixels = 32 << 20
+
+// encodable is the picture in the form that the standard encoders take fastest, a
+// copy, or where that would be large in one that takes no memory.
+func (m *Image) encodable() image.Image {
+	if m.Width*m.Height > leanPixels {
+		return &lean{Image: m}
+	}
 	n := m.NRGBA() // opaque, so that both mean the same
 	return &image.RGBA{Pix: n.Pix, Stride: n.Stride, Rect: n.Rect}
+}
+
+// lean is a picture for one reader at a time: the colour it hands out is always the
+// same variable.
+type lean struct {
+	*Image
+	pixel color.RGBA
+}
+
+func (l *lean) At(x, y int) color.Color {
+	l.pixel.R, l.pixel.G, l.pixel.B = l.RGB(x, y)
+	l.pixel.A = 255
+	return &l.pixel
 }
 
 // EncodePNG writes the picture as PNG.
@@ -26,7 +48,7 @@ func (m *Image) EncodePNG(w io.Writer) error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	return (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(w, m.rgba())
+	return (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(w, m.encodable())
 }
 
 // EncodeJPEG writes the picture as JPEG of a quality of 1 to 100.
@@ -34,7 +56,7 @@ func (m *Image) EncodeJPEG(w io.Writer, quality int) error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	return jpeg.Encode(w, m.rgba(), &jpeg.Options{Quality: quality})
+	return jpeg.Encode(w, m.encodable(), &jpeg.Options{Quality: quality})
 }
 
 // Save writes the picture as PNG or JPEG (quality 92), as the path's extension

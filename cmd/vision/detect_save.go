@@ -18,7 +18,12 @@ import (
 type savers struct {
 	c                *cli.Context
 	save, crop, maps *folder // nil where the flag is not given
+	large            sync.Mutex
 }
+
+// largePicture is from how many pixels on a picture is drawn on and written while
+// no other such is: that takes two copies of it.
+const largePicture = 32 << 20
 
 func newSavers(c *cli.Context) (*savers, error) {
 	s, all := &savers{c: c}, map[string]*folder{}
@@ -126,15 +131,19 @@ func (s *savers) objects(j job, img *vision.Image, objects []detect.Object, d *d
 			}
 		}
 	}
-	return s.drawing(j, func() (*vision.Image, error) { return vision.Draw(img, d.Marks(objects)) })
+	return s.drawing(j, img, func() (*vision.Image, error) { return vision.Draw(img, d.Marks(objects)) })
 }
 
-// drawing makes a picture that is to be saved or shown, and writes it. It returns
-// the picture to show, nil for none.
-func (s *savers) drawing(j job, draw func() (*vision.Image, error)) (*vision.Image, error) {
+// drawing makes of img a picture that is to be saved or shown, and writes it. It
+// returns the picture to show, nil for none.
+func (s *savers) drawing(j job, img *vision.Image, draw func() (*vision.Image, error)) (*vision.Image, error) {
 	show := s.c.Bool("show")
 	if j.files.picture == "" && !show {
 		return nil, nil
+	}
+	if img.Width*img.Height > largePicture {
+		s.large.Lock()
+		defer s.large.Unlock()
 	}
 	drawn, err := draw()
 	if err != nil {

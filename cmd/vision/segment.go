@@ -135,7 +135,7 @@ func (f *mapper) fill(ctx context.Context, r *mapped, d desk, j job) error {
 			return err
 		}
 	}
-	r.drawn, err = f.files.drawing(j, func() (*vision.Image, error) {
+	r.drawn, err = f.files.drawing(j, e.img, func() (*vision.Image, error) {
 		return vision.DrawMap(e.img, classes.Class, mapNames(classes))
 	})
 	return err
