@@ -33,6 +33,17 @@ func depthRowAny(lanes, kernelW, stride int, a *windowArgs) {
 	}
 }
 
+// depthSplit is the twin of Rung.DepthSplit.
+func depthSplit(kernelW, stride int, a *windowArgs) {
+	first, second := *a, *a
+	second.In, second.Weights, second.Bias = unsafe.Add(a.In, a.SecondIn), unsafe.Add(a.Weights, a.SecondWeights), unsafe.Add(a.Bias, 64)
+	var sums [2][16 * maxUnit]float32
+	first.Out, second.Out = unsafe.Pointer(&sums[0]), unsafe.Pointer(&sums[1])
+	depthRow16(kernelW, stride, &first)
+	depthRow16(kernelW, stride, &second)
+	split(a.Out, first.Out, second.Out, a.Count)
+}
+
 // depthwise is a convolution in which every channel has its own kernel. Rows of
 // pixels are computed a strip at a time, and finished together where they can be.
 type depthwise struct {
@@ -42,6 +53,7 @@ type depthwise struct {
 	rung     *Rung
 	args     windowArgs // what all calls have in common
 	row      depthRow   // or nil: the general kernel
+	split    depthRow   // or nil: sums are split in a step of their own
 	window   windowRow
 	offsets  []int
 	rest     Activation
@@ -61,6 +73,10 @@ func (r *Rung) depthwise(c *Conv, w *ConvWeights) (Work, error) {
 	a.Low, a.High, s.rest = c.Act.limits()
 	if c.Residual != nil { // the clipping waits for it
 		a.Low, a.High, _ = Activation{}.limits()
+	}
+	if s.row != nil && c.Out.Format == Split32 && c.Residual == nil && s.rest.Kind == Identity && c.Mean == nil {
+		s.split = r.DepthSplit
+		a.SecondIn, a.SecondWeights = c.In.Block, 64*c.KernelH*c.KernelW
 	}
 	s.offsets = windowSpans(&c.In, 1, c.KernelH, c.KernelW, c.StrideW, c.DilationH, c.DilationW, 0, true)[0].offsets
 	a.Offsets, a.Taps = unsafe.Pointer(&s.offsets[0]), len(s.offsets)
@@ -92,13 +108,18 @@ func (s *depthwise) Run(chunk int, m *Memory) {
 		run = s.sums.first[chunk]
 	}
 	s.runs(chunk, func(n, plane, top, count int) {
+		from, out := s.conv.In.strips(m.In, n, plane), s.conv.Out.strips(m.Out, n, plane)
+		if s.split != nil && from[1] != nil {
+			s.splitRows(f, plane, from, out, top, count)
+			return
+		}
 		var sums strips
 		if s.sums != nil {
 			sums = s.sums.begin(m, n, plane, run)
 			run++
 		}
 		for y, end := top, top+count; y < end; y += s.together {
-			s.outRows(f, m, n, plane, y, min(s.together, end-y), sums)
+			s.outRows(f, m, n, plane, y, min(s.together, end-y), from, out, sums)
 		}
 	})
 	f.window = windowArgs{}
@@ -107,9 +128,8 @@ func (s *depthwise) Run(chunk int, m *Memory) {
 
 // outRows computes count rows, which lie together or are one, and adds their
 // pixels to sums where that is not nil.
-func (s *depthwise) outRows(f *frame, m *Memory, n, plane, y, count int, sums strips) {
+func (s *depthwise) outRows(f *frame, m *Memory, n, plane, y, count int, from, out, sums strips) {
 	c := &s.conv
-	from, out := c.In.strips(m.In, n, plane), c.Out.strips(m.Out, n, plane)
 	for x := 0; x < c.Out.W; x += maxUnit {
 		w := min(maxUnit, c.Out.W-x)
 		pixels := w * count // more than one row is narrower than maxUnit
@@ -148,8 +168,20 @@ func (s *depthwise) outRows(f *frame, m *Memory, n, plane, y, count int, sums st
 	c.Out.clearRows(out, y, count)
 }
 
-// strip computes w pixels of strip i of a plane.
-func (s *depthwise) strip(f *frame, plane, i int, from, to unsafe.Pointer, y, x, w int) {
+// splitRows computes rows of both strips of a plane into split pixels.
+func (s *depthwise) splitRows(f *frame, plane int, from, out strips, top, count int) {
+	c := &s.conv
+	for y := top; y < top+count; y++ {
+		for x := 0; x < c.Out.W; x += maxUnit {
+			s.aim(f, plane, 0, from[0], unsafe.Add(out[0], c.Out.Pixel(y, x)), y, x, min(maxUnit, c.Out.W-x))
+			s.split(c.KernelW, c.StrideW, &f.window)
+		}
+	}
+	c.Out.clearRows(out, top, count)
+}
+
+// aim points the arguments at w pixels of strip i of a plane.
+func (s *depthwise) aim(f *frame, plane, i int, from, to unsafe.Pointer, y, x, w int) {
 	c, a, lanes := &s.conv, &f.window, s.weights.block.Channels()
 	channel := plane*lanes + i*16
 	if lanes == 16 {
@@ -159,6 +191,12 @@ func (s *depthwise) strip(f *frame, plane, i int, from, to unsafe.Pointer, y, x,
 	a.Out, a.Count = to, w
 	a.Weights = unsafe.Pointer(&s.weights.data[channel*c.KernelH*c.KernelW])
 	a.Bias = unsafe.Pointer(&s.weights.bias[channel])
+}
+
+// strip computes w pixels of strip i of a plane.
+func (s *depthwise) strip(f *frame, plane, i int, from, to unsafe.Pointer, y, x, w int) {
+	c, a := &s.conv, &f.window
+	s.aim(f, plane, i, from, to, y, x, w)
 	if s.row != nil {
 		s.row(c.KernelW, c.StrideW, a)
 	} else {

@@ -83,3 +83,7 @@ func depthRowAVX2(kernelW, stride int, a *windowArgs) {
 func depthRowAVX512(kernelW, stride int, a *windowArgs) {
 	amd64.DepthAVX512[kernelW][stride]((*amd64.Window)(a))
 }
+
+func depthSplitAVX512(kernelW, stride int, a *windowArgs) {
+	amd64.DepthSplit[kernelW][stride]((*amd64.Window)(a))
+}

@@ -52,6 +52,9 @@ type Rung struct {
 	// kernel and stride depthRowFits.
 	DepthRow8, DepthRow16 depthRow
 
+	// DepthSplit computes both strips of such a row and writes pixels of Split32.
+	DepthSplit depthRow
+
 	// Vec are the kernels along rows of any length.
 	Vec Vec
 
@@ -92,7 +95,7 @@ func purego() Rung {
 		Winograd8: plainWinograd8, Winograd16: plainWinograd16,
 		SmallWinograd8: plainSmallWinograd(8), SmallWinograd16: plainSmallWinograd(16), Activate: activate,
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
-		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16,
+		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16, DepthSplit: depthSplit,
 		Vec: plainVec, SweepUnit: sweep, ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
 		Broadcast8: broadcast8, Broadcast16: broadcast16, SumRow8: sumRow8, SumRow16: sumRow16,
 		ScaleRows8: scaleRows8, ScaleRows16: scaleRows16,

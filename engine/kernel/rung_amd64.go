@@ -19,7 +19,7 @@ func native() []Rung {
 			Interleave8: interleaveAVX2, Deinterleave8: deinterleaveAVX2,
 		}},
 		{cpu.avx512, Rung{Name: "avx512", Block: F32x16, GemmUnit: avx512Gemm,
-			ConvTile16: convTileAVX512, Winograd16: winogradAVX512, SmallWinograd16: smallWinogradAVX512, Activate: activateAVX512, WindowRow16: windowRowAVX512, DepthRow16: depthRowAVX512,
+			ConvTile16: convTileAVX512, Winograd16: winogradAVX512, SmallWinograd16: smallWinogradAVX512, Activate: activateAVX512, WindowRow16: windowRowAVX512, DepthRow16: depthRowAVX512, DepthSplit: depthSplitAVX512,
 			Split: amd64.SplitAVX512, Unsplit: amd64.UnsplitAVX512,
 			Narrow: amd64.NarrowAVX512, Widen: amd64.WidenAVX512,
 			Vec: avx512Vec, SweepUnit: amd64.SweepAVX512, ClipRow: amd64.ClipRowAVX512, AddRow: amd64.AddRowAVX512, SubRow: amd64.SubRowAVX512, MulRow: amd64.MulRowAVX512,

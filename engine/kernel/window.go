@@ -17,6 +17,8 @@ type windowArgs struct {
 	Low, High   float32        // the result is clipped to these (windowDot)
 	Rows        int            // kernel rows (depthRow), RowBytes apart
 	RowBytes    int
+
+	SecondIn, SecondWeights int // bytes from the first strip's to the second's (depthSplit)
 }
 
 // windowOp is how a window kernel joins the taps.

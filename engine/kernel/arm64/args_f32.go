@@ -34,6 +34,8 @@ type Window struct {
 	Low, High   float32
 	Rows        int
 	RowBytes    int
+
+	SecondIn, SecondWeights int
 }
 
 // Winograd is one call of a transform of Winograd's form. See winogradArgs in

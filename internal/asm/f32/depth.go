@@ -33,19 +33,26 @@ func depthRows(g *gen) {
 	for _, d := range depthKernels() {
 		d.emit(g)
 	}
+	g.flush(func() {
+		for _, d := range depthKernels() {
+			if d.rung == zmm.rung {
+				d.emitSplit(g)
+			}
+		}
+	})
 }
 
 func depthTable() string {
 	var s strings.Builder
-	for _, v := range []vector{ymm, zmm} {
-		fmt.Fprintf(&s, "\n// Depth%s holds the kernels by width and stride.\n", v.title)
-		fmt.Fprintf(&s, "var Depth%s = [8][3]func(*Window){\n", v.title)
+	table := func(name string, v vector, kernel func(depth) string) {
+		fmt.Fprintf(&s, "\n// %s holds the kernels by width and stride.\n", name)
+		fmt.Fprintf(&s, "var %s = [8][3]func(*Window){\n", name)
 		for _, d := range depthKernels() {
 			if d.rung == v.rung {
 				if d.stride == 1 {
 					fmt.Fprintf(&s, "\t%d: {\n", d.kernelW)
 				}
-				fmt.Fprintf(&s, "\t\t%d: %s,\n", d.stride, d.name())
+				fmt.Fprintf(&s, "\t\t%d: %s,\n", d.stride, kernel(d))
 				if d.stride == 2 {
 					s.WriteString("\t},\n")
 				}
@@ -53,10 +60,15 @@ func depthTable() string {
 		}
 		s.WriteString("}\n")
 	}
+	table("DepthAVX2", ymm, depth.name)
+	table("DepthAVX512", zmm, depth.name)
+	table("DepthSplit", zmm, depth.splitName)
 	return s.String()
 }
 
 func (d depth) name() string { return fmt.Sprintf("depthF32_%ds%d_%s", d.kernelW, d.stride, d.rung) }
+
+func (d depth) splitName() string { return fmt.Sprintf("depthSplit_%ds%d", d.kernelW, d.stride) }
 
 func (d depth) emit(g *gen) {
 	g.fn(d.name(), "Window", fmt.Sprintf("%s computes a row of a depthwise convolution %d wide with stride %d.", d.name(), d.kernelW, d.stride))
@@ -88,20 +100,7 @@ func (d depth) emit(g *gen) {
 		for i := range d.kernelW {
 			g.VMOVUPS(at(w, i*d.bytes), weight(i))
 		}
-		for x := range (n-1)*d.stride + d.kernelW {
-			used := false
-			for tap := range d.kernelW {
-				o := x - tap
-				if o < 0 || o%d.stride != 0 || o/d.stride >= n {
-					continue
-				}
-				if !used {
-					g.VMOVUPS(at(row, x*d.bytes), input(x))
-					used = true
-				}
-				g.VFMADD231PS(weight(tap), input(x), acc(o/d.stride))
-			}
-		}
+		d.taps(g, n, weight, input, acc, func(x int) operand.Mem { return at(row, x*d.bytes) })
 		g.ADDQ(imm(d.kernelW*d.bytes), w)
 		g.ADDQ(pitch, row)
 		g.DECQ(rowsLeft)
@@ -119,5 +118,102 @@ func (d depth) emit(g *gen) {
 		g.JMP(to(label))
 		g.Label(label + "Done")
 	}
+	g.end()
+}
+
+// taps adds the products of a kernel row to the sums of n pixels.
+func (d depth) taps(g *gen, n int, weight, input, acc func(i int) reg.VecPhysical, at func(x int) operand.Mem) {
+	for x := range (n-1)*d.stride + d.kernelW {
+		used := false
+		for tap := range d.kernelW {
+			o := x - tap
+			if o < 0 || o%d.stride != 0 || o/d.stride >= n {
+				continue
+			}
+			if !used {
+				g.VMOVUPS(at(x), input(x))
+				used = true
+			}
+			g.VFMADD231PS(weight(tap), input(x), acc(o/d.stride))
+		}
+	}
+}
+
+// emitSplit writes the kernel for both strips of a plane, whose sums become split
+// pixels where they are.
+func (d depth) emitSplit(g *gen) {
+	g.fn(d.splitName(), "Window", fmt.Sprintf("%s computes split pixels of a depthwise convolution %d wide with stride %d.", d.splitName(), d.kernelW, d.stride))
+	g.begin()
+	g.MOVQ(operand.NewParamAddr("a", 0), reg.RAX)
+	g.Comment("AX arguments, DI output, SI input of the first pixel, R9 pixels left,",
+		"R12 input row, BX its weights, DX rows left, R10 bytes from row to row,",
+		"R11 and R13 bytes to the input and the weights of the second strip.")
+	out, in, left := reg.RDI, reg.RSI, reg.R9
+	row, w, rowsLeft, pitch := reg.R12, reg.RBX, reg.RDX, reg.R10
+	secondIn, secondWeights := reg.R11, reg.R13
+	g.load("Out", out)
+	g.load("In", in)
+	g.ADDQ(g.field("First"), in)
+	g.load("Count", left)
+	g.load("RowBytes", pitch)
+	g.load("SecondIn", secondIn)
+	g.load("SecondWeights", secondWeights)
+	g.MOVL(operand.U32(0x8000), reg.ECX)
+	g.VPBROADCASTD(reg.ECX, halfBit)
+	g.MOVL(operand.U32(0xffff0000), reg.ECX)
+	g.VPBROADCASTD(reg.ECX, highBits)
+	low, high := reg.Z28, reg.Z29
+	g.VBROADCASTSS(g.field("Low"), low)
+	g.VBROADCASTSS(g.field("High"), high)
+	for _, n := range []int{7, 4, 2, 1} {
+		label := fmt.Sprintf("tile%d", n)
+		acc := func(i int) reg.VecPhysical { return d.regs[i] }
+		second := func(i int) reg.VecPhysical { return d.regs[n+i] }
+		weight := func(i int) reg.VecPhysical { return d.regs[2*n+i] }
+		input := func(i int) reg.VecPhysical { return d.regs[2*n+d.kernelW+i%2] }
+		g.Label(label)
+		g.CMPQ(left, imm(n))
+		g.JLT(to(label + "Done"))
+		g.MOVQ(in, row)
+		g.load("Weights", w)
+		g.load("Rows", rowsLeft)
+		g.load("Bias", reg.RCX)
+		for i := range n {
+			g.VMOVUPS(at(reg.RCX, 0), acc(i))
+			g.VMOVUPS(at(reg.RCX, d.bytes), second(i))
+		}
+		g.Label(label + "Row")
+		for i := range d.kernelW {
+			g.VMOVUPS(at(w, i*d.bytes), weight(i))
+		}
+		d.taps(g, n, weight, input, acc, func(x int) operand.Mem { return at(row, x*d.bytes) })
+		for i := range d.kernelW {
+			g.VMOVUPS(operand.Mem{Base: w, Index: secondWeights, Scale: 1, Disp: i * d.bytes}, weight(i))
+		}
+		d.taps(g, n, weight, input, second, func(x int) operand.Mem {
+			return operand.Mem{Base: row, Index: secondIn, Scale: 1, Disp: x * d.bytes}
+		})
+		g.ADDQ(imm(d.kernelW*d.bytes), w)
+		g.ADDQ(pitch, row)
+		g.DECQ(rowsLeft)
+		g.JNZ(to(label + "Row"))
+		ra, rb, both := reg.Z25, reg.Z26, reg.Z27
+		for i := range n {
+			g.clip(acc(i), low, high)
+			g.clip(second(i), low, high)
+			g.pack(acc(i), second(i), ra, rb, both)
+			g.VMOVUPS(both, at(out, i*128))
+			g.VSUBPS(ra, acc(i), acc(i))
+			g.VSUBPS(rb, second(i), second(i))
+			g.pack(acc(i), second(i), ra, rb, both)
+			g.VMOVUPS(both, at(out, i*128+64))
+		}
+		g.ADDQ(imm(n*128), out)
+		g.ADDQ(operand.I32(int32(n*d.stride*d.bytes)), in)
+		g.SUBQ(imm(n), left)
+		g.JMP(to(label))
+		g.Label(label + "Done")
+	}
+	g.restore()
 	g.end()
 }
