@@ -165,7 +165,11 @@ func (t tile) emit(g *gen) {
 	g.Label("step")
 	t.begin(g)
 	t.inputs(g, "quad", 8, 4)
+	if t.bytes == 32 {
+		t.three(g)
+	}
 	t.inputs(g, "one", 12, 1)
+	g.Label("stepped")
 	g.ADDQ(imm(16), steps)
 	g.DECQ(stepsLeft)
 	g.JNZ(to("step"))
@@ -296,6 +300,19 @@ func (t tile) inputs(g *gen, label string, offset, n int) {
 	g.DECL(count.As32())
 	g.JNZ(to(label))
 	g.Label(done)
+}
+
+// three multiplies three inputs that are left of a step, as those of a row of 3 or
+// 7 taps are, without a loop. Wide vectors have time for the loop.
+func (t tile) three(g *gen) {
+	g.CMPL(at(steps, 12), imm(3))
+	g.JNE(to("several"))
+	for c := range 3 {
+		t.input1(g, c)
+	}
+	g.ADDQ(imm(3*t.vecs*t.bytes), weights)
+	g.JMP(to("stepped"))
+	g.Label("several")
 }
 
 // input1 multiplies input c of each pixel.
