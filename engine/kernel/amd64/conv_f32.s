@@ -7,13 +7,12 @@
 
 // func convF32_1x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_1x16_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_1x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -27,7 +26,6 @@ TEXT ·convF32_1x16_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -36,7 +34,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -44,10 +42,9 @@ tile:
 
 block:
 	MOVQ 16(CX)(DX*1), R12
-	ADDQ 8(SP), R12
+	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS          (BX), Z1
@@ -61,11 +58,12 @@ stillQuad:
 	ADDQ             $+256, BX
 	ADDQ             $+16, DI
 	ADDQ             $+16, R13
-	DECQ             SI
+	ADDQ             $+4, DX
+	TESTQ            $+15, DX
 	JNZ              stillQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
-	ADDQ             $+16, DX
+	TESTQ            DX, DX
 	JNZ              block
 
 rest:
@@ -75,7 +73,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -147,13 +145,12 @@ plain:
 
 // func convF32_2x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_2x16_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_2x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -167,7 +164,6 @@ TEXT ·convF32_2x16_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -177,7 +173,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -185,10 +181,9 @@ tile:
 
 block:
 	MOVQ 16(CX)(DX*1), R12
-	ADDQ 8(SP), R12
+	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS          (BX), Z2
@@ -206,11 +201,12 @@ stillQuad:
 	ADDQ             $+256, BX
 	ADDQ             $+16, DI
 	ADDQ             $+16, R13
-	DECQ             SI
+	ADDQ             $+4, DX
+	TESTQ            $+15, DX
 	JNZ              stillQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
-	ADDQ             $+16, DX
+	TESTQ            DX, DX
 	JNZ              block
 
 rest:
@@ -220,7 +216,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -303,13 +299,12 @@ plain:
 
 // func convF32_3x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_3x16_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_3x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -323,7 +318,6 @@ TEXT ·convF32_3x16_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -334,7 +328,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -342,10 +336,9 @@ tile:
 
 block:
 	MOVQ 16(CX)(DX*1), R12
-	ADDQ 8(SP), R12
+	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS          (BX), Z3
@@ -367,11 +360,12 @@ stillQuad:
 	ADDQ             $+256, BX
 	ADDQ             $+16, DI
 	ADDQ             $+16, R13
-	DECQ             SI
+	ADDQ             $+4, DX
+	TESTQ            $+15, DX
 	JNZ              stillQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
-	ADDQ             $+16, DX
+	TESTQ            DX, DX
 	JNZ              block
 
 rest:
@@ -381,7 +375,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -473,13 +467,12 @@ plain:
 
 // func convF32_4x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_4x16_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_4x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -493,7 +486,6 @@ TEXT ·convF32_4x16_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -505,7 +497,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -513,10 +505,9 @@ tile:
 
 block:
 	MOVQ 16(CX)(DX*1), R12
-	ADDQ 8(SP), R12
+	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS          (BX), Z4
@@ -542,11 +533,12 @@ stillQuad:
 	ADDQ             $+256, BX
 	ADDQ             $+16, DI
 	ADDQ             $+16, R13
-	DECQ             SI
+	ADDQ             $+4, DX
+	TESTQ            $+15, DX
 	JNZ              stillQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
-	ADDQ             $+16, DX
+	TESTQ            DX, DX
 	JNZ              block
 
 rest:
@@ -556,7 +548,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -657,13 +649,12 @@ plain:
 
 // func convF32_5x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_5x16_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_5x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -677,7 +668,6 @@ TEXT ·convF32_5x16_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -690,7 +680,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -698,10 +688,9 @@ tile:
 
 block:
 	MOVQ 16(CX)(DX*1), R12
-	ADDQ 8(SP), R12
+	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS          (BX), Z5
@@ -731,11 +720,12 @@ stillQuad:
 	ADDQ             $+256, BX
 	ADDQ             $+16, DI
 	ADDQ             $+16, R13
-	DECQ             SI
+	ADDQ             $+4, DX
+	TESTQ            $+15, DX
 	JNZ              stillQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
-	ADDQ             $+16, DX
+	TESTQ            DX, DX
 	JNZ              block
 
 rest:
@@ -745,7 +735,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -855,13 +845,12 @@ plain:
 
 // func convF32_6x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_6x16_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_6x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -875,7 +864,6 @@ TEXT ·convF32_6x16_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -889,7 +877,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -897,10 +885,9 @@ tile:
 
 block:
 	MOVQ 16(CX)(DX*1), R12
-	ADDQ 8(SP), R12
+	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS          (BX), Z6
@@ -934,11 +921,12 @@ stillQuad:
 	ADDQ             $+256, BX
 	ADDQ             $+16, DI
 	ADDQ             $+16, R13
-	DECQ             SI
+	ADDQ             $+4, DX
+	TESTQ            $+15, DX
 	JNZ              stillQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
-	ADDQ             $+16, DX
+	TESTQ            DX, DX
 	JNZ              block
 
 rest:
@@ -948,7 +936,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -1067,13 +1055,12 @@ plain:
 
 // func convF32_7x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_7x16_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_7x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -1087,7 +1074,6 @@ TEXT ·convF32_7x16_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -1102,7 +1088,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -1110,10 +1096,9 @@ tile:
 
 block:
 	MOVQ 16(CX)(DX*1), R12
-	ADDQ 8(SP), R12
+	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS          (BX), Z7
@@ -1151,11 +1136,12 @@ stillQuad:
 	ADDQ             $+256, BX
 	ADDQ             $+16, DI
 	ADDQ             $+16, R13
-	DECQ             SI
+	ADDQ             $+4, DX
+	TESTQ            $+15, DX
 	JNZ              stillQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
-	ADDQ             $+16, DX
+	TESTQ            DX, DX
 	JNZ              block
 
 rest:
@@ -1165,7 +1151,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -1293,13 +1279,12 @@ plain:
 
 // func convF32_8x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_8x16_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_8x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -1313,7 +1298,6 @@ TEXT ·convF32_8x16_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -1329,7 +1313,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -1337,10 +1321,9 @@ tile:
 
 block:
 	MOVQ 16(CX)(DX*1), R12
-	ADDQ 8(SP), R12
+	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS          (BX), Z8
@@ -1382,11 +1365,12 @@ stillQuad:
 	ADDQ             $+256, BX
 	ADDQ             $+16, DI
 	ADDQ             $+16, R13
-	DECQ             SI
+	ADDQ             $+4, DX
+	TESTQ            $+15, DX
 	JNZ              stillQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
-	ADDQ             $+16, DX
+	TESTQ            DX, DX
 	JNZ              block
 
 rest:
@@ -1396,7 +1380,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -1533,13 +1517,12 @@ plain:
 
 // func convF32_9x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_9x16_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_9x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -1553,7 +1536,6 @@ TEXT ·convF32_9x16_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -1570,7 +1552,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -1578,10 +1560,9 @@ tile:
 
 block:
 	MOVQ 16(CX)(DX*1), R12
-	ADDQ 8(SP), R12
+	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS          (BX), Z9
@@ -1627,11 +1608,12 @@ stillQuad:
 	ADDQ             $+256, BX
 	ADDQ             $+16, DI
 	ADDQ             $+16, R13
-	DECQ             SI
+	ADDQ             $+4, DX
+	TESTQ            $+15, DX
 	JNZ              stillQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
-	ADDQ             $+16, DX
+	TESTQ            DX, DX
 	JNZ              block
 
 rest:
@@ -1641,7 +1623,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -1787,13 +1769,12 @@ plain:
 
 // func convF32_10x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_10x16_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_10x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -1807,7 +1788,6 @@ TEXT ·convF32_10x16_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -1825,7 +1805,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -1833,10 +1813,9 @@ tile:
 
 block:
 	MOVQ 16(CX)(DX*1), R12
-	ADDQ 8(SP), R12
+	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS          (BX), Z10
@@ -1886,11 +1865,12 @@ stillQuad:
 	ADDQ             $+256, BX
 	ADDQ             $+16, DI
 	ADDQ             $+16, R13
-	DECQ             SI
+	ADDQ             $+4, DX
+	TESTQ            $+15, DX
 	JNZ              stillQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
-	ADDQ             $+16, DX
+	TESTQ            DX, DX
 	JNZ              block
 
 rest:
@@ -1900,7 +1880,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -2055,13 +2035,12 @@ plain:
 
 // func convF32_11x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_11x16_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_11x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -2075,7 +2054,6 @@ TEXT ·convF32_11x16_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -2094,7 +2072,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -2102,10 +2080,9 @@ tile:
 
 block:
 	MOVQ 16(CX)(DX*1), R12
-	ADDQ 8(SP), R12
+	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS          (BX), Z11
@@ -2159,11 +2136,12 @@ stillQuad:
 	ADDQ             $+256, BX
 	ADDQ             $+16, DI
 	ADDQ             $+16, R13
-	DECQ             SI
+	ADDQ             $+4, DX
+	TESTQ            $+15, DX
 	JNZ              stillQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
-	ADDQ             $+16, DX
+	TESTQ            DX, DX
 	JNZ              block
 
 rest:
@@ -2173,7 +2151,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -2337,13 +2315,12 @@ plain:
 
 // func convF32_12x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_12x16_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_12x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -2357,7 +2334,6 @@ TEXT ·convF32_12x16_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -2377,7 +2353,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -2385,10 +2361,9 @@ tile:
 
 block:
 	MOVQ 16(CX)(DX*1), R12
-	ADDQ 8(SP), R12
+	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS          (BX), Z12
@@ -2446,11 +2421,12 @@ stillQuad:
 	ADDQ             $+256, BX
 	ADDQ             $+16, DI
 	ADDQ             $+16, R13
-	DECQ             SI
+	ADDQ             $+4, DX
+	TESTQ            $+15, DX
 	JNZ              stillQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
-	ADDQ             $+16, DX
+	TESTQ            DX, DX
 	JNZ              block
 
 rest:
@@ -2460,7 +2436,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -2633,13 +2609,12 @@ plain:
 
 // func convF32_13x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_13x16_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_13x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -2653,7 +2628,6 @@ TEXT ·convF32_13x16_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -2674,7 +2648,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -2682,10 +2656,9 @@ tile:
 
 block:
 	MOVQ 16(CX)(DX*1), R12
-	ADDQ 8(SP), R12
+	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS          (BX), Z13
@@ -2747,11 +2720,12 @@ stillQuad:
 	ADDQ             $+256, BX
 	ADDQ             $+16, DI
 	ADDQ             $+16, R13
-	DECQ             SI
+	ADDQ             $+4, DX
+	TESTQ            $+15, DX
 	JNZ              stillQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
-	ADDQ             $+16, DX
+	TESTQ            DX, DX
 	JNZ              block
 
 rest:
@@ -2761,7 +2735,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -2943,13 +2917,12 @@ plain:
 
 // func convF32_14x16_avx512(a *ConvF32)
 // Requires: AVX, AVX512F
-TEXT ·convF32_14x16_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_14x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -2963,7 +2936,6 @@ TEXT ·convF32_14x16_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -2985,7 +2957,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -2993,10 +2965,9 @@ tile:
 
 block:
 	MOVQ 16(CX)(DX*1), R12
-	ADDQ 8(SP), R12
+	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS          (BX), Z14
@@ -3062,11 +3033,12 @@ stillQuad:
 	ADDQ             $+256, BX
 	ADDQ             $+16, DI
 	ADDQ             $+16, R13
-	DECQ             SI
+	ADDQ             $+4, DX
+	TESTQ            $+15, DX
 	JNZ              stillQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
-	ADDQ             $+16, DX
+	TESTQ            DX, DX
 	JNZ              block
 
 rest:
@@ -3076,7 +3048,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -3267,13 +3239,12 @@ plain:
 
 // func convF32_1x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_1x32_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_1x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -3287,7 +3258,6 @@ TEXT ·convF32_1x32_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -3297,7 +3267,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -3305,7 +3275,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -3315,7 +3285,6 @@ block:
 near:
 	CMPQ ConvF32_AheadEach+0(AX), $+0
 	JNE  ahead
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS      (BX), Z2
@@ -3341,13 +3310,12 @@ stillQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          stillQuad
 	JMP          blocked
 
 ahead:
-	MOVQ $+4, SI
-
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -3380,14 +3348,15 @@ aheadQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          aheadQuad
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -3396,7 +3365,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -3491,13 +3460,12 @@ plain:
 
 // func convF32_2x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_2x32_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_2x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -3511,7 +3479,6 @@ TEXT ·convF32_2x32_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -3523,7 +3490,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -3531,7 +3498,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -3542,7 +3509,6 @@ block:
 near:
 	CMPQ ConvF32_AheadEach+0(AX), $+0
 	JNE  ahead
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS      (BX), Z4
@@ -3580,13 +3546,12 @@ stillQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          stillQuad
 	JMP          blocked
 
 ahead:
-	MOVQ $+4, SI
-
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -3631,14 +3596,15 @@ aheadQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          aheadQuad
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -3647,7 +3613,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -3767,13 +3733,12 @@ plain:
 
 // func convF32_3x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_3x32_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_3x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -3787,7 +3752,6 @@ TEXT ·convF32_3x32_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -3801,7 +3765,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -3809,7 +3773,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -3821,7 +3785,6 @@ block:
 near:
 	CMPQ ConvF32_AheadEach+0(AX), $+0
 	JNE  ahead
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS      (BX), Z6
@@ -3871,13 +3834,12 @@ stillQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          stillQuad
 	JMP          blocked
 
 ahead:
-	MOVQ $+4, SI
-
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -3934,14 +3896,15 @@ aheadQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          aheadQuad
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -3950,7 +3913,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -4093,13 +4056,12 @@ plain:
 
 // func convF32_4x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_4x32_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_4x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -4113,7 +4075,6 @@ TEXT ·convF32_4x32_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -4129,7 +4090,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -4137,7 +4098,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -4150,7 +4111,6 @@ block:
 near:
 	CMPQ ConvF32_AheadEach+0(AX), $+0
 	JNE  ahead
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS      (BX), Z8
@@ -4212,13 +4172,12 @@ stillQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          stillQuad
 	JMP          blocked
 
 ahead:
-	MOVQ $+4, SI
-
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -4287,14 +4246,15 @@ aheadQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          aheadQuad
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -4303,7 +4263,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -4469,13 +4429,12 @@ plain:
 
 // func convF32_5x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_5x32_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_5x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -4489,7 +4448,6 @@ TEXT ·convF32_5x32_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -4507,7 +4465,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -4515,7 +4473,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -4529,7 +4487,6 @@ block:
 near:
 	CMPQ ConvF32_AheadEach+0(AX), $+0
 	JNE  ahead
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS      (BX), Z10
@@ -4603,13 +4560,12 @@ stillQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          stillQuad
 	JMP          blocked
 
 ahead:
-	MOVQ $+4, SI
-
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -4690,14 +4646,15 @@ aheadQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          aheadQuad
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -4706,7 +4663,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -4895,13 +4852,12 @@ plain:
 
 // func convF32_6x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_6x32_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_6x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -4915,7 +4871,6 @@ TEXT ·convF32_6x32_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -4935,7 +4890,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -4943,7 +4898,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -4958,7 +4913,6 @@ block:
 near:
 	CMPQ ConvF32_AheadEach+0(AX), $+0
 	JNE  ahead
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS      (BX), Z12
@@ -5044,13 +4998,12 @@ stillQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          stillQuad
 	JMP          blocked
 
 ahead:
-	MOVQ $+4, SI
-
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -5143,14 +5096,15 @@ aheadQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          aheadQuad
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -5159,7 +5113,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -5371,13 +5325,12 @@ plain:
 
 // func convF32_7x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_7x32_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_7x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -5391,7 +5344,6 @@ TEXT ·convF32_7x32_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -5413,7 +5365,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -5421,7 +5373,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -5437,7 +5389,6 @@ block:
 near:
 	CMPQ ConvF32_AheadEach+0(AX), $+0
 	JNE  ahead
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS      (BX), Z14
@@ -5535,13 +5486,12 @@ stillQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          stillQuad
 	JMP          blocked
 
 ahead:
-	MOVQ $+4, SI
-
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -5646,14 +5596,15 @@ aheadQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          aheadQuad
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -5662,7 +5613,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -5897,13 +5848,12 @@ plain:
 
 // func convF32_8x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_8x32_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_8x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -5917,7 +5867,6 @@ TEXT ·convF32_8x32_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -5941,7 +5890,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -5949,7 +5898,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -5966,7 +5915,6 @@ block:
 near:
 	CMPQ ConvF32_AheadEach+0(AX), $+0
 	JNE  ahead
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS      (BX), Z16
@@ -6076,13 +6024,12 @@ stillQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          stillQuad
 	JMP          blocked
 
 ahead:
-	MOVQ $+4, SI
-
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -6199,14 +6146,15 @@ aheadQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          aheadQuad
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -6215,7 +6163,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -6473,13 +6421,12 @@ plain:
 
 // func convF32_9x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_9x32_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_9x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -6493,7 +6440,6 @@ TEXT ·convF32_9x32_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -6519,7 +6465,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -6527,7 +6473,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -6545,7 +6491,6 @@ block:
 near:
 	CMPQ ConvF32_AheadEach+0(AX), $+0
 	JNE  ahead
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS      (BX), Z18
@@ -6667,13 +6612,12 @@ stillQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          stillQuad
 	JMP          blocked
 
 ahead:
-	MOVQ $+4, SI
-
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -6802,14 +6746,15 @@ aheadQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          aheadQuad
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -6818,7 +6763,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -7099,13 +7044,12 @@ plain:
 
 // func convF32_10x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_10x32_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_10x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -7119,7 +7063,6 @@ TEXT ·convF32_10x32_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -7147,7 +7090,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -7155,7 +7098,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -7174,7 +7117,6 @@ block:
 near:
 	CMPQ ConvF32_AheadEach+0(AX), $+0
 	JNE  ahead
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS      (BX), Z20
@@ -7308,13 +7250,12 @@ stillQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          stillQuad
 	JMP          blocked
 
 ahead:
-	MOVQ $+4, SI
-
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -7455,14 +7396,15 @@ aheadQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          aheadQuad
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -7471,7 +7413,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -7775,13 +7717,12 @@ plain:
 
 // func convF32_11x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_11x32_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_11x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -7795,7 +7736,6 @@ TEXT ·convF32_11x32_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -7825,7 +7765,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -7833,7 +7773,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -7853,7 +7793,6 @@ block:
 near:
 	CMPQ ConvF32_AheadEach+0(AX), $+0
 	JNE  ahead
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS      (BX), Z22
@@ -7999,13 +7938,12 @@ stillQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          stillQuad
 	JMP          blocked
 
 ahead:
-	MOVQ $+4, SI
-
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -8158,14 +8096,15 @@ aheadQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          aheadQuad
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -8174,7 +8113,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -8501,13 +8440,12 @@ plain:
 
 // func convF32_12x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_12x32_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_12x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -8521,7 +8459,6 @@ TEXT ·convF32_12x32_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -8553,7 +8490,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -8561,7 +8498,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -8582,7 +8519,6 @@ block:
 near:
 	CMPQ ConvF32_AheadEach+0(AX), $+0
 	JNE  ahead
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS      (BX), Z24
@@ -8740,13 +8676,12 @@ stillQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          stillQuad
 	JMP          blocked
 
 ahead:
-	MOVQ $+4, SI
-
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -8911,14 +8846,15 @@ aheadQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          aheadQuad
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -8927,7 +8863,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -9277,13 +9213,12 @@ plain:
 
 // func convF32_13x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_13x32_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_13x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -9297,7 +9232,6 @@ TEXT ·convF32_13x32_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -9331,7 +9265,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -9339,7 +9273,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -9361,7 +9295,6 @@ block:
 near:
 	CMPQ ConvF32_AheadEach+0(AX), $+0
 	JNE  ahead
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS      (BX), Z26
@@ -9531,13 +9464,12 @@ stillQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          stillQuad
 	JMP          blocked
 
 ahead:
-	MOVQ $+4, SI
-
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -9714,14 +9646,15 @@ aheadQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          aheadQuad
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -9730,7 +9663,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -10103,13 +10036,12 @@ plain:
 
 // func convF32_14x32_avx512(a *ConvF32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·convF32_14x32_avx512(SB), NOSPLIT, $16-8
+TEXT ·convF32_14x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -10123,7 +10055,6 @@ TEXT ·convF32_14x32_avx512(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -10159,7 +10090,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -10167,7 +10098,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -10190,7 +10121,6 @@ block:
 near:
 	CMPQ ConvF32_AheadEach+0(AX), $+0
 	JNE  ahead
-	MOVQ $+4, SI
 
 stillQuad:
 	VMOVUPS      (BX), Z28
@@ -10372,13 +10302,12 @@ stillQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          stillQuad
 	JMP          blocked
 
 ahead:
-	MOVQ $+4, SI
-
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -10567,14 +10496,15 @@ aheadQuad:
 	ADDQ         $+512, BX
 	ADDQ         $+16, DI
 	ADDQ         $+16, R13
-	DECQ         SI
+	ADDQ         $+4, DX
+	TESTQ        $+15, DX
 	JNZ          aheadQuad
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -10583,7 +10513,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -10979,13 +10909,12 @@ plain:
 
 // func convF32_1x8_avx2(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_1x8_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_1x8_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -10999,7 +10928,6 @@ TEXT ·convF32_1x8_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -11008,7 +10936,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -11016,7 +10944,7 @@ tile:
 
 block:
 	MOVQ         16(CX)(DX*1), R12
-	ADDQ         8(SP), R12
+	ADDQ         SI, R12
 	MOVQ         R12, R9
 	ADDQ         ConvF32_SecondIn+0(AX), R9
 	VMOVUPS      (BX), Y1
@@ -11044,9 +10972,10 @@ block:
 	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         $+256, BX
+	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	ADDQ         $+16, DX
+	TESTQ        DX, DX
 	JNZ          block
 
 rest:
@@ -11056,7 +10985,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -11149,13 +11078,12 @@ plain:
 
 // func convF32_2x8_avx2(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_2x8_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_2x8_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -11169,7 +11097,6 @@ TEXT ·convF32_2x8_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -11179,7 +11106,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -11187,7 +11114,7 @@ tile:
 
 block:
 	MOVQ         16(CX)(DX*1), R12
-	ADDQ         8(SP), R12
+	ADDQ         SI, R12
 	MOVQ         R12, R9
 	ADDQ         ConvF32_SecondIn+0(AX), R9
 	VMOVUPS      (BX), Y2
@@ -11231,9 +11158,10 @@ block:
 	VBROADCASTSS 28(R13), Y4
 	VFMADD231PS  Y2, Y4, Y1
 	ADDQ         $+256, BX
+	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	ADDQ         $+16, DX
+	TESTQ        DX, DX
 	JNZ          block
 
 rest:
@@ -11243,7 +11171,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -11358,13 +11286,12 @@ plain:
 
 // func convF32_3x8_avx2(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_3x8_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_3x8_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -11378,7 +11305,6 @@ TEXT ·convF32_3x8_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -11389,7 +11315,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -11397,7 +11323,7 @@ tile:
 
 block:
 	MOVQ         16(CX)(DX*1), R12
-	ADDQ         8(SP), R12
+	ADDQ         SI, R12
 	MOVQ         R12, R9
 	ADDQ         ConvF32_SecondIn+0(AX), R9
 	VMOVUPS      (BX), Y3
@@ -11457,9 +11383,10 @@ block:
 	VBROADCASTSS 28(R13), Y4
 	VFMADD231PS  Y3, Y4, Y2
 	ADDQ         $+256, BX
+	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	ADDQ         $+16, DX
+	TESTQ        DX, DX
 	JNZ          block
 
 rest:
@@ -11469,7 +11396,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -11604,13 +11531,12 @@ plain:
 
 // func convF32_4x8_avx2(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_4x8_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_4x8_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -11624,7 +11550,6 @@ TEXT ·convF32_4x8_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -11636,7 +11561,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -11644,7 +11569,7 @@ tile:
 
 block:
 	MOVQ         16(CX)(DX*1), R12
-	ADDQ         8(SP), R12
+	ADDQ         SI, R12
 	MOVQ         R12, R9
 	ADDQ         ConvF32_SecondIn+0(AX), R9
 	VMOVUPS      (BX), Y4
@@ -11720,9 +11645,10 @@ block:
 	VBROADCASTSS 28(R13)(R10*1), Y6
 	VFMADD231PS  Y4, Y6, Y3
 	ADDQ         $+256, BX
+	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	ADDQ         $+16, DX
+	TESTQ        DX, DX
 	JNZ          block
 
 rest:
@@ -11732,7 +11658,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -11887,13 +11813,12 @@ plain:
 
 // func convF32_4x8_avx2_head3(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_4x8_avx2_head3(SB), NOSPLIT, $16-8
+TEXT ·convF32_4x8_avx2_head3(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -11907,7 +11832,6 @@ TEXT ·convF32_4x8_avx2_head3(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -11919,7 +11843,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -11927,7 +11851,7 @@ tile:
 
 block:
 	MOVQ         16(CX)(DX*1), R12
-	ADDQ         8(SP), R12
+	ADDQ         SI, R12
 	MOVQ         R12, R9
 	ADDQ         ConvF32_SecondIn+0(AX), R9
 	VMOVUPS      (BX), Y4
@@ -12003,9 +11927,10 @@ block:
 	VBROADCASTSS 28(R13), Y6
 	VFMADD231PS  Y4, Y6, Y3
 	ADDQ         $+256, BX
+	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	ADDQ         $+16, DX
+	TESTQ        DX, DX
 	JNZ          block
 
 rest:
@@ -12015,7 +11940,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -12170,13 +12095,12 @@ plain:
 
 // func convF32_5x8_avx2(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_5x8_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_5x8_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -12190,7 +12114,6 @@ TEXT ·convF32_5x8_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -12203,7 +12126,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -12211,7 +12134,7 @@ tile:
 
 block:
 	MOVQ         16(CX)(DX*1), R12
-	ADDQ         8(SP), R12
+	ADDQ         SI, R12
 	MOVQ         R12, R9
 	ADDQ         ConvF32_SecondIn+0(AX), R9
 	VMOVUPS      (BX), Y5
@@ -12303,9 +12226,10 @@ block:
 	VBROADCASTSS 28(R13)(R10*1), Y6
 	VFMADD231PS  Y5, Y6, Y4
 	ADDQ         $+256, BX
+	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	ADDQ         $+16, DX
+	TESTQ        DX, DX
 	JNZ          block
 
 rest:
@@ -12315,7 +12239,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -12490,13 +12414,12 @@ plain:
 
 // func convF32_5x8_avx2_head4(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_5x8_avx2_head4(SB), NOSPLIT, $16-8
+TEXT ·convF32_5x8_avx2_head4(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -12510,7 +12433,6 @@ TEXT ·convF32_5x8_avx2_head4(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -12523,7 +12445,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -12531,7 +12453,7 @@ tile:
 
 block:
 	MOVQ         16(CX)(DX*1), R12
-	ADDQ         8(SP), R12
+	ADDQ         SI, R12
 	MOVQ         R12, R9
 	ADDQ         ConvF32_SecondIn+0(AX), R9
 	VMOVUPS      (BX), Y5
@@ -12623,9 +12545,10 @@ block:
 	VBROADCASTSS 28(R13), Y6
 	VFMADD231PS  Y5, Y6, Y4
 	ADDQ         $+256, BX
+	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	ADDQ         $+16, DX
+	TESTQ        DX, DX
 	JNZ          block
 
 rest:
@@ -12635,7 +12558,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -12810,13 +12733,12 @@ plain:
 
 // func convF32_6x8_avx2(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_6x8_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_6x8_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -12830,7 +12752,6 @@ TEXT ·convF32_6x8_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -12844,7 +12765,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -12852,7 +12773,7 @@ tile:
 
 block:
 	MOVQ         16(CX)(DX*1), R12
-	ADDQ         8(SP), R12
+	ADDQ         SI, R12
 	MOVQ         R12, R9
 	ADDQ         ConvF32_SecondIn+0(AX), R9
 	VMOVUPS      (BX), Y6
@@ -12960,9 +12881,10 @@ block:
 	VBROADCASTSS 28(R13)(R10*2), Y8
 	VFMADD231PS  Y6, Y8, Y5
 	ADDQ         $+256, BX
+	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	ADDQ         $+16, DX
+	TESTQ        DX, DX
 	JNZ          block
 
 rest:
@@ -12972,7 +12894,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -13167,13 +13089,12 @@ plain:
 
 // func convF32_6x8_avx2_head4(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_6x8_avx2_head4(SB), NOSPLIT, $16-8
+TEXT ·convF32_6x8_avx2_head4(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -13187,7 +13108,6 @@ TEXT ·convF32_6x8_avx2_head4(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -13201,7 +13121,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -13209,7 +13129,7 @@ tile:
 
 block:
 	MOVQ         16(CX)(DX*1), R12
-	ADDQ         8(SP), R12
+	ADDQ         SI, R12
 	MOVQ         R12, R9
 	ADDQ         ConvF32_SecondIn+0(AX), R9
 	VMOVUPS      (BX), Y6
@@ -13317,9 +13237,10 @@ block:
 	VBROADCASTSS 28(R13)(R10*1), Y8
 	VFMADD231PS  Y6, Y8, Y5
 	ADDQ         $+256, BX
+	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	ADDQ         $+16, DX
+	TESTQ        DX, DX
 	JNZ          block
 
 rest:
@@ -13329,7 +13250,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -13524,13 +13445,12 @@ plain:
 
 // func convF32_6x8_avx2_head5(a *ConvF32)
 // Requires: AVX, FMA3
-TEXT ·convF32_6x8_avx2_head5(SB), NOSPLIT, $16-8
+TEXT ·convF32_6x8_avx2_head5(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -13544,7 +13464,6 @@ TEXT ·convF32_6x8_avx2_head5(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -13558,7 +13477,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -13566,7 +13485,7 @@ tile:
 
 block:
 	MOVQ         16(CX)(DX*1), R12
-	ADDQ         8(SP), R12
+	ADDQ         SI, R12
 	MOVQ         R12, R9
 	ADDQ         ConvF32_SecondIn+0(AX), R9
 	VMOVUPS      (BX), Y6
@@ -13674,9 +13593,10 @@ block:
 	VBROADCASTSS 28(R13), Y8
 	VFMADD231PS  Y6, Y8, Y5
 	ADDQ         $+256, BX
+	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	ADDQ         $+16, DX
+	TESTQ        DX, DX
 	JNZ          block
 
 rest:
@@ -13686,7 +13606,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -13881,13 +13801,12 @@ plain:
 
 // func convF32_1x16_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_1x16_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_1x16_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -13901,7 +13820,6 @@ TEXT ·convF32_1x16_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -13911,7 +13829,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -13919,7 +13837,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -13970,6 +13888,7 @@ near:
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -14022,12 +13941,13 @@ ahead:
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -14036,7 +13956,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -14153,13 +14073,12 @@ plain:
 
 // func convF32_2x16_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_2x16_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_2x16_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -14173,7 +14092,6 @@ TEXT ·convF32_2x16_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -14185,7 +14103,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -14193,7 +14111,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -14269,6 +14187,7 @@ near:
 	VFMADD231PS  Y4, Y7, Y2
 	VFMADD231PS  Y5, Y7, Y3
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -14345,12 +14264,13 @@ ahead:
 	VFMADD231PS  Y4, Y7, Y2
 	VFMADD231PS  Y5, Y7, Y3
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -14359,7 +14279,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -14510,13 +14430,12 @@ plain:
 
 // func convF32_3x16_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_3x16_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_3x16_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -14530,7 +14449,6 @@ TEXT ·convF32_3x16_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -14544,7 +14462,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -14552,7 +14470,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -14653,6 +14571,7 @@ near:
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -14753,12 +14672,13 @@ ahead:
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -14767,7 +14687,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -14950,13 +14870,12 @@ plain:
 
 // func convF32_4x16_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_4x16_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_4x16_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -14970,7 +14889,6 @@ TEXT ·convF32_4x16_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -14986,7 +14904,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -14994,7 +14912,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -15120,6 +15038,7 @@ near:
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -15244,12 +15163,13 @@ ahead:
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -15258,7 +15178,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -15473,13 +15393,12 @@ plain:
 
 // func convF32_4x16_avx2_head3(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_4x16_avx2_head3(SB), NOSPLIT, $16-8
+TEXT ·convF32_4x16_avx2_head3(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -15493,7 +15412,6 @@ TEXT ·convF32_4x16_avx2_head3(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -15509,7 +15427,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -15517,7 +15435,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -15643,6 +15561,7 @@ near:
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -15767,12 +15686,13 @@ ahead:
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -15781,7 +15701,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -15996,13 +15916,12 @@ plain:
 
 // func convF32_5x16_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_5x16_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_5x16_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -16016,7 +15935,6 @@ TEXT ·convF32_5x16_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -16034,7 +15952,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -16042,7 +15960,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -16193,6 +16111,7 @@ near:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -16341,12 +16260,13 @@ ahead:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -16355,7 +16275,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -16602,13 +16522,12 @@ plain:
 
 // func convF32_5x16_avx2_head4(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_5x16_avx2_head4(SB), NOSPLIT, $16-8
+TEXT ·convF32_5x16_avx2_head4(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -16622,7 +16541,6 @@ TEXT ·convF32_5x16_avx2_head4(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -16640,7 +16558,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -16648,7 +16566,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -16799,6 +16717,7 @@ near:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -16947,12 +16866,13 @@ ahead:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -16961,7 +16881,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -17208,13 +17128,12 @@ plain:
 
 // func convF32_6x16_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_6x16_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_6x16_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -17228,7 +17147,6 @@ TEXT ·convF32_6x16_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -17248,7 +17166,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -17256,7 +17174,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -17432,6 +17350,7 @@ near:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -17604,12 +17523,13 @@ ahead:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -17618,7 +17538,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -17897,13 +17817,12 @@ plain:
 
 // func convF32_6x16_avx2_head4(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_6x16_avx2_head4(SB), NOSPLIT, $16-8
+TEXT ·convF32_6x16_avx2_head4(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -17917,7 +17836,6 @@ TEXT ·convF32_6x16_avx2_head4(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -17937,7 +17855,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -17945,7 +17863,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -18121,6 +18039,7 @@ near:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -18293,12 +18212,13 @@ ahead:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -18307,7 +18227,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -18586,13 +18506,12 @@ plain:
 
 // func convF32_6x16_avx2_head5(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_6x16_avx2_head5(SB), NOSPLIT, $16-8
+TEXT ·convF32_6x16_avx2_head5(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -18606,7 +18525,6 @@ TEXT ·convF32_6x16_avx2_head5(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -18626,7 +18544,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -18634,7 +18552,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -18810,6 +18728,7 @@ near:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -18982,12 +18901,13 @@ ahead:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         $+512, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -18996,7 +18916,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -19275,13 +19195,12 @@ plain:
 
 // func convF32_1x24_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_1x24_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_1x24_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -19295,7 +19214,6 @@ TEXT ·convF32_1x24_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -19306,7 +19224,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -19314,7 +19232,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -19381,6 +19299,7 @@ near:
 	VFMADD231PS  Y4, Y6, Y1
 	VFMADD231PS  Y5, Y6, Y2
 	ADDQ         $+768, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -19449,12 +19368,13 @@ ahead:
 	VFMADD231PS  Y4, Y6, Y1
 	VFMADD231PS  Y5, Y6, Y2
 	ADDQ         $+768, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -19463,7 +19383,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -19604,13 +19524,12 @@ plain:
 
 // func convF32_2x24_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_2x24_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_2x24_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -19624,7 +19543,6 @@ TEXT ·convF32_2x24_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -19638,7 +19556,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -19646,7 +19564,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -19746,6 +19664,7 @@ near:
 	VFMADD231PS  Y7, Y10, Y4
 	VFMADD231PS  Y8, Y10, Y5
 	ADDQ         $+768, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -19846,12 +19765,13 @@ ahead:
 	VFMADD231PS  Y7, Y10, Y4
 	VFMADD231PS  Y8, Y10, Y5
 	ADDQ         $+768, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -19860,7 +19780,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -20047,13 +19967,12 @@ plain:
 
 // func convF32_3x24_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_3x24_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_3x24_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -20067,7 +19986,6 @@ TEXT ·convF32_3x24_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -20084,7 +20002,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -20092,7 +20010,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -20225,6 +20143,7 @@ near:
 	VFMADD231PS  Y10, Y12, Y7
 	VFMADD231PS  Y11, Y12, Y8
 	ADDQ         $+768, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -20357,12 +20276,13 @@ ahead:
 	VFMADD231PS  Y10, Y12, Y7
 	VFMADD231PS  Y11, Y12, Y8
 	ADDQ         $+768, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -20371,7 +20291,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -20602,13 +20522,12 @@ plain:
 
 // func convF32_4x24_avx2(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_4x24_avx2(SB), NOSPLIT, $16-8
+TEXT ·convF32_4x24_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -20622,7 +20541,6 @@ TEXT ·convF32_4x24_avx2(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -20642,7 +20560,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -20650,7 +20568,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -20816,6 +20734,7 @@ near:
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
 	ADDQ         $+768, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -20980,12 +20899,13 @@ ahead:
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
 	ADDQ         $+768, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -20994,7 +20914,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12
@@ -21269,13 +21189,12 @@ plain:
 
 // func convF32_4x24_avx2_head3(a *ConvF32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·convF32_4x24_avx2_head3(SB), NOSPLIT, $16-8
+TEXT ·convF32_4x24_avx2_head3(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,
+	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
-	// R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,
-	// R14 weights to prefetch.
+	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
 	MOVQ ConvF32_Count+0(AX), R12
 	LEAQ (R12)(R12*2), R12
@@ -21289,7 +21208,6 @@ TEXT ·convF32_4x24_avx2_head3(SB), NOSPLIT, $16-8
 tile:
 	MOVQ    ConvF32_In+0(AX), SI
 	ADDQ    (R8), SI
-	MOVQ    SI, 8(SP)
 	MOVQ    ConvF32_Steps+0(AX), CX
 	MOVQ    ConvF32_Weights+0(AX), BX
 	MOVQ    ConvF32_Bias+0(AX), DI
@@ -21309,7 +21227,7 @@ tile:
 	SHLQ    $0x04, DX
 	JZ      rest
 	MOVQ    (CX), DI
-	ADDQ    8(SP), DI
+	ADDQ    SI, DI
 	MOVQ    DI, R13
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
@@ -21317,7 +21235,7 @@ tile:
 
 block:
 	MOVQ       16(CX)(DX*1), R12
-	ADDQ       8(SP), R12
+	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
@@ -21483,6 +21401,7 @@ near:
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
 	ADDQ         $+768, BX
+	ADDQ         $+16, DX
 	JMP          blocked
 
 ahead:
@@ -21647,12 +21566,13 @@ ahead:
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
 	ADDQ         $+768, BX
+	ADDQ         $+16, DX
 
 blocked:
-	MOVQ R12, DI
-	MOVQ R9, R13
-	ADDQ $+16, DX
-	JNZ  block
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -21661,7 +21581,7 @@ rest:
 
 step:
 	MOVQ  (CX), DI
-	ADDQ  8(SP), DI
+	ADDQ  SI, DI
 	MOVQ  DI, R13
 	ADDQ  ConvF32_SecondIn+0(AX), R13
 	MOVL  8(CX), R12

@@ -106,14 +106,13 @@ func (t tile) input(row int) reg.VecPhysical {
 // Registers of the general kind, besides AX for the arguments.
 var (
 	positions       = reg.R8
-	place           = reg.RSI // where the tile's pixels lie
+	pixel           = reg.RSI // the tile's first input pixel
 	steps           = reg.RCX // in blocks: where they end
-	stepsLeft       = reg.RDX // in blocks: of 16 bytes, negative
+	stepsLeft       = reg.RDX // in blocks: of 16 bytes, negative; a quarter of these is four inputs
 	weights         = reg.RBX
 	first, second   = reg.RDI, reg.R13 // inputs of the two parts
 	next, next2     = reg.R12, reg.R9  // the same of the next step
 	count           = reg.R12          // inputs left in a step
-	count2          = reg.RSI          // the same of a block
 	stride, stride3 = reg.R10, reg.R11
 	stride5         = reg.R15
 	ahead           = reg.R14 // weights to prefetch
@@ -132,11 +131,10 @@ func (t tile) emit(g *gen) {
 	}
 	g.fn(name, "ConvF32", fmt.Sprintf("%s convolves tiles of %d pixels, %s, by %d channels.", name, t.rows, parts, t.vecs*t.bytes/4),
 		"Nothing beside these is read or written.")
-	g.Comment("AX arguments, R8 tile, 0(SP) end of the tiles, 8(SP) first pixel, CX step, DX steps left,",
+	g.Comment("AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,",
 		"BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or",
-		"R12 inputs left in the step, SI in the block, R10 R11 R15 the pixel stride times 1, 3, 5,",
-		"R14 weights to prefetch.")
-	end := g.AllocLocal(16)
+		"R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.")
+	end := g.AllocLocal(8)
 	g.load("Positions", positions)
 	g.load("Count", count)
 	g.LEAQ(at(count, 0).Idx(count, 2), count)
@@ -147,9 +145,8 @@ func (t tile) emit(g *gen) {
 	g.LEAQ(at(stride, 0).Idx(stride, 4), stride5)
 	g.load("Ahead", ahead)
 	g.Label("tile")
-	g.load("In", place)
-	g.ADDQ(at(positions, 0), place)
-	g.MOVQ(place, t.pixel())
+	g.load("In", pixel)
+	g.ADDQ(at(positions, 0), pixel)
 	g.load("Steps", steps)
 	g.load("Weights", weights)
 	g.load("Bias", first)
@@ -181,13 +178,10 @@ func (t tile) emit(g *gen) {
 	g.end()
 }
 
-// pixel is where the address of the tile's first input pixel is kept.
-func (t tile) pixel() operand.Mem { return at(reg.StackPointer, 8) }
-
 // begin finds the inputs of a step.
 func (t tile) begin(g *gen) {
 	g.MOVQ(at(steps, 0), first)
-	g.ADDQ(t.pixel(), first)
+	g.ADDQ(pixel, first)
 	g.MOVQ(first, second)
 	g.ADDQ(g.field("SecondIn"), second)
 }
@@ -205,7 +199,7 @@ func (t tile) blocks(g *gen) {
 	g.NEGQ(stepsLeft)
 	g.Label("block")
 	g.MOVQ(at(steps, 16).Idx(stepsLeft, 1), next)
-	g.ADDQ(t.pixel(), next)
+	g.ADDQ(pixel, next)
 	g.MOVQ(next, next2)
 	g.ADDQ(g.field("SecondIn"), next2)
 	if !t.prefetches() {
@@ -221,7 +215,7 @@ func (t tile) blocks(g *gen) {
 	}
 	g.MOVQ(next, first)
 	g.MOVQ(next2, second)
-	g.ADDQ(imm(16), stepsLeft)
+	g.TESTQ(stepsLeft, stepsLeft)
 	g.JNZ(to("block"))
 	g.Label("rest")
 }
@@ -242,9 +236,9 @@ func (t tile) block(g *gen, label string) {
 			t.input1(g, c)
 		}
 		g.ADDQ(imm(lanes*t.vecs*t.bytes), weights)
+		g.ADDQ(imm(16), stepsLeft)
 		return
 	}
-	g.MOVQ(imm(lanes/4), count2)
 	g.Label(label + "Quad")
 	for c := range 4 {
 		t.fetchAhead(g, label, c)
@@ -253,7 +247,8 @@ func (t tile) block(g *gen, label string) {
 	g.ADDQ(imm(4*t.vecs*t.bytes), weights)
 	g.ADDQ(imm(4*4), first)
 	g.ADDQ(imm(4*4), second)
-	g.DECQ(count2)
+	g.ADDQ(imm(4), stepsLeft)
+	g.TESTQ(imm(15), stepsLeft)
 	g.JNZ(to(label + "Quad"))
 }
 
@@ -355,8 +350,8 @@ func (t tile) address(row, disp int) operand.Mem {
 
 // finish adds the residual, clips and stores.
 func (t tile) finish(g *gen) {
-	g.load("Residual", place)
-	g.TESTQ(place, place)
+	g.load("Residual", pixel)
+	g.TESTQ(pixel, pixel)
 	g.JZ(to("store"))
 	t.outputs(g, "Residual", 16, func(row, v int, m operand.Mem) {
 		g.VADDPS(m, t.acc(row, v), t.acc(row, v))
@@ -389,13 +384,13 @@ func (t tile) finish(g *gen) {
 	})
 }
 
-// outputs visits the places of all sums in Out or Residual; offset is where
+// outputs visits the pixels of all sums in Out or Residual; offset is where
 // the tile's own offset lies in its position.
 func (t tile) outputs(g *gen, field string, offset int, visit func(row, v int, m operand.Mem)) {
-	g.load(field, place)
-	g.ADDQ(at(positions, offset), place)
-	bases := []reg.Register{place, first}
-	g.MOVQ(place, bases[1])
+	g.load(field, pixel)
+	g.ADDQ(at(positions, offset), pixel)
+	bases := []reg.Register{pixel, first}
+	g.MOVQ(pixel, bases[1])
 	g.ADDQ(g.field("Second"+field), bases[1])
 	for v := range t.vecs {
 		if v > 0 {
