@@ -67,8 +67,12 @@ func TestCorrupt(t *testing.T) {
 			path := shared.Path(t, "images", "corrupt", row[0])
 			began := time.Now()
 			m, err := Open(path)
-			if took := time.Since(began); took > 2*time.Second*patience {
-				t.Errorf("took %v", took)
+			if took := time.Since(began); took > 2*time.Second*patience { // or others had the processor: once more
+				began = time.Now()
+				_, _ = Open(path)
+				if again := time.Since(began); again > 2*time.Second*patience {
+					t.Errorf("took %v, and then %v", took, again)
+				}
 			}
 			switch {
 			case err == nil && m.check() != nil:
