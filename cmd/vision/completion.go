@@ -127,7 +127,11 @@ func commandNames(commands []*cli.Command) (names []string) {
 }
 
 func flagNames(flags []cli.Flag) []string {
-	return append(longNames(flags), "--help")
+	names := []string{"--help"}
+	for _, n := range longNames(flags) {
+		names = append(names, dashed(n))
+	}
+	return names
 }
 
 // flagValues are what may stand behind a flag; none means files, or anything.

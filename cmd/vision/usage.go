@@ -73,7 +73,11 @@ func flagError(c *cli.Context, err error, _ bool) error {
 	}
 	msg := err.Error()
 	if name, ok := strings.CutPrefix(msg, "flag provided but not defined: -"); ok {
-		return usage("%s has no flag %s%s (%s --help lists them)", path, dashed(name), nearest.Hint(dashed(name), longNames(c.Command.Flags)), path)
+		hint := strings.Join(nearest.Words(name, longNames(c.Command.Flags), 1), "")
+		if hint != "" {
+			hint = "; did you mean " + dashed(hint) + "?"
+		}
+		return usage("%s has no flag %s%s (%s --help lists them)", strings.TrimPrefix(path, "vision "), dashed(name), hint, path)
 	}
 	if name, ok := strings.CutPrefix(msg, "flag needs an argument: -"); ok {
 		return usage("%s needs a value", dashed(name))
@@ -95,12 +99,12 @@ func dashed(name string) string {
 	return "--" + strings.TrimPrefix(name, "-")
 }
 
-// longNames are the flags of more than one letter.
+// longNames are the flags of more than one letter, without dashes.
 func longNames(flags []cli.Flag) (names []string) {
 	for _, f := range flags {
 		for _, n := range f.Names() {
 			if len(n) > 1 {
-				names = append(names, dashed(n))
+				names = append(names, n)
 			}
 		}
 	}
