@@ -2,37 +2,24 @@ package kernel
 
 import "unsafe"
 
-// FlatBox is a box by its left, top, right and bottom sides.
-type FlatBox [4]float32
-
 // BoxBlock is 16 boxes: their left sides, then the top, right and bottom ones.
 type BoxBlock [4][16]float32
 
-// BoxRange is a range of boxes, the end excluded.
-type BoxRange struct{ From, To int32 }
-
-// BoxProbe is a box that others are compared with. One of its class is a hit where
-// the area of what both have in common is more than Share of the other's area and
-// Low, and a sure hit where it is also more than that and High, all in float32. Low
-// is not negative and not more than High.
-type BoxProbe struct {
-	Box              FlatBox
-	Share, Low, High float32
-	Class            int32
-}
-
-// BoxSweep compares a box with others.
+// BoxSweep compares a box with others. One of its class is a hit where the area of what
+// both have in common is more than Share of the other's area and Low of the box, and a
+// sure hit where it is also more than that and High, all in float32. Low is not negative
+// and not more than High.
 type BoxSweep struct {
 	blocks *BoxBlock
 	gone   *uint16
 	class  *[16]int32 // nil: one for all
-	ranges *BoxRange
-	left   int64 // ranges
-	next   int64 // block in the first range
-
-	BoxProbe
-	Unsure [64]BoxHits // afterwards: the first Told
+	query  *BoxQueries
+	which  int64
+	left   int64 // ranges of places
+	next   int64 // block in the first of them
 	Told   int64
+	Unsure [64]BoxHits // afterwards: the first Told
+	Share  float32
 }
 
 // BoxHits are hits in a block, a bit a box, the lowest for the first.
@@ -50,14 +37,14 @@ func (s *BoxSweep) On(boxes []BoxBlock, gone []uint16, class [][16]int32) {
 	}
 }
 
-// Sweep compares with the boxes of ranges, and with others that lie in the same blocks.
-// Sure hits are gone then. It tells the others, but for those that are gone, in the order
-// of the ranges, and stops where there is no more room for them: Again goes on there.
-func (r *Rung) Sweep(s *BoxSweep, ranges []BoxRange) {
-	if s.Told, s.left = 0, int64(len(ranges)); len(ranges) > 0 {
-		s.ranges, s.next = &ranges[0], int64(ranges[0].From/16)
-		r.SweepUnit(unsafe.Pointer(s))
-	}
+// Sweep compares the box k of queries with the boxes in its places, and with others that
+// lie in the same blocks. Sure hits are gone then. It tells the others, but for those that
+// are gone, in the order of the places, and stops where there is no more room for them:
+// Again goes on there.
+func (r *Rung) Sweep(s *BoxSweep, q *BoxQueries, k int) {
+	s.query, s.which, s.Told = q, int64(k), 0
+	s.left, s.next = int64(len(q.From)), int64(q.From[0][k]/16)
+	r.SweepUnit(unsafe.Pointer(s))
 }
 
 // Again goes on with a sweep that stopped, and reports whether it had not come to its
@@ -74,7 +61,8 @@ func (r *Rung) Again(s *BoxSweep) bool {
 func sweep(arg unsafe.Pointer) {
 	s := (*BoxSweep)(arg)
 	for s.left > 0 {
-		for s.ranges.From < s.ranges.To && s.next < int64(s.ranges.To+15)/16 {
+		from, to := s.places()
+		for from < to && s.next < int64(to+15)/16 {
 			at := int32(s.next)
 			s.next++
 			if unsure := s.test(at); unsure != 0 {
@@ -85,23 +73,30 @@ func sweep(arg unsafe.Pointer) {
 			}
 		}
 		if s.left--; s.left > 0 {
-			s.ranges = place(s.ranges, 1)
-			s.next = int64(s.ranges.From / 16)
+			from, _ = s.places()
+			s.next = int64(from / 16)
 		}
 	}
 }
 
+// places is the range that is next.
+func (s *BoxSweep) places() (from, to int32) {
+	q, n := s.query, int64(len(s.query.From))-s.left
+	return q.From[n][s.which], q.To[n][s.which]
+}
+
 // test compares with a block.
 func (s *BoxSweep) test(at int32) (unsure uint32) {
-	gone, o, p := place(s.gone, at), place(s.blocks, at), s.Box
+	gone, o, q, k := place(s.gone, at), place(s.blocks, at), s.query, s.which
+	x1, y1, x2, y2 := q.Box[0][k], q.Box[1][k], q.Box[2][k], q.Box[3][k]
 	for i := range 16 {
-		w := max(min(o[2][i], p[2])-max(o[0][i], p[0]), 0)
-		inter := w * (min(o[3][i], p[3]) - max(o[1][i], p[1]))
+		w := max(min(o[2][i], x2)-max(o[0][i], x1), 0)
+		inter := float32(w * (min(o[3][i], y2) - max(o[1][i], y1)))
 		share := float32(s.Share * float32((o[2][i]-o[0][i])*(o[3][i]-o[1][i])))
-		if !(inter > share+s.Low) || s.class != nil && place(s.class, at)[i] != s.Class {
+		if !(inter > share+q.Low[k]) || s.class != nil && place(s.class, at)[i] != q.Class[k] {
 			continue
 		}
-		if inter > share+s.High {
+		if inter > share+q.High[k] {
 			*gone |= 1 << i
 		} else {
 			unsure |= 1 << i

@@ -10,7 +10,7 @@ import (
 // told.
 func TestSweep(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	const blocks = 12
+	const blocks = 200
 	plain := purego()
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		gone, told, missed, stopped := 0, 0, 0, 0
@@ -38,21 +38,23 @@ func TestSweep(t *testing.T) {
 			}
 			before := slices.Clone(wantGone)
 			copy(gotGone, wantGone)
-			want := BoxSweep{BoxProbe: BoxProbe{Class: int32(r.IntN(3)), Share: r.Float32() / 2}}
-			want.Box[0], want.Box[2] = side()
-			want.Box[1], want.Box[3] = side()
-			want.Low = float32(r.Float64() * most)
-			want.High = want.Low * float32(1+r.Float64())
-			ranges := make([]BoxRange, r.IntN(200))
-			for i := range ranges {
+			var q BoxQueries
+			which := r.IntN(16)
+			q.Box[0][which], q.Box[2][which] = side()
+			q.Box[1][which], q.Box[3][which] = side()
+			q.Low[which] = float32(r.Float64()*most) * float32(turn%4) / 4
+			q.High[which] = q.Low[which] + float32(r.Float64()*most)
+			q.Class[which] = int32(r.IntN(3))
+			for i := range q.From {
 				from := r.IntN(16 * blocks)
-				ranges[i] = BoxRange{int32(from), int32(from + r.IntN(16*blocks+1-from))}
+				q.From[i][which], q.To[i][which] = int32(from), int32(from+r.IntN(16*blocks+1-from))
 			}
+			want := BoxSweep{Share: r.Float32() / 2}
 			got := want
 			want.On(boxes, wantGone, class)
 			got.On(boxes, gotGone, class)
-			plain.Sweep(&want, ranges)
-			k.Sweep(&got, ranges)
+			plain.Sweep(&want, &q, which)
+			k.Sweep(&got, &q, which)
 			for more := true; more; more = plain.Again(&want) {
 				if got.Told != want.Told || !slices.Equal(got.Unsure[:got.Told], want.Unsure[:want.Told]) {
 					t.Fatalf("got %+v, want %+v", got, want)

@@ -14,10 +14,9 @@ import (
 type layout struct {
 	originX, originY float64
 	scale            float64 // so that a box of the usual size has an area of about 1
-	span             uint64  // of areas in a level: see levelOf
-	levels           [mostLevels]level
-	low, high        int     // levels that are used
-	mask             int64   // cells are as many and one
+	grid             kernel.BoxGrid
+	levels           [mostLevels + 1]kernel.BoxLevel
+	size             [mostLevels]sizes
 	numbers          []int32 // of the classes of the boxes, from 0 on; empty for one
 	classes          int
 	flat             []kernel.FlatBox  // by index
@@ -28,16 +27,12 @@ type layout struct {
 	class            [][16]int32       // by place; empty for one
 	index            []int32           // by place
 	before           []int32           // by block: for close
-	size             int               // places that are taken
+	taken            int               // places
 }
 
-// level is the grid of boxes of about the same area.
-type level struct {
-	perX, perY float32 // cells a unit
-	first      int64   // where its cells begin in the table
-	most       float32 // no area is larger
-	maxW, maxH float32 // of the boxes, where the threshold is too low to tell anything
-	used       bool
+// sizes are the largest of the boxes of a level.
+type sizes struct {
+	w, h float32
 }
 
 // mostLevels are those of an octave of areas each.
@@ -45,27 +40,27 @@ const mostLevels = 256
 
 // spread makes levels so wide that what may overlap a box too much lies in two.
 func (l *layout) spread(iou float64) {
+	g := &l.grid
+	g.Reach = float32((1 - iou) / (1 + iou) / 2 * (1 + 1e-5))
+	g.Widest = float32(min(1/max(iou, 0)*(1+1e-5), math.MaxFloat32))
+	g.Narrowest = 1 / g.Widest
+	g.Rounding = float32(0x1p-20 * (1 + 0.3/max(iou, leastIoU)))
+	if g.Share = 0; iou >= leastIoU {
+		g.Share = float32(iou / (1 + iou))
+	}
 	// The bits of a float32 are a logarithm to the base 2, times 2^23, but for 0.0861.
 	octaves := max(2*(-math.Log2(max(iou, leastIoU))+0.0862), 1)
-	l.span = uint64(0x1p32 / (octaves * 0x1p23))
+	g.PerLevel = float32(1 / (octaves * 0x1p23))
 }
 
-func (l *layout) levelOf(area float32) int {
-	return int(uint64(math.Float32bits(area)) * l.span >> 32)
-}
-
-// leastArea is the one with which a level begins, and that above ends.
+// leastArea is about the one with which a level begins.
 func (l *layout) leastArea(v int) float32 {
-	return math.Float32frombits(uint32(min(uint64(v)<<32/l.span, 0x7f7fffff)))
+	return math.Float32frombits(uint32(min(float64(v)/float64(l.grid.PerLevel), 0x7f7fffff)))
 }
 
-// Steps through the table: from a cell to the next below, from a level to the
-// next, from a class to the next. Nearby cells do not come to the same place then.
-const (
-	stepY     = 0x9E3779B1
-	stepLevel = 0x2545F491
-	stepClass = 0x6C8E9CF5
-)
+// stepLevel is the step through the table from a level to the next. Nearby cells do not
+// come to the same place then.
+const stepLevel = 0x2545F491
 
 // Places of boxes that lie in no cell: those without an area, or not made of
 // numbers, which overlap nothing; and those too far out or of too odd a size for
@@ -90,7 +85,7 @@ func (l *layout) lay(boxes []Box, t *Task) {
 	l.number(t.Class)
 	l.spread(t.IoU)
 	l.survey(boxes, t.IoU)
-	l.start = sized(l.start, int(l.mask)+2)
+	l.start = sized(l.start, int(l.grid.Mask)+2)
 	l.flat, l.place, l.index = unset(l.flat, n), unset(l.place, n), unset(l.index, n)
 	l.cut(boxes, t.IoU)
 	sum := int32(0)
@@ -107,11 +102,12 @@ func (l *layout) lay(boxes []Box, t *Task) {
 	copy(l.start[1:], l.start) // they have moved to where the next begins
 	l.start[0] = 0
 	l.fill(int(sum))
+	l.grid.On(l.flat, l.numbers, l.start, l.levels[:])
 }
 
 // fill fills the places with the boxes of the index.
 func (l *layout) fill(size int) {
-	l.size = size
+	l.taken = size
 	l.blocks = unset(l.blocks, size/16+1)
 	l.gone = sized(l.gone, size/16+1)
 	l.blocks[size/16] = kernel.BoxBlock{} // they have nothing in common with any
@@ -133,7 +129,7 @@ func (l *layout) drop(at int32) { l.gone[at>>4] |= 1 << (at & 15) }
 
 // live is how many are not gone.
 func (l *layout) live() int {
-	live := l.size
+	live := l.taken
 	for _, b := range l.gone {
 		live -= bits.OnesCount16(b)
 	}
@@ -143,17 +139,17 @@ func (l *layout) live() int {
 // close closes the gaps that boxes left that are gone.
 func (l *layout) close() {
 	l.before = unset(l.before, len(l.gone))
-	live := int32(0)
+	sum := int32(0)
 	for b, gone := range l.gone {
-		l.before[b] = live
-		live += 16 - int32(bits.OnesCount16(gone))
+		l.before[b] = sum
+		sum += 16 - int32(bits.OnesCount16(gone))
 	}
 	for c, p := range l.start {
 		gone := l.gone[p>>4] & (1<<(p&15) - 1)
 		l.start[c] = l.before[p>>4] + p&15 - int32(bits.OnesCount16(gone))
 	}
-	at := int32(0)
-	for p, i := range l.index[:l.size] {
+	live, at := int32(l.live()), int32(0)
+	for p, i := range l.index[:l.taken] {
 		gone, next := int32(l.gone[p>>4]>>(p&15)&1), at
 		if gone != 0 {
 			next = goneBox
@@ -161,45 +157,49 @@ func (l *layout) close() {
 		l.place[i], l.index[at] = next, i
 		at += 1 - gone
 	}
-	l.fill(int(at))
+	l.fill(int(live))
 }
 
 // cut brings the boxes to float32, notes in place in which cells they lie, and
 // counts those of each.
 func (l *layout) cut(boxes []Box, iou float64) {
-	class := int64(0)
+	class := int32(0)
+	clear(l.size[:])
 	for i := range boxes {
 		b, f := &boxes[i], &l.flat[i]
-		if area := (b.X2 - b.X1) * (b.Y2 - b.Y1); !(b.X2 > b.X1 && b.Y2 > b.Y1 && area > 0 && area <= math.MaxFloat64) {
-			l.place[i] = emptyBox
-			continue
-		}
 		x1, y1 := float32((b.X1-l.originX)*l.scale), float32((b.Y1-l.originY)*l.scale)
 		x2, y2 := float32((b.X2-l.originX)*l.scale), float32((b.Y2-l.originY)*l.scale)
 		w, h, x, y := x2-x1, y2-y1, (x1+x2)*0.5, (y1+y2)*0.5
 		far := 2*(abs(x)+abs(y)) + w + h
 		if !(far < tooFar && w > far*tooSmall && h > far*tooSmall && w > leastSide && h > leastSide) || iou < 0 {
 			l.place[i] = oddBox
+			if area := (b.X2 - b.X1) * (b.Y2 - b.Y1); !(b.X2 > b.X1 && b.Y2 > b.Y1 && area > 0 && area <= math.MaxFloat64) {
+				l.place[i] = emptyBox
+			}
 			continue
 		}
 		*f = kernel.FlatBox{x1, y1, x2, y2}
-		lv := &l.levels[l.levelOf(w*h)]
-		lv.used = true
+		v := l.grid.Level(w * h)
+		lv, size := &l.levels[v], &l.size[v]
 		if iou < leastIoU {
-			lv.maxW, lv.maxH = max(lv.maxW, w), max(lv.maxH, h)
+			size.w, size.h = max(size.w, w), max(size.h, h)
+		} else { // the threshold bounds them well enough
+			size.w, size.h = math.MaxFloat32, math.MaxFloat32
 		}
 		if len(l.numbers) > 0 {
-			class = int64(l.numbers[i]) * stepClass
+			class = l.numbers[i] * kernel.BoxStepClass
 		}
-		cell := int32((lv.first + class + int64(x*lv.perX) + int64(y*lv.perY)*stepY) & l.mask)
+		column, row := int32(int64(x*lv.PerX)), int32(int64(y*lv.PerY))
+		cell := (lv.First + class + column + row*kernel.BoxStepY) & l.grid.Mask
 		l.place[i] = cell
 		l.start[cell]++
 	}
-	for l.low, l.high = 0, mostLevels-1; l.low < l.high && !l.levels[l.low].used; l.low++ {
+	low, high := int32(0), int32(mostLevels-1)
+	for ; low < high && l.size[low].w == 0; low++ {
 	}
-	for l.high > l.low && !l.levels[l.high].used {
-		l.high--
+	for ; high > low && l.size[high].w == 0; high-- {
 	}
+	l.grid.Low, l.grid.High = low, high
 }
 
 // number gives the classes of the boxes numbers from 0 on.
@@ -241,7 +241,7 @@ const sample = 256
 // enough for a row of a sweep to have a few.
 const (
 	perCell   = 4.
-	tall      = 1.5
+	tall      = 2.5
 	few       = 8.
 	leastCell = 0x1p-12 // for numbers of cells to be whole numbers
 )
@@ -251,8 +251,8 @@ const (
 func (l *layout) survey(boxes []Box, iou float64) {
 	l.originX, l.originY, l.scale = 0, 0, 1
 	clear(l.levels[:])
-	for l.mask = 63; int(l.mask) < len(boxes)/3; {
-		l.mask = 2*l.mask + 1
+	for l.grid.Mask = 63; int(l.grid.Mask) < len(boxes)/3; {
+		l.grid.Mask = 2*l.grid.Mask + 1
 	}
 	var some [sample]Box
 	n, size := 0, 0
@@ -292,15 +292,15 @@ func (l *layout) survey(boxes []Box, iou float64) {
 			places++
 		}
 		w, h := (b.X2-b.X1)*l.scale, (b.Y2-b.Y1)*l.scale
-		v := min(l.levelOf(float32(w*h)), mostLevels-1)
+		v := min(l.grid.Level(float32(w*h)), mostLevels-1)
 		count[v], sumW[v], sumH[v] = count[v]+1, sumW[v]+w, sumH[v]+h
 	}
 	// If places lay evenly, as many parts of the picture would be taken.
 	evenly := 1024 * (1 - math.Exp(-float64(n)/1024))
 	room := width * height * l.scale * l.scale * min(float64(places)/evenly, 1) * float64(l.classes)
 	room = min(max(room, 1e-18), 1e30)
-	for v := range l.levels {
-		most := l.leastArea(v + 1)
+	for v := range mostLevels {
+		most := l.leastArea(v+1) * (1 + 1e-3) // for rounding
 		side, aspect := math.Sqrt(math.Sqrt(float64(max(l.leastArea(v), 0x1p-126))*float64(most))), 1.
 		if count[v] > 0 {
 			aspect = min(max(math.Sqrt(sumW[v]/sumH[v]), 1./64), 64)
@@ -311,7 +311,7 @@ func (l *layout) survey(boxes []Box, iou float64) {
 		high := min(max(tall*across, few/(across*per)), math.Sqrt(64/per)+across)
 		wide := max(perCell/(high*per), across/8, leastCell)
 		high = max(high, leastCell)
-		l.levels[v] = level{perX: float32(1 / (wide * aspect)), perY: float32(aspect / high), first: int64(v) * stepLevel, most: most}
+		l.levels[v] = kernel.BoxLevel{PerX: float32(1 / (wide * aspect)), PerY: float32(aspect / high), First: int32(v) * stepLevel, Most: most}
 	}
 }
 

@@ -52,6 +52,7 @@ type soft struct {
 	rung   *kernel.Rung
 	number []int32 // of the classes, by index
 	sweep  kernel.BoxSweep
+	query  kernel.BoxQueries // of one box
 	blocks []kernel.BoxBlock // of those that are kept, in their order
 	class  [][16]int32       // likewise
 }
@@ -83,21 +84,23 @@ func (s *soft) start() {
 	if len(s.number) > 0 {
 		s.class = make([][16]int32, blocks)
 	}
-	s.sweep.High = math.MaxFloat32 // each that it overlaps is told
+	s.query.High[0] = math.MaxFloat32 // each that it overlaps is told
 	s.sweep.On(s.blocks, make([]uint16, blocks), s.class)
 }
 
 // lower brings the score of a box up to date, and tells whether it fell.
 func (s *soft) lower(b *softBox) bool {
-	c, before := &s.sweep, b.score
-	c.Box = roomy(&s.boxes[b.index])
+	c, q, before := &s.sweep, &s.query, b.score
+	for side, v := range roomy(&s.boxes[b.index]) {
+		q.Box[side][0] = v
+	}
 	if len(s.number) > 0 {
-		c.Class = s.number[b.index]
+		q.Class[0] = s.number[b.index]
 	}
 	from := b.seen
 	b.seen = int32(len(s.kept))
-	one := [1]kernel.BoxRange{{From: from, To: b.seen}}
-	s.rung.Sweep(c, one[:])
+	q.From[0][0], q.To[0][0] = from, b.seen
+	s.rung.Sweep(c, q, 0)
 	for more := true; more; more = s.rung.Again(c) {
 		for _, u := range c.Unsure[:c.Told] {
 			for ; u.Bits != 0; u.Bits &= u.Bits - 1 {

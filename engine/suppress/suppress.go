@@ -47,7 +47,7 @@ func Greedy[B ~struct{ X1, Y1, X2, Y2 float64 }](kept []int32, boxes []B, t Task
 }
 
 func greedy(kept []int32, boxes []Box, t *Task) ([]int32, error) {
-	if !(t.IoU < 1) { // no overlap is more
+	if !(t.IoU < 1) || len(boxes) == 0 { // no overlap is more
 		return append(kept, t.Order[:min(len(t.Order), t.Most)]...), nil
 	}
 	s := works.Get().(*work)
@@ -76,32 +76,21 @@ type work struct {
 	mine  int // where kept began
 	odd   []int32
 
-	reach     float32 // (1-t)/(1+t)/2, and a little for rounding
-	widest    float32 // 1/t likewise
-	narrowest float32 // its inverse
-	// What a unit of distance from the origin and of size may be off by rounding in
-	// the area that two boxes have in common, less the shares of theirs.
-	rounding float32
-	share    float32 // t/(1+t): of their area what two boxes need in common
-
 	layout
-	batch   [16]query
-	waiting int // queries
-	used    int // ranges of theirs
-	ranges  [4 * mostRanges]kernel.BoxRange
-	sweep   kernel.BoxSweep
+	sweep kernel.BoxSweep
+	// The next candidates, in their order, and what is looked for them.
+	waiting int
+	at      [16]int32 // their places
+	near    kernel.BoxQueries
+	one     kernel.BoxQueries // for one that asks for more places
 }
 
 func (s *work) run() error {
 	rung := kernel.Best()
 	s.odd = s.odd[:0]
-	s.reach = float32((1 - s.IoU) / (1 + s.IoU) / 2 * (1 + 1e-5))
-	s.widest = float32(min(1/max(s.IoU, 0)*(1+1e-5), math.MaxFloat32))
-	s.narrowest = 1 / s.widest
-	s.share = float32(s.IoU / (1 + s.IoU))
-	s.rounding = float32(0x1p-20 * (1 + 0.3/max(s.IoU, leastIoU)))
 	s.lay(s.boxes, s.Task)
 	s.sweep.On(s.blocks, s.gone, s.class)
+	s.sweep.Share = s.grid.Share
 	look := s.mine + 64
 	for k := 0; k < len(s.Order) && s.Most > 0; {
 		if s.Check != nil {
@@ -111,15 +100,14 @@ func (s *work) run() error {
 		}
 		if len(s.kept) >= look {
 			look = len(s.kept) + 256 // to count is not for nothing
-			if s.size > 512 && 5*s.live() < 2*s.size {
+			if s.taken > 512 && 5*s.live() < 2*s.taken {
 				s.close()
-				s.sweep.On(s.blocks, s.gone, s.class)
 			}
 		}
-		k = s.ahead(k)
-		for b := range s.batch[:s.waiting] {
-			if q := &s.batch[b]; q.at < 0 || !s.isGone(q.at) {
-				if s.decide(rung, q); len(s.kept)-s.mine >= s.Most {
+		k = s.ahead(rung, k)
+		for b, at := range s.at[:s.waiting] {
+			if at < 0 || !s.isGone(at) {
+				if s.decide(rung, b); len(s.kept)-s.mine >= s.Most {
 					return nil
 				}
 			}
@@ -128,38 +116,44 @@ func (s *work) run() error {
 	return nil
 }
 
-// ahead makes sweeps of the next candidates that are not gone, and tells which comes
+// ahead looks for those that the next candidates may overlap, and tells which comes
 // then.
-func (s *work) ahead(k int) int {
-	s.waiting, s.used = 0, 0
-	for ; k < len(s.Order) && s.waiting < len(s.batch) && s.used+mostRanges <= len(s.ranges); k++ {
+func (s *work) ahead(rung *kernel.Rung, k int) int {
+	s.waiting = 0
+	for ; k < len(s.Order) && s.waiting < len(s.at); k++ {
 		i := s.Order[k]
 		at := s.place[i]
 		if at == goneBox || at >= 0 && s.isGone(at) {
 			continue
 		}
-		q := &s.batch[s.waiting]
+		s.at[s.waiting], s.near.Index[s.waiting] = at, i
 		s.waiting++
-		q.i, q.at, q.n = i, at, 0
-		if at >= 0 {
-			s.near(q)
-		}
+	}
+	clear(s.near.Index[s.waiting:]) // of an earlier call
+	rung.Near(&s.near, &s.grid)
+	if s.IoU < leastIoU {
+		s.near.Hard = math.MaxUint32
 	}
 	return k
 }
 
 // decide keeps a candidate that is not gone, or drops it for one that could not be
 // swept.
-func (s *work) decide(rung *kernel.Rung, q *query) {
-	if q.at == oddBox && s.overAny(q.i, s.kept[s.mine:]) || q.at >= 0 && len(s.odd) > 0 && s.overAny(q.i, s.odd) {
+func (s *work) decide(rung *kernel.Rung, b int) {
+	i, at := s.near.Index[b], s.at[b]
+	if at == oddBox && s.overAny(i, s.kept[s.mine:]) || at >= 0 && len(s.odd) > 0 && s.overAny(i, s.odd) {
 		return
 	}
-	s.kept = append(s.kept, q.i)
-	switch {
-	case q.at == oddBox || q.at >= 0 && q.n < 0:
-		s.odd = append(s.odd, q.i)
-	case q.at >= 0:
-		s.dropOver(rung, q)
+	s.kept = append(s.kept, i)
+	if at >= 0 {
+		s.drop(at)
+		if s.near.Hard>>b&1 == 0 {
+			s.dropOver(rung, &s.near, b)
+			return
+		}
+	}
+	if at == oddBox || at >= 0 && !s.dropFar(rung, b) {
+		s.odd = append(s.odd, i)
 	}
 }
 
@@ -170,17 +164,15 @@ func (s *work) overAny(i int32, others []int32) bool {
 	})
 }
 
-// dropOver drops those that a box overlaps too much, and itself.
-func (s *work) dropOver(rung *kernel.Rung, q *query) {
-	s.drop(q.at)
+// dropOver drops those in the places of a query that its box overlaps too much.
+func (s *work) dropOver(rung *kernel.Rung, q *kernel.BoxQueries, b int) {
 	c := &s.sweep
-	c.BoxProbe = q.probe
-	rung.Sweep(c, s.ranges[q.from:q.from+q.n])
+	rung.Sweep(c, q, b)
 	for more := true; more; more = rung.Again(c) {
 		for _, u := range c.Unsure[:c.Told] {
 			for ; u.Bits != 0; u.Bits &= u.Bits - 1 {
 				at := u.Block*16 + int32(bits.TrailingZeros32(u.Bits))
-				if s.Over(s.index[at], q.i) {
+				if s.Over(s.index[at], q.Index[b]) {
 					s.drop(at)
 				}
 			}
@@ -188,91 +180,63 @@ func (s *work) dropOver(rung *kernel.Rung, q *query) {
 	}
 }
 
-// query is a candidate whose turn comes, with the ranges of places of the boxes that
-// it may overlap too much.
-type query struct {
-	i, at   int32 // its index and place
-	from, n int   // ranges; -1 for too many
-	probe   kernel.BoxProbe
-}
-
-// near makes a query.
-func (s *work) near(q *query) {
-	c := &q.probe
-	f := &s.flat[q.i]
-	x1, y1, x2, y2 := f[0], f[1], f[2], f[3]
-	w, h, x, y := x2-x1, y2-y1, (x1+x2)*0.5, (y1+y2)*0.5
-	far, area := abs(x1)+abs(y1)+abs(x2)+abs(y2), w*h
-	// Moved out, so that none that it overlaps is missed for rounding.
-	out, slack := far*0x1p-22, far*0x1p-20
-	c.Box = kernel.FlatBox{x1 - out, y1 - out, x2 + out, y2 + out}
-	low, high := s.low, s.high
-	per := float32(0)
+// dropFar drops those that a box overlaps too much where Near does not look in all
+// places: the box is tall, or the threshold low. It reports false where there are too
+// many places.
+func (s *work) dropFar(rung *kernel.Rung, b int) bool {
+	g, q, from := &s.grid, &s.one, &s.near
+	i := from.Index[b]
+	f := &s.flat[i]
+	w, h, x, y := f[2]-f[0], f[3]-f[1], (f[0]+f[2])*0.5, (f[1]+f[3])*0.5
+	slack := (abs(f[0]) + abs(f[1]) + abs(f[2]) + abs(f[3])) * 0x1p-20
+	q.Index[0], q.Class[0] = i, from.Class[b]
+	q.Low[0], q.High[0] = 0, math.MaxFloat32
+	for side := range q.Box {
+		q.Box[side][0] = from.Box[side][b]
+	}
+	low, high := g.Low, g.High
 	if s.IoU >= leastIoU {
-		// What rounding takes away, the caller's too if it is in float32.
-		off := far * s.rounding
-		lost := off*(w+h+off) + area*0x1p-18
-		share := s.share * area
-		c.Share, c.Low, c.High = s.share, positive(share-lost), share+lost
-		high = min(high, s.levelOf((area+lost)*s.widest))
-		low = max(low, s.levelOf(positive(area*s.narrowest-lost*s.widest)))
-		per = s.widest / area
-	} else {
-		c.Share, c.Low, c.High = 0, 0, math.MaxFloat32
+		q.Low[0], q.High[0] = from.Low[b], from.High[b]
+		lost := from.High[b] - g.Share*w*h
+		low = max(low, g.Level(max(w*h*g.Narrowest-lost*g.Widest, 0)))
+		high = min(high, g.Level((w*h+lost)*g.Widest))
 	}
-	cell := int64(0)
-	if len(s.numbers) > 0 {
-		c.Class = s.numbers[q.i]
-		cell = int64(c.Class) * stepClass
-	}
-	reachX, reachY := s.reach*w, s.reach*h
-	q.from, q.n = s.used, -1
-	ranges := s.ranges[s.used:][:mostRanges]
-	n := 0
+	left, all, n := int64(mostRows), true, 0
 	for v := low; v <= high; v++ {
-		lv := &s.levels[v&(mostLevels-1)]
-		var rx, ry float32
-		if per != 0 {
-			// The other's width is at most w/t, and its area over its least height, h·t.
-			more := 1 + per*least(area, lv.most)
-			rx, ry = reachX*more+slack, reachY*more+slack
-		} else {
-			rx, ry = reachX+s.reach*lv.maxW+slack, reachY+s.reach*lv.maxH+slack
+		l, size := &s.levels[v], &s.size[v]
+		// The other's width is at most w/t, and its area over its least height, h·t.
+		rx := g.Reach*(w+min(w*g.Widest, l.Most*g.Widest/h, size.w)) + slack
+		ry := g.Reach*(h+min(h*g.Widest, l.Most*g.Widest/w, size.h)) + slack
+		x0, y0 := int64((x-rx)*l.PerX), int64((y-ry)*l.PerY)
+		wide, rows := int64((x+rx)*l.PerX)-x0+1, int64((y+ry)*l.PerY)-y0+1
+		if left -= rows; left < 0 {
+			all = false
+			break
 		}
-		x0, y0 := int64((x-rx)*lv.perX), int64((y-ry)*lv.perY)
-		wide, rows := int64((x+rx)*lv.perX)-x0+1, int64((y+ry)*lv.perY)-y0+1
-		if int64(n)+2*rows > mostRanges {
-			return
-		}
-		for row := lv.first + cell + y0*stepY + x0; rows > 0; row, rows = row+stepY, rows-1 {
-			from := row & s.mask
-			to := from + wide
-			if to > s.mask+1 { // around the end of the table
-				ranges[n] = kernel.BoxRange{From: 0, To: s.start[min(to-s.mask-1, s.mask+1)]}
-				n, to = n+1, s.mask+1
+		for row := int64(l.First) + int64(q.Class[0])*kernel.BoxStepClass + x0 + y0*kernel.BoxStepY; rows > 0; rows-- {
+			end := int64(g.Mask) + 1
+			cell := row & int64(g.Mask)
+			to := min(cell+wide, end+cell)
+			q.From[n][0], q.To[n][0] = s.start[cell], s.start[min(to, end)]
+			if n++; to > end { // around the end
+				q.From[n][0], q.To[n][0] = 0, s.start[to-end]
+				n++
 			}
-			ranges[n] = kernel.BoxRange{From: s.start[from], To: s.start[to]}
-			n++
+			if n+2 > len(q.From) {
+				s.dropOver(rung, q, 0)
+				n = 0
+			}
+			row += kernel.BoxStepY
 		}
 	}
-	q.n = n
-	s.used += n
+	for k := n; k < len(q.From); k++ {
+		q.To[k][0] = q.From[k][0]
+	}
+	s.dropOver(rung, q, 0)
+	return all
 }
 
-// mostRanges is how many ranges a box may ask for; one of a shape that asks for
-// more is odd.
-const mostRanges = 256
-
-// positive is v, or 0 where that is negative, without a branch.
-func positive(v float32) float32 {
-	n := int32(math.Float32bits(v))
-	return math.Float32frombits(uint32(n &^ (n >> 31)))
-}
-
-// least is the lesser of two numbers that are not negative. Which it is cannot be
-// foreseen, so there is no branch.
-func least(a, b float32) float32 {
-	return math.Float32frombits(min(math.Float32bits(a), math.Float32bits(b)))
-}
+// mostRows is in how many rows of cells a box is looked for that it overlaps.
+const mostRows = 128
 
 func abs(v float32) float32 { return math.Float32frombits(math.Float32bits(v) &^ (1 << 31)) }

@@ -6,14 +6,24 @@ package amd64
 
 import "unsafe"
 
-// SweepAVX2 compares a box with ranges of others, 16 at a time, until there is no room
-// for more hits that are not sure.
+// NearAVX2 tells for 16 boxes in which places of a grid those lie that each may overlap.
+//
+//go:noescape
+func NearAVX2(queries unsafe.Pointer)
+
+// NearAVX512 tells for 16 boxes in which places of a grid those lie that each may overlap.
+//
+//go:noescape
+func NearAVX512(queries unsafe.Pointer)
+
+// SweepAVX2 compares a box with others, 16 at a time, until there is no room for more
+// hits that are not sure.
 //
 //go:noescape
 func SweepAVX2(sweep unsafe.Pointer)
 
-// SweepAVX512 compares a box with ranges of others, 16 at a time, until there is no room
-// for more hits that are not sure.
+// SweepAVX512 compares a box with others, 16 at a time, until there is no room for more
+// hits that are not sure.
 //
 //go:noescape
 func SweepAVX512(sweep unsafe.Pointer)

@@ -8,13 +8,10 @@ import (
 // Where things lie in a sweep (kernel.BoxSweep), in bytes.
 const (
 	sweepBlocks, sweepGone, sweepClasses = 0, 8, 16
-	sweepRanges, sweepLeft, sweepNext    = 24, 32, 40
-	sweepBox                             = 48
-	sweepShare, sweepLow, sweepHigh      = 64, 68, 72
-	sweepClass                           = 76
-	sweepUnsure, sweepRoom               = 80, 64
-	sweepTold                            = sweepUnsure + 8*sweepRoom
-	rangeBytes, rangeTo                  = 8, 4
+	sweepQuery, sweepWhich               = 24, 32
+	sweepLeft, sweepNext, sweepTold      = 40, 48, 56
+	sweepUnsure, sweepRoom               = 64, 64
+	sweepShare                           = sweepUnsure + 8*sweepRoom
 )
 
 // A block of boxes is 16 left sides, then as many top, right and bottom ones.
@@ -32,40 +29,47 @@ const (
 
 // overlaps writes the search for boxes that one may overlap too much.
 func overlaps(g *gen) {
+	g.near(ymm)
+	g.near(zmm)
 	g.sweep(ymm, g.sweepAVX2, g.classesAVX2)
 	g.sweep(zmm, g.sweepAVX512, g.classesAVX512)
 }
 
-// sweep writes the loop. RDX holds the sweep, RDI what is gone, RSI the classes, R11
-// the range, R12 how many are left, RAX which block, RCX where those of the range end,
-// R9 the address of the block. test compares 16 boxes and leaves a bit a hit in R8 and
-// a bit a sure one in R10. classes leaves a bit for each of the class in R13. R15 counts
-// what is told. There is no branch on hits: none could foresee them.
+// sweep writes the loop. RDX holds the sweep, R11 the box among its queries, RDI what is
+// gone, RSI the classes, R14 the range, R12 how many are left, RAX which block, RCX where
+// those of the range end, R9 the address of the block. test compares 16 boxes and leaves
+// a bit a hit in R8 and a bit a sure one in R10. classes leaves a bit for each of the
+// class in R13. R15 counts what is told. There is no branch on hits: none could foresee
+// them.
 func (g *gen) sweep(v vector, test, classes func()) {
 	name := "Sweep" + v.title
 	g.leaf(name, []string{"sweep ptr"},
-		name+" compares a box with ranges of others, 16 at a time, until there is no room",
-		"for more hits that are not sure.")
+		name+" compares a box with others, 16 at a time, until there is no room for more",
+		"hits that are not sure.")
 	g.param("sweep", reg.RDX)
 	g.MOVQ(at(reg.RDX, sweepGone), reg.RDI)
 	g.MOVQ(at(reg.RDX, sweepClasses), reg.RSI)
-	g.MOVQ(at(reg.RDX, sweepRanges), reg.R11)
 	g.MOVQ(at(reg.RDX, sweepLeft), reg.R12)
+	g.MOVQ(at(reg.RDX, sweepQuery), reg.R11)
+	g.MOVQ(at(reg.RDX, sweepWhich), reg.R14)
+	g.LEAQ(operand.Mem{Base: reg.R11, Index: reg.R14, Scale: 4}, reg.R11)
 	for i := range 4 {
-		g.VBROADCASTSS(at(reg.RDX, sweepBox+4*i), v.regs[i])
+		g.VBROADCASTSS(at(reg.R11, queryBox+queryRow*i), v.regs[i])
 	}
-	g.VBROADCASTSS(at(reg.RDX, sweepLow), v.regs[boxLow])
+	g.VBROADCASTSS(at(reg.R11, queryLow), v.regs[boxLow])
+	g.VBROADCASTSS(at(reg.R11, queryHigh), v.regs[boxHigh])
 	g.VBROADCASTSS(at(reg.RDX, sweepShare), v.regs[boxShare])
-	g.VBROADCASTSS(at(reg.RDX, sweepHigh), v.regs[boxHigh])
 	g.VXORPS(reg.Y7, reg.Y7, reg.Y7)
 	g.MOVQ(at(reg.RDX, sweepTold), reg.R15)
 	g.MOVQ(at(reg.RDX, sweepNext), reg.RAX)
-	g.TESTQ(reg.R12, reg.R12)
-	g.JZ(to("done"))
+	g.MOVL(operand.U32(ranges), reg.R14L)
+	g.SUBQ(reg.R12, reg.R14)
+	g.SHLQ(operand.U8(6), reg.R14)
+	g.ADDQ(reg.R11, reg.R14)
 
 	g.Label("range")
-	g.MOVLQSX(at(reg.R11, rangeTo), reg.RCX)
-	g.CMPL(reg.ECX, at(reg.R11, 0))
+	g.MOVLQSX(at(reg.R14, queryTo), reg.RCX)
+	g.CMPL(reg.ECX, at(reg.R14, queryFrom))
 	g.JLE(to("next"))
 	g.ADDQ(operand.U8(15), reg.RCX)
 	g.SHRQ(operand.U8(4), reg.RCX)
@@ -105,15 +109,14 @@ func (g *gen) sweep(v vector, test, classes func()) {
 	g.Label("next")
 	g.DECQ(reg.R12)
 	g.JZ(to("done"))
-	g.ADDQ(operand.U8(rangeBytes), reg.R11)
-	g.MOVLQSX(at(reg.R11, 0), reg.RAX)
+	g.ADDQ(operand.U8(queryRow), reg.R14)
+	g.MOVLQSX(at(reg.R14, queryFrom), reg.RAX)
 	g.SHRQ(operand.U8(4), reg.RAX)
 	g.JMP(to("range"))
 
 	g.Label("done")
 	g.MOVQ(reg.R15, at(reg.RDX, sweepTold))
 	g.MOVQ(reg.RAX, at(reg.RDX, sweepNext))
-	g.MOVQ(reg.R11, at(reg.RDX, sweepRanges))
 	g.MOVQ(reg.R12, at(reg.RDX, sweepLeft))
 	g.end()
 }
@@ -156,7 +159,7 @@ func (g *gen) sweepAVX512() {
 }
 
 func (g *gen) classesAVX512() {
-	g.VPBROADCASTD(at(reg.RDX, sweepClass), reg.Z8)
+	g.VPBROADCASTD(at(reg.R11, queryClass), reg.Z8)
 	g.VPCMPEQD(operand.Mem{Base: reg.RSI, Index: reg.RBX, Scale: 1}, reg.Z8, reg.K1)
 	g.KMOVW(reg.K1, reg.R13L)
 }
@@ -177,7 +180,7 @@ func (g *gen) sweepAVX2() {
 }
 
 func (g *gen) classesAVX2() {
-	g.VPBROADCASTD(at(reg.RDX, sweepClass), reg.Y10)
+	g.VPBROADCASTD(at(reg.R11, queryClass), reg.Y10)
 	g.VPCMPEQD(operand.Mem{Base: reg.RSI, Index: reg.RBX, Scale: 1}, reg.Y10, reg.Y8)
 	g.VPCMPEQD(operand.Mem{Base: reg.RSI, Index: reg.RBX, Scale: 1, Disp: 32}, reg.Y10, reg.Y9)
 	g.halves(reg.R13L)

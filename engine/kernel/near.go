@@ -1,0 +1,168 @@
+package kernel
+
+import (
+	"math"
+	"unsafe"
+)
+
+// FlatBox is a box by its left, top, right and bottom sides.
+type FlatBox [4]float32
+
+// BoxGrid is a table of cells in which boxes lie: those of about the same area in one
+// grid, by where their centres are.
+type BoxGrid struct {
+	boxes  *FlatBox
+	class  *int32 // of each box; nil: one for all
+	start  *int32 // the places of the boxes of each cell begin there; and the end
+	levels *BoxLevel
+
+	Mask      int32 // cells are as many and one: a power of two
+	Low, High int32 // levels that are used
+	PerLevel  float32
+	BoxReach
+	count int32 // boxes
+}
+
+// BoxLevel is the grid of one level.
+type BoxLevel struct {
+	PerX, PerY float32 // cells a unit
+	Most       float32 // no area is larger
+	First      int32   // where its cells begin in the table
+}
+
+// BoxReach tells which boxes may overlap by an IoU of t.
+type BoxReach struct {
+	Reach     float32 // (1-t)/(1+t)/2: how far centres lie apart, in widths of both
+	Widest    float32 // 1/t: how many times as wide, high and large one is
+	Narrowest float32 // its inverse
+	Share     float32 // t/(1+t): of the areas of both what they have in common
+	Rounding  float32 // what a unit of distance and of size may be off, in it
+}
+
+// Steps through the table: from a cell to the next below, and from a class to the next.
+const (
+	BoxStepY     = -0x61C8864F
+	BoxStepClass = 0x6C8E9CF5
+)
+
+// nearRows are the rows of a level in which Near looks.
+const nearRows = 3
+
+// On makes boxes those that lie in the grid. class may be empty; there are as many
+// starts as cells and one, and one level more than High.
+func (g *BoxGrid) On(boxes []FlatBox, class, start []int32, levels []BoxLevel) {
+	g.boxes, g.start, g.levels, g.class = &boxes[0], &start[0], &levels[0], nil
+	if len(class) > 0 {
+		g.class = &class[0]
+	}
+	g.count = int32(len(boxes))
+	if len(start) < int(g.Mask)+2 || len(levels) < int(g.High)+2 || g.Low < 0 || g.Low > g.High || g.class != nil && len(class) < len(boxes) {
+		panic("BUG: a table of boxes is too short")
+	}
+}
+
+// Level is that of an area.
+func (g *BoxGrid) Level(area float32) int32 {
+	return int32(float32(int32(math.Float32bits(area))) * g.PerLevel)
+}
+
+// BoxQueries are 16 boxes for which others are looked for: see BoxSweep.
+type BoxQueries struct {
+	grid  *BoxGrid
+	Index [16]int32 // which they are
+
+	// What Near tells: a box a little larger, so that none that it meets is missed for
+	// rounding; bounds of what it has in common with one that overlaps it by t, less
+	// the share of that one's area; its class; and places of boxes where such may be.
+	Box       [4][16]float32
+	Low, High [16]float32
+	Class     [16]int32
+	From, To  [2 * nearRows][16]int32
+	Hard      uint32 // a bit each: boxes may be in other places too
+}
+
+// Near looks for those that the boxes may overlap. The indices are those of boxes of the
+// grid, all of them; the same ones may be more often.
+func (r *Rung) Near(q *BoxQueries, g *BoxGrid) {
+	for _, i := range q.Index {
+		if uint32(i) >= uint32(g.count) {
+			panic("BUG: a box is not of the grid")
+		}
+	}
+	q.grid = g
+	r.NearUnit(unsafe.Pointer(q))
+}
+
+func findNear(arg unsafe.Pointer) {
+	q := (*BoxQueries)(arg)
+	q.Hard = 0
+	for k := range q.Index {
+		if q.find(k) {
+			q.Hard |= 1 << k
+		}
+	}
+}
+
+func (q *BoxQueries) find(k int) (hard bool) {
+	g, i := q.grid, q.Index[k]
+	b := *place(g.boxes, i)
+	far := size(b[0]) + size(b[1]) + size(b[2]) + size(b[3])
+	w, h, x, y := b[2]-b[0], b[3]-b[1], (b[0]+b[2])*0.5, (b[1]+b[3])*0.5
+	out, slack := float32(far*0x1p-22), float32(far*0x1p-20)
+	q.Box[0][k], q.Box[1][k], q.Box[2][k], q.Box[3][k] = b[0]-out, b[1]-out, b[2]+out, b[3]+out
+	area, off := float32(w*h), float32(far*g.Rounding)
+	lost := float32((w+h+off)*off) + float32(area*0x1p-18)
+	share := float32(g.Share * area)
+	q.Low[k], q.High[k] = max(share-lost, 0), share+lost
+	low := g.Level(max(float32(area*g.Narrowest)-float32(lost*g.Widest), 0))
+	high := min(g.Level((area+lost)*g.Widest), g.High)
+	low = min(max(low, g.Low), g.High)
+	high = max(high, low)
+	hard = high-low > 1
+	cell := int32(0)
+	if q.Class[k] = 0; g.class != nil {
+		q.Class[k] = *place(g.class, i)
+		cell = q.Class[k] * BoxStepClass
+	}
+	per, reachX, reachY := g.Widest/area, g.Reach*w, g.Reach*h
+	for p := range int32(2) {
+		l := place(g.levels, low+p)
+		more := float32(min(area, l.Most)*per) + 1
+		rx, ry := float32(reachX*more)+slack, float32(reachY*more)+slack
+		const whole = 0x1p30 // cells beyond are not told apart in 32 bits
+		if !((size(x)+rx)*l.PerX < whole && (size(y)+ry)*l.PerY < whole) {
+			hard = true
+		}
+		x0, y0 := cellOf((x-rx)*l.PerX), cellOf((y-ry)*l.PerY)
+		wide, rows := cellOf((x+rx)*l.PerX)-x0, cellOf((y+ry)*l.PerY)-y0 // less one
+		if rows > nearRows-1 {
+			hard = true
+		}
+		row := l.First + cell + x0 + y0*BoxStepY
+		for below := range int32(nearRows) {
+			from := row & g.Mask
+			to := from + wide
+			if to > g.Mask {
+				hard = true
+			}
+			to = max(min(to, g.Mask), from)
+			first, end := *place(g.start, from), *place(g.start, to+1)
+			if below > 0 && rows < below || low+p > high { // there is none
+				end = first
+			}
+			q.From[nearRows*p+below][k], q.To[nearRows*p+below][k] = first, end
+			row += BoxStepY
+		}
+	}
+	return hard
+}
+
+// cellOf is a coordinate in cells, as vectors of float32 convert it.
+func cellOf(v float32) int32 {
+	if !(v > -0x1p31 && v < 0x1p31) {
+		return math.MinInt32
+	}
+	return int32(v)
+}
+
+func size(v float32) float32 { return math.Float32frombits(math.Float32bits(v) &^ (1 << 31)) }

@@ -1,0 +1,84 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// TestNear holds the rungs to the twin, also on what are no numbers: all places are those
+// of the table then too.
+func TestNear(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 3))
+	plain := purego()
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
+		hard, easy, empty := 0, 0, 0
+		for turn := range 3000 {
+			g := BoxGrid{Mask: 63, Low: int32(r.IntN(3)), PerLevel: 0x1p-23 / float32(1+r.IntN(4))}
+			g.High = g.Low + int32(r.IntN(200))
+			iou := 0.15 + 0.8*r.Float32()
+			g.BoxReach = BoxReach{(1 - iou) / (1 + iou) / 2, 1 / iou, iou, iou / (1 + iou), 0x1p-20}
+			start := make([]int32, g.Mask+2)
+			for i := 1; i < len(start); i++ {
+				start[i] = start[i-1] + int32(r.IntN(3))
+			}
+			levels := make([]BoxLevel, g.High+2)
+			for i := range levels {
+				levels[i] = BoxLevel{r.Float32(), r.Float32(), float32(math.Exp2(r.Float64()*40 - 10)), int32(r.Uint32())}
+			}
+			boxes := make([]FlatBox, 40)
+			for i := range boxes {
+				x, y := r.Float32()*100-50, r.Float32()*100-50
+				boxes[i] = FlatBox{x, y, x + float32(math.Exp2(r.Float64()*8-4)), y + float32(math.Exp2(r.Float64()*8-4))}
+				if r.IntN(20) == 0 {
+					odd := []float32{float32(math.NaN()), float32(math.Inf(1)), -1e30, 1e20, 0}
+					boxes[i][r.IntN(4)] = odd[r.IntN(len(odd))]
+				}
+			}
+			var class []int32
+			if turn%2 == 0 {
+				class = make([]int32, len(boxes))
+				for i := range class {
+					class[i] = int32(r.IntN(1000))
+				}
+			}
+			g.On(boxes, class, start, levels)
+			var want, got BoxQueries
+			for i := range want.Index {
+				want.Index[i] = int32(r.IntN(len(boxes)))
+			}
+			got.Index = want.Index
+			plain.Near(&want, &g)
+			k.Near(&got, &g)
+			for i := range want.Index {
+				if want.Hard>>i&1 != 0 && got.Hard>>i&1 != 0 {
+					hard++
+					continue
+				}
+				easy++
+				for side := range got.Box {
+					if got.Box[side][i] != want.Box[side][i] {
+						t.Fatalf("got boxes %v, want %v", got.Box, want.Box)
+					}
+				}
+				for n := range got.From {
+					from, to := got.From[n][i], got.To[n][i]
+					if from != want.From[n][i] || to != want.To[n][i] {
+						t.Fatalf("box %v: got places %v %v, want %v %v", boxes[want.Index[i]], got.From, got.To, want.From, want.To)
+					}
+					if from < 0 || to < from || to > start[g.Mask+1] {
+						t.Fatalf("places from %d to %d", from, to)
+					} else if from == to {
+						empty++
+					}
+				}
+				if got.Low[i] != want.Low[i] || got.High[i] != want.High[i] || got.Class[i] != want.Class[i] {
+					t.Fatalf("got %v to %v of %d, want %v to %v of %d", got.Low[i], got.High[i], got.Class[i], want.Low[i], want.High[i], want.Class[i])
+				}
+			}
+		}
+		if min(hard, easy, empty) < 1000 {
+			t.Errorf("too few to tell: %d, %d, %d", hard, easy, empty)
+		}
+	})
+}

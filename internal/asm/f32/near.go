@@ -1,0 +1,364 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Where things lie in queries (kernel.BoxQueries), in bytes.
+const (
+	queryRow            = 64 // of 16 numbers
+	queryIndex          = 8
+	queryBox            = queryIndex + queryRow
+	queryLow, queryHigh = queryBox + 4*queryRow, queryBox + 5*queryRow
+	queryClass          = queryHigh + queryRow
+	queryFrom           = queryClass + queryRow
+	nearRows            = 3 // of a level
+	ranges              = 2 * nearRows
+	queryTo             = queryFrom + ranges*queryRow
+	queryHard           = queryTo + ranges*queryRow
+)
+
+// In a grid (kernel.BoxGrid) and in its levels (kernel.BoxLevel).
+const (
+	gridBoxes, gridClass, gridStart, gridLevels = 0, 8, 16, 24
+
+	gridMask, gridLow, gridHigh = 32, 36, 40
+	gridPerLevel                = 44
+	gridReach, gridWidest       = 48, 52
+	gridNarrowest, gridShare    = 56, 60
+	gridRounding                = 64
+
+	levelPerX, levelPerY, levelMost, levelFirst = 0, 4, 8, 12
+
+	stepY, stepClass = 0x9E3779B1, 0x6C8E9CF5
+)
+
+// What is kept in places that are written last: levels less one, and cells of a row
+// less one.
+const (
+	nearLevels = queryFrom + (ranges-1)*queryRow
+	nearWide   = queryTo + (nearRows-1)*queryRow // further for the second level
+)
+
+// Vector registers of the search: those that last, and those that anything may use.
+const (
+	nearSlack, nearArea, nearPer, nearCell   = 0, 1, 2, 3
+	nearX, nearY, nearReachX, nearReachY     = 4, 5, 6, 7
+	nearLevel, nearHard                      = 8, 9
+	nearA, nearB, nearC, nearD, nearE, nearF = 10, 11, 12, 13, 14, 15
+)
+
+// near writes the search for where those lie that boxes may overlap. RDX holds the
+// queries, RDI the grid, RSI its boxes, R8 its starts, R9 its levels. Below r names the
+// vectors of a half of the queries, or of all.
+func (g *gen) near(v vector) {
+	name := "Near" + v.title
+	g.leaf(name, []string{"queries ptr"},
+		name+" tells for 16 boxes in which places of a grid those lie that each may overlap.")
+	g.param("queries", reg.RDX)
+	g.MOVQ(at(reg.RDX, 0), reg.RDI)
+	g.MOVQ(at(reg.RDI, gridBoxes), reg.RSI)
+	g.MOVQ(at(reg.RDI, gridStart), reg.R8)
+	g.MOVQ(at(reg.RDI, gridLevels), reg.R9)
+	g.XORL(reg.EBX, reg.EBX)
+	for disp := 64 - v.bytes; disp >= 0; disp -= v.bytes {
+		n := nearer{g, v, v.regs, disp}
+		n.shape()
+		n.bounds()
+		n.class()
+		n.level(0)
+		n.level(1)
+		n.signs(nearHard, reg.EAX)
+		g.SHLL(operand.U8(v.bytes/4%16), reg.EBX)
+		g.ORL(reg.EAX, reg.EBX)
+	}
+	g.MOVL(reg.EBX, at(reg.RDX, queryHard))
+	g.end()
+}
+
+// nearer writes the search for a vector of queries, disp bytes after the first.
+type nearer struct {
+	*gen
+	v    vector
+	r    []reg.VecPhysical
+	disp int
+}
+
+func (n nearer) row(offset int) operand.Mem { return at(reg.RDX, offset+n.disp) }
+
+// fill fills a register with a number of the grid.
+func (n nearer) fill(offset, into int) { n.VBROADCASTSS(at(reg.RDI, offset), n.r[into]) }
+
+// number fills a register with the same bits in all.
+func (n nearer) number(bits uint32, into int) {
+	n.MOVL(operand.U32(bits), reg.EAX)
+	n.VMOVD(reg.EAX, xmms[into])
+	n.VPBROADCASTD(xmms[into], n.r[into])
+}
+
+func (n nearer) float(f float32, into int) { n.number(math.Float32bits(f), into) }
+
+// gather loads a number from each of the places from an address; mask is overwritten.
+func (n nearer) gather(base reg.Register, places, scale, disp, mask, into int) {
+	from := operand.Mem{Base: base, Index: n.r[places], Scale: uint8(scale), Disp: disp}
+	if n.v.bytes == 64 {
+		n.KXNORW(reg.K1, reg.K1, reg.K1)
+		n.VGATHERDPS(from, reg.K1, n.r[into])
+		return
+	}
+	n.VPCMPEQD(n.r[mask], n.r[mask], n.r[mask])
+	n.VGATHERDPS(n.r[mask], from, n.r[into])
+}
+
+// zero zeroes a register.
+func (n nearer) zero(i int) { n.VXORPS(xmms[i], xmms[i], xmms[i]) }
+
+// above sets the bits of into where a whole number is greater than another.
+func (n nearer) above(a, b, into int) {
+	if n.v.bytes == 64 {
+		n.VPCMPGTD(n.r[b], n.r[a], reg.K1)
+		n.VPMOVM2D(reg.K1, n.r[into])
+		return
+	}
+	n.VPCMPGTD(n.r[b], n.r[a], n.r[into])
+}
+
+// notBelow does where a is not less than b.
+func (n nearer) notBelow(a, b, into int) {
+	const notLess = operand.U8(21) // unordered, quiet
+	if n.v.bytes == 64 {
+		n.VCMPPS(notLess, n.r[b], n.r[a], reg.K1)
+		n.VPMOVM2D(reg.K1, n.r[into])
+		return
+	}
+	n.VCMPPS(notLess, n.r[b], n.r[a], n.r[into])
+}
+
+// and, and or, are spelled in another way for 512 bits.
+func (n nearer) and(a, b, into int) {
+	if n.v.bytes == 64 {
+		n.VPANDD(n.r[a], n.r[b], n.r[into])
+		return
+	}
+	n.VPAND(n.r[a], n.r[b], n.r[into])
+}
+
+func (n nearer) or(a, b, into int) {
+	if n.v.bytes == 64 {
+		n.VPORD(n.r[a], n.r[b], n.r[into])
+		return
+	}
+	n.VPOR(n.r[a], n.r[b], n.r[into])
+}
+
+// signs are the highest bits of a register.
+func (n nearer) signs(of int, into reg.Register) {
+	if n.v.bytes == 64 {
+		n.VPMOVD2M(n.r[of], reg.K1)
+		n.KMOVW(reg.K1, into)
+		return
+	}
+	n.VMOVMSKPS(n.r[of], into)
+}
+
+// shape computes where the boxes lie, how large they are and how far they reach.
+func (n nearer) shape() {
+	r := n.r
+	n.VMOVUPS(n.row(queryIndex), r[nearA])
+	n.VPSLLD(operand.U8(4), r[nearA], r[nearA])
+	for i := range 4 {
+		n.gather(reg.RSI, nearA, 1, 4*i, nearB, i)
+	}
+	x1, y1, x2, y2 := r[0], r[1], r[2], r[3]
+	n.number(0x7fffffff, nearA)
+	n.and(0, nearA, nearE)
+	for i := 1; i < 4; i++ {
+		n.and(i, nearA, nearB)
+		n.VADDPS(r[nearB], r[nearE], r[nearE])
+	}
+	far := r[nearE]
+	n.VSUBPS(x1, x2, r[nearC]) // width
+	n.VSUBPS(y1, y2, r[nearD])
+	n.float(0.5, nearA)
+	n.VADDPS(x1, x2, r[nearX])
+	n.VADDPS(y1, y2, r[nearY])
+	n.VMULPS(r[nearA], r[nearX], r[nearX])
+	n.VMULPS(r[nearA], r[nearY], r[nearY])
+	n.float(0x1p-22, nearA)
+	n.VMULPS(far, r[nearA], r[nearA])
+	n.VSUBPS(r[nearA], x1, x1)
+	n.VSUBPS(r[nearA], y1, y1)
+	n.VADDPS(r[nearA], x2, x2)
+	n.VADDPS(r[nearA], y2, y2)
+	for i := range 4 {
+		n.VMOVUPS(r[i], n.row(queryBox+queryRow*i))
+	}
+	n.float(0x1p-20, nearA)
+	n.VMULPS(far, r[nearA], r[nearSlack])
+	n.VMULPS(r[nearC], r[nearD], r[nearArea])
+	n.fill(gridReach, nearA)
+	n.VMULPS(r[nearC], r[nearA], r[nearReachX])
+	n.VMULPS(r[nearD], r[nearA], r[nearReachY])
+	n.fill(gridRounding, nearA)
+	n.VMULPS(far, r[nearA], r[nearA])
+	n.VADDPS(r[nearC], r[nearD], r[nearC])
+	n.VADDPS(r[nearA], r[nearC], r[nearC])
+	n.VMULPS(r[nearA], r[nearC], r[nearC])
+	n.float(0x1p-18, nearA)
+	n.VMULPS(r[nearArea], r[nearA], r[nearA])
+	n.VADDPS(r[nearA], r[nearC], r[nearF]) // what rounding may lose
+}
+
+// bounds computes what tells hits, and the levels.
+func (n nearer) bounds() {
+	r := n.r
+	n.fill(gridShare, nearA)
+	n.VMULPS(r[nearArea], r[nearA], r[nearA])
+	n.VADDPS(r[nearF], r[nearA], r[nearB])
+	n.VMOVUPS(r[nearB], n.row(queryHigh))
+	n.VSUBPS(r[nearF], r[nearA], r[nearA])
+	n.zero(nearE)
+	n.VMAXPS(r[nearE], r[nearA], r[nearA])
+	n.VMOVUPS(r[nearA], n.row(queryLow))
+	n.fill(gridWidest, nearB)
+	n.VDIVPS(r[nearArea], r[nearB], r[nearPer])
+	n.VADDPS(r[nearArea], r[nearF], r[nearA])
+	n.VMULPS(r[nearB], r[nearA], r[nearA]) // the largest area
+	n.VMULPS(r[nearB], r[nearF], r[nearF])
+	n.fill(gridNarrowest, nearB)
+	n.VMULPS(r[nearArea], r[nearB], r[nearB])
+	n.VSUBPS(r[nearF], r[nearB], r[nearB])
+	n.VMAXPS(r[nearE], r[nearB], r[nearB]) // and the smallest
+	n.fill(gridPerLevel, nearC)
+	for _, area := range []int{nearA, nearB} {
+		n.VCVTDQ2PS(r[area], r[area])
+		n.VMULPS(r[nearC], r[area], r[area])
+		n.VCVTTPS2DQ(r[area], r[area])
+	}
+	n.fill(gridHigh, nearC)
+	n.fill(gridLow, nearD)
+	n.VPMINSD(r[nearC], r[nearA], r[nearA])
+	n.VPMAXSD(r[nearD], r[nearB], r[nearB])
+	n.VPMINSD(r[nearC], r[nearB], r[nearLevel])
+	n.VPSUBD(r[nearLevel], r[nearA], r[nearA])
+	n.VMOVUPS(r[nearA], n.row(nearLevels))
+	n.number(1, nearB)
+	n.above(nearA, nearB, nearHard)
+}
+
+// class computes where the cells of the class begin.
+func (n nearer) class() {
+	r := n.r
+	done := fmt.Sprint("class", n.disp)
+	n.zero(nearCell)
+	n.VMOVUPS(r[nearCell], n.row(queryClass))
+	n.MOVQ(at(reg.RDI, gridClass), reg.R10)
+	n.TESTQ(reg.R10, reg.R10)
+	n.JZ(to(done))
+	n.VMOVUPS(n.row(queryIndex), r[nearA])
+	n.gather(reg.R10, nearA, 4, 0, nearB, nearCell)
+	n.VMOVUPS(r[nearCell], n.row(queryClass))
+	n.number(stepClass, nearA)
+	n.VPMULLD(r[nearA], r[nearCell], r[nearCell])
+	n.Label(done)
+}
+
+// level computes the places in the first level or in the second.
+func (n nearer) level(second int) {
+	r := n.r
+	if second == 1 {
+		n.number(1, nearA)
+		n.VPADDD(r[nearA], r[nearLevel], r[nearLevel])
+	}
+	n.VPSLLD(operand.U8(4), r[nearLevel], r[nearF])
+	n.gather(reg.R9, nearF, 1, levelMost, nearB, nearA)
+	n.VMINPS(r[nearA], r[nearArea], r[nearA])
+	n.VMULPS(r[nearPer], r[nearA], r[nearA])
+	n.float(1, nearB)
+	n.VADDPS(r[nearB], r[nearA], r[nearA])
+
+	wide := n.row(nearWide + second*nearRows*queryRow)
+	n.gather(reg.R9, nearF, 1, levelPerX, nearB, nearC)
+	n.VMULPS(r[nearReachX], r[nearA], r[nearD])
+	n.span(nearX, nearC, nearD, nearB, nearE)
+	n.VMOVUPS(r[nearD], wide)
+	n.gather(reg.R9, nearF, 1, levelPerY, nearD, nearC)
+	n.VMULPS(r[nearReachY], r[nearA], r[nearD])
+	n.span(nearY, nearC, nearD, nearA, nearE)
+	n.number(nearRows-1, nearE)
+	n.above(nearD, nearE, nearE)
+	n.or(nearE, nearHard, nearHard)
+
+	n.gather(reg.R9, nearF, 1, levelFirst, nearE, nearC)
+	n.VPADDD(r[nearCell], r[nearC], r[nearC])
+	n.VPADDD(r[nearB], r[nearC], r[nearC])
+	n.number(stepY, nearE)
+	n.VPMULLD(r[nearE], r[nearA], r[nearA])
+	n.VPADDD(r[nearA], r[nearC], r[nearC])
+	for below := range nearRows {
+		if below > 0 {
+			n.number(stepY, nearA)
+			n.VPADDD(r[nearA], r[nearC], r[nearC])
+		}
+		n.cells(second, below, wide)
+	}
+}
+
+// span computes the first cell within reach of a place, and in the register of the reach
+// how many follow.
+func (n nearer) span(place, per, reach, first, scratch int) {
+	r := n.r
+	n.VADDPS(r[nearSlack], r[reach], r[reach])
+	n.number(0x7fffffff, first)
+	n.and(place, first, first)
+	n.VADDPS(r[reach], r[first], r[first])
+	n.VMULPS(r[per], r[first], r[first])
+	n.float(0x1p30, scratch)
+	n.notBelow(first, scratch, scratch)
+	n.or(scratch, nearHard, nearHard)
+	n.VSUBPS(r[reach], r[place], r[first])
+	n.VMULPS(r[per], r[first], r[first])
+	n.VCVTTPS2DQ(r[first], r[first])
+	n.VADDPS(r[reach], r[place], r[reach])
+	n.VMULPS(r[per], r[reach], r[reach])
+	n.VCVTTPS2DQ(r[reach], r[reach])
+	n.VPSUBD(r[first], r[reach], r[reach])
+}
+
+// cells looks up a row of cells: C has the first before it is brought into the table, D
+// how many rows there are less one.
+func (n nearer) cells(second, below int, wide operand.Mem) {
+	r := n.r
+	n.fill(gridMask, nearA)
+	n.and(nearC, nearA, nearB)
+	n.VPADDD(wide, r[nearB], r[nearF])
+	n.above(nearF, nearA, nearE)
+	n.or(nearE, nearHard, nearHard)
+	n.VPMINSD(r[nearA], r[nearF], r[nearF])
+	n.VPMAXSD(r[nearB], r[nearF], r[nearF])
+	n.gather(reg.R8, nearB, 4, 0, nearE, nearA)
+	n.gather(reg.R8, nearF, 4, 4, nearE, nearB)
+	n.VPSUBD(r[nearA], r[nearB], r[nearB])
+	exists := func(lessOne int, before uint32) {
+		n.number(before, nearE)
+		n.above(lessOne, nearE, nearE)
+		n.and(nearE, nearB, nearB)
+	}
+	if below > 0 {
+		exists(nearD, uint32(below-1))
+	}
+	if second == 1 {
+		n.VMOVUPS(n.row(nearLevels), r[nearF])
+		exists(nearF, 0)
+	}
+	n.VPADDD(r[nearA], r[nearB], r[nearB])
+	n.VMOVUPS(r[nearA], n.row(queryFrom+(nearRows*second+below)*queryRow))
+	n.VMOVUPS(r[nearB], n.row(queryTo+(nearRows*second+below)*queryRow))
+}
+
+var xmms = []reg.VecPhysical{reg.X0, reg.X1, reg.X2, reg.X3, reg.X4, reg.X5, reg.X6, reg.X7,
+	reg.X8, reg.X9, reg.X10, reg.X11, reg.X12, reg.X13, reg.X14, reg.X15}
