@@ -384,7 +384,7 @@ func (t tile) finish(g *gen) {
 	})
 }
 
-// outputs visits the pixels of all sums in Out or Residual; offset is where
+// outputs visits the places of all sums in Out or Residual; offset is where
 // the tile's own offset lies in its position.
 func (t tile) outputs(g *gen, field string, offset int, visit func(row, v int, m operand.Mem)) {
 	g.load(field, pixel)
