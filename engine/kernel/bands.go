@@ -7,7 +7,8 @@ import (
 )
 
 // Link is one of a chain of convolutions, each of which alone reads what the one
-// before wrote. Plan plans it on layouts of fewer rows than those of Conv.
+// before wrote. Plan plans it on layouts of fewer rows than those of Conv. A pool
+// is a link as well: of Conv, only the layouts and the window matter then.
 type Link struct {
 	Conv Conv
 	Plan func(*Conv) (Work, error)
@@ -32,9 +33,6 @@ func bandsWithin(chain []Link, rooms, bytes int) (Work, error) {
 		if a, b := &chain[i-1].Conv.Out, &chain[i].Conv.In; sameShape(a, b) != nil || a.Format != b.Format {
 			return Work{}, fmt.Errorf("%v after %v: not a chain", &chain[i].Conv, &chain[i-1].Conv)
 		}
-	}
-	if first.In.Format == Planar {
-		return Work{}, fmt.Errorf("%v: bands of a planar picture", first)
 	}
 	p := newBandPlanner(chain, rooms, bytes)
 	s := &bands{pictures: last.Out.N, rooms: rooms, between: p.starts}

@@ -44,15 +44,60 @@ func TestBands(t *testing.T) {
 		}
 		t.Run(r.Name, func(t *testing.T) {
 			for _, test := range bandCases {
-				t.Run(test.why, func(t *testing.T) { testBands(t, r, test) })
+				t.Run(test.why, func(t *testing.T) {
+					rng := rand.New(rand.NewSource(4))
+					testBands(t, test.chain(t, r, rng), rng)
+				})
 			}
 		})
 	}
 }
 
-func testBands(t *testing.T, r *Rung, test bandCase) {
-	rng := rand.New(rand.NewSource(4))
-	chain := test.chain(t, r, rng)
+// TestBandsOfPools: the first convolution of a picture and the pool behind it.
+func TestBandsOfPools(t *testing.T) {
+	for _, r := range rungs() {
+		for _, p := range []Pool{
+			{KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1},
+			{KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, PadBottom: 1, PadRight: 1},
+			{KernelH: 2, KernelW: 2, StrideH: 2, StrideW: 2},
+			{KernelH: 5, KernelW: 2, StrideH: 1, StrideW: 3, PadTop: 2, PadBottom: 2},
+		} {
+			t.Run(fmt.Sprintf("%s %dx%d", r.Name, p.KernelH, p.KernelW), func(t *testing.T) {
+				rng := rand.New(rand.NewSource(4))
+				c := convCase{n: 2, cin: 3, h: 61, w: 49, cout: 40, kh: 7, kw: 7, sh: 2, sw: 2, pads: [4]int{3, 3, 3, 3}, planar: true, act: relu}.conv(Planar, r.Block)
+				data := normals(40*3*49, rng)
+				link := Link{Conv: c}
+				if r.Name == "amx" {
+					w, err := r.PackSplit(&c, data, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					packAll(w)
+					link.Plan = func(c *Conv) (Work, error) { return r.NewSplit(c, w) }
+				} else {
+					w, err := r.PackConv(ConvDirect, &c, data, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					packAll(w)
+					link.Plan = func(c *Conv) (Work, error) { return r.Conv(c, w) }
+				}
+				p.DilationH, p.DilationW = 1, 1
+				out := func(in, kernel, stride, pads int) int { return (in+pads-kernel)/stride + 1 }
+				to := NewLayout(r.Block, 2, 40, out(c.Out.H, p.KernelH, p.StrideH, p.PadTop+p.PadBottom),
+					out(c.Out.W, p.KernelW, p.StrideW, p.PadLeft+p.PadRight), Halo{1, 1, 1, 1})
+				window := Conv{In: c.Out, Out: to, KernelH: p.KernelH, KernelW: p.KernelW, StrideH: p.StrideH, StrideW: p.StrideW,
+					DilationH: 1, DilationW: 1, PadTop: p.PadTop, PadLeft: p.PadLeft, Group: 40}
+				testBands(t, []Link{link, {window, func(c *Conv) (Work, error) {
+					p.In, p.Out, p.PadTop = c.In, c.Out, c.PadTop
+					return r.MaxPool(p)
+				}}}, rng)
+			})
+		}
+	}
+}
+
+func testBands(t *testing.T, chain []Link, rng *rand.Rand) {
 	first, last := &chain[0].Conv, &chain[len(chain)-1].Conv
 	in, out := newCanvas(first.In).randomize(rng), newCanvas(last.Out)
 	m := Memory{In: in.base(), Out: out.base()}

@@ -11,22 +11,27 @@ import (
 
 // A depthwise convolution reads and writes much and computes little. With the 1x1
 // convolutions around it, which make more channels and fewer again, it runs in
-// bands of rows, and what lies between never leaves the cache of a core.
+// bands of rows, and what lies between never leaves the cache of a core. So does
+// the pool behind a first convolution.
 
-// bandChain is the chain of convolutions that begins with n and runs in bands, nil
-// where there is none: a depthwise one with a 1x1 convolution before it, behind it
-// or both. What lies between is read by the next of them only.
+// bandChain is the chain that begins with convolution n and runs in bands, nil
+// where there is none: a depthwise convolution with a 1x1 convolution before it,
+// behind it or both, or any with a pool behind it. What lies between is read by the
+// next of them only.
 func (b *builder) bandChain(n *ir.Node) []*ir.Node {
+	if p := b.pooled(n); p != nil {
+		return []*ir.Node{n, p}
+	}
 	var chain []*ir.Node
 	if b.pointwiseConv(n) && !hasResidual(n) && b.gates[n] == nil {
 		chain = append(chain, n)
-		n = b.onlyReader(n)
+		n = b.onlyReader(n, convolve)
 	}
 	if n == nil || !b.depthwise(n) || hasResidual(n) {
 		return nil
 	}
 	chain = append(chain, n)
-	if n = b.onlyReader(n); n != nil && b.pointwiseConv(n) && (!hasResidual(n) || b.made(n.Inputs[3])) {
+	if n = b.onlyReader(n, convolve); n != nil && b.pointwiseConv(n) && (!hasResidual(n) || b.made(n.Inputs[3])) {
 		chain = append(chain, n)
 	}
 	if len(chain) < 2 || b.averaged(chain[len(chain)-1]) || !b.worthBands(chain) {
@@ -35,14 +40,33 @@ func (b *builder) bandChain(n *ir.Node) []*ir.Node {
 	return chain
 }
 
-// onlyReader is the convolution that alone reads what n makes, as its first
+// pooled is the max pool that alone reads what convolution n makes, where that is
+// too much for L2 and n has few weights and one form.
+func (b *builder) pooled(n *ir.Node) *ir.Node {
+	const (
+		large = 1 << 20 // bytes between them
+		few   = 1 << 18 // bytes of weights: every band reads all
+	)
+	p := b.onlyReader(n, pool)
+	c := b.conv(n, n.Operator.(*ops.FusedConv))
+	if p == nil || p.Op != "MaxPool" || hasResidual(n) || b.gates[n] != nil || c.Out.Image <= large ||
+		len(n.Inputs[1].Const().Bytes()) > few || !b.tiled(n, c) && len(forms(c)) > 0 {
+		return nil
+	}
+	if _, ok := b.window(p); !ok {
+		return nil
+	}
+	return p
+}
+
+// onlyReader is the node of a role that alone reads what n makes, as its first
 // input, or nil.
-func (b *builder) onlyReader(n *ir.Node) *ir.Node {
+func (b *builder) onlyReader(n *ir.Node, as role) *ir.Node {
 	y := n.Outputs[0]
 	if b.needed[y] || len(b.readers[y]) != 1 || b.shapes[y].root != nil {
 		return nil
 	}
-	if r := b.readers[y][0]; b.roles[r] == convolve && r.Inputs[0] == y {
+	if r := b.readers[y][0]; b.roles[r] == as && r.Inputs[0] == y {
 		return r
 	}
 	return nil
@@ -95,51 +119,63 @@ func (b *builder) worthBands(chain []*ir.Node) bool {
 
 // bandNode schedules a chain.
 func (b *builder) bandNode(chain []*ir.Node) error {
-	var names []string
-	links := make([]kernel.Link, len(chain))
-	var from place
+	first, last := chain[0], chain[len(chain)-1]
+	x, y := first.Inputs[0], last.Outputs[0]
+	c := b.conv(first, first.Operator.(*ops.FusedConv))
+	from, err := b.in(x, b.reads(x, c, b.tiled(first, c)))
+	if err != nil {
+		return err
+	}
 	var res *place
-	last := len(chain) - 1
-	for i, n := range chain {
-		x, y := n.Inputs[0], n.Outputs[0]
-		c := b.conv(n, n.Operator.(*ops.FusedConv))
-		tiled := b.tiled(n, c)
-		if i == 0 {
-			var err error
-			if from, err = b.in(x, b.reads(x, c, tiled)); err != nil {
-				return err
-			}
-			c.In = from.layout
-		} else {
-			c.In = links[i-1].Conv.Out
+	if b.roles[last] == convolve {
+		if res, err = b.residual(last, b.tiled(last, b.conv(last, last.Operator.(*ops.FusedConv)))); err != nil {
+			return err
 		}
-		c.Out = b.layout(y, b.shapes[y].format)
-		if i == last {
-			var err error
-			if res, err = b.residual(n, tiled); err != nil {
-				return err
-			}
-			if res != nil {
-				c.Residual = &res.layout
-			}
+	}
+	out := b.home(y)
+	b.blocked[y] = out
+	var names []string
+	var links []kernel.Link
+	in := from.layout
+	for _, n := range chain {
+		to := out.layout
+		if n != last {
+			to = b.layout(n.Outputs[0], b.shapes[n.Outputs[0]].format)
 		}
-		plan, name, err := b.convPlan(n, c, tiled)
+		link, name, err := b.link(n, in, to)
 		if err != nil {
 			return err
 		}
-		links[i], names = kernel.Link{Conv: *c, Plan: plan}, append(names, strings.TrimPrefix(name, "conv "))
-		b.done[n] = i > 0
+		links, names = append(links, link), append(names, name)
+		b.done[n] = n != first
+		in = to
 	}
-	y := chain[last].Outputs[0]
-	out := b.home(y)
-	links[last].Conv.Out = out.layout
-	b.blocked[y] = out
+	if res != nil {
+		links[len(links)-1].Conv.Residual = &res.layout
+	}
 	work, err := kernel.Bands(links, b.threads())
 	if err != nil {
 		return err
 	}
-	b.addWork(chain[0], "conv "+strings.Join(names, ", ")+" in bands", work, []place{from}, res, out)
+	b.addWork(first, "conv "+strings.Join(names, ", ")+" in bands", work, []place{from}, res, out)
 	return nil
+}
+
+// link is a node as a link of a chain, and the name of its kernel.
+func (b *builder) link(n *ir.Node, in, out kernel.Layout) (kernel.Link, string, error) {
+	if b.roles[n] == pool {
+		p, _ := b.window(n)
+		c := kernel.Conv{In: in, Out: out, KernelH: p.KernelH, KernelW: p.KernelW, StrideH: p.StrideH, StrideW: p.StrideW,
+			DilationH: p.DilationH, DilationW: p.DilationW, PadTop: p.PadTop, PadLeft: p.PadLeft, Group: in.C}
+		return kernel.Link{Conv: c, Plan: func(c *kernel.Conv) (kernel.Work, error) {
+			p.In, p.Out, p.PadTop = c.In, c.Out, c.PadTop
+			return b.opt.Rung.MaxPool(p)
+		}}, n.Op, nil
+	}
+	c := b.conv(n, n.Operator.(*ops.FusedConv))
+	c.In, c.Out = in, out
+	plan, name, err := b.convPlan(n, c, b.tiled(n, c))
+	return kernel.Link{Conv: *c, Plan: plan}, strings.TrimPrefix(name, "conv "), err
 }
 
 // threads is how many chunks of a step may run at once.
