@@ -90,7 +90,10 @@ func (s *BoxSweep) test(at int32) (unsure uint32) {
 	gone, o, q, k := place(s.gone, at), place(s.blocks, at), s.query, s.which
 	x1, y1, x2, y2 := q.Box[0][k], q.Box[1][k], q.Box[2][k], q.Box[3][k]
 	for i := range 16 {
-		w := max(min(o[2][i], x2)-max(o[0][i], x1), 0)
+		if *gone>>i&1 != 0 || o[0][i] >= x2 || o[2][i] <= x1 || o[1][i] >= y2 || o[3][i] <= y1 {
+			continue
+		}
+		w := min(o[2][i], x2) - max(o[0][i], x1)
 		inter := float32(w * (min(o[3][i], y2) - max(o[1][i], y1)))
 		share := float32(s.Share * float32((o[2][i]-o[0][i])*(o[3][i]-o[1][i])))
 		if !(inter > share+q.Low[k]) || s.class != nil && place(s.class, at)[i] != q.Class[k] {
@@ -102,7 +105,7 @@ func (s *BoxSweep) test(at int32) (unsure uint32) {
 			unsure |= 1 << i
 		}
 	}
-	return unsure &^ uint32(*gone)
+	return unsure
 }
 
 // place is what lies at a place of a slice.
