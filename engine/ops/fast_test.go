@@ -348,6 +348,52 @@ func TestFastChoices(t *testing.T) {
 	}
 }
 
+func TestFastTopK(t *testing.T) {
+	for i, shape := range [][]int{{1}, {7}, {1000}, {3, 50}, {2, 40, 3}, {0, 4}} {
+		for axis := range shape {
+			n := shape[axis]
+			for _, k := range []int{0, min(1, n), n / 2, n} {
+				for largest := range 2 {
+					a := attrs{"axis": axis - largest*len(shape), "largest": largest}
+					for _, x := range list(special(int64(i), shape...), random(int64(i), shape...), ties(shape...)) {
+						fastRow{op: "TopK", version: 11, attrs: a, in: list(x, ints64(int64(k))), outputs: 2}.check(t)
+					}
+				}
+			}
+		}
+	}
+}
+
+// ties are few different numbers, zeros of both signs among them.
+func ties(shape ...int) *tensor.Tensor {
+	t := tensor.New(tensor.Float32, shape...)
+	for i, d := 0, tensor.Data[float32](t); i < len(d); i++ {
+		d[i] = []float32{0, 1, float32(math.Copysign(0, -1)), -2, 1}[i*7%5]
+	}
+	return t
+}
+
+func BenchmarkTopK(b *testing.B) {
+	x := random(1, 1, 163200)
+	n := testNode("TopK", 11, 2, 2, nil)
+	if err := BindNode(n, Find("", "TopK", 11)); err != nil {
+		b.Fatal(err)
+	}
+	for name, eval := range map[string]func(c *Call) error{
+		"fast":      func(c *Call) error { _, err := n.Operator.(Fast).EvalFast(c); return err },
+		"reference": n.Operator.(Op).Eval,
+	} {
+		b.Run(name, func(b *testing.B) {
+			c := &Call{In: list(x, ints64(1000)), Out: make([]*tensor.Tensor, 2), Node: n, Run: testRun()}
+			for b.Loop() {
+				if err := eval(c); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // Movement has one implementation, which the kernels speed up: here on every
 // rung, shared and alone, against element by element.
 func TestFastMoves(t *testing.T) {

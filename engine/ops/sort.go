@@ -148,19 +148,24 @@ func (op topK) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, s), ir.Tensor(tensor.Int64, s)}, nil
 }
 
-func (op topK) Eval(c *Call) error {
+// bounds are the axis and k of a call.
+func (op topK) bounds(c *Call) (axis, k int, err error) {
 	x := c.In[0]
-	axis, err := tensor.Axis(op.axis, x.Rank())
-	if err != nil {
-		return err
+	if axis, err = tensor.Axis(op.axis, x.Rank()); err != nil {
+		return 0, 0, err
 	}
-	k := op.k
-	if k < 0 {
+	if k = op.k; k < 0 {
 		if k, err = integer(c.In[1]); err != nil {
-			return fmt.Errorf("k %w", err)
+			return 0, 0, fmt.Errorf("k %w", err)
 		}
 	}
-	if err := checkK(k, x.Dim(axis)); err != nil {
+	return axis, k, checkK(k, x.Dim(axis))
+}
+
+func (op topK) Eval(c *Call) error {
+	x := c.In[0]
+	axis, k, err := op.bounds(c)
+	if err != nil {
 		return err
 	}
 	shape := append([]int{}, x.Shape()...)

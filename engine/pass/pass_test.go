@@ -38,7 +38,7 @@ func (n net) focus(corners ...corner) *ir.Value {
 	for _, c := range corners {
 		part := n.x
 		for axis, first := range c {
-			part = n.node("Slice", part, number(first), number(math.MaxInt64), number(2+axis), number(2))
+			part = n.node("Slice", part, number(first), number(math.MaxInt32), number(2+axis), number(2))
 		}
 		parts = append(parts, part)
 	}
