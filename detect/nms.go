@@ -16,8 +16,9 @@ func NMS(boxes []Box, scores []float64, iou float64) []int {
 }
 
 // NMSByClass is NMS among the boxes of each class; classes may be nil for one.
-// The three slices are as long as one another.
+// Boxes past the end of the scores or the classes take no part.
 func NMSByClass(boxes []Box, scores []float64, classes []int, iou float64) []int {
+	boxes = boxes[:whole(boxes, scores, classes)]
 	order := suppress.ByScore(scores[:len(boxes)])
 	kept, _ := suppress.Greedy(order[:0], boxes, suppress.Task{
 		Order: order,
@@ -37,10 +38,12 @@ const maxSoft = 5000
 // its class that it overlaps, and drops what falls below least. It returns the
 // boxes that are left, highest new score first, and the new scores by the
 // caller's index. Bodla et al. 2017, "Improving Object Detection With One Line of
-// Code". Only the best 5,000 boxes take part.
+// Code". Only the best 5,000 boxes take part, and none past the end of the scores
+// or the classes.
 func SoftNMS(boxes []Box, scores []float64, classes []int, sigma, least float64) (kept []int, lowered []float64) {
 	lowered = slices.Clone(scores)
-	order := suppress.ByScore(scores)
+	boxes = boxes[:whole(boxes, scores, classes)]
+	order := suppress.ByScore(scores[:len(boxes)])
 	left := suppress.Soft(boxes, suppress.SoftTask{
 		Order: order[:min(len(order), maxSoft)],
 		Score: lowered,
@@ -52,6 +55,15 @@ func SoftNMS(boxes []Box, scores []float64, classes []int, sigma, least float64)
 		},
 	})
 	return ints(left), lowered
+}
+
+// whole is how many boxes have a score, and a class where there are classes.
+func whole(boxes []Box, scores []float64, classes []int) int {
+	n := min(len(boxes), len(scores))
+	if classes != nil {
+		n = min(n, len(classes))
+	}
+	return n
 }
 
 // ints are indices as callers have them.

@@ -259,3 +259,26 @@ func compareSoft(t *testing.T, what string, boxes []Box, scores []float64, class
 		}
 	}
 }
+
+// TestNMSOfSlicesUnalike: boxes without a score or a class take no part.
+func TestNMSOfSlicesUnalike(t *testing.T) {
+	boxes := []Box{{0, 0, 10, 10}, {20, 0, 30, 10}, {40, 0, 50, 10}}
+	for _, c := range []struct {
+		boxes   []Box
+		scores  []float64
+		classes []int
+		want    []int
+	}{
+		{boxes, []float64{0.5, 0.9}, nil, []int{1, 0}},
+		{boxes, []float64{0.5, 0.9, 0.7}, []int{0}, []int{0}},
+		{boxes[:1], []float64{0.5, 0.9, 0.7}, nil, []int{0}},
+		{boxes, nil, nil, []int{}},
+	} {
+		if got := NMSByClass(c.boxes, c.scores, c.classes, 0.5); !slices.Equal(got, c.want) {
+			t.Errorf("%d boxes, %d scores, %d classes: kept %v, want %v", len(c.boxes), len(c.scores), len(c.classes), got, c.want)
+		}
+		if got, _ := SoftNMS(c.boxes, c.scores, c.classes, 0.5, 0.001); !slices.Equal(got, c.want) {
+			t.Errorf("%d boxes, %d scores, %d classes: soft suppression kept %v, want %v", len(c.boxes), len(c.scores), len(c.classes), got, c.want)
+		}
+	}
+}
