@@ -36,7 +36,7 @@ func newBandPlanner(chain []Link, rooms, bytes int) *bandPlanner {
 		p.runs = min(h, roundUp(max(1, h/runRows), rooms))
 	}
 	all := (h + p.runs - 1) / p.runs
-	for count := 1; ; count++ {
+	for count := 1; ; count = max(count+1, count*p.size/bytes) { // bands of a run; no fewer will do
 		p.rows = (all + count - 1) / count
 		p.layRooms()
 		if p.size <= bytes || p.rows == 1 {
