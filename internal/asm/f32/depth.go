@@ -74,49 +74,33 @@ func (d depth) emit(g *gen) {
 	g.fn(d.name(), "Window", fmt.Sprintf("%s computes a row of a depthwise convolution %d wide with stride %d.", d.name(), d.kernelW, d.stride))
 	g.Comment("AX arguments, DI output, SI input of the first pixel, R9 pixels left,",
 		"R12 input row, BX its weights, DX rows left, R10 bytes from row to row.")
-	out, in, left := reg.RDI, reg.RSI, reg.R9
-	row, w, rowsLeft, pitch := reg.R12, reg.RBX, reg.RDX, reg.R10
-	g.load("Out", out)
-	g.load("In", in)
-	g.ADDQ(g.field("First"), in)
-	g.load("Count", left)
-	g.load("RowBytes", pitch)
+	g.depthRow()
 	for _, n := range d.tiles {
 		label := fmt.Sprintf("tile%d", n)
 		acc := func(i int) reg.VecPhysical { return d.regs[i] }
 		weight := func(i int) reg.VecPhysical { return d.regs[n+i] }
 		input := func(i int) reg.VecPhysical { return d.regs[n+d.kernelW+i%2] }
-		g.Label(label)
-		g.CMPQ(left, imm(n))
-		g.JLT(to(label + "Done"))
-		g.MOVQ(in, row)
-		g.load("Weights", w)
-		g.load("Rows", rowsLeft)
-		g.load("Bias", reg.RCX)
+		g.tile(label, n)
 		for i := range n {
 			g.VMOVUPS(at(reg.RCX, 0), acc(i))
 		}
 		g.Label(label + "Row")
 		for i := range d.kernelW {
-			g.VMOVUPS(at(w, i*d.bytes), weight(i))
+			g.VMOVUPS(at(depthWeights, i*d.bytes), weight(i))
 		}
-		d.taps(g, n, weight, input, acc, func(x int) operand.Mem { return at(row, x*d.bytes) })
-		g.ADDQ(imm(d.kernelW*d.bytes), w)
-		g.ADDQ(pitch, row)
-		g.DECQ(rowsLeft)
+		d.taps(g, n, weight, input, acc, func(x int) operand.Mem { return at(depthIn, x*d.bytes) })
+		g.ADDQ(imm(d.kernelW*d.bytes), depthWeights)
+		g.ADDQ(depthPitch, depthIn)
+		g.DECQ(depthRowsLeft)
 		g.JNZ(to(label + "Row"))
 		low, high := weight(0), weight(1)
 		g.VBROADCASTSS(g.field("Low"), low)
 		g.VBROADCASTSS(g.field("High"), high)
 		for i := range n {
 			g.clip(acc(i), low, high)
-			g.VMOVUPS(acc(i), at(out, i*d.bytes))
+			g.VMOVUPS(acc(i), at(depthOut, i*d.bytes))
 		}
-		g.ADDQ(imm(n*d.bytes), out)
-		g.ADDQ(operand.I32(int32(n*d.stride*d.bytes)), in)
-		g.SUBQ(imm(n), left)
-		g.JMP(to(label))
-		g.Label(label + "Done")
+		g.nextTile(label, n, n*d.bytes, n*d.stride*d.bytes)
 	}
 	g.end()
 }
@@ -148,14 +132,8 @@ func (d depth) emitSplit(g *gen) {
 	g.Comment("AX arguments, DI output, SI input of the first pixel, R9 pixels left,",
 		"R12 input row, BX its weights, DX rows left, R10 bytes from row to row,",
 		"R11 and R13 bytes to the input and the weights of the second strip.")
-	out, in, left := reg.RDI, reg.RSI, reg.R9
-	row, w, rowsLeft, pitch := reg.R12, reg.RBX, reg.RDX, reg.R10
 	secondIn, secondWeights := reg.R11, reg.R13
-	g.load("Out", out)
-	g.load("In", in)
-	g.ADDQ(g.field("First"), in)
-	g.load("Count", left)
-	g.load("RowBytes", pitch)
+	g.depthRow()
 	g.load("SecondIn", secondIn)
 	g.load("SecondWeights", secondWeights)
 	g.MOVL(operand.U32(0x8000), reg.ECX)
@@ -171,49 +149,75 @@ func (d depth) emitSplit(g *gen) {
 		second := func(i int) reg.VecPhysical { return d.regs[n+i] }
 		weight := func(i int) reg.VecPhysical { return d.regs[2*n+i] }
 		input := func(i int) reg.VecPhysical { return d.regs[2*n+d.kernelW+i%2] }
-		g.Label(label)
-		g.CMPQ(left, imm(n))
-		g.JLT(to(label + "Done"))
-		g.MOVQ(in, row)
-		g.load("Weights", w)
-		g.load("Rows", rowsLeft)
-		g.load("Bias", reg.RCX)
+		g.tile(label, n)
 		for i := range n {
 			g.VMOVUPS(at(reg.RCX, 0), acc(i))
 			g.VMOVUPS(at(reg.RCX, d.bytes), second(i))
 		}
 		g.Label(label + "Row")
 		for i := range d.kernelW {
-			g.VMOVUPS(at(w, i*d.bytes), weight(i))
+			g.VMOVUPS(at(depthWeights, i*d.bytes), weight(i))
 		}
-		d.taps(g, n, weight, input, acc, func(x int) operand.Mem { return at(row, x*d.bytes) })
+		d.taps(g, n, weight, input, acc, func(x int) operand.Mem { return at(depthIn, x*d.bytes) })
 		for i := range d.kernelW {
-			g.VMOVUPS(operand.Mem{Base: w, Index: secondWeights, Scale: 1, Disp: i * d.bytes}, weight(i))
+			g.VMOVUPS(operand.Mem{Base: depthWeights, Index: secondWeights, Scale: 1, Disp: i * d.bytes}, weight(i))
 		}
 		d.taps(g, n, weight, input, second, func(x int) operand.Mem {
-			return operand.Mem{Base: row, Index: secondIn, Scale: 1, Disp: x * d.bytes}
+			return operand.Mem{Base: depthIn, Index: secondIn, Scale: 1, Disp: x * d.bytes}
 		})
-		g.ADDQ(imm(d.kernelW*d.bytes), w)
-		g.ADDQ(pitch, row)
-		g.DECQ(rowsLeft)
+		g.ADDQ(imm(d.kernelW*d.bytes), depthWeights)
+		g.ADDQ(depthPitch, depthIn)
+		g.DECQ(depthRowsLeft)
 		g.JNZ(to(label + "Row"))
 		ra, rb, both := reg.Z25, reg.Z26, reg.Z27
 		for i := range n {
 			g.clip(acc(i), low, high)
 			g.clip(second(i), low, high)
 			g.pack(acc(i), second(i), ra, rb, both)
-			g.VMOVUPS(both, at(out, i*128))
+			g.VMOVUPS(both, at(depthOut, i*128))
 			g.VSUBPS(ra, acc(i), acc(i))
 			g.VSUBPS(rb, second(i), second(i))
 			g.pack(acc(i), second(i), ra, rb, both)
-			g.VMOVUPS(both, at(out, i*128+64))
+			g.VMOVUPS(both, at(depthOut, i*128+64))
 		}
-		g.ADDQ(imm(n*128), out)
-		g.ADDQ(operand.I32(int32(n*d.stride*d.bytes)), in)
-		g.SUBQ(imm(n), left)
-		g.JMP(to(label))
-		g.Label(label + "Done")
+		g.nextTile(label, n, n*128, n*d.stride*d.bytes)
 	}
 	g.restore()
 	g.end()
+}
+
+// The registers of a row.
+var (
+	depthOut, depthFirst, depthLeft                  = reg.RDI, reg.RSI, reg.R9
+	depthIn, depthWeights, depthRowsLeft, depthPitch = reg.R12, reg.RBX, reg.RDX, reg.R10
+)
+
+// depthRow loads what a row begins with.
+func (g *gen) depthRow() {
+	g.load("Out", depthOut)
+	g.load("In", depthFirst)
+	g.ADDQ(g.field("First"), depthFirst)
+	g.load("Count", depthLeft)
+	g.load("RowBytes", depthPitch)
+}
+
+// tile begins the tiles of n pixels: as long as so many are left, each at the first
+// kernel row, with the bias at CX.
+func (g *gen) tile(label string, n int) {
+	g.Label(label)
+	g.CMPQ(depthLeft, imm(n))
+	g.JLT(to(label + "Done"))
+	g.MOVQ(depthFirst, depthIn)
+	g.load("Weights", depthWeights)
+	g.load("Rows", depthRowsLeft)
+	g.load("Bias", reg.RCX)
+}
+
+// nextTile goes on with the tile so many bytes further.
+func (g *gen) nextTile(label string, n, out, in int) {
+	g.ADDQ(imm(out), depthOut)
+	g.ADDQ(imm(in), depthFirst)
+	g.SUBQ(imm(n), depthLeft)
+	g.JMP(to(label))
+	g.Label(label + "Done")
 }
