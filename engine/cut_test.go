@@ -165,7 +165,10 @@ func TestCancel(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			const patience = 50 * time.Millisecond
+			patience := 50 * time.Millisecond
+			if engine.BestCPU() == "purego" { // the same pieces take some twenty times as long, the whole minutes
+				patience = time.Second
+			}
 			late := time.Duration(0)
 			for range 20 { // a busy machine may take its time now and then
 				ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)

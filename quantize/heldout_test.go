@@ -48,6 +48,14 @@ func labelledPhotos(t *testing.T) []labelled {
 	return all
 }
 
+func everyTenth(photos []labelled) []labelled {
+	var some []labelled
+	for i := 0; i < len(photos); i += 10 {
+		some = append(some, photos[i])
+	}
+	return some
+}
+
 // firsts are the classes that a network names first.
 func firsts(t *testing.T, s *engine.Session, in []engine.Values) []int {
 	t.Helper()
@@ -80,6 +88,9 @@ func TestHeldOut(t *testing.T) {
 	}
 	defer m.Close()
 	photos := labelledPhotos(t)
+	if engine.BestCPU() == "purego" { // takes minutes: every tenth
+		photos = everyTenth(photos)
+	}
 	in := make([]engine.Values, len(photos))
 	for i, p := range photos {
 		img, err := vision.Open(p.file)
@@ -92,7 +103,8 @@ func TestHeldOut(t *testing.T) {
 		}
 		in[i] = engine.Values{m.Input(): x}
 	}
-	known, unknown := in[:100], in[100:]
+	half := len(in) / 2
+	known, unknown := in[:half], in[half:]
 	r, err := quantize.Session(context.Background(), m.Session(), quantize.Samples{Count: len(known),
 		Load: func(i int) (engine.Values, error) { return known[i], nil }}, quantize.Options{})
 	if err != nil {
@@ -109,7 +121,7 @@ func TestHeldOut(t *testing.T) {
 	defer s.Close()
 	before, after := firsts(t, m.Session(), unknown), firsts(t, s, unknown)
 	same, right, rightNow := 0, 0, 0
-	for i, p := range photos[100:] {
+	for i, p := range photos[half:] {
 		if before[i] == after[i] {
 			same++
 		}
@@ -121,7 +133,7 @@ func TestHeldOut(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d photos have the same first place; %d were right, %d are", same, len(unknown), right, rightNow)
-	if same < 94 || right < 48 || rightNow < right-3 {
-		t.Errorf("%d have the same first place, want 94; %d were right, %d are", same, right, rightNow)
+	if same < half*94/100 || right < half*48/100 || rightNow < right-3 {
+		t.Errorf("%d of %d have the same first place; %d were right, %d are", same, half, right, rightNow)
 	}
 }
