@@ -88,13 +88,26 @@ func (e *emitter) fmlaLane(d, a, b, lane int) {
 	e.word(code|register(b, 16)|register(a, 5)|register(d, 0), "fmla v%d.4s, v%d.4s, v%d.s[%d]", d, a, b, lane)
 }
 
-// fcmgt sets the bits of d's numbers where those of a are greater than b's.
+// Comparisons set the bits of d's numbers where they hold.
 func (e *emitter) fcmgt(d, a, b int) { e.three(0x6ea0e400, "fcmgt", d, a, b) }
+func (e *emitter) fcmge(d, a, b int) { e.three(0x6e20e400, "fcmge", d, a, b) }
 
-// bif takes the bits of a into d where those of mask are not set.
-func (e *emitter) bif(d, a, mask int) {
-	e.word(0x6ee01c00|register(mask, 16)|register(a, 5)|register(d, 0), "bif v%d.16b, v%d.16b, v%d.16b", d, a, mask)
+// fcmltZero is d = a < 0.
+func (e *emitter) fcmltZero(d, a int) {
+	e.word(0x4ea0e800|register(a, 5)|register(d, 0), "fcmlt v%d.4s, v%d.4s, #0.0", d, a)
 }
+
+// bits writes an instruction of all bits: d = a op b.
+func (e *emitter) bits(code uint32, name string, d, a, b int) {
+	e.word(code|register(b, 16)|register(a, 5)|register(d, 0), "%s v%d.16b, v%d.16b, v%d.16b", name, d, a, b)
+}
+
+func (e *emitter) bic(d, a, b int) { e.bits(0x4e601c00, "bic", d, a, b) } // a without b
+
+// bif takes the bits of a into d where those of mask are not set, bit where they
+// are.
+func (e *emitter) bif(d, a, mask int) { e.bits(0x6ee01c00, "bif", d, a, mask) }
+func (e *emitter) bit(d, a, mask int) { e.bits(0x6ea01c00, "bit", d, a, mask) }
 
 // mov copies a vector.
 func (e *emitter) mov(d, a int) {

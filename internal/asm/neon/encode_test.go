@@ -35,8 +35,19 @@ func everyInstruction() [][]string {
 		for lane := range 4 {
 			e.fmlaLane(r[0], r[1], r[2], lane)
 		}
-		e.fcmgt(r[0], r[1], r[2])
-		e.bif(r[0], r[1], r[2])
+		for _, op := range []func(d, a, b int){e.fcmgt, e.fcmge, e.bic, e.bif, e.bit, e.fdiv, e.fmax, e.fmin, e.fmaxp, e.fminp,
+			e.add, e.sub, e.trn1, e.trn2, e.trn1Wide, e.trn2Wide} {
+			op(r[0], r[1], r[2])
+		}
+		for _, op := range []func(d, a int){e.fcmltZero, e.fabs, e.fneg, e.fsqrt, e.frintn, e.frintm, e.frintp, e.fcvtns} {
+			op(r[0], r[1])
+		}
+		e.shl(r[0], r[1], r[2])
+		e.sshr(r[0], r[1], r[2])
+		for lane := range 4 {
+			e.loadLane(r[0], lane, base)
+			e.storeLane(r[0], lane, base)
+		}
 		e.mov(r[0], r[1])
 		e.zero(r[0])
 	}

@@ -34,6 +34,10 @@ var programs = []program{
 	{"gemm_f32", matrices, nil},
 	{"rows_f32", rowKernels, nil},
 	{"window_f32", windows, nil},
+	{"vec_unary", unaries, nil},
+	{"vec_binary", binaries, nil},
+	{"vec_reduce", reductions, nil},
+	{"vec_blend", blends, nil},
 }
 
 func main() {
@@ -74,8 +78,13 @@ type emitter struct {
 
 // text begins a leaf function; size is that of its arguments in bytes.
 func (e *emitter) text(name, params string, size int, doc, comment string) {
-	fmt.Fprintf(&e.stubs, "\n// %s %s\n//\n//go:noescape\nfunc %s(%s)\n", name, doc, name, params)
-	fmt.Fprintf(&e.asm, "\n// func %s(%s)\n//\n// %s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, params, comment, name, size)
+	e.textOf(name, "("+params+")", size, doc, comment)
+}
+
+// textOf is the same with all that stands behind the name in Go.
+func (e *emitter) textOf(name, signature string, size int, doc, comment string) {
+	fmt.Fprintf(&e.stubs, "\n// %s %s\n//\n//go:noescape\nfunc %s%s\n", name, doc, name, signature)
+	fmt.Fprintf(&e.asm, "\n// func %s%s\n//\n// %s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, signature, comment, name, size)
 }
 
 // fn begins a leaf function that takes a pointer to the struct args and keeps

@@ -1,0 +1,143 @@
+package main
+
+// chain is a four at work. Its numbers, and then the results, are in the first of
+// its vectors; the others are free.
+type chain [7]int
+
+// chains are fours whose instructions go side by side: those of one alone wait for
+// each other.
+type chains []chain
+
+// each writes an instruction for every four.
+func (c chains) each(op func(r chain)) {
+	for _, r := range c {
+		op(r)
+	}
+}
+
+// unary is a function of one number.
+type unary struct {
+	name     string
+	together int // fours side by side
+	pin      []float64
+	body     func(c chains)
+}
+
+// unaries writes the functions of one number. Alpha and beta are those of the
+// function. A NaN gives a NaN. The formulas are those of internal/asm/vec, but for
+// exp, which ends where 2^n does and leaves what is below to its callers.
+func unaries(e *emitter) {
+	v := newVec(e)
+	f := functions{vec: v}
+	for _, u := range []unary{
+		{"VecExp", 2, append(expNumbers(1), expLeast, expMost), f.wholeExp},
+		{"VecSigmoid", 2, append(expNumbers(-1), expLow, expHigh), f.logistic},
+		{"VecSilu", 2, append(expNumbers(-1), expLow, expHigh), f.silu},
+		{"VecTanh", 2, append(expNumbers(1), expHigh, 2), f.tanh},
+		{"VecErf", 2, append(expNumbers(1), erfcEnd), f.erf},
+		{"VecGelu", 2, append(expNumbers(1), erfcEnd, 0.5), f.gelu},
+		{"VecGeluTanh", 2, append(expNumbers(-1), expLow, expHigh, geluLinear, geluCubic), f.geluTanh},
+		{"VecMish", 2, append(expNumbers(1), expLow, 20, 2), f.mish},
+		{"VecClip", 4, nil, func(c chains) {
+			c.each(func(r chain) { v.fmax(r[0], r[0], f.alpha) })
+			c.each(func(r chain) { v.fmin(r[0], r[0], f.beta) })
+		}},
+		{"VecLeakyRelu", 4, []float64{0}, func(c chains) {
+			c.each(func(r chain) { v.fmin(r[1], r[0], v.of(0)) }) // NaN stays
+			c.each(func(r chain) { v.fmax(r[0], r[0], v.of(0)) })
+			c.each(func(r chain) { v.fmla(r[0], r[1], f.alpha) })
+		}},
+		{"VecHardSigmoid", 4, []float64{0, 1}, func(c chains) {
+			f.line(c, 1)
+			c.each(func(r chain) { v.mov(r[0], r[1]) })
+		}},
+		{"VecHardSwish", 4, []float64{0, 1}, func(c chains) {
+			f.line(c, 1)
+			c.each(func(r chain) { v.fmul(r[0], r[0], r[1]) })
+		}},
+		{"VecAffine", 4, nil, func(c chains) {
+			c.each(func(r chain) { v.mov(r[1], f.beta) })
+			c.each(func(r chain) { v.fmla(r[1], r[0], f.alpha) })
+			c.each(func(r chain) { v.mov(r[0], r[1]) })
+		}},
+		{"VecAbs", 4, nil, func(c chains) { c.each(func(r chain) { v.fabs(r[0], r[0]) }) }},
+		{"VecNeg", 4, nil, func(c chains) { c.each(func(r chain) { v.fneg(r[0], r[0]) }) }},
+		{"VecSqrt", 4, nil, func(c chains) { c.each(func(r chain) { v.fsqrt(r[0], r[0]) }) }},
+		{"VecReciprocal", 4, []float64{1}, func(c chains) { c.each(func(r chain) { v.fdiv(r[0], v.of(1), r[0]) }) }},
+		{"VecFloor", 4, nil, func(c chains) { c.each(func(r chain) { v.frintm(r[0], r[0]) }) }},
+		{"VecCeil", 4, nil, func(c chains) { c.each(func(r chain) { v.frintp(r[0], r[0]) }) }},
+		{"VecRound", 4, nil, func(c chains) { c.each(func(r chain) { v.frintn(r[0], r[0]) }) }},
+	} {
+		f.emit(u)
+	}
+	v.writeNumbers()
+}
+
+// functions are kernels of one number.
+type functions struct {
+	*vec
+	alpha, beta int
+}
+
+// emit writes the loop of a function.
+func (f *functions) emit(u unary) {
+	const dst, src, left = 1, 2, 3
+	f.text(u.name, "dst, src unsafe.Pointer, n int, alpha, beta float32", 32, "takes n numbers; dst may be src.",
+		"R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.")
+	f.begin()
+	f.arguments("dst", "src", "n")
+	f.table()
+	f.alpha, f.beta = f.take(), f.take()
+	f.parameter("alpha", 24, f.alpha)
+	f.parameter("beta", 28, f.beta)
+	f.pin(u.pin...)
+	f.along(left, []int{dst, src}, u.together, func(fours, last int) {
+		c := f.chains(fours, u.together)
+		for i, r := range c {
+			f.loadOver0(r[0], src, 16*i, last)
+		}
+		u.body(c)
+		for i, r := range c {
+			f.store(r[0], dst, 16*i, last)
+		}
+	})
+	f.ret()
+}
+
+// chains gives each of the fours its vectors.
+func (v *vec) chains(fours, together int) chains {
+	width := min(len(chain{}), v.lowest/together)
+	all := make(chains, fours)
+	for i := range all {
+		for j := range all[i] {
+			all[i][j] = 32 // none
+			if j < width {
+				all[i][j] = i*width + j
+			}
+		}
+	}
+	return all
+}
+
+// poly evaluates a polynomial, lowest coefficient first, at vector x into vector d,
+// taking turns with vector t.
+func (f *functions) poly(c chains, numbers []float64, x, d, t int) {
+	n := len(numbers) - 1
+	if n%2 == 1 {
+		d, t = t, d
+	}
+	c.each(func(r chain) { f.set(r[d], numbers[n]) })
+	for i := n - 1; i >= 0; i-- {
+		d, t = t, d
+		c.each(func(r chain) { f.set(r[d], numbers[i]) })
+		c.each(func(r chain) { f.fmla(r[d], r[x], r[t]) })
+	}
+}
+
+// line sets vector d to alpha·x + beta bounded by 0 and 1.
+func (f *functions) line(c chains, d int) {
+	c.each(func(r chain) { f.mov(r[d], f.beta) })
+	c.each(func(r chain) { f.fmla(r[d], r[0], f.alpha) })
+	c.each(func(r chain) { f.fmax(r[d], r[d], f.of(0)) })
+	c.each(func(r chain) { f.fmin(r[d], r[d], f.of(1)) })
+}
