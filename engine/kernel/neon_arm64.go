@@ -63,3 +63,19 @@ func stripNEON(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
 		gemvStrip(y, w, x, n, rowBytes, columns)
 	}
 }
+
+func interleaveNEON(dst, src unsafe.Pointer, plane, channels, pixels int) {
+	if channels == 8 {
+		arm64.Interleave(dst, src, plane, channels, pixels)
+		return
+	}
+	arm64.InterleaveSome(dst, src, plane, channels, pixels)
+}
+
+func deinterleaveNEON(dst, src unsafe.Pointer, plane, channels, pixels int) {
+	if channels == 8 {
+		arm64.Deinterleave(dst, src, plane, channels, pixels)
+		return
+	}
+	arm64.DeinterleaveSome(dst, src, plane, channels, pixels)
+}

@@ -96,6 +96,33 @@ func TestRowKernelsOfPixels(t *testing.T) {
 	})
 }
 
+// TestRowKernelsOfPlanes compares the ways between planes and pixels of 8 with their
+// twins, at every count of channels.
+func TestRowKernelsOfPlanes(t *testing.T) {
+	twin := purego()
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
+		rng := rand.New(rand.NewSource(1))
+		for n := 1; n <= 37; n++ {
+			for channels := 0; channels <= 8; channels++ {
+				row := n + 3
+				planes, pixels := oddNumbers(8*row, rng), oddNumbers(8*n, rng)
+				want, got := guarded(8*n), guarded(8*n)
+				twin.Interleave8(at(want), at(planes), 4*row, channels, n)
+				k.Interleave8(at(got), at(planes), 4*row, channels, n)
+				if !same(got, want) {
+					t.Fatalf("%d pixels of %d channels\n got %v\nwant %v", n, channels, got, want)
+				}
+				want, got = guarded(8*row), guarded(8*row)
+				twin.Deinterleave8(at(want), at(pixels), 4*row, channels, n)
+				k.Deinterleave8(at(got), at(pixels), 4*row, channels, n)
+				if !same(got, want) {
+					t.Fatalf("%d planes of %d pixels\n got %v\nwant %v", channels, n, got, want)
+				}
+			}
+		}
+	})
+}
+
 // TestWindowKernels compares windows of three taps, at strides of one and two
 // pixels, with their twin; only the products are rounded otherwise.
 func TestWindowKernels(t *testing.T) {

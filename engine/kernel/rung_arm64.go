@@ -10,5 +10,6 @@ func native() []Rung {
 	return []Rung{{Name: "neon", Block: F32x8, GemmUnit: neonGemm,
 		ConvTile8: convTileNEON, Winograd8: winogradNEON, Activate: activateNEON, DepthRow8: depthRowNEON, WindowRow8: windowRowNEON, Vec: neonVec,
 		ClipRow: arm64.ClipRow, AddRow: arm64.AddRow, SubRow: arm64.SubRow, MulRow: arm64.MulRow,
-		Broadcast8: broadcastNEON, SumRow8: arm64.SumPixels, ScaleRows8: arm64.ScaleRows}}
+		Broadcast8: broadcastNEON, SumRow8: arm64.SumPixels, ScaleRows8: arm64.ScaleRows,
+		Interleave8: interleaveNEON, Deinterleave8: deinterleaveNEON}}
 }

@@ -44,6 +44,11 @@ func (e *emitter) ldrQNext(v, base int) {
 	e.word(0x3cc10400|register(base, 5)|register(v, 0), "ldr q%d, [x%d], #16", v, base)
 }
 
+// strQNext stores 16 bytes and moves the register behind them.
+func (e *emitter) strQNext(v, base int) {
+	e.word(0x3c810400|register(base, 5)|register(v, 0), "str q%d, [x%d], #16", v, base)
+}
+
 // ldrSNext loads a number, clears the others, and moves the register behind it.
 func (e *emitter) ldrSNext(v, base int) {
 	e.word(0xbc404400|register(base, 5)|register(v, 0), "ldr s%d, [x%d], #4", v, base)

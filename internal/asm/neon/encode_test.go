@@ -21,6 +21,7 @@ func everyInstruction() [][]string {
 		e.strQ(r[0], base, 65520)
 		e.ldrQIndex(r[0], base, min(r[2], 28))
 		e.ldrQNext(r[0], base)
+		e.strQNext(r[0], base)
 		e.ldrSNext(r[0], base)
 		e.strSNext(r[0], base)
 		e.ld1r(r[0], base)

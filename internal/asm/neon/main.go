@@ -34,6 +34,7 @@ var programs = []program{
 	{"gemm_f32", matrices, nil},
 	{"rows_f32", rowKernels, nil},
 	{"window_f32", windows, nil},
+	{"transpose_f32", transposes, nil},
 	{"vec_unary", unaries, nil},
 	{"vec_binary", binaries, nil},
 	{"vec_reduce", reductions, nil},

@@ -148,15 +148,25 @@ func (v *vec) store(s, base, offset, last int) {
 
 // lanes visits the one to three numbers from base on, by way of register 16.
 func (v *vec) lanes(base, last int, visit func(lane, at int)) {
+	v.some(last, func(i int) {
+		if i == 0 {
+			visit(0, base)
+			return
+		}
+		v.p("ADD $%d, R%d, R16", 4*i, base)
+		visit(i, 16)
+	})
+}
+
+// some visits one to three things; visit leaves the flags alone.
+func (v *vec) some(last int, visit func(i int)) {
 	done := fmt.Sprintf("last%d", v.labels)
 	v.labels++
-	visit(0, base)
+	visit(0)
 	v.p("CMP $2, R%d", last)
 	v.p("BLT %s", done)
-	v.p("ADD $4, R%d, R16", base)
-	visit(1, 16)
+	visit(1)
 	v.p("BEQ %s", done)
-	v.p("ADD $8, R%d, R16", base)
-	visit(2, 16)
+	visit(2)
 	v.label(done)
 }
