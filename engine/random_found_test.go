@@ -38,6 +38,20 @@ func TestFoundGraphs(t *testing.T) {
 			x := g.input(g.normal(3, 64, 6, 6), true)
 			g.node("Conv", []made{x, g.weights(576, 64, 64, 3, 3)}, ir.AttrInts("pads", 1, 1, 1, 1))
 		}},
+		{"a sum of unknown size that turns out to be broadcast", func(g *randomGraph) {
+			x := g.input(g.normal(1, 3, 3, 1), true)
+			x, _ = g.node("Conv", []made{x, g.weights(3, 17, 3, 1, 1)})
+			y, _ := g.node("Conv", []made{x, g.weights(153, 17, 17, 3, 3)}, ir.AttrInts("strides", 3, 3), ir.AttrInts("pads", 1, 1, 1, 1))
+			g.node("Add", []made{y, x})
+		}},
+		{"the same where the convolution is the larger", func(g *randomGraph) {
+			x := g.input(g.normal(1, 3, 3, 1), true)
+			x, _ = g.node("Conv", []made{x, g.weights(3, 17, 3, 1, 1)})
+			z, _ := g.node("MaxPool", []made{x}, ir.AttrInts("kernel_shape", 3, 1))
+			y, _ := g.node("Conv", []made{x, g.weights(153, 17, 17, 3, 3)}, ir.AttrInts("pads", 1, 1, 1, 1))
+			y, _ = g.node("Add", []made{z, y})
+			g.node("Relu", []made{y})
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := emptyRandomGraph(1)

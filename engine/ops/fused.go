@@ -1,7 +1,6 @@
 package ops
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -82,28 +81,41 @@ func (op *FusedConv) Padding(h, w, kh, kw int) (top, left, bottom, right int) {
 	return top, left, bottom, right
 }
 
-// Infer: as Conv; Z has the shape of the output.
+// Infer: as Conv; Z and the convolution broadcast. Shapes that are unknown when
+// the two are fused may turn out to be unlike.
 func (op *FusedConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	return op.conv.Infer(in[:min(3, len(in))])
+	out, err := op.conv.Infer(in[:min(3, len(in))])
+	if err != nil || len(in) < 4 {
+		return out, err
+	}
+	out[0].Shape, err = broadcastShape(out[0].Shape, in[3].Shape)
+	return out, err
 }
 
 // Eval is the unfused sequence.
 func (op *FusedConv) Eval(c *Call) error {
+	z := c.input(3)
 	inner := *c
 	inner.In = c.In[:min(3, len(c.In))]
+	if z != nil {
+		inner.Out, inner.Planned = make([]*tensor.Tensor, 1), nil
+	}
 	if err := op.conv.Eval(&inner); err != nil {
 		return err
 	}
-	y := tensor.Data[float32](c.Out[0])
-	if z := c.input(3); z != nil {
-		if z.Len() != len(y) {
-			return fmt.Errorf("residual is %s, the output %s", z, c.Out[0])
+	y := inner.Out[0]
+	if z != nil {
+		sum, err := newBroadcast(c, tensor.Float32, y, z)
+		if err != nil {
+			return err
 		}
-		for i, v := range tensor.Data[float32](z) {
-			y[i] += v
+		if err := add.apply(c, sum, y, z); err != nil {
+			return err
 		}
+		y = sum
 	}
-	activate(y, y, op.Act)
+	c.Out[0] = y
+	activate(tensor.Data[float32](y), tensor.Data[float32](y), op.Act)
 	return nil
 }
 

@@ -79,7 +79,9 @@ func (b *builder) convolvable(n *ir.Node, op *ops.FusedConv) bool {
 		return false
 	}
 	if len(n.Inputs) > 3 && n.Inputs[3] != nil {
-		if b.constant(n.Inputs[3]) != nil || !b.fact(n.Inputs[3]).Shape.Equal(b.fact(n.Outputs[0]).Shape) {
+		y, err := op.Infer([]ir.Fact{b.fact(n.Inputs[0]), b.fact(n.Inputs[1])}) // before anything broadcasts
+		if err != nil || b.constant(n.Inputs[3]) != nil || !b.fact(n.Inputs[3]).Shape.Equal(y[0].Shape) ||
+			!y[0].Shape.Equal(b.fact(n.Outputs[0]).Shape) {
 			return false
 		}
 	}
