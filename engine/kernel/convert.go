@@ -32,24 +32,12 @@ func (r *Rung) Convert(from, to Layout, first int) (Work, error) {
 	case whole: // between 8 lanes and 16-bit halves: by way of planes
 		mid := NewLayout(Planar, from.N, from.C, from.H, from.W, Halo{})
 		a, b := newTranspose(r, from, mid, false), newTranspose(r, mid, to, true)
-		return Work{Steps: []Step{toScratch{a}, fromScratch{b}}, Scratch: mid.Size()}, nil
+		return Work{Steps: []Step{toScratch{a, 0}, fromScratch{b, 0}}, Scratch: mid.Size()}, nil
 	}
 	return Work{}, fmt.Errorf("convert %v to %v from channel %d on: a shift of channels needs float32", from, to, first)
 }
 
 func floatFormat(f Format) bool { return f == Planar || f.blockedF32() }
-
-// fromScratch is a step whose input is the scratch.
-type fromScratch struct{ Step }
-
-func (s fromScratch) Run(chunk int, m *Memory) {
-	f := frames.Get().(*frame)
-	f.memory = *m
-	f.memory.In = m.Scratch
-	s.Step.Run(chunk, &f.memory)
-	f.memory = Memory{}
-	frames.Put(f)
-}
 
 // transpose goes between planar and blocked.
 type transpose struct {

@@ -31,7 +31,58 @@ type pool struct {
 }
 
 // MaxPool plans the largest number of each window; padding is not counted.
-func (r *Rung) MaxPool(p Pool) (Work, error) { return r.pool(p, windowMax) }
+func (r *Rung) MaxPool(p Pool) (Work, error) {
+	if p.wide() && sameFamily(&p.In, &p.Out) == nil {
+		return r.poolTwice(p)
+	}
+	return r.pool(p, windowMax)
+}
+
+// wide reports whether the largest of each row and then of these is found in
+// half the steps. Windows that lie in the padding altogether go the plain way.
+func (p *Pool) wide() bool {
+	if p.KernelH*p.KernelW < 2*(p.StrideH*p.KernelW+p.KernelH) {
+		return false
+	}
+	for x := range p.Out.W {
+		if from, end := windowInside(x*p.StrideW-p.PadLeft, p.KernelW, p.DilationW, p.In.W); from == end {
+			return false
+		}
+	}
+	for y := range p.Out.H {
+		if from, end := windowInside(y*p.StrideH-p.PadTop, p.KernelH, p.DilationH, p.In.H); from == end {
+			return false
+		}
+	}
+	return true
+}
+
+// poolTwice plans a maximum along the rows, into the scratch, and one down the
+// columns of that.
+func (r *Rung) poolTwice(p Pool) (Work, error) {
+	along, down := p, p
+	format := p.In.Format
+	if !format.blockedF32() {
+		format = F32x16
+	}
+	along.Out = NewLayout(format, p.In.N, p.In.C, p.In.H, p.Out.W, Halo{})
+	along.KernelH, along.StrideH, along.PadTop = 1, 1, 0
+	down.In, down.KernelW, down.StrideW, down.PadLeft = along.Out, 1, 1, 0
+	work, err := r.pool(along, windowMax)
+	if err != nil {
+		return Work{}, err
+	}
+	second, err := r.pool(down, windowMax)
+	if err != nil {
+		return Work{}, err
+	}
+	at := roundUp(work.Scratch, cacheLine)
+	last := len(work.Steps) - 1
+	work.Steps[last] = toScratch{work.Steps[last], at}
+	work.Steps = append(work.Steps, fromScratch{second.Steps[0], at})
+	work.Scratch = at + along.Out.Size()
+	return work, nil
+}
 
 // AveragePool plans the mean of each window.
 func (r *Rung) AveragePool(p Pool) (Work, error) { return r.pool(p, windowSum) }
@@ -57,25 +108,13 @@ func (r *Rung) pool(p Pool, op windowOp) (Work, error) {
 		if err != nil {
 			return Work{}, err
 		}
-		work.Steps = append(work.Steps, toScratch{widen.Steps[0]})
+		work.Steps = append(work.Steps, toScratch{widen.Steps[0], 0})
 		work.Scratch = s.source.Size()
 	}
 	s.spans = windowSpans(&s.source, p.Out.W, p.KernelH, p.KernelW, p.StrideW, p.DilationH, p.DilationW, p.PadLeft, false)
 	s.rows = newRows(p.Out, 4+2*float64(p.KernelH*p.KernelW))
 	work.Steps = append(work.Steps, s)
 	return work, nil
-}
-
-// toScratch is a step whose output is the scratch.
-type toScratch struct{ Step }
-
-func (s toScratch) Run(chunk int, m *Memory) {
-	f := frames.Get().(*frame)
-	f.memory = *m
-	f.memory.Out = m.Scratch
-	s.Step.Run(chunk, &f.memory)
-	f.memory = Memory{}
-	frames.Put(f)
 }
 
 // Run is part of Step.

@@ -42,6 +42,36 @@ type Work struct {
 	Scratch int // bytes
 }
 
+// toScratch is a step whose output is the scratch from a byte on.
+type toScratch struct {
+	Step
+	at int
+}
+
+func (s toScratch) Run(chunk int, m *Memory) {
+	f := frames.Get().(*frame)
+	f.memory = *m
+	f.memory.Out = unsafe.Add(m.Scratch, s.at)
+	s.Step.Run(chunk, &f.memory)
+	f.memory = Memory{}
+	frames.Put(f)
+}
+
+// fromScratch is a step whose input is the scratch from a byte on.
+type fromScratch struct {
+	Step
+	at int
+}
+
+func (s fromScratch) Run(chunk int, m *Memory) {
+	f := frames.Get().(*frame)
+	f.memory = *m
+	f.memory.In = unsafe.Add(m.Scratch, s.at)
+	s.Step.Run(chunk, &f.memory)
+	f.memory = Memory{}
+	frames.Put(f)
+}
+
 // Conv describes a two-dimensional convolution between two layouts. Padding at
 // the bottom and right follows from the output's size; the input's halo covers
 // the padding unless the input is planar.
