@@ -102,7 +102,7 @@ func (s *pointwise) visit(f *frame, m *Memory, n, plane, y, count int) {
 			if to[i] == nil {
 				continue
 			}
-			if from[i] == nil {
+			if from[i] == nil || s.Op != Copy && second[i] == nil { // past the channels, where formats fill up unlike
 				clear(unsafe.Slice((*float32)(to[i]), w*s.Out.width()))
 				continue
 			}
