@@ -43,7 +43,7 @@ func TestVisionCPU(t *testing.T) {
 func eachFast(t *testing.T, f func(t *testing.T, k *kernels)) {
 	all := everyKernels(t)
 	if len(all) == 1 {
-		t.Skip("only the twins are here; the others need an amd64 CPU with AVX2, and neither -tags purego nor VISION_CPU=purego")
+		t.Skip("only the twins are here; the others need an amd64 CPU with AVX2 or an arm64 one, and neither -tags purego nor VISION_CPU=purego")
 	}
 	for _, k := range all[1:] {
 		t.Run(k.name, func(t *testing.T) { f(t, k) })

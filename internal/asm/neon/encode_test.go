@@ -49,6 +49,41 @@ func everyInstruction() [][]string {
 			e.loadLane(r[0], lane, base)
 			e.storeLane(r[0], lane, base)
 		}
+		for _, op := range []func(d, a, b int){e.add16, e.sub16, e.mul16, e.mla16, e.orr, e.eor} {
+			op(r[0], r[1], r[2])
+		}
+		for _, high := range []bool{false, true} {
+			for _, shape := range []string{"16b", "8h", "4s"} {
+				e.zip(shape, high, r[0], r[1], r[2])
+			}
+			for _, op := range []func(d, a, b int, high bool){e.uaddw, e.umull} {
+				op(r[0], r[1], r[2], high)
+			}
+			for lane := range 8 {
+				e.smull(r[0], r[1], r[2]&15, lane, high)
+				e.smlal(r[0], r[1], r[2]&15, lane, high)
+			}
+			e.sshll16(r[0], r[1], r[2]&15, high)
+			e.sshll8(r[0], r[1], r[2]&7, high)
+			for _, op := range []func(d, a, by int, high bool){e.sqrshrn16, e.rshrn16, e.shrn16} {
+				op(r[0], r[1], 16-r[2]&7, high)
+			}
+			for _, op := range []func(d, a, by int, high bool){e.sqrshrn8, e.rshrn8, e.shrn8} {
+				op(r[0], r[1], 8-r[2]&7, high)
+			}
+			e.sqxtun(r[0], r[1], high)
+		}
+		for lane := range 8 {
+			e.sqrdmulh(r[0], r[1], r[2]&15, lane)
+			e.dupLane16(r[0], r[1], lane)
+			e.dupLane8(r[0], r[1], lane)
+			e.storeHalfNext(r[0], lane&1, base)
+		}
+		e.shl16(r[0], r[1], r[2]&15)
+		e.dup16(r[0], base)
+		e.movi8(r[0], uint32(13*r[2]&255))
+		e.st2(r[0], base)
+		e.st3(r[0]&15, base)
 		e.mov(r[0], r[1])
 		e.zero(r[0])
 	}

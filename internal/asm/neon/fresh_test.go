@@ -9,7 +9,7 @@ import (
 func TestGeneratedFilesAreFresh(t *testing.T) {
 	for _, p := range programs {
 		for name, want := range p.generate() {
-			got, err := os.ReadFile(filepath.Join("..", outputDir, name))
+			got, err := os.ReadFile(filepath.Join("..", p.dir, name))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,150 @@
+package main
+
+// The instructions of the kernels on bytes and on words of 16 bits. Those that widen
+// or narrow take the lower half of the vector of shorter numbers, or with high the
+// upper half, whose names end in 2.
+
+// half is what upper halves add to an instruction and its name, and the
+// arrangements of the shorter numbers: words of 16 bits and bytes.
+type half struct {
+	code       uint32
+	two, h, by string
+}
+
+func halfOf(high bool) half {
+	if high {
+		return half{1 << 30, "2", "8h", "16b"}
+	}
+	return half{0, "", "4h", "8b"}
+}
+
+func (e *emitter) words(code uint32, name string, d, a, b int) {
+	e.word(code|register(b, 16)|register(a, 5)|register(d, 0), "%s v%d.8h, v%d.8h, v%d.8h", name, d, a, b)
+}
+
+func (e *emitter) add16(d, a, b int) { e.words(0x4e608400, "add", d, a, b) }
+func (e *emitter) sub16(d, a, b int) { e.words(0x6e608400, "sub", d, a, b) }
+func (e *emitter) mul16(d, a, b int) { e.words(0x4e609c00, "mul", d, a, b) }
+func (e *emitter) mla16(d, a, b int) { e.words(0x4e609400, "mla", d, a, b) } // d += a b
+
+func (e *emitter) shl16(d, a, by int) {
+	e.word(0x4f105400|register(by, 16)|register(a, 5)|register(d, 0), "shl v%d.8h, v%d.8h, #%d", d, a, by)
+}
+
+func (e *emitter) orr(d, a, b int) { e.bits(0x4ea01c00, "orr", d, a, b) }
+func (e *emitter) eor(d, a, b int) { e.bits(0x6e201c00, "eor", d, a, b) }
+
+// zip takes numbers of the lower halves of a and b in turn, or of the upper halves;
+// shape says which numbers.
+func (e *emitter) zip(shape string, high bool, d, a, b int) {
+	code, name := uint32(0x4e003800), "zip1"
+	if high {
+		code, name = 0x4e007800, "zip2"
+	}
+	code |= map[string]uint32{"16b": 0, "8h": 1 << 22, "4s": 2 << 22}[shape]
+	e.word(code|register(b, 16)|register(a, 5)|register(d, 0), "%s v%d.%s, v%d.%s, v%d.%s", name, d, shape, a, shape, b, shape)
+}
+
+// lane16 places one of the eight words of a vector below 16.
+func lane16(v, lane int) uint32 {
+	return register(v&15, 16) | uint32(lane&1)<<20 | uint32(lane>>1&1)<<21 | uint32(lane>>2)<<11
+}
+
+// smull and smlal are products of words and a word of b, of 32 bits; smlal adds them.
+func (e *emitter) smull(d, a, b, lane int, high bool) {
+	h := halfOf(high)
+	e.word(0x0f40a000|h.code|lane16(b, lane)|register(a, 5)|register(d, 0), "smull%s v%d.4s, v%d.%s, v%d.h[%d]", h.two, d, a, h.h, b, lane)
+}
+
+func (e *emitter) smlal(d, a, b, lane int, high bool) {
+	h := halfOf(high)
+	e.word(0x0f402000|h.code|lane16(b, lane)|register(a, 5)|register(d, 0), "smlal%s v%d.4s, v%d.%s, v%d.h[%d]", h.two, d, a, h.h, b, lane)
+}
+
+// sqrdmulh is a times a word of b, divided by 2^15 and rounded.
+func (e *emitter) sqrdmulh(d, a, b, lane int) {
+	e.word(0x4f40d000|lane16(b, lane)|register(a, 5)|register(d, 0), "sqrdmulh v%d.8h, v%d.8h, v%d.h[%d]", d, a, b, lane)
+}
+
+// sshll16 makes numbers of 32 bits of words, sshll8 words of bytes, times 2^by.
+func (e *emitter) sshll16(d, a, by int, high bool) {
+	h := halfOf(high)
+	e.word(0x0f10a400|h.code|register(by, 16)|register(a, 5)|register(d, 0), "sshll%s v%d.4s, v%d.%s, #%d", h.two, d, a, h.h, by)
+}
+
+func (e *emitter) sshll8(d, a, by int, high bool) {
+	h := halfOf(high)
+	e.word(0x0f08a400|h.code|register(by, 16)|register(a, 5)|register(d, 0), "sshll%s v%d.8h, v%d.%s, #%d", h.two, d, a, h.by, by)
+}
+
+// The narrowing shifts to words of 16 bits and to bytes: sqrshrn rounds and bounds,
+// rshrn rounds, shrn does neither.
+func (e *emitter) narrow16(code uint32, name string, d, a, by int, high bool) {
+	h := halfOf(high)
+	e.word(code|h.code|register(32-by, 16)|register(a, 5)|register(d, 0), "%s%s v%d.%s, v%d.4s, #%d", name, h.two, d, h.h, a, by)
+}
+
+func (e *emitter) narrow8(code uint32, name string, d, a, by int, high bool) {
+	h := halfOf(high)
+	e.word(code|h.code|register(16-by, 16)|register(a, 5)|register(d, 0), "%s%s v%d.%s, v%d.8h, #%d", name, h.two, d, h.by, a, by)
+}
+
+const sqrshrn, rshrn, shrn = 0x0f009c00, 0x0f008c00, 0x0f008400
+
+func (e *emitter) sqrshrn16(d, a, by int, high bool) {
+	e.narrow16(sqrshrn, "sqrshrn", d, a, by, high)
+}
+func (e *emitter) rshrn16(d, a, by int, high bool)  { e.narrow16(rshrn, "rshrn", d, a, by, high) }
+func (e *emitter) shrn16(d, a, by int, high bool)   { e.narrow16(shrn, "shrn", d, a, by, high) }
+func (e *emitter) sqrshrn8(d, a, by int, high bool) { e.narrow8(sqrshrn, "sqrshrn", d, a, by, high) }
+func (e *emitter) rshrn8(d, a, by int, high bool)   { e.narrow8(rshrn, "rshrn", d, a, by, high) }
+func (e *emitter) shrn8(d, a, by int, high bool)    { e.narrow8(shrn, "shrn", d, a, by, high) }
+
+// sqxtun makes bytes of words, bounded by 0 and 255.
+func (e *emitter) sqxtun(d, a int, high bool) {
+	h := halfOf(high)
+	e.word(0x2e212800|h.code|register(a, 5)|register(d, 0), "sqxtun%s v%d.%s, v%d.8h", h.two, d, h.by, a)
+}
+
+// uaddw adds bytes to words; umull multiplies bytes.
+func (e *emitter) uaddw(d, a, b int, high bool) {
+	h := halfOf(high)
+	e.word(0x2e201000|h.code|register(b, 16)|register(a, 5)|register(d, 0), "uaddw%s v%d.8h, v%d.8h, v%d.%s", h.two, d, a, b, h.by)
+}
+
+func (e *emitter) umull(d, a, b int, high bool) {
+	h := halfOf(high)
+	e.word(0x2e20c000|h.code|register(b, 16)|register(a, 5)|register(d, 0), "umull%s v%d.8h, v%d.%s, v%d.%s", h.two, d, a, h.by, b, h.by)
+}
+
+// dup16 fills a vector with one of its words or with a general register's, movi with
+// a byte.
+func (e *emitter) dupLane16(d, a, lane int) {
+	e.word(0x4e020400|uint32(lane)<<18|register(a, 5)|register(d, 0), "dup v%d.8h, v%d.h[%d]", d, a, lane)
+}
+
+func (e *emitter) dup16(d, r int) {
+	e.word(0x4e020c00|register(r, 5)|register(d, 0), "dup v%d.8h, w%d", d, r)
+}
+
+func (e *emitter) dupLane8(d, a, lane int) {
+	e.word(0x4e010400|uint32(lane)<<17|register(a, 5)|register(d, 0), "dup v%d.16b, v%d.b[%d]", d, a, lane)
+}
+
+func (e *emitter) movi8(d int, b uint32) {
+	e.word(0x4f00e400|b>>5<<16|b&31<<5|register(d, 0), "movi v%d.16b, #%d", d, b)
+}
+
+// storeHalfNext stores half of a vector and moves the register behind it.
+func (e *emitter) storeHalfNext(v, lane, base int) {
+	e.word(0x0d9f8400|uint32(lane)<<30|register(base, 5)|register(v, 0), "st1 {v%d.d}[%d], [x%d], #8", v, lane, base)
+}
+
+// st2 and st3 store the bytes of two or three vectors that follow each other, in turn.
+func (e *emitter) st2(v, base int) {
+	e.word(0x4c008000|register(base, 5)|register(v, 0), "st2 {v%d.16b, v%d.16b}, [x%d]", v, v+1, base)
+}
+
+func (e *emitter) st3(v, base int) {
+	e.word(0x4c004000|register(base, 5)|register(v, 0), "st3 {v%d.16b, v%d.16b, v%d.16b}, [x%d]", v, v+1, v+2, base)
+}
