@@ -1,4 +1,4 @@
-//go:build unix && !purego && amd64
+//go:build unix && !purego && (amd64 || arm64)
 
 package vision
 

@@ -72,6 +72,10 @@ func everyInstruction() [][]string {
 				op(r[0], r[1], 8-r[2]&7, high)
 			}
 			e.sqxtun(r[0], r[1], high)
+			e.ushll8(r[0], r[1], high)
+			e.ushll16(r[0], r[1], high)
+			e.sqshrun8(r[0], r[1], 8-r[2]&7, high)
+			e.sqrshrun8(r[0], r[1], 8-r[2]&7, high)
 		}
 		for lane := range 8 {
 			e.sqrdmulh(r[0], r[1], r[2]&15, lane)
@@ -82,6 +86,17 @@ func everyInstruction() [][]string {
 		e.shl16(r[0], r[1], r[2]&15)
 		e.dup16(r[0], base)
 		e.movi8(r[0], uint32(13*r[2]&255))
+		e.mla32(r[0], r[1], r[2])
+		e.ext(r[0], r[1], r[2], r[2]&15)
+		e.tbl2(r[0], r[1]&15, r[2])
+		for lane := range 4 {
+			e.loadLaneNext(r[0], lane, base, min(r[2], 28))
+		}
+		e.ldrD(r[0], base)
+		e.ld3(r[0]&15, base)
+		e.st3Half(r[0]&15, base)
+		e.uaddlp(r[0], r[1])
+		e.uadalp(r[0], r[1])
 		e.st2(r[0], base)
 		e.st3(r[0]&15, base)
 		e.mov(r[0], r[1])

@@ -1,4 +1,4 @@
-// Neon generates the assembly for arm64: that of engine/kernel/arm64 and that of
+// Neon generates the assembly for arm64: that of engine/kernel/arm64, of vision and of
 // vision/jpeg. From internal/asm: go run ./neon
 //
 // Go's assembler knows few of NEON's floating point instructions, so those of
@@ -21,6 +21,7 @@ import (
 // the package's name.
 const (
 	kernelDir = "../../engine/kernel/arm64"
+	visionDir = "../../vision"
 	jpegDir   = "../../vision/jpeg"
 )
 
@@ -44,6 +45,7 @@ var programs = []program{
 	{kernelDir, "vec_binary", binaries, nil},
 	{kernelDir, "vec_reduce", reductions, nil},
 	{kernelDir, "vec_blend", blends, nil},
+	{visionDir, "resize_neon_arm64", resizes, nil},
 	{jpegDir, "neon_arm64", jpegKernels, nil},
 }
 

@@ -1,4 +1,4 @@
-//go:build !purego
+//go:build !purego && (amd64 || arm64)
 
 package vision
 
@@ -13,7 +13,7 @@ import (
 // systems that can).
 func TestLinearKernels(t *testing.T) {
 	if !vectors {
-		t.Skip("no vector kernels; they need a CPU with AVX2, and VISION_CPU other than purego")
+		t.Skip("no vector kernels; on amd64 they need AVX2, and everywhere a VISION_CPU other than purego")
 	}
 	rng := rand.New(rand.NewPCG(5, 6))
 	fast, halves := 0, 0
