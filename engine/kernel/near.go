@@ -45,8 +45,11 @@ const (
 	BoxStepClass = 0x6C8E9CF5
 )
 
-// nearRows are the rows of a level in which Near looks.
-const nearRows = 3
+// nearRows are the rows of a level in which Near looks, ranges those of both levels.
+const (
+	nearRows = 3
+	ranges   = 2 * nearRows
+)
 
 // On makes boxes those that lie in the grid. class may be empty; there are as many
 // starts as cells and one, and one level more than High.
@@ -56,7 +59,7 @@ func (g *BoxGrid) On(boxes []FlatBox, class, start []int32, levels []BoxLevel) {
 		g.class = &class[0]
 	}
 	g.count = int32(len(boxes))
-	if len(start) < int(g.Mask)+2 || len(levels) < int(g.High)+2 || g.Low < 0 || g.Low > g.High || g.class != nil && len(class) < len(boxes) {
+	if len(start) < int(g.Mask)+2 || len(levels) < int(g.High)+2 || g.class != nil && len(class) < len(boxes) {
 		panic("BUG: a table of boxes is too short")
 	}
 }
@@ -70,15 +73,17 @@ func (g *BoxGrid) Level(area float32) int32 {
 type BoxQueries struct {
 	grid  *BoxGrid
 	Index [16]int32 // which they are
+	Place [16]int32 // where they lie among the blocks, if they are candidates
 
 	// What Near tells: a box a little larger, so that none that it meets is missed for
 	// rounding; bounds of what it has in common with one that overlaps it by t, less
-	// the share of that one's area; its class; and places of boxes where such may be.
-	Box       [4][16]float32
-	Low, High [16]float32
-	Class     [16]int32
-	From, To  [2 * nearRows][16]int32
-	Hard      uint32 // a bit each: boxes may be in other places too
+	// the share of that one's area; its class; and blocks where such may be: in each
+	// range the first, and how many.
+	Box         [4][16]float32
+	Low, High   [16]float32
+	Class       [16]int32
+	From, Count [ranges][16]int32
+	Hard        uint32 // a bit each: boxes may be in other blocks too
 }
 
 // Near looks for those that the boxes may overlap. The indices are those of boxes of the
@@ -150,11 +155,19 @@ func (q *BoxQueries) find(k int) (hard bool) {
 			if below > 0 && rows < below || low+p > high { // there is none
 				end = first
 			}
-			q.From[nearRows*p+below][k], q.To[nearRows*p+below][k] = first, end
+			q.SetRange(int(nearRows*p+below), k, first, end)
 			row += BoxStepY
 		}
 	}
 	return hard
+}
+
+// SetRange makes a range of the box k those blocks in which places lie.
+func (q *BoxQueries) SetRange(r, k int, first, end int32) {
+	q.From[r][k], q.Count[r][k] = first>>4, 0
+	if first < end {
+		q.Count[r][k] = (end+15)>>4 - first>>4
+	}
 }
 
 // cellOf is a coordinate in cells, as vectors of float32 convert it.

@@ -62,13 +62,13 @@ func TestNear(t *testing.T) {
 					}
 				}
 				for n := range got.From {
-					from, to := got.From[n][i], got.To[n][i]
-					if from != want.From[n][i] || to != want.To[n][i] {
-						t.Fatalf("box %v: got places %v %v, want %v %v", boxes[want.Index[i]], got.From, got.To, want.From, want.To)
+					from, count := got.From[n][i], got.Count[n][i]
+					if from != want.From[n][i] || count != want.Count[n][i] {
+						t.Fatalf("box %v: got blocks %v %v, want %v %v", boxes[want.Index[i]], got.From, got.Count, want.From, want.Count)
 					}
-					if from < 0 || to < from || to > start[g.Mask+1] {
-						t.Fatalf("places from %d to %d", from, to)
-					} else if from == to {
+					if from < 0 || count < 0 || from+count > (start[g.Mask+1]+15)/16 {
+						t.Fatalf("%d blocks from %d on", count, from)
+					} else if count == 0 {
 						empty++
 					}
 				}

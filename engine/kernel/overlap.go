@@ -1,25 +1,35 @@
 package kernel
 
-import "unsafe"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // BoxBlock is 16 boxes: their left sides, then the top, right and bottom ones.
 type BoxBlock [4][16]float32
 
-// BoxSweep compares a box with others. One of its class is a hit where the area of what
-// both have in common is more than Share of the other's area and Low of the box, and a
-// sure hit where it is also more than that and High, all in float32. Low is not negative
-// and not more than High.
+// BoxSweep decides candidates in their order. One that is live is kept, and compared with
+// the boxes in its blocks: one of its class is a hit where the area of what both have in
+// common is more than Share of the other's area and Low of the box, and a sure hit where
+// it is also more than that and High, all in float32. Low is not negative and not more
+// than High.
 type BoxSweep struct {
 	blocks *BoxBlock
-	gone   *uint16
+	live   *uint16
 	class  *[16]int32 // nil: one for all
 	query  *BoxQueries
-	which  int64
-	left   int64 // ranges of places
-	next   int64 // block in the first of them
+	which  int64 // candidate that is next
+	count  int64 // of the candidates
+	left   int64 // blocks of the sweep that is under way, the box before which; all: -1
+	next   int64 // of them
+	inRun  int64 // that follow one another from there on, itself among them
+	run    int64 // that is next
+	Swept  int64 // blocks, of all candidates
 	Told   int64
-	Unsure [64]BoxHits // afterwards: the first Told
+	Kept   uint32 // a bit a candidate
 	Share  float32
+	runs   [ranges + 1]boxRun
+	Unsure [64]BoxHits // afterwards: the first Told
 }
 
 // BoxHits are hits in a block, a bit a box, the lowest for the first.
@@ -28,69 +38,125 @@ type BoxHits struct {
 	Bits  uint32
 }
 
-// On makes boxes those that the sweep is over. gone has a bit a box, the lowest for
-// the first of its block; class may be empty.
-func (s *BoxSweep) On(boxes []BoxBlock, gone []uint16, class [][16]int32) {
-	s.blocks, s.gone, s.class = &boxes[0], &gone[0], nil
+// boxRun are blocks that follow one another.
+type boxRun struct{ first, count int32 }
+
+// longSweep is how many blocks one call compares before it returns after a box.
+const longSweep = 1024
+
+// On makes boxes those that are compared. live has a bit a box, the lowest for the first
+// of its block; class may be empty.
+func (s *BoxSweep) On(boxes []BoxBlock, live []uint16, class [][16]int32) {
+	s.blocks, s.live, s.class = &boxes[0], &live[0], nil
 	if len(class) > 0 {
 		s.class = &class[0]
 	}
 }
 
-// Sweep compares the box k of queries with the boxes in its places, and with others that
-// lie in the same blocks. Sure hits are gone then. It tells the others, but for those that
-// are gone, in the order of the places, and stops where there is no more room for them:
-// Again goes on there.
-func (r *Rung) Sweep(s *BoxSweep, q *BoxQueries, k int) {
-	s.query, s.which, s.Told = q, int64(k), 0
-	s.left, s.next = int64(len(q.From)), int64(q.From[0][k]/16)
-	r.SweepUnit(unsafe.Pointer(s))
+// Start makes the first so many of the queries the candidates: Sweep then decides them.
+func (s *BoxSweep) Start(q *BoxQueries, count int) {
+	s.query, s.which, s.count, s.left, s.Kept = q, 0, int64(count), 0, 0
 }
 
-// Again goes on with a sweep that stopped, and reports whether it had not come to its
-// end.
-func (r *Rung) Again(s *BoxSweep) bool {
-	if s.Told < int64(len(s.Unsure)) {
+// StartOne makes Sweep compare the box k of queries, which is no candidate.
+func (s *BoxSweep) StartOne(q *BoxQueries, k int) {
+	s.query, s.which, s.count, s.left, s.Kept = q, int64(k), int64(k)+1, -1, 0
+}
+
+// Sweep goes on, and reports false where nothing is left. Candidates that are kept are
+// no longer live then, nor are sure hits. Other hits that are live it tells, in the order of
+// the blocks: it stops after the box of which it tells some, or before that where there
+// is no room for more, and before a candidate that is hard.
+func (r *Rung) Sweep(s *BoxSweep) bool {
+	if s.left == 0 && s.which == s.count {
 		return false
 	}
-	s.Told = 0
 	r.SweepUnit(unsafe.Pointer(s))
 	return true
 }
 
+// Box is which of the queries the hits that are told are those of.
+func (s *BoxSweep) Box() int { return int(s.which) - 1 }
+
+// Hard is the candidate before which it stopped, for the caller to decide.
+func (s *BoxSweep) Hard() (k int, is bool) {
+	if is = s.left == 0 && s.which < s.count && s.query.Hard>>s.which&1 != 0; is {
+		s.which++
+	}
+	return int(s.which) - 1, is
+}
+
 func sweep(arg unsafe.Pointer) {
 	s := (*BoxSweep)(arg)
-	for s.left > 0 {
-		from, to := s.places()
-		for from < to && s.next < int64(to+15)/16 {
-			at := int32(s.next)
-			s.next++
-			if unsure := s.test(at); unsure != 0 {
-				s.Unsure[s.Told] = BoxHits{at, unsure}
-				if s.Told++; int(s.Told) == len(s.Unsure) {
-					return
-				}
+	s.Told = 0
+	for s.left != 0 || s.keep() {
+		if s.left < 0 {
+			s.begin()
+		}
+		long := s.left > longSweep
+		for s.left > 0 {
+			if s.step(); s.Told == int64(len(s.Unsure)) {
+				return
 			}
 		}
-		if s.left--; s.left > 0 {
-			from, _ = s.places()
-			s.next = int64(from / 16)
+		if s.Told > 0 || long {
+			return
 		}
 	}
 }
 
-// places is the range that is next.
-func (s *BoxSweep) places() (from, to int32) {
-	q, n := s.query, int64(len(s.query.From))-s.left
-	return q.From[n][s.which], q.To[n][s.which]
+// keep keeps the next candidate that is live.
+func (s *BoxSweep) keep() bool {
+	for q := s.query; s.which < s.count && q.Hard>>s.which&1 == 0; s.which++ {
+		at := q.Place[s.which]
+		if live := place(s.live, at/16); *live>>(at%16)&1 != 0 {
+			*live &^= 1 << (at % 16)
+			s.Kept |= 1 << s.which
+			s.left = -1
+			return true
+		}
+	}
+	return false
 }
 
-// test compares with a block.
+// begin begins with the blocks of the next box.
+func (s *BoxSweep) begin() {
+	n := 0
+	s.left = 0
+	for r := range s.query.From {
+		s.runs[n] = boxRun{s.query.From[r][s.which], s.query.Count[r][s.which]}
+		s.left += int64(s.runs[n].count)
+		if s.runs[n].count > 0 {
+			n++
+		}
+	}
+	s.Swept += s.left
+	s.next, s.inRun, s.run = int64(s.runs[0].first), int64(s.runs[0].count), 1
+	s.which++
+}
+
+// step compares with a block.
+func (s *BoxSweep) step() {
+	at := int32(s.next)
+	if unsure := s.test(at); unsure != 0 {
+		s.Unsure[s.Told] = BoxHits{at, unsure}
+		s.Told++
+	}
+	s.left--
+	s.next++
+	if s.inRun--; s.inRun == 0 {
+		s.next, s.inRun = int64(s.runs[s.run].first), int64(s.runs[s.run].count)
+		s.run++
+	}
+}
+
+// test drops the sure hits in a block and tells the others.
 func (s *BoxSweep) test(at int32) (unsure uint32) {
-	gone, o, q, k := place(s.gone, at), place(s.blocks, at), s.query, s.which
+	live, o, q, k := place(s.live, at), place(s.blocks, at), s.query, s.which-1
 	x1, y1, x2, y2 := q.Box[0][k], q.Box[1][k], q.Box[2][k], q.Box[3][k]
-	for i := range 16 {
-		if *gone>>i&1 != 0 || o[0][i] >= x2 || o[2][i] <= x1 || o[1][i] >= y2 || o[3][i] <= y1 {
+	for todo := *live; todo != 0; todo &= todo - 1 {
+		i := bits.TrailingZeros16(todo) & 15
+		if o[0][i] >= x2 || o[2][i] <= x1 || o[1][i] >= y2 || o[3][i] <= y1 {
 			continue
 		}
 		w := min(o[2][i], x2) - max(o[0][i], x1)
@@ -100,7 +166,7 @@ func (s *BoxSweep) test(at int32) (unsure uint32) {
 			continue
 		}
 		if inter > share+q.High[k] {
-			*gone |= 1 << i
+			*live &^= 1 << i
 		} else {
 			unsure |= 1 << i
 		}

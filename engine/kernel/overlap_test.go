@@ -1,26 +1,28 @@
 package kernel
 
 import (
+	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"testing"
 )
 
-// TestSweep holds the rungs to the twin: the same boxes are gone, the same hits are
-// told.
+// TestSweep holds the rungs to the twin: the same candidates are kept, the same boxes are
+// no longer live, the same hits are told, the same candidates are left to the caller.
 func TestSweep(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	const blocks = 200
 	plain := purego()
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
-		gone, told, missed, stopped := 0, 0, 0, 0
+		gone, kept, told, stopped, hard := 0, 0, 0, 0, 0
 		for turn := range 2000 {
 			most := 1 + 100*r.Float64()
 			side := func() (low, high float32) {
 				low = float32(r.Float64() * 100)
 				return low, low + float32(r.Float64()*most)
 			}
-			boxes, wantGone, gotGone := make([]BoxBlock, blocks), make([]uint16, blocks), make([]uint16, blocks)
+			boxes, wantLive, gotLive := make([]BoxBlock, blocks), make([]uint16, blocks), make([]uint16, blocks)
 			var class [][16]int32
 			if turn%2 == 0 {
 				class = make([][16]int32, blocks)
@@ -34,47 +36,76 @@ func TestSweep(t *testing.T) {
 						class[k][i] = int32(r.IntN(3))
 					}
 				}
-				wantGone[k] = uint16(r.Uint32() & r.Uint32() & r.Uint32())
+				wantLive[k] = uint16(r.Uint32() | r.Uint32() | r.Uint32())
 			}
-			before := slices.Clone(wantGone)
-			copy(gotGone, wantGone)
+			copy(gotLive, wantLive)
 			var q BoxQueries
-			which := r.IntN(16)
-			q.Box[0][which], q.Box[2][which] = side()
-			q.Box[1][which], q.Box[3][which] = side()
-			q.Low[which] = float32(r.Float64()*most) * float32(turn%4) / 4
-			q.High[which] = q.Low[which] + float32(r.Float64()*most)
-			q.Class[which] = int32(r.IntN(3))
-			for i := range q.From {
-				from := r.IntN(16 * blocks)
-				q.From[i][which], q.To[i][which] = int32(from), int32(from+r.IntN(16*blocks+1-from))
+			for i := range q.Index {
+				q.Place[i] = int32(r.IntN(16 * blocks))
+				q.Box[0][i], q.Box[2][i] = side()
+				q.Box[1][i], q.Box[3][i] = side()
+				q.Low[i] = float32(r.Float64()*most) * float32(turn%4) / 4
+				q.High[i] = q.Low[i] + float32(r.Float64()*most)*float32(r.IntN(2))
+				if turn%8 == 0 {
+					q.High[i] = math.MaxFloat32 // many are not sure
+				}
+				q.Class[i] = int32(r.IntN(3))
+				for n := range q.From {
+					from := r.IntN(16 * blocks)
+					end := from + r.IntN(16*blocks+1-from)/(1<<r.IntN(12))
+					if turn%16 == 0 {
+						from, end = 0, 16*blocks // a long sweep
+					}
+					q.SetRange(n, i, int32(from), int32(end))
+				}
 			}
+			q.Hard = r.Uint32() & r.Uint32() & r.Uint32()
 			want := BoxSweep{Share: r.Float32() / 2}
 			got := want
-			want.On(boxes, wantGone, class)
-			got.On(boxes, gotGone, class)
-			plain.Sweep(&want, &q, which)
-			k.Sweep(&got, &q, which)
-			for more := true; more; more = plain.Again(&want) {
-				if got.Told != want.Told || !slices.Equal(got.Unsure[:got.Told], want.Unsure[:want.Told]) {
+			want.On(boxes, wantLive, class)
+			got.On(boxes, gotLive, class)
+			if which := r.IntN(16); turn%3 == 0 {
+				want.StartOne(&q, which)
+				got.StartOne(&q, which)
+			} else {
+				want.Start(&q, which+1)
+				got.Start(&q, which+1)
+			}
+			for plain.Sweep(&want) {
+				if !k.Sweep(&got) {
+					t.Fatal("it came to its end too early")
+				}
+				if got.Told != want.Told || got.Kept != want.Kept || got.Box() != want.Box() || !slices.Equal(got.Unsure[:got.Told], want.Unsure[:want.Told]) {
 					t.Fatalf("got %+v, want %+v", got, want)
 				}
-				told += int(got.Told)
-				if k.Again(&got) {
+				if !slices.Equal(wantLive, gotLive) {
+					t.Fatalf("live are %v, want %v", gotLive, wantLive)
+				}
+				wantHard, is := want.Hard()
+				if gotHard, too := got.Hard(); is != too || is && gotHard != wantHard {
+					t.Fatalf("stopped at %d, want %d", gotHard, wantHard)
+				}
+				if is {
+					hard++
+				}
+				if told += int(got.Told); int(got.Told) == len(got.Unsure) {
 					stopped++
 				}
+				for _, u := range want.Unsure[:want.Told] { // some of them go
+					wantLive[u.Block] &^= uint16(u.Bits & 0x1248)
+					gotLive[u.Block] &^= uint16(u.Bits & 0x1248)
+				}
 			}
-			if !slices.Equal(wantGone, gotGone) {
-				t.Fatalf("gone are %v, want %v", gotGone, wantGone)
+			if k.Sweep(&got) {
+				t.Fatal("it did not come to its end")
 			}
-			if !slices.Equal(wantGone, before) {
-				gone++
-			} else {
-				missed++
+			kept += bits.OnesCount32(got.Kept)
+			for _, live := range gotLive {
+				gone += 16 - bits.OnesCount16(live)
 			}
 		}
-		if min(gone, told, missed, stopped) < 100 {
-			t.Errorf("too few to tell: %d, %d, %d, %d", gone, told, missed, stopped)
+		if min(gone, kept, told, stopped, hard) < 100 {
+			t.Errorf("too few to tell: %d, %d, %d, %d, %d", gone, kept, told, stopped, hard)
 		}
 	})
 }

@@ -58,6 +58,8 @@ type Rung struct {
 	// Vec are the kernels along rows of any length.
 	Vec Vec
 
+	// LayUnit is Lay, of a multiple of 16 boxes.
+	LayUnit func(task unsafe.Pointer)
 	// NearUnit is Near.
 	NearUnit func(queries unsafe.Pointer)
 	// SweepUnit is Sweep from where it stands on.
@@ -98,7 +100,7 @@ func purego() Rung {
 		SmallWinograd8: plainSmallWinograd(8), SmallWinograd16: plainSmallWinograd(16), Activate: activate,
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
 		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16, DepthSplit: depthSplit,
-		Vec: plainVec, NearUnit: findNear, SweepUnit: sweep, ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
+		Vec: plainVec, LayUnit: layBoxes, NearUnit: findNear, SweepUnit: sweep, ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
 		Broadcast8: broadcast8, Broadcast16: broadcast16, SumRow8: sumRow8, SumRow16: sumRow16,
 		ScaleRows8: scaleRows8, ScaleRows16: scaleRows16,
 		Interleave8: interleave8, Interleave16: interleave16, Deinterleave8: deinterleave8, Deinterleave16: deinterleave16,

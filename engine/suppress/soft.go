@@ -85,7 +85,11 @@ func (s *soft) start() {
 		s.class = make([][16]int32, blocks)
 	}
 	s.query.High[0] = math.MaxFloat32 // each that it overlaps is told
-	s.sweep.On(s.blocks, make([]uint16, blocks), s.class)
+	live := make([]uint16, blocks)
+	for b := range live {
+		live[b] = math.MaxUint16
+	}
+	s.sweep.On(s.blocks, live, s.class)
 }
 
 // lower brings the score of a box up to date, and tells whether it fell.
@@ -99,9 +103,8 @@ func (s *soft) lower(b *softBox) bool {
 	}
 	from := b.seen
 	b.seen = int32(len(s.kept))
-	q.From[0][0], q.To[0][0] = from, b.seen
-	s.rung.Sweep(c, q, 0)
-	for more := true; more; more = s.rung.Again(c) {
+	q.SetRange(0, 0, from, b.seen)
+	for c.StartOne(q, 0); s.rung.Sweep(c); {
 		for _, u := range c.Unsure[:c.Told] {
 			for ; u.Bits != 0; u.Bits &= u.Bits - 1 {
 				at := u.Block*16 + int32(bits.TrailingZeros32(u.Bits))

@@ -77,77 +77,118 @@ type work struct {
 	odd   []int32
 
 	layout
-	sweep kernel.BoxSweep
 	// The next candidates, in their order, and what is looked for them.
 	waiting int
-	at      [16]int32 // their places
 	near    kernel.BoxQueries
-	one     kernel.BoxQueries // for one that asks for more places
+	far     uint32 // a bit each: not all places are known
+	sweep   kernel.BoxSweep
+	// For one that is decided alone.
+	one      kernel.BoxQueries
+	oneSweep kernel.BoxSweep
 }
 
 func (s *work) run() error {
 	rung := kernel.Best()
 	s.odd = s.odd[:0]
 	s.lay(s.boxes, s.Task)
-	s.sweep.On(s.blocks, s.gone, s.class)
-	s.sweep.Share = s.grid.Share
+	for _, c := range []*kernel.BoxSweep{&s.sweep, &s.oneSweep} {
+		c.On(s.blocks, s.live, s.class)
+		c.Share = s.grid.Share
+	}
+	s.sweep.Swept = 0
 	look := s.mine + 64
-	for k := 0; k < len(s.Order) && s.Most > 0; {
+	for k := 0; k < len(s.Order) && s.room() > 0; {
 		if s.Check != nil {
 			if err := s.Check(); err != nil {
 				return err
 			}
 		}
 		if len(s.kept) >= look {
-			look = len(s.kept) + 256 // to count is not for nothing
-			if s.taken > 512 && 5*s.live() < 2*s.taken {
-				s.close()
-			}
+			look += look / 2 // to count is not for nothing
+			s.tidy()
 		}
 		k = s.ahead(rung, k)
-		for b, at := range s.at[:s.waiting] {
-			if at < 0 || !s.isGone(at) {
-				if s.decide(rung, b); len(s.kept)-s.mine >= s.Most {
-					return nil
-				}
-			}
-		}
+		s.decide(rung)
 	}
 	return nil
 }
 
+// pays is how many blocks are to have been compared for each box that was decided, for
+// closing the gaps to be worth its time.
+const pays = 4
+
+// tidy closes the gaps where most are gone and sweeps are long.
+func (s *work) tidy() {
+	if left := s.left(); 3*left < s.taken && s.sweep.Swept > pays*int64(s.taken-left) {
+		s.close()
+		s.sweep.Swept = 0
+	}
+}
+
+// room is how many may be kept.
+func (s *work) room() int { return s.Most - (len(s.kept) - s.mine) }
+
 // ahead looks for those that the next candidates may overlap, and tells which comes
 // then.
 func (s *work) ahead(rung *kernel.Rung, k int) int {
+	q := &s.near
 	s.waiting = 0
-	for ; k < len(s.Order) && s.waiting < len(s.at); k++ {
+	for most := min(len(q.Index), s.room()); k < len(s.Order) && s.waiting < most; k++ {
 		i := s.Order[k]
-		at := s.place[i]
-		if at == goneBox || at >= 0 && s.isGone(at) {
-			continue
+		at, live := s.place[i], 1
+		if at >= 0 {
+			live = int(s.live[at>>4] >> (at & 15) & 1)
 		}
-		s.at[s.waiting], s.near.Index[s.waiting] = at, i
-		s.waiting++
+		q.Index[s.waiting], q.Place[s.waiting] = i, at
+		s.waiting += live // whether cannot be foreseen
 	}
-	clear(s.near.Index[s.waiting:]) // of an earlier call
-	rung.Near(&s.near, &s.grid)
-	if s.IoU < leastIoU {
-		s.near.Hard = math.MaxUint32
+	clear(q.Index[s.waiting:]) // of an earlier call
+	rung.Near(q, &s.grid)
+	if s.far = q.Hard; s.IoU < leastIoU {
+		s.far = math.MaxUint32
 	}
+	for b, at := range q.Place[:s.waiting] {
+		if at < 0 || len(s.odd) > 0 {
+			q.Hard |= 1 << b
+		}
+	}
+	q.Hard |= s.far
 	return k
 }
 
-// decide keeps a candidate that is not gone, or drops it for one that could not be
-// swept.
-func (s *work) decide(rung *kernel.Rung, b int) {
-	i, at := s.near.Index[b], s.at[b]
-	if at == oddBox && s.overAny(i, s.kept[s.mine:]) || at >= 0 && len(s.odd) > 0 && s.overAny(i, s.odd) {
+// decide keeps the candidates, or drops them, in their order.
+func (s *work) decide(rung *kernel.Rung) {
+	c := &s.sweep
+	for c.Start(&s.near, s.waiting); rung.Sweep(c); {
+		s.dropTold(c, &s.near)
+		if b, is := c.Hard(); is {
+			s.keep(c)
+			s.decideOne(rung, b)
+		}
+	}
+	s.keep(c)
+}
+
+// keep appends those that a sweep kept.
+func (s *work) keep(c *kernel.BoxSweep) {
+	for ; c.Kept != 0; c.Kept &= c.Kept - 1 {
+		s.kept = append(s.kept, s.near.Index[bits.TrailingZeros32(c.Kept)])
+	}
+}
+
+// decideOne keeps a candidate, or drops it for one that could not be swept.
+func (s *work) decideOne(rung *kernel.Rung, b int) {
+	i, at := s.near.Index[b], s.near.Place[b]
+	switch {
+	case at >= 0 && !s.isLive(at),
+		at == oddBox && s.overAny(i, s.kept[s.mine:]),
+		at >= 0 && len(s.odd) > 0 && s.overAny(i, s.odd):
 		return
 	}
 	s.kept = append(s.kept, i)
 	if at >= 0 {
 		s.drop(at)
-		if s.near.Hard>>b&1 == 0 {
+		if s.far>>b&1 == 0 {
 			s.dropOver(rung, &s.near, b)
 			return
 		}
@@ -164,79 +205,22 @@ func (s *work) overAny(i int32, others []int32) bool {
 	})
 }
 
-// dropOver drops those in the places of a query that its box overlaps too much.
+// dropOver drops those in the blocks of a query that its box overlaps too much.
 func (s *work) dropOver(rung *kernel.Rung, q *kernel.BoxQueries, b int) {
-	c := &s.sweep
-	rung.Sweep(c, q, b)
-	for more := true; more; more = rung.Again(c) {
-		for _, u := range c.Unsure[:c.Told] {
-			for ; u.Bits != 0; u.Bits &= u.Bits - 1 {
-				at := u.Block*16 + int32(bits.TrailingZeros32(u.Bits))
-				if s.Over(s.index[at], q.Index[b]) {
-					s.drop(at)
-				}
+	c := &s.oneSweep
+	for c.StartOne(q, b); rung.Sweep(c); {
+		s.dropTold(c, q)
+	}
+}
+
+// dropTold drops those of the hits that a sweep told that overlap too much.
+func (s *work) dropTold(c *kernel.BoxSweep, q *kernel.BoxQueries) {
+	for _, u := range c.Unsure[:c.Told] {
+		for ; u.Bits != 0; u.Bits &= u.Bits - 1 {
+			at := u.Block*16 + int32(bits.TrailingZeros32(u.Bits))
+			if s.Over(s.index[at], q.Index[c.Box()]) {
+				s.drop(at)
 			}
 		}
 	}
 }
-
-// dropFar drops those that a box overlaps too much where Near does not look in all
-// places: the box is tall, or the threshold low. It reports false where there are too
-// many places.
-func (s *work) dropFar(rung *kernel.Rung, b int) bool {
-	g, q, from := &s.grid, &s.one, &s.near
-	i := from.Index[b]
-	f := &s.flat[i]
-	w, h, x, y := f[2]-f[0], f[3]-f[1], (f[0]+f[2])*0.5, (f[1]+f[3])*0.5
-	slack := (abs(f[0]) + abs(f[1]) + abs(f[2]) + abs(f[3])) * 0x1p-20
-	q.Index[0], q.Class[0] = i, from.Class[b]
-	q.Low[0], q.High[0] = 0, math.MaxFloat32
-	for side := range q.Box {
-		q.Box[side][0] = from.Box[side][b]
-	}
-	low, high := g.Low, g.High
-	if s.IoU >= leastIoU {
-		q.Low[0], q.High[0] = from.Low[b], from.High[b]
-		lost := from.High[b] - g.Share*w*h
-		low = max(low, g.Level(max(w*h*g.Narrowest-lost*g.Widest, 0)))
-		high = min(high, g.Level((w*h+lost)*g.Widest))
-	}
-	left, all, n := int64(mostRows), true, 0
-	for v := low; v <= high; v++ {
-		l, size := &s.levels[v], &s.size[v]
-		// The other's width is at most w/t, and its area over its least height, h·t.
-		rx := g.Reach*(w+min(w*g.Widest, l.Most*g.Widest/h, size.w)) + slack
-		ry := g.Reach*(h+min(h*g.Widest, l.Most*g.Widest/w, size.h)) + slack
-		x0, y0 := int64((x-rx)*l.PerX), int64((y-ry)*l.PerY)
-		wide, rows := int64((x+rx)*l.PerX)-x0+1, int64((y+ry)*l.PerY)-y0+1
-		if left -= rows; left < 0 {
-			all = false
-			break
-		}
-		for row := int64(l.First) + int64(q.Class[0])*kernel.BoxStepClass + x0 + y0*kernel.BoxStepY; rows > 0; rows-- {
-			end := int64(g.Mask) + 1
-			cell := row & int64(g.Mask)
-			to := min(cell+wide, end+cell)
-			q.From[n][0], q.To[n][0] = s.start[cell], s.start[min(to, end)]
-			if n++; to > end { // around the end
-				q.From[n][0], q.To[n][0] = 0, s.start[to-end]
-				n++
-			}
-			if n+2 > len(q.From) {
-				s.dropOver(rung, q, 0)
-				n = 0
-			}
-			row += kernel.BoxStepY
-		}
-	}
-	for k := n; k < len(q.From); k++ {
-		q.To[k][0] = q.From[k][0]
-	}
-	s.dropOver(rung, q, 0)
-	return all
-}
-
-// mostRows is in how many rows of cells a box is looked for that it overlaps.
-const mostRows = 128
-
-func abs(v float32) float32 { return math.Float32frombits(math.Float32bits(v) &^ (1 << 31)) }

@@ -6,6 +6,16 @@ package amd64
 
 import "unsafe"
 
+// LayAVX2 brings boxes to float32, and tells in which cells of a grid they lie.
+//
+//go:noescape
+func LayAVX2(task unsafe.Pointer)
+
+// LayAVX512 brings boxes to float32, and tells in which cells of a grid they lie.
+//
+//go:noescape
+func LayAVX512(task unsafe.Pointer)
+
 // NearAVX2 tells for 16 boxes in which places of a grid those lie that each may overlap.
 //
 //go:noescape
@@ -16,14 +26,14 @@ func NearAVX2(queries unsafe.Pointer)
 //go:noescape
 func NearAVX512(queries unsafe.Pointer)
 
-// SweepAVX2 compares a box with others, 16 at a time, until there is no room for more
-// hits that are not sure.
+// SweepAVX2 decides candidates and compares those that are kept with others, 16 at a time,
+// until there are hits that are not sure.
 //
 //go:noescape
 func SweepAVX2(sweep unsafe.Pointer)
 
-// SweepAVX512 compares a box with others, 16 at a time, until there is no room for more
-// hits that are not sure.
+// SweepAVX512 decides candidates and compares those that are kept with others, 16 at a time,
+// until there are hits that are not sure.
 //
 //go:noescape
 func SweepAVX512(sweep unsafe.Pointer)

@@ -12,14 +12,15 @@ import (
 const (
 	queryRow            = 64 // of 16 numbers
 	queryIndex          = 8
-	queryBox            = queryIndex + queryRow
+	queryPlace          = queryIndex + queryRow
+	queryBox            = queryPlace + queryRow
 	queryLow, queryHigh = queryBox + 4*queryRow, queryBox + 5*queryRow
 	queryClass          = queryHigh + queryRow
 	queryFrom           = queryClass + queryRow
 	nearRows            = 3 // of a level
 	ranges              = 2 * nearRows
-	queryTo             = queryFrom + ranges*queryRow
-	queryHard           = queryTo + ranges*queryRow
+	queryCount          = queryFrom + ranges*queryRow
+	queryHard           = queryCount + ranges*queryRow
 )
 
 // In a grid (kernel.BoxGrid) and in its levels (kernel.BoxLevel).
@@ -41,7 +42,7 @@ const (
 // less one.
 const (
 	nearLevels = queryFrom + (ranges-1)*queryRow
-	nearWide   = queryTo + (nearRows-1)*queryRow // further for the second level
+	nearWide   = queryCount + (nearRows-1)*queryRow // further for the second level
 )
 
 // Vector registers of the search: those that last, and those that anything may use.
@@ -343,21 +344,27 @@ func (n nearer) cells(second, below int, wide operand.Mem) {
 	n.gather(reg.R8, nearB, 4, 0, nearE, nearA)
 	n.gather(reg.R8, nearF, 4, 4, nearE, nearB)
 	n.VPSUBD(r[nearA], r[nearB], r[nearB])
-	exists := func(lessOne int, before uint32) {
+	exists := func(lessOne int, before uint32, of int) {
 		n.number(before, nearE)
 		n.above(lessOne, nearE, nearE)
-		n.and(nearE, nearB, nearB)
+		n.and(nearE, of, of)
 	}
 	if below > 0 {
-		exists(nearD, uint32(below-1))
+		exists(nearD, uint32(below-1), nearB)
 	}
 	if second == 1 {
 		n.VMOVUPS(n.row(nearLevels), r[nearF])
-		exists(nearF, 0)
+		exists(nearF, 0, nearB)
 	}
-	n.VPADDD(r[nearA], r[nearB], r[nearB])
+	n.VPADDD(r[nearA], r[nearB], r[nearF]) // their blocks
+	n.number(15, nearE)
+	n.VPADDD(r[nearE], r[nearF], r[nearF])
+	n.VPSRLD(operand.U8(4), r[nearA], r[nearA])
+	n.VPSRLD(operand.U8(4), r[nearF], r[nearF])
+	n.VPSUBD(r[nearA], r[nearF], r[nearF])
+	exists(nearB, 0, nearF)
 	n.VMOVUPS(r[nearA], n.row(queryFrom+(nearRows*second+below)*queryRow))
-	n.VMOVUPS(r[nearB], n.row(queryTo+(nearRows*second+below)*queryRow))
+	n.VMOVUPS(r[nearF], n.row(queryCount+(nearRows*second+below)*queryRow))
 }
 
 var xmms = []reg.VecPhysical{reg.X0, reg.X1, reg.X2, reg.X3, reg.X4, reg.X5, reg.X6, reg.X7,

@@ -7,11 +7,15 @@ import (
 
 // Where things lie in a sweep (kernel.BoxSweep), in bytes.
 const (
-	sweepBlocks, sweepGone, sweepClasses = 0, 8, 16
-	sweepQuery, sweepWhich               = 24, 32
-	sweepLeft, sweepNext, sweepTold      = 40, 48, 56
-	sweepUnsure, sweepRoom               = 64, 64
-	sweepShare                           = sweepUnsure + 8*sweepRoom
+	sweepBlocks, sweepLive, sweepClasses = 0, 8, 16
+
+	sweepQuery, sweepWhich, sweepCount = 24, 32, 40
+	sweepLeft, sweepNext               = 48, 56
+	sweepInRun, sweepRun, sweepSwept   = 64, 72, 80
+	sweepTold, sweepKept, sweepShare   = 88, 96, 100
+	sweepRuns                          = 104
+	sweepUnsure, sweepRoom             = sweepRuns + 8*(ranges+1), 64
+	longSweep                          = 1024 // blocks
 )
 
 // A block of boxes is 16 left sides, then as many top, right and bottom ones.
@@ -29,96 +33,173 @@ const (
 
 // overlaps writes the search for boxes that one may overlap too much.
 func overlaps(g *gen) {
+	g.lay(ymm)
+	g.lay(zmm)
 	g.near(ymm)
 	g.near(zmm)
-	g.sweep(ymm, g.sweepAVX2, g.classesAVX2)
-	g.sweep(zmm, g.sweepAVX512, g.classesAVX512)
+	sweeper{g, ymm}.sweep()
+	sweeper{g, zmm}.sweep()
 }
 
-// sweep writes the loop. RDX holds the sweep, R11 the box among its queries, RDI what is
-// gone, RSI the classes, R14 the range, R12 how many are left, RAX which block, RCX where
-// those of the range end, R9 the address of the block. test compares 16 boxes and leaves
-// a bit a hit in R8 and a bit a sure one in R10. classes leaves a bit for each of the
-// class in R13. R15 counts what is told. There is no branch on hits: none could foresee
-// them.
-func (g *gen) sweep(v vector, test, classes func()) {
-	name := "Sweep" + v.title
-	g.leaf(name, []string{"sweep ptr"},
-		name+" compares a box with others, 16 at a time, until there is no room for more",
-		"hits that are not sure.")
-	g.param("sweep", reg.RDX)
-	g.MOVQ(at(reg.RDX, sweepGone), reg.RDI)
-	g.MOVQ(at(reg.RDX, sweepClasses), reg.RSI)
-	g.MOVQ(at(reg.RDX, sweepLeft), reg.R12)
-	g.MOVQ(at(reg.RDX, sweepQuery), reg.R11)
-	g.MOVQ(at(reg.RDX, sweepWhich), reg.R14)
-	g.LEAQ(operand.Mem{Base: reg.R11, Index: reg.R14, Scale: 4}, reg.R11)
+// sweeper writes the loops. RDX holds the sweep, RSI the queries, RDI what is live, RBX the
+// blocks, R13 which candidate is next, R11 the box before it among the queries; R12 how many
+// blocks are left, RAX which is next, RCX how many follow in its run, R14 the run after it;
+// R15 counts what is told. R8, R9 and R10 are for anything.
+type sweeper struct {
+	*gen
+	v vector
+}
+
+func (s sweeper) sweep() {
+	name := "Sweep" + s.v.title
+	s.leaf(name, []string{"sweep ptr"},
+		name+" decides candidates and compares those that are kept with others, 16 at a time,",
+		"until there are hits that are not sure.")
+	s.param("sweep", reg.RDX)
+	s.MOVQ(at(reg.RDX, sweepBlocks), reg.RBX)
+	s.MOVQ(at(reg.RDX, sweepLive), reg.RDI)
+	s.MOVQ(at(reg.RDX, sweepQuery), reg.RSI)
+	s.MOVQ(at(reg.RDX, sweepWhich), reg.R13)
+	s.XORL(reg.R15L, reg.R15L)
+	s.VBROADCASTSS(at(reg.RDX, sweepShare), s.v.regs[boxShare])
+	s.VXORPS(reg.Y7, reg.Y7, reg.Y7)
+	s.MOVQ(at(reg.RDX, sweepLeft), reg.R12)
+	s.TESTQ(reg.R12, reg.R12)
+	s.JLT(to("begin"))
+	s.JZ(to("candidate"))
+	s.MOVQ(at(reg.RDX, sweepNext), reg.RAX)
+	s.MOVQ(at(reg.RDX, sweepInRun), reg.RCX)
+	s.MOVQ(at(reg.RDX, sweepRun), reg.R14)
+	s.LEAQ(operand.Mem{Base: reg.RDX, Index: reg.R14, Scale: 8, Disp: sweepRuns}, reg.R14)
+	s.JMP(to("box"))
+	s.candidate()
+	s.begin()
+	s.blocks()
+	s.found()
+
+	s.Label("done")
+	s.LEAQ(at(reg.RDX, sweepRuns), reg.R8)
+	s.SUBQ(reg.R8, reg.R14)
+	s.SHRQ(operand.U8(3), reg.R14)
+	s.MOVQ(reg.R14, at(reg.RDX, sweepRun))
+	s.MOVQ(reg.RCX, at(reg.RDX, sweepInRun))
+	s.MOVQ(reg.RAX, at(reg.RDX, sweepNext))
+	s.Label("none")
+	s.MOVQ(reg.R12, at(reg.RDX, sweepLeft))
+	s.MOVQ(reg.R13, at(reg.RDX, sweepWhich))
+	s.MOVQ(reg.R15, at(reg.RDX, sweepTold))
+	s.end()
+}
+
+// candidate finds the next one that is live, and keeps it.
+func (s sweeper) candidate() {
+	s.Label("gone")
+	s.INCQ(reg.R13)
+	s.Label("candidate")
+	s.CMPQ(reg.R13, at(reg.RDX, sweepCount))
+	s.JGE(to("none"))
+	s.MOVL(at(reg.RSI, queryHard), reg.R8L)
+	s.BTL(reg.R13L, reg.R8L)
+	s.JCS(to("none"))
+	s.MOVL(operand.Mem{Base: reg.RSI, Index: reg.R13, Scale: 4, Disp: queryPlace}, reg.R9L)
+	s.MOVL(reg.R9L, reg.R10L)
+	s.ANDL(operand.U8(15), reg.R9L)
+	s.SHRL(operand.U8(4), reg.R10L)
+	live := operand.Mem{Base: reg.RDI, Index: reg.R10, Scale: 2}
+	s.MOVWLZX(live, reg.R8L)
+	s.BTRL(reg.R9L, reg.R8L)
+	s.JCC(to("gone"))
+	s.MOVW(reg.R8W, live)
+	s.MOVL(at(reg.RDX, sweepKept), reg.R8L)
+	s.BTSL(reg.R13L, reg.R8L)
+	s.MOVL(reg.R8L, at(reg.RDX, sweepKept))
+}
+
+// begin notes the runs of blocks of the next box that are not empty.
+func (s sweeper) begin() {
+	s.Label("begin")
+	s.LEAQ(operand.Mem{Base: reg.RSI, Index: reg.R13, Scale: 4}, reg.R11)
+	s.INCQ(reg.R13)
+	s.XORL(reg.R12L, reg.R12L)
+	s.XORL(reg.R10L, reg.R10L)
+	for r := range ranges {
+		run := operand.Mem{Base: reg.RDX, Index: reg.R10, Scale: 8, Disp: sweepRuns}
+		s.MOVL(at(reg.R11, queryFrom+queryRow*r), reg.R8L)
+		s.MOVL(at(reg.R11, queryCount+queryRow*r), reg.R9L)
+		s.MOVL(reg.R8L, run)
+		s.MOVL(reg.R9L, run.Offset(4))
+		s.ADDQ(reg.R9, reg.R12)
+		s.CMPL(reg.R9L, operand.U8(1)) // carries where it is empty
+		s.SBBQ(operand.I8(-1), reg.R10)
+	}
+	s.ADDQ(reg.R12, at(reg.RDX, sweepSwept))
+	s.TESTQ(reg.R12, reg.R12)
+	s.JZ(to("candidate"))
+	s.MOVQ(reg.R12, at(reg.RDX, sweepLeft)) // for swept
+	s.LEAQ(at(reg.RDX, sweepRuns+8), reg.R14)
+	s.MOVL(at(reg.R14, -8), reg.EAX)
+	s.MOVL(at(reg.R14, -4), reg.ECX)
+}
+
+// blocks compares the box with its blocks.
+func (s sweeper) blocks() {
+	s.Label("box")
+	s.LEAQ(operand.Mem{Base: reg.RSI, Index: reg.R13, Scale: 4, Disp: -4}, reg.R11)
 	for i := range 4 {
-		g.VBROADCASTSS(at(reg.R11, queryBox+queryRow*i), v.regs[i])
+		s.VBROADCASTSS(at(reg.R11, queryBox+queryRow*i), s.v.regs[i])
 	}
-	g.VBROADCASTSS(at(reg.R11, queryLow), v.regs[boxLow])
-	g.VBROADCASTSS(at(reg.R11, queryHigh), v.regs[boxHigh])
-	g.VBROADCASTSS(at(reg.RDX, sweepShare), v.regs[boxShare])
-	g.VXORPS(reg.Y7, reg.Y7, reg.Y7)
-	g.MOVQ(at(reg.RDX, sweepTold), reg.R15)
-	g.MOVQ(at(reg.RDX, sweepNext), reg.RAX)
-	g.MOVL(operand.U32(ranges), reg.R14L)
-	g.SUBQ(reg.R12, reg.R14)
-	g.SHLQ(operand.U8(6), reg.R14)
-	g.ADDQ(reg.R11, reg.R14)
+	s.VBROADCASTSS(at(reg.R11, queryLow), s.v.regs[boxLow])
+	s.VBROADCASTSS(at(reg.R11, queryHigh), s.v.regs[boxHigh])
+	s.Label("block")
+	s.MOVQ(reg.RAX, reg.R9)
+	s.SHLQ(operand.U8(blockShift), reg.R9)
+	s.ADDQ(reg.RBX, reg.R9)
+	s.test()
+	s.ANDW(operand.Mem{Base: reg.RDI, Index: reg.RAX, Scale: 2}, reg.R8W)
+	s.JNZ(to("found")) // seldom
+	s.Label("more")
+	s.LEAQ(at(reg.R14, 8), reg.R8)
+	s.INCQ(reg.RAX)
+	s.DECL(reg.ECX)
+	s.CMOVLEQ(at(reg.R14, 4), reg.ECX)
+	s.CMOVLEQ(at(reg.R14, 0), reg.EAX)
+	s.CMOVQEQ(reg.R8, reg.R14)
+	s.DECQ(reg.R12)
+	s.JZ(to("swept"))
+	s.CMPQ(reg.R15, operand.U8(sweepRoom))
+	s.JNE(to("block"))
+	s.JMP(to("done"))
+	s.Label("swept")
+	s.TESTQ(reg.R15, reg.R15)
+	s.JNZ(to("done"))
+	s.CMPQ(at(reg.RDX, sweepLeft), operand.U32(longSweep))
+	s.JLE(to("candidate"))
+	s.JMP(to("done"))
+}
 
-	g.Label("range")
-	g.MOVLQSX(at(reg.R14, queryTo), reg.RCX)
-	g.CMPL(reg.ECX, at(reg.R14, queryFrom))
-	g.JLE(to("next"))
-	g.ADDQ(operand.U8(15), reg.RCX)
-	g.SHRQ(operand.U8(4), reg.RCX)
-	g.MOVQ(reg.RAX, reg.R9)
-	g.SHLQ(operand.U8(blockShift), reg.R9)
-	g.ADDQ(at(reg.RDX, sweepBlocks), reg.R9)
-	g.CMPQ(reg.RAX, reg.RCX)
-	g.JGE(to("next"))
-	g.Label("block")
-	test()
-	g.TESTQ(reg.RSI, reg.RSI)
-	g.JZ(to("sameClass"))
-	g.MOVQ(reg.RAX, reg.RBX)
-	g.SHLQ(operand.U8(6), reg.RBX)
-	classes()
-	g.ANDL(reg.R13L, reg.R8L)
-	g.ANDL(reg.R13L, reg.R10L)
-	g.Label("sameClass")
-	gone := operand.Mem{Base: reg.RDI, Index: reg.RAX, Scale: 2}
-	g.ORW(gone, reg.R10W)
-	g.MOVW(reg.R10W, gone)
-	g.NOTL(reg.R10L)
-	g.ANDL(reg.R10L, reg.R8L)
-	unsure := func(disp int) operand.Mem {
-		return operand.Mem{Base: reg.RDX, Index: reg.R15, Scale: 8, Disp: sweepUnsure + disp}
-	}
-	g.MOVL(reg.EAX, unsure(0))
-	g.MOVL(reg.R8L, unsure(4))
-	g.ADDQ(operand.I32(4*blockSide), reg.R9)
-	g.INCQ(reg.RAX)
-	g.CMPL(reg.R8L, operand.U8(1)) // carries where there are none
-	g.SBBQ(operand.I8(-1), reg.R15)
-	g.CMPQ(reg.R15, operand.U8(sweepRoom))
-	g.JE(to("done"))
-	g.CMPQ(reg.RAX, reg.RCX)
-	g.JLT(to("block"))
-	g.Label("next")
-	g.DECQ(reg.R12)
-	g.JZ(to("done"))
-	g.ADDQ(operand.U8(queryRow), reg.R14)
-	g.MOVLQSX(at(reg.R14, queryFrom), reg.RAX)
-	g.SHRQ(operand.U8(4), reg.RAX)
-	g.JMP(to("range"))
-
-	g.Label("done")
-	g.MOVQ(reg.R15, at(reg.RDX, sweepTold))
-	g.MOVQ(reg.RAX, at(reg.RDX, sweepNext))
-	g.MOVQ(reg.R12, at(reg.RDX, sweepLeft))
-	g.end()
+// found drops the sure ones of hits that are live, and tells the others.
+func (s sweeper) found() {
+	s.Label("found")
+	s.MOVQ(at(reg.RDX, sweepClasses), reg.R9)
+	s.TESTQ(reg.R9, reg.R9)
+	s.JZ(to("sameClass"))
+	s.SHLQ(operand.U8(6), reg.RAX)
+	s.ADDQ(reg.RAX, reg.R9)
+	s.SHRQ(operand.U8(6), reg.RAX)
+	s.classes()
+	s.ANDL(reg.R10L, reg.R8L)
+	s.Label("sameClass")
+	s.above(boxHigh, reg.R10L)
+	s.ANDL(reg.R8L, reg.R10L)
+	s.XORL(reg.R10L, reg.R8L)
+	s.NOTL(reg.R10L)
+	s.ANDW(reg.R10W, operand.Mem{Base: reg.RDI, Index: reg.RAX, Scale: 2})
+	unsure := operand.Mem{Base: reg.RDX, Index: reg.R15, Scale: 8, Disp: sweepUnsure}
+	s.MOVL(reg.EAX, unsure)
+	s.MOVL(reg.R8L, unsure.Offset(4))
+	s.CMPL(reg.R8L, operand.U8(1)) // carries where there are none
+	s.SBBQ(operand.I8(-1), reg.R15)
+	s.JMP(to("more"))
 }
 
 // common computes the area of what the box has in common with as many others as a
@@ -147,49 +228,48 @@ func (g *gen) common(v vector, disp, inter, share int) {
 
 const greater = operand.U8(30) // ordered, quiet
 
-// sweepAVX512 takes a block at once.
-func (g *gen) sweepAVX512() {
-	g.common(zmm, 0, 11, 12)
-	g.VADDPS(reg.Z4, reg.Z12, reg.Z8)
-	g.VADDPS(reg.Z6, reg.Z12, reg.Z9)
-	g.VCMPPS(greater, reg.Z8, reg.Z11, reg.K1)
-	g.VCMPPS(greater, reg.Z9, reg.Z11, reg.K2)
-	g.KMOVW(reg.K1, reg.R8L)
-	g.KMOVW(reg.K2, reg.R10L)
-}
-
-func (g *gen) classesAVX512() {
-	g.VPBROADCASTD(at(reg.R11, queryClass), reg.Z8)
-	g.VPCMPEQD(operand.Mem{Base: reg.RSI, Index: reg.RBX, Scale: 1}, reg.Z8, reg.K1)
-	g.KMOVW(reg.K1, reg.R13L)
-}
-
-// sweepAVX2 takes it in halves.
-func (g *gen) sweepAVX2() {
-	g.common(ymm, 0, 11, 12)
-	g.common(ymm, 32, 13, 14)
-	above := func(than int, bits reg.Register) {
-		g.VADDPS(ymm.regs[than], reg.Y12, reg.Y8)
-		g.VCMPPS(greater, reg.Y8, reg.Y11, reg.Y8)
-		g.VADDPS(ymm.regs[than], reg.Y14, reg.Y9)
-		g.VCMPPS(greater, reg.Y9, reg.Y13, reg.Y9)
-		g.halves(bits)
+// test compares with 16 boxes and leaves a bit a hit in R8.
+func (s sweeper) test() {
+	s.common(s.v, 0, 11, 12)
+	if s.v.bytes < 64 {
+		s.common(s.v, 32, 13, 14)
 	}
-	above(boxLow, reg.R8L)
-	above(boxHigh, reg.R10L)
+	s.above(boxLow, reg.R8L)
 }
 
-func (g *gen) classesAVX2() {
-	g.VPBROADCASTD(at(reg.R11, queryClass), reg.Y10)
-	g.VPCMPEQD(operand.Mem{Base: reg.RSI, Index: reg.RBX, Scale: 1}, reg.Y10, reg.Y8)
-	g.VPCMPEQD(operand.Mem{Base: reg.RSI, Index: reg.RBX, Scale: 1, Disp: 32}, reg.Y10, reg.Y9)
-	g.halves(reg.R13L)
+// above tells for 16 boxes whether what is common is more than a sum.
+func (s sweeper) above(than int, bits reg.Register) {
+	r := s.v.regs
+	s.VADDPS(r[than], r[12], r[8])
+	if s.v.bytes == 64 {
+		s.VCMPPS(greater, r[8], r[11], reg.K1)
+		s.KMOVW(reg.K1, bits)
+		return
+	}
+	s.VCMPPS(greater, r[8], r[11], r[8])
+	s.VADDPS(r[than], r[14], r[9])
+	s.VCMPPS(greater, r[9], r[13], r[9])
+	s.halves(bits)
 }
 
-// halves are the signs of Y8 and Y9, a bit each.
-func (g *gen) halves(bits reg.Register) {
-	g.VMOVMSKPS(reg.Y9, bits)
-	g.SHLL(operand.U8(8), bits)
-	g.VMOVMSKPS(reg.Y8, reg.EBX)
-	g.ORL(reg.EBX, bits)
+// classes leaves a bit in R10 for each of those at R9 that are that of the box.
+func (s sweeper) classes() {
+	r := s.v.regs
+	s.VPBROADCASTD(at(reg.R11, queryClass), r[10])
+	if s.v.bytes == 64 {
+		s.VPCMPEQD(at(reg.R9, 0), r[10], reg.K1)
+		s.KMOVW(reg.K1, reg.R10L)
+		return
+	}
+	s.VPCMPEQD(at(reg.R9, 0), r[10], r[8])
+	s.VPCMPEQD(at(reg.R9, 32), r[10], r[9])
+	s.halves(reg.R10L)
+}
+
+// halves are the signs of the vectors 8 and 9, a bit each; R9 is overwritten.
+func (s sweeper) halves(bits reg.Register) {
+	s.VMOVMSKPS(reg.Y9, bits)
+	s.SHLL(operand.U8(8), bits)
+	s.VMOVMSKPS(reg.Y8, reg.R9L)
+	s.ORL(reg.R9L, bits)
 }

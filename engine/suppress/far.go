@@ -1,0 +1,93 @@
+package suppress
+
+import (
+	"math"
+
+	"github.com/visionzoo/vision/engine/kernel"
+)
+
+// mostRows is in how many rows of cells a box is looked for that it overlaps.
+const mostRows = 128
+
+// dropFar drops those that a box overlaps too much where Near does not look in all
+// places: the box is tall, or the threshold low. It reports false where there are too
+// many places.
+func (s *work) dropFar(rung *kernel.Rung, b int) (all bool) {
+	f := s.farBox(b)
+	rows, n := int64(mostRows), 0
+	for v := f.low; v <= f.high && rows >= 0; v++ {
+		row, wide, high := s.window(f, v)
+		if rows -= high; rows < 0 {
+			break
+		}
+		for ; high > 0; high-- {
+			if n+2 > len(s.one.From) {
+				s.dropOver(rung, &s.one, 0)
+				n = 0
+			}
+			n = s.look(n, row&int64(s.grid.Mask), wide)
+			row += kernel.BoxStepY
+		}
+	}
+	for ; n < len(s.one.From); n++ {
+		s.one.SetRange(n, 0, 0, 0)
+	}
+	s.dropOver(rung, &s.one, 0)
+	return rows >= 0
+}
+
+// farBox is a box and what may overlap it.
+type farBox struct {
+	w, h, x, y float32 // its size and its centre
+	slack      float32 // for rounding
+	low, high  int32   // levels
+	class      int64   // where the cells of its class begin
+}
+
+// farBox makes one of the near queries the one that is decided alone.
+func (s *work) farBox(b int) farBox {
+	g, q, from := &s.grid, &s.one, &s.near
+	q.Index[0], q.Class[0] = from.Index[b], from.Class[b]
+	q.Low[0], q.High[0] = 0, math.MaxFloat32
+	for side := range q.Box {
+		q.Box[side][0] = from.Box[side][b]
+	}
+	o := &s.flat[q.Index[0]]
+	f := farBox{w: o[2] - o[0], h: o[3] - o[1], x: (o[0] + o[2]) * 0.5, y: (o[1] + o[3]) * 0.5, low: g.Low, high: g.High}
+	f.slack = (abs(o[0]) + abs(o[1]) + abs(o[2]) + abs(o[3])) * 0x1p-20
+	f.class = int64(q.Class[0]) * kernel.BoxStepClass
+	if area := f.w * f.h; s.IoU >= leastIoU {
+		q.Low[0], q.High[0] = from.Low[b], from.High[b]
+		lost := from.High[b] - g.Share*area
+		f.low = max(g.Low, g.Level(max(area*g.Narrowest-lost*g.Widest, 0)))
+		f.high = min(g.High, g.Level((area+lost)*g.Widest))
+	}
+	return f
+}
+
+// window tells in which cells of a level those lie that a box may overlap: the first
+// cell before it is brought into the table, how many follow in its row, how many rows
+// there are.
+func (s *work) window(f farBox, v int32) (first, wide, high int64) {
+	g, l, size := &s.grid, &s.levels[v], &s.size[v]
+	// The other's width is at most w/t, and its area over its least height, h·t.
+	rx := g.Reach*(f.w+min(f.w*g.Widest, l.Most*g.Widest/f.h, size.w)) + f.slack
+	ry := g.Reach*(f.h+min(f.h*g.Widest, l.Most*g.Widest/f.w, size.h)) + f.slack
+	x, y := int64((f.x-rx)*l.PerX), int64((f.y-ry)*l.PerY)
+	wide, high = int64((f.x+rx)*l.PerX)-x+1, int64((f.y+ry)*l.PerY)-y+1
+	return int64(l.First) + f.class + x + y*kernel.BoxStepY, wide, high
+}
+
+// look makes ranges from the n-th on those of cells in a row, and tells which is next.
+func (s *work) look(n int, cell, wide int64) int {
+	end := int64(s.grid.Mask) + 1
+	to := min(cell+wide, end+cell)
+	s.one.SetRange(n, 0, s.start[cell], s.start[min(to, end)])
+	if n++; to > end { // around the end
+		s.one.SetRange(n, 0, 0, s.start[to-end])
+		n++
+	}
+	return n
+}
+
+func abs(v float32) float32 { return math.Float32frombits(math.Float32bits(v) &^ (1 << 31)) }
