@@ -46,6 +46,13 @@ var winogradNEON = winogradUnit{
 	weights: arm64.WinogradWeights,
 }
 
+var smallWinogradNEON = winogradUnit{
+	side:    2,
+	input:   func(a *winogradArgs) { arm64.SmallWinogradInput((*arm64.Winograd)(a)) },
+	output:  func(a *winogradArgs) { arm64.SmallWinogradOutput((*arm64.Winograd)(a)) },
+	weights: arm64.SmallWinogradWeights,
+}
+
 var neonGemm = gemmUnit{rows: 6, columns: 16, gflops: 30,
 	tile: func(a *gemmArgs) { arm64.Gemm((*arm64.GemmArgs)(a)) },
 	dots: arm64.GemvRows, strip: stripNEON}

@@ -37,6 +37,7 @@ var programs = []program{
 	{kernelDir, "conv_f32", convTiles, convTable},
 	{kernelDir, "depth_f32", depthRows, depthTable},
 	{kernelDir, "winograd_f32", winogradTransforms, nil},
+	{kernelDir, "winograd_small", smallWinograd, nil},
 	{kernelDir, "gemm_f32", matrices, nil},
 	{kernelDir, "rows_f32", rowKernels, nil},
 	{kernelDir, "window_f32", windows, nil},

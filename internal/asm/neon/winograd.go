@@ -161,11 +161,11 @@ func winogradOutput(e *emitter) {
 			}
 			store := fmt.Sprintf("store%d_%d", half, y)
 			e.p("CBZ R%d, %s", residual, store)
-			e.winogradColumns(store, width, func(x int) {
+			e.winogradColumns(store, 4, width, func(x int) {
 				e.ldrQ(temp, from, 32*x)
 				e.fadd(sums[x], sums[x], temp)
 			})
-			e.winogradColumns(fmt.Sprintf("stored%d_%d", half, y), width, func(x int) {
+			e.winogradColumns(fmt.Sprintf("stored%d_%d", half, y), 4, width, func(x int) {
 				e.clip(sums[x], low, high)
 				e.strQ(sums[x], to, 32*x)
 			})
@@ -177,10 +177,10 @@ func winogradOutput(e *emitter) {
 	e.winogradNext()
 }
 
-// winogradColumns visits those that lie in the picture; label stands behind
-// them.
-func (e *emitter) winogradColumns(label string, width int, visit func(x int)) {
-	for x := range 4 {
+// winogradColumns visits those of the columns of a tile that lie in the picture; label
+// stands behind them.
+func (e *emitter) winogradColumns(label string, columns, width int, visit func(x int)) {
+	for x := range columns {
 		if x > 0 {
 			e.p("CMP $%d, R%d", x, width)
 			e.p("BLE %s", label)

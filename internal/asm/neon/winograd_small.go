@@ -1,0 +1,163 @@
+package main
+
+import "fmt"
+
+// smallWinograd writes the transforms of F(2x2, 3x3) on blocks of 8 channels: one half
+// of four after the other, all 4x4 numbers in vectors. conv_winograd_small.go in
+// engine/kernel has the matrices and the twins.
+func smallWinograd(e *emitter) {
+	smallWinogradInput(e)
+	smallWinogradOutput(e)
+	smallWinogradWeights(e)
+}
+
+func smallWinogradInput(e *emitter) {
+	const column = 10 // and the three after it: columns 0 to 3
+	e.fn("SmallWinogradInput", "Winograd", "transforms tiles of 4x4 pixels.",
+		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 first pixel,\n// R6 transformed, R7 row, R11 to R13 columns 1 to 3, R9 short-lived; V0 to V15 the tile, V16 to V19.")
+	e.winogradTiles()
+	for x := 1; x < 4; x++ {
+		e.p("MOVD Winograd_Columns+%d(R0), R%d", 8*x, column+x)
+	}
+	e.label("tile")
+	for half := range 2 {
+		e.place("In", 8, half, winoFrom)
+		e.place("Out", 0, half, winoTo)
+		var rows [4][4]int // the vectors of the numbers
+		for y := range 4 {
+			e.p("MOVD Winograd_Rows+%d(R0), R%d", 8*y, winoRow)
+			e.p("ADD R%d, R%d", winoFrom, winoRow)
+			e.ldrQ(4*y, winoRow, 0)
+			for x := 1; x < 4; x++ {
+				e.ldrQIndex(4*y+x, winoRow, column+x)
+			}
+			rows[y] = e.smallInput([4]int{4 * y, 4*y + 1, 4*y + 2, 4*y + 3}, 16+y)
+		}
+		for x := range 4 {
+			for _, v := range e.smallInput([4]int{rows[0][x], rows[1][x], rows[2][x], rows[3][x]}, 4*x+1) {
+				e.strQ(v, winoTo, 0)
+				e.p("ADD R%d, R%d", winoPlane, winoTo)
+			}
+		}
+	}
+	e.winogradNext()
+}
+
+// smallInput turns four numbers by the matrix B^T, by way of a free vector.
+func (e *emitter) smallInput(d [4]int, free int) [4]int {
+	e.fsub(d[0], d[0], d[2])
+	e.fsub(d[3], d[1], d[3])
+	e.fadd(free, d[1], d[2])
+	e.fsub(d[2], d[2], d[1])
+	return [4]int{d[0], free, d[2], d[3]}
+}
+
+func smallWinogradOutput(e *emitter) {
+	const outRow, residualRow, width, height, residual, to, from = 10, 11, 12, 13, 14, 15, 17
+	const bias, low, high, temp = 20, 21, 22, 23 // vectors
+	e.fn("SmallWinogradOutput", "Winograd", "makes tiles of up to 2x2 pixels.",
+		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,\n// R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of the row, R9 R16 short-lived; V0 to V15 products, V20 to V23.")
+	e.spread("Low", low)
+	e.spread("High", high)
+	e.winogradTiles()
+	e.field("OutRow", outRow)
+	e.field("ResidualRow", residualRow)
+	e.field("Width", width)
+	e.field("Height", height)
+	e.field("Residual", residual)
+	e.label("tile")
+	for half := range 2 {
+		e.field("Bias", winoTemp)
+		e.ldrQ(bias, winoTemp, 16*half)
+		e.place("In", 0, half, winoFrom)
+		e.place("Out", 16, half, to)
+		e.place("Residual", 24, half, from)
+		for v := range 16 {
+			e.ldrQ(v, winoFrom, 0)
+			e.p("ADD R%d, R%d", winoPlane, winoFrom)
+		}
+		for x := range 4 {
+			e.smallOutput([4]int{4 * x, 4*x + 1, 4*x + 2, 4*x + 3})
+		}
+		for y := range 2 {
+			if y > 0 {
+				e.p("CMP $%d, R%d", y, height)
+				e.p("BLE done%d", half)
+			}
+			sums := e.smallOutput([4]int{y, 4 + y, 8 + y, 12 + y})
+			for _, v := range sums {
+				e.fadd(v, v, bias)
+			}
+			store := fmt.Sprintf("store%d_%d", half, y)
+			e.p("CBZ R%d, %s", residual, store)
+			e.winogradColumns(store, 2, width, func(x int) {
+				e.ldrQ(temp, from, 32*x)
+				e.fadd(sums[x], sums[x], temp)
+			})
+			e.winogradColumns(fmt.Sprintf("stored%d_%d", half, y), 2, width, func(x int) {
+				e.clip(sums[x], low, high)
+				e.strQ(sums[x], to, 32*x)
+			})
+			e.p("ADD R%d, R%d", outRow, to)
+			e.p("ADD R%d, R%d", residualRow, from)
+		}
+		e.label(fmt.Sprintf("done%d", half))
+	}
+	e.winogradNext()
+}
+
+// smallOutput turns four numbers into two by the matrix A^T.
+func (e *emitter) smallOutput(m [4]int) [2]int {
+	e.fadd(m[0], m[0], m[1])
+	e.fadd(m[0], m[0], m[2])
+	e.fsub(m[1], m[1], m[2])
+	e.fsub(m[1], m[1], m[3])
+	return [2]int{m[0], m[1]}
+}
+
+func smallWinogradWeights(e *emitter) {
+	const from, to, plane, step, left, row = 1, 2, 3, 5, 6, 7
+	const half = 8 // the constant 1/2
+	e.text("SmallWinogradWeights", "dst, src, scratch unsafe.Pointer, plane, step, count int", 48,
+		"transforms the 3x3 kernels of count input channels, step bytes apart in dst.",
+		"R1 kernel, R2 transformed, R3 bytes between planes, R5 step, R6 kernels left, R7 plane, R16 short-lived; V8 a half, V9 to V17 the kernel, V18 to V27.")
+	e.p("MOVD dst+0(FP), R%d", to)
+	e.p("MOVD src+8(FP), R%d", from)
+	e.p("MOVD plane+24(FP), R%d", plane)
+	e.p("MOVD step+32(FP), R%d", step)
+	e.p("MOVD count+40(FP), R%d", left)
+	e.constants(1. / 2)
+	e.label("kernel")
+	for part := range 2 {
+		var rows [3][4]int
+		for y := range 3 {
+			first := 9 + 3*y
+			for x := range 3 {
+				e.ldrQ(first+x, from, 32*(3*y+x)+16*part)
+			}
+			rows[y] = e.smallTaps([3]int{first, first + 1, first + 2}, [2]int{18 + 2*y, 19 + 2*y}, half)
+		}
+		e.p("ADD $%d, R%d, R%d", 16*part, to, row)
+		for x := range 4 {
+			for _, v := range e.smallTaps([3]int{rows[0][x], rows[1][x], rows[2][x]}, [2]int{24 + x&1, 26 + x&1}, half) {
+				e.strQ(v, row, 0)
+				e.p("ADD R%d, R%d", plane, row)
+			}
+		}
+	}
+	e.p("ADD $%d, R%d", 9*32, from)
+	e.p("ADD R%d, R%d", step, to)
+	e.p("SUBS $1, R%d", left)
+	e.p("BNE kernel")
+	e.ret()
+}
+
+// smallTaps turns three numbers into four by the matrix G, by way of two free vectors.
+func (e *emitter) smallTaps(g [3]int, free [2]int, half int) [4]int {
+	e.fadd(free[1], g[0], g[2])
+	e.fadd(free[0], free[1], g[1])
+	e.fsub(free[1], free[1], g[1])
+	e.fmul(free[0], free[0], half)
+	e.fmul(free[1], free[1], half)
+	return [4]int{g[0], free[0], free[1], g[2]}
+}
