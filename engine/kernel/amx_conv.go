@@ -111,22 +111,6 @@ func newTileConv(c *Conv, w *TileWeights, products int) (Work, error) {
 	return work, nil
 }
 
-// stepOffsets lists where each channel block and tap lies from a row's first
-// tap, in the order of the packed weights.
-func stepOffsets(c *Conv) []int {
-	var offsets []int
-	size := c.In.Format.PixelBytes()
-	blocks := (c.In.C/c.Group + c.In.Format.Channels() - 1) / c.In.Format.Channels()
-	for b := range blocks {
-		for y := range c.KernelH {
-			for x := range c.KernelW {
-				offsets = append(offsets, b*c.In.Block+(y*c.DilationH*c.In.Pitch+x*c.DilationW)*size)
-			}
-		}
-	}
-	return offsets
-}
-
 // setPairs turns tiles into what the kernel walks. Where the last pairs lack
 // tiles the last one stands in, of which no row is wanted then.
 func (s *tiled) setPairs(c *Conv, m *tileMap) {

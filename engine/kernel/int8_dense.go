@@ -132,16 +132,6 @@ func (s *denseQConv) clearByteHalo(pair, group, groups int, m *Memory) {
 	}
 }
 
-// qconvOffsets are where the inputs of each step lie.
-func qconvOffsets(c *QConv, w *QConvWeights) []int {
-	conv := c.Conv
-	if w.form == qconvRows { // 64 bytes hold a whole row of taps
-		conv.KernelW = 1
-	}
-	offsets := stepOffsets(&conv)
-	return slices.Repeat(offsets, w.times)
-}
-
 // depthwiseQConv is a planned convolution of each channel by itself.
 type depthwiseQConv struct {
 	conv    QConv

@@ -1,12 +1,11 @@
-//go:build amd64 && !purego
+//go:build (amd64 || arm64) && !purego
 
 package kernel
 
 import (
 	"math"
+	"slices"
 	"unsafe"
-
-	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
 // wideQConvs are the integer convolutions of processors without byte products:
@@ -29,7 +28,16 @@ func (s *widenBytes) Chunks() int { return (s.size + widenEach - 1) / widenEach 
 
 func (s *widenBytes) Run(chunk int, m *Memory) {
 	from := chunk * widenEach
-	amd64.WidenBytesAVX2(unsafe.Add(m.Scratch, 2*from), unsafe.Add(m.In, from), min(widenEach, s.size-from))
+	wideBytes(unsafe.Add(m.Scratch, 2*from), unsafe.Add(m.In, from), min(widenEach, s.size-from))
+}
+
+// wideTile is one call of the kernels of a processor: sums of six pixels, or of one, by
+// 16 outputs; or those of 64 channels of one pixel of bytes.
+type wideTile struct {
+	In, Weights, Sums unsafe.Pointer
+	Offsets           *int // bytes from In to the input of each step
+	Steps             int
+	RowStride         int // bytes from an output's input to the next one's
 }
 
 // wideQConv is a planned convolution: a chunk is some rows of some outputs.
@@ -68,6 +76,32 @@ func newWideQConv(c *QConv, w *QConvWeights) *wideQConv {
 	return s
 }
 
+// qconvOffsets are where the inputs of each step lie.
+func qconvOffsets(c *QConv, w *QConvWeights) []int {
+	conv := c.Conv
+	if w.form == qconvRows { // 64 bytes hold a whole row of taps
+		conv.KernelW = 1
+	}
+	offsets := stepOffsets(&conv)
+	return slices.Repeat(offsets, w.times)
+}
+
+// stepOffsets lists where each channel block and tap lies from a row's first
+// tap, in the order of the packed weights.
+func stepOffsets(c *Conv) []int {
+	var offsets []int
+	size := c.In.Format.PixelBytes()
+	blocks := (c.In.C/c.Group + c.In.Format.Channels() - 1) / c.In.Format.Channels()
+	for b := range blocks {
+		for y := range c.KernelH {
+			for x := range c.KernelW {
+				offsets = append(offsets, b*c.In.Block+(y*c.DilationH*c.In.Pitch+x*c.DilationW)*size)
+			}
+		}
+	}
+	return offsets
+}
+
 // depthOffsets are the bytes from the first tap to each.
 func depthOffsets(c *QConv) []int {
 	var offsets []int
@@ -89,7 +123,7 @@ func (s *wideQConv) Run(chunk int, m *Memory) {
 	groups := (c.Out.C + s.outs - 1) / s.outs
 	n, group := chunk/s.chunks/groups, chunk/s.chunks%groups
 	var sums [6 * 16]int32
-	a := amd64.WideTile{Weights: unsafe.Pointer(&s.weights.data[group*s.weights.panel]), Sums: unsafe.Pointer(&sums), Offsets: &s.offsets[0], Steps: len(s.offsets)}
+	a := wideTile{Weights: unsafe.Pointer(&s.weights.data[group*s.weights.panel]), Sums: unsafe.Pointer(&sums), Offsets: &s.offsets[0], Steps: len(s.offsets)}
 	first, last := rows*s.each, min((rows+1)*s.each, c.Out.H)
 	plane := unsafe.Add(m.Out, c.Out.At(n, s.outs*group))
 	for y := first; y < last; y++ {
@@ -106,7 +140,7 @@ func (s *wideQConv) Run(chunk int, m *Memory) {
 
 // row computes a row of 16 outputs, six pixels at a time. The last six begin
 // early enough to end with the row; where there are no six, each is for itself.
-func (s *wideQConv) row(a *amd64.WideTile, sums *[96]int32, m *Memory, n, group, y int, plane unsafe.Pointer) {
+func (s *wideQConv) row(a *wideTile, sums *[96]int32, m *Memory, n, group, y int, plane unsafe.Pointer) {
 	c := &s.conv
 	a.RowStride = 2 * c.StrideW * c.In.Format.PixelBytes()
 	in := unsafe.Add(m.Scratch, 2*n*c.In.Image+group*16/(c.Out.C/c.Group)*s.groupIn)
@@ -117,9 +151,9 @@ func (s *wideQConv) row(a *amd64.WideTile, sums *[96]int32, m *Memory, n, group,
 		}
 		a.In = unsafe.Add(in, 2*(c.In.Pixel(y*c.StrideH-c.PadTop, start*c.StrideW-c.PadLeft)))
 		if count == 6 {
-			amd64.WideTile6AVX2(a)
+			wideTile6(a)
 		} else {
-			amd64.WideTile1AVX2(a)
+			wideTile1(a)
 		}
 		for r := range count {
 			s.finish(sums[16*r:][:16], 16*group, unsafe.Add(plane, c.Out.Pixel(y, start+r)+16*group%64))
@@ -128,12 +162,12 @@ func (s *wideQConv) row(a *amd64.WideTile, sums *[96]int32, m *Memory, n, group,
 	}
 }
 
-func (s *wideQConv) depthRow(a *amd64.WideTile, sums *[96]int32, m *Memory, n, block, y int, plane unsafe.Pointer) {
+func (s *wideQConv) depthRow(a *wideTile, sums *[96]int32, m *Memory, n, block, y int, plane unsafe.Pointer) {
 	c := &s.conv
 	in := unsafe.Add(m.In, c.In.At(n, 64*block))
 	for x := range c.Out.W {
 		a.In = unsafe.Add(in, c.In.Pixel(y*c.StrideH-c.PadTop, x*c.StrideW-c.PadLeft))
-		amd64.WideDepthAVX2(a)
+		wideDepth(a)
 		s.finish(sums[:64], 64*block, unsafe.Add(plane, c.Out.Pixel(y, x)))
 	}
 }

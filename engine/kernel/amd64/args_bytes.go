@@ -15,10 +15,11 @@ type ByteRow struct {
 	First              int
 }
 
-// WideTile is one call of the AVX2 kernels of integer convolutions.
+// WideTile is one call of a kernel of integer convolutions. See wideTile in package
+// kernel, field by field the same, for what the fields mean.
 type WideTile struct {
 	In, Weights, Sums unsafe.Pointer
-	Offsets           *int // bytes from In to the input of each step
+	Offsets           *int
 	Steps             int
-	RowStride         int // bytes from an output's input to the next one's
+	RowStride         int
 }

@@ -148,3 +148,8 @@ func (e *emitter) st2(v, base int) {
 func (e *emitter) st3(v, base int) {
 	e.word(0x4c004000|register(base, 5)|register(v, 0), "st3 {v%d.16b, v%d.16b, v%d.16b}, [x%d]", v, v+1, v+2, base)
 }
+
+// ld2Next takes the words of two vectors in turn and moves the register behind them.
+func (e *emitter) ld2Next(v, base int) {
+	e.word(0x4cdf8400|register(base, 5)|register(v, 0), "ld2 {v%d.8h, v%d.8h}, [x%d], #32", v, v+1, base)
+}

@@ -93,6 +93,7 @@ func everyInstruction() [][]string {
 			e.loadLaneNext(r[0], lane, base, min(r[2], 28))
 		}
 		e.ldrD(r[0], base)
+		e.ld2Next(r[0], base)
 		e.ld3(r[0]&15, base)
 		e.st3Half(r[0]&15, base)
 		e.uaddlp(r[0], r[1])
