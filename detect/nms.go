@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"math"
 	"slices"
 
 	"github.com/visionzoo/vision/engine/suppress"
@@ -49,10 +48,7 @@ func SoftNMS(boxes []Box, scores []float64, classes []int, sigma, least float64)
 		Score: lowered,
 		Class: classes,
 		Least: least,
-		Factor: func(a, b int32) float64 {
-			v := boxes[a].IoU(boxes[b])
-			return math.Exp(-v * v / sigma)
-		},
+		Sigma: sigma,
 	})
 	return ints(left), lowered
 }

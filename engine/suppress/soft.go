@@ -2,7 +2,6 @@ package suppress
 
 import (
 	"math"
-	"math/bits"
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel"
@@ -14,9 +13,7 @@ type SoftTask struct {
 	Score []float64 // of each box; lowered where it takes part
 	Class []int     // of each box: other classes do not lower; nil for one class
 	Least float64   // what falls below is dropped
-	// Factor tells by what a box that is kept lowers another that it overlaps; not
-	// more than 1.
-	Factor func(kept, other int32) float64
+	Sigma float64   // a box that is kept lowers another to exp(-IoU²/Sigma) of it; positive
 }
 
 // Soft keeps the candidate with the highest score, lowers the scores of the others
@@ -24,7 +21,9 @@ type SoftTask struct {
 // boxes that are kept, in this order.
 //
 // Scores only fall. So a box is compared with those that were kept only once it comes
-// first with the score that it had, 16 at a time, and then finds its place again.
+// first with the score that it had, and then finds its place again. It is lowered by a
+// single exponential, of the sum of what all of them take: a score is that of one
+// exponential each but for less than 1e-12 of it.
 func Soft[B ~struct{ X1, Y1, X2, Y2 float64 }](boxes []B, t SoftTask) []int32 {
 	same := unsafe.Slice((*Box)(unsafe.Pointer(unsafe.SliceData(boxes))), len(boxes))
 	s := soft{SoftTask: t, boxes: same, rung: kernel.Best()}
@@ -32,7 +31,7 @@ func Soft[B ~struct{ X1, Y1, X2, Y2 float64 }](boxes []B, t SoftTask) []int32 {
 	for len(s.heap) > 0 {
 		switch top := &s.heap[0]; {
 		case !s.lower(top):
-			s.keep(top.index)
+			s.keep(top)
 			s.pop()
 		case top.score >= t.Least:
 			s.sink()
@@ -50,18 +49,24 @@ type soft struct {
 	kept   []int32
 	heap   []softBox // the first one comes before all others
 	rung   *kernel.Rung
-	number []int32 // of the classes, by index
-	sweep  kernel.BoxSweep
-	query  kernel.BoxQueries // of one box
-	blocks []kernel.BoxBlock // of those that are kept, in their order
-	class  [][16]int32       // likewise
+	number []int32    // of the classes, by index
+	class  []softList // by number
+	sum    kernel.BoxSum
 }
 
-// softBox is a candidate that is left, with its score after the first seen of those
-// that are kept lowered it.
+// softList are the boxes of a class that are kept, in their order.
+type softList struct {
+	blocks []kernel.IoUBlock
+	count  int
+}
+
+// softBox is a candidate that is left, with its score after the first of those that are
+// kept lowered it.
 type softBox struct {
-	score             float64
-	rank, index, seen int32
+	score, first float64 // the one it began with
+	squares      float64 // of its IoUs with those in the blocks it has seen, the sum
+	rank, index  int32
+	seen         int32 // blocks that are full
 }
 
 // before tells which comes first: of equal scores, the better one as they were.
@@ -74,63 +79,63 @@ func (s *soft) start() {
 		if !(s.Score[i] >= s.Least) {
 			break
 		}
-		s.heap = append(s.heap, softBox{s.Score[i], int32(rank), i, 0}) // sorted is a heap
+		s.heap = append(s.heap, softBox{score: s.Score[i], first: s.Score[i], rank: int32(rank), index: i}) // sorted is a heap
 	}
 	var l layout
 	l.number(s.Class)
-	s.number = l.numbers
-	blocks := len(s.heap)/16 + 1
-	s.blocks = make([]kernel.BoxBlock, blocks)
-	if len(s.number) > 0 {
-		s.class = make([][16]int32, blocks)
+	s.number, s.class = l.numbers, make([]softList, l.classes)
+}
+
+// list are the boxes that are kept of the class of one.
+func (s *soft) list(index int32) *softList {
+	if len(s.number) == 0 {
+		return &s.class[0]
 	}
-	s.query.High[0] = math.MaxFloat32 // each that it overlaps is told
-	live := make([]uint16, blocks)
-	for b := range live {
-		live[b] = math.MaxUint16
-	}
-	s.sweep.On(s.blocks, live, s.class)
+	return &s.class[s.number[index]]
 }
 
 // lower brings the score of a box up to date, and tells whether it fell.
 func (s *soft) lower(b *softBox) bool {
-	c, q, before := &s.sweep, &s.query, b.score
-	for side, v := range roomy(&s.boxes[b.index]) {
-		q.Box[side][0] = v
+	box, list := &s.boxes[b.index], s.list(b.index)
+	if !box.hasArea() {
+		return false
 	}
-	if len(s.number) > 0 {
-		q.Class[0] = s.number[b.index]
+	full := int32(list.count / 8)
+	s.sum.Box = box.sides()
+	b.squares += s.rung.SquareIoUs(&s.sum, list.blocks[b.seen:full])
+	b.seen = full
+	squares := b.squares + s.rung.SquareIoUs(&s.sum, list.blocks[full:]) // it may become fuller
+	if squares == 0 {
+		return false
 	}
-	from := b.seen
-	b.seen = int32(len(s.kept))
-	q.SetRange(0, 0, from, b.seen)
-	for c.StartOne(q, 0); s.rung.Sweep(c); {
-		for _, u := range c.Unsure[:c.Told] {
-			for ; u.Bits != 0; u.Bits &= u.Bits - 1 {
-				at := u.Block*16 + int32(bits.TrailingZeros32(u.Bits))
-				if at < from || !s.boxes[s.kept[at]].meets(&s.boxes[b.index]) {
-					continue
-				}
-				b.score *= s.Factor(s.kept[at], b.index)
-				if s.Score[b.index] = b.score; !(b.score >= s.Least) {
-					return true
-				}
-			}
-		}
+	score := b.first * math.Exp(-squares/s.Sigma)
+	if score >= b.score {
+		return false
 	}
-	return b.score != before
+	b.score, s.Score[b.index] = score, score
+	return true
 }
 
 // keep keeps a box.
-func (s *soft) keep(i int32) {
-	at := len(s.kept)
-	s.kept = append(s.kept, i)
-	for side, v := range roomy(&s.boxes[i]) {
-		s.blocks[at/16][side][at%16] = v
+func (s *soft) keep(b *softBox) {
+	s.kept = append(s.kept, b.index)
+	box, list := &s.boxes[b.index], s.list(b.index)
+	if !box.hasArea() {
+		return
 	}
-	if len(s.number) > 0 {
-		s.class[at/16][at%16] = s.number[i]
+	at := list.count % 8
+	if at == 0 {
+		list.blocks = append(list.blocks, kernel.IoUBlock{})
 	}
+	for side, v := range box.sides() {
+		list.blocks[list.count/8][side][at] = v
+	}
+	list.count++
+}
+
+// sides are those of a box, and its area.
+func (b *Box) sides() [5]float64 {
+	return [5]float64{b.X1, b.Y1, b.X2, b.Y2, (b.X2 - b.X1) * (b.Y2 - b.Y1)}
 }
 
 // pop takes the first box away.
@@ -159,20 +164,4 @@ func (s *soft) sink() {
 		at = next
 	}
 	s.heap[at] = b
-}
-
-// meets reports whether two boxes have anything in common.
-func (b *Box) meets(o *Box) bool {
-	return b.X1 < o.X2 && o.X1 < b.X2 && b.Y1 < o.Y2 && o.Y1 < b.Y2
-}
-
-// roomy is a box in float32, a little larger than it is, so that none that it meets
-// is missed for rounding, and that areas are numbers.
-func roomy(b *Box) kernel.FlatBox {
-	const far, little = 1e18, 1e-18
-	out := func(v, sign float64) float32 {
-		v += sign * (math.Abs(v)*0x1p-22 + little)
-		return float32(min(max(v, -far), far))
-	}
-	return kernel.FlatBox{out(b.X1, -1), out(b.Y1, -1), out(b.X2, 1), out(b.Y2, 1)}
 }

@@ -1,5 +1,5 @@
-// F32 generates the float32 assembly of engine/kernel/amd64. From
-// internal/asm: go run ./f32
+// F32 generates the float32 assembly of engine/kernel/amd64, and the little that is in
+// float64. From internal/asm: go run ./f32
 package main
 
 import (
@@ -43,6 +43,7 @@ var programs = []program{
 	{"depth_f32", depthRows, depthTable},
 	{"winograd_f32", winogradTransforms, nil},
 	{"overlap_f32", overlaps, nil},
+	{"iou_f64", ious, nil},
 	{"peak_f32", peaks, nil},
 	{"bytes_avx512", byteRows, nil},
 	{"bytes_avx2", wideBytes, nil},

@@ -1,0 +1,49 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// TestSquareIoUs holds the rungs to the twin, bit by bit.
+func TestSquareIoUs(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 7))
+	plain := purego()
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
+		some, none := 0, 0
+		for turn := range 3000 {
+			most := math.Exp2(r.Float64()*10 - 3)
+			box := func() [5]float64 {
+				x, y, w, h := r.Float64()*100, r.Float64()*100, r.Float64()*most, r.Float64()*most
+				if odd := []float64{0, 5e-324, 1e300, 1e-200}; r.IntN(20) == 0 {
+					w = odd[r.IntN(len(odd))]
+				}
+				return [5]float64{x, y, x + w, y + h, w * h}
+			}
+			blocks := make([]IoUBlock, r.IntN(20))
+			for i := range blocks {
+				for at := range 8 {
+					if r.IntN(8) > 0 {
+						for side, v := range box() {
+							blocks[i][side][at] = v
+						}
+					}
+				}
+			}
+			b := BoxSum{Box: box()}
+			want, got := plain.SquareIoUs(&b, blocks), k.SquareIoUs(&b, blocks)
+			if math.Float64bits(got) != math.Float64bits(want) {
+				t.Fatalf("turn %d: got %v, want %v", turn, got, want)
+			}
+			if want > 0 {
+				some++
+			} else {
+				none++
+			}
+		}
+		if min(some, none) < 300 {
+			t.Errorf("too few to tell: %d, %d", some, none)
+		}
+	})
+}
