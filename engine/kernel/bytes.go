@@ -119,6 +119,21 @@ func byteSum(a *byteRow) {
 	}
 }
 
+// inWhole runs a kernel on the whole vectors of 16 numbers and the twin on the
+// rest; numbers take so many bytes at Dst and at A.
+func (a *byteRow) inWhole(dst, src int, kernel func(), twin func(*byteRow)) {
+	n := a.Count
+	whole := n &^ 15
+	if a.Count = whole; whole > 0 {
+		kernel()
+	}
+	if whole == n {
+		return
+	}
+	a.Dst, a.A, a.Count = unsafe.Add(a.Dst, whole*dst), unsafe.Add(a.A, whole*src), n-whole
+	twin(a)
+}
+
 // byteFrame is what a chunk of a step on bytes works with.
 type byteFrame struct {
 	row  byteRow

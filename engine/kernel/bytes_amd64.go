@@ -2,11 +2,7 @@
 
 package kernel
 
-import (
-	"unsafe"
-
-	"github.com/visionzoo/vision/engine/kernel/amd64"
-)
+import "github.com/visionzoo/vision/engine/kernel/amd64"
 
 // The AVX-512 kernels take whole vectors; the twins do what is left.
 var bytesAVX512 = byteKernels{
@@ -23,19 +19,4 @@ var bytesAVX512 = byteKernels{
 	Widen: func(a *byteRow) {
 		a.inWhole(4, 1, func() { amd64.DequantizeAVX512((*amd64.ByteRow)(a)) }, byteWiden)
 	},
-}
-
-// inWhole runs a kernel on the whole vectors of 16 numbers and the twin on the
-// rest; numbers take so many bytes at Dst and at A.
-func (a *byteRow) inWhole(dst, src int, kernel func(), twin func(*byteRow)) {
-	n := a.Count
-	whole := n &^ 15
-	if a.Count = whole; whole > 0 {
-		kernel()
-	}
-	if whole == n {
-		return
-	}
-	a.Dst, a.A, a.Count = unsafe.Add(a.Dst, whole*dst), unsafe.Add(a.A, whole*src), n-whole
-	twin(a)
 }

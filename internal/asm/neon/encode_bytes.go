@@ -153,3 +153,34 @@ func (e *emitter) st3(v, base int) {
 func (e *emitter) ld2Next(v, base int) {
 	e.word(0x4cdf8400|register(base, 5)|register(v, 0), "ld2 {v%d.8h, v%d.8h}, [x%d], #32", v, v+1, base)
 }
+
+// xtn16 makes words of numbers of 32 bits, xtn8 bytes of words: their lower halves.
+func (e *emitter) xtn16(d, a int, high bool) {
+	h := halfOf(high)
+	e.word(0x0e612800|h.code|register(a, 5)|register(d, 0), "xtn%s v%d.%s, v%d.4s", h.two, d, h.h, a)
+}
+
+func (e *emitter) xtn8(d, a int, high bool) {
+	h := halfOf(high)
+	e.word(0x0e212800|h.code|register(a, 5)|register(d, 0), "xtn%s v%d.%s, v%d.8h", h.two, d, h.by, a)
+}
+
+// uaddw16 adds words to numbers of 32 bits.
+func (e *emitter) uaddw16(d, a, b int, high bool) {
+	h := halfOf(high)
+	e.word(0x2e601000|h.code|register(b, 16)|register(a, 5)|register(d, 0), "uaddw%s v%d.4s, v%d.4s, v%d.%s", h.two, d, a, b, h.h)
+}
+
+// umax8 is the larger bytes.
+func (e *emitter) umax8(d, a, b int) {
+	e.word(0x6e206400|register(b, 16)|register(a, 5)|register(d, 0), "umax v%d.16b, v%d.16b, v%d.16b", d, a, b)
+}
+
+func (e *emitter) mul32(d, a, b int)  { e.three(0x4ea09c00, "mul", d, a, b) }
+func (e *emitter) fmaxnm(d, a, b int) { e.three(0x4e20c400, "fmaxnm", d, a, b) } // a number where one is NaN
+func (e *emitter) scvtf(d, a int)     { e.two(0x4e21d800, "scvtf", d, a) }
+
+// st4Next stores the bytes of four vectors in turn and moves the register behind them.
+func (e *emitter) st4Next(v, base int) {
+	e.word(0x4c9f0000|register(base, 5)|register(v, 0), "st4 {v%d.16b, v%d.16b, v%d.16b, v%d.16b}, [x%d], #64", v, v+1, v+2, v+3, base)
+}

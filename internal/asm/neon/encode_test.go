@@ -72,6 +72,9 @@ func everyInstruction() [][]string {
 				op(r[0], r[1], 8-r[2]&7, high)
 			}
 			e.sqxtun(r[0], r[1], high)
+			e.xtn16(r[0], r[1], high)
+			e.xtn8(r[0], r[1], high)
+			e.uaddw16(r[0], r[1], r[2], high)
 			e.ushll8(r[0], r[1], high)
 			e.ushll16(r[0], r[1], high)
 			e.sqshrun8(r[0], r[1], 8-r[2]&7, high)
@@ -92,6 +95,11 @@ func everyInstruction() [][]string {
 		for lane := range 4 {
 			e.loadLaneNext(r[0], lane, base, min(r[2], 28))
 		}
+		e.umax8(r[0], r[1], r[2])
+		e.mul32(r[0], r[1], r[2])
+		e.fmaxnm(r[0], r[1], r[2])
+		e.scvtf(r[0], r[1])
+		e.st4Next(r[0]&15, base)
 		e.ldrD(r[0], base)
 		e.ld2Next(r[0], base)
 		e.ld3(r[0]&15, base)
