@@ -3,7 +3,8 @@ package kernel
 import "unsafe"
 
 // Taps are weighted sums of numbers: sum i is Σ Weight[t·n+i] times the number
-// at Index[t·n+i], t below Per, n = len(Index)/Per.
+// at Index[t·n+i], t below Per, n = len(Index)/Per. Of a Resize they are sums of
+// rows or columns, and without weights the one row or column itself.
 type Taps struct {
 	Index  []int32
 	Weight []float32

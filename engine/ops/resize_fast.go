@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -123,6 +124,63 @@ func (op *resize) nearestPlaces(p resizeAxis) (at []int32, ok bool) {
 		at[i] = int32(op.round(place, p))
 	}
 	return at, true
+}
+
+// ResizeTaps says of which rows and columns of its input n, a Resize or Upsample,
+// makes those of its output, nil where they stay; x is the input's shape, and
+// constant gives the inputs that are known. ok is false where anything but the last
+// two axes changes, where places lie outside or are made of many.
+func ResizeTaps(n *ir.Node, x []int, constant func(*ir.Value) *tensor.Tensor) (rows, columns *kernel.Taps, ok bool) {
+	const many = 8
+	op, ok := n.Operator.(*resize)
+	if !ok {
+		return nil, nil, false
+	}
+	at := func(i int) *tensor.Tensor {
+		if i <= 0 || i >= len(n.Inputs) || n.Inputs[i] == nil {
+			return nil
+		}
+		t := constant(n.Inputs[i])
+		ok = ok && t != nil
+		return t
+	}
+	roi, scales, sizes := at(op.roiAt), at(op.scalesAt), at(op.sizesAt)
+	if !ok {
+		return nil, nil, false
+	}
+	r, err := op.request(roi, scales, sizes)
+	if err != nil {
+		return nil, nil, false
+	}
+	_, plan, err := op.plan(x, r)
+	if err != nil {
+		return nil, nil, false
+	}
+	for _, p := range plan {
+		taps, ok := op.axisTaps(p, many)
+		switch {
+		case !ok || p.axis < len(x)-2:
+			return nil, nil, false
+		case p.axis == len(x)-1:
+			columns = taps
+		default:
+			rows = taps
+		}
+	}
+	return rows, columns, true
+}
+
+// axisTaps are the taps of an axis, at most most for each element.
+func (op *resize) axisTaps(p resizeAxis, most int) (*kernel.Taps, bool) {
+	if op.mode == "nearest" {
+		at, ok := op.nearestPlaces(p)
+		return &kernel.Taps{Index: at, Per: 1}, ok
+	}
+	if op.tapCount(p) > most {
+		return nil, false
+	}
+	taps := op.taps(p)
+	return columnTaps(taps, p.out), taps.beyond == nil
 }
 
 // columnTaps lays taps out as kernels take them.

@@ -95,7 +95,7 @@ func (b *builder) format(n *ir.Node) kernel.Format {
 // canSplit reports whether a node's kernel can write 32-channel pixels.
 func (b *builder) canSplit(n *ir.Node) bool {
 	switch b.roles[n] {
-	case globalPool, resize:
+	case globalPool:
 		return false
 	case concat: // parts that start inside a pixel are copied number by number
 		at := 0
@@ -138,8 +138,15 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 				}
 			}
 			plain++
-		case scaleShift, resize:
+		case scaleShift:
 			plain++
+		case resize:
+			// What takes numbers as they are does so in any format.
+			if r, _ := b.resizing(n); r.Rows.Picks() && r.Columns.Picks() && b.shapes[n.Outputs[0]].format == b.narrow() {
+				tile++
+			} else {
+				plain++
+			}
 		}
 	}
 	return tile, plain

@@ -20,7 +20,7 @@ const (
 	combine                // sum or product of two of one shape
 	gate                   // product with one number a channel
 	concat                 // along channels
-	resize                 // nearest or linear
+	resize                 // of rows and columns
 )
 
 // role says what a node can be on blocked activations. Whether it becomes that
@@ -55,9 +55,30 @@ func (b *builder) role(n *ir.Node) role {
 	case "Concat":
 		return b.concatRole(n)
 	case "Resize", "Upsample":
-		return resize
+		// Few channels in large pictures, as a segmentation ends with, are resized
+		// sooner in planes.
+		if _, ok := b.resizing(n); ok && b.readBlocked(n.Outputs[0]) {
+			return resize
+		}
 	}
 	return outside
+}
+
+// readBlocked reports whether a reader of v may want it blocked; it looks no
+// further than the first.
+func (b *builder) readBlocked(v *ir.Value) bool {
+	for _, r := range b.readers[v] {
+		switch r.Op {
+		case "Concat":
+			return true
+		case "Resize", "Upsample":
+		default:
+			if b.role(r) != outside {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // picture reports whether a value is float32 of rank 4 with something in it.
@@ -136,10 +157,16 @@ func (b *builder) concatRole(n *ir.Node) role {
 	if a == nil || a.Int != 1 && a.Int != -3 {
 		return outside
 	}
+	at, whole := 0, true // whole: every part begins a block
 	for _, v := range n.Inputs {
 		if v == nil || !b.picture(v) || b.constant(v) != nil {
 			return outside
 		}
+		whole = whole && at%b.opt.Rung.Block.Channels() == 0
+		at += b.channels(v)
+	}
+	if !whole && !b.readBlocked(n.Outputs[0]) {
+		return outside // parts would be copied number by number, and all of it again
 	}
 	return concat
 }

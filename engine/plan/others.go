@@ -38,6 +38,8 @@ func (b *builder) otherNode(n *ir.Node, r role) (bool, error) {
 		return true, b.scaleNode(n)
 	case concat:
 		return true, b.concatNode(n)
+	case resize:
+		return true, b.resizeNode(n)
 	}
 	return false, nil
 }
@@ -137,6 +139,30 @@ func (b *builder) meanPlace(n *ir.Node) place {
 	l := planarLayout(b.fact(y))
 	b.places[y] = place{buffer: b.newBuffer(l.Size()), layout: l}
 	return b.places[y]
+}
+
+// resizing reads a Resize or Upsample.
+func (b *builder) resizing(n *ir.Node) (r kernel.Resize, ok bool) {
+	x, _ := b.fact(n.Inputs[0]).Shape.Ints()
+	r.Rows, r.Columns, ok = ops.ResizeTaps(n, x, b.constant)
+	return r, ok
+}
+
+// resizeNode schedules a resizing of rows and columns.
+func (b *builder) resizeNode(n *ir.Node) error {
+	r, _ := b.resizing(n)
+	in, err := b.any(n.Inputs[0], b.opt.Rung.Block)
+	if err != nil {
+		return err
+	}
+	out := b.home(n.Outputs[0])
+	r.In, r.Out = in.layout, out.layout
+	w, err := b.opt.Rung.Resize(r)
+	if err != nil {
+		return err
+	}
+	b.finish(n, n.Op, w, []place{in}, out)
+	return nil
 }
 
 // pointwise schedules an operation number by number.
