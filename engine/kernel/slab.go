@@ -8,30 +8,35 @@ import (
 
 // Packed weights are read once a run, from end to end: on small pages the
 // processor would wait for a translation every 4 KiB. So they share slabs that
-// the system is asked to put on huge pages. Slabs lie outside the heap: they stay
-// as long as the session does, and counted as heap they would let garbage grow to
-// their size before it is collected.
+// the system is asked to put on huge pages, one behind the other: each that had
+// huge pages of its own would leave half of one empty. Slabs lie outside the heap:
+// they stay as long as the session does, and counted as heap they would let
+// garbage grow to their size before it is collected.
 const (
 	hugePage  = 2 << 20
-	slabBytes = 4 * hugePage
 	smallPage = 4 << 10
 	slabFrom  = smallPage // smaller pieces stand alone
 )
 
-// slab is a piece of memory that goes back to the system once nothing holds it.
-type slab struct{ memory []byte }
-
-// keeper is part of what has memory in slabs: it holds them. Who hands on an
-// address in that memory keeps the keeper reachable.
-type keeper struct {
-	slabs  []*slab
-	pieces [][]byte // what was taken of them
+// slab is a run of addresses that goes back to the system once nothing holds it.
+type slab struct {
+	memory []byte
+	used   int // bytes
 }
+
+// piece is some pages of a slab, which go back before the slab does.
+type piece struct {
+	slab   *slab
+	memory []byte
+}
+
+// keeper is part of what has memory in slabs: it holds the pieces. Who hands on
+// an address in that memory keeps the keeper reachable.
+type keeper struct{ pieces []*piece }
 
 var current struct {
 	sync.Mutex
 	slab *slab
-	free []byte
 }
 
 // bytes returns n zero bytes that start a cache line, and a page where they fill
@@ -41,30 +46,31 @@ func (k *keeper) bytes(n int) []byte {
 	case n < slabFrom:
 		return alignTo(make([]byte, n+64), 64)[:n:n]
 	case n > slabBytes/2:
-		s := newSlab(n)
-		return k.hold(s, s.memory[:n:n])
+		return k.take(newSlab(n), n)
 	}
 	c := &current
 	c.Lock()
 	defer c.Unlock()
-	if len(c.free) < n {
+	if c.slab == nil || len(c.slab.memory)-c.slab.used < n {
 		c.slab = newSlab(slabBytes)
-		c.free = c.slab.memory
 	}
-	taken := c.free[:n:n]
-	c.free = c.free[min(roundUp(n, smallPage), len(c.free)):]
-	return k.hold(c.slab, taken)
+	return k.take(c.slab, n)
 }
 
-func (k *keeper) hold(s *slab, piece []byte) []byte {
-	k.slabs, k.pieces = append(k.slabs, s), append(k.pieces, piece)
-	return piece
+// take makes the next n bytes of a slab a piece.
+func (k *keeper) take(s *slab, n int) []byte {
+	at := s.used
+	s.used += roundUp(n, smallPage)
+	p := &piece{s, s.memory[at : at+n : at+n]}
+	runtime.AddCleanup(p, func(s *slab) { vacate(s.memory[at : at+n]) }, s) // the slab outlives its pieces
+	k.pieces = append(k.pieces, p)
+	return p.memory
 }
 
 // Blocks is how many calls of Populate give all memory its pages.
 func (k *keeper) Blocks() (n int) {
 	for _, p := range k.pieces {
-		n += PopulateBlocks(p)
+		n += PopulateBlocks(p.memory)
 	}
 	return n
 }
@@ -73,13 +79,24 @@ func (k *keeper) Blocks() (n int) {
 // blocks may run at once, which packing cannot do as evenly. It may be left out.
 func (k *keeper) Populate(block int) {
 	for _, p := range k.pieces {
-		n := PopulateBlocks(p)
+		n := PopulateBlocks(p.memory)
 		if block < n {
-			PopulateBlock(p, block)
+			b := withinPage(p.memory, block)
+			populate(b, p.slab.ends(b))
 			return
 		}
 		block -= n
 	}
+}
+
+// ends reports whether a slab is used up to somewhere in the huge page that b is a
+// part of, so that a good part of that page would be there in vain.
+func (s *slab) ends(b []byte) bool {
+	current.Lock()
+	defer current.Unlock()
+	const enough = hugePage / 4 * 3
+	from := uintptr(unsafe.Pointer(unsafe.SliceData(b))) - uintptr(unsafe.Pointer(unsafe.SliceData(s.memory)))
+	return s.used-int(from/hugePage*hugePage) < enough
 }
 
 // PopulateBlocks is how many huge pages some memory has a part of.
@@ -92,10 +109,12 @@ func PopulateBlocks(memory []byte) int {
 }
 
 // PopulateBlock has the system give a block of mapped memory its pages.
-func PopulateBlock(memory []byte, block int) {
+func PopulateBlock(memory []byte, block int) { populate(withinPage(memory, block), false) }
+
+// withinPage is what some memory has of a huge page, the first of which is number 0.
+func withinPage(memory []byte, block int) []byte {
 	before := int(uintptr(unsafe.Pointer(unsafe.SliceData(memory))) % hugePage)
-	from, to := max(0, block*hugePage-before), min((block+1)*hugePage-before, len(memory))
-	populate(memory[from:to])
+	return memory[max(0, block*hugePage-before):min((block+1)*hugePage-before, len(memory))]
 }
 
 // floats returns n zeros that start a cache line.
@@ -107,7 +126,7 @@ func newSlab(n int) *slab {
 	if mapped == nil {
 		mapped = make([]byte, n+hugePage)
 	}
-	s := &slab{alignTo(mapped, hugePage)[:n]}
+	s := &slab{memory: alignTo(mapped, hugePage)[:n]}
 	if free != nil {
 		runtime.AddCleanup(s, func(free func()) { free() }, free)
 	}

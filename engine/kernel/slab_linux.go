@@ -8,6 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// slabBytes is the size of a slab that several share: of addresses, since only
+// what is used of it gets memory.
+const slabBytes = 16 * hugePage
+
 // mapMemory returns n zero bytes outside the heap, on huge pages where the system
 // follows the hint, and how to give them back; nil where it has none.
 func mapMemory(n int) (memory []byte, free func()) {
@@ -19,42 +23,38 @@ func mapMemory(n int) (memory []byte, free func()) {
 	return p, func() { _ = unix.Munmap(p) }
 }
 
+// vacate gives the pages back that a piece of mapped memory begins.
+func vacate(b []byte) {
+	_ = unix.Madvise(unsafe.Slice(unsafe.SliceData(b), roundUp(len(b), smallPage)), unix.MADV_DONTNEED)
+}
+
 // A virtual machine may have handed its free memory back to the host. It does so
 // in large pieces, so that huge pages come without memory behind them, ten times
-// as slowly as others, while small ones are still there. Where two huge pages in
-// a row took dearPage, the next dearBytes go on small pages; the system puts
-// them together later, in its own time.
+// as slowly as others, while small ones are still there. Where a huge page took
+// dearPage, the next dearBytes go on small pages; the system puts them together
+// later, in its own time.
 const (
-	dearPage  = 2 * time.Millisecond // elsewhere 0.2 to 0.8, with interruptions
+	dearPage  = 3 * time.Millisecond // elsewhere 0.2 to 0.8
 	dearBytes = 48 << 20
 )
 
-var dear struct {
-	row   atomic.Int64 // huge pages that were dear, one after the other
-	bytes atomic.Int64 // to go on small pages
-}
+// dear is how many bytes are to go on small pages.
+var dear atomic.Int64
 
-// populate gives mapped memory its pages. Old systems do not know how: there
-// packing finds them missing one by one.
-func populate(b []byte) {
-	const page = 4 << 10
-	before := uintptr(unsafe.Pointer(unsafe.SliceData(b))) % page
-	b = unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), -int(before))), roundUp(len(b)+int(before), page))
-	if dear.bytes.Load() > 0 {
-		dear.bytes.Add(-int64(len(b)))
+// populate gives mapped memory its pages, small ones where a huge one is not
+// wanted. Old systems do not know how: there packing finds them missing one by
+// one.
+func populate(b []byte, small bool) {
+	before := int(uintptr(unsafe.Pointer(unsafe.SliceData(b))) % smallPage)
+	b = unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), -before)), roundUp(len(b)+before, smallPage))
+	if dear.Add(-int64(len(b))) > 0 || small {
 		_ = unix.Madvise(b, unix.MADV_NOHUGEPAGE)
 		_ = unix.Madvise(b, unix.MADV_POPULATE_WRITE)
 		_ = unix.Madvise(b, unix.MADV_HUGEPAGE)
 		return
 	}
 	start := time.Now()
-	if unix.Madvise(b, unix.MADV_POPULATE_WRITE) != nil {
-		return
-	}
-	switch took := time.Since(start); {
-	case took > dearPage && dear.row.Add(1) >= 2:
-		dear.bytes.Store(dearBytes)
-	case took < dearPage && took > dearPage/32: // else the page was there
-		dear.row.Store(0)
+	if unix.Madvise(b, unix.MADV_POPULATE_WRITE) == nil && time.Since(start) > dearPage {
+		dear.Store(dearBytes)
 	}
 }

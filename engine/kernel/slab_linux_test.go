@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"runtime"
@@ -59,6 +60,46 @@ func TestSlabsGoBack(t *testing.T) {
 	t.Error("it stays although nothing keeps it")
 }
 
+// Pieces lie one behind the other, and the pages of one that nothing holds go back
+// while its neighbours stay.
+func TestPiecesGoBack(t *testing.T) {
+	const n = 3*smallPage + 100
+	var keepers [3]*keeper
+	var pieces [3][]byte
+	for { // until all lie in one slab
+		for i := range keepers {
+			keepers[i] = new(keeper)
+			pieces[i] = keepers[i].bytes(n)
+			for k := range pieces[i] {
+				pieces[i][k] = byte(i + 1)
+			}
+		}
+		if keepers[0].pieces[0].slab == keepers[2].pieces[0].slab {
+			break
+		}
+	}
+	room := keepers[0].pieces[0].slab
+	middle := bytes.Index(room.memory, pieces[1])
+	if &room.memory[middle] != &pieces[1][0] || &room.memory[middle-4*smallPage] != &pieces[0][0] || &room.memory[middle+4*smallPage] != &pieces[2][0] {
+		t.Fatal("the pieces do not follow each other by pages")
+	}
+	keepers[1], pieces[1] = nil, nil
+	gone := make([]byte, n)
+	for deadline := time.Now().Add(10 * time.Second); !bytes.Equal(room.memory[middle:middle+n], gone); {
+		if time.Now().After(deadline) {
+			t.Fatal("the pages of the piece that nothing holds are still there")
+		}
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
+	for _, i := range []int{0, 2} {
+		if !bytes.Equal(pieces[i], bytes.Repeat([]byte{byte(i + 1)}, n)) {
+			t.Errorf("piece %d lost its numbers", i)
+		}
+	}
+	runtime.KeepAlive(keepers)
+}
+
 // resident is how many of a mapping's bytes have memory behind them.
 func resident(t *testing.T, b []byte) int {
 	pages := make([]byte, (len(b)+4095)/4096)
@@ -72,6 +113,24 @@ func resident(t *testing.T, b []byte) int {
 	return n
 }
 
+// The last huge page of a slab is small pages where little of it is used.
+func TestLastPage(t *testing.T) {
+	for _, c := range []struct {
+		tail  int
+		small bool
+	}{{hugePage / 4, true}, {hugePage - smallPage, false}} {
+		s := newSlab(4 * hugePage)
+		k := new(keeper)
+		k.take(s, 2*hugePage+c.tail)
+		if last := s.memory[2*hugePage : 2*hugePage+c.tail]; s.ends(last) != c.small {
+			t.Errorf("%d bytes on the last page: on small ones %v", c.tail, s.ends(last))
+		}
+		if s.ends(s.memory[hugePage+5 : 2*hugePage]) {
+			t.Error("a page that is used to its end goes on small ones")
+		}
+	}
+}
+
 // Populated memory is there before it is touched, on huge pages and on small
 // ones, and keeps what was written.
 func TestPopulate(t *testing.T) {
@@ -83,12 +142,12 @@ func TestPopulate(t *testing.T) {
 		}
 		b[hugePage+1] = 7
 		if small {
-			dear.bytes.Store(dearBytes)
+			dear.Store(dearBytes)
 		}
 		for i := range k.Blocks() {
 			k.Populate(i)
 		}
-		dear.bytes.Store(0)
+		dear.Store(0)
 		if unix.Madvise(b[:4096], unix.MADV_POPULATE_WRITE) != nil {
 			t.Skip("this system cannot populate memory: run on Linux 5.14 or newer")
 		}

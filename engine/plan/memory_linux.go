@@ -6,8 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const hugePage = 2 << 20
-
 // allocate returns zeroed memory that starts a cache line, and what gives it
 // back. Large pieces come from the kernel on huge pages: a network's
 // activations span more small pages than the translation caches hold.

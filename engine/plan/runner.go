@@ -42,7 +42,7 @@ type Runner struct {
 
 // NewRunner prepares a bound graph.
 func NewRunner(g *ir.Graph, o Options) *Runner {
-	r := &Runner{graph: g, opt: o, program: NewProgram(g), stock: &stock{}, planning: make(chan struct{}, 1), weights: newWeights(&o)}
+	r := &Runner{graph: g, opt: o, program: NewProgram(g), stock: &stock{threads: o.Threads}, planning: make(chan struct{}, 1), weights: newWeights(&o)}
 	runtime.AddCleanup(r, func(s *stock) { s.drain() }, r.stock)
 	return r
 }

@@ -3,17 +3,20 @@ package plan
 import (
 	"slices"
 	"sync"
+
+	"github.com/visionzoo/vision/engine/team"
 )
 
 // stock is the memory of a runner's arenas. Plans for other shapes and other
 // parts of the graph take turns on the same blocks: what waits and
 // what is in use together never exceed the most that was in use at once.
 type stock struct {
-	mu   sync.Mutex
-	idle []*block // longest waiting first
-	used int      // bytes taken
-	kept int      // bytes idle
-	most int      // the largest used so far
+	threads int // that give new memory its pages
+	mu      sync.Mutex
+	idle    []*block // longest waiting first
+	used    int      // bytes taken
+	kept    int      // bytes idle
+	most    int      // the largest used so far
 }
 
 // block is one piece of memory.
@@ -22,6 +25,8 @@ type block struct {
 	free   func()
 }
 
+const hugePage = 2 << 20
+
 // keepSmall is the size up to which a block may be much larger than its arena.
 const keepSmall = 1 << 20
 
@@ -29,6 +34,25 @@ const keepSmall = 1 << 20
 // else the smallest that is neither too small nor far too large, else a new
 // one.
 func (s *stock) take(n int, last *block) *block {
+	if b := s.waiting(n, last); b != nil {
+		return b
+	}
+	memory, free := allocate(n)
+	if s.threads != 1 {
+		_ = team.Default().Run(s.threads, n/hugePage, newPages(memory)) // nothing in it fails
+	}
+	return &block{memory, free}
+}
+
+// newPages are memory that nobody wrote yet. The system clears a huge page when it
+// is first written: that takes as long as a layer, or several.
+type newPages []byte
+
+func (p newPages) Chunk(i int) { p[i*hugePage] = 0 }
+
+// waiting takes an idle block. Where none serves it notes that n bytes will be
+// in use, and gives nil.
+func (s *stock) waiting(n int, last *block) *block {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	best := -1
@@ -51,8 +75,7 @@ func (s *stock) take(n int, last *block) *block {
 	}
 	s.hold(n)
 	s.trim()
-	memory, free := allocate(n)
-	return &block{memory, free}
+	return nil
 }
 
 func (s *stock) hold(n int) {
