@@ -65,7 +65,9 @@ func (r *Runner) Graph() *ir.Graph { return r.graph }
 
 // Run computes the graph's outputs, in their order, for inputs in theirs. The
 // results are the caller's. into may hold tensors to write results into, where
-// dtype and shape fit; nil elements and a nil slice are allocated.
+// dtype and shape fit; nil elements and a nil slice are allocated. Only what is
+// returned counts: it may be into, with new tensors in place of those that did not
+// fit.
 func (r *Runner) Run(ctx context.Context, in, into []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	if d, n := r.divide(in); d.each > 0 {
 		return r.runParts(ctx, in, into, d, n)
