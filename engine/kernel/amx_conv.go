@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel/amd64"
@@ -132,6 +133,12 @@ func (s *tiled) setPairs(c *Conv, m *tileMap) {
 	if s.tall {
 		each = 4
 	}
+	runs := 0
+	for i := range m.tiles {
+		runs += len(m.tiles[i].runs)
+	}
+	s.segments = slices.Grow(s.segments, runs)
+	s.pairs = slices.Grow(s.pairs, (last/each+1)*each/2)
 	for i := 0; i <= last; i += each {
 		first := len(s.pairs)
 		for j := i; j < i+each; j += 2 {

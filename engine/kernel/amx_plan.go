@@ -56,16 +56,16 @@ func even(n, most int) (tiles, rows int) {
 // enough to end with the row; its first rows are then computed in vain.
 func tilesByRow(c *Conv, most int) tileMap {
 	count, rows := even(c.Out.W, most)
-	m := tileMap{rows: rows, stride: c.StrideW * c.In.Format.PixelBytes()}
+	all := c.Out.N * c.Out.H * count
+	m := tileMap{rows: rows, stride: c.StrideW * c.In.Format.PixelBytes(), tiles: make([]rowTile, 0, all)}
+	runs := make([]pixelRun, 0, all)
 	for n := range c.Out.N {
 		for y := range c.Out.H {
 			for i := range count {
 				x := i * rows
 				start := min(x, c.Out.W-rows)
-				m.tiles = append(m.tiles, rowTile{
-					in:   c.source(n, y, start),
-					runs: []pixelRun{{x - start, min(rows, c.Out.W-x), n, y, x}},
-				})
+				runs = append(runs, pixelRun{x - start, min(rows, c.Out.W-x), n, y, x})
+				m.tiles = append(m.tiles, rowTile{in: c.source(n, y, start), runs: runs[len(runs)-1:]})
 			}
 		}
 	}
@@ -77,20 +77,22 @@ func tilesFlat(c *Conv, most int) tileMap {
 	pitch := c.In.Pitch
 	total := (c.Out.H-1)*pitch + c.Out.W
 	count, rows := even(total, most)
-	m := tileMap{rows: rows, stride: c.In.Format.PixelBytes()}
+	m := tileMap{rows: rows, stride: c.In.Format.PixelBytes(), tiles: make([]rowTile, 0, c.Out.N*count)}
+	runs := make([]pixelRun, 0, c.Out.N*(count+c.Out.H))
 	for n := range c.Out.N {
 		for i := range count {
 			start := min(i*rows, total-rows)
 			t := rowTile{in: c.source(n, 0, 0) + start*m.stride}
+			first := len(runs)
 			for at, end := i*rows, min((i+1)*rows, total); at < end; {
 				y, x := at/pitch, at%pitch
 				run := min(end-at, c.Out.W-x)
 				if run > 0 {
-					t.runs = append(t.runs, pixelRun{at - start, run, n, y, x})
+					runs = append(runs, pixelRun{at - start, run, n, y, x})
 				}
 				at += min(end-at, pitch-x)
 			}
-			if len(t.runs) > 0 {
+			if t.runs = runs[first:]; len(t.runs) > 0 {
 				m.tiles = append(m.tiles, t)
 			}
 		}
