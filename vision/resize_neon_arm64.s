@@ -7,7 +7,10 @@
 
 // func horizontalNEON(dst *byte, stride int, rows *[4]*byte, start, count *int, k *int32, size, n int)
 //
-// R1 R22 R23 R24 rows of dst, R2 stride, R3 rows, R4 start, R5 count, R6 k, R7 bytes of k from pixel to pixel, R8 pixels left, R9 three, R10 to R13 rows, R14 to R17 pixels, R19 taps left, R20 weight, R21 offset; V0 to V3 sums, V4 pixels, V5 weight, V6 V7 words, V16 to V19 colours; V31 half.
+// R1 R22 R23 R24 rows of dst, R2 stride, R3 rows, R4 start, R5 count, R6 k, R7 bytes of k from
+// pixel to pixel, R8 pixels left, R9 three, R10 to R13 rows, R14 to R17 pixels, R19 taps left, R20
+// weight, R21 offset; V0 to V3 sums, V4 pixels, V5 weight, V6 V7 words, V16 to V19 colours; V31
+// half.
 TEXT ·horizontalNEON(SB), NOSPLIT, $0-64
 	MOVD dst+0(FP), R1
 	MOVD stride+8(FP), R2
@@ -86,7 +89,8 @@ store:
 
 // func verticalNEON(dst, lines *byte, stride int, k *int32, taps, n int)
 //
-// R1 dst, R2 lines, R3 stride, R4 k, R5 taps, R6 bytes left, R7 line, R8 weight, R9 taps left; V0 to V3 sums, V4 bytes, V5 weight, V6 V7 words, V16 to V19; V31 half.
+// R1 dst, R2 lines, R3 stride, R4 k, R5 taps, R6 bytes left, R7 line, R8 weight, R9 taps left; V0
+// to V3 sums, V4 bytes, V5 weight, V6 V7 words, V16 to V19; V31 half.
 TEXT ·verticalNEON(SB), NOSPLIT, $0-48
 	MOVD dst+0(FP), R1
 	MOVD lines+8(FP), R2
@@ -137,7 +141,8 @@ tap:
 
 // func linearAcrossNEON(dst *[4]int16, src *byte, offsets *int32, weights *[2]int16, n int)
 //
-// R1 dst, R2 src, R3 offsets, R4 weights, R5 pixels left, R6 a pixel; V0 weights, V1 the pixel, V2 the one behind it, V3 sums, V4 V5 words.
+// R1 dst, R2 src, R3 offsets, R4 weights, R5 pixels left, R6 a pixel; V0 weights, V1 the pixel, V2
+// the one behind it, V3 sums, V4 V5 words.
 TEXT ·linearAcrossNEON(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -187,7 +192,9 @@ four:
 
 // func linearDownNEON(dst *byte, above, below *[4]int16, w0, w1, n int)
 //
-// R1 dst, R2 above, R3 below, R4 R5 weights, R6 pixels left; V0 V1 weights, V2 words, V3 V4 products, V5 V6 their upper words, V16 V17 pixels of four bytes, V18 V19 of three; V30 V31 their places.
+// R1 dst, R2 above, R3 below, R4 R5 weights, R6 pixels left; V0 V1 weights, V2 words, V3 V4
+// products, V5 V6 their upper words, V16 V17 pixels of four bytes, V18 V19 of three; V30 V31 their
+// places.
 TEXT ·linearDownNEON(SB), NOSPLIT, $0-48
 	MOVD dst+0(FP), R1
 	MOVD above+8(FP), R2
@@ -263,7 +270,8 @@ eight:
 
 // func linearHalfNEON(dst, above, below *byte, n int)
 //
-// R1 dst, R2 above, R3 below, R4 pixels left; V0 to V2 colours above, V3 to V5 below, V6 sums, V16 to V18 means.
+// R1 dst, R2 above, R3 below, R4 pixels left; V0 to V2 colours above, V3 to V5 below, V6 sums, V16
+// to V18 means.
 TEXT ·linearHalfNEON(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD above+8(FP), R2

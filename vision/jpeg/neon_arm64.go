@@ -4,17 +4,20 @@
 
 package jpeg
 
-// idctNEON is idctGo for blocks, at least one. It reads 128 bytes of coefs for each and 128 of quant, and writes 8 bytes of each of eight rows for each.
+// idctNEON is idctGo for blocks, at least one. It reads 128 bytes of coefs for each and 128 of
+// quant, and writes 8 bytes of each of eight rows for each.
 //
 //go:noescape
 func idctNEON(dst *byte, stride int, coefs, quant *int16, blocks int)
 
-// h2v1NEON is h2v1Go for n samples, at least 16. src points at the first; one before it and one after the last are read.
+// h2v1NEON is h2v1Go for n samples, at least 16. src points at the first; one before it and one
+// after the last are read.
 //
 //go:noescape
 func h2v1NEON(dst, src *byte, n int)
 
-// h2v2NEON is h2v2Go for n samples, at least 16. near and far point at the first; one before it and one after the last are read.
+// h2v2NEON is h2v2Go for n samples, at least 16. near and far point at the first; one before it and
+// one after the last are read.
 //
 //go:noescape
 func h2v2NEON(dst, near, far *byte, n int)

@@ -19,7 +19,8 @@ func ByteMul(a *ByteRow)
 //go:noescape
 func Quantize(a *ByteRow)
 
-// QuantizePixels makes Count pixels of three codes, a multiple of 16, of float32 planes at A, A+Plane and A+2·Plane; the fourth byte is 0.
+// QuantizePixels makes Count pixels of three codes, a multiple of 16, of float32 planes at A,
+// A+Plane and A+2·Plane; the fourth byte is 0.
 //
 //go:noescape
 func QuantizePixels(a *ByteRow)
@@ -29,7 +30,8 @@ func QuantizePixels(a *ByteRow)
 //go:noescape
 func Dequantize(a *ByteRow)
 
-// ByteMax computes Count pixels of 64 codes, each the maximum of the Taps pixels Offsets bytes from A+First; that moves by PixelStride.
+// ByteMax computes Count pixels of 64 codes, each the maximum of the Taps pixels Offsets bytes from
+// A+First; that moves by PixelStride.
 //
 //go:noescape
 func ByteMax(a *ByteRow)

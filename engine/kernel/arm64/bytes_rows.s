@@ -7,7 +7,8 @@
 
 // func ByteAdd(a *ByteRow)
 //
-// R0 arguments, R1 output, R2 R3 inputs, R4 numbers left, R16 short-lived; V0 V1 codes, V2 V3 words, V4 to V15 numbers, V24 to V31 see byteRows.
+// R0 arguments, R1 output, R2 R3 inputs, R4 numbers left, R16 short-lived; V0 V1 codes, V2 V3
+// words, V4 to V15 numbers, V24 to V31 see byteRows.
 TEXT ·ByteAdd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ByteRow_Dst(R0), R1
@@ -107,7 +108,8 @@ by16Done:
 
 // func ByteMul(a *ByteRow)
 //
-// R0 arguments, R1 output, R2 R3 inputs, R4 numbers left, R16 short-lived; V0 V1 codes, V2 V3 words, V4 to V15 numbers, V24 to V31 see byteRows.
+// R0 arguments, R1 output, R2 R3 inputs, R4 numbers left, R16 short-lived; V0 V1 codes, V2 V3
+// words, V4 to V15 numbers, V24 to V31 see byteRows.
 TEXT ·ByteMul(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ByteRow_Dst(R0), R1
@@ -203,7 +205,8 @@ by16Done:
 
 // func Quantize(a *ByteRow)
 //
-// R0 arguments, R1 output, R2 input, R3 numbers left, R16 short-lived; V0 codes, V4 to V7 numbers, V24 to V31 see byteRows.
+// R0 arguments, R1 output, R2 input, R3 numbers left, R16 short-lived; V0 codes, V4 to V7 numbers,
+// V24 to V31 see byteRows.
 TEXT ·Quantize(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ByteRow_Dst(R0), R1
@@ -260,7 +263,8 @@ by16Done:
 
 // func QuantizePixels(a *ByteRow)
 //
-// R0 arguments, R1 output, R2 to R4 planes, R5 pixels left, R6 Plane, R16 short-lived; V0 to V3 codes, V4 to V7 numbers, V24 to V31 see byteRows.
+// R0 arguments, R1 output, R2 to R4 planes, R5 pixels left, R6 Plane, R16 short-lived; V0 to V3
+// codes, V4 to V7 numbers, V24 to V31 see byteRows.
 TEXT ·QuantizePixels(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ByteRow_Dst(R0), R1
@@ -381,7 +385,8 @@ by16Done:
 
 // func Dequantize(a *ByteRow)
 //
-// R0 arguments, R1 output, R2 input, R3 numbers left, R16 short-lived; V0 codes, V2 V3 words, V4 to V7 numbers, V31 OffA, V29 RatioA.
+// R0 arguments, R1 output, R2 input, R3 numbers left, R16 short-lived; V0 codes, V2 V3 words, V4 to
+// V7 numbers, V31 OffA, V29 RatioA.
 TEXT ·Dequantize(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ByteRow_Dst(R0), R1
@@ -426,7 +431,8 @@ by16Done:
 
 // func ByteMax(a *ByteRow)
 //
-// R0 arguments, R1 output, R2 input of the pixel, R3 pixels left, R4 stride, R5 offsets, R6 taps left, R7 address; V0 to V3 the pixel, V4 to V7.
+// R0 arguments, R1 output, R2 input of the pixel, R3 pixels left, R4 stride, R5 offsets, R6 taps
+// left, R7 address; V0 to V3 the pixel, V4 to V7.
 TEXT ·ByteMax(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ByteRow_Dst(R0), R1
@@ -474,7 +480,8 @@ end:
 
 // func ByteSum(a *ByteRow)
 //
-// R0 arguments, R1 sums, R2 pixels, R3 pixels left, R4 stride; V0 to V15 sums, V16 codes, V17 words.
+// R0 arguments, R1 sums, R2 pixels, R3 pixels left, R4 stride; V0 to V15 sums, V16 codes, V17
+// words.
 TEXT ·ByteSum(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ByteRow_Dst(R0), R1

@@ -8,7 +8,8 @@
 // func convF32_1x8_neon(a *ConvF32)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17 short-lived.
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
+// short-lived.
 TEXT ·convF32_1x8_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -107,7 +108,8 @@ store:
 // func convF32_2x8_neon(a *ConvF32)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17 short-lived.
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
+// short-lived.
 TEXT ·convF32_2x8_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -232,7 +234,8 @@ store:
 // func convF32_3x8_neon(a *ConvF32)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17 short-lived.
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
+// short-lived.
 TEXT ·convF32_3x8_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -382,7 +385,8 @@ store:
 // func convF32_4x8_neon(a *ConvF32)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17 short-lived.
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
+// short-lived.
 TEXT ·convF32_4x8_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -557,7 +561,8 @@ store:
 // func convF32_5x8_neon(a *ConvF32)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17 short-lived.
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
+// short-lived.
 TEXT ·convF32_5x8_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -757,7 +762,8 @@ store:
 // func convF32_6x8_neon(a *ConvF32)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17 short-lived.
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
+// short-lived.
 TEXT ·convF32_6x8_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -982,7 +988,8 @@ store:
 // func convF32_1x16_neon(a *ConvF32)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17 short-lived.
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
+// short-lived.
 TEXT ·convF32_1x16_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -1119,7 +1126,8 @@ store:
 // func convF32_2x16_neon(a *ConvF32)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17 short-lived.
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
+// short-lived.
 TEXT ·convF32_2x16_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -1304,7 +1312,8 @@ store:
 // func convF32_3x16_neon(a *ConvF32)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17 short-lived.
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
+// short-lived.
 TEXT ·convF32_3x16_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -1536,7 +1545,8 @@ store:
 // func convF32_4x16_neon(a *ConvF32)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17 short-lived.
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
+// short-lived.
 TEXT ·convF32_4x16_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -1815,7 +1825,8 @@ store:
 // func convF32_5x16_neon(a *ConvF32)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17 short-lived.
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
+// short-lived.
 TEXT ·convF32_5x16_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -2141,7 +2152,8 @@ store:
 // func convF32_6x16_neon(a *ConvF32)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17 short-lived.
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
+// short-lived.
 TEXT ·convF32_6x16_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1

@@ -8,7 +8,8 @@
 // func Gemm(a *GemmArgs)
 //
 // R0 arguments, R1 row of B, R2 bytes to its next one, R3 numbers of K left, R4 row of C,
-// R5 row of the residual, R6 count of rows, R7 bytes between rows, R9 R16 short-lived, R10 to R15 rows of A.
+// R5 row of the residual, R6 count of rows, R7 bytes between rows, R9 R16 short-lived, R10 to R15
+// rows of A.
 TEXT ·Gemm(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD GemmArgs_B(R0), R1

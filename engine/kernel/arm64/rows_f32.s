@@ -7,7 +7,8 @@
 
 // func ClipRow(dst, a unsafe.Pointer, n int, low, high float32)
 //
-// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 short-lived; V30 V31 the bounds.
+// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 short-lived; V30 V31 the
+// bounds.
 TEXT ·ClipRow(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -80,7 +81,8 @@ by8Done:
 
 // func AddRow(dst, a, b unsafe.Pointer, n int, low, high float32)
 //
-// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 short-lived; V30 V31 the bounds.
+// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 short-lived; V30 V31 the
+// bounds.
 TEXT ·AddRow(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -176,7 +178,8 @@ by8Done:
 
 // func SubRow(dst, a, b unsafe.Pointer, n int, low, high float32)
 //
-// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 short-lived; V30 V31 the bounds.
+// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 short-lived; V30 V31 the
+// bounds.
 TEXT ·SubRow(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -272,7 +275,8 @@ by8Done:
 
 // func MulRow(dst, a, b unsafe.Pointer, n int, low, high float32)
 //
-// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 short-lived; V30 V31 the bounds.
+// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 short-lived; V30 V31 the
+// bounds.
 TEXT ·MulRow(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2

@@ -7,7 +7,8 @@
 
 // func Interleave(dst, src unsafe.Pointer, plane, channels, pixels int)
 //
-// R1 dst, R2 src, R3 bytes of a plane, R4 channels, R5 pixels left, R6 to R13 planes, R16 short-lived; V0 to V7, V16 to V19. The last one to three pixels are moved number by number.
+// R1 dst, R2 src, R3 bytes of a plane, R4 channels, R5 pixels left, R6 to R13 planes, R16
+// short-lived; V0 to V7, V16 to V19. The last one to three pixels are moved number by number.
 TEXT ·Interleave(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -185,7 +186,8 @@ end:
 
 // func Deinterleave(dst, src unsafe.Pointer, plane, channels, pixels int)
 //
-// R1 dst, R2 src, R3 bytes of a plane, R4 channels, R5 pixels left, R6 to R13 planes, R16 short-lived; V0 to V7, V16 to V19. The last one to three pixels are moved number by number.
+// R1 dst, R2 src, R3 bytes of a plane, R4 channels, R5 pixels left, R6 to R13 planes, R16
+// short-lived; V0 to V7, V16 to V19. The last one to three pixels are moved number by number.
 TEXT ·Deinterleave(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -355,7 +357,8 @@ end:
 
 // func InterleaveSome(dst, src unsafe.Pointer, plane, channels, pixels int)
 //
-// R1 dst, R2 src, R3 bytes of a plane, R4 channels, R5 pixels left, R6 to R13 planes, R16 short-lived; V0 to V7, V16 to V19. The last one to three pixels are moved number by number.
+// R1 dst, R2 src, R3 bytes of a plane, R4 channels, R5 pixels left, R6 to R13 planes, R16
+// short-lived; V0 to V7, V16 to V19. The last one to three pixels are moved number by number.
 TEXT ·InterleaveSome(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -577,7 +580,8 @@ end:
 
 // func DeinterleaveSome(dst, src unsafe.Pointer, plane, channels, pixels int)
 //
-// R1 dst, R2 src, R3 bytes of a plane, R4 channels, R5 pixels left, R6 to R13 planes, R16 short-lived; V0 to V7, V16 to V19. The last one to three pixels are moved number by number.
+// R1 dst, R2 src, R3 bytes of a plane, R4 channels, R5 pixels left, R6 to R13 planes, R16
+// short-lived; V0 to V7, V16 to V19. The last one to three pixels are moved number by number.
 TEXT ·DeinterleaveSome(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2

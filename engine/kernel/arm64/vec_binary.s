@@ -7,7 +7,8 @@
 
 // func VecAdd(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecAdd(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -95,7 +96,8 @@ end:
 
 // func VecAddRight(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// three are loaded and stored one by one.
 TEXT ·VecAddRight(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -166,7 +168,8 @@ end:
 
 // func VecSub(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecSub(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -254,7 +257,8 @@ end:
 
 // func VecSubRight(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// three are loaded and stored one by one.
 TEXT ·VecSubRight(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -325,7 +329,8 @@ end:
 
 // func VecSubLeft(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// three are loaded and stored one by one.
 TEXT ·VecSubLeft(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -396,7 +401,8 @@ end:
 
 // func VecMul(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecMul(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -484,7 +490,8 @@ end:
 
 // func VecMulRight(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// three are loaded and stored one by one.
 TEXT ·VecMulRight(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -555,7 +562,8 @@ end:
 
 // func VecDiv(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecDiv(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -643,7 +651,8 @@ end:
 
 // func VecDivRight(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// three are loaded and stored one by one.
 TEXT ·VecDivRight(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -714,7 +723,8 @@ end:
 
 // func VecDivLeft(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// three are loaded and stored one by one.
 TEXT ·VecDivLeft(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -785,7 +795,8 @@ end:
 
 // func VecMin(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecMin(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -873,7 +884,8 @@ end:
 
 // func VecMinRight(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// three are loaded and stored one by one.
 TEXT ·VecMinRight(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -944,7 +956,8 @@ end:
 
 // func VecMax(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecMax(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -1032,7 +1045,8 @@ end:
 
 // func VecMaxRight(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// three are loaded and stored one by one.
 TEXT ·VecMaxRight(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -1103,7 +1117,8 @@ end:
 
 // func VecMulAdd(dst, a unsafe.Pointer, n int, factor float32)
 //
-// R1 dst, R2 a, R3 numbers left, R16 short-lived; V0 to V7, V31 the factor. The last one to three are loaded and stored one by one.
+// R1 dst, R2 a, R3 numbers left, R16 short-lived; V0 to V7, V31 the factor. The last one to three
+// are loaded and stored one by one.
 TEXT ·VecMulAdd(SB), NOSPLIT, $0-28
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -1190,7 +1205,8 @@ end:
 
 // func VecNormalise(dst, src, gain, bias unsafe.Pointer, n int, mean, inverse float32)
 //
-// R1 dst, R2 src, R3 gain, R4 bias, R5 numbers left, R16 short-lived; V0 to V11, V31 mean, V30 inverse. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 gain, R4 bias, R5 numbers left, R16 short-lived; V0 to V11, V31 mean, V30
+// inverse. The last one to three are loaded and stored one by one.
 TEXT ·VecNormalise(SB), NOSPLIT, $0-48
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2

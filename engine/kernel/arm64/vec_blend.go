@@ -16,7 +16,8 @@ func VecBlend(dst, src, offsets, weights unsafe.Pointer, taps, n int)
 //go:noescape
 func VecPick(dst, src, index, weights unsafe.Pointer, taps, n int)
 
-// VecTranspose transposes squares of 8 by 8 numbers that follow each other in the rows of src and below each other in dst. Rows lie dstRow and srcRow bytes apart.
+// VecTranspose transposes squares of 8 by 8 numbers that follow each other in the rows of src and
+// below each other in dst. Rows lie dstRow and srcRow bytes apart.
 //
 //go:noescape
 func VecTranspose(dst, src unsafe.Pointer, dstRow, srcRow, squares int)

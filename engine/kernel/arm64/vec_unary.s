@@ -7,7 +7,8 @@
 
 // func VecExp(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecExp(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -198,7 +199,8 @@ end:
 
 // func VecSigmoid(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecSigmoid(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -378,7 +380,8 @@ end:
 
 // func VecSilu(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecSilu(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -570,7 +573,8 @@ end:
 
 // func VecTanh(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecTanh(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -825,7 +829,8 @@ end:
 
 // func VecErf(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecErf(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -1143,7 +1148,8 @@ end:
 
 // func VecGelu(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecGelu(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -1494,7 +1500,8 @@ end:
 
 // func VecGeluTanh(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecGeluTanh(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -1700,7 +1707,8 @@ end:
 
 // func VecMish(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecMish(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -1896,7 +1904,8 @@ end:
 
 // func VecClip(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecClip(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -1976,7 +1985,8 @@ end:
 
 // func VecLeakyRelu(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecLeakyRelu(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -2063,7 +2073,8 @@ end:
 
 // func VecHardSigmoid(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecHardSigmoid(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -2163,7 +2174,8 @@ end:
 
 // func VecHardSwish(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecHardSwish(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -2263,7 +2275,8 @@ end:
 
 // func VecAffine(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecAffine(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -2349,7 +2362,8 @@ end:
 
 // func VecAbs(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecAbs(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -2423,7 +2437,8 @@ end:
 
 // func VecNeg(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecNeg(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -2497,7 +2512,8 @@ end:
 
 // func VecSqrt(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecSqrt(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -2571,7 +2587,8 @@ end:
 
 // func VecReciprocal(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecReciprocal(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -2646,7 +2663,8 @@ end:
 
 // func VecFloor(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecFloor(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -2720,7 +2738,8 @@ end:
 
 // func VecCeil(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecCeil(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -2794,7 +2813,8 @@ end:
 
 // func VecRound(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// and stored one by one.
 TEXT ·VecRound(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2

@@ -818,7 +818,8 @@ tile:
 // func WinogradOutput(a *Winograd)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,
-// R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of the row, R9 R16 short-lived.
+// R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of
+// the row, R9 R16 short-lived.
 TEXT ·WinogradOutput(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVW $0x40000000, R16
@@ -1674,7 +1675,8 @@ done1:
 
 // func WinogradWeights(dst, src, scratch unsafe.Pointer, plane, step, count int)
 //
-// R1 kernel, R2 transformed, R3 bytes between planes, R4 scratch, R5 step, R6 kernels left, R7 plane, R16 short-lived.
+// R1 kernel, R2 transformed, R3 bytes between planes, R4 scratch, R5 step, R6 kernels left, R7
+// plane, R16 short-lived.
 TEXT ·WinogradWeights(SB), NOSPLIT, $0-48
 	MOVD dst+0(FP), R2
 	MOVD src+8(FP), R1

@@ -95,8 +95,26 @@ func (e *emitter) text(name, params string, size int, doc, comment string) {
 
 // textOf is the same with all that stands behind the name in Go.
 func (e *emitter) textOf(name, signature string, size int, doc, comment string) {
-	fmt.Fprintf(&e.stubs, "\n// %s %s\n//\n//go:noescape\nfunc %s%s\n", name, doc, name, signature)
-	fmt.Fprintf(&e.asm, "\n// func %s%s\n//\n// %s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, signature, comment, name, size)
+	fmt.Fprintf(&e.stubs, "\n%s//\n//go:noescape\nfunc %s%s\n", commented(name+" "+doc), name, signature)
+	fmt.Fprintf(&e.asm, "\n// func %s%s\n//\n%sTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, signature, commented(comment), name, size)
+}
+
+// commented breaks a comment into lines.
+func commented(text string) string {
+	const most = 100
+	var lines strings.Builder
+	for _, paragraph := range strings.Split(text, "\n") {
+		line := "//"
+		for _, word := range strings.Fields(strings.TrimPrefix(paragraph, "//")) {
+			if len(line)+1+len(word) > most {
+				lines.WriteString(line + "\n")
+				line = "//"
+			}
+			line += " " + word
+		}
+		lines.WriteString(line + "\n")
+	}
+	return lines.String()
 }
 
 // fn begins a leaf function that takes a pointer to the struct args and keeps
