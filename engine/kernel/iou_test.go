@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestSquareIoUs holds the rungs to the twin, bit by bit.
-func TestSquareIoUs(t *testing.T) {
+// TestAddSquareIoUs holds the rungs to the twin, bit by bit.
+func TestAddSquareIoUs(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 7))
 	plain := purego()
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
@@ -31,18 +31,28 @@ func TestSquareIoUs(t *testing.T) {
 					}
 				}
 			}
-			b := BoxSum{Box: box()}
-			want, got := plain.SquareIoUs(&b, blocks), k.SquareIoUs(&b, blocks)
-			if math.Float64bits(got) != math.Float64bits(want) {
-				t.Fatalf("turn %d: got %v, want %v", turn, got, want)
+			b := box()
+			want, got := make([][8]float64, len(blocks)), make([][8]float64, len(blocks))
+			for i := range want {
+				want[i][r.IntN(8)] = r.Float64()
 			}
-			if want > 0 {
-				some++
-			} else {
-				none++
+			copy(got, want)
+			plain.AddSquareIoUs(want, &b, blocks)
+			k.AddSquareIoUs(got, &b, blocks)
+			for i := range want {
+				for at, v := range want[i] {
+					if math.Float64bits(got[i][at]) != math.Float64bits(v) {
+						t.Fatalf("turn %d: got %v, want %v", turn, got, want)
+					}
+					if v > 0 {
+						some++
+					} else {
+						none++
+					}
+				}
 			}
 		}
-		if min(some, none) < 300 {
+		if min(some, none) < 3000 {
 			t.Errorf("too few to tell: %d, %d", some, none)
 		}
 	})

@@ -65,8 +65,7 @@ type Rung struct {
 	// SweepUnit is Sweep from where it stands on.
 	SweepUnit func(sweep unsafe.Pointer)
 
-	// IoUUnit adds to each of 8 float64 the squares of the IoUs of a box with those that
-	// lie there in n blocks, n at least 1: see SquareIoUs.
+	// IoUUnit is AddSquareIoUs, of n blocks, at least 1.
 	IoUUnit func(sums, box, blocks unsafe.Pointer, n int)
 
 	// ClipRow, AddRow, SubRow and MulRow set dst[i] to a[i], or a[i] op b[i],
@@ -104,7 +103,7 @@ func purego() Rung {
 		SmallWinograd8: plainSmallWinograd(8), SmallWinograd16: plainSmallWinograd(16), Activate: activate,
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
 		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16, DepthSplit: depthSplit,
-		Vec: plainVec, LayUnit: layBoxes, NearUnit: findNear, SweepUnit: sweep, IoUUnit: squareIoUs, ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
+		Vec: plainVec, LayUnit: layBoxes, NearUnit: findNear, SweepUnit: sweep, IoUUnit: addSquareIoUs, ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
 		Broadcast8: broadcast8, Broadcast16: broadcast16, SumRow8: sumRow8, SumRow16: sumRow16,
 		ScaleRows8: scaleRows8, ScaleRows16: scaleRows16,
 		Interleave8: interleave8, Interleave16: interleave16, Deinterleave8: deinterleave8, Deinterleave16: deinterleave16,

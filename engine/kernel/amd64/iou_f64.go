@@ -6,12 +6,12 @@ package amd64
 
 import "unsafe"
 
-// SquareIoUsAVX2 adds squares of IoUs of a box with those in n blocks, at least one, to 8 sums.
+// SquareIoUsAVX2 adds the squares of IoUs of a box with those in n blocks, at least one, to their sums.
 //
 //go:noescape
 func SquareIoUsAVX2(sums unsafe.Pointer, box unsafe.Pointer, blocks unsafe.Pointer, n int)
 
-// SquareIoUsAVX512 adds squares of IoUs of a box with those in n blocks, at least one, to 8 sums.
+// SquareIoUsAVX512 adds the squares of IoUs of a box with those in n blocks, at least one, to their sums.
 //
 //go:noescape
 func SquareIoUsAVX512(sums unsafe.Pointer, box unsafe.Pointer, blocks unsafe.Pointer, n int)

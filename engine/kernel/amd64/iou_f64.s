@@ -17,9 +17,7 @@ TEXT ·SquareIoUsAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSD 16(SI), Y2
 	VBROADCASTSD 24(SI), Y3
 	VBROADCASTSD 32(SI), Y4
-	VXORPD       Y7, Y7, Y7
-	VMOVUPD      (DX), Y5
-	VMOVUPD      32(DX), Y6
+	VXORPD       Y5, Y5, Y5
 
 block:
 	VMINPD    128(DI), Y2, Y8
@@ -28,9 +26,9 @@ block:
 	VMAXPD    64(DI), Y1, Y11
 	VSUBPD    Y9, Y8, Y8
 	VSUBPD    Y11, Y10, Y10
-	VMAXPD    Y7, Y8, Y8
+	VMAXPD    Y5, Y8, Y8
 	VMULPD    Y10, Y8, Y8
-	VCMPPD    $0x1e, Y7, Y8, Y9
+	VCMPPD    $0x1e, Y5, Y8, Y9
 	VMOVMSKPD Y9, AX
 	TESTL     AX, AX
 	JZ        none0
@@ -39,7 +37,8 @@ block:
 	VDIVPD    Y10, Y8, Y8
 	VMULPD    Y8, Y8, Y8
 	VANDPD    Y9, Y8, Y8
-	VADDPD    Y8, Y5, Y5
+	VADDPD    (DX), Y8, Y8
+	VMOVUPD   Y8, (DX)
 
 none0:
 	VMINPD    160(DI), Y2, Y8
@@ -48,9 +47,9 @@ none0:
 	VMAXPD    96(DI), Y1, Y11
 	VSUBPD    Y9, Y8, Y8
 	VSUBPD    Y11, Y10, Y10
-	VMAXPD    Y7, Y8, Y8
+	VMAXPD    Y5, Y8, Y8
 	VMULPD    Y10, Y8, Y8
-	VCMPPD    $0x1e, Y7, Y8, Y9
+	VCMPPD    $0x1e, Y5, Y8, Y9
 	VMOVMSKPD Y9, AX
 	TESTL     AX, AX
 	JZ        none1
@@ -59,14 +58,14 @@ none0:
 	VDIVPD    Y10, Y8, Y8
 	VMULPD    Y8, Y8, Y8
 	VANDPD    Y9, Y8, Y8
-	VADDPD    Y8, Y6, Y6
+	VADDPD    32(DX), Y8, Y8
+	VMOVUPD   Y8, 32(DX)
 
 none1:
-	ADDQ    $+320, DI
-	DECQ    CX
-	JNZ     block
-	VMOVUPD Y5, (DX)
-	VMOVUPD Y6, 32(DX)
+	ADDQ $+320, DI
+	ADDQ $+64, DX
+	DECQ CX
+	JNZ  block
 	VZEROUPPER
 	RET
 
@@ -82,8 +81,7 @@ TEXT ·SquareIoUsAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSD 16(SI), Z2
 	VBROADCASTSD 24(SI), Z3
 	VBROADCASTSD 32(SI), Z4
-	VXORPD       Y7, Y7, Y7
-	VMOVUPD      (DX), Z5
+	VXORPD       Y5, Y5, Y5
 
 block:
 	VMINPD   128(DI), Z2, Z8
@@ -92,9 +90,9 @@ block:
 	VMAXPD   64(DI), Z1, Z11
 	VSUBPD   Z9, Z8, Z8
 	VSUBPD   Z11, Z10, Z10
-	VMAXPD   Z7, Z8, Z8
+	VMAXPD   Z5, Z8, Z8
 	VMULPD   Z10, Z8, Z8
-	VCMPPD   $0x1e, Z7, Z8, K1
+	VCMPPD   $0x1e, Z5, Z8, K1
 	KMOVW    K1, AX
 	TESTL    AX, AX
 	JZ       none0
@@ -102,12 +100,13 @@ block:
 	VSUBPD   Z8, Z10, Z10
 	VDIVPD   Z10, Z8, Z8
 	VMULPD.Z Z8, Z8, K1, Z8
-	VADDPD   Z8, Z5, Z5
+	VADDPD   (DX), Z8, Z8
+	VMOVUPD  Z8, (DX)
 
 none0:
-	ADDQ    $+320, DI
-	DECQ    CX
-	JNZ     block
-	VMOVUPD Z5, (DX)
+	ADDQ $+320, DI
+	ADDQ $+64, DX
+	DECQ CX
+	JNZ  block
 	VZEROUPPER
 	RET

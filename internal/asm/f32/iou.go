@@ -7,21 +7,21 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// ious writes the sums of squares of overlaps, in float64.
+// ious writes what adds squares of overlaps, in float64.
 func ious(g *gen) {
 	g.squareIoUs(ymm)
 	g.squareIoUs(zmm)
 }
 
-// Vector registers: the sides of the box, its area, the sums, 0.
-const iouArea, iouSum, iouZero = 4, 5, 7
+// Vector registers: the sides of the box, its area, 0.
+const iouArea, iouZero = 4, 5
 
 // squareIoUs writes the loop. RDX holds the sums, RSI the box, RDI the blocks, RCX counts
 // them.
 func (g *gen) squareIoUs(v vector) {
 	name := "SquareIoUs" + v.title
 	g.leaf(name, []string{"sums ptr", "box ptr", "blocks ptr", "n int"},
-		name+" adds squares of IoUs of a box with those in n blocks, at least one, to 8 sums.")
+		name+" adds the squares of IoUs of a box with those in n blocks, at least one, to their sums.")
 	g.param("sums", reg.RDX)
 	g.param("box", reg.RSI)
 	g.param("blocks", reg.RDI)
@@ -30,26 +30,21 @@ func (g *gen) squareIoUs(v vector) {
 	for i := range 5 {
 		g.VBROADCASTSD(at(reg.RSI, 8*i), r[i])
 	}
-	g.VXORPD(reg.Y7, reg.Y7, reg.Y7)
-	for half := range 64 / v.bytes {
-		g.VMOVUPD(at(reg.RDX, v.bytes*half), r[iouSum+half])
-	}
+	g.VXORPD(reg.Y5, reg.Y5, reg.Y5)
 	g.Label("block")
 	for half := range 64 / v.bytes {
 		g.addSquares(v, half)
 	}
 	g.ADDQ(imm(5*64), reg.RDI)
+	g.ADDQ(imm(64), reg.RDX)
 	g.DECQ(reg.RCX)
 	g.JNZ(to("block"))
-	for half := range 64 / v.bytes {
-		g.VMOVUPD(r[iouSum+half], at(reg.RDX, v.bytes*half))
-	}
 	g.end()
 }
 
 // addSquares adds those of a vector of a block.
 func (g *gen) addSquares(v vector, half int) {
-	r, sum, none := v.regs, v.regs[iouSum+half], fmt.Sprint("none", half)
+	r, sum, none := v.regs, at(reg.RDX, v.bytes*half), fmt.Sprint("none", half)
 	row := func(i int) operand.Mem { return at(reg.RDI, 64*i+v.bytes*half) }
 	g.VMINPD(row(2), r[2], r[8])
 	g.VMAXPD(row(0), r[0], r[9])
@@ -77,6 +72,7 @@ func (g *gen) addSquares(v vector, half int) {
 		g.VMULPD(r[8], r[8], r[8])
 		g.VANDPD(r[9], r[8], r[8])
 	}
-	g.VADDPD(r[8], sum, sum)
+	g.VADDPD(sum, r[8], r[8])
+	g.VMOVUPD(r[8], sum)
 	g.Label(none)
 }
