@@ -80,7 +80,7 @@ func TestBandsOfPools(t *testing.T) {
 						t.Fatal(err)
 					}
 					packAll(w)
-					link.Plan = func(c *Conv) (Work, error) { return r.Conv(c, w) }
+					link.Plan = func(c *Conv) (Work, error) { return r.Conv(ConvDirect, c, w) }
 				}
 				p.DilationH, p.DilationW = 1, 1
 				out := func(in, kernel, stride, pads int) int { return (in+pads-kernel)/stride + 1 }
@@ -179,7 +179,7 @@ func (test *bandCase) chain(t testing.TB, r *Rung, rng *rand.Rand) []Link {
 		t.Fatal(err)
 	}
 	packAll(w)
-	chain = append(chain, Link{c, func(c *Conv) (Work, error) { return r.Conv(c, w) }})
+	chain = append(chain, Link{c, func(c *Conv) (Work, error) { return r.Conv(ConvDepthwise, c, w) }})
 	if !test.noLast {
 		out := NewLayout(wide, test.n, test.cout, oh, ow, Halo{1, 2, 1, 2})
 		l := pointwiseLink(t, r, thin, out, test.act, rng)
@@ -208,7 +208,7 @@ func pointwiseLink(t testing.TB, r *Rung, in, out Layout, act Activation, rng *r
 		t.Fatal(err)
 	}
 	packAll(w)
-	return Link{c, func(c *Conv) (Work, error) { return r.Conv(c, w) }}
+	return Link{c, func(c *Conv) (Work, error) { return r.Conv(ConvDirect, c, w) }}
 }
 
 // TestBandsOf what is no chain.

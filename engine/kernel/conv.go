@@ -109,21 +109,24 @@ func (r *Rung) ChooseConv(c *Conv) ConvMethod {
 }
 
 // Conv plans a float32 convolution with weights that PackConv has packed for
-// this or another picture size; they need not be packed yet. The input is
+// this or another picture size, and for any method but ConvDepthwise, which has
+// weights of its own; they need not be packed yet. The input is
 // planar or blocked float32, the output and the residual blocked alike or,
 // where that is F32x16 or planar, Split32 or BF16x32.
-func (r *Rung) Conv(c *Conv, w *ConvWeights) (Work, error) {
+func (r *Rung) Conv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error) {
 	if err := c.check(); err != nil {
 		return Work{}, err
 	}
 	if err := w.fits(c); err != nil {
 		return Work{}, err
 	}
-	switch w.method {
-	case ConvDepthwise:
+	switch {
+	case w.depthwise != (m == ConvDepthwise):
+		return Work{}, fmt.Errorf("%v: the weights were packed for another method than %v", c, m)
+	case m == ConvDepthwise:
 		return r.depthwise(c, w)
-	case ConvWinograd, ConvSmallWinograd:
-		return r.winogradConv(c, w)
+	case m.winograd():
+		return r.winogradConv(m, c, w)
 	}
 	return r.directConv(c, w)
 }

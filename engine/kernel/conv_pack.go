@@ -6,22 +6,21 @@ import (
 )
 
 // ConvWeights are the weights of a float32 convolution in the order its kernels
-// read them. They depend on channels, kernel and formats, not on picture sizes:
-// plans for several sizes share them. Chunks may be packed at once and in any
+// read them. They depend on channels, kernel and formats, not on picture sizes nor
+// on the method, except for ConvDepthwise: plans for several sizes share them. Chunks may be packed at once and in any
 // order; each must be packed once before a step that uses them runs.
 type ConvWeights struct {
 	keeper
-	method           ConvMethod
+	depthwise        bool
 	block            Format // of the vectors
 	planar           bool   // the input is planar
 	cin, cout, group int
 	kh, kw           int
 	runs             bool // planar: the taps of a kernel row are one run
 	columns          []column
-	plane            int // Winograd's form: numbers of the packed weights; in Winograd's form, of each plane
+	length           int // numbers of the columns
 	data, bias       []float32
 	source           []float32
-	unit             winogradUnit
 	// interleave makes pixels of as many numbers as a vector has.
 	interleave func(dst, src unsafe.Pointer, plane, channels, pixels int)
 }
@@ -87,9 +86,9 @@ func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &ConvWeights{method: m, block: block, planar: c.In.Format == Planar,
+	w := &ConvWeights{depthwise: m == ConvDepthwise, block: block, planar: c.In.Format == Planar,
 		cin: c.In.C, cout: c.Out.C, group: c.Group, kh: c.KernelH, kw: c.KernelW,
-		unit: r.winograd(block, m), interleave: r.Interleave16}
+		interleave: r.Interleave16}
 	if block == F32x8 {
 		w.interleave = r.Interleave8
 	}
@@ -99,25 +98,23 @@ func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
 		}
 		return w, nil
 	}
-	taps := w.kh * w.kw
 	if m.winograd() {
 		if err := c.winogradFits(); err != nil {
 			return nil, err
 		}
-		taps = 1
 	}
 	w.runs = w.planar && c.DilationW == 1
 	w.columns = cutColumns(c, block)
-	if m == ConvDirect && r.convTile(block).tall > 0 && c.widens() {
+	if r.convTile(block).tall > 0 && c.widens() {
 		w.columns = cutWide(c, block)
 	}
 	at := 0
 	for i := range w.columns {
 		g := &w.columns[i]
 		g.at = at
-		at += (g.to - g.from) * taps * g.vecs * block.Channels()
+		at += (g.to - g.from) * w.kh * w.kw * g.vecs * block.Channels()
 	}
-	w.plane = at
+	w.length = at
 	return w, nil
 }
 
@@ -164,18 +161,15 @@ func cutWide(c *Conv, block Format) []column {
 
 // size is how many numbers the packed weights are.
 func (w *ConvWeights) size() int {
-	if w.method == ConvDepthwise {
+	if w.depthwise {
 		return roundUp(w.cout, 32) * w.kh * w.kw
 	}
-	if w.method.winograd() {
-		return w.unit.planes() * w.plane
-	}
-	return w.plane
+	return w.length
 }
 
-// panel is the packed weights of a column; in Winograd's form, of its first plane.
+// panel is the packed weights of a column.
 func (w *ConvWeights) panel(i int) []float32 {
-	end := w.plane
+	end := w.length
 	if i+1 < len(w.columns) {
 		end = w.columns[i+1].at
 	}
@@ -187,7 +181,7 @@ func (w *ConvWeights) Bytes() int { return 4 * (len(w.data) + len(w.bias)) }
 
 // Chunks is how many pieces the packing has.
 func (w *ConvWeights) Chunks() int {
-	if w.method == ConvDepthwise {
+	if w.depthwise {
 		return 1
 	}
 	return len(w.columns)

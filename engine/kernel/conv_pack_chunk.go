@@ -5,10 +5,8 @@ import "unsafe"
 // Chunk packs one piece.
 func (w *ConvWeights) Chunk(i int) {
 	switch {
-	case w.method == ConvDepthwise:
+	case w.depthwise:
 		w.packDepthwise()
-	case w.method.winograd():
-		w.packWinograd(&w.columns[i])
 	case w.group == 1 && w.kh*w.kw <= packPixels:
 		w.packVectors(&w.columns[i])
 	default:
@@ -67,27 +65,6 @@ func copyVector(dst *float32, src unsafe.Pointer, lanes int) {
 	} else {
 		*(*[8]float32)(unsafe.Pointer(dst)) = *(*[8]float32)(src)
 	}
-}
-
-// packWinograd packs a column in Winograd's form: the numbers of each kernel
-// a plane apart.
-func (w *ConvWeights) packWinograd(g *column) {
-	f := frames.Get().(*frame)
-	lanes := w.block.Channels()
-	width := g.vecs * lanes
-	const most = packPixels / 9
-	for v := range g.vecs {
-		co := g.first + v*lanes
-		if co >= w.cout {
-			break // zeros
-		}
-		for c := 0; c < w.cin; c += most {
-			n := min(most, w.cin-c)
-			room := w.turn(f, co, 9*c, 9*n)
-			w.unit.weights(unsafe.Pointer(&w.data[g.at+c*width+v*lanes]), room, f.strips(1)[0], 4*w.plane, 4*width, n)
-		}
-	}
-	frames.Put(f)
 }
 
 // packNumbers packs a column of a grouped convolution number by number.

@@ -55,7 +55,7 @@ func shareOfPeak(b *testing.B, k *Rung, c *Conv, lanes int, loop func(n int)) {
 		b.Fatal(err)
 	}
 	packAll(w)
-	work, err := k.Conv(c, w)
+	work, err := k.Conv(ConvDirect, c, w)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -132,7 +132,7 @@ func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
 	if n, err := k.ConvWeightBytes(method, &c); err != nil || n != w.Bytes() {
 		t.Errorf("%d bytes were announced (%v), %d taken", n, err, w.Bytes())
 	}
-	work, err := k.Conv(&c, w)
+	work, err := k.Conv(method, &c, w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +253,7 @@ func TestConvInPlace(t *testing.T) {
 			for i := range w.Chunks() {
 				w.Chunk(i)
 			}
-			work, err := k.Conv(&c, w)
+			work, err := k.Conv(ConvDirect, &c, w)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -281,7 +281,7 @@ func TestConvDoesNotAllocate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	work, err := k.Conv(&c, w)
+	work, err := k.Conv(ConvDirect, &c, w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +315,7 @@ func TestConvRefuses(t *testing.T) {
 	} {
 		c := good
 		spoil(&c)
-		if _, err := k.Conv(&c, w); err == nil {
+		if _, err := k.Conv(ConvDirect, &c, w); err == nil {
 			t.Errorf("%s: no error", why)
 		}
 	}
@@ -377,7 +377,7 @@ func benchmarkConv(b *testing.B, k *Rung, c *Conv, method ConvMethod) {
 	for i := range w.Chunks() {
 		w.Chunk(i)
 	}
-	work, err := k.Conv(c, w)
+	work, err := k.Conv(method, c, w)
 	if err != nil {
 		b.Fatal(err)
 	}

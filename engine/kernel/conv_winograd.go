@@ -5,16 +5,22 @@ import "fmt"
 // winogradConv is a 3x3 convolution in Winograd's form: tiles of the input are
 // transformed into planes, multiplied with the weights of each, and
 // transformed back. Tiles go through in passes; the transformed sides of a pass
-// lie in a room of channel blocks, each with the tiles as its pixels.
+// lie in a room of channel blocks, each with the tiles as its pixels. Weights are
+// kept as they are and transformed for each pass: transformed ones are up to four
+// times as much, which would take longer to come from beyond the core's caches.
 type winogradConv struct {
 	conv       Conv
 	weights    *ConvWeights
 	unit       winogradUnit
 	planes     int // numbers of a transformed tile
+	stripes    int // columns of these, and numbers of a column
 	tile       convTile
 	rung       *Rung
 	steps      []convStep // over the channels of one plane, and the first again
 	blockSteps int        // see convArgs.BlockSteps
+	slabs      int        // runs of input channels whose weights are transformed together
+	taps       int        // bytes of a plane of the transformed weights of a column and a slab
+	apart      int        // stripes of planes that a chunk computes
 	passes     []winogradPass
 	block      int // bytes of a channel block of a transformed plane
 	in, out    int // bytes of a transformed plane of the input, of the output
@@ -26,8 +32,8 @@ type winogradConv struct {
 type winogradPass struct {
 	tiles     int
 	parts     []winogradPart // pieces of the transforms
-	rows      []tileKind     // of the products: positions over the tiles
-	registers int            // register tiles
+	rows      [2][]tileKind  // of the products with columns of at most two vectors, and of three: positions over the tiles
+	registers [2]int         // register tiles
 }
 
 // winogradPart is some tiles of a pass.
@@ -52,13 +58,20 @@ type winogradRun struct{ at, numbers int }
 type winogradEnd struct{ n, y0, y1 int }
 
 // winogradStays is how many bytes of transformed weights leave room in L2 for
-// tiles: then a pass is a chunk, small enough to stay there too. Otherwise the
-// weights are the larger stream and should pass few times.
+// tiles: then a pass is a chunk, small enough to stay there too, and all weights
+// are transformed before. Otherwise chunks are columns of output channels, and
+// transform the weights of some input channels at a time, twice as many as are
+// multiplied. Tiles that do not stay in L2 should pass few times: then a chunk is
+// but one stripe, of more channels where a picture has many tiles, and the weights
+// pass once a stripe.
 const (
-	winogradStays = 1 << 20
-	winogradRoom  = 768 << 10 // both transformed sides of a chunk
-	winogradWide  = 8 << 20   // the same of a pass that all cores share
-	winogradPiece = 56        // tiles of a part there
+	winogradStays  = 1 << 20
+	winogradRoom   = 768 << 10  // both transformed sides of a chunk, or twice the weights
+	winogradSlab   = 300 << 10  // transformed weights that are multiplied at a time
+	winogradMany   = 32         // tiles of a picture
+	winogradInputs = 1280 << 10 // transformed tiles that stay in L2
+	winogradWide   = 8 << 20    // both transformed sides of a pass that all cores share
+	winogradPiece  = 56         // tiles of a part there
 )
 
 // winogradFits reports why a convolution cannot be computed in Winograd's form.
@@ -84,19 +97,21 @@ func (r *Rung) winograd(f Format, m ConvMethod) winogradUnit {
 	return r.Winograd16
 }
 
-func (r *Rung) winogradConv(c *Conv, w *ConvWeights) (Work, error) {
+func (r *Rung) winogradConv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error) {
 	if err := c.winogradFits(); err != nil {
 		return Work{}, err
 	}
-	s := &winogradConv{conv: *c, weights: w, unit: w.unit, planes: w.unit.planes(), tile: r.convTile(w.block), rung: r}
+	unit := r.winograd(w.block, m)
+	s := &winogradConv{conv: *c, weights: w, unit: unit, planes: unit.planes(), stripes: unit.stripes(), tile: r.convTile(w.block), rung: r}
 	s.low, s.high, s.rest = c.Act.limits()
 	rows, pixel := s.tile.most, w.block.PixelBytes()
 	blocks := c.In.Blocks() + c.Out.Blocks()
 	most := (winogradRoom/(s.planes*blocks) - 2*64) / pixel / rows * rows
-	together := 4*len(w.data) <= winogradStays && most > 0
+	together := 4*len(w.data)/9*s.planes <= winogradStays && most > 0
 	if !together {
 		most = max(rows, winogradWide/(s.planes*blocks*pixel)/rows*rows)
 	}
+	s.laySlabs(together)
 	s.layTiles(most, together)
 	for b := range c.In.Blocks() {
 		n := min(w.block.Channels(), c.In.C-b*w.block.Channels())
@@ -105,12 +120,12 @@ func (r *Rung) winogradConv(c *Conv, w *ConvWeights) (Work, error) {
 	s.blockSteps = blockSteps(s.steps, w.block)
 	s.steps = append(s.steps, s.steps[0]) // follows the last, see convArgs.BlockSteps
 	if together {
-		return Work{Steps: []Step{(*winogradTogether)(s)}}, nil
+		return Work{Steps: []Step{newWinogradKernels(s), (*winogradTogether)(s)}, Scratch: len(w.columns) * s.planes * s.taps}, nil
 	}
 	var steps []Step
 	for i := range s.passes {
 		p := &s.passes[i]
-		steps = append(steps, newWinogradInput(s, p), newWinogradProducts(s, p), newWinogradOutput(s, p))
+		steps = append(steps, newWinogradInput(s, p), winogradProducts{s, p}, newWinogradOutput(s, p))
 	}
 	return Work{Steps: steps, Scratch: s.size()}, nil
 }
@@ -118,17 +133,61 @@ func (r *Rung) winogradConv(c *Conv, w *ConvWeights) (Work, error) {
 // size is how many bytes the transformed sides take.
 func (s *winogradConv) size() int { return s.planes * (s.in + s.out) }
 
+// laySlabs cuts the input channels into slabs, by whole blocks. It decides the
+// order of the sums, so it depends on what holds for any number of pictures.
+func (s *winogradConv) laySlabs(together bool) {
+	blocks, widest := s.conv.In.Blocks(), 0
+	for _, g := range s.weights.columns {
+		widest = max(widest, g.vecs)
+	}
+	block := s.weights.block.Channels() * widest * s.weights.block.PixelBytes() // bytes of a plane
+	s.slabs = 1
+	if !together {
+		planes := s.planes
+		if s.many() {
+			planes = s.stripes
+		}
+		most := max(1, (winogradSlab/planes-2*64)/block)
+		s.slabs = (blocks + most - 1) / most
+	}
+	s.taps = oddLines((blocks + s.slabs - 1) / s.slabs * block)
+}
+
+// many reports whether one picture has so many tiles that they do not stay in L2.
+func (s *winogradConv) many() bool {
+	across, down := s.tiles()
+	return across*down >= winogradMany
+}
+
+// tiles is how many tiles a picture has.
+func (s *winogradConv) tiles() (across, down int) {
+	return (s.conv.Out.W + s.unit.side - 1) / s.unit.side, (s.conv.Out.H + s.unit.side - 1) / s.unit.side
+}
+
+// slab is the blocks of channels of slab i.
+func (s *winogradConv) slab(i int) (b0, b1 int) {
+	blocks := s.conv.In.Blocks()
+	return i * blocks / s.slabs, (i + 1) * blocks / s.slabs
+}
+
+// oddLines rounds up to an odd number of cache lines: no two planes that lie so
+// far from each other alias.
+func oddLines(n int) int { return ((n+63)/64 | 1) * 64 }
+
 // layTiles cuts the tiles of all pictures into passes of nearly equal size.
 func (s *winogradConv) layTiles(most int, together bool) {
 	c := &s.conv
-	side := s.unit.side
-	across, down := (c.Out.W+side-1)/side, (c.Out.H+side-1)/side
+	across, down := s.tiles()
 	all := c.Out.N * across * down
 	n := (all + most - 1) / most
 	per := (all + n - 1) / n
 	pixel := s.weights.block.PixelBytes()
-	s.block = ((per*pixel+63)/64 | 1) * 64 // an odd number of lines: no two planes alias
+	s.block = oddLines(per * pixel)
 	s.in, s.out = c.In.Blocks()*s.block, c.Out.Blocks()*s.block
+	s.apart = s.stripes
+	if s.many() || s.planes*s.in > winogradInputs {
+		s.apart = 1
+	}
 	for i := range n {
 		first, end := i*all/n, (i+1)*all/n
 		p := winogradPass{tiles: end - first}
@@ -139,7 +198,11 @@ func (s *winogradConv) layTiles(most int, together bool) {
 		for j := range parts {
 			p.parts = append(p.parts, s.part(first, first+j*p.tiles/parts, first+(j+1)*p.tiles/parts))
 		}
-		p.layRows(&s.tile, pixel)
+		for j, most := range []int{s.tile.most, s.tile.tall} {
+			if most > 0 {
+				p.layRows(j, most, pixel)
+			}
+		}
 		s.passes = append(s.passes, p)
 	}
 }
@@ -148,7 +211,7 @@ func (s *winogradConv) layTiles(most int, together bool) {
 func (s *winogradConv) part(first, t0, t1 int) winogradPart {
 	c := &s.conv
 	side := s.unit.side
-	across, down := (c.Out.W+side-1)/side, (c.Out.H+side-1)/side
+	across, down := s.tiles()
 	part := winogradPart{tiles: t1 - t0}
 	for t := t0; t < t1; t++ {
 		n, y, x := t/(across*down), t/across%down*side, t%across*side
@@ -191,21 +254,24 @@ func (p *winogradPart) group(height, width int, in *Layout) *winogradGroup {
 	return &p.groups[len(p.groups)-1]
 }
 
-// layRows cuts the tiles into register tiles of nearly equal size.
-func (p *winogradPass) layRows(t *convTile, pixel int) {
-	n := (p.tiles + t.most - 1) / t.most
-	p.registers = n
+// layRows cuts the tiles into register tiles of nearly equal size, of at most most
+// tiles.
+func (p *winogradPass) layRows(kind, most, pixel int) {
+	n := (p.tiles + most - 1) / most
+	p.registers[kind] = n
+	kinds := p.rows[kind]
 	for i := range n {
 		from := i * p.tiles / n
 		rows := (i+1)*p.tiles/n - from
 		at := 0
-		for at < len(p.rows) && p.rows[at].rows != rows {
+		for at < len(kinds) && kinds[at].rows != rows {
 			at++
 		}
-		if at == len(p.rows) {
+		if at == len(kinds) {
 			head := (rows + 1) / 2
-			p.rows = append(p.rows, tileKind{rows: rows, head: head, secondIn: head * pixel, secondOut: head * pixel})
+			kinds = append(kinds, tileKind{rows: rows, head: head, secondIn: head * pixel, secondOut: head * pixel, secondResidual: head * pixel})
 		}
-		p.rows[at].positions = append(p.rows[at].positions, convPosition{In: from * pixel, Out: from * pixel})
+		kinds[at].positions = append(kinds[at].positions, convPosition{In: from * pixel, Out: from * pixel, Residual: from * pixel})
 	}
+	p.rows[kind] = kinds
 }

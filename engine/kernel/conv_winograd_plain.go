@@ -23,8 +23,8 @@ import "unsafe"
 // output, three to four times that of the direct form.
 
 // winogradArgs is one call of a transform, over tiles of one vector of
-// channels. Number (y, x) of a tile lies in transformed plane
-// 6x+y, or 4x+y where tiles have 2x2 outputs.
+// channels. Number (y, x) of a tile lies in transformed plane 6x+y, or 4x+y
+// where tiles have 2x2 outputs.
 type winogradArgs struct {
 	In, Out, Residual, Positions unsafe.Pointer // *winogradPosition; Residual may be nil
 	Count, Plane                 int            // of the positions, at least 1; bytes between transformed planes
@@ -40,32 +40,36 @@ type winogradArgs struct {
 type winogradPosition struct{ Tile, In, Out, Residual int }
 
 // winogradUnit are the three transforms on one kind of vector. weights takes
-// count kernels of nine vectors of output channels, and writes the numbers of
-// each plane bytes after each other, those of the next step bytes further.
+// count vectors of kernels side by side, their nine taps tap bytes after each
+// other, and writes columns [first, end) of the transformed numbers, each plane
+// bytes after the one before.
 type winogradUnit struct {
 	side          int // outputs of a tile's side
 	input, output func(a *winogradArgs)
-	weights       func(dst, src, scratch unsafe.Pointer, plane, step, count int)
+	weights       func(dst, src unsafe.Pointer, plane, tap, count, first, end int)
 }
 
+// stripes is how many columns a transformed tile has, and numbers each of these.
+func (u winogradUnit) stripes() int { return u.side + 2 }
+
 // planes is how many numbers a transformed tile has.
-func (u winogradUnit) planes() int { return (u.side + 2) * (u.side + 2) }
+func (u winogradUnit) planes() int { return u.stripes() * u.stripes() }
 
 var (
 	plainWinograd8 = winogradUnit{
 		side:   4,
 		input:  func(a *winogradArgs) { winogradInput(8, a) },
 		output: func(a *winogradArgs) { winogradOutput(8, a) },
-		weights: func(dst, src, _ unsafe.Pointer, plane, step, count int) {
-			winogradWeights(8, dst, src, plane, step, count)
+		weights: func(dst, src unsafe.Pointer, plane, tap, count, first, end int) {
+			winogradWeights(8, dst, src, plane, tap, count, first, end)
 		},
 	}
 	plainWinograd16 = winogradUnit{
 		side:   4,
 		input:  func(a *winogradArgs) { winogradInput(16, a) },
 		output: func(a *winogradArgs) { winogradOutput(16, a) },
-		weights: func(dst, src, _ unsafe.Pointer, plane, step, count int) {
-			winogradWeights(16, dst, src, plane, step, count)
+		weights: func(dst, src unsafe.Pointer, plane, tap, count, first, end int) {
+			winogradWeights(16, dst, src, plane, tap, count, first, end)
 		},
 	}
 )
@@ -134,21 +138,23 @@ func winogradOut(m [6]float32) [4]float32 {
 	return [4]float32{m[0] + even1 + even2, odd1 + 2*odd2, even1 + 4*even2, m[5] + odd1 + 8*odd2}
 }
 
-func winogradWeights(lanes int, dst, src unsafe.Pointer, plane, step, count int) {
-	for i := range count {
-		for l := range lanes {
-			var u [3][6]float32
-			for y := range u {
-				g := floats(unsafe.Add(src, 4*(9*i+3*y)*lanes), 3*lanes)
-				u[y] = winogradTaps(g[l], g[lanes+l], g[2*lanes+l])
-			}
-			for x := range 6 {
-				for y, v := range winogradTaps(u[0][x], u[1][x], u[2][x]) {
-					*(*float32)(unsafe.Add(dst, (6*x+y)*plane+i*step+4*l)) = v
-				}
+func winogradWeights(lanes int, dst, src unsafe.Pointer, plane, tap, count, first, end int) {
+	for i := range count * lanes {
+		var u [3][6]float32
+		for y := range u {
+			u[y] = winogradTaps(threeTaps(src, 3*y*tap+4*i, tap))
+		}
+		for x := first; x < end; x++ {
+			for y, v := range winogradTaps(u[0][x], u[1][x], u[2][x]) {
+				*(*float32)(unsafe.Add(dst, ((x-first)*6+y)*plane+4*i)) = v
 			}
 		}
 	}
+}
+
+// threeTaps are three numbers, the first so many bytes from p.
+func threeTaps(p unsafe.Pointer, at, tap int) (a, b, c float32) {
+	return *(*float32)(unsafe.Add(p, at)), *(*float32)(unsafe.Add(p, at+tap)), *(*float32)(unsafe.Add(p, at+2*tap))
 }
 
 // winogradTaps is the product with G.

@@ -10,15 +10,15 @@ import "unsafe"
 //	      0 -1  1  0         1/2 -1/2  1/2         0  1 -1 -1
 //	      0  1  0 -1          0    0    1
 //
-// It saves less but has fewer weights, which are what takes the time where a
-// picture has few tiles.
+// It saves less but has fewer weights to transform and to multiply with, which is
+// what takes the time where a picture has few tiles.
 func plainSmallWinograd(lanes int) winogradUnit {
 	return winogradUnit{
 		side:   2,
 		input:  func(a *winogradArgs) { smallWinogradInput(lanes, a) },
 		output: func(a *winogradArgs) { smallWinogradOutput(lanes, a) },
-		weights: func(dst, src, _ unsafe.Pointer, plane, step, count int) {
-			smallWinogradWeights(lanes, dst, src, plane, step, count)
+		weights: func(dst, src unsafe.Pointer, plane, tap, count, first, end int) {
+			smallWinogradWeights(lanes, dst, src, plane, tap, count, first, end)
 		},
 	}
 }
@@ -82,18 +82,15 @@ func smallWinogradOut(m [4]float32) [2]float32 {
 	return [2]float32{m[0] + m[1] + m[2], m[1] - m[2] - m[3]}
 }
 
-func smallWinogradWeights(lanes int, dst, src unsafe.Pointer, plane, step, count int) {
-	for i := range count {
-		for l := range lanes {
-			var u [3][4]float32
-			for y := range u {
-				g := floats(unsafe.Add(src, 4*(9*i+3*y)*lanes), 3*lanes)
-				u[y] = smallWinogradTaps(g[l], g[lanes+l], g[2*lanes+l])
-			}
-			for x := range 4 {
-				for y, v := range smallWinogradTaps(u[0][x], u[1][x], u[2][x]) {
-					*(*float32)(unsafe.Add(dst, (4*x+y)*plane+i*step+4*l)) = v
-				}
+func smallWinogradWeights(lanes int, dst, src unsafe.Pointer, plane, tap, count, first, end int) {
+	for i := range count * lanes {
+		var u [3][4]float32
+		for y := range u {
+			u[y] = smallWinogradTaps(threeTaps(src, 3*y*tap+4*i, tap))
+		}
+		for x := first; x < end; x++ {
+			for y, v := range smallWinogradTaps(u[0][x], u[1][x], u[2][x]) {
+				*(*float32)(unsafe.Add(dst, (4*(x-first)+y)*plane+4*i)) = v
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand"
@@ -52,6 +53,33 @@ func TestWinogradEverySize(t *testing.T) {
 	})
 }
 
+// TestWinogradBatch: a picture's numbers are the same bits alone and among others,
+// however the tiles of all are cut into passes and chunks.
+func TestWinogradBatch(t *testing.T) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
+		for _, size := range []struct{ cin, h, w, cout int }{{200, 7, 7, 130}, {140, 26, 25, 140}, {48, 9, 30, 40}} {
+			alone := convCase{n: 1, cin: size.cin, h: size.h, w: size.w, cout: size.cout, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}}
+			among := alone
+			among.n = 5
+			one, many := alone.conv(k.Block, k.Block), among.conv(k.Block, k.Block)
+			rng := rand.New(rand.NewSource(7))
+			in, out, outs := newCanvas(one.In).randomize(rng), newCanvas(one.Out), newCanvas(many.Out)
+			ins := newCanvas(many.In)
+			for i := range many.In.N {
+				copy(ins.data[i*many.In.Image:], in.data[:one.In.Image])
+			}
+			weights := normals(size.cout*size.cin*9, rng)
+			run(packed(t, k, &one, ConvWinograd, weights, nil), Memory{In: in.base(), Out: out.base()})
+			run(packed(t, k, &many, ConvWinograd, weights, nil), Memory{In: ins.base(), Out: outs.base()})
+			for i := range many.Out.N {
+				if got := outs.data[i*many.Out.Image:][:one.Out.Image]; !bytes.Equal(got, out.data[:one.Out.Image]) {
+					t.Errorf("%+v: picture %d of 5 is not what it is alone", size, i)
+				}
+			}
+		}
+	})
+}
+
 // TestWinogradErrors holds the root mean square error that the documentation
 // promises, against float64.
 func TestWinogradErrors(t *testing.T) {
@@ -94,7 +122,7 @@ func packed(t testing.TB, k *Rung, c *Conv, m ConvMethod, weights, bias []float3
 	for i := range w.Chunks() {
 		w.Chunk(i)
 	}
-	work, err := k.Conv(c, w)
+	work, err := k.Conv(m, c, w)
 	if err != nil {
 		t.Fatal(err)
 	}

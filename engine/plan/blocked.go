@@ -497,5 +497,5 @@ func (b *builder) convPlan(n *ir.Node, c *kernel.Conv, tiled bool) (plan func(*k
 		return nil, "", err
 	}
 	w, err := b.weights.vector(c, m, data, bias)
-	return func(c *kernel.Conv) (kernel.Work, error) { return b.opt.Rung.Conv(c, w) }, "conv " + m.String(), err
+	return func(c *kernel.Conv) (kernel.Work, error) { return b.opt.Rung.Conv(m, c, w) }, "conv " + m.String(), err
 }

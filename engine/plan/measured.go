@@ -38,9 +38,6 @@ const (
 	// turnTime is about what a turn of a form takes: large convolutions run in
 	// part.
 	turnTime = 300 * time.Microsecond
-	// worthMemory is what part of the time a form must save that takes more
-	// memory than the one before it.
-	worthMemory = 0.04
 )
 
 // fastest runs forms of a convolution of one picture and tells which takes the
@@ -60,23 +57,21 @@ func (b *builder) fastest(c *kernel.Conv, methods []kernel.ConvMethod) (kernel.C
 	}
 	start := time.Now()
 	defer func() { b.tried += time.Since(start) }()
-	sizes := make([]int, len(methods))
-	for i, m := range methods {
-		var err error
-		if sizes[i], err = b.opt.Rung.ConvWeightBytes(m, c); err != nil {
-			return 0, err
-		}
+	size, err := b.opt.Rung.ConvWeightBytes(methods[0], c) // all share the weights
+	if err != nil {
+		return 0, err
 	}
 	var runs []func(turn int) time.Duration
-	memory := b.trials.room(slices.Max(sizes) + align + trialBytes(c))
-	for i, m := range methods {
-		run, err := b.rehearsal(c, m, memory, sizes[i])
+	memory := b.trials.room(size + align + trialBytes(c))
+	for _, m := range methods {
+		run, err := b.rehearsal(c, m, memory, size)
 		if err != nil {
 			return 0, err
 		}
 		runs = append(runs, run)
 	}
-	m := methods[cheapest(fastest(runs), sizes)]
+	times := fastest(runs)
+	m := methods[slices.Index(times, slices.Min(times))]
 	measured.Store(t, m)
 	return m, nil
 }
@@ -101,7 +96,7 @@ func (b *builder) rehearsal(c *kernel.Conv, m kernel.ConvMethod, memory []byte, 
 	if err != nil {
 		return nil, err
 	}
-	work, err := b.opt.Rung.Conv(c, w)
+	work, err := b.opt.Rung.Conv(m, c, w)
 	if err != nil {
 		return nil, err
 	}
@@ -142,19 +137,6 @@ func fastest(runs []func(turn int) time.Duration) []time.Duration {
 		}
 	}
 	return shortest
-}
-
-// cheapest is the one of the shortest time, or one that is hardly slower and
-// takes less memory.
-func cheapest(times []time.Duration, sizes []int) (best int) {
-	least := slices.Min(times)
-	best = slices.Index(times, least)
-	for i, t := range times {
-		if sizes[i] < sizes[best] && float64(t) <= float64(least)*(1+worthMemory) {
-			best = i
-		}
-	}
-	return best
 }
 
 // rehearsals have memory for trials, as large as the largest of a plan.

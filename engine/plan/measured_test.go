@@ -26,24 +26,6 @@ func TestFastestIsTheOneOfTheShortestRun(t *testing.T) {
 	}
 }
 
-func TestLessMemoryWinsACloseRace(t *testing.T) {
-	const ms = time.Millisecond
-	for _, c := range []struct {
-		name  string
-		times []time.Duration
-		sizes []int
-		want  int
-	}{
-		{"faster by far", []time.Duration{100 * ms, 130 * ms}, []int{4, 1}, 0},
-		{"hardly faster", []time.Duration{100 * ms, 103 * ms}, []int{4, 1}, 1},
-		{"faster and smaller", []time.Duration{101 * ms, 100 * ms}, []int{4, 1}, 1},
-	} {
-		if got := cheapest(c.times, c.sizes); got != c.want {
-			t.Errorf("%s: form %d, want %d", c.name, got, c.want)
-		}
-	}
-}
-
 // TestCloseFormsAreTriedOnce: a second network of the same layers finds the
 // choices made, for another number of pictures too.
 func TestCloseFormsAreTriedOnce(t *testing.T) {

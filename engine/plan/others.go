@@ -207,7 +207,7 @@ func (b *builder) scaleNode(n *ir.Node) error {
 	if err != nil {
 		return err
 	}
-	w, err := b.opt.Rung.Conv(c, packed)
+	w, err := b.opt.Rung.Conv(m, c, packed)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ type packed interface {
 // weightKey says which constant was packed and for what.
 type weightKey struct {
 	weights, bias *tensor.Tensor
-	method        kernel.ConvMethod
+	depthwise     bool // packed for that method
 	in, out       kernel.Format
 	group         int
 	wide          bool // dilated along rows
@@ -63,7 +63,7 @@ func numbers(t *tensor.Tensor) []float32 {
 // vector packs for the float32 kernels.
 func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, data, bias *tensor.Tensor) (*kernel.ConvWeights, error) {
 	k := w.key(c, data, bias)
-	k.method = m
+	k.depthwise = m == kernel.ConvDepthwise
 	if p := w.conv[k]; p != nil {
 		return p, nil
 	}

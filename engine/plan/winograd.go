@@ -3,9 +3,9 @@ package plan
 import "github.com/visionzoo/vision/engine/kernel"
 
 // forms lists in which forms a convolution may be fastest: more than one where it
-// depends on the machine. On small maps there are too few tiles of 4x4 outputs
-// for 36 sets of weights, but enough of 2x2 for 16; with few channels the
-// transforms outweigh the products.
+// depends on the machine. On small maps there are too few tiles of 4x4 outputs to
+// transform 36 sets of weights for, but enough of 2x2 for 16; with few channels
+// there are few products to transform the tiles for.
 //
 // The root mean square error of Winograd's form is up to 3.5e-6 of that of a
 // layer's output, four times that of the direct form and a third of what the tile
@@ -16,10 +16,8 @@ func forms(c *kernel.Conv) []kernel.ConvMethod {
 	switch {
 	case side >= 20 && channels >= 32:
 		return []kernel.ConvMethod{kernel.ConvWinograd}
-	case side >= 20 && channels >= 16, side >= 12 && channels >= 48 && channels < 384:
+	case side >= 20 && channels >= 16, side >= 12 && channels >= 48:
 		return []kernel.ConvMethod{kernel.ConvWinograd, kernel.ConvDirect}
-	case side >= 12 && channels >= 384:
-		return []kernel.ConvMethod{kernel.ConvWinograd, kernel.ConvSmallWinograd}
 	case side >= 5 && channels >= 64:
 		return []kernel.ConvMethod{kernel.ConvSmallWinograd, kernel.ConvDirect}
 	}
@@ -35,8 +33,7 @@ func (b *builder) method(c *kernel.Conv) (kernel.ConvMethod, error) {
 	}
 	var fit []kernel.ConvMethod
 	for _, m := range forms(c) {
-		// The weights take up to four times the memory.
-		if n, err := b.opt.Rung.ConvWeightBytes(m, c); err == nil && int64(n) <= b.opt.Memory/8 {
+		if _, err := b.opt.Rung.ConvWeightBytes(m, c); err == nil {
 			fit = append(fit, m)
 		}
 	}

@@ -16,10 +16,11 @@ func WinogradInputAVX512(a *Winograd)
 //go:noescape
 func WinogradOutputAVX512(a *Winograd)
 
-// WinogradWeightsAVX512 transforms the 3x3 kernels of count input channels, step bytes apart in dst.
+// WinogradWeightsAVX512 makes the planes of columns [first, end) of 6 of the 3x3 kernels of count vectors side by
+// side, their taps tap bytes apart.
 //
 //go:noescape
-func WinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, scratch unsafe.Pointer, plane int, step int, count int)
+func WinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, plane int, tap int, count int, first int, end int)
 
 // SmallWinogradInputAVX512 transforms tiles of 4x4 pixels.
 //
@@ -31,10 +32,11 @@ func SmallWinogradInputAVX512(a *Winograd)
 //go:noescape
 func SmallWinogradOutputAVX512(a *Winograd)
 
-// SmallWinogradWeightsAVX512 transforms the 3x3 kernels of count input channels, step bytes apart in dst.
+// SmallWinogradWeightsAVX512 makes the planes of columns [first, end) of 4 of the 3x3 kernels of count vectors side by
+// side, their taps tap bytes apart.
 //
 //go:noescape
-func SmallWinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, scratch unsafe.Pointer, plane int, step int, count int)
+func SmallWinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, plane int, tap int, count int, first int, end int)
 
 // WinogradInputAVX2 transforms tiles of 6x6 pixels.
 //
@@ -46,10 +48,11 @@ func WinogradInputAVX2(a *Winograd)
 //go:noescape
 func WinogradOutputAVX2(a *Winograd)
 
-// WinogradWeightsAVX2 transforms the 3x3 kernels of count input channels, step bytes apart in dst.
+// WinogradWeightsAVX2 makes the planes of columns [first, end) of 6 of the 3x3 kernels of count vectors side by
+// side, their taps tap bytes apart.
 //
 //go:noescape
-func WinogradWeightsAVX2(dst unsafe.Pointer, src unsafe.Pointer, scratch unsafe.Pointer, plane int, step int, count int)
+func WinogradWeightsAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, tap int, count int, first int, end int)
 
 // SmallWinogradInputAVX2 transforms tiles of 4x4 pixels.
 //
@@ -61,7 +64,8 @@ func SmallWinogradInputAVX2(a *Winograd)
 //go:noescape
 func SmallWinogradOutputAVX2(a *Winograd)
 
-// SmallWinogradWeightsAVX2 transforms the 3x3 kernels of count input channels, step bytes apart in dst.
+// SmallWinogradWeightsAVX2 makes the planes of columns [first, end) of 4 of the 3x3 kernels of count vectors side by
+// side, their taps tap bytes apart.
 //
 //go:noescape
-func SmallWinogradWeightsAVX2(dst unsafe.Pointer, src unsafe.Pointer, scratch unsafe.Pointer, plane int, step int, count int)
+func SmallWinogradWeightsAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, tap int, count int, first int, end int)

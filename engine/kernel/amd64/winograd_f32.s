@@ -844,15 +844,22 @@ done:
 	VZEROUPPER
 	RET
 
-// func WinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, scratch unsafe.Pointer, plane int, step int, count int)
+// func WinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, plane int, tap int, count int, first int, end int)
 // Requires: AVX, AVX512F
-TEXT ·WinogradWeightsAVX512(SB), NOSPLIT, $0-48
+TEXT ·WinogradWeightsAVX512(SB), NOSPLIT, $0-56
+	// DI transformed, CX a plane of it, DX bytes between planes, SI R10 R11 rows of taps, R8 bytes between taps,
+	// R9 vectors left, BX first column, R12 end of the columns.
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
-	MOVQ         scratch+16(FP), BX
-	MOVQ         plane+24(FP), DX
-	MOVQ         step+32(FP), R8
-	MOVQ         count+40(FP), R9
+	MOVQ         plane+16(FP), DX
+	MOVQ         tap+24(FP), R8
+	MOVQ         count+32(FP), R9
+	MOVQ         first+40(FP), BX
+	MOVQ         end+48(FP), R12
+	LEAQ         (SI)(R8*2), R10
+	ADDQ         R8, R10
+	LEAQ         (R10)(R8*2), R11
+	ADDQ         R8, R11
 	MOVL         $0x3e800000, CX
 	VMOVD        CX, X8
 	VBROADCASTSS X8, Z8
@@ -873,227 +880,264 @@ TEXT ·WinogradWeightsAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS X13, Z13
 
 kernel:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     128(SI), Z2
-	VADDPS      Z2, Z0, Z3
-	VMULPS      Z12, Z2, Z4
-	VFMADD231PS Z10, Z0, Z4
-	VMULPS      Z11, Z1, Z5
-	VMULPS      Z8, Z0, Z0
-	VADDPS      Z1, Z3, Z6
-	VMULPS      Z9, Z6, Z6
-	VSUBPS      Z1, Z3, Z7
-	VMULPS      Z9, Z7, Z7
-	VADDPS      Z5, Z4, Z1
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z0, (BX)
-	VMOVUPS     Z6, 64(BX)
-	VMOVUPS     Z7, 128(BX)
-	VMOVUPS     Z1, 192(BX)
-	VMOVUPS     Z4, 256(BX)
-	VMOVUPS     Z2, 320(BX)
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     256(SI), Z1
-	VMOVUPS     320(SI), Z2
-	VADDPS      Z2, Z0, Z3
-	VMULPS      Z12, Z2, Z4
-	VFMADD231PS Z10, Z0, Z4
-	VMULPS      Z11, Z1, Z5
-	VMULPS      Z8, Z0, Z0
-	VADDPS      Z1, Z3, Z6
-	VMULPS      Z9, Z6, Z6
-	VSUBPS      Z1, Z3, Z7
-	VMULPS      Z9, Z7, Z7
-	VADDPS      Z5, Z4, Z1
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z0, 384(BX)
-	VMOVUPS     Z6, 448(BX)
-	VMOVUPS     Z7, 512(BX)
-	VMOVUPS     Z1, 576(BX)
-	VMOVUPS     Z4, 640(BX)
-	VMOVUPS     Z2, 704(BX)
-	VMOVUPS     384(SI), Z0
-	VMOVUPS     448(SI), Z1
-	VMOVUPS     512(SI), Z2
-	VADDPS      Z2, Z0, Z3
-	VMULPS      Z12, Z2, Z4
-	VFMADD231PS Z10, Z0, Z4
-	VMULPS      Z11, Z1, Z5
-	VMULPS      Z8, Z0, Z0
-	VADDPS      Z1, Z3, Z6
-	VMULPS      Z9, Z6, Z6
-	VSUBPS      Z1, Z3, Z7
-	VMULPS      Z9, Z7, Z7
-	VADDPS      Z5, Z4, Z1
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z0, 768(BX)
-	VMOVUPS     Z6, 832(BX)
-	VMOVUPS     Z7, 896(BX)
-	VMOVUPS     Z1, 960(BX)
-	VMOVUPS     Z4, 1024(BX)
-	VMOVUPS     Z2, 1088(BX)
-	MOVQ        DI, CX
-	VMOVUPS     (BX), Z0
-	VMOVUPS     384(BX), Z1
-	VMOVUPS     768(BX), Z2
-	VADDPS      Z2, Z0, Z3
-	VMULPS      Z12, Z2, Z4
-	VFMADD231PS Z10, Z0, Z4
-	VMULPS      Z11, Z1, Z5
-	VMULPS      Z8, Z0, Z0
-	VADDPS      Z1, Z3, Z6
-	VMULPS      Z9, Z6, Z6
-	VSUBPS      Z1, Z3, Z7
-	VMULPS      Z9, Z7, Z7
-	VADDPS      Z5, Z4, Z1
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z0, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z6, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z7, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z1, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z4, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z2, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     64(BX), Z0
-	VMOVUPS     448(BX), Z1
-	VMOVUPS     832(BX), Z2
-	VADDPS      Z2, Z0, Z3
-	VMULPS      Z12, Z2, Z4
-	VFMADD231PS Z10, Z0, Z4
-	VMULPS      Z11, Z1, Z5
-	VMULPS      Z8, Z0, Z0
-	VADDPS      Z1, Z3, Z6
-	VMULPS      Z9, Z6, Z6
-	VSUBPS      Z1, Z3, Z7
-	VMULPS      Z9, Z7, Z7
-	VADDPS      Z5, Z4, Z1
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z0, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z6, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z7, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z1, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z4, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z2, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     128(BX), Z0
-	VMOVUPS     512(BX), Z1
-	VMOVUPS     896(BX), Z2
-	VADDPS      Z2, Z0, Z3
-	VMULPS      Z12, Z2, Z4
-	VFMADD231PS Z10, Z0, Z4
-	VMULPS      Z11, Z1, Z5
-	VMULPS      Z8, Z0, Z0
-	VADDPS      Z1, Z3, Z6
-	VMULPS      Z9, Z6, Z6
-	VSUBPS      Z1, Z3, Z7
-	VMULPS      Z9, Z7, Z7
-	VADDPS      Z5, Z4, Z1
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z0, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z6, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z7, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z1, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z4, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z2, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     192(BX), Z0
-	VMOVUPS     576(BX), Z1
-	VMOVUPS     960(BX), Z2
-	VADDPS      Z2, Z0, Z3
-	VMULPS      Z12, Z2, Z4
-	VFMADD231PS Z10, Z0, Z4
-	VMULPS      Z11, Z1, Z5
-	VMULPS      Z8, Z0, Z0
-	VADDPS      Z1, Z3, Z6
-	VMULPS      Z9, Z6, Z6
-	VSUBPS      Z1, Z3, Z7
-	VMULPS      Z9, Z7, Z7
-	VADDPS      Z5, Z4, Z1
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z0, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z6, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z7, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z1, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z4, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z2, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     256(BX), Z0
-	VMOVUPS     640(BX), Z1
-	VMOVUPS     1024(BX), Z2
-	VADDPS      Z2, Z0, Z3
-	VMULPS      Z12, Z2, Z4
-	VFMADD231PS Z10, Z0, Z4
-	VMULPS      Z11, Z1, Z5
-	VMULPS      Z8, Z0, Z0
-	VADDPS      Z1, Z3, Z6
-	VMULPS      Z9, Z6, Z6
-	VSUBPS      Z1, Z3, Z7
-	VMULPS      Z9, Z7, Z7
-	VADDPS      Z5, Z4, Z1
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z0, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z6, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z7, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z1, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z4, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z2, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     320(BX), Z0
-	VMOVUPS     704(BX), Z1
-	VMOVUPS     1088(BX), Z2
-	VADDPS      Z2, Z0, Z3
-	VMULPS      Z12, Z2, Z4
-	VFMADD231PS Z10, Z0, Z4
-	VMULPS      Z11, Z1, Z5
-	VMULPS      Z8, Z0, Z0
-	VADDPS      Z1, Z3, Z6
-	VMULPS      Z9, Z6, Z6
-	VSUBPS      Z1, Z3, Z7
-	VMULPS      Z9, Z7, Z7
-	VADDPS      Z5, Z4, Z1
-	VSUBPS      Z5, Z4, Z4
-	VMOVUPS     Z0, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z6, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z7, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z1, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z4, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Z2, (CX)
-	ADDQ        DX, CX
-	ADDQ        $+576, SI
-	ADDQ        R8, DI
-	DECQ        R9
-	JNZ         kernel
+	MOVQ         DI, CX
+	CMPQ         BX, $+1
+	JEQ          column1
+	CMPQ         BX, $+2
+	JEQ          column2
+	CMPQ         BX, $+3
+	JEQ          column3
+	CMPQ         BX, $+4
+	JEQ          column4
+	CMPQ         BX, $+5
+	JEQ          column5
+	VMOVUPS      (SI), Z0
+	VMULPS       Z8, Z0, Z0
+	VMOVUPS      (R10), Z1
+	VMULPS       Z8, Z1, Z1
+	VMOVUPS      (R11), Z2
+	VMULPS       Z8, Z2, Z2
+	VADDPS       Z2, Z0, Z3
+	VMULPS       Z9, Z3, Z3
+	VMOVAPS      Z3, Z4
+	VFMADD231PS  Z9, Z1, Z3
+	VFNMADD231PS Z9, Z1, Z4
+	VMULPS       Z10, Z0, Z5
+	VFMADD231PS  Z12, Z2, Z5
+	VMOVAPS      Z5, Z6
+	VFMADD231PS  Z11, Z1, Z5
+	VFNMADD231PS Z11, Z1, Z6
+	VMULPS       Z8, Z0, Z0
+	VMOVUPS      Z0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z5, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z6, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+1
+	JEQ          next
+
+column1:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (SI)(R8*1), Z6
+	VMOVUPS      (SI)(R8*2), Z7
+	VADDPS       Z7, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VFMADD231PS  Z9, Z6, Z0
+	VMOVUPS      (R10), Z1
+	VMOVUPS      (R10)(R8*1), Z6
+	VMOVUPS      (R10)(R8*2), Z7
+	VADDPS       Z7, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VFMADD231PS  Z9, Z6, Z1
+	VMOVUPS      (R11), Z2
+	VMOVUPS      (R11)(R8*1), Z6
+	VMOVUPS      (R11)(R8*2), Z7
+	VADDPS       Z7, Z2, Z2
+	VMULPS       Z9, Z2, Z2
+	VFMADD231PS  Z9, Z6, Z2
+	VADDPS       Z2, Z0, Z3
+	VMULPS       Z9, Z3, Z3
+	VMOVAPS      Z3, Z4
+	VFMADD231PS  Z9, Z1, Z3
+	VFNMADD231PS Z9, Z1, Z4
+	VMULPS       Z10, Z0, Z5
+	VFMADD231PS  Z12, Z2, Z5
+	VMOVAPS      Z5, Z6
+	VFMADD231PS  Z11, Z1, Z5
+	VFNMADD231PS Z11, Z1, Z6
+	VMULPS       Z8, Z0, Z0
+	VMOVUPS      Z0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z5, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z6, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+2
+	JEQ          next
+
+column2:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (SI)(R8*1), Z6
+	VMOVUPS      (SI)(R8*2), Z7
+	VADDPS       Z7, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VFNMADD231PS Z9, Z6, Z0
+	VMOVUPS      (R10), Z1
+	VMOVUPS      (R10)(R8*1), Z6
+	VMOVUPS      (R10)(R8*2), Z7
+	VADDPS       Z7, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VFNMADD231PS Z9, Z6, Z1
+	VMOVUPS      (R11), Z2
+	VMOVUPS      (R11)(R8*1), Z6
+	VMOVUPS      (R11)(R8*2), Z7
+	VADDPS       Z7, Z2, Z2
+	VMULPS       Z9, Z2, Z2
+	VFNMADD231PS Z9, Z6, Z2
+	VADDPS       Z2, Z0, Z3
+	VMULPS       Z9, Z3, Z3
+	VMOVAPS      Z3, Z4
+	VFMADD231PS  Z9, Z1, Z3
+	VFNMADD231PS Z9, Z1, Z4
+	VMULPS       Z10, Z0, Z5
+	VFMADD231PS  Z12, Z2, Z5
+	VMOVAPS      Z5, Z6
+	VFMADD231PS  Z11, Z1, Z5
+	VFNMADD231PS Z11, Z1, Z6
+	VMULPS       Z8, Z0, Z0
+	VMOVUPS      Z0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z5, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z6, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+3
+	JEQ          next
+
+column3:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (SI)(R8*1), Z6
+	VMOVUPS      (SI)(R8*2), Z7
+	VMULPS       Z10, Z0, Z0
+	VFMADD231PS  Z12, Z7, Z0
+	VFMADD231PS  Z11, Z6, Z0
+	VMOVUPS      (R10), Z1
+	VMOVUPS      (R10)(R8*1), Z6
+	VMOVUPS      (R10)(R8*2), Z7
+	VMULPS       Z10, Z1, Z1
+	VFMADD231PS  Z12, Z7, Z1
+	VFMADD231PS  Z11, Z6, Z1
+	VMOVUPS      (R11), Z2
+	VMOVUPS      (R11)(R8*1), Z6
+	VMOVUPS      (R11)(R8*2), Z7
+	VMULPS       Z10, Z2, Z2
+	VFMADD231PS  Z12, Z7, Z2
+	VFMADD231PS  Z11, Z6, Z2
+	VADDPS       Z2, Z0, Z3
+	VMULPS       Z9, Z3, Z3
+	VMOVAPS      Z3, Z4
+	VFMADD231PS  Z9, Z1, Z3
+	VFNMADD231PS Z9, Z1, Z4
+	VMULPS       Z10, Z0, Z5
+	VFMADD231PS  Z12, Z2, Z5
+	VMOVAPS      Z5, Z6
+	VFMADD231PS  Z11, Z1, Z5
+	VFNMADD231PS Z11, Z1, Z6
+	VMULPS       Z8, Z0, Z0
+	VMOVUPS      Z0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z5, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z6, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+4
+	JEQ          next
+
+column4:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (SI)(R8*1), Z6
+	VMOVUPS      (SI)(R8*2), Z7
+	VMULPS       Z10, Z0, Z0
+	VFMADD231PS  Z12, Z7, Z0
+	VFNMADD231PS Z11, Z6, Z0
+	VMOVUPS      (R10), Z1
+	VMOVUPS      (R10)(R8*1), Z6
+	VMOVUPS      (R10)(R8*2), Z7
+	VMULPS       Z10, Z1, Z1
+	VFMADD231PS  Z12, Z7, Z1
+	VFNMADD231PS Z11, Z6, Z1
+	VMOVUPS      (R11), Z2
+	VMOVUPS      (R11)(R8*1), Z6
+	VMOVUPS      (R11)(R8*2), Z7
+	VMULPS       Z10, Z2, Z2
+	VFMADD231PS  Z12, Z7, Z2
+	VFNMADD231PS Z11, Z6, Z2
+	VADDPS       Z2, Z0, Z3
+	VMULPS       Z9, Z3, Z3
+	VMOVAPS      Z3, Z4
+	VFMADD231PS  Z9, Z1, Z3
+	VFNMADD231PS Z9, Z1, Z4
+	VMULPS       Z10, Z0, Z5
+	VFMADD231PS  Z12, Z2, Z5
+	VMOVAPS      Z5, Z6
+	VFMADD231PS  Z11, Z1, Z5
+	VFNMADD231PS Z11, Z1, Z6
+	VMULPS       Z8, Z0, Z0
+	VMOVUPS      Z0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z5, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z6, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+5
+	JEQ          next
+
+column5:
+	VMOVUPS      (SI)(R8*2), Z0
+	VMOVUPS      (R10)(R8*2), Z1
+	VMOVUPS      (R11)(R8*2), Z2
+	VADDPS       Z2, Z0, Z3
+	VMULPS       Z9, Z3, Z3
+	VMOVAPS      Z3, Z4
+	VFMADD231PS  Z9, Z1, Z3
+	VFNMADD231PS Z9, Z1, Z4
+	VMULPS       Z10, Z0, Z5
+	VFMADD231PS  Z12, Z2, Z5
+	VMOVAPS      Z5, Z6
+	VFMADD231PS  Z11, Z1, Z5
+	VFNMADD231PS Z11, Z1, Z6
+	VMULPS       Z8, Z0, Z0
+	VMOVUPS      Z0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z5, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z6, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z2, (CX)
+	ADDQ         DX, CX
+
+next:
+	ADDQ $+64, SI
+	ADDQ $+64, R10
+	ADDQ $+64, R11
+	ADDQ $+64, DI
+	DECQ R9
+	JNZ  kernel
 	VZEROUPPER
 	RET
 
@@ -1414,15 +1458,22 @@ done:
 	VZEROUPPER
 	RET
 
-// func SmallWinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, scratch unsafe.Pointer, plane int, step int, count int)
+// func SmallWinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, plane int, tap int, count int, first int, end int)
 // Requires: AVX, AVX512F
-TEXT ·SmallWinogradWeightsAVX512(SB), NOSPLIT, $0-48
+TEXT ·SmallWinogradWeightsAVX512(SB), NOSPLIT, $0-56
+	// DI transformed, CX a plane of it, DX bytes between planes, SI R10 R11 rows of taps, R8 bytes between taps,
+	// R9 vectors left, BX first column, R12 end of the columns.
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
-	MOVQ         scratch+16(FP), BX
-	MOVQ         plane+24(FP), DX
-	MOVQ         step+32(FP), R8
-	MOVQ         count+40(FP), R9
+	MOVQ         plane+16(FP), DX
+	MOVQ         tap+24(FP), R8
+	MOVQ         count+32(FP), R9
+	MOVQ         first+40(FP), BX
+	MOVQ         end+48(FP), R12
+	LEAQ         (SI)(R8*2), R10
+	ADDQ         R8, R10
+	LEAQ         (R10)(R8*2), R11
+	ADDQ         R8, R11
 	MOVL         $0x3e800000, CX
 	VMOVD        CX, X8
 	VBROADCASTSS X8, Z8
@@ -1443,111 +1494,127 @@ TEXT ·SmallWinogradWeightsAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS X13, Z13
 
 kernel:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VADDPS  Z2, Z0, Z3
-	VADDPS  Z1, Z3, Z4
-	VSUBPS  Z1, Z3, Z5
-	VMULPS  Z13, Z4, Z4
-	VMULPS  Z13, Z5, Z5
-	VMOVUPS Z0, (BX)
-	VMOVUPS Z4, 64(BX)
-	VMOVUPS Z5, 128(BX)
-	VMOVUPS Z2, 192(BX)
-	VMOVUPS 192(SI), Z0
-	VMOVUPS 256(SI), Z1
-	VMOVUPS 320(SI), Z2
-	VADDPS  Z2, Z0, Z3
-	VADDPS  Z1, Z3, Z4
-	VSUBPS  Z1, Z3, Z5
-	VMULPS  Z13, Z4, Z4
-	VMULPS  Z13, Z5, Z5
-	VMOVUPS Z0, 256(BX)
-	VMOVUPS Z4, 320(BX)
-	VMOVUPS Z5, 384(BX)
-	VMOVUPS Z2, 448(BX)
-	VMOVUPS 384(SI), Z0
-	VMOVUPS 448(SI), Z1
-	VMOVUPS 512(SI), Z2
-	VADDPS  Z2, Z0, Z3
-	VADDPS  Z1, Z3, Z4
-	VSUBPS  Z1, Z3, Z5
-	VMULPS  Z13, Z4, Z4
-	VMULPS  Z13, Z5, Z5
-	VMOVUPS Z0, 512(BX)
-	VMOVUPS Z4, 576(BX)
-	VMOVUPS Z5, 640(BX)
-	VMOVUPS Z2, 704(BX)
-	MOVQ    DI, CX
-	VMOVUPS (BX), Z0
-	VMOVUPS 256(BX), Z1
-	VMOVUPS 512(BX), Z2
-	VADDPS  Z2, Z0, Z3
-	VADDPS  Z1, Z3, Z4
-	VSUBPS  Z1, Z3, Z5
-	VMULPS  Z13, Z4, Z4
-	VMULPS  Z13, Z5, Z5
-	VMOVUPS Z0, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Z4, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Z5, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Z2, (CX)
-	ADDQ    DX, CX
-	VMOVUPS 64(BX), Z0
-	VMOVUPS 320(BX), Z1
-	VMOVUPS 576(BX), Z2
-	VADDPS  Z2, Z0, Z3
-	VADDPS  Z1, Z3, Z4
-	VSUBPS  Z1, Z3, Z5
-	VMULPS  Z13, Z4, Z4
-	VMULPS  Z13, Z5, Z5
-	VMOVUPS Z0, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Z4, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Z5, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Z2, (CX)
-	ADDQ    DX, CX
-	VMOVUPS 128(BX), Z0
-	VMOVUPS 384(BX), Z1
-	VMOVUPS 640(BX), Z2
-	VADDPS  Z2, Z0, Z3
-	VADDPS  Z1, Z3, Z4
-	VSUBPS  Z1, Z3, Z5
-	VMULPS  Z13, Z4, Z4
-	VMULPS  Z13, Z5, Z5
-	VMOVUPS Z0, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Z4, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Z5, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Z2, (CX)
-	ADDQ    DX, CX
-	VMOVUPS 192(BX), Z0
-	VMOVUPS 448(BX), Z1
-	VMOVUPS 704(BX), Z2
-	VADDPS  Z2, Z0, Z3
-	VADDPS  Z1, Z3, Z4
-	VSUBPS  Z1, Z3, Z5
-	VMULPS  Z13, Z4, Z4
-	VMULPS  Z13, Z5, Z5
-	VMOVUPS Z0, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Z4, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Z5, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Z2, (CX)
-	ADDQ    DX, CX
-	ADDQ    $+576, SI
-	ADDQ    R8, DI
-	DECQ    R9
-	JNZ     kernel
+	MOVQ         DI, CX
+	CMPQ         BX, $+1
+	JEQ          column1
+	CMPQ         BX, $+2
+	JEQ          column2
+	CMPQ         BX, $+3
+	JEQ          column3
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (R10), Z1
+	VMOVUPS      (R11), Z2
+	VADDPS       Z2, Z0, Z3
+	VMULPS       Z13, Z3, Z3
+	VMOVAPS      Z3, Z4
+	VFMADD231PS  Z13, Z1, Z3
+	VFNMADD231PS Z13, Z1, Z4
+	VMOVUPS      Z0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+1
+	JEQ          next
+
+column1:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (SI)(R8*1), Z6
+	VMOVUPS      (SI)(R8*2), Z7
+	VADDPS       Z7, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	VFMADD231PS  Z13, Z6, Z0
+	VMOVUPS      (R10), Z1
+	VMOVUPS      (R10)(R8*1), Z6
+	VMOVUPS      (R10)(R8*2), Z7
+	VADDPS       Z7, Z1, Z1
+	VMULPS       Z13, Z1, Z1
+	VFMADD231PS  Z13, Z6, Z1
+	VMOVUPS      (R11), Z2
+	VMOVUPS      (R11)(R8*1), Z6
+	VMOVUPS      (R11)(R8*2), Z7
+	VADDPS       Z7, Z2, Z2
+	VMULPS       Z13, Z2, Z2
+	VFMADD231PS  Z13, Z6, Z2
+	VADDPS       Z2, Z0, Z3
+	VMULPS       Z13, Z3, Z3
+	VMOVAPS      Z3, Z4
+	VFMADD231PS  Z13, Z1, Z3
+	VFNMADD231PS Z13, Z1, Z4
+	VMOVUPS      Z0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+2
+	JEQ          next
+
+column2:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (SI)(R8*1), Z6
+	VMOVUPS      (SI)(R8*2), Z7
+	VADDPS       Z7, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	VFNMADD231PS Z13, Z6, Z0
+	VMOVUPS      (R10), Z1
+	VMOVUPS      (R10)(R8*1), Z6
+	VMOVUPS      (R10)(R8*2), Z7
+	VADDPS       Z7, Z1, Z1
+	VMULPS       Z13, Z1, Z1
+	VFNMADD231PS Z13, Z6, Z1
+	VMOVUPS      (R11), Z2
+	VMOVUPS      (R11)(R8*1), Z6
+	VMOVUPS      (R11)(R8*2), Z7
+	VADDPS       Z7, Z2, Z2
+	VMULPS       Z13, Z2, Z2
+	VFNMADD231PS Z13, Z6, Z2
+	VADDPS       Z2, Z0, Z3
+	VMULPS       Z13, Z3, Z3
+	VMOVAPS      Z3, Z4
+	VFMADD231PS  Z13, Z1, Z3
+	VFNMADD231PS Z13, Z1, Z4
+	VMOVUPS      Z0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+3
+	JEQ          next
+
+column3:
+	VMOVUPS      (SI)(R8*2), Z0
+	VMOVUPS      (R10)(R8*2), Z1
+	VMOVUPS      (R11)(R8*2), Z2
+	VADDPS       Z2, Z0, Z3
+	VMULPS       Z13, Z3, Z3
+	VMOVAPS      Z3, Z4
+	VFMADD231PS  Z13, Z1, Z3
+	VFNMADD231PS Z13, Z1, Z4
+	VMOVUPS      Z0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Z2, (CX)
+	ADDQ         DX, CX
+
+next:
+	ADDQ $+64, SI
+	ADDQ $+64, R10
+	ADDQ $+64, R11
+	ADDQ $+64, DI
+	DECQ R9
+	JNZ  kernel
 	VZEROUPPER
 	RET
 
@@ -2390,15 +2457,22 @@ done:
 	VZEROUPPER
 	RET
 
-// func WinogradWeightsAVX2(dst unsafe.Pointer, src unsafe.Pointer, scratch unsafe.Pointer, plane int, step int, count int)
+// func WinogradWeightsAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, tap int, count int, first int, end int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·WinogradWeightsAVX2(SB), NOSPLIT, $0-48
+TEXT ·WinogradWeightsAVX2(SB), NOSPLIT, $0-56
+	// DI transformed, CX a plane of it, DX bytes between planes, SI R10 R11 rows of taps, R8 bytes between taps,
+	// R9 vectors left, BX first column, R12 end of the columns.
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
-	MOVQ         scratch+16(FP), BX
-	MOVQ         plane+24(FP), DX
-	MOVQ         step+32(FP), R8
-	MOVQ         count+40(FP), R9
+	MOVQ         plane+16(FP), DX
+	MOVQ         tap+24(FP), R8
+	MOVQ         count+32(FP), R9
+	MOVQ         first+40(FP), BX
+	MOVQ         end+48(FP), R12
+	LEAQ         (SI)(R8*2), R10
+	ADDQ         R8, R10
+	LEAQ         (R10)(R8*2), R11
+	ADDQ         R8, R11
 	MOVL         $0x3e800000, CX
 	VMOVD        CX, X8
 	VBROADCASTSS X8, Y8
@@ -2419,227 +2493,264 @@ TEXT ·WinogradWeightsAVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS X13, Y13
 
 kernel:
-	VMOVUPS     (SI), Y0
-	VMOVUPS     32(SI), Y1
-	VMOVUPS     64(SI), Y2
-	VADDPS      Y2, Y0, Y3
-	VMULPS      Y12, Y2, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VMULPS      Y11, Y1, Y5
-	VMULPS      Y8, Y0, Y0
-	VADDPS      Y1, Y3, Y6
-	VMULPS      Y9, Y6, Y6
-	VSUBPS      Y1, Y3, Y7
-	VMULPS      Y9, Y7, Y7
-	VADDPS      Y5, Y4, Y1
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y0, (BX)
-	VMOVUPS     Y6, 32(BX)
-	VMOVUPS     Y7, 64(BX)
-	VMOVUPS     Y1, 96(BX)
-	VMOVUPS     Y4, 128(BX)
-	VMOVUPS     Y2, 160(BX)
-	VMOVUPS     96(SI), Y0
-	VMOVUPS     128(SI), Y1
-	VMOVUPS     160(SI), Y2
-	VADDPS      Y2, Y0, Y3
-	VMULPS      Y12, Y2, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VMULPS      Y11, Y1, Y5
-	VMULPS      Y8, Y0, Y0
-	VADDPS      Y1, Y3, Y6
-	VMULPS      Y9, Y6, Y6
-	VSUBPS      Y1, Y3, Y7
-	VMULPS      Y9, Y7, Y7
-	VADDPS      Y5, Y4, Y1
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y0, 192(BX)
-	VMOVUPS     Y6, 224(BX)
-	VMOVUPS     Y7, 256(BX)
-	VMOVUPS     Y1, 288(BX)
-	VMOVUPS     Y4, 320(BX)
-	VMOVUPS     Y2, 352(BX)
-	VMOVUPS     192(SI), Y0
-	VMOVUPS     224(SI), Y1
-	VMOVUPS     256(SI), Y2
-	VADDPS      Y2, Y0, Y3
-	VMULPS      Y12, Y2, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VMULPS      Y11, Y1, Y5
-	VMULPS      Y8, Y0, Y0
-	VADDPS      Y1, Y3, Y6
-	VMULPS      Y9, Y6, Y6
-	VSUBPS      Y1, Y3, Y7
-	VMULPS      Y9, Y7, Y7
-	VADDPS      Y5, Y4, Y1
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y0, 384(BX)
-	VMOVUPS     Y6, 416(BX)
-	VMOVUPS     Y7, 448(BX)
-	VMOVUPS     Y1, 480(BX)
-	VMOVUPS     Y4, 512(BX)
-	VMOVUPS     Y2, 544(BX)
-	MOVQ        DI, CX
-	VMOVUPS     (BX), Y0
-	VMOVUPS     192(BX), Y1
-	VMOVUPS     384(BX), Y2
-	VADDPS      Y2, Y0, Y3
-	VMULPS      Y12, Y2, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VMULPS      Y11, Y1, Y5
-	VMULPS      Y8, Y0, Y0
-	VADDPS      Y1, Y3, Y6
-	VMULPS      Y9, Y6, Y6
-	VSUBPS      Y1, Y3, Y7
-	VMULPS      Y9, Y7, Y7
-	VADDPS      Y5, Y4, Y1
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y0, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y6, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y7, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y1, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y4, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y2, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     32(BX), Y0
-	VMOVUPS     224(BX), Y1
-	VMOVUPS     416(BX), Y2
-	VADDPS      Y2, Y0, Y3
-	VMULPS      Y12, Y2, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VMULPS      Y11, Y1, Y5
-	VMULPS      Y8, Y0, Y0
-	VADDPS      Y1, Y3, Y6
-	VMULPS      Y9, Y6, Y6
-	VSUBPS      Y1, Y3, Y7
-	VMULPS      Y9, Y7, Y7
-	VADDPS      Y5, Y4, Y1
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y0, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y6, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y7, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y1, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y4, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y2, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     64(BX), Y0
-	VMOVUPS     256(BX), Y1
-	VMOVUPS     448(BX), Y2
-	VADDPS      Y2, Y0, Y3
-	VMULPS      Y12, Y2, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VMULPS      Y11, Y1, Y5
-	VMULPS      Y8, Y0, Y0
-	VADDPS      Y1, Y3, Y6
-	VMULPS      Y9, Y6, Y6
-	VSUBPS      Y1, Y3, Y7
-	VMULPS      Y9, Y7, Y7
-	VADDPS      Y5, Y4, Y1
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y0, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y6, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y7, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y1, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y4, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y2, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     96(BX), Y0
-	VMOVUPS     288(BX), Y1
-	VMOVUPS     480(BX), Y2
-	VADDPS      Y2, Y0, Y3
-	VMULPS      Y12, Y2, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VMULPS      Y11, Y1, Y5
-	VMULPS      Y8, Y0, Y0
-	VADDPS      Y1, Y3, Y6
-	VMULPS      Y9, Y6, Y6
-	VSUBPS      Y1, Y3, Y7
-	VMULPS      Y9, Y7, Y7
-	VADDPS      Y5, Y4, Y1
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y0, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y6, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y7, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y1, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y4, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y2, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     128(BX), Y0
-	VMOVUPS     320(BX), Y1
-	VMOVUPS     512(BX), Y2
-	VADDPS      Y2, Y0, Y3
-	VMULPS      Y12, Y2, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VMULPS      Y11, Y1, Y5
-	VMULPS      Y8, Y0, Y0
-	VADDPS      Y1, Y3, Y6
-	VMULPS      Y9, Y6, Y6
-	VSUBPS      Y1, Y3, Y7
-	VMULPS      Y9, Y7, Y7
-	VADDPS      Y5, Y4, Y1
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y0, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y6, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y7, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y1, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y4, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y2, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     160(BX), Y0
-	VMOVUPS     352(BX), Y1
-	VMOVUPS     544(BX), Y2
-	VADDPS      Y2, Y0, Y3
-	VMULPS      Y12, Y2, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VMULPS      Y11, Y1, Y5
-	VMULPS      Y8, Y0, Y0
-	VADDPS      Y1, Y3, Y6
-	VMULPS      Y9, Y6, Y6
-	VSUBPS      Y1, Y3, Y7
-	VMULPS      Y9, Y7, Y7
-	VADDPS      Y5, Y4, Y1
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y0, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y6, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y7, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y1, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y4, (CX)
-	ADDQ        DX, CX
-	VMOVUPS     Y2, (CX)
-	ADDQ        DX, CX
-	ADDQ        $+288, SI
-	ADDQ        R8, DI
-	DECQ        R9
-	JNZ         kernel
+	MOVQ         DI, CX
+	CMPQ         BX, $+1
+	JEQ          column1
+	CMPQ         BX, $+2
+	JEQ          column2
+	CMPQ         BX, $+3
+	JEQ          column3
+	CMPQ         BX, $+4
+	JEQ          column4
+	CMPQ         BX, $+5
+	JEQ          column5
+	VMOVUPS      (SI), Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      (R10), Y1
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      (R11), Y2
+	VMULPS       Y8, Y2, Y2
+	VADDPS       Y2, Y0, Y3
+	VMULPS       Y9, Y3, Y3
+	VMOVAPS      Y3, Y4
+	VFMADD231PS  Y9, Y1, Y3
+	VFNMADD231PS Y9, Y1, Y4
+	VMULPS       Y10, Y0, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VFMADD231PS  Y11, Y1, Y5
+	VFNMADD231PS Y11, Y1, Y6
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y5, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y6, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+1
+	JEQ          next
+
+column1:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (SI)(R8*1), Y6
+	VMOVUPS      (SI)(R8*2), Y7
+	VADDPS       Y7, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VFMADD231PS  Y9, Y6, Y0
+	VMOVUPS      (R10), Y1
+	VMOVUPS      (R10)(R8*1), Y6
+	VMOVUPS      (R10)(R8*2), Y7
+	VADDPS       Y7, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VFMADD231PS  Y9, Y6, Y1
+	VMOVUPS      (R11), Y2
+	VMOVUPS      (R11)(R8*1), Y6
+	VMOVUPS      (R11)(R8*2), Y7
+	VADDPS       Y7, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+	VFMADD231PS  Y9, Y6, Y2
+	VADDPS       Y2, Y0, Y3
+	VMULPS       Y9, Y3, Y3
+	VMOVAPS      Y3, Y4
+	VFMADD231PS  Y9, Y1, Y3
+	VFNMADD231PS Y9, Y1, Y4
+	VMULPS       Y10, Y0, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VFMADD231PS  Y11, Y1, Y5
+	VFNMADD231PS Y11, Y1, Y6
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y5, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y6, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+2
+	JEQ          next
+
+column2:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (SI)(R8*1), Y6
+	VMOVUPS      (SI)(R8*2), Y7
+	VADDPS       Y7, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VFNMADD231PS Y9, Y6, Y0
+	VMOVUPS      (R10), Y1
+	VMOVUPS      (R10)(R8*1), Y6
+	VMOVUPS      (R10)(R8*2), Y7
+	VADDPS       Y7, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VFNMADD231PS Y9, Y6, Y1
+	VMOVUPS      (R11), Y2
+	VMOVUPS      (R11)(R8*1), Y6
+	VMOVUPS      (R11)(R8*2), Y7
+	VADDPS       Y7, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+	VFNMADD231PS Y9, Y6, Y2
+	VADDPS       Y2, Y0, Y3
+	VMULPS       Y9, Y3, Y3
+	VMOVAPS      Y3, Y4
+	VFMADD231PS  Y9, Y1, Y3
+	VFNMADD231PS Y9, Y1, Y4
+	VMULPS       Y10, Y0, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VFMADD231PS  Y11, Y1, Y5
+	VFNMADD231PS Y11, Y1, Y6
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y5, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y6, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+3
+	JEQ          next
+
+column3:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (SI)(R8*1), Y6
+	VMOVUPS      (SI)(R8*2), Y7
+	VMULPS       Y10, Y0, Y0
+	VFMADD231PS  Y12, Y7, Y0
+	VFMADD231PS  Y11, Y6, Y0
+	VMOVUPS      (R10), Y1
+	VMOVUPS      (R10)(R8*1), Y6
+	VMOVUPS      (R10)(R8*2), Y7
+	VMULPS       Y10, Y1, Y1
+	VFMADD231PS  Y12, Y7, Y1
+	VFMADD231PS  Y11, Y6, Y1
+	VMOVUPS      (R11), Y2
+	VMOVUPS      (R11)(R8*1), Y6
+	VMOVUPS      (R11)(R8*2), Y7
+	VMULPS       Y10, Y2, Y2
+	VFMADD231PS  Y12, Y7, Y2
+	VFMADD231PS  Y11, Y6, Y2
+	VADDPS       Y2, Y0, Y3
+	VMULPS       Y9, Y3, Y3
+	VMOVAPS      Y3, Y4
+	VFMADD231PS  Y9, Y1, Y3
+	VFNMADD231PS Y9, Y1, Y4
+	VMULPS       Y10, Y0, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VFMADD231PS  Y11, Y1, Y5
+	VFNMADD231PS Y11, Y1, Y6
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y5, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y6, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+4
+	JEQ          next
+
+column4:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (SI)(R8*1), Y6
+	VMOVUPS      (SI)(R8*2), Y7
+	VMULPS       Y10, Y0, Y0
+	VFMADD231PS  Y12, Y7, Y0
+	VFNMADD231PS Y11, Y6, Y0
+	VMOVUPS      (R10), Y1
+	VMOVUPS      (R10)(R8*1), Y6
+	VMOVUPS      (R10)(R8*2), Y7
+	VMULPS       Y10, Y1, Y1
+	VFMADD231PS  Y12, Y7, Y1
+	VFNMADD231PS Y11, Y6, Y1
+	VMOVUPS      (R11), Y2
+	VMOVUPS      (R11)(R8*1), Y6
+	VMOVUPS      (R11)(R8*2), Y7
+	VMULPS       Y10, Y2, Y2
+	VFMADD231PS  Y12, Y7, Y2
+	VFNMADD231PS Y11, Y6, Y2
+	VADDPS       Y2, Y0, Y3
+	VMULPS       Y9, Y3, Y3
+	VMOVAPS      Y3, Y4
+	VFMADD231PS  Y9, Y1, Y3
+	VFNMADD231PS Y9, Y1, Y4
+	VMULPS       Y10, Y0, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VFMADD231PS  Y11, Y1, Y5
+	VFNMADD231PS Y11, Y1, Y6
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y5, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y6, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+5
+	JEQ          next
+
+column5:
+	VMOVUPS      (SI)(R8*2), Y0
+	VMOVUPS      (R10)(R8*2), Y1
+	VMOVUPS      (R11)(R8*2), Y2
+	VADDPS       Y2, Y0, Y3
+	VMULPS       Y9, Y3, Y3
+	VMOVAPS      Y3, Y4
+	VFMADD231PS  Y9, Y1, Y3
+	VFNMADD231PS Y9, Y1, Y4
+	VMULPS       Y10, Y0, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VFMADD231PS  Y11, Y1, Y5
+	VFNMADD231PS Y11, Y1, Y6
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y5, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y6, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y2, (CX)
+	ADDQ         DX, CX
+
+next:
+	ADDQ $+32, SI
+	ADDQ $+32, R10
+	ADDQ $+32, R11
+	ADDQ $+32, DI
+	DECQ R9
+	JNZ  kernel
 	VZEROUPPER
 	RET
 
@@ -2960,15 +3071,22 @@ done:
 	VZEROUPPER
 	RET
 
-// func SmallWinogradWeightsAVX2(dst unsafe.Pointer, src unsafe.Pointer, scratch unsafe.Pointer, plane int, step int, count int)
-// Requires: AVX, AVX2
-TEXT ·SmallWinogradWeightsAVX2(SB), NOSPLIT, $0-48
+// func SmallWinogradWeightsAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, tap int, count int, first int, end int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·SmallWinogradWeightsAVX2(SB), NOSPLIT, $0-56
+	// DI transformed, CX a plane of it, DX bytes between planes, SI R10 R11 rows of taps, R8 bytes between taps,
+	// R9 vectors left, BX first column, R12 end of the columns.
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
-	MOVQ         scratch+16(FP), BX
-	MOVQ         plane+24(FP), DX
-	MOVQ         step+32(FP), R8
-	MOVQ         count+40(FP), R9
+	MOVQ         plane+16(FP), DX
+	MOVQ         tap+24(FP), R8
+	MOVQ         count+32(FP), R9
+	MOVQ         first+40(FP), BX
+	MOVQ         end+48(FP), R12
+	LEAQ         (SI)(R8*2), R10
+	ADDQ         R8, R10
+	LEAQ         (R10)(R8*2), R11
+	ADDQ         R8, R11
 	MOVL         $0x3e800000, CX
 	VMOVD        CX, X8
 	VBROADCASTSS X8, Y8
@@ -2989,110 +3107,126 @@ TEXT ·SmallWinogradWeightsAVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS X13, Y13
 
 kernel:
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
-	VMOVUPS 64(SI), Y2
-	VADDPS  Y2, Y0, Y3
-	VADDPS  Y1, Y3, Y4
-	VSUBPS  Y1, Y3, Y5
-	VMULPS  Y13, Y4, Y4
-	VMULPS  Y13, Y5, Y5
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y4, 32(BX)
-	VMOVUPS Y5, 64(BX)
-	VMOVUPS Y2, 96(BX)
-	VMOVUPS 96(SI), Y0
-	VMOVUPS 128(SI), Y1
-	VMOVUPS 160(SI), Y2
-	VADDPS  Y2, Y0, Y3
-	VADDPS  Y1, Y3, Y4
-	VSUBPS  Y1, Y3, Y5
-	VMULPS  Y13, Y4, Y4
-	VMULPS  Y13, Y5, Y5
-	VMOVUPS Y0, 128(BX)
-	VMOVUPS Y4, 160(BX)
-	VMOVUPS Y5, 192(BX)
-	VMOVUPS Y2, 224(BX)
-	VMOVUPS 192(SI), Y0
-	VMOVUPS 224(SI), Y1
-	VMOVUPS 256(SI), Y2
-	VADDPS  Y2, Y0, Y3
-	VADDPS  Y1, Y3, Y4
-	VSUBPS  Y1, Y3, Y5
-	VMULPS  Y13, Y4, Y4
-	VMULPS  Y13, Y5, Y5
-	VMOVUPS Y0, 256(BX)
-	VMOVUPS Y4, 288(BX)
-	VMOVUPS Y5, 320(BX)
-	VMOVUPS Y2, 352(BX)
-	MOVQ    DI, CX
-	VMOVUPS (BX), Y0
-	VMOVUPS 128(BX), Y1
-	VMOVUPS 256(BX), Y2
-	VADDPS  Y2, Y0, Y3
-	VADDPS  Y1, Y3, Y4
-	VSUBPS  Y1, Y3, Y5
-	VMULPS  Y13, Y4, Y4
-	VMULPS  Y13, Y5, Y5
-	VMOVUPS Y0, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Y4, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Y5, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Y2, (CX)
-	ADDQ    DX, CX
-	VMOVUPS 32(BX), Y0
-	VMOVUPS 160(BX), Y1
-	VMOVUPS 288(BX), Y2
-	VADDPS  Y2, Y0, Y3
-	VADDPS  Y1, Y3, Y4
-	VSUBPS  Y1, Y3, Y5
-	VMULPS  Y13, Y4, Y4
-	VMULPS  Y13, Y5, Y5
-	VMOVUPS Y0, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Y4, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Y5, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Y2, (CX)
-	ADDQ    DX, CX
-	VMOVUPS 64(BX), Y0
-	VMOVUPS 192(BX), Y1
-	VMOVUPS 320(BX), Y2
-	VADDPS  Y2, Y0, Y3
-	VADDPS  Y1, Y3, Y4
-	VSUBPS  Y1, Y3, Y5
-	VMULPS  Y13, Y4, Y4
-	VMULPS  Y13, Y5, Y5
-	VMOVUPS Y0, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Y4, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Y5, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Y2, (CX)
-	ADDQ    DX, CX
-	VMOVUPS 96(BX), Y0
-	VMOVUPS 224(BX), Y1
-	VMOVUPS 352(BX), Y2
-	VADDPS  Y2, Y0, Y3
-	VADDPS  Y1, Y3, Y4
-	VSUBPS  Y1, Y3, Y5
-	VMULPS  Y13, Y4, Y4
-	VMULPS  Y13, Y5, Y5
-	VMOVUPS Y0, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Y4, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Y5, (CX)
-	ADDQ    DX, CX
-	VMOVUPS Y2, (CX)
-	ADDQ    DX, CX
-	ADDQ    $+288, SI
-	ADDQ    R8, DI
-	DECQ    R9
-	JNZ     kernel
+	MOVQ         DI, CX
+	CMPQ         BX, $+1
+	JEQ          column1
+	CMPQ         BX, $+2
+	JEQ          column2
+	CMPQ         BX, $+3
+	JEQ          column3
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (R10), Y1
+	VMOVUPS      (R11), Y2
+	VADDPS       Y2, Y0, Y3
+	VMULPS       Y13, Y3, Y3
+	VMOVAPS      Y3, Y4
+	VFMADD231PS  Y13, Y1, Y3
+	VFNMADD231PS Y13, Y1, Y4
+	VMOVUPS      Y0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+1
+	JEQ          next
+
+column1:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (SI)(R8*1), Y6
+	VMOVUPS      (SI)(R8*2), Y7
+	VADDPS       Y7, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VFMADD231PS  Y13, Y6, Y0
+	VMOVUPS      (R10), Y1
+	VMOVUPS      (R10)(R8*1), Y6
+	VMOVUPS      (R10)(R8*2), Y7
+	VADDPS       Y7, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VFMADD231PS  Y13, Y6, Y1
+	VMOVUPS      (R11), Y2
+	VMOVUPS      (R11)(R8*1), Y6
+	VMOVUPS      (R11)(R8*2), Y7
+	VADDPS       Y7, Y2, Y2
+	VMULPS       Y13, Y2, Y2
+	VFMADD231PS  Y13, Y6, Y2
+	VADDPS       Y2, Y0, Y3
+	VMULPS       Y13, Y3, Y3
+	VMOVAPS      Y3, Y4
+	VFMADD231PS  Y13, Y1, Y3
+	VFNMADD231PS Y13, Y1, Y4
+	VMOVUPS      Y0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+2
+	JEQ          next
+
+column2:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (SI)(R8*1), Y6
+	VMOVUPS      (SI)(R8*2), Y7
+	VADDPS       Y7, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VFNMADD231PS Y13, Y6, Y0
+	VMOVUPS      (R10), Y1
+	VMOVUPS      (R10)(R8*1), Y6
+	VMOVUPS      (R10)(R8*2), Y7
+	VADDPS       Y7, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VFNMADD231PS Y13, Y6, Y1
+	VMOVUPS      (R11), Y2
+	VMOVUPS      (R11)(R8*1), Y6
+	VMOVUPS      (R11)(R8*2), Y7
+	VADDPS       Y7, Y2, Y2
+	VMULPS       Y13, Y2, Y2
+	VFNMADD231PS Y13, Y6, Y2
+	VADDPS       Y2, Y0, Y3
+	VMULPS       Y13, Y3, Y3
+	VMOVAPS      Y3, Y4
+	VFMADD231PS  Y13, Y1, Y3
+	VFNMADD231PS Y13, Y1, Y4
+	VMOVUPS      Y0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y2, (CX)
+	ADDQ         DX, CX
+	CMPQ         R12, $+3
+	JEQ          next
+
+column3:
+	VMOVUPS      (SI)(R8*2), Y0
+	VMOVUPS      (R10)(R8*2), Y1
+	VMOVUPS      (R11)(R8*2), Y2
+	VADDPS       Y2, Y0, Y3
+	VMULPS       Y13, Y3, Y3
+	VMOVAPS      Y3, Y4
+	VFMADD231PS  Y13, Y1, Y3
+	VFNMADD231PS Y13, Y1, Y4
+	VMOVUPS      Y0, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y3, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y4, (CX)
+	ADDQ         DX, CX
+	VMOVUPS      Y2, (CX)
+	ADDQ         DX, CX
+
+next:
+	ADDQ $+32, SI
+	ADDQ $+32, R10
+	ADDQ $+32, R11
+	ADDQ $+32, DI
+	DECQ R9
+	JNZ  kernel
 	VZEROUPPER
 	RET

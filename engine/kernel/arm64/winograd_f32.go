@@ -16,7 +16,8 @@ func WinogradInput(a *Winograd)
 //go:noescape
 func WinogradOutput(a *Winograd)
 
-// WinogradWeights transforms the 3x3 kernels of count input channels, step bytes apart in dst.
+// WinogradWeights makes the planes of columns [first, end) of 6 of the 3x3 kernels of count vectors
+// side by side, their taps tap bytes apart.
 //
 //go:noescape
-func WinogradWeights(dst, src, scratch unsafe.Pointer, plane, step, count int)
+func WinogradWeights(dst, src unsafe.Pointer, plane, tap, count, first, end int)

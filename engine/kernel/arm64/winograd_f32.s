@@ -1673,17 +1673,22 @@ done1:
 	BNE tile
 	RET
 
-// func WinogradWeights(dst, src, scratch unsafe.Pointer, plane, step, count int)
+// func WinogradWeights(dst, src unsafe.Pointer, plane, tap, count, first, end int)
 //
-// R1 kernel, R2 transformed, R3 bytes between planes, R4 scratch, R5 step, R6 kernels left, R7
-// plane, R16 short-lived.
-TEXT ·WinogradWeights(SB), NOSPLIT, $0-48
+// R1 R8 R10 rows of taps, R2 transformed, R3 bytes between planes, R5 tap, R6 vectors left, R7
+// plane, R9 first column, R13 end of the columns, R11 R12 bytes to the second and third tap, R16
+// short-lived.
+TEXT ·WinogradWeights(SB), NOSPLIT, $0-56
 	MOVD dst+0(FP), R2
 	MOVD src+8(FP), R1
-	MOVD scratch+16(FP), R4
-	MOVD plane+24(FP), R3
-	MOVD step+32(FP), R5
-	MOVD count+40(FP), R6
+	MOVD plane+16(FP), R3
+	MOVD tap+24(FP), R5
+	MOVD count+32(FP), R6
+	MOVD first+40(FP), R9
+	MOVD end+48(FP), R13
+	ADD R5<<1, R5, R12
+	ADD R12, R1, R8
+	ADD R12, R8, R10
 	MOVW $0x3e800000, R16
 	WORD $0x4e040e08 // dup v8.4s, w16
 	MOVW $0xbe2aaaab, R16
@@ -1696,442 +1701,548 @@ TEXT ·WinogradWeights(SB), NOSPLIT, $0-48
 	WORD $0x4e040e0c // dup v12.4s, w16
 
 kernel:
-	WORD $0x3dc00020 // ldr q0, [x1, #0]
-	WORD $0x3dc00821 // ldr q1, [x1, #32]
-	WORD $0x3dc01022 // ldr q2, [x1, #64]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d800080 // str q0, [x4, #0]
-	WORD $0x3d800486 // str q6, [x4, #16]
-	WORD $0x3d800887 // str q7, [x4, #32]
-	WORD $0x3d800c81 // str q1, [x4, #48]
-	WORD $0x3d801084 // str q4, [x4, #64]
-	WORD $0x3d801482 // str q2, [x4, #80]
-	WORD $0x3dc01820 // ldr q0, [x1, #96]
-	WORD $0x3dc02021 // ldr q1, [x1, #128]
-	WORD $0x3dc02822 // ldr q2, [x1, #160]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d801880 // str q0, [x4, #96]
-	WORD $0x3d801c86 // str q6, [x4, #112]
-	WORD $0x3d802087 // str q7, [x4, #128]
-	WORD $0x3d802481 // str q1, [x4, #144]
-	WORD $0x3d802884 // str q4, [x4, #160]
-	WORD $0x3d802c82 // str q2, [x4, #176]
-	WORD $0x3dc03020 // ldr q0, [x1, #192]
-	WORD $0x3dc03821 // ldr q1, [x1, #224]
-	WORD $0x3dc04022 // ldr q2, [x1, #256]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d803080 // str q0, [x4, #192]
-	WORD $0x3d803486 // str q6, [x4, #208]
-	WORD $0x3d803887 // str q7, [x4, #224]
-	WORD $0x3d803c81 // str q1, [x4, #240]
-	WORD $0x3d804084 // str q4, [x4, #256]
-	WORD $0x3d804482 // str q2, [x4, #272]
+	ADD $0, R5, R11
+	ADD R5, R11, R12
 	ADD $0, R2, R7
-	WORD $0x3dc00080 // ldr q0, [x4, #0]
-	WORD $0x3dc01881 // ldr q1, [x4, #96]
-	WORD $0x3dc03082 // ldr q2, [x4, #192]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
+	CMP $1, R9
+	BEQ half0_1
+	CMP $2, R9
+	BEQ half0_2
+	CMP $3, R9
+	BEQ half0_3
+	CMP $4, R9
+	BEQ half0_4
+	CMP $5, R9
+	BEQ half0_5
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x3ceb6826 // ldr q6, [x1, x11]
+	WORD $0x3cec6827 // ldr q7, [x1, x12]
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x3dc00101 // ldr q1, [x8, #0]
+	WORD $0x3ceb6906 // ldr q6, [x8, x11]
+	WORD $0x3cec6907 // ldr q7, [x8, x12]
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x3dc00142 // ldr q2, [x10, #0]
+	WORD $0x3ceb6946 // ldr q6, [x10, x11]
+	WORD $0x3cec6947 // ldr q7, [x10, x12]
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4e29cc23 // fmla v3.4s, v1.4s, v9.4s
+	WORD $0x4ea9cc24 // fmls v4.4s, v1.4s, v9.4s
+	WORD $0x6e2adc05 // fmul v5.4s, v0.4s, v10.4s
+	WORD $0x4e2ccc45 // fmla v5.4s, v2.4s, v12.4s
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x4e2bcc25 // fmla v5.4s, v1.4s, v11.4s
+	WORD $0x4eabcc26 // fmls v6.4s, v1.4s, v11.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	WORD $0x3d8000e0 // str q0, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e6 // str q6, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000e7 // str q7, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000e1 // str q1, [x7, #0]
+	WORD $0x3d8000e3 // str q3, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e4 // str q4, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e2 // str q2, [x7, #0]
-	ADD R3, R7
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
-	WORD $0x3dc01c81 // ldr q1, [x4, #112]
-	WORD $0x3dc03482 // ldr q2, [x4, #208]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d8000e0 // str q0, [x7, #0]
+	WORD $0x3d8000e5 // str q5, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e6 // str q6, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e7 // str q7, [x7, #0]
+	WORD $0x3d8000e2 // str q2, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e1 // str q1, [x7, #0]
+	CMP $1, R13
+	BEQ done0
+
+half0_1:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x3ceb6826 // ldr q6, [x1, x11]
+	WORD $0x3cec6827 // ldr q7, [x1, x12]
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x4e29ccc0 // fmla v0.4s, v6.4s, v9.4s
+	WORD $0x3dc00101 // ldr q1, [x8, #0]
+	WORD $0x3ceb6906 // ldr q6, [x8, x11]
+	WORD $0x3cec6907 // ldr q7, [x8, x12]
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e29ccc1 // fmla v1.4s, v6.4s, v9.4s
+	WORD $0x3dc00142 // ldr q2, [x10, #0]
+	WORD $0x3ceb6946 // ldr q6, [x10, x11]
+	WORD $0x3cec6947 // ldr q7, [x10, x12]
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e29ccc2 // fmla v2.4s, v6.4s, v9.4s
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4e29cc23 // fmla v3.4s, v1.4s, v9.4s
+	WORD $0x4ea9cc24 // fmls v4.4s, v1.4s, v9.4s
+	WORD $0x6e2adc05 // fmul v5.4s, v0.4s, v10.4s
+	WORD $0x4e2ccc45 // fmla v5.4s, v2.4s, v12.4s
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x4e2bcc25 // fmla v5.4s, v1.4s, v11.4s
+	WORD $0x4eabcc26 // fmls v6.4s, v1.4s, v11.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x3d8000e0 // str q0, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000e3 // str q3, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e4 // str q4, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e2 // str q2, [x7, #0]
-	ADD R3, R7
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x3dc02081 // ldr q1, [x4, #128]
-	WORD $0x3dc03882 // ldr q2, [x4, #224]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d8000e0 // str q0, [x7, #0]
+	WORD $0x3d8000e5 // str q5, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e6 // str q6, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e7 // str q7, [x7, #0]
+	WORD $0x3d8000e2 // str q2, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e1 // str q1, [x7, #0]
+	CMP $2, R13
+	BEQ done0
+
+half0_2:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x3ceb6826 // ldr q6, [x1, x11]
+	WORD $0x3cec6827 // ldr q7, [x1, x12]
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x4ea9ccc0 // fmls v0.4s, v6.4s, v9.4s
+	WORD $0x3dc00101 // ldr q1, [x8, #0]
+	WORD $0x3ceb6906 // ldr q6, [x8, x11]
+	WORD $0x3cec6907 // ldr q7, [x8, x12]
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4ea9ccc1 // fmls v1.4s, v6.4s, v9.4s
+	WORD $0x3dc00142 // ldr q2, [x10, #0]
+	WORD $0x3ceb6946 // ldr q6, [x10, x11]
+	WORD $0x3cec6947 // ldr q7, [x10, x12]
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4ea9ccc2 // fmls v2.4s, v6.4s, v9.4s
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4e29cc23 // fmla v3.4s, v1.4s, v9.4s
+	WORD $0x4ea9cc24 // fmls v4.4s, v1.4s, v9.4s
+	WORD $0x6e2adc05 // fmul v5.4s, v0.4s, v10.4s
+	WORD $0x4e2ccc45 // fmla v5.4s, v2.4s, v12.4s
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x4e2bcc25 // fmla v5.4s, v1.4s, v11.4s
+	WORD $0x4eabcc26 // fmls v6.4s, v1.4s, v11.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x3d8000e0 // str q0, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000e3 // str q3, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e4 // str q4, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e2 // str q2, [x7, #0]
-	ADD R3, R7
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x3dc02481 // ldr q1, [x4, #144]
-	WORD $0x3dc03c82 // ldr q2, [x4, #240]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d8000e0 // str q0, [x7, #0]
+	WORD $0x3d8000e5 // str q5, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e6 // str q6, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e7 // str q7, [x7, #0]
+	WORD $0x3d8000e2 // str q2, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e1 // str q1, [x7, #0]
+	CMP $3, R13
+	BEQ done0
+
+half0_3:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x3ceb6826 // ldr q6, [x1, x11]
+	WORD $0x3cec6827 // ldr q7, [x1, x12]
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2ccce0 // fmla v0.4s, v7.4s, v12.4s
+	WORD $0x4e2bccc0 // fmla v0.4s, v6.4s, v11.4s
+	WORD $0x3dc00101 // ldr q1, [x8, #0]
+	WORD $0x3ceb6906 // ldr q6, [x8, x11]
+	WORD $0x3cec6907 // ldr q7, [x8, x12]
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2ccce1 // fmla v1.4s, v7.4s, v12.4s
+	WORD $0x4e2bccc1 // fmla v1.4s, v6.4s, v11.4s
+	WORD $0x3dc00142 // ldr q2, [x10, #0]
+	WORD $0x3ceb6946 // ldr q6, [x10, x11]
+	WORD $0x3cec6947 // ldr q7, [x10, x12]
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ccce2 // fmla v2.4s, v7.4s, v12.4s
+	WORD $0x4e2bccc2 // fmla v2.4s, v6.4s, v11.4s
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4e29cc23 // fmla v3.4s, v1.4s, v9.4s
+	WORD $0x4ea9cc24 // fmls v4.4s, v1.4s, v9.4s
+	WORD $0x6e2adc05 // fmul v5.4s, v0.4s, v10.4s
+	WORD $0x4e2ccc45 // fmla v5.4s, v2.4s, v12.4s
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x4e2bcc25 // fmla v5.4s, v1.4s, v11.4s
+	WORD $0x4eabcc26 // fmls v6.4s, v1.4s, v11.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x3d8000e0 // str q0, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000e3 // str q3, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e4 // str q4, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e2 // str q2, [x7, #0]
-	ADD R3, R7
-	WORD $0x3dc01080 // ldr q0, [x4, #64]
-	WORD $0x3dc02881 // ldr q1, [x4, #160]
-	WORD $0x3dc04082 // ldr q2, [x4, #256]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d8000e0 // str q0, [x7, #0]
+	WORD $0x3d8000e5 // str q5, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e6 // str q6, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e7 // str q7, [x7, #0]
+	WORD $0x3d8000e2 // str q2, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e1 // str q1, [x7, #0]
+	CMP $4, R13
+	BEQ done0
+
+half0_4:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x3ceb6826 // ldr q6, [x1, x11]
+	WORD $0x3cec6827 // ldr q7, [x1, x12]
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2ccce0 // fmla v0.4s, v7.4s, v12.4s
+	WORD $0x4eabccc0 // fmls v0.4s, v6.4s, v11.4s
+	WORD $0x3dc00101 // ldr q1, [x8, #0]
+	WORD $0x3ceb6906 // ldr q6, [x8, x11]
+	WORD $0x3cec6907 // ldr q7, [x8, x12]
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2ccce1 // fmla v1.4s, v7.4s, v12.4s
+	WORD $0x4eabccc1 // fmls v1.4s, v6.4s, v11.4s
+	WORD $0x3dc00142 // ldr q2, [x10, #0]
+	WORD $0x3ceb6946 // ldr q6, [x10, x11]
+	WORD $0x3cec6947 // ldr q7, [x10, x12]
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ccce2 // fmla v2.4s, v7.4s, v12.4s
+	WORD $0x4eabccc2 // fmls v2.4s, v6.4s, v11.4s
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4e29cc23 // fmla v3.4s, v1.4s, v9.4s
+	WORD $0x4ea9cc24 // fmls v4.4s, v1.4s, v9.4s
+	WORD $0x6e2adc05 // fmul v5.4s, v0.4s, v10.4s
+	WORD $0x4e2ccc45 // fmla v5.4s, v2.4s, v12.4s
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x4e2bcc25 // fmla v5.4s, v1.4s, v11.4s
+	WORD $0x4eabcc26 // fmls v6.4s, v1.4s, v11.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x3d8000e0 // str q0, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000e3 // str q3, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e4 // str q4, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e2 // str q2, [x7, #0]
-	ADD R3, R7
-	WORD $0x3dc01480 // ldr q0, [x4, #80]
-	WORD $0x3dc02c81 // ldr q1, [x4, #176]
-	WORD $0x3dc04482 // ldr q2, [x4, #272]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d8000e0 // str q0, [x7, #0]
+	WORD $0x3d8000e5 // str q5, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e6 // str q6, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e7 // str q7, [x7, #0]
+	WORD $0x3d8000e2 // str q2, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e1 // str q1, [x7, #0]
+	CMP $5, R13
+	BEQ done0
+
+half0_5:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x3ceb6826 // ldr q6, [x1, x11]
+	WORD $0x3cec6827 // ldr q7, [x1, x12]
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	WORD $0x3dc00101 // ldr q1, [x8, #0]
+	WORD $0x3ceb6906 // ldr q6, [x8, x11]
+	WORD $0x3cec6907 // ldr q7, [x8, x12]
+	WORD $0x4ea71ce1 // mov v1.16b, v7.16b
+	WORD $0x3dc00142 // ldr q2, [x10, #0]
+	WORD $0x3ceb6946 // ldr q6, [x10, x11]
+	WORD $0x3cec6947 // ldr q7, [x10, x12]
+	WORD $0x4ea71ce2 // mov v2.16b, v7.16b
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4e29cc23 // fmla v3.4s, v1.4s, v9.4s
+	WORD $0x4ea9cc24 // fmls v4.4s, v1.4s, v9.4s
+	WORD $0x6e2adc05 // fmul v5.4s, v0.4s, v10.4s
+	WORD $0x4e2ccc45 // fmla v5.4s, v2.4s, v12.4s
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x4e2bcc25 // fmla v5.4s, v1.4s, v11.4s
+	WORD $0x4eabcc26 // fmls v6.4s, v1.4s, v11.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x3d8000e0 // str q0, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000e3 // str q3, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e4 // str q4, [x7, #0]
 	ADD R3, R7
+	WORD $0x3d8000e5 // str q5, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000e6 // str q6, [x7, #0]
+	ADD R3, R7
 	WORD $0x3d8000e2 // str q2, [x7, #0]
 	ADD R3, R7
-	WORD $0x3dc00420 // ldr q0, [x1, #16]
-	WORD $0x3dc00c21 // ldr q1, [x1, #48]
-	WORD $0x3dc01422 // ldr q2, [x1, #80]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d800080 // str q0, [x4, #0]
-	WORD $0x3d800486 // str q6, [x4, #16]
-	WORD $0x3d800887 // str q7, [x4, #32]
-	WORD $0x3d800c81 // str q1, [x4, #48]
-	WORD $0x3d801084 // str q4, [x4, #64]
-	WORD $0x3d801482 // str q2, [x4, #80]
-	WORD $0x3dc01c20 // ldr q0, [x1, #112]
-	WORD $0x3dc02421 // ldr q1, [x1, #144]
-	WORD $0x3dc02c22 // ldr q2, [x1, #176]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d801880 // str q0, [x4, #96]
-	WORD $0x3d801c86 // str q6, [x4, #112]
-	WORD $0x3d802087 // str q7, [x4, #128]
-	WORD $0x3d802481 // str q1, [x4, #144]
-	WORD $0x3d802884 // str q4, [x4, #160]
-	WORD $0x3d802c82 // str q2, [x4, #176]
-	WORD $0x3dc03420 // ldr q0, [x1, #208]
-	WORD $0x3dc03c21 // ldr q1, [x1, #240]
-	WORD $0x3dc04422 // ldr q2, [x1, #272]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d803080 // str q0, [x4, #192]
-	WORD $0x3d803486 // str q6, [x4, #208]
-	WORD $0x3d803887 // str q7, [x4, #224]
-	WORD $0x3d803c81 // str q1, [x4, #240]
-	WORD $0x3d804084 // str q4, [x4, #256]
-	WORD $0x3d804482 // str q2, [x4, #272]
+
+done0:
+	ADD $16, R5, R11
+	ADD R5, R11, R12
 	ADD $16, R2, R7
-	WORD $0x3dc00080 // ldr q0, [x4, #0]
-	WORD $0x3dc01881 // ldr q1, [x4, #96]
-	WORD $0x3dc03082 // ldr q2, [x4, #192]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
+	CMP $1, R9
+	BEQ half1_1
+	CMP $2, R9
+	BEQ half1_2
+	CMP $3, R9
+	BEQ half1_3
+	CMP $4, R9
+	BEQ half1_4
+	CMP $5, R9
+	BEQ half1_5
+	WORD $0x3dc00420 // ldr q0, [x1, #16]
+	WORD $0x3ceb6826 // ldr q6, [x1, x11]
+	WORD $0x3cec6827 // ldr q7, [x1, x12]
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x3dc00501 // ldr q1, [x8, #16]
+	WORD $0x3ceb6906 // ldr q6, [x8, x11]
+	WORD $0x3cec6907 // ldr q7, [x8, x12]
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x3dc00542 // ldr q2, [x10, #16]
+	WORD $0x3ceb6946 // ldr q6, [x10, x11]
+	WORD $0x3cec6947 // ldr q7, [x10, x12]
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4e29cc23 // fmla v3.4s, v1.4s, v9.4s
+	WORD $0x4ea9cc24 // fmls v4.4s, v1.4s, v9.4s
+	WORD $0x6e2adc05 // fmul v5.4s, v0.4s, v10.4s
+	WORD $0x4e2ccc45 // fmla v5.4s, v2.4s, v12.4s
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x4e2bcc25 // fmla v5.4s, v1.4s, v11.4s
+	WORD $0x4eabcc26 // fmls v6.4s, v1.4s, v11.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	WORD $0x3d8000e0 // str q0, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e6 // str q6, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000e7 // str q7, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000e1 // str q1, [x7, #0]
+	WORD $0x3d8000e3 // str q3, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e4 // str q4, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e2 // str q2, [x7, #0]
-	ADD R3, R7
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
-	WORD $0x3dc01c81 // ldr q1, [x4, #112]
-	WORD $0x3dc03482 // ldr q2, [x4, #208]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d8000e0 // str q0, [x7, #0]
+	WORD $0x3d8000e5 // str q5, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e6 // str q6, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e7 // str q7, [x7, #0]
+	WORD $0x3d8000e2 // str q2, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e1 // str q1, [x7, #0]
+	CMP $1, R13
+	BEQ done1
+
+half1_1:
+	WORD $0x3dc00420 // ldr q0, [x1, #16]
+	WORD $0x3ceb6826 // ldr q6, [x1, x11]
+	WORD $0x3cec6827 // ldr q7, [x1, x12]
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x4e29ccc0 // fmla v0.4s, v6.4s, v9.4s
+	WORD $0x3dc00501 // ldr q1, [x8, #16]
+	WORD $0x3ceb6906 // ldr q6, [x8, x11]
+	WORD $0x3cec6907 // ldr q7, [x8, x12]
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e29ccc1 // fmla v1.4s, v6.4s, v9.4s
+	WORD $0x3dc00542 // ldr q2, [x10, #16]
+	WORD $0x3ceb6946 // ldr q6, [x10, x11]
+	WORD $0x3cec6947 // ldr q7, [x10, x12]
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e29ccc2 // fmla v2.4s, v6.4s, v9.4s
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4e29cc23 // fmla v3.4s, v1.4s, v9.4s
+	WORD $0x4ea9cc24 // fmls v4.4s, v1.4s, v9.4s
+	WORD $0x6e2adc05 // fmul v5.4s, v0.4s, v10.4s
+	WORD $0x4e2ccc45 // fmla v5.4s, v2.4s, v12.4s
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x4e2bcc25 // fmla v5.4s, v1.4s, v11.4s
+	WORD $0x4eabcc26 // fmls v6.4s, v1.4s, v11.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x3d8000e0 // str q0, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000e3 // str q3, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e4 // str q4, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e2 // str q2, [x7, #0]
-	ADD R3, R7
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x3dc02081 // ldr q1, [x4, #128]
-	WORD $0x3dc03882 // ldr q2, [x4, #224]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d8000e0 // str q0, [x7, #0]
+	WORD $0x3d8000e5 // str q5, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e6 // str q6, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e7 // str q7, [x7, #0]
+	WORD $0x3d8000e2 // str q2, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e1 // str q1, [x7, #0]
+	CMP $2, R13
+	BEQ done1
+
+half1_2:
+	WORD $0x3dc00420 // ldr q0, [x1, #16]
+	WORD $0x3ceb6826 // ldr q6, [x1, x11]
+	WORD $0x3cec6827 // ldr q7, [x1, x12]
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x4ea9ccc0 // fmls v0.4s, v6.4s, v9.4s
+	WORD $0x3dc00501 // ldr q1, [x8, #16]
+	WORD $0x3ceb6906 // ldr q6, [x8, x11]
+	WORD $0x3cec6907 // ldr q7, [x8, x12]
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4ea9ccc1 // fmls v1.4s, v6.4s, v9.4s
+	WORD $0x3dc00542 // ldr q2, [x10, #16]
+	WORD $0x3ceb6946 // ldr q6, [x10, x11]
+	WORD $0x3cec6947 // ldr q7, [x10, x12]
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4ea9ccc2 // fmls v2.4s, v6.4s, v9.4s
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4e29cc23 // fmla v3.4s, v1.4s, v9.4s
+	WORD $0x4ea9cc24 // fmls v4.4s, v1.4s, v9.4s
+	WORD $0x6e2adc05 // fmul v5.4s, v0.4s, v10.4s
+	WORD $0x4e2ccc45 // fmla v5.4s, v2.4s, v12.4s
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x4e2bcc25 // fmla v5.4s, v1.4s, v11.4s
+	WORD $0x4eabcc26 // fmls v6.4s, v1.4s, v11.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x3d8000e0 // str q0, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000e3 // str q3, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e4 // str q4, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e2 // str q2, [x7, #0]
-	ADD R3, R7
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x3dc02481 // ldr q1, [x4, #144]
-	WORD $0x3dc03c82 // ldr q2, [x4, #240]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d8000e0 // str q0, [x7, #0]
+	WORD $0x3d8000e5 // str q5, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e6 // str q6, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e7 // str q7, [x7, #0]
+	WORD $0x3d8000e2 // str q2, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e1 // str q1, [x7, #0]
+	CMP $3, R13
+	BEQ done1
+
+half1_3:
+	WORD $0x3dc00420 // ldr q0, [x1, #16]
+	WORD $0x3ceb6826 // ldr q6, [x1, x11]
+	WORD $0x3cec6827 // ldr q7, [x1, x12]
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2ccce0 // fmla v0.4s, v7.4s, v12.4s
+	WORD $0x4e2bccc0 // fmla v0.4s, v6.4s, v11.4s
+	WORD $0x3dc00501 // ldr q1, [x8, #16]
+	WORD $0x3ceb6906 // ldr q6, [x8, x11]
+	WORD $0x3cec6907 // ldr q7, [x8, x12]
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2ccce1 // fmla v1.4s, v7.4s, v12.4s
+	WORD $0x4e2bccc1 // fmla v1.4s, v6.4s, v11.4s
+	WORD $0x3dc00542 // ldr q2, [x10, #16]
+	WORD $0x3ceb6946 // ldr q6, [x10, x11]
+	WORD $0x3cec6947 // ldr q7, [x10, x12]
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ccce2 // fmla v2.4s, v7.4s, v12.4s
+	WORD $0x4e2bccc2 // fmla v2.4s, v6.4s, v11.4s
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4e29cc23 // fmla v3.4s, v1.4s, v9.4s
+	WORD $0x4ea9cc24 // fmls v4.4s, v1.4s, v9.4s
+	WORD $0x6e2adc05 // fmul v5.4s, v0.4s, v10.4s
+	WORD $0x4e2ccc45 // fmla v5.4s, v2.4s, v12.4s
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x4e2bcc25 // fmla v5.4s, v1.4s, v11.4s
+	WORD $0x4eabcc26 // fmls v6.4s, v1.4s, v11.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x3d8000e0 // str q0, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000e3 // str q3, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e4 // str q4, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e2 // str q2, [x7, #0]
-	ADD R3, R7
-	WORD $0x3dc01080 // ldr q0, [x4, #64]
-	WORD $0x3dc02881 // ldr q1, [x4, #160]
-	WORD $0x3dc04082 // ldr q2, [x4, #256]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d8000e0 // str q0, [x7, #0]
+	WORD $0x3d8000e5 // str q5, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e6 // str q6, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e7 // str q7, [x7, #0]
+	WORD $0x3d8000e2 // str q2, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e1 // str q1, [x7, #0]
+	CMP $4, R13
+	BEQ done1
+
+half1_4:
+	WORD $0x3dc00420 // ldr q0, [x1, #16]
+	WORD $0x3ceb6826 // ldr q6, [x1, x11]
+	WORD $0x3cec6827 // ldr q7, [x1, x12]
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2ccce0 // fmla v0.4s, v7.4s, v12.4s
+	WORD $0x4eabccc0 // fmls v0.4s, v6.4s, v11.4s
+	WORD $0x3dc00501 // ldr q1, [x8, #16]
+	WORD $0x3ceb6906 // ldr q6, [x8, x11]
+	WORD $0x3cec6907 // ldr q7, [x8, x12]
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2ccce1 // fmla v1.4s, v7.4s, v12.4s
+	WORD $0x4eabccc1 // fmls v1.4s, v6.4s, v11.4s
+	WORD $0x3dc00542 // ldr q2, [x10, #16]
+	WORD $0x3ceb6946 // ldr q6, [x10, x11]
+	WORD $0x3cec6947 // ldr q7, [x10, x12]
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ccce2 // fmla v2.4s, v7.4s, v12.4s
+	WORD $0x4eabccc2 // fmls v2.4s, v6.4s, v11.4s
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4e29cc23 // fmla v3.4s, v1.4s, v9.4s
+	WORD $0x4ea9cc24 // fmls v4.4s, v1.4s, v9.4s
+	WORD $0x6e2adc05 // fmul v5.4s, v0.4s, v10.4s
+	WORD $0x4e2ccc45 // fmla v5.4s, v2.4s, v12.4s
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x4e2bcc25 // fmla v5.4s, v1.4s, v11.4s
+	WORD $0x4eabcc26 // fmls v6.4s, v1.4s, v11.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x3d8000e0 // str q0, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000e3 // str q3, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e4 // str q4, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e2 // str q2, [x7, #0]
-	ADD R3, R7
-	WORD $0x3dc01480 // ldr q0, [x4, #80]
-	WORD $0x3dc02c81 // ldr q1, [x4, #176]
-	WORD $0x3dc04482 // ldr q2, [x4, #272]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x6e2cdc44 // fmul v4.4s, v2.4s, v12.4s
-	WORD $0x4e20cd44 // fmla v4.4s, v10.4s, v0.4s
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e21d466 // fadd v6.4s, v3.4s, v1.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e25d481 // fadd v1.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3d8000e0 // str q0, [x7, #0]
+	WORD $0x3d8000e5 // str q5, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e6 // str q6, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e7 // str q7, [x7, #0]
+	WORD $0x3d8000e2 // str q2, [x7, #0]
 	ADD R3, R7
-	WORD $0x3d8000e1 // str q1, [x7, #0]
+	CMP $5, R13
+	BEQ done1
+
+half1_5:
+	WORD $0x3dc00420 // ldr q0, [x1, #16]
+	WORD $0x3ceb6826 // ldr q6, [x1, x11]
+	WORD $0x3cec6827 // ldr q7, [x1, x12]
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	WORD $0x3dc00501 // ldr q1, [x8, #16]
+	WORD $0x3ceb6906 // ldr q6, [x8, x11]
+	WORD $0x3cec6907 // ldr q7, [x8, x12]
+	WORD $0x4ea71ce1 // mov v1.16b, v7.16b
+	WORD $0x3dc00542 // ldr q2, [x10, #16]
+	WORD $0x3ceb6946 // ldr q6, [x10, x11]
+	WORD $0x3cec6947 // ldr q7, [x10, x12]
+	WORD $0x4ea71ce2 // mov v2.16b, v7.16b
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4e29cc23 // fmla v3.4s, v1.4s, v9.4s
+	WORD $0x4ea9cc24 // fmls v4.4s, v1.4s, v9.4s
+	WORD $0x6e2adc05 // fmul v5.4s, v0.4s, v10.4s
+	WORD $0x4e2ccc45 // fmla v5.4s, v2.4s, v12.4s
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x4e2bcc25 // fmla v5.4s, v1.4s, v11.4s
+	WORD $0x4eabcc26 // fmls v6.4s, v1.4s, v11.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x3d8000e0 // str q0, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000e3 // str q3, [x7, #0]
 	ADD R3, R7
 	WORD $0x3d8000e4 // str q4, [x7, #0]
 	ADD R3, R7
+	WORD $0x3d8000e5 // str q5, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000e6 // str q6, [x7, #0]
+	ADD R3, R7
 	WORD $0x3d8000e2 // str q2, [x7, #0]
 	ADD R3, R7
-	ADD $288, R1
-	ADD R5, R2
+
+done1:
+	ADD $32, R1
+	ADD $32, R8
+	ADD $32, R10
+	ADD $32, R2
 	SUBS $1, R6
 	BNE kernel
 	RET

@@ -16,7 +16,8 @@ func SmallWinogradInput(a *Winograd)
 //go:noescape
 func SmallWinogradOutput(a *Winograd)
 
-// SmallWinogradWeights transforms the 3x3 kernels of count input channels, step bytes apart in dst.
+// SmallWinogradWeights makes the planes of columns [first, end) of 4 of the 3x3 kernels of count
+// vectors side by side, their taps tap bytes apart.
 //
 //go:noescape
-func SmallWinogradWeights(dst, src, scratch unsafe.Pointer, plane, step, count int)
+func SmallWinogradWeights(dst, src unsafe.Pointer, plane, tap, count, first, end int)

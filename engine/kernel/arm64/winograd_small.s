@@ -480,122 +480,59 @@ done1:
 	BNE tile
 	RET
 
-// func SmallWinogradWeights(dst, src, scratch unsafe.Pointer, plane, step, count int)
+// func SmallWinogradWeights(dst, src unsafe.Pointer, plane, tap, count, first, end int)
 //
-// R1 kernel, R2 transformed, R3 bytes between planes, R5 step, R6 kernels left, R7 plane, R16
+// R1 R8 R10 rows of taps, R2 transformed, R3 bytes between planes, R5 tap, R6 vectors left, R7
+// plane, R9 first column, R13 end of the columns, R11 R12 bytes to the second and third tap, R16
 // short-lived; V8 a half, V9 to V17 the kernel, V18 to V27.
-TEXT ·SmallWinogradWeights(SB), NOSPLIT, $0-48
+TEXT ·SmallWinogradWeights(SB), NOSPLIT, $0-56
 	MOVD dst+0(FP), R2
 	MOVD src+8(FP), R1
-	MOVD plane+24(FP), R3
-	MOVD step+32(FP), R5
-	MOVD count+40(FP), R6
+	MOVD plane+16(FP), R3
+	MOVD tap+24(FP), R5
+	MOVD count+32(FP), R6
+	MOVD first+40(FP), R9
+	MOVD end+48(FP), R13
+	ADD R5<<1, R5, R12
+	ADD R12, R1, R8
+	ADD R12, R8, R10
 	MOVW $0x3f000000, R16
 	WORD $0x4e040e08 // dup v8.4s, w16
 
 kernel:
-	WORD $0x3dc00029 // ldr q9, [x1, #0]
-	WORD $0x3dc0082a // ldr q10, [x1, #32]
-	WORD $0x3dc0102b // ldr q11, [x1, #64]
-	WORD $0x4e2bd533 // fadd v19.4s, v9.4s, v11.4s
-	WORD $0x4e2ad672 // fadd v18.4s, v19.4s, v10.4s
-	WORD $0x4eaad673 // fsub v19.4s, v19.4s, v10.4s
-	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
-	WORD $0x6e28de73 // fmul v19.4s, v19.4s, v8.4s
-	WORD $0x3dc0182c // ldr q12, [x1, #96]
-	WORD $0x3dc0202d // ldr q13, [x1, #128]
-	WORD $0x3dc0282e // ldr q14, [x1, #160]
-	WORD $0x4e2ed595 // fadd v21.4s, v12.4s, v14.4s
-	WORD $0x4e2dd6b4 // fadd v20.4s, v21.4s, v13.4s
-	WORD $0x4eadd6b5 // fsub v21.4s, v21.4s, v13.4s
-	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
-	WORD $0x6e28deb5 // fmul v21.4s, v21.4s, v8.4s
-	WORD $0x3dc0302f // ldr q15, [x1, #192]
-	WORD $0x3dc03830 // ldr q16, [x1, #224]
-	WORD $0x3dc04031 // ldr q17, [x1, #256]
-	WORD $0x4e31d5f7 // fadd v23.4s, v15.4s, v17.4s
-	WORD $0x4e30d6f6 // fadd v22.4s, v23.4s, v16.4s
-	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
-	WORD $0x6e28ded6 // fmul v22.4s, v22.4s, v8.4s
-	WORD $0x6e28def7 // fmul v23.4s, v23.4s, v8.4s
+	ADD $0, R5, R11
+	ADD R5, R11, R12
 	ADD $0, R2, R7
-	WORD $0x4e2fd53a // fadd v26.4s, v9.4s, v15.4s
-	WORD $0x4e2cd758 // fadd v24.4s, v26.4s, v12.4s
-	WORD $0x4eacd75a // fsub v26.4s, v26.4s, v12.4s
-	WORD $0x6e28df18 // fmul v24.4s, v24.4s, v8.4s
-	WORD $0x6e28df5a // fmul v26.4s, v26.4s, v8.4s
-	WORD $0x3d8000e9 // str q9, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000f8 // str q24, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000fa // str q26, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000ef // str q15, [x7, #0]
-	ADD R3, R7
-	WORD $0x4e36d65b // fadd v27.4s, v18.4s, v22.4s
-	WORD $0x4e34d779 // fadd v25.4s, v27.4s, v20.4s
-	WORD $0x4eb4d77b // fsub v27.4s, v27.4s, v20.4s
-	WORD $0x6e28df39 // fmul v25.4s, v25.4s, v8.4s
-	WORD $0x6e28df7b // fmul v27.4s, v27.4s, v8.4s
-	WORD $0x3d8000f2 // str q18, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000f9 // str q25, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000fb // str q27, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000f6 // str q22, [x7, #0]
-	ADD R3, R7
-	WORD $0x4e37d67a // fadd v26.4s, v19.4s, v23.4s
-	WORD $0x4e35d758 // fadd v24.4s, v26.4s, v21.4s
-	WORD $0x4eb5d75a // fsub v26.4s, v26.4s, v21.4s
-	WORD $0x6e28df18 // fmul v24.4s, v24.4s, v8.4s
-	WORD $0x6e28df5a // fmul v26.4s, v26.4s, v8.4s
-	WORD $0x3d8000f3 // str q19, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000f8 // str q24, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000fa // str q26, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000f7 // str q23, [x7, #0]
-	ADD R3, R7
-	WORD $0x4e31d57b // fadd v27.4s, v11.4s, v17.4s
-	WORD $0x4e2ed779 // fadd v25.4s, v27.4s, v14.4s
-	WORD $0x4eaed77b // fsub v27.4s, v27.4s, v14.4s
-	WORD $0x6e28df39 // fmul v25.4s, v25.4s, v8.4s
-	WORD $0x6e28df7b // fmul v27.4s, v27.4s, v8.4s
-	WORD $0x3d8000eb // str q11, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000f9 // str q25, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000fb // str q27, [x7, #0]
-	ADD R3, R7
-	WORD $0x3d8000f1 // str q17, [x7, #0]
-	ADD R3, R7
-	WORD $0x3dc00429 // ldr q9, [x1, #16]
-	WORD $0x3dc00c2a // ldr q10, [x1, #48]
-	WORD $0x3dc0142b // ldr q11, [x1, #80]
+	WORD $0x3dc00029 // ldr q9, [x1, #0]
+	WORD $0x3ceb682a // ldr q10, [x1, x11]
+	WORD $0x3cec682b // ldr q11, [x1, x12]
 	WORD $0x4e2bd533 // fadd v19.4s, v9.4s, v11.4s
 	WORD $0x4e2ad672 // fadd v18.4s, v19.4s, v10.4s
 	WORD $0x4eaad673 // fsub v19.4s, v19.4s, v10.4s
 	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
 	WORD $0x6e28de73 // fmul v19.4s, v19.4s, v8.4s
-	WORD $0x3dc01c2c // ldr q12, [x1, #112]
-	WORD $0x3dc0242d // ldr q13, [x1, #144]
-	WORD $0x3dc02c2e // ldr q14, [x1, #176]
+	WORD $0x3dc0010c // ldr q12, [x8, #0]
+	WORD $0x3ceb690d // ldr q13, [x8, x11]
+	WORD $0x3cec690e // ldr q14, [x8, x12]
 	WORD $0x4e2ed595 // fadd v21.4s, v12.4s, v14.4s
 	WORD $0x4e2dd6b4 // fadd v20.4s, v21.4s, v13.4s
 	WORD $0x4eadd6b5 // fsub v21.4s, v21.4s, v13.4s
 	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
 	WORD $0x6e28deb5 // fmul v21.4s, v21.4s, v8.4s
-	WORD $0x3dc0342f // ldr q15, [x1, #208]
-	WORD $0x3dc03c30 // ldr q16, [x1, #240]
-	WORD $0x3dc04431 // ldr q17, [x1, #272]
+	WORD $0x3dc0014f // ldr q15, [x10, #0]
+	WORD $0x3ceb6950 // ldr q16, [x10, x11]
+	WORD $0x3cec6951 // ldr q17, [x10, x12]
 	WORD $0x4e31d5f7 // fadd v23.4s, v15.4s, v17.4s
 	WORD $0x4e30d6f6 // fadd v22.4s, v23.4s, v16.4s
 	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
 	WORD $0x6e28ded6 // fmul v22.4s, v22.4s, v8.4s
 	WORD $0x6e28def7 // fmul v23.4s, v23.4s, v8.4s
-	ADD $16, R2, R7
+	CMP $1, R9
+	BEQ part0_1
+	CMP $2, R9
+	BEQ part0_2
+	CMP $3, R9
+	BEQ part0_3
 	WORD $0x4e2fd53a // fadd v26.4s, v9.4s, v15.4s
 	WORD $0x4e2cd758 // fadd v24.4s, v26.4s, v12.4s
 	WORD $0x4eacd75a // fsub v26.4s, v26.4s, v12.4s
@@ -609,6 +546,10 @@ kernel:
 	ADD R3, R7
 	WORD $0x3d8000ef // str q15, [x7, #0]
 	ADD R3, R7
+	CMP $1, R13
+	BEQ made0
+
+part0_1:
 	WORD $0x4e36d65b // fadd v27.4s, v18.4s, v22.4s
 	WORD $0x4e34d779 // fadd v25.4s, v27.4s, v20.4s
 	WORD $0x4eb4d77b // fsub v27.4s, v27.4s, v20.4s
@@ -622,6 +563,10 @@ kernel:
 	ADD R3, R7
 	WORD $0x3d8000f6 // str q22, [x7, #0]
 	ADD R3, R7
+	CMP $2, R13
+	BEQ made0
+
+part0_2:
 	WORD $0x4e37d67a // fadd v26.4s, v19.4s, v23.4s
 	WORD $0x4e35d758 // fadd v24.4s, v26.4s, v21.4s
 	WORD $0x4eb5d75a // fsub v26.4s, v26.4s, v21.4s
@@ -635,6 +580,10 @@ kernel:
 	ADD R3, R7
 	WORD $0x3d8000f7 // str q23, [x7, #0]
 	ADD R3, R7
+	CMP $3, R13
+	BEQ made0
+
+part0_3:
 	WORD $0x4e31d57b // fadd v27.4s, v11.4s, v17.4s
 	WORD $0x4e2ed779 // fadd v25.4s, v27.4s, v14.4s
 	WORD $0x4eaed77b // fsub v27.4s, v27.4s, v14.4s
@@ -648,8 +597,111 @@ kernel:
 	ADD R3, R7
 	WORD $0x3d8000f1 // str q17, [x7, #0]
 	ADD R3, R7
-	ADD $288, R1
-	ADD R5, R2
+
+made0:
+	ADD $16, R5, R11
+	ADD R5, R11, R12
+	ADD $16, R2, R7
+	WORD $0x3dc00429 // ldr q9, [x1, #16]
+	WORD $0x3ceb682a // ldr q10, [x1, x11]
+	WORD $0x3cec682b // ldr q11, [x1, x12]
+	WORD $0x4e2bd533 // fadd v19.4s, v9.4s, v11.4s
+	WORD $0x4e2ad672 // fadd v18.4s, v19.4s, v10.4s
+	WORD $0x4eaad673 // fsub v19.4s, v19.4s, v10.4s
+	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
+	WORD $0x6e28de73 // fmul v19.4s, v19.4s, v8.4s
+	WORD $0x3dc0050c // ldr q12, [x8, #16]
+	WORD $0x3ceb690d // ldr q13, [x8, x11]
+	WORD $0x3cec690e // ldr q14, [x8, x12]
+	WORD $0x4e2ed595 // fadd v21.4s, v12.4s, v14.4s
+	WORD $0x4e2dd6b4 // fadd v20.4s, v21.4s, v13.4s
+	WORD $0x4eadd6b5 // fsub v21.4s, v21.4s, v13.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	WORD $0x6e28deb5 // fmul v21.4s, v21.4s, v8.4s
+	WORD $0x3dc0054f // ldr q15, [x10, #16]
+	WORD $0x3ceb6950 // ldr q16, [x10, x11]
+	WORD $0x3cec6951 // ldr q17, [x10, x12]
+	WORD $0x4e31d5f7 // fadd v23.4s, v15.4s, v17.4s
+	WORD $0x4e30d6f6 // fadd v22.4s, v23.4s, v16.4s
+	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
+	WORD $0x6e28ded6 // fmul v22.4s, v22.4s, v8.4s
+	WORD $0x6e28def7 // fmul v23.4s, v23.4s, v8.4s
+	CMP $1, R9
+	BEQ part1_1
+	CMP $2, R9
+	BEQ part1_2
+	CMP $3, R9
+	BEQ part1_3
+	WORD $0x4e2fd53a // fadd v26.4s, v9.4s, v15.4s
+	WORD $0x4e2cd758 // fadd v24.4s, v26.4s, v12.4s
+	WORD $0x4eacd75a // fsub v26.4s, v26.4s, v12.4s
+	WORD $0x6e28df18 // fmul v24.4s, v24.4s, v8.4s
+	WORD $0x6e28df5a // fmul v26.4s, v26.4s, v8.4s
+	WORD $0x3d8000e9 // str q9, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000f8 // str q24, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000fa // str q26, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000ef // str q15, [x7, #0]
+	ADD R3, R7
+	CMP $1, R13
+	BEQ made1
+
+part1_1:
+	WORD $0x4e36d65b // fadd v27.4s, v18.4s, v22.4s
+	WORD $0x4e34d779 // fadd v25.4s, v27.4s, v20.4s
+	WORD $0x4eb4d77b // fsub v27.4s, v27.4s, v20.4s
+	WORD $0x6e28df39 // fmul v25.4s, v25.4s, v8.4s
+	WORD $0x6e28df7b // fmul v27.4s, v27.4s, v8.4s
+	WORD $0x3d8000f2 // str q18, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000f9 // str q25, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000fb // str q27, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000f6 // str q22, [x7, #0]
+	ADD R3, R7
+	CMP $2, R13
+	BEQ made1
+
+part1_2:
+	WORD $0x4e37d67a // fadd v26.4s, v19.4s, v23.4s
+	WORD $0x4e35d758 // fadd v24.4s, v26.4s, v21.4s
+	WORD $0x4eb5d75a // fsub v26.4s, v26.4s, v21.4s
+	WORD $0x6e28df18 // fmul v24.4s, v24.4s, v8.4s
+	WORD $0x6e28df5a // fmul v26.4s, v26.4s, v8.4s
+	WORD $0x3d8000f3 // str q19, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000f8 // str q24, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000fa // str q26, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000f7 // str q23, [x7, #0]
+	ADD R3, R7
+	CMP $3, R13
+	BEQ made1
+
+part1_3:
+	WORD $0x4e31d57b // fadd v27.4s, v11.4s, v17.4s
+	WORD $0x4e2ed779 // fadd v25.4s, v27.4s, v14.4s
+	WORD $0x4eaed77b // fsub v27.4s, v27.4s, v14.4s
+	WORD $0x6e28df39 // fmul v25.4s, v25.4s, v8.4s
+	WORD $0x6e28df7b // fmul v27.4s, v27.4s, v8.4s
+	WORD $0x3d8000eb // str q11, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000f9 // str q25, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000fb // str q27, [x7, #0]
+	ADD R3, R7
+	WORD $0x3d8000f1 // str q17, [x7, #0]
+	ADD R3, R7
+
+made1:
+	ADD $32, R1
+	ADD $32, R8
+	ADD $32, R10
+	ADD $32, R2
 	SUBS $1, R6
 	BNE kernel
 	RET

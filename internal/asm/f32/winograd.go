@@ -8,10 +8,10 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// winograd writes the transforms of F(4x4, 3x3) and F(2x2, 3x3) after Lavin and Gray 2015,
+// winograd writes the transforms of F(4x4, 3x3) after Lavin and Gray 2015,
 // "Fast Algorithms for Convolutional Neural Networks", a vector of channels at
 // a time: conv_winograd_plain.go in engine/kernel has the matrices. What lies
-// between the transforms, 36 or 16 products, are convolutions of size 1.
+// between the transforms, 36 products, are convolutions of size 1.
 //
 // A transform of 6x6 numbers is one of their rows, by way of a scratch of as many
 // vectors, and then one of their columns. Each of these works in registers 0
@@ -75,7 +75,7 @@ func (w winograd) next() {
 	w.end()
 }
 
-// input writes the transform of 6x6 or 4x4 pixels. Rows and columns lie where the
+// input writes the transform of 6x6 pixels. Rows and columns lie where the
 // arguments say, so that tiles at the edge of a picture read no further than
 // the convolution itself does.
 func (w winograd) input() {
@@ -124,7 +124,7 @@ func (w winograd) element(name string, i int) operand.Mem {
 	return m
 }
 
-// transformInput turns six numbers, or four, by the matrix B^T; constants 2, 4, 5.
+// transformInput turns six numbers by the matrix B^T; constants 2, 4, 5.
 func (w winograd) transformInput() []reg.VecPhysical {
 	if r := w.regs; w.side == 4 {
 		w.sub(r[0], r[0], r[2])
@@ -152,7 +152,7 @@ func (w winograd) transformInput() []reg.VecPhysical {
 	return []reg.VecPhysical{r[0], r[1], r[2], r[6], r[4], r[5]}
 }
 
-// output writes the way back from the products to 4x4 or 2x2 pixels, or as many
+// output writes the way back from the products to 4x4 pixels, or as many
 // of them as lie in the picture.
 func (w winograd) output() {
 	name := w.prefix + "Output" + w.title
@@ -226,7 +226,7 @@ func (w winograd) columns(label string, visit func(x int)) {
 	w.Label(label)
 }
 
-// transformOutput turns six numbers into four, or four into two, by the matrix
+// transformOutput turns six numbers into four by the matrix
 // A^T; constants 2, 4, 8.
 func (w winograd) transformOutput() []reg.VecPhysical {
 	if r := w.regs; w.side == 4 {
@@ -250,67 +250,118 @@ func (w winograd) transformOutput() []reg.VecPhysical {
 	return []reg.VecPhysical{r[0], r[1], r[6], r[5]}
 }
 
-// weights writes the transform of kernels of 3x3 taps, which lie behind each
-// other, a vector of output channels a tap.
+// weights writes the transform of kernels of 3x3 taps as the direct form has
+// them: each tap of all kernels is a run of vectors of output channels. A call
+// makes some columns of the transformed numbers.
 func (w winograd) weights() {
 	name := w.prefix + "Weights" + w.title
-	w.leaf(name, []string{"dst ptr", "src ptr", "scratch ptr", "plane int", "step int", "count int"},
-		name+" transforms the 3x3 kernels of count input channels, step bytes apart in dst.")
-	dst, src, left, step := reg.RDI, reg.RSI, reg.R9, reg.R8
+	w.leaf(name, []string{"dst ptr", "src ptr", "plane int", "tap int", "count int", "first int", "end int"},
+		fmt.Sprintf("%s makes the planes of columns [first, end) of %d of the 3x3 kernels of count vectors side by", name, w.side),
+		"side, their taps tap bytes apart.")
+	w.Comment("DI transformed, CX a plane of it, DX bytes between planes, SI R10 R11 rows of taps, R8 bytes between taps,",
+		"R9 vectors left, BX first column, R12 end of the columns.")
+	dst, plane, tap, left, first, end := reg.RDI, reg.RCX, reg.R8, reg.R9, reg.RBX, reg.R12
+	rows := []reg.Register{reg.RSI, reg.R10, reg.R11}
 	w.param("dst", dst)
-	w.param("src", src)
-	w.param("scratch", reg.RBX)
+	w.param("src", rows[0])
 	w.param("plane", winoPlane)
-	w.param("step", step)
+	w.param("tap", tap)
 	w.param("count", left)
+	w.param("first", first)
+	w.param("end", end)
+	for y := 1; y < 3; y++ {
+		w.LEAQ(at(rows[y-1], 0).Idx(tap, 2), rows[y])
+		w.ADDQ(tap, rows[y])
+	}
 	w.constants(1./4, -1./6, 1./24, 1./12, 1./6, 1./2)
 	w.Label("kernel")
-	for y := range 3 {
-		for x := range 3 {
-			w.VMOVUPS(at(src, (3*y+x)*w.bytes), w.regs[x])
-		}
-		for x, r := range w.transformWeights() {
-			w.VMOVUPS(r, w.cell(y, x))
-		}
+	w.MOVQ(dst, plane)
+	for x := 1; x < w.side; x++ {
+		w.CMPQ(first, imm(x))
+		w.JEQ(to(fmt.Sprintf("column%d", x)))
 	}
-	w.MOVQ(dst, reg.RCX)
 	for x := range w.side {
-		for y := range 3 {
-			w.VMOVUPS(w.cell(y, x), w.regs[y])
+		if x > 0 {
+			w.CMPQ(end, imm(x))
+			w.JEQ(to("next"))
+			w.Label(fmt.Sprintf("column%d", x))
 		}
-		for _, r := range w.transformWeights() {
-			w.VMOVUPS(r, at(reg.RCX, 0))
-			w.ADDQ(winoPlane, reg.RCX)
+		for y, row := range rows {
+			w.weightOf(x, row, tap, w.regs[y])
+		}
+		for _, r := range w.transformWeights(w.regs[0], w.regs[1], w.regs[2]) {
+			w.VMOVUPS(r, at(plane, 0))
+			w.ADDQ(winoPlane, plane)
 		}
 	}
-	w.ADDQ(imm(9*w.bytes), src)
-	w.ADDQ(step, dst)
+	w.Label("next")
+	for _, r := range append(rows, dst) {
+		w.ADDQ(imm(w.bytes), r)
+	}
 	w.DECQ(left)
 	w.JNZ(to("kernel"))
 	w.end()
 }
 
-// transformWeights turns three numbers into six, or four, by the matrix G;
-// constants 1/4, -1/6, 1/24, 1/12, 1/6, 1/2.
-func (w winograd) transformWeights() []reg.VecPhysical {
-	r := w.regs
-	w.add(r[3], r[0], r[2])
-	if w.side == 4 {
-		w.add(r[4], r[3], r[1])
-		w.sub(r[5], r[3], r[1])
-		w.VMULPS(w.constant(5), r[4], r[4])
-		w.VMULPS(w.constant(5), r[5], r[5])
-		return []reg.VecPhysical{r[0], r[4], r[5], r[2]}
+// weightOf makes number x from a row of three taps; registers 6 and 7 are free.
+func (w winograd) weightOf(x int, row, tap reg.Register, r reg.VecPhysical) {
+	first, second, third := at(row, 0), at(row, 0).Idx(tap, 1), at(row, 0).Idx(tap, 2)
+	if x == w.side-1 {
+		w.VMOVUPS(third, r)
+		return
 	}
-	w.VMULPS(w.constant(4), r[2], r[4])
-	w.fma(r[4], w.constant(2), r[0])    // even at 2
-	w.VMULPS(w.constant(3), r[1], r[5]) // odd at 2
-	w.VMULPS(w.constant(0), r[0], r[0])
-	w.add(r[6], r[3], r[1])
-	w.VMULPS(w.constant(1), r[6], r[6])
-	w.sub(r[7], r[3], r[1])
-	w.VMULPS(w.constant(1), r[7], r[7])
-	w.add(r[1], r[4], r[5])
-	w.sub(r[4], r[4], r[5])
-	return []reg.VecPhysical{r[0], r[6], r[7], r[1], r[4], r[2]}
+	w.VMOVUPS(first, r)
+	if x == 0 {
+		w.scaleFirst(r)
+		return
+	}
+	b, c := w.regs[6], w.regs[7]
+	w.VMOVUPS(second, b)
+	w.VMOVUPS(third, c)
+	odd := w.even((x-1)/2, r, r, c)
+	if x%2 == 1 {
+		w.fma(r, odd, b)
+	} else {
+		w.fms(r, odd, b)
+	}
+}
+
+// scaleFirst makes the first number from the first tap.
+func (w winograd) scaleFirst(r reg.VecPhysical) {
+	if w.side == 6 {
+		w.VMULPS(w.constant(0), r, r)
+	}
+}
+
+// even makes what two numbers, at a point and its opposite, share of the first and
+// the third tap, and returns the factor of the second, which they do not. d may be a;
+// constants 1/4, -1/6, 1/24, 1/12, 1/6, 1/2.
+func (w winograd) even(point int, d, a, c reg.VecPhysical) (odd reg.VecPhysical) {
+	if point == 1 {
+		w.VMULPS(w.constant(2), a, d)
+		w.fma(d, w.constant(4), c)
+		return w.constant(3)
+	}
+	odd = w.constant(1)
+	if w.side == 4 {
+		odd = w.constant(5)
+	}
+	w.add(d, a, c)
+	w.VMULPS(odd, d, d)
+	return odd
+}
+
+// transformWeights turns three numbers into six by the matrix G.
+func (w winograd) transformWeights(a, b, c reg.VecPhysical) []reg.VecPhysical {
+	all, free := []reg.VecPhysical{a}, w.regs[3:]
+	for point := range w.side/2 - 1 {
+		x, y := free[2*point], free[2*point+1]
+		odd := w.even(point, x, a, c)
+		w.mov(y, x)
+		w.fma(x, odd, b)
+		w.fms(y, odd, b)
+		all = append(all, x, y)
+	}
+	w.scaleFirst(a)
+	return append(all, c)
 }

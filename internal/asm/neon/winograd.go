@@ -207,59 +207,100 @@ func (e *emitter) transformOutput() []int {
 	return []int{0, 1, 6, 5}
 }
 
+// winogradWeights writes the transform of kernels: a call makes some columns of
+// the transformed numbers.
 func winogradWeights(e *emitter) {
-	const from, to, plane, step, left, row = 1, 2, 3, 5, 6, 7
-	e.text("WinogradWeights", "dst, src, scratch unsafe.Pointer, plane, step, count int", 48,
-		"transforms the 3x3 kernels of count input channels, step bytes apart in dst.",
-		"R1 kernel, R2 transformed, R3 bytes between planes, R4 scratch, R5 step, R6 kernels left, R7 plane, R16 short-lived.")
+	const to, plane, tap, left, row, first, end = 2, 3, 5, 6, 7, 9, 13
+	const second, third = 11, 12 // from the first tap of a row to the others
+	rows := []int{1, 8, 10}
+	e.text("WinogradWeights", "dst, src unsafe.Pointer, plane, tap, count, first, end int", 56,
+		"makes the planes of columns [first, end) of 6 of the 3x3 kernels of count vectors side by side, their taps tap bytes apart.",
+		"R1 R8 R10 rows of taps, R2 transformed, R3 bytes between planes, R5 tap, R6 vectors left, R7 plane, R9 first column, "+
+			"R13 end of the columns, R11 R12 bytes to the second and third tap, R16 short-lived.")
 	e.p("MOVD dst+0(FP), R%d", to)
-	e.p("MOVD src+8(FP), R%d", from)
-	e.p("MOVD scratch+16(FP), R%d", winoScratch)
-	e.p("MOVD plane+24(FP), R%d", plane)
-	e.p("MOVD step+32(FP), R%d", step)
-	e.p("MOVD count+40(FP), R%d", left)
+	e.p("MOVD src+8(FP), R%d", rows[0])
+	e.p("MOVD plane+16(FP), R%d", plane)
+	e.p("MOVD tap+24(FP), R%d", tap)
+	e.p("MOVD count+32(FP), R%d", left)
+	e.p("MOVD first+40(FP), R%d", first)
+	e.p("MOVD end+48(FP), R%d", end)
+	e.p("ADD R%d<<1, R%d, R%d", tap, tap, third)
+	e.p("ADD R%d, R%d, R%d", third, rows[0], rows[1])
+	e.p("ADD R%d, R%d, R%d", third, rows[1], rows[2])
 	e.constants(1./4, -1./6, 1./24, 1./12, 1./6)
 	e.label("kernel")
 	for half := range 2 {
-		for y := range 3 {
-			for x := range 3 {
-				e.ldrQ(x, from, 32*(3*y+x)+16*half)
-			}
-			for x, v := range e.transformWeights() {
-				e.strQ(v, winoScratch, cell(y, x))
-			}
-		}
+		e.p("ADD $%d, R%d, R%d", 16*half, tap, second)
+		e.p("ADD R%d, R%d, R%d", tap, second, third)
 		e.p("ADD $%d, R%d, R%d", 16*half, to, row)
+		for x := 1; x < 6; x++ {
+			e.p("CMP $%d, R%d", x, first)
+			e.p("BEQ half%d_%d", half, x)
+		}
 		for x := range 6 {
-			for y := range 3 {
-				e.ldrQ(y, winoScratch, cell(y, x))
+			if x > 0 {
+				e.p("CMP $%d, R%d", x, end)
+				e.p("BEQ done%d", half)
+				e.label(fmt.Sprintf("half%d_%d", half, x))
+			}
+			for y, r := range rows {
+				e.ldrQ(y, r, 16*half)
+				e.ldrQIndex(6, r, second)
+				e.ldrQIndex(7, r, third)
+				e.weightOf(x, y, 6, 7)
 			}
 			for _, v := range e.transformWeights() {
 				e.strQ(v, row, 0)
 				e.p("ADD R%d, R%d", plane, row)
 			}
 		}
+		e.label(fmt.Sprintf("done%d", half))
 	}
-	e.p("ADD $%d, R%d", 9*32, from)
-	e.p("ADD R%d, R%d", step, to)
+	for _, r := range append(rows, to) {
+		e.p("ADD $32, R%d", r)
+	}
 	e.p("SUBS $1, R%d", left)
 	e.p("BNE kernel")
 	e.ret()
 }
 
-// transformWeights turns three numbers into six by the matrix G; constants
-// 1/4, -1/6, 1/24, 1/12, 1/6.
+// weightOf makes number x in the place of a from a row of three taps.
+func (e *emitter) weightOf(x, a, b, c int) {
+	switch {
+	case x == 0:
+		e.fmul(a, a, 8)
+	case x == 5:
+		e.mov(a, c)
+	case x%2 == 1:
+		e.fmla(a, b, e.even(x/2, a, a, c))
+	default:
+		e.fmls(a, b, e.even(x/2-1, a, a, c))
+	}
+}
+
+// even makes what two numbers, at a point and its opposite, share of the first and
+// the third tap, and returns the factor of the second, which they do not. d may be a;
+// constants 1/4, -1/6, 1/24, 1/12, 1/6.
+func (e *emitter) even(point, d, a, c int) (odd int) {
+	if point == 1 {
+		e.fmul(d, a, 10)
+		e.fmla(d, c, 12)
+		return 11
+	}
+	e.fadd(d, a, c)
+	e.fmul(d, d, 9)
+	return 9
+}
+
+// transformWeights turns three numbers into six by the matrix G.
 func (e *emitter) transformWeights() []int {
-	e.fadd(3, 0, 2)
-	e.fmul(4, 2, 12)
-	e.fmla(4, 10, 0) // even at 2
-	e.fmul(5, 1, 11) // odd at 2
+	for point := range 2 {
+		x, y := 3+2*point, 4+2*point
+		odd := e.even(point, x, 0, 2)
+		e.mov(y, x)
+		e.fmla(x, 1, odd)
+		e.fmls(y, 1, odd)
+	}
 	e.fmul(0, 0, 8)
-	e.fadd(6, 3, 1)
-	e.fmul(6, 6, 9)
-	e.fsub(7, 3, 1)
-	e.fmul(7, 7, 9)
-	e.fadd(1, 4, 5)
-	e.fsub(4, 4, 5)
-	return []int{0, 6, 7, 1, 4, 2}
+	return []int{0, 3, 4, 5, 6, 2}
 }

@@ -116,37 +116,58 @@ func (e *emitter) smallOutput(m [4]int) [2]int {
 }
 
 func smallWinogradWeights(e *emitter) {
-	const from, to, plane, step, left, row = 1, 2, 3, 5, 6, 7
-	const half = 8 // the constant 1/2
-	e.text("SmallWinogradWeights", "dst, src, scratch unsafe.Pointer, plane, step, count int", 48,
-		"transforms the 3x3 kernels of count input channels, step bytes apart in dst.",
-		"R1 kernel, R2 transformed, R3 bytes between planes, R5 step, R6 kernels left, R7 plane, R16 short-lived; V8 a half, V9 to V17 the kernel, V18 to V27.")
+	const to, plane, tap, left, row, from, end = 2, 3, 5, 6, 7, 9, 13
+	const second, third = 11, 12 // from the first tap of a row to the others
+	const half = 8               // the constant 1/2
+	taps := []int{1, 8, 10}
+	e.text("SmallWinogradWeights", "dst, src unsafe.Pointer, plane, tap, count, first, end int", 56,
+		"makes the planes of columns [first, end) of 4 of the 3x3 kernels of count vectors side by side, their taps tap bytes apart.",
+		"R1 R8 R10 rows of taps, R2 transformed, R3 bytes between planes, R5 tap, R6 vectors left, R7 plane, R9 first column, "+
+			"R13 end of the columns, R11 R12 bytes to the second and third tap, R16 short-lived; V8 a half, V9 to V17 the kernel, V18 to V27.")
 	e.p("MOVD dst+0(FP), R%d", to)
-	e.p("MOVD src+8(FP), R%d", from)
-	e.p("MOVD plane+24(FP), R%d", plane)
-	e.p("MOVD step+32(FP), R%d", step)
-	e.p("MOVD count+40(FP), R%d", left)
+	e.p("MOVD src+8(FP), R%d", taps[0])
+	e.p("MOVD plane+16(FP), R%d", plane)
+	e.p("MOVD tap+24(FP), R%d", tap)
+	e.p("MOVD count+32(FP), R%d", left)
+	e.p("MOVD first+40(FP), R%d", from)
+	e.p("MOVD end+48(FP), R%d", end)
+	e.p("ADD R%d<<1, R%d, R%d", tap, tap, third)
+	e.p("ADD R%d, R%d, R%d", third, taps[0], taps[1])
+	e.p("ADD R%d, R%d, R%d", third, taps[1], taps[2])
 	e.constants(1. / 2)
 	e.label("kernel")
 	for part := range 2 {
+		e.p("ADD $%d, R%d, R%d", 16*part, tap, second)
+		e.p("ADD R%d, R%d, R%d", tap, second, third)
+		e.p("ADD $%d, R%d, R%d", 16*part, to, row)
 		var rows [3][4]int
-		for y := range 3 {
+		for y, r := range taps {
 			first := 9 + 3*y
-			for x := range 3 {
-				e.ldrQ(first+x, from, 32*(3*y+x)+16*part)
-			}
+			e.ldrQ(first, r, 16*part)
+			e.ldrQIndex(first+1, r, second)
+			e.ldrQIndex(first+2, r, third)
 			rows[y] = e.smallTaps([3]int{first, first + 1, first + 2}, [2]int{18 + 2*y, 19 + 2*y}, half)
 		}
-		e.p("ADD $%d, R%d, R%d", 16*part, to, row)
+		for x := 1; x < 4; x++ {
+			e.p("CMP $%d, R%d", x, from)
+			e.p("BEQ part%d_%d", part, x)
+		}
 		for x := range 4 {
+			if x > 0 {
+				e.p("CMP $%d, R%d", x, end)
+				e.p("BEQ made%d", part)
+				e.label(fmt.Sprintf("part%d_%d", part, x))
+			}
 			for _, v := range e.smallTaps([3]int{rows[0][x], rows[1][x], rows[2][x]}, [2]int{24 + x&1, 26 + x&1}, half) {
 				e.strQ(v, row, 0)
 				e.p("ADD R%d, R%d", plane, row)
 			}
 		}
+		e.label(fmt.Sprintf("made%d", part))
 	}
-	e.p("ADD $%d, R%d", 9*32, from)
-	e.p("ADD R%d, R%d", step, to)
+	for _, r := range append(taps, to) {
+		e.p("ADD $32, R%d", r)
+	}
 	e.p("SUBS $1, R%d", left)
 	e.p("BNE kernel")
 	e.ret()
