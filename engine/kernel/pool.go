@@ -175,7 +175,7 @@ func (s *pool) span(f *frame, span *windowSpan, from, to unsafe.Pointer, y, top,
 			}
 			a := &f.window
 			a.Count, a.Scale = n, 1/float32(rows*columns)
-			s.row(s.op, a)
+			s.windows(a)
 			a.First += n * a.PixelStride
 			if x += n; x < span.w {
 				a.Out = unsafe.Add(a.Out, n*4*s.Out.width())
@@ -184,7 +184,27 @@ func (s *pool) span(f *frame, span *windowSpan, from, to unsafe.Pointer, y, top,
 		return
 	}
 	f.window.Scale = 1 / float32(f.window.Taps)
-	s.row(s.op, &f.window)
+	s.windows(&f.window)
+}
+
+// windows computes a run of windows. Kernels compute eight at a time and what is
+// left one by one, in as much time each: so the last eight overlap those before.
+func (s *pool) windows(a *windowArgs) {
+	const together = 8
+	rest := a.Count % together
+	if rest == 0 || a.Count < together {
+		s.row(s.op, a)
+		return
+	}
+	last := *a
+	a.Count -= rest
+	s.row(s.op, a)
+	back := a.Count + rest - together
+	a.First += back * a.PixelStride
+	a.Out = unsafe.Add(a.Out, back*4*s.Out.width())
+	a.Count = together
+	s.row(s.op, a)
+	*a = last
 }
 
 // counted is how many columns of the window of column x lie inside the picture
