@@ -277,12 +277,18 @@ func TestRowStepsDoNotAllocate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool, err := k.MaxPool(Pool{In: l, Out: l, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1})
+	window := Pool{In: l, Out: l, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
+	average, err := k.AveragePool(window)
+	if err != nil {
+		t.Fatal(err)
+	}
+	window.KernelH, window.KernelW, window.PadTop, window.PadLeft, window.PadBottom, window.PadRight = 5, 5, 2, 2, 2, 2
+	pool, err := k.MaxPool(window)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := &Memory{In: a.base(), Out: out.base(), More: []unsafe.Pointer{b.base()}, Scratch: unsafe.Pointer(&alignedBytes(pool.Scratch)[0])}
-	for name, w := range map[string]Work{"add": add, "max pool": pool} {
+	for name, w := range map[string]Work{"add": add, "average pool": average, "wide max pool": pool} {
 		if n := testing.AllocsPerRun(20, func() {
 			for _, s := range w.Steps {
 				for i := range s.Chunks() {

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"sync"
 	"unsafe"
 )
 
@@ -24,11 +25,17 @@ type pool struct {
 	Pool
 	rung   *Rung
 	op     windowOp
-	source Layout // the input, or its copy in float32
+	source Layout // the input, or a room for some rows of a plane of it in float32
 	copied bool
+	most   int // rows of output that a room serves
+	rooms  sync.Pool
 	row    windowRow
 	spans  []windowSpan
 }
+
+// poolRoom is what a room takes at most, if it has the rows of one window: little
+// enough to stay near the core.
+const poolRoom = 128 << 10
 
 // MaxPool plans the largest number of each window; padding is not counted.
 func (r *Rung) MaxPool(p Pool) (Work, error) {
@@ -68,7 +75,7 @@ func (r *Rung) poolTwice(p Pool) (Work, error) {
 	along.Out = NewLayout(format, p.In.N, p.In.C, p.In.H, p.Out.W, Halo{})
 	along.KernelH, along.StrideH, along.PadTop = 1, 1, 0
 	down.In, down.KernelW, down.StrideW, down.PadLeft = along.Out, 1, 1, 0
-	work, err := r.pool(along, windowMax)
+	first, err := r.pool(along, windowMax)
 	if err != nil {
 		return Work{}, err
 	}
@@ -76,12 +83,7 @@ func (r *Rung) poolTwice(p Pool) (Work, error) {
 	if err != nil {
 		return Work{}, err
 	}
-	at := roundUp(work.Scratch, cacheLine)
-	last := len(work.Steps) - 1
-	work.Steps[last] = toScratch{work.Steps[last], at}
-	work.Steps = append(work.Steps, fromScratch{second.Steps[0], at})
-	work.Scratch = at + along.Out.Size()
-	return work, nil
+	return Work{Steps: []Step{toScratch{first.Steps[0], 0}, fromScratch{second.Steps[0], 0}}, Scratch: along.Out.Size()}, nil
 }
 
 // AveragePool plans the mean of each window.
@@ -97,44 +99,64 @@ func (r *Rung) pool(p Pool, op windowOp) (Work, error) {
 	if min(p.KernelH, p.KernelW, p.StrideH, p.StrideW, p.DilationH, p.DilationW) < 1 {
 		return Work{}, fmt.Errorf("pool of %v: every size must be at least 1", p.In)
 	}
-	s := &pool{Pool: p, rung: r, op: op, source: p.In, row: r.WindowRow16}
+	s := &pool{Pool: p, rung: r, op: op, source: p.In, most: p.Out.H, row: r.WindowRow16}
 	if p.In.Format == F32x8 {
 		s.row = r.WindowRow8
 	}
-	var work Work
 	if !p.In.Format.blockedF32() {
-		s.source, s.copied = NewLayout(F32x16, p.In.N, p.In.C, p.In.H, p.In.W, Halo{}), true
-		widen, err := r.Pointwise(Pointwise{Op: Copy, A: p.In, Out: s.source})
-		if err != nil {
-			return Work{}, err
-		}
-		work.Steps = append(work.Steps, toScratch{widen.Steps[0], 0})
-		work.Scratch = s.source.Size()
+		s.widen()
 	}
 	s.spans = windowSpans(&s.source, p.Out.W, p.KernelH, p.KernelW, p.StrideW, p.DilationH, p.DilationW, p.PadLeft, false)
 	s.rows = newRows(p.Out, 4+2*float64(p.KernelH*p.KernelW))
-	work.Steps = append(work.Steps, s)
-	return work, nil
+	return Work{Steps: []Step{s}}, nil
+}
+
+// widen has chunks read rows from rooms that hold them in float32.
+func (s *pool) widen() {
+	window := (s.KernelH-1)*s.DilationH + 1
+	row := 2 * s.In.W * F32x16.PixelBytes()
+	s.most = min(s.Out.H, max(1, (poolRoom/row-window)/s.StrideH+1))
+	rows := min(s.In.H, (s.most-1)*s.StrideH+window)
+	s.copied, s.source = true, NewLayout(F32x16, 1, 32, rows, s.In.W, Halo{})
+	s.rooms.New = func() any { return newRoom(s.source.Size()) }
 }
 
 // Run is part of Step.
 func (s *pool) Run(chunk int, m *Memory) {
 	f := frames.Get().(*frame)
-	from := m.In
+	var room unsafe.Pointer
 	if s.copied {
-		from = m.Scratch
+		room = s.rooms.Get().(unsafe.Pointer)
+		defer s.rooms.Put(room)
 	}
-	s.each(chunk, func(n, plane, y int) {
-		s.outRow(f, s.source.strips(from, n, plane), s.Out.strips(m.Out, n, plane), y)
+	s.some(chunk, s.most, func(n, plane, top, count int) {
+		from, first := s.In.strips(m.In, n, plane), 0
+		if s.copied {
+			from, first = s.fill(room, from, top, count)
+		}
+		for y := top; y < top+count; y++ {
+			s.outRow(f, from, s.Out.strips(m.Out, n, plane), y, first)
+		}
 	})
 	f.window = windowArgs{}
 	frames.Put(f)
 }
 
-// outRow computes a row of outputs.
-func (s *pool) outRow(f *frame, from, out strips, y int) {
+// fill widens what count rows of output from top on are made of, and tells which
+// row of the input is the room's first.
+func (s *pool) fill(room unsafe.Pointer, from strips, top, count int) (strips, int) {
+	first := max(0, top*s.StrideH-s.PadTop)
+	end := min(s.In.H, (top+count-1)*s.StrideH-s.PadTop+(s.KernelH-1)*s.DilationH+1)
+	to := s.source.strips(room, 0, 0)
+	for y := first; y < end; y++ {
+		s.rung.load(&s.In, from, y, 0, s.In.W, to.add(s.source.Pixel(y-first, 0)))
+	}
+	return to, first
+}
+
+// outRow computes a row of outputs; first is the row that from begins with.
+func (s *pool) outRow(f *frame, from, out strips, y, first int) {
 	top := y*s.StrideH - s.PadTop
-	first, end := windowInside(top, s.KernelH, s.DilationH, s.In.H)
 	room := f.strips(0)
 	for i := range s.spans {
 		span := &s.spans[i]
@@ -147,21 +169,22 @@ func (s *pool) outRow(f *frame, from, out strips, y int) {
 				clear(floats(to[j], span.w*s.Out.width()))
 				continue
 			}
-			s.span(f, span, from[j], to[j], y, top, first, end)
+			s.span(f, span, from[j], to[j], top, first)
 		}
 		s.rung.store(&s.Out, out, y, span.x, span.w, to)
 	}
 	s.Out.clearRows(out, y, 1)
 }
 
-// span computes the outputs of a span from kernel rows [first, end).
-func (s *pool) span(f *frame, span *windowSpan, from, to unsafe.Pointer, y, top, first, end int) {
+// span computes the outputs of a span whose windows begin in row top.
+func (s *pool) span(f *frame, span *windowSpan, from, to unsafe.Pointer, top, firstRow int) {
+	first, end := windowInside(top, s.KernelH, s.DilationH, s.In.H)
 	if first == end || span.columns == 0 { // all padding
 		s.empty(floats(to, span.w*s.Out.width()))
 		return
 	}
 	left := span.x*s.StrideW - s.PadLeft
-	f.window = windowArgs{In: from, First: s.source.Pixel(top, left), Out: to,
+	f.window = windowArgs{In: from, First: s.source.Pixel(top-firstRow, left), Out: to,
 		Offsets: unsafe.Pointer(&span.offsets[first*span.columns]), Taps: (end - first) * span.columns,
 		PixelStride: s.StrideW * s.source.Format.PixelBytes(), Count: span.w}
 	if s.op == windowSum && s.CountPad {
