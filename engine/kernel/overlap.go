@@ -154,8 +154,8 @@ func (s *BoxSweep) step() {
 func (s *BoxSweep) test(at int32) (unsure uint32) {
 	live, o, q, k := place(s.live, at), place(s.blocks, at), s.query, s.which-1
 	x1, y1, x2, y2 := q.Box[0][k], q.Box[1][k], q.Box[2][k], q.Box[3][k]
-	for todo := *live; todo != 0; todo &= todo - 1 {
-		i := bits.TrailingZeros16(todo) & 15
+	for left := *live; left != 0; left &= left - 1 {
+		i := bits.TrailingZeros16(left) & 15
 		if o[0][i] >= x2 || o[2][i] <= x1 || o[1][i] >= y2 || o[3][i] <= y1 {
 			continue
 		}
