@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
 // Resize describes a resizing of planes between two layouts of F32x8, or of any
@@ -13,7 +15,7 @@ import (
 // element itself. The input needs no halo.
 type Resize struct {
 	In, Out       Layout
-	Rows, Columns *Taps
+	Rows, Columns *vec.Taps
 }
 
 // Resize plans a resizing.
@@ -21,7 +23,7 @@ func (r *Rung) Resize(p Resize) (Work, error) {
 	if err := sameFamily(&p.In, &p.Out); err != nil {
 		return Work{}, err
 	}
-	if p.In.N != p.Out.N || p.In.C != p.Out.C || !p.Rows.fit(p.In.H, p.Out.H) || !p.Columns.fit(p.In.W, p.Out.W) {
+	if p.In.N != p.Out.N || p.In.C != p.Out.C || !p.Rows.Fit(p.In.H, p.Out.H) || !p.Columns.Fit(p.In.W, p.Out.W) {
 		return Work{}, fmt.Errorf("resize of %v to %v: the sizes do not fit", p.In, p.Out)
 	}
 	picks := p.Rows.Picks() && p.Columns.Picks()
@@ -47,25 +49,6 @@ func (r *Rung) Resize(p Resize) (Work, error) {
 	work.Steps = append(work.Steps, step)
 	return work, nil
 }
-
-// fit reports whether the taps make to elements of from.
-func (t *Taps) fit(from, to int) bool {
-	if t == nil {
-		return from == to
-	}
-	if t.Per < 1 || len(t.Index) != t.Per*to || t.Weight != nil && len(t.Weight) != len(t.Index) || t.Weight == nil && t.Per != 1 {
-		return false
-	}
-	for _, i := range t.Index {
-		if i < 0 || int(i) >= from {
-			return false
-		}
-	}
-	return true
-}
-
-// Picks reports whether every element is one of the input's.
-func (t *Taps) Picks() bool { return t == nil || t.Weight == nil }
 
 func newResizing(r *Rung, p Resize, picks bool) Step {
 	if picks {
@@ -165,7 +148,7 @@ type tapRuns struct {
 }
 
 // newTapRuns lays out n elements, each of the input's so many bytes.
-func newTapRuns(t *Taps, n, bytes int) tapRuns {
+func newTapRuns(t *vec.Taps, n, bytes int) tapRuns {
 	r := tapRuns{from: make([]int, 1, n+1)}
 	for i := range n {
 		switch {

@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"math/rand"
 	"testing"
+
+	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
 // axisTaps are random taps; per 0: none, -1: those of a nearest element.
-func axisTaps(rng *rand.Rand, from, to, per int) *Taps {
+func axisTaps(rng *rand.Rand, from, to, per int) *vec.Taps {
 	if per == 0 {
 		return nil
 	}
-	t := &Taps{Per: max(1, per)}
+	t := &vec.Taps{Per: max(1, per)}
 	for range t.Per * to {
 		t.Index = append(t.Index, int32(rng.Intn(from)))
 		if per > 0 {
@@ -21,8 +23,8 @@ func axisTaps(rng *rand.Rand, from, to, per int) *Taps {
 	return t
 }
 
-// sum adds up the taps of element i.
-func (t *Taps) sum(i int, of func(at int) float64) float64 {
+// tapped adds up the taps of element i.
+func tapped(t *vec.Taps, i int, of func(at int) float64) float64 {
 	switch {
 	case t == nil:
 		return of(i)
@@ -67,8 +69,8 @@ func TestResize(t *testing.T) {
 					run(work, Memory{In: in.base(), Out: out.base()})
 					out.check(t)
 					out.expect(t, p.Out.Format.precision(), func(n, ch, y, x int) float64 {
-						return p.Rows.sum(y, func(iy int) float64 {
-							return p.Columns.sum(x, func(ix int) float64 { return float64(in.get(n, ch, iy, ix)) })
+						return tapped(p.Rows, y, func(iy int) float64 {
+							return tapped(p.Columns, x, func(ix int) float64 { return float64(in.get(n, ch, iy, ix)) })
 						})
 					})
 				})
@@ -83,9 +85,9 @@ func TestResizeRefuses(t *testing.T) {
 		"other channels":           {In: NewLayout(F32x8, 1, 8, 2, 2, Halo{}), Out: NewLayout(F32x8, 1, 16, 2, 2, Halo{})},
 		"an axis that cannot stay": {In: NewLayout(F32x8, 1, 8, 2, 2, Halo{}), Out: NewLayout(F32x8, 1, 8, 3, 2, Halo{})},
 		"a row that is not there": {In: NewLayout(F32x8, 1, 8, 2, 2, Halo{}), Out: NewLayout(F32x8, 1, 8, 1, 2, Halo{}),
-			Rows: &Taps{Index: []int32{2}, Per: 1}},
+			Rows: &vec.Taps{Index: []int32{2}, Per: 1}},
 		"too few taps": {In: NewLayout(F32x8, 1, 8, 2, 2, Halo{}), Out: NewLayout(F32x8, 1, 8, 3, 2, Halo{}),
-			Rows: &Taps{Index: []int32{0, 1}, Per: 1}},
+			Rows: &vec.Taps{Index: []int32{0, 1}, Per: 1}},
 		"planes": {In: NewLayout(Planar, 1, 8, 2, 2, Halo{}), Out: NewLayout(Planar, 1, 8, 2, 2, Halo{})},
 	} {
 		if _, err := k.Resize(p); err == nil {

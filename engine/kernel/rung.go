@@ -7,6 +7,9 @@ import (
 	"strings"
 	"sync"
 	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/box"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
 // Rung is what one class of processors can do: a table of kernels. A nil field
@@ -56,17 +59,10 @@ type Rung struct {
 	DepthSplit depthRow
 
 	// Vec are the kernels along rows of any length.
-	Vec Vec
+	Vec vec.Unit
 
-	// LayUnit is Lay, of a multiple of 16 boxes.
-	LayUnit func(task unsafe.Pointer)
-	// NearUnit is Near.
-	NearUnit func(queries unsafe.Pointer)
-	// SweepUnit is Sweep from where it stands on.
-	SweepUnit func(sweep unsafe.Pointer)
-
-	// IoUUnit is AddSquareIoUs, of n blocks, at least 1.
-	IoUUnit func(sums, box, blocks unsafe.Pointer, n int)
+	// Boxes are the kernels over boxes.
+	Boxes box.Unit
 
 	// ClipRow, AddRow, SubRow and MulRow set dst[i] to a[i], or a[i] op b[i],
 	// clipped to [low, high], for n numbers, a multiple of 8. dst may be a or b.
@@ -103,14 +99,17 @@ func purego() Rung {
 		SmallWinograd8: plainSmallWinograd(8), SmallWinograd16: plainSmallWinograd(16), Activate: activate,
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
 		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16, DepthSplit: depthSplit,
-		Vec: plainVec, LayUnit: layBoxes, NearUnit: findNear, SweepUnit: sweep, IoUUnit: addSquareIoUs, ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
+		Vec: vec.Plain, Boxes: box.Plain,
+		ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
 		Broadcast8: broadcast8, Broadcast16: broadcast16, SumRow8: sumRow8, SumRow16: sumRow16,
 		ScaleRows8: scaleRows8, ScaleRows16: scaleRows16,
 		Interleave8: interleave8, Interleave16: interleave16, Deinterleave8: deinterleave8, Deinterleave16: deinterleave16,
 	}
 }
 
-// rungs holds what this machine can climb, lowest first, every field filled.
+// Rungs are what this machine can climb, lowest first, every field filled.
+func Rungs() []*Rung { return rungs() }
+
 // native (one file a processor) names what stands above purego.
 var rungs = sync.OnceValue(func() []*Rung {
 	ground := purego()

@@ -2,7 +2,11 @@
 
 package kernel
 
-import "github.com/visionzoo/vision/engine/kernel/amd64"
+import (
+	"github.com/visionzoo/vision/engine/kernel/amd64"
+	"github.com/visionzoo/vision/engine/kernel/box"
+	"github.com/visionzoo/vision/engine/kernel/vec"
+)
 
 // native lists the rungs of this processor above purego, lowest first.
 func native() []Rung {
@@ -14,7 +18,8 @@ func native() []Rung {
 	}{
 		{cpu.avx2, Rung{Name: "avx2", Block: F32x8, GemmUnit: avx2Gemm, QConvs: wideQConvs,
 			ConvTile8: convTileAVX2, Winograd8: winogradAVX2, SmallWinograd8: smallWinogradAVX2, Activate: activateAVX2, WindowRow8: windowRowAVX2, DepthRow8: depthRowAVX2,
-			Vec: avx2Vec, LayUnit: amd64.LayAVX2, NearUnit: amd64.NearAVX2, SweepUnit: amd64.SweepAVX2, IoUUnit: amd64.SquareIoUsAVX2, ClipRow: amd64.ClipRowAVX2, AddRow: amd64.AddRowAVX2, SubRow: amd64.SubRowAVX2, MulRow: amd64.MulRowAVX2,
+			Vec: vec.AVX2, Boxes: box.AVX2,
+			ClipRow: amd64.ClipRowAVX2, AddRow: amd64.AddRowAVX2, SubRow: amd64.SubRowAVX2, MulRow: amd64.MulRowAVX2,
 			Broadcast8: broadcastAVX2, SumRow8: amd64.SumPixelsAVX2, ScaleRows8: amd64.ScaleRowsAVX2,
 			Interleave8: interleaveAVX2, Deinterleave8: deinterleaveAVX2,
 		}},
@@ -22,7 +27,8 @@ func native() []Rung {
 			ConvTile16: convTileAVX512, Winograd16: winogradAVX512, SmallWinograd16: smallWinogradAVX512, Activate: activateAVX512, WindowRow16: windowRowAVX512, DepthRow16: depthRowAVX512, DepthSplit: depthSplitAVX512,
 			Split: amd64.SplitAVX512, Unsplit: amd64.UnsplitAVX512,
 			Narrow: amd64.NarrowAVX512, Widen: amd64.WidenAVX512,
-			Vec: avx512Vec, LayUnit: amd64.LayAVX512, NearUnit: amd64.NearAVX512, SweepUnit: amd64.SweepAVX512, IoUUnit: amd64.SquareIoUsAVX512, ClipRow: amd64.ClipRowAVX512, AddRow: amd64.AddRowAVX512, SubRow: amd64.SubRowAVX512, MulRow: amd64.MulRowAVX512,
+			Vec: vec.AVX512, Boxes: box.AVX512,
+			ClipRow: amd64.ClipRowAVX512, AddRow: amd64.AddRowAVX512, SubRow: amd64.SubRowAVX512, MulRow: amd64.MulRowAVX512,
 			Bytes:       bytesAVX512,
 			Broadcast16: broadcastAVX512, SumRow16: amd64.SumPixelsAVX512, ScaleRows16: amd64.ScaleRowsAVX512,
 			Interleave16: amd64.InterleaveAVX512, Deinterleave16: amd64.DeinterleaveAVX512,

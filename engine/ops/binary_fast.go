@@ -5,14 +5,14 @@ import (
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
-	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
 // pairings are the operators of two numbers that kernels compute.
-var pairings = map[string]kernel.Pair{
-	"Add": kernel.PairAdd, "Sub": kernel.PairSub, "Mul": kernel.PairMul, "Div": kernel.PairDiv,
-	"Max": kernel.PairMax, "Min": kernel.PairMin, "Sum": kernel.PairAdd, "Mean": kernel.PairAdd,
+var pairings = map[string]vec.Pair{
+	"Add": vec.Add, "Sub": vec.Sub, "Mul": vec.Mul, "Div": vec.Div,
+	"Max": vec.Max, "Min": vec.Min, "Sum": vec.Add, "Mean": vec.Add,
 }
 
 // EvalFast combines float32 row by row.
@@ -40,7 +40,7 @@ func (op combined) fast(c *Call, a, b *tensor.Tensor) (bool, error) {
 }
 
 // zip sets y = a op b, with a and b broadcast to the shape of y; y may be a.
-func (c *Call) zip(pair kernel.Pair, y, a, b *tensor.Tensor) error {
+func (c *Call) zip(pair vec.Pair, y, a, b *tensor.Tensor) error {
 	v := c.vec()
 	dst, x, z := tensor.Data[float32](y), tensor.Data[float32](a), tensor.Data[float32](b)
 	if len(x) == len(dst) && (len(z) == len(dst) || len(z) == 1) || len(z) == len(dst) && len(x) == 1 {
@@ -127,7 +127,7 @@ func (op oneWay) EvalFast(c *Call) (bool, error) {
 	}
 	v, dst, src, slopes := c.vec(), tensor.Data[float32](y), tensor.Data[float32](x), tensor.Data[float32](slope)
 	return true, c.rows(w, 0.25, func(n int, at []int) {
-		v.Apply(kernel.FuncLeakyRelu, dst[at[0]:at[0]+n], src[at[1]:at[1]+n], slopes[at[2]], 0)
+		v.Apply(vec.LeakyRelu, dst[at[0]:at[0]+n], src[at[1]:at[1]+n], slopes[at[2]], 0)
 	})
 }
 
@@ -186,7 +186,7 @@ func (op gathered) EvalFast(c *Call) (bool, error) {
 		}
 	}
 	if op.finish != nil { // Mean
-		return true, c.zip(kernel.PairDiv, y, y, tensor.Scalar(float32(len(c.In))))
+		return true, c.zip(vec.Div, y, y, tensor.Scalar(float32(len(c.In))))
 	}
 	return true, nil
 }
@@ -210,12 +210,12 @@ func (power) EvalFast(c *Call) (bool, error) {
 	if y.Len() == 1 && z.Len() == x.Len() {
 		switch tensor.Data[float32](y)[0] {
 		case 2:
-			return true, c.zip(kernel.PairMul, z, x, x)
+			return true, c.zip(vec.Mul, z, x, x)
 		case 3:
-			if err := c.zip(kernel.PairMul, z, x, x); err != nil {
+			if err := c.zip(vec.Mul, z, x, x); err != nil {
 				return true, err
 			}
-			return true, c.zip(kernel.PairMul, z, z, x)
+			return true, c.zip(vec.Mul, z, z, x)
 		}
 	}
 	return true, zipRows(c, z, x, y, func(a, b float32) float32 { return float32(math.Pow(float64(a), float64(b))) })

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -32,7 +33,7 @@ func (c *Call) output(d tensor.DType, shape ...int) (*tensor.Tensor, error) {
 
 // vec are the row kernels for float32 operands, nil where there is no fast path
 // for these.
-func (c *Call) vec(in ...*tensor.Tensor) *kernel.Vec {
+func (c *Call) vec(in ...*tensor.Tensor) *vec.Unit {
 	if c.Run.Kernel == nil {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -122,7 +123,7 @@ func (op *convTranspose) product(c *Call, s *slide) (*transposedProduct, error) 
 }
 
 // turnWeights makes [rows][channels] of the [channels][rows] of each group.
-func turnWeights(v *kernel.Vec, dst, src []float32, groups, channels, rows int) {
+func turnWeights(v *vec.Unit, dst, src []float32, groups, channels, rows int) {
 	for g := range groups {
 		from, to := bitsOf(src[g*channels*rows:][:channels*rows]), bitsOf(dst[g*channels*rows:][:channels*rows])
 		for i := 0; i < channels; i += bandRows {

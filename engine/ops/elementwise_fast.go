@@ -5,21 +5,22 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
 // mapping is a function of one float32 as kernels know it.
 type mapping struct {
-	f           kernel.Func
+	f           vec.Func
 	alpha, beta float32
 }
 
 // mappings are the operators of one number that kernels compute.
 var mappings = map[string]mapping{
-	"Exp": {f: kernel.FuncExp}, "Sigmoid": {f: kernel.FuncSigmoid}, "Tanh": {f: kernel.FuncTanh}, "Erf": {f: kernel.FuncErf},
-	"Mish": {f: kernel.FuncMish}, "HardSwish": {kernel.FuncHardSwish, 1. / 6, 0.5}, "Relu": {kernel.FuncClip, 0, infinity},
-	"Abs": {f: kernel.FuncAbs}, "Neg": {f: kernel.FuncNeg}, "Sqrt": {f: kernel.FuncSqrt}, "Reciprocal": {f: kernel.FuncReciprocal},
-	"Floor": {f: kernel.FuncFloor}, "Ceil": {f: kernel.FuncCeil}, "Round": {f: kernel.FuncRound},
+	"Exp": {f: vec.Exp}, "Sigmoid": {f: vec.Sigmoid}, "Tanh": {f: vec.Tanh}, "Erf": {f: vec.Erf},
+	"Mish": {f: vec.Mish}, "HardSwish": {vec.HardSwish, 1. / 6, 0.5}, "Relu": {vec.Clip, 0, infinity},
+	"Abs": {f: vec.Abs}, "Neg": {f: vec.Neg}, "Sqrt": {f: vec.Sqrt}, "Reciprocal": {f: vec.Reciprocal},
+	"Floor": {f: vec.Floor}, "Ceil": {f: vec.Ceil}, "Round": {f: vec.Round},
 }
 
 var infinity = float32(math.Inf(1))
@@ -32,17 +33,17 @@ func mappingOf(n *ir.Node) (m mapping, ok bool) {
 	a := n.ReadAttrs()
 	switch n.Op {
 	case "LeakyRelu":
-		m = mapping{kernel.FuncLeakyRelu, a.Float("alpha", 0.01), 0}
+		m = mapping{vec.LeakyRelu, a.Float("alpha", 0.01), 0}
 	case "HardSigmoid":
-		m = mapping{kernel.FuncHardSigmoid, a.Float("alpha", 0.2), a.Float("beta", 0.5)}
+		m = mapping{vec.HardSigmoid, a.Float("alpha", 0.2), a.Float("beta", 0.5)}
 	case "Swish":
-		m = mapping{kernel.FuncSilu, a.Float("alpha", 1), 0}
+		m = mapping{vec.Silu, a.Float("alpha", 1), 0}
 	case "Clip": // versions up to 10, with attributes
-		m = mapping{kernel.FuncClip, a.Float("min", -math.MaxFloat32), a.Float("max", math.MaxFloat32)}
+		m = mapping{vec.Clip, a.Float("min", -math.MaxFloat32), a.Float("max", math.MaxFloat32)}
 	case "Gelu":
-		m = mapping{f: kernel.FuncGelu}
+		m = mapping{f: vec.Gelu}
 		if a.Str("approximate", "none") == "tanh" {
-			m.f = kernel.FuncGeluTanh
+			m.f = vec.GeluTanh
 		}
 	default:
 		m, ok = mappings[n.Op]
@@ -97,23 +98,23 @@ func activationMapping(act kernel.Activation) (m mapping, ok bool) {
 	m = mapping{alpha: act.Alpha, beta: act.Beta}
 	switch act.Kind {
 	case kernel.Clip:
-		m.f = kernel.FuncClip
+		m.f = vec.Clip
 	case kernel.LeakyRelu:
-		m.f = kernel.FuncLeakyRelu
+		m.f = vec.LeakyRelu
 	case kernel.Sigmoid:
-		m.f = kernel.FuncSigmoid
+		m.f = vec.Sigmoid
 	case kernel.Silu:
-		m = mapping{kernel.FuncSilu, 1, 0}
+		m = mapping{vec.Silu, 1, 0}
 	case kernel.HardSigmoid:
-		m.f = kernel.FuncHardSigmoid
+		m.f = vec.HardSigmoid
 	case kernel.HardSwish:
-		m = mapping{kernel.FuncHardSwish, 1. / 6, 0.5}
+		m = mapping{vec.HardSwish, 1. / 6, 0.5}
 	case kernel.Tanh:
-		m.f = kernel.FuncTanh
+		m.f = vec.Tanh
 	case kernel.Gelu:
-		m.f = kernel.FuncGelu
+		m.f = vec.Gelu
 	case kernel.Mish:
-		m.f = kernel.FuncMish
+		m.f = vec.Mish
 	default:
 		return m, false
 	}
@@ -147,7 +148,7 @@ func (op *ScaleShift) EvalFast(c *Call) (bool, error) {
 	return true, c.share(len(src)/plane, 0.2*float64(plane)+20, func(from, to int) {
 		for i := from; i < to; i++ {
 			out := dst[i*plane : (i+1)*plane]
-			v.Apply(kernel.FuncAffine, out, src[i*plane:(i+1)*plane], scale[i%len(scale)], shift[i%len(scale)])
+			v.Apply(vec.Affine, out, src[i*plane:(i+1)*plane], scale[i%len(scale)], shift[i%len(scale)])
 			if active {
 				v.Apply(m.f, out, out, m.alpha, m.beta)
 			}
@@ -160,7 +161,7 @@ func (clip) EvalFast(c *Call) (bool, error) {
 	if c.vec(c.In[0]) == nil {
 		return false, nil
 	}
-	m := mapping{kernel.FuncClip, -infinity, infinity}
+	m := mapping{vec.Clip, -infinity, infinity}
 	for i, bound := range []*float32{&m.alpha, &m.beta} {
 		if t := c.input(i + 1); t != nil {
 			if t.Len() != 1 || t.DType() != tensor.Float32 {

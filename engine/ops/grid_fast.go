@@ -5,13 +5,13 @@ import (
 	"math"
 	"sync"
 
-	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
 // gridWork is the taps of some places of a grid, for all channels.
 type gridWork struct {
-	taps    kernel.Taps
+	taps    vec.Taps
 	outside bool // some taps have index -1: zeros
 }
 
@@ -107,8 +107,8 @@ func (op *gridSample) place(s *gridWork, at []float32, h, w int) {
 	}
 }
 
-// pickInside is kernel.Vec.PickSums without the taps of index -1.
-func pickInside(out, plane []float32, t *kernel.Taps) {
+// pickInside is vec.Unit.PickSums without the taps of index -1.
+func pickInside(out, plane []float32, t *vec.Taps) {
 	n := len(out)
 	clear(out)
 	for k := range t.Per {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"unsafe"
 
-	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -97,7 +97,7 @@ const (
 	bandRows  = 512
 )
 
-func (s *squares) move(c *Call, v *kernel.Vec, dst, src []uint32) error {
+func (s *squares) move(c *Call, v *vec.Unit, dst, src []uint32) error {
 	bands := (s.columns + bandWidth - 1) / bandWidth
 	// Bands are a dimension of the work, too.
 	w := &walk{start: s.rest.start, strides: make([][]int, 3)}

@@ -3,7 +3,7 @@ package ops
 import (
 	"math"
 
-	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -70,7 +70,7 @@ func (c *Call) softmaxStrips(y, x *tensor.Tensor, length, step int, log bool) er
 			top, sum, e := tops[:n], sums[:n], work[:n]
 			copy(top, src[at:])
 			for j := 1; j < length; j++ {
-				v.Zip(kernel.PairMax, top, top, src[at+j*step:][:n])
+				v.Zip(vec.Max, top, top, src[at+j*step:][:n])
 			}
 			clear(sum)
 			for j := range length {
@@ -78,13 +78,13 @@ func (c *Call) softmaxStrips(y, x *tensor.Tensor, length, step int, log bool) er
 				if n == 1 { // a pair of single numbers is a pair, too
 					e[0] = src[at+j*step] - top[0]
 				} else {
-					v.Zip(kernel.PairSub, e, src[at+j*step:][:n], top)
+					v.Zip(vec.Sub, e, src[at+j*step:][:n], top)
 				}
 				if log {
 					copy(out, e)
 				}
-				v.Apply(kernel.FuncExp, e, e, 0, 0)
-				v.Zip(kernel.PairAdd, sum, sum, e)
+				v.Apply(vec.Exp, e, e, 0, 0)
+				v.Zip(vec.Add, sum, sum, e)
 				if !log {
 					copy(out, e)
 				}
@@ -97,9 +97,9 @@ func (c *Call) softmaxStrips(y, x *tensor.Tensor, length, step int, log bool) er
 			for j := range length {
 				out := dst[at+j*step:][:n]
 				if log {
-					v.Zip(kernel.PairSub, out, out, sum)
+					v.Zip(vec.Sub, out, out, sum)
 				} else {
-					v.Zip(kernel.PairDiv, out, out, sum)
+					v.Zip(vec.Div, out, out, sum)
 				}
 			}
 		}
@@ -182,8 +182,8 @@ func (op *groupNorm) EvalFast(c *Call) (bool, error) {
 				}
 				// (x-mean) first: one product and sum would cancel where the mean is large.
 				out := dst[at : at+size]
-				v.Apply(kernel.FuncAffine, out, src[at:at+size], 1, float32(-mean))
-				v.Apply(kernel.FuncAffine, out, out, float32(inverse*float64(scale[k])), shift[k])
+				v.Apply(vec.Affine, out, src[at:at+size], 1, float32(-mean))
+				v.Apply(vec.Affine, out, out, float32(inverse*float64(scale[k])), shift[k])
 			}
 		}
 	})

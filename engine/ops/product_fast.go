@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -113,7 +114,7 @@ func (op *gemm) EvalFast(c *Call) (bool, error) {
 		return true, err
 	}
 	if bias != nil {
-		if err := c.zip(kernel.PairMul, y, bias, tensor.Scalar(op.beta)); err != nil {
+		if err := c.zip(vec.Mul, y, bias, tensor.Scalar(op.beta)); err != nil {
 			return true, err
 		}
 		p.mem.Residual = first(y)

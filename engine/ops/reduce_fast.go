@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"github.com/visionzoo/vision/engine/ir"
-	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -86,27 +86,27 @@ func reducedBlock(shape []int, along []bool) (outer, length, inner int, ok bool)
 // reduceLine is a reduction as kernels do it: of a row, and of rows side by side
 // by join, of which sums are finished.
 type reduceLine struct {
-	row    func(v *kernel.Vec, x []float32) float32
-	join   func(v *kernel.Vec, acc, x []float32)
+	row    func(v *vec.Unit, x []float32) float32
+	join   func(v *vec.Unit, acc, x []float32)
 	sums   bool // join adds: in float64 every so often
 	finish func(sum float64, n int) float64
 }
 
 var reduceLines = map[string]*reduceLine{
-	"ReduceSum": {row: func(v *kernel.Vec, x []float32) float32 { return float32(v.Total(x)) }, join: joinSums, sums: true,
+	"ReduceSum": {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Total(x)) }, join: joinSums, sums: true,
 		finish: func(sum float64, _ int) float64 { return sum }},
-	"ReduceMean": {row: func(v *kernel.Vec, x []float32) float32 { return float32(v.Total(x) / float64(len(x))) }, join: joinSums, sums: true,
+	"ReduceMean": {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Total(x) / float64(len(x))) }, join: joinSums, sums: true,
 		finish: func(sum float64, n int) float64 { return sum / float64(n) }},
-	"ReduceSumSquare": {row: func(v *kernel.Vec, x []float32) float32 { return float32(v.Squares(x, 0)) }},
-	"ReduceL2":        {row: func(v *kernel.Vec, x []float32) float32 { return l2(v, x) }},
-	"ReduceMax":       {row: (*kernel.Vec).Largest, join: func(v *kernel.Vec, acc, x []float32) { v.Zip(kernel.PairMax, acc, acc, x) }},
-	"ReduceMin":       {row: (*kernel.Vec).Smallest, join: func(v *kernel.Vec, acc, x []float32) { v.Zip(kernel.PairMin, acc, acc, x) }},
+	"ReduceSumSquare": {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Squares(x, 0)) }},
+	"ReduceL2":        {row: func(v *vec.Unit, x []float32) float32 { return l2(v, x) }},
+	"ReduceMax":       {row: (*vec.Unit).Largest, join: func(v *vec.Unit, acc, x []float32) { v.Zip(vec.Max, acc, acc, x) }},
+	"ReduceMin":       {row: (*vec.Unit).Smallest, join: func(v *vec.Unit, acc, x []float32) { v.Zip(vec.Min, acc, acc, x) }},
 }
 
-func joinSums(v *kernel.Vec, acc, x []float32) { v.Zip(kernel.PairAdd, acc, acc, x) }
+func joinSums(v *vec.Unit, acc, x []float32) { v.Zip(vec.Add, acc, acc, x) }
 
 // l2 squares in float64 where float32 would overflow or vanish.
-func l2(v *kernel.Vec, x []float32) float32 {
+func l2(v *vec.Unit, x []float32) float32 {
 	if s := v.Squares(x, 0); s > 1e-30 && s < 1e36 {
 		return float32(math.Sqrt(s))
 	}
@@ -118,7 +118,7 @@ func l2(v *kernel.Vec, x []float32) float32 {
 }
 
 // strip reduces rows that lie step apart into dst.
-func (l *reduceLine) strip(v *kernel.Vec, dst, src []float32, rows, step int, wide []float64, part []float32) {
+func (l *reduceLine) strip(v *vec.Unit, dst, src []float32, rows, step int, wide []float64, part []float32) {
 	n := len(dst)
 	if !l.sums {
 		copy(dst, src)

@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"github.com/visionzoo/vision/engine/ir"
-	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -46,11 +46,11 @@ func (op *resize) EvalFast(c *Call) (bool, error) {
 // output what it is made of.
 type pictureSize struct {
 	inH, inW, outH, outW int
-	rows                 tapList      // nil weights: the row itself
-	columns              *kernel.Taps // nil: they stay
-	nearestRow, nearest  []int32      // in mode nearest
+	rows                 tapList   // nil weights: the row itself
+	columns              *vec.Taps // nil: they stay
+	nearestRow, nearest  []int32   // in mode nearest
 	columnsFirst         bool
-	vec                  *kernel.Vec
+	vec                  *vec.Unit
 }
 
 // pictures resizes the last two axes; false where places lie outside.
@@ -130,7 +130,7 @@ func (op *resize) nearestPlaces(p resizeAxis) (at []int32, ok bool) {
 // makes those of its output, nil where they stay; x is the input's shape, and
 // constant gives the inputs that are known. ok is false where anything but the last
 // two axes changes, where places lie outside or are made of many.
-func ResizeTaps(n *ir.Node, x []int, constant func(*ir.Value) *tensor.Tensor) (rows, columns *kernel.Taps, ok bool) {
+func ResizeTaps(n *ir.Node, x []int, constant func(*ir.Value) *tensor.Tensor) (rows, columns *vec.Taps, ok bool) {
 	const many = 8
 	op, ok := n.Operator.(*resize)
 	if !ok {
@@ -171,10 +171,10 @@ func ResizeTaps(n *ir.Node, x []int, constant func(*ir.Value) *tensor.Tensor) (r
 }
 
 // axisTaps are the taps of an axis, at most most for each element.
-func (op *resize) axisTaps(p resizeAxis, most int) (*kernel.Taps, bool) {
+func (op *resize) axisTaps(p resizeAxis, most int) (*vec.Taps, bool) {
 	if op.mode == "nearest" {
 		at, ok := op.nearestPlaces(p)
-		return &kernel.Taps{Index: at, Per: 1}, ok
+		return &vec.Taps{Index: at, Per: 1}, ok
 	}
 	if op.tapCount(p) > most {
 		return nil, false
@@ -184,8 +184,8 @@ func (op *resize) axisTaps(p resizeAxis, most int) (*kernel.Taps, bool) {
 }
 
 // columnTaps lays taps out as kernels take them.
-func columnTaps(l tapList, n int) *kernel.Taps {
-	t := &kernel.Taps{Index: make([]int32, l.per*n), Weight: make([]float32, l.per*n), Per: l.per}
+func columnTaps(l tapList, n int) *vec.Taps {
+	t := &vec.Taps{Index: make([]int32, l.per*n), Weight: make([]float32, l.per*n), Per: l.per}
 	for i := range n {
 		for k := range l.per {
 			t.Index[k*n+i], t.Weight[k*n+i] = int32(l.index[i*l.per+k]), float32(l.weight[i*l.per+k])

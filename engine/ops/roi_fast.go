@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -51,10 +51,10 @@ func (t *cellTaps) add(at int, w float64) {
 // roiWork is what one helper needs for its boxes.
 type roiWork struct {
 	rows, columns []cellTaps
-	low, width    int           // columns of the picture that are used, from the first to the last
-	picks         []kernel.Taps // of a wide box: for each row of cells, the columns that are used
-	between       []float32     // rows of cells by columns, and a zero
-	taps          kernel.Taps   // of cells, among those
+	low, width    int        // columns of the picture that are used, from the first to the last
+	picks         []vec.Taps // of a wide box: for each row of cells, the columns that are used
+	between       []float32  // rows of cells by columns, and a zero
+	taps          vec.Taps   // of cells, among those
 }
 
 var roiWorks = sync.Pool{New: func() any { return new(roiWork) }}
@@ -179,7 +179,7 @@ func (s *roiWork) pickColumns(w int) {
 	}
 	s.low, s.width = 0, len(used)
 	for _, r := range s.rows {
-		p := kernel.Taps{Per: len(r.at)}
+		p := vec.Taps{Per: len(r.at)}
 		for k, y := range r.at {
 			for _, x := range used {
 				p.Index, p.Weight = append(p.Index, int32(y*w+x)), append(p.Weight, r.weight[k])
@@ -210,7 +210,7 @@ func (s *roiWork) spread(height, width, per int) {
 }
 
 // cells makes all cells of one channel of the box at work.
-func (s *roiWork) cells(v *kernel.Vec, out, plane []float32, w int) {
+func (s *roiWork) cells(v *vec.Unit, out, plane []float32, w int) {
 	if s.width == 0 {
 		clear(out)
 		return

@@ -5,13 +5,14 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
 // softmax is Softmax over numbers that lie side by side, as classifiers end: a
 // step of its own, since operators allocate.
 type softmax struct {
-	vec                *kernel.Vec
+	vec                *vec.Unit
 	rows, length, each int
 }
 

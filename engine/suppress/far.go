@@ -3,7 +3,7 @@ package suppress
 import (
 	"math"
 
-	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
 // mostRows is in how many rows of cells a box is looked for that it overlaps.
@@ -12,7 +12,7 @@ const mostRows = 128
 // dropFar drops those that a box overlaps too much where Near does not look in all
 // places: the box is tall, or the threshold low. It reports false where there are too
 // many places.
-func (s *work) dropFar(rung *kernel.Rung, b int) (all bool) {
+func (s *work) dropFar(unit *box.Unit, b int) (all bool) {
 	f := s.farBox(b)
 	rows, n := int64(mostRows), 0
 	for v := f.low; v <= f.high && rows >= 0; v++ {
@@ -22,17 +22,17 @@ func (s *work) dropFar(rung *kernel.Rung, b int) (all bool) {
 		}
 		for ; high > 0; high-- {
 			if n+2 > len(s.one.From) {
-				s.dropOver(rung, &s.one, 0)
+				s.dropOver(unit, &s.one, 0)
 				n = 0
 			}
 			n = s.look(n, row&int64(s.grid.Mask), wide)
-			row += kernel.BoxStepY
+			row += box.StepY
 		}
 	}
 	for ; n < len(s.one.From); n++ {
 		s.one.SetRange(n, 0, 0, 0)
 	}
-	s.dropOver(rung, &s.one, 0)
+	s.dropOver(unit, &s.one, 0)
 	return rows >= 0
 }
 
@@ -55,7 +55,7 @@ func (s *work) farBox(b int) farBox {
 	o := &s.flat[q.Index[0]]
 	f := farBox{w: o[2] - o[0], h: o[3] - o[1], x: (o[0] + o[2]) * 0.5, y: (o[1] + o[3]) * 0.5, low: g.Low, high: g.High}
 	f.slack = (abs(o[0]) + abs(o[1]) + abs(o[2]) + abs(o[3])) * 0x1p-20
-	f.class = int64(q.Class[0]) * kernel.BoxStepClass
+	f.class = int64(q.Class[0]) * box.StepClass
 	if area := f.w * f.h; s.IoU >= leastIoU {
 		q.Low[0], q.High[0] = from.Low[b], from.High[b]
 		lost := from.High[b] - g.Share*area
@@ -71,11 +71,11 @@ func (s *work) farBox(b int) farBox {
 func (s *work) window(f farBox, v int32) (first, wide, high int64) {
 	g, l, size := &s.grid, &s.levels[v], &s.size[v]
 	// The other's width is at most w/t, and its area over its least height, h·t.
-	rx := g.Reach*(f.w+min(f.w*g.Widest, l.Most*g.Widest/f.h, size.w)) + f.slack
-	ry := g.Reach*(f.h+min(f.h*g.Widest, l.Most*g.Widest/f.w, size.h)) + f.slack
+	rx := g.Apart*(f.w+min(f.w*g.Widest, l.Most*g.Widest/f.h, size.w)) + f.slack
+	ry := g.Apart*(f.h+min(f.h*g.Widest, l.Most*g.Widest/f.w, size.h)) + f.slack
 	x, y := int64((f.x-rx)*l.PerX), int64((f.y-ry)*l.PerY)
 	wide, high = int64((f.x+rx)*l.PerX)-x+1, int64((f.y+ry)*l.PerY)-y+1
-	return int64(l.First) + f.class + x + y*kernel.BoxStepY, wide, high
+	return int64(l.First) + f.class + x + y*box.StepY, wide, high
 }
 
 // look makes ranges from the n-th on those of cells in a row, and tells which is next.

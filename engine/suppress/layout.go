@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
 // layout is where boxes lie: in cells of a grid, one grid a level of sizes and a
@@ -14,21 +15,21 @@ import (
 type layout struct {
 	originX, originY float64
 	scale            float64 // so that a box of the usual size has an area of about 1
-	grid             kernel.BoxGrid
-	task             kernel.BoxLay
-	levels           [mostLevels + 1]kernel.BoxLevel
+	grid             box.Grid
+	task             box.Lay
+	levels           [mostLevels + 1]box.Level
 	size             [mostLevels]sizes
 	numbers          []int32 // of the classes of the boxes, from 0 on; empty for one
 	classes          int
-	flat             []kernel.FlatBox  // by index
-	place            []int32           // by index
-	start            []int32           // of the cells' places, and the end
-	blocks           []kernel.BoxBlock // by place
-	live             []uint16          // by place, a bit each
-	class            [][16]int32       // by place; empty for one
-	index            []int32           // by place
-	before           []int32           // by block: for close
-	taken            int               // places
+	flat             []box.Flat  // by index
+	place            []int32     // by index
+	start            []int32     // of the cells' places, and the end
+	blocks           []box.Block // by place
+	live             []uint16    // by place, a bit each
+	class            [][16]int32 // by place; empty for one
+	index            []int32     // by place
+	before           []int32     // by block: for close
+	taken            int         // places
 }
 
 // sizes are the largest of the boxes of a level.
@@ -42,7 +43,7 @@ const mostLevels = 256
 // spread makes levels so wide that what may overlap a box too much lies in two.
 func (l *layout) spread(iou float64) {
 	g := &l.grid
-	g.Reach = float32((1 - iou) / (1 + iou) / 2 * (1 + 1e-5))
+	g.Apart = float32((1 - iou) / (1 + iou) / 2 * (1 + 1e-5))
 	g.Widest = float32(min(1/max(iou, 0)*(1+1e-5), math.MaxFloat32))
 	g.Narrowest = 1 / g.Widest
 	g.Rounding = float32(0x1p-20 * (1 + 0.3/max(iou, leastIoU)))
@@ -167,9 +168,9 @@ func (l *layout) cut(boxes []Box, iou float64) {
 	if iou < 0 {
 		far = 0 // all are odd
 	}
-	l.task = kernel.BoxLay{Origin: [4]float64{l.originX, l.originY, l.originX, l.originY}, Scale: l.scale, Far: far}
+	l.task = box.Lay{Origin: [4]float64{l.originX, l.originY, l.originX, l.originY}, Scale: l.scale, Far: far}
 	sides := unsafe.Slice((*[4]float64)(unsafe.Pointer(&boxes[0])), len(boxes))
-	kernel.Best().Lay(&l.task, &l.grid, sides, l.place)
+	kernel.Best().Boxes.Lay(&l.task, &l.grid, sides, l.place)
 	for i, cell := range l.place {
 		if cell >= 0 {
 			l.start[cell]++

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
 // SoftTask is what to lower.
@@ -26,7 +27,7 @@ type SoftTask struct {
 // one exponential each but for less than 1e-12 of it.
 func Soft[B ~struct{ X1, Y1, X2, Y2 float64 }](boxes []B, t SoftTask) []int32 {
 	same := unsafe.Slice((*Box)(unsafe.Pointer(unsafe.SliceData(boxes))), len(boxes))
-	s := soft{SoftTask: t, boxes: same, rung: kernel.Best()}
+	s := soft{SoftTask: t, boxes: same, unit: &kernel.Best().Boxes}
 	s.start()
 	for len(s.heap) > 0 {
 		switch top := &s.heap[0]; {
@@ -50,10 +51,10 @@ type soft struct {
 	boxes  []Box
 	kept   []int32
 	heap   []softBox // the first one comes before all others
-	rung   *kernel.Rung
+	unit   *box.Unit
 	number []int32       // of the classes, by index; empty for one
 	class  [][]softGroup // by number
-	blocks []kernel.IoUBlock
+	blocks []box.IoUBlock
 	sums   [][8]float64 // of the squares of IoUs with those that are kept
 	sides  [5]float64   // of the box that is kept
 }
@@ -94,13 +95,13 @@ func (s *soft) start() {
 	places := int32(0)
 	for _, k := range ByScore(s.keys()) {
 		b := &s.heap[k]
-		if box := &s.boxes[b.index]; box.hasArea() {
+		if shape := &s.boxes[b.index]; shape.hasArea() {
 			if c := s.classOf(b.index); c != class || places%8 == 0 {
 				class, places = c, int32(len(s.blocks)*8)
-				s.blocks = append(s.blocks, kernel.IoUBlock{})
+				s.blocks = append(s.blocks, box.IoUBlock{})
 			}
 			b.place = places
-			s.put(class, places, box)
+			s.put(class, places, shape)
 			places++
 		}
 	}
@@ -179,12 +180,12 @@ func (s *soft) keep(b *softBox) {
 	if s.remove(b.place); b.place == noPlace {
 		return
 	}
-	box := &s.boxes[b.index]
-	s.sides = box.sides()
+	shape := &s.boxes[b.index]
+	s.sides = shape.sides()
 	groups := s.class[s.classOf(b.index)]
 	for k := range groups {
-		if g := &groups[k]; g.span.meets(box) {
-			s.rung.AddSquareIoUs(s.sums[g.from:g.to], &s.sides, s.blocks[g.from:g.to])
+		if g := &groups[k]; g.span.meets(shape) {
+			s.unit.AddSquareIoUs(s.sums[g.from:g.to], &s.sides, s.blocks[g.from:g.to])
 		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
 // Box is a rectangle by its left, top, right and bottom sides.
@@ -79,19 +80,19 @@ type work struct {
 	layout
 	// The next candidates, in their order, and what is looked for them.
 	waiting int
-	near    kernel.BoxQueries
+	near    box.Queries
 	far     uint32 // a bit each: not all places are known
-	sweep   kernel.BoxSweep
+	sweep   box.Sweep
 	// For one that is decided alone.
-	one      kernel.BoxQueries
-	oneSweep kernel.BoxSweep
+	one      box.Queries
+	oneSweep box.Sweep
 }
 
 func (s *work) run() error {
-	rung := kernel.Best()
+	unit := &kernel.Best().Boxes
 	s.odd = s.odd[:0]
 	s.lay(s.boxes, s.Task)
-	for _, c := range []*kernel.BoxSweep{&s.sweep, &s.oneSweep} {
+	for _, c := range []*box.Sweep{&s.sweep, &s.oneSweep} {
 		c.On(s.blocks, s.live, s.class)
 		c.Share = s.grid.Share
 	}
@@ -107,8 +108,8 @@ func (s *work) run() error {
 			look += look / 2 // to count is not for nothing
 			s.tidy()
 		}
-		k = s.ahead(rung, k)
-		s.decide(rung)
+		k = s.ahead(unit, k)
+		s.decide(unit)
 	}
 	return nil
 }
@@ -130,7 +131,7 @@ func (s *work) room() int { return s.Most - (len(s.kept) - s.mine) }
 
 // ahead looks for those that the next candidates may overlap, and tells which comes
 // then.
-func (s *work) ahead(rung *kernel.Rung, k int) int {
+func (s *work) ahead(unit *box.Unit, k int) int {
 	q := &s.near
 	s.waiting = 0
 	for most := min(len(q.Index), s.room()); k < len(s.Order) && s.waiting < most; k++ {
@@ -143,7 +144,7 @@ func (s *work) ahead(rung *kernel.Rung, k int) int {
 		s.waiting += live // whether cannot be foreseen
 	}
 	clear(q.Index[s.waiting:]) // of an earlier call
-	rung.Near(q, &s.grid)
+	unit.Near(q, &s.grid)
 	if s.far = q.Hard; s.IoU < leastIoU {
 		s.far = math.MaxUint32
 	}
@@ -157,27 +158,27 @@ func (s *work) ahead(rung *kernel.Rung, k int) int {
 }
 
 // decide keeps the candidates, or drops them, in their order.
-func (s *work) decide(rung *kernel.Rung) {
+func (s *work) decide(unit *box.Unit) {
 	c := &s.sweep
-	for c.Start(&s.near, s.waiting); rung.Sweep(c); {
+	for c.Start(&s.near, s.waiting); unit.Sweep(c); {
 		s.dropTold(c, &s.near)
 		if b, is := c.Hard(); is {
 			s.keep(c)
-			s.decideOne(rung, b)
+			s.decideOne(unit, b)
 		}
 	}
 	s.keep(c)
 }
 
 // keep appends those that a sweep kept.
-func (s *work) keep(c *kernel.BoxSweep) {
+func (s *work) keep(c *box.Sweep) {
 	for ; c.Kept != 0; c.Kept &= c.Kept - 1 {
 		s.kept = append(s.kept, s.near.Index[bits.TrailingZeros32(c.Kept)])
 	}
 }
 
 // decideOne keeps a candidate, or drops it for one that could not be swept.
-func (s *work) decideOne(rung *kernel.Rung, b int) {
+func (s *work) decideOne(unit *box.Unit, b int) {
 	i, at := s.near.Index[b], s.near.Place[b]
 	switch {
 	case at >= 0 && !s.isLive(at),
@@ -189,11 +190,11 @@ func (s *work) decideOne(rung *kernel.Rung, b int) {
 	if at >= 0 {
 		s.drop(at)
 		if s.far>>b&1 == 0 {
-			s.dropOver(rung, &s.near, b)
+			s.dropOver(unit, &s.near, b)
 			return
 		}
 	}
-	if at == oddBox || at >= 0 && !s.dropFar(rung, b) {
+	if at == oddBox || at >= 0 && !s.dropFar(unit, b) {
 		s.odd = append(s.odd, i)
 	}
 }
@@ -206,15 +207,15 @@ func (s *work) overAny(i int32, others []int32) bool {
 }
 
 // dropOver drops those in the blocks of a query that its box overlaps too much.
-func (s *work) dropOver(rung *kernel.Rung, q *kernel.BoxQueries, b int) {
+func (s *work) dropOver(unit *box.Unit, q *box.Queries, b int) {
 	c := &s.oneSweep
-	for c.StartOne(q, b); rung.Sweep(c); {
+	for c.StartOne(q, b); unit.Sweep(c); {
 		s.dropTold(c, q)
 	}
 }
 
 // dropTold drops those of the hits that a sweep told that overlap too much.
-func (s *work) dropTold(c *kernel.BoxSweep, q *kernel.BoxQueries) {
+func (s *work) dropTold(c *box.Sweep, q *box.Queries) {
 	for _, u := range c.Unsure[:c.Told] {
 		for ; u.Bits != 0; u.Bits &= u.Bits - 1 {
 			at := u.Block*16 + int32(bits.TrailingZeros32(u.Bits))

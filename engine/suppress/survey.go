@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
 // sample is how many candidates the grids are made for.
@@ -107,7 +107,7 @@ func part(at, length float64) int { return int(min(max(at/length*parts, 0), part
 
 // level makes the grid of a level of which so many boxes have their centre in a unit of
 // area.
-func (l *layout) level(v int, iou, per, aspect float64) kernel.BoxLevel {
+func (l *layout) level(v int, iou, per, aspect float64) box.Level {
 	most := l.leastArea(v+1) * (1 + 1e-3) // for rounding
 	side := math.Sqrt(math.Sqrt(float64(max(l.leastArea(v), 0x1p-126)) * float64(most)))
 	// How far boxes of the level may lie apart, across; boxes on its square.
@@ -115,5 +115,5 @@ func (l *layout) level(v int, iou, per, aspect float64) kernel.BoxLevel {
 	high := min(max(tall*across, few/(across*per)), math.Sqrt(perSquare/per)+across)
 	wide := max(perCell/(high*per), across/8, leastCell)
 	high = max(high, leastCell)
-	return kernel.BoxLevel{PerX: float32(1 / (wide * aspect)), PerY: float32(aspect / high), First: int32(v) * stepLevel, Most: most}
+	return box.Level{PerX: float32(1 / (wide * aspect)), PerY: float32(aspect / high), First: int32(v) * stepLevel, Most: most}
 }

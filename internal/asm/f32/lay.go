@@ -5,7 +5,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Where things lie in kernel.BoxLay, in bytes.
+// Where things lie in box.Lay, in bytes.
 const (
 	layGrid, layFrom, layCell = 0, 8, 16
 	layCount, layOrigin       = 24, 32

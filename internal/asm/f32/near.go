@@ -8,7 +8,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Where things lie in queries (kernel.BoxQueries), in bytes.
+// Where things lie in queries (box.Queries), in bytes.
 const (
 	queryRow            = 64 // of 16 numbers
 	queryIndex          = 8
@@ -23,7 +23,7 @@ const (
 	queryHard           = queryCount + ranges*queryRow
 )
 
-// In a grid (kernel.BoxGrid) and in its levels (kernel.BoxLevel).
+// In a grid (box.Grid) and in its levels (box.Level).
 const (
 	gridBoxes, gridClass, gridStart, gridLevels = 0, 8, 16, 24
 

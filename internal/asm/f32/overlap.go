@@ -5,7 +5,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Where things lie in a sweep (kernel.BoxSweep), in bytes.
+// Where things lie in a sweep (box.Sweep), in bytes.
 const (
 	sweepBlocks, sweepLive, sweepClasses = 0, 8, 16
 

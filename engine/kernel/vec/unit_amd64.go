@@ -1,6 +1,6 @@
 //go:build amd64 && !purego
 
-package kernel
+package vec
 
 import (
 	"unsafe"
@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// avx2Vec are the kernels of AVX2.
-var avx2Vec = Vec{
+// AVX2 is the kernels of AVX2.
+var AVX2 = Unit{
 	Map: [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32){
 		amd64.VecExpAVX2, amd64.VecSigmoidAVX2, amd64.VecSiluAVX2, amd64.VecTanhAVX2,
 		amd64.VecErfAVX2, amd64.VecGeluAVX2, amd64.VecGeluTanhAVX2, amd64.VecMishAVX2,
@@ -38,8 +38,8 @@ var avx2Vec = Vec{
 	Transpose: amd64.VecTransposeAVX2,
 }
 
-// avx512Vec are the kernels of AVX512.
-var avx512Vec = Vec{
+// AVX512 is the kernels of AVX512.
+var AVX512 = Unit{
 	Map: [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32){
 		amd64.VecExpAVX512, amd64.VecSigmoidAVX512, amd64.VecSiluAVX512, amd64.VecTanhAVX512,
 		amd64.VecErfAVX512, amd64.VecGeluAVX512, amd64.VecGeluTanhAVX512, amd64.VecMishAVX512,

@@ -1,4 +1,4 @@
-package kernel
+package vec
 
 import "unsafe"
 
@@ -11,9 +11,28 @@ type Taps struct {
 	Per    int
 }
 
+// Fit reports whether the taps make to elements of from; nil leaves all as they are.
+func (t *Taps) Fit(from, to int) bool {
+	if t == nil {
+		return from == to
+	}
+	if t.Per < 1 || len(t.Index) != t.Per*to || t.Weight != nil && len(t.Weight) != len(t.Index) || t.Weight == nil && t.Per != 1 {
+		return false
+	}
+	for _, i := range t.Index {
+		if i < 0 || int(i) >= from {
+			return false
+		}
+	}
+	return true
+}
+
+// Picks reports whether every sum is a number itself.
+func (t *Taps) Picks() bool { return t == nil || t.Weight == nil }
+
 // BlendRows sets dst = Σ weights[t]·row t, row t being the len(dst) numbers of
 // src from offsets[t]/4 on. dst is no part of src.
-func (v *Vec) BlendRows(dst, src []float32, offsets []int64, weights []float32) {
+func (v *Unit) BlendRows(dst, src []float32, offsets []int64, weights []float32) {
 	weights = weights[:len(offsets)]
 	for _, o := range offsets {
 		_ = src[o/4:][:len(dst)]
@@ -22,15 +41,15 @@ func (v *Vec) BlendRows(dst, src []float32, offsets []int64, weights []float32) 
 		clear(dst)
 		return
 	}
-	for i := 0; i < len(dst); i += vecBlock / 4 {
+	for i := 0; i < len(dst); i += atOnce / 4 {
 		v.Blend(unsafe.Pointer(&dst[i]), unsafe.Pointer(&src[i]), unsafe.Pointer(&offsets[0]), unsafe.Pointer(&weights[0]),
-			len(offsets), min(len(dst)-i, vecBlock/4))
+			len(offsets), min(len(dst)-i, atOnce/4))
 	}
 }
 
 // PickSums sets dst[i] to sum i of t over numbers of src; the indices were
 // checked when t was made: all are below len(src).
-func (v *Vec) PickSums(dst, src []float32, t *Taps) {
+func (v *Unit) PickSums(dst, src []float32, t *Taps) {
 	n := len(dst)
 	if n == 0 || t.Per == 0 || len(src) == 0 {
 		clear(dst)
@@ -42,7 +61,7 @@ func (v *Vec) PickSums(dst, src []float32, t *Taps) {
 
 // TransposeMatrix sets dst[j·dstRow+i] = src[i·srcRow+j] for i below rows and j
 // below columns. dst is no part of src.
-func (v *Vec) TransposeMatrix(dst, src []uint32, dstRow, srcRow, rows, columns int) {
+func (v *Unit) TransposeMatrix(dst, src []uint32, dstRow, srcRow, rows, columns int) {
 	if rows == 0 || columns == 0 {
 		return
 	}

@@ -1,45 +1,45 @@
-package kernel
+package vec
 
 import (
 	"math"
 	"unsafe"
 )
 
-// plainVec are the twins: the formulas in float64, rounded once, and sums in
+// Plain is the twins: the formulas in float64, rounded once, and sums in
 // eight chains.
-var plainVec = Vec{
+var Plain = Unit{
 	Map: [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32){
-		FuncExp:     mapOf(func(x, _, _ float64) float64 { return math.Exp(x) }),
-		FuncSigmoid: mapOf(func(x, _, _ float64) float64 { return 1 / (1 + math.Exp(-x)) }),
-		FuncSilu:    mapOf(func(x, alpha, _ float64) float64 { return x / (1 + math.Exp(-alpha*x)) }),
-		FuncTanh:    mapOf(func(x, _, _ float64) float64 { return math.Tanh(x) }),
-		FuncErf:     mapOf(func(x, _, _ float64) float64 { return math.Erf(x) }),
-		FuncGelu: mapOf(func(x, _, _ float64) float64 {
+		Exp:     mapOf(func(x, _, _ float64) float64 { return math.Exp(x) }),
+		Sigmoid: mapOf(func(x, _, _ float64) float64 { return 1 / (1 + math.Exp(-x)) }),
+		Silu:    mapOf(func(x, alpha, _ float64) float64 { return x / (1 + math.Exp(-alpha*x)) }),
+		Tanh:    mapOf(func(x, _, _ float64) float64 { return math.Tanh(x) }),
+		Erf:     mapOf(func(x, _, _ float64) float64 { return math.Erf(x) }),
+		Gelu: mapOf(func(x, _, _ float64) float64 {
 			return x * (math.Erfc(-x/math.Sqrt2) / 2)
 		}),
-		FuncGeluTanh: mapOf(func(x, _, _ float64) float64 {
+		GeluTanh: mapOf(func(x, _, _ float64) float64 {
 			return x / (1 + math.Exp(-2*math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
 		}),
-		FuncMish: mapOf(func(x, _, _ float64) float64 {
+		Mish: mapOf(func(x, _, _ float64) float64 {
 			return x * math.Tanh(max(x, 0)+math.Log1p(math.Exp(-math.Abs(x))))
 		}),
-		FuncClip: mapOf(func(x, low, high float64) float64 { return min(max(x, low), high) }),
-		FuncLeakyRelu: mapOf(func(x, alpha, _ float64) float64 {
+		Clip: mapOf(func(x, low, high float64) float64 { return min(max(x, low), high) }),
+		LeakyRelu: mapOf(func(x, alpha, _ float64) float64 {
 			if x < 0 {
 				return alpha * x
 			}
 			return x
 		}),
-		FuncHardSigmoid: mapOf(func(x, alpha, beta float64) float64 { return min(max(alpha*x+beta, 0), 1) }),
-		FuncHardSwish:   mapOf(func(x, alpha, beta float64) float64 { return x * min(max(alpha*x+beta, 0), 1) }),
-		FuncAffine:      mapOf(func(x, alpha, beta float64) float64 { return alpha*x + beta }),
-		FuncAbs:         mapOf(func(x, _, _ float64) float64 { return math.Abs(x) }),
-		FuncNeg:         mapOf(func(x, _, _ float64) float64 { return -x }),
-		FuncSqrt:        mapOf(func(x, _, _ float64) float64 { return math.Sqrt(x) }),
-		FuncReciprocal:  mapOf(func(x, _, _ float64) float64 { return 1 / x }),
-		FuncFloor:       mapOf(func(x, _, _ float64) float64 { return math.Floor(x) }),
-		FuncCeil:        mapOf(func(x, _, _ float64) float64 { return math.Ceil(x) }),
-		FuncRound:       mapOf(func(x, _, _ float64) float64 { return math.RoundToEven(x) }),
+		HardSigmoid: mapOf(func(x, alpha, beta float64) float64 { return min(max(alpha*x+beta, 0), 1) }),
+		HardSwish:   mapOf(func(x, alpha, beta float64) float64 { return x * min(max(alpha*x+beta, 0), 1) }),
+		Affine:      mapOf(func(x, alpha, beta float64) float64 { return alpha*x + beta }),
+		Abs:         mapOf(func(x, _, _ float64) float64 { return math.Abs(x) }),
+		Neg:         mapOf(func(x, _, _ float64) float64 { return -x }),
+		Sqrt:        mapOf(func(x, _, _ float64) float64 { return math.Sqrt(x) }),
+		Reciprocal:  mapOf(func(x, _, _ float64) float64 { return 1 / x }),
+		Floor:       mapOf(func(x, _, _ float64) float64 { return math.Floor(x) }),
+		Ceil:        mapOf(func(x, _, _ float64) float64 { return math.Ceil(x) }),
+		Round:       mapOf(func(x, _, _ float64) float64 { return math.RoundToEven(x) }),
 	},
 	Rows: [pairs]func(dst, a, b unsafe.Pointer, n int){
 		zipOf(plus, 1, 1), zipOf(minus, 1, 1), zipOf(times, 1, 1), zipOf(over, 1, 1), zipOf(least, 1, 1), zipOf(most, 1, 1)},
@@ -121,3 +121,5 @@ func joined(x []float32, f func(a, b float32) float32) float32 {
 	}
 	return best
 }
+
+func floats(p unsafe.Pointer, n int) []float32 { return unsafe.Slice((*float32)(p), n) }

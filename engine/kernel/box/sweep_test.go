@@ -1,4 +1,4 @@
-package kernel
+package box_test
 
 import (
 	"math"
@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
 // TestSweep holds the rungs to the twin: the same candidates are kept, the same boxes are
@@ -13,8 +15,7 @@ import (
 func TestSweep(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	const blocks = 200
-	plain := purego()
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+	eachUnit(t, func(t *testing.T, u *box.Unit) {
 		gone, kept, told, stopped, hard := 0, 0, 0, 0, 0
 		for turn := range 2000 {
 			most := 1 + 100*r.Float64()
@@ -22,7 +23,7 @@ func TestSweep(t *testing.T) {
 				low = float32(r.Float64() * 100)
 				return low, low + float32(r.Float64()*most)
 			}
-			boxes, wantLive, gotLive := make([]BoxBlock, blocks), make([]uint16, blocks), make([]uint16, blocks)
+			boxes, wantLive, gotLive := make([]box.Block, blocks), make([]uint16, blocks), make([]uint16, blocks)
 			var class [][16]int32
 			if turn%2 == 0 {
 				class = make([][16]int32, blocks)
@@ -39,7 +40,7 @@ func TestSweep(t *testing.T) {
 				wantLive[k] = uint16(r.Uint32() | r.Uint32() | r.Uint32())
 			}
 			copy(gotLive, wantLive)
-			var q BoxQueries
+			var q box.Queries
 			for i := range q.Index {
 				q.Place[i] = int32(r.IntN(16 * blocks))
 				q.Box[0][i], q.Box[2][i] = side()
@@ -60,7 +61,7 @@ func TestSweep(t *testing.T) {
 				}
 			}
 			q.Hard = r.Uint32() & r.Uint32() & r.Uint32()
-			want := BoxSweep{Share: r.Float32() / 2}
+			want := box.Sweep{Share: r.Float32() / 2}
 			got := want
 			want.On(boxes, wantLive, class)
 			got.On(boxes, gotLive, class)
@@ -71,8 +72,8 @@ func TestSweep(t *testing.T) {
 				want.Start(&q, which+1)
 				got.Start(&q, which+1)
 			}
-			for plain.Sweep(&want) {
-				if !k.Sweep(&got) {
+			for box.Plain.Sweep(&want) {
+				if !u.Sweep(&got) {
 					t.Fatal("it came to its end too early")
 				}
 				if got.Told != want.Told || got.Kept != want.Kept || got.Box() != want.Box() || !slices.Equal(got.Unsure[:got.Told], want.Unsure[:want.Told]) {
@@ -91,12 +92,12 @@ func TestSweep(t *testing.T) {
 				if told += int(got.Told); int(got.Told) == len(got.Unsure) {
 					stopped++
 				}
-				for _, u := range want.Unsure[:want.Told] { // some of them go
-					wantLive[u.Block] &^= uint16(u.Bits & 0x1248)
-					gotLive[u.Block] &^= uint16(u.Bits & 0x1248)
+				for _, hit := range want.Unsure[:want.Told] { // some of them go
+					wantLive[hit.Block] &^= uint16(hit.Bits & 0x1248)
+					gotLive[hit.Block] &^= uint16(hit.Bits & 0x1248)
 				}
 			}
-			if k.Sweep(&got) {
+			if u.Sweep(&got) {
 				t.Fatal("it did not come to its end")
 			}
 			kept += bits.OnesCount32(got.Kept)

@@ -1,48 +1,8 @@
-package kernel
+package box
 
 import (
 	"math"
 	"unsafe"
-)
-
-// FlatBox is a box by its left, top, right and bottom sides.
-type FlatBox [4]float32
-
-// BoxGrid is a table of cells in which boxes lie: those of about the same area in one
-// grid, by where their centres are.
-type BoxGrid struct {
-	boxes  *FlatBox
-	class  *int32 // of each box; nil: one for all
-	start  *int32 // the places of the boxes of each cell begin there; and the end
-	levels *BoxLevel
-
-	Mask      int32 // cells are as many and one: a power of two
-	Low, High int32 // levels that are used
-	PerLevel  float32
-	BoxReach
-	count int32 // boxes
-}
-
-// BoxLevel is the grid of one level.
-type BoxLevel struct {
-	PerX, PerY float32 // cells a unit
-	Most       float32 // no area is larger
-	First      int32   // where its cells begin in the table
-}
-
-// BoxReach tells which boxes may overlap by an IoU of t.
-type BoxReach struct {
-	Reach     float32 // (1-t)/(1+t)/2: how far centres lie apart, in widths of both
-	Widest    float32 // 1/t: how many times as wide, high and large one is
-	Narrowest float32 // its inverse
-	Share     float32 // t/(1+t): of the areas of both what they have in common
-	Rounding  float32 // what a unit of distance and of size may be off, in it
-}
-
-// Steps through the table: from a cell to the next below, and from a class to the next.
-const (
-	BoxStepY     = -0x61C8864F
-	BoxStepClass = 0x6C8E9CF5
 )
 
 // nearRows are the rows of a level in which Near looks, ranges those of both levels.
@@ -51,27 +11,9 @@ const (
 	ranges   = 2 * nearRows
 )
 
-// On makes boxes those that lie in the grid. class may be empty; there are as many
-// starts as cells and one, and one level more than High.
-func (g *BoxGrid) On(boxes []FlatBox, class, start []int32, levels []BoxLevel) {
-	g.boxes, g.start, g.levels, g.class = &boxes[0], &start[0], &levels[0], nil
-	if len(class) > 0 {
-		g.class = &class[0]
-	}
-	g.count = int32(len(boxes))
-	if len(start) < int(g.Mask)+2 || len(levels) < int(g.High)+2 || g.class != nil && len(class) < len(boxes) {
-		panic("BUG: a table of boxes is too short")
-	}
-}
-
-// Level is that of an area.
-func (g *BoxGrid) Level(area float32) int32 {
-	return int32(float32(int32(math.Float32bits(area))) * g.PerLevel)
-}
-
-// BoxQueries are 16 boxes for which others are looked for: see BoxSweep.
-type BoxQueries struct {
-	grid  *BoxGrid
+// Queries are 16 boxes for which others are looked for: see Sweep.
+type Queries struct {
+	grid  *Grid
 	Index [16]int32 // which they are
 	Place [16]int32 // where they lie among the blocks, if they are candidates
 
@@ -88,18 +30,18 @@ type BoxQueries struct {
 
 // Near looks for those that the boxes may overlap. The indices are those of boxes of the
 // grid, all of them; the same ones may be more often.
-func (r *Rung) Near(q *BoxQueries, g *BoxGrid) {
+func (u *Unit) Near(q *Queries, g *Grid) {
 	for _, i := range q.Index {
 		if uint32(i) >= uint32(g.count) {
 			panic("BUG: a box is not of the grid")
 		}
 	}
 	q.grid = g
-	r.NearUnit(unsafe.Pointer(q))
+	u.near(unsafe.Pointer(q))
 }
 
 func findNear(arg unsafe.Pointer) {
-	q := (*BoxQueries)(arg)
+	q := (*Queries)(arg)
 	q.Hard = 0
 	for k := range q.Index {
 		if q.find(k) {
@@ -108,7 +50,7 @@ func findNear(arg unsafe.Pointer) {
 	}
 }
 
-func (q *BoxQueries) find(k int) (hard bool) {
+func (q *Queries) find(k int) (hard bool) {
 	g, i := q.grid, q.Index[k]
 	b := *place(g.boxes, i)
 	far := size(b[0]) + size(b[1]) + size(b[2]) + size(b[3])
@@ -127,9 +69,9 @@ func (q *BoxQueries) find(k int) (hard bool) {
 	cell := int32(0)
 	if q.Class[k] = 0; g.class != nil {
 		q.Class[k] = *place(g.class, i)
-		cell = q.Class[k] * BoxStepClass
+		cell = q.Class[k] * StepClass
 	}
-	per, reachX, reachY := g.Widest/area, g.Reach*w, g.Reach*h
+	per, reachX, reachY := g.Widest/area, g.Apart*w, g.Apart*h
 	for p := range int32(2) {
 		l := place(g.levels, low+p)
 		more := float32(min(area, l.Most)*per) + 1
@@ -143,7 +85,7 @@ func (q *BoxQueries) find(k int) (hard bool) {
 		if rows > nearRows-1 {
 			hard = true
 		}
-		row := l.First + cell + x0 + y0*BoxStepY
+		row := l.First + cell + x0 + y0*StepY
 		for below := range int32(nearRows) {
 			from := row & g.Mask
 			to := from + wide
@@ -156,14 +98,14 @@ func (q *BoxQueries) find(k int) (hard bool) {
 				end = first
 			}
 			q.SetRange(int(nearRows*p+below), k, first, end)
-			row += BoxStepY
+			row += StepY
 		}
 	}
 	return hard
 }
 
 // SetRange makes a range of the box k those blocks in which places lie.
-func (q *BoxQueries) SetRange(r, k int, first, end int32) {
+func (q *Queries) SetRange(r, k int, first, end int32) {
 	q.From[r][k], q.Count[r][k] = first>>4, 0
 	if first < end {
 		q.Count[r][k] = (end+15)>>4 - first>>4
@@ -177,5 +119,3 @@ func cellOf(v float32) int32 {
 	}
 	return int32(v)
 }
-
-func size(v float32) float32 { return math.Float32frombits(math.Float32bits(v) &^ (1 << 31)) }

@@ -1,35 +1,36 @@
-package kernel
+package box_test
 
 import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
 // TestNear holds the rungs to the twin, also on what are no numbers: all places are those
 // of the table then too.
 func TestNear(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 3))
-	plain := purego()
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+	eachUnit(t, func(t *testing.T, u *box.Unit) {
 		hard, easy, empty := 0, 0, 0
 		for turn := range 3000 {
-			g := BoxGrid{Mask: 63, Low: int32(r.IntN(3)), PerLevel: 0x1p-23 / float32(1+r.IntN(4))}
+			g := box.Grid{Mask: 63, Low: int32(r.IntN(3)), PerLevel: 0x1p-23 / float32(1+r.IntN(4))}
 			g.High = g.Low + int32(r.IntN(200))
 			iou := 0.15 + 0.8*r.Float32()
-			g.BoxReach = BoxReach{(1 - iou) / (1 + iou) / 2, 1 / iou, iou, iou / (1 + iou), 0x1p-20}
+			g.Reach = box.Reach{(1 - iou) / (1 + iou) / 2, 1 / iou, iou, iou / (1 + iou), 0x1p-20}
 			start := make([]int32, g.Mask+2)
 			for i := 1; i < len(start); i++ {
 				start[i] = start[i-1] + int32(r.IntN(3))
 			}
-			levels := make([]BoxLevel, g.High+2)
+			levels := make([]box.Level, g.High+2)
 			for i := range levels {
-				levels[i] = BoxLevel{r.Float32(), r.Float32(), float32(math.Exp2(r.Float64()*40 - 10)), int32(r.Uint32())}
+				levels[i] = box.Level{r.Float32(), r.Float32(), float32(math.Exp2(r.Float64()*40 - 10)), int32(r.Uint32())}
 			}
-			boxes := make([]FlatBox, 40)
+			boxes := make([]box.Flat, 40)
 			for i := range boxes {
 				x, y := r.Float32()*100-50, r.Float32()*100-50
-				boxes[i] = FlatBox{x, y, x + float32(math.Exp2(r.Float64()*8-4)), y + float32(math.Exp2(r.Float64()*8-4))}
+				boxes[i] = box.Flat{x, y, x + float32(math.Exp2(r.Float64()*8-4)), y + float32(math.Exp2(r.Float64()*8-4))}
 				if r.IntN(20) == 0 {
 					odd := []float32{float32(math.NaN()), float32(math.Inf(1)), -1e30, 1e20, 0}
 					boxes[i][r.IntN(4)] = odd[r.IntN(len(odd))]
@@ -43,13 +44,13 @@ func TestNear(t *testing.T) {
 				}
 			}
 			g.On(boxes, class, start, levels)
-			var want, got BoxQueries
+			var want, got box.Queries
 			for i := range want.Index {
 				want.Index[i] = int32(r.IntN(len(boxes)))
 			}
 			got.Index = want.Index
-			plain.Near(&want, &g)
-			k.Near(&got, &g)
+			box.Plain.Near(&want, &g)
+			u.Near(&got, &g)
 			for i := range want.Index {
 				if want.Hard>>i&1 != 0 && got.Hard>>i&1 != 0 {
 					hard++

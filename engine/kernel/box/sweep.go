@@ -1,23 +1,23 @@
-package kernel
+package box
 
 import (
 	"math/bits"
 	"unsafe"
 )
 
-// BoxBlock is 16 boxes: their left sides, then the top, right and bottom ones.
-type BoxBlock [4][16]float32
+// Block is 16 boxes: their left sides, then the top, right and bottom ones.
+type Block [4][16]float32
 
-// BoxSweep decides candidates in their order. One that is live is kept, and compared with
+// Sweep decides candidates in their order. One that is live is kept, and compared with
 // the boxes in its blocks: one of its class is a hit where the area of what both have in
 // common is more than Share of the other's area and Low of the box, and a sure hit where
 // it is also more than that and High, all in float32. Low is not negative and not more
 // than High.
-type BoxSweep struct {
-	blocks *BoxBlock
+type Sweep struct {
+	blocks *Block
 	live   *uint16
 	class  *[16]int32 // nil: one for all
-	query  *BoxQueries
+	query  *Queries
 	which  int64 // candidate that is next
 	count  int64 // of the candidates
 	left   int64 // blocks of the sweep that is under way, the box before which; all: -1
@@ -28,25 +28,25 @@ type BoxSweep struct {
 	Told   int64
 	Kept   uint32 // a bit a candidate
 	Share  float32
-	runs   [ranges + 1]boxRun
-	Unsure [64]BoxHits // afterwards: the first Told
+	runs   [ranges + 1]run
+	Unsure [64]Hits // afterwards: the first Told
 }
 
-// BoxHits are hits in a block, a bit a box, the lowest for the first.
-type BoxHits struct {
+// Hits are hits in a block, a bit a box, the lowest for the first.
+type Hits struct {
 	Block int32
 	Bits  uint32
 }
 
-// boxRun are blocks that follow one another.
-type boxRun struct{ first, count int32 }
+// run are blocks that follow one another.
+type run struct{ first, count int32 }
 
 // longSweep is how many blocks one call compares before it returns after a box.
 const longSweep = 1024
 
 // On makes boxes those that are compared. live has a bit a box, the lowest for the first
 // of its block; class may be empty.
-func (s *BoxSweep) On(boxes []BoxBlock, live []uint16, class [][16]int32) {
+func (s *Sweep) On(boxes []Block, live []uint16, class [][16]int32) {
 	s.blocks, s.live, s.class = &boxes[0], &live[0], nil
 	if len(class) > 0 {
 		s.class = &class[0]
@@ -54,12 +54,12 @@ func (s *BoxSweep) On(boxes []BoxBlock, live []uint16, class [][16]int32) {
 }
 
 // Start makes the first so many of the queries the candidates: Sweep then decides them.
-func (s *BoxSweep) Start(q *BoxQueries, count int) {
+func (s *Sweep) Start(q *Queries, count int) {
 	s.query, s.which, s.count, s.left, s.Kept = q, 0, int64(count), 0, 0
 }
 
 // StartOne makes Sweep compare the box k of queries, which is no candidate.
-func (s *BoxSweep) StartOne(q *BoxQueries, k int) {
+func (s *Sweep) StartOne(q *Queries, k int) {
 	s.query, s.which, s.count, s.left, s.Kept = q, int64(k), int64(k)+1, -1, 0
 }
 
@@ -67,19 +67,19 @@ func (s *BoxSweep) StartOne(q *BoxQueries, k int) {
 // no longer live then, nor are sure hits. Other hits that are live it tells, in the order of
 // the blocks: it stops after the box of which it tells some, or before that where there
 // is no room for more, and before a candidate that is hard.
-func (r *Rung) Sweep(s *BoxSweep) bool {
+func (u *Unit) Sweep(s *Sweep) bool {
 	if s.left == 0 && s.which == s.count {
 		return false
 	}
-	r.SweepUnit(unsafe.Pointer(s))
+	u.sweep(unsafe.Pointer(s))
 	return true
 }
 
 // Box is which of the queries the hits that are told are those of.
-func (s *BoxSweep) Box() int { return int(s.which) - 1 }
+func (s *Sweep) Box() int { return int(s.which) - 1 }
 
 // Hard is the candidate before which it stopped, for the caller to decide.
-func (s *BoxSweep) Hard() (k int, is bool) {
+func (s *Sweep) Hard() (k int, is bool) {
 	if is = s.left == 0 && s.which < s.count && s.query.Hard>>s.which&1 != 0; is {
 		s.which++
 	}
@@ -87,7 +87,7 @@ func (s *BoxSweep) Hard() (k int, is bool) {
 }
 
 func sweep(arg unsafe.Pointer) {
-	s := (*BoxSweep)(arg)
+	s := (*Sweep)(arg)
 	s.Told = 0
 	for s.left != 0 || s.keep() {
 		if s.left < 0 {
@@ -106,7 +106,7 @@ func sweep(arg unsafe.Pointer) {
 }
 
 // keep keeps the next candidate that is live.
-func (s *BoxSweep) keep() bool {
+func (s *Sweep) keep() bool {
 	for q := s.query; s.which < s.count && q.Hard>>s.which&1 == 0; s.which++ {
 		at := q.Place[s.which]
 		if live := place(s.live, at/16); *live>>(at%16)&1 != 0 {
@@ -120,11 +120,11 @@ func (s *BoxSweep) keep() bool {
 }
 
 // begin begins with the blocks of the next box.
-func (s *BoxSweep) begin() {
+func (s *Sweep) begin() {
 	n := 0
 	s.left = 0
 	for r := range s.query.From {
-		s.runs[n] = boxRun{s.query.From[r][s.which], s.query.Count[r][s.which]}
+		s.runs[n] = run{s.query.From[r][s.which], s.query.Count[r][s.which]}
 		s.left += int64(s.runs[n].count)
 		if s.runs[n].count > 0 {
 			n++
@@ -136,10 +136,10 @@ func (s *BoxSweep) begin() {
 }
 
 // step compares with a block.
-func (s *BoxSweep) step() {
+func (s *Sweep) step() {
 	at := int32(s.next)
 	if unsure := s.test(at); unsure != 0 {
-		s.Unsure[s.Told] = BoxHits{at, unsure}
+		s.Unsure[s.Told] = Hits{at, unsure}
 		s.Told++
 	}
 	s.left--
@@ -151,7 +151,7 @@ func (s *BoxSweep) step() {
 }
 
 // test drops the sure hits in a block and tells the others.
-func (s *BoxSweep) test(at int32) (unsure uint32) {
+func (s *Sweep) test(at int32) (unsure uint32) {
 	live, o, q, k := place(s.live, at), place(s.blocks, at), s.query, s.which-1
 	x1, y1, x2, y2 := q.Box[0][k], q.Box[1][k], q.Box[2][k], q.Box[3][k]
 	for left := *live; left != 0; left &= left - 1 {
@@ -172,9 +172,4 @@ func (s *BoxSweep) test(at int32) (unsure uint32) {
 		}
 	}
 	return unsure
-}
-
-// place is what lies at a place of a slice.
-func place[T any](first *T, at int32) *T {
-	return (*T)(unsafe.Add(unsafe.Pointer(first), uintptr(at)*unsafe.Sizeof(*first)))
 }

@@ -1,13 +1,13 @@
-package kernel
+package box
 
 import (
 	"math"
 	"unsafe"
 )
 
-// BoxLay brings boxes to where a grid has them: less Origin, times Scale, in float32.
-type BoxLay struct {
-	grid      *BoxGrid
+// Lay brings boxes to where a grid has them: less Origin, times Scale, in float32.
+type Lay struct {
+	grid      *Grid
 	from      *[4]float64
 	cell      *int32
 	count     int64
@@ -15,7 +15,7 @@ type BoxLay struct {
 	Scale     float64
 	Far       float32 // boxes that lie farther out, by about four times this, are odd
 	low, high [16]int32
-	steps     [16]int32 // bytes from one FlatBox to the next
+	steps     [16]int32 // bytes from one Flat to the next
 }
 
 // Boxes are odd too that are narrower or lower than leastSide, or than a unit in float32
@@ -29,17 +29,17 @@ const (
 // Lay fills the boxes of a grid, tells in which cell each of them lies, -1 for one that
 // is odd, and sets Low and High to the levels that are used. There are as many cells and
 // boxes in the grid as boxes.
-func (r *Rung) Lay(l *BoxLay, g *BoxGrid, boxes [][4]float64, cell []int32) {
+func (u *Unit) Lay(l *Lay, g *Grid, boxes [][4]float64, cell []int32) {
 	n := len(boxes)
 	if len(cell) < n || int(g.count) < n {
 		panic("BUG: boxes do not fit a grid")
 	}
 	for k := range l.steps {
-		l.low[k], l.high[k], l.steps[k] = math.MaxInt32, 0, int32(k)*int32(unsafe.Sizeof(FlatBox{}))
+		l.low[k], l.high[k], l.steps[k] = math.MaxInt32, 0, int32(k)*int32(unsafe.Sizeof(Flat{}))
 	}
 	l.grid, l.from, l.cell, l.count = g, &boxes[0], &cell[0], int64(n&^15)
 	if l.count > 0 {
-		r.LayUnit(unsafe.Pointer(l))
+		u.lay(unsafe.Pointer(l))
 	}
 	for i := n &^ 15; i < n; i++ {
 		l.lay(int32(i))
@@ -52,13 +52,13 @@ func (r *Rung) Lay(l *BoxLay, g *BoxGrid, boxes [][4]float64, cell []int32) {
 }
 
 func layBoxes(arg unsafe.Pointer) {
-	l := (*BoxLay)(arg)
+	l := (*Lay)(arg)
 	for i := range int32(l.count) {
 		l.lay(i)
 	}
 }
 
-func (l *BoxLay) lay(i int32) {
+func (l *Lay) lay(i int32) {
 	g, b, f, cell := l.grid, place(l.from, i), place(l.grid.boxes, i), place(l.cell, i)
 	for side := range f {
 		f[side] = float32((b[side] - l.Origin[side]) * l.Scale)
@@ -78,7 +78,7 @@ func (l *BoxLay) lay(i int32) {
 	}
 	class := int32(0)
 	if g.class != nil {
-		class = *place(g.class, i) * BoxStepClass
+		class = *place(g.class, i) * StepClass
 	}
-	*cell = (at.First + class + int32(column) + int32(row)*BoxStepY) & g.Mask
+	*cell = (at.First + class + int32(column) + int32(row)*StepY) & g.Mask
 }

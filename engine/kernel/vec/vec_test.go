@@ -1,4 +1,4 @@
-package kernel
+package vec_test
 
 import (
 	"fmt"
@@ -7,21 +7,34 @@ import (
 	"reflect"
 	"testing"
 	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
+// eachUnit runs a test on every rung of this machine; vnni and amx have the unit
+// of the rung below them.
+func eachUnit(t *testing.T, test func(t *testing.T, u *vec.Unit)) {
+	for _, k := range kernel.Rungs() {
+		if k.Name != "vnni" && k.Name != "amx" {
+			t.Run(k.Name, func(t *testing.T) { test(t, &k.Vec) })
+		}
+	}
+}
+
 var (
-	vecLengths  = []int{0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100, 129, 1000, 8191, 8193, 20000}
-	vecSpecials = []float32{0, float32(math.Copysign(0, -1)), 1, -1, 0.5, -0.5, 20, -20, 87, -87, 88.5, -88.5, 88.73, 104, -104, -103, 3e38, -3e38,
+	lengths  = []int{0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100, 129, 1000, 8191, 8193, 20000}
+	specials = []float32{0, float32(math.Copysign(0, -1)), 1, -1, 0.5, -0.5, 20, -20, 87, -87, 88.5, -88.5, 88.73, 104, -104, -103, 3e38, -3e38,
 		1e-40, -1e-40, 1e-45, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()), 0.84, 0.625, 1.187939, 2.5, 1e9, -1e9}
 )
 
-// vecNumbers are random numbers with specials among them, at an odd address.
-func vecNumbers(rng *rand.Rand, n int, spread float64, special bool) []float32 {
+// numbers are random numbers with specials among them, at an odd address.
+func numbers(rng *rand.Rand, n int, spread float64, special bool) []float32 {
 	x := make([]float32, n+1)[1:]
 	for i := range x {
 		x[i] = float32(rng.NormFloat64() * spread)
 		if special && rng.Intn(4) == 0 {
-			x[i] = vecSpecials[rng.Intn(len(vecSpecials))]
+			x[i] = specials[rng.Intn(len(specials))]
 		}
 	}
 	return x
@@ -38,75 +51,75 @@ func near(got, want, relative, absolute float64) bool {
 
 const ulp = 1.0 / (1 << 23)
 
-func TestVecFunctions(t *testing.T) {
-	f := func(name string, f Func, alpha, beta float32, relative, absolute float64, of func(x float64) float64) vecFunction {
-		return vecFunction{name, f, alpha, beta, relative, absolute, of}
+func TestFunctions(t *testing.T) {
+	f := func(name string, f vec.Func, alpha, beta float32, relative, absolute float64, of func(x float64) float64) function {
+		return function{name, f, alpha, beta, relative, absolute, of}
 	}
 	sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 	least := 2e-38 // below it numbers lose digits, or become 0
 	exact := 0.0
-	all := []vecFunction{
-		f("exp", FuncExp, 0, 0, 1.01*ulp, 1e-44, math.Exp),
-		f("sigmoid", FuncSigmoid, 0, 0, 3*ulp, least, sigmoid),
-		f("silu", FuncSilu, 1, 0, 3*ulp, 1e-35, func(x float64) float64 { return x * sigmoid(x) }),
-		f("swish", FuncSilu, 1.702, 0, 6e-6, 1e-35, func(x float64) float64 { return x * sigmoid(float64(float32(1.702))*x) }),
-		f("tanh", FuncTanh, 0, 0, 3*ulp, 1e-44, math.Tanh),
-		f("erf", FuncErf, 0, 0, 3*ulp, 1e-44, math.Erf),
-		f("gelu", FuncGelu, 0, 0, 2e-6, 1e-9, func(x float64) float64 { return x * (0.5 * (1 + math.Erf(x/math.Sqrt2))) }),
-		f("gelu by tanh", FuncGeluTanh, 0, 0, 2e-6, 1e-9, func(x float64) float64 {
+	all := []function{
+		f("exp", vec.Exp, 0, 0, 1.01*ulp, 1e-44, math.Exp),
+		f("sigmoid", vec.Sigmoid, 0, 0, 3*ulp, least, sigmoid),
+		f("silu", vec.Silu, 1, 0, 3*ulp, 1e-35, func(x float64) float64 { return x * sigmoid(x) }),
+		f("swish", vec.Silu, 1.702, 0, 6e-6, 1e-35, func(x float64) float64 { return x * sigmoid(float64(float32(1.702))*x) }),
+		f("tanh", vec.Tanh, 0, 0, 3*ulp, 1e-44, math.Tanh),
+		f("erf", vec.Erf, 0, 0, 3*ulp, 1e-44, math.Erf),
+		f("gelu", vec.Gelu, 0, 0, 2e-6, 1e-9, func(x float64) float64 { return x * (0.5 * (1 + math.Erf(x/math.Sqrt2))) }),
+		f("gelu by tanh", vec.GeluTanh, 0, 0, 2e-6, 1e-9, func(x float64) float64 {
 			return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
 		}),
-		f("mish", FuncMish, 0, 0, 6*ulp, 1e-35, func(x float64) float64 {
+		f("mish", vec.Mish, 0, 0, 6*ulp, 1e-35, func(x float64) float64 {
 			return x * math.Tanh(max(x, 0)+math.Log1p(math.Exp(-math.Abs(x))))
 		}),
-		f("clip", FuncClip, -0.5, 2, exact, 0, func(x float64) float64 { return min(max(x, -0.5), 2) }),
-		f("relu", FuncClip, 0, float32(math.Inf(1)), exact, 0, func(x float64) float64 { return max(x, 0) }),
-		f("leaky relu", FuncLeakyRelu, 0.125, 0, exact, 0, func(x float64) float64 {
+		f("clip", vec.Clip, -0.5, 2, exact, 0, func(x float64) float64 { return min(max(x, -0.5), 2) }),
+		f("relu", vec.Clip, 0, float32(math.Inf(1)), exact, 0, func(x float64) float64 { return max(x, 0) }),
+		f("leaky relu", vec.LeakyRelu, 0.125, 0, exact, 0, func(x float64) float64 {
 			if x < 0 {
 				return x / 8
 			}
 			return x
 		}),
-		f("hard sigmoid", FuncHardSigmoid, 0.25, 0.5, ulp, 2e-7, func(x float64) float64 { return min(max(x/4+0.5, 0), 1) }),
-		f("hard swish", FuncHardSwish, 1./6, 0.5, ulp, 2e-6, func(x float64) float64 { return x * min(max(x/6+0.5, 0), 1) }),
-		f("affine", FuncAffine, 3, -2, ulp, 1e-7, func(x float64) float64 { return float64(float32(3*x - 2)) }),
-		f("abs", FuncAbs, 0, 0, exact, 0, math.Abs),
-		f("neg", FuncNeg, 0, 0, exact, 0, func(x float64) float64 { return -x }),
-		f("sqrt", FuncSqrt, 0, 0, ulp/2, 0, math.Sqrt),
-		f("reciprocal", FuncReciprocal, 0, 0, ulp/2, 1e-45, func(x float64) float64 { return float64(float32(1 / x)) }),
-		f("floor", FuncFloor, 0, 0, exact, 0, math.Floor),
-		f("ceil", FuncCeil, 0, 0, exact, 0, math.Ceil),
-		f("round", FuncRound, 0, 0, exact, 0, math.RoundToEven),
+		f("hard sigmoid", vec.HardSigmoid, 0.25, 0.5, ulp, 2e-7, func(x float64) float64 { return min(max(x/4+0.5, 0), 1) }),
+		f("hard swish", vec.HardSwish, 1./6, 0.5, ulp, 2e-6, func(x float64) float64 { return x * min(max(x/6+0.5, 0), 1) }),
+		f("affine", vec.Affine, 3, -2, ulp, 1e-7, func(x float64) float64 { return float64(float32(3*x - 2)) }),
+		f("abs", vec.Abs, 0, 0, exact, 0, math.Abs),
+		f("neg", vec.Neg, 0, 0, exact, 0, func(x float64) float64 { return -x }),
+		f("sqrt", vec.Sqrt, 0, 0, ulp/2, 0, math.Sqrt),
+		f("reciprocal", vec.Reciprocal, 0, 0, ulp/2, 1e-45, func(x float64) float64 { return float64(float32(1 / x)) }),
+		f("floor", vec.Floor, 0, 0, exact, 0, math.Floor),
+		f("ceil", vec.Ceil, 0, 0, exact, 0, math.Ceil),
+		f("round", vec.Round, 0, 0, exact, 0, math.RoundToEven),
 	}
-	if len(all) != int(funcs)+2 {
-		t.Fatalf("%d functions are tested, there are %d", len(all)-2, funcs)
+	if len(all) != len(vec.Plain.Map)+2 {
+		t.Fatalf("%d functions are tested, there are %d", len(all)-2, len(vec.Plain.Map))
 	}
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+	eachUnit(t, func(t *testing.T, u *vec.Unit) {
 		rng := rand.New(rand.NewSource(1))
-		for _, n := range vecLengths {
+		for _, n := range lengths {
 			for _, spread := range []float64{0.3, 3, 40} {
-				x := vecNumbers(rng, n+1, spread, true)
+				x := numbers(rng, n+1, spread, true)
 				for _, f := range all {
-					f.check(t, k, x, n)
+					f.check(t, u, x, n)
 				}
 			}
 		}
 	})
 }
 
-type vecFunction struct {
+type function struct {
 	name               string
-	f                  Func
+	f                  vec.Func
 	alpha, beta        float32
 	relative, absolute float64
 	of                 func(x float64) float64
 }
 
-func (f vecFunction) check(t *testing.T, k *Rung, x []float32, n int) {
+func (f function) check(t *testing.T, u *vec.Unit, x []float32, n int) {
 	t.Helper()
 	y := make([]float32, n+1)
 	y[n] = 77
-	k.Vec.Apply(f.f, y[:n], x[:n], f.alpha, f.beta)
+	u.Apply(f.f, y[:n], x[:n], f.alpha, f.beta)
 	if y[n] != 77 {
 		t.Fatalf("%s of %d numbers wrote past them", f.name, n)
 	}
@@ -117,7 +130,7 @@ func (f vecFunction) check(t *testing.T, k *Rung, x []float32, n int) {
 		}
 	}
 	same := append([]float32(nil), x...)
-	k.Vec.Apply(f.f, same[:n], same[:n], f.alpha, f.beta)
+	u.Apply(f.f, same[:n], same[:n], f.alpha, f.beta)
 	for i := range n {
 		if math.Float32bits(same[i]) != math.Float32bits(y[i]) && y[i] == y[i] {
 			t.Fatalf("%s in place: %g, elsewhere %g", f.name, same[i], y[i])
@@ -125,12 +138,19 @@ func (f vecFunction) check(t *testing.T, k *Rung, x []float32, n int) {
 	}
 }
 
-func TestVecPairs(t *testing.T) {
-	twins := [pairs]func(a, b float32) float32{plus, minus, times, over, least, most}
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+func TestPairs(t *testing.T) {
+	twins := [len(vec.Plain.Rows)]func(a, b float32) float32{
+		vec.Add: func(a, b float32) float32 { return a + b },
+		vec.Sub: func(a, b float32) float32 { return a - b },
+		vec.Mul: func(a, b float32) float32 { return a * b },
+		vec.Div: func(a, b float32) float32 { return a / b },
+		vec.Min: func(a, b float32) float32 { return min(a, b) },
+		vec.Max: func(a, b float32) float32 { return max(a, b) },
+	}
+	eachUnit(t, func(t *testing.T, u *vec.Unit) {
 		rng := rand.New(rand.NewSource(2))
-		for _, n := range vecLengths {
-			a, b := vecNumbers(rng, n+1, 3, true), vecNumbers(rng, n+1, 3, true)
+		for _, n := range lengths {
+			a, b := numbers(rng, n+1, 3, true), numbers(rng, n+1, 3, true)
 			for op, twin := range twins {
 				for _, c := range []struct {
 					name string
@@ -138,7 +158,7 @@ func TestVecPairs(t *testing.T) {
 				}{{"rows", a[:n], b[:n]}, {"number right", a[:n], b[n:]}, {"number left", a[n:], b[:n]}, {"two numbers", a[n:], b[n:]}} {
 					y := make([]float32, n+1)
 					y[n] = 77
-					k.Vec.Zip(Pair(op), y[:n], c.a, c.b)
+					u.Zip(vec.Pair(op), y[:n], c.a, c.b)
 					for i, got := range y[:n] {
 						want := twin(c.a[i%len(c.a)], c.b[i%len(c.b)])
 						if math.Float32bits(got) != math.Float32bits(want) && (got == got || want == want) {
@@ -154,11 +174,11 @@ func TestVecPairs(t *testing.T) {
 	})
 }
 
-func TestVecReductions(t *testing.T) {
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+func TestReductions(t *testing.T) {
+	eachUnit(t, func(t *testing.T, u *vec.Unit) {
 		rng := rand.New(rand.NewSource(3))
-		for _, n := range vecLengths {
-			x := vecNumbers(rng, n, 3, false)
+		for _, n := range lengths {
+			x := numbers(rng, n, 3, false)
 			sum, squares, abs := 0.0, 0.0, 0.0
 			top, low := math.Inf(-1), math.Inf(1)
 			for _, v := range x {
@@ -167,17 +187,17 @@ func TestVecReductions(t *testing.T) {
 				squares += (float64(v) - 0.5) * (float64(v) - 0.5)
 				top, low = max(top, float64(v)), min(low, float64(v))
 			}
-			bound := ulp * (4 + float64(min(n, vecBlock))/32)
-			if got := k.Vec.Total(x); math.Abs(got-sum) > bound*abs {
+			bound := ulp * (4 + float64(min(n, 1<<13))/32)
+			if got := u.Total(x); math.Abs(got-sum) > bound*abs {
 				t.Fatalf("sum of %d: %g, want %g", n, got, sum)
 			}
-			if got := k.Vec.Squares(x, 0.5); math.Abs(got-squares) > bound*squares {
+			if got := u.Squares(x, 0.5); math.Abs(got-squares) > bound*squares {
 				t.Fatalf("squares of %d: %g, want %g", n, got, squares)
 			}
-			if got := k.Vec.Largest(x); float64(got) != top {
+			if got := u.Largest(x); float64(got) != top {
 				t.Fatalf("largest of %d: %g, want %g", n, got, top)
 			}
-			if got := k.Vec.Smallest(x); float64(got) != low {
+			if got := u.Smallest(x); float64(got) != low {
 				t.Fatalf("smallest of %d: %g, want %g", n, got, low)
 			}
 			if n == 0 {
@@ -187,7 +207,7 @@ func TestVecReductions(t *testing.T) {
 				at := rng.Intn(n)
 				keep := x[at]
 				x[at] = float32(math.NaN())
-				if a, b, c := k.Vec.Largest(x), k.Vec.Smallest(x), k.Vec.Total(x); a == a || b == b || c == c {
+				if a, b, c := u.Largest(x), u.Smallest(x), u.Total(x); a == a || b == b || c == c {
 					t.Fatalf("NaN at %d of %d got lost: %g %g %g", at, n, a, b, c)
 				}
 				x[at] = keep
@@ -196,16 +216,16 @@ func TestVecReductions(t *testing.T) {
 	})
 }
 
-func TestVecSoftmax(t *testing.T) {
+func TestSoftmax(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	special := map[string][]float32{"one -Inf": {1, -inf, 2}, "all -Inf": {-inf, -inf}, "+Inf": {1, inf}, "NaN": {1, nan, 3}, "large": {3e38, -3e38, 3e38}}
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+	eachUnit(t, func(t *testing.T, u *vec.Unit) {
 		rng := rand.New(rand.NewSource(4))
 		check := func(name string, x []float32) {
 			n := len(x)
 			y, z, work := make([]float32, n), make([]float32, n), make([]float32, n)
-			k.Vec.Softmax(y, x)
-			k.Vec.LogSoftmax(z, x, work)
+			u.Softmax(y, x)
+			u.LogSoftmax(z, x, work)
 			top, sum := math.Inf(-1), 0.0
 			for _, v := range x {
 				top = math.Max(top, float64(v))
@@ -224,8 +244,8 @@ func TestVecSoftmax(t *testing.T) {
 				}
 			}
 		}
-		for _, n := range vecLengths {
-			check(fmt.Sprint(n, " numbers"), vecNumbers(rng, n, 5, false))
+		for _, n := range lengths {
+			check(fmt.Sprint(n, " numbers"), numbers(rng, n, 5, false))
 		}
 		for name, x := range special {
 			check(name, x)
@@ -233,14 +253,14 @@ func TestVecSoftmax(t *testing.T) {
 	})
 }
 
-func TestVecNormalise(t *testing.T) {
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+func TestNormalise(t *testing.T) {
+	eachUnit(t, func(t *testing.T, u *vec.Unit) {
 		rng := rand.New(rand.NewSource(5))
-		for _, n := range vecLengths {
+		for _, n := range lengths {
 			if n == 0 {
 				continue
 			}
-			x, gain, bias := vecNumbers(rng, n, 3, false), vecNumbers(rng, n, 1, false), vecNumbers(rng, n, 1, false)
+			x, gain, bias := numbers(rng, n, 3, false), numbers(rng, n, 1, false), numbers(rng, n, 1, false)
 			mean, variance := 0.0, 0.0
 			for _, v := range x {
 				mean += float64(v) / float64(n)
@@ -248,13 +268,13 @@ func TestVecNormalise(t *testing.T) {
 			for _, v := range x {
 				variance += (float64(v) - mean) * (float64(v) - mean) / float64(n)
 			}
-			gotMean, gotVariance := k.Vec.Moments(x)
+			gotMean, gotVariance := u.Moments(x)
 			if !near(gotMean, mean, 0, 2e-5) || !near(gotVariance, variance, 1e-5, 1e-9) {
 				t.Fatalf("moments of %d: %g %g, want %g %g", n, gotMean, gotVariance, mean, variance)
 			}
 			y := make([]float32, n+1)
 			y[n] = 77
-			k.Vec.Affix(y[:n], x, gain, bias, float32(mean), 0.7)
+			u.Affix(y[:n], x, gain, bias, float32(mean), 0.7)
 			for i := range n {
 				want := (float64(x[i])-mean)*float64(float32(0.7))*float64(gain[i]) + float64(bias[i])
 				if !near(float64(y[i]), want, 4*ulp, 6e-6) {
@@ -265,7 +285,7 @@ func TestVecNormalise(t *testing.T) {
 				t.Fatalf("%d numbers: wrote past them", n)
 			}
 			z := append([]float32(nil), bias...)
-			k.Vec.AddScaled(z, x, 1.5)
+			u.AddScaled(z, x, 1.5)
 			for i := range n {
 				if want := float64(bias[i]) + 1.5*float64(x[i]); !near(float64(z[i]), want, 2*ulp, 1e-6) {
 					t.Fatalf("add scaled %d of %d: %g, want %g", i, n, z[i], want)
@@ -275,15 +295,15 @@ func TestVecNormalise(t *testing.T) {
 	})
 }
 
-func TestVecBlends(t *testing.T) {
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+func TestBlends(t *testing.T) {
+	eachUnit(t, func(t *testing.T, u *vec.Unit) {
 		rng := rand.New(rand.NewSource(6))
-		for _, n := range vecLengths {
+		for _, n := range lengths {
 			for taps := range 6 {
-				src := vecNumbers(rng, 3*n+50, 3, false)
+				src := numbers(rng, 3*n+50, 3, false)
 				var offsets []int64
 				var weights []float32
-				list := Taps{Per: taps}
+				list := vec.Taps{Per: taps}
 				for range taps {
 					offsets, weights = append(offsets, 4*int64(rng.Intn(2*n+50))), append(weights, float32(rng.NormFloat64()))
 				}
@@ -292,8 +312,8 @@ func TestVecBlends(t *testing.T) {
 				}
 				y, z := make([]float32, n+1), make([]float32, n+1)
 				y[n], z[n] = 77, 77
-				k.Vec.BlendRows(y[:n], src, offsets, weights)
-				k.Vec.PickSums(z[:n], src, &list)
+				u.BlendRows(y[:n], src, offsets, weights)
+				u.PickSums(z[:n], src, &list)
 				for i := range n {
 					rows, picks, size := 0.0, 0.0, 0.0
 					for j, o := range offsets {
@@ -313,15 +333,15 @@ func TestVecBlends(t *testing.T) {
 	})
 }
 
-func TestVecTranspose(t *testing.T) {
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+func TestTranspose(t *testing.T) {
+	eachUnit(t, func(t *testing.T, u *vec.Unit) {
 		for _, s := range [][2]int{{0, 3}, {3, 0}, {1, 1}, {1, 20}, {20, 1}, {7, 9}, {8, 8}, {16, 24}, {17, 33}, {50, 65}} {
 			rows, columns := s[0], s[1]
 			src, dst := make([]uint32, rows*(columns+3)), make([]uint32, columns*(rows+2))
 			for i := range src {
 				src[i] = uint32(i + 1)
 			}
-			k.Vec.TransposeMatrix(dst, src, rows+2, columns+3, rows, columns)
+			u.TransposeMatrix(dst, src, rows+2, columns+3, rows, columns)
 			for j := range columns {
 				for i := range rows + 2 {
 					want := uint32(0)
@@ -337,9 +357,9 @@ func TestVecTranspose(t *testing.T) {
 	})
 }
 
-func TestVecIsComplete(t *testing.T) {
-	eachRung(t, func(t *testing.T, k *Rung) {
-		v := reflect.ValueOf(k.Vec)
+func TestIsComplete(t *testing.T) {
+	eachUnit(t, func(t *testing.T, u *vec.Unit) {
+		v := reflect.ValueOf(*u)
 		for i := range v.NumField() {
 			f := v.Field(i)
 			if f.Kind() != reflect.Array {
@@ -357,30 +377,30 @@ func TestVecIsComplete(t *testing.T) {
 	})
 }
 
-func BenchmarkVec(b *testing.B) {
-	k := Best()
-	x, y := alignedFloats(1024), alignedFloats(1024)
+func BenchmarkUnit(b *testing.B) {
+	u := &kernel.Best().Vec
+	x, y := make([]float32, 1024), make([]float32, 1024)
 	for i := range x {
 		x[i] = float32(i%17) - 8
 	}
-	for f := range funcs {
+	for f := range u.Map {
 		b.Run(fmt.Sprint("func", f), func(b *testing.B) {
 			b.SetBytes(4096)
 			for b.Loop() {
-				k.Vec.Map[f](unsafe.Pointer(&y[0]), unsafe.Pointer(&x[0]), 1024, 1, 1)
+				u.Map[f](unsafe.Pointer(&y[0]), unsafe.Pointer(&x[0]), 1024, 1, 1)
 			}
 		})
 	}
 	b.Run("softmax", func(b *testing.B) {
 		b.SetBytes(4096)
 		for b.Loop() {
-			k.Vec.Softmax(y, x)
+			u.Softmax(y, x)
 		}
 	})
 	b.Run("add", func(b *testing.B) {
 		b.SetBytes(4096)
 		for b.Loop() {
-			k.Vec.Zip(PairAdd, y, x, y)
+			u.Zip(vec.Add, y, x, y)
 		}
 	})
 }

@@ -1,44 +1,45 @@
-package kernel
+package box_test
 
 import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
 // TestAddSquareIoUs holds the rungs to the twin, bit by bit.
 func TestAddSquareIoUs(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 7))
-	plain := purego()
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+	eachUnit(t, func(t *testing.T, u *box.Unit) {
 		some, none := 0, 0
 		for turn := range 3000 {
 			most := math.Exp2(r.Float64()*10 - 3)
-			box := func() [5]float64 {
+			random := func() [5]float64 {
 				x, y, w, h := r.Float64()*100, r.Float64()*100, r.Float64()*most, r.Float64()*most
 				if odd := []float64{0, 5e-324, 1e300, 1e-200}; r.IntN(20) == 0 {
 					w = odd[r.IntN(len(odd))]
 				}
 				return [5]float64{x, y, x + w, y + h, w * h}
 			}
-			blocks := make([]IoUBlock, r.IntN(20))
+			blocks := make([]box.IoUBlock, r.IntN(20))
 			for i := range blocks {
 				for at := range 8 {
 					if r.IntN(8) > 0 {
-						for side, v := range box() {
+						for side, v := range random() {
 							blocks[i][side][at] = v
 						}
 					}
 				}
 			}
-			b := box()
+			b := random()
 			want, got := make([][8]float64, len(blocks)), make([][8]float64, len(blocks))
 			for i := range want {
 				want[i][r.IntN(8)] = r.Float64()
 			}
 			copy(got, want)
-			plain.AddSquareIoUs(want, &b, blocks)
-			k.AddSquareIoUs(got, &b, blocks)
+			box.Plain.AddSquareIoUs(want, &b, blocks)
+			u.AddSquareIoUs(got, &b, blocks)
 			for i := range want {
 				for at, v := range want[i] {
 					if math.Float64bits(got[i][at]) != math.Float64bits(v) {

@@ -1,6 +1,6 @@
 //go:build !purego
 
-package kernel
+package vec
 
 import (
 	"unsafe"
@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/arm64"
 )
 
-// neonVec are the kernels of NEON.
-var neonVec = Vec{
+// NEON is the kernels of NEON.
+var NEON = Unit{
 	Map: [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32){
 		arm64.VecExp, arm64.VecSigmoid, arm64.VecSilu, arm64.VecTanh,
 		arm64.VecErf, arm64.VecGelu, arm64.VecGeluTanh, arm64.VecMish,
@@ -36,31 +36,4 @@ var neonVec = Vec{
 	Blend:     arm64.VecBlend,
 	Pick:      arm64.VecPick,
 	Transpose: arm64.VecTranspose,
-}
-
-// activateNEON is the kernels along rows, in place.
-func activateNEON(p unsafe.Pointer, n int, act Activation) {
-	switch act.Kind {
-	case Identity:
-	case Clip:
-		arm64.ClipRow(p, p, n, act.Alpha, act.Beta)
-	case LeakyRelu:
-		arm64.VecLeakyRelu(p, p, n, act.Alpha, 0)
-	case Sigmoid:
-		arm64.VecSigmoid(p, p, n, 0, 0)
-	case Silu:
-		arm64.VecSilu(p, p, n, 1, 0)
-	case HardSigmoid:
-		arm64.VecHardSigmoid(p, p, n, act.Alpha, act.Beta)
-	case HardSwish:
-		arm64.VecHardSwish(p, p, n, 1./6, 0.5)
-	case Tanh:
-		arm64.VecTanh(p, p, n, 0, 0)
-	case Gelu:
-		arm64.VecGelu(p, p, n, 0, 0)
-	case Mish:
-		arm64.VecMish(p, p, n, 0, 0)
-	default:
-		activate(p, n, act)
-	}
 }

@@ -1,58 +1,63 @@
-package kernel
+// Package vec is kernels along rows of float32 of any length and at any address:
+// functions of one and of two numbers, sums, and what a softmax, a normalisation
+// and a resize are made of.
+//
+// No promise: the package changes with the processors it knows.
+package vec
 
 import (
 	"math"
+	"sync"
 	"unsafe"
 )
 
-// Func is a function of one number that a Vec has. Alpha and beta are its
+// Func is a function of one number that a Unit has. Alpha and beta are its
 // parameters. All give NaN for NaN.
 type Func uint8
 
 // The functions, with their greatest errors in units of the last place.
 const (
-	FuncExp         Func = iota // e^x; 1
-	FuncSigmoid                 // 1 / (1 + e^-x); 3
-	FuncSilu                    // x / (1 + e^(-alpha·x)); 3
-	FuncTanh                    // tanh x; 3
-	FuncErf                     // erf x; 3
-	FuncGelu                    // x/2 · (1 + erf(x/√2)); 2e-6 relative, or 1e-9 absolute
-	FuncGeluTanh                // x/2 · (1 + tanh(√(2/π)·(x + 0.044715x³))); likewise
-	FuncMish                    // x · tanh(ln(1 + e^x)); 6
-	FuncClip                    // min(max(x, alpha), beta)
-	FuncLeakyRelu               // x, or alpha·x below 0
-	FuncHardSigmoid             // min(max(alpha·x + beta, 0), 1)
-	FuncHardSwish               // x · min(max(alpha·x + beta, 0), 1)
-	FuncAffine                  // alpha·x + beta, rounded once
-	FuncAbs
-	FuncNeg
-	FuncSqrt
-	FuncReciprocal
-	FuncFloor
-	FuncCeil
-	FuncRound // to the nearest, ties to even
+	Exp         Func = iota // e^x; 1
+	Sigmoid                 // 1 / (1 + e^-x); 3
+	Silu                    // x / (1 + e^(-alpha·x)); 3
+	Tanh                    // tanh x; 3
+	Erf                     // erf x; 3
+	Gelu                    // x/2 · (1 + erf(x/√2)); 2e-6 relative, or 1e-9 absolute
+	GeluTanh                // x/2 · (1 + tanh(√(2/π)·(x + 0.044715x³))); likewise
+	Mish                    // x · tanh(ln(1 + e^x)); 6
+	Clip                    // min(max(x, alpha), beta)
+	LeakyRelu               // x, or alpha·x below 0
+	HardSigmoid             // min(max(alpha·x + beta, 0), 1)
+	HardSwish               // x · min(max(alpha·x + beta, 0), 1)
+	Affine                  // alpha·x + beta, rounded once
+	Abs
+	Neg
+	Sqrt
+	Reciprocal
+	Floor
+	Ceil
+	Round // to the nearest, ties to even
 	funcs
 )
 
-// Pair is a function of two numbers that a Vec has.
+// Pair is a function of two numbers that a Unit has.
 type Pair uint8
 
 // The functions of two. Min and Max of NaN are NaN; of zeros of both signs they
 // are -0 and +0.
 const (
-	PairAdd Pair = iota
-	PairSub
-	PairMul
-	PairDiv
-	PairMin
-	PairMax
+	Add Pair = iota
+	Sub
+	Mul
+	Div
+	Min
+	Max
 	pairs
 )
 
-// Vec are kernels along rows of float32 of any length and at any address.
-// Pointers are not followed past n numbers. dst may be a source; no other
-// overlap.
-type Vec struct {
+// Unit is the kernels of one class of processors. Pointers are not followed past
+// n numbers. dst may be a source; no other overlap.
+type Unit struct {
 	Map         [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32)
 	Rows        [pairs]func(dst, a, b unsafe.Pointer, n int)
 	Right, Left [pairs]func(dst, a, b unsafe.Pointer, n int) // one number at b: a op b, b op a
@@ -70,15 +75,15 @@ type Vec struct {
 	Transpose func(dst, src unsafe.Pointer, dstRow, srcRow, squares int)   // of 8 by 8; rows in bytes
 }
 
-// vecBlock is how many numbers one call of a kernel takes: assembly is not
+// atOnce is how many numbers one call of a kernel takes: assembly is not
 // preempted, so it must be short.
-const vecBlock = 1 << 13
+const atOnce = 1 << 13
 
 // Apply sets dst[i] = f(src[i]). dst may be src.
-func (v *Vec) Apply(f Func, dst, src []float32, alpha, beta float32) {
+func (v *Unit) Apply(f Func, dst, src []float32, alpha, beta float32) {
 	src = src[:len(dst)]
 	for len(dst) > 0 {
-		n := min(len(dst), vecBlock)
+		n := min(len(dst), atOnce)
 		v.Map[f](unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), n, alpha, beta)
 		dst, src = dst[n:], src[n:]
 	}
@@ -86,7 +91,7 @@ func (v *Vec) Apply(f Func, dst, src []float32, alpha, beta float32) {
 
 // Zip sets dst[i] = a[i] op b[i]. dst may be a or b. Each of a and b may be a
 // single number, which repeats.
-func (v *Vec) Zip(op Pair, dst, a, b []float32) {
+func (v *Unit) Zip(op Pair, dst, a, b []float32) {
 	kernel, stepA, stepB := v.Rows[op], 1, 1
 	switch {
 	case len(dst) == 0:
@@ -104,53 +109,53 @@ func (v *Vec) Zip(op Pair, dst, a, b []float32) {
 		a, b = b, a
 	}
 	a, b = a[:len(dst)], b[:max(1, stepB*len(dst))]
-	for i := 0; i < len(dst); i += vecBlock {
-		n := min(len(dst)-i, vecBlock)
+	for i := 0; i < len(dst); i += atOnce {
+		n := min(len(dst)-i, atOnce)
 		kernel(unsafe.Pointer(&dst[i]), unsafe.Pointer(&a[i*stepA]), unsafe.Pointer(&b[i*stepB]), n)
 	}
 }
 
 // AddScaled adds factor·a to dst.
-func (v *Vec) AddScaled(dst, a []float32, factor float32) {
+func (v *Unit) AddScaled(dst, a []float32, factor float32) {
 	a = a[:len(dst)]
-	for i := 0; i < len(dst); i += vecBlock {
-		v.MulAdd(unsafe.Pointer(&dst[i]), unsafe.Pointer(&a[i]), min(len(dst)-i, vecBlock), factor)
+	for i := 0; i < len(dst); i += atOnce {
+		v.MulAdd(unsafe.Pointer(&dst[i]), unsafe.Pointer(&a[i]), min(len(dst)-i, atOnce), factor)
 	}
 }
 
 // Total is the sum of a row.
-func (v *Vec) Total(x []float32) float64 {
+func (v *Unit) Total(x []float32) float64 {
 	sum := 0.0
-	for i := 0; i < len(x); i += vecBlock {
-		sum += float64(v.Sum(unsafe.Pointer(&x[i]), min(len(x)-i, vecBlock)))
+	for i := 0; i < len(x); i += atOnce {
+		sum += float64(v.Sum(unsafe.Pointer(&x[i]), min(len(x)-i, atOnce)))
 	}
 	return sum
 }
 
 // Squares is the sum of (x-mean)².
-func (v *Vec) Squares(x []float32, mean float32) float64 {
+func (v *Unit) Squares(x []float32, mean float32) float64 {
 	sum := 0.0
-	for i := 0; i < len(x); i += vecBlock {
-		sum += float64(v.SquareSum(unsafe.Pointer(&x[i]), min(len(x)-i, vecBlock), mean))
+	for i := 0; i < len(x); i += atOnce {
+		sum += float64(v.SquareSum(unsafe.Pointer(&x[i]), min(len(x)-i, atOnce), mean))
 	}
 	return sum
 }
 
 // Largest is the largest number of a row, or NaN where there is one; of nothing
 // it is -Inf.
-func (v *Vec) Largest(x []float32) float32 {
+func (v *Unit) Largest(x []float32) float32 {
 	return extremeOf(x, float32(math.Inf(-1)), v.MaxOf, func(a, b float32) bool { return a > b })
 }
 
 // Smallest is the smallest number of a row, or NaN where there is one; of
 // nothing it is +Inf.
-func (v *Vec) Smallest(x []float32) float32 {
+func (v *Unit) Smallest(x []float32) float32 {
 	return extremeOf(x, float32(math.Inf(1)), v.MinOf, func(a, b float32) bool { return a < b })
 }
 
 func extremeOf(x []float32, best float32, kernel func(unsafe.Pointer, int) float32, beats func(a, b float32) bool) float32 {
-	for i := 0; i < len(x); i += vecBlock {
-		m := kernel(unsafe.Pointer(&x[i]), min(len(x)-i, vecBlock))
+	for i := 0; i < len(x); i += atOnce {
+		m := kernel(unsafe.Pointer(&x[i]), min(len(x)-i, atOnce))
 		if m != m {
 			return m
 		}
@@ -162,7 +167,7 @@ func extremeOf(x []float32, best float32, kernel func(unsafe.Pointer, int) float
 }
 
 // exponentials sets dst = e^(src-top) and returns the sum.
-func (v *Vec) exponentials(dst, src []float32, top float32) float64 {
+func (v *Unit) exponentials(dst, src []float32, top float32) float64 {
 	const block = 2048 // numbers that are summed in float32
 	sum := 0.0
 	for i := 0; i < len(dst); i += block {
@@ -172,30 +177,34 @@ func (v *Vec) exponentials(dst, src []float32, top float32) float64 {
 }
 
 // Softmax sets dst = e^src / Σ e^src. dst may be src. Relative error 1e-6.
-func (v *Vec) Softmax(dst, src []float32) {
+func (v *Unit) Softmax(dst, src []float32) {
 	if len(dst) == 0 {
 		return
 	}
-	f := frames.Get().(*frame) // what is handed to a kernel would otherwise be allocated
-	f.scratch[0] = float32(1 / v.exponentials(dst, src[:len(dst)], v.Largest(src)))
-	v.Zip(PairMul, dst, dst, f.scratch[:1])
-	frames.Put(f)
+	f := factors.Get().(*[1]float32)
+	f[0] = float32(1 / v.exponentials(dst, src[:len(dst)], v.Largest(src)))
+	v.Zip(Mul, dst, dst, f[:])
+	factors.Put(f)
 }
 
+// factors are kept for the next call: what is handed to a kernel would otherwise
+// be allocated each time.
+var factors = sync.Pool{New: func() any { return new([1]float32) }}
+
 // LogSoftmax sets dst = src - ln Σ e^src; work has the length of both.
-func (v *Vec) LogSoftmax(dst, src, work []float32) {
+func (v *Unit) LogSoftmax(dst, src, work []float32) {
 	if len(dst) == 0 {
 		return
 	}
 	top := v.Largest(src)
 	log := float32(math.Log(v.exponentials(work[:len(dst)], src, top)))
-	v.Zip(PairSub, dst, src, []float32{top})
-	v.Zip(PairSub, dst, dst, []float32{log})
+	v.Zip(Sub, dst, src, []float32{top})
+	v.Zip(Sub, dst, dst, []float32{log})
 }
 
 // Moments are the mean of a row and the mean of the squares of its differences
 // from it.
-func (v *Vec) Moments(x []float32) (mean, variance float64) {
+func (v *Unit) Moments(x []float32) (mean, variance float64) {
 	n := float64(len(x))
 	mean = v.Total(x) / n
 	return mean, v.Squares(x, float32(mean)) / n
@@ -203,11 +212,11 @@ func (v *Vec) Moments(x []float32) (mean, variance float64) {
 
 // Affix sets dst = (src-mean)·inverse·gain + bias, all of one length. dst may be
 // src.
-func (v *Vec) Affix(dst, src, gain, bias []float32, mean, inverse float32) {
+func (v *Unit) Affix(dst, src, gain, bias []float32, mean, inverse float32) {
 	n := len(dst)
 	src, gain, bias = src[:n], gain[:n], bias[:n]
-	for i := 0; i < n; i += vecBlock {
+	for i := 0; i < n; i += atOnce {
 		v.Normalise(unsafe.Pointer(&dst[i]), unsafe.Pointer(&src[i]), unsafe.Pointer(&gain[i]), unsafe.Pointer(&bias[i]),
-			min(n-i, vecBlock), mean, inverse)
+			min(n-i, atOnce), mean, inverse)
 	}
 }

@@ -1,24 +1,25 @@
-package kernel
+package box_test
 
 import (
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
 // TestLay holds the rungs to the twin, with any number of boxes, some of them odd, and
 // nothing written behind them.
 func TestLay(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 5))
-	plain := purego()
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+	eachUnit(t, func(t *testing.T, u *box.Unit) {
 		odd, even := 0, 0
 		for turn := range 2000 {
 			n := 1 + r.IntN(70)
-			levels := make([]BoxLevel, 257)
+			levels := make([]box.Level, 257)
 			for i := range levels {
-				levels[i] = BoxLevel{float32(math.Exp2(r.Float64()*40 - 20)), r.Float32(), 1, int32(r.Uint32())}
+				levels[i] = box.Level{float32(math.Exp2(r.Float64()*40 - 20)), r.Float32(), 1, int32(r.Uint32())}
 			}
 			boxes := make([][4]float64, n)
 			for i := range boxes {
@@ -36,16 +37,16 @@ func TestLay(t *testing.T) {
 					class[i] = int32(r.IntN(1000))
 				}
 			}
-			lay := func(k *Rung) (BoxGrid, []FlatBox, []int32) {
-				g := BoxGrid{Mask: 1023, PerLevel: 0x1p-23 / float32(1+turn%3)}
-				flat, cell := make([]FlatBox, n+16), make([]int32, n+16)
+			lay := func(u *box.Unit) (box.Grid, []box.Flat, []int32) {
+				g := box.Grid{Mask: 1023, PerLevel: 0x1p-23 / float32(1+turn%3)}
+				flat, cell := make([]box.Flat, n+16), make([]int32, n+16)
 				g.On(flat[:n], class, make([]int32, g.Mask+2), levels)
-				l := BoxLay{Origin: [4]float64{3, -2, 3, -2}, Scale: 0.25, Far: 0x1p40}
-				k.Lay(&l, &g, boxes, cell[:n])
+				l := box.Lay{Origin: [4]float64{3, -2, 3, -2}, Scale: 0.25, Far: 0x1p40}
+				u.Lay(&l, &g, boxes, cell[:n])
 				return g, flat, cell
 			}
-			wantGrid, wantFlat, want := lay(&plain)
-			gotGrid, gotFlat, got := lay(k)
+			wantGrid, wantFlat, want := lay(&box.Plain)
+			gotGrid, gotFlat, got := lay(u)
 			if !slices.Equal(got, want) || gotGrid.Low != wantGrid.Low || gotGrid.High != wantGrid.High {
 				t.Fatalf("got cells %v of levels %d to %d, want %v of %d to %d", got, gotGrid.Low, gotGrid.High, want, wantGrid.Low, wantGrid.High)
 			}

@@ -1,4 +1,4 @@
-package kernel
+package box
 
 import "unsafe"
 
@@ -9,12 +9,12 @@ type IoUBlock [5][8]float64
 // AddSquareIoUs adds to the sums, one for each box in blocks, the square of its IoU with a
 // box, likewise. All are made of numbers, in double precision; there are as many sums as
 // blocks.
-func (r *Rung) AddSquareIoUs(sums [][8]float64, box *[5]float64, blocks []IoUBlock) {
+func (u *Unit) AddSquareIoUs(sums [][8]float64, box *[5]float64, blocks []IoUBlock) {
 	if len(sums) != len(blocks) {
 		panic("BUG: not a sum for each box")
 	}
 	if len(blocks) > 0 {
-		r.IoUUnit(unsafe.Pointer(&sums[0]), unsafe.Pointer(box), unsafe.Pointer(&blocks[0]), len(blocks))
+		u.ious(unsafe.Pointer(&sums[0]), unsafe.Pointer(box), unsafe.Pointer(&blocks[0]), len(blocks))
 	}
 }
 
