@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
 )
 
 // TestFoundGraphs are counterexamples that TestRandomGraphs came up with, cut
@@ -51,6 +52,13 @@ func TestFoundGraphs(t *testing.T) {
 			y, _ := g.node("Conv", []made{x, g.weights(153, 17, 17, 3, 3)}, ir.AttrInts("pads", 1, 1, 1, 1))
 			y, _ = g.node("Add", []made{z, y})
 			g.node("Relu", []made{y})
+		}},
+		{"a cut beyond the edge, between codes", func(g *randomGraph) {
+			x := g.input(g.normal(1, 3, 5, 5), false)
+			x, _ = g.codes(x, tensor.Scalar(uint8(9)))
+			x, _ = g.node("Resize", []made{x, g.constant(tensor.Of([]float32{0, 0, -0.5, -0.5, 1, 1, 1.5, 1.5})), {}, g.ints(1, 3, 8, 8)},
+				ir.AttrString("coordinate_transformation_mode", "tf_crop_and_resize"))
+			g.codes(x, tensor.Scalar(uint8(9)))
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -210,6 +210,11 @@ func (g *randomGraph) rounded(x made) (made, bool) {
 	if g.coin() {
 		zero = tensor.Scalar(int8(3))
 	}
+	return g.codes(x, zero)
+}
+
+// codes are x in steps of 0.04 from a zero point, and the numbers they stand for.
+func (g *randomGraph) codes(x made, zero *tensor.Tensor) (made, bool) {
 	scale, point := g.constant(tensor.Scalar(float32(0.04))), g.constant(zero)
 	q, ok := g.node("QuantizeLinear", []made{x, scale, point})
 	if !ok {

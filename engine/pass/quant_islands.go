@@ -158,6 +158,9 @@ func (is *island) join() (bool, error) {
 	case "Concat":
 		return is.concat()
 	case "GlobalAveragePool":
+		if x.dtype() != is.out.dtype() {
+			return false, nil
+		}
 		return is.become(microsoft, "QLinearGlobalAveragePool", 1, nil, x.codes, x.scale, x.zero, is.out.scale, is.out.zero)
 	case "AveragePool":
 		return is.average(x)
@@ -372,7 +375,9 @@ func (is *island) move(x coded) (bool, error) {
 	case "MaxPool":
 		version = max(version, 12) // the first that takes bytes
 	case "Resize":
-		if m := is.node.Attr("mode"); m != nil && m.String != "nearest" {
+		a := is.node.ReadAttrs()
+		outside := a.Str("coordinate_transformation_mode", "") == "tf_crop_and_resize" // a number, which is no code
+		if a.Str("mode", "nearest") != "nearest" || outside {
 			return false, nil
 		}
 	}
