@@ -17,7 +17,7 @@ import (
 // Source is a picture that has not been opened yet: a file, an address, a
 // stream, a frame of a camera. Name is what to print. Open decodes; it may be
 // called from any goroutine, for streams once only. Cancelling the context
-// ends a download.
+// ends a download and the wait for a stream, whose reader may stay blocked.
 type Source struct {
 	Name string
 	Open func(ctx context.Context, opts ...Option) (*Image, error)
@@ -29,7 +29,11 @@ func FileSource(path string) Source {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		return Open(path, append(opts[:len(opts):len(opts)], endedBy(ctx))...)
+		opts = append(opts[:len(opts):len(opts)], endedBy(ctx))
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			return openPipe(ctx, path, opts)
+		}
+		return Open(path, opts...)
 	}}
 }
 
@@ -39,12 +43,46 @@ func ReaderSource(name string, r io.Reader) Source {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		m, err := Decode(r, opts...)
-		if err != nil {
-			return nil, pathError(name, err)
-		}
-		return m, nil
+		data, err := await(ctx, func() ([]byte, error) { return readBounded(r, maxStream) })
+		return decodeNamed(name, data, err, opts)
 	}}
+}
+
+// openPipe is Open for what may wait for its writer, already when it is opened.
+func openPipe(ctx context.Context, path string, opts []Option) (*Image, error) {
+	data, err := await(ctx, func() ([]byte, error) { return readFile(path, nil) })
+	return decodeNamed(path, data, err, opts)
+}
+
+func decodeNamed(name string, data []byte, err error, opts []Option) (*Image, error) {
+	var m *Image
+	if err == nil {
+		m, err = DecodeBytes(data, opts...)
+	}
+	if err != nil {
+		return nil, pathError(name, err)
+	}
+	return m, nil
+}
+
+// await is what read returns, or the context's error once that is done: a read
+// that waits for its writer cannot be ended.
+func await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		data, err := read()
+		done <- result{data, err}
+	}()
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // ImageSource is a picture that is there already.

@@ -3,14 +3,17 @@ package vision_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image/png"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/visionzoo/vision/vision"
 )
@@ -80,6 +83,19 @@ func TestSources(t *testing.T) {
 		}
 		if !ok {
 			t.Errorf("%s:\n got %q\nwant %q", tt.why, got, tt.want)
+		}
+	}
+}
+
+// TestEndless: a done context ends the wait for a stream that nobody writes to.
+func TestEndless(t *testing.T) {
+	r, w := io.Pipe()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(10*time.Millisecond, cancel)
+	for s := range vision.Sources([]string{"-"}, vision.Stdin(r)) {
+		if _, err := s.Open(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
 		}
 	}
 }
