@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand"
+	"slices"
 	"strings"
 
 	"github.com/visionzoo/vision/engine"
@@ -147,7 +148,16 @@ func (g *randomGraph) ints(v ...int) made {
 // unbound makes a node with its operator and evaluates it; ok is false where
 // the operator refuses these operands, or the result is nothing to go on with.
 func (g *randomGraph) unbound(op string, in []made, attrs ...*ir.Attr) (n *ir.Node, t *tensor.Tensor, ok bool) {
-	n = &ir.Node{Op: op, Version: randomOpset, Attrs: attrs}
+	version := randomOpset
+	if g.rng.Intn(4) == 0 {
+		version = from(g, 7, 9, 10, 11, 12, 13, 18)
+		in, attrs = written(version, op, in, attrs)
+	}
+	def := ops.Find("", op, version)
+	if def == nil {
+		return nil, nil, false
+	}
+	n = &ir.Node{Op: op, Version: version, Attrs: attrs}
 	args := make([]*tensor.Tensor, len(in))
 	facts := make([]ir.Fact, len(in))
 	for i, m := range in {
@@ -161,7 +171,7 @@ func (g *randomGraph) unbound(op string, in []made, attrs ...*ir.Attr) (n *ir.No
 	}
 	v := g.graph.NewValue(fmt.Sprint(op, "_", g.graph.Values()), ir.Fact{})
 	v.Node, n.Outputs, n.Name = n, []*ir.Value{v}, v.Name
-	if err := ops.BindNode(n, ops.Find("", op, randomOpset)); err != nil {
+	if err := ops.BindNode(n, def); err != nil {
 		return nil, nil, false
 	}
 	if out, err := ops.InferNode(n, facts); err != nil {
@@ -171,11 +181,49 @@ func (g *randomGraph) unbound(op string, in []made, attrs ...*ir.Attr) (n *ir.No
 			return nil, nil, false
 		}
 	}
-	out := ops.EvalConst(context.Background(), n, args, 1<<28)
-	if out == nil || !tame(out[0]) {
+	out, err := evaluate(n, args)
+	if err != nil || out[0] == nil || !tame(out[0]) {
 		return nil, nil, false
 	}
 	return n, out[0], true
+}
+
+// evaluate is what the reference kernel of a node makes; its panics stay panics.
+func evaluate(n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	c := &ops.Call{In: in, Out: make([]*tensor.Tensor, len(n.Outputs)), Node: n, Run: ops.NewRun(context.Background(), 1<<28, 1_000_000)}
+	err := n.Operator.(ops.Op).Eval(c)
+	return c.Out, err
+}
+
+// written is how an older opset writes a node: what are inputs today were
+// attributes then.
+func written(version int, op string, in []made, attrs []*ir.Attr) ([]made, []*ir.Attr) {
+	type old struct {
+		before int
+		names  []string // of the inputs after the first
+	}
+	o, ok := map[string]old{"Slice": {10, []string{"starts", "ends", "axes"}}, "Pad": {11, []string{"pads", "value"}}, "Clip": {11, []string{"min", "max"}},
+		"Squeeze": {13, []string{"axes"}}, "Unsqueeze": {13, []string{"axes"}}, "Split": {13, []string{"split"}}, "ReduceSum": {13, []string{"axes"}},
+		"ReduceMean": {18, []string{"axes"}}, "ReduceMax": {18, []string{"axes"}}, "ReduceMin": {18, []string{"axes"}}, "ReduceL2": {18, []string{"axes"}}}[op]
+	if !ok || version >= o.before || len(in) == 0 {
+		return in, attrs
+	}
+	attrs = slices.Clone(attrs)
+	for i, m := range in[1:] {
+		switch {
+		case i >= len(o.names) || m.Value == nil || m.Value.Const() == nil:
+			continue
+		case m.t.DType() == tensor.Int64:
+			v := make([]int, m.t.Len())
+			for i, n := range tensor.Data[int64](m.t) {
+				v[i] = int(n)
+			}
+			attrs = append(attrs, ir.AttrInts(o.names[i], v...))
+		case m.t.DType() == tensor.Float32:
+			attrs = append(attrs, ir.AttrFloat(o.names[i], tensor.Data[float32](m.t)[0]))
+		}
+	}
+	return in[:1], attrs
 }
 
 // tame reports whether numbers are finite and of a size at which float32 still

@@ -16,6 +16,7 @@ var growths = []growth{
 	{3, growGate}, {3, growInverted}, {2, growFocus}, {2, growSilu}, {5, growConcat}, {4, growReshape}, {3, growTranspose}, {4, growSlice}, {3, growPad},
 	{4, growResize}, {4, growReduce}, {2, growSoftmax}, {4, growMatMul}, {2, growGemm}, {2, growNorm}, {3, growQuant},
 	{2, growConvTranspose}, {3, growDataSlice}, {2, growIf}, {2, growLoop},
+	{3, growLine}, {3, growWide}, {5, growIsland}, {4, growType}, {3, growChoice}, {3, growPick}, {3, growPieces}, {3, growShuffle}, {6, growOther},
 }
 
 var growthWeights = func() []int {

@@ -68,7 +68,7 @@ func benchAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writable("--profile", c.String("profile")); err != nil {
+	if err := writableJSON("--profile", c.String("profile")); err != nil {
 		return err
 	}
 	opts, err := zooOptions(c)

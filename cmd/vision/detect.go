@@ -92,7 +92,7 @@ func detectAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writable("--coco", c.String("coco")); err != nil {
+	if err := writableJSON("--coco", c.String("coco")); err != nil {
 		return err
 	}
 	w, err := newCrew(c)

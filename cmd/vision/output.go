@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -24,14 +25,42 @@ func writable(flag, path string) error {
 	dir := filepath.Dir(path)
 	probe, err := os.CreateTemp(dir, ".vision-*")
 	if err != nil {
-		var p *os.PathError
-		if errors.As(err, &p) {
-			err = p.Err
-		}
-		return usage("%s %s: nothing can be written to folder %s: %w", flag, path, dir, err)
+		return usage("%s %s: nothing can be written to folder %s: %w", flag, path, dir, plainPath(err))
 	}
 	probe.Close()
 	return os.Remove(probe.Name())
+}
+
+// plainPath is what went wrong, without the path.
+func plainPath(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// writableJSON is writable for a file of JSON, which takes the place of another
+// such file only: who forgets that the flag has a value names a picture there.
+func writableJSON(flag, path string) error {
+	if err := writable(flag, path); err != nil || path == "" {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return usage("%s %s: %w", flag, path, plainPath(err))
+	}
+	defer f.Close()
+	head := make([]byte, 64)
+	n, _ := io.ReadFull(f, head)
+	if head = bytes.TrimSpace(head[:n]); len(head) == 0 || head[0] != '{' && head[0] != '[' {
+		return usage("%s %s: this file is there and is not JSON; name the file to write, such as out.json", flag, path)
+	}
+	return nil
 }
 
 // writeWhole writes a file at once: under its name there is the whole of it or

@@ -78,3 +78,24 @@ func TestWritable(t *testing.T) {
 		t.Errorf("the check left %v (%v)", entries, err)
 	}
 }
+
+func TestWritableJSON(t *testing.T) {
+	dir := t.TempDir()
+	for name, c := range map[string]struct{ before, want string }{
+		"new.json":   {"", ""},
+		"blank.json": {" ", "not JSON"},
+		"old.json":   {"[{}]", ""},
+		"trace.json": {"\n{}", ""},
+		"cat.jpg":    {"\xff\xd8\xff\xe0", "not JSON; name the file to write"},
+	} {
+		path := filepath.Join(dir, name)
+		if c.before != "" {
+			if err := os.WriteFile(path, []byte(c.before), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := writableJSON("--x", path); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
