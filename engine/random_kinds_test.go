@@ -145,10 +145,10 @@ func growIsland(g *randomGraph) {
 		return tensor.Scalar(int8(from(g, 0, 3, -128)))
 	}
 	first := zero()
+	g.steps = true
 	if x, ok = g.codes(x, first); !ok {
 		return
 	}
-	g.steps = true
 	if x, ok = g.between(x); !ok {
 		return
 	}
@@ -465,7 +465,10 @@ func growOther(g *randomGraph) {
 	case "ReduceProd", "ReduceLogSumExp", "ReduceSumSquare", "ReduceL1":
 		g.node(op, []made{x, g.ints(axis)}, ir.AttrInt("keepdims", g.rng.Intn(2)))
 	case "Einsum":
-		letters := "abcde"[:rank]
+		if rank > 9 {
+			return
+		}
+		letters := "abcdefghi"[:rank]
 		g.node(op, []made{x, g.weights(x.t.Dim(-1), x.t.Dim(-1), 5)}, ir.AttrString("equation", letters+","+letters[rank-1:]+"z->"+letters[:rank-1]+"z"))
 	case "ScatterND":
 		g.node(op, []made{x, g.constant(tensor.Of([]int64{int64(g.rng.Intn(x.t.Dim(0)))}, 1, 1)), g.weights(1, append([]int{1}, x.t.Shape()[1:]...)...)},
