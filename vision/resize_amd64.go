@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-//go:generate sh -c "cd ../internal/asm && go run ./vision -pkg vision -out ../../vision/resize_amd64.s -stubs ../../vision/resize_stubs_amd64.go"
+//go:generate sh -c "cd ../internal/asm && go run ./vision"
 
 // vectors is whether the AVX2 kernels are used; VISION_CPU=purego turns them off.
 var vectors = cpu.X86.HasAVX2 && os.Getenv("VISION_CPU") != "purego"

@@ -7,16 +7,13 @@
 // instructions are bytes, and the finishing code is woven between them.
 package main
 
-import (
-	"log"
-	"os"
-)
+import "github.com/visionzoo/vision/internal/asm/generate"
 
-// target is the file to write, from the module's root.
+// target is the file to write, seen from internal/asm.
 const target = "../../engine/kernel/amd64/amx_amd64.s"
 
-// generate makes the whole file.
-func generate() []byte {
+// files makes the whole file.
+func files() (generate.Files, error) {
 	e := newEmitter()
 	float := kernel{setup: floatSetup, bias: floatBias, finish: floatFinish, outOfLine: floatOutOfLine}
 	split := func(name, doc string, low lowRows, pages int) {
@@ -58,11 +55,7 @@ func generate() []byte {
 		e.gemvColumn("GemvColumn"+v.suffix, v.vectors)
 	}
 	e.table()
-	return e.Bytes()
+	return generate.Files{target: e.Bytes()}, nil
 }
 
-func main() {
-	if err := os.WriteFile(target, generate(), 0o644); err != nil {
-		log.Fatal(err)
-	}
-}
+func main() { generate.Write(files) }

@@ -3,37 +3,23 @@ package main
 
 import (
 	"fmt"
-	"log"
-	"os"
-	"path/filepath"
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/pass"
-	"github.com/mmcloughlin/avo/printer"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/visionzoo/vision/internal/asm/generate"
 )
 
 // outputDir is where the package lies, seen from internal/asm.
 const outputDir = "../../vision/jpeg"
 
-func main() {
-	files, err := generate()
-	if err != nil {
-		log.Fatal(err)
-	}
-	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(outputDir, name), data, 0o644); err != nil {
-			log.Fatal(err)
-		}
-	}
-}
+func main() { generate.Write(files) }
 
-// generate returns the assembly and the Go stubs, by file name.
-func generate() (map[string][]byte, error) {
+// files makes the assembly and the Go stubs.
+func files() (generate.Files, error) {
 	g := &gen{Context: build.NewContext()}
-	g.ConstraintExpr("amd64,!purego")
 	g.block()
 	g.idct()
 	g.h2v1()
@@ -41,24 +27,8 @@ func generate() (map[string][]byte, error) {
 	g.h1v2()
 	g.ycc()
 	g.rgb()
-	f, err := g.Result()
-	if err != nil {
-		return nil, err
-	}
-	if err := pass.Compile.Execute(f); err != nil {
-		return nil, err
-	}
-	f.Includes = append(f.Includes, "go_asm.h")
-	cfg := printer.Config{Name: "internal/asm/jpeg", Pkg: "jpeg"}
-	asm, err := printer.NewGoAsm(cfg).Print(f)
-	if err != nil {
-		return nil, err
-	}
-	stubs, err := printer.NewStubs(cfg).Print(f)
-	if err != nil {
-		return nil, err
-	}
-	return map[string][]byte{"avx2_amd64.s": asm, "avx2_amd64.go": stubs}, nil
+	asm, stubs, err := generate.Avo(g.Context, "jpeg", outputDir)
+	return generate.Files{outputDir + "/avx2_amd64.s": asm, outputDir + "/avx2_amd64.go": stubs}, err
 }
 
 // gen is an avo context with the constants it has made.

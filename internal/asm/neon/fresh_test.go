@@ -1,21 +1,9 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
+
+	"github.com/visionzoo/vision/internal/asm/generate"
 )
 
-func TestGeneratedFilesAreFresh(t *testing.T) {
-	for _, p := range programs {
-		for name, want := range p.generate() {
-			got, err := os.ReadFile(filepath.Join("..", p.dir, name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if string(got) != want {
-				t.Errorf("%s is stale: cd internal/asm && go run ./neon", name)
-			}
-		}
-	}
-}
+func TestFresh(t *testing.T) { generate.Fresh(t, files) }

@@ -1,24 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"os"
-	"path/filepath"
 	"testing"
+
+	"github.com/visionzoo/vision/internal/asm/generate"
 )
 
-func TestGeneratedFilesAreFresh(t *testing.T) {
-	files, err := generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range files {
-		got, err := os.ReadFile(filepath.Join("..", outputDir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s is stale: cd internal/asm && go run ./vision", name)
-		}
-	}
-}
+func TestFresh(t *testing.T) { generate.Fresh(t, files) }

@@ -2,36 +2,21 @@
 package main
 
 import (
-	"log"
-	"os"
-	"path/filepath"
-
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/pass"
-	"github.com/mmcloughlin/avo/printer"
+
+	"github.com/visionzoo/vision/internal/asm/generate"
 )
 
 // outputDir is where the package lies, seen from internal/asm.
 const outputDir = "../../vision"
 
-func main() {
-	files, err := generate()
-	if err != nil {
-		log.Fatal(err)
-	}
-	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(outputDir, name), data, 0o644); err != nil {
-			log.Fatal(err)
-		}
-	}
-}
+func main() { generate.Write(files) }
 
-// generate returns the assembly and the Go stubs, by file name.
-func generate() (map[string][]byte, error) {
+// files makes the assembly and the Go stubs.
+func files() (generate.Files, error) {
 	g := &gen{build.NewContext()}
-	g.ConstraintExpr("!purego")
 	half := g.rounding()
 	g.horizontal(half)
 	g.vertical(half)
@@ -40,23 +25,8 @@ func generate() (map[string][]byte, error) {
 	squeeze, two := g.squeezeShuffle(), g.two()
 	g.linearDown(squeeze, two)
 	g.linearHalf(squeeze, two)
-	f, err := g.Result()
-	if err != nil {
-		return nil, err
-	}
-	if err := pass.Compile.Execute(f); err != nil {
-		return nil, err
-	}
-	cfg := printer.Config{Name: "internal/asm/vision", Pkg: "vision"}
-	asm, err := printer.NewGoAsm(cfg).Print(f)
-	if err != nil {
-		return nil, err
-	}
-	stubs, err := printer.NewStubs(cfg).Print(f)
-	if err != nil {
-		return nil, err
-	}
-	return map[string][]byte{"resize_amd64.s": asm, "resize_stubs_amd64.go": stubs}, nil
+	asm, stubs, err := generate.Avo(g.Context, "vision", outputDir)
+	return generate.Files{outputDir + "/resize_amd64.s": asm, outputDir + "/resize_stubs_amd64.go": stubs}, err
 }
 
 // gen is an avo context.

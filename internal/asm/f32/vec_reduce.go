@@ -44,7 +44,7 @@ func (k row) keep(x reg.VecPhysical) {
 // reduction sums what step adds to four chains, which start at 0.
 func (k row) reduction(name string, more []string, join func(...operand.Op), step func(m operand.Mem, acc, x reg.VecPhysical, tail bool)) {
 	name = "Vec" + name + k.title
-	k.leaf(name, append([]string{"src ptr", "n int"}, more...), true, name+" takes n numbers.")
+	k.leaf(name, append(append([]string{"src ptr", "n int"}, more...), "ret float32"), name+" takes n numbers.")
 	src, n := reg.RSI, reg.RDX
 	k.param("src", src)
 	k.param("n", n)
@@ -94,7 +94,7 @@ func (k row) extremes(g *gen) {
 		op   func(...operand.Op)
 	}{{"Max", g.VMAXPS}, {"Min", g.VMINPS}} {
 		name := "Vec" + side.name + "Of" + k.title
-		k.leaf(name, []string{"src ptr", "n int"}, true, name+" takes n numbers, at least one; NaN where one is.")
+		k.leaf(name, []string{"src ptr", "n int", "ret float32"}, name+" takes n numbers, at least one; NaN where one is.")
 		src, n := reg.RSI, reg.RDX
 		k.param("src", src)
 		k.param("n", n)
@@ -147,7 +147,7 @@ func (k row) extremes(g *gen) {
 // expSum writes dst = e^(src - top) and returns the sum.
 func (k row) expSum() {
 	name := "VecExpSum" + k.title
-	k.leaf(name, []string{"dst ptr", "src ptr", "n int", "top float32"}, true, name+" takes n numbers; dst may be src.")
+	k.leaf(name, []string{"dst ptr", "src ptr", "n int", "top float32", "ret float32"}, name+" takes n numbers; dst may be src.")
 	dst, src, n := reg.RDI, reg.RSI, reg.RDX
 	k.param("dst", dst)
 	k.param("src", src)
@@ -176,7 +176,7 @@ func (k row) expSum() {
 // normalise writes dst = (src - mean)·inverse·gain + bias.
 func (k row) normalise() {
 	name := "VecNormalise" + k.title
-	k.leaf(name, []string{"dst ptr", "src ptr", "gain ptr", "bias ptr", "n int", "mean float32", "inverse float32"}, false,
+	k.leaf(name, []string{"dst ptr", "src ptr", "gain ptr", "bias ptr", "n int", "mean float32", "inverse float32"},
 		name+" takes n numbers of each; dst may be src.")
 	dst, src, gain, bias, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX
 	k.param("dst", dst)

@@ -68,7 +68,7 @@ func (k row) quad(i int) (a, b, d, t reg.VecPhysical) {
 
 func (k row) binary(name string, op func(a, b, d, t reg.VecPhysical)) {
 	name = "Vec" + name + k.title
-	k.leaf(name, []string{"dst ptr", "a ptr", "b ptr", "n int"}, false, name+" takes n numbers; dst may be a or b.")
+	k.leaf(name, []string{"dst ptr", "a ptr", "b ptr", "n int"}, name+" takes n numbers; dst may be a or b.")
 	dst, a, b, n := reg.RDI, reg.RSI, reg.RBX, reg.RDX
 	k.param("dst", dst)
 	k.param("a", a)
@@ -87,7 +87,7 @@ func (k row) binary(name string, op func(a, b, d, t reg.VecPhysical)) {
 // withNumber joins a row with the one number at b.
 func (k row) withNumber(name, side string, op func(x, c, d, t reg.VecPhysical)) {
 	name = "Vec" + name + side + k.title
-	k.leaf(name, []string{"dst ptr", "a ptr", "b ptr", "n int"}, false, name+" takes n numbers at a and one at b; dst may be a.")
+	k.leaf(name, []string{"dst ptr", "a ptr", "b ptr", "n int"}, name+" takes n numbers at a and one at b; dst may be a.")
 	dst, a, n := reg.RDI, reg.RSI, reg.RDX
 	c := k.r[14]
 	k.param("b", reg.RBX)
@@ -107,7 +107,7 @@ func (k row) withNumber(name, side string, op func(x, c, d, t reg.VecPhysical)) 
 // mulAdd writes dst += a·factor.
 func (k row) mulAdd() {
 	name := "VecMulAdd" + k.title
-	k.leaf(name, []string{"dst ptr", "a ptr", "n int", "factor float32"}, false, name+" adds factor times n numbers at a to dst.")
+	k.leaf(name, []string{"dst ptr", "a ptr", "n int", "factor float32"}, name+" adds factor times n numbers at a to dst.")
 	dst, a, n := reg.RDI, reg.RSI, reg.RDX
 	k.param("dst", dst)
 	k.param("a", a)

@@ -20,7 +20,7 @@ func blends(g *gen) {
 // after src. All products of a number are summed in order.
 func (k row) blend() {
 	name := "VecBlend" + k.title
-	k.leaf(name, []string{"dst ptr", "src ptr", "offsets ptr", "weights ptr", "taps int", "n int"}, false,
+	k.leaf(name, []string{"dst ptr", "src ptr", "offsets ptr", "weights ptr", "taps int", "n int"},
 		name+" takes rows of n numbers, at least one row; dst is none of them.")
 	dst, src, offsets, weights, taps, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.R10, reg.RDX
 	k.param("dst", dst)
@@ -77,7 +77,7 @@ func (k row) blend() {
 // pickSum writes dst[i] = Σ weights[t·n+i]·src[index[t·n+i]].
 func (k row) pickSum() {
 	name := "VecPick" + k.title
-	k.leaf(name, []string{"dst ptr", "src ptr", "index ptr", "weights ptr", "taps int", "n int"}, false,
+	k.leaf(name, []string{"dst ptr", "src ptr", "index ptr", "weights ptr", "taps int", "n int"},
 		name+" takes n sums of numbers of src at int32 indices, at least one for each.")
 	dst, src, index, weights, taps, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.R10, reg.RDX
 	k.param("dst", dst)
@@ -136,7 +136,7 @@ func (k row) pickSum() {
 // columns of dst.
 func (k row) transpose() {
 	name := "VecTranspose" + k.title
-	k.leaf(name, []string{"dst ptr", "src ptr", "dstRow int", "srcRow int", "squares int"}, false,
+	k.leaf(name, []string{"dst ptr", "src ptr", "dstRow int", "srcRow int", "squares int"},
 		name+" transposes squares of 8 by 8 numbers that follow each other in the rows of src",
 		"and below each other in dst. Rows lie dstRow and srcRow bytes apart.")
 	dst, src, dstRow, srcRow, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX

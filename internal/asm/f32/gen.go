@@ -1,92 +1,31 @@
-// Vec generates the assembly of engine/kernel/amd64 that goes along rows of
-// float32 of any length: functions of one number, of two, sums and maxima. From
-// internal/asm: go run ./vec
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"go/token"
 	"go/types"
-	"log"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/gotypes"
 	"github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/pass"
-	"github.com/mmcloughlin/avo/printer"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// outputDir is where the package of the kernels lies, seen from internal/asm.
-const outputDir = "../../engine/kernel/amd64"
-
-// program is what one assembly file is made by.
-type program struct {
-	name string
-	emit func(*gen)
-}
-
-var programs = []program{
-	{"vec_unary", unaries},
-	{"vec_binary", binaries},
-	{"vec_reduce", reductions},
-	{"vec_blend", blends},
-}
-
-func main() {
-	for _, p := range programs {
-		files, err := p.generate()
-		if err != nil {
-			log.Fatal(err)
-		}
-		for name, data := range files {
-			if err := os.WriteFile(filepath.Join(outputDir, name), data, 0o644); err != nil {
-				log.Fatal(err)
-			}
-		}
-	}
-}
-
-// generate returns the assembly and the Go stubs, by file name.
-func (p program) generate() (map[string][]byte, error) {
-	g := &gen{Context: build.NewContext(), prefix: p.name}
-	g.ConstraintExpr("amd64,!purego")
-	p.emit(g)
-	g.writeConstants()
-	f, err := g.Result()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.name, err)
-	}
-	if err := pass.Compile.Execute(f); err != nil {
-		return nil, fmt.Errorf("%s: %w", p.name, err)
-	}
-	cfg := printer.Config{Name: "internal/asm/vec", Pkg: "amd64"}
-	asm, err := printer.NewGoAsm(cfg).Print(f)
-	if err != nil {
-		return nil, err
-	}
-	stubs, err := printer.NewStubs(cfg).Print(f)
-	if err != nil {
-		return nil, err
-	}
-	// The printer knows no imports.
-	stubs = bytes.Replace(stubs, []byte("package amd64\n"), []byte("package amd64\n\nimport \"unsafe\"\n"), 1)
-	return map[string][]byte{p.name + ".s": asm, p.name + ".go": stubs}, nil
-}
-
-// gen is an avo context with this project's conventions. Numbers that kernels
-// need lie in one table, each eight times: 512 bits read one and repeat it, 256
+// gen is an avo context with this project's conventions. Numbers that kernels along
+// rows need lie in one table, each eight times: 512 bits read one and repeat it, 256
 // bits read all eight.
 type gen struct {
 	*build.Context
-	prefix  string
-	params  map[string]operand.Mem // of the current leaf
+	name   string                 // of the file
+	args   string                 // the struct that AX points to
+	params map[string]operand.Mem // of the current leaf
+
 	numbers []uint32
+
+	flushing bool        // the leaf takes denormals for 0
+	mode     operand.Mem // where it keeps the caller's mode
 }
 
 // number is where a constant lies, given by its bits.
@@ -101,16 +40,16 @@ func (g *gen) number(bits uint32) operand.Mem {
 		at = len(g.numbers)
 		g.numbers = append(g.numbers, bits)
 	}
-	return operand.Mem{Symbol: operand.Symbol{Name: g.prefix + "_numbers", Static: true}, Base: reg.StaticBase, Disp: 32 * at}
+	return operand.Mem{Symbol: operand.Symbol{Name: g.name + "_numbers", Static: true}, Base: reg.StaticBase, Disp: 32 * at}
 }
 
 // lanes is where the numbers 0 to 7 lie, for masks.
 func (g *gen) lanes() operand.Mem {
-	return operand.Mem{Symbol: operand.Symbol{Name: g.prefix + "_lanes", Static: true}, Base: reg.StaticBase}
+	return operand.Mem{Symbol: operand.Symbol{Name: g.name + "_lanes", Static: true}, Base: reg.StaticBase}
 }
 
 func (g *gen) writeConstants() {
-	g.StaticGlobal(g.prefix + "_lanes")
+	g.StaticGlobal(g.name + "_lanes")
 	g.DataAttributes(attr.RODATA | attr.NOPTR)
 	for i := range 8 {
 		g.AddDatum(4*i, operand.U32(i))
@@ -118,7 +57,7 @@ func (g *gen) writeConstants() {
 	if len(g.numbers) == 0 {
 		return
 	}
-	g.StaticGlobal(g.prefix + "_numbers")
+	g.StaticGlobal(g.name + "_numbers")
 	g.DataAttributes(attr.RODATA | attr.NOPTR)
 	for i, b := range g.numbers {
 		for lane := range 8 {
@@ -127,31 +66,47 @@ func (g *gen) writeConstants() {
 	}
 }
 
+// fn begins a leaf function that takes a pointer to the struct args and keeps
+// it in AX.
+func (g *gen) fn(name, args string, doc ...string) {
+	g.args = args
+	g.Function(name)
+	g.Attributes(attr.NOSPLIT)
+	g.Pragma("noescape")
+	g.Doc(doc...)
+	// The type is known by name only: its fields are named in the assembly.
+	here := types.NewPackage("amd64", "amd64")
+	named := types.NewNamed(types.NewTypeName(token.NoPos, here, args, nil), types.NewStruct(nil, nil), nil)
+	param := types.NewParam(token.NoPos, here, "a", types.NewPointer(named))
+	g.Signature(gotypes.NewSignature(here, types.NewSignatureType(nil, nil, nil, types.NewTuple(param), nil, false)))
+	g.MOVQ(operand.NewParamAddr("a", 0), reg.RAX)
+}
+
 // leaf begins a leaf function of the given parameters, "name kind" each, where
-// kind is ptr, int or float32; one that returns a float32 where result is set.
-func (g *gen) leaf(name string, params []string, result bool, doc ...string) {
+// kind is ptr, int or float32. The last may be "ret float32", which it returns.
+func (g *gen) leaf(name string, params []string, doc ...string) {
 	g.Function(name)
 	g.Attributes(attr.NOSPLIT)
 	g.Pragma("noescape")
 	g.Doc(doc...)
 	kinds := map[string]types.Type{"ptr": types.Typ[types.UnsafePointer], "int": types.Typ[types.Int], "float32": types.Typ[types.Float32]}
 	g.params = map[string]operand.Mem{}
-	var vars []*types.Var
+	var vars, results []*types.Var
 	offset := 0
 	for _, p := range params {
 		name, kind, _ := strings.Cut(p, " ")
+		if name == "ret" {
+			g.params[name] = operand.NewParamAddr(name, (offset+7)&^7)
+			results = append(results, types.NewParam(token.NoPos, nil, "", kinds[kind]))
+			continue
+		}
 		g.params[name] = operand.NewParamAddr(name, offset)
 		if offset += 8; kind == "float32" {
 			offset -= 4
 		}
 		vars = append(vars, types.NewParam(token.NoPos, nil, name, kinds[kind]))
 	}
-	var results *types.Tuple
-	if result {
-		results = types.NewTuple(types.NewParam(token.NoPos, nil, "", kinds["float32"]))
-		g.params["ret"] = operand.NewParamAddr("ret", (offset+7)&^7)
-	}
-	g.Signature(gotypes.NewSignature(nil, types.NewSignatureType(nil, nil, nil, types.NewTuple(vars...), results, false)))
+	g.Signature(gotypes.NewSignature(nil, types.NewSignatureType(nil, nil, nil, types.NewTuple(vars...), types.NewTuple(results...), false)))
 }
 
 // param moves a parameter into a register.
@@ -160,8 +115,16 @@ func (g *gen) param(name string, r reg.Register) { g.MOVQ(g.params[name], r) }
 // broadcast fills a vector with a float32 parameter.
 func (g *gen) broadcast(name string, r reg.Register) { g.VBROADCASTSS(g.params[name], r) }
 
-// to is a jump target of the function.
+// jump targets of one function.
 func to(label string) operand.LabelRef { return operand.LabelRef(label) }
+
+// field is a field of the argument struct.
+func (g *gen) field(name string) operand.Mem {
+	return operand.Mem{Symbol: operand.Symbol{Name: g.args + "_" + name}, Base: reg.RAX}
+}
+
+// load moves a field into a register.
+func (g *gen) load(name string, r reg.Register) { g.MOVQ(g.field(name), r) }
 
 // end returns to Go.
 func (g *gen) end() {
@@ -176,19 +139,29 @@ func imm(n int) operand.Op { return operand.I32(int32(n)) }
 
 // vector is a kind of vector register.
 type vector struct {
-	title string // at the end of function names
+	rung  string // at the end of function names
+	title string // the same, where these are exported
 	bytes int
 	regs  []reg.VecPhysical
 }
 
 var (
-	zmm = vector{"AVX512", 64, []reg.VecPhysical{reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7,
+	zmm = vector{"avx512", "AVX512", 64, []reg.VecPhysical{reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7,
 		reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15, reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20,
 		reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31}}
-	ymm = vector{"AVX2", 32, []reg.VecPhysical{reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7,
+	ymm = vector{"avx2", "AVX2", 32, []reg.VecPhysical{reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7,
 		reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15}}
-	vectors = []vector{ymm, zmm}
 )
+
+// alongRows is a program of kernels along rows and their constants.
+func alongRows(emit func(*gen)) func(*gen) {
+	return func(g *gen) {
+		emit(g)
+		g.writeConstants()
+	}
+}
+
+var vectors = []vector{ymm, zmm}
 
 // row is a kernel along rows: its vectors, and how the last numbers of a row are
 // masked: by K1, or by the last register.

@@ -93,7 +93,7 @@ func unaries(g *gen) {
 // unary writes a loop of body over register 0.
 func (k row) unary(name string, unroll int, body func()) {
 	name = "Vec" + name + k.title
-	k.leaf(name, []string{"dst ptr", "src ptr", "n int", "alpha float32", "beta float32"}, false,
+	k.leaf(name, []string{"dst ptr", "src ptr", "n int", "alpha float32", "beta float32"},
 		name+" takes n numbers; dst may be src.")
 	dst, src, n := reg.RDI, reg.RSI, reg.RDX
 	k.param("dst", dst)
