@@ -272,17 +272,26 @@ func testTileConv(t *testing.T, k *Rung, c tileCase) {
 		t.Fatal(err)
 	}
 	runWork(t, reference, &w, rng)
-	packed, err := pack(&conv, fencedFloats(t, weights), bias)
-	if err != nil {
-		t.Fatal(err)
+	compute := func(weights, scale []float32) {
+		packed, err := pack(&conv, fencedFloats(t, weights), bias)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if scale != nil {
+			packed.ScaleBy(scale)
+		}
+		packAll(packed)
+		work, err := make(&conv, packed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runWork(t, work, &m, rng)
+		compareLayouts(t, &conv.Out, got, want, bound)
 	}
-	packAll(packed)
-	work, err := make(&conv, packed)
-	if err != nil {
-		t.Fatal(err)
+	compute(weights, nil)
+	if c.gated && !c.inPlace { // their weights are packed as they run
+		compute(unscaled(weights, c.cout))
 	}
-	runWork(t, work, &m, rng)
-	compareLayouts(t, &conv.Out, got, want, bound)
 }
 
 // compareLayouts holds the numbers to a relative rms error and the halo to zero.

@@ -56,7 +56,7 @@ func (s *tileGate) group(i int, m *Memory) {
 			floats(to, cin)[c] = source[c] * gate[c]
 		}
 	}
-	w.packRows(unsafe.Add(m.Scratch, i*w.panel), room, pitch, outputs)
+	w.packRows(unsafe.Add(m.Scratch, i*w.panel), room, pitch, outputs, w.scaleOf(i))
 }
 
 // packed is where the weights of a run lie.

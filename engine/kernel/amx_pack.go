@@ -3,6 +3,8 @@
 package kernel
 
 import (
+	"slices"
+	"sync"
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel/amd64"
@@ -49,12 +51,24 @@ func (w *TileWeights) packGroup(g int) {
 		return
 	}
 	each := w.kernelH * w.kernelW * w.cin / w.group
-	w.packRows(unsafe.Pointer(&w.data[g*w.panel]), unsafe.Pointer(&w.source[32*g*each]), each, min(32, w.cout-32*g))
+	w.packRows(unsafe.Pointer(&w.data[g*w.panel]), unsafe.Pointer(&w.source[32*g*each]), each, min(32, w.cout-32*g), w.scaleOf(g))
 }
 
+// scaleOf is the scale of group g, nil where there is none.
+func (w *TileWeights) scaleOf(g int) []float32 {
+	if w.scale == nil {
+		return nil
+	}
+	return w.scale[32*g:][:32]
+}
+
+// scaledRooms are for the weights of 16 outputs and 32 channels times their scale.
+var scaledRooms = sync.Pool{New: func() any { return new([]float32) }}
+
 // packRows packs the weights of so many outputs, of which each has its numbers
-// side by side and begins pitch numbers after the one before.
-func (w *TileWeights) packRows(dst, source unsafe.Pointer, pitch, outputs int) {
+// side by side and begins pitch numbers after the one before. Each is multiplied
+// with its number of scale, where that is not nil.
+func (w *TileWeights) packRows(dst, source unsafe.Pointer, pitch, outputs int, scale []float32) {
 	taps, cin := w.kernelH*w.kernelW, w.cin/w.group
 	var scratch [1024]byte
 	var index [16]int32
@@ -64,6 +78,13 @@ func (w *TileWeights) packRows(dst, source unsafe.Pointer, pitch, outputs int) {
 	from, low := 1024, 0 // from half to half, from high to low parts
 	if w.format == Split32 {
 		from, low = w.panel/2, 1024
+	}
+	var room []float32
+	if scale != nil {
+		kept := scaledRooms.Get().(*[]float32)
+		defer scaledRooms.Put(kept)
+		*kept = slices.Grow((*kept)[:0], 16*32*taps)
+		room = (*kept)[:16*32*taps]
 	}
 	for half := range 2 {
 		a := amd64.PackArgs{
@@ -75,6 +96,14 @@ func (w *TileWeights) packRows(dst, source unsafe.Pointer, pitch, outputs int) {
 		}
 		for c := 0; c < cin; c += 32 {
 			a.Source = unsafe.Add(source, 4*(min(16*half, outputs-1)*pitch+c*taps))
+			if scale != nil {
+				n := min(32, cin-c) * taps
+				for r := range a.Rows {
+					from := unsafe.Add(a.Source, 4*r*pitch)
+					amd64.VecMulRightAVX512(unsafe.Pointer(&room[32*taps*r]), from, unsafe.Pointer(&scale[16*half+r]), n)
+				}
+				a.Source, a.RowBytes = unsafe.Pointer(&room[0]), 4*32*taps
+			}
 			a.High = unsafe.Add(dst, half*from+c/32*taps*2048)
 			a.Low = unsafe.Pointer(&scratch)
 			if low > 0 {

@@ -164,5 +164,5 @@ func (w *TileWeights) tap(out, channel, y, x int) float32 {
 	if out >= w.cout || channel >= w.cin {
 		return 0
 	}
-	return w.source[((out*w.cin+channel)*w.kernelH+y)*w.kernelW+x]
+	return w.source[((out*w.cin+channel)*w.kernelH+y)*w.kernelW+x] * factor(w.scale, out)
 }

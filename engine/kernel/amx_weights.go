@@ -44,7 +44,12 @@ type TileWeights struct {
 	bias             []float32 // a whole number of groups
 	plain            []float32 // what the twin works from, elsewhere nil
 	source           []float32 // what is to be packed
+	scale            []float32 // see ScaleBy; nil: all are 1
 }
+
+// ScaleBy has the weights of each output multiplied with its number of scale
+// [Cout], which is copied, as they are packed: it is called before the first Chunk.
+func (w *TileWeights) ScaleBy(scale []float32) { w.scale = paddedScale(scale) }
 
 // Bytes is the memory the packed weights hold.
 func (w *TileWeights) Bytes() int { return len(w.data) + 4*len(w.bias) + 4*len(w.plain) }
@@ -116,6 +121,10 @@ func (w *TileWeights) Chunk(i int) {
 		w.packGroup(i)
 		return
 	}
-	each := 32 * w.cin / w.group * w.kernelH * w.kernelW
-	copy(w.plain[i*each:], w.source[i*each:min((i+1)*each, len(w.source))])
+	each := w.cin / w.group * w.kernelH * w.kernelW
+	for co := 32 * i; co < min(32*i+32, w.cout); co++ {
+		for k, x := range w.source[co*each:][:each] {
+			w.plain[co*each+k] = x * factor(w.scale, co)
+		}
+	}
 }

@@ -21,6 +21,7 @@ type ConvWeights struct {
 	length           int // numbers of the columns
 	data, bias       []float32
 	source           []float32
+	scale            []float32 // see ScaleBy; nil: all are 1
 	// interleave makes pixels of as many numbers as a vector has.
 	interleave func(dst, src unsafe.Pointer, plane, channels, pixels int)
 }
@@ -61,6 +62,26 @@ func (r *Rung) PackConv(m ConvMethod, c *Conv, weights, bias []float32) (*ConvWe
 	w.bias = alignedFloats(roundUp(c.Out.C, 32))
 	copy(w.bias, bias)
 	return w, nil
+}
+
+// ScaleBy has the weights of each output channel multiplied with the channel's
+// number of scale [Cout], which is copied, as they are packed: it is called before
+// the first Chunk.
+func (w *ConvWeights) ScaleBy(scale []float32) { w.scale = paddedScale(scale) }
+
+// paddedScale has numbers for whole vectors and groups of output channels.
+func paddedScale(scale []float32) []float32 {
+	padded := make([]float32, roundUp(len(scale), 32))
+	copy(padded, scale)
+	return padded
+}
+
+// factor is what the weights of an output channel are multiplied with.
+func factor(scale []float32, co int) float32 {
+	if scale == nil {
+		return 1
+	}
+	return scale[co]
 }
 
 // ConvWeightsIn are weights that are whatever memory holds, to try a

@@ -22,7 +22,21 @@ const packPixels = 2 * maxUnit
 func (w *ConvWeights) turn(f *frame, co, from, n int) unsafe.Pointer {
 	room, each := f.strips(0)[0], w.cin*w.kh*w.kw
 	w.interleave(room, unsafe.Pointer(&w.source[co*each+from]), 4*each, min(w.block.Channels(), w.cout-co), n)
+	if w.scale != nil {
+		scaleVectors(room, n, w.scale[co:][:w.block.Channels()])
+	}
 	return room
+}
+
+// scaleVectors multiplies n vectors with scale, which is one.
+func scaleVectors(p unsafe.Pointer, n int, scale []float32) {
+	for ; n > 0; n-- {
+		v := floats(p, len(scale))
+		for i, s := range scale {
+			v[i] *= s
+		}
+		p = unsafe.Add(p, 4*len(scale))
+	}
 }
 
 // packVectors packs a column that is fed by all input channels, a vector of
@@ -77,17 +91,18 @@ func (w *ConvWeights) packNumbers(g *column) {
 		co := g.first + j
 		from := co / perGroup * inGroup // the first input channel of its group
 		source := w.source[co*inGroup*taps:][:inGroup*taps]
-		w.packColumn(panel[j:], width, source, g, from)
+		w.packColumn(panel[j:], width, source, factor(w.scale, co), g, from)
 	}
 }
 
-// packColumn spreads the weights of one output channel, whose inputs begin at
-// channel from, over a panel of that width: in the order of the steps.
-func (w *ConvWeights) packColumn(panel []float32, width int, source []float32, g *column, from int) {
+// packColumn spreads the weights of one output channel, each times scale, whose
+// inputs begin at channel from, over a panel of that width: in the order of the
+// steps.
+func (w *ConvWeights) packColumn(panel []float32, width int, source []float32, scale float32, g *column, from int) {
 	taps := w.kh * w.kw
 	if w.planar { // steps: channel, tap
 		for i, x := range source {
-			panel[((from-g.from)*taps+i)*width] = x
+			panel[((from-g.from)*taps+i)*width] = x * scale
 		}
 		return
 	}
@@ -101,7 +116,7 @@ func (w *ConvWeights) packColumn(panel []float32, width int, source []float32, g
 		base := (begin-g.from)*taps + c - begin
 		for n := min(c/lanes*lanes+lanes, from+len(source)/taps) - c; n > 0; n-- {
 			for t, x := range source[i*taps:][:taps] {
-				panel[(base+t*run)*width] = x
+				panel[(base+t*run)*width] = x * scale
 			}
 			base++
 			i++

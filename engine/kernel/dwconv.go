@@ -221,7 +221,7 @@ func (w *ConvWeights) packDepthwise() {
 	lanes, taps := w.block.Channels(), w.kh*w.kw
 	for c := range w.cout {
 		for t := range taps {
-			w.data[(c/lanes*taps+t)*lanes+c%lanes] = w.source[c*taps+t]
+			w.data[(c/lanes*taps+t)*lanes+c%lanes] = w.source[c*taps+t] * factor(w.scale, c)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"math"
+	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
@@ -11,13 +12,14 @@ import (
 
 // fused are the operators that passes put in place of several.
 var fused = []Def{
-	{Domain: Internal, Name: "Conv", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{2, 4}, Out: Exactly(1), New: newFusedConv},
+	{Domain: Internal, Name: "Conv", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{2, 5}, Out: Exactly(1), New: newFusedConv},
 	{Domain: Internal, Name: "Activate", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(1), New: newActivate},
 	{Domain: Internal, Name: "ScaleShift", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(3), Out: Exactly(1), New: newScaleShift},
 }
 
 // FusedConv is a convolution of two dimensions with what follows it: y =
-// act(conv(X, W) + B + Z). Attributes are Conv's and an activation.
+// act(conv(X, W·S) + B + Z), S a number for each output channel. Attributes are
+// Conv's and an activation.
 type FusedConv struct {
 	Strides, Dilations, Pads []int // [h w], [h w], [top left bottom right]
 	AutoPad                  string
@@ -85,7 +87,7 @@ func (op *FusedConv) Padding(h, w, kh, kw int) (top, left, bottom, right int) {
 // the two are fused may turn out to be unlike.
 func (op *FusedConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	out, err := op.conv.Infer(in[:min(3, len(in))])
-	if err != nil || len(in) < 4 {
+	if err != nil || len(in) < 4 || in[3].DType == tensor.Invalid {
 		return out, err
 	}
 	out[0].Shape, err = broadcastShape(out[0].Shape, in[3].Shape)
@@ -97,6 +99,14 @@ func (op *FusedConv) Eval(c *Call) error {
 	z := c.input(3)
 	inner := *c
 	inner.In = c.In[:min(3, len(c.In))]
+	if s := c.input(4); s != nil {
+		w, err := scaledWeights(c, c.In[1], s)
+		if err != nil {
+			return err
+		}
+		inner.In = slices.Clone(inner.In)
+		inner.In[1] = w
+	}
 	if z != nil {
 		inner.Out, inner.Planned = make([]*tensor.Tensor, 1), nil
 	}
@@ -117,6 +127,22 @@ func (op *FusedConv) Eval(c *Call) error {
 	c.Out[0] = y
 	activate(tensor.Data[float32](y), tensor.Data[float32](y), op.Act)
 	return nil
+}
+
+// scaledWeights are weights [Cout, …] with a scale for each output channel.
+func scaledWeights(c *Call, weights, scale *tensor.Tensor) (*tensor.Tensor, error) {
+	scratch := *c
+	scratch.Planned = nil // that is for the output
+	scaled, err := scratch.Like(weights)
+	if err != nil {
+		return nil, err
+	}
+	w, s, to := tensor.Data[float32](weights), tensor.Data[float32](scale), tensor.Data[float32](scaled)
+	each := len(w) / max(1, len(s))
+	for i, v := range w {
+		to[i] = v * s[i/each]
+	}
+	return scaled, nil
 }
 
 // ActivationAttrs are the attributes that carry an activation.

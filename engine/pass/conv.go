@@ -28,7 +28,8 @@ func floats(v *ir.Value) []float32 {
 
 // batchNorm turns a BatchNormalization with constant statistics into a
 // ScaleShift, and moves that into the convolution (or transposed convolution)
-// before it: w' = w·scale, b' = b·scale + shift.
+// before it: w' = w·scale, b' = b·scale + shift. Where the convolution is of the
+// fused form, w·scale is left to who packs the weights.
 func batchNorm(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(bn *ir.Node) error {
@@ -38,13 +39,17 @@ func batchNorm(e *Editor) (int, error) {
 		}
 		changes++
 		x := bn.Inputs[0]
-		if conv := x.Node; conv != nil && e.Only(x) == bn && scaleConv(e.Graph, conv, scale, shift) {
-			e.note(conv)
-			// The convolution makes the value that readers of bn want.
-			conv.Outputs[0], bn.Outputs[0] = bn.Outputs[0], conv.Outputs[0]
-			conv.Outputs[0].Node, bn.Outputs[0].Node = conv, bn
-			e.Remove(bn)
-			return nil
+		if conv := x.Node; conv != nil && e.Only(x) == bn {
+			done, err := scaleFused(e, conv, scale, shift)
+			if err != nil {
+				return err
+			}
+			if done || scaleConv(e.Graph, conv, scale, shift) {
+				e.note(conv)
+				swapOutput(conv, bn)
+				e.Remove(bn)
+				return nil
+			}
 		}
 		return e.Rebind(bn, ops.Internal, "ScaleShift", 1, []*ir.Value{x,
 			e.Graph.Constant(bn.Name+"/scale", tensor.Of(scale)), e.Graph.Constant(bn.Name+"/shift", tensor.Of(shift))}, nil)
@@ -83,8 +88,49 @@ func scaleShift(n *ir.Node) (scale, shift []float32, ok bool) {
 	return scale, shift, true
 }
 
+// scaleFused gives a convolution of the fused form the scale and shift of what
+// follows it. Its weights stay where they are, in the file for instance.
+func scaleFused(e *Editor, conv *ir.Node, scale, shift []float32) (bool, error) {
+	op, ok := conv.Operator.(*ops.FusedConv)
+	if !ok || op.Act.Kind != kernel.Identity || residual(conv) != nil || conv.Inputs[1].Const().Dim(0) != len(scale) {
+		return false, nil
+	}
+	inputs := make([]*ir.Value, 5)
+	copy(inputs, conv.Inputs)
+	if inputs[4] != nil {
+		before := floats(inputs[4])
+		scale = slices.Clone(scale)
+		for i := range scale {
+			scale[i] *= before[i]
+		}
+	}
+	inputs[2] = e.Graph.Constant(conv.Name+"/bias", tensor.Of(shiftBias(conv, shift, scale)))
+	inputs[4] = e.Graph.Constant(conv.Name+"/scale", tensor.Of(scale))
+	return true, e.Rebind(conv, conv.Domain, conv.Op, conv.Version, inputs, conv.Attrs)
+}
+
+// shiftBias is a convolution's bias times a scale, plus a shift.
+func shiftBias(conv *ir.Node, shift, scale []float32) []float32 {
+	bias := slices.Clone(shift)
+	if len(conv.Inputs) > 2 {
+		for i, b := range floats(conv.Inputs[2]) {
+			bias[i] += b * scale[i]
+		}
+	}
+	return bias
+}
+
+// residual is what a convolution of the fused form adds, nil where it adds
+// nothing.
+func residual(conv *ir.Node) *ir.Value {
+	if len(conv.Inputs) > 3 {
+		return conv.Inputs[3]
+	}
+	return nil
+}
+
 // scaleConv multiplies a scale and adds a shift a channel to the constant
-// weights of a convolution.
+// weights of a convolution of no fused form.
 func scaleConv(g *ir.Graph, conv *ir.Node, scale, shift []float32) bool {
 	transposed := is(conv, "ConvTranspose")
 	if !is(conv, "Conv") && !transposed || len(conv.Inputs) > 2 && floats(conv.Inputs[2]) == nil {
@@ -114,12 +160,7 @@ func scaleConv(g *ir.Graph, conv *ir.Node, scale, shift []float32) bool {
 	for i, v := range w {
 		scaled[i] = v * scale[i/per%channels]
 	}
-	bias := slices.Clone(shift)
-	if len(conv.Inputs) > 2 {
-		for i, b := range floats(conv.Inputs[2]) {
-			bias[i] += b * scale[i]
-		}
-	}
+	bias := shiftBias(conv, shift, scale)
 	conv.Inputs = []*ir.Value{conv.Inputs[0],
 		g.Constant(conv.Inputs[1].Name+"/scaled", tensor.Of(scaled, shape.Shape()...)),
 		g.Constant(conv.Name+"/bias", tensor.Of(bias))}
@@ -274,7 +315,7 @@ func fuseResidual(e *Editor) (int, error) {
 		if conv == nil {
 			return nil
 		}
-		inputs := make([]*ir.Value, 4)
+		inputs := make([]*ir.Value, max(4, len(conv.Inputs)))
 		copy(inputs, conv.Inputs)
 		inputs[3] = z
 		attrs := conv.Attrs
@@ -333,7 +374,7 @@ func lastConv(e *Editor, add *ir.Node, place map[*ir.Node]int) (conv *ir.Node, z
 		if v.Node != nil {
 			op, ok = v.Node.Operator.(*ops.FusedConv)
 		}
-		if !ok || op.Act.Kind != kernel.Identity || len(v.Node.Inputs) > 3 || e.Only(v) != add {
+		if !ok || op.Act.Kind != kernel.Identity || residual(v.Node) != nil || e.Only(v) != add {
 			continue
 		}
 		if other.Node != nil && place[other.Node] > place[v.Node] || other.Const() != nil {

@@ -21,18 +21,19 @@ type Pass struct {
 
 // All are the passes in the order in which they run. Folding comes before
 // what looks for constants, but after what wants weights narrow; batch normalisation goes into a convolution
-// before activations and sums do, since they follow it.
+// of the fused form, which takes its weights as they are, and before activations
+// and sums do, since they follow it.
 var All = []Pass{
 	{"quant", "turns operators between codes of 8 bits into integer ones", joinQuantized},
 	{"fold", "computes what depends on constants only", foldConstants},
 	{"identity", "takes out operators that hand their input on", dropIdentities},
 	{"pad", "moves zero padding into the convolution or average pool after it", movePads},
 	{"focus", "lets a convolution of every second pixel, side by side as channels, read the picture itself", focus},
+	{"conv", "gives convolutions of two dimensions their fused form", fuseConv},
 	{"batchnorm", "turns batch normalisation into a scale and a shift, inside the convolution before it where there is one", batchNorm},
 	{"silu", "joins x·sigmoid(x) and x·hardsigmoid(x)", joinSilu},
 	{"gelu", "joins x/2·(1+erf(x/√2))", joinGelu},
 	{"layernorm", "joins the steps of a layer normalisation", joinLayerNorm},
-	{"conv", "gives convolutions of two dimensions their fused form", fuseConv},
 	{"activation", "moves activations into the operator before them", fuseActivation},
 	{"residual", "moves sums of two branches into the convolution before them", fuseResidual},
 	{"dead", "drops nodes whose results nobody reads", dropDead},
@@ -48,27 +49,38 @@ type Report struct {
 // leaves the graph bound and its facts inferred.
 func Optimise(g *ir.Graph, off map[string]bool) ([]Report, error) {
 	var reports []Report
+	known := editors{}
 	for _, p := range All {
 		if off[p.Name] {
 			continue
 		}
-		changes, err := runOn(g, p)
+		changes, err := known.run(g, p)
 		if err != nil {
 			return reports, err
 		}
+		known.keep()
 		reports = append(reports, Report{p, changes})
 	}
 	return reports, nil
 }
 
-func runOn(g *ir.Graph, p Pass) (int, error) {
-	changes, err := p.Run(NewEditor(g))
+// editors are those of a graph and its regions, which the next pass takes over
+// from one that changed nothing.
+type editors map[*ir.Graph]*Editor
+
+func (known editors) run(g *ir.Graph, p Pass) (int, error) {
+	e := known[g]
+	if e == nil {
+		e = NewEditor(g)
+		known[g] = e
+	}
+	changes, err := p.Run(e)
 	if err != nil {
 		return 0, err
 	}
 	for _, n := range g.Nodes {
 		for _, r := range n.Regions() {
-			c, err := runOn(r, p)
+			c, err := known.run(r, p)
 			if err != nil {
 				return 0, err
 			}
@@ -78,12 +90,24 @@ func runOn(g *ir.Graph, p Pass) (int, error) {
 	return changes, nil
 }
 
+// keep drops all editors where one changed its graph: what a region reads is
+// known to those around it too.
+func (known editors) keep() {
+	for _, e := range known {
+		if e.changed {
+			clear(known)
+			return
+		}
+	}
+}
+
 // Editor changes a graph while it knows who reads each value.
 type Editor struct {
 	Graph   *ir.Graph
 	readers map[*ir.Value][]*ir.Node // by value; a node that reads it through a region counts
 	output  map[*ir.Value]bool
 	gone    map[*ir.Node]bool
+	changed bool
 }
 
 // NewEditor looks at a graph as it is.
@@ -172,7 +196,7 @@ func (e *Editor) reads(n *ir.Node, v *ir.Value) bool {
 }
 
 // Remove takes a node out.
-func (e *Editor) Remove(n *ir.Node) { e.gone[n] = true }
+func (e *Editor) Remove(n *ir.Node) { e.gone[n], e.changed = true, true }
 
 // prune takes out the maker of v, and its makers, as far as nothing reads them
 // any more.
@@ -216,12 +240,14 @@ func (e *Editor) Replace(old, new *ir.Value) bool {
 		e.readers[new] = append(e.readers[new], n)
 	}
 	delete(e.readers, old)
+	e.changed = true
 	return true
 }
 
 // Rebind gives a node another meaning in place: operator, inputs, attributes.
 // Its outputs stay.
 func (e *Editor) Rebind(n *ir.Node, domain, op string, version int, inputs []*ir.Value, attrs []*ir.Attr) error {
+	e.changed = true
 	n.Domain, n.Op, n.Version, n.Inputs, n.Attrs = domain, op, version, inputs, attrs
 	e.note(n)
 	d := ops.Find(domain, op, version)

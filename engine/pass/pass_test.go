@@ -168,7 +168,7 @@ func TestPasses(t *testing.T) {
 			}
 			for _, p := range All {
 				if strings.Contains(" "+c.passes+" ", " "+p.Name+" ") {
-					if _, err := runOn(m.Graph, p); err != nil {
+					if _, err := (editors{}).run(m.Graph, p); err != nil {
 						t.Fatal(err)
 					}
 				}

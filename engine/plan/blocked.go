@@ -484,9 +484,12 @@ func (b *builder) convWork(n *ir.Node, c *kernel.Conv, tiled bool) (kernel.Work,
 // convPlan packs the weights of a convolution and returns what plans it, on as
 // many rows as it may have, and how the kernel is called.
 func (b *builder) convPlan(n *ir.Node, c *kernel.Conv, tiled bool) (plan func(*kernel.Conv) (kernel.Work, error), name string, err error) {
-	data, bias := n.Inputs[1].Const(), b.bias(n)
+	f := filter{n.Inputs[1].Const(), b.bias(n), nil}
+	if len(n.Inputs) > 4 && n.Inputs[4] != nil {
+		f.scale = n.Inputs[4].Const()
+	}
 	if tiled || b.tiledPlanar(n, c) {
-		w, err := b.weights.tile(c, data, bias)
+		w, err := b.weights.tile(c, f)
 		if c.In.Format == kernel.BF16x32 {
 			return func(c *kernel.Conv) (kernel.Work, error) { return b.opt.Rung.NewBF16(c, w) }, "conv bf16", err
 		}
@@ -496,6 +499,6 @@ func (b *builder) convPlan(n *ir.Node, c *kernel.Conv, tiled bool) (plan func(*k
 	if err != nil {
 		return nil, "", err
 	}
-	w, err := b.weights.vector(c, m, data, bias)
+	w, err := b.weights.vector(c, m, f)
 	return func(c *kernel.Conv) (kernel.Work, error) { return b.opt.Rung.Conv(m, c, w) }, "conv " + m.String(), err
 }

@@ -38,7 +38,8 @@ type packed interface {
 // weightKey says which constant was packed and for what.
 type weightKey struct {
 	weights, bias *tensor.Tensor
-	depthwise     bool // packed for that method
+	scale         *tensor.Tensor // of each output channel, nil: all are 1
+	depthwise     bool           // packed for that method
 	in, out       kernel.Format
 	group         int
 	wide          bool // dilated along rows
@@ -49,8 +50,11 @@ func newWeights(o *Options) *weights {
 		quant: map[quantKey]*kernel.QConvWeights{}}
 }
 
-func (w *weights) key(c *kernel.Conv, data, bias *tensor.Tensor) weightKey {
-	return weightKey{weights: data, bias: bias, in: c.In.Format, out: c.Out.Format, group: c.Group, wide: c.DilationW > 1}
+// filter are the constants of a convolution; bias and scale may be nil.
+type filter struct{ weights, bias, scale *tensor.Tensor }
+
+func (w *weights) key(c *kernel.Conv, f filter) weightKey {
+	return weightKey{weights: f.weights, bias: f.bias, scale: f.scale, in: c.In.Format, out: c.Out.Format, group: c.Group, wide: c.DilationW > 1}
 }
 
 func numbers(t *tensor.Tensor) []float32 {
@@ -61,24 +65,27 @@ func numbers(t *tensor.Tensor) []float32 {
 }
 
 // vector packs for the float32 kernels.
-func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, data, bias *tensor.Tensor) (*kernel.ConvWeights, error) {
-	k := w.key(c, data, bias)
+func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, f filter) (*kernel.ConvWeights, error) {
+	k := w.key(c, f)
 	k.depthwise = m == kernel.ConvDepthwise
 	if p := w.conv[k]; p != nil {
 		return p, nil
 	}
-	p, err := w.opt.Rung.PackConv(m, c, numbers(data), numbers(bias))
+	p, err := w.opt.Rung.PackConv(m, c, numbers(f.weights), numbers(f.bias))
 	if err != nil {
 		return nil, err
 	}
-	w.later(p, len(data.Bytes()))
+	if f.scale != nil {
+		p.ScaleBy(numbers(f.scale))
+	}
+	w.later(p, len(f.weights.Bytes()))
 	w.conv[k] = p
 	return p, nil
 }
 
 // tile packs for the tile unit.
-func (w *weights) tile(c *kernel.Conv, data, bias *tensor.Tensor) (*kernel.TileWeights, error) {
-	k := w.key(c, data, bias)
+func (w *weights) tile(c *kernel.Conv, f filter) (*kernel.TileWeights, error) {
+	k := w.key(c, f)
 	k.out = 0 // packed alike for every output
 	if p := w.tiles[k]; p != nil {
 		return p, nil
@@ -87,11 +94,14 @@ func (w *weights) tile(c *kernel.Conv, data, bias *tensor.Tensor) (*kernel.TileW
 	if c.In.Format == kernel.BF16x32 {
 		pack = w.opt.Rung.PackBF16
 	}
-	p, err := pack(c, numbers(data), numbers(bias))
+	p, err := pack(c, numbers(f.weights), numbers(f.bias))
 	if err != nil {
 		return nil, err
 	}
-	w.later(p, len(data.Bytes()))
+	if f.scale != nil {
+		p.ScaleBy(numbers(f.scale))
+	}
+	w.later(p, len(f.weights.Bytes()))
 	w.tiles[k] = p
 	return p, nil
 }
