@@ -42,15 +42,18 @@ const (
 var dear atomic.Int64
 
 // populate gives mapped memory its pages, small ones where a huge one is not
-// wanted. Old systems do not know how: there packing finds them missing one by
+// wanted: now and later, for the system makes huge pages of those that are mostly
+// empty too. Old systems do not know how: there packing finds them missing one by
 // one.
 func populate(b []byte, small bool) {
 	before := int(uintptr(unsafe.Pointer(unsafe.SliceData(b))) % smallPage)
 	b = unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), -before)), roundUp(len(b)+before, smallPage))
-	if dear.Add(-int64(len(b))) > 0 || small {
+	if dear := dear.Add(-int64(len(b))) > 0; dear || small {
 		_ = unix.Madvise(b, unix.MADV_NOHUGEPAGE)
 		_ = unix.Madvise(b, unix.MADV_POPULATE_WRITE)
-		_ = unix.Madvise(b, unix.MADV_HUGEPAGE)
+		if !small {
+			_ = unix.Madvise(b, unix.MADV_HUGEPAGE)
+		}
 		return
 	}
 	start := time.Now()

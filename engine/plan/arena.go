@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -11,41 +12,96 @@ import (
 const align = 64
 
 // placeBuffers lays the buffers out in one arena so that those in use at the
-// same time do not overlap: largest first, each at the lowest place that is
-// free during its life.
+// same time do not overlap. Which order of placing them takes the least memory
+// depends on the network: orders are tried until one takes no more than what is
+// in use at once.
 func (b *builder) placeBuffers() error {
-	order := make([]int, len(b.buffers))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(x, y int) int { return b.buffers[y].size - b.buffers[x].size })
-	var placed []int // by offset
-	for _, i := range order {
-		buf := &b.buffers[i]
-		if buf.size > math.MaxInt-align {
-			return fmt.Errorf("memory: a buffer of %d bytes", buf.size)
+	for i := range b.buffers {
+		if b.buffers[i].size > math.MaxInt-align {
+			return fmt.Errorf("memory: a buffer of %d bytes", b.buffers[i].size)
 		}
-		size := (buf.size + align - 1) &^ (align - 1)
-		at := 0
+	}
+	peaks, least := b.peaks()
+	life := func(i int) int { return b.buffers[i].last - b.buffers[i].first + 1 }
+	size := func(i int) int { return b.buffers[i].size }
+	best := math.MaxInt
+	for _, before := range []func(x, y int) int{
+		func(x, y int) int { return cmp.Compare(size(y), size(x)) },
+		func(x, y int) int {
+			return cmp.Or(cmp.Compare(peaks[y], peaks[x]), cmp.Compare(life(y), life(x)), cmp.Compare(size(y), size(x)))
+		},
+		func(x, y int) int {
+			return cmp.Compare(float64(size(y))*float64(life(y)), float64(size(x))*float64(life(x)))
+		},
+	} {
+		order := make([]int, len(b.buffers))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortStableFunc(order, before)
+		offsets, all, err := b.place(order)
+		if err != nil {
+			return err
+		}
+		if all < best {
+			best, b.arena = all, all
+			for i, at := range offsets {
+				b.buffers[i].offset = at
+			}
+		}
+		if best <= least {
+			break
+		}
+	}
+	return nil
+}
+
+// room is how many bytes a buffer takes of the arena.
+func (b *buffer) room() int { return (b.size + align - 1) &^ (align - 1) }
+
+// peaks are, by buffer, the most bytes that are in use at once during its life,
+// and the most of all.
+func (b *builder) peaks() (of []int, most int) {
+	inUse := make([]int, len(b.steps)+1) // by step, and after the last
+	for i := range b.buffers {
+		for t := b.buffers[i].first; t <= b.buffers[i].last; t++ {
+			inUse[t] += b.buffers[i].room()
+		}
+	}
+	of = make([]int, len(b.buffers))
+	for i := range of {
+		of[i] = slices.Max(inUse[b.buffers[i].first : b.buffers[i].last+1])
+		most = max(most, of[i])
+	}
+	return of, most
+}
+
+// place puts each buffer in turn at the lowest place that is free during its
+// life, and tells how many bytes all take.
+func (b *builder) place(order []int) (offsets []int, all int, err error) {
+	offsets = make([]int, len(b.buffers))
+	placed := make([]int, 0, len(order)) // by offset
+	for _, i := range order {
+		buf, at := &b.buffers[i], 0
 		for _, j := range placed {
 			o := &b.buffers[j]
 			if o.last < buf.first || buf.last < o.first {
 				continue
 			}
-			if at+size <= o.offset {
+			if at+buf.room() <= offsets[j] {
 				break
 			}
-			at = max(at, (o.offset+o.size+align-1)&^(align-1))
+			at = max(at, offsets[j]+o.room())
 		}
-		buf.offset = at
-		if at > math.MaxInt-size {
-			return fmt.Errorf("memory: the values alive at once take more than this system can address")
+		if at > math.MaxInt-buf.room() {
+			return nil, 0, fmt.Errorf("memory: the values alive at once take more than this system can address")
 		}
-		b.arena = max(b.arena, at+size)
-		k, _ := slices.BinarySearchFunc(placed, at, func(j, at int) int { return b.buffers[j].offset - at })
+		offsets[i] = at
+		all = max(all, at+buf.room())
+		k, _ := slices.BinarySearchFunc(placed, at, func(j, at int) int { return offsets[j] - at })
 		placed = slices.Insert(placed, k, i)
 	}
-	return nil
+	return offsets, all, nil
 }
 
 // heap is zeroed memory of the garbage collector's that starts a cache line.

@@ -8,7 +8,8 @@ import (
 
 // allocate returns zeroed memory that starts a cache line, and what gives it
 // back. Large pieces come from the kernel on huge pages: a network's
-// activations span more small pages than the translation caches hold.
+// activations span more small pages than the translation caches hold. The rest,
+// where it would leave a good part of one empty, is on small pages.
 func allocate(n int) (memory []byte, free func()) {
 	if n < hugePage {
 		return heap(n), func() {}
@@ -17,7 +18,11 @@ func allocate(n int) (memory []byte, free func()) {
 	if err != nil {
 		return heap(n), func() {}
 	}
-	_ = unix.Madvise(p, unix.MADV_HUGEPAGE) // a hint
 	off := int(-uintptr(unsafe.Pointer(&p[0])) & (hugePage - 1))
+	huge := (n + hugePage/4) &^ (hugePage - 1)
+	_ = unix.Madvise(p[off:off+huge], unix.MADV_HUGEPAGE) // hints
+	if rest := p[off+huge:]; len(rest) > 0 {
+		_ = unix.Madvise(rest, unix.MADV_NOHUGEPAGE)
+	}
 	return p[off : off+n], func() { _ = unix.Munmap(p) }
 }
