@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// alongRows is a program of kernels along rows and their constants.
+func alongRows(emit func(*gen)) func(*gen) {
+	return func(g *gen) {
+		emit(g)
+		g.writeConstants()
+	}
+}
+
+var vectors = []vector{ymm, zmm}
+
+// row is a kernel along rows: its vectors, and how the last numbers of a row are
+// masked: by K1, or by the last register.
+type row struct {
+	*gen
+	vector
+	r []reg.VecPhysical
+}
+
+func (g *gen) row(v vector) row { return row{g, v, v.regs} }
+
+func (k row) wide() bool            { return k.bytes == 64 }
+func (k row) lanesOf() int          { return k.bytes / 4 }
+func (k row) mask() reg.VecPhysical { return k.r[15] }
+
+// tailMask makes the mask for the n numbers that are left; RAX and RCX change.
+func (k row) tailMask(n reg.GPPhysical) {
+	if k.wide() {
+		k.MOVL(imm(1), reg.EAX)
+		k.MOVQ(n, reg.RCX)
+		k.SHLL(reg.CL, reg.EAX)
+		k.DECL(reg.EAX)
+		k.KMOVW(reg.EAX, reg.K1)
+		return
+	}
+	k.MOVD(n.As32(), k.mask().AsX())
+	k.VPBROADCASTD(k.mask().AsX(), k.mask())
+	k.VPCMPGTD(k.lanes(), k.mask(), k.mask())
+}
+
+// load fetches a vector; of the last numbers only those there are, and 0.
+func (k row) load(m operand.Mem, r reg.VecPhysical, tail bool) {
+	switch {
+	case !tail:
+		k.VMOVUPS(m, r)
+	case k.wide():
+		k.VMOVUPS_Z(m, reg.K1, r)
+	default:
+		k.VMASKMOVPS(m, k.mask(), r)
+	}
+}
+
+func (k row) store(r reg.VecPhysical, m operand.Mem, tail bool) {
+	switch {
+	case !tail:
+		k.VMOVUPS(r, m)
+	case k.wide():
+		k.VMOVUPS(r, reg.K1, m)
+	default:
+		k.VMASKMOVPS(r, k.mask(), m)
+	}
+}
+
+// loop runs body for every vector of a row, in groups of unroll vectors, then
+// one by one, then for the numbers that are left. It gets the vector's offset
+// in bytes within the group and its place in the group; pointers advance.
+func (k row) loop(label string, n reg.GPPhysical, pointers []reg.Register, unroll int, body func(disp, i int, tail bool)) {
+	step := func(vectors int) {
+		for _, p := range pointers {
+			k.ADDQ(imm(vectors*k.bytes), p)
+		}
+		k.SUBQ(imm(vectors*k.lanesOf()), n)
+	}
+	for _, u := range []int{unroll, 1} {
+		name := fmt.Sprintf("%s%d", label, u)
+		k.Label(name)
+		k.CMPQ(n, imm(u*k.lanesOf()))
+		k.JLT(to(name + "Done"))
+		for i := range u {
+			body(i*k.bytes, i, false)
+		}
+		step(u)
+		k.JMP(to(name))
+		k.Label(name + "Done")
+		if unroll == 1 {
+			break
+		}
+	}
+	k.TESTQ(n, n)
+	k.JZ(to(label + "End"))
+	k.tailMask(n)
+	body(0, 0, true)
+	k.Label(label + "End")
+}
+
+// clip bounds r by low and high; a NaN stays.
+func (k row) clip(r, low, high reg.Register) {
+	k.VMAXPS(r, low, r)
+	k.VMINPS(r, high, r)
+}
+
+func (k row) zero(r reg.VecPhysical) { k.VXORPS(r.AsX(), r.AsX(), r.AsX()) }
