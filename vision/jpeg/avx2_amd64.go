@@ -11,37 +11,37 @@ package jpeg
 //go:noescape
 func blockBMI2(r *bitReader, b *int16, dc *entry, ac *entry, order *uint8, pred *int32, k int) int
 
-// idctAVX2 is idctGo for pairs of blocks, at least one. It reads 256*pairs
+// idctAsm is idctGo for pairs of blocks, at least one. It reads 256*pairs
 // bytes of coefs and 128 of quant, and writes 16*pairs bytes of each of eight rows.
 //
 //go:noescape
-func idctAVX2(dst *byte, stride int, coefs *int16, quant *int16, pairs int)
+func idctAsm(dst *byte, stride int, coefs *int16, quant *int16, pairs int)
 
-// h2v1AVX2 is h2v1Go for n samples, at least 16. src points at the first; one
+// h2v1Asm is h2v1Go for n samples, at least 16. src points at the first; one
 // before it and one after the last are read.
 //
 //go:noescape
-func h2v1AVX2(dst *byte, src *byte, n int)
+func h2v1Asm(dst *byte, src *byte, n int)
 
-// h2v2AVX2 is h2v2Go for n samples, at least 16. near and far point at the
+// h2v2Asm is h2v2Go for n samples, at least 16. near and far point at the
 // first; one before it and one after the last are read.
 //
 //go:noescape
-func h2v2AVX2(dst *byte, near *byte, far *byte, n int)
+func h2v2Asm(dst *byte, near *byte, far *byte, n int)
 
-// h1v2AVX2 is h1v2Go for n samples, at least 32.
+// h1v2Asm is h1v2Go for n samples, at least 32.
 //
 //go:noescape
-func h1v2AVX2(dst *byte, near *byte, far *byte, n int, bias int)
+func h1v2Asm(dst *byte, near *byte, far *byte, n int, bias int)
 
-// yccAVX2 is yccGo for n pixels, at least 32. It reads n bytes of each row and
+// yccAsm is yccGo for n pixels, at least 32. It reads n bytes of each row and
 // writes 3*n.
 //
 //go:noescape
-func yccAVX2(dst *byte, y *byte, cb *byte, cr *byte, n int)
+func yccAsm(dst *byte, y *byte, cb *byte, cr *byte, n int)
 
-// rgbAVX2 is rgbGo for n pixels, at least 32. It reads n bytes of each row and
+// rgbAsm is rgbGo for n pixels, at least 32. It reads n bytes of each row and
 // writes 3*n.
 //
 //go:noescape
-func rgbAVX2(dst *byte, red *byte, green *byte, blue *byte, n int)
+func rgbAsm(dst *byte, red *byte, green *byte, blue *byte, n int)

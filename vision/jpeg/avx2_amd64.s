@@ -147,9 +147,9 @@ leave:
 	MOVQ SI, ret+56(FP)
 	RET
 
-// func idctAVX2(dst *byte, stride int, coefs *int16, quant *int16, pairs int)
+// func idctAsm(dst *byte, stride int, coefs *int16, quant *int16, pairs int)
 // Requires: AVX, AVX2
-TEXT ·idctAVX2(SB), NOSPLIT, $256-40
+TEXT ·idctAsm(SB), NOSPLIT, $256-40
 	MOVQ dst+0(FP), AX
 	MOVQ stride+8(FP), CX
 	MOVQ coefs+16(FP), DX
@@ -609,9 +609,9 @@ DATA jpeg_const_11<>+16(SB)/8, $0x0010001000100010
 DATA jpeg_const_11<>+24(SB)/8, $0x0010001000100010
 GLOBL jpeg_const_11<>(SB), RODATA|NOPTR, $32
 
-// func h2v1AVX2(dst *byte, src *byte, n int)
+// func h2v1Asm(dst *byte, src *byte, n int)
 // Requires: AVX, AVX2, CMOV
-TEXT ·h2v1AVX2(SB), NOSPLIT, $0-24
+TEXT ·h2v1Asm(SB), NOSPLIT, $0-24
 	MOVQ    dst+0(FP), AX
 	MOVQ    src+8(FP), CX
 	MOVQ    n+16(FP), DX
@@ -658,9 +658,9 @@ DATA jpeg_const_13<>+16(SB)/8, $0x0002000200020002
 DATA jpeg_const_13<>+24(SB)/8, $0x0002000200020002
 GLOBL jpeg_const_13<>(SB), RODATA|NOPTR, $32
 
-// func h2v2AVX2(dst *byte, near *byte, far *byte, n int)
+// func h2v2Asm(dst *byte, near *byte, far *byte, n int)
 // Requires: AVX, AVX2, CMOV
-TEXT ·h2v2AVX2(SB), NOSPLIT, $0-32
+TEXT ·h2v2Asm(SB), NOSPLIT, $0-32
 	MOVQ    dst+0(FP), AX
 	MOVQ    near+8(FP), CX
 	MOVQ    far+16(FP), DX
@@ -720,9 +720,9 @@ DATA jpeg_const_15<>+16(SB)/8, $0x0008000800080008
 DATA jpeg_const_15<>+24(SB)/8, $0x0008000800080008
 GLOBL jpeg_const_15<>(SB), RODATA|NOPTR, $32
 
-// func h1v2AVX2(dst *byte, near *byte, far *byte, n int, bias int)
+// func h1v2Asm(dst *byte, near *byte, far *byte, n int, bias int)
 // Requires: AVX, AVX2, CMOV
-TEXT ·h1v2AVX2(SB), NOSPLIT, $0-40
+TEXT ·h1v2Asm(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         near+8(FP), CX
 	MOVQ         far+16(FP), DX
@@ -762,9 +762,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func yccAVX2(dst *byte, y *byte, cb *byte, cr *byte, n int)
+// func yccAsm(dst *byte, y *byte, cb *byte, cr *byte, n int)
 // Requires: AVX, AVX2, CMOV
-TEXT ·yccAVX2(SB), NOSPLIT, $0-40
+TEXT ·yccAsm(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), AX
 	MOVQ y+8(FP), CX
 	MOVQ cb+16(FP), DX
@@ -936,9 +936,9 @@ DATA jpeg_const_28<>+16(SB)/8, $0x800c80800b80800a
 DATA jpeg_const_28<>+24(SB)/8, $0x0f80800e80800d80
 GLOBL jpeg_const_28<>(SB), RODATA|NOPTR, $32
 
-// func rgbAVX2(dst *byte, red *byte, green *byte, blue *byte, n int)
+// func rgbAsm(dst *byte, red *byte, green *byte, blue *byte, n int)
 // Requires: AVX, AVX2, CMOV
-TEXT ·rgbAVX2(SB), NOSPLIT, $0-40
+TEXT ·rgbAsm(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), AX
 	MOVQ red+8(FP), CX
 	MOVQ green+16(FP), DX

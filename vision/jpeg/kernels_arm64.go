@@ -5,11 +5,12 @@ package jpeg
 import "os"
 
 // neonKernels leave the codes to the twin: they are taken one bit string at a time.
-var neonKernels = kernels{
-	name:  "neon",
-	block: (*bitReader).block,
-	idct:  idctWide, h2v1: h2v1Wide, h2v2: h2v2Wide, h1v2: h1v2Wide, ycc: yccWide, rgb: rgbWide,
-}
+var neonKernels = wideKernels("neon", (*bitReader).block)
+
+const (
+	idctBlocks = 1  // that idctAsm takes at once
+	leastWide  = 16 // samples: h1v2Asm, yccAsm and rgbAsm take no fewer
+)
 
 // fastest returns the best kernels for this CPU; VISION_CPU=purego asks for the
 // twins, every other class of kernels has NEON.
@@ -18,67 +19,4 @@ func fastest() *kernels {
 		return &goKernels
 	}
 	return &neonKernels
-}
-
-// The functions below prove to the assembly that its operands are long enough,
-// and leave to the twins what is shorter than a register.
-
-func idctWide(dst []byte, stride int, coefs []int16, quant *[64]int16, n int) {
-	if n == 0 {
-		return
-	}
-	if len(coefs) < 64*n || len(dst) < 7*stride+8*n {
-		panic("BUG: jpeg: idct operands")
-	}
-	idctNEON(&dst[0], stride, &coefs[0], &quant[0], n)
-}
-
-func h2v1Wide(dst, src []byte) {
-	n := len(src) - 2
-	if n < 16 {
-		h2v1Go(dst, src)
-		return
-	}
-	_ = dst[2*n-1]
-	h2v1NEON(&dst[0], &src[1], n)
-}
-
-func h2v2Wide(dst, near, far []byte) {
-	n := len(near) - 2
-	if n < 16 {
-		h2v2Go(dst, near, far)
-		return
-	}
-	_, _ = dst[2*n-1], far[n+1]
-	h2v2NEON(&dst[0], &near[1], &far[1], n)
-}
-
-func h1v2Wide(dst, near, far []byte, bias int) {
-	n := len(near)
-	if n < 16 {
-		h1v2Go(dst, near, far, bias)
-		return
-	}
-	_, _ = dst[n-1], far[n-1]
-	h1v2NEON(&dst[0], &near[0], &far[0], n, bias)
-}
-
-func yccWide(dst, y, cb, cr []byte) {
-	n := len(y)
-	if n < 16 {
-		yccGo(dst, y, cb, cr)
-		return
-	}
-	_, _, _ = dst[3*n-1], cb[n-1], cr[n-1]
-	yccNEON(&dst[0], &y[0], &cb[0], &cr[0], n)
-}
-
-func rgbWide(dst, r, g, b []byte) {
-	n := len(r)
-	if n < 16 {
-		rgbGo(dst, r, g, b)
-		return
-	}
-	_, _, _ = dst[3*n-1], g[n-1], b[n-1]
-	rgbNEON(&dst[0], &r[0], &g[0], &b[0], n)
 }

@@ -4,35 +4,35 @@
 
 package jpeg
 
-// idctNEON is idctGo for blocks, at least one. It reads 128 bytes of coefs for each and 128 of
+// idctAsm is idctGo for blocks, at least one. It reads 128 bytes of coefs for each and 128 of
 // quant, and writes 8 bytes of each of eight rows for each.
 //
 //go:noescape
-func idctNEON(dst *byte, stride int, coefs, quant *int16, blocks int)
+func idctAsm(dst *byte, stride int, coefs, quant *int16, blocks int)
 
-// h2v1NEON is h2v1Go for n samples, at least 16. src points at the first; one before it and one
+// h2v1Asm is h2v1Go for n samples, at least 16. src points at the first; one before it and one
 // after the last are read.
 //
 //go:noescape
-func h2v1NEON(dst, src *byte, n int)
+func h2v1Asm(dst, src *byte, n int)
 
-// h2v2NEON is h2v2Go for n samples, at least 16. near and far point at the first; one before it and
+// h2v2Asm is h2v2Go for n samples, at least 16. near and far point at the first; one before it and
 // one after the last are read.
 //
 //go:noescape
-func h2v2NEON(dst, near, far *byte, n int)
+func h2v2Asm(dst, near, far *byte, n int)
 
-// h1v2NEON is h1v2Go for n samples, at least 16.
+// h1v2Asm is h1v2Go for n samples, at least 16.
 //
 //go:noescape
-func h1v2NEON(dst, near, far *byte, n, bias int)
+func h1v2Asm(dst, near, far *byte, n, bias int)
 
-// yccNEON is yccGo for n pixels, at least 16. It reads n bytes of each row and writes 3*n.
+// yccAsm is yccGo for n pixels, at least 16. It reads n bytes of each row and writes 3*n.
 //
 //go:noescape
-func yccNEON(dst, y, cb, cr *byte, n int)
+func yccAsm(dst, y, cb, cr *byte, n int)
 
-// rgbNEON is rgbGo for n pixels, at least 16. It reads n bytes of each row and writes 3*n.
+// rgbAsm is rgbGo for n pixels, at least 16. It reads n bytes of each row and writes 3*n.
 //
 //go:noescape
-func rgbNEON(dst, red, green, blue *byte, n int)
+func rgbAsm(dst, red, green, blue *byte, n int)

@@ -5,11 +5,11 @@
 #include "textflag.h"
 #include "go_asm.h"
 
-// func idctNEON(dst *byte, stride int, coefs, quant *int16, blocks int)
+// func idctAsm(dst *byte, stride int, coefs, quant *int16, blocks int)
 //
 // R1 dst, R2 stride, R3 coefs, R4 quant, R5 blocks left, R6 to R13 rows of dst, R14 R15 bits; V0 V1
 // factors, V2 to V15 sums, V16 to V31 words.
-TEXT ·idctNEON(SB), NOSPLIT, $0-40
+TEXT ·idctAsm(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD stride+8(FP), R2
 	MOVD coefs+16(FP), R3
@@ -330,11 +330,11 @@ constant:
 	WORD $0x0d9f85a2 // st1 {v2.d}[0], [x13], #8
 	B next
 
-// func h2v1NEON(dst, src *byte, n int)
+// func h2v1Asm(dst, src *byte, n int)
 //
 // R1 dst, R2 src, R3 left to the last 16, R9 place, R10 an address. R4 and R5 the samples before
 // and after; V0 to V2 those and V3 V4 even, V5 V6 odd, V7 sums; V30 threes, V31 ones.
-TEXT ·h2v1NEON(SB), NOSPLIT, $0-24
+TEXT ·h2v1Asm(SB), NOSPLIT, $0-24
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
 	MOVD n+16(FP), R3
@@ -374,12 +374,12 @@ span:
 done:
 	RET
 
-// func h2v2NEON(dst, near, far *byte, n int)
+// func h2v2Asm(dst, near, far *byte, n int)
 //
 // R1 dst, R2 near, R3 far, R4 left to the last 16, R9 place, R10 an address. R5 R6 near and R7 R8
 // far before and after; V0 to V2 near, V3 to V5 far, V16 to V18 sums of both, V6 even and V7 odd;
 // V29 sevens, V30 threes of bytes, V31 of words.
-TEXT ·h2v2NEON(SB), NOSPLIT, $0-32
+TEXT ·h2v2Asm(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD near+8(FP), R2
 	MOVD far+16(FP), R3
@@ -437,11 +437,11 @@ span:
 done:
 	RET
 
-// func h1v2NEON(dst, near, far *byte, n, bias int)
+// func h1v2Asm(dst, near, far *byte, n, bias int)
 //
 // R1 dst, R2 near, R3 far, R4 left to the last 16, R9 place, R10 an address. R5 bias; V0 near, V1
 // far, V2 sums, V3 samples; V30 threes, V31 bias.
-TEXT ·h1v2NEON(SB), NOSPLIT, $0-40
+TEXT ·h1v2Asm(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD near+8(FP), R2
 	MOVD far+16(FP), R3
@@ -475,12 +475,12 @@ span:
 done:
 	RET
 
-// func yccNEON(dst, y, cb, cr *byte, n int)
+// func yccAsm(dst, y, cb, cr *byte, n int)
 //
 // R1 dst, R2 y, R3 cb, R4 cr, R5 left to the last 16, R9 place, R10 an address. V0 factors, V1
 // luma, V2 cb, V3 cr, V4 to V6 red, green, blue, V16 V17 twice cb and cr, V18 V19 sums; V31 128
 // each.
-TEXT ·yccNEON(SB), NOSPLIT, $0-40
+TEXT ·yccAsm(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD y+8(FP), R2
 	MOVD cb+16(FP), R3
@@ -543,11 +543,11 @@ span:
 done:
 	RET
 
-// func rgbNEON(dst, red, green, blue *byte, n int)
+// func rgbAsm(dst, red, green, blue *byte, n int)
 //
 // R1 dst, R2 red, R3 green, R4 blue, R5 left to the last 16, R9 place, R10 an address. V0 to V2 the
 // colours.
-TEXT ·rgbNEON(SB), NOSPLIT, $0-40
+TEXT ·rgbAsm(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD red+8(FP), R2
 	MOVD green+16(FP), R3

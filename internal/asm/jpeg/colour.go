@@ -21,8 +21,8 @@ const (
 )
 
 func (g *gen) ycc() {
-	g.fn("yccAVX2", "func(dst, y, cb, cr *byte, n int)",
-		"yccAVX2 is yccGo for n pixels, at least 32. It reads n bytes of each row and",
+	g.fn("yccAsm", "func(dst, y, cb, cr *byte, n int)",
+		"yccAsm is yccGo for n pixels, at least 32. It reads n bytes of each row and",
 		"writes 3*n.")
 	dst, y, cb, cr, n := g.param("dst"), g.param("y"), g.param("cb"), g.param("cr"), g.param("n")
 	at3 := g.GP64()
@@ -77,8 +77,8 @@ func (g *gen) ycc() {
 }
 
 func (g *gen) rgb() {
-	g.fn("rgbAVX2", "func(dst, red, green, blue *byte, n int)",
-		"rgbAVX2 is rgbGo for n pixels, at least 32. It reads n bytes of each row and",
+	g.fn("rgbAsm", "func(dst, red, green, blue *byte, n int)",
+		"rgbAsm is rgbGo for n pixels, at least 32. It reads n bytes of each row and",
 		"writes 3*n.")
 	dst := g.param("dst")
 	rows := [3]reg.GPVirtual{g.param("red"), g.param("green"), g.param("blue")}

@@ -25,8 +25,8 @@ const (
 // that nothing crosses halves before the store. A register holds a row of both
 // blocks, then a column, then bytes of rows.
 func (g *gen) idct() {
-	g.fn("idctAVX2", "func(dst *byte, stride int, coefs, quant *int16, pairs int)",
-		"idctAVX2 is idctGo for pairs of blocks, at least one. It reads 256*pairs",
+	g.fn("idctAsm", "func(dst *byte, stride int, coefs, quant *int16, pairs int)",
+		"idctAsm is idctGo for pairs of blocks, at least one. It reads 256*pairs",
 		"bytes of coefs and 128 of quant, and writes 16*pairs bytes of each of eight rows.")
 	dst, stride, coefs, quant, pairs := g.param("dst"), g.param("stride"), g.param("coefs"), g.param("quant"), g.param("pairs")
 	stride3 := g.GP64()

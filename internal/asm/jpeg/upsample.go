@@ -50,8 +50,8 @@ func (g *gen) pixelPairs(even, odd reg.VecVirtual, shift int, to operand.Mem) {
 }
 
 func (g *gen) h2v1() {
-	g.fn("h2v1AVX2", "func(dst, src *byte, n int)",
-		"h2v1AVX2 is h2v1Go for n samples, at least 16. src points at the first; one",
+	g.fn("h2v1Asm", "func(dst, src *byte, n int)",
+		"h2v1Asm is h2v1Go for n samples, at least 16. src points at the first; one",
 		"before it and one after the last are read.")
 	dst, src, n := g.param("dst"), g.param("src"), g.param("n")
 	one, two := g.YMM(), g.YMM()
@@ -69,8 +69,8 @@ func (g *gen) h2v1() {
 }
 
 func (g *gen) h2v2() {
-	g.fn("h2v2AVX2", "func(dst, near, far *byte, n int)",
-		"h2v2AVX2 is h2v2Go for n samples, at least 16. near and far point at the",
+	g.fn("h2v2Asm", "func(dst, near, far *byte, n int)",
+		"h2v2Asm is h2v2Go for n samples, at least 16. near and far point at the",
 		"first; one before it and one after the last are read.")
 	dst, near, far, n := g.param("dst"), g.param("near"), g.param("far"), g.param("n")
 	seven, eight := g.YMM(), g.YMM()
@@ -93,8 +93,8 @@ func (g *gen) h2v2() {
 }
 
 func (g *gen) h1v2() {
-	g.fn("h1v2AVX2", "func(dst, near, far *byte, n, bias int)",
-		"h1v2AVX2 is h1v2Go for n samples, at least 32.")
+	g.fn("h1v2Asm", "func(dst, near, far *byte, n, bias int)",
+		"h1v2Asm is h1v2Go for n samples, at least 32.")
 	dst, near, far, n, bias := g.param("dst"), g.param("near"), g.param("far"), g.param("n"), g.param("bias")
 	round := g.YMM()
 	g.VMOVQ(bias, round.AsX())

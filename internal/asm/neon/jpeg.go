@@ -33,7 +33,7 @@ func (e *emitter) bytesAlong(left int, body func(at int)) {
 const bytesComment = " left to the last 16, R9 place, R10 an address."
 
 func (e *emitter) h2v1() {
-	e.text("h2v1NEON", "dst, src *byte, n int", 24, "is h2v1Go for n samples, at least 16. src points at the first; one before it and one after the last are read.",
+	e.text("h2v1Asm", "dst, src *byte, n int", 24, "is h2v1Go for n samples, at least 16. src points at the first; one before it and one after the last are read.",
 		"R1 dst, R2 src, R3"+bytesComment+" R4 and R5 the samples before and after; V0 to V2 those and V3 V4 even, V5 V6 odd, V7 sums; V30 threes, V31 ones.")
 	e.arguments("dst", "src", "n")
 	e.p("SUB $1, R2, R4")
@@ -59,7 +59,7 @@ func (e *emitter) h2v1() {
 }
 
 func (e *emitter) h2v2() {
-	e.text("h2v2NEON", "dst, near, far *byte, n int", 32, "is h2v2Go for n samples, at least 16. near and far point at the first; one before it and one after the last are read.",
+	e.text("h2v2Asm", "dst, near, far *byte, n int", 32, "is h2v2Go for n samples, at least 16. near and far point at the first; one before it and one after the last are read.",
 		"R1 dst, R2 near, R3 far, R4"+bytesComment+" R5 R6 near and R7 R8 far before and after; V0 to V2 near, V3 to V5 far, V16 to V18 sums of both, V6 even and V7 odd; V29 sevens, V30 threes of bytes, V31 of words.")
 	e.arguments("dst", "near", "far", "n")
 	for i, base := range []int{2, 3} {
@@ -92,7 +92,7 @@ func (e *emitter) h2v2() {
 }
 
 func (e *emitter) h1v2() {
-	e.text("h1v2NEON", "dst, near, far *byte, n, bias int", 40, "is h1v2Go for n samples, at least 16.",
+	e.text("h1v2Asm", "dst, near, far *byte, n, bias int", 40, "is h1v2Go for n samples, at least 16.",
 		"R1 dst, R2 near, R3 far, R4"+bytesComment+" R5 bias; V0 near, V1 far, V2 sums, V3 samples; V30 threes, V31 bias.")
 	e.arguments("dst", "near", "far", "n", "bias")
 	e.movi8(30, 3)
@@ -122,7 +122,7 @@ const (
 )
 
 func (e *emitter) ycc() {
-	e.text("yccNEON", "dst, y, cb, cr *byte, n int", 40, "is yccGo for n pixels, at least 16. It reads n bytes of each row and writes 3*n.",
+	e.text("yccAsm", "dst, y, cb, cr *byte, n int", 40, "is yccGo for n pixels, at least 16. It reads n bytes of each row and writes 3*n.",
 		"R1 dst, R2 y, R3 cb, R4 cr, R5"+bytesComment+" V0 factors, V1 luma, V2 cb, V3 cr, V4 to V6 red, green, blue, V16 V17 twice cb and cr, V18 V19 sums; V31 128 each.")
 	e.arguments("dst", "y", "cb", "cr", "n")
 	e.movi8(31, 128)
@@ -169,7 +169,7 @@ func (e *emitter) wordsOf(v, r int, words ...int) {
 }
 
 func (e *emitter) rgb() {
-	e.text("rgbNEON", "dst, red, green, blue *byte, n int", 40, "is rgbGo for n pixels, at least 16. It reads n bytes of each row and writes 3*n.",
+	e.text("rgbAsm", "dst, red, green, blue *byte, n int", 40, "is rgbGo for n pixels, at least 16. It reads n bytes of each row and writes 3*n.",
 		"R1 dst, R2 red, R3 green, R4 blue, R5"+bytesComment+" V0 to V2 the colours.")
 	e.arguments("dst", "red", "green", "blue", "n")
 	e.bytesAlong(5, func(at int) {

@@ -38,7 +38,7 @@ func (e *emitter) sum(d int, high, more bool, products ...product) {
 // idct transforms one block after the other: rows are in V16 to V23, then words are in
 // V24 to V31, and so on by turns.
 func (e *emitter) idct() {
-	e.text("idctNEON", "dst *byte, stride int, coefs, quant *int16, blocks int", 40,
+	e.text("idctAsm", "dst *byte, stride int, coefs, quant *int16, blocks int", 40,
 		"is idctGo for blocks, at least one. It reads 128 bytes of coefs for each and 128 of quant, and writes 8 bytes of each of eight rows for each.",
 		"R1 dst, R2 stride, R3 coefs, R4 quant, R5 blocks left, R6 to R13 rows of dst, R14 R15 bits; V0 V1 factors, V2 to V15 sums, V16 to V31 words.")
 	e.arguments("dst", "stride", "coefs", "quant", "blocks")
