@@ -13,14 +13,8 @@ import (
 // vectors is whether the AVX2 kernels are used; VISION_CPU=purego turns them off.
 var vectors = cpu.X86.HasAVX2 && os.Getenv("VISION_CPU") != "purego"
 
-// resampleLanes is how many multiplications count as one when threads are
-// weighed.
-func resampleLanes() int {
-	if vectors {
-		return 16
-	}
-	return 1
-}
+// lanes is how many multiplications count as one when threads are weighed.
+const lanes = 16
 
 // split cuts a weight into two words: k = hi<<11 + lo, 0 ≤ lo < 2^11.
 func split(k int32) (hi, lo int16) { return int16(k >> 11), int16(k & 0x7ff) }
@@ -79,15 +73,7 @@ func (p *horizontalPass) rows(dst []byte, stride, y, n int) {
 		}
 		return
 	}
-	var rows [rowsAtOnce]*byte
-	for i := range rows {
-		at := y + min(i, n-1)
-		row := p.last
-		if at < p.m.Height-1 {
-			row = p.m.Row(at)
-		}
-		rows[i] = &row[0]
-	}
+	rows := sourceRows(p.m, p.last, y, n)
 	_ = dst[(rowsAtOnce-1)*stride+len(p.offsets)*3]
 	horizontalAVX2(&dst[0], stride, &rows, &p.offsets[0], &p.words[0], len(p.offsets), p.groups)
 }

@@ -378,9 +378,9 @@ DATA linearOdd<>+28(SB)/2, $0x8080
 DATA linearOdd<>+30(SB)/2, $0x8080
 GLOBL linearOdd<>(SB), RODATA|NOPTR, $32
 
-// func linearAcrossAVX2(dst *[4]int16, src *byte, offsets *int32, words *[8]int16, n int)
+// func linearAcrossAsm(dst *[4]int16, src *byte, offsets *int32, words *[8]int16, n int)
 // Requires: AVX, AVX2
-TEXT ·linearAcrossAVX2(SB), NOSPLIT, $0-40
+TEXT ·linearAcrossAsm(SB), NOSPLIT, $0-40
 	MOVQ    dst+0(FP), AX
 	MOVQ    src+8(FP), CX
 	MOVQ    offsets+16(FP), DX
@@ -456,9 +456,9 @@ GLOBL linearSqueeze<>(SB), RODATA|NOPTR, $32
 DATA linearTwo<>+0(SB)/2, $0x0002
 GLOBL linearTwo<>(SB), RODATA|NOPTR, $2
 
-// func linearDownAVX2(dst *byte, above *[4]int16, below *[4]int16, w0 int, w1 int, n int)
+// func linearDownAsm(dst *byte, above *[4]int16, below *[4]int16, w0 int, w1 int, n int)
 // Requires: AVX, AVX2
-TEXT ·linearDownAVX2(SB), NOSPLIT, $0-48
+TEXT ·linearDownAsm(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         above+8(FP), CX
 	MOVQ         below+16(FP), DX
@@ -517,9 +517,9 @@ GLOBL linearPairs<>(SB), RODATA|NOPTR, $32
 DATA linearOnes<>+0(SB)/2, $0x0101
 GLOBL linearOnes<>(SB), RODATA|NOPTR, $2
 
-// func linearHalfAVX2(dst *byte, above *byte, below *byte, n int)
+// func linearHalfAsm(dst *byte, above *byte, below *byte, n int)
 // Requires: AVX, AVX2
-TEXT ·linearHalfAVX2(SB), NOSPLIT, $0-32
+TEXT ·linearHalfAsm(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), AX
 	MOVQ         above+8(FP), CX
 	MOVQ         below+16(FP), DX

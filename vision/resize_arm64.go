@@ -7,14 +7,8 @@ import "os"
 // vectors is whether the NEON kernels are used; VISION_CPU=purego turns them off.
 var vectors = os.Getenv("VISION_CPU") != "purego"
 
-// resampleLanes is how many multiplications count as one when threads are
-// weighed.
-func resampleLanes() int {
-	if vectors {
-		return 8
-	}
-	return 1
-}
+// lanes is how many multiplications count as one when threads are weighed.
+const lanes = 8
 
 // horizontalPass is the horizontal half of Pillow's resampling.
 type horizontalPass struct {
@@ -40,15 +34,7 @@ func (p *horizontalPass) rows(dst []byte, stride, y, n int) {
 		}
 		return
 	}
-	var rows [rowsAtOnce]*byte
-	for i := range rows {
-		at := y + min(i, n-1)
-		row := p.last
-		if at < p.m.Height-1 {
-			row = p.m.Row(at)
-		}
-		rows[i] = &row[0]
-	}
+	rows := sourceRows(p.m, p.last, y, n)
 	_ = dst[(rowsAtOnce-1)*stride+len(p.start)*3]
 	horizontalNEON(&dst[0], stride, &rows, &p.start[0], &p.count[0], &p.k[0], p.size, len(p.start))
 }

@@ -17,21 +17,21 @@ func horizontalNEON(dst *byte, stride int, rows *[4]*byte, start, count *int, k 
 //go:noescape
 func verticalNEON(dst, lines *byte, stride int, k *int32, taps, n int)
 
-// linearAcrossNEON makes n pixels, a multiple of 4 and not 0, of four words: pixel i is the sum of
+// linearAcrossAsm makes n pixels, a multiple of 4 and not 0, of four words: pixel i is the sum of
 // the RGB pixel at byte offsets[i] of src and of the one behind it, weighted by weights[i] and
 // divided by 16. It reads 8 bytes from each offset.
 //
 //go:noescape
-func linearAcrossNEON(dst *[4]int16, src *byte, offsets *int32, weights *[2]int16, n int)
+func linearAcrossAsm(dst *[4]int16, src *byte, offsets *int32, weights *[2]int16, n int)
 
-// linearDownNEON makes n pixels of RGB, a multiple of 8 and not 0, of two lines of four words a
+// linearDownAsm makes n pixels of RGB, a multiple of 8 and not 0, of two lines of four words a
 // pixel: ((w0*above>>16) + (w1*below>>16) + 2) >> 2.
 //
 //go:noescape
-func linearDownNEON(dst *byte, above, below *[4]int16, w0, w1, n int)
+func linearDownAsm(dst *byte, above, below *[4]int16, w0, w1, n int)
 
-// linearHalfNEON makes n pixels of RGB, a multiple of 8 and not 0, the means of 2x2 pixels of two
+// linearHalfAsm makes n pixels of RGB, a multiple of 8 and not 0, the means of 2x2 pixels of two
 // rows, halves rounded up.
 //
 //go:noescape
-func linearHalfNEON(dst, above, below *byte, n int)
+func linearHalfAsm(dst, above, below *byte, n int)

@@ -139,11 +139,11 @@ tap:
 	BNE block
 	RET
 
-// func linearAcrossNEON(dst *[4]int16, src *byte, offsets *int32, weights *[2]int16, n int)
+// func linearAcrossAsm(dst *[4]int16, src *byte, offsets *int32, weights *[2]int16, n int)
 //
 // R1 dst, R2 src, R3 offsets, R4 weights, R5 pixels left, R6 a pixel; V0 weights, V1 the pixel, V2
 // the one behind it, V3 sums, V4 V5 words.
-TEXT ·linearAcrossNEON(SB), NOSPLIT, $0-40
+TEXT ·linearAcrossAsm(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
 	MOVD offsets+16(FP), R3
@@ -190,12 +190,12 @@ four:
 	BNE four
 	RET
 
-// func linearDownNEON(dst *byte, above, below *[4]int16, w0, w1, n int)
+// func linearDownAsm(dst *byte, above, below *[4]int16, w0, w1, n int)
 //
 // R1 dst, R2 above, R3 below, R4 R5 weights, R6 pixels left; V0 V1 weights, V2 words, V3 V4
 // products, V5 V6 their upper words, V16 V17 pixels of four bytes, V18 V19 of three; V30 V31 their
 // places.
-TEXT ·linearDownNEON(SB), NOSPLIT, $0-48
+TEXT ·linearDownAsm(SB), NOSPLIT, $0-48
 	MOVD dst+0(FP), R1
 	MOVD above+8(FP), R2
 	MOVD below+16(FP), R3
@@ -268,11 +268,11 @@ eight:
 	BNE eight
 	RET
 
-// func linearHalfNEON(dst, above, below *byte, n int)
+// func linearHalfAsm(dst, above, below *byte, n int)
 //
 // R1 dst, R2 above, R3 below, R4 pixels left; V0 to V2 colours above, V3 to V5 below, V6 sums, V16
 // to V18 means.
-TEXT ·linearHalfNEON(SB), NOSPLIT, $0-32
+TEXT ·linearHalfAsm(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD above+8(FP), R2
 	MOVD below+16(FP), R3

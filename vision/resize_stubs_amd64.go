@@ -25,21 +25,21 @@ func verticalAVX2(dst *byte, lines *byte, stride int, words *[4]int16, taps int,
 //go:noescape
 func planarAVX2(dst *[3]*float32, tables *[3]*float32, pix *byte, n int)
 
-// linearAcrossAVX2 makes n pixels, a multiple of 4, of four words: pixel i is the weighted sum
+// linearAcrossAsm makes n pixels, a multiple of 4, of four words: pixel i is the weighted sum
 // of the RGB pixel at byte offsets[i] of src and of the one behind it, divided by 16. words
 // holds for each pixel both weights three times and two zeros. It reads 8 bytes from each offset.
 //
 //go:noescape
-func linearAcrossAVX2(dst *[4]int16, src *byte, offsets *int32, words *[8]int16, n int)
+func linearAcrossAsm(dst *[4]int16, src *byte, offsets *int32, words *[8]int16, n int)
 
-// linearDownAVX2 makes n pixels of RGB, a multiple of 8, of two lines of four words a pixel:
+// linearDownAsm makes n pixels of RGB, a multiple of 8, of two lines of four words a pixel:
 // ((w0*above>>16) + (w1*below>>16) + 2) >> 2. It writes 4 bytes past the last pixel.
 //
 //go:noescape
-func linearDownAVX2(dst *byte, above *[4]int16, below *[4]int16, w0 int, w1 int, n int)
+func linearDownAsm(dst *byte, above *[4]int16, below *[4]int16, w0 int, w1 int, n int)
 
-// linearHalfAVX2 makes n pixels of RGB, a multiple of 8, the means of 2x2 pixels of two rows,
+// linearHalfAsm makes n pixels of RGB, a multiple of 8, the means of 2x2 pixels of two rows,
 // halves rounded up. It reads 4 bytes past the last pixel and writes 4 bytes past it.
 //
 //go:noescape
-func linearHalfAVX2(dst *byte, above *byte, below *byte, n int)
+func linearHalfAsm(dst *byte, above *byte, below *byte, n int)

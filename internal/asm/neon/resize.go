@@ -120,7 +120,7 @@ func (e *emitter) resizeDown() {
 // linearAcross is OpenCV's horizontal half. A byte times a weight of 11 bits, without its
 // four lowest bits, is at most 255*2049/16, a word again.
 func (e *emitter) linearAcross() {
-	e.text("linearAcrossNEON", "dst *[4]int16, src *byte, offsets *int32, weights *[2]int16, n int", 40,
+	e.text("linearAcrossAsm", "dst *[4]int16, src *byte, offsets *int32, weights *[2]int16, n int", 40,
 		"makes n pixels, a multiple of 4 and not 0, of four words: pixel i is the sum of the RGB pixel at byte offsets[i] of src and of the one behind it, weighted by weights[i] and divided by 16. It reads 8 bytes from each offset.",
 		"R1 dst, R2 src, R3 offsets, R4 weights, R5 pixels left, R6 a pixel; V0 weights, V1 the pixel, V2 the one behind it, V3 sums, V4 V5 words.")
 	e.arguments("dst", "src", "offsets", "weights", "n")
@@ -145,7 +145,7 @@ func (e *emitter) linearAcross() {
 
 // linearDown is the vertical half.
 func (e *emitter) linearDown() {
-	e.text("linearDownNEON", "dst *byte, above, below *[4]int16, w0, w1, n int", 48,
+	e.text("linearDownAsm", "dst *byte, above, below *[4]int16, w0, w1, n int", 48,
 		"makes n pixels of RGB, a multiple of 8 and not 0, of two lines of four words a pixel: ((w0*above>>16) + (w1*below>>16) + 2) >> 2.",
 		"R1 dst, R2 above, R3 below, R4 R5 weights, R6 pixels left; V0 V1 weights, V2 words, V3 V4 products, V5 V6 their upper words, V16 V17 pixels of four bytes, V18 V19 of three; V30 V31 their places.")
 	e.arguments("dst", "above", "below", "w0", "w1", "n")
@@ -182,7 +182,7 @@ func (e *emitter) linearDown() {
 
 // linearHalf is OpenCV's exception for pictures that shrink by two both ways.
 func (e *emitter) linearHalf() {
-	e.text("linearHalfNEON", "dst, above, below *byte, n int", 32,
+	e.text("linearHalfAsm", "dst, above, below *byte, n int", 32,
 		"makes n pixels of RGB, a multiple of 8 and not 0, the means of 2x2 pixels of two rows, halves rounded up.",
 		"R1 dst, R2 above, R3 below, R4 pixels left; V0 to V2 colours above, V3 to V5 below, V6 sums, V16 to V18 means.")
 	e.arguments("dst", "above", "below", "n")

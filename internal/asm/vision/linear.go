@@ -12,8 +12,8 @@ import (
 // bits, without its four lowest bits, is at most 255*2049/16, a word again.
 func (g *gen) linearAcross() {
 	even, odd := g.pairShuffle("linearEven", 0), g.pairShuffle("linearOdd", 8)
-	g.fn("linearAcrossAVX2", "func(dst *[4]int16, src *byte, offsets *int32, words *[8]int16, n int)")
-	g.Doc("linearAcrossAVX2 makes n pixels, a multiple of 4, of four words: pixel i is the weighted sum",
+	g.fn("linearAcrossAsm", "func(dst *[4]int16, src *byte, offsets *int32, words *[8]int16, n int)")
+	g.Doc("linearAcrossAsm makes n pixels, a multiple of 4, of four words: pixel i is the weighted sum",
 		"of the RGB pixel at byte offsets[i] of src and of the one behind it, divided by 16. words",
 		"holds for each pixel both weights three times and two zeros. It reads 8 bytes from each offset.")
 	dst, src := g.Load(g.Param("dst"), g.GP64()), g.Load(g.Param("src"), g.GP64())
@@ -72,8 +72,8 @@ func (g *gen) pairShuffle(name string, from int) Mem {
 
 // linearDown is the vertical half.
 func (g *gen) linearDown(squeeze, two Mem) {
-	g.fn("linearDownAVX2", "func(dst *byte, above, below *[4]int16, w0, w1, n int)")
-	g.Doc("linearDownAVX2 makes n pixels of RGB, a multiple of 8, of two lines of four words a pixel:",
+	g.fn("linearDownAsm", "func(dst *byte, above, below *[4]int16, w0, w1, n int)")
+	g.Doc("linearDownAsm makes n pixels of RGB, a multiple of 8, of two lines of four words a pixel:",
 		"((w0*above>>16) + (w1*below>>16) + 2) >> 2. It writes 4 bytes past the last pixel.")
 	dst, above, below := g.Load(g.Param("dst"), g.GP64()), g.Load(g.Param("above"), g.GP64()), g.Load(g.Param("below"), g.GP64())
 	weights := [2]reg.VecVirtual{g.YMM(), g.YMM()}
@@ -119,8 +119,8 @@ func (g *gen) linearHalf(squeeze, two Mem) {
 	}
 	ones := g.table("linearOnes")
 	g.addWord(0, 0x0101)
-	g.fn("linearHalfAVX2", "func(dst, above, below *byte, n int)")
-	g.Doc("linearHalfAVX2 makes n pixels of RGB, a multiple of 8, the means of 2x2 pixels of two rows,",
+	g.fn("linearHalfAsm", "func(dst, above, below *byte, n int)")
+	g.Doc("linearHalfAsm makes n pixels of RGB, a multiple of 8, the means of 2x2 pixels of two rows,",
 		"halves rounded up. It reads 4 bytes past the last pixel and writes 4 bytes past it.")
 	dst, above, below := g.Load(g.Param("dst"), g.GP64()), g.Load(g.Param("above"), g.GP64()), g.Load(g.Param("below"), g.GP64())
 	n := g.Load(g.Param("n"), g.GP64())
