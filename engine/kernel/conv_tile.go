@@ -3,28 +3,12 @@ package kernel
 import (
 	"math"
 	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/args"
 )
 
-// convArgs is one call of a convolution kernel: for each position a register
-// tile of output pixels by one to three vectors of output channels. The first
-// part of a tile's pixels lies from its position on, the other from there plus
-// SecondIn and so on.
-type convArgs struct {
-	In, Weights, Bias, Out, Residual    unsafe.Pointer // Residual may be nil
-	OutBlock, ResidualBlock             int            // bytes from one vector of channels to the next
-	Positions                           unsafe.Pointer // *convPosition
-	Count                               int            // of them, at least 1
-	Steps                               unsafe.Pointer // *convStep
-	StepCount                           int            // of them, at least 1
-	BlockSteps                          int            // so many of the first are of as many inputs as a vector has; one more step follows these
-	PixelStride                         int            // bytes between the inputs of neighbouring output pixels
-	SecondIn, SecondOut, SecondResidual int
-	Low, High                           float32 // the sum is clipped to these
-	Limits                              int     // 0: these limit nothing; 1: Low only may
-	Ahead                               unsafe.Pointer
-	AheadEach                           int // bytes that each prefetch of a line from Ahead on moves it; 0: there is nothing to fetch
-	NextIn                              int // not 0: each of BlockSteps prefetches the inputs of the next
-}
+// convArgs is one call of a convolution kernel.
+type convArgs args.Conv
 
 // clip sets what the sums are clipped to.
 func (a *convArgs) clip(low, high float32) {

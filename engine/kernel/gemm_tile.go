@@ -3,17 +3,12 @@ package kernel
 import (
 	"math/bits"
 	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/args"
 )
 
-// gemmArgs is one call of a matrix kernel: rows rows by up to the two vectors of
-// columns that a panel has. RowA and its like are bytes.
-type gemmArgs struct {
-	A, B, C, Bias, Residual       unsafe.Pointer // Bias and Residual may be nil
-	RowA, RowB, RowC, RowResidual int
-	Rows, K                       int
-	MaskA, MaskB                  uint32 // columns of each vector that exist
-	Scale, Low, High              float32
-}
+// gemmArgs is one call of a matrix kernel.
+type gemmArgs args.Gemm
 
 // gemmUnit is a rung's matrix kernel: the largest register tile, and whether it
 // can leave out columns (elsewhere all that the masks deny must still be there).

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/args"
 )
 
 // wideQConvs are the integer convolutions of processors without byte products:
@@ -31,14 +33,8 @@ func (s *widenBytes) Run(chunk int, m *Memory) {
 	wideBytes(unsafe.Add(m.Scratch, 2*from), unsafe.Add(m.In, from), min(widenEach, s.size-from))
 }
 
-// wideTile is one call of the kernels of a processor: sums of six pixels, or of one, by
-// 16 outputs; or those of 64 channels of one pixel of bytes.
-type wideTile struct {
-	In, Weights, Sums unsafe.Pointer
-	Offsets           *int // bytes from In to the input of each step
-	Steps             int
-	RowStride         int // bytes from an output's input to the next one's
-}
+// wideTile is one call of a kernel of integer convolutions.
+type wideTile args.WideTile
 
 // wideQConv is a planned convolution: a chunk is some rows of some outputs.
 type wideQConv struct {

@@ -49,12 +49,7 @@ type toScratch struct {
 }
 
 func (s toScratch) Run(chunk int, m *Memory) {
-	f := frames.Get().(*frame)
-	f.memory = *m
-	f.memory.Out = unsafe.Add(m.Scratch, s.at)
-	s.Step.Run(chunk, &f.memory)
-	f.memory = Memory{}
-	frames.Put(f)
+	runBetween(s.Step, chunk, m, m.In, unsafe.Add(m.Scratch, s.at))
 }
 
 // fromScratch is a step whose input is the scratch from a byte on.
@@ -64,10 +59,15 @@ type fromScratch struct {
 }
 
 func (s fromScratch) Run(chunk int, m *Memory) {
+	runBetween(s.Step, chunk, m, unsafe.Add(m.Scratch, s.at), m.Out)
+}
+
+// runBetween runs a chunk with another input and output.
+func runBetween(s Step, chunk int, m *Memory, in, out unsafe.Pointer) {
 	f := frames.Get().(*frame)
 	f.memory = *m
-	f.memory.In = unsafe.Add(m.Scratch, s.at)
-	s.Step.Run(chunk, &f.memory)
+	f.memory.In, f.memory.Out = in, out
+	s.Run(chunk, &f.memory)
 	f.memory = Memory{}
 	frames.Put(f)
 }

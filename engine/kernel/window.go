@@ -1,25 +1,13 @@
 package kernel
 
-import "unsafe"
+import (
+	"unsafe"
 
-// windowArgs is one call of a window kernel: a row of output pixels, each made
-// from the pixels at some offsets from its own, lane by lane.
-type windowArgs struct {
-	In, Out     unsafe.Pointer
-	First       int            // bytes from In to the input of the first pixel; may be negative
-	Offsets     unsafe.Pointer // *int: bytes from a pixel's input to each tap
-	Taps        int            // of them, at least 1
-	Count       int            // pixels, at least 1
-	PixelStride int            // bytes between the inputs of neighbouring pixels
-	Weights     unsafe.Pointer // a vector for each tap (windowDot), else unused
-	Bias        unsafe.Pointer // a vector (windowDot)
-	Scale       float32        // of the sum (windowSum)
-	Low, High   float32        // the result is clipped to these (windowDot)
-	Rows        int            // kernel rows (depthRow), RowBytes apart
-	RowBytes    int
+	"github.com/visionzoo/vision/engine/kernel/args"
+)
 
-	SecondIn, SecondWeights int // bytes from the first strip's to the second's (depthSplit)
-}
+// windowArgs is one call of a window kernel: a row of output pixels.
+type windowArgs args.Window
 
 // windowOp is how a window kernel joins the taps.
 type windowOp uint8

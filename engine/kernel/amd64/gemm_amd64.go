@@ -2,17 +2,15 @@
 
 package amd64
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/args"
+)
 
 // GemmArgs is one register tile of C = clip(Scale·A·B + Bias + Residual): Rows
-// rows by two vectors of columns. RowA and its like are bytes from row to row.
-type GemmArgs struct {
-	A, B, C, Bias, Residual       unsafe.Pointer // Bias and Residual may be nil
-	RowA, RowB, RowC, RowResidual int
-	Rows, K                       int
-	MaskA, MaskB                  uint32 // AVX-512: columns 0-15 and 16-31 that exist
-	Scale, Low, High              float32
-}
+// rows by two vectors of columns, of which those exist that the masks have.
+type GemmArgs args.Gemm
 
 // Gemm512 computes up to 14 rows by 32 masked columns.
 //

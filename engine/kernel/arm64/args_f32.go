@@ -1,42 +1,16 @@
 package arm64
 
-import "unsafe"
+import (
+	"unsafe"
 
-// ConvF32 is one call of a convolution kernel. See convArgs in package kernel,
-// field by field the same, for what the fields mean.
-type ConvF32 struct {
-	In, Weights, Bias, Out, Residual    unsafe.Pointer
-	OutBlock, ResidualBlock             int
-	Positions                           unsafe.Pointer
-	Count                               int
-	Steps                               unsafe.Pointer
-	StepCount, BlockSteps               int
-	PixelStride                         int
-	SecondIn, SecondOut, SecondResidual int
-	Low, High                           float32
-	Limits                              int
-	Ahead                               unsafe.Pointer
-	AheadEach, NextIn                   int
-}
+	"github.com/visionzoo/vision/engine/kernel/args"
+)
 
-// Window is one call of a window kernel. See windowArgs in package kernel, field
-// by field the same, for what the fields mean.
-type Window struct {
-	In, Out     unsafe.Pointer
-	First       int
-	Offsets     unsafe.Pointer
-	Taps        int
-	Count       int
-	PixelStride int
-	Weights     unsafe.Pointer
-	Bias        unsafe.Pointer
-	Scale       float32
-	Low, High   float32
-	Rows        int
-	RowBytes    int
+// ConvF32 is one call of a convolution kernel.
+type ConvF32 args.Conv
 
-	SecondIn, SecondWeights int
-}
+// Window is one call of a window kernel.
+type Window args.Window
 
 // Winograd is one call of a transform of Winograd's form. See winogradArgs in
 // package kernel, field by field the same, for what the fields mean.
@@ -50,12 +24,5 @@ type Winograd struct {
 	Low, High                    float32
 }
 
-// GemmArgs is one call of the matrix kernel. See gemmArgs in package kernel,
-// field by field the same, for what the fields mean. The masks are not used.
-type GemmArgs struct {
-	A, B, C, Bias, Residual       unsafe.Pointer
-	RowA, RowB, RowC, RowResidual int
-	Rows, K                       int
-	MaskA, MaskB                  uint32
-	Scale, Low, High              float32
-}
+// GemmArgs is one call of the matrix kernel. The masks are not used.
+type GemmArgs args.Gemm
