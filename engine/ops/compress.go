@@ -38,14 +38,18 @@ func (op compress) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, withDim(s, axis, ir.Unknown))}, nil
 }
 
-func (op compress) Eval(c *Call) (err error) {
-	x := c.In[0]
-	if op.flat {
-		if x, err = x.Reshape(x.Len()); err != nil {
-			return err
-		}
+// alongOrFlat is a tensor and its axis; flat makes it one line.
+func alongOrFlat(x *tensor.Tensor, axis int, flat bool) (*tensor.Tensor, int, error) {
+	if flat {
+		line, err := x.Reshape(x.Len())
+		return line, 0, err
 	}
-	axis, err := tensor.Axis(op.axis, x.Rank())
+	at, err := tensor.Axis(axis, x.Rank())
+	return x, at, err
+}
+
+func (op compress) Eval(c *Call) error {
+	x, axis, err := alongOrFlat(c.In[0], op.axis, op.flat)
 	if err != nil {
 		return err
 	}

@@ -26,13 +26,7 @@ type constant struct{ value *tensor.Tensor }
 // newConstant takes one of eight attributes. ONNX Constant-12.
 func newConstant(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
-	var found []*tensor.Tensor
-	if t := a.Tensor("value"); t != nil {
-		found = append(found, t)
-	}
-	if t := a.Sparse("sparse_value"); t != nil {
-		found = append(found, t)
-	}
+	found := constantTensors(a)
 	if a.Has("value_float") {
 		found = append(found, tensor.Scalar(a.Float("value_float", 0)))
 	}
@@ -57,14 +51,18 @@ func newConstant(n *ir.Node) (Op, error) {
 // newConstant11 takes a tensor or a sparse tensor. ONNX Constant-11.
 func newConstant11(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
-	var found []*tensor.Tensor
+	return oneConstant(a, constantTensors(a))
+}
+
+// constantTensors are the values given as tensors.
+func constantTensors(a *ir.Attrs) (found []*tensor.Tensor) {
 	if t := a.Tensor("value"); t != nil {
 		found = append(found, t)
 	}
 	if t := a.Sparse("sparse_value"); t != nil {
 		found = append(found, t)
 	}
-	return oneConstant(a, found)
+	return found
 }
 
 // newConstant1 takes a tensor. ONNX Constant-1.

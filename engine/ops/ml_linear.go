@@ -153,11 +153,7 @@ func (op *linearClassifier) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 func (op *linearClassifier) Eval(c *Call) error {
-	f, err := op.Infer(factsOf(c.In))
-	if err != nil {
-		return err
-	}
-	y, z, err := newLabelled(c, f)
+	y, z, err := newLabelled(c, op)
 	if err != nil {
 		return err
 	}
@@ -184,8 +180,12 @@ func (op *linearClassifier) Eval(c *Call) error {
 	})
 }
 
-// newLabelled makes labels and scores by their facts.
-func newLabelled(c *Call, f []ir.Fact) (y, z *tensor.Tensor, err error) {
+// newLabelled makes the labels and scores of an operator.
+func newLabelled(c *Call, op Op) (y, z *tensor.Tensor, err error) {
+	f, err := op.Infer(factsOf(c.In))
+	if err != nil {
+		return nil, nil, err
+	}
 	for i, t := range []**tensor.Tensor{&y, &z} {
 		shape, _ := f[i].Shape.Ints()
 		if *t, err = c.New(f[i].DType, shape...); err != nil {

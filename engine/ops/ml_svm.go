@@ -189,11 +189,7 @@ func (op *svmClassifier) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 func (op *svmClassifier) Eval(c *Call) error {
-	f, err := op.Infer(factsOf(c.In))
-	if err != nil {
-		return err
-	}
-	y, z, err := newLabelled(c, f)
+	y, z, err := newLabelled(c, op)
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,15 @@ func scaledOf(c *Call, i int) (coding, error) {
 	return s, nil
 }
 
+// recoding reads how inputs and outputs stand for numbers, of operators that have
+// the scale and zero point of the one behind their input, and then of the other.
+func recoding(c *Call) (from, to coding, err error) {
+	if from, err = scaledOf(c, 1); err == nil {
+		to, err = scaledOf(c, 3)
+	}
+	return from, to, err
+}
+
 // number is what q stands for.
 func (s coding) number(q float64) float32 { return (float32(q) - s.zero) * s.scale }
 
@@ -168,11 +177,7 @@ func (op qlinearMap) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval maps the 256 codes once.
 func (op qlinearMap) Eval(c *Call) error {
-	x, err := scaledOf(c, 1)
-	if err != nil {
-		return err
-	}
-	y, err := scaledOf(c, 3)
+	x, y, err := recoding(c)
 	if err != nil {
 		return err
 	}
@@ -239,11 +244,7 @@ func (op qlinearGlobalPool) Eval(c *Call) error {
 	if x.Rank() < 3 {
 		return fmt.Errorf("needs an input of 3 dimensions or more, its shape is %v", x.Shape())
 	}
-	from, err := scaledOf(c, 1)
-	if err != nil {
-		return err
-	}
-	to, err := scaledOf(c, 3)
+	from, to, err := recoding(c)
 	if err != nil {
 		return err
 	}
@@ -320,11 +321,7 @@ func (op viaNumbers) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval widens, computes and quantises.
 func (op viaNumbers) Eval(c *Call) error {
-	from, err := scaledOf(c, 1)
-	if err != nil {
-		return err
-	}
-	to, err := scaledOf(c, 3)
+	from, to, err := recoding(c)
 	if err != nil {
 		return err
 	}

@@ -70,11 +70,7 @@ func (op *codesPool) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval sums exactly and scales once.
 func (op *codesPool) Eval(c *Call) error {
-	from, err := scaledOf(c, 1)
-	if err != nil {
-		return err
-	}
-	to, err := scaledOf(c, 3)
+	from, to, err := recoding(c)
 	if err != nil {
 		return err
 	}

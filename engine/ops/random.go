@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -121,10 +122,7 @@ func newRandomLike(of func(a *ir.Attrs) draw) func(n *ir.Node) (Op, error) {
 
 // Infer: any → its shape, of the dtype asked.
 func (op randomLike) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	d := op.dtype
-	if d == tensor.Invalid {
-		d = in[0].DType
-	}
+	d := cmp.Or(op.dtype, in[0].DType)
 	if !tensor.FloatTypes.Is(d) {
 		return nil, fmt.Errorf("cannot draw %s; attribute \"dtype\" must name one of %s", d, tensor.FloatTypes)
 	}
@@ -133,11 +131,7 @@ func (op randomLike) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval draws element by element.
 func (op randomLike) Eval(c *Call) error {
-	d := op.dtype
-	if d == tensor.Invalid {
-		d = c.In[0].DType()
-	}
-	y, err := c.New(d, c.In[0].Shape()...)
+	y, err := c.New(cmp.Or(op.dtype, c.In[0].DType()), c.In[0].Shape()...)
 	if err != nil {
 		return err
 	}
@@ -164,21 +158,13 @@ func newBernoulli(n *ir.Node) (Op, error) {
 
 // Infer: probabilities → zeros and ones of their shape.
 func (op bernoulli) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	d := op.dtype
-	if d == tensor.Invalid {
-		d = in[0].DType
-	}
-	return []ir.Fact{ir.Tensor(d, in[0].Shape)}, nil
+	return []ir.Fact{ir.Tensor(cmp.Or(op.dtype, in[0].DType), in[0].Shape)}, nil
 }
 
 // Eval draws one uniform number an element, and reads it as numpy's
 // binomial(1, p) does.
 func (op bernoulli) Eval(c *Call) error {
-	d := op.dtype
-	if d == tensor.Invalid {
-		d = c.In[0].DType()
-	}
-	y, err := c.New(d, c.In[0].Shape()...)
+	y, err := c.New(cmp.Or(op.dtype, c.In[0].DType()), c.In[0].Shape()...)
 	if err != nil {
 		return err
 	}

@@ -288,14 +288,8 @@ func (op unique) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, s), list, ir.Tensor(tensor.Int64, ir.ShapeOf(inverse)), list}, nil
 }
 
-func (op unique) Eval(c *Call) (err error) {
-	x := c.In[0]
-	if op.flat {
-		if x, err = x.Reshape(x.Len()); err != nil {
-			return err
-		}
-	}
-	axis, err := tensor.Axis(op.axis, x.Rank())
+func (op unique) Eval(c *Call) error {
+	x, axis, err := alongOrFlat(c.In[0], op.axis, op.flat)
 	if err != nil {
 		return err
 	}
