@@ -23,6 +23,8 @@ type randomGraph struct {
 	values []made
 	inputs engine.Values
 	steps  bool // it rounds to a grid, where a small error can become a whole step
+	work   int  // bounds the products of one node, so that the reference kernels keep up
+	large  bool // pictures are larger, and there are more channels
 }
 
 // made is a value of the graph and what it is for the inputs at hand.
@@ -36,6 +38,9 @@ const randomOpset = 21
 // newRandomGraph is the graph of a seed.
 func newRandomGraph(seed int64) *randomGraph {
 	g := emptyRandomGraph(seed)
+	if g.large = g.rng.Intn(12) == 0; g.large {
+		g.work *= 8
+	}
 	for range 1 + g.rng.Intn(2) {
 		g.input(g.normal(g.startShape()...), g.rng.Intn(4) == 0)
 	}
@@ -49,7 +54,7 @@ func newRandomGraph(seed int64) *randomGraph {
 }
 
 func emptyRandomGraph(seed int64) *randomGraph {
-	return &randomGraph{rng: rand.New(rand.NewSource(seed)), graph: &ir.Graph{Name: fmt.Sprint("seed ", seed)}, inputs: engine.Values{}}
+	return &randomGraph{rng: rand.New(rand.NewSource(seed)), graph: &ir.Graph{Name: fmt.Sprint("seed ", seed)}, inputs: engine.Values{}, work: 3 << 20}
 }
 
 // finish makes what nobody reads an output, and now and then an inner value.
@@ -88,6 +93,9 @@ func (g *randomGraph) startShape() []int {
 	batch := []int{1, 1, 1, 1, 2, 3}
 	if g.rng.Intn(30) == 0 {
 		batch = []int{0}
+	}
+	if g.large {
+		return []int{batch[g.rng.Intn(len(batch))], from(g, 3, 16, 32, 64, 96, 112, 128, 160, 256), 1 + g.rng.Intn(60), 1 + g.rng.Intn(60)}
 	}
 	if g.rng.Intn(5) > 0 {
 		return []int{batch[g.rng.Intn(len(batch))], channels[g.rng.Intn(len(channels))], 1 + g.rng.Intn(19), 1 + g.rng.Intn(19)}
@@ -177,7 +185,7 @@ func (g *randomGraph) unbound(op string, in []made, attrs ...*ir.Attr) (n *ir.No
 	if out, err := ops.InferNode(n, facts); err != nil {
 		return nil, nil, false
 	} else if size, known := out[0].Shape.Ints(); known {
-		if count, err := tensor.Count(size); err != nil || count > 1<<16 {
+		if count, err := tensor.Count(size); err != nil || count > g.work>>5 {
 			return nil, nil, false
 		}
 	}

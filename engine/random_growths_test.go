@@ -27,10 +27,6 @@ var growthWeights = func() []int {
 	return w
 }()
 
-// maxWork bounds the products of one node, so that the reference kernels keep
-// up.
-const maxWork = 3 << 20
-
 // convolution draws the operands of a convolution of x.
 func (g *randomGraph) convolution(x made, out int) (in []made, attrs []*ir.Attr, ok bool) {
 	n, c, h, w := x.t.Dim(0), x.t.Dim(1), x.t.Dim(2), x.t.Dim(3)
@@ -56,7 +52,7 @@ func (g *randomGraph) convolution(x made, out int) (in []made, attrs []*ir.Attr,
 	}
 	sh, sw := from(g, 1, 1, 1, 2, 2, 3), from(g, 1, 1, 1, 2, 2, 3)
 	dh, dw := from(g, 1, 1, 1, 2, 3), from(g, 1, 1, 1, 2, 3)
-	if n*out*c/group*h*w*kh*kw > maxWork {
+	if n*out*c/group*h*w*kh*kw > g.work {
 		return nil, nil, false
 	}
 	attrs = []*ir.Attr{ir.AttrInt("group", group), ir.AttrInts("strides", sh, sw), ir.AttrInts("dilations", dh, dw)}
@@ -99,7 +95,7 @@ func growConvTranspose(g *randomGraph) {
 		return
 	}
 	c, out, k := x.t.Dim(1), from(g, 1, 3, 8, 17), from(g, 1, 2, 3, 4)
-	if x.t.Len()*out*k*k > maxWork {
+	if x.t.Len()*out*k*k > g.work {
 		return
 	}
 	s := from(g, 1, 2, 2, 3)
@@ -252,7 +248,7 @@ func growGate(g *randomGraph) {
 	if x, ok = g.node("Mul", []made{x, m}); !ok || g.coin() {
 		return
 	}
-	if out := from(g, 1, 8, 19, 33, 64, c); x.t.Len()*out <= maxWork {
+	if out := from(g, 1, 8, 19, 33, 64, c); x.t.Len()*out <= g.work {
 		g.node("Conv", []made{x, g.weights(c, out, c, 1, 1)}, ir.AttrInts("strides", 1, from(g, 1, 1, 2)))
 	}
 }
@@ -275,11 +271,11 @@ func growInverted(g *randomGraph) {
 		}
 		return x
 	}
-	if mid := from(g, c, 16, 40, 64); g.coin() && x.t.Len()/c*mid*max(9, c, out) <= maxWork {
+	if mid := from(g, c, 16, 40, 64); g.coin() && x.t.Len()/c*mid*max(9, c, out) <= g.work {
 		x, c = conv(x, g.weights(c, mid, c, 1, 1)), mid
 	}
 	k, stride := from(g, 3, 3, 5), from(g, 1, 1, 2)
-	if !ok || x.t.Len()*max(k*k, out) > maxWork {
+	if !ok || x.t.Len()*max(k*k, out) > g.work {
 		return
 	}
 	x = conv(x, g.weights(k*k, c, 1, k, k), ir.AttrInt("group", c),
@@ -311,7 +307,7 @@ func growFocus(g *randomGraph) {
 		}
 	}
 	k, out := from(g, 1, 2, 3), from(g, 1, 16, 32, 40)
-	if ok && x.t.Len()*k*k*out <= maxWork {
+	if ok && x.t.Len()*k*k*out <= g.work {
 		g.node("Conv", []made{x, g.weights(k*k*c, out, c, k, k)},
 			ir.AttrInts("pads", from(g, 0, k/2), k/2, k/2, from(g, 0, k/2)), ir.AttrInts("strides", from(g, 1, 1, 2), 1))
 	}

@@ -96,7 +96,7 @@ func growLine(g *randomGraph) {
 		out, group = c, c
 	}
 	size := tensor.MustCount(k)
-	if x.t.Len()*out/group*size > maxWork {
+	if x.t.Len()*out/group*size > g.work {
 		return
 	}
 	attrs = append(attrs, ir.AttrInts("dilations", draw(1, 1, 2)...), ir.AttrInt("group", group))
@@ -119,7 +119,7 @@ func growWide(g *randomGraph) {
 		group = c
 	}
 	k := []int{from(g, 1, 3, 7, 11), from(g, 1, 3, 7, 13)}
-	if x.t.Len()*out/group*k[0]*k[1] > maxWork {
+	if x.t.Len()*out/group*k[0]*k[1] > g.work {
 		return
 	}
 	d := []int{from(g, 1, 1, 2, 4, 9), from(g, 1, 1, 2, 5)}
@@ -181,7 +181,7 @@ func (g *randomGraph) between(x made) (made, bool) {
 		return g.node("Conv", in, attrs...)
 	case op == "Gemm" && rank == 2, op == "MatMul" && rank > 0:
 		k, n := x.t.Dim(-1), from(g, 1, 3, 16, 33, 64)
-		if x.t.Len()*n > maxWork {
+		if x.t.Len()*n > g.work {
 			return x, false
 		}
 		w, ok := g.byteWeights(g.weights(k, k, n), 1)

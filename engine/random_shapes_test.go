@@ -131,13 +131,13 @@ func growMatMul(g *randomGraph) {
 		return
 	}
 	k, n := x.t.Dim(-1), from(g, 1, 2, 5, 16, 17, 33, 64)
-	if x.t.Len()*n > maxWork {
+	if x.t.Len()*n > g.work {
 		return
 	}
 	switch g.rng.Intn(4) {
 	case 0: // by its own transpose
 		rank := x.t.Rank()
-		if rank < 2 || x.t.Len()*x.t.Dim(-2) > maxWork {
+		if rank < 2 || x.t.Len()*x.t.Dim(-2) > g.work {
 			return
 		}
 		perm := make([]int, rank)
@@ -284,7 +284,7 @@ func growLoop(g *randomGraph) {
 	goOn := g.graph.NewValue(fmt.Sprint("go", g.graph.Values()), ir.Tensor(tensor.Bool, ir.Dims()))
 	carried := g.graph.NewValue(fmt.Sprint("carried", g.graph.Values()), ir.Tensor(tensor.Float32, ir.AnyOfRank(4)))
 	body.Inputs = []*ir.Value{index, goOn, carried}
-	if x.t.Len()*c*9 > maxWork {
+	if x.t.Len()*c*9 > g.work {
 		return
 	}
 	weights := g.weights(c*9, c, c, 3, 3)

@@ -2,12 +2,14 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,6 +91,11 @@ func checkWays(g *randomGraph, ways []way) error {
 				return fmt.Errorf("%s: %w", w.name, err)
 			}
 			results[w.name] = out
+			if i == 1 && w.like != "" && others != nil {
+				if err := g.together(s, others); err != nil {
+					return fmt.Errorf("%s: %w", w.name, err)
+				}
+			}
 			for _, v := range g.graph.Outputs {
 				want, exact := g.want(v.Name), false
 				if w.like != "" {
@@ -168,6 +175,32 @@ func (o *otherRun) check(s *engine.Session, steps bool) error {
 	return nil
 }
 
+// together runs a session on both sizes at a time.
+func (g *randomGraph) together(s *engine.Session, others *otherRun) error {
+	var all sync.WaitGroup
+	errs := make([]error, 4)
+	for i := range errs {
+		all.Go(func() {
+			if i%2 == 0 {
+				errs[i] = others.check(s, g.steps)
+				return
+			}
+			out, err := s.Run(context.Background(), g.inputs)
+			for _, v := range g.graph.Outputs {
+				if err == nil {
+					err = near(out[v.Name], g.want(v.Name), false, g.steps)
+				}
+			}
+			errs[i] = err
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("several at a time: %w", err)
+	}
+	return nil
+}
+
 // near compares: to the bit, or within what rounding may add up to in a small
 // graph. Where a graph rounds to a grid single numbers may be a step off, but
 // not many.
@@ -191,7 +224,11 @@ func near(got, want *tensor.Tensor, exact, steps bool) error {
 	n := float64(max(1, len(b)))
 	size, off = math.Sqrt(size/n)+1e-3, math.Sqrt(off/n)
 	if steps {
-		if !(off <= 0.05*(size+1)) {
+		bound := 0.05 * (size + 1)
+		if got.DType() != tensor.Float32 {
+			bound += 0.4 // codes: where a scale makes ties many are a step beside
+		}
+		if !(off <= bound) {
 			return fmt.Errorf("is off by %.3g where numbers are %.3g (of %s)", off, size, got)
 		}
 		return nil

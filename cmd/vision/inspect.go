@@ -67,8 +67,13 @@ type passLine struct {
 }
 
 func inspect(c *cli.Context) error {
-	if c.Bool("operators") {
+	switch {
+	case c.Bool("operators") && c.Args().Present():
+		return usage("inspect --operators takes no MODEL: it lists what the engine knows; without it a model's operators are listed")
+	case c.Bool("operators"):
 		return printOperators(c)
+	case c.Bool("dot") && c.Bool("json"):
+		return usage("--dot and --json exclude each other")
 	}
 	if c.Args().Len() != 1 {
 		return usage("inspect needs one MODEL: a zoo name, or the path of an .onnx file")

@@ -199,6 +199,12 @@ func writeOutputs(c *cli.Context, dir string, infos []engine.Info, out engine.Va
 			if err := writeWhole(path, func(w io.Writer) error { return tensor.WriteNpy(w, t) }); err != nil {
 				return fmt.Errorf("output %q: %w", info.Name, err)
 			}
+			if c.Bool("json") {
+				s := summarise(info.Name, t)
+				s.File = path
+				printJSON(c.App.Writer, s)
+				continue
+			}
 			fmt.Fprintln(c.App.Writer, path)
 		}
 	}
@@ -237,9 +243,10 @@ func fileName(name string) string {
 	return cmp.Or(s, "output")
 }
 
-// outputSummary is what is printed of an output without --output.
+// outputSummary is what is printed of an output.
 type outputSummary struct {
 	Name  string   `json:"name"`
+	File  string   `json:"file,omitempty"` // with --output
 	DType string   `json:"dtype"`
 	Shape []int    `json:"shape"`
 	Min   *float64 `json:"min,omitempty"`
