@@ -109,8 +109,8 @@ func benchAction(c *cli.Context) error {
 		printJSON(c.App.Writer, r)
 		return nil
 	}
-	fmt.Fprintf(c.App.Writer, "%s, batch %d, %s on %d threads (%s)\n", r.Model, r.Batch, r.Precision, r.Threads, r.CPU)
-	fmt.Fprintf(c.App.Writer, "  median %.3f ms, fastest %.3f ms, 95 %% under %.3f ms of %d runs\n", r.MS.Median, r.MS.Min, r.MS.P95, r.Runs)
+	fmt.Fprintf(c.App.Writer, "%s, batch %d, %s on %s (%s)\n", r.Model, r.Batch, r.Precision, counted(r.Threads, "thread"), r.CPU)
+	fmt.Fprintf(c.App.Writer, "  median %.3f ms, fastest %.3f ms, 95 %% under %.3f ms of %s\n", r.MS.Median, r.MS.Min, r.MS.P95, counted(r.Runs, "run"))
 	fmt.Fprintf(c.App.Writer, "  %.1f GFLOP/s; loaded in %.1f ms, of it packing %.1f ms; %.0f MiB in memory\n", r.GFLOPS, r.LoadMS, r.PackMS, r.RSSMiB)
 	return nil
 }
@@ -332,4 +332,12 @@ func (t *tracer) write(ctx context.Context, path string, s *engine.Session, in e
 		_, err := w.Write(data)
 		return err
 	})
+}
+
+// counted is "1 run" or "2 runs".
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }

@@ -168,11 +168,13 @@ func verifyAgainst(c *cli.Context, other string, tol conform.Tolerance, opts []e
 		for _, r := range reports {
 			if r.Err != nil {
 				wrong++
-				fmt.Fprintf(c.App.Writer, "FAIL %s: %s\n", r.Name, oneLine(r.Err.Error()))
-				continue
+			} else {
+				passed++
 			}
-			passed++
-			fmt.Fprintf(c.App.Writer, "ok   %s: largest error %.3g\n", r.Name, r.MaxError)
+			printResult(c, r)
+			if r.Err == nil && !c.Bool("json") {
+				fmt.Fprintf(c.App.Writer, "ok   %s: largest error %.3g\n", r.Name, r.MaxError)
+			}
 		}
 	}
 	fmt.Fprintf(c.App.Writer, "verify: %d passed, %d failed, 0 skipped\n", passed, wrong)

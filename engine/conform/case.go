@@ -30,6 +30,9 @@ func Find(path string) ([]Case, error) {
 		abs, err := filepath.Abs(path)
 		return []Case{{filepath.Base(abs), path}}, err
 	}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s: no test case, which is a folder with model.onnx and test_data_set_0; name the folder", path)
+	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return nil, err

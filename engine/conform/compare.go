@@ -8,7 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Tolerance: a number passes when |got-want| ≤ A + R·|want|. Zeros stand for
+// Tolerance: a number passes when |got-want| ≤ A + R·|want|, infinity
+// when it is the same one. Zeros stand for
 // the standard's. Of floats, A is at least S times the spread (largest minus
 // least finite number) of what is wanted.
 type Tolerance struct{ R, A, S float64 }
@@ -74,7 +75,7 @@ func numbers(got, want *tensor.Tensor, tol Tolerance) (float64, error) {
 			continue
 		}
 		diff := math.Abs(g - w)
-		if diff <= tol.A+tol.R*math.Abs(w) {
+		if diff <= tol.A+tol.R*math.Abs(w) && !math.IsInf(w, 0) { // a share of infinity is infinite
 			worst = max(worst, diff/max(1, math.Abs(w)))
 			continue
 		}

@@ -21,6 +21,8 @@ func TestCompare(t *testing.T) {
 		{"beyond relative", f(1001.1), f(1000), Tolerance{}, false},
 		{"beyond absolute", f(0.00002), f(0), Tolerance{}, false},
 		{"infinite for finite", f(inf), f(1), Tolerance{}, false},
+		{"finite for infinite", f(1), f(inf), Tolerance{}, false},
+		{"the other infinity", f(-inf), f(inf), Tolerance{R: 1, A: 1}, false},
 		{"a number for NaN", f(1), f(nan), Tolerance{}, false},
 		{"within a share of the spread", f(0.0005, 10, -inf), f(0, 10, -inf), Tolerance{S: 1e-4}, true},
 		{"beyond a share of the spread", f(0.002, 10), f(0, 10), Tolerance{S: 1e-4}, false},
