@@ -84,10 +84,19 @@ func ParseRecipe(data []byte) (Recipe, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return Recipe{}, errors.New("recipe: something follows the object")
 	}
+	r.Size, r.Mean, r.Std = someOrNil(r.Size), someOrNil(r.Mean), someOrNil(r.Std)
 	if err := r.Validate(); err != nil {
 		return Recipe{}, err
 	}
 	return r, nil
+}
+
+// someOrNil is nil for an empty list: "std":[] is the same recipe as none.
+func someOrNil[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // repeatedKey finds a key that occurs twice in one object, which encoding/json
