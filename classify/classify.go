@@ -45,6 +45,9 @@ func Image(m Model, img *vision.Image, opts ...Option) ([]Prediction, error) {
 
 // ImageContext is Image with a context.
 func ImageContext(ctx context.Context, m Model, img *vision.Image, opts ...Option) ([]Prediction, error) {
+	if m == nil {
+		return nil, errNoModel
+	}
 	if m.Encoder() == nil {
 		return nil, errNoPicture
 	}
@@ -58,7 +61,10 @@ func ImageContext(ctx context.Context, m Model, img *vision.Image, opts ...Optio
 	return Tensor(ctx, m, x, opts...)
 }
 
-var errNoPicture = errors.New("no input of the model takes a picture")
+var (
+	errNoModel   = errors.New("there is no model; zoo.Load gives one")
+	errNoPicture = errors.New("no input of the model takes a picture")
+)
 
 // Tensor names what is in a picture that the model's encoder has encoded.
 func Tensor(ctx context.Context, m Model, x *tensor.Tensor, opts ...Option) ([]Prediction, error) {

@@ -92,6 +92,8 @@ func inBatches(sources iter.Seq[vision.Source], n int) iter.Seq[[]vision.Source]
 
 func (o *options) checkStream(m Model) error {
 	switch {
+	case m == nil:
+		return errNoModel
 	case m.Encoder() == nil:
 		return errNoPicture
 	case o.batch == 1:

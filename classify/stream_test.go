@@ -165,6 +165,14 @@ func TestRefuses(t *testing.T) {
 	if _, err := classify.Image(m, vision.NewImage(32, 32), classify.Top(0)); err == nil {
 		t.Error("the 0 most probable classes, and no error")
 	}
+	if _, err := classify.Image(nil, vision.NewImage(32, 32)); err == nil || !strings.Contains(err.Error(), "no model") {
+		t.Errorf("no model: %v", err)
+	}
+	for _, err := range classify.Stream(t.Context(), nil, samples("cat")) {
+		if err == nil || !strings.Contains(err.Error(), "no model") {
+			t.Errorf("a stream without a model: %v", err)
+		}
+	}
 }
 
 // A picture that is a source's own is read and nothing else, also between

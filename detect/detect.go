@@ -124,6 +124,9 @@ func New(m Model, opts ...Option) (*Detector, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	if m == nil {
+		return nil, errors.New("there is no model; zoo.Load gives one")
+	}
 	if m.Encoder() == nil {
 		return nil, errors.New("no input of the model takes a picture")
 	}

@@ -51,4 +51,7 @@ func TestHeadName(t *testing.T) {
 	if _, err := New(m); err == nil {
 		t.Error("a classifier passes for a detector")
 	}
+	if _, err := New(nil); err == nil {
+		t.Error("nothing passes for a detector")
+	}
 }

@@ -14,6 +14,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -128,6 +129,9 @@ func open(data []byte, name string, files *onnx.Files, opts []Option) (s *Sessio
 // format for instance; see ir.Builder. The session takes the model over.
 func OpenModel(m *ir.Model, opts ...Option) (s *Session, err error) {
 	defer guard("model", &s, &err)
+	if m == nil || m.Graph == nil {
+		return nil, errors.New("there is no graph; ir.Builder makes one")
+	}
 	start := time.Now()
 	o := newOptions(opts)
 	if o.err != nil {
@@ -242,6 +246,9 @@ func infos(values []*ir.Value) []Info {
 // other shapes than before plans for them, which takes longer. A cancelled context
 // ends the run between two pieces of work; the error is then the context's.
 func (s *Session) Run(ctx context.Context, in Values) (Values, error) {
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
 	out := make(Values, len(s.runner.Outputs()))
 	return out, s.run(ctx, in, out, true)
 }
@@ -250,16 +257,29 @@ func (s *Session) Run(ctx context.Context, in Values) (Values, error) {
 // right dtype and shape for each output that is wanted. Once a plan for these
 // shapes exists it allocates nothing. After an error the tensors hold anything.
 func (s *Session) RunInto(ctx context.Context, in, out Values) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
 	return s.run(ctx, in, out, false)
+}
+
+// ready refuses what no run can begin with.
+func (s *Session) ready(ctx context.Context) error {
+	switch {
+	case s == nil || s.runner == nil:
+		return errors.New("engine: the session was not opened; Open makes one")
+	case s.closed.Load():
+		return fmt.Errorf("%s: %w", s.file, ErrClosed)
+	case ctx == nil:
+		return fmt.Errorf("%s: the context is nil; context.Background() is one that nothing ends", s.file)
+	}
+	return nil
 }
 
 // arguments are the operands of a run in the graph's order, kept between runs.
 type arguments struct{ in, out []*tensor.Tensor }
 
 func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error) {
-	if s.closed.Load() {
-		return fmt.Errorf("%s: %w", s.file, ErrClosed)
-	}
 	inputs, outputs := s.runner.Inputs(), s.runner.Outputs()
 	args, _ := s.spare.Get().(*arguments)
 	if args == nil {

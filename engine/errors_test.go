@@ -86,3 +86,25 @@ func TestRunIntoRefuses(t *testing.T) {
 		t.Errorf("a run after Close: %v", err)
 	}
 }
+
+// TestNil: what is left out is told, and is no panic.
+func TestNil(t *testing.T) {
+	s, err := engine.OpenBytes(assets.Model(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var none *engine.Session
+	var ctx context.Context
+	_, withoutContext := s.Run(ctx, engine.Values{})
+	_, notOpened := none.Run(context.Background(), nil)
+	_, withoutGraph := engine.OpenModel(nil)
+	for want, err := range map[string]error{
+		"the context is nil": withoutContext, "was not opened": notOpened, "there is no graph": withoutGraph,
+		"session was not opened": (&engine.Session{}).RunInto(context.Background(), nil, nil),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "BUG") {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}

@@ -41,7 +41,9 @@ func (o *options) plan() plan.Options {
 func newOptions(opts []Option) options {
 	o := options{turns: 10_000_000}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	if o.rung == nil {
 		rung, err := kernel.Select("")

@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"math"
@@ -231,6 +232,9 @@ func (e *Encoder) Encode(img *Image) (*tensor.Tensor, Geometry, error) {
 func (e *Encoder) EncodeInto(dst *tensor.Tensor, i int, img *Image) (Geometry, error) {
 	if err := img.check(); err != nil {
 		return Geometry{}, err
+	}
+	if dst == nil {
+		return Geometry{}, errors.New("vision: no tensor to encode into; Shape tells its size")
 	}
 	p, err := e.place(img.Width, img.Height)
 	if err != nil {

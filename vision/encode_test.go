@@ -21,6 +21,15 @@ func encoderOf(t *testing.T, text string) *Encoder {
 	return e
 }
 
+func TestEncodeIntoNothing(t *testing.T) {
+	if _, err := encoderOf(t, `{}`).EncodeInto(nil, 0, NewImage(3, 3)); err == nil {
+		t.Error("no tensor, and no error")
+	}
+	if _, err := FromImage(nil, nil); err == nil {
+		t.Error("no picture, and no error")
+	}
+}
+
 func TestNamedRecipes(t *testing.T) {
 	for _, r := range named {
 		if err := r.Validate(); err != nil {

@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -90,6 +91,9 @@ func (m *Image) check() error {
 // over the background, 16 bits become 8 by the high byte. The result shares
 // nothing with src. An empty picture is an error.
 func FromImage(src image.Image, background color.Color) (*Image, error) {
+	if src == nil {
+		return nil, errors.New("vision: no picture")
+	}
 	b := src.Bounds()
 	if b.Dx() < 1 || b.Dy() < 1 {
 		return nil, fmt.Errorf("vision: the picture is empty (%dx%d)", b.Dx(), b.Dy())
