@@ -11,11 +11,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// bigEndian machines must turn every element of raw data around.
-var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
-
-// NewTensor gives a tensor of a file its meaning. Raw data of whole bytes is
-// used in place; external data comes from files (nil: there are none).
+// NewTensor gives a tensor of a file its meaning. Raw data of whole bytes and
+// float_data are used in place; external data comes from files (nil: there are none).
 func NewTensor(p *onnx.Tensor, files *onnx.Files) (*tensor.Tensor, error) {
 	t, err := newTensor(p, files)
 	if err != nil {
@@ -131,10 +128,10 @@ func fromRaw(d tensor.DType, shape []int, n int, raw []byte) (*tensor.Tensor, er
 		}
 		return out, nil
 	}
-	if bigEndian || needsAlignment && uintptr(unsafe.Pointer(unsafe.SliceData(raw)))%8 != 0 {
+	if onnx.BigEndian || onnx.NeedsAlignment && uintptr(unsafe.Pointer(unsafe.SliceData(raw)))%8 != 0 {
 		out := tensor.New(d, shape...)
 		copy(out.Bytes(), raw)
-		if bigEndian {
+		if onnx.BigEndian {
 			swapBytes(out.Bytes(), wordSize(d))
 		}
 		return out, nil
@@ -183,10 +180,11 @@ func fromTyped(p *onnx.Tensor, d tensor.DType, shape []int, n int) (*tensor.Tens
 	if have != want {
 		return nil, fmt.Errorf("%s of shape %v takes %d numbers, %d are there", d, shape, want, have)
 	}
+	if d == tensor.Float32 && n > 0 {
+		return tensor.FromBytes(d, unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(p.Floats))), 4*n), shape...)
+	}
 	out := tensor.New(d, shape...)
 	switch d {
-	case tensor.Float32:
-		copy(tensor.Data[float32](out), p.Floats)
 	case tensor.Float64:
 		copy(tensor.Data[float64](out), p.Doubles)
 	case tensor.Int64:

@@ -121,7 +121,7 @@ type Tensor struct {
 	Segment  bool
 	Raw      []byte
 	HasRaw   bool
-	Floats   []float32 // float32, complex64
+	Floats   []float32 // float32, complex64; they may lie in the file
 	Int32s   []int32   // the integers up to 32 bits, bool, the half and 8-bit floats
 	Int64s   []int64
 	Doubles  []float64 // float64, complex128

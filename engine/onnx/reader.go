@@ -422,7 +422,7 @@ func (m *message) tensorFields(t *Tensor) error {
 		case 3:
 			t.Segment = true
 		case 4:
-			return m.floats(f, &t.Floats)
+			return m.floatData(f, &t.Floats)
 		case 5:
 			return varints(m, f, &t.Int32s)
 		case 6:

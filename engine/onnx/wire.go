@@ -1,11 +1,14 @@
 package onnx
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"unicode/utf8"
+	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -201,10 +204,24 @@ func (m *message) floats(f field, dst *[]float32) error {
 	if len(f.bytes)%4 != 0 {
 		return fmt.Errorf("%s: field %d holds %d bytes, not a multiple of 4", m.name, f.num, len(f.bytes))
 	}
+	*dst = slices.Grow(*dst, len(f.bytes)/4)
 	for b := f.bytes; len(b) > 0; b = b[4:] {
 		v, _ := protowire.ConsumeFixed32(b)
 		*dst = append(*dst, math.Float32frombits(v))
 	}
+	return nil
+}
+
+// BigEndian machines must turn the bytes of every number in a file around.
+var BigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
+
+// floatData is floats, but uses a packed field in place where the machine can.
+func (m *message) floatData(f field, dst *[]float32) error {
+	n, at := len(f.bytes)/4, unsafe.Pointer(unsafe.SliceData(f.bytes))
+	if f.typ != protowire.BytesType || n == 0 || len(f.bytes)%4 != 0 || *dst != nil || BigEndian || NeedsAlignment && uintptr(at)%4 != 0 {
+		return m.floats(f, dst)
+	}
+	*dst = unsafe.Slice((*float32)(at), n)
 	return nil
 }
 

@@ -1,7 +1,7 @@
 //go:build amd64 || arm64 || 386 || wasm || ppc64le || loong64 || riscv64
 
-package ir
+package onnx
 
-// needsAlignment says whether the processor faults on numbers that do not
+// NeedsAlignment says whether the processor faults on numbers that do not
 // start on a multiple of their size, as numbers inside a file may.
-const needsAlignment = false
+const NeedsAlignment = false

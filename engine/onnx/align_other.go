@@ -1,5 +1,6 @@
 //go:build !(amd64 || arm64 || 386 || wasm || ppc64le || loong64 || riscv64)
 
-package ir
+package onnx
 
-const needsAlignment = true
+// NeedsAlignment says that it does.
+const NeedsAlignment = true
