@@ -19,28 +19,43 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// atRest is what a process holds in memory, in bytes: before it opens a model,
-// and when it rests after some runs.
-type atRest struct{ Before, After int64 }
+// atRest is what a process holds in memory, in bytes: before it opens a model, and
+// when it rests after some runs; of that the pages of the program, and those of the
+// model's file, where weights are used in place.
+type atRest struct{ Before, After, Program, File int64 }
 
-// residentNow is the memory of this process, 0 where the system does not tell.
-func residentNow() int64 {
-	rollup, err := os.ReadFile("/proc/self/smaps_rollup")
+// residentNow is the memory of this process, 0 where the system does not tell,
+// and what of it are pages of the program and of a file.
+func residentNow(path string) (all, program, file int64) {
+	self, _ := os.Executable()
+	maps, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
-		return 0
+		return 0, 0, 0
 	}
-	for line := range strings.Lines(string(rollup)) {
-		if v, ok := strings.CutPrefix(line, "Rss:"); ok {
-			n, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(v), " kB"), 10, 64)
-			return n << 10
+	name := ""
+	for line := range strings.Lines(string(maps)) {
+		if fields := strings.Fields(line); len(fields) > 4 && !strings.HasSuffix(fields[0], ":") {
+			name = strings.Join(fields[5:], " ")
+		}
+		v, ok := strings.CutPrefix(line, "Rss:")
+		if !ok {
+			continue
+		}
+		n, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(v), " kB"), 10, 64)
+		all += n << 10
+		switch name {
+		case self:
+			program += n << 10
+		case path:
+			file += n << 10
 		}
 	}
-	return 0
+	return all, program, file
 }
 
 // rest opens a model, runs it on zeros and rests.
 func rest(path string) (r atRest, err error) {
-	r.Before = residentNow()
+	r.Before, _, _ = residentNow(path)
 	s, err := engine.Open(path)
 	if err != nil {
 		return r, err
@@ -60,7 +75,7 @@ func rest(path string) (r atRest, err error) {
 		}
 	}
 	time.Sleep(time.Second)
-	r.After = residentNow()
+	r.After, r.Program, r.File = residentNow(path)
 	return r, nil
 }
 
@@ -101,8 +116,8 @@ func TestMemoryAtRest(t *testing.T) {
 	if testing.Short() || raceDetector {
 		t.Skip("measures the memory of processes that run a network of 28 MB; run without -short and -race")
 	}
-	if residentNow() == 0 {
-		t.Skip("the system does not tell what is in memory; mount /proc of Linux 4.14 or newer")
+	if all, _, _ := residentNow(""); all == 0 {
+		t.Skip("the system does not tell what is in memory; mount /proc")
 	}
 	for name, form := range map[string]restForm{
 		"raw": {}, "float_data": {typed: true}, "batch normalisation": {normalised: true},
@@ -145,8 +160,8 @@ func measureRest(t *testing.T, path string) (size int64, r atRest) {
 		t.Fatal(err)
 	}
 	size, r = info.Size(), restAlone(t, path)
-	t.Logf("file %.1f MiB; process %.1f MiB at rest, %.1f before: %.1f added, %.2f of the file", mib(size), mib(r.After), mib(r.Before),
-		mib(r.After-r.Before), float64(r.After-r.Before)/float64(size))
+	t.Logf("file %.1f MiB: %.1f MiB at rest, %.2f of it; program %.1f, file %.1f, all else %.1f; %.1f more than before",
+		mib(size), mib(r.After), float64(r.After)/float64(size), mib(r.Program), mib(r.File), mib(r.After-r.Program-r.File), mib(r.After-r.Before))
 	return size, r
 }
 
