@@ -31,7 +31,7 @@ type tiled struct {
 	segments []amd64.TileSegment
 	offsets  []int
 	grid     grid
-	out      Layout
+	conv     Conv // as it was asked for
 	tall     bool // pairs by twos: TilesTall
 }
 
@@ -64,7 +64,7 @@ func newTileConv(c *Conv, w *TileWeights, products int) (Work, error) {
 		return Work{}, err
 	}
 	s := &tileConv{weights: w}
-	s.out = c.Out
+	s.conv = *c
 	s.offsets = stepOffsets(c)
 	m := mapTiles(c, 16)
 	var work Work
@@ -153,6 +153,15 @@ func (s *tiled) setPairs(c *Conv, m *tileMap) {
 	}
 }
 
+// Spans is part of Local: what sorted the input has read it.
+func (s *tileConv) Spans(chunk int) (reads, writes RowSpan) {
+	reads, writes = s.tiled.Spans(chunk)
+	if s.sorted {
+		reads = RowSpan{}
+	}
+	return reads, writes
+}
+
 // setOutput says how rows of the output and the residual lie.
 func (s *tileConv) setOutput(c *Conv) {
 	a := &s.args
@@ -198,6 +207,28 @@ func (s *tileConv) setActivation(act Activation) {
 }
 
 func (s *tiled) Chunks() int { return s.grid.chunks() }
+
+// Spans is part of Local.
+func (s *tiled) Spans(chunk int) (reads, writes RowSpan) {
+	c := &s.conv
+	if c.In.N > 1 {
+		return EveryRow, EveryRow
+	}
+	pair, pairs, _, _ := s.grid.at(chunk)
+	part, parts := pair/s.grid.pairsEach, s.grid.pairRuns()
+	if s.tall {
+		pair, pairs = 2*pair, 2*pairs
+	}
+	var rows RowSpan
+	for _, p := range s.pairs[pair : pair+pairs] {
+		first := p.First / int(unsafe.Sizeof(amd64.TileSegment{}))
+		for _, g := range s.segments[first : first+p.Count] {
+			y := c.Out.row(g.Out)
+			rows = rows.with(RowSpan{y, y + 1})
+		}
+	}
+	return c.reads(rows), rows.with(c.Out.haloPart(part, parts))
+}
 
 // Run computes some groups of outputs for some pairs of tiles, and its share of
 // their halo.
@@ -280,10 +311,10 @@ func (s *tileConv) call(a *amd64.TileArgs, m *Memory, group, n, pair int) {
 // clearHalo zeroes the chunk's share of the halo around its outputs.
 func (s *tileConv) clearHalo(chunk, part, parts int, m *Memory) {
 	_, _, group, groups := s.grid.at(chunk)
-	each := 32 / s.out.Format.Channels()
-	for n := range s.out.N {
-		for b := group * each; b < min((group+groups)*each, s.out.Blocks()); b++ {
-			s.out.clearHalo(unsafe.Add(m.Out, n*s.out.Image+b*s.out.Block), part, parts)
+	each := 32 / s.conv.Out.Format.Channels()
+	for n := range s.conv.Out.N {
+		for b := group * each; b < min((group+groups)*each, s.conv.Out.Blocks()); b++ {
+			s.conv.Out.clearHalo(unsafe.Add(m.Out, n*s.conv.Out.Image+b*s.conv.Out.Block), part, parts)
 		}
 	}
 }

@@ -287,6 +287,9 @@ func testTileConv(t *testing.T, k *Rung, c tileCase) {
 		}
 		runWork(t, work, &m, rng)
 		compareLayouts(t, &conv.Out, got, want, bound)
+		if scale == nil {
+			checkSpans(t, work, m, &conv.In, &conv.Out)
+		}
 	}
 	compute(weights, nil)
 	if c.gated && !c.inPlace { // their weights are packed as they run

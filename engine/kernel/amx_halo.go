@@ -24,3 +24,12 @@ func (l *Layout) clearHalo(plane unsafe.Pointer, part, parts int) {
 		l.fillBytes(plane, from*size, (row*l.Pitch+l.Left+l.Pitch)*size)
 	}
 }
+
+// haloPart are the rows that clearHalo touches.
+func (l *Layout) haloPart(part, parts int) RowSpan {
+	if l.Halo == (Halo{}) {
+		return RowSpan{}
+	}
+	rows := RowSpan{-l.Top, l.H + l.Bottom}.part(part, parts)
+	return RowSpan{rows.From, rows.To + 1}
+}

@@ -27,7 +27,10 @@ type planarTileConv struct {
 
 // planarPart is what a chunk computes: pairs of tiles, from rows [y0, y1) of
 // the padded picture.
-type planarPart struct{ y0, y1, pair, pairs int }
+type planarPart struct {
+	rows                RowSpan // of the output
+	y0, y1, pair, pairs int
+}
 
 // planarWindow is the pixels of a step, planarPixel the bytes of one's high
 // parts.
@@ -38,7 +41,7 @@ const (
 
 func newPlanarTileConv(c *Conv, w *TileWeights) *planarTileConv {
 	s := &planarTileConv{tileConv: tileConv{weights: w}, in: c.In, padX: c.PadLeft, padY: c.PadTop}
-	s.out = c.Out
+	s.conv = *c
 	pitch := roundUp(max(c.PadLeft+roundUp(c.In.W, 16), (c.Out.W-1)*c.StrideW+planarWindow), 8)
 	s.read = 2 * pitch * planarPixel
 	for y := range c.KernelH {
@@ -82,13 +85,22 @@ func (s *planarTileConv) addPart(c *Conv, y0, y1, count, rows int) {
 			})
 		}
 	}
-	p := planarPart{y0: y0 * c.StrideH, y1: (y1-1)*c.StrideH + (c.KernelH-1)*c.DilationH + 1, pair: len(s.pairs)}
+	p := planarPart{y0: y0 * c.StrideH, y1: (y1-1)*c.StrideH + (c.KernelH-1)*c.DilationH + 1, pair: len(s.pairs), rows: RowSpan{y0, y1}}
 	s.setPairs(c, &m)
 	p.pairs = len(s.pairs) - p.pair
 	s.parts = append(s.parts, p)
 }
 
 func (s *planarTileConv) Chunks() int { return s.in.N * len(s.parts) }
+
+// Spans is part of Local.
+func (s *planarTileConv) Spans(chunk int) (reads, writes RowSpan) {
+	if s.in.N > 1 {
+		return EveryRow, EveryRow
+	}
+	rows := s.parts[chunk].rows
+	return s.conv.reads(rows), rows.with(s.conv.Out.haloPart(chunk, len(s.parts)))
+}
 
 func (s *planarTileConv) Run(chunk int, m *Memory) {
 	n, part := chunk/len(s.parts), chunk%len(s.parts)
@@ -99,11 +111,11 @@ func (s *planarTileConv) Run(chunk int, m *Memory) {
 	a := s.args
 	a.Scratch = unsafe.Pointer(&scratch[-uintptr(unsafe.Pointer(&scratch))&63])
 	a.Pairs, a.Count = &s.pairs[p.pair], p.pairs
-	local := Memory{In: room, Out: unsafe.Add(m.Out, n*s.out.Image)}
+	local := Memory{In: room, Out: unsafe.Add(m.Out, n*s.conv.Out.Image)}
 	s.runGroups(&a, &local, 0, s.grid.groups, 0)
 	s.rooms.Put(room)
-	for b := range s.out.Blocks() {
-		s.out.clearHalo(unsafe.Add(local.Out, b*s.out.Block), part, len(s.parts))
+	for b := range s.conv.Out.Blocks() {
+		s.conv.Out.clearHalo(unsafe.Add(local.Out, b*s.conv.Out.Block), part, len(s.parts))
 	}
 }
 

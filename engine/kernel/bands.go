@@ -36,6 +36,9 @@ func bandsWithin(chain []Link, rooms, bytes int) (Work, error) {
 	}
 	p := newBandPlanner(chain, rooms, bytes)
 	s := &bands{pictures: last.Out.N, rooms: rooms, between: p.starts}
+	for i := range chain {
+		s.chain = append(s.chain, chain[i].Conv)
+	}
 	s.image = operands{first.In.Image, last.Out.Image, 0}
 	if last.Residual != nil {
 		s.image.residual = last.Residual.Image
@@ -61,6 +64,7 @@ type bands struct {
 	rooms, room int      // how many, and bytes of each
 	between     []int    // where in a room each link but the last writes
 	scratch     int      // where in a room the links' scratch lies
+	chain       []Conv   // of the links, on whole layouts
 }
 
 // operands are bytes in the input, the output and the residual.

@@ -51,7 +51,7 @@ func (p *bandPlanner) layRooms() {
 	p.rooms, p.starts, p.size = make([]Layout, last), make([]int, last), 0
 	for k, rows := last-1, p.rows; k >= 0; k-- {
 		out, next := &p.links[k].Conv.Out, &p.links[k+1].Conv
-		rows = next.reads(rowSpan{0, rows}).rows()
+		rows = next.reads(RowSpan{0, rows}).rows()
 		_, right := next.beyond()
 		p.rooms[k] = NewLayout(out.Format, 1, out.C, rows, out.W, Halo{Left: next.PadLeft, Right: max(0, right)})
 		p.starts[k] = p.size
@@ -59,31 +59,21 @@ func (p *bandPlanner) layRooms() {
 	}
 }
 
-// rowSpan are rows [from, to).
-type rowSpan struct{ from, to int }
-
-func (r rowSpan) rows() int { return r.to - r.from }
-
-// part is the i-th of n parts.
-func (r rowSpan) part(i, n int) rowSpan {
-	return rowSpan{r.from + i*r.rows()/n, r.from + (i+1)*r.rows()/n}
-}
-
 // reads are the rows of a convolution's padded input that rows of its output
 // come from, counted from the input's first row.
-func (c *Conv) reads(out rowSpan) rowSpan {
-	return rowSpan{out.from*c.StrideH - c.PadTop, (out.to-1)*c.StrideH - c.PadTop + (c.KernelH-1)*c.DilationH + 1}
+func (c *Conv) reads(out RowSpan) RowSpan {
+	return RowSpan{out.From*c.StrideH - c.PadTop, (out.To-1)*c.StrideH - c.PadTop + (c.KernelH-1)*c.DilationH + 1}
 }
 
 // held is what a room holds of a link's output.
 type held struct {
-	rowSpan
+	RowSpan
 	layout Layout
 }
 
 // run plans the bands of a run.
 func (p *bandPlanner) run(i int) ([]band, error) {
-	all := rowSpan{0, p.links[len(p.links)-1].Conv.Out.H}.part(i, p.runs)
+	all := RowSpan{0, p.links[len(p.links)-1].Conv.Out.H}.part(i, p.runs)
 	count := (all.rows() + p.rows - 1) / p.rows
 	var list []band
 	room := make([]held, len(p.rooms))
@@ -99,32 +89,32 @@ func (p *bandPlanner) run(i int) ([]band, error) {
 
 // band plans rows of the last output, given what the room holds, and notes what
 // it holds then.
-func (p *bandPlanner) band(rows rowSpan, room []held) (b band, err error) {
+func (p *bandPlanner) band(rows RowSpan, room []held) (b band, err error) {
 	last := len(p.links) - 1
 	b.links = make([]bandLink, last+1)
 	c := &p.links[last].Conv
 	out := rowsOf(c.Out, rows)
-	if rows.from > 0 {
-		b.at.out = c.Out.Pixel(rows.from, 0)
+	if rows.From > 0 {
+		b.at.out = c.Out.Pixel(rows.From, 0)
 	}
 	if r := c.Residual; r != nil {
-		b.at.residual = rows.from * r.Pitch * r.Format.PixelBytes()
+		b.at.residual = rows.From * r.Pitch * r.Format.PixelBytes()
 	}
 	for k := last; k >= 0; k-- {
 		c := p.links[k].Conv
 		want := c.reads(rows)
-		have := rowSpan{max(want.from, 0), min(want.to, c.In.H)}
+		have := RowSpan{max(want.From, 0), min(want.To, c.In.H)}
 		if have.rows() < 1 {
 			return b, fmt.Errorf("%v: rows %v of it read nothing but padding", &c, rows)
 		}
-		c.PadTop = have.from - want.from
+		c.PadTop = have.From - want.From
 		c.Out = out
 		if k == 0 {
-			b.at.in = have.from * c.In.Pitch * c.In.Format.PixelBytes()
+			b.at.in = have.From * c.In.Pitch * c.In.Format.PixelBytes()
 			c.In.N, c.In.H = 1, have.rows()
 		} else {
 			l := p.rooms[k-1]
-			l.H, l.Top, l.Bottom = have.rows(), c.PadTop, want.to-have.to
+			l.H, l.Top, l.Bottom = have.rows(), c.PadTop, want.To-have.To
 			c.In = l
 			rows, out = b.links[k-1].keep(&room[k-1], held{have, l})
 			room[k-1] = held{have, l}
@@ -138,31 +128,31 @@ func (p *bandPlanner) band(rows rowSpan, room []held) (b band, err error) {
 
 // keep has a link bring the rows that the room holds already to their new place.
 // It returns the rows that are left to compute, and their layout.
-func (b *bandLink) keep(old *held, now held) (left rowSpan, to Layout) {
-	kept := min(old.to, now.to-1) - now.from                    // one is computed at least, with the halo below
-	if kept <= 0 || old.from > now.from || now.layout.Top > 0 { // what is above would have to be cleared
-		return now.rowSpan, now.layout
+func (b *bandLink) keep(old *held, now held) (left RowSpan, to Layout) {
+	kept := min(old.To, now.To-1) - now.From                    // one is computed at least, with the halo below
+	if kept <= 0 || old.From > now.From || now.layout.Top > 0 { // what is above would have to be cleared
+		return now.RowSpan, now.layout
 	}
 	l := &now.layout
 	size := l.Format.PixelBytes()
 	for i := range l.Blocks() {
 		b.moves = append(b.moves, rowMove{
 			to:    i*l.Block + l.Pixel(0, -l.Left),
-			from:  i*l.Block + old.layout.Pixel(now.from-old.from, -l.Left),
+			from:  i*l.Block + old.layout.Pixel(now.From-old.From, -l.Left),
 			bytes: (kept*l.Pitch + l.Left) * size,
 		})
 	}
 	b.out = l.Pixel(kept, 0)
-	return rowSpan{now.from + kept, now.to}, rowsOf(*l, rowSpan{kept, l.H})
+	return RowSpan{now.From + kept, now.To}, rowsOf(*l, RowSpan{kept, l.H})
 }
 
 // rowsOf is a layout of some rows. The halo above the first one and left of it
 // belongs to the rows before, where there are such.
-func rowsOf(l Layout, r rowSpan) Layout {
-	if r.from > 0 {
+func rowsOf(l Layout, r RowSpan) Layout {
+	if r.From > 0 {
 		l.Top, l.Left = 0, 0
 	}
-	if r.to < l.H {
+	if r.To < l.H {
 		l.Bottom = 0
 	}
 	l.N, l.H = 1, r.rows()

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math/rand"
+	"slices"
 	"testing"
 	"unsafe"
 )
@@ -119,6 +120,11 @@ func testBands(t *testing.T, chain []Link, rng *rand.Rand) {
 		step.In = step.Out
 	}
 	out.check(t)
+	single := slices.Clone(chain)
+	for i := range single {
+		c := &single[i].Conv
+		c.In.N, c.Out.N = 1, 1
+	}
 	for _, rooms := range []int{1, 2, 3} {
 		for _, room := range []int{1, 16 << 10, 40 << 10, bandRoom} {
 			work, err := bandsWithin(chain, rooms, room)
@@ -132,6 +138,10 @@ func testBands(t *testing.T, chain []Link, rng *rand.Rand) {
 			if !banded.same(out) {
 				t.Errorf("%d rooms of %d bytes: other bits than link by link", rooms, room)
 			}
+			if work, err = bandsWithin(single, rooms, room); err != nil {
+				t.Fatal(err)
+			}
+			checkSpans(t, work, m, &single[0].Conv.In, &single[len(chain)-1].Conv.Out)
 		}
 	}
 }

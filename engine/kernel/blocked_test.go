@@ -88,8 +88,15 @@ func testPool(t *testing.T, p Pool, isMax bool, plan func(Pool) (Work, error)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(work, Memory{In: in.base(), Out: out.base()})
+	m := Memory{In: in.base(), Out: out.base()}
+	run(work, m)
 	out.check(t)
+	one := p
+	one.In.N, one.Out.N = 1, 1
+	if work, err = plan(one); err != nil {
+		t.Fatal(err)
+	}
+	checkSpans(t, work, m, &one.In, &one.Out)
 	out.expect(t, p.Out.Format.precision(), func(n, ch, y, x int) float64 {
 		best, sum, inside, counted := math.Inf(-1), 0.0, 0, 0
 		if !p.Out.Format.blockedF32() {
@@ -176,6 +183,12 @@ func testPointwise(t *testing.T, k *Rung, p Pointwise) {
 	}
 	run(work, m)
 	out.check(t)
+	one := p
+	one.A.N, one.B.N, one.Out.N = 1, 1, 1
+	if work, err = k.Pointwise(one); err != nil {
+		t.Fatal(err)
+	}
+	checkSpans(t, work, m, &one.A, &one.Out)
 	out.expect(t, p.Out.Format.precision(), func(n, ch, y, x int) float64 {
 		u, v := float64(a.get(n, ch, y, x)), 0.0
 		if p.Op != Copy {

@@ -139,6 +139,9 @@ func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
 	run(work, m)
 	in.check(t)
 	out.check(t)
+	if c.Mean == nil && c.multiplyAdds() < 1e7 {
+		checkSpans(t, work, m, &c.In, &c.Out)
+	}
 	if means != nil {
 		means.check(t)
 		out.expectMeans(t, means)

@@ -43,7 +43,7 @@ type denseQConv struct {
 
 func newDenseQConv(c *QConv, w *QConvWeights, unit bool) *denseQConv {
 	s := &denseQConv{weights: w, unit: unit, block: c.Out.Block}
-	s.out = c.Out
+	s.conv = c.Conv
 	s.offsets = qconvOffsets(c, w)
 	limit, product := 16, tileTime
 	if !unit {
@@ -125,11 +125,22 @@ func (s *denseQConv) Run(chunk int, m *Memory) {
 // chunk that has its first half.
 func (s *denseQConv) clearByteHalo(pair, group, groups int, m *Memory) {
 	part, parts := pair/s.grid.pairsEach, s.grid.pairRuns()
-	for n := range s.out.N {
+	for n := range s.conv.Out.N {
 		for b := (group + 1) / 2; b < (group+groups+1)/2; b++ {
-			s.out.clearHalo(unsafe.Add(m.Out, n*s.out.Image+b*s.out.Block), part, parts)
+			s.conv.Out.clearHalo(unsafe.Add(m.Out, n*s.conv.Out.Image+b*s.conv.Out.Block), part, parts)
 		}
 	}
+}
+
+// Spans is part of Local.
+func (s *depthwiseQConv) Spans(chunk int) (reads, writes RowSpan) {
+	c := &s.conv
+	if c.In.N > 1 {
+		return EveryRow, EveryRow
+	}
+	first := chunk % s.chunks * s.each
+	rows := RowSpan{first, min(first+s.each, c.Out.H)}
+	return c.reads(rows), c.Out.around(rows)
 }
 
 // depthwiseQConv is a planned convolution of each channel by itself.

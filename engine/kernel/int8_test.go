@@ -87,7 +87,9 @@ func testQConv(t *testing.T, k *Rung, c tileCase, widest int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(work, Memory{In: unsafe.Pointer(&in[0]), Out: unsafe.Pointer(&out[0])})
+	m := Memory{In: unsafe.Pointer(&in[0]), Out: unsafe.Pointer(&out[0])}
+	run(work, m)
+	checkSpans(t, work, m, &q.In, &q.Out)
 	for n := range c.n {
 		for co := range c.cout {
 			for y := -q.Out.Top; y < q.Out.H+q.Out.Bottom; y++ {

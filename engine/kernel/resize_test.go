@@ -66,8 +66,15 @@ func TestResize(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					run(work, Memory{In: in.base(), Out: out.base()})
+					m := Memory{In: in.base(), Out: out.base()}
+					run(work, m)
 					out.check(t)
+					one := p
+					one.In.N, one.Out.N = 1, 1
+					if work, err = k.Resize(one); err != nil {
+						t.Fatal(err)
+					}
+					checkSpans(t, work, m, &one.In, &one.Out)
 					out.expect(t, p.Out.Format.precision(), func(n, ch, y, x int) float64 {
 						return tapped(p.Rows, y, func(iy int) float64 {
 							return tapped(p.Columns, x, func(ix int) float64 { return float64(in.get(n, ch, iy, ix)) })

@@ -179,9 +179,9 @@ func (b *builder) link(n *ir.Node, in, out kernel.Layout) (kernel.Link, string, 
 }
 
 // threads is how many chunks of a step may run at once.
-func (b *builder) threads() int {
-	if b.opt.Threads > 0 {
-		return min(b.opt.Threads, runtime.GOMAXPROCS(0))
+func (p *Plan) threads() int {
+	if p.opt.Threads > 0 {
+		return min(p.opt.Threads, runtime.GOMAXPROCS(0))
 	}
 	return runtime.GOMAXPROCS(0)
 }

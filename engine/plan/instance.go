@@ -28,8 +28,9 @@ type instance struct {
 	mem     []kernel.Memory              // by step
 	inputs  map[*ir.Value]*binding
 	team    *team.Team
-	current int     // step at work, for Chunk
-	fed     uintptr // where the first input of the last run lay
+	series  []*team.Series // of the plan's
+	current int            // step at work, for Chunk
+	fed     uintptr        // where the first input of the last run lay
 }
 
 // header is a tensor that lies in the arena.
@@ -64,6 +65,9 @@ func newInstance(p *Plan) *instance {
 		}
 	}
 	i.point(true)
+	for _, stages := range p.series {
+		i.series = append(i.series, team.NewSeries(stages, p.threads()))
+	}
 	return i
 }
 
@@ -183,9 +187,13 @@ func (i *instance) tensor(v *ir.Value) *tensor.Tensor { return i.tensors[v] }
 
 // Chunk runs a chunk of the kernel at work, unless the run was cancelled;
 // team.Task.
-func (i *instance) Chunk(chunk int) {
+func (i *instance) Chunk(chunk int) { i.StageChunk(0, chunk) }
+
+// StageChunk is the same for a kernel of the series at work; team.StageTask.
+func (i *instance) StageChunk(stage, chunk int) {
 	if i.ops.Check() == nil {
-		i.plan.steps[i.current].kernel.Run(chunk, &i.mem[i.current])
+		at := i.current + stage
+		i.plan.steps[at].kernel.Run(chunk, &i.mem[at])
 	}
 }
 
@@ -198,10 +206,8 @@ const turn = 2 * time.Millisecond
 
 // run runs the steps.
 func (i *instance) run() error {
-	trace := i.plan.opt.Trace
-	began := time.Now()
-	for at := range i.plan.steps {
-		s := &i.plan.steps[at]
+	began, series := time.Now(), 0
+	for i.current = 0; i.current < len(i.plan.steps); {
 		if i.plan.opt.Threads == 1 && time.Since(began) > turn {
 			runtime.Gosched()
 			began = time.Now()
@@ -209,23 +215,37 @@ func (i *instance) run() error {
 		if err := i.ops.Check(); err != nil {
 			return err
 		}
-		var start time.Time
-		if trace != nil {
-			start = time.Now()
-		}
-		if s.kernel != nil {
-			i.current = at
-			if err := i.team.Run(i.plan.opt.Threads, s.kernel.Chunks(), i); err != nil {
-				return s.node.Fail(err)
+		s := &i.plan.steps[i.current]
+		if s.kernel != nil && len(i.series) > 0 {
+			if at, err := i.team.RunSeries(i.series[series], i); err != nil {
+				return i.plan.steps[i.current+at].node.Fail(err)
 			}
-		} else if err := i.evaluate(i.calls[at]); err != nil {
+			i.current += i.series[series].Stages()
+			series++
+			continue
+		}
+		if err := i.step(s); err != nil {
 			return s.node.Fail(err)
 		}
-		if trace != nil {
-			trace(Event{Node: s.node.Name, Op: s.node.Op, Kernel: s.name, Start: start, Took: time.Since(start)})
-		}
+		i.current++
 	}
 	return i.ops.Check()
+}
+
+// step runs a step by itself.
+func (i *instance) step(s *step) (err error) {
+	if trace := i.plan.opt.Trace; trace != nil {
+		start := time.Now()
+		defer func() {
+			if err == nil {
+				trace(Event{Node: s.node.Name, Op: s.node.Op, Kernel: s.name, Start: start, Took: time.Since(start)})
+			}
+		}()
+	}
+	if s.kernel != nil {
+		return i.team.Run(i.plan.opt.Threads, s.kernel.Chunks(), i)
+	}
+	return i.evaluate(i.calls[i.current])
 }
 
 // evaluate runs an operator and sees to it that its results lie where they

@@ -12,6 +12,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/team"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -24,6 +25,7 @@ type Plan struct {
 	inputs  []*ir.Value // read from outside
 	outputs []*ir.Value // read after the plan
 	steps   []step
+	series  [][]team.Stage // of kernels that follow each other; none: each is a loop of its own
 	buffers []buffer
 	places  map[*ir.Value]place // of planar values
 	facts   map[*ir.Value]ir.Fact
@@ -128,6 +130,9 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 	}
 	if err := b.placeBuffers(); err != nil {
 		return nil, err
+	}
+	if b.threads() > 1 && r.opt.Trace == nil { // a trace tells how long each takes
+		b.makeSeries()
 	}
 	return b.Plan, r.weights.pack(ctx)
 }

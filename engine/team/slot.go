@@ -143,13 +143,7 @@ func (s *slot) workUntilPanic(epoch uint64, at int, own bool) (claimed int, fini
 
 // close waits for the helpers' last chunks and gives the slot back.
 func (s *slot) close(n int) error {
-	const often = 512 // pauses, some microseconds: a helper may have lost its processor
-	for i := 1; s.done.Load() < int64(n); i++ {
-		pause()
-		if i%often == 0 {
-			stepAside()
-		}
-	}
+	untilTrue(func() bool { return s.done.Load() >= int64(n) })
 	failed := s.failed.Load()
 	s.task = nil
 	s.taken.Store(false)
@@ -157,6 +151,17 @@ func (s *slot) close(n int) error {
 		return failed
 	}
 	return nil
+}
+
+// untilTrue waits for what others are about to do.
+func untilTrue(done func() bool) {
+	const often = 512 // pauses, some microseconds: one of them may have lost its processor
+	for i := 1; !done(); i++ {
+		pause()
+		if i%often == 0 {
+			stepAside()
+		}
+	}
 }
 
 // PanicError is the panic of a chunk.

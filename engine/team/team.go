@@ -107,7 +107,12 @@ func (t *Team) Run(threads, n int, task Task) error {
 			worked := now()
 			err := s.close(n)
 			end := now()
-			t.worth.add(mine, n-mine, helpers, end-start, end-worked)
+			others, waited := n-mine, end-worked
+			if series, ok := task.(*Series); ok {
+				mine, others = series.shares()
+				waited += series.waited
+			}
+			t.worth.add(mine, others, helpers, end-start, waited)
 			return err
 		}
 	}

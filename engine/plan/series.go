@@ -1,0 +1,148 @@
+package plan
+
+import (
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/team"
+)
+
+// A series is a run of kernels through which threads go without meeting behind
+// each of them: the top rows of one step can be computed while the bottom rows of
+// the step before are, if neither reads or overwrites what the other writes. Which
+// chunks those are follows from the rows that they touch and from where in the
+// arena these lie.
+
+// seriesChunks and seriesSteps bound a series: between two, threads go to other
+// runs in turn, and it shows whether they are of help.
+const (
+	seriesSteps  = 32
+	seriesChunks = 512
+)
+
+// makeSeries cuts the schedule into series, after its buffers were placed. They
+// are as many as there are runs of kernels and more.
+func (b *builder) makeSeries() {
+	for at := 0; at < len(b.steps); {
+		if b.steps[at].kernel == nil {
+			at++
+			continue
+		}
+		var stages []team.Stage
+		for chunks := 0; at < len(b.steps) && len(stages) < seriesSteps && chunks < seriesChunks; at++ {
+			s := &b.steps[at]
+			if s.kernel == nil {
+				break
+			}
+			stage := team.Stage{Chunks: s.kernel.Chunks()}
+			if len(stages) > 0 {
+				stage.Needs = b.needs(&b.steps[at-1], s)
+			}
+			stages = append(stages, stage)
+			chunks += stage.Chunks
+		}
+		b.series = append(b.series, stages)
+	}
+}
+
+// needs are, for every chunk of a step, the chunks of the step before that it must
+// not overtake; nil: all of them.
+func (b *builder) needs(before, after *step) []uint64 {
+	n := before.kernel.Chunks()
+	if n > team.MaxNeeded {
+		return nil
+	}
+	needs := make([]uint64, after.kernel.Chunks())
+	first, second := touches(before), touches(after)
+	for i := range first {
+		for j := range second {
+			x, y := &first[i], &second[j]
+			if !x.writes && !y.writes || !b.overlap(x.place, y.place) {
+				continue
+			}
+			if x.rows == nil || y.rows == nil || !b.aligned(x.place, y.place) {
+				return nil
+			}
+			for chunk, rows := range y.rows {
+				for earlier, others := range x.rows {
+					if rows.Meets(others) {
+						needs[chunk] |= 1 << earlier
+					}
+				}
+			}
+		}
+	}
+	return needs
+}
+
+// touched is memory of a step: which rows of it each chunk touches, nil where
+// nobody knows.
+type touched struct {
+	place
+	rows   []kernel.RowSpan
+	writes bool
+}
+
+// touches are the operands of a kernel of which it touches any row.
+func touches(s *step) (all []touched) {
+	var reads, writes []kernel.RowSpan
+	if local, ok := s.kernel.(kernel.Local); ok {
+		for chunk := range local.Chunks() {
+			r, w := local.Spans(chunk)
+			reads, writes = append(reads, r), append(writes, w)
+		}
+	}
+	add := func(p place, rows []kernel.RowSpan, written bool) {
+		for _, r := range rows {
+			if r.From < r.To {
+				all = append(all, touched{p, rows, written})
+				return
+			}
+		}
+		if rows == nil {
+			all = append(all, touched{p, nil, written})
+		}
+	}
+	add(s.out, writes, true)
+	for i, p := range s.in {
+		if i > 0 {
+			reads = nil // Spans tell of the first
+		}
+		add(p, reads, false)
+	}
+	if s.res != nil {
+		add(*s.res, writes, false)
+	}
+	if s.mean != nil {
+		add(*s.mean, nil, true)
+	}
+	add(s.scratch, nil, true)
+	return all
+}
+
+// overlap reports whether two places share memory of the arena.
+func (b *builder) overlap(x, y place) bool {
+	if x.buffer < 0 || y.buffer < 0 {
+		return false // nothing writes there
+	}
+	from, end := b.extent(x)
+	begin, to := b.extent(y)
+	return from < to && begin < end
+}
+
+// extent is where in the arena a place begins and ends.
+func (b *builder) extent(p place) (from, to int) {
+	buf := &b.buffers[p.buffer]
+	if size := p.layout.Size(); size > 0 && p.layout.N == 1 {
+		return buf.offset + p.offset, buf.offset + p.offset + size
+	}
+	return buf.offset, buf.offset + buf.size
+}
+
+// aligned reports whether the same rows of two places that overlap lie in the same
+// memory, and others do not.
+func (b *builder) aligned(x, y place) bool {
+	l, m := &x.layout, &y.layout
+	from, _ := b.extent(x)
+	begin, _ := b.extent(y)
+	return l.N == 1 && m.N == 1 && l.Block == m.Block && l.Top == m.Top && (from-begin)%l.Block == 0 &&
+		l.Pitch*l.Format.PixelBytes() == m.Pitch*m.Format.PixelBytes()
+}

@@ -1,0 +1,154 @@
+package team
+
+import (
+	"math"
+	"sync/atomic"
+)
+
+// Stage is a loop of a Series.
+type Stage struct {
+	Chunks int
+	// Needs are, for every chunk, those of the stage before that must have ended
+	// when it begins: bit i for chunk i. Nil stands for all of them, and so it must
+	// be behind a stage of more than MaxNeeded chunks.
+	Needs []uint64
+}
+
+// MaxNeeded is how many chunks a stage may have for another to name them.
+const MaxNeeded = 64
+
+// StageTask is the body of the loops of a Series.
+type StageTask interface{ StageChunk(stage, chunk int) }
+
+// Series is loops one behind the other. Who finds nothing left of a stage goes on
+// with the next one, as far as its chunks need only what has ended, so that threads
+// meet at the edge of what each works on, not at the end of every loop. A stage
+// begins when all of the stage before the last has ended. The chunks of a stage
+// are dealt out as those of a loop are.
+//
+// A Series is for one run at a time.
+type Series struct {
+	stages []Stage
+	lanes  int
+	left   []chunks // of each stage, those of each lane
+	ended  []ended  // of each stage
+	failed atomic.Int32
+	task   StageTask
+	mine   int   // chunks that the caller ran
+	waited int64 // how long it waited for others'
+}
+
+// ended are the chunks of a stage that have: a set, or their number where there are
+// more than MaxNeeded.
+type ended struct {
+	atomic.Uint64
+	_ [56]byte
+}
+
+const sound = -1 // what failed is while no chunk has panicked
+
+// NewSeries prepares loops for at most so many threads.
+func NewSeries(stages []Stage, threads int) *Series {
+	return &Series{stages: stages, lanes: threads, left: make([]chunks, len(stages)*threads), ended: make([]ended, len(stages))}
+}
+
+// Stages is how many loops there are.
+func (s *Series) Stages() int { return len(s.stages) }
+
+// RunSeries calls task.StageChunk for every chunk of every stage and returns when
+// all calls have. It allocates nothing. If a chunk panics, chunks that have not
+// begun are skipped, and the panic is returned as a *PanicError with its stage.
+func (t *Team) RunSeries(s *Series, task StageTask) (stage int, err error) {
+	s.task, s.mine, s.waited = task, 0, 0
+	s.failed.Store(sound)
+	for i := range s.stages {
+		n := s.stages[i].Chunks
+		s.ended[i].Store(0)
+		for lane := range s.lanes {
+			s.left[i*s.lanes+lane].Store(uint64((lane+1)*n/s.lanes)*oneEnd | uint64(lane*n/s.lanes))
+		}
+	}
+	err = t.Run(s.lanes, s.lanes, s)
+	s.task = nil
+	return max(0, int(s.failed.Load())), err
+}
+
+// Chunk is the work of a lane. The first one is the caller's. A lane that nobody
+// comes for in time finds nothing left.
+func (s *Series) Chunk(lane int) {
+	for at := range s.stages {
+		if at > 1 {
+			s.await(lane, at-2, every)
+		}
+		for k := range s.lanes {
+			for left := &s.left[at*s.lanes+(lane+k)%s.lanes]; ; {
+				chunk, ok := left.claim(0, k == 0)
+				if !ok {
+					break
+				}
+				s.run(lane, at, chunk)
+			}
+		}
+	}
+}
+
+// run runs a chunk when what it needs has ended.
+func (s *Series) run(lane, at, chunk int) {
+	done := false
+	defer func() {
+		if !done {
+			s.failed.CompareAndSwap(sound, int32(at))
+		}
+		if s.stages[at].Chunks <= MaxNeeded {
+			s.ended[at].Or(1 << chunk)
+		} else {
+			s.ended[at].Add(1)
+		}
+	}()
+	if at > 0 {
+		needs := every
+		if n := s.stages[at].Needs; n != nil {
+			needs = n[chunk]
+		}
+		s.await(lane, at-1, needs)
+	}
+	if s.failed.Load() == sound {
+		s.task.StageChunk(at, chunk)
+	}
+	if lane == 0 {
+		s.mine++
+	}
+	done = true
+}
+
+// every is a set of all chunks.
+const every uint64 = math.MaxUint64
+
+// await waits for chunks of a stage.
+func (s *Series) await(lane, at int, needs uint64) {
+	if s.have(at, needs) {
+		return
+	}
+	start := now()
+	untilTrue(func() bool { return s.have(at, needs) })
+	if lane == 0 {
+		s.waited += now() - start
+	}
+}
+
+// have reports whether chunks of a stage have ended.
+func (s *Series) have(at int, needs uint64) bool {
+	n, e := s.stages[at].Chunks, s.ended[at].Load()
+	if n > MaxNeeded {
+		return e == uint64(n)
+	}
+	return needs&(1<<n-1)&^e == 0
+}
+
+// shares are the chunks that the caller and the others ran.
+func (s *Series) shares() (mine, others int) {
+	for i := range s.stages {
+		others += s.stages[i].Chunks
+	}
+	return s.mine, others - s.mine
+}
