@@ -142,7 +142,7 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 			plain++
 		case resize:
 			// What takes numbers as they are does so in any format.
-			if r, _ := b.resizing(n); r.Rows.Picks() && r.Columns.Picks() && b.shapes[n.Outputs[0]].format == b.narrow() {
+			if t := b.resizing(n); t.rows.Picks() && t.columns.Picks() && b.shapes[n.Outputs[0]].format == b.narrow() {
 				tile++
 			} else {
 				plain++
@@ -370,33 +370,20 @@ func (b *builder) convNode(n *ir.Node) error {
 	if chain := b.bandChain(n); chain != nil {
 		return b.bandNode(chain)
 	}
-	x, y := n.Inputs[0], n.Outputs[0]
 	c := b.conv(n, n.Operator.(*ops.FusedConv))
 	tiled := b.tiled(n, c)
-	var in []place
-	if g := b.gates[n]; g != nil {
-		var by *ir.Value
-		x, by = b.gateOperands(g)
-		at, err := b.in(by, b.opt.Rung.Block)
-		if err != nil {
-			return err
-		}
-		in, c.Gate = append(in, at), &at.layout
-	}
-	from, err := b.in(x, b.reads(x, c, tiled))
+	in, err := b.convInputs(n, c, tiled)
 	if err != nil {
 		return err
 	}
-	in, c.In = append([]place{from}, in...), from.layout
 	res, err := b.residual(n, tiled)
 	if err != nil {
 		return err
 	}
-	if res != nil {
-		c.Residual = &res.layout
-	}
+	y := n.Outputs[0]
 	var out place
 	if res != nil {
+		c.Residual = &res.layout
 		out = b.output(y, n.Inputs[3], *res)
 	} else {
 		out = b.home(y)
@@ -406,12 +393,7 @@ func (b *builder) convNode(n *ir.Node) error {
 		b.blocked[y] = out
 		return b.gatedTiles(n, c, in, res, out)
 	}
-	var mean *place
-	if p := b.meanOf(n, c); p != nil {
-		at := b.meanPlace(p)
-		mean, c.Mean = &at, &at.layout
-		b.done[p] = true
-	}
+	mean := b.convMean(n, c)
 	work, name, err := b.convWork(n, c, tiled)
 	if err != nil {
 		return err
@@ -426,6 +408,36 @@ func (b *builder) convNode(n *ir.Node) error {
 		b.use(*mean, len(b.steps)-1)
 	}
 	return nil
+}
+
+// convInputs are where a convolution reads its input and, behind it, what gates that.
+func (b *builder) convInputs(n *ir.Node, c *kernel.Conv, tiled bool) (in []place, err error) {
+	x := n.Inputs[0]
+	if g := b.gates[n]; g != nil {
+		var by *ir.Value
+		x, by = b.gateOperands(g)
+		at, err := b.in(by, b.opt.Rung.Block)
+		if err != nil {
+			return nil, err
+		}
+		in, c.Gate = append(in, at), &at.layout
+	}
+	from, err := b.in(x, b.reads(x, c, tiled))
+	c.In = from.layout
+	return append([]place{from}, in...), err
+}
+
+// convMean is where a convolution writes the means for a pool that goes into it; nil
+// where none does.
+func (b *builder) convMean(n *ir.Node, c *kernel.Conv) *place {
+	p := b.meanOf(n, c)
+	if p == nil {
+		return nil
+	}
+	at := b.meanPlace(p)
+	c.Mean = &at.layout
+	b.done[p] = true
+	return &at
 }
 
 // reads is the format in which a convolution reads its input x.

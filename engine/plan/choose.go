@@ -57,7 +57,7 @@ func (b *builder) role(n *ir.Node) role {
 	case "Resize", "Upsample":
 		// Few channels in large pictures, as a segmentation ends with, are resized
 		// sooner in planes.
-		if _, ok := b.resizing(n); ok && b.readBlocked(n.Outputs[0]) {
+		if b.resizing(n).ok && b.readBlocked(n.Outputs[0]) {
 			return resize
 		}
 	}

@@ -3,6 +3,7 @@ package plan
 import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -141,23 +142,32 @@ func (b *builder) meanPlace(n *ir.Node) place {
 	return b.places[y]
 }
 
-// resizing reads a Resize or Upsample.
-func (b *builder) resizing(n *ir.Node) (r kernel.Resize, ok bool) {
-	x, _ := b.fact(n.Inputs[0]).Shape.Ints()
-	r.Rows, r.Columns, ok = ops.ResizeTaps(n, x, b.constant)
-	return r, ok
+// taps are what ops.ResizeTaps says of a node.
+type taps struct {
+	rows, columns *vec.Taps
+	ok            bool
+}
+
+// resizing reads a Resize or Upsample, once.
+func (b *builder) resizing(n *ir.Node) taps {
+	t, known := b.resized[n]
+	if !known {
+		x, _ := b.fact(n.Inputs[0]).Shape.Ints()
+		t.rows, t.columns, t.ok = ops.ResizeTaps(n, x, b.constant)
+		b.resized[n] = t
+	}
+	return t
 }
 
 // resizeNode schedules a resizing of rows and columns.
 func (b *builder) resizeNode(n *ir.Node) error {
-	r, _ := b.resizing(n)
 	in, err := b.any(n.Inputs[0], b.opt.Rung.Block)
 	if err != nil {
 		return err
 	}
 	out := b.home(n.Outputs[0])
-	r.In, r.Out = in.layout, out.layout
-	w, err := b.opt.Rung.Resize(r)
+	t := b.resizing(n)
+	w, err := b.opt.Rung.Resize(kernel.Resize{In: in.layout, Out: out.layout, Rows: t.rows, Columns: t.columns})
 	if err != nil {
 		return err
 	}

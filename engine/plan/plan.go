@@ -79,6 +79,7 @@ type builder struct {
 	behind  map[*ir.Node]int           // by convolution: the longest chain of others after it
 	decides bool                       // what is computed later depends on the values, not on shapes alone
 	done    map[*ir.Node]bool          // went into a node before them
+	resized map[*ir.Node]taps          // what resizing worked out
 	gates   map[*ir.Node]*ir.Node      // by convolution: the gate that goes into its weights
 	gated   map[*ir.Node]*ir.Node      // the other way round
 	quant   *quants
@@ -97,7 +98,7 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 		Plan:    &Plan{opt: &r.opt, stock: r.stock, places: map[*ir.Value]place{}, facts: facts},
 		weights: r.weights, needed: needed, readers: map[*ir.Value][]*ir.Node{},
 		halos: map[*ir.Value]*kernel.Halo{}, blocked: map[*ir.Value]place{}, forms: map[form]place{}, roots: map[*ir.Value]place{},
-		done: map[*ir.Node]bool{},
+		done: map[*ir.Node]bool{}, resized: map[*ir.Node]taps{},
 	}
 	defer b.trials.close()
 	defer b.scratch.close()
