@@ -28,16 +28,7 @@ func windowRowNEON(op windowOp, a *windowArgs) {
 	}
 }
 
-func broadcastNEON(op PointOp, dst, a, b unsafe.Pointer, pixels int, low, high float32) {
-	switch op {
-	case Add:
-		arm64.AddPixels(dst, a, b, pixels, low, high)
-	case Sub:
-		arm64.SubPixels(dst, a, b, pixels, low, high)
-	case Mul:
-		arm64.MulPixels(dst, a, b, pixels, low, high)
-	}
-}
+var broadcastsNEON = broadcasts{Add: arm64.AddPixels, Sub: arm64.SubPixels, Mul: arm64.MulPixels}
 
 var winogradNEON = winogradUnit{
 	side:    4,

@@ -14,6 +14,7 @@ const (
 	Add
 	Sub
 	Mul
+	pointOps
 )
 
 // Pointwise describes Out = Act(A op B), number by number, between layouts of
@@ -120,9 +121,9 @@ func (s *pointwise) strip(to, a, b unsafe.Pointer, w int) {
 	case s.Op == Copy:
 		k.ClipRow(to, a, n, s.low, s.high)
 	case s.broadcast && s.Out.width() == 8:
-		k.Broadcast8(s.Op, to, a, b, w, s.low, s.high)
+		k.Broadcast8[s.Op](to, a, b, w, s.low, s.high)
 	case s.broadcast:
-		k.Broadcast16(s.Op, to, a, b, w, s.low, s.high)
+		k.Broadcast16[s.Op](to, a, b, w, s.low, s.high)
 	case s.Op == Add:
 		k.AddRow(to, a, b, n, s.low, s.high)
 	case s.Op == Sub:
@@ -168,19 +169,21 @@ func mulRow(dst, a, b unsafe.Pointer, n int, low, high float32) {
 	}
 }
 
-func broadcast8(op PointOp, dst, a, b unsafe.Pointer, pixels int, low, high float32) {
-	broadcastAny(8, op, dst, a, b, pixels, low, high)
-}
+// broadcasts are kernels by operation; Copy has none.
+type broadcasts [pointOps]func(dst, a, b unsafe.Pointer, pixels int, low, high float32)
 
-func broadcast16(op PointOp, dst, a, b unsafe.Pointer, pixels int, low, high float32) {
-	broadcastAny(16, op, dst, a, b, pixels, low, high)
-}
-
-func broadcastAny(lanes int, op PointOp, dst, a, b unsafe.Pointer, pixels int, low, high float32) {
-	row := map[PointOp]func(dst, a, b unsafe.Pointer, n int, low, high float32){Add: addRow, Sub: subRow, Mul: mulRow}[op]
-	for i := range pixels {
-		row(unsafe.Add(dst, 4*lanes*i), unsafe.Add(a, 4*lanes*i), b, lanes, low, high)
+// plainBroadcasts are the twins, of pixels of so many numbers.
+func plainBroadcasts(lanes int) (all broadcasts) {
+	rows := [pointOps]func(dst, a, b unsafe.Pointer, n int, low, high float32){Add: addRow, Sub: subRow, Mul: mulRow}
+	for op := Add; op < pointOps; op++ {
+		row := rows[op]
+		all[op] = func(dst, a, b unsafe.Pointer, pixels int, low, high float32) {
+			for i := range pixels {
+				row(unsafe.Add(dst, 4*lanes*i), unsafe.Add(a, 4*lanes*i), b, lanes, low, high)
+			}
+		}
 	}
+	return all
 }
 
 func (op PointOp) String() string { return [...]string{"copy", "add", "sub", "mul"}[op] }

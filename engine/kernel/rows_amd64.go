@@ -30,27 +30,10 @@ func windowRowAVX512(op windowOp, a *windowArgs) {
 	}
 }
 
-func broadcastAVX2(op PointOp, dst, a, b unsafe.Pointer, pixels int, low, high float32) {
-	switch op {
-	case Add:
-		amd64.AddPixelsAVX2(dst, a, b, pixels, low, high)
-	case Sub:
-		amd64.SubPixelsAVX2(dst, a, b, pixels, low, high)
-	case Mul:
-		amd64.MulPixelsAVX2(dst, a, b, pixels, low, high)
-	}
-}
-
-func broadcastAVX512(op PointOp, dst, a, b unsafe.Pointer, pixels int, low, high float32) {
-	switch op {
-	case Add:
-		amd64.AddPixelsAVX512(dst, a, b, pixels, low, high)
-	case Sub:
-		amd64.SubPixelsAVX512(dst, a, b, pixels, low, high)
-	case Mul:
-		amd64.MulPixelsAVX512(dst, a, b, pixels, low, high)
-	}
-}
+var (
+	broadcastsAVX2   = broadcasts{Add: amd64.AddPixelsAVX2, Sub: amd64.SubPixelsAVX2, Mul: amd64.MulPixelsAVX2}
+	broadcastsAVX512 = broadcasts{Add: amd64.AddPixelsAVX512, Sub: amd64.SubPixelsAVX512, Mul: amd64.MulPixelsAVX512}
+)
 
 // The AVX2 transpositions take whole squares; the twins do the rest.
 

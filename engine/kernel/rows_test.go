@@ -45,7 +45,7 @@ func TestRowKernels(t *testing.T) {
 			"clip": func(dst, a, _ unsafe.Pointer, n int, low, high float32) { k.ClipRow(dst, a, n, low, high) }}
 		for _, op := range []PointOp{Add, Sub, Mul} {
 			all[op.String()+" pixel"] = func(dst, a, b unsafe.Pointer, n int, low, high float32) {
-				k.Broadcast8(op, dst, a, b, n/8, low, high)
+				k.Broadcast8[op](dst, a, b, n/8, low, high)
 			}
 		}
 		return all

@@ -70,8 +70,8 @@ type Rung struct {
 	AddRow, SubRow, MulRow func(dst, a, b unsafe.Pointer, n int, low, high float32)
 
 	// Broadcast8 and Broadcast16 are the same for pixels of 8 or 16 numbers and
-	// one pixel at b; op is not Copy.
-	Broadcast8, Broadcast16 func(op PointOp, dst, a, b unsafe.Pointer, pixels int, low, high float32)
+	// one pixel at b.
+	Broadcast8, Broadcast16 broadcasts
 
 	// SumRow8 and SumRow16 add pixels of 8 or 16 numbers to the one at sum.
 	SumRow8, SumRow16 func(sum, src unsafe.Pointer, pixels int)
@@ -101,7 +101,7 @@ func purego() Rung {
 		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16, DepthSplit: depthSplit,
 		Vec: vec.Plain, Boxes: box.Plain,
 		ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
-		Broadcast8: broadcast8, Broadcast16: broadcast16, SumRow8: sumRow8, SumRow16: sumRow16,
+		Broadcast8: plainBroadcasts(8), Broadcast16: plainBroadcasts(16), SumRow8: sumRow8, SumRow16: sumRow16,
 		ScaleRows8: scaleRows8, ScaleRows16: scaleRows16,
 		Interleave8: interleave8, Interleave16: interleave16, Deinterleave8: deinterleave8, Deinterleave16: deinterleave16,
 	}

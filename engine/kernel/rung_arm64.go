@@ -11,8 +11,8 @@ import (
 // arm64 processor has NEON.
 func native() []Rung {
 	return []Rung{{Name: "neon", Block: F32x8, GemmUnit: neonGemm, QConvs: wideQConvs, Bytes: bytesNEON,
-		ConvTile8: convTileNEON, Winograd8: winogradNEON, SmallWinograd8: smallWinogradNEON, Activate: activateNEON, DepthRow8: depthRowNEON, WindowRow8: windowRowNEON, Vec: vec.NEON,
+		ConvTile8: convTileNEON, Winograd8: winogradNEON, SmallWinograd8: smallWinogradNEON, Activate: activateNEON.apply, DepthRow8: depthRowNEON, WindowRow8: windowRowNEON, Vec: vec.NEON,
 		ClipRow: arm64.ClipRow, AddRow: arm64.AddRow, SubRow: arm64.SubRow, MulRow: arm64.MulRow,
-		Broadcast8: broadcastNEON, SumRow8: arm64.SumPixels, ScaleRows8: arm64.ScaleRows,
+		Broadcast8: broadcastsNEON, SumRow8: arm64.SumPixels, ScaleRows8: arm64.ScaleRows,
 		Interleave8: interleaveNEON, Deinterleave8: deinterleaveNEON}}
 }

@@ -1,0 +1,44 @@
+//go:build (amd64 || arm64) && !purego
+
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/vec"
+)
+
+// activations are the kernels that a rung activates with; those of any length, in
+// vec, do what has none of its own.
+type activations struct {
+	clip                                             func(dst, a unsafe.Pointer, n int, low, high float32)
+	leakyRelu, sigmoid, silu, hardSigmoid, hardSwish func(p unsafe.Pointer, n int, alpha, beta float32)
+	vec                                              *vec.Unit
+}
+
+// apply is Rung.Activate.
+func (k *activations) apply(p unsafe.Pointer, n int, act Activation) {
+	switch act.Kind {
+	case Identity:
+	case Clip:
+		k.clip(p, p, n, act.Alpha, act.Beta)
+	case LeakyRelu:
+		k.leakyRelu(p, n, act.Alpha, 0)
+	case Sigmoid:
+		k.sigmoid(p, n, 0, 0)
+	case Silu:
+		k.silu(p, n, 1, 0)
+	case HardSigmoid:
+		k.hardSigmoid(p, n, act.Alpha, act.Beta)
+	case HardSwish:
+		k.hardSwish(p, n, 1./6, 0.5)
+	case Tanh:
+		k.vec.Map[vec.Tanh](p, p, n, 0, 0)
+	case Gelu:
+		k.vec.Map[vec.Gelu](p, p, n, 0, 0)
+	case Mish:
+		k.vec.Map[vec.Mish](p, p, n, 0, 0)
+	default:
+		activate(p, n, act)
+	}
+}
