@@ -12,6 +12,7 @@ type frame struct {
 	conv     convArgs
 	window   windowArgs
 	winograd winogradArgs
+	few      winogradFewArgs
 	memory   Memory
 	scratch  [rooms*2*16*maxUnit + 16]float32
 }

@@ -20,10 +20,11 @@ type winogradConv struct {
 	blockSteps int        // see convArgs.BlockSteps
 	slabs      int        // runs of input channels whose weights are transformed together
 	taps       int        // bytes of a plane of the transformed weights of a column and a slab
-	apart      int        // stripes of planes that a chunk computes
+	apart      int        // stripes of planes whose weights are transformed together
+	whole      bool       // a chunk computes all stripes of a column of output channels
 	passes     []winogradPass
-	block      int // bytes of a channel block of a transformed plane
-	in, out    int // bytes of a transformed plane of the input, of the output
+	block      int // bytes from a channel block of a transformed plane to the next
+	in, out    int // bytes from a transformed plane of the input, of the output to the next
 	low, high  float32
 	rest       Activation // what the transform does not do itself
 }
@@ -59,19 +60,21 @@ type winogradEnd struct{ n, y0, y1 int }
 
 // winogradStays is how many bytes of transformed weights leave room in L2 for
 // tiles: then a pass is a chunk, small enough to stay there too, and all weights
-// are transformed before. Otherwise chunks are columns of output channels, and
-// transform the weights of some input channels at a time, twice as many as are
-// multiplied. Tiles that do not stay in L2 should pass few times: then a chunk is
-// but one stripe, of more channels where a picture has many tiles, and the weights
-// pass once a stripe.
+// are transformed before. Otherwise chunks are columns of output channels, which
+// transform the weights of some input channels at a time: where a picture has many
+// tiles one stripe of more channels, since tiles that do not stay in L2 should pass
+// few times, else all stripes, and the weights pass once. The products of a column
+// are transformed back while they are near, unless there are many tiles and the
+// cores need smaller chunks, or narrow vectors leave no time for the tiles of all
+// stripes to come from beyond L2: then chunks are stripes of a column.
 const (
-	winogradStays  = 1 << 20
-	winogradRoom   = 768 << 10  // both transformed sides of a chunk, or twice the weights
-	winogradSlab   = 300 << 10  // transformed weights that are multiplied at a time
-	winogradMany   = 32         // tiles of a picture
-	winogradInputs = 1280 << 10 // transformed tiles that stay in L2
-	winogradWide   = 8 << 20    // both transformed sides of a pass that all cores share
-	winogradPiece  = 56         // tiles of a part there
+	winogradStays   = 1 << 20
+	winogradRoom    = 768 << 10 // both transformed sides of a chunk, or weights and the output side
+	winogradSlab    = 300 << 10 // transformed weights that are multiplied at a time
+	winogradMany    = 32        // tiles of a picture
+	winogradColumns = 8         // chunks enough
+	winogradWide    = 8 << 20   // both transformed sides of a pass that all cores share
+	winogradPiece   = 56        // tiles of a part there
 )
 
 // winogradFits reports why a convolution cannot be computed in Winograd's form.
@@ -104,11 +107,19 @@ func (r *Rung) winogradConv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error)
 	unit := r.winograd(w.block, m)
 	s := &winogradConv{conv: *c, weights: w, unit: unit, planes: unit.planes(), stripes: unit.stripes(), tile: r.convTile(w.block), rung: r}
 	s.low, s.high, s.rest = c.Act.limits()
+	across, down := s.tiles()
+	if unit.few != nil && across*down <= winogradFewTiles {
+		return s.few(), nil
+	}
 	rows, pixel := s.tile.most, w.block.PixelBytes()
 	blocks := c.In.Blocks() + c.Out.Blocks()
 	most := (winogradRoom/(s.planes*blocks) - 2*64) / pixel / rows * rows
 	together := 4*len(w.data)/9*s.planes <= winogradStays && most > 0
-	if !together {
+	s.whole = !together && (!s.many() || len(w.columns) >= winogradColumns && w.block == F32x16)
+	switch {
+	case s.whole:
+		most = s.wholeTiles() / rows * rows
+	case !together:
 		most = max(rows, winogradWide/(s.planes*blocks*pixel)/rows*rows)
 	}
 	s.laySlabs(together)
@@ -125,29 +136,48 @@ func (r *Rung) winogradConv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error)
 	var steps []Step
 	for i := range s.passes {
 		p := &s.passes[i]
-		steps = append(steps, newWinogradInput(s, p), winogradProducts{s, p}, newWinogradOutput(s, p))
+		steps = append(steps, newWinogradInput(s, p), winogradProducts{s, p})
+		if !s.whole {
+			steps = append(steps, newWinogradOutput(s, p))
+		}
 	}
 	return Work{Steps: steps, Scratch: s.size()}, nil
 }
 
-// size is how many bytes the transformed sides take.
-func (s *winogradConv) size() int { return s.planes * (s.in + s.out) }
+// size is how many bytes the transformed sides take, without those that chunks keep
+// for themselves.
+func (s *winogradConv) size() int {
+	if s.whole {
+		return s.conv.In.Blocks() * s.block
+	}
+	return s.planes * (s.in + s.out)
+}
+
+// wholeTiles is how many tiles can pass together if the products of a column are to
+// fit the room of a chunk, beside weights.
+func (s *winogradConv) wholeTiles() int {
+	return (winogradRoom-winogradSlab)/(s.planes*s.widest()*s.weights.block.PixelBytes()) - 2
+}
+
+// widest is the most vectors that a column has.
+func (s *winogradConv) widest() (vecs int) {
+	for _, g := range s.weights.columns {
+		vecs = max(vecs, g.vecs)
+	}
+	return vecs
+}
 
 // laySlabs cuts the input channels into slabs, by whole blocks. It decides the
 // order of the sums, so it depends on what holds for any number of pictures.
 func (s *winogradConv) laySlabs(together bool) {
-	blocks, widest := s.conv.In.Blocks(), 0
-	for _, g := range s.weights.columns {
-		widest = max(widest, g.vecs)
-	}
-	block := s.weights.block.Channels() * widest * s.weights.block.PixelBytes() // bytes of a plane
-	s.slabs = 1
+	blocks := s.conv.In.Blocks()
+	block := s.weights.block.Channels() * s.widest() * s.weights.block.PixelBytes() // bytes of a plane
+	s.slabs, s.apart = 1, s.stripes
 	if !together {
-		planes := s.planes
 		if s.many() {
-			planes = s.stripes
+			s.apart = 1
 		}
-		most := max(1, (winogradSlab/planes-2*64)/block)
+		most := max(1, (winogradSlab/(s.apart*s.stripes)-2*64)/block)
 		s.slabs = (blocks + most - 1) / most
 	}
 	s.taps = oddLines((blocks + s.slabs - 1) / s.slabs * block)
@@ -184,9 +214,8 @@ func (s *winogradConv) layTiles(most int, together bool) {
 	pixel := s.weights.block.PixelBytes()
 	s.block = oddLines(per * pixel)
 	s.in, s.out = c.In.Blocks()*s.block, c.Out.Blocks()*s.block
-	s.apart = s.stripes
-	if s.many() || s.planes*s.in > winogradInputs {
-		s.apart = 1
+	if s.whole { // all planes of a block are written, and read, at a time
+		s.in, s.out, s.block = s.block, s.block, s.planes*s.block
 	}
 	for i := range n {
 		first, end := i*all/n, (i+1)*all/n

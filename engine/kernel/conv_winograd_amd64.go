@@ -16,6 +16,9 @@ var (
 		input:   func(a *winogradArgs) { amd64.WinogradInputAVX512((*amd64.Winograd)(a)) },
 		output:  func(a *winogradArgs) { amd64.WinogradOutputAVX512((*amd64.Winograd)(a)) },
 		weights: amd64.WinogradWeightsAVX512,
+		few: func(stripe, tiles int, a *winogradFewArgs) {
+			amd64.WinogradFewAVX512[stripe][tiles]((*amd64.WinogradFew)(a))
+		},
 	}
 	smallWinogradAVX2 = winogradUnit{
 		side:    2,

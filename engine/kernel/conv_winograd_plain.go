@@ -47,6 +47,7 @@ type winogradUnit struct {
 	side          int // outputs of a tile's side
 	input, output func(a *winogradArgs)
 	weights       func(dst, src unsafe.Pointer, plane, tap, count, first, end int)
+	few           func(stripe, tiles int, a *winogradFewArgs) // the products of few tiles, or nil
 }
 
 // stripes is how many columns a transformed tile has, and numbers each of these.
@@ -71,6 +72,7 @@ var (
 		weights: func(dst, src unsafe.Pointer, plane, tap, count, first, end int) {
 			winogradWeights(16, dst, src, plane, tap, count, first, end)
 		},
+		few: func(stripe, tiles int, a *winogradFewArgs) { winogradSums(16, stripe, tiles, a) },
 	}
 )
 

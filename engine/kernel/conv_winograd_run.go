@@ -24,11 +24,12 @@ func (t *winogradTogether) Run(chunk int, m *Memory) {
 	p := &s.passes[chunk]
 	s.transform(f, m, &p.parts[0], room, 0, s.conv.In.Blocks())
 	a := s.arguments(f)
+	out := unsafe.Add(room, s.planes*s.in)
 	for i := range s.weights.columns {
 		cell := s.cell(m.Scratch, i)
-		s.multiply(a, p, room, &cell, nil)
+		s.multiply(a, p, room, unsafe.Add(out, s.weights.columns[i].first/s.weights.block.Channels()*s.block), &cell)
 	}
-	s.finish(f, m, &p.parts[0], room, 0, s.conv.Out.Blocks())
+	s.finish(f, m, &p.parts[0], out, 0, s.conv.Out.Blocks())
 	f.winograd, f.conv = winogradArgs{}, convArgs{}
 	frames.Put(f)
 	winogradRooms.Put(room)
@@ -48,7 +49,9 @@ func newWinogradInput(s *winogradConv, p *winogradPass) *winogradSides {
 }
 
 func newWinogradOutput(s *winogradConv, p *winogradPass) *winogradSides {
-	return newWinogradSides(s, p, s.conv.Out.Blocks(), s.finish)
+	return newWinogradSides(s, p, s.conv.Out.Blocks(), func(f *frame, m *Memory, p *winogradPart, room unsafe.Pointer, b0, b1 int) {
+		s.finish(f, m, p, unsafe.Add(room, s.planes*s.in+b0*s.block), b0, b1)
+	})
 }
 
 func newWinogradSides(s *winogradConv, p *winogradPass, blocks int, run func(*frame, *Memory, *winogradPart, unsafe.Pointer, int, int)) *winogradSides {
@@ -90,7 +93,7 @@ func (s *winogradKernels) Run(chunk int, m *Memory) {
 	columns := len(s.weights.columns)
 	for i := chunk * columns / s.chunks; i < (chunk+1)*columns/s.chunks; i++ {
 		cell := s.cell(m.Scratch, i)
-		s.transformWeights(&cell, s.vectors(&cell))
+		s.transformWeights(&cell)
 	}
 }
 
@@ -100,7 +103,6 @@ type winogradCell struct {
 	kernels      unsafe.Pointer // where it is transformed to
 	column, slab int
 	first, end   int // stripes
-	done         int // vectors of kernels that are transformed
 }
 
 // cell is a whole column.
@@ -109,38 +111,49 @@ func (s *winogradConv) cell(scratch unsafe.Pointer, column int) winogradCell {
 }
 
 // winogradProducts are the products of a pass as a step: columns of output
-// channels, and some stripes of the planes.
+// channels, or stripes of these.
 type winogradProducts struct {
 	*winogradConv
 	pass *winogradPass
 }
 
 // Chunks is part of Step.
-func (s winogradProducts) Chunks() int { return s.stripes / s.apart * len(s.weights.columns) }
+func (s winogradProducts) Chunks() int {
+	if s.whole {
+		return len(s.weights.columns)
+	}
+	return s.stripes / s.apart * len(s.weights.columns)
+}
 
 // Run is part of Step.
 func (s winogradProducts) Run(chunk int, m *Memory) {
 	f := frames.Get().(*frame)
-	kernels := winogradRooms.Get().(unsafe.Pointer)
-	column, x0 := chunk%len(s.weights.columns), chunk/len(s.weights.columns)*s.apart
+	room := winogradRooms.Get().(unsafe.Pointer)
+	column, first, end := chunk%len(s.weights.columns), 0, s.stripes
+	g := &s.weights.columns[column]
+	block := g.first / s.weights.block.Channels()
+	out := unsafe.Add(room, winogradSlab)
+	if !s.whole {
+		first = chunk / len(s.weights.columns) * s.apart
+		end = first + s.apart
+		out = unsafe.Add(m.Scratch, s.planes*s.in+block*s.block)
+	}
 	a := s.arguments(f)
-	s.fetchNext(a, s.pass, column)
-	// The next weights are transformed while the ones before are multiplied.
-	cells := s.slabs
-	var now, next winogradCell
-	for i := range cells + 1 {
-		now, next = next, winogradCell{kernels: unsafe.Add(kernels, i%2*s.apart*s.stripes*s.taps), column: column, slab: i, first: x0, end: x0 + s.apart}
-		switch i {
-		case 0:
-			s.transformWeights(&next, s.vectors(&next))
-		case cells:
-			s.multiply(a, s.pass, m.Scratch, &now, nil)
-		default:
-			s.multiply(a, s.pass, m.Scratch, &now, &next)
+	s.fetchNext(a, s.pass, column, end-first)
+	for x := first; x < end; x += s.apart {
+		for i := range s.slabs {
+			cell := winogradCell{kernels: room, column: column, slab: i, first: x, end: x + s.apart}
+			s.transformWeights(&cell)
+			s.multiply(a, s.pass, m.Scratch, out, &cell)
 		}
 	}
-	f.conv = convArgs{}
-	winogradRooms.Put(kernels)
+	if s.whole {
+		for i := range s.pass.parts {
+			s.finish(f, m, &s.pass.parts[i], out, block, block+g.vecs)
+		}
+	}
+	f.winograd, f.conv = winogradArgs{}, convArgs{}
+	winogradRooms.Put(room)
 	frames.Put(f)
 }
 
@@ -162,34 +175,24 @@ func (s *winogradConv) transform(f *frame, m *Memory, p *winogradPart, room unsa
 // noBias is the bias of the products.
 var noBias [32]float32
 
-// vectors is how many vectors of kernels a piece of the weights has.
-func (s *winogradConv) vectors(cell *winogradCell) int {
-	b0, b1 := s.slab(cell.slab)
-	lanes := s.weights.block.Channels()
-	return (min(b1*lanes, s.conv.In.C) - b0*lanes) * s.weights.columns[cell.column].vecs
-}
-
-// transformWeights transforms a piece of the weights up to a vector.
-func (s *winogradConv) transformWeights(cell *winogradCell, end int) {
+// transformWeights transforms a piece of the weights.
+func (s *winogradConv) transformWeights(cell *winogradCell) {
 	g, pixel := &s.weights.columns[cell.column], s.weights.block.PixelBytes()
 	lanes := s.weights.block.Channels()
-	b0, _ := s.slab(cell.slab)
-	for cell.done < end {
-		b, at := b0+cell.done/(lanes*g.vecs), cell.done%(lanes*g.vecs)
-		all := min(lanes, s.conv.In.C-b*lanes) * g.vecs // of the block
-		n := min(all-at, end-cell.done)
-		from := &s.weights.data[g.at+(9*b*lanes*g.vecs+at)*lanes]
-		s.unit.weights(unsafe.Add(cell.kernels, cell.done*pixel), unsafe.Pointer(from), s.taps, all*pixel, n, cell.first, cell.end)
-		cell.done += n
+	b0, b1 := s.slab(cell.slab)
+	for b := b0; b < b1; b++ {
+		n := min(lanes, s.conv.In.C-b*lanes) * g.vecs // vectors of kernels
+		from := &s.weights.data[g.at+9*b*lanes*g.vecs*lanes]
+		s.unit.weights(unsafe.Add(cell.kernels, (b-b0)*lanes*g.vecs*pixel), unsafe.Pointer(from), s.taps, n*pixel, n, cell.first, cell.end)
 	}
 }
 
-// fetchNext has the products of a column prefetch the weights of the next one.
-func (s *winogradConv) fetchNext(a *convArgs, p *winogradPass, column int) {
+// fetchNext has so many stripes of a column prefetch the weights of the next one.
+func (s *winogradConv) fetchNext(a *convArgs, p *winogradPass, column, stripes int) {
 	g := &s.weights.columns[column]
 	if g.vecs > 1 {
 		next := s.weights.panel((column + 1) % len(s.weights.columns))
-		a.fetch(next, s.apart*s.stripes*p.registers[g.vecs/3]*s.blockSteps*s.tile.ahead)
+		a.fetch(next, stripes*s.stripes*p.registers[g.vecs/3]*s.blockSteps*s.tile.ahead)
 	}
 }
 
@@ -205,23 +208,16 @@ func (s *winogradConv) arguments(f *frame) *convArgs {
 }
 
 // multiply computes the products with a piece of the weights, and adds them to
-// those of the slabs before. Between register tiles it transforms some of the next
-// piece, if there is one: a core takes longer to write that to L2 than to compute
-// it, and can multiply meanwhile.
-func (s *winogradConv) multiply(a *convArgs, p *winogradPass, room unsafe.Pointer, cell, next *winogradCell) {
+// those of the slabs before; out is where the column's first block has them.
+func (s *winogradConv) multiply(a *convArgs, p *winogradPass, in, out unsafe.Pointer, cell *winogradCell) {
 	g := &s.weights.columns[cell.column]
 	b0, b1 := s.slab(cell.slab)
 	a.Steps, a.StepCount, a.BlockSteps = unsafe.Pointer(&s.steps[b0]), b1-b0, min(s.blockSteps, b1)-b0
-	first, planes := cell.first*s.stripes, (cell.end-cell.first)*s.stripes
-	done, runs, vectors := 0, planes*p.registers[g.vecs/3], 0
-	if next != nil {
-		vectors = s.vectors(next)
-	}
-	for i := range planes {
-		plane := first + i
-		a.In = unsafe.Add(room, plane*s.in)
-		a.Out = unsafe.Add(room, s.planes*s.in+plane*s.out+g.first/s.weights.block.Channels()*s.block)
-		a.Weights = unsafe.Add(cell.kernels, i*s.taps)
+	first := cell.first * s.stripes
+	for plane := first; plane < cell.end*s.stripes; plane++ {
+		a.In = unsafe.Add(in, plane*s.in)
+		a.Out = unsafe.Add(out, plane*s.out)
+		a.Weights = unsafe.Add(cell.kernels, (plane-first)*s.taps)
 		a.Residual = nil
 		if cell.slab > 0 {
 			a.Residual = a.Out
@@ -229,31 +225,22 @@ func (s *winogradConv) multiply(a *convArgs, p *winogradPass, room unsafe.Pointe
 		for k := range p.rows[g.vecs/3] {
 			r := &p.rows[g.vecs/3][k]
 			a.SecondIn, a.SecondOut, a.SecondResidual = r.secondIn, r.secondOut, r.secondResidual
-			a.Count = len(r.positions)
-			if next != nil {
-				a.Count = 1
-			}
-			for at := 0; at < len(r.positions); at += a.Count {
-				a.Positions = unsafe.Pointer(&r.positions[at])
-				s.tile.run(r.rows, r.head, g.vecs, a)
-				a.fetched(a.Count * a.BlockSteps * s.tile.ahead)
-				if done++; next != nil {
-					s.transformWeights(next, done*vectors/runs)
-				}
-			}
+			a.Positions, a.Count = unsafe.Pointer(&r.positions[0]), len(r.positions)
+			s.tile.run(r.rows, r.head, g.vecs, a)
+			a.fetched(a.Count * a.BlockSteps * s.tile.ahead)
 		}
 	}
 }
 
-// finish makes channel blocks [b0, b1) of a part's output.
-func (s *winogradConv) finish(f *frame, m *Memory, p *winogradPart, room unsafe.Pointer, b0, b1 int) {
+// finish makes channel blocks [b0, b1) of a part's output from the products of these.
+func (s *winogradConv) finish(f *frame, m *Memory, p *winogradPart, products unsafe.Pointer, b0, b1 int) {
 	a, out := &f.winograd, &s.conv.Out
 	a.Plane, a.Scratch = s.out, f.strips(0)[0]
 	a.OutRow = out.Pitch * out.Format.PixelBytes()
 	a.Low, a.High = s.low, s.high
 	for b := b0; b < b1; b++ {
 		to := unsafe.Add(m.Out, b*out.Block)
-		a.In, a.Out = unsafe.Add(room, s.planes*s.in+b*s.block), to
+		a.In, a.Out = unsafe.Add(products, (b-b0)*s.block), to
 		a.Bias = unsafe.Pointer(&s.weights.bias[b*out.Format.Channels()])
 		if r := s.conv.Residual; r != nil {
 			a.Residual, a.ResidualRow = unsafe.Add(m.Residual, b*r.Block), r.Pitch*r.Format.PixelBytes()

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand"
 	"testing"
+	"unsafe"
 )
 
 var winogradCases = []convCase{
@@ -15,6 +16,8 @@ var winogradCases = []convCase{
 	{why: "wide", cin: 8, h: 5, w: 245, cout: 8, act: Activation{Kind: Silu}},
 	{why: "many passes", n: 3, cin: 64, h: 29, w: 31, cout: 64, residual: true, act: Activation{Kind: HardSwish}},
 	{why: "weights larger than L2", n: 2, cin: 260, h: 13, w: 14, cout: 136, residual: true, act: Activation{Kind: LeakyRelu, Alpha: 0.1}},
+	{why: "few tiles", n: 3, cin: 37, h: 7, w: 8, cout: 50, residual: true, act: relu},
+	{why: "few tiles of more pictures than a chunk has room for", n: 70, cin: 3, h: 2, w: 6, cout: 17},
 	{why: "passes that all cores share", cin: 32, h: 58, w: 61, cout: 230},
 }
 
@@ -80,18 +83,54 @@ func TestWinogradBatch(t *testing.T) {
 	})
 }
 
+// TestWinogradFew holds the kernels for few tiles to their twin: every column and
+// every number of tiles, with and without channels that fill no block.
+func TestWinogradFew(t *testing.T) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
+		if k.Winograd16.few == nil {
+			t.Skip("has no such kernels")
+		}
+		const plane, block = 5 * 64, 7 * 5 * 64
+		rng := rand.New(rand.NewSource(11))
+		scales := normals(6, rng)
+		for _, channels := range []int{1, 15, 16, 53} {
+			in, weights := normals(4*block/4, rng), normals(2*9*channels*16, rng)
+			for i := range 6 * winogradFewTiles {
+				vecs, column, tiles := 1+i%2, i/winogradFewTiles, 1+i%winogradFewTiles
+				got, want := make([]float32, 6*plane/4), make([]float32, 6*plane/4)
+				a := &winogradFewArgs{In: unsafe.Pointer(&in[0]), Plane: plane, Block: block, Blocks: channels / 16, Rest: channels % 16,
+					Weights: unsafe.Pointer(&weights[0]), Step: 64 * vecs, Out: unsafe.Pointer(&got[0]), Scales: unsafe.Pointer(&scales[0]),
+					Ahead: unsafe.Pointer(&weights[0])}
+				k.Winograd16.few(column, tiles, a)
+				a.Out = unsafe.Pointer(&want[0])
+				winogradSums(16, column, tiles, a)
+				for j := range want {
+					if d := math.Abs(float64(got[j] - want[j])); !(d <= 1e-3) {
+						t.Fatalf("%d channels, column %d, %d tiles: number %d is %v, not %v", channels, column, tiles, j, got[j], want[j])
+					}
+				}
+			}
+		}
+	})
+}
+
 // TestWinogradErrors holds the root mean square error that the documentation
 // promises, against float64.
 func TestWinogradErrors(t *testing.T) {
 	k := Best()
-	c := convCase{cin: 256, h: 14, w: 14, cout: 64, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}}.conv(k.Block, k.Block)
+	for _, side := range []int{14, 7} {
+		testWinogradErrors(t, k, convCase{cin: 256, h: side, w: side, cout: 64, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}}.conv(k.Block, k.Block))
+	}
+}
+
+func testWinogradErrors(t *testing.T, k *Rung, c Conv) {
 	rng := rand.New(rand.NewSource(5))
 	in, out := newCanvas(c.In).randomize(rng), newCanvas(c.Out)
 	weights, bias := normals(64*256*9, rng), make([]float32, 64)
 	for m, bound := range map[ConvMethod]float64{ConvWinograd: 3.5e-6, ConvSmallWinograd: 1e-6} {
 		run(packed(t, k, &c, m, weights, bias), Memory{In: in.base(), Out: out.base()})
 		if e := rootMeanSquare(&c, in, out, weights, bias); !(e < bound) {
-			t.Errorf("%v: relative error %.2g", m, e)
+			t.Errorf("%v of %v: relative error %.2g", m, &c, e)
 		}
 	}
 }

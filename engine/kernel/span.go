@@ -129,8 +129,25 @@ func (t *winogradTogether) Spans(chunk int) (reads, writes RowSpan) {
 // Spans is part of Local: all that it touches is the scratch.
 func (s *winogradKernels) Spans(int) (reads, writes RowSpan) { return RowSpan{}, RowSpan{} }
 
-// Spans is part of Local: all that it touches is the scratch.
-func (s winogradProducts) Spans(int) (reads, writes RowSpan) { return RowSpan{}, RowSpan{} }
+// Spans is part of Local: all that stripes of a column touch is the scratch.
+func (s winogradProducts) Spans(int) (reads, writes RowSpan) {
+	if s.whole {
+		writes = s.passSpans(s.pass)
+	}
+	return RowSpan{}, writes
+}
+
+// Spans is part of Local.
+func (s *winogradFew) Spans(int) (reads, writes RowSpan) { return RowSpan{}, s.passSpans(s.pass) }
+
+// passSpans are the rows that a pass writes.
+func (s *winogradConv) passSpans(p *winogradPass) (writes RowSpan) {
+	for i := range p.parts {
+		_, rows := s.spans(&p.parts[i])
+		writes = writes.with(rows)
+	}
+	return writes
+}
 
 // spans are the rows of a part's tiles.
 func (s *winogradConv) spans(p *winogradPart) (reads, writes RowSpan) {

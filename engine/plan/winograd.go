@@ -3,9 +3,10 @@ package plan
 import "github.com/visionzoo/vision/engine/kernel"
 
 // forms lists in which forms a convolution may be fastest: more than one where it
-// depends on the machine. On small maps there are too few tiles of 4x4 outputs to
-// transform 36 sets of weights for, but enough of 2x2 for 16; with few channels
-// there are few products to transform the tiles for.
+// depends on the machine. Small maps have few tiles of 4x4 outputs to transform 36
+// sets of weights for, but enough of 2x2 for 16; with AVX-512 the weights of four
+// tiles are transformed in registers, and all takes less time than the direct form.
+// With few channels there are few products to transform the tiles for.
 //
 // The root mean square error of Winograd's form is up to 3.5e-6 of that of a
 // layer's output, four times that of the direct form and a third of what the tile
@@ -18,6 +19,8 @@ func forms(c *kernel.Conv) []kernel.ConvMethod {
 		return []kernel.ConvMethod{kernel.ConvWinograd}
 	case side >= 20 && channels >= 16, side >= 12 && channels >= 48:
 		return []kernel.ConvMethod{kernel.ConvWinograd, kernel.ConvDirect}
+	case side >= 6 && max(c.Out.H, c.Out.W) <= 8 && channels >= 64 && c.In.Format == kernel.F32x16:
+		return []kernel.ConvMethod{kernel.ConvWinograd}
 	case side >= 5 && channels >= 64:
 		return []kernel.ConvMethod{kernel.ConvSmallWinograd, kernel.ConvDirect}
 	}

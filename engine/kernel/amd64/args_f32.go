@@ -23,3 +23,6 @@ type Winograd struct {
 	Height, Width                int
 	Low, High                    float32
 }
+
+// WinogradFew is one call of a kernel for the products of few tiles.
+type WinogradFew args.WinogradFew

@@ -46,6 +46,20 @@ type Window struct {
 	SecondIn, SecondWeights int // bytes from the first strip's to the second's (depthSplit)
 }
 
+// WinogradFew is one call of a kernel for the products of few tiles: a column of
+// planes of at most four tiles, and a vector of output channels.
+type WinogradFew struct {
+	In           unsafe.Pointer // the first tile in the first of the planes
+	Plane, Block int            // bytes between planes, between blocks of channels
+	Blocks, Rest int            // whole blocks of channels; channels after these
+	Weights      unsafe.Pointer // as the direct form has them
+	Step         int            // bytes from the weights of a channel to those of the next
+	Out          unsafe.Pointer // where In is in the products
+	Scales       unsafe.Pointer // what the sums of each of the planes are multiplied with
+	Ahead        unsafe.Pointer // weights to prefetch, two lines a channel
+	AheadEach    int            // bytes that each of these moves it
+}
+
 // Gemm is one call of a matrix kernel: rows rows by up to the two vectors of
 // columns that a panel has. RowA and its like are bytes.
 type Gemm struct {
