@@ -118,18 +118,22 @@ func winogradOutput(lanes int, a *winogradArgs) {
 				}
 			}
 			for y := range a.Height {
-				for x, v := range winogradOut(m[y]) {
-					if x >= a.Width {
-						break
-					}
-					v += bias[l]
-					if a.Residual != nil {
-						v += *(*float32)(unsafe.Add(a.Residual, p.Residual+y*a.ResidualRow+4*(x*lanes+l)))
-					}
-					*(*float32)(unsafe.Add(a.Out, p.Out+y*a.OutRow+4*(x*lanes+l))) = clip(v, a.Low, a.High)
-				}
+				row := winogradOut(m[y])
+				a.putRow(&p, y, lanes, l, row[:a.Width], bias[l])
 			}
 		}
+	}
+}
+
+// putRow writes lane l of row y of the tile at p, which has more to add.
+func (a *winogradArgs) putRow(p *winogradPosition, y, lanes, l int, row []float32, bias float32) {
+	for x, v := range row {
+		at := 4 * (x*lanes + l)
+		v += bias
+		if a.Residual != nil {
+			v += *(*float32)(unsafe.Add(a.Residual, p.Residual+y*a.ResidualRow+at))
+		}
+		*(*float32)(unsafe.Add(a.Out, p.Out+y*a.OutRow+at)) = clip(v, a.Low, a.High)
 	}
 }
 

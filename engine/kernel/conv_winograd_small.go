@@ -62,16 +62,8 @@ func smallWinogradOutput(lanes int, a *winogradArgs) {
 				}
 			}
 			for y := range a.Height {
-				for x, v := range smallWinogradOut(m[y]) {
-					if x >= a.Width {
-						break
-					}
-					v += bias[l]
-					if a.Residual != nil {
-						v += *(*float32)(unsafe.Add(a.Residual, p.Residual+y*a.ResidualRow+4*(x*lanes+l)))
-					}
-					*(*float32)(unsafe.Add(a.Out, p.Out+y*a.OutRow+4*(x*lanes+l))) = clip(v, a.Low, a.High)
-				}
+				row := smallWinogradOut(m[y])
+				a.putRow(&p, y, lanes, l, row[:a.Width], bias[l])
 			}
 		}
 	}

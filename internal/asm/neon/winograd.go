@@ -118,26 +118,13 @@ func (e *emitter) transformInput() []int {
 }
 
 func winogradOutput(e *emitter) {
-	const outRow, residualRow, width, height, residual, to, from = 10, 11, 12, 13, 14, 15, 17
-	const bias, low, high, temp = 11, 12, 13, 14 // vectors
+	const bias = 11 // and the three vectors after it: see winogradRow
 	e.fn("WinogradOutput", "Winograd", "makes tiles of up to 4x4 pixels.",
 		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,\n// R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of the row, R9 R16 short-lived.")
 	e.constants(2, 4, 8)
-	e.spread("Low", low)
-	e.spread("High", high)
-	e.winogradTiles()
-	e.field("OutRow", outRow)
-	e.field("ResidualRow", residualRow)
-	e.field("Width", width)
-	e.field("Height", height)
-	e.field("Residual", residual)
-	e.label("tile")
+	e.winogradOutputs(bias)
 	for half := range 2 {
-		e.field("Bias", winoTemp)
-		e.ldrQ(bias, winoTemp, 16*half)
-		e.place("In", 0, half, winoFrom)
-		e.place("Out", 16, half, to)
-		e.place("Residual", 24, half, from)
+		e.winogradHalf(half, bias)
 		for x := range 6 {
 			for y := range 6 {
 				e.ldrQ(y, winoFrom, 0)
@@ -149,40 +136,77 @@ func winogradOutput(e *emitter) {
 		}
 		for y := range 4 {
 			if y > 0 {
-				e.p("CMP $%d, R%d", y, height)
+				e.p("CMP $%d, R%d", y, winoHeight)
 				e.p("BLE done%d", half)
 			}
 			for x := range 6 {
 				e.ldrQ(x, winoScratch, cell(y, x))
 			}
-			sums := e.transformOutput()
-			for _, v := range sums {
-				e.fadd(v, v, bias)
-			}
-			store := fmt.Sprintf("store%d_%d", half, y)
-			e.p("CBZ R%d, %s", residual, store)
-			e.winogradColumns(store, 4, width, func(x int) {
-				e.ldrQ(temp, from, 32*x)
-				e.fadd(sums[x], sums[x], temp)
-			})
-			e.winogradColumns(fmt.Sprintf("stored%d_%d", half, y), 4, width, func(x int) {
-				e.clip(sums[x], low, high)
-				e.strQ(sums[x], to, 32*x)
-			})
-			e.p("ADD R%d, R%d", outRow, to)
-			e.p("ADD R%d, R%d", residualRow, from)
+			e.winogradRow(half, y, e.transformOutput(), bias)
 		}
 		e.label(fmt.Sprintf("done%d", half))
 	}
 	e.winogradNext()
 }
 
+// General registers of what makes pixels.
+const (
+	winoOutRow, winoResidualRow = 10, 11
+	winoWidth, winoHeight       = 12, 13
+	winoResidual                = 14
+	winoPixels, winoOthers      = 15, 17 // of the output's row, and of the residual's
+)
+
+// winogradOutputs begins what makes pixels, up to the first tile. Low and high are in
+// the vectors after that of the bias.
+func (e *emitter) winogradOutputs(bias int) {
+	e.spread("Low", bias+1)
+	e.spread("High", bias+2)
+	e.winogradTiles()
+	e.field("OutRow", winoOutRow)
+	e.field("ResidualRow", winoResidualRow)
+	e.field("Width", winoWidth)
+	e.field("Height", winoHeight)
+	e.field("Residual", winoResidual)
+	e.label("tile")
+}
+
+// winogradHalf begins a half of a tile.
+func (e *emitter) winogradHalf(half, bias int) {
+	e.field("Bias", winoTemp)
+	e.ldrQ(bias, winoTemp, 16*half)
+	e.place("In", 0, half, winoFrom)
+	e.place("Out", 16, half, winoPixels)
+	e.place("Residual", 24, half, winoOthers)
+}
+
+// winogradRow adds the bias and the residual to the vectors of row y, clips and stores
+// them. The three vectors after that of the bias are low, high and one that changes.
+func (e *emitter) winogradRow(half, y int, sums []int, bias int) {
+	low, high, temp := bias+1, bias+2, bias+3
+	for _, v := range sums {
+		e.fadd(v, v, bias)
+	}
+	store := fmt.Sprintf("store%d_%d", half, y)
+	e.p("CBZ R%d, %s", winoResidual, store)
+	e.winogradColumns(store, len(sums), func(x int) {
+		e.ldrQ(temp, winoOthers, 32*x)
+		e.fadd(sums[x], sums[x], temp)
+	})
+	e.winogradColumns(fmt.Sprintf("stored%d_%d", half, y), len(sums), func(x int) {
+		e.clip(sums[x], low, high)
+		e.strQ(sums[x], winoPixels, 32*x)
+	})
+	e.p("ADD R%d, R%d", winoOutRow, winoPixels)
+	e.p("ADD R%d, R%d", winoResidualRow, winoOthers)
+}
+
 // winogradColumns visits those of the columns of a tile that lie in the picture; label
 // stands behind them.
-func (e *emitter) winogradColumns(label string, columns, width int, visit func(x int)) {
+func (e *emitter) winogradColumns(label string, columns int, visit func(x int)) {
 	for x := range columns {
 		if x > 0 {
-			e.p("CMP $%d, R%d", x, width)
+			e.p("CMP $%d, R%d", x, winoWidth)
 			e.p("BLE %s", label)
 		}
 		visit(x)

@@ -53,25 +53,12 @@ func (e *emitter) smallInput(d [4]int, free int) [4]int {
 }
 
 func smallWinogradOutput(e *emitter) {
-	const outRow, residualRow, width, height, residual, to, from = 10, 11, 12, 13, 14, 15, 17
-	const bias, low, high, temp = 20, 21, 22, 23 // vectors
+	const bias = 20 // and the three vectors after it: see winogradRow
 	e.fn("SmallWinogradOutput", "Winograd", "makes tiles of up to 2x2 pixels.",
 		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,\n// R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of the row, R9 R16 short-lived; V0 to V15 products, V20 to V23.")
-	e.spread("Low", low)
-	e.spread("High", high)
-	e.winogradTiles()
-	e.field("OutRow", outRow)
-	e.field("ResidualRow", residualRow)
-	e.field("Width", width)
-	e.field("Height", height)
-	e.field("Residual", residual)
-	e.label("tile")
+	e.winogradOutputs(bias)
 	for half := range 2 {
-		e.field("Bias", winoTemp)
-		e.ldrQ(bias, winoTemp, 16*half)
-		e.place("In", 0, half, winoFrom)
-		e.place("Out", 16, half, to)
-		e.place("Residual", 24, half, from)
+		e.winogradHalf(half, bias)
 		for v := range 16 {
 			e.ldrQ(v, winoFrom, 0)
 			e.p("ADD R%d, R%d", winoPlane, winoFrom)
@@ -81,25 +68,11 @@ func smallWinogradOutput(e *emitter) {
 		}
 		for y := range 2 {
 			if y > 0 {
-				e.p("CMP $%d, R%d", y, height)
+				e.p("CMP $%d, R%d", y, winoHeight)
 				e.p("BLE done%d", half)
 			}
 			sums := e.smallOutput([4]int{y, 4 + y, 8 + y, 12 + y})
-			for _, v := range sums {
-				e.fadd(v, v, bias)
-			}
-			store := fmt.Sprintf("store%d_%d", half, y)
-			e.p("CBZ R%d, %s", residual, store)
-			e.winogradColumns(store, 2, width, func(x int) {
-				e.ldrQ(temp, from, 32*x)
-				e.fadd(sums[x], sums[x], temp)
-			})
-			e.winogradColumns(fmt.Sprintf("stored%d_%d", half, y), 2, width, func(x int) {
-				e.clip(sums[x], low, high)
-				e.strQ(sums[x], to, 32*x)
-			})
-			e.p("ADD R%d, R%d", outRow, to)
-			e.p("ADD R%d, R%d", residualRow, from)
+			e.winogradRow(half, y, sums[:], bias)
 		}
 		e.label(fmt.Sprintf("done%d", half))
 	}
