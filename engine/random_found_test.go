@@ -60,6 +60,23 @@ func TestFoundGraphs(t *testing.T) {
 				ir.AttrString("coordinate_transformation_mode", "tf_crop_and_resize"))
 			g.codes(x, tensor.Scalar(uint8(9)))
 		}},
+		{"a pool whose window is smaller than the padding before it", func(g *randomGraph) {
+			x := g.input(g.normal(1, 3, 5, 5), false)
+			x, _ = g.node("Pad", []made{x, g.ints(0, 0, 3, 2, 0, 0, 2, 3)})
+			g.node("AveragePool", []made{x}, ir.AttrInts("kernel_shape", 2, 2), ir.AttrInts("strides", 2, 1))
+		}},
+		{"a norm whose epsilon is of a higher rank", func(g *randomGraph) {
+			x := g.input(g.normal(5, 8), false)
+			mean, _ := g.node("ReduceMean", []made{x, g.ints(1)})
+			d, _ := g.node("Sub", []made{x, mean})
+			square, _ := g.node("Mul", []made{d, d})
+			variance, _ := g.node("ReduceMean", []made{square, g.ints(1)})
+			variance, _ = g.node("Add", []made{variance, g.constant(tensor.Of([]float32{1e-5}, 1, 1, 1, 1))})
+			root, _ := g.node("Sqrt", []made{variance})
+			x, _ = g.node("Div", []made{d, root})
+			x, _ = g.node("Mul", []made{x, g.positive(8)})
+			g.node("Add", []made{x, g.positive(8)})
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := emptyRandomGraph(1)

@@ -24,6 +24,7 @@ type randomGraph struct {
 	inputs engine.Values
 	steps  bool // it rounds to a grid, where a small error can become a whole step
 	work   int  // bounds the products of one node, so that the reference kernels keep up
+	old    bool // nodes are of older opsets now and then
 	large  bool // pictures are larger, and there are more channels
 }
 
@@ -38,6 +39,7 @@ const randomOpset = 21
 // newRandomGraph is the graph of a seed.
 func newRandomGraph(seed int64) *randomGraph {
 	g := emptyRandomGraph(seed)
+	g.old = true
 	if g.large = g.rng.Intn(12) == 0; g.large {
 		g.work *= 8
 	}
@@ -157,7 +159,7 @@ func (g *randomGraph) ints(v ...int) made {
 // the operator refuses these operands, or the result is nothing to go on with.
 func (g *randomGraph) unbound(op string, in []made, attrs ...*ir.Attr) (n *ir.Node, t *tensor.Tensor, ok bool) {
 	version := randomOpset
-	if g.rng.Intn(4) == 0 {
+	if g.old && g.rng.Intn(4) == 0 {
 		version = from(g, 7, 9, 10, 11, 12, 13, 18)
 		in, attrs = written(version, op, in, attrs)
 	}

@@ -178,7 +178,7 @@ func joinLayerNorm(e *Editor) (int, error) {
 		}
 		for i, bias := range last.Inputs {
 			x, scale, epsilon, ok := normOf(maker(last.Inputs[1-i], "Mul"))
-			if !ok || !vectorOf(bias, x) {
+			if !ok || !vectorOf(bias, x) || !sameRank(last, x) {
 				continue
 			}
 			changes++
