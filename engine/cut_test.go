@@ -153,7 +153,7 @@ func TestCancel(t *testing.T) {
 			goOn, _, _ := g.unbound("Identity", []made{{body.Inputs[1], tensor.Scalar(true)}})
 			body.Nodes = []*ir.Node{abs, goOn}
 			body.Outputs = []*ir.Value{goOn.Outputs[0], abs.Outputs[0]}
-			g.control("Loop", []made{{}, {}, x}, x.t, ir.AttrGraph("body", body))
+			g.control("Loop", []made{{}, {}, x}, []*tensor.Tensor{x.t}, ir.AttrGraph("body", body))
 			g.finish()
 		}},
 	} {

@@ -17,6 +17,7 @@ var growths = []growth{
 	{4, growResize}, {4, growReduce}, {2, growSoftmax}, {4, growMatMul}, {2, growGemm}, {2, growNorm}, {3, growQuant},
 	{2, growConvTranspose}, {3, growDataSlice}, {2, growIf}, {2, growLoop},
 	{3, growLine}, {3, growWide}, {5, growIsland}, {4, growType}, {3, growChoice}, {3, growPick}, {3, growPieces}, {3, growShuffle}, {6, growOther},
+	{5, growPattern}, {2, growRecurrent}, {3, growShapes}, {2, growScan},
 }
 
 var growthWeights = func() []int {

@@ -268,7 +268,7 @@ func growIf(g *randomGraph) {
 		t = a
 	}
 	cond := g.input(tensor.Scalar(taken), false)
-	g.control("If", []made{cond}, t, ir.AttrGraph("then_branch", g.region(yes)), ir.AttrGraph("else_branch", g.region(no)))
+	g.control("If", []made{cond}, []*tensor.Tensor{t}, ir.AttrGraph("then_branch", g.region(yes)), ir.AttrGraph("else_branch", g.region(no)))
 }
 
 // growLoop repeats a convolution or an activation of a carried value.
@@ -316,20 +316,25 @@ func growLoop(g *randomGraph) {
 	body.Nodes = []*ir.Node{pass, conv}
 	body.Outputs = []*ir.Value{pass.Outputs[0], conv.Outputs[0]}
 	m := g.input(tensor.Scalar(int64(turns)), false)
-	g.control("Loop", []made{m, {}, x}, state, ir.AttrGraph("body", body))
+	g.control("Loop", []made{m, {}, x}, []*tensor.Tensor{state}, ir.AttrGraph("body", body))
 }
 
-// control adds a node with regions, whose result was worked out already.
-func (g *randomGraph) control(op string, in []made, t *tensor.Tensor, attrs ...*ir.Attr) {
+// control adds a node with regions, whose results were worked out already.
+func (g *randomGraph) control(op string, in []made, out []*tensor.Tensor, attrs ...*ir.Attr) {
 	n := &ir.Node{Op: op, Version: randomOpset, Attrs: attrs}
 	for _, m := range in {
 		n.Inputs = append(n.Inputs, m.Value)
 	}
-	v := g.graph.NewValue(fmt.Sprint(op, "_", g.graph.Values()), ir.Fact{})
-	v.Node, n.Outputs, n.Name = n, []*ir.Value{v}, v.Name
+	var all []made
+	for _, t := range out {
+		v := g.graph.NewValue(fmt.Sprint(op, "_", g.graph.Values()), ir.Fact{})
+		v.Node, n.Outputs = n, append(n.Outputs, v)
+		all = append(all, made{v, t})
+	}
+	n.Name = n.Outputs[0].Name
 	if err := ops.BindNode(n, ops.Find("", op, randomOpset)); err != nil {
 		return
 	}
 	g.graph.Nodes = append(g.graph.Nodes, n)
-	g.values = append(g.values, made{v, t})
+	g.values = append(g.values, all...)
 }

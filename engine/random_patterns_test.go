@@ -1,0 +1,258 @@
+package engine_test
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// spelling adds nodes, one behind the other until one is refused.
+type spelling struct {
+	*randomGraph
+	ok bool
+}
+
+func (c *spelling) node(op string, in []made, attrs ...*ir.Attr) made {
+	if !c.ok {
+		return made{}
+	}
+	var m made
+	m, c.ok = c.randomGraph.node(op, in, attrs...)
+	return m
+}
+
+// number is a constant of one element: the one wanted, at times one beside it,
+// and of any rank.
+func (c *spelling) number(v float32) made {
+	if c.rng.Intn(10) == 0 {
+		v += from[float32](c.randomGraph, 1, 0.01, -1)
+	}
+	shape := from(c.randomGraph, nil, nil, []int{1}, []int{1, 1, 1}, []int{1, 1, 1, 1, 1})
+	return c.constant(tensor.Of([]float32{v}, shape...))
+}
+
+// pair are operands of a commutative operator, in either order.
+func (c *spelling) pair(a, b made) []made {
+	if c.coin() {
+		return []made{b, a}
+	}
+	return []made{a, b}
+}
+
+// growPattern spells a function the way exporters do, or nearly so: the passes
+// that know the pattern must see the difference.
+func growPattern(g *randomGraph) {
+	x, ok := g.one(func(t *tensor.Tensor) bool { return t.Rank() > 0 && t.Len() > 0 })
+	if !ok {
+		return
+	}
+	c, y := &spelling{g, true}, x
+	if g.rng.Intn(8) == 0 { // another value where the pattern has x again
+		y = c.node("Neg", []made{x})
+	}
+	switch from(g, "silu", "hardswish", "gelu", "norm", "norm", "scale", "attention") {
+	case "silu":
+		if g.coin() {
+			c.node("Mul", c.pair(c.node("Sigmoid", []made{x}), y))
+			return
+		}
+		gate := c.node("HardSigmoid", []made{x}, ir.AttrFloat("alpha", from[float32](g, 1./6, 0.2)), ir.AttrFloat("beta", 0.5))
+		c.node("Mul", c.pair(gate, y))
+	case "hardswish":
+		gate := c.node("Add", c.pair(x, c.number(3)))
+		gate = c.node("Clip", []made{gate, g.constant(tensor.Scalar(float32(0))), g.constant(tensor.Scalar(from[float32](g, 6, 6, 6, 5)))})
+		if g.coin() {
+			c.node("Div", []made{c.node("Mul", c.pair(gate, y)), c.number(6)})
+			return
+		}
+		c.node("Mul", c.pair(c.node("Div", []made{gate, c.number(6)}), y))
+	case "gelu":
+		var in made
+		if g.coin() {
+			in = c.node("Div", []made{x, c.number(1.4142135)})
+		} else {
+			in = c.node("Mul", c.pair(x, c.number(0.70710677)))
+		}
+		gate := c.node("Add", c.pair(c.node("Erf", []made{in}), c.number(1)))
+		switch g.rng.Intn(3) {
+		case 0:
+			c.node("Mul", c.pair(c.node("Mul", c.pair(gate, y)), c.number(0.5)))
+		case 1:
+			c.node("Mul", c.pair(c.node("Mul", c.pair(gate, c.number(0.5))), y))
+		default:
+			c.node("Mul", c.pair(gate, c.node("Mul", c.pair(y, c.number(0.5)))))
+		}
+	case "norm":
+		axis := from(g, -1, x.t.Rank()-1, -1, 0)
+		mean := c.node("ReduceMean", []made{x, g.ints(axis)})
+		d := c.node("Sub", []made{x, mean})
+		var square made
+		if g.coin() {
+			square = c.node("Pow", []made{d, c.number(2)})
+		} else {
+			square = c.node("Mul", []made{d, d})
+		}
+		variance := c.node("ReduceMean", []made{square, g.ints(axis)})
+		root := c.node("Sqrt", []made{c.node("Add", c.pair(variance, c.number(1e-2)))})
+		z, n := c.node("Div", []made{d, root}), x.t.Dim(-1)
+		z = c.node("Mul", c.pair(z, g.positive(from(g, []int{n}, []int{n}, []int{1}, []int{1, n})...)))
+		c.node("Add", c.pair(z, g.weights(1, from(g, []int{n}, []int{n}, []int{1}, []int{1, n})...)))
+	case "scale": // a batch norm in parts, behind a convolution
+		if !picture(x.t) {
+			return
+		}
+		in, attrs, ok := g.convolution(x, from(g, 3, 8, 16, 33))
+		if !ok {
+			return
+		}
+		z := c.node("Conv", in, attrs...)
+		if !c.ok {
+			return
+		}
+		each := []int{z.t.Dim(1), 1, 1}
+		z = c.node("Mul", c.pair(z, g.positive(from(g, each, each, []int{1}, []int{1, 1, z.t.Dim(3)})...)))
+		z = c.node("Add", c.pair(z, g.weights(1, from(g, each, each, []int{1}, []int{z.t.Dim(2), 1})...)))
+		c.node(from(g, "Relu", "Sigmoid", "HardSwish"), []made{z})
+	case "attention":
+		attention(c, x)
+	}
+}
+
+// attention is softmax(q·kᵀ)·v of projections of x.
+func attention(c *spelling, x made) {
+	if x.t.Rank() < 2 || x.t.Len()*x.t.Dim(-2) > c.work {
+		return
+	}
+	k, n := x.t.Dim(-1), from(c.randomGraph, 4, 8, 16, 32)
+	project := func() made { return c.node("MatMul", []made{x, c.weights(k, k, n)}) }
+	q, key, v := project(), project(), project()
+	perm := make([]int, x.t.Rank())
+	for i := range perm {
+		perm[i] = i
+	}
+	slices.Reverse(perm[len(perm)-2:])
+	scores := c.node("MatMul", []made{q, c.node("Transpose", []made{key}, ir.AttrInts("perm", perm...))})
+	scores = c.node("Mul", c.pair(scores, c.number(0.25)))
+	c.node("MatMul", []made{c.node("Softmax", []made{scores}, ir.AttrInt("axis", -1)), v})
+}
+
+// growRecurrent is an LSTM, a GRU or a plain recurrent layer along the first of
+// three dimensions.
+func growRecurrent(g *randomGraph) {
+	x, ok := g.one(func(t *tensor.Tensor) bool { return t.Rank() == 3 && t.Len() > 0 })
+	if !ok {
+		return
+	}
+	kind := from(g, "LSTM", "GRU", "RNN")
+	gates := map[string]int{"LSTM": 4, "GRU": 3, "RNN": 1}[kind]
+	direction := from(g, "forward", "reverse", "bidirectional")
+	d, hidden, k := 1, from(g, 1, 3, 8, 17), x.t.Dim(2)
+	if direction == "bidirectional" {
+		d = 2
+	}
+	if x.t.Len()*gates*hidden*d > g.work {
+		return
+	}
+	in := []made{x, g.weights(k, d, gates*hidden, k), g.weights(hidden, d, gates*hidden, hidden)}
+	if g.coin() {
+		in = append(in, g.weights(4, d, 2*gates*hidden))
+	}
+	attrs := []*ir.Attr{ir.AttrInt("hidden_size", hidden), ir.AttrString("direction", direction)}
+	if kind == "GRU" {
+		attrs = append(attrs, ir.AttrInt("linear_before_reset", g.rng.Intn(2)))
+	}
+	g.many(kind, 1+g.rng.Intn(2), in, attrs...)
+}
+
+// growShapes computes a shape in the graph, as exporters of networks of open
+// sizes do, and goes to it.
+func growShapes(g *randomGraph) {
+	x, ok := g.one(func(t *tensor.Tensor) bool { return t.Rank() > 1 && t.Len() > 0 })
+	if !ok {
+		return
+	}
+	c := &spelling{g, true}
+	shape := c.node("Shape", []made{x})
+	part := func(i int) made {
+		if g.coin() {
+			return c.node("Slice", []made{shape, g.ints(i), g.ints(i + 1), g.ints(0)})
+		}
+		one := c.node("Gather", []made{shape, g.constant(tensor.Scalar(int64(i)))}, ir.AttrInt("axis", 0))
+		return c.node("Unsqueeze", []made{one, g.ints(0)})
+	}
+	rank := x.t.Rank()
+	switch g.rng.Intn(4) {
+	case 0: // flattened behind the first
+		c.node("Reshape", []made{x, c.node("Concat", []made{part(0), g.ints(-1)}, ir.AttrInt("axis", 0))})
+	case 1: // the last two exchanged in name only
+		to := []made{part(0)}
+		for i := 1; i < rank-2; i++ {
+			to = append(to, part(i))
+		}
+		if rank > 2 {
+			to = append(to, part(rank-1), part(rank-2))
+		} else {
+			to = append(to, part(1))
+		}
+		c.node("Reshape", []made{x, c.node("Concat", to, ir.AttrInt("axis", 0))})
+	case 2: // as large as it is
+		fill := c.node("ConstantOfShape", []made{shape}, ir.AttrTensor("value", tensor.Of([]float32{0.5})))
+		c.node("Add", c.pair(fill, x))
+	default: // twice the size
+		if rank != 4 {
+			return
+		}
+		twice := c.node("Mul", []made{c.node("Concat", []made{part(2), part(3)}, ir.AttrInt("axis", 0)), g.ints(2)})
+		to := c.node("Concat", []made{part(0), part(1), twice}, ir.AttrInt("axis", 0))
+		c.node("Resize", []made{x, {}, {}, to}, ir.AttrString("mode", from(g, "nearest", "linear")),
+			ir.AttrString("coordinate_transformation_mode", from(g, "asymmetric", "half_pixel")))
+	}
+}
+
+// growScan runs along a dimension with a sum that is carried, and gives both the
+// sum and every step.
+func growScan(g *randomGraph) {
+	x, ok := g.one(func(t *tensor.Tensor) bool { return t.Rank() > 1 && t.Len() > 0 && t.Len() < 1<<14 })
+	if !ok {
+		return
+	}
+	dims := x.t.Shape()[1:]
+	value := func(name string) *ir.Value {
+		return g.graph.NewValue(fmt.Sprint(name, g.graph.Values()), ir.Tensor(tensor.Float32, ir.Dims(dims...)))
+	}
+	body, sum, item := g.region(), value("sum"), value("item")
+	body.Inputs = []*ir.Value{sum, item}
+	sample := g.normal(dims...)
+	add, _, ok := g.unbound("Add", []made{{sum, sample}, {item, sample}})
+	if !ok {
+		return
+	}
+	act, _, ok := g.unbound(from(g, "Relu", "Sigmoid", "Tanh", "HardSwish"), []made{{add.Outputs[0], sample}})
+	if !ok {
+		return
+	}
+	body.Nodes, body.Outputs = []*ir.Node{add, act}, []*ir.Value{add.Outputs[0], act.Outputs[0]}
+	first, backwards := g.weights(1, dims...), g.rng.Intn(2)
+	steps, state := tensor.New(tensor.Float32, x.t.Shape()...), first.t
+	size := state.Len()
+	for i := range x.t.Dim(0) {
+		if backwards == 1 {
+			i = x.t.Dim(0) - 1 - i
+		}
+		line := tensor.Of(tensor.Data[float32](x.t)[i*size:][:size], dims...)
+		sums, err := evaluate(add, []*tensor.Tensor{state, line})
+		if err != nil || !tame(sums[0]) {
+			return
+		}
+		step, err := evaluate(act, sums)
+		if err != nil {
+			return
+		}
+		state = sums[0]
+		copy(tensor.Data[float32](steps)[i*size:], tensor.Data[float32](step[0]))
+	}
+	g.control("Scan", []made{first, x}, []*tensor.Tensor{state, steps}, ir.AttrInt("num_scan_inputs", 1), ir.AttrGraph("body", body),
+		ir.AttrInts("scan_input_directions", backwards), ir.AttrInts("scan_output_directions", backwards))
+}
