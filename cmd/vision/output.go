@@ -81,9 +81,14 @@ func writeWhole(path string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	defer func() {
-		if err != nil {
-			part.Close()
-			os.Remove(part.Name())
+		if err == nil {
+			return
+		}
+		part.Close()
+		os.Remove(part.Name())
+		var p *os.PathError
+		if errors.As(err, &p) && p.Path == part.Name() {
+			p.Path = path // the other is gone
 		}
 	}()
 	if err = write(part); err != nil {

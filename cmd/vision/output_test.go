@@ -45,6 +45,14 @@ func TestWriteWhole(t *testing.T) {
 	if data, err := os.ReadFile(path); string(data) != "old" {
 		t.Errorf("after a failure there is %q, %v", data, err)
 	}
+	closed := func(w io.Writer) error { // what a full disk says names the file that is written to
+		w.(*os.File).Close()
+		_, err := io.WriteString(w, "x")
+		return err
+	}
+	if err := writeWhole(path, closed); err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), ".part") {
+		t.Errorf("the error names another file: %v", err)
+	}
 	link := filepath.Join(dir, "link.json")
 	if err := os.Symlink(path, link); err == nil { // not everybody may on Windows
 		if err := writeWhole(link, write("new", nil)); err != nil {
