@@ -77,6 +77,13 @@ func TestFoundGraphs(t *testing.T) {
 			x, _ = g.node("Mul", []made{x, g.positive(8)})
 			g.node("Add", []made{x, g.positive(8)})
 		}},
+		{"two batch norms behind a convolution", func(g *randomGraph) {
+			x := g.input(g.normal(1, 8, 6, 5), false)
+			x, _ = g.node("Conv", []made{x, g.weights(72, 8, 8, 3, 3)})
+			for range 2 {
+				x, _ = g.node("BatchNormalization", []made{x, g.positive(8), g.weights(1, 8), g.weights(1, 8), g.positive(8)})
+			}
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := emptyRandomGraph(1)

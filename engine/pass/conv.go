@@ -97,6 +97,7 @@ func scaleFused(e *Editor, conv *ir.Node, scale, shift []float32) (bool, error) 
 	}
 	inputs := make([]*ir.Value, 5)
 	copy(inputs, conv.Inputs)
+	inputs[2] = e.Graph.Constant(conv.Name+"/bias", tensor.Of(shiftBias(conv, shift, scale))) // which an earlier scale is in already
 	if inputs[4] != nil {
 		before := floats(inputs[4])
 		scale = slices.Clone(scale)
@@ -104,7 +105,6 @@ func scaleFused(e *Editor, conv *ir.Node, scale, shift []float32) (bool, error) 
 			scale[i] *= before[i]
 		}
 	}
-	inputs[2] = e.Graph.Constant(conv.Name+"/bias", tensor.Of(shiftBias(conv, shift, scale)))
 	inputs[4] = e.Graph.Constant(conv.Name+"/scale", tensor.Of(scale))
 	return true, e.Rebind(conv, conv.Domain, conv.Op, conv.Version, inputs, conv.Attrs)
 }
