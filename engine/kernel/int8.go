@@ -3,6 +3,8 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
+	"sync"
 	"unsafe"
 )
 
@@ -189,6 +191,9 @@ func (w *QConvWeights) Chunks() int {
 	return roundUp(w.cout, 32) / 32
 }
 
+// outputRooms are for the weights of one output.
+var outputRooms = sync.Pool{New: func() any { return new([]int16) }}
+
 // Chunk packs one piece.
 func (w *QConvWeights) Chunk(i int) {
 	each := 32
@@ -197,10 +202,12 @@ func (w *QConvWeights) Chunk(i int) {
 	}
 	per, first := w.per(), i*each
 	n := min(each, w.cout-first)
-	weights := make([]int16, n*per)
-	w.source.Fill(first, n, weights)
-	for k := range n {
-		co, source := first+k, weights[k*per:][:per]
+	kept := outputRooms.Get().(*[]int16)
+	defer outputRooms.Put(kept)
+	*kept = slices.Grow((*kept)[:0], per)
+	source := (*kept)[:per]
+	for co := first; co < first+n; co++ {
+		w.source.Fill(co, 1, source)
 		var sum int32
 		for _, v := range source {
 			sum += int32(v)
