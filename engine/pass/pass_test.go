@@ -104,6 +104,9 @@ func TestPasses(t *testing.T) {
 		{"batch normalisation into the convolution before", "batchnorm", func(n net) *ir.Value {
 			return n.batchNorm(n.conv(n.x))
 		}, "Conv"},
+		{"batch normalisation into the fused form, twice", "conv batchnorm", func(n net) *ir.Value {
+			return n.batchNorm(n.batchNorm(n.conv(n.x)))
+		}, "vision.internal.Conv"},
 		{"batch normalisation alone", "batchnorm", func(n net) *ir.Value { return n.batchNorm(n.x) }, "vision.internal.ScaleShift"},
 		{"a convolution that others read keeps its weights", "batchnorm", func(n net) *ir.Value {
 			y := n.conv(n.x)
