@@ -8,8 +8,8 @@ import (
 
 // allocate returns zeroed memory that starts a cache line, and what gives it
 // back. Large pieces come from the kernel on huge pages: a network's
-// activations span more small pages than the translation caches hold. The rest,
-// where it would leave a good part of one empty, is on small pages.
+// activations span more small pages than the translation caches hold. A rest of
+// at most a quarter of one is on small pages; with more there networks took longer.
 func allocate(n int) (memory []byte, free func()) {
 	if n < hugePage {
 		return heap(n), func() {}
@@ -19,7 +19,7 @@ func allocate(n int) (memory []byte, free func()) {
 		return heap(n), func() {}
 	}
 	off := int(-uintptr(unsafe.Pointer(&p[0])) & (hugePage - 1))
-	huge := (n + hugePage/4) &^ (hugePage - 1)
+	huge := (n + hugePage*3/4 - 1) &^ (hugePage - 1)
 	_ = unix.Madvise(p[off:off+huge], unix.MADV_HUGEPAGE) // hints
 	if rest := p[off+huge:]; len(rest) > 0 {
 		_ = unix.Madvise(rest, unix.MADV_NOHUGEPAGE)
