@@ -167,7 +167,8 @@ func WithoutPass(names ...string) Option {
 type Event = plan.Event
 
 // Trace calls f after every step of every run, from the goroutine that runs it:
-// where several run at a time, f must be ready for that.
+// where several run at a time, f must be ready for that. Threads then end one step
+// before they begin the next, which takes a little longer.
 func Trace(f func(Event)) Option { return func(o *options) { o.trace = f } }
 
 // Plain runs every operator by its reference kernel on the graph as the file
