@@ -59,6 +59,9 @@ func (s *Series) Stages() int { return len(s.stages) }
 // all calls have. It allocates nothing. If a chunk panics, chunks that have not
 // begun are skipped, and the panic is returned as a *PanicError with its stage.
 func (t *Team) RunSeries(s *Series, task StageTask) (stage int, err error) {
+	if s.lanes <= 1 || len(t.workers) == 0 || !t.worth.helping() {
+		return s.inOrder(task)
+	}
 	s.task, s.mine, s.waited = task, 0, 0
 	s.failed.Store(sound)
 	for i := range s.stages {
@@ -71,6 +74,21 @@ func (t *Team) RunSeries(s *Series, task StageTask) (stage int, err error) {
 	err = t.Run(s.lanes, s.lanes, s)
 	s.task = nil
 	return max(0, int(s.failed.Load())), err
+}
+
+// inOrder runs the chunks on the caller alone.
+func (s *Series) inOrder(task StageTask) (stage int, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = caught(v)
+		}
+	}()
+	for stage = range s.stages {
+		for chunk := range s.stages[stage].Chunks {
+			task.StageChunk(stage, chunk)
+		}
+	}
+	return stage, nil
 }
 
 // Chunk is the work of a lane. The first one is the caller's. A lane that nobody
