@@ -83,7 +83,7 @@ func rest(path string) (r atRest, err error) {
 func TestMemoryAtRestChild(t *testing.T) {
 	path := os.Getenv("VISION_REST")
 	if path == "" {
-		t.Skip("runs as a child of TestMemoryAtRest")
+		t.Skip("runs as a child of TestMemoryAtRest: run that one")
 	}
 	r, err := rest(path)
 	if err != nil {

@@ -88,7 +88,7 @@ func TestWinogradBatch(t *testing.T) {
 func TestWinogradFew(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		if k.Winograd16.few == nil {
-			t.Skip("has no such kernels")
+			t.Skip("these kernels are of AVX-512; run on a processor that has it")
 		}
 		const plane, block = 5 * 64, 7 * 5 * 64
 		rng := rand.New(rand.NewSource(11))

@@ -9,7 +9,7 @@ import (
 // allocate returns zeroed memory that starts a cache line, and what gives it
 // back. Large pieces come from the kernel on huge pages: a network's
 // activations span more small pages than the translation caches hold. A rest of
-// at most a quarter of one is on small pages; with more there networks took longer.
+// at most a quarter of one is on small pages: few of them hold it.
 func allocate(n int) (memory []byte, free func()) {
 	if n < hugePage {
 		return heap(n), func() {}

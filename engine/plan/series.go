@@ -18,8 +18,7 @@ const (
 	seriesChunks = 512
 )
 
-// makeSeries cuts the schedule into series, after its buffers were placed. They
-// are as many as there are runs of kernels and more.
+// makeSeries cuts the schedule into series, after its buffers were placed.
 func (b *builder) makeSeries() {
 	for at := 0; at < len(b.steps); {
 		if b.steps[at].kernel == nil {

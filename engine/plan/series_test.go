@@ -110,7 +110,7 @@ func (n *network) shuffle(rung *kernel.Rung, o Options) (early int) {
 	}
 	s := r.static(in)
 	if s == nil || len(s.plan.series) == 0 {
-		n.t.Skip("no series: a processor alone")
+		n.t.Skip("one processor goes step by step; run with two or more, without taskset or GOMAXPROCS=1")
 	}
 	for order := range int64(6) {
 		inst, err := s.plan.start(context.Background(), in)
