@@ -242,15 +242,19 @@ func infos(values []*ir.Value) []Info {
 
 // Run computes the outputs for one set of inputs: in holds a tensor for each of
 // Inputs, of its element type and shape, and nothing else; they are only read. The
-// results, one for each of Outputs, are the caller's. The first run on inputs of
-// other shapes than before plans for them, which takes longer. A cancelled context
-// ends the run between two pieces of work; the error is then the context's.
+// results, one for each of Outputs, are the caller's; with an error there are none.
+// The first run on inputs of other shapes than before plans for them, which takes
+// longer. A cancelled context ends the run between two pieces of work; the error is
+// then the context's.
 func (s *Session) Run(ctx context.Context, in Values) (Values, error) {
 	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
 	out := make(Values, len(s.runner.Outputs()))
-	return out, s.run(ctx, in, out, true)
+	if err := s.run(ctx, in, out, true); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // RunInto computes outputs into tensors of the caller's: out holds one of the

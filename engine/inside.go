@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -87,7 +88,11 @@ func (s *Session) expose(names []string) error {
 // keeps the model's inputs, an empty to its outputs. Inputs that the part needs
 // besides stay inputs. The slice shares the model's weights: close it before
 // the session it came from.
-func (s *Session) Slice(from, to string) (*Session, error) {
+func (s *Session) Slice(from, to string) (part *Session, err error) {
+	if err := s.ready(context.Background()); err != nil {
+		return nil, err
+	}
+	defer guard(s.file, &part, &err)
 	g := s.model.Graph.Clone()
 	if err := ops.Rebind(g); err != nil {
 		return nil, err
@@ -95,14 +100,14 @@ func (s *Session) Slice(from, to string) (*Session, error) {
 	if to != "" {
 		v := g.Find(to)
 		if v == nil {
-			return nil, fmt.Errorf("%s: there is no value %s; Layers lists them", s.file, onnx.Quote(to))
+			return nil, fmt.Errorf("there is no value %s; Layers lists them", onnx.Quote(to))
 		}
 		g.Outputs = []*ir.Value{v}
 	}
 	if from != "" {
 		v := g.Find(from)
 		if v == nil || v.Const() != nil {
-			return nil, fmt.Errorf("%s: there is no value %s; Layers lists them", s.file, onnx.Quote(from))
+			return nil, fmt.Errorf("there is no value %s; Layers lists them", onnx.Quote(from))
 		}
 		if !slices.Contains(g.Inputs, v) {
 			g.Inputs = append([]*ir.Value{v}, g.Inputs...)
@@ -111,11 +116,11 @@ func (s *Session) Slice(from, to string) (*Session, error) {
 	}
 	cut(g)
 	if from != "" && g.Find(from) == nil {
-		return nil, fmt.Errorf("%s: %s does not depend on %s", s.file, onnx.Quote(to), onnx.Quote(from))
+		return nil, fmt.Errorf("%s does not depend on %s", onnx.Quote(to), onnx.Quote(from))
 	}
 	m := *s.model
 	m.Graph = g
-	part := &Session{file: s.file, model: &m, options: s.options}
+	part = &Session{file: s.file, model: &m, options: s.options}
 	return part, part.prepare()
 }
 

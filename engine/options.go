@@ -168,7 +168,8 @@ type Event = plan.Event
 
 // Trace calls f after every step of every run, from the goroutine that runs it:
 // where several run at a time, f must be ready for that. Threads then end one step
-// before they begin the next, which takes a little longer.
+// before they begin the next, which takes a little longer. A panic of f ends the
+// run with an error that says whose it was.
 func Trace(f func(Event)) Option { return func(o *options) { o.trace = f } }
 
 // Plain runs every operator by its reference kernel on the graph as the file

@@ -13,26 +13,16 @@ import (
 // Against runs two models on the same inputs, zeros and seeded random numbers,
 // and compares every output: proof that a conversion kept the function. Unknown
 // dimensions are 1 for the batch and free for none other.
-func Against(ctx context.Context, path, other string, tol Tolerance, opts ...engine.Option) ([]Result, error) {
-	a, err := engine.Open(path, opts...)
-	if err != nil {
-		return nil, err
-	}
-	defer a.Close()
-	b, err := engine.Open(other, opts...)
-	if err != nil {
-		return nil, err
-	}
-	defer b.Close()
+func Against(ctx context.Context, a, b *engine.Session, tol Tolerance) []Result {
 	var out []Result
 	for _, kind := range []string{"zero", "random"} {
-		r := Result{Case: Case{Name: fmt.Sprintf("%s against %s, %s input", path, other, kind)}}
+		r := Result{Case: Case{Name: kind + " input"}}
 		start := time.Now()
 		r.MaxError, r.Err = againstOnce(ctx, a, b, kind == "random", tol)
 		r.Elapsed = time.Since(start)
 		out = append(out, r)
 	}
-	return out, nil
+	return out
 }
 
 func againstOnce(ctx context.Context, a, b *engine.Session, random bool, tol Tolerance) (float64, error) {

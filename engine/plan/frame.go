@@ -161,7 +161,9 @@ func (f *frame) node(i int) error {
 		return n.Fail(err)
 	}
 	if f.trace != nil {
-		f.trace(Event{Node: n.Name, Op: n.Op, Kernel: n.Op, Start: start, Took: time.Since(start)})
+		if err := tell(f.trace, Event{Node: n.Name, Op: n.Op, Kernel: n.Op, Start: start, Took: time.Since(start)}); err != nil {
+			return n.Fail(err)
+		}
 	}
 	for k, slot := range w.out {
 		if c.Out[k] != nil {

@@ -238,7 +238,7 @@ func (i *instance) step(s *step) (err error) {
 		start := time.Now()
 		defer func() {
 			if err == nil {
-				trace(Event{Node: s.node.Name, Op: s.node.Op, Kernel: s.name, Start: start, Took: time.Since(start)})
+				err = tell(trace, Event{Node: s.node.Name, Op: s.node.Op, Kernel: s.name, Start: start, Took: time.Since(start)})
 			}
 		}()
 	}
@@ -279,4 +279,20 @@ type Event struct {
 	Node, Op, Kernel string
 	Start            time.Time
 	Took             time.Duration
+}
+
+// tell calls the trace function, which is the caller's, and so is its panic: the
+// error says that, and wraps what was an error itself.
+func tell(trace func(Event), e Event) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case error:
+			err = fmt.Errorf("the trace function panicked: %w", r)
+		default:
+			err = fmt.Errorf("the trace function panicked: %v", r)
+		}
+	}()
+	trace(e)
+	return nil
 }

@@ -1,0 +1,82 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/visionzoo/vision/assets"
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// TestTracePanics: the panic of the caller's function is told as its own, in plans,
+// in stages and in loops, and the session goes on.
+func TestTracePanics(t *testing.T) {
+	var with any
+	fuse := 0 // events before the panic
+	trace := engine.Trace(func(engine.Event) {
+		if fuse--; fuse < 0 && with != nil {
+			panic(with)
+		}
+	})
+	planned, err := engine.OpenBytes(assets.Model(), trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer planned.Close()
+	g := cutGraph(3)
+	staged, err := engine.OpenModel(g.model(), trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer staged.Close()
+	for name, r := range map[string]struct {
+		s  *engine.Session
+		in engine.Values
+	}{"planned": {planned, engine.Values{"picture": tensor.New(tensor.Float32, 1, 3, 32, 32)}}, "staged": {staged, g.inputs}} {
+		events := 0
+		for ; ; events++ {
+			with, fuse = "boom", events
+			out, err := r.s.Run(context.Background(), r.in)
+			if err == nil {
+				break
+			}
+			if !strings.Contains(err.Error(), "the trace function panicked: boom") || strings.Contains(err.Error(), "BUG") {
+				t.Errorf("%s, event %d: %v", name, events, err)
+			}
+			if out != nil {
+				t.Errorf("%s: a failed run gives %v", name, out)
+			}
+		}
+		if events < 5 {
+			t.Errorf("%s: %d events", name, events)
+		}
+		with, fuse = fs.ErrClosed, 1
+		if _, err := r.s.Run(context.Background(), r.in); !errors.Is(err, fs.ErrClosed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestNothingBesideAnError: what failed gives no value that could be used.
+func TestNothingBesideAnError(t *testing.T) {
+	s, err := engine.OpenBytes(assets.Model())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := s.Run(context.Background(), engine.Values{}); out != nil || err == nil {
+		t.Errorf("a run without its input: %v, %v", out, err)
+	}
+	if part, err := s.Slice("", "nowhere"); part != nil || err == nil || strings.Count(err.Error(), "model: ") != 1 {
+		t.Errorf("a slice to nowhere: %v, %v", part, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if part, err := s.Slice("", ""); part != nil || !errors.Is(err, engine.ErrClosed) {
+		t.Errorf("a slice of a closed session: %v, %v", part, err)
+	}
+}
