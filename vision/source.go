@@ -134,7 +134,10 @@ func (o *sourceOptions) each(arg string, yield func(Source, error) bool) bool {
 	switch {
 	case arg == "-":
 		return yield(ReaderSource("-", o.stdin), nil)
-	case strings.HasPrefix(arg, "http://") || strings.HasPrefix(arg, "https://"):
+	case address.MatchString(arg):
+		if err := fetchable(arg); err != nil {
+			return yield(Source{Name: arg}, pathError(arg, err))
+		}
 		return yield(urlSource(arg, o.client), nil)
 	}
 	info, err := os.Stat(arg)

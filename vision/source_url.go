@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strings"
 	"time"
 )
 
@@ -35,6 +37,21 @@ func urlSource(address string, client *http.Client) Source {
 		}
 		return nil, pathError(address, err)
 	}}
+}
+
+// address matches what begins as RFC 3986's addresses with a host do: a scheme of
+// two letters or more, so that no drive of Windows is one.
+var address = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]+://`)
+
+// fetchable refuses an address whose scheme is not fetched.
+func fetchable(arg string) error {
+	switch scheme, _, _ := strings.Cut(arg, "://"); strings.ToLower(scheme) {
+	case "http", "https":
+		return nil
+	case "file":
+		return errors.New("only http and https addresses are fetched; name the file by its path")
+	}
+	return errors.New("only http and https addresses are fetched; download the picture and name the file")
 }
 
 func newClient() *http.Client {
@@ -71,6 +88,9 @@ func fetch(ctx context.Context, client *http.Client, address string) ([]byte, er
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, errors.New("not a valid address")
+	}
+	if err := fetchable(address); err != nil {
+		return nil, err
 	}
 	req.Header.Set("Accept", "image/*")
 	req.Header.Set("User-Agent", "vision")

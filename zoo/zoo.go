@@ -134,6 +134,9 @@ func looksLikePath(name string) bool {
 // a model of the zoo is that model.
 func (c *config) loadFile(ctx context.Context, path string) (*Model, error) {
 	info, err := os.Stat(path)
+	if scheme, _, ok := strings.Cut(path, "://"); err != nil && ok && len(scheme) > 1 {
+		return nil, fmt.Errorf("model %s is an address: models are fetched by their names in the zoo (vision zoo list), over https; download the file and give its path", quote(path))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("model file %s: %w", quote(path), pathless(err))
 	}

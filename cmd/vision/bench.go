@@ -328,7 +328,7 @@ func (t *tracer) write(ctx context.Context, path string, s *engine.Session, in e
 	if err != nil {
 		return err
 	}
-	return writeWhole(path, func(w io.Writer) error {
+	return writeWhole(ctx, path, func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
 	})

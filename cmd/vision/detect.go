@@ -128,7 +128,7 @@ func detectAction(c *cli.Context) error {
 		return err
 	}
 	if path := c.String("coco"); path != "" {
-		if err := coco.write(path); err != nil {
+		if err := coco.write(c.Context, path); err != nil {
 			return err
 		}
 	}

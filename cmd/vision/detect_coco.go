@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"path/filepath"
@@ -44,12 +45,12 @@ func (r *cocoResults) add(d *detectResult) {
 }
 
 // write writes the file at once and whole.
-func (r *cocoResults) write(path string) error {
+func (r *cocoResults) write(ctx context.Context, path string) error {
 	entries := r.entries
 	if entries == nil {
 		entries = []cocoEntry{}
 	}
-	return writeWhole(path, func(w io.Writer) error {
+	return writeWhole(ctx, path, func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)
 		return e.Encode(entries)

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -72,22 +72,15 @@ func cause(err error) string {
 }
 
 // readRecipe is a recipe by name, or from a .json file.
-func readRecipe(name string) (vision.Recipe, error) {
+func readRecipe(ctx context.Context, name string) (vision.Recipe, error) {
 	if !strings.HasSuffix(strings.ToLower(name), ".json") {
 		return vision.Named(name)
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return vision.Recipe{}, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, 1<<20))
-	if err != nil {
-		return vision.Recipe{}, err
-	}
-	r, err := vision.ParseRecipe(data)
-	if err != nil {
-		return r, fmt.Errorf("%s: %w", name, err)
-	}
-	return r, nil
+	return readFile(ctx, name, func(r io.Reader) (vision.Recipe, error) {
+		data, err := io.ReadAll(io.LimitReader(r, 1<<20))
+		if err != nil {
+			return vision.Recipe{}, err
+		}
+		return vision.ParseRecipe(data)
+	})
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -41,11 +39,11 @@ func evalCOCO(c *cli.Context) error {
 	if c.String("annotations") == "" || c.String("predictions") == "" || c.Args().Present() {
 		return usage("eval coco needs --annotations FILE and --predictions FILE")
 	}
-	truth, err := readFile(c.String("annotations"), detect.ReadCOCOTruth)
+	truth, err := readFile(c.Context, c.String("annotations"), detect.ReadCOCOTruth)
 	if err != nil {
 		return err
 	}
-	results, err := readFile(c.String("predictions"), detect.ReadCOCOResults)
+	results, err := readFile(c.Context, c.String("predictions"), detect.ReadCOCOResults)
 	if err != nil {
 		return err
 	}
@@ -54,31 +52,13 @@ func evalCOCO(c *cli.Context) error {
 		return err
 	}
 	for _, task := range tasks {
-		if err := c.Context.Err(); err != nil {
-			return err
-		}
-		metrics, err := detect.EvaluateCOCO(truth, results, task)
+		metrics, err := await(c.Context, func() ([]detect.COCOMetric, error) { return detect.EvaluateCOCO(truth, results, task) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", task, err)
 		}
 		printCOCO(c, task, metrics)
 	}
 	return nil
-}
-
-// readFile reads a file of the user's; its errors name the file.
-func readFile[T any](path string, read func(io.Reader) (T, error)) (T, error) {
-	var none T
-	f, err := os.Open(path)
-	if err != nil {
-		return none, err
-	}
-	defer f.Close()
-	v, err := read(f)
-	if err != nil {
-		return none, fmt.Errorf("%s: %w", path, err)
-	}
-	return v, nil
 }
 
 // cocoTasks are the one that was asked for, or those that both files have.

@@ -68,7 +68,9 @@ func evalImageNet(c *cli.Context) error {
 	if m.Encoder() == nil {
 		return noModel(fmt.Errorf("no input of model %s takes a picture", m.Card().Name))
 	}
-	pictures, err := findLabelled(c.Args().First(), c.String("labels"), m.Labels())
+	pictures, err := await(c.Context, func() ([]labelled, error) {
+		return findLabelled(c.Args().First(), c.String("labels"), m.Labels())
+	})
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func zooOptions(c *cli.Context) ([]zoo.Option, error) {
 	}
 	out := append(fetchOptions(c), zoo.WithEngine(opts...))
 	if name := c.String("recipe"); name != "" {
-		r, err := readRecipe(name)
+		r, err := readRecipe(c.Context, name)
 		if err != nil {
 			return nil, &exitError{exitUsage, err}
 		}

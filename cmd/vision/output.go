@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -65,16 +66,19 @@ func writableJSON(flag, path string) error {
 
 // writeWhole writes a file at once: under its name there is the whole of it or
 // what was there before. What is no regular file is written to as it is.
-func writeWhole(path string, write func(io.Writer) error) (err error) {
+func writeWhole(ctx context.Context, path string, write func(io.Writer) error) (err error) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(write(f), f.Close())
+		_, err := await(ctx, func() (struct{}, error) { // a pipe's reader, for one
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err == nil {
+				err = errors.Join(write(f), f.Close())
+			}
+			return struct{}{}, err
+		})
+		return err
 	}
 	part, err := os.CreateTemp(filepath.Dir(path), ".vision-*.part")
 	if err != nil {

@@ -36,10 +36,10 @@ func TestWriteWhole(t *testing.T) {
 			return errors.Join(writeErr, err)
 		}
 	}
-	if err := writeWhole(path, write("old", nil)); err != nil {
+	if err := writeWhole(t.Context(), path, write("old", nil)); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeWhole(path, write("half", errors.New("interrupted"))); err == nil {
+	if err := writeWhole(t.Context(), path, write("half", errors.New("interrupted"))); err == nil {
 		t.Error("a writer that failed, and no error")
 	}
 	if data, err := os.ReadFile(path); string(data) != "old" {
@@ -50,12 +50,12 @@ func TestWriteWhole(t *testing.T) {
 		_, err := io.WriteString(w, "x")
 		return err
 	}
-	if err := writeWhole(path, closed); err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), ".part") {
+	if err := writeWhole(t.Context(), path, closed); err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), ".part") {
 		t.Errorf("the error names another file: %v", err)
 	}
 	link := filepath.Join(dir, "link.json")
 	if err := os.Symlink(path, link); err == nil { // not everybody may on Windows
-		if err := writeWhole(link, write("new", nil)); err != nil {
+		if err := writeWhole(t.Context(), link, write("new", nil)); err != nil {
 			t.Fatal(err)
 		}
 		if data, _ := os.ReadFile(path); string(data) != "new" {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -89,7 +90,7 @@ func runInputs(c *cli.Context, m *zoo.Model) (engine.Values, error) {
 			return nil, usage("--input %s: input %q has a value already", arg, info.Name)
 		}
 		if isData(file) {
-			in[info.Name], err = readData(file, info)
+			in[info.Name], err = readData(c.Context, file, info)
 		} else {
 			in[info.Name], err = readPicture(c, m, info, file)
 			if !guessed && err == nil {
@@ -141,21 +142,17 @@ func isData(file string) bool {
 	return ext == ".npy" || ext == ".pb"
 }
 
-func readData(file string, info engine.Info) (*tensor.Tensor, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	var t *tensor.Tensor
-	if strings.EqualFold(filepath.Ext(file), ".npy") {
-		t, err = tensor.ReadNpy(bytes.NewReader(data))
-	} else {
-		t, err = engine.ReadTensor(data, info)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return t, nil
+func readData(ctx context.Context, file string, info engine.Info) (*tensor.Tensor, error) {
+	return readFile(ctx, file, func(r io.Reader) (*tensor.Tensor, error) {
+		data, err := io.ReadAll(r)
+		switch {
+		case err != nil:
+			return nil, err
+		case strings.EqualFold(filepath.Ext(file), ".npy"):
+			return tensor.ReadNpy(bytes.NewReader(data))
+		}
+		return engine.ReadTensor(data, info)
+	})
 }
 
 func readPicture(c *cli.Context, m *zoo.Model, info engine.Info, file string) (*tensor.Tensor, error) {
@@ -196,7 +193,7 @@ func writeOutputs(c *cli.Context, dir string, infos []engine.Info, out engine.Va
 		taken[strings.ToLower(base)] = true
 		for name, t := range flatten(base, out[info.Name]) {
 			path := filepath.Join(dir, name+".npy")
-			if err := writeWhole(path, func(w io.Writer) error { return tensor.WriteNpy(w, t) }); err != nil {
+			if err := writeWhole(c.Context, path, func(w io.Writer) error { return tensor.WriteNpy(w, t) }); err != nil {
 				return fmt.Errorf("output %q: %w", info.Name, err)
 			}
 			if c.Bool("json") {

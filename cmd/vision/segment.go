@@ -131,7 +131,7 @@ func (f *mapper) fill(ctx context.Context, r *mapped, d desk, j job) error {
 		r.Classes = append(r.Classes, resultShare{q.Class, q.Label, digits(q.Share, 6), q.Pixels})
 	}
 	if r.Map = j.files.classes; r.Map != "" {
-		if err := writeMap(r.Map, classes); err != nil {
+		if err := writeMap(ctx, r.Map, classes); err != nil {
 			return err
 		}
 	}
@@ -153,7 +153,7 @@ func mapNames(m *detect.ClassMap) map[int]string {
 }
 
 // writeMap writes a PNG with a palette: a pixel's index is its class.
-func writeMap(path string, m *detect.ClassMap) error {
+func writeMap(ctx context.Context, path string, m *detect.ClassMap) error {
 	palette := make(color.Palette, 256)
 	for i := range palette {
 		palette[i] = vision.ClassColor(i)
@@ -161,7 +161,7 @@ func writeMap(path string, m *detect.ClassMap) error {
 			palette[i] = color.RGBA{A: 255}
 		}
 	}
-	return writeWhole(path, func(w io.Writer) error {
+	return writeWhole(ctx, path, func(w io.Writer) error {
 		return png.Encode(w, &image.Paletted{Pix: m.Class, Stride: m.Width, Rect: image.Rect(0, 0, m.Width, m.Height), Palette: palette})
 	})
 }

@@ -18,7 +18,7 @@ import (
 func TestWriteMap(t *testing.T) {
 	m := &detect.ClassMap{Width: 3, Height: 2, Class: []byte{0, 1, 2, 0, 15, 20}}
 	path := filepath.Join(t.TempDir(), "m.png")
-	if err := writeMap(path, m); err != nil {
+	if err := writeMap(t.Context(), path, m); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Open(path)

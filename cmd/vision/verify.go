@@ -26,7 +26,7 @@ func verifyCommand() *cli.Command {
 			&cli.Float64Flag{Name: "rtol", Usage: "relative tolerance, 0 for none; without it the case's, else 1e-3, and 1e-2 for floats of 16 bits and fewer", DefaultText: "the case's"},
 			&cli.Float64Flag{Name: "atol", Usage: "absolute tolerance, 0 for none; without it the case's, else 1e-5, and 1e-2 for floats of 16 bits and fewer, and for networks of ten products and more at least 5e-4 of the output's spread", DefaultText: "the case's"},
 			&cli.DurationFlag{Name: "timeout", Usage: "longest time of a case", Value: time.Minute},
-			&cli.StringFlag{Name: "against", Usage: "compare with this model on zero and random inputs"},
+			&cli.StringFlag{Name: "against", Usage: "compare with this model, a zoo name or a path, on zero and random inputs"},
 			toggle("plain", "reference kernels only, no optimisation"),
 			offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
 		},
@@ -50,7 +50,7 @@ func verify(c *cli.Context) error {
 	}
 	rtol, atol := tolerance(c, "rtol"), tolerance(c, "atol")
 	if other := c.String("against"); other != "" {
-		return verifyAgainst(c, other, conform.Tolerance{R: rtol, A: atol}, opts)
+		return verifyAgainst(c, other, conform.Tolerance{R: rtol, A: atol}, append(fetchOptions(c), zoo.WithEngine(opts...)))
 	}
 	var cases []conform.Case
 	for _, path := range c.Args().Slice() {
@@ -157,15 +157,26 @@ func verifyAll(ctx context.Context, cases []conform.Case, o conform.Options, rep
 	workers.Wait()
 }
 
-// verifyAgainst compares models on zero and random inputs.
-func verifyAgainst(c *cli.Context, other string, tol conform.Tolerance, opts []engine.Option) error {
+// verifyAgainst compares models, by name or path, on zero and random inputs.
+func verifyAgainst(c *cli.Context, other string, tol conform.Tolerance, opts []zoo.Option) error {
+	with, err := zoo.LoadContext(c.Context, other, opts...)
+	if err != nil {
+		return noModel(err)
+	}
+	defer with.Close()
 	passed, wrong := 0, 0
-	for _, path := range c.Args().Slice() {
-		reports, err := conform.Against(c.Context, path, other, tol, opts...)
+	for _, name := range c.Args().Slice() {
+		m, err := zoo.LoadContext(c.Context, name, opts...)
 		if err != nil {
 			return noModel(err)
 		}
+		reports := conform.Against(c.Context, m.Session(), with.Session(), tol)
+		m.Close()
+		if err := c.Context.Err(); err != nil {
+			return err
+		}
 		for _, r := range reports {
+			r.Name = fmt.Sprintf("%s against %s, %s", name, other, r.Name)
 			if r.Err != nil {
 				wrong++
 			} else {
