@@ -132,6 +132,8 @@ func Sources(args []string, opts ...SourceOption) iter.Seq2[Source, error] {
 // each yields what one argument stands for; false means stop.
 func (o *sourceOptions) each(arg string, yield func(Source, error) bool) bool {
 	switch {
+	case arg == "":
+		return yield(Source{Name: `""`}, errors.New(`"": the name of a picture is empty`))
 	case arg == "-":
 		return yield(ReaderSource("-", o.stdin), nil)
 	case address.MatchString(arg):

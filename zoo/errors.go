@@ -52,9 +52,9 @@ type FetchError struct {
 	File     string
 	Bytes    int64
 	SHA256   string
-	Target   string // the path that a file fetched by hand belongs under
-	Attempts []Attempt
-	Err      error // ErrNotFound, ErrOffline or ErrDigest
+	Target   string    // the path that a file fetched by hand belongs under
+	Attempts []Attempt // in their order, and Target where another file lies there
+	Err      error     // ErrNotFound, ErrOffline or ErrDigest
 }
 
 func (e *FetchError) Error() string {

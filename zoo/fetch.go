@@ -54,6 +54,9 @@ func (f *fetcher) run(ctx context.Context, targetPath string) (string, error) {
 			return "", err
 		}
 	}
+	if info, err := f.root.Lstat(f.blob.file()); err == nil { // put there by hand, perhaps
+		f.attempts = append(f.attempts, Attempt{targetPath, fmt.Sprintf("another file lies there, of %d bytes", info.Size())})
+	}
 	failed := &FetchError{Name: f.blob.name, File: f.blob.file(), Bytes: f.blob.bytes, SHA256: f.blob.sha256,
 		Target: targetPath, Attempts: f.attempts, Err: ErrNotFound}
 	switch {

@@ -216,3 +216,22 @@ func TestBuiltinHasNoFile(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestWrongByHand: who put another file where the model belongs is told so, and it
+// stays until the right one is there.
+func TestWrongByHand(t *testing.T) {
+	data := testData(5000)
+	for _, offline := range []bool{false, true} {
+		s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) { http.NotFound(w, r) })
+		c := testConfig(t, WithOffline(offline))
+		card := testCard(data, s.URL+"/f")
+		wrong := plant(t, c, card, "testnet.onnx", testData(4999))
+		_, err := pull(c, card)
+		if err == nil || !strings.Contains(err.Error(), wrong+": another file lies there, of 4999 bytes; to fetch it by hand") {
+			t.Errorf("offline %v: %v", offline, err)
+		}
+		if _, err := os.Stat(wrong); err != nil {
+			t.Error(err)
+		}
+	}
+}

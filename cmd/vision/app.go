@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -23,6 +24,7 @@ const (
 	exitUsage       = 2
 	exitModel       = 3 // the model could not be had or opened
 	exitInterrupted = 130
+	exitClosed      = 141 // whoever read the results has gone, as head does: 128 and SIGPIPE, as shells say it
 )
 
 // exitError is an error with the exit code it ends in. An empty message was
@@ -53,13 +55,19 @@ func failed() error { return &exitError{exitFailed, nil} }
 // run is the program: it returns the exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	pictures.Register()
-	out, errOut, flush := hold(out, errOut)
+	work, stop := context.WithCancel(ctx)
+	defer stop()
+	out, errOut, flush := hold(out, errOut, stop)
 	app := newApp(in, out, errOut)
 	err := limitMemory()
 	if err == nil {
-		err = app.RunContext(ctx, reorder(app, args))
+		err = app.RunContext(work, reorder(app, args))
 	}
-	if failure := flush(); failure != nil {
+	failure := flush()
+	if errors.Is(failure, syscall.EPIPE) {
+		return exitClosed
+	}
+	if failure != nil {
 		var p *fs.PathError
 		if errors.As(failure, &p) { // its path is one of standard output's names
 			failure = p.Err
@@ -117,8 +125,9 @@ func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
 		Reader:          in, Writer: out, ErrWriter: errOut,
 		ExitErrHandler:            func(*cli.Context, error) {},
 		OnUsageError:              flagError,
+		After:                     endDownload,
 		DisableSliceFlagSeparator: true,
-		Flags:                     []cli.Flag{toggle("version", "print the version")},
+		Flags:                     []cli.Flag{toggle("version", "print the version"), cli.HelpFlag}, // with a help command of our own, cli adds none
 		Commands:                  all,
 		Action: func(c *cli.Context) error {
 			switch {

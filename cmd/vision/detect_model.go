@@ -48,8 +48,8 @@ func loadDetector(c *cli.Context, standard string, more ...zoo.Option) (*zoo.Mod
 		if c.Context.Err() != nil {
 			return nil, c.Context.Err()
 		}
-		return nil, noModel(fmt.Errorf("the standard model %s (%.1f MB) is not cached and could not be fetched; run vision zoo pull %s where there is a network, or name a file: --model PATH.onnx (%s)",
-			standard, float64(card.Bytes)/1e6, standard, cause(err)))
+		return nil, noModel(fmt.Errorf("the standard model %s (%s) is not cached and could not be fetched; run vision zoo pull %s where there is a network, or name a file: --model PATH.onnx (%s)",
+			standard, zoo.Size(card.Bytes), standard, cause(err)))
 	}
 	remark(c, fmt.Sprintf("using %s; --model names another (vision zoo search %s)", standard, strings.Fields(card.Task)[0]))
 	return m, nil

@@ -21,6 +21,7 @@ type held struct {
 	buf   []byte
 	timer *time.Timer // runs while there is something in buf
 	err   error
+	stop  func() // called once results cannot be passed on
 }
 
 func (h *held) Write(p []byte) (int, error) {
@@ -56,18 +57,21 @@ func (h *held) flush() {
 	}
 	h.timer.Stop()
 	if h.err == nil {
-		_, h.err = h.to.Write(h.buf)
+		if _, h.err = h.to.Write(h.buf); h.err != nil && h.stop != nil {
+			h.stop()
+		}
 	}
 	h.buf = h.buf[:0]
 }
 
 // hold returns the writers of results and of remarks, and what passes on the
-// last results. Nothing is held where somebody watches.
-func hold(out, errOut io.Writer) (results, remarks io.Writer, flush func() error) {
+// last results. Nothing is held where somebody watches. Once results cannot be
+// written, stop is called: nobody would see what else the work is for.
+func hold(out, errOut io.Writer, stop func()) (results, remarks io.Writer, flush func() error) {
 	if isTerminal(out) {
 		return out, errOut, func() error { return nil }
 	}
-	h := &held{to: out}
+	h := &held{to: out, stop: stop}
 	if !isTerminal(errOut) {
 		errOut = inOrder{errOut, h}
 	}

@@ -55,12 +55,13 @@ func TestHeld(t *testing.T) {
 // An error is told as soon as it is known, and for ever.
 func TestHeldFails(t *testing.T) {
 	full := errors.New("full")
-	h := &held{to: &pieces{err: full}}
+	stopped := false
+	h := &held{to: &pieces{err: full}, stop: func() { stopped = true }}
 	if _, err := io.WriteString(h, "a"); err != nil {
 		t.Error(err)
 	}
-	if err := h.Flush(); err != full {
-		t.Errorf("flush: %v", err)
+	if err := h.Flush(); err != full || !stopped {
+		t.Errorf("flush: %v, stopped %v", err, stopped)
 	}
 	if _, err := io.WriteString(h, "b"); err != full {
 		t.Errorf("write: %v", err)

@@ -47,7 +47,18 @@ type download struct {
 
 func newDownload(c *cli.Context) *download {
 	out := c.App.ErrWriter
-	return &download{out: out, quiet: c.Bool("quiet"), watched: isTerminal(out), lastTenth: -1}
+	d := &download{out: out, quiet: c.Bool("quiet"), watched: isTerminal(out), lastTenth: -1}
+	c.App.Metadata["download"] = d
+	return d
+}
+
+// endDownload is run behind every command, so that an error is told on a line of
+// its own.
+func endDownload(c *cli.Context) error {
+	if d, ok := c.App.Metadata["download"].(*download); ok {
+		d.end()
+	}
+	return nil
 }
 
 // report is zoo.WithProgress's.
@@ -67,7 +78,7 @@ func (d *download) report(p zoo.Progress) {
 
 func (d *download) show(p zoo.Progress) {
 	if d.bar == nil {
-		d.bar = pb.New64(p.Total).SetTemplateString(downloadBar).SetWriter(d.out).Set(pb.Bytes, true).Set(pb.SIBytesPrefix, true)
+		d.bar = pb.New64(p.Total).SetTemplateString(downloadBar).SetWriter(d.out).Set(pb.Bytes, true)
 		d.bar.Set("name", p.File)
 		d.bar.SetRefreshRate(100 * time.Millisecond)
 		fitWidth(d.bar, d.out).Start()
@@ -94,9 +105,17 @@ func (d *download) line(p zoo.Progress) {
 func (d *download) finish(p zoo.Progress) {
 	if d.bar != nil {
 		d.bar.SetCurrent(p.Total)
+	}
+	d.end()
+	d.lastTenth, d.waiting = -1, false
+}
+
+// end leaves the bar as it is and begins a new line.
+func (d *download) end() {
+	if d.bar != nil {
 		d.bar.Finish()
 	}
-	d.bar, d.lastTenth, d.waiting = nil, -1, false
+	d.bar = nil
 }
 
 // pictureBar is a bar that counts pictures, where results go elsewhere than to the

@@ -222,8 +222,8 @@ func reportQuantized(c *cli.Context, m *zoo.Model, r *quantize.Result) error {
 		fmt.Fprintf(w, "%s\t%s\t%d\tint8\t%.4g\t%.4g\t%.2f %%\t\n", oneLine(l.Node), l.Op, l.Weights, l.Low, l.High, 100*l.WeightRMS)
 	}
 	w.Flush()
-	fmt.Fprintf(c.App.Writer, "\n%s: %d of %d layers in int8; %.2f MB, was %.2f MB\n", filepath.Base(path), len(r.Layers)-len(out.Float), len(r.Layers),
-		float64(out.After)/1e6, float64(out.Before)/1e6)
+	fmt.Fprintf(c.App.Writer, "\n%s: %d of %d layers in int8; %s, was %s\n", filepath.Base(path), len(r.Layers)-len(out.Float), len(r.Layers),
+		zoo.Size(out.After), zoo.Size(out.Before))
 	fmt.Fprintf(c.App.Writer, "on %d pictures: outputs differ by %.2f %% (rms), the first place is the same on %.1f %%\n", r.Compared, 100*r.Error, 100*r.Agreement)
 	return nil
 }

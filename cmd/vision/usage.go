@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -73,6 +74,11 @@ func flagError(c *cli.Context, err error, _ bool) error {
 	}
 	msg := err.Error()
 	if name, ok := strings.CutPrefix(msg, "flag provided but not defined: -"); ok {
+		for _, file := range []string{"-" + name, "--" + name} {
+			if _, err := os.Lstat(file); err == nil {
+				return usage("%s has no flag %s; the file of that name is ./%s", strings.TrimPrefix(path, "vision "), file, file)
+			}
+		}
 		hint := strings.Join(nearest.Words(name, longNames(c.Command.Flags), 1), "")
 		if hint != "" {
 			hint = "; did you mean " + dashed(hint) + "?"

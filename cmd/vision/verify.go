@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -130,31 +129,39 @@ func printResult(c *cli.Context, r conform.Result) {
 	}
 }
 
-// verifyAll runs cases on all processors and reports them in order.
+// verifyAll runs cases on all processors and reports them in order. A done context
+// ends it at once, whatever cases are at: opening a model takes its time.
 func verifyAll(ctx context.Context, cases []conform.Case, o conform.Options, report func(conform.Result)) {
 	results := make([]chan conform.Result, len(cases))
 	for i := range results {
 		results[i] = make(chan conform.Result, 1)
 	}
 	next := make(chan int)
-	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
+		go func() {
 			for i := range next {
 				results[i] <- cases[i].Run(ctx, o)
 			}
-		})
+		}()
 	}
 	go func() {
+		defer close(next)
 		for i := range cases {
-			next <- i
+			select {
+			case next <- i:
+			case <-ctx.Done():
+				return
+			}
 		}
-		close(next)
 	}()
 	for _, r := range results {
-		report(<-r)
+		select {
+		case done := <-r:
+			report(done)
+		case <-ctx.Done():
+			return
+		}
 	}
-	workers.Wait()
 }
 
 // verifyAgainst compares models, by name or path, on zero and random inputs.
