@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -21,66 +22,18 @@ var fused = []Def{
 // act(conv(X, W·S) + B + Z), S a number for each output channel. Attributes are
 // Conv's and an activation.
 type FusedConv struct {
-	Strides, Dilations, Pads []int // [h w], [h w], [top left bottom right]
-	AutoPad                  string
-	Group                    int
-	Act                      kernel.Activation
-	conv                     Op
+	Group int
+	Act   kernel.Activation
+	conv  Op
 }
 
 func newFusedConv(n *ir.Node) (Op, error) {
-	a := n.ReadAttrs()
-	op := &FusedConv{Strides: a.Ints("strides"), Dilations: a.Ints("dilations"), Pads: a.Ints("pads"),
-		AutoPad: a.Str("auto_pad", "NOTSET"), Group: a.Int("group", 1), Act: readActivation(a)}
-	if op.Strides == nil {
-		op.Strides = []int{1, 1}
-	}
-	if op.Dilations == nil {
-		op.Dilations = []int{1, 1}
-	}
-	if op.Pads == nil {
-		op.Pads = []int{0, 0, 0, 0}
-	}
-	if err := a.Err(); err != nil {
-		return nil, err
-	}
-	plain := *n
-	plain.Domain, plain.Op, plain.Version = "", "Conv", 11
-	plain.Inputs = n.Inputs[:min(3, len(n.Inputs))]
-	plain.Attrs = nil
-	for _, at := range n.Attrs {
-		if at.Name != "activation" && at.Name != "activation_params" {
-			plain.Attrs = append(plain.Attrs, at)
-		}
-	}
-	conv, err := newConv(&plain)
+	conv, err := newConv(n)
 	if err != nil {
 		return nil, err
 	}
-	op.conv = conv
-	return op, nil
-}
-
-// Padding is [top left bottom right] for an input and kernel of the given
-// sizes, with auto_pad worked out.
-func (op *FusedConv) Padding(h, w, kh, kw int) (top, left, bottom, right int) {
-	same := func(in, k, i int) (int, int) {
-		out := (in + op.Strides[i] - 1) / op.Strides[i]
-		total := max(0, (out-1)*op.Strides[i]+(k-1)*op.Dilations[i]+1-in)
-		if op.AutoPad == "SAME_UPPER" {
-			return total / 2, total - total/2
-		}
-		return total - total/2, total / 2
-	}
-	switch op.AutoPad {
-	case "SAME_UPPER", "SAME_LOWER":
-		top, bottom = same(h, kh, 0)
-		left, right = same(w, kw, 1)
-	case "VALID":
-	default:
-		return op.Pads[0], op.Pads[1], op.Pads[2], op.Pads[3]
-	}
-	return top, left, bottom, right
+	a := n.ReadAttrs()
+	return &FusedConv{Group: a.Int("group", 1), Act: readActivation(a), conv: conv}, a.Err()
 }
 
 // Infer: as Conv; Z and the convolution broadcast. Shapes that are unknown when
@@ -238,13 +191,20 @@ func newScaleShift(n *ir.Node) (Op, error) {
 	return &ScaleShift{readActivation(a)}, a.Err()
 }
 
-// Infer: X [N C …] → Y, same shape and dtype.
+// Infer: X [N C …] → Y, same shape and dtype. As in BatchNormalization, a vector
+// is a batch of one channel.
 func (op *ScaleShift) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if x, c := in[0].Shape, in[1].Shape.Dims[0]; x.Ranked && (x.Rank() == 0 || x.Rank() == 1 && c.N != 1 || x.Rank() > 1 && x.Dims[1].Known() && x.Dims[1].N != c.N) {
+		return nil, fmt.Errorf("needs an input of batch and %d channels, it has %s", c.N, x)
+	}
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
 }
 
 // Eval is the formula.
 func (op *ScaleShift) Eval(c *Call) error {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return err
+	}
 	x := c.In[0]
 	y, err := c.Like(x)
 	if err != nil {
@@ -256,7 +216,7 @@ func (op *ScaleShift) Eval(c *Call) error {
 	if len(src) == 0 {
 		return nil
 	}
-	plane := len(src) / x.Dim(0) / x.Dim(1)
+	plane := len(src) / x.Dim(0) / len(scale)
 	for at := 0; at < len(src); at += plane {
 		ch := at / plane % len(scale)
 		for i, v := range src[at : at+plane] {

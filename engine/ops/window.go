@@ -20,10 +20,17 @@ type window struct {
 // fit an int on every machine.
 const maxSpan = 1 << 28
 
-// readWindow reads the attributes that windows have in common.
+// readWindow reads the attributes that windows have in common; one without numbers
+// is as good as none.
 func readWindow(a *ir.Attrs) window {
+	ints := func(name string) []int {
+		if v := a.Ints(name); len(v) > 0 {
+			return v
+		}
+		return nil
+	}
 	w := window{
-		kernel: a.Ints("kernel_shape"), strides: a.Ints("strides"), dilations: a.Ints("dilations"), pads: a.Ints("pads"),
+		kernel: ints("kernel_shape"), strides: ints("strides"), dilations: ints("dilations"), pads: ints("pads"),
 		auto: a.OneOf("auto_pad", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"),
 		ceil: a.Bool("ceil_mode", false),
 	}
@@ -55,7 +62,7 @@ func readWindow(a *ir.Attrs) window {
 func readPool(a *ir.Attrs) window {
 	a.Need("kernel_shape")
 	w := readWindow(a)
-	if len(w.kernel) == 0 {
+	if w.kernel == nil {
 		a.Fail("attribute %q is empty", "kernel_shape")
 	}
 	return w
@@ -135,6 +142,32 @@ func (w *window) place(s span, in int) (span, int, error) {
 	return s, out, nil
 }
 
+// PictureWindow is how the kernel of a convolution or pool goes over pictures, in
+// pixels, with auto_pad worked out.
+type PictureWindow struct {
+	KernelH, KernelW, StrideH, StrideW, DilationH, DilationW int
+	PadTop, PadLeft, PadBottom, PadRight                     int
+}
+
+// PictureWindowOf reads a convolution or pool for pictures of h by w pixels.
+// weights are the height and width of a convolution's kernel, nil for a pool. ok
+// is false where the node does not fit them.
+func PictureWindowOf(n *ir.Node, h, w int, weights []int) (p PictureWindow, ok bool) {
+	a := n.ReadAttrs()
+	win := readWindow(a)
+	if a.Err() != nil || weights == nil && len(win.kernel) != 2 {
+		return p, false
+	}
+	spans, err := win.spans(2, weights)
+	if err != nil {
+		return p, false
+	}
+	y, _, errY := win.place(spans[0], h)
+	x, _, errX := win.place(spans[1], w)
+	return PictureWindow{KernelH: y.kernel, KernelW: x.kernel, StrideH: y.stride, StrideW: x.stride, DilationH: y.dilation, DilationW: x.dilation,
+		PadTop: y.before, PadLeft: x.before, PadBottom: y.after, PadRight: x.after}, errY == nil && errX == nil
+}
+
 // outDims are the spatial dimensions of the output.
 func (w *window) outDims(in []ir.Dim, weights []int) ([]ir.Dim, error) {
 	spans, err := w.spans(len(in), weights)
@@ -211,8 +244,7 @@ func (s *slide) pointwise() {
 	s.in, s.out = [3]int{1, 1, n}, [3]int{1, 1, n}
 }
 
-// first and last bound the windows whose tap k falls inside the input: o in
-// [first, last).
+// inside bounds the windows whose tap k falls on the input: first ≤ o < last.
 func (s span) inside(k, in, out int) (first, last int) {
 	at := k*s.dilation - s.before // of window 0
 	if at < 0 {

@@ -110,7 +110,7 @@ func (b *builder) convolvable(n *ir.Node, op *ops.FusedConv) bool {
 	h := c.PadTop + c.In.H + max(0, below(c))
 	w := c.PadLeft + c.In.W + max(0, rightOf(c))
 	size, err := tensor.Count([]int{c.In.N, c.In.C + 64, h + 2, w + 2})
-	return err == nil && int64(size) < b.opt.Memory/4 && c.PadTop >= 0 && c.PadLeft >= 0
+	return err == nil && int64(size) < b.opt.Memory/4
 }
 
 // below and rightOf are how far past the bottom and right edge of its input a
@@ -126,12 +126,11 @@ func rightOf(c *kernel.Conv) int {
 // conv describes a convolution to the kernels, with planar layouts for now.
 func (b *builder) conv(n *ir.Node, op *ops.FusedConv) *kernel.Conv {
 	_, _, h, w := b.dims(n.Inputs[0])
-	ws := n.Inputs[1].Const().Shape()
-	top, left, _, _ := op.Padding(h, w, ws[2], ws[3])
+	win, _ := ops.PictureWindowOf(n, h, w, n.Inputs[1].Const().Shape()[2:]) // which Infer found to fit
 	return &kernel.Conv{
 		In: planarLayout(b.fact(n.Inputs[0])), Out: planarLayout(b.fact(n.Outputs[0])),
-		KernelH: ws[2], KernelW: ws[3], StrideH: op.Strides[0], StrideW: op.Strides[1],
-		DilationH: op.Dilations[0], DilationW: op.Dilations[1], PadTop: top, PadLeft: left,
+		KernelH: win.KernelH, KernelW: win.KernelW, StrideH: win.StrideH, StrideW: win.StrideW,
+		DilationH: win.DilationH, DilationW: win.DilationW, PadTop: win.PadTop, PadLeft: win.PadLeft,
 		Group: op.Group, Act: op.Act,
 	}
 }

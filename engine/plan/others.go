@@ -87,29 +87,17 @@ func (b *builder) poolNode(n *ir.Node) (bool, error) {
 
 // window reads the attributes of a pool.
 func (b *builder) window(n *ir.Node) (p kernel.Pool, ok bool) {
-	a := n.ReadAttrs()
-	k, s, d, pads := a.Ints("kernel_shape"), a.Ints("strides"), a.Ints("dilations"), a.Ints("pads")
-	if len(k) != 2 {
-		return p, false
-	}
-	if s == nil {
-		s = []int{1, 1}
-	}
-	if d == nil {
-		d = []int{1, 1}
-	}
-	if pads == nil {
-		pads = []int{0, 0, 0, 0}
-	}
 	_, _, h, w := b.dims(n.Inputs[0])
-	conv := ops.FusedConv{Strides: s, Dilations: d, Pads: pads, AutoPad: a.Str("auto_pad", "NOTSET")}
-	p = kernel.Pool{KernelH: k[0], KernelW: k[1], StrideH: s[0], StrideW: s[1], DilationH: d[0], DilationW: d[1],
+	win, ok := ops.PictureWindowOf(n, h, w, nil)
+	a := n.ReadAttrs()
+	p = kernel.Pool{KernelH: win.KernelH, KernelW: win.KernelW, StrideH: win.StrideH, StrideW: win.StrideW,
+		DilationH: win.DilationH, DilationW: win.DilationW,
+		PadTop: win.PadTop, PadLeft: win.PadLeft, PadBottom: win.PadBottom, PadRight: win.PadRight,
 		CountPad: a.Bool("count_include_pad", false)}
-	p.PadTop, p.PadLeft, p.PadBottom, p.PadRight = conv.Padding(h, w, k[0], k[1])
-	if a.Err() != nil || p.CountPad && a.Bool("ceil_mode", false) {
+	if p.CountPad && a.Bool("ceil_mode", false) {
 		return p, false // a window that reaches past the padding is counted in its own way
 	}
-	return p, true
+	return p, ok
 }
 
 // globalPoolNode schedules the mean of each plane, into rows where only rows

@@ -315,22 +315,8 @@ func (q *quants) zero(n *ir.Node, i int, v *ir.Value) uint8 {
 
 // convPads are the geometry of a convolution or pool.
 func (q *quants) convPads(n *ir.Node, kh, kw int) (*kernel.Conv, bool) {
-	a := n.ReadAttrs()
-	op := ops.FusedConv{Strides: a.Ints("strides"), Dilations: a.Ints("dilations"), Pads: a.Ints("pads"), AutoPad: a.Str("auto_pad", "NOTSET")}
-	if op.Strides == nil {
-		op.Strides = []int{1, 1}
-	}
-	if op.Dilations == nil {
-		op.Dilations = []int{1, 1}
-	}
-	if op.Pads == nil {
-		op.Pads = []int{0, 0, 0, 0}
-	}
-	if a.Err() != nil || len(op.Strides) != 2 || len(op.Dilations) != 2 || len(op.Pads) != 4 {
-		return nil, false
-	}
 	_, _, h, w := q.dims(n.Inputs[0])
-	top, left, _, _ := op.Padding(h, w, kh, kw)
-	return &kernel.Conv{KernelH: kh, KernelW: kw, StrideH: op.Strides[0], StrideW: op.Strides[1],
-		DilationH: op.Dilations[0], DilationW: op.Dilations[1], PadTop: top, PadLeft: left, Group: a.Int("group", 1)}, top >= 0 && left >= 0
+	win, ok := ops.PictureWindowOf(n, h, w, []int{kh, kw})
+	return &kernel.Conv{KernelH: kh, KernelW: kw, StrideH: win.StrideH, StrideW: win.StrideW,
+		DilationH: win.DilationH, DilationW: win.DilationW, PadTop: win.PadTop, PadLeft: win.PadLeft, Group: n.ReadAttrs().Int("group", 1)}, ok
 }
