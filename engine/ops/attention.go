@@ -46,7 +46,7 @@ func readHeads(what string, shape []int, n int) (heads, error) {
 	switch {
 	case len(shape) == 4:
 		return heads{shape[0], shape[1], shape[2], shape[3], false}, nil
-	case len(shape) == 3 && n > 0 && shape[2]%n == 0:
+	case len(shape) == 3 && n > 0 && shape[2]%n == 0 && (shape[2] > 0 || n == 1): // heads of nothing may be any number
 		return heads{shape[0], n, shape[1], shape[2] / n, true}, nil
 	}
 	return heads{}, fmt.Errorf("%s needs 4 dimensions, or 3 and a number of heads that divides the last; it has %v and %d heads", what, shape, n)
@@ -207,6 +207,9 @@ func joinPast(c *Call, g *attentionSizes, h heads, in []*tensor.Tensor, now, bef
 	if err != nil {
 		return nil, err
 	}
+	if t.Len() == 0 {
+		return t, nil
+	}
 	dst, src := tensor.Data[float64](t), tensor.Data[float64](in[now])
 	for n := range h.batch {
 		for head := range h.heads {
@@ -229,6 +232,9 @@ func (op *attention) rows(c *Call, g *attentionSizes, in []*tensor.Tensor, keys,
 	}
 	q, k, v := tensor.Data[float64](in[0]), tensor.Data[float64](keys), tensor.Data[float64](values)
 	dst, show := tensor.Data[float64](y), tensor.Data[float64](shown)
+	if len(dst) == 0 && len(show) == 0 {
+		return nil // of any number of heads
+	}
 	out := heads{g.q.batch, g.q.heads, g.q.length, g.v.size, g.q.flat}
 	row := make([]float64, g.total)
 	for n := range g.q.batch {

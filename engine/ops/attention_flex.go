@@ -138,7 +138,7 @@ func (op *flexAttention) Eval(c *Call) error {
 	q, k, v := tensor.Data[float64](wide[0]), tensor.Data[float64](wide[1]), tensor.Data[float64](wide[2])
 	group := func(i int) int { return i/heads*groups + i%heads/(heads/groups) } // of head i of all
 	rows := tensor.Data[float64](scores)
-	for i := range n * heads * queries {
+	for i := range len(rows) / max(keys, 1) {
 		if err := c.Run.Check(); err != nil {
 			return err
 		}
@@ -163,7 +163,7 @@ func (op *flexAttention) Eval(c *Call) error {
 		return err
 	}
 	rows = tensor.Data[float64](scores)
-	for i := range n * heads * queries {
+	for i := range y.Len() / max(width, 1) {
 		if err := c.Run.Check(); err != nil {
 			return err
 		}

@@ -84,6 +84,9 @@ func (op *linearAttention) fit(shapes [][]int) error {
 	q, k, v := shapes[0], shapes[1], shapes[2]
 	size, width := q[2]/op.heads, v[2]/op.groups
 	n, steps := q[0], q[1]
+	if size == 0 || width == 0 {
+		return fmt.Errorf("query %v and value %v have nothing for each of %d and %d heads", q, v, op.heads, op.groups)
+	}
 	want := [][][]int{
 		{{n, steps, size * op.heads}}, {{n, steps, size * op.groups}}, {{n, steps, width * op.groups}},
 		{{n, op.groups, size, width}}, {{n, steps, size * op.groups}, {n, steps, op.groups}}, {{n, steps, op.groups}, {n, steps, 1}},

@@ -64,11 +64,12 @@ func (op *rotary) Eval(c *Call) error {
 	}
 	rows, rank := h.batch*h.length, 3
 	if positions != nil {
-		rank = 2
-		if len(positions) != rows {
+		if rank = 2; len(positions) != rows {
 			return fmt.Errorf("position_ids need %d numbers, they are %v", rows, c.In[3].Shape())
 		}
-		rows = c.In[1].Dim(0)
+		if rows = 0; c.In[1].Rank() == rank {
+			rows = c.In[1].Dim(0)
+		}
 	}
 	for i := 1; i < 3; i++ {
 		if t := c.In[i]; t.Rank() != rank || t.Dim(-1) != dims/2 || t.Len() != rows*dims/2 {
@@ -82,6 +83,10 @@ func (op *rotary) Eval(c *Call) error {
 	}
 	y, err := c.convert(x, tensor.Float64)
 	if err != nil {
+		return err
+	}
+	if y.Len() == 0 { // of any number of heads
+		c.Out[0], err = c.convert(y, x.DType())
 		return err
 	}
 	cos, sin, data := tensor.ToFloat64(c.In[1]), tensor.ToFloat64(c.In[2]), tensor.Data[float64](y)

@@ -340,6 +340,9 @@ func (op *multiHead) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 func (op *multiHead) Eval(c *Call) error {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return err
+	}
 	q, k, v, err := op.operands(c)
 	if err != nil {
 		return err

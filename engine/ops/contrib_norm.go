@@ -273,6 +273,10 @@ func (op groupNormLast) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
+	if wide.Len() == 0 {
+		c.Out[0], err = c.convert(wide, c.In[0].DType())
+		return err
+	}
 	channels := wide.Dim(-1)
 	scale, shift := tensor.ToFloat64(c.In[1]), tensor.ToFloat64(c.In[2])
 	each := channels / op.groups

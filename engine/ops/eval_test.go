@@ -12,8 +12,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// attrs are a node's attributes by name: int, float32, string, []int,
-// []float32.
+// attrs are a node's attributes by name: int, float32, string, []int, []float32,
+// []string, *tensor.Tensor.
 type attrs map[string]any
 
 // node makes a node of opset version with the given attributes; outputs are
@@ -43,6 +43,8 @@ func testNode(op string, version, inputs, outputs int, a attrs) *ir.Node {
 			}
 		case []float32:
 			at.Type, at.Floats = onnx.AttrFloats, v
+		case []string:
+			at.Type, at.Strings = onnx.AttrStrings, v
 		case *tensor.Tensor:
 			at.Type, at.Tensor = onnx.AttrTensor, v
 		default:

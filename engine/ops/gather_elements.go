@@ -48,7 +48,7 @@ func elementwiseIndex(in []ir.Fact, axis int) error {
 
 func (op gatherElements) Eval(c *Call) error {
 	x, idx := c.In[0], c.In[1]
-	if err := elementwiseIndex([]ir.Fact{ir.TypeOf(x), ir.TypeOf(idx)}, op.axis); err != nil {
+	if err := elementwiseIndex(factsOf(c.In), op.axis); err != nil {
 		return err
 	}
 	y, err := c.New(x.DType(), idx.Shape()...)

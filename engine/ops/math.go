@@ -204,7 +204,7 @@ func cumulate[T tensor.Number](c *Call, op cumulative, y *tensor.Tensor, axis in
 	if x.Len() == 0 {
 		return nil
 	}
-	if err := c.Run.ReserveBytes(int64(n) * 8); err != nil {
+	if err := c.Run.ReserveList(n, 8); err != nil {
 		return err
 	}
 	line := make([]T, n)

@@ -59,6 +59,9 @@ func (op featureVectorizer) Eval(c *Call) error {
 		return err
 	}
 	shape := y.Shape()
+	if y.Len() == 0 {
+		return nil // of any number of rows
+	}
 	at := 0
 	for i, x := range c.In {
 		err := eachRow(c, x, func(r int, row []float64) error {

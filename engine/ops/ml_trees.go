@@ -52,7 +52,7 @@ func newTreeEnsemble(n *ir.Node) (Op, error) {
 		}
 	}
 	targets := a.Ints("leaf_targetids")
-	if len(targets) != weights.Len() || op.targets < 1 || op.aggregate < 0 || op.aggregate > 3 || op.post < 0 || op.post > 4 {
+	if len(targets) != weights.Len() || op.targets < 1 || op.targets > maxSpan || op.aggregate < 0 || op.aggregate > 3 || op.post < 0 || op.post > 4 {
 		a.Fail("attributes \"leaf_targetids\" and \"leaf_weights\" differ in length, or a setting is out of range")
 		return nil, a.Err()
 	}
@@ -98,7 +98,7 @@ func (op *trees) check(a *ir.Attrs) {
 		return i >= 0 && (leaf && i < len(op.leaves) || !leaf && i < len(op.nodes))
 	}
 	for i, t := range op.nodes {
-		if !inside(t.yes, t.yesLeaf) || !inside(t.no, t.noLeaf) || t.feature < 0 || t.mode < 0 || t.mode > 6 {
+		if !inside(t.yes, t.yesLeaf) || !inside(t.no, t.noLeaf) || t.feature < 0 || t.feature > maxSpan || t.mode < 0 || t.mode > 6 {
 			a.Fail("tree node %d names a node, leaf, feature or mode that does not exist", i)
 			return
 		}
@@ -142,7 +142,7 @@ func (op *trees) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Run.ReserveBytes(int64(op.targets)*16 + int64(x.Dim(1))*8); err != nil {
+	if err := c.Run.ReserveList(op.targets+x.Dim(1), 16); err != nil {
 		return err
 	}
 	c.Out[0] = y

@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -136,17 +137,14 @@ func evalBatchNorm[T real](op *batchNorm, c *Call) error {
 	c.Out[0] = y
 	src, dst := tensor.Data[T](x), tensor.Data[T](y)
 	scale, shift, mean, variance := tensor.ToFloat64(c.In[1]), tensor.ToFloat64(c.In[2]), tensor.ToFloat64(c.In[3]), tensor.ToFloat64(c.In[4])
-	channels := len(scale)
-	if channels == 0 || len(src) == 0 {
-		return nil
-	}
-	batch := 1
-	if x.Rank() > 1 {
-		batch = x.Dim(0)
-	}
-	size := len(src) / batch / channels // of a channel of a picture
-	if x.Rank() == 1 {
+	channels, batch, size := len(scale), 0, 0
+	switch { // size: of a channel of a picture
+	case len(src) == 0:
+	case x.Rank() == 1:
 		batch, size = len(src), 1
+	default:
+		batch = x.Dim(0)
+		size = len(src) / batch / channels
 	}
 	if op.training {
 		bm, bv := batchMoments(src, batch, channels, size)
@@ -169,9 +167,10 @@ func evalBatchNorm[T real](op *batchNorm, c *Call) error {
 }
 
 // batchMoments are the mean and the variance (of the population) of each
-// channel.
+// channel, NaN where it has no numbers.
 func batchMoments[T real](x []T, batch, channels, size int) (mean, variance []float64) {
-	mean, variance = make([]float64, channels), make([]float64, channels)
+	n := float64(batch * size)
+	mean, variance = slices.Repeat([]float64{0 / n}, channels), slices.Repeat([]float64{0 / n}, channels)
 	each := func(f func(ch int, v float64)) {
 		for i := range batch * channels {
 			for _, v := range x[i*size : (i+1)*size] {
@@ -179,7 +178,6 @@ func batchMoments[T real](x []T, batch, channels, size int) (mean, variance []fl
 			}
 		}
 	}
-	n := float64(batch * size)
 	each(func(ch int, v float64) { mean[ch] += v / n })
 	each(func(ch int, v float64) { variance[ch] += (v - mean[ch]) * (v - mean[ch]) / n })
 	return mean, variance

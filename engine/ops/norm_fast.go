@@ -126,7 +126,7 @@ func (op *lineNorm) EvalFast(c *Call) (bool, error) {
 	if shift != nil {
 		bias = tensor.Data[float32](shift)
 	} else {
-		if err := c.Run.ReserveBytes(4 * int64(inner)); err != nil {
+		if err := c.Run.ReserveList(inner, 4); err != nil {
 			return true, err
 		}
 		bias = make([]float32, inner)

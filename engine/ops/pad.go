@@ -200,11 +200,11 @@ func (op pad) Eval(c *Call) error {
 		c.Out[0] = y
 		return err
 	}
-	side := int64(0)
+	side := 0 // y has elements, so that sides add up
 	for _, d := range shape {
-		side += int64(d)
+		side += d
 	}
-	if err := c.Run.ReserveBytes(8 * side); err != nil {
+	if err := c.Run.ReserveList(side, 8); err != nil {
 		return err
 	}
 	origins := make([][]int, x.Rank())

@@ -129,6 +129,9 @@ type hits struct {
 // each calls f for every window of every plane: plane counts pictures and
 // channels, o the elements of the output.
 func (s *slide) each(r *Run, planes int, f func(plane, o int, w *hits)) error {
+	if s.outSize() == 0 {
+		return nil // of any number of planes
+	}
 	o := 0
 	for plane := range planes {
 		for oz := range s.out[0] {

@@ -106,7 +106,9 @@ func (g granularity) spans(x, scale []int, rank int) (spans, error) {
 		return s, nil
 	}
 	want := slices.Clone(x)
-	want[axis] = (x[axis] + g.block - 1) / g.block
+	if want[axis] = x[axis] / g.block; x[axis]%g.block != 0 {
+		want[axis]++
+	}
 	if !slices.Equal(scale, want) {
 		return spans{}, fmt.Errorf("scale must have shape %v with blocks of %d along axis %d, its shape is %v", want, g.block, axis, scale)
 	}
@@ -117,6 +119,9 @@ func (g granularity) spans(x, scale []int, rank int) (spans, error) {
 // lines calls line for runs of x that share their place in the scale: n
 // elements of x from at on, the scale from k on, step apart.
 func (s spans) lines(r *Run, line func(at, n, k, step int)) error {
+	if s.n == 0 || s.inner == 0 {
+		return nil // of any number of outer indices
+	}
 	for o := range s.outer {
 		for i := range s.n {
 			k := s.scaleAt(o, i)

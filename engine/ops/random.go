@@ -221,7 +221,7 @@ func (op multinomial) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Run.ReserveBytes(int64(classes) * 8); err != nil {
+	if err := c.Run.ReserveList(classes, 8); err != nil {
 		return err
 	}
 	c.Out[0] = y

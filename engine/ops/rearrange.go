@@ -219,7 +219,7 @@ func (op blockMove) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 func (op blockMove) Eval(c *Call) error {
 	x := c.In[0]
-	facts, err := op.Infer([]ir.Fact{ir.TypeOf(x)})
+	facts, err := op.Infer(factsOf(c.In))
 	if err != nil {
 		return err
 	}
@@ -328,6 +328,9 @@ func (op trilu) Eval(c *Call) error {
 		if k, err = integer(t); err != nil {
 			return fmt.Errorf("k %w", err)
 		}
+	}
+	if x.Rank() < 2 {
+		return fmt.Errorf("input 0 has shape %v; its rank must be at least 2", x.Shape())
 	}
 	y, err := c.Like(x)
 	if err != nil || y.Len() == 0 {

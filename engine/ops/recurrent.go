@@ -185,6 +185,9 @@ func (op *recurrent) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if op.hidden > 0 {
 		hidden = ir.Dim{N: op.hidden}
 	}
+	if hidden.N > maxSpan {
+		return nil, fmt.Errorf("a state of %s numbers takes too much memory", hidden)
+	}
 	dirs, rows := ir.Dim{N: len(op.backward)}, manyOf(hidden, op.gates)
 	state := ir.ShapeOf(dirs, batch, hidden)
 	y := ir.ShapeOf(steps, dirs, batch, hidden)
@@ -267,7 +270,7 @@ func newSequenceRun[T real](op *recurrent, c *Call) (*sequenceRun[T], error) {
 		s.steps, s.batch = s.batch, s.steps
 		y, state = []int{s.batch, s.steps, s.dirs, s.hidden}, []int{s.batch, s.dirs, s.hidden}
 	}
-	if err := c.Run.ReserveBytes(8 * int64(s.batch)); err != nil {
+	if err := c.Run.ReserveList(s.batch, 8); err != nil {
 		return nil, err
 	}
 	s.lengths = make([]int, s.batch)

@@ -211,14 +211,17 @@ func eachGroup[T wideNumber](c *Call, x *tensor.Tensor, axes []int, wide tensor.
 			outer, outerStrides = append(outer, n), append(outerStrides, strides[i])
 		}
 	}
+	groups := tensor.MustCount(outer)
+	if groups == 0 {
+		return nil
+	}
 	scratch, err := c.New(wide, size...)
 	if err != nil {
 		return err
 	}
 	group := tensor.Data[T](scratch)
 	inner := newWalk(size, sizeStrides)
-	o := 0
-	for o < tensor.MustCount(outer) {
+	for o := range groups {
 		at, rest := 0, o
 		for d := len(outer) - 1; d >= 0; d-- {
 			at += rest % outer[d] * outerStrides[d]
@@ -238,7 +241,6 @@ func eachGroup[T wideNumber](c *Call, x *tensor.Tensor, axes []int, wide tensor.
 		if err := f(o, group, inner); err != nil {
 			return err
 		}
-		o++
 	}
 	return nil
 }

@@ -212,6 +212,8 @@ func (op *resize) outDims(x ir.Shape, axes []int, r request) (ir.Shape, error) {
 		switch {
 		case r.sizes != nil && r.sizes[i] < 0:
 			return out, fmt.Errorf("sizes %v must not be negative", r.sizes)
+		case r.sizes != nil && r.sizes[i] > maxSpan:
+			return out, fmt.Errorf("sizes %v take too much memory", r.sizes)
 		case r.scales != nil && !(r.scales[i] > 0 && r.scales[i] <= math.MaxFloat32):
 			return out, fmt.Errorf("scales %v must be positive and finite", r.scales)
 		case r.sizes != nil && op.policy == "stretch":
@@ -349,7 +351,7 @@ func (op *resize) nearest(c *Call, shape []int, plan []resizeAxis) error {
 	from := make([][]int, len(shape)) // the offset of each place along each axis; -1 outside
 	strides := tensor.Strides(x.Shape())
 	for d, n := range shape {
-		if err := c.Run.ReserveBytes(8 * int64(n)); err != nil {
+		if err := c.Run.ReserveList(n, 8); err != nil {
 			return err
 		}
 		from[d] = make([]int, n)

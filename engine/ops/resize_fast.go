@@ -59,7 +59,7 @@ func (op *resize) pictures(c *Call, shape []int, plan []resizeAxis) (bool, error
 	last := x.Rank() - 1
 	s := &pictureSize{inH: x.Dim(last - 1), inW: x.Dim(last), outH: shape[last-1], outW: shape[last], vec: &c.Run.Kernel.Vec}
 	for _, p := range plan {
-		if err := c.Run.ReserveBytes(24 * int64(p.out) * int64(max(1, op.tapCount(p)))); err != nil {
+		if err := c.Run.ReserveList(p.out, 24*int64(max(1, op.tapCount(p)))); err != nil {
 			return true, err
 		}
 		if op.mode == "nearest" {
@@ -129,9 +129,9 @@ func (op *resize) nearestPlaces(p resizeAxis) (at []int32, ok bool) {
 // ResizeTaps says of which rows and columns of its input n, a Resize or Upsample,
 // makes those of its output, nil where they stay; x is the input's shape, and
 // constant gives the inputs that are known. ok is false where anything but the last
-// two axes changes, where places lie outside or are made of many.
+// two axes changes, where places lie outside, are made of many or very many.
 func ResizeTaps(n *ir.Node, x []int, constant func(*ir.Value) *tensor.Tensor) (rows, columns *vec.Taps, ok bool) {
-	const many = 8
+	const many, long = 8, 1 << 20
 	op, ok := n.Operator.(*resize)
 	if !ok {
 		return nil, nil, false
@@ -157,6 +157,9 @@ func ResizeTaps(n *ir.Node, x []int, constant func(*ir.Value) *tensor.Tensor) (r
 		return nil, nil, false
 	}
 	for _, p := range plan {
+		if p.out > long { // more than pictures have: Eval asks for the memory first
+			return nil, nil, false
+		}
 		taps, ok := op.axisTaps(p, many)
 		switch {
 		case !ok || p.axis < len(x)-2:

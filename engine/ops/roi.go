@@ -100,7 +100,9 @@ func evalRoiAlign[T real](op *roiAlign, c *Call) error {
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
+	if c.Out[0] = y; y.Len() == 0 {
+		return nil // of cells of any number
+	}
 	src, dst := tensor.Data[T](x), tensor.Data[T](y)
 	cells, plane := op.height*op.width, h*w
 	var s roiSamples
@@ -299,8 +301,12 @@ func (op *nms) eval(c *Call, suppress suppressor) error {
 		return err
 	}
 	boxes, scores := c.In[0], c.In[1]
+	if scores.Len() == 0 { // of any number of classes
+		c.Out[0], err = c.New(tensor.Int64, 0, 3)
+		return err
+	}
 	count, classes := boxes.Dim(1), scores.Dim(1)
-	if err := c.Run.ReserveBytes(400 * int64(count)); err != nil {
+	if err := c.Run.ReserveList(count, 400); err != nil {
 		return err
 	}
 	corners, order, kept := make([][4]float32, count), make([]int, 0, count), []int64{}
@@ -320,7 +326,7 @@ func (op *nms) eval(c *Call, suppress suppressor) error {
 			if order, err = suppress(c.Run, corners, score, order, most, iou); err != nil {
 				return err
 			}
-			if err := c.Run.ReserveBytes(48 * int64(len(kept)+3*len(order))); err != nil {
+			if err := c.Run.ReserveList(len(kept)+3*len(order), 48); err != nil {
 				return err
 			}
 			for _, i := range order {

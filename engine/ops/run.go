@@ -3,6 +3,7 @@ package ops
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"unsafe"
 
@@ -78,7 +79,16 @@ func (r *Run) Reserve(d tensor.DType, shape []int) error {
 	if d == tensor.String {
 		size = int(unsafe.Sizeof(""))
 	}
-	return r.ReserveBytes(int64(n) * int64(size))
+	return r.ReserveList(n, int64(size))
+}
+
+// ReserveList checks that n elements of size bytes fit the memory limit. Sizes of
+// what has no elements come from strangers too: the product may pass 64 bits.
+func (r *Run) ReserveList(n int, size int64) error {
+	if int64(n) > math.MaxInt64/size {
+		return &MemoryError{math.MaxInt64, r.live, r.limit}
+	}
+	return r.ReserveBytes(int64(n) * size)
 }
 
 // ReserveBytes checks that more bytes fit the memory limit.
@@ -200,8 +210,10 @@ func (r *Run) Check() error {
 }
 
 // Turn counts one turn of a loop whose length the model decides.
-func (r *Run) Turn() error {
-	if r.left.Add(-1) < 0 {
+func (r *Run) Turn() error { return r.turns(1) }
+
+func (r *Run) turns(n int64) error {
+	if r.left.Add(-n) < 0 {
 		return fmt.Errorf("the loop budget of %d turns a run is used up", r.iterations)
 	}
 	return r.Check()

@@ -305,6 +305,9 @@ func (op scan) evalBatch(c *Call) error {
 	}
 	samples := make([][]*tensor.Tensor, op.states+op.gathers)
 	for b := range batch {
+		if err := c.Run.Turn(); err != nil {
+			return err
+		}
 		steps := longest
 		if lens != nil {
 			if steps = lens[b]; steps < 0 || steps > longest {

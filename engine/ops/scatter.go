@@ -120,7 +120,7 @@ func newScatterElements11(n *ir.Node) (Op, error) {
 // Infer: data [d…], indices and updates [i…] → [d…].
 func (op scatterElements) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	err := firstError(wantType(in, 1, integerTypes), sameTypes(in, 0, 2), elementwiseIndex(in, op.axis), op.reduce.check(in[0].DType))
-	if err == nil && !mayEqual(in[1].Shape, in[2].Shape) {
+	if err == nil && !fitsShape(in[1].Shape, in[2].Shape) {
 		err = fmt.Errorf("indices have shape %s, updates %s; they must agree", in[1].Shape, in[2].Shape)
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, err
@@ -134,25 +134,9 @@ func sameTypes(in []ir.Fact, i, j int) error {
 	return nil
 }
 
-// mayEqual reports whether nothing known tells two shapes apart.
-func mayEqual(a, b ir.Shape) bool {
-	if !a.Ranked || !b.Ranked {
-		return true
-	}
-	if len(a.Dims) != len(b.Dims) {
-		return false
-	}
-	for i, d := range a.Dims {
-		if e := b.Dims[i]; d.Known() && e.Known() && d.N != e.N {
-			return false
-		}
-	}
-	return true
-}
-
 func (op scatterElements) Eval(c *Call) error {
 	x, idx, updates := c.In[0], c.In[1], c.In[2]
-	if _, err := op.Infer([]ir.Fact{ir.TypeOf(x), ir.TypeOf(idx), ir.TypeOf(updates)}); err != nil {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
 	}
 	y, err := copyOf(c, x)
@@ -189,7 +173,7 @@ func (op scatterND) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !mayEqual(slices[0].Shape, in[2].Shape) {
+		if !fitsShape(slices[0].Shape, in[2].Shape) {
 			return nil, fmt.Errorf("updates have shape %s, data %s with indices %s take %s", in[2].Shape, in[0].Shape, in[1].Shape, slices[0].Shape)
 		}
 	}
@@ -198,7 +182,7 @@ func (op scatterND) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 func (op scatterND) Eval(c *Call) error {
 	x, idx, updates := c.In[0], c.In[1], c.In[2]
-	if _, err := op.Infer([]ir.Fact{ir.TypeOf(x), ir.TypeOf(idx), ir.TypeOf(updates)}); err != nil {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
 	}
 	y, err := copyOf(c, x)
@@ -237,7 +221,7 @@ func (op tensorScatter) Infer(in []ir.Fact) ([]ir.Fact, error) {
 			err = errors.New("the axis is that of the batch")
 		}
 		if err == nil && u.Ranked {
-			if u.Rank() != s.Rank() || !mayEqual(withDim(s, axis, ir.Unknown), withDim(u, axis, ir.Unknown)) ||
+			if u.Rank() != s.Rank() || !fitsShape(withDim(s, axis, ir.Unknown), withDim(u, axis, ir.Unknown)) ||
 				u.Dims[axis].Known() && s.Dims[axis].Known() && u.Dims[axis].N > s.Dims[axis].N {
 				err = fmt.Errorf("an update of shape %s does not fit a cache of %s along axis %d", u, s, axis)
 			}
@@ -248,7 +232,7 @@ func (op tensorScatter) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 func (op tensorScatter) Eval(c *Call) error {
 	x, u := c.In[0], c.In[1]
-	if _, err := op.Infer([]ir.Fact{ir.TypeOf(x), ir.TypeOf(u)}); err != nil {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
 	}
 	index, err := callInts(c, 2)

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -17,7 +16,7 @@ func (op scatterElements) EvalFast(c *Call) (bool, error) {
 	if op.reduce != "none" || size != 4 && size != 8 || idx.DType() != tensor.Int64 || !sameBut(x, idx, op.axis) || !slices.Equal(idx.Shape(), updates.Shape()) {
 		return false, nil
 	}
-	if _, err := op.Infer([]ir.Fact{ir.TypeOf(x), ir.TypeOf(idx), ir.TypeOf(updates)}); err != nil {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return true, err
 	}
 	y, err := c.output(x.DType(), x.Shape()...)

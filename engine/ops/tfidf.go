@@ -85,8 +85,8 @@ func (op *tfIdf) read(a *ir.Attrs, items []string) {
 		return
 	}
 	for _, i := range op.index {
-		if i < 0 {
-			a.Fail("attribute \"ngram_indexes\" has %d, which is negative", i)
+		if i < 0 || i > maxSpan {
+			a.Fail("attribute \"ngram_indexes\" has %d, it must lie between 0 and %d", i, maxSpan)
 			return
 		}
 		op.size = max(op.size, i+1)
@@ -134,7 +134,9 @@ func (op tfIdf) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
+	if c.Out[0] = y; y.Len() == 0 {
+		return nil // of any number of rows
+	}
 	out := tensor.Data[float32](y)
 	for r := range rows {
 		counts := make([]float64, len(op.index))

@@ -139,7 +139,7 @@ func scaleConv(g *ir.Graph, conv *ir.Node, scale, shift []float32) bool {
 	w := floats(conv.Inputs[1])
 	shape := conv.Inputs[1].Fact.Const
 	channels := len(scale)
-	if len(w) == 0 {
+	if len(w) == 0 || channels == 0 {
 		return false
 	}
 	// Conv: [C, …]; ConvTranspose: [Cin, C/group, …], where channels of the

@@ -41,7 +41,7 @@ func (r *Runner) divide(in []*tensor.Tensor) (d division, n int) {
 		}
 		n, bytes = t.Shape()[0], bytes+len(t.Bytes())
 	}
-	if n < 2 || r.opt.Plain || r.opt.Trace != nil {
+	if n < 2 || bytes == 0 || r.opt.Plain || r.opt.Trace != nil { // pictures of no bytes may be any number
 		return division{}, n
 	}
 	b := &r.batches

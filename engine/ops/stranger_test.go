@@ -1,0 +1,107 @@
+package ops
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// strangeRow is a call that a stranger's model may come to: Eval gets it as it is
+// where shapes are not known before a run.
+type strangeRow struct {
+	name, domain, op string
+	version          int
+	attrs            attrs
+	in               []*tensor.Tensor
+	outputs          int
+	shape            []int  // of the first output
+	fails            string // or: what the error holds
+}
+
+// empty is a tensor without elements, of sides of any length.
+func empty(shape ...int) *tensor.Tensor { return tensor.New(tensor.Float32, shape...) }
+
+// far is a side that no loop comes to the end of.
+const far = 1 << 40
+
+// What has no elements may have sides of any length: nothing may walk them, nor
+// take memory for them. The numbers of attributes may be any, too.
+func TestStrangers(t *testing.T) {
+	one, zero := ramp(1), tensor.New(tensor.Float32, 1)
+	for _, r := range []strangeRow{
+		{"no rows of far channels", "", "Conv", 11, attrs{"pads": []int{0, 1 << 28}}, []*tensor.Tensor{empty(0, 1, 4), ramp(1, 1, 1)}, 1, []int{0, 1, 4 + 1<<28}, ""},
+		{"empty lists are none", "", "ConvTranspose", 11, attrs{"pads": []int{}, "strides": []int{}, "kernel_shape": []int{}, "dilations": []int{}},
+			[]*tensor.Tensor{ramp(1, 1, 2), ramp(1, 1, 1)}, 1, []int{1, 1, 2}, ""},
+		{"far channels", "", "MaxPool", 12, attrs{"kernel_shape": []int{1, 1}}, []*tensor.Tensor{empty(1, far, 3, 0)}, 1, nil, "padded input"},
+		{"far channels, same", "", "MaxPool", 12, attrs{"kernel_shape": []int{1, 1}, "auto_pad": "SAME_UPPER"}, []*tensor.Tensor{empty(1, far, 3, 0)}, 1, []int{1, far, 3, 0}, ""},
+		{"far lines", "", "LayerNormalization", 17, nil, []*tensor.Tensor{empty(far, 0), empty(0)}, 1, []int{far, 0}, ""},
+		{"far groups", "", "MeanVarianceNormalization", 13, attrs{"axes": []int{0}}, []*tensor.Tensor{empty(far, 0)}, 1, []int{far, 0}, ""},
+		{"far axis", "", "ReduceSum", 11, attrs{"axes": []int{0}}, []*tensor.Tensor{empty(far, 0)}, 1, []int{1, 0}, ""},
+		{"far outer", "", "QuantizeLinear", 13, attrs{"axis": 1}, []*tensor.Tensor{empty(far, 0), empty(0)}, 1, []int{far, 0}, ""},
+		{"the largest block", "", "QuantizeLinear", 23, attrs{"axis": 1, "block_size": math.MaxInt}, []*tensor.Tensor{ramp(3, 2), empty(3, 0)}, 1, nil, "scale must have shape [3 1]"},
+		{"far classes", "", "NonMaxSuppression", 10, nil, []*tensor.Tensor{empty(1, 0, 4), empty(1, far, 0)}, 1, []int{0, 3}, ""},
+		{"far cells", "", "RoiAlign", 16, attrs{"output_height": 1 << 20, "output_width": 1 << 20}, []*tensor.Tensor{empty(1, 0, 2, 2), empty(1, 4), tensor.New(tensor.Int64, 1)}, 1, []int{1, 0, 1 << 20, 1 << 20}, ""},
+		{"far heads of nothing", "", "Attention", 23, attrs{"q_num_heads": far, "kv_num_heads": far}, []*tensor.Tensor{empty(1, 1, 0), empty(1, 1, 0), empty(1, 1, 0)}, 1, nil, "number of heads"},
+		{"far heads that see nothing", "", "Attention", 23, nil, []*tensor.Tensor{empty(1, far, 1, 0), empty(1, 1, 0, 0), empty(1, 1, 0, 0)}, 1, []int{1, far, 1, 0}, ""},
+		{"far memories", "", "LinearAttention", 27, attrs{"q_num_heads": far, "kv_num_heads": far, "update_rule": "linear"}, []*tensor.Tensor{empty(1, 1, 0), empty(1, 1, 0), empty(1, 1, 0)}, 1, nil, "nothing for each"},
+		{"far turned heads", "", "RotaryEmbedding", 23, nil, []*tensor.Tensor{empty(1, far, 1, 0), empty(1, 1, 0), empty(1, 1, 0)}, 1, []int{1, far, 1, 0}, ""},
+		{"angles of no rows", "", "RotaryEmbedding", 23, nil, []*tensor.Tensor{ramp(1, 1, 1, 2), zero, zero, tensor.New(tensor.Int64, 1, 1)}, 1, nil, "rows"},
+		{"far groups of no channels", "com.microsoft", "GroupNorm", 1, attrs{"groups": far, "activation": 0}, []*tensor.Tensor{empty(1, 2, 0), empty(0), empty(0)}, 1, []int{1, 2, 0}, ""},
+		{"far rows of no grams", "", "TfIdfVectorizer", 9, attrs{"max_gram_length": 1, "max_skip_count": 0, "min_gram_length": 1, "mode": "TF", "ngram_counts": []int{0}, "ngram_indexes": []int{}, "pool_int64s": []int{}},
+			[]*tensor.Tensor{tensor.New(tensor.Int64, far, 0)}, 1, []int{far, 0}, ""},
+		{"the last index", "", "TfIdfVectorizer", 9, attrs{"max_gram_length": 1, "max_skip_count": 0, "min_gram_length": 1, "mode": "TF", "ngram_counts": []int{0}, "ngram_indexes": []int{math.MaxInt}, "pool_int64s": []int{1}},
+			[]*tensor.Tensor{ints(1)}, 1, nil, "ngram_indexes"},
+		{"far rows of no features", "ai.onnx.ml", "FeatureVectorizer", 1, attrs{"inputdimensions": []int{0}}, []*tensor.Tensor{empty(far, 0)}, 1, []int{far, 0}, ""},
+		{"the last feature", "ai.onnx.ml", "TreeEnsembleRegressor", 1, attrs{"nodes_nodeids": []int{0, 1}, "nodes_treeids": []int{0, 0}, "nodes_modes": []string{"BRANCH_LEQ", "LEAF"},
+			"nodes_featureids": []int{math.MaxInt, 0}, "nodes_truenodeids": []int{1, 0}, "nodes_falsenodeids": []int{1, 0}, "nodes_values": []float32{0, 0},
+			"target_treeids": []int{0}, "target_nodeids": []int{1}, "target_ids": []int{0}, "target_weights": []float32{1}}, []*tensor.Tensor{ramp(1, 1)}, 1, nil, "tree node 0"},
+		{"far states", "", "RNN", 14, nil, []*tensor.Tensor{empty(0, 1, 1), empty(1, 0, 1), empty(1, 0, far)}, 1, nil, "too much memory"},
+		{"far sizes", "", "Resize", 18, nil, []*tensor.Tensor{ramp(1, 1, 2, 2), nil, nil, ints(1, 1, 2, math.MaxInt64)}, 1, nil, "too much memory"},
+		{"a vector", "", "Trilu", 14, nil, []*tensor.Tensor{one}, 1, nil, "rank"},
+		{"a scalar", "", "Trilu", 14, nil, []*tensor.Tensor{tensor.Scalar(float32(1))}, 1, nil, "rank"},
+		{"past of another rank", "com.microsoft", "MultiHeadAttention", 1, attrs{"num_heads": 1}, []*tensor.Tensor{ramp(1, 1, 2), ramp(1, 1, 2), ramp(1, 1, 2), nil, nil, nil, ramp(1, 0), ramp(1, 0)}, 1, nil, "rank"},
+	} {
+		t.Run(r.op+"/"+r.name, r.check)
+	}
+}
+
+func (r *strangeRow) check(t *testing.T) {
+	n := testNode(r.op, r.version, len(r.in), r.outputs, r.attrs)
+	n.Domain = r.domain
+	for i, x := range r.in {
+		if x == nil {
+			n.Inputs[i] = nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	c := &Call{In: r.in, Out: make([]*tensor.Tensor, r.outputs), Node: n, Run: NewRun(ctx, 1<<26, 1<<20)}
+	err := BindNode(n, Find(r.domain, r.op, r.version))
+	if err == nil {
+		err = n.Operator.(Op).Eval(c)
+	}
+	switch {
+	case r.fails != "" && (err == nil || !strings.Contains(err.Error(), r.fails)):
+		t.Errorf("gave %v, want an error about %q", err, r.fails)
+	case r.fails == "" && err != nil:
+		t.Error(err)
+	case r.fails == "" && !slices.Equal(c.Out[0].Shape(), r.shape):
+		t.Errorf("shape is %v, want %v", c.Out[0].Shape(), r.shape)
+	}
+}
+
+// Training on nothing gives moments of nothing.
+func TestBatchNormOfNothing(t *testing.T) {
+	out, err := evaluate("BatchNormalization", 15, 3, attrs{"training_mode": 1}, empty(2, 1, 0), ramp(1), ramp(1), ramp(1), ramp(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := tensor.Data[float32](out[1])[0]; v == v {
+		t.Errorf("the mean of nothing is %v, want NaN", v)
+	}
+}

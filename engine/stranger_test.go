@@ -1,0 +1,59 @@
+package engine_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// Shapes that are known at a run only reach rewritten graphs and plans too.
+func TestStrangersInput(t *testing.T) {
+	float := func(n int) *tensor.Tensor { return tensor.New(tensor.Float32, n) }
+	norm := func(b *ir.Builder, x *ir.Value) *ir.Value {
+		return b.Node("BatchNormalization", []*ir.Value{x, b.Const("", float(1)), b.Const("", float(1)), b.Const("", float(1)), b.Const("", float(1))})
+	}
+	for _, r := range []struct {
+		name  string
+		build func(b *ir.Builder, x *ir.Value) *ir.Value
+		in    *tensor.Tensor
+		fails string
+	}{
+		{"pictures without pixels, any number of them", func(b *ir.Builder, x *ir.Value) *ir.Value { return b.Node("Relu", []*ir.Value{x}) },
+			tensor.New(tensor.Float32, 1<<40, 0), ""},
+		{"a norm of a scalar", norm, tensor.Scalar(float32(1)), "batch"},
+		{"a norm of a vector", norm, float(3), ""},
+		{"a norm of two channels by one", norm, tensor.New(tensor.Float32, 1, 2, 3), "channels"},
+		{"a width that nobody has room for", func(b *ir.Builder, x *ir.Value) *ir.Value {
+			conv := b.Node("Conv", []*ir.Value{b.Node("Resize", []*ir.Value{x, nil, nil, b.Const("", tensor.Of([]int64{1, 1, 4, 1 << 28}))}, ir.AttrString("mode", "linear")),
+				b.Const("", tensor.New(tensor.Float32, 1, 1, 1, 1))})
+			return conv
+		}, tensor.New(tensor.Float32, 1, 1, 4, 4), "memory"},
+	} {
+		t.Run(r.name, func(t *testing.T) {
+			b := ir.NewBuilder(18)
+			b.Output("y", r.build(b, b.Input("x", tensor.Float32, ir.Shape{})))
+			m, err := b.Model()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := engine.OpenModel(m, engine.MemoryLimit(256<<20))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			start := time.Now()
+			_, err = s.Run(context.Background(), engine.Values{"x": r.in})
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("took %v", took)
+			}
+			if r.fails == "" && err != nil || r.fails != "" && (err == nil || !strings.Contains(err.Error(), r.fails) || strings.Contains(err.Error(), "BUG")) {
+				t.Errorf("gave %v, want %q", err, r.fails)
+			}
+		})
+	}
+}
