@@ -38,7 +38,8 @@ type options struct{ top, batch, workers int }
 func Top(n int) Option { return func(o *options) { o.top = n } }
 
 // Image names what is in a picture: the most probable classes, most probable
-// first; of equal ones the lower index.
+// first; of equal ones the lower index. It is an error where the network gives
+// something else than a score for each class, or NaN.
 func Image(m Model, img *vision.Image, opts ...Option) ([]Prediction, error) {
 	return ImageContext(context.Background(), m, img, opts...)
 }
@@ -76,7 +77,23 @@ func Tensor(ctx context.Context, m Model, x *tensor.Tensor, opts ...Option) ([]P
 	if err != nil {
 		return nil, err
 	}
-	return Rank(Softmax(all[0]), m.Labels(), o.top), nil
+	return ranked(all[0], m.Labels(), o.top)
+}
+
+// ranked makes predictions of one picture's scores. Where the network computed no
+// number, there is none to tell.
+func ranked(scores []float64, labels *label.Set, n int) ([]Prediction, error) {
+	p := Softmax(scores)
+	lost := 0
+	for _, v := range p {
+		if math.IsNaN(v) {
+			lost++
+		}
+	}
+	if lost > 0 {
+		return nil, fmt.Errorf("the network gives no numbers: %d of %d probabilities are NaN; a recipe that does not suit it may be why", lost, len(p))
+	}
+	return Rank(p, labels, n), nil
 }
 
 // rows runs the network on n encoded pictures and returns the scores of each.
@@ -101,6 +118,15 @@ func scores(t *tensor.Tensor, n int, labels *label.Set) ([][]float64, error) {
 		return nil, fmt.Errorf("the model's first output is %v, not the scores of a classifier", t)
 	case t.Rank() > 1 && t.Dim(0) != n, n > 1 && t.Rank() < 2:
 		return nil, fmt.Errorf("the model's first output is %v, not the scores of %d pictures", t, n)
+	}
+	wide := 0
+	for i, d := range t.Shape() {
+		if (i > 0 || t.Rank() == 1) && d != 1 {
+			wide++
+		}
+	}
+	if wide > 1 {
+		return nil, fmt.Errorf("the model's first output is %v, not a score for each class: the model is no classifier", t)
 	}
 	classes := t.Len() / n
 	if labels != nil {

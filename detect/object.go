@@ -119,8 +119,9 @@ func (d *Detector) finish(c candidate, made found, g vision.Geometry) (Object, b
 	}
 	o := Object{Class: c.class, Label: fmt.Sprintf("class %d", c.class), Score: c.score, Box: inside}
 	if labels := d.labels(); labels != nil {
-		l, _ := labels.At(c.class)
-		o.Label = l.Name
+		if l, ok := labels.At(c.class); ok {
+			o.Label = l.Name
+		}
 	}
 	for _, p := range points {
 		o.Keypoints = append(o.Keypoints, cleanPoint(p, g))

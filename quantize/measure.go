@@ -1,6 +1,7 @@
 package quantize
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -41,6 +42,12 @@ func (q *quantizer) measure(p *placement) (*Result, error) {
 			}
 			a, b := tensor.Data[float32](w), tensor.Data[float32](got)
 			for k := range a {
+				if a[k] != a[k] {
+					return nil, fmt.Errorf("output %q holds NaN in float32 already, for sample %d of those compared: there is nothing to hold a quantised network to; is the recipe the network's own?", name, i+1)
+				}
+				if math.IsInf(float64(a[k]), 0) { // has no distance
+					continue
+				}
 				d := float64(a[k]) - float64(b[k])
 				off, all = off+d*d, all+float64(a[k])*float64(a[k])
 			}
@@ -53,7 +60,9 @@ func (q *quantizer) measure(p *placement) (*Result, error) {
 		}
 	}
 	e.Compared = len(q.want)
-	e.Error = math.Sqrt(off / math.Max(all, 1e-300))
+	if e.Error = math.Sqrt(off / math.Max(all, 1e-300)); !(e.Error <= math.MaxFloat64) {
+		return nil, errors.New("the quantised network gives NaN or infinity where the network in float32 gives numbers; keep the layers before that in float32 (Options.Float, --float)")
+	}
 	if scores > 0 {
 		e.Agreement = float64(same) / float64(scores)
 	}

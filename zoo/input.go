@@ -24,7 +24,11 @@ func (p pictureInput) String() string {
 		}
 		return fmt.Sprint(n)
 	}
-	return fmt.Sprintf("%s, %s, %s channels, %s x %s", p.dtype, p.layout, size(p.channels), size(p.height), size(p.width))
+	channels := size(p.channels) + " channels"
+	if p.channels == 1 {
+		channels = "1 channel"
+	}
+	return fmt.Sprintf("%s, %s, %s, %s x %s", p.dtype, p.layout, channels, size(p.height), size(p.width))
 }
 
 // findPicture picks the first input that can be a picture: three or four

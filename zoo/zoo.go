@@ -280,6 +280,10 @@ func (c *config) prepare(m *Model) error {
 		if p.dtype != 0 && name == "none" {
 			recipe.DType = p.dtype.String()
 		}
+		if name == "none" && p.height > 0 && p.width > 0 {
+			recipe.Resize = vision.ResizeRule{Mode: vision.Stretch, Width: p.width, Height: p.height, Filter: vision.Bilinear}
+			why += fmt.Sprintf(", stretched to its %d x %d", p.height, p.width)
+		}
 		m.guess = fmt.Sprintf("%s: no recipe is known for this model; from its input (%s) the guess is %q: %s; --recipe says it better",
 			excerpt([]byte(m.card.Name)), p, name, why)
 	}

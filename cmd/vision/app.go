@@ -53,7 +53,13 @@ func noModel(err error) error { return &exitError{exitModel, err} }
 func failed() error { return &exitError{exitFailed, nil} }
 
 // run is the program: it returns the exit code.
-func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintln(errOut, "vision: "+oneLine(bug(r)))
+			code = exitFailed
+		}
+	}()
 	pictures.Register()
 	work, stop := context.WithCancel(ctx)
 	defer stop()
@@ -81,7 +87,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		fmt.Fprintln(errOut, "vision: interrupted")
 		return exitInterrupted
 	}
-	code := exitFailed
+	code = exitFailed
 	var coded *exitError
 	if errors.As(err, &coded) {
 		code = coded.code
@@ -90,6 +96,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		fmt.Fprintln(errOut, "vision: "+msg)
 	}
 	return code
+}
+
+// bug is what is told of a panic.
+func bug(r any) string {
+	return "BUG: " + strings.TrimPrefix(fmt.Sprint(r), "BUG: ") + "; please report it with the command and its input"
 }
 
 // plain is an error's message with the path first where a file is at fault, as

@@ -64,10 +64,10 @@ func evalImageNet(c *cli.Context) error {
 		return err
 	}
 	defer m.Close()
-	remark(c, m.Guess())
-	if m.Encoder() == nil {
-		return noModel(fmt.Errorf("no input of model %s takes a picture", m.Card().Name))
+	if err := takesPicture(m); err != nil {
+		return err
 	}
+	remark(c, m.Guess())
 	pictures, err := await(c.Context, func() ([]labelled, error) {
 		return findLabelled(c.Args().First(), c.String("labels"), m.Labels())
 	})

@@ -48,6 +48,14 @@ func remark(c *cli.Context, line string) {
 	}
 }
 
+// takesPicture refuses a model that no picture can be put into.
+func takesPicture(m *zoo.Model) error {
+	if m.Encoder() != nil {
+		return nil
+	}
+	return usage("no input of model %s takes a picture; vision inspect tells what it takes, vision run gives it that", oneLine(m.Card().Name))
+}
+
 // loadClassifier opens the model that --model names, else the best cached
 // classifier, else the built-in one.
 func loadClassifier(c *cli.Context, more ...zoo.Option) (*zoo.Model, error) {

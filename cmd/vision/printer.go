@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 
@@ -62,5 +63,8 @@ func cell(s string) string {
 func printJSON(w io.Writer, v any) {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(v)
+	var wrong *json.UnsupportedValueError
+	if err := e.Encode(v); errors.As(err, &wrong) {
+		panic("BUG: " + err.Error())
+	}
 }

@@ -65,10 +65,10 @@ func quantizeAction(c *cli.Context) error {
 		return noModel(err)
 	}
 	defer m.Close()
-	remark(c, m.Guess())
-	if m.Encoder() == nil {
-		return noModel(fmt.Errorf("model %q takes no picture, so that pictures cannot calibrate it", m.Card().Name))
+	if err := takesPicture(m); err != nil {
+		return err
 	}
+	remark(c, m.Guess())
 	samples, err := calibration(c, m)
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ func verifyCommand() *cli.Command {
 			&cli.DurationFlag{Name: "timeout", Usage: "longest time of a case", Value: time.Minute},
 			&cli.StringFlag{Name: "against", Usage: "compare with this model, a zoo name or a path, on zero and random inputs"},
 			toggle("plain", "reference kernels only, no optimisation"),
-			offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
+			offlineFlag, quietFlag, threadsFlag, precisionFlag, toggle("json", "print a line of JSON for each case; the last line stays as it is"),
 		},
 		Action: verify,
 	}

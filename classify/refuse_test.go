@@ -1,0 +1,92 @@
+package classify_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/visionzoo/vision/assets/label"
+	"github.com/visionzoo/vision/classify"
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/vision"
+)
+
+// built is a model of one operator on pictures of 2 x 2.
+type built struct {
+	session *engine.Session
+	encoder *vision.Encoder
+}
+
+func (b built) Session() *engine.Session { return b.session }
+func (b built) Encoder() *vision.Encoder { return b.encoder }
+func (b built) Labels() *label.Set       { return nil }
+
+func build(t *testing.T, network func(b *ir.Builder, x *ir.Value) *ir.Value) built {
+	t.Helper()
+	b := ir.NewBuilder(21)
+	b.Output("y", network(b, b.Input("x", tensor.Float32, ir.ShapeOf(ir.Sym("batch"), ir.Dim{N: 3}, ir.Dim{N: 2}, ir.Dim{N: 2}))))
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.OpenModel(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	r, err := vision.ParseRecipe([]byte(`{"resize":"stretch 2x2 bilinear","scale":"1/255"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := vision.NewEncoder(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return built{s, e}
+}
+
+// TestNoAnswer: of black pixels the network takes logarithms of negative numbers.
+// That is an error of the picture, beside others that are well.
+func TestNoAnswer(t *testing.T) {
+	m := build(t, func(b *ir.Builder, x *ir.Value) *ir.Value {
+		flat := b.Node("Flatten", []*ir.Value{x})
+		return b.Node("Log", []*ir.Value{b.Node("Sub", []*ir.Value{flat, b.Const("c", tensor.Scalar(float32(0.5)))})})
+	})
+	black, white := vision.NewImage(2, 2), vision.NewImage(2, 2)
+	for i := range white.Pix {
+		white.Pix[i], black.Pix[i] = 255, 0
+	}
+	if top, err := classify.Image(m, black); top != nil || err == nil || !strings.Contains(err.Error(), "12 of 12 probabilities are NaN") {
+		t.Errorf("%v, %v", top, err)
+	}
+	var got []bool
+	sources := slices.Values([]vision.Source{vision.ImageSource("white", white), vision.ImageSource("black", black), vision.ImageSource("white", white)})
+	for r, err := range classify.Stream(context.Background(), m, sources, classify.Batch(3)) {
+		got = append(got, err == nil && len(r.Predictions) == 5)
+	}
+	if !slices.Equal(got, []bool{true, false, true}) {
+		t.Errorf("of three pictures, these had answers: %v", got)
+	}
+}
+
+// TestNoClassifier: a picture, or a score for each cell, is no list of classes.
+func TestNoClassifier(t *testing.T) {
+	m := build(t, func(b *ir.Builder, x *ir.Value) *ir.Value { return b.Node("Relu", []*ir.Value{x}) })
+	_, err := classify.Image(m, vision.NewImage(2, 2))
+	if err == nil || !strings.Contains(err.Error(), "float32[1 3 2 2], not a score for each class") {
+		t.Error(err)
+	}
+	for _, err := range classify.Stream(context.Background(), m, slices.Values([]vision.Source{vision.ImageSource("a", vision.NewImage(2, 2))})) {
+		if err == nil || errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+	pooled := build(t, func(b *ir.Builder, x *ir.Value) *ir.Value { return b.Node("GlobalAveragePool", []*ir.Value{x}) })
+	if top, err := classify.Image(pooled, vision.NewImage(2, 2)); err != nil || len(top) != 3 {
+		t.Errorf("a score for each class, [1 3 1 1]: %v, %v", top, err)
+	}
+}
