@@ -3,6 +3,7 @@ package quantize_test
 import (
 	"bytes"
 	"context"
+	"math"
 	"math/rand"
 	"strings"
 	"testing"
@@ -191,5 +192,29 @@ func TestRefuses(t *testing.T) {
 	defer fused.Close()
 	if _, err := quantize.Session(context.Background(), fused, samples(), quantize.Options{}); err == nil || !strings.Contains(err.Error(), "open the session with the option quantize.Prepare()") {
 		t.Errorf("a session that was opened without Prepare: %v", err)
+	}
+}
+
+// TestNaN: where the network itself gives no numbers, there is nothing to come near.
+func TestNaN(t *testing.T) {
+	s, err := engine.OpenBytes(build(13), quantize.Prepare())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	poisoned := samples()
+	clean := poisoned.Load
+	poisoned.Load = func(i int) (engine.Values, error) {
+		in, err := clean(i)
+		if i == 3 {
+			x := tensor.Data[float32](in["x"])
+			for k := range x {
+				x[k] = float32(math.NaN())
+			}
+		}
+		return in, err
+	}
+	if r, err := quantize.Session(context.Background(), s, poisoned, quantize.Options{Exact: true}); r != nil || err == nil || !strings.Contains(err.Error(), `output "y" holds NaN in float32 already`) {
+		t.Errorf("%v, %v", r, err)
 	}
 }
