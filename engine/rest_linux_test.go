@@ -74,7 +74,7 @@ func rest(path string) (r atRest, err error) {
 			return r, err
 		}
 	}
-	time.Sleep(time.Second)
+	time.Sleep(3 * time.Second) // memory of activations waits for two
 	r.After, r.Program, r.File = residentNow(path)
 	return r, nil
 }

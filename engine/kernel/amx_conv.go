@@ -122,9 +122,9 @@ func (s *tiled) setPairs(c *Conv, m *tileMap) {
 	add := func(p *amd64.TilePair, t *rowTile, first int) {
 		for _, r := range t.runs {
 			s.segments = append(s.segments, amd64.TileSegment{
-				Sums: 128 * (first + r.row), Rows: r.count,
-				Out:      r.n*c.Out.Image + c.Out.Pixel(r.y, r.x),
-				Residual: r.n*residual.Image + residual.Pixel(r.y, r.x),
+				Sums: 128 * (first + int(r.row)), Rows: int(r.count),
+				Out:      int(r.n)*c.Out.Image + c.Out.Pixel(int(r.y), int(r.x)),
+				Residual: int(r.n)*residual.Image + residual.Pixel(int(r.y), int(r.x)),
 			})
 			p.Count++
 		}

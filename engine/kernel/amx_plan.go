@@ -19,28 +19,36 @@ type rowTile struct {
 
 // pixelRun is a run of rows, from row on, that are the pixels (y, x), (y, x+1),
 // ... of picture n.
-type pixelRun struct{ row, count, n, y, x int }
+type pixelRun struct{ row, count, n, y, x int32 }
+
+func newPixelRun(row, count, n, y, x int) pixelRun {
+	return pixelRun{int32(row), int32(count), int32(n), int32(y), int32(x)}
+}
 
 // mapTiles chooses the cheapest of three ways: along each row of pixels; flat
 // through the halo between the rows, for narrow pictures; across the pictures of
 // a batch, for tiny ones. A tile has at most most rows.
 func mapTiles(c *Conv, most int) tileMap {
-	best := tilesByRow(c, most)
+	count, rows := even(c.Out.W, most)
+	best, cost := tilesByRow, tilesCost(c.Out.N*c.Out.H*count, rows)
 	if c.StrideH == 1 && c.StrideW == 1 && c.Out.W <= c.In.Pitch { // else rows of outputs overlap
-		if m := tilesFlat(c, most); m.cost() < best.cost() {
-			best = m
+		if t := tilesCost(flatTiles(c, most)); t < cost {
+			best, cost = tilesFlat, t
 		}
 	}
 	if c.In.N > 1 {
-		if m := tilesByPicture(c, most); m.cost() < best.cost() {
-			best = m
+		count, rows := even(c.Out.N, most)
+		if tilesCost(c.Out.H*c.Out.W*count, rows) < cost {
+			best = tilesByPicture
 		}
 	}
-	return best
+	return best(c, most)
 }
 
 // cost is the time of one product for every pair of tiles, in nanoseconds.
-func (m *tileMap) cost() float64 { return float64((len(m.tiles)+1)/2) * 2 * tileTime(m.rows) }
+func (m *tileMap) cost() float64 { return tilesCost(len(m.tiles), m.rows) }
+
+func tilesCost(tiles, rows int) float64 { return float64((tiles+1)/2) * 2 * tileTime(rows) }
 
 // tileTime is the time of a tile product in nanoseconds: measured, the same
 // below seven rows.
@@ -64,12 +72,26 @@ func tilesByRow(c *Conv, most int) tileMap {
 			for i := range count {
 				x := i * rows
 				start := min(x, c.Out.W-rows)
-				runs = append(runs, pixelRun{x - start, min(rows, c.Out.W-x), n, y, x})
+				runs = append(runs, newPixelRun(x-start, min(rows, c.Out.W-x), n, y, x))
 				m.tiles = append(m.tiles, rowTile{in: c.source(n, y, start), runs: runs[len(runs)-1:]})
 			}
 		}
 	}
 	return m
+}
+
+// flatTiles is how many tiles tilesFlat makes: those that are halo all through
+// are left out.
+func flatTiles(c *Conv, most int) (tiles, rows int) {
+	pitch := c.In.Pitch
+	total := (c.Out.H-1)*pitch + c.Out.W
+	count, rows := even(total, most)
+	for i := range count {
+		if x := i * rows % pitch; x < c.Out.W || x+min(rows, total-i*rows) > pitch {
+			tiles++
+		}
+	}
+	return c.Out.N * tiles, rows
 }
 
 // tilesFlat runs on through the halo columns, whose results are dropped.
@@ -88,7 +110,7 @@ func tilesFlat(c *Conv, most int) tileMap {
 				y, x := at/pitch, at%pitch
 				run := min(end-at, c.Out.W-x)
 				if run > 0 {
-					runs = append(runs, pixelRun{at - start, run, n, y, x})
+					runs = append(runs, newPixelRun(at-start, run, n, y, x))
 				}
 				at += min(end-at, pitch-x)
 			}
@@ -111,7 +133,7 @@ func tilesByPicture(c *Conv, most int) tileMap {
 				start := min(first, c.Out.N-rows)
 				t := rowTile{in: c.source(start, y, x)}
 				for n := first; n < min(first+rows, c.Out.N); n++ {
-					t.runs = append(t.runs, pixelRun{n - start, 1, n, y, x})
+					t.runs = append(t.runs, newPixelRun(n-start, 1, n, y, x))
 				}
 				m.tiles = append(m.tiles, t)
 			}

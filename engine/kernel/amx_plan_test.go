@@ -42,3 +42,36 @@ func TestGrid(t *testing.T) {
 		}
 	}
 }
+
+// The way that mapTiles takes has as few tiles as it was chosen for, and each
+// pixel once.
+func TestMapTiles(t *testing.T) {
+	rng := rand.New(rand.NewSource(2))
+	for range 2000 {
+		n, h, w := 1+rng.Intn(3), 1+rng.Intn(20), 1+rng.Intn(40)
+		halo := Halo{rng.Intn(3), rng.Intn(20), rng.Intn(3), rng.Intn(3)}
+		c := &Conv{In: NewLayout(Split32, n, 32, h, w, halo), Out: NewLayout(Split32, n, 32, h, w, Halo{}), StrideH: 1, StrideW: 1}
+		flat := tilesFlat(c, 16)
+		if tiles, rows := flatTiles(c, 16); tiles != len(flat.tiles) || rows != flat.rows {
+			t.Fatalf("%v: %d flat tiles of %d rows, counted as %d of %d", c.In, len(flat.tiles), flat.rows, tiles, rows)
+		}
+		byRow, byPicture, m := tilesByRow(c, 16), tilesByPicture(c, 16), mapTiles(c, 16)
+		least := min(flat.cost(), byRow.cost(), byPicture.cost())
+		if n > 1 && m.cost() != least || m.cost() > flat.cost() {
+			t.Fatalf("%v: a way of cost %v, there is one of %v", c.In, m.cost(), least)
+		}
+		met := make([]int, n*h*w)
+		for _, tile := range m.tiles {
+			for _, r := range tile.runs {
+				for x := r.x; x < r.x+r.count; x++ {
+					met[(int(r.n)*h+int(r.y))*w+int(x)]++
+				}
+			}
+		}
+		for i, k := range met {
+			if k != 1 {
+				t.Fatalf("%v: pixel %d is in %d tiles", c.In, i, k)
+			}
+		}
+	}
+}

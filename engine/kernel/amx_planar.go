@@ -74,15 +74,14 @@ func newPlanarTileConv(c *Conv, w *TileWeights) *planarTileConv {
 
 // addPart lists the tiles of output rows [y0, y1).
 func (s *planarTileConv) addPart(c *Conv, y0, y1, count, rows int) {
-	m := tileMap{rows: rows}
+	m := tileMap{rows: rows, tiles: make([]rowTile, 0, (y1-y0)*count)}
+	runs := make([]pixelRun, 0, (y1-y0)*count)
 	for y := y0; y < y1; y++ {
 		for i := range count {
 			x := i * rows
 			start := min(x, max(0, c.Out.W-rows))
-			m.tiles = append(m.tiles, rowTile{
-				in:   (y-y0)*c.StrideH*s.read + start*c.StrideW*planarPixel,
-				runs: []pixelRun{{x - start, min(rows, c.Out.W-x), 0, y, x}},
-			})
+			runs = append(runs, newPixelRun(x-start, min(rows, c.Out.W-x), 0, y, x))
+			m.tiles = append(m.tiles, rowTile{in: (y-y0)*c.StrideH*s.read + start*c.StrideW*planarPixel, runs: runs[len(runs)-1:]})
 		}
 	}
 	p := planarPart{y0: y0 * c.StrideH, y1: (y1-1)*c.StrideH + (c.KernelH-1)*c.DilationH + 1, pair: len(s.pairs), rows: RowSpan{y0, y1}}

@@ -28,7 +28,7 @@ type pool struct {
 	source Layout // the input, or a room for some rows of a plane of it in float32
 	copied bool
 	most   int // rows of output that a room serves
-	rooms  sync.Pool
+	rooms  *sync.Pool
 	row    windowRow
 	spans  []windowSpan
 }
@@ -36,6 +36,9 @@ type pool struct {
 // poolRoom is what a room takes at most, if it has the rows of one window: little
 // enough to stay near the core.
 const poolRoom = 128 << 10
+
+// poolRooms are rooms of that size: pools run one after the other.
+var poolRooms = sync.Pool{New: func() any { return newRoom(poolRoom) }}
 
 // MaxPool plans the largest number of each window; padding is not counted.
 func (r *Rung) MaxPool(p Pool) (Work, error) {
@@ -118,7 +121,10 @@ func (s *pool) widen() {
 	s.most = min(s.Out.H, max(1, (poolRoom/row-window)/s.StrideH+1))
 	rows := min(s.In.H, (s.most-1)*s.StrideH+window)
 	s.copied, s.source = true, NewLayout(F32x16, 1, 32, rows, s.In.W, Halo{})
-	s.rooms.New = func() any { return newRoom(s.source.Size()) }
+	s.rooms = &poolRooms
+	if size := s.source.Size(); size > poolRoom {
+		s.rooms = &sync.Pool{New: func() any { return newRoom(size) }}
+	}
 }
 
 // Run is part of Step.

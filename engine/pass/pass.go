@@ -105,6 +105,7 @@ func (known editors) keep() {
 type Editor struct {
 	Graph   *ir.Graph
 	readers map[*ir.Value][]*ir.Node // by value; a node that reads it through a region counts
+	firsts  []*ir.Node               // room for the first reader of each value: most have no other
 	output  map[*ir.Value]bool
 	gone    map[*ir.Node]bool
 	changed bool
@@ -112,7 +113,12 @@ type Editor struct {
 
 // NewEditor looks at a graph as it is.
 func NewEditor(g *ir.Graph) *Editor {
-	e := &Editor{Graph: g, readers: map[*ir.Value][]*ir.Node{}, output: map[*ir.Value]bool{}, gone: map[*ir.Node]bool{}}
+	uses := 0
+	for _, n := range g.Nodes {
+		uses += len(n.Inputs)
+	}
+	e := &Editor{Graph: g, readers: make(map[*ir.Value][]*ir.Node, uses), output: map[*ir.Value]bool{}, gone: map[*ir.Node]bool{},
+		firsts: make([]*ir.Node, 0, uses)}
 	for _, n := range g.Nodes {
 		e.note(n)
 	}
@@ -123,9 +129,25 @@ func NewEditor(g *ir.Graph) *Editor {
 }
 
 func (e *Editor) note(n *ir.Node) {
-	for _, v := range n.Uses() {
-		e.readers[v] = append(e.readers[v], n)
+	for _, v := range n.Inputs {
+		if v != nil {
+			e.noteReader(v, n)
+		}
 	}
+	for _, r := range n.Regions() {
+		for _, v := range r.Captures() {
+			e.noteReader(v, n)
+		}
+	}
+}
+
+func (e *Editor) noteReader(v *ir.Value, n *ir.Node) {
+	readers := e.readers[v]
+	if at := len(e.firsts); readers == nil && at < cap(e.firsts) {
+		e.firsts = e.firsts[:at+1]
+		readers = e.firsts[at : at : at+1]
+	}
+	e.readers[v] = append(readers, n)
 }
 
 // Nodes calls f for each node of the graph that is still there, in order.

@@ -3,21 +3,30 @@ package plan
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/visionzoo/vision/engine/team"
 )
 
 // stock is the memory of a runner's arenas. Plans for other shapes and other
 // parts of the graph take turns on the same blocks: what waits and
-// what is in use together never exceed the most that was in use at once.
+// what is in use together never exceed the most that was in use at once. Once
+// nothing was in use for a while, all goes back.
 type stock struct {
 	threads int // that give new memory its pages
 	mu      sync.Mutex
-	idle    []*block // longest waiting first
-	used    int      // bytes taken
-	kept    int      // bytes idle
-	most    int      // the largest used so far
+	idle    []*block    // longest waiting first
+	used    int         // bytes taken
+	kept    int         // bytes idle
+	most    int         // the largest used so far
+	given   time.Time   // when a block came back last
+	watch   *time.Timer // sees to it that all goes back
+	watched bool        // the timer runs
 }
+
+// patience is how long blocks wait for a run. Who runs a network less often, with
+// cold caches, waits for new pages besides: for up to 1 ms for each MiB of activations.
+const patience = 2 * time.Second
 
 // block is one piece of memory.
 type block struct {
@@ -90,6 +99,33 @@ func (s *stock) give(b *block) {
 	s.used -= len(b.memory)
 	s.kept += len(b.memory)
 	s.idle = append(s.idle, b)
+	s.trim()
+	s.given = time.Now()
+	if s.watched {
+		return
+	}
+	s.watched = true
+	if s.watch == nil {
+		s.watch = time.AfterFunc(patience, s.look)
+	} else {
+		s.watch.Reset(patience)
+	}
+}
+
+// look gives all back if no block was in use for long enough, and looks again
+// later otherwise.
+func (s *stock) look() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rest := patience
+	if s.used == 0 {
+		rest -= time.Since(s.given)
+	}
+	if rest > 0 {
+		s.watch.Reset(rest)
+		return
+	}
+	s.watched, s.most = false, 0
 	s.trim()
 }
 
