@@ -20,11 +20,10 @@ type rows struct {
 // newRows cuts the rows of l so that a chunk takes about chunkTime, given how
 // many nanoseconds a pixel of a plane takes.
 func newRows(l Layout, pixelTime float64) rows {
-	const most = 8 // bands: rows of a plane that follow each other share input
-	r := rows{of: l, planes: l.planes(), bands: 1}
-	if l.H >= 14 { // convolutions cut smaller pictures by channels
-		r.bands = min(most, l.H/7)
-	}
+	// Rows of a plane that follow each other share input; a picture of 13 is cut
+	// into halves as convolutions cut it, one of 7 by channels.
+	const most, height = 8, 7
+	r := rows{of: l, planes: l.planes(), bands: min(most, max(1, (l.H+1)/height))}
 	r.chunks = pieces(l.N*r.planes*l.H, pixelTime*float64(l.W))
 	return r
 }
