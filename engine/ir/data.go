@@ -11,9 +11,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// NewTensor gives a tensor of a file its meaning. Raw data of whole bytes and
-// float_data are used in place; external data comes from files (nil: there are none).
-func NewTensor(p *onnx.Tensor, files *onnx.Files) (*tensor.Tensor, error) {
+// namedTensor is newTensor whose errors say the tensor's name.
+func namedTensor(p *onnx.Tensor, files *onnx.Files) (*tensor.Tensor, error) {
 	t, err := newTensor(p, files)
 	if err != nil {
 		return nil, fmt.Errorf("tensor %s: %w", onnx.Quote(p.Name), err)
@@ -21,6 +20,8 @@ func NewTensor(p *onnx.Tensor, files *onnx.Files) (*tensor.Tensor, error) {
 	return t, nil
 }
 
+// newTensor gives a tensor of a file its meaning. Raw data of whole bytes and
+// float_data are used in place; external data comes from files (nil: there are none).
 func newTensor(p *onnx.Tensor, files *onnx.Files) (*tensor.Tensor, error) {
 	dtype := tensor.DType(p.DataType)
 	if p.DataType <= 0 || p.DataType > 63 || !dtype.IsElement() {
@@ -38,7 +39,7 @@ func newTensor(p *onnx.Tensor, files *onnx.Files) (*tensor.Tensor, error) {
 		return nil, err
 	}
 	if p.Location == 1 {
-		raw, err := files.Read(p.External, (int64(n)*int64(dtype.BitsInFile())+7)/8)
+		raw, err := files.Read(p.External, int64(bytesInFile(dtype, n)))
 		if err != nil {
 			return nil, err
 		}
@@ -113,7 +114,7 @@ func oneField(p *onnx.Tensor, d tensor.DType) error {
 // fromRaw reads little-endian bytes, sub-byte types packed from the low bits.
 func fromRaw(d tensor.DType, shape []int, n int, raw []byte) (*tensor.Tensor, error) {
 	bits := d.BitsInFile()
-	if want := (n*bits + 7) / 8; bits == 0 || len(raw) != want {
+	if want := bytesInFile(d, n); bits == 0 || len(raw) != want {
 		return nil, fmt.Errorf("%s of shape %v takes %d bytes, %d are there", d, shape, want, len(raw))
 	}
 	if bits < 8 {
@@ -137,6 +138,15 @@ func fromRaw(d tensor.DType, shape []int, n int, raw []byte) (*tensor.Tensor, er
 		return out, nil
 	}
 	return tensor.FromBytes(d, raw, shape...)
+}
+
+// bytesInFile is what n elements take in a file. Elements of 16 bytes fit an int,
+// wherever n passed tensor.Count; their bits would not.
+func bytesInFile(d tensor.DType, n int) int {
+	if bits := d.BitsInFile(); bits >= 8 {
+		return n * (bits / 8)
+	}
+	return (n*d.BitsInFile() + 7) / 8
 }
 
 // wordSize is the unit of byte order: half an element for complex numbers.
@@ -175,7 +185,7 @@ func fromTyped(p *onnx.Tensor, d tensor.DType, shape []int, n int) (*tensor.Tens
 	case d == tensor.Complex64 || d == tensor.Complex128:
 		want = 2 * n
 	case d.BitsInFile() < 8:
-		want = (n*d.BitsInFile() + 7) / 8
+		want = bytesInFile(d, n)
 	}
 	if have != want {
 		return nil, fmt.Errorf("%s of shape %v takes %d numbers, %d are there", d, shape, want, have)
@@ -249,7 +259,7 @@ func NewValueOf(p *onnx.Value) (*tensor.Tensor, error) {
 	kinds := map[onnx.TypeKind]tensor.DType{onnx.KindSequence: tensor.Sequence, onnx.KindOptional: tensor.Optional, onnx.KindMap: tensor.Map}
 	kind, ok := kinds[p.Kind]
 	if !ok {
-		return NewTensor(p.Tensor, nil)
+		return namedTensor(p.Tensor, nil)
 	}
 	var elems []*tensor.Tensor
 	for _, e := range p.Elems {

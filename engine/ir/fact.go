@@ -102,6 +102,17 @@ func (s Shape) Ints() (sizes []int, ok bool) {
 	return sizes, true
 }
 
+// Count is the number of elements; ok is false where a size is unknown, or where
+// they are more than any tensor has: inferred and declared sizes are a stranger's.
+func (s Shape) Count() (n int, ok bool) {
+	sizes, ok := s.Ints()
+	if !ok {
+		return 0, false
+	}
+	n, err := tensor.Count(sizes)
+	return n, err == nil
+}
+
 // Full reports whether every dimension is a number.
 func (s Shape) Full() bool {
 	for _, d := range s.Dims {

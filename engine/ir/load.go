@@ -209,7 +209,7 @@ type builder struct {
 
 func (b *builder) constants(p *onnx.Graph) error {
 	for _, t := range p.Initializers {
-		v, err := NewTensor(t, b.opt.Files)
+		v, err := namedTensor(t, b.opt.Files)
 		if err != nil {
 			return err
 		}
@@ -243,7 +243,7 @@ func (b *builder) inputs(p *onnx.Graph) error {
 			return fmt.Errorf("input %s: %w", onnx.Quote(in.Name), err)
 		}
 		if v := b.scope.names[in.Name]; v != nil {
-			if !fact.admits(v.Const()) {
+			if !fact.Admits(v.Const()) {
 				return fmt.Errorf("initializer %s is %s, but the input of that name is %s", onnx.Quote(in.Name), v.Const(), fact)
 			}
 			continue
@@ -311,8 +311,9 @@ func NewFact(t *onnx.Type) (Fact, error) {
 	return Fact{}, errors.New("its type is empty")
 }
 
-// admits reports whether a tensor can be a value of which f is known.
-func (f Fact) admits(t *tensor.Tensor) bool {
+// Admits reports whether a tensor can be a value of which f is known: it has the
+// dtype and fits the shape.
+func (f Fact) Admits(t *tensor.Tensor) bool {
 	if f.DType == tensor.Invalid {
 		return true
 	}
@@ -321,7 +322,7 @@ func (f Fact) admits(t *tensor.Tensor) bool {
 	}
 	if f.Elem != nil && t.DType() != tensor.Map {
 		for _, e := range t.Elems() {
-			if !f.Elem.admits(e) {
+			if !f.Elem.Admits(e) {
 				return false
 			}
 		}
@@ -339,6 +340,3 @@ func (f Fact) admits(t *tensor.Tensor) bool {
 	}
 	return true
 }
-
-// Admits reports whether a tensor has the fact's dtype and fits its shape.
-func (f Fact) Admits(t *tensor.Tensor) bool { return f.admits(t) }

@@ -107,6 +107,11 @@ func freeNamesOf(g *onnx.Graph, use func(name string)) {
 	for _, t := range g.Initializers {
 		own[t.Name] = true
 	}
+	for _, s := range g.SparseInitializers {
+		if s.Values != nil {
+			own[s.Values.Name] = true
+		}
+	}
 	for _, n := range g.Nodes {
 		for _, out := range n.Outputs {
 			own[out] = true
@@ -203,7 +208,7 @@ func (b *builder) attributes(list []*onnx.Attribute) ([]*Attr, error) {
 		var err error
 		switch {
 		case p.Tensor != nil:
-			a.Tensor, err = NewTensor(p.Tensor, b.opt.Files)
+			a.Tensor, err = namedTensor(p.Tensor, b.opt.Files)
 		case p.Graph != nil:
 			a.Graph, err = b.graph(p.Graph, b, b.opsets)
 		case p.Sparse != nil:

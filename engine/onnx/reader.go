@@ -3,6 +3,8 @@ package onnx
 import (
 	"errors"
 	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // ErrNotModel is wrapped by the error about bytes that are something else.
@@ -62,17 +64,17 @@ func (m *message) opset(f field, dst *[]Opset) error {
 		return err
 	}
 	var o Opset
-	*dst = append(*dst, o)
-	p := &(*dst)[len(*dst)-1]
-	return c.each(func(f field) error {
+	err = c.each(func(f field) error {
 		switch f.num {
 		case 1:
-			return c.str(f, &p.Domain)
+			return c.str(f, &o.Domain)
 		case 2:
-			return c.int(f, &p.Version)
+			return c.int(f, &o.Version)
 		}
 		return nil
 	})
+	*dst = append(*dst, o)
+	return err
 }
 
 func (m *message) entry(f field, dst *[]Entry) error {
@@ -306,7 +308,7 @@ func (m *message) attributeField(f field, a *Attribute) (err error) {
 		err = m.int(f, &a.Int)
 		return first(err, a.set(AttrInt))
 	case 4:
-		if f.bytes == nil && f.typ != 2 {
+		if f.typ != protowire.BytesType {
 			return m.wrong(f, "a string")
 		}
 		a.String = string(f.bytes)
@@ -327,7 +329,7 @@ func (m *message) attributeField(f field, a *Attribute) (err error) {
 		err = varints(m, f, &a.Ints)
 		return first(err, a.set(AttrInts))
 	case 9:
-		if f.typ != 2 {
+		if f.typ != protowire.BytesType {
 			return m.wrong(f, "a string")
 		}
 		a.Strings = append(a.Strings, string(f.bytes))
@@ -426,7 +428,7 @@ func (m *message) tensorFields(t *Tensor) error {
 		case 5:
 			return varints(m, f, &t.Int32s)
 		case 6:
-			if f.typ != 2 {
+			if f.typ != protowire.BytesType {
 				return m.wrong(f, "a string")
 			}
 			t.Strings = append(t.Strings, f.bytes)
@@ -435,7 +437,7 @@ func (m *message) tensorFields(t *Tensor) error {
 		case 8:
 			return m.str(f, &t.Name)
 		case 9:
-			if f.typ != 2 {
+			if f.typ != protowire.BytesType {
 				return m.wrong(f, "bytes")
 			}
 			t.Raw, t.HasRaw = f.bytes, true

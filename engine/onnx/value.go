@@ -1,5 +1,7 @@
 package onnx
 
+import "google.golang.org/protobuf/encoding/protowire"
+
 // ReadValue parses what a test case stores for a graph's input or output: a
 // TensorProto, SequenceProto or OptionalProto, as the type says.
 func ReadValue(data []byte, t *Type) (*Value, error) {
@@ -53,6 +55,9 @@ func (m *message) mapping(v *Value) error {
 		case 3:
 			return varints(m, f, &keys.Int64s)
 		case 4:
+			if f.typ != protowire.BytesType {
+				return m.wrong(f, "a string")
+			}
 			keys.Strings = append(keys.Strings, f.bytes)
 		case 5:
 			c, err := m.child("values", f)

@@ -137,7 +137,7 @@ func (m *message) int32(f field, dst *int32) error {
 	return nil
 }
 
-// str reads a string: UTF-8, as protobuf demands. It is a view of the file.
+// str reads a string: UTF-8, as protobuf demands.
 func (m *message) str(f field, dst *string) error {
 	if f.typ != protowire.BytesType {
 		return m.wrong(f, "a string")

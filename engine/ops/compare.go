@@ -200,7 +200,7 @@ func newWhere(*ir.Node) (Op, error) { return where{}, nil }
 
 // Infer: condition bool, X, Y of one dtype → their broadcast shape.
 func (where) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	if err := sameType(in[1:]); err != nil {
+	if err := firstError(wantType(in, 1, tensor.AllTypes), sameType(in[1:])); err != nil {
 		return nil, err
 	}
 	s, err := broadcastShape(in[0].Shape, in[1].Shape, in[2].Shape)

@@ -129,10 +129,8 @@ func (matMulToFloat) Infer(in []ir.Fact) ([]ir.Fact, error) {
 // scaledColumns checks what holds one number for all columns, or one each.
 func scaledColumns(y ir.Shape, list ...ir.Fact) error {
 	for _, f := range list {
-		if n, ok := f.Shape.Ints(); ok && f.Given() {
-			if k, err := tensor.Count(n); err != nil || k != 1 && lastDim(y).Known() && k != lastDim(y).N {
-				return fmt.Errorf("scales and bias need 1 or %s numbers, one has %s", lastDim(y), f.Shape)
-			}
+		if k, ok := f.Shape.Count(); ok && f.Given() && k != 1 && lastDim(y).Known() && k != lastDim(y).N {
+			return fmt.Errorf("scales and bias need 1 or %s numbers, one has %s", lastDim(y), f.Shape)
 		}
 	}
 	return nil
@@ -230,10 +228,9 @@ func (op matMulNBits) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		zeros = op.n * b
 	}
 	for i, want := range []int{1: op.n * b * (op.block * op.bits / 8), 2: op.n * b, 3: zeros, 4: op.k, 5: op.n} {
-		if size, ok := fact(in, i).Shape.Ints(); i > 0 && ok && fact(in, i).Given() {
-			n, err := tensor.Count(size)
-			if padded := i == 4 && n == b*op.block; err != nil || n != want && !padded {
-				return nil, fmt.Errorf("input %d needs %d elements, it has shape %v", i, want, size)
+		if n, ok := fact(in, i).Shape.Count(); i > 0 && ok && fact(in, i).Given() && n != want {
+			if padded := i == 4 && n == b*op.block; !padded {
+				return nil, fmt.Errorf("input %d needs %d elements, it has shape %s", i, want, in[i].Shape)
 			}
 		}
 	}

@@ -95,10 +95,8 @@ func (op branch) infer(i *inference, g *ir.Graph) ([]ir.Fact, error) {
 // oneElement checks an input that must be a scalar or a vector of one.
 func oneElement(in []ir.Fact, i int) error {
 	f := fact(in, i)
-	if size, ok := f.Shape.Ints(); ok {
-		if n, err := tensor.Count(size); err != nil || n != 1 {
-			return fmt.Errorf("input %d has shape %s, it must be one value", i, f.Shape)
-		}
+	if n, ok := f.Shape.Count(); ok && n != 1 {
+		return fmt.Errorf("input %d has shape %s, it must be one value", i, f.Shape)
 	}
 	return nil
 }

@@ -38,10 +38,8 @@ func fold(n *ir.Node, in, out []ir.Fact) []*tensor.Tensor {
 		return nil
 	}
 	for _, f := range out {
-		if size, ok := f.Shape.Ints(); ok {
-			if k, err := tensor.Count(size); err != nil || k > maxFolded {
-				return nil
-			}
+		if k, ok := f.Shape.Count(); f.Shape.Full() && (!ok || k > maxFolded) {
+			return nil
 		}
 	}
 	c := &Call{In: make([]*tensor.Tensor, len(in)), Out: make([]*tensor.Tensor, max(len(out), len(n.Outputs))), Node: n,
@@ -76,10 +74,10 @@ func settled(f ir.Fact) ir.Fact {
 		}
 		values[i] = int64(d.N)
 	}
-	shape, _ := f.Shape.Ints()
-	if n, err := tensor.Count(shape); err != nil || n != len(values) {
+	if n, ok := f.Shape.Count(); !ok || n != len(values) {
 		return f
 	}
+	shape, _ := f.Shape.Ints()
 	return ir.FactOf(tensor.Of(values, shape...))
 }
 

@@ -98,7 +98,7 @@ func (clip) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return nil, err
 	}
 	for i := 1; i < len(in); i++ {
-		if sizes, ok := in[i].Shape.Ints(); ok && tensor.MustCount(sizes) != 1 {
+		if n, ok := in[i].Shape.Count(); ok && n != 1 {
 			return nil, fmt.Errorf("input %d must be one element, its shape is %v", i, in[i].Shape)
 		}
 	}

@@ -46,8 +46,8 @@ func (featureExtractor) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return nil, fmt.Errorf("needs a last dimension to take from, met a scalar")
 	}
 	n := ir.Unknown
-	if sizes, ok := y.Ints(); ok {
-		n = ir.Dim{N: tensor.MustCount(sizes)}
+	if k, ok := y.Count(); ok {
+		n = ir.Dim{N: k}
 	}
 	rows := []ir.Dim{{N: 1}}
 	if x.Rank() > 1 {

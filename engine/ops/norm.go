@@ -114,9 +114,9 @@ func (op *batchNorm) fits(got, want ir.Shape) bool {
 	}
 	if op.perPixel && got.Rank() != want.Rank() {
 		// Some writers flatten the statistics of a picture.
-		g, ok1 := got.Ints()
-		w, ok2 := want.Ints()
-		return ok1 && ok2 && tensor.MustCount(g) == tensor.MustCount(w)
+		g, ok1 := got.Count()
+		w, ok2 := want.Count()
+		return ok1 && ok2 && g == w
 	}
 	return fitsShape(got, want)
 }

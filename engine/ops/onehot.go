@@ -29,7 +29,7 @@ func newOneHot9(n *ir.Node) (Op, error) {
 // Infer: indices [any shape], depth, values [2] → indices' shape with depth at
 // axis.
 func (op oneHot) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	err := firstError(wantType(in, 1, tensor.NumericTypes), wantRank(in, 1, 0, 1), wantRank(in, 2, 1))
+	err := firstError(wantType(in, 1, tensor.NumericTypes), wantType(in, 2, tensor.AllTypes), wantRank(in, 1, 0, 1), wantRank(in, 2, 1))
 	if err != nil {
 		return nil, err
 	}

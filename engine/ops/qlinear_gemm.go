@@ -29,6 +29,11 @@ func (op qGemm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantType(in, 6, tensor.Types(tensor.Int32)); err != nil {
 		return nil, err
 	}
+	for _, i := range []int{1, 4, 7} {
+		if err := wantType(in, i, tensor.FloatTypes); err != nil {
+			return nil, err
+		}
+	}
 	d := tensor.Float32
 	if zero := fact(in, 8); zero.Given() {
 		d = zero.DType

@@ -46,25 +46,21 @@ func readGranularity(a *ir.Attrs) granularity {
 
 // check refuses scales and zero points that do not fit the shape of x.
 func (g granularity) check(x, scale, zero ir.Fact) error {
-	if zero.Given() && scale.Shape.Full() && zero.Shape.Full() {
-		s, _ := scale.Shape.Ints()
-		z, _ := zero.Shape.Ints()
-		if tensor.MustCount(s) != tensor.MustCount(z) {
-			return fmt.Errorf("scale has shape %v, zero point %v; they must be alike", s, z)
-		}
+	n, ok := scale.Shape.Count()
+	if z, known := zero.Shape.Count(); zero.Given() && ok && known && n != z {
+		return fmt.Errorf("scale has shape %s, zero point %s; they must be alike", scale.Shape, zero.Shape)
 	}
-	xs, okX := x.Shape.Ints()
-	s, okS := scale.Shape.Ints()
-	if !x.Shape.Ranked || !okS {
+	if !x.Shape.Ranked || !ok {
 		return nil
 	}
-	if !okX {
-		xs = nil
-		if tensor.MustCount(s) != 1 {
-			return nil
+	sizes, _ := x.Shape.Ints()
+	if _, known := x.Shape.Count(); !known {
+		if sizes = nil; n != 1 || scale.Shape.Rank() > 1 {
+			return nil // one for all: the axis can be checked
 		}
 	}
-	_, err := g.spans(xs, s, len(x.Shape.Dims))
+	scales, _ := scale.Shape.Ints()
+	_, err := g.spans(sizes, scales, x.Shape.Rank())
 	return err
 }
 

@@ -178,12 +178,8 @@ func (op qlinearConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // oneNumber checks a scale: one number, or where many is set a vector.
 func oneNumber(f ir.Fact, i int, many bool) error {
-	sizes, ok := f.Shape.Ints()
-	if !ok {
-		return nil
-	}
-	if n := tensor.MustCount(sizes); n == 0 || n > 1 && (!many || len(sizes) != 1) {
-		return fmt.Errorf("scale (input %d) must be one number, its shape is %v", i, sizes)
+	if n, ok := f.Shape.Count(); ok && (n == 0 || n > 1 && (!many || f.Shape.Rank() != 1)) {
+		return fmt.Errorf("scale (input %d) must be one number, its shape is %s", i, f.Shape)
 	}
 	return nil
 }
@@ -324,7 +320,7 @@ func (qlinearMatMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		if err := wantType(in, i, tensor.FloatTypes); err != nil {
 			return nil, err
 		}
-		if sizes, ok := in[i].Shape.Ints(); ok && tensor.MustCount(sizes) == 0 {
+		if n, ok := in[i].Shape.Count(); ok && n == 0 {
 			return nil, fmt.Errorf("scale (input %d) is empty", i)
 		}
 	}

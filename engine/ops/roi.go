@@ -110,7 +110,11 @@ func evalRoiAlign[T real](op *roiAlign, c *Call) error {
 		if picture < 0 || picture >= int64(x.Dim(0)) {
 			return fmt.Errorf("box %d is of picture %d, there are %d", r, picture, x.Dim(0))
 		}
-		if err := op.sample(c.Run, &s, [4]float64{float64(rois[4*r]), float64(rois[4*r+1]), float64(rois[4*r+2]), float64(rois[4*r+3])}, h, w); err != nil {
+		box, err := op.box(float64(rois[4*r]), float64(rois[4*r+1]), float64(rois[4*r+2]), float64(rois[4*r+3]))
+		if err == nil {
+			err = op.sample(c.Run, &s, box, h, w)
+		}
+		if err != nil {
 			return err
 		}
 		for ch := range channels {
@@ -173,36 +177,47 @@ func (s *roiSamples) begin(cell int) int {
 	return s.end[cell-1]
 }
 
-// sample places the samples of a box. Those that lie more than a pixel outside
-// the picture, or nowhere (NaN), are left out.
-func (op *roiAlign) sample(r *Run, s *roiSamples, box [4]float64, h, w int) error {
-	x0, y0 := box[0]*op.scale-op.offset, box[1]*op.scale-op.offset
-	width, height := box[2]*op.scale-op.offset-x0, box[3]*op.scale-op.offset-y0
+// roiBox is a box in pixels: where it starts, its cells, and their samples.
+type roiBox struct {
+	y, x, cellH, cellW float64
+	ny, nx             int
+}
+
+// box is the box between two corners of the input, refused where it takes too many
+// samples.
+func (op *roiAlign) box(x0, y0, x1, y1 float64) (roiBox, error) {
+	r := roiBox{y: y0*op.scale - op.offset, x: x0*op.scale - op.offset}
+	width, height := x1*op.scale-op.offset-r.x, y1*op.scale-op.offset-r.y
 	if op.offset == 0 {
 		width, height = math.Max(width, 1), math.Max(height, 1)
 	}
-	cellH, cellW := height/float64(op.height), width/float64(op.width)
-	ny, err := op.samplesOf(cellH)
-	if err != nil {
-		return err
+	r.cellH, r.cellW = height/float64(op.height), width/float64(op.width)
+	var err error
+	if r.ny, err = op.samplesOf(r.cellH); err != nil {
+		return r, err
 	}
-	nx, err := op.samplesOf(cellW)
-	if err != nil {
-		return err
+	if r.nx, err = op.samplesOf(r.cellW); err != nil {
+		return r, err
 	}
-	if total := float64(op.height) * float64(op.width) * float64(ny) * float64(nx); total > maxSamples {
-		return fmt.Errorf("a box of %v by %v takes %.0f samples, at most %d are taken", width, height, total, maxSamples)
+	if total := float64(op.height) * float64(op.width) * float64(r.ny) * float64(r.nx); total > maxSamples {
+		return r, fmt.Errorf("a box of %v by %v takes %.0f samples, at most %d are taken", width, height, total, maxSamples)
 	}
-	s.at, s.weight, s.end, s.count = s.at[:0], s.weight[:0], s.end[:0], max(ny*nx, 1)
+	return r, nil
+}
+
+// sample places the samples of a box. Those that lie more than a pixel outside
+// the picture, or nowhere (NaN), are left out.
+func (op *roiAlign) sample(r *Run, s *roiSamples, b roiBox, h, w int) error {
+	s.at, s.weight, s.end, s.count = s.at[:0], s.weight[:0], s.end[:0], max(b.ny*b.nx, 1)
 	for py := range op.height {
 		if err := r.Check(); err != nil {
 			return err
 		}
 		for px := range op.width {
-			for iy := range ny {
-				y := y0 + float64(py)*cellH + (float64(iy)+0.5)*cellH/float64(ny)
-				for ix := range nx {
-					s.add(y, x0+float64(px)*cellW+(float64(ix)+0.5)*cellW/float64(nx), h, w)
+			for iy := range b.ny {
+				y := b.y + float64(py)*b.cellH + (float64(iy)+0.5)*b.cellH/float64(b.ny)
+				for ix := range b.nx {
+					s.add(y, b.x+float64(px)*b.cellW+(float64(ix)+0.5)*b.cellW/float64(b.nx), h, w)
 				}
 			}
 			s.end = append(s.end, len(s.at))

@@ -77,7 +77,7 @@ func (op *roiAlign) EvalFast(c *Call) (bool, error) {
 			return true, fmt.Errorf("box %d is of picture %d, there are %d", r, picture, x.Dim(0))
 		}
 		var err error
-		if boxes[r], err = op.box([4]float32(rois[4*r:])); err != nil {
+		if boxes[r], err = op.box(float64(rois[4*r]), float64(rois[4*r+1]), float64(rois[4*r+2]), float64(rois[4*r+3])); err != nil {
 			return true, err
 		}
 	}
@@ -104,33 +104,6 @@ func (op *roiAlign) EvalFast(c *Call) (bool, error) {
 			}
 		}
 	})
-}
-
-// roiBox is a box in pixels: where it starts, its cells, and their samples.
-type roiBox struct {
-	y, x, cellH, cellW float64
-	ny, nx             int
-}
-
-// box checks a box as the reference does.
-func (op *roiAlign) box(b [4]float32) (roiBox, error) {
-	r := roiBox{y: float64(b[1])*op.scale - op.offset, x: float64(b[0])*op.scale - op.offset}
-	width, height := float64(b[2])*op.scale-op.offset-r.x, float64(b[3])*op.scale-op.offset-r.y
-	if op.offset == 0 {
-		width, height = math.Max(width, 1), math.Max(height, 1)
-	}
-	r.cellH, r.cellW = height/float64(op.height), width/float64(op.width)
-	var err error
-	if r.ny, err = op.samplesOf(r.cellH); err != nil {
-		return r, err
-	}
-	if r.nx, err = op.samplesOf(r.cellW); err != nil {
-		return r, err
-	}
-	if total := float64(op.height) * float64(op.width) * float64(r.ny) * float64(r.nx); total > maxSamples {
-		return r, fmt.Errorf("a box of %v by %v takes %.0f samples, at most %d are taken", width, height, total, maxSamples)
-	}
-	return r, nil
 }
 
 // narrow is up to which width of a box whole rows of it are summed: beyond it

@@ -83,10 +83,8 @@ func newSize(n *ir.Node) (Op, error) { return sizeOf{}, nil }
 
 func (sizeOf) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	f := ir.Tensor(tensor.Int64, ir.Dims())
-	if dims, ok := in[0].Shape.Ints(); ok {
-		if n, err := tensor.Count(dims); err == nil {
-			f.Ints = []ir.Dim{{N: n}}
-		}
+	if n, ok := in[0].Shape.Count(); ok {
+		f.Ints = []ir.Dim{{N: n}}
 	}
 	return []ir.Fact{f}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -92,6 +93,55 @@ func (r *strangeRow) check(t *testing.T) {
 		t.Error(err)
 	case r.fails == "" && !slices.Equal(c.Out[0].Shape(), r.shape):
 		t.Errorf("shape is %v, want %v", c.Out[0].Shape(), r.shape)
+	}
+}
+
+// What is declared or inferred may be of no tensor there is.
+func TestStrangersFacts(t *testing.T) {
+	float := func(dims ...int) ir.Fact { return ir.Tensor(tensor.Float32, ir.Dims(dims...)) }
+	elem := float(2)
+	list := ir.Fact{DType: tensor.Sequence, Elem: &elem}
+	for _, r := range []struct {
+		name, domain, op string
+		version          int
+		in               []ir.Fact
+		fails            string // empty: facts come out
+	}{
+		{"a bound of too many numbers", "", "Clip", 13, []ir.Fact{float(2), float(far, far)}, ""},
+		{"scales of too many numbers", "", "QuantizeLinear", 13, []ir.Fact{float(2), float(far, far), ir.Tensor(tensor.Int8, ir.Dims(far, far))}, ""},
+		{"a scale of two dimensions for an unknown size", "", "QuantizeLinear", 13, []ir.Fact{float(-1, 2), float(1, 1)}, ""},
+		{"off and on as a list", "", "OneHot", 11, []ir.Fact{ir.Tensor(tensor.Int64, ir.Dims(2)), ir.Tensor(tensor.Int64, ir.Dims()), list}, "input 2"},
+		{"a choice between lists", "", "Where", 16, []ir.Fact{ir.Tensor(tensor.Bool, ir.Dims(2)), list, list}, "input 1"},
+		{"a scale that is text", "com.microsoft", "QGemm", 1, []ir.Fact{ir.Tensor(tensor.Uint8, ir.Dims(1, 1)), ir.Tensor(tensor.String, ir.Dims()), ir.Tensor(tensor.Uint8, ir.Dims()),
+			ir.Tensor(tensor.Uint8, ir.Dims(1, 1)), float(), ir.Tensor(tensor.Uint8, ir.Dims())}, "input 1"},
+	} {
+		t.Run(r.op+"/"+r.name, func(t *testing.T) {
+			n := testNode(r.op, r.version, len(r.in), 1, nil)
+			n.Domain = r.domain
+			if err := BindNode(n, Find(r.domain, r.op, r.version)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := InferNode(n, r.in); r.fails == "" && err != nil || r.fails != "" && (err == nil || !strings.Contains(err.Error(), r.fails)) {
+				t.Errorf("gave %v, want %q", err, r.fails)
+			}
+		})
+	}
+}
+
+// States of an optimiser keep their own type.
+func TestStatesOfAnotherType(t *testing.T) {
+	n := testNode("Adagrad", 1, 5, 2, nil)
+	n.Domain = training
+	if err := BindNode(n, Find(training, "Adagrad", 1)); err != nil {
+		t.Fatal(err)
+	}
+	c := &Call{In: []*tensor.Tensor{tensor.Scalar(float32(1)), tensor.Scalar(int64(0)), ramp(2), ramp(2), tensor.Of([]float64{1, 2})},
+		Out: make([]*tensor.Tensor, 2), Node: n, Run: NewRun(context.Background(), 1<<20, 1)}
+	if err := n.Operator.(Op).Eval(c); err != nil {
+		t.Fatal(err)
+	}
+	if got := tensor.Data[float64](c.Out[1]); got[0] != 1 || got[1] != 3 {
+		t.Errorf("the sums of squares are %v, want [1 3]", got)
 	}
 }
 

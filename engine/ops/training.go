@@ -136,7 +136,11 @@ func (op optimizer) Eval(c *Call) error {
 			olds = append(olds, c.In[2+(2+s)*count+i])
 		}
 		for k := range news {
-			if news[k], err = c.Like(x); err != nil {
+			like := x
+			if k > 0 {
+				like = olds[1+k] // a state may be of another type
+			}
+			if news[k], err = c.Like(like); err != nil {
 				return err
 			}
 		}

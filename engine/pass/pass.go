@@ -19,10 +19,10 @@ type Pass struct {
 	Run  func(e *Editor) (int, error)
 }
 
-// All are the passes in the order in which they run. Folding comes before
-// what looks for constants, but after what wants weights narrow; batch normalisation goes into a convolution
-// of the fused form, which takes its weights as they are, and before activations
-// and sums do, since they follow it.
+// All are the passes in the order in which they run. Folding comes before what
+// looks for constants, but after what wants weights narrow; batch normalisation
+// goes into a convolution of the fused form, which takes its weights as they are,
+// and before activations and sums do, since they follow it.
 var All = []Pass{
 	{"quant", "turns operators between codes of 8 bits into integer ones", joinQuantized},
 	{"fold", "computes what depends on constants only", foldConstants},

@@ -156,34 +156,53 @@ func TestPasses(t *testing.T) {
 		}, "Relu"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := ir.NewBuilder(13)
-			n := net{b, b.Input("x", tensor.Float32, ir.Dims(1, 4, 6, 6))}
-			b.Output("y", c.build(n))
-			m, err := b.Model()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := ops.Bind(m); err != nil {
-				t.Fatal(err)
-			}
-			if err := ops.Infer(m.Graph); err != nil {
-				t.Fatal(err)
-			}
-			for _, p := range All {
-				if strings.Contains(" "+c.passes+" ", " "+p.Name+" ") {
-					if _, err := (editors{}).run(m.Graph, p); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			if got := operators(m.Graph); got != c.want {
+			if got := left(t, 13, c.passes, c.build); got != c.want {
 				t.Errorf("%s left %q, want %q", c.passes, got, c.want)
-			}
-			if out := m.Graph.Outputs[0]; out.Name != "y" || out.Node == nil {
-				t.Errorf("the output is %q, made by %v", out.Name, out.Node)
 			}
 		})
 	}
+}
+
+// Axes may be int32, which the standard does not have but exporters write.
+func TestNormOfInt32Axes(t *testing.T) {
+	got := left(t, 18, "layernorm dead", func(n net) *ir.Value {
+		mean := func(v *ir.Value) *ir.Value { return n.node("ReduceMean", v, n.Const("", tensor.Of([]int32{3}))) }
+		d := n.node("Sub", n.x, mean(n.x))
+		root := n.node("Sqrt", n.node("Add", mean(n.node("Mul", d, d)), n.number(1e-5)))
+		return n.node("Add", n.node("Mul", n.node("Div", d, root), n.weights(6)), n.weights(6))
+	})
+	if got != "LayerNormalization" {
+		t.Errorf("left %q", got)
+	}
+}
+
+// left is the operators that passes leave of a graph.
+func left(t *testing.T, opset int, passes string, build func(n net) *ir.Value) string {
+	t.Helper()
+	b := ir.NewBuilder(opset)
+	n := net{b, b.Input("x", tensor.Float32, ir.Dims(1, 4, 6, 6))}
+	b.Output("y", build(n))
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ops.Bind(m); err != nil {
+		t.Fatal(err)
+	}
+	if err := ops.Infer(m.Graph); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range All {
+		if strings.Contains(" "+passes+" ", " "+p.Name+" ") {
+			if _, err := (editors{}).run(m.Graph, p); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if out := m.Graph.Outputs[0]; out.Name != "y" || out.Node == nil {
+		t.Errorf("the output is %q, made by %v", out.Name, out.Node)
+	}
+	return operators(m.Graph)
 }
 
 // operators lists the operators of a graph in order.

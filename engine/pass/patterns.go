@@ -247,8 +247,8 @@ func lastAxis(n *ir.Node) bool {
 	var axes []int64
 	if a := n.Attr("axes"); a != nil {
 		axes = a.Ints
-	} else if len(n.Inputs) > 1 && n.Inputs[1] != nil && n.Inputs[1].Const() != nil {
-		axes = tensor.Data[int64](n.Inputs[1].Const())
+	} else if len(n.Inputs) > 1 {
+		axes = integers(n.Inputs[1])
 	}
 	return len(axes) == 1 && (axes[0] == -1 || int(axes[0]) == n.Inputs[0].Fact.Shape.Rank()-1)
 }

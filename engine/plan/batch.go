@@ -110,8 +110,11 @@ func (r *Runner) traffic(p pair) (weights, activations int, ok bool) {
 			}
 		}
 		for _, v := range w.node.Outputs {
-			sizes, _ := p.apart.facts[v].Shape.Ints()
-			activations += tensor.MustCount(sizes) * p.apart.facts[v].DType.Size()
+			n, ok := p.apart.facts[v].Shape.Count()
+			if !ok {
+				return 0, 0, false
+			}
+			activations += n * p.apart.facts[v].DType.Size()
 		}
 	}
 	for _, v := range r.graph.Outputs {

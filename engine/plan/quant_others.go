@@ -198,10 +198,10 @@ func (q *quants) linearRole(n *ir.Node) quantRole {
 	if n.Op == "DequantizeLinear" {
 		wide, narrow, r = narrow, wide, dequantizing
 	}
-	d, ok := wide.Shape.Ints()
+	count, ok := wide.Shape.Count()
 	scale := q.constant(n.Inputs[1])
 	if !ok || wide.DType != tensor.Float32 || narrow.DType != tensor.Uint8 && narrow.DType != tensor.Int8 ||
-		scale.DType() != tensor.Float32 || tensor.MustCount(d) == 0 {
+		scale.DType() != tensor.Float32 || count == 0 {
 		return quantNone
 	}
 	return r
