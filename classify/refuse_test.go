@@ -90,3 +90,26 @@ func TestNoClassifier(t *testing.T) {
 		t.Errorf("a score for each class, [1 3 1 1]: %v, %v", top, err)
 	}
 }
+
+// TestLeftOut: what a caller leaves out is told, or stands for the default.
+func TestLeftOut(t *testing.T) {
+	m := build(t, func(b *ir.Builder, x *ir.Value) *ir.Value { return b.Node("Flatten", []*ir.Value{x}) })
+	if top, err := classify.Image(m, vision.NewImage(2, 2), nil); err != nil || len(top) != 5 {
+		t.Errorf("an option that is nil: %v, %v", top, err)
+	}
+	if _, err := classify.Image(m, nil); err == nil {
+		t.Error("no picture, no error")
+	}
+	errs := 0
+	for r, err := range classify.Stream(context.Background(), m, slices.Values([]vision.Source{{Name: "none"}, vision.ImageSource("a", vision.NewImage(2, 2))})) {
+		if err != nil {
+			errs++
+			if r.Name != "none" || !strings.Contains(err.Error(), "cannot be opened") {
+				t.Errorf("%s: %v", r.Name, err)
+			}
+		}
+	}
+	if errs != 1 {
+		t.Errorf("%d errors", errs)
+	}
+}

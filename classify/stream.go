@@ -243,7 +243,9 @@ func alone(x *tensor.Tensor, i int) *tensor.Tensor {
 func newOptions(opts []Option) (options, error) {
 	o := options{top: 5, batch: 1, workers: runtime.GOMAXPROCS(0)}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	switch {
 	case o.top < 1:

@@ -119,7 +119,9 @@ type Detector struct {
 func New(m Model, opts ...Option) (*Detector, error) {
 	o := options{score: -1, iou: -1, max: 100}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	if err := o.check(); err != nil {
 		return nil, err
@@ -265,7 +267,9 @@ func sizeInput(i engine.Info, g vision.Geometry) (*tensor.Tensor, error) {
 func Decode(headName string, out []Output, g vision.Geometry, labels *label.Set, opts ...Option) ([]Object, error) {
 	o := options{score: -1, iou: -1, max: 100}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	if err := o.check(); err != nil {
 		return nil, err

@@ -119,9 +119,8 @@ func (d *Detector) finish(c candidate, made found, g vision.Geometry) (Object, b
 	}
 	o := Object{Class: c.class, Label: fmt.Sprintf("class %d", c.class), Score: c.score, Box: inside}
 	if labels := d.labels(); labels != nil {
-		if l, ok := labels.At(c.class); ok {
-			o.Label = l.Name
-		}
+		l, _ := labels.At(c.class) // where it has none, a name that says as much
+		o.Label = l.Name
 	}
 	for _, p := range points {
 		o.Keypoints = append(o.Keypoints, cleanPoint(p, g))

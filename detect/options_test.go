@@ -1,8 +1,10 @@
 package detect
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
 
@@ -53,5 +55,18 @@ func TestHeadName(t *testing.T) {
 	}
 	if _, err := New(nil); err == nil {
 		t.Error("nothing passes for a detector")
+	}
+}
+
+// TestLeftOut: what a caller leaves out is told, or stands for the default.
+func TestLeftOut(t *testing.T) {
+	if _, err := Decode("yolox", nil, vision.Geometry{}, nil, nil); err == nil || !strings.HasPrefix(err.Error(), "head yolox") {
+		t.Errorf("an option that is nil: %v", err)
+	}
+	if _, err := Image(nil, vision.NewImage(1, 1)); err == nil || !strings.Contains(err.Error(), "there is no model") {
+		t.Error(err)
+	}
+	if _, err := Segment(nil, vision.NewImage(1, 1), nil); err == nil || !strings.Contains(err.Error(), "there is no model") {
+		t.Error(err)
 	}
 }

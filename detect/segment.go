@@ -48,7 +48,12 @@ type Segmenter struct {
 func NewSegmenter(m Model, opts ...Option) (*Segmenter, error) {
 	var o options
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
+	}
+	if m == nil {
+		return nil, errors.New("there is no model; zoo.Load gives one")
 	}
 	if m.Encoder() == nil {
 		return nil, errors.New("no input of the model takes a picture")

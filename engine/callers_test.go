@@ -80,3 +80,32 @@ func TestNothingBesideAnError(t *testing.T) {
 		t.Errorf("a slice of a closed session: %v, %v", part, err)
 	}
 }
+
+// TestCostOfRefuses: shapes that the model cannot take are no cost but an error.
+func TestCostOfRefuses(t *testing.T) {
+	s, err := engine.OpenBytes(assets.Model())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	one, err := s.CostOf(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if two, err := s.CostOf(map[string][]int{"picture": {2, 3, 32, 32}}); err != nil || two.FLOPs != 2*one.FLOPs {
+		t.Errorf("of two pictures: %v, %v; of one %v", two, err, one)
+	}
+	for want, shapes := range map[string]map[string][]int{
+		`input "picture" takes float32[N 3 32 32], not [1 3 64 64]`: {"picture": {1, 3, 64, 64}},
+		`not [2 3]`:                 {"picture": {2, 3}},
+		`not [-1 3 32 32]`:          {"picture": {-1, 3, 32, 32}},
+		`there is no input "photo"`: {"picture": {1, 3, 32, 32}, "photo": {1}},
+	} {
+		if _, err := s.CostOf(shapes); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %s", shapes, err, want)
+		}
+	}
+	if got := s.Inputs()[0].String(); got != `"picture" float32[N 3 32 32]` {
+		t.Error(got)
+	}
+}

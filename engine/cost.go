@@ -3,8 +3,10 @@ package engine
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -125,9 +127,21 @@ func (s *Session) LoadCost() LoadCost { return LoadCost{s.opened, s.runner.PackT
 // is that of shapes the model cannot take.
 func (s *Session) CostOf(shapes map[string][]int) (Cost, error) {
 	g := s.model.Graph.Clone()
+	named := 0
 	for _, v := range g.Inputs {
-		if sizes, ok := shapes[v.Name]; ok {
-			v.Fact.Shape = ir.Dims(sizes...)
+		sizes, ok := shapes[v.Name]
+		if !ok {
+			continue
+		}
+		named++
+		if !takes(v.Fact.Shape, sizes) {
+			return Cost{}, fmt.Errorf("%s: input %s takes %s, not %d", s.file, onnx.Quote(v.Name), v.Fact, sizes)
+		}
+		v.Fact.Shape = ir.Dims(sizes...)
+	}
+	for name := range shapes {
+		if named < len(shapes) && !slices.ContainsFunc(g.Inputs, func(v *ir.Value) bool { return v.Name == name }) {
+			return Cost{}, fmt.Errorf("%s: there is no input %s; Inputs lists them", s.file, onnx.Quote(name))
 		}
 	}
 	if err := ops.Rebind(g); err != nil {
@@ -137,6 +151,19 @@ func (s *Session) CostOf(shapes map[string][]int) (Cost, error) {
 		return Cost{}, fmt.Errorf("%s: %w", s.file, err)
 	}
 	return costOf(g), nil
+}
+
+// takes reports whether sizes are numbers for the dimensions of a shape.
+func takes(shape ir.Shape, sizes []int) bool {
+	if shape.Ranked && len(shape.Dims) != len(sizes) {
+		return false
+	}
+	for i, n := range sizes {
+		if n < 0 || shape.Ranked && shape.Dims[i].Known() && shape.Dims[i].N != n {
+			return false
+		}
+	}
+	return true
 }
 
 // Memory is the machine's memory and what a session may use of it unless

@@ -45,6 +45,9 @@ type Info struct {
 	ir.Fact
 }
 
+// String is the name and what it stands for: "data" float32[1 3 224 224].
+func (i Info) String() string { return onnx.Quote(i.Name) + " " + i.Fact.String() }
+
 // Session is an opened model. It is safe for concurrent use: several runs may be
 // under way, each with its own memory for inner values, all with one copy of the
 // weights. Only Close must wait for them.

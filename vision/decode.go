@@ -87,7 +87,9 @@ func endedBy(ctx context.Context) Option { return func(o *options) { o.ctx = ctx
 func newOptions(opts []Option) *options {
 	o := &options{background: [3]byte{255, 255, 255}, pixels: MaxPixels, memory: defaultMemory}
 	for _, opt := range opts {
-		opt(o)
+		if opt != nil {
+			opt(o)
+		}
 	}
 	return o
 }

@@ -38,7 +38,9 @@ func NewEncoder(r Recipe, opts ...EncoderOption) (*Encoder, error) {
 	e := &Encoder{recipe: full, channels: len(full.Mean)}
 	e.dtype = map[string]tensor.DType{"float32": tensor.Float32, "float16": tensor.Float16, "uint8": tensor.Uint8, "int8": tensor.Int8}[full.DType]
 	for _, opt := range opts {
-		opt(e)
+		if opt != nil {
+			opt(e)
+		}
 	}
 	e.makeTables()
 	return e, nil

@@ -51,7 +51,8 @@ func (m *Image) EncodePNG(w io.Writer) error {
 	return (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(w, m.encodable())
 }
 
-// EncodeJPEG writes the picture as JPEG of a quality of 1 to 100.
+// EncodeJPEG writes the picture as JPEG of a quality of 1 to 100; others are taken
+// for the nearest of them.
 func (m *Image) EncodeJPEG(w io.Writer, quality int) error {
 	if err := m.check(); err != nil {
 		return err

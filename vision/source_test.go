@@ -139,3 +139,13 @@ func TestURLSource(t *testing.T) {
 		t.Error("a cancelled download went through")
 	}
 }
+
+// TestNilOptions: an option that is nil changes nothing.
+func TestNilOptions(t *testing.T) {
+	var opt vision.SourceOption
+	for s, err := range vision.Sources([]string{"-"}, opt, vision.Stdin(bytes.NewReader(pngBytes(t, 2, 2)))) {
+		if m, openErr := s.Open(context.Background(), nil); err != nil || openErr != nil || m.Width != 2 {
+			t.Errorf("%v, %v, %v", m, err, openErr)
+		}
+	}
+}

@@ -185,3 +185,12 @@ func TestWithLabels(t *testing.T) {
 		t.Errorf("the labels are %v", m.Labels())
 	}
 }
+
+// An option that is nil, as of a caller who leaves one out, changes nothing.
+func TestNilOption(t *testing.T) {
+	m, err := zoo.Load("", nil, zoo.WithEngine(nil), zoo.WithEncoder(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Close()
+}

@@ -96,7 +96,9 @@ func newConfig(opts []Option) (*config, error) {
 		limits:   defaultLimits(),
 	}
 	for _, o := range opts {
-		o(c)
+		if o != nil {
+			o(c)
+		}
 	}
 	if c.home == "" {
 		home, err := Home()
