@@ -109,7 +109,12 @@ func TestLeftOut(t *testing.T) {
 			}
 		}
 	}
-	if errs != 1 {
+	for _, err := range classify.Stream(context.Background(), m, nil) {
+		if errs++; err == nil || !strings.Contains(err.Error(), "there are no sources") {
+			t.Error(err)
+		}
+	}
+	if errs != 2 {
 		t.Errorf("%d errors", errs)
 	}
 }

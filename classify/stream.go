@@ -49,6 +49,9 @@ func Stream(ctx context.Context, m Model, sources iter.Seq[vision.Source], opts 
 	if err == nil {
 		err = o.checkStream(m)
 	}
+	if err == nil && sources == nil {
+		err = errors.New("there are no sources; slices.Values makes them of a list, vision.Sources of names")
+	}
 	return func(yield func(Result, error) bool) {
 		if err != nil {
 			yield(Result{}, err)

@@ -73,6 +73,10 @@ func TestNothingBesideAnError(t *testing.T) {
 	if part, err := s.Slice("", "nowhere"); part != nil || err == nil || strings.Count(err.Error(), "model: ") != 1 {
 		t.Errorf("a slice to nowhere: %v, %v", part, err)
 	}
+	none, err := engine.OpenBytes(nil)
+	if closed := none.Close(); err == nil || closed != nil {
+		t.Errorf("of nothing: %v, %v", err, closed)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

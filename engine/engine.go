@@ -216,8 +216,12 @@ func (s *Session) prepare() error {
 }
 
 // Close gives back what the session holds. No Run may be under way; those that
-// come later fail with ErrClosed. A second Close does nothing.
+// come later fail with ErrClosed. A second Close does nothing, nor does one of the
+// nil that Open returns beside an error.
 func (s *Session) Close() error {
+	if s == nil {
+		return nil
+	}
 	s.closed.Store(true)
 	var first error
 	for _, c := range s.closers {

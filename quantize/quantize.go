@@ -91,6 +91,9 @@ func Session(ctx context.Context, s *engine.Session, samples Samples, opt Option
 	if samples.Count < 1 {
 		return nil, fmt.Errorf("calibration needs at least one sample")
 	}
+	if samples.Load == nil {
+		return nil, fmt.Errorf("nothing loads the samples: Samples.Load is nil")
+	}
 	switch opt.Method {
 	case "":
 		opt.Method = MSE

@@ -214,6 +214,9 @@ func TestNaN(t *testing.T) {
 		}
 		return in, err
 	}
+	if _, err := quantize.Session(context.Background(), s, quantize.Samples{Count: 1}, quantize.Options{}); err == nil || !strings.Contains(err.Error(), "Samples.Load is nil") {
+		t.Error(err)
+	}
 	if r, err := quantize.Session(context.Background(), s, poisoned, quantize.Options{Exact: true}); r != nil || err == nil || !strings.Contains(err.Error(), `output "y" holds NaN in float32 already`) {
 		t.Errorf("%v, %v", r, err)
 	}

@@ -193,4 +193,7 @@ func TestNilOption(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Close()
+	if m, err = zoo.Load("no such model"); err == nil || m.Close() != nil {
+		t.Errorf("closing what was not opened (%v)", err)
+	}
 }

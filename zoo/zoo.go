@@ -52,8 +52,14 @@ func (m *Model) Input() string { return m.input }
 // the caller knew it; "" where nothing was.
 func (m *Model) Guess() string { return m.guess }
 
-// Close gives back what the session holds. No Run may be under way.
-func (m *Model) Close() error { return m.session.Close() }
+// Close gives back what the session holds. No Run may be under way. It does nothing
+// to the nil that Load returns beside an error.
+func (m *Model) Close() error {
+	if m == nil {
+		return nil
+	}
+	return m.session.Close()
+}
 
 // openConfig is what the options say of opening a model.
 type openConfig struct {
