@@ -123,7 +123,15 @@ func Sources(args []string, opts ...SourceOption) iter.Seq2[Source, error] {
 		}
 	}
 	return func(yield func(Source, error) bool) {
+		stdin := false
 		for _, arg := range args {
+			if arg == "-" && stdin {
+				if !yield(Source{Name: arg}, pathError(arg, errors.New("standard input is one picture, which was named already"))) {
+					return
+				}
+				continue
+			}
+			stdin = stdin || arg == "-"
 			if !o.each(arg, yield) {
 				return
 			}

@@ -77,6 +77,8 @@ func TestSources(t *testing.T) {
 			"File:///a.png! File:///a.png: only http and https addresses are fetched; name the file by its path",
 			"s3://b/?*! s3://b/?*: only http and https addresses are fetched; download the picture and name the file"}},
 		{"standard input", []string{"-"}, []vision.SourceOption{vision.Stdin(bytes.NewReader(pngBytes(t, 7, 7)))}, []string{"- 7x7"}},
+		{"standard input, twice", []string{"-", "a.png", "-"}, []vision.SourceOption{vision.Stdin(bytes.NewReader(pngBytes(t, 7, 7)))},
+			[]string{"- 7x7", "a.png 2x1", "-! -: standard input is one picture, which was named already"}},
 	}
 	for _, tt := range tests {
 		got := list(tt.args, tt.opts...)

@@ -23,7 +23,7 @@ func detectCommand() *cli.Command {
 			"vision detect photos/ -r --save marked/ --classes person,car\n" +
 			"vision detect group.jpg --model ultraface --json",
 		ArgsUsage: "PIC...",
-		Flags: append(detectorFlags(),
+		Flags: append(detectorFlags(detect.Heads(), defaultDetector),
 			&cli.Float64Flag{Name: "iou", Usage: "largest overlap of two objects of a class, 0 to 1 (the head's own unless given)", Value: -1, DefaultText: "the head's"},
 			&cli.Float64Flag{Name: "score", Usage: "least score, 0 to 1", Value: -1, DefaultText: "the head's"},
 			&cli.IntFlag{Name: "max", Usage: "most objects of a picture", Value: 100},
@@ -36,11 +36,11 @@ func detectCommand() *cli.Command {
 }
 
 // detectorFlags are those that detect and segment share.
-func detectorFlags() []cli.Flag {
+func detectorFlags(heads []string, standard string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "model", Usage: "zoo name, or the path of an .onnx file"},
+		&cli.StringFlag{Name: "model", Usage: "zoo name, or the path of an .onnx file; without it " + standard},
 		recipeFlag,
-		&cli.StringFlag{Name: "head", Usage: "how the model's outputs are read: " + strings.Join(append(detect.Heads(), detect.SegmentHeads()...), ", ")},
+		&cli.StringFlag{Name: "head", Usage: "how the model's outputs are read: " + strings.Join(heads, ", ")},
 		&cli.StringFlag{Name: "save", Usage: "write pictures with the result drawn on them to DIR"},
 		toggle("show", "show the pictures in the terminal"),
 		toggle("csv", "print CSV"),

@@ -223,8 +223,11 @@ func readLabels(dir, path string, labels *label.Set) ([]labelled, error) {
 		if !ok && at == 1 {
 			continue // a head
 		}
-		if !ok || !filepath.IsLocal(fields[0]) {
+		if !filepath.IsLocal(fields[0]) {
 			return nil, fmt.Errorf("%s: line %d: needed are a file in the folder and its class, met %.80q", path, at, line)
+		}
+		if !ok {
+			return nil, fmt.Errorf("%s: line %d: %.80q names no class of the model; write its index, its WordNet id, or a name that only it has", path, at, line)
 		}
 		all = append(all, labelled{filepath.Join(dir, fields[0]), class})
 	}

@@ -125,4 +125,8 @@ func TestFindLabelled(t *testing.T) {
 	if _, err := findLabelled(dir, filepath.Join(dir, "val.txt"), set); err == nil {
 		t.Error("a file outside of the folder was taken")
 	}
+	write("val.txt", "c.jpg 1\nc.jpg cat\n")
+	if _, err := findLabelled(dir, filepath.Join(dir, "val.txt"), set); err == nil || !strings.Contains(err.Error(), `line 2: "c.jpg cat" names no class`) {
+		t.Errorf("a class that is none: %v", err)
+	}
 }

@@ -172,13 +172,20 @@ func readPicture(c *cli.Context, m *zoo.Model, info engine.Info, file string) (*
 
 // openPicture opens one picture: a file, an address, or "-".
 func openPicture(c *cli.Context, arg string) (*vision.Image, error) {
+	var one *vision.Source
 	for src, err := range vision.Sources([]string{arg}, sourceOptions(c)...) {
 		if err != nil {
 			return nil, err
 		}
-		return src.Open(c.Context)
+		if one != nil {
+			return nil, usage("--input %s: several pictures; one goes into the network, such as %s", arg, one.Name)
+		}
+		one = &src
 	}
-	return nil, fmt.Errorf("%s: no picture", arg)
+	if one == nil {
+		return nil, fmt.Errorf("%s: no picture", arg)
+	}
+	return one.Open(c.Context)
 }
 
 // writeOutputs writes a .npy file for each output, whole or not at all. A sequence

@@ -23,7 +23,7 @@ func segmentCommand() *cli.Command {
 		UsageText: "vision segment street.jpg --model duc --save marked/\n" +
 			"vision segment photos/ --map maps/ --json",
 		ArgsUsage: "PIC...",
-		Flags: append(detectorFlags(),
+		Flags: append(detectorFlags(detect.SegmentHeads(), defaultSegmenter),
 			&cli.StringFlag{Name: "map", Usage: "write class maps to DIR: PNGs whose pixels are class indices"},
 		),
 		Action: segmentAction,
