@@ -10,11 +10,14 @@ func DefaultClassifier(opts ...Option) (*Card, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := List(all.cards, opts...)
+	best, err := all.Find("builtin")
 	if err != nil {
 		return nil, err
 	}
-	best, err := all.Find("builtin")
+	if c, err := newConfig(opts); err != nil || c.homeless != nil { // nothing can be cached
+		return best, err
+	}
+	entries, err := List(all.cards, opts...)
 	if err != nil {
 		return nil, err
 	}

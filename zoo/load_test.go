@@ -197,3 +197,34 @@ func TestNilOption(t *testing.T) {
 		t.Errorf("closing what was not opened (%v)", err)
 	}
 }
+
+// TestHomeless: as in a container or a service, where no folder is a user's. What is
+// not kept in the cache needs none; the rest is told what to set.
+func TestHomeless(t *testing.T) {
+	for _, name := range []string{"HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "LocalAppData", "AppData", "VISION_HOME"} {
+		t.Setenv(name, "")
+	}
+	path := filepath.Join(t.TempDir(), "net.onnx")
+	if err := os.WriteFile(path, assets.Model(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"", "builtin", path} {
+		m, err := zoo.Load(name)
+		if err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+		m.Close()
+	}
+	if card, err := zoo.DefaultClassifier(); err != nil || !card.Builtin {
+		t.Errorf("%v, %v", card, err)
+	}
+	_, loadErr := zoo.Load("resnet50")
+	_, pathErr := zoo.Path("resnet50")
+	_, pullErr := zoo.Pull(t.Context(), "resnet50")
+	_, listErr := zoo.List(nil)
+	for _, err := range []error{loadErr, pathErr, pullErr, listErr} {
+		if err == nil || !strings.Contains(err.Error(), "set VISION_HOME to a folder of your own") {
+			t.Error(err)
+		}
+	}
+}

@@ -11,9 +11,12 @@ type Option func(*config)
 
 // config is what the options say; the environment fills in the rest.
 type config struct {
-	home    string
-	mirror  string
-	offline bool
+	home string
+	// homeless is why there is no home. Only what is kept there needs one: the
+	// built-in model and files of the caller's own do not.
+	homeless error
+	mirror   string
+	offline  bool
 	// withoutCatalogue leaves the catalogue's addresses out: the mirror alone counts.
 	withoutCatalogue bool
 	progress         func(Progress)
@@ -101,11 +104,7 @@ func newConfig(opts []Option) (*config, error) {
 		}
 	}
 	if c.home == "" {
-		home, err := Home()
-		if err != nil {
-			return nil, err
-		}
-		c.home = home
+		c.home, c.homeless = Home()
 	}
 	return c, nil
 }

@@ -47,6 +47,9 @@ func lookUp(name string, opts []Option) (*Card, *config, error) {
 		return nil, nil, err
 	}
 	card, err := all.Find(name)
+	if err == nil && !card.Builtin {
+		err = c.homeless
+	}
 	return card, c, err
 }
 
@@ -246,6 +249,9 @@ type Entry struct {
 // List looks up what the cache has of each card. It reads no model.
 func List(cards []*Card, opts ...Option) ([]Entry, error) {
 	c, err := newConfig(opts)
+	if err == nil {
+		err = c.homeless
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,9 @@ import (
 // same model and variant that the cache or the mirror has. It returns the card that
 // it came to.
 func (c *config) pullNamed(ctx context.Context, name string, card *Card) (*Card, string, error) {
+	if c.homeless != nil {
+		return nil, "", c.homeless
+	}
 	path, err := c.pull(ctx, card)
 	if err == nil || pinned(name, card) || !(errors.Is(err, ErrNotFound) || errors.Is(err, ErrOffline)) {
 		return card, path, err

@@ -111,10 +111,11 @@ func classifyAll(c *cli.Context, m *zoo.Model, p *printer, total int, opts []cla
 
 // named is an error's message, with the picture's name where it is not there yet.
 func named(name string, err error) string {
-	if msg := oneLine(err.Error()); strings.HasPrefix(msg, oneLine(name)) {
+	msg := oneLine(plain(err))
+	if strings.HasPrefix(msg, oneLine(name)) {
 		return msg
 	}
-	return oneLine(name + ": " + err.Error())
+	return oneLine(name) + ": " + msg
 }
 
 // sources are the pictures that the arguments stand for. What cannot be found is

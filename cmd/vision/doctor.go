@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -184,8 +185,12 @@ func (h *health) print(c *cli.Context) {
 		limit = "a run may use " + zoo.Size(h.MemoryLimit)
 	}
 	row("memory", "%s; %s", memory, limit)
-	row("cache", "%s: %d models, %s", h.Cache.Path, h.Cache.Models, zoo.Size(h.Cache.Bytes))
-	row("own entries", "%s", h.UserEntries)
+	if h.Cache.Path != "" {
+		row("cache", "%s: %s, %s", h.Cache.Path, counted(h.Cache.Models, "model"), zoo.Size(h.Cache.Bytes))
+	} else {
+		row("cache", "none")
+	}
+	row("own entries", "%s", cmp.Or(h.UserEntries, "none"))
 	for _, n := range h.Network {
 		row("network", "%s: %s", n.Address, n.Answer)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -86,7 +87,7 @@ func quantizeAction(c *cli.Context) error {
 	}
 	path := c.String("output")
 	if err := r.WriteFile(path); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return errors.New(named(path, err))
 	}
 	return reportQuantized(c, m, r)
 }

@@ -2,8 +2,10 @@ package onnx
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -40,6 +42,10 @@ func WriteFile(path string, m *Model) (err error) {
 		if err != nil {
 			f.Close()
 			os.Remove(f.Name())
+			var p *fs.PathError
+			if errors.As(err, &p) && p.Path == f.Name() {
+				p.Path = path // the other is gone
+			}
 		}
 	}()
 	b := bufio.NewWriterSize(f, 1<<20)
