@@ -74,7 +74,7 @@ func rest(path string) (r atRest, err error) {
 			return r, err
 		}
 	}
-	time.Sleep(3 * time.Second) // memory of activations waits for two
+	time.Sleep(11 * time.Second) // memory of activations waits for ten
 	r.After, r.Program, r.File = residentNow(path)
 	return r, nil
 }
@@ -123,6 +123,7 @@ func TestMemoryAtRest(t *testing.T) {
 		"raw": {}, "float_data": {typed: true}, "batch normalisation": {normalised: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			path := filepath.Join(t.TempDir(), "model.onnx")
 			if err := onnx.WriteFile(path, form.model()); err != nil {
 				t.Fatal(err)
@@ -142,6 +143,7 @@ func TestMemoryAtRest(t *testing.T) {
 			if dir == "" {
 				t.Skip("VISION_EXPORTS names no folder of exported networks; export_models.py makes one")
 			}
+			t.Parallel()
 			measureRest(t, filepath.Join(dir, name+".onnx"))
 		})
 	}

@@ -26,7 +26,7 @@ type stock struct {
 
 // patience is how long blocks wait for a run. Who runs a network less often, with
 // cold caches, waits for new pages besides: for up to 1 ms for each MiB of activations.
-const patience = 2 * time.Second
+const patience = 10 * time.Second
 
 // block is one piece of memory.
 type block struct {
