@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -9,12 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -24,86 +19,24 @@ import (
 // model's file, where weights are used in place.
 type atRest struct{ Before, After, Program, File int64 }
 
-// residentNow is the memory of this process, 0 where the system does not tell,
-// and what of it are pages of the program and of a file.
-func residentNow(path string) (all, program, file int64) {
-	self, _ := os.Executable()
-	maps, err := os.ReadFile("/proc/self/smaps")
-	if err != nil {
-		return 0, 0, 0
+// buildRest builds the small program that rests.
+func buildRest(t *testing.T) string {
+	t.Helper()
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("there is no go command to build a program that rests; add it to PATH")
 	}
-	name := ""
-	for line := range strings.Lines(string(maps)) {
-		if fields := strings.Fields(line); len(fields) > 4 && !strings.HasSuffix(fields[0], ":") {
-			name = strings.Join(fields[5:], " ")
-		}
-		v, ok := strings.CutPrefix(line, "Rss:")
-		if !ok {
-			continue
-		}
-		n, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(v), " kB"), 10, 64)
-		all += n << 10
-		switch name {
-		case self:
-			program += n << 10
-		case path:
-			file += n << 10
-		}
+	program := filepath.Join(t.TempDir(), "rest")
+	if out, err := exec.Command("go", "build", "-o", program, "./testdata/rest").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
-	return all, program, file
-}
-
-// rest opens a model, runs it on zeros and rests.
-func rest(path string) (r atRest, err error) {
-	r.Before, _, _ = residentNow(path)
-	s, err := engine.Open(path)
-	if err != nil {
-		return r, err
-	}
-	defer s.Close()
-	in := engine.Values{}
-	for _, i := range s.Inputs() {
-		var d []int
-		for _, n := range i.Shape.Dims {
-			d = append(d, max(n.N, 1))
-		}
-		in[i.Name] = tensor.New(i.DType, d...)
-	}
-	for range 3 {
-		if _, err := s.Run(context.Background(), in); err != nil {
-			return r, err
-		}
-	}
-	time.Sleep(11 * time.Second) // memory of activations waits for ten
-	r.After, r.Program, r.File = residentNow(path)
-	return r, nil
-}
-
-// TestMemoryAtRestChild is the other process of TestMemoryAtRest.
-func TestMemoryAtRestChild(t *testing.T) {
-	path := os.Getenv("VISION_REST")
-	if path == "" {
-		t.Skip("runs as a child of TestMemoryAtRest: run that one")
-	}
-	r, err := rest(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	report, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fmt.Printf("\nREST %s\n", report)
+	return program
 }
 
 // restAlone has a process of its own rest.
-func restAlone(t *testing.T, path string) (r atRest) {
+func restAlone(t *testing.T, program, path string) (r atRest) {
 	t.Helper()
-	child := exec.Command(os.Args[0], "-test.run=^TestMemoryAtRestChild$")
-	child.Env = append(os.Environ(), "VISION_REST="+path)
-	out, err := child.CombinedOutput()
-	_, report, ok := strings.Cut(string(out), "\nREST ")
-	if report, _, _ = strings.Cut(report, "\n"); err != nil || !ok || json.Unmarshal([]byte(report), &r) != nil {
+	out, err := exec.Command(program, path).CombinedOutput()
+	if err != nil || json.Unmarshal(out, &r) != nil {
 		t.Fatalf("%v: %.2000s", err, out)
 	}
 	return r
@@ -116,9 +49,10 @@ func TestMemoryAtRest(t *testing.T) {
 	if testing.Short() || raceDetector {
 		t.Skip("measures the memory of processes that run a network of 28 MB; run without -short and -race")
 	}
-	if all, _, _ := residentNow(""); all == 0 {
-		t.Skip("the system does not tell what is in memory; mount /proc")
+	if _, err := os.Stat("/proc/self/smaps"); err != nil {
+		t.Skipf("the system does not tell what is in memory: %v; mount /proc", err)
 	}
+	program := buildRest(t)
 	for name, form := range map[string]restForm{
 		"raw": {}, "float_data": {typed: true}, "batch normalisation": {normalised: true},
 	} {
@@ -128,10 +62,10 @@ func TestMemoryAtRest(t *testing.T) {
 			if err := onnx.WriteFile(path, form.model()); err != nil {
 				t.Fatal(err)
 			}
-			size, r := measureRest(t, path)
-			// Beyond the weights: code that is run for the first time, activations, Go's heap,
-			// transformed pictures.
-			const aside = 10 << 20
+			size, r := measureRest(t, program, path)
+			// Beyond the weights: code that is run for the first time, Go's heap, transformed
+			// pictures.
+			const aside = 6 << 20
 			if added := r.After - r.Before; added > size+aside {
 				t.Errorf("a file of %.1f MiB adds %.1f MiB to the process, more than itself and %d", mib(size), mib(added), aside>>20)
 			}
@@ -144,7 +78,7 @@ func TestMemoryAtRest(t *testing.T) {
 				t.Skip("VISION_EXPORTS names no folder of exported networks; export_models.py makes one")
 			}
 			t.Parallel()
-			measureRest(t, filepath.Join(dir, name+".onnx"))
+			measureRest(t, program, filepath.Join(dir, name+".onnx"))
 		})
 	}
 }
@@ -152,7 +86,7 @@ func TestMemoryAtRest(t *testing.T) {
 func mib(n int64) float64 { return float64(n) / (1 << 20) }
 
 // measureRest logs what a model takes at rest.
-func measureRest(t *testing.T, path string) (size int64, r atRest) {
+func measureRest(t *testing.T, program, path string) (size int64, r atRest) {
 	t.Helper()
 	info, err := os.Stat(path)
 	if os.IsNotExist(err) {
@@ -161,7 +95,7 @@ func measureRest(t *testing.T, path string) (size int64, r atRest) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	size, r = info.Size(), restAlone(t, path)
+	size, r = info.Size(), restAlone(t, program, path)
 	t.Logf("file %.1f MiB: %.1f MiB at rest, %.2f of it; program %.1f, file %.1f, all else %.1f; %.1f more than before",
 		mib(size), mib(r.After), float64(r.After)/float64(size), mib(r.Program), mib(r.File), mib(r.After-r.Program-r.File), mib(r.After-r.Before))
 	return size, r

@@ -70,9 +70,12 @@ type editors map[*ir.Graph]*Editor
 
 func (known editors) run(g *ir.Graph, p Pass) (int, error) {
 	e := known[g]
-	if e == nil {
+	switch {
+	case e == nil:
 		e = NewEditor(g)
 		known[g] = e
+	case e.stale:
+		e.look()
 	}
 	changes, err := p.Run(e)
 	if err != nil {
@@ -90,14 +93,15 @@ func (known editors) run(g *ir.Graph, p Pass) (int, error) {
 	return changes, nil
 }
 
-// keep drops all editors where one changed its graph: what a region reads is
-// known to those around it too.
+// keep has all editors look again where one changed its graph: what a region
+// reads is known to those around it too.
 func (known editors) keep() {
+	changed := false
 	for _, e := range known {
-		if e.changed {
-			clear(known)
-			return
-		}
+		changed = changed || e.changed
+	}
+	for _, e := range known {
+		e.stale, e.changed = e.stale || changed, false
 	}
 }
 
@@ -109,23 +113,33 @@ type Editor struct {
 	output  map[*ir.Value]bool
 	gone    map[*ir.Node]bool
 	changed bool
+	stale   bool // it or another changed its graph since this one looked
 }
 
 // NewEditor looks at a graph as it is.
 func NewEditor(g *ir.Graph) *Editor {
+	e := &Editor{Graph: g, readers: map[*ir.Value][]*ir.Node{}, output: map[*ir.Value]bool{}, gone: map[*ir.Node]bool{}}
+	e.look()
+	return e
+}
+
+// look forgets what the editor knew and looks at its graph as it is now.
+func (e *Editor) look() {
+	clear(e.readers)
+	clear(e.output)
+	clear(e.gone)
+	e.changed, e.stale = false, false
 	uses := 0
-	for _, n := range g.Nodes {
+	for _, n := range e.Graph.Nodes {
 		uses += len(n.Inputs)
 	}
-	e := &Editor{Graph: g, readers: make(map[*ir.Value][]*ir.Node, uses), output: map[*ir.Value]bool{}, gone: map[*ir.Node]bool{},
-		firsts: make([]*ir.Node, 0, uses)}
-	for _, n := range g.Nodes {
+	e.firsts = slices.Grow(e.firsts[:0], uses)
+	for _, n := range e.Graph.Nodes {
 		e.note(n)
 	}
-	for _, v := range g.Outputs {
+	for _, v := range e.Graph.Outputs {
 		e.output[v] = true
 	}
-	return e
 }
 
 func (e *Editor) note(n *ir.Node) {

@@ -104,6 +104,7 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 	defer b.scratch.close()
 	nodes = b.live(nodes)
 	b.boundary(nodes)
+	b.steps = make([]step, 0, len(nodes))
 	b.assignQuant(nodes)
 	if err := b.assign(nodes); err != nil {
 		return nil, err

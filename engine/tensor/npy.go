@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // npyTypes are NumPy's descriptions of element types (NEP 1), little-endian.
@@ -74,15 +75,19 @@ func ReadNpy(r io.Reader) (*Tensor, error) {
 	return t, nil
 }
 
-var (
-	npyDescr = regexp.MustCompile(`'descr':\s*'([^']*)'`)
-	npyOrder = regexp.MustCompile(`'fortran_order':\s*(True|False)`)
-	npyShape = regexp.MustCompile(`'shape':\s*\(([^)]*)\)`)
-)
+// npyEntries are the three of a header. Few programs read one, so they are made
+// when the first is read.
+var npyEntries = sync.OnceValue(func() (e struct{ descr, order, shape *regexp.Regexp }) {
+	e.descr = regexp.MustCompile(`'descr':\s*'([^']*)'`)
+	e.order = regexp.MustCompile(`'fortran_order':\s*(True|False)`)
+	e.shape = regexp.MustCompile(`'shape':\s*\(([^)]*)\)`)
+	return e
+})
 
 // parseNpy reads the header, a Python dictionary of three entries.
 func parseNpy(s string) (DType, []int, error) {
-	descr, order, dims := npyDescr.FindStringSubmatch(s), npyOrder.FindStringSubmatch(s), npyShape.FindStringSubmatch(s)
+	e := npyEntries()
+	descr, order, dims := e.descr.FindStringSubmatch(s), e.order.FindStringSubmatch(s), e.shape.FindStringSubmatch(s)
 	if descr == nil || order == nil || dims == nil {
 		return 0, nil, errors.New("npy: the header is broken")
 	}
