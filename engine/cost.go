@@ -98,24 +98,6 @@ func count(s ir.Shape) float64 {
 	return n
 }
 
-// OperatorInfo is one meaning of an operator that the engine knows.
-type OperatorInfo struct {
-	Domain, Name string
-	Since, Until int            // opset versions of the domain; Until 0: the newest
-	Types        tensor.TypeSet // element types of its first input; 0: any value
-}
-
-// Operators lists every operator the engine knows, by domain, name and version.
-func Operators() []OperatorInfo {
-	var out []OperatorInfo
-	for _, d := range ops.Defs() {
-		if d.Domain != ops.Internal {
-			out = append(out, OperatorInfo{d.Domain, d.Name, d.Since, d.Until, d.Types})
-		}
-	}
-	return out
-}
-
 // LoadCost is the time that opening took, in parts.
 type LoadCost struct{ Total, Pack float64 } // milliseconds
 
@@ -165,7 +147,3 @@ func takes(shape ir.Shape, sizes []int) bool {
 	}
 	return true
 }
-
-// Memory is the machine's memory and what a session may use of it unless
-// MemoryLimit says otherwise, in bytes; the first is 0 where it is not known.
-func Memory() (physical, limit int64) { return physicalMemory(), defaultMemoryLimit() }

@@ -184,6 +184,10 @@ func (o *options) fits(bytes int) error {
 	return nil
 }
 
+// Memory is the machine's memory and what a session may use of it unless
+// MemoryLimit says otherwise, in bytes; the first is 0 where it is not known.
+func Memory() (physical, limit int64) { return physicalMemory(), defaultMemoryLimit() }
+
 func defaultMemoryLimit() int64 {
 	limit := physicalMemory() / 4 * 3
 	if limit <= 0 {

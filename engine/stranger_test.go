@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"math/bits"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func TestStrangersInput(t *testing.T) {
 		fails string
 	}{
 		{"pictures without pixels, any number of them", func(b *ir.Builder, x *ir.Value) *ir.Value { return b.Node("Relu", []*ir.Value{x}) },
-			tensor.New(tensor.Float32, 1<<40, 0), ""},
+			tensor.New(tensor.Float32, 1<<(bits.UintSize/8*5), 0), ""},
 		{"a norm of a scalar", norm, tensor.Scalar(float32(1)), "batch"},
 		{"a norm of a vector", norm, float(3), ""},
 		{"a norm of two channels by one", norm, tensor.New(tensor.Float32, 1, 2, 3), "channels"},

@@ -116,7 +116,7 @@ func oneAxis(n *ir.Node) error {
 		axis += rank
 	}
 	last := rank >= 0 && axis == rank-1
-	if !last && rank >= 0 { // dimensions of 1 behind it do not count
+	if !last && rank >= 0 && axis < rank { // dimensions of 1 behind it do not count
 		last = true
 		for _, k := range d.Dims[axis+1:] {
 			last = last && k.N == 1

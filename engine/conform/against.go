@@ -12,7 +12,7 @@ import (
 
 // Against runs two models on the same inputs, zeros and seeded random numbers,
 // and compares every output: proof that a conversion kept the function. Unknown
-// dimensions are 1 for the batch and free for none other.
+// dimensions are 1.
 func Against(ctx context.Context, a, b *engine.Session, tol Tolerance) []Result {
 	var out []Result
 	for _, kind := range []string{"zero", "random"} {
@@ -58,7 +58,8 @@ func againstOnce(ctx context.Context, a, b *engine.Session, random bool, tol Tol
 }
 
 // Fill makes an input for each of the infos: zeros, or seeded random numbers
-// (normal for floats, bytes for integers). Unknown dimensions become 1.
+// (normal for floats, bytes for those of 8 bits). Unknown dimensions become 1, the
+// first of an input batch.
 func Fill(infos []engine.Info, random bool, batch int) (engine.Values, error) {
 	r := rand.New(rand.NewPCG(1, 2))
 	out := engine.Values{}

@@ -8,10 +8,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Tolerance: a number passes when |got-want| ≤ A + R·|want|, infinity
-// when it is the same one. Zeros stand for
-// the standard's. Of floats, A is at least S times the spread (largest minus
-// least finite number) of what is wanted.
+// Tolerance: a number passes when |got-want| ≤ A + R·|want|, infinity when it is
+// the same one. Zeros stand for the standard's. Of floats, A is at least S times
+// the spread (largest minus least finite number) of what is wanted.
 type Tolerance struct{ R, A, S float64 }
 
 // of fills in the standard's tolerances for a dtype.

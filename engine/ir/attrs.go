@@ -2,6 +2,7 @@ package ir
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -59,13 +60,18 @@ func (a *Attrs) Need(names ...string) *Attrs {
 	return a
 }
 
-// Int is an integer attribute.
+// Int is an integer attribute; where int has 32 bits, numbers beyond become the
+// nearest.
 func (a *Attrs) Int(name string, or int) int {
 	if at := a.get(name, onnx.AttrInt); at != nil {
-		return int(at.Int)
+		return nearestInt(at.Int)
 	}
 	return or
 }
+
+// nearestInt is v, or the int next to it: sizes and positions beyond an int mean
+// "to the end", or are refused as too large.
+func nearestInt(v int64) int { return int(max(math.MinInt, min(v, math.MaxInt))) }
 
 // Bool is an integer attribute that means yes where it is not 0.
 func (a *Attrs) Bool(name string, or bool) bool {
@@ -104,7 +110,7 @@ func (a *Attrs) OneOf(name string, words ...string) string {
 	return words[0]
 }
 
-// Ints is a list of integers, nil where absent.
+// Ints is a list of integers as Int gives them, nil where absent.
 func (a *Attrs) Ints(name string) []int {
 	at := a.get(name, onnx.AttrInts)
 	if at == nil {
@@ -112,7 +118,7 @@ func (a *Attrs) Ints(name string) []int {
 	}
 	out := make([]int, len(at.Ints))
 	for i, v := range at.Ints {
-		out[i] = int(v)
+		out[i] = nearestInt(v)
 	}
 	return out
 }

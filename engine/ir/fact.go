@@ -170,7 +170,7 @@ func intsOf(t *tensor.Tensor) []Dim {
 	switch t.DType() {
 	case tensor.Int64:
 		for _, v := range tensor.Data[int64](t) {
-			out = append(out, dimOf(int(v)))
+			out = append(out, dimOf(nearestInt(v)))
 		}
 	case tensor.Int32:
 		for _, v := range tensor.Data[int32](t) {

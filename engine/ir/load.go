@@ -289,7 +289,7 @@ func NewFact(t *onnx.Type) (Fact, error) {
 		for _, p := range t.Dims {
 			dim := Sym(p.Param)
 			if p.HasValue && p.Value > 0 {
-				dim = Dim{N: int(p.Value)}
+				dim = Dim{N: nearestInt(p.Value)}
 			} else if p.HasValue && p.Value == 0 {
 				dim = Dim{N: 0}
 			}

@@ -96,35 +96,6 @@ func (s *plainConv) at(m *Memory, n, co, y, x int) float64 {
 	return sum
 }
 
-// Of is the activation of one number.
-func (a Activation) Of(x float64) float64 {
-	alpha, beta := float64(a.Alpha), float64(a.Beta)
-	switch a.Kind {
-	case Clip:
-		return math.Min(math.Max(x, alpha), beta)
-	case LeakyRelu:
-		if x < 0 {
-			return alpha * x
-		}
-		return x
-	case Sigmoid:
-		return 1 / (1 + math.Exp(-x))
-	case Silu:
-		return x / (1 + math.Exp(-x))
-	case HardSigmoid:
-		return math.Min(math.Max(alpha*x+beta, 0), 1)
-	case HardSwish:
-		return x * math.Min(math.Max(x/6+0.5, 0), 1)
-	case Tanh:
-		return math.Tanh(x)
-	case Gelu:
-		return x / 2 * (1 + math.Erf(x/math.Sqrt2))
-	case Mish:
-		return x * math.Tanh(math.Log1p(math.Exp(x)))
-	}
-	return x
-}
-
 // get and set are one number of a layout that starts at base. Split32 and
 // BF16x32 round half up in magnitude, as the kernels do.
 func (l *Layout) get(base unsafe.Pointer, n, c, y, x int) float32 {

@@ -213,6 +213,3 @@ func (g *grid) at(chunk int) (pair, pairs, group, groups int) {
 	group = chunk * g.groups / g.groupRuns
 	return pair, min(g.pairsEach, g.pairs-pair), group, (chunk+1)*g.groups/g.groupRuns - group
 }
-
-// roundUp is the least multiple of m that is not below n.
-func roundUp(n, m int) int { return (n + m - 1) / m * m }

@@ -24,8 +24,7 @@ var (
 const vnniRows = 14
 
 func planQConv(c *QConv, w *QConvWeights, tiles bool) (Work, error) {
-	switch w.form {
-	case qconvDepthwise:
+	if w.form == qconvDepthwise {
 		return Work{Steps: []Step{newDepthwiseQConv(c, w)}}, nil
 	}
 	return Work{Steps: []Step{newDenseQConv(c, w, tiles)}}, nil
@@ -132,17 +131,6 @@ func (s *denseQConv) clearByteHalo(pair, group, groups int, m *Memory) {
 	}
 }
 
-// Spans is part of Local.
-func (s *depthwiseQConv) Spans(chunk int) (reads, writes RowSpan) {
-	c := &s.conv
-	if c.In.N > 1 {
-		return EveryRow, EveryRow
-	}
-	first := chunk % s.chunks * s.each
-	rows := RowSpan{first, min(first+s.each, c.Out.H)}
-	return c.reads(rows), c.Out.around(rows)
-}
-
 // depthwiseQConv is a planned convolution of each channel by itself.
 type depthwiseQConv struct {
 	conv    QConv
@@ -153,13 +141,7 @@ type depthwiseQConv struct {
 }
 
 func newDepthwiseQConv(c *QConv, w *QConvWeights) *depthwiseQConv {
-	s := &depthwiseQConv{conv: *c, weights: w}
-	for y := range c.KernelH {
-		for x := range c.KernelW {
-			s.offsets = append(s.offsets, (y*c.DilationH*c.In.Pitch+x*c.DilationW)*64)
-		}
-	}
-	s.offsets = slices.Repeat(s.offsets, w.times)
+	s := &depthwiseQConv{conv: *c, weights: w, offsets: slices.Repeat(depthOffsets(c), w.times)}
 	for len(s.offsets)%4 > 0 { // weights there are 0
 		s.offsets = append(s.offsets, 0)
 	}
@@ -189,4 +171,15 @@ func (s *depthwiseQConv) Run(chunk int, m *Memory) {
 		amd64.DepthwiseVNNI(&a)
 	}
 	c.Out.clearAround(out, first, last)
+}
+
+// Spans is part of Local.
+func (s *depthwiseQConv) Spans(chunk int) (reads, writes RowSpan) {
+	c := &s.conv
+	if c.In.N > 1 {
+		return EveryRow, EveryRow
+	}
+	first := chunk % s.chunks * s.each
+	rows := RowSpan{first, min(first+s.each, c.Out.H)}
+	return c.reads(rows), c.Out.around(rows)
 }

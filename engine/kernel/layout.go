@@ -99,3 +99,6 @@ func (l *Layout) At(n, c int) int { return n*l.Image + c/l.Format.Channels()*l.B
 func (l Layout) String() string {
 	return fmt.Sprintf("%s[%d %d %d %d] halo %v", l.Format, l.N, l.C, l.H, l.W, l.Halo)
 }
+
+// roundUp is the least multiple of m that is not below n.
+func roundUp(n, m int) int { return (n + m - 1) / m * m }

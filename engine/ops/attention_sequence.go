@@ -164,7 +164,7 @@ func (op *causalConv) Eval(c *Call) error {
 func evalCausalConv[T real](op *causalConv, c *Call) error {
 	x, w := c.In[0], c.In[1]
 	channels, length, k := x.Dim(1), x.Dim(2), w.Dim(2)
-	y, err := c.Like(x)
+	y, err := c.like(x)
 	if err != nil {
 		return err
 	}

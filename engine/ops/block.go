@@ -100,7 +100,7 @@ func callInts(c *Call, i int) ([]int, error) {
 	if t == nil {
 		return nil, nil
 	}
-	if err := c.Run.ReserveList(t.Len(), 8); err != nil {
+	if err := c.Run.reserveList(t.Len(), 8); err != nil {
 		return nil, err
 	}
 	v, err := integers(t)

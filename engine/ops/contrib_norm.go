@@ -86,7 +86,7 @@ func (op skipNorm) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
 	}
-	sum, err := c.Like(c.In[0])
+	sum, err := c.like(c.In[0])
 	if err != nil {
 		return err
 	}

@@ -223,7 +223,7 @@ func (op loop) Eval(c *Call) error {
 	around := c.Run.ahead
 	defer func() { c.Run.ahead = around }()
 	for i := int64(0); i < trips && running; i++ {
-		if err := c.Run.Turn(); err != nil {
+		if err := c.Run.turn(); err != nil {
 			return err
 		}
 		if c.Run.ahead = 0; trips < math.MaxInt64 {
@@ -416,7 +416,7 @@ func (op sequenceMap) Eval(c *Call) error {
 		results[j] = newHeld(c.Run, n)
 	}
 	for i := range n {
-		if err := c.Run.Turn(); err != nil {
+		if err := c.Run.turn(); err != nil {
 			return err
 		}
 		args := make([]*tensor.Tensor, len(c.In))

@@ -343,7 +343,7 @@ type fourier struct {
 }
 
 func newFourier(c *Call, n int, inverse bool) (*fourier, error) {
-	if err := c.Run.ReserveList(n, 16*16); err != nil {
+	if err := c.Run.reserveList(n, 16*16); err != nil {
 		return nil, err
 	}
 	f := &fourier{n: n, inverse: inverse}

@@ -190,7 +190,7 @@ func (op elementwise) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval is y[i] = f(x[i]).
 func (op elementwise) Eval(c *Call) error {
-	y, err := c.Like(c.In[0])
+	y, err := c.like(c.In[0])
 	if err != nil {
 		return err
 	}

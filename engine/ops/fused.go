@@ -2,7 +2,6 @@ package ops
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -86,7 +85,7 @@ func (op *FusedConv) Eval(c *Call) error {
 func scaledWeights(c *Call, weights, scale *tensor.Tensor) (*tensor.Tensor, error) {
 	scratch := *c
 	scratch.Planned = nil // that is for the output
-	scaled, err := scratch.Like(weights)
+	scaled, err := scratch.like(weights)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +128,7 @@ func (op *Activate) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval applies the formula to each element.
 func (op *Activate) Eval(c *Call) error {
-	y, err := c.Like(c.In[0])
+	y, err := c.like(c.In[0])
 	if err != nil {
 		return err
 	}
@@ -140,45 +139,9 @@ func (op *Activate) Eval(c *Call) error {
 
 // activate sets y to the activation of x, element by element; y may be x.
 func activate(y, x []float32, act kernel.Activation) {
-	f := activationFunc(act)
 	for i, v := range x {
-		y[i] = f(v)
+		y[i] = float32(act.Of(float64(v)))
 	}
-}
-
-// activationFunc is the formula that kernel.ActivationKind documents.
-func activationFunc(act kernel.Activation) func(float32) float32 {
-	sigmoid := func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }
-	lo, hi := act.Alpha, act.Beta
-	switch act.Kind {
-	case kernel.Clip:
-		return func(v float32) float32 { return min(max(v, lo), hi) }
-	case kernel.LeakyRelu:
-		return func(v float32) float32 {
-			if v < 0 {
-				return lo * v
-			}
-			return v
-		}
-	case kernel.Sigmoid:
-		return func(v float32) float32 { return float32(sigmoid(float64(v))) }
-	case kernel.Silu:
-		return func(v float32) float32 { return float32(float64(v) * sigmoid(float64(v))) }
-	case kernel.HardSigmoid:
-		return func(v float32) float32 { return min(max(lo*v+hi, 0), 1) }
-	case kernel.HardSwish:
-		return func(v float32) float32 { return v * min(max(v/6+0.5, 0), 1) }
-	case kernel.Tanh:
-		return func(v float32) float32 { return float32(math.Tanh(float64(v))) }
-	case kernel.Gelu:
-		return func(v float32) float32 { return float32(float64(v) / 2 * (1 + math.Erf(float64(v)/math.Sqrt2))) }
-	case kernel.Mish:
-		return func(v float32) float32 {
-			x := float64(v)
-			return float32(x * math.Tanh(max(x, 0)+math.Log1p(math.Exp(-math.Abs(x)))))
-		}
-	}
-	return func(v float32) float32 { return v }
 }
 
 // ScaleShift is y = act(x·scale + shift) with one scale and shift a channel:
@@ -206,7 +169,7 @@ func (op *ScaleShift) Eval(c *Call) error {
 		return err
 	}
 	x := c.In[0]
-	y, err := c.Like(x)
+	y, err := c.like(x)
 	if err != nil {
 		return err
 	}

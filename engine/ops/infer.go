@@ -22,13 +22,7 @@ func Infer(g *ir.Graph) error {
 // several signatures at once. Regions of the node see the values around them
 // as Infer noted them.
 func InferNode(n *ir.Node, in []ir.Fact) ([]ir.Fact, error) {
-	return InferNodeWith(n, in, func(v *ir.Value) ir.Fact { return v.Fact })
-}
-
-// InferNodeWith is InferNode where regions of the node see the values around
-// them by way of at.
-func InferNodeWith(n *ir.Node, in []ir.Fact, at func(v *ir.Value) ir.Fact) ([]ir.Fact, error) {
-	i := &inference{at: at, note: func(*ir.Value, ir.Fact) {}, trial: 1}
+	i := &inference{at: func(v *ir.Value) ir.Fact { return v.Fact }, note: func(*ir.Value, ir.Fact) {}, trial: 1}
 	return i.node(n, in)
 }
 

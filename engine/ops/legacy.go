@@ -74,7 +74,7 @@ func (op imageScaler) Eval(c *Call) error {
 		return err
 	}
 	x := c.In[0]
-	y, err := c.Like(x)
+	y, err := c.like(x)
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func (clip) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval is y = min(max(x, min), max).
 func (clip) Eval(c *Call) error {
-	y, err := c.Like(c.In[0])
+	y, err := c.like(c.In[0])
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func (op cumulative) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.Like(x)
+	y, err := c.like(x)
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func cumulate[T tensor.Number](c *Call, op cumulative, y *tensor.Tensor, axis in
 	if x.Len() == 0 {
 		return nil
 	}
-	if err := c.Run.ReserveList(n, 8); err != nil {
+	if err := c.Run.reserveList(n, 8); err != nil {
 		return err
 	}
 	line := make([]T, n)

@@ -181,7 +181,7 @@ func (op perRow) Eval(c *Call) error {
 	}
 	c.Out[0] = y
 	n := x.Dim(-1)
-	if err := c.Run.ReserveList(n, 8); err != nil {
+	if err := c.Run.reserveList(n, 8); err != nil {
 		return err
 	}
 	row := make([]float64, n)

@@ -117,7 +117,7 @@ func (op imputer) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
 	}
-	y, err := c.Like(c.In[0])
+	y, err := c.like(c.In[0])
 	if err != nil {
 		return err
 	}

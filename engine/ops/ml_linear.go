@@ -28,7 +28,7 @@ func rowsOf(s ir.Shape) (rows, columns ir.Dim, err error) {
 // eachRow calls f with each row of features.
 func eachRow(c *Call, x *tensor.Tensor, f func(r int, row []float64) error) error {
 	n := x.Dim(-1)
-	if err := c.Run.ReserveList(n, 8); err != nil {
+	if err := c.Run.reserveList(n, 8); err != nil {
 		return err
 	}
 	row, rows := make([]float64, n), 1

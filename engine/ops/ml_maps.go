@@ -252,7 +252,7 @@ func (op zipMap) Eval(c *Call) error {
 
 // sortedKeys are the places of integer keys in ascending order.
 func sortedKeys(c *Call, keys *tensor.Tensor) ([]int, error) {
-	if err := c.Run.ReserveList(keys.Len(), 8); err != nil {
+	if err := c.Run.reserveList(keys.Len(), 8); err != nil {
 		return nil, err
 	}
 	order := make([]int, keys.Len())

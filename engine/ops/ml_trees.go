@@ -142,7 +142,7 @@ func (op *trees) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Run.ReserveList(op.targets+x.Dim(1), 16); err != nil {
+	if err := c.Run.reserveList(op.targets+x.Dim(1), 16); err != nil {
 		return err
 	}
 	c.Out[0] = y

@@ -130,7 +130,7 @@ func (op *batchNorm) Eval(c *Call) error {
 
 func evalBatchNorm[T real](op *batchNorm, c *Call) error {
 	x := c.In[0]
-	y, err := c.Like(x)
+	y, err := c.like(x)
 	if err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func blend(old, new []float64, momentum float64) []float64 {
 
 // fromFloat64 makes a float tensor like another of the given values.
 func fromFloat64(c *Call, values []float64, like *tensor.Tensor) (*tensor.Tensor, error) {
-	t, err := c.Like(like)
+	t, err := c.like(like)
 	if err != nil {
 		return nil, err
 	}
@@ -258,7 +258,7 @@ func (op *lrn) Eval(c *Call) error {
 
 func evalLRN[T real](op *lrn, c *Call) error {
 	x := c.In[0]
-	y, err := c.Like(x)
+	y, err := c.like(x)
 	if err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ func (c *Call) softmaxStrips(y, x *tensor.Tensor, length, step int, log bool) er
 func (op *lineNorm) EvalFast(c *Call) (bool, error) {
 	x, scale, shift := c.In[0], c.In[1], c.input(2)
 	v := c.vec(x, scale)
-	if v == nil || x.Len() == 0 || c.Wants(1) || c.Wants(2) || len(c.Out) > 1 {
+	if v == nil || x.Len() == 0 || c.wants(1) || c.wants(2) || len(c.Out) > 1 {
 		return false, nil
 	}
 	axis, err := tensor.Axis(op.axis, x.Rank())
@@ -126,7 +126,7 @@ func (op *lineNorm) EvalFast(c *Call) (bool, error) {
 	if shift != nil {
 		bias = tensor.Data[float32](shift)
 	} else {
-		if err := c.Run.ReserveList(inner, 4); err != nil {
+		if err := c.Run.reserveList(inner, 4); err != nil {
 			return true, err
 		}
 		bias = make([]float32, inner)

@@ -93,7 +93,7 @@ func evalLineNorm[T real](op *lineNorm, c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.Like(x)
+	y, err := c.like(x)
 	if err != nil {
 		return err
 	}
@@ -246,7 +246,7 @@ func (op *groupNorm) Eval(c *Call) error {
 
 func evalGroupNorm[T real](op *groupNorm, c *Call) error {
 	x := c.In[0]
-	y, err := c.Like(x)
+	y, err := c.like(x)
 	if err != nil {
 		return err
 	}
@@ -374,7 +374,7 @@ func (op *meanVariance) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.Like(x)
+	y, err := c.like(x)
 	if err != nil {
 		return err
 	}

@@ -103,8 +103,8 @@ func (c *Call) New(d tensor.DType, shape ...int) (*tensor.Tensor, error) {
 	return t, nil
 }
 
-// Like makes a tensor of the same dtype and shape as t.
-func (c *Call) Like(t *tensor.Tensor) (*tensor.Tensor, error) { return c.New(t.DType(), t.Shape()...) }
+// like makes a tensor of the same dtype and shape as t.
+func (c *Call) like(t *tensor.Tensor) (*tensor.Tensor, error) { return c.New(t.DType(), t.Shape()...) }
 
 // inferred makes the first output as Infer says it is for these inputs, zeros,
 // and puts it in its place.
@@ -125,8 +125,8 @@ func (c *Call) inferred(op Op) (*tensor.Tensor, error) {
 	return y, nil
 }
 
-// Wants reports whether output i is named by the node.
-func (c *Call) Wants(i int) bool {
+// wants reports whether output i is named by the node.
+func (c *Call) wants(i int) bool {
 	return i < len(c.Node.Outputs) && c.Node.Outputs[i].Name != ""
 }
 

@@ -204,7 +204,7 @@ func (op pad) Eval(c *Call) error {
 	for _, d := range shape {
 		side += d
 	}
-	if err := c.Run.ReserveList(side, 8); err != nil {
+	if err := c.Run.reserveList(side, 8); err != nil {
 		return err
 	}
 	origins := make([][]int, x.Rank())

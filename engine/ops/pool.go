@@ -74,7 +74,7 @@ func evalMaxPool[T number](op *maxPool, c *Call, lowest T) error {
 		return err
 	}
 	var places []int64
-	if c.Wants(1) {
+	if c.wants(1) {
 		if c.Out[1], err = c.New(tensor.Int64, y.Shape()...); err != nil {
 			return err
 		}

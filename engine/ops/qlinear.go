@@ -181,7 +181,7 @@ func (op qlinearMap) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	out, err := c.Like(c.In[0])
+	out, err := c.like(c.In[0])
 	if err != nil {
 		return err
 	}
@@ -428,7 +428,7 @@ func (op qlinearConcat) Eval(c *Call) error {
 		}
 		x := c.In[i]
 		if from != to {
-			if x, err = c.Like(x); err != nil {
+			if x, err = c.like(x); err != nil {
 				return err
 			}
 			if err := recode(c, x, c.In[i], from, to, same[float32]); err != nil {

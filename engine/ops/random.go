@@ -221,7 +221,7 @@ func (op multinomial) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Run.ReserveList(classes, 8); err != nil {
+	if err := c.Run.reserveList(classes, 8); err != nil {
 		return err
 	}
 	c.Out[0] = y
@@ -332,13 +332,13 @@ func (op dropout) Eval(c *Call) error {
 		return fmt.Errorf("ratio is %v, it must lie between 0 and 1", ratio)
 	}
 	var mask *tensor.Tensor
-	if c.Wants(1) || training {
+	if c.wants(1) || training {
 		var err error
 		if mask, err = c.New(op.maskType(x.DType()), x.Shape()...); err != nil {
 			return err
 		}
 	}
-	if c.Wants(1) {
+	if c.wants(1) {
 		c.Out[1] = mask
 	}
 	if !training || ratio == 0 {
@@ -348,7 +348,7 @@ func (op dropout) Eval(c *Call) error {
 		}
 		return fill(c, mask, func(int) float64 { return 1 })
 	}
-	y, err := c.Like(x)
+	y, err := c.like(x)
 	if err != nil {
 		return err
 	}

@@ -276,7 +276,7 @@ func (op reverseSequence) Eval(c *Call) error {
 	if x.Rank() < 2 || len(lens) != x.Dim(op.batch) {
 		return fmt.Errorf("%d sequence lengths are given for %s", len(lens), x)
 	}
-	y, err := c.Like(x)
+	y, err := c.like(x)
 	if err != nil || y.Len() == 0 {
 		c.Out[0] = y
 		return err
@@ -332,7 +332,7 @@ func (op trilu) Eval(c *Call) error {
 	if x.Rank() < 2 {
 		return fmt.Errorf("input 0 has shape %v; its rank must be at least 2", x.Shape())
 	}
-	y, err := c.Like(x)
+	y, err := c.like(x)
 	if err != nil || y.Len() == 0 {
 		c.Out[0] = y
 		return err

@@ -270,7 +270,7 @@ func newSequenceRun[T real](op *recurrent, c *Call) (*sequenceRun[T], error) {
 		s.steps, s.batch = s.batch, s.steps
 		y, state = []int{s.batch, s.steps, s.dirs, s.hidden}, []int{s.batch, s.dirs, s.hidden}
 	}
-	if err := c.Run.ReserveList(s.batch, 8); err != nil {
+	if err := c.Run.reserveList(s.batch, 8); err != nil {
 		return nil, err
 	}
 	s.lengths = make([]int, s.batch)

@@ -351,7 +351,7 @@ func (op *resize) nearest(c *Call, shape []int, plan []resizeAxis) error {
 	from := make([][]int, len(shape)) // the offset of each place along each axis; -1 outside
 	strides := tensor.Strides(x.Shape())
 	for d, n := range shape {
-		if err := c.Run.ReserveList(n, 8); err != nil {
+		if err := c.Run.reserveList(n, 8); err != nil {
 			return err
 		}
 		from[d] = make([]int, n)

@@ -59,7 +59,7 @@ func (op *resize) pictures(c *Call, shape []int, plan []resizeAxis) (bool, error
 	last := x.Rank() - 1
 	s := &pictureSize{inH: x.Dim(last - 1), inW: x.Dim(last), outH: shape[last-1], outW: shape[last], vec: &c.Run.Kernel.Vec}
 	for _, p := range plan {
-		if err := c.Run.ReserveList(p.out, 24*int64(max(1, op.tapCount(p)))); err != nil {
+		if err := c.Run.reserveList(p.out, 24*int64(max(1, op.tapCount(p)))); err != nil {
 			return true, err
 		}
 		if op.mode == "nearest" {

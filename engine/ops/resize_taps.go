@@ -174,7 +174,7 @@ func interpolate[T real](c *Call, op *resize, x *tensor.Tensor, plan []resizeAxi
 			continue
 		}
 		outer, _, inner := split3(shape, p.axis)
-		if err := c.Run.ReserveList(p.out, 16*int64(op.tapCount(p))); err != nil {
+		if err := c.Run.reserveList(p.out, 16*int64(op.tapCount(p))); err != nil {
 			return nil, err
 		}
 		job := &resizePass[T]{src: tensor.Data[T](y), dst: tensor.Data[T](next), in: p.in, out: p.out, inner: inner, taps: op.taps(p), beyond: T(op.extrapolation)}

@@ -321,7 +321,7 @@ func (op *nms) eval(c *Call, suppress suppressor) error {
 		return err
 	}
 	count, classes := boxes.Dim(1), scores.Dim(1)
-	if err := c.Run.ReserveList(count, 400); err != nil {
+	if err := c.Run.reserveList(count, 400); err != nil {
 		return err
 	}
 	corners, order, kept := make([][4]float32, count), make([]int, 0, count), []int64{}
@@ -341,7 +341,7 @@ func (op *nms) eval(c *Call, suppress suppressor) error {
 			if order, err = suppress(c.Run, corners, score, order, most, iou); err != nil {
 				return err
 			}
-			if err := c.Run.ReserveList(len(kept)+3*len(order), 48); err != nil {
+			if err := c.Run.reserveList(len(kept)+3*len(order), 48); err != nil {
 				return err
 			}
 			for _, i := range order {

@@ -79,12 +79,12 @@ func (r *Run) Reserve(d tensor.DType, shape []int) error {
 	if d == tensor.String {
 		size = int(unsafe.Sizeof(""))
 	}
-	return r.ReserveList(n, int64(size))
+	return r.reserveList(n, int64(size))
 }
 
-// ReserveList checks that n elements of size bytes fit the memory limit. Sizes of
+// reserveList checks that n elements of size bytes fit the memory limit. Sizes of
 // what has no elements come from strangers too: the product may pass 64 bits.
-func (r *Run) ReserveList(n int, size int64) error {
+func (r *Run) reserveList(n int, size int64) error {
 	if int64(n) > math.MaxInt64/size {
 		return &MemoryError{math.MaxInt64, r.live, r.limit}
 	}
@@ -209,8 +209,8 @@ func (r *Run) Check() error {
 	}
 }
 
-// Turn counts one turn of a loop whose length the model decides.
-func (r *Run) Turn() error { return r.turns(1) }
+// turn counts one turn of a loop whose length the model decides.
+func (r *Run) turn() error { return r.turns(1) }
 
 func (r *Run) turns(n int64) error {
 	if r.left.Add(-n) < 0 {

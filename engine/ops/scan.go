@@ -229,7 +229,7 @@ func (op scan) run(c *Call, in []*tensor.Tensor, steps int) ([]*tensor.Tensor, e
 	}
 	scans := newCollected(c, op.body.Outputs[op.states:])
 	for t := range steps {
-		if err := c.Run.Turn(); err != nil {
+		if err := c.Run.turn(); err != nil {
 			return nil, err
 		}
 		args := append([]*tensor.Tensor{}, state.values...)
@@ -305,7 +305,7 @@ func (op scan) evalBatch(c *Call) error {
 	}
 	samples := make([][]*tensor.Tensor, op.states+op.gathers)
 	for b := range batch {
-		if err := c.Run.Turn(); err != nil {
+		if err := c.Run.turn(); err != nil {
 			return err
 		}
 		steps := longest

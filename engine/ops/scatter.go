@@ -88,7 +88,7 @@ func update[T tensor.Number](y, updates *tensor.Tensor, f func(a, b T) T) func(t
 
 // copyOf starts an output as a copy of the data.
 func copyOf(c *Call, x *tensor.Tensor) (*tensor.Tensor, error) {
-	y, err := c.Like(x)
+	y, err := c.like(x)
 	if err != nil {
 		return nil, err
 	}

@@ -233,7 +233,7 @@ func spend(run *Run, n int) error {
 	if err := run.turns(int64(n / 16)); err != nil {
 		return err
 	}
-	return run.ReserveList(n, 16)
+	return run.reserveList(n, 16)
 }
 
 // sequenceErase takes out one element, the last without a position.

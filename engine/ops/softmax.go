@@ -71,7 +71,7 @@ func evalLines[T real](op *lines, c *Call) error {
 	if err != nil {
 		return err
 	}
-	y, err := c.Like(x)
+	y, err := c.like(x)
 	if err != nil {
 		return err
 	}

@@ -183,7 +183,7 @@ func (op topK) Eval(c *Call) error {
 		return nil
 	}
 	before, along, after := split3(x.Shape(), axis)
-	if err := c.Run.ReserveList(along, 8); err != nil {
+	if err := c.Run.reserveList(along, 8); err != nil {
 		return err
 	}
 	compare, list := op.before(order(x)), make([]int, along)
@@ -340,7 +340,7 @@ func (op unique) groups(c *Call, x *tensor.Tensor, axis int) ([][]int, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	if err := c.Run.ReserveList(n, 64); err != nil {
+	if err := c.Run.reserveList(n, 64); err != nil {
 		return nil, err
 	}
 	element := order(x)

@@ -30,7 +30,7 @@ func (op topK) EvalFast(c *Call) (bool, error) {
 	if err != nil || values.Len() == 0 {
 		return true, err
 	}
-	if err := c.Run.ReserveList(k, 8); err != nil {
+	if err := c.Run.reserveList(k, 8); err != nil {
 		return true, err
 	}
 	before, along, after := split3(x.Shape(), axis)

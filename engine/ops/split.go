@@ -244,7 +244,7 @@ func (op splitToSequence) Eval(c *Call) error {
 func (op splitToSequence) parts(c *Call, dim int) ([]int, error) {
 	given := c.input(1)
 	if given == nil {
-		if err := c.Run.ReserveList(dim, 64); err != nil {
+		if err := c.Run.reserveList(dim, 64); err != nil {
 			return nil, err
 		}
 		parts := make([]int, dim)
@@ -263,7 +263,7 @@ func (op splitToSequence) parts(c *Call, dim int) ([]int, error) {
 	if len(sizes) != 1 || sizes[0] <= 0 {
 		return nil, fmt.Errorf("parts of size %v are not possible", sizes)
 	}
-	if err := c.Run.ReserveList(dim/sizes[0], 64); err != nil {
+	if err := c.Run.reserveList(dim/sizes[0], 64); err != nil {
 		return nil, err
 	}
 	var parts []int

@@ -140,7 +140,7 @@ func (op optimizer) Eval(c *Call) error {
 			if k > 0 {
 				like = olds[1+k] // a state may be of another type
 			}
-			if news[k], err = c.Like(like); err != nil {
+			if news[k], err = c.like(like); err != nil {
 				return err
 			}
 		}

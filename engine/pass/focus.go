@@ -31,7 +31,7 @@ func focus(e *Editor) (int, error) {
 		inputs := slices.Clone(conv.Inputs)
 		inputs[0], inputs[1] = picture, e.Graph.Constant(conv.Inputs[1].Name+"/spread", w)
 		attrs = append(attrs, ir.AttrInts("kernel_shape", w.Dim(2), w.Dim(3)))
-		return e.Become(conv, "", "Conv", conv.Version, inputs, attrs...)
+		return e.become(conv, "", "Conv", conv.Version, inputs, attrs...)
 	})
 	return changes, err
 }

@@ -28,7 +28,7 @@ func foldWhere(e *Editor, want func(n *ir.Node) bool) (int, error) {
 		if !foldable(n) || !want(n) || made > foldTotal {
 			return nil
 		}
-		out := Fold(n)
+		out := fold(n)
 		if out == nil {
 			return nil
 		}
@@ -63,11 +63,11 @@ func foldable(n *ir.Node) bool {
 	return true
 }
 
-// Fold evaluates a node on constants; nil where that fails or takes more
+// fold evaluates a node on constants; nil where that fails or takes more
 // memory than folding may.
-func Fold(n *ir.Node) []*tensor.Tensor { return FoldWith(n, n.Facts()) }
+func fold(n *ir.Node) []*tensor.Tensor { return FoldWith(n, n.Facts()) }
 
-// FoldWith is Fold on the constants in facts.
+// FoldWith is fold on the constants in facts.
 func FoldWith(n *ir.Node, facts []ir.Fact) []*tensor.Tensor {
 	in := make([]*tensor.Tensor, len(facts))
 	replaced := int64(0)

@@ -72,7 +72,7 @@ func (known editors) run(g *ir.Graph, p Pass) (int, error) {
 	e := known[g]
 	switch {
 	case e == nil:
-		e = NewEditor(g)
+		e = newEditor(g)
 		known[g] = e
 	case e.stale:
 		e.look()
@@ -116,8 +116,8 @@ type Editor struct {
 	stale   bool // it or another changed its graph since this one looked
 }
 
-// NewEditor looks at a graph as it is.
-func NewEditor(g *ir.Graph) *Editor {
+// newEditor looks at a graph as it is.
+func newEditor(g *ir.Graph) *Editor {
 	e := &Editor{Graph: g, readers: map[*ir.Value][]*ir.Node{}, output: map[*ir.Value]bool{}, gone: map[*ir.Node]bool{}}
 	e.look()
 	return e
@@ -293,11 +293,11 @@ func (e *Editor) Rebind(n *ir.Node, domain, op string, version int, inputs []*ir
 	return ops.BindNode(n, d)
 }
 
-// Become makes last compute what a whole pattern did: it takes the operator
+// become makes last compute what a whole pattern did: it takes the operator
 // and inputs given, and the other nodes of the pattern go as far as nothing else
 // reads them: an activation that only they shared its input with can then move
 // into the operator before it.
-func (e *Editor) Become(last *ir.Node, domain, op string, version int, inputs []*ir.Value, attrs ...*ir.Attr) error {
+func (e *Editor) become(last *ir.Node, domain, op string, version int, inputs []*ir.Value, attrs ...*ir.Attr) error {
 	old := last.Inputs
 	if err := e.Rebind(last, domain, op, version, inputs, attrs); err != nil {
 		return err

@@ -24,7 +24,7 @@ func joinSilu(e *Editor) (int, error) {
 			return nil
 		}
 		changes++
-		return e.Become(mul, ops.Internal, "Activate", 1, []*ir.Value{x}, ops.ActivationAttrs(kernel.Activation{Kind: kind})...)
+		return e.become(mul, ops.Internal, "Activate", 1, []*ir.Value{x}, ops.ActivationAttrs(kernel.Activation{Kind: kind})...)
 	})
 	return changes, err
 }
@@ -122,7 +122,7 @@ func joinGelu(e *Editor) (int, error) {
 			return nil
 		}
 		changes++
-		return e.Become(last, ops.Internal, "Activate", 1, []*ir.Value{x}, ops.ActivationAttrs(kernel.Activation{Kind: kernel.Gelu})...)
+		return e.become(last, ops.Internal, "Activate", 1, []*ir.Value{x}, ops.ActivationAttrs(kernel.Activation{Kind: kernel.Gelu})...)
 	})
 	return changes, err
 }
@@ -182,7 +182,7 @@ func joinLayerNorm(e *Editor) (int, error) {
 				continue
 			}
 			changes++
-			return e.Become(last, "", "LayerNormalization", 17, []*ir.Value{x, scale, bias},
+			return e.become(last, "", "LayerNormalization", 17, []*ir.Value{x, scale, bias},
 				&ir.Attr{Name: "axis", Type: onnx.AttrInt, Int: -1},
 				&ir.Attr{Name: "epsilon", Type: onnx.AttrFloat, Float: float32(epsilon)})
 		}

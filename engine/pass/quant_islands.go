@@ -267,7 +267,7 @@ func (is *island) bias(v *ir.Value, x, w coded, n int) (*ir.Value, bool) {
 	}
 	numbers := floats(v)
 	if numbers == nil && linear(v.Node, "DequantizeLinear") {
-		if out := Fold(v.Node); len(out) == 1 && out[0] != nil && out[0].DType() == tensor.Float32 {
+		if out := fold(v.Node); len(out) == 1 && out[0] != nil && out[0].DType() == tensor.Float32 {
 			numbers = tensor.Data[float32](out[0])
 		}
 	}

@@ -25,7 +25,7 @@ type env struct {
 // turn after turn.
 type frame struct {
 	*env
-	program *Program
+	program *program
 	values  []*tensor.Tensor // by slot
 	calls   []ops.Call       // by node
 	inner   map[*ir.Graph]*frame
@@ -33,14 +33,14 @@ type frame struct {
 	arenas  *arenas // of plans; nil while there are none
 }
 
-func newFrame(p *Program, e *env) *frame {
+func newFrame(p *program, e *env) *frame {
 	return &frame{env: e, program: p, values: make([]*tensor.Tensor, len(p.slots)), calls: make([]ops.Call, len(p.work)),
 		inner: make(map[*ir.Graph]*frame, len(p.regions)), results: make([]*tensor.Tensor, len(p.outputs))}
 }
 
-// Interpret runs the program node by node on the given inputs, in the order of
+// interpret runs the program node by node on the given inputs, in the order of
 // the graph's inputs. plain leaves out fast kernels.
-func (p *Program) Interpret(run *ops.Run, in []*tensor.Tensor, plain bool) ([]*tensor.Tensor, error) {
+func (p *program) interpret(run *ops.Run, in []*tensor.Tensor, plain bool) ([]*tensor.Tensor, error) {
 	f := newFrame(p, &env{run: run, plain: plain})
 	if err := f.enter(in, nil); err != nil {
 		return nil, err
@@ -157,7 +157,7 @@ func (f *frame) node(i int) error {
 	if f.trace != nil {
 		start = time.Now()
 	}
-	if err := Evaluate(c, f.plain); err != nil {
+	if err := evaluate(c, f.plain); err != nil {
 		return n.Fail(err)
 	}
 	if f.trace != nil {
@@ -178,9 +178,9 @@ func (f *frame) node(i int) error {
 	return nil
 }
 
-// Evaluate runs the operator of a call. A panic is a bug of ours that must not
+// evaluate runs the operator of a call. A panic is a bug of ours that must not
 // take the caller's process down: it becomes the node's error.
-func Evaluate(c *ops.Call, plain bool) (err error) {
+func evaluate(c *ops.Call, plain bool) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("BUG: panic: %v", r)

@@ -252,7 +252,7 @@ func (i *instance) step(s *step) (err error) {
 // were planned.
 func (i *instance) evaluate(c *ops.Call) error {
 	c.Reset()
-	if err := Evaluate(c, false); err != nil {
+	if err := evaluate(c, false); err != nil {
 		return err
 	}
 	for k, want := range c.Planned {

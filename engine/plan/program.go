@@ -8,10 +8,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Program is a graph or a region made ready to run: its values are numbered,
+// program is a graph or a region made ready to run: its values are numbered,
 // and each node knows where its operands lie. The slots of the inputs come
 // first, then those of the values it reads from the graphs around it.
-type Program struct {
+type program struct {
 	graph    *ir.Graph
 	slots    map[*ir.Value]int
 	captured []int // by captured value: its slot in the program around
@@ -19,7 +19,7 @@ type Program struct {
 	outputs  []operand
 	kept     []int // slots that no node empties, where nodes run in order
 	every    []int // slots
-	regions  map[*ir.Graph]*Program
+	regions  map[*ir.Graph]*program
 	planned  bool     // it holds work that plans do faster
 	stages   []*stage // by the facts of inputs and captured values, newest first
 }
@@ -39,11 +39,10 @@ type work struct {
 	last []int       // slots that are read for the last time here, where nodes run in order
 }
 
-// NewProgram prepares a graph and its regions.
-func NewProgram(g *ir.Graph) *Program { return newProgram(g, nil) }
-
-func newProgram(g *ir.Graph, around *Program) *Program {
-	p := &Program{graph: g, slots: map[*ir.Value]int{}, work: make([]work, len(g.Nodes)), regions: map[*ir.Graph]*Program{}}
+// newProgram prepares a graph and its regions; around is the program that a region
+// is part of, nil for none.
+func newProgram(g *ir.Graph, around *program) *program {
+	p := &program{graph: g, slots: map[*ir.Value]int{}, work: make([]work, len(g.Nodes)), regions: map[*ir.Graph]*program{}}
 	for i, v := range g.Inputs {
 		p.slots[v] = i
 	}
@@ -88,7 +87,7 @@ func plansHelp(n *ir.Node) bool {
 	return n.Domain == "" && (n.Op == "Gemm" || n.Op == "MatMul" || n.Op == "Conv" || n.Op == "ConvTranspose")
 }
 
-func (p *Program) operand(v *ir.Value) operand {
+func (p *program) operand(v *ir.Value) operand {
 	if v == nil {
 		return operand{slot: -1}
 	}
@@ -101,7 +100,7 @@ func (p *Program) operand(v *ir.Value) operand {
 	return operand{slot: -1}
 }
 
-func (p *Program) newWork(n *ir.Node) work {
+func (p *program) newWork(n *ir.Node) work {
 	w := work{node: n}
 	for _, v := range n.Inputs {
 		w.in = append(w.in, p.operand(v))
@@ -120,7 +119,7 @@ func (p *Program) newWork(n *ir.Node) work {
 }
 
 // lastUses finds where each slot is read for the last time.
-func (p *Program) lastUses(slots int) {
+func (p *program) lastUses(slots int) {
 	seen := make([]bool, slots)
 	for _, o := range p.outputs {
 		if o.slot >= 0 {
@@ -151,4 +150,4 @@ func (p *Program) lastUses(slots int) {
 }
 
 // inputs is how many slots belong to inputs, and to what is captured.
-func (p *Program) inputs() (own, captured int) { return len(p.graph.Inputs), len(p.captured) }
+func (p *program) inputs() (own, captured int) { return len(p.graph.Inputs), len(p.captured) }

@@ -32,7 +32,7 @@ type Options struct {
 type Runner struct {
 	graph    *ir.Graph
 	opt      Options
-	program  *Program
+	program  *program
 	stock    *stock        // memory of arenas
 	planning chan struct{} // held by who makes a stage
 	weights  *weights      // used by who holds planning
@@ -42,7 +42,7 @@ type Runner struct {
 
 // NewRunner prepares a bound graph.
 func NewRunner(g *ir.Graph, o Options) *Runner {
-	r := &Runner{graph: g, opt: o, program: NewProgram(g), stock: &stock{threads: o.Threads}, planning: make(chan struct{}, 1), weights: newWeights(&o)}
+	r := &Runner{graph: g, opt: o, program: newProgram(g, nil), stock: &stock{threads: o.Threads}, planning: make(chan struct{}, 1), weights: newWeights(&o)}
 	runtime.AddCleanup(r, func(s *stock) { s.drain() }, r.stock)
 	return r
 }
@@ -85,7 +85,7 @@ func (r *Runner) runWhole(ctx context.Context, in, into []*tensor.Tensor) ([]*te
 	}
 	run := ops.NewRun(ctx, r.opt.Memory, r.opt.Turns)
 	if r.opt.Plain {
-		out, err := r.program.Interpret(run, in, true)
+		out, err := r.program.interpret(run, in, true)
 		return given(run, out), err
 	}
 	run.Kernel, run.Parallel, run.Strict = r.opt.Rung, parallel(r.opt.Threads), r.opt.Strict

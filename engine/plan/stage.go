@@ -47,7 +47,7 @@ const keptStages = 8
 const foldAtPlan = 16 << 20
 
 // newStage plans the nodes that facts decide, of those that are left of p.
-func (r *Runner) newStage(ctx context.Context, p *Program, left []int, facts map[*ir.Value]ir.Fact, arrived []*ir.Value) (*stage, error) {
+func (r *Runner) newStage(ctx context.Context, p *program, left []int, facts map[*ir.Value]ir.Fact, arrived []*ir.Value) (*stage, error) {
 	s := &stage{facts: facts, arrived: arrived}
 	known := make([]*ir.Value, 0, len(facts))
 	for v := range facts {
@@ -83,7 +83,7 @@ func (r *Runner) newStage(ctx context.Context, p *Program, left []int, facts map
 }
 
 // neededLater are the values that are read after the plan.
-func (s *stage) neededLater(p *Program) map[*ir.Value]bool {
+func (s *stage) neededLater(p *program) map[*ir.Value]bool {
 	needed := map[*ir.Value]bool{}
 	for _, v := range p.graph.Outputs {
 		needed[v] = true
@@ -97,7 +97,7 @@ func (s *stage) neededLater(p *Program) map[*ir.Value]bool {
 }
 
 // fold lists the constants that were found and are read later.
-func (s *stage) fold(p *Program, needed map[*ir.Value]bool) {
+func (s *stage) fold(p *program, needed map[*ir.Value]bool) {
 	for v := range needed {
 		if c := s.facts[v].Const; c != nil && v.Const() == nil {
 			s.folded = append(s.folded, folding{p.slots[v], c})
@@ -106,7 +106,7 @@ func (s *stage) fold(p *Program, needed map[*ir.Value]bool) {
 }
 
 // connect finds the slots of what the plan reads and makes.
-func (s *stage) connect(p *Program) {
+func (s *stage) connect(p *program) {
 	for _, v := range s.plan.inputs {
 		s.inputs = append(s.inputs, p.slots[v])
 	}
@@ -124,7 +124,7 @@ func (s *stage) connect(p *Program) {
 
 // findDrops works backwards from the end: what is known and not read later can
 // go.
-func (s *stage) findDrops(p *Program, known []*ir.Value) {
+func (s *stage) findDrops(p *program, known []*ir.Value) {
 	s.drops = make([][]int, 1+len(s.dynamic))
 	read := map[*ir.Value]bool{}
 	for _, v := range p.graph.Outputs {
@@ -231,7 +231,7 @@ func (s *stage) whole() bool { return s.plan != nil && len(s.dynamic)+len(s.rest
 
 // fits reports whether the values at hand have the facts this stage was made
 // for.
-func (s *stage) fits(p *Program, values []*tensor.Tensor) bool {
+func (s *stage) fits(p *program, values []*tensor.Tensor) bool {
 	for _, v := range s.arrived {
 		t, fact := values[p.slots[v]], s.facts[v]
 		if t == nil || t.DType() != fact.DType {

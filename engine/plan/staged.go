@@ -184,7 +184,7 @@ func (f *frame) after(s *stage) (*stage, error) {
 
 // newest finds the stage that fits the values at hand and moves it to the
 // front.
-func newest(stages *[]*stage, p *Program, values []*tensor.Tensor) *stage {
+func newest(stages *[]*stage, p *program, values []*tensor.Tensor) *stage {
 	for i, s := range *stages {
 		if s.fits(p, values) {
 			copy((*stages)[1:i+1], (*stages)[:i])
