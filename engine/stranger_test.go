@@ -58,3 +58,32 @@ func TestStrangersInput(t *testing.T) {
 		})
 	}
 }
+
+// What a file declares may be more than any run has room for: opening it takes no
+// time for that.
+func TestStrangersDeclaration(t *testing.T) {
+	const far = 1 << (bits.UintSize / 16 * 7)
+	for _, build := range []func(b *ir.Builder) *ir.Value{
+		func(b *ir.Builder) *ir.Value {
+			return b.Node("MatMul", []*ir.Value{b.Input("x", tensor.Float32, ir.Dims(far, 32)), b.Const("", tensor.New(tensor.Float32, 32, 32))})
+		},
+		func(b *ir.Builder) *ir.Value {
+			return b.Node("MaxPool", []*ir.Value{b.Input("x", tensor.Float32, ir.Dims(1, 1, far, 32))}, ir.AttrInts("kernel_shape", 2, 2))
+		},
+	} {
+		b := ir.NewBuilder(18)
+		b.Output("y", build(b))
+		m, err := b.Model()
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		s, err := engine.OpenModel(m, engine.MemoryLimit(256<<20))
+		if err == nil {
+			s.Close()
+		}
+		if took := time.Since(start); took > 5*time.Second || err != nil && strings.Contains(err.Error(), "BUG") {
+			t.Errorf("took %v and gave %v", took, err)
+		}
+	}
+}

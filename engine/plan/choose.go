@@ -81,11 +81,18 @@ func (b *builder) readBlocked(v *ir.Value) bool {
 	return false
 }
 
-// picture reports whether a value is float32 of rank 4 with something in it.
+// picture reports whether a value is float32 of rank 4 with something in it, which
+// a run has room for.
 func (b *builder) picture(v *ir.Value) bool {
 	f := b.fact(v)
-	d, ok := f.Shape.Ints()
-	return ok && f.DType == tensor.Float32 && len(d) == 4 && min(d[0], d[1], d[2], d[3]) > 0
+	return f.DType == tensor.Float32 && f.Shape.Rank() == 4 && b.room(f.Shape)
+}
+
+// room reports whether so many numbers of float32 are some, and fit the memory
+// limit: planning takes time and memory in proportion.
+func (b *builder) room(s ir.Shape) bool {
+	n, ok := s.Count()
+	return ok && n > 0 && int64(n) <= b.opt.Memory/4
 }
 
 func (b *builder) dims(v *ir.Value) (n, c, h, w int) {

@@ -46,22 +46,15 @@ func (b *builder) productNode(n *ir.Node) (bool, error) {
 	return b.addProduct(n, p)
 }
 
-// matrix is the shape of a value of float32 with something in it.
+// matrix is the shape of a value of float32 with something in it, which a run has
+// room for: how a product is cut is listed before there is memory for it.
 func (b *builder) matrix(v *ir.Value, rank int) ([]int, bool) {
 	if v == nil {
 		return nil, false
 	}
 	f := b.fact(v)
 	d, ok := f.Shape.Ints()
-	if !ok || f.DType != tensor.Float32 || len(d) < rank {
-		return nil, false
-	}
-	for _, n := range d {
-		if n < 1 {
-			return nil, false
-		}
-	}
-	return d, true
+	return d, ok && f.DType == tensor.Float32 && len(d) >= rank && b.room(f.Shape)
 }
 
 // readGemm reads Y = alpha·A·B + beta·C.
