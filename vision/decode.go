@@ -118,7 +118,9 @@ func (o *options) beside() int64 { return o.memory / 4 }
 // Open reads and decodes a file: upright by its EXIF orientation, sRGB, 8 bits,
 // alpha laid over the background. The content decides the format (JPEG, PNG,
 // GIF, BMP, TIFF, WebP, ICO, PNM), never the name; of several frames or pages the
-// first counts. Errors begin with the path and are one line.
+// first counts. A JPEG that ends early is a picture, grey where nothing came, as
+// with libjpeg; other formats are then broken. Errors begin with the path and are
+// one line.
 func Open(path string, opts ...Option) (*Image, error) {
 	spare, _ := fileBuffers.Get().(*[]byte)
 	if spare == nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/detect"
+	"github.com/visionzoo/vision/quantize"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -83,11 +84,15 @@ func complete(app *cli.App, words []string) []string {
 		words = []string{""}
 	}
 	last := words[len(words)-1]
+	if last == "=" { // bash parts --model=NAME at the sign
+		last = ""
+	}
 	commands, flags := app.Commands, app.Flags
 	path, arguments := "", 0
 	var valueOf string // the flag whose value comes next
 	for _, w := range words[:len(words)-1] {
 		switch c := find(commands, w); {
+		case valueOf != "" && w == "=":
 		case valueOf != "":
 			valueOf = ""
 		case strings.HasPrefix(w, "-") && w != "-":
@@ -103,9 +108,9 @@ func complete(app *cli.App, words []string) []string {
 	var all []string
 	switch name, _, assigned := strings.Cut(last, "="); {
 	case valueOf != "":
-		all = flagValues(valueOf)
+		all = flagValues(path, valueOf)
 	case assigned && strings.HasPrefix(last, "-"):
-		for _, v := range flagValues(strings.TrimLeft(name, "-")) {
+		for _, v := range flagValues(path, strings.TrimLeft(name, "-")) {
 			all = append(all, name+"="+v)
 		}
 	case strings.HasPrefix(last, "-"):
@@ -134,17 +139,25 @@ func flagNames(flags []cli.Flag) []string {
 	return names
 }
 
-// flagValues are what may stand behind a flag; none means files, or anything.
-func flagValues(flag string) []string {
+// flagValues are what may stand behind a flag of a command; none means files, or
+// anything.
+func flagValues(command, flag string) []string {
 	switch flag {
 	case "model", "against":
 		return modelNames()
 	case "recipe":
 		return vision.RecipeNames()
 	case "head":
-		return append(detect.Heads(), detect.SegmentHeads()...)
+		if command == "segment" {
+			return detect.SegmentHeads()
+		}
+		return detect.Heads()
 	case "precision":
 		return []string{"f32", "f32strict", "bf16"}
+	case "method":
+		return []string{string(quantize.MSE), string(quantize.Percentile), string(quantize.MinMax)}
+	case "type":
+		return []string{string(detect.COCOBoxes), string(detect.COCOMasks), string(detect.COCOKeypoints)}
 	}
 	return nil
 }
@@ -152,7 +165,7 @@ func flagValues(flag string) []string {
 // argumentsOf are what may stand as an argument of a command.
 func argumentsOf(command string) []string {
 	switch command {
-	case "run", "bench", "inspect", "quantize", "zoo show", "zoo pull", "zoo path", "zoo rm", "zoo verify":
+	case "run", "bench", "inspect", "quantize", "verify", "zoo show", "zoo pull", "zoo path", "zoo rm", "zoo verify":
 		return modelNames()
 	case "completion":
 		return []string{"bash", "fish", "zsh"}
