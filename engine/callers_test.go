@@ -73,6 +73,15 @@ func TestNothingBesideAnError(t *testing.T) {
 	if part, err := s.Slice("", "nowhere"); part != nil || err == nil || strings.Count(err.Error(), "model: ") != 1 {
 		t.Errorf("a slice to nowhere: %v, %v", part, err)
 	}
+	var weights string
+	for _, l := range s.Layers() {
+		if l.Op == "Conv" {
+			weights = l.Inputs[1].Name
+		}
+	}
+	if part, err := s.Slice(weights, ""); part != nil || err == nil || !strings.Contains(err.Error(), "is constant") {
+		t.Errorf("a slice from %s: %v, %v", weights, part, err)
+	}
 	none, err := engine.OpenBytes(nil)
 	if closed := none.Close(); err == nil || closed != nil {
 		t.Errorf("of nothing: %v, %v", err, closed)

@@ -23,7 +23,8 @@ type Layer struct {
 }
 
 // Layers lists the nodes of the model as its file has them, in the order in
-// which they run. Every output's name can be given to Outputs and Slice.
+// which they run. Every output's name can be given to Outputs and to Slice, whose
+// from may not be a constant.
 func (s *Session) Layers() []Layer {
 	var out []Layer
 	for _, n := range s.model.Graph.Nodes {
@@ -106,8 +107,11 @@ func (s *Session) Slice(from, to string) (part *Session, err error) {
 	}
 	if from != "" {
 		v := g.Find(from)
-		if v == nil || v.Const() != nil {
+		if v == nil {
 			return nil, fmt.Errorf("there is no value %s; Layers lists them", onnx.Quote(from))
+		}
+		if v.Const() != nil {
+			return nil, fmt.Errorf("value %s is constant, so nothing begins there; take one that depends on an input", onnx.Quote(from))
 		}
 		if !slices.Contains(g.Inputs, v) {
 			g.Inputs = append([]*ir.Value{v}, g.Inputs...)
