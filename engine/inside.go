@@ -107,11 +107,8 @@ func (s *Session) Slice(from, to string) (part *Session, err error) {
 	}
 	if from != "" {
 		v := g.Find(from)
-		if v == nil {
-			return nil, fmt.Errorf("there is no value %s; Layers lists them", onnx.Quote(from))
-		}
-		if v.Const() != nil {
-			return nil, fmt.Errorf("value %s is constant, so nothing begins there; take one that depends on an input", onnx.Quote(from))
+		if v == nil || v.Const() != nil {
+			return nil, fmt.Errorf("there is no value %s that a slice could begin with, as constants are none; Layers lists them", onnx.Quote(from))
 		}
 		if !slices.Contains(g.Inputs, v) {
 			g.Inputs = append([]*ir.Value{v}, g.Inputs...)

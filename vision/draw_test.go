@@ -50,6 +50,15 @@ func TestDraw(t *testing.T) {
 	}
 }
 
+// What the font has no letters for is seen to be there.
+func TestLegible(t *testing.T) {
+	for s, want := range map[string]string{"Žluťoučký kůň 0.50": "Žluťoučký kůň 0.50", "猫 0.50": "? 0.50", "🙂…": "?…"} {
+		if got := newTypeface(12).cut(s, 1000); got != want {
+			t.Errorf("%q is written as %q, want %q", s, got, want)
+		}
+	}
+}
+
 func TestClassColorsDiffer(t *testing.T) {
 	seen := map[color.RGBA]int{}
 	for c := range 91 {

@@ -4,11 +4,13 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"strings"
 	"sync"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/gomedium"
 	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/font/sfnt"
 	"golang.org/x/image/math/fixed"
 )
 
@@ -39,8 +41,21 @@ func newTypeface(pixels float64) *typeface {
 
 func (t *typeface) width(s string) int { return font.MeasureString(t.face, s).Ceil() }
 
-// cut shortens a text to fit, with an ellipsis.
+// legible puts a question mark in place of what the font has no letter for, which
+// would be a gap.
+func legible(s string) string {
+	var buf sfnt.Buffer
+	return strings.Map(func(r rune) rune {
+		if i, err := parsedFont().GlyphIndex(&buf, r); err != nil || i == 0 {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// cut makes a text legible and shortens it to fit, with an ellipsis.
 func (t *typeface) cut(s string, width int) string {
+	s = legible(s)
 	if t.width(s) <= width {
 		return s
 	}

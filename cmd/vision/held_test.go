@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,13 +14,22 @@ import (
 
 // pieces notes each write.
 type pieces struct {
+	mu  sync.Mutex
 	all []string
 	err error
 }
 
 func (p *pieces) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.all = append(p.all, string(b))
 	return len(b), p.err
+}
+
+func (p *pieces) seen() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.all)
 }
 
 // Lines wait for one another, none longer than a moment, and not at all once
@@ -30,23 +41,23 @@ func TestHeld(t *testing.T) {
 		io.WriteString(h, "a\n")
 		time.Sleep(heldFor / 2)
 		io.WriteString(h, "b\n")
-		if len(to.all) != 0 {
-			t.Errorf("not held: %q", to.all)
+		if len(to.seen()) != 0 {
+			t.Errorf("not held: %q", to.seen())
 		}
 		time.Sleep(heldFor/2 + 1)
 		synctest.Wait()
-		if strings.Join(to.all, "|") != "a\nb\n" {
-			t.Errorf("after a moment %q", to.all)
+		if strings.Join(to.seen(), "|") != "a\nb\n" {
+			t.Errorf("after a moment %q", to.seen())
 		}
 		io.WriteString(h, "c\n")
 		long := strings.Repeat("x", heldBytes)
 		io.WriteString(h, long)
-		if len(to.all) != 2 || to.all[1] != "c\n"+long {
-			t.Errorf("%d pieces after a long one", len(to.all))
+		if all := to.seen(); len(all) != 2 || all[1] != "c\n"+long {
+			t.Errorf("%d pieces after a long one", len(to.seen()))
 		}
 		time.Sleep(2 * heldFor)
 		synctest.Wait()
-		if err := h.Flush(); err != nil || len(to.all) != 2 {
+		if err := h.Flush(); err != nil || len(to.seen()) != 2 {
 			t.Errorf("%d pieces, %v", len(to.all), err)
 		}
 	})
