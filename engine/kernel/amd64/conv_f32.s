@@ -40,7 +40,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
@@ -64,7 +64,7 @@ stillQuad:
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              block
+	JNZ              still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -179,7 +179,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
@@ -207,7 +207,7 @@ stillQuad:
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              block
+	JNZ              still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -334,7 +334,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
@@ -366,7 +366,7 @@ stillQuad:
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              block
+	JNZ              still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -503,7 +503,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
@@ -539,7 +539,7 @@ stillQuad:
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              block
+	JNZ              still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -686,7 +686,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
@@ -726,7 +726,7 @@ stillQuad:
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              block
+	JNZ              still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -883,7 +883,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
@@ -927,7 +927,7 @@ stillQuad:
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              block
+	JNZ              still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -1094,7 +1094,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
@@ -1142,7 +1142,7 @@ stillQuad:
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              block
+	JNZ              still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -1319,7 +1319,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
@@ -1371,7 +1371,7 @@ stillQuad:
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              block
+	JNZ              still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -1558,7 +1558,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
@@ -1614,7 +1614,7 @@ stillQuad:
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              block
+	JNZ              still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -1811,7 +1811,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
@@ -1871,7 +1871,7 @@ stillQuad:
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              block
+	JNZ              still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -2078,7 +2078,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
@@ -2142,7 +2142,7 @@ stillQuad:
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              block
+	JNZ              still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -2359,7 +2359,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
@@ -2427,7 +2427,7 @@ stillQuad:
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              block
+	JNZ              still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -2654,7 +2654,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
@@ -2726,7 +2726,7 @@ stillQuad:
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              block
+	JNZ              still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -2963,7 +2963,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
@@ -3039,7 +3039,7 @@ stillQuad:
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              block
+	JNZ              still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -3272,20 +3272,19 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 
-near:
-	CMPQ ConvF32_AheadEach+0(AX), $+0
-	JNE  ahead
-
+stillNear:
 stillQuad:
 	VMOVUPS      (BX), Z2
 	VMOVUPS      64(BX), Z3
@@ -3313,9 +3312,22 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	JMP          blocked
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+
+aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -3351,12 +3363,10 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -3495,21 +3505,20 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R9)
 
-near:
-	CMPQ ConvF32_AheadEach+0(AX), $+0
-	JNE  ahead
-
+stillNear:
 stillQuad:
 	VMOVUPS      (BX), Z4
 	VMOVUPS      64(BX), Z5
@@ -3549,9 +3558,23 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	JMP          blocked
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R9)
+
+aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -3599,12 +3622,10 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -3770,22 +3791,21 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R9)
 
-near:
-	CMPQ ConvF32_AheadEach+0(AX), $+0
-	JNE  ahead
-
+stillNear:
 stillQuad:
 	VMOVUPS      (BX), Z6
 	VMOVUPS      64(BX), Z7
@@ -3837,9 +3857,24 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	JMP          blocked
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R9)
+
+aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -3899,12 +3934,10 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -4095,23 +4128,22 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R9)
 	PREFETCHT0 (R9)(R10*1)
 
-near:
-	CMPQ ConvF32_AheadEach+0(AX), $+0
-	JNE  ahead
-
+stillNear:
 stillQuad:
 	VMOVUPS      (BX), Z8
 	VMOVUPS      64(BX), Z9
@@ -4175,9 +4207,25 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	JMP          blocked
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+
+aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -4249,12 +4297,10 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -4470,24 +4516,23 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
 	PREFETCHT0 (R9)
 	PREFETCHT0 (R9)(R10*1)
 
-near:
-	CMPQ ConvF32_AheadEach+0(AX), $+0
-	JNE  ahead
-
+stillNear:
 stillQuad:
 	VMOVUPS      (BX), Z10
 	VMOVUPS      64(BX), Z11
@@ -4563,9 +4608,26 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	JMP          blocked
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+
+aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -4649,12 +4711,10 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -4895,14 +4955,16 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -4910,10 +4972,7 @@ block:
 	PREFETCHT0 (R9)(R10*1)
 	PREFETCHT0 (R9)(R10*2)
 
-near:
-	CMPQ ConvF32_AheadEach+0(AX), $+0
-	JNE  ahead
-
+stillNear:
 stillQuad:
 	VMOVUPS      (BX), Z12
 	VMOVUPS      64(BX), Z13
@@ -5001,9 +5060,27 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	JMP          blocked
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+
+aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -5099,12 +5176,10 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -5370,14 +5445,16 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -5386,10 +5463,7 @@ block:
 	PREFETCHT0 (R9)(R10*1)
 	PREFETCHT0 (R9)(R10*2)
 
-near:
-	CMPQ ConvF32_AheadEach+0(AX), $+0
-	JNE  ahead
-
+stillNear:
 stillQuad:
 	VMOVUPS      (BX), Z14
 	VMOVUPS      64(BX), Z15
@@ -5489,9 +5563,28 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	JMP          blocked
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+
+aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -5599,12 +5692,10 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -5895,14 +5986,16 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -5912,10 +6005,7 @@ block:
 	PREFETCHT0 (R9)(R10*2)
 	PREFETCHT0 (R9)(R11*1)
 
-near:
-	CMPQ ConvF32_AheadEach+0(AX), $+0
-	JNE  ahead
-
+stillNear:
 stillQuad:
 	VMOVUPS      (BX), Z16
 	VMOVUPS      64(BX), Z17
@@ -6027,9 +6117,29 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	JMP          blocked
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+
+aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -6149,12 +6259,10 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -6470,14 +6578,16 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -6488,10 +6598,7 @@ block:
 	PREFETCHT0 (R9)(R10*2)
 	PREFETCHT0 (R9)(R11*1)
 
-near:
-	CMPQ ConvF32_AheadEach+0(AX), $+0
-	JNE  ahead
-
+stillNear:
 stillQuad:
 	VMOVUPS      (BX), Z18
 	VMOVUPS      64(BX), Z19
@@ -6615,9 +6722,30 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	JMP          blocked
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+
+aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -6749,12 +6877,10 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -7095,14 +7221,16 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -7114,10 +7242,7 @@ block:
 	PREFETCHT0 (R9)(R11*1)
 	PREFETCHT0 (R9)(R10*4)
 
-near:
-	CMPQ ConvF32_AheadEach+0(AX), $+0
-	JNE  ahead
-
+stillNear:
 stillQuad:
 	VMOVUPS      (BX), Z20
 	VMOVUPS      64(BX), Z21
@@ -7253,9 +7378,31 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	JMP          blocked
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
+
+aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -7399,12 +7546,10 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -7770,14 +7915,16 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -7790,10 +7937,7 @@ block:
 	PREFETCHT0 (R9)(R11*1)
 	PREFETCHT0 (R9)(R10*4)
 
-near:
-	CMPQ ConvF32_AheadEach+0(AX), $+0
-	JNE  ahead
-
+stillNear:
 stillQuad:
 	VMOVUPS      (BX), Z22
 	VMOVUPS      64(BX), Z23
@@ -7941,9 +8085,32 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	JMP          blocked
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
+
+aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -8099,12 +8266,10 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -8495,14 +8660,16 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -8516,10 +8683,7 @@ block:
 	PREFETCHT0 (R9)(R10*4)
 	PREFETCHT0 (R9)(R15*1)
 
-near:
-	CMPQ ConvF32_AheadEach+0(AX), $+0
-	JNE  ahead
-
+stillNear:
 stillQuad:
 	VMOVUPS      (BX), Z24
 	VMOVUPS      64(BX), Z25
@@ -8679,9 +8843,33 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	JMP          blocked
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
+	PREFETCHT0 (R9)(R15*1)
+
+aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -8849,12 +9037,10 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -9270,14 +9456,16 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -9292,10 +9480,7 @@ block:
 	PREFETCHT0 (R9)(R10*4)
 	PREFETCHT0 (R9)(R15*1)
 
-near:
-	CMPQ ConvF32_AheadEach+0(AX), $+0
-	JNE  ahead
-
+stillNear:
 stillQuad:
 	VMOVUPS      (BX), Z26
 	VMOVUPS      64(BX), Z27
@@ -9467,9 +9652,34 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	JMP          blocked
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+	PREFETCHT0 (R12)(R11*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
+	PREFETCHT0 (R9)(R15*1)
+
+aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -9649,12 +9859,10 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -10095,14 +10303,16 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -10118,10 +10328,7 @@ block:
 	PREFETCHT0 (R9)(R15*1)
 	PREFETCHT0 (R9)(R11*2)
 
-near:
-	CMPQ ConvF32_AheadEach+0(AX), $+0
-	JNE  ahead
-
+stillNear:
 stillQuad:
 	VMOVUPS      (BX), Z28
 	VMOVUPS      64(BX), Z29
@@ -10305,9 +10512,35 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	JMP          blocked
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R12)(R15*1)
+	PREFETCHT0 (R12)(R11*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R9)(R10*4)
+	PREFETCHT0 (R9)(R15*1)
+	PREFETCHT0 (R9)(R11*2)
+
+aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -10499,12 +10732,10 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	MOVQ         R12, DI
+	MOVQ         R9, R13
+	TESTQ        DX, DX
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -10942,7 +11173,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -10972,11 +11203,10 @@ block:
 	VBROADCASTSS 28(DI), Y2
 	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         $+256, BX
-	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          block
+	ADDQ         $+16, DX
+	JNZ          still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -11112,7 +11342,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -11158,11 +11388,10 @@ block:
 	VBROADCASTSS 28(R13), Y4
 	VFMADD231PS  Y2, Y4, Y1
 	ADDQ         $+256, BX
-	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          block
+	ADDQ         $+16, DX
+	JNZ          still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -11321,7 +11550,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -11383,11 +11612,10 @@ block:
 	VBROADCASTSS 28(R13), Y4
 	VFMADD231PS  Y3, Y4, Y2
 	ADDQ         $+256, BX
-	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          block
+	ADDQ         $+16, DX
+	JNZ          still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -11567,7 +11795,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -11645,11 +11873,10 @@ block:
 	VBROADCASTSS 28(R13)(R10*1), Y6
 	VFMADD231PS  Y4, Y6, Y3
 	ADDQ         $+256, BX
-	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          block
+	ADDQ         $+16, DX
+	JNZ          still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -11849,7 +12076,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -11927,11 +12154,10 @@ block:
 	VBROADCASTSS 28(R13), Y6
 	VFMADD231PS  Y4, Y6, Y3
 	ADDQ         $+256, BX
-	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          block
+	ADDQ         $+16, DX
+	JNZ          still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -12132,7 +12358,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -12226,11 +12452,10 @@ block:
 	VBROADCASTSS 28(R13)(R10*1), Y6
 	VFMADD231PS  Y5, Y6, Y4
 	ADDQ         $+256, BX
-	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          block
+	ADDQ         $+16, DX
+	JNZ          still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -12451,7 +12676,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -12545,11 +12770,10 @@ block:
 	VBROADCASTSS 28(R13), Y6
 	VFMADD231PS  Y5, Y6, Y4
 	ADDQ         $+256, BX
-	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          block
+	ADDQ         $+16, DX
+	JNZ          still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -12771,7 +12995,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -12881,11 +13105,10 @@ block:
 	VBROADCASTSS 28(R13)(R10*2), Y8
 	VFMADD231PS  Y6, Y8, Y5
 	ADDQ         $+256, BX
-	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          block
+	ADDQ         $+16, DX
+	JNZ          still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -13127,7 +13350,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -13237,11 +13460,10 @@ block:
 	VBROADCASTSS 28(R13)(R10*1), Y8
 	VFMADD231PS  Y6, Y8, Y5
 	ADDQ         $+256, BX
-	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          block
+	ADDQ         $+16, DX
+	JNZ          still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -13483,7 +13705,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-block:
+still:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -13593,11 +13815,10 @@ block:
 	VBROADCASTSS 28(R13), Y8
 	VFMADD231PS  Y6, Y8, Y5
 	ADDQ         $+256, BX
-	ADDQ         $+16, DX
 	MOVQ         R12, DI
 	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          block
+	ADDQ         $+16, DX
+	JNZ          still
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -13834,19 +14055,19 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
 	VBROADCASTSS (DI), Y4
@@ -13888,10 +14109,22 @@ near:
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y2
@@ -13941,13 +14174,10 @@ ahead:
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -14108,20 +14338,20 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R9)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
 	VBROADCASTSS (DI), Y6
@@ -14187,10 +14417,23 @@ near:
 	VFMADD231PS  Y4, Y7, Y2
 	VFMADD231PS  Y5, Y7, Y3
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R9)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y4
@@ -14264,13 +14507,10 @@ ahead:
 	VFMADD231PS  Y4, Y7, Y2
 	VFMADD231PS  Y5, Y7, Y3
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -14467,21 +14707,21 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R9)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
 	VBROADCASTSS (DI), Y8
@@ -14571,10 +14811,24 @@ near:
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R9)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y6
@@ -14672,13 +14926,10 @@ ahead:
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -14909,22 +15160,22 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R9)
 	PREFETCHT0 (R9)(R10*1)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y8
 	VMOVUPS      32(BX), Y9
 	VBROADCASTSS (DI), Y10
@@ -15038,10 +15289,25 @@ near:
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y8
@@ -15163,13 +15429,10 @@ ahead:
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -15432,22 +15695,22 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
 	PREFETCHT0 (R9)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y8
 	VMOVUPS      32(BX), Y9
 	VBROADCASTSS (DI), Y10
@@ -15561,10 +15824,25 @@ near:
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R9)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y8
@@ -15686,13 +15964,10 @@ ahead:
 	VFMADD231PS  Y8, Y11, Y6
 	VFMADD231PS  Y9, Y11, Y7
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -15957,23 +16232,23 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
 	PREFETCHT0 (R9)
 	PREFETCHT0 (R9)(R10*1)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y10
 	VMOVUPS      32(BX), Y11
 	VBROADCASTSS (DI), Y12
@@ -16111,10 +16386,26 @@ near:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y10
@@ -16260,13 +16551,10 @@ ahead:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -16563,23 +16851,23 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
 	PREFETCHT0 (R12)(R11*1)
 	PREFETCHT0 (R9)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y10
 	VMOVUPS      32(BX), Y11
 	VBROADCASTSS (DI), Y12
@@ -16717,10 +17005,26 @@ near:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R9)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y10
@@ -16866,13 +17170,10 @@ ahead:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -17171,14 +17472,16 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -17186,9 +17489,7 @@ block:
 	PREFETCHT0 (R9)(R10*1)
 	PREFETCHT0 (R9)(R10*2)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (DI), Y14
@@ -17350,10 +17651,27 @@ near:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+	PREFETCHT0 (R9)(R10*2)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y12
@@ -17523,13 +17841,10 @@ ahead:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -17860,14 +18175,16 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -17875,9 +18192,7 @@ block:
 	PREFETCHT0 (R9)
 	PREFETCHT0 (R9)(R10*1)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (DI), Y14
@@ -18039,10 +18354,27 @@ near:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y12
@@ -18212,13 +18544,10 @@ ahead:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -18549,14 +18878,16 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -18564,9 +18895,7 @@ block:
 	PREFETCHT0 (R12)(R10*4)
 	PREFETCHT0 (R9)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (DI), Y14
@@ -18728,10 +19057,27 @@ near:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 (R12)(R10*4)
+	PREFETCHT0 (R9)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y12
@@ -18901,13 +19247,10 @@ ahead:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         $+512, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -19229,19 +19572,19 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y3
 	VMOVUPS      32(BX), Y4
 	VMOVUPS      64(BX), Y5
@@ -19299,10 +19642,22 @@ near:
 	VFMADD231PS  Y4, Y6, Y1
 	VFMADD231PS  Y5, Y6, Y2
 	ADDQ         $+768, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y3
@@ -19368,13 +19723,10 @@ ahead:
 	VFMADD231PS  Y4, Y6, Y1
 	VFMADD231PS  Y5, Y6, Y2
 	ADDQ         $+768, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -19561,20 +19913,20 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R9)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
 	VMOVUPS      64(BX), Y8
@@ -19664,10 +20016,23 @@ near:
 	VFMADD231PS  Y7, Y10, Y4
 	VFMADD231PS  Y8, Y10, Y5
 	ADDQ         $+768, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R9)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y6
@@ -19765,13 +20130,10 @@ ahead:
 	VFMADD231PS  Y7, Y10, Y4
 	VFMADD231PS  Y8, Y10, Y5
 	ADDQ         $+768, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -20007,21 +20369,21 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R9)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y9
 	VMOVUPS      32(BX), Y10
 	VMOVUPS      64(BX), Y11
@@ -20143,10 +20505,24 @@ near:
 	VFMADD231PS  Y10, Y12, Y7
 	VFMADD231PS  Y11, Y12, Y8
 	ADDQ         $+768, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R9)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y9
@@ -20276,13 +20652,10 @@ ahead:
 	VFMADD231PS  Y10, Y12, Y7
 	VFMADD231PS  Y11, Y12, Y8
 	ADDQ         $+768, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -20565,22 +20938,22 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R9)
 	PREFETCHT0 (R9)(R10*1)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VMOVUPS      64(BX), Y14
@@ -20734,10 +21107,25 @@ near:
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
 	ADDQ         $+768, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R9)
+	PREFETCHT0 (R9)(R10*1)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y12
@@ -20899,13 +21287,10 @@ ahead:
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
 	ADDQ         $+768, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -21232,22 +21617,22 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
+	CMPQ    ConvF32_AheadEach+0(AX), $+0
+	JNE     ahead
 
-block:
+still:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        near
+	JEQ        stillNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
 	PREFETCHT0 (R9)
 
-near:
-	CMPQ         ConvF32_AheadEach+0(AX), $+0
-	JNE          ahead
+stillNear:
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VMOVUPS      64(BX), Y14
@@ -21401,10 +21786,25 @@ near:
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
 	ADDQ         $+768, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JMP          blocked
+	JNZ          still
+	JMP          rest
 
 ahead:
+	MOVQ       16(CX)(DX*1), R12
+	ADDQ       SI, R12
+	MOVQ       R12, R9
+	ADDQ       ConvF32_SecondIn+0(AX), R9
+	CMPQ       ConvF32_NextIn+0(AX), $+0
+	JEQ        aheadNear
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R10*1)
+	PREFETCHT0 (R12)(R10*2)
+	PREFETCHT0 (R9)
+
+aheadNear:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
 	VMOVUPS      (BX), Y12
@@ -21566,13 +21966,10 @@ ahead:
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
 	ADDQ         $+768, BX
+	MOVQ         R12, DI
+	MOVQ         R9, R13
 	ADDQ         $+16, DX
-
-blocked:
-	MOVQ  R12, DI
-	MOVQ  R9, R13
-	TESTQ DX, DX
-	JNZ   block
+	JNZ          ahead
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX

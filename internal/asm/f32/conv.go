@@ -186,10 +186,9 @@ func (t tile) begin(g *gen) {
 	g.ADDQ(g.field("SecondIn"), second)
 }
 
-// blocks multiplies the steps whose inputs are a whole block of channels.
-// Additions of addresses would take turns from the multiply-adds, which the
-// same units do, so there are few. The inputs of the next step are prefetched
-// where asked for, and weights that come later.
+// blocks multiplies the steps whose inputs are a whole block of channels. The
+// inputs of the next step are prefetched where asked for, and weights that come
+// later.
 func (t tile) blocks(g *gen) {
 	g.load("BlockSteps", stepsLeft)
 	g.SHLQ(operand.U8(4), stepsLeft)
@@ -197,26 +196,15 @@ func (t tile) blocks(g *gen) {
 	t.begin(g)
 	g.ADDQ(stepsLeft, steps)
 	g.NEGQ(stepsLeft)
-	g.Label("block")
-	g.MOVQ(at(steps, 16).Idx(stepsLeft, 1), next)
-	g.ADDQ(pixel, next)
-	g.MOVQ(next, next2)
-	g.ADDQ(g.field("SecondIn"), next2)
-	if !t.prefetches() {
-		t.block(g, "still")
-	} else {
-		t.fetchNext(g)
+	if t.prefetches() {
 		g.CMPQ(g.field("AheadEach"), imm(0))
 		g.JNE(to("ahead"))
-		t.block(g, "still")
-		g.JMP(to("blocked"))
-		t.block(g, "ahead")
-		g.Label("blocked")
 	}
-	g.MOVQ(next, first)
-	g.MOVQ(next2, second)
-	g.TESTQ(stepsLeft, stepsLeft)
-	g.JNZ(to("block"))
+	t.loop(g, "still")
+	if t.prefetches() {
+		g.JMP(to("rest"))
+		t.loop(g, "ahead")
+	}
 	g.Label("rest")
 }
 
@@ -224,24 +212,49 @@ func (t tile) blocks(g *gen) {
 // loads are what it waits for already.
 func (t tile) prefetches() bool { return t.vecs > 1 }
 
-// block multiplies the inputs of a block: all in a row, or where that would be
-// much code four at a time. The block "ahead" prefetches weights that come later.
-func (t tile) block(g *gen, label string) {
-	const together = 8
-	lanes := t.bytes / 4
+// loop multiplies a block after the other; the loop "ahead" prefetches weights
+// that come later. Additions and comparisons take turns from the multiply-adds,
+// which the same units do, so there are few.
+func (t tile) loop(g *gen, label string) {
 	g.Label(label)
-	if lanes <= together {
+	g.MOVQ(at(steps, 16).Idx(stepsLeft, 1), next)
+	g.ADDQ(pixel, next)
+	g.MOVQ(next, next2)
+	g.ADDQ(g.field("SecondIn"), next2)
+	if t.prefetches() {
+		t.fetchNext(g, label+"Near")
+	}
+	t.block(g, label)
+	g.MOVQ(next, first)
+	g.MOVQ(next2, second)
+	if t.together() {
+		g.ADDQ(imm(16), stepsLeft)
+	} else {
+		g.TESTQ(stepsLeft, stepsLeft)
+	}
+	g.JNZ(to(label))
+}
+
+// together reports whether the inputs of a block are multiplied all in a row, or
+// as that would be much code, four at a time.
+func (t tile) together() bool { return t.bytes == 32 }
+
+// block multiplies the inputs of a block.
+func (t tile) block(g *gen, label string) {
+	lanes := t.bytes / 4
+	if t.together() {
 		for c := range lanes {
-			t.fetchAhead(g, label, c)
+			if c%2 == 0 {
+				t.fetchAhead(g, label)
+			}
 			t.input1(g, c)
 		}
 		g.ADDQ(imm(lanes*t.vecs*t.bytes), weights)
-		g.ADDQ(imm(16), stepsLeft)
 		return
 	}
 	g.Label(label + "Quad")
 	for c := range 4 {
-		t.fetchAhead(g, label, c)
+		t.fetchAhead(g, label)
 		t.input1(g, c)
 	}
 	g.ADDQ(imm(4*t.vecs*t.bytes), weights)
@@ -252,10 +265,10 @@ func (t tile) block(g *gen, label string) {
 	g.JNZ(to(label + "Quad"))
 }
 
-// fetchNext prefetches the inputs of the next step.
-func (t tile) fetchNext(g *gen) {
+// fetchNext prefetches the inputs of the next step where asked for, up to a label.
+func (t tile) fetchNext(g *gen, label string) {
 	g.CMPQ(g.field("NextIn"), imm(0))
-	g.JEQ(to("near"))
+	g.JEQ(to(label))
 	for row := range t.rows {
 		m := t.address(row, 0)
 		if m.Base = next; row >= t.head {
@@ -263,14 +276,14 @@ func (t tile) fetchNext(g *gen) {
 		}
 		g.PREFETCHT0(m)
 	}
-	g.Label("near")
+	g.Label(label)
 }
 
 // fetchAhead prefetches weights that come later, with every second input of
 // narrow vectors and with every one of wide vectors: convTile.ahead in
 // engine/kernel counts these.
-func (t tile) fetchAhead(g *gen, label string, c int) {
-	if label == "ahead" && (t.bytes == 64 || c%2 == 0) {
+func (t tile) fetchAhead(g *gen, label string) {
+	if label == "ahead" {
 		g.PREFETCHT1(at(ahead, 0))
 		g.ADDQ(g.field("AheadEach"), ahead)
 	}
