@@ -130,16 +130,9 @@ const microsoft = "com.microsoft"
 // codes reports whether a value is of 8-bit integers with something in it, of a
 // shape that blocks can hold: pictures [N C H W], or rows […, C].
 func codes(f ir.Fact) bool {
-	d, ok := f.Shape.Ints()
-	if !ok || f.DType != tensor.Uint8 && f.DType != tensor.Int8 || len(d) < 2 || len(d) > 4 {
-		return false
-	}
-	for _, n := range d {
-		if n < 1 {
-			return false
-		}
-	}
-	return true
+	n, ok := f.Shape.Count()
+	rank := f.Shape.Rank()
+	return ok && n > 0 && (f.DType == tensor.Uint8 || f.DType == tensor.Int8) && rank >= 2 && rank <= 4
 }
 
 // maxRows bounds the rows of a matrix in blocks: each takes a plane of its own.

@@ -1,0 +1,172 @@
+package ops
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// Movement has one implementation, which the kernels speed up: here on every
+// rung, shared and alone, against element by element.
+func TestFastMoves(t *testing.T) {
+	for _, shape := range [][]int{{5}, {3, 4}, {17, 33}, {2, 3, 50, 65}, {4, 9, 8, 16}, {1, 197, 12, 64}, {30, 1, 40}, {2, 0, 3}} {
+		rank := len(shape)
+		perms := [][]int{{0}, {1, 0}, {0, 2, 1}, {2, 0, 1}, {2, 1, 0}, {0, 2, 3, 1}, {0, 3, 1, 2}, {0, 2, 1, 3}, {0, 2, 3, 1}, {3, 2, 1, 0}, {0, 1, 3, 2}}
+		for _, perm := range perms {
+			if len(perm) != rank {
+				continue
+			}
+			for _, x := range list(random(1, shape...), counted[int64](1000, 0, shape...), tensor.New(tensor.Uint8, shape...)) {
+				n := testNode("Transpose", 13, 1, 1, attrs{"perm": perm})
+				if err := BindNode(n, Find("", "Transpose", 13)); err != nil {
+					t.Fatal(err)
+				}
+				own := tensor.Strides(shape)
+				to, steps := make([]int, rank), make([]int, rank)
+				for i, p := range perm {
+					to[i], steps[i] = shape[p], own[p]
+				}
+				want := tensor.New(x.DType(), to...)
+				if err := newWalk(to, tensor.Strides(to), steps).move(testRun(), want, x); err != nil {
+					t.Fatal(err)
+				}
+				for _, k := range fastRungs() {
+					for _, shared := range []bool{false, true} {
+						c := &Call{In: list(x), Out: make([]*tensor.Tensor, 1), Node: n, Run: fastRun(k, shared)}
+						if err := n.Operator.(Op).Eval(c); err != nil {
+							t.Fatal(err)
+						}
+						if !slices.Equal(c.Out[0].Bytes(), want.Bytes()) {
+							t.Fatalf("%v of %v on %s goes wrong", perm, x, k.Name)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestFastRegions(t *testing.T) {
+	x := random(1, 2, 5, 30, 200)
+	boxes := tensor.Of([]float32{0, 0, 10, 10, -5, -3, 40.5, 12, 3, 4, 190, 29, 20, 10, 20.5, 10.2, 199, 29, 400, 400, -50, -50, -20, -20, 30, 20, 10, 5, 1, 1, 198, 3}, 8, 4)
+	pictures := ints64(0, 1, 0, 1, 0, 1, 0, 1)
+	for _, sampling := range []int{0, 1, 2, 5} {
+		for _, mode := range []string{"half_pixel", "output_half_pixel"} {
+			for _, size := range [][2]int{{7, 7}, {1, 3}, {14, 2}} {
+				a := attrs{"output_height": size[0], "output_width": size[1], "sampling_ratio": sampling, "spatial_scale": float32(0.9), "coordinate_transformation_mode": mode}
+				fastRow{op: "RoiAlign", version: 16, attrs: a, in: list(x, boxes, pictures), relative: 2e-6, absolute: 3e-6}.check(t)
+			}
+		}
+	}
+	fastRow{op: "RoiAlign", version: 16, attrs: attrs{"output_height": 7, "output_width": 7}, in: list(x, random(1, 0, 4), tensor.New(tensor.Int64, 0))}.check(t)
+}
+
+func TestFastScatter(t *testing.T) {
+	for _, s := range []struct {
+		data, index []int
+		axis        int
+	}{{[]int{9}, []int{4}, 0}, {[]int{9, 7}, []int{4, 7}, 0}, {[]int{9, 7}, []int{9, 20}, -1}, {[]int{3, 9, 700}, []int{3, 5, 700}, 1}, {[]int{3, 0}, []int{0, 0}, 0}} {
+		for _, make := range []func(shape ...int) *tensor.Tensor{
+			func(shape ...int) *tensor.Tensor { return special(1, shape...) },
+			func(shape ...int) *tensor.Tensor { return counted[int64](100, 3, shape...) },
+		} {
+			dim := s.data[(s.axis+len(s.data))%len(s.data)]
+			idx := counted[int64](2*max(dim, 1), max(dim, 1), s.index...) // from -dim up to dim
+			fastRow{op: "ScatterElements", version: 16, attrs: attrs{"axis": s.axis}, in: list(make(s.data...), idx, make(s.index...))}.check(t)
+			fastRow{op: "GatherElements", version: 13, attrs: attrs{"axis": s.axis}, in: list(make(s.data...), idx)}.check(t)
+		}
+	}
+	n := testNode("ScatterElements", 16, 3, 1, attrs{"axis": 0})
+	if err := BindNode(n, Find("", "ScatterElements", 16)); err != nil {
+		t.Fatal(err)
+	}
+	c := &Call{In: list(random(1, 3), ints64(0, 3), random(2, 2)), Out: make([]*tensor.Tensor, 1), Node: n, Run: fastRun(kernel.Best(), false)}
+	if _, err := n.Operator.(Fast).EvalFast(c); err == nil {
+		t.Error("an index past the end is taken")
+	}
+}
+
+func TestFastConvTranspose(t *testing.T) {
+	for _, s := range []struct {
+		x, w  []int
+		attrs attrs
+	}{
+		{[]int{1, 4, 5}, []int{4, 3, 3}, attrs{"strides": []int{2}}},
+		{[]int{2, 32, 7, 9}, []int{32, 20, 2, 2}, attrs{"strides": []int{2, 2}}},
+		{[]int{3, 24, 14, 14}, []int{24, 40, 4, 4}, attrs{"strides": []int{2, 2}, "pads": []int{1, 1, 1, 1}}},
+		{[]int{1, 6, 5, 5}, []int{6, 2, 3, 3}, attrs{"group": 2, "strides": []int{3, 2}, "output_padding": []int{1, 1}, "dilations": []int{2, 1}}},
+		{[]int{2, 3, 4, 5}, []int{3, 2, 3, 3}, attrs{"auto_pad": "SAME_UPPER", "strides": []int{2, 2}}},
+		{[]int{1, 3, 3, 4, 5}, []int{3, 4, 2, 3, 2}, attrs{"strides": []int{2, 1, 2}, "pads": []int{0, 1, 0, 0, 1, 0}}},
+		{[]int{1, 5, 1, 1}, []int{5, 3, 4, 4}, nil},
+		{[]int{1, 2, 1, 9}, []int{2, 3, 1, 2}, attrs{"pads": []int{0, 3, 0, 3}}},
+	} {
+		group := 1
+		if g, ok := s.attrs["group"]; ok {
+			group = g.(int)
+		}
+		in := list(random(1, s.x...), random(2, s.w...), random(3, s.w[1]*group))
+		fastRow{op: "ConvTranspose", version: 11, attrs: s.attrs, in: in, relative: 1e-5, absolute: 3e-4}.check(t)
+		fastRow{op: "ConvTranspose", version: 11, attrs: s.attrs, in: in[:2], relative: 1e-5, absolute: 3e-4}.check(t)
+	}
+}
+
+func TestFastResize(t *testing.T) {
+	for _, mode := range []string{"nearest", "linear", "cubic"} {
+		for _, transform := range []string{"half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel"} {
+			for _, sizes := range [][]int64{{2, 3, 40, 67}, {2, 3, 9, 7}, {2, 3, 20, 66}, {2, 3, 45, 33}, {2, 3, 1, 1}, {2, 5, 21, 34}} {
+				a := attrs{"mode": mode, "coordinate_transformation_mode": transform}
+				in := list(random(1, 2, 3, 20, 33), nil, nil, ints64(sizes...))
+				fastRow{op: "Resize", version: 13, attrs: a, in: in, relative: 1e-6, absolute: 3e-6, plain: sizes[1] != 3}.check(t)
+				for _, extra := range []attrs{{"antialias": 1}, {"exclude_outside": 1}} {
+					for k, v := range a {
+						extra[k] = v
+					}
+					if mode != "nearest" {
+						fastRow{op: "Resize", version: 18, attrs: extra, in: in, relative: 1e-6, absolute: 3e-6}.check(t)
+					}
+				}
+			}
+		}
+	}
+	fastRow{op: "Resize", version: 13, attrs: attrs{"mode": "nearest"}, in: list(counted[int32](1000, 0, 2, 5, 7), nil, nil, ints64(2, 9, 20))}.check(t)
+	roi := tensor.Of([]float32{0, 0, -0.1, 0.2, 1, 1, 1.2, 0.7})
+	crop := attrs{"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": float32(5)}
+	fastRow{op: "Resize", version: 13, attrs: crop, in: list(random(1, 1, 2, 9, 9), roi, nil, ints64(1, 2, 12, 6)), relative: 1e-6, absolute: 3e-6}.check(t)
+}
+
+func TestFastGridSample(t *testing.T) {
+	grid := random(2, 2, 9, 70, 2)
+	for i, v := range []float32{-1, 1, -1.02, 1.5, float32(math.NaN()), float32(math.Inf(1)), 1e30, 0} {
+		tensor.Data[float32](grid)[3*i] = v
+	}
+	inside := random(3, 2, 9, 70, 2)
+	for i := range tensor.Data[float32](inside) {
+		tensor.Data[float32](inside)[i] *= 0.1
+	}
+	for _, mode := range []string{"linear", "nearest"} {
+		for _, padding := range []string{"zeros", "border", "reflection"} {
+			for corners := range 2 {
+				a := attrs{"mode": mode, "padding_mode": padding, "align_corners": corners}
+				for _, g := range list(grid, inside) {
+					fastRow{op: "GridSample", version: 20, attrs: a, in: list(random(1, 2, 3, 20, 33), g), relative: 2e-6, absolute: 2e-6}.check(t)
+				}
+			}
+		}
+	}
+}
+
+func TestFastCumSum(t *testing.T) {
+	for _, shape := range [][]int{{7}, {3, 50}, {4, 9, 33}} {
+		for axis := range shape {
+			for flags := range 4 {
+				a := attrs{"exclusive": flags & 1, "reverse": flags >> 1}
+				for _, x := range list(random(1, shape...), counted[int64](100, 50, shape...), counted[int32](100, 50, shape...)) {
+					fastRow{op: "CumSum", version: 14, attrs: a, in: list(x, tensor.Scalar(int64(axis)))}.check(t)
+				}
+			}
+		}
+	}
+}
