@@ -71,13 +71,23 @@ func detectOptions(c *cli.Context) ([]detect.Option, error) {
 	}
 	opts = append(opts, detect.Max(c.Int("max")), detect.Head(c.String("head")))
 	if list := c.String("classes"); list != "" {
-		var names []string
-		for _, n := range strings.Split(list, ",") {
-			names = append(names, strings.TrimSpace(n))
+		names := parted(list)
+		if len(names) == 0 {
+			return nil, usage("--classes %q: names or indices of classes, parted by commas", list)
 		}
 		opts = append(opts, detect.Classes(names...))
 	}
 	return opts, nil
+}
+
+// parted is what stands between the commas of a list, if anything does.
+func parted(list string) (items []string) {
+	for _, item := range strings.Split(list, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
 }
 
 func detectAction(c *cli.Context) error {

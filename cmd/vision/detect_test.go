@@ -20,6 +20,14 @@ func vis(args ...string) (code int, out, errOut string) {
 	return code, o.String(), e.String()
 }
 
+func TestParted(t *testing.T) {
+	for list, want := range map[string]string{"person, car": "person|car", "dog,": "dog", " , 3": "3", ",": ""} {
+		if got := strings.Join(parted(list), "|"); got != want {
+			t.Errorf("%q: %q, want %q", list, got, want)
+		}
+	}
+}
+
 func TestDetect(t *testing.T) {
 	photo, model := shared.Path(t, "models", "photos", "dog.jpg"), shared.Path(t, "models", "yolox-nano", "model.onnx")
 	dir := t.TempDir()
