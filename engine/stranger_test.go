@@ -29,6 +29,10 @@ func TestStrangersInput(t *testing.T) {
 		{"a norm of a scalar", norm, tensor.Scalar(float32(1)), "batch"},
 		{"a norm of a vector", norm, float(3), ""},
 		{"a norm of two channels by one", norm, tensor.New(tensor.Float32, 1, 2, 3), "channels"},
+		{"codes along a line", func(b *ir.Builder, x *ir.Value) *ir.Value {
+			codes := b.Node("QuantizeLinear", []*ir.Value{x, b.Const("", tensor.Scalar(float32(1))), b.Const("", tensor.Scalar(int8(0)))})
+			return b.Node("MaxPool", []*ir.Value{codes}, ir.AttrInts("kernel_shape", 2))
+		}, tensor.New(tensor.Float32, 1, 3, 32), ""},
 		{"a width that nobody has room for", func(b *ir.Builder, x *ir.Value) *ir.Value {
 			conv := b.Node("Conv", []*ir.Value{b.Node("Resize", []*ir.Value{x, nil, nil, b.Const("", tensor.Of([]int64{1, 1, 4, 1 << 28}))}, ir.AttrString("mode", "linear")),
 				b.Const("", tensor.New(tensor.Float32, 1, 1, 1, 1))})

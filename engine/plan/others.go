@@ -87,6 +87,9 @@ func (b *builder) poolNode(n *ir.Node) (bool, error) {
 
 // window reads the attributes of a pool.
 func (b *builder) window(n *ir.Node) (p kernel.Pool, ok bool) {
+	if b.fact(n.Inputs[0]).Shape.Rank() != 4 {
+		return p, false
+	}
 	_, _, h, w := b.dims(n.Inputs[0])
 	win, ok := ops.PictureWindowOf(n, h, w, nil)
 	a := n.ReadAttrs()
