@@ -40,13 +40,13 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
 
-stillQuad:
+blockQuad:
 	VMOVUPS          (BX), Z1
 	VFMADD231PS.BCST (DI), Z1, Z0
 	VMOVUPS          64(BX), Z1
@@ -60,11 +60,11 @@ stillQuad:
 	ADDQ             $+16, R13
 	ADDQ             $+4, DX
 	TESTQ            $+15, DX
-	JNZ              stillQuad
+	JNZ              blockQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              still
+	JNZ              block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -179,13 +179,13 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
 
-stillQuad:
+blockQuad:
 	VMOVUPS          (BX), Z2
 	VFMADD231PS.BCST (DI), Z2, Z0
 	VFMADD231PS.BCST (R13), Z2, Z1
@@ -203,11 +203,11 @@ stillQuad:
 	ADDQ             $+16, R13
 	ADDQ             $+4, DX
 	TESTQ            $+15, DX
-	JNZ              stillQuad
+	JNZ              blockQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              still
+	JNZ              block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -334,13 +334,13 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
 
-stillQuad:
+blockQuad:
 	VMOVUPS          (BX), Z3
 	VFMADD231PS.BCST (DI), Z3, Z0
 	VFMADD231PS.BCST (DI)(R10*1), Z3, Z1
@@ -362,11 +362,11 @@ stillQuad:
 	ADDQ             $+16, R13
 	ADDQ             $+4, DX
 	TESTQ            $+15, DX
-	JNZ              stillQuad
+	JNZ              blockQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              still
+	JNZ              block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -503,13 +503,13 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
 
-stillQuad:
+blockQuad:
 	VMOVUPS          (BX), Z4
 	VFMADD231PS.BCST (DI), Z4, Z0
 	VFMADD231PS.BCST (DI)(R10*1), Z4, Z1
@@ -535,11 +535,11 @@ stillQuad:
 	ADDQ             $+16, R13
 	ADDQ             $+4, DX
 	TESTQ            $+15, DX
-	JNZ              stillQuad
+	JNZ              blockQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              still
+	JNZ              block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -686,13 +686,13 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
 
-stillQuad:
+blockQuad:
 	VMOVUPS          (BX), Z5
 	VFMADD231PS.BCST (DI), Z5, Z0
 	VFMADD231PS.BCST (DI)(R10*1), Z5, Z1
@@ -722,11 +722,11 @@ stillQuad:
 	ADDQ             $+16, R13
 	ADDQ             $+4, DX
 	TESTQ            $+15, DX
-	JNZ              stillQuad
+	JNZ              blockQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              still
+	JNZ              block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -883,13 +883,13 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
 
-stillQuad:
+blockQuad:
 	VMOVUPS          (BX), Z6
 	VFMADD231PS.BCST (DI), Z6, Z0
 	VFMADD231PS.BCST (DI)(R10*1), Z6, Z1
@@ -923,11 +923,11 @@ stillQuad:
 	ADDQ             $+16, R13
 	ADDQ             $+4, DX
 	TESTQ            $+15, DX
-	JNZ              stillQuad
+	JNZ              blockQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              still
+	JNZ              block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -1094,13 +1094,13 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
 
-stillQuad:
+blockQuad:
 	VMOVUPS          (BX), Z7
 	VFMADD231PS.BCST (DI), Z7, Z0
 	VFMADD231PS.BCST (DI)(R10*1), Z7, Z1
@@ -1138,11 +1138,11 @@ stillQuad:
 	ADDQ             $+16, R13
 	ADDQ             $+4, DX
 	TESTQ            $+15, DX
-	JNZ              stillQuad
+	JNZ              blockQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              still
+	JNZ              block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -1319,13 +1319,13 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
 
-stillQuad:
+blockQuad:
 	VMOVUPS          (BX), Z8
 	VFMADD231PS.BCST (DI), Z8, Z0
 	VFMADD231PS.BCST (DI)(R10*1), Z8, Z1
@@ -1367,11 +1367,11 @@ stillQuad:
 	ADDQ             $+16, R13
 	ADDQ             $+4, DX
 	TESTQ            $+15, DX
-	JNZ              stillQuad
+	JNZ              blockQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              still
+	JNZ              block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -1558,13 +1558,13 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
 
-stillQuad:
+blockQuad:
 	VMOVUPS          (BX), Z9
 	VFMADD231PS.BCST (DI), Z9, Z0
 	VFMADD231PS.BCST (DI)(R10*1), Z9, Z1
@@ -1610,11 +1610,11 @@ stillQuad:
 	ADDQ             $+16, R13
 	ADDQ             $+4, DX
 	TESTQ            $+15, DX
-	JNZ              stillQuad
+	JNZ              blockQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              still
+	JNZ              block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -1811,13 +1811,13 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
 
-stillQuad:
+blockQuad:
 	VMOVUPS          (BX), Z10
 	VFMADD231PS.BCST (DI), Z10, Z0
 	VFMADD231PS.BCST (DI)(R10*1), Z10, Z1
@@ -1867,11 +1867,11 @@ stillQuad:
 	ADDQ             $+16, R13
 	ADDQ             $+4, DX
 	TESTQ            $+15, DX
-	JNZ              stillQuad
+	JNZ              blockQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              still
+	JNZ              block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -2078,13 +2078,13 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
 
-stillQuad:
+blockQuad:
 	VMOVUPS          (BX), Z11
 	VFMADD231PS.BCST (DI), Z11, Z0
 	VFMADD231PS.BCST (DI)(R10*1), Z11, Z1
@@ -2138,11 +2138,11 @@ stillQuad:
 	ADDQ             $+16, R13
 	ADDQ             $+4, DX
 	TESTQ            $+15, DX
-	JNZ              stillQuad
+	JNZ              blockQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              still
+	JNZ              block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -2359,13 +2359,13 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
 
-stillQuad:
+blockQuad:
 	VMOVUPS          (BX), Z12
 	VFMADD231PS.BCST (DI), Z12, Z0
 	VFMADD231PS.BCST (DI)(R10*1), Z12, Z1
@@ -2423,11 +2423,11 @@ stillQuad:
 	ADDQ             $+16, R13
 	ADDQ             $+4, DX
 	TESTQ            $+15, DX
-	JNZ              stillQuad
+	JNZ              blockQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              still
+	JNZ              block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -2654,13 +2654,13 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
 
-stillQuad:
+blockQuad:
 	VMOVUPS          (BX), Z13
 	VFMADD231PS.BCST (DI), Z13, Z0
 	VFMADD231PS.BCST (DI)(R10*1), Z13, Z1
@@ -2722,11 +2722,11 @@ stillQuad:
 	ADDQ             $+16, R13
 	ADDQ             $+4, DX
 	TESTQ            $+15, DX
-	JNZ              stillQuad
+	JNZ              blockQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              still
+	JNZ              block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -2963,13 +2963,13 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ 16(CX)(DX*1), R12
 	ADDQ SI, R12
 	MOVQ R12, R9
 	ADDQ ConvF32_SecondIn+0(AX), R9
 
-stillQuad:
+blockQuad:
 	VMOVUPS          (BX), Z14
 	VFMADD231PS.BCST (DI), Z14, Z0
 	VFMADD231PS.BCST (DI)(R10*1), Z14, Z1
@@ -3035,11 +3035,11 @@ stillQuad:
 	ADDQ             $+16, R13
 	ADDQ             $+4, DX
 	TESTQ            $+15, DX
-	JNZ              stillQuad
+	JNZ              blockQuad
 	MOVQ             R12, DI
 	MOVQ             R9, R13
 	TESTQ            DX, DX
-	JNZ              still
+	JNZ              block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -3272,19 +3272,20 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
-	CMPQ    ConvF32_AheadEach+0(AX), $+0
-	JNE     ahead
 
-still:
+block:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        stillNear
+	JEQ        blockNear
 	PREFETCHT0 (R12)
 
-stillNear:
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
 stillQuad:
 	VMOVUPS      (BX), Z2
 	VMOVUPS      64(BX), Z3
@@ -3312,22 +3313,9 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          still
-	JMP          rest
+	JMP          blocked
 
 ahead:
-	MOVQ       16(CX)(DX*1), R12
-	ADDQ       SI, R12
-	MOVQ       R12, R9
-	ADDQ       ConvF32_SecondIn+0(AX), R9
-	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        aheadNear
-	PREFETCHT0 (R12)
-
-aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -3363,10 +3351,12 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          ahead
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -3505,20 +3495,21 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
-	CMPQ    ConvF32_AheadEach+0(AX), $+0
-	JNE     ahead
 
-still:
+block:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        stillNear
+	JEQ        blockNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R9)
 
-stillNear:
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
 stillQuad:
 	VMOVUPS      (BX), Z4
 	VMOVUPS      64(BX), Z5
@@ -3558,23 +3549,9 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          still
-	JMP          rest
+	JMP          blocked
 
 ahead:
-	MOVQ       16(CX)(DX*1), R12
-	ADDQ       SI, R12
-	MOVQ       R12, R9
-	ADDQ       ConvF32_SecondIn+0(AX), R9
-	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        aheadNear
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R9)
-
-aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -3622,10 +3599,12 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          ahead
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -3791,21 +3770,22 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
-	CMPQ    ConvF32_AheadEach+0(AX), $+0
-	JNE     ahead
 
-still:
+block:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        stillNear
+	JEQ        blockNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R9)
 
-stillNear:
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
 stillQuad:
 	VMOVUPS      (BX), Z6
 	VMOVUPS      64(BX), Z7
@@ -3857,24 +3837,9 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          still
-	JMP          rest
+	JMP          blocked
 
 ahead:
-	MOVQ       16(CX)(DX*1), R12
-	ADDQ       SI, R12
-	MOVQ       R12, R9
-	ADDQ       ConvF32_SecondIn+0(AX), R9
-	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        aheadNear
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R9)
-
-aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -3934,10 +3899,12 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          ahead
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -4128,22 +4095,23 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
-	CMPQ    ConvF32_AheadEach+0(AX), $+0
-	JNE     ahead
 
-still:
+block:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        stillNear
+	JEQ        blockNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R9)
 	PREFETCHT0 (R9)(R10*1)
 
-stillNear:
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
 stillQuad:
 	VMOVUPS      (BX), Z8
 	VMOVUPS      64(BX), Z9
@@ -4207,25 +4175,9 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          still
-	JMP          rest
+	JMP          blocked
 
 ahead:
-	MOVQ       16(CX)(DX*1), R12
-	ADDQ       SI, R12
-	MOVQ       R12, R9
-	ADDQ       ConvF32_SecondIn+0(AX), R9
-	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        aheadNear
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R9)
-	PREFETCHT0 (R9)(R10*1)
-
-aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -4297,10 +4249,12 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          ahead
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -4516,23 +4470,24 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
-	CMPQ    ConvF32_AheadEach+0(AX), $+0
-	JNE     ahead
 
-still:
+block:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        stillNear
+	JEQ        blockNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
 	PREFETCHT0 (R9)
 	PREFETCHT0 (R9)(R10*1)
 
-stillNear:
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
 stillQuad:
 	VMOVUPS      (BX), Z10
 	VMOVUPS      64(BX), Z11
@@ -4608,26 +4563,9 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          still
-	JMP          rest
+	JMP          blocked
 
 ahead:
-	MOVQ       16(CX)(DX*1), R12
-	ADDQ       SI, R12
-	MOVQ       R12, R9
-	ADDQ       ConvF32_SecondIn+0(AX), R9
-	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        aheadNear
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R9)
-	PREFETCHT0 (R9)(R10*1)
-
-aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -4711,10 +4649,12 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          ahead
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -4955,16 +4895,14 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
-	CMPQ    ConvF32_AheadEach+0(AX), $+0
-	JNE     ahead
 
-still:
+block:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        stillNear
+	JEQ        blockNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -4972,7 +4910,10 @@ still:
 	PREFETCHT0 (R9)(R10*1)
 	PREFETCHT0 (R9)(R10*2)
 
-stillNear:
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
 stillQuad:
 	VMOVUPS      (BX), Z12
 	VMOVUPS      64(BX), Z13
@@ -5060,27 +5001,9 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          still
-	JMP          rest
+	JMP          blocked
 
 ahead:
-	MOVQ       16(CX)(DX*1), R12
-	ADDQ       SI, R12
-	MOVQ       R12, R9
-	ADDQ       ConvF32_SecondIn+0(AX), R9
-	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        aheadNear
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R9)
-	PREFETCHT0 (R9)(R10*1)
-	PREFETCHT0 (R9)(R10*2)
-
-aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -5176,10 +5099,12 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          ahead
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -5445,16 +5370,14 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
-	CMPQ    ConvF32_AheadEach+0(AX), $+0
-	JNE     ahead
 
-still:
+block:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        stillNear
+	JEQ        blockNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -5463,7 +5386,10 @@ still:
 	PREFETCHT0 (R9)(R10*1)
 	PREFETCHT0 (R9)(R10*2)
 
-stillNear:
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
 stillQuad:
 	VMOVUPS      (BX), Z14
 	VMOVUPS      64(BX), Z15
@@ -5563,28 +5489,9 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          still
-	JMP          rest
+	JMP          blocked
 
 ahead:
-	MOVQ       16(CX)(DX*1), R12
-	ADDQ       SI, R12
-	MOVQ       R12, R9
-	ADDQ       ConvF32_SecondIn+0(AX), R9
-	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        aheadNear
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
-	PREFETCHT0 (R9)
-	PREFETCHT0 (R9)(R10*1)
-	PREFETCHT0 (R9)(R10*2)
-
-aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -5692,10 +5599,12 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          ahead
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -5986,16 +5895,14 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
-	CMPQ    ConvF32_AheadEach+0(AX), $+0
-	JNE     ahead
 
-still:
+block:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        stillNear
+	JEQ        blockNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -6005,7 +5912,10 @@ still:
 	PREFETCHT0 (R9)(R10*2)
 	PREFETCHT0 (R9)(R11*1)
 
-stillNear:
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
 stillQuad:
 	VMOVUPS      (BX), Z16
 	VMOVUPS      64(BX), Z17
@@ -6117,29 +6027,9 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          still
-	JMP          rest
+	JMP          blocked
 
 ahead:
-	MOVQ       16(CX)(DX*1), R12
-	ADDQ       SI, R12
-	MOVQ       R12, R9
-	ADDQ       ConvF32_SecondIn+0(AX), R9
-	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        aheadNear
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
-	PREFETCHT0 (R9)
-	PREFETCHT0 (R9)(R10*1)
-	PREFETCHT0 (R9)(R10*2)
-	PREFETCHT0 (R9)(R11*1)
-
-aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -6259,10 +6149,12 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          ahead
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -6578,16 +6470,14 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
-	CMPQ    ConvF32_AheadEach+0(AX), $+0
-	JNE     ahead
 
-still:
+block:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        stillNear
+	JEQ        blockNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -6598,7 +6488,10 @@ still:
 	PREFETCHT0 (R9)(R10*2)
 	PREFETCHT0 (R9)(R11*1)
 
-stillNear:
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
 stillQuad:
 	VMOVUPS      (BX), Z18
 	VMOVUPS      64(BX), Z19
@@ -6722,30 +6615,9 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          still
-	JMP          rest
+	JMP          blocked
 
 ahead:
-	MOVQ       16(CX)(DX*1), R12
-	ADDQ       SI, R12
-	MOVQ       R12, R9
-	ADDQ       ConvF32_SecondIn+0(AX), R9
-	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        aheadNear
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
-	PREFETCHT0 (R12)(R10*4)
-	PREFETCHT0 (R9)
-	PREFETCHT0 (R9)(R10*1)
-	PREFETCHT0 (R9)(R10*2)
-	PREFETCHT0 (R9)(R11*1)
-
-aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -6877,10 +6749,12 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          ahead
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -7221,16 +7095,14 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
-	CMPQ    ConvF32_AheadEach+0(AX), $+0
-	JNE     ahead
 
-still:
+block:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        stillNear
+	JEQ        blockNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -7242,7 +7114,10 @@ still:
 	PREFETCHT0 (R9)(R11*1)
 	PREFETCHT0 (R9)(R10*4)
 
-stillNear:
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
 stillQuad:
 	VMOVUPS      (BX), Z20
 	VMOVUPS      64(BX), Z21
@@ -7378,31 +7253,9 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          still
-	JMP          rest
+	JMP          blocked
 
 ahead:
-	MOVQ       16(CX)(DX*1), R12
-	ADDQ       SI, R12
-	MOVQ       R12, R9
-	ADDQ       ConvF32_SecondIn+0(AX), R9
-	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        aheadNear
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
-	PREFETCHT0 (R12)(R10*4)
-	PREFETCHT0 (R9)
-	PREFETCHT0 (R9)(R10*1)
-	PREFETCHT0 (R9)(R10*2)
-	PREFETCHT0 (R9)(R11*1)
-	PREFETCHT0 (R9)(R10*4)
-
-aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -7546,10 +7399,12 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          ahead
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -7915,16 +7770,14 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
-	CMPQ    ConvF32_AheadEach+0(AX), $+0
-	JNE     ahead
 
-still:
+block:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        stillNear
+	JEQ        blockNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -7937,7 +7790,10 @@ still:
 	PREFETCHT0 (R9)(R11*1)
 	PREFETCHT0 (R9)(R10*4)
 
-stillNear:
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
 stillQuad:
 	VMOVUPS      (BX), Z22
 	VMOVUPS      64(BX), Z23
@@ -8085,32 +7941,9 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          still
-	JMP          rest
+	JMP          blocked
 
 ahead:
-	MOVQ       16(CX)(DX*1), R12
-	ADDQ       SI, R12
-	MOVQ       R12, R9
-	ADDQ       ConvF32_SecondIn+0(AX), R9
-	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        aheadNear
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
-	PREFETCHT0 (R12)(R10*4)
-	PREFETCHT0 (R12)(R15*1)
-	PREFETCHT0 (R9)
-	PREFETCHT0 (R9)(R10*1)
-	PREFETCHT0 (R9)(R10*2)
-	PREFETCHT0 (R9)(R11*1)
-	PREFETCHT0 (R9)(R10*4)
-
-aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -8266,10 +8099,12 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          ahead
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -8660,16 +8495,14 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
-	CMPQ    ConvF32_AheadEach+0(AX), $+0
-	JNE     ahead
 
-still:
+block:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        stillNear
+	JEQ        blockNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -8683,7 +8516,10 @@ still:
 	PREFETCHT0 (R9)(R10*4)
 	PREFETCHT0 (R9)(R15*1)
 
-stillNear:
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
 stillQuad:
 	VMOVUPS      (BX), Z24
 	VMOVUPS      64(BX), Z25
@@ -8843,33 +8679,9 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          still
-	JMP          rest
+	JMP          blocked
 
 ahead:
-	MOVQ       16(CX)(DX*1), R12
-	ADDQ       SI, R12
-	MOVQ       R12, R9
-	ADDQ       ConvF32_SecondIn+0(AX), R9
-	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        aheadNear
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
-	PREFETCHT0 (R12)(R10*4)
-	PREFETCHT0 (R12)(R15*1)
-	PREFETCHT0 (R9)
-	PREFETCHT0 (R9)(R10*1)
-	PREFETCHT0 (R9)(R10*2)
-	PREFETCHT0 (R9)(R11*1)
-	PREFETCHT0 (R9)(R10*4)
-	PREFETCHT0 (R9)(R15*1)
-
-aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -9037,10 +8849,12 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          ahead
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -9456,16 +9270,14 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
-	CMPQ    ConvF32_AheadEach+0(AX), $+0
-	JNE     ahead
 
-still:
+block:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        stillNear
+	JEQ        blockNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -9480,7 +9292,10 @@ still:
 	PREFETCHT0 (R9)(R10*4)
 	PREFETCHT0 (R9)(R15*1)
 
-stillNear:
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
 stillQuad:
 	VMOVUPS      (BX), Z26
 	VMOVUPS      64(BX), Z27
@@ -9652,34 +9467,9 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          still
-	JMP          rest
+	JMP          blocked
 
 ahead:
-	MOVQ       16(CX)(DX*1), R12
-	ADDQ       SI, R12
-	MOVQ       R12, R9
-	ADDQ       ConvF32_SecondIn+0(AX), R9
-	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        aheadNear
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
-	PREFETCHT0 (R12)(R10*4)
-	PREFETCHT0 (R12)(R15*1)
-	PREFETCHT0 (R12)(R11*2)
-	PREFETCHT0 (R9)
-	PREFETCHT0 (R9)(R10*1)
-	PREFETCHT0 (R9)(R10*2)
-	PREFETCHT0 (R9)(R11*1)
-	PREFETCHT0 (R9)(R10*4)
-	PREFETCHT0 (R9)(R15*1)
-
-aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -9859,10 +9649,12 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          ahead
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -10303,16 +10095,14 @@ tile:
 	ADDQ    ConvF32_SecondIn+0(AX), R13
 	ADDQ    DX, CX
 	NEGQ    DX
-	CMPQ    ConvF32_AheadEach+0(AX), $+0
-	JNE     ahead
 
-still:
+block:
 	MOVQ       16(CX)(DX*1), R12
 	ADDQ       SI, R12
 	MOVQ       R12, R9
 	ADDQ       ConvF32_SecondIn+0(AX), R9
 	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        stillNear
+	JEQ        blockNear
 	PREFETCHT0 (R12)
 	PREFETCHT0 (R12)(R10*1)
 	PREFETCHT0 (R12)(R10*2)
@@ -10328,7 +10118,10 @@ still:
 	PREFETCHT0 (R9)(R15*1)
 	PREFETCHT0 (R9)(R11*2)
 
-stillNear:
+blockNear:
+	CMPQ ConvF32_AheadEach+0(AX), $+0
+	JNE  ahead
+
 stillQuad:
 	VMOVUPS      (BX), Z28
 	VMOVUPS      64(BX), Z29
@@ -10512,35 +10305,9 @@ stillQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          stillQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          still
-	JMP          rest
+	JMP          blocked
 
 ahead:
-	MOVQ       16(CX)(DX*1), R12
-	ADDQ       SI, R12
-	MOVQ       R12, R9
-	ADDQ       ConvF32_SecondIn+0(AX), R9
-	CMPQ       ConvF32_NextIn+0(AX), $+0
-	JEQ        aheadNear
-	PREFETCHT0 (R12)
-	PREFETCHT0 (R12)(R10*1)
-	PREFETCHT0 (R12)(R10*2)
-	PREFETCHT0 (R12)(R11*1)
-	PREFETCHT0 (R12)(R10*4)
-	PREFETCHT0 (R12)(R15*1)
-	PREFETCHT0 (R12)(R11*2)
-	PREFETCHT0 (R9)
-	PREFETCHT0 (R9)(R10*1)
-	PREFETCHT0 (R9)(R10*2)
-	PREFETCHT0 (R9)(R11*1)
-	PREFETCHT0 (R9)(R10*4)
-	PREFETCHT0 (R9)(R15*1)
-	PREFETCHT0 (R9)(R11*2)
-
-aheadNear:
 aheadQuad:
 	PREFETCHT1   (R14)
 	ADDQ         ConvF32_AheadEach+0(AX), R14
@@ -10732,10 +10499,12 @@ aheadQuad:
 	ADDQ         $+4, DX
 	TESTQ        $+15, DX
 	JNZ          aheadQuad
-	MOVQ         R12, DI
-	MOVQ         R9, R13
-	TESTQ        DX, DX
-	JNZ          ahead
+
+blocked:
+	MOVQ  R12, DI
+	MOVQ  R9, R13
+	TESTQ DX, DX
+	JNZ   block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -11173,7 +10942,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -11206,7 +10975,7 @@ still:
 	MOVQ         R12, DI
 	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JNZ          still
+	JNZ          block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -11342,7 +11111,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -11391,7 +11160,7 @@ still:
 	MOVQ         R12, DI
 	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JNZ          still
+	JNZ          block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -11550,7 +11319,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -11615,7 +11384,7 @@ still:
 	MOVQ         R12, DI
 	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JNZ          still
+	JNZ          block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -11795,7 +11564,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -11876,7 +11645,7 @@ still:
 	MOVQ         R12, DI
 	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JNZ          still
+	JNZ          block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -12076,7 +11845,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -12157,7 +11926,7 @@ still:
 	MOVQ         R12, DI
 	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JNZ          still
+	JNZ          block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -12358,7 +12127,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -12455,7 +12224,7 @@ still:
 	MOVQ         R12, DI
 	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JNZ          still
+	JNZ          block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -12676,7 +12445,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -12773,7 +12542,7 @@ still:
 	MOVQ         R12, DI
 	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JNZ          still
+	JNZ          block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -12995,7 +12764,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -13108,7 +12877,7 @@ still:
 	MOVQ         R12, DI
 	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JNZ          still
+	JNZ          block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -13350,7 +13119,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -13463,7 +13232,7 @@ still:
 	MOVQ         R12, DI
 	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JNZ          still
+	JNZ          block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX
@@ -13705,7 +13474,7 @@ tile:
 	ADDQ    DX, CX
 	NEGQ    DX
 
-still:
+block:
 	MOVQ         16(CX)(DX*1), R12
 	ADDQ         SI, R12
 	MOVQ         R12, R9
@@ -13818,7 +13587,7 @@ still:
 	MOVQ         R12, DI
 	MOVQ         R9, R13
 	ADDQ         $+16, DX
-	JNZ          still
+	JNZ          block
 
 rest:
 	MOVQ ConvF32_StepCount+0(AX), DX

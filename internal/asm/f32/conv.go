@@ -196,14 +196,13 @@ func (t tile) blocks(g *gen) {
 	t.begin(g)
 	g.ADDQ(stepsLeft, steps)
 	g.NEGQ(stepsLeft)
-	if t.prefetches() {
-		g.CMPQ(g.field("AheadEach"), imm(0))
-		g.JNE(to("ahead"))
-	}
-	t.loop(g, "still")
-	if t.prefetches() {
+	if t.together() && t.prefetches() {
+		t.toAhead(g)
+		t.loop(g, "still")
 		g.JMP(to("rest"))
 		t.loop(g, "ahead")
+	} else {
+		t.loop(g, "block")
 	}
 	g.Label("rest")
 }
@@ -212,9 +211,16 @@ func (t tile) blocks(g *gen) {
 // loads are what it waits for already.
 func (t tile) prefetches() bool { return t.vecs > 1 }
 
+// toAhead goes to the label "ahead" where there are weights to prefetch.
+func (t tile) toAhead(g *gen) {
+	g.CMPQ(g.field("AheadEach"), imm(0))
+	g.JNE(to("ahead"))
+}
+
 // loop multiplies a block after the other; the loop "ahead" prefetches weights
 // that come later. Additions and comparisons take turns from the multiply-adds,
-// which the same units do, so there are few.
+// which the same units do, so there are few; blocks of wide vectors are long
+// enough to ask in each what to prefetch.
 func (t tile) loop(g *gen, label string) {
 	g.Label(label)
 	g.MOVQ(at(steps, 16).Idx(stepsLeft, 1), next)
@@ -224,7 +230,16 @@ func (t tile) loop(g *gen, label string) {
 	if t.prefetches() {
 		t.fetchNext(g, label+"Near")
 	}
-	t.block(g, label)
+	if !t.together() && t.prefetches() {
+		t.toAhead(g)
+		t.block(g, "still")
+		g.JMP(to("blocked"))
+		g.Label("ahead")
+		t.block(g, "ahead")
+		g.Label("blocked")
+	} else {
+		t.block(g, label)
+	}
 	g.MOVQ(next, first)
 	g.MOVQ(next2, second)
 	if t.together() {
