@@ -86,6 +86,17 @@ func Soft(sigma float64) Option { return func(o *options) { o.soft = sigma } }
 // ClassAgnostic lets boxes of different classes suppress one another.
 func ClassAgnostic() Option { return func(o *options) { o.whole = true } }
 
+// newOptions are the defaults with what a caller says instead.
+func newOptions(opts []Option) (options, error) {
+	o := options{score: -1, iou: -1, max: 100}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(&o)
+		}
+	}
+	return o, o.check()
+}
+
 // check refuses options that have no meaning, in one place.
 func (o *options) check() error {
 	unit := func(v float64) bool { return v >= 0 && v <= 1 }
@@ -117,13 +128,8 @@ type Detector struct {
 // New settles how a model's outputs are read. The error of an unknown head, or of
 // outputs that no head recognises, lists the heads there are.
 func New(m Model, opts ...Option) (*Detector, error) {
-	o := options{score: -1, iou: -1, max: 100}
-	for _, opt := range opts {
-		if opt != nil {
-			opt(&o)
-		}
-	}
-	if err := o.check(); err != nil {
+	o, err := newOptions(opts)
+	if err != nil {
 		return nil, err
 	}
 	if m == nil {
@@ -141,7 +147,6 @@ func New(m Model, opts ...Option) (*Detector, error) {
 			name = z.Card().Head
 		}
 	}
-	var err error
 	if name != "" {
 		d.head, err = findHead(name)
 	} else if d.head, err = guessHead(declared(s, d.input)); err == nil {
@@ -265,13 +270,8 @@ func sizeInput(i engine.Info, g vision.Geometry) (*tensor.Tensor, error) {
 // how the picture lay in the network's input. labels may be nil. It is what Image
 // does after the network has run.
 func Decode(headName string, out []Output, g vision.Geometry, labels *label.Set, opts ...Option) ([]Object, error) {
-	o := options{score: -1, iou: -1, max: 100}
-	for _, opt := range opts {
-		if opt != nil {
-			opt(&o)
-		}
-	}
-	if err := o.check(); err != nil {
+	o, err := newOptions(opts)
+	if err != nil {
 		return nil, err
 	}
 	h, err := findHead(headName)

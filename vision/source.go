@@ -112,9 +112,9 @@ func Client(c *http.Client) SourceOption { return func(o *sourceOptions) { o.cli
 // Sources names the pictures that args stand for, one after another: a file, a
 // folder (its pictures in order of their names, by content or extension, hidden
 // ones left out), a pattern as of filepath.Match, an http or https address
-// (others are errors), or "-" for standard input. Nothing is decoded and folders are read as the loop
-// goes. What cannot be found comes as an error, with the source's Name; the
-// rest goes on.
+// (others are errors), or "-" for standard input. Nothing is decoded and folders
+// are read as the loop goes. What cannot be found comes as an error, with the
+// source's Name; the rest goes on.
 func Sources(args []string, opts ...SourceOption) iter.Seq2[Source, error] {
 	o := sourceOptions{stdin: os.Stdin}
 	for _, opt := range opts {

@@ -337,6 +337,7 @@ var convBenchmarks = []convCase{
 	{cin: 64, h: 56, w: 56, cout: 256},
 	{cin: 256, h: 56, w: 56, cout: 64},
 	{cin: 256, h: 14, w: 14, cout: 1024},
+	{cin: 2048, h: 14, w: 14, cout: 512},
 	{cin: 2048, h: 7, w: 7, cout: 512},
 	{cin: 512, h: 7, w: 7, cout: 2048},
 	{cin: 1024, h: 14, w: 14, cout: 2048, sh: 2, sw: 2},

@@ -24,8 +24,8 @@ type stock struct {
 	watched bool        // the timer runs
 }
 
-// patience is how long blocks wait for a run. Who runs a network less often, with
-// cold caches, waits for new pages besides: for up to 1 ms for each MiB of activations.
+// patience is how long blocks wait for a run. Who runs a network less often finds
+// caches cold anyway, and waits for new pages besides.
 const patience = 10 * time.Second
 
 // block is one piece of memory.
