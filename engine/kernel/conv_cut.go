@@ -4,16 +4,24 @@ package kernel
 // in which order.
 type convCut struct {
 	unitRanges, columnRanges int
-	columnsFirst             bool // all units of a column range before the next
-	pictures                 int  // with columnsFirst: so many pass a column range before the next
+	streamed                 bool // weights come from beyond L2
+	group                    int  // unit ranges, of one picture or of several, that pass a column range before the next
 	batch                    int  // units a call computes before the next column
+}
+
+// convPiece is what a chunk covers: units [u0, u1) of a picture and columns
+// [c0, c1). In its group it is piece turn of turns.
+type convPiece struct {
+	picture, u0, u1, c0, c1 int
+	turn, turns             int
 }
 
 // cutWork chooses. Rows are the better cut, as each core keeps its own pixels
 // in its L2; but weights that do not stay there should pass only once, and then
 // a chunk takes one column of channels and as many rows as it has time for. So it
 // does where few rows meet many weights: those come from far, each column while
-// the one before is multiplied, and the pixels stay.
+// the one before is multiplied, and the pixels stay. Several small pictures share
+// a column; of a large one, as many rows as stay take all columns before the next.
 func (s *directConv) cutWork() convCut {
 	const (
 		stays        = 1 << 20         // bytes of weights that leave room in L2
@@ -31,12 +39,14 @@ func (s *directConv) cutWork() convCut {
 	units, columns := len(s.units), len(s.weights.columns)
 	perUnit := c.multiplyAdds() / float64(units)
 	perCell := perUnit / float64(columns)
-	cut := convCut{pictures: 1}
+	cut := convCut{group: 1}
 	var us, cs int // units and columns of a chunk
 	if 4*len(s.weights.data) > stays || c.Out.H*c.Out.W <= few && 4*len(s.weights.data) > cold {
-		cut.columnsFirst = true
-		cut.pictures = min(c.In.N, max(1, stays/c.In.Image)) // whose inputs stay as well
+		cut.streamed = true
 		us = atMost(units, 4*target/perCell)
+		if c.In.Image > stays {
+			us = atMost(us, float64(units)*stays/2/float64(c.In.Image)) // two pieces stay
+		}
 		cs = atMost(columns, target/(perCell*float64(us)))
 	} else {
 		us = atMost(units, target/perUnit)
@@ -49,8 +59,11 @@ func (s *directConv) cutWork() convCut {
 		us = max(1, min(units, padRows*units/c.Out.H))
 	}
 	cut.unitRanges, cut.columnRanges = (units+us-1)/us, (columns+cs-1)/cs
+	if cut.streamed {
+		cut.group = cutGroup(cut.unitRanges, c.In.N, c.In.Image, stays)
+	}
 	cut.batch = units
-	if c.KernelH*c.KernelW == 1 && !cut.columnsFirst {
+	if c.KernelH*c.KernelW == 1 && !cut.streamed {
 		bytes := c.Out.H * c.Out.W * c.StrideW * c.In.C * 4 / units
 		cut.batch = max(1, room/max(1, bytes))
 	}
@@ -65,16 +78,29 @@ func atMost(n int, limit float64) int {
 	return n
 }
 
-// at is what a chunk covers: picture n, units [u0, u1), columns [c0, c1).
-func (k *convCut) at(chunk, pictures, units, columns int) (picture, u0, u1, c0, c1 int) {
-	first := chunk / (k.pictures * k.unitRanges * k.columnRanges) * k.pictures
-	chunk -= first * k.unitRanges * k.columnRanges
-	together := min(k.pictures, pictures-first)
-	n, u, c := first, chunk/k.columnRanges, chunk%k.columnRanges
-	if k.columnsFirst {
-		c, chunk = chunk/(together*k.unitRanges), chunk%(together*k.unitRanges)
-		n, u = first+chunk/k.unitRanges, chunk%k.unitRanges
+// cutGroup is how many unit ranges pass a column before the next: of all pictures
+// whose inputs stay, or such a part of one.
+func cutGroup(ranges, pictures, image, stays int) int {
+	if image <= stays {
+		return ranges * min(pictures, stays/image)
 	}
-	return n, u * units / k.unitRanges, (u + 1) * units / k.unitRanges,
-		c * columns / k.columnRanges, (c + 1) * columns / k.columnRanges
+	most := max(1, ranges*stays/image)
+	groups := (ranges + most - 1) / most
+	return (ranges + groups - 1) / groups
+}
+
+// at is what a chunk covers.
+func (k *convCut) at(chunk, pictures, units, columns int) convPiece {
+	ranges := pictures * k.unitRanges
+	first := chunk / (k.group * k.columnRanges) * k.group
+	chunk -= first * k.columnRanges
+	turns := min(k.group, ranges-first)
+	turn, c := chunk%turns, chunk/turns
+	n, u := (first+turn)/k.unitRanges, (first+turn)%k.unitRanges
+	return convPiece{
+		picture: n,
+		u0:      u * units / k.unitRanges, u1: (u + 1) * units / k.unitRanges,
+		c0: c * columns / k.columnRanges, c1: (c + 1) * columns / k.columnRanges,
+		turn: turn, turns: turns,
+	}
 }

@@ -129,15 +129,15 @@ func (s *directConv) Chunks() int { return s.conv.In.N * s.cut.unitRanges * s.cu
 
 // Run is part of Step.
 func (s *directConv) Run(chunk int, m *Memory) {
-	n, u0, u1, c0, c1 := s.cut.at(chunk, s.conv.In.N, len(s.units), len(s.weights.columns))
+	p := s.cut.at(chunk, s.conv.In.N, len(s.units), len(s.weights.columns))
 	f := frames.Get().(*frame)
 	a := &f.conv
 	*a = s.args
-	in := unsafe.Add(m.In, n*s.conv.In.Image)
+	in := unsafe.Add(m.In, p.picture*s.conv.In.Image)
 	var room unsafe.Pointer
 	if s.pad != nil {
 		room = s.pad.rooms.Get().(unsafe.Pointer)
-		from, to := s.inputRows(u0, u1)
+		from, to := s.inputRows(p.u0, p.u1)
 		s.pad.fill(room, in, from, to)
 		in = room
 	}
@@ -146,9 +146,9 @@ func (s *directConv) Run(chunk int, m *Memory) {
 		a.NextIn = 1 // a channel block lies so far from the next that no processor finds it by itself
 	}
 	a.PixelStride = s.conv.StrideW * s.source.Format.PixelBytes()
-	for u := u0; u < u1; u += s.cut.batch {
-		for col := c0; col < c1; col++ {
-			s.runColumn(f, m, n, u, min(u+s.cut.batch, u1), col)
+	for u := p.u0; u < p.u1; u += s.cut.batch {
+		for col := p.c0; col < p.c1; col++ {
+			s.runColumn(f, m, p, u, min(u+s.cut.batch, p.u1), col)
 		}
 	}
 	*a = convArgs{}
@@ -158,9 +158,9 @@ func (s *directConv) Run(chunk int, m *Memory) {
 	}
 }
 
-// runColumn computes units [u0, u1) of one column.
-func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
-	g := &s.weights.columns[col]
+// runColumn computes units [u0, u1) of one column of a piece.
+func (s *directConv) runColumn(f *frame, m *Memory, p convPiece, u0, u1, col int) {
+	n, g := p.picture, &s.weights.columns[col]
 	a := &f.conv
 	a.Weights = unsafe.Pointer(&s.weights.data[g.at])
 	if s.gate != nil {
@@ -169,7 +169,7 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 	a.Bias = unsafe.Pointer(&s.weights.bias[g.first])
 	a.Steps = unsafe.Pointer(&s.steps[col][0])
 	a.StepCount, a.BlockSteps = len(s.steps[col])-1, s.blockSteps[col]
-	s.fetchNext(a, u0, u1, col)
+	s.fetchNext(a, p, col)
 	out := unsafe.Add(m.Out, s.conv.Out.At(n, g.first))
 	if s.staged {
 		for u := u0; u < u1; u++ {
@@ -198,20 +198,19 @@ func (s *directConv) runColumn(f *frame, m *Memory, n, u0, u1, col int) {
 	}
 }
 
-// fetchNext prefetches weights that pass but once and come from beyond L2: the
-// tiles of a column share the panel of the next, so that it arrives no faster
-// than it can.
-func (s *directConv) fetchNext(a *convArgs, u0, u1, col int) {
+// fetchNext prefetches weights that come from beyond L2: the pieces of a group
+// share the panel of the next column, and the tiles of a piece its part, so that
+// it arrives no faster than it can.
+func (s *directConv) fetchNext(a *convArgs, p convPiece, col int) {
 	var next []float32
 	vecs := s.weights.columns[col].vecs
-	before, after, all := s.tiles(u0, vecs), s.tiles(u1, vecs), s.tiles(len(s.units), vecs)
-	if s.cut.columnsFirst && s.gate == nil && col+1 < len(s.weights.columns) && vecs > 1 {
+	if s.cut.streamed && s.gate == nil && col+1 < len(s.weights.columns) && vecs > 1 {
 		const line = 16
 		panel := s.weights.panel(col + 1)
 		lines := len(panel) / line
-		next = panel[lines*before/all*line : lines*after/all*line]
+		next = panel[lines*p.turn/p.turns*line : lines*(p.turn+1)/p.turns*line]
 	}
-	a.fetch(next, (after-before)*a.BlockSteps*s.tile.ahead)
+	a.fetch(next, (s.tiles(p.u1, vecs)-s.tiles(p.u0, vecs))*a.BlockSteps*s.tile.ahead)
 }
 
 // tiles counts the tiles of the units before u in a column of so many vectors.

@@ -214,17 +214,18 @@ func TestConvEveryWidth(t *testing.T) {
 func TestConvCut(t *testing.T) {
 	const pictures, units, columns = 5, 7, 6
 	for _, cut := range []convCut{
-		{unitRanges: 3, columnRanges: 2, pictures: 1},
-		{unitRanges: 3, columnRanges: 4, pictures: 1, columnsFirst: true},
-		{unitRanges: 2, columnRanges: 4, pictures: 2, columnsFirst: true},
-		{unitRanges: 1, columnRanges: 6, pictures: 5, columnsFirst: true},
+		{unitRanges: 3, columnRanges: 2, group: 1},
+		{unitRanges: 3, columnRanges: 4, group: 2},
+		{unitRanges: 3, columnRanges: 4, group: 3},
+		{unitRanges: 2, columnRanges: 4, group: 4},
+		{unitRanges: 1, columnRanges: 6, group: 5},
 	} {
 		var seen [pictures][units][columns]int
 		for chunk := range pictures * cut.unitRanges * cut.columnRanges {
-			n, u0, u1, c0, c1 := cut.at(chunk, pictures, units, columns)
-			for u := u0; u < u1; u++ {
-				for c := c0; c < c1; c++ {
-					seen[n][u][c]++
+			p := cut.at(chunk, pictures, units, columns)
+			for u := p.u0; u < p.u1; u++ {
+				for c := p.c0; c < p.c1; c++ {
+					seen[p.picture][u][c]++
 				}
 			}
 		}

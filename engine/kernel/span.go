@@ -115,9 +115,9 @@ func (s *directConv) Spans(chunk int) (reads, writes RowSpan) {
 	if c.In.N > 1 {
 		return EveryRow, EveryRow
 	}
-	_, u0, u1, _, _ := s.cut.at(chunk, 1, len(s.units), len(s.weights.columns))
-	last := s.units[u1-1]
-	rows := RowSpan{s.units[u0].y, last.y + last.rows}
+	p := s.cut.at(chunk, 1, len(s.units), len(s.weights.columns))
+	last := s.units[p.u1-1]
+	rows := RowSpan{s.units[p.u0].y, last.y + last.rows}
 	return c.reads(rows), c.Out.around(rows)
 }
 
