@@ -150,7 +150,7 @@ func New(m Model, opts ...Option) (*Detector, error) {
 	if name != "" {
 		d.head, err = findHead(name)
 	} else if d.head, err = guessHead(declared(s, d.input)); err == nil {
-		d.guess = fmt.Sprintf("the outputs look like those of %s; --head says it better", d.head.family)
+		d.guess = fmt.Sprintf("the outputs look like those of %s; to set the head, give --head", d.head.family)
 	}
 	if err != nil {
 		return nil, err

@@ -82,7 +82,7 @@ func NewSegmenter(m Model, opts ...Option) (*Segmenter, error) {
 	if !ok {
 		return nil, fmt.Errorf("the model's outputs are no map of classes (%s); name a head with --head: %s", describe(all.all), strings.Join(SegmentHeads(), ", "))
 	}
-	s.head, s.guess = h, fmt.Sprintf("the output looks like a map of classes (head %s); --head says it better", h.name)
+	s.head, s.guess = h, fmt.Sprintf("the output looks like a map of classes (head %s); to set it, give --head", h.name)
 	return s, nil
 }
 

@@ -34,6 +34,7 @@ func TestCardText(t *testing.T) {
 		{"bvlcalexnet", []string{"UNCERTAIN"}},
 		{"squeezenet1.0", []string{"UNCERTAIN"}},
 		{"maskrcnn", []string{"head        maskrcnn", "coco80+background", "vision detect picture.jpg --model maskrcnn"}},
+		{"fcn", []string{"vision segment picture.jpg --model fcn"}},
 		{"builtin", []string{"cifar10", "1.3 MiB", "vision classify"}},
 		{"super-resolution", []string{"vision run superresolution --input input=picture.jpg"}},
 	} {

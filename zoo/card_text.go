@@ -118,8 +118,10 @@ func (c *Card) Example() string {
 	switch {
 	case strings.HasPrefix(c.Task, "classify"):
 		return "vision classify picture.jpg --model " + name
-	case strings.HasPrefix(c.Task, "detect") && c.Head != "", strings.HasPrefix(c.Task, "segment") && c.Head != "":
+	case strings.HasPrefix(c.Task, "detect") && c.Head != "":
 		return "vision detect picture.jpg --model " + name
+	case strings.HasPrefix(c.Task, "segment") && c.Head != "":
+		return "vision segment picture.jpg --model " + name
 	case len(c.Inputs) > 0 && c.Recipe != "":
 		return fmt.Sprintf("vision run %s --input %s=picture.jpg --output out", name, c.Inputs[0].Name)
 	}

@@ -14,8 +14,8 @@ func DefaultClassifier(opts ...Option) (*Card, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c, err := newConfig(opts); err != nil || c.homeless != nil { // nothing can be cached
-		return best, err
+	if newConfig(opts).homeless != nil { // nothing can be cached
+		return best, nil
 	}
 	entries, err := List(all.cards, opts...)
 	if err != nil {

@@ -8,12 +8,12 @@ import (
 
 // What callers decide on. The errors that wrap these say more.
 var (
-	ErrNotInZoo = errors.New("not in the zoo")                   // no model has that name
-	ErrOffline  = errors.New("the network is switched off")      // needed, and not to be used
-	ErrDigest   = errors.New("not the file that was published")  // size or sha256 differ
-	ErrNotFound = errors.New("could not be had from any source") // every address failed
-	ErrUnsafe   = errors.New("the cache folder is not safe")     // world-writable, or someone else's
-	ErrBusy     = errors.New("another process is at it")         // the model's lock is taken
+	ErrNotInZoo = errors.New("not in the zoo")                       // no model has that name
+	ErrOffline  = errors.New("the network is switched off")          // but a file has to be fetched
+	ErrDigest   = errors.New("not the file that was published")      // size or sha256 differ
+	ErrNotFound = errors.New("could not be fetched from any source") // every address failed
+	ErrUnsafe   = errors.New("the cache folder is not safe")         // world-writable, or someone else's
+	ErrBusy     = errors.New("another process is using it")          // the model's lock is taken
 )
 
 // NotInZooError says that no model has the name, and which names are near.
@@ -63,7 +63,7 @@ func (e *FetchError) Error() string {
 	if errors.Is(e.Err, ErrOffline) {
 		b.WriteString("is not in the cache, and the network is switched off (--offline or VISION_OFFLINE)")
 	} else {
-		b.WriteString("could not be had")
+		b.WriteString("could not be fetched")
 	}
 	for i, a := range e.Attempts {
 		b.WriteString(map[bool]string{true: ": ", false: "; "}[i == 0])

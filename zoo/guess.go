@@ -42,21 +42,21 @@ func guessRecipe(p pictureInput, inputs, outputs []engine.Info) (name, why strin
 	}
 	switch {
 	case p.channels == 1 && p.height == 28:
-		return "mnist", "it takes 28 x 28 grey"
+		return "mnist", "it takes 28 x 28 grey pixels"
 	case p.channels == 1 && p.height == 64:
-		return "ferplus", "it takes 64 x 64 grey"
+		return "ferplus", "it takes 64 x 64 grey pixels"
 	case p.channels == 1:
-		return "superres", "it takes grey"
+		return "superres", "it takes grey pixels"
 	case p.height == 32 && p.width == 32:
-		return "cifar", "it takes 32 x 32"
+		return "cifar", "it takes 32 x 32 pixels"
 	case strings.HasSuffix(p.name, "data_0"):
-		return "caffe", "its input is named as Caffe2's converter does"
+		return "caffe", "its input is named as Caffe2's converter names it"
 	case p.layout == "NHWC":
 		return "tf", "it takes NHWC, as TensorFlow's exports do"
 	case len(outputs) > 0 && outputs[0].Shape.Rank() == 4 && !isVector(outputs[0]):
-		return "fcn", "it gives a map"
+		return "fcn", "its output is a map"
 	}
-	return "imagenet", "the most common for three channels"
+	return "imagenet", "the most common recipe for three channels"
 }
 
 // guessGrid recognises the one output of the YOLO family by its number of cells:
@@ -72,9 +72,9 @@ func guessGrid(p pictureInput, outputs []engine.Info) (name, why string) {
 	dims := outputs[0].Shape.Dims
 	switch cells {
 	case dims[1].N:
-		return "yolox", "its output has a row for each cell, as YOLOX's"
+		return "yolox", "its output has a row for each cell, like YOLOX's"
 	case dims[1].N / 3, dims[2].N:
-		return "ultralytics", "its output is shaped as Ultralytics's"
+		return "ultralytics", "its output is shaped like Ultralytics's"
 	}
 	return "", ""
 }

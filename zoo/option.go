@@ -90,7 +90,7 @@ type Progress struct {
 }
 
 // newConfig reads the environment, then the options.
-func newConfig(opts []Option) (*config, error) {
+func newConfig(opts []Option) *config {
 	c := &config{
 		mirror:   os.Getenv("VISION_ZOO_MIRROR"),
 		offline:  isOn(os.Getenv("VISION_OFFLINE")),
@@ -106,7 +106,7 @@ func newConfig(opts []Option) (*config, error) {
 	if c.home == "" {
 		c.home, c.homeless = Home()
 	}
-	return c, nil
+	return c
 }
 
 // Offline reports whether $VISION_OFFLINE forbids the network.

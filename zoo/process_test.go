@@ -38,16 +38,13 @@ func pullAsChild(task string) int {
 		panic(err)
 	}
 	state := State(-1)
-	c, err := newConfig([]Option{WithHome(do.Home), WithProgress(func(p Progress) {
+	c := newConfig([]Option{WithHome(do.Home), WithProgress(func(p Progress) {
 		if p.State != state {
 			state = p.State
 			fmt.Println(state)
 		}
 	})})
-	if err == nil {
-		_, err = c.pull(context.Background(), do.Card)
-	}
-	if err != nil {
+	if _, err := c.pull(context.Background(), do.Card); err != nil {
 		fmt.Println(err)
 		return 1
 	}

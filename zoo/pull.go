@@ -38,10 +38,7 @@ func errBuiltin(c *Card) error {
 }
 
 func lookUp(name string, opts []Option) (*Card, *config, error) {
-	c, err := newConfig(opts)
-	if err != nil {
-		return nil, nil, err
-	}
+	c := newConfig(opts)
 	all, err := All()
 	if err != nil {
 		return nil, nil, err
@@ -248,12 +245,9 @@ type Entry struct {
 
 // List looks up what the cache has of each card. It reads no model.
 func List(cards []*Card, opts ...Option) ([]Entry, error) {
-	c, err := newConfig(opts)
-	if err == nil {
-		err = c.homeless
-	}
-	if err != nil {
-		return nil, err
+	c := newConfig(opts)
+	if c.homeless != nil {
+		return nil, c.homeless
 	}
 	entries := make([]Entry, len(cards))
 	for i, card := range cards {

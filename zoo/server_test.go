@@ -103,11 +103,7 @@ func testConfig(t testing.TB, opts ...Option) *config {
 	impatient := withLimits(func(l *limits) {
 		l.stall, l.backoff, l.maxWait, l.every = 150*time.Millisecond, time.Millisecond, 3*time.Second, 0
 	})
-	c, err := newConfig(append([]Option{WithHome(filepath.Join(t.TempDir(), "home")), impatient}, opts...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return newConfig(append([]Option{WithHome(filepath.Join(t.TempDir(), "home")), impatient}, opts...))
 }
 
 // files lists what lies below a folder.

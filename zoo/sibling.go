@@ -28,7 +28,7 @@ func (c *config) pullNamed(ctx context.Context, name string, card *Card) (*Card,
 		}
 		path, otherErr := c.mirrorOnly().pull(ctx, other)
 		if otherErr == nil {
-			c.notice(fmt.Sprintf("%s (opset %d) could not be had; taking %s (opset %d), which %s has", card.Name, card.Opset, other.Name,
+			c.notice(fmt.Sprintf("%s (opset %d) could not be fetched; taking %s (opset %d), which %s has", card.Name, card.Opset, other.Name,
 				other.Opset, map[bool]string{true: "the cache", false: "the mirror"}[there]))
 			return other, path, nil
 		}

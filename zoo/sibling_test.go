@@ -23,7 +23,7 @@ func TestMirrorHasAnotherOpset(t *testing.T) {
 	if err != nil || filepath.Base(path) != "mnist-8.onnx" {
 		t.Fatalf("%s, %v", path, err)
 	}
-	if want := "mnist-12 (opset 12) could not be had; taking mnist-8 (opset 8), which the mirror has"; notice != want {
+	if want := "mnist-12 (opset 12) could not be fetched; taking mnist-8 (opset 8), which the mirror has"; notice != want {
 		t.Errorf("told %q, want %q", notice, want)
 	}
 	for _, pinned := range []string{"mnist-12", "mnist@12", "MNIST_12"} {

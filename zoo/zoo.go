@@ -98,10 +98,7 @@ func Load(name string, opts ...Option) (*Model, error) {
 
 // LoadContext is Load with a context: cancelled, it returns within 50 ms.
 func LoadContext(ctx context.Context, name string, opts ...Option) (*Model, error) {
-	c, err := newConfig(opts)
-	if err != nil {
-		return nil, err
-	}
+	c := newConfig(opts)
 	if name == "" {
 		card, err := Published().Find("builtin")
 		if err != nil {
@@ -118,7 +115,7 @@ func LoadContext(ctx context.Context, name string, opts ...Option) (*Model, erro
 	}
 	card, err := all.Find(name)
 	if err != nil {
-		if info, statErr := os.Stat(name); statErr == nil && info.Mode().IsRegular() {
+		if _, statErr := os.Stat(name); statErr == nil {
 			return c.loadFile(ctx, name)
 		}
 		return nil, err
@@ -290,7 +287,7 @@ func (c *config) prepare(m *Model) error {
 			recipe.Resize = vision.ResizeRule{Mode: vision.Stretch, Width: p.width, Height: p.height, Filter: vision.Bilinear}
 			why += fmt.Sprintf(", stretched to its %d x %d", p.height, p.width)
 		}
-		m.guess = fmt.Sprintf("%s: no recipe is known for this model; from its input (%s) the guess is %q: %s; --recipe says it better",
+		m.guess = fmt.Sprintf("%s: no recipe is known for this model; its input (%s) suggests %q: %s; to set it, give --recipe",
 			excerpt([]byte(m.card.Name)), p, name, why)
 	}
 	encoder, err := vision.NewEncoder(p.fit(recipe), c.open.encoder...)

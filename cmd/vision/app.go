@@ -22,13 +22,13 @@ import (
 const (
 	exitFailed      = 1 // some input failed, the rest was done
 	exitUsage       = 2
-	exitModel       = 3 // the model could not be had or opened
+	exitModel       = 3 // the model could not be fetched or opened
 	exitInterrupted = 130
-	exitClosed      = 141 // whoever read the results has gone, as head does: 128 and SIGPIPE, as shells say it
+	exitClosed      = 141 // the reader of the results is gone, as in "| head": 128 plus SIGPIPE, as shells report it
 )
 
-// exitError is an error with the exit code it ends in. An empty message was
-// reported already.
+// exitError is an error with its exit code. One without a message has been reported
+// already.
 type exitError struct {
 	code int
 	err  error
@@ -49,7 +49,7 @@ func usage(format string, args ...any) error {
 
 func noModel(err error) error { return &exitError{exitModel, err} }
 
-// failed ends with code 1 after the failures were reported one by one.
+// failed ends the program with code 1; the failures have been reported one by one.
 func failed() error { return &exitError{exitFailed, nil} }
 
 // run is the program: it returns the exit code.
@@ -98,13 +98,13 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	return code
 }
 
-// bug is what is told of a panic.
+// bug is the message for a panic.
 func bug(r any) string {
 	return "BUG: " + strings.TrimPrefix(fmt.Sprint(r), "BUG: ") + "; please report it with the command and its input"
 }
 
-// plain is an error's message with the path first where a file is at fault, as
-// in "x.npy: no such file or directory".
+// plain is an error's message, with the path first if it is about a file: "x.npy:
+// no such file or directory".
 func plain(err error) string {
 	msg := err.Error()
 	var p *fs.PathError
@@ -114,7 +114,7 @@ func plain(err error) string {
 	return msg
 }
 
-// oneLine keeps a message to one line without control characters.
+// oneLine puts a message on one line and removes its control characters.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < 0x20 || r == 0x7f {
@@ -138,7 +138,7 @@ func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
 		OnUsageError:              flagError,
 		After:                     endDownload,
 		DisableSliceFlagSeparator: true,
-		Flags:                     []cli.Flag{toggle("version", "print the version"), cli.HelpFlag}, // with a help command of our own, cli adds none
+		Flags:                     []cli.Flag{toggle("version", "print the version"), cli.HelpFlag}, // cli adds none beside a help command of our own
 		Commands:                  all,
 		Action: func(c *cli.Context) error {
 			switch {
@@ -158,9 +158,9 @@ func commands() []*cli.Command {
 		quantizeCommand(), doctorCommand(), completionCommand(), completeCommand(), versionCommand(), helpCommand()}
 }
 
-// reorder moves flags in front of the arguments, so that they may stand
-// anywhere: the flag parser stops at the first argument. It descends at
-// subcommands; "--" ends it, a lone "-" is an argument.
+// reorder moves flags in front of the arguments, because the flag parser stops at
+// the first argument and users may put flags anywhere. It follows subcommands down;
+// "--" ends the flags, and a lone "-" is an argument.
 func reorder(app *cli.App, args []string) []string {
 	if len(args) < 2 {
 		return args
@@ -181,7 +181,7 @@ func reorder(app *cli.App, args []string) []string {
 			if !takesValue(flags, w) {
 				continue
 			}
-			if len(words) == 0 { // the parser is to say so, not to take an argument for the value
+			if len(words) == 0 { // leave the error to the parser, which would otherwise take an argument for the value
 				return append(head, front...)
 			}
 			front = append(front, words[0])
@@ -268,7 +268,7 @@ func parseBytes(s string) (int64, error) {
 
 // The flags that several commands share.
 var (
-	threadsFlag   = &cli.IntFlag{Name: "threads", Usage: "goroutines that work on one picture; 0 is one a processor", Value: 0}
+	threadsFlag   = &cli.IntFlag{Name: "threads", Usage: "run the network on `N` threads; 0 means one per processor", Value: 0}
 	precisionFlag = &cli.StringFlag{Name: "precision", Usage: "f32, f32strict or bf16", Value: "f32"}
 	jsonFlag      = toggle("json", "print JSON")
 )
@@ -284,7 +284,7 @@ func engineOptions(c *cli.Context) ([]engine.Option, error) {
 		opts = append(opts, engine.MemoryLimit(limit))
 	}
 	if n := c.Int("threads"); n < 0 {
-		return nil, usage("--threads %d: at least 1, or 0 for one a processor", n)
+		return nil, usage("--threads %d: at least 1, or 0 for one per processor", n)
 	} else if n > 0 {
 		opts = append(opts, engine.Threads(n))
 	}

@@ -26,10 +26,10 @@ func benchCommand() *cli.Command {
 		UsageText: "vision bench resnet50\nvision bench model.onnx --threads 1 --batch 8 --json\nvision bench yolox-s --size 416x416 --profile trace.json",
 		ArgsUsage: "MODEL",
 		Flags: []cli.Flag{
-			&cli.IntFlag{Name: "batch", Usage: "pictures in one run, where the model leaves that open", Value: 1},
-			&cli.StringFlag{Name: "size", Usage: "height and width of the input, where the model leaves them open: 224 or 480x640"},
-			&cli.IntFlag{Name: "runs", Usage: "runs that are timed, after three that are not", Value: 50},
-			&cli.StringFlag{Name: "profile", Usage: "write the time of each node of one more run to FILE, for chrome://tracing or ui.perfetto.dev"},
+			&cli.IntFlag{Name: "batch", Usage: "put `N` pictures into each run, if the model leaves the batch open", Value: 1},
+			&cli.StringFlag{Name: "size", Usage: "make the input `HxW`, if the model leaves that open: 224 or 480x640"},
+			&cli.IntFlag{Name: "runs", Usage: "time `N` runs, after three that are not timed", Value: 50},
+			&cli.StringFlag{Name: "profile", Usage: "write the time of each node in one more run to `FILE`, for chrome://tracing or ui.perfetto.dev"},
 			offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
 		},
 		Action: benchAction,
@@ -115,7 +115,7 @@ func benchAction(c *cli.Context) error {
 	return nil
 }
 
-// measure times runs into buffers that are there already.
+// measure times runs that write into existing buffers.
 func measure(c *cli.Context, m *zoo.Model, in engine.Values) (*benchReport, error) {
 	s := m.Session()
 	out, err := s.Run(c.Context, in)
@@ -146,9 +146,13 @@ func measure(c *cli.Context, m *zoo.Model, in engine.Values) (*benchReport, erro
 	if err != nil {
 		return nil, err
 	}
+	cpu, err := usedCPU()
+	if err != nil {
+		return nil, err
+	}
 	load := s.LoadCost()
 	r := &benchReport{Model: m.Card().Name, Threads: threadsOf(c), Precision: c.String("precision"), Batch: batchOf(s.Inputs(), in), Runs: len(times),
-		LoadMS: load.Total, PackMS: load.Pack, RSSMiB: residentMiB(), CPU: usedCPU()}
+		LoadMS: load.Total, PackMS: load.Pack, RSSMiB: residentMiB(), CPU: cpu}
 	r.MS = benchTime{times[0], median(times), times[(len(times)*95+99)/100-1]}
 	r.GFLOPS = digits(cost.FLOPs/r.MS.Median/1e6, 1)
 	return r, nil
@@ -166,7 +170,7 @@ func threadsOf(c *cli.Context) int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// batchOf is the first input's first dimension, where it looks like pictures.
+// batchOf is the first dimension of the first input, 1 if that has fewer than two.
 func batchOf(infos []engine.Info, in engine.Values) int {
 	if len(infos) == 0 || in[infos[0].Name].Rank() < 2 {
 		return 1
@@ -174,7 +178,8 @@ func batchOf(infos []engine.Info, in engine.Values) int {
 	return in[infos[0].Name].Dim(0)
 }
 
-// parseSize reads "224" or "480x640": height, then width. Nothing is 0, 0.
+// parseSize reads "224" or "480x640": height, then width. An empty string gives 0,
+// 0.
 func parseSize(s string) (height, width int, err error) {
 	if s == "" {
 		return 0, 0, nil
@@ -191,9 +196,9 @@ func parseSize(s string) (height, width int, err error) {
 	return height, width, nil
 }
 
-// benchInputs makes inputs: normal numbers for floats, random bytes for 8-bit
-// integers, zeros for what may be an index. Of an open dimension the first is the
-// batch; those of pictures are height and width, others 1.
+// benchInputs makes up inputs: normally distributed floats, random 8-bit integers,
+// and zeros for other types, which may be indices. An open first dimension gets the
+// batch size, those of a picture height and width, others 1.
 func benchInputs(infos []engine.Info, batch, height, width int) (engine.Values, error) {
 	r := rand.New(rand.NewPCG(1, 2))
 	in := engine.Values{}
@@ -215,7 +220,8 @@ func benchInputs(infos []engine.Info, batch, height, width int) (engine.Values, 
 	return in, nil
 }
 
-// checkFixed refuses a --batch or --size that the model leaves no room for.
+// checkFixed refuses a --batch or --size that the model's input does not leave
+// open.
 func checkFixed(c *cli.Context, infos []engine.Info, in engine.Values) error {
 	if len(infos) == 0 {
 		return nil
@@ -281,7 +287,7 @@ func randomTensor(r *rand.Rand, d tensor.DType, shape []int) *tensor.Tensor {
 	return t
 }
 
-// tracer gathers the steps of one run.
+// tracer collects the events of one run.
 type tracer struct {
 	on     bool
 	events []engine.Event
@@ -306,7 +312,7 @@ type chromeEvent struct {
 	Args     map[string]string `json:"args"`
 }
 
-// write runs once more and writes what that took, node by node.
+// write runs the network once more and writes how long each node took.
 func (t *tracer) write(ctx context.Context, path string, s *engine.Session, in engine.Values) error {
 	t.on = true
 	begin := time.Now()

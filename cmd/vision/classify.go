@@ -24,11 +24,11 @@ func classifyCommand() *cli.Command {
 		UsageText: "vision classify cat.jpg\nvision classify photos/ -r --model resnet50 --top 3\ncat cat.jpg | vision classify - --json",
 		ArgsUsage: "PIC...",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "model", Usage: "zoo name, or the path of an .onnx file; without it the best cached classifier, or the built-in ten classes"},
-			&cli.IntFlag{Name: "top", Usage: "classes to print", Value: 5},
-			&cli.IntFlag{Name: "batch", Usage: "pictures in one run of the network", Value: 1},
+			&cli.StringFlag{Name: "model", Usage: "zoo `NAME` or path of an .onnx file; without it the best cached classifier, else the built-in one of ten classes"},
+			&cli.IntFlag{Name: "top", Usage: "print the `N` most probable classes", Value: 5},
+			&cli.IntFlag{Name: "batch", Usage: "put up to `N` pictures into one run of the network", Value: 1},
 			toggle("csv", "print CSV"),
-			toggle("recursive", "search folders below folders", "r"),
+			toggle("recursive", "search subfolders too", "r"),
 			recipeFlag, offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
 		},
 		Action: classifyAction,
@@ -72,8 +72,8 @@ func classifyAction(c *cli.Context) error {
 	return classifyAll(c, m, p, total, opts)
 }
 
-// sideBySide has as many pictures in the network as there are processors, which
-// beats threads within one; with --threads there is one at a time.
+// sideBySide runs one picture per processor at the same time, which is faster than
+// several threads on each picture; with --threads, one picture at a time.
 func sideBySide(c *cli.Context) ([]zoo.Option, []classify.Option) {
 	if c.Int("threads") == 0 {
 		return []zoo.Option{zoo.WithEngine(engine.Threads(1)), zoo.WithEncoder(vision.EncodeThreads(1))}, nil
@@ -92,7 +92,7 @@ func classifyAll(c *cli.Context, m *zoo.Model, p *printer, total int, opts []cla
 		}
 		line := classifyResult{File: r.Name}
 		switch {
-		case err != nil && r.Name == "": // no picture's
+		case err != nil && r.Name == "": // not about one picture
 			return usage("%w", err)
 		case err != nil:
 			bad = true
@@ -109,7 +109,7 @@ func classifyAll(c *cli.Context, m *zoo.Model, p *printer, total int, opts []cla
 	return c.Context.Err()
 }
 
-// named is an error's message, with the picture's name where it is not there yet.
+// named is an error's message, prefixed with the picture's name if that is missing.
 func named(name string, err error) string {
 	msg := oneLine(plain(err))
 	if strings.HasPrefix(msg, oneLine(name)) {
@@ -118,8 +118,8 @@ func named(name string, err error) string {
 	return oneLine(name) + ": " + msg
 }
 
-// sources are the pictures that the arguments stand for. What cannot be found is
-// a source that cannot be opened.
+// sources are the pictures that the arguments name. One that cannot be found
+// becomes a source whose Open fails.
 func sources(c *cli.Context) iter.Seq[vision.Source] {
 	return func(yield func(vision.Source) bool) {
 		for src, err := range vision.Sources(c.Args().Slice(), sourceOptions(c)...) {

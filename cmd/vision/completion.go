@@ -13,7 +13,8 @@ import (
 	"github.com/visionzoo/vision/zoo"
 )
 
-// Each script asks the hidden command __complete, so that it never grows old.
+// Each script asks the hidden command __complete, so that it never goes out of
+// date.
 var completionScripts = map[string]string{
 	"bash": `# bash completion for vision. For this shell: source <(vision completion bash)
 _vision() {
@@ -63,8 +64,8 @@ func completionCommand() *cli.Command {
 	}
 }
 
-// completeCommand prints what the last of its words may become, a line each;
-// nothing means files.
+// completeCommand prints the completions of its last argument, one per line. If
+// there are none, the shell completes file names.
 func completeCommand() *cli.Command {
 	return &cli.Command{
 		Name: "__complete", Hidden: true,
@@ -77,14 +78,14 @@ func completeCommand() *cli.Command {
 	}
 }
 
-// complete lists what the last of words, those behind the program's name, may
-// become.
+// complete lists the completions of the last word of a command line; words leaves
+// out the program's name.
 func complete(app *cli.App, words []string) []string {
 	if len(words) == 0 {
 		words = []string{""}
 	}
 	last := words[len(words)-1]
-	if last == "=" { // bash parts --model=NAME at the sign
+	if last == "=" { // bash splits --model=NAME at the sign
 		last = ""
 	}
 	commands, flags := app.Commands, app.Flags
@@ -139,7 +140,7 @@ func flagNames(flags []cli.Flag) []string {
 	return names
 }
 
-// flagValues are what may stand behind a flag of a command; none means files, or
+// flagValues lists the values a command's flag may have; none means a file, or
 // anything.
 func flagValues(command, flag string) []string {
 	switch flag {
@@ -162,7 +163,7 @@ func flagValues(command, flag string) []string {
 	return nil
 }
 
-// argumentsOf are what may stand as an argument of a command.
+// argumentsOf lists the arguments a command may have.
 func argumentsOf(command string) []string {
 	switch command {
 	case "run", "bench", "inspect", "quantize", "verify", "zoo show", "zoo pull", "zoo path", "zoo rm", "zoo verify":

@@ -24,27 +24,27 @@ func detectCommand() *cli.Command {
 			"vision detect group.jpg --model ultraface --json",
 		ArgsUsage: "PIC...",
 		Flags: append(detectorFlags(detect.Heads(), defaultDetector),
-			&cli.Float64Flag{Name: "iou", Usage: "largest overlap of two objects of a class, 0 to 1 (the head's own unless given)", Value: -1, DefaultText: "the head's"},
-			&cli.Float64Flag{Name: "score", Usage: "least score, 0 to 1", Value: -1, DefaultText: "the head's"},
-			&cli.IntFlag{Name: "max", Usage: "most objects of a picture", Value: 100},
-			&cli.StringFlag{Name: "classes", Usage: "these classes alone: names or indices, parted by commas"},
-			&cli.StringFlag{Name: "coco", Usage: "write the objects to FILE as COCO results"},
-			&cli.StringFlag{Name: "crop", Usage: "write each object as a picture of its own to DIR"},
+			&cli.Float64Flag{Name: "iou", Usage: "two objects of a class may overlap by an `IOU` of 0 to 1", Value: -1, DefaultText: "the head's"},
+			&cli.Float64Flag{Name: "score", Usage: "report objects with at least this `SCORE`, 0 to 1", Value: -1, DefaultText: "the head's"},
+			&cli.IntFlag{Name: "max", Usage: "report at most `N` objects per picture", Value: 100},
+			&cli.StringFlag{Name: "classes", Usage: "report only the classes in `LIST`: names or indices, separated by commas"},
+			&cli.StringFlag{Name: "coco", Usage: "write the objects to `FILE` as COCO results"},
+			&cli.StringFlag{Name: "crop", Usage: "write each object to `DIR` as a picture of its own"},
 		),
 		Action: detectAction,
 	}
 }
 
-// detectorFlags are those that detect and segment share.
+// detectorFlags are the flags that detect and segment share.
 func detectorFlags(heads []string, standard string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "model", Usage: "zoo name, or the path of an .onnx file; without it " + standard},
+		&cli.StringFlag{Name: "model", Usage: "zoo `NAME` or path of an .onnx file; without it " + standard},
 		recipeFlag,
-		&cli.StringFlag{Name: "head", Usage: "how the model's outputs are read: " + strings.Join(heads, ", ")},
-		&cli.StringFlag{Name: "save", Usage: "write pictures with the result drawn on them to DIR"},
+		&cli.StringFlag{Name: "head", Usage: "how the model's outputs are read, recognised unless given: " + strings.Join(heads, ", ")},
+		&cli.StringFlag{Name: "save", Usage: "write the pictures to `DIR` with the results drawn on them"},
 		toggle("show", "show the pictures in the terminal"),
 		toggle("csv", "print CSV"),
-		toggle("recursive", "search folders below folders", "r"),
+		toggle("recursive", "search subfolders too", "r"),
 		offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
 	}
 }
@@ -73,14 +73,14 @@ func detectOptions(c *cli.Context) ([]detect.Option, error) {
 	if list := c.String("classes"); list != "" {
 		names := parted(list)
 		if len(names) == 0 {
-			return nil, usage("--classes %q: names or indices of classes, parted by commas", list)
+			return nil, usage("--classes %q: names or indices of classes, separated by commas", list)
 		}
 		opts = append(opts, detect.Classes(names...))
 	}
 	return opts, nil
 }
 
-// parted is what stands between the commas of a list, if anything does.
+// parted splits a list at its commas; empty items are dropped.
 func parted(list string) (items []string) {
 	for _, item := range strings.Split(list, ",") {
 		if item = strings.TrimSpace(item); item != "" {
@@ -148,7 +148,7 @@ func detectAction(c *cli.Context) error {
 	return nil
 }
 
-// tell prints a line for people.
+// tell prints a remark or an error on standard error.
 func tell(c *cli.Context, line string) {
 	if line != "" {
 		fmt.Fprintln(c.App.ErrWriter, "vision: "+oneLine(line))
@@ -180,7 +180,7 @@ type resultMask struct {
 	Counts string `json:"counts"`
 }
 
-// digits rounds to so many digits after the point, in a form that prints short.
+// digits rounds v to n digits after the decimal point, so that it prints short.
 func digits(v float64, n int) float64 {
 	p := math.Pow10(n)
 	return math.Round(v*p) / p
@@ -198,20 +198,20 @@ func newResultObject(o detect.Object) resultObject {
 	return r
 }
 
-// finder looks for objects in pictures.
+// finder finds objects in pictures.
 type finder struct {
 	*detect.Detector
 	model *zoo.Model
 	files *savers
 }
 
-// found is one picture's result; drawn is nil unless it is to be shown.
+// found is one picture's result; drawn is nil unless --show asks for it.
 type found struct {
 	detectResult
 	drawn *vision.Image
 }
 
-// picture finds what is in one picture, and writes what is to be saved.
+// picture finds the objects in one picture and writes the files asked for.
 func (f *finder) picture(ctx context.Context, d desk, j job) found {
 	r := found{detectResult: detectResult{File: j.source.Name}}
 	if err := f.fill(ctx, &r, d, j); err != nil {
@@ -254,7 +254,7 @@ func (r *detectResult) rows() (rows [][]string) {
 	return rows
 }
 
-// table prints objects, one a line.
+// table prints one object per line.
 func (r *detectResult) table(out io.Writer) {
 	what := fmt.Sprintf("%d objects", len(r.Objects))
 	switch len(r.Objects) {
@@ -280,8 +280,9 @@ func (r *detectResult) table(out io.Writer) {
 	}
 }
 
-// stem is a source's name for the files that are made of it: the base name without
-// its extension, with nothing in it that a path or a terminal would obey.
+// stem is the name that files made from a source begin with: the source's base name
+// without its extension, and without characters that are special in a path or to a
+// terminal.
 func stem(name string) string {
 	if strings.HasPrefix(name, "http") {
 		name, _, _ = strings.Cut(name, "?")
@@ -299,7 +300,7 @@ func stem(name string) string {
 	}, name)
 	name = strings.TrimLeft(name, ".-")
 	for i := range name {
-		if i > 150 { // bytes; file systems take 255, with what is put behind it
+		if i > 150 { // bytes; file systems allow 255, and a suffix follows
 			name = name[:i]
 			break
 		}

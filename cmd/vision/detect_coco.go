@@ -10,8 +10,9 @@ import (
 	"github.com/visionzoo/vision/detect"
 )
 
-// cocoResults are objects in COCO's results form. A picture whose name is a number,
-// as in COCO's own folders, has that number as its id; others are counted from 1.
+// cocoResults collects objects in COCO's results format. A picture whose name is a
+// number, as in COCO's own folders, has that number as its id; the others get their
+// place in the list, from 1.
 type cocoResults struct {
 	entries  []cocoEntry
 	pictures int
@@ -44,7 +45,7 @@ func (r *cocoResults) add(d *detectResult) {
 	}
 }
 
-// write writes the file at once and whole.
+// write writes the whole file in one go.
 func (r *cocoResults) write(ctx context.Context, path string) error {
 	entries := r.entries
 	if entries == nil {

@@ -13,14 +13,14 @@ import (
 	"github.com/visionzoo/vision/zoo"
 )
 
-// What is used where nobody names a model; RATIONALE.md says why.
+// The models used if none is named; RATIONALE.md says why these.
 const (
 	defaultDetector  = "yolox-nano"
 	defaultSegmenter = "fcn-resnet50-12-int8"
 )
 
-// loadDetector opens the model that --model names. Without one it is the standard
-// one, which is fetched where it is not cached.
+// loadDetector opens the model that --model names, else the standard one, which is
+// fetched if it is not cached.
 func loadDetector(c *cli.Context, standard string, more ...zoo.Option) (*zoo.Model, error) {
 	zo, err := zooOptions(c)
 	if err != nil {
@@ -48,14 +48,14 @@ func loadDetector(c *cli.Context, standard string, more ...zoo.Option) (*zoo.Mod
 		if c.Context.Err() != nil {
 			return nil, c.Context.Err()
 		}
-		return nil, noModel(fmt.Errorf("the standard model %s (%s) is not cached and could not be fetched; run vision zoo pull %s where there is a network, or name a file: --model PATH.onnx (%s)",
-			standard, zoo.Size(card.Bytes), standard, cause(err)))
+		return nil, noModel(fmt.Errorf("the standard model %s (%s) is not cached and could not be fetched: %s; run vision zoo pull %s on a machine with a network, or name a file: --model PATH.onnx",
+			standard, zoo.Size(card.Bytes), cause(err), standard))
 	}
-	remark(c, fmt.Sprintf("using %s; --model names another (vision zoo search %s)", standard, strings.Fields(card.Task)[0]))
+	remark(c, fmt.Sprintf("using %s; choose another with --model (vision zoo search %s)", standard, strings.Fields(card.Task)[0]))
 	return m, nil
 }
 
-// cause is an error's innermost message, for a line that says the rest already.
+// cause is the reason a model could not be fetched, in a few words.
 func cause(err error) string {
 	if errors.Is(err, zoo.ErrOffline) {
 		return "offline"
@@ -71,7 +71,7 @@ func cause(err error) string {
 	return s
 }
 
-// readRecipe is a recipe by name, or from a .json file.
+// readRecipe finds a recipe by its name, or reads it from a .json file.
 func readRecipe(ctx context.Context, name string) (vision.Recipe, error) {
 	if !strings.HasSuffix(strings.ToLower(name), ".json") {
 		return vision.Named(name)

@@ -85,9 +85,13 @@ func doctorAction(c *cli.Context) error {
 }
 
 func examine(c *cli.Context) *health {
-	h := &health{Version: version(), Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Rungs: engine.CPUs(), Used: usedCPU(),
+	h := &health{Version: version(), Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Rungs: engine.CPUs(),
 		Cores: runtime.NumCPU(), Threads: runtime.GOMAXPROCS(0), Environment: map[string]string{}, Network: []addressHealth{}, Problems: []string{},
 		UserEntries: zoo.UserFolder()}
+	var err error
+	if h.Used, err = usedCPU(); err != nil {
+		h.problem(err)
+	}
 	h.CPU, _ = procField("/proc/cpuinfo", "model name")
 	h.Memory, h.MemoryLimit = engine.Memory()
 	if n, err := memoryLimit(); err != nil {
@@ -99,13 +103,6 @@ func examine(c *cli.Context) *health {
 		if value, ok := os.LookupEnv(v.name); ok {
 			h.Environment[v.name] = value
 		}
-	}
-	known := false
-	for _, r := range h.Rungs {
-		known = known || r == h.Used
-	}
-	if !known {
-		h.problem(fmt.Errorf("VISION_CPU=%s: this machine has %s", h.Used, strings.Join(h.Rungs, ", ")))
 	}
 	h.examineCache()
 	h.examineNetwork(c)

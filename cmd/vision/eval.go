@@ -26,9 +26,9 @@ func evalCOCOCommand() *cli.Command {
 		Usage:     "COCO's average precision and recall of boxes, masks and keypoints",
 		UsageText: "vision eval coco --annotations instances_val2017.json --predictions out.json\nvision eval coco --annotations person_keypoints.json --predictions out.json --type keypoints --json",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "annotations", Usage: "the truth, as COCO writes it"},
-			&cli.StringFlag{Name: "predictions", Usage: "what a model found, as COCO's results (vision detect --coco writes them)"},
-			&cli.StringFlag{Name: "type", Usage: "bbox, segm or keypoints; without it all that both files have"},
+			&cli.StringFlag{Name: "annotations", Usage: "`FILE` with the truth, in COCO's format"},
+			&cli.StringFlag{Name: "predictions", Usage: "`FILE` with what a model found, in COCO's results format (vision detect --coco writes it)"},
+			&cli.StringFlag{Name: "type", Usage: "what to compare, bbox, segm or keypoints; without it all that both files have"},
 			jsonFlag,
 		},
 		Action: evalCOCO,

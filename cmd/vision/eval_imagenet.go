@@ -29,15 +29,15 @@ func evalImageNetCommand() *cli.Command {
 		Usage: "top-1 and top-5 of a classifier on a folder of labelled pictures",
 		UsageText: "vision eval imagenet val/ --model resnet50\n" +
 			"vision eval imagenet val/ --labels val_labels.txt --model quantised.onnx --json\n\n" +
-			"What a picture shows is said by the labels file (a line each: file and class, by\n" +
+			"What a picture shows is read from the labels file (one line each: file and class, by\n" +
 			"index, WordNet id or name), by DIR/labels.tsv, by the name of its folder, or by a\n" +
 			"WordNet id at the beginning of its own name.",
 		ArgsUsage: "DIR",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "model", Usage: "zoo name, or the path of an .onnx file"},
+			&cli.StringFlag{Name: "model", Usage: "zoo `NAME` or path of an .onnx file"},
 			recipeFlag,
-			&cli.StringFlag{Name: "labels", Usage: "FILE that says what each picture shows"},
-			&cli.IntFlag{Name: "limit", Usage: "pictures to look at, spread over all; 0 is all"},
+			&cli.StringFlag{Name: "labels", Usage: "`FILE` that says what each picture shows"},
+			&cli.IntFlag{Name: "limit", Usage: "use `N` pictures, spread over all; 0 means all"},
 			offlineFlag, quietFlag,
 			threadsFlag, precisionFlag, jsonFlag,
 		},
@@ -138,7 +138,7 @@ func printImageNet(c *cli.Context, model string, s imageNetScore, all, busy time
 			"top1": digits(float64(s.top1)/n, 6), "top5": digits(float64(s.top5)/n, 6), "seconds": digits(all.Seconds(), 3), "ms": map[string]float64{"infer": infer}})
 		return
 	}
-	fmt.Fprintf(c.App.Writer, "%s on %d pictures: top-1 %.2f %% (%d), top-5 %.2f %% (%d); %.1f ms a picture in the network\n",
+	fmt.Fprintf(c.App.Writer, "%s on %d pictures: top-1 %.2f %% (%d), top-5 %.2f %% (%d); %.1f ms per picture in the network\n",
 		model, s.pictures, 100*float64(s.top1)/n, s.top1, 100*float64(s.top5)/n, s.top5, infer)
 }
 

@@ -1,21 +1,27 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/visionzoo/vision/engine"
 )
 
-// usedCPU is the class of kernels that sessions use: what VISION_CPU names, else
-// the best.
-func usedCPU() string {
-	if name := os.Getenv("VISION_CPU"); name != "" {
-		return name
+// usedCPU is the class of kernels that sessions use: the one that VISION_CPU
+// names, else the best. It is an error where this machine cannot run the former.
+func usedCPU() (string, error) {
+	name := os.Getenv("VISION_CPU")
+	if name == "" {
+		return engine.BestCPU(), nil
 	}
-	return engine.BestCPU()
+	if all := engine.CPUs(); !slices.Contains(all, name) {
+		return name, fmt.Errorf("VISION_CPU=%s: this machine has %s", name, strings.Join(all, ", "))
+	}
+	return name, nil
 }
 
 // residentMiB is the most memory the process has had in use so far; where the

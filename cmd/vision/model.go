@@ -8,14 +8,15 @@ import (
 	"github.com/visionzoo/vision/zoo"
 )
 
-// The flags of whatever may fetch a model.
+// The flags of all commands that may fetch a model.
 var (
-	recipeFlag  = &cli.StringFlag{Name: "recipe", Usage: "how pictures are prepared: a name or a .json file"}
-	offlineFlag = toggle("offline", "never touch the network")
-	quietFlag   = toggle("quiet", "no progress and no remarks")
+	recipeFlag  = &cli.StringFlag{Name: "recipe", Usage: "prepare pictures by this recipe: a `NAME` or a .json file"}
+	offlineFlag = toggle("offline", "never use the network")
+	quietFlag   = toggle("quiet", "print no progress and no remarks")
 )
 
-// zooOptions are what flags say of finding, fetching and opening a model.
+// zooOptions are the options that the flags set for finding, fetching and opening a
+// model.
 func zooOptions(c *cli.Context) ([]zoo.Option, error) {
 	opts, err := engineOptions(c)
 	if err != nil {
@@ -32,7 +33,7 @@ func zooOptions(c *cli.Context) ([]zoo.Option, error) {
 	return out, nil
 }
 
-// fetchOptions are what flags say of finding and fetching.
+// fetchOptions are those for finding and fetching alone.
 func fetchOptions(c *cli.Context) []zoo.Option {
 	out := []zoo.Option{zoo.WithNotice(func(line string) { remark(c, line) }), zoo.WithProgress(newDownload(c).report)}
 	if c.Bool("offline") {
@@ -48,12 +49,12 @@ func remark(c *cli.Context, line string) {
 	}
 }
 
-// takesPicture refuses a model that no picture can be put into.
+// takesPicture refuses a model without an input for pictures.
 func takesPicture(m *zoo.Model) error {
 	if m.Encoder() != nil {
 		return nil
 	}
-	return usage("no input of model %s takes a picture; vision inspect tells what it takes, vision run gives it that", oneLine(m.Card().Name))
+	return usage("no input of model %s takes a picture; vision inspect lists its inputs, and vision run feeds them", oneLine(m.Card().Name))
 }
 
 // loadClassifier opens the model that --model names, else the best cached
@@ -75,7 +76,7 @@ func loadClassifier(c *cli.Context, more ...zoo.Option) (*zoo.Model, error) {
 		case card.Builtin:
 			fmt.Fprintln(c.App.ErrWriter, "using the built-in 10-class model; --model squeezenet1.1 for 1,000 classes")
 		default:
-			fmt.Fprintf(c.App.ErrWriter, "using %s from the cache; --model names another\n", card.Name)
+			fmt.Fprintf(c.App.ErrWriter, "using %s from the cache; choose another with --model\n", card.Name)
 		}
 		name = card.Name
 	}

@@ -23,14 +23,14 @@ func quantizeCommand() *cli.Command {
 		UsageText: "vision quantize resnet50 --calibrate photos/ -o resnet50-int8.onnx\nvision quantize my.onnx --calibrate photos/ -r --recipe imagenet -o my-int8.onnx --json",
 		ArgsUsage: "MODEL",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "calibrate", Usage: "pictures like those to come: a folder, file or pattern; 50 to 200 of them"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "the file to write"},
-			&cli.IntFlag{Name: "count", Usage: "pictures to use at most", Value: 200},
+			&cli.StringSliceFlag{Name: "calibrate", Usage: "`PICTURES` like those the network will see, 50 to 200 of them: a folder, file or pattern"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the network to `FILE`"},
+			&cli.IntFlag{Name: "count", Usage: "use at most `N` pictures", Value: 200},
 			&cli.StringFlag{Name: "method", Usage: "how ranges are found: mse, percentile or minmax", Value: "mse"},
-			&cli.Float64Flag{Name: "percentile", Usage: "of --method percentile: the share of values inside, in per cent", Value: 99.99},
-			&cli.StringSliceFlag{Name: "float", Usage: "a node that stays in float32; may be given again"},
-			toggle("all", "turn the first and last layers into integers too, whatever it costs"),
-			toggle("recursive", "search folders below folders", "r"),
+			&cli.Float64Flag{Name: "percentile", Usage: "for --method percentile: keep `P` per cent of the values inside the range", Value: 99.99},
+			&cli.StringSliceFlag{Name: "float", Usage: "keep `NODE` in float32; may be repeated"},
+			toggle("all", "quantize the first and last layers too, even where that costs accuracy"),
+			toggle("recursive", "search subfolders too", "r"),
 			recipeFlag, offlineFlag, quietFlag, threadsFlag, jsonFlag,
 		},
 		Action: quantizeAction,
@@ -49,6 +49,8 @@ func quantizeAction(c *cli.Context) error {
 		return usage("--count %d: at least 1", c.Int("count"))
 	case c.Float64("percentile") <= 0 || c.Float64("percentile") > 100:
 		return usage("--percentile %v: above 0, at most 100", c.Float64("percentile"))
+	case c.IsSet("percentile") && c.String("method") != string(quantize.Percentile):
+		return usage("--percentile is for --method percentile; the method is %s", c.String("method"))
 	}
 	method := quantize.Method(c.String("method"))
 	if method != quantize.MSE && method != quantize.Percentile && method != quantize.MinMax {

@@ -28,9 +28,9 @@ func runCommand() *cli.Command {
 			"vision run squeezenet1.1 --input cat.jpg --layer fire2/concat_1 --output results/",
 		ArgsUsage: "MODEL",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "input", Usage: "NAME=FILE, or FILE where there is one input: .npy, .pb (an ONNX tensor), or a picture"},
-			&cli.StringFlag{Name: "output", Usage: "write each output to DIR as NAME.npy; without it a summary is printed"},
-			&cli.StringSliceFlag{Name: "layer", Usage: "give out this inner value as well (vision inspect MODEL --layers lists them)"},
+			&cli.StringSliceFlag{Name: "input", Usage: "`NAME=FILE`, or FILE if the model has one input: .npy, .pb (an ONNX tensor) or a picture"},
+			&cli.StringFlag{Name: "output", Usage: "write each output to `DIR` as NAME.npy; without it a summary is printed"},
+			&cli.StringSliceFlag{Name: "layer", Usage: "output the inner value `NAME` too (vision inspect MODEL --layers lists them)"},
 			recipeFlag, offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
 		},
 		Action: runAction,

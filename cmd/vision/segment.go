@@ -19,12 +19,12 @@ import (
 func segmentCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "segment",
-		Usage: "say of each pixel what it shows",
+		Usage: "label each pixel with what it shows",
 		UsageText: "vision segment street.jpg --model duc --save marked/\n" +
 			"vision segment photos/ --map maps/ --json",
 		ArgsUsage: "PIC...",
 		Flags: append(detectorFlags(detect.SegmentHeads(), defaultSegmenter),
-			&cli.StringFlag{Name: "map", Usage: "write class maps to DIR: PNGs whose pixels are class indices"},
+			&cli.StringFlag{Name: "map", Usage: "write class maps to `DIR`: PNG files whose pixel values are class indices"},
 		),
 		Action: segmentAction,
 	}

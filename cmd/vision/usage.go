@@ -15,8 +15,8 @@ func toggle(name, does string, aliases ...string) *cli.BoolFlag {
 	return &cli.BoolFlag{Name: name, Aliases: aliases, Usage: does, DisableDefaultText: true}
 }
 
-// finish gives commands what the program alone is asked for otherwise: how
-// wrong flags are told, and no help commands below it.
+// finish gives every command what cli would set for the program alone: how wrong
+// flags are reported, and no help command of its own.
 func finish(commands []*cli.Command) {
 	for _, c := range commands {
 		c.OnUsageError, c.HideHelpCommand = flagError, true
@@ -46,8 +46,8 @@ func helpCommand() *cli.Command {
 	}
 }
 
-// group is the action of what has commands below it: help, or an error for a word
-// that is none of them.
+// group is the action of a command that has subcommands: it prints help, or fails
+// for a word that is none of them.
 func group(c *cli.Context) error {
 	if word := c.Args().First(); word == "" || word == "help" {
 		return cli.ShowSubcommandHelp(c)
@@ -66,7 +66,7 @@ func noCommand(line string, among []*cli.Command) error {
 	return usage("there is no command %q%s (%s --help lists them)", strings.TrimPrefix(line, "vision "), hint, strings.TrimSuffix(line, " "+word))
 }
 
-// flagError puts the flag parser's complaints into this program's words.
+// flagError rewords the flag parser's errors in this program's own way.
 func flagError(c *cli.Context, err error, _ bool) error {
 	path := c.Command.HelpName
 	if path == "" {
@@ -92,7 +92,7 @@ func flagError(c *cli.Context, err error, _ bool) error {
 		var value, name string
 		if n, _ := fmt.Sscanf(msg, format, &value, &name); n == 2 {
 			name = strings.TrimSuffix(name, ":")
-			return usage("%s %q: needed is %s", dashed(name), value, kindOf(c.Command.Flags, name))
+			return usage("%s %q: must be %s", dashed(name), value, kindOf(c.Command.Flags, name))
 		}
 	}
 	return &exitError{exitUsage, err}

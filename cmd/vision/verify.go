@@ -22,12 +22,12 @@ func verifyCommand() *cli.Command {
 		UsageText: "vision verify resnet50/             a folder with model.onnx and test_data_set_*\nvision verify onnx/backend/test/data/node --json\nvision verify squeezenet1.1          a model of the zoo, with its publisher's data\nvision verify small.onnx --against original.onnx",
 		ArgsUsage: "PATH...",
 		Flags: []cli.Flag{
-			&cli.Float64Flag{Name: "rtol", Usage: "relative tolerance, 0 for none; without it the case's, else 1e-3, and 1e-2 for floats of 16 bits and fewer", DefaultText: "the case's"},
-			&cli.Float64Flag{Name: "atol", Usage: "absolute tolerance, 0 for none; without it the case's, else 1e-5, and 1e-2 for floats of 16 bits and fewer, and for networks of ten products and more at least 5e-4 of the output's spread", DefaultText: "the case's"},
-			&cli.DurationFlag{Name: "timeout", Usage: "longest time of a case", Value: time.Minute},
-			&cli.StringFlag{Name: "against", Usage: "compare with this model, a zoo name or a path, on zero and random inputs"},
-			toggle("plain", "reference kernels only, no optimisation"),
-			offlineFlag, quietFlag, threadsFlag, precisionFlag, toggle("json", "print a line of JSON for each case; the last line stays as it is"),
+			&cli.Float64Flag{Name: "rtol", Usage: "relative tolerance `R`; without it the case's own, else 1e-3, or 1e-2 for floats of 16 bits and fewer", DefaultText: "the case's"},
+			&cli.Float64Flag{Name: "atol", Usage: "absolute tolerance `A`; without it the case's own, else 1e-5, or 1e-2 for floats of 16 bits and fewer; networks of ten convolutions and matrix products or more get at least 5e-4 of the output's spread", DefaultText: "the case's"},
+			&cli.DurationFlag{Name: "timeout", Usage: "fail a case that takes longer than `TIME`", Value: time.Minute},
+			&cli.StringFlag{Name: "against", Usage: "compare with this `MODEL`, a zoo name or a path, on zero and random inputs"},
+			toggle("plain", "use the reference kernels only, without optimisation"),
+			offlineFlag, quietFlag, threadsFlag, precisionFlag, toggle("json", "print a line of JSON for each case; the last line stays plain text"),
 		},
 		Action: verify,
 	}

@@ -20,13 +20,17 @@ func versionCommand() *cli.Command {
 }
 
 func printVersion(c *cli.Context) error {
+	cpu, err := usedCPU()
+	if err != nil {
+		cpu = "none (" + err.Error() + ")"
+	}
 	if c.Bool("json") {
 		printJSON(c.App.Writer, map[string]string{"version": version(), "commit": commit(), "go": runtime.Version(),
-			"system": runtime.GOOS + "/" + runtime.GOARCH, "cpu": usedCPU()})
+			"system": runtime.GOOS + "/" + runtime.GOARCH, "cpu": cpu})
 		return nil
 	}
 	fmt.Fprintf(c.App.Writer, "vision %s, commit %s, %s %s/%s, kernels %s\n", version(), commit(),
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, usedCPU())
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, oneLine(cpu))
 	return nil
 }
 
