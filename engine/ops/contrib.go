@@ -2,9 +2,9 @@ package ops
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -38,11 +38,11 @@ func newBiased(f func(float64) float64) func(n *ir.Node) (Op, error) {
 	}
 }
 
-// activated is an operator with an activation behind it; input 3, where the
+// Activated is an operator with an activation behind it; input 3, where the
 // operator has one, is added before.
-type activated struct {
+type Activated struct {
 	Op
-	f unary
+	Act kernel.Activation
 }
 
 func newActivatedConv(n *ir.Node) (Op, error) {
@@ -51,7 +51,7 @@ func newActivatedConv(n *ir.Node) (Op, error) {
 		return nil, err
 	}
 	a := n.ReadAttrs()
-	return activated{op, namedActivation(a, a.Floats("activation_params"))}, a.Err()
+	return Activated{op, namedActivation(a, a.Floats("activation_params"))}, a.Err()
 }
 
 func newActivatedGemm(n *ir.Node) (Op, error) {
@@ -66,46 +66,48 @@ func newActivatedGemm(n *ir.Node) (Op, error) {
 			params = append(params, a.Float(name, 0))
 		}
 	}
-	return activated{op, namedActivation(a, params)}, a.Err()
+	return Activated{op, namedActivation(a, params)}, a.Err()
 }
 
 // namedActivation is the activation that attribute "activation" names, with
-// its numbers.
-func namedActivation(a *ir.Attrs, params []float32) unary {
-	param := func(i int, or float64) float64 {
+// its numbers; none where the attribute is left out.
+func namedActivation(a *ir.Attrs, params []float32) kernel.Activation {
+	if !a.Has("activation") {
+		return kernel.Activation{}
+	}
+	param := func(i int, or float32) float32 {
 		if i < len(params) {
-			return float64(params[i])
+			return params[i]
 		}
 		return or
 	}
-	switch a.OneOf("activation", "Relu", "Tanh", "Sigmoid", "LeakyRelu", "Clip", "HardSigmoid") {
+	switch a.OneOf("activation", "Relu", "Tanh", "Sigmoid", "Silu", "LeakyRelu", "Clip", "HardSigmoid") {
 	case "Tanh":
-		return unary{f64: math.Tanh}
+		return kernel.Activation{Kind: kernel.Tanh}
 	case "Sigmoid":
-		return unary{f64: sigmoid}
+		return kernel.Activation{Kind: kernel.Sigmoid}
+	case "Silu":
+		return kernel.Activation{Kind: kernel.Silu}
 	case "LeakyRelu":
-		alpha := param(0, 0.01)
-		return unary{f64: func(x float64) float64 { return prelu.f64(x, alpha) }}
+		return kernel.Activation{Kind: kernel.LeakyRelu, Alpha: param(0, 0.01)}
 	case "Clip":
 		if len(params) != 2 {
 			a.Fail("activation Clip needs two numbers, it has %d", len(params))
 		}
-		low, high := param(0, 0), param(1, 0)
-		return unary{f64: func(x float64) float64 { return clamp(x, low, high) }}
+		return kernel.Activation{Kind: kernel.Clip, Alpha: param(0, 0), Beta: param(1, 0)}
 	case "HardSigmoid":
-		alpha, beta := param(0, 0.2), param(1, 0.5)
-		return unary{f64: func(x float64) float64 { return clamp(alpha*x+beta, 0, 1) }}
+		return kernel.Activation{Kind: kernel.HardSigmoid, Alpha: param(0, 0.2), Beta: param(1, 0.5)}
 	}
-	return relu
+	return kernel.Activation{Kind: kernel.Clip, Beta: infinity}
 }
 
 // Infer: as the operator without its activation and what is added.
-func (op activated) Infer(in []ir.Fact) ([]ir.Fact, error) {
+func (op Activated) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return op.Op.Infer(in[:min(len(in), 3)])
 }
 
 // Eval activates in place.
-func (op activated) Eval(c *Call) error {
+func (op Activated) Eval(c *Call) error {
 	inner := *c
 	inner.In = c.In[:min(len(c.In), 3)]
 	if err := op.Op.Eval(&inner); err != nil {
@@ -121,5 +123,8 @@ func (op activated) Eval(c *Call) error {
 		}
 	}
 	c.Out[0] = y
-	return op.f.apply(c, y, y)
+	if op.Act.Kind == kernel.Identity {
+		return nil
+	}
+	return mapElements(c, y, y, op.Act.Of)
 }

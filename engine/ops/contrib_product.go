@@ -17,22 +17,22 @@ var contributedProducts = []Def{
 	{Domain: microsoft, Name: "MatMulNBits", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Exactly(1), New: newMatMulNBits},
 }
 
-// fusedMatMul is alpha·A·B, where operands may be transposed, and their first
+// FusedMatMul is alpha·A·B, where operands may be transposed, and their first
 // dimension may be moved before the last.
-type fusedMatMul struct {
-	alpha       float64
+type FusedMatMul struct {
+	Alpha       float64
 	trans, lead [2]bool
 }
 
 func newFusedMatMul(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
-	return fusedMatMul{float64(a.Float("alpha", 1)), [2]bool{a.Bool("transA", false), a.Bool("transB", false)},
+	return FusedMatMul{float64(a.Float("alpha", 1)), [2]bool{a.Bool("transA", false), a.Bool("transB", false)},
 		[2]bool{a.Bool("transBatchA", false), a.Bool("transBatchB", false)}}, a.Err()
 }
 
-// order is the permutation of operand i that makes it a common one; nil where
+// Order is the permutation of operand i that makes it a common one; nil where
 // it is.
-func (op fusedMatMul) order(i, rank int) []int {
+func (op FusedMatMul) Order(i, rank int) []int {
 	if rank < 2 || !op.trans[i] && !op.lead[i] {
 		return nil
 	}
@@ -53,11 +53,11 @@ func (op fusedMatMul) order(i, rank int) []int {
 }
 
 // Infer: A, B → as MatMul of the transposed operands.
-func (op fusedMatMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
+func (op FusedMatMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	turned := make([]ir.Fact, 2)
 	for i, f := range in {
 		turned[i] = ir.Tensor(f.DType, f.Shape)
-		if p := op.order(i, f.Shape.Rank()); p != nil {
+		if p := op.Order(i, f.Shape.Rank()); p != nil {
 			dims := make([]ir.Dim, len(p))
 			for k, from := range p {
 				dims[k] = f.Shape.Dims[from]
@@ -68,11 +68,11 @@ func (op fusedMatMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return matMul{}.Infer(turned)
 }
 
-func (op fusedMatMul) Eval(c *Call) error {
+func (op FusedMatMul) Eval(c *Call) error {
 	inner := *c
 	inner.In, inner.Out = make([]*tensor.Tensor, 2), make([]*tensor.Tensor, 1)
 	for i, t := range c.In {
-		if p := op.order(i, t.Rank()); p != nil {
+		if p := op.Order(i, t.Rank()); p != nil {
 			var err error
 			if t, err = permuted(c, t, p); err != nil {
 				return err
@@ -84,8 +84,8 @@ func (op fusedMatMul) Eval(c *Call) error {
 		return err
 	}
 	y := inner.Out[0]
-	if op.alpha != 1 {
-		if err := mapElements(c, y, y, func(v float64) float64 { return op.alpha * v }); err != nil {
+	if op.Alpha != 1 {
+		if err := mapElements(c, y, y, func(v float64) float64 { return op.Alpha * v }); err != nil {
 			return err
 		}
 	}

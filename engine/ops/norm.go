@@ -14,7 +14,8 @@ var normalizations = []Def{
 	{Name: "BatchNormalization", Since: 9, Until: 13, Types: tensor.FloatTypes, In: Exactly(5), Out: Arity{1, 5}, New: newBatchNorm9},
 	{Name: "BatchNormalization", Since: 7, Until: 8, Types: tensor.FloatTypes, In: Exactly(5), Out: Arity{1, 5}, New: newBatchNorm7},
 	{Name: "BatchNormalization", Since: 1, Until: 6, Types: tensor.FloatTypes, In: Exactly(5), Out: Arity{1, 5}, New: newBatchNorm1},
-	{Name: "LayerNormalization", Since: 17, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Arity{1, 3}, New: newLayerNorm},
+	// In the standard from 17 on; ONNX Runtime's optimiser writes it into files of any opset.
+	{Name: "LayerNormalization", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Arity{1, 3}, New: newLayerNorm},
 	{Name: "RMSNormalization", Since: 23, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newRMSNorm},
 	{Name: "InstanceNormalization", Since: 1, Types: tensor.FloatTypes, In: Exactly(3), Out: Exactly(1), New: newInstanceNorm},
 	{Name: "GroupNormalization", Since: 21, Types: tensor.FloatTypes, In: Exactly(3), Out: Exactly(1), New: newGroupNorm},

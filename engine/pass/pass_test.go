@@ -150,6 +150,19 @@ func TestPasses(t *testing.T) {
 		{"a sum that is broadcast", "conv residual", func(n net) *ir.Value {
 			return n.node("Add", n.conv(n.x), n.Node("GlobalAveragePool", []*ir.Value{n.x}))
 		}, "vision.internal.Conv GlobalAveragePool Add"},
+		{"a joined convolution, sum and activation", "contrib conv residual", func(n net) *ir.Value {
+			return n.Node("com.microsoft.FusedConv", []*ir.Value{n.x, n.weights(4, 4, 3, 3), n.weights(4), n.x}, ir.AttrInts("pads", 1, 1, 1, 1), ir.AttrString("activation", "Relu"))
+		}, "vision.internal.Conv"},
+		{"a joined product of transposed operands", "contrib", func(n net) *ir.Value {
+			y := n.Node("Transpose", []*ir.Value{n.x}, ir.AttrInts("perm", 0, 2, 1, 3))
+			return n.Node("com.microsoft.FusedMatMul", []*ir.Value{n.weights(6, 4), y}, ir.AttrInt("transA", 1), ir.AttrInt("transB", 1), ir.AttrFloat("alpha", 0.5))
+		}, "Transpose Transpose Transpose MatMul Mul"},
+		{"a joined sum and normalisation", "contrib", func(n net) *ir.Value {
+			return n.Nodes("com.microsoft.SkipLayerNormalization", 4, []*ir.Value{n.x, n.x, n.weights(6), nil, n.weights(6)})[3]
+		}, "Add Add LayerNormalization"},
+		{"moments that the standard's operator does not give", "contrib", func(n net) *ir.Value {
+			return n.Nodes("com.microsoft.SkipSimplifiedLayerNormalization", 2, []*ir.Value{n.x, n.x, n.weights(6)})[1]
+		}, "com.microsoft.SkipSimplifiedLayerNormalization"},
 		{"what nobody reads", "dead", func(n net) *ir.Value {
 			n.node("Exp", n.x)
 			return n.node("Relu", n.x)
@@ -180,6 +193,7 @@ func TestNormOfInt32Axes(t *testing.T) {
 func left(t *testing.T, opset int, passes string, build func(n net) *ir.Value) string {
 	t.Helper()
 	b := ir.NewBuilder(opset)
+	b.Import("com.microsoft", 1)
 	n := net{b, b.Input("x", tensor.Float32, ir.Dims(1, 4, 6, 6))}
 	b.Output("y", build(n))
 	m, err := b.Model()

@@ -126,3 +126,9 @@ for d, name in [(1, 'forward'), (1, 'reverse'), (2, 'bidirectional')]:
              'P': r(d, 3 * H)}, ['Y', 'Yh', 'Yc'], hidden_size=H, direction=name, input_forget=coupled)
 case('dft_17', 'DFT', '', {'X': r(1, 17, 3, 1)}, ['Y'], axis=1)
 case('stft_complex', 'STFT', '', {'X': r(2, 30, 1), 's': np.array(5), 'w': r(12)}, ['Y'], onesided=1)
+# what optimised files hold besides
+case('layer_norm_13', 'LayerNormalization', '', {'X': A, 'scale': vec(), 'B': vec()}, ['Y'], onnx_opset=13, axis=-1, epsilon=1e-5)
+case('fused_conv_plain', 'FusedConv', MS, {'X': r(1, 3, 6, 6), 'W': r(4, 3, 3, 3), 'B': None, 'Z': r(1, 4, 4, 4)}, ['Y'])
+for act, extra in [('Tanh', {}), ('Sigmoid', {}), ('Clip', dict(activation_params=[-0.5, 1.5])), ('HardSigmoid', dict(activation_params=[0.3, 0.4]))]:
+    case(f'fused_conv_{act.lower()}', 'FusedConv', MS, {'X': r(1, 4, 5, 5), 'W': r(4, 2, 3, 3), 'B': r(4)}, ['Y'], constants=['W', 'B'], group=2, activation=act, **extra)
+case('quick_gelu_silu', 'QuickGelu', MS, {'X': A}, ['Y'], alpha=1.)
