@@ -18,7 +18,7 @@ var qlinears = []Def{
 	{Domain: microsoft, Name: "QLinearSigmoid", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearSigmoid},
 	{Domain: microsoft, Name: "QLinearLeakyRelu", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearLeakyRelu},
 	{Domain: microsoft, Name: "QLinearGlobalAveragePool", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newQLinearGlobalPool},
-	{Domain: microsoft, Name: "QLinearAveragePool", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearPool},
+	{Domain: microsoft, Name: "QLinearAveragePool", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: anyChannels(newQLinearPool)},
 	{Domain: microsoft, Name: "QLinearConcat", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{5, Many}, Out: Exactly(1), New: newQLinearConcat},
 	{Domain: microsoft, Name: "QLinearSoftmax", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newQLinearSoftmax},
 	{Domain: microsoft, Name: "QLinearWhere", Since: 1, Types: tensor.Types(tensor.Bool), In: Exactly(9), Out: Exactly(1), New: newQLinearWhere},
@@ -281,15 +281,8 @@ type viaNumbers struct{ Op }
 
 // newQLinearPool averages windows in float32.
 func newQLinearPool(n *ir.Node) (Op, error) {
-	a := n.ReadAttrs()
-	if a.Int("channels_last", 0) != 0 {
-		a.Fail("attribute \"channels_last\" is set, which is not supported; only channels first is")
-	}
 	op, err := newAveragePool(n)
-	if err != nil {
-		return nil, err
-	}
-	return viaNumbers{op}, a.Err()
+	return viaNumbers{op}, err
 }
 
 // newQLinearSoftmax takes the opset whose Softmax it means from an attribute:

@@ -15,7 +15,7 @@ var integerProducts = []Def{
 	{Name: "MatMulInteger", Since: 10, Types: bytes8, In: Arity{2, 4}, Out: Exactly(1), New: newMatMulInteger},
 	{Name: "QLinearConv", Since: 10, Types: bytes8, In: Arity{8, 9}, Out: Exactly(1), New: newQLinearConv},
 	{Name: "QLinearMatMul", Since: 10, Types: bytes8 | tensor.Float8Types, In: Exactly(8), Out: Exactly(1), New: newQLinearMatMul},
-	{Domain: microsoft, Name: "QLinearConv", Since: 1, Types: bytes8, In: Arity{8, 9}, Out: Exactly(1), New: newQLinearConv},
+	{Domain: microsoft, Name: "QLinearConv", Since: 1, Types: bytes8, In: Arity{8, 9}, Out: Exactly(1), New: anyChannels(newQLinearConv)},
 }
 
 // integerConv is a convolution of 8-bit integers without their zero points,
@@ -26,9 +26,6 @@ func newIntegerConv(n *ir.Node) (integerConv, error) {
 	a := n.ReadAttrs()
 	op := integerConv{conv{readWindow(a), readGroup(a)}}
 	op.ceil = false
-	if a.Int("channels_last", 0) != 0 {
-		a.Fail("attribute \"channels_last\" is set, which is not supported; only channels first is")
-	}
 	return op, a.Err()
 }
 

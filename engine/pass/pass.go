@@ -24,6 +24,7 @@ type Pass struct {
 // goes into a convolution of the fused form, which takes its weights as they are,
 // and before activations and sums do, since they follow it.
 var All = []Pass{
+	{"channels", "brings channels to the front where ONNX Runtime's optimiser has moved them last", channelsFirst},
 	{"contrib", "spells out what ONNX Runtime's optimiser has joined", spellOut},
 	{"quant", "turns operators between codes of 8 bits into integer ones", joinQuantized},
 	{"fold", "computes what depends on constants only", foldConstants},

@@ -150,6 +150,14 @@ func TestPasses(t *testing.T) {
 		{"a sum that is broadcast", "conv residual", func(n net) *ir.Value {
 			return n.node("Add", n.conv(n.x), n.Node("GlobalAveragePool", []*ir.Value{n.x}))
 		}, "vision.internal.Conv GlobalAveragePool Add"},
+		{"channels last and back", "channels contrib", func(n net) *ir.Value {
+			y := n.Node("Transpose", []*ir.Value{n.x}, ir.AttrInts("perm", 0, 2, 3, 1))
+			y = n.node("Relu", n.Node("com.microsoft.NhwcFusedConv", []*ir.Value{y, n.weights(4, 4, 3, 3)}))
+			return n.Node("Transpose", []*ir.Value{y}, ir.AttrInts("perm", 0, 3, 1, 2))
+		}, "Conv Relu Identity"},
+		{"channels last from the beginning", "channels contrib", func(n net) *ir.Value {
+			return n.node("com.microsoft.NhwcFusedConv", n.x, n.weights(4, 6, 3, 3), nil, n.node("com.microsoft.NhwcFusedConv", n.x, n.weights(4, 6, 3, 3)))
+		}, "Transpose Conv Conv Add Transpose"},
 		{"a joined convolution, sum and activation", "contrib conv residual", func(n net) *ir.Value {
 			return n.Node("com.microsoft.FusedConv", []*ir.Value{n.x, n.weights(4, 4, 3, 3), n.weights(4), n.x}, ir.AttrInts("pads", 1, 1, 1, 1), ir.AttrString("activation", "Relu"))
 		}, "vision.internal.Conv"},

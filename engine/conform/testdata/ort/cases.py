@@ -132,3 +132,28 @@ case('fused_conv_plain', 'FusedConv', MS, {'X': r(1, 3, 6, 6), 'W': r(4, 3, 3, 3
 for act, extra in [('Tanh', {}), ('Sigmoid', {}), ('Clip', dict(activation_params=[-0.5, 1.5])), ('HardSigmoid', dict(activation_params=[0.3, 0.4]))]:
     case(f'fused_conv_{act.lower()}', 'FusedConv', MS, {'X': r(1, 4, 5, 5), 'W': r(4, 2, 3, 3), 'B': r(4)}, ['Y'], constants=['W', 'B'], group=2, activation=act, **extra)
 case('quick_gelu_silu', 'QuickGelu', MS, {'X': A}, ['Y'], alpha=1.)
+for kind, q in [('uint8', u8), ('int8', i8)]:
+    z = lambda v: np.array(v, dtype=kind)
+    case(f'qlinear_conv_last_{kind}', 'QLinearConv', MS, {'x': q(2, 5, 4, 4), 'xs': f(0.02), 'xz': z(10), 'w': i8(6, 2, 3, 3), 'ws': np.abs(r(6)) / 50, 'wz': np.zeros(6, 'int8'), 'ys': f(0.3),
+         'yz': z(5), 'B': rng.integers(-999, 999, size=6).astype('int32')}, ['y'], constants=['w', 'ws', 'wz', 'B'], channels_last=1, group=2, pads=[1, 0, 1, 1], strides=[2, 1])
+    case(f'qlinear_average_pool_last_{kind}', 'QLinearAveragePool', MS, {'X': q(1, 6, 5, 3), 'xs': f(0.04), 'xz': z(10), 'ys': f(0.03), 'yz': z(20)}, ['Y'], kernel_shape=[3, 2], strides=[2, 1],
+         pads=[1, 0, 1, 1], channels_last=1)
+    case(f'qlinear_global_average_pool_last_{kind}', 'QLinearGlobalAveragePool', MS, {'X': q(1, 4, 5, 3), 'xs': f(0.04), 'xz': z(10), 'ys': f(0.02), 'yz': z(20)}, ['Y'], channels_last=1)
+    case(f'nhwc_max_pool_{kind}', 'NhwcMaxPool', MS, {'X': q(2, 6, 5, 3)}, ['Y'], kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 1], dilations=[1, 2])
+
+
+# small networks as the optimiser writes them
+def conv8(name, x, y, group=1, shape=(8, 8, 1, 1), **attrs):
+    """A QLinearConv with its constants."""
+    weights = {f'{name}_w': i8(*shape), f'{name}_ws': np.abs(r(shape[0])) / 50, f'{name}_wz': np.zeros(shape[0], 'int8'), f'{name}_b': rng.integers(-999, 999, size=shape[0]).astype('int32')}
+    return weights, ('QLinearConv', [x, 's', 'z', f'{name}_w', f'{name}_ws', f'{name}_wz', 's', 'z', f'{name}_b'], y, dict(group=group, kernel_shape=list(shape[2:]), **attrs))
+
+
+w1, c1 = conv8('c1', 'xq', 'a', shape=(16, 3, 3, 3), strides=[2, 2], pads=[1, 1, 1, 1])
+w2, c2 = conv8('c2', 'b', 'c', group=16, shape=(16, 1, 3, 3), pads=[1, 1, 1, 1])
+w3, c3 = conv8('c3', 'c', 'd', shape=(16, 16, 1, 1))
+network('optimised_qlinear_all', 'all', {'x': r(1, 3, 12, 12)}, dict(w1, **w2, **w3, s=f(0.05), z=np.uint8(120), gs=f(0.03), gz=np.uint8(100)), 'y',
+        ('QuantizeLinear', ['x', 's', 'z'], 'xq', {}), c1, ('MaxPool', ['a'], 'b', dict(kernel_shape=[2, 2], strides=[2, 2])), c2, c3,
+        (MS + '.QLinearAdd', ['b', 's', 'z', 'd', 's', 'z', 's', 'z'], 'e', {}), (MS + '.QLinearLeakyRelu', ['e', 's', 'z', 's', 'z'], 'l', dict(alpha=0.1)),
+        (MS + '.QLinearConcat', ['s', 'z', 'l', 's', 'z', 'c', 's', 'z'], 'j', dict(axis=1)),
+        (MS + '.QLinearGlobalAveragePool', ['j', 's', 'z', 'gs', 'gz'], 'g', {}), ('DequantizeLinear', ['g', 'gs', 'gz'], 'y', {}))

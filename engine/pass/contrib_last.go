@@ -1,0 +1,176 @@
+package pass
+
+import (
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+)
+
+// toFirst and toLast are the orders of a Transpose that brings channels to the
+// second place, and back to the last.
+var toFirst, toLast = []int64{0, 3, 1, 2}, []int64{0, 2, 3, 1}
+
+// channelsFirst lets operators of ONNX Runtime on pictures with channels last
+// compute with channels first, as do all kernels, and what lies between them
+// too: pictures are turned around where such operators begin and end, as the
+// files do.
+func channelsFirst(e *Editor) (int, error) {
+	if !slices.ContainsFunc(e.Graph.Nodes, func(n *ir.Node) bool { _, _, last := firstForm(n); return last }) {
+		return 0, nil
+	}
+	f := fronts{}
+	changes := 0
+	var nodes []*ir.Node
+	for _, n := range e.Graph.Nodes {
+		s := &speller{graph: e.Graph, node: n}
+		f.rewrite(s)
+		if s.err != nil {
+			return changes, s.err
+		}
+		if len(s.made) == 0 {
+			nodes = append(nodes, n)
+			continue
+		}
+		nodes = append(nodes, s.made...)
+		changes++
+	}
+	e.Graph.Nodes = nodes
+	e.look()
+	e.changed = true
+	_, err := dropDead(e) // the ways around that nobody takes
+	return changes, err
+}
+
+// fronts are pictures with channels first, by the same with channels last.
+type fronts map[*ir.Value]*ir.Value
+
+// rewrite makes a node's stand-in where there is one.
+func (f fronts) rewrite(s *speller) {
+	n := s.node
+	if is(n, "Transpose") {
+		switch a := n.Attr("perm"); {
+		case a != nil && slices.Equal(a.Ints, toLast):
+			f[n.Outputs[0]] = n.Inputs[0]
+		case a != nil && slices.Equal(a.Ints, toFirst) && f[n.Inputs[0]] != nil:
+			s.give(0, s.add("", "Identity", 13, []*ir.Value{f[n.Inputs[0]]}))
+		}
+		return
+	}
+	form, pictures, last := firstForm(n)
+	if !last {
+		if pictures = pointwise(n); len(pictures) == 0 {
+			return
+		}
+		for _, i := range pictures {
+			if f[n.Inputs[i]] == nil {
+				return
+			}
+		}
+		form.domain, form.op, form.version, form.attrs = n.Domain, n.Op, n.Version, n.Attrs
+		if n.Attr("axis") != nil {
+			form.attrs = append(kept(n, "axis"), ir.AttrInt("axis", 1))
+		}
+	}
+	inputs := slices.Clone(n.Inputs)
+	for _, i := range pictures {
+		v := n.Inputs[i]
+		if f[v] == nil {
+			f[v] = s.transpose(v, toFirst)
+		}
+		inputs[i] = f[v]
+	}
+	y := s.add(form.domain, form.op, form.version, inputs, form.attrs...)
+	s.give(0, s.transpose(y, toLast))
+	f[n.Outputs[0]] = y
+}
+
+func (s *speller) transpose(v *ir.Value, order []int64) *ir.Value {
+	return s.add("", "Transpose", 13, []*ir.Value{v}, ir.AttrInts("perm", int(order[0]), int(order[1]), int(order[2]), int(order[3])))
+}
+
+// form is an operator with its attributes.
+type form struct {
+	domain, op string
+	version    int
+	attrs      []*ir.Attr
+}
+
+// firstForm is the operator with channels first that a node stands for, and
+// which inputs are pictures; last is false where the node is no operator with
+// channels last in two dimensions.
+func firstForm(n *ir.Node) (f form, pictures []int, last bool) {
+	if n.Domain != microsoft || n.Inputs[0] == nil || n.Inputs[0].Fact.Shape.Rank() != 4 {
+		return f, nil, false
+	}
+	f.attrs, pictures = kept(n, "channels_last"), []int{0}
+	switch n.Op {
+	case "NhwcMaxPool":
+		f.op, f.version = "MaxPool", 12
+		return f, pictures, true
+	case "NhwcConv":
+		f.op, f.version = "Conv", 11
+		return f, pictures, true
+	case "NhwcFusedConv":
+		f.domain, f.op, f.version = microsoft, "FusedConv", 1
+		if len(n.Inputs) > 3 && n.Inputs[3] != nil {
+			pictures = []int{0, 3}
+		}
+		return f, pictures, true
+	case "QLinearConv":
+		f.op, f.version = "QLinearConv", 10
+	case "QLinearAveragePool", "QLinearGlobalAveragePool":
+		f.domain, f.op, f.version = microsoft, n.Op, 1
+	default:
+		return f, nil, false
+	}
+	a := n.Attr("channels_last")
+	return f, pictures, a != nil && a.Int != 0
+}
+
+// pointwise are the inputs that are pictures of a node that treats all places
+// alike; none where it is another.
+func pointwise(n *ir.Node) []int {
+	if len(n.Outputs) != 1 {
+		return nil
+	}
+	switch n.Op {
+	case "Relu", "Sigmoid", "Tanh":
+		return []int{0}
+	case "Clip", "QuantizeLinear", "DequantizeLinear":
+		for _, v := range n.Inputs[1:] {
+			if v != nil && v.Fact.Shape.Rank() > 0 && !one(v) {
+				return nil
+			}
+		}
+		if n.Attr("axis") != nil {
+			return nil
+		}
+		return []int{0}
+	case "QLinearSigmoid", "QLinearLeakyRelu":
+		return []int{0}
+	case "Add", "Mul":
+		return []int{0, 1}
+	case "QLinearAdd", "QLinearMul":
+		return []int{0, 3}
+	case "Concat", "QLinearConcat":
+		if a := n.Attr("axis"); a == nil || a.Int != 3 && a.Int != -1 {
+			return nil
+		}
+		first, step := 0, 1
+		if n.Op == "QLinearConcat" {
+			first, step = 2, 3
+		}
+		var all []int
+		for i := first; i < len(n.Inputs); i += step {
+			all = append(all, i)
+		}
+		return all
+	}
+	return nil
+}
+
+// one reports whether v surely has one element.
+func one(v *ir.Value) bool {
+	k, ok := v.Fact.Shape.Count()
+	return ok && k == 1
+}
