@@ -13,8 +13,9 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// Model is what a classifier needs: a network, how to feed it, what its classes
-// mean (nil: numbers). A *zoo.Model is one.
+// Model is what a classifier needs: a network, an encoder that feeds it pictures,
+// and the labels of its classes (nil: classes are shown by number). A *zoo.Model is
+// one.
 type Model interface {
 	Session() *engine.Session
 	Encoder() *vision.Encoder
@@ -24,7 +25,7 @@ type Model interface {
 // Prediction is one class with its probability.
 type Prediction struct {
 	Index       int     // in the network's output
-	ID          string  // the data set's own id, such as n02123045; "" where it has none
+	ID          string  // the data set's own id, such as n02123045; "" if it has none
 	Label       string  // short name; not unique, see Index and ID
 	Probability float64 // 0 to 1
 }
@@ -37,9 +38,9 @@ type options struct{ top, batch, workers int }
 // Top asks for the n most probable classes, at least one; the default is 5.
 func Top(n int) Option { return func(o *options) { o.top = n } }
 
-// Image names what is in a picture: the most probable classes, most probable
-// first; of equal ones the lower index. It is an error where the network gives
-// something else than a score for each class, or NaN.
+// Image returns the most probable classes of a picture, the most probable first;
+// equally probable ones are in order of their index. It is an error if the
+// network's first output is not one score per class, or holds NaN.
 func Image(m Model, img *vision.Image, opts ...Option) ([]Prediction, error) {
 	return ImageContext(context.Background(), m, img, opts...)
 }
@@ -63,11 +64,12 @@ func ImageContext(ctx context.Context, m Model, img *vision.Image, opts ...Optio
 }
 
 var (
-	errNoModel   = errors.New("there is no model; zoo.Load gives one")
+	errNoModel   = errors.New("the model is nil; zoo.Load opens one")
 	errNoPicture = errors.New("no input of the model takes a picture")
 )
 
-// Tensor names what is in a picture that the model's encoder has encoded.
+// Tensor is ImageContext for a picture that the model's encoder has already
+// encoded.
 func Tensor(ctx context.Context, m Model, x *tensor.Tensor, opts ...Option) ([]Prediction, error) {
 	o, err := newOptions(opts)
 	if err != nil {
@@ -80,8 +82,8 @@ func Tensor(ctx context.Context, m Model, x *tensor.Tensor, opts ...Option) ([]P
 	return ranked(all[0], m.Labels(), o.top)
 }
 
-// ranked makes predictions of one picture's scores. Where the network computed no
-// number, there is none to tell.
+// ranked turns one picture's scores into predictions. Scores that are NaN are an
+// error.
 func ranked(scores []float64, labels *label.Set, n int) ([]Prediction, error) {
 	p := Softmax(scores)
 	lost := 0
@@ -110,8 +112,8 @@ func rows(ctx context.Context, m Model, x *tensor.Tensor, n int) ([][]float64, e
 	return scores(out[outputs[0].Name], n, m.Labels())
 }
 
-// scores cuts an output into a flat list for each of n pictures. A network that
-// gives out features besides is none of a classifier's.
+// scores cuts an output into one flat list per picture. An output that has a map of
+// scores for each picture is not a classifier's.
 func scores(t *tensor.Tensor, n int, labels *label.Set) ([][]float64, error) {
 	switch {
 	case t.DType() >= tensor.Sequence || t.DType() == tensor.String || t.Len() == 0:
@@ -142,8 +144,8 @@ func scores(t *tensor.Tensor, n int, labels *label.Set) ([][]float64, error) {
 	return out, nil
 }
 
-// Softmax turns logits into probabilities. Scores that are probabilities
-// already, none negative and their sum near 1, are handed back as they are.
+// Softmax turns logits into probabilities. Scores that are probabilities already
+// (none is negative, and their sum is near 1) are returned unchanged.
 func Softmax(logits []float64) []float64 {
 	sum, most, negative := 0.0, math.Inf(-1), false
 	for _, v := range logits {

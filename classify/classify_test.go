@@ -8,34 +8,36 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/visionzoo/vision/assets"
 	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/classify"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
 
-func Example() {
-	m, err := zoo.Load("")
+func ExampleImage() {
+	m, err := zoo.Load("") // the built-in model of ten classes; "resnet50" has ImageNet's thousand
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer m.Close()
-	f, err := assets.Samples().Open("cat.png")
+	img, err := vision.Open("../assets/samples/cat.png")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer f.Close()
-	img, err := vision.Decode(f)
+	top, err := classify.Image(m, img, classify.Top(3))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	top, err := classify.Image(m, img, classify.Top(1))
-	fmt.Println(top[0].Label, err)
-	// Output: cat <nil>
+	for _, p := range top {
+		fmt.Printf("%3.0f %% %s\n", 100*p.Probability, p.Label)
+	}
+	// Output:
+	//  99 % cat
+	//   0 % dog
+	//   0 % automobile
 }
 
 func TestRank(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/assets/label"
 )
 
-// Rank picks the n most probable classes; of equal ones the lower index comes
-// first, NaN ranks last.
+// Rank returns the n most probable classes, the most probable first; equally
+// probable ones are in order of their index, and NaN ranks last.
 func Rank(p []float64, labels *label.Set, n int) []Prediction {
 	if labels != nil {
 		labels, _ = labels.Fit(len(p))
@@ -28,15 +28,16 @@ func Rank(p []float64, labels *label.Set, n int) []Prediction {
 	return out
 }
 
-// topIndices are the indices of the n largest values, in order. It gathers up to
-// twice as many that are larger than the n-th found so far before it sorts
-// them, so that most of a long list is looked at once and never moved.
+// topIndices returns the indices of the n largest values, in order. It collects up
+// to 2n values that exceed the n-th largest so far before it sorts them, so that
+// most of a long list is looked at once and never moved.
 func topIndices(p []float64, n int) []int {
 	if n == 0 {
 		return nil
 	}
 	order := func(a, b int) int {
-		// cmp.Compare has NaN below all numbers, so that turned round it is last.
+		// cmp.Compare puts NaN below all numbers, so in descending order it comes
+		// last.
 		return cmp.Or(cmp.Compare(p[b], p[a]), a-b)
 	}
 	best := make([]int, 0, 2*n)

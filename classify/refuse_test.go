@@ -110,7 +110,7 @@ func TestLeftOut(t *testing.T) {
 		}
 	}
 	for _, err := range classify.Stream(context.Background(), m, nil) {
-		if errs++; err == nil || !strings.Contains(err.Error(), "there are no sources") {
+		if errs++; err == nil || !strings.Contains(err.Error(), "the sources are nil") {
 			t.Error(err)
 		}
 	}

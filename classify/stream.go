@@ -16,41 +16,41 @@ import (
 
 // Result is one picture of a Stream.
 type Result struct {
-	Name        string // the source's
+	Name        string // of the source
 	Predictions []Prediction
-	// Decode and Encode are the picture's own times; Infer is that of the run
-	// it was part of, divided by the pictures of that run.
+	// Decode and Encode are the picture's own times; Infer is the time of the run
+	// that the picture was part of, divided by the number of pictures in that run.
 	Decode, Encode, Infer time.Duration
 }
 
-// Batch makes a Stream put up to n pictures of one size into each run; the
-// default is 1. The network must take batches of any length, or of just n.
+// Batch makes a Stream put up to n pictures of the same input size into each run of
+// the network; the default is 1. The network must accept batches of any length, or
+// of exactly n.
 func Batch(n int) Option { return func(o *options) { o.batch = n } }
 
-// Workers bounds how many pictures of a Stream are in the network at the same
-// time, each in a run of its own; the default is GOMAXPROCS. With fewer, one more
-// picture is being decoded and encoded meanwhile. A session opened with
-// engine.Threads(1) makes the most of several runs at a time.
+// Workers bounds how many runs of the network a Stream has under way at the same
+// time; the default is GOMAXPROCS. With fewer, one more picture is decoded and
+// encoded meanwhile. Several runs at a time are fastest with a session that was
+// opened with engine.Threads(1).
 func Workers(n int) Option { return func(o *options) { o.workers = n } }
 
-// Stream names what is in many pictures: results in the order of the sources,
-// while later pictures are being decoded and encoded and others are in the
-// network. A picture that fails comes with its error and its Name, and the rest
-// goes on. Once the context is cancelled the last pair is its error, with an
-// empty Result. At any time at most workers+1 pictures are decoded, as many
-// batches encoded, and 2·workers+4 batches of sources read ahead, counted from
-// the one that is due next.
-//
-// The sources are read on a goroutine of the Stream's own. They may decode into
-// memory of the Stream's (vision.Into), and leave out what the model does not look
-// at (vision.SeenBy); a picture that is the source's own is left as it is. Leaving the loop ends everything that was begun.
+// Stream classifies many pictures. It yields results in the order of the sources,
+// while later pictures are being decoded, encoded and run. A picture that fails
+// yields its error with its Name, and the rest goes on. If the context is
+// cancelled, the last pair is its error with an empty Result. At any time at most
+// workers+1 pictures are decoded, as many batches encoded, and 2·workers+4 batches
+// of sources read ahead, counted from the one whose result is due next. The sources
+// are read on a goroutine of the Stream's own. Their Open is called with options
+// that let it decode into memory of the Stream's (vision.Into) and leave out what
+// the model does not look at (vision.SeenBy); pictures that already exist are not
+// written to. Leaving the loop ends everything that was begun.
 func Stream(ctx context.Context, m Model, sources iter.Seq[vision.Source], opts ...Option) iter.Seq2[Result, error] {
 	o, err := newOptions(opts)
 	if err == nil {
 		err = o.checkStream(m)
 	}
 	if err == nil && sources == nil {
-		err = errors.New("there are no sources; slices.Values makes them of a list, vision.Sources of names")
+		err = errors.New("the sources are nil; slices.Values makes them from a list")
 	}
 	return func(yield func(Result, error) bool) {
 		if err != nil {
@@ -74,7 +74,7 @@ func Stream(ctx context.Context, m Model, sources iter.Seq[vision.Source], opts 
 	}
 }
 
-// inBatches gathers up to n sources at a time.
+// inBatches yields the sources in groups of up to n.
 func inBatches(sources iter.Seq[vision.Source], n int) iter.Seq[[]vision.Source] {
 	return func(yield func([]vision.Source) bool) {
 		var batch []vision.Source
@@ -124,19 +124,19 @@ type stream struct {
 	runs    pipeline.Gate
 }
 
-// picture is one of a batch.
+// picture is one picture of a batch.
 type picture struct {
 	result Result
 	err    error
 }
 
-// batch brings pictures from their sources to predictions. Those that follow
-// one another and are of one shape once encoded share a run.
+// batch takes pictures from their sources to predictions. Consecutive pictures that
+// have the same shape once encoded share a run.
 func (s *stream) batch(ctx context.Context, n int, sources []vision.Source) []picture {
 	desk, encoder := &s.desks[n], s.model.Encoder()
 	all := make([]picture, len(sources))
 	var x *tensor.Tensor
-	var group []*picture // those that x begins with
+	var group []*picture // the pictures at the beginning of x
 	for i, source := range sources {
 		p := &all[i]
 		p.result.Name = source.Name
@@ -163,7 +163,7 @@ func (s *stream) batch(ctx context.Context, n int, sources []vision.Source) []pi
 	return all
 }
 
-// shape is that of the batch which a picture is to be encoded into.
+// shape is the shape of the batch that a picture is encoded into.
 func (s *stream) shape(img *vision.Image) ([]int, error) {
 	shape, err := s.model.Encoder().Shape(img.Width, img.Height)
 	if n := s.size(); n > 1 && err == nil {
@@ -173,7 +173,7 @@ func (s *stream) shape(img *vision.Image) ([]int, error) {
 	return shape, err
 }
 
-// size is how many pictures a batch has room for.
+// size is the number of pictures that a batch has room for.
 func (s *stream) size() int {
 	if n, fixed := s.fixed(); fixed {
 		return n
@@ -181,7 +181,7 @@ func (s *stream) size() int {
 	return s.options.batch
 }
 
-// fixed is how many pictures the network takes, where it takes no other number.
+// fixed is the number of pictures per run, if the network accepts only one number.
 func (s *stream) fixed() (int, bool) {
 	in := s.model.Session().Inputs()[0].Shape
 	if len(in.Dims) == 4 && in.Dims[0].Known() {
@@ -190,9 +190,9 @@ func (s *stream) fixed() (int, bool) {
 	return 0, false
 }
 
-// run sends the pictures that x begins with through the network. A batch that
-// fails is tried again picture by picture, so that the error is that of the
-// picture it belongs to.
+// run runs the network on the pictures at the beginning of x. A batch that fails is
+// run again picture by picture, so that the error goes to the picture that caused
+// it.
 func (s *stream) run(ctx context.Context, x *tensor.Tensor, group []*picture) {
 	if len(group) == 0 {
 		return
@@ -235,7 +235,7 @@ func (s *stream) runTogether(ctx context.Context, x *tensor.Tensor, group []*pic
 	return nil
 }
 
-// alone is a batch as large as x that begins with number i of x.
+// alone is a batch as large as x whose first picture is number i of x.
 func alone(x *tensor.Tensor, i int) *tensor.Tensor {
 	one := tensor.New(x.DType(), x.Shape()...)
 	size := len(x.Bytes()) / x.Dim(0)
@@ -252,11 +252,11 @@ func newOptions(opts []Option) (options, error) {
 	}
 	switch {
 	case o.top < 1:
-		return o, fmt.Errorf("the %d most probable classes are asked for; at least 1 is needed", o.top)
+		return o, fmt.Errorf("the %d most probable classes were asked for; ask for at least 1", o.top)
 	case o.batch < 1:
-		return o, fmt.Errorf("a batch of %d pictures; at least 1 is needed", o.batch)
+		return o, fmt.Errorf("a batch of %d pictures; it must be at least 1", o.batch)
 	case o.workers < 1:
-		return o, fmt.Errorf("%d workers; at least 1 is needed", o.workers)
+		return o, fmt.Errorf("%d workers; there must be at least 1", o.workers)
 	}
 	return o, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -36,6 +37,38 @@ func ExampleStream() {
 	// cat cat
 	// horse horse
 	// truck truck
+}
+
+// All pictures of a folder and its subfolders.
+func ExampleStream_folder() {
+	m, err := zoo.Load("", zoo.WithEngine(engine.Threads(1)))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	pictures := func(yield func(vision.Source) bool) {
+		for source, err := range vision.Sources([]string{"../assets/samples"}, vision.Recursive()) {
+			if err != nil {
+				fmt.Println(err)
+				continue
+			}
+			if !yield(source) {
+				return
+			}
+		}
+	}
+	for r, err := range classify.Stream(context.Background(), m, pictures, classify.Top(1)) {
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(filepath.Base(r.Name), r.Predictions[0].Label)
+	}
+	// Output:
+	// cat.png cat
+	// horse.png horse
+	// truck.png truck
 }
 
 // samples are embedded pictures as sources; "bad" is one that cannot be opened.
@@ -165,11 +198,11 @@ func TestRefuses(t *testing.T) {
 	if _, err := classify.Image(m, vision.NewImage(32, 32), classify.Top(0)); err == nil {
 		t.Error("the 0 most probable classes, and no error")
 	}
-	if _, err := classify.Image(nil, vision.NewImage(32, 32)); err == nil || !strings.Contains(err.Error(), "no model") {
+	if _, err := classify.Image(nil, vision.NewImage(32, 32)); err == nil || !strings.Contains(err.Error(), "the model is nil") {
 		t.Errorf("no model: %v", err)
 	}
 	for _, err := range classify.Stream(t.Context(), nil, samples("cat")) {
-		if err == nil || !strings.Contains(err.Error(), "no model") {
+		if err == nil || !strings.Contains(err.Error(), "the model is nil") {
 			t.Errorf("a stream without a model: %v", err)
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// COCOTruth is what COCO's annotation files say of pictures.
+// COCOTruth is the content of one of COCO's annotation files: what its pictures
+// really show.
 type COCOTruth struct {
 	Images      []COCOImage      `json:"images"`
 	Annotations []COCOAnnotation `json:"annotations"`
@@ -32,8 +33,8 @@ type COCOClass struct {
 	Name string `json:"name"`
 }
 
-// COCOAnnotation is an object of the truth. Its area is the annotators', which is
-// that of the mask where there is one.
+// COCOAnnotation is an object of the truth. Its area is the one the annotators
+// give: that of the mask, if there is one.
 type COCOAnnotation struct {
 	ImageID      int64           `json:"image_id"`
 	CategoryID   int             `json:"category_id"`
@@ -46,7 +47,8 @@ type COCOAnnotation struct {
 }
 
 // COCOResult is an object that a model found, as COCO's results files list them.
-// Where FileName is that of a picture of the truth it counts, else ImageID.
+// Its picture is the one that FileName names, if the truth has such a picture, else
+// the one with ImageID.
 type COCOResult struct {
 	ImageID      int64           `json:"image_id"`
 	FileName     string          `json:"file_name"`
@@ -57,7 +59,7 @@ type COCOResult struct {
 	Keypoints    []float64       `json:"keypoints"`
 }
 
-// COCOFlag is true or false; JSON has it as 1 and 0 too.
+// COCOFlag is a bool that JSON may also hold as 1 or 0.
 type COCOFlag bool
 
 // UnmarshalJSON takes 0 and false for false.
@@ -91,7 +93,7 @@ func ReadCOCOResults(r io.Reader) ([]COCOResult, error) {
 	return all, nil
 }
 
-// jsonFault says what was needed where JSON is of another kind.
+// jsonFault words a JSON error; needed says what the file should hold.
 func jsonFault(err error, needed string) string {
 	var kind *json.UnmarshalTypeError
 	switch {
@@ -105,7 +107,7 @@ func jsonFault(err error, needed string) string {
 	return err.Error()
 }
 
-// COCOTask is what is compared.
+// COCOTask is the kind of objects that an evaluation compares.
 type COCOTask string
 
 // The tasks, as COCO calls them.
@@ -115,13 +117,13 @@ const (
 	COCOKeypoints COCOTask = "keypoints"
 )
 
-// cocoObject is an object of either side, ready to be compared.
+// cocoObject is an object of the truth or of the results, ready to be compared.
 type cocoObject struct {
 	box    Box
 	area   float64
 	score  float64
 	crowd  bool
-	ignore bool // is never missed and never counts
+	ignore bool // neither missing it nor finding it counts
 	mask   *Mask
 	points []float64
 	seen   int // keypoints of the truth that are labelled
@@ -133,7 +135,7 @@ type cocoKey struct {
 	class int
 }
 
-// cocoTable is both sides by picture and class.
+// cocoTable holds the truth and the results by picture and class.
 type cocoTable struct {
 	images  []int64
 	classes []int
@@ -218,8 +220,8 @@ func (a *COCOAnnotation) object(size COCOImage, task COCOTask) (cocoObject, erro
 	return o, nil
 }
 
-// object has the area of the box where the entry has one, as in pycocotools, even
-// where masks are compared; leave the box out to have the mask's.
+// object takes the area of the box if the entry has one, as pycocotools does even
+// when masks are compared; an entry without a box gets the area of its mask.
 func (r *COCOResult) object(size COCOImage, task COCOTask) (cocoObject, error) {
 	o := cocoObject{score: r.Score}
 	if math.IsNaN(r.Score) || math.IsInf(r.Score, 0) {
@@ -252,7 +254,7 @@ func (r *COCOResult) object(size COCOImage, task COCOTask) (cocoObject, error) {
 	return o, nil
 }
 
-// spanned is the area of the box around points.
+// spanned is the area of the bounding box of the points.
 func spanned(points []float64) float64 {
 	b := Box{math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)}
 	for i := 0; i < len(points); i += 3 {
@@ -296,9 +298,9 @@ func cocoMask(raw json.RawMessage, size COCOImage) (*Mask, error) {
 	return m, m.check()
 }
 
-// overlap is how well a found object fits one of the truth, 0 to 1: the IoU of
-// boxes or masks (of a crowd, the part of the found object inside), or the
-// similarity of keypoints.
+// overlap measures how well a found object fits one of the truth, 0 to 1: the IoU
+// of boxes or masks (for a crowd, the share of the found object that lies inside),
+// or the similarity of keypoints.
 func (task COCOTask) overlap(found, truth *cocoObject) float64 {
 	switch task {
 	case COCOKeypoints:
@@ -317,7 +319,7 @@ func (task COCOTask) overlap(found, truth *cocoObject) float64 {
 	if inter == 0 {
 		return 0
 	}
-	// COCO takes areas from width times height, whatever their signs.
+	// COCO computes areas as width times height, whatever their signs.
 	area := func(b Box) float64 { return (b.X2 - b.X1) * (b.Y2 - b.Y1) }
 	if truth.crowd {
 		return inter / area(found.box)
@@ -325,13 +327,15 @@ func (task COCOTask) overlap(found, truth *cocoObject) float64 {
 	return inter / (area(found.box) + area(truth.box) - inter)
 }
 
-// cocoSigmas are how far annotators differ in each of a person's 17 points, as a
-// part of the root of the person's area (COCO's keypoint evaluation).
+// cocoSigmas are the annotators' standard deviations for each of a person's 17
+// points, relative to the square root of the person's area (COCO's keypoint
+// evaluation).
 var cocoSigmas = []float64{.026, .025, .025, .035, .035, .079, .079, .072, .072, .062, .062, .107, .107, .087, .087, .089, .089}
 
 // similarity is COCO's object keypoint similarity: the mean of
-// exp(-d²/(2·area·(2·sigma)²)) over the labelled points. Where the truth has none,
-// d is how far a point lies outside the box doubled to each side.
+// exp(-d²/(2·area·(2·sigma)²)) over the labelled points. If the truth has no
+// labelled points, d is how far a point lies outside the box extended by its own
+// size on each side.
 func similarity(found, truth *cocoObject) float64 {
 	n := min(len(found.points), len(truth.points)) / 3
 	w, h := truth.box.X2-truth.box.X1, truth.box.Y2-truth.box.Y1

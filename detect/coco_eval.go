@@ -64,10 +64,10 @@ func EvaluateCOCO(truth *COCOTruth, results []COCOResult, task COCOTask) ([]COCO
 	return e.metrics(), nil
 }
 
-// cocoCell is one of the settings that are averaged by themselves.
+// cocoCell is one of the settings for which averages are taken separately.
 type cocoCell struct {
 	area int // index into cocoAreas
-	most int // objects of a picture that count
+	most int // the most objects per picture that count
 }
 
 // cocoCurve is precision and recall of one class in a cell.
@@ -83,7 +83,7 @@ type cocoEvaluation struct {
 	curves map[cocoCell][]cocoCurve
 }
 
-// cocoPair is the objects of one picture and class with their overlaps; found is
+// cocoPair holds the objects of one picture and class with their overlaps; found is
 // sorted by score.
 type cocoPair struct {
 	truth, found []cocoObject
@@ -112,13 +112,14 @@ func (e *cocoEvaluation) pairs(class int) []cocoPair {
 	return all
 }
 
-// verdict is what became of a found object at each threshold.
+// verdict says at each threshold whether a found object was matched and whether it
+// is ignored.
 type verdict struct {
 	score           float64
 	matched, ignore [cocoThresholds]bool
 }
 
-// add works out one class in one cell.
+// add computes the curve of one class in one cell.
 func (e *cocoEvaluation) add(cell cocoCell, pairs []cocoPair) {
 	var all []verdict
 	count := 0
@@ -140,7 +141,8 @@ func (e *cocoEvaluation) add(cell cocoCell, pairs []cocoPair) {
 	e.curves[cell] = append(e.curves[cell], c)
 }
 
-// match gives each found object its verdict, and the number of objects to find.
+// match returns the verdict on each found object, and the number of objects to
+// find.
 func (p *cocoPair) match(cell cocoCell) (all []verdict, count int) {
 	area := cocoAreas[cell.area]
 	outside := func(a float64) bool { return a < area.from || a > area.to }
@@ -175,9 +177,9 @@ func (p *cocoPair) match(cell cocoCell) (all []verdict, count int) {
 	return all, count
 }
 
-// bestMatch is the object of the truth that found object i fits best, -1 where it
-// fits none. Those that count come first; one that is ignored is taken only where
-// none of them fits. Of equal fits the later wins, as in pycocotools.
+// bestMatch is the object of the truth that found object i fits best, -1 if it fits
+// none. An ignored object is taken only if none that counts fits. Of equally good
+// fits the later one wins, as in pycocotools.
 func (p *cocoPair) bestMatch(i int, least float64, order []int, taken, ignore []bool) int {
 	at, best := -1, min(least, 1-1e-10)
 	for _, k := range order {
@@ -194,8 +196,7 @@ func (p *cocoPair) bestMatch(i int, least float64, order []int, taken, ignore []
 	return at
 }
 
-// fill interpolates the precision at one threshold and returns the recall in the
-// end.
+// fill interpolates the precision at one threshold and returns the final recall.
 func (c *cocoCurve) fill(t int, all []verdict, count int) float64 {
 	var recall, precision []float64
 	right, wrong := 0.0, 0.0
@@ -207,7 +208,8 @@ func (c *cocoCurve) fill(t int, all []verdict, count int) float64 {
 				wrong++
 			}
 		}
-		// An ignored object still makes a point of the curve, the one before.
+		// An ignored object still adds a point to the curve: the previous one
+		// again.
 		recall = append(recall, right/float64(count))
 		precision = append(precision, right/(right+wrong+0x1p-52))
 	}

@@ -1,12 +1,13 @@
-// Package detect turns what a detector or a segmenter gives out into objects:
-// label, score, box, and where the network has them mask and keypoints, in pixels
-// of the upright original picture.
+// Package detect turns the outputs of a detector or segmenter into objects: label,
+// score, box, and, if the network has them, mask and keypoints, in pixels of the
+// upright original picture.
 //
 //	m, err := zoo.Load("yolox-nano")
 //	objects, err := detect.Image(m, img)
 //
-// How outputs are read is a head, one for each family of networks: the model's
-// card names it, or the names and shapes of the outputs tell it, or the caller.
+// A head reads the outputs of one family of networks. The caller may name it; else
+// the model's card does, or it is recognised by the names and shapes of the
+// outputs.
 package detect
 
 import (
@@ -24,8 +25,9 @@ import (
 	"github.com/visionzoo/vision/zoo"
 )
 
-// Model is what a detector needs: a network, how to feed it, what its classes
-// mean (nil: numbers). A *zoo.Model is one; its card names the head.
+// Model is what a detector needs: a network, an encoder that feeds it pictures, and
+// the labels of its classes (nil: classes are shown by number). A *zoo.Model is
+// one; its card names the head.
 type Model interface {
 	Session() *engine.Session
 	Encoder() *vision.Encoder
@@ -35,10 +37,10 @@ type Model interface {
 // Object is one thing that was found.
 type Object struct {
 	Class     int     // index in the model's label set
-	Label     string  // its name, "class 12" where nobody knows
+	Label     string  // its name, "class 12" if that is not known
 	Score     float64 // 0 to 1
 	Box       Box     // pixels of the original, inside the picture
-	Mask      *Mask   // nil where the network gives none
+	Mask      *Mask   // nil if the network has none
 	Keypoints []Keypoint
 }
 
@@ -46,7 +48,7 @@ type Object struct {
 // network's own measure; a point without one has 1.
 type Keypoint = vision.Keypoint
 
-// options are what the caller asks for; -1 and nil leave it to the head.
+// options are what the caller asks for; -1 and nil mean the head's default.
 type options struct {
 	head    string
 	score   float64
@@ -60,23 +62,23 @@ type options struct {
 // Option changes how outputs are read or what is kept.
 type Option func(*options)
 
-// Head forces a head by name, see Heads.
+// Head sets the head by name; Heads lists the names.
 func Head(name string) Option { return func(o *options) { o.head = name } }
 
 // Score keeps objects of at least this score. The default is the head's: 0.3 for
 // most, 0.5 for those that torchvision and Detectron train, 0.7 for faces.
 func Score(s float64) Option { return func(o *options) { o.score = s } }
 
-// IoU is how much two boxes of a class may overlap before the one with the lower
-// score is dropped, 0 to 1. Heads whose network has done so itself suppress
-// nothing unless this is set.
+// IoU sets how much two boxes of a class may overlap before the one with the lower
+// score is dropped, 0 to 1. If the network has suppressed overlapping boxes itself,
+// the head suppresses nothing unless this is set.
 func IoU(t float64) Option { return func(o *options) { o.iou = t } }
 
 // Max bounds the number of objects; the default is 100.
 func Max(n int) Option { return func(o *options) { o.max = n } }
 
-// Classes keeps objects of these classes alone: names as the label set has them,
-// or indices in digits.
+// Classes keeps only objects of these classes, given by their names in the label
+// set or by their indices in digits.
 func Classes(names ...string) Option { return func(o *options) { o.classes = names } }
 
 // Soft lowers the scores of overlapping boxes by exp(-iou²/sigma) instead of
@@ -86,7 +88,7 @@ func Soft(sigma float64) Option { return func(o *options) { o.soft = sigma } }
 // ClassAgnostic lets boxes of different classes suppress one another.
 func ClassAgnostic() Option { return func(o *options) { o.whole = true } }
 
-// newOptions are the defaults with what a caller says instead.
+// newOptions applies the caller's options to the defaults.
 func newOptions(opts []Option) (options, error) {
 	o := options{score: -1, iou: -1, max: 100}
 	for _, opt := range opts {
@@ -97,7 +99,7 @@ func newOptions(opts []Option) (options, error) {
 	return o, o.check()
 }
 
-// check refuses options that have no meaning, in one place.
+// check refuses options that are out of range.
 func (o *options) check() error {
 	unit := func(v float64) bool { return v >= 0 && v <= 1 }
 	switch {
@@ -113,8 +115,8 @@ func (o *options) check() error {
 	return nil
 }
 
-// Detector is a model with its head settled. It may be used from several
-// goroutines at a time.
+// Detector is a model with the head that reads its outputs. It is safe for
+// concurrent use.
 type Detector struct {
 	model Model
 	opts  options
@@ -125,15 +127,15 @@ type Detector struct {
 	meta  map[string]string
 }
 
-// New settles how a model's outputs are read. The error of an unknown head, or of
-// outputs that no head recognises, lists the heads there are.
+// New chooses the head for a model. The error for an unknown head, or for outputs
+// that no head recognises, lists the heads there are.
 func New(m Model, opts ...Option) (*Detector, error) {
 	o, err := newOptions(opts)
 	if err != nil {
 		return nil, err
 	}
 	if m == nil {
-		return nil, errors.New("there is no model; zoo.Load gives one")
+		return nil, errors.New("the model is nil; zoo.Load opens one")
 	}
 	if m.Encoder() == nil {
 		return nil, errors.New("no input of the model takes a picture")
@@ -163,7 +165,7 @@ func New(m Model, opts ...Option) (*Detector, error) {
 	return d, nil
 }
 
-// declared is what a session says of its outputs, and of the picture's size.
+// declared is what a session declares about its outputs and the picture's size.
 func declared(s *engine.Session, input string) outputs {
 	o := outputs{all: s.Outputs(), meta: s.Metadata()}
 	for _, i := range s.Inputs() {
@@ -182,11 +184,11 @@ func declared(s *engine.Session, input string) outputs {
 // HeadName is the name of the head in use.
 func (d *Detector) HeadName() string { return d.head.name }
 
-// Guess is one line for people where the head was guessed from the outputs, ""
-// where the card or the caller named it.
+// Guess is one line for people that says which head was guessed from the outputs;
+// "" if the card or the caller named it.
 func (d *Detector) Guess() string { return d.guess }
 
-// labels is the model's label set, or the head's own where it has none.
+// labels is the model's label set, or the head's own if the model has none.
 func (d *Detector) labels() *label.Set {
 	if l := d.model.Labels(); l != nil || d.head.classes == nil {
 		return l
@@ -194,8 +196,8 @@ func (d *Detector) labels() *label.Set {
 	return label.New(d.head.name, d.head.classes...)
 }
 
-// Image finds what is in a picture, highest score first; of equal ones the one
-// that the network lists first. A picture with nothing in it gives an empty list.
+// Image finds the objects in a picture, the highest score first; equal scores stay
+// in the network's order. A picture without objects gives an empty list.
 func Image(m Model, img *vision.Image, opts ...Option) ([]Object, error) {
 	return ImageContext(context.Background(), m, img, opts...)
 }
@@ -209,7 +211,7 @@ func ImageContext(ctx context.Context, m Model, img *vision.Image, opts ...Optio
 	return d.Image(ctx, img)
 }
 
-// Image finds what is in a picture.
+// Image finds the objects in a picture, as the function Image does.
 func (d *Detector) Image(ctx context.Context, img *vision.Image) ([]Object, error) {
 	x, g, err := d.model.Encoder().Encode(img)
 	if err != nil {
@@ -218,8 +220,8 @@ func (d *Detector) Image(ctx context.Context, img *vision.Image) ([]Object, erro
 	return d.Tensor(ctx, x, g)
 }
 
-// Tensor finds what is in a picture that the model's encoder has encoded; g is
-// what the encoder gave with it.
+// Tensor is Image for a picture that the model's encoder has already encoded; g is
+// the geometry that the encoder returned.
 func (d *Detector) Tensor(ctx context.Context, x *tensor.Tensor, g vision.Geometry) ([]Object, error) {
 	out, err := d.run(ctx, x, g)
 	if err != nil {
@@ -228,7 +230,8 @@ func (d *Detector) Tensor(ctx context.Context, x *tensor.Tensor, g vision.Geomet
 	return d.objects(out, g)
 }
 
-// run feeds the picture, and its size to networks that ask for it.
+// run runs the network on the picture, and passes its size to networks that ask for
+// it.
 func (d *Detector) run(ctx context.Context, x *tensor.Tensor, g vision.Geometry) ([]Output, error) {
 	s := d.model.Session()
 	in := engine.Values{d.input: x}
@@ -253,9 +256,9 @@ func (d *Detector) run(ctx context.Context, x *tensor.Tensor, g vision.Geometry)
 	return out, nil
 }
 
-// sizeInput is the value of an input that asks for the picture's size, [1 2]:
-// height and width for the YOLOv3 exports of Keras (float32 "image_shape"), width
-// and height for RT-DETR's (int64 "orig_target_sizes").
+// sizeInput is the value of an input that takes the picture's size, [1 2]: height
+// and width for the YOLOv3 exports of Keras (float32 "image_shape"), width and
+// height for RT-DETR's (int64 "orig_target_sizes").
 func sizeInput(i engine.Info, g vision.Geometry) (*tensor.Tensor, error) {
 	switch i.DType {
 	case tensor.Float32:
@@ -263,12 +266,12 @@ func sizeInput(i engine.Info, g vision.Geometry) (*tensor.Tensor, error) {
 	case tensor.Int64:
 		return tensor.Of([]int64{int64(g.Width), int64(g.Height)}, 1, 2), nil
 	}
-	return nil, fmt.Errorf("input %q (%v) is no picture and no picture's size; run the model with vision run", i.Name, i.Fact)
+	return nil, fmt.Errorf("input %q (%v) takes neither a picture nor its size; run the model with vision run", i.Name, i.Fact)
 }
 
-// Decode reads the outputs of one picture with the head of the given name; g says
-// how the picture lay in the network's input. labels may be nil. It is what Image
-// does after the network has run.
+// Decode reads the outputs for one picture with the head of the given name, as
+// Image does after the network has run; g says where the picture lay in the
+// network's input. labels may be nil.
 func Decode(headName string, out []Output, g vision.Geometry, labels *label.Set, opts ...Option) ([]Object, error) {
 	o, err := newOptions(opts)
 	if err != nil {
@@ -287,7 +290,7 @@ func Decode(headName string, out []Output, g vision.Geometry, labels *label.Set,
 	return d.objects(out, g)
 }
 
-// plainLabels stands for a model where only its labels are asked for.
+// plainLabels is a model of which only the labels are used.
 type plainLabels struct{ set *label.Set }
 
 func (plainLabels) Session() *engine.Session { return nil }
@@ -319,7 +322,8 @@ func chosen(names []string, labels *label.Set) (map[int]bool, error) {
 	return keep, nil
 }
 
-// example tells of the classes there are: those near to name, or the first few.
+// example names some of the classes there are: those similar to name, else the
+// first few.
 func example(name string, labels *label.Set) string {
 	if labels == nil {
 		return "; it has no names, give indices"
@@ -334,7 +338,7 @@ func example(name string, labels *label.Set) string {
 	return fmt.Sprintf("; its %d begin with %s", len(names), strings.Join(names[:min(len(names), 5)], ", "))
 }
 
-// Heads lists the heads by name, in order of the alphabet.
+// Heads lists the names of the heads in alphabetical order.
 func Heads() []string {
 	names := make([]string, len(heads))
 	for i := range heads {

@@ -1,13 +1,133 @@
 package detect_test
 
 import (
+	"context"
 	"fmt"
+	"log"
 
 	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/detect"
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/vision"
+	"github.com/visionzoo/vision/zoo"
 )
+
+// Finds people and cars. The model is fetched where it is not in the cache, so
+// this example is not run as a test.
+func ExampleImage() {
+	m, err := zoo.Load("yolox-nano")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	img, err := vision.Open("street.jpg")
+	if err != nil {
+		log.Fatal(err)
+	}
+	objects, err := detect.Image(m, img, detect.Score(0.5), detect.Classes("person", "car"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, o := range objects {
+		fmt.Printf("%s %.0f %% at %v\n", o.Label, 100*o.Score, o.Box)
+	}
+}
+
+// Draws what was found. New chooses the head once for many pictures.
+func ExampleDetector() {
+	m, err := zoo.Load("yolox-nano")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	d, err := detect.New(m)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, name := range []string{"street.jpg", "park.jpg"} {
+		img, err := vision.Open(name)
+		if err != nil {
+			log.Fatal(err)
+		}
+		objects, err := d.Image(context.Background(), img)
+		if err != nil {
+			log.Fatal(err)
+		}
+		marked, err := vision.Draw(img, d.Marks(objects))
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := marked.Save("marked-" + name); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// Labels each pixel and prints how much of the picture each class takes.
+func ExampleSegment() {
+	m, err := zoo.Load("fcn-resnet50")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	img, err := vision.Open("street.jpg")
+	if err != nil {
+		log.Fatal(err)
+	}
+	classes, err := detect.Segment(m, img)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range classes.Shares() {
+		fmt.Printf("%5.1f %% %s\n", 100*s.Share, s.Label)
+	}
+}
+
+// mine is a detector of one's own, here a network that finds a face in the middle
+// of every picture.
+type mine struct {
+	session *engine.Session
+	encoder *vision.Encoder
+}
+
+func (m mine) Session() *engine.Session { return m.session }
+func (m mine) Encoder() *vision.Encoder { return m.encoder }
+func (m mine) Labels() *label.Set       { return label.New("faces", label.Background, "face") }
+
+// A model need not come from the zoo: a network, an encoder and labels will do.
+func ExampleModel() {
+	b := ir.NewBuilder(21)
+	b.Input("picture", tensor.Float32, ir.Dims(1, 3, 240, 320))
+	b.Output("scores", b.Node("Identity", []*ir.Value{b.Const("s", tensor.Of([]float32{0.01, 0.99}, 1, 1, 2))}))
+	b.Output("boxes", b.Node("Identity", []*ir.Value{b.Const("b", tensor.Of([]float32{0.25, 0.25, 0.75, 0.75}, 1, 1, 4))}))
+	network, err := b.Model()
+	if err != nil {
+		log.Fatal(err)
+	}
+	session, err := engine.OpenModel(network)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer session.Close()
+	recipe, err := vision.Named("ultraface320")
+	if err != nil {
+		log.Fatal(err)
+	}
+	encoder, err := vision.NewEncoder(recipe)
+	if err != nil {
+		log.Fatal(err)
+	}
+	objects, err := detect.Image(mine{session, encoder}, vision.NewImage(640, 480), detect.Head("ultraface"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, o := range objects {
+		fmt.Printf("%s %.2f %v\n", o.Label, o.Score, o.Box)
+	}
+	// Output: face 0.99 {160 120 480 360}
+}
 
 func ExampleNMS() {
 	boxes := []detect.Box{{X1: 0, Y1: 0, X2: 10, Y2: 10}, {X1: 1, Y1: 0, X2: 11, Y2: 10}, {X1: 50, Y1: 50, X2: 60, Y2: 60}}

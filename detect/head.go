@@ -9,26 +9,26 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// head reads the outputs of one family of networks.
+// head says how to read the outputs of one family of networks.
 type head struct {
 	name   string
 	family string // for people
 	also   []string
-	// decode makes candidates; f.score is the lowest score that matters, a head
-	// may leave out what is below.
+	// decode turns outputs into candidates. f.score is the lowest score asked for;
+	// a head may leave out candidates below it.
 	decode func(f *frame) (found, error)
-	// match recognises the outputs of a network by names and declared shapes.
+	// match recognises a network's outputs by their names and declared shapes.
 	match func(o outputs) bool
 
-	suppress bool    // whether the network left overlapping boxes in
+	suppress bool    // the network does not suppress overlapping boxes
 	score    float64 // default thresholds
 	iou      float64
-	classes  []string // where the family has but one kind of object
+	classes  []string // for families that know one kind of object only
 	bones    [][2]int
 }
 
-// heads are all there are. The order is that of recognition: the special before
-// the general.
+// heads lists all heads in the order in which recognition tries them: the specific
+// before the general.
 var heads = []head{
 	{name: "yunet", family: "YuNet, faces with five landmarks", decode: decodeYuNet, match: matchYuNet, suppress: true, score: 0.7, iou: 0.3, classes: []string{"face"}},
 	{name: "nanodet", family: "NanoDet", also: []string{"nanodetplus"}, decode: decodeNanoDet, match: matchNanoDet, suppress: true, score: 0.3, iou: 0.5},
@@ -53,8 +53,8 @@ var heads = []head{
 	{name: "yolox", family: "YOLOX", decode: decodeYOLOX, match: matchYOLOX, suppress: true, score: 0.3, iou: 0.45},
 }
 
-// frame is what a head works on: one picture's outputs and how the picture lay in
-// the network's input.
+// frame is what a head works on: the outputs for one picture, and where the picture
+// lay in the network's input.
 type frame struct {
 	out    []array
 	g      vision.Geometry
@@ -63,16 +63,16 @@ type frame struct {
 	meta   map[string]string
 }
 
-// found is what a head made of the outputs.
+// found is what a head read from the outputs.
 type found struct {
 	candidates []candidate
 	original   bool // boxes and points are in the original's pixels, not in the input's
-	// mask makes the mask of candidate c, whose box in the original's pixels, not
-	// yet cut to the picture, is b; nil where there are none.
+	// mask makes the mask of candidate c, whose box b is in the original's pixels
+	// and not yet clipped to the picture; nil if the network has no masks.
 	mask func(c candidate, b Box) (*Mask, error)
 }
 
-// candidate is an object that may be dropped yet.
+// candidate is a possible object, which may still be dropped.
 type candidate struct {
 	box    Box
 	score  float64
@@ -110,11 +110,12 @@ func findHead(name string) (*head, error) {
 	return nil, fmt.Errorf("there is no head %.40q; heads are %s", name, strings.Join(Heads(), ", "))
 }
 
-// outputs are a network's outputs as it declares them, for recognition.
+// outputs are a network's outputs as it declares them, by which a head is
+// recognised.
 type outputs struct {
 	all           []engine.Info
 	meta          map[string]string
-	width, height int // of the picture's input, 0 where they are free
+	width, height int // of the picture's input, 0 if the network leaves them open
 }
 
 func (o outputs) has(names ...string) bool {
@@ -135,7 +136,7 @@ func (o outputs) at(name string) *engine.Info {
 	return nil
 }
 
-// dims are an output's dimensions; -1 where one is free.
+// dims are an output's dimensions; -1 if one is open.
 func dims(i engine.Info) []int {
 	d := make([]int, len(i.Shape.Dims))
 	for k, v := range i.Shape.Dims {

@@ -5,8 +5,8 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// Marks are objects as vision.Draw takes them, with the bones between keypoints
-// that the head knows.
+// Marks converts objects to the marks that vision.Draw draws, with the bones that
+// the head knows between keypoints.
 func (d *Detector) Marks(objects []Object) []vision.Mark {
 	marks := make([]vision.Mark, len(objects))
 	for i, o := range objects {
@@ -26,8 +26,8 @@ func (d *Detector) Marks(objects []Object) []vision.Mark {
 // elbows, wrists, hips, knees, ankles, left before right.
 var personBones = [][2]int{{0, 1}, {0, 2}, {1, 3}, {2, 4}, {5, 6}, {5, 7}, {7, 9}, {6, 8}, {8, 10}, {5, 11}, {6, 12}, {11, 12}, {11, 13}, {13, 15}, {12, 14}, {14, 16}}
 
-// COCOCategory is the category id of COCO (1 to 90, with gaps) that a label has; a
-// class of another set has its index.
+// COCOCategory is COCO's category id (1 to 90, with gaps) for a label, or the
+// class's index if it is not one of COCO's.
 func COCOCategory(class int, name string) int {
 	if set, err := label.Open("coco91"); err == nil {
 		if found := set.Find(name); len(found) > 0 {

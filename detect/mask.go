@@ -8,7 +8,7 @@ import (
 type maskSource struct {
 	width, height int
 	data          []float32
-	edge          bool // beyond the grid is what its edge is, not 0
+	edge          bool // outside the grid its edge values continue, instead of 0
 }
 
 // at is the probability at a grid point.
@@ -22,10 +22,11 @@ func (s maskSource) at(x, y int) float64 {
 	return float64(s.data[y*s.width+x])
 }
 
-// paste lays a grid of probabilities over a box of the picture (not cut to it) and
-// takes what is at least the threshold, inside a window. A pixel's centre is looked up between the
-// centres of the grid's cells, bilinearly, with zeros outside: as Detectron2
-// pastes masks, right to the part of a pixel.
+// paste stretches a grid of probabilities over a box (which may reach beyond the
+// picture) and returns the pixels of a window whose value is at least the
+// threshold. Values are interpolated bilinearly between the centres of the grid's
+// cells at each pixel's centre, with zeros outside the grid, exactly as Detectron2
+// pastes masks.
 func (s maskSource) paste(b, window Box, width, height int, threshold float64) *Mask {
 	x0, x1 := int(math.Floor(max(window.X1, 0))), int(math.Ceil(min(window.X2, float64(width))))
 	y0, y1 := int(math.Floor(max(window.Y1, 0))), int(math.Ceil(min(window.Y2, float64(height))))
@@ -41,14 +42,14 @@ func (s maskSource) paste(b, window Box, width, height int, threshold float64) *
 	})
 }
 
-// gridPoint is a place between two cells of a grid.
+// gridPoint is a position between the cells low and low+1 of a grid.
 type gridPoint struct {
 	low  int
 	part float64 // of the way to low+1
 }
 
-// grid maps the centres of pixels from … to-1 to a grid of n cells over a side
-// that begins at start.
+// grid maps the centres of pixels from … to-1 to positions in a grid of n cells,
+// stretched over length pixels from start.
 func grid(from, to int, start, length float64, n int) []gridPoint {
 	points := make([]gridPoint, to-from)
 	for i := range points {

@@ -6,16 +6,16 @@ import (
 	"github.com/visionzoo/vision/engine/suppress"
 )
 
-// NMS returns the boxes that survive greedy suppression, highest score first: one
-// that overlaps a better one by an IoU of more than the threshold is dropped. Of
-// equal scores the lower index ranks first. Boxes without an area never overlap;
-// a NaN score ranks last.
+// NMS returns the indices of the boxes that survive greedy non-maximum suppression,
+// the highest score first: a box whose IoU with a better one that survives exceeds
+// the threshold is dropped. Of equal scores the lower index ranks first. Boxes
+// without an area never overlap; a NaN score ranks last.
 func NMS(boxes []Box, scores []float64, iou float64) []int {
 	return NMSByClass(boxes, scores, nil, iou)
 }
 
-// NMSByClass is NMS among the boxes of each class; classes may be nil for one.
-// Boxes past the end of the scores or the classes take no part.
+// NMSByClass is NMS among the boxes of each class; nil classes mean that all boxes
+// have the same. Boxes without a score or a class are left out.
 func NMSByClass(boxes []Box, scores []float64, classes []int, iou float64) []int {
 	boxes = boxes[:whole(boxes, scores, classes)]
 	order := suppress.ByScore(scores[:len(boxes)])
@@ -29,16 +29,16 @@ func NMSByClass(boxes []Box, scores []float64, classes []int, iou float64) []int
 	return ints(kept)
 }
 
-// maxSoft bounds what takes part in soft suppression: the work grows with the
-// square.
+// maxSoft bounds the boxes that take part in soft suppression: the work grows with
+// the square of their number.
 const maxSoft = 5000
 
-// SoftNMS lowers the score of each box by exp(-iou²/sigma) for each better one of
-// its class that it overlaps, and drops what falls below least. It returns the
-// boxes that are left, highest new score first, and the new scores by the
-// caller's index. Bodla et al. 2017, "Improving Object Detection With One Line of
-// Code". Only the best 5,000 boxes take part, and none past the end of the scores
-// or the classes.
+// SoftNMS multiplies the score of each box by exp(-iou²/sigma) for each better box
+// of its class that it overlaps, and drops boxes whose score falls below least. It
+// returns the indices of the boxes that are left, the highest new score first, and
+// the new scores by the caller's index. Bodla et al. 2017, "Improving Object
+// Detection With One Line of Code". Only the best 5,000 boxes take part; boxes
+// without a score or a class are left out.
 func SoftNMS(boxes []Box, scores []float64, classes []int, sigma, least float64) (kept []int, lowered []float64) {
 	lowered = slices.Clone(scores)
 	boxes = boxes[:whole(boxes, scores, classes)]
@@ -53,7 +53,7 @@ func SoftNMS(boxes []Box, scores []float64, classes []int, sigma, least float64)
 	return ints(left), lowered
 }
 
-// whole is how many boxes have a score, and a class where there are classes.
+// whole is the number of boxes that have a score, and a class if classes are given.
 func whole(boxes []Box, scores []float64, classes []int) int {
 	n := min(len(boxes), len(scores))
 	if classes != nil {

@@ -9,12 +9,12 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// maxCandidates bounds what goes into suppression: beyond the best 30,000 no box
-// survives that anybody wants to see.
+// maxCandidates bounds the candidates that go into suppression; beyond the best
+// 30,000 nobody wants to see what survives.
 const maxCandidates = 30_000
 
-// objects makes objects of the outputs: what is no number goes, the best of
-// overlapping boxes stay, boxes return to the original's pixels.
+// objects turns outputs into objects: it drops candidates that are not finite,
+// keeps the best of overlapping boxes, and maps boxes to the original's pixels.
 func (d *Detector) objects(out []Output, g vision.Geometry) ([]Object, error) {
 	all, err := arrays(out)
 	if err != nil {
@@ -46,9 +46,9 @@ func (d *Detector) objects(out []Output, g vision.Geometry) ([]Object, error) {
 	return objects, nil
 }
 
-// sieve drops what is no object: no numbers, no area, too low a score, a class
-// that was not asked for or is the background. What is left is sorted by score,
-// highest first, equal ones in the network's order.
+// sieve drops candidates that are not finite, have no area, too low a score, or a
+// class that is the background or was not asked for. The rest is sorted by score,
+// the highest first, equal ones in the network's order.
 func (d *Detector) sieve(all []candidate, score float64) []candidate {
 	labels := d.labels()
 	keep := all[:0]
@@ -71,7 +71,7 @@ func (d *Detector) sieve(all []candidate, score float64) []candidate {
 	return keep[:min(len(keep), maxCandidates)]
 }
 
-// suppress drops the lower of boxes that overlap.
+// suppress drops boxes that overlap one with a higher score.
 func (d *Detector) suppress(all []candidate, score float64) []candidate {
 	iou := d.opts.iou
 	if iou < 0 {
@@ -101,8 +101,8 @@ func (d *Detector) suppress(all []candidate, score float64) []candidate {
 	return out
 }
 
-// finish takes a candidate to the original's pixels; false where nothing of it
-// lies inside the picture.
+// finish maps a candidate to the original's pixels; it reports false if nothing of
+// it lies inside the picture.
 func (d *Detector) finish(c candidate, made found, g vision.Geometry) (Object, bool, error) {
 	b, points := c.box, c.points
 	if !made.original {
@@ -119,7 +119,7 @@ func (d *Detector) finish(c candidate, made found, g vision.Geometry) (Object, b
 	}
 	o := Object{Class: c.class, Label: fmt.Sprintf("class %d", c.class), Score: c.score, Box: inside}
 	if labels := d.labels(); labels != nil {
-		l, _ := labels.At(c.class) // where it has none, a name that says as much
+		l, _ := labels.At(c.class) // a number as the name if there is no label
 		o.Label = l.Name
 	}
 	for _, p := range points {
@@ -134,15 +134,15 @@ func (d *Detector) finish(c candidate, made found, g vision.Geometry) (Object, b
 	return o, true, nil
 }
 
-// original maps a box of the input to the original without cutting it.
+// original maps a box of the input to the original without clipping it.
 func original(b Box, g vision.Geometry) Box {
 	x1, y1 := g.Point(b.X1, b.Y1)
 	x2, y2 := g.Point(b.X2, b.Y2)
 	return Box{min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)}
 }
 
-// cleanPoint keeps a point near the picture and made of numbers; one that is no
-// number has a score of 0.
+// cleanPoint clips a point to near the picture; one that is not finite gets a score
+// of 0.
 func cleanPoint(p Keypoint, g vision.Geometry) Keypoint {
 	for _, v := range []float64{p.X, p.Y, p.Score} {
 		if math.IsNaN(v) || math.IsInf(v, 0) {

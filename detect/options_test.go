@@ -63,10 +63,10 @@ func TestLeftOut(t *testing.T) {
 	if _, err := Decode("yolox", nil, vision.Geometry{}, nil, nil); err == nil || !strings.HasPrefix(err.Error(), "head yolox") {
 		t.Errorf("an option that is nil: %v", err)
 	}
-	if _, err := Image(nil, vision.NewImage(1, 1)); err == nil || !strings.Contains(err.Error(), "there is no model") {
+	if _, err := Image(nil, vision.NewImage(1, 1)); err == nil || !strings.Contains(err.Error(), "the model is nil") {
 		t.Error(err)
 	}
-	if _, err := Segment(nil, vision.NewImage(1, 1), nil); err == nil || !strings.Contains(err.Error(), "there is no model") {
+	if _, err := Segment(nil, vision.NewImage(1, 1), nil); err == nil || !strings.Contains(err.Error(), "the model is nil") {
 		t.Error(err)
 	}
 }

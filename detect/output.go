@@ -14,7 +14,7 @@ type Output struct {
 	Tensor *tensor.Tensor
 }
 
-// array is an output as heads read it: numbers, without a batch axis of 1.
+// array is an output as heads read it: float32 numbers, without a batch axis of 1.
 type array struct {
 	name  string
 	shape []int
@@ -22,17 +22,17 @@ type array struct {
 	dtype tensor.DType
 }
 
-// arrays reads outputs of one picture. A batch axis is dropped where it is 1 and
-// other axes follow it.
+// arrays reads the outputs for one picture. A batch axis of 1 is dropped if other
+// axes follow it.
 func arrays(out []Output) ([]array, error) {
 	if len(out) == 0 {
-		return nil, errors.New("the network gave no outputs")
+		return nil, errors.New("the network has no outputs")
 	}
 	all := make([]array, 0, len(out))
 	for _, o := range out {
 		t := o.Tensor
 		if t == nil || t.DType() >= tensor.Sequence || t.DType() == tensor.String {
-			return nil, fmt.Errorf("output %q is no array of numbers", o.Name)
+			return nil, fmt.Errorf("output %q is not an array of numbers", o.Name)
 		}
 		a := array{name: o.Name, shape: slices.Clone(t.Shape()), dtype: t.DType()}
 		if t.DType() == tensor.Float32 {
@@ -48,7 +48,8 @@ func arrays(out []Output) ([]array, error) {
 	return all, nil
 }
 
-// integer reports whether the network gave whole numbers: classes, not scores.
+// integer reports whether the output has an integer type, and so holds classes, not
+// scores.
 func (a array) integer() bool {
 	switch a.dtype {
 	case tensor.Int64, tensor.Int32, tensor.Uint8, tensor.Int8, tensor.Int16, tensor.Uint16, tensor.Uint32, tensor.Uint64:
@@ -57,8 +58,7 @@ func (a array) integer() bool {
 	return false
 }
 
-// squeeze returns the array without a first axis of 1 where it has more than
-// rank axes.
+// squeeze drops a first axis of 1 from an array that has more than rank axes.
 func (a array) squeeze(rank int) array {
 	for len(a.shape) > rank && a.shape[0] == 1 {
 		a.shape = a.shape[1:]
@@ -88,8 +88,8 @@ func (a array) row(i int) []float32 {
 	return a.data[i*w : (i+1)*w]
 }
 
-// best is the index of the largest number, the lower of equal ones; NaN never
-// wins. ok is false where there is none.
+// best is the index of the largest number, the lower of equal ones; NaN never wins.
+// ok is false if there is no number.
 func best(v []float32) (index int, ok bool) {
 	index = -1
 	var most float32

@@ -2,8 +2,8 @@ package detect
 
 import "fmt"
 
-// pair finds two matrices with as many rows: by their names, or where the names
-// are others, by the second's width.
+// pair finds two matrices with equally many rows: by their names, or, if the names
+// differ, by the second's width.
 func (f *frame) pair(first, second string, width int) (a, b array, err error) {
 	a, okA := f.byName(first)
 	b, okB := f.byName(second)

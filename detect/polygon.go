@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-// maxPolygon bounds the corners of one polygon, and how far out they lie.
+// maxPolygon bounds the number of a polygon's corners and their coordinates.
 const maxPolygon = 1_000_000
 
 // MaskOfPolygons is the union of polygons, each x1, y1, x2, y2, … in pixels, for a
-// picture of width × height. Which pixels belong to a polygon is decided as COCO's
-// own tools do (cocoapi, maskApi.c, rleFrPoly): the outline is drawn on a raster
-// five times as fine, and where it crosses a column's middle the column changes
-// sides.
+// picture of width × height. Which pixels belong to a polygon is decided as in
+// COCO's own tools (cocoapi, maskApi.c, rleFrPoly): the outline is drawn on a
+// raster five times as fine, and a column changes between outside and inside where
+// the outline crosses its middle.
 func MaskOfPolygons(polygons [][]float64, width, height int) (*Mask, error) {
 	if width < 0 || height < 0 || int64(width)*int64(height) > math.MaxUint32 {
 		return nil, fmt.Errorf("a mask of %dx%d", width, height)
@@ -94,8 +94,8 @@ func fineLine(to []finePoint, a, b finePoint) []finePoint {
 	return to
 }
 
-// crossings are the places, counted down the columns, where an outline passes the
-// middle of a column.
+// crossings are the positions, counted down the columns, at which an outline
+// crosses the middle of a column.
 func crossings(outline []finePoint, width, height int) []int {
 	var at []int
 	for i := 1; i < len(outline); i++ {
@@ -117,7 +117,8 @@ func crossings(outline []finePoint, width, height int) []int {
 	return at
 }
 
-// fillOutline makes a mask that changes sides at each place.
+// fillOutline makes a mask that changes between outside and inside at each
+// position.
 func fillOutline(at []int, width, height int) *Mask {
 	var r runs
 	last, inside := 0, false
@@ -128,17 +129,17 @@ func fillOutline(at []int, width, height int) *Mask {
 	return r.mask(width, height)
 }
 
-// union is what either mask covers; both have one size.
+// union is the mask of the pixels in at least one of two masks of the same size.
 func (m *Mask) union(o *Mask) *Mask {
 	var r runs
 	m.walk(o, func(n uint32, inM, inO bool) { r.add(inM || inO, n) })
 	return r.mask(m.Width, m.Height)
 }
 
-// Polygons are the outlines of the mask along the pixels' edges, x1, y1, x2, y2, …
-// with corners only: the outer ones clockwise (y down), those of holes
-// anticlockwise, in order of their first pixel down the columns. COCO's
-// segmentation has no holes; give it the mask's RLE where it matters.
+// Polygons returns the outlines of the mask along the pixels' edges as the corners
+// x1, y1, x2, y2, …: outer outlines clockwise (y down), those of holes
+// anticlockwise, in the order of their first pixel down the columns. COCO's
+// polygons cannot have holes; where they matter, use the mask's RLE.
 func (m *Mask) Polygons() [][]float64 {
 	p := m.Picture()
 	at := func(x, y int) bool {
@@ -147,12 +148,12 @@ func (m *Mask) Polygons() [][]float64 {
 	// An edge goes from a lattice point in one of four directions with the inside
 	// on its right: 0 right, 1 down, 2 left, 3 up.
 	step := [4][2]int{{1, 0}, {0, 1}, {-1, 0}, {0, -1}}
-	edge := func(x, y, d int) bool { // whether there is one from (x, y)
+	edge := func(x, y, d int) bool { // whether there is an edge from (x, y)
 		right := [4][2]int{{0, 0}, {-1, 0}, {-1, -1}, {0, -1}}[d]
 		left := [4][2]int{{0, -1}, {0, 0}, {-1, 0}, {-1, -1}}[d]
 		return at(x+right[0], y+right[1]) && !at(x+left[0], y+left[1])
 	}
-	seen := map[[2]int]bool{} // edges to the right that were walked
+	seen := map[[2]int]bool{} // edges to the right that have been followed
 	var all [][]float64
 	for x := range p.Width + 1 {
 		for y := range p.Height + 1 {
@@ -172,8 +173,8 @@ func (m *Mask) Polygons() [][]float64 {
 					outline = append(outline, float64(cx+p.Left), float64(cy+p.Top))
 				}
 				cx, cy = cx+step[d][0], cy+step[d][1]
-				// At a corner that two pixels share the right turn stays with
-				// one's own pixel.
+				// At a corner where two pixels touch, turning right stays with the
+				// same pixel.
 				before := d
 				for _, turn := range []int{1, 0, 3} {
 					if edge(cx, cy, (before+turn)%4) {

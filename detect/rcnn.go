@@ -7,13 +7,13 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// list is what networks give that have done everything themselves: boxes [n, 4]
-// with as many classes and scores.
+// list is the output of networks that do all post-processing themselves: boxes [n,
+// 4] with as many classes and scores.
 type list struct{ boxes, labels, scores array }
 
-// listing finds the three by name, else by type: of the outputs without a batch
-// axis boxes are the first of width 4, labels whole numbers, scores the first
-// other list.
+// listing finds the three by name, else by type: without a batch axis, boxes are
+// the first matrix of width 4, labels the first list of whole numbers, scores the
+// first other list.
 func (f *frame) listing() (l list, err error) {
 	for _, a := range f.out {
 		name := strings.ToLower(a.name)
@@ -39,7 +39,7 @@ func (f *frame) listing() (l list, err error) {
 	return l, nil
 }
 
-// shapes names the outputs for a message.
+// shapes lists the outputs with their shapes for a message.
 func (f *frame) shapes() string {
 	var b strings.Builder
 	for i, a := range f.out[:min(len(f.out), 6)] {
@@ -51,11 +51,11 @@ func (f *frame) shapes() string {
 	return b.String()
 }
 
-// decodeRCNN reads what Faster, Mask and Keypoint R-CNN give, those of Detectron
-// and of torchvision alike, and torchvision's SSD, RetinaNet and FCOS: boxes in
-// the input's pixels, labels with the background at 0, scores; masks [n, 1, m, m]
-// of the box (28 x 28) or [n, 1, height, width] of the input; keypoints [n, k, 3]
-// with scores [n, k]. The network has suppressed what overlaps.
+// decodeRCNN reads the outputs of Faster, Mask and Keypoint R-CNN, from Detectron
+// and from torchvision, and of torchvision's SSD, RetinaNet and FCOS: boxes in the
+// input's pixels, labels with the background at 0, scores; masks [n, 1, m, m] of
+// the box (28 x 28) or [n, 1, height, width] of the input; keypoints [n, k, 3] with
+// scores [n, k]. The network has suppressed overlapping boxes.
 func decodeRCNN(f *frame) (found, error) {
 	l, err := f.listing()
 	if err != nil {
@@ -85,7 +85,7 @@ func decodeRCNN(f *frame) (found, error) {
 	return made, nil
 }
 
-// classOf is a class that may have come as a float; what is none is -1.
+// classOf is a class that the network may give as a float; -1 if it is not a class.
 func classOf(v float32) int {
 	if v >= 0 && v < 1<<20 {
 		return int(v)
@@ -93,7 +93,8 @@ func classOf(v float32) int {
 	return -1
 }
 
-// extras finds masks and keypoints of n boxes; a missing one has no shape.
+// extras finds the masks and keypoints of n boxes; an array that is missing has no
+// shape.
 func (f *frame) extras(n int) (masks, points, sure array, err error) {
 	for _, a := range f.out {
 		name := strings.ToLower(a.name)
@@ -134,20 +135,20 @@ func keypointsOf(points, sure array, i int) []Keypoint {
 	return out
 }
 
-// rcnnMask pastes mask i: one as large as the input lies where the input lies,
-// another over the box.
+// rcnnMask pastes mask i: over the whole input if it is as large as the input, else
+// over the box.
 func (f *frame) rcnnMask(masks array, i int, b Box) *Mask {
 	h, w := masks.shape[1], masks.shape[2]
 	s := maskSource{width: w, height: h, data: masks.data[i*h*w : (i+1)*h*w]}
 	if h != f.g.InputHeight || w != f.g.InputWidth {
 		return s.paste(b, b, f.g.Width, f.g.Height, 0.5)
 	}
-	// torchvision's own pasting reaches a 28th beyond the box.
+	// torchvision's own pasting reaches 1/28 of the box beyond it.
 	dx, dy := b.Width()*0.05+2, b.Height()*0.05+2
 	return s.paste(f.wholeInput(), Box{b.X1 - dx, b.Y1 - dy, b.X2 + dx, b.Y2 + dy}, f.g.Width, f.g.Height, 0.5)
 }
 
-// wholeInput is the network's input in the original's pixels.
+// wholeInput is the area of the network's input in the original's pixels.
 func (f *frame) wholeInput() Box {
 	return original(Box{0, 0, float64(f.g.InputWidth), float64(f.g.InputHeight)}, f.g)
 }

@@ -86,7 +86,8 @@ func (l retinaLevel) candidates(all []candidate, least float64) []candidate {
 	return all
 }
 
-// hasLogits reports whether numbers that should be probabilities are not.
+// hasLogits reports whether some numbers are not probabilities, so that all must be
+// logits.
 func hasLogits(data []float32) bool {
 	for _, v := range data {
 		if v < 0 || v > 1 {

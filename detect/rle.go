@@ -9,10 +9,10 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// Mask says which pixels of a picture belong to an object, as COCO's run lengths:
-// Counts are the lengths of runs, column by column from the left and each from the
-// top, first of pixels outside (may be 0), then inside, in turn. They sum up to
-// Width times Height.
+// Mask says which pixels of a picture belong to an object, in COCO's run-length
+// encoding: Counts are the lengths of runs down the columns, from left to right.
+// Runs outside and inside alternate; the first is outside and may be 0. They add up
+// to Width times Height.
 type Mask struct {
 	Width, Height int
 	Counts        []uint32
@@ -44,8 +44,8 @@ func (r *runs) mask(width, height int) *Mask {
 	return &Mask{Width: width, Height: height, Counts: slices.Clip(r.counts)}
 }
 
-// maskOf makes a mask of what inside says of the pixels of a window; elsewhere
-// nothing is inside. The window is cut to the picture.
+// maskOf makes a mask of the pixels in a window for which inside is true. The
+// window is clipped to the picture.
 func maskOf(width, height int, x0, y0, x1, y1 int, inside func(x, y int) bool) *Mask {
 	x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
 	var r runs
@@ -65,7 +65,7 @@ func maskOf(width, height int, x0, y0, x1, y1 int, inside func(x, y int) bool) *
 	return r.mask(width, height)
 }
 
-// check refuses masks whose runs do not fill their size.
+// check refuses masks whose runs do not add up to their size.
 func (m *Mask) check() error {
 	if m == nil || m.Width < 0 || m.Height < 0 || int64(m.Width)*int64(m.Height) > math.MaxUint32 {
 		return errors.New("a mask without a sensible size")
@@ -89,7 +89,7 @@ func (m *Mask) Area() int {
 	return n
 }
 
-// Bounds is the smallest box around what is inside, empty where nothing is.
+// Bounds is the smallest box around the pixels inside, empty if there are none.
 func (m *Mask) Bounds() Box {
 	x0, y0, x1, y1 := m.Width, m.Height, 0, 0
 	m.eachRun(func(from, to int) {
@@ -110,8 +110,8 @@ func (m *Mask) Bounds() Box {
 	return Box{float64(x0), float64(y0), float64(x1), float64(y1)}
 }
 
-// eachRun calls f for each run inside with its first place and the place after
-// its last, counted down the columns.
+// eachRun calls f for each run inside with the positions of its first pixel and of
+// the one after its last, counted down the columns.
 func (m *Mask) eachRun(f func(from, to int)) {
 	at := 0
 	for i, c := range m.Counts {
@@ -122,8 +122,8 @@ func (m *Mask) eachRun(f func(from, to int)) {
 	}
 }
 
-// IoU is the pixels inside both over the pixels inside either; 0 for masks of
-// different sizes.
+// IoU is the number of pixels inside both masks divided by the number inside at
+// least one; 0 for masks of different sizes.
 func (m *Mask) IoU(o *Mask) float64 {
 	inter, union := m.overlap(o)
 	if union == 0 {
@@ -132,7 +132,7 @@ func (m *Mask) IoU(o *Mask) float64 {
 	return float64(inter) / float64(union)
 }
 
-// overlap counts the pixels inside both and inside either.
+// overlap counts the pixels inside both masks and inside at least one.
 func (m *Mask) overlap(o *Mask) (inter, union int) {
 	if m.Width != o.Width || m.Height != o.Height {
 		return 0, 0
@@ -151,7 +151,7 @@ func (m *Mask) overlap(o *Mask) (inter, union int) {
 // walk calls f for the runs of pixels in which neither mask changes.
 func (m *Mask) walk(o *Mask, f func(n uint32, inM, inO bool)) {
 	i, k := 0, 0
-	var a, b uint32 // what is left of the runs before i and k
+	var a, b uint32 // what is left of the current runs, those before i and k
 	for {
 		for a == 0 && i < len(m.Counts) {
 			a = m.Counts[i]
@@ -170,7 +170,7 @@ func (m *Mask) walk(o *Mask, f func(n uint32, inM, inO bool)) {
 	}
 }
 
-// Picture is the mask as package vision draws it, cut to its bounds.
+// Picture is the mask in the form that package vision draws, cropped to its bounds.
 func (m *Mask) Picture() *vision.Mask {
 	b := m.Bounds()
 	out := &vision.Mask{Left: int(b.X1), Top: int(b.Y1), Width: int(b.Width()), Height: int(b.Height())}
@@ -184,9 +184,10 @@ func (m *Mask) Picture() *vision.Mask {
 	return out
 }
 
-// RLE is the counts as COCO's compressed string: each number, from the fourth on
-// less the one two before, in groups of five bits, the lowest first, each plus 48
-// and with bit 32 set where more follow.
+// RLE is the counts as COCO's compressed string. Each number, from the fourth on
+// its difference to the one two before, is written in groups of five bits, the
+// lowest first; bit 5 (32) of a group is set if more follow, and 48 is added to
+// make it a character.
 func (m *Mask) RLE() string {
 	out := make([]byte, 0, len(m.Counts)*2)
 	for i, c := range m.Counts {

@@ -15,15 +15,15 @@ import (
 	"github.com/visionzoo/vision/zoo"
 )
 
-// ClassMap says of each pixel of a picture which class it belongs to: Class holds
-// Height rows of Width indices into the model's label set.
+// ClassMap holds the class of each pixel of a picture: Class has Height rows of
+// Width indices into the model's label set.
 type ClassMap struct {
 	Width, Height int
 	Class         []uint8
-	Labels        *label.Set // nil: nobody knows
+	Labels        *label.Set // nil: not known
 }
 
-// Share is how much of a picture is of a class.
+// Share is how much of a picture belongs to a class.
 type Share struct {
 	Class  int
 	Label  string
@@ -31,11 +31,11 @@ type Share struct {
 	Share  float64 // of the picture, 0 to 1
 }
 
-// maxMapClasses is what a class map of bytes holds.
+// maxMapClasses is the number of classes that a map of bytes can hold.
 const maxMapClasses = 256
 
-// Segmenter is a model with its map head settled. It may be used from several
-// goroutines at a time.
+// Segmenter is a model with the head that reads its class map. It is safe for
+// concurrent use.
 type Segmenter struct {
 	model Model
 	head  *mapHead
@@ -43,8 +43,7 @@ type Segmenter struct {
 	guess string
 }
 
-// NewSegmenter settles how a model's outputs are read; of the options only Head
-// counts.
+// NewSegmenter chooses the head for a model; of the options only Head is used.
 func NewSegmenter(m Model, opts ...Option) (*Segmenter, error) {
 	var o options
 	for _, opt := range opts {
@@ -53,7 +52,7 @@ func NewSegmenter(m Model, opts ...Option) (*Segmenter, error) {
 		}
 	}
 	if m == nil {
-		return nil, errors.New("there is no model; zoo.Load gives one")
+		return nil, errors.New("the model is nil; zoo.Load opens one")
 	}
 	if m.Encoder() == nil {
 		return nil, errors.New("no input of the model takes a picture")
@@ -86,10 +85,11 @@ func NewSegmenter(m Model, opts ...Option) (*Segmenter, error) {
 	return s, nil
 }
 
-// Guess is one line for people where the head was guessed, "" where it was named.
+// Guess is one line for people that says which head was guessed; "" if it was
+// named.
 func (s *Segmenter) Guess() string { return s.guess }
 
-// Segment says of each pixel of a picture what it shows.
+// Segment returns the class of each pixel of a picture.
 func Segment(m Model, img *vision.Image, opts ...Option) (*ClassMap, error) {
 	s, err := NewSegmenter(m, opts...)
 	if err != nil {
@@ -98,7 +98,7 @@ func Segment(m Model, img *vision.Image, opts ...Option) (*ClassMap, error) {
 	return s.Image(context.Background(), img)
 }
 
-// Image says of each pixel of a picture what it shows.
+// Image returns the class of each pixel of a picture.
 func (s *Segmenter) Image(ctx context.Context, img *vision.Image) (*ClassMap, error) {
 	x, g, err := s.model.Encoder().Encode(img)
 	if err != nil {
@@ -107,7 +107,8 @@ func (s *Segmenter) Image(ctx context.Context, img *vision.Image) (*ClassMap, er
 	return s.Tensor(ctx, x, g)
 }
 
-// Tensor is Image for a picture that the model's encoder has encoded.
+// Tensor is Image for a picture that the model's encoder has already encoded; g is
+// the geometry that the encoder returned.
 func (s *Segmenter) Tensor(ctx context.Context, x *tensor.Tensor, g vision.Geometry) (*ClassMap, error) {
 	out, err := s.run.run(ctx, x, g)
 	if err != nil {
@@ -116,7 +117,7 @@ func (s *Segmenter) Tensor(ctx context.Context, x *tensor.Tensor, g vision.Geome
 	return decodeMap(ctx, s.head, out, g, s.model.Labels())
 }
 
-// DecodeMap reads the outputs of one picture with the head of the given name, as
+// DecodeMap reads the outputs for one picture with the head of the given name, as
 // Segment does after the network has run. labels may be nil.
 func DecodeMap(headName string, out []Output, g vision.Geometry, labels *label.Set) (*ClassMap, error) {
 	h, ok := segmentHead(headName)
@@ -149,8 +150,8 @@ func decodeMap(ctx context.Context, h *mapHead, out []Output, g vision.Geometry,
 	return m, nil
 }
 
-// mapLabels fits a label set to a map, or takes the one that so many classes most
-// often are.
+// mapLabels fits a label set to a map's number of classes; without one it takes the
+// set that usually has so many.
 func mapLabels(labels *label.Set, classes int) *label.Set {
 	if labels == nil {
 		name := map[int]string{19: "cityscapes19", 21: "voc20+background"}[classes]
@@ -165,9 +166,9 @@ func mapLabels(labels *label.Set, classes int) *label.Set {
 	return labels
 }
 
-// mapGrid looks scores up between the cells of a network's map: bilinearly for
-// scores, as torch's interpolate without align_corners does, the nearest for maps
-// that are classes already.
+// mapGrid resizes a network's map to the picture: scores bilinearly, as torch's
+// interpolate does without align_corners, and maps that hold classes already by the
+// nearest cell.
 type mapGrid struct {
 	scores        array
 	columns, rows []gridPoint
@@ -189,14 +190,14 @@ func newMapGrid(a array, g vision.Geometry) *mapGrid {
 	return m
 }
 
-// clampedPoint is a place at a share of a side of n cells.
+// clampedPoint is the point at a given fraction of a side of n cells.
 func clampedPoint(share float64, n int) gridPoint {
 	at := min(max(share*float64(n)-0.5, 0), float64(n-1))
 	low := min(int(at), max(n-2, 0))
 	return gridPoint{low, at - float64(low)}
 }
 
-// row writes the classes of one row of pixels.
+// row writes the classes of row y of the picture.
 func (m *mapGrid) row(out []uint8, y int) {
 	c, h, w := m.scores.shape[0], m.scores.shape[1], m.scores.shape[2]
 	p := m.rows[y]
@@ -224,8 +225,8 @@ func (m *mapGrid) row(out []uint8, y int) {
 	}
 }
 
-// plainRow is row for one plane: classes as whole numbers, or where it holds
-// fractions one probability, of which more than a half is class 1.
+// plainRow is row for a map of one plane: it holds either classes as whole numbers
+// or the probability of class 1, which wins above one half.
 func (m *mapGrid) plainRow(out []uint8, p gridPoint, w int) {
 	y := p.low
 	if p.part >= 0.5 {
@@ -272,10 +273,10 @@ func (m *ClassMap) Name(class int) string {
 	return fmt.Sprintf("class %d", class)
 }
 
-// Background reports whether a class is the one that is nothing.
+// Background reports whether a class is the background.
 func (m *ClassMap) Background(class int) bool { return m.Name(class) == background }
 
-// Mask is the pixels of a class.
+// Mask is the mask of a class's pixels.
 func (m *ClassMap) Mask(class int) *Mask {
 	return maskOf(m.Width, m.Height, 0, 0, m.Width, m.Height, func(x, y int) bool { return int(m.Class[y*m.Width+x]) == class })
 }

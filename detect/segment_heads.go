@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// background is the class that is nothing.
+// background is the name of the class for what belongs to no object.
 const background = "background"
 
 // mapHead reads the output of one family of segmenters as a grid of scores
@@ -53,7 +53,8 @@ func guessSegment(o outputs) (*mapHead, bool) {
 }
 
 // decodeFCN reads the output "out", or the first: scores [1, C, h, w] of any size,
-// or classes [1, h, w] in whole numbers. FCN, DeepLab, LR-ASPP and most others.
+// or classes [1, h, w] as whole numbers. It serves FCN, DeepLab, LR-ASPP and most
+// others.
 func decodeFCN(f *frame) (array, error) {
 	if len(f.out) == 0 {
 		return array{}, fmt.Errorf("no output")

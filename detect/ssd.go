@@ -2,8 +2,8 @@ package detect
 
 // decodeSSD reads the outputs of SSD with ResNet-34 [1, n, …]: boxes as left, top,
 // right, bottom in fractions of the picture, labels with the background at 0,
-// scores. The network has suppressed what overlaps. Liu et al. 2016, "SSD: Single
-// Shot MultiBox Detector".
+// scores. The network has suppressed overlapping boxes. Liu et al. 2016, "SSD:
+// Single Shot MultiBox Detector".
 func decodeSSD(f *frame) (found, error) {
 	l, err := f.listing()
 	if err != nil {
@@ -21,8 +21,8 @@ func decodeSSD(f *frame) (found, error) {
 	return made, nil
 }
 
-// decodeSSDMobileNet reads what TensorFlow's object detection API gives: boxes as
-// top, left, bottom, right in fractions of the picture, classes by COCO's ids as
+// decodeSSDMobileNet reads the outputs of TensorFlow's object detection API: boxes
+// as top, left, bottom, right in fractions of the picture, classes by COCO's ids as
 // floats, scores, and how many of the rows count.
 func decodeSSDMobileNet(f *frame) (found, error) {
 	l, err := f.listing()

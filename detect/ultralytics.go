@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// ultra is what the exports of Ultralytics have beyond boxes and classes: the
-// coefficients of masks, and points.
+// ultra is what Ultralytics' exports have beyond boxes and classes: mask
+// coefficients or keypoints.
 type ultra struct {
-	protos array // [n h w]: what masks are mixed of; no shape: none
-	points int   // keypoints a box
-	width  int   // numbers a keypoint: 2 or 3
+	protos array // [n h w]: the prototypes that masks are mixed from; no shape: none
+	points int   // keypoints per box
+	width  int   // numbers per keypoint: 2 or 3
 }
 
 // ultraParts finds the prototypes among the outputs, and the points in the
@@ -43,7 +43,7 @@ func (f *frame) ultraParts(pose bool) (main array, u ultra, err error) {
 	return main, u, nil
 }
 
-// extra is the numbers a box has after its classes.
+// extra is the number of values that follow a box's classes.
 func (u ultra) extra() int {
 	n := u.points * u.width
 	if u.protos.shape != nil {
@@ -65,9 +65,9 @@ func (u ultra) keypoints(v []float32) []Keypoint {
 	return out
 }
 
-// masks gives the mask of the candidate in a row: the prototypes mixed by its
-// coefficients, laid over the input, positive, inside the box.
-// Bolya et al. 2019, "YOLACT".
+// masks returns a function that makes a candidate's mask: where the sum of the
+// prototypes, weighted by the row's coefficients and stretched over the input, is
+// positive inside the box. Bolya et al. 2019, "YOLACT".
 func (u ultra) masks(f *frame, coefficients func(row int) []float32) func(candidate, Box) (*Mask, error) {
 	if u.protos.shape == nil {
 		return nil
@@ -185,8 +185,8 @@ func decodeYOLOv10(f *frame) (found, error) {
 	return made, nil
 }
 
-// mainDims are the dimensions of the first output of three axes, where the others
-// are at most one of four.
+// mainDims are the dimensions of the first output with three axes, if there is at
+// most one other output and that has four.
 func (o outputs) mainDims() []int {
 	var main []int
 	for _, i := range o.all {
@@ -200,8 +200,8 @@ func (o outputs) mainDims() []int {
 	return main
 }
 
-// cells is the number of cells that the input has at strides 8, 16 and 32, 0 where
-// its size is free.
+// cells is the number of cells that the input has at strides 8, 16 and 32, 0 if its
+// size is open.
 func (o outputs) cells() int {
 	n := 0
 	for _, s := range []int{8, 16, 32} {

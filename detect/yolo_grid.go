@@ -111,10 +111,11 @@ func decodeYOLOv4(f *frame) (found, error) {
 	return made, nil
 }
 
-// decodeYOLOv3 reads what the Keras exports give after their own suppression:
-// boxes [1, n, 4] as top, left, bottom, right in the original's pixels (the network
-// was told its size), scores [1, C, n], and rows of batch, class and box that were
-// chosen. Redmon and Farhadi 2018, "YOLOv3: An Incremental Improvement".
+// decodeYOLOv3 reads the outputs of the Keras exports, which suppress boxes
+// themselves: boxes [1, n, 4] as top, left, bottom, right in the original's pixels
+// (the network was told its size), scores [1, C, n], and rows of batch, class and
+// box that were chosen. Redmon and Farhadi 2018, "YOLOv3: An Incremental
+// Improvement".
 func decodeYOLOv3(f *frame) (found, error) {
 	var boxes, scores, picks array
 	for _, a := range f.out {

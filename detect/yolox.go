@@ -5,11 +5,11 @@ import (
 	"math"
 )
 
-// cell is a square of a grid that a detector predicts from.
+// cell is one square of the grid on which a detector makes its predictions.
 type cell struct{ column, row, stride float64 }
 
-// gridCells lists the cells of an input's grids, row by row, for strides 8, 16
-// and 32, and 64 where count asks for it. It is an error where they are not count.
+// gridCells lists the cells of an input's grids, row by row, for strides 8, 16 and
+// 32, and 64 where count asks for it. It is an error if their number is not count.
 func gridCells(width, height, count int) ([]cell, error) {
 	var cells []cell
 	for _, stride := range []int{8, 16, 32, 64} {
@@ -34,9 +34,9 @@ func gridCells(width, height, count int) ([]cell, error) {
 
 // decodeYOLOX reads one output [1, cells, 5+classes]: for each cell of strides 8,
 // 16 and 32 the centre as an offset in cells, the logarithm of the size in cells,
-// the objectness and the classes, both as probabilities. An export that has done
-// the decoding itself gives pixels, which shows in sizes that no exponent has.
-// Ge et al. 2021, "YOLOX: Exceeding YOLO Series in 2021".
+// the objectness and the classes, both as probabilities. An export that includes
+// this decoding gives pixels, which is recognised by sizes too large for an
+// exponent. Ge et al. 2021, "YOLOX: Exceeding YOLO Series in 2021".
 func decodeYOLOX(f *frame) (found, error) {
 	a := f.out[0].squeeze(2)
 	n, err := a.rows(0)

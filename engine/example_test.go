@@ -30,6 +30,48 @@ func Example() {
 	// [2 10]
 }
 
+// A file is opened once; each run takes its inputs by name.
+func ExampleOpen() {
+	s, err := engine.Open("../assets/model.onnx", engine.Threads(2))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+	x := tensor.New(tensor.Float32, 1, 3, 32, 32) // zeros, N C H W
+	pixels := tensor.Data[float32](x)             // the tensor's own memory, row by row
+	for i := range pixels {
+		pixels[i] = 0.5
+	}
+	out, err := s.Run(context.Background(), engine.Values{"picture": x})
+	if err != nil {
+		log.Fatal(err)
+	}
+	sum := float32(0)
+	for _, p := range tensor.Data[float32](out["probabilities"]) {
+		sum += p
+	}
+	fmt.Printf("%v %.2f\n", out["probabilities"], sum)
+	// Output: float32[1 10] 1.00
+}
+
+// A part of a network, here its last layer.
+func ExampleSession_Slice() {
+	s, err := engine.OpenBytes(assets.Model())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+	layers := s.Layers()
+	last := layers[len(layers)-1]
+	part, err := s.Slice(last.Inputs[0].Name, "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer part.Close()
+	fmt.Println(last.Op, part.Inputs()[0].Fact, "to", part.Outputs()[0].Fact)
+	// Output: Softmax float32[N 10] to float32[N 10]
+}
+
 // A run into tensors of the caller's allocates nothing.
 func ExampleSession_RunInto() {
 	s, err := engine.OpenBytes(assets.Model(), engine.Threads(1))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log"
 
+	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
 
@@ -26,6 +27,21 @@ func ExampleCatalogue_Find() {
 	// resnet50-v1-12-int8 24.6 MiB imagenet
 	// squeezenet1.1-7 4.7 MiB imagenet
 	// model "resnet5O" is not in the zoo; did you mean resnet50, resnet18, resnet34? (vision zoo list)
+}
+
+// A model file of one's own, with the recipe that it was trained with.
+func ExampleWithRecipe() {
+	recipe, err := vision.ParseRecipe([]byte(`{"name":"mine","size":[32,32],"resize":"shorter 32 bilinear antialias","crop":"center 32","scale":"1/255"}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := zoo.Load("../assets/model.onnx", zoo.WithRecipe(recipe))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	fmt.Println(m.Encoder().Recipe().Name, m.Input(), m.Session().Outputs())
+	// Output: mine picture ["probabilities" float32[N 10]]
 }
 
 // Words find models by task, family, variant, licence and so on.
