@@ -1,8 +1,6 @@
-// Package assets holds what lies inside the binary: the built-in model, sample
-// pictures that it recognises, the label sets and the zoo's catalogue.
-//
-// It hands out bytes and gives them no meaning; whoever reads must not write
-// into them.
+// Package assets holds the files embedded in the binary: the built-in model, sample
+// pictures that it recognises, the label sets and the zoo's catalogue. It does not
+// interpret them. Callers must not write to the bytes it returns.
 package assets
 
 import (

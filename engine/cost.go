@@ -11,11 +11,11 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Cost is what one run of a model takes, for one picture: unknown dimensions
-// count as 1.
+// Cost is the work of one run of a model and the size of its weights. Unknown
+// dimensions, such as the batch, count as 1.
 type Cost struct {
 	FLOPs      float64 // two per multiply-add of convolutions and matrix products
-	Parameters int     // numbers in constants
+	Parameters int     // number of weights: elements of constants
 	Bytes      int64   // of constants
 }
 
@@ -98,15 +98,16 @@ func count(s ir.Shape) float64 {
 	return n
 }
 
-// LoadCost is the time that opening took, in parts.
+// LoadCost is how long opening a session took, and what part of that went into
+// packing weights.
 type LoadCost struct{ Total, Pack float64 } // milliseconds
 
-// LoadCost tells how long opening took.
+// LoadCost returns how long opening the session took.
 func (s *Session) LoadCost() LoadCost { return LoadCost{s.opened, s.runner.PackTime().Seconds() * 1e3} }
 
-// CostOf is Cost for a run on inputs of other shapes, where the model leaves
-// dimensions open; an input that shapes does not name keeps its own. The error
-// is that of shapes the model cannot take.
+// CostOf is Cost for inputs of the given shapes, for models that leave dimensions
+// open; an input that shapes does not name keeps its declared shape. Shapes that
+// the model cannot take are an error.
 func (s *Session) CostOf(shapes map[string][]int) (Cost, error) {
 	g := s.model.Graph.Clone()
 	named := 0

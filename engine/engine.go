@@ -37,20 +37,20 @@ import (
 // Values are tensors by name.
 type Values map[string]*tensor.Tensor
 
-// Info describes an input, an output or a layer: its name, element type (DType)
-// and Shape. Dimensions may be symbols ("batch") or unknown; Shape.Ints are all of
-// them where they are numbers.
+// Info describes an input, an output or another value of the graph: its name,
+// element type (DType) and Shape. Dimensions may be symbols ("batch") or unknown;
+// Shape.Ints returns them if all are numbers.
 type Info struct {
 	Name string
 	ir.Fact
 }
 
-// String is the name and what it stands for: "data" float32[1 3 224 224].
+// String is the name with element type and shape: "data" float32[1 3 224 224].
 func (i Info) String() string { return onnx.Quote(i.Name) + " " + i.Fact.String() }
 
 // Session is an opened model. It is safe for concurrent use: several runs may be
-// under way, each with its own memory for inner values, all with one copy of the
-// weights. Only Close must wait for them.
+// under way at the same time, each with its own memory for inner values, all
+// sharing one copy of the weights. Call Close only after all runs have ended.
 type Session struct {
 	file    string
 	model   *ir.Model
@@ -63,10 +63,10 @@ type Session struct {
 	closed  atomic.Bool
 }
 
-// Open opens a model file. The file is mapped: it must stay as it is until
-// Close. The error is an fs.PathError where the file cannot be read, ErrNotModel
-// where it is something else, an UnsupportedError where it holds operators that
-// the engine does not know; others say in one line what is broken.
+// Open opens a model file. The file is mapped into memory and must not change until
+// Close. The error is an fs.PathError if the file cannot be read, ErrNotModel if it
+// is not an ONNX file, and an UnsupportedError if it holds operators that the
+// engine does not support; other errors say in one line what is broken.
 func Open(path string, opts ...Option) (*Session, error) {
 	data, closer, err := onnx.Map(path)
 	if err != nil {
@@ -91,8 +91,8 @@ func Open(path string, opts ...Option) (*Session, error) {
 	return s, nil
 }
 
-// OpenBytes opens a model in memory, which must stay as it is until Close.
-// External data is found in WithFiles's file system only.
+// OpenBytes opens a model from memory, which must not change until Close. External
+// data is read only from the file system that WithFiles gives.
 func OpenBytes(data []byte, opts ...Option) (*Session, error) {
 	o := newOptions(opts)
 	var files *onnx.Files
@@ -128,8 +128,8 @@ func open(data []byte, name string, files *onnx.Files, opts []Option) (s *Sessio
 	return s, err
 }
 
-// OpenModel opens a model that was built in memory, by an importer of another
-// format for instance; see ir.Builder. The session takes the model over.
+// OpenModel opens a model that was built in memory, for instance by an importer of
+// another format; see ir.Builder. The session owns the model from then on.
 func OpenModel(m *ir.Model, opts ...Option) (s *Session, err error) {
 	defer guard("model", &s, &err)
 	if m == nil || m.Graph == nil {
@@ -148,7 +148,8 @@ func OpenModel(m *ir.Model, opts ...Option) (s *Session, err error) {
 	return s, err
 }
 
-// begin gives the nodes of a model their meaning and its values their types.
+// begin binds the nodes of a model to their operators and infers the types of its
+// values.
 func begin(m *ir.Model, name string, o options) (*Session, error) {
 	if err := ops.Bind(m); err != nil {
 		return nil, err
@@ -160,8 +161,8 @@ func begin(m *ir.Model, name string, o options) (*Session, error) {
 	return s, s.expose(o.outputs)
 }
 
-// guard turns a panic, which is a bug of ours, into an error, and names the
-// model in whatever error there is.
+// guard turns a panic, which is a bug of ours, into an error, and prefixes any
+// error with the model's name.
 func guard(name string, s **Session, err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("BUG: panic: %v", r)
@@ -171,8 +172,8 @@ func guard(name string, s **Session, err *error) {
 	}
 }
 
-// checkDeclared refuses outputs that are not of the element type the file
-// declares: types are inferred, and a file that lies about them is broken.
+// checkDeclared refuses a model whose outputs do not have the element types that
+// the file declares: types are inferred, and a file that declares others is broken.
 func checkDeclared(file *onnx.Model, m *ir.Model) error {
 	for i, out := range file.Graph.Outputs {
 		if out.Type == nil || i >= len(m.Graph.Outputs) {
@@ -186,8 +187,8 @@ func checkDeclared(file *onnx.Model, m *ir.Model) error {
 	return nil
 }
 
-// prepare makes the graph that runs out of the one the file holds, and plans
-// for the declared input shapes where they are all known.
+// prepare makes the graph that runs from the one in the file, and plans for the
+// declared input shapes if all are known.
 func (s *Session) prepare() error {
 	g := s.model.Graph
 	if !s.options.plain {
@@ -215,9 +216,9 @@ func (s *Session) prepare() error {
 	return s.runner.Prepare(facts)
 }
 
-// Close gives back what the session holds. No Run may be under way; those that
-// come later fail with ErrClosed. A second Close does nothing, nor does one of the
-// nil that Open returns beside an error.
+// Close frees what the session holds. No run may be under way; later ones fail with
+// ErrClosed. Closing twice does nothing, and neither does closing the nil session
+// that Open returns with an error.
 func (s *Session) Close() error {
 	if s == nil {
 		return nil
@@ -233,10 +234,10 @@ func (s *Session) Close() error {
 	return first
 }
 
-// Inputs describes what Run takes, in the model's order.
+// Inputs describes the inputs that Run takes, in the model's order.
 func (s *Session) Inputs() []Info { return infos(s.runner.Inputs()) }
 
-// Outputs describes what Run gives, in the model's order.
+// Outputs describes the outputs that Run returns, in the model's order.
 func (s *Session) Outputs() []Info { return infos(s.runner.Outputs()) }
 
 func infos(values []*ir.Value) []Info {
@@ -247,12 +248,12 @@ func infos(values []*ir.Value) []Info {
 	return out
 }
 
-// Run computes the outputs for one set of inputs: in holds a tensor for each of
-// Inputs, of its element type and shape, and nothing else; they are only read. The
-// results, one for each of Outputs, are the caller's; with an error there are none.
-// The first run on inputs of other shapes than before plans for them, which takes
-// longer. A cancelled context ends the run between two pieces of work; the error is
-// then the context's.
+// Run computes the outputs for one set of inputs. in holds one tensor for each of
+// Inputs, with its element type and shape, and nothing else; Run only reads them.
+// The results, one for each of Outputs, belong to the caller; with an error there
+// are none. The first run on inputs of new shapes plans for them, which takes
+// longer. A cancelled context ends the run between two pieces of work, with the
+// context's error.
 func (s *Session) Run(ctx context.Context, in Values) (Values, error) {
 	if err := s.ready(ctx); err != nil {
 		return nil, err
@@ -264,9 +265,10 @@ func (s *Session) Run(ctx context.Context, in Values) (Values, error) {
 	return out, nil
 }
 
-// RunInto computes outputs into tensors of the caller's: out holds one of the
-// right dtype and shape for each output that is wanted. Once a plan for these
-// shapes exists it allocates nothing. After an error the tensors hold anything.
+// RunInto computes outputs into the caller's tensors: out holds one of the right
+// dtype and shape for each output that is wanted. It allocates nothing once a plan
+// for these shapes exists. After an error the contents of the tensors are
+// undefined.
 func (s *Session) RunInto(ctx context.Context, in, out Values) error {
 	if err := s.ready(ctx); err != nil {
 		return err
@@ -274,7 +276,7 @@ func (s *Session) RunInto(ctx context.Context, in, out Values) error {
 	return s.run(ctx, in, out, false)
 }
 
-// ready refuses what no run can begin with.
+// ready checks what every run needs: an open session and a context.
 func (s *Session) ready(ctx context.Context) error {
 	switch {
 	case s == nil || s.runner == nil:
@@ -282,12 +284,13 @@ func (s *Session) ready(ctx context.Context) error {
 	case s.closed.Load():
 		return fmt.Errorf("%s: %w", s.file, ErrClosed)
 	case ctx == nil:
-		return fmt.Errorf("%s: the context is nil; context.Background() is one that nothing ends", s.file)
+		return fmt.Errorf("%s: the context is nil; use context.Background()", s.file)
 	}
 	return nil
 }
 
-// arguments are the operands of a run in the graph's order, kept between runs.
+// arguments are a run's inputs and outputs in the graph's order; the slices are
+// reused between runs.
 type arguments struct{ in, out []*tensor.Tensor }
 
 func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error) {
@@ -339,7 +342,7 @@ func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error)
 			out[v.Name] = results[i]
 		case want == nil || results[i] == want:
 		case want.DType() == results[i].DType() && want.DType().IsElement() && want.DType() != tensor.String && slices.Equal(want.Shape(), results[i].Shape()):
-			copy(want.Bytes(), results[i].Bytes()) // made elsewhere: by a stage, or a view
+			copy(want.Bytes(), results[i].Bytes()) // the result lies elsewhere: made by a stage, or a view
 		default:
 			return fmt.Errorf("%s: output %s is %s, which does not fit the given %s", s.file, onnx.Quote(v.Name), results[i], want)
 		}
@@ -347,7 +350,8 @@ func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error)
 	return nil
 }
 
-// unknown finds what is wrong with the names of a run's inputs or outputs.
+// unknown reports a name among a run's inputs or outputs that the model does not
+// have, or a nil tensor.
 func (s *Session) unknown(kind string, given Values, values []*ir.Value) error {
 	var names []string
 	known := map[string]bool{}
@@ -366,5 +370,5 @@ func (s *Session) unknown(kind string, given Values, values []*ir.Value) error {
 	return nil
 }
 
-// WithFiles gives OpenBytes the files that external data may lie in.
+// WithFiles gives OpenBytes a file system to read external data from.
 func WithFiles(sys fs.FS) Option { return func(o *options) { o.files = sys } }

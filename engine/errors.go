@@ -8,21 +8,21 @@ import (
 	"github.com/visionzoo/vision/engine/ops"
 )
 
-// What callers decide on. The errors that wrap these say more.
+// Errors that callers may test for with errors.Is. The errors that wrap these say
+// more.
 var (
-	ErrNotModel = onnx.ErrNotModel                    // the bytes are no ONNX file; the message says what they are
+	ErrNotModel = onnx.ErrNotModel                    // the bytes are not an ONNX file; the message says what they are
 	ErrClosed   = errors.New("the session is closed") // a run after Close
 )
 
-// UnsupportedError lists the nodes of a sound model whose operators the engine
-// does not know, all of them; Operators lists those it knows. Opening a model
-// gives it.
+// UnsupportedError lists all nodes of a valid model whose operators the engine does
+// not support; Operators lists those it does. Opening a model may return it.
 type UnsupportedError = ops.UnsupportedError
 
-// NodeError says at which node of a graph an error arose, while opening or
+// NodeError says at which node of a graph an error occurred, while opening or
 // running.
 type NodeError = ir.NodeError
 
-// MemoryError says how many bytes a run needs, how many it holds and what
+// MemoryError says how many bytes a run needs, how many it holds already, and what
 // MemoryLimit allows.
 type MemoryError = ops.MemoryError

@@ -12,19 +12,19 @@ import (
 	"github.com/visionzoo/vision/engine/pass"
 )
 
-// Layer is a node of the model with what it makes.
+// Layer is a node of the model with its inputs and outputs.
 type Layer struct {
 	Node       string // name
-	Op         string // operator, with its domain where that is not ai.onnx
-	Version    int    // of the operator's domain
+	Op         string // operator, with its domain if that is not ai.onnx
+	Version    int    // opset of the operator's domain that the model imports
 	Inputs     []Info
 	Outputs    []Info
 	Parameters int // numbers in constant inputs
 }
 
-// Layers lists the nodes of the model as its file has them, in the order in
-// which they run. Every output's name can be given to Outputs and to Slice, whose
-// from may not be a constant.
+// Layers lists the nodes of the model as they are in its file, in the order in
+// which they run. Outputs and Slice accept the name of every output, except that
+// Slice cannot begin at a constant.
 func (s *Session) Layers() []Layer {
 	var out []Layer
 	for _, n := range s.model.Graph.Nodes {
@@ -46,17 +46,17 @@ func (s *Session) Layers() []Layer {
 	return out
 }
 
-// Passes tells what each optimisation changed.
+// Passes lists the optimisations and how much each changed.
 func (s *Session) Passes() []pass.Report { return s.reports }
 
-// Graph is the model as its file has it, for tools that look inside or export.
-// It must not be changed.
+// Graph is the model as it is in its file, for tools that look inside or export. It
+// must not be changed.
 func (s *Session) Graph() *ir.Graph { return s.model.Graph }
 
 // Optimised is the graph that runs. It must not be changed.
 func (s *Session) Optimised() *ir.Graph { return s.runner.Graph() }
 
-// Metadata is what the file says of itself: metadata_props.
+// Metadata returns the file's own metadata (metadata_props).
 func (s *Session) Metadata() map[string]string { return maps.Clone(s.model.Metadata) }
 
 // Opsets are the operator set versions the model imports, by domain; "" is
@@ -75,7 +75,7 @@ func (s *Session) expose(names []string) error {
 	for _, name := range names {
 		v := g.Find(name)
 		if v == nil {
-			return fmt.Errorf("there is no value %s to give out; Layers (vision inspect --layers) lists them", onnx.Quote(name))
+			return fmt.Errorf("there is no value %s; Layers (vision inspect --layers) lists them", onnx.Quote(name))
 		}
 		if !slices.Contains(g.Outputs, v) {
 			g.Outputs = append(g.Outputs, v)
@@ -84,11 +84,11 @@ func (s *Session) expose(names []string) error {
 	return nil
 }
 
-// Slice is the part of the model that leads from one value to another, as a
-// session of its own: from becomes its input, to its output. An empty from
-// keeps the model's inputs, an empty to its outputs. Inputs that the part needs
-// besides stay inputs. The slice shares the model's weights: close it before
-// the session it came from.
+// Slice returns a part of the model as a session of its own, in which the value
+// from is the input and the value to the output. An empty from keeps the model's
+// inputs, an empty to its outputs. Other inputs of the model that the part needs
+// remain inputs. The slice shares the model's weights: close it before the session
+// it came from.
 func (s *Session) Slice(from, to string) (part *Session, err error) {
 	if err := s.ready(context.Background()); err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (s *Session) Slice(from, to string) (part *Session, err error) {
 	if from != "" {
 		v := g.Find(from)
 		if v == nil || v.Const() != nil {
-			return nil, fmt.Errorf("there is no value %s that a slice could begin with, as constants are none; Layers lists them", onnx.Quote(from))
+			return nil, fmt.Errorf("there is no value %s that a slice could begin with (constants do not count); Layers lists them", onnx.Quote(from))
 		}
 		if !slices.Contains(g.Inputs, v) {
 			g.Inputs = append([]*ir.Value{v}, g.Inputs...)
@@ -125,7 +125,7 @@ func (s *Session) Slice(from, to string) (part *Session, err error) {
 	return part, part.prepare()
 }
 
-// cut keeps the nodes and inputs that the outputs need.
+// cut removes the nodes and inputs that the outputs do not need.
 func cut(g *ir.Graph) {
 	input := map[*ir.Value]bool{}
 	for _, v := range g.Inputs {

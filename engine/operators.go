@@ -5,14 +5,15 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// OperatorInfo is one meaning of an operator that the engine knows.
+// OperatorInfo is one version of an operator that the engine supports.
 type OperatorInfo struct {
 	Domain, Name string
-	Since, Until int            // opset versions of the domain; Until 0: the newest
+	Since, Until int            // the domain's opsets with this version; Until 0: up to the newest
 	Types        tensor.TypeSet // element types of its first input; 0: any value
 }
 
-// Operators lists every operator the engine knows, by domain, name and version.
+// Operators lists all versions of all operators that the engine supports, sorted by
+// domain, name and version.
 func Operators() []OperatorInfo {
 	var out []OperatorInfo
 	for _, d := range ops.Defs() {

@@ -13,7 +13,7 @@ import (
 	"github.com/visionzoo/vision/engine/plan"
 )
 
-// Option changes how a model is opened.
+// Option changes how a model is opened or run.
 type Option func(*options)
 
 type options struct {
@@ -26,13 +26,13 @@ type options struct {
 	bf16    bool
 	strict  bool
 	trace   func(Event)
-	planned func() // lets go of the file's pages
+	planned func() // releases the memory of the file's pages
 	threads int
 	rung    *kernel.Rung
 	err     error
 }
 
-// plan are the options of the machinery below.
+// plan returns the options for package plan.
 func (o *options) plan() plan.Options {
 	return plan.Options{Rung: o.rung, Threads: o.threads, Memory: o.memory, Turns: o.turns, Plain: o.plain,
 		BF16: o.bf16, Strict: o.strict, Trace: o.trace, Planned: o.planned}
@@ -72,24 +72,24 @@ func MemoryLimit(bytes int64) Option {
 	}
 }
 
-// LoopBudget bounds the turns that the loops of one run may take together. The
-// default is 10 million: seconds, not minutes.
+// LoopBudget bounds the total number of iterations of all Loop operators in one
+// run. The default is 10 million, which takes seconds, not minutes.
 func LoopBudget(turns int64) Option {
 	return func(o *options) {
 		if turns < 1 {
-			o.err = fmt.Errorf("a loop budget of %d turns; at least 1 is needed", turns)
+			o.err = fmt.Errorf("a loop budget of %d; it must be at least 1", turns)
 		}
 		o.turns = turns
 	}
 }
 
 // Threads bounds the goroutines that work on one Run, and on packing weights when
-// the session opens; 1 runs all on the caller alone. The default is one for each
-// processor.
+// the session opens; with 1 everything runs on the caller's goroutine. The default
+// is one per processor.
 func Threads(n int) Option {
 	return func(o *options) {
 		if n < 1 {
-			o.err = fmt.Errorf("%d threads; at least 1 is needed", n)
+			o.err = fmt.Errorf("%d threads; there must be at least 1", n)
 		}
 		o.threads = n
 	}
@@ -100,8 +100,8 @@ type Arithmetic uint8
 
 // The arithmetics.
 const (
-	F32       Arithmetic = iota // as good as float32: where the CPU has AMX, three products of bfloat16 halves; rms error at most 1e-5 of a layer's rms output
-	F32Strict                   // fused multiply-add of float32 only; islands between codes of 8 bits in float32 too
+	F32       Arithmetic = iota // float32 accuracy: on a CPU with AMX, three products of bfloat16 halves; rms error at most 1e-5 of a layer's rms output
+	F32Strict                   // fused multiply-add of float32 only, even between DequantizeLinear and QuantizeLinear
 	BF16                        // bfloat16 operands, float32 sums
 )
 
@@ -128,9 +128,9 @@ func ParsePrecision(s string) (Arithmetic, error) {
 	return 0, fmt.Errorf("precision %q is none of f32, f32strict, bf16", s)
 }
 
-// CPU makes the session use one class of kernels: purego, avx2, avx512, vnni,
-// amx or neon. The default is what VISION_CPU names, else the best this machine
-// has.
+// CPU makes the session use one class of kernels: purego, avx2, avx512, vnni, amx
+// or neon. The default is the one that the environment variable VISION_CPU names,
+// else the best this machine can run.
 func CPU(name string) Option {
 	return func(o *options) {
 		r, err := kernel.Select(name)
@@ -141,12 +141,12 @@ func CPU(name string) Option {
 	}
 }
 
-// Outputs makes inner values outputs of the model, after its own.
+// Outputs makes inner values outputs of the model too, after its own.
 func Outputs(names ...string) Option {
 	return func(o *options) { o.outputs = append(o.outputs, names...) }
 }
 
-// WithoutPass leaves out optimisations by name; see Session.Passes.
+// WithoutPass disables optimisations by name; Session.Passes lists them.
 func WithoutPass(names ...string) Option {
 	return func(o *options) {
 		if o.without == nil {
@@ -166,14 +166,14 @@ func WithoutPass(names ...string) Option {
 // and how long it Took.
 type Event = plan.Event
 
-// Trace calls f after every step of every run, from the goroutine that runs it:
-// where several run at a time, f must be ready for that. Threads then end one step
-// before they begin the next, which takes a little longer. A panic of f ends the
-// run with an error that says whose it was.
+// Trace calls f after every step of every run, from the goroutine of that run; if
+// several runs are under way at the same time, f must be safe for concurrent use.
+// With Trace, threads finish one step before they begin the next, which takes a
+// little longer. If f panics, the run ends with an error that says so.
 func Trace(f func(Event)) Option { return func(o *options) { o.trace = f } }
 
-// Plain runs every operator by its reference kernel on the graph as the file
-// has it: slow, and what the fast paths are checked against.
+// Plain runs every operator with its reference kernel, on the graph as it is in the
+// file. It is slow; the fast paths are checked against it.
 func Plain() Option { return func(o *options) { o.plain = true } }
 
 // fits checks a constant against the memory limit.
@@ -184,8 +184,8 @@ func (o *options) fits(bytes int) error {
 	return nil
 }
 
-// Memory is the machine's memory and what a session may use of it unless
-// MemoryLimit says otherwise, in bytes; the first is 0 where it is not known.
+// Memory returns the machine's memory, 0 if it is not known, and how much of it a
+// session may use by default (see MemoryLimit), in bytes.
 func Memory() (physical, limit int64) { return physicalMemory(), defaultMemoryLimit() }
 
 func defaultMemoryLimit() int64 {

@@ -162,7 +162,7 @@ func readFile(path string, spare []byte) ([]byte, error) {
 	case info.IsDir():
 		return nil, errors.New("is a folder, not a picture")
 	case !info.Mode().IsRegular(): // a pipe, /dev/stdin: no size to go by
-		return readBounded(f, maxStream)
+		return readStream(f)
 	case info.Size() > maxFile:
 		return nil, fmt.Errorf("has %d MiB; at most %d are read", info.Size()>>20, maxFile>>20)
 	}
@@ -174,14 +174,14 @@ func readFile(path string, spare []byte) ([]byte, error) {
 	return data[:n], err
 }
 
-// readBounded reads a stream of at most limit bytes.
-func readBounded(r io.Reader, limit int64) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+// readStream reads a stream of at most maxStream bytes.
+func readStream(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxStream+1))
 	if err != nil {
 		return nil, err
 	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("more than %d MiB; a picture has less", limit>>20)
+	if len(data) > maxStream {
+		return nil, fmt.Errorf("more than %d MiB; a picture has less", maxStream>>20)
 	}
 	return data, nil
 }
@@ -208,7 +208,7 @@ func printable(name string) string {
 // Decode is Open for a stream, which is read to its end; more than 256 MiB is
 // an error.
 func Decode(r io.Reader, opts ...Option) (*Image, error) {
-	data, err := readBounded(r, maxStream)
+	data, err := readStream(r)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func ReaderSource(name string, r io.Reader) Source {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		data, err := await(ctx, func() ([]byte, error) { return readBounded(r, maxStream) })
+		data, err := await(ctx, func() ([]byte, error) { return readStream(r) })
 		return decodeNamed(name, data, err, opts)
 	}}
 }

@@ -112,7 +112,7 @@ func fetch(ctx context.Context, client *http.Client, address string) ([]byte, er
 	stalled := fmt.Errorf("no byte came for %v", stallTimeout)
 	watch := time.AfterFunc(stallTimeout, func() { cancel(stalled) })
 	defer watch.Stop()
-	data, err := readBounded(&resetting{resp.Body, watch}, maxStream)
+	data, err := readStream(&resetting{resp.Body, watch})
 	if err != nil && errors.Is(context.Cause(ctx), stalled) {
 		return nil, stalled
 	}

@@ -1,5 +1,6 @@
-// Package label turns a network's class index into what it means: an id, a short
-// label and synonyms, from the label sets inside the binary or a caller's own.
+// Package label maps a network's class indices to their meaning: an id, a short
+// label and synonyms, from the label sets embedded in the binary or the caller's
+// own.
 package label
 
 import (
@@ -14,28 +15,28 @@ import (
 
 // Label is one class.
 type Label struct {
-	Index    int      // where the class stands in the network's output
-	ID       string   // the data set's own id (a WordNet id as n02123045), or ""
+	Index    int      // of the class in the network's output
+	ID       string   // the data set's own id (a WordNet id such as n02123045), or ""
 	Name     string   // the short label; not unique: ImageNet has two cranes
-	Synonyms []string // further names, the short label not among them
+	Synonyms []string // other names, without the short label
 }
 
 // Background is the name of the class at index 0 that detectors and TensorFlow's
-// classifiers put before the data set's own.
+// classifiers put before those of the data set.
 const Background = "background"
 
-// ErrUnknown says that no label set has the name that was asked for.
+// ErrUnknown says that there is no label set of the given name.
 var ErrUnknown = errors.New("no such label set")
 
-// Set is a label set: an ordered list of classes, with holes where the data set
-// has them (COCO's category ids). A Set never changes and may be shared.
+// Set is a label set: an ordered list of classes, with holes if the data set has
+// some (as COCO's category ids do). A Set never changes and may be shared.
 type Set struct {
 	name   string
 	labels []Label
 	holes  int
 }
 
-// New makes a set of a caller's own names; an empty name is a hole.
+// New makes a set of the given names; an empty name is a hole.
 func New(name string, names ...string) *Set {
 	s := &Set{name: name, labels: make([]Label, len(names))}
 	for i, n := range names {
@@ -50,15 +51,15 @@ func New(name string, names ...string) *Set {
 // Name is the set's name as Open takes it.
 func (s *Set) Name() string { return s.name }
 
-// Len is the number of indices, holes and background among them: the width of
-// the output that the set fits.
+// Len is the number of indices, including holes and background: the width of the
+// output that the set fits.
 func (s *Set) Len() int { return len(s.labels) }
 
-// Classes is the number of classes, holes not counted.
+// Classes is the number of classes, without holes.
 func (s *Set) Classes() int { return len(s.labels) - s.holes }
 
-// At returns the class at an index; ok is false outside the set and in a hole,
-// where the label holds the index and a name that says as much ("class 12").
+// At returns the class at an index. ok is false outside the set and in a hole; the
+// label then holds the index and the name "class 12".
 func (s *Set) At(index int) (l Label, ok bool) {
 	if index >= 0 && index < len(s.labels) && s.labels[index].Name != "" {
 		return s.labels[index], true
@@ -77,8 +78,8 @@ func (s *Set) All() []Label {
 	return all
 }
 
-// Find returns the classes that are called name: by id, short label or synonym,
-// case ignored. There may be several ("crane").
+// Find returns the classes whose id, short label or synonym is name; case is
+// ignored. There may be several ("crane").
 func (s *Set) Find(name string) []Label {
 	var found []Label
 	for _, l := range s.labels {
@@ -101,8 +102,8 @@ func (l Label) called(name string) bool {
 	return false
 }
 
-// WithBackground returns the set with the background at 0 and every class one
-// further on.
+// WithBackground returns the set with the background at index 0 and every class
+// shifted by one.
 func (s *Set) WithBackground() *Set {
 	shifted := &Set{name: s.name + backgroundSuffix, holes: s.holes, labels: make([]Label, len(s.labels)+1)}
 	shifted.labels[0] = Label{Name: Background}
@@ -113,9 +114,9 @@ func (s *Set) WithBackground() *Set {
 	return shifted
 }
 
-// Fit returns the set for an output that is width classes wide: the set itself
-// where it has that many, the set with a background at 0 where the output has one
-// more (TensorFlow's 1,001 ImageNet classes), else ok is false.
+// Fit returns the set for an output of width classes: the set itself if it has that
+// many, the set with a background at 0 if the output has one more (TensorFlow's
+// 1,001 ImageNet classes); else ok is false.
 func (s *Set) Fit(width int) (fitted *Set, ok bool) {
 	switch width {
 	case s.Len():
@@ -133,15 +134,15 @@ func (s *Set) hasBackground() bool {
 	return len(s.labels) > 0 && strings.EqualFold(s.labels[0].Name, Background)
 }
 
-// What a label file of a user's own may have.
+// Bounds for label files of a user's own.
 const (
 	maxFile   = 16 << 20 // bytes
 	maxLabels = 1 << 20
 )
 
-// Read makes a set of a text file, one label a line; a line's tab-separated
-// fields are index, id, label and synonyms (parted by "; ") where there are at
-// least three. Lines that start with "# " are left out. Errors name the line.
+// Read reads a set from a text file with one label per line. If a line has at least
+// three tab-separated fields, they are index, id, label and synonyms (separated by
+// "; "). Lines that start with "# " are skipped. Errors name the line.
 func Read(name string, r io.Reader) (*Set, error) {
 	s := &Set{name: name}
 	limited := &io.LimitedReader{R: r, N: maxFile + 1}

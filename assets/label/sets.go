@@ -15,7 +15,7 @@ import (
 
 const backgroundSuffix = "+background"
 
-// sets are the label sets inside the binary.
+// sets are the embedded label sets.
 //
 // coco80 is the order that YOLO and Ultralytics use (0..79); with "+background" it
 // is that of maskrcnn-benchmark and of Detectron's contiguous ids (1..80). coco91
@@ -34,8 +34,8 @@ var sets = map[string]func() (*Set, error){
 	"adience8":     file("adience8.txt"),
 }
 
-// Names lists the label sets inside the binary in alphabetical order. Each may be
-// asked for with "+background" behind it.
+// Names lists the embedded label sets in alphabetical order. Open also accepts each
+// with "+background" appended.
 func Names() []string {
 	names := make([]string, 0, len(sets))
 	for n := range sets {
@@ -47,8 +47,8 @@ func Names() []string {
 
 var opened sync.Map // name → *Set
 
-// Open returns a label set by its name, as Names lists them: "imagenet1k",
-// "coco80+background". The error is an ErrUnknown that lists the names.
+// Open returns a label set by its name: "imagenet1k", "coco80+background". The
+// error for an unknown name wraps ErrUnknown and lists the names.
 func Open(name string) (*Set, error) {
 	if s, ok := opened.Load(name); ok {
 		return s.(*Set), nil

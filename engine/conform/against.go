@@ -10,9 +10,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Against runs two models on the same inputs, zeros and seeded random numbers,
-// and compares every output: proof that a conversion kept the function. Unknown
-// dimensions are 1.
+// Against runs two models on the same inputs, zeros and seeded random numbers, and
+// compares every output, to check that a conversion did not change the function.
+// Unknown dimensions become 1.
 func Against(ctx context.Context, a, b *engine.Session, tol Tolerance) []Result {
 	var out []Result
 	for _, kind := range []string{"zero", "random"} {
@@ -58,8 +58,8 @@ func againstOnce(ctx context.Context, a, b *engine.Session, random bool, tol Tol
 }
 
 // Fill makes an input for each of the infos: zeros, or seeded random numbers
-// (normal for floats, bytes for those of 8 bits). Unknown dimensions become 1, the
-// first of an input batch.
+// (normally distributed for floats, bytes for 8-bit integers). An unknown first
+// dimension becomes batch, other unknown dimensions 1.
 func Fill(infos []engine.Info, random bool, batch int) (engine.Values, error) {
 	r := rand.New(rand.NewPCG(1, 2))
 	out := engine.Values{}

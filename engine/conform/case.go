@@ -50,17 +50,17 @@ func Find(path string) ([]Case, error) {
 	return out, nil
 }
 
-// Options say how results are compared. Zero tolerances stand for the
-// standard's: rtol 1e-3, atol 1e-5, and 1e-2 for floats of 16 bits and fewer;
-// atol is 5e-4 of the wanted output's spread where that is more and the network
-// has ten products (convolutions, matrix products) or more.
+// Options says how results are compared. Zero tolerances mean the defaults: rtol
+// 1e-3 and atol 1e-5, both 1e-2 for floats of 16 bits and fewer. For networks of
+// ten convolutions and matrix products or more, atol is at least 5e-4 of the
+// expected output's spread.
 type Options struct {
 	RTol, ATol float64
 	Timeout    time.Duration // of a case; 0: none
 	Engine     []engine.Option
 }
 
-// Result is what came of a case.
+// Result is the outcome of a case.
 type Result struct {
 	Case
 	Err      error // nil: passed
@@ -111,10 +111,10 @@ func (c Case) Run(ctx context.Context, opt Options) (r Result) {
 	return r
 }
 
-// Rounding adds up from layer to layer: of the golden numbers that another
-// engine computed for a detector of 113 convolutions, exact arithmetic misses
-// two by the tolerances that suit one operator. So the outputs of a network of
-// many products may be off by a share of their spread too.
+// Rounding errors add up from layer to layer. With the tolerances that suit a
+// single operator, even exact arithmetic misses two of the golden numbers that
+// another engine computed for a detector of 113 convolutions. So the outputs of a
+// network of many products may also be off by a share of their spread.
 const (
 	deep       = 10
 	deepSpread = 5e-4
@@ -135,8 +135,8 @@ func products(g *ir.Graph) int {
 	return n
 }
 
-// tolerance is the caller's, else that of the case's data.json, else 0: the
-// standard's.
+// tolerance is the caller's, else that of the case's data.json, else 0, which means
+// the default.
 func (c Case) tolerance(opt Options) Tolerance {
 	tol := Tolerance{R: opt.RTol, A: opt.ATol}
 	data, err := os.ReadFile(filepath.Join(c.Dir, "data.json"))
@@ -208,7 +208,7 @@ func read(file string, like engine.Info) (*tensor.Tensor, error) {
 	return t, nil
 }
 
-// numbered lists prefix0.pb, prefix1.pb … in the order of their numbers.
+// numbered lists prefix0.pb, prefix1.pb … in order.
 func numbered(dir, prefix string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

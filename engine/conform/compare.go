@@ -8,12 +8,12 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Tolerance: a number passes when |got-want| ≤ A + R·|want|, infinity when it is
-// the same one. Zeros stand for the standard's. Of floats, A is at least S times
-// the spread (largest minus least finite number) of what is wanted.
+// Tolerance says how far numbers may differ: |got-want| ≤ A + R·|want|; infinities
+// must be equal. Zeros mean the defaults. For floats, A is at least S times the
+// spread (largest minus smallest finite number) of the expected output.
 type Tolerance struct{ R, A, S float64 }
 
-// of fills in the standard's tolerances for a dtype.
+// of fills in the default tolerances for a dtype.
 func (t Tolerance) of(d tensor.DType) Tolerance {
 	r, a := 1e-3, 1e-5
 	if d == tensor.Float16 || d == tensor.BFloat16 || tensor.Float8Types.Is(d) {
@@ -28,8 +28,8 @@ func (t Tolerance) of(d tensor.DType) Tolerance {
 	return Tolerance{r, a, t.S}
 }
 
-// Compare checks dtype, shape and values. NaN equals NaN. The first result is
-// the largest error of a number, relative to max(1, |want|).
+// Compare checks dtype, shape and values; NaN equals NaN. It returns the largest
+// error of a number, relative to max(1, |want|).
 func Compare(got, want *tensor.Tensor, tol Tolerance) (float64, error) {
 	if got == nil {
 		return 0, fmt.Errorf("is missing")

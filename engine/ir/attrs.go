@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Attrs reads a node's attributes, keeping the first error, so that a
-// constructor reads all of them in a row and looks at Err once.
+// Attrs reads a node's attributes and keeps the first error, so that a constructor
+// can read all of them and check Err once.
 type Attrs struct {
 	node *Node
 	err  error
@@ -18,17 +18,17 @@ type Attrs struct {
 // ReadAttrs starts reading.
 func (n *Node) ReadAttrs() *Attrs { return &Attrs{node: n} }
 
-// Err is the first thing that was wrong.
+// Err is the first error.
 func (a *Attrs) Err() error { return a.err }
 
-// Fail notes an error of the caller's.
+// Fail records an error of the caller's.
 func (a *Attrs) Fail(format string, args ...any) {
 	if a.err == nil {
 		a.err = fmt.Errorf(format, args...)
 	}
 }
 
-// Has reports whether the attribute is there.
+// Has reports whether the node has the attribute.
 func (a *Attrs) Has(name string) bool { return a.find(name) != nil }
 
 func (a *Attrs) find(name string) *Attr {
@@ -40,7 +40,8 @@ func (a *Attrs) find(name string) *Attr {
 	return nil
 }
 
-// get finds an attribute of a type; nil where absent or wrong.
+// get finds an attribute of the given type; nil if it is absent or has another
+// type.
 func (a *Attrs) get(name string, t onnx.AttributeType) *Attr {
 	at := a.find(name)
 	if at != nil && at.Type != t {
@@ -50,7 +51,7 @@ func (a *Attrs) get(name string, t onnx.AttributeType) *Attr {
 	return at
 }
 
-// Need notes an error where a required attribute is absent.
+// Need records an error if a required attribute is absent.
 func (a *Attrs) Need(names ...string) *Attrs {
 	for _, name := range names {
 		if !a.Has(name) {
@@ -60,8 +61,8 @@ func (a *Attrs) Need(names ...string) *Attrs {
 	return a
 }
 
-// Int is an integer attribute; where int has 32 bits, numbers beyond become the
-// nearest.
+// Int is an integer attribute; or is its value if it is absent, here and below. If
+// int has 32 bits, larger numbers become the nearest int.
 func (a *Attrs) Int(name string, or int) int {
 	if at := a.get(name, onnx.AttrInt); at != nil {
 		return nearestInt(at.Int)
@@ -69,11 +70,11 @@ func (a *Attrs) Int(name string, or int) int {
 	return or
 }
 
-// nearestInt is v, or the int next to it: sizes and positions beyond an int mean
-// "to the end", or are refused as too large.
+// nearestInt is the int nearest to v: sizes and positions beyond an int mean "to
+// the end", or are refused as too large.
 func nearestInt(v int64) int { return int(max(math.MinInt, min(v, math.MaxInt))) }
 
-// Bool is an integer attribute that means yes where it is not 0.
+// Bool is an integer attribute that is true unless it is 0.
 func (a *Attrs) Bool(name string, or bool) bool {
 	if at := a.get(name, onnx.AttrInt); at != nil {
 		return at.Int != 0
@@ -196,7 +197,7 @@ func (a *Attrs) Sparse(name string) *tensor.Tensor {
 	return at.Tensor
 }
 
-// Int64 is an integer attribute in all its 64 bits.
+// Int64 is an integer attribute with all its 64 bits.
 func (a *Attrs) Int64(name string, or int64) int64 {
 	if at := a.get(name, onnx.AttrInt); at != nil {
 		return at.Int

@@ -8,9 +8,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Builder makes a model from Go, node by node: the way in for importers of
-// other formats. Values are made before they are used, so every model it makes
-// is in order. The first mistake is kept and comes out of Model.
+// Builder makes a model in Go, node by node; importers of other formats use it.
+// Values are made before they are used, so the nodes are always in order. The first
+// mistake is kept, and Model returns it.
 type Builder struct {
 	model Model
 	named map[string]bool
@@ -36,13 +36,13 @@ func (b *Builder) Input(name string, d tensor.DType, shape Shape) *Value {
 	return v
 }
 
-// Const adds a constant. An empty name makes one up.
+// Const adds a constant. If the name is empty, it gets a new one.
 func (b *Builder) Const(name string, t *tensor.Tensor) *Value {
 	return b.value(name, FactOf(t))
 }
 
 // Node adds an operator with one output. Operators of other domains are written
-// domain.Op, as "com.microsoft.Gelu"; a nil input is one left out.
+// domain.Op, such as "com.microsoft.Gelu"; a nil input is an omitted one.
 func (b *Builder) Node(op string, inputs []*Value, attrs ...*Attr) *Value {
 	return b.Nodes(op, 1, inputs, attrs...)[0]
 }
@@ -82,7 +82,8 @@ func (b *Builder) Output(name string, v *Value) {
 	b.model.Graph.Outputs = append(b.model.Graph.Outputs, v)
 }
 
-// Model is what was built. The builder must not be used afterwards.
+// Model returns the model, or the first mistake. The builder must not be used
+// afterwards.
 func (b *Builder) Model() (*Model, error) {
 	if b.err == nil && len(b.model.Graph.Outputs) == 0 {
 		b.fail("the model has no output")

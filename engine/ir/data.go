@@ -11,7 +11,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// namedTensor is newTensor whose errors say the tensor's name.
+// namedTensor is newTensor with the tensor's name in its errors.
 func namedTensor(p *onnx.Tensor, files *onnx.Files) (*tensor.Tensor, error) {
 	t, err := newTensor(p, files)
 	if err != nil {
@@ -20,8 +20,8 @@ func namedTensor(p *onnx.Tensor, files *onnx.Files) (*tensor.Tensor, error) {
 	return t, nil
 }
 
-// newTensor gives a tensor of a file its meaning. Raw data of whole bytes and
-// float_data are used in place; external data comes from files (nil: there are none).
+// newTensor converts a tensor of a file. Raw data of whole bytes and float_data are
+// used in place; external data comes from files (nil: there are none).
 func newTensor(p *onnx.Tensor, files *onnx.Files) (*tensor.Tensor, error) {
 	dtype := tensor.DType(p.DataType)
 	if p.DataType <= 0 || p.DataType > 63 || !dtype.IsElement() {
@@ -79,8 +79,8 @@ func intDims(dims []int64) ([]int, error) {
 	return shape, nil
 }
 
-// oneField checks that data stands in one field only, and in the one that
-// onnx.proto says holds the dtype.
+// oneField checks that only one field holds data, and that it is the one which
+// onnx.proto prescribes for the dtype.
 func oneField(p *onnx.Tensor, d tensor.DType) error {
 	fields := []struct {
 		name string
@@ -140,8 +140,9 @@ func fromRaw(d tensor.DType, shape []int, n int, raw []byte) (*tensor.Tensor, er
 	return tensor.FromBytes(d, raw, shape...)
 }
 
-// bytesInFile is what n elements take in a file. Elements of 16 bytes fit an int,
-// wherever n passed tensor.Count; their bits would not.
+// bytesInFile is the number of bytes that n elements take in a file. After
+// tensor.Count the bytes of the largest elements, of 16 bytes, fit an int; their
+// bits might not.
 func bytesInFile(d tensor.DType, n int) int {
 	if bits := d.BitsInFile(); bits >= 8 {
 		return n * (bits / 8)
@@ -165,7 +166,8 @@ func swapBytes(b []byte, size int) {
 	}
 }
 
-// unpack spreads 4- and 2-bit elements over bytes, signed ones extended.
+// unpack expands 4- and 2-bit elements to one byte each, with sign extension for
+// signed types.
 func unpack(dst, src []byte, d tensor.DType) {
 	bits := d.BitsInFile()
 	perByte := 8 / bits
@@ -219,7 +221,7 @@ func fromTyped(p *onnx.Tensor, d tensor.DType, shape []int, n int) (*tensor.Tens
 	return out, nil
 }
 
-// fromInt32s fills the types that onnx.proto keeps in int32_data.
+// fromInt32s converts the types that onnx.proto keeps in int32_data.
 func fromInt32s(out *tensor.Tensor, v []int32) error {
 	d := out.DType()
 	if d == tensor.Int32 {
@@ -254,7 +256,7 @@ func fromInt32s(out *tensor.Tensor, v []int32) error {
 	return nil
 }
 
-// NewValueOf gives a test case's stored value its meaning.
+// NewValueOf converts a value that a test case stores.
 func NewValueOf(p *onnx.Value) (*tensor.Tensor, error) {
 	kinds := map[onnx.TypeKind]tensor.DType{onnx.KindSequence: tensor.Sequence, onnx.KindOptional: tensor.Optional, onnx.KindMap: tensor.Map}
 	kind, ok := kinds[p.Kind]

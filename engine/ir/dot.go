@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// WriteDot draws the graph in Graphviz's language: a box a node, an edge a value
-// that is no constant, with its type. Regions are not drawn, but what they read is.
+// WriteDot writes the graph in Graphviz's dot language: a box for each node, and an
+// edge with its type for each value that is not a constant. Regions are not drawn,
+// but the edges they read are.
 func (g *Graph) WriteDot(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintln(out, "digraph {\n  rankdir=TB; node [shape=box, fontname=\"sans-serif\"]; edge [fontname=\"sans-serif\", fontsize=10];")
@@ -44,8 +45,8 @@ func (g *Graph) WriteDot(w io.Writer) error {
 	return out.Flush()
 }
 
-// dotQuote is a label of several lines. Names are a stranger's: what is not plain
-// is escaped, and they are shortened.
+// dotQuote quotes a label of several lines. Names come from untrusted files:
+// special characters are escaped, and long names shortened.
 func dotQuote(lines ...string) string {
 	for i, s := range lines {
 		if r := []rune(s); len(r) > 80 {

@@ -2,9 +2,9 @@ package ir
 
 import "slices"
 
-// Clone copies a graph with its nodes, values and regions. Constants and
-// operators are shared: they are immutable. Of values of the graphs around,
-// the clone of a region reads the originals.
+// Clone copies a graph with its nodes, values and regions. Constants and operators
+// are immutable and shared. The clone of a region reads the original values of the
+// enclosing graphs.
 func (g *Graph) Clone() *Graph {
 	c := &cloner{values: map[*Value]*Value{}}
 	return c.graph(g, g.Parent)
@@ -33,7 +33,7 @@ func (c *cloner) graph(g, parent *Graph) *Graph {
 			}
 		}
 		if rebind {
-			m.Operator = nil // it holds the regions it was bound with
+			m.Operator = nil // it refers to the regions of the original
 		}
 		m.Outputs = make([]*Value, len(n.Outputs))
 		for i, v := range n.Outputs {
@@ -54,8 +54,8 @@ func (c *cloner) define(v *Value) *Value {
 	return &w
 }
 
-// use is the copy of a value, or the value itself where it is a constant or of
-// a graph around.
+// use is the copy of a value, or the value itself if it is a constant or belongs to
+// an enclosing graph.
 func (c *cloner) use(v *Value) *Value {
 	if w := c.values[v]; w != nil {
 		return w
@@ -63,7 +63,8 @@ func (c *cloner) use(v *Value) *Value {
 	return v
 }
 
-// Find is the value of a name in the graph itself, nil where there is none.
+// Find returns the value with the name in this graph (not its regions), nil if
+// there is none.
 func (g *Graph) Find(name string) *Value {
 	for _, v := range g.Inputs {
 		if v.Name == name {
@@ -80,7 +81,7 @@ func (g *Graph) Find(name string) *Value {
 	return nil
 }
 
-// Attr is the attribute of a name, nil where there is none.
+// Attr returns the attribute with the name, nil if there is none.
 func (n *Node) Attr(name string) *Attr {
 	for _, a := range n.Attrs {
 		if a.Name == name {

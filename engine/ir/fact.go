@@ -8,36 +8,35 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Fact is what is known of a value before it exists. The zero Fact stands for
-// an optional input that was left out.
+// Fact is what is known about a value before it is computed. The zero Fact stands
+// for an omitted optional input.
 type Fact struct {
 	DType tensor.DType
 	Shape Shape
-	Const *tensor.Tensor // the value itself, where it is known
-	Ints  []Dim          // the elements of an integer tensor of rank 0 or 1, where some are known
-	Elem  *Fact          // of a sequence or optional: what its elements have in common
+	Const *tensor.Tensor // the value itself, if it is known
+	Ints  []Dim          // the elements of an integer tensor of rank 0 or 1, if some are known
+	Elem  *Fact          // for a sequence or optional: what its elements have in common
 }
 
-// Shape is the sizes of the dimensions; without a rank nothing is known.
+// Shape holds the sizes of the dimensions. If it is not Ranked, nothing is known.
 type Shape struct {
 	Ranked bool
 	Dims   []Dim
 }
 
-// Dim is a number, or a symbol that stands for one; a symbol without a name is
-// equal to nothing but itself unknown.
+// Dim is a dimension: a number, a symbol that stands for one, or unknown (neither).
 type Dim struct {
-	N      int // -1 where unknown
+	N      int // -1 if it is not a known number
 	Symbol string
 }
 
-// Unknown is a dimension of which nothing is known.
+// Unknown is a dimension about which nothing is known.
 var Unknown = Dim{N: -1}
 
 // Known reports whether the dimension is a number.
 func (d Dim) Known() bool { return d.N >= 0 }
 
-// Same reports whether two dimensions are surely equal.
+// Same reports whether two dimensions are known to be equal.
 func (d Dim) Same(e Dim) bool {
 	if d.Known() || e.Known() {
 		return d.N == e.N
@@ -55,10 +54,10 @@ func (d Dim) String() string {
 	return "?"
 }
 
-// Sym is a dimension known by name only.
+// Sym is a dimension that is known only by a name.
 func Sym(name string) Dim { return Dim{N: -1, Symbol: name} }
 
-// Dims is the shape of the given sizes; -1 is unknown.
+// Dims is a shape of the given sizes, of which -1 is unknown.
 func Dims(sizes ...int) Shape {
 	s := Shape{Ranked: true, Dims: make([]Dim, len(sizes))}
 	for i, n := range sizes {
@@ -70,7 +69,7 @@ func Dims(sizes ...int) Shape {
 // ShapeOf is a shape of the given dimensions.
 func ShapeOf(dims ...Dim) Shape { return Shape{Ranked: true, Dims: dims} }
 
-// AnyOfRank is a shape of which only the rank is known.
+// AnyOfRank is a shape with a known rank and unknown dimensions.
 func AnyOfRank(rank int) Shape {
 	s := Shape{Ranked: true, Dims: make([]Dim, rank)}
 	for i := range s.Dims {
@@ -79,7 +78,7 @@ func AnyOfRank(rank int) Shape {
 	return s
 }
 
-// Rank is the number of dimensions, -1 where unknown.
+// Rank is the number of dimensions, -1 if it is unknown.
 func (s Shape) Rank() int {
 	if !s.Ranked {
 		return -1
@@ -87,7 +86,7 @@ func (s Shape) Rank() int {
 	return len(s.Dims)
 }
 
-// Ints are the sizes as numbers; ok is false where one is unknown.
+// Ints returns the sizes as numbers; ok is false if one is unknown.
 func (s Shape) Ints() (sizes []int, ok bool) {
 	if !s.Ranked {
 		return nil, false
@@ -102,8 +101,8 @@ func (s Shape) Ints() (sizes []int, ok bool) {
 	return sizes, true
 }
 
-// Count is the number of elements; ok is false where a size is unknown, or where
-// they are more than any tensor has: inferred and declared sizes are a stranger's.
+// Count is the number of elements; ok is false if a size is unknown, or if they are
+// more than any tensor can have: sizes come from untrusted files.
 func (s Shape) Count() (n int, ok bool) {
 	sizes, ok := s.Ints()
 	if !ok {
@@ -137,10 +136,10 @@ func (s Shape) String() string {
 // Tensor is the fact of a tensor of a dtype and shape.
 func Tensor(d tensor.DType, s Shape) Fact { return Fact{DType: d, Shape: s} }
 
-// Given reports whether the value is there: false for an omitted input.
+// Given reports whether the value exists: false for an omitted input.
 func (f Fact) Given() bool { return f.DType != tensor.Invalid }
 
-// FactOf is all there is to know of a constant.
+// FactOf is the fact of a constant, with its value.
 func FactOf(t *tensor.Tensor) Fact {
 	f := Fact{DType: t.DType(), Const: t}
 	switch t.DType() {
@@ -180,7 +179,7 @@ func intsOf(t *tensor.Tensor) []Dim {
 	return out
 }
 
-// dimOf keeps negative numbers (the -1 of Reshape) as unknown: who needs them
+// dimOf maps negative numbers (the -1 of Reshape) to unknown; code that needs them
 // looks at the constant.
 func dimOf(n int) Dim {
 	if n < 0 {

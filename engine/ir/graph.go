@@ -1,4 +1,5 @@
-// Package ir is what every pass reads and writes: graphs of nodes and values.
+// Package ir is the intermediate representation that importers build and every pass
+// reads and writes: graphs of nodes and values.
 package ir
 
 import (
@@ -9,7 +10,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Model is a graph with what its file says about it.
+// Model is a graph with the information that its file holds about it.
 type Model struct {
 	Graph     *Graph
 	Opsets    map[string]int // by domain; "" is ai.onnx
@@ -18,42 +19,43 @@ type Model struct {
 	Metadata  map[string]string
 }
 
-// Graph is nodes in an order in which every value is made before it is used.
-// A region (the body of If, Loop, Scan) is a Graph whose nodes may also read
-// values of the graphs around it.
+// Graph is a list of nodes in which every value is made before it is used. A region
+// (the body of If, Loop or Scan) is a Graph whose nodes may also read values of the
+// enclosing graphs.
 type Graph struct {
 	Name            string
 	Inputs, Outputs []*Value
 	Nodes           []*Node
-	Parent          *Graph // of a region
-	values          int    // made so far; the outermost graph counts for all
+	Parent          *Graph // the enclosing graph of a region
+	values          int    // values made so far, counted in the outermost graph
 }
 
-// Value is an edge: made by a node, or a graph's input, or a constant.
+// Value is an edge of the graph: an output of a node, an input of a graph, or a
+// constant.
 type Value struct {
 	ID   int // unique in a model, dense from 0
 	Name string
 	Fact Fact
-	Node *Node // that makes it; nil for inputs and constants
+	Node *Node // the node that makes it; nil for inputs and constants
 }
 
-// Const is the value where it is a constant, else nil.
+// Const returns the tensor of a constant, nil for other values.
 func (v *Value) Const() *tensor.Tensor { return v.Fact.Const }
 
-// Node is one operator at work. An omitted optional input is nil; an output
-// that nobody named is a Value without a name.
+// Node is one use of an operator. An omitted optional input is nil; an omitted
+// output is a Value without a name.
 type Node struct {
-	Name            string // as the file has it, or made from its first output
+	Name            string // the file's, or made from that of the first output
 	Domain, Op      string
 	Version         int // the opset of Domain that the model imports
 	Inputs, Outputs []*Value
 	Attrs           []*Attr
-	Operator        Operator // its meaning, bound by ops
+	Operator        Operator // its implementation, bound by package ops
 }
 
-// Operator is an operator with its attributes read.
+// Operator is an operator whose attributes have been read.
 type Operator interface {
-	// Infer gives the facts of the outputs from those of the inputs.
+	// Infer derives the facts of the outputs from those of the inputs.
 	Infer(in []Fact) ([]Fact, error)
 }
 
@@ -83,8 +85,8 @@ func (g *Graph) NewValue(name string, f Fact) *Value {
 	return v
 }
 
-// Values is the number of values made in the graph and its regions: every ID
-// is below it.
+// Values is the number of values made in the outermost graph and all regions: every
+// ID is below it.
 func (g *Graph) Values() int {
 	for g.Parent != nil {
 		g = g.Parent
@@ -106,8 +108,8 @@ func (n *Node) Regions() []*Graph {
 	return out
 }
 
-// Captures are the values that a region reads from the graphs around it, in
-// the order of first use.
+// Captures lists the values that a region reads from the enclosing graphs, in the
+// order of their first use.
 func (g *Graph) Captures() []*Value {
 	own, seen := map[*Value]bool{}, map[*Value]bool{}
 	var out []*Value
@@ -141,7 +143,8 @@ func (g *Graph) Captures() []*Value {
 	return out
 }
 
-// Uses are all the values a node needs: its inputs and what its regions read.
+// Uses lists all values that a node reads: its inputs and the captures of its
+// regions.
 func (n *Node) Uses() []*Value {
 	var out []*Value
 	for _, v := range n.Inputs {
@@ -155,7 +158,7 @@ func (n *Node) Uses() []*Value {
 	return out
 }
 
-// Facts are the facts of the node's inputs, zero where one is left out.
+// Facts lists the facts of the node's inputs; an omitted input has the zero Fact.
 func (n *Node) Facts() []Fact {
 	out := make([]Fact, len(n.Inputs))
 	for i, v := range n.Inputs {
@@ -175,18 +178,18 @@ func (n *Node) String() string {
 	return fmt.Sprintf("node %s (%s-%d)", onnx.Quote(n.Name), strings.Trim(onnx.Quote(op), `"`), n.Version)
 }
 
-// NodeError places an error in a graph.
+// NodeError is an error with the node at which it occurred.
 type NodeError struct {
-	Node string // as Node.String
+	Node string // as Node.String gives it
 	Err  error
 }
 
 func (e *NodeError) Error() string { return e.Node + ": " + e.Err.Error() }
 
-// Unwrap is the error without its place.
+// Unwrap returns the error without the node.
 func (e *NodeError) Unwrap() error { return e.Err }
 
-// Fail wraps err with the node's place.
+// Fail wraps err with the node.
 func (n *Node) Fail(err error) error {
 	if err == nil {
 		return nil

@@ -8,7 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// LoadOptions are what a model is checked against while its graph is built.
+// LoadOptions says where a model's external data is and how much memory its
+// constants may take.
 type LoadOptions struct {
 	Files *onnx.Files           // external data; nil: there is none
 	Limit func(bytes int) error // memory that a constant may take; nil: any
@@ -17,9 +18,9 @@ type LoadOptions struct {
 // maxInlined bounds the nodes that calls of functions may grow to.
 const maxInlined = 10_000_000
 
-// Load builds the graph of a model: names become edges, nodes are put in order,
-// functions of the model are inlined, constants get their values. It gives no
-// node a meaning yet.
+// Load builds the graph of a model: it turns names into edges, sorts the nodes,
+// inlines the model's functions and reads its constants. It does not bind nodes to
+// operators yet.
 func Load(m *onnx.Model, opt LoadOptions) (*Model, error) {
 	if m.IRVersion < 1 || m.IRVersion > 1<<16 {
 		return nil, fmt.Errorf("ir_version %d does not exist", m.IRVersion)
@@ -156,7 +157,7 @@ func (l *loader) countInlined(g *onnx.Graph) error {
 	return err
 }
 
-// scope maps the names that are visible in a graph.
+// scope maps the names visible in a graph to values.
 type scope struct {
 	names  map[string]*Value
 	parent *scope
@@ -229,8 +230,8 @@ func (b *builder) constants(p *onnx.Graph) error {
 	return nil
 }
 
-// inputs makes the graph's inputs. Before IR version 4 every initializer was
-// listed among them too: those are constants, not inputs.
+// inputs makes the graph's inputs. Before IR version 4 every initializer was listed
+// among them too; those are constants, not inputs.
 func (b *builder) inputs(p *onnx.Graph) error {
 	listed := map[string]bool{}
 	for _, in := range p.Inputs {
@@ -274,7 +275,7 @@ func (b *builder) outputs(p *onnx.Graph) error {
 	return nil
 }
 
-// NewFact gives a declared type its meaning.
+// NewFact converts a declared type.
 func NewFact(t *onnx.Type) (Fact, error) {
 	if t == nil {
 		return Fact{}, errors.New("it has no type")
@@ -311,8 +312,7 @@ func NewFact(t *onnx.Type) (Fact, error) {
 	return Fact{}, errors.New("its type is empty")
 }
 
-// Admits reports whether a tensor can be a value of which f is known: it has the
-// dtype and fits the shape.
+// Admits reports whether a tensor has f's dtype and fits its shape.
 func (f Fact) Admits(t *tensor.Tensor) bool {
 	if f.DType == tensor.Invalid {
 		return true

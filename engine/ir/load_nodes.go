@@ -7,8 +7,8 @@ import (
 	"github.com/visionzoo/vision/engine/onnx"
 )
 
-// nodes adds nodes in an order in which every value is made before it is used:
-// the file's own order where it is one, as the standard demands.
+// nodes adds nodes in an order in which every value is made before it is used. This
+// is the file's own order if the file follows the standard.
 func (b *builder) nodes(list []*onnx.Node) error {
 	order, err := b.sorted(list)
 	if err != nil {
@@ -22,8 +22,8 @@ func (b *builder) nodes(list []*onnx.Node) error {
 	return nil
 }
 
-// sorted is Kahn's algorithm, which keeps a sound order as it is. The names
-// that regions of a node read count as its inputs.
+// sorted is Kahn's algorithm, which keeps an order that is already valid. The names
+// that a node's regions read count as its inputs.
 func (b *builder) sorted(list []*onnx.Node) ([]*onnx.Node, error) {
 	maker := make(map[string]int, len(list))
 	for i, n := range list {
@@ -84,8 +84,8 @@ func (b *builder) sorted(list []*onnx.Node) ([]*onnx.Node, error) {
 	return out, nil
 }
 
-// freeNames calls use for every name a node reads: its inputs, and what its
-// regions take from outside.
+// freeNames calls use for every name that a node reads: its inputs, and the names
+// that its regions read from outside.
 func freeNames(n *onnx.Node, use func(name string)) {
 	for _, in := range n.Inputs {
 		if in != "" {
@@ -185,8 +185,8 @@ func nodeName(p *onnx.Node) string {
 	return p.Outputs[0]
 }
 
-// attributes gives attributes their meaning; references take the value that
-// the call of the enclosing function gave.
+// attributes converts attributes; a reference gets the value that the call of the
+// enclosing function passes.
 func (b *builder) attributes(list []*onnx.Attribute) ([]*Attr, error) {
 	out := make([]*Attr, 0, len(list))
 	seen := map[string]bool{}
@@ -228,7 +228,7 @@ func (b *builder) attributes(list []*onnx.Attribute) ([]*Attr, error) {
 	return out, nil
 }
 
-// call is a function call being inlined.
+// call is a call of a function that is being inlined.
 type call struct {
 	name  string // prefix of names made by the body
 	attrs []*Attr
@@ -253,8 +253,8 @@ func (c *call) attribute(name string) *Attr {
 	return nil
 }
 
-// inline adds the body of a function: its inputs are the caller's values, its
-// names are its own, its opsets too.
+// inline adds the body of a function: its inputs are the caller's values; its names
+// and opsets are its own.
 func (b *builder) inline(p *onnx.Node, f *onnx.Function, inputs []*Value, attrs []*Attr) error {
 	place := func(err error) error {
 		return fmt.Errorf("node %s: function %s: %w", onnx.Quote(nodeName(p)), onnx.Quote(f.Name), err)
@@ -306,8 +306,8 @@ func (b *builder) inline(p *onnx.Node, f *onnx.Function, inputs []*Value, attrs 
 	return nil
 }
 
-// omitMissing is the body of f where inputs that the caller left out are left
-// out of the body's nodes too.
+// omitMissing is the body of f in which the inputs that the caller omits are
+// omitted from the nodes that read them.
 func omitMissing(f *onnx.Function, inputs []*Value) []*onnx.Node {
 	missing := map[string]bool{}
 	for i, name := range f.Inputs {

@@ -2,6 +2,6 @@
 
 package onnx
 
-// NeedsAlignment says whether the processor faults on numbers that do not
-// start on a multiple of their size, as numbers inside a file may.
+// NeedsAlignment says whether the processor faults on unaligned numbers, which a
+// file may hold.
 const NeedsAlignment = false

@@ -2,5 +2,5 @@
 
 package onnx
 
-// NeedsAlignment says that it does.
+// NeedsAlignment says whether the processor faults on unaligned numbers: some of these do.
 const NeedsAlignment = true

@@ -11,16 +11,16 @@ import (
 	"strings"
 )
 
-// Files gives access to the external data of a model: files below one folder,
-// opened once each. A nil Files has none.
+// Files gives access to the external data of a model: files below one folder, each
+// opened once. A nil Files has none.
 type Files struct {
 	open   func(name string) (fs.File, error)
 	opened map[string][]byte
 	closer []io.Closer
 }
 
-// NewFiles reads external data below dir, which is opened at the first use.
-// Names cannot leave it, not even by way of links: see os.Root.
+// NewFiles reads external data below dir, which is opened at the first use. Names
+// cannot lead out of it, not even through links: see os.Root.
 func NewFiles(dir string) *Files {
 	f := &Files{opened: map[string][]byte{}}
 	var root *os.Root
@@ -36,8 +36,8 @@ func NewFiles(dir string) *Files {
 		if err := noLinks(root, name); err != nil {
 			return nil, err
 		}
-		// Opening must not wait for the other end of a pipe: look first, and
-		// again on the open file.
+		// Opening must not wait for the other end of a pipe: check the type before,
+		// and again on the open file.
 		info, err := root.Lstat(name)
 		if err != nil {
 			return nil, err
@@ -50,7 +50,7 @@ func NewFiles(dir string) *Files {
 	return f
 }
 
-// FilesFrom reads external data from a file system of the caller's.
+// FilesFrom reads external data from a file system that the caller gives.
 func FilesFrom(sys fs.FS) *Files {
 	return &Files{open: sys.Open, opened: map[string][]byte{}}
 }
@@ -121,8 +121,8 @@ func (f *Files) Read(entries []Entry, want int64) ([]byte, error) {
 	return data[from : from+size], nil
 }
 
-// checkLocation refuses, by the same rule on every system, whatever is not a
-// plain relative path below the model's folder.
+// checkLocation refuses everything but a plain relative path below the model's
+// folder, by the same rule on every system.
 func checkLocation(s string) error {
 	outside := fmt.Errorf("location %s is outside the model's folder", Quote(s))
 	switch {
@@ -187,7 +187,7 @@ func (f *Files) load(name string) ([]byte, error) {
 	return data, nil
 }
 
-// Close gives the mappings back; no data may be used after it.
+// Close unmaps the files; no data may be used after it.
 func (f *Files) Close() error {
 	if f == nil {
 		return nil
@@ -222,7 +222,7 @@ func Map(name string) (data []byte, closer io.Closer, err error) {
 	return mapFile(file, info.Size())
 }
 
-// readAll is mapFile where nothing can be mapped.
+// readAll is mapFile for files that cannot be mapped.
 func readAll(file fs.File, size int64) ([]byte, io.Closer, error) {
 	if size != int64(int(size)) {
 		return nil, nil, fmt.Errorf("%d bytes are more than this system can address", size)

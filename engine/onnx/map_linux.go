@@ -2,6 +2,6 @@ package onnx
 
 import "golang.org/x/sys/unix"
 
-// Forget lets go of the memory behind what was read of the file. Pages come
-// back from the file when they are read again.
+// Forget releases the memory of the file's pages. They are read from the file again
+// when needed.
 func (m mapping) Forget() { _ = unix.Madvise(m, unix.MADV_DONTNEED) }

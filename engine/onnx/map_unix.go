@@ -15,7 +15,7 @@ type mapping []byte
 func (m mapping) Close() error { return unix.Munmap(m) }
 
 // mapFile maps a private, read-only view of an open file. Files that cannot be
-// mapped (of a file system in memory) are read.
+// mapped, such as those of a file system in memory, are read.
 func mapFile(file fs.File, size int64) ([]byte, io.Closer, error) {
 	f, ok := file.(*os.File)
 	if !ok || size == 0 || size != int64(int(size)) {

@@ -1,12 +1,9 @@
-// Package onnx is the file format: it reads and writes the messages of
-// onnx.proto through protowire and gives them no meaning.
-//
-// The reader treats a file as a stranger's: lengths are checked against what
-// is left of the enclosing message, nesting is bounded, and nothing is
-// allocated on the word of a declared number. Tensor data and strings are
-// views of the bytes read, never copies.
-//
-// No promise: other packages see a file through ir.
+// Package onnx is the file format: it reads and writes the messages of onnx.proto
+// through protowire and gives them no meaning. The reader does not trust the file:
+// lengths are checked against what is left of the enclosing message, nesting is
+// bounded, and no allocation depends on a declared number alone. Tensor data are
+// views of the bytes read; other strings are copied. This package may change
+// without notice: other packages see a file through ir.
 package onnx
 
 // Model is a ModelProto.
@@ -60,7 +57,7 @@ type Function struct {
 	Opsets                 []Opset
 }
 
-// AttributeType says which field of an Attribute counts.
+// AttributeType says which field of an Attribute holds its value.
 type AttributeType int32
 
 // The attribute types of onnx.proto.
@@ -97,7 +94,7 @@ func (t AttributeType) String() string {
 type Attribute struct {
 	Name    string
 	Type    AttributeType
-	Ref     string // of a function body: the caller's attribute to take
+	Ref     string // in a function's body: the attribute of the caller to use
 	Float   float32
 	Int     int64
 	String  string
@@ -112,8 +109,8 @@ type Attribute struct {
 	TypeOf  *Type
 }
 
-// Tensor is a TensorProto. At most one of the data fields is set in a sound
-// file; they are views of the file.
+// Tensor is a TensorProto. In a valid file at most one of the data fields is set;
+// they are views of the file.
 type Tensor struct {
 	Name     string
 	Dims     []int64
@@ -121,7 +118,7 @@ type Tensor struct {
 	Segment  bool
 	Raw      []byte
 	HasRaw   bool
-	Floats   []float32 // float32, complex64; they may lie in the file
+	Floats   []float32 // float32, complex64; possibly views of the file
 	Int32s   []int32   // the integers up to 32 bits, bool, the half and 8-bit floats
 	Int64s   []int64
 	Doubles  []float64 // float64, complex128
@@ -143,7 +140,7 @@ type ValueInfo struct {
 	Type *Type
 }
 
-// Type is a TypeProto. Exactly one of the kinds is set in a sound file.
+// Type is a TypeProto.
 type Type struct {
 	Kind     TypeKind
 	ElemType int32 // of a tensor; key type of a map

@@ -7,11 +7,11 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// ErrNotModel is wrapped by the error about bytes that are something else.
+// ErrNotModel is wrapped by errors about bytes that are not an ONNX model.
 var ErrNotModel = errors.New("not an ONNX model")
 
-// Read parses a ModelProto. Strings are copied; tensor data are views of
-// data, which must stay as it is while the model is in use.
+// Read parses a ModelProto. Strings are copied; tensor data are views of data,
+// which must not change while the model is in use.
 func Read(data []byte) (*Model, error) {
 	if what := recognise(data); what != "" {
 		return nil, fmt.Errorf("%w: %s", ErrNotModel, what)
@@ -361,8 +361,8 @@ func (m *message) attributeField(f field, a *Attribute) (err error) {
 	return nil
 }
 
-// set notes what kind of value an attribute has. Files before IR version 2 have
-// no type tag, later ones must have one that agrees with the value.
+// set records the kind of an attribute's value. Files before IR version 2 have no
+// type tag; in later ones it must agree with the value.
 func (a *Attribute) set(t AttributeType) error {
 	if t == AttrUndefined || t == a.Type {
 		return nil

@@ -2,13 +2,13 @@ package tensor
 
 import "math"
 
-// Rounding says how a float becomes an 8- or 4-bit one.
+// Rounding says how a float is narrowed to 8 or 4 bits.
 type Rounding struct {
-	Saturate bool  // beyond the largest finite number: that number, not NaN or infinity
+	Saturate bool  // numbers too large become the largest finite one, not NaN or infinity
 	E8M0     Round // Float8E8M0 only; the others round to nearest even
 }
 
-// Round is how a float becomes a power of two.
+// Round says how a float is rounded to a power of two.
 type Round uint8
 
 // The round modes of ONNX's Cast and OCP Microscaling.
@@ -33,12 +33,12 @@ func ToSmallFloat(d DType, f float32, how Rounding) byte {
 	case x != x:
 		return s.nan(sign)
 	case math.IsInf(x, 1):
-		return s.beyond(sign, how.Saturate, true)
+		return s.beyond(sign, how.Saturate)
 	}
 	code := s.round(x)
 	switch {
 	case code > s.largest():
-		return s.beyond(sign, how.Saturate, false)
+		return s.beyond(sign, how.Saturate)
 	case code == 0 && s.fnuz:
 		return 0 // there is no -0
 	}
@@ -85,8 +85,8 @@ func (s smallFloat) nan(sign byte) byte {
 	return sign | 0x7f
 }
 
-// beyond is what becomes of numbers larger than the largest.
-func (s smallFloat) beyond(sign byte, saturate, isInf bool) byte {
+// beyond is the code for numbers larger than the largest.
+func (s smallFloat) beyond(sign byte, saturate bool) byte {
 	switch {
 	case saturate || s.finite:
 		return sign | byte(s.largest())

@@ -62,7 +62,7 @@ func ReadNpy(r io.Reader) (*Tensor, error) {
 	if int64(count) > maxNpy/int64(d.Size()) {
 		return nil, fmt.Errorf("npy: %s of shape %v is more than %d bytes", d, shape, int64(maxNpy))
 	}
-	// Grow with what is read: the header may promise more than there is.
+	// Grow as data is read: the header may promise more than there is.
 	data, err := io.ReadAll(io.LimitReader(r, int64(count)*int64(d.Size())))
 	if err != nil {
 		return nil, fmt.Errorf("npy: %w", err)
@@ -75,8 +75,8 @@ func ReadNpy(r io.Reader) (*Tensor, error) {
 	return t, nil
 }
 
-// npyEntries are the three of a header. Few programs read one, so they are made
-// when the first is read.
+// npyEntries matches the three entries of a header. Few programs read one, so the
+// expressions are compiled at the first use.
 var npyEntries = sync.OnceValue(func() (e struct{ descr, order, shape *regexp.Regexp }) {
 	e.descr = regexp.MustCompile(`'descr':\s*'([^']*)'`)
 	e.order = regexp.MustCompile(`'fortran_order':\s*(True|False)`)

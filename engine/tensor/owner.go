@@ -2,19 +2,19 @@ package tensor
 
 import "slices"
 
-// Owner is what a memory budget notes of the memory behind a tensor. Views
-// share it; clones and tensors over memory of the caller's have none.
+// Owner records the memory behind a tensor for a memory budget. Views share it;
+// clones and tensors over memory of the caller's have none.
 type Owner struct {
-	By    any // whose budget; nil: nobody's
+	By    any // the budget; nil: none
 	Bytes int64
-	Uses  int // values that hold the memory
-	End   int // of memory with room to spare: the bytes that tensors lie in
+	Uses  int // number of values that use the memory
+	End   int // of memory with spare room: the bytes that tensors use
 }
 
-// Owner is nil, or belongs to whoever it says.
+// Owner returns the record of the tensor's memory, nil if there is none.
 func (t *Tensor) Owner() *Owner { return t.owner }
 
-// Own puts the memory of a new tensor on a budget.
+// Own charges the memory of a new tensor to a budget.
 func (t *Tensor) Own(by any, bytes int64) *Owner {
 	if t.owner == nil {
 		t.owner = &Owner{}
@@ -23,14 +23,15 @@ func (t *Tensor) Own(by any, bytes int64) *Owner {
 	return t.owner
 }
 
-// header is a tensor with what most tensors need, in one piece.
+// header is a tensor with the owner and dimensions that most tensors need, in one
+// allocation.
 type header struct {
 	Tensor
 	own  Owner
 	dims [4]int
 }
 
-// small is a header with room for a number or two.
+// small is a header with room for one or two elements.
 type small struct {
 	header
 	words [2]uint64
@@ -39,7 +40,7 @@ type small struct {
 // smallBytes is the room in small.
 const smallBytes = 16
 
-// blank makes a tensor of bytes zeros, which fit its shape.
+// blank makes a tensor of zeros whose elements take the given number of bytes.
 func blank(dtype DType, shape []int, bytes int) *Tensor {
 	var h *header
 	if bytes > 0 && bytes <= smallBytes {
@@ -60,7 +61,7 @@ func blank(dtype DType, shape []int, bytes int) *Tensor {
 	return &h.Tensor
 }
 
-// NewWithRoom is New in memory of room bytes, which Extended may use.
+// NewWithRoom is New with memory for room bytes, into which Extended may grow.
 func NewWithRoom(room int, dtype DType, shape ...int) *Tensor {
 	n := MustCount(shape) * dtype.Size()
 	t := &Tensor{dtype: dtype, shape: slices.Clone(shape), data: alignedBytes(max(room, n))[:n], owner: &Owner{}}
@@ -68,9 +69,9 @@ func NewWithRoom(room int, dtype DType, shape ...int) *Tensor {
 	return t
 }
 
-// Extended is a tensor of another shape that begins with the elements of t and
-// lies in the same memory; nil where there is no room behind t, or another
-// tensor lies there. What comes behind the elements of t was never written.
+// Extended returns a tensor of another shape in the same memory, which begins with
+// the elements of t; nil if there is no room after t, or another tensor uses it.
+// The elements after those of t have never been written.
 func (t *Tensor) Extended(shape ...int) *Tensor {
 	n := MustCount(shape) * t.dtype.Size()
 	if o := t.owner; o == nil || o.End == 0 || o.End != len(t.data) || n > cap(t.data) {

@@ -74,7 +74,7 @@ func Store[T Number](t *Tensor, at, step int, src []T) {
 	StoreBy(t, at, step, src, Rounding{Saturate: true})
 }
 
-// StoreBy is Store with the rounding of 8- and 4-bit floats as asked.
+// StoreBy is Store with the given rounding to 8- and 4-bit floats.
 func StoreBy[T Number](t *Tensor, at, step int, src []T, how Rounding) {
 	switch t.dtype {
 	case Float32:
@@ -166,8 +166,8 @@ func ToInt64[T Number](v T) int64 {
 	return int64(f)
 }
 
-// toOdd narrows to float32 with the last bit set where anything was lost, so
-// that rounding once more to fewer bits rounds the number itself (Boldo and
+// toOdd narrows to float32 and sets the last bit if anything was lost, so that
+// rounding the result to fewer bits gives what rounding v itself would (Boldo and
 // Melquiond 2005).
 func toOdd[T Number](v T) float32 {
 	f := float32(v)

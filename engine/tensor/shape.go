@@ -6,8 +6,8 @@ import (
 	"math/bits"
 )
 
-// Count multiplies the dimensions. It is the one place that does: sizes come
-// from strangers, so negative dimensions and products beyond int are errors.
+// Count multiplies the dimensions. No other code does, because sizes may come from
+// untrusted files: negative dimensions and products beyond int are errors.
 func Count(shape []int) (int, error) {
 	n, zero := 1, false
 	for _, d := range shape {
@@ -31,8 +31,8 @@ func Count(shape []int) (int, error) {
 	return n, nil
 }
 
-// MustCount is Count for shapes that are known to fit: those of tensors that
-// exist.
+// MustCount is Count for shapes that are known to fit, such as those of existing
+// tensors.
 func MustCount(shape []int) int {
 	n, err := Count(shape)
 	if err != nil {
@@ -41,7 +41,7 @@ func MustCount(shape []int) int {
 	return n
 }
 
-// Strides are the row-major element strides of a shape.
+// Strides returns the row-major strides of a shape, in elements.
 func Strides(shape []int) []int {
 	s := make([]int, len(shape))
 	n := 1
@@ -52,7 +52,7 @@ func Strides(shape []int) []int {
 	return s
 }
 
-// Axis resolves an axis that may count from the end into 0..rank-1.
+// Axis resolves an axis that may be negative, counting from the end, to 0 … rank-1.
 func Axis(axis, rank int) (int, error) {
 	if axis < -rank || axis >= rank {
 		return 0, fmt.Errorf("axis %d is outside [%d, %d] of a tensor of rank %d", axis, -rank, rank-1, rank)
@@ -87,8 +87,8 @@ func Broadcast(a, b []int) ([]int, error) {
 	return out, nil
 }
 
-// BroadcastStrides are the strides that walk an operand of shape from in the
-// order of shape to: 0 along dimensions that repeat.
+// BroadcastStrides returns the strides with which an operand of shape from is read
+// in the order of shape to: 0 along repeated dimensions.
 func BroadcastStrides(from, to []int) []int {
 	s := make([]int, len(to))
 	own := Strides(from)

@@ -1,7 +1,6 @@
-// Package tensor holds what networks compute with: dense row-major arrays of
-// ONNX's element types, and sequences and optionals of them.
-//
-// The package knows no file format but .npy and .npz and no operator.
+// Package tensor holds the values that networks compute with: dense row-major
+// arrays of ONNX's element types, and sequences and optionals of them. The package
+// knows no operators, and no file formats but .npy and .npz.
 package tensor
 
 import (
@@ -11,8 +10,8 @@ import (
 )
 
 // Tensor is a dense array in row-major order, or a container of tensors (dtype
-// Sequence, Optional or Map). Its elements are shared, not copied, when the
-// struct is handed on; whoever made it says who may write.
+// Sequence, Optional or Map). Views and containers share the memory of the
+// elements.
 type Tensor struct {
 	dtype DType
 	shape []int
@@ -22,22 +21,22 @@ type Tensor struct {
 	owner *Owner
 }
 
-// Float16s and the like are named element types, so that Data's type argument
-// says how the bits are meant.
+// Go types for floats of 16 bits, so that Data's type argument says how the bits
+// are to be read.
 type (
 	Float16Bits  uint16 // IEEE 754 binary16
 	BFloat16Bits uint16 // the upper half of a binary32
 )
 
-// Element is every Go type that elements of a tensor may be viewed as. The
+// Element is a Go type as which the elements of a tensor can be viewed. The
 // sub-byte and 8-bit float types are viewed as uint8 (int8 for Int4 and Int2).
 type Element interface {
 	float32 | float64 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 |
 		bool | Float16Bits | BFloat16Bits | complex64 | complex128
 }
 
-// New returns a tensor of zeros (of empty strings). It panics where the shape's
-// product overflows: sizes that a stranger decides pass Count first.
+// New returns a tensor of zeros, or of empty strings. It panics if the number of
+// elements overflows; check sizes from untrusted files with Count first.
 func New(dtype DType, shape ...int) *Tensor {
 	n, err := Count(shape)
 	if err != nil {
@@ -63,8 +62,8 @@ func bytesOf(words []uint64) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), 8*len(words))
 }
 
-// FromBytes views data as a tensor without copying; data holds the elements in
-// the machine's byte order, one byte at least each. The length must fit.
+// FromBytes views data as a tensor without copying. data holds the elements in the
+// machine's byte order, each in at least one byte; its length must fit the shape.
 func FromBytes(dtype DType, data []byte, shape ...int) (*Tensor, error) {
 	n, err := Count(shape)
 	if err != nil {
@@ -77,8 +76,8 @@ func FromBytes(dtype DType, data []byte, shape ...int) (*Tensor, error) {
 	return &Tensor{dtype: dtype, shape: slices.Clone(shape), data: data}, nil
 }
 
-// Of views a Go slice as a tensor without copying. Without a shape it is one
-// dimension. It panics where the length does not fit the shape.
+// Of views a Go slice as a tensor without copying; without a shape the tensor has
+// one dimension. It panics if the length does not fit the shape.
 func Of[T Element](data []T, shape ...int) *Tensor {
 	if shape == nil {
 		shape = []int{len(data)}
@@ -118,7 +117,7 @@ func NewContainer(kind DType, elems ...*Tensor) *Tensor {
 // DType is the type of the elements.
 func (t *Tensor) DType() DType { return t.dtype }
 
-// Shape is the size of each dimension; the caller does not change it.
+// Shape is the size of each dimension. The caller must not change it.
 func (t *Tensor) Shape() []int { return t.shape }
 
 // Rank is the number of dimensions.
@@ -143,7 +142,8 @@ func (t *Tensor) Len() int {
 	return len(t.data) / t.dtype.Size()
 }
 
-// Bytes is the memory of the elements, nil for strings and containers.
+// Bytes is the memory of the elements, shared with the tensor; nil for strings and
+// containers.
 func (t *Tensor) Bytes() []byte { return t.data }
 
 // Strings are the elements of a String tensor.
@@ -152,8 +152,8 @@ func (t *Tensor) Strings() []string { return t.strs }
 // Elems are the elements of a container.
 func (t *Tensor) Elems() []*Tensor { return t.elems }
 
-// Data views the elements as Go values without copying. It panics where T is
-// not how the dtype is viewed.
+// Data views the elements as Go values without copying: writing to the slice writes
+// to the tensor. It panics if T is not the Go type for the dtype.
 func Data[T Element](t *Tensor) []T {
 	if d := DTypeOf[T](); d != t.dtype && d != viewedAs(t.dtype) {
 		panic(fmt.Sprintf("BUG: tensor.Data: %s viewed as %s", t.dtype, d))
@@ -162,7 +162,7 @@ func Data[T Element](t *Tensor) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(t.data))), len(t.data)/int(unsafe.Sizeof(zero)))
 }
 
-// viewedAs is the element type whose Go type also views d.
+// viewedAs is the element type with the Go type as which d is viewed.
 func viewedAs(d DType) DType {
 	switch d {
 	case Int4, Int2:
@@ -173,7 +173,7 @@ func viewedAs(d DType) DType {
 	return d
 }
 
-// DTypeOf is the element type that a Go type stands for.
+// DTypeOf is the element type of a Go type.
 func DTypeOf[T Element]() DType {
 	var v T
 	switch any(v).(type) {
@@ -249,7 +249,7 @@ func (t *Tensor) Clone() *Tensor {
 	return c
 }
 
-// String says dtype and shape, as in "float32[1 3 224 224]".
+// String returns dtype and shape, as in "float32[1 3 224 224]".
 func (t *Tensor) String() string {
 	if t == nil {
 		return "none"
@@ -257,11 +257,11 @@ func (t *Tensor) String() string {
 	return fmt.Sprintf("%s%v", t.dtype, t.shape)
 }
 
-// View is a tensor over memory of the caller's, which is long enough and may be
-// nil until Rebind. The shape is kept, not copied.
+// View returns a tensor over memory of the caller's, which must be long enough and
+// may be nil until Rebind. The shape is kept, not copied.
 func View(d DType, data []byte, shape []int) *Tensor {
 	return &Tensor{dtype: d, shape: shape, data: data}
 }
 
-// Rebind makes a View show other memory of the same length.
+// Rebind makes a View use other memory of the same length.
 func (t *Tensor) Rebind(data []byte) { t.data = data }

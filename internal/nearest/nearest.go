@@ -1,4 +1,4 @@
-// Package nearest finds the words that somebody may have meant who mistyped one.
+// Package nearest finds the words that a mistyped one may have meant.
 package nearest
 
 import (
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Words returns at most n of the known words that are near to word or begin with
-// it, the nearest first; none where nothing is near. Case does not matter.
+// Words returns up to n known words that are similar to word or begin with it, the
+// most similar first. Case does not matter.
 func Words(word string, known []string, n int) []string {
 	type candidate struct {
 		word     string
@@ -35,8 +35,8 @@ func Words(word string, known []string, n int) []string {
 	return words
 }
 
-// Hint is "; did you mean x, y?" for an error that ends before it, or nothing
-// where no known word is near.
+// Hint is "; did you mean x, y?" to be appended to an error, or "" if no known word
+// is similar.
 func Hint(word string, known []string) string {
 	if words := Words(word, known, 3); len(words) > 0 {
 		return "; did you mean " + strings.Join(words, ", ") + "?"
@@ -44,9 +44,9 @@ func Hint(word string, known []string) string {
 	return ""
 }
 
-// Distance is four times the edit distance, less where one word begins with the
-// other, more where not even the first letters agree: people err at the end more
-// often.
+// Distance is four times the edit distance, less if one word begins with the other,
+// and more if the first letters differ: mistakes are more frequent towards the end
+// of a word.
 func Distance(a, b string) int {
 	d := 4 * edits(a, b)
 	common := 0
