@@ -64,3 +64,13 @@ func (l *Layout) fillBytes(plane unsafe.Pointer, from, to int) {
 		b[i] = l.Fill
 	}
 }
+
+// clearByteHalo fills the halo of groups of 32 outputs: part of parts of each
+// block, for the groups that have its first half.
+func clearByteHalo(l *Layout, base unsafe.Pointer, part, parts, group, groups int) {
+	for n := range l.N {
+		for b := (group + 1) / 2; b < (group+groups+1)/2; b++ {
+			l.clearHalo(unsafe.Add(base, n*l.Image+b*l.Block), part, parts)
+		}
+	}
+}

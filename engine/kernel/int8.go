@@ -18,7 +18,6 @@ import (
 type QConv struct {
 	Conv
 	InZero, OutZero uint8
-	Low, High       uint8     // bounds of the output; 0 and 255 for none
 	Scales          []float32 // for each output channel: input's · weight's / output's
 }
 
@@ -75,7 +74,7 @@ func (k qconvKernels) form(c *QConv) qconvForm {
 func (k qconvKernels) byteForm(c *QConv) qconvForm {
 	cin := c.In.C / c.Group
 	switch {
-	case !k.fast:
+	case !k.fast || !c.shrinks():
 	case c.In.Format == U8x4 && c.Group == 1 && c.DilationW == 1 && c.KernelW <= 16:
 		return qconvRows
 	case c.In.Format != U8x64:
@@ -85,6 +84,17 @@ func (k qconvKernels) byteForm(c *QConv) qconvForm {
 		return qconvDepthwise
 	}
 	return qconvPlain
+}
+
+// shrinks reports whether all scales are below 1, as those of every network are
+// whose sums are wider than its codes: then no number to be rounded leaves int32.
+func (c *QConv) shrinks() bool {
+	for _, s := range c.Scales {
+		if !(-1 < s && s < 1) {
+			return false
+		}
+	}
+	return true
 }
 
 // check refuses what no plan of ours should contain.
@@ -143,7 +153,7 @@ func (w *QConvWeights) layout() {
 		groups := roundUp(w.cout, 32) / 32
 		w.data, w.ends = w.bytes(groups*w.panel), w.bytes(groups*256)
 	case qconvDepthwise:
-		w.panel = roundUp(taps*w.times, 4) * 64
+		w.panel = 256 * w.depthQuads()
 		blocks := roundUp(w.cout, 64) / 64
 		w.data, w.ends = w.bytes(blocks*w.panel), w.bytes(blocks*512)
 	case qconvWide:
@@ -273,10 +283,27 @@ func (w *QConvWeights) packDepthwise(co int, source []int16) {
 	put32(w.ends[co/64*512+256+4*place:], math.Float32bits(w.scales[co]))
 	for i, v := range source {
 		for k := range w.times {
-			t := i + k*len(source)
+			t := w.depthTap(i, k)
 			w.data[co/64*w.panel+t/4*256+4*place+t%4] = part(v, k)
 		}
 	}
+}
+
+// depthQuads is how many quads of taps a depthwise convolution has: a column of the
+// kernel each where it is three by three, else any four.
+func (w *QConvWeights) depthQuads() int {
+	if w.kernelH == 3 && w.kernelW == 3 {
+		return 3 * w.times
+	}
+	return roundUp(w.kernelH*w.kernelW*w.times, 4) / 4
+}
+
+// depthTap is the place among the quads of the k-th part of tap t.
+func (w *QConvWeights) depthTap(t, k int) int {
+	if w.kernelH == 3 && w.kernelW == 3 {
+		return 4*(3*k+t%3) + t/3
+	}
+	return t + k*w.kernelH*w.kernelW
 }
 
 // depthwisePlace is the word of channel c of 64: register c%16/4, lane c/16.
@@ -310,5 +337,5 @@ func (r *Rung) QConv(c *QConv, w *QConvWeights) (Work, error) {
 // requantize ends a sum.
 func (c *QConv) requantize(sum int32, scale float32) uint8 {
 	v := math.RoundToEven(float64(float32(sum) * scale))
-	return uint8(math.Min(math.Max(v+float64(c.OutZero), float64(c.Low)), float64(c.High)))
+	return uint8(math.Min(math.Max(v+float64(c.OutZero), 0), 255))
 }

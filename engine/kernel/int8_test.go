@@ -19,6 +19,10 @@ func qconvCases() []tileCase {
 		square("groups", 128, 9, 192, 3, 1).with(func(c *tileCase) { c.group = 2 }),
 		square("several chunks", 256, 20, 256, 3, 1),
 		square("depthwise", 70, 13, 70, 3, 1).with(func(c *tileCase) { c.group = 70 }),
+		square("depthwise stride 2", 70, 14, 70, 3, 2).with(func(c *tileCase) { c.group = 70 }),
+		square("depthwise stride 3", 64, 10, 64, 3, 3).with(func(c *tileCase) { c.group = 64 }),
+		square("depthwise, one pixel", 64, 1, 64, 3, 1).with(func(c *tileCase) { c.group = 64 }),
+		square("depthwise stride 2, one pixel", 64, 2, 64, 3, 2).with(func(c *tileCase) { c.group = 64 }),
 		square("depthwise stride 2, 5x5", 130, 11, 130, 5, 2).with(func(c *tileCase) { c.group, c.n = 130, 2 }),
 		square("depthwise dilated", 64, 12, 64, 3, 1).with(func(c *tileCase) {
 			c.group, c.dh, c.dw, c.top, c.left, c.bottom, c.right = 64, 2, 2, 2, 2, 2, 2
@@ -44,22 +48,20 @@ func qconvCases() []tileCase {
 func TestQConv(t *testing.T) {
 	eachRung(t, func(t *testing.T, k *Rung) {
 		for _, c := range qconvCases() {
-			t.Run(c.why, func(t *testing.T) { testQConv(t, k, c, 128) })
+			t.Run(c.why, func(t *testing.T) { testQConv(t, k, c, 128, 1) })
 			if c.cin > 70 {
 				continue // slow enough once
 			}
-			t.Run(c.why+", wide weights", func(t *testing.T) { testQConv(t, k, c, 255) })
+			t.Run(c.why+", wide weights", func(t *testing.T) { testQConv(t, k, c, 255, 1) })
+			t.Run(c.why+", large scales", func(t *testing.T) { testQConv(t, k, c, 128, 1e6) })
 		}
 	})
 }
 
-func testQConv(t *testing.T, k *Rung, c tileCase, widest int) {
+func testQConv(t *testing.T, k *Rung, c tileCase, widest int, scale float32) {
 	rng := rand.New(rand.NewSource(1))
-	q := &QConv{Conv: c.conv(), InZero: 114, OutZero: 37, Low: 0, High: 255}
+	q := &QConv{Conv: c.conv(), InZero: 114, OutZero: 37}
 	q.In.Fill, q.Out.Fill = q.InZero, q.OutZero
-	if c.cin == 70 {
-		q.Low, q.High = 37, 200
-	}
 	per := c.cin / c.group * c.kh * c.kw
 	weights, bias := make([]int16, c.cout*per), make([]int32, c.cout)
 	for i := range weights {
@@ -67,7 +69,7 @@ func testQConv(t *testing.T, k *Rung, c tileCase, widest int) {
 	}
 	for i := range bias {
 		bias[i] = int32(rng.Intn(4001) - 2000)
-		q.Scales = append(q.Scales, float32(0.5+rng.Float64())/float32(100*(1+per/8)))
+		q.Scales = append(q.Scales, scale*float32(0.5+rng.Float64())/float32(100*(1+per/8)))
 	}
 	in := fenced(t, q.In.Size())
 	rng.Read(in)
@@ -137,7 +139,7 @@ func TestQConvRefuses(t *testing.T) {
 		"fill":   func(q *QConv) { q.In.Fill = 3 },
 		"scales": func(q *QConv) { q.Scales = q.Scales[1:] },
 	} {
-		q := &QConv{Conv: c.conv(), High: 255, Scales: make([]float32, c.cout)}
+		q := &QConv{Conv: c.conv(), Scales: make([]float32, c.cout)}
 		spoil(q)
 		if _, err := Best().PackQConv(q, QWeights{}, nil); err == nil {
 			t.Errorf("%s: no error", why)

@@ -173,10 +173,10 @@ func (s *wideQConv) finish(sums []int32, first int, dst unsafe.Pointer) {
 	c, w := &s.conv, s.weights
 	n := min(len(sums), c.Out.C-first)
 	bias, scales := w.bias[first:][:n], w.scales[first:][:n]
-	low, high, zero := float64(c.Low), float64(c.High), float64(c.OutZero)
+	zero := float64(c.OutZero)
 	codes := bytesAt(dst, n)
 	for i := range codes {
 		v := math.RoundToEven(float64(float32(sums[i]+bias[i])*scales[i])) + zero
-		codes[i] = uint8(min(max(v, low), high))
+		codes[i] = uint8(min(max(v, 0), 255))
 	}
 }

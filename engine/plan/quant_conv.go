@@ -241,7 +241,7 @@ func (q *quants) multiply(n *ir.Node, p quantOperands, c *kernel.Conv, w *tensor
 	}
 	out := q.home(n)
 	c.In, c.Out = in.layout, out.layout
-	k := &kernel.QConv{Conv: *c, InZero: q.zero(n, p.xScale+1, x), OutZero: q.zero(n, p.yZero, y), High: 255, Scales: q.scalesOf(n, p, c.Out.C)}
+	k := &kernel.QConv{Conv: *c, InZero: q.zero(n, p.xScale+1, x), OutZero: q.zero(n, p.yZero, y), Scales: q.scalesOf(n, p, c.Out.C)}
 	packed, err := q.weights.codes(n, k, func() (kernel.QWeights, []int32) {
 		fill, most := q.weightsOf(n, p, w)
 		bias, _ := q.biasOf(n, p, c.Out.C)

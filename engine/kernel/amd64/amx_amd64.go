@@ -33,9 +33,6 @@ type TileArgs struct {
 	OutKind, ResidualKind int    // TileF32 ...
 	MaskA, MaskB          uint32 // float32 and bytes: which of channels 0-15 and 16-31 exist
 
-	Rows        int     // of a tile: TilesVNNI alone, the others have Config
-	ShortSteps  int     // TilesVNNI: how many of the last steps have only so many
-	Quarters    int     // of their four quarters of 16 channels, at least 1
 	Zero        int32   // bytes: zero point of the output
 	Low, High   float32 // bounds, where Act is 0; for bytes less the zero point
 	Alpha, Beta float32
@@ -122,11 +119,6 @@ func TilesBF16(a *TileArgs)
 //
 //go:noescape
 func TilesU8(a *TileArgs)
-
-// TilesVNNI does the same without a tile unit, for up to 14 rows a tile.
-//
-//go:noescape
-func TilesVNNI(a *TileArgs)
 
 // PackArgs is one call that packs weight tiles of 16 output channels.
 type PackArgs struct {

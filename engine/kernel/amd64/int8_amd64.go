@@ -4,8 +4,40 @@ package amd64
 
 import "unsafe"
 
+// ByteTileArgs is one call of TilesVNNI: some tiles of up to 14 pixels for 32
+// outputs. The kernel writes to its own fields and to Count. Scales are below 1.
+type ByteTileArgs struct {
+	In, Out    unsafe.Pointer
+	Weights    unsafe.Pointer // as TilesU8 has them
+	Ends       unsafe.Pointer // 32 int32 of bias, 32 float32 scales
+	Tiles      *ByteTile
+	Count      int  // of them, at least 1
+	Offsets    *int // bytes from a pixel's first channel to that of each step
+	Steps      int
+	RowStride  int     // bytes from a pixel of a tile to the next
+	Rows       int     // of a tile
+	ShortSteps int     // how many of the last steps have only so many
+	Quarters   int     // of their four quarters of 16 channels, at least 1
+	Ahead      uintptr // weights to prefetch; past their end does no harm
+	AheadEach  int     // bytes that each quarter moves it
+	Zero       int16   // zero point of the output
+
+	//lint:ignore U1000 the assembly's
+	tile int
+}
+
+// ByteTile places a tile: byte offsets of its first pixel in the input, and of
+// each in the output; below 0 is one that is not wanted.
+type ByteTile struct {
+	In  int
+	Out [14]int
+}
+
+//go:noescape
+func TilesVNNI(a *ByteTileArgs)
+
 // DepthwiseArgs is one call of DepthwiseVNNI: Pixels neighbouring outputs of one
-// block of 64 channels.
+// block of 64 channels. Scales are below 1.
 type DepthwiseArgs struct {
 	In, Out     unsafe.Pointer // input of the first output's first tap
 	Weights     unsafe.Pointer // for every quad of taps 4 registers, see the kernel
@@ -14,9 +46,18 @@ type DepthwiseArgs struct {
 	Quads       int
 	PixelStride int // bytes from an output's input to the next one's
 	Pixels      int
-	Zero        int32
-	Low, High   float32 // bounds less the zero point
+	Zero        int16
 }
 
 //go:noescape
 func DepthwiseVNNI(a *DepthwiseArgs)
+
+// Depthwise3Stride1VNNI and Depthwise3Stride2VNNI do so for kernels of three by
+// three, not dilated, whose pixels are as many apart. A quad is a column of the
+// kernel; its fourth weight is 0.
+//
+//go:noescape
+func Depthwise3Stride1VNNI(a *DepthwiseArgs)
+
+//go:noescape
+func Depthwise3Stride2VNNI(a *DepthwiseArgs)

@@ -39,8 +39,11 @@ func files() (generate.Files, error) {
 	plain(float, "TilesBF16", "rows of bf16 pixels", dotBF16)
 	bytes := kernel{setup: byteSetup, bias: byteBias, finish: byteFinish, outOfLine: func(*emitter) {}}
 	plain(bytes, "TilesU8", "rows of byte pixels", dotU8S8)
-	e.convVNNI()
+	e.tilesVNNI()
+	e.byteOrders()
 	e.depthwise()
+	e.depthwise3(1)
+	e.depthwise3(2)
 	e.packRows()
 	e.packColumns()
 	e.splitRows()

@@ -1,0 +1,77 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/amd64"
+)
+
+// depthwiseQConv is a planned convolution of each channel by itself: a chunk is
+// some rows of a block of 64 channels.
+type depthwiseQConv struct {
+	conv    QConv
+	weights *QConvWeights
+	offsets []int
+	stride  int // of the kernels for three by three taps; 0: the one for any
+	each    int // rows in a chunk
+	chunks  int // of a plane
+}
+
+func newDepthwiseQConv(c *QConv, w *QConvWeights) *depthwiseQConv {
+	s := &depthwiseQConv{conv: *c, weights: w, offsets: make([]int, 4*w.depthQuads())}
+	for t, offset := range depthOffsets(c) {
+		for k := range w.times {
+			s.offsets[w.depthTap(t, k)] = offset // the others' weights are 0
+		}
+	}
+	row := float64(c.Out.W*len(s.offsets)) * 0.9
+	if w.times == 1 && c.KernelH == 3 && c.KernelW == 3 && c.DilationW == 1 && c.StrideW <= 2 {
+		s.stride = c.StrideW
+		row = float64(c.Out.W) * 8
+	}
+	s.each = min(c.Out.H, max(1, int(chunkTime/row)))
+	s.chunks = (c.Out.H + s.each - 1) / s.each
+	return s
+}
+
+func (s *depthwiseQConv) Chunks() int { return s.conv.Out.N * s.conv.Out.Blocks() * s.chunks }
+
+func (s *depthwiseQConv) Run(chunk int, m *Memory) {
+	c, w := &s.conv, s.weights
+	first := chunk % s.chunks * s.each
+	last := min(first+s.each, c.Out.H)
+	n, b := chunk/s.chunks/c.Out.Blocks(), chunk/s.chunks%c.Out.Blocks()
+	in := unsafe.Add(m.In, n*c.In.Image+b*c.In.Block)
+	out := unsafe.Add(m.Out, n*c.Out.Image+b*c.Out.Block)
+	a := amd64.DepthwiseArgs{
+		Weights: unsafe.Pointer(&w.data[b*w.panel]), Bias: unsafe.Pointer(&w.ends[512*b]),
+		Offsets: &s.offsets[0], Quads: len(s.offsets) / 4, PixelStride: 64 * c.StrideW, Pixels: c.Out.W,
+		Zero: int16(c.OutZero),
+	}
+	for y := first; y < last; y++ {
+		a.In = unsafe.Add(in, c.In.Pixel(y*c.StrideH-c.PadTop, -c.PadLeft))
+		a.Out = unsafe.Add(out, c.Out.Pixel(y, 0))
+		switch s.stride { // not through a variable: a would go to the heap
+		case 1:
+			amd64.Depthwise3Stride1VNNI(&a)
+		case 2:
+			amd64.Depthwise3Stride2VNNI(&a)
+		default:
+			amd64.DepthwiseVNNI(&a)
+		}
+	}
+	c.Out.clearAround(out, first, last)
+}
+
+// Spans is part of Local.
+func (s *depthwiseQConv) Spans(chunk int) (reads, writes RowSpan) {
+	c := &s.conv
+	if c.In.N > 1 {
+		return EveryRow, EveryRow
+	}
+	first := chunk % s.chunks * s.each
+	rows := RowSpan{first, min(first+s.each, c.Out.H)}
+	return c.reads(rows), c.Out.around(rows)
+}
