@@ -9,26 +9,26 @@ import (
 )
 
 // contributedLast are operators of ONNX Runtime on pictures whose channels lie
-// last: [N spatial… C]. Weights lie as elsewhere, [M C/group kernel…].
+// last: [N spatial… C]. Weights lie as elsewhere, but those of NhwcConv as its
+// fusion_nhwc_conv.py writes them, [M kernel… C/group].
 var contributedLast = []Def{
-	{Domain: microsoft, Name: "NhwcMaxPool", Since: 1, Types: bytes8, In: Exactly(1), Out: Exactly(1), New: lastChannels(newMaxPool)},
-	{Domain: microsoft, Name: "NhwcConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: lastChannels(newConv)},
-	{Domain: microsoft, Name: "NhwcFusedConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: lastChannels(newActivatedConv)},
+	{Domain: microsoft, Name: "NhwcMaxPool", Since: 1, Types: bytes8, In: Exactly(1), Out: Exactly(1), New: lastChannels(newMaxPool, 0)},
+	{Domain: microsoft, Name: "NhwcConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: lastChannels(newConv, 0, 1)},
+	{Domain: microsoft, Name: "NhwcFusedConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: lastChannels(newActivatedConv, 0, 3)},
 }
 
-// lastFirst is an operator whose first input, fourth input where that is what a
-// convolution adds, and output have their channels last.
+// lastFirst is an operator whose output and some of whose inputs have their
+// channels last.
 type lastFirst struct {
 	Op
-	sum bool
+	last []int
 }
 
 // lastChannels makes the operator of what takes channels first.
-func lastChannels(first func(n *ir.Node) (Op, error)) func(n *ir.Node) (Op, error) {
+func lastChannels(first func(n *ir.Node) (Op, error), last ...int) func(n *ir.Node) (Op, error) {
 	return func(n *ir.Node) (Op, error) {
 		op, err := first(n)
-		_, sum := op.(Activated)
-		return lastFirst{op, sum}, err
+		return lastFirst{op, last}, err
 	}
 }
 
@@ -37,15 +37,12 @@ func anyChannels(first func(n *ir.Node) (Op, error)) func(n *ir.Node) (Op, error
 	return func(n *ir.Node) (Op, error) {
 		a := n.ReadAttrs()
 		if last := a.Bool("channels_last", false); last || a.Err() != nil {
-			op, err := lastChannels(first)(n)
+			op, err := lastChannels(first, 0)(n)
 			return op, firstError(a.Err(), err)
 		}
 		return first(n)
 	}
 }
-
-// picture reports whether an input has its channels last.
-func (op lastFirst) picture(i int) bool { return i == 0 || i == 3 && op.sum }
 
 // channelsFrom is the order of dimensions that brings channels last from the
 // second place, or back.
@@ -87,7 +84,7 @@ func (op lastFirst) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	in = slices.Clone(in)
 	for i := range in {
 		var err error
-		if op.picture(i) {
+		if slices.Contains(op.last, i) {
 			if in[i], err = turned(in[i], true); err != nil {
 				return nil, err
 			}
@@ -109,7 +106,7 @@ func (op lastFirst) Eval(c *Call) error {
 	inner := *c
 	inner.In, inner.Out, inner.Planned = slices.Clone(c.In), make([]*tensor.Tensor, len(c.Out)), nil
 	for i, t := range inner.In {
-		if op.picture(i) && t != nil {
+		if t != nil && slices.Contains(op.last, i) {
 			var err error
 			if inner.In[i], err = permuted(&inner, t, channelsFrom(t.Rank(), true)); err != nil {
 				return err

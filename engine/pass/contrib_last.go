@@ -96,8 +96,8 @@ type form struct {
 }
 
 // firstForm is the operator with channels first that a node stands for, and
-// which inputs are pictures; last is false where the node is no operator with
-// channels last in two dimensions.
+// which inputs have channels last; last is false where the node is no operator
+// with channels last in two dimensions.
 func firstForm(n *ir.Node) (f form, pictures []int, last bool) {
 	if n.Domain != microsoft || n.Inputs[0] == nil || n.Inputs[0].Fact.Shape.Rank() != 4 {
 		return f, nil, false
@@ -109,7 +109,7 @@ func firstForm(n *ir.Node) (f form, pictures []int, last bool) {
 		return f, pictures, true
 	case "NhwcConv":
 		f.op, f.version = "Conv", 11
-		return f, pictures, true
+		return f, []int{0, 1}, n.Inputs[1] != nil && n.Inputs[1].Fact.Shape.Rank() == 4
 	case "NhwcFusedConv":
 		f.domain, f.op, f.version = microsoft, "FusedConv", 1
 		if len(n.Inputs) > 3 && n.Inputs[3] != nil {

@@ -158,6 +158,8 @@ func TestPasses(t *testing.T) {
 		{"channels last from the beginning", "channels contrib", func(n net) *ir.Value {
 			return n.node("com.microsoft.NhwcFusedConv", n.x, n.weights(4, 6, 3, 3), nil, n.node("com.microsoft.NhwcFusedConv", n.x, n.weights(4, 6, 3, 3)))
 		}, "Transpose Conv Conv Add Transpose"},
+		{"weights with channels last", "channels fold", func(n net) *ir.Value { return n.node("com.microsoft.NhwcConv", n.x, n.weights(4, 3, 3, 6)) },
+			"Transpose Conv Transpose"},
 		{"a joined convolution, sum and activation", "contrib conv residual", func(n net) *ir.Value {
 			return n.Node("com.microsoft.FusedConv", []*ir.Value{n.x, n.weights(4, 4, 3, 3), n.weights(4), n.x}, ir.AttrInts("pads", 1, 1, 1, 1), ir.AttrString("activation", "Relu"))
 		}, "vision.internal.Conv"},
