@@ -13,7 +13,7 @@ import (
 // families are all operators, one slice a file.
 var families = [][]Def{
 	activations, arithmetics, casts, comparisons, functions,
-	quantizers, integerProducts, qlinears, randoms, texts, optimizers, learners, dictionaries, linears, machines, forests, features, legacies, legacyFills, contributed, contributedNorms, contributedProducts, contributedAttentions, contributedLast,
+	quantizers, integerProducts, qlinears, randoms, texts, optimizers, learners, dictionaries, linears, machines, forests, features, legacies, legacyFills, contributed, contributedNorms, contributedProducts, contributedAttentions, contributedLast, blockeds,
 	shapes, constants, moves, gathers,
 	convolutions, pools, normalizations, products, softmaxes, fused, quantFused,
 	splits, rearrangements, scatters, sorts, sequences,
@@ -23,7 +23,7 @@ var families = [][]Def{
 
 // newest is the highest opset known of each domain.
 var newest = map[string]int{"": 28, "ai.onnx.ml": 6, "ai.onnx.preview": 1, "ai.onnx.preview.training": 1,
-	"ai.onnx.training": 1, "com.microsoft": 1, Internal: 1}
+	"ai.onnx.training": 1, microsoft: 1, blocked: 1, Internal: 1}
 
 // Internal is the domain of operators that passes make; no file may name them.
 const Internal = "vision.internal"
@@ -98,6 +98,9 @@ func bindGraph(g *ir.Graph) error {
 	var bind func(g *ir.Graph) error
 	bind = func(g *ir.Graph) error {
 		if err := expandGradients(g); err != nil {
+			return err
+		}
+		if err := settleBlocks(g); err != nil {
 			return err
 		}
 		for _, n := range g.Nodes {

@@ -13,17 +13,15 @@ import (
 // operators that it stands for: whatever has kernels, and the passes behind this
 // one, know those.
 func spellOut(e *Editor) (int, error) {
-	if !slices.ContainsFunc(e.Graph.Nodes, joined) {
+	if !slices.ContainsFunc(e.Graph.Nodes, func(n *ir.Node) bool { return spelling(n) != nil }) {
 		return 0, nil
 	}
 	changes := 0
 	var nodes []*ir.Node
 	for _, n := range e.Graph.Nodes {
 		s := &speller{graph: e.Graph, node: n}
-		if joined(n) {
-			if rule := spellings[n.Op]; rule != nil {
-				rule(s)
-			}
+		if rule := spelling(n); rule != nil {
+			rule(s)
 		}
 		if s.err != nil {
 			return changes, s.err
@@ -43,9 +41,15 @@ func spellOut(e *Editor) (int, error) {
 	return changes, nil
 }
 
-// joined reports whether a node is one that only ONNX Runtime has.
-func joined(n *ir.Node) bool {
-	return n.Domain == microsoft || is(n, "SimplifiedLayerNormalization")
+// spelling is the rule for a node, nil where there is none.
+func spelling(n *ir.Node) func(s *speller) {
+	switch {
+	case n.Domain == microsoft || is(n, "SimplifiedLayerNormalization"):
+		return spellings[n.Op]
+	case n.Domain == blocked:
+		return blockedSpellings[n.Op]
+	}
+	return nil
 }
 
 // spellings are the rules; one that makes nothing leaves its node.
@@ -148,11 +152,13 @@ func (s *speller) plain() []*ir.Attr {
 // spellConv: whether sum and activation go into the convolution is for the
 // passes behind to say.
 func spellConv(s *speller) {
-	n, act := s.node, s.node.Operator.(ops.Activated).Act
-	if !s.float32() {
-		return
+	if s.float32() {
+		s.convolve(s.node.Inputs[:min(3, len(s.node.Inputs))], s.node.Operator.(ops.Activated).Act)
 	}
-	y := s.add("", "Conv", 11, n.Inputs[:min(3, len(n.Inputs))], s.plain()...)
+}
+
+func (s *speller) convolve(inputs []*ir.Value, act kernel.Activation) {
+	y := s.add("", "Conv", 11, inputs, s.plain()...)
 	if z := s.input(3); z != nil {
 		y = s.add("", "Add", 14, []*ir.Value{y, z})
 	}

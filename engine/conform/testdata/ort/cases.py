@@ -157,3 +157,13 @@ network('optimised_qlinear_all', 'all', {'x': r(1, 3, 12, 12)}, dict(w1, **w2, *
         (MS + '.QLinearAdd', ['b', 's', 'z', 'd', 's', 'z', 's', 'z'], 'e', {}), (MS + '.QLinearLeakyRelu', ['e', 's', 'z', 's', 'z'], 'l', dict(alpha=0.1)),
         (MS + '.QLinearConcat', ['s', 'z', 'l', 's', 'z', 'c', 's', 'z'], 'j', dict(axis=1)),
         (MS + '.QLinearGlobalAveragePool', ['j', 's', 'z', 'gs', 'gz'], 'g', {}), ('DequantizeLinear', ['g', 'gs', 'gz'], 'y', {}))
+filters = {'w1': r(16, 3, 3, 3) / 4, 'b1': r(16), 'w2': r(16, 1, 3, 3), 'w3': r(32, 16, 1, 1) / 4, 'b3': r(32), 'w4': r(16, 32, 1, 1) / 4, 'w5': r(8, 32, 1, 1) / 4, 'b5': r(8), 'w6': r(32, 16, 3, 3) / 8,
+           'bn': np.abs(r(32)) + 1, 'up': np.array([1, 1, 2, 2], 'float32'), 'none': np.array([], 'float32')}
+network('optimised_blocks', 'all', {'x': r(2, 3, 12, 12)}, filters, 'y',
+        ('Conv', ['x', 'w1', 'b1'], 'a', dict(pads=[1, 1, 1, 1])), ('Relu', ['a'], 'ar', {}), ('Conv', ['ar', 'w2'], 'b', dict(group=16, pads=[1, 1, 1, 1])), ('Clip', ['b'], 'bc', {}),
+        ('Add', ['ar', 'bc'], 's', {}), ('Conv', ['s', 'w3', 'b3'], 'c', {}), ('MaxPool', ['c'], 'm', dict(kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])),
+        ('Conv', ['m', 'w4'], 'd', {}), ('Resize', ['d', 'none', 'up'], 'u', dict(mode='nearest', coordinate_transformation_mode='asymmetric', nearest_mode='floor')),
+        ('Concat', ['u', 'bc'], 'j', dict(axis=1)), ('BatchNormalization', ['j', 'bn', 'b3', 'b3', 'bn'], 'n', {}), ('AveragePool', ['n'], 'p', dict(kernel_shape=[2, 2], strides=[2, 2])),
+        ('Conv', ['p', 'w5', 'b5'], 'o', {}), ('Sigmoid', ['o'], 'os', {}), ('Transpose', ['os'], 'y', dict(perm=[0, 2, 3, 1])))
+network('optimised_blocks_linear', 'all', {'x': r(1, 16, 5, 6)}, filters, 'y', ('Conv', ['x', 'w6'], 'c', {}),
+        ('Resize', ['c', 'none', 'up'], 'u', dict(mode='linear', coordinate_transformation_mode='half_pixel')), ('GlobalMaxPool', ['u'], 'g', {}), ('Conv', ['g', 'w5', 'b5'], 'y', {}))

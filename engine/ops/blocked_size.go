@@ -1,0 +1,171 @@
+package ops
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// blockAttr is the attribute that nodes of the blocked domain get before they
+// are bound: how many channels a block has.
+const blockAttr = "block"
+
+// settleBlocks finds out how many channels a block has in a graph, which its file
+// does not say, and tells the nodes that need it. A Reshape between the sums of
+// blocked values, which has the blocks as a dimension of their own, becomes an
+// Identity: here there are none.
+func settleBlocks(g *ir.Graph) error {
+	fresh := func(n *ir.Node) bool { return n.Domain == blocked && n.Operator == nil }
+	if !slices.ContainsFunc(g.Nodes, fresh) {
+		return nil
+	}
+	b, err := blockOf(g.Nodes)
+	if err != nil {
+		return err
+	}
+	inside := map[*ir.Value]bool{} // values that lie in blocks
+	for _, n := range g.Nodes {
+		if fresh(n) && (n.Op == "Conv" || n.Op == "ReorderInput") {
+			n.Attrs = append(slices.DeleteFunc(slices.Clone(n.Attrs), func(a *ir.Attr) bool { return a.Name == blockAttr }), ir.AttrInt(blockAttr, b))
+		}
+		in := slices.ContainsFunc(n.Inputs, func(v *ir.Value) bool { return inside[v] })
+		if in && n.Domain == "" && n.Op == "Reshape" {
+			n.Op, n.Version, n.Inputs, n.Attrs = "Identity", 1, n.Inputs[:1], nil
+		}
+		if n.Domain == blocked && n.Op != "ReorderOutput" || n.Domain != blocked && in {
+			for _, v := range n.Outputs {
+				inside[v] = true
+			}
+		}
+	}
+	return nil
+}
+
+// blockOf tells blocks of 8 from those of 16 channels: by what can only be one of
+// them, else by the weights.
+func blockOf(nodes []*ir.Node) (int, error) {
+	can8, can16 := true, true
+	for _, n := range nodes {
+		if n.Domain != blocked || len(n.Inputs) == 0 || n.Inputs[0] == nil {
+			continue
+		}
+		switch w := blockedWeights(n); {
+		case w != nil:
+			m, cin := w.Dim(0), w.Dim(1)
+			can16 = can16 && m%16 == 0
+			if a := n.Attr("group"); a == nil || a.Int == 1 {
+				// Less than a block comes from outside the blocked part.
+				before := n.Inputs[0].Node
+				direct := before == nil || before.Domain == "" || before.Domain == blocked && before.Op == "ReorderOutput"
+				can16 = can16 && (cin < 16 || cin%16 == 0) && !(cin == 8 && !direct)
+				can8 = can8 && (cin < 8 || cin%8 == 0) && !(cin == 8 && direct)
+			}
+		case n.Op == "ReorderOutput":
+			conv := n.Inputs[0].Node
+			a := n.Attr("channels")
+			if conv == nil || a == nil {
+				continue
+			}
+			if w := blockedWeights(conv); w != nil {
+				can8 = can8 && int(a.Int+7)/8*8 == w.Dim(0)
+				can16 = can16 && int(a.Int+15)/16*16 == w.Dim(0)
+			}
+		}
+	}
+	switch {
+	case can8 && !can16:
+		return 8, nil
+	case can16 && !can8:
+		return 16, nil
+	case !can8:
+		return 0, errors.New("channels lie neither in blocks of 8 nor of 16: " + anew)
+	}
+	return blockByWeights(nodes)
+}
+
+const anew = "write the file anew, optimised at level \"extended\""
+
+// blockedWeights are the weights of a blocked convolution, nil of others.
+func blockedWeights(n *ir.Node) *tensor.Tensor {
+	if n.Domain != blocked || n.Op != "Conv" || len(n.Inputs) < 2 || n.Inputs[1] == nil {
+		return nil
+	}
+	w := n.Inputs[1].Const()
+	if w == nil || w.DType() != tensor.Float32 || w.Rank() != 4 || w.Len() == 0 {
+		return nil
+	}
+	return w
+}
+
+// blockByWeights looks at how the squares of weights differ from one output
+// channel to the other. Two of 16 neighbours that lie eight apart are of one
+// channel if blocks have 8, and of two if they have 16. So their squares differ as
+// those of two channels do, or as little as two samples of one.
+func blockByWeights(nodes []*ir.Node) (int, error) {
+	const enough = 1 << 20 // weights
+	var d differences
+	seen := 0
+	for _, n := range nodes {
+		if w := blockedWeights(n); w != nil && seen < enough {
+			seen += w.Len()
+			eight := w.Len() / w.Dim(0) * 8 // a block, or half of one
+			for half := range slices.Chunk(tensor.Data[float32](w), eight) {
+				d.look(half)
+			}
+		}
+	}
+	switch {
+	case seen == 0:
+		return 16, nil
+	case d.channels < 3*d.samples: // channels differ little, as before any training
+		return 0, errors.New("the file does not tell whether channels lie in blocks of 8 or of 16, nor do its weights: " + anew)
+	case d.apart > (d.channels+d.samples)/2:
+		return 16, nil
+	}
+	return 8, nil
+}
+
+// differences are sums of squares of how much sums of squared weights differ.
+type differences struct {
+	channels, samples, apart float64 // of two channels, of two samples of one, of what lies eight apart
+}
+
+// look adds those of one block. Each eight are taken in proportion to their mean,
+// since inputs differ too.
+func (d *differences) look(w []float32) {
+	const least = 32 // rows of 16: fewer tell little
+	if len(w) < least*16 {
+		return
+	}
+	var sums [2][16]float64 // of even and odd rows
+	for i, v := range w[:len(w)/32*32] {
+		sums[i/16%2][i%16] += float64(v) * float64(v)
+	}
+	all := sums[0]
+	for i, v := range sums[1] {
+		all[i] += v
+	}
+	for _, s := range []*[16]float64{&sums[0], &sums[1], &all} {
+		for q := range 2 {
+			mean := 0.0
+			for _, v := range s[8*q : 8*q+8] {
+				mean += v / 8
+			}
+			if mean == 0 {
+				return // channels that fill a block up
+			}
+			for i := range 8 {
+				s[8*q+i] /= mean
+			}
+		}
+	}
+	square := func(v float64) float64 { return v * v }
+	for i := range 8 {
+		d.apart += square(all[i] - all[8+i])
+		d.channels += (square(all[i]-all[(i+1)%8]) + square(all[8+i]-all[8+(i+1)%8])) / 2
+		// A sample of half as many weights varies twice as much.
+		d.samples += (square(sums[0][i]-sums[1][i]) + square(sums[0][8+i]-sums[1][8+i])) / 4
+	}
+}
