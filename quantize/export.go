@@ -12,8 +12,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// exporter writes an ir.Graph as a file's graph, coded where a placement says
-// so.
+// exporter converts an ir.Graph to the graph of a file, quantised as a placement
+// says.
 type exporter struct {
 	q     *quantizer
 	p     *placement // nil: all in float32
@@ -25,13 +25,13 @@ type exporter struct {
 	rows  []Layer
 }
 
-// export writes the network in float32, or coded as p says, and tells the names
-// of its values.
+// export converts the network, in float32 or quantised as p says, and returns the
+// names of its values.
 func (q *quantizer) export(p *placement) (*onnx.Model, map[*ir.Value]string, error) {
 	return q.exportInto(p, &Result{})
 }
 
-// exportInto also fills in what the result says of layers and sizes.
+// exportInto also fills in the layers and sizes of the result.
 func (q *quantizer) exportInto(p *placement, r *Result) (*onnx.Model, map[*ir.Value]string, error) {
 	e := &exporter{q: q, p: p, names: map[*ir.Value]string{}, used: map[string]bool{}, held: map[*ir.Value]bool{}}
 	e.out = &onnx.Graph{Name: q.graph.Name}
@@ -64,7 +64,7 @@ func (q *quantizer) exportInto(p *placement, r *Result) (*onnx.Model, map[*ir.Va
 	return m, e.names, nil
 }
 
-// fresh is a name that nothing has yet.
+// fresh returns a name that is not in use.
 func (e *exporter) fresh(stem string) string {
 	if stem == "" {
 		stem = "value"
@@ -111,7 +111,7 @@ func (e *exporter) graph(g *ir.Graph, out *onnx.Graph, outer bool) error {
 	return nil
 }
 
-// typeOf is a fact as a type of the file.
+// typeOf converts a fact to a type of the file.
 func typeOf(f ir.Fact) *onnx.Type {
 	switch f.DType {
 	case tensor.Sequence, tensor.Optional:
@@ -131,7 +131,7 @@ func typeOf(f ir.Fact) *onnx.Type {
 	return t
 }
 
-// node writes a node, between codes where it is placed there.
+// node writes a node, between codes if the placement says so.
 func (e *exporter) node(n *ir.Node, out *onnx.Graph, outer bool) error {
 	if n.Domain == ops.Internal {
 		return e.internal(n, out)
@@ -172,7 +172,7 @@ func (e *exporter) node(n *ir.Node, out *onnx.Graph, outer bool) error {
 			continue
 		}
 		float := name
-		if slices.Contains(e.q.graph.Outputs, v) { // what readers get has the output's name
+		if slices.Contains(e.q.graph.Outputs, v) { // the decoded value gets the output's name
 			float = e.fresh(name + "_float")
 		}
 		node.Outputs = append(node.Outputs, float)
@@ -197,7 +197,7 @@ func (e *exporter) readersOf(v *ir.Value) []*ir.Node {
 	return e.p.readers[v]
 }
 
-// decoded is the name of a value after its codes.
+// decoded is the name of a value after dequantisation.
 func (e *exporter) decoded(v *ir.Value) string {
 	if slices.Contains(e.q.graph.Outputs, v) {
 		return e.name(v)
@@ -205,7 +205,7 @@ func (e *exporter) decoded(v *ir.Value) string {
 	return e.name(v) + "_coded"
 }
 
-// read is the name under which a node finds a value.
+// read is the name under which a node reads a value.
 func (e *exporter) read(v *ir.Value, integer bool) (string, error) {
 	if v.Const() != nil {
 		return e.name(v), e.constant(v)
@@ -216,7 +216,7 @@ func (e *exporter) read(v *ir.Value, integer bool) (string, error) {
 	return e.name(v), nil
 }
 
-// codes writes QuantizeLinear and DequantizeLinear of a value.
+// codes writes the QuantizeLinear and DequantizeLinear of a value.
 func (e *exporter) codes(v *ir.Value, from, to string) {
 	s := e.q.ranges[e.p.of(v)]
 	stem := e.name(v)
@@ -228,7 +228,7 @@ func (e *exporter) codes(v *ir.Value, from, to string) {
 		&onnx.Node{Name: e.fresh(stem + "_dequantize"), OpType: "DequantizeLinear", Inputs: []string{code, scale, zero}, Outputs: []string{to}})
 }
 
-// initial adds a constant and tells its name.
+// initial adds a constant and returns its name.
 func (e *exporter) initial(t *onnx.Tensor) string {
 	e.out.Initializers = append(e.out.Initializers, t)
 	e.bytes += len(t.Raw)
@@ -250,7 +250,7 @@ func (e *exporter) constant(v *ir.Value) error {
 	return nil
 }
 
-// tensorOf is a tensor as the file has it.
+// tensorOf converts a tensor to the file's form.
 func tensorOf(t *tensor.Tensor) (*onnx.Tensor, error) {
 	out := &onnx.Tensor{DataType: int32(t.DType())}
 	for _, d := range t.Shape() {
@@ -269,7 +269,7 @@ func tensorOf(t *tensor.Tensor) (*onnx.Tensor, error) {
 	return out, nil
 }
 
-// littleEndian is data in the byte order of files.
+// littleEndian converts data to the byte order of files.
 func littleEndian(data []byte, size int) []byte {
 	if size == 1 || binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
 		return data
@@ -281,7 +281,7 @@ func littleEndian(data []byte, size int) []byte {
 	return out
 }
 
-// rawOf are numbers as bytes of a file.
+// rawOf returns numbers as the bytes of a file.
 func rawOf[T float32 | int32](v []T) []byte {
 	return littleEndian(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v)), 4)
 }
@@ -310,7 +310,7 @@ func (e *exporter) attrs(list []*ir.Attr) ([]*onnx.Attribute, error) {
 	return out, nil
 }
 
-// internal writes what is left of a batch normalisation as product and sum.
+// internal writes a batch normalisation that was not fused as a product and a sum.
 func (e *exporter) internal(n *ir.Node, out *onnx.Graph) error {
 	op, ok := n.Operator.(*ops.ScaleShift)
 	if !ok || op.Act.Kind != 0 {

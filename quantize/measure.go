@@ -10,8 +10,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// measure writes a placement and runs it on samples beside the network in
-// float32.
+// measure quantises by a placement and compares the result with the float32 network
+// on samples.
 func (q *quantizer) measure(p *placement) (*Result, error) {
 	e := &Result{Agreement: 1}
 	model, _, err := q.exportInto(p, e)
@@ -45,7 +45,7 @@ func (q *quantizer) measure(p *placement) (*Result, error) {
 				if a[k] != a[k] {
 					return nil, fmt.Errorf("output %q holds NaN in float32 already, for sample %d of those compared: there is nothing to hold a quantised network to; is the recipe the network's own?", name, i+1)
 				}
-				if math.IsInf(float64(a[k]), 0) { // has no distance
+				if math.IsInf(float64(a[k]), 0) { // an infinity has no distance
 					continue
 				}
 				d := float64(a[k]) - float64(b[k])

@@ -7,25 +7,26 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// placement says which nodes work on codes and which values are coded.
+// placement says which nodes compute on 8-bit codes and which values are stored as
+// codes.
 type placement struct {
 	graph   *ir.Graph
 	readers map[*ir.Value][]*ir.Node
-	layers  []*ir.Node              // convolutions and products that could be integers
+	layers  []*ir.Node              // convolutions and products that can be quantised
 	integer map[*ir.Node]bool       // nodes between codes
-	fused   map[*ir.Node]bool       // activations that go into the node before
+	fused   map[*ir.Node]bool       // activations that are fused into the node before
 	coded   map[*ir.Value]bool      // values with a scale and zero point
-	root    map[*ir.Value]*ir.Value // values coded as another is, since they are its numbers
-	order   []*ir.Value             // coded values, in the order of the graph
+	root    map[*ir.Value]*ir.Value // values with the scale and zero point of another, since they hold the same numbers
+	order   []*ir.Value             // coded values in the order of the graph
 }
 
-// follows are the operators that work on codes where their operands are codes
-// already. Those that are true hand numbers on unchanged.
+// follows lists the operators that compute on codes if their operands are codes
+// already; true for those that pass numbers on unchanged.
 var follows = map[string]bool{"Add": false, "Mul": false, "Concat": false, "AveragePool": false, "GlobalAveragePool": false,
 	"Relu": false, "Clip": false, "LeakyRelu": false, "Sigmoid": false, "HardSigmoid": false, "HardSwish": false,
 	"MaxPool": true, "Flatten": true, "Reshape": true, "Squeeze": true, "Unsqueeze": true, "Transpose": true, "Identity": true}
 
-// place decides for a graph; float are layers that stay in float32.
+// place makes the placement; float lists the layers that stay in float32.
 func (q *quantizer) place(float []*ir.Node) *placement {
 	p := &placement{graph: q.graph, readers: map[*ir.Value][]*ir.Node{}, integer: map[*ir.Node]bool{}, fused: map[*ir.Node]bool{},
 		coded: map[*ir.Value]bool{}, root: map[*ir.Value]*ir.Value{}}
@@ -55,7 +56,7 @@ func (q *quantizer) place(float []*ir.Node) *placement {
 }
 
 // layer reports whether a node is a convolution or product with constant float32
-// weights of a shape that integer kernels have.
+// weights that integer kernels support.
 func layer(n *ir.Node) bool {
 	if n.Domain != "" || n.Op != "Conv" && n.Op != "Gemm" && n.Op != "MatMul" {
 		return false
@@ -77,7 +78,7 @@ func layer(n *ir.Node) bool {
 	return w.Rank() == 2 && (n.Op == "MatMul" || !a.Bool("transA", false) && a.Float("alpha", 1) == 1 && a.Float("beta", 1) == 1)
 }
 
-// outAxis is the axis of the weights that counts outputs.
+// outAxis is the axis of the weights that corresponds to outputs.
 func outAxis(n *ir.Node) int {
 	if n.Op == "Conv" || n.Op == "Gemm" && n.ReadAttrs().Bool("transB", false) {
 		return 0
@@ -85,7 +86,7 @@ func outAxis(n *ir.Node) int {
 	return 1
 }
 
-// follower reports whether a node can work on the codes that it is given.
+// follower reports whether a node can compute on the codes of its operands.
 func (p *placement) follower(n *ir.Node) bool {
 	if _, ok := follows[n.Op]; !ok || n.Domain != "" || n.Inputs[0] == nil || n.Inputs[0].Fact.DType != tensor.Float32 {
 		return false
@@ -108,8 +109,8 @@ func (p *placement) follower(n *ir.Node) bool {
 	return true
 }
 
-// dropTails takes back followers that no layer comes after: the end of a network
-// gains nothing from coarse numbers.
+// dropTails removes followers after which no layer comes: quantising the end of a
+// network gains nothing.
 func (p *placement) dropTails() {
 	for i := len(p.graph.Nodes) - 1; i >= 0; i-- {
 		n := p.graph.Nodes[i]
@@ -126,8 +127,8 @@ func (p *placement) dropTails() {
 	}
 }
 
-// activates reports whether a node is a Relu or Clip that can go into the node
-// before it.
+// activates reports whether a node is a Relu or Clip that can be fused into the
+// node before it.
 func (p *placement) activates(n *ir.Node) bool {
 	if n.Op != "Relu" && n.Op != "Clip" || n.Inputs[0] == nil {
 		return false
@@ -139,7 +140,7 @@ func (p *placement) activates(n *ir.Node) bool {
 	return before.Op == "Conv" || before.Op == "Gemm" || before.Op == "MatMul" || before.Op == "Add"
 }
 
-// code notes which values a node wants coded.
+// code records which values must be codes for a node.
 func (p *placement) code(n *ir.Node) {
 	p.fused[n] = p.activates(n)
 	y := n.Outputs[0]
@@ -153,7 +154,7 @@ func (p *placement) code(n *ir.Node) {
 		}
 	}
 	if r := p.readers[y]; len(r) == 1 && p.integer[r[0]] && p.activates(r[0]) {
-		return // coded behind the activation
+		return // coded after the activation
 	}
 	if follows[n.Op] {
 		root := n.Inputs[0]
@@ -172,7 +173,7 @@ func (p *placement) add(v *ir.Value) {
 	}
 }
 
-// of is the value whose range codes v.
+// of is the value whose range gives v its scale and zero point.
 func (p *placement) of(v *ir.Value) *ir.Value {
 	if r := p.root[v]; r != nil {
 		return r
@@ -180,8 +181,8 @@ func (p *placement) of(v *ir.Value) *ir.Value {
 	return v
 }
 
-// first are the layers that no other comes before, last those that none comes
-// after.
+// first returns the layers before which no other comes, last those after which none
+// comes.
 func (p *placement) first() []*ir.Node {
 	behind := map[*ir.Value]bool{}
 	var out []*ir.Node

@@ -1,14 +1,13 @@
-// Package quantize turns float32 networks into integer ones: standard ONNX
-// files with QuantizeLinear and DequantizeLinear around every layer (QDQ), that
-// this engine and ONNX Runtime run on 8-bit integers.
-//
-// Weights become int8, symmetric, with one scale an output channel (Krishnamoorthi
-// 2018, "Quantizing deep convolutional networks for efficient inference", §3.1).
-// Activations become uint8 of ranges found on sample inputs. What the rounding of
-// weights adds to the mean of a layer's outputs is taken off its bias (Nagel et
-// al. 2019, "Data-Free Quantization through Weight Equalization and Bias
-// Correction", §4.2). The first and the last layers stay in float32 where that
-// makes the result measurably better.
+// Package quantize converts float32 networks to integer networks: standard ONNX
+// files with QuantizeLinear and DequantizeLinear around every layer (QDQ), which
+// this engine and ONNX Runtime run with 8-bit integers. Weights become int8,
+// symmetric, with one scale per output channel (Krishnamoorthi 2018, "Quantizing
+// deep convolutional networks for efficient inference", §3.1). Activations become
+// uint8, with ranges found on sample inputs. The change of a layer's mean outputs
+// by the rounding of its weights is subtracted from its bias (Nagel et al. 2019,
+// "Data-Free Quantization through Weight Equalization and Bias Correction", §4.2).
+// The first and the last layers stay in float32 where that makes the result
+// measurably better.
 package quantize
 
 import (
@@ -23,12 +22,12 @@ import (
 	"github.com/visionzoo/vision/engine/ops"
 )
 
-// Method is how the range of an activation is found.
+// Method is a way to find the range of an activation.
 type Method string
 
 // The methods.
 const (
-	MSE        Method = "mse"        // the range of the least squared error
+	MSE        Method = "mse"        // the range with the least squared error
 	Percentile Method = "percentile" // all but the outermost Options.Beyond
 	MinMax     Method = "minmax"     // everything seen
 )
@@ -36,51 +35,50 @@ const (
 // Options change how a network is quantised. The zero value is the default.
 type Options struct {
 	Method  Method   // MSE
-	Beyond  float64  // of Percentile: the share of values outside, 0.0001
-	Float   []string // nodes that stay in float32
-	Exact   bool     // no choice of first and last layers: all but Float become integers
+	Beyond  float64  // for Percentile: the share of values outside the range; default 0.0001
+	Float   []string // names of nodes to keep in float32
+	Exact   bool     // quantise the first and last layers too, without trying whether float32 is better
 	Engine  []engine.Option
-	Observe func(stage string, done, total int) // progress; nil for none
+	Observe func(stage string, done, total int) // receives the progress; nil for none
 }
 
-// Samples are inputs of the network to calibrate with, by number.
+// Samples are inputs to calibrate with: Load returns number i of Count.
 type Samples struct {
 	Count int
 	Load  func(i int) (engine.Values, error)
 }
 
-// Layer is what became of one convolution or matrix product, in the order of
-// the graph.
+// Layer is the result for one convolution or matrix product.
 type Layer struct {
 	Node      string  `json:"node"`
 	Op        string  `json:"op"`
 	Integer   bool    `json:"integer"`
-	Low       float64 `json:"low"` // range of what its output is coded in
+	Low       float64 `json:"low"` // range of its quantised output
 	High      float64 `json:"high"`
 	Weights   int     `json:"weights"`
-	WeightRMS float64 `json:"weight_error"` // of the weights' rounding, relative
+	WeightRMS float64 `json:"weight_error"` // rms rounding error of the weights, relative to their rms
 }
 
 // Result is a quantised network.
 type Result struct {
-	Model     *onnx.Model // its tensors may be views of the session's file
+	Model     *onnx.Model // its tensors may be views of the session's model
 	Layers    []Layer
-	Error     float64  // rms error of the outputs on samples, relative to their rms
-	Agreement float64  // share of samples with the same largest output; 1 where outputs are no scores
-	Compared  int      // samples that Error and Agreement were measured on
-	Kept      []string // nodes left in float32 because that made the result better
-	Float     int      // bytes of constants before
-	Bytes     int      // and after
+	Error     float64  // rms error of the outputs on the compared samples, relative to their rms
+	Agreement float64  // share of compared samples with the same largest output; 1 if the outputs are not scores
+	Compared  int      // number of samples on which Error and Agreement were measured
+	Kept      []string // nodes kept in float32 because that made the result better
+	Float     int      // bytes of constants in float32
+	Bytes     int      // bytes of constants after quantisation
 }
 
-// compared bounds the samples that candidates are measured on.
+// compared bounds the samples on which candidates are measured.
 const compared = 48
 
-// better is how much smaller the error must get for a layer to stay in float32.
+// better is the factor by which the error must fall for a layer to stay in float32.
 const better = 0.85
 
-// Prepare are the options to open a network with that Session is to quantise:
-// nothing is fused that a file could not say.
+// Prepare returns the option with which a network must be opened for Session: it
+// disables fusions that a standard ONNX file cannot express.
 func Prepare() engine.Option {
 	return engine.WithoutPass("quant", "silu", "gelu", "layernorm", "conv", "activation", "residual")
 }
@@ -128,11 +126,11 @@ func Session(ctx context.Context, s *engine.Session, samples Samples, opt Option
 	return q.run()
 }
 
-// integer are operators that only quantised networks have.
+// integer lists operators that only quantised networks have.
 var integer = map[string]bool{"QuantizeLinear": true, "DequantizeLinear": true, "DynamicQuantizeLinear": true, "QLinearConv": true, "QLinearMatMul": true,
 	"ConvInteger": true, "MatMulInteger": true, "QLinearAdd": true}
 
-// quantizer is one network on its way.
+// quantizer quantises one network.
 type quantizer struct {
 	ctx     context.Context
 	opt     Options
@@ -141,7 +139,7 @@ type quantizer struct {
 	opsets  map[string]int
 	ranges  map[*ir.Value]span
 	means   map[*ir.Value][]float64 // by channel
-	want    []engine.Values         // outputs in float32 of the samples compared
+	want    []engine.Values         // float32 outputs for the compared samples
 	float   int                     // bytes of constants in float32
 }
 
@@ -180,12 +178,13 @@ func (q *quantizer) run() (*Result, error) {
 	return best, nil
 }
 
-// encode is a model as the bytes of a file.
+// encode returns a model as the bytes of a file.
 func encode(m *onnx.Model) ([]byte, error) {
 	var b bytes.Buffer
 	err := onnx.Write(&b, m)
 	return b.Bytes(), err
 }
 
-// WriteFile writes the network to a file: whole under its name, or not at all.
+// WriteFile writes the network to a file. The file appears under its name only when
+// it is complete.
 func (r *Result) WriteFile(path string) error { return onnx.WriteFile(path, r.Model) }

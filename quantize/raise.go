@@ -10,11 +10,11 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// least is the first opset with scales along an axis.
+// least is the first opset with quantisation scales along an axis.
 const least = 13
 
-// raise lifts a network to the opset that quantisation needs: operators whose
-// spelling changed since are respelled.
+// raise converts a network to the opset that quantisation needs: operators whose
+// form has changed since are rewritten.
 func raise(g *ir.Graph, opsets map[string]int) (map[string]int, error) {
 	opsets = maps.Clone(opsets)
 	if v, ok := opsets[""]; ok && v >= least {
@@ -40,8 +40,8 @@ func raiseGraph(g *ir.Graph) error {
 	return nil
 }
 
-// asInputs are attributes that became inputs: the operator, from which version
-// on, and the attributes in the order of the inputs after the first.
+// asInputs lists attributes that became inputs: by operator, the version since
+// when, and the attributes in the order of the inputs after the first.
 var asInputs = map[string]struct {
 	since int
 	names []string
@@ -51,10 +51,10 @@ var asInputs = map[string]struct {
 	"Slice": {10, []string{"starts", "ends", "axes"}}, "TopK": {10, []string{"k"}}, "Reshape": {5, []string{"shape"}},
 }
 
-// hints are old attributes that never meant anything, or say what is so anyway.
+// hints are old attributes without a meaning, or that state the default.
 var hints = []string{"consumed_inputs", "is_test", "spatial"}
 
-// respell writes an operator as opset 13 does.
+// respell rewrites an operator in the form of opset 13.
 func respell(g *ir.Graph, n *ir.Node) error {
 	n.Attrs = slices.DeleteFunc(slices.Clone(n.Attrs), func(a *ir.Attr) bool { return slices.Contains(hints, a.Name) })
 	if in, ok := asInputs[n.Op]; ok && n.Version < in.since {
@@ -65,10 +65,10 @@ func respell(g *ir.Graph, n *ir.Node) error {
 		return oneAxis(n)
 	case "Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Xor", "Equal", "Less", "Greater", "PRelu", "Gemm":
 		if n.Version < 7 && n.Attr("broadcast") != nil {
-			return fmt.Errorf("its way of broadcasting is gone since opset 7; convert the file to opset 13 first")
+			return fmt.Errorf("opset 7 dropped its way of broadcasting; convert the file to opset 13 first")
 		}
 	case "Upsample", "Resize", "Dropout", "BatchNormalization":
-		return fmt.Errorf("opset %d spells it otherwise; convert the file to opset 13 first", least)
+		return fmt.Errorf("opset %d writes it in another form; convert the file to opset 13 first", least)
 	}
 	n.Version = max(n.Version, least)
 	return nil
@@ -103,8 +103,8 @@ func attrsToInputs(g *ir.Graph, n *ir.Node, names []string) {
 	}
 }
 
-// oneAxis: until opset 13 all dimensions from axis on, 1 by default, counted as
-// one.
+// oneAxis converts the axis of Softmax and its kin: before opset 13 all dimensions
+// from axis on, 1 by default, were treated as one.
 func oneAxis(n *ir.Node) error {
 	axis := int64(1)
 	if a := n.Attr("axis"); a != nil {
@@ -116,14 +116,14 @@ func oneAxis(n *ir.Node) error {
 		axis += rank
 	}
 	last := rank >= 0 && axis == rank-1
-	if !last && rank >= 0 && axis < rank { // dimensions of 1 behind it do not count
+	if !last && rank >= 0 && axis < rank { // dimensions of 1 after it do not matter
 		last = true
 		for _, k := range d.Dims[axis+1:] {
 			last = last && k.N == 1
 		}
 	}
 	if n.Version < 13 && !last {
-		return fmt.Errorf("it runs over several dimensions, which opset 13 cannot say; convert the file to opset 13 first")
+		return fmt.Errorf("it runs over several dimensions, which opset 13 cannot express; convert the file to opset 13 first")
 	}
 	n.Attrs = append(slices.DeleteFunc(n.Attrs, func(a *ir.Attr) bool { return a.Name == "axis" }),
 		&ir.Attr{Name: "axis", Type: onnx.AttrInt, Int: axis})

@@ -9,30 +9,30 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// span is the range of a value; it holds 0.
+// span is the range of a value; it includes 0.
 type span struct{ low, high float64 }
 
-// scale and zero are how 8 bits code the span.
+// scale and zero are the scale and zero point with which 8 bits cover the span.
 func (s span) scale() float32 { return float32((s.high - s.low) / 255) }
 
 func (s span) zero() uint8 {
 	return uint8(min(max(math.RoundToEven(-s.low/float64(s.scale())), 0), 255))
 }
 
-// bins is the resolution of a histogram.
+// bins is the number of bins of a histogram.
 const bins = 4096
 
-// histogram counts the numbers of one value.
+// histogram counts the numbers that one value takes.
 type histogram struct {
 	span
 	counts [bins]float64
-	zeros  float64 // exactly 0: they are coded without error
+	zeros  float64 // exact zeros, which have no rounding error
 	sums   []float64
 	pixels float64
 }
 
-// calibrate runs the samples twice in float32: for the extremes of every coded
-// value, then for its histogram.
+// calibrate runs the samples twice in float32: first to find the extremes of every
+// coded value, then its histogram.
 func (q *quantizer) calibrate(p *placement) error {
 	model, names, err := q.export(nil)
 	if err != nil {
@@ -81,8 +81,8 @@ func (q *quantizer) calibrate(p *placement) error {
 	return nil
 }
 
-// observe runs sample i, shows every value to its histogram, and returns the
-// network's own outputs.
+// observe runs sample i, passes every value to see with its histogram, and returns
+// the network's own outputs.
 func (q *quantizer) observe(s *engine.Session, i int, seen map[*ir.Value]*histogram, names map[*ir.Value]string, see func(*histogram, *tensor.Tensor)) (engine.Values, error) {
 	in, out, err := q.sample(s, i)
 	if err != nil {
@@ -114,7 +114,7 @@ func (q *quantizer) sample(s *engine.Session, i int) (in, out engine.Values, err
 	return in, out, err
 }
 
-// extremes widens the span.
+// extremes widens the span to include a tensor's numbers.
 func (h *histogram) extremes(t *tensor.Tensor) {
 	for _, v := range tensor.Data[float32](t) {
 		if x := float64(v); x < h.low {
@@ -125,7 +125,7 @@ func (h *histogram) extremes(t *tensor.Tensor) {
 	}
 }
 
-// count adds the numbers to the histogram, and to the sums of their channels.
+// count adds a tensor's numbers to the histogram and to the sums of their channels.
 func (h *histogram) count(t *tensor.Tensor) {
 	data := tensor.Data[float32](t)
 	per := bins / math.Max(h.high-h.low, 1e-30)
@@ -153,8 +153,8 @@ func (h *histogram) count(t *tensor.Tensor) {
 	h.pixels += float64(len(data) / channels)
 }
 
-// channelsOf is the number of channels of [N C …] pictures, or of columns of
-// […, C] rows, and how many numbers of one lie side by side.
+// channelsOf is the number of channels of pictures [N C …] or of columns of rows
+// […, C], and how many consecutive numbers belong to one.
 func channelsOf(t *tensor.Tensor) (channels, inner int) {
 	if t.Rank() == 4 {
 		return max(t.Dim(1), 1), max(t.Dim(2)*t.Dim(3), 1)
@@ -165,7 +165,7 @@ func channelsOf(t *tensor.Tensor) (channels, inner int) {
 	return max(t.Dim(-1), 1), 1
 }
 
-// choose finds the span that codes are spread over.
+// choose finds the span that the codes cover.
 func (h *histogram) choose(o Options) span {
 	s := h.span
 	if s.high == s.low {
@@ -180,7 +180,7 @@ func (h *histogram) choose(o Options) span {
 	return s
 }
 
-// percentile leaves out the given share at both ends.
+// percentile leaves the given share of values outside the span, at both ends.
 func (h *histogram) percentile(beyond float64) span {
 	total, width := h.zeros, (h.high-h.low)/bins
 	for _, c := range h.counts {
@@ -205,8 +205,9 @@ func (h *histogram) percentile(beyond float64) span {
 	return s
 }
 
-// leastSquares tries spans and takes the one of the least squared error: what
-// is clipped, and a uniform error of one step for the rest.
+// leastSquares tries several spans and takes the one with the least squared error:
+// that of clipping, and for the rest a rounding error spread uniformly over one
+// step.
 func (h *histogram) leastSquares() span {
 	best, least := h.span, h.squared(h.span)
 	try := func(s span) {

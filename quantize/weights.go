@@ -8,16 +8,16 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// A coding of weights is their int8 numbers and one scale an output.
+// coding holds quantised weights: int8 codes and one scale per output.
 type coding struct {
 	codes  []int8
 	scales []float32
-	per    []float64 // what rounding adds to each output's mean, to be taken off the bias
+	per    []float64 // what rounding adds to each output's mean, to be subtracted from the bias
 	error  float64   // rms of the rounding, relative to the rms of the weights
 }
 
-// eachWeight visits the weights of a layer output by output: their place and
-// the input channel they go with.
+// eachWeight visits the weights of a layer output by output, with their position
+// and their input channel.
 func eachWeight(n *ir.Node, visit func(out, at, channel int)) {
 	w := n.Inputs[1].Const()
 	outs, axis := w.Dim(outAxis(n)), outAxis(n)
@@ -38,8 +38,8 @@ func eachWeight(n *ir.Node, visit func(out, at, channel int)) {
 	}
 }
 
-// code rounds the weights of a layer: symmetric, the largest of each output
-// becoming 127.
+// code quantises the weights of a layer symmetrically: the largest of each output
+// becomes 127.
 func (q *quantizer) code(p *placement, n *ir.Node) coding {
 	w := n.Inputs[1].Const()
 	data := tensor.Data[float32](w)
@@ -52,7 +52,7 @@ func (q *quantizer) code(p *placement, n *ir.Node) coding {
 	in := float64(q.ranges[p.of(n.Inputs[0])].scale())
 	for o, s := range c.scales {
 		if s < 1e-30 {
-			s = 1 // no weights but zeros
+			s = 1 // all weights are zero
 		}
 		if bias != nil { // the bias counts in steps of input times weight: it must fit 32 bits with room for the sum
 			s = max(s, float32(math.Abs(float64(bias[o]))/(in*(1<<29))))
@@ -75,7 +75,7 @@ func (q *quantizer) code(p *placement, n *ir.Node) coding {
 	return c
 }
 
-// biasOf is the bias of a layer, nil where it has none.
+// biasOf is the bias of a layer, nil if it has none.
 func biasOf(n *ir.Node) []float32 {
 	if len(n.Inputs) > 2 && n.Inputs[2] != nil {
 		return tensor.Data[float32](n.Inputs[2].Const())
@@ -83,7 +83,7 @@ func biasOf(n *ir.Node) []float32 {
 	return nil
 }
 
-// weights writes the coded weights of a layer and tells the name of their
+// weights writes the quantised weights of a layer and returns the name of their
 // DequantizeLinear.
 func (e *exporter) weights(n *ir.Node) string {
 	c := e.q.code(e.p, n)
@@ -100,13 +100,13 @@ func (e *exporter) weights(n *ir.Node) string {
 	return e.dequantized(stem, t, c.scales, 3, make([]byte, len(c.scales)), outAxis(n))
 }
 
-// row is what the table says of a layer.
+// row adds a layer to the table of the result.
 func (e *exporter) row(n *ir.Node, c *coding) {
 	s := e.q.ranges[e.p.of(e.p.behind(n))]
 	e.rows = append(e.rows, Layer{Node: n.Name, Op: n.Op, Integer: true, Low: s.low, High: s.high, Weights: len(c.codes), WeightRMS: c.error})
 }
 
-// behind is the coded value that a layer makes, by way of its activation.
+// behind is the coded value that a layer makes, possibly through its activation.
 func (p *placement) behind(n *ir.Node) *ir.Value {
 	y := n.Outputs[0]
 	if r := p.readers[y]; !p.coded[y] && len(r) == 1 {
@@ -115,7 +115,7 @@ func (p *placement) behind(n *ir.Node) *ir.Value {
 	return y
 }
 
-// dequantized writes DequantizeLinear of a constant with a scale for each index
+// dequantized writes a DequantizeLinear of a constant with a scale for each index
 // along an axis.
 func (e *exporter) dequantized(stem string, t *onnx.Tensor, scales []float32, zeroType int32, zeros []byte, axis int) string {
 	count := []int64{int64(len(scales))}
@@ -128,8 +128,8 @@ func (e *exporter) dequantized(stem string, t *onnx.Tensor, scales []float32, ze
 	return out
 }
 
-// bias writes the corrected bias of a layer in int32, in steps of input times
-// weight; a layer without one gets it.
+// bias writes the corrected bias of a layer as int32, in steps of input scale times
+// weight scale. A layer without a bias gets one.
 func (e *exporter) bias(n *ir.Node) string {
 	c := e.q.code(e.p, n)
 	in := e.q.ranges[e.p.of(n.Inputs[0])].scale()

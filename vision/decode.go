@@ -14,19 +14,20 @@ import (
 	"sync"
 )
 
-// The bounds that hold unless an option says otherwise.
+// Default limits.
 const (
 	defaultMemory = 1 << 30   // bytes that decoding one picture may take
 	maxStream     = 256 << 20 // bytes that Decode reads
 	maxFile       = 1 << 30   // bytes of a file that Open reads
 )
 
-// FormatError is a picture that is broken: Reason says what is wrong with it.
+// FormatError says that a picture is broken; Reason says how.
 type FormatError struct{ Format, Reason string }
 
 func (e *FormatError) Error() string { return e.Format + ": " + e.Reason }
 
-// UnsupportedError is sound data of a kind that this package does not read.
+// UnsupportedError says that the data is valid, but of a kind that this package
+// does not read.
 type UnsupportedError struct{ What, Advice string }
 
 func (e *UnsupportedError) Error() string {
@@ -51,37 +52,37 @@ type options struct {
 	pixels     int64
 	memory     int64 // bytes, the picture included
 	into       *Image
-	ctx        context.Context // nil: nobody ends the decoding
-	seenBy     *Encoder        // nil: everybody
+	ctx        context.Context // nil: decoding cannot be cancelled
+	seenBy     *Encoder        // nil: all pixels are wanted
 }
 
 // An Option changes how a picture is decoded.
 type Option func(*options)
 
-// Background sets what lies under transparent pixels; white otherwise.
+// Background sets the colour under transparent pixels. The default is white.
 func Background(c color.Color) Option { return func(o *options) { o.background = opaque(c) } }
 
-// PixelLimit sets the largest width times height; MaxPixels otherwise, which is
-// also the most that can be asked for.
+// PixelLimit sets the largest width times height. The default, and the most that
+// can be set, is MaxPixels.
 func PixelLimit(n int64) Option { return func(o *options) { o.pixels = min(n, MaxPixels) } }
 
-// MemoryLimit sets how many bytes decoding may take, the picture included, and
-// a quarter of it at most besides the picture; 1 GiB otherwise.
+// MemoryLimit sets how many bytes decoding may take, including the picture; at most
+// a quarter of them may go to anything else. The default is 1 GiB.
 func MemoryLimit(n int64) Option { return func(o *options) { o.memory = n } }
 
-// Into lets a JPEG be decoded into spare, which is what is returned then: its
-// memory serves again where it is large enough, and what it showed is gone, also
-// after an error. Pictures of other formats, and such as have to be turned
-// upright, still get memory of their own. It is for who decodes many pictures,
-// each of them done with before the next.
+// Into decodes a JPEG into spare and returns it, so that programs that decode one
+// picture after another can reuse memory. Its memory is used if it is large enough,
+// and its old content is lost, even after an error. Pictures of other formats, and
+// those that have to be turned upright, still get memory of their own.
 func Into(spare *Image) Option { return func(o *options) { o.into = spare } }
 
-// SeenBy lets what e would not look at, such as the surroundings of its crop, be
-// left out where that saves time: those pixels are undefined. What e encodes is
-// the same to the bit. It is for pictures that nobody else looks at.
+// SeenBy allows the decoder to skip pixels that the encoder e does not read, such
+// as those outside its crop, if that saves time. The skipped pixels are undefined;
+// the tensor that e writes is the same to the bit. Use it only for pictures that
+// nothing else reads.
 func SeenBy(e *Encoder) Option { return func(o *options) { o.seenBy = e } }
 
-// endedBy makes a done context end the decoding of a JPEG.
+// endedBy makes the decoding of a JPEG end when the context is done.
 func endedBy(ctx context.Context) Option { return func(o *options) { o.ctx = ctx } }
 
 func newOptions(opts []Option) *options {
@@ -94,9 +95,9 @@ func newOptions(opts []Option) *options {
 	return o
 }
 
-// admit checks a header's size before anything is allocated for it. beside is
-// how many bytes a pixel the decoder takes besides the result's three; these
-// may come to a quarter of the memory limit.
+// admit checks the size in a header before anything is allocated for it. beside is
+// how many bytes per pixel the decoder takes in addition to the result's three;
+// these may add up to a quarter of the memory limit.
 func (o *options) admit(format string, width, height int64, beside float64) error {
 	if width < 1 || height < 1 {
 		return broken(format, "the header says %dx%d; a picture has at least one pixel", width, height)
@@ -112,15 +113,15 @@ func (o *options) admit(format string, width, height int64, beside float64) erro
 	return nil
 }
 
-// beside is how much a decoder may take besides the picture.
+// beside is how many bytes a decoder may take in addition to the picture.
 func (o *options) beside() int64 { return o.memory / 4 }
 
-// Open reads and decodes a file: upright by its EXIF orientation, sRGB, 8 bits,
-// alpha laid over the background. The content decides the format (JPEG, PNG,
-// GIF, BMP, TIFF, WebP, ICO, PNM), never the name; of several frames or pages the
-// first counts. A JPEG that ends early is a picture, grey where nothing came, as
-// with libjpeg; other formats are then broken. Errors begin with the path and are
-// one line.
+// Open reads and decodes a file. The result is upright by its EXIF orientation,
+// sRGB with 8 bits per channel, with alpha blended over the background. The format
+// (JPEG, PNG, GIF, BMP, TIFF, WebP, ICO, PNM) is recognised by the content, never
+// by the name; of several frames or pages the first is read. A JPEG that ends early
+// is decoded and grey where data is missing, as with libjpeg; in other formats that
+// is an error. Errors begin with the path and are one line.
 func Open(path string, opts ...Option) (*Image, error) {
 	spare, _ := fileBuffers.Get().(*[]byte)
 	if spare == nil {
@@ -144,10 +145,11 @@ func Open(path string, opts ...Option) (*Image, error) {
 // fileBuffers hold files while they are decoded; no decoder keeps its data.
 var fileBuffers sync.Pool
 
-// keptBuffer is the size of the largest that is kept.
+// keptBuffer is the largest buffer that is kept, in bytes.
 const keptBuffer = 16 << 20
 
-// readFile reads a file, bounded, into spare where that is large enough.
+// readFile reads a file of at most maxFile bytes, into spare if that is large
+// enough.
 func readFile(path string, spare []byte) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -161,14 +163,14 @@ func readFile(path string, spare []byte) ([]byte, error) {
 	switch {
 	case info.IsDir():
 		return nil, errors.New("is a folder, not a picture")
-	case !info.Mode().IsRegular(): // a pipe, /dev/stdin: no size to go by
+	case !info.Mode().IsRegular(): // a pipe, /dev/stdin: its size is not known
 		return readStream(f)
 	case info.Size() > maxFile:
 		return nil, fmt.Errorf("has %d MiB; at most %d are read", info.Size()>>20, maxFile>>20)
 	}
 	data := slices.Grow(spare[:0], int(info.Size()))[:info.Size()]
 	n, err := io.ReadFull(f, data)
-	if err == io.ErrUnexpectedEOF || err == io.EOF { // it shrank meanwhile, or /proc
+	if err == io.ErrUnexpectedEOF || err == io.EOF { // the file shrank meanwhile, or is in /proc
 		err = nil
 	}
 	return data[:n], err
@@ -186,8 +188,7 @@ func readStream(r io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-// pathError puts the path before an error, once, in a form that is safe to
-// print.
+// pathError prefixes an error with the path, once, in a form that is safe to print.
 func pathError(path string, err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
@@ -196,8 +197,7 @@ func pathError(path string, err error) error {
 	return fmt.Errorf("%s: %w", printable(path), err)
 }
 
-// printable quotes a name that holds control characters or bytes that are no
-// text.
+// printable quotes a name that holds control characters or is not valid UTF-8.
 func printable(name string) string {
 	if q := strconv.Quote(name); q[1:len(q)-1] != strings.ReplaceAll(strings.ReplaceAll(name, `\`, `\\`), `"`, `\"`) {
 		return q
@@ -205,8 +205,8 @@ func printable(name string) string {
 	return name
 }
 
-// Decode is Open for a stream, which is read to its end; more than 256 MiB is
-// an error.
+// Decode is Open for a stream, which is read to its end; more than 256 MiB are an
+// error.
 func Decode(r io.Reader, opts ...Option) (*Image, error) {
 	data, err := readStream(r)
 	if err != nil {
@@ -215,15 +215,15 @@ func Decode(r io.Reader, opts ...Option) (*Image, error) {
 	return DecodeBytes(data, opts...)
 }
 
-// DecodeBytes is Open for a picture in memory, which is not changed.
+// DecodeBytes is Open for a file in memory, which is not written to.
 func DecodeBytes(data []byte, opts ...Option) (m *Image, err error) {
 	o := newOptions(opts)
 	f := recognise(data)
 	if f.decode == nil {
 		return nil, f.refuse()
 	}
-	// The last net: the decoders of others have been known to panic on hostile
-	// input.
+	// As a last resort: decoders of other packages have been known to panic on
+	// hostile input.
 	defer func() {
 		if p := recover(); p != nil {
 			m, err = nil, broken(f.name, "the data cannot be decoded (%s)", oneLine(fmt.Errorf("%v", p)))

@@ -31,8 +31,8 @@ func decodeBMP(data []byte, o *options) (*Image, int, error) {
 	return m, 1, err
 }
 
-// decodeDIB decodes from the info header on. The pixels are at offset; 0 or
-// less with icon set means behind the palette, where an icon has them, of half
+// decodeDIB decodes from the info header on. The pixels are at offset. In an icon
+// (offset 0 or less, icon set) they follow the palette, and the picture has half
 // the height that the header says.
 func decodeDIB(data []byte, offset int64, icon bool, o *options) (*Image, error) {
 	var b bmp
@@ -59,8 +59,8 @@ func decodeDIB(data []byte, offset int64, icon bool, o *options) (*Image, error)
 	return b.rows(o.background), nil
 }
 
-// header reads the info header, the masks and the palette; behind is where they
-// end.
+// header reads the info header, the masks and the palette, and returns the offset
+// at which they end.
 func (b *bmp) header(data []byte, icon bool) (behind int, err error) {
 	if len(data) < 4 {
 		return 0, broken("BMP", "the data ends in the header")
@@ -142,8 +142,8 @@ func (b *bmp) checkKind() error {
 	return nil
 }
 
-// readMasks finds the bit fields: in the extended header, behind the plain one,
-// or those that 16 and 32 bits have by default.
+// readMasks finds the bit fields: in the extended header, after the plain one, or
+// the defaults for 16 and 32 bits.
 func (b *bmp) readMasks(data []byte, behind int) (int, error) {
 	switch {
 	case b.compression == bmpBitfields || b.compression == bmpAlphaBits:
@@ -173,10 +173,10 @@ func (b *bmp) readMasks(data []byte, behind int) (int, error) {
 	return behind, nil
 }
 
-// stride is the bytes of a row, filled up to 4.
+// stride is the number of bytes of a row, rounded up to a multiple of 4.
 func (b *bmp) stride() int64 { return (int64(b.width)*int64(b.bits) + 31) / 32 * 4 }
 
-// rows decodes what is not compressed.
+// rows decodes uncompressed pixels.
 func (b *bmp) rows(background [3]byte) *Image {
 	m := NewImage(b.width, b.height)
 	fields := newBitFields(b.masks)
@@ -211,7 +211,7 @@ func (b *bmp) rows(background [3]byte) *Image {
 	return m
 }
 
-// bitFields takes colours out of words.
+// bitFields extracts colours from words.
 type bitFields struct {
 	mask  [4]uint32
 	shift [4]int
@@ -244,8 +244,8 @@ func (f *bitFields) pixel(dst []byte, word uint32, background [3]byte) {
 	flattenPixel(dst, v[0], v[1], v[2], v[3], background, over)
 }
 
-// runs decodes RLE8 and RLE4. Runs and jumps that leave the picture are cut;
-// what no run touches is the palette's first colour.
+// runs decodes RLE8 and RLE4. Runs and jumps beyond the picture are clipped; pixels
+// that no run covers get the palette's first colour.
 func (b *bmp) runs() *Image {
 	m := NewImage(b.width, b.height)
 	for i := 0; i < len(m.Pix); i += 3 {
@@ -286,7 +286,7 @@ func (b *bmp) runs() *Image {
 				return m
 			}
 			x, y, p = x+int(p[0]), y-int(p[1]), p[2:]
-		default: // v indices as they are, filled up to 16 bits
+		default: // v literal indices, padded to 16 bits
 			size := int(v)
 			if b.compression == bmpRLE4 {
 				size = (size + 1) / 2

@@ -8,8 +8,8 @@ import (
 	"image/gif"
 )
 
-// decodeGIF decodes the first frame and lays it on the screen, as Pillow does:
-// around it is the transparent colour, or the palette's first.
+// decodeGIF decodes the first frame and places it on the logical screen, as Pillow
+// does; the area around it has the transparent colour, or the palette's first.
 func decodeGIF(data []byte, o *options) (*Image, int, error) {
 	if len(data) < 13 {
 		return nil, 0, broken("GIF", "the data ends in the header")

@@ -6,8 +6,8 @@ import (
 )
 
 // decodeICO decodes the largest picture of an icon: a PNG, or a BMP without its
-// file header, followed by a mask of one bit a pixel that is laid over the
-// background where it is set.
+// file header, followed by a mask of one bit per pixel that is set where the
+// background shows.
 func decodeICO(data []byte, o *options) (*Image, int, error) {
 	if len(data) < 6 {
 		return nil, 0, broken("ICO", "the data ends in the header")
@@ -26,7 +26,8 @@ func decodeICO(data []byte, o *options) (*Image, int, error) {
 		if at+size > uint64(len(data)) || size < 16 {
 			continue
 		}
-		// Of one size the deepest colours win.
+		// Among pictures of the same size the one with the most bits per pixel
+		// wins.
 		if rank := width*height*64 + int(min(63, binary.LittleEndian.Uint16(e[6:]))); rank > most {
 			best, most = data[at:at+size], rank
 		}
@@ -46,8 +47,8 @@ func decodeICO(data []byte, o *options) (*Image, int, error) {
 	return m, 1, nil
 }
 
-// maskIcon lays the background over what the mask at the end of an icon's
-// bitmap hides.
+// maskIcon paints the background over the pixels that the mask at the end of an
+// icon's bitmap hides.
 func (m *Image) maskIcon(data []byte, background [3]byte) {
 	stride := (m.Width + 31) / 32 * 4
 	if len(data) < stride*m.Height || binary.LittleEndian.Uint16(data[14:]) == 32 {

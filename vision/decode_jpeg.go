@@ -33,7 +33,7 @@ func decodeJPEG(data []byte, o *options) (*Image, int, error) {
 	return m, orientation, nil
 }
 
-// jpegError words the decoder's errors as the other formats'.
+// jpegError converts the decoder's errors to those of the other formats.
 func jpegError(err error) error {
 	var u jpeg.UnsupportedError
 	var f jpeg.FormatError

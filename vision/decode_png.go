@@ -8,14 +8,14 @@ import (
 	"io"
 )
 
-// pngFile is what the chunks before the pixels say. PNG, third edition (W3C
-// 2025). The standard library's decoder gives the same pixels, in up to five
-// times the memory; this one writes each row to where it belongs.
+// pngFile holds what the chunks before the pixels say. PNG, third edition (W3C
+// 2025). The standard library's decoder gives the same pixels but takes up to five
+// times the memory; this one writes each row directly into the result.
 type pngFile struct {
 	width, height int
 	depth, colour int
 	interlaced    bool
-	palette       [256][3]byte // with alpha laid over the background
+	palette       [256][3]byte // with alpha blended over the background
 	colours       int          // of the palette; 0 before PLTE
 	transparent   []uint16     // one grey or one RGB that is transparent, as stored
 	background    [3]byte
@@ -30,8 +30,8 @@ const (
 	pngRGBA      = 6
 )
 
-// decodePNG decodes the default image: text, profiles and animation frames are
-// skipped unread, and inflating stops where the picture is complete.
+// decodePNG decodes the default image. Text, profiles and animation frames are
+// skipped unread, and decompression stops when the picture is complete.
 func decodePNG(data []byte, o *options) (*Image, int, error) {
 	p := &pngFile{background: o.background}
 	chunks := pngChunks{data[8:]}
@@ -63,7 +63,7 @@ func decodePNG(data []byte, o *options) (*Image, int, error) {
 // pngChunks walks chunks.
 type pngChunks struct{ data []byte }
 
-// next returns a chunk. The checksum is asked of critical chunks only.
+// next returns the next chunk. Only the checksums of critical chunks are checked.
 func (c *pngChunks) next() (id string, body []byte, err error) {
 	if len(c.data) < 12 {
 		return "", nil, broken("PNG", "the data ends before the picture is complete")
@@ -105,7 +105,7 @@ func (p *pngFile) header(b []byte, o *options) error {
 	return nil
 }
 
-// chunk reads one that stands before the pixels.
+// chunk reads one of the chunks before the pixels.
 func (p *pngFile) chunk(id string, b []byte) error {
 	switch id {
 	case "IDAT":
@@ -131,7 +131,7 @@ func (p *pngFile) chunk(id string, b []byte) error {
 	return nil
 }
 
-// transparency takes as much of a tRNS chunk as makes sense.
+// transparency reads a tRNS chunk as far as it makes sense.
 func (p *pngFile) transparency(b []byte) {
 	switch {
 	case p.colour == pngPalette:
@@ -169,7 +169,7 @@ func (r *pngIDAT) Read(dst []byte) (int, error) {
 	return n, nil
 }
 
-// ReadByte spares compress/flate a buffer of its own.
+// ReadByte makes compress/flate read without a buffer of its own.
 func (r *pngIDAT) ReadByte() (byte, error) {
 	var b [1]byte
 	_, err := r.Read(b[:])
@@ -210,7 +210,7 @@ func (p *pngFile) pixels(idat io.Reader) (*Image, error) {
 	return m, nil
 }
 
-// pass reads one pass and hands on its rows, unfiltered.
+// pass reads one pass and passes its rows to put, unfiltered.
 func (p *pngFile) pass(r io.Reader, width, height int, put func(y int, row []byte)) error {
 	bits := p.depth * map[int]int{pngGrey: 1, pngRGB: 3, pngPalette: 1, pngGreyAlpha: 2, pngRGBA: 4}[p.colour]
 	size, step := (width*bits+7)/8, max(1, bits/8)
@@ -239,8 +239,8 @@ func pngError(err error) error {
 	return broken("PNG", "%s", oneLine(err))
 }
 
-// unfilter adds the prediction back; step is the distance to the byte of the
-// pixel on the left. False is an unknown filter.
+// unfilter undoes a row's filter; step is the distance to the corresponding byte of
+// the pixel on the left. It reports false for an unknown filter.
 func unfilter(filter byte, row, above []byte, step int) bool {
 	step = min(step, len(row))
 	above = above[:len(row)]
@@ -274,7 +274,8 @@ func unfilter(filter byte, row, above []byte, step int) bool {
 	return true
 }
 
-// paeth is whichever of left, up and upper left is nearest to left+up-upperLeft.
+// paeth returns whichever of left, up and corner (the upper left) is nearest to
+// left+up-corner.
 func paeth(left, up, corner int) byte {
 	a, b := up-corner, left-corner
 	c := max(a+b, -(a + b))
@@ -288,7 +289,7 @@ func paeth(left, up, corner int) byte {
 	return byte(corner)
 }
 
-// convert makes RGB of 8 bits of a row's samples.
+// convert converts a row's samples to 8-bit RGB.
 func (p *pngFile) convert(dst, src []byte) {
 	n, size := len(dst)/3, p.depth/8
 	switch {

@@ -46,13 +46,13 @@ type pnm struct {
 	failed bool
 }
 
-// least is the number of bytes that so many samples take at least.
+// least is the minimum number of bytes that the samples of a picture take.
 func (p *pnm) least(width, height, channels int64, most int) int64 {
 	switch {
 	case p.kind == '4':
 		return (width + 7) / 8 * height
 	case p.kind == '1':
-		return width * height // a digit each; nothing need be between
+		return width * height // one digit each; separators are optional
 	case p.kind < '4':
 		return 2*width*height*channels - 1
 	case most > 255:
@@ -109,7 +109,7 @@ func (p *pnm) skip() {
 	p.data = nil
 }
 
-// number reads a decimal number, -1 and failed where there is none.
+// number reads a decimal number; if there is none it returns -1 and sets failed.
 func (p *pnm) number() int {
 	p.skip()
 	n, i := 0, 0

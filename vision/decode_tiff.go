@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// tiffFile is the first page of a TIFF, as its directory describes it. TIFF 6.0.
+// tiffFile describes the first page of a TIFF, from its directory. TIFF 6.0.
 type tiffFile struct {
 	data  []byte
 	order binary.ByteOrder
@@ -14,7 +14,7 @@ type tiffFile struct {
 	bits, samples   int
 	compression     int
 	photometric     int
-	planar          bool // samples stored apart
+	planar          bool // samples stored in separate planes
 	predictor       int
 	lowBitFirst     bool
 	alpha           int // number of the alpha sample; 0 for none
@@ -86,12 +86,12 @@ func decodeTIFF(data []byte, o *options) (*Image, int, error) {
 	return m, f.orientation, err
 }
 
-// tiffDirectory holds the values of the entries that are whole numbers, at most
-// a few million of them: each lies inside the file.
+// tiffDirectory holds the integer values of the entries. All lie inside the file,
+// so there are at most a few million.
 type tiffDirectory map[uint16][]uint32
 
-// directory reads IFD0. Tags that do not matter here are left out; the next IFD
-// is not looked at.
+// directory reads IFD0, without tags that are not used here. Further IFDs are
+// ignored.
 func (f *tiffFile) directory() (tiffDirectory, error) {
 	if len(f.data) < 8 {
 		return nil, broken("TIFF", "the data ends in the header")
@@ -126,8 +126,8 @@ func (f *tiffFile) directory() (tiffDirectory, error) {
 	return dir, nil
 }
 
-// bytes is what an entry holds or points at, size bytes a value; nil where that
-// is outside.
+// bytes returns the values that an entry holds or points at, each of size bytes;
+// nil if they lie outside the file.
 func (f *tiffFile) bytes(e []byte, size uint64) []byte {
 	n := uint64(f.order.Uint32(e[4:])) * size
 	if n <= 4 {
@@ -148,7 +148,7 @@ var tiffUsed = map[uint16]bool{
 	tiffTileHeight: true, tiffTileOffsets: true, tiffTileCounts: true, tiffInkSet: true, tiffExtra: true, tiffSampleFormat: true,
 }
 
-// values reads BYTE, SHORT and LONG of the tags that are used.
+// values reads the BYTE, SHORT and LONG values of a used tag.
 func (f *tiffFile) values(e []byte) ([]uint32, error) {
 	tag := f.order.Uint16(e)
 	if !tiffUsed[tag] {
@@ -173,7 +173,7 @@ func (f *tiffFile) values(e []byte) ([]uint32, error) {
 	return out, nil
 }
 
-// first is a tag's first value.
+// first is a tag's first value, or otherwise if there is none.
 func (d tiffDirectory) first(tag uint16, otherwise uint32) uint32 {
 	if v := d[tag]; len(v) > 0 {
 		return v[0]
@@ -181,7 +181,8 @@ func (d tiffDirectory) first(tag uint16, otherwise uint32) uint32 {
 	return otherwise
 }
 
-// describe reads what the pixels are and refuses what is not read here.
+// describe reads the format of the pixels and refuses formats that are not
+// supported.
 func (f *tiffFile) describe(dir tiffDirectory) error {
 	if f.orientation == 0 {
 		f.orientation = 1
@@ -282,14 +283,13 @@ func (f *tiffFile) blocks(dir tiffDirectory, o *options) error {
 		if err := o.admit("TIFF tile", int64(w), int64(h), 0); err != nil {
 			return err
 		}
-		// A tile is hardly larger than the picture; if it is, nothing but memory
-		// would be gained.
+		// A tile that is much larger than the picture would only cost memory.
 		if uint64(w) > uint64(f.width)+1<<14 || uint64(h) > uint64(f.height)+1<<14 {
 			return broken("TIFF", "tiles of %dx%d in a picture of %dx%d", w, h, f.width, f.height)
 		}
 		f.blockW, f.blockH = int(w), int(h)
-		// Nor does anyone write tiles that mostly lie outside: work is bounded by
-		// the picture's size.
+		// Nobody writes tiles that lie mostly outside the picture; refusing them
+		// bounds the work by the picture's size.
 		inside, all := int64(f.width)*int64(f.height), int64(f.across())*int64(w)*int64(f.down())*int64(h)
 		if all > 4*inside+1<<26 {
 			return broken("TIFF", "tiles of %dx%d in a picture of %dx%d", w, h, f.width, f.height)
@@ -307,7 +307,7 @@ func (f *tiffFile) blocks(dir tiffDirectory, o *options) error {
 	if int64(len(f.offsets)) < need {
 		return broken("TIFF", "%d strips or tiles where %d are needed", len(f.offsets), need)
 	}
-	if f.counts == nil && f.compression == tiffNone { // left out by some old writers
+	if f.counts == nil && f.compression == tiffNone { // some old writers leave it out
 		f.counts = make([]uint32, len(f.offsets))
 		for i := range f.counts {
 			f.counts[i] = uint32(min(f.blockBytes(i), math.MaxUint32))
@@ -327,7 +327,7 @@ func (f *tiffFile) blocks(dir tiffDirectory, o *options) error {
 func (f *tiffFile) across() int { return (f.width + f.blockW - 1) / f.blockW }
 func (f *tiffFile) down() int   { return (f.height + f.blockH - 1) / f.blockH }
 
-// samplesTogether is how many samples a pixel has inside one block.
+// samplesTogether is the number of samples that a pixel has in one block.
 func (f *tiffFile) samplesTogether() int {
 	if f.planar {
 		return 1
@@ -335,12 +335,13 @@ func (f *tiffFile) samplesTogether() int {
 	return f.samples
 }
 
-// rowBytes is the bytes of a block's row.
+// rowBytes is the number of bytes of a block's row.
 func (f *tiffFile) rowBytes() int64 {
 	return (int64(f.blockW)*int64(f.samplesTogether())*int64(f.bits) + 7) / 8
 }
 
-// blockRows is the rows of block i: the last strip may have fewer.
+// blockRows is the number of rows of block i; the last strip may have fewer than
+// others.
 func (f *tiffFile) blockRows(i int) int {
 	y := i / f.across() % f.down() * f.blockH
 	if f.tiled {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/image/webp"
 )
 
-// webpFile is what the chunks of a WebP say: the canvas, and the bitstream of
-// the still picture or of the first frame. RFC 9649.
+// webpFile holds what the chunks of a WebP file say: the canvas, and the bitstream
+// of the still picture or of the first frame. RFC 9649.
 type webpFile struct {
 	extended       bool
 	width, height  int // canvas
@@ -27,7 +27,7 @@ type webpFrame struct {
 }
 
 // decodeWebP finds the picture, or the first frame of an animation, checks all
-// sizes and lets x/image decode the bitstream; lossy pictures are then
+// sizes and lets x/image decode the bitstream. The chroma of lossy pictures is then
 // upsampled as libwebp does.
 func decodeWebP(data []byte, o *options) (*Image, int, error) {
 	f := webpFile{orientation: 1}
@@ -56,7 +56,7 @@ func decodeWebP(data []byte, o *options) (*Image, int, error) {
 	return canvas, f.orientation, nil
 }
 
-// read walks the chunks. The length that RIFF states is not believed.
+// read walks the chunks. The length in the RIFF header is ignored.
 func (f *webpFile) read(chunks []byte) error {
 	for first := true; len(chunks) >= 8; first = false {
 		id, body, rest, err := webpChunk(chunks)
@@ -89,7 +89,7 @@ func (f *webpFile) read(chunks []byte) error {
 	return nil
 }
 
-// webpChunk cuts off the first chunk.
+// webpChunk splits off the first chunk.
 func webpChunk(data []byte) (id string, body, rest []byte, err error) {
 	id, size := string(data[:4]), uint64(binary.LittleEndian.Uint32(data[4:]))
 	data = data[8:]
@@ -128,7 +128,8 @@ func (f *webpFile) readFrame(body []byte) error {
 	return nil
 }
 
-// take keeps a chunk that belongs to a picture; done says that it is complete.
+// take keeps a chunk that belongs to a picture; done says that the picture is
+// complete.
 func (w *webpFrame) take(id string, body []byte) (done bool, err error) {
 	switch id {
 	case "ALPH":
@@ -154,17 +155,17 @@ func (w *webpFrame) take(id string, body []byte) (done bool, err error) {
 	return true, nil
 }
 
-// check compares all sizes with one another, with the limits and with what the
-// data can hold.
+// check compares all sizes with each other, with the limits and with what the data
+// can hold.
 func (f *webpFile) check(o *options) error {
 	w := &f.frame
 	if !f.extended {
 		f.width, f.height = w.width, w.height
 	}
-	beside := 1.0 // VP8L comes with 4 bytes a pixel, in which the result finds room
+	beside := 1.0 // VP8L is decoded to 4 bytes per pixel, in whose memory the result fits
 	if w.kind == "VP8 " {
 		beside = 1.5
-		if w.alpha != nil { // coded like a picture
+		if w.alpha != nil { // coded like a picture of its own
 			beside = 1.5 + 1 + 4
 		}
 	}
@@ -197,7 +198,7 @@ func (f *webpFile) check(o *options) error {
 	return nil
 }
 
-// container writes the frame as a file of its own.
+// container returns the frame as a complete file.
 func (w *webpFrame) container() []byte {
 	var body []byte
 	chunk := func(id string, data []byte) {
@@ -222,7 +223,7 @@ func (w *webpFrame) container() []byte {
 	return append(append(file, "WEBP"...), body...)
 }
 
-// webpImage makes RGB of what x/image returns.
+// webpImage converts what x/image returns to RGB.
 func webpImage(src image.Image, background [3]byte) (*Image, error) {
 	switch s := src.(type) {
 	case *image.YCbCr:

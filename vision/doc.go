@@ -1,6 +1,6 @@
-// Package vision turns pictures into what networks take in: it decodes files,
-// resizes to the pixel as Pillow and OpenCV do, writes tensors by recipe, and
-// draws what came out. It knows no network.
+// Package vision prepares pictures for networks: it decodes files, resizes with
+// exactly the arithmetic of Pillow and OpenCV, writes tensors by recipe, and draws
+// results. It knows nothing about networks.
 //
 //	img, err := vision.Open("cat.jpg")          // upright, sRGB, 8 bits
 //	enc, err := vision.NewEncoder(recipe)       // recipe, _ := vision.Named("imagenet")

@@ -8,29 +8,29 @@ import (
 	"unicode"
 )
 
-// Mark is something to draw on a picture: an object with its box, mask and
-// points, whichever it has. Coordinates are the picture's pixels.
+// Mark is an object to draw on a picture: its box, mask and points, whichever it
+// has. Coordinates are pixels of the picture.
 type Mark struct {
-	Class int    // decides the colour
+	Class int    // determines the colour
 	Label string // "" for none
 	Score float64
 	// Box is left, top, right, bottom; the last two exclusive. Empty for none.
 	Box [4]float64
-	// Mask is what of the picture belongs to the object; nil for none.
+	// Mask is the part of the picture that belongs to the object; nil for none.
 	Mask *Mask
 	// Points are joined by Bones, pairs of indices into Points.
 	Points []Keypoint
 	Bones  [][2]int
 }
 
-// Mask is a part of a picture: Pix holds Height rows of Width values, 0 for
-// outside to 255 for inside, its upper left one at (Left, Top).
+// Mask is a part of a picture: Pix holds Height rows of Width values from 0
+// (outside) to 255 (inside); the first is the picture's pixel (Left, Top).
 type Mask struct {
 	Left, Top, Width, Height int
 	Pix                      []byte
 }
 
-// at is the mask's value at a pixel of the picture, 0 outside.
+// at is the mask's value at a pixel of the picture, 0 outside the mask.
 func (m *Mask) at(x, y int) byte {
 	x, y = x-m.Left, y-m.Top
 	if x < 0 || y < 0 || x >= m.Width || y >= m.Height {
@@ -39,15 +39,15 @@ func (m *Mask) at(x, y int) byte {
 	return m.Pix[y*m.Width+x]
 }
 
-// Keypoint is a point with how sure it is; one with a Score of 0 or less is not
+// Keypoint is a point with a confidence. Points with a Score of 0 or less are not
 // drawn.
 type Keypoint struct{ X, Y, Score float64 }
 
-// ClassColor is the colour of a class, always the same; neighbours in number
-// differ clearly.
+// ClassColor returns the colour of a class, which is always the same. Classes with
+// neighbouring numbers have clearly different colours.
 func ClassColor(class int) color.RGBA {
-	// Steps by the golden ratio spread hues evenly however many there are; two
-	// rings of other brightness tell those apart whose hues come close.
+	// Steps by the golden ratio spread hues evenly, however many there are; two
+	// levels of brightness distinguish classes whose hues are close.
 	hue := math.Mod(0.02+float64(class)*0.6180339887498949, 1)
 	if hue < 0 {
 		hue++
@@ -61,10 +61,10 @@ func ClassColor(class int) color.RGBA {
 	return color.RGBA{R: channel(5), G: channel(3), B: channel(1), A: 255}
 }
 
-// Draw returns a copy of the picture with the marks on it: translucent masks
-// with their outlines, boxes, bones and points, and on top the labels with
-// scores, placed so that they stay inside and cover one another as little as
-// may be. Lines and letters grow with the picture.
+// Draw returns a copy of the picture with the marks drawn on it: translucent masks
+// with outlines, boxes, bones and points, and on top the labels with scores, placed
+// inside the picture so that they overlap as little as possible. Lines and letters
+// grow with the picture.
 func Draw(m *Image, marks []Mark) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (k *Mark) text() string {
 	return s
 }
 
-// shorten is a mark's text, on a thumbnail without the score where the plate would
+// shorten is a mark's text. On a thumbnail the score is left out if the plate would
 // be wider than the object and hide its neighbours.
 func (c *canvas) shorten(k *Mark) string {
 	text := k.text()
@@ -121,8 +121,8 @@ func (c *canvas) shorten(k *Mark) string {
 	return text
 }
 
-// anchor is the box that the label belongs to: the mark's own, or what its mask
-// or points span.
+// anchor is the box to which the label is attached: the mark's own, or the bounds
+// of its mask or points.
 func (k *Mark) anchor() [4]float64 {
 	switch {
 	case k.Box[2] > k.Box[0] && k.Box[3] > k.Box[1]:
@@ -139,24 +139,24 @@ func (k *Mark) anchor() [4]float64 {
 	return [4]float64{}
 }
 
-// canvas draws on a picture; unit is the thickness of its lines in pixels.
+// canvas draws on the picture m; unit is the thickness of its lines in pixels.
 type canvas struct {
 	m      *Image
 	unit   int
 	face   *typeface
-	labels []rect // where labels stand already
+	labels []rect // areas taken by labels
 }
 
 func newCanvas(m *Image) *canvas {
 	short := float64(min(m.Width, m.Height))
-	// On a screen the whole picture is shrunk to about a thousand pixels, so what
-	// is drawn is a share of the shorter side: letters a 34th, but never below 12
-	// pixels, and not so large that a label fills the width.
+	// On a screen the whole picture is shrunk to about a thousand pixels, so sizes
+	// are relative to the shorter side: letters are 1/34 of it high, but at least
+	// 12 pixels, and not so large that a label fills the width.
 	letters := max(12, min(short/34, float64(m.Width)/16))
 	return &canvas{m: m, unit: max(1, int(math.Round(short/260))), face: newTypeface(letters)}
 }
 
-// blend mixes a colour into one pixel; outside nothing happens.
+// blend mixes a colour into one pixel; outside the picture it does nothing.
 func (c *canvas) blend(x, y int, col color.RGBA, alpha float64) {
 	if x < 0 || y < 0 || x >= c.m.Width || y >= c.m.Height || alpha <= 0 {
 		return
@@ -168,12 +168,13 @@ func (c *canvas) blend(x, y int, col color.RGBA, alpha float64) {
 	p[2] = byte((int(p[2])*(256-a) + int(col.B)*a) >> 8)
 }
 
-// rect is whole pixels, the right and lower edges exclusive.
+// rect is a rectangle of whole pixels; the right and lower edges are exclusive.
 type rect struct{ x0, y0, x1, y1 int }
 
 func (r rect) meets(o rect) bool { return r.x0 < o.x1 && o.x0 < r.x1 && r.y0 < o.y1 && o.y0 < r.y1 }
 
-// pixels rounds a box to the picture's pixels; false where nothing is left.
+// pixels rounds a box to whole pixels of the picture; it reports false if nothing
+// is left.
 func (c *canvas) pixels(b [4]float64) (rect, bool) {
 	for _, v := range b {
 		if math.IsNaN(v) {
@@ -208,8 +209,8 @@ var (
 	white = color.RGBA{R: 255, G: 255, B: 255, A: 255}
 )
 
-// box draws a box as a coloured band with a thin dark edge on both sides, so
-// that it shows on any ground.
+// box draws a box as a coloured band with a thin dark edge on both sides, so that
+// it is visible on any background.
 func (c *canvas) box(b [4]float64, col color.RGBA) {
 	r, ok := c.pixels(b)
 	if !ok {
@@ -225,7 +226,7 @@ func (c *canvas) box(b [4]float64, col color.RGBA) {
 	c.frame(inner, band, col, 1)
 }
 
-// mask tints what lies inside and draws its outline.
+// mask tints the inside of a mask and draws its outline.
 func (c *canvas) mask(k *Mask, col color.RGBA) {
 	edge := max(1, c.unit*2/3)
 	for y := max(k.Top, 0); y < min(k.Top+k.Height, c.m.Height); y++ {
@@ -243,7 +244,7 @@ func (c *canvas) mask(k *Mask, col color.RGBA) {
 	}
 }
 
-// bones draws the lines between points that were found, and the points.
+// bones draws the lines between points that were found, then the points.
 func (c *canvas) bones(k *Mark, col color.RGBA) {
 	found := func(i int) bool {
 		if i < 0 || i >= len(k.Points) {
@@ -268,8 +269,8 @@ func (c *canvas) bones(k *Mark, col color.RGBA) {
 	}
 }
 
-// stroke draws a line with round ends, or a disc where both ends are one, its
-// edges smoothed.
+// stroke draws an antialiased line with round ends, or a disc if both ends are the
+// same point.
 func (c *canvas) stroke(a, b Keypoint, width float64, col color.RGBA, alpha float64) {
 	r := width / 2
 	x0, x1 := min(a.X, b.X)-r-1, max(a.X, b.X)+r+1

@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// DrawMap returns a copy of the picture with a class map laid over it: class holds
-// a value for each pixel, names says what the values are called. Values without a
-// name stay as they are; the others are tinted in their class's colour, outlined,
-// and each name stands once, where its class is widest.
+// DrawMap returns a copy of the picture with a class map drawn over it: class holds
+// a value for each pixel, and names the names of the values. Pixels whose value has
+// no name are left as they are; others are tinted and outlined in their class's
+// colour. Each name is written once, where its class is widest.
 func DrawMap(m *Image, class []byte, names map[int]string) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func DrawMap(m *Image, class []byte, names map[int]string) (*Image, error) {
 // span is a run of pixels in one row, x1 exclusive.
 type span struct{ y, x0, x1 int }
 
-// tint colours a run of one class, more strongly where another begins nearby.
+// tint colours a run of one class, more strongly near other classes.
 func (c *canvas) tint(class []byte, y, x0, x1, edge int) {
 	k := class[y*c.m.Width+x0]
 	col := ClassColor(int(k))
@@ -59,7 +59,7 @@ func (c *canvas) tint(class []byte, y, x0, x1, edge int) {
 	}
 }
 
-// mapLabels writes the names, of the widest first.
+// mapLabels writes the names, those of the widest areas first.
 func (c *canvas) mapLabels(widest map[int]span, names map[int]string) {
 	order := slices.SortedFunc(maps.Keys(widest), func(a, b int) int {
 		x, y := widest[a], widest[b]

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/image/math/fixed"
 )
 
-// parsedFont is Go Medium, read once.
+// parsedFont is the font Go Medium, parsed once.
 var parsedFont = sync.OnceValue(func() *opentype.Font {
 	f, err := opentype.Parse(gomedium.TTF)
 	if err != nil {
@@ -41,8 +41,8 @@ func newTypeface(pixels float64) *typeface {
 
 func (t *typeface) width(s string) int { return font.MeasureString(t.face, s).Ceil() }
 
-// legible puts a question mark in place of what the font has no letter for, which
-// would be a gap.
+// legible replaces characters that the font does not have, which would leave gaps,
+// by question marks.
 func legible(s string) string {
 	var buf sfnt.Buffer
 	return strings.Map(func(r rune) rune {
@@ -53,7 +53,7 @@ func legible(s string) string {
 	}, s)
 }
 
-// cut makes a text legible and shortens it to fit, with an ellipsis.
+// cut makes a text legible and shortens it to the given width, with an ellipsis.
 func (t *typeface) cut(s string, width int) string {
 	s = legible(s)
 	if t.width(s) <= width {
@@ -89,8 +89,8 @@ func (c *canvas) glyph(box image.Rectangle, mask image.Image, at image.Point, co
 	}
 }
 
-// label writes a text on a plate of the colour: above the box, or where there
-// is no room, inside or below it, and beside labels that are there already.
+// label writes a text on a coloured plate above the box, or inside or below it if
+// there is no room, and avoids existing labels.
 func (c *canvas) label(box [4]float64, text string, col color.RGBA) {
 	r, ok := c.pixels(box)
 	if !ok {
@@ -112,8 +112,8 @@ func (c *canvas) label(box [4]float64, text string, col color.RGBA) {
 	c.text(text, plate.x0+pad, plate.y0+pad/4+c.face.ascent, ink)
 }
 
-// place finds room for a plate of a box's label: the first spot that lies in the
-// picture and meets no other label, else the spot that meets fewest.
+// place finds room for the plate of a box's label: the first position inside the
+// picture that overlaps no other label, else the one that overlaps the fewest.
 func (c *canvas) place(box rect, width, height int) rect {
 	x := min(max(box.x0, 0), max(0, c.m.Width-width))
 	right := min(max(box.x1-width, 0), max(0, c.m.Width-width))

@@ -10,26 +10,26 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Encoder writes pictures into tensors as a recipe says. It may be used from
-// several goroutines at a time.
+// Encoder writes pictures into tensors according to a recipe. It is safe for
+// concurrent use.
 type Encoder struct {
-	recipe   Recipe // resolved
+	recipe   Recipe // with all defaults filled in
 	dtype    tensor.DType
 	channels int
 	threads  int
-	values   [3][256]float32 // what each byte of each channel becomes
-	zero     float32         // what "zero after mean and std" is stored as
+	values   [3][256]float32 // the value for each byte of each channel
+	zero     float32         // how a zero after mean and std is stored
 }
 
 // An EncoderOption changes how an Encoder works, never what it writes.
 type EncoderOption func(*Encoder)
 
-// EncodeThreads bounds the goroutines that one picture is spread over; 1 works
-// on the caller alone, which is right where several pictures are encoded at a
-// time. The default is GOMAXPROCS, and small pictures never use more than one.
+// EncodeThreads bounds the goroutines that encode one picture. With 1 the caller's
+// goroutine does all the work, which is best if several pictures are encoded at the
+// same time. The default is GOMAXPROCS; small pictures never use more than one.
 func EncodeThreads(n int) EncoderOption { return func(e *Encoder) { e.threads = max(n, 0) } }
 
-// NewEncoder checks the recipe and makes its tables.
+// NewEncoder checks the recipe and prepares an encoder for it.
 func NewEncoder(r Recipe, opts ...EncoderOption) (*Encoder, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
@@ -46,15 +46,15 @@ func NewEncoder(r Recipe, opts ...EncoderOption) (*Encoder, error) {
 	return e, nil
 }
 
-// Recipe is the encoder's recipe with everything that was left out filled in.
+// Recipe returns the encoder's recipe with all defaults filled in.
 func (e *Encoder) Recipe() Recipe { return e.recipe.clone() }
 
 // DType is the element type of the tensors.
 func (e *Encoder) DType() tensor.DType { return e.dtype }
 
-// makeTables works out, for each channel, what each byte becomes. The steps are
-// those of the frameworks, each rounded to float32, so that the values equal
-// theirs bit for bit; a table of 256 costs less than the arithmetic.
+// makeTables computes the value for each byte of each channel. The steps are those
+// of the frameworks, each rounded to float32, so that the values equal theirs bit
+// for bit; a look-up in a table of 256 costs less than the arithmetic.
 func (e *Encoder) makeTables() {
 	r := e.recipe
 	for c := range e.channels {
@@ -69,7 +69,7 @@ func (e *Encoder) makeTables() {
 	e.zero = e.stored(0)
 }
 
-// stored is the value as the recipe's dtype keeps it, still as a float32.
+// stored is the value after conversion to the recipe's dtype, as a float32.
 func (e *Encoder) stored(v float32) float32 {
 	if e.dtype == tensor.Float32 || e.dtype == tensor.Float16 {
 		return v
@@ -85,7 +85,7 @@ func (e *Encoder) stored(v float32) float32 {
 	return float32(min(max(x, -128), 127))
 }
 
-// placement is where a picture's resized window lies on the tensor's canvas.
+// placement says where a picture's resized window lies in the tensor.
 type placement struct {
 	window        window
 	left, top     int
@@ -94,7 +94,7 @@ type placement struct {
 	scaleY        float64
 }
 
-// place applies resize, crop and pad to the numbers alone.
+// place computes the effect of resize, crop and pad on a picture of the given size.
 func (e *Encoder) place(width, height int) (placement, error) {
 	r := e.recipe
 	w, h, sx, sy := r.Resize.size(width, height)
@@ -128,7 +128,8 @@ func (e *Encoder) place(width, height int) (placement, error) {
 	return p, nil
 }
 
-// size is the resized picture's and the scale that boxes are divided by.
+// size returns the size of the resized picture and the scales by which boxes are
+// divided.
 func (r ResizeRule) size(width, height int) (w, h int64, sx, sy float64) {
 	fw, fh := float64(width), float64(height)
 	switch r.Mode {
@@ -160,8 +161,8 @@ func (r ResizeRule) size(width, height int) (w, h int64, sx, sy float64) {
 	return int64(width), int64(height), 1, 1
 }
 
-// cut gives the first and last column (row) of a side that a crop keeps, and
-// how many black ones stand before it where the side is too short.
+// cut returns the range of columns (or rows) of a side that a crop keeps, and how
+// many black ones are added before it if the side is too short.
 func (c CropRule) cut(side, crop int) (from, to, pad int) {
 	if side < crop {
 		return 0, side, (crop - side) / 2
@@ -179,8 +180,8 @@ func (p placement) geometry(width, height int, flip bool) Geometry {
 		CropLeft: p.window.x0, CropTop: p.window.y0, PadLeft: p.left, PadTop: p.top, Flipped: flip}
 }
 
-// region is the part of a picture of width × height that is looked at; empty
-// where it is not known.
+// region is the part of a picture of width × height that the encoder reads; empty
+// if that is not known.
 func (e *Encoder) region(width, height int) image.Rectangle {
 	p, err := e.place(width, height)
 	if err != nil || width < 1 || height < 1 {
@@ -189,7 +190,7 @@ func (e *Encoder) region(width, height int) image.Rectangle {
 	return p.window.source(width, height, e.recipe.Resize.Filter)
 }
 
-// Shape is the shape of the tensor of one picture of width × height.
+// Shape returns the shape of the tensor for one picture of width × height.
 func (e *Encoder) Shape(width, height int) ([]int, error) {
 	if width < 1 || height < 1 {
 		return nil, fmt.Errorf("vision: a picture of %dx%d is empty", width, height)
@@ -213,8 +214,8 @@ func (e *Encoder) shape(n int, p placement) []int {
 	return []int{n, e.channels, p.height, p.width}
 }
 
-// Encode returns the picture as a tensor of its own (a batch of one where the
-// layout has a batch axis), and how to get back to the picture's pixels.
+// Encode returns a new tensor with the picture (a batch of one, if the layout has a
+// batch axis), and the geometry that maps it back to the picture's pixels.
 func (e *Encoder) Encode(img *Image) (*tensor.Tensor, Geometry, error) {
 	if err := img.check(); err != nil {
 		return nil, Geometry{}, err
@@ -228,9 +229,9 @@ func (e *Encoder) Encode(img *Image) (*tensor.Tensor, Geometry, error) {
 	return t, g, err
 }
 
-// EncodeInto writes the picture as number i of the batch dst, whose shape must
-// fit in all other axes and whose dtype must be the recipe's. Different numbers
-// of one batch may be written at the same time.
+// EncodeInto writes the picture as number i of the batch dst, whose other axes must
+// fit and whose dtype must be the recipe's. Different pictures of one batch may be
+// written at the same time.
 func (e *Encoder) EncodeInto(dst *tensor.Tensor, i int, img *Image) (Geometry, error) {
 	if err := img.check(); err != nil {
 		return Geometry{}, err
@@ -268,8 +269,8 @@ func part[T any](data []T, i, n int) []T {
 	return data[i*size : (i+1)*size]
 }
 
-// Batch encodes pictures into one tensor. They must come out at one size; the
-// layout must have a batch axis.
+// Batch encodes pictures into one tensor. All must have the same size once encoded,
+// and the layout must have a batch axis.
 func (e *Encoder) Batch(imgs []*Image) (*tensor.Tensor, []Geometry, error) {
 	if len(imgs) == 0 || len(e.recipe.Layout) != 4 {
 		return nil, nil, fmt.Errorf("vision: %d pictures for a batch in layout %s", len(imgs), e.recipe.Layout)
@@ -295,9 +296,9 @@ func (e *Encoder) Batch(imgs []*Image) (*tensor.Tensor, []Geometry, error) {
 	return t, out, nil
 }
 
-// Render returns what the network sees, as a picture: resized, cropped and
-// padded, before channels are reordered and values normalised. Padding that a
-// recipe adds after the mean comes out black.
+// Render returns what the network sees as a picture: resized, cropped and padded,
+// but without reordered channels or normalised values. Padding that a recipe adds
+// after the mean is black.
 func (e *Encoder) Render(img *Image) (*Image, Geometry, error) {
 	if err := img.check(); err != nil {
 		return nil, Geometry{}, err

@@ -2,25 +2,25 @@ package vision
 
 import "github.com/visionzoo/vision/engine/tensor"
 
-// sample is what a tensor of pictures is made of.
+// sample is the element type of a tensor of pictures.
 type sample interface {
 	float32 | tensor.Float16Bits | uint8 | int8
 }
 
-// writer puts rows of RGB into one picture of a tensor.
+// writer writes rows of RGB into one picture of a tensor.
 type writer[T sample] struct {
 	dst           []T
 	tables        [3]*[256]T // in the order of the tensor's channels
-	source        [3]int     // which byte of RGB each channel takes
+	source        [3]int     // the byte of RGB that each channel reads
 	channels      int
 	width, height int
 	planar        bool
-	border        [3]T // what padding is stored as
+	border        [3]T // the stored value of padding
 	flip          bool
 }
 
-// write fills one picture of a tensor: the resized rows as they are made, and
-// the border around them.
+// write fills one picture of a tensor: resized rows as they are produced, and the
+// border around them.
 func write[T sample](e *Encoder, dst []T, img *Image, p placement, convert func(float32) T) {
 	w := newWriter(e, dst, p, convert)
 	rows := p.window.y1 - p.window.y0
@@ -85,7 +85,7 @@ func (w *writer[T]) fill(y, x0, x1 int) {
 	}
 }
 
-// row writes RGB from column x of row y.
+// row writes pixels of RGB into row y, from column x on.
 func (w *writer[T]) row(y, x int, pix []byte) {
 	n := len(pix) / 3
 	switch {
@@ -104,7 +104,7 @@ func (w *writer[T]) row(y, x int, pix []byte) {
 	}
 }
 
-// planarRow takes every third byte.
+// planarRow writes one channel: every third byte of pix.
 func planarRow[T sample](dst []T, pix []byte, table *[256]T) {
 	for len(dst) >= 4 && len(pix) >= 12 {
 		p := pix[:12:12]
@@ -133,7 +133,7 @@ func lumaRow[T sample](dst []T, pix []byte, table *[256]T) {
 	}
 }
 
-// luma is ITU-R BT.601 as Pillow's convert("L") rounds it.
+// luma is ITU-R BT.601 luma, rounded as by Pillow's convert("L").
 func luma(r, g, b byte) byte {
 	return byte((uint32(r)*19595 + uint32(g)*38470 + uint32(b)*7471 + 0x8000) >> 16)
 }

@@ -5,11 +5,10 @@ import "encoding/binary"
 // orientationTag is TIFF's and EXIF's tag 274.
 const orientationTag = 0x0112
 
-// exifOrientation reads the orientation, 1 to 8, of an EXIF block: a TIFF
-// header and IFD0, with or without "Exif\0\0" before it. Whatever is broken or
-// out of range means 1: ancillary data never spoils a picture. Only IFD0 is
-// read (IFD1 is the thumbnail's), so nothing can loop.
-// CIPA DC-008-2019 §4.6.4.
+// exifOrientation reads the orientation, 1 to 8, of an EXIF block: a TIFF header
+// and IFD0, with or without "Exif\0\0" before it. If it is broken or out of range
+// the result is 1: metadata never makes a picture unreadable. Only IFD0 is read
+// (IFD1 is the thumbnail's), so there can be no loop. CIPA DC-008-2019 §4.6.4.
 func exifOrientation(block []byte) int {
 	if len(block) >= 6 && string(block[:6]) == "Exif\x00\x00" {
 		block = block[6:]
@@ -59,8 +58,8 @@ func orientationOf(order binary.ByteOrder, entry []byte) int {
 	return int(v)
 }
 
-// upright turns a picture as its orientation says: 2 mirrored, 3 upside down, 4
-// both, 5 to 8 with the sides exchanged. The picture may be changed in place.
+// upright turns a picture upright: orientation 2 is mirrored, 3 upside down, 4
+// both, and 5 to 8 have the sides exchanged. The picture may be changed in place.
 func (m *Image) upright(orientation int) *Image {
 	switch orientation {
 	case 2:

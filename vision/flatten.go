@@ -10,13 +10,13 @@ func over(c, a, bg byte) byte {
 	return byte((uint32(c)*uint32(a) + uint32(bg)*uint32(255-a) + 127) / 255)
 }
 
-// overPremultiplied is the same for a colour that is multiplied already.
+// overPremultiplied is over for a premultiplied colour.
 func overPremultiplied(c, a, bg byte) byte {
 	return byte(min(255, uint32(c)+(uint32(bg)*uint32(255-a)+127)/255))
 }
 
-// adopt makes an Image of what a decoder returned, in the decoder's own memory
-// where that is large enough: src is not to be used afterwards.
+// adopt converts what a decoder returned to an Image, in the decoder's own memory
+// if that is large enough: src must not be used afterwards.
 func adopt(src image.Image, background [3]byte) (*Image, error) {
 	b := src.Bounds()
 	w, h := b.Dx(), b.Dy()
@@ -45,8 +45,8 @@ func adopt(src image.Image, background [3]byte) (*Image, error) {
 	return out, nil
 }
 
-// flatten writes src, laid over the background, into out, which has its size.
-// Both may share memory if src has 4 or more bytes a pixel.
+// flatten writes src, blended over the background, into out, which has the same
+// size. They may share memory if src has 4 or more bytes per pixel.
 func flatten(out *Image, src image.Image, bg [3]byte) {
 	b := src.Bounds()
 	switch s := src.(type) {
@@ -92,8 +92,8 @@ func flattenPixel(dst []byte, r, g, b, a byte, bg [3]byte, blend func(c, a, bg b
 	dst[0], dst[1], dst[2] = r, g, b
 }
 
-// flattenBytes reads red, green, blue, alpha of size bytes each; the first is
-// the high one.
+// flattenBytes reads red, green, blue and alpha of size bytes each, in big-endian
+// order.
 func flattenBytes(out *Image, pix []byte, stride, size int, bg [3]byte, blend func(c, a, bg byte) byte) {
 	for y := range out.Height {
 		row, p := out.Row(y), pix[y*stride:]
@@ -114,8 +114,8 @@ func flattenGrey(out *Image, pix []byte, stride, size int) {
 	}
 }
 
-// paletteColours are a palette's colours over the background; what is past its
-// end is black.
+// paletteColours returns a palette's colours blended over the background; indices
+// past its end are black.
 func paletteColours(palette color.Palette, bg [3]byte) *[256][3]byte {
 	var colours [256][3]byte
 	for i, c := range palette[:min(len(palette), 256)] {

@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// format is a kind of file, recognised by its first bytes. Those with decode
-// are read; the others are named, so that a message can say what came instead
+// format is a kind of file, recognised by its first bytes. Those with decode are
+// supported; the others are here so that an error can say what the file is instead
 // of a picture.
 type format struct {
 	name   string
 	match  func(data []byte) bool
 	decode func(data []byte, o *options) (m *Image, orientation int, err error)
-	error  string // of what is no picture at all
+	error  string // for files that are not pictures at all
 }
 
 func recognise(data []byte) format {
@@ -40,7 +40,7 @@ func starts(magic ...string) func([]byte) bool {
 	}
 }
 
-// at matches text at a fixed place.
+// at matches text at a fixed offset.
 func at(offset int, magic ...string) func([]byte) bool {
 	begins := starts(magic...)
 	return func(data []byte) bool { return len(data) >= offset && begins(data[offset:]) }
@@ -50,7 +50,8 @@ func both(a, b func([]byte) bool) func([]byte) bool {
 	return func(data []byte) bool { return a(data) && b(data) }
 }
 
-// formatTable lists the formats in the order of asking, the vague ones last.
+// formatTable lists the formats in the order in which they are tried, the least
+// specific last.
 func formatTable() []format {
 	return []format{
 		{name: "JPEG", match: starts("\xff\xd8\xff"), decode: decodeJPEG},
@@ -104,8 +105,8 @@ func brand(names ...string) func([]byte) bool {
 	}
 }
 
-// head is the beginning of a text in lower case, without a byte order mark and
-// leading blanks.
+// head is the beginning of a text in lower case, without byte order mark and
+// leading white space.
 func head(d []byte) string {
 	d = bytes.TrimPrefix(d[:min(len(d), 1024)], []byte("\xef\xbb\xbf"))
 	return strings.ToLower(string(bytes.TrimLeft(d, " \t\r\n")))

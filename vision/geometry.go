@@ -1,20 +1,21 @@
 package vision
 
-// Geometry is how an encoded picture lies in its tensor, and so how to get back
-// from the tensor's pixels to the picture's: a point x of the upright original
-// is at x*ScaleX - CropLeft + PadLeft. Coordinates are those of pixel edges: the
-// first pixel reaches from 0 to 1.
+// Geometry says where an encoded picture lies in its tensor, and so maps the
+// tensor's pixels back to the picture's: a point x of the upright original is at
+// x*ScaleX - CropLeft + PadLeft. Coordinates are those of pixel edges: the first
+// pixel extends from 0 to 1.
 type Geometry struct {
 	Width, Height               int     // the upright original
-	InputWidth, InputHeight     int     // the tensor, padding included
-	ScaleX, ScaleY              float64 // resized pixels an original pixel; what the recipe's framework divides boxes by
+	InputWidth, InputHeight     int     // the tensor, including padding
+	ScaleX, ScaleY              float64 // resized pixels per original pixel; the recipe's framework divides boxes by this
 	ResizedWidth, ResizedHeight int     // the whole picture after resizing, before the crop
-	CropLeft, CropTop           int     // of the resized picture, cut off
-	PadLeft, PadTop             int     // of the tensor, before the picture begins
+	CropLeft, CropTop           int     // pixels of the resized picture that are cut off
+	PadLeft, PadTop             int     // pixels of the tensor before the picture
 	Flipped                     bool    // mirrored left to right in the tensor
 }
 
-// Point maps a point of the tensor to the original. It may lie outside.
+// Point maps a point of the tensor to the original. The result may lie outside the
+// picture.
 func (g Geometry) Point(x, y float64) (float64, float64) {
 	if g.Flipped {
 		x = float64(g.InputWidth) - x
@@ -32,9 +33,9 @@ func (g Geometry) Input(x, y float64) (float64, float64) {
 	return x, y
 }
 
-// Box maps a box of the tensor (left, top, right, bottom; the last two
-// exclusive) to the original and cuts it to the picture: the result never
-// leaves it, and is empty where the box lay outside or was no number.
+// Box maps a box of the tensor (left, top, right, bottom; the last two exclusive)
+// to the original and clips it to the picture. The result is empty if the box lies
+// outside or is NaN.
 func (g Geometry) Box(x1, y1, x2, y2 float64) (left, top, right, bottom float64) {
 	left, top = g.Point(x1, y1)
 	right, bottom = g.Point(x2, y2)
@@ -46,7 +47,7 @@ func (g Geometry) Box(x1, y1, x2, y2 float64) (left, top, right, bottom float64)
 	return left, top, max(left, right), max(top, bottom)
 }
 
-// within clips v to 0 … side; what is no number becomes 0.
+// within clips v to 0 … side; NaN becomes 0.
 func within(v float64, side int) float64 {
 	if v > 0 {
 		return min(v, float64(side))

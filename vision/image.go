@@ -7,8 +7,7 @@ import (
 	"image/color"
 )
 
-// MaxPixels is the largest width times height that is decoded unless the
-// caller says otherwise: Pillow's hard limit.
+// MaxPixels is the largest width times height that is decoded: Pillow's hard limit.
 const MaxPixels = 178_956_970
 
 // Image is a picture: upright, sRGB, 8 bits a channel. Pix holds Height rows of
@@ -19,8 +18,8 @@ type Image struct {
 	Pix           []byte
 }
 
-// NewImage returns a black picture. It panics where a side is below 1 or the
-// picture would have more than 2^31 bytes.
+// NewImage returns a black picture. It panics if a side is below 1 or the picture
+// would have more than 2^31 bytes.
 func NewImage(width, height int) *Image {
 	if width < 1 || height < 1 || int64(width)*int64(height) > (1<<31-1)/3 {
 		panic(fmt.Sprintf("BUG: vision.NewImage: %dx%d", width, height))
@@ -28,22 +27,22 @@ func NewImage(width, height int) *Image {
 	return &Image{Width: width, Height: height, Pix: make([]byte, width*height*3)}
 }
 
-// Row is the bytes of one row, shared with the picture.
+// Row returns the bytes of one row, shared with the picture.
 func (m *Image) Row(y int) []byte { return m.Pix[y*m.Width*3 : (y+1)*m.Width*3] }
 
-// RGB is the colour at (x, y), which must lie inside.
+// RGB returns the colour at (x, y), which must lie inside the picture.
 func (m *Image) RGB(x, y int) (r, g, b byte) {
 	p := m.Pix[(y*m.Width+x)*3:]
 	return p[0], p[1], p[2]
 }
 
-// ColorModel is part of image.Image.
+// ColorModel implements image.Image.
 func (m *Image) ColorModel() color.Model { return color.RGBAModel }
 
-// Bounds is part of image.Image; it starts at (0, 0).
+// Bounds implements image.Image; it starts at (0, 0).
 func (m *Image) Bounds() image.Rectangle { return image.Rect(0, 0, m.Width, m.Height) }
 
-// At is part of image.Image; outside the picture it is transparent.
+// At implements image.Image; outside the picture it returns a transparent colour.
 func (m *Image) At(x, y int) color.Color {
 	if x < 0 || y < 0 || x >= m.Width || y >= m.Height {
 		return color.RGBA{}
@@ -55,7 +54,7 @@ func (m *Image) At(x, y int) color.Color {
 // Opaque tells encoders that no alpha channel is needed.
 func (m *Image) Opaque() bool { return true }
 
-// NRGBA returns a copy that the standard library draws on quickly.
+// NRGBA returns a copy in the form that the standard library draws on fastest.
 func (m *Image) NRGBA() *image.NRGBA {
 	out := image.NewNRGBA(m.Bounds())
 	for i, j := 0, 0; i < len(m.Pix); i, j = i+3, j+4 {
@@ -76,7 +75,7 @@ func (m *Image) Clone() *Image {
 	return &Image{Width: m.Width, Height: m.Height, Pix: append([]byte(nil), m.Pix...)}
 }
 
-// check refuses pictures that were put together wrongly by hand.
+// check refuses pictures whose fields do not fit together.
 func (m *Image) check() error {
 	if m == nil {
 		return fmt.Errorf("vision: no picture")
@@ -87,9 +86,9 @@ func (m *Image) check() error {
 	return nil
 }
 
-// FromImage converts any picture of the standard library's kind: alpha is laid
-// over the background, 16 bits become 8 by the high byte. The result shares
-// nothing with src. An empty picture is an error.
+// FromImage converts any image.Image. Alpha is blended over the background (nil:
+// white); of 16 bits the high byte is taken. The result shares nothing with src. An
+// empty picture is an error.
 func FromImage(src image.Image, background color.Color) (*Image, error) {
 	if src == nil {
 		return nil, errors.New("vision: no picture")
@@ -106,7 +105,7 @@ func FromImage(src image.Image, background color.Color) (*Image, error) {
 	return out, nil
 }
 
-// opaque reads a background colour; nil is white, alpha is ignored.
+// opaque converts a background colour: nil is white, alpha is ignored.
 func opaque(c color.Color) [3]byte {
 	if c == nil {
 		return [3]byte{255, 255, 255}

@@ -9,12 +9,12 @@ import (
 	"github.com/disintegration/imaging"
 )
 
-// What follows is for people's eyes: plain geometry by the imaging library, in
-// place of the exact arithmetic that networks need. The library indexes a
-// palette unchecked, in goroutines of its own; an Image has no palette, so that
-// cannot happen here.
+// What follows is for people's eyes: geometry by the imaging library, without the
+// exact arithmetic that networks need. The library indexes palettes unchecked, in
+// goroutines of its own, so that a bad picture could crash the program; an Image
+// has no palette.
 
-// adoptNRGBA makes an Image of an opaque picture, in its own memory.
+// adoptNRGBA converts an opaque picture to an Image in place.
 func adoptNRGBA(n *image.NRGBA) *Image {
 	m, err := adopt(n, [3]byte{255, 255, 255})
 	if err != nil {
@@ -30,8 +30,8 @@ func checkSides(what string, width, height int) error {
 	return nil
 }
 
-// Fit shrinks the picture so that it fits into width × height, its aspect kept;
-// one that fits already is copied.
+// Fit returns the picture shrunk to fit into width × height with its aspect ratio
+// kept; one that fits already is copied.
 func Fit(m *Image, width, height int) (*Image, error) {
 	if err := checkSides("fit", width, height); err != nil {
 		return nil, err
@@ -45,8 +45,8 @@ func Fit(m *Image, width, height int) (*Image, error) {
 	return adoptNRGBA(imaging.Fit(m.NRGBA(), width, height, imaging.Lanczos)), nil
 }
 
-// Thumbnail makes a picture of exactly width × height: the middle, as much of it
-// as the aspect allows.
+// Thumbnail returns a picture of exactly width × height: the largest part of that
+// aspect ratio from the middle, resized.
 func Thumbnail(m *Image, width, height int) (*Image, error) {
 	if err := checkSides("thumbnail", width, height); err != nil {
 		return nil, err
@@ -57,8 +57,8 @@ func Thumbnail(m *Image, width, height int) (*Image, error) {
 	return adoptNRGBA(imaging.Thumbnail(m.NRGBA(), width, height, imaging.Lanczos)), nil
 }
 
-// Rotate turns the picture counter-clockwise by degrees. What comes into view
-// at the corners takes the background (nil: white).
+// Rotate returns the picture turned counter-clockwise by degrees. The new corners
+// get the background colour (nil: white).
 func Rotate(m *Image, degrees float64, background color.Color) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func Rotate(m *Image, degrees float64, background color.Color) (*Image, error) {
 	return adoptNRGBA(imaging.Rotate(m.NRGBA(), degrees, color.NRGBA{R: bg[0], G: bg[1], B: bg[2], A: 255})), nil
 }
 
-// Axis says along which way Flip mirrors.
+// Axis is the direction in which Flip mirrors.
 type Axis uint8
 
 // The axes.
@@ -82,7 +82,7 @@ const (
 	TopBottom
 )
 
-// Flip mirrors the picture.
+// Flip returns the mirrored picture.
 func Flip(m *Image, a Axis) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -93,8 +93,8 @@ func Flip(m *Image, a Axis) (*Image, error) {
 	return adoptNRGBA(imaging.FlipH(m.NRGBA())), nil
 }
 
-// Crop cuts out a rectangle, of which what lies outside the picture is left
-// away; nothing left is an error.
+// Crop returns a rectangle of the picture, clipped to the picture. It is an error
+// if nothing is left.
 func Crop(m *Image, left, top, width, height int) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -110,14 +110,14 @@ func Crop(m *Image, left, top, width, height int) (*Image, error) {
 	return out, nil
 }
 
-// Captioned is a picture of a contact sheet and what is written under it.
+// Captioned is a picture of a contact sheet with its caption.
 type Captioned struct {
 	Image   *Image
 	Caption string
 }
 
-// ContactSheet lays pictures out in rows of columns, each fitted into a square
-// of size pixels, with captions below.
+// ContactSheet lays pictures out in a grid with the given number of columns, each
+// fitted into a square of size pixels with its caption below.
 func ContactSheet(pictures []Captioned, columns, size int) (*Image, error) {
 	if len(pictures) == 0 || columns < 1 || size < 16 {
 		return nil, fmt.Errorf("vision: a contact sheet of %d pictures in %d columns of %d pixels", len(pictures), columns, size)

@@ -23,8 +23,8 @@ import (
 type Recipe struct {
 	Name string `json:"name,omitempty"`
 
-	// Size is the network's input, [height, width]; empty where any size does.
-	// What the rules below give must have this size.
+	// Size is the size of the network's input, [height, width]; empty if it takes
+	// any. The rules below must result in this size.
 	Size []int `json:"size,omitempty"`
 
 	Resize ResizeRule `json:"resize,omitzero"`
@@ -40,20 +40,20 @@ type Recipe struct {
 	Layout string `json:"layout,omitempty"`
 
 	Scale Scale     `json:"scale,omitzero"`
-	Mean  []float64 `json:"mean,omitempty"` // one a channel or one for all, in the order of Channels; empty: 0
+	Mean  []float64 `json:"mean,omitempty"` // one per channel in the order of Channels, or one for all; empty: 0
 	Std   []float64 `json:"std,omitempty"`  // likewise; empty: 1
 
-	// DType is "float32" (also when empty), "float16", or "uint8" or "int8":
-	// then values are rounded (halves to even) and clipped, after Quant.
+	// DType is "float32" (also when empty), "float16", "uint8" or "int8". For the
+	// integers, values are rounded (halves to even) and clipped, after Quant.
 	DType string `json:"dtype,omitempty"`
 
-	// Quant is how a quantised input stores its values; nil for none.
+	// Quant is the quantisation of a quantised input; nil for none.
 	Quant *Quant `json:"quant,omitempty"`
 
 	// Flip mirrors the picture left to right.
 	Flip bool `json:"flip,omitempty"`
 
-	// Remark is for people: where the recipe is documented, what is in doubt.
+	// Remark is for people: where the recipe is documented, and what is uncertain.
 	Remark string `json:"remark,omitempty"`
 }
 
@@ -66,8 +66,8 @@ type Quant struct {
 // maxRecipe bounds a recipe's JSON.
 const maxRecipe = 64 << 10
 
-// ParseRecipe reads a recipe's JSON strictly: unknown or repeated keys, anything
-// after the object and rules that do not fit together are errors.
+// ParseRecipe reads a recipe from JSON. It is strict: unknown or repeated keys,
+// data after the object, and rules that do not fit together are errors.
 func ParseRecipe(data []byte) (Recipe, error) {
 	var r Recipe
 	if len(data) > maxRecipe {
@@ -91,7 +91,7 @@ func ParseRecipe(data []byte) (Recipe, error) {
 	return r, nil
 }
 
-// someOrNil is nil for an empty list: "std":[] is the same recipe as none.
+// someOrNil is nil for an empty list, so that "std":[] is the same as no std.
 func someOrNil[T any](list []T) []T {
 	if len(list) == 0 {
 		return nil
@@ -100,7 +100,7 @@ func someOrNil[T any](list []T) []T {
 }
 
 // repeatedKey finds a key that occurs twice in one object, which encoding/json
-// would take silently.
+// accepts silently.
 func repeatedKey(data []byte) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	type level struct {
@@ -111,7 +111,7 @@ func repeatedKey(data []byte) error {
 	for {
 		t, err := d.Token()
 		if err != nil {
-			return nil // broken JSON: Decode says it better
+			return nil // broken JSON: Decode's error says more
 		}
 		if key, ok := t.(string); ok && len(open) > 0 && open[len(open)-1].keys != nil && !open[len(open)-1].value {
 			top := &open[len(open)-1]
@@ -138,8 +138,8 @@ func repeatedKey(data []byte) error {
 	}
 }
 
-// Validate reports the first rule that has no meaning or does not fit the
-// others, in one line.
+// Validate returns an error of one line about the first rule that is invalid or
+// does not fit the others.
 func (r Recipe) Validate() error {
 	name := "recipe"
 	if r.Name != "" {
@@ -151,10 +151,10 @@ func (r Recipe) Validate() error {
 	return nil
 }
 
-// WithSize returns the recipe for a network of another fixed input size: what
-// the rules give becomes height × width, and a shorter side that is resized to
-// before a crop grows or shrinks with it. A recipe without a fixed size is
-// returned as it is.
+// WithSize returns the recipe for a network with another fixed input size: the
+// rules then result in height × width, and the size to which the shorter side is
+// resized before a crop changes in proportion. A recipe without a fixed size is
+// returned unchanged.
 func (r Recipe) WithSize(height, width int) Recipe {
 	full, err := r.resolve()
 	if err != nil || full.Size == nil || height < 1 || width < 1 {
@@ -177,8 +177,8 @@ func (r Recipe) WithSize(height, width int) Recipe {
 	return full
 }
 
-// resolve checks everything and fills in what is left out: sizes, channel
-// order, layout, one mean and std a channel.
+// resolve checks everything and fills in defaults: sizes, channel order, layout,
+// and a mean and std for each channel.
 func (r Recipe) resolve() (Recipe, error) {
 	steps := []func(*Recipe) error{
 		(*Recipe).resolveSize, (*Recipe).resolveNames, (*Recipe).resolveNumbers,
@@ -222,8 +222,8 @@ func (r *Recipe) resolveSize() error {
 	return nil
 }
 
-// fixedSize is the [height, width] the rules give for every picture, nil where
-// it depends on the picture.
+// fixedSize is the [height, width] that the rules result in for every picture, nil
+// if it depends on the picture.
 func (r *Recipe) fixedSize() []int {
 	up := func(v int) int {
 		if r.Pad.Mode == PadMultiple {

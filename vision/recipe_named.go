@@ -25,8 +25,8 @@ func center(n int) CropRule { return CropRule{Mode: CropCenter, Width: n, Height
 
 var per255 = Scale{1, 255}
 
-// named are the recipes of the model zoo and of the frameworks that people
-// export from. Size is left to the rules.
+// named lists the recipes of the model zoo and of the frameworks that people export
+// from. Size follows from the rules.
 var named = []Recipe{
 	{Name: "none", Remark: "the picture as it is: RGB of 0 to 255"},
 
@@ -81,8 +81,8 @@ var named = []Recipe{
 	{Name: "duc", Resize: stretch(800, 800, Bilinear), Mean: []float64{122.675, 116.669, 104.008}, Remark: "uncertain mean; the zoo's export is fixed at 800x800"},
 }
 
-// Named returns a recipe by name. Case, "-", "_" and "." do not count. The
-// error of an unknown name lists the known ones.
+// Named returns a recipe by name. Case, "-", "_" and "." do not matter. The error
+// for an unknown name lists the known ones.
 func Named(name string) (Recipe, error) {
 	for _, r := range named {
 		if plain(r.Name) == plain(name) {
@@ -92,7 +92,7 @@ func Named(name string) (Recipe, error) {
 	return Recipe{}, fmt.Errorf("recipe %q is not known; known are %s", shorten(name), strings.Join(RecipeNames(), ", "))
 }
 
-// RecipeNames lists what Named knows, in order of the alphabet.
+// RecipeNames lists the names that Named knows in alphabetical order.
 func RecipeNames() []string {
 	names := make([]string, len(named))
 	for i, r := range named {

@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// maxSide bounds the sides that recipes and Resize ask for, so that a row and
-// its weights stay small.
+// maxSide bounds the sides in recipes and of Resize, so that a row and its weights
+// stay small.
 const maxSide = 1 << 16
 
 func side(v int) bool { return v >= 1 && v <= maxSide }
 
-// ResizeMode says what becomes of the picture's sides.
+// ResizeMode says how the picture's sides are resized.
 type ResizeMode uint8
 
 // The modes, with their words in JSON.
 const (
-	Keep      ResizeMode = iota // "none": the picture's own size
-	Shorter                     // "shorter 256": the shorter side, aspect kept
-	Stretch                     // "stretch 320x240": width x height, aspect not kept
-	Letterbox                   // "letterbox 416": as large as fits, aspect kept; Pad fills the rest
+	Keep      ResizeMode = iota // "none": keep the picture's size
+	Shorter                     // "shorter 256": the shorter side to 256, aspect ratio kept
+	Stretch                     // "stretch 320x240": to width x height, aspect ratio not kept
+	Letterbox                   // "letterbox 416": as large as fits, aspect ratio kept; Pad fills the rest
 )
 
 // ResizeRule is a mode with its numbers and filter. In JSON: the mode's words,
@@ -35,8 +35,8 @@ const (
 // int(r*side), or rounds where Round is set (Ultralytics).
 type ResizeRule struct {
 	Mode          ResizeMode
-	Width, Height int // Shorter: Width is the side. Zero for Stretch and Letterbox: the recipe's Size
-	Longest       int // Shorter: 0 for no bound
+	Width, Height int // for Shorter, Width is the side; for Stretch and Letterbox, 0 means the recipe's Size
+	Longest       int // for Shorter: bound of the longer side; 0 for none
 	Round         bool
 	Filter        Filter
 }
@@ -146,7 +146,7 @@ func parseSize(s string) (w, h int, err error) {
 	return w, h, nil
 }
 
-// CropMode says what is cut out of the resized picture.
+// CropMode says which part is cut out of the resized picture.
 type CropMode uint8
 
 // The modes.
@@ -156,9 +156,9 @@ const (
 )
 
 // CropRule cuts Width × Height out of the middle, at round((side-crop)/2) with
-// halves to even as torchvision, or at int((side-crop)/2) where Truncate is set
-// ("center 224 truncate"). A picture that is smaller is first filled up with
-// black on both sides.
+// halves to even as torchvision does, or at int((side-crop)/2) if Truncate is set
+// ("center 224 truncate"). A smaller picture is first padded with black on both
+// sides.
 type CropRule struct {
 	Mode          CropMode
 	Width, Height int
@@ -213,19 +213,19 @@ func (c CropRule) check() error {
 	return nil
 }
 
-// PadMode says how the picture is filled up.
+// PadMode says how the picture is padded.
 type PadMode uint8
 
 // The modes.
 const (
 	PadNone     PadMode = iota // "none"
-	PadTopLeft                 // "topleft 114": of a letterbox, picture at the top left
-	PadCenter                  // "center 114": of a letterbox, picture in the middle, the odd pixel right and below
+	PadTopLeft                 // "topleft 114": for a letterbox, with the picture at the top left
+	PadCenter                  // "center 114": for a letterbox, with the picture in the middle; an odd pixel goes right and below
 	PadMultiple                // "multiple 32": zeros in the tensor, after mean and std, at the right and below
 )
 
-// PadRule is a mode with its number: the grey level of a letterbox's border, or
-// the multiple that both sides are filled up to.
+// PadRule is a mode with its number: the grey level of a letterbox's border, or the
+// multiple to which both sides are padded.
 type PadRule struct {
 	Mode     PadMode
 	Value    uint8
@@ -285,9 +285,10 @@ func (p PadRule) check() error {
 	return nil
 }
 
-// Scale is what a channel's byte is multiplied by and then divided by; the zero
-// value is 1. In JSON a number, or a fraction in words: "1/255" divides, as the
-// frameworks do, which is not the same as multiplying by its rounded inverse.
+// Scale multiplies a channel's byte by Times and then divides it by Over; the zero
+// value is 1. In JSON it is a number, or a fraction as a string: "1/255" divides,
+// as the frameworks do, which is not the same as multiplying by the rounded
+// inverse.
 type Scale struct{ Times, Over float64 }
 
 // String writes "1/255", or a plain number where Over is 1.

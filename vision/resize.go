@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Filter names a way to resample, together with the program whose arithmetic
-// it follows exactly.
+// Filter is a resampling filter of a certain library, whose arithmetic it follows
+// exactly.
 type Filter uint8
 
-// The filters. Pillow's widen with the reduction (antialias) and round to 8 bits
-// between a horizontal and a vertical pass; OpenCV's INTER_LINEAR reads four
-// neighbours however far the picture shrinks.
+// The filters. Pillow's widen as the picture shrinks (antialias) and round to 8
+// bits between a horizontal and a vertical pass; OpenCV's INTER_LINEAR reads four
+// neighbours however much the picture shrinks.
 const (
 	Bilinear Filter = iota // Pillow's: triangle of radius 1
 	Box                    // Pillow's: mean over the area
@@ -24,13 +24,13 @@ const (
 	filterCount
 )
 
-// filterNames spells the filters as recipes do; antialiasing is said.
+// filterNames spells the filters as in recipes, which name antialiasing.
 var filterNames = [filterCount]string{
 	Bilinear: "bilinear antialias", Box: "box antialias", Hamming: "hamming antialias",
 	Bicubic: "bicubic antialias", Lanczos: "lanczos antialias", Nearest: "nearest", Linear: "bilinear",
 }
 
-// String spells the filter as recipes do: "bilinear antialias" is Pillow's,
+// String returns the filter as recipes spell it: "bilinear antialias" is Pillow's,
 // "bilinear" OpenCV's.
 func (f Filter) String() string {
 	if f < filterCount {
@@ -50,9 +50,9 @@ func ParseFilter(s string) (Filter, error) {
 	return 0, fmt.Errorf("filter %q is none of: %s", s, strings.Join(filterNames[:], ", "))
 }
 
-// Resize returns the picture at another size, its aspect not kept, equal byte
-// for byte to what Pillow 9.4 (OpenCV 4.6 for Linear) gives. Sides below 1 and
-// results above MaxPixels are errors.
+// Resize returns the picture at the given size; its aspect ratio is not kept. The
+// result equals that of Pillow 9.4 (OpenCV 4.6 for Linear) byte for byte. Sides
+// below 1 and results above MaxPixels are errors.
 func Resize(m *Image, width, height int, f Filter) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -66,15 +66,15 @@ func Resize(m *Image, width, height int, f Filter) (*Image, error) {
 	return out, nil
 }
 
-// window is a part of a resized picture: of width × height pixels, those with
-// x0 ≤ x < x1 and y0 ≤ y < y1 are wanted.
+// window is a part of a resized picture of width × height: the pixels with x0 ≤ x <
+// x1 and y0 ≤ y < y1.
 type window struct {
 	width, height  int
 	x0, y0, x1, y1 int
 }
 
-// source is the part of a picture of width × height that the window's pixels are
-// made of; empty where it is not known.
+// source is the part of the original, of width × height, from which the window's
+// pixels are computed; empty if that is not known.
 func (w window) source(width, height int, f Filter) image.Rectangle {
 	if f == Nearest || f == Linear || w.x0 >= w.x1 || w.y0 >= w.y1 {
 		return image.Rectangle{}
@@ -84,11 +84,11 @@ func (w window) source(width, height int, f Filter) image.Rectangle {
 	return image.Rect(x0, y0, x1, y1)
 }
 
-// resample makes the window's rows and hands each to put, once, as interleaved
-// RGB that is valid during the call; y counts from 0 at the window's top. Only
-// source rows and columns that the window needs are read. With threads other
-// than 1, put is called from several goroutines at a time (0: as many as the
-// work is worth), each row once.
+// resample computes the window's rows and passes each to put once, as interleaved
+// RGB that is valid during the call; y is 0 at the window's top. Only the source
+// rows and columns that the window needs are read. Unless threads is 1, put is
+// called from several goroutines at the same time (0: as many as the work is
+// worth).
 func resample(m *Image, w window, f Filter, threads int, put func(y int, row []byte)) {
 	rows := w.y1 - w.y0
 	if rows <= 0 || w.x1 <= w.x0 {
@@ -98,11 +98,12 @@ func resample(m *Image, w window, f Filter, threads int, put func(y int, row []b
 	inBands(rows, threadsFor(threads, s.work()), func(y0, y1 int) { s.band(y0, y1, put) })
 }
 
-// sampler makes rows of a window; band may be called from several goroutines.
+// sampler computes rows of a window; band may be called from several goroutines.
 type sampler interface {
-	// work is a rough count of multiplications, to decide on threads.
+	// work is a rough count of multiplications, by which the number of threads is
+	// decided.
 	work() int64
-	// band makes rows y0 ≤ y < y1, counted from the window's top.
+	// band computes rows y0 ≤ y < y1, counted from the window's top.
 	band(y0, y1 int, put func(y int, row []byte))
 }
 
@@ -120,7 +121,7 @@ func newSampler(m *Image, w window, f Filter) sampler {
 	return newPillowSampler(m, w, f)
 }
 
-// copySampler serves windows of a picture that keeps its size.
+// copySampler copies a window of a picture whose size does not change.
 type copySampler struct {
 	m *Image
 	w window
@@ -134,8 +135,8 @@ func (s *copySampler) band(y0, y1 int, put func(int, []byte)) {
 	}
 }
 
-// nearestSampler is Pillow's nearest: source coordinates are accumulated in
-// double, so that they now and then differ from int((i+0.5)*scale).
+// nearestSampler is Pillow's nearest: source coordinates are accumulated in float64
+// and so sometimes differ from int((i+0.5)*scale).
 type nearestSampler struct {
 	m      *Image
 	xs, ys []int // source column of each wanted column, source row of each wanted row
@@ -145,7 +146,8 @@ func newNearestSampler(m *Image, w window) *nearestSampler {
 	return &nearestSampler{m, nearestIndex(m.Width, w.width, w.x0, w.x1), nearestIndex(m.Height, w.height, w.y0, w.y1)}
 }
 
-// nearestIndex maps the output positions lo ≤ i < hi, of n, to m input positions.
+// nearestIndex maps the output positions lo ≤ i < hi (of n) to input positions (of
+// m).
 func nearestIndex(m, n, lo, hi int) []int {
 	scale := float64(m) / float64(n)
 	index := make([]int, 0, hi-lo)

@@ -10,15 +10,15 @@ import "math"
 // (((b0*(r0>>4))>>16) + ((b1*(r1>>4))>>16) + 2) >> 2, where the weights stay and
 // only the row numbers are clipped.
 
-// tap2 is the two weights of an output position and the first of the two source
+// tap2 holds the two weights of an output position and the first of its two source
 // positions.
 type tap2 struct {
 	at     int
 	w0, w1 int32
 }
 
-// linearTaps gives the output positions lo ≤ i < hi, of n, over m input
-// positions. Where clip is set, positions outside take the edge alone.
+// linearTaps returns the taps of the output positions lo ≤ i < hi (of n) over m
+// input positions. If clip is set, positions outside read the edge alone.
 func linearTaps(m, n, lo, hi int, clip bool) []tap2 {
 	scale := float64(m) / float64(n)
 	taps := make([]tap2, hi-lo)
@@ -49,8 +49,8 @@ func newLinearSampler(m *Image, w window) *linearSampler {
 	return s
 }
 
-// work is that of the sums and, where the picture shrinks, of loading two rows
-// for each that is made.
+// work counts the sums and, if the picture shrinks, loading two rows for each
+// output row.
 func (s *linearSampler) work() int64 {
 	rows := int64(len(s.ys))
 	return int64(len(s.xs))*rows*12/int64(resampleLanes()) + rows*int64(s.m.Width)/2
@@ -64,11 +64,11 @@ func (s *linearSampler) band(y0, y1 int, put func(int, []byte)) {
 	linearBand(s, y0, y1, n, make([]byte, n), func(dst []int32, y int) { linearRow(dst, s.m.Row(y), s.xs) }, linearBlend, put)
 }
 
-// linearBand makes rows out of lines, source rows after the horizontal pass, of n
-// numbers each; across makes a line, blend a row, of which as much is put as the
-// window is wide.
+// linearBand computes rows from lines: source rows after the horizontal pass, of n
+// numbers each. across computes a line and blend a row, of which the window's width
+// is passed to put.
 func linearBand[T int16 | int32](s *linearSampler, y0, y1, n int, row []byte, across func(dst []T, y int), blend func(dst []byte, above, below []T, w0, w1 int32), put func(int, []byte)) {
-	// The two lines last used, by the numbers of their rows.
+	// The two lines used last, by the numbers of their source rows.
 	above, below := make([]T, n), make([]T, n)
 	aboveAt, belowAt := -1, -1
 	for y := y0; y < y1; y++ {
@@ -118,7 +118,7 @@ func linearBlend(dst []byte, r0, r1 []int32, w0, w1 int32) {
 	}
 }
 
-// halfSampler is OpenCV's exception: where both sides shrink by exactly 2 it
+// halfSampler is an exception in OpenCV: if both sides shrink by exactly 2, it
 // averages blocks of 2x2.
 type halfSampler struct {
 	m *Image
@@ -144,7 +144,7 @@ func (s *halfSampler) band(y0, y1 int, put func(int, []byte)) {
 // rowSpare is how many bytes the vector kernels write past a row.
 const rowSpare = 4
 
-// halfRow makes dst of two rows that are twice as long.
+// halfRow computes dst from two rows that are twice as long.
 func halfRow(dst, a, b []byte) {
 	for i := 0; i < len(dst); i += 3 {
 		for c := range 3 {

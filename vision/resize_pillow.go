@@ -10,8 +10,8 @@ import "math"
 // weightBits is Pillow's PRECISION_BITS, 32-8-2.
 const weightBits = 22
 
-// kernels holds a filter's radius and shape; the conversions to float64 keep
-// compilers from fusing a multiplication with an addition.
+// kernels holds each filter's radius and shape; the conversions to float64 keep
+// compilers from fusing multiplications with additions.
 var kernels = [filterCount]struct {
 	radius float64
 	at     func(x float64) float64
@@ -62,7 +62,7 @@ func sinc(x float64) float64 {
 	return math.Sin(x) / x
 }
 
-// weights are those of one pass: output position i is the sum of count[i]
+// weights holds the weights of one pass: output position i is the sum of count[i]
 // source positions from start[i], weighted by k[i*size:], in units of 2^-22.
 type weights struct {
 	start, count []int
@@ -70,8 +70,8 @@ type weights struct {
 	size         int
 }
 
-// pillowWeights makes the weights of output positions lo ≤ i < hi, of n over m
-// input positions.
+// pillowWeights computes the weights of the output positions lo ≤ i < hi (of n)
+// over m input positions.
 func pillowWeights(m, n, lo, hi int, f Filter) weights {
 	kernel := kernels[f]
 	scale := float64(m) / float64(n)
@@ -102,8 +102,8 @@ func pillowWeights(m, n, lo, hi int, f Filter) weights {
 	return w
 }
 
-// pillowSource is the range of input positions that output positions lo ≤ i < hi,
-// of n over m input positions, take.
+// pillowSource is the range of input positions (of m) that the output positions lo
+// ≤ i < hi (of n) read.
 func pillowSource(m, n, lo, hi int, f Filter) (from, to int) {
 	if m == n {
 		return lo, hi
@@ -139,8 +139,8 @@ func newPillowSampler(m *Image, w window, f Filter) *pillowSampler {
 	return s
 }
 
-// work counts vector steps as if they were a sixteenth of the multiplications
-// that a machine without them would do.
+// work counts multiplications, of which a vector instruction does as many as there
+// are lanes.
 func (s *pillowSampler) work() int64 {
 	columns, rows := int64(s.w.x1-s.w.x0)*3, int64(s.w.y1-s.w.y0)
 	var n int64
@@ -170,7 +170,7 @@ func (s *pillowSampler) band(y0, y1 int, put func(int, []byte)) {
 	}
 }
 
-// bandAcross serves pictures that keep their height.
+// bandAcross is band for pictures whose height does not change.
 func (s *pillowSampler) bandAcross(y0, y1, columns int, put func(int, []byte)) {
 	rows := newRowBuffer(s, columns, rowsAtOnce)
 	for y := y0; y < y1; y++ {
@@ -179,11 +179,11 @@ func (s *pillowSampler) bandAcross(y0, y1, columns int, put func(int, []byte)) {
 	}
 }
 
-// rowsAtOnce is how many source rows the horizontal pass takes together.
+// rowsAtOnce is how many source rows the horizontal pass processes together.
 const rowsAtOnce = 4
 
-// rowBuffer holds consecutive source rows after the horizontal pass; the rows
-// asked for only move downwards.
+// rowBuffer holds consecutive source rows after the horizontal pass; requests only
+// move downwards.
 type rowBuffer struct {
 	s          *pillowSampler
 	buf        []byte
@@ -203,7 +203,7 @@ func newRowBuffer(s *pillowSampler, columns, window int) *rowBuffer {
 	return b
 }
 
-// get returns the rows from, from+1, … as one slice and the distance between
+// get returns count rows beginning with from as one slice, and the distance between
 // them.
 func (b *rowBuffer) get(from, count int) ([]byte, int) {
 	if b.s.across == nil {

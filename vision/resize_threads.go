@@ -6,10 +6,10 @@ import (
 )
 
 // workPerThread is the number of multiplications below which another goroutine
-// costs more (some microseconds) than it saves.
+// costs more (a few microseconds) than it saves.
 const workPerThread = 400_000
 
-// threadsFor decides how many goroutines share some work; asked 0 means up to
+// threadsFor decides how many goroutines share the work; asked 0 means up to
 // GOMAXPROCS.
 func threadsFor(asked int, work int64) int {
 	if asked <= 0 {
@@ -18,8 +18,8 @@ func threadsFor(asked int, work int64) int {
 	return int(max(1, min(int64(asked), work/workPerThread)))
 }
 
-// inBands cuts n rows into one band a thread and runs them at once, the last
-// one on the caller. A panic of a band reaches the caller.
+// inBands cuts n rows into one band per thread and runs them at the same time, the
+// last one on the caller's goroutine. A panic in a band is passed on to the caller.
 func inBands(n, threads int, do func(lo, hi int)) {
 	threads = min(threads, n)
 	if threads <= 1 {

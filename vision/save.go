@@ -13,15 +13,15 @@ import (
 	"strings"
 )
 
-// jpegQuality is what Save writes JPEGs with.
+// jpegQuality is the quality of the JPEGs that Save writes.
 const jpegQuality = 92
 
-// leanPixels is from how many pixels on encoders read the picture as it is: a copy
-// for them would take 128 MiB and more.
+// leanPixels is the number of pixels above which encoders read the picture
+// directly: a copy for them would take 128 MiB or more.
 const leanPixels = 32 << 20
 
-// encodable is the picture in the form that the standard encoders take fastest, a
-// copy, or where that would be large in one that takes no memory.
+// encodable returns the picture in the form that the standard encoders read
+// fastest, which is a copy; a large picture is wrapped instead, without one.
 func (m *Image) encodable() image.Image {
 	if m.Width*m.Height > leanPixels {
 		return &lean{Image: m}
@@ -30,8 +30,8 @@ func (m *Image) encodable() image.Image {
 	return &image.RGBA{Pix: n.Pix, Stride: n.Stride, Rect: n.Rect}
 }
 
-// lean is a picture for one reader at a time: the colour it hands out is always the
-// same variable.
+// lean is a picture for one reader at a time: it always returns the same colour
+// variable, to save allocations.
 type lean struct {
 	*Image
 	pixel color.RGBA
@@ -51,8 +51,8 @@ func (m *Image) EncodePNG(w io.Writer) error {
 	return (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(w, m.encodable())
 }
 
-// EncodeJPEG writes the picture as JPEG of a quality of 1 to 100; others are taken
-// for the nearest of them.
+// EncodeJPEG writes the picture as JPEG with a quality of 1 to 100, to which other
+// values are clipped.
 func (m *Image) EncodeJPEG(w io.Writer, quality int) error {
 	if err := m.check(); err != nil {
 		return err
@@ -60,9 +60,8 @@ func (m *Image) EncodeJPEG(w io.Writer, quality int) error {
 	return jpeg.Encode(w, m.encodable(), &jpeg.Options{Quality: quality})
 }
 
-// Save writes the picture as PNG or JPEG (quality 92), as the path's extension
-// says. What was there is replaced at once and only when everything is written:
-// nobody ever sees half a file.
+// Save writes the picture as PNG or JPEG (quality 92), by the path's extension. An
+// existing file is replaced atomically, after everything has been written.
 func (m *Image) Save(path string) error {
 	encode := m.EncodePNG
 	switch strings.ToLower(filepath.Ext(path)) {

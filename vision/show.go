@@ -19,22 +19,22 @@ type Terminal uint8
 
 // The ways.
 const (
-	Auto   Terminal = iota // what the environment says, Blocks if in doubt
-	Blocks                 // upper half blocks, two pixels a cell: works everywhere
+	Auto   Terminal = iota // chosen by the environment, Blocks if in doubt
+	Blocks                 // upper half blocks, two pixels per cell: works everywhere
 	Kitty
 	ITerm
 	Sixel
 )
 
-// ShowOptions of Show; the zero value is right for most.
+// ShowOptions are the options of Show; the zero value suits most uses.
 type ShowOptions struct {
 	Terminal      Terminal
-	Columns, Rows int // cells that may be filled; 0: the terminal's, or 80x24
+	Columns, Rows int // cells that the picture may fill; 0: the terminal's size, or 80x24
 	// Env looks up the environment; nil is os.Getenv.
 	Env func(string) string
 }
 
-// Show draws the picture with a terminal's escape sequences, fitted into the
+// Show draws the picture with the terminal's escape sequences, fitted into the
 // columns and rows.
 func Show(w io.Writer, m *Image, o ShowOptions) error {
 	if err := m.check(); err != nil {
@@ -52,7 +52,7 @@ func Show(w io.Writer, m *Image, o ShowOptions) error {
 	if kind == Blocks {
 		return showBlocks(w, m, columns, rows, env)
 	}
-	// A cell is about 10x20 pixels; what is sent is no larger than it can show.
+	// A cell is about 10x20 pixels; no more is sent than the cells can show.
 	small, err := shrink(m, columns*10, rows*20)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func Show(w io.Writer, m *Image, o ShowOptions) error {
 	return out.Flush()
 }
 
-// cells is the room there is, a line left for the prompt.
+// cells is the size to fill; a line is left for the prompt.
 func (o ShowOptions) cells(w io.Writer) (columns, rows int) {
 	columns, rows = 80, 24
 	if f, ok := w.(*os.File); ok {
@@ -95,8 +95,8 @@ func (o ShowOptions) cells(w io.Writer) (columns, rows int) {
 	return min(columns, 1000), min(max(rows-1, 1), 1000)
 }
 
-// terminalOf tells terminals by the variables they set. Within tmux or screen
-// pictures do not get through.
+// terminalOf recognises terminals by the variables they set. tmux and screen do not
+// pass pictures on.
 func terminalOf(env func(string) string) Terminal {
 	name, program := env("TERM"), strings.ToLower(env("TERM_PROGRAM"))
 	switch {
@@ -118,8 +118,8 @@ func shrink(m *Image, width, height int) (*Image, error) {
 	return Resize(m, max(1, int(float64(m.Width)*s)), max(1, int(float64(m.Height)*s)), Bilinear)
 }
 
-// showBlocks draws two pixels a cell, the upper as the letter's colour and the
-// lower as its ground.
+// showBlocks draws two pixels per cell: the upper in the foreground colour and the
+// lower in the background colour.
 func showBlocks(w io.Writer, m *Image, columns, rows int, env func(string) string) error {
 	small, err := shrink(m, columns, rows*2)
 	if err != nil {

@@ -14,9 +14,9 @@ import (
 	"strings"
 )
 
-// Source is a picture that has not been opened yet: a file, an address, a
-// stream, a frame of a camera. Name is what to print. Open decodes; it may be
-// called from any goroutine, for streams once only. Cancelling the context
+// Source is a picture that has not been opened yet: a file, an address, a stream, a
+// frame of a camera. Name is for messages. Open decodes the picture; it may be
+// called from any goroutine, but only once for a stream. Cancelling the context
 // ends a download and the wait for a stream, whose reader may stay blocked.
 type Source struct {
 	Name string
@@ -48,7 +48,7 @@ func ReaderSource(name string, r io.Reader) Source {
 	}}
 }
 
-// openPipe is Open for what may wait for its writer, already when it is opened.
+// openPipe is Open for files that may wait for a writer, even when they are opened.
 func openPipe(ctx context.Context, path string, opts []Option) (*Image, error) {
 	data, err := await(ctx, func() ([]byte, error) { return readFile(path, nil) })
 	return decodeNamed(path, data, err, opts)
@@ -65,8 +65,8 @@ func decodeNamed(name string, data []byte, err error, opts []Option) (*Image, er
 	return m, nil
 }
 
-// await is what read returns, or the context's error once that is done: a read
-// that waits for its writer cannot be ended.
+// await returns what read returns, or the context's error once that is done. A read
+// that waits for a writer cannot be cancelled and goes on in the background.
 func await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	type result struct {
 		data []byte
@@ -85,7 +85,7 @@ func await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	}
 }
 
-// ImageSource is a picture that is there already.
+// ImageSource is a picture that has been decoded already.
 func ImageSource(name string, m *Image) Source {
 	return Source{name, func(context.Context, ...Option) (*Image, error) { return m, m.check() }}
 }
@@ -97,24 +97,25 @@ type sourceOptions struct {
 	client    *http.Client
 }
 
-// A SourceOption changes where Sources looks.
+// A SourceOption changes how Sources finds pictures.
 type SourceOption func(*sourceOptions)
 
-// Recursive makes folders be searched with all that lies below them.
+// Recursive makes Sources search subfolders too.
 func Recursive() SourceOption { return func(o *sourceOptions) { o.recursive = true } }
 
-// Stdin is read for "-" instead of the process's standard input.
+// Stdin sets the reader for "-"; the default is the process's standard input.
 func Stdin(r io.Reader) SourceOption { return func(o *sourceOptions) { o.stdin = r } }
 
-// Client fetches addresses instead of one with this package's timeouts.
+// Client sets the HTTP client for addresses; the default is one with this package's
+// timeouts.
 func Client(c *http.Client) SourceOption { return func(o *sourceOptions) { o.client = c } }
 
-// Sources names the pictures that args stand for, one after another: a file, a
-// folder (its pictures in order of their names, by content or extension, hidden
-// ones left out), a pattern as of filepath.Match, an http or https address
-// (others are errors), or "-" for standard input. Nothing is decoded and folders
-// are read as the loop goes. What cannot be found comes as an error, with the
-// source's Name; the rest goes on.
+// Sources yields the pictures that args name: a file, a folder (its pictures in the
+// order of their names, recognised by content or extension, without hidden ones), a
+// pattern for filepath.Match, an http or https address (others are errors), or "-"
+// for standard input. Nothing is decoded, and folders are read as the loop
+// proceeds. A picture that cannot be found is yielded as an error with the source's
+// Name; the rest goes on.
 func Sources(args []string, opts ...SourceOption) iter.Seq2[Source, error] {
 	o := sourceOptions{stdin: os.Stdin}
 	for _, opt := range opts {
@@ -139,7 +140,7 @@ func Sources(args []string, opts ...SourceOption) iter.Seq2[Source, error] {
 	}
 }
 
-// each yields what one argument stands for; false means stop.
+// each yields the pictures that one argument names; false means stop.
 func (o *sourceOptions) each(arg string, yield func(Source, error) bool) bool {
 	switch {
 	case arg == "":
@@ -194,7 +195,7 @@ func (o *sourceOptions) eachMatch(pattern string, yield func(Source, error) bool
 }
 
 // eachInFolder yields the pictures of a folder. Symbolic links to files are
-// followed, links to folders are not, so that nothing goes round in circles.
+// followed, links to folders are not, so that there are no cycles.
 func (o *sourceOptions) eachInFolder(folder string, yield func(Source, error) bool) bool {
 	found, stopped := 0, false
 	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
@@ -235,7 +236,7 @@ func (o *sourceOptions) eachInFolder(folder string, yield func(Source, error) bo
 
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
-// extensions of the formats that are read.
+// extensions are those of the supported formats.
 var extensions = map[string]bool{".jpg": true, ".jpeg": true, ".jpe": true, ".jfif": true, ".png": true, ".apng": true,
 	".gif": true, ".bmp": true, ".dib": true, ".tif": true, ".tiff": true, ".webp": true, ".ico": true}
 

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// What a download may take.
+// Limits of a download.
 const (
 	connectTimeout = 15 * time.Second
 	answerTimeout  = 30 * time.Second // until the headers
@@ -21,9 +21,9 @@ const (
 	maxRedirects   = 5
 )
 
-// URLSource is a picture at an http or https address: at most 256 MiB, five
-// redirects, never from https to http, and no more than 30 seconds without a
-// byte.
+// URLSource is a picture at an http or https address. A download has at most 256
+// MiB and five redirects, never from https to http, and fails after 30 seconds
+// without a byte.
 func URLSource(address string) Source { return urlSource(address, nil) }
 
 func urlSource(address string, client *http.Client) Source {
@@ -122,7 +122,7 @@ func fetch(ctx context.Context, client *http.Client, address string) ([]byte, er
 	return data, err
 }
 
-// resetting starts a timer again with each read that gave something.
+// resetting restarts a timer with each read that returns data.
 type resetting struct {
 	r     io.Reader
 	timer *time.Timer

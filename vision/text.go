@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// shorten makes a stranger's text fit for a message: at most 80 bytes, no
-// control characters (quote it with %q).
+// shorten makes untrusted text fit for a message: at most 80 bytes, without control
+// characters (quote it with %q).
 func shorten(s string) string {
 	if len(s) > 80 {
 		s = strings.ToValidUTF8(s[:77], "") + "..."

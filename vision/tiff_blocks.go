@@ -46,8 +46,8 @@ func (f *tiffFile) checkCompression() error {
 	return broken("TIFF", "compression %d is not known", f.compression)
 }
 
-// decode writes all blocks into a picture, row by row, so that little more
-// memory is taken than the picture's.
+// decode writes all blocks into a picture row by row, so that it takes little more
+// memory than the picture.
 func (f *tiffFile) decode(o *options) (*Image, error) {
 	m := NewImage(f.width, f.height)
 	blocks := f.across() * f.down()
@@ -66,8 +66,8 @@ func (f *tiffFile) decode(o *options) (*Image, error) {
 	return m, nil
 }
 
-// paste puts a block at (x0, y0), cut to the picture. Its planes, if they are
-// apart, lie blocks from one another.
+// paste copies a block to (x0, y0), clipped to the picture. If samples are stored
+// in planes, the block's planes are blocks apart.
 func (f *tiffFile) paste(m *Image, i, blocks, x0, y0 int, background [3]byte) error {
 	planes := f.samples / f.samplesTogether()
 	readers := make([]io.Reader, planes)
@@ -125,8 +125,8 @@ func (f *tiffFile) block(n int) (io.Reader, error) {
 		if f.compression == tiffG4 {
 			kind = ccitt.Group4
 		}
-		// The reader gives 1 for white unless told to invert; TIFF's runs have 0
-		// for white whatever the photometric interpretation says.
+		// The reader returns 1 for white unless told to invert; in TIFF's runs
+		// white is 0 whatever the photometric interpretation says.
 		return ccitt.NewReader(bytes.NewReader(src), ccitt.MSB, kind, f.blockW, f.blockRows(n), &ccitt.Options{Invert: true}), nil
 	}
 	return bytes.NewReader(src), nil
@@ -172,7 +172,7 @@ func (p *packBits) Read(dst []byte) (int, error) {
 	return n, nil
 }
 
-// undoPredictor adds up horizontal differences of a row (TIFF 6.0 section 14).
+// undoPredictor sums up the horizontal differences of a row (TIFF 6.0 section 14).
 func (f *tiffFile) undoPredictor(line []byte) {
 	if f.predictor != 2 {
 		return
@@ -189,8 +189,8 @@ func (f *tiffFile) undoPredictor(line []byte) {
 	}
 }
 
-// unpack spreads a row's samples to a byte each: of 16 bits the high one, of
-// fewer than 8 the number itself.
+// unpack expands a row's samples to one byte each: the high byte of 16 bits, or the
+// value itself if it has fewer than 8.
 func (f *tiffFile) unpack(pixels, line []byte, plane int) {
 	together := f.samplesTogether()
 	high := 0 // where the high byte of 16 bits stands
@@ -247,7 +247,7 @@ func (f *tiffFile) colours(row, pixels []byte, n int, background [3]byte) {
 	}
 }
 
-// cmyk is Pillow's conversion: 255-k, less the ink's share of it.
+// cmyk is Pillow's conversion: 255-k, reduced by the ink's share of it.
 func cmyk(c, m, y, k byte) (r, g, b byte) {
 	white := 255 - uint32(k)
 	ink := func(v byte) byte {
@@ -257,15 +257,15 @@ func cmyk(c, m, y, k byte) (r, g, b byte) {
 	return ink(c), ink(m), ink(y)
 }
 
-// pasteJPEG decodes a block that is a JPEG of its own but for the tables, which
-// all blocks share (TIFF Technical Note 2).
+// pasteJPEG decodes a block that is a JPEG without tables, which all blocks share
+// (TIFF Technical Note 2).
 func (f *tiffFile) pasteJPEG(m *Image, n, x0, y0 int, o *options) error {
 	src := f.data[f.offsets[n]:][:f.counts[n]]
 	if t := f.jpegTables; len(t) >= 4 && len(src) >= 2 {
 		// SOI and tables without EOI, then the rest without SOI.
 		src = append(append(make([]byte, 0, len(t)+len(src)), t[:len(t)-2]...), src[2:]...)
 	}
-	if f.photometric == tiffRGB && len(src) >= 2 { // or the decoder would take it for YCbCr
+	if f.photometric == tiffRGB && len(src) >= 2 { // else the decoder would take it for YCbCr
 		src = append([]byte("\xff\xd8\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"), src[2:]...)
 	}
 	part := *o

@@ -24,8 +24,8 @@ func webpUpsample(m *Image, s *image.YCbCr) {
 	}
 }
 
-// webpChroma makes one row of full width from the chroma row that is nearer and
-// the one that is farther.
+// webpChroma computes one row of full width from the nearer and the farther chroma
+// row.
 func webpChroma(dst, near, far []byte) {
 	width := len(dst)
 	dst[0] = byte((3*int(near[0]) + int(far[0]) + 2) >> 2)

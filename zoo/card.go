@@ -5,11 +5,11 @@ import (
 	"path"
 )
 
-// Card is what the zoo knows of one model file: where its bytes are, how to feed
-// it, how to read it, and where all that comes from. It is one entry of the
-// catalogue, in the form that a user's own entries have too.
+// Card is what the zoo knows about one model file: where its bytes are, how to feed
+// it, how to read its outputs, and where this information comes from. It is one
+// entry of the catalogue, or of a user's own file, which has the same form.
 type Card struct {
-	Name    string   `json:"name"`              // canonical: the published file's stem, "resnet50-v1-12"
+	Name    string   `json:"name"`              // canonical: the published file's name without extension, "resnet50-v1-12"
 	Aliases []string `json:"aliases,omitempty"` // "resnet50"
 	Line    string   `json:"line,omitempty"`    // the name without opset and variant, "resnet50-v1"
 	Family  string   `json:"family,omitempty"`
@@ -17,16 +17,16 @@ type Card struct {
 	About   string   `json:"about,omitempty"` // one sentence
 	Task    string   `json:"task,omitempty"`  // "classify", "detect", "segment", ...
 
-	Opset   int    `json:"opset,omitempty"` // 0 where it is not known
-	ONNX    string `json:"onnx,omitempty"`  // the ONNX release it was made for
+	Opset   int    `json:"opset,omitempty"` // 0 if it is not known
+	ONNX    string `json:"onnx,omitempty"`  // the ONNX release it was exported with
 	Variant string `json:"variant"`         // f32, fp16, int8 or qdq
 
 	Path    string   `json:"path"` // in the published layout, with slashes
 	Bytes   int64    `json:"bytes"`
 	SHA256  string   `json:"sha256"`         // 64 hex digits
-	URLs    []string `json:"urls,omitempty"` // in the order in which they are tried
+	URLs    []string `json:"urls,omitempty"` // in the order in which to try them
 	Archive *Archive `json:"archive,omitempty"`
-	Builtin bool     `json:"builtin,omitempty"` // lies inside the binary
+	Builtin bool     `json:"builtin,omitempty"` // embedded in the binary
 
 	Inputs     []Port `json:"inputs,omitempty"`
 	Outputs    []Port `json:"outputs,omitempty"`
@@ -34,13 +34,13 @@ type Card struct {
 
 	Recipe          string          `json:"recipe,omitempty"`      // by name
 	RecipeData      json.RawMessage `json:"recipe_data,omitempty"` // or in full
-	RecipeFrom      string          `json:"recipe_from,omitempty"` // where it is documented
+	RecipeFrom      string          `json:"recipe_from,omitempty"` // where the recipe is documented
 	RecipeUncertain bool            `json:"recipe_uncertain,omitempty"`
 	RecipeRemark    string          `json:"recipe_remark,omitempty"`
 
 	Labels  string   `json:"labels,omitempty"`  // a label set by name, "coco80+background"
 	Classes []string `json:"classes,omitempty"` // or the labels themselves
-	Head    string   `json:"head,omitempty"`    // how a detector's or segmenter's outputs are read
+	Head    string   `json:"head,omitempty"`    // how to read a detector's or segmenter's outputs
 
 	TrainedOn    string `json:"trained_on,omitempty"`
 	Accuracy     string `json:"accuracy,omitempty"`
@@ -50,11 +50,11 @@ type Card struct {
 	Citation     string `json:"citation,omitempty"`
 	Remarks      string `json:"remarks,omitempty"`
 
-	source string // the user's file it was read from, or ""
+	source string // the user's file that it was read from, or ""
 }
 
-// Archive is a model together with the publisher's golden inputs and outputs, as a
-// gzipped tar file.
+// Archive is a gzipped tar file with the model and its publisher's golden inputs
+// and outputs.
 type Archive struct {
 	Path   string   `json:"path"`
 	Bytes  int64    `json:"bytes"`
@@ -66,11 +66,12 @@ type Archive struct {
 type Port struct {
 	Name  string   `json:"name"`
 	Type  string   `json:"type,omitempty"`  // "float", "uint8", "int64", ...
-	Shape []string `json:"shape,omitempty"` // numbers, and names for what is free
+	Shape []string `json:"shape,omitempty"` // numbers, or names for open dimensions
 }
 
 // File is the published file name, the last part of Path.
 func (c *Card) File() string { return path.Base(c.Path) }
 
-// FromUser reports the file in zoo.d that the card was read from, or "".
+// FromUser returns the file in zoo.d that the card was read from, or "" for a
+// published model.
 func (c *Card) FromUser() string { return c.source }

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// WriteText writes the card for people: what the model is, what goes in and comes
-// out, where it comes from, how good it is said to be, its size and licence, how to
-// cite it, and a line to try. Lines are at most some hundred characters.
+// WriteText writes the card for people: what the model is, its inputs and outputs,
+// its origin, published accuracy, size and licence, how to cite it, and a command
+// to try. Lines have at most about a hundred characters.
 func (c *Card) WriteText(w io.Writer) error {
 	t := &cardText{}
 	t.line("%s", c.Name)
@@ -99,7 +99,7 @@ func (c *Card) labelsText() string {
 	return c.Labels
 }
 
-// paperText adds the address to an arXiv number.
+// paperText appends the address to an arXiv number.
 func paperText(paper string) string {
 	number, ok := strings.CutPrefix(paper, "arXiv:")
 	if !ok {
@@ -128,7 +128,7 @@ func (c *Card) Example() string {
 	return "vision inspect " + name
 }
 
-// String is the port as "data: float [N 3 224 224]".
+// String returns the port as in "data: float [N 3 224 224]".
 func (p Port) String() string {
 	text := p.Name + ": " + p.Type
 	if len(p.Shape) > 0 {
@@ -137,7 +137,7 @@ func (p Port) String() string {
 	return text
 }
 
-// Size is a number of bytes for people: "97.8 MiB".
+// Size formats a number of bytes for people: "97.8 MiB".
 func Size(bytes int64) string {
 	if bytes < 1<<10 {
 		return fmt.Sprintf("%d B", bytes)
@@ -149,7 +149,7 @@ func Size(bytes int64) string {
 	return fmt.Sprintf("%.1f %ciB", value, "KMGT"[unit])
 }
 
-// cardText lays rows out: a heading of fixed width, then text that is broken at
+// cardText formats rows: a heading of fixed width, then text that is wrapped at
 // spaces.
 type cardText struct{ strings.Builder }
 

@@ -21,15 +21,16 @@ import (
 	"github.com/visionzoo/vision/assets/label"
 )
 
-// Catalogue is a list of cards that can be asked by name. It never changes and may
-// be shared; so may its cards, which nobody may write into.
+// Catalogue is a list of cards with an index by name. It never changes and may be
+// shared, and so may its cards, which must not be written to.
 type Catalogue struct {
 	cards []*Card
 	names map[string]*Card   // normalised name or alias → card
 	lines map[string][]*Card // normalised line → its cards
 }
 
-// Published is the catalogue inside the binary, without a user's own entries.
+// Published returns the catalogue embedded in the binary, without the user's own
+// entries.
 func Published() *Catalogue { return embedded() }
 
 var embedded = sync.OnceValue(func() *Catalogue {
@@ -61,9 +62,9 @@ func publishedText() ([]byte, error) {
 	return io.ReadAll(unpack)
 }
 
-// mayBePublished tells whether a file of so many bytes may be one of the
-// catalogue's. It looks at the catalogue's text, which takes a sixth of the time
-// that all cards take.
+// mayBePublished reports whether a file of so many bytes may be one of the
+// catalogue's. It searches the catalogue's text, which takes a sixth of the time of
+// parsing all cards.
 func mayBePublished(size int64) bool {
 	text, err := publishedText()
 	key := fmt.Appendf(nil, `"bytes":%d`, size)
@@ -85,9 +86,9 @@ var everything struct {
 	err error
 }
 
-// All is the catalogue with the user's own entries, the *.json files of
+// All returns the catalogue with the user's own entries: the *.json files of
 // vision/zoo.d in the user's configuration folder, as they were when All was first
-// called. An entry that is not sound is an error that names its file.
+// called. An invalid entry is an error that names its file.
 func All() (*Catalogue, error) {
 	everything.Do(func() {
 		everything.Catalogue, everything.err = withUserEntries(Published(), UserFolder())
@@ -95,8 +96,8 @@ func All() (*Catalogue, error) {
 	return everything.Catalogue, everything.err
 }
 
-// UserFolder is where a user's own entries lie, or "" where the system names no
-// configuration folder.
+// UserFolder returns the folder of the user's own entries, or "" if the system has
+// no configuration folder.
 func UserFolder() string {
 	config, err := os.UserConfigDir()
 	if err != nil {
@@ -105,7 +106,8 @@ func UserFolder() string {
 	return filepath.Join(config, "vision", "zoo.d")
 }
 
-// userFiles are the files with entries in a folder, none where there is no folder.
+// userFiles lists the files with entries in a folder, none if there is no such
+// folder.
 func userFiles(folder string) []string {
 	if folder == "" {
 		return nil
@@ -114,8 +116,8 @@ func userFiles(folder string) []string {
 	return files
 }
 
-// withUserEntries returns base with the entries of a folder added; a folder that
-// is not there adds none.
+// withUserEntries returns base with the entries of a folder added, if the folder
+// exists.
 func withUserEntries(base *Catalogue, folder string) (*Catalogue, error) {
 	files := userFiles(folder)
 	if len(files) == 0 {
@@ -131,7 +133,7 @@ func withUserEntries(base *Catalogue, folder string) (*Catalogue, error) {
 			err = all.add(cards...)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w; mend the file or move it away", file, err)
+			return nil, fmt.Errorf("%s: %w; correct the file or move it away", file, err)
 		}
 	}
 	return all, nil
@@ -159,7 +161,7 @@ func readUserFile(file string) ([]*Card, error) {
 	return cards, err
 }
 
-// pathless leaves the path out of an error whose caller names it.
+// pathless removes the path from an error, for callers that name it themselves.
 func pathless(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
@@ -168,10 +170,10 @@ func pathless(err error) error {
 	return err
 }
 
-// ParseCards reads cards of a user's own: a JSON array of them, or a single one,
-// in the catalogue's form. It is strict: unknown keys, names that are no names,
-// sizes that are none, digests of other than 64 hex digits, addresses that are not
-// https, paths that leave the cache are all refused.
+// ParseCards reads a user's own cards: one JSON object in the catalogue's form, or
+// an array of them. It is strict: it refuses unknown keys, invalid names, sizes
+// below 1, digests of other than 64 hex digits, addresses that are not https, and
+// paths that lead out of the cache.
 func ParseCards(data []byte) ([]*Card, error) {
 	cards, err := parseCards(data)
 	if err != nil {
@@ -188,7 +190,7 @@ func ParseCards(data []byte) ([]*Card, error) {
 func parseCards(data []byte) ([]*Card, error) {
 	trimmed := bytes.TrimSpace(data)
 	if len(trimmed) == 0 {
-		return nil, errors.New("an empty file where a model's entry is due")
+		return nil, errors.New("the file is empty; it must hold a model's entry")
 	}
 	d := json.NewDecoder(bytes.NewReader(trimmed))
 	d.DisallowUnknownFields()
@@ -204,7 +206,7 @@ func parseCards(data []byte) ([]*Card, error) {
 		return nil, errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("something follows the entry; several entries stand in [ ]")
+		return nil, errors.New("there is more after the entry; write several entries as a list in [ ]")
 	}
 	if slices.Contains(cards, nil) {
 		return nil, errors.New("an entry is null")
@@ -212,13 +214,13 @@ func parseCards(data []byte) ([]*Card, error) {
 	return cards, nil
 }
 
-// check holds a user's card to the rules of ParseCards.
+// check checks a user's card by the rules of ParseCards.
 func (c *Card) check() error {
 	switch {
 	case !isName(c.Name):
 		return errors.New("the name must be letters, digits, '-', '_', '.' and start with a letter or digit")
 	case c.Builtin:
-		return errors.New("only the model inside the binary is built in")
+		return errors.New("only the model embedded in the binary is built in")
 	case c.Bytes <= 0:
 		return fmt.Errorf("bytes is %d; give the file's size", c.Bytes)
 	case !isDigest(c.SHA256):
@@ -234,7 +236,7 @@ func (c *Card) check() error {
 	}
 	for _, alias := range append([]string{c.Line}, c.Aliases...) {
 		if alias != "" && !isName(alias) {
-			return fmt.Errorf("alias or line %s is no name", quote(alias))
+			return fmt.Errorf("alias or line %s is not a valid name", quote(alias))
 		}
 	}
 	if c.Labels != "" {
@@ -256,7 +258,7 @@ func (c *Card) check() error {
 	return c.checkWords()
 }
 
-// checkWords refuses control characters in what is printed.
+// checkWords refuses control characters in text that is printed.
 func (c *Card) checkWords() error {
 	for _, text := range []string{c.Family, c.Title, c.About, c.Task, c.ONNX, c.Recipe, c.RecipeFrom, c.RecipeRemark, c.Head,
 		c.Activation, c.TrainedOn, c.Accuracy, c.AccuracyFrom, c.Licence, c.Paper, c.Citation, c.Remarks} {
@@ -281,7 +283,8 @@ func checkURLs(urls []string) error {
 	return nil
 }
 
-// isName reports whether s can name a model, and so a folder of the cache.
+// isName reports whether s is valid as the name of a model, and so of a folder in
+// the cache.
 func isName(s string) bool {
 	if s == "" || len(s) > 100 {
 		return false
@@ -292,7 +295,7 @@ func isName(s string) bool {
 			return false
 		}
 	}
-	return !strings.HasSuffix(s, ".") && normal(s) != "" // Windows drops a last dot
+	return !strings.HasSuffix(s, ".") && normal(s) != "" // Windows drops a dot at the end
 }
 
 func isDigest(s string) bool {
@@ -300,8 +303,8 @@ func isDigest(s string) bool {
 	return err == nil && len(s) == 64 && strings.ToLower(s) == s
 }
 
-// isPublishedPath reports whether p may be joined to a mirror and its last part
-// name a file of the cache.
+// isPublishedPath reports whether p can safely be joined to a mirror, and its last
+// part be the name of a file in the cache.
 func isPublishedPath(p string) bool {
 	if p == "" || len(p) > 1000 || strings.ContainsAny(p, "\\:?#%*\"<>|") || strings.ContainsFunc(p, unicode.IsControl) {
 		return false
@@ -314,7 +317,7 @@ func isPublishedPath(p string) bool {
 	return filepath.IsLocal(filepath.FromSlash(p))
 }
 
-// add puts cards in; a name or an alias that is taken is an error.
+// add adds cards; a name or alias that is taken already is an error.
 func (c *Catalogue) add(cards ...*Card) error {
 	if c.names == nil {
 		c.names, c.lines = map[string]*Card{}, map[string][]*Card{}
@@ -336,5 +339,5 @@ func (c *Catalogue) add(cards ...*Card) error {
 	return nil
 }
 
-// Cards lists every card, in the catalogue's order.
+// Cards returns all cards in the catalogue's order.
 func (c *Catalogue) Cards() []*Card { return slices.Clone(c.cards) }

@@ -22,10 +22,10 @@ func TestUserEntries(t *testing.T) {
 	for _, c := range []struct{ name, json, err string }{
 		{"one", soundEntry, ""},
 		{"a list", "[" + soundEntry + "]\n", ""},
-		{"nothing", "", "an empty file"},
+		{"nothing", "", "the file is empty"},
 		{"no JSON", "name: mynet", "invalid character"},
 		{"unknown key", edit(`"licence"`, `"license"`), `unknown field "license"`},
-		{"two without brackets", soundEntry + soundEntry, "something follows the entry"},
+		{"two without brackets", soundEntry + soundEntry, "there is more after the entry"},
 		{"null", "[null]", "null"},
 		{"short digest", edit(zeros, zeros[1:]), "64 hex digits"},
 		{"upper case digest", edit(zeros, "A"+zeros[1:]), "64 hex digits"},
@@ -52,7 +52,7 @@ func TestUserEntries(t *testing.T) {
 		{"unknown variant", edit(`"f32"`, `"f64"`), "it must be f32"},
 		{"a taken name", edit(`"mynet"`, `"ResNet50"`), `belongs to "resnet50-v1-12"`},
 		{"a taken alias", edit(`"mine"`, `"vgg_16"`), `belongs to "vgg16-12"`},
-		{"built in", edit(`"bytes"`, `"builtin":true,"bytes"`), "only the model inside the binary"},
+		{"built in", edit(`"bytes"`, `"builtin":true,"bytes"`), "only the model embedded in the binary"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

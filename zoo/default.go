@@ -2,9 +2,9 @@ package zoo
 
 import "fmt"
 
-// DefaultClassifier is the card that classification uses where nobody names a
-// model: of the cached classifiers of ImageNet's thousand classes the one with the
-// best published accuracy (the smaller of two equal ones), else the built-in one.
+// DefaultClassifier returns the classifier to use if none is named: of the cached
+// classifiers of ImageNet's thousand classes the one with the best published
+// accuracy (the smaller of two equal ones), else the built-in one.
 func DefaultClassifier(opts ...Option) (*Card, error) {
 	all, err := All()
 	if err != nil {
@@ -35,7 +35,7 @@ func DefaultClassifier(opts ...Option) (*Card, error) {
 	return best, nil
 }
 
-// top1 is the published accuracy of a classifier in per cent, 0 where none is.
+// top1 is the published accuracy of a classifier in per cent, 0 if there is none.
 func (c *Card) top1() float64 {
 	var percent float64
 	if n, _ := fmt.Sscanf(c.Accuracy, "top1 %f", &percent); n != 1 {

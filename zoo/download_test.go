@@ -120,7 +120,7 @@ func TestServers(t *testing.T) {
 			}
 		}), 1, "gives more than the 300000 bytes"},
 		{"one byte less, said so", always(func(w http.ResponseWriter, r *http.Request) { good(w, r, data[:299_999]) }), 1, "has 299999 bytes, must have 300000"},
-		{"one byte less, unsaid", always(func(w http.ResponseWriter, r *http.Request) { chunked(w, data[:299_999]) }), 0, "broke off after 299999 of 300000 bytes"},
+		{"one byte less, unsaid", always(func(w http.ResponseWriter, r *http.Request) { chunked(w, data[:299_999]) }), 0, "ended after 299999 of 300000 bytes"},
 		{"a flipped bit", always(func(w http.ResponseWriter, r *http.Request) { good(w, r, flipped) }), 1,
 			"sha256 is " + hexSum(flipped) + ", must be " + hexSum(data)},
 		{"a flipped bit in a part, then right", func(w http.ResponseWriter, r *http.Request, n int) {
@@ -155,7 +155,7 @@ func TestServers(t *testing.T) {
 			w.Header().Set("Content-Encoding", "br")
 			w.(http.Flusher).Flush()
 			w.Write(data)
-		}), 1, "sends the file packed, unasked: br"},
+		}), 1, "sends the file compressed, which was not requested: br"},
 		{"headers without end", always(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Long", strings.Repeat("x", 1<<20))
 			good(w, r, data)
@@ -189,7 +189,7 @@ func TestServers(t *testing.T) {
 			if want := errors.Is(err, ErrDigest); want != strings.Contains(c.err, "sha256 is") {
 				t.Errorf("ErrDigest: %v", want)
 			}
-			if left := files(t, cfg.home); len(left) > 0 && !strings.Contains(c.err, "broke off") && !strings.Contains(c.err, "a range without") {
+			if left := files(t, cfg.home); len(left) > 0 && !strings.Contains(c.err, "ended after") && !strings.Contains(c.err, "a range without") {
 				t.Errorf("left in the cache: %v", left)
 			}
 		})
@@ -515,7 +515,7 @@ func TestDiskFull(t *testing.T) {
 	}))
 	card := testCard(data, s.URL+"/f", s.URL+"/g")
 	_, err := pull(c, card)
-	if err == nil || !strings.Contains(err.Error(), "the disk is full; what is there stays in ") {
+	if err == nil || !strings.Contains(err.Error(), "the disk is full; what has been downloaded stays in ") {
 		t.Fatalf("error %v", err)
 	}
 	if len(s.requests("/g")) != 0 {

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// What callers decide on. The errors that wrap these say more.
+// Errors that callers may test for with errors.Is. The errors that wrap these say
+// more.
 var (
 	ErrNotInZoo = errors.New("not in the zoo")                       // no model has that name
 	ErrOffline  = errors.New("the network is switched off")          // but a file has to be fetched
@@ -16,11 +17,11 @@ var (
 	ErrBusy     = errors.New("another process is using it")          // the model's lock is taken
 )
 
-// NotInZooError says that no model has the name, and which names are near.
+// NotInZooError says that no model has the name, and suggests similar ones.
 type NotInZooError struct {
 	Name string
 	Near []string // at most three
-	Why  string   // what is missing, where the network itself is known
+	Why  string   // what is missing, if the network is known but not this opset or variant
 }
 
 func (e *NotInZooError) Error() string {
@@ -36,7 +37,7 @@ func (e *NotInZooError) Error() string {
 	return b.String()
 }
 
-// Is reports true for ErrNotInZoo.
+// Is makes errors.Is report true for ErrNotInZoo.
 func (e *NotInZooError) Is(target error) bool { return target == ErrNotInZoo }
 
 // Attempt is one address that was tried, and what it answered.
@@ -45,15 +46,16 @@ type Attempt struct {
 	Answer  string
 }
 
-// FetchError says that no source gave the file: each address with its answer, the
-// file's size and digest, and where to put it by hand.
+// FetchError says that no source gave the file. It lists each address with its
+// answer, the file's size and digest, and where to put a file that was fetched by
+// hand.
 type FetchError struct {
 	Name     string // the model's
 	File     string
 	Bytes    int64
 	SHA256   string
-	Target   string    // the path that a file fetched by hand belongs under
-	Attempts []Attempt // in their order, and Target where another file lies there
+	Target   string    // the path for a file that was fetched by hand
+	Attempts []Attempt // in order; Target is among them if another file lies there
 	Err      error     // ErrNotFound, ErrOffline or ErrDigest
 }
 
@@ -75,8 +77,8 @@ func (e *FetchError) Error() string {
 
 func (e *FetchError) Unwrap() error { return e.Err }
 
-// quote shows a name that a stranger chose: control characters escaped, at most
-// 80 characters.
+// quote quotes an untrusted name: control characters are escaped, and at most 80
+// characters are shown.
 func quote(s string) string {
 	if r := []rune(s); len(r) > 80 {
 		s = string(r[:79]) + "…"

@@ -11,21 +11,21 @@ import (
 	"time"
 )
 
-// fetcher brings one blob into one folder. The caller holds the model's lock.
+// fetcher downloads one blob into one folder. The caller holds the model's lock.
 type fetcher struct {
 	*config
 	blob     blob
 	root     *os.Root
 	report   func(Progress)
 	attempts []Attempt
-	wrong    bool // a whole file came whose digest was another
+	wrong    bool // a complete file came with another digest
 }
 
-// What an attempt may end in, beside success and the errors of this machine.
+// How an attempt may end, other than with success or an error of this machine.
 type (
-	// moveOn: this address will not give the file.
+	// moveOn: this address does not have the file.
 	moveOn struct{ answer string }
-	// tryAgain: it may, after a while.
+	// tryAgain: it may have it after a while.
 	tryAgain struct {
 		answer string
 		after  time.Duration // asked for by the server, or 0
@@ -35,8 +35,8 @@ type (
 func (e moveOn) Error() string   { return e.answer }
 func (e tryAgain) Error() string { return e.answer }
 
-// run asks each source in turn until one gave the right file, and says which. The
-// error is a FetchError, the context's, or one of this machine.
+// run tries each source in turn until one gives the right file, and returns which.
+// The error is a FetchError, the context's, or one of this machine.
 func (f *fetcher) run(ctx context.Context, targetPath string) (string, error) {
 	sources, err := f.sources(f.blob)
 	if err != nil {
@@ -54,7 +54,7 @@ func (f *fetcher) run(ctx context.Context, targetPath string) (string, error) {
 			return "", err
 		}
 	}
-	if info, err := f.root.Lstat(f.blob.file()); err == nil { // put there by hand, perhaps
+	if info, err := f.root.Lstat(f.blob.file()); err == nil { // perhaps put there by hand
 		f.attempts = append(f.attempts, Attempt{targetPath, fmt.Sprintf("another file lies there, of %d bytes", info.Size())})
 	}
 	failed := &FetchError{Name: f.blob.name, File: f.blob.file(), Bytes: f.blob.bytes, SHA256: f.blob.sha256,
@@ -68,7 +68,7 @@ func (f *fetcher) run(ctx context.Context, targetPath string) (string, error) {
 	return "", failed
 }
 
-// from gets the blob from one source, again and again as long as that makes sense.
+// from downloads the blob from one source, with retries as long as they make sense.
 func (f *fetcher) from(ctx context.Context, s source) error {
 	p, err := openPart(f.root, f.blob.file())
 	if err != nil {
@@ -88,9 +88,9 @@ func (f *fetcher) from(ctx context.Context, s source) error {
 	return f.settle(ctx, s, p)
 }
 
-// settle accepts a part that is complete. One whose digest is wrong goes; where it
-// had been begun by another call or another address, this address gets one chance
-// to give the file whole.
+// settle accepts a complete part. If its digest is wrong, it is deleted; if it was
+// begun by an earlier call or from another address, this address gets one chance to
+// give the whole file.
 func (f *fetcher) settle(ctx context.Context, s source, p *part) error {
 	wrong, err := p.accept(ctx, f.blob, f.report)
 	if err != nil || wrong == "" {
@@ -115,7 +115,7 @@ func (f *fetcher) settle(ctx context.Context, s source, p *part) error {
 	return moveOn{fmt.Sprintf("sha256 is %s, must be %s", wrong, f.blob.sha256)}
 }
 
-// fill brings the part to its full length.
+// fill downloads until the part has its full length.
 func (f *fetcher) fill(ctx context.Context, s source, p *part) error {
 	if p.size > f.blob.bytes {
 		if err := p.restart(); err != nil {
@@ -135,7 +135,7 @@ func (f *fetcher) fill(ctx context.Context, s source, p *part) error {
 			}
 			continue
 		}
-		if p.size-before > f.blob.bytes/64 { // a bad line that moves is better than none
+		if p.size-before > f.blob.bytes/64 { // a bad connection that makes progress is better than none
 			failures = 0
 		}
 		if failures++; failures > f.limits.retries {
@@ -149,7 +149,7 @@ func (f *fetcher) fill(ctx context.Context, s source, p *part) error {
 }
 
 // wait sleeps before a retry: as long as the server asked for, else twice as long
-// each time, with some chance in it.
+// each time, with some randomness.
 func (f *fetcher) wait(ctx context.Context, failures int, e tryAgain) error {
 	if e.after > f.limits.maxWait {
 		return moveOn{fmt.Sprintf("%s, and asks to wait %s", e.answer, e.after.Round(time.Second))}
@@ -176,7 +176,7 @@ func (f *fetcher) attempt(ctx context.Context, s source, p *part) error {
 	return f.download(ctx, s, p)
 }
 
-// copyFile copies from a mirror's folder, from the beginning.
+// copyFile copies the whole file from a mirror's folder.
 func (f *fetcher) copyFile(ctx context.Context, s source, p *part) error {
 	info, err := os.Stat(s.file)
 	if err != nil {
@@ -207,7 +207,7 @@ func (f *fetcher) copyFile(ctx context.Context, s source, p *part) error {
 	return f.receive(ctx, s, p, in, func() {})
 }
 
-// sizeAnswer says what a file of another size is.
+// sizeAnswer describes a file whose size is wrong.
 func (f *fetcher) sizeAnswer(head []byte, size int64) string {
 	if what := recognise(head, f.blob.file()); what != "" {
 		return what
@@ -215,8 +215,8 @@ func (f *fetcher) sizeAnswer(head []byte, size int64) string {
 	return fmt.Sprintf("has %d bytes, must have %d", size, f.blob.bytes)
 }
 
-// receive appends what r gives to the part, up to the blob's length and not one
-// byte more. alive is called whenever something came.
+// receive appends the data of r to the part, up to the blob's length and not one
+// byte more. alive is called whenever data arrives.
 func (f *fetcher) receive(ctx context.Context, s source, p *part, r io.Reader, alive func()) error {
 	resumed := p.size
 	buf := make([]byte, 256<<10)
@@ -252,13 +252,13 @@ func (f *fetcher) receive(ctx context.Context, s source, p *part, r io.Reader, a
 		}
 	}
 	if p.size < f.blob.bytes {
-		return tryAgain{answer: fmt.Sprintf("broke off after %d of %d bytes", p.size, f.blob.bytes)}
+		return tryAgain{answer: fmt.Sprintf("ended after %d of %d bytes", p.size, f.blob.bytes)}
 	}
 	return nil
 }
 
 // keep appends data to the part, unless that makes it longer than the blob: then
-// all of it is worth nothing.
+// the whole part is discarded.
 func (f *fetcher) keep(s source, p *part, data []byte, resumed int64) error {
 	if int64(len(data)) > f.blob.bytes-p.size {
 		if err := p.restart(); err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// guessRecipe says how an unknown network probably wants its picture, from its
-// inputs and outputs alone, and why. The rules go from the special to the general;
-// the last is the most widespread, ImageNet's mean and deviation.
+// guessRecipe guesses from its inputs and outputs how an unknown network wants its
+// picture, and says why. The rules go from the specific to the general; the last is
+// the most common recipe, ImageNet's mean and deviation.
 func guessRecipe(p pictureInput, inputs, outputs []engine.Info) (name, why string) {
 	names := make([]string, len(outputs))
 	for i, o := range outputs {
@@ -59,8 +59,9 @@ func guessRecipe(p pictureInput, inputs, outputs []engine.Info) (name, why strin
 	return "imagenet", "the most common recipe for three channels"
 }
 
-// guessGrid recognises the one output of the YOLO family by its number of cells:
-// YOLOX gives one row a cell of three grids, YOLOv5 three, YOLOv8 one column.
+// guessGrid recognises networks of the YOLO family with one output by its number of
+// cells: YOLOX has one row for each cell of three grids, YOLOv5 three rows, YOLOv8
+// one column.
 func guessGrid(p pictureInput, outputs []engine.Info) (name, why string) {
 	if len(outputs) == 0 || outputs[0].Shape.Rank() != 3 || p.height == 0 || p.width == 0 {
 		return "", ""
@@ -79,8 +80,8 @@ func guessGrid(p pictureInput, outputs []engine.Info) (name, why string) {
 	return "", ""
 }
 
-// isVector reports whether an output is one row of numbers a picture, the width of
-// which is its last dimension that is not 1.
+// isVector reports whether an output is one vector per picture: it has exactly one
+// dimension other than 1 after the first.
 func isVector(o engine.Info) bool {
 	wide := 0
 	for i, d := range o.Shape.Dims {
@@ -91,8 +92,8 @@ func isVector(o engine.Info) bool {
 	return o.Shape.Rank() >= 2 && wide == 1
 }
 
-// width is the number of classes that an output gives for a picture, 0 where it is
-// not known.
+// width is the number of classes of an output that is a vector per picture, 0 if it
+// is not known.
 func width(o engine.Info) int {
 	if !isVector(o) {
 		return 0
@@ -106,7 +107,7 @@ func width(o engine.Info) int {
 }
 
 // guessLabels finds the labels of an unknown network: in its own metadata, else by
-// the number of classes, where that says enough. It is nil where it does not.
+// the number of classes if that is conclusive. It returns nil if it is not.
 func guessLabels(recipe string, outputs []engine.Info, metadata map[string]string) *label.Set {
 	for _, key := range []string{"labels", "names", "classes"} {
 		if names := listedNames(metadata[key]); len(names) > 1 {
@@ -145,8 +146,8 @@ func guessLabels(recipe string, outputs []engine.Info, metadata map[string]strin
 	return s
 }
 
-// gives80 reports whether an output has 80 classes' scores, alone or behind a box
-// of 4 or of 4 and an objectness.
+// gives80 reports whether an output has the scores of 80 classes, alone, after the
+// 4 numbers of a box, or after those and an objectness.
 func gives80(o engine.Info) bool {
 	return slices.ContainsFunc(o.Shape.Dims, func(d ir.Dim) bool { return d.N == 80 || d.N == 84 || d.N == 85 })
 }
@@ -154,8 +155,9 @@ func gives80(o engine.Info) bool {
 // maxNames bounds the labels in a model's metadata.
 const maxNames = 100_000
 
-// listedNames reads labels as exporters write them into a model: one a line, parted
-// by commas, as a JSON list, or as a Python dictionary {0: 'person', 1: 'car'}.
+// listedNames reads labels as exporters write them into a model: one per line,
+// separated by commas, as a JSON list, or as a Python dictionary {0: 'person', 1:
+// 'car'}.
 func listedNames(text string) []string {
 	text = strings.TrimSpace(text)
 	if len(text) > 4<<20 || text == "" {
@@ -186,7 +188,7 @@ func listedNames(text string) []string {
 	return names
 }
 
-// splitQuoted splits at a separator that stands outside of quotation marks.
+// splitQuoted splits at separators outside quotation marks.
 func splitQuoted(text string, separator byte) (items []string) {
 	from, quoted := 0, byte(0)
 	for i := 0; i < len(text); i++ {
@@ -204,7 +206,7 @@ func splitQuoted(text string, separator byte) (items []string) {
 	return append(items, text[from:])
 }
 
-// recipeOf makes the recipe that a card names or holds.
+// recipeOf returns the recipe that a card names or holds.
 func (c *Card) recipeOf() (r vision.Recipe, known bool, err error) {
 	switch {
 	case len(c.RecipeData) > 0:
@@ -217,7 +219,7 @@ func (c *Card) recipeOf() (r vision.Recipe, known bool, err error) {
 	return r, true, err
 }
 
-// LabelSet is the card's label set, nil where it has none.
+// LabelSet returns the card's label set, nil if it has none.
 func (c *Card) LabelSet() (*label.Set, error) {
 	if len(c.Classes) > 0 {
 		return label.New(c.Name, c.Classes...), nil

@@ -19,8 +19,8 @@ import (
 
 const maxRedirects = 5
 
-// transport is shared by all downloads. Nothing is unpacked in transit, proxies
-// are those of the environment, and headers are bounded.
+// transport is shared by all downloads. Compression is disabled, proxies are taken
+// from the environment, and the size of headers is bounded.
 var transport = sync.OnceValue(func() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -37,7 +37,7 @@ var transport = sync.OnceValue(func() *http.Transport {
 
 var errStalled = errors.New("stalled")
 
-// download asks one address for what is missing of the part.
+// download requests the rest of the part from one address.
 func (f *fetcher) download(ctx context.Context, s source, p *part) error {
 	quick, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -67,7 +67,7 @@ func (f *fetcher) download(ctx context.Context, s source, p *part) error {
 	return f.explain(ctx, quick, err)
 }
 
-// explain turns an error of the network into what to do next.
+// explain converts an error of the network to what to do next.
 func (f *fetcher) explain(ctx, quick context.Context, err error) error {
 	var next moveOn
 	var again tryAgain
@@ -99,8 +99,8 @@ func (f *fetcher) explain(ctx, quick context.Context, err error) error {
 	return tryAgain{answer: "connection broken: " + oneLine(err)}
 }
 
-// oneLine is an error's last cause: what net/http puts around it repeats the
-// address, which may hold a secret.
+// oneLine is an error's innermost cause: the errors that net/http wraps around it
+// repeat the address, which may hold a secret.
 func oneLine(err error) string {
 	var u *url.Error
 	for errors.As(err, &u) {
@@ -109,9 +109,9 @@ func oneLine(err error) string {
 	return excerpt([]byte(err.Error()))
 }
 
-// checkRedirect allows at most five, never to another scheme than https (http on
-// this machine only from http on this machine). What Hugging Face says of the
-// file with its first answer is held against what is known.
+// checkRedirect allows at most five redirects, and only to https (to http on this
+// machine only from http on this machine). The size and digest that Hugging Face
+// sends with a redirect are compared with the known ones.
 func (f *fetcher) checkRedirect(next *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return moveOn{fmt.Sprintf("redirects more than %d times", maxRedirects)}
@@ -139,7 +139,7 @@ func (f *fetcher) checkLinked(h http.Header) error {
 	return nil
 }
 
-// answer reads what a server said.
+// answer reads a server's response.
 func (f *fetcher) answer(ctx context.Context, s source, p *part, r *http.Response, alive func()) error {
 	switch {
 	case r.StatusCode == http.StatusOK:
@@ -147,8 +147,8 @@ func (f *fetcher) answer(ctx context.Context, s source, p *part, r *http.Respons
 	case r.StatusCode == http.StatusPartialContent:
 		return f.rest(ctx, s, p, r, alive)
 	case r.StatusCode == http.StatusRequestedRangeNotSatisfiable && p.size > 0:
-		// The part is shorter than the file should be, so the server's file is
-		// another, or it miscounts: begin again.
+		// The part is shorter than the file should be, so the server has another
+		// file or miscounts: begin again.
 		if err := p.restart(); err != nil {
 			return err
 		}
@@ -156,8 +156,8 @@ func (f *fetcher) answer(ctx context.Context, s source, p *part, r *http.Respons
 	case r.StatusCode == http.StatusTooManyRequests || r.StatusCode == http.StatusRequestTimeout || r.StatusCode >= 500:
 		return tryAgain{answer: statusLine(r), after: retryAfter(r.Header.Get("Retry-After"), time.Now())}
 	case r.StatusCode == http.StatusForbidden && r.Request.Response != nil:
-		// The signed, short-lived address that a content network gave has run out:
-		// the first address gives a new one.
+		// The signed address of a content network has expired: the first address
+		// gives a new one.
 		return tryAgain{answer: statusLine(r)}
 	}
 	return moveOn{statusLine(r)}
@@ -174,7 +174,7 @@ func statusLine(r *http.Response) string {
 	return line
 }
 
-// retryAfter reads the header's seconds or date; 0 where there is none.
+// retryAfter reads the seconds or the date in the header; 0 if there is none.
 func retryAfter(value string, now time.Time) time.Duration {
 	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 {
 		return time.Duration(min(seconds, 1<<30)) * time.Second
@@ -185,7 +185,7 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// whole takes a file from its first byte, whatever there was of it.
+// whole receives a file from its first byte and discards the old part.
 func (f *fetcher) whole(ctx context.Context, s source, p *part, r *http.Response, alive func()) error {
 	if r.ContentLength >= 0 && r.ContentLength != f.blob.bytes {
 		head := make([]byte, sniffLength)
@@ -193,7 +193,7 @@ func (f *fetcher) whole(ctx context.Context, s source, p *part, r *http.Response
 		return moveOn{f.sizeAnswer(head[:n], r.ContentLength)}
 	}
 	if r.Header.Get("Content-Encoding") != "" && r.Header.Get("Content-Encoding") != "identity" {
-		return moveOn{"sends the file packed, unasked: " + excerpt([]byte(r.Header.Get("Content-Encoding")))}
+		return moveOn{"sends the file compressed, which was not requested: " + excerpt([]byte(r.Header.Get("Content-Encoding")))}
 	}
 	if err := p.restart(); err != nil {
 		return err
@@ -204,7 +204,7 @@ func (f *fetcher) whole(ctx context.Context, s source, p *part, r *http.Response
 	return f.receive(ctx, s, p, r.Body, alive)
 }
 
-// rest takes what is missing, where the server gives just that.
+// rest receives what is missing, if the server sends exactly that.
 func (f *fetcher) rest(ctx context.Context, s source, p *part, r *http.Response, alive func()) error {
 	var first, last, total int64
 	given := r.Header.Get("Content-Range")
@@ -215,7 +215,7 @@ func (f *fetcher) rest(ctx context.Context, s source, p *part, r *http.Response,
 		total = f.blob.bytes
 	}
 	if total != f.blob.bytes {
-		if p.origin().Address == s.String() { // then the part is of that other file
+		if p.origin().Address == s.String() { // then the part belongs to that other file
 			if err := p.restart(); err != nil {
 				return err
 			}
@@ -241,7 +241,7 @@ func (f *fetcher) rest(ctx context.Context, s source, p *part, r *http.Response,
 	return f.receive(ctx, s, p, r.Body, alive)
 }
 
-// strongETag is the answer's ETag where it is one that If-Range may use.
+// strongETag is the response's ETag if it is strong, as If-Range requires, else "".
 func strongETag(h http.Header) string {
 	tag := h.Get("ETag")
 	if len(tag) < 2 || len(tag) > 200 || tag[0] != '"' || strings.ContainsFunc(tag, unicode.IsControl) {

@@ -9,12 +9,12 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// pictureInput is the input of a network that takes the picture.
+// pictureInput describes the input of a network that takes the picture.
 type pictureInput struct {
 	name                    string
 	dtype                   tensor.DType
 	layout                  string // as recipes spell it
-	channels, height, width int    // 0 where any will do
+	channels, height, width int    // 0 if it accepts any
 }
 
 func (p pictureInput) String() string {
@@ -31,8 +31,8 @@ func (p pictureInput) String() string {
 	return fmt.Sprintf("%s, %s, %s, %s x %s", p.dtype, p.layout, channels, size(p.height), size(p.width))
 }
 
-// findPicture picks the first input that can be a picture: three or four
-// dimensions, of which the first or the last but the batch are 1 or 3 channels.
+// findPicture returns the first input that can be a picture: it has three or four
+// dimensions, and apart from the batch the first or the last is 1 or 3 channels.
 func findPicture(inputs []engine.Info) (pictureInput, bool) {
 	for _, in := range inputs {
 		if !slices.Contains([]tensor.DType{tensor.Float32, tensor.Float16, tensor.Uint8, tensor.Int8}, in.DType) {
@@ -68,12 +68,11 @@ func asPicture(dims []int) (pictureInput, bool) {
 	return pictureInput{}, false
 }
 
-// fit adapts a recipe to what an input says of itself: layout, float16, and a size
-// that the network fixes.
+// fit adapts a recipe to an input's declared layout, float type and fixed size.
 func (p pictureInput) fit(r vision.Recipe) vision.Recipe {
 	encoder, err := vision.NewEncoder(r)
 	if err != nil {
-		return r // whoever makes the encoder says why
+		return r // making the encoder for use reports the error
 	}
 	full := encoder.Recipe()
 	if full.Layout != p.layout {
@@ -99,7 +98,7 @@ func (p pictureInput) fit(r vision.Recipe) vision.Recipe {
 	return r
 }
 
-// takes checks that what a recipe gives is what the input takes.
+// takes checks that the encoder's tensors fit the input.
 func (p pictureInput) takes(e *vision.Encoder) error {
 	r := e.Recipe()
 	given := 3

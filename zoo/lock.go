@@ -13,16 +13,16 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lockPoll is how often a process that waits looks again: well under the 50 ms in
+// lockPoll is how often a waiting process tries again: well under the 50 ms within
 // which a cancelled call returns.
 const lockPoll = 20 * time.Millisecond
 
-// lock is the right to write into one model's folder. Its file lies in home/locks
-// and is there only while it is held.
+// lock is the right to write to one model's folder. Its file lies in home/locks and
+// exists only while it is held.
 type lock struct{ file *flock.Flock }
 
-// takeLock waits for the lock, calling waiting now and then. Where the system has
-// no locks the caller is alone.
+// takeLock waits for the lock and calls waiting from time to time. On a system
+// without locks it does nothing.
 func takeLock(ctx context.Context, home string, c *Card, waiting func()) (*lock, error) {
 	dir := filepath.Join(home, "locks")
 	for _, d := range []string{home, dir} {
@@ -57,7 +57,7 @@ func takeLock(ctx context.Context, home string, c *Card, waiting func()) (*lock,
 	}
 }
 
-// current reports whether the locked file still is the one that others would open.
+// current reports whether the locked file is still the one that others would open.
 func current(file *flock.Flock) bool {
 	held, err := file.Stat()
 	if err != nil {
@@ -67,9 +67,9 @@ func current(file *flock.Flock) bool {
 	return err == nil && os.SameFile(held, named)
 }
 
-// release removes the file before it gives the lock up, so that whoever waited on
-// it sees that it is not the current one. Windows removes no open file: there it is
-// tried afterwards and fails while another has it.
+// release removes the file before it unlocks it, so that a process that waited for
+// it sees that it is no longer current. Windows cannot remove an open file: there
+// removal comes afterwards, and fails while another process has the file open.
 func (l *lock) release() {
 	if l.file == nil {
 		return

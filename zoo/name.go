@@ -10,18 +10,19 @@ import (
 	"github.com/visionzoo/vision/internal/nearest"
 )
 
-// normal is how names are compared: in lower case, without '-', '_' and '.'.
+// normal is the form in which names are compared: in lower case, without '-', '_'
+// and '.'.
 func normal(name string) string { return punctuation.Replace(strings.ToLower(name)) }
 
 var punctuation = strings.NewReplacer("-", "", "_", "", ".", "")
 
-// variants are the suffixes that pick one.
+// variants are the suffixes that select a variant.
 var variants = []string{"f32", "fp16", "int8", "qdq"}
 
-// Find returns the card that a name means: a canonical name, an alias ("resnet50"
-// is the newest f32 file of its line), a line or alias with an opset behind '@'
-// ("resnet50@7") or with a variant behind '-' ("resnet50-int8"), or both. Case, '-',
-// '_' and '.' do not matter. No match is a NotInZooError.
+// Find returns the card for a name: a canonical name, an alias ("resnet50" is the
+// newest f32 file of its line), or a line or alias followed by '@' and an opset
+// ("resnet50@7"), by '-' and a variant ("resnet50-int8"), or both. Case, '-', '_'
+// and '.' do not matter. If nothing matches, the error is a NotInZooError.
 func (c *Catalogue) Find(name string) (*Card, error) {
 	base, opset, err := cutOpset(name)
 	if err != nil {
@@ -44,7 +45,7 @@ func (c *Catalogue) Find(name string) (*Card, error) {
 	return nil, &NotInZooError{Name: name, Why: missing(lines[0], variant, opset), Near: nearInLine(lines[0])}
 }
 
-// cutOpset parts "resnet50@7" and "resnet50@7-int8" from their opset; 0 is none.
+// cutOpset splits the opset off "resnet50@7" and "resnet50@7-int8"; 0 means none.
 func cutOpset(name string) (base string, opset int, err error) {
 	base, rest, found := strings.Cut(name, "@")
 	if !found {
@@ -56,13 +57,13 @@ func cutOpset(name string) (base string, opset int, err error) {
 	}
 	opset, err = strconv.Atoi(digits)
 	if err != nil || opset < 1 {
-		return base, 0, fmt.Errorf("%s is no opset version", quote(digits))
+		return base, 0, fmt.Errorf("%s is not an opset version", quote(digits))
 	}
 	return base, opset, nil
 }
 
-// linesOf finds the lines that base may mean, and the variant that is asked for:
-// the line of the model with that name first, then the line of that name
+// linesOf finds the lines that base may mean, and the variant asked for: first the
+// line of the model with that name or alias, then the line of that name
 // ("shufflenet" is an alias of v2, and the line of v1).
 func (c *Catalogue) linesOf(base string) (lines [][]*Card, variant string) {
 	key := normal(base)
@@ -91,7 +92,7 @@ func (c *Catalogue) linesByKey(key string) (lines [][]*Card) {
 	return lines
 }
 
-// newest picks the card with the variant and, where it is not 0, the opset; of
+// newest returns the card with the variant and, unless it is 0, the opset; of
 // several the one with the highest opset.
 func newest(cards []*Card, variant string, opset int) *Card {
 	var best *Card
@@ -103,7 +104,7 @@ func newest(cards []*Card, variant string, opset int) *Card {
 	return best
 }
 
-// byAge orders a line: f32 before the others, the newest opset first.
+// byAge sorts a line: f32 before other variants, and the newest opset first.
 func byAge(line []*Card) []*Card {
 	return slices.SortedStableFunc(slices.Values(line), func(a, b *Card) int {
 		return cmp.Or(cmp.Compare(slices.Index(variants, a.Variant), slices.Index(variants, b.Variant)), cmp.Compare(b.Opset, a.Opset))
@@ -130,8 +131,8 @@ func nearInLine(line []*Card) []string {
 	return names[:min(3, len(names))]
 }
 
-// Near returns the three names that are nearest to one that is none, the nearest
-// first, at most one of each line; none where nothing is near.
+// Near returns up to three names that are similar to an unknown one, the most
+// similar first, at most one of each line.
 func (c *Catalogue) Near(name string) []string {
 	key := normal(name)
 	if key == "" {
@@ -170,10 +171,10 @@ func (c *Catalogue) Near(name string) []string {
 	return names
 }
 
-// Search returns the cards in which every word occurs: in name, aliases, family,
+// Search returns the cards that contain all words, in their name, aliases, family,
 // title, task, description, label set, licence or training set. Case does not
-// matter; no words find every card. Those come first whose name, family or task
-// has them all.
+// matter; without words it returns all cards. Cards whose name, family or task
+// contains all words come first.
 func (c *Catalogue) Search(words ...string) []*Card {
 	var first, rest []*Card
 	for _, card := range c.cards {
@@ -189,8 +190,8 @@ func (c *Catalogue) Search(words ...string) []*Card {
 	return append(first, rest...)
 }
 
-// hasAll reports whether every word occurs in a text, as it is or without the
-// punctuation of names.
+// hasAll reports whether a text contains all words, with or without the punctuation
+// of names.
 func hasAll(text string, words []string) bool {
 	text = strings.ToLower(text)
 	flat := normal(text)

@@ -9,15 +9,16 @@ import (
 // Option changes how a model is found, fetched or opened.
 type Option func(*config)
 
-// config is what the options say; the environment fills in the rest.
+// config holds the options, completed from the environment.
 type config struct {
 	home string
-	// homeless is why there is no home. Only what is kept there needs one: the
-	// built-in model and files of the caller's own do not.
+	// homeless is the reason why there is no home. The built-in model and files of
+	// the caller's own do not need one.
 	homeless error
 	mirror   string
 	offline  bool
-	// withoutCatalogue leaves the catalogue's addresses out: the mirror alone counts.
+	// withoutCatalogue leaves out the catalogue's addresses: only the mirror is
+	// used.
 	withoutCatalogue bool
 	progress         func(Progress)
 	notice           func(string)
@@ -27,10 +28,10 @@ type config struct {
 
 // limits are the downloader's patience.
 type limits struct {
-	stall   time.Duration // no byte for so long breaks the connection off
+	stall   time.Duration // without data for so long, the connection is closed
 	backoff time.Duration // before the first retry; doubles
-	retries int           // of one address without progress
-	maxWait time.Duration // a longer Retry-After means: next address
+	retries int           // at one address without progress
+	maxWait time.Duration // a longer Retry-After moves on to the next address
 	every   time.Duration // between two reports of progress
 	write   func(*os.File, []byte) (int, error)
 }
@@ -40,53 +41,56 @@ func defaultLimits() limits {
 		every: 100 * time.Millisecond, write: (*os.File).Write}
 }
 
-// WithHome sets the zoo's folder, in place of $VISION_HOME and the user's cache
-// folder.
+// WithHome sets the zoo's folder. The default is $VISION_HOME, else vision in the
+// user's cache folder.
 func WithHome(dir string) Option { return func(c *config) { c.home = dir } }
 
-// WithMirror sets where files are looked for first, in place of
-// $VISION_ZOO_MIRROR: a folder, file://, https://, or http:// on this machine, in
-// the published layout. A folder is looked in alone; the catalogue's addresses are
-// not asked then.
+// WithMirror sets where to look for files first: a folder, file://, https://, or
+// http:// on this machine, in the published layout. The default is
+// $VISION_ZOO_MIRROR. If the mirror is a folder, the catalogue's addresses are not
+// tried.
 func WithMirror(place string) Option { return func(c *config) { c.mirror = place } }
 
-// WithOffline forbids the network (or allows it against $VISION_OFFLINE).
+// WithOffline forbids the network, or with false allows it in spite of
+// $VISION_OFFLINE.
 func WithOffline(offline bool) Option { return func(c *config) { c.offline = offline } }
 
-// WithProgress sets who is told how far a download is. The calls come one after
-// another, at most some ten a second, from the goroutine that downloads.
+// WithProgress sets a function that is called with the progress of a download:
+// about ten times per second, from the goroutine that downloads, never
+// concurrently.
 func WithProgress(tell func(Progress)) Option { return func(c *config) { c.progress = tell } }
 
-// WithNotice sets who is told, in one line for people, that something else was done
-// than was asked for: another opset of a model taken, because a mirror has only that.
+// WithNotice sets a function that is called with one line for people if something
+// else is used than was asked for: another opset of a model, because the mirror or
+// the cache has only that.
 func WithNotice(tell func(line string)) Option { return func(c *config) { c.notice = tell } }
 
 // withLimits is for tests.
 func withLimits(change func(*limits)) Option { return func(c *config) { change(&c.limits) } }
 
-// State is what a download is doing.
+// State is the current stage of a download.
 type State int
 
 const (
-	Waiting     State = iota // for another process that downloads the same file
+	Waiting     State = iota // for another process that is downloading the same file
 	Downloading              // or copying from a folder
 	Verifying                // the digest
 	Unpacking                // an archive
 	Done
 )
 
-// String is one word for people.
+// String returns the state as a word.
 func (s State) String() string {
 	return [...]string{"waiting", "downloading", "verifying", "unpacking", "done"}[s]
 }
 
-// Progress is how far a file is on its way into the cache.
+// Progress is the progress of a file on its way into the cache.
 type Progress struct {
 	Name, File  string
 	State       State
 	Source      string // the address, without a password
 	Done, Total int64  // bytes
-	Resumed     int64  // of Done, the bytes that an earlier call left
+	Resumed     int64  // the bytes of Done that an earlier call had downloaded
 }
 
 // newConfig reads the environment, then the options.
@@ -112,8 +116,8 @@ func newConfig(opts []Option) *config {
 // Offline reports whether $VISION_OFFLINE forbids the network.
 func Offline() bool { return isOn(os.Getenv("VISION_OFFLINE")) }
 
-// isOn reads a switch in the environment: anything but nothing, 0, no, off and
-// false is on.
+// isOn reads a switch in the environment: it is on unless it is empty, 0, no, off
+// or false.
 func isOn(value string) bool {
 	switch strings.ToLower(strings.TrimSpace(value)) {
 	case "", "0", "no", "off", "false":
@@ -122,8 +126,8 @@ func isOn(value string) bool {
 	return true
 }
 
-// reporter tells progress, not more often than limits say but for a change of
-// state.
+// reporter returns a function that reports progress, at most as often as the limits
+// say unless the state changes.
 func (c *config) reporter(name, file string) func(Progress) {
 	var last time.Time
 	state := State(-1)

@@ -11,25 +11,26 @@ import (
 	"syscall"
 )
 
-// part is what there is of a blob: FILE.part beside its final name, with
-// FILE.part.json to say where it comes from.
+// part is the part of a blob that has been downloaded: FILE.part beside its final
+// name. FILE.part.json says where it comes from.
 type part struct {
 	*os.File
 	root *os.Root
 	name string
 	size int64
-	// mixed: not all of it came from one address in this call.
+	// mixed: some of it came from an earlier call or another address.
 	mixed bool
 }
 
-// origin is where the bytes of a part come from: for If-Range.
+// origin is where the bytes of a part come from, for If-Range.
 type origin struct {
 	Address string `json:"address"`
 	ETag    string `json:"etag,omitempty"`
 }
 
-// openPart opens or makes the part of a file. What lies under its name and is no
-// ordinary file with that one name (a link, a pipe) is removed, never followed.
+// openPart opens or creates the part of a file. Anything else under its name than a
+// regular file without other links (a symbolic link, a pipe) is removed, never
+// followed.
 func openPart(root *os.Root, file string) (*part, error) {
 	name := file + ".part"
 	if info, err := root.Lstat(name); err == nil {
@@ -44,7 +45,7 @@ func openPart(root *os.Root, file string) (*part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	_ = f.Chmod(fileMode) // whatever the umask; systems without modes refuse
+	_ = f.Chmod(fileMode) // whatever the umask; systems without modes return an error
 	return &part{File: f, root: root, name: name}, nil
 }
 
@@ -82,12 +83,13 @@ func (p *part) restart() error {
 	return nil
 }
 
-// append writes at the end. A full disk is an error that says that the part stays.
+// append writes at the end. If the disk is full, the error says that the part is
+// kept.
 func (p *part) append(data []byte, write func(*os.File, []byte) (int, error)) error {
 	n, err := write(p.File, data)
 	p.size += int64(n)
 	if errors.Is(err, syscall.ENOSPC) {
-		return &localError{fmt.Errorf("the disk is full; what is there stays in %s and the next call goes on from it", p.Name())}
+		return &localError{fmt.Errorf("the disk is full; what has been downloaded stays in %s, and the next call continues from there", p.Name())}
 	}
 	if err != nil {
 		return &localError{fmt.Errorf("cache: %w", err)}
@@ -95,7 +97,8 @@ func (p *part) append(data []byte, write func(*os.File, []byte) (int, error)) er
 	return nil
 }
 
-// localError is a failure of this machine, which no other address would mend.
+// localError is a failure of this machine, for which trying another address would
+// not help.
 type localError struct{ error }
 
 func (e *localError) Unwrap() error { return e.error }
@@ -109,7 +112,7 @@ func (p *part) origin() origin {
 	return o
 }
 
-// setOrigin notes where the bytes from now on come from.
+// setOrigin records where the following bytes come from.
 func (p *part) setOrigin(o origin) error {
 	data, err := json.Marshal(o)
 	if err != nil {
@@ -121,8 +124,8 @@ func (p *part) setOrigin(o origin) error {
 	return nil
 }
 
-// accept checks the digest of the whole part and gives it its final name, after
-// the bytes are safe on the disk. A wrong digest is returned; the part stays then.
+// accept flushes the part to the disk, checks its digest and renames it to its
+// final name. If the digest is wrong, it is returned and the part stays.
 func (p *part) accept(ctx context.Context, b blob, report func(Progress)) (wrong string, err error) {
 	if err := p.Sync(); err != nil {
 		return "", &localError{fmt.Errorf("cache: %w", err)}

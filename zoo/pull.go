@@ -12,12 +12,12 @@ import (
 	"github.com/visionzoo/vision/assets"
 )
 
-// Pull brings a model into the cache, where it is not there yet, and returns the
-// path of its file: whole, and with the digest that the catalogue gives. A call
-// that is cancelled or killed leaves what it has, and the next one goes on from
-// there; of several at once one downloads and the others wait. Where a name leaves
-// the opset open ("mnist") and the newest is nowhere to be had, another that the
-// cache or the mirror has is taken, and WithNotice's function told.
+// Pull downloads a model into the cache, unless it is there already, and returns
+// the path of its file, which is complete and has the catalogue's digest. If a call
+// is cancelled or killed, the next one continues the download; of several
+// concurrent calls one downloads and the others wait. If the name leaves the opset
+// open ("mnist") and the newest file cannot be fetched, another opset that the
+// cache or the mirror has is taken, and WithNotice's function is called.
 //
 // The error is a NotInZooError, a FetchError, ErrUnsafe, the context's, or one of
 // this machine (a full disk).
@@ -34,7 +34,7 @@ func Pull(ctx context.Context, name string, opts ...Option) (string, error) {
 }
 
 func errBuiltin(c *Card) error {
-	return fmt.Errorf("model %q lies inside the binary: there is nothing to fetch, and it has no path", c.Name)
+	return fmt.Errorf("model %q is embedded in the binary: there is nothing to fetch, and it has no path", c.Name)
 }
 
 func lookUp(name string, opts []Option) (*Card, *config, error) {
@@ -50,8 +50,8 @@ func lookUp(name string, opts []Option) (*Card, *config, error) {
 	return card, c, err
 }
 
-// lookUpCached is lookUp for a name that may leave the opset open: where only
-// another opset than the newest is in the cache, that one is meant.
+// lookUpCached is lookUp for a name that may leave the opset open: if only an opset
+// other than the newest is in the cache, it returns that one.
 func lookUpCached(name string, opts []Option) (*Card, *config, error) {
 	card, c, err := lookUp(name, opts)
 	there := func(card *Card) bool { // whatever its size
@@ -103,7 +103,8 @@ func (c *config) pull(ctx context.Context, card *Card) (string, error) {
 	return s.path(), nil
 }
 
-// tellWaiting reports how far the process that has the lock is, by its part.
+// tellWaiting reports the progress of the process that holds the lock, by the size
+// of its part.
 func (c *config) tellWaiting(card *Card, report func(Progress)) {
 	p := Progress{State: Waiting, Total: card.Bytes}
 	if info, err := os.Lstat(target(c.home, card) + ".part"); err == nil {
@@ -112,8 +113,8 @@ func (c *config) tellWaiting(card *Card, report func(Progress)) {
 	report(p)
 }
 
-// Path is where a model's file lies once it is in the cache, or where to put a
-// file that was fetched by hand. It need not be there.
+// Path returns where a model's file lies in the cache, or belongs if it was fetched
+// by hand. The file need not exist.
 func Path(name string, opts ...Option) (string, error) {
 	card, c, err := lookUpCached(name, opts)
 	if err != nil {
@@ -125,17 +126,17 @@ func Path(name string, opts ...Option) (string, error) {
 	return target(c.home, card), nil
 }
 
-// Check is what Verify found.
+// Check is the result of Verify.
 type Check struct {
 	Card   *Card
 	Path   string // "" for the built-in model
 	Bytes  int64
-	SHA256 string // as it is
+	SHA256 string // of the cached file
 }
 
-// Verify reads a cached model's whole file and compares size and sha256 with the
-// catalogue. The error is ErrDigest where they differ, and fs.ErrNotExist where
-// the model is not in the cache.
+// Verify reads a cached model's file and compares its size and sha256 with the
+// catalogue. The error is ErrDigest if they differ, and fs.ErrNotExist if the model
+// is not in the cache.
 func Verify(ctx context.Context, name string, opts ...Option) (Check, error) {
 	card, c, err := lookUpCached(name, opts)
 	if err != nil {
@@ -175,18 +176,19 @@ func Verify(ctx context.Context, name string, opts ...Option) (Check, error) {
 
 func notCached(c *Card) error { return absent{c.Name} }
 
-// absent says that a model is not in the cache; it is fs.ErrNotExist.
+// absent is the error for a model that is not in the cache. It is fs.ErrNotExist
+// for errors.Is.
 type absent struct{ name string }
 
 func (e absent) Error() string {
-	return fmt.Sprintf("model %q is not in the cache (vision zoo list --cached tells what is)", e.name)
+	return fmt.Sprintf("model %q is not in the cache (vision zoo list --cached lists what is)", e.name)
 }
 
 func (absent) Is(target error) bool { return target == fs.ErrNotExist }
 
-// Remove takes a model out of the cache, with what there is of an unfinished
-// download, and returns how many bytes that freed. The error is fs.ErrNotExist
-// where there is nothing, and ErrBusy while it is being downloaded.
+// Remove deletes a model from the cache, including an unfinished download, and
+// returns how many bytes that freed. The error is fs.ErrNotExist if there is
+// nothing, and ErrBusy while it is being downloaded.
 func Remove(name string, opts ...Option) (freed int64, err error) {
 	card, c, err := lookUpCached(name, opts)
 	if err != nil {
@@ -222,7 +224,7 @@ func Remove(name string, opts ...Option) (freed int64, err error) {
 	return freed, nil
 }
 
-// size is how many bytes the files below a folder have.
+// size is the total number of bytes of the files below a folder.
 func size(root *os.Root, folder string) (total int64) {
 	_ = fs.WalkDir(root.FS(), folder, func(_ string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
@@ -235,15 +237,15 @@ func size(root *os.Root, folder string) (total int64) {
 	return total
 }
 
-// Entry is a model and what the cache has of it.
+// Entry is a model and its state in the cache.
 type Entry struct {
 	Card    *Card
-	Cached  bool   // its file is there (Verify reads it)
+	Cached  bool   // its file exists with the right size; Verify checks the content
 	Path    string // where it is or would be; "" for the built-in model
 	Partial int64  // bytes of an unfinished download
 }
 
-// List looks up what the cache has of each card. It reads no model.
+// List looks up the state of each card in the cache. It does not read the models.
 func List(cards []*Card, opts ...Option) ([]Entry, error) {
 	c := newConfig(opts)
 	if c.homeless != nil {

@@ -9,12 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// sniffLength is how much of a file is looked at to see what it is.
+// sniffLength is how many bytes of a file are examined to recognise its kind.
 const sniffLength = 2048
 
 var pageTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
-// recognise says what the first bytes are where they are no model: "" where they
+// recognise says what a file is, by its first bytes, if it is not a model; "" if it
 // may be one. file is the name that was asked for.
 func recognise(head []byte, file string) string {
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
@@ -58,8 +58,8 @@ func title(page []byte) string {
 	return fmt.Sprintf(" (%s)", quote(excerpt(m[1])))
 }
 
-// excerpt is the beginning of a stranger's text on one line, with nothing in it
-// that a terminal would obey.
+// excerpt is the beginning of untrusted text on one line, without characters that a
+// terminal would interpret.
 func excerpt(text []byte) string {
 	clean := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == utf8.RuneError {

@@ -82,7 +82,7 @@ func TestUnsafeFolders(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := pull(c, card)
-			if !errors.Is(err, ErrUnsafe) || !strings.Contains(err.Error(), "anyone may write into it") {
+			if !errors.Is(err, ErrUnsafe) || !strings.Contains(err.Error(), "anyone may write to it") {
 				t.Errorf("error %v", err)
 			}
 			if got := files(t, c.home); len(got) != 0 {

@@ -9,10 +9,9 @@ import (
 	"strings"
 )
 
-// pullNamed brings the card that a name means into the cache or, where the name
-// leaves the opset open and that file is nowhere to be had, another opset of the
-// same model and variant that the cache or the mirror has. It returns the card that
-// it came to.
+// pullNamed downloads the card that a name means. If the name leaves the opset open
+// and the file cannot be fetched, it takes another opset of the same model and
+// variant that the cache or the mirror has. It returns the card it took.
 func (c *config) pullNamed(ctx context.Context, name string, card *Card) (*Card, string, error) {
 	if c.homeless != nil {
 		return nil, "", c.homeless
@@ -33,18 +32,18 @@ func (c *config) pullNamed(ctx context.Context, name string, card *Card) (*Card,
 			return other, path, nil
 		}
 		if !errors.Is(otherErr, ErrNotFound) && !errors.Is(otherErr, ErrOffline) {
-			return other, "", otherErr // as of a file that is not what was published
+			return other, "", otherErr // such as a file that is not the published one
 		}
 	}
 	return card, "", err
 }
 
-// pinned reports whether a name means this very file and no other opset of it.
+// pinned reports whether a name means exactly this file and no other opset.
 func pinned(name string, card *Card) bool {
 	return normal(name) == normal(card.Name) || strings.Contains(name, "@")
 }
 
-// siblings are the other opsets of a card's line and variant, the newest first.
+// siblings lists the other opsets of a card's line and variant, the newest first.
 func (c *config) siblings(card *Card) []*Card {
 	all, err := All()
 	if err != nil || card.Line == "" {
@@ -60,7 +59,7 @@ func (c *config) siblings(card *Card) []*Card {
 	return found
 }
 
-// mirrorOnly looks nowhere but in the mirror.
+// mirrorOnly returns a copy of the configuration that uses only the mirror.
 func (c *config) mirrorOnly() *config {
 	only := *c
 	only.withoutCatalogue = true

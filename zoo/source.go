@@ -29,13 +29,13 @@ func (c *Card) archiveBlob() blob {
 	return blob{c.Name, c.Archive.Path, c.Archive.Bytes, c.Archive.SHA256, c.Archive.URLs}
 }
 
-// source is one place that may have a blob: a file, or an address.
+// source is one place to fetch a blob from: a file or an address.
 type source struct {
 	file string
 	url  *url.URL
 }
 
-// String is the place as people may see it, without a password.
+// String returns the place without a password.
 func (s source) String() string {
 	if s.url == nil {
 		return s.file
@@ -43,11 +43,12 @@ func (s source) String() string {
 	return s.url.Redacted()
 }
 
-// huggingFace is what HF_ENDPOINT, by the custom of its own tools, stands in for.
+// huggingFace is the address that HF_ENDPOINT replaces, as in Hugging Face's own
+// tools.
 const huggingFace = "https://huggingface.co/"
 
-// sources lists where a blob is looked for, in order. A mirror that is a folder is
-// the only place.
+// sources lists where to look for a blob, in order. If the mirror is a folder, it
+// is the only place.
 func (c *config) sources(b blob) ([]source, error) {
 	var all []source
 	if c.mirror != "" {
@@ -81,8 +82,8 @@ func (c *config) sources(b blob) ([]source, error) {
 	return all, nil
 }
 
-// mirrorSources gives the two places of a blob in a mirror: MIRROR/PATH and
-// MIRROR/FILE.
+// mirrorSources returns the two places where a mirror may have a blob: MIRROR/PATH
+// and MIRROR/FILE.
 func mirrorSources(mirror string, b blob) ([]source, error) {
 	if dir, ok := mirrorFolder(mirror); ok {
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
@@ -97,7 +98,8 @@ func mirrorSources(mirror string, b blob) ([]source, error) {
 	return []source{{url: base.JoinPath(b.path)}, {url: base.JoinPath(b.file())}}, nil
 }
 
-// mirrorFolder returns the folder that a mirror names by path or by file://.
+// mirrorFolder returns the folder of a mirror that is given as a path or with
+// file://.
 func mirrorFolder(mirror string) (string, bool) {
 	rest, ok := strings.CutPrefix(mirror, "file://")
 	if !ok {
@@ -112,7 +114,7 @@ func mirrorFolder(mirror string) (string, bool) {
 	return filepath.FromSlash(rest), true
 }
 
-// parseAddress reads an address and refuses what the network rules forbid.
+// parseAddress parses an address and refuses those that are not allowed.
 func parseAddress(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
@@ -121,9 +123,9 @@ func parseAddress(address string) (*url.URL, error) {
 	return u, allowed(u)
 }
 
-var errPlainHTTP = errors.New("only https is spoken, and http to this machine")
+var errPlainHTTP = errors.New("only https is supported, and http to this machine")
 
-// allowed holds the rule: https, or http to this very machine.
+// allowed checks that an address is https, or http to this machine.
 func allowed(u *url.URL) error {
 	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
 		return nil

@@ -207,7 +207,7 @@ func TestBuiltinHasNoFile(t *testing.T) {
 		func() error { _, err := Path("builtin", WithHome(cfg.home)); return err },
 		func() error { _, err := Remove("builtin", WithHome(cfg.home)); return err },
 	} {
-		if err := call(); err == nil || !strings.Contains(err.Error(), "lies inside the binary") {
+		if err := call(); err == nil || !strings.Contains(err.Error(), "is embedded in the binary") {
 			t.Errorf("error %v", err)
 		}
 	}

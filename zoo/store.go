@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// Home is the zoo's folder: $VISION_HOME, else vision in the user's cache folder.
+// Home returns the zoo's folder: $VISION_HOME, else vision in the user's cache
+// folder.
 func Home() (string, error) {
 	if home := os.Getenv("VISION_HOME"); home != "" {
 		return filepath.Abs(home)
@@ -40,11 +41,11 @@ type store struct {
 
 func folder(home string, c *Card) string { return filepath.Join(home, "models", c.Name) }
 
-// target is the path at which the model's file lies once it is there.
+// target is the path of the model's file.
 func target(home string, c *Card) string { return filepath.Join(folder(home, c), c.File()) }
 
-// safeFolder makes a folder where it is not there, and refuses one that others may
-// write into.
+// safeFolder creates a folder if it does not exist, and refuses one that others may
+// write to.
 func safeFolder(dir string) error {
 	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return fmt.Errorf("cache: %w; set VISION_HOME to a folder that can be written", err)
@@ -56,8 +57,8 @@ func safeFolder(dir string) error {
 	return checkOwner(info, dir)
 }
 
-// openStore opens a model's folder and makes it where it is not there. Folders
-// that others may write into are refused.
+// openStore opens a model's folder, which it creates if necessary. It refuses
+// folders that others may write to.
 func openStore(home string, c *Card) (*store, error) {
 	dir := folder(home, c)
 	if err := os.MkdirAll(dir, dirMode); err != nil {
@@ -66,8 +67,8 @@ func openStore(home string, c *Card) (*store, error) {
 	return openExisting(home, c)
 }
 
-// openExisting is openStore for a folder that should be there; where it is not,
-// the error is fs.ErrNotExist.
+// openExisting is openStore for an existing folder; if it does not exist, the error
+// is fs.ErrNotExist.
 func openExisting(home string, c *Card) (*store, error) {
 	base, err := os.OpenRoot(home)
 	if err != nil {
@@ -100,25 +101,26 @@ func openExisting(home string, c *Card) (*store, error) {
 
 func (s *store) path() string { return target(s.home, s.card) }
 
-// close leaves no empty folder behind.
+// close closes the folder and removes it if it is empty.
 func (s *store) close() {
 	s.root.Close()
-	os.Remove(folder(s.home, s.card)) // fails where something is in it
+	os.Remove(folder(s.home, s.card)) // fails unless it is empty
 }
 
-// record is card.json: the card as it was, and what makes hashing again needless.
+// record is card.json: the card at the time of the download, and what is needed to
+// avoid hashing the file again.
 type record struct {
 	Card     *Card     `json:"card"`
 	Source   string    `json:"source,omitempty"` // where the file came from
-	Verified time.Time `json:"verified"`         // when size and digest were seen to be right
-	Modified time.Time `json:"modified"`         // the file's time then
+	Verified time.Time `json:"verified"`         // when size and digest were last checked
+	Modified time.Time `json:"modified"`         // the file's modification time then
 }
 
 const recordFile = "card.json"
 
-// present reports whether the model's file is there and right. It is hashed where
-// it was not since it last changed: a file put there by hand is as good as one
-// that was downloaded.
+// present reports whether the model's file exists and is right. It is hashed unless
+// that was done since it last changed, so a file that was put there by hand is as
+// good as a downloaded one.
 func (s *store) present(ctx context.Context, report func(Progress)) (bool, error) {
 	info, err := s.root.Lstat(s.card.File())
 	if err != nil || !info.Mode().IsRegular() || info.Size() != s.card.Bytes {
@@ -149,8 +151,8 @@ func (s *store) readRecord() (*record, error) {
 	return r, json.Unmarshal(data, r)
 }
 
-// readSmall reads a small file of the zoo's own. It opens nothing but an ordinary
-// file: a pipe under its name would not let go.
+// readSmall reads a small file of the zoo's own. It opens only regular files,
+// because opening a pipe would block.
 func readSmall(root *os.Root, name string) ([]byte, error) {
 	seen, err := root.Lstat(name)
 	if err != nil {
@@ -167,8 +169,8 @@ func readSmall(root *os.Root, name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, 1<<20))
 }
 
-// writeRecord writes card.json. Without it the file would only be hashed once
-// more, so a failure is none.
+// writeRecord writes card.json. Failures are ignored: without it the file is only
+// hashed again.
 func (s *store) writeRecord(source string) {
 	info, err := s.root.Lstat(s.card.File())
 	if err != nil {
@@ -180,7 +182,7 @@ func (s *store) writeRecord(source string) {
 	}
 }
 
-// replaceFile writes a small file whole or not at all.
+// replaceFile writes a small file atomically.
 func replaceFile(root *os.Root, name string, data []byte) error {
 	temporary := name + ".new"
 	if err := root.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -199,8 +201,8 @@ func replaceFile(root *os.Root, name string, data []byte) error {
 	return root.Rename(temporary, name)
 }
 
-// digest is the sha256 of the whole file in hex. It looks at the context every
-// few milliseconds and reports how far it is.
+// digest computes the sha256 of a whole file in hex. It checks the context every
+// few milliseconds and reports its progress.
 func digest(ctx context.Context, r io.ReadSeeker, total int64, report func(Progress)) (string, error) {
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return "", err

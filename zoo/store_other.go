@@ -9,8 +9,8 @@ import (
 
 const noFollow = 0
 
-// checkOwner asks nothing where files have no Unix owner and mode: the user's
-// cache folder is the user's own there by the system's access lists.
+// checkOwner checks nothing on systems without Unix owners and modes: there access
+// lists protect the user's cache folder.
 func checkOwner(fs.FileInfo, string) error { return nil }
 
 func links(fs.FileInfo) uint64 { return 1 }

@@ -9,22 +9,22 @@ import (
 	"syscall"
 )
 
-// noFollow keeps an open from following a link at the end of the path.
+// noFollow makes opening fail if the last part of the path is a symbolic link.
 const noFollow = syscall.O_NOFOLLOW
 
-// checkOwner refuses a folder that someone else owns or anyone may write into:
-// whoever can swap files there can swap a model after its digest was checked.
+// checkOwner refuses a folder that someone else owns or that anyone may write to:
+// whoever can replace files there can replace a model after its digest was checked.
 func checkOwner(info fs.FileInfo, path string) error {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
 		return fmt.Errorf("%s: %w: it belongs to user %d, you are %d; set VISION_HOME to a folder of your own", path, ErrUnsafe, st.Uid, os.Geteuid())
 	}
 	if info.Mode().Perm()&0o002 != 0 {
-		return fmt.Errorf("%s: %w: anyone may write into it; chmod o-w it, or set VISION_HOME to another folder", path, ErrUnsafe)
+		return fmt.Errorf("%s: %w: anyone may write to it; chmod o-w it, or set VISION_HOME to another folder", path, ErrUnsafe)
 	}
 	return nil
 }
 
-// links is the number of names a file has.
+// links is the number of hard links to a file.
 func links(info fs.FileInfo) uint64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return uint64(st.Nlink)
@@ -32,7 +32,7 @@ func links(info fs.FileInfo) uint64 {
 	return 1
 }
 
-// syncDir makes a rename in the folder last.
+// syncDir flushes a rename in the folder to the disk.
 func syncDir(root *os.Root) {
 	if d, err := root.Open("."); err == nil {
 		_ = d.Sync()

@@ -15,16 +15,16 @@ import (
 	"unicode"
 )
 
-// Bounds of an archive: far above what the zoo's have.
+// Limits of an archive, far above those of the zoo's archives.
 const (
 	maxEntries  = 10_000
 	maxUnpacked = 4 << 30
 )
 
-// unpack writes the regular files of a gzipped tar file into root. An entry that is
-// absolute, leaves the folder, names a drive, is a link, a device or a sparse file,
-// or comes twice, is refused, and so is an archive of too many entries or bytes;
-// what was written until then stays for the caller to remove.
+// unpack writes the regular files of a gzipped tar file into root. It refuses
+// entries that are absolute, lead out of the folder, name a drive, are links,
+// devices or sparse files, or occur twice, and archives with too many entries or
+// bytes. The caller has to remove what was written before the error.
 func unpack(ctx context.Context, r io.Reader, root *os.Root, limit int64) error {
 	unzipped, err := gzip.NewReader(r)
 	if err != nil {
@@ -89,7 +89,7 @@ func checkEntry(h *tar.Header, left int64, seen map[string]bool) error {
 	if h.Size < 0 || h.Size > left {
 		return errors.New("the archive unpacks to too many bytes")
 	}
-	key := strings.ToLower(name) // the same file where case does not count
+	key := strings.ToLower(name) // the same file on systems that ignore case
 	if seen[key] {
 		return errors.New("it comes twice")
 	}
@@ -97,7 +97,7 @@ func checkEntry(h *tar.Header, left int64, seen map[string]bool) error {
 	return nil
 }
 
-// isDebris reports whether a file is what macOS leaves in archives.
+// isDebris reports whether a file is one of those that macOS adds to archives.
 func isDebris(name string) bool {
 	return strings.HasPrefix(path.Base(name), "._") || strings.Contains(name, "__MACOSX/")
 }
@@ -144,20 +144,20 @@ func copyContext(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
 	}
 }
 
-// caseFolder holds the publisher's golden data beside the model.
+// caseFolder is the folder of the publisher's golden data, beside the model.
 const caseFolder = "case"
 
-// PullCase brings a model with the golden inputs and outputs that its publisher
-// gives into the cache and returns the folder: model.onnx and test_data_set_*, as
-// vision verify reads them. The archive is fetched under the same rules as Pull,
-// unpacked, and the model in it must be the catalogue's.
+// PullCase downloads a model with its publisher's golden inputs and outputs into
+// the cache and returns their folder, which holds model.onnx and test_data_set_* as
+// vision verify reads them. The archive is downloaded by the same rules as in Pull
+// and unpacked; the model in it must be the catalogue's.
 func PullCase(ctx context.Context, name string, opts ...Option) (string, error) {
 	card, c, err := lookUp(name, opts)
 	if err != nil {
 		return "", err
 	}
 	if card.Archive == nil {
-		return "", fmt.Errorf("model %q: its publisher gives no golden data", card.Name)
+		return "", fmt.Errorf("model %q: its publisher provides no golden data", card.Name)
 	}
 	return c.pullCase(ctx, card)
 }
@@ -190,7 +190,7 @@ func (c *config) pullCase(ctx context.Context, card *Card) (string, error) {
 	return dir, nil
 }
 
-// unpackCase unpacks the archive beside the model, keeps of it the folder with
+// unpackCase unpacks the archive beside the model, keeps the folder that contains
 // the model, and removes the archive.
 func (s *store) unpackCase(ctx context.Context, b blob, report func(Progress)) error {
 	const fresh = caseFolder + ".new"
@@ -228,11 +228,11 @@ func (s *store) unpackCase(ctx context.Context, b blob, report func(Progress)) e
 	if err := s.root.RemoveAll(caseFolder); err != nil {
 		return err
 	}
-	in.Close() // Windows renames no open folder
+	in.Close() // Windows cannot rename an open folder
 	return s.root.Rename(filepath.Join(fresh, filepath.FromSlash(path.Dir(at))), caseFolder)
 }
 
-// modelIn finds the one .onnx file of an archive that is the card's model.
+// modelIn finds the .onnx file of an archive that is the card's model.
 func (s *store) modelIn(ctx context.Context, in *os.Root) (at string, err error) {
 	found := errors.New("found")
 	err = fs.WalkDir(in.FS(), ".", func(p string, d fs.DirEntry, err error) error {

@@ -19,8 +19,8 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// Model is an opened model with all that makes sense of it. Its parts may be used
-// from several goroutines; Close ends that.
+// Model is an opened model with its encoder, labels and card. Its parts are safe
+// for concurrent use until Close.
 type Model struct {
 	card    *Card
 	session *engine.Session
@@ -33,27 +33,27 @@ type Model struct {
 // Session runs the network.
 func (m *Model) Session() *engine.Session { return m.session }
 
-// Encoder turns pictures into the network's input. It is nil where no input takes
-// a picture.
+// Encoder turns pictures into the network's input. It is nil if no input takes a
+// picture.
 func (m *Model) Encoder() *vision.Encoder { return m.encoder }
 
-// Labels says what the classes mean. It is nil where nobody knows.
+// Labels returns the labels of the classes, nil if they are not known.
 func (m *Model) Labels() *label.Set { return m.labels }
 
-// Card is what the zoo knows of the model. For a file that is not in the zoo it
-// has name, path, size and what the file says of itself.
+// Card is what the zoo knows about the model. For a file that is not in the zoo it
+// has only name, path and size.
 func (m *Model) Card() *Card { return m.card }
 
-// Input is the name of the input that the Encoder's tensors go to, "" where there
-// is no Encoder.
+// Input is the name of the input for the Encoder's tensors, "" if there is no
+// Encoder.
 func (m *Model) Input() string { return m.input }
 
-// Guess is one line for people on what was guessed, because neither the zoo nor
-// the caller knew it; "" where nothing was.
+// Guess is one line for people that says what was guessed, because neither the card
+// nor the caller specified it; "" if nothing was.
 func (m *Model) Guess() string { return m.guess }
 
-// Close gives back what the session holds. No Run may be under way. It does nothing
-// to the nil that Load returns beside an error.
+// Close closes the session. No run may be under way. Closing the nil model that
+// Load returns with an error does nothing.
 func (m *Model) Close() error {
 	if m == nil {
 		return nil
@@ -61,7 +61,7 @@ func (m *Model) Close() error {
 	return m.session.Close()
 }
 
-// openConfig is what the options say of opening a model.
+// openConfig holds the options for opening a model.
 type openConfig struct {
 	engine  []engine.Option
 	encoder []vision.EncoderOption
@@ -69,34 +69,35 @@ type openConfig struct {
 	labels  *label.Set
 }
 
-// WithEngine passes options on to the session.
+// WithEngine passes options to engine.Open.
 func WithEngine(opts ...engine.Option) Option {
 	return func(c *config) { c.open.engine = append(c.open.engine, opts...) }
 }
 
-// WithEncoder passes options on to the encoder.
+// WithEncoder passes options to vision.NewEncoder.
 func WithEncoder(opts ...vision.EncoderOption) Option {
 	return func(c *config) { c.open.encoder = append(c.open.encoder, opts...) }
 }
 
-// WithRecipe sets how pictures are prepared, in place of the card's recipe or of a
-// guess. Its size, layout and float type follow what the network's input says.
+// WithRecipe sets how pictures are prepared, instead of by the card's recipe or a
+// guess. The recipe's size, layout and float type are adapted to the network's
+// input.
 func WithRecipe(r vision.Recipe) Option { return func(c *config) { c.open.recipe = &r } }
 
-// WithLabels sets what the classes mean.
+// WithLabels sets the labels of the classes, instead of the card's.
 func WithLabels(s *label.Set) Option { return func(c *config) { c.open.labels = s } }
 
-// Load opens a model by name: the catalogue says what it is, the cache or a
-// download gives its file, whose digest is checked. The empty name is the built-in
-// model. A name with a slash, or that ends in ".onnx", is the path of a file of the
-// caller's own; so is any other that no model has and a file does.
-//
-// The errors are those of Pull, and those of engine.Open.
+// Load opens a model by its name in the catalogue (see Catalogue.Find). Its file
+// comes from the cache or a download, and its digest is checked. The empty name is
+// the built-in model. A name with a slash or the extension .onnx is the path of a
+// file of the caller's own, and so is any other name that no model has but a file
+// does. The errors are those of Pull and of engine.Open.
 func Load(name string, opts ...Option) (*Model, error) {
 	return LoadContext(context.Background(), name, opts...)
 }
 
-// LoadContext is Load with a context: cancelled, it returns within 50 ms.
+// LoadContext is Load with a context. If that is cancelled, it returns within 50
+// ms.
 func LoadContext(ctx context.Context, name string, opts ...Option) (*Model, error) {
 	c := newConfig(opts)
 	if name == "" {
@@ -133,8 +134,8 @@ func looksLikePath(name string) bool {
 	return strings.ContainsAny(name, `/`+string(filepath.Separator)) || strings.EqualFold(filepath.Ext(name), ".onnx")
 }
 
-// loadFile opens a file of the user's own. One whose size and digest are those of
-// a model of the zoo is that model.
+// loadFile opens a file of the caller's own. If its size and digest are those of a
+// model of the zoo, it gets that model's card.
 func (c *config) loadFile(ctx context.Context, path string) (*Model, error) {
 	info, err := os.Stat(path)
 	if scheme, _, ok := strings.Cut(path, "://"); err != nil && ok && len(scheme) > 1 {
@@ -146,10 +147,11 @@ func (c *config) loadFile(ctx context.Context, path string) (*Model, error) {
 	if info.IsDir() {
 		return nil, fmt.Errorf("model file %s is a folder; give the .onnx file in it", quote(path))
 	}
-	if !info.Mode().IsRegular() { // a pipe would not let go
+	if !info.Mode().IsRegular() { // opening a pipe would block
 		return nil, fmt.Errorf("model file %s is not a regular file", quote(path))
 	}
-	// Reading the catalogue takes about as long as opening a small network.
+	// In parallel, since reading the catalogue takes about as long as opening a
+	// small network.
 	var card *Card
 	var cardErr error
 	var known sync.WaitGroup
@@ -169,8 +171,8 @@ func (c *config) loadFile(ctx context.Context, path string) (*Model, error) {
 	return c.model(card, session)
 }
 
-// knownFile returns the card of a file by its size and digest, nil where it is
-// none of the zoo's. It is read only where the size is that of a model.
+// knownFile returns the card with a file's size and digest, nil if there is none.
+// The file is read only if its size is that of a model.
 func knownFile(ctx context.Context, path string, size int64) (*Card, error) {
 	if len(userFiles(UserFolder())) == 0 && !mayBePublished(size) {
 		return nil, nil
@@ -215,8 +217,8 @@ func (c *config) load(ctx context.Context, card *Card, path string) (*Model, err
 	return c.model(card, session)
 }
 
-// model puts a card and its session together, which is closed where they do not
-// fit.
+// model makes a Model of a card and a session. It closes the session if they do not
+// fit together.
 func (c *config) model(card *Card, session *engine.Session) (*Model, error) {
 	m := &Model{card: card, session: session}
 	if err := c.prepare(m); err != nil {
@@ -226,8 +228,8 @@ func (c *config) model(card *Card, session *engine.Session) (*Model, error) {
 	return m, nil
 }
 
-// openSession opens a file, or the built-in model, and does not keep a caller
-// waiting who has been cancelled meanwhile.
+// openSession opens a file, or the built-in model. It returns as soon as the
+// context is cancelled; the session is then closed in the background.
 func openSession(ctx context.Context, path string, opts []engine.Option) (*engine.Session, error) {
 	type opened struct {
 		session *engine.Session
@@ -257,7 +259,8 @@ func openSession(ctx context.Context, path string, opts []engine.Option) (*engin
 	}
 }
 
-// prepare finds recipe and labels: the caller's, else the card's, else a guess.
+// prepare finds the recipe and the labels: the caller's, else the card's, else a
+// guess.
 func (c *config) prepare(m *Model) error {
 	inputs, outputs := m.session.Inputs(), m.session.Outputs()
 	p, ok := findPicture(inputs)
@@ -270,7 +273,7 @@ func (c *config) prepare(m *Model) error {
 	}
 	if !ok {
 		if c.open.recipe != nil {
-			return errors.New("no input takes a picture, so no recipe is of use")
+			return errors.New("no input takes a picture, so a recipe has no use")
 		}
 		m.guess = noPicture(m.card, known)
 		return c.findLabels(m, "", outputs)
@@ -302,7 +305,7 @@ func (c *config) prepare(m *Model) error {
 }
 
 func noPicture(card *Card, known bool) string {
-	if known { // as of the preprocessing graph, whose input is a sequence
+	if known { // such as the preprocessing graph, whose input is a sequence
 		return ""
 	}
 	return excerpt([]byte(card.Name)) + ": no input of this model takes a picture"
