@@ -56,6 +56,7 @@ const patience = time.Millisecond
 // New starts a team of so many workers.
 func New(workers int) *Team {
 	t := &Team{workers: make([]worker, max(0, min(workers, maxSeats)))}
+	t.worth.crowded = systemCrowded()
 	for i := range t.slots {
 		t.slots[i].ranges = make([]chunks, len(t.workers)+1)
 	}

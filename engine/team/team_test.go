@@ -282,7 +282,22 @@ func TestHelpersThatCostMoreThanTheyBringAreLeftOut(t *testing.T) {
 			}
 		})
 	}
-	var w worth
+	crowded := true
+	w := worth{crowded: func() bool { return crowded }}
+	w.add(4, 4, 1, 5*ms, 4*ms+ms/2)
+	if w.alone.Store(1); w.helping() || w.alone.Load() < shortest {
+		t.Error("helpers are called although no processor is to spare")
+	}
+	crowded = false
+	if w.alone.Store(1); !w.helping() {
+		t.Error("helpers are not called although a processor is to spare")
+	}
+	crowded = true
+	w.alone.Store(1)
+	if w.failed.Add(-trust); !w.helping() {
+		t.Error("a system that stays crowded is trusted for ever")
+	}
+	w = worth{}
 	if w.add(3, 3, 1, 40*ms, 9*ms); !w.helping() {
 		t.Error("long chunks are taken for delays")
 	}

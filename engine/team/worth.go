@@ -10,10 +10,13 @@ import (
 // milliseconds; and a caller that shares its processor stays there as long as
 // helpers spin on the other ones. If that costs more than help has brought,
 // loops run on their callers alone for a while, longer each time, so that a team
-// is not slower than one thread.
+// is not slower than one thread. Then help is tried again, but while the system
+// has no processor to spare only every so often.
 type worth struct {
+	crowded func() bool  // whether the system has no processor to spare; nil: unknown
 	balance atomic.Int64 // nanoseconds, from -debt to credit
 	alone   atomic.Int64 // loops run alone until then, by now(); 0 if they do not
+	failed  atomic.Int64 // when help last cost more than it brought
 	last    atomic.Int64 // how long they did so last; halved by every such gain
 	gained  atomic.Int64 // since then
 }
@@ -26,6 +29,9 @@ const (
 	// From shortest on, the time alone doubles up to longest.
 	shortest = int64(4 * time.Millisecond)
 	longest  = int64(128 * time.Millisecond)
+	// trust is how long help is not tried because the system is crowded: by
+	// threads of a low priority, perhaps, that would make way.
+	trust = int64(10 * time.Second)
 	// slice is less than what a system lets another process run for.
 	slice = int64(time.Millisecond)
 )
@@ -41,7 +47,12 @@ func (w *worth) helping() bool {
 	if until == 0 {
 		return true
 	}
-	if now() < until {
+	at := now()
+	if at < until {
+		return false
+	}
+	if w.crowded != nil && at-w.failed.Load() < trust && w.crowded() {
+		w.alone.Store(at + shortest)
 		return false
 	}
 	w.alone.Store(0)
@@ -65,7 +76,9 @@ func (w *worth) add(mine, others, helpers int, took, waited int64) {
 		last = min(max(2*last, shortest), longest)
 		w.last.Store(last)
 		w.gained.Store(0)
-		w.alone.Store(now() + last)
+		at := now()
+		w.failed.Store(at)
+		w.alone.Store(at + last)
 	} else if last > 0 {
 		gained := w.gained.Load() + brought
 		if gained >= last {

@@ -1,0 +1,38 @@
+package team
+
+import (
+	"bytes"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+)
+
+// systemCrowded returns what tells whether as many threads run or wait to as
+// there are processors, the caller's among them. It is nil where the system's
+// count says nothing of the processors that this process may run on.
+var systemCrowded = sync.OnceValue(func() func() bool {
+	processors := runtime.NumCPU()
+	online, err := os.ReadFile("/sys/devices/system/cpu/online")
+	if err != nil || string(bytes.TrimSpace(online)) != "0-"+strconv.Itoa(processors-1) {
+		return nil
+	}
+	loads, err := os.Open("/proc/loadavg")
+	if err != nil {
+		return nil
+	}
+	return func() bool {
+		var text [64]byte
+		n, _ := loads.ReadAt(text[:], 0)
+		running, ok := runningThreads(text[:n])
+		return ok && running >= processors
+	}
+})
+
+// runningThreads reads a line of /proc/loadavg: three averages, then the threads
+// that run or wait to, a slash and all threads (proc_loadavg(5)).
+func runningThreads(line []byte) (n int, ok bool) {
+	before, _, found := bytes.Cut(line, []byte("/"))
+	n, err := strconv.Atoi(string(before[bytes.LastIndexByte(before, ' ')+1:]))
+	return n, found && err == nil
+}
