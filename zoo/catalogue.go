@@ -228,9 +228,9 @@ func (c *Card) check() error {
 	case !isPublishedPath(c.Path):
 		return fmt.Errorf("path %s must be relative, with slashes, and never go up", quote(c.Path))
 	case len(c.RecipeData) > 0 && c.Recipe != "":
-		return errors.New("recipe and recipe_data exclude each other")
+		return errors.New("recipe and recipe_data cannot be combined")
 	case len(c.Classes) > 0 && c.Labels != "":
-		return errors.New("labels and classes exclude each other")
+		return errors.New("labels and classes cannot be combined")
 	case !slices.Contains([]string{"f32", "fp16", "int8", "qdq"}, c.Variant):
 		return fmt.Errorf("variant is %s; it must be f32, fp16, int8 or qdq", quote(c.Variant))
 	}

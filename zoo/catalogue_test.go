@@ -48,7 +48,7 @@ func TestUserEntries(t *testing.T) {
 		{"empty name", edit(`"mynet"`, `""`), "the name must be"},
 		{"escape in a word", edit(`"MIT"`, `"\u001b[2J"`), "control character"},
 		{"unknown labels", edit("coco80", "coco8000"), "no such label set"},
-		{"two sorts of labels", edit(`"labels"`, `"classes":["a"],"labels"`), "exclude each other"},
+		{"two sorts of labels", edit(`"labels"`, `"classes":["a"],"labels"`), "cannot be combined"},
 		{"unknown variant", edit(`"f32"`, `"f64"`), "it must be f32"},
 		{"a taken name", edit(`"mynet"`, `"ResNet50"`), `belongs to "resnet50-v1-12"`},
 		{"a taken alias", edit(`"mine"`, `"vgg_16"`), `belongs to "vgg16-12"`},

@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	if failure != nil {
 		var p *fs.PathError
-		if errors.As(failure, &p) { // its path is one of standard output's names
+		if errors.As(failure, &p) { // its path is a name of standard output
 			failure = p.Err
 		}
 		err = fmt.Errorf("standard output: %w", failure)
@@ -152,7 +152,7 @@ func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
 	}
 }
 
-// commands are the subcommands, each in a file of its own.
+// commands lists the subcommands, each of which has a file of its own.
 func commands() []*cli.Command {
 	return []*cli.Command{classifyCommand(), detectCommand(), segmentCommand(), evalCommand(), runCommand(), benchCommand(), inspectCommand(), verifyCommand(), zooCommand(),
 		quantizeCommand(), doctorCommand(), completionCommand(), completeCommand(), versionCommand(), helpCommand()}
@@ -225,7 +225,7 @@ func takesValue(flags []cli.Flag, word string) bool {
 	return false
 }
 
-// memoryLimit is VISION_MEMORY_LIMIT in bytes, 0 where it is not set.
+// memoryLimit is VISION_MEMORY_LIMIT in bytes, 0 if it is not set.
 func memoryLimit() (int64, error) {
 	s := os.Getenv("VISION_MEMORY_LIMIT")
 	if s == "" {
@@ -238,8 +238,8 @@ func memoryLimit() (int64, error) {
 	return n, nil
 }
 
-// limitMemory tells the garbage collector of VISION_MEMORY_LIMIT, so that it
-// works harder before the limit is reached.
+// limitMemory sets VISION_MEMORY_LIMIT as the garbage collector's limit too, so
+// that it works harder before the limit is reached.
 func limitMemory() error {
 	n, err := memoryLimit()
 	if n > 0 {
@@ -263,7 +263,7 @@ func parseBytes(s string) (int64, error) {
 			return int64(v * u.size), nil
 		}
 	}
-	return 0, fmt.Errorf("%q is no size; write for example 1GiB", s)
+	return 0, fmt.Errorf("%q is not a size; write for example 1GiB", s)
 }
 
 // The flags that several commands share.
@@ -273,7 +273,7 @@ var (
 	jsonFlag      = toggle("json", "print JSON")
 )
 
-// engineOptions are the session options that flags and environment ask for.
+// engineOptions are the session options that the flags and the environment set.
 func engineOptions(c *cli.Context) ([]engine.Option, error) {
 	var opts []engine.Option
 	limit, err := memoryLimit()

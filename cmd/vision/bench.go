@@ -44,9 +44,9 @@ type benchReport struct {
 	Batch     int       `json:"batch"`
 	Runs      int       `json:"runs"`
 	MS        benchTime `json:"ms"`
-	GFLOPS    float64   `json:"gflops"` // 10⁹ floating-point operations a second, in the median
+	GFLOPS    float64   `json:"gflops"` // 10⁹ floating-point operations per second, at the median
 	LoadMS    float64   `json:"load_ms"`
-	PackMS    float64   `json:"pack_ms"` // of load_ms, or of the first run
+	PackMS    float64   `json:"pack_ms"` // part of load_ms, or of the first run
 	RSSMiB    float64   `json:"rss_mib"`
 	CPU       string    `json:"cpu"`
 }

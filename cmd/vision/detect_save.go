@@ -13,16 +13,17 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// savers write what --save, --crop, --map and --show ask for. They serve several
-// pictures at a time; claim and show are for one goroutine each.
+// savers write the files that --save, --crop and --map ask for, and show pictures
+// for --show. They are safe for concurrent use, except that claim and show must
+// each be called from one goroutine.
 type savers struct {
 	c                *cli.Context
-	save, crop, maps *folder // nil where the flag is not given
+	save, crop, maps *folder // nil if the flag is not given
 	large            sync.Mutex
 }
 
-// largePicture is from how many pixels on a picture is drawn on and written while
-// no other such is: that takes two copies of it.
+// largePicture is the number of pixels above which pictures are drawn on and
+// written one at a time, because that takes two copies of each.
 const largePicture = 32 << 20
 
 func newSavers(c *cli.Context) (*savers, error) {
@@ -47,14 +48,14 @@ func newSavers(c *cli.Context) (*savers, error) {
 	return s, nil
 }
 
-// saved says where what is made of a picture goes; "" is nowhere.
+// saved holds the paths of the files that are made from a picture; "" means none.
 type saved struct {
-	picture string // drawn on
-	classes string // the map
-	objects string // before the number and the label of each
+	picture string // the picture with the results drawn on it
+	classes string // the class map
+	objects string // of the objects: followed by the number and the label of each
 }
 
-// claim gives out the names for a source.
+// claim chooses the names for a source.
 func (s *savers) claim(source string) saved {
 	var to saved
 	if s.save != nil {
@@ -69,15 +70,16 @@ func (s *savers) claim(source string) saved {
 	return to
 }
 
-// folder gives out names in a folder, each once and never that of a source.
+// folder chooses names in a folder, each only once and never that of the source
+// itself.
 type folder struct {
 	path  string
 	mu    sync.Mutex
 	taken map[string]bool // files, in lower case
-	bases map[string]bool // what names begin with, in lower case
+	bases map[string]bool // beginnings of names, in lower case
 }
 
-// name is a path in the folder for a file that is made of source.
+// name chooses the path for a file that is made from source.
 func (f *folder) name(base, ext, source string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -86,14 +88,16 @@ func (f *folder) name(base, ext, source string) string {
 	}))
 }
 
-// base is what the names of several files that are made of one source begin with.
+// base chooses the common beginning for the names of several files that are made
+// from one source.
 func (f *folder) base(base string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return first(base, "", f.bases, func(string) bool { return false })
 }
 
-// first takes base+ext, or base-2+ext and so on where that is taken or in use.
+// first takes the first of base+ext, base-2+ext and so on that is neither taken nor
+// in use.
 func first(base, ext string, taken map[string]bool, used func(string) bool) string {
 	for n := 1; ; n++ {
 		name := base + ext
@@ -113,8 +117,7 @@ func sameFile(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(x, y)
 }
 
-// extension is how pictures made of a source are written: as PNG where it is one,
-// else as JPEG.
+// extension is that of pictures made from a source: .png for a PNG, else .jpg.
 func extension(source string) string {
 	if strings.EqualFold(filepath.Ext(source), ".png") {
 		return ".png"
@@ -122,7 +125,8 @@ func extension(source string) string {
 	return ".jpg"
 }
 
-// objects writes one picture's, and returns the picture to show, nil for none.
+// objects writes the files for one picture's objects, and returns the picture to
+// show, nil for none.
 func (s *savers) objects(j job, img *vision.Image, objects []detect.Object, d *detect.Detector) (*vision.Image, error) {
 	if s.crop != nil {
 		for i, o := range objects {
@@ -134,7 +138,7 @@ func (s *savers) objects(j job, img *vision.Image, objects []detect.Object, d *d
 	return s.drawing(j, img, func() (*vision.Image, error) { return vision.Draw(img, d.Marks(objects)) })
 }
 
-// drawing makes of img a picture that is to be saved or shown, and writes it. It
+// drawing draws on img if the result is to be saved or shown, and saves it. It
 // returns the picture to show, nil for none.
 func (s *savers) drawing(j job, img *vision.Image, draw func() (*vision.Image, error)) (*vision.Image, error) {
 	show := s.c.Bool("show")
@@ -160,13 +164,13 @@ func (s *savers) drawing(j job, img *vision.Image, draw func() (*vision.Image, e
 	return drawn, nil
 }
 
-// show shows a picture, unless it is nil, and reports whether that went well; it
-// tells why not.
+// show shows a picture unless it is nil. If that fails, it prints why and reports
+// false.
 func (s *savers) show(drawn *vision.Image) bool {
 	if drawn == nil {
 		return true
 	}
-	// What is machine-readable goes to stdout alone.
+	// With --json and --csv, standard output must stay machine-readable.
 	to := s.c.App.Writer
 	if s.c.Bool("json") || s.c.Bool("csv") {
 		to = s.c.App.ErrWriter

@@ -19,14 +19,14 @@ import (
 func doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "doctor",
-		Usage:     "tell what this machine offers and what will be used",
+		Usage:     "show what this machine offers and what will be used",
 		UsageText: "vision doctor\nvision doctor --json --offline",
 		Flags:     []cli.Flag{offlineFlag, jsonFlag},
 		Action:    doctorAction,
 	}
 }
 
-// health is what doctor found; --json prints it as it is.
+// health is doctor's result; --json prints it as it is.
 type health struct {
 	Version     string            `json:"version"`
 	Go          string            `json:"go"`
@@ -56,14 +56,14 @@ type addressHealth struct {
 	Answer  string `json:"answer"`
 }
 
-// variables are all that the environment may say.
+// variables lists the environment variables that have an effect.
 var variables = []struct{ name, does string }{
 	{"VISION_CPU", "class of kernels: purego, avx2, avx512, vnni, amx, neon"},
-	{"VISION_MEMORY_LIMIT", "most memory of a run, as 1GiB"},
+	{"VISION_MEMORY_LIMIT", "most memory that a run may use, such as 1GiB"},
 	{"VISION_HOME", "folder of the cache"},
-	{"VISION_ZOO_MIRROR", "where models are looked for first"},
-	{"VISION_OFFLINE", "1: never touch the network"},
-	{"HF_ENDPOINT", "stands in for https://huggingface.co"},
+	{"VISION_ZOO_MIRROR", "where to look for models first"},
+	{"VISION_OFFLINE", "1: never use the network"},
+	{"HF_ENDPOINT", "used instead of https://huggingface.co"},
 	{"HTTPS_PROXY", "proxy for downloads"},
 	{"NO_PROXY", "hosts without proxy"},
 	{"NO_COLOR", "no colours"},
@@ -135,7 +135,7 @@ func (h *health) examineCache() {
 	}
 }
 
-// examineNetwork asks the hosts that models come from whether they answer.
+// examineNetwork checks whether the hosts that models come from answer.
 func (h *health) examineNetwork(c *cli.Context) {
 	if c.Bool("offline") || zoo.Offline() {
 		h.Network = append(h.Network, addressHealth{"all", "switched off"})
@@ -146,7 +146,7 @@ func (h *health) examineNetwork(c *cli.Context) {
 	}
 }
 
-// ask is what an address answers, in a few words.
+// ask describes the answer of an address in a few words.
 func ask(ctx context.Context, address string) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

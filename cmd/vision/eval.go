@@ -61,7 +61,8 @@ func evalCOCO(c *cli.Context) error {
 	return nil
 }
 
-// cocoTasks are the one that was asked for, or those that both files have.
+// cocoTasks is the task with the given name or, without a name, all tasks for which
+// both files have data.
 func cocoTasks(name string, truth *detect.COCOTruth, results []detect.COCOResult) ([]detect.COCOTask, error) {
 	all := []detect.COCOTask{detect.COCOBoxes, detect.COCOMasks, detect.COCOKeypoints}
 	for _, t := range all {
@@ -89,13 +90,13 @@ func cocoTasks(name string, truth *detect.COCOTruth, results []detect.COCOResult
 		}
 	}
 	if len(tasks) == 0 {
-		return nil, fmt.Errorf("the predictions have neither boxes nor masks nor keypoints that the annotations have too; name one with --type")
+		return nil, fmt.Errorf("the files have neither boxes nor masks nor keypoints in common; name what to compare with --type")
 	}
 	return tasks, nil
 }
 
-// printCOCO prints the numbers as pycocotools' summary does, or on one line of JSON
-// by name and, as "stats", in pycocotools' order.
+// printCOCO prints the numbers in the form of pycocotools' summary, or as one line
+// of JSON that has them by name and, under "stats", in pycocotools' order.
 func printCOCO(c *cli.Context, task detect.COCOTask, metrics []detect.COCOMetric) {
 	if c.Bool("json") {
 		line, stats := map[string]any{"task": task}, make([]float64, len(metrics))

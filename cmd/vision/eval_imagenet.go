@@ -45,7 +45,7 @@ func evalImageNetCommand() *cli.Command {
 	}
 }
 
-// labelled is a picture and the class it shows, by the model's index.
+// labelled is a picture with the class it shows, as the model's index.
 type labelled struct {
 	path  string
 	class int
@@ -83,7 +83,8 @@ func evalImageNet(c *cli.Context) error {
 	return scoreImageNet(c, m, pictures, opts)
 }
 
-// scoreImageNet classifies the pictures, several at a time, and prints the score.
+// scoreImageNet classifies the pictures, several at the same time, and prints the
+// score.
 func scoreImageNet(c *cli.Context, m *zoo.Model, pictures []labelled, opts []classify.Option) error {
 	var s imageNetScore
 	start, busy := time.Now(), time.Duration(0)
@@ -117,7 +118,7 @@ func scoreImageNet(c *cli.Context, m *zoo.Model, pictures []labelled, opts []cla
 	return nil
 }
 
-// files are the pictures as sources.
+// files yields the pictures as sources.
 func files(pictures []labelled) iter.Seq[vision.Source] {
 	return func(yield func(vision.Source) bool) {
 		for _, p := range pictures {
@@ -142,7 +143,7 @@ func printImageNet(c *cli.Context, model string, s imageNetScore, all, busy time
 		model, s.pictures, 100*float64(s.top1)/n, s.top1, 100*float64(s.top5)/n, s.top5, infer)
 }
 
-// findLabelled lists the pictures of a folder with their classes, in order of
+// findLabelled lists the pictures of a folder with their classes, in the order of
 // their names.
 func findLabelled(dir, labelsFile string, labels *label.Set) ([]labelled, error) {
 	if labelsFile == "" {
@@ -180,7 +181,7 @@ func findLabelled(dir, labelsFile string, labels *label.Set) ([]labelled, error)
 	case err != nil:
 		return nil, err
 	case unknown != "":
-		return nil, fmt.Errorf("%s: neither its folder nor its name says what it shows; give --labels FILE", oneLine(unknown))
+		return nil, fmt.Errorf("%s: neither its folder nor its own name is a class of the model; give --labels FILE", oneLine(unknown))
 	case len(all) == 0:
 		return nil, fmt.Errorf("%s: no pictures in the folder", oneLine(dir))
 	}
@@ -194,8 +195,9 @@ func fileExists(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// readLabels reads a file of lines "file class", parted by tabs or a space; more
-// columns may follow or stand between: the first of them that is a class counts.
+// readLabels reads a file of lines with a file and a class, separated by tabs or a
+// space. There may be more columns; the first one after the file that is a class is
+// used.
 func readLabels(dir, path string, labels *label.Set) ([]labelled, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -221,10 +223,10 @@ func readLabels(dir, path string, labels *label.Set) ([]labelled, error) {
 			}
 		}
 		if !ok && at == 1 {
-			continue // a head
+			continue // a header
 		}
 		if !filepath.IsLocal(fields[0]) {
-			return nil, fmt.Errorf("%s: line %d: needed are a file in the folder and its class, met %.80q", path, at, line)
+			return nil, fmt.Errorf("%s: line %d: a line must name a file in the folder and its class, but it is %.80q", path, at, line)
 		}
 		if !ok {
 			return nil, fmt.Errorf("%s: line %d: %.80q names no class of the model; write its index, its WordNet id, or a name that only it has", path, at, line)
@@ -240,15 +242,15 @@ func readLabels(dir, path string, labels *label.Set) ([]labelled, error) {
 	return all, nil
 }
 
-// classIndex is the model's index of a class that is written as an id, an index
-// of the data set, or a name that only one class has.
+// classIndex finds the model's index of a class that is given as an id, an index of
+// the data set, or a name that only one class has.
 func classIndex(s string, labels *label.Set) (int, bool) {
 	s = strings.TrimSpace(s)
 	if n, err := strconv.Atoi(s); err == nil && n >= 0 {
 		if labels == nil {
 			return n, true
 		}
-		if first, ok := labels.At(0); ok && first.Name == label.Background { // the data set's own begin at 1
+		if first, ok := labels.At(0); ok && first.Name == label.Background { // those of the data set begin at 1
 			n++
 		}
 		return n, n < labels.Len()

@@ -7,13 +7,14 @@ import (
 	"runtime/metrics"
 )
 
-// garbage is how many bytes may gather beyond what the collector of itself lets
-// gather: a picture leaves 0.1 MiB behind, and each collection has all
-// processors wait until kernels, which nothing interrupts, come to their end.
+// garbage is how many bytes of garbage may accumulate in addition to what the
+// collector allows by default. A picture leaves 0.1 MiB behind, and each collection
+// makes all processors wait until running kernels, which cannot be interrupted,
+// have ended.
 const garbage = 16 << 20
 
-// collectRarely makes collections rare, for commands that go through many
-// pictures. GOGC, where it is set, says otherwise; a memory limit still holds.
+// collectRarely makes collections rare, for commands that process many pictures. It
+// does nothing if GOGC is set; a memory limit still holds.
 func collectRarely() {
 	if os.Getenv("GOGC") != "" {
 		return
@@ -31,8 +32,8 @@ func collectRarely() {
 	afterCollections(adapt)
 }
 
-// garbagePercent is the collector's percentage for so many bytes alive. The
-// collector takes fewer than 4 MiB for as many.
+// garbagePercent is the collector's percentage for a given number of live bytes.
+// The collector treats fewer than 4 MiB as 4 MiB.
 func garbagePercent(live uint64) int {
 	return 100 + int(100*garbage/max(live, 4<<20))
 }

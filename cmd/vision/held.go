@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// The most that is held of what goes to a pipe or a file, and for how long.
+// How much output to a pipe or a file is held back at most, and for how long.
 const (
 	heldBytes = 64 << 10
 	heldFor   = 50 * time.Millisecond
 )
 
-// A held writer passes on what was written to it a moment later, in larger
-// pieces: each piece wakes the reader of a pipe, which then takes a processor
-// from the pictures that are at work. An error is the next call's.
+// held is a writer that passes on what is written to it a moment later, in larger
+// pieces: each piece wakes the reader of a pipe, which then takes a processor from
+// the pictures being processed. An error is returned by the next call.
 type held struct {
 	to    io.Writer
 	mu    sync.Mutex
 	buf   []byte
-	timer *time.Timer // runs while there is something in buf
+	timer *time.Timer // runs while buf is not empty
 	err   error
-	stop  func() // called once results cannot be passed on
+	stop  func() // called when results can no longer be written
 }
 
 func (h *held) Write(p []byte) (int, error) {
@@ -43,7 +43,7 @@ func (h *held) Write(p []byte) (int, error) {
 	return len(p), h.err
 }
 
-// Flush passes on what is held.
+// Flush passes on what is held back.
 func (h *held) Flush() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -64,9 +64,9 @@ func (h *held) flush() {
 	h.buf = h.buf[:0]
 }
 
-// hold returns the writers of results and of remarks, and what passes on the
-// last results. Nothing is held where somebody watches. Once results cannot be
-// written, stop is called: nobody would see what else the work is for.
+// hold returns the writers for results and for remarks, and a function that flushes
+// the results. Output to a terminal is not held back. When results can no longer be
+// written, stop is called, because further work would be in vain.
 func hold(out, errOut io.Writer, stop func()) (results, remarks io.Writer, flush func() error) {
 	if isTerminal(out) {
 		return out, errOut, func() error { return nil }
@@ -78,14 +78,14 @@ func hold(out, errOut io.Writer, stop func()) (results, remarks io.Writer, flush
 	return h, errOut, h.Flush
 }
 
-// inOrder is a writer of remarks: what was written to held before comes first,
-// where both end up in one place.
+// inOrder is a writer for remarks that first flushes held, so that the order is
+// right if both go to the same place.
 type inOrder struct {
 	io.Writer
 	held *held
 }
 
 func (w inOrder) Write(p []byte) (int, error) {
-	_ = w.held.Flush() // told at the end
+	_ = w.held.Flush() // reported at the end
 	return w.Writer.Write(p)
 }

@@ -7,8 +7,9 @@ import (
 	"os"
 )
 
-// await is what do returns, or the context's error once that is done. What waits
-// for a pipe's other end cannot be ended: it goes when the program does.
+// await returns what do returns, or the context's error once that is done. A call
+// that waits for the other end of a pipe cannot be cancelled; it lasts until the
+// program ends.
 func await[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -28,8 +29,8 @@ func await[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	}
 }
 
-// readFile reads a file of the user's, which may be a pipe that nobody writes to;
-// the errors of read are told with the file's name.
+// readFile reads a user's file, which may be a pipe that nobody writes to. Errors
+// of read are prefixed with the file's name.
 func readFile[T any](ctx context.Context, path string, read func(io.Reader) (T, error)) (T, error) {
 	return await(ctx, func() (T, error) {
 		var none T

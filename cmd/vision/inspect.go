@@ -73,7 +73,7 @@ func inspect(c *cli.Context) error {
 	case c.Bool("operators"):
 		return printOperators(c)
 	case c.Bool("dot") && c.Bool("json"):
-		return usage("--dot and --json exclude each other")
+		return usage("--dot and --json cannot be combined")
 	}
 	if c.Args().Len() != 1 {
 		return usage("inspect needs one MODEL: a zoo name, or the path of an .onnx file")

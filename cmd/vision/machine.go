@@ -24,8 +24,8 @@ func usedCPU() (string, error) {
 	return name, nil
 }
 
-// residentMiB is the most memory the process has had in use so far; where the
-// system does not tell, what the Go runtime has from it.
+// residentMiB is the peak of the process's resident memory; if the system does not
+// report it, the memory that the Go runtime has obtained.
 func residentMiB() float64 {
 	if kib, ok := procField("/proc/self/status", "VmHWM"); ok {
 		if n, err := strconv.ParseFloat(strings.Fields(kib)[0], 64); err == nil {
@@ -37,7 +37,7 @@ func residentMiB() float64 {
 	return digits(float64(m.Sys)/(1<<20), 1)
 }
 
-// procField is what stands behind "name:" in one of Linux's own files.
+// procField returns what follows "name:" in one of Linux's files in /proc.
 func procField(file, name string) (string, bool) {
 	data, err := os.ReadFile(file)
 	if err != nil {

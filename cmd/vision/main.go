@@ -1,5 +1,4 @@
-// Vision names what is in pictures: classification, detection and anything
-// else that an ONNX network computes.
+// Vision classifies pictures, finds objects in them, and runs any ONNX network.
 package main
 
 import (
@@ -12,6 +11,6 @@ import (
 func main() {
 	endNotByPipes()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends what does not listen, such as a file that is a pipe without a writer
+	context.AfterFunc(ctx, stop) // a second signal ends the program even where it does not check the context, such as in reading a pipe without a writer
 	os.Exit(run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
 }

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// writable checks before the work begins that a file can be written in the end:
-// it may be there already, its folder must be.
+// writable checks, before the work begins, that a file can be written at its end.
+// The file may exist already; its folder must exist.
 func writable(flag, path string) error {
 	if path == "" {
 		return nil
@@ -32,7 +32,7 @@ func writable(flag, path string) error {
 	return os.Remove(probe.Name())
 }
 
-// plainPath is what went wrong, without the path.
+// plainPath removes the path from an error.
 func plainPath(err error) error {
 	var p *os.PathError
 	if errors.As(err, &p) {
@@ -41,8 +41,9 @@ func plainPath(err error) error {
 	return err
 }
 
-// writableJSON is writable for a file of JSON, which takes the place of another
-// such file only: who forgets that the flag has a value names a picture there.
+// writableJSON is writable for a JSON file, which may only replace another JSON
+// file: if the flag's value is forgotten, the next argument, a picture, is taken
+// for it.
 func writableJSON(flag, path string) error {
 	if err := writable(flag, path); err != nil || path == "" {
 		return err
@@ -59,19 +60,19 @@ func writableJSON(flag, path string) error {
 	head := make([]byte, 64)
 	n, _ := io.ReadFull(f, head)
 	if head = bytes.TrimSpace(head[:n]); len(head) == 0 || head[0] != '{' && head[0] != '[' {
-		return usage("%s %s: this file is there and is not JSON; name the file to write, such as out.json", flag, path)
+		return usage("%s %s: this file exists and is not JSON; name the file to write, such as out.json", flag, path)
 	}
 	return nil
 }
 
-// writeWhole writes a file at once: under its name there is the whole of it or
-// what was there before. What is no regular file is written to as it is.
+// writeWhole writes a file atomically: under its name there is either the complete
+// new file or what was there before. Pipes and devices are written to directly.
 func writeWhole(ctx context.Context, path string, write func(io.Writer) error) (err error) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		_, err := await(ctx, func() (struct{}, error) { // a pipe's reader, for one
+		_, err := await(ctx, func() (struct{}, error) { // a pipe may have to wait for its reader
 			f, err := os.OpenFile(path, os.O_WRONLY, 0)
 			if err == nil {
 				err = errors.Join(write(f), f.Close())
@@ -92,7 +93,7 @@ func writeWhole(ctx context.Context, path string, write func(io.Writer) error) (
 		os.Remove(part.Name())
 		var p *os.PathError
 		if errors.As(err, &p) && p.Path == part.Name() {
-			p.Path = path // the other is gone
+			p.Path = path // part has been removed
 		}
 	}()
 	if err = write(part); err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/visionzoo/vision/zoo"
 )
 
-// eachSource hands on the pictures that the arguments stand for, until the user
+// eachSource calls do for each picture that the arguments name, until the user
 // interrupts.
 func eachSource(c *cli.Context, do func(vision.Source, error)) error {
 	for src, err := range vision.Sources(c.Args().Slice(), sourceOptions(c)...) {
@@ -47,22 +47,23 @@ func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, fmt.Errorf("%w (--offline or VISION_OFFLINE); download the picture and name the file", zoo.ErrOffline)
 }
 
-// countSources is how many pictures the arguments stand for; nothing is opened.
+// countSources is the number of pictures that the arguments name; nothing is
+// opened.
 func countSources(c *cli.Context) (int, error) {
 	n := 0
 	err := eachSource(c, func(vision.Source, error) { n++ })
 	return n, err
 }
 
-// job is one picture of several, and where to write what is made of it.
+// job is one of several pictures, with the files to write for it.
 type job struct {
 	source vision.Source
 	err    error // why there is no picture
 	files  saved
 }
 
-// jobs are the pictures that the arguments stand for. Names of files are given
-// out here, in order, so that they do not depend on which picture is done first.
+// jobs yields the pictures that the arguments name. The names of files are chosen
+// here, in order, so that they do not depend on which picture is finished first.
 func jobs(c *cli.Context, files *savers) iter.Seq[job] {
 	return func(yield func(job) bool) {
 		for src, err := range vision.Sources(c.Args().Slice(), sourceOptions(c)...) {
@@ -73,19 +74,20 @@ func jobs(c *cli.Context, files *savers) iter.Seq[job] {
 	}
 }
 
-// crew is how many pictures are in the network at a time.
+// crew says how many pictures are processed at the same time.
 type crew struct {
 	total   int // pictures
 	workers int
-	threads []zoo.Option // that each may take
+	threads []zoo.Option // options that bound the threads of each
 }
 
-// maxWorkers bounds the pictures that are in a detector at a time: each needs
-// the memory of all the values inside the network.
+// maxWorkers bounds the pictures that a detector processes at the same time: each
+// needs memory for all values inside the network.
 const maxWorkers = 4
 
-// newCrew shares the processors out among the pictures: whole ones side by side
-// beat threads within one. With --threads there is one at a time.
+// newCrew divides the processors among the pictures: processing several at the same
+// time is faster than several threads on each. With --threads, they are processed
+// one at a time.
 func newCrew(c *cli.Context) (crew, error) {
 	total, err := countSources(c)
 	w := crew{total: total, workers: 1}
@@ -101,15 +103,16 @@ func newCrew(c *cli.Context) (crew, error) {
 	return w, err
 }
 
-// desk is where a picture is decoded, encoded and run.
+// desk is the place, with reusable memory, where one picture at a time is decoded,
+// encoded and run.
 type desk struct {
 	*pipeline.Desk
 	model *zoo.Model
 	runs  pipeline.Gate
 }
 
-// eachPicture does the jobs, several at a time, and prints what became of them,
-// in order.
+// eachPicture does the jobs, several at the same time, and prints their results in
+// order.
 func eachPicture[R any](c *cli.Context, w crew, m *zoo.Model, files *savers, do func(context.Context, desk, job) R, print func(R)) error {
 	desks, runs := make([]pipeline.Desk, pipeline.Desks(w.workers)), make(pipeline.Gate, w.workers)
 	bar := newPictureBar(c, w.total)
@@ -123,8 +126,8 @@ func eachPicture[R any](c *cli.Context, w crew, m *zoo.Model, files *savers, do 
 	return c.Context.Err()
 }
 
-// prepared is a picture and the network's input that was made of it; the geometry
-// leads back to the picture's own pixels.
+// prepared is a picture with the network's input that was made from it, and the
+// geometry that maps back to the picture's pixels.
 type prepared struct {
 	img      *vision.Image
 	x        *tensor.Tensor
@@ -154,7 +157,7 @@ func (d desk) encode(ctx context.Context, j job) (e prepared, err error) {
 	return e, err
 }
 
-// run waits for its turn and calls do; it notes how long that took.
+// run waits for its turn, calls do and records how long that took.
 func (d desk) run(ctx context.Context, e *prepared, do func() error) error {
 	if err := d.runs.Enter(ctx); err != nil {
 		return err

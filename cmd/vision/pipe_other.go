@@ -2,5 +2,5 @@
 
 package main
 
-// endNotByPipes does nothing: such a write is an error here.
+// endNotByPipes does nothing: on this system such a write is an error anyway.
 func endNotByPipes() {}

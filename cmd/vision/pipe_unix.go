@@ -7,6 +7,6 @@ import (
 	"syscall"
 )
 
-// endNotByPipes makes a write to a pipe that nobody reads any more an error: the
-// signal would end the program at once, with files half written.
+// endNotByPipes turns a write to a pipe without a reader into an error. By default
+// a signal would end the program at once and leave half-written files behind.
 func endNotByPipes() { signal.Ignore(syscall.SIGPIPE) }

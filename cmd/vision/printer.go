@@ -10,15 +10,15 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// printed is what became of one picture: the value itself is its JSON.
+// printed is the result for one picture; its JSON form is that of the value itself.
 type printed interface {
-	failure() string     // why nothing did, "" where all went well
+	failure() string     // why there is no result, "" if there is one
 	rows() [][]string    // of CSV
-	table(out io.Writer) // for eyes
+	table(out io.Writer) // for people
 }
 
-// printer writes results as --json and --csv say, else as tables. Failures go to
-// standard error, but in JSON, where each picture has its line.
+// printer prints results as JSON, CSV or tables. Failures go to standard error,
+// except with --json, which prints a line for each picture.
 type printer struct {
 	c     *cli.Context
 	csv   *csv.Writer
@@ -26,10 +26,10 @@ type printer struct {
 	begun bool
 }
 
-// newPrinter refuses --json and --csv at a time.
+// newPrinter refuses --json together with --csv.
 func newPrinter(c *cli.Context, head ...string) (*printer, error) {
 	if c.Bool("json") && c.Bool("csv") {
-		return nil, usage("--json and --csv exclude each other")
+		return nil, usage("--json and --csv cannot be combined")
 	}
 	return &printer{c: c, csv: csv.NewWriter(c.App.Writer), head: head}, nil
 }
@@ -51,7 +51,7 @@ func (p *printer) print(r printed) {
 	}
 }
 
-// cell keeps what a spreadsheet would take for a formula from being one.
+// cell escapes text that a spreadsheet would take for a formula.
 func cell(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return "'" + s
@@ -59,7 +59,7 @@ func cell(s string) string {
 	return s
 }
 
-// printJSON writes a value on one line, without escapes for browsers.
+// printJSON prints a value as one line of JSON, without HTML escapes.
 func printJSON(w io.Writer, v any) {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)

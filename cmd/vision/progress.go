@@ -13,7 +13,7 @@ import (
 	"github.com/visionzoo/vision/zoo"
 )
 
-// isTerminal reports whether somebody watches.
+// isTerminal reports whether a writer is a terminal.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
@@ -24,7 +24,8 @@ const (
 	pictureLine = `{{counters . }} pictures {{bar . "[" "=" ">" " " "]"}} {{percent . }} {{rtime . "%s left" "%s" " "}}`
 )
 
-// fitWidth gives a bar 80 columns on a terminal that does not know its width.
+// fitWidth makes a bar 80 columns wide on a terminal that does not report its
+// width.
 func fitWidth(bar *pb.ProgressBar, w io.Writer) *pb.ProgressBar {
 	if f, ok := w.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err != nil || width == 0 {
@@ -34,8 +35,8 @@ func fitWidth(bar *pb.ProgressBar, w io.Writer) *pb.ProgressBar {
 	return bar
 }
 
-// download shows how far a download is: a bar on a terminal, else a line every
-// ten per cent; nothing with --quiet.
+// download shows the progress of a download: a bar on a terminal, else a line for
+// every ten per cent, and nothing with --quiet.
 type download struct {
 	out       io.Writer
 	quiet     bool
@@ -52,7 +53,7 @@ func newDownload(c *cli.Context) *download {
 	return d
 }
 
-// endDownload is run behind every command, so that an error is told on a line of
+// endDownload runs after every command, so that an error is printed on a line of
 // its own.
 func endDownload(c *cli.Context) error {
 	if d, ok := c.App.Metadata["download"].(*download); ok {
@@ -61,7 +62,7 @@ func endDownload(c *cli.Context) error {
 	return nil
 }
 
-// report is zoo.WithProgress's.
+// report is the function for zoo.WithProgress.
 func (d *download) report(p zoo.Progress) {
 	if d.quiet || p.State == zoo.Verifying && d.bar == nil {
 		return
@@ -110,7 +111,7 @@ func (d *download) finish(p zoo.Progress) {
 	d.lastTenth, d.waiting = -1, false
 }
 
-// end leaves the bar as it is and begins a new line.
+// end leaves the bar on the screen and begins a new line.
 func (d *download) end() {
 	if d.bar != nil {
 		d.bar.Finish()
@@ -118,8 +119,8 @@ func (d *download) end() {
 	d.bar = nil
 }
 
-// pictureBar is a bar that counts pictures, where results go elsewhere than to the
-// terminal that shows it. Its methods do nothing otherwise.
+// pictureBar is a bar that counts pictures. It is shown only if the results do not
+// go to the same terminal; otherwise its methods do nothing.
 type pictureBar struct{ bar *pb.ProgressBar }
 
 func newPictureBar(c *cli.Context, total int) pictureBar {

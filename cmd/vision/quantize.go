@@ -94,7 +94,7 @@ func quantizeAction(c *cli.Context) error {
 	return reportQuantized(c, m, r)
 }
 
-// checkTarget holds the file to write apart from the model that is read.
+// checkTarget checks that the output can be written and is not the model itself.
 func checkTarget(model, output string) error {
 	in := model
 	if path, err := zoo.Path(model); err == nil {
@@ -109,8 +109,8 @@ func checkTarget(model, output string) error {
 	return writable("-o", output)
 }
 
-// calibration opens the pictures as they are asked for. Those that cannot be
-// read are told and left out.
+// calibration returns the pictures as samples, which are opened when they are
+// needed. Pictures that cannot be read are reported and left out.
 func calibration(c *cli.Context, m *zoo.Model) (quantize.Samples, error) {
 	var good []vision.Source
 	for src, err := range vision.Sources(c.StringSlice("calibrate"), sourceOptions(c)...) {
@@ -132,7 +132,7 @@ func calibration(c *cli.Context, m *zoo.Model) (quantize.Samples, error) {
 		}
 	}
 	if len(good) == 0 {
-		return quantize.Samples{}, fmt.Errorf("there is no picture to calibrate with; --calibrate takes folders, files and patterns")
+		return quantize.Samples{}, fmt.Errorf("there are no pictures to calibrate with; --calibrate takes folders, files and patterns")
 	}
 	return quantize.Samples{Count: len(good), Load: func(i int) (engine.Values, error) {
 		img, err := good[i].Open(c.Context)
@@ -147,7 +147,7 @@ func calibration(c *cli.Context, m *zoo.Model) (quantize.Samples, error) {
 	}}, nil
 }
 
-// stageBar shows how far each stage is: a bar on a terminal, else a line a
+// stageBar shows the progress of each stage: a bar on a terminal, else one line per
 // stage.
 type stageBar struct {
 	c     *cli.Context
@@ -227,6 +227,6 @@ func reportQuantized(c *cli.Context, m *zoo.Model, r *quantize.Result) error {
 	w.Flush()
 	fmt.Fprintf(c.App.Writer, "\n%s: %d of %d layers in int8; %s, was %s\n", filepath.Base(path), len(r.Layers)-len(out.Float), len(r.Layers),
 		zoo.Size(out.After), zoo.Size(out.Before))
-	fmt.Fprintf(c.App.Writer, "on %d pictures: outputs differ by %.2f %% (rms), the first place is the same on %.1f %%\n", r.Compared, 100*r.Error, 100*r.Agreement)
+	fmt.Fprintf(c.App.Writer, "on %d pictures: outputs differ by %.2f %% (rms), the top class is the same on %.1f %%\n", r.Compared, 100*r.Error, 100*r.Agreement)
 	return nil
 }

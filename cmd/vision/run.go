@@ -76,7 +76,7 @@ func runAction(c *cli.Context) error {
 	return nil
 }
 
-// runInputs reads what --input names.
+// runInputs reads the files that --input names.
 func runInputs(c *cli.Context, m *zoo.Model) (engine.Values, error) {
 	in := engine.Values{}
 	inputs := m.Session().Inputs()
@@ -114,7 +114,8 @@ func runInputs(c *cli.Context, m *zoo.Model) (engine.Values, error) {
 	return in, nil
 }
 
-// inputOf parts NAME=FILE. A name may hold "=", and a lone file may too.
+// inputOf splits NAME=FILE. The name may contain "=", and so may a file without a
+// name.
 func inputOf(arg string, inputs []engine.Info) (engine.Info, string, error) {
 	for _, i := range slices.SortedFunc(slices.Values(inputs), func(a, b engine.Info) int { return cmp.Compare(len(b.Name), len(a.Name)) }) {
 		if file, ok := strings.CutPrefix(arg, i.Name+"="); ok {
@@ -188,8 +189,8 @@ func openPicture(c *cli.Context, arg string) (*vision.Image, error) {
 	return one.Open(c.Context)
 }
 
-// writeOutputs writes a .npy file for each output, whole or not at all. A sequence
-// gives a file for each of its tensors.
+// writeOutputs writes a .npy file for each output, atomically. A sequence gives one
+// file for each of its tensors.
 func writeOutputs(c *cli.Context, dir string, infos []engine.Info, out engine.Values) error {
 	taken := map[string]bool{}
 	for _, info := range infos {
@@ -215,7 +216,7 @@ func writeOutputs(c *cli.Context, dir string, infos []engine.Info, out engine.Va
 	return nil
 }
 
-// flatten yields the tensors in a value with names to tell them apart.
+// flatten yields the tensors of a value with distinct names.
 func flatten(name string, t *tensor.Tensor) func(yield func(string, *tensor.Tensor) bool) {
 	return func(yield func(string, *tensor.Tensor) bool) {
 		if t.DType().IsElement() {
@@ -232,7 +233,8 @@ func flatten(name string, t *tensor.Tensor) func(yield func(string, *tensor.Tens
 	}
 }
 
-// fileName makes a value's name, which a stranger chose, the name of a file.
+// fileName makes a safe file name from a value's name, which comes from an
+// untrusted file.
 func fileName(name string) string {
 	s := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r) {
@@ -247,7 +249,7 @@ func fileName(name string) string {
 	return cmp.Or(s, "output")
 }
 
-// outputSummary is what is printed of an output.
+// outputSummary is the summary of an output.
 type outputSummary struct {
 	Name  string   `json:"name"`
 	File  string   `json:"file,omitempty"` // with --output

@@ -92,20 +92,20 @@ type resultShare struct {
 	Pixels int     `json:"pixels"`
 }
 
-// mapper says of the pixels of pictures what they show.
+// mapper labels the pixels of pictures.
 type mapper struct {
 	*detect.Segmenter
 	model *zoo.Model
 	files *savers
 }
 
-// mapped is one picture's result; drawn is nil unless it is to be shown.
+// mapped is one picture's result; drawn is nil unless --show asks for it.
 type mapped struct {
 	segmentResult
 	drawn *vision.Image
 }
 
-// picture maps one picture, and writes what is to be saved.
+// picture labels one picture's pixels and writes the files asked for.
 func (f *mapper) picture(ctx context.Context, d desk, j job) mapped {
 	r := mapped{segmentResult: segmentResult{File: j.source.Name}}
 	if err := f.fill(ctx, &r, d, j); err != nil {
@@ -141,7 +141,7 @@ func (f *mapper) fill(ctx context.Context, r *mapped, d desk, j job) error {
 	return err
 }
 
-// mapNames are the classes to draw: all that occur but the background.
+// mapNames are the classes to draw: all that occur, except the background.
 func mapNames(m *detect.ClassMap) map[int]string {
 	names := map[int]string{}
 	for _, q := range m.Shares() {
@@ -152,7 +152,7 @@ func mapNames(m *detect.ClassMap) map[int]string {
 	return names
 }
 
-// writeMap writes a PNG with a palette: a pixel's index is its class.
+// writeMap writes a PNG with a palette in which each pixel's index is its class.
 func writeMap(ctx context.Context, path string, m *detect.ClassMap) error {
 	palette := make(color.Palette, 256)
 	for i := range palette {
@@ -175,7 +175,7 @@ func (r *segmentResult) rows() (rows [][]string) {
 	return rows
 }
 
-// table prints classes with how much of the picture they take.
+// table prints the classes with their share of the picture.
 func (r *segmentResult) table(out io.Writer) {
 	fmt.Fprintf(out, "%s  %dx%d\n", oneLine(r.File), r.Width, r.Height)
 	for _, q := range r.Classes {

@@ -24,7 +24,7 @@ func finish(commands []*cli.Command) {
 	}
 }
 
-// helpCommand prints what --help prints behind a command.
+// helpCommand prints the same help as --help after a command.
 func helpCommand() *cli.Command {
 	return &cli.Command{
 		Name: "help", Usage: "print the help of a command", UsageText: "vision help\nvision help zoo pull", ArgsUsage: "[COMMAND]", Hidden: true,
@@ -55,7 +55,8 @@ func group(c *cli.Context) error {
 	return noCommand(c.Command.HelpName+" "+c.Args().First(), c.Command.Subcommands)
 }
 
-// noCommand says that there is no such command among those given.
+// noCommand is the error for an unknown command, with a suggestion from those
+// given.
 func noCommand(line string, among []*cli.Command) error {
 	words := strings.Fields(line)
 	word := ""

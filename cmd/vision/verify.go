@@ -86,8 +86,8 @@ func verify(c *cli.Context) error {
 	return nil
 }
 
-// casesOf is the folder of cases that an argument stands for: itself, or what the
-// publisher of a zoo's model gives, which is fetched where it is not cached.
+// casesOf is the folder of cases that an argument names: itself or, for a model of
+// the zoo, that of its publisher's data, which is fetched if it is not cached.
 func casesOf(c *cli.Context, arg string) (string, error) {
 	if _, err := os.Stat(arg); err == nil {
 		return arg, nil
@@ -97,13 +97,13 @@ func casesOf(c *cli.Context, arg string) (string, error) {
 		return "", err
 	}
 	if _, err := all.Find(arg); err != nil {
-		return arg, nil // a path that is not there
+		return arg, nil // a path that does not exist
 	}
 	return zoo.PullCase(c.Context, arg, fetchOptions(c)...)
 }
 
-// tolerance is a flag's: 0 where it is not given, which stands for the standard's,
-// and next to nothing where it is given as 0.
+// tolerance is a flag's value: 0, which means the default, if it is not given, and
+// almost 0 if it is given as 0.
 func tolerance(c *cli.Context, flag string) float64 {
 	if v := c.Float64(flag); v != 0 || !c.IsSet(flag) {
 		return v
@@ -129,8 +129,8 @@ func printResult(c *cli.Context, r conform.Result) {
 	}
 }
 
-// verifyAll runs cases on all processors and reports them in order. A done context
-// ends it at once, whatever cases are at: opening a model takes its time.
+// verifyAll runs cases on all processors and reports them in order. When the
+// context is done, it returns at once, even if a case is still opening its model.
 func verifyAll(ctx context.Context, cases []conform.Case, o conform.Options, report func(conform.Result)) {
 	results := make([]chan conform.Result, len(cases))
 	for i := range results {

@@ -34,7 +34,7 @@ func printVersion(c *cli.Context) error {
 	return nil
 }
 
-// version is the module's version as the binary was built.
+// version is the version of the module from which the binary was built.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

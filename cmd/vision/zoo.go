@@ -28,19 +28,18 @@ func zooCommand() *cli.Command {
 				ArgsUsage: "NAME...", Flags: []cli.Flag{offlineFlag, quietFlag}, Action: zooPullAll},
 			{Name: "verify", Usage: "read cached models and compare size and sha256 with the catalogue", UsageText: "vision zoo verify\nvision zoo verify resnet50",
 				ArgsUsage: "[NAME...]", Flags: []cli.Flag{quietFlag}, Action: zooVerify},
-			{Name: "path", Usage: "print where a model lies, or belongs", UsageText: "vision zoo path resnet50", ArgsUsage: "NAME...", Action: zooEach(zooPath)},
+			{Name: "path", Usage: "print the path of a model in the cache, whether it is there or not", UsageText: "vision zoo path resnet50", ArgsUsage: "NAME...", Action: zooEach(zooPath)},
 			{Name: "rm", Usage: "remove models from the cache", UsageText: "vision zoo rm vgg16", ArgsUsage: "NAME...", Action: zooEach(zooRemove)},
 		},
 		Action: group,
 	}
 }
 
-// zooEach does something for each name; the exit code tells of the first that
-// failed, the rest is done.
+// zooEach calls do for each name, and goes on with the rest if one fails.
 func zooEach(do func(c *cli.Context, name string) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if !c.Args().Present() {
-			return usage("%s needs a NAME; vision zoo list has them", c.Command.Name)
+			return usage("%s needs a NAME; vision zoo list prints them", c.Command.Name)
 		}
 		return each(c, c.Args().Slice(), do)
 	}
@@ -65,7 +64,7 @@ func each(c *cli.Context, names []string, do func(c *cli.Context, name string) e
 	return nil
 }
 
-// zooPullAll fetches models; nothing is fetched while a name is none.
+// zooPullAll fetches models, after checking that all names are known.
 func zooPullAll(c *cli.Context) error {
 	all, err := zoo.All()
 	if err != nil {
@@ -126,7 +125,7 @@ func zooShow(c *cli.Context, name string) error {
 	return err
 }
 
-// zooVerify checks the models named, or all that are in the cache.
+// zooVerify checks the named models, or all that are in the cache.
 func zooVerify(c *cli.Context) error {
 	names := c.Args().Slice()
 	if len(names) == 0 {
@@ -135,7 +134,7 @@ func zooVerify(c *cli.Context) error {
 			return err
 		}
 		for _, e := range entries {
-			if _, err := os.Lstat(e.Path); err == nil || e.Card.Builtin { // whatever its size
+			if _, err := os.Lstat(e.Path); err == nil || e.Card.Builtin { // even if its size is wrong
 				names = append(names, e.Card.Name)
 			}
 		}
@@ -153,7 +152,7 @@ func zooVerify(c *cli.Context) error {
 	return err
 }
 
-// zooEntries lists the catalogue with what the cache has of it.
+// zooEntries lists the models that match the words, with their state in the cache.
 func zooEntries(cachedOnly bool, words ...string) ([]zoo.Entry, error) {
 	all, err := zoo.All()
 	if err != nil {
@@ -213,7 +212,7 @@ func printEntries(c *cli.Context, words ...string) error {
 		fmt.Fprintf(c.App.Writer, "%-*s  %-*s  %-4s %10s  %-8s  %s\n", name, card.Name, task, card.Task, card.Variant, zoo.Size(card.Bytes), cacheState(e, ""), card.Licence)
 	}
 	if len(entries) == 0 && len(words) > 0 {
-		return noModel(fmt.Errorf("no model matches all of these words; vision zoo list has them all"))
+		return noModel(fmt.Errorf("no model matches all of these words; vision zoo list prints all models"))
 	}
 	return nil
 }

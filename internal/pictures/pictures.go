@@ -1,5 +1,5 @@
-// Package pictures introduces the two sides that do not know one another: it
-// gives the engine the decoder of package vision.
+// Package pictures connects two packages that do not import each other: it gives
+// the engine the decoder of package vision.
 package pictures
 
 import (
@@ -7,8 +7,8 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// Register makes package vision decode what models of ImageDecoder are given.
-// Calling it again changes nothing.
+// Register makes package vision the decoder of the operator ImageDecoder. Calling
+// it again changes nothing.
 func Register() {
 	engine.RegisterPictures(func(data []byte, limit int64) ([]byte, int, int, error) {
 		m, err := vision.DecodeBytes(data, vision.MemoryLimit(limit))

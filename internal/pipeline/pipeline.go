@@ -1,5 +1,5 @@
-// Package pipeline brings many pictures through a network: several at a time,
-// results in order. No promise: it serves this module alone.
+// Package pipeline takes many pictures through a network, several at the same time,
+// with results in order.
 package pipeline
 
 import (
@@ -8,22 +8,22 @@ import (
 	"sync"
 )
 
-// Map yields do(n, v) for each v of in, in the order of in, while later ones are
-// at work on up to workers goroutines; n, from 0, says on which of them, so that
-// each may keep memory of its own from one call to the next.
-//
-// in is read on another goroutine. At most Ahead(workers) of its elements have
-// been read and not yet been yielded. Once ctx is done do is no longer called
-// and the loop ends, after the calls that were under way: do should heed ctx
-// too. Leaving the loop ends everything likewise.
+// Map yields do(n, v) for each v of in, in the order of in, while do already runs
+// for later elements on up to workers goroutines. n is the number of the goroutine,
+// from 0, so that each can keep memory of its own from one call to the next. in is
+// read on another goroutine. At any time, at most Ahead(workers) of its elements
+// have been read but not yielded. Once ctx is done, do is no longer called, and the
+// loop ends when the calls under way have returned: do should observe ctx too.
+// Leaving the loop ends everything in the same way.
 func Map[In, Out any](ctx context.Context, workers int, in iter.Seq[In], do func(ctx context.Context, n int, v In) Out) iter.Seq[Out] {
 	return func(yield func(Out) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		var all sync.WaitGroup
 		defer all.Wait()
 		defer cancel()
-		// Workers that find the next element waiting go on without those who read
-		// and yield, who are many switches of goroutines otherwise.
+		// A worker that finds the next element waiting goes on without the
+		// goroutines that read and yield, which saves many switches between
+		// goroutines.
 		order, waiting := make(chan *job[In, Out], 2*workers), make(chan *job[In, Out], 2*workers)
 		all.Go(func() {
 			defer close(order)
@@ -59,18 +59,18 @@ func Map[In, Out any](ctx context.Context, workers int, in iter.Seq[In], do func
 	}
 }
 
-// Ahead is how many elements a Map with so many workers holds at most: those
-// that wait for their turn, one that is being yielded, one that was just read.
+// Ahead is how many elements a Map with the given workers holds at most: those that
+// wait for their turn, the one being yielded, and one that was just read.
 func Ahead(workers int) int { return 2*workers + 2 }
 
-// job is one element on its way; out is there once done is closed.
+// job is one element under way; out is valid once done is closed.
 type job[In, Out any] struct {
 	in   In
 	out  Out
 	done chan struct{}
 }
 
-// send reports false where the loop has ended.
+// send reports false if the loop has ended.
 func send[T any](ctx context.Context, to chan<- T, v T) bool {
 	select {
 	case to <- v:

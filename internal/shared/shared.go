@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// Path returns the path of a file or folder of the shared test data and skips
-// the test where it is absent. The folder is ../shared seen from the module's
-// root, or $VISION_SHARED.
+// Path returns the path of a file or folder of the shared test data, and skips the
+// test if it does not exist. The data lies in $VISION_SHARED, else in ../shared
+// beside the module's root.
 func Path(t testing.TB, elem ...string) string {
 	t.Helper()
 	root := os.Getenv("VISION_SHARED")
