@@ -119,7 +119,7 @@ func blockByWeights(nodes []*ir.Node) (int, error) {
 	switch {
 	case seen == 0:
 		return 16, nil
-	case d.channels < 3*d.samples: // channels differ little, as before any training
+	case d.blocks < 8 || d.channels < 3*d.samples: // channels are few, or differ little, as before any training
 		return 0, errors.New("the file does not tell whether channels lie in blocks of 8 or of 16, nor do its weights: " + anew)
 	case d.apart > (d.channels+d.samples)/2:
 		return 16, nil
@@ -129,13 +129,14 @@ func blockByWeights(nodes []*ir.Node) (int, error) {
 
 // differences are sums of squares of how much sums of squared weights differ.
 type differences struct {
+	blocks                   int
 	channels, samples, apart float64 // of two channels, of two samples of one, of what lies eight apart
 }
 
 // look adds those of one block. Each eight are taken in proportion to their mean,
 // since inputs differ too.
 func (d *differences) look(w []float32) {
-	const least = 32 // rows of 16: fewer tell little
+	const least = 16 // rows of 16: fewer tell little
 	if len(w) < least*16 {
 		return
 	}
@@ -161,6 +162,7 @@ func (d *differences) look(w []float32) {
 			}
 		}
 	}
+	d.blocks++
 	square := func(v float64) float64 { return v * v }
 	for i := range 8 {
 		d.apart += square(all[i] - all[8+i])

@@ -52,6 +52,8 @@ func TestBlocksOfChannels(t *testing.T) {
 		{"24 channels, one of which is wanted", blockedNet(24, 3, 8, false, output(1)), 0},
 		{"weights that tell", blockedNet(64, 64, 8, true), 8},
 		{"weights that tell of 16", blockedNet(64, 64, 16, true), 16},
+		{"weights too few to tell", blockedNet(96, 3, 16, true), 0},
+		{"channels too few to tell", blockedNet(32, 64, 16, true), 0},
 		{"weights that do not", blockedNet(64, 64, 16, false), 0},
 	} {
 		b, err := blockOf(r.g.Nodes)

@@ -81,13 +81,15 @@ func namedActivation(a *ir.Attrs, params []float32) kernel.Activation {
 		}
 		return or
 	}
-	switch a.OneOf("activation", "Relu", "Tanh", "Sigmoid", "Silu", "LeakyRelu", "Clip", "HardSigmoid") {
+	switch a.OneOf("activation", "Relu", "Tanh", "Sigmoid", "Silu", "HardSwish", "LeakyRelu", "Clip", "HardSigmoid") {
 	case "Tanh":
 		return kernel.Activation{Kind: kernel.Tanh}
 	case "Sigmoid":
 		return kernel.Activation{Kind: kernel.Sigmoid}
 	case "Silu":
 		return kernel.Activation{Kind: kernel.Silu}
+	case "HardSwish":
+		return kernel.Activation{Kind: kernel.HardSwish}
 	case "LeakyRelu":
 		return kernel.Activation{Kind: kernel.LeakyRelu, Alpha: param(0, 0.01)}
 	case "Clip":

@@ -13,7 +13,7 @@ import (
 // families are all operators, one slice a file.
 var families = [][]Def{
 	activations, arithmetics, casts, comparisons, functions,
-	quantizers, integerProducts, qlinears, randoms, texts, optimizers, learners, dictionaries, linears, machines, forests, features, legacies, legacyFills, contributed, contributedNorms, contributedProducts, contributedAttentions, contributedLast, blockeds,
+	quantizers, integerProducts, qlinears, randoms, texts, optimizers, learners, dictionaries, linears, machines, forests, features, legacies, legacyFills, contributed, contributedNorms, contributedProducts, contributedAttentions, contributedLast, contributedMoves, contributedMath, contributedPictures, blockeds,
 	shapes, constants, moves, gathers,
 	convolutions, pools, normalizations, products, softmaxes, fused, quantFused,
 	splits, rearrangements, scatters, sorts, sequences,

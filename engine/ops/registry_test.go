@@ -13,7 +13,7 @@ import (
 // ends are operators that a version of the standard took away, with the last
 // opset that has them.
 var ends = map[string]int{"Scatter": 0, "Upsample": 9, "Affine": 9, "Scale": 9, "ParametricSoftplus": 9, "ScaledTanh": 9, "ImageScaler": 9, "Crop": 9,
-	"GivenTensorFill": 9, "ConstantFill": 9}
+	"GivenTensorFill": 9, "ConstantFill": 9, "DynamicSlice": 9, "GRUUnit": 9}
 
 // TestVersions holds that the meanings of an operator follow one another
 // without a hole or an overlap, and reach the newest opset but for those that

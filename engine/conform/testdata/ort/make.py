@@ -15,7 +15,7 @@ from onnx import TensorProto as T, helper as h, numpy_helper as nh
 here = os.path.dirname(os.path.abspath(__file__))
 binding, only = sys.argv[1], sys.argv[2:]
 types = {np.dtype('float32'): 'float32', np.dtype('float64'): 'float64', np.dtype('int64'): 'int64', np.dtype('int32'): 'int32',
-         np.dtype('uint8'): 'uint8', np.dtype('int8'): 'int8', np.dtype('float16'): 'float16', np.dtype('bool'): 'bool'}
+         np.dtype('uint8'): 'uint8', np.dtype('int8'): 'int8', np.dtype('float16'): 'float16', np.dtype('bool'): 'bool', np.dtype('int16'): 'int16'}
 count = 0
 
 

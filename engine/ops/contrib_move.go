@@ -1,0 +1,172 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// contributedMoves are operators of ONNX Runtime that move and choose numbers
+// (docs/ContribOperators.md). Most are what the standard took over later.
+var contributedMoves = []Def{
+	{Domain: microsoft, Name: "ExpandDims", Since: 1, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newExpandDims},
+	{Domain: microsoft, Name: "GatherND", Since: 1, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGatherND11},
+	{Domain: microsoft, Name: "Pad", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: newPad11},
+	{Domain: microsoft, Name: "Range", Since: 1, Types: rangeTypes, In: Arity{2, 3}, Out: Exactly(1), New: newRangeByOne},
+	{Domain: microsoft, Name: "Trilu", Since: 1, Types: tensor.AllTypes, In: Arity{1, 2}, Out: Exactly(1), New: newTrilu},
+	{Domain: microsoft, Name: "UnfoldTensor", Since: 1, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newUnfold},
+	{Domain: microsoft, Name: "Unique", Since: 1, Types: tensor.NumericTypes, In: Exactly(1), Out: Arity{1, 3}, New: newFirstUnique},
+}
+
+// expandDims puts a dimension of 1 where an input says.
+type expandDims struct{}
+
+func newExpandDims(*ir.Node) (Op, error) { return expandDims{}, nil }
+
+// Infer: X [dims], axis of the output → [dims with a 1].
+func (expandDims) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := firstError(wantType(in, 1, integerTypes), wantRank(in, 1, 0, 1)); err != nil {
+		return nil, err
+	}
+	s, axis := in[0].Shape, in[1].Const
+	switch {
+	case !s.Ranked:
+	case axis == nil:
+		s = ir.AnyOfRank(s.Rank() + 1)
+	default:
+		v, err := integers(axis)
+		if err != nil || len(v) != 1 {
+			return nil, fmt.Errorf("axis must be one number, its shape is %v", axis.Shape())
+		}
+		at, err := tensor.Axis(v[0], s.Rank()+1)
+		if err != nil {
+			return nil, err
+		}
+		s = ir.ShapeOf(slices.Insert(slices.Clone(s.Dims), at, ir.Dim{N: 1})...)
+	}
+	return []ir.Fact{ir.Tensor(in[0].DType, s)}, nil
+}
+
+func (op expandDims) Eval(c *Call) error {
+	facts := factsOf(c.In)
+	facts[1].Const = c.In[1]
+	f, err := op.Infer(facts)
+	if err != nil {
+		return err
+	}
+	shape, _ := f[0].Shape.Ints()
+	c.Out[0], err = c.In[0].Reshape(shape...)
+	return err
+}
+
+// rangeByOne is a range whose step may be left out.
+type rangeByOne struct{ Op }
+
+func newRangeByOne(n *ir.Node) (Op, error) {
+	op, err := newRange(n)
+	if len(n.Inputs) == 3 && n.Inputs[2] != nil {
+		return op, err
+	}
+	return rangeByOne{op}, err
+}
+
+func (op rangeByOne) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	one := tensor.New(in[0].DType)
+	tensor.Store(one, 0, 1, []float64{1})
+	return op.Op.Infer([]ir.Fact{in[0], in[1], ir.FactOf(one)})
+}
+
+func (op rangeByOne) Eval(c *Call) error {
+	one := tensor.New(c.In[0].DType())
+	tensor.Store(one, 0, 1, []float64{1})
+	inner := *c
+	inner.In = []*tensor.Tensor{c.In[0], c.In[1], one}
+	return op.Op.Eval(&inner)
+}
+
+// unfold takes windows of one dimension, step apart; their elements become the
+// last dimension.
+type unfold struct{ axis, size, step int }
+
+func newUnfold(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs().Need("size")
+	op := unfold{a.Int("dim", -1), a.Int("size", 0), a.Int("step", 1)}
+	if op.size < 1 || op.step < 1 || op.size > maxSpan || op.step > maxSpan {
+		a.Fail("size %d and step %d must lie between 1 and %d", op.size, op.step, maxSpan)
+	}
+	return op, a.Err()
+}
+
+// Infer: X [… d …] → [… windows … size].
+func (op unfold) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	s := in[0].Shape
+	if !s.Ranked {
+		return []ir.Fact{ir.Tensor(in[0].DType, s)}, nil
+	}
+	axis, err := tensor.Axis(op.axis, s.Rank())
+	if err != nil {
+		return nil, err
+	}
+	windows := ir.Unknown
+	if d := s.Dims[axis]; d.Known() {
+		if d.N < op.size {
+			return nil, fmt.Errorf("windows of %d do not fit dimension %d of %s", op.size, axis, s)
+		}
+		windows = ir.Dim{N: (d.N-op.size)/op.step + 1}
+	}
+	s = withDim(s, axis, windows)
+	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(append(s.Dims, ir.Dim{N: op.size})...))}, nil
+}
+
+func (op unfold) Eval(c *Call) error {
+	y, err := c.inferred(op)
+	if err != nil {
+		return err
+	}
+	x := c.In[0]
+	axis, _ := tensor.Axis(op.axis, x.Rank())
+	from := append([]int{}, tensor.Strides(x.Shape())...)
+	from = append(from, from[axis])
+	from[axis] *= op.step
+	return newWalk(y.Shape(), tensor.Strides(y.Shape()), from).move(c.Run, y, x)
+}
+
+// firstUnique is unique without the places: elements in the order of their first
+// appearance, which of them each element of X is, and how often each occurs.
+type firstUnique struct{}
+
+func newFirstUnique(*ir.Node) (Op, error) { return firstUnique{}, nil }
+
+var unsorted = unique{flat: true}
+
+// Infer: X [n] → Y [u], inverse [n], counts [u].
+func (firstUnique) Infer(in []ir.Fact) ([]ir.Fact, error) {
+	if err := wantRank(in, 0, 1); err != nil {
+		return nil, err
+	}
+	out, err := unsorted.Infer(in)
+	if err != nil {
+		return nil, err
+	}
+	return []ir.Fact{out[0], out[2], out[3]}, nil
+}
+
+func (op firstUnique) Eval(c *Call) error {
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return err
+	}
+	inner := *c
+	node := *c.Node
+	node.Outputs = make([]*ir.Value, 4) // all are wanted
+	for i := range node.Outputs {
+		node.Outputs[i] = &ir.Value{Name: "y"}
+	}
+	inner.Node, inner.Out, inner.Planned = &node, make([]*tensor.Tensor, 4), nil
+	if err := unsorted.Eval(&inner); err != nil {
+		return err
+	}
+	copy(c.Out, []*tensor.Tensor{inner.Out[0], inner.Out[2], inner.Out[3]})
+	return nil
+}
