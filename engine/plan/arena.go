@@ -11,10 +11,10 @@ import (
 // align keeps every buffer at the start of a cache line.
 const align = 64
 
-// placeBuffers lays the buffers out in one arena so that those in use at the
-// same time do not overlap. Which order of placing them takes the least memory
-// depends on the network: orders are tried until one takes no more than what is
-// in use at once.
+// placeBuffers places the buffers in one arena so that those in use at the same
+// time do not overlap. The order of placing that takes the least memory depends on
+// the network, so orders are tried until one takes no more than what is in use at
+// once.
 func (b *builder) placeBuffers() error {
 	for i := range b.buffers {
 		if b.buffers[i].size > math.MaxInt-align {
@@ -56,11 +56,11 @@ func (b *builder) placeBuffers() error {
 	return nil
 }
 
-// room is how many bytes a buffer takes of the arena.
+// room is how many bytes a buffer takes in the arena.
 func (b *buffer) room() int { return (b.size + align - 1) &^ (align - 1) }
 
-// peaks are, by buffer, the most bytes that are in use at once during its life,
-// and the most of all.
+// peaks returns, for each buffer, the most bytes in use at once during its life,
+// and the most over all.
 func (b *builder) peaks() (of []int, most int) {
 	inUse := make([]int, len(b.steps)+1) // by step, and after the last
 	for i := range b.buffers {
@@ -76,8 +76,8 @@ func (b *builder) peaks() (of []int, most int) {
 	return of, most
 }
 
-// place puts each buffer in turn at the lowest place that is free during its
-// life, and tells how many bytes all take.
+// place puts each buffer in turn at the lowest offset that is free during its life,
+// and returns how many bytes all take.
 func (b *builder) place(order []int) (offsets []int, all int, err error) {
 	offsets = make([]int, len(b.buffers))
 	placed := make([]int, 0, len(order)) // by offset
@@ -104,7 +104,7 @@ func (b *builder) place(order []int) (offsets []int, all int, err error) {
 	return offsets, all, nil
 }
 
-// heap is zeroed memory of the garbage collector's that starts a cache line.
+// heap allocates zeroed memory on Go's heap, aligned to a cache line.
 func heap(n int) []byte {
 	b := make([]byte, n+align)
 	off := int(-uintptr(unsafe.Pointer(&b[0])) & (align - 1))

@@ -6,15 +6,16 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// arenas are the instances of plans whose memory values of a frame lie in.
-// Each goes back once the last of those values is dropped.
+// arenas are the instances of plans in whose memory values of a frame lie. Each is
+// given back when the last of those values is dropped.
 type arenas struct {
 	frame  *frame
 	alive  []*arena
 	owners [][]*arena // by slot
 }
 
-// arena is one instance at work, and how many slots lie in its memory.
+// arena is one instance in use, with the number of slots whose values lie in its
+// memory.
 type arena struct {
 	inst *instance
 	uses int
@@ -24,7 +25,7 @@ func newArenas(f *frame) *arenas {
 	return &arenas{frame: f, owners: make([][]*arena, len(f.values))}
 }
 
-// open readies an instance of a plan.
+// open prepares an instance of a plan.
 func (a *arenas) open(p *Plan) (*arena, error) {
 	run := a.frame.run
 	if err := run.ReserveBytes(int64(p.arena)); err != nil {
@@ -53,7 +54,7 @@ func (a *arenas) leave(at *arena) {
 	p.give(at.inst)
 }
 
-// own notes that a slot lies in an arena.
+// own records that a slot's value lies in an arena.
 func (a *arenas) own(slot int, at *arena) {
 	for _, other := range a.owners[slot] {
 		if other == at {
@@ -64,8 +65,8 @@ func (a *arenas) own(slot int, at *arena) {
 	a.owners[slot] = append(a.owners[slot], at)
 }
 
-// find notes which arenas the value in a slot lies in: operators may hand on
-// the memory of their inputs, whole or in part.
+// find records in which arenas the value in a slot lies: operators may return the
+// memory of their inputs, or parts of it.
 func (a *arenas) find(slot int, t *tensor.Tensor) {
 	if t == nil {
 		return
@@ -81,7 +82,7 @@ func (a *arenas) find(slot int, t *tensor.Tensor) {
 	}
 }
 
-// drop notes that a slot was emptied.
+// drop records that a slot was emptied.
 func (a *arenas) drop(slot int) {
 	owners := a.owners[slot]
 	a.owners[slot] = owners[:0]
@@ -90,7 +91,7 @@ func (a *arenas) drop(slot int) {
 	}
 }
 
-// close gives all instances back.
+// close gives back all instances.
 func (a *arenas) close() {
 	for _, at := range a.alive {
 		a.frame.run.Shrink(int64(at.inst.plan.arena))

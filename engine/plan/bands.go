@@ -9,15 +9,15 @@ import (
 	"github.com/visionzoo/vision/engine/ops"
 )
 
-// A depthwise convolution reads and writes much and computes little. With the 1x1
-// convolutions around it, which make more channels and fewer again, it runs in
-// bands of rows, and what lies between never leaves the cache of a core. So does
-// the pool behind a first convolution.
+// A depthwise convolution reads and writes much and computes little. Together with
+// the 1x1 convolutions around it, which widen the channels and narrow them again,
+// it runs in bands of rows, so that the values between them never leave the cache
+// of a core. So does the pool after a first convolution.
 
-// bandChain is the chain that begins with convolution n and runs in bands, nil
-// where there is none: a depthwise convolution with a 1x1 convolution before it,
-// behind it or both, or any with a pool behind it. What lies between is read by the
-// next of them only.
+// bandChain returns the chain that begins with convolution n and can run in bands,
+// nil if there is none: a depthwise convolution with a 1x1 convolution before it,
+// after it or both, or any convolution with a pool after it. Each value inside the
+// chain is read only by the next node.
 func (b *builder) bandChain(n *ir.Node) []*ir.Node {
 	if p := b.pooled(n); p != nil {
 		return []*ir.Node{n, p}
@@ -40,8 +40,8 @@ func (b *builder) bandChain(n *ir.Node) []*ir.Node {
 	return chain
 }
 
-// pooled is the max pool that alone reads what convolution n makes, where that is
-// too much for L2 and n has few weights and one form.
+// pooled returns the max pool that alone reads convolution n's output, if that is
+// too large for L2 and n has few weights and a single form.
 func (b *builder) pooled(n *ir.Node) *ir.Node {
 	const (
 		large = 1 << 20 // bytes between them
@@ -59,8 +59,8 @@ func (b *builder) pooled(n *ir.Node) *ir.Node {
 	return p
 }
 
-// onlyReader is the node of a role that alone reads what n makes, as its first
-// input, or nil.
+// onlyReader returns the node that alone reads n's output, as its first input, if
+// it has the given role; else nil.
 func (b *builder) onlyReader(n *ir.Node, as role) *ir.Node {
 	y := n.Outputs[0]
 	if b.needed[y] || len(b.readers[y]) != 1 || b.shapes[y].root != nil {
@@ -72,7 +72,7 @@ func (b *builder) onlyReader(n *ir.Node, as role) *ir.Node {
 	return nil
 }
 
-// averaged reports whether somebody wants the means of what n makes.
+// averaged reports whether a global pool reads n's output.
 func (b *builder) averaged(n *ir.Node) bool {
 	for _, r := range b.readers[n.Outputs[0]] {
 		if b.roles[r] == globalPool {
@@ -82,7 +82,7 @@ func (b *builder) averaged(n *ir.Node) bool {
 	return false
 }
 
-// made reports whether a value was computed before the node at hand.
+// made reports whether a value is computed before the current node.
 func (b *builder) made(v *ir.Value) bool {
 	_, blocked := b.blocked[v]
 	return blocked || b.isPlanar(v)
@@ -95,14 +95,15 @@ func (b *builder) pointwiseConv(n *ir.Node) bool {
 		c.In.C > 4
 }
 
-// depthwise reports whether every channel has a kernel of its own.
+// depthwise reports whether n is a convolution in which every channel has a kernel
+// of its own.
 func (b *builder) depthwise(n *ir.Node) bool {
 	c := b.conv(n, n.Operator.(*ops.FusedConv))
 	return c.Group > 1 && c.Group == c.In.C && c.Group == c.Out.C
 }
 
-// worthBands reports whether a chain is faster in bands: every run of them reads
-// all weights, and a low picture makes few runs.
+// worthBands reports whether a chain is faster in bands: each run of bands reads
+// all weights, and a low picture has few runs.
 func (b *builder) worthBands(chain []*ir.Node) bool {
 	const low = 14
 	between, weights := 0, 0
@@ -161,7 +162,7 @@ func (b *builder) bandNode(chain []*ir.Node) error {
 	return nil
 }
 
-// link is a node as a link of a chain, and the name of its kernel.
+// link returns a node as a link of a chain, and the name of its kernel.
 func (b *builder) link(n *ir.Node, in, out kernel.Layout) (kernel.Link, string, error) {
 	if b.roles[n] == pool {
 		p, _ := b.window(n)
@@ -178,7 +179,7 @@ func (b *builder) link(n *ir.Node, in, out kernel.Layout) (kernel.Link, string, 
 	return kernel.Link{Conv: *c, Plan: plan}, strings.TrimPrefix(name, "conv "), err
 }
 
-// threads is how many chunks of a step may run at once.
+// threads is how many chunks of a step may run at the same time.
 func (p *Plan) threads() int {
 	if p.opt.Threads > 0 {
 		return min(p.opt.Threads, runtime.GOMAXPROCS(0))

@@ -11,12 +11,13 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// batches decides how a batch of pictures is computed where no layer mixes
-// pictures. Layer by layer, weights pass once for all of them, but the
-// activations of a batch leave the caches between two layers: where activations
-// are the larger part, the network runs for one picture after the other, and
-// threads take pictures rather than parts of every layer. How many threads there
-// are does not matter: a product of few rows rounds otherwise than one of many.
+// batches decides how to compute a batch of pictures if no layer mixes pictures.
+// Layer by layer, weights are read once for all pictures, but the activations of a
+// batch leave the caches between two layers. If the activations are larger than the
+// weights, the network runs for one picture after the other, and threads take
+// pictures rather than parts of every layer. The number of threads does not
+// influence the decision, because a product of few rows rounds differently from one
+// of many.
 type batches struct {
 	mu    sync.Mutex
 	known map[batch]division
@@ -25,14 +26,14 @@ type batches struct {
 // batch is a number of pictures and their size in bytes.
 type batch struct{ pictures, bytes int }
 
-// division is how many pictures are computed together, 0: all, and what comes
-// out of all.
+// division says how many pictures are computed together (0: all), and the facts of
+// the outputs for the whole batch.
 type division struct {
 	each int
 	out  []ir.Fact
 }
 
-// divide tells how to compute the inputs, and how many pictures they are.
+// divide returns how to compute the inputs, and how many pictures they hold.
 func (r *Runner) divide(in []*tensor.Tensor) (d division, n int) {
 	bytes := 0
 	for _, t := range in {
@@ -41,7 +42,7 @@ func (r *Runner) divide(in []*tensor.Tensor) (d division, n int) {
 		}
 		n, bytes = t.Shape()[0], bytes+len(t.Bytes())
 	}
-	if n < 2 || bytes == 0 || r.opt.Plain || r.opt.Trace != nil { // pictures of no bytes may be any number
+	if n < 2 || bytes == 0 || r.opt.Plain || r.opt.Trace != nil { // without bytes, the number of pictures is not known
 		return division{}, n
 	}
 	b := &r.batches
@@ -59,7 +60,7 @@ func (r *Runner) divide(in []*tensor.Tensor) (d division, n int) {
 	return d, n
 }
 
-// division decides for batches of n like in.
+// division decides for batches of n pictures with the shapes of in.
 func (r *Runner) division(in []*tensor.Tensor, n int) division {
 	together, apart := &stage{facts: map[*ir.Value]ir.Fact{}}, &stage{facts: map[*ir.Value]ir.Fact{}}
 	for i, v := range r.graph.Inputs {
@@ -86,8 +87,8 @@ func (r *Runner) division(in []*tensor.Tensor, n int) division {
 	return d
 }
 
-// traffic adds up the bytes of the weights and those that nodes make of one
-// picture. ok is false where pictures cannot be told apart.
+// traffic adds up the bytes of the weights and of the activations of one picture.
+// ok is false if the pictures are not independent.
 func (r *Runner) traffic(p pair) (weights, activations int, ok bool) {
 	seen := map[*ir.Value]bool{}
 	for i := range r.program.work {
@@ -125,13 +126,14 @@ func (r *Runner) traffic(p pair) (weights, activations int, ok bool) {
 	return weights, activations, true
 }
 
-// pair is what is known of a graph for a batch of n and for one picture.
+// pair holds the facts of a graph for a batch of n pictures (together) and for one
+// (apart).
 type pair struct {
 	together, apart *stage
 	n               int
 }
 
-// batched tells whether the first dimension of a value counts pictures.
+// batched reports whether the first dimension of a value is the number of pictures.
 func (p pair) batched(v *ir.Value) bool {
 	a, b := p.together.fact(v), p.apart.fact(v)
 	many, okA := a.Shape.Ints()
@@ -140,25 +142,24 @@ func (p pair) batched(v *ir.Value) bool {
 		many[0] == p.n*one[0] && slices.Equal(many[1:], one[1:])
 }
 
-// How operators treat pictures: which of them compute those of each picture
-// from that picture alone.
+// The operators that compute the result for each picture from that picture alone.
 var (
-	// of each number, or of one picture's numbers side by side in memory
+	// work on each number, or on one picture's numbers in their order in memory
 	eachNumber = []string{"Relu", "Activate", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "HardSigmoid", "HardSwish", "Gelu",
 		"QuickGelu", "Erf", "Exp", "Log", "Sqrt", "Neg", "Abs", "Identity", "Dropout", "Softplus", "Mish", "Swish", "Cast", "Reshape", "Flatten",
 		"Squeeze", "Unsqueeze"}
-	// of numbers that meet by broadcasting
+	// combine inputs by broadcasting
 	meeting = []string{"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Sum", "PRelu"}
-	// of channels and pixels
+	// work on channels and pixels
 	ofPictures = []string{"Conv", "FusedConv", "ScaleShift", "BatchNormalization", "InstanceNormalization", "LRN", "MaxPool", "AveragePool",
 		"GlobalAveragePool", "GlobalMaxPool", "DepthToSpace", "SpaceToDepth", "ConvTranspose", "ReduceMean", "Resize"}
-	// along an axis, which may be any but the first
+	// work along an axis, which may be any but the first
 	alongAxis = []string{"Concat", "Softmax", "LogSoftmax", "Split", "LayerNormalization"}
 )
 
-// independent tells whether a node computes each picture from that picture
-// alone. The shapes say most: what shrinks or mixes the first dimension does not
-// scale with it.
+// independent reports whether a node computes each picture from that picture alone.
+// The shapes decide most cases: an output whose first dimension was reduced or
+// mixed does not scale with the batch.
 func (p pair) independent(n *ir.Node) bool {
 	for _, v := range n.Outputs {
 		if v.Name != "" && !p.batched(v) {
@@ -167,7 +168,7 @@ func (p pair) independent(n *ir.Node) bool {
 	}
 	rank := len(p.apart.fact(n.Outputs[0]).Shape.Dims)
 	first := false    // whether the first input is a constant
-	constants := true // no constant reaches along the first dimension, and all are the same in both
+	constants := true // no constant extends along the first dimension, and all are the same in both graphs
 	for i, v := range n.Inputs {
 		if v == nil {
 			continue
@@ -193,7 +194,7 @@ func (p pair) independent(n *ir.Node) bool {
 	case slices.Contains(meeting, n.Op):
 		for _, v := range n.Inputs {
 			if p.together.fact(v).Const == nil && len(p.apart.fact(v).Shape.Dims) != rank {
-				return false // its pictures would meet others' rows
+				return false // its pictures would be combined with rows of others
 			}
 		}
 		return constants
@@ -214,7 +215,7 @@ func (p pair) independent(n *ir.Node) bool {
 	return false
 }
 
-// runParts computes n pictures in parts.
+// runParts computes a batch of n pictures in parts.
 func (r *Runner) runParts(ctx context.Context, in, into []*tensor.Tensor, d division, n int) ([]*tensor.Tensor, error) {
 	run := ops.NewRun(ctx, r.opt.Memory, r.opt.Turns)
 	out := make([]*tensor.Tensor, len(d.out))
@@ -254,7 +255,7 @@ func (r *Runner) runParts(ctx context.Context, in, into []*tensor.Tensor, d divi
 	return out, nil
 }
 
-// pictures are views of pictures [first, last) of n in tensors.
+// pictures returns views of pictures [first, last) of n in tensors.
 func pictures(ts []*tensor.Tensor, first, last, n int) []*tensor.Tensor {
 	out := make([]*tensor.Tensor, len(ts))
 	for k, t := range ts {

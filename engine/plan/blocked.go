@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/ops"
 )
 
-// shape says how a value that runs blocked is laid out: its format, the halo
-// that its readers want, and where it lies in the buffer of a concatenation.
+// shape says how a blocked value is laid out: its format, the halo that its readers
+// need, and where it lies in the buffer of a concatenation.
 type shape struct {
 	format kernel.Format
 	halo   kernel.Halo
@@ -19,7 +19,7 @@ type shape struct {
 
 // assign decides which nodes run on blocked activations and how each value is
 // laid out, so that few conversions are needed.
-func (b *builder) assign(nodes []*ir.Node) error {
+func (b *builder) assign(nodes []*ir.Node) {
 	b.roles = map[*ir.Node]role{}
 	b.shapes = map[*ir.Value]*shape{}
 	b.left = map[*ir.Value]int{}
@@ -53,11 +53,10 @@ func (b *builder) assign(nodes []*ir.Node) error {
 			b.joinConcat(n)
 		}
 	}
-	return nil
 }
 
-// fedBlocked reports whether a node that can run either way has its operands
-// blocked already.
+// fedBlocked reports whether a node that can run blocked or planar has blocked
+// operands already.
 func (b *builder) fedBlocked(n *ir.Node, r role) bool {
 	switch r {
 	case combine, concat:
@@ -81,9 +80,9 @@ func (b *builder) narrow() kernel.Format {
 	return kernel.Split32
 }
 
-// format is the one that the readers of a node's output want. What the tile
-// unit reads is split as it is written, never by a pass of its own, unless
-// other readers need plain numbers.
+// format is the format that the readers of a node's output want. Values for the
+// tile unit are split into bfloat16 halves as they are written, not in a pass of
+// their own, unless other readers need plain numbers.
 func (b *builder) format(n *ir.Node) kernel.Format {
 	tile, plain := b.votes(n.Outputs[0])
 	if tile > 0 && plain == 0 && b.canSplit(n) {
@@ -97,7 +96,7 @@ func (b *builder) canSplit(n *ir.Node) bool {
 	switch b.roles[n] {
 	case globalPool:
 		return false
-	case concat: // parts that start inside a pixel are copied number by number
+	case concat: // parts that start inside a pixel's block are copied number by number
 		at := 0
 		for _, v := range n.Inputs {
 			if at%32 != 0 {
@@ -116,14 +115,14 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 		switch b.roles[n] {
 		case convolve:
 			if n.Inputs[0] != v {
-				continue // a residual may be either
+				continue // a residual may have either format
 			}
 			if op := n.Operator.(*ops.FusedConv); b.tiled(n, b.conv(n, op)) {
 				tile++
 			} else {
 				plain++
 			}
-		case pool: // it reads float32, and widens what is not in passing
+		case pool: // it reads float32, and widens other formats as it reads
 		case activate, combine, concat:
 			if b.shapes[n.Outputs[0]].format == b.narrow() {
 				tile++
@@ -141,7 +140,7 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 		case scaleShift:
 			plain++
 		case resize:
-			// What takes numbers as they are does so in any format.
+			// Nodes that only move numbers accept any format.
 			if t := b.resizing(n); t.rows.Picks() && t.columns.Picks() && b.shapes[n.Outputs[0]].format == b.narrow() {
 				tile++
 			} else {
@@ -160,7 +159,7 @@ func (b *builder) wantHalo(n *ir.Node) {
 	h.Bottom, h.Right = max(h.Bottom, below(c)), max(h.Right, rightOf(c))
 }
 
-// haloOf is the halo of every blocked form of v.
+// haloOf returns the halo that all blocked forms of v share.
 func (b *builder) haloOf(v *ir.Value) *kernel.Halo {
 	if s := b.shapes[v]; s != nil {
 		return &s.halo
@@ -173,15 +172,15 @@ func (b *builder) haloOf(v *ir.Value) *kernel.Halo {
 	return h
 }
 
-// joinConcat lets the operands of a concatenation be written where they will
-// be read: side by side in one buffer. Operands whose channels do not start a
+// joinConcat makes the operands of a concatenation be written directly where they
+// are read: side by side in one buffer. Operands whose channels do not start at a
 // block, or that lie elsewhere already, are copied instead.
 func (b *builder) joinConcat(n *ir.Node) {
 	out := b.shapes[n.Outputs[0]]
 	root, base := n.Outputs[0], 0
 	if out.root != nil {
 		root, base = out.root, out.from
-	} else if r, at, ok := b.prefix(n); ok { // its operands lie side by side in a wider one
+	} else if r, at, ok := b.prefix(n); ok { // its operands lie side by side in a wider buffer
 		out.root, out.from = r, at
 		b.spread(b.shapes[r], out)
 		return
@@ -199,7 +198,7 @@ func (b *builder) joinConcat(n *ir.Node) {
 	}
 }
 
-// spread makes two forms share one halo: the wider of both.
+// spread makes two shapes use the same halo, the wider of both.
 func (b *builder) spread(to, s *shape) {
 	to.halo = kernel.Halo{Top: max(to.halo.Top, s.halo.Top), Left: max(to.halo.Left, s.halo.Left),
 		Bottom: max(to.halo.Bottom, s.halo.Bottom), Right: max(to.halo.Right, s.halo.Right)}
@@ -215,8 +214,8 @@ func (b *builder) isRoot(v *ir.Value) bool {
 	return false
 }
 
-// prefix reports where in a wider buffer all operands of a concatenation lie
-// side by side already.
+// prefix finds where in a wider buffer all operands of a concatenation already lie
+// side by side.
 func (b *builder) prefix(n *ir.Node) (root *ir.Value, at int, ok bool) {
 	first := b.shapes[n.Inputs[0]]
 	if first.root == nil || b.shapes[n.Outputs[0]].format != b.shapes[first.root].format {
@@ -235,13 +234,13 @@ func (b *builder) prefix(n *ir.Node) (root *ir.Value, at int, ok bool) {
 	return first.root, at, true
 }
 
-// layout is the layout of a value in a format of its own buffer.
+// layout is the layout of a value in a buffer of its own, in the given format.
 func (b *builder) layout(v *ir.Value, f kernel.Format) kernel.Layout {
 	n, c, h, w := b.dims(v)
 	return kernel.NewLayout(f, n, c, h, w, *b.haloOf(v))
 }
 
-// home is where a blocked node writes its output: its own buffer, or its part
+// home is where a blocked node writes its output: a buffer of its own, or its part
 // of a concatenation's.
 func (b *builder) home(v *ir.Value) place {
 	s := b.shapes[v]
@@ -263,7 +262,7 @@ func (b *builder) channels(v *ir.Value) int {
 	return c
 }
 
-// view is channels [from, from+c) of a place; from starts a block.
+// view returns channels [from, from+c) of a place; from must start a block.
 func view(p place, from, c int) place {
 	p.offset += p.layout.At(0, from)
 	p.layout.C = c
@@ -276,7 +275,7 @@ type form struct {
 	f kernel.Format
 }
 
-// in is a value in a format, converted where it is there in another only.
+// in returns a value in the given format, and converts it if necessary.
 func (b *builder) in(v *ir.Value, f kernel.Format) (place, error) {
 	if f == kernel.Planar {
 		return b.planar(v)
@@ -302,7 +301,7 @@ func (b *builder) in(v *ir.Value, f kernel.Format) (place, error) {
 	return c, err
 }
 
-// toPlanar converts a blocked value for readers that know rows only.
+// toPlanar converts a blocked value for readers that need row-major order.
 func (b *builder) toPlanar(v *ir.Value, p place) (place, error) {
 	c, err := b.convert(v, p, planarLayout(b.fact(v)))
 	if err == nil {
@@ -337,8 +336,8 @@ func (b *builder) addWork(n *ir.Node, name string, w kernel.Work, in []place, re
 	}
 }
 
-// blockedNode schedules a node on blocked activations where that was decided;
-// it reports false where the node is left to its operator.
+// blockedNode schedules a node on blocked activations if that was decided; it
+// reports false if the node is left to its operator.
 func (b *builder) blockedNode(n *ir.Node) (bool, error) {
 	r := b.roles[n]
 	if r == outside {
@@ -349,168 +348,18 @@ func (b *builder) blockedNode(n *ir.Node) (bool, error) {
 	}
 	done, err := b.otherNode(n, r)
 	if !done && err == nil {
-		y := n.Outputs[0] // it comes out planar
+		y := n.Outputs[0] // the output is planar
 		b.halos[y] = b.haloOf(y)
 		delete(b.shapes, y)
 	}
 	return done, err
 }
 
-// read notes that a node no longer needs its inputs.
+// read records that a node no longer needs its inputs.
 func (b *builder) read(n *ir.Node) {
 	for _, v := range n.Inputs {
 		if v != nil {
 			b.left[v]--
 		}
 	}
-}
-
-// convNode schedules a convolution.
-func (b *builder) convNode(n *ir.Node) error {
-	if chain := b.bandChain(n); chain != nil {
-		return b.bandNode(chain)
-	}
-	c := b.conv(n, n.Operator.(*ops.FusedConv))
-	tiled := b.tiled(n, c)
-	in, err := b.convInputs(n, c, tiled)
-	if err != nil {
-		return err
-	}
-	res, err := b.residual(n, tiled)
-	if err != nil {
-		return err
-	}
-	y := n.Outputs[0]
-	var out place
-	if res != nil {
-		c.Residual = &res.layout
-		out = b.output(y, n.Inputs[3], *res)
-	} else {
-		out = b.home(y)
-	}
-	c.Out = out.layout
-	if c.Gate != nil && tiled {
-		b.blocked[y] = out
-		return b.gatedTiles(n, c, in, res, out)
-	}
-	mean := b.convMean(n, c)
-	work, name, err := b.convWork(n, c, tiled)
-	if err != nil {
-		return err
-	}
-	b.blocked[y] = out
-	first := len(b.steps)
-	b.addWork(n, name, work, in, res, out)
-	if mean != nil {
-		for i := first; i < len(b.steps); i++ {
-			b.steps[i].mean = mean
-		}
-		b.use(*mean, len(b.steps)-1)
-	}
-	return nil
-}
-
-// convInputs are where a convolution reads its input and, behind it, what gates that.
-func (b *builder) convInputs(n *ir.Node, c *kernel.Conv, tiled bool) (in []place, err error) {
-	x := n.Inputs[0]
-	if g := b.gates[n]; g != nil {
-		var by *ir.Value
-		x, by = b.gateOperands(g)
-		at, err := b.in(by, b.opt.Rung.Block)
-		if err != nil {
-			return nil, err
-		}
-		in, c.Gate = append(in, at), &at.layout
-	}
-	from, err := b.in(x, b.reads(x, c, tiled))
-	c.In = from.layout
-	return append([]place{from}, in...), err
-}
-
-// convMean is where a convolution writes the means for a pool that goes into it; nil
-// where none does.
-func (b *builder) convMean(n *ir.Node, c *kernel.Conv) *place {
-	p := b.meanOf(n, c)
-	if p == nil {
-		return nil
-	}
-	at := b.meanPlace(p)
-	c.Mean = &at.layout
-	b.done[p] = true
-	return &at
-}
-
-// reads is the format in which a convolution reads its input x.
-func (b *builder) reads(x *ir.Value, c *kernel.Conv, tiled bool) kernel.Format {
-	switch {
-	case tiled:
-		return b.narrow()
-	case c.In.C/c.Group <= 4 && c.Group == 1 && b.isPlanar(x):
-		return kernel.Planar
-	}
-	return b.opt.Rung.Block
-}
-
-// hasResidual reports whether a convolution adds another value.
-func hasResidual(n *ir.Node) bool { return len(n.Inputs) > 3 && n.Inputs[3] != nil }
-
-// residual is what a convolution adds, nil where it adds nothing.
-func (b *builder) residual(n *ir.Node, tiled bool) (*place, error) {
-	if !hasResidual(n) {
-		return nil, nil
-	}
-	f := b.shapes[n.Outputs[0]].format
-	if z, ok := b.blocked[n.Inputs[3]]; ok && tiled {
-		f = z.layout.Format
-	}
-	z, err := b.in(n.Inputs[3], f)
-	return &z, err
-}
-
-func (b *builder) isPlanar(v *ir.Value) bool {
-	_, ok := b.places[v]
-	return ok
-}
-
-// output is where y is written: over an operand z, such as the residual of a
-// convolution, where nobody reads that any more, which saves a stream of memory.
-func (b *builder) output(y, z *ir.Value, at place) place {
-	s, zs := b.shapes[y], b.shapes[z]
-	if s.root == nil && zs != nil && zs.root == nil && !b.isRoot(z) && !b.isRoot(y) && b.left[z] == 1 && !b.needed[z] &&
-		b.blocked[z] == at && at.layout == b.layout(y, s.format) {
-		return at
-	}
-	return b.home(y)
-}
-
-// convWork is the kernel of a convolution, its weights packed.
-func (b *builder) convWork(n *ir.Node, c *kernel.Conv, tiled bool) (kernel.Work, string, error) {
-	plan, name, err := b.convPlan(n, c, tiled)
-	if err != nil {
-		return kernel.Work{}, "", err
-	}
-	work, err := plan(c)
-	return work, name, err
-}
-
-// convPlan packs the weights of a convolution and returns what plans it, on as
-// many rows as it may have, and how the kernel is called.
-func (b *builder) convPlan(n *ir.Node, c *kernel.Conv, tiled bool) (plan func(*kernel.Conv) (kernel.Work, error), name string, err error) {
-	f := filter{n.Inputs[1].Const(), b.bias(n), nil}
-	if len(n.Inputs) > 4 && n.Inputs[4] != nil {
-		f.scale = n.Inputs[4].Const()
-	}
-	if tiled || b.tiledPlanar(n, c) {
-		w, err := b.weights.tile(c, f)
-		if c.In.Format == kernel.BF16x32 {
-			return func(c *kernel.Conv) (kernel.Work, error) { return b.opt.Rung.NewBF16(c, w) }, "conv bf16", err
-		}
-		return func(c *kernel.Conv) (kernel.Work, error) { return b.opt.Rung.NewSplit(c, w) }, "conv bf16x3", err
-	}
-	m, err := b.method(c)
-	if err != nil {
-		return nil, "", err
-	}
-	w, err := b.weights.vector(c, m, f)
-	return func(c *kernel.Conv) (kernel.Work, error) { return b.opt.Rung.Conv(m, c, w) }, "conv " + m.String(), err
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// role is what a node can be on blocked activations.
+// role is the kind of kernel that can compute a node on blocked activations.
 type role uint8
 
 const (
@@ -16,15 +16,15 @@ const (
 	pool                   // max or average pool
 	globalPool             // the mean of each plane
 	activate               // a unary activation
-	scaleShift             // one scale and shift a channel
-	combine                // sum or product of two of one shape
-	gate                   // product with one number a channel
+	scaleShift             // one scale and shift per channel
+	combine                // sum or product of two values of the same shape
+	gate                   // product with one number per channel
 	concat                 // along channels
 	resize                 // of rows and columns
 )
 
-// role says what a node can be on blocked activations. Whether it becomes that
-// depends on its neighbours too: see assign.
+// role returns the role that a node can have. Whether it gets it depends on its
+// neighbours too: see assign.
 func (b *builder) role(n *ir.Node) role {
 	if len(n.Outputs) != 1 || !b.picture(n.Outputs[0]) || n.Inputs[0] == nil || !b.picture(n.Inputs[0]) {
 		return outside
@@ -55,8 +55,8 @@ func (b *builder) role(n *ir.Node) role {
 	case "Concat":
 		return b.concatRole(n)
 	case "Resize", "Upsample":
-		// Few channels in large pictures, as a segmentation ends with, are resized
-		// sooner in planes.
+		// Few channels in large pictures, as at the end of a segmentation network,
+		// are resized faster as planes.
 		if b.resizing(n).ok && b.readBlocked(n.Outputs[0]) {
 			return resize
 		}
@@ -64,8 +64,8 @@ func (b *builder) role(n *ir.Node) role {
 	return outside
 }
 
-// readBlocked reports whether a reader of v may want it blocked; it looks no
-// further than the first.
+// readBlocked reports whether v's readers may want it blocked, judged by the direct
+// readers only.
 func (b *builder) readBlocked(v *ir.Value) bool {
 	for _, r := range b.readers[v] {
 		switch r.Op {
@@ -81,15 +81,15 @@ func (b *builder) readBlocked(v *ir.Value) bool {
 	return false
 }
 
-// picture reports whether a value is float32 of rank 4 with something in it, which
-// a run has room for.
+// picture reports whether a value is float32 of rank 4, not empty, and fits the
+// memory limit.
 func (b *builder) picture(v *ir.Value) bool {
 	f := b.fact(v)
 	return f.DType == tensor.Float32 && f.Shape.Rank() == 4 && b.room(f.Shape)
 }
 
-// room reports whether so many numbers of float32 are some, and fit the memory
-// limit: planning takes time and memory in proportion.
+// room reports whether a float32 value of the shape is not empty and fits the
+// memory limit: planning takes time and memory in proportion to its size.
 func (b *builder) room(s ir.Shape) bool {
 	n, ok := s.Count()
 	return ok && n > 0 && int64(n) <= b.opt.Memory/4
@@ -100,14 +100,14 @@ func (b *builder) dims(v *ir.Value) (n, c, h, w int) {
 	return d[0], d[1], d[2], d[3]
 }
 
-// convolvable reports whether kernels take the convolution: its residual is of
-// the output's very shape, and the padded picture is of a sane size.
+// convolvable reports whether the kernels support a convolution: its residual must
+// have exactly the output's shape, and the padded picture must have a sane size.
 func (b *builder) convolvable(n *ir.Node, op *ops.FusedConv) bool {
 	if b.constant(n.Inputs[0]) != nil {
 		return false
 	}
 	if len(n.Inputs) > 3 && n.Inputs[3] != nil {
-		y, err := op.Infer([]ir.Fact{b.fact(n.Inputs[0]), b.fact(n.Inputs[1])}) // before anything broadcasts
+		y, err := op.Infer([]ir.Fact{b.fact(n.Inputs[0]), b.fact(n.Inputs[1])}) // without a residual that broadcasts
 		if err != nil || b.constant(n.Inputs[3]) != nil || !b.fact(n.Inputs[3]).Shape.Equal(y[0].Shape) ||
 			!y[0].Shape.Equal(b.fact(n.Outputs[0]).Shape) {
 			return false
@@ -120,7 +120,7 @@ func (b *builder) convolvable(n *ir.Node, op *ops.FusedConv) bool {
 	return err == nil && int64(size) < b.opt.Memory/4
 }
 
-// below and rightOf are how far past the bottom and right edge of its input a
+// below and rightOf are how far beyond the bottom and right edge of its input a
 // convolution reads.
 func below(c *kernel.Conv) int {
 	return (c.Out.H-1)*c.StrideH + (c.KernelH-1)*c.DilationH + 1 - c.PadTop - c.In.H
@@ -130,10 +130,11 @@ func rightOf(c *kernel.Conv) int {
 	return (c.Out.W-1)*c.StrideW + (c.KernelW-1)*c.DilationW + 1 - c.PadLeft - c.In.W
 }
 
-// conv describes a convolution to the kernels, with planar layouts for now.
+// conv describes a convolution for the kernels; the layouts are planar until they
+// are chosen.
 func (b *builder) conv(n *ir.Node, op *ops.FusedConv) *kernel.Conv {
 	_, _, h, w := b.dims(n.Inputs[0])
-	win, _ := ops.PictureWindowOf(n, h, w, n.Inputs[1].Const().Shape()[2:]) // which Infer found to fit
+	win, _ := ops.PictureWindowOf(n, h, w, n.Inputs[1].Const().Shape()[2:]) // Infer has checked that it fits
 	return &kernel.Conv{
 		In: planarLayout(b.fact(n.Inputs[0])), Out: planarLayout(b.fact(n.Outputs[0])),
 		KernelH: win.KernelH, KernelW: win.KernelW, StrideH: win.StrideH, StrideW: win.StrideW,
@@ -163,7 +164,7 @@ func (b *builder) concatRole(n *ir.Node) role {
 	if a == nil || a.Int != 1 && a.Int != -3 {
 		return outside
 	}
-	at, whole := 0, true // whole: every part begins a block
+	at, whole := 0, true // whole: every part starts at a block
 	for _, v := range n.Inputs {
 		if v == nil || !b.picture(v) || b.constant(v) != nil {
 			return outside
@@ -172,27 +173,27 @@ func (b *builder) concatRole(n *ir.Node) role {
 		at += b.channels(v)
 	}
 	if !whole && !b.readBlocked(n.Outputs[0]) {
-		return outside // parts would be copied number by number, and all of it again
+		return outside // parts would be copied number by number, and everything once more
 	}
 	return concat
 }
 
-// deep is how long a chain of convolutions may follow one that is computed on
-// split pixels. Their rounding is 30 times that of float32, and every layer
-// behind amplifies it: in networks deeper than this the first layers stay in
-// float32. Where a network decides by what it computed (which boxes stay, which
-// level one is read from) a small difference becomes a large one: such graphs
-// get deepDecides.
+// deep is the longest chain of convolutions that may follow one computed on split
+// pixels. The rounding errors of split pixels are 30 times those of float32, and
+// every later layer amplifies them, so the first layers of deeper networks stay in
+// float32. In a network that makes decisions by computed values (which boxes to
+// keep, from which level to read one) a small difference can become a large one:
+// the limit for such graphs is deepDecides.
 const (
 	deep        = 126
 	deepDecides = 18
 )
 
-// chains notes for each convolution how long the longest chain of convolutions
-// is that follows it.
+// chains computes for each convolution the length of the longest chain of
+// convolutions after it.
 func (b *builder) chains(nodes []*ir.Node) {
 	b.behind = map[*ir.Node]int{}
-	after := map[*ir.Value]int{} // convolutions on the longest way from a value on
+	after := map[*ir.Value]int{} // convolutions on the longest path from a value
 	for i := len(nodes) - 1; i >= 0; i-- {
 		n, longest := nodes[i], 0
 		for _, v := range n.Outputs {
@@ -210,7 +211,7 @@ func (b *builder) chains(nodes []*ir.Node) {
 	}
 }
 
-// deepest is the limit that holds for this graph.
+// deepest is the limit for this graph.
 func (b *builder) deepest() int {
 	if b.decides {
 		return deepDecides
@@ -218,13 +219,13 @@ func (b *builder) deepest() int {
 	return deep
 }
 
-// tiled reports whether the tile unit is the better place for a convolution:
-// enough channels on both sides to fill its tiles, and not too much behind it.
+// tiled reports whether a convolution should run on the tile unit: it has enough
+// input and output channels to fill the tiles, and not too many layers after it.
 func (b *builder) tiled(n *ir.Node, c *kernel.Conv) bool {
 	if b.opt.Rung.Name != "amx" || b.opt.Strict || b.behind[n] > b.deepest() && !b.opt.BF16 {
 		return false
 	}
-	if c.In.H*c.In.W == 1 { // a row of a tile, and an input to be split
+	if c.In.H*c.In.W == 1 { // it would fill one row of a tile, and its input would have to be split
 		return false
 	}
 	in, out := c.In.C/c.Group, c.Out.C/c.Group
@@ -234,23 +235,23 @@ func (b *builder) tiled(n *ir.Node, c *kernel.Conv) bool {
 	if in >= fullTile {
 		return out >= 16
 	}
-	// Half a step is empty: it pays where there are several for each pixel, or
-	// where the input comes in split pixels anyway.
+	// Half of each step is empty, which pays if there are several steps per pixel,
+	// or if the input is in split pixels anyway.
 	return in >= 12 && out >= 32 && (c.KernelH*c.KernelW > 1 || b.beside(n))
 }
 
-// tiledPlanar is the same for a convolution of the planar picture.
+// tiledPlanar is tiled for a convolution of the planar picture.
 func (b *builder) tiledPlanar(n *ir.Node, c *kernel.Conv) bool {
 	return b.opt.Rung.Name == "amx" && !b.opt.Strict && c.TakesPlanar() && c.Out.C >= 32 &&
 		(b.behind[n] <= b.deepest() || b.opt.BF16)
 }
 
-// fullTile is from how many input channels on a step of the tile unit is full
-// enough to beat float32 whatever the kernel.
+// fullTile is the number of input channels from which a step of the tile unit is
+// full enough to be faster than float32 for any kernel size.
 const fullTile = 24
 
-// beside reports whether the tile unit computes another convolution of n's
-// input that has several taps.
+// beside reports whether the tile unit computes another convolution with several
+// taps on the same input as n.
 func (b *builder) beside(n *ir.Node) bool {
 	for _, other := range b.readers[n.Inputs[0]] {
 		if other == n || b.roles[other] != convolve || other.Inputs[0] != n.Inputs[0] {

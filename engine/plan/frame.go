@@ -1,7 +1,6 @@
-// Package plan turns graphs into work: which kernel runs each node, where its
-// operands lie, and in what order.
-//
-// No promise: plans are reached through engine.
+// Package plan turns graphs into schedules: which kernel runs each node, where its
+// operands lie, and in what order. This package may change without notice: use it
+// through engine.
 package plan
 
 import (
@@ -13,7 +12,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// env is what the frames of one run share.
+// env holds what the frames of one run share.
 type env struct {
 	run    *ops.Run
 	runner *Runner // nil: everything is interpreted
@@ -21,8 +20,8 @@ type env struct {
 	trace  func(Event)
 }
 
-// frame holds the values of one program while it runs. A region's frame serves
-// turn after turn.
+// frame holds the values of one program while it runs. The frame of a region is
+// reused for each iteration.
 type frame struct {
 	*env
 	program *program
@@ -48,7 +47,7 @@ func (p *program) interpret(run *ops.Run, in []*tensor.Tensor, plain bool) ([]*t
 	return f.interpret()
 }
 
-// Region runs a region of a node of this frame. The results hold until the
+// Region runs a region of a node of this frame. The results are valid until the
 // region runs again.
 func (f *frame) Region(g *ir.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	inner := f.inner[g]
@@ -65,7 +64,8 @@ func (f *frame) Region(g *ir.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, erro
 	return inner.interpret()
 }
 
-// enter puts the inputs and what is read from the frame around in their slots.
+// enter puts the inputs, and the values captured from the enclosing frame, into
+// their slots.
 func (f *frame) enter(in []*tensor.Tensor, around *frame) error {
 	own, _ := f.program.inputs()
 	if len(in) != own {
@@ -96,7 +96,7 @@ func (f *frame) interpret() ([]*tensor.Tensor, error) {
 	return f.leave(f.program.kept)
 }
 
-// leave collects the results and empties the slots given.
+// leave collects the results and empties the given slots.
 func (f *frame) leave(slots []int) ([]*tensor.Tensor, error) {
 	for i, o := range f.program.outputs {
 		t := f.operand(o)
@@ -109,7 +109,7 @@ func (f *frame) leave(slots []int) ([]*tensor.Tensor, error) {
 	for _, s := range slots {
 		f.drop(s)
 	}
-	for _, t := range f.results { // what is left is the caller's, who holds it from here
+	for _, t := range f.results { // the results belong to the caller from here on
 		f.run.Return(t)
 	}
 	return f.results, nil
@@ -127,7 +127,8 @@ func (f *frame) set(slot int, t *tensor.Tensor) {
 	f.values[slot] = t
 }
 
-// drop empties a slot. What lies in captured ones is held by the frame around.
+// drop empties a slot. The values of captured slots are kept by the enclosing
+// frame.
 func (f *frame) drop(slot int) {
 	t := f.values[slot]
 	if t == nil {
@@ -172,14 +173,14 @@ func (f *frame) node(i int) error {
 			return n.Fail(fmt.Errorf("BUG: output %d was not computed", k))
 		}
 	}
-	clear(c.In) // the call waits for the next turn: it keeps no memory alive
+	clear(c.In) // the call is kept for the next iteration, but must not keep memory alive
 	c.Reset()
 	f.run.Done()
 	return nil
 }
 
-// evaluate runs the operator of a call. A panic is a bug of ours that must not
-// take the caller's process down: it becomes the node's error.
+// evaluate runs the operator of a call. A panic is a bug of ours that must not end
+// the caller's process: it becomes the node's error.
 func evaluate(c *ops.Call, plain bool) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -7,12 +7,13 @@ import (
 )
 
 // Squeeze and excitation: the mean of each channel goes through a small network,
-// and its gates are multiplied with all pixels of the channel. Both read the whole
-// activation once more; here the means come out of the convolution before, and
-// the gates go into the weights of the one behind.
+// whose outputs, the gates, are multiplied with all pixels of their channel.
+// Computed as written, both steps read the whole activation once more. Here the
+// convolution before computes the means too, and the gates are multiplied into the
+// weights of the convolution after.
 
-// foldGates decides which gates go into the weights of the convolution that reads
-// them, and notes them by that convolution and by themselves.
+// foldGates decides which gates are multiplied into the weights of the convolution
+// that reads the product, and records them in b.gates and b.gated.
 func (b *builder) foldGates(nodes []*ir.Node) {
 	b.gates, b.gated = map[*ir.Node]*ir.Node{}, map[*ir.Node]*ir.Node{}
 	for _, n := range nodes {
@@ -25,9 +26,8 @@ func (b *builder) foldGates(nodes []*ir.Node) {
 	}
 }
 
-// foldable returns the convolution whose weights can take a gate: 1x1, nobody
-// else reads the product, and it has more numbers than there are weights to
-// multiply instead.
+// foldable returns the convolution whose weights can take a gate: it is 1x1, alone
+// reads the product, and has fewer weights than the product has numbers.
 func (b *builder) foldable(n *ir.Node) (*ir.Node, bool) {
 	y := n.Outputs[0]
 	if b.needed[y] || len(b.readers[y]) != 1 {
@@ -39,7 +39,7 @@ func (b *builder) foldable(n *ir.Node) (*ir.Node, bool) {
 	}
 	x, _ := b.gateOperands(n)
 	for _, v := range r.Inputs[1:] {
-		if v == x || v == y { // what is read as a residual may be written over
+		if v == x || v == y { // a value that is read as a residual may be overwritten
 			return nil, false
 		}
 	}
@@ -47,15 +47,15 @@ func (b *builder) foldable(n *ir.Node) (*ir.Node, bool) {
 	if c.KernelH*c.KernelW > 1 || c.Group > 1 || c.PadTop+c.PadLeft > 0 || below(c) > 0 || rightOf(c) > 0 || c.In.C < 8 {
 		return nil, false
 	}
-	// A weight is read, multiplied and written, as a number of the product is.
-	if b.tiled(r, c) { // its weights are read as they are in the file, and split too
+	// A weight is read, multiplied and written, just as a number of the product.
+	if b.tiled(r, c) { // its weights are read from the file as they are, and split too
 		return r, 8*c.Out.C <= c.In.H*c.In.W
 	}
 	return r, c.Out.C <= c.In.H*c.In.W
 }
 
 // gatedTiles schedules a convolution of the tile unit with a gate, one picture
-// after the other: each has weights of its own.
+// after the other, because each needs weights of its own.
 func (b *builder) gatedTiles(n *ir.Node, c *kernel.Conv, in []place, res *place, out place) error {
 	for i := range c.In.N {
 		one := *c
@@ -82,7 +82,8 @@ func pictureOf(p place, i int) place {
 	return p
 }
 
-// gateOperands are what a gate is for and the gate.
+// gateOperands returns the operands of a gate's product: the activation and the
+// gate.
 func (b *builder) gateOperands(n *ir.Node) (x, g *ir.Value) {
 	x, g = n.Inputs[0], n.Inputs[1]
 	if _, _, h, w := b.dims(x); h == 1 && w == 1 {
@@ -91,8 +92,8 @@ func (b *builder) gateOperands(n *ir.Node) (x, g *ir.Value) {
 	return x, g
 }
 
-// meanOf is the global pool of a depthwise convolution's output, which the
-// convolution computes too: nil where there is none.
+// meanOf returns the output of the global pool that reads a depthwise convolution's
+// output, which the convolution computes too; nil if there is none.
 func (b *builder) meanOf(n *ir.Node, c *kernel.Conv) *ir.Node {
 	if c.Group != c.In.C || c.Group != c.Out.C || c.In.Format == kernel.Planar {
 		return nil

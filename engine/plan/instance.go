@@ -14,13 +14,13 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// instance is the memory of one run of a plan, with every operand of every
-// step worked out, so that a run computes and does nothing else.
+// instance is the memory for one run of a plan. The addresses of all operands of
+// all steps are computed in advance, so that a run only computes.
 type instance struct {
 	plan    *Plan
-	ops     *ops.Run // that it works for
-	alone   *ops.Run // its own, for plans that are all of a graph
-	block   *block   // its memory, kept from run to run where nobody else took it
+	ops     *ops.Run // the run that it works for
+	alone   *ops.Run // a run of its own, for plans of a whole graph
+	block   *block   // its memory, kept from run to run unless another instance took it
 	memory  []byte
 	tensors map[*ir.Value]*tensor.Tensor // planar values; inputs are bound at each run
 	headers []header                     // of those in the arena
@@ -39,7 +39,7 @@ type header struct {
 	at, size int
 }
 
-// binding is where the address of an input has to be filled in.
+// binding lists where the address of an input has to be filled in.
 type binding struct {
 	kernels []*unsafe.Pointer
 	offsets []int
@@ -85,8 +85,7 @@ func (i *instance) header(v *ir.Value, p place) *tensor.Tensor {
 	return t
 }
 
-// settle makes the instance work for a run, in memory of which it may have to
-// be told.
+// settle prepares the instance for a run, in the memory of block b.
 func (i *instance) settle(run *ops.Run, b *block) {
 	if i.ops != run {
 		i.ops = run
@@ -106,8 +105,8 @@ func (i *instance) settle(run *ops.Run, b *block) {
 	i.point(false)
 }
 
-// point fills in the addresses of all operands of kernels: of those in the
-// arena, or, once for all, where those of inputs go.
+// point fills in the addresses of all operands of kernels that lie in the arena or,
+// with inputs set, records where those of inputs have to be filled in.
 func (i *instance) point(inputs bool) {
 	for at := range i.plan.steps {
 		s := &i.plan.steps[at]
@@ -135,8 +134,8 @@ func (i *instance) point(inputs bool) {
 	}
 }
 
-// operand fills in the address of a place in the arena, or notes where that of
-// an input goes.
+// operand fills in the address of a place in the arena, or records where that of an
+// input has to be filled in.
 func (i *instance) operand(dst *unsafe.Pointer, p place, inputs bool) {
 	switch {
 	case p.buffer < 0 && inputs:
@@ -182,14 +181,15 @@ func (i *instance) bind(v *ir.Value, t *tensor.Tensor) {
 	}
 }
 
-// tensor is a planar value of the plan, nil where it has none.
+// tensor returns a planar value of the plan, nil if it has none.
 func (i *instance) tensor(v *ir.Value) *tensor.Tensor { return i.tensors[v] }
 
-// Chunk runs a chunk of the kernel at work, unless the run was cancelled;
-// team.Task.
+// Chunk runs a chunk of the current kernel unless the run was cancelled. It
+// implements team.Task.
 func (i *instance) Chunk(chunk int) { i.StageChunk(0, chunk) }
 
-// StageChunk is the same for a kernel of the series at work; team.StageTask.
+// StageChunk is Chunk for a kernel of the current series. It implements
+// team.StageTask.
 func (i *instance) StageChunk(stage, chunk int) {
 	if i.ops.Check() == nil {
 		at := i.current + stage
@@ -197,11 +197,12 @@ func (i *instance) StageChunk(stage, chunk int) {
 	}
 }
 
-// turn is how long a run goes on before it yields. The runtime interrupts what
-// runs for ten milliseconds, and often another thread, on another processor with
-// cold caches, goes on: resnet50 on one thread took 34 ms. Who yields before stays
-// where it is: 25 ms. With helpers the other processors are taken, and yielding to
-// a processor that a neighbour wants would move the run there.
+// turn is how long a run goes on before it yields. The Go runtime preempts a
+// goroutine after ten milliseconds, and then it often continues on another thread,
+// on another processor with cold caches: resnet50 on one thread took 34 ms. A
+// goroutine that yields earlier stays where it is: 25 ms. With helpers the other
+// processors are busy anyway, and yielding while another program wants a processor
+// would move the run.
 const turn = 2 * time.Millisecond
 
 // run runs the steps.
@@ -248,8 +249,8 @@ func (i *instance) step(s *step) (err error) {
 	return i.evaluate(i.calls[i.current])
 }
 
-// evaluate runs an operator and sees to it that its results lie where they
-// were planned.
+// evaluate runs an operator and copies its results to where they were planned, if
+// they are elsewhere.
 func (i *instance) evaluate(c *ops.Call) error {
 	c.Reset()
 	if err := evaluate(c, false); err != nil {
@@ -263,7 +264,7 @@ func (i *instance) evaluate(c *ops.Call) error {
 		if got.DType() != want.DType() || !slices.Equal(got.Shape(), want.Shape()) {
 			return fmt.Errorf("BUG: output %d came out as %s, inferred was %s", k, got, want)
 		}
-		for j := k + 1; j < len(c.Out); j++ { // another output may lie where this one goes
+		for j := k + 1; j < len(c.Out); j++ { // another output may lie where this one has to go
 			if c.Out[j] == want {
 				c.Out[j] = want.Clone()
 			}
@@ -274,15 +275,15 @@ func (i *instance) evaluate(c *ops.Call) error {
 	return nil
 }
 
-// Event is one step of a run, as a trace sees it.
+// Event is one step of a run, for a trace.
 type Event struct {
 	Node, Op, Kernel string
 	Start            time.Time
 	Took             time.Duration
 }
 
-// tell calls the trace function, which is the caller's, and so is its panic: the
-// error says that, and wraps what was an error itself.
+// tell calls the caller's trace function. If that panics, the error says so, and
+// wraps the value if it is an error.
 func tell(trace func(Event), e Event) (err error) {
 	defer func() {
 		switch r := recover().(type) {

@@ -10,15 +10,15 @@ import (
 	"github.com/visionzoo/vision/engine/kernel"
 )
 
-// measured remembers, for as long as the process lives, which form of a
-// convolution was faster on this machine.
+// measured remembers, for the life of the process, which form of a convolution was
+// fastest on this machine.
 var (
 	measured sync.Map     // trial to kernel.ConvMethod
 	choices  atomic.Int64 // of measured
 )
 
-// trial is a convolution that has several forms, as far as its time depends on it:
-// a residual and an activation cost each form alike.
+// trial holds those properties of a convolution on which the choice of its form
+// depends; a residual or an activation costs all forms the same.
 type trial struct {
 	rung    string
 	in, out kernel.Format
@@ -30,20 +30,20 @@ type trial struct {
 const (
 	// mostTrial bounds the memory of a trial, in bytes.
 	mostTrial = 64 << 20
-	// mostMeasured bounds how many choices are remembered.
+	// mostMeasured bounds the number of remembered choices.
 	mostMeasured = 10_000
-	// mostTrying bounds the time that trials take for one plan. Beyond it the
-	// shape decides.
+	// mostTrying bounds the time that trials take for one plan. After that the
+	// shape alone decides.
 	mostTrying = 50 * time.Millisecond
-	// turnTime is about what a turn of a form takes: large convolutions run in
-	// part.
+	// turnTime is the approximate time of one turn of a trial; of large
+	// convolutions only a part runs.
 	turnTime = 300 * time.Microsecond
 )
 
-// fastest runs forms of a convolution of one picture and tells which takes the
-// least time.
+// fastest runs several forms of a convolution on one picture and returns the
+// fastest.
 func (b *builder) fastest(c *kernel.Conv, methods []kernel.ConvMethod) (kernel.ConvMethod, error) {
-	c = ofOne(c) // detectors have another number of pictures in every run
+	c = ofOne(c) // in detectors the number of pictures differs from run to run
 	t := trial{b.opt.Rung.Name, c.In.Format, c.Out.Format, c.In.C, c.Out.C, c.Out.H, c.Out.W}
 	if m, ok := measured.Load(t); ok {
 		return m.(kernel.ConvMethod), nil
@@ -57,7 +57,7 @@ func (b *builder) fastest(c *kernel.Conv, methods []kernel.ConvMethod) (kernel.C
 	}
 	start := time.Now()
 	defer func() { b.tried += time.Since(start) }()
-	size, err := b.opt.Rung.ConvWeightBytes(methods[0], c) // all share the weights
+	size, err := b.opt.Rung.ConvWeightBytes(methods[0], c) // all forms share the memory of the weights
 	if err != nil {
 		return 0, err
 	}
@@ -86,10 +86,10 @@ func ofOne(c *kernel.Conv) *kernel.Conv {
 // trialBytes is how much memory trying a convolution takes, without weights.
 func trialBytes(c *kernel.Conv) int { return c.In.Size() + align + c.Out.Size() }
 
-// rehearsal is a form of a convolution, its weights of that many bytes, that runs
-// on memory which all share: what they compute is of no interest, and fresh
-// memory is dear. A run is on the caller alone; turn after turn it takes the
-// next part of the work, and reports how long the whole would take.
+// rehearsal returns a function that runs a form of a convolution on shared memory,
+// because the results do not matter and new memory is expensive; weights is the
+// number of bytes of its weights. It runs on the caller's goroutine, takes the next
+// part of the work in each turn, and returns how long all of it would take.
 func (b *builder) rehearsal(c *kernel.Conv, m kernel.ConvMethod, memory []byte, weights int) (func(turn int) time.Duration, error) {
 	round := func(n int) int { return (n + align - 1) &^ (align - 1) }
 	w, err := b.opt.Rung.ConvWeightsIn(memory, m, c)
@@ -121,8 +121,8 @@ func (b *builder) rehearsal(c *kernel.Conv, m kernel.ConvMethod, memory []byte, 
 	}, nil
 }
 
-// fastest runs functions in turns and gives the shortest time of each. The first
-// turn warms up, and the last ones are for close races.
+// fastest runs functions in turns and returns the shortest time of each. The first
+// turn warms up; the last ones are run only if times are close.
 func fastest(runs []func(turn int) time.Duration) []time.Duration {
 	const turns = 5
 	shortest := make([]time.Duration, len(runs))
@@ -139,11 +139,13 @@ func fastest(runs []func(turn int) time.Duration) []time.Duration {
 	return shortest
 }
 
-// rehearsals have memory for trials, as large as the largest of a plan.
+// rehearsals is the memory for trials, as large as the largest trial of a plan
+// needs.
 type rehearsals struct{ block }
 
-// room is n bytes that start a cache line, of pages of their own: those that
-// were never written would share one page of zeros, which any cache holds.
+// room returns n bytes, aligned to a cache line, on pages that have been written:
+// pages that were never written share one page of zeros, which always fits the
+// cache.
 func (r *rehearsals) room(n int) []byte {
 	if len(r.memory) < n {
 		r.close()

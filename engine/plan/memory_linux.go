@@ -6,14 +6,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapFrom is the size from which on memory is the kernel's, to which it can go
-// back at once.
+// mapFrom is the size from which memory is mapped directly from the operating
+// system, to which it can be returned at once.
 const mapFrom = 256 << 10
 
-// allocate returns zeroed memory that starts a cache line, and what gives it
-// back. Large pieces come from the kernel on huge pages: a network's
-// activations span more small pages than the translation caches hold. A rest of
-// at most a quarter of one is on small pages: few of them hold it.
+// allocate returns zeroed memory, aligned to a cache line, and a function that
+// frees it. Large pieces are on huge pages, because a network's activations span
+// more small pages than the TLBs hold. An end of at most a quarter of a huge page
+// is on small pages, since few of those suffice.
 func allocate(n int) (memory []byte, free func()) {
 	if n < mapFrom {
 		return heap(n), func() {}

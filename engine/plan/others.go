@@ -9,8 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// otherNode schedules a node that is no convolution on blocked activations; it
-// reports false where no kernel takes it.
+// otherNode schedules a node other than a convolution on blocked activations; it
+// reports false if no kernel supports it.
 func (b *builder) otherNode(n *ir.Node, r role) (bool, error) {
 	switch r {
 	case pool:
@@ -45,7 +45,7 @@ func (b *builder) otherNode(n *ir.Node, r role) (bool, error) {
 	return false, nil
 }
 
-// any is a value in whatever blocked form it has, else in the format given.
+// any returns a value in any blocked form that exists, else in the given format.
 func (b *builder) any(v *ir.Value, f kernel.Format) (place, error) {
 	if p, ok := b.blocked[v]; ok {
 		return p, nil
@@ -53,8 +53,7 @@ func (b *builder) any(v *ir.Value, f kernel.Format) (place, error) {
 	return b.in(v, f)
 }
 
-// finish notes where a node's output lies and appends the work that puts it
-// there.
+// finish records where a node's output lies and appends the work that computes it.
 func (b *builder) finish(n *ir.Node, name string, w kernel.Work, in []place, out place) {
 	b.blocked[n.Outputs[0]] = out
 	b.addWork(n, name, w, in, nil, out)
@@ -98,13 +97,13 @@ func (b *builder) window(n *ir.Node) (p kernel.Pool, ok bool) {
 		PadTop: win.PadTop, PadLeft: win.PadLeft, PadBottom: win.PadBottom, PadRight: win.PadRight,
 		CountPad: a.Bool("count_include_pad", false)}
 	if p.CountPad && a.Bool("ceil_mode", false) {
-		return p, false // a window that reaches past the padding is counted in its own way
+		return p, false // windows that reach beyond the padding are counted in a special way
 	}
 	return p, ok
 }
 
-// globalPoolNode schedules the mean of each plane, into rows where only rows
-// are wanted.
+// globalPoolNode schedules the mean of each plane, written in row-major order if no
+// reader wants blocks.
 func (b *builder) globalPoolNode(n *ir.Node) (bool, error) {
 	in, err := b.any(n.Inputs[0], b.opt.Rung.Block)
 	if err != nil {
@@ -133,13 +132,13 @@ func (b *builder) meanPlace(n *ir.Node) place {
 	return b.places[y]
 }
 
-// taps are what ops.ResizeTaps says of a node.
+// taps holds the result of ops.ResizeTaps for a node.
 type taps struct {
 	rows, columns *vec.Taps
 	ok            bool
 }
 
-// resizing reads a Resize or Upsample, once.
+// resizing computes the taps of a Resize or Upsample, once.
 func (b *builder) resizing(n *ir.Node) taps {
 	t, known := b.resized[n]
 	if !known {
@@ -150,7 +149,7 @@ func (b *builder) resizing(n *ir.Node) taps {
 	return t
 }
 
-// resizeNode schedules a resizing of rows and columns.
+// resizeNode schedules a Resize of rows and columns.
 func (b *builder) resizeNode(n *ir.Node) error {
 	in, err := b.any(n.Inputs[0], b.opt.Rung.Block)
 	if err != nil {
@@ -166,7 +165,7 @@ func (b *builder) resizeNode(n *ir.Node) error {
 	return nil
 }
 
-// pointwise schedules an operation number by number.
+// pointwise schedules an element-wise operation.
 func (b *builder) pointwise(n *ir.Node, op kernel.PointOp, act kernel.Activation, values ...*ir.Value) (bool, error) {
 	y := n.Outputs[0]
 	p := kernel.Pointwise{Op: op, Act: act}
@@ -191,7 +190,7 @@ func (b *builder) pointwise(n *ir.Node, op kernel.PointOp, act kernel.Activation
 	return true, nil
 }
 
-// scaleNode schedules a scale and a shift a channel: a depthwise convolution
+// scaleNode schedules a scale and a shift per channel, as a depthwise convolution
 // of one tap.
 func (b *builder) scaleNode(n *ir.Node) error {
 	op := n.Operator.(*ops.ScaleShift)
@@ -216,8 +215,8 @@ func (b *builder) scaleNode(n *ir.Node) error {
 	return nil
 }
 
-// concatNode schedules a concatenation along channels: nothing for operands
-// that were written in place, a copy for each other.
+// concatNode schedules a concatenation along channels: a copy for each operand that
+// was not written in place.
 func (b *builder) concatNode(n *ir.Node) error {
 	y := n.Outputs[0]
 	s := b.shapes[y]
@@ -227,7 +226,7 @@ func (b *builder) concatNode(n *ir.Node) error {
 	}
 	out := b.home(y)
 	if s.root == nil {
-		if r, ok := b.roots[y]; ok { // operands lie in it already
+		if r, ok := b.roots[y]; ok { // some operands lie in it already
 			b.buffers[out.buffer].size = 0
 			out = r
 		}
@@ -245,7 +244,7 @@ func (b *builder) concatNode(n *ir.Node) error {
 	return nil
 }
 
-// copyPart copies an operand to its channels of a concatenation.
+// copyPart schedules the copy of an operand to its channels of a concatenation.
 func (b *builder) copyPart(n *ir.Node, v *ir.Value, out place, first int) error {
 	aligned := first%out.layout.Format.Channels() == 0
 	from, err := b.any(v, out.layout.Format)
@@ -267,7 +266,7 @@ func (b *builder) copyPart(n *ir.Node, v *ir.Value, out place, first int) error 
 	return nil
 }
 
-// bias is the constant bias of a convolution, nil where it has none.
+// bias is the constant bias of a convolution, nil if it has none.
 func (b *builder) bias(n *ir.Node) *tensor.Tensor {
 	if len(n.Inputs) > 2 && n.Inputs[2] != nil {
 		return n.Inputs[2].Const()

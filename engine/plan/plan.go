@@ -16,16 +16,16 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Plan is a schedule for nodes whose shapes are all known: steps in order, and
-// where in one arena every value lies. It is immutable; each run takes an
-// instance with memory of its own.
+// Plan is a schedule for nodes whose shapes are all known: the steps in order, and
+// the place of every value in one arena. It is immutable; each run uses an instance
+// with memory of its own.
 type Plan struct {
 	opt     *Options
 	stock   *stock      // where arenas come from
 	inputs  []*ir.Value // read from outside
 	outputs []*ir.Value // read after the plan
 	steps   []step
-	series  [][]team.Stage // of kernels that follow each other; none: each is a loop of its own
+	series  [][]team.Stage // sequences of kernels; if there are none, each kernel is a loop of its own
 	buffers []buffer
 	places  map[*ir.Value]place // of planar values
 	facts   map[*ir.Value]ir.Fact
@@ -35,15 +35,15 @@ type Plan struct {
 	idle []*instance
 }
 
-// step is one piece of the schedule: a kernel over the arena, or an operator
-// over tensors.
+// step is one step of the schedule: a kernel on the arena, or an operator on
+// tensors.
 type step struct {
 	node    *ir.Node
 	name    string // of the kernel, for traces
 	kernel  kernel.Step
-	in      []place // of a kernel: its inputs, the residual first where there is one
+	in      []place // of a kernel: its inputs; a residual, if there is one, comes first
 	res     *place
-	mean    *place // of a convolution that computes means too
+	mean    *place // where a convolution writes means too
 	out     place
 	scratch place // buffer -1: none
 }
@@ -53,11 +53,10 @@ type place struct {
 	buffer int // index; -1: the memory of the input from
 	from   *ir.Value
 	offset int           // bytes into the buffer
-	layout kernel.Layout // of a blocked value, and of a planar one of rank 4
+	layout kernel.Layout // for blocked values, and planar ones of rank 4
 }
 
-// buffer is a piece of the arena that is in use from its first step to its
-// last.
+// buffer is a piece of the arena that is in use from step first to step last.
 type buffer struct {
 	size, offset int
 	first, last  int
@@ -73,25 +72,24 @@ type builder struct {
 	roles   map[*ir.Node]role
 	shapes  map[*ir.Value]*shape       // of values made by blocked nodes
 	halos   map[*ir.Value]*kernel.Halo // of others that convolutions read
-	blocked map[*ir.Value]place        // as their maker wrote them
-	forms   map[form]place             // converted since
+	blocked map[*ir.Value]place        // as their node wrote them
+	forms   map[form]place             // converted later
 	roots   map[*ir.Value]place        // buffers of concatenations
-	behind  map[*ir.Node]int           // by convolution: the longest chain of others after it
-	decides bool                       // what is computed later depends on the values, not on shapes alone
-	done    map[*ir.Node]bool          // went into a node before them
-	resized map[*ir.Node]taps          // what resizing worked out
-	gates   map[*ir.Node]*ir.Node      // by convolution: the gate that goes into its weights
-	gated   map[*ir.Node]*ir.Node      // the other way round
+	behind  map[*ir.Node]int           // by convolution: the length of the longest chain of convolutions after it
+	decides bool                       // later computation depends on values, not only on shapes
+	done    map[*ir.Node]bool          // fused into a node before them
+	resized map[*ir.Node]taps          // results of resizing
+	gates   map[*ir.Node]*ir.Node      // by convolution: the gate multiplied into its weights
+	gated   map[*ir.Node]*ir.Node      // by gate: that convolution
 	quant   *quants
 	trials  rehearsals    // memory for trials of forms of convolutions
 	scratch rehearsals    // the same
 	tried   time.Duration // what trials took
 }
 
-// newPlan schedules nodes in their order. needed are the values that are read
-// afterwards.
-// decides says that what comes later depends on the values, not on their shapes
-// alone.
+// newPlan schedules nodes in their order. needed lists the values that are read
+// afterwards. decides says that later computation depends on values, not only on
+// shapes.
 func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Value]bool, facts map[*ir.Value]ir.Fact, decides bool) (*Plan, error) {
 	b := &builder{
 		decides: decides,
@@ -106,9 +104,7 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 	b.boundary(nodes)
 	b.steps = make([]step, 0, len(nodes))
 	b.assignQuant(nodes)
-	if err := b.assign(nodes); err != nil {
-		return nil, err
-	}
+	b.assign(nodes)
 	for _, n := range nodes {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -127,19 +123,19 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 			kept = append(kept, p)
 		}
 	}
-	for _, p := range kept { // until every output is in rows
+	for _, p := range kept { // until every output is row-major
 		b.use(p, len(b.steps))
 	}
 	if err := b.placeBuffers(); err != nil {
 		return nil, err
 	}
-	if b.threads() > 1 && r.opt.Trace == nil { // a trace tells how long each takes
+	if b.threads() > 1 && r.opt.Trace == nil { // a trace needs the time of each step
 		b.makeSeries()
 	}
 	return b.Plan, r.weights.pack(ctx)
 }
 
-// live drops nodes that nothing needs, now that some values turned out to be
+// live drops nodes that are not needed, since some values turned out to be
 // constant.
 func (b *builder) live(nodes []*ir.Node) []*ir.Node {
 	wanted := map[*ir.Value]bool{}
@@ -166,7 +162,8 @@ func (b *builder) live(nodes []*ir.Node) []*ir.Node {
 	return kept
 }
 
-// boundary finds what the nodes read from outside and what is read of theirs.
+// boundary finds the values that the nodes read from outside, and those of their
+// outputs that are needed.
 func (b *builder) boundary(nodes []*ir.Node) {
 	made := map[*ir.Value]bool{}
 	seen := map[*ir.Value]bool{}
@@ -195,7 +192,8 @@ func (b *builder) boundary(nodes []*ir.Node) {
 	}
 }
 
-// constant is a value's constant, from the graph or found while planning.
+// constant is a value's constant, from the graph or found while planning, nil if it
+// has none.
 func (b *builder) constant(v *ir.Value) *tensor.Tensor {
 	if c := v.Const(); c != nil {
 		return c
@@ -210,7 +208,7 @@ func (b *builder) fact(v *ir.Value) ir.Fact {
 	return b.facts[v]
 }
 
-// planarLayout describes a planar value of rank 4 to kernels.
+// planarLayout describes a planar value of rank 4 for kernels.
 func planarLayout(f ir.Fact) kernel.Layout {
 	d, ok := f.Shape.Ints()
 	if !ok || len(d) != 4 || f.DType != tensor.Float32 {
@@ -219,13 +217,13 @@ func planarLayout(f ir.Fact) kernel.Layout {
 	return kernel.NewLayout(kernel.Planar, d[0], d[1], d[2], d[3], kernel.Halo{})
 }
 
-// newBuffer sets memory aside.
+// newBuffer reserves memory.
 func (b *builder) newBuffer(size int) int {
 	b.buffers = append(b.buffers, buffer{size: size, first: len(b.steps), last: len(b.steps)})
 	return len(b.buffers) - 1
 }
 
-// use notes that a step needs a place.
+// use records that a step needs a place.
 func (b *builder) use(p place, step int) {
 	if p.buffer >= 0 {
 		b.buffers[p.buffer].last = max(b.buffers[p.buffer].last, step)
@@ -270,11 +268,11 @@ func (b *builder) node(n *ir.Node) error {
 	return b.operator(n)
 }
 
-// reshapes hand their first input on under another shape.
+// reshapes return their first input with another shape.
 var reshapes = map[string]bool{"Reshape": true, "Flatten": true, "Squeeze": true, "Unsqueeze": true, "Identity": true}
 
-// alias places the outputs of a node that only changes the shape, or takes runs
-// of its first input, where that lies.
+// alias places the outputs of a node that only changes the shape, or takes
+// contiguous parts of its first input, in the memory of that input.
 func (b *builder) alias(n *ir.Node) bool {
 	if n.Domain != "" || len(n.Inputs) == 0 || n.Inputs[0] == nil || b.constant(n.Inputs[0]) != nil {
 		return false
@@ -299,7 +297,7 @@ func (b *builder) alias(n *ir.Node) bool {
 	for i, v := range n.Outputs {
 		from, to := b.facts[n.Inputs[0]], b.facts[v]
 		if p.buffer < 0 && (starts[i] != 0 || !slices.Equal(sizesOf(from), sizesOf(to)) && !reshapes[n.Op] && n.Op != "Transpose") {
-			return false // what comes from outside is read as a whole
+			return false // values from outside are read as a whole
 		}
 	}
 	for i, v := range n.Outputs {
@@ -354,7 +352,7 @@ func (b *builder) planarSize(v *ir.Value) (int, error) {
 	return n * f.DType.Size(), err
 }
 
-// planar is the place of a value in row-major order, converted if need be.
+// planar is the place of a value in row-major order, converted if necessary.
 func (b *builder) planar(v *ir.Value) (place, error) {
 	if p, ok := b.places[v]; ok {
 		return p, nil
@@ -369,9 +367,9 @@ func (b *builder) planar(v *ir.Value) (place, error) {
 	return b.toPlanar(v, p)
 }
 
-// start gives an instance for a run of this plan alone, the one that read the
-// same input last where that waits: who feeds one tensor again and again works on
-// one processor more often than not, whose cache has that instance's memory.
+// start returns an instance for a run of this plan alone. It prefers the idle one
+// that read the same input last: a caller that passes the same tensor again usually
+// runs on the same processor, whose cache holds that instance's memory.
 func (p *Plan) start(ctx context.Context, in []*tensor.Tensor) (*instance, error) {
 	var fed uintptr
 	if len(in) > 0 {
@@ -391,7 +389,7 @@ func (p *Plan) start(ctx context.Context, in []*tensor.Tensor) (*instance, error
 	return inst, nil
 }
 
-// take gives an instance that works for a run of more than this plan.
+// take returns an instance for a run of which this plan is only a part.
 func (p *Plan) take(run *ops.Run) *instance {
 	inst := p.idleInstance(0)
 	inst.settle(run, p.stock.take(p.arena, inst.block))
@@ -415,8 +413,8 @@ func (p *Plan) idleInstance(fed uintptr) *instance {
 	return inst
 }
 
-// give takes an instance back, and its memory into the stock. As many wait for
-// the next run as can be at work at the same time.
+// give takes an instance back, and returns its memory to the stock. It keeps as
+// many idle instances as can run at the same time.
 func (p *Plan) give(inst *instance) {
 	p.stock.give(inst.block)
 	p.mu.Lock()
@@ -426,7 +424,7 @@ func (p *Plan) give(inst *instance) {
 	}
 }
 
-// tooLarge says what takes the memory that is not there.
+// tooLarge adds the node that takes most of the memory to an error about memory.
 func (p *Plan) tooLarge(err error) error { return fmt.Errorf("%s: %w", p.largest(), err) }
 
 // largest names the node whose output takes most of the arena.

@@ -7,20 +7,20 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// product is a Gemm or MatMul as the kernels compute it, with what follows it
-// in the graph: a bias, a sum with another value, an activation.
+// product is a Gemm or MatMul as the kernels compute it, with the nodes after it
+// that can be fused: a bias, a sum with another value, an activation.
 type product struct {
 	gemm     kernel.Gemm
-	weights  *tensor.Tensor // B where it is constant and serves the whole batch
-	bias     *tensor.Tensor // one number, or one for each column; times beta
+	weights  *tensor.Tensor // B if it is constant and the same for the whole batch
+	bias     *tensor.Tensor // one number, or one for each column; multiplied by beta
 	beta     float32
 	residual *ir.Value
 	out      *ir.Value
-	last     []*ir.Node // the nodes that went in
+	last     []*ir.Node // the fused nodes
 }
 
-// productNode schedules a matrix product of float32 and what can be computed
-// along with it; it reports false where the operator has to.
+// productNode schedules a matrix product of float32 with the nodes that can be
+// fused into it; it reports false if the operator has to compute it.
 func (b *builder) productNode(n *ir.Node) (bool, error) {
 	if n.Domain != "" || n.Op != "Gemm" && n.Op != "MatMul" {
 		return false, nil
@@ -40,14 +40,15 @@ func (b *builder) productNode(n *ir.Node) (bool, error) {
 		p.weights = c
 	}
 	if p.bias != nil && p.weights == nil {
-		return false, nil // the kernels take a bias with constant weights only
+		return false, nil // the kernels support a bias with constant weights only
 	}
 	b.follow(p)
 	return b.addProduct(n, p)
 }
 
-// matrix is the shape of a value of float32 with something in it, which a run has
-// room for: how a product is cut is listed before there is memory for it.
+// matrix returns the shape of a float32 value that is not empty and fits the memory
+// limit: cutting a product takes time and memory in proportion to its size, before
+// its memory is allocated.
 func (b *builder) matrix(v *ir.Value, rank int) ([]int, bool) {
 	if v == nil {
 		return nil, false
@@ -88,8 +89,7 @@ func (b *builder) readGemm(n *ir.Node, p *product) bool {
 	return b.setBias(p, c, beta)
 }
 
-// setBias takes a constant for the bias where it has one number, or one for
-// each column.
+// setBias uses a constant as the bias if it has one number, or one for each column.
 func (b *builder) setBias(p *product, v *ir.Value, beta float32) bool {
 	d, ok := b.matrix(v, 0)
 	c := b.constant(v)
@@ -100,8 +100,8 @@ func (b *builder) setBias(p *product, v *ir.Value, beta float32) bool {
 	return true
 }
 
-// readMatMul reads a product of matrices in the last two dimensions; the
-// others are a batch, and broadcast.
+// readMatMul reads a product of matrices in the last two dimensions; the other
+// dimensions are a batch and broadcast.
 func (b *builder) readMatMul(n *ir.Node, p *product) bool {
 	x, okX := b.matrix(n.Inputs[0], 2)
 	w, okW := b.matrix(n.Inputs[1], 2)
@@ -113,7 +113,7 @@ func (b *builder) readMatMul(n *ir.Node, p *product) bool {
 	rx, rw := len(x), len(w)
 	g.M, g.K, g.N = x[rx-2], x[rx-1], w[rw-1]
 	g.RowA, g.RowB, g.RowC = g.K, g.N, g.N
-	if rw == 2 { // the batch of A is more rows
+	if rw == 2 { // the batch of A counts as more rows
 		for _, d := range x[:rx-2] {
 			g.M *= d
 		}
@@ -131,8 +131,8 @@ func trimOnes(d []int) []int {
 	return d
 }
 
-// broadcastBatch are the loops over the matrices of two batches that lie one
-// after the other, each of so many numbers.
+// broadcastBatch returns the loops over the matrices of two batches in which
+// matrices lie one after the other; the sizes are their numbers of elements.
 func broadcastBatch(x, w []int, sizeA, sizeB, sizeC int) []kernel.GemmBatch {
 	batch := make([]kernel.GemmBatch, max(len(x), len(w)))
 	for i := len(batch) - 1; i >= 0; i-- {
@@ -155,8 +155,8 @@ func broadcastBatch(x, w []int, sizeA, sizeB, sizeC int) []kernel.GemmBatch {
 	return batch
 }
 
-// follow takes the nodes that alone read the product into it, as far as the
-// kernels go: a bias, then a sum, then an activation.
+// follow fuses the nodes that alone read the product into it, as far as the kernels
+// support: a bias, then a sum, then an activation.
 func (b *builder) follow(p *product) {
 	for !b.needed[p.out] && len(b.readers[p.out]) == 1 {
 		n := b.readers[p.out][0]
@@ -181,7 +181,7 @@ func (p *product) take(n *ir.Node) {
 	p.out = n.Outputs[0]
 }
 
-// followSum takes an Add into a product.
+// followSum fuses an Add into a product.
 func (b *builder) followSum(n *ir.Node, p *product) bool {
 	z := n.Inputs[0]
 	if z == p.out {
@@ -193,7 +193,7 @@ func (b *builder) followSum(n *ir.Node, p *product) bool {
 	if b.constant(z) != nil {
 		return p.weights != nil && p.bias == nil && p.residual == nil && b.setBias(p, z, 1)
 	}
-	_, made := b.places[z] // it must be there before the product
+	_, made := b.places[z] // it must be computed before the product
 	if p.residual != nil || !made || !b.fact(z).Shape.Equal(b.fact(p.out).Shape) {
 		return false
 	}
@@ -226,7 +226,7 @@ func (b *builder) addProduct(n *ir.Node, p *product) (bool, error) {
 	case p.weights != nil:
 		packed, err = b.weights.product(p)
 	case b.constant(n.Inputs[1]) != nil:
-		return false, nil // a constant B for each product of the batch
+		return false, nil // B is constant but differs within the batch
 	default:
 		var w place
 		w, err = b.planar(n.Inputs[1])
@@ -250,14 +250,14 @@ func (b *builder) addProduct(n *ir.Node, p *product) (bool, error) {
 	return true, nil
 }
 
-// finished notes the nodes that a product has taken in.
+// finished records the nodes that were fused into a product.
 func (b *builder) finished(p *product) {
 	for _, l := range p.last {
 		b.done[l] = true
 	}
 }
 
-// stacked is how many different B the product reads.
+// stacked is the number of different B that the product reads.
 func stacked(g *kernel.Gemm) int {
 	n := 1
 	for _, l := range g.Batch {

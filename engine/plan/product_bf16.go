@@ -5,13 +5,13 @@ import (
 	"github.com/visionzoo/vision/engine/kernel"
 )
 
-// A product of few rows is a stream of weights through memory. Where bfloat16
-// is asked for, half as wide a stream will do: such a product runs as a
-// convolution of one tap, with rows for pictures.
+// The time of a product of few rows is that of reading its weights. With bfloat16
+// precision they have half the size: such a product runs as a convolution of one
+// tap, with rows as pictures.
 
-// streamsBF16 reports whether a product should read its weights as bfloat16:
-// they must have a column's numbers side by side, and rows of the output must
-// not share a vector.
+// streamsBF16 reports whether a product should read its weights as bfloat16: the
+// numbers of a column must be contiguous, and rows of the output must not share a
+// vector.
 func (b *builder) streamsBF16(p *product) bool {
 	g := &p.gemm
 	return b.opt.BF16 && b.opt.Rung.Name == "amx" && p.weights != nil && g.TransB && g.Scale == 1 &&
@@ -19,7 +19,7 @@ func (b *builder) streamsBF16(p *product) bool {
 		(p.bias == nil || p.bias.Len() == g.N && p.beta == 1)
 }
 
-// streamBF16 plans such a product of the rows at a.
+// streamBF16 plans such a product for the rows at a.
 func (b *builder) streamBF16(n *ir.Node, p *product, a place) error {
 	g := &p.gemm
 	rows := kernel.NewLayout(kernel.Planar, g.M, g.K, 1, 1, kernel.Halo{})
@@ -42,7 +42,7 @@ func (b *builder) streamBF16(n *ir.Node, p *product, a place) error {
 	if err != nil {
 		return err
 	}
-	size := (g.M-1)*out.Image + out.Blocks()*out.Block // the last vector is whole
+	size := (g.M-1)*out.Image + out.Blocks()*out.Block // the last vector is complete
 	to := place{buffer: b.newBuffer(size), layout: planarLayout(b.facts[p.out])}
 	b.places[p.out] = to
 	b.addWork(n, n.Op+" bf16", product, []place{narrow}, nil, to)

@@ -8,25 +8,25 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// program is a graph or a region made ready to run: its values are numbered,
-// and each node knows where its operands lie. The slots of the inputs come
-// first, then those of the values it reads from the graphs around it.
+// program is a graph or a region prepared for running: each value has a numbered
+// slot, and each node knows the slots of its operands. The slots of the inputs come
+// first, then those of the captured values of enclosing graphs.
 type program struct {
 	graph    *ir.Graph
 	slots    map[*ir.Value]int
-	captured []int // by captured value: its slot in the program around
+	captured []int // by captured value: its slot in the enclosing program
 	work     []work
 	outputs  []operand
-	kept     []int // slots that no node empties, where nodes run in order
+	kept     []int // slots that no node empties when nodes run in order
 	every    []int // slots
 	regions  map[*ir.Graph]*program
-	planned  bool     // it holds work that plans do faster
+	planned  bool     // it contains work that plans do faster
 	stages   []*stage // by the facts of inputs and captured values, newest first
 }
 
-// operand is where a value is found.
+// operand says where to find a value.
 type operand struct {
-	slot  int            // -1: it is a constant or left out
+	slot  int            // -1: a constant, or omitted
 	value *tensor.Tensor // the constant
 }
 
@@ -34,13 +34,13 @@ type operand struct {
 type work struct {
 	node *ir.Node
 	in   []operand
-	out  []int       // slots of what it makes
-	uses []*ir.Value // all it needs, once each: inputs and what its regions read
-	last []int       // slots that are read for the last time here, where nodes run in order
+	out  []int       // slots of its outputs
+	uses []*ir.Value // all values it reads, once each: inputs and captures of its regions
+	last []int       // slots that are read here for the last time when nodes run in order
 }
 
-// newProgram prepares a graph and its regions; around is the program that a region
-// is part of, nil for none.
+// newProgram prepares a graph and its regions; around is the enclosing program of a
+// region, nil for none.
 func newProgram(g *ir.Graph, around *program) *program {
 	p := &program{graph: g, slots: map[*ir.Value]int{}, work: make([]work, len(g.Nodes)), regions: map[*ir.Graph]*program{}}
 	for i, v := range g.Inputs {
@@ -78,8 +78,8 @@ func newProgram(g *ir.Graph, around *program) *program {
 	return p
 }
 
-// plansHelp reports whether a node is of the kind for whose sake a region is
-// planned: small bodies of loops run faster node by node.
+// plansHelp reports whether a node is of a kind that makes planning a region
+// worthwhile; small loop bodies run faster node by node.
 func plansHelp(n *ir.Node) bool {
 	if _, ok := n.Operator.(*ops.FusedConv); ok {
 		return true
@@ -118,7 +118,7 @@ func (p *program) newWork(n *ir.Node) work {
 	return w
 }
 
-// lastUses finds where each slot is read for the last time.
+// lastUses finds the node at which each slot is read for the last time.
 func (p *program) lastUses(slots int) {
 	seen := make([]bool, slots)
 	for _, o := range p.outputs {
@@ -149,5 +149,5 @@ func (p *program) lastUses(slots int) {
 	}
 }
 
-// inputs is how many slots belong to inputs, and to what is captured.
+// inputs returns how many slots belong to inputs, and how many to captured values.
 func (p *program) inputs() (own, captured int) { return len(p.graph.Inputs), len(p.captured) }

@@ -7,7 +7,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// quantRole is what a node can be on codes of 8 bits.
+// quantRole is the kind of kernel that can compute a node on 8-bit codes.
 type quantRole uint8
 
 const (
@@ -23,14 +23,14 @@ const (
 	dequantizing           // DequantizeLinear
 )
 
-// quants is the part of a builder that plans operators on 8-bit codes. They run
-// on blocks of 64 channels (kernel.U8x64), from the first convolution on.
+// quants is the part of a builder that plans operators on 8-bit codes. From the
+// first convolution on, they run on blocks of 64 channels (kernel.U8x64).
 type quants struct {
 	*builder
 	roles  map[*ir.Node]quantRole
 	halos  map[*ir.Value]*kernel.Halo
-	fill   map[*ir.Value]uint8 // what the halo holds: the zero point its readers give
-	made   map[*ir.Value]bool  // values that come out in blocks
+	fill   map[*ir.Value]uint8 // the content of the halo: the zero point of the readers
+	made   map[*ir.Value]bool  // values that are computed in blocks
 	blocks map[*ir.Value]place // U8x64
 	fours  map[*ir.Value]place // U8x4
 }
@@ -52,8 +52,8 @@ func (b *builder) assignQuant(nodes []*ir.Node) {
 	}
 }
 
-// quantNode schedules a node on codes; it reports false where the node is left
-// to others.
+// quantNode schedules a node on codes; it reports false if the node has to be
+// computed otherwise.
 func (b *builder) quantNode(n *ir.Node) (bool, error) {
 	q := b.quant
 	switch q.roles[n] {
@@ -77,7 +77,7 @@ func (b *builder) quantNode(n *ir.Node) (bool, error) {
 	return false, nil
 }
 
-// role says what a node can be, its neighbours before it considered.
+// role returns the role that a node can have, given the nodes before it.
 func (q *quants) role(n *ir.Node) quantRole {
 	if len(n.Outputs) != 1 || len(n.Inputs) == 0 || n.Inputs[0] == nil {
 		return quantNone
@@ -127,18 +127,20 @@ func (q *quants) role(n *ir.Node) quantRole {
 // microsoft is the domain of ONNX Runtime's own operators.
 const microsoft = "com.microsoft"
 
-// codes reports whether a value is of 8-bit integers with something in it, of a
-// shape that blocks can hold: pictures [N C H W], or rows […, C].
+// codes reports whether a value has 8-bit integers, is not empty, and has a shape
+// that blocks can hold: pictures [N C H W], or rows […, C].
 func codes(f ir.Fact) bool {
 	n, ok := f.Shape.Count()
 	rank := f.Shape.Rank()
 	return ok && n > 0 && (f.DType == tensor.Uint8 || f.DType == tensor.Int8) && rank >= 2 && rank <= 4
 }
 
-// maxRows bounds the rows of a matrix in blocks: each takes a plane of its own.
+// maxRows bounds the rows of a matrix in blocks, because each takes a plane of its
+// own.
 const maxRows = 1024
 
-// dims is a value as pictures: the rows of a matrix are pictures of one pixel.
+// dims returns the dimensions of a value as pictures: the rows of a matrix are
+// pictures of one pixel.
 func (q *quants) dims(v *ir.Value) (n, c, h, w int) {
 	d, _ := q.fact(v).Shape.Ints()
 	if len(d) == 4 {
@@ -151,8 +153,8 @@ func (q *quants) dims(v *ir.Value) (n, c, h, w int) {
 	return n, d[len(d)-1], 1, 1
 }
 
-// fillable notes what the halo of v is to hold: the zero point that a reader
-// gives. It reports false where another reader gave another.
+// fillable records the content of v's halo, the zero point of a reader. It reports
+// false if another reader has another zero point.
 func (q *quants) fillable(v *ir.Value, zero *ir.Value, d tensor.DType) bool {
 	if zero == nil {
 		return true
@@ -186,8 +188,8 @@ func (q *quants) layout(v *ir.Value, f kernel.Format) kernel.Layout {
 	return l
 }
 
-// flip is what turns the bytes of a tensor into codes as they are stored:
-// signed ones plus 128.
+// flip is the mask that is XORed to a tensor's bytes to get stored codes: signed
+// codes are stored plus 128.
 func (q *quants) flip(v *ir.Value) uint8 { return flipOf(q.fact(v).DType) }
 
 func flipOf(d tensor.DType) uint8 {
@@ -197,7 +199,7 @@ func flipOf(d tensor.DType) uint8 {
 	return 0
 }
 
-// flipTable is the same as a table, nil where nothing turns.
+// flipTable is flip as a table, nil if it changes nothing.
 func flipTable(flip uint8) *[256]uint8 {
 	if flip == 0 {
 		return nil
@@ -217,7 +219,8 @@ func (q *quants) home(n *ir.Node) place {
 	return p
 }
 
-// in is a value in blocks, or in pixels of four, copied there where it is not.
+// in returns a value in blocks, or in pixels of four channels, and converts it if
+// necessary.
 func (q *quants) in(n *ir.Node, v *ir.Value, f kernel.Format) (place, error) {
 	have := q.blocks
 	if f == kernel.U8x4 {
@@ -241,7 +244,7 @@ func (q *quants) in(n *ir.Node, v *ir.Value, f kernel.Format) (place, error) {
 	return p, nil
 }
 
-// codesToPlanar brings a value that lies in blocks into row-major order.
+// codesToPlanar converts a value in blocks to row-major order.
 func (b *builder) codesToPlanar(v *ir.Value) (place, bool, error) {
 	q := b.quant
 	from, ok := q.blocks[v]
@@ -259,8 +262,8 @@ func (b *builder) codesToPlanar(v *ir.Value) (place, bool, error) {
 	return p, true, nil
 }
 
-// constants reports whether the inputs of the given numbers are constants of
-// one number each, or left out.
+// constants reports whether the inputs with the given numbers are constants of one
+// element or omitted.
 func (q *quants) constants(n *ir.Node, at ...int) bool {
 	for _, i := range at {
 		if i >= len(n.Inputs) || n.Inputs[i] == nil {
@@ -274,7 +277,7 @@ func (q *quants) constants(n *ir.Node, at ...int) bool {
 	return true
 }
 
-// number is a constant of one number; 0 where it is left out.
+// number is the value of a constant of one element; 0 if it is omitted.
 func (q *quants) number(n *ir.Node, i int) float32 {
 	if i >= len(n.Inputs) || n.Inputs[i] == nil {
 		return 0
@@ -284,7 +287,7 @@ func (q *quants) number(n *ir.Node, i int) float32 {
 	return float32(v[0])
 }
 
-// zeroOf is a constant zero point as codes are stored.
+// zeroOf is a constant zero point in the form of stored codes.
 func (q *quants) zeroOf(v *ir.Value, d tensor.DType) (uint8, bool) {
 	if v == nil {
 		return flipOf(d), true
@@ -296,7 +299,7 @@ func (q *quants) zeroOf(v *ir.Value, d tensor.DType) (uint8, bool) {
 	return c.Bytes()[0] ^ flipOf(d), true
 }
 
-// zero is the zero point at input i, which role found to be there.
+// zero is the zero point at input i, which role has checked.
 func (q *quants) zero(n *ir.Node, i int, v *ir.Value) uint8 {
 	var z *ir.Value
 	if i < len(n.Inputs) {
@@ -306,7 +309,7 @@ func (q *quants) zero(n *ir.Node, i int, v *ir.Value) uint8 {
 	return out
 }
 
-// convPads are the geometry of a convolution or pool.
+// convPads returns the geometry of a convolution or pool.
 func (q *quants) convPads(n *ir.Node, kh, kw int) (*kernel.Conv, bool) {
 	_, _, h, w := q.dims(n.Inputs[0])
 	win, ok := ops.PictureWindowOf(n, h, w, []int{kh, kw})

@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// quantOperands are what QLinearConv, QLinearMatMul and QGemm have in common, by the
-// numbers of their inputs.
+// quantOperands holds the input numbers of the operands that QLinearConv,
+// QLinearMatMul and QGemm have in common.
 type quantOperands struct {
 	x, xScale, w, wScale, wZero, bias, yScale, yZero int // bias: -1 for none
 	alpha                                            float32
@@ -22,7 +22,7 @@ var (
 	qGemm         = quantOperands{x: 0, xScale: 1, w: 3, wScale: 4, wZero: 5, bias: 6, yScale: 7, yZero: 8, alpha: 1}
 )
 
-// operands finds how a node multiplies.
+// operands returns the operands of a product or convolution.
 func (q *quants) operands(n *ir.Node) (quantOperands, bool) {
 	switch n.Op {
 	case "QLinearConv":
@@ -36,7 +36,7 @@ func (q *quants) operands(n *ir.Node) (quantOperands, bool) {
 	return p, n.Domain == microsoft && !a.Bool("transA", false) && len(n.Inputs) == 9 && n.Inputs[8] != nil && a.Err() == nil
 }
 
-// convolvable reports whether kernels take a QLinearConv.
+// convolvable reports whether the kernels support a QLinearConv.
 func (q *quants) convolvable(n *ir.Node) bool {
 	x, w := n.Inputs[0], q.constant(n.Inputs[3])
 	if !codes(q.fact(x)) || len(q.fact(x).Shape.Dims) != 4 || q.constant(x) != nil || w == nil || w.Rank() != 4 {
@@ -60,7 +60,7 @@ func (q *quants) convolvable(n *ir.Node) bool {
 	return true
 }
 
-// multipliable reports whether kernels take a product of matrices.
+// multipliable reports whether the kernels support a product of matrices.
 func (q *quants) multipliable(n *ir.Node) bool {
 	x, w := n.Inputs[0], q.constant(n.Inputs[3])
 	if !codes(q.fact(x)) || q.constant(x) != nil || w == nil || w.Rank() != 2 || len(q.fact(x).Shape.Dims) == 4 {
@@ -70,8 +70,8 @@ func (q *quants) multipliable(n *ir.Node) bool {
 	return rows <= maxRows && q.multiplies(n, w)
 }
 
-// multiplies checks what all products ask for: constant scales and zero points,
-// sums within int32.
+// multiplies checks the conditions for all products: constant scales and zero
+// points, sums within int32.
 func (q *quants) multiplies(n *ir.Node, w *tensor.Tensor) bool {
 	p, ok := q.operands(n)
 	if !ok || w.DType() != tensor.Uint8 && w.DType() != tensor.Int8 || !q.constants(n, p.xScale, p.xScale+1, p.yScale, p.yZero) {
@@ -104,7 +104,7 @@ func (q *quants) multiplies(n *ir.Node, w *tensor.Tensor) bool {
 	return bias != nil || per*255*255 <= math.MaxInt32 || q.smallSums(p, n, w, bias)
 }
 
-// smallSums reports whether no sum can leave int32, by the weights themselves.
+// smallSums reports, from the actual weights, whether no sum can overflow int32.
 func (q *quants) smallSums(p quantOperands, n *ir.Node, w *tensor.Tensor, bias []int32) bool {
 	outs := q.outputs(p, w)
 	fill, _ := q.weightsOf(n, p, w)
@@ -134,7 +134,7 @@ func (q *quants) outputs(p quantOperands, w *tensor.Tensor) int {
 	return w.Dim(1)
 }
 
-// biasOf is the constant bias, one number an output; nil where there is none.
+// biasOf is the constant bias, one number per output; nil if there is none.
 func (q *quants) biasOf(n *ir.Node, p quantOperands, outs int) (bias []int32, ok bool) {
 	if p.bias < 0 || p.bias >= len(n.Inputs) || n.Inputs[p.bias] == nil {
 		return nil, true
@@ -146,8 +146,8 @@ func (q *quants) biasOf(n *ir.Node, p quantOperands, outs int) (bias []int32, ok
 	return tensor.Data[int32](c), true
 }
 
-// weightsOf reads weights less their zero points, output by output. most is
-// their largest distance from zero as kernel.QWeights counts it.
+// weightsOf reads weights minus their zero points, output by output. most is their
+// largest absolute value, as defined by kernel.QWeights.
 func (q *quants) weightsOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (fill func(first, count int, dst []int16), most int) {
 	outs := q.outputs(p, w)
 	per := w.Len() / outs
@@ -187,7 +187,7 @@ func (q *quants) weightsOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (fill 
 	return fill, 127 // signed weights around zero
 }
 
-// largest is the largest distance of a weight from zero.
+// largest is the largest absolute value of a weight minus its zero point.
 func (q *quants) largest(data []byte, value func(byte) int16, zeros []int16, transposed bool) int {
 	per, most := len(data)/len(zeros), int16(0)
 	for i, b := range data {
@@ -258,7 +258,7 @@ func (q *quants) multiply(n *ir.Node, p quantOperands, c *kernel.Conv, w *tensor
 	return nil
 }
 
-// quantKey says for which node and format weights of codes were packed.
+// quantKey is the node and the format for which 8-bit weights were packed.
 type quantKey struct {
 	node *ir.Node
 	in   kernel.Format

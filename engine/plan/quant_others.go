@@ -32,7 +32,7 @@ func (q *quants) pairNode(n *ir.Node) error {
 	return nil
 }
 
-// averageable reports whether kernels take an average of codes.
+// averageable reports whether the kernels support an average pool of codes.
 func (q *quants) averageable(n *ir.Node) bool {
 	if len(q.fact(n.Inputs[0]).Shape.Dims) != 4 || !q.constants(n, 1, 2, 3, 4) {
 		return false
@@ -72,7 +72,7 @@ func (q *quants) poolNode(n *ir.Node) error {
 	return nil
 }
 
-// joinable reports whether a concatenation is of blocks along channels.
+// joinable reports whether a node concatenates blocks along channels.
 func (q *quants) joinable(n *ir.Node) bool {
 	a := n.Attr("axis")
 	if a == nil || a.Int != 1 && a.Int != -3 || len(q.fact(n.Outputs[0]).Shape.Dims) != 4 {
@@ -96,8 +96,8 @@ func (q *quants) joinable(n *ir.Node) bool {
 	return true
 }
 
-// concatNode schedules a concatenation: a copy for each operand, recoded where
-// its scale or zero point is not the output's.
+// concatNode schedules a concatenation: a copy of each operand, with a conversion
+// if its scale or zero point differs from the output's.
 func (q *quants) concatNode(n *ir.Node) error {
 	first, step := 0, 1
 	if n.Op == "QLinearConcat" {
@@ -126,7 +126,7 @@ func (q *quants) concatNode(n *ir.Node) error {
 	return nil
 }
 
-// recode is the table from codes of one scale and zero point to another's.
+// recode is the table that converts codes of one scale and zero point to another.
 func recode(fromScale float32, fromZero uint8, toScale float32, toZero, flip uint8) *[256]uint8 {
 	t := new([256]uint8)
 	less := float32(flip)
@@ -162,8 +162,8 @@ func (q *quants) tableNode(n *ir.Node) error {
 	return nil
 }
 
-// table maps the bytes of the node's input to those of its output. Nodes that
-// hold none are evaluated on all codes.
+// table maps the bytes of the node's input to those of its output. For nodes
+// without a table it is computed by evaluating them on all codes.
 func (q *quants) table(n *ir.Node) ([]byte, error) {
 	if n.Op == "Recode" {
 		return q.constant(n.Inputs[1]).Bytes(), nil
@@ -188,8 +188,8 @@ func (q *quants) table(n *ir.Node) ([]byte, error) {
 
 var errTable = errors.New("BUG: a function of one code did not fold")
 
-// linearRole: QuantizeLinear of float32 to, and DequantizeLinear from, codes of
-// one scale.
+// linearRole returns the role of a QuantizeLinear from float32, or a
+// DequantizeLinear to float32, with one scale.
 func (q *quants) linearRole(n *ir.Node) quantRole {
 	if n.Domain != "" && n.Domain != microsoft || !q.constants(n, 1, 2) || q.constant(n.Inputs[0]) != nil {
 		return quantNone
@@ -207,7 +207,7 @@ func (q *quants) linearRole(n *ir.Node) quantRole {
 	return r
 }
 
-// flat is a value as rows of one plane each, row-major.
+// flat is the layout of a row-major value as rows of one plane each.
 func (q *quants) flat(v *ir.Value, f kernel.Format) kernel.Layout {
 	d, _ := q.fact(v).Shape.Ints()
 	rows, inner := tensor.MustCount(d), 1
@@ -218,8 +218,8 @@ func (q *quants) flat(v *ir.Value, f kernel.Format) kernel.Layout {
 	return kernel.NewLayout(f, 1, 1, rows, inner, kernel.Halo{})
 }
 
-// quantizeNode schedules a QuantizeLinear: straight into pixels of four where
-// only convolutions of pictures read it.
+// quantizeNode schedules a QuantizeLinear: directly into pixels of four channels if
+// only convolutions read it.
 func (q *quants) quantizeNode(n *ir.Node) error {
 	x, y := n.Inputs[0], n.Outputs[0]
 	in, err := q.planar(x)

@@ -15,17 +15,17 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Options are what a runner is made with.
+// Options are the options of a runner.
 type Options struct {
 	Rung    *kernel.Rung
-	Threads int   // at most; 0: all of the team
-	Memory  int64 // bytes a run may hold at once
-	Turns   int64 // of all loops of a run together
+	Threads int   // most threads; 0: the whole team
+	Memory  int64 // most bytes that a run may hold at once
+	Turns   int64 // most iterations of all loops of a run together
 	Plain   bool  // reference kernels, node by node
 	BF16    bool  // convolutions and products in bfloat16
 	Strict  bool  // fused multiply-add only
 	Trace   func(Event)
-	Planned func() // called after constants were packed: they are not read again soon
+	Planned func() // called after constants were packed, since they will not be read again soon
 }
 
 // Runner runs one graph. It is safe for concurrent use.
@@ -34,23 +34,23 @@ type Runner struct {
 	opt      Options
 	program  *program
 	stock    *stock        // memory of arenas
-	planning chan struct{} // held by who makes a stage
-	weights  *weights      // used by who holds planning
+	planning chan struct{} // held while a stage is made
+	weights  *weights      // used only while holding planning
 	batches  batches
 	mu       sync.Mutex // guards the lists of stages
 }
 
-// NewRunner prepares a bound graph.
+// NewRunner prepares a graph whose nodes are bound to operators.
 func NewRunner(g *ir.Graph, o Options) *Runner {
 	r := &Runner{graph: g, opt: o, program: newProgram(g, nil), stock: &stock{threads: o.Threads}, planning: make(chan struct{}, 1), weights: newWeights(&o)}
 	runtime.AddCleanup(r, func(s *stock) { s.drain() }, r.stock)
 	return r
 }
 
-// Inputs are the values that Run takes, in order.
+// Inputs lists the values that Run takes, in order.
 func (r *Runner) Inputs() []*ir.Value { return r.graph.Inputs }
 
-// Outputs are the values that Run gives, in order.
+// Outputs lists the values that Run returns, in order.
 func (r *Runner) Outputs() []*ir.Value { return r.graph.Outputs }
 
 // PackTime is the time that packing constants has taken so far.
@@ -60,14 +60,14 @@ func (r *Runner) PackTime() time.Duration {
 	return r.weights.took
 }
 
-// Graph is what the runner runs, after the passes.
+// Graph is the graph that runs, after the passes.
 func (r *Runner) Graph() *ir.Graph { return r.graph }
 
-// Run computes the graph's outputs, in their order, for inputs in theirs. The
-// results are the caller's. into may hold tensors to write results into, where
-// dtype and shape fit; nil elements and a nil slice are allocated. Only what is
-// returned counts: it may be into, with new tensors in place of those that did not
-// fit.
+// Run computes the graph's outputs for the inputs; both are in the graph's order.
+// The results belong to the caller. into may hold tensors into which results are
+// written if dtype and shape fit; otherwise, and for nil, new tensors are
+// allocated. The caller must use the returned slice: it may be into itself, with
+// new tensors in place of those that did not fit.
 func (r *Runner) Run(ctx context.Context, in, into []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	if d, n := r.divide(in); d.each > 0 {
 		return r.runParts(ctx, in, into, d, n)
@@ -97,8 +97,8 @@ func (r *Runner) runWhole(ctx context.Context, in, into []*tensor.Tensor) ([]*te
 	return given(run, out), err
 }
 
-// given makes results the caller's own: what was not allocated in this run, or
-// stands twice, is copied.
+// given makes sure that the results belong to the caller: tensors that were not
+// allocated in this run, or that occur twice, are copied.
 func given(run *ops.Run, out []*tensor.Tensor) []*tensor.Tensor {
 	seen := map[*tensor.Owner]bool{}
 	for i, t := range out {
@@ -133,7 +133,7 @@ func (r *Runner) Prepare(facts []ir.Fact) error {
 	return nil
 }
 
-// static finds a stage that is one plan for inputs of these shapes.
+// static finds a stage that consists of one plan, for inputs of these shapes.
 func (r *Runner) static(in []*tensor.Tensor) *stage {
 	if r.opt.Plain {
 		return nil
@@ -183,7 +183,7 @@ func (s *stage) runStatic(ctx context.Context, r *Runner, in, into []*tensor.Ten
 	return into, nil
 }
 
-// task adapts a function to the team.
+// task makes a function a team.Task.
 type task func(i int)
 
 func (t task) Chunk(i int) { t(i) }

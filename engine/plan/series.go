@@ -5,20 +5,20 @@ import (
 	"github.com/visionzoo/vision/engine/team"
 )
 
-// A series is a run of kernels through which threads go without meeting behind
-// each of them: the top rows of one step can be computed while the bottom rows of
-// the step before are, if neither reads or overwrites what the other writes. Which
-// chunks those are follows from the rows that they touch and from where in the
-// arena these lie.
+// A series is a sequence of kernels that threads run without waiting for each other
+// after each kernel: the top rows of one step can be computed while the bottom rows
+// of the step before are still being computed, if neither reads or overwrites what
+// the other writes. Which chunks these are follows from the rows that they touch
+// and from the places of those rows in the arena.
 
-// seriesChunks and seriesSteps bound a series: between two, threads go to other
-// runs in turn, and it shows whether they are of help.
+// seriesSteps and seriesChunks bound a series: between two series, threads can
+// switch to other runs, and their usefulness is measured.
 const (
 	seriesSteps  = 32
 	seriesChunks = 512
 )
 
-// makeSeries cuts the schedule into series, after its buffers were placed.
+// makeSeries divides the schedule into series, after its buffers were placed.
 func (b *builder) makeSeries() {
 	for at := 0; at < len(b.steps); {
 		if b.steps[at].kernel == nil {
@@ -42,8 +42,8 @@ func (b *builder) makeSeries() {
 	}
 }
 
-// needs are, for every chunk of a step, the chunks of the step before that it must
-// not overtake; nil: all of them.
+// needs returns, for every chunk of a step, the chunks of the step before that must
+// have ended when it begins; nil means all of them.
 func (b *builder) needs(before, after *step) []uint64 {
 	n := before.kernel.Chunks()
 	if n > team.MaxNeeded {
@@ -72,15 +72,15 @@ func (b *builder) needs(before, after *step) []uint64 {
 	return needs
 }
 
-// touched is memory of a step: which rows of it each chunk touches, nil where
-// nobody knows.
+// touched is an operand of a step, with the rows of it that each chunk touches; nil
+// if they are not known.
 type touched struct {
 	place
 	rows   []kernel.RowSpan
 	writes bool
 }
 
-// touches are the operands of a kernel of which it touches any row.
+// touches lists the operands of a kernel with the rows that it touches.
 func touches(s *step) (all []touched) {
 	var reads, writes []kernel.RowSpan
 	if local, ok := s.kernel.(kernel.Local); ok {
@@ -103,7 +103,7 @@ func touches(s *step) (all []touched) {
 	add(s.out, writes, true)
 	for i, p := range s.in {
 		if i > 0 {
-			reads = nil // Spans tell of the first
+			reads = nil // Spans describes the first only
 		}
 		add(p, reads, false)
 	}
@@ -117,17 +117,17 @@ func touches(s *step) (all []touched) {
 	return all
 }
 
-// overlap reports whether two places share memory of the arena.
+// overlap reports whether two places overlap in the arena.
 func (b *builder) overlap(x, y place) bool {
 	if x.buffer < 0 || y.buffer < 0 {
-		return false // nothing writes there
+		return false // nothing writes to inputs
 	}
 	from, end := b.extent(x)
 	begin, to := b.extent(y)
 	return from < to && begin < end
 }
 
-// extent is where in the arena a place begins and ends.
+// extent returns where in the arena a place begins and ends.
 func (b *builder) extent(p place) (from, to int) {
 	buf := &b.buffers[p.buffer]
 	if size := p.layout.Size(); size > 0 && p.layout.N == 1 {
@@ -136,8 +136,8 @@ func (b *builder) extent(p place) (from, to int) {
 	return buf.offset, buf.offset + buf.size
 }
 
-// aligned reports whether the same rows of two places that overlap lie in the same
-// memory, and others do not.
+// aligned reports whether in two overlapping places equal rows, and only these,
+// share memory.
 func (b *builder) aligned(x, y place) bool {
 	l, m := &x.layout, &y.layout
 	from, _ := b.extent(x)

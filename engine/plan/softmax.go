@@ -9,15 +9,15 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// softmax is Softmax over numbers that lie side by side, as classifiers end: a
-// step of its own, since operators allocate.
+// softmax is Softmax over contiguous numbers, as at the end of classifiers. It is a
+// kernel step because operators allocate memory.
 type softmax struct {
 	vec                *vec.Unit
 	rows, length, each int
 }
 
-// softmaxNode schedules a Softmax whose axes are the last ones; it reports
-// false where the operator has to.
+// softmaxNode schedules a Softmax over the last axes; it reports false if the
+// operator has to compute it.
 func (b *builder) softmaxNode(n *ir.Node) (bool, error) {
 	if n.Domain != "" || n.Op != "Softmax" {
 		return false, nil
@@ -39,7 +39,7 @@ func (b *builder) softmaxNode(n *ir.Node) (bool, error) {
 		return false, err
 	}
 	s := &softmax{vec: &b.opt.Rung.Vec, rows: tensor.MustCount(d[:axis]), length: tensor.MustCount(d[axis:])}
-	s.each = max(1, 40_000/s.length) // half a nanosecond a number
+	s.each = max(1, 40_000/s.length) // at half a nanosecond per number
 	size, err := b.planarSize(n.Outputs[0])
 	if err != nil {
 		return false, err

@@ -11,27 +11,27 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// A program runs in stages. All nodes whose shapes follow from the facts at
-// hand make one plan; nodes whose shapes depend on data are interpreted after
-// it; with what they made the next stage begins. Most networks have one stage.
+// A program runs in stages. All nodes whose shapes follow from the known facts form
+// one plan. Nodes whose shapes depend on data are interpreted after it, and with
+// their results the next stage begins. Most networks have one stage.
 type stage struct {
-	facts   map[*ir.Value]ir.Fact // of all values known before and in this stage
-	plan    *Plan                 // nil where no node could be planned
+	facts   map[*ir.Value]ir.Fact // of all values known before and during this stage
+	plan    *Plan                 // nil if no node could be planned
 	inputs  []int                 // by input of the plan: its slot
-	outputs []output              // of the plan
-	folded  []folding             // found while planning, and read later
-	dynamic []int                 // nodes that are ready after the plan; their shapes depend on data
-	rest    []int                 // every later node
-	drops   [][]int               // slots that nobody reads any more after the plan and after each dynamic node
-	arrived []*ir.Value           // what the stage was made for
-	next    []*stage              // by the facts of what the dynamic nodes made, newest first
+	outputs []output              // the plan's outputs
+	folded  []folding             // constants found while planning that are read later
+	dynamic []int                 // nodes to run after the plan; their shapes depend on data
+	rest    []int                 // all later nodes
+	drops   [][]int               // slots that are no longer read after the plan, and after each dynamic node
+	arrived []*ir.Value           // the values for whose facts the stage was made
+	next    []*stage              // for the facts of the dynamic nodes' results, newest first
 }
 
-// output is a value that a plan makes for later.
+// output is a value of a plan that is read later.
 type output struct {
 	value *ir.Value
 	slot  int
-	from  int // slot of the plan's input whose memory it shows, -1: the plan's own
+	from  int // slot of the plan's input in whose memory it lies, -1: in the plan's own
 }
 
 // folding is a value that planning found to be constant.
@@ -40,13 +40,14 @@ type folding struct {
 	value *tensor.Tensor
 }
 
-// keptStages bounds the stages kept for different shapes at one place.
+// keptStages bounds the stages that are kept for different shapes at one point of a
+// program.
 const keptStages = 8
 
-// foldAtPlan bounds values computed while planning, in bytes.
+// foldAtPlan bounds the size of values computed while planning, in bytes.
 const foldAtPlan = 16 << 20
 
-// newStage plans the nodes that facts decide, of those that are left of p.
+// newStage plans those of p's remaining nodes whose shapes follow from the facts.
 func (r *Runner) newStage(ctx context.Context, p *program, left []int, facts map[*ir.Value]ir.Fact, arrived []*ir.Value) (*stage, error) {
 	s := &stage{facts: facts, arrived: arrived}
 	known := make([]*ir.Value, 0, len(facts))
@@ -82,7 +83,7 @@ func (r *Runner) newStage(ctx context.Context, p *program, left []int, facts map
 	return s, nil
 }
 
-// neededLater are the values that are read after the plan.
+// neededLater lists the values that are read after the plan.
 func (s *stage) neededLater(p *program) map[*ir.Value]bool {
 	needed := map[*ir.Value]bool{}
 	for _, v := range p.graph.Outputs {
@@ -96,7 +97,7 @@ func (s *stage) neededLater(p *program) map[*ir.Value]bool {
 	return needed
 }
 
-// fold lists the constants that were found and are read later.
+// fold lists the constants found while planning that are read later.
 func (s *stage) fold(p *program, needed map[*ir.Value]bool) {
 	for v := range needed {
 		if c := s.facts[v].Const; c != nil && v.Const() == nil {
@@ -105,7 +106,7 @@ func (s *stage) fold(p *program, needed map[*ir.Value]bool) {
 	}
 }
 
-// connect finds the slots of what the plan reads and makes.
+// connect finds the slots of the plan's inputs and outputs.
 func (s *stage) connect(p *program) {
 	for _, v := range s.plan.inputs {
 		s.inputs = append(s.inputs, p.slots[v])
@@ -122,8 +123,8 @@ func (s *stage) connect(p *program) {
 	}
 }
 
-// findDrops works backwards from the end: what is known and not read later can
-// go.
+// findDrops finds, from the end backwards, the known values that are no longer read
+// and can be dropped.
 func (s *stage) findDrops(p *program, known []*ir.Value) {
 	s.drops = make([][]int, 1+len(s.dynamic))
 	read := map[*ir.Value]bool{}
@@ -157,10 +158,10 @@ const (
 	folded  nodeKind = iota // its value is known
 	planned                 // its shapes are known
 	ready                   // its inputs are known, its shapes depend on data
-	later                   // it needs what a ready node makes
+	later                   // it needs the result of a ready node
 )
 
-// classify says when a node can run, and notes what is known of its outputs.
+// classify decides when a node can run, and records the facts of its outputs.
 func (s *stage) classify(w *work) (nodeKind, error) {
 	n := w.node
 	for _, v := range w.uses {
@@ -226,11 +227,10 @@ func (s *stage) fact(v *ir.Value) ir.Fact {
 	return s.facts[v]
 }
 
-// whole reports whether the stage's plan is all there is to run.
+// whole reports whether the stage consists of its plan alone.
 func (s *stage) whole() bool { return s.plan != nil && len(s.dynamic)+len(s.rest) == 0 }
 
-// fits reports whether the values at hand have the facts this stage was made
-// for.
+// fits reports whether the values have the facts for which this stage was made.
 func (s *stage) fits(p *program, values []*tensor.Tensor) bool {
 	for _, v := range s.arrived {
 		t, fact := values[p.slots[v]], s.facts[v]

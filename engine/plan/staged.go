@@ -9,7 +9,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// staged runs a program as plans and dynamic nodes in turn.
+// staged runs a program stage by stage: a plan, then dynamic nodes, and so on.
 func (f *frame) staged() ([]*tensor.Tensor, error) {
 	if f.arenas == nil {
 		f.arenas = newArenas(f)
@@ -57,7 +57,7 @@ func (f *frame) dropAll(slots []int) {
 	}
 }
 
-// runPlan runs a stage's plan on what the frame holds.
+// runPlan runs a stage's plan on the values of the frame.
 func (f *frame) runPlan(s *stage) error {
 	at, err := f.arenas.open(s.plan)
 	if err != nil {
@@ -71,7 +71,7 @@ func (f *frame) runPlan(s *stage) error {
 	}
 	for _, o := range s.outputs {
 		t := at.inst.tensor(o.value)
-		if o.from >= 0 { // a view of what came in, under another shape
+		if o.from >= 0 { // a view of an input with another shape
 			if t, err = f.values[o.from].Reshape(t.Shape()...); err != nil {
 				return err
 			}
@@ -86,7 +86,7 @@ func (f *frame) runPlan(s *stage) error {
 	return nil
 }
 
-// dynamic evaluates a node and notes whose memory its results lie in.
+// dynamic evaluates a node and records in whose memory its results lie.
 func (f *frame) dynamic(i int) error {
 	if err := f.run.Check(); err != nil {
 		return err
@@ -100,7 +100,7 @@ func (f *frame) dynamic(i int) error {
 	return nil
 }
 
-// takeOut copies results that lie in the memory of plans.
+// takeOut copies results that lie in the memory of plans, so that they outlive it.
 func (f *frame) takeOut() error {
 	for i, o := range f.program.outputs {
 		if o.slot < 0 {
@@ -127,7 +127,7 @@ func (f *frame) takeOut() error {
 	return nil
 }
 
-// first finds or makes the first stage for what the frame's inputs are.
+// first finds or makes the first stage for the frame's inputs.
 func (f *frame) first() (*stage, error) {
 	p := f.program
 	find := func() *stage { return newest(&p.stages, p, f.values) }
@@ -149,8 +149,7 @@ func (f *frame) first() (*stage, error) {
 	}, &p.stages)
 }
 
-// after finds or makes the stage that follows once the dynamic nodes of s have
-// made their values.
+// after finds or makes the stage after s, for the results of its dynamic nodes.
 func (f *frame) after(s *stage) (*stage, error) {
 	p := f.program
 	find := func() *stage { return newest(&s.next, p, f.values) }
@@ -182,8 +181,8 @@ func (f *frame) after(s *stage) (*stage, error) {
 	}, &s.next)
 }
 
-// newest finds the stage that fits the values at hand and moves it to the
-// front.
+// newest finds the stage that fits the values and moves it to the front of the
+// list.
 func newest(stages *[]*stage, p *program, values []*tensor.Tensor) *stage {
 	for i, s := range *stages {
 		if s.fits(p, values) {
@@ -195,9 +194,9 @@ func newest(stages *[]*stage, p *program, values []*tensor.Tensor) *stage {
 	return nil
 }
 
-// plan gives the stage that find knows, else the one that build makes, which
-// goes to the front of list. One stage at a time is planned; who waits for
-// that can be cancelled.
+// plan returns the stage that find returns, else makes one with build and puts it
+// at the front of the list. Only one stage is planned at a time; waiting for that
+// can be cancelled.
 func (r *Runner) plan(ctx context.Context, find func() *stage, build func(context.Context) (*stage, error), list *[]*stage) (*stage, error) {
 	locked := func() *stage {
 		r.mu.Lock()
@@ -213,7 +212,7 @@ func (r *Runner) plan(ctx context.Context, find func() *stage, build func(contex
 		return nil, context.Cause(ctx)
 	}
 	defer func() { <-r.planning }()
-	if s := locked(); s != nil { // made while we waited
+	if s := locked(); s != nil { // it was made while we waited
 		return s, nil
 	}
 	s, err := build(ctx)

@@ -8,24 +8,24 @@ import (
 	"github.com/visionzoo/vision/engine/team"
 )
 
-// stock is the memory of a runner's arenas. Plans for other shapes and other
-// parts of the graph take turns on the same blocks: what waits and
-// what is in use together never exceed the most that was in use at once. Once
-// nothing was in use for a while, all goes back.
+// stock is the memory for a runner's arenas. Plans for other shapes and other parts
+// of the graph use the same blocks in turn: idle blocks and blocks in use together
+// never exceed the most that was in use at once. When nothing has been in use for a
+// while, all memory is returned to the system.
 type stock struct {
-	threads int // that give new memory its pages
+	threads int // threads that touch the pages of new memory
 	mu      sync.Mutex
 	idle    []*block    // longest waiting first
-	used    int         // bytes taken
+	used    int         // bytes in use
 	kept    int         // bytes idle
-	most    int         // the largest used so far
-	given   time.Time   // when a block came back last
-	watch   *time.Timer // sees to it that all goes back
+	most    int         // maximum of used so far
+	given   time.Time   // when a block was last given back
+	watch   *time.Timer // returns all memory after patience
 	watched bool        // the timer runs
 }
 
-// patience is how long blocks wait for a run. Who runs a network less often finds
-// caches cold anyway, and waits for new pages besides.
+// patience is how long idle blocks are kept. A program that runs a network less
+// often finds cold caches anyway, and in addition waits for new pages.
 const patience = 10 * time.Second
 
 // block is one piece of memory.
@@ -36,12 +36,12 @@ type block struct {
 
 const hugePage = 2 << 20
 
-// keepSmall is the size up to which a block may be much larger than its arena.
+// keepSmall is the size up to which a block may be much larger than the arena for
+// which it is used.
 const keepSmall = 1 << 20
 
-// take gives a block of n bytes or more: last where that waits,
-// else the smallest that is neither too small nor far too large, else a new
-// one.
+// take returns a block of at least n bytes: last if it is idle, else the smallest
+// that is large enough but not far too large, else a new one.
 func (s *stock) take(n int, last *block) *block {
 	if b := s.waiting(n, last); b != nil {
 		return b
@@ -53,14 +53,14 @@ func (s *stock) take(n int, last *block) *block {
 	return &block{memory, free}
 }
 
-// newPages are memory that nobody wrote yet. The system clears a huge page when it
-// is first written: that takes as long as a layer, or several.
+// newPages is memory that has not been written yet. The system clears a huge page
+// when it is first written, which takes as long as one or several layers.
 type newPages []byte
 
 func (p newPages) Chunk(i int) { p[i*hugePage] = 0 }
 
-// waiting takes an idle block. Where none serves it notes that n bytes will be
-// in use, and gives nil.
+// waiting takes an idle block. If none is suitable, it counts n bytes as in use and
+// returns nil.
 func (s *stock) waiting(n int, last *block) *block {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,8 +112,8 @@ func (s *stock) give(b *block) {
 	}
 }
 
-// look gives all back if no block was in use for long enough, and looks again
-// later otherwise.
+// look frees all blocks if none was in use for long enough; otherwise it sets the
+// timer again.
 func (s *stock) look() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,9 +129,9 @@ func (s *stock) look() {
 	s.trim()
 }
 
-// trim frees the blocks that have waited longest. Without some room beyond the
-// most, a small arena would push out a large one in every run, whose pages the
-// system then zeroes again.
+// trim frees the blocks that have been idle longest. Some room beyond most prevents
+// a small arena from displacing a large one in every run, whose pages the system
+// would then have to clear again.
 func (s *stock) trim() {
 	room := 0
 	if s.most > 0 {
@@ -145,7 +145,7 @@ func (s *stock) trim() {
 	}
 }
 
-// drain frees all idle blocks, once the runner is garbage.
+// drain frees all idle blocks when the runner has become garbage.
 func (s *stock) drain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

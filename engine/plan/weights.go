@@ -9,25 +9,25 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// weights are the packed constants of a graph. Plans for several shapes share
-// them: how weights are packed depends on the kernel, not on the picture.
+// weights holds the packed constants of a graph. Plans for different shapes share
+// them, because packing depends on the kernel, not on the picture.
 type weights struct {
 	opt   *Options
 	conv  map[weightKey]*kernel.ConvWeights
 	tiles map[weightKey]*kernel.TileWeights
 	gemms map[gemmKey]*kernel.GemmWeights
 	quant map[quantKey]*kernel.QConvWeights
-	due   []packing     // set aside, to be packed before a run
+	due   []packing     // memory is reserved; to be packed before a run
 	took  time.Duration // packing
 }
 
-// packing is a constant for which memory is set aside.
+// packing is a constant that is to be packed, for which memory is reserved.
 type packing struct {
 	packed
 	bytes int // of the constant
 }
 
-// packed is what a constant becomes.
+// packed is a constant in its packed form.
 type packed interface {
 	Blocks() int
 	Populate(block int)
@@ -35,11 +35,11 @@ type packed interface {
 	Chunk(i int)
 }
 
-// weightKey says which constant was packed and for what.
+// weightKey is a constant with all that its packing depends on.
 type weightKey struct {
 	weights, bias *tensor.Tensor
 	scale         *tensor.Tensor // of each output channel, nil: all are 1
-	depthwise     bool           // packed for that method
+	depthwise     bool           // packed for the depthwise method
 	in, out       kernel.Format
 	group         int
 	wide          bool // dilated along rows
@@ -50,7 +50,7 @@ func newWeights(o *Options) *weights {
 		quant: map[quantKey]*kernel.QConvWeights{}}
 }
 
-// filter are the constants of a convolution; bias and scale may be nil.
+// filter holds the constants of a convolution; bias and scale may be nil.
 type filter struct{ weights, bias, scale *tensor.Tensor }
 
 func (w *weights) key(c *kernel.Conv, f filter) weightKey {
@@ -86,7 +86,7 @@ func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, f filter) (*kernel
 // tile packs for the tile unit.
 func (w *weights) tile(c *kernel.Conv, f filter) (*kernel.TileWeights, error) {
 	k := w.key(c, f)
-	k.out = 0 // packed alike for every output
+	k.out = 0 // packing does not depend on the output
 	if p := w.tiles[k]; p != nil {
 		return p, nil
 	}
@@ -106,11 +106,11 @@ func (w *weights) tile(c *kernel.Conv, f filter) (*kernel.TileWeights, error) {
 	return p, nil
 }
 
-// gemmKey says which constant of a matrix product was packed and for what.
+// gemmKey is a constant of a matrix product with all that its packing depends on.
 type gemmKey struct {
 	weights, bias *tensor.Tensor
 	beta          float32
-	transB, few   bool // few rows read the constant where it lies
+	transB, few   bool // few: products of few rows read the constant unpacked
 }
 
 // product packs for a matrix product.
@@ -129,7 +129,7 @@ func (w *weights) product(p *product) (*kernel.GemmWeights, error) {
 	return packed, nil
 }
 
-// biases are the numbers added to each row, nil where there are none.
+// biases returns the numbers that are added to each row, nil if there are none.
 func (p *product) biases() []float32 {
 	values := numbers(p.bias)
 	if len(values) == 0 || len(values) == p.gemm.N && p.beta == 1 {
@@ -142,15 +142,15 @@ func (p *product) biases() []float32 {
 	return all
 }
 
-// later notes what is to be packed when the whole graph is planned: pieces of all
-// layers together keep all processors at work.
+// later records what has to be packed when the whole graph has been planned: the
+// pieces of all layers together keep all processors busy.
 func (w *weights) later(p packed, bytes int) { w.due = append(w.due, packing{p, bytes}) }
 
-// heldPages bounds the pages of the file that packing holds at a time, in
-// bytes: a large model is in memory once, not twice.
+// heldPages bounds the pages of the file that packing keeps in memory, in bytes, so
+// that a large model is in memory once, not twice.
 const heldPages = 16 << 20
 
-// pack packs what is due. What a canceled context leaves stays due.
+// pack packs what is due. If the context is cancelled, the rest stays due.
 func (w *weights) pack(ctx context.Context) error {
 	start := time.Now()
 	defer func() { w.took += time.Since(start) }()
@@ -177,7 +177,7 @@ func (w *weights) pack(ctx context.Context) error {
 	return nil
 }
 
-// inTurn runs the pieces of several constants.
+// inTurn is a team.Task over the pieces of several constants.
 type inTurn struct {
 	of     []packing
 	pieces func(packed) int

@@ -2,16 +2,15 @@ package plan
 
 import "github.com/visionzoo/vision/engine/kernel"
 
-// forms lists in which forms a convolution may be fastest: more than one where it
-// depends on the machine. Small maps have few tiles of 4x4 outputs to transform 36
-// sets of weights for, but enough of 2x2 for 16; with AVX-512 the weights of four
-// tiles are transformed in registers, and all takes less time than the direct form.
-// With few channels there are few products to transform the tiles for.
-//
-// The root mean square error of Winograd's form is up to 3.5e-6 of that of a
-// layer's output, four times that of the direct form and a third of what the tile
-// unit's bf16x3 may have. So it serves strict float32 too: it is fused
-// multiply-adds throughout.
+// forms lists the forms in which a convolution may be fastest, several if that
+// depends on the machine. Small maps have too few tiles of 4x4 outputs to pay for
+// transforming 36 sets of weights, but enough tiles of 2x2 outputs for 16 sets;
+// with AVX-512 the weights are transformed in registers for four tiles at a time,
+// which is faster than the direct form. With few channels there are too few
+// products to pay for transforming the tiles. The rms error of Winograd's form is
+// up to 3.5e-6 of the rms of a layer's output, four times that of the direct form
+// and a third of what is allowed for the tile unit's bf16x3. It consists of fused
+// multiply-adds of float32 throughout, so strict float32 uses it too.
 func forms(c *kernel.Conv) []kernel.ConvMethod {
 	side, channels := min(c.Out.H, c.Out.W), min(c.In.C, c.Out.C)
 	switch {
@@ -27,8 +26,8 @@ func forms(c *kernel.Conv) []kernel.ConvMethod {
 	return nil
 }
 
-// method is how a convolution that is not the tile unit's is computed: by what
-// its shape says or, where forms are close, by trying them.
+// method chooses the form of a convolution that does not run on the tile unit, by
+// its shape or, if forms are close, by timing them.
 func (b *builder) method(c *kernel.Conv) (kernel.ConvMethod, error) {
 	m := b.opt.Rung.ChooseConv(c)
 	if m != kernel.ConvDirect || b.opt.Rung.Name == "purego" {

@@ -1,0 +1,158 @@
+package plan
+
+import (
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
+)
+
+// convNode schedules a convolution.
+func (b *builder) convNode(n *ir.Node) error {
+	if chain := b.bandChain(n); chain != nil {
+		return b.bandNode(chain)
+	}
+	c := b.conv(n, n.Operator.(*ops.FusedConv))
+	tiled := b.tiled(n, c)
+	in, err := b.convInputs(n, c, tiled)
+	if err != nil {
+		return err
+	}
+	res, err := b.residual(n, tiled)
+	if err != nil {
+		return err
+	}
+	y := n.Outputs[0]
+	var out place
+	if res != nil {
+		c.Residual = &res.layout
+		out = b.output(y, n.Inputs[3], *res)
+	} else {
+		out = b.home(y)
+	}
+	c.Out = out.layout
+	if c.Gate != nil && tiled {
+		b.blocked[y] = out
+		return b.gatedTiles(n, c, in, res, out)
+	}
+	mean := b.convMean(n, c)
+	work, name, err := b.convWork(n, c, tiled)
+	if err != nil {
+		return err
+	}
+	b.blocked[y] = out
+	first := len(b.steps)
+	b.addWork(n, name, work, in, res, out)
+	if mean != nil {
+		for i := first; i < len(b.steps); i++ {
+			b.steps[i].mean = mean
+		}
+		b.use(*mean, len(b.steps)-1)
+	}
+	return nil
+}
+
+// convInputs returns where a convolution reads its input, followed by the gate if
+// there is one.
+func (b *builder) convInputs(n *ir.Node, c *kernel.Conv, tiled bool) (in []place, err error) {
+	x := n.Inputs[0]
+	if g := b.gates[n]; g != nil {
+		var by *ir.Value
+		x, by = b.gateOperands(g)
+		at, err := b.in(by, b.opt.Rung.Block)
+		if err != nil {
+			return nil, err
+		}
+		in, c.Gate = append(in, at), &at.layout
+	}
+	from, err := b.in(x, b.reads(x, c, tiled))
+	c.In = from.layout
+	return append([]place{from}, in...), err
+}
+
+// convMean is where a convolution writes the means for a global pool that is fused
+// into it; nil if none is.
+func (b *builder) convMean(n *ir.Node, c *kernel.Conv) *place {
+	p := b.meanOf(n, c)
+	if p == nil {
+		return nil
+	}
+	at := b.meanPlace(p)
+	c.Mean = &at.layout
+	b.done[p] = true
+	return &at
+}
+
+// reads is the format in which a convolution reads its input x.
+func (b *builder) reads(x *ir.Value, c *kernel.Conv, tiled bool) kernel.Format {
+	switch {
+	case tiled:
+		return b.narrow()
+	case c.In.C/c.Group <= 4 && c.Group == 1 && b.isPlanar(x):
+		return kernel.Planar
+	}
+	return b.opt.Rung.Block
+}
+
+// hasResidual reports whether a convolution adds another value.
+func hasResidual(n *ir.Node) bool { return len(n.Inputs) > 3 && n.Inputs[3] != nil }
+
+// residual is the place of the value that a convolution adds, nil if it adds none.
+func (b *builder) residual(n *ir.Node, tiled bool) (*place, error) {
+	if !hasResidual(n) {
+		return nil, nil
+	}
+	f := b.shapes[n.Outputs[0]].format
+	if z, ok := b.blocked[n.Inputs[3]]; ok && tiled {
+		f = z.layout.Format
+	}
+	z, err := b.in(n.Inputs[3], f)
+	return &z, err
+}
+
+func (b *builder) isPlanar(v *ir.Value) bool {
+	_, ok := b.places[v]
+	return ok
+}
+
+// output is where y is written. It overwrites an operand z, such as the residual of
+// a convolution, if nothing reads that any more, which saves memory traffic.
+func (b *builder) output(y, z *ir.Value, at place) place {
+	s, zs := b.shapes[y], b.shapes[z]
+	if s.root == nil && zs != nil && zs.root == nil && !b.isRoot(z) && !b.isRoot(y) && b.left[z] == 1 && !b.needed[z] &&
+		b.blocked[z] == at && at.layout == b.layout(y, s.format) {
+		return at
+	}
+	return b.home(y)
+}
+
+// convWork returns the kernel of a convolution with packed weights.
+func (b *builder) convWork(n *ir.Node, c *kernel.Conv, tiled bool) (kernel.Work, string, error) {
+	plan, name, err := b.convPlan(n, c, tiled)
+	if err != nil {
+		return kernel.Work{}, "", err
+	}
+	work, err := plan(c)
+	return work, name, err
+}
+
+// convPlan packs the weights of a convolution and returns a function that plans the
+// kernel, which bands call with fewer rows, and the kernel's name.
+func (b *builder) convPlan(n *ir.Node, c *kernel.Conv, tiled bool) (plan func(*kernel.Conv) (kernel.Work, error), name string, err error) {
+	f := filter{n.Inputs[1].Const(), b.bias(n), nil}
+	if len(n.Inputs) > 4 && n.Inputs[4] != nil {
+		f.scale = n.Inputs[4].Const()
+	}
+	if tiled || b.tiledPlanar(n, c) {
+		w, err := b.weights.tile(c, f)
+		if c.In.Format == kernel.BF16x32 {
+			return func(c *kernel.Conv) (kernel.Work, error) { return b.opt.Rung.NewBF16(c, w) }, "conv bf16", err
+		}
+		return func(c *kernel.Conv) (kernel.Work, error) { return b.opt.Rung.NewSplit(c, w) }, "conv bf16x3", err
+	}
+	m, err := b.method(c)
+	if err != nil {
+		return nil, "", err
+	}
+	w, err := b.weights.vector(c, m, f)
+	return func(c *kernel.Conv) (kernel.Work, error) { return b.opt.Rung.Conv(m, c, w) }, "conv " + m.String(), err
+}
