@@ -24,3 +24,17 @@ func TestIntegerNetworkIsExact(t *testing.T) {
 		t.Logf("%s: %v", c.Name, r.Elapsed)
 	}
 }
+
+// TestFloat16Network: what a network of float16 computes in float32 is within
+// its own precision of the numbers published with it.
+func TestFloat16Network(t *testing.T) {
+	cases, err := conform.Find(shared.Path(t, "models", "squeezenet1.1-fp16"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		if r := c.Run(context.Background(), conform.Options{}); r.Err != nil {
+			t.Errorf("%s: %v", c.Name, r.Err)
+		}
+	}
+}

@@ -50,6 +50,11 @@ func (n net) batchNorm(x *ir.Value) *ir.Value {
 	return n.Node("BatchNormalization", []*ir.Value{x, n.weights(4), n.weights(4), n.weights(4), n.weights(4)})
 }
 
+// half is a value in float16.
+func (n net) half(x *ir.Value) *ir.Value {
+	return n.Node("Cast", []*ir.Value{x}, ir.AttrInt("to", int(tensor.Float16)))
+}
+
 func (n net) node(op string, inputs ...*ir.Value) *ir.Value { return n.Node(op, inputs) }
 
 // TestPasses holds each pass to what it makes of a graph, and to what it must
@@ -173,6 +178,19 @@ func TestPasses(t *testing.T) {
 		{"moments that the standard's operator does not give", "contrib", func(n net) *ir.Value {
 			return n.Nodes("com.microsoft.SkipSimplifiedLayerNormalization", 2, []*ir.Value{n.x, n.x, n.weights(6)})[1]
 		}, "com.microsoft.SkipSimplifiedLayerNormalization"},
+		{"a network of float16", "widen", func(n net) *ir.Value {
+			y := n.Node("Conv", []*ir.Value{n.half(n.x), n.Const("", tensor.New(tensor.Float16, 4, 4, 1, 1))})
+			return n.node("Relu", n.node("Add", y, n.node("Neg", y)))
+		}, "Cast Cast Conv Neg Add Relu Cast"},
+		{"float16 that becomes another type, and sizes of it", "widen", func(n net) *ir.Value {
+			y := n.node("Exp", n.half(n.x))
+			size := n.Node("Cast", []*ir.Value{n.node("Size", y)}, ir.AttrInt("to", int(tensor.Float32)))
+			return n.node("Add", n.Node("Cast", []*ir.Value{y}, ir.AttrInt("to", int(tensor.Float32))), size)
+		}, "Cast Cast Exp Size Cast Cast Add"},
+		{"float16 of an operator without a twin", "widen", func(n net) *ir.Value {
+			return n.node("IsNaN", n.node("Exp", n.half(n.x)))
+		}, "Cast Cast Exp Cast IsNaN"},
+		{"float16 among float32", "widen", func(n net) *ir.Value { return n.node("Relu", n.conv(n.x)) }, "Conv Relu"},
 		{"what nobody reads", "dead", func(n net) *ir.Value {
 			n.node("Exp", n.x)
 			return n.node("Relu", n.x)

@@ -1,0 +1,175 @@
+package pass
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// widened are the operators that mean the same for float32 as for float16 and
+// bfloat16, whichever of their operands are such numbers.
+var widened = names(`
+	Abs Acos Acosh Add Asin Asinh Atan Atanh Attention AveragePool BatchNormalization Ceil Celu Clip Concat Conv
+	ConvTranspose Cos Cosh CumSum DeformConv DepthToSpace Div Dropout Einsum Elu Equal Erf Exp Expand Flatten Floor GRU
+	Gather GatherElements GatherND Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool Greater GreaterOrEqual GridSample
+	GroupNormalization HardSigmoid HardSwish Hardmax Identity InstanceNormalization LRN LSTM LayerNormalization LeakyRelu
+	Less LessOrEqual Log LogSoftmax LpNormalization LpPool MatMul Max MaxPool MaxRoiPool Mean MeanVarianceNormalization Min
+	Mish Mul Neg PRelu Pad Pow RMSNormalization RNN Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax
+	ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize RoiAlign RotaryEmbedding ScatterElements
+	ScatterND Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tan
+	Tanh ThresholdedRelu Tile TopK Transpose Unsqueeze Upsample Where`)
+
+func names(list string) map[string]bool {
+	set := map[string]bool{}
+	for _, name := range strings.Fields(list) {
+		set[name] = true
+	}
+	return set
+}
+
+// looksOn are operators that read a value's sizes or turn it into another type.
+var looksOn = names("Shape Size Cast")
+
+func narrow(v *ir.Value) bool {
+	return v != nil && (v.Fact.DType == tensor.Float16 || v.Fact.DType == tensor.BFloat16)
+}
+
+// widens reports whether a node is to compute in float32 instead.
+func widens(n *ir.Node) bool {
+	known := n.Domain == "" && widened[n.Op] || n.Domain == microsoft && spellings[n.Op] != nil
+	return known && (slices.ContainsFunc(n.Inputs, narrow) || slices.ContainsFunc(n.Outputs, narrow))
+}
+
+// widen lets networks of float16 and bfloat16 compute in float32, for which there
+// are kernels: what one operator hands to the next is not rounded in between.
+// Inputs and outputs of the graph, and of operators without such a twin, stay of
+// their type.
+func widen(e *Editor) (int, error) {
+	if !slices.ContainsFunc(e.Graph.Nodes, widens) {
+		return 0, nil
+	}
+	w := &widener{editor: e, wide: map[*ir.Value]*ir.Value{}}
+	for _, n := range e.Graph.Nodes {
+		var err error
+		switch {
+		case widens(n):
+			w.changes++
+			err = w.widen(n)
+		case n.Domain == "" && looksOn[n.Op] && w.wide[n.Inputs[0]] != nil && !narrow(n.Outputs[0]):
+			err = e.Rebind(n, n.Domain, n.Op, n.Version, []*ir.Value{w.wide[n.Inputs[0]]}, n.Attrs)
+			w.nodes = append(w.nodes, n)
+		default:
+			w.nodes = append(w.nodes, n)
+		}
+		if err != nil {
+			return w.changes, err
+		}
+	}
+	e.Graph.Nodes = w.nodes
+	e.look()
+	e.changed = true
+	return w.changes, nil
+}
+
+// widener makes a graph's new nodes.
+type widener struct {
+	editor  *Editor
+	wide    map[*ir.Value]*ir.Value // what stands for a narrow value
+	nodes   []*ir.Node
+	changes int
+}
+
+// widen appends a node on wide operands, behind the casts that it needs.
+func (w *widener) widen(n *ir.Node) error {
+	inputs := slices.Clone(n.Inputs)
+	for i, v := range inputs {
+		if narrow(v) {
+			wide, err := w.operand(v)
+			if err != nil {
+				return err
+			}
+			inputs[i] = wide
+		}
+	}
+	old := slices.Clone(n.Outputs)
+	for i, v := range old {
+		if narrow(v) && v.Name != "" {
+			f := v.Fact
+			f.DType = tensor.Float32
+			n.Outputs[i] = w.editor.Graph.NewValue(v.Name+"/float32", f)
+			n.Outputs[i].Node = n
+			w.wide[v] = n.Outputs[i]
+		}
+	}
+	if err := w.editor.Rebind(n, n.Domain, n.Op, n.Version, inputs, n.Attrs); err != nil {
+		return err
+	}
+	w.nodes = append(w.nodes, n)
+	for i, v := range old {
+		if v == n.Outputs[i] {
+			continue
+		}
+		v.Node = nil
+		if w.wanted(v) {
+			if err := w.cast(n.Name, n.Outputs[i], v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// operand is what stands for a narrow value.
+func (w *widener) operand(v *ir.Value) (*ir.Value, error) {
+	if wide := w.wide[v]; wide != nil {
+		return wide, nil
+	}
+	name, g := v.Name+"/float32", w.editor.Graph
+	if t := v.Const(); t != nil {
+		w.wide[v] = g.Constant(name, float32s(t))
+		return w.wide[v], nil
+	}
+	f := v.Fact
+	f.DType = tensor.Float32
+	wide := g.NewValue(name, f)
+	w.wide[v] = wide
+	return wide, w.cast(name, v, wide)
+}
+
+// cast appends a Cast of a value to one of another type.
+func (w *widener) cast(name string, from, to *ir.Value) error {
+	n := &ir.Node{Name: name, Op: "Cast", Version: 13, Inputs: []*ir.Value{from}, Outputs: []*ir.Value{to}}
+	n.Attrs = []*ir.Attr{ir.AttrInt("to", int(to.Fact.DType))}
+	to.Node = n
+	w.nodes = append(w.nodes, n)
+	return ops.BindNode(n, ops.Find("", n.Op, n.Version))
+}
+
+// wanted reports whether anybody still reads a narrow value as it is.
+func (w *widener) wanted(v *ir.Value) bool {
+	if w.editor.output[v] {
+		return true
+	}
+	return slices.ContainsFunc(w.editor.readers[v], func(n *ir.Node) bool {
+		return !widens(n) && !(n.Domain == "" && looksOn[n.Op] && !narrow(n.Outputs[0]))
+	})
+}
+
+// float32s are the numbers of a narrow tensor.
+func float32s(t *tensor.Tensor) *tensor.Tensor {
+	y := tensor.New(tensor.Float32, t.Shape()...)
+	to := tensor.Data[float32](y)
+	if t.DType() == tensor.BFloat16 {
+		for i, h := range tensor.Data[tensor.BFloat16Bits](t) {
+			to[i] = h.Float32()
+		}
+		return y
+	}
+	for i, h := range tensor.Data[tensor.Float16Bits](t) {
+		to[i] = h.Float32()
+	}
+	return y
+}
