@@ -1,8 +1,10 @@
 package pass
 
 import (
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/ops"
@@ -163,13 +165,29 @@ func float32s(t *tensor.Tensor) *tensor.Tensor {
 	y := tensor.New(tensor.Float32, t.Shape()...)
 	to := tensor.Data[float32](y)
 	if t.DType() == tensor.BFloat16 {
-		for i, h := range tensor.Data[tensor.BFloat16Bits](t) {
-			to[i] = h.Float32()
-		}
+		from := tensor.Data[tensor.BFloat16Bits](t)
+		inParts(len(to), func(first, end int) {
+			for i, h := range from[first:end] {
+				to[first+i] = h.Float32()
+			}
+		})
 		return y
 	}
-	for i, h := range tensor.Data[tensor.Float16Bits](t) {
-		to[i] = h.Float32()
-	}
+	from := tensor.Data[tensor.Float16Bits](t)
+	inParts(len(to), func(first, end int) {
+		for i, h := range from[first:end] {
+			to[first+i] = h.Float32()
+		}
+	})
 	return y
+}
+
+// inParts calls f for ranges of the numbers below n, large ones on all processors.
+func inParts(n int, f func(first, end int)) {
+	var all sync.WaitGroup
+	each := max(1<<16, (n+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	for at := 0; at < n; at += each {
+		all.Go(func() { f(at, min(at+each, n)) })
+	}
+	all.Wait()
 }

@@ -4,16 +4,13 @@ import "math"
 
 // Float32 widens a binary16 exactly; NaN payloads keep their upper bits.
 func (h Float16Bits) Float32() float32 {
-	sign := uint32(h&0x8000) << 16
-	exp, frac := uint32(h>>10&0x1f), uint32(h&0x3ff)
-	switch exp {
-	case 0x1f:
-		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
-	case 0: // zero and subnormals: frac·2^-24, exact in binary32
-		f := float32(frac) * (1.0 / (1 << 24))
-		return math.Float32frombits(sign | math.Float32bits(f))
+	sign, rest := uint32(h&0x8000)<<16, uint32(h&0x7fff)<<13
+	if h&0x7c00 == 0x7c00 { // infinities and NaN
+		return math.Float32frombits(sign | rest | 0x7f800000)
 	}
-	return math.Float32frombits(sign | (exp+127-15)<<23 | frac<<13)
+	// The bits where binary32 has them stand for 2^-112 times the number, also
+	// where it is subnormal.
+	return math.Float32frombits(sign | math.Float32bits(math.Float32frombits(rest)*0x1p112))
 }
 
 // ToFloat16 rounds to nearest, halves to even; beyond 65,520 is an infinity.
