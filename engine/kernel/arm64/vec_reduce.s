@@ -285,6 +285,7 @@ TEXT ·VecExpSum(SB), NOSPLIT, $0-36
 	WORD $0x3dc02234 // ldr q20, [x17, #128]
 	WORD $0x3dc02633 // ldr q19, [x17, #144]
 	WORD $0x3dc02a32 // ldr q18, [x17, #160]
+	WORD $0x3dc02e31 // ldr q17, [x17, #176]
 
 by8:
 	CMP $8, R3
@@ -293,6 +294,8 @@ by8:
 	WORD $0x3dc00447 // ldr q7, [x2, #16]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
 	WORD $0x4ebfd4e7 // fsub v7.4s, v7.4s, v31.4s
+	WORD $0x6ea0e624 // fcmgt v4.4s, v17.4s, v0.4s
+	WORD $0x6ea7e62b // fcmgt v11.4s, v17.4s, v7.4s
 	WORD $0x4e33f400 // fmax v0.4s, v0.4s, v19.4s
 	WORD $0x4e33f4e7 // fmax v7.4s, v7.4s, v19.4s
 	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
@@ -351,6 +354,8 @@ by8:
 	WORD $0x6e2add29 // fmul v9.4s, v9.4s, v10.4s
 	WORD $0x4ea21c40 // mov v0.16b, v2.16b
 	WORD $0x4ea91d27 // mov v7.16b, v9.16b
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4e6b1ce7 // bic v7.16b, v7.16b, v11.16b
 	WORD $0x3d800020 // str q0, [x1, #0]
 	WORD $0x4e20d7de // fadd v30.4s, v30.4s, v0.4s
 	WORD $0x3d800427 // str q7, [x1, #16]
@@ -367,6 +372,7 @@ by4:
 	BLT by4Done
 	WORD $0x3dc00040 // ldr q0, [x2, #0]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	WORD $0x6ea0e624 // fcmgt v4.4s, v17.4s, v0.4s
 	WORD $0x4e33f400 // fmax v0.4s, v0.4s, v19.4s
 	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
 	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
@@ -396,6 +402,7 @@ by4:
 	WORD $0x4eb98463 // add v3.4s, v3.4s, v25.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x3d800020 // str q0, [x1, #0]
 	WORD $0x4e20d7de // fadd v30.4s, v30.4s, v0.4s
 	ADD $16, R1
@@ -417,6 +424,7 @@ by4Done:
 
 last0:
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	WORD $0x6ea0e624 // fcmgt v4.4s, v17.4s, v0.4s
 	WORD $0x4e33f400 // fmax v0.4s, v0.4s, v19.4s
 	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
 	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
@@ -446,6 +454,7 @@ last0:
 	WORD $0x4eb98463 // add v3.4s, v3.4s, v25.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x0d008020 // st1 {v0.s}[0], [x1]
 	CMP $2, R3
 	BLT last1
@@ -520,4 +529,8 @@ DATA numbers<>+160(SB)/4, $0x42b1999a
 DATA numbers<>+164(SB)/4, $0x42b1999a
 DATA numbers<>+168(SB)/4, $0x42b1999a
 DATA numbers<>+172(SB)/4, $0x42b1999a
-GLOBL numbers<>(SB), RODATA|NOPTR, $176
+DATA numbers<>+176(SB)/4, $0xc2a00000
+DATA numbers<>+180(SB)/4, $0xc2a00000
+DATA numbers<>+184(SB)/4, $0xc2a00000
+DATA numbers<>+188(SB)/4, $0xc2a00000
+GLOBL numbers<>(SB), RODATA|NOPTR, $192

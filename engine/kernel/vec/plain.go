@@ -66,7 +66,10 @@ var Plain = Unit{
 	ExpSum: func(dst, src unsafe.Pointer, n int, top float32) float32 {
 		sum, to := 0.0, floats(dst, n)
 		for i, v := range floats(src, n) {
-			e := math.Exp(float64(v - top))
+			e := 0.0
+			if d := v - top; !(d < expFloor) {
+				e = math.Exp(float64(d))
+			}
 			to[i] = float32(e)
 			sum += e
 		}

@@ -67,7 +67,7 @@ type Unit struct {
 	SquareSum func(src unsafe.Pointer, n int, mean float32) float32
 	MaxOf     func(src unsafe.Pointer, n int) float32 // n at least 1; NaN where there is one
 	MinOf     func(src unsafe.Pointer, n int) float32
-	ExpSum    func(dst, src unsafe.Pointer, n int, top float32) float32 // dst = e^(src-top), and the sum
+	ExpSum    func(dst, src unsafe.Pointer, n int, top float32) float32 // dst = e^(src-top), 0 below expFloor, and the sum
 	Normalise func(dst, src, gain, bias unsafe.Pointer, n int, mean, inverse float32)
 
 	Blend     func(dst, src, offsets, weights unsafe.Pointer, taps, n int) // offsets: int64, in bytes
@@ -176,7 +176,13 @@ func (v *Unit) exponentials(dst, src []float32, top float32) float64 {
 	return sum
 }
 
-// Softmax sets dst = e^src / Σ e^src. dst may be src. Relative error 1e-6.
+// expFloor is from where on down e^x counts as 0 beside an e^0: no sum of float32
+// shows it, and parts of it would soon be too small to be normal numbers, which
+// processors multiply a hundred times more slowly. Masks of attention are often -100.
+const expFloor = -80
+
+// Softmax sets dst = e^src / Σ e^src. dst may be src. Relative error 1e-6; what is
+// less than e^expFloor of the largest is 0.
 func (v *Unit) Softmax(dst, src []float32) {
 	if len(dst) == 0 {
 		return

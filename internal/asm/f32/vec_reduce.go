@@ -144,7 +144,10 @@ func (k row) extremes(g *gen) {
 	}
 }
 
-// expSum writes dst = e^(src - top) and returns the sum.
+// expFloor is from where on down e^x counts as 0 in a sum, see engine/kernel/vec.
+const expFloor = -80
+
+// expSum writes dst = e^(src - top), 0 below expFloor, and returns the sum.
 func (k row) expSum() {
 	name := "VecExpSum" + k.title
 	k.leaf(name, []string{"dst ptr", "src ptr", "n int", "top float32", "ret float32"}, name+" takes n numbers; dst may be src.")
@@ -153,6 +156,7 @@ func (k row) expSum() {
 	k.param("src", src)
 	k.param("n", n)
 	k.broadcast("top", k.r[10])
+	k.set(expFloor, k.r[11])
 	k.set(expLeast, k.r[expLow])
 	k.set(expMost, k.r[expHigh])
 	sum := k.r[5]
@@ -160,7 +164,9 @@ func (k row) expSum() {
 	k.loop("row", n, []reg.Register{dst, src}, 1, func(disp, _ int, tail bool) {
 		k.load(at(src, disp), k.r[0], tail)
 		k.VSUBPS(k.r[10], k.r[0], k.r[0])
+		k.notBelow(k.r[0], k.r[11], k.r[4])
 		k.exp()
+		k.clearOthers(k.r[4], k.r[0])
 		if tail {
 			k.keep(k.r[0])
 		}
@@ -171,6 +177,25 @@ func (k row) expSum() {
 	k.foldOne(k.VADDPS)
 	k.MOVSS(k.r[0].AsX(), k.params["ret"])
 	k.end()
+}
+
+// notBelow remembers, in K2 or register d, where x is at least bound, or NaN.
+func (k row) notBelow(x, bound, d reg.VecPhysical) {
+	const notLess = 5
+	if k.wide() {
+		k.VCMPPS(operand.U8(notLess), bound, x, reg.K2)
+		return
+	}
+	k.VCMPPS(operand.U8(notLess), bound, x, d)
+}
+
+// clearOthers sets x to 0 where notBelow found it below.
+func (k row) clearOthers(d, x reg.VecPhysical) {
+	if k.wide() {
+		k.VMOVAPS_Z(x, reg.K2, x)
+		return
+	}
+	k.VANDPS(d, x, x)
 }
 
 // normalise writes dst = (src - mean)·inverse·gain + bias.

@@ -9,6 +9,9 @@ const expLow, expHigh = -87, 87
 // e to the first is 0 in float32, to the second +Inf.
 const expLeast, expMost = -104, 88.8
 
+// expFloor is from where on down e^x counts as 0 in a sum, see engine/kernel/vec.
+const expFloor = -80
+
 // ln 2 in two parts of which the first has 15 bits, so that its products with n are
 // exact.
 const (

@@ -87,7 +87,7 @@ func (v *vec) extreme(name string, join, pair func(d, a, b int)) {
 	v.ret()
 }
 
-// expSum writes dst = e^(src - top) and returns the sum, in two chains. Those that
+// expSum writes dst = e^(src - top), 0 below expFloor, and returns the sum, in two chains. Those that
 // are not there are cleared by storing and loading the last ones.
 func (v *vec) expSum() {
 	const dst, src, left = 1, 2, 3
@@ -101,14 +101,16 @@ func (v *vec) expSum() {
 	v.parameter("top", 24, top)
 	v.zero(sums[0])
 	v.zero(sums[1])
-	v.pin(append(expNumbers(1), expLeast, expMost)...)
+	v.pin(append(expNumbers(1), expLeast, expMost, expFloor)...)
 	v.along(left, []int{dst, src}, 2, func(fours, last int) {
 		c := v.chains(fours, 2)
 		for i, r := range c {
 			v.loadOver0(r[0], src, 16*i, last)
 		}
 		c.each(func(r chain) { v.fsub(r[0], r[0], top) })
+		c.each(func(r chain) { v.fcmgt(r[4], v.of(expFloor), r[0]) }) // NaN is not
 		f.wholeExp(c)
+		c.each(func(r chain) { v.bic(r[0], r[0], r[4]) })
 		for i, r := range c {
 			v.store(r[0], dst, 16*i, last)
 			if last != whole {
