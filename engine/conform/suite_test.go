@@ -3,6 +3,7 @@ package conform_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -42,8 +43,12 @@ func TestSuite(t *testing.T) {
 			cases = slices.DeleteFunc(cases, func(c conform.Case) bool { return !strings.Contains(c.Name, only) })
 			passed := 0
 			all[folder] = runAll(cases)
-			for _, r := range all[folder] {
+			for i := range all[folder] {
+				r := &all[folder][i]
 				reason, listed := known[folder+"/"+r.Name]
+				if r.Err == nil && strings.HasPrefix(reason, "random: ") {
+					r.Err = errors.New("equal by chance") // a few random bits are, now and then
+				}
 				if r.Err != nil {
 					if failing[folder+"/"+r.Name] = reason; reason == "" || strings.HasPrefix(reason, "not built: ") {
 						failing[folder+"/"+r.Name] = "not built: " + r.Err.Error()

@@ -10,7 +10,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// scalar is the number in a constant of one element.
+// scalar returns the number in a constant of one element.
 func scalar(v *ir.Value) (float64, bool) {
 	if v == nil || v.Const() == nil || v.Const().Len() != 1 || v.Const().DType() == tensor.String {
 		return 0, false
@@ -18,7 +18,7 @@ func scalar(v *ir.Value) (float64, bool) {
 	return tensor.ToFloat64(v.Const())[0], true
 }
 
-// floats is a constant float32 tensor's data, nil where v is none.
+// floats returns the data of a constant float32 tensor, nil if v is not one.
 func floats(v *ir.Value) []float32 {
 	if v == nil || v.Const() == nil || v.Const().DType() != tensor.Float32 {
 		return nil
@@ -26,10 +26,10 @@ func floats(v *ir.Value) []float32 {
 	return tensor.Data[float32](v.Const())
 }
 
-// batchNorm turns a BatchNormalization with constant statistics into a
-// ScaleShift, and moves that into the convolution (or transposed convolution)
-// before it: w' = w·scale, b' = b·scale + shift. Where the convolution is of the
-// fused form, w·scale is left to who packs the weights.
+// batchNorm turns a BatchNormalization with constant statistics into a ScaleShift,
+// and moves that into the convolution (or transposed convolution) before it: w' =
+// w·scale, b' = b·scale + shift. If the convolution has the fused form, w·scale is
+// computed when the weights are packed.
 func batchNorm(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(bn *ir.Node) error {
@@ -57,7 +57,7 @@ func batchNorm(e *Editor) (int, error) {
 	return changes, err
 }
 
-// scaleShift is the inference form of a BatchNormalization of float32.
+// scaleShift returns the inference form of a BatchNormalization of float32.
 func scaleShift(n *ir.Node) (scale, shift []float32, ok bool) {
 	if !is(n, "BatchNormalization") || len(n.Inputs) != 5 || n.Inputs[0].Fact.DType != tensor.Float32 || len(n.Outputs) > 1 && n.Outputs[1].Name != "" {
 		return nil, nil, false
@@ -88,8 +88,8 @@ func scaleShift(n *ir.Node) (scale, shift []float32, ok bool) {
 	return scale, shift, true
 }
 
-// scaleFused gives a convolution of the fused form the scale and shift of what
-// follows it. Its weights stay where they are, in the file for instance.
+// scaleFused moves the scale and shift of the node after it into a convolution of
+// the fused form. The weights stay where they are, for instance in the file.
 func scaleFused(e *Editor, conv *ir.Node, scale, shift []float32) (bool, error) {
 	op, ok := conv.Operator.(*ops.FusedConv)
 	if !ok || op.Act.Kind != kernel.Identity || residual(conv) != nil || conv.Inputs[1].Const().Dim(0) != len(scale) {
@@ -97,7 +97,7 @@ func scaleFused(e *Editor, conv *ir.Node, scale, shift []float32) (bool, error) 
 	}
 	inputs := make([]*ir.Value, 5)
 	copy(inputs, conv.Inputs)
-	inputs[2] = e.Graph.Constant(conv.Name+"/bias", tensor.Of(shiftBias(conv, shift, scale))) // which an earlier scale is in already
+	inputs[2] = e.Graph.Constant(conv.Name+"/bias", tensor.Of(shiftBias(conv, shift, scale))) // an earlier scale is already in the bias
 	if inputs[4] != nil {
 		before := floats(inputs[4])
 		scale = slices.Clone(scale)
@@ -120,8 +120,8 @@ func shiftBias(conv *ir.Node, shift, scale []float32) []float32 {
 	return bias
 }
 
-// residual is what a convolution of the fused form adds, nil where it adds
-// nothing.
+// residual is the value that a convolution of the fused form adds, nil if there is
+// none.
 func residual(conv *ir.Node) *ir.Value {
 	if len(conv.Inputs) > 3 {
 		return conv.Inputs[3]
@@ -129,8 +129,8 @@ func residual(conv *ir.Node) *ir.Value {
 	return nil
 }
 
-// scaleConv multiplies a scale and adds a shift a channel to the constant
-// weights of a convolution of no fused form.
+// scaleConv applies a scale and a shift per channel to the constant weights and
+// bias of a convolution without the fused form.
 func scaleConv(g *ir.Graph, conv *ir.Node, scale, shift []float32) bool {
 	transposed := is(conv, "ConvTranspose")
 	if !is(conv, "Conv") && !transposed || len(conv.Inputs) > 2 && floats(conv.Inputs[2]) == nil {
@@ -142,8 +142,8 @@ func scaleConv(g *ir.Graph, conv *ir.Node, scale, shift []float32) bool {
 	if len(w) == 0 || channels == 0 {
 		return false
 	}
-	// Conv: [C, …]; ConvTranspose: [Cin, C/group, …], where channels of the
-	// output run through the groups.
+	// Conv: [C, …]; ConvTranspose: [Cin, C/group, …], where output channels are
+	// counted group by group.
 	per, groups := len(w)/channels, 1
 	if transposed {
 		if a := conv.Attr("group"); a != nil {
@@ -167,8 +167,8 @@ func scaleConv(g *ir.Graph, conv *ir.Node, scale, shift []float32) bool {
 	return true
 }
 
-// fuseConv gives convolutions of two dimensions with constant float32 weights
-// the form that takes activation and residual.
+// fuseConv converts convolutions of two dimensions with constant float32 weights to
+// the form that can include an activation and a residual.
 func fuseConv(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(n *ir.Node) error {
@@ -182,8 +182,8 @@ func fuseConv(e *Editor) (int, error) {
 	return changes, err
 }
 
-// fuseActivation moves an activation into the convolution or scale before it,
-// past a max pool between them.
+// fuseActivation moves an activation into the convolution or scale before it, even
+// if there is a max pool between them.
 func fuseActivation(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(n *ir.Node) error {
@@ -192,13 +192,13 @@ func fuseActivation(e *Editor) (int, error) {
 			return nil
 		}
 		x := n.Inputs[0]
-		last := x.Node // whose output n's becomes
+		last := x.Node // the node whose output replaces n's
 		if last == nil || e.Only(x) != n {
 			return nil
 		}
 		before := last
 		if pooled := last.Inputs[0]; is(last, "MaxPool") && act.Kind == kernel.Clip && len(last.Outputs) == 1 && e.Only(pooled) == last {
-			before = pooled.Node // the largest of clipped numbers is the largest, clipped
+			before = pooled.Node // the maximum of clipped numbers is the clipped maximum
 		}
 		if before == nil || !accepts(before) {
 			return nil
@@ -239,7 +239,7 @@ func withActivation(attrs []*ir.Attr, act kernel.Activation) []*ir.Attr {
 	return append(kept, ops.ActivationAttrs(act)...)
 }
 
-// ActivationOf is the activation that a unary node of float32 computes.
+// ActivationOf returns the activation that a unary node of float32 computes.
 func ActivationOf(n *ir.Node) (kernel.Activation, bool) {
 	if op, ok := n.Operator.(*ops.Activate); ok {
 		return op.Act, true
@@ -298,9 +298,9 @@ func clipOf(n *ir.Node, attr func(string, float32) float32) (kernel.Activation, 
 	return act, act.Alpha <= act.Beta
 }
 
-// fuseResidual moves y = conv(x) + z, and an activation behind it, into the
-// convolution. z must be there before the convolution runs: of two branches
-// the one made last takes the other as its residual.
+// fuseResidual moves the sum in y = conv(x) + z, and an activation after it, into
+// the convolution. z must be computed before the convolution runs: of two branches,
+// the one computed last takes the other as its residual.
 func fuseResidual(e *Editor) (int, error) {
 	changes := 0
 	place := map[*ir.Node]int{}
@@ -341,8 +341,8 @@ func fuseResidual(e *Editor) (int, error) {
 	return changes, err
 }
 
-// sameShape reports whether both inputs of a node surely have one shape of
-// rank 4, so that nothing is broadcast.
+// sameShape reports whether both inputs of a node are known to have the same shape
+// of rank 4, so that nothing broadcasts.
 func sameShape(n *ir.Node) bool {
 	a, b := n.Inputs[0], n.Inputs[1]
 	if a == nil || b == nil || a == b || a.Fact.DType != tensor.Float32 {
@@ -360,12 +360,13 @@ func sameShape(n *ir.Node) bool {
 	return true
 }
 
-// bothUnnamed: two unknown dimensions may differ (one be 1 and be broadcast);
-// the plan, which sees numbers, checks again and falls back.
+// bothUnnamed reports whether both dimensions are unknown. They may still differ
+// (one may be 1 and broadcast); the plan, which knows the numbers, checks again and
+// falls back.
 func bothUnnamed(a, b ir.Dim) bool { return !a.Known() && !b.Known() }
 
-// lastConv finds the convolution among the makers of the sum's operands that
-// can take the other operand as its residual.
+// lastConv finds the convolution that computes one operand of the sum and can take
+// the other operand as its residual.
 func lastConv(e *Editor, add *ir.Node, place map[*ir.Node]int) (conv *ir.Node, z *ir.Value) {
 	best := -1
 	for i, v := range add.Inputs {

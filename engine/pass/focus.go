@@ -8,10 +8,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// focus lets a convolution whose input is every second pixel of a picture, four
-// times side by side as channels, read the picture itself: with twice the kernel,
-// stride and padding it sums the same products. YOLOX and the first YOLOv5 begin
-// with such a Concat of slices; a SpaceToDepth of 2 is the same.
+// focus makes a convolution read the picture itself if its input is the picture's
+// four grids of every second pixel, concatenated as channels: with twice the kernel
+// size, stride and padding it sums the same products. YOLOX and the first YOLOv5
+// begin with such a Concat of slices; a SpaceToDepth of 2 is the same.
 func focus(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(conv *ir.Node) error {
@@ -36,11 +36,11 @@ func focus(e *Editor) (int, error) {
 	return changes, err
 }
 
-// corner is the row and the column, 0 or 1, of the first pixel that is taken.
+// corner is the row and the column, 0 or 1, of a grid's first pixel.
 type corner [2]int
 
-// everySecond returns the picture of float32 and of even, known size that a node
-// takes apart, and from which corners its channels come; nil where it does not.
+// everySecond returns the float32 picture of known, even size that a node splits
+// into grids, and the corners of its channels; nil if the node does not do that.
 func everySecond(n *ir.Node) (picture *ir.Value, corners []corner) {
 	switch {
 	case is(n, "SpaceToDepth"):
@@ -63,15 +63,15 @@ func everySecond(n *ir.Node) (picture *ir.Value, corners []corner) {
 		return nil, nil
 	}
 	d, ok := picture.Fact.Shape.Ints()
-	const most = 4 // channels: more are no picture
+	const most = 4 // a picture has no more channels
 	if !ok || picture.Fact.DType != tensor.Float32 || len(d) != 4 || d[1] > most || d[2]%2+d[3]%2 > 0 {
 		return nil, nil
 	}
 	return picture, corners
 }
 
-// cornerOf follows slices of every second row and every second column to what
-// they are taken from.
+// cornerOf follows slices of every second row and every second column back to the
+// value that they are taken from.
 func cornerOf(v *ir.Value) (from *ir.Value, at corner, ok bool) {
 	at = corner{-1, -1}
 	for n := maker(v, "Slice"); n != nil && slices.Contains(at[:], -1); n = maker(v, "Slice") {
@@ -97,8 +97,8 @@ func cornerOf(v *ir.Value) (from *ir.Value, at corner, ok bool) {
 	return v, at, !slices.Contains(at[:], -1)
 }
 
-// integers are the numbers of a constant int64 or int32 tensor, nil where v is
-// none.
+// integers returns the numbers of a constant int64 or int32 tensor, nil if v is not
+// one.
 func integers(v *ir.Value) []int64 {
 	if v == nil || v.Const() == nil {
 		return nil
@@ -116,9 +116,9 @@ func integers(v *ir.Value) []int64 {
 	return nil
 }
 
-// spread puts the weights [M, 4·channels, H, W] of a convolution of corners where
-// the pixels lie in the picture: [M, channels, 2·H, 2·W]. It returns nil where
-// they are no such weights.
+// spread moves the weights [M, 4·channels, H, W] of a convolution of grids to the
+// positions of the pixels in the picture: [M, channels, 2·H, 2·W]. It returns nil
+// if v is not such weights.
 func spread(v *ir.Value, channels int, corners []corner) *tensor.Tensor {
 	w := floats(v)
 	if w == nil || v.Const().Rank() != 4 || v.Const().Dim(1) != 4*channels {
@@ -135,8 +135,8 @@ func spread(v *ir.Value, channels int, corners []corner) *tensor.Tensor {
 	return out
 }
 
-// twice are the strides and pads of a convolution of one group and without
-// dilation, doubled.
+// twice returns the strides and pads of a convolution, doubled; ok is false unless
+// it has one group and no dilation.
 func twice(conv *ir.Node) (attrs []*ir.Attr, ok bool) {
 	if a := conv.Attr("auto_pad"); a != nil && a.String != "NOTSET" && a.String != "" {
 		return nil, false

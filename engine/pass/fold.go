@@ -9,19 +9,21 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// foldLimit bounds a folded value, in bytes beyond what it replaces.
+// foldLimit bounds a folded value, in bytes in addition to the values that it
+// replaces.
 const foldLimit = 64 << 20
 
-// foldTotal bounds the values that one round of folding makes together.
+// foldTotal bounds the total size of the values that one round of folding makes, in
+// bytes.
 const foldTotal = 512 << 20
 
-// foldConstants computes nodes whose inputs are all constant, once and for all.
-// A node that fails, or makes more than the limit, is left to run time.
+// foldConstants computes nodes whose inputs are all constant. A node that fails, or
+// whose results exceed the limit, is left to run time.
 func foldConstants(e *Editor) (int, error) {
 	return foldWhere(e, func(*ir.Node) bool { return true })
 }
 
-// foldWhere folds the nodes that want tells.
+// foldWhere folds the nodes for which want is true.
 func foldWhere(e *Editor, want func(n *ir.Node) bool) (int, error) {
 	changes, made := 0, int64(0)
 	err := e.Nodes(func(n *ir.Node) error {
@@ -63,8 +65,8 @@ func foldable(n *ir.Node) bool {
 	return true
 }
 
-// fold evaluates a node on constants; nil where that fails or takes more
-// memory than folding may.
+// fold evaluates a node on constants; it returns nil if that fails or takes more
+// memory than allowed.
 func fold(n *ir.Node) []*tensor.Tensor { return FoldWith(n, n.Facts()) }
 
 // FoldWith is fold on the constants in facts.
@@ -73,13 +75,13 @@ func FoldWith(n *ir.Node, facts []ir.Fact) []*tensor.Tensor {
 	replaced := int64(0)
 	for i, f := range facts {
 		if in[i] = f.Const; in[i] != nil && !slices.Contains(in[:i], in[i]) {
-			replaced += int64(len(in[i].Bytes())) // an operand that stands twice is replaced once
+			replaced += int64(len(in[i].Bytes())) // an operand that occurs twice is replaced once
 		}
 	}
 	return ops.EvalConst(context.Background(), n, in, foldLimit+replaced)
 }
 
-// identities hand input 0 on as output 0.
+// identities may return input 0 as output 0.
 var identities = map[string]bool{"Identity": true, "Dropout": true, "Cast": true, "CastLike": true}
 
 // dropIdentities makes readers of an identity read its input.
@@ -112,28 +114,28 @@ func dropIdentities(e *Editor) (int, error) {
 	return changes, err
 }
 
-// padsNothing reports whether a node is a Pad of no width, as exporters put it
+// padsNothing reports whether a node is a Pad of zero width, as exporters put it
 // before pools.
 func padsNothing(n *ir.Node) bool {
 	pads, ok := constantPads(n)
 	return ok && !slices.ContainsFunc(pads, func(p int64) bool { return p != 0 })
 }
 
-// trains reports whether a Dropout may be in training mode. Before opset 7 an
-// attribute says so that files meant for inference leave at its default: there
-// it never does.
+// trains reports whether a Dropout may be in training mode. Before opset 7 this is
+// an attribute, which files meant for inference leave at its default; such a
+// Dropout is taken to be in inference mode.
 func trains(n *ir.Node) bool {
 	if n.Version < 12 || len(n.Inputs) < 3 || n.Inputs[2] == nil {
 		return false
 	}
 	if ratio, ok := scalar(n.Inputs[1]); ok && ratio == 0 {
-		return false // it drops none
+		return false // it drops nothing
 	}
 	mode := n.Inputs[2].Const()
 	return mode == nil || mode.DType() != tensor.Bool || mode.Len() != 1 || tensor.Data[bool](mode)[0]
 }
 
-// dropDead takes out nodes whose results nobody reads.
+// dropDead removes nodes whose results are not read.
 func dropDead(e *Editor) (int, error) {
 	needed := map[*ir.Value]bool{}
 	for _, v := range e.Graph.Outputs {

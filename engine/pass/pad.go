@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// movePads moves a Pad with zeros over the picture's sides into the convolution
-// or the average pool that alone reads it.
+// movePads moves a Pad that adds zeros around the picture into the convolution or
+// average pool that alone reads it.
 func movePads(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(pad *ir.Node) error {
@@ -33,7 +33,7 @@ func movePads(e *Editor) (int, error) {
 			}
 		}
 		attrs = append(attrs, &ir.Attr{Name: "pads", Type: onnx.AttrInts, Ints: sides})
-		if reader.Op == "AveragePool" { // it saw the zeros as part of the picture
+		if reader.Op == "AveragePool" { // it counted the zeros as part of the picture
 			attrs = append(attrs, &ir.Attr{Name: "count_include_pad", Type: onnx.AttrInt, Int: 1})
 		}
 		inputs := slices.Clone(reader.Inputs)
@@ -45,8 +45,8 @@ func movePads(e *Editor) (int, error) {
 	return changes, err
 }
 
-// takesPads reports whether a node can take the zeros before it for padding of
-// its own.
+// takesPads reports whether a node can use padding of its own instead of the zeros
+// before it.
 func takesPads(n *ir.Node) bool {
 	if !is(n, "Conv") && !is(n, "AveragePool") {
 		return false
@@ -57,14 +57,14 @@ func takesPads(n *ir.Node) bool {
 	if n.Op == "Conv" {
 		return true
 	}
-	// A pool counts its own padding otherwise than what lies outside it.
+	// A pool counts its own padding differently from pixels beyond it.
 	pads, ceil := n.Attr("pads"), n.Attr("ceil_mode")
 	return n.Version >= 7 && (pads == nil || !slices.ContainsFunc(pads.Ints, func(p int64) bool { return p != 0 })) &&
 		(ceil == nil || ceil.Int == 0)
 }
 
-// sidePads are the widths of a Pad of zeros in the layout of the attribute
-// pads, where it leaves pictures and channels alone.
+// sidePads returns the widths of a Pad of zeros in the layout of the attribute
+// pads, if it does not pad the batch or the channels.
 func sidePads(pad *ir.Node) ([]int64, bool) {
 	pads, ok := zeroPads(pad)
 	rank := pad.Inputs[0].Fact.Shape.Rank()
@@ -75,7 +75,7 @@ func sidePads(pad *ir.Node) ([]int64, bool) {
 	return slices.Concat(pads[2:rank], pads[rank+2:]), true
 }
 
-// zeroPads are the pads of a Pad in constant mode with value 0, over all axes.
+// zeroPads returns the pads of a Pad in constant mode with value 0, over all axes.
 func zeroPads(n *ir.Node) ([]int64, bool) {
 	if m := n.Attr("mode"); m != nil && m.String != "constant" {
 		return nil, false
@@ -94,7 +94,7 @@ func zeroPads(n *ir.Node) ([]int64, bool) {
 	return constantPads(n)
 }
 
-// constantPads are the widths of a Pad, where they are known.
+// constantPads returns the widths of a Pad if they are constant.
 func constantPads(n *ir.Node) ([]int64, bool) {
 	if !is(n, "Pad") {
 		return nil, false

@@ -29,8 +29,8 @@ func joinSilu(e *Editor) (int, error) {
 	return changes, err
 }
 
-// sameRank reports whether the output of a pattern has its input's rank: a
-// number of a higher rank would have broadcast it.
+// sameRank reports whether the output of a pattern has the rank of its input, so
+// that no constant of a higher rank broadcasts it.
 func sameRank(last *ir.Node, x *ir.Value) bool {
 	s := last.Outputs[0].Fact.Shape
 	return s.Ranked && x.Fact.Shape.Ranked && s.Rank() == x.Fact.Shape.Rank()
@@ -96,8 +96,8 @@ func hardGate(v, x *ir.Value) bool {
 
 func near(a float32, b float64) bool { return math.Abs(float64(a)-b) < 1e-6 }
 
-// operand finds the input of a commutative node that is the number want, and
-// returns the other.
+// operand returns the other input of a commutative node of which one input is the
+// number want.
 func operand(n *ir.Node, want float64) *ir.Value {
 	if n == nil || len(n.Inputs) != 2 {
 		return nil
@@ -191,15 +191,15 @@ func joinLayerNorm(e *Editor) (int, error) {
 	return changes, err
 }
 
-// vectorOf reports whether v is a constant with one number for each place of
-// x's last axis.
+// vectorOf reports whether v is a constant with one number for each index of x's
+// last axis.
 func vectorOf(v, x *ir.Value) bool {
 	w := floats(v)
 	dims := x.Fact.Shape.Dims
 	return w != nil && len(dims) > 0 && v.Const().Rank() == 1 && dims[len(dims)-1].N == len(w)
 }
 
-// normOf takes mul = scale · (x-mean)/√(var+ε) apart.
+// normOf matches mul = scale · (x-mean)/√(var+ε).
 func normOf(mul *ir.Node) (x, scale *ir.Value, epsilon float64, ok bool) {
 	if mul == nil {
 		return nil, nil, 0, false

@@ -10,14 +10,15 @@ import (
 )
 
 // joinQuantized turns islands, operators between DequantizeLinear and
-// QuantizeLinear, into operators on the codes themselves. Sums are then exact
-// and rounded once, where the island's meaning rounds float32 sums: a result may
-// come out one step beside. ONNX Runtime makes the same trade.
+// QuantizeLinear, into operators on the codes themselves. Sums are then exact and
+// rounded once, whereas the island computes rounded float32 sums: a result may
+// differ by one step. ONNX Runtime makes the same trade.
 func joinQuantized(e *Editor) (int, error) {
 	if !slices.ContainsFunc(e.Graph.Nodes, func(n *ir.Node) bool { return linear(n, "QuantizeLinear") }) {
 		return 0, nil
 	}
-	// Scales may be nodes yet; weights must not be widened.
+	// Scales may still be computed by nodes; weights must not be converted to
+	// float32.
 	_, err := foldWhere(e, func(n *ir.Node) bool { return n.Op != "DequantizeLinear" })
 	if err != nil {
 		return 0, err
@@ -37,7 +38,7 @@ func joinQuantized(e *Editor) (int, error) {
 	if err != nil || changes == 0 {
 		return changes, err
 	}
-	_, err = dropDead(e) // before folding widens weights nobody reads
+	_, err = dropDead(e) // before folding converts weights that nothing reads any more
 	return changes, err
 }
 
@@ -58,12 +59,12 @@ type coded struct {
 // number is the scale as a number.
 func (o *coded) number() float32 { return tensor.Data[float32](o.scale.Const())[0] }
 
-// stored is the zero point plus 128 where it is signed.
+// stored is the zero point, plus 128 if it is signed.
 func (o *coded) stored() uint8 { return o.zero.Const().Bytes()[0] ^ signBit(o.zero.Fact.DType) }
 
 func (o *coded) dtype() tensor.DType { return o.zero.Fact.DType }
 
-// alike reports whether two operands have one scale, zero point and type.
+// alike reports whether two operands have the same scale, zero point and type.
 func (o *coded) alike(p *coded) bool {
 	return o.dtype() == p.dtype() && o.number() == p.number() && o.stored() == p.stored()
 }
@@ -75,16 +76,16 @@ func signBit(d tensor.DType) uint8 {
 	return 0
 }
 
-// island is a node between codes: all its operands come from DequantizeLinear,
-// and a QuantizeLinear alone reads what it makes.
+// island is a node between codes: all its operands come from DequantizeLinear, and
+// only a QuantizeLinear reads its result.
 type island struct {
 	*Editor
-	node, act, last *ir.Node // act: a clip between node and last, nil where there is none
+	node, act, last *ir.Node // act: a clip between node and last, nil if there is none
 	low, high       float32  // of the clip
 	out             coded
 }
 
-// findIsland looks for one around a node of float32.
+// findIsland looks for an island around a float32 node.
 func findIsland(e *Editor, n *ir.Node) (*island, bool) {
 	if n.Domain != "" || len(n.Outputs) != 1 || len(n.Inputs) == 0 || n.Inputs[0] == nil || n.Outputs[0].Fact.DType != tensor.Float32 {
 		return nil, false
@@ -109,8 +110,8 @@ func findIsland(e *Editor, n *ir.Node) (*island, bool) {
 	return is, ok
 }
 
-// single is how a QuantizeLinear or DequantizeLinear codes, where it has one
-// constant scale of float32 and codes of 8 bits.
+// single returns the coding of a QuantizeLinear or DequantizeLinear, if it has one
+// constant float32 scale and 8-bit codes.
 func (e *Editor) single(n *ir.Node) (coded, bool) {
 	o := coded{codes: n.Inputs[0], scale: n.Inputs[1]}
 	d := n.Inputs[0].Fact.DType
@@ -131,7 +132,7 @@ func (e *Editor) single(n *ir.Node) (coded, bool) {
 	return o, z != nil && z.Len() == 1 && z.DType() == d
 }
 
-// codesOf is what lies behind a float32 value that a DequantizeLinear makes.
+// codesOf returns the codes from which a DequantizeLinear makes a float32 value.
 func (is *island) codesOf(v *ir.Value) (coded, bool) {
 	if v == nil || !linear(v.Node, "DequantizeLinear") {
 		return coded{}, false
@@ -140,7 +141,7 @@ func (is *island) codesOf(v *ir.Value) (coded, bool) {
 	return o, ok && o.codes.Const() == nil
 }
 
-// join rewrites the island where there is an operator for it.
+// join rewrites the island if there is an operator for it.
 func (is *island) join() (bool, error) {
 	x, ok := is.codesOf(is.node.Inputs[0])
 	if !ok {
@@ -173,8 +174,8 @@ func (is *island) join() (bool, error) {
 	return false, nil
 }
 
-// become puts the operator on codes where the island ends. A clip that the
-// saturation of the codes does not do anyway becomes a table behind it.
+// become replaces the island by an operator on codes. A clip that the saturation of
+// the codes does not already perform becomes a table after it.
 func (is *island) become(domain, op string, version int, attrs []*ir.Attr, inputs ...*ir.Value) (bool, error) {
 	at, d := is.last, is.out.dtype()
 	table := is.clipTable()
@@ -195,14 +196,14 @@ func (is *island) become(domain, op string, version int, attrs []*ir.Attr, input
 	return true, nil
 }
 
-// recode makes a node look its codes up.
+// recode turns a node into a table look-up of codes.
 func (is *island) recode(n *ir.Node, codes *ir.Value, table []byte) error {
 	t := is.Graph.Constant(n.Name+"/table", tensor.View(is.out.dtype(), table, []int{256}))
 	return is.Rebind(n, ops.Internal, "Recode", 1, []*ir.Value{codes, t}, nil)
 }
 
-// clipTable is what a clip does to codes of the output; nil where that is
-// nothing.
+// clipTable is the effect of a clip on the codes of the output as a table; nil if
+// it has none.
 func (is *island) clipTable() []byte {
 	if is.act == nil {
 		return nil
@@ -219,12 +220,12 @@ func (is *island) clipTable() []byte {
 	return table
 }
 
-// kept are a node's attributes without those named.
+// kept returns a node's attributes without those named.
 func kept(n *ir.Node, but ...string) []*ir.Attr {
 	return slices.DeleteFunc(slices.Clone(n.Attrs), func(a *ir.Attr) bool { return slices.Contains(but, a.Name) })
 }
 
-// weights are a constant of 8-bit integers with one scale, or one for each of n
+// weights reads a constant of 8-bit integers with one scale, or one for each of n
 // outputs along axis.
 func (is *island) weights(v *ir.Value, axis int) (o coded, ok bool) {
 	if v == nil || !linear(v.Node, "DequantizeLinear") {
@@ -259,8 +260,8 @@ func (is *island) weights(v *ir.Value, axis int) (o coded, ok bool) {
 	return o, true
 }
 
-// bias is a constant bias of n outputs as integers of the scale of the sums;
-// nil where there is none.
+// bias converts a constant bias of n outputs to integers with the scale of the
+// sums; it is nil if there is none.
 func (is *island) bias(v *ir.Value, x, w coded, n int) (*ir.Value, bool) {
 	if v == nil {
 		return nil, true
@@ -286,7 +287,7 @@ func (is *island) bias(v *ir.Value, x, w coded, n int) (*ir.Value, bool) {
 	return is.Graph.Constant(is.node.Name+"/bias", tensor.Of(sums)), true
 }
 
-// input is input i of the node, nil where it is left out.
+// input is input i of the node, nil if it is omitted.
 func (is *island) input(i int) *ir.Value {
 	if i < len(is.node.Inputs) {
 		return is.node.Inputs[i]
@@ -365,7 +366,7 @@ func (is *island) average(x coded) (bool, error) {
 	return is.become(ops.Internal, "QLinearAveragePool", 1, kept(is.node, "count_include_pad"), x.codes, x.scale, x.zero, is.out.scale, is.out.zero)
 }
 
-// move lets an operator that only chooses among numbers work on codes.
+// move makes an operator that only selects or moves numbers work on codes.
 func (is *island) move(x coded) (bool, error) {
 	if !x.alike(&is.out) {
 		return false, nil
@@ -373,10 +374,10 @@ func (is *island) move(x coded) (bool, error) {
 	version := is.node.Version
 	switch is.node.Op {
 	case "MaxPool":
-		version = max(version, 12) // the first that takes bytes
+		version = max(version, 12) // the first version that accepts bytes
 	case "Resize":
 		a := is.node.ReadAttrs()
-		outside := a.Str("coordinate_transformation_mode", "") == "tf_crop_and_resize" // a number, which is no code
+		outside := a.Str("coordinate_transformation_mode", "") == "tf_crop_and_resize" // the value outside is a number, not a code
 		if a.Str("mode", "nearest") != "nearest" || outside {
 			return false, nil
 		}
@@ -386,12 +387,12 @@ func (is *island) move(x coded) (bool, error) {
 	return is.become("", is.node.Op, version, is.node.Attrs, inputs...)
 }
 
-// tabled are functions of one number.
+// tabled lists the functions of one number.
 var tabled = map[string]bool{"Relu": true, "Clip": true, "LeakyRelu": true, "Sigmoid": true, "HardSigmoid": true, "HardSwish": true,
 	"Tanh": true, "Elu": true, "Selu": true, "Gelu": true, "Mish": true, "Softplus": true, "Softsign": true, "Erf": true, "Exp": true,
 	"Abs": true, "Neg": true, "Sqrt": true}
 
-// table evaluates a function of one number on every code: the plain meaning, to
+// table evaluates a function of one number on every code, so the result is exact to
 // the bit.
 func (is *island) table(x coded) (bool, error) {
 	numbers := make([]float32, 256)

@@ -6,12 +6,13 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
-// mostRows is in how many rows of cells a box is looked for that it overlaps.
+// mostRows bounds the rows of cells in which boxes that a box may overlap are
+// looked for.
 const mostRows = 128
 
-// dropFar drops those that a box overlaps too much where Near does not look in all
-// places: the box is tall, or the threshold low. It reports false where there are too
-// many places.
+// dropFar drops the boxes that a box overlaps too much, if Near cannot cover all
+// cells in which they may lie: the box is tall, or the threshold low. It reports
+// false if there are too many cells.
 func (s *work) dropFar(unit *box.Unit, b int) (all bool) {
 	f := s.farBox(b)
 	rows, n := int64(mostRows), 0
@@ -36,15 +37,15 @@ func (s *work) dropFar(unit *box.Unit, b int) (all bool) {
 	return rows >= 0
 }
 
-// farBox is a box and what may overlap it.
+// farBox describes a box for the search of boxes that may overlap it.
 type farBox struct {
-	w, h, x, y float32 // its size and its centre
-	slack      float32 // for rounding
+	w, h, x, y float32 // its width, height and centre
+	slack      float32 // tolerance for rounding
 	low, high  int32   // levels
-	class      int64   // where the cells of its class begin
+	class      int64   // the first cell of its class
 }
 
-// farBox makes one of the near queries the one that is decided alone.
+// farBox returns the description of a box that is decided alone.
 func (s *work) farBox(b int) farBox {
 	g, q, from := &s.grid, &s.one, &s.near
 	q.Index[0], q.Class[0] = from.Index[b], from.Class[b]
@@ -65,12 +66,13 @@ func (s *work) farBox(b int) farBox {
 	return f
 }
 
-// window tells in which cells of a level those lie that a box may overlap: the first
-// cell before it is brought into the table, how many follow in its row, how many rows
-// there are.
+// window returns the cells of a level in which boxes lie that a box may overlap:
+// the first cell (before it is mapped to the table), how many cells there are in a
+// row, and how many rows.
 func (s *work) window(f farBox, v int32) (first, wide, high int64) {
 	g, l, size := &s.grid, &s.levels[v], &s.size[v]
-	// The other's width is at most w/t, and its area over its least height, h·t.
+	// The other's width is at most w/t, and at most its area divided by its least
+	// height, h·t.
 	rx := g.Apart*(f.w+min(f.w*g.Widest, l.Most*g.Widest/f.h, size.w)) + f.slack
 	ry := g.Apart*(f.h+min(f.h*g.Widest, l.Most*g.Widest/f.w, size.h)) + f.slack
 	x, y := int64((f.x-rx)*l.PerX), int64((f.y-ry)*l.PerY)
@@ -78,12 +80,13 @@ func (s *work) window(f farBox, v int32) (first, wide, high int64) {
 	return int64(l.First) + f.class + x + y*box.StepY, wide, high
 }
 
-// look makes ranges from the n-th on those of cells in a row, and tells which is next.
+// look appends the ranges of the cells in a row from the n-th range on, and returns
+// the number of the next.
 func (s *work) look(n int, cell, wide int64) int {
 	end := int64(s.grid.Mask) + 1
 	to := min(cell+wide, end+cell)
 	s.one.SetRange(n, 0, s.start[cell], s.start[min(to, end)])
-	if n++; to > end { // around the end
+	if n++; to > end { // wraps around the end of the table
 		s.one.SetRange(n, 0, 0, s.start[to-end])
 		n++
 	}

@@ -9,38 +9,39 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
-// layout is where boxes lie: in cells of a grid, one grid a level of sizes and a
-// class. All grids share one table, in which several cells may come to the same
-// place: boxes are compared by where they are, so that only time is lost.
+// layout sorts boxes into the cells of grids, one grid for each level of sizes and
+// each class. All grids share one table, in which several cells may have the same
+// place: boxes are compared by their coordinates, so that only costs time.
 type layout struct {
 	originX, originY float64
-	scale            float64 // so that a box of the usual size has an area of about 1
+	scale            float64 // makes the area of a typical box about 1
 	grid             box.Grid
 	task             box.Lay
 	levels           [mostLevels + 1]box.Level
 	size             [mostLevels]sizes
-	numbers          []int32 // of the classes of the boxes, from 0 on; empty for one
+	numbers          []int32 // numbers of the boxes' classes, from 0; empty if there is one class
 	classes          int
 	flat             []box.Flat  // by index
 	place            []int32     // by index
-	start            []int32     // of the cells' places, and the end
+	start            []int32     // first place of each cell, and the end
 	blocks           []box.Block // by place
-	live             []uint16    // by place, a bit each
-	class            [][16]int32 // by place; empty for one
+	live             []uint16    // by place, one bit each
+	class            [][16]int32 // by place; empty if there is one class
 	index            []int32     // by place
 	before           []int32     // by block: for close
 	taken            int         // places
 }
 
-// sizes are the largest of the boxes of a level.
+// sizes holds the largest width and height of the boxes of a level.
 type sizes struct {
 	w, h float32
 }
 
-// mostLevels are those of an octave of areas each.
+// mostLevels is the number of levels; each covers one octave of areas.
 const mostLevels = 256
 
-// spread makes levels so wide that what may overlap a box too much lies in two.
+// spread makes levels so wide that the boxes that may overlap a box too much lie in
+// two of them.
 func (l *layout) spread(iou float64) {
 	g := &l.grid
 	g.Apart = float32((1 - iou) / (1 + iou) / 2 * (1 + 1e-5))
@@ -50,23 +51,24 @@ func (l *layout) spread(iou float64) {
 	if g.Share = 0; iou >= leastIoU {
 		g.Share = float32(iou / (1 + iou))
 	}
-	// The bits of a float32 are a logarithm to the base 2, times 2^23, but for 0.0861.
+	// The bits of a float32 are its logarithm to the base 2, times 2^23, with an
+	// error of at most 0.0861.
 	octaves := max(2*(-math.Log2(max(iou, leastIoU))+0.0862), 1)
 	g.PerLevel = float32(1 / (octaves * 0x1p23))
 }
 
-// leastArea is about the one with which a level begins.
+// leastArea is approximately the smallest area of a level.
 func (l *layout) leastArea(v int) float32 {
 	return math.Float32frombits(uint32(min(float64(v)/float64(l.grid.PerLevel), 0x7f7fffff)))
 }
 
-// stepLevel is the step through the table from a level to the next. Nearby cells do not
-// come to the same place then.
+// stepLevel is the step through the table from one level to the next. It keeps
+// nearby cells from sharing a place.
 const stepLevel = 0x2545F491
 
-// Places of boxes that lie in no cell: those without an area, or not made of
-// numbers, which overlap nothing; and those too far out or of too odd a size for
-// float32, which are compared one by one.
+// Places of boxes that lie in no cell: emptyBox for those without an area or with a
+// NaN, which overlap nothing; and oddBox for those too far out or of too extreme a
+// size for float32, which are compared one by one.
 const (
 	emptyBox = -1
 	oddBox   = -2
@@ -74,8 +76,8 @@ const (
 	tooFar = 0x1p40
 )
 
-// leastIoU is the threshold below which the size of a box tells little of that of
-// others that overlap it.
+// leastIoU is the threshold below which the size of a box says little about the
+// sizes of those that overlap it.
 const leastIoU = 0.15
 
 // lay puts the boxes into the cells.
@@ -100,12 +102,12 @@ func (l *layout) lay(boxes []Box, t *Task) {
 			l.place[i], l.index[at] = at, int32(i)
 		}
 	}
-	copy(l.start[1:], l.start) // they have moved to where the next begins
+	copy(l.start[1:], l.start) // filling has moved each start to the next one
 	l.start[0] = 0
 	l.fill(int(sum))
 }
 
-// fill fills the places with the boxes of the index.
+// fill fills the places with the boxes in index.
 func (l *layout) fill(size int) {
 	l.taken = size
 	l.blocks = unset(l.blocks, size/16+1)
@@ -130,7 +132,7 @@ func (l *layout) isLive(at int32) bool { return l.live[at>>4]>>(at&15)&1 != 0 }
 
 func (l *layout) drop(at int32) { l.live[at>>4] &^= 1 << (at & 15) }
 
-// left is how many are live.
+// left is the number of live boxes.
 func (l *layout) left() (n int) {
 	for _, b := range l.live {
 		n += bits.OnesCount16(b)
@@ -138,7 +140,7 @@ func (l *layout) left() (n int) {
 	return n
 }
 
-// close closes the gaps that boxes left that are not.
+// close closes the gaps left by boxes that are no longer live.
 func (l *layout) close() {
 	l.before = unset(l.before, len(l.live))
 	sum := int32(0)
@@ -154,7 +156,7 @@ func (l *layout) close() {
 	for p, i := range l.index[:l.taken] {
 		live, next := int32(l.live[p>>4]>>(p&15)&1), at
 		if live == 0 {
-			next = int32(len(l.flat)) // where none is
+			next = int32(len(l.flat)) // for empty places
 		}
 		l.place[i], l.index[at] = next, i
 		at += live
@@ -162,7 +164,8 @@ func (l *layout) close() {
 	l.fill(int(sum))
 }
 
-// cut notes in place in which cells the boxes lie, and counts those of each.
+// cut records in place in which cells the boxes lie, and counts the boxes of each
+// cell.
 func (l *layout) cut(boxes []Box, iou float64) {
 	far := float32(tooFar)
 	if iou < 0 {
@@ -186,9 +189,9 @@ func (b *Box) hasArea() bool {
 	return b.X2 > b.X1 && b.Y2 > b.Y1 && area > 0 && area <= math.MaxFloat64
 }
 
-// bound notes how large the boxes of each level are.
+// bound records the largest sizes of the boxes of each level.
 func (l *layout) bound(iou float64) {
-	if iou >= leastIoU { // the threshold bounds them well enough
+	if iou >= leastIoU { // the threshold bounds sizes well enough
 		for v := l.grid.Low; v <= l.grid.High; v++ {
 			l.size[v] = sizes{math.MaxFloat32, math.MaxFloat32}
 		}
@@ -204,7 +207,7 @@ func (l *layout) bound(iou float64) {
 	}
 }
 
-// number gives the classes of the boxes numbers from 0 on.
+// number numbers the classes of the boxes from 0.
 func (l *layout) number(class []int) {
 	l.classes, l.numbers = 1, l.numbers[:0]
 	if class == nil {
@@ -235,7 +238,8 @@ func (l *layout) number(class []int) {
 	l.classes = max(int(last), 1)
 }
 
-// unset is a slice of n, in the memory of old where it is enough.
+// unset returns a slice of n elements, in the memory of old if that is large
+// enough.
 func unset[T any](old []T, n int) []T {
 	if cap(old) < n {
 		return make([]T, n)
@@ -243,7 +247,7 @@ func unset[T any](old []T, n int) []T {
 	return old[:n]
 }
 
-// sized is a slice of n zeros.
+// sized returns a slice of n zeros, in the memory of old if that is large enough.
 func sized[T any](old []T, n int) []T {
 	new := unset(old, n)
 	clear(new)

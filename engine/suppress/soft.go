@@ -8,23 +8,22 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
-// SoftTask is what to lower.
+// SoftTask describes a soft suppression.
 type SoftTask struct {
 	Order []int32   // indices of the candidates, best first
-	Score []float64 // of each box; lowered where it takes part
-	Class []int     // of each box: other classes do not lower; nil for one class
-	Least float64   // what falls below is dropped
-	Sigma float64   // a box that is kept lowers another to exp(-IoU²/Sigma) of it; positive
+	Score []float64 // of each box; lowered for boxes that take part
+	Class []int     // of each box: boxes of different classes do not influence each other; nil for one class
+	Least float64   // boxes whose score falls below are dropped
+	Sigma float64   // positive; a kept box multiplies another's score by exp(-IoU²/Sigma)
 }
 
 // Soft keeps the candidate with the highest score, lowers the scores of the others
-// that it overlaps, and goes on with what is left. It returns the indices of the
-// boxes that are kept, in this order.
-//
-// Scores only fall. So what a box that is kept takes from others is only noted, and a
-// score is brought up to date when it comes first; then the box finds its place again.
-// It is lowered by a single exponential, of the sum of what all take: a score is that of
-// one exponential each but for less than 1e-12 of it.
+// that it overlaps, and repeats this with the rest. It returns the indices of the
+// kept boxes, in this order. Scores only fall. So a kept box is only recorded, and
+// a candidate's score is brought up to date when the candidate comes first in the
+// heap; then it finds its new place there. The score is lowered by a single
+// exponential, of the sum of all exponents, and differs from that of one
+// exponential each by less than 1e-12 of it.
 func Soft[B ~struct{ X1, Y1, X2, Y2 float64 }](boxes []B, t SoftTask) []int32 {
 	same := unsafe.Slice((*Box)(unsafe.Pointer(unsafe.SliceData(boxes))), len(boxes))
 	s := soft{SoftTask: t, boxes: same, unit: &kernel.Best().Boxes}
@@ -44,39 +43,40 @@ func Soft[B ~struct{ X1, Y1, X2, Y2 float64 }](boxes []B, t SoftTask) []int32 {
 	return s.kept
 }
 
-// soft is one soft suppression. Its candidates lie in blocks, those of a class and of
-// about one place together.
+// soft is one soft suppression. Its candidates lie in blocks; those of the same
+// class and about the same place are together.
 type soft struct {
 	SoftTask
 	boxes  []Box
 	kept   []int32
-	heap   []softBox // the first one comes before all others
+	heap   []softBox // a heap; the first one comes before all others
 	unit   *box.Unit
-	number []int32       // of the classes, by index; empty for one
+	number []int32       // numbers of the classes, by index; empty if there is one class
 	class  [][]softGroup // by number
 	blocks []box.IoUBlock
-	sums   [][8]float64 // of the squares of IoUs with those that are kept
-	sides  [5]float64   // of the box that is kept
+	sums   [][8]float64 // sums of the squared IoUs with kept boxes
+	sides  [5]float64   // of the box that was kept last
 }
 
-// softGroup are blocks, and what their boxes span.
+// softGroup is a range of blocks with the bounds of their boxes.
 type softGroup struct {
 	from, to int32
 	span     Box
 }
 
-// groupBlocks are those of a group at most.
+// groupBlocks is the largest number of blocks in a group.
 const groupBlocks = 8
 
-// softBox is a candidate that is left, with its score when the sum was as it says.
+// softBox is a remaining candidate with its score at the time when its sum had the
+// given value.
 type softBox struct {
-	score, first, sum  float64 // the first is that it began with
-	rank, index, place int32   // among the blocks; noPlace: it overlaps nothing
+	score, first, sum  float64 // first is its original score
+	rank, index, place int32   // place is that among the blocks; noPlace: it overlaps nothing
 }
 
 const noPlace = -1
 
-// before tells which comes first: of equal scores, the better one as they were.
+// before reports whether b comes before o; equal scores keep their original order.
 func (b *softBox) before(o *softBox) bool {
 	return b.score > o.score || b.score == o.score && b.rank < o.rank
 }
@@ -86,7 +86,7 @@ func (s *soft) start() {
 		if !(s.Score[i] >= s.Least) {
 			break
 		}
-		s.heap = append(s.heap, softBox{s.Score[i], s.Score[i], 0, int32(rank), i, noPlace}) // sorted is a heap
+		s.heap = append(s.heap, softBox{s.Score[i], s.Score[i], 0, int32(rank), i, noPlace}) // a sorted list is a heap
 	}
 	var l layout
 	l.number(s.Class)
@@ -108,8 +108,8 @@ func (s *soft) start() {
 	s.sums = make([][8]float64, len(s.blocks))
 }
 
-// keys are numbers that are near one another for candidates of a class that lie near one
-// another.
+// keys returns numbers that are close for candidates of the same class that lie
+// close together.
 func (s *soft) keys() []float64 {
 	low, high := Box{X1: math.Inf(1), Y1: math.Inf(1)}, Box{X1: math.Inf(-1), Y1: math.Inf(-1)}
 	for k := range s.heap {
@@ -123,7 +123,7 @@ func (s *soft) keys() []float64 {
 		b := &s.boxes[s.heap[k].index]
 		x, y := part(b.X1-low.X1, high.X1-low.X1), part(b.Y1-low.Y1, high.Y1-low.Y1)
 		key := 0
-		for bit := range 5 { // of x and y in turns: squares in squares
+		for bit := range 5 { // bits of x and y alternate, which orders squares within squares
 			key |= x>>bit&1<<(2*bit) | y>>bit&1<<(2*bit+1)
 		}
 		keys[k] = float64(s.classOf(s.heap[k].index)*parts*parts + key)
@@ -138,7 +138,7 @@ func (s *soft) classOf(index int32) int {
 	return int(s.number[index])
 }
 
-// put puts a box at a place, in the last block.
+// put stores a box at a place in the last block.
 func (s *soft) put(class int, place int32, b *Box) {
 	for side, v := range b.sides() {
 		s.blocks[place/8][side][place%8] = v
@@ -152,15 +152,15 @@ func (s *soft) put(class int, place int32, b *Box) {
 	g.to, *o = block+1, Box{min(o.X1, b.X1), min(o.Y1, b.Y1), max(o.X2, b.X2), max(o.Y2, b.Y2)}
 }
 
-// remove takes a box away from its place.
+// remove removes a box from its place.
 func (s *soft) remove(place int32) {
 	if place != noPlace {
 		b := &s.blocks[place/8]
-		b[2][place%8] = b[0][place%8] // without width it overlaps nothing
+		b[2][place%8] = b[0][place%8] // a box without width overlaps nothing
 	}
 }
 
-// lower brings the score of a box up to date, and tells whether it fell.
+// lower brings the score of a box up to date and reports whether it fell.
 func (s *soft) lower(b *softBox) bool {
 	if b.place == noPlace {
 		return false
@@ -190,19 +190,20 @@ func (s *soft) keep(b *softBox) {
 	}
 }
 
-// sides are those of a box, and its area.
+// sides returns the sides of a box and its area.
 func (b *Box) sides() [5]float64 {
 	return [5]float64{b.X1, b.Y1, b.X2, b.Y2, (b.X2 - b.X1) * (b.Y2 - b.Y1)}
 }
 
-// meets reports whether two boxes, made of numbers, have anything in common: whether four
-// differences are negative, in one branch, as none of them could be foreseen.
+// meets reports whether two boxes without NaN overlap: whether four differences are
+// negative, tested with a single branch, because separate ones could not be
+// predicted.
 func (b *Box) meets(o *Box) bool {
 	x, y := math.Float64bits(b.X1-o.X2)&math.Float64bits(o.X1-b.X2), math.Float64bits(b.Y1-o.Y2)&math.Float64bits(o.Y1-b.Y2)
 	return x&y>>63 != 0
 }
 
-// pop takes the first box away.
+// pop removes the first box.
 func (s *soft) pop() {
 	last := len(s.heap) - 1
 	s.heap[0] = s.heap[last]
@@ -210,7 +211,7 @@ func (s *soft) pop() {
 	s.sink()
 }
 
-// sink puts the first box where its score belongs.
+// sink moves the first box down to where its score belongs.
 func (s *soft) sink() {
 	if len(s.heap) == 0 {
 		return

@@ -10,15 +10,16 @@ import (
 
 var sorters = sync.Pool{New: func() any { return new([]scored) }}
 
-// scored is a score, in a form that sorts, with its index.
+// scored is a score, as a sortable key, with its index.
 type scored struct {
 	key   uint32
 	index int32
 }
 
-// ByScore sorts indices by score, highest first, equal ones as they are, NaN last:
-// two passes of a radix sort over what tells the scores apart as float32, and a
-// look at neighbours with the same 22 bits of it.
+// ByScore returns the indices sorted by score: highest first, equal ones in their
+// order, NaN last. It makes two passes of a radix sort over the 22 bits that best
+// distinguish the scores as float32, and then compares neighbours with the same
+// bits.
 func ByScore(scores []float64) []int32 {
 	n := len(scores)
 	room := sorters.Get().(*[]scored)
@@ -70,13 +71,13 @@ func ByScore(scores []float64) []int32 {
 	return order
 }
 
-// below reports whether index x, which stands before y, belongs behind it.
+// below reports whether index x, which is before y, belongs after it.
 func below(scores []float64, x, y int32) bool {
 	return scores[x] < scores[y] || scores[x] != scores[x] && scores[y] == scores[y]
 }
 
-// keys makes whole numbers that ascend as the scores fall, and tells the least of
-// them and how far they are to be shifted to the right to have 22 bits.
+// keys makes integers that increase as the scores decrease, and returns the
+// smallest of them and by how many bits they must be shifted right to have 22 bits.
 func keys(items []scored, scores []float64) (low uint32, shift int) {
 	low, high := uint32(math.MaxUint32), uint32(0)
 	for i, v := range scores {

@@ -1,17 +1,15 @@
-// Package suppress finds the boxes that greedy suppression keeps, as detectors
-// and the operator NonMaxSuppression want them. No promise: it serves packages
-// of this module.
-//
-// A box that is kept sweeps those that it may overlap too much, 16 at a time, and
-// they are gone. Two boxes with an IoU of t or more have widths, heights and areas
-// in ratios from t to 1/t, and centres no farther apart than (w+v)/2 times
-// (1-t)/(1+t) for widths w and v, heights likewise. So the candidates lie sorted by
-// cells: those of one class, one level of sizes and one row of cells side by side,
-// and a sweep is over a few ranges. Once most have been decided the gaps are closed.
-//
-// Vectors compare in float32, with what rounding may do to an overlap taken into
-// account; where that cannot decide the caller's own definition does, so that the
-// result is that of the textbook's loop.
+// Package suppress implements greedy non-maximum suppression of boxes, for
+// detectors and the operator NonMaxSuppression. It may change without notice. A box
+// that is kept is compared with the boxes that it may overlap too much, 16 at a
+// time (a sweep), and those that it does are dropped. The widths, heights and areas
+// of two boxes with an IoU of t or more have ratios from t to 1/t, and the distance
+// of their centres is at most (w+v)/2 times (1-t)/(1+t) for widths w and v, and
+// likewise for heights. So the candidates are sorted by cells, with those of one
+// class, one level of sizes and one row of cells side by side, and a sweep covers a
+// few ranges. Once most candidates have been decided, the gaps are closed. Vector
+// kernels compare in float32 and take the rounding error of an overlap into
+// account. Where that cannot decide, the caller's own definition does, so the
+// result is exactly that of the textbook loop.
 package suppress
 
 import (
@@ -28,27 +26,27 @@ import (
 // Box is a rectangle by its left, top, right and bottom sides.
 type Box struct{ X1, Y1, X2, Y2 float64 }
 
-// Task is what to suppress.
+// Task describes a suppression.
 type Task struct {
 	Order []int32 // indices of all boxes, best first
-	Class []int   // of each box: other classes do not suppress; nil for one class
+	Class []int   // of each box: boxes of different classes do not suppress each other; nil for one class
 	IoU   float64 // boxes that overlap a better one by more are dropped
-	Most  int     // how many to keep
-	// Over decides whether two boxes overlap by more than IoU; it says no where
-	// they do not overlap and IoU is not negative.
+	Most  int     // the most boxes to keep
+	// Over reports whether two boxes overlap by more than IoU. It must be false for
+	// boxes that do not overlap, unless IoU is negative.
 	Over  func(a, b int32) bool
-	Check func() error // asked now and then; nil: never
+	Check func() error // called from time to time; an error ends the suppression; nil: never
 }
 
-// Greedy appends the indices of the boxes that are kept to kept, best first. Kept may
-// lie in the memory of the order, at its beginning.
+// Greedy appends the indices of the kept boxes to kept, best first. kept may use
+// the memory of t.Order, from its beginning.
 func Greedy[B ~struct{ X1, Y1, X2, Y2 float64 }](kept []int32, boxes []B, t Task) ([]int32, error) {
 	same := unsafe.Slice((*Box)(unsafe.Pointer(unsafe.SliceData(boxes))), len(boxes))
 	return greedy(kept, same, &t)
 }
 
 func greedy(kept []int32, boxes []Box, t *Task) ([]int32, error) {
-	if !(t.IoU < 1) || len(boxes) == 0 { // no overlap is more
+	if !(t.IoU < 1) || len(boxes) == 0 { // no IoU exceeds 1
 		return append(kept, t.Order[:min(len(t.Order), t.Most)]...), nil
 	}
 	s := works.Get().(*work)
@@ -63,8 +61,8 @@ func greedy(kept []int32, boxes []Box, t *Task) ([]int32, error) {
 	return kept, err
 }
 
-// keepWork is for how many boxes the memory is kept for the next call: a video
-// asks for the same again thirty times a second.
+// keepWork is the number of boxes up to which the memory is kept for the next call:
+// a video needs the same memory thirty times per second.
 const keepWork = 100_000
 
 var works = sync.Pool{New: func() any { return new(work) }}
@@ -74,16 +72,16 @@ type work struct {
 	*Task
 	boxes []Box
 	kept  []int32
-	mine  int // where kept began
+	mine  int // length of kept at the beginning
 	odd   []int32
 
 	layout
-	// The next candidates, in their order, and what is looked for them.
+	// The next candidates, in order, and the queries for them.
 	waiting int
 	near    box.Queries
-	far     uint32 // a bit each: not all places are known
+	far     uint32 // one bit each: the query does not cover all cells
 	sweep   box.Sweep
-	// For one that is decided alone.
+	// For a candidate that is decided alone.
 	one      box.Queries
 	oneSweep box.Sweep
 }
@@ -105,7 +103,7 @@ func (s *work) run() error {
 			}
 		}
 		if len(s.kept) >= look {
-			look += look / 2 // to count is not for nothing
+			look += look / 2 // counting is not free
 			s.tidy()
 		}
 		k = s.ahead(unit, k)
@@ -114,11 +112,11 @@ func (s *work) run() error {
 	return nil
 }
 
-// pays is how many blocks are to have been compared for each box that was decided, for
-// closing the gaps to be worth its time.
+// pays is how many blocks must have been compared per decided box for closing the
+// gaps to be worth its time.
 const pays = 4
 
-// tidy closes the gaps where most are gone and sweeps are long.
+// tidy closes the gaps if most boxes are gone and sweeps are long.
 func (s *work) tidy() {
 	if left := s.left(); 3*left < s.taken && s.sweep.Swept > pays*int64(s.taken-left) {
 		s.close()
@@ -126,11 +124,11 @@ func (s *work) tidy() {
 	}
 }
 
-// room is how many may be kept.
+// room is how many more boxes may be kept.
 func (s *work) room() int { return s.Most - (len(s.kept) - s.mine) }
 
-// ahead looks for those that the next candidates may overlap, and tells which comes
-// then.
+// ahead makes the queries for the next candidates, and returns the number of the
+// candidate after them.
 func (s *work) ahead(unit *box.Unit, k int) int {
 	q := &s.near
 	s.waiting = 0
@@ -141,9 +139,9 @@ func (s *work) ahead(unit *box.Unit, k int) int {
 			live = int(s.live[at>>4] >> (at & 15) & 1)
 		}
 		q.Index[s.waiting], q.Place[s.waiting] = i, at
-		s.waiting += live // whether cannot be foreseen
+		s.waiting += live // no branch: it could not be predicted
 	}
-	clear(q.Index[s.waiting:]) // of an earlier call
+	clear(q.Index[s.waiting:]) // values of an earlier call
 	unit.Near(q, &s.grid)
 	if s.far = q.Hard; s.IoU < leastIoU {
 		s.far = math.MaxUint32
@@ -157,7 +155,7 @@ func (s *work) ahead(unit *box.Unit, k int) int {
 	return k
 }
 
-// decide keeps the candidates, or drops them, in their order.
+// decide keeps or drops the candidates, in their order.
 func (s *work) decide(unit *box.Unit) {
 	c := &s.sweep
 	for c.Start(&s.near, s.waiting); unit.Sweep(c); {
@@ -170,14 +168,15 @@ func (s *work) decide(unit *box.Unit) {
 	s.keep(c)
 }
 
-// keep appends those that a sweep kept.
+// keep appends the candidates that a sweep kept.
 func (s *work) keep(c *box.Sweep) {
 	for ; c.Kept != 0; c.Kept &= c.Kept - 1 {
 		s.kept = append(s.kept, s.near.Index[bits.TrailingZeros32(c.Kept)])
 	}
 }
 
-// decideOne keeps a candidate, or drops it for one that could not be swept.
+// decideOne keeps a candidate, or drops it because of a box that could not be
+// swept.
 func (s *work) decideOne(unit *box.Unit, b int) {
 	i, at := s.near.Index[b], s.near.Place[b]
 	switch {
@@ -199,14 +198,14 @@ func (s *work) decideOne(unit *box.Unit, b int) {
 	}
 }
 
-// overAny compares without any help.
+// overAny compares a box with others one by one.
 func (s *work) overAny(i int32, others []int32) bool {
 	return slices.ContainsFunc(others, func(k int32) bool {
 		return (s.Class == nil || s.Class[i] == s.Class[k]) && s.Over(i, k)
 	})
 }
 
-// dropOver drops those in the blocks of a query that its box overlaps too much.
+// dropOver drops the boxes in the blocks of a query that its box overlaps too much.
 func (s *work) dropOver(unit *box.Unit, q *box.Queries, b int) {
 	c := &s.oneSweep
 	for c.StartOne(q, b); unit.Sweep(c); {
@@ -214,7 +213,7 @@ func (s *work) dropOver(unit *box.Unit, q *box.Queries, b int) {
 	}
 }
 
-// dropTold drops those of the hits that a sweep told that overlap too much.
+// dropTold drops those of a sweep's hits that really overlap too much.
 func (s *work) dropTold(c *box.Sweep, q *box.Queries) {
 	for _, u := range c.Unsure[:c.Told] {
 		for ; u.Bits != 0; u.Bits &= u.Bits - 1 {

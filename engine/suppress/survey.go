@@ -7,23 +7,23 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
-// sample is how many candidates the grids are made for.
+// sample is the number of candidates by which the grids are chosen.
 const sample = 256
 
-// How cells are made: they hold so many candidates in the mean, and are so many
-// times as high as boxes of their level may lie apart that overlap too much, or high
-// enough for a row of a sweep to have a few, but not for more than so many in a
-// square.
+// The size of cells: they hold perCell candidates on average. Their height is tall
+// times the largest distance of boxes of their level that overlap too much, or
+// enough for a row of a sweep to have few candidates, but not so much that a square
+// has more than perSquare.
 const (
 	perCell   = 4.
 	tall      = 2.5
 	few       = 8.
 	perSquare = 32.
-	leastCell = 0x1p-12 // for numbers of cells to be whole numbers
+	leastCell = 0x1p-12 // so that numbers of cells are integers
 )
 
-// survey looks at some candidates and makes grids for what is like them. Others
-// come out right too, in more time.
+// survey examines some candidates and chooses grids that suit them. Other
+// candidates are handled correctly too, but take more time.
 func (l *layout) survey(boxes []Box, iou float64) {
 	l.originX, l.originY, l.scale = 0, 0, 1
 	clear(l.levels[:])
@@ -53,8 +53,8 @@ func (l *layout) survey(boxes []Box, iou float64) {
 	}
 }
 
-// pick takes some of the boxes, with the sum of the logarithms of their areas to the
-// base 2, about.
+// pick takes some of the boxes, and returns the approximate sum of the logarithms
+// of their areas to the base 2.
 func pick(some, boxes []Box) (picked []Box, octaves int) {
 	for k := 0; k < len(boxes) && len(some) < sample; k += max(1, len(boxes)/sample) {
 		b := boxes[k]
@@ -69,8 +69,8 @@ func pick(some, boxes []Box) (picked []Box, octaves int) {
 	return some, octaves
 }
 
-// room puts the origin into the middle of some boxes, and tells the area of the parts of
-// the picture where they are.
+// room puts the origin into the middle of some boxes, and returns the area of the
+// parts of the picture in which they lie.
 func (l *layout) room(some []Box) float64 {
 	var xs, ys [sample]float64
 	n := len(some)
@@ -81,7 +81,7 @@ func (l *layout) room(some []Box) float64 {
 	slices.Sort(x)
 	slices.Sort(y)
 	l.originX, l.originY = x[n/2], y[n/2]
-	// What the middle nine tenths of the places span.
+	// The extent of the middle nine tenths of the positions.
 	cut := n / 20
 	left, top := x[cut], y[cut]
 	width, height := max((x[n-1-cut]-left)/0.9, 1e-9/l.scale), max((y[n-1-cut]-top)/0.9, 1e-9/l.scale)
@@ -94,23 +94,23 @@ func (l *layout) room(some []Box) float64 {
 			places++
 		}
 	}
-	// If places lay evenly, as many parts would be taken.
+	// The number of parts that evenly distributed positions would occupy.
 	evenly := parts * parts * (1 - math.Exp(-float64(n)/(parts*parts)))
 	return min(max(width*height*l.scale*l.scale*min(float64(places)/evenly, 1), 1e-18), 1e30)
 }
 
-// parts are those of a picture, across and down.
+// parts is the number of parts of a picture, across and down.
 const parts = 32
 
-// part is in which part of a length a place lies.
+// part is the number of the part of a length in which a position lies.
 func part(at, length float64) int { return int(min(max(at/length*parts, 0), parts-1)) }
 
-// level makes the grid of a level of which so many boxes have their centre in a unit of
-// area.
+// level makes the grid of a level; per is the number of its boxes whose centres lie
+// in a unit of area.
 func (l *layout) level(v int, iou, per, aspect float64) box.Level {
 	most := l.leastArea(v+1) * (1 + 1e-3) // for rounding
 	side := math.Sqrt(math.Sqrt(float64(max(l.leastArea(v), 0x1p-126)) * float64(most)))
-	// How far boxes of the level may lie apart, across; boxes on its square.
+	// The largest horizontal distance of boxes of the level; boxes on its square.
 	across := 2 * (1 - iou) / (1 + iou) * side
 	high := min(max(tall*across, few/(across*per)), math.Sqrt(perSquare/per)+across)
 	wide := max(perCell/(high*per), across/8, leastCell)

@@ -5,10 +5,10 @@ import (
 	"syscall"
 )
 
-// stepAside lets others run: first goroutines, then threads. Where the system
-// keeps a caller and its helper on one processor, as it may for some milliseconds
-// after a pause, the one that waits would hold up the one it waits for until its
-// time is over.
+// stepAside lets others run: first goroutines, then threads. The system may keep a
+// caller and its helper on one processor for some milliseconds after a pause;
+// without this, the one that waits would hold up the other until its time slice
+// ends.
 func stepAside() {
 	runtime.Gosched()
 	_, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)

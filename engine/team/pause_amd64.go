@@ -2,7 +2,8 @@
 
 package team
 
-// pause tells the processor that the caller spins: tens of nanoseconds.
+// pause tells the processor that the caller is spinning. It takes tens of
+// nanoseconds.
 //
 //go:noescape
 func pause()

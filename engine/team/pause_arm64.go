@@ -2,7 +2,7 @@
 
 package team
 
-// pause tells the processor that the caller spins.
+// pause tells the processor that the caller is spinning.
 //
 //go:noescape
 func pause()

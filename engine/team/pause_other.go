@@ -4,6 +4,6 @@ package team
 
 import "runtime"
 
-// pause lets others run: without an instruction for it, a spinning goroutine
-// had better give its processor away.
+// pause lets others run: without an instruction for spinning, a goroutine that
+// waits should yield its processor.
 func pause() { runtime.Gosched() }

@@ -8,23 +8,24 @@ import (
 // Stage is a loop of a Series.
 type Stage struct {
 	Chunks int
-	// Needs are, for every chunk, those of the stage before that must have ended
-	// when it begins: bit i for chunk i. Nil stands for all of them, and so it must
-	// be behind a stage of more than MaxNeeded chunks.
+	// Needs holds, for every chunk, the chunks of the stage before that must have
+	// ended when it begins: bit i for chunk i. Nil means all of them; it must be
+	// nil after a stage of more than MaxNeeded chunks.
 	Needs []uint64
 }
 
-// MaxNeeded is how many chunks a stage may have for another to name them.
+// MaxNeeded is the most chunks that a stage may have for the next stage's Needs to
+// name them.
 const MaxNeeded = 64
 
 // StageTask is the body of the loops of a Series.
 type StageTask interface{ StageChunk(stage, chunk int) }
 
-// Series is loops one behind the other. Who finds nothing left of a stage goes on
-// with the next one, as far as its chunks need only what has ended, so that threads
-// meet at the edge of what each works on, not at the end of every loop. A stage
-// begins when all of the stage before the last has ended. The chunks of a stage
-// are dealt out as those of a loop are.
+// Series is a sequence of loops. A thread that finds no chunk left in a stage goes
+// on with the next stage, as far as its chunks need only chunks that have ended, so
+// threads wait for each other only where their parts of the work touch, not at the
+// end of every loop. A stage begins when the stage two before it has ended
+// completely. The chunks of a stage are divided like those of a loop.
 //
 // A Series is for one run at a time.
 type Series struct {
@@ -35,24 +36,24 @@ type Series struct {
 	failed atomic.Int32
 	task   StageTask
 	mine   int   // chunks that the caller ran
-	waited int64 // how long it waited for others'
+	waited int64 // how long it waited for chunks of others
 }
 
-// ended are the chunks of a stage that have: a set, or their number where there are
-// more than MaxNeeded.
+// ended records the chunks of a stage that have ended: as a set, or as a count if
+// there are more than MaxNeeded.
 type ended struct {
 	atomic.Uint64
 	_ [56]byte
 }
 
-const sound = -1 // what failed is while no chunk has panicked
+const sound = -1 // the value of failed while no chunk has panicked
 
-// NewSeries prepares loops for at most so many threads.
+// NewSeries prepares loops for at most the given number of threads.
 func NewSeries(stages []Stage, threads int) *Series {
 	return &Series{stages: stages, lanes: threads, left: make([]chunks, len(stages)*threads), ended: make([]ended, len(stages))}
 }
 
-// Stages is how many loops there are.
+// Stages is the number of loops.
 func (s *Series) Stages() int { return len(s.stages) }
 
 // RunSeries calls task.StageChunk for every chunk of every stage and returns when
@@ -76,7 +77,7 @@ func (t *Team) RunSeries(s *Series, task StageTask) (stage int, err error) {
 	return max(0, int(s.failed.Load())), err
 }
 
-// inOrder runs the chunks on the caller alone.
+// inOrder runs all chunks on the caller's goroutine.
 func (s *Series) inOrder(task StageTask) (stage int, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -91,8 +92,8 @@ func (s *Series) inOrder(task StageTask) (stage int, err error) {
 	return stage, nil
 }
 
-// Chunk is the work of a lane. The first one is the caller's. A lane that nobody
-// comes for in time finds nothing left.
+// Chunk does the work of a lane; the first lane is the caller's. A lane that is
+// started too late finds no chunks left.
 func (s *Series) Chunk(lane int) {
 	for at := range s.stages {
 		if at > 1 {
@@ -110,7 +111,7 @@ func (s *Series) Chunk(lane int) {
 	}
 }
 
-// run runs a chunk when what it needs has ended.
+// run runs a chunk as soon as the chunks it needs have ended.
 func (s *Series) run(lane, at, chunk int) {
 	done := false
 	defer func() {
@@ -139,7 +140,7 @@ func (s *Series) run(lane, at, chunk int) {
 	done = true
 }
 
-// every is a set of all chunks.
+// every is the set of all chunks.
 const every uint64 = math.MaxUint64
 
 // await waits for chunks of a stage.
@@ -163,7 +164,7 @@ func (s *Series) have(at int, needs uint64) bool {
 	return needs&(1<<n-1)&^e == 0
 }
 
-// shares are the chunks that the caller and the others ran.
+// shares returns how many chunks the caller and the others ran.
 func (s *Series) shares() (mine, others int) {
 	for i := range s.stages {
 		others += s.stages[i].Chunks

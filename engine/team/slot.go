@@ -6,18 +6,16 @@ import (
 	"sync/atomic"
 )
 
-// slot is the place of one running loop.
-//
-// Its chunks are dealt out in ranges of neighbours, one for the caller and one
-// for each helper, and whoever is done with its own range takes from the end of
-// another's. Steps that follow each other are cut alike, rows above rows, so
-// that a processor finds in its cache what it wrote a step before; a line that
-// another has written costs several times one from the shared cache.
-//
-// state packs the loop's number (44 bits), how many ranges it has (10) and the
-// seats left for helpers (10). Task and failure are written before the state
-// that announces them; whoever has claimed a chunk may read them, since the
-// loop cannot end before that chunk does.
+// slot holds one running loop. Its chunks are divided into ranges of neighbours,
+// one for the caller and one for each helper. A thread that has finished its own
+// range takes chunks from the end of another's. Successive steps are cut in the
+// same way, into rows from top to bottom, so that a processor finds in its cache
+// what it wrote in the step before; a cache line that another processor has written
+// costs several times as much as one from the shared cache. state packs the loop's
+// number (44 bits), the number of its ranges (10) and of the seats left for helpers
+// (10). task and failed are written before the state that announces them; a thread
+// that has claimed a chunk may read them, because the loop cannot end before that
+// chunk does.
 type slot struct {
 	state  atomic.Uint64
 	_      [56]byte
@@ -29,9 +27,9 @@ type slot struct {
 	ranges []chunks
 }
 
-// chunks are the numbers of a range that are still to run, packed: the low bits
-// of the loop's number (24 bits), the end (20) and the next (20), so that one
-// compare-and-swap claims a chunk of the very loop that was looked at.
+// chunks holds the chunks of a range that are still to run, packed: the low bits of
+// the loop's number (24 bits), the end (20) and the next chunk (20). So one
+// compare-and-swap claims a chunk, and only of the loop that was examined.
 type chunks struct {
 	atomic.Uint64
 	_ [56]byte
@@ -76,7 +74,7 @@ func (s *slot) join() (epoch uint64, ranges int, ok bool) {
 	}
 }
 
-// shut lets nobody join the loop any more.
+// shut lets no more helpers join the loop.
 func (s *slot) shut(epoch uint64) {
 	for {
 		state := s.state.Load()
@@ -86,8 +84,8 @@ func (s *slot) shut(epoch uint64) {
 	}
 }
 
-// claim takes a chunk of the loop with that number from the range: the next one
-// of one's own, the last one of another's.
+// claim takes a chunk of the loop with that number from a range: the first one of
+// the thread's own range, the last one of another's.
 func (r *chunks) claim(epoch uint64, own bool) (chunk int, ok bool) {
 	for {
 		left := r.Load()
@@ -104,8 +102,8 @@ func (r *chunks) claim(epoch uint64, own bool) (chunk int, ok bool) {
 	}
 }
 
-// work runs chunks of a loop until none is left, beginning with a range, and
-// tells how many.
+// work runs chunks of a loop until none is left, beginning with range first, and
+// returns how many.
 func (s *slot) work(epoch uint64, first, ranges int) (ran int) {
 	for i := 0; i < ranges; {
 		n, finished := s.workUntilPanic(epoch, (first+i)%ranges, i == 0)
@@ -118,8 +116,8 @@ func (s *slot) work(epoch uint64, first, ranges int) (ran int) {
 	return ran
 }
 
-// workUntilPanic reports how many chunks it claimed and whether none of the
-// range is left. The panic of a chunk ends it early.
+// workUntilPanic runs chunks of one range. It returns how many it claimed, and
+// whether none is left. A panic in a chunk ends it early.
 func (s *slot) workUntilPanic(epoch uint64, at int, own bool) (claimed int, finished bool) {
 	defer func() {
 		if !finished {
@@ -141,7 +139,7 @@ func (s *slot) workUntilPanic(epoch uint64, at int, own bool) (claimed int, fini
 	}
 }
 
-// close waits for the helpers' last chunks and gives the slot back.
+// close waits for the helpers' last chunks and frees the slot.
 func (s *slot) close(n int) error {
 	untilTrue(func() bool { return s.done.Load() >= int64(n) })
 	failed := s.failed.Load()
@@ -153,9 +151,9 @@ func (s *slot) close(n int) error {
 	return nil
 }
 
-// untilTrue waits for what others are about to do.
+// untilTrue waits until others have done what they are about to do.
 func untilTrue(done func() bool) {
-	const often = 512 // pauses, some microseconds: one of them may have lost its processor
+	const often = 512 // pauses, a few microseconds: after that, another thread has probably lost its processor
 	for i := 1; !done(); i++ {
 		pause()
 		if i%often == 0 {
@@ -164,7 +162,7 @@ func untilTrue(done func() bool) {
 	}
 }
 
-// PanicError is the panic of a chunk.
+// PanicError is the error for a panic in a chunk.
 type PanicError struct {
 	Value any
 	Stack []byte
