@@ -65,11 +65,11 @@ func (l *Layout) fillBytes(plane unsafe.Pointer, from, to int) {
 	}
 }
 
-// clearByteHalo fills the halo of groups of 32 outputs: part of parts of each
-// block, for the groups that have its first half.
-func clearByteHalo(l *Layout, base unsafe.Pointer, part, parts, group, groups int) {
+// clearByteHalo fills the halo of groups of so many outputs: part of parts of each
+// block that begins with one of them.
+func clearByteHalo(l *Layout, base unsafe.Pointer, part, parts, group, groups, outputs int) {
 	for n := range l.N {
-		for b := (group + 1) / 2; b < (group+groups+1)/2; b++ {
+		for b := (group*outputs + 63) / 64; b < ((group+groups)*outputs+63)/64; b++ {
 			l.clearHalo(unsafe.Add(base, n*l.Image+b*l.Block), part, parts)
 		}
 	}

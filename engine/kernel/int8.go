@@ -50,13 +50,15 @@ const (
 	qconvDepthwise
 	qconvWide      // of 16 bits, for both U8x64 and U8x4
 	qconvWideDepth // of 32 bits
+	qconvPairDepth // of 16 bits, pairs of taps
 )
 
 // qconvKernels says which forms a rung has beyond the twin, and plans them.
 type qconvKernels struct {
-	fast bool
-	wide bool // in 16 bits
-	plan func(r *Rung, c *QConv, w *QConvWeights) (Work, error)
+	fast   bool
+	wide   bool // in 16 bits
+	paired bool // and taps of a depthwise one by twos
+	plan   func(r *Rung, c *QConv, w *QConvWeights) (Work, error)
 }
 
 // form chooses; the twin takes what no form covers.
@@ -65,6 +67,8 @@ func (k qconvKernels) form(c *QConv) qconvForm {
 	switch {
 	case k.wide && (f == qconvDense || f == qconvRows):
 		return qconvWide
+	case k.paired && f == qconvDepthwise:
+		return qconvPairDepth
 	case k.wide && f == qconvDepthwise:
 		return qconvWideDepth
 	}
@@ -153,13 +157,19 @@ func (w *QConvWeights) layout() {
 		groups := roundUp(w.cout, 32) / 32
 		w.data, w.ends = w.bytes(groups*w.panel), w.bytes(groups*256)
 	case qconvDepthwise:
-		w.panel = 256 * w.depthQuads()
+		w.panel = 64 * w.depthTaps()
+		blocks := roundUp(w.cout, 64) / 64
+		w.data, w.ends = w.bytes(blocks*w.panel), w.bytes(blocks*512)
+	case qconvPairDepth:
+		w.times = 1
+		w.panel = 128 * w.depthTaps()
 		blocks := roundUp(w.cout, 64) / 64
 		w.data, w.ends = w.bytes(blocks*w.panel), w.bytes(blocks*512)
 	case qconvWide:
 		w.times = 1
 		w.panel = w.steps() * 2048
-		w.data = w.bytes(roundUp(w.cout, 16) / 16 * w.panel)
+		groups := roundUp(w.cout, 32) / 32
+		w.data, w.ends = w.bytes(2*groups*w.panel), w.bytes(groups*256)
 	case qconvWideDepth:
 		w.times = 1
 		w.panel = taps * 256
@@ -195,10 +205,16 @@ func (w *QConvWeights) Bytes() int {
 
 // Chunks is how many pieces the packing has.
 func (w *QConvWeights) Chunks() int {
-	if w.form == qconvDepthwise || w.form == qconvWideDepth {
-		return roundUp(w.cout, 64) / 64
+	return roundUp(w.cout, w.chunk()) / w.chunk()
+}
+
+// chunk is how many outputs a piece has.
+func (w *QConvWeights) chunk() int {
+	switch w.form {
+	case qconvDepthwise, qconvWideDepth, qconvPairDepth:
+		return 64
 	}
-	return roundUp(w.cout, 32) / 32
+	return 32
 }
 
 // outputRooms are for the weights of one output.
@@ -206,12 +222,8 @@ var outputRooms = sync.Pool{New: func() any { return new([]int16) }}
 
 // Chunk packs one piece.
 func (w *QConvWeights) Chunk(i int) {
-	each := 32
-	if w.form == qconvDepthwise || w.form == qconvWideDepth {
-		each = 64
-	}
-	per, first := w.per(), i*each
-	n := min(each, w.cout-first)
+	per, first := w.per(), i*w.chunk()
+	n := min(w.chunk(), w.cout-first)
 	kept := outputRooms.Get().(*[]int16)
 	defer outputRooms.Put(kept)
 	*kept = slices.Grow((*kept)[:0], per)
@@ -226,7 +238,7 @@ func (w *QConvWeights) Chunk(i int) {
 		switch w.form {
 		case qconvPlain:
 			copy(w.plain[co*per:], source)
-		case qconvDepthwise:
+		case qconvDepthwise, qconvPairDepth:
 			w.packDepthwise(co, source)
 		case qconvWide:
 			w.packWide(co, source)
@@ -240,10 +252,15 @@ func (w *QConvWeights) Chunk(i int) {
 	}
 }
 
-// packDense packs one output: quads of channels, 16 outputs side by side.
-func (w *QConvWeights) packDense(co int, source []int16) {
+// packEnds packs the bias and scale of one output.
+func (w *QConvWeights) packEnds(co int) {
 	put32(w.ends[co/32*256+4*(co%32):], uint32(w.bias[co]))
 	put32(w.ends[co/32*256+128+4*(co%32):], math.Float32bits(w.scales[co]))
+}
+
+// packDense packs one output: quads of channels, 16 outputs side by side.
+func (w *QConvWeights) packDense(co int, source []int16) {
+	w.packEnds(co)
 	panel := w.data[co/32*w.panel+co%32/16*1024+co%16*4:]
 	taps, again := w.kernelH*w.kernelW, 2048*w.steps()/w.times
 	for c := range len(source) / taps {
@@ -261,6 +278,7 @@ func (w *QConvWeights) packDense(co int, source []int16) {
 
 // packWide packs one output: pairs of channels, 16 outputs side by side.
 func (w *QConvWeights) packWide(co int, source []int16) {
+	w.packEnds(co)
 	panel := w.data[co/16*w.panel+co%16*4:]
 	taps := w.kernelH * w.kernelW
 	for c := range len(source) / taps {
@@ -275,32 +293,42 @@ func (w *QConvWeights) packWide(co int, source []int16) {
 	}
 }
 
-// packDepthwise packs one channel: quads of taps, 64 channels side by side in
-// the order the kernel has them.
+// packDepthwise packs one channel: quads or pairs of taps, 64 channels side by side
+// in the order the kernel has them.
 func (w *QConvWeights) packDepthwise(co int, source []int16) {
 	place := depthwisePlace(co % 64)
 	put32(w.ends[co/64*512+4*place:], uint32(w.bias[co]))
 	put32(w.ends[co/64*512+256+4*place:], math.Float32bits(w.scales[co]))
+	data := w.data[co/64*w.panel+4*place:]
 	for i, v := range source {
+		if w.form == qconvPairDepth {
+			at := i/2*256 + i%2*2
+			data[at], data[at+1] = byte(v), byte(v>>8)
+			continue
+		}
 		for k := range w.times {
 			t := w.depthTap(i, k)
-			w.data[co/64*w.panel+t/4*256+4*place+t%4] = part(v, k)
+			data[t/4*256+t%4] = part(v, k)
 		}
 	}
 }
 
-// depthQuads is how many quads of taps a depthwise convolution has: a column of the
-// kernel each where it is three by three, else any four.
-func (w *QConvWeights) depthQuads() int {
-	if w.kernelH == 3 && w.kernelW == 3 {
-		return 3 * w.times
+// depthTaps is how many taps a depthwise convolution has with those of no weight,
+// which fill the last pair or quad: a quad is a column of the kernel where it is three
+// by three, else any four.
+func (w *QConvWeights) depthTaps() int {
+	switch {
+	case w.form == qconvPairDepth:
+		return roundUp(w.kernelH*w.kernelW, 2)
+	case w.kernelH == 3 && w.kernelW == 3:
+		return 12 * w.times
 	}
-	return roundUp(w.kernelH*w.kernelW*w.times, 4) / 4
+	return roundUp(w.kernelH*w.kernelW*w.times, 4)
 }
 
-// depthTap is the place among the quads of the k-th part of tap t.
+// depthTap is the place of the k-th part of tap t.
 func (w *QConvWeights) depthTap(t, k int) int {
-	if w.kernelH == 3 && w.kernelW == 3 {
+	if w.form == qconvDepthwise && w.kernelH == 3 && w.kernelW == 3 {
 		return 4*(3*k+t%3) + t/3
 	}
 	return t + k*w.kernelH*w.kernelW

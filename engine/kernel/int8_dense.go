@@ -11,7 +11,7 @@ import (
 // tileUnitQConvs are the integer convolutions of the rung "amx".
 var tileUnitQConvs = qconvKernels{fast: true, plan: func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
 	if w.form == qconvDepthwise {
-		return Work{Steps: []Step{newDepthwiseQConv(c, w)}}, nil
+		return Work{Steps: []Step{newDepthwiseQConv(c, w, amd64.DepthwiseVNNI)}}, nil
 	}
 	return Work{Steps: []Step{newDenseQConv(c, w)}}, nil
 }}
@@ -73,5 +73,5 @@ func (s *denseQConv) Run(chunk int, m *Memory) {
 		amd64.TilesU8(&a)
 		g += n
 	}
-	clearByteHalo(&s.conv.Out, m.Out, pair/s.grid.pairsEach, s.grid.pairRuns(), group, groups)
+	clearByteHalo(&s.conv.Out, m.Out, pair/s.grid.pairsEach, s.grid.pairRuns(), group, groups, 32)
 }

@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"sync"
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel/amd64"
@@ -13,23 +14,34 @@ import (
 type depthwiseQConv struct {
 	conv    QConv
 	weights *QConvWeights
+	kernel  func(a *amd64.DepthwiseArgs)
 	offsets []int
-	stride  int // of the kernels for three by three taps; 0: the one for any
+	groups  int // of taps
 	each    int // rows in a chunk
 	chunks  int // of a plane
 }
 
-func newDepthwiseQConv(c *QConv, w *QConvWeights) *depthwiseQConv {
-	s := &depthwiseQConv{conv: *c, weights: w, offsets: make([]int, 4*w.depthQuads())}
+// newDepthwiseQConv plans for a kernel that takes any taps.
+func newDepthwiseQConv(c *QConv, w *QConvWeights, kernel func(a *amd64.DepthwiseArgs)) *depthwiseQConv {
+	s := &depthwiseQConv{conv: *c, weights: w, kernel: kernel, offsets: make([]int, w.depthTaps())}
 	for t, offset := range depthOffsets(c) {
 		for k := range w.times {
 			s.offsets[w.depthTap(t, k)] = offset // the others' weights are 0
 		}
 	}
 	row := float64(c.Out.W*len(s.offsets)) * 0.9
-	if w.times == 1 && c.KernelH == 3 && c.KernelW == 3 && c.DilationW == 1 && c.StrideW <= 2 {
-		s.stride = c.StrideW
+	switch {
+	case w.form == qconvPairDepth:
+		s.groups = len(s.offsets) / 2
+		row *= 3
+	case w.times == 1 && c.KernelH == 3 && c.KernelW == 3 && c.DilationW == 1 && c.StrideW <= 2:
+		s.kernel = amd64.Depthwise3Stride1VNNI
+		if c.StrideW == 2 {
+			s.kernel = amd64.Depthwise3Stride2VNNI
+		}
 		row = float64(c.Out.W) * 8
+	default:
+		s.groups = len(s.offsets) / 4
 	}
 	s.each = min(c.Out.H, max(1, int(chunkTime/row)))
 	s.chunks = (c.Out.H + s.each - 1) / s.each
@@ -45,25 +57,25 @@ func (s *depthwiseQConv) Run(chunk int, m *Memory) {
 	n, b := chunk/s.chunks/c.Out.Blocks(), chunk/s.chunks%c.Out.Blocks()
 	in := unsafe.Add(m.In, n*c.In.Image+b*c.In.Block)
 	out := unsafe.Add(m.Out, n*c.Out.Image+b*c.Out.Block)
-	a := amd64.DepthwiseArgs{
+	a := depthFrames.Get().(*amd64.DepthwiseArgs)
+	*a = amd64.DepthwiseArgs{
 		Weights: unsafe.Pointer(&w.data[b*w.panel]), Bias: unsafe.Pointer(&w.ends[512*b]),
-		Offsets: &s.offsets[0], Quads: len(s.offsets) / 4, PixelStride: 64 * c.StrideW, Pixels: c.Out.W,
+		Offsets: &s.offsets[0], Groups: s.groups, PixelStride: 64 * c.StrideW, Pixels: c.Out.W,
 		Zero: int16(c.OutZero),
 	}
 	for y := first; y < last; y++ {
 		a.In = unsafe.Add(in, c.In.Pixel(y*c.StrideH-c.PadTop, -c.PadLeft))
 		a.Out = unsafe.Add(out, c.Out.Pixel(y, 0))
-		switch s.stride { // not through a variable: a would go to the heap
-		case 1:
-			amd64.Depthwise3Stride1VNNI(&a)
-		case 2:
-			amd64.Depthwise3Stride2VNNI(&a)
-		default:
-			amd64.DepthwiseVNNI(&a)
-		}
+		s.kernel(a)
 	}
+	*a = amd64.DepthwiseArgs{}
+	depthFrames.Put(a)
 	c.Out.clearAround(out, first, last)
 }
+
+// depthFrames are the records of calls through a variable, which would otherwise go to
+// the heap.
+var depthFrames = sync.Pool{New: func() any { return new(amd64.DepthwiseArgs) }}
 
 // Spans is part of Local.
 func (s *depthwiseQConv) Spans(chunk int) (reads, writes RowSpan) {

@@ -3,10 +3,128 @@
 package kernel
 
 import (
+	"math"
 	"unsafe"
 
+	"github.com/visionzoo/vision/engine/kernel/args"
 	"github.com/visionzoo/vision/engine/kernel/arm64"
 )
+
+// wideQConvs are the integer convolutions of processors without byte products:
+// codes widened to 16 bits, multiplied two at a time. Exact, as all are.
+var wideQConvs = qconvKernels{fast: true, wide: true, plan: func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
+	s := newWideQConv(c, w)
+	if w.form == qconvWideDepth {
+		return Work{Steps: []Step{s}}, nil
+	}
+	return Work{Steps: []Step{&widenBytes{c.In.Size()}, s}, Scratch: 2 * c.In.Size()}, nil
+}}
+
+// wideTile is one call of a kernel of integer convolutions.
+type wideTile args.WideTile
+
+// wideQConv is a planned convolution: a chunk is some rows of some outputs.
+type wideQConv struct {
+	conv    QConv
+	weights *QConvWeights
+	offsets []int
+	outs    int // outputs side by side: 16, or 64 of a depthwise one
+	groupIn int // bytes from the input of a convolution group to the next
+	each    int // rows in a chunk
+	chunks  int // of a plane
+}
+
+func newWideQConv(c *QConv, w *QConvWeights) *wideQConv {
+	s := &wideQConv{conv: *c, weights: w, outs: 16}
+	s.offsets = qconvOffsets(c, w)
+	time := float64(len(s.offsets)) * 32 * 0.7
+	if w.form == qconvWideDepth {
+		s.outs, s.offsets = 64, depthOffsets(c)
+		time = float64(len(s.offsets)) * 8
+	} else {
+		for i := range s.offsets {
+			s.offsets[i] *= 2
+		}
+		if c.Group > 1 {
+			s.groupIn = 2 * (c.In.C / c.Group / 64 * c.In.Block)
+		}
+	}
+	s.each = min(c.Out.H, max(1, int(chunkTime/(time*float64(c.Out.W)))))
+	s.chunks = (c.Out.H + s.each - 1) / s.each
+	return s
+}
+
+func (s *wideQConv) Chunks() int {
+	return s.conv.Out.N * ((s.conv.Out.C + s.outs - 1) / s.outs) * s.chunks
+}
+
+func (s *wideQConv) Run(chunk int, m *Memory) {
+	c := &s.conv
+	rows := chunk % s.chunks
+	groups := (c.Out.C + s.outs - 1) / s.outs
+	n, group := chunk/s.chunks/groups, chunk/s.chunks%groups
+	var sums [6 * 16]int32
+	a := wideTile{Weights: unsafe.Pointer(&s.weights.data[group*s.weights.panel]), Sums: unsafe.Pointer(&sums), Offsets: &s.offsets[0], Steps: len(s.offsets)}
+	first, last := rows*s.each, min((rows+1)*s.each, c.Out.H)
+	plane := unsafe.Add(m.Out, c.Out.At(n, s.outs*group))
+	for y := first; y < last; y++ {
+		if s.outs == 64 {
+			s.depthRow(&a, &sums, m, n, group, y, plane)
+		} else {
+			s.row(&a, &sums, m, n, group, y, plane)
+		}
+	}
+	if s.outs*group%64 == 0 {
+		c.Out.clearAround(plane, first, last)
+	}
+}
+
+// row computes a row of 16 outputs, six pixels at a time. The last six begin
+// early enough to end with the row; where there are no six, each is for itself.
+func (s *wideQConv) row(a *wideTile, sums *[96]int32, m *Memory, n, group, y int, plane unsafe.Pointer) {
+	c := &s.conv
+	a.RowStride = 2 * c.StrideW * c.In.Format.PixelBytes()
+	in := unsafe.Add(m.Scratch, 2*n*c.In.Image+group*16/(c.Out.C/c.Group)*s.groupIn)
+	for x := 0; x < c.Out.W; {
+		count, start := 1, x
+		if c.Out.W >= 6 {
+			count, start = 6, min(x, c.Out.W-6)
+		}
+		a.In = unsafe.Add(in, 2*(c.In.Pixel(y*c.StrideH-c.PadTop, start*c.StrideW-c.PadLeft)))
+		if count == 6 {
+			wideTile6(a)
+		} else {
+			wideTile1(a)
+		}
+		for r := range count {
+			s.finish(sums[16*r:][:16], 16*group, unsafe.Add(plane, c.Out.Pixel(y, start+r)+16*group%64))
+		}
+		x = start + count
+	}
+}
+
+func (s *wideQConv) depthRow(a *wideTile, sums *[96]int32, m *Memory, n, block, y int, plane unsafe.Pointer) {
+	c := &s.conv
+	in := unsafe.Add(m.In, c.In.At(n, 64*block))
+	for x := range c.Out.W {
+		a.In = unsafe.Add(in, c.In.Pixel(y*c.StrideH-c.PadTop, x*c.StrideW-c.PadLeft))
+		wideDepth(a)
+		s.finish(sums[:64], 64*block, unsafe.Add(plane, c.Out.Pixel(y, x)))
+	}
+}
+
+// finish makes codes of the sums of outputs from first on.
+func (s *wideQConv) finish(sums []int32, first int, dst unsafe.Pointer) {
+	c, w := &s.conv, s.weights
+	n := min(len(sums), c.Out.C-first)
+	bias, scales := w.bias[first:][:n], w.scales[first:][:n]
+	zero := float64(c.OutZero)
+	codes := bytesAt(dst, n)
+	for i := range codes {
+		v := math.RoundToEven(float64(float32(sums[i]+bias[i])*scales[i])) + zero
+		codes[i] = uint8(min(max(v, 0), 255))
+	}
+}
 
 func wideBytes(dst, src unsafe.Pointer, n int) { arm64.WidenBytes(dst, src, n) }
 

@@ -16,14 +16,15 @@ func native() []Rung {
 		has  bool
 		rung Rung
 	}{
-		{cpu.avx2, Rung{Name: "avx2", Block: F32x8, GemmUnit: avx2Gemm, QConvs: wideQConvs,
+		{cpu.avx2, Rung{Name: "avx2", Block: F32x8, GemmUnit: avx2Gemm, QConvs: avx2QConvs,
 			ConvTile8: convTileAVX2, Winograd8: winogradAVX2, SmallWinograd8: smallWinogradAVX2, Activate: activateAVX2.apply, WindowRow8: windowRowAVX2, DepthRow8: depthRowAVX2,
 			Vec: vec.AVX2, Boxes: box.AVX2,
 			ClipRow: amd64.ClipRowAVX2, AddRow: amd64.AddRowAVX2, SubRow: amd64.SubRowAVX2, MulRow: amd64.MulRowAVX2,
+			Bytes:      bytesAVX2,
 			Broadcast8: broadcastsAVX2, SumRow8: amd64.SumPixelsAVX2, ScaleRows8: amd64.ScaleRowsAVX2,
 			Interleave8: interleaveAVX2, Deinterleave8: deinterleaveAVX2,
 		}},
-		{cpu.avx512, Rung{Name: "avx512", Block: F32x16, GemmUnit: avx512Gemm,
+		{cpu.avx512, Rung{Name: "avx512", Block: F32x16, GemmUnit: avx512Gemm, QConvs: avx512QConvs,
 			ConvTile16: convTileAVX512, Winograd16: winogradAVX512, SmallWinograd16: smallWinogradAVX512, Activate: activateAVX512.apply, WindowRow16: windowRowAVX512, DepthRow16: depthRowAVX512, DepthSplit: depthSplitAVX512,
 			Split: amd64.SplitAVX512, Unsplit: amd64.UnsplitAVX512,
 			Narrow: amd64.NarrowAVX512, Widen: amd64.WidenAVX512,

@@ -4,6 +4,3 @@ import "github.com/visionzoo/vision/engine/kernel/args"
 
 // ByteRow is one call of a kernel on rows of bytes.
 type ByteRow args.ByteRow
-
-// WideTile is one call of a kernel of integer convolutions.
-type WideTile args.WideTile

@@ -11,17 +11,39 @@ import "unsafe"
 //go:noescape
 func WidenBytesAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int)
 
-// WideTile6AVX2 computes the sums of 6 pixels by 16 outputs.
+// ByteAddAVX2 adds what Count codes stand for, a multiple of 16.
 //
 //go:noescape
-func WideTile6AVX2(a *WideTile)
+func ByteAddAVX2(a *ByteRow)
 
-// WideTile1AVX2 computes the sums of 1 pixels by 16 outputs.
+// ByteMulAVX2 multiplies what Count codes stand for, a multiple of 16.
 //
 //go:noescape
-func WideTile1AVX2(a *WideTile)
+func ByteMulAVX2(a *ByteRow)
 
-// WideDepthAVX2 computes the sums of 64 channels of one pixel of bytes; Steps counts taps.
+// QuantizeAVX2 makes Count codes of float32 at A, a multiple of 16.
 //
 //go:noescape
-func WideDepthAVX2(a *WideTile)
+func QuantizeAVX2(a *ByteRow)
+
+// QuantizePixelsAVX2 makes Count pixels of three codes, a multiple of 16, of float32 planes
+// at A, A+Plane and A+2·Plane; the fourth byte is 0.
+//
+//go:noescape
+func QuantizePixelsAVX2(a *ByteRow)
+
+// DequantizeAVX2 makes Count float32 of codes at A, a multiple of 16.
+//
+//go:noescape
+func DequantizeAVX2(a *ByteRow)
+
+// ByteMaxAVX2 computes Count pixels of 64 codes, each the maximum of the Taps pixels
+// Offsets bytes from A+First; that moves by PixelStride.
+//
+//go:noescape
+func ByteMaxAVX2(a *ByteRow)
+
+// ByteSumAVX2 adds Count pixels of 64 codes at A, PixelStride apart, to the 64 int32 at Dst.
+//
+//go:noescape
+func ByteSumAVX2(a *ByteRow)

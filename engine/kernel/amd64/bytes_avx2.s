@@ -28,261 +28,304 @@ done:
 	VZEROUPPER
 	RET
 
-// func WideTile6AVX2(a *WideTile)
-// Requires: AVX, AVX2
-TEXT ·WideTile6AVX2(SB), NOSPLIT, $0-8
+// func ByteAddAVX2(a *ByteRow)
+// Requires: AVX, AVX2, FMA3
+TEXT ·ByteAddAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, CX offsets, DX steps left, BX weights, R9 quads of pairs left, SI DI rows 0 and 3,
-	// R10 R11 the stride times 1 and 3. Y12 Y13 weights, Y14 pixels, Y15 products.
-	MOVQ  WideTile_Offsets+0(AX), CX
-	MOVQ  WideTile_Steps+0(AX), DX
-	MOVQ  WideTile_Weights+0(AX), BX
-	MOVQ  WideTile_RowStride+0(AX), R10
-	LEAQ  (R10)(R10*2), R11
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	VPXOR Y4, Y4, Y4
-	VPXOR Y5, Y5, Y5
-	VPXOR Y6, Y6, Y6
-	VPXOR Y7, Y7, Y7
-	VPXOR Y8, Y8, Y8
-	VPXOR Y9, Y9, Y9
-	VPXOR Y10, Y10, Y10
-	VPXOR Y11, Y11, Y11
+	// AX arguments, DI output, SI BX inputs, DX numbers left. From the last register down OffA,
+	// the ratios, Fixed, see ends, OffB.
+	MOVQ         ByteRow_Dst+0(AX), DI
+	MOVQ         ByteRow_A+0(AX), SI
+	MOVQ         ByteRow_B+0(AX), BX
+	MOVQ         ByteRow_Count+0(AX), DX
+	VPBROADCASTD ByteRow_OffA+0(AX), Y15
+	VBROADCASTSS ByteRow_RatioA+0(AX), Y14
+	VBROADCASTSS ByteRow_RatioB+0(AX), Y13
+	VBROADCASTSS ByteRow_Fixed+0(AX), Y12
+	VPBROADCASTD ByteRow_OffB+0(AX), Y8
+	VBROADCASTSS ByteRow_Low+0(AX), Y11
+	VBROADCASTSS ByteRow_High+0(AX), Y10
+	VPBROADCASTD ByteRow_OffOut+0(AX), Y9
 
-step:
-	MOVQ WideTile_In+0(AX), SI
-	ADDQ (CX), SI
-	ADDQ $+8, CX
-	LEAQ (SI)(R11*1), DI
-	MOVQ $+8, R9
-
-pairs:
-	VMOVDQU      (BX), Y12
-	VMOVDQU      32(BX), Y13
-	VPBROADCASTD (SI), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y0, Y0
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y1, Y1
-	VPBROADCASTD (SI)(R10*1), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y2, Y2
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y3, Y3
-	VPBROADCASTD (SI)(R10*2), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y4, Y4
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y5, Y5
-	VPBROADCASTD (DI), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y6, Y6
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y7, Y7
-	VPBROADCASTD (DI)(R10*1), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y8, Y8
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y9, Y9
-	VPBROADCASTD (DI)(R10*2), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y10, Y10
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y11, Y11
-	VMOVDQU      64(BX), Y12
-	VMOVDQU      96(BX), Y13
-	VPBROADCASTD 4(SI), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y0, Y0
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y1, Y1
-	VPBROADCASTD 4(SI)(R10*1), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y2, Y2
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y3, Y3
-	VPBROADCASTD 4(SI)(R10*2), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y4, Y4
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y5, Y5
-	VPBROADCASTD 4(DI), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y6, Y6
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y7, Y7
-	VPBROADCASTD 4(DI)(R10*1), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y8, Y8
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y9, Y9
-	VPBROADCASTD 4(DI)(R10*2), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y10, Y10
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y11, Y11
-	VMOVDQU      128(BX), Y12
-	VMOVDQU      160(BX), Y13
-	VPBROADCASTD 8(SI), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y0, Y0
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y1, Y1
-	VPBROADCASTD 8(SI)(R10*1), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y2, Y2
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y3, Y3
-	VPBROADCASTD 8(SI)(R10*2), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y4, Y4
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y5, Y5
-	VPBROADCASTD 8(DI), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y6, Y6
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y7, Y7
-	VPBROADCASTD 8(DI)(R10*1), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y8, Y8
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y9, Y9
-	VPBROADCASTD 8(DI)(R10*2), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y10, Y10
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y11, Y11
-	VMOVDQU      192(BX), Y12
-	VMOVDQU      224(BX), Y13
-	VPBROADCASTD 12(SI), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y0, Y0
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y1, Y1
-	VPBROADCASTD 12(SI)(R10*1), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y2, Y2
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y3, Y3
-	VPBROADCASTD 12(SI)(R10*2), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y4, Y4
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y5, Y5
-	VPBROADCASTD 12(DI), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y6, Y6
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y7, Y7
-	VPBROADCASTD 12(DI)(R10*1), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y8, Y8
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y9, Y9
-	VPBROADCASTD 12(DI)(R10*2), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y10, Y10
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y11, Y11
-	ADDQ         $+256, BX
-	ADDQ         $+16, SI
+vectors2:
+	CMPQ         DX, $+16
+	JLT          vectors2Done
+	VPMOVZXBD    (SI), Y0
+	VPMOVZXBD    (BX), Y2
+	VPMOVZXBD    8(SI), Y1
+	VPMOVZXBD    8(BX), Y3
+	VPSUBD       Y15, Y0, Y0
+	VPSUBD       Y8, Y2, Y2
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  Y12, Y13, Y2
+	VFMADD213PS  Y2, Y14, Y0
+	VPSUBD       Y15, Y1, Y1
+	VPSUBD       Y8, Y3, Y3
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y3, Y3
+	VFMADD213PS  Y12, Y13, Y3
+	VFMADD213PS  Y3, Y14, Y1
+	VMAXPS       Y11, Y0, Y0
+	VMINPS       Y10, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       Y9, Y0, Y0
+	VMAXPS       Y11, Y1, Y1
+	VMINPS       Y10, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPADDD       Y9, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSWB    X1, X0, X0
+	VMOVDQU      X0, (DI)
 	ADDQ         $+16, DI
-	DECQ         R9
-	JNZ          pairs
-	DECQ         DX
-	JNZ          step
-	MOVQ         WideTile_Sums+0(AX), SI
-	VMOVDQU      Y0, (SI)
-	VMOVDQU      Y1, 32(SI)
-	VMOVDQU      Y2, 64(SI)
-	VMOVDQU      Y3, 96(SI)
-	VMOVDQU      Y4, 128(SI)
-	VMOVDQU      Y5, 160(SI)
-	VMOVDQU      Y6, 192(SI)
-	VMOVDQU      Y7, 224(SI)
-	VMOVDQU      Y8, 256(SI)
-	VMOVDQU      Y9, 288(SI)
-	VMOVDQU      Y10, 320(SI)
-	VMOVDQU      Y11, 352(SI)
-	VZEROUPPER
-	RET
-
-// func WideTile1AVX2(a *WideTile)
-// Requires: AVX, AVX2
-TEXT ·WideTile1AVX2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-
-	// AX arguments, CX offsets, DX steps left, BX weights, R9 quads of pairs left, SI DI rows 0 and 3,
-	// R10 R11 the stride times 1 and 3. Y12 Y13 weights, Y14 pixels, Y15 products.
-	MOVQ  WideTile_Offsets+0(AX), CX
-	MOVQ  WideTile_Steps+0(AX), DX
-	MOVQ  WideTile_Weights+0(AX), BX
-	MOVQ  WideTile_RowStride+0(AX), R10
-	LEAQ  (R10)(R10*2), R11
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-
-step:
-	MOVQ WideTile_In+0(AX), SI
-	ADDQ (CX), SI
-	ADDQ $+8, CX
-	MOVQ $+8, R9
-
-pairs:
-	VMOVDQU      (BX), Y12
-	VMOVDQU      32(BX), Y13
-	VPBROADCASTD (SI), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y0, Y0
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y1, Y1
-	VMOVDQU      64(BX), Y12
-	VMOVDQU      96(BX), Y13
-	VPBROADCASTD 4(SI), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y0, Y0
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y1, Y1
-	VMOVDQU      128(BX), Y12
-	VMOVDQU      160(BX), Y13
-	VPBROADCASTD 8(SI), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y0, Y0
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y1, Y1
-	VMOVDQU      192(BX), Y12
-	VMOVDQU      224(BX), Y13
-	VPBROADCASTD 12(SI), Y14
-	VPMADDWD     Y12, Y14, Y15
-	VPADDD       Y15, Y0, Y0
-	VPMADDWD     Y13, Y14, Y15
-	VPADDD       Y15, Y1, Y1
-	ADDQ         $+256, BX
 	ADDQ         $+16, SI
-	DECQ         R9
-	JNZ          pairs
-	DECQ         DX
-	JNZ          step
-	MOVQ         WideTile_Sums+0(AX), SI
-	VMOVDQU      Y0, (SI)
-	VMOVDQU      Y1, 32(SI)
+	ADDQ         $+16, BX
+	SUBQ         $+16, DX
+	JMP          vectors2
+
+vectors2Done:
 	VZEROUPPER
 	RET
 
-// func WideDepthAVX2(a *WideTile)
+// func ByteMulAVX2(a *ByteRow)
 // Requires: AVX, AVX2
-TEXT ·WideDepthAVX2(SB), NOSPLIT, $0-8
+TEXT ·ByteMulAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, CX offsets, DX taps left, BX weights, SI pixel. Y0 to Y7 sums.
-	MOVQ  WideTile_Offsets+0(AX), CX
-	MOVQ  WideTile_Steps+0(AX), DX
-	MOVQ  WideTile_Weights+0(AX), BX
+	// AX arguments, DI output, SI BX inputs, DX numbers left. From the last register down OffA,
+	// the ratios, Fixed, see ends, OffB.
+	MOVQ         ByteRow_Dst+0(AX), DI
+	MOVQ         ByteRow_A+0(AX), SI
+	MOVQ         ByteRow_B+0(AX), BX
+	MOVQ         ByteRow_Count+0(AX), DX
+	VPBROADCASTD ByteRow_OffA+0(AX), Y15
+	VBROADCASTSS ByteRow_RatioA+0(AX), Y14
+	VBROADCASTSS ByteRow_RatioB+0(AX), Y13
+	VBROADCASTSS ByteRow_Fixed+0(AX), Y12
+	VPBROADCASTD ByteRow_OffB+0(AX), Y8
+	VBROADCASTSS ByteRow_Low+0(AX), Y11
+	VBROADCASTSS ByteRow_High+0(AX), Y10
+	VPBROADCASTD ByteRow_OffOut+0(AX), Y9
+
+vectors2:
+	CMPQ         DX, $+16
+	JLT          vectors2Done
+	VPMOVZXBD    (SI), Y0
+	VPMOVZXBD    (BX), Y2
+	VPMOVZXBD    8(SI), Y1
+	VPMOVZXBD    8(BX), Y3
+	VPSUBD       Y15, Y0, Y0
+	VPSUBD       Y8, Y2, Y2
+	VPMULLD      Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VPSUBD       Y15, Y1, Y1
+	VPSUBD       Y8, Y3, Y3
+	VPMULLD      Y3, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y14, Y1, Y1
+	VADDPS       Y12, Y1, Y1
+	VMAXPS       Y11, Y0, Y0
+	VMINPS       Y10, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       Y9, Y0, Y0
+	VMAXPS       Y11, Y1, Y1
+	VMINPS       Y10, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPADDD       Y9, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSWB    X1, X0, X0
+	VMOVDQU      X0, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, BX
+	SUBQ         $+16, DX
+	JMP          vectors2
+
+vectors2Done:
+	VZEROUPPER
+	RET
+
+// func QuantizeAVX2(a *ByteRow)
+// Requires: AVX, AVX2
+TEXT ·QuantizeAVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, DI output, SI input, DX numbers left. The last but one register RatioA, see ends.
+	MOVQ         ByteRow_Dst+0(AX), DI
+	MOVQ         ByteRow_A+0(AX), SI
+	MOVQ         ByteRow_Count+0(AX), DX
+	VBROADCASTSS ByteRow_RatioA+0(AX), Y14
+	VBROADCASTSS ByteRow_Low+0(AX), Y11
+	VBROADCASTSS ByteRow_High+0(AX), Y10
+	VPBROADCASTD ByteRow_OffOut+0(AX), Y9
+
+vectors2:
+	CMPQ         DX, $+16
+	JLT          vectors2Done
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VDIVPS       Y14, Y0, Y0
+	VMAXPS       Y11, Y0, Y0
+	VMINPS       Y10, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       Y9, Y0, Y0
+	VDIVPS       Y14, Y1, Y1
+	VMAXPS       Y11, Y1, Y1
+	VMINPS       Y10, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPADDD       Y9, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSWB    X1, X0, X0
+	VMOVDQU      X0, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+16, DX
+	JMP          vectors2
+
+vectors2Done:
+	VZEROUPPER
+	RET
+
+// func QuantizePixelsAVX2(a *ByteRow)
+// Requires: AVX, AVX2
+TEXT ·QuantizePixelsAVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, DI output, SI BX CX planes, DX pixels left. The last but one register RatioA, see ends.
+	MOVQ         ByteRow_Dst+0(AX), DI
+	MOVQ         ByteRow_A+0(AX), SI
+	MOVQ         ByteRow_Plane+0(AX), BX
+	ADDQ         SI, BX
+	MOVQ         ByteRow_Plane+0(AX), CX
+	ADDQ         BX, CX
+	MOVQ         ByteRow_Count+0(AX), DX
+	VBROADCASTSS ByteRow_RatioA+0(AX), Y14
+	VBROADCASTSS ByteRow_Low+0(AX), Y11
+	VBROADCASTSS ByteRow_High+0(AX), Y10
+	VPBROADCASTD ByteRow_OffOut+0(AX), Y9
+
+vectors2:
+	CMPQ      DX, $+16
+	JLT       vectors2Done
+	VMOVUPS   (SI), Y0
+	VDIVPS    Y14, Y0, Y0
+	VMAXPS    Y11, Y0, Y0
+	VMINPS    Y10, Y0, Y0
+	VCVTPS2DQ Y0, Y0
+	VPADDD    Y9, Y0, Y0
+	VMOVUPS   (BX), Y1
+	VDIVPS    Y14, Y1, Y1
+	VMAXPS    Y11, Y1, Y1
+	VMINPS    Y10, Y1, Y1
+	VCVTPS2DQ Y1, Y1
+	VPADDD    Y9, Y1, Y1
+	VPSLLD    $0x08, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVUPS   (CX), Y2
+	VDIVPS    Y14, Y2, Y2
+	VMAXPS    Y11, Y2, Y2
+	VMINPS    Y10, Y2, Y2
+	VCVTPS2DQ Y2, Y2
+	VPADDD    Y9, Y2, Y2
+	VPSLLD    $0x10, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VMOVDQU   Y0, (DI)
+	VMOVUPS   32(SI), Y3
+	VDIVPS    Y14, Y3, Y3
+	VMAXPS    Y11, Y3, Y3
+	VMINPS    Y10, Y3, Y3
+	VCVTPS2DQ Y3, Y3
+	VPADDD    Y9, Y3, Y3
+	VMOVUPS   32(BX), Y4
+	VDIVPS    Y14, Y4, Y4
+	VMAXPS    Y11, Y4, Y4
+	VMINPS    Y10, Y4, Y4
+	VCVTPS2DQ Y4, Y4
+	VPADDD    Y9, Y4, Y4
+	VPSLLD    $0x08, Y4, Y4
+	VPOR      Y4, Y3, Y3
+	VMOVUPS   32(CX), Y5
+	VDIVPS    Y14, Y5, Y5
+	VMAXPS    Y11, Y5, Y5
+	VMINPS    Y10, Y5, Y5
+	VCVTPS2DQ Y5, Y5
+	VPADDD    Y9, Y5, Y5
+	VPSLLD    $0x10, Y5, Y5
+	VPOR      Y5, Y3, Y3
+	VMOVDQU   Y3, 32(DI)
+	ADDQ      $+64, SI
+	ADDQ      $+64, BX
+	ADDQ      $+64, CX
+	ADDQ      $+64, DI
+	SUBQ      $+16, DX
+	JMP       vectors2
+
+vectors2Done:
+	VZEROUPPER
+	RET
+
+// func DequantizeAVX2(a *ByteRow)
+// Requires: AVX, AVX2
+TEXT ·DequantizeAVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, DI output, SI input, DX numbers left. The last registers OffA and RatioA.
+	MOVQ         ByteRow_Dst+0(AX), DI
+	MOVQ         ByteRow_A+0(AX), SI
+	MOVQ         ByteRow_Count+0(AX), DX
+	VPBROADCASTD ByteRow_OffA+0(AX), Y15
+	VBROADCASTSS ByteRow_RatioA+0(AX), Y14
+
+vectors2:
+	CMPQ      DX, $+16
+	JLT       vectors2Done
+	VPMOVZXBD (SI), Y0
+	VPSUBD    Y15, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VPMOVZXBD 8(SI), Y1
+	VPSUBD    Y15, Y1, Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVUPS   Y1, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+16, SI
+	SUBQ      $+16, DX
+	JMP       vectors2
+
+vectors2Done:
+	VZEROUPPER
+	RET
+
+// func ByteMaxAVX2(a *ByteRow)
+// Requires: AVX, AVX2
+TEXT ·ByteMaxAVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, DI output, SI input of the first pixel, R9 pixels left, CX offset, DX taps left,
+	// R12 address, R10 R11 the stride times 1 and 3.
+	MOVQ ByteRow_Dst+0(AX), DI
+	MOVQ ByteRow_A+0(AX), SI
+	ADDQ ByteRow_First+0(AX), SI
+	MOVQ ByteRow_Count+0(AX), R9
+	MOVQ ByteRow_PixelStride+0(AX), R10
+	LEAQ (R10)(R10*2), R11
+
+pixels4:
+	CMPQ  R9, $+4
+	JLT   pixels4Done
+	MOVQ  ByteRow_Offsets+0(AX), CX
+	MOVQ  ByteRow_Taps+0(AX), DX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -292,45 +335,111 @@ TEXT ·WideDepthAVX2(SB), NOSPLIT, $0-8
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
 
-tap:
-	MOVQ      WideTile_In+0(AX), SI
-	ADDQ      (CX), SI
+pixels4Tap:
+	MOVQ    (CX), R12
+	ADDQ    SI, R12
+	VPMAXUB (R12), Y0, Y0
+	VPMAXUB 32(R12), Y1, Y1
+	VPMAXUB (R12)(R10*1), Y2, Y2
+	VPMAXUB 32(R12)(R10*1), Y3, Y3
+	VPMAXUB (R12)(R10*2), Y4, Y4
+	VPMAXUB 32(R12)(R10*2), Y5, Y5
+	VPMAXUB (R12)(R11*1), Y6, Y6
+	VPMAXUB 32(R12)(R11*1), Y7, Y7
+	ADDQ    $+8, CX
+	DECQ    DX
+	JNZ     pixels4Tap
+	VMOVDQU Y0, (DI)
+	VMOVDQU Y1, 32(DI)
+	VMOVDQU Y2, 64(DI)
+	VMOVDQU Y3, 96(DI)
+	VMOVDQU Y4, 128(DI)
+	VMOVDQU Y5, 160(DI)
+	VMOVDQU Y6, 192(DI)
+	VMOVDQU Y7, 224(DI)
+	ADDQ    $+256, DI
+	LEAQ    (SI)(R10*4), SI
+	SUBQ    $+4, R9
+	JMP     pixels4
+
+pixels4Done:
+pixels1:
+	CMPQ  R9, $+1
+	JLT   pixels1Done
+	MOVQ  ByteRow_Offsets+0(AX), CX
+	MOVQ  ByteRow_Taps+0(AX), DX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+
+pixels1Tap:
+	MOVQ    (CX), R12
+	ADDQ    SI, R12
+	VPMAXUB (R12), Y0, Y0
+	VPMAXUB 32(R12), Y1, Y1
+	ADDQ    $+8, CX
+	DECQ    DX
+	JNZ     pixels1Tap
+	VMOVDQU Y0, (DI)
+	VMOVDQU Y1, 32(DI)
+	ADDQ    $+64, DI
+	ADDQ    R10, SI
+	SUBQ    $+1, R9
+	JMP     pixels1
+
+pixels1Done:
+	VZEROUPPER
+	RET
+
+// func ByteSumAVX2(a *ByteRow)
+// Requires: AVX, AVX2
+TEXT ·ByteSumAVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, DI sums, SI pixels, DX pixels left.
+	MOVQ    ByteRow_Dst+0(AX), DI
+	MOVQ    ByteRow_A+0(AX), SI
+	MOVQ    ByteRow_Count+0(AX), DX
+	MOVQ    ByteRow_PixelStride+0(AX), R10
+	VMOVDQU (DI), Y0
+	VMOVDQU 32(DI), Y1
+	VMOVDQU 64(DI), Y2
+	VMOVDQU 96(DI), Y3
+	VMOVDQU 128(DI), Y4
+	VMOVDQU 160(DI), Y5
+	VMOVDQU 192(DI), Y6
+	VMOVDQU 224(DI), Y7
+	TESTQ   DX, DX
+	JZ      done
+
+pixel:
 	VPMOVZXBD (SI), Y8
-	VPMULLD   (BX), Y8, Y8
 	VPADDD    Y8, Y0, Y0
 	VPMOVZXBD 8(SI), Y9
-	VPMULLD   32(BX), Y9, Y9
 	VPADDD    Y9, Y1, Y1
 	VPMOVZXBD 16(SI), Y10
-	VPMULLD   64(BX), Y10, Y10
 	VPADDD    Y10, Y2, Y2
 	VPMOVZXBD 24(SI), Y11
-	VPMULLD   96(BX), Y11, Y11
 	VPADDD    Y11, Y3, Y3
 	VPMOVZXBD 32(SI), Y8
-	VPMULLD   128(BX), Y8, Y8
 	VPADDD    Y8, Y4, Y4
 	VPMOVZXBD 40(SI), Y9
-	VPMULLD   160(BX), Y9, Y9
 	VPADDD    Y9, Y5, Y5
 	VPMOVZXBD 48(SI), Y10
-	VPMULLD   192(BX), Y10, Y10
 	VPADDD    Y10, Y6, Y6
 	VPMOVZXBD 56(SI), Y11
-	VPMULLD   224(BX), Y11, Y11
 	VPADDD    Y11, Y7, Y7
-	ADDQ      $+8, CX
-	ADDQ      $+256, BX
+	ADDQ      R10, SI
 	DECQ      DX
-	JNZ       tap
-	MOVQ      WideTile_Sums+0(AX), SI
-	VMOVDQU   Y0, (SI)
-	VMOVDQU   Y1, 32(SI)
-	VMOVDQU   Y2, 64(SI)
-	VMOVDQU   Y3, 96(SI)
-	VMOVDQU   Y4, 128(SI)
-	VMOVDQU   Y5, 160(SI)
-	VMOVDQU   Y6, 192(SI)
-	VMOVDQU   Y7, 224(SI)
+	JNZ       pixel
+
+done:
+	VMOVDQU Y0, (DI)
+	VMOVDQU Y1, 32(DI)
+	VMOVDQU Y2, 64(DI)
+	VMOVDQU Y3, 96(DI)
+	VMOVDQU Y4, 128(DI)
+	VMOVDQU Y5, 160(DI)
+	VMOVDQU Y6, 192(DI)
+	VMOVDQU Y7, 224(DI)
 	VZEROUPPER
 	RET

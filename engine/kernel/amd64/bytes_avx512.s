@@ -10,24 +10,24 @@
 TEXT ·ByteAddAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, DI output, SI BX inputs, DX numbers left. Z31 Z24 OffA and OffB,
-	// Z30 Z29 the ratios, Z28 Fixed, Z25 to Z27 see byteEnds.
+	// AX arguments, DI output, SI BX inputs, DX numbers left. From the last register down OffA,
+	// the ratios, Fixed, see ends, OffB.
 	MOVQ         ByteRow_Dst+0(AX), DI
 	MOVQ         ByteRow_A+0(AX), SI
 	MOVQ         ByteRow_B+0(AX), BX
 	MOVQ         ByteRow_Count+0(AX), DX
 	VPBROADCASTD ByteRow_OffA+0(AX), Z31
-	VPBROADCASTD ByteRow_OffB+0(AX), Z24
 	VBROADCASTSS ByteRow_RatioA+0(AX), Z30
 	VBROADCASTSS ByteRow_RatioB+0(AX), Z29
 	VBROADCASTSS ByteRow_Fixed+0(AX), Z28
+	VPBROADCASTD ByteRow_OffB+0(AX), Z24
 	VBROADCASTSS ByteRow_Low+0(AX), Z27
 	VBROADCASTSS ByteRow_High+0(AX), Z26
 	VPBROADCASTD ByteRow_OffOut+0(AX), Z25
 
-four:
+vectors4:
 	CMPQ        DX, $+64
-	JLT         fourDone
+	JLT         vectors4Done
 	VPMOVZXBD   (SI), Z0
 	VPMOVZXBD   (BX), Z4
 	VPMOVZXBD   16(SI), Z1
@@ -64,40 +64,40 @@ four:
 	VMINPS      Z26, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
 	VPADDD      Z25, Z0, Z0
-	VPMOVDB     Z0, (DI)
 	VMAXPS      Z27, Z1, Z1
 	VMINPS      Z26, Z1, Z1
 	VCVTPS2DQ   Z1, Z1
 	VPADDD      Z25, Z1, Z1
-	VPMOVDB     Z1, 16(DI)
 	VMAXPS      Z27, Z2, Z2
 	VMINPS      Z26, Z2, Z2
 	VCVTPS2DQ   Z2, Z2
 	VPADDD      Z25, Z2, Z2
-	VPMOVDB     Z2, 32(DI)
 	VMAXPS      Z27, Z3, Z3
 	VMINPS      Z26, Z3, Z3
 	VCVTPS2DQ   Z3, Z3
 	VPADDD      Z25, Z3, Z3
+	VPMOVDB     Z0, (DI)
+	VPMOVDB     Z1, 16(DI)
+	VPMOVDB     Z2, 32(DI)
 	VPMOVDB     Z3, 48(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+64, SI
 	ADDQ        $+64, BX
 	SUBQ        $+64, DX
-	JMP         four
+	JMP         vectors4
 
-fourDone:
-one:
+vectors4Done:
+vectors1:
 	CMPQ        DX, $+16
-	JLT         oneDone
+	JLT         vectors1Done
 	VPMOVZXBD   (SI), Z0
-	VPMOVZXBD   (BX), Z4
+	VPMOVZXBD   (BX), Z1
 	VPSUBD      Z31, Z0, Z0
-	VPSUBD      Z24, Z4, Z4
+	VPSUBD      Z24, Z1, Z1
 	VCVTDQ2PS   Z0, Z0
-	VCVTDQ2PS   Z4, Z4
-	VFMADD213PS Z28, Z29, Z4
-	VFMADD213PS Z4, Z30, Z0
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z28, Z29, Z1
+	VFMADD213PS Z1, Z30, Z0
 	VMAXPS      Z27, Z0, Z0
 	VMINPS      Z26, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
@@ -107,9 +107,9 @@ one:
 	ADDQ        $+16, SI
 	ADDQ        $+16, BX
 	SUBQ        $+16, DX
-	JMP         one
+	JMP         vectors1
 
-oneDone:
+vectors1Done:
 	VZEROUPPER
 	RET
 
@@ -118,24 +118,24 @@ oneDone:
 TEXT ·ByteMulAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, DI output, SI BX inputs, DX numbers left. Z31 Z24 OffA and OffB,
-	// Z30 Z29 the ratios, Z28 Fixed, Z25 to Z27 see byteEnds.
+	// AX arguments, DI output, SI BX inputs, DX numbers left. From the last register down OffA,
+	// the ratios, Fixed, see ends, OffB.
 	MOVQ         ByteRow_Dst+0(AX), DI
 	MOVQ         ByteRow_A+0(AX), SI
 	MOVQ         ByteRow_B+0(AX), BX
 	MOVQ         ByteRow_Count+0(AX), DX
 	VPBROADCASTD ByteRow_OffA+0(AX), Z31
-	VPBROADCASTD ByteRow_OffB+0(AX), Z24
 	VBROADCASTSS ByteRow_RatioA+0(AX), Z30
 	VBROADCASTSS ByteRow_RatioB+0(AX), Z29
 	VBROADCASTSS ByteRow_Fixed+0(AX), Z28
+	VPBROADCASTD ByteRow_OffB+0(AX), Z24
 	VBROADCASTSS ByteRow_Low+0(AX), Z27
 	VBROADCASTSS ByteRow_High+0(AX), Z26
 	VPBROADCASTD ByteRow_OffOut+0(AX), Z25
 
-four:
+vectors4:
 	CMPQ      DX, $+64
-	JLT       fourDone
+	JLT       vectors4Done
 	VPMOVZXBD (SI), Z0
 	VPMOVZXBD (BX), Z4
 	VPMOVZXBD 16(SI), Z1
@@ -172,37 +172,37 @@ four:
 	VMINPS    Z26, Z0, Z0
 	VCVTPS2DQ Z0, Z0
 	VPADDD    Z25, Z0, Z0
-	VPMOVDB   Z0, (DI)
 	VMAXPS    Z27, Z1, Z1
 	VMINPS    Z26, Z1, Z1
 	VCVTPS2DQ Z1, Z1
 	VPADDD    Z25, Z1, Z1
-	VPMOVDB   Z1, 16(DI)
 	VMAXPS    Z27, Z2, Z2
 	VMINPS    Z26, Z2, Z2
 	VCVTPS2DQ Z2, Z2
 	VPADDD    Z25, Z2, Z2
-	VPMOVDB   Z2, 32(DI)
 	VMAXPS    Z27, Z3, Z3
 	VMINPS    Z26, Z3, Z3
 	VCVTPS2DQ Z3, Z3
 	VPADDD    Z25, Z3, Z3
+	VPMOVDB   Z0, (DI)
+	VPMOVDB   Z1, 16(DI)
+	VPMOVDB   Z2, 32(DI)
 	VPMOVDB   Z3, 48(DI)
 	ADDQ      $+64, DI
 	ADDQ      $+64, SI
 	ADDQ      $+64, BX
 	SUBQ      $+64, DX
-	JMP       four
+	JMP       vectors4
 
-fourDone:
-one:
+vectors4Done:
+vectors1:
 	CMPQ      DX, $+16
-	JLT       oneDone
+	JLT       vectors1Done
 	VPMOVZXBD (SI), Z0
-	VPMOVZXBD (BX), Z4
+	VPMOVZXBD (BX), Z1
 	VPSUBD    Z31, Z0, Z0
-	VPSUBD    Z24, Z4, Z4
-	VPMULLD   Z4, Z0, Z0
+	VPSUBD    Z24, Z1, Z1
+	VPMULLD   Z1, Z0, Z0
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z30, Z0, Z0
 	VADDPS    Z28, Z0, Z0
@@ -215,9 +215,9 @@ one:
 	ADDQ      $+16, SI
 	ADDQ      $+16, BX
 	SUBQ      $+16, DX
-	JMP       one
+	JMP       vectors1
 
-oneDone:
+vectors1Done:
 	VZEROUPPER
 	RET
 
@@ -226,7 +226,7 @@ oneDone:
 TEXT ·QuantizeAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, DI output, SI input, DX numbers left. Z30 RatioA, Z25 to Z27 see byteEnds.
+	// AX arguments, DI output, SI input, DX numbers left. The last but one register RatioA, see ends.
 	MOVQ         ByteRow_Dst+0(AX), DI
 	MOVQ         ByteRow_A+0(AX), SI
 	MOVQ         ByteRow_Count+0(AX), DX
@@ -235,9 +235,9 @@ TEXT ·QuantizeAVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS ByteRow_High+0(AX), Z26
 	VPBROADCASTD ByteRow_OffOut+0(AX), Z25
 
-four:
+vectors4:
 	CMPQ      DX, $+64
-	JLT       fourDone
+	JLT       vectors4Done
 	VMOVUPS   (SI), Z0
 	VMOVUPS   64(SI), Z1
 	VMOVUPS   128(SI), Z2
@@ -247,34 +247,34 @@ four:
 	VMINPS    Z26, Z0, Z0
 	VCVTPS2DQ Z0, Z0
 	VPADDD    Z25, Z0, Z0
-	VPMOVDB   Z0, (DI)
 	VDIVPS    Z30, Z1, Z1
 	VMAXPS    Z27, Z1, Z1
 	VMINPS    Z26, Z1, Z1
 	VCVTPS2DQ Z1, Z1
 	VPADDD    Z25, Z1, Z1
-	VPMOVDB   Z1, 16(DI)
 	VDIVPS    Z30, Z2, Z2
 	VMAXPS    Z27, Z2, Z2
 	VMINPS    Z26, Z2, Z2
 	VCVTPS2DQ Z2, Z2
 	VPADDD    Z25, Z2, Z2
-	VPMOVDB   Z2, 32(DI)
 	VDIVPS    Z30, Z3, Z3
 	VMAXPS    Z27, Z3, Z3
 	VMINPS    Z26, Z3, Z3
 	VCVTPS2DQ Z3, Z3
 	VPADDD    Z25, Z3, Z3
+	VPMOVDB   Z0, (DI)
+	VPMOVDB   Z1, 16(DI)
+	VPMOVDB   Z2, 32(DI)
 	VPMOVDB   Z3, 48(DI)
 	ADDQ      $+64, DI
 	ADDQ      $+256, SI
 	SUBQ      $+64, DX
-	JMP       four
+	JMP       vectors4
 
-fourDone:
-one:
+vectors4Done:
+vectors1:
 	CMPQ      DX, $+16
-	JLT       oneDone
+	JLT       vectors1Done
 	VMOVUPS   (SI), Z0
 	VDIVPS    Z30, Z0, Z0
 	VMAXPS    Z27, Z0, Z0
@@ -285,9 +285,9 @@ one:
 	ADDQ      $+16, DI
 	ADDQ      $+64, SI
 	SUBQ      $+16, DX
-	JMP       one
+	JMP       vectors1
 
-oneDone:
+vectors1Done:
 	VZEROUPPER
 	RET
 
@@ -296,7 +296,7 @@ oneDone:
 TEXT ·QuantizePixelsAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, DI output, SI BX CX planes, DX pixels left. Z30 RatioA, Z25 to Z27 see byteEnds.
+	// AX arguments, DI output, SI BX CX planes, DX pixels left. The last but one register RatioA, see ends.
 	MOVQ         ByteRow_Dst+0(AX), DI
 	MOVQ         ByteRow_A+0(AX), SI
 	MOVQ         ByteRow_Plane+0(AX), BX
@@ -309,9 +309,9 @@ TEXT ·QuantizePixelsAVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS ByteRow_High+0(AX), Z26
 	VPBROADCASTD ByteRow_OffOut+0(AX), Z25
 
-four:
+vectors4:
 	CMPQ      DX, $+64
-	JLT       fourDone
+	JLT       vectors4Done
 	VMOVUPS   (SI), Z0
 	VDIVPS    Z30, Z0, Z0
 	VMAXPS    Z27, Z0, Z0
@@ -404,17 +404,17 @@ four:
 	VPSLLD    $0x10, Z11, Z11
 	VPORD     Z11, Z9, Z9
 	VMOVDQU32 Z9, 192(DI)
-	ADDQ      $+256, DI
 	ADDQ      $+256, SI
 	ADDQ      $+256, BX
 	ADDQ      $+256, CX
+	ADDQ      $+256, DI
 	SUBQ      $+64, DX
-	JMP       four
+	JMP       vectors4
 
-fourDone:
-one:
+vectors4Done:
+vectors1:
 	CMPQ      DX, $+16
-	JLT       oneDone
+	JLT       vectors1Done
 	VMOVUPS   (SI), Z0
 	VDIVPS    Z30, Z0, Z0
 	VMAXPS    Z27, Z0, Z0
@@ -438,14 +438,14 @@ one:
 	VPSLLD    $0x10, Z2, Z2
 	VPORD     Z2, Z0, Z0
 	VMOVDQU32 Z0, (DI)
-	ADDQ      $+64, DI
 	ADDQ      $+64, SI
 	ADDQ      $+64, BX
 	ADDQ      $+64, CX
+	ADDQ      $+64, DI
 	SUBQ      $+16, DX
-	JMP       one
+	JMP       vectors1
 
-oneDone:
+vectors1Done:
 	VZEROUPPER
 	RET
 
@@ -454,16 +454,16 @@ oneDone:
 TEXT ·DequantizeAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, DI output, SI input, DX numbers left. Z31 OffA, Z30 RatioA.
+	// AX arguments, DI output, SI input, DX numbers left. The last registers OffA and RatioA.
 	MOVQ         ByteRow_Dst+0(AX), DI
 	MOVQ         ByteRow_A+0(AX), SI
 	MOVQ         ByteRow_Count+0(AX), DX
 	VPBROADCASTD ByteRow_OffA+0(AX), Z31
 	VBROADCASTSS ByteRow_RatioA+0(AX), Z30
 
-four:
+vectors4:
 	CMPQ      DX, $+64
-	JLT       fourDone
+	JLT       vectors4Done
 	VPMOVZXBD (SI), Z0
 	VPSUBD    Z31, Z0, Z0
 	VCVTDQ2PS Z0, Z0
@@ -487,12 +487,12 @@ four:
 	ADDQ      $+256, DI
 	ADDQ      $+64, SI
 	SUBQ      $+64, DX
-	JMP       four
+	JMP       vectors4
 
-fourDone:
-one:
+vectors4Done:
+vectors1:
 	CMPQ      DX, $+16
-	JLT       oneDone
+	JLT       vectors1Done
 	VPMOVZXBD (SI), Z0
 	VPSUBD    Z31, Z0, Z0
 	VCVTDQ2PS Z0, Z0
@@ -501,9 +501,9 @@ one:
 	ADDQ      $+64, DI
 	ADDQ      $+16, SI
 	SUBQ      $+16, DX
-	JMP       one
+	JMP       vectors1
 
-oneDone:
+vectors1Done:
 	VZEROUPPER
 	RET
 

@@ -11,7 +11,7 @@ import "fmt"
 // depthArg is a field of the argument record.
 func depthArg(field string) string { return "DepthwiseArgs_" + field + "(AX)" }
 
-// depthFinish makes codes of the sums in four registers, as vnniFinish does; the
+// depthFinish makes codes of the sums in four registers, as byteFinish does; the
 // scales are at R8, two registers are free.
 func (e *emitter) depthFinish(sums [4]int, free int) {
 	e.each("VCVTDQ2PS Z%, Z%", sums[:]...)
@@ -43,7 +43,7 @@ func (e *emitter) depthwise() {
 	e.label("pixel")
 	e.p("MOVQ %s, BX", depthArg("Weights"))
 	e.p("MOVQ %s, CX", depthArg("Offsets"))
-	e.p("MOVQ %s, DX", depthArg("Quads"))
+	e.p("MOVQ %s, DX", depthArg("Groups"))
 	for i := range 4 {
 		e.p("VMOVDQA32 Z%d, Z%d", 20+i, i)
 	}
@@ -169,4 +169,68 @@ func (e *emitter) depthColumn(sums [4]int, column int) {
 	for i, r := range sums {
 		e.p("VPDPBUSD Z%d, Z%d, Z%d", 12+4*column+i, 24+i, r)
 	}
+}
+
+// depthPairs takes any taps where VPDPBUSD is not there: two at a time, whose bytes
+// are interleaved and widened to 16 bits, which leaves the order of quads. Weights are
+// four registers of pairs; vectors of 32 bytes take the halves of 64 channels in turn.
+//
+// Registers: AX arguments, SI input of the first tap, DI output, R8 bias and scales,
+// R9 pixels left, R10 bytes from pixel to pixel, BX weights, CX taps' offsets, DX
+// pairs of taps left. Vectors 0 to 7 sums, 8 zero.
+func (e *emitter) depthPairs(suffix, reg, move string, bytes int) {
+	at := func(i int) string { return fmt.Sprintf("%s%d", reg, i) }
+	halves := 64 / bytes
+	e.text("DepthwisePairs"+suffix, "a *DepthwiseArgs", 8)
+	e.depthSetup()
+	e.p("VPXOR X8, X8, X8")
+	e.label("pixel")
+	e.p("MOVQ %s, BX", depthArg("Weights"))
+	e.p("MOVQ %s, CX", depthArg("Offsets"))
+	e.p("MOVQ %s, DX", depthArg("Groups"))
+	for h := range halves {
+		for i := range 4 {
+			e.p("%s %d(R8), %s", move, 64*i+bytes*h, at(4*h+i))
+		}
+	}
+	e.label("pair")
+	e.p("MOVQ (CX), R11")
+	e.p("MOVQ 8(CX), R12")
+	for h := range halves {
+		e.p("%s %d(SI)(R11*1), %s", move, bytes*h, at(9))
+		e.p("%s %d(SI)(R12*1), %s", move, bytes*h, at(10))
+		e.p("VPUNPCKLBW %s, %s, %s", at(10), at(9), at(11))
+		e.p("VPUNPCKHBW %s, %s, %s", at(10), at(9), at(12))
+		for i := range 4 {
+			half := []string{"VPUNPCKLBW", "VPUNPCKHBW"}[i%2]
+			e.p("%s %s, %s, %s", half, at(8), at(11+i/2), at(13))
+			e.p("VPMADDWD %d(BX), %s, %s", 64*i+bytes*h, at(13), at(13))
+			e.p("VPADDD %s, %s, %s", at(13), at(4*h+i), at(4*h+i))
+		}
+	}
+	e.p("ADDQ $256, BX")
+	e.p("ADDQ $16, CX")
+	e.p("DECQ DX")
+	e.p("JNZ pair")
+	e.p("VPBROADCASTW %s, %s", depthArg("Zero"), at(9))
+	for h := range halves {
+		for i := range 4 {
+			r := at(4*h + i)
+			e.p("VCVTDQ2PS %s, %s", r, r)
+			e.p("VMULPS %d(R8), %s, %s", 256+64*i+bytes*h, r, r)
+			e.p("VCVTPS2DQ %s, %s", r, r)
+		}
+		for i := 4 * h; i < 4*h+4; i += 2 {
+			e.p("VPACKSSDW %s, %s, %s", at(i+1), at(i), at(i))
+			e.p("VPADDSW %s, %s, %s", at(9), at(i), at(i))
+		}
+		e.p("VPACKUSWB %s, %s, %s", at(4*h+2), at(4*h), at(4*h))
+		e.p("%s %s, %d(DI)", move, at(4*h), bytes*h)
+	}
+	e.p("ADDQ $64, DI")
+	e.p("ADDQ R10, SI")
+	e.p("DECQ R9")
+	e.p("JNZ pixel")
+	e.p("VZEROUPPER")
+	e.p("RET")
 }

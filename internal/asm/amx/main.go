@@ -39,9 +39,13 @@ func files() (generate.Files, error) {
 	plain(float, "TilesBF16", "rows of bf16 pixels", dotBF16)
 	bytes := kernel{setup: byteSetup, bias: byteBias, finish: byteFinish, outOfLine: func(*emitter) {}}
 	plain(bytes, "TilesU8", "rows of byte pixels", dotU8S8)
-	e.tilesVNNI()
-	e.byteOrders()
+	for _, k := range []*byteTiles{&tilesVNNI, &tilesWide512, &tilesWide256} {
+		e.byteTiles(k)
+	}
+	e.byteTables()
 	e.depthwise()
+	e.depthPairs("512", "Z", "VMOVDQU32", 64)
+	e.depthPairs("256", "Y", "VMOVDQU", 32)
 	e.depthwise3(1)
 	e.depthwise3(2)
 	e.packRows()

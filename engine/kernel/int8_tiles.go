@@ -3,27 +3,45 @@
 package kernel
 
 import (
+	"sync"
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// vnniQConvs are the integer convolutions of processors that multiply bytes on
-// vectors. They read the weights that the tile unit's read.
-var vnniQConvs = qconvKernels{fast: true, plan: func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
-	if w.form == qconvDepthwise {
-		return Work{Steps: []Step{newDepthwiseQConv(c, w)}}, nil
-	}
-	return Work{Steps: []Step{newByteConv(c, w)}}, nil
-}}
+// byteTiles are the kernels of a processor's vectors.
+type byteTiles struct {
+	rows, outputs int // of a tile
+	dense         func(a *amd64.ByteTileArgs)
+	depthwise     func(a *amd64.DepthwiseArgs)
+}
 
-// vnniRows is the largest tile of TilesVNNI.
-const vnniRows = 14
+// The integer convolutions on vectors. vnniQConvs read the weights that the tile unit's
+// read; the others widen codes to 16 bits.
+var (
+	vnniQConvs   = byteQConvs(byteTiles{14, 32, amd64.TilesVNNI, amd64.DepthwiseVNNI}, false)
+	avx512QConvs = byteQConvs(byteTiles{14, 32, amd64.TilesWide512, amd64.DepthwisePairs512}, true)
+	avx2QConvs   = byteQConvs(byteTiles{6, 16, amd64.TilesWide256, amd64.DepthwisePairs256}, true)
+)
 
-// byteConv is a convolution of whole blocks of channels planned for VPDPBUSD: a
-// chunk is some tiles of some groups of 32 outputs, tiles by twos.
+func byteQConvs(k byteTiles, wide bool) qconvKernels {
+	return qconvKernels{fast: true, wide: wide, paired: wide, plan: func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
+		switch w.form {
+		case qconvDepthwise, qconvPairDepth:
+			return Work{Steps: []Step{newDepthwiseQConv(c, w, k.depthwise)}}, nil
+		case qconvWide:
+			s := newByteConv(c, w, k)
+			return Work{Steps: []Step{&widenBytes{c.In.Size()}, s}, Scratch: 2 * c.In.Size()}, nil
+		}
+		return Work{Steps: []Step{newByteConv(c, w, k)}}, nil
+	}}
+}
+
+// byteConv is a convolution of whole blocks of channels planned for vectors: a chunk
+// is some tiles of some groups of as many outputs as a tile has, tiles by twos.
 type byteConv struct {
 	conv     Conv
+	kernel   byteTiles
 	weights  *QConvWeights
 	args     amd64.ByteTileArgs // but for the operands
 	tiles    []amd64.ByteTile
@@ -31,26 +49,38 @@ type byteConv struct {
 	offsets  []int
 	quarters int // of 16 channels that a tile sums up
 	grid     grid
-	perGroup int // groups of 32 outputs in a convolution group
+	perGroup int // groups of outputs in a convolution group
 	groupIn  int // bytes from the input of a convolution group to the next
 }
 
-func newByteConv(c *QConv, w *QConvWeights) *byteConv {
-	s := &byteConv{conv: c.Conv, weights: w, offsets: qconvOffsets(c, w)}
-	m := mapTiles(&c.Conv, vnniRows)
+func newByteConv(c *QConv, w *QConvWeights, k byteTiles) *byteConv {
+	s := &byteConv{conv: c.Conv, kernel: k, weights: w, offsets: qconvOffsets(c, w)}
+	m := mapTiles(&c.Conv, k.rows)
+	if w.form == qconvWide { // the input lies in the scratch
+		for i := range m.tiles {
+			m.tiles[i].in *= 2
+		}
+		m.stride *= 2
+	}
 	s.setTiles(&m)
-	groups := roundUp(c.Out.C, 32) / 32
+	groups := roundUp(c.Out.C, k.outputs) / k.outputs
 	s.perGroup = groups
 	if c.Group > 1 {
-		s.perGroup = c.Out.C / c.Group / 32
+		s.perGroup = c.Out.C / c.Group / k.outputs
 		s.groupIn = c.In.C / c.Group / 64 * c.In.Block
+	}
+	if w.form == qconvWide {
+		s.groupIn *= 2
+		for i := range s.offsets {
+			s.offsets[i] *= 2
+		}
 	}
 	steps := len(s.offsets)
 	short, quarters := shortSteps(c, w, steps)
 	s.args = amd64.ByteTileArgs{Offsets: &s.offsets[0], Steps: steps, RowStride: m.stride, Rows: m.rows,
 		ShortSteps: short, Quarters: quarters, Zero: int16(c.OutZero)}
 	s.quarters = 4*steps - short*(4-quarters)
-	const quarter, end = 0.6, 1.8 // nanoseconds a row: four quads by two vectors; what follows the sums
+	const quarter, end = 0.6, 1.8 // nanoseconds a row of VPDPBUSD: four quads by two vectors; what follows the sums
 	time := 2 * float64(m.rows) * (quarter*float64(s.quarters) + end)
 	s.grid = cutGrid((len(s.tiles)+1)/2, groups, time, len(w.data), c.In.Size())
 	return s
@@ -80,7 +110,7 @@ func (s *byteConv) setTiles(m *tileMap) {
 // shortSteps says how many of the last steps are short, and how many of their
 // quarters of 16 channels (or of four taps of four) are not past the end.
 func shortSteps(c *QConv, w *QConvWeights, steps int) (short, quarters int) {
-	if w.form == qconvRows {
+	if c.In.Format == U8x4 {
 		return steps, (c.KernelW + 3) / 4
 	}
 	cin := c.In.C / c.Group
@@ -112,7 +142,10 @@ func (s *byteConv) Spans(chunk int) (reads, writes RowSpan) {
 	for _, r := range s.rows[from:to] {
 		rows = rows.with(r)
 	}
-	return c.reads(rows), rows.with(c.Out.haloPart(pair/s.grid.pairsEach, s.grid.pairRuns()))
+	if s.weights.form != qconvWide { // else what widened the input has read it
+		reads = c.reads(rows)
+	}
+	return reads, rows.with(c.Out.haloPart(pair/s.grid.pairsEach, s.grid.pairRuns()))
 }
 
 // Run computes some groups of outputs for some tiles, and its share of their
@@ -120,17 +153,35 @@ func (s *byteConv) Spans(chunk int) (reads, writes RowSpan) {
 func (s *byteConv) Run(chunk int, m *Memory) {
 	pair, pairs, group, groups := s.grid.at(chunk)
 	from, to := s.some(pair, pairs)
-	a, w := s.args, s.weights
-	for g := group; g < group+groups; g++ {
-		a.In = unsafe.Add(m.In, g/s.perGroup*s.groupIn)
-		a.Weights, a.Ends = unsafe.Pointer(&w.data[g*w.panel]), unsafe.Pointer(&w.ends[256*g])
-		a.Out = unsafe.Add(m.Out, g/2*s.conv.Out.Block+g%2*32)
-		a.Tiles, a.Count = &s.tiles[from], to-from
-		s.prefetch(&a, pair, from, to)
-		amd64.TilesVNNI(&a)
+	f := byteTileFrames.Get().(*amd64.ByteTileArgs)
+	*f = s.args
+	w, in := s.weights, m.In
+	if w.form == qconvWide {
+		in = m.Scratch
 	}
-	clearByteHalo(&s.conv.Out, m.Out, pair/s.grid.pairsEach, s.grid.pairRuns(), group, groups)
+	for g := group; g < group+groups; g++ {
+		first := g * s.kernel.outputs
+		f.In = unsafe.Add(in, g/s.perGroup*s.groupIn)
+		f.Ends = unsafe.Pointer(&w.ends[first/32*256+first%32*4])
+		if w.form == qconvWide {
+			f.Weights = unsafe.Pointer(&w.data[first/16*w.panel])
+			f.Second = unsafe.Add(f.Weights, w.panel)
+		} else {
+			f.Weights = unsafe.Pointer(&w.data[first/32*w.panel])
+		}
+		f.Out = unsafe.Add(m.Out, first/64*s.conv.Out.Block+first%64)
+		f.Tiles, f.Count = &s.tiles[from], to-from
+		s.prefetch(f, pair, from, to)
+		s.kernel.dense(f)
+	}
+	*f = amd64.ByteTileArgs{}
+	byteTileFrames.Put(f)
+	clearByteHalo(&s.conv.Out, m.Out, pair/s.grid.pairsEach, s.grid.pairRuns(), group, groups, s.kernel.outputs)
 }
+
+// byteTileFrames are the records of calls through a variable, which would otherwise
+// go to the heap.
+var byteTileFrames = sync.Pool{New: func() any { return new(amd64.ByteTileArgs) }}
 
 // prefetch says which weights a call asks for beside its own: those of the group
 // after its own, of which the chunks of a block take equal shares. Where there are

@@ -1,0 +1,254 @@
+package main
+
+import "fmt"
+
+// Dense integer convolutions on vectors. Where VPDPBUSD multiplies the four bytes
+// of an input with those of an output and adds them to its sum, it is one
+// instruction. Elsewhere inputs and weights come in 16 bits: VPMADDWD multiplies two of
+// them, and another instruction adds.
+
+// byteTiles is a kernel of dense convolutions: tiles of up to so many rows by two
+// vectors of outputs.
+type byteTiles struct {
+	name, doc  string
+	rows       int
+	reg        string // Z or Y
+	bytes      int    // of a vector
+	wide       bool   // in 16 bits
+	move, copy string // AVX2 has no EVEX instructions
+	second     string // stores the upper half
+	order      string // of the words that the packing of two rows leaves
+}
+
+var (
+	tilesVNNI = byteTiles{name: "TilesVNNI", doc: "tiles of up to 14 byte pixels by 32 outputs, by VPDPBUSD", rows: 14,
+		reg: "Z", bytes: 64, move: "VMOVDQU32", copy: "VMOVDQA32", second: "VEXTRACTI64X4", order: "byteOrder512<>"}
+	tilesWide512 = byteTiles{name: "TilesWide512", doc: "tiles of up to 14 pixels in 16 bits by 32 outputs", rows: 14,
+		reg: "Z", bytes: 64, wide: true, move: "VMOVDQU32", copy: "VMOVDQA32", second: "VEXTRACTI64X4", order: "byteOrder512<>"}
+	tilesWide256 = byteTiles{name: "TilesWide256", doc: "tiles of up to 6 pixels in 16 bits by 16 outputs", rows: 6,
+		reg: "Y", bytes: 32, wide: true, move: "VMOVDQU", copy: "VMOVDQA", second: "VEXTRACTI128", order: "byteOrder256<>"}
+)
+
+// byteTables are the orders of words after packing: the channels of the first row, then
+// the second's.
+func (e *emitter) byteTables() {
+	for _, lanes := range []int{4, 2} {
+		e.WriteString("\n")
+		name := fmt.Sprintf("byteOrder%d<>", 128*lanes)
+		for i := range 4 * lanes {
+			fmt.Fprintf(e, "DATA %s+%d(SB)/4, $%d\n", name, 4*i, i%lanes*4+i/lanes)
+		}
+		fmt.Fprintf(e, "GLOBL %s(SB), RODATA|NOPTR, $%d\n", name, 16*lanes)
+	}
+}
+
+// ahead is how many lines of weights a tile of so many rows prefetches for each
+// 512 bytes that it multiplies. Lower tiles take less time for them.
+func (k *byteTiles) ahead(rows int) int {
+	if k.wide {
+		return 0
+	}
+	if rows < k.rows/2 {
+		return 8
+	}
+	return 4
+}
+
+// at is a vector register.
+func (k *byteTiles) at(i int) string { return fmt.Sprintf("%s%d", k.reg, i) }
+
+// byteTiles writes a kernel. Weights of a step of 64 channels are, for 16 outputs, 16
+// rows of four channels, and those of the next 16 follow; in 16 bits they are 32 rows
+// of two, and the next 16 outputs are elsewhere. As many channels of a pixel are
+// broadcast. Steps whose last channels do not exist end early. Sums begin with the bias
+// and become codes where they are: scaled, rounded half to even, and packed with
+// saturation, which is the clipping. No product with a scale leaves int32 (see
+// ByteTileArgs).
+//
+// Registers: AX arguments, R8 tile, R9 weights to prefetch, or of the other vector, R10
+// bytes from row to row, BX weights, CX offset list, DX steps left, R11 quads of rows
+// of weights left, SI DI R12 R13 R15 rows 0, 3, 6, 9, 12, R14 three rows, or the next
+// step's weights. Afterwards R12 bias and scales, R13 output, R14 a row's place in it.
+func (e *emitter) byteTiles(k *byteTiles) {
+	e.text(k.name, "a *ByteTileArgs", 8, k.doc)
+	e.p("MOVQ a+0(FP), AX")
+	e.p("MOVQ %s, R10", byteArg("RowStride"))
+	e.p("MOVQ %s, R8", byteArg("Tiles"))
+	if !k.wide {
+		e.p("MOVQ %s, R9", byteArg("Ahead"))
+	}
+	e.p("MOVQ %s, R15", byteArg("Rows"))
+	for rows := k.rows; rows > 1; rows-- {
+		e.p("CMPQ R15, $%d", rows)
+		e.p("JEQ rows%d", rows)
+	}
+	for rows := 1; rows <= k.rows; rows++ {
+		e.byteTile(k, rows)
+	}
+}
+
+// byteArg is a field of the argument record.
+func byteArg(field string) string { return "ByteTileArgs_" + field + "(AX)" }
+
+// byteTile computes tiles of so many rows.
+func (e *emitter) byteTile(k *byteTiles, rows int) {
+	bases := []string{"SI", "DI", "R12", "R13", "R15"}[:(rows+2)/3]
+	e.label(fmt.Sprintf("rows%d", rows))
+	e.p("MOVQ ByteTile_In(R8), R14")
+	e.p("ADDQ %s, R14", byteArg("In"))
+	e.p("MOVQ R14, %s", byteArg("tile"))
+	e.p("MOVQ %s, R12", byteArg("Ends"))
+	e.p("MOVQ %s, BX", byteArg("Weights"))
+	e.p("MOVQ %s, CX", byteArg("Offsets"))
+	e.p("MOVQ %s, DX", byteArg("Steps"))
+	for i := range 2 * rows {
+		if i < 2 {
+			e.p("%s %d(R12), %s", k.move, k.bytes*i, k.at(i))
+		} else {
+			e.p("%s %s, %s", k.copy, k.at(i%2), k.at(i))
+		}
+	}
+	if k.wide {
+		e.p("MOVQ %s, R9", byteArg("Second"))
+	}
+	e.label(fmt.Sprintf("step%d", rows))
+	e.p("MOVQ %s, SI", byteArg("tile"))
+	e.p("ADDQ (CX), SI")
+	e.p("ADDQ $8, CX")
+	e.byteRows(bases)
+	e.p("LEAQ 2048(BX), R14")
+	e.p("MOVQ $4, R11")
+	e.p("CMPQ DX, %s", byteArg("ShortSteps"))
+	e.p("CMOVQLE %s, R11", byteArg("Quarters"))
+	if k.wide {
+		e.p("ADDQ R11, R11")
+	}
+	e.label(fmt.Sprintf("quads%d", rows))
+	for q := range 4 {
+		e.byteRow(k, rows, bases, q)
+		for i := range k.ahead(rows) / 4 {
+			e.p("PREFETCHT1 %d(R9)", 64*(q*k.ahead(rows)/4+i))
+		}
+	}
+	e.p("ADDQ $256, BX")
+	if k.wide {
+		e.p("ADDQ $256, R9")
+	} else {
+		e.p("ADDQ %s, R9", byteArg("AheadEach"))
+	}
+	for _, b := range bases {
+		e.p("ADDQ $16, %s", b)
+	}
+	e.p("DECQ R11")
+	e.p("JNZ quads%d", rows)
+	if k.wide {
+		e.p("SUBQ BX, R14")
+		e.p("ADDQ R14, BX")
+		e.p("ADDQ R14, R9")
+	} else {
+		e.p("MOVQ R14, BX")
+	}
+	e.p("DECQ DX")
+	e.p("JNZ step%d", rows)
+	e.byteFinish(k, rows)
+	e.p("ADDQ $ByteTile__size, R8")
+	e.p("DECQ %s", byteArg("Count"))
+	e.p("JNZ rows%d", rows)
+	e.p("VZEROUPPER")
+	e.p("RET")
+}
+
+// byteRows finds every third row from SI on.
+func (e *emitter) byteRows(bases []string) {
+	if len(bases) > 1 {
+		e.p("LEAQ (R10)(R10*2), R14")
+	}
+	for i := 1; i < len(bases); i++ {
+		e.p("LEAQ (%s)(R14*1), %s", bases[i-1], bases[i])
+	}
+}
+
+// byteRow adds the products of a row of weights with the channels of as many bytes.
+func (e *emitter) byteRow(k *byteTiles, rows int, bases []string, row int) {
+	weights, in := [2]string{k.at(2 * k.rows), k.at(2*k.rows + 1)}, [2]string{k.at(2*k.rows + 2), k.at(2*k.rows + 3)}
+	e.p("%s %d(BX), %s", k.move, 64*row, weights[0])
+	switch {
+	case !k.wide:
+		e.p("%s %d(BX), %s", k.move, 1024+64*row, weights[1])
+	case k.reg == "Z":
+		e.p("%s %d(R9), %s", k.move, 64*row, weights[1])
+	default:
+		e.p("%s %d(BX), %s", k.move, 64*row+k.bytes, weights[1])
+	}
+	for r := range rows {
+		place := fmt.Sprintf("%d(%s)", 4*row, bases[r/3])
+		if r%3 > 0 {
+			place += fmt.Sprintf("(R10*%d)", r%3)
+		}
+		if k.wide {
+			e.p("VPBROADCASTD %s, %s", place, in[0])
+			for i, w := range weights {
+				e.p("VPMADDWD %s, %s, %s", w, in[0], in[1])
+				e.p("VPADDD %s, %s, %s", in[1], k.at(2*r+i), k.at(2*r+i))
+			}
+			continue
+		}
+		e.p("VPBROADCASTD %s, %s", place, in[r%2])
+		for i, w := range weights {
+			e.p("VPDPBUSD %s, %s, %s", w, in[r%2], k.at(2*r+i))
+		}
+	}
+}
+
+// byteFinish makes codes of the sums, two rows at a time.
+func (e *emitter) byteFinish(k *byteTiles, rows int) {
+	zero, order, scales := k.at(2*k.rows), k.at(2*k.rows+1), 2*k.rows+2
+	e.p("MOVQ %s, R12", byteArg("Ends"))
+	e.p("MOVQ %s, R13", byteArg("Out"))
+	e.p("VPBROADCASTW %s, %s", byteArg("Zero"), zero)
+	e.p("%s %s+0(SB), %s", k.move, k.order, order)
+	e.p("VMOVUPS 128(R12), %s", k.at(scales))
+	e.p("VMOVUPS %d(R12), %s", 128+k.bytes, k.at(scales+1))
+	for row := 0; row < rows; row += 2 {
+		last := min(row+1, rows-1)
+		sums := []int{2 * row, 2*row + 1}
+		if last > row {
+			sums = append(sums, 2*last, 2*last+1)
+		}
+		each := func(name string) {
+			for _, r := range sums {
+				e.p("%s %s, %s", name, k.at(r), k.at(r))
+			}
+		}
+		each("VCVTDQ2PS")
+		for i, r := range sums {
+			e.p("VMULPS %s, %s, %s", k.at(scales+i%2), k.at(r), k.at(r))
+		}
+		each("VCVTPS2DQ")
+		for i := 0; i < len(sums); i += 2 {
+			r := k.at(sums[i])
+			e.p("VPACKSSDW %s, %s, %s", k.at(sums[i]+1), r, r)
+			e.p("VPADDSW %s, %s, %s", zero, r, r)
+		}
+		e.p("VPACKUSWB %s, %s, %s", k.at(2*last), k.at(2*row), k.at(2*row))
+		e.p("VPERMD %s, %s, %s", k.at(2*row), order, k.at(2*row))
+		half := fmt.Sprintf("VMOVDQU32 Y%d", 2*row)
+		if k.reg == "Y" {
+			half = fmt.Sprintf("VMOVDQU X%d", 2*row)
+		}
+		e.byteStore(rows, row, half)
+		if last > row {
+			e.byteStore(rows, last, fmt.Sprintf("%s $1, %s", k.second, k.at(2*row)))
+		}
+	}
+}
+
+// byteStore stores a row that is wanted.
+func (e *emitter) byteStore(rows, row int, store string) {
+	label := fmt.Sprintf("without%dof%d", row, rows)
+	e.p("MOVQ ByteTile_Out+%d(R8), R14", 8*row)
+	e.p("TESTQ R14, R14")
+	e.p("JLT %s", label)
+	e.p("%s, (R13)(R14*1)", store)
+	e.label(label)
+}
