@@ -130,9 +130,8 @@ func rightOf(c *kernel.Conv) int {
 	return (c.Out.W-1)*c.StrideW + (c.KernelW-1)*c.DilationW + 1 - c.PadLeft - c.In.W
 }
 
-// conv describes a convolution for the kernels; the layouts are planar until they
-// are chosen.
-func (b *builder) conv(n *ir.Node, op *ops.FusedConv) *kernel.Conv {
+// untrimmed is conv with all taps.
+func (b *builder) untrimmed(n *ir.Node, op *ops.FusedConv) *kernel.Conv {
 	_, _, h, w := b.dims(n.Inputs[0])
 	win, _ := ops.PictureWindowOf(n, h, w, n.Inputs[1].Const().Shape()[2:]) // Infer has checked that it fits
 	return &kernel.Conv{

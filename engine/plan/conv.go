@@ -138,7 +138,7 @@ func (b *builder) convWork(n *ir.Node, c *kernel.Conv, tiled bool) (kernel.Work,
 // convPlan packs the weights of a convolution and returns a function that plans the
 // kernel, which bands call with fewer rows, and the kernel's name.
 func (b *builder) convPlan(n *ir.Node, c *kernel.Conv, tiled bool) (plan func(*kernel.Conv) (kernel.Work, error), name string, err error) {
-	f := filter{n.Inputs[1].Const(), b.bias(n), nil}
+	f := filter{weights: n.Inputs[1].Const(), bias: b.bias(n), core: trim(b.untrimmed(n, n.Operator.(*ops.FusedConv)))}
 	if len(n.Inputs) > 4 && n.Inputs[4] != nil {
 		f.scale = n.Inputs[4].Const()
 	}

@@ -43,6 +43,7 @@ type weightKey struct {
 	in, out       kernel.Format
 	group         int
 	wide          bool // dilated along rows
+	core          core
 }
 
 func newWeights(o *Options) *weights {
@@ -51,10 +52,13 @@ func newWeights(o *Options) *weights {
 }
 
 // filter holds the constants of a convolution; bias and scale may be nil.
-type filter struct{ weights, bias, scale *tensor.Tensor }
+type filter struct {
+	weights, bias, scale *tensor.Tensor
+	core                 core // the weights that are not left out
+}
 
 func (w *weights) key(c *kernel.Conv, f filter) weightKey {
-	return weightKey{weights: f.weights, bias: f.bias, scale: f.scale, in: c.In.Format, out: c.Out.Format, group: c.Group, wide: c.DilationW > 1}
+	return weightKey{weights: f.weights, bias: f.bias, scale: f.scale, in: c.In.Format, out: c.Out.Format, group: c.Group, wide: c.DilationW > 1, core: f.core}
 }
 
 func numbers(t *tensor.Tensor) []float32 {
@@ -71,7 +75,7 @@ func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, f filter) (*kernel
 	if p := w.conv[k]; p != nil {
 		return p, nil
 	}
-	p, err := w.opt.Rung.PackConv(m, c, numbers(f.weights), numbers(f.bias))
+	p, err := w.opt.Rung.PackConv(m, c, f.values(), numbers(f.bias))
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +98,7 @@ func (w *weights) tile(c *kernel.Conv, f filter) (*kernel.TileWeights, error) {
 	if c.In.Format == kernel.BF16x32 {
 		pack = w.opt.Rung.PackBF16
 	}
-	p, err := pack(c, numbers(f.weights), numbers(f.bias))
+	p, err := pack(c, f.values(), numbers(f.bias))
 	if err != nil {
 		return nil, err
 	}

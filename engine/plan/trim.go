@@ -1,0 +1,66 @@
+package plan
+
+import (
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
+)
+
+// core is h rows of w weights of a kernel, from row y and column x on; the zero
+// value stands for all of them.
+type core struct{ y, x, h, w int }
+
+// trim leaves out the taps of a convolution that meet padding alone, wherever the
+// kernel stands: the outer ones of a kernel that is dilated beyond a small map, as
+// in atrous pyramids (DeepLabv3, arXiv:1706.05587, section 3.3).
+func trim(c *kernel.Conv) core {
+	if c.Group > 1 {
+		return core{}
+	}
+	t := core{h: c.KernelH, w: c.KernelW}
+	t.y, t.h = inside(c.KernelH, c.DilationH, c.StrideH, c.PadTop, c.In.H, c.Out.H)
+	t.x, t.w = inside(c.KernelW, c.DilationW, c.StrideW, c.PadLeft, c.In.W, c.Out.W)
+	if t.h == c.KernelH && t.w == c.KernelW {
+		return core{}
+	}
+	c.KernelH, c.PadTop = t.h, c.PadTop-t.y*c.DilationH
+	c.KernelW, c.PadLeft = t.w, c.PadLeft-t.x*c.DilationW
+	return t
+}
+
+// inside is the range of taps of one dimension that meet the picture, of at least
+// one; the padding before the first is not negative.
+func inside(kernel, dilation, stride, pad, in, out int) (first, n int) {
+	for n = kernel; n > 1 && (out-1)*stride+first*dilation < pad && (first+1)*dilation <= pad; n-- {
+		first++
+	}
+	for n > 1 && (first+n-1)*dilation-pad >= in {
+		n--
+	}
+	return first, n
+}
+
+// conv describes a convolution for the kernels; the layouts are planar until they
+// are chosen.
+func (b *builder) conv(n *ir.Node, op *ops.FusedConv) *kernel.Conv {
+	c := b.untrimmed(n, op)
+	trim(c)
+	return c
+}
+
+// values are the weights of the taps.
+func (f filter) values() []float32 {
+	all := numbers(f.weights)
+	if f.core == (core{}) {
+		return all
+	}
+	kh, kw := f.weights.Dim(2), f.weights.Dim(3)
+	left := make([]float32, 0, len(all)/(kh*kw)*f.core.h*f.core.w)
+	for plane := 0; plane < len(all); plane += kh * kw {
+		for y := range f.core.h {
+			row := plane + (f.core.y+y)*kw + f.core.x
+			left = append(left, all[row:row+f.core.w]...)
+		}
+	}
+	return left
+}
