@@ -1,6 +1,7 @@
 // Package assets holds the files embedded in the binary: the built-in model, sample
-// pictures that it recognises, the label sets and the zoo's catalogue. It does not
-// interpret them. Callers must not write to the bytes it returns.
+// pictures that it recognises, the label sets and the zoo's catalogue.
+//
+// It does not interpret them. Callers must not write to the bytes it returns.
 package assets
 
 import (

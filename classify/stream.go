@@ -39,11 +39,12 @@ func Workers(n int) Option { return func(o *options) { o.workers = n } }
 // yields its error with its Name, and the rest goes on. If the context is
 // cancelled, the last pair is its error with an empty Result. At any time at most
 // workers+1 pictures are decoded, as many batches encoded, and 2·workers+4 batches
-// of sources read ahead, counted from the one whose result is due next. The sources
-// are read on a goroutine of the Stream's own. Their Open is called with options
-// that let it decode into memory of the Stream's (vision.Into) and leave out what
-// the model does not look at (vision.SeenBy); pictures that already exist are not
-// written to. Leaving the loop ends everything that was begun.
+// of sources read ahead, counted from the one whose result is due next.
+//
+// The sources are read on a goroutine of the Stream's own. Their Open is called
+// with options that let it decode into memory of the Stream's (vision.Into) and
+// leave out what the model does not look at (vision.SeenBy); pictures that already
+// exist are not written to. Leaving the loop ends everything that was begun.
 func Stream(ctx context.Context, m Model, sources iter.Seq[vision.Source], opts ...Option) iter.Seq2[Result, error] {
 	o, err := newOptions(opts)
 	if err == nil {

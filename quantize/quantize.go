@@ -1,13 +1,14 @@
 // Package quantize converts float32 networks to integer networks: standard ONNX
 // files with QuantizeLinear and DequantizeLinear around every layer (QDQ), which
-// this engine and ONNX Runtime run with 8-bit integers. Weights become int8,
-// symmetric, with one scale per output channel (Krishnamoorthi 2018, "Quantizing
-// deep convolutional networks for efficient inference", §3.1). Activations become
-// uint8, with ranges found on sample inputs. The change of a layer's mean outputs
-// by the rounding of its weights is subtracted from its bias (Nagel et al. 2019,
-// "Data-Free Quantization through Weight Equalization and Bias Correction", §4.2).
-// The first and the last layers stay in float32 where that makes the result
-// measurably better.
+// this engine and ONNX Runtime run with 8-bit integers.
+//
+// Weights become int8, symmetric, with one scale per output channel (Krishnamoorthi
+// 2018, "Quantizing deep convolutional networks for efficient inference", §3.1).
+// Activations become uint8, with ranges found on sample inputs. The change of a
+// layer's mean outputs by the rounding of its weights is subtracted from its bias
+// (Nagel et al. 2019, "Data-Free Quantization through Weight Equalization and Bias
+// Correction", §4.2). The first and the last layers stay in float32 where that
+// makes the result measurably better.
 package quantize
 
 import (

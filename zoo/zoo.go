@@ -91,7 +91,9 @@ func WithLabels(s *label.Set) Option { return func(c *config) { c.open.labels = 
 // comes from the cache or a download, and its digest is checked. The empty name is
 // the built-in model. A name with a slash or the extension .onnx is the path of a
 // file of the caller's own, and so is any other name that no model has but a file
-// does. The errors are those of Pull and of engine.Open.
+// does.
+//
+// The errors are those of Pull and of engine.Open.
 func Load(name string, opts ...Option) (*Model, error) {
 	return LoadContext(context.Background(), name, opts...)
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
-// activations are the kernels that a rung activates with; those of any length, in
-// vec, do what has none of its own.
+// activations holds the activation kernels of a rung; the kernels for rows of any
+// length, in vec, compute activations that have none of their own.
 type activations struct {
 	clip                                             func(dst, a unsafe.Pointer, n int, low, high float32)
 	leakyRelu, sigmoid, silu, hardSigmoid, hardSwish func(p unsafe.Pointer, n int, alpha, beta float32)

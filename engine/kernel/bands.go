@@ -6,27 +6,27 @@ import (
 	"unsafe"
 )
 
-// Link is one of a chain of convolutions, each of which alone reads what the one
-// before wrote. Plan plans it on layouts of fewer rows than those of Conv. A pool
-// is a link as well: of Conv, only the layouts and the window matter then.
+// Link is one convolution of a chain, in which each alone reads the output of the
+// one before. Plan plans it on layouts with fewer rows than those of Conv. A pool
+// can be a link too: then only the layouts and the window of Conv are used.
 type Link struct {
 	Conv Conv
 	Plan func(*Conv) (Work, error)
 }
 
 // Bands plans a chain of convolutions band by band: for some rows of the last
-// output it computes, link by link, the rows of the outputs between that these
-// need. They lie in a room of the scratch that stays in a core's L2, where whole
-// outputs would pass through the shared cache or through other cores. A chunk is
-// a run of bands from the top down, each of which keeps the rows that the next
-// one needs too. Of rooms there are as many as chunks may run at once. The last
-// output must not be the memory of an input.
+// output it computes, link by link, the rows of the intermediate outputs that these
+// need. The intermediate rows lie in a room of the scratch that stays in a core's
+// L2, whereas whole outputs would pass through the shared cache or the caches of
+// other cores. A chunk is a run of bands from top to bottom, each of which keeps
+// the rows that the next one needs too. There are as many rooms as chunks may run
+// at the same time. The last output must not be in the memory of an input.
 //
-// The result has the same bits as that of the links one after the other.
+// The result equals that of running the links one after the other, bit for bit.
 func Bands(chain []Link, rooms int) (Work, error) { return bandsWithin(chain, rooms, bandRoom) }
 
-// bandsWithin is Bands with rooms of so many bytes, or of one row of the last
-// output where that needs more.
+// bandsWithin is Bands with rooms of the given number of bytes, or, if that is too
+// small, large enough for one row of the last output.
 func bandsWithin(chain []Link, rooms, bytes int) (Work, error) {
 	first, last := &chain[0].Conv, &chain[len(chain)-1].Conv
 	for i := 1; i < len(chain); i++ {
@@ -56,34 +56,34 @@ func bandsWithin(chain []Link, rooms, bytes int) (Work, error) {
 
 const cacheLine = 64
 
-// bands is the work of a chain.
+// bands is the step of a chain.
 type bands struct {
 	runs        [][]band // of a picture, from its top down
 	pictures    int
-	image       operands // from picture to picture
-	rooms, room int      // how many, and bytes of each
-	between     []int    // where in a room each link but the last writes
+	image       operands // distances between pictures
+	rooms, room int      // number of rooms, and bytes of each
+	between     []int    // where in a room each link except the last writes
 	scratch     int      // where in a room the links' scratch lies
-	chain       []Conv   // of the links, on whole layouts
+	chain       []Conv   // the links on whole layouts
 }
 
-// operands are bytes in the input, the output and the residual.
+// operands holds byte offsets in the input, the output and the residual.
 type operands struct{ in, out, residual int }
 
-// band is some rows of the last output.
+// band is a range of rows of the last output.
 type band struct {
 	links []bandLink
 	at    operands
 }
 
-// bandLink is what a link does for a band.
+// bandLink is the work of one link for a band.
 type bandLink struct {
 	work  *Work
-	moves []rowMove // of what the band before computed there
-	out   int       // where it writes, from where its output begins in the room
+	moves []rowMove // of rows that the previous band computed
+	out   int       // where it writes, relative to the beginning of its output in the room
 }
 
-// rowMove brings rows of a plane to its top.
+// rowMove moves rows of a plane to its top.
 type rowMove struct{ to, from, bytes int }
 
 // Chunks is part of Step.
@@ -123,8 +123,8 @@ func (s *bands) Run(chunk int, m *Memory) {
 	taken.Store(false)
 }
 
-// enter takes a room: the one that chunks nearby had, where it is free, since it
-// lies in the cache of who worked on them.
+// enter takes a room, if possible the one that neighbouring chunks used, because it
+// is in the cache of the core that ran them.
 func (s *bands) enter(chunk int, m *Memory) (taken *atomic.Bool, room unsafe.Pointer) {
 	for i := chunk * s.rooms / s.Chunks(); ; i = (i + 1) % s.rooms {
 		taken := (*atomic.Bool)(unsafe.Add(m.Scratch, i*cacheLine))
@@ -134,7 +134,7 @@ func (s *bands) enter(chunk int, m *Memory) (taken *atomic.Bool, room unsafe.Poi
 	}
 }
 
-// vacancy makes all rooms free.
+// vacancy is a step that frees all rooms.
 type vacancy struct{ rooms int }
 
 // Chunks is part of Step.

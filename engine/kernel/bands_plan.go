@@ -6,26 +6,26 @@ import "fmt"
 type bandPlanner struct {
 	links   []Link
 	runs    int
-	rows    int      // of the last output in a band, at most
-	rooms   []Layout // what each link but the last writes, of as many rows as any band needs
-	starts  []int    // where in a room they begin
-	size    int      // of all
-	scratch int      // the most that a link wants
+	rows    int      // the most rows of the last output in a band
+	rooms   []Layout // the output of each link except the last, with as many rows as any band needs
+	starts  []int    // where they begin in a room
+	size    int      // of all together
+	scratch int      // the most that any link needs
 	works   map[bandKey]*Work
 }
 
-// bandKey is what the work of a link depends on.
+// bandKey holds everything on which the work of a link depends.
 type bandKey struct {
 	link, padTop int
 	in, out      Layout
 }
 
 const (
-	// bandRoom is how many bytes of L2 a room may take, beside weights and what
-	// is read and written.
+	// bandRoom is how many bytes of L2 a room may take, in addition to weights,
+	// inputs and outputs.
 	bandRoom = 1 << 20
-	// runRows is how many rows a run should have at least: its first band has
-	// none to keep.
+	// runRows is the least number of rows that a run should have, because its first
+	// band cannot reuse any rows.
 	runRows = 14
 )
 
@@ -36,7 +36,7 @@ func newBandPlanner(chain []Link, rooms, bytes int) *bandPlanner {
 		p.runs = min(h, roundUp(max(1, h/runRows), rooms))
 	}
 	all := (h + p.runs - 1) / p.runs
-	for count := 1; ; count = max(count+1, count*p.size/bytes) { // bands of a run; no fewer will do
+	for count := 1; ; count = max(count+1, count*p.size/bytes) { // bands of a run; fewer do not fit
 		p.rows = (all + count - 1) / count
 		p.layRooms()
 		if p.size <= bytes || p.rows == 1 {
@@ -45,7 +45,7 @@ func newBandPlanner(chain []Link, rooms, bytes int) *bandPlanner {
 	}
 }
 
-// layRooms lays out what lies between the links, for p.rows of the last output.
+// layRooms lays out the intermediate outputs for p.rows of the last output.
 func (p *bandPlanner) layRooms() {
 	last := len(p.links) - 1
 	p.rooms, p.starts, p.size = make([]Layout, last), make([]int, last), 0
@@ -59,13 +59,13 @@ func (p *bandPlanner) layRooms() {
 	}
 }
 
-// reads are the rows of a convolution's padded input that rows of its output
-// come from, counted from the input's first row.
+// reads returns the rows of a convolution's padded input from which rows of its
+// output are computed, counted from the input's first row.
 func (c *Conv) reads(out RowSpan) RowSpan {
 	return RowSpan{out.From*c.StrideH - c.PadTop, (out.To-1)*c.StrideH - c.PadTop + (c.KernelH-1)*c.DilationH + 1}
 }
 
-// held is what a room holds of a link's output.
+// held says which rows of a link's output a room holds.
 type held struct {
 	RowSpan
 	layout Layout
@@ -87,8 +87,8 @@ func (p *bandPlanner) run(i int) ([]band, error) {
 	return list, nil
 }
 
-// band plans rows of the last output, given what the room holds, and notes what
-// it holds then.
+// band plans rows of the last output, given the rows that the room holds, and
+// updates these.
 func (p *bandPlanner) band(rows RowSpan, room []held) (b band, err error) {
 	last := len(p.links) - 1
 	b.links = make([]bandLink, last+1)
@@ -126,11 +126,11 @@ func (p *bandPlanner) band(rows RowSpan, room []held) (b band, err error) {
 	return b, nil
 }
 
-// keep has a link bring the rows that the room holds already to their new place.
-// It returns the rows that are left to compute, and their layout.
+// keep makes a link move the rows that the room already holds to their new place.
+// It returns the rows that remain to be computed, and their layout.
 func (b *bandLink) keep(old *held, now held) (left RowSpan, to Layout) {
-	kept := min(old.To, now.To-1) - now.From                    // one is computed at least, with the halo below
-	if kept <= 0 || old.From > now.From || now.layout.Top > 0 { // what is above would have to be cleared
+	kept := min(old.To, now.To-1) - now.From                    // at least one is computed, with the halo below
+	if kept <= 0 || old.From > now.From || now.layout.Top > 0 { // the halo above would have to be cleared
 		return now.RowSpan, now.layout
 	}
 	l := &now.layout
@@ -146,8 +146,8 @@ func (b *bandLink) keep(old *held, now held) (left RowSpan, to Layout) {
 	return RowSpan{now.From + kept, now.To}, rowsOf(*l, RowSpan{kept, l.H})
 }
 
-// rowsOf is a layout of some rows. The halo above the first one and left of it
-// belongs to the rows before, where there are such.
+// rowsOf is a layout of some of its rows. The halo above and to the left of the
+// first one belongs to the rows before, if there are any.
 func rowsOf(l Layout, r RowSpan) Layout {
 	if r.From > 0 {
 		l.Top, l.Left = 0, 0
@@ -159,7 +159,7 @@ func rowsOf(l Layout, r RowSpan) Layout {
 	return l
 }
 
-// work plans link k as c, or takes what was planned for an equal band.
+// work plans link k as c, or reuses the plan of an equal band.
 func (p *bandPlanner) work(k int, c Conv) (*Work, error) {
 	key := bandKey{k, c.PadTop, c.In, c.Out}
 	if w := p.works[key]; w != nil {

@@ -22,29 +22,29 @@ func (m ConvMethod) winograd() bool { return m == ConvWinograd || m == ConvSmall
 
 func (m ConvMethod) String() string { return convMethods[m] }
 
-// beyond is how far past the input's bottom and right edge the kernel reads, in
-// pixels; negative where it ends before.
+// beyond is how far beyond the input's bottom and right edge the kernel reads, in
+// pixels; negative if it ends before.
 func (c *Conv) beyond() (bottom, right int) {
 	bottom = (c.Out.H-1)*c.StrideH + (c.KernelH-1)*c.DilationH + 1 - c.PadTop - c.In.H
 	right = (c.Out.W-1)*c.StrideW + (c.KernelW-1)*c.DilationW + 1 - c.PadLeft - c.In.W
 	return bottom, right
 }
 
-// inside reports whether every pixel that the kernel reads lies in the input or
-// its halo.
+// inside reports whether all pixels that the kernel reads lie in the input or its
+// halo.
 func (c *Conv) inside() bool {
 	bottom, right := c.beyond()
 	return c.PadTop <= c.In.Top && c.PadLeft <= c.In.Left && bottom <= c.In.Bottom && right <= c.In.Right
 }
 
-// gateFits reports whether the gate can go into the weights.
+// gateFits reports whether the gate can be multiplied into the weights.
 func (c *Conv) gateFits() bool {
 	g := c.Gate
 	return c.KernelH*c.KernelW == 1 && c.Group == 1 && c.In.Format != Planar && !c.isDepthwise() && g.Format.blockedF32() &&
 		g.N == c.In.N && g.C == c.In.C && g.H == 1 && g.W == 1
 }
 
-// multiplyAdds is the work of the direct form for one picture.
+// multiplyAdds is the number of multiply-adds of the direct form for one picture.
 func (c *Conv) multiplyAdds() float64 {
 	return float64(c.Out.H*c.Out.W) * float64(c.Out.C) * float64(c.In.C/c.Group*c.KernelH*c.KernelW)
 }
@@ -76,7 +76,7 @@ func (c *Conv) isDepthwise() bool {
 	return c.In.Format != Planar && c.Group == c.In.C && c.Group == c.Out.C
 }
 
-// check refuses what no plan of ours should contain.
+// check refuses convolutions that no plan of ours should contain.
 func (c *Conv) check() error {
 	switch {
 	case c.Group < 1 || c.In.C%c.Group != 0 || c.Out.C%c.Group != 0:
@@ -108,11 +108,11 @@ func (r *Rung) ChooseConv(c *Conv) ConvMethod {
 	return ConvDirect
 }
 
-// Conv plans a float32 convolution with weights that PackConv has packed for
-// this or another picture size, and for any method but ConvDepthwise, which has
-// weights of its own; they need not be packed yet. The input is
-// planar or blocked float32, the output and the residual blocked alike or,
-// where that is F32x16 or planar, Split32 or BF16x32.
+// Conv plans a float32 convolution with weights that PackConv has packed for this
+// or another picture size, and for any method but ConvDepthwise, which has weights
+// of its own; they need not be packed yet. The input is planar or blocked float32.
+// The output and the residual are blocked alike; where that is F32x16, or the input
+// is planar, they may also be Split32 or BF16x32.
 func (r *Rung) Conv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error) {
 	if err := c.check(); err != nil {
 		return Work{}, err
@@ -131,8 +131,8 @@ func (r *Rung) Conv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error) {
 	return r.directConv(c, w)
 }
 
-// limits returns what a sum is clipped to in registers, and the activation that
-// is left to do after that.
+// limits returns the bounds to which sums are clipped in registers, and the
+// activation that remains to be applied afterwards.
 func (a Activation) limits() (low, high float32, rest Activation) {
 	low, high = float32(math.Inf(-1)), float32(math.Inf(1))
 	switch a.Kind {

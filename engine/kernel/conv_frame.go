@@ -5,9 +5,9 @@ import (
 	"unsafe"
 )
 
-// frame is the working memory of one chunk: arguments that assembly reads, and
-// rooms of maxUnit pixels by 32 channels. Frames are kept for the next chunk,
-// so that runs allocate nothing.
+// frame is the working memory of one chunk: the arguments that assembly reads, and
+// rooms of maxUnit pixels by 32 channels. Frames are reused, so that runs do not
+// allocate.
 type frame struct {
 	conv     convArgs
 	window   windowArgs
@@ -21,19 +21,19 @@ const rooms = 2
 
 var frames = sync.Pool{New: func() any { return new(frame) }}
 
-// room is the scratch from its first cache line on, and the bytes from the
-// first vector's pixels to the second's.
+// room returns the scratch from its first cache line on, and the distance in bytes
+// from the first vector's pixels to the second's.
 func (f *frame) room() (p unsafe.Pointer, block int) { return f.strips(0)[0], 64 * maxUnit }
 
-// strips are the two halves of room i.
+// strips returns the two halves of room i.
 func (f *frame) strips(i int) strips {
 	p := unsafe.Pointer(&f.scratch)
 	p = unsafe.Add(p, int(-uintptr(p)&63)+i*2*64*maxUnit)
 	return strips{p, unsafe.Add(p, 64*maxUnit)}
 }
 
-// newRoom returns n bytes that start a cache line, for a pool of rooms larger
-// than a frame's.
+// newRoom returns n bytes, aligned to a cache line, for a pool of rooms larger than
+// those of a frame.
 func newRoom(n int) unsafe.Pointer {
 	return unsafe.Pointer(unsafe.SliceData(alignTo(make([]byte, n+64), 64)))
 }

@@ -2,9 +2,9 @@ package kernel
 
 import "unsafe"
 
-// gateWeights multiplies the packed weights of a direct 1x1 convolution with the
-// gate of each picture, into the scratch: where pixels are many, that is a small
-// part of what multiplying the input would be.
+// gateWeights multiplies the packed weights of a direct 1x1 convolution by the gate
+// of each picture, into the scratch. If there are many pixels, that is much less
+// work than multiplying the input.
 type gateWeights struct {
 	conv    Conv
 	weights *ConvWeights

@@ -5,10 +5,11 @@ import (
 	"unsafe"
 )
 
-// ConvWeights are the weights of a float32 convolution in the order its kernels
-// read them. They depend on channels, kernel and formats, not on picture sizes nor
-// on the method, except for ConvDepthwise: plans for several sizes share them. Chunks may be packed at once and in any
-// order; each must be packed once before a step that uses them runs.
+// ConvWeights holds the weights of a float32 convolution in the order in which its
+// kernels read them. Except for ConvDepthwise, they depend on channels, kernel size
+// and formats, but not on picture sizes or the method, so plans for several sizes
+// share them. Chunks may be packed concurrently and in any order; each must be
+// packed once before a step that uses the weights runs.
 type ConvWeights struct {
 	keeper
 	depthwise        bool
@@ -16,22 +17,22 @@ type ConvWeights struct {
 	planar           bool   // the input is planar
 	cin, cout, group int
 	kh, kw           int
-	runs             bool // planar: the taps of a kernel row are one run
+	runs             bool // for planar input: the taps of a kernel row are contiguous
 	columns          []column
-	length           int // numbers of the columns
+	length           int // total length of the columns, in numbers
 	data, bias       []float32
 	source           []float32
 	scale            []float32 // see ScaleBy; nil: all are 1
-	// interleave makes pixels of as many numbers as a vector has.
+	// interleave makes pixels with as many numbers as a vector.
 	interleave func(dst, src unsafe.Pointer, plane, channels, pixels int)
 }
 
-// column is one to three vectors of output channels and the input channels they
-// are computed from.
+// column is one to three vectors of output channels, with the input channels from
+// which they are computed.
 type column struct {
 	first, vecs int // output channel, vectors
 	from, to    int // input channels
-	at          int // where its weights begin
+	at          int // the beginning of its weights
 }
 
 // ConvWeightBytes is the memory that PackConv will allocate.
@@ -44,8 +45,8 @@ func (r *Rung) ConvWeightBytes(m ConvMethod, c *Conv) (int, error) {
 }
 
 // PackConv allocates packed weights; the caller packs them by calling Chunk for
-// every number below Chunks. weights [Cout][Cin/Group][KernelH][KernelW] must
-// stay as they are until then; bias [Cout] or nil is copied.
+// every number below Chunks. weights [Cout][Cin/Group][KernelH][KernelW] must not
+// change until then; bias, [Cout] or nil, is copied.
 func (r *Rung) PackConv(m ConvMethod, c *Conv, weights, bias []float32) (*ConvWeights, error) {
 	w, err := r.layoutConv(m, c)
 	if err != nil {
@@ -64,19 +65,19 @@ func (r *Rung) PackConv(m ConvMethod, c *Conv, weights, bias []float32) (*ConvWe
 	return w, nil
 }
 
-// ScaleBy has the weights of each output channel multiplied with the channel's
-// number of scale [Cout], which is copied, as they are packed: it is called before
-// the first Chunk.
+// ScaleBy makes packing multiply the weights of each output channel by the
+// channel's number in scale [Cout], which is copied. It must be called before the
+// first Chunk.
 func (w *ConvWeights) ScaleBy(scale []float32) { w.scale = paddedScale(scale) }
 
-// paddedScale has numbers for whole vectors and groups of output channels.
+// paddedScale is scale padded to complete vectors and groups of output channels.
 func paddedScale(scale []float32) []float32 {
 	padded := make([]float32, roundUp(len(scale), 32))
 	copy(padded, scale)
 	return padded
 }
 
-// factor is what the weights of an output channel are multiplied with.
+// factor is the number by which the weights of an output channel are multiplied.
 func factor(scale []float32, co int) float32 {
 	if scale == nil {
 		return 1
@@ -84,8 +85,8 @@ func factor(scale []float32, co int) float32 {
 	return scale[co]
 }
 
-// ConvWeightsIn are weights that are whatever memory holds, to try a
-// convolution with: ConvWeightBytes bytes that start a cache line. They are not
+// ConvWeightsIn makes weights with arbitrary values, for timing a convolution:
+// memory has ConvWeightBytes bytes and is aligned to a cache line. Nothing is
 // packed.
 func (r *Rung) ConvWeightsIn(memory []byte, m ConvMethod, c *Conv) (*ConvWeights, error) {
 	w, err := r.layoutConv(m, c)
@@ -98,7 +99,7 @@ func (r *Rung) ConvWeightsIn(memory []byte, m ConvMethod, c *Conv) (*ConvWeights
 	return w, nil
 }
 
-// layoutConv says where everything will lie.
+// layoutConv lays out the packed weights.
 func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
 	if c.Group < 1 || c.In.C%c.Group != 0 || c.Out.C%c.Group != 0 {
 		return nil, fmt.Errorf("%v: the groups do not divide the channels", c)
@@ -139,9 +140,9 @@ func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
 	return w, nil
 }
 
-// cutColumns cuts the output channels into columns. Two vectors at a time share
-// the loads of the inputs, unless groups so narrow would make them multiply
-// mostly zeros; a pixel of halves always is two vectors.
+// cutColumns cuts the output channels into columns. Two vectors share the loads of
+// the inputs, except where groups are so narrow that they would multiply mostly
+// zeros; pixels of bfloat16 halves always take two vectors.
 func cutColumns(c *Conv, block Format) []column {
 	lanes := block.Channels()
 	blocks := (c.Out.C + lanes - 1) / lanes
@@ -160,15 +161,15 @@ func cutColumns(c *Conv, block Format) []column {
 	return columns
 }
 
-// widens reports whether columns of three vectors serve a convolution best. Their
-// tiles of 3 and 4 pixels have sums enough to hide the latency, where those of
-// two vectors need 5 or 6 pixels, which rows of 7 and 14 do not come out even in.
+// widens reports whether columns of three vectors are best for a convolution. Their
+// tiles of 3 and 4 pixels have enough sums to hide latency, whereas two vectors
+// need 5 or 6 pixels, into which rows of 7 and 14 cannot be divided evenly.
 func (c *Conv) widens() bool {
 	return c.Group == 1 && c.In.Format != Planar && c.Out.Format.blockedF32()
 }
 
-// cutWide cuts the output channels into columns of three vectors and, where
-// these do not come out even, of two.
+// cutWide cuts the output channels into columns of three vectors and, as far as
+// these do not divide them evenly, of two.
 func cutWide(c *Conv, block Format) []column {
 	lanes := block.Channels()
 	blocks := (c.Out.C + lanes - 1) / lanes
@@ -180,7 +181,7 @@ func cutWide(c *Conv, block Format) []column {
 	return columns
 }
 
-// size is how many numbers the packed weights are.
+// size is the number of packed weights.
 func (w *ConvWeights) size() int {
 	if w.depthwise {
 		return roundUp(w.cout, 32) * w.kh * w.kw
@@ -188,7 +189,7 @@ func (w *ConvWeights) size() int {
 	return w.length
 }
 
-// panel is the packed weights of a column.
+// panel returns the packed weights of a column.
 func (w *ConvWeights) panel(i int) []float32 {
 	end := w.length
 	if i+1 < len(w.columns) {
@@ -197,10 +198,10 @@ func (w *ConvWeights) panel(i int) []float32 {
 	return w.data[w.columns[i].at:end]
 }
 
-// Bytes is the memory the weights take.
+// Bytes is the size of the weights in memory.
 func (w *ConvWeights) Bytes() int { return 4 * (len(w.data) + len(w.bias)) }
 
-// Chunks is how many pieces the packing has.
+// Chunks is the number of pieces of the packing.
 func (w *ConvWeights) Chunks() int {
 	if w.depthwise {
 		return 1
@@ -208,7 +209,7 @@ func (w *ConvWeights) Chunks() int {
 	return len(w.columns)
 }
 
-// fits reports why the weights do not serve a convolution.
+// fits returns an error if the weights do not fit a convolution.
 func (w *ConvWeights) fits(c *Conv) error {
 	planar := c.In.Format == Planar
 	if w.cin != c.In.C || w.cout != c.Out.C || w.group != c.Group || w.kh != c.KernelH || w.kw != c.KernelW ||

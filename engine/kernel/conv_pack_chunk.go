@@ -14,11 +14,11 @@ func (w *ConvWeights) Chunk(i int) {
 	}
 }
 
-// packPixels is how many vectors are turned at a time: half of a frame.
+// packPixels is how many vectors are transposed at a time: half a frame.
 const packPixels = 2 * maxUnit
 
-// turn makes vectors of output channels [co, co+lanes) from n weights of each,
-// beginning with number from. The vectors lie in the frame.
+// turn transposes n weights, beginning with number from, of each of the output
+// channels [co, co+lanes) into vectors. The vectors lie in the frame.
 func (w *ConvWeights) turn(f *frame, co, from, n int) unsafe.Pointer {
 	room, each := f.strips(0)[0], w.cin*w.kh*w.kw
 	w.interleave(room, unsafe.Pointer(&w.source[co*each+from]), 4*each, min(w.block.Channels(), w.cout-co), n)
@@ -28,7 +28,7 @@ func (w *ConvWeights) turn(f *frame, co, from, n int) unsafe.Pointer {
 	return room
 }
 
-// scaleVectors multiplies n vectors with scale, which is one.
+// scaleVectors multiplies n vectors by the vector scale.
 func scaleVectors(p unsafe.Pointer, n int, scale []float32) {
 	for ; n > 0; n-- {
 		v := floats(p, len(scale))
@@ -39,8 +39,8 @@ func scaleVectors(p unsafe.Pointer, n int, scale []float32) {
 	}
 }
 
-// packVectors packs a column that is fed by all input channels, a vector of
-// output channels at a time.
+// packVectors packs a column that reads all input channels, one vector of output
+// channels at a time.
 func (w *ConvWeights) packVectors(g *column) {
 	f := frames.Get().(*frame)
 	lanes, taps := w.block.Channels(), w.kh*w.kw
@@ -52,7 +52,7 @@ func (w *ConvWeights) packVectors(g *column) {
 			break // zeros
 		}
 		for c := 0; c < w.cin; {
-			block := c / lanes * lanes // its channels are a run for each tap
+			block := c / lanes * lanes // its channels are contiguous for each tap
 			run := min(block+lanes, w.cin) - block
 			n := min(block+run-c, packPixels/taps)
 			step, tapStep := taps, 1 // planar: channel, tap
@@ -95,9 +95,9 @@ func (w *ConvWeights) packNumbers(g *column) {
 	}
 }
 
-// packColumn spreads the weights of one output channel, each times scale, whose
-// inputs begin at channel from, over a panel of that width: in the order of the
-// steps.
+// packColumn writes the weights of one output channel, multiplied by scale, into a
+// panel of the given width, in the order of the steps. Its inputs begin at channel
+// from.
 func (w *ConvWeights) packColumn(panel []float32, width int, source []float32, scale float32, g *column, from int) {
 	taps := w.kh * w.kw
 	if w.planar { // steps: channel, tap
@@ -108,7 +108,7 @@ func (w *ConvWeights) packColumn(panel []float32, width int, source []float32, s
 	}
 	lanes := w.block.Channels()
 	for i := 0; i < len(source)/taps; {
-		// The inputs of a block from the column's first channel on are one run
+		// The inputs of a block, from the column's first channel on, are contiguous
 		// for each tap.
 		c := from + i
 		begin := max(c/lanes*lanes, g.from)

@@ -5,18 +5,18 @@ import (
 	"unsafe"
 )
 
-// padPlanar gives the chunks of a convolution of a planar picture the rows they
-// read with zeros around them, so that the kernel needs no test at the edges. A
-// chunk copies its rows into a room of its own, which stays in the core's cache:
-// a padded copy of the whole picture would go out to memory and back.
+// padPlanar provides the chunks of a convolution of a planar picture with the rows
+// they read, surrounded by zeros, so that the kernel needs no tests at the edges.
+// Each chunk copies its rows into a room of its own, which stays in the core's
+// cache; a padded copy of the whole picture would go to memory and back.
 type padPlanar struct {
 	from  Layout
-	to    Layout // Pitch and Block are those of a room
+	to    Layout // with the Pitch and Block of a room
 	rooms sync.Pool
 }
 
-// padRows is how many rows of output a chunk has: with fewer, neighbours copy
-// too many rows twice; with more, a room outgrows the first cache.
+// padRows is how many rows of output a chunk has. With fewer, neighbouring chunks
+// copy too many rows twice; with more, a room does not fit the first-level cache.
 const padRows = 4
 
 // newPadPlanar plans rooms for chunks that read up to rows rows.

@@ -10,7 +10,7 @@ import (
 // convArgs is one call of a convolution kernel.
 type convArgs args.Conv
 
-// clip sets what the sums are clipped to.
+// clip sets the bounds to which sums are clipped.
 func (a *convArgs) clip(low, high float32) {
 	a.Low, a.High, a.Limits = low, high, 2
 	if math.IsInf(float64(high), 1) {
@@ -21,9 +21,9 @@ func (a *convArgs) clip(low, high float32) {
 	}
 }
 
-// fetch spreads the prefetching of weights that come next evenly over so many
-// prefetches: in bursts they would hold up the loads of the weights that are
-// multiplied now. Weights must be set.
+// fetch distributes the prefetching of the next weights evenly over the given
+// number of prefetches: in bursts they would delay the loads of the current
+// weights. Weights must be set.
 func (a *convArgs) fetch(next []float32, prefetches int) {
 	a.Ahead, a.AheadEach = a.Weights, 0
 	if len(next) > 0 && prefetches > 0 {
@@ -31,40 +31,42 @@ func (a *convArgs) fetch(next []float32, prefetches int) {
 	}
 }
 
-// fetched notes that a call has prefetched its share.
+// fetched records that a call has prefetched its share.
 func (a *convArgs) fetched(prefetches int) {
 	a.Ahead = unsafe.Add(a.Ahead, a.AheadEach*prefetches)
 }
 
-// convPosition places a tile: bytes from In, Out and Residual to its first pixel.
+// convPosition is the position of a tile: bytes from In, Out and Residual to its
+// first pixel.
 type convPosition struct{ In, Out, Residual int }
 
-// convStep is a run of inputs side by side: 4·Quads+Ones float32 that begin
-// Offset bytes after a pixel. Weights follow each other in the order of the
-// inputs, the vectors of output channels of each side by side.
+// convStep is a run of contiguous inputs: 4·Quads+Ones float32 that begin Offset
+// bytes after a pixel. The weights are in the order of the inputs; for each input,
+// the vectors of output channels are contiguous.
 type convStep struct {
 	Offset      int
 	Quads, Ones int32
 }
 
-// convTile runs the tiles of one call on register tiles of at most most pixels
-// and one or two vectors, or of at most tall pixels and three. The first part is
-// head pixels: the larger half or, where a row may break anywhere, more.
+// convTile computes the tiles of one call in register tiles of at most most pixels
+// and one or two vectors, or of at most tall pixels and three vectors. The first
+// part of a tile has head pixels: the larger half or, if a row may end anywhere in
+// it, more.
 type convTile struct {
 	most   int
 	run    func(rows, head, vecs int, a *convArgs)
-	tall   int // or 0: no three vectors
+	tall   int // 0: no tiles of three vectors
 	breaks bool
-	ahead  int // prefetches of a tile of at least two vectors in each of BlockSteps
+	ahead  int // prefetches in each of the BlockSteps of a tile of at least two vectors
 }
 
-// convTile8 and convTile16 are the twins, on 8 and 16 lanes.
+// convTile8 and convTile16 are the twins with 8 and 16 lanes.
 var (
 	convTile8  = convTile{most: 6, tall: 4, breaks: true, run: func(rows, head, vecs int, a *convArgs) { convTileAny(8, rows, head, vecs, a) }}
 	convTile16 = convTile{most: 14, run: func(rows, head, vecs int, a *convArgs) { convTileAny(16, rows, head, vecs, a) }}
 )
 
-// convTile is the one whose vectors are of format f.
+// convTile returns the kernel whose vectors have format f.
 func (r *Rung) convTile(f Format) convTile {
 	if f == F32x16 {
 		return r.ConvTile16

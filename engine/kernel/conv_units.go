@@ -7,9 +7,9 @@ type convUnit struct{ y, rows, x, w int }
 // maxUnit is the widest unit; a frame holds one.
 const maxUnit = 112
 
-// tileKind is all tiles of a plane that have the same shape: rows pixels, head
-// of them in the first part, the second so many bytes behind it. Those of unit
-// u are positions[start[u]:start[u+1]].
+// tileKind holds all tiles of a plane with the same shape: rows pixels, of which
+// head are in the first part, and the distance in bytes to the second part. The
+// tiles of unit u are positions[start[u]:start[u+1]].
 type tileKind struct {
 	rows, head                          int
 	secondIn, secondOut, secondResidual int
@@ -17,10 +17,10 @@ type tileKind struct {
 	start                               []int
 }
 
-// convPart is some pixels of a row.
+// convPart is a range of pixels of a row.
 type convPart struct{ y, x, n int }
 
-// layTiles cuts a plane into units and these into tiles of nearly equal size.
+// layTiles cuts a plane into units, and these into tiles of nearly equal size.
 func (s *directConv) layTiles() {
 	s.cutUnits()
 	s.kinds[0] = s.layKinds(s.tile.most)
@@ -29,8 +29,8 @@ func (s *directConv) layTiles() {
 	}
 }
 
-// cutUnits cuts a plane into bands of rows that tiles come out even in, or into
-// rows and parts of rows.
+// cutUnits cuts a plane into bands of rows that tiles divide evenly, or into rows
+// and parts of rows.
 func (s *directConv) cutUnits() {
 	c := &s.conv
 	rows := s.bandRows()
@@ -55,15 +55,15 @@ func (s *directConv) cutUnits() {
 	}
 }
 
-// flat reports whether tiles go on from the end of one row of a unit to the
-// beginning of the next: those of a narrow picture would not come out even in
-// its rows.
+// flat reports whether tiles continue from the end of one row of a unit to the
+// beginning of the next, because tiles would not divide the rows of a narrow
+// picture evenly.
 func (s *directConv) flat() bool {
-	const wide = 32 // tiles of a row and more: one smaller tile does not matter
+	const wide = 32 // in rows of many tiles one smaller tile does not matter
 	return s.tile.breaks && s.conv.In.Format != Planar && !s.staged && s.conv.Out.W >= s.tile.most-1 && s.conv.Out.W < wide
 }
 
-// bandRows is how many rows a unit has.
+// bandRows is the number of rows of a unit.
 func (s *directConv) bandRows() int {
 	c := &s.conv
 	switch {
@@ -97,7 +97,7 @@ func (s *directConv) layKinds(most int) (kinds []tileKind) {
 	return kinds
 }
 
-// layFlat cuts unit i into tiles that go on from one row to the next.
+// layFlat cuts unit i into tiles that may continue from one row to the next.
 func (s *directConv) layFlat(kinds []tileKind, i, most int) []tileKind {
 	u := s.units[i]
 	pixels := u.rows * u.w
@@ -131,7 +131,7 @@ func (s *directConv) layRows(kinds []tileKind, i, most int) []tileKind {
 	return kinds
 }
 
-// addRow adds a tile of pixels side by side to unit i.
+// addRow adds a tile of contiguous pixels to unit i.
 func (s *directConv) addRow(kinds []tileKind, i int, p convPart) []tileKind {
 	head := (p.n + 1) / 2
 	return s.addTile(kinds, i, convPart{p.y, p.x, head}, convPart{p.y, p.x + head, p.n - head})
@@ -163,7 +163,7 @@ func (s *directConv) addTile(kinds []tileKind, i int, first, second convPart) []
 	return kinds
 }
 
-// position is where a tile begins whose first part that is.
+// position returns the position of a tile with the given first part.
 func (s *directConv) position(u convUnit, first convPart) convPosition {
 	c := &s.conv
 	p := convPosition{In: s.source.Pixel(first.y*c.StrideH-c.PadTop, first.x*c.StrideW-c.PadLeft)}
@@ -184,7 +184,7 @@ func (k *tileKind) like(o *tileKind) bool {
 		k.secondIn == o.secondIn && k.secondOut == o.secondOut && k.secondResidual == o.secondResidual
 }
 
-// fill makes start reach up to unit i.
+// fill extends start up to unit i.
 func (k *tileKind) fill(i int) {
 	for len(k.start) <= i {
 		k.start = append(k.start, len(k.positions))

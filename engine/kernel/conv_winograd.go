@@ -3,30 +3,31 @@ package kernel
 import "fmt"
 
 // winogradConv is a 3x3 convolution in Winograd's form: tiles of the input are
-// transformed into planes, multiplied with the weights of each, and
-// transformed back. Tiles go through in passes; the transformed sides of a pass
-// lie in a room of channel blocks, each with the tiles as its pixels. Weights are
-// kept as they are and transformed for each pass: transformed ones are up to four
-// times as much, which would take longer to come from beyond the core's caches.
+// transformed into planes, each plane is multiplied by its weights, and the
+// products are transformed back. Tiles are processed in passes; the transformed
+// input and output of a pass (its sides) lie in a room of channel blocks, with the
+// tiles as pixels. Weights are stored untransformed and are transformed in each
+// pass, because transformed weights are up to four times as large and would take
+// longer to come from beyond the core's caches.
 type winogradConv struct {
 	conv       Conv
 	weights    *ConvWeights
 	unit       winogradUnit
-	planes     int // numbers of a transformed tile
-	stripes    int // columns of these, and numbers of a column
+	planes     int // planes: numbers of a transformed tile
+	stripes    int // columns of a transformed tile, and numbers in each column
 	tile       convTile
 	rung       *Rung
-	steps      []convStep // over the channels of one plane, and the first again
+	steps      []convStep // over the channels of one plane, followed by the first again
 	blockSteps int        // see convArgs.BlockSteps
 	slabs      int        // runs of input channels whose weights are transformed together
 	taps       int        // bytes of a plane of the transformed weights of a column and a slab
-	apart      int        // stripes of planes whose weights are transformed together
+	apart      int        // stripes whose weights are transformed together
 	whole      bool       // a chunk computes all stripes of a column of output channels
 	passes     []winogradPass
-	block      int // bytes from a channel block of a transformed plane to the next
-	in, out    int // bytes from a transformed plane of the input, of the output to the next
+	block      int // bytes from one channel block of a transformed plane to the next
+	in, out    int // bytes from one transformed plane to the next, in the input and in the output
 	low, high  float32
-	rest       Activation // what the transform does not do itself
+	rest       Activation // the activation that the transform does not apply itself
 }
 
 // winogradPass is a run of tiles that are transformed together.
@@ -37,7 +38,7 @@ type winogradPass struct {
 	registers [2]int         // register tiles
 }
 
-// winogradPart is some tiles of a pass.
+// winogradPart is a range of tiles of a pass.
 type winogradPart struct {
 	tiles  int
 	groups []winogradGroup
@@ -45,7 +46,7 @@ type winogradPart struct {
 	ends   []winogradEnd
 }
 
-// winogradGroup are tiles that have as much of them in the picture.
+// winogradGroup holds tiles of which equal parts lie inside the picture.
 type winogradGroup struct {
 	height, width int
 	rows, columns [6]int
@@ -58,26 +59,28 @@ type winogradRun struct{ at, numbers int }
 // winogradEnd are rows of a picture whose ends a part writes.
 type winogradEnd struct{ n, y0, y1 int }
 
-// winogradStays is how many bytes of transformed weights leave room in L2 for
-// tiles: then a pass is a chunk, small enough to stay there too, and all weights
-// are transformed before. Otherwise chunks are columns of output channels, which
-// transform the weights of some input channels at a time: where a picture has many
-// tiles one stripe of more channels, since tiles that do not stay in L2 should pass
-// few times, else all stripes, and the weights pass once. The products of a column
-// are transformed back while they are near, unless there are many tiles and the
-// cores need smaller chunks, or narrow vectors leave no time for the tiles of all
-// stripes to come from beyond L2: then chunks are stripes of a column.
+// winogradStays is the size of transformed weights, in bytes, up to which they
+// leave room in L2 for tiles. Then each pass is one chunk, small enough to stay in
+// L2 too, and all weights are transformed before. Otherwise chunks are columns of
+// output channels, which transform the weights of some input channels at a time. If
+// a picture has many tiles, these are one stripe of more channels, because tiles
+// that do not stay in L2 should be read few times; else they are all stripes, and
+// the weights are read once. The products of a column are transformed back while
+// they are in the cache. The exception are pictures with many tiles for which the
+// cores need smaller chunks, or whose tiles would not arrive from beyond L2 in time
+// for all stripes with narrow vectors: then chunks are stripes of a column.
 const (
 	winogradStays   = 1 << 20
-	winogradRoom    = 768 << 10 // both transformed sides of a chunk, or weights and the output side
-	winogradSlab    = 300 << 10 // transformed weights that are multiplied at a time
-	winogradMany    = 32        // tiles of a picture
-	winogradColumns = 8         // chunks enough
-	winogradWide    = 8 << 20   // both transformed sides of a pass that all cores share
-	winogradPiece   = 56        // tiles of a part there
+	winogradRoom    = 768 << 10 // bytes of both transformed sides of a chunk, or of weights and the output side
+	winogradSlab    = 300 << 10 // bytes of transformed weights that are multiplied at a time
+	winogradMany    = 32        // tiles of a picture that are many
+	winogradColumns = 8         // number of chunks that is enough
+	winogradWide    = 8 << 20   // bytes of both transformed sides of a pass that all cores share
+	winogradPiece   = 56        // tiles of a part of such a pass
 )
 
-// winogradFits reports why a convolution cannot be computed in Winograd's form.
+// winogradFits returns an error if a convolution cannot be computed in Winograd's
+// form.
 func (c *Conv) winogradFits() error {
 	if c.KernelH != 3 || c.KernelW != 3 || c.StrideH != 1 || c.StrideW != 1 || c.DilationH != 1 || c.DilationW != 1 || c.Group != 1 ||
 		!c.In.Format.blockedF32() || c.Out.Format != c.In.Format {
@@ -144,8 +147,8 @@ func (r *Rung) winogradConv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error)
 	return Work{Steps: steps, Scratch: s.size()}, nil
 }
 
-// size is how many bytes the transformed sides take, without those that chunks keep
-// for themselves.
+// size is how many bytes the transformed sides take, without those that belong to
+// single chunks.
 func (s *winogradConv) size() int {
 	if s.whole {
 		return s.conv.In.Blocks() * s.block
@@ -153,13 +156,13 @@ func (s *winogradConv) size() int {
 	return s.planes * (s.in + s.out)
 }
 
-// wholeTiles is how many tiles can pass together if the products of a column are to
-// fit the room of a chunk, beside weights.
+// wholeTiles is the number of tiles per pass with which the products of a column,
+// together with weights, fit the room of a chunk.
 func (s *winogradConv) wholeTiles() int {
 	return (winogradRoom-winogradSlab)/(s.planes*s.widest()*s.weights.block.PixelBytes()) - 2
 }
 
-// widest is the most vectors that a column has.
+// widest is the largest number of vectors in a column.
 func (s *winogradConv) widest() (vecs int) {
 	for _, g := range s.weights.columns {
 		vecs = max(vecs, g.vecs)
@@ -167,8 +170,8 @@ func (s *winogradConv) widest() (vecs int) {
 	return vecs
 }
 
-// laySlabs cuts the input channels into slabs, by whole blocks. It decides the
-// order of the sums, so it depends on what holds for any number of pictures.
+// laySlabs cuts the input channels into slabs of complete blocks. This determines
+// the order of the sums, so it must not depend on the number of pictures.
 func (s *winogradConv) laySlabs(together bool) {
 	blocks := s.conv.In.Blocks()
 	block := s.weights.block.Channels() * s.widest() * s.weights.block.PixelBytes() // bytes of a plane
@@ -183,25 +186,25 @@ func (s *winogradConv) laySlabs(together bool) {
 	s.taps = oddLines((blocks + s.slabs - 1) / s.slabs * block)
 }
 
-// many reports whether one picture has so many tiles that they do not stay in L2.
+// many reports whether one picture has too many tiles to stay in L2.
 func (s *winogradConv) many() bool {
 	across, down := s.tiles()
 	return across*down >= winogradMany
 }
 
-// tiles is how many tiles a picture has.
+// tiles is the number of tiles of a picture.
 func (s *winogradConv) tiles() (across, down int) {
 	return (s.conv.Out.W + s.unit.side - 1) / s.unit.side, (s.conv.Out.H + s.unit.side - 1) / s.unit.side
 }
 
-// slab is the blocks of channels of slab i.
+// slab returns the range of channel blocks of slab i.
 func (s *winogradConv) slab(i int) (b0, b1 int) {
 	blocks := s.conv.In.Blocks()
 	return i * blocks / s.slabs, (i + 1) * blocks / s.slabs
 }
 
-// oddLines rounds up to an odd number of cache lines: no two planes that lie so
-// far from each other alias.
+// oddLines rounds up to an odd number of cache lines, so that planes at this
+// distance do not alias in the cache.
 func oddLines(n int) int { return ((n+63)/64 | 1) * 64 }
 
 // layTiles cuts the tiles of all pictures into passes of nearly equal size.
@@ -214,7 +217,7 @@ func (s *winogradConv) layTiles(most int, together bool) {
 	pixel := s.weights.block.PixelBytes()
 	s.block = oddLines(per * pixel)
 	s.in, s.out = c.In.Blocks()*s.block, c.Out.Blocks()*s.block
-	if s.whole { // all planes of a block are written, and read, at a time
+	if s.whole { // all planes of a block are written, and read, together
 		s.in, s.out, s.block = s.block, s.block, s.planes*s.block
 	}
 	for i := range n {
@@ -236,7 +239,7 @@ func (s *winogradConv) layTiles(most int, together bool) {
 	}
 }
 
-// part lists tiles [t0, t1) of a pass that begins with tile first.
+// part returns tiles [t0, t1) of a pass that begins with tile first.
 func (s *winogradConv) part(first, t0, t1 int) winogradPart {
 	c := &s.conv
 	side := s.unit.side
@@ -265,9 +268,9 @@ func (s *winogradConv) part(first, t0, t1 int) winogradPart {
 	return part
 }
 
-// group finds or makes the group of tiles of that size. What lies beyond the
-// pixels that the wanted outputs depend on is read as the last one of these: it
-// does not matter, but must be finite.
+// group finds or makes the group of tiles of that size. Reads beyond the pixels on
+// which the wanted outputs depend are redirected to the last of these: the values
+// do not matter, but must be finite.
 func (p *winogradPart) group(height, width int, in *Layout) *winogradGroup {
 	for i := range p.groups {
 		if g := &p.groups[i]; g.height == height && g.width == width {

@@ -6,29 +6,30 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/args"
 )
 
-// winogradFew are the products of a pass of pictures of few tiles as a step. There
-// the time goes into the weights: they are transformed in registers, for each group
-// of tiles again, and never stored, since a core takes longer to write them than to
-// compute them. A chunk is a column of output channels, which is transformed back at
-// once.
+// winogradFew is the step of the products for pictures with few tiles. Most of the
+// time goes into the weights: they are transformed in registers, again for each
+// group of tiles, and never stored, because a core takes longer to write them than
+// to compute them. A chunk is a column of output channels, whose products are
+// transformed back immediately.
 type winogradFew struct {
 	*winogradConv
 	pass   *winogradPass
 	groups []winogradRange
 }
 
-// winogradRange is a run of tiles that are multiplied together.
+// winogradRange is a range of tiles that are multiplied together.
 type winogradRange struct{ first, tiles int }
 
-// winogradFewTiles is how many tiles a picture of few has at most, and a group.
+// winogradFewTiles is the largest number of tiles of a picture with few, and of a
+// group.
 const winogradFewTiles = 4
 
 // winogradFewArgs is one call of a kernel.
 type winogradFewArgs args.WinogradFew
 
-// winogradScales are what the kernels multiply the sums of each plane with, because
-// they transform weights with whole numbers in place of G: its rows times 4, -6, -6,
-// 24, 24 and 1.
+// winogradScales holds the factors for the sums of each plane. They are needed
+// because the kernels transform weights with an integer matrix in place of G: its
+// rows multiplied by 4, -6, -6, 24, 24 and 1.
 var winogradScales = func() (s [36]float32) {
 	factors := [6]float64{4, -6, -6, 24, 24, 1}
 	for x, a := range factors {
@@ -95,7 +96,7 @@ func (s *winogradFew) Run(chunk int, m *Memory) {
 	frames.Put(f)
 }
 
-// fetchNext has a column prefetch the weights of the next one.
+// fetchNext makes a column prefetch the weights of the next one.
 func (s *winogradFew) fetchNext(a *winogradFewArgs, column int) {
 	a.Ahead, a.AheadEach = unsafe.Pointer(&s.weights.data[0]), 0
 	if column+1 < len(s.weights.columns) {
@@ -105,7 +106,8 @@ func (s *winogradFew) fetchNext(a *winogradFewArgs, column int) {
 	}
 }
 
-// winogradSums is the twin of the kernels on vectors of so many channels.
+// winogradSums is the twin of the kernels, for vectors of the given number of
+// channels.
 func winogradSums(lanes, stripe, tiles int, a *winogradFewArgs) {
 	var sums [6 * winogradFewTiles * 16]float32
 	weights := a.Weights
@@ -134,8 +136,8 @@ func winogradSums(lanes, stripe, tiles int, a *winogradFewArgs) {
 	}
 }
 
-// winogradColumn is a column of the transformed numbers of a kernel whose taps are
-// so many bytes apart.
+// winogradColumn computes a column of a transformed kernel whose taps are the given
+// number of bytes apart.
 func winogradColumn(taps unsafe.Pointer, tap, column int) [6]float32 {
 	var u [3]float32
 	for y := range u {
@@ -144,7 +146,7 @@ func winogradColumn(taps unsafe.Pointer, tap, column int) [6]float32 {
 	return winogradWhole(u[0], u[1], u[2])
 }
 
-// winogradWhole is the product with G in whole numbers.
+// winogradWhole is the product with the integer multiple of G.
 func winogradWhole(a, b, c float32) [6]float32 {
 	return [6]float32{a, a + c + b, a + c - b, a + 4*c + 2*b, a + 4*c - 2*b, c}
 }

@@ -8,9 +8,9 @@ import "unsafe"
 //
 //	Y = A^T ((G g G^T) . (B^T d B)) A
 //
-// where . multiplies number by number; summed over input channels that is a
-// matrix product for each of the 36. The polynomials are evaluated at 0, 1, -1,
-// 2, -2 and infinity:
+// where . is the element-wise product. Summed over input channels, this is one
+// matrix product for each of the 36 elements. The polynomials are evaluated at 0,
+// 1, -1, 2, -2 and infinity:
 //
 //	      4  0 -5  0  1  0         1/4     0     0        1  1  1  1  1  0
 //	      0 -4 -4  1  1  0        -1/6  -1/6  -1/6   A^T  0  1 -1  2 -2  0
@@ -19,41 +19,41 @@ import "unsafe"
 //	      0  2 -1 -2  1  0        1/24 -1/12   1/6
 //	      0  4  0 -5  0  1           0     0     1
 //
-// In float32 the root mean square error is 1.5e-6 to 3.5e-6 of that of the
-// output, three to four times that of the direct form.
+// In float32 the rms error is 1.5e-6 to 3.5e-6 of the output's rms, three to four
+// times that of the direct form.
 
-// winogradArgs is one call of a transform, over tiles of one vector of
-// channels. Number (y, x) of a tile lies in transformed plane 6x+y, or 4x+y
-// where tiles have 2x2 outputs.
+// winogradArgs is one call of a transform, over tiles of one vector of channels.
+// Element (y, x) of a tile lies in transformed plane 6x+y, or 4x+y for tiles of 2x2
+// outputs.
 type winogradArgs struct {
 	In, Out, Residual, Positions unsafe.Pointer // *winogradPosition; Residual may be nil
-	Count, Plane                 int            // of the positions, at least 1; bytes between transformed planes
+	Count, Plane                 int            // number of positions, at least 1; bytes between transformed planes
 	Scratch, Bias                unsafe.Pointer // 36 vectors; a vector
 	Rows, Columns                [6]int         // bytes from a tile's first input pixel to each row and column of it; Columns[0] is 0
 	OutRow, ResidualRow          int            // bytes between rows
-	Height, Width                int            // how much of the output is wanted, at least 1
+	Height, Width                int            // size of the wanted part of the output, at least 1
 	Low, High                    float32        // the sum is clipped to these
 }
 
-// winogradPosition places a tile: bytes in a transformed plane, and to its first
-// pixel in the input, the output and the residual.
+// winogradPosition is the position of a tile: byte offsets in a transformed plane,
+// and of its first pixel in the input, the output and the residual.
 type winogradPosition struct{ Tile, In, Out, Residual int }
 
-// winogradUnit are the three transforms on one kind of vector. weights takes
-// count vectors of kernels side by side, their nine taps tap bytes after each
-// other, and writes columns [first, end) of the transformed numbers, each plane
-// bytes after the one before.
+// winogradUnit holds the three transforms for one kind of vector. weights reads
+// count contiguous vectors of kernels, whose nine taps are tap bytes apart, and
+// writes columns [first, end) of the transformed numbers, which are plane bytes
+// apart.
 type winogradUnit struct {
-	side          int // outputs of a tile's side
+	side          int // side of a tile's outputs
 	input, output func(a *winogradArgs)
 	weights       func(dst, src unsafe.Pointer, plane, tap, count, first, end int)
 	few           func(stripe, tiles int, a *winogradFewArgs) // the products of few tiles, or nil
 }
 
-// stripes is how many columns a transformed tile has, and numbers each of these.
+// stripes is the number of columns of a transformed tile, and of numbers in each.
 func (u winogradUnit) stripes() int { return u.side + 2 }
 
-// planes is how many numbers a transformed tile has.
+// planes is the number of elements of a transformed tile.
 func (u winogradUnit) planes() int { return u.stripes() * u.stripes() }
 
 var (
@@ -125,7 +125,7 @@ func winogradOutput(lanes int, a *winogradArgs) {
 	}
 }
 
-// putRow writes lane l of row y of the tile at p, which has more to add.
+// putRow writes lane l of row y of the tile at p, after adding bias and residual.
 func (a *winogradArgs) putRow(p *winogradPosition, y, lanes, l int, row []float32, bias float32) {
 	for x, v := range row {
 		at := 4 * (x*lanes + l)
@@ -158,7 +158,8 @@ func winogradWeights(lanes int, dst, src unsafe.Pointer, plane, tap, count, firs
 	}
 }
 
-// threeTaps are three numbers, the first so many bytes from p.
+// threeTaps returns three numbers of a kernel's row, column or the like; the first
+// is at bytes from p.
 func threeTaps(p unsafe.Pointer, at, tap int) (a, b, c float32) {
 	return *(*float32)(unsafe.Add(p, at)), *(*float32)(unsafe.Add(p, at+tap)), *(*float32)(unsafe.Add(p, at+2*tap))
 }

@@ -5,12 +5,12 @@ import (
 	"unsafe"
 )
 
-// winogradTogether is Winograd's form with a pass a chunk: both transformed
-// sides stay in the core's L2. All weights were transformed into the scratch.
+// winogradTogether is Winograd's form with one pass per chunk: both transformed
+// sides stay in the core's L2. All weights have been transformed into the scratch.
 type winogradTogether winogradConv
 
-// winogradRooms hold the transformed sides of chunks, or transformed weights.
-// They are kept for the next, whichever layer that is of.
+// winogradRooms holds the transformed sides of chunks, or transformed weights.
+// Rooms are reused by later chunks, of any layer.
 var winogradRooms = sync.Pool{New: func() any { return newRoom(winogradRoom) }}
 
 // Chunks is part of Step.
@@ -35,8 +35,8 @@ func (t *winogradTogether) Run(chunk int, m *Memory) {
 	winogradRooms.Put(room)
 }
 
-// winogradSides are the transforms of a pass as a step: pieces of parts and
-// ranges of channel blocks.
+// winogradSides is the step of a pass's transforms; its chunks are parts and ranges
+// of channel blocks.
 type winogradSides struct {
 	*winogradConv
 	pass           *winogradPass
@@ -72,7 +72,7 @@ func (s *winogradSides) Run(chunk int, m *Memory) {
 	frames.Put(f)
 }
 
-// winogradKernels is the transform of all weights as a step.
+// winogradKernels is the step that transforms all weights.
 type winogradKernels struct {
 	*winogradConv
 	chunks int
@@ -100,18 +100,18 @@ func (s *winogradKernels) Run(chunk int, m *Memory) {
 // winogradCell is a piece of the weights: a column of output channels, some
 // stripes of planes and a slab of input channels.
 type winogradCell struct {
-	kernels      unsafe.Pointer // where it is transformed to
+	kernels      unsafe.Pointer // where the transformed weights go
 	column, slab int
 	first, end   int // stripes
 }
 
-// cell is a whole column.
+// cell returns a whole column.
 func (s *winogradConv) cell(scratch unsafe.Pointer, column int) winogradCell {
 	return winogradCell{kernels: unsafe.Add(scratch, column*s.planes*s.taps), column: column, end: s.stripes}
 }
 
-// winogradProducts are the products of a pass as a step: columns of output
-// channels, or stripes of these.
+// winogradProducts is the step of a pass's products; its chunks are columns of
+// output channels, or stripes of these.
 type winogradProducts struct {
 	*winogradConv
 	pass *winogradPass
@@ -157,7 +157,7 @@ func (s winogradProducts) Run(chunk int, m *Memory) {
 	frames.Put(f)
 }
 
-// transform makes blocks [b0, b1) of the transformed input of a part.
+// transform computes blocks [b0, b1) of the transformed input of a part.
 func (s *winogradConv) transform(f *frame, m *Memory, p *winogradPart, room unsafe.Pointer, b0, b1 int) {
 	a := &f.winograd
 	a.Plane, a.Scratch = s.in, f.strips(0)[0]
@@ -172,7 +172,7 @@ func (s *winogradConv) transform(f *frame, m *Memory, p *winogradPart, room unsa
 	}
 }
 
-// noBias is the bias of the products.
+// noBias is the bias of the products: zeros.
 var noBias [32]float32
 
 // transformWeights transforms a piece of the weights.
@@ -187,7 +187,8 @@ func (s *winogradConv) transformWeights(cell *winogradCell) {
 	}
 }
 
-// fetchNext has so many stripes of a column prefetch the weights of the next one.
+// fetchNext makes the given number of stripes of a column prefetch the weights of
+// the next column.
 func (s *winogradConv) fetchNext(a *convArgs, p *winogradPass, column, stripes int) {
 	g := &s.weights.columns[column]
 	if g.vecs > 1 {
@@ -196,19 +197,19 @@ func (s *winogradConv) fetchNext(a *convArgs, p *winogradPass, column, stripes i
 	}
 }
 
-// arguments are those that all products have in common.
+// arguments returns the arguments that all products have in common.
 func (s *winogradConv) arguments(f *frame) *convArgs {
 	a := &f.conv
 	a.Bias = unsafe.Pointer(&noBias)
 	a.PixelStride, a.OutBlock, a.ResidualBlock = s.weights.block.PixelBytes(), s.block, s.block
-	a.NextIn = 1 // a channel block lies so far from the next that no processor finds it by itself
+	a.NextIn = 1 // channel blocks are so far apart that no hardware prefetcher finds the next one
 	low, high, _ := Activation{}.limits()
 	a.clip(low, high)
 	return a
 }
 
 // multiply computes the products with a piece of the weights, and adds them to
-// those of the slabs before; out is where the column's first block has them.
+// those of earlier slabs; out is where they lie for the column's first block.
 func (s *winogradConv) multiply(a *convArgs, p *winogradPass, in, out unsafe.Pointer, cell *winogradCell) {
 	g := &s.weights.columns[cell.column]
 	b0, b1 := s.slab(cell.slab)
@@ -232,7 +233,7 @@ func (s *winogradConv) multiply(a *convArgs, p *winogradPass, in, out unsafe.Poi
 	}
 }
 
-// finish makes channel blocks [b0, b1) of a part's output from the products of these.
+// finish computes channel blocks [b0, b1) of a part's output from their products.
 func (s *winogradConv) finish(f *frame, m *Memory, p *winogradPart, products unsafe.Pointer, b0, b1 int) {
 	a, out := &f.winograd, &s.conv.Out
 	a.Plane, a.Scratch = s.out, f.strips(0)[0]

@@ -10,8 +10,8 @@ import "unsafe"
 //	      0 -1  1  0         1/2 -1/2  1/2         0  1 -1 -1
 //	      0  1  0 -1          0    0    1
 //
-// It saves less but has fewer weights to transform and to multiply with, which is
-// what takes the time where a picture has few tiles.
+// It saves fewer multiplications, but has fewer weights to transform and multiply
+// by, which is what takes the time if a picture has few tiles.
 func plainSmallWinograd(lanes int) winogradUnit {
 	return winogradUnit{
 		side:   2,

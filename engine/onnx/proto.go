@@ -1,9 +1,12 @@
 // Package onnx is the file format: it reads and writes the messages of onnx.proto
-// through protowire and gives them no meaning. The reader does not trust the file:
-// lengths are checked against what is left of the enclosing message, nesting is
-// bounded, and no allocation depends on a declared number alone. Tensor data are
-// views of the bytes read; other strings are copied. This package may change
-// without notice: other packages see a file through ir.
+// through protowire and gives them no meaning.
+//
+// The reader does not trust the file: lengths are checked against what is left of
+// the enclosing message, nesting is bounded, and no allocation depends on a
+// declared number alone. Tensor data are views of the bytes read; other strings are
+// copied.
+//
+// This package may change without notice: other packages see a file through ir.
 package onnx
 
 // Model is a ModelProto.

@@ -7,10 +7,12 @@ import "github.com/visionzoo/vision/engine/kernel"
 // transforming 36 sets of weights, but enough tiles of 2x2 outputs for 16 sets;
 // with AVX-512 the weights are transformed in registers for four tiles at a time,
 // which is faster than the direct form. With few channels there are too few
-// products to pay for transforming the tiles. The rms error of Winograd's form is
-// up to 3.5e-6 of the rms of a layer's output, four times that of the direct form
-// and a third of what is allowed for the tile unit's bf16x3. It consists of fused
-// multiply-adds of float32 throughout, so strict float32 uses it too.
+// products to pay for transforming the tiles.
+//
+// The rms error of Winograd's form is up to 3.5e-6 of the rms of a layer's output,
+// four times that of the direct form and a third of what is allowed for the tile
+// unit's bf16x3. It consists of fused multiply-adds of float32 throughout, so
+// strict float32 uses it too.
 func forms(c *kernel.Conv) []kernel.ConvMethod {
 	side, channels := min(c.Out.H, c.Out.W), min(c.In.C, c.Out.C)
 	switch {

@@ -19,11 +19,13 @@ type SoftTask struct {
 
 // Soft keeps the candidate with the highest score, lowers the scores of the others
 // that it overlaps, and repeats this with the rest. It returns the indices of the
-// kept boxes, in this order. Scores only fall. So a kept box is only recorded, and
-// a candidate's score is brought up to date when the candidate comes first in the
-// heap; then it finds its new place there. The score is lowered by a single
-// exponential, of the sum of all exponents, and differs from that of one
-// exponential each by less than 1e-12 of it.
+// kept boxes, in this order.
+//
+// Scores only fall. So a kept box is only recorded, and a candidate's score is
+// brought up to date when the candidate comes first in the heap; then it finds its
+// new place there. The score is lowered by a single exponential, of the sum of all
+// exponents, and differs from that of one exponential each by less than 1e-12 of
+// it.
 func Soft[B ~struct{ X1, Y1, X2, Y2 float64 }](boxes []B, t SoftTask) []int32 {
 	same := unsafe.Slice((*Box)(unsafe.Pointer(unsafe.SliceData(boxes))), len(boxes))
 	s := soft{SoftTask: t, boxes: same, unit: &kernel.Best().Boxes}

@@ -1,13 +1,15 @@
 // Package suppress implements greedy non-maximum suppression of boxes, for
-// detectors and the operator NonMaxSuppression. It may change without notice. A box
-// that is kept is compared with the boxes that it may overlap too much, 16 at a
-// time (a sweep), and those that it does are dropped. The widths, heights and areas
-// of two boxes with an IoU of t or more have ratios from t to 1/t, and the distance
-// of their centres is at most (w+v)/2 times (1-t)/(1+t) for widths w and v, and
-// likewise for heights. So the candidates are sorted by cells, with those of one
-// class, one level of sizes and one row of cells side by side, and a sweep covers a
-// few ranges. Once most candidates have been decided, the gaps are closed. Vector
-// kernels compare in float32 and take the rounding error of an overlap into
+// detectors and the operator NonMaxSuppression. It may change without notice.
+//
+// A box that is kept is compared with the boxes that it may overlap too much, 16 at
+// a time (a sweep), and those that it does are dropped. The widths, heights and
+// areas of two boxes with an IoU of t or more have ratios from t to 1/t, and the
+// distance of their centres is at most (w+v)/2 times (1-t)/(1+t) for widths w and
+// v, and likewise for heights. So the candidates are sorted by cells, with those of
+// one class, one level of sizes and one row of cells side by side, and a sweep
+// covers a few ranges. Once most candidates have been decided, the gaps are closed.
+//
+// Vector kernels compare in float32 and take the rounding error of an overlap into
 // account. Where that cannot decide, the caller's own definition does, so the
 // result is exactly that of the textbook loop.
 package suppress

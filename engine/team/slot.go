@@ -6,16 +6,19 @@ import (
 	"sync/atomic"
 )
 
-// slot holds one running loop. Its chunks are divided into ranges of neighbours,
-// one for the caller and one for each helper. A thread that has finished its own
-// range takes chunks from the end of another's. Successive steps are cut in the
-// same way, into rows from top to bottom, so that a processor finds in its cache
-// what it wrote in the step before; a cache line that another processor has written
-// costs several times as much as one from the shared cache. state packs the loop's
-// number (44 bits), the number of its ranges (10) and of the seats left for helpers
-// (10). task and failed are written before the state that announces them; a thread
-// that has claimed a chunk may read them, because the loop cannot end before that
-// chunk does.
+// slot holds one running loop.
+//
+// Its chunks are divided into ranges of neighbours, one for the caller and one for
+// each helper. A thread that has finished its own range takes chunks from the end
+// of another's. Successive steps are cut in the same way, into rows from top to
+// bottom, so that a processor finds in its cache what it wrote in the step before;
+// a cache line that another processor has written costs several times as much as
+// one from the shared cache.
+//
+// state packs the loop's number (44 bits), the number of its ranges (10) and of the
+// seats left for helpers (10). task and failed are written before the state that
+// announces them; a thread that has claimed a chunk may read them, because the loop
+// cannot end before that chunk does.
 type slot struct {
 	state  atomic.Uint64
 	_      [56]byte

@@ -1,6 +1,7 @@
 // Package tensor holds the values that networks compute with: dense row-major
-// arrays of ONNX's element types, and sequences and optionals of them. The package
-// knows no operators, and no file formats but .npy and .npz.
+// arrays of ONNX's element types, and sequences and optionals of them.
+//
+// The package knows no operators, and no file formats but .npy and .npz.
 package tensor
 
 import (

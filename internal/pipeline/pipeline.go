@@ -10,11 +10,12 @@ import (
 
 // Map yields do(n, v) for each v of in, in the order of in, while do already runs
 // for later elements on up to workers goroutines. n is the number of the goroutine,
-// from 0, so that each can keep memory of its own from one call to the next. in is
-// read on another goroutine. At any time, at most Ahead(workers) of its elements
-// have been read but not yielded. Once ctx is done, do is no longer called, and the
-// loop ends when the calls under way have returned: do should observe ctx too.
-// Leaving the loop ends everything in the same way.
+// from 0, so that each can keep memory of its own from one call to the next.
+//
+// in is read on another goroutine. At any time, at most Ahead(workers) of its
+// elements have been read but not yielded. Once ctx is done, do is no longer
+// called, and the loop ends when the calls under way have returned: do should
+// observe ctx too. Leaving the loop ends everything in the same way.
 func Map[In, Out any](ctx context.Context, workers int, in iter.Seq[In], do func(ctx context.Context, n int, v In) Out) iter.Seq[Out] {
 	return func(yield func(Out) bool) {
 		ctx, cancel := context.WithCancel(ctx)

@@ -2,13 +2,13 @@ package box
 
 import "unsafe"
 
-// IoUBlock is 8 boxes: their left sides, then the top, right and bottom ones, and their
-// areas. Boxes without an area have nothing in common with any.
+// IoUBlock holds 8 boxes: their left sides, then the top, right and bottom ones,
+// and their areas. A box without an area intersects no other.
 type IoUBlock [5][8]float64
 
-// AddSquareIoUs adds to the sums, one for each box in blocks, the square of its IoU with a
-// box, likewise. All are made of numbers, in double precision; there are as many sums as
-// blocks.
+// AddSquareIoUs adds to the sum of each box in blocks the square of its IoU with
+// the given box. No coordinate may be NaN; there are as many blocks of sums as of
+// boxes.
 func (u *Unit) AddSquareIoUs(sums [][8]float64, box *[5]float64, blocks []IoUBlock) {
 	if len(sums) != len(blocks) {
 		panic("BUG: not a sum for each box")

@@ -5,7 +5,8 @@ import (
 	"unsafe"
 )
 
-// Lay brings boxes to where a grid has them: less Origin, times Scale, in float32.
+// Lay converts boxes to the coordinates of a grid: minus Origin, times Scale, in
+// float32.
 type Lay struct {
 	grid      *Grid
 	from      *[4]float64
@@ -13,22 +14,23 @@ type Lay struct {
 	count     int64
 	Origin    [4]float64 // of x, y, x, y
 	Scale     float64
-	Far       float32 // boxes that lie farther out, by about four times this, are odd
+	Far       float32 // boxes farther out than about four times this are odd
 	low, high [16]int32
 	steps     [16]int32 // bytes from one Flat to the next
 }
 
-// Boxes are odd too that are narrower or lower than leastSide, or than a unit in float32
-// of how far they lie out; and those so far out that cells are not told apart.
+// Boxes are also odd if a side is smaller than leastSide, or smaller than the
+// spacing of float32 numbers at their coordinates, or if they are so far out that
+// cells cannot be distinguished.
 const (
 	leastShare = 0x1p-22
 	leastSide  = 0x1p-40
 	mostCells  = 0x1p30
 )
 
-// Lay fills the boxes of a grid, tells in which cell each of them lies, -1 for one that
-// is odd, and sets Low and High to the levels that are used. There are as many cells and
-// boxes in the grid as boxes.
+// Lay converts the boxes of a grid, finds the cell of each, -1 for an odd one, and
+// sets Low and High to the levels in use. The slices for cells and converted boxes
+// have one element for each box.
 func (u *Unit) Lay(l *Lay, g *Grid, boxes [][4]float64, cell []int32) {
 	n := len(boxes)
 	if len(cell) < n || int(g.count) < n {

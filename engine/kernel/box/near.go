@@ -5,31 +5,32 @@ import (
 	"unsafe"
 )
 
-// nearRows are the rows of a level in which Near looks, ranges those of both levels.
+// nearRows is the number of rows of a level that Near searches, and ranges the
+// number of ranges in both levels.
 const (
 	nearRows = 3
 	ranges   = 2 * nearRows
 )
 
-// Queries are 16 boxes for which others are looked for: see Sweep.
+// Queries holds 16 boxes with the blocks of boxes that each may overlap: see Sweep.
 type Queries struct {
 	grid  *Grid
-	Index [16]int32 // which they are
-	Place [16]int32 // where they lie among the blocks, if they are candidates
+	Index [16]int32 // the boxes' indices
+	Place [16]int32 // their places among the blocks, if they are candidates
 
-	// What Near tells: a box a little larger, so that none that it meets is missed for
-	// rounding; bounds of what it has in common with one that overlaps it by t, less
-	// the share of that one's area; its class; and blocks where such may be: in each
-	// range the first, and how many.
+	// The results of Near: a slightly larger box, so that rounding does not miss an
+	// overlap; bounds for its intersection with a box that overlaps it by t, minus
+	// the share of that box's area; its class; and the blocks in which such boxes
+	// may lie: the first block and the number of blocks of each range.
 	Box         [4][16]float32
 	Low, High   [16]float32
 	Class       [16]int32
 	From, Count [ranges][16]int32
-	Hard        uint32 // a bit each: boxes may be in other blocks too
+	Hard        uint32 // one bit each: such boxes may lie in other blocks too
 }
 
-// Near looks for those that the boxes may overlap. The indices are those of boxes of the
-// grid, all of them; the same ones may be more often.
+// Near finds the blocks of boxes that the queries' boxes may overlap. All indices
+// must be those of boxes in the grid; an index may occur several times.
 func (u *Unit) Near(q *Queries, g *Grid) {
 	for _, i := range q.Index {
 		if uint32(i) >= uint32(g.count) {
@@ -76,7 +77,7 @@ func (q *Queries) find(k int) (hard bool) {
 		l := place(g.levels, low+p)
 		more := float32(min(area, l.Most)*per) + 1
 		rx, ry := float32(reachX*more)+slack, float32(reachY*more)+slack
-		const whole = 0x1p30 // cells beyond are not told apart in 32 bits
+		const whole = 0x1p30 // cells beyond cannot be distinguished in 32 bits
 		if !((size(x)+rx)*l.PerX < whole && (size(y)+ry)*l.PerY < whole) {
 			hard = true
 		}
@@ -94,7 +95,7 @@ func (q *Queries) find(k int) (hard bool) {
 			}
 			to = max(min(to, g.Mask), from)
 			first, end := *place(g.start, from), *place(g.start, to+1)
-			if below > 0 && rows < below || low+p > high { // there is none
+			if below > 0 && rows < below || low+p > high { // no such cell
 				end = first
 			}
 			q.SetRange(int(nearRows*p+below), k, first, end)
@@ -104,7 +105,7 @@ func (q *Queries) find(k int) (hard bool) {
 	return hard
 }
 
-// SetRange makes a range of the box k those blocks in which places lie.
+// SetRange sets a range of box k to the blocks that contain the given places.
 func (q *Queries) SetRange(r, k int, first, end int32) {
 	q.From[r][k], q.Count[r][k] = first>>4, 0
 	if first < end {
@@ -112,7 +113,8 @@ func (q *Queries) SetRange(r, k int, first, end int32) {
 	}
 }
 
-// cellOf is a coordinate in cells, as vectors of float32 convert it.
+// cellOf is the cell of a coordinate, converted to an integer as vector
+// instructions do.
 func cellOf(v float32) int32 {
 	if !(v > -0x1p31 && v < 0x1p31) {
 		return math.MinInt32

@@ -5,47 +5,46 @@ import (
 	"unsafe"
 )
 
-// Block is 16 boxes: their left sides, then the top, right and bottom ones.
+// Block holds 16 boxes: their left sides, then the top, right and bottom ones.
 type Block [4][16]float32
 
-// Sweep decides candidates in their order. One that is live is kept, and compared with
-// the boxes in its blocks: one of its class is a hit where the area of what both have in
-// common is more than Share of the other's area and Low of the box, and a sure hit where
-// it is also more than that and High, all in float32. Low is not negative and not more
-// than High.
+// Sweep decides candidates in their order. A live candidate is kept and compared
+// with the boxes in its blocks: a box of its class is a hit if the area of the
+// intersection exceeds Share of the other's area plus the candidate's Low, and a
+// sure hit if it also exceeds that share plus High, all in float32. 0 ≤ Low ≤ High.
 type Sweep struct {
 	blocks *Block
 	live   *uint16
-	class  *[16]int32 // nil: one for all
+	class  *[16]int32 // nil: one class for all
 	query  *Queries
-	which  int64 // candidate that is next
-	count  int64 // of the candidates
-	left   int64 // blocks of the sweep that is under way, the box before which; all: -1
-	next   int64 // of them
-	inRun  int64 // that follow one another from there on, itself among them
-	run    int64 // that is next
-	Swept  int64 // blocks, of all candidates
+	which  int64 // the next candidate
+	count  int64 // number of candidates
+	left   int64 // blocks that remain of the sweep of the candidate before which; -1: all of them
+	next   int64 // the next block
+	inRun  int64 // number of consecutive blocks from there on
+	run    int64 // the next run
+	Swept  int64 // number of blocks compared so far
 	Told   int64
-	Kept   uint32 // a bit a candidate
+	Kept   uint32 // one bit per candidate
 	Share  float32
 	runs   [ranges + 1]run
-	Unsure [64]Hits // afterwards: the first Told
+	Unsure [64]Hits // valid afterwards: the first Told elements
 }
 
-// Hits are hits in a block, a bit a box, the lowest for the first.
+// Hits holds the hits in a block, one bit per box, the lowest for the first.
 type Hits struct {
 	Block int32
 	Bits  uint32
 }
 
-// run are blocks that follow one another.
+// run is a sequence of consecutive blocks.
 type run struct{ first, count int32 }
 
 // longSweep is how many blocks one call compares before it returns after a box.
 const longSweep = 1024
 
-// On makes boxes those that are compared. live has a bit a box, the lowest for the first
-// of its block; class may be empty.
+// On sets the boxes to compare with. live has one bit per box, the lowest for the
+// first of its block; class may be empty.
 func (s *Sweep) On(boxes []Block, live []uint16, class [][16]int32) {
 	s.blocks, s.live, s.class = &boxes[0], &live[0], nil
 	if len(class) > 0 {
@@ -53,20 +52,20 @@ func (s *Sweep) On(boxes []Block, live []uint16, class [][16]int32) {
 	}
 }
 
-// Start makes the first so many of the queries the candidates: Sweep then decides them.
+// Start makes the first count queries the candidates that Sweep then decides.
 func (s *Sweep) Start(q *Queries, count int) {
 	s.query, s.which, s.count, s.left, s.Kept = q, 0, int64(count), 0, 0
 }
 
-// StartOne makes Sweep compare the box k of queries, which is no candidate.
+// StartOne makes Sweep compare box k of the queries, which is not a candidate.
 func (s *Sweep) StartOne(q *Queries, k int) {
 	s.query, s.which, s.count, s.left, s.Kept = q, int64(k), int64(k)+1, -1, 0
 }
 
-// Sweep goes on, and reports false where nothing is left. Candidates that are kept are
-// no longer live then, nor are sure hits. Other hits that are live it tells, in the order of
-// the blocks: it stops after the box of which it tells some, or before that where there
-// is no room for more, and before a candidate that is hard.
+// Sweep continues and reports false if nothing is left. Kept candidates and sure
+// hits are then no longer live. Other live hits are reported in Unsure, in the
+// order of the blocks: it stops after a box with such hits (or earlier if Unsure is
+// full), and before a candidate that is hard.
 func (u *Unit) Sweep(s *Sweep) bool {
 	if s.left == 0 && s.which == s.count {
 		return false
@@ -75,10 +74,10 @@ func (u *Unit) Sweep(s *Sweep) bool {
 	return true
 }
 
-// Box is which of the queries the hits that are told are those of.
+// Box is the number of the query to which the reported hits belong.
 func (s *Sweep) Box() int { return int(s.which) - 1 }
 
-// Hard is the candidate before which it stopped, for the caller to decide.
+// Hard is the candidate before which it stopped, which the caller has to decide.
 func (s *Sweep) Hard() (k int, is bool) {
 	if is = s.left == 0 && s.which < s.count && s.query.Hard>>s.which&1 != 0; is {
 		s.which++
@@ -105,7 +104,7 @@ func sweep(arg unsafe.Pointer) {
 	}
 }
 
-// keep keeps the next candidate that is live.
+// keep keeps the next live candidate.
 func (s *Sweep) keep() bool {
 	for q := s.query; s.which < s.count && q.Hard>>s.which&1 == 0; s.which++ {
 		at := q.Place[s.which]
@@ -119,7 +118,7 @@ func (s *Sweep) keep() bool {
 	return false
 }
 
-// begin begins with the blocks of the next box.
+// begin starts the sweep of the next box.
 func (s *Sweep) begin() {
 	n := 0
 	s.left = 0
@@ -135,7 +134,7 @@ func (s *Sweep) begin() {
 	s.which++
 }
 
-// step compares with a block.
+// step compares the box with one block.
 func (s *Sweep) step() {
 	at := int32(s.next)
 	if unsure := s.test(at); unsure != 0 {
@@ -150,7 +149,7 @@ func (s *Sweep) step() {
 	}
 }
 
-// test drops the sure hits in a block and tells the others.
+// test drops the sure hits in a block and reports the others.
 func (s *Sweep) test(at int32) (unsure uint32) {
 	live, o, q, k := place(s.live, at), place(s.blocks, at), s.query, s.which-1
 	x1, y1, x2, y2 := q.Box[0][k], q.Box[1][k], q.Box[2][k], q.Box[3][k]
