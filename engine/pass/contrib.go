@@ -9,9 +9,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// spellOut replaces what ONNX Runtime's optimiser has joined in a file by the
-// operators that it stands for: whatever has kernels, and the passes behind this
-// one, know those.
+// spellOut replaces attention, and what ONNX Runtime's optimiser has joined in a
+// file, by the operators that they stand for: whatever has kernels, and the passes
+// behind this one, know those.
 func spellOut(e *Editor) (int, error) {
 	if !slices.ContainsFunc(e.Graph.Nodes, func(n *ir.Node) bool { return spelling(n) != nil }) {
 		return 0, nil
@@ -46,6 +46,8 @@ func spelling(n *ir.Node) func(s *speller) {
 	switch {
 	case n.Domain == microsoft || is(n, "SimplifiedLayerNormalization"):
 		return spellings[n.Op]
+	case is(n, "Attention"):
+		return spellAttention
 	case n.Domain == blocked:
 		return blockedSpellings[n.Op]
 	}
@@ -57,7 +59,7 @@ var spellings = map[string]func(s *speller){
 	"FusedConv": spellConv, "FusedGemm": spellGemm, "FusedMatMul": spellMatMul, "TransposeMatMul": spellMatMul,
 	"Gelu": spellGelu, "BiasGelu": spellGelu, "FastGelu": spellGelu, "QuickGelu": spellQuickGelu,
 	"SkipLayerNormalization": spellSkipNorm, "SkipSimplifiedLayerNormalization": spellSkipNorm,
-	"SimplifiedLayerNormalization": spellRMSNorm,
+	"SimplifiedLayerNormalization": spellRMSNorm, "Attention": spellPackedAttention, "MultiHeadAttention": spellMultiHead,
 }
 
 // speller makes the nodes that stand for one.

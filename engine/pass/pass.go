@@ -26,7 +26,7 @@ type Pass struct {
 var All = []Pass{
 	{"channels", "brings channels to the front where ONNX Runtime's optimiser has moved them last", channelsFirst},
 	{"widen", "lets networks of float16 and bfloat16 compute in float32", widen},
-	{"contrib", "spells out what ONNX Runtime's optimiser has joined", spellOut},
+	{"contrib", "spells out attention and what ONNX Runtime's optimiser has joined", spellOut},
 	{"quant", "turns operators between codes of 8 bits into integer ones", joinQuantized},
 	{"fold", "computes what depends on constants only", foldConstants},
 	{"identity", "takes out operators that hand their input on", dropIdentities},

@@ -55,6 +55,11 @@ func (n net) half(x *ir.Value) *ir.Value {
 	return n.Node("Cast", []*ir.Value{x}, ir.AttrInt("to", int(tensor.Float16)))
 }
 
+// row is x as [1 36 4].
+func (n net) row() *ir.Value {
+	return n.node("Reshape", n.x, n.Const("", tensor.Of([]int64{1, 36, 4})))
+}
+
 func (n net) node(op string, inputs ...*ir.Value) *ir.Value { return n.Node(op, inputs) }
 
 // TestPasses holds each pass to what it makes of a graph, and to what it must
@@ -191,6 +196,12 @@ func TestPasses(t *testing.T) {
 			return n.node("IsNaN", n.node("Exp", n.half(n.x)))
 		}, "Cast Cast Exp Cast IsNaN"},
 		{"float16 among float32", "widen", func(n net) *ir.Value { return n.node("Relu", n.conv(n.x)) }, "Conv Relu"},
+		{"attention of heads", "contrib", func(n net) *ir.Value {
+			return n.Node("com.microsoft.MultiHeadAttention", []*ir.Value{n.row(), n.row(), n.row(), n.weights(12)}, ir.AttrInt("num_heads", 2))
+		}, "Reshape Reshape Reshape Add Add Add Reshape Transpose Reshape Transpose Reshape Transpose Mul MatMul Softmax MatMul Transpose Reshape"},
+		{"attention with lengths", "contrib", func(n net) *ir.Value {
+			return n.Node("com.microsoft.MultiHeadAttention", []*ir.Value{n.row(), n.row(), n.row(), nil, n.Const("", tensor.Of([]int32{1}))}, ir.AttrInt("num_heads", 2))
+		}, "Reshape Reshape Reshape com.microsoft.MultiHeadAttention"},
 		{"what nobody reads", "dead", func(n net) *ir.Value {
 			n.node("Exp", n.x)
 			return n.node("Relu", n.x)
