@@ -14,12 +14,12 @@ type byteRow args.ByteRow
 
 // byteKernels are the kernels of byteRow.
 type byteKernels struct {
-	Add, Mul, Quantize, Pixels, Widen, Max, Sum func(a *byteRow)
+	Add, Mul, Quantize, Pixels, Widen, Max, Sum, Table func(a *byteRow)
 }
 
 // plainBytes are the twins.
 var plainBytes = byteKernels{Add: byteAdd, Mul: byteMul, Quantize: byteQuantize, Pixels: bytePixels,
-	Widen: byteWiden, Max: byteMax, Sum: byteSum}
+	Widen: byteWiden, Max: byteMax, Sum: byteSum, Table: byteTable}
 
 // bytes are the n codes at p.
 func bytesAt(p unsafe.Pointer, n int) []uint8 { return unsafe.Slice((*uint8)(p), n) }
@@ -96,6 +96,13 @@ func byteSum(a *byteRow) {
 		for k, v := range bytesAt(unsafe.Add(a.A, i*a.PixelStride), 64) {
 			sums[k] += int32(v)
 		}
+	}
+}
+
+func byteTable(a *byteRow) {
+	y := bytesAt(a.Dst, a.Count)
+	for i, p := range bytesAt(a.A, a.Count) {
+		y[i] = a.Table[p]
 	}
 }
 

@@ -7,10 +7,11 @@ import "github.com/visionzoo/vision/engine/kernel/amd64"
 // The kernels take whole vectors; the twins do what is left.
 var (
 	bytesAVX2 = byteKernels{
-		Add: func(a *byteRow) { amd64.ByteAddAVX2((*amd64.ByteRow)(a)) }, // pixels of 64: always whole
-		Mul: func(a *byteRow) { amd64.ByteMulAVX2((*amd64.ByteRow)(a)) },
-		Max: func(a *byteRow) { amd64.ByteMaxAVX2((*amd64.ByteRow)(a)) },
-		Sum: func(a *byteRow) { amd64.ByteSumAVX2((*amd64.ByteRow)(a)) },
+		Add:   func(a *byteRow) { amd64.ByteAddAVX2((*amd64.ByteRow)(a)) }, // pixels of 64: always whole
+		Mul:   func(a *byteRow) { amd64.ByteMulAVX2((*amd64.ByteRow)(a)) },
+		Max:   func(a *byteRow) { amd64.ByteMaxAVX2((*amd64.ByteRow)(a)) },
+		Sum:   func(a *byteRow) { amd64.ByteSumAVX2((*amd64.ByteRow)(a)) },
+		Table: func(a *byteRow) { amd64.ByteTableAVX2((*amd64.ByteRow)(a)) },
 		Quantize: func(a *byteRow) {
 			a.inWhole(1, 4, func() { amd64.QuantizeAVX2((*amd64.ByteRow)(a)) }, byteQuantize)
 		},
@@ -22,10 +23,11 @@ var (
 		},
 	}
 	bytesAVX512 = byteKernels{
-		Add: func(a *byteRow) { amd64.ByteAddAVX512((*amd64.ByteRow)(a)) },
-		Mul: func(a *byteRow) { amd64.ByteMulAVX512((*amd64.ByteRow)(a)) },
-		Max: func(a *byteRow) { amd64.ByteMaxAVX512((*amd64.ByteRow)(a)) },
-		Sum: func(a *byteRow) { amd64.ByteSumAVX512((*amd64.ByteRow)(a)) },
+		Add:   func(a *byteRow) { amd64.ByteAddAVX512((*amd64.ByteRow)(a)) },
+		Mul:   func(a *byteRow) { amd64.ByteMulAVX512((*amd64.ByteRow)(a)) },
+		Max:   func(a *byteRow) { amd64.ByteMaxAVX512((*amd64.ByteRow)(a)) },
+		Sum:   func(a *byteRow) { amd64.ByteSumAVX512((*amd64.ByteRow)(a)) },
+		Table: func(a *byteRow) { amd64.ByteTableAVX512((*amd64.ByteRow)(a)) },
 		Quantize: func(a *byteRow) {
 			a.inWhole(1, 4, func() { amd64.QuantizeAVX512((*amd64.ByteRow)(a)) }, byteQuantize)
 		},

@@ -6,10 +6,11 @@ import "github.com/visionzoo/vision/engine/kernel/arm64"
 
 // The NEON kernels take whole vectors; the twins do what is left.
 var bytesNEON = byteKernels{
-	Add: func(a *byteRow) { arm64.ByteAdd((*arm64.ByteRow)(a)) }, // pixels of 64: always whole
-	Mul: func(a *byteRow) { arm64.ByteMul((*arm64.ByteRow)(a)) },
-	Max: func(a *byteRow) { arm64.ByteMax((*arm64.ByteRow)(a)) },
-	Sum: func(a *byteRow) { arm64.ByteSum((*arm64.ByteRow)(a)) },
+	Add:   func(a *byteRow) { arm64.ByteAdd((*arm64.ByteRow)(a)) }, // pixels of 64: always whole
+	Mul:   func(a *byteRow) { arm64.ByteMul((*arm64.ByteRow)(a)) },
+	Max:   func(a *byteRow) { arm64.ByteMax((*arm64.ByteRow)(a)) },
+	Sum:   func(a *byteRow) { arm64.ByteSum((*arm64.ByteRow)(a)) },
+	Table: byteTable,
 	Quantize: func(a *byteRow) {
 		a.inWhole(1, 4, func() { arm64.Quantize((*arm64.ByteRow)(a)) }, byteQuantize)
 	},

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"fmt"
 	"unsafe"
 )
@@ -16,6 +17,8 @@ type ByteMove struct {
 type byteMove struct {
 	rows
 	ByteMove
+	kernel func(*byteRow)
+	chain  *[256]uint8 // of the table
 }
 
 // ByteMove plans it. Where the channels of From begin or end inside a block of
@@ -30,7 +33,10 @@ func (r *Rung) ByteMove(p ByteMove) (Work, error) {
 	if f.N != t.N || f.H != t.H || f.W != t.W || p.First < 0 || p.First+f.C > t.C {
 		return Work{}, fmt.Errorf("%v to %v from channel %d on: the shapes differ", f, t, p.First)
 	}
-	s := &byteMove{ByteMove: p}
+	s := &byteMove{ByteMove: p, kernel: r.Bytes.Table}
+	if p.Table != nil {
+		s.chain = chainOf(p.Table)
+	}
 	// A chunk is some rows of whole pixels: no two chunks share a block's row.
 	flat := t
 	flat.C = 1
@@ -57,10 +63,27 @@ func (s *byteMove) Run(chunk int, m *Memory) {
 	})
 }
 
+// chainOf is a table as kernels have it: in rows of 16, each but those of the codes 0
+// and 128 on XORed with the row before it.
+func chainOf(t *[256]uint8) *[256]uint8 {
+	chain := *t
+	for i := range chain {
+		if i%128 >= 16 {
+			chain[i] ^= t[i-16]
+		}
+	}
+	return &chain
+}
+
 // channels moves a row channel by channel.
 func (s *byteMove) channels(m *Memory, n, y int) {
 	from, to := s.From.Format.PixelBytes(), s.To.Format.PixelBytes()
-	for c := range s.From.C {
+	first := 0
+	if s.From.Format == U8x64 && s.To.Format == U8 && s.To.W >= 8 {
+		first = s.From.C &^ 7
+		s.eights(m, n, y)
+	}
+	for c := first; c < s.From.C; c++ {
 		src := bytesAt(unsafe.Pointer(s.From.byteAt(m.In, n, c, y, 0)), (s.To.W-1)*from+1)
 		dst := bytesAt(unsafe.Pointer(s.To.byteAt(m.Out, n, s.First+c, y, 0)), (s.To.W-1)*to+1)
 		switch {
@@ -78,6 +101,53 @@ func (s *byteMove) channels(m *Memory, n, y int) {
 	}
 }
 
+// eights moves the channels of a row out of blocks, eight of eight pixels at a time.
+func (s *byteMove) eights(m *Memory, n, y int) {
+	w := s.To.W
+	for c := 0; c+8 <= s.From.C; c += 8 {
+		src := bytesAt(unsafe.Pointer(s.From.byteAt(m.In, n, c, y, 0)), 64*(w-1)+8)
+		var to [8][]uint8
+		for i := range to {
+			to[i] = bytesAt(unsafe.Pointer(s.To.byteAt(m.Out, n, s.First+c+i, y, 0)), w)
+		}
+		for x := 0; x < w; x += 8 {
+			x := min(x, w-8)
+			var v [8]uint64
+			for i := range v {
+				v[i] = binary.LittleEndian.Uint64(src[64*(x+i):])
+			}
+			transpose8(&v)
+			for i := range v {
+				binary.LittleEndian.PutUint64(to[i][x:], v[i])
+			}
+		}
+		if s.Table != nil {
+			for _, row := range to {
+				for x, v := range row {
+					row[x] = s.Table[v]
+				}
+			}
+		}
+	}
+}
+
+// transpose8 transposes eight rows of eight bytes: halves, quarters, then bytes of each
+// other change places.
+func transpose8(v *[8]uint64) {
+	for i := range 4 {
+		t := (v[i]>>32 ^ v[i+4]) & 0xffffffff
+		v[i], v[i+4] = v[i]^t<<32, v[i+4]^t
+	}
+	for _, i := range [4]int{0, 1, 4, 5} {
+		t := (v[i]>>16 ^ v[i+2]) & 0x0000ffff0000ffff
+		v[i], v[i+2] = v[i]^t<<16, v[i+2]^t
+	}
+	for i := 0; i < 8; i += 2 {
+		t := (v[i]>>8 ^ v[i+1]) & 0x00ff00ff00ff00ff
+		v[i], v[i+1] = v[i]^t<<8, v[i+1]^t
+	}
+}
+
 // pixels moves a row of blocks, of which each lies in one or two of the other
 // side.
 func (s *byteMove) pixels(m *Memory, n, y int) {
@@ -87,6 +157,11 @@ func (s *byteMove) pixels(m *Memory, n, y int) {
 		src := bytesAt(unsafe.Pointer(s.From.byteAt(m.In, n, c, y, 0)), 64*(s.To.W-1)+count)
 		dst := bytesAt(unsafe.Pointer(s.To.byteAt(m.Out, n, to, y, 0)), 64*(s.To.W-1)+count)
 		switch {
+		case s.Table != nil && count == 64:
+			f := byteFrames.Get().(*byteFrame)
+			f.row = byteRow{Dst: unsafe.Pointer(&dst[0]), A: unsafe.Pointer(&src[0]), Count: len(src), Table: s.Table, Chain: s.chain}
+			s.kernel(&f.row)
+			f.free()
 		case s.Table != nil:
 			for x := 0; x < len(src); x += 64 {
 				for i, v := range src[x : x+count] {

@@ -15,7 +15,7 @@ func TestByteRows(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		kernels := map[string][2]func(*byteRow){
 			"Add": {k.Bytes.Add, byteAdd}, "Mul": {k.Bytes.Mul, byteMul}, "Quantize": {k.Bytes.Quantize, byteQuantize},
-			"Pixels": {k.Bytes.Pixels, bytePixels}, "Widen": {k.Bytes.Widen, byteWiden}, "Max": {k.Bytes.Max, byteMax}, "Sum": {k.Bytes.Sum, byteSum},
+			"Pixels": {k.Bytes.Pixels, bytePixels}, "Widen": {k.Bytes.Widen, byteWiden}, "Max": {k.Bytes.Max, byteMax}, "Sum": {k.Bytes.Sum, byteSum}, "Table": {k.Bytes.Table, byteTable},
 		}
 		for name, pair := range kernels {
 			for _, n := range []int{1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 65, 127, 200} {
@@ -53,6 +53,12 @@ func testByteRow(t *testing.T, name string, n int, fast, twin func(*byteRow)) {
 		out = 64 * n
 	case "Sum":
 		out = 256
+	}
+	if name == "Table" { // whole pixels of 64
+		row.Count, out = 64*n, 64*n
+		row.Table = new([256]uint8)
+		rng.Read(row.Table[:])
+		row.Chain = chainOf(row.Table)
 	}
 	row.A, row.B = unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0])
 	got, want := fenced(t, out), fenced(t, out)
@@ -142,6 +148,7 @@ func TestByteMove(t *testing.T) {
 		}{
 			{"into blocks", U8, U8x64, 70, 70, 0, nil},
 			{"out of blocks", U8x64, U8, 130, 130, 0, nil},
+			{"out of blocks by a table", U8x64, U8, 70, 75, 3, table},
 			{"pixels of four", U8, U8x4, 3, 3, 0, table},
 			{"a part over a border", U8x64, U8x64, 90, 200, 40, nil},
 			{"an aligned part by a table", U8x64, U8x64, 64, 200, 128, table},

@@ -47,3 +47,8 @@ func ByteMaxAVX2(a *ByteRow)
 //
 //go:noescape
 func ByteSumAVX2(a *ByteRow)
+
+// ByteTableAVX2 makes Count codes by a table of those at A, a multiple of 64.
+//
+//go:noescape
+func ByteTableAVX2(a *ByteRow)

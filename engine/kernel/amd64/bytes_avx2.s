@@ -443,3 +443,145 @@ done:
 	VMOVDQU Y7, 224(DI)
 	VZEROUPPER
 	RET
+
+// func ByteTableAVX2(a *ByteRow)
+// Requires: AVX, AVX2
+TEXT ·ByteTableAVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, DI output, SI input, DX numbers left, BX the chain. 0 to 5 codes, their negatives and results;
+	// the last registers 16 and 128.
+	MOVQ         ByteRow_Dst+0(AX), DI
+	MOVQ         ByteRow_A+0(AX), SI
+	MOVQ         ByteRow_Count+0(AX), DX
+	MOVQ         ByteRow_Chain+0(AX), BX
+	MOVQ         $0x1010101010101010, R10
+	VMOVQ        R10, X0
+	VPBROADCASTQ X0, Y15
+	MOVQ         $0x8080808080808080, R10
+	VMOVQ        R10, X0
+	VPBROADCASTQ X0, Y14
+
+pixel:
+	VMOVDQU        (SI), Y0
+	VPXOR          Y14, Y0, Y1
+	VPXOR          Y2, Y2, Y2
+	VMOVDQU        32(SI), Y3
+	VPXOR          Y14, Y3, Y4
+	VPXOR          Y5, Y5, Y5
+	VBROADCASTI128 (BX), Y6
+	VPSHUFB        Y0, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSHUFB        Y3, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 16(BX), Y6
+	VPSUBSB        Y15, Y0, Y0
+	VPSHUFB        Y0, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSUBSB        Y15, Y3, Y3
+	VPSHUFB        Y3, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 32(BX), Y6
+	VPSUBSB        Y15, Y0, Y0
+	VPSHUFB        Y0, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSUBSB        Y15, Y3, Y3
+	VPSHUFB        Y3, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 48(BX), Y6
+	VPSUBSB        Y15, Y0, Y0
+	VPSHUFB        Y0, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSUBSB        Y15, Y3, Y3
+	VPSHUFB        Y3, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 64(BX), Y6
+	VPSUBSB        Y15, Y0, Y0
+	VPSHUFB        Y0, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSUBSB        Y15, Y3, Y3
+	VPSHUFB        Y3, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 80(BX), Y6
+	VPSUBSB        Y15, Y0, Y0
+	VPSHUFB        Y0, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSUBSB        Y15, Y3, Y3
+	VPSHUFB        Y3, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 96(BX), Y6
+	VPSUBSB        Y15, Y0, Y0
+	VPSHUFB        Y0, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSUBSB        Y15, Y3, Y3
+	VPSHUFB        Y3, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 112(BX), Y6
+	VPSUBSB        Y15, Y0, Y0
+	VPSHUFB        Y0, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSUBSB        Y15, Y3, Y3
+	VPSHUFB        Y3, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 128(BX), Y6
+	VPSHUFB        Y1, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSHUFB        Y4, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 144(BX), Y6
+	VPSUBSB        Y15, Y1, Y1
+	VPSHUFB        Y1, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSUBSB        Y15, Y4, Y4
+	VPSHUFB        Y4, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 160(BX), Y6
+	VPSUBSB        Y15, Y1, Y1
+	VPSHUFB        Y1, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSUBSB        Y15, Y4, Y4
+	VPSHUFB        Y4, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 176(BX), Y6
+	VPSUBSB        Y15, Y1, Y1
+	VPSHUFB        Y1, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSUBSB        Y15, Y4, Y4
+	VPSHUFB        Y4, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 192(BX), Y6
+	VPSUBSB        Y15, Y1, Y1
+	VPSHUFB        Y1, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSUBSB        Y15, Y4, Y4
+	VPSHUFB        Y4, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 208(BX), Y6
+	VPSUBSB        Y15, Y1, Y1
+	VPSHUFB        Y1, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSUBSB        Y15, Y4, Y4
+	VPSHUFB        Y4, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 224(BX), Y6
+	VPSUBSB        Y15, Y1, Y1
+	VPSHUFB        Y1, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSUBSB        Y15, Y4, Y4
+	VPSHUFB        Y4, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VBROADCASTI128 240(BX), Y6
+	VPSUBSB        Y15, Y1, Y1
+	VPSHUFB        Y1, Y6, Y7
+	VPXOR          Y7, Y2, Y2
+	VPSUBSB        Y15, Y4, Y4
+	VPSHUFB        Y4, Y6, Y7
+	VPXOR          Y7, Y5, Y5
+	VMOVDQU        Y2, (DI)
+	VMOVDQU        Y5, 32(DI)
+	ADDQ           $+64, SI
+	ADDQ           $+64, DI
+	SUBQ           $+64, DX
+	JNZ            pixel
+	VZEROUPPER
+	RET

@@ -40,3 +40,8 @@ func ByteMaxAVX512(a *ByteRow)
 //
 //go:noescape
 func ByteSumAVX512(a *ByteRow)
+
+// ByteTableAVX512 makes Count codes by a table of those at A, a multiple of 64.
+//
+//go:noescape
+func ByteTableAVX512(a *ByteRow)

@@ -612,3 +612,95 @@ done:
 	VMOVDQU32 Z3, 192(DI)
 	VZEROUPPER
 	RET
+
+// func ByteTableAVX512(a *ByteRow)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·ByteTableAVX512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, DI output, SI input, DX numbers left, BX the chain. 0 to 5 codes, their negatives and results;
+	// the last registers 16 and 128.
+	MOVQ         ByteRow_Dst+0(AX), DI
+	MOVQ         ByteRow_A+0(AX), SI
+	MOVQ         ByteRow_Count+0(AX), DX
+	MOVQ         ByteRow_Chain+0(AX), BX
+	MOVQ         $0x1010101010101010, R10
+	VMOVQ        R10, X0
+	VPBROADCASTQ X0, Z31
+	MOVQ         $0x8080808080808080, R10
+	VMOVQ        R10, X0
+	VPBROADCASTQ X0, Z30
+
+pixel:
+	VMOVDQU32       (SI), Z0
+	VPXORD          Z30, Z0, Z1
+	VPXORD          Z2, Z2, Z2
+	VBROADCASTI32X4 (BX), Z3
+	VPSHUFB         Z0, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 16(BX), Z3
+	VPSUBSB         Z31, Z0, Z0
+	VPSHUFB         Z0, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 32(BX), Z3
+	VPSUBSB         Z31, Z0, Z0
+	VPSHUFB         Z0, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 48(BX), Z3
+	VPSUBSB         Z31, Z0, Z0
+	VPSHUFB         Z0, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 64(BX), Z3
+	VPSUBSB         Z31, Z0, Z0
+	VPSHUFB         Z0, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 80(BX), Z3
+	VPSUBSB         Z31, Z0, Z0
+	VPSHUFB         Z0, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 96(BX), Z3
+	VPSUBSB         Z31, Z0, Z0
+	VPSHUFB         Z0, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 112(BX), Z3
+	VPSUBSB         Z31, Z0, Z0
+	VPSHUFB         Z0, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 128(BX), Z3
+	VPSHUFB         Z1, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 144(BX), Z3
+	VPSUBSB         Z31, Z1, Z1
+	VPSHUFB         Z1, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 160(BX), Z3
+	VPSUBSB         Z31, Z1, Z1
+	VPSHUFB         Z1, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 176(BX), Z3
+	VPSUBSB         Z31, Z1, Z1
+	VPSHUFB         Z1, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 192(BX), Z3
+	VPSUBSB         Z31, Z1, Z1
+	VPSHUFB         Z1, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 208(BX), Z3
+	VPSUBSB         Z31, Z1, Z1
+	VPSHUFB         Z1, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 224(BX), Z3
+	VPSUBSB         Z31, Z1, Z1
+	VPSHUFB         Z1, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VBROADCASTI32X4 240(BX), Z3
+	VPSUBSB         Z31, Z1, Z1
+	VPSHUFB         Z1, Z3, Z4
+	VPXORD          Z4, Z2, Z2
+	VMOVDQU32       Z2, (DI)
+	ADDQ            $+64, SI
+	ADDQ            $+64, DI
+	SUBQ            $+64, DX
+	JNZ             pixel
+	VZEROUPPER
+	RET

@@ -12,6 +12,8 @@ import "unsafe"
 //	Widen     Dst, float32, is p·RatioA
 //	Max       Dst, pixels of 64, is the maximum of the Taps pixels at A+First+Offsets, First moving by PixelStride
 //	Sum       Dst, 64 int32, grows by Count pixels of 64 at A, PixelStride apart
+//	Table     Dst, pixels of 64, is what Table says of A; Chain has its rows of 16, but for
+//	          the first and the ninth XORed with the row before
 //
 // p and q are the codes at A and B less OffA and OffB; code(v) is v clipped to
 // [Low, High], rounded half to even, plus OffOut. Count is in numbers for all
@@ -25,6 +27,7 @@ type ByteRow struct {
 	Offsets            *int
 	Taps, PixelStride  int
 	First              int // an offset, since it may point before the plane
+	Table, Chain       *[256]uint8
 }
 
 // WideTile is one call of the kernels of a processor: sums of six pixels, or of one, by

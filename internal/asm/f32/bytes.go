@@ -32,6 +32,7 @@ func byteRows(v vector) func(g *gen) {
 		b.dequantize()
 		b.max()
 		b.sum()
+		b.table()
 	}
 }
 
@@ -57,11 +58,7 @@ func (b *byteGen) move(from, to operand.Op) {
 
 // clear makes a vector zero.
 func (b *byteGen) clear(v reg.VecPhysical) {
-	if b.bytes == 64 {
-		b.VPXORD(v, v, v)
-	} else {
-		b.VPXOR(v, v, v)
-	}
+	b.xor(v, v, v)
 }
 
 // ends keeps what rounding to codes needs in the fifth register from the last one, and
@@ -335,6 +332,66 @@ func (b *byteGen) sum() {
 		b.move(b.regs[i], at(dst, b.bytes*i))
 	}
 	b.end()
+}
+
+// table looks codes up, 16 rows of 16 in turn: VPSHUFB finds the place in a row by the
+// lower half of a code, and 0 where its sign is set. From a code 16 is taken before each
+// row after the first, until it is negative: then what came of the rows before it is
+// XORed to the row that it is in. Codes from 128 on go the same way with another sign.
+func (b *byteGen) table() {
+	b.row("ByteTable", "makes Count codes by a table of those at A, a multiple of 64.")
+	b.Comment("AX arguments, DI output, SI input, DX numbers left, BX the chain. 0 to 5 codes, their negatives and results;", "the last registers 16 and 128.")
+	dst, in, left, chain := reg.RDI, reg.RSI, reg.RDX, reg.RBX
+	b.load("Dst", dst)
+	b.load("A", in)
+	b.load("Count", left)
+	b.load("Chain", chain)
+	for i, v := range []uint64{0x1010101010101010, 0x8080808080808080} {
+		b.MOVQ(operand.U64(v), reg.R10)
+		b.VMOVQ(reg.R10, reg.X0)
+		b.VPBROADCASTQ(reg.X0, b.top(1+i))
+	}
+	vectors := 64 / b.bytes
+	b.Label("pixel")
+	for i := range vectors {
+		x, negative, result := b.regs[3*i], b.regs[3*i+1], b.regs[3*i+2]
+		b.move(at(in, b.bytes*i), x)
+		b.xor(b.top(2), x, negative)
+		b.clear(result)
+	}
+	row, found := b.regs[3*vectors], b.regs[3*vectors+1]
+	for r := range 16 {
+		if b.bytes == 64 {
+			b.VBROADCASTI32X4(at(chain, 16*r), row)
+		} else {
+			b.VBROADCASTI128(at(chain, 16*r), row)
+		}
+		for i := range vectors {
+			code, result := b.regs[3*i+r/8], b.regs[3*i+2]
+			if r%8 > 0 {
+				b.VPSUBSB(b.top(1), code, code)
+			}
+			b.VPSHUFB(code, row, found)
+			b.xor(found, result, result)
+		}
+	}
+	for i := range vectors {
+		b.move(b.regs[3*i+2], at(dst, b.bytes*i))
+	}
+	b.ADDQ(imm(64), in)
+	b.ADDQ(imm(64), dst)
+	b.SUBQ(imm(64), left)
+	b.JNZ(to("pixel"))
+	b.end()
+}
+
+// xor is the exclusive or of two vectors.
+func (b *byteGen) xor(x, y, dst reg.VecPhysical) {
+	if b.bytes == 64 {
+		b.VPXORD(x, y, dst)
+	} else {
+		b.VPXOR(x, y, dst)
+	}
 }
 
 // widenBytes copies bytes as 16 bits each.
