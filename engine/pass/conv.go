@@ -29,28 +29,35 @@ func floats(v *ir.Value) []float32 {
 // batchNorm turns a BatchNormalization with constant statistics into a ScaleShift,
 // and moves that into the convolution (or transposed convolution) before it: w' =
 // w·scale, b' = b·scale + shift. If the convolution has the fused form, w·scale is
-// computed when the weights are packed.
+// computed when the weights are packed. A sum or product with a constant for each
+// channel behind a convolution is moved in the same way.
 func batchNorm(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(bn *ir.Node) error {
 		scale, shift, ok := scaleShift(bn)
-		if !ok {
+		var x *ir.Value
+		if ok {
+			x = bn.Inputs[0]
+		} else if x, scale, shift = perChannel(bn); x == nil {
 			return nil
 		}
-		changes++
-		x := bn.Inputs[0]
 		if conv := x.Node; conv != nil && e.Only(x) == bn {
 			done, err := scaleFused(e, conv, scale, shift)
 			if err != nil {
 				return err
 			}
 			if done || scaleConv(e.Graph, conv, scale, shift) {
+				changes++
 				e.note(conv)
 				swapOutput(conv, bn)
 				e.Remove(bn)
 				return nil
 			}
 		}
+		if !ok {
+			return nil
+		}
+		changes++
 		return e.Rebind(bn, ops.Internal, "ScaleShift", 1, []*ir.Value{x,
 			e.Graph.Constant(bn.Name+"/scale", tensor.Of(scale)), e.Graph.Constant(bn.Name+"/shift", tensor.Of(shift))}, nil)
 	})
@@ -86,6 +93,36 @@ func scaleShift(n *ir.Node) (scale, shift []float32, ok bool) {
 		shift[i] = float32(float64(beta[i]) - float64(mean[i])*s)
 	}
 	return scale, shift, true
+}
+
+// perChannel is a sum or product of the planes that a convolution makes and a
+// constant number for each: how some exporters write its bias.
+func perChannel(n *ir.Node) (x *ir.Value, scale, shift []float32) {
+	if !is(n, "Add") && !is(n, "Mul") || n.Version < 7 {
+		return nil, nil, nil
+	}
+	x, c := n.Inputs[0], n.Inputs[1]
+	if c.Const() == nil {
+		x, c = c, x
+	}
+	values, shape := floats(c), x.Fact.Shape
+	if values == nil || x.Node == nil || shape.Rank() != 4 || !shape.Dims[1].Known() {
+		return nil, nil, nil
+	}
+	channels, of := shape.Dims[1].N, c.Const().Shape()
+	if rank := len(of); len(values) != channels || rank < 3 || rank > 4 || of[rank-3] != channels {
+		return nil, nil, nil
+	}
+	scale, shift = make([]float32, channels), make([]float32, channels)
+	for i, v := range values {
+		scale[i] = 1
+		if n.Op == "Add" {
+			shift[i] = v
+		} else {
+			scale[i] = v
+		}
+	}
+	return x, scale, shift
 }
 
 // scaleFused moves the scale and shift of the node after it into a convolution of

@@ -33,7 +33,7 @@ var All = []Pass{
 	{"pad", "moves zero padding into the convolution or average pool after it", movePads},
 	{"focus", "lets a convolution of every second pixel, side by side as channels, read the picture itself", focus},
 	{"conv", "gives convolutions of two dimensions their fused form", fuseConv},
-	{"batchnorm", "turns batch normalisation into a scale and a shift, inside the convolution before it where there is one", batchNorm},
+	{"batchnorm", "turns batch normalisation into a scale and a shift; moves scales and shifts into the convolution before them", batchNorm},
 	{"silu", "joins x·sigmoid(x) and x·hardsigmoid(x)", joinSilu},
 	{"gelu", "joins x/2·(1+erf(x/√2))", joinGelu},
 	{"layernorm", "joins the steps of a layer normalisation", joinLayerNorm},

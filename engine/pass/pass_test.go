@@ -122,6 +122,12 @@ func TestPasses(t *testing.T) {
 			y := n.conv(n.x)
 			return n.node("Add", y, n.batchNorm(y))
 		}, "Conv vision.internal.ScaleShift Add"},
+		{"a bias by itself", "conv batchnorm", func(n net) *ir.Value {
+			return n.node("Add", n.weights(4, 1, 1), n.node("Mul", n.conv(n.x), n.weights(1, 4, 1, 1)))
+		}, "vision.internal.Conv"},
+		{"sums that are no bias", "conv batchnorm", func(n net) *ir.Value {
+			return n.node("Add", n.node("Add", n.node("Add", n.conv(n.x), n.weights(4, 1, 6)), n.weights(6)), n.weights(2, 4, 1, 1))
+		}, "vision.internal.Conv Add Add Add"},
 		{"silu", "silu dead", func(n net) *ir.Value { return n.node("Mul", n.node("Sigmoid", n.x), n.x) }, "vision.internal.Activate"},
 		{"the gate of something else", "silu dead", func(n net) *ir.Value {
 			return n.node("Mul", n.node("Sigmoid", n.node("Neg", n.x)), n.x)
