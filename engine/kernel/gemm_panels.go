@@ -138,15 +138,16 @@ func (s *panelGemm) Run(chunk int, m *Memory) {
 	tile, tiles, panel, panels := s.grid.at(chunk % each)
 	for i := chunk / each * s.together; i < min((chunk/each+1)*s.together, s.gemm.count()); i++ {
 		for p := panel; p < panel+panels; p++ {
-			s.column(f, m, i, p, tile, tiles)
+			s.column(f, m, i, p, tile, tiles, panel+panels)
 		}
 	}
 	f.args = gemmArgs{}
 	gemmFrames.Put(f)
 }
 
-// column computes some row tiles of one panel of product i.
-func (s *panelGemm) column(f *gemmFrame, m *Memory, i, panel, tile, tiles int) {
+// column computes some row tiles of one panel of product i, in a chunk that ends
+// before panel end.
+func (s *panelGemm) column(f *gemmFrame, m *Memory, i, panel, tile, tiles, end int) {
 	g, u := &s.gemm, &s.unit
 	atA, atB, atC := g.at(i)
 	f.args = s.args
@@ -165,8 +166,14 @@ func (s *panelGemm) column(f *gemmFrame, m *Memory, i, panel, tile, tiles int) {
 	default:
 		a.B = unsafe.Add(m.More[0], atB+4*first)
 	}
+	next := s.nextPanel(panel)
+	from, parts := 0, (g.M+s.rows-1)/s.rows // the tiles that prefetch the next panel
+	if panel+1 < end {
+		from, parts = tile, tiles
+	}
 	for t := tile; t < tile+tiles; t++ {
 		row := t * s.rows
+		a.fetch(next, t-from, parts)
 		a.Rows = min(s.rows, g.M-row)
 		a.A = unsafe.Add(m.In, atA+row*a.RowA)
 		a.C = unsafe.Add(m.Out, atC+row*a.RowC+4*first)
@@ -183,6 +190,25 @@ func (s *panelGemm) column(f *gemmFrame, m *Memory, i, panel, tile, tiles int) {
 				s.rung.activateRow(unsafe.Add(a.C, y*a.RowC), n, s.rest)
 			}
 		}
+	}
+}
+
+// nextPanel is the constant panel that comes after one, or nil.
+func (s *panelGemm) nextPanel(panel int) []float32 {
+	if s.weights == nil || (panel+1)*s.unit.columns >= s.gemm.N {
+		return nil
+	}
+	size := s.unit.columns * s.gemm.K
+	return s.weights.panels[(panel+1)*size:][:size]
+}
+
+// fetch lets a call prefetch its part of the next panel: weights that come from far
+// would hold up the first tile of each panel. B and K must be set.
+func (a *gemmArgs) fetch(next []float32, part, parts int) {
+	a.Ahead, a.AheadEach = a.B, 0
+	if prefetches := a.K / 4 * 2; len(next) > 0 && prefetches > 0 {
+		a.Ahead = unsafe.Pointer(&next[part*len(next)/parts])
+		a.AheadEach = (4*len(next)/parts + prefetches - 1) / prefetches
 	}
 }
 

@@ -69,4 +69,6 @@ type Gemm struct {
 	Rows, K                       int
 	MaskA, MaskB                  uint32 // bits of the columns of each vector that exist
 	Scale, Low, High              float32
+	Ahead                         unsafe.Pointer // what to prefetch, two lines for four of K
+	AheadEach                     int            // bytes that each of these moves it
 }

@@ -44,6 +44,7 @@ func (e *emitter) gemm(name string, v vectors) {
 		e.p("KMOVW GemmArgs_MaskB(AX), K2")
 	}
 	e.p("MOVQ GemmArgs_Rows(AX), R14")
+	e.p("MOVQ GemmArgs_AheadEach(AX), R15")
 	for rows := v.rows; rows > 1; rows-- {
 		e.p("CMPQ R14, $%d", rows)
 		e.p("JEQ rows%d", rows)
@@ -80,10 +81,15 @@ func (e *emitter) gemmRows(v vectors, rows int) {
 		}
 	}
 	bases := (rows + 2) / 3
+	e.p("MOVQ GemmArgs_Ahead(AX), R14")
 	e.p("SUBQ $4, DX")
 	e.p("JLT few%d", rows)
 	e.label(fmt.Sprintf("four%d", rows))
 	for k := range 4 {
+		if k%2 == 0 {
+			e.p("PREFETCHT1 (R14)")
+			e.p("ADDQ R15, R14")
+		}
 		product(k)
 	}
 	for i := range bases {
