@@ -206,6 +206,48 @@ func BenchmarkGemm(b *testing.B) {
 	}
 }
 
+// BenchmarkGemmCold multiplies with as many weights in turn as a network has: none
+// is in a cache when its turn comes.
+func BenchmarkGemmCold(b *testing.B) {
+	for _, name := range Available()[1:] {
+		k, _ := Select(name)
+		for _, c := range []gemmCase{
+			{why: "vit mlp.0", m: 197, n: 3072, k: 768},
+			{why: "vit mlp.3", m: 197, n: 768, k: 3072},
+			{why: "convnext 7.3", m: 49, n: 3072, k: 768},
+			{why: "convnext 5.5", m: 196, n: 384, k: 1536},
+			{why: "convnext 1.3", m: 3136, n: 384, k: 96},
+			{why: "swin 1 qkv", m: 3136, n: 288, k: 96},
+		} {
+			c.scale, c.constant = 1, true
+			b.Run(name+"/"+c.why, func(b *testing.B) { benchGemmCold(b, k, c) })
+		}
+	}
+}
+
+func benchGemmCold(b *testing.B, k *Rung, c gemmCase) {
+	rng := rand.New(rand.NewSource(1))
+	g, sizeA, sizeB, sizeC := gemmOf(c)
+	x, y, out := alignedFloats(sizeA), normal(rng, sizeB, 1), alignedFloats(sizeC)
+	copy(x, normal(rng, sizeA, 1))
+	works := make([]Work, 1+min(63, 128<<20/(4*sizeB)))
+	for i := range works {
+		w, err := k.PackGemm(g, y, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		packAll(w)
+		if works[i], err = k.Gemm(g, w); err != nil {
+			b.Fatal(err)
+		}
+	}
+	m := Memory{In: unsafe.Pointer(&x[0]), Out: unsafe.Pointer(&out[0]), Scratch: unsafe.Pointer(&alignedBytes(works[0].Scratch + 1)[0])}
+	for i := 0; b.Loop(); i++ {
+		runAll(works[i%len(works)].Steps, &m)
+	}
+	b.ReportMetric(2*float64(c.m*c.n*c.k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+}
+
 func benchGemm(b *testing.B, k *Rung, c gemmCase) {
 	rng := rand.New(rand.NewSource(1))
 	g, sizeA, sizeB, sizeC := gemmOf(c)
