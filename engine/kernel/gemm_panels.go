@@ -140,6 +140,9 @@ func (s *panelGemm) Run(chunk int, m *Memory) {
 		for p := panel; p < panel+panels; p++ {
 			s.column(f, m, i, p, tile, tiles, panel+panels)
 		}
+		if s.rest.Kind != Identity {
+			s.activate(m, i, tile*s.rows, min((tile+tiles)*s.rows, s.gemm.M), panel*s.unit.columns, min((panel+panels)*s.unit.columns, s.gemm.N))
+		}
 	}
 	f.args = gemmArgs{}
 	gemmFrames.Put(f)
@@ -185,11 +188,6 @@ func (s *panelGemm) column(f *gemmFrame, m *Memory, i, panel, tile, tiles, end i
 		} else {
 			u.tile(a)
 		}
-		if s.rest.Kind != Identity {
-			for y := range a.Rows {
-				s.rung.activateRow(unsafe.Add(a.C, y*a.RowC), n, s.rest)
-			}
-		}
 	}
 }
 
@@ -233,6 +231,15 @@ func (s *panelGemm) through(f *gemmFrame, n int) {
 		}
 	}
 	*a = keep
+}
+
+// activate applies what the kernel does not to rows and columns of product i: of
+// all panels of a chunk at once, as calls for a few numbers cost more than these.
+func (s *panelGemm) activate(m *Memory, i, row, rows, column, columns int) {
+	_, _, atC := s.gemm.at(i)
+	for ; row < rows; row++ {
+		s.rung.activateRow(unsafe.Add(m.Out, atC+4*(row*s.gemm.RowC+column)), columns-column, s.rest)
+	}
 }
 
 // activateRow applies an activation to n numbers.

@@ -1979,117 +1979,147 @@ TEXT ·VecGeluAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS beta+28(FP), Z11
 	VXORPS       X12, X12, X12
 	VBROADCASTSS vec_unary_numbers<>+64(SB), Z13
+	VBROADCASTSS vec_unary_numbers<>+1408(SB), Z16
+	VBROADCASTSS vec_unary_numbers<>+1440(SB), Z17
+	VBROADCASTSS vec_unary_numbers<>+1472(SB), Z18
+	VBROADCASTSS vec_unary_numbers<>+1504(SB), Z19
+	VMOVUPS      vec_unary_tail<>+0(SB), Z20
+	VMOVUPS      vec_unary_tail<>+64(SB), Z21
+	VMOVUPS      vec_unary_tail<>+128(SB), Z22
+	VMOVUPS      vec_unary_tail<>+192(SB), Z23
+	VMOVUPS      vec_unary_tail<>+256(SB), Z24
+	VMOVUPS      vec_unary_tail<>+320(SB), Z25
+	VMOVUPS      vec_unary_tail<>+384(SB), Z26
 
+row2:
+	CMPQ          DX, $+32
+	JLT           row2Done
+	VMOVUPS       (SI), Z0
+	VANDPS.BCST   vec_unary_numbers<>+416(SB), Z0, Z1
+	VMINPS        Z1, Z16, Z1
+	VMOVAPS       Z19, Z2
+	VFMADD231PS   Z17, Z1, Z2
+	VSUBPS        Z19, Z2, Z5
+	VMOVAPS       Z1, Z3
+	VFNMADD231PS  Z18, Z5, Z3
+	VCMPPS        $0x01, Z16, Z1, K2
+	VCMPPS        $0x05, Z12, Z0, K3
+	VPERMPS       Z26, Z2, Z4
+	VPERMPS       Z25, Z2, Z7
+	VFMADD213PS   Z7, Z3, Z4
+	VPERMPS       Z24, Z2, Z6
+	VFMADD213PS   Z6, Z3, Z4
+	VPERMPS       Z23, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z22, Z2, Z7
+	VFMADD213PS   Z7, Z3, Z4
+	VPERMPS       Z21, Z2, Z6
+	VFMADD213PS   Z6, Z3, Z4
+	VPERMPS       Z20, Z2, Z5
+	VFMADD213PS.Z Z5, Z3, K2, Z4
+	VSUBPS        Z4, Z13, K3, Z4
+	VMULPS        Z0, Z4, Z0
+	VMOVUPS       Z0, (DI)
+	VMOVUPS       64(SI), Z0
+	VANDPS.BCST   vec_unary_numbers<>+416(SB), Z0, Z1
+	VMINPS        Z1, Z16, Z1
+	VMOVAPS       Z19, Z2
+	VFMADD231PS   Z17, Z1, Z2
+	VSUBPS        Z19, Z2, Z5
+	VMOVAPS       Z1, Z3
+	VFNMADD231PS  Z18, Z5, Z3
+	VCMPPS        $0x01, Z16, Z1, K2
+	VCMPPS        $0x05, Z12, Z0, K3
+	VPERMPS       Z26, Z2, Z4
+	VPERMPS       Z25, Z2, Z7
+	VFMADD213PS   Z7, Z3, Z4
+	VPERMPS       Z24, Z2, Z6
+	VFMADD213PS   Z6, Z3, Z4
+	VPERMPS       Z23, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z22, Z2, Z7
+	VFMADD213PS   Z7, Z3, Z4
+	VPERMPS       Z21, Z2, Z6
+	VFMADD213PS   Z6, Z3, Z4
+	VPERMPS       Z20, Z2, Z5
+	VFMADD213PS.Z Z5, Z3, K2, Z4
+	VSUBPS        Z4, Z13, K3, Z4
+	VMULPS        Z0, Z4, Z0
+	VMOVUPS       Z0, 64(DI)
+	ADDQ          $+128, DI
+	ADDQ          $+128, SI
+	SUBQ          $+32, DX
+	JMP           row2
+
+row2Done:
 row1:
-	CMPQ              DX, $+16
-	JLT               row1Done
-	VMOVUPS           (SI), Z0
-	VMOVAPS           Z0, Z4
-	VMULPS.BCST       vec_unary_numbers<>+1248(SB), Z0, Z6
-	VANDPS.BCST       vec_unary_numbers<>+416(SB), Z6, Z5
-	VBROADCASTSS      vec_unary_numbers<>+672(SB), Z3
-	VMINPS            Z5, Z3, Z3
-	VBROADCASTSS      vec_unary_numbers<>+704(SB), Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+736(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+768(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+800(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+832(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+864(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+896(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+928(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+960(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+992(SB), Z3, Z0
-	VMAXPS            Z0, Z8, Z0
-	VMINPS            Z0, Z9, Z0
-	VMULPS.BCST       vec_unary_numbers<>+96(SB), Z0, Z1
-	VRNDSCALEPS       $0x00, Z1, Z1
-	VFNMADD231PS.BCST vec_unary_numbers<>+128(SB), Z1, Z0
-	VFNMADD231PS.BCST vec_unary_numbers<>+160(SB), Z1, Z0
-	VBROADCASTSS      vec_unary_numbers<>+192(SB), Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+224(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+256(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+288(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+320(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
-	VSCALEFPS         Z1, Z2, Z0
-	VMULPS.BCST       vec_unary_numbers<>+1280(SB), Z0, Z0
-	VSUBPS            Z0, Z13, Z1
-	VPMOVD2M          Z4, K3
-	VMOVAPS           Z0, K3, Z1
-	VMULPS            Z6, Z6, Z0
-	VBROADCASTSS      vec_unary_numbers<>+1024(SB), Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+1056(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+1088(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+1120(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+1152(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+1184(SB), Z0, Z2
-	VMULPS.BCST       vec_unary_numbers<>+1280(SB), Z6, Z6
-	VFMADD213PS.BCST  vec_unary_numbers<>+1280(SB), Z6, Z2
-	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1216(SB), Z5, K2
-	VMOVAPS           Z2, K2, Z1
-	VMULPS            Z4, Z1, Z0
-	VMOVUPS           Z0, (DI)
-	ADDQ              $+64, DI
-	ADDQ              $+64, SI
-	SUBQ              $+16, DX
-	JMP               row1
+	CMPQ          DX, $+16
+	JLT           row1Done
+	VMOVUPS       (SI), Z0
+	VANDPS.BCST   vec_unary_numbers<>+416(SB), Z0, Z1
+	VMINPS        Z1, Z16, Z1
+	VMOVAPS       Z19, Z2
+	VFMADD231PS   Z17, Z1, Z2
+	VSUBPS        Z19, Z2, Z5
+	VMOVAPS       Z1, Z3
+	VFNMADD231PS  Z18, Z5, Z3
+	VCMPPS        $0x01, Z16, Z1, K2
+	VCMPPS        $0x05, Z12, Z0, K3
+	VPERMPS       Z26, Z2, Z4
+	VPERMPS       Z25, Z2, Z7
+	VFMADD213PS   Z7, Z3, Z4
+	VPERMPS       Z24, Z2, Z6
+	VFMADD213PS   Z6, Z3, Z4
+	VPERMPS       Z23, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z22, Z2, Z7
+	VFMADD213PS   Z7, Z3, Z4
+	VPERMPS       Z21, Z2, Z6
+	VFMADD213PS   Z6, Z3, Z4
+	VPERMPS       Z20, Z2, Z5
+	VFMADD213PS.Z Z5, Z3, K2, Z4
+	VSUBPS        Z4, Z13, K3, Z4
+	VMULPS        Z0, Z4, Z0
+	VMOVUPS       Z0, (DI)
+	ADDQ          $+64, DI
+	ADDQ          $+64, SI
+	SUBQ          $+16, DX
+	JMP           row1
 
 row1Done:
-	TESTQ             DX, DX
-	JZ                rowEnd
-	MOVL              $+1, AX
-	MOVQ              DX, CX
-	SHLL              CL, AX
-	DECL              AX
-	KMOVW             AX, K1
-	VMOVUPS.Z         (SI), K1, Z0
-	VMOVAPS           Z0, Z4
-	VMULPS.BCST       vec_unary_numbers<>+1248(SB), Z0, Z6
-	VANDPS.BCST       vec_unary_numbers<>+416(SB), Z6, Z5
-	VBROADCASTSS      vec_unary_numbers<>+672(SB), Z3
-	VMINPS            Z5, Z3, Z3
-	VBROADCASTSS      vec_unary_numbers<>+704(SB), Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+736(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+768(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+800(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+832(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+864(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+896(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+928(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+960(SB), Z3, Z0
-	VFMADD213PS.BCST  vec_unary_numbers<>+992(SB), Z3, Z0
-	VMAXPS            Z0, Z8, Z0
-	VMINPS            Z0, Z9, Z0
-	VMULPS.BCST       vec_unary_numbers<>+96(SB), Z0, Z1
-	VRNDSCALEPS       $0x00, Z1, Z1
-	VFNMADD231PS.BCST vec_unary_numbers<>+128(SB), Z1, Z0
-	VFNMADD231PS.BCST vec_unary_numbers<>+160(SB), Z1, Z0
-	VBROADCASTSS      vec_unary_numbers<>+192(SB), Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+224(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+256(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+288(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+320(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
-	VSCALEFPS         Z1, Z2, Z0
-	VMULPS.BCST       vec_unary_numbers<>+1280(SB), Z0, Z0
-	VSUBPS            Z0, Z13, Z1
-	VPMOVD2M          Z4, K3
-	VMOVAPS           Z0, K3, Z1
-	VMULPS            Z6, Z6, Z0
-	VBROADCASTSS      vec_unary_numbers<>+1024(SB), Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+1056(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+1088(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+1120(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+1152(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+1184(SB), Z0, Z2
-	VMULPS.BCST       vec_unary_numbers<>+1280(SB), Z6, Z6
-	VFMADD213PS.BCST  vec_unary_numbers<>+1280(SB), Z6, Z2
-	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1216(SB), Z5, K2
-	VMOVAPS           Z2, K2, Z1
-	VMULPS            Z4, Z1, Z0
-	VMOVUPS           Z0, K1, (DI)
+	TESTQ         DX, DX
+	JZ            rowEnd
+	MOVL          $+1, AX
+	MOVQ          DX, CX
+	SHLL          CL, AX
+	DECL          AX
+	KMOVW         AX, K1
+	VMOVUPS.Z     (SI), K1, Z0
+	VANDPS.BCST   vec_unary_numbers<>+416(SB), Z0, Z1
+	VMINPS        Z1, Z16, Z1
+	VMOVAPS       Z19, Z2
+	VFMADD231PS   Z17, Z1, Z2
+	VSUBPS        Z19, Z2, Z5
+	VMOVAPS       Z1, Z3
+	VFNMADD231PS  Z18, Z5, Z3
+	VCMPPS        $0x01, Z16, Z1, K2
+	VCMPPS        $0x05, Z12, Z0, K3
+	VPERMPS       Z26, Z2, Z4
+	VPERMPS       Z25, Z2, Z7
+	VFMADD213PS   Z7, Z3, Z4
+	VPERMPS       Z24, Z2, Z6
+	VFMADD213PS   Z6, Z3, Z4
+	VPERMPS       Z23, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z22, Z2, Z7
+	VFMADD213PS   Z7, Z3, Z4
+	VPERMPS       Z21, Z2, Z6
+	VFMADD213PS   Z6, Z3, Z4
+	VPERMPS       Z20, Z2, Z5
+	VFMADD213PS.Z Z5, Z3, K2, Z4
+	VSUBPS        Z4, Z13, K3, Z4
+	VMULPS        Z0, Z4, Z0
+	VMOVUPS       Z0, K1, (DI)
 
 rowEnd:
 	VZEROUPPER
@@ -2967,6 +2997,120 @@ rowEnd:
 	VZEROUPPER
 	RET
 
+DATA vec_unary_tail<>+0(SB)/4, $0x3f000000
+DATA vec_unary_tail<>+4(SB)/4, $0x3ea9685e
+DATA vec_unary_tail<>+8(SB)/4, $0x3e435da8
+DATA vec_unary_tail<>+12(SB)/4, $0x3dc1e55b
+DATA vec_unary_tail<>+16(SB)/4, $0x3d241512
+DATA vec_unary_tail<>+20(SB)/4, $0x3c6b28f0
+DATA vec_unary_tail<>+24(SB)/4, $0x3b8df736
+DATA vec_unary_tail<>+28(SB)/4, $0x3a8fd966
+DATA vec_unary_tail<>+32(SB)/4, $0x3973ede5
+DATA vec_unary_tail<>+36(SB)/4, $0x382cab3d
+DATA vec_unary_tail<>+40(SB)/4, $0x36cbbae3
+DATA vec_unary_tail<>+44(SB)/4, $0x35480e9b
+DATA vec_unary_tail<>+48(SB)/4, $0x33a350de
+DATA vec_unary_tail<>+52(SB)/4, $0x31dd78ca
+DATA vec_unary_tail<>+56(SB)/4, $0x2ff945d1
+DATA vec_unary_tail<>+60(SB)/4, $0x2de8b843
+DATA vec_unary_tail<>+64(SB)/4, $0xbecc422a
+DATA vec_unary_tail<>+68(SB)/4, $0xbeb99dd6
+DATA vec_unary_tail<>+72(SB)/4, $0xbe8b4acb
+DATA vec_unary_tail<>+76(SB)/4, $0xbe2ca3b2
+DATA vec_unary_tail<>+80(SB)/4, $0xbdb0b22a
+DATA vec_unary_tail<>+84(SB)/4, $0xbd1557f4
+DATA vec_unary_tail<>+88(SB)/4, $0xbc507913
+DATA vec_unary_tail<>+92(SB)/4, $0xbb705169
+DATA vec_unary_tail<>+96(SB)/4, $0xba64c4c2
+DATA vec_unary_tail<>+100(SB)/4, $0xb933d663
+DATA vec_unary_tail<>+104(SB)/4, $0xb7e97d5e
+DATA vec_unary_tail<>+108(SB)/4, $0xb67a56f0
+DATA vec_unary_tail<>+112(SB)/4, $0xb4dda625
+DATA vec_unary_tail<>+116(SB)/4, $0xb3220f71
+DATA vec_unary_tail<>+120(SB)/4, $0xb143b360
+DATA vec_unary_tail<>+124(SB)/4, $0xaf432806
+DATA vec_unary_tail<>+128(SB)/4, $0x33f70884
+DATA vec_unary_tail<>+132(SB)/4, $0x3da26a1c
+DATA vec_unary_tail<>+136(SB)/4, $0x3df3c2de
+DATA vec_unary_tail<>+140(SB)/4, $0x3de296d3
+DATA vec_unary_tail<>+144(SB)/4, $0x3d9a9be4
+DATA vec_unary_tail<>+148(SB)/4, $0x3d235839
+DATA vec_unary_tail<>+152(SB)/4, $0x3c88cf80
+DATA vec_unary_tail<>+156(SB)/4, $0x3bb7fe60
+DATA vec_unary_tail<>+160(SB)/4, $0x3ac82c0f
+DATA vec_unary_tail<>+164(SB)/4, $0x39b1068d
+DATA vec_unary_tail<>+168(SB)/4, $0x387f5f32
+DATA vec_unary_tail<>+172(SB)/4, $0x371695d4
+DATA vec_unary_tail<>+176(SB)/4, $0x3591707b
+DATA vec_unary_tail<>+180(SB)/4, $0x33e6615a
+DATA vec_unary_tail<>+184(SB)/4, $0x3215c7ed
+DATA vec_unary_tail<>+188(SB)/4, $0x30200093
+DATA vec_unary_tail<>+192(SB)/4, $0x3d882a79
+DATA vec_unary_tail<>+196(SB)/4, $0x3d481d21
+DATA vec_unary_tail<>+200(SB)/4, $0x3c2e2261
+DATA vec_unary_tail<>+204(SB)/4, $0xbca6553b
+DATA vec_unary_tail<>+208(SB)/4, $0xbcf2f434
+DATA vec_unary_tail<>+212(SB)/4, $0xbcbc6eed
+DATA vec_unary_tail<>+216(SB)/4, $0xbc4cadfe
+DATA vec_unary_tail<>+220(SB)/4, $0xbba7cdda
+DATA vec_unary_tail<>+224(SB)/4, $0xbad6773b
+DATA vec_unary_tail<>+228(SB)/4, $0xb9d9564d
+DATA vec_unary_tail<>+232(SB)/4, $0xb8b0703d
+DATA vec_unary_tail<>+236(SB)/4, $0xb767093b
+DATA vec_unary_tail<>+240(SB)/4, $0xb5f51f25
+DATA vec_unary_tail<>+244(SB)/4, $0xb4536d42
+DATA vec_unary_tail<>+248(SB)/4, $0xb294a197
+DATA vec_unary_tail<>+252(SB)/4, $0xb0aaa65f
+DATA vec_unary_tail<>+256(SB)/4, $0x3829aaa1
+DATA vec_unary_tail<>+260(SB)/4, $0xbc980cab
+DATA vec_unary_tail<>+264(SB)/4, $0xbcb58870
+DATA vec_unary_tail<>+268(SB)/4, $0xbc40ec40
+DATA vec_unary_tail<>+272(SB)/4, $0x39ce264c
+DATA vec_unary_tail<>+276(SB)/4, $0x3bc25b4b
+DATA vec_unary_tail<>+280(SB)/4, $0x3bb164f3
+DATA vec_unary_tail<>+284(SB)/4, $0x3b43995f
+DATA vec_unary_tail<>+288(SB)/4, $0x3a9a526e
+DATA vec_unary_tail<>+292(SB)/4, $0x39b88dcf
+DATA vec_unary_tail<>+296(SB)/4, $0x38abed93
+DATA vec_unary_tail<>+300(SB)/4, $0x377d7515
+DATA vec_unary_tail<>+304(SB)/4, $0x361549b1
+DATA vec_unary_tail<>+308(SB)/4, $0x348d79ae
+DATA vec_unary_tail<>+312(SB)/4, $0x32d8c07d
+DATA vec_unary_tail<>+316(SB)/4, $0x3106b35e
+DATA vec_unary_tail<>+320(SB)/4, $0xbc27d56a
+DATA vec_unary_tail<>+324(SB)/4, $0xbbb99003
+DATA vec_unary_tail<>+328(SB)/4, $0x3b1276c0
+DATA vec_unary_tail<>+332(SB)/4, $0x3bc703d5
+DATA vec_unary_tail<>+336(SB)/4, $0x3b8cc1a6
+DATA vec_unary_tail<>+340(SB)/4, $0x3a653bf8
+DATA vec_unary_tail<>+344(SB)/4, $0xba792175
+DATA vec_unary_tail<>+348(SB)/4, $0xba8a4362
+DATA vec_unary_tail<>+352(SB)/4, $0xba181d79
+DATA vec_unary_tail<>+356(SB)/4, $0xb9639481
+DATA vec_unary_tail<>+360(SB)/4, $0xb87be9ca
+DATA vec_unary_tail<>+364(SB)/4, $0xb756120c
+DATA vec_unary_tail<>+368(SB)/4, $0xb60e7b74
+DATA vec_unary_tail<>+372(SB)/4, $0xb49666f5
+DATA vec_unary_tail<>+376(SB)/4, $0xb2fddf93
+DATA vec_unary_tail<>+380(SB)/4, $0xb12c5057
+DATA vec_unary_tail<>+384(SB)/4, $0x3a6bc105
+DATA vec_unary_tail<>+388(SB)/4, $0x3b3bee53
+DATA vec_unary_tail<>+392(SB)/4, $0x3b28fb4e
+DATA vec_unary_tail<>+396(SB)/4, $0x39581423
+DATA vec_unary_tail<>+400(SB)/4, $0xbaaa60ec
+DATA vec_unary_tail<>+404(SB)/4, $0xba8de0e7
+DATA vec_unary_tail<>+408(SB)/4, $0xb996639a
+DATA vec_unary_tail<>+412(SB)/4, $0x3916dafd
+DATA vec_unary_tail<>+416(SB)/4, $0x393a3446
+DATA vec_unary_tail<>+420(SB)/4, $0x38c07297
+DATA vec_unary_tail<>+424(SB)/4, $0x38027a87
+DATA vec_unary_tail<>+428(SB)/4, $0x3700a1c6
+DATA vec_unary_tail<>+432(SB)/4, $0x35c07fcf
+DATA vec_unary_tail<>+436(SB)/4, $0x345fbb5a
+DATA vec_unary_tail<>+440(SB)/4, $0x32cccec4
+DATA vec_unary_tail<>+444(SB)/4, $0x31150ea5
+GLOBL vec_unary_tail<>(SB), RODATA|NOPTR, $448
+
 DATA vec_unary_lanes<>+0(SB)/4, $0x00000000
 DATA vec_unary_lanes<>+4(SB)/4, $0x00000001
 DATA vec_unary_lanes<>+8(SB)/4, $0x00000002
@@ -3329,4 +3473,36 @@ DATA vec_unary_numbers<>+1392(SB)/4, $0x41a00000
 DATA vec_unary_numbers<>+1396(SB)/4, $0x41a00000
 DATA vec_unary_numbers<>+1400(SB)/4, $0x41a00000
 DATA vec_unary_numbers<>+1404(SB)/4, $0x41a00000
-GLOBL vec_unary_numbers<>(SB), RODATA|NOPTR, $1408
+DATA vec_unary_numbers<>+1408(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1412(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1416(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1420(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1424(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1428(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1432(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1436(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1440(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1444(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1448(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1452(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1456(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1460(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1464(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1468(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1472(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1476(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1480(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1484(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1488(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1492(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1496(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1500(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1504(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1508(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1512(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1516(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1520(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1524(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1528(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1532(SB)/4, $0x4b400000
+GLOBL vec_unary_numbers<>(SB), RODATA|NOPTR, $1536

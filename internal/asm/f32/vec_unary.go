@@ -39,7 +39,11 @@ func unaries(g *gen) {
 		})
 		k.unary("Tanh", 1, k.tanh)
 		k.unary("Erf", 1, k.erf)
-		k.unary("Gelu", 1, k.gelu)
+		if k.wide() {
+			k.unary("Gelu", 2, k.wideGelu, k.geluConstants)
+		} else {
+			k.unary("Gelu", 1, k.gelu)
+		}
 		k.unary("GeluTanh", 1, func() {
 			// x/2·(1+tanh u) = x / (1 + e^-2u), u = √(2/π)·(x + 0.044715x³)
 			k.VMOVAPS(r[0], r[4])
@@ -88,10 +92,11 @@ func unaries(g *gen) {
 		k.unary("Ceil", 4, func() { k.round(2, r[0], r[0]) })
 		k.unary("Round", 4, func() { k.round(0, r[0], r[0]) })
 	}
+	g.writeTail()
 }
 
-// unary writes a loop of body over register 0.
-func (k row) unary(name string, unroll int, body func()) {
+// unary writes a loop of body over register 0, after what sets up more registers.
+func (k row) unary(name string, unroll int, body func(), more ...func()) {
 	name = "Vec" + name + k.title
 	k.leaf(name, []string{"dst ptr", "src ptr", "n int", "alpha float32", "beta float32"},
 		name+" takes n numbers; dst may be src.")
@@ -105,6 +110,9 @@ func (k row) unary(name string, unroll int, body func()) {
 	k.broadcast("beta", k.r[beta])
 	k.zero(k.r[none])
 	k.set(1, k.r[one])
+	for _, setup := range more {
+		setup()
+	}
 	k.loop("row", n, []reg.Register{dst, src}, unroll, func(disp, _ int, tail bool) {
 		k.load(at(src, disp), k.r[0], tail)
 		body()
@@ -213,7 +221,7 @@ func (k row) erf() {
 }
 
 // gelu is x·Φ(x): Φ is erfc(t)/2 or 1 - erfc(t)/2 by the sign of x, t = |x|/√2,
-// so that its tail keeps its digits; near 0 it is 1/2 + erf(x/√2)/2.
+// so that its tail keeps its digits; near 0 it is 1/2 + erf(x/√2)/2. 256 bits only.
 func (k row) gelu() {
 	r := k.r
 	k.VMOVAPS(r[0], r[4])
@@ -222,12 +230,7 @@ func (k row) gelu() {
 	k.erfc()
 	k.mulC(0.5, r[0], r[0])
 	k.VSUBPS(r[0], r[one], r[1])
-	if k.wide() {
-		k.VPMOVD2M(r[4], reg.K3)
-		k.VMOVAPS(r[0], reg.K3, r[1])
-	} else {
-		k.VBLENDVPS(r[4], r[0], r[1], r[1])
-	}
+	k.VBLENDVPS(r[4], r[0], r[1], r[1])
 	k.VMULPS(r[6], r[6], r[0])
 	k.poly(erfNear, r[0], r[2])
 	k.mulC(0.5, r[6], r[6])
