@@ -287,9 +287,8 @@ TEXT ·VecExpSumAVX2(SB), NOSPLIT, $0-36
 	MOVQ         src+8(FP), SI
 	MOVQ         n+16(FP), DX
 	VBROADCASTSS top+24(FP), Y10
-	VMOVUPS      vec_reduce_numbers<>+0(SB), Y11
-	VMOVUPS      vec_reduce_numbers<>+32(SB), Y8
-	VMOVUPS      vec_reduce_numbers<>+64(SB), Y9
+	VMOVUPS      vec_reduce_numbers<>+0(SB), Y8
+	VMOVUPS      vec_reduce_numbers<>+32(SB), Y9
 	VXORPS       X5, X5, X5
 
 row1:
@@ -297,26 +296,26 @@ row1:
 	JLT          row1Done
 	VMOVUPS      (SI), Y0
 	VSUBPS       Y10, Y0, Y0
-	VCMPPS       $0x05, Y11, Y0, Y4
+	VCMPPS       $0x05, Y8, Y0, Y4
 	VMAXPS       Y0, Y8, Y0
 	VMINPS       Y0, Y9, Y0
-	VMULPS       vec_reduce_numbers<>+96(SB), Y0, Y1
+	VMULPS       vec_reduce_numbers<>+64(SB), Y0, Y1
 	VROUNDPS     $0x00, Y1, Y1
+	VFNMADD231PS vec_reduce_numbers<>+96(SB), Y1, Y0
 	VFNMADD231PS vec_reduce_numbers<>+128(SB), Y1, Y0
-	VFNMADD231PS vec_reduce_numbers<>+160(SB), Y1, Y0
-	VMOVUPS      vec_reduce_numbers<>+192(SB), Y2
+	VMOVUPS      vec_reduce_numbers<>+160(SB), Y2
+	VFMADD213PS  vec_reduce_numbers<>+192(SB), Y0, Y2
 	VFMADD213PS  vec_reduce_numbers<>+224(SB), Y0, Y2
 	VFMADD213PS  vec_reduce_numbers<>+256(SB), Y0, Y2
 	VFMADD213PS  vec_reduce_numbers<>+288(SB), Y0, Y2
 	VFMADD213PS  vec_reduce_numbers<>+320(SB), Y0, Y2
-	VFMADD213PS  vec_reduce_numbers<>+352(SB), Y0, Y2
-	VFMADD213PS  vec_reduce_numbers<>+352(SB), Y0, Y2
+	VFMADD213PS  vec_reduce_numbers<>+320(SB), Y0, Y2
 	VCVTPS2DQ    Y1, Y1
 	VPSRAD       $0x01, Y1, Y3
 	VPSUBD       Y3, Y1, Y1
-	VPADDD       vec_reduce_numbers<>+384(SB), Y1, Y1
+	VPADDD       vec_reduce_numbers<>+352(SB), Y1, Y1
 	VPSLLD       $0x17, Y1, Y1
-	VPADDD       vec_reduce_numbers<>+384(SB), Y3, Y3
+	VPADDD       vec_reduce_numbers<>+352(SB), Y3, Y3
 	VPSLLD       $0x17, Y3, Y3
 	VMULPS       Y1, Y2, Y2
 	VMULPS       Y3, Y2, Y0
@@ -336,26 +335,26 @@ row1Done:
 	VPCMPGTD     vec_reduce_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
 	VSUBPS       Y10, Y0, Y0
-	VCMPPS       $0x05, Y11, Y0, Y4
+	VCMPPS       $0x05, Y8, Y0, Y4
 	VMAXPS       Y0, Y8, Y0
 	VMINPS       Y0, Y9, Y0
-	VMULPS       vec_reduce_numbers<>+96(SB), Y0, Y1
+	VMULPS       vec_reduce_numbers<>+64(SB), Y0, Y1
 	VROUNDPS     $0x00, Y1, Y1
+	VFNMADD231PS vec_reduce_numbers<>+96(SB), Y1, Y0
 	VFNMADD231PS vec_reduce_numbers<>+128(SB), Y1, Y0
-	VFNMADD231PS vec_reduce_numbers<>+160(SB), Y1, Y0
-	VMOVUPS      vec_reduce_numbers<>+192(SB), Y2
+	VMOVUPS      vec_reduce_numbers<>+160(SB), Y2
+	VFMADD213PS  vec_reduce_numbers<>+192(SB), Y0, Y2
 	VFMADD213PS  vec_reduce_numbers<>+224(SB), Y0, Y2
 	VFMADD213PS  vec_reduce_numbers<>+256(SB), Y0, Y2
 	VFMADD213PS  vec_reduce_numbers<>+288(SB), Y0, Y2
 	VFMADD213PS  vec_reduce_numbers<>+320(SB), Y0, Y2
-	VFMADD213PS  vec_reduce_numbers<>+352(SB), Y0, Y2
-	VFMADD213PS  vec_reduce_numbers<>+352(SB), Y0, Y2
+	VFMADD213PS  vec_reduce_numbers<>+320(SB), Y0, Y2
 	VCVTPS2DQ    Y1, Y1
 	VPSRAD       $0x01, Y1, Y3
 	VPSUBD       Y3, Y1, Y1
-	VPADDD       vec_reduce_numbers<>+384(SB), Y1, Y1
+	VPADDD       vec_reduce_numbers<>+352(SB), Y1, Y1
 	VPSLLD       $0x17, Y1, Y1
-	VPADDD       vec_reduce_numbers<>+384(SB), Y3, Y3
+	VPADDD       vec_reduce_numbers<>+352(SB), Y3, Y3
 	VPSLLD       $0x17, Y3, Y3
 	VMULPS       Y1, Y2, Y2
 	VMULPS       Y3, Y2, Y0
@@ -749,9 +748,8 @@ TEXT ·VecExpSumAVX512(SB), NOSPLIT, $0-36
 	MOVQ         src+8(FP), SI
 	MOVQ         n+16(FP), DX
 	VBROADCASTSS top+24(FP), Z10
-	VBROADCASTSS vec_reduce_numbers<>+0(SB), Z11
-	VBROADCASTSS vec_reduce_numbers<>+32(SB), Z8
-	VBROADCASTSS vec_reduce_numbers<>+64(SB), Z9
+	VBROADCASTSS vec_reduce_numbers<>+0(SB), Z8
+	VBROADCASTSS vec_reduce_numbers<>+32(SB), Z9
 	VXORPS       X5, X5, X5
 
 row1:
@@ -759,20 +757,20 @@ row1:
 	JLT               row1Done
 	VMOVUPS           (SI), Z0
 	VSUBPS            Z10, Z0, Z0
-	VCMPPS            $0x05, Z11, Z0, K2
+	VCMPPS            $0x05, Z8, Z0, K2
 	VMAXPS            Z0, Z8, Z0
 	VMINPS            Z0, Z9, Z0
-	VMULPS.BCST       vec_reduce_numbers<>+96(SB), Z0, Z1
+	VMULPS.BCST       vec_reduce_numbers<>+64(SB), Z0, Z1
 	VRNDSCALEPS       $0x00, Z1, Z1
+	VFNMADD231PS.BCST vec_reduce_numbers<>+96(SB), Z1, Z0
 	VFNMADD231PS.BCST vec_reduce_numbers<>+128(SB), Z1, Z0
-	VFNMADD231PS.BCST vec_reduce_numbers<>+160(SB), Z1, Z0
-	VBROADCASTSS      vec_reduce_numbers<>+192(SB), Z2
+	VBROADCASTSS      vec_reduce_numbers<>+160(SB), Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+192(SB), Z0, Z2
 	VFMADD213PS.BCST  vec_reduce_numbers<>+224(SB), Z0, Z2
 	VFMADD213PS.BCST  vec_reduce_numbers<>+256(SB), Z0, Z2
 	VFMADD213PS.BCST  vec_reduce_numbers<>+288(SB), Z0, Z2
 	VFMADD213PS.BCST  vec_reduce_numbers<>+320(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_reduce_numbers<>+352(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_reduce_numbers<>+352(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+320(SB), Z0, Z2
 	VSCALEFPS         Z1, Z2, Z0
 	VMOVAPS.Z         Z0, K2, Z0
 	VMOVUPS           Z0, (DI)
@@ -792,20 +790,20 @@ row1Done:
 	KMOVW             AX, K1
 	VMOVUPS.Z         (SI), K1, Z0
 	VSUBPS            Z10, Z0, Z0
-	VCMPPS            $0x05, Z11, Z0, K2
+	VCMPPS            $0x05, Z8, Z0, K2
 	VMAXPS            Z0, Z8, Z0
 	VMINPS            Z0, Z9, Z0
-	VMULPS.BCST       vec_reduce_numbers<>+96(SB), Z0, Z1
+	VMULPS.BCST       vec_reduce_numbers<>+64(SB), Z0, Z1
 	VRNDSCALEPS       $0x00, Z1, Z1
+	VFNMADD231PS.BCST vec_reduce_numbers<>+96(SB), Z1, Z0
 	VFNMADD231PS.BCST vec_reduce_numbers<>+128(SB), Z1, Z0
-	VFNMADD231PS.BCST vec_reduce_numbers<>+160(SB), Z1, Z0
-	VBROADCASTSS      vec_reduce_numbers<>+192(SB), Z2
+	VBROADCASTSS      vec_reduce_numbers<>+160(SB), Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+192(SB), Z0, Z2
 	VFMADD213PS.BCST  vec_reduce_numbers<>+224(SB), Z0, Z2
 	VFMADD213PS.BCST  vec_reduce_numbers<>+256(SB), Z0, Z2
 	VFMADD213PS.BCST  vec_reduce_numbers<>+288(SB), Z0, Z2
 	VFMADD213PS.BCST  vec_reduce_numbers<>+320(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_reduce_numbers<>+352(SB), Z0, Z2
-	VFMADD213PS.BCST  vec_reduce_numbers<>+352(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_reduce_numbers<>+320(SB), Z0, Z2
 	VSCALEFPS         Z1, Z2, Z0
 	VMOVAPS.Z         Z0, K2, Z0
 	VMOVAPS.Z         Z0, K1, Z0
@@ -917,100 +915,92 @@ DATA vec_reduce_numbers<>+16(SB)/4, $0xc2a00000
 DATA vec_reduce_numbers<>+20(SB)/4, $0xc2a00000
 DATA vec_reduce_numbers<>+24(SB)/4, $0xc2a00000
 DATA vec_reduce_numbers<>+28(SB)/4, $0xc2a00000
-DATA vec_reduce_numbers<>+32(SB)/4, $0xc2d00000
-DATA vec_reduce_numbers<>+36(SB)/4, $0xc2d00000
-DATA vec_reduce_numbers<>+40(SB)/4, $0xc2d00000
-DATA vec_reduce_numbers<>+44(SB)/4, $0xc2d00000
-DATA vec_reduce_numbers<>+48(SB)/4, $0xc2d00000
-DATA vec_reduce_numbers<>+52(SB)/4, $0xc2d00000
-DATA vec_reduce_numbers<>+56(SB)/4, $0xc2d00000
-DATA vec_reduce_numbers<>+60(SB)/4, $0xc2d00000
-DATA vec_reduce_numbers<>+64(SB)/4, $0x42b1999a
-DATA vec_reduce_numbers<>+68(SB)/4, $0x42b1999a
-DATA vec_reduce_numbers<>+72(SB)/4, $0x42b1999a
-DATA vec_reduce_numbers<>+76(SB)/4, $0x42b1999a
-DATA vec_reduce_numbers<>+80(SB)/4, $0x42b1999a
-DATA vec_reduce_numbers<>+84(SB)/4, $0x42b1999a
-DATA vec_reduce_numbers<>+88(SB)/4, $0x42b1999a
-DATA vec_reduce_numbers<>+92(SB)/4, $0x42b1999a
-DATA vec_reduce_numbers<>+96(SB)/4, $0x3fb8aa3b
-DATA vec_reduce_numbers<>+100(SB)/4, $0x3fb8aa3b
-DATA vec_reduce_numbers<>+104(SB)/4, $0x3fb8aa3b
-DATA vec_reduce_numbers<>+108(SB)/4, $0x3fb8aa3b
-DATA vec_reduce_numbers<>+112(SB)/4, $0x3fb8aa3b
-DATA vec_reduce_numbers<>+116(SB)/4, $0x3fb8aa3b
-DATA vec_reduce_numbers<>+120(SB)/4, $0x3fb8aa3b
-DATA vec_reduce_numbers<>+124(SB)/4, $0x3fb8aa3b
-DATA vec_reduce_numbers<>+128(SB)/4, $0x3f317200
-DATA vec_reduce_numbers<>+132(SB)/4, $0x3f317200
-DATA vec_reduce_numbers<>+136(SB)/4, $0x3f317200
-DATA vec_reduce_numbers<>+140(SB)/4, $0x3f317200
-DATA vec_reduce_numbers<>+144(SB)/4, $0x3f317200
-DATA vec_reduce_numbers<>+148(SB)/4, $0x3f317200
-DATA vec_reduce_numbers<>+152(SB)/4, $0x3f317200
-DATA vec_reduce_numbers<>+156(SB)/4, $0x3f317200
-DATA vec_reduce_numbers<>+160(SB)/4, $0x35bfbe8e
-DATA vec_reduce_numbers<>+164(SB)/4, $0x35bfbe8e
-DATA vec_reduce_numbers<>+168(SB)/4, $0x35bfbe8e
-DATA vec_reduce_numbers<>+172(SB)/4, $0x35bfbe8e
-DATA vec_reduce_numbers<>+176(SB)/4, $0x35bfbe8e
-DATA vec_reduce_numbers<>+180(SB)/4, $0x35bfbe8e
-DATA vec_reduce_numbers<>+184(SB)/4, $0x35bfbe8e
-DATA vec_reduce_numbers<>+188(SB)/4, $0x35bfbe8e
-DATA vec_reduce_numbers<>+192(SB)/4, $0x3ab511aa
-DATA vec_reduce_numbers<>+196(SB)/4, $0x3ab511aa
-DATA vec_reduce_numbers<>+200(SB)/4, $0x3ab511aa
-DATA vec_reduce_numbers<>+204(SB)/4, $0x3ab511aa
-DATA vec_reduce_numbers<>+208(SB)/4, $0x3ab511aa
-DATA vec_reduce_numbers<>+212(SB)/4, $0x3ab511aa
-DATA vec_reduce_numbers<>+216(SB)/4, $0x3ab511aa
-DATA vec_reduce_numbers<>+220(SB)/4, $0x3ab511aa
-DATA vec_reduce_numbers<>+224(SB)/4, $0x3c091d36
-DATA vec_reduce_numbers<>+228(SB)/4, $0x3c091d36
-DATA vec_reduce_numbers<>+232(SB)/4, $0x3c091d36
-DATA vec_reduce_numbers<>+236(SB)/4, $0x3c091d36
-DATA vec_reduce_numbers<>+240(SB)/4, $0x3c091d36
-DATA vec_reduce_numbers<>+244(SB)/4, $0x3c091d36
-DATA vec_reduce_numbers<>+248(SB)/4, $0x3c091d36
-DATA vec_reduce_numbers<>+252(SB)/4, $0x3c091d36
-DATA vec_reduce_numbers<>+256(SB)/4, $0x3d2aac7a
-DATA vec_reduce_numbers<>+260(SB)/4, $0x3d2aac7a
-DATA vec_reduce_numbers<>+264(SB)/4, $0x3d2aac7a
-DATA vec_reduce_numbers<>+268(SB)/4, $0x3d2aac7a
-DATA vec_reduce_numbers<>+272(SB)/4, $0x3d2aac7a
-DATA vec_reduce_numbers<>+276(SB)/4, $0x3d2aac7a
-DATA vec_reduce_numbers<>+280(SB)/4, $0x3d2aac7a
-DATA vec_reduce_numbers<>+284(SB)/4, $0x3d2aac7a
-DATA vec_reduce_numbers<>+288(SB)/4, $0x3e2aaa48
-DATA vec_reduce_numbers<>+292(SB)/4, $0x3e2aaa48
-DATA vec_reduce_numbers<>+296(SB)/4, $0x3e2aaa48
-DATA vec_reduce_numbers<>+300(SB)/4, $0x3e2aaa48
-DATA vec_reduce_numbers<>+304(SB)/4, $0x3e2aaa48
-DATA vec_reduce_numbers<>+308(SB)/4, $0x3e2aaa48
-DATA vec_reduce_numbers<>+312(SB)/4, $0x3e2aaa48
-DATA vec_reduce_numbers<>+316(SB)/4, $0x3e2aaa48
-DATA vec_reduce_numbers<>+320(SB)/4, $0x3efffffe
-DATA vec_reduce_numbers<>+324(SB)/4, $0x3efffffe
-DATA vec_reduce_numbers<>+328(SB)/4, $0x3efffffe
-DATA vec_reduce_numbers<>+332(SB)/4, $0x3efffffe
-DATA vec_reduce_numbers<>+336(SB)/4, $0x3efffffe
-DATA vec_reduce_numbers<>+340(SB)/4, $0x3efffffe
-DATA vec_reduce_numbers<>+344(SB)/4, $0x3efffffe
-DATA vec_reduce_numbers<>+348(SB)/4, $0x3efffffe
-DATA vec_reduce_numbers<>+352(SB)/4, $0x3f800000
-DATA vec_reduce_numbers<>+356(SB)/4, $0x3f800000
-DATA vec_reduce_numbers<>+360(SB)/4, $0x3f800000
-DATA vec_reduce_numbers<>+364(SB)/4, $0x3f800000
-DATA vec_reduce_numbers<>+368(SB)/4, $0x3f800000
-DATA vec_reduce_numbers<>+372(SB)/4, $0x3f800000
-DATA vec_reduce_numbers<>+376(SB)/4, $0x3f800000
-DATA vec_reduce_numbers<>+380(SB)/4, $0x3f800000
-DATA vec_reduce_numbers<>+384(SB)/4, $0x0000007f
-DATA vec_reduce_numbers<>+388(SB)/4, $0x0000007f
-DATA vec_reduce_numbers<>+392(SB)/4, $0x0000007f
-DATA vec_reduce_numbers<>+396(SB)/4, $0x0000007f
-DATA vec_reduce_numbers<>+400(SB)/4, $0x0000007f
-DATA vec_reduce_numbers<>+404(SB)/4, $0x0000007f
-DATA vec_reduce_numbers<>+408(SB)/4, $0x0000007f
-DATA vec_reduce_numbers<>+412(SB)/4, $0x0000007f
-GLOBL vec_reduce_numbers<>(SB), RODATA|NOPTR, $416
+DATA vec_reduce_numbers<>+32(SB)/4, $0x42b1999a
+DATA vec_reduce_numbers<>+36(SB)/4, $0x42b1999a
+DATA vec_reduce_numbers<>+40(SB)/4, $0x42b1999a
+DATA vec_reduce_numbers<>+44(SB)/4, $0x42b1999a
+DATA vec_reduce_numbers<>+48(SB)/4, $0x42b1999a
+DATA vec_reduce_numbers<>+52(SB)/4, $0x42b1999a
+DATA vec_reduce_numbers<>+56(SB)/4, $0x42b1999a
+DATA vec_reduce_numbers<>+60(SB)/4, $0x42b1999a
+DATA vec_reduce_numbers<>+64(SB)/4, $0x3fb8aa3b
+DATA vec_reduce_numbers<>+68(SB)/4, $0x3fb8aa3b
+DATA vec_reduce_numbers<>+72(SB)/4, $0x3fb8aa3b
+DATA vec_reduce_numbers<>+76(SB)/4, $0x3fb8aa3b
+DATA vec_reduce_numbers<>+80(SB)/4, $0x3fb8aa3b
+DATA vec_reduce_numbers<>+84(SB)/4, $0x3fb8aa3b
+DATA vec_reduce_numbers<>+88(SB)/4, $0x3fb8aa3b
+DATA vec_reduce_numbers<>+92(SB)/4, $0x3fb8aa3b
+DATA vec_reduce_numbers<>+96(SB)/4, $0x3f317200
+DATA vec_reduce_numbers<>+100(SB)/4, $0x3f317200
+DATA vec_reduce_numbers<>+104(SB)/4, $0x3f317200
+DATA vec_reduce_numbers<>+108(SB)/4, $0x3f317200
+DATA vec_reduce_numbers<>+112(SB)/4, $0x3f317200
+DATA vec_reduce_numbers<>+116(SB)/4, $0x3f317200
+DATA vec_reduce_numbers<>+120(SB)/4, $0x3f317200
+DATA vec_reduce_numbers<>+124(SB)/4, $0x3f317200
+DATA vec_reduce_numbers<>+128(SB)/4, $0x35bfbe8e
+DATA vec_reduce_numbers<>+132(SB)/4, $0x35bfbe8e
+DATA vec_reduce_numbers<>+136(SB)/4, $0x35bfbe8e
+DATA vec_reduce_numbers<>+140(SB)/4, $0x35bfbe8e
+DATA vec_reduce_numbers<>+144(SB)/4, $0x35bfbe8e
+DATA vec_reduce_numbers<>+148(SB)/4, $0x35bfbe8e
+DATA vec_reduce_numbers<>+152(SB)/4, $0x35bfbe8e
+DATA vec_reduce_numbers<>+156(SB)/4, $0x35bfbe8e
+DATA vec_reduce_numbers<>+160(SB)/4, $0x3ab511aa
+DATA vec_reduce_numbers<>+164(SB)/4, $0x3ab511aa
+DATA vec_reduce_numbers<>+168(SB)/4, $0x3ab511aa
+DATA vec_reduce_numbers<>+172(SB)/4, $0x3ab511aa
+DATA vec_reduce_numbers<>+176(SB)/4, $0x3ab511aa
+DATA vec_reduce_numbers<>+180(SB)/4, $0x3ab511aa
+DATA vec_reduce_numbers<>+184(SB)/4, $0x3ab511aa
+DATA vec_reduce_numbers<>+188(SB)/4, $0x3ab511aa
+DATA vec_reduce_numbers<>+192(SB)/4, $0x3c091d36
+DATA vec_reduce_numbers<>+196(SB)/4, $0x3c091d36
+DATA vec_reduce_numbers<>+200(SB)/4, $0x3c091d36
+DATA vec_reduce_numbers<>+204(SB)/4, $0x3c091d36
+DATA vec_reduce_numbers<>+208(SB)/4, $0x3c091d36
+DATA vec_reduce_numbers<>+212(SB)/4, $0x3c091d36
+DATA vec_reduce_numbers<>+216(SB)/4, $0x3c091d36
+DATA vec_reduce_numbers<>+220(SB)/4, $0x3c091d36
+DATA vec_reduce_numbers<>+224(SB)/4, $0x3d2aac7a
+DATA vec_reduce_numbers<>+228(SB)/4, $0x3d2aac7a
+DATA vec_reduce_numbers<>+232(SB)/4, $0x3d2aac7a
+DATA vec_reduce_numbers<>+236(SB)/4, $0x3d2aac7a
+DATA vec_reduce_numbers<>+240(SB)/4, $0x3d2aac7a
+DATA vec_reduce_numbers<>+244(SB)/4, $0x3d2aac7a
+DATA vec_reduce_numbers<>+248(SB)/4, $0x3d2aac7a
+DATA vec_reduce_numbers<>+252(SB)/4, $0x3d2aac7a
+DATA vec_reduce_numbers<>+256(SB)/4, $0x3e2aaa48
+DATA vec_reduce_numbers<>+260(SB)/4, $0x3e2aaa48
+DATA vec_reduce_numbers<>+264(SB)/4, $0x3e2aaa48
+DATA vec_reduce_numbers<>+268(SB)/4, $0x3e2aaa48
+DATA vec_reduce_numbers<>+272(SB)/4, $0x3e2aaa48
+DATA vec_reduce_numbers<>+276(SB)/4, $0x3e2aaa48
+DATA vec_reduce_numbers<>+280(SB)/4, $0x3e2aaa48
+DATA vec_reduce_numbers<>+284(SB)/4, $0x3e2aaa48
+DATA vec_reduce_numbers<>+288(SB)/4, $0x3efffffe
+DATA vec_reduce_numbers<>+292(SB)/4, $0x3efffffe
+DATA vec_reduce_numbers<>+296(SB)/4, $0x3efffffe
+DATA vec_reduce_numbers<>+300(SB)/4, $0x3efffffe
+DATA vec_reduce_numbers<>+304(SB)/4, $0x3efffffe
+DATA vec_reduce_numbers<>+308(SB)/4, $0x3efffffe
+DATA vec_reduce_numbers<>+312(SB)/4, $0x3efffffe
+DATA vec_reduce_numbers<>+316(SB)/4, $0x3efffffe
+DATA vec_reduce_numbers<>+320(SB)/4, $0x3f800000
+DATA vec_reduce_numbers<>+324(SB)/4, $0x3f800000
+DATA vec_reduce_numbers<>+328(SB)/4, $0x3f800000
+DATA vec_reduce_numbers<>+332(SB)/4, $0x3f800000
+DATA vec_reduce_numbers<>+336(SB)/4, $0x3f800000
+DATA vec_reduce_numbers<>+340(SB)/4, $0x3f800000
+DATA vec_reduce_numbers<>+344(SB)/4, $0x3f800000
+DATA vec_reduce_numbers<>+348(SB)/4, $0x3f800000
+DATA vec_reduce_numbers<>+352(SB)/4, $0x0000007f
+DATA vec_reduce_numbers<>+356(SB)/4, $0x0000007f
+DATA vec_reduce_numbers<>+360(SB)/4, $0x0000007f
+DATA vec_reduce_numbers<>+364(SB)/4, $0x0000007f
+DATA vec_reduce_numbers<>+368(SB)/4, $0x0000007f
+DATA vec_reduce_numbers<>+372(SB)/4, $0x0000007f
+DATA vec_reduce_numbers<>+376(SB)/4, $0x0000007f
+DATA vec_reduce_numbers<>+380(SB)/4, $0x0000007f
+GLOBL vec_reduce_numbers<>(SB), RODATA|NOPTR, $384

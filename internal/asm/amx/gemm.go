@@ -23,8 +23,8 @@ func (v vectors) r(i int) string { return fmt.Sprintf("%s%d", v.reg, i) }
 //
 // Registers: AX arguments, R8 to R12 rows 0, 3, 6, 9, 12 of A, R13 bytes from row
 // to row, BX row of B, CX bytes to its next one, DX numbers of K left, DI row of
-// C, SI row of the residual, R14 what to prefetch, which R15 moves. K1 and K2 mask the columns (AVX-512 only; the AVX2
-// kernel writes whole vectors).
+// C, SI row of the residual, R14 what to prefetch, which R15 moves. K1 and K2 mask
+// the columns (AVX-512 only; the AVX2 kernel writes whole vectors).
 func (e *emitter) gemm(name string, v vectors) {
 	e.text(name, "a *GemmArgs", 8)
 	e.p("MOVQ a+0(FP), AX")

@@ -156,15 +156,14 @@ func (k row) expSum() {
 	k.param("src", src)
 	k.param("n", n)
 	k.broadcast("top", k.r[10])
-	k.set(expFloor, k.r[11])
-	k.set(expLeast, k.r[expLow])
+	k.set(expFloor, k.r[expLow])
 	k.set(expMost, k.r[expHigh])
 	sum := k.r[5]
 	k.zero(sum)
 	k.loop("row", n, []reg.Register{dst, src}, 1, func(disp, _ int, tail bool) {
 		k.load(at(src, disp), k.r[0], tail)
 		k.VSUBPS(k.r[10], k.r[0], k.r[0])
-		k.notBelow(k.r[0], k.r[11], k.r[4])
+		k.notBelow(k.r[0], k.r[expLow], k.r[4])
 		k.exp()
 		k.clearOthers(k.r[4], k.r[0])
 		if tail {
