@@ -43,8 +43,9 @@ func settleBlocks(g *ir.Graph) error {
 	return nil
 }
 
-// blockOf tells blocks of 8 from those of 16 channels: by what can only be one of
-// them, else by the weights.
+// blockOf tells blocks of 8 from those of 16 channels by numbers of channels that
+// only one of them has. The optimiser takes 16 where its processor has AVX-512, so
+// that nothing may be concluded from the processor that reads the file.
 func blockOf(nodes []*ir.Node) (int, error) {
 	can8, can16 := true, true
 	for _, n := range nodes {
@@ -82,7 +83,7 @@ func blockOf(nodes []*ir.Node) (int, error) {
 	case !can8:
 		return 0, errors.New("channels lie neither in blocks of 8 nor of 16: " + anew)
 	}
-	return blockByWeights(nodes)
+	return 0, errors.New("the file does not tell whether channels lie in blocks of 8 or of 16: " + anew)
 }
 
 const anew = "write the file anew, optimised at level \"extended\""
@@ -97,77 +98,4 @@ func blockedWeights(n *ir.Node) *tensor.Tensor {
 		return nil
 	}
 	return w
-}
-
-// blockByWeights looks at how the squares of weights differ from one output
-// channel to the other. Two of 16 neighbours that lie eight apart are of one
-// channel if blocks have 8, and of two if they have 16. So their squares differ as
-// those of two channels do, or as little as two samples of one.
-func blockByWeights(nodes []*ir.Node) (int, error) {
-	const enough = 1 << 20 // weights
-	var d differences
-	seen := 0
-	for _, n := range nodes {
-		if w := blockedWeights(n); w != nil && seen < enough {
-			seen += w.Len()
-			eight := w.Len() / w.Dim(0) * 8 // a block, or half of one
-			for half := range slices.Chunk(tensor.Data[float32](w), eight) {
-				d.look(half)
-			}
-		}
-	}
-	switch {
-	case seen == 0:
-		return 16, nil
-	case d.blocks < 8 || d.channels < 3*d.samples: // channels are few, or differ little, as before any training
-		return 0, errors.New("the file does not tell whether channels lie in blocks of 8 or of 16, nor do its weights: " + anew)
-	case d.apart > (d.channels+d.samples)/2:
-		return 16, nil
-	}
-	return 8, nil
-}
-
-// differences are sums of squares of how much sums of squared weights differ.
-type differences struct {
-	blocks                   int
-	channels, samples, apart float64 // of two channels, of two samples of one, of what lies eight apart
-}
-
-// look adds those of one block. Each eight are taken in proportion to their mean,
-// since inputs differ too.
-func (d *differences) look(w []float32) {
-	const least = 16 // rows of 16: fewer tell little
-	if len(w) < least*16 {
-		return
-	}
-	var sums [2][16]float64 // of even and odd rows
-	for i, v := range w[:len(w)/32*32] {
-		sums[i/16%2][i%16] += float64(v) * float64(v)
-	}
-	all := sums[0]
-	for i, v := range sums[1] {
-		all[i] += v
-	}
-	for _, s := range []*[16]float64{&sums[0], &sums[1], &all} {
-		for q := range 2 {
-			mean := 0.0
-			for _, v := range s[8*q : 8*q+8] {
-				mean += v / 8
-			}
-			if mean == 0 {
-				return // channels that fill a block up
-			}
-			for i := range 8 {
-				s[8*q+i] /= mean
-			}
-		}
-	}
-	d.blocks++
-	square := func(v float64) float64 { return v * v }
-	for i := range 8 {
-		d.apart += square(all[i] - all[8+i])
-		d.channels += (square(all[i]-all[(i+1)%8]) + square(all[8+i]-all[8+(i+1)%8])) / 2
-		// A sample of half as many weights varies twice as much.
-		d.samples += (square(sums[0][i]-sums[1][i]) + square(sums[0][8+i]-sums[1][8+i])) / 4
-	}
 }
