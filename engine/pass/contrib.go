@@ -16,13 +16,20 @@ func spellOut(e *Editor) (int, error) {
 	if !slices.ContainsFunc(e.Graph.Nodes, func(n *ir.Node) bool { return spelling(n) != nil }) {
 		return 0, nil
 	}
-	changes := 0
+	return respell(e, func(s *speller) {
+		if rule := spelling(s.node); rule != nil {
+			rule(s)
+		}
+	})
+}
+
+// respell puts what rule makes of each node in its place; a node that it makes
+// nothing of stays. It returns how many went.
+func respell(e *Editor, rule func(s *speller)) (changes int, err error) {
 	var nodes []*ir.Node
 	for _, n := range e.Graph.Nodes {
 		s := &speller{graph: e.Graph, node: n}
-		if rule := spelling(n); rule != nil {
-			rule(s)
-		}
+		rule(s)
 		if s.err != nil {
 			return changes, s.err
 		}

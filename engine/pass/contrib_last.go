@@ -18,26 +18,11 @@ func channelsFirst(e *Editor) (int, error) {
 	if !slices.ContainsFunc(e.Graph.Nodes, func(n *ir.Node) bool { _, _, last := firstForm(n); return last }) {
 		return 0, nil
 	}
-	f := fronts{}
-	changes := 0
-	var nodes []*ir.Node
-	for _, n := range e.Graph.Nodes {
-		s := &speller{graph: e.Graph, node: n}
-		f.rewrite(s)
-		if s.err != nil {
-			return changes, s.err
-		}
-		if len(s.made) == 0 {
-			nodes = append(nodes, n)
-			continue
-		}
-		nodes = append(nodes, s.made...)
-		changes++
+	changes, err := respell(e, fronts{}.rewrite)
+	if err != nil {
+		return changes, err
 	}
-	e.Graph.Nodes = nodes
-	e.look()
-	e.changed = true
-	_, err := dropDead(e) // the ways around that nobody takes
+	_, err = dropDead(e) // the ways around that nobody takes
 	return changes, err
 }
 
