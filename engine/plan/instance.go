@@ -188,6 +188,9 @@ func (i *instance) tensor(v *ir.Value) *tensor.Tensor { return i.tensors[v] }
 // implements team.Task.
 func (i *instance) Chunk(chunk int) { i.StageChunk(0, chunk) }
 
+// Stopped reports whether the run was cancelled. It implements team.Stopper.
+func (i *instance) Stopped() bool { return i.ops.Check() != nil }
+
 // StageChunk is Chunk for a kernel of the current series. It implements
 // team.StageTask.
 func (i *instance) StageChunk(stage, chunk int) {
@@ -217,7 +220,7 @@ func (i *instance) run() error {
 			return err
 		}
 		s := &i.plan.steps[i.current]
-		if s.kernel != nil && len(i.series) > 0 {
+		if s.kernel != nil && len(i.series) > 0 && s.kernel.Chunks() <= team.Longest {
 			if at, err := i.team.RunSeries(i.series[series], i); err != nil {
 				return i.plan.steps[i.current+at].node.Fail(err)
 			}

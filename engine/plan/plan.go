@@ -379,20 +379,20 @@ func (p *Plan) start(ctx context.Context, in []*tensor.Tensor) (*instance, error
 	inst.fed = fed
 	if inst.alone == nil {
 		inst.alone = ops.NewRun(ctx, p.opt.Memory, p.opt.Turns)
-		inst.alone.Kernel, inst.alone.Parallel, inst.alone.Strict = p.opt.Rung, parallel(p.opt.Threads), p.opt.Strict
+		inst.alone.Kernel, inst.alone.Parallel, inst.alone.Strict = p.opt.Rung, parallel(p.opt.Threads, inst.alone), p.opt.Strict
 	}
 	inst.alone.Reset(ctx)
 	if err := inst.alone.ReserveBytes(int64(p.arena)); err != nil {
 		return nil, p.tooLarge(err)
 	}
-	inst.settle(inst.alone, p.stock.take(p.arena, inst.block))
+	inst.settle(inst.alone, p.stock.take(p.arena, inst.block, inst.alone))
 	return inst, nil
 }
 
 // take returns an instance for a run of which this plan is only a part.
 func (p *Plan) take(run *ops.Run) *instance {
 	inst := p.idleInstance(0)
-	inst.settle(run, p.stock.take(p.arena, inst.block))
+	inst.settle(run, p.stock.take(p.arena, inst.block, run))
 	return inst
 }
 

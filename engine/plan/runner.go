@@ -88,7 +88,7 @@ func (r *Runner) runWhole(ctx context.Context, in, into []*tensor.Tensor) ([]*te
 		out, err := r.program.interpret(run, in, true)
 		return given(run, out), err
 	}
-	run.Kernel, run.Parallel, run.Strict = r.opt.Rung, parallel(r.opt.Threads), r.opt.Strict
+	run.Kernel, run.Parallel, run.Strict = r.opt.Rung, parallel(r.opt.Threads, run), r.opt.Strict
 	f := newFrame(r.program, &env{run: run, runner: r, trace: r.opt.Trace})
 	if err := f.enter(in, nil); err != nil {
 		return nil, err
@@ -188,13 +188,25 @@ type task func(i int)
 
 func (t task) Chunk(i int) { t(i) }
 
-// parallel runs loops of operators on the team.
-func parallel(threads int) func(n int, chunk func(i int)) {
+// longTask is a task of more than team.Longest chunks, over when its run is.
+type longTask struct {
+	task
+	run *ops.Run
+}
+
+func (t longTask) Stopped() bool { return t.run.Check() != nil }
+
+// parallel runs loops of a run's operators on the team.
+func parallel(threads int, run *ops.Run) func(n int, chunk func(i int)) {
 	if threads == 1 {
 		return nil
 	}
 	return func(n int, chunk func(i int)) {
-		if err := team.Default().Run(threads, n, task(chunk)); err != nil {
+		var t team.Task = task(chunk)
+		if n > team.Longest {
+			t = longTask{task(chunk), run}
+		}
+		if err := team.Default().Run(threads, n, t); err != nil {
 			panic(err)
 		}
 	}

@@ -9,7 +9,8 @@ import (
 // after each kernel: the top rows of one step can be computed while the bottom rows
 // of the step before are still being computed, if neither reads or overwrites what
 // the other writes. Which chunks these are follows from the rows that they touch
-// and from the places of those rows in the arena.
+// and from the places of those rows in the arena. A kernel of more than team.Longest
+// chunks is run by itself.
 
 // seriesSteps and seriesChunks bound a series: between two series, threads can
 // switch to other runs, and their usefulness is measured.
@@ -21,14 +22,14 @@ const (
 // makeSeries divides the schedule into series, after its buffers were placed.
 func (b *builder) makeSeries() {
 	for at := 0; at < len(b.steps); {
-		if b.steps[at].kernel == nil {
+		if k := b.steps[at].kernel; k == nil || k.Chunks() > team.Longest {
 			at++
 			continue
 		}
 		var stages []team.Stage
 		for chunks := 0; at < len(b.steps) && len(stages) < seriesSteps && chunks < seriesChunks; at++ {
 			s := &b.steps[at]
-			if s.kernel == nil {
+			if s.kernel == nil || s.kernel.Chunks() > team.Longest {
 				break
 			}
 			stage := team.Stage{Chunks: s.kernel.Chunks()}

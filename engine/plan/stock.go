@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/team"
 )
 
@@ -41,23 +42,31 @@ const hugePage = 2 << 20
 const keepSmall = 1 << 20
 
 // take returns a block of at least n bytes: last if it is idle, else the smallest
-// that is large enough but not far too large, else a new one.
-func (s *stock) take(n int, last *block) *block {
+// that is large enough but not far too large, else a new one, whose pages are
+// touched until the run is cancelled.
+func (s *stock) take(n int, last *block, run *ops.Run) *block {
 	if b := s.waiting(n, last); b != nil {
 		return b
 	}
 	memory, free := allocate(n)
 	if s.threads != 1 {
-		_ = team.Default().Run(s.threads, n/hugePage, newPages(memory)) // nothing in it fails
+		_ = team.Default().Run(s.threads, n/hugePage, newPages{memory, run}) // nothing in it fails
 	}
 	return &block{memory, free}
 }
 
 // newPages is memory that has not been written yet. The system clears a huge page
 // when it is first written, which takes as long as one or several layers.
-type newPages []byte
+type newPages struct {
+	memory []byte
+	run    *ops.Run
+}
 
-func (p newPages) Chunk(i int) { p[i*hugePage] = 0 }
+func (p newPages) Chunk(i int) {
+	if p.run.Check() == nil {
+		p.memory[i*hugePage] = 0
+	}
+}
 
 // waiting takes an idle block. If none is suitable, it counts n bytes as in use and
 // returns nil.

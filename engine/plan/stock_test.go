@@ -21,17 +21,17 @@ func TestStockRests(t *testing.T) {
 			return len(s.idle)
 		}
 		const size = 5 << 20
-		first := s.take(size, nil)
+		first := s.take(size, nil, nil)
 		s.give(first)
 		for range 5 { // run after run
 			wait(patience * 2 / 3)
-			if b := s.take(size, first); b != first {
+			if b := s.take(size, first, nil); b != first {
 				t.Fatal("the block did not wait for the next run")
 			}
 			s.give(first)
 		}
-		b := s.take(size, first) // a long run, while another's memory waits
-		s.give(s.take(size/2, nil))
+		b := s.take(size, first, nil) // a long run, while another's memory waits
+		s.give(s.take(size/2, nil, nil))
 		wait(3 * patience)
 		if idle() != 1 {
 			t.Error("memory went back in the middle of a run")
@@ -43,7 +43,7 @@ func TestStockRests(t *testing.T) {
 		if wait(patience / 5); idle() != 0 || s.kept != 0 || s.most != 0 || s.watched {
 			t.Errorf("after a rest %d blocks are still there, of %d bytes", len(s.idle), s.kept)
 		}
-		b = s.take(size, b)
+		b = s.take(size, b, nil)
 		for i := 0; i < size; i += 4096 {
 			b.memory[i] = 1
 		}

@@ -7,7 +7,7 @@ import (
 
 // Stage is a loop of a Series.
 type Stage struct {
-	Chunks int
+	Chunks int // at most Longest
 	// Needs holds, for every chunk, the chunks of the stage before that must have
 	// ended when it begins: bit i for chunk i. Nil means all of them; it must be
 	// nil after a stage of more than MaxNeeded chunks.

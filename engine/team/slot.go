@@ -44,8 +44,8 @@ const (
 	oneRange            = 1 << seatBits
 	oneEpoch            = 1 << (seatBits + rangeBits)
 
-	chunkBits = 20
-	maxChunks = 1<<chunkBits - 1
+	chunkBits = 20 // Longest fits
+	chunkMask = 1<<chunkBits - 1
 	oneEnd    = 1 << chunkBits
 	rangeTag  = 1 << (2 * chunkBits)
 )
@@ -92,7 +92,7 @@ func (s *slot) shut(epoch uint64) {
 func (r *chunks) claim(epoch uint64, own bool) (chunk int, ok bool) {
 	for {
 		left := r.Load()
-		end, next := int(left/oneEnd&maxChunks), int(left&maxChunks)
+		end, next := int(left/oneEnd&chunkMask), int(left&chunkMask)
 		if left/rangeTag != epoch%(1<<24) || next >= end {
 			return 0, false
 		}

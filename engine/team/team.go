@@ -17,6 +17,17 @@ import (
 // loop's length, from several goroutines at once and in any order.
 type Task interface{ Chunk(i int) }
 
+// Stopper is a Task that may be over before all its chunks have run. A loop of more
+// than Longest chunks asks after each part of that many, and ends without an error.
+type Stopper interface {
+	Task
+	Stopped() bool
+}
+
+// Longest is how many chunks are run as one loop: calls for chunks of a cancelled
+// run do nothing, but a million of them take a tenth of a second.
+const Longest = 1 << 16
+
 // Team is a set of workers that help whoever calls Run. It is safe for
 // concurrent use: several loops may run at once, and the workers go from one
 // to the next in turn. A caller always works on its own loop, so a loop ends
@@ -82,19 +93,23 @@ func (t *Team) Close() {
 func (t *Team) Workers() int { return len(t.workers) }
 
 // Run calls task.Chunk for every number below n and returns when all calls
-// have. At most threads goroutines take part, the caller among them; 0 means as
-// many as there are. Run allocates nothing. If a chunk panics, chunks that have
-// not begun are skipped and the panic is returned as a *PanicError.
+// have, or a Stopper has stopped. At most threads goroutines take part, the caller
+// among them; 0 means as many as there are. Run allocates nothing for loops of up
+// to Longest chunks. If a chunk panics, chunks that have not begun are skipped and
+// the panic is returned as a *PanicError.
 func (t *Team) Run(threads, n int, task Task) error {
 	if threads <= 0 {
 		threads = maxSeats
 	}
-	helpers := min(threads-1, len(t.workers), n-1)
-	for ; helpers > 0 && n > maxChunks; n -= maxChunks {
-		if err := t.Run(threads, maxChunks, shifted{task, n - maxChunks}); err != nil {
+	for ; n > Longest; n -= Longest {
+		if err := t.Run(threads, Longest, shifted{task, n - Longest}); err != nil {
 			return err
 		}
+		if s, ok := task.(Stopper); ok && s.Stopped() {
+			return nil
+		}
 	}
+	helpers := min(threads-1, len(t.workers), n-1)
 	if helpers <= 0 || !t.worth.helping() {
 		return inline(n, task)
 	}

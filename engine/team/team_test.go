@@ -45,13 +45,32 @@ func TestEveryChunkRunsOnce(t *testing.T) {
 func TestVeryLongLoop(t *testing.T) {
 	team := New(1)
 	defer team.Close()
-	n := 2*maxChunks + 5
+	n := 2*Longest + 5
 	c := counter{make([]atomic.Int32, n)}
 	if err := team.Run(0, n, &c); err != nil {
 		t.Fatal(err)
 	}
 	c.check(t, n)
+	for _, threads := range []int{0, 1} {
+		s := stopping{counter: counter{make([]atomic.Int32, n)}}
+		if err := team.Run(threads, n, &s); err != nil || s.ran.Load() != Longest {
+			t.Errorf("a loop of %d that stops at its first chunk ran %d chunks, error %v", n, s.ran.Load(), err)
+		}
+	}
 }
+
+// stopping is over once a chunk has run.
+type stopping struct {
+	counter
+	ran atomic.Int32
+}
+
+func (s *stopping) Chunk(i int) {
+	s.counter.Chunk(i)
+	s.ran.Add(1)
+}
+
+func (s *stopping) Stopped() bool { return s.ran.Load() > 0 }
 
 // TestConcurrentRuns is for the race detector: many callers, nested loops,
 // more goroutines than processors.
