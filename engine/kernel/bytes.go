@@ -9,22 +9,22 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/args"
 )
 
-// byteRow is one call of a kernel that goes along a row of 8-bit codes.
+// byteRow is one call of a kernel on a row of 8-bit codes.
 type byteRow args.ByteRow
 
-// byteKernels are the kernels of byteRow.
+// byteKernels holds a rung's kernels, which args.ByteRow describes.
 type byteKernels struct {
 	Add, Mul, Quantize, Pixels, Widen, Max, Sum, Table func(a *byteRow)
 }
 
-// plainBytes are the twins.
+// plainBytes holds the twins.
 var plainBytes = byteKernels{Add: byteAdd, Mul: byteMul, Quantize: byteQuantize, Pixels: bytePixels,
 	Widen: byteWiden, Max: byteMax, Sum: byteSum, Table: byteTable}
 
-// bytes are the n codes at p.
+// bytesAt returns the n codes at p.
 func bytesAt(p unsafe.Pointer, n int) []uint8 { return unsafe.Slice((*uint8)(p), n) }
 
-// code is the code of a number.
+// code converts a number to a code; NaN becomes that of Low.
 func (a *byteRow) code(v float32) uint8 {
 	if !(v > a.Low) {
 		v = a.Low
@@ -32,7 +32,8 @@ func (a *byteRow) code(v float32) uint8 {
 	return uint8(int32(math.RoundToEven(float64(min(v, a.High)))) + a.OffOut)
 }
 
-// fma is x·y + z rounded once; the product of a code and a float32 is exact.
+// fma is x·y + z with x a code: the product is exact in float64. Rounding the sum to
+// float64 and then to float32 stands in for rounding once.
 func fma(x, y, z float32) float32 { return float32(float64(x)*float64(y) + float64(z)) }
 
 func byteAdd(a *byteRow) {
@@ -106,8 +107,8 @@ func byteTable(a *byteRow) {
 	}
 }
 
-// inWhole runs a kernel on the whole vectors of 16 numbers and the twin on the
-// rest; numbers take so many bytes at Dst and at A.
+// inWhole runs a kernel on complete vectors of 16 numbers and the twin on the rest.
+// dst and src are the bytes per number at Dst and at A.
 func (a *byteRow) inWhole(dst, src int, kernel func(), twin func(*byteRow)) {
 	n := a.Count
 	whole := n &^ 15
@@ -121,7 +122,7 @@ func (a *byteRow) inWhole(dst, src int, kernel func(), twin func(*byteRow)) {
 	twin(a)
 }
 
-// byteFrame is what a chunk of a step on bytes works with.
+// byteFrame holds the working memory of a chunk of a step on bytes.
 type byteFrame struct {
 	row  byteRow
 	sums [64]int32
@@ -134,14 +135,14 @@ func (f *byteFrame) free() {
 	byteFrames.Put(f)
 }
 
-// BytePair is the sum or product of two values in U8x64, number by number:
-// what the codes stand for, as ONNX Runtime's QLinearAdd and QLinearMul define
-// it. Zero points and bounds are those of the codes as they are stored.
+// BytePair is the element-wise sum or product of two values in U8x64, as ONNX
+// Runtime's QLinearAdd and QLinearMul define it on the numbers that the codes
+// represent. Zero points and bounds refer to the codes as stored.
 type BytePair struct {
 	A, B, Out             Layout
 	Mul                   bool
 	ZeroA, ZeroB, ZeroOut uint8
-	Signed                bool // the codes stand for signed bytes, stored plus 128
+	Signed                bool // the codes are signed bytes, stored plus 128
 	ScaleA, ScaleB        float32
 	ScaleOut              float32
 	Low, High             uint8 // bounds of the output; 0 and 255 for none
@@ -154,7 +155,7 @@ type bytePair struct {
 	row    byteRow
 }
 
-// BytePair plans it. At run time A is Memory.In and B Memory.More[0].
+// BytePair plans a sum or product. A is Memory.In, B is Memory.More[0].
 func (r *Rung) BytePair(p BytePair) (Work, error) {
 	if err := bytesOnly(&p.A, &p.B, &p.Out); err != nil {
 		return Work{}, err
@@ -181,8 +182,8 @@ func (r *Rung) BytePair(p BytePair) (Work, error) {
 	return Work{Steps: []Step{s}}, nil
 }
 
-// bytesOnly reports which of the layouts is not of the first one's shape in
-// U8x64.
+// bytesOnly returns an error if a layout is not in U8x64 or not of the first one's
+// shape.
 func bytesOnly(ls ...*Layout) error {
 	for _, l := range ls {
 		if l.Format != U8x64 {

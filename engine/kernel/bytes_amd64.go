@@ -4,10 +4,11 @@ package kernel
 
 import "github.com/visionzoo/vision/engine/kernel/amd64"
 
-// The kernels take whole vectors; the twins do what is left.
+// Kernels of Quantize, Pixels and Widen compute complete vectors; the twins compute
+// the rest.
 var (
 	bytesAVX2 = byteKernels{
-		Add:   func(a *byteRow) { amd64.ByteAddAVX2((*amd64.ByteRow)(a)) }, // pixels of 64: always whole
+		Add:   func(a *byteRow) { amd64.ByteAddAVX2((*amd64.ByteRow)(a)) }, // pixels of 64 codes: there is no rest
 		Mul:   func(a *byteRow) { amd64.ByteMulAVX2((*amd64.ByteRow)(a)) },
 		Max:   func(a *byteRow) { amd64.ByteMaxAVX2((*amd64.ByteRow)(a)) },
 		Sum:   func(a *byteRow) { amd64.ByteSumAVX2((*amd64.ByteRow)(a)) },

@@ -4,9 +4,10 @@ package kernel
 
 import "github.com/visionzoo/vision/engine/kernel/arm64"
 
-// The NEON kernels take whole vectors; the twins do what is left.
+// Kernels of Quantize, Pixels and Widen compute complete vectors; the twins compute
+// the rest.
 var bytesNEON = byteKernels{
-	Add:   func(a *byteRow) { arm64.ByteAdd((*arm64.ByteRow)(a)) }, // pixels of 64: always whole
+	Add:   func(a *byteRow) { arm64.ByteAdd((*arm64.ByteRow)(a)) }, // pixels of 64 codes: there is no rest
 	Mul:   func(a *byteRow) { arm64.ByteMul((*arm64.ByteRow)(a)) },
 	Max:   func(a *byteRow) { arm64.ByteMax((*arm64.ByteRow)(a)) },
 	Sum:   func(a *byteRow) { arm64.ByteSum((*arm64.ByteRow)(a)) },

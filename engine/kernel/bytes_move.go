@@ -6,23 +6,23 @@ import (
 	"unsafe"
 )
 
-// ByteMove copies codes between the byte formats U8, U8x4 and U8x64: a change
-// of layout, a part of a concatenation, or a function of one code.
+// ByteMove copies codes between the byte formats U8, U8x4 and U8x64: it changes the
+// layout, writes one operand of a concatenation, or applies a function of one code.
 type ByteMove struct {
 	From, To Layout
-	First    int         // the channel of To that From's first becomes
-	Table    *[256]uint8 // what each code becomes; nil: itself
+	First    int         // the channel of To to which the first one of From is copied
+	Table    *[256]uint8 // the function; nil: the identity
 }
 
 type byteMove struct {
 	rows
 	ByteMove
 	kernel func(*byteRow)
-	chain  *[256]uint8 // of the table
+	chain  *[256]uint8 // see chainOf
 }
 
-// ByteMove plans it. Where the channels of From begin or end inside a block of
-// To, the others of that block stay as they are.
+// ByteMove plans a copy. If the channels of From begin or end within a block of To,
+// the other channels of that block keep their values.
 func (r *Rung) ByteMove(p ByteMove) (Work, error) {
 	for _, l := range []*Layout{&p.From, &p.To} {
 		if l.Format != U8 && l.Format != U8x4 && l.Format != U8x64 {
@@ -37,7 +37,7 @@ func (r *Rung) ByteMove(p ByteMove) (Work, error) {
 	if p.Table != nil {
 		s.chain = chainOf(p.Table)
 	}
-	// A chunk is some rows of whole pixels: no two chunks share a block's row.
+	// A chunk copies all channels of its rows, so no two chunks write the same row.
 	flat := t
 	flat.C = 1
 	s.rows = newRows(flat, float64(f.C))
@@ -63,8 +63,9 @@ func (s *byteMove) Run(chunk int, m *Memory) {
 	})
 }
 
-// chainOf is a table as kernels have it: in rows of 16, each but those of the codes 0
-// and 128 on XORed with the row before it.
+// chainOf returns a table in the form that kernels look up 16 codes at a time: rows
+// of 16, of which all but those that begin with code 0 and 128 are XORed with the row
+// before.
 func chainOf(t *[256]uint8) *[256]uint8 {
 	chain := *t
 	for i := range chain {
@@ -75,7 +76,7 @@ func chainOf(t *[256]uint8) *[256]uint8 {
 	return &chain
 }
 
-// channels moves a row channel by channel.
+// channels copies a row channel by channel.
 func (s *byteMove) channels(m *Memory, n, y int) {
 	from, to := s.From.Format.PixelBytes(), s.To.Format.PixelBytes()
 	first := 0
@@ -101,7 +102,8 @@ func (s *byteMove) channels(m *Memory, n, y int) {
 	}
 }
 
-// eights moves the channels of a row out of blocks, eight of eight pixels at a time.
+// eights copies a row from blocks to planes, eight channels of eight pixels at a
+// time.
 func (s *byteMove) eights(m *Memory, n, y int) {
 	w := s.To.W
 	for c := 0; c+8 <= s.From.C; c += 8 {
@@ -131,8 +133,8 @@ func (s *byteMove) eights(m *Memory, n, y int) {
 	}
 }
 
-// transpose8 transposes eight rows of eight bytes: halves, quarters, then bytes of each
-// other change places.
+// transpose8 transposes eight rows of eight bytes: it swaps off-diagonal blocks of
+// 4x4 bytes, then of 2x2, then of one.
 func transpose8(v *[8]uint64) {
 	for i := range 4 {
 		t := (v[i]>>32 ^ v[i+4]) & 0xffffffff
@@ -148,8 +150,8 @@ func transpose8(v *[8]uint64) {
 	}
 }
 
-// pixels moves a row of blocks, of which each lies in one or two of the other
-// side.
+// pixels copies a row from blocks to blocks; the channels of one may be distributed
+// over two.
 func (s *byteMove) pixels(m *Memory, n, y int) {
 	for c := 0; c < s.From.C; {
 		to := s.First + c
@@ -179,8 +181,8 @@ func (s *byteMove) pixels(m *Memory, n, y int) {
 	}
 }
 
-// Quantize is codes of float32: code = round(x / Scale) + Zero, saturated. From
-// is planar, To is U8 or, where there are three channels, U8x4.
+// Quantize converts float32 to codes: code = round(x / Scale) + Zero, rounded half to
+// even and saturated. From is planar, To is U8 or, with three channels, U8x4.
 type Quantize struct {
 	From, To Layout
 	Scale    float32
@@ -194,8 +196,8 @@ type quantizeStep struct {
 	flip uint8
 }
 
-// Quantize plans it. The codes in U8 of signed bytes are made by flip: 0x80,
-// else 0.
+// Quantize plans a conversion to codes, which are XORed with flip: 0x80 makes codes
+// stored plus 128 signed bytes (U8 only), 0 leaves them as they are.
 func (r *Rung) Quantize(p Quantize, flip uint8) (Work, error) {
 	if p.From.Format != Planar || p.To.Format != U8 && (p.To.Format != U8x4 || p.From.C != 3 || flip != 0) {
 		return Work{}, fmt.Errorf("quantize %v to %v: no kernel", p.From, p.To)
@@ -222,7 +224,7 @@ func (s *quantizeStep) Run(chunk int, m *Memory) {
 		out := unsafe.Add(m.Out, s.To.At(n, c))
 		f.row.A = unsafe.Add(m.In, s.From.At(n, c)+s.From.Pixel(y, 0))
 		f.row.Dst = unsafe.Add(out, s.To.Pixel(y, 0))
-		f.row.Count = s.To.W // kernels may leave it less
+		f.row.Count = s.To.W // inWhole reduces it
 		if s.To.Format == U8x4 {
 			s.rung.Bytes.Pixels(&f.row)
 			s.To.clearAround(out, y, y+1)
@@ -239,8 +241,8 @@ func (s *quantizeStep) Run(chunk int, m *Memory) {
 	f.free()
 }
 
-// Dequantize is float32 of codes: (code - Zero)·Scale, from U8 to planar. Codes
-// of signed bytes are turned by flip: 0x80, else 0.
+// Dequantize plans a conversion of codes to float32, from U8 to planar:
+// (code XOR flip - zero)·scale. flip is 0x80 for signed bytes, otherwise 0.
 func (r *Rung) Dequantize(from, to Layout, scale float32, zero, flip uint8) (Work, error) {
 	if from.Format != U8 || to.Format != Planar {
 		return Work{}, fmt.Errorf("dequantize %v to %v: no kernel", from, to)

@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// ByteMax plans the largest code of each window, between layouts of U8x64;
-// padding is not counted.
+// ByteMax plans a max pool of codes between layouts of U8x64. Padding is ignored; a
+// window of nothing but padding gives 0.
 func (r *Rung) ByteMax(p Pool) (Work, error) {
 	if err := checkBytePool(&p); err != nil {
 		return Work{}, err
@@ -45,7 +45,7 @@ func (s *byteMaxStep) Run(chunk int, m *Memory) {
 		for i := range s.spans {
 			span := &s.spans[i]
 			dst := unsafe.Add(out, s.Out.Pixel(y, span.x))
-			if first >= end || span.columns == 0 { // all padding: the least code
+			if first >= end || span.columns == 0 { // all padding: the smallest code
 				clear(bytesAt(dst, 64*span.w))
 				continue
 			}
@@ -58,7 +58,8 @@ func (s *byteMaxStep) Run(chunk int, m *Memory) {
 	f.free()
 }
 
-// ByteAverage is the mean of each window as codes: exact sums, scaled once.
+// ByteAverage is an average pool of codes. Sums are exact; n is the number of codes
+// in a window without padding.
 //
 //	code = round(float32(sum - n·ZeroIn) · ScaleIn/(ScaleOut·n)) + ZeroOut
 type ByteAverage struct {
@@ -67,8 +68,8 @@ type ByteAverage struct {
 	ScaleIn, ScaleOut float32
 }
 
-// ByteAverage plans it, between layouts of U8x64. A window over a whole plane
-// is a global average.
+// ByteAverage plans an average pool between layouts of U8x64. With windows of a
+// complete plane it is a global average.
 func (r *Rung) ByteAverage(p ByteAverage) (Work, error) {
 	if err := checkBytePool(&p.Pool); err != nil {
 		return Work{}, err
@@ -100,6 +101,7 @@ func (s *byteAverage) Run(chunk int, m *Memory) {
 	f.free()
 }
 
+// pixel computes the codes of 64 channels of one output.
 func (s *byteAverage) pixel(f *byteFrame, in unsafe.Pointer, dst []uint8, y, x int) {
 	top, left := y*s.StrideH-s.PadTop, x*s.StrideW-s.PadLeft
 	y0, y1 := windowInside(top, s.KernelH, s.DilationH, s.In.H)

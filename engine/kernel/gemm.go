@@ -3,9 +3,9 @@ package kernel
 import "fmt"
 
 // Gemm is C = act(Scale·A·B + bias + residual) on row-major float32 matrices:
-// A [M][K], B [K][N] or, with TransB, [N][K], C [M][N], bias [N]. RowA and its
-// like are numbers from a row to the next, so that a matrix may be a part of a
-// larger one: the heads of an attention need no copies.
+// A [M][K], B [K][N] or, with TransB, [N][K], C [M][N], bias [N]. RowA, RowB, RowC
+// and RowResidual are row strides, in numbers, so that a matrix may be a part of a
+// larger one: the heads of an attention are not copied.
 //
 // The matrices of a batch lie at fixed distances from each other, in any number
 // of nested loops.
@@ -14,17 +14,17 @@ type Gemm struct {
 	RowA, RowB, RowC, RowResidual int
 	TransB                        bool
 	Batch                         []GemmBatch // outermost first
-	Scale                         float32     // multiplies the product
+	Scale                         float32     // factor of A·B
 	Residual                      bool        // added before the activation; may be C itself
 	Act                           Activation
-	Strict                        bool // multiply-add in float32 only, never bf16x3
+	Strict                        bool // float32 arithmetic only, never bf16x3
 }
 
-// GemmBatch is one loop over matrices: how many, and how many numbers from one
-// to the next. Residuals step as C does.
+// GemmBatch is one loop over matrices: its length, and the distances between
+// successive matrices, in numbers. Residuals advance like C.
 type GemmBatch struct{ Count, A, B, C int }
 
-// count is the number of products in the batch.
+// count returns the number of products in the batch.
 func (g *Gemm) count() int {
 	n := 1
 	for _, b := range g.Batch {
@@ -33,7 +33,7 @@ func (g *Gemm) count() int {
 	return n
 }
 
-// at gives where the matrices of product i begin, in bytes.
+// at returns the offsets of the matrices of product i, in bytes.
 func (g *Gemm) at(i int) (a, b, c int) {
 	for k := len(g.Batch) - 1; k >= 0; k-- {
 		l := &g.Batch[k]
@@ -48,7 +48,7 @@ func (g *Gemm) String() string {
 	return fmt.Sprintf("matrix product %d times [%d %d]·[%d %d]", g.count(), g.M, g.K, g.K, g.N)
 }
 
-// check refuses what no plan of ours should contain.
+// check returns an error if a size is below 1 or rows overlap.
 func (g *Gemm) check() error {
 	rowB := g.N
 	if g.TransB {
@@ -63,36 +63,37 @@ func (g *Gemm) check() error {
 	return nil
 }
 
-// GemmWeights are a constant B, and the bias, as one rung wants them.
+// GemmWeights holds a constant B and the bias in the form that one rung reads.
 type GemmWeights struct {
 	keeper
 	n, k, rowB int
 	transB     bool
 	form       gemmForm
-	source     []float32 // B as it came
-	panels     []float32 // of columns, [K][columns] each
+	source     []float32 // B as passed to PackGemm
+	panels     []float32 // B in panels of columns, each [K][columns], the last padded with zeros
 	columns    int       // of a panel
-	tiles      []byte    // for the tile unit
-	bias       []float32 // a whole number of panels and tiles, or nil
+	tiles      []byte    // B packed for AMX tiles
+	bias       []float32 // padded to complete panels and tiles; nil: none
 }
 
-// gemmForm is how a constant B is kept.
+// gemmForm is the form of a constant B.
 type gemmForm uint8
 
 const (
-	gemmInPlace gemmForm = iota // as it came: read once a product, in order
+	gemmInPlace gemmForm = iota // not packed: each product reads it once, in order
 	gemmPanels
 	gemmTiles
 )
 
-// InPlaceRows is up to how many rows of A it does not pay to pack B: the product
-// is one stream through memory.
+// InPlaceRows is the largest number of rows of A for which B is read in place:
+// such a product is limited by the memory bandwidth of one pass over B.
 const InPlaceRows = 4
 
-// PackGemm lays out the memory for a constant B of g and its bias [N] or nil; the
-// caller packs by calling Chunk for every number below Chunks, at once and in
-// any order. b may lie in a mapped file at any address. It must stay as it is
-// for as long as the weights are used: a product of few rows reads it in place.
+// PackGemm allocates the memory for a constant B of g and its bias, [N] or nil; the
+// caller packs B by calling Chunk for every number below Chunks, concurrently and in
+// any order. b may lie in a mapped file at any address. It must not change as long
+// as the weights are used, because a product of few rows reads it in place. The bias
+// is copied.
 func (r *Rung) PackGemm(g *Gemm, b, bias []float32) (*GemmWeights, error) {
 	if err := g.check(); err != nil {
 		return nil, err
@@ -118,11 +119,10 @@ func (r *Rung) PackGemm(g *Gemm, b, bias []float32) (*GemmWeights, error) {
 	return w, nil
 }
 
-// Bytes is the memory the weights take beyond B itself.
+// Bytes returns the size of the weights without the original B.
 func (w *GemmWeights) Bytes() int { return 4*(len(w.panels)+len(w.bias)) + len(w.tiles) }
 
-// Gemm plans a product. w holds a constant B; where it is nil, B is the second
-// input. A is the first.
+// Gemm plans a product. A is Memory.In; B is w or, if that is nil, Memory.More[0].
 func (r *Rung) Gemm(g *Gemm, w *GemmWeights) (Work, error) {
 	if err := g.check(); err != nil {
 		return Work{}, err
@@ -136,11 +136,11 @@ func (r *Rung) Gemm(g *Gemm, w *GemmWeights) (Work, error) {
 	return r.Gemms.plan(r, g, w)
 }
 
-// gemmKernels are the two ways of a rung to compute products of several rows.
+// gemmKernels packs and plans products of more than InPlaceRows rows.
 type gemmKernels struct {
 	pack func(r *Rung, g *Gemm, w *GemmWeights)
 	plan func(r *Rung, g *Gemm, w *GemmWeights) (Work, error)
 }
 
-// vectorGemms are the ones on vector registers.
+// vectorGemms computes products with vector registers.
 var vectorGemms = gemmKernels{placePanels, planPanels}

@@ -8,7 +8,7 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// avx512Gemm and avx2Gemm are the matrix kernels of their rungs.
+// The matrix kernels of AVX-512 and AVX2. gflops are approximate, of one core.
 var (
 	avx512Gemm = gemmUnit{rows: 14, columns: 32, partial: true, gflops: 180,
 		tile: func(a *gemmArgs) { amd64.Gemm512((*amd64.GemmArgs)(a)) },
@@ -18,8 +18,9 @@ var (
 		dots: amd64.GemvRows256, strip: strip256}
 )
 
-// Addresses are made where they are used: one kept past the end of its array
-// would hold on to what lies behind.
+// strip512 and strip256 compute x·w for some columns: see gemmUnit.strip. They keep
+// an offset instead of advancing the pointers: a pointer past the end of an array
+// would keep the next object alive.
 func strip512(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
 	at := 0
 	for ; columns >= 128; columns -= 128 {
@@ -43,7 +44,7 @@ func strip256(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
 		at += 32
 	}
 	switch {
-	case columns > 0 && at > 0: // the last eight, some of them again
+	case columns > 0 && at > 0: // the last eight columns: some are computed twice
 		at -= 4 * (8 - columns)
 		amd64.GemvColumn256(unsafe.Add(y, at), unsafe.Add(w, at), x, n, rowBytes)
 	case columns > 0:

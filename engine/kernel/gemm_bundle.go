@@ -1,13 +1,13 @@
 package kernel
 
-// bundled runs several small chunks of a step as one.
+// bundled is a step that runs several small chunks of another as one.
 type bundled struct {
 	step Step
 	each int
 }
 
-// bundle joins the chunks of s, of unit nanoseconds each, to chunks of a
-// sensible size.
+// bundle combines chunks of s, of unit nanoseconds each, into chunks of about
+// chunkTime, but leaves at least two.
 func bundle(s Step, unit float64) Step {
 	if each := int(chunkTime / max(unit, 1)); each > 1 {
 		return &bundled{s, min(each, max(1, (s.Chunks()+1)/2))}

@@ -5,17 +5,17 @@ import (
 	"unsafe"
 )
 
-// placePanels lays out B in panels of columns.
+// placePanels allocates the panels of a constant B.
 func placePanels(r *Rung, g *Gemm, w *GemmWeights) {
 	w.form, w.columns = gemmPanels, r.GemmUnit.columns
 	w.panels = w.floats(roundUp(g.N, w.columns) * g.K)
 }
 
-// packedColumns is how many columns of B a chunk packs where they lie side by
-// side: so much of each row is one run through the memory.
+// packedColumns is the number of columns of B that a chunk packs: they are
+// contiguous in each row.
 const packedColumns = 128
 
-// Chunks is how many pieces the packing has.
+// Chunks returns the number of chunks of the packing.
 func (w *GemmWeights) Chunks() int {
 	if w.form == gemmInPlace {
 		return 0
@@ -23,7 +23,7 @@ func (w *GemmWeights) Chunks() int {
 	return (w.n + packedColumns - 1) / packedColumns
 }
 
-// Chunk packs one piece.
+// Chunk packs one chunk.
 func (w *GemmWeights) Chunk(i int) {
 	from, to := i*packedColumns, min((i+1)*packedColumns, w.n)
 	b := unsafe.Pointer(&w.source[0])
@@ -34,10 +34,11 @@ func (w *GemmWeights) Chunk(i int) {
 	packPanels(w.panels, b, w.n, w.k, w.rowB, w.transB, w.columns, from/w.columns, (to+w.columns-1)/w.columns)
 }
 
-// packRows is how many rows of B are spread over the panels at a time.
+// packRows is the number of rows of B that are distributed over the panels at a
+// time.
 const packRows = 32
 
-// packPanels packs panels [from, to) of B, each of so many columns.
+// packPanels packs panels [from, to) of B, of the given number of columns each.
 func packPanels(panels []float32, b unsafe.Pointer, n, k, rowB int, trans bool, columns, from, to int) {
 	for row := 0; row < k; row += packRows {
 		rows := min(packRows, k-row)
@@ -58,7 +59,8 @@ func packPanels(panels []float32, b unsafe.Pointer, n, k, rowB int, trans bool, 
 	}
 }
 
-// turnRows packs some numbers of each of several columns that lie in rows.
+// turnRows packs a part of a panel from a transposed B: have of its rows, which are
+// columns of the panel, of rows numbers each.
 func turnRows(panel []float32, b unsafe.Pointer, have, rows, rowB, columns int) {
 	for j := range have {
 		at := j
@@ -69,22 +71,23 @@ func turnRows(panel []float32, b unsafe.Pointer, have, rows, rowB, columns int) 
 	}
 }
 
-// panelGemm is a planned product on vector registers.
+// panelGemm is a planned product on vector registers: register tiles of rows of A
+// by a panel of B.
 type panelGemm struct {
 	gemm     Gemm
 	rung     *Rung
 	unit     gemmUnit
 	weights  *GemmWeights // nil: B is the second input
-	packed   int          // with no weights: bytes of a packed B in the scratch, 0: B is read in place
-	args     gemmArgs
-	rest     Activation
-	rows     int // of a tile
+	packed   int          // without weights: bytes of a packed B in the scratch; 0: B is read in place
+	args     gemmArgs     // what all calls have in common
+	rest     Activation   // the activation that the kernel does not apply itself
+	rows     int          // of a register tile
 	grid     grid
 	together int // products of the batch in a chunk
 }
 
-// planPanels plans a product of several rows. Where B comes at run time and the
-// kernel cannot read it as it lies, a first step packs it.
+// planPanels plans a product of several rows. If B is an input that the kernel
+// cannot read in place, a first step packs it.
 func planPanels(r *Rung, g *Gemm, w *GemmWeights) (Work, error) {
 	s := &panelGemm{gemm: *g, rung: r, unit: r.GemmUnit, weights: w}
 	u := &s.unit
@@ -109,7 +112,9 @@ func planPanels(r *Rung, g *Gemm, w *GemmWeights) (Work, error) {
 	return work, nil
 }
 
-// cutBatch cuts count products alike: several in a chunk where one is small.
+// cutBatch cuts count equal products of tiles by panels units of unit nanoseconds
+// each. It returns the grid of one product and how many products a chunk computes:
+// several if they are small.
 func cutBatch(tiles, panels int, unit float64, weightBytes, rowBytes, count int) (grid, int) {
 	one := unit * float64(tiles*panels)
 	if together := int(chunkTime / one); count > 1 && together >= 1 {
@@ -122,12 +127,12 @@ func (s *panelGemm) Chunks() int {
 	return (s.gemm.count() + s.together - 1) / s.together * s.grid.chunks()
 }
 
-// gemmFrame is what a chunk needs: kept for the next one, so that runs allocate
-// nothing.
+// gemmFrame holds the working memory of a chunk. Frames are reused, so that runs
+// allocate nothing.
 type gemmFrame struct {
 	args gemmArgs
-	tile [64]float32 // of partial columns; more than rows·columns of any such unit
-	more [64]float32
+	tile [64]float32 // rows of a partial panel, for units that compute all columns
+	more [64]float32 // their residual
 }
 
 var gemmFrames = sync.Pool{New: func() any { return new(gemmFrame) }}
@@ -148,8 +153,8 @@ func (s *panelGemm) Run(chunk int, m *Memory) {
 	gemmFrames.Put(f)
 }
 
-// column computes some row tiles of one panel of product i, in a chunk that ends
-// before panel end.
+// column computes row tiles [tile, tile+tiles) of one panel of product i; end is the
+// end of the chunk's panels.
 func (s *panelGemm) column(f *gemmFrame, m *Memory, i, panel, tile, tiles, end int) {
 	g, u := &s.gemm, &s.unit
 	atA, atB, atC := g.at(i)
@@ -170,7 +175,7 @@ func (s *panelGemm) column(f *gemmFrame, m *Memory, i, panel, tile, tiles, end i
 		a.B = unsafe.Add(m.More[0], atB+4*first)
 	}
 	next := s.nextPanel(panel)
-	from, parts := 0, (g.M+s.rows-1)/s.rows // the tiles that prefetch the next panel
+	from, parts := 0, (g.M+s.rows-1)/s.rows // the tiles that share the prefetching of the next panel
 	if panel+1 < end {
 		from, parts = tile, tiles
 	}
@@ -191,7 +196,7 @@ func (s *panelGemm) column(f *gemmFrame, m *Memory, i, panel, tile, tiles, end i
 	}
 }
 
-// nextPanel is the constant panel that comes after one, or nil.
+// nextPanel returns the constant panel after the given one, or nil.
 func (s *panelGemm) nextPanel(panel int) []float32 {
 	if s.weights == nil || (panel+1)*s.unit.columns >= s.gemm.N {
 		return nil
@@ -200,8 +205,9 @@ func (s *panelGemm) nextPanel(panel int) []float32 {
 	return s.weights.panels[(panel+1)*size:][:size]
 }
 
-// fetch lets a call prefetch its part of the next panel: weights that come from far
-// would hold up the first tile of each panel. B and K must be set.
+// fetch makes a call prefetch one of parts equal parts of the next panel: otherwise
+// the first tile of each panel would wait for weights from beyond L2. B and K must
+// be set.
 func (a *gemmArgs) fetch(next []float32, part, parts int) {
 	a.Ahead, a.AheadEach = a.B, 0
 	if prefetches := a.K / 4 * 2; len(next) > 0 && prefetches > 0 {
@@ -210,7 +216,8 @@ func (a *gemmArgs) fetch(next []float32, part, parts int) {
 	}
 }
 
-// through computes a tile whose last columns do not exist by way of the frame.
+// through computes a tile of n columns with a kernel that reads and writes complete
+// panels: residual and results pass through the frame.
 func (s *panelGemm) through(f *gemmFrame, n int) {
 	a := &f.args
 	keep := *a
@@ -233,8 +240,10 @@ func (s *panelGemm) through(f *gemmFrame, n int) {
 	*a = keep
 }
 
-// activate applies what the kernel does not to rows and columns of product i: of
-// all panels of a chunk at once, as calls for a few numbers cost more than these.
+// activate applies the activation that the kernel does not apply itself, to rows
+// [row, rows) and columns [column, columns) of product i. That is once for all panels
+// of a chunk, because the activation of a short row takes longer to call than to
+// compute.
 func (s *panelGemm) activate(m *Memory, i, row, rows, column, columns int) {
 	_, _, atC := s.gemm.at(i)
 	for ; row < rows; row++ {
@@ -242,14 +251,14 @@ func (s *panelGemm) activate(m *Memory, i, row, rows, column, columns int) {
 	}
 }
 
-// activateRow applies an activation to n numbers.
+// activateRow applies an activation to n numbers in place; n may be any.
 func (r *Rung) activateRow(p unsafe.Pointer, n int, act Activation) {
 	whole := n &^ 7
 	r.Activate(p, whole, act)
 	activate(unsafe.Add(p, 4*whole), n-whole, act)
 }
 
-// panelPack packs the B of every product into the scratch: a chunk a panel.
+// panelPack packs B of every product into the scratch; a chunk packs one panel.
 type panelPack struct {
 	*panelGemm
 	panels int

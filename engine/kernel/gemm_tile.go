@@ -10,27 +10,31 @@ import (
 // gemmArgs is one call of a matrix kernel.
 type gemmArgs args.Gemm
 
-// gemmUnit is a rung's matrix kernel: the largest register tile, and whether it
-// can leave out columns (elsewhere all that the masks deny must still be there).
+// gemmUnit holds the matrix kernels of a rung.
 type gemmUnit struct {
-	rows, columns int
-	partial       bool
-	gflops        float64 // about, for cutting work into chunks
+	rows, columns int     // of the largest register tile
+	partial       bool    // the kernel honours masks; otherwise it reads and writes all columns
+	gflops        float64 // approximate, for cutting work into chunks
 	tile          func(a *gemmArgs)
-	dots          func(y, w, x unsafe.Pointer, n, rows, rowBytes int)
-	strip         func(y, w, x unsafe.Pointer, n, rowBytes, columns int)
+
+	// dots sets y[r] = Σ x[i]·w[r][i], i < n, for rows of w that are rowBytes apart.
+	dots func(y, w, x unsafe.Pointer, n, rows, rowBytes int)
+
+	// strip sets y[j] = Σ x[k]·w[k][j], k < n, for some columns of a w with n rows,
+	// rowBytes apart.
+	strip func(y, w, x unsafe.Pointer, n, rowBytes, columns int)
 }
 
-// plainGemm is the twin of the matrix kernels.
+// plainGemm holds the twins of the matrix kernels.
 var plainGemm = gemmUnit{rows: 4, columns: 8, partial: true, gflops: 2, tile: gemmTilePlain, dots: gemvDots, strip: gemvStrip}
 
-// masks for the first n of a panel's columns.
+// masks returns the masks for the first n columns of a panel.
 func (u *gemmUnit) masks(n int) (a, b uint32) {
 	half := u.columns / 2
 	return 1<<min(n, half) - 1, 1<<max(0, min(n-half, half)) - 1
 }
 
-// gemmTilePlain computes the tile of the contract, sums in the order of K.
+// gemmTilePlain is the twin of the tile kernels: it sums in the order of K.
 func gemmTilePlain(a *gemmArgs) {
 	n := bits.OnesCount32(a.MaskA) + bits.OnesCount32(a.MaskB)
 	var sums [8]float32
@@ -56,7 +60,7 @@ func gemmTilePlain(a *gemmArgs) {
 	}
 }
 
-// gemvDots stores the products of x with rows of n numbers.
+// gemvDots is the twin of gemmUnit.dots.
 func gemvDots(y, w, x unsafe.Pointer, n, rows, rowBytes int) {
 	in := floats(x, n)
 	for r := range rows {
@@ -68,7 +72,7 @@ func gemvDots(y, w, x unsafe.Pointer, n, rows, rowBytes int) {
 	}
 }
 
-// gemvStrip stores x·w for some columns of a matrix of n rows.
+// gemvStrip is the twin of gemmUnit.strip.
 func gemvStrip(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
 	out := floats(y, columns)
 	clear(out)

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// gemvStep multiplies a few rows of A by a B that is read where it lies, once,
-// in the order of the file: a stream through memory.
+// gemvStep is a planned product of few rows of A. It reads B in
+// place, once and in its order, and is limited by memory bandwidth.
 type gemvStep struct {
 	gemm    Gemm
 	rung    *Rung
@@ -15,11 +15,12 @@ type gemvStep struct {
 	each    int          // columns of C in a chunk
 }
 
-// stripColumns is the width that every strip kernel prefers, in numbers.
+// stripColumns is a number of columns that all strip kernels compute in their
+// widest blocks.
 const stripColumns = 128
 
-// dotsRows is how many rows of B the dots kernels read side by side: one alone
-// comes from memory at little more than half the speed of four.
+// dotsRows is the number of rows of B that the dots kernels read side by side: a
+// single stream reaches little more than half the memory bandwidth of four.
 const dotsRows = 4
 
 // gemv plans a product of few rows.
@@ -50,7 +51,7 @@ func (s *gemvStep) Run(chunk int, m *Memory) {
 	} else {
 		b = m.More[0]
 	}
-	step := 1 // columns between two visits to A's rows: what stays in L2
+	step := 1 // columns that all rows of A pass before the next: these parts of B stay in the cache
 	if g.TransB {
 		step = max(4, 256<<10/(4*g.K))
 	} else {
@@ -63,11 +64,11 @@ func (s *gemvStep) Run(chunk int, m *Memory) {
 	}
 }
 
-// part computes n columns of one row.
+// part computes columns [first, first+n) of one row.
 func (s *gemvStep) part(b unsafe.Pointer, m *Memory, row, first, n int) {
 	g := &s.gemm
 	x := unsafe.Add(m.In, 4*row*g.RowA)
-	// The residual may be what y is written over.
+	// The residual may be in the memory of y: it is copied before.
 	var kept [stripColumns]float32
 	var residual []float32
 	for n > 0 {
@@ -87,7 +88,7 @@ func (s *gemvStep) part(b unsafe.Pointer, m *Memory, row, first, n int) {
 	}
 }
 
-// end turns sums into results.
+// end is the epilogue: it turns sums into results in place. residual may be nil.
 func (s *gemvStep) end(y, residual []float32, first int) {
 	g := &s.gemm
 	var bias []float32

@@ -8,21 +8,23 @@ import (
 	"unsafe"
 )
 
-// QConv is a convolution of 8-bit integers with exact sums, requantised as ONNX
-// QLinearConv says: the sum and the bias as float32, times the channel's scale
-// in float32, rounded half to even, plus the zero point, saturated.
+// QConv is a convolution of 8-bit integers with exact int32 sums, requantised as
+// ONNX's QLinearConv: the sum including the bias is converted to float32, multiplied
+// by the channel's scale in float32, rounded half to even, offset by the zero point,
+// and saturated.
 //
-// Input and output are U8x64 layouts whose Fill is their zero point; signed
-// bytes are stored plus 128, their zero points likewise. An input of up to four
-// channels may be U8x4. Residual and Act of Conv are not used.
+// Input and output are U8x64 layouts whose Fill is their zero point; signed bytes
+// and their zero points are stored plus 128. An input of up to four channels may be
+// U8x4. Residual and Act of Conv are not used.
 type QConv struct {
 	Conv
 	InZero, OutZero uint8
-	Scales          []float32 // for each output channel: input's · weight's / output's
+	Scales          []float32 // per output channel: scale of the input · scale of the weights / scale of the output
 }
 
-// QConvWeights are the weights of a QConv as one rung wants them. They serve
-// every QConv of the same kernel, channels, input zero point and scales.
+// QConvWeights holds the weights of a QConv in the form that one rung reads. They
+// serve every QConv of the same kernel, channels, groups, input zero point and
+// scales, of any size.
 type QConvWeights struct {
 	keeper
 	cin, cout, group int
@@ -30,38 +32,40 @@ type QConvWeights struct {
 	form             qconvForm
 	rows             bool // the input is U8x4
 	inZero           uint8
-	times            int // weights beyond a byte are sums of so many; each input is read as often
+	times            int // each weight is a sum of this many bytes, and each input is multiplied as often
 	source           QWeights
-	plain            []int16 // of the twin
-	bias             []int32 // less what the input's zero point adds
+	plain            []int16 // the weights of the twin
+	bias             []int32 // minus the input's zero point times the sum of the weights
 	scales           []float32
-	data             []byte // form by form
-	ends             []byte // bias and scales as the kernel reads them
-	panel            int    // bytes of 32 outputs, or of 64 depthwise channels
+	data             []byte // packed weights, in a layout that depends on the form
+	ends             []byte // int32 biases, then float32 scales, for each 32 outputs or 64 depthwise channels
+	panel            int    // bytes of the weights of 32 outputs (16 in the wide form), or of 64 depthwise channels
 }
 
-// qconvForm is the way a QConv is computed.
+// qconvForm is an algorithm for a QConv with its layout of weights. Weights have 8
+// bits unless stated otherwise.
 type qconvForm uint8
 
 const (
-	qconvPlain qconvForm = iota
-	qconvDense
-	qconvRows // U8x4: the taps of a row of the kernel lie side by side
-	qconvDepthwise
-	qconvWide      // of 16 bits, for both U8x64 and U8x4
-	qconvWideDepth // of 32 bits
-	qconvPairDepth // of 16 bits, pairs of taps
+	qconvPlain     qconvForm = iota // the twin
+	qconvDense                      // U8x64
+	qconvRows                       // U8x4: the taps of a kernel row are contiguous, and one step of the K loop
+	qconvDepthwise                  // four taps at a time
+	qconvWide                       // dense, weights and inputs of 16 bits, for both U8x64 and U8x4
+	qconvWideDepth                  // depthwise, weights of 32 bits
+	qconvPairDepth                  // depthwise, weights of 16 bits, two taps at a time
 )
 
-// qconvKernels says which forms a rung has beyond the twin, and plans them.
+// qconvKernels says which forms a rung has besides the twin's, and plans them.
 type qconvKernels struct {
-	fast   bool
-	wide   bool // in 16 bits
-	paired bool // and taps of a depthwise one by twos
+	fast   bool // it has any
+	wide   bool // kernels multiply 16 bits, not 8
+	paired bool // and depthwise ones in pairs of taps (qconvPairDepth)
 	plan   func(r *Rung, c *QConv, w *QConvWeights) (Work, error)
 }
 
-// form chooses; the twin takes what no form covers.
+// form chooses the form of a convolution; the twin computes what no other form
+// covers.
 func (k qconvKernels) form(c *QConv) qconvForm {
 	f := k.byteForm(c)
 	switch {
@@ -75,6 +79,7 @@ func (k qconvKernels) form(c *QConv) qconvForm {
 	return f
 }
 
+// byteForm is form for kernels that multiply bytes.
 func (k qconvKernels) byteForm(c *QConv) qconvForm {
 	cin := c.In.C / c.Group
 	switch {
@@ -90,8 +95,9 @@ func (k qconvKernels) byteForm(c *QConv) qconvForm {
 	return qconvPlain
 }
 
-// shrinks reports whether all scales are below 1, as those of every network are
-// whose sums are wider than its codes: then no number to be rounded leaves int32.
+// shrinks reports whether the magnitudes of all scales are below 1, as in any network
+// whose sums have a larger range than its codes. Then scaled sums fit int32, to which
+// kernels round them.
 func (c *QConv) shrinks() bool {
 	for _, s := range c.Scales {
 		if !(-1 < s && s < 1) {
@@ -101,7 +107,7 @@ func (c *QConv) shrinks() bool {
 	return true
 }
 
-// check refuses what no plan of ours should contain.
+// check returns an error if formats, sizes or scales are not those of a QConv.
 func (c *QConv) check() error {
 	switch {
 	case c.In.Format != U8x64 && c.In.Format != U8x4 || c.Out.Format != U8x64:
@@ -122,17 +128,18 @@ func (c *QConv) check() error {
 	return nil
 }
 
-// QWeights are the weights [Cout][Cin/Group][KernelH][KernelW] of a QConv, less
+// QWeights are the weights [Cout][Cin/Group][KernelH][KernelW] of a QConv, minus
 // their zero points: numbers in [-255, 255].
 type QWeights struct {
-	// Fill copies those of n outputs from the first on, one after the other.
+	// Fill copies the weights of outputs [first, first+n) to dst.
 	Fill func(first, n int, dst []int16)
-	Max  int // the largest distance from zero; negative ones count one less
+	Max  int // the largest of w and of -w-1 over all weights w
 }
 
-// PackQConv lays out the memory for weights and the bias [Cout] or nil. No sum,
-// bias included, may leave the range of int32. The caller packs by calling Chunk
-// for every number below Chunks; until then weights must stay as they are.
+// PackQConv allocates the memory for weights and the bias, [Cout] or nil. No sum,
+// bias included, may leave the range of int32. The caller packs the weights by
+// calling Chunk for every number below Chunks, concurrently and in any order; until
+// then they must not change. The bias is copied.
 func (r *Rung) PackQConv(c *QConv, weights QWeights, bias []int32) (*QConvWeights, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -148,7 +155,7 @@ func (r *Rung) PackQConv(c *QConv, weights QWeights, bias []int32) (*QConvWeight
 	return w, nil
 }
 
-// layout says how large everything is.
+// layout allocates the memory of the form.
 func (w *QConvWeights) layout() {
 	taps := w.kernelH * w.kernelW
 	switch w.form {
@@ -179,10 +186,10 @@ func (w *QConvWeights) layout() {
 	}
 }
 
-// per is how many weights an output has.
+// per returns the number of weights per output.
 func (w *QConvWeights) per() int { return w.cin / w.group * w.kernelH * w.kernelW }
 
-// part is the k-th of the bytes whose sum is v.
+// part returns the k-th of the signed bytes whose sum is v.
 func part(v int16, k int) byte {
 	for range k {
 		v -= max(min(v, 127), -128)
@@ -190,7 +197,8 @@ func part(v int16, k int) byte {
 	return byte(max(min(v, 127), -128))
 }
 
-// steps is how many times 64 channels a dense output sums up.
+// steps returns the number of steps of the K loop of a dense output. A step covers
+// 64 channels of a tap or, with U8x4, a kernel row.
 func (w *QConvWeights) steps() int {
 	if w.form == qconvRows || w.form == qconvWide && w.rows {
 		return w.kernelH * w.times
@@ -198,17 +206,17 @@ func (w *QConvWeights) steps() int {
 	return roundUp(w.cin/w.group, 64) / 64 * w.kernelH * w.kernelW * w.times
 }
 
-// Bytes is the memory the weights take.
+// Bytes returns the size of the packed weights.
 func (w *QConvWeights) Bytes() int {
 	return len(w.data) + len(w.ends) + 4*len(w.bias) + 2*len(w.plain)
 }
 
-// Chunks is how many pieces the packing has.
+// Chunks returns the number of chunks of the packing.
 func (w *QConvWeights) Chunks() int {
 	return roundUp(w.cout, w.chunk()) / w.chunk()
 }
 
-// chunk is how many outputs a piece has.
+// chunk returns the number of outputs that a chunk packs.
 func (w *QConvWeights) chunk() int {
 	switch w.form {
 	case qconvDepthwise, qconvWideDepth, qconvPairDepth:
@@ -217,10 +225,10 @@ func (w *QConvWeights) chunk() int {
 	return 32
 }
 
-// outputRooms are for the weights of one output.
+// outputRooms holds buffers for the weights of one output.
 var outputRooms = sync.Pool{New: func() any { return new([]int16) }}
 
-// Chunk packs one piece.
+// Chunk packs one chunk.
 func (w *QConvWeights) Chunk(i int) {
 	per, first := w.per(), i*w.chunk()
 	n := min(w.chunk(), w.cout-first)
@@ -258,7 +266,8 @@ func (w *QConvWeights) packEnds(co int) {
 	put32(w.ends[co/32*256+128+4*(co%32):], math.Float32bits(w.scales[co]))
 }
 
-// packDense packs one output: quads of channels, 16 outputs side by side.
+// packDense packs one output: four channels per 32-bit lane, 16 outputs side by
+// side, as VPDPBUSD and TDPBUSD read them.
 func (w *QConvWeights) packDense(co int, source []int16) {
 	w.packEnds(co)
 	panel := w.data[co/32*w.panel+co%32/16*1024+co%16*4:]
@@ -276,7 +285,8 @@ func (w *QConvWeights) packDense(co int, source []int16) {
 	}
 }
 
-// packWide packs one output: pairs of channels, 16 outputs side by side.
+// packWide packs one output: two channels per 32-bit lane, 16 outputs side by side,
+// as VPMADDWD reads them.
 func (w *QConvWeights) packWide(co int, source []int16) {
 	w.packEnds(co)
 	panel := w.data[co/16*w.panel+co%16*4:]
@@ -293,8 +303,8 @@ func (w *QConvWeights) packWide(co int, source []int16) {
 	}
 }
 
-// packDepthwise packs one channel: quads or pairs of taps, 64 channels side by side
-// in the order the kernel has them.
+// packDepthwise packs one channel: four or two taps per 32-bit lane, 64 channels
+// side by side in the order of depthwisePlace.
 func (w *QConvWeights) packDepthwise(co int, source []int16) {
 	place := depthwisePlace(co % 64)
 	put32(w.ends[co/64*512+4*place:], uint32(w.bias[co]))
@@ -313,9 +323,9 @@ func (w *QConvWeights) packDepthwise(co int, source []int16) {
 	}
 }
 
-// depthTaps is how many taps a depthwise convolution has with those of no weight,
-// which fill the last pair or quad: a quad is a column of the kernel where it is three
-// by three, else any four.
+// depthTaps returns the number of taps of a depthwise convolution including those
+// with weight 0 that complete pairs or quads. A quad is a column of a 3x3 kernel and
+// one such tap, or any four taps of other kernels.
 func (w *QConvWeights) depthTaps() int {
 	switch {
 	case w.form == qconvPairDepth:
@@ -326,7 +336,7 @@ func (w *QConvWeights) depthTaps() int {
 	return roundUp(w.kernelH*w.kernelW*w.times, 4)
 }
 
-// depthTap is the place of the k-th part of tap t.
+// depthTap returns the place of the k-th part of tap t among them.
 func (w *QConvWeights) depthTap(t, k int) int {
 	if w.form == qconvDepthwise && w.kernelH == 3 && w.kernelW == 3 {
 		return 4*(3*k+t%3) + t/3
@@ -334,12 +344,13 @@ func (w *QConvWeights) depthTap(t, k int) int {
 	return t + k*w.kernelH*w.kernelW
 }
 
-// depthwisePlace is the word of channel c of 64: register c%16/4, lane c/16.
+// depthwisePlace returns the 32-bit lane of channel c of 64: register c%16/4, 128-bit
+// lane c/16. That is where unpacking bytes within 128-bit lanes moves it.
 func depthwisePlace(c int) int { return c%16/4*16 + c/16*4 + c%4 }
 
 func put32(b []byte, v uint32) { *(*uint32)(unsafe.Pointer(&b[0])) = v }
 
-// fits reports why the weights do not serve a convolution.
+// fits returns an error if the weights were packed for another kind of convolution.
 func (w *QConvWeights) fits(r *Rung, c *QConv) error {
 	if w.cin != c.In.C || w.cout != c.Out.C || w.group != c.Group || w.kernelH != c.KernelH || w.kernelW != c.KernelW ||
 		w.inZero != c.InZero || w.form != r.QConvs.form(c) {
@@ -348,7 +359,7 @@ func (w *QConvWeights) fits(r *Rung, c *QConv) error {
 	return nil
 }
 
-// QConv plans an integer convolution.
+// QConv plans an integer convolution. The weights need not be packed yet.
 func (r *Rung) QConv(c *QConv, w *QConvWeights) (Work, error) {
 	if err := c.check(); err != nil {
 		return Work{}, err
@@ -362,7 +373,7 @@ func (r *Rung) QConv(c *QConv, w *QConvWeights) (Work, error) {
 	return r.QConvs.plan(r, c, w)
 }
 
-// requantize ends a sum.
+// requantize converts a sum that includes the bias to a code.
 func (c *QConv) requantize(sum int32, scale float32) uint8 {
 	v := math.RoundToEven(float64(float32(sum) * scale))
 	return uint8(math.Min(math.Max(v+float64(c.OutZero), 0), 255))

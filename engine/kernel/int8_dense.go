@@ -8,7 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// tileUnitQConvs are the integer convolutions of the rung "amx".
+// tileUnitQConvs are the integer convolutions of the rung "amx": dense ones with
+// TDPBUSD, depthwise ones with VNNI.
 var tileUnitQConvs = qconvKernels{fast: true, plan: func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
 	if w.form == qconvDepthwise {
 		return Work{Steps: []Step{newDepthwiseQConv(c, w, amd64.DepthwiseVNNI)}}, nil
@@ -16,14 +17,14 @@ var tileUnitQConvs = qconvKernels{fast: true, plan: func(_ *Rung, c *QConv, w *Q
 	return Work{Steps: []Step{newDenseQConv(c, w)}}, nil
 }}
 
-// denseQConv is a convolution of whole blocks of channels planned for the tile
-// unit.
+// denseQConv is a convolution of complete blocks of channels planned for AMX
+// tiles.
 type denseQConv struct {
 	tiled
 	weights  *QConvWeights
-	block    int // bytes of a block of the output
-	perGroup int // groups of 32 outputs in a convolution group
-	groupIn  int // bytes from the input of a convolution group to the next
+	block    int // bytes from one block of the output to the next
+	perGroup int // groups of 32 outputs in a group of the convolution
+	groupIn  int // bytes from the input of a group of the convolution to the next
 }
 
 func newDenseQConv(c *QConv, w *QConvWeights) *denseQConv {
@@ -50,8 +51,8 @@ func newDenseQConv(c *QConv, w *QConvWeights) *denseQConv {
 	return s
 }
 
-// Run computes some groups of outputs for some pairs of tiles, and its share of
-// their halo.
+// Run computes a range of groups of outputs for a range of pairs of tiles, and
+// fills its share of their halo.
 func (s *denseQConv) Run(chunk int, m *Memory) {
 	pair, pairs, group, groups := s.grid.at(chunk)
 	var scratch [4096 + 64]byte

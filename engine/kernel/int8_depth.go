@@ -9,8 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// depthwiseQConv is a planned convolution of each channel by itself: a chunk is
-// some rows of a block of 64 channels.
+// depthwiseQConv is a planned depthwise convolution: a chunk computes some rows of a
+// block of 64 channels.
 type depthwiseQConv struct {
 	conv    QConv
 	weights *QConvWeights
@@ -21,12 +21,13 @@ type depthwiseQConv struct {
 	chunks  int // of a plane
 }
 
-// newDepthwiseQConv plans for a kernel that takes any taps.
+// newDepthwiseQConv plans a depthwise convolution. kernel takes any taps; 3x3
+// kernels with VNNI have kernels of their own.
 func newDepthwiseQConv(c *QConv, w *QConvWeights, kernel func(a *amd64.DepthwiseArgs)) *depthwiseQConv {
 	s := &depthwiseQConv{conv: *c, weights: w, kernel: kernel, offsets: make([]int, w.depthTaps())}
 	for t, offset := range depthOffsets(c) {
 		for k := range w.times {
-			s.offsets[w.depthTap(t, k)] = offset // the others' weights are 0
+			s.offsets[w.depthTap(t, k)] = offset // the other offsets stay 0, like their weights
 		}
 	}
 	row := float64(c.Out.W*len(s.offsets)) * 0.9
@@ -73,8 +74,8 @@ func (s *depthwiseQConv) Run(chunk int, m *Memory) {
 	c.Out.clearAround(out, first, last)
 }
 
-// depthFrames are the records of calls through a variable, which would otherwise go to
-// the heap.
+// depthFrames holds arguments of calls through a function value: these escape, and
+// would be allocated at each run.
 var depthFrames = sync.Pool{New: func() any { return new(amd64.DepthwiseArgs) }}
 
 // Spans is part of Local.

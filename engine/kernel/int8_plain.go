@@ -2,18 +2,18 @@ package kernel
 
 import "unsafe"
 
-// plainQConvs: every form is the twin's.
+// plainQConvs has the twin alone.
 var plainQConvs = qconvKernels{plan: func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
 	return Work{Steps: []Step{&plainQConv{*c, w}}}, nil
 }}
 
-// plainQConv is the twin of the integer convolutions: the definition.
+// plainQConv is the twin of the integer convolutions: it computes the definition.
 type plainQConv struct {
 	conv    QConv
 	weights *QConvWeights
 }
 
-// Chunks: one for every output channel of every picture.
+// Chunks returns one chunk for each output channel of each picture.
 func (s *plainQConv) Chunks() int { return s.conv.Out.N * s.conv.Out.C }
 
 func (s *plainQConv) Run(chunk int, m *Memory) {
@@ -31,7 +31,7 @@ func (s *plainQConv) Run(chunk int, m *Memory) {
 	}
 }
 
-// sum is one output before scaling. Padding counts as the zero point.
+// sum computes one output before scaling. Padding has the value of the zero point.
 func (s *plainQConv) sum(m *Memory, n, co, y, x int) int32 {
 	c, w := &s.conv, s.weights
 	cin := c.In.C / c.Group
@@ -54,7 +54,7 @@ func (s *plainQConv) sum(m *Memory, n, co, y, x int) int32 {
 	return sum
 }
 
-// byteAt is one number of a byte layout.
+// byteAt returns the address of one number of a byte layout.
 func (l *Layout) byteAt(base unsafe.Pointer, n, c, y, x int) *uint8 {
 	return (*uint8)(unsafe.Add(base, l.At(n, c)+l.Pixel(y, x)+c%l.Format.Channels()))
 }

@@ -9,15 +9,16 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// byteTiles are the kernels of a processor's vectors.
+// byteTiles holds the kernels of integer convolutions on vector registers.
 type byteTiles struct {
-	rows, outputs int // of a tile
+	rows, outputs int // of a register tile
 	dense         func(a *amd64.ByteTileArgs)
 	depthwise     func(a *amd64.DepthwiseArgs)
 }
 
-// The integer convolutions on vectors. vnniQConvs read the weights that the tile unit's
-// read; the others widen codes to 16 bits.
+// The integer convolutions on vector registers. vnniQConvs uses VPDPBUSD and reads
+// the same packed weights as AMX; the others widen codes to 16 bits and use
+// VPMADDWD.
 var (
 	vnniQConvs   = byteQConvs(byteTiles{14, 32, amd64.TilesVNNI, amd64.DepthwiseVNNI}, false)
 	avx512QConvs = byteQConvs(byteTiles{14, 32, amd64.TilesWide512, amd64.DepthwisePairs512}, true)
@@ -37,26 +38,27 @@ func byteQConvs(k byteTiles, wide bool) qconvKernels {
 	}}
 }
 
-// byteConv is a convolution of whole blocks of channels planned for vectors: a chunk
-// is some tiles of some groups of as many outputs as a tile has, tiles by twos.
+// byteConv is a convolution of complete blocks of channels planned for vector
+// registers. A chunk computes some pairs of register tiles for some groups of
+// outputs; a group has as many outputs as a tile.
 type byteConv struct {
 	conv     Conv
 	kernel   byteTiles
 	weights  *QConvWeights
-	args     amd64.ByteTileArgs // but for the operands
+	args     amd64.ByteTileArgs // what all calls have in common
 	tiles    []amd64.ByteTile
-	rows     []RowSpan // of the output, that each tile writes
+	rows     []RowSpan // the rows of the output that each tile writes
 	offsets  []int
-	quarters int // of 16 channels that a tile sums up
+	quarters int // length of the K loop, in quarters of a step (16 channels)
 	grid     grid
-	perGroup int // groups of outputs in a convolution group
-	groupIn  int // bytes from the input of a convolution group to the next
+	perGroup int // groups of outputs in a group of the convolution
+	groupIn  int // bytes from the input of a group of the convolution to the next
 }
 
 func newByteConv(c *QConv, w *QConvWeights, k byteTiles) *byteConv {
 	s := &byteConv{conv: c.Conv, kernel: k, weights: w, offsets: qconvOffsets(c, w)}
 	m := mapTiles(&c.Conv, k.rows)
-	if w.form == qconvWide { // the input lies in the scratch
+	if w.form == qconvWide { // the input lies in the scratch, with 16 bits per code
 		for i := range m.tiles {
 			m.tiles[i].in *= 2
 		}
@@ -80,13 +82,13 @@ func newByteConv(c *QConv, w *QConvWeights, k byteTiles) *byteConv {
 	s.args = amd64.ByteTileArgs{Offsets: &s.offsets[0], Steps: steps, RowStride: m.stride, Rows: m.rows,
 		ShortSteps: short, Quarters: quarters, Zero: int16(c.OutZero)}
 	s.quarters = 4*steps - short*(4-quarters)
-	const quarter, end = 0.6, 1.8 // nanoseconds a row of VPDPBUSD: four quads by two vectors; what follows the sums
+	const quarter, end = 0.6, 1.8 // nanoseconds per row with VPDPBUSD: four quads of channels by two vectors; the epilogue
 	time := 2 * float64(m.rows) * (quarter*float64(s.quarters) + end)
 	s.grid = cutGrid((len(s.tiles)+1)/2, groups, time, len(w.data), c.In.Size())
 	return s
 }
 
-// setTiles turns tiles into what the kernel reads.
+// setTiles converts tiles to the form that the kernel reads.
 func (s *byteConv) setTiles(m *tileMap) {
 	out := &s.conv.Out
 	s.tiles = make([]amd64.ByteTile, len(m.tiles))
@@ -107,8 +109,8 @@ func (s *byteConv) setTiles(m *tileMap) {
 	}
 }
 
-// shortSteps says how many of the last steps are short, and how many of their
-// quarters of 16 channels (or of four taps of four) are not past the end.
+// shortSteps returns how many of the last steps are short, and how many of their
+// four quarters have inputs. A quarter is 16 channels, or four taps of U8x4.
 func shortSteps(c *QConv, w *QConvWeights, steps int) (short, quarters int) {
 	if c.In.Format == U8x4 {
 		return steps, (c.KernelW + 3) / 4
@@ -117,7 +119,7 @@ func shortSteps(c *QConv, w *QConvWeights, steps int) (short, quarters int) {
 	switch quarters = (cin-1)%64/16 + 1; {
 	case cin <= 64:
 		return steps, quarters
-	case w.times > 1: // the steps come again
+	case w.times > 1: // the short steps are not the last ones, because all steps are repeated
 		return 0, quarters
 	}
 	return c.KernelH * c.KernelW, quarters
@@ -125,7 +127,7 @@ func shortSteps(c *QConv, w *QConvWeights, steps int) (short, quarters int) {
 
 func (s *byteConv) Chunks() int { return s.grid.chunks() }
 
-// some are the tiles of pairs of tiles.
+// some returns the range of tiles of a range of pairs.
 func (s *byteConv) some(pair, pairs int) (from, to int) {
 	return 2 * pair, min(2*(pair+pairs), len(s.tiles))
 }
@@ -142,14 +144,14 @@ func (s *byteConv) Spans(chunk int) (reads, writes RowSpan) {
 	for _, r := range s.rows[from:to] {
 		rows = rows.with(r)
 	}
-	if s.weights.form != qconvWide { // else what widened the input has read it
+	if s.weights.form != qconvWide { // otherwise widenBytes has read the input
 		reads = c.reads(rows)
 	}
 	return reads, rows.with(c.Out.haloPart(pair/s.grid.pairsEach, s.grid.pairRuns()))
 }
 
-// Run computes some groups of outputs for some tiles, and its share of their
-// halo.
+// Run computes a range of groups of outputs for a range of tiles, and fills its
+// share of their halo.
 func (s *byteConv) Run(chunk int, m *Memory) {
 	pair, pairs, group, groups := s.grid.at(chunk)
 	from, to := s.some(pair, pairs)
@@ -179,13 +181,14 @@ func (s *byteConv) Run(chunk int, m *Memory) {
 	clearByteHalo(&s.conv.Out, m.Out, pair/s.grid.pairsEach, s.grid.pairRuns(), group, groups, s.kernel.outputs)
 }
 
-// byteTileFrames are the records of calls through a variable, which would otherwise
-// go to the heap.
+// byteTileFrames holds arguments of calls through a function value: these escape, and
+// would be allocated at each run.
 var byteTileFrames = sync.Pool{New: func() any { return new(amd64.ByteTileArgs) }}
 
-// prefetch says which weights a call asks for beside its own: those of the group
-// after its own, of which the chunks of a block take equal shares. Where there are
-// so few tiles that weights pass as fast as they come it is those a bit ahead.
+// prefetch sets which weights a call prefetches: those of the next group of outputs,
+// of which the chunks of a block take equal shares. With a single tile the weights are
+// read as fast as they arrive; then a call prefetches its own weights, lead bytes
+// ahead.
 func (s *byteConv) prefetch(a *amd64.ByteTileArgs, pair, from, to int) {
 	const lead = 8 << 10
 	w := s.weights

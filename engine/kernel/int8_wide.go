@@ -7,10 +7,10 @@ import (
 	"unsafe"
 )
 
-// widenBytes copies the input to the scratch, 16 bits a code.
+// widenBytes is a step that copies the input to the scratch, with 16 bits per code.
 type widenBytes struct{ size int }
 
-// widenEach is the bytes of a chunk.
+// widenEach is the number of bytes that a chunk widens.
 const widenEach = 1 << 17
 
 func (s *widenBytes) Chunks() int { return (s.size + widenEach - 1) / widenEach }
@@ -20,18 +20,19 @@ func (s *widenBytes) Run(chunk int, m *Memory) {
 	wideBytes(unsafe.Add(m.Scratch, 2*from), unsafe.Add(m.In, from), min(widenEach, s.size-from))
 }
 
-// qconvOffsets are where the inputs of each step lie.
+// qconvOffsets returns the offset of the input of each step of the K loop of a dense
+// convolution, in bytes.
 func qconvOffsets(c *QConv, w *QConvWeights) []int {
 	conv := c.Conv
-	if c.In.Format == U8x4 { // 64 bytes hold a whole row of taps
+	if c.In.Format == U8x4 { // the 64 bytes of a step hold a complete kernel row
 		conv.KernelW = 1
 	}
 	offsets := stepOffsets(&conv)
 	return slices.Repeat(offsets, w.times)
 }
 
-// stepOffsets lists where each channel block and tap lies from a row's first
-// tap, in the order of the packed weights.
+// stepOffsets returns the offset of each channel block and tap from the first tap of
+// a pixel, in bytes, in the order of the packed weights.
 func stepOffsets(c *Conv) []int {
 	var offsets []int
 	size := c.In.Format.PixelBytes()
@@ -46,7 +47,7 @@ func stepOffsets(c *Conv) []int {
 	return offsets
 }
 
-// depthOffsets are the bytes from the first tap to each.
+// depthOffsets returns the offset of each tap from the first, in bytes.
 func depthOffsets(c *QConv) []int {
 	var offsets []int
 	for y := range c.KernelH {

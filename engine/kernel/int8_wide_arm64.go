@@ -10,8 +10,8 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/arm64"
 )
 
-// wideQConvs are the integer convolutions of processors without byte products:
-// codes widened to 16 bits, multiplied two at a time. Exact, as all are.
+// wideQConvs are the integer convolutions of NEON without the dot product extension:
+// codes are widened to 16 bits, and products are accumulated in int32 (SMLAL).
 var wideQConvs = qconvKernels{fast: true, wide: true, plan: func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
 	s := newWideQConv(c, w)
 	if w.form == qconvWideDepth {
@@ -20,18 +20,18 @@ var wideQConvs = qconvKernels{fast: true, wide: true, plan: func(_ *Rung, c *QCo
 	return Work{Steps: []Step{&widenBytes{c.In.Size()}, s}, Scratch: 2 * c.In.Size()}, nil
 }}
 
-// wideTile is one call of a kernel of integer convolutions.
+// wideTile is one call of a kernel of integer convolutions on NEON.
 type wideTile args.WideTile
 
-// wideQConv is a planned convolution: a chunk is some rows of some outputs.
+// wideQConv is a planned convolution: a chunk computes some rows of s.outs outputs.
 type wideQConv struct {
 	conv    QConv
 	weights *QConvWeights
 	offsets []int
-	outs    int // outputs side by side: 16, or 64 of a depthwise one
-	groupIn int // bytes from the input of a convolution group to the next
+	outs    int // outputs that a call computes: 16, or 64 if the convolution is depthwise
+	groupIn int // bytes from the input of a group of the convolution to the next
 	each    int // rows in a chunk
-	chunks  int // of a plane
+	chunks  int // per plane
 }
 
 func newWideQConv(c *QConv, w *QConvWeights) *wideQConv {
@@ -79,8 +79,9 @@ func (s *wideQConv) Run(chunk int, m *Memory) {
 	}
 }
 
-// row computes a row of 16 outputs, six pixels at a time. The last six begin
-// early enough to end with the row; where there are no six, each is for itself.
+// row computes a row of 16 outputs, six pixels at a time. The last six end with the
+// row, so some of them may be computed twice; rows of fewer than six pixels are
+// computed pixel by pixel.
 func (s *wideQConv) row(a *wideTile, sums *[96]int32, m *Memory, n, group, y int, plane unsafe.Pointer) {
 	c := &s.conv
 	a.RowStride = 2 * c.StrideW * c.In.Format.PixelBytes()
@@ -103,6 +104,7 @@ func (s *wideQConv) row(a *wideTile, sums *[96]int32, m *Memory, n, group, y int
 	}
 }
 
+// depthRow computes a row of 64 depthwise outputs.
 func (s *wideQConv) depthRow(a *wideTile, sums *[96]int32, m *Memory, n, block, y int, plane unsafe.Pointer) {
 	c := &s.conv
 	in := unsafe.Add(m.In, c.In.At(n, 64*block))
@@ -113,7 +115,7 @@ func (s *wideQConv) depthRow(a *wideTile, sums *[96]int32, m *Memory, n, block, 
 	}
 }
 
-// finish makes codes of the sums of outputs from first on.
+// finish requantises the sums of one pixel, of outputs from first on.
 func (s *wideQConv) finish(sums []int32, first int, dst unsafe.Pointer) {
 	c, w := &s.conv, s.weights
 	n := min(len(sums), c.Out.C-first)

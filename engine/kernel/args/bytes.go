@@ -2,22 +2,22 @@ package args
 
 import "unsafe"
 
-// ByteRow is one call of a kernel that goes along a row of 8-bit codes. What a
-// kernel does not name it does not read.
+// ByteRow is one call of a kernel on a row of 8-bit codes. A kernel reads only the
+// fields that its description names, and Count.
 //
-//	Add       Dst = code(p·RatioA + (q·RatioB + Fixed)), two fused steps
+//	Add       Dst = code(p·RatioA + (q·RatioB + Fixed)), both multiply-adds fused
 //	Mul       Dst = code(float32(p·q)·RatioA + Fixed)
 //	Quantize  Dst = code(x / RatioA), x float32 at A
-//	Pixels    the same for three planes at A, A+Plane and A+2·Plane; Dst has 4 bytes a pixel, the last 0
-//	Widen     Dst, float32, is p·RatioA
-//	Max       Dst, pixels of 64, is the maximum of the Taps pixels at A+First+Offsets, First moving by PixelStride
-//	Sum       Dst, 64 int32, grows by Count pixels of 64 at A, PixelStride apart
-//	Table     Dst, pixels of 64, is what Table says of A; Chain has its rows of 16, but for
-//	          the first and the ninth XORed with the row before
+//	Pixels    Quantize of three planes at A, A+Plane and A+2·Plane; pixels of Dst have 4 bytes, the last one 0
+//	Widen     Dst = p·RatioA, in float32
+//	Max       Dst, pixels of 64 codes: the maxima of the Taps pixels at A+First+Offsets, where First advances by PixelStride
+//	Sum       Dst, 64 int32: Count pixels of 64 codes at A, PixelStride apart, are added to it
+//	Table     Dst, pixels of 64 codes: Table[code at A]; Chain has the same 16 rows of 16, of which all but the
+//	          first and the ninth are XORed with the row before
 //
-// p and q are the codes at A and B less OffA and OffB; code(v) is v clipped to
-// [Low, High], rounded half to even, plus OffOut. Count is in numbers for all
-// but Pixels, Max and Sum, where it is in pixels.
+// p and q are the codes at A and B minus OffA and OffB; code(v) is v clipped to
+// [Low, High], rounded half to even, plus OffOut. Count is in numbers, but in pixels
+// for Pixels, Max and Sum.
 type ByteRow struct {
 	Dst, A, B          unsafe.Pointer
 	Count, Plane       int
@@ -26,15 +26,16 @@ type ByteRow struct {
 	Fixed, Low, High   float32
 	Offsets            *int
 	Taps, PixelStride  int
-	First              int // an offset, since it may point before the plane
+	First              int // an offset and not added to A, because it may point before the plane
 	Table, Chain       *[256]uint8
 }
 
-// WideTile is one call of the kernels of a processor: sums of six pixels, or of one, by
-// 16 outputs; or those of 64 channels of one pixel of bytes.
+// WideTile is one call of NEON's kernels of integer convolutions: they compute the
+// int32 sums of six pixels or of one, by 16 outputs, from codes of 16 bits, or those
+// of one pixel by 64 depthwise channels, from codes of 8 bits.
 type WideTile struct {
 	In, Weights, Sums unsafe.Pointer
 	Offsets           *int // bytes from In to the input of each step
-	Steps             int
-	RowStride         int // bytes from an output's input to the next one's
+	Steps             int  // of 64 channels or, if depthwise, taps
+	RowStride         int  // bytes between the inputs of neighbouring pixels
 }

@@ -18,14 +18,14 @@ type Conv struct {
 	Count                               int            // of them, at least 1
 	Steps                               unsafe.Pointer // *convStep
 	StepCount                           int            // of them, at least 1
-	BlockSteps                          int            // so many of the first steps have as many inputs as a vector has lanes; one more step follows them
+	BlockSteps                          int            // number of first steps with as many inputs as a vector has lanes; one more step follows them
 	PixelStride                         int            // bytes between the inputs of neighbouring output pixels
 	SecondIn, SecondOut, SecondResidual int
-	Low, High                           float32 // the sum is clipped to these
-	Limits                              int     // 0: Low and High limit nothing; 1: only Low may
-	Ahead                               unsafe.Pointer
-	AheadEach                           int // bytes by which Ahead moves after each prefetched line; 0: nothing to prefetch
-	NextIn                              int // not 0: each of the BlockSteps prefetches the inputs of the next
+	Low, High                           float32        // the sum is clipped to these
+	Limits                              int            // 0: Low and High limit nothing; 1: only Low may
+	Ahead                               unsafe.Pointer // weights to prefetch
+	AheadEach                           int            // bytes by which Ahead moves after each prefetched line; 0: nothing to prefetch
+	NextIn                              int            // not 0: each of the BlockSteps prefetches the inputs of the next
 }
 
 // Window is one call of a window kernel: it computes a row of output pixels, each
@@ -61,14 +61,14 @@ type WinogradFew struct {
 	AheadEach    int            // bytes by which Ahead moves after each line
 }
 
-// Gemm is one call of a matrix kernel: it computes a tile of rows by up to two
-// vectors of columns, the width of a panel. RowA and its like are in bytes.
+// Gemm is one call of a matrix kernel: it computes a register tile of Rows rows by
+// two vectors of columns, the width of a panel. Row strides are in bytes.
 type Gemm struct {
 	A, B, C, Bias, Residual       unsafe.Pointer // Bias and Residual may be nil
 	RowA, RowB, RowC, RowResidual int
 	Rows, K                       int
-	MaskA, MaskB                  uint32 // bits of the columns of each vector that exist
-	Scale, Low, High              float32
-	Ahead                         unsafe.Pointer // what to prefetch, two lines for four of K
-	AheadEach                     int            // bytes that each of these moves it
+	MaskA, MaskB                  uint32         // one bit per column of each vector, set if it exists
+	Scale, Low, High              float32        // the sum is multiplied by Scale; the result is clipped
+	Ahead                         unsafe.Pointer // weights to prefetch, two lines per four steps of K
+	AheadEach                     int            // bytes by which Ahead moves after each line
 }
