@@ -10,29 +10,30 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// tileConv is a convolution planned for the tile unit: for every group of 32
-// output channels the kernel walks pairs of row tiles, and for every pair the
-// steps, one for each channel block and tap. Rounding aside (bf16x3: rms error
-// at most 1e-5 of the rms output) its result does not depend on the chunks.
+// tileConv is a convolution planned for AMX tiles. For each group of 32 output
+// channels, the kernel loops over pairs of row tiles (up to 16 output pixels each)
+// and, for each pair, over the steps of K: one for each channel block and tap. How
+// work is cut into chunks does not change the result. In bf16x3 its rms error is at
+// most 1e-5 of the rms output.
 type tileConv struct {
 	tiled
 	weights  *TileWeights
-	gated    bool // the weights are those that tileGate left in the scratch
-	groupIn  int  // bytes from the input of a convolution group to the next
-	perGroup int  // groups of 32 outputs in a convolution group
-	lastMask uint32
-	sorted   bool // the input lies in the scratch, by phases
+	gated    bool   // the weights are in the scratch, written by tileGate
+	groupIn  int    // bytes from the input of a group of the convolution to the next
+	perGroup int    // groups of 32 outputs in a group of the convolution
+	lastMask uint32 // MaskB of the last group of 32 outputs
+	sorted   bool   // the input lies in the scratch, sorted by phases
 }
 
-// tiled is what every planned convolution of tiles has.
+// tiled is common to all convolutions with AMX tiles.
 type tiled struct {
-	args     amd64.TileArgs // but for the operands
+	args     amd64.TileArgs // what all calls have in common
 	pairs    []amd64.TilePair
 	segments []amd64.TileSegment
-	offsets  []int
+	offsets  []int // bytes from a pixel to the input of each step
 	grid     grid
-	conv     Conv // as it was asked for
-	tall     bool // pairs by twos: TilesTall
+	conv     Conv // as passed by the caller, before phases
+	tall     bool // the kernel is TilesTall, which computes two pairs at a time
 }
 
 // tileUnitConv are the convolutions of the rung "amx".
@@ -58,7 +59,8 @@ func newBF16Conv(c *Conv, w *TileWeights) (Work, error) {
 	return newTileConv(c, w, 4)
 }
 
-// newTileConv: products is the number of tile products in a step.
+// newTileConv plans a convolution; products is the number of tile products
+// (TDPBF16PS) in a step of a pair: 12 for bf16x3, 4 for bf16.
 func newTileConv(c *Conv, w *TileWeights, products int) (Work, error) {
 	if err := w.fits(c); err != nil {
 		return Work{}, err
@@ -76,7 +78,8 @@ func newTileConv(c *Conv, w *TileWeights, products int) (Work, error) {
 			c, s.offsets, m, s.sorted = &p.conv, p.offsets(), flat, true
 		}
 	}
-	// Two pairs are all there is: their weights come from far and pass once.
+	// With at most two pairs, weights from beyond L2 are the bottleneck: TilesTall
+	// reads them once for both.
 	s.tall = products == 12 && len(m.tiles) <= 4 && (len(m.tiles) > 2 || len(w.data) > weightsInL2)
 	s.setPairs(c, &m)
 	groups := roundUp(c.Out.C, 32) / 32
@@ -112,8 +115,9 @@ func newTileConv(c *Conv, w *TileWeights, products int) (Work, error) {
 	return work, nil
 }
 
-// setPairs turns tiles into what the kernel walks. Where the last pairs lack
-// tiles the last one stands in, of which no row is wanted then.
+// setPairs converts tiles to the pairs and segments that the kernel reads. If tiles
+// are missing in the last pairs, the last tile takes their place, and no segment
+// stores their rows.
 func (s *tiled) setPairs(c *Conv, m *tileMap) {
 	residual := c.Out
 	if c.Residual != nil {
@@ -153,7 +157,7 @@ func (s *tiled) setPairs(c *Conv, m *tileMap) {
 	}
 }
 
-// Spans is part of Local: what sorted the input has read it.
+// Spans is part of Local. A sorted input has been read by the step before.
 func (s *tileConv) Spans(chunk int) (reads, writes RowSpan) {
 	reads, writes = s.tiled.Spans(chunk)
 	if s.sorted {
@@ -162,7 +166,7 @@ func (s *tileConv) Spans(chunk int) (reads, writes RowSpan) {
 	return reads, writes
 }
 
-// setOutput says how rows of the output and the residual lie.
+// setOutput sets the formats and strides of the output and the residual.
 func (s *tileConv) setOutput(c *Conv) {
 	a := &s.args
 	a.OutKind, a.OutGroup, a.OutHalf = rowKind(&c.Out)
@@ -181,8 +185,9 @@ func (s *tileConv) setOutput(c *Conv) {
 	}
 }
 
-// rowKind gives the kernel's number of a format, and the bytes from a group of
-// 32 channels to the next and from its first half to its second.
+// rowKind returns the kernel's code of a format, the bytes from a group of 32
+// channels to the next, and those from the first 16 channels of a group to the
+// other 16.
 func rowKind(l *Layout) (kind, group, half int) {
 	switch l.Format {
 	case Split32:
@@ -230,12 +235,12 @@ func (s *tiled) Spans(chunk int) (reads, writes RowSpan) {
 	return c.reads(rows), rows.with(c.Out.haloPart(part, parts))
 }
 
-// Run computes some groups of outputs for some pairs of tiles, and its share of
-// their halo.
+// Run computes a range of groups of outputs for a range of pairs of tiles, and
+// fills its share of their halo.
 func (s *tileConv) Run(chunk int, m *Memory) {
 	pair, pairs, group, groups := s.grid.at(chunk)
 	part, parts := pair/s.grid.pairsEach, s.grid.pairRuns()
-	var scratch [8192 + 64]byte // on this goroutine's stack: steps are reentrant
+	var scratch [8192 + 64]byte // on the stack, because chunks run concurrently
 	a := s.args
 	a.Scratch = unsafe.Pointer(&scratch[-uintptr(unsafe.Pointer(&scratch))&63])
 	a.Pairs, a.Count = &s.pairs[pair], pairs
@@ -250,7 +255,8 @@ func (s *tileConv) Run(chunk int, m *Memory) {
 	s.clearHalo(chunk, part, parts, m)
 }
 
-// runGroups computes groups of outputs for the pairs that a names, from pair on.
+// runGroups computes groups [group, group+groups) of outputs for the pairs in a, of
+// which the first is number pair.
 func (s *tileConv) runGroups(a *amd64.TileArgs, m *Memory, group, groups, pair int) {
 	for end := group + groups; group < end; {
 		n := min(end-group, s.perGroup-group%s.perGroup)
@@ -266,11 +272,11 @@ func (s *tileConv) runGroups(a *amd64.TileArgs, m *Memory, group, groups, pair i
 	}
 }
 
-// prefetch says what a call asks for beside its own weights: those of the group
-// after each of its own, of which the chunks of a block take equal shares. Weights
-// that stay in L2 are not asked for again by the blocks after the first.
+// prefetch sets which weights a call prefetches: those of the next group of outputs,
+// of which the chunks of a block take equal shares. Weights that stay in L2 are
+// prefetched by the first block only.
 func (g *grid) prefetch(a *amd64.TileArgs, pair, pairs, bytes int) {
-	if g.pairs == 1 && bytes > weightsInL2 { // the weights pass once
+	if g.pairs == 1 && bytes > weightsInL2 { // each weight is used once: prefetch a fixed distance ahead
 		a.Next, a.Limit = 0, 1
 		return
 	}
@@ -296,7 +302,7 @@ func (s *tileConv) call(a *amd64.TileArgs, m *Memory, group, n, pair int) {
 	}
 	a.Groups = n
 	s.grid.prefetch(a, pair, a.Count, len(w.data))
-	switch { // not through a variable: a would go to the heap
+	switch { // direct calls, because a would escape to the heap in a call through a function value
 	case s.tall:
 		amd64.TilesTall(a)
 	case w.format == Split32:

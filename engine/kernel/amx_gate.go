@@ -8,13 +8,14 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// tileGate multiplies the weights of a 1x1 convolution with a gate and packs them
-// for the tile unit, into the scratch: rounded once, as those without a gate are.
-// Behind them each group of 32 outputs has room for what it packs.
+// tileGate is a step that multiplies the weights of a 1x1 convolution by a gate and
+// packs them for AMX tiles, into the scratch. The float32 products are rounded once,
+// when they are packed. Behind the packed weights, each group of 32 outputs has a
+// room for its products.
 type tileGate struct {
 	conv    Conv
 	weights *TileWeights
-	pitch   int // numbers from a row of the room to the next
+	pitch   int // row stride of a room, in numbers
 	chunks  int
 }
 
@@ -24,7 +25,7 @@ func newTileGate(c *Conv, w *TileWeights) *tileGate {
 	return g
 }
 
-// roomBytes is the size of the room of a group: its rows and the gate.
+// roomBytes returns the size of a room: 32 rows of weights, and the gate.
 func (s *tileGate) roomBytes() int { return 4 * 33 * s.pitch }
 
 // Chunks is part of Step.
@@ -59,7 +60,7 @@ func (s *tileGate) group(i int, m *Memory) {
 	w.packRows(unsafe.Add(m.Scratch, i*w.panel), room, pitch, outputs, w.scaleOf(i))
 }
 
-// packed is where the weights of a run lie.
+// packed returns the packed weights of a run.
 func (s *tileConv) packed(m *Memory) unsafe.Pointer {
 	if s.gated {
 		return m.Scratch

@@ -9,8 +9,9 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// tileUnitGemms are the products of the rung "amx": bf16x3 on the tile unit (rms
-// error at most 1e-5 of the rms output), or vectors where K is short.
+// tileUnitGemms computes the products of the rung "amx": in bf16x3 with AMX tiles
+// (rms error at most 1e-5 of the rms output), or with vector registers if tileable
+// reports false.
 var tileUnitGemms = gemmKernels{
 	pack: func(r *Rung, g *Gemm, w *GemmWeights) {
 		if !tileable(g) {
@@ -28,11 +29,12 @@ var tileUnitGemms = gemmKernels{
 	},
 }
 
-// tileable reports whether tiles beat vectors: with short sums or few rows most
-// of a tile would be empty.
+// tileable reports whether tiles are faster than vector registers: with a short K or
+// few rows, most of a tile would be empty.
 func tileable(g *Gemm) bool { return !g.Strict && g.K >= 24 && g.M > InPlaceRows && g.N >= 16 }
 
-// gemmTileBytes is the size of a packed B: groups of 32 columns by steps of 32.
+// gemmTileBytes returns the size of a packed B: 4 KiB for each group of 32 columns
+// and step of 32 of K.
 func gemmTileBytes(n, k int) int { return roundUp(n, 32) / 32 * (roundUp(k, 32) / 32) * 4096 }
 
 // packGemmTiles packs groups [from, to) of 32 columns of B.
@@ -44,7 +46,7 @@ func packGemmTiles(tiles []byte, b unsafe.Pointer, n, k, rowB int, trans bool, f
 		return
 	}
 	steps := roundUp(k, 32) / 32
-	for s := range steps { // 32 rows, from left to right
+	for s := range steps { // 32 rows of B
 		for half := 2 * from; half < 2*to; half++ {
 			column := min(16*half, n-1)
 			dst := tiles[(half*steps+s)*2048:]
@@ -57,7 +59,7 @@ func packGemmTiles(tiles []byte, b unsafe.Pointer, n, k, rowB int, trans bool, f
 	}
 }
 
-// packTileRows packs 16 columns of a B that holds them as rows.
+// packTileRows packs 16 columns of a transposed B, in which they are rows.
 func packTileRows(tiles []byte, b unsafe.Pointer, n, k, rowB, half int) {
 	steps := roundUp(k, 32) / 32
 	var index [16]int32
@@ -77,20 +79,20 @@ func packTileRows(tiles []byte, b unsafe.Pointer, n, k, rowB, half int) {
 	}
 }
 
-// tileGemm is a planned product on the tile unit. The scratch holds A as split
-// pixels, block after block of 32 numbers, and then, where B is not constant,
-// its tiles.
+// tileGemm is a planned product on AMX tiles. The scratch holds each A as pixels of
+// Split32, in blocks of 32 columns, and behind them each packed B, if B is not
+// constant.
 type tileGemm struct {
 	gemm     Gemm
-	weights  *GemmWeights // nil: B is the second input
-	args     amd64.TileArgs
+	weights  *GemmWeights   // nil: B is the second input
+	args     amd64.TileArgs // what all calls have in common
 	pairs    []amd64.TilePair
 	segments []amd64.TileSegment
-	offsets  []int
+	offsets  []int // bytes from a row of A to the input of each step
 	bias     []float32
 	grid     grid
-	tall     bool // pairs by twos: TilesTall
-	together int  // products in a chunk
+	tall     bool // the kernel is TilesTall, which computes two pairs at a time
+	together int  // products of the batch in a chunk
 	split    int  // bytes of one split A
 	packed   int  // bytes of one packed B in the scratch
 }
@@ -141,10 +143,11 @@ func planTiles(g *Gemm, w *GemmWeights) Work {
 	return Work{Steps: []Step{bundle(prepare, pieceTime), s}, Scratch: (s.split + s.packed) * g.count()}
 }
 
-// zeroBias serves products without a bias.
+// zeroBias is the bias of products without one.
 var zeroBias = make([]float32, 32)
 
-// setPairs cuts the rows into pairs of tiles and returns the rows of a tile.
+// setPairs cuts the rows of A into pairs of tiles and returns the number of rows of a
+// tile.
 func (s *tileGemm) setPairs() int {
 	g := &s.gemm
 	count, rows := even(g.M, 16)
@@ -155,7 +158,7 @@ func (s *tileGemm) setPairs() int {
 	in := func(tile int) int { return 128 * min(min(tile, count-1)*rows, g.M-rows) }
 	for i := 0; i < count; i += each {
 		first := len(s.pairs)
-		for j := i; j < i+each; j += 2 { // where tiles lack, the last one stands in
+		for j := i; j < i+each; j += 2 { // the last tile takes the place of missing ones
 			s.pairs = append(s.pairs, amd64.TilePair{InA: in(j), InB: in(j + 1), First: len(s.segments) * int(unsafe.Sizeof(amd64.TileSegment{}))})
 		}
 		for j := i; j < min(i+each, count); j++ {
@@ -184,8 +187,8 @@ func (s *tileGemm) Run(chunk int, m *Memory) {
 	if s.tall {
 		a.Pairs = &s.pairs[2*pair]
 	}
-	a.Next = math.MaxUint  // a product's second operand was just written
-	whole := s.gemm.N / 32 // groups of 32 columns; a last one may have fewer
+	a.Next = math.MaxUint  // prefetches nothing: a B that is not constant was just packed
+	whole := s.gemm.N / 32 // complete groups of 32 columns
 	for i := chunk / each * s.together; i < min((chunk/each+1)*s.together, s.gemm.count()); i++ {
 		a.MaskA, a.MaskB = 0xffff, 0xffff
 		if n := min(group+groups, whole) - group; n > 0 {
@@ -224,17 +227,18 @@ func (s *tileGemm) call(a *amd64.TileArgs, m *Memory, i, group, n, pair int) {
 	}
 }
 
-// tilePrepare splits the rows of every A and packs every B that is not constant.
+// tilePrepare is a step that splits every A into bf16 high and low parts and packs
+// every B that is not constant.
 type tilePrepare struct {
 	*tileGemm
 	rows   int // of A in a chunk
-	parts  int // chunks of one A
-	groups int // chunks of one B
+	parts  int // chunks per A
+	groups int // chunks per B
 }
 
 func newTilePrepare(s *tileGemm) *tilePrepare {
 	g := &s.gemm
-	const pixels = chunkTime / 3 // of 32 numbers, 3 ns each
+	const pixels = chunkTime / 3 // a pixel of 32 numbers takes 3 ns
 	p := &tilePrepare{tileGemm: s, rows: max(1, pixels*32/g.K)}
 	p.parts = (g.M + p.rows - 1) / p.rows
 	p.rows = (g.M + p.parts - 1) / p.parts

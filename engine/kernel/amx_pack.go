@@ -10,7 +10,7 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// packSplit lays out weights for newSplitConv, packBF16 for newBF16Conv.
+// packSplit allocates the weights of newSplitConv, packBF16 those of newBF16Conv.
 func packSplit(c *Conv, weights, bias []float32) (*TileWeights, error) {
 	return packTiles(splitSource(c), c, weights, bias)
 }
@@ -33,7 +33,7 @@ func packTiles(f Format, c *Conv, weights, bias []float32) (*TileWeights, error)
 	return w, nil
 }
 
-// tileStepBytes is the size of one step of weights for 32 outputs.
+// tileStepBytes returns the size of the weights of one step for 32 outputs.
 func tileStepBytes(f Format) int {
 	if f == BF16x32 {
 		return 2048
@@ -41,10 +41,10 @@ func tileStepBytes(f Format) int {
 	return 4096
 }
 
-// packGroup packs the weights of 32 outputs. Split weights are those of the first
-// 16, high and low parts of each step, then those of the others, so that a
-// kernel may read either half in one stream; BF16 weights are two tiles of 16
-// for each step.
+// packGroup packs the weights of 32 outputs. Split weights are those of the first 16
+// outputs, with high and low parts of each step, followed by those of the other 16,
+// so that a kernel can read each half as one stream. BF16 weights are two tiles of 16
+// outputs for each step.
 func (w *TileWeights) packGroup(g int) {
 	if w.format == Planar {
 		w.packTaps(g)
@@ -54,7 +54,7 @@ func (w *TileWeights) packGroup(g int) {
 	w.packRows(unsafe.Pointer(&w.data[g*w.panel]), unsafe.Pointer(&w.source[32*g*each]), each, min(32, w.cout-32*g), w.scaleOf(g))
 }
 
-// scaleOf is the scale of group g, nil where there is none.
+// scaleOf returns the scales of group g; nil: all are 1.
 func (w *TileWeights) scaleOf(g int) []float32 {
 	if w.scale == nil {
 		return nil
@@ -62,12 +62,12 @@ func (w *TileWeights) scaleOf(g int) []float32 {
 	return w.scale[32*g:][:32]
 }
 
-// scaledRooms are for the weights of 16 outputs and 32 channels times their scale.
+// scaledRooms holds buffers for the scaled weights of 16 outputs and 32 channels.
 var scaledRooms = sync.Pool{New: func() any { return new([]float32) }}
 
-// packRows packs the weights of so many outputs, of which each has its numbers
-// side by side and begins pitch numbers after the one before. Each is multiplied
-// with its number of scale, where that is not nil.
+// packRows packs the weights of at most 32 outputs. Those of one output are
+// contiguous, and outputs are pitch numbers apart. If scale is not nil, the weights
+// of each output are multiplied by its scale.
 func (w *TileWeights) packRows(dst, source unsafe.Pointer, pitch, outputs int, scale []float32) {
 	taps, cin := w.kernelH*w.kernelW, w.cin/w.group
 	var scratch [1024]byte
@@ -75,7 +75,7 @@ func (w *TileWeights) packRows(dst, source unsafe.Pointer, pitch, outputs int, s
 	for i := range index {
 		index[i] = int32(4 * taps * i)
 	}
-	from, low := 1024, 0 // from half to half, from high to low parts
+	from, low := 1024, 0 // bytes from one half of the outputs to the other, and from high to low parts
 	if w.format == Split32 {
 		from, low = w.panel/2, 1024
 	}
@@ -115,5 +115,5 @@ func (w *TileWeights) packRows(dst, source unsafe.Pointer, pitch, outputs int, s
 	}
 }
 
-// channelMask has a bit for each of at most 16 channels.
+// channelMask returns a mask of the first n of 16 channels; n may be out of range.
 func channelMask(n int) uint32 { return 1<<max(0, min(n, 16)) - 1 }

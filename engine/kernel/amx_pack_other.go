@@ -4,7 +4,7 @@ package kernel
 
 import "unsafe"
 
-// packGroup is never reached: without a tile unit the weights are the twin's.
+// packGroup is never called: without AMX, weights are those of the twin.
 func (w *TileWeights) packGroup(int) { panic("BUG: no tile unit to pack weights for") }
 
 func packGemmTiles(_ []byte, _ unsafe.Pointer, _, _, _ int, _ bool, _, _ int) {

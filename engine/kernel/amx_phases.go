@@ -4,25 +4,25 @@ package kernel
 
 import "unsafe"
 
-// The rows of a tile lie at one distance from each other, so a tile of a
-// convolution with a stride cannot go on from one row of outputs to the next: on
-// a picture 7 wide more than half of it is empty. phases sorts the input first:
-// pixels whose row and column leave the same rests by the stride become a plane
-// of their own. On these planes the convolution has stride 1, every tap reads one
-// of them, and the tiles run on through the rows.
+// phases is a step that sorts the input of a strided convolution into phases: pixels
+// whose row and column have the same remainders modulo the stride become a plane of
+// their own. On these planes the convolution has stride 1, and each tap reads one of
+// them. Without it, a tile could not continue from one row of outputs to the next,
+// because its rows have a fixed distance in memory: of outputs 7 pixels wide, more
+// than half of each tile would be empty.
 type phases struct {
 	from             Layout
 	strideH, strideW int
 	conv             Conv // of stride 1, on the sorted input
 	planes           []phase
-	taps             []int // bytes from a block of the sorted input to where each tap begins
+	taps             []int // bytes from a block of the sorted input to the first pixel of each tap
 }
 
-// phase is a plane: where it begins in its block, its size, and which pixel of
-// the input is its first.
+// phase is a plane: its offset in its block in bytes, its size, and the pixel of the
+// input with which it begins.
 type phase struct{ at, h, w, y, x int }
 
-// sortPhases plans the sorting of c's input.
+// sortPhases plans the sorting of the input of c.
 func sortPhases(c *Conv) *phases {
 	p := &phases{from: c.In, strideH: c.StrideH, strideW: c.StrideW, conv: *c}
 	size := c.In.Format.PixelBytes()
@@ -51,8 +51,9 @@ func sortPhases(c *Conv) *phases {
 	return p
 }
 
-// shifts says for every rest by the stride how many pixels of its plane the taps
-// reach beyond the output's size, -1 where no tap has that rest.
+// shifts returns, for each remainder modulo the stride, by how many pixels its plane
+// must exceed the size of the output, or -1 if no tap has that remainder, and the
+// largest of these numbers.
 func shifts(kernel, dilation, stride int) (most []int, all int) {
 	most = make([]int, stride)
 	for i := range most {
@@ -65,8 +66,8 @@ func shifts(kernel, dilation, stride int) (most []int, all int) {
 	return most, all
 }
 
-// offsets lists where each channel block and tap lies from a row's first pixel,
-// in the order of the packed weights.
+// offsets returns the offset of each channel block and tap from a pixel, in bytes, in
+// the order of the packed weights.
 func (p *phases) offsets() []int {
 	var offsets []int
 	blocks := (p.conv.In.C/p.conv.Group + p.from.Format.Channels() - 1) / p.from.Format.Channels()
@@ -78,12 +79,12 @@ func (p *phases) offsets() []int {
 	return offsets
 }
 
-// time is about how long the sorting of one block takes, in nanoseconds.
+// time estimates how long the sorting of one block takes, in nanoseconds.
 func (p *phases) time() float64 {
 	return 4 * float64(p.conv.In.Block/p.from.Format.PixelBytes())
 }
 
-// Chunks: one for each block.
+// Chunks returns one chunk for each block of channels of each picture.
 func (p *phases) Chunks() int { return p.from.N * p.from.Blocks() }
 
 // Run sorts the pixels of one block.
@@ -98,7 +99,7 @@ func (p *phases) Run(chunk int, m *Memory) {
 	}
 }
 
-// sortPlanes copies the pixels of every plane of a block.
+// sortPlanes copies the pixels of all planes of a block.
 func sortPlanes[pixel [64]byte | [128]byte](p *phases, from, to unsafe.Pointer) {
 	size := p.from.Format.PixelBytes()
 	for _, plane := range p.planes {

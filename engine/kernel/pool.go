@@ -7,9 +7,9 @@ import (
 	"unsafe"
 )
 
-// Pool describes a pooling between two layouts of F32x8, or of any of F32x16,
-// Split32 and BF16x32. The input needs no halo. Padding at the bottom and right
-// is told, since an average may count it.
+// Pool describes a pooling between two layouts, both F32x8 or each any of F32x16,
+// Split32 and BF16x32. The input needs no halo. Sizes and padding are in pixels.
+// PadBottom and PadRight matter only for CountPad.
 type Pool struct {
 	In, Out              Layout
 	KernelH, KernelW     int
@@ -20,27 +20,30 @@ type Pool struct {
 	CountPad             bool // an average counts padding as zeros
 }
 
+// pool is a planned pooling. If the input is not float32, a chunk converts the rows
+// that it reads to float32, in a buffer called a room.
 type pool struct {
 	rows
 	Pool
 	rung   *Rung
 	op     windowOp
-	source Layout // the input, or a room for some rows of a plane of it in float32
-	copied bool
-	most   int // rows of output that a room serves
+	source Layout // the input, or a room
+	copied bool   // the source is a room
+	most   int    // rows of output that are computed from one filling of the source
 	rooms  *sync.Pool
 	row    windowRow
 	spans  []windowSpan
 }
 
-// poolRoom is what a room takes at most, if it has the rows of one window: little
-// enough to stay near the core.
+// poolRoom is the size of a room in bytes, which stays in L2. Only if the rows of a
+// single window take more is a room larger.
 const poolRoom = 128 << 10
 
-// poolRooms are rooms of that size: pools run one after the other.
+// poolRooms holds rooms of that size, for all pools.
 var poolRooms = sync.Pool{New: func() any { return newRoom(poolRoom) }}
 
-// MaxPool plans the largest number of each window; padding is not counted.
+// MaxPool plans a max pool. Padding is ignored; a window of nothing but padding gives
+// -Inf, or a very low number in formats that cannot hold it.
 func (r *Rung) MaxPool(p Pool) (Work, error) {
 	if p.wide() && sameFamily(&p.In, &p.Out) == nil {
 		return r.poolTwice(p)
@@ -48,8 +51,8 @@ func (r *Rung) MaxPool(p Pool) (Work, error) {
 	return r.pool(p, windowMax)
 }
 
-// wide reports whether the largest of each row and then of these is found in
-// half the steps. Windows that lie in the padding altogether go the plain way.
+// wide reports whether a maximum along rows and then one along columns take at most
+// half as many steps as the windows as a whole. Every window must overlap the input.
 func (p *Pool) wide() bool {
 	if p.KernelH*p.KernelW < 2*(p.StrideH*p.KernelW+p.KernelH) {
 		return false
@@ -67,8 +70,8 @@ func (p *Pool) wide() bool {
 	return true
 }
 
-// poolTwice plans a maximum along the rows, into the scratch, and one down the
-// columns of that.
+// poolTwice plans a maximum along rows, into the scratch, and one along columns of
+// the result.
 func (r *Rung) poolTwice(p Pool) (Work, error) {
 	along, down := p, p
 	format := p.In.Format
@@ -89,7 +92,7 @@ func (r *Rung) poolTwice(p Pool) (Work, error) {
 	return Work{Steps: []Step{toScratch{first.Steps[0], 0}, fromScratch{second.Steps[0], 0}}, Scratch: along.Out.Size()}, nil
 }
 
-// AveragePool plans the mean of each window.
+// AveragePool plans an average pool. Padding counts only with CountPad.
 func (r *Rung) AveragePool(p Pool) (Work, error) { return r.pool(p, windowSum) }
 
 func (r *Rung) pool(p Pool, op windowOp) (Work, error) {
@@ -114,7 +117,7 @@ func (r *Rung) pool(p Pool, op windowOp) (Work, error) {
 	return Work{Steps: []Step{s}}, nil
 }
 
-// widen has chunks read rows from rooms that hold them in float32.
+// widen makes chunks convert the rows that they read to float32, in a room.
 func (s *pool) widen() {
 	window := (s.KernelH-1)*s.DilationH + 1
 	row := 2 * s.In.W * F32x16.PixelBytes()
@@ -148,8 +151,8 @@ func (s *pool) Run(chunk int, m *Memory) {
 	frames.Put(f)
 }
 
-// fill widens what count rows of output from top on are made of, and tells which
-// row of the input is the room's first.
+// fill converts the rows of the input from which rows [top, top+count) of the output
+// are computed. It returns the room as a plane, and the row with which it begins.
 func (s *pool) fill(room unsafe.Pointer, from strips, top, count int) (strips, int) {
 	first := max(0, top*s.StrideH-s.PadTop)
 	end := min(s.In.H, (top+count-1)*s.StrideH-s.PadTop+(s.KernelH-1)*s.DilationH+1)
@@ -160,7 +163,7 @@ func (s *pool) fill(room unsafe.Pointer, from strips, top, count int) (strips, i
 	return to, first
 }
 
-// outRow computes a row of outputs; first is the row that from begins with.
+// outRow computes row y of the output; from begins with row first of the input.
 func (s *pool) outRow(f *frame, from, out strips, y, first int) {
 	top := y*s.StrideH - s.PadTop
 	room := f.strips(0)
@@ -182,7 +185,8 @@ func (s *pool) outRow(f *frame, from, out strips, y, first int) {
 	s.Out.clearRows(out, y, 1)
 }
 
-// span computes the outputs of a span whose windows begin in row top.
+// span computes the outputs of a span whose windows begin in row top of the input;
+// from begins with row firstRow.
 func (s *pool) span(f *frame, span *windowSpan, from, to unsafe.Pointer, top, firstRow int) {
 	first, end := windowInside(top, s.KernelH, s.DilationH, s.In.H)
 	if first == end || span.columns == 0 { // all padding
@@ -194,7 +198,7 @@ func (s *pool) span(f *frame, span *windowSpan, from, to unsafe.Pointer, top, fi
 		Offsets: unsafe.Pointer(&span.offsets[first*span.columns]), Taps: (end - first) * span.columns,
 		PixelStride: s.StrideW * s.source.Format.PixelBytes(), Count: span.w}
 	if s.op == windowSum && s.CountPad {
-		// Windows past the padding on the right differ in what they count.
+		// Windows that extend beyond the padding on the right count fewer columns.
 		rows := min(s.KernelH, (s.In.H+s.PadBottom-1-top)/s.DilationH+1)
 		for x := 0; x < span.w; {
 			columns := s.counted(span.x + x)
@@ -216,8 +220,8 @@ func (s *pool) span(f *frame, span *windowSpan, from, to unsafe.Pointer, top, fi
 	s.windows(&f.window)
 }
 
-// windows computes a run of windows. Kernels compute eight at a time and what is
-// left one by one, in as much time each: so the last eight overlap those before.
+// windows computes a run of windows. Kernels compute eight at a time, and each
+// remaining one takes as long as eight. So the last eight overlap the ones before.
 func (s *pool) windows(a *windowArgs) {
 	const together = 8
 	rest := a.Count % together
@@ -236,14 +240,14 @@ func (s *pool) windows(a *windowArgs) {
 	*a = last
 }
 
-// counted is how many columns of the window of column x lie inside the picture
-// and its padding.
+// counted returns how many columns of the window of output column x lie inside the
+// input and its padding.
 func (s *pool) counted(x int) int {
 	return min(s.KernelW, (s.In.W+s.PadRight-1-(x*s.StrideW-s.PadLeft))/s.DilationW+1)
 }
 
-// empty is the pool of nothing: of a maximum minus infinity or, in formats that
-// have none, the lowest number.
+// empty writes the pool of nothing: 0 for an average, and for a maximum -Inf or, as
+// splitting an infinity into two parts would give NaN, a very low number.
 func (s *pool) empty(out []float32) {
 	v := float32(0)
 	switch {

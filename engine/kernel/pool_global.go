@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// GlobalAverage plans the mean of each plane of in into out, which has H and W
-// of 1 and may be planar.
+// GlobalAverage plans the mean of each plane of in, which must be blocked float32,
+// Split32 or BF16x32. H and W of out are 1; out may be planar.
 func (r *Rung) GlobalAverage(in, out Layout) (Work, error) {
 	means, err := newPlaneMeans(r, in, out)
 	if err != nil {
@@ -23,7 +23,7 @@ func (r *Rung) GlobalAverage(in, out Layout) (Work, error) {
 	return Work{Steps: []Step{bandSums{s, sums}, sums}, Scratch: sums.size}, nil
 }
 
-// planeMeans are the means of the planes of in, into out.
+// planeMeans computes the means of the planes of in and writes them to out.
 type planeMeans struct {
 	in, out Layout
 	rung    *Rung
@@ -52,7 +52,8 @@ func (s *planeMeans) clear(sums strips) {
 	clear(floats(sums[1], s.in.width()))
 }
 
-// write makes means of the sums of a plane and puts them where they belong.
+// write divides the sums of a plane by the number of its pixels, in place, and writes
+// the means to the output at base.
 func (s *planeMeans) write(base unsafe.Pointer, n, plane int, sums strips) {
 	scale := 1 / float32(s.in.H*s.in.W)
 	for _, p := range sums {
@@ -84,13 +85,13 @@ func (s *planeMeans) write(base unsafe.Pointer, n, plane int, sums strips) {
 	s.out.clearRows(at, 0, 1)
 }
 
-// globalAverage takes the sums of whole planes or, as bandSums, those of runs of
-// rows.
+// globalAverage is a planned global average. Its chunks compute means of complete
+// planes; if there are few large planes, bandSums takes its place.
 type globalAverage struct {
 	planeMeans
 	rows
 	chunks   int
-	together int // rows that are added up as one
+	together int // rows that are summed as one run of pixels
 }
 
 // Chunks is part of Step.
@@ -110,7 +111,7 @@ func (s *globalAverage) Run(chunk int, m *Memory) {
 	frames.Put(f)
 }
 
-// sum adds up rows [top, end) of a plane.
+// sum adds the pixels of rows [top, end) of a plane to sums.
 func (s *globalAverage) sum(f *frame, m *Memory, sums strips, n, plane, top, end int) {
 	from := s.in.strips(m.In, n, plane)
 	for y := top; y < end; y += s.together {
@@ -126,7 +127,8 @@ func (s *globalAverage) sum(f *frame, m *Memory, sums strips, n, plane, top, end
 	}
 }
 
-// bandSums is the first step where planes are large.
+// bandSums is the first of two steps for large planes: its chunks compute the sums of
+// runs of rows, which runSums adds up.
 type bandSums struct {
 	*globalAverage
 	sums *runSums
@@ -146,25 +148,24 @@ func (b bandSums) Run(chunk int, m *Memory) {
 	frames.Put(f)
 }
 
-// runSums are the sums of the planes that a row-wise step has at hand. It adds up
-// each run of rows by itself, in the scratch; and a step behind it, this one, the
-// runs of a plane from top to bottom. So a mean does not depend on who computed
-// what.
+// runSums is the step that computes means of planes from sums that a row-wise step has
+// left in the scratch, one for each run of rows of a plane. It adds those of a plane
+// from top to bottom, so that a mean does not depend on the order in which chunks ran.
 type runSums struct {
 	planeMeans
-	first  []int     // by chunk of the row-wise step: its first run
-	at     []int     // by run: where its sums lie
-	planes []planeAt // by picture and plane
-	size   int       // of the scratch
+	first  []int     // for each chunk of the row-wise step: its first run
+	at     []int     // for each run: offset of its sums in the scratch
+	planes []planeAt // for each plane of each picture
+	size   int       // bytes of scratch
 	chunks int
 	beside bool // the means go to Memory.Mean, not Memory.Out
 }
 
-// planeAt is where the sums of the runs of a plane lie: those of its first strip,
-// and half bytes behind them those of its second.
+// planeAt says where in the scratch the sums of the runs of a plane lie: those of its
+// first strip at byte at, and those of the second strip half bytes after them.
 type planeAt struct{ at, runs, half int }
 
-// newRunSums plans the means of the planes that of goes through.
+// newRunSums plans the means of the planes whose rows of visits.
 func newRunSums(of *rows, means planeMeans) *runSums {
 	s := &runSums{planeMeans: means, planes: make([]planeAt, of.of.N*of.planes)}
 	var planes []*planeAt // by run
@@ -191,7 +192,7 @@ func newRunSums(of *rows, means planeMeans) *runSums {
 	return s
 }
 
-// begin returns the sums of a run of a plane, which are 0.
+// begin sets the sums of a run of a plane to 0 and returns them.
 func (s *runSums) begin(m *Memory, n, plane, run int) strips {
 	p := unsafe.Add(m.Scratch, s.at[run])
 	sums := strips{p, unsafe.Add(p, s.planes[n*s.in.planes()+plane].half)}
