@@ -20,6 +20,6 @@ func detect() features {
 	f.avx512 = f.avx2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
 	f.vnni = f.avx512 && x.HasAVX512VNNI
 	// The permission comes last: it is asked only where it will be used.
-	f.amx = f.vnni && x.HasAVX512BF16 && x.HasAMXTile && x.HasAMXBF16 && x.HasAMXInt8 && permitTiles()
+	f.amx = f.vnni && x.HasAVX512BF16 && (tilesEmulated || x.HasAMXTile && x.HasAMXBF16 && x.HasAMXInt8 && permitTiles())
 	return f
 }

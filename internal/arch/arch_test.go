@@ -51,13 +51,14 @@ var policy = map[string]string{
 	"docs":                "engine engine/conform engine/ops zoo vision",
 	"cmd/vision":          "internal/nearest internal/pipeline detect quantize classify zoo internal/pictures vision engine engine/conform engine/tensor assets assets/label",
 	"internal/shared":     "",
+	"internal/tiles":      "",
 	"internal/arch":       "",
 }
 
 // foreign are the modules that code of the program may import, and the only
 // folders that may.
 var foreign = map[string]string{
-	"golang.org/x/sys":                  "engine vision zoo cmd/vision",
+	"golang.org/x/sys":                  "engine vision zoo cmd/vision internal/tiles",
 	"golang.org/x/image":                "vision",
 	"golang.org/x/term":                 "vision cmd/vision",
 	"google.golang.org/protobuf":        "engine/onnx",
