@@ -26,7 +26,7 @@ func buildRest(t *testing.T) string {
 		t.Skip("there is no go command to build a program that rests; add it to PATH")
 	}
 	program := filepath.Join(t.TempDir(), "rest")
-	if out, err := exec.Command("go", "build", "-o", program, "./testdata/rest").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, "./testdata/rest").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return program

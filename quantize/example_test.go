@@ -34,7 +34,7 @@ func ExampleSession() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	path := filepath.Join(os.TempDir(), "vision-example-int8.onnx")
+	path := filepath.Join(os.TempDir(), fmt.Sprintf("vision-example-%d.onnx", os.Getpid()))
 	if err := r.WriteFile(path); err != nil {
 		log.Fatal(err)
 	}

@@ -1,17 +1,19 @@
 package zoo
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -52,7 +54,8 @@ func pullAsChild(task string) int {
 	return 0
 }
 
-func startChild(t *testing.T, home string, card *Card) (*exec.Cmd, *bytes.Buffer) {
+// startChild starts a process that pulls, and gives what it prints to out.
+func startChild(t *testing.T, home string, card *Card, out io.Writer) *exec.Cmd {
 	t.Helper()
 	if runtime.GOOS == "js" || runtime.GOOS == "wasip1" {
 		t.Skip("this system starts no processes; run on one that does")
@@ -63,30 +66,36 @@ func startChild(t *testing.T, home string, card *Card) (*exec.Cmd, *bytes.Buffer
 	}
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childVariable+"="+string(task), "VISION_ZOO_MIRROR=", "VISION_OFFLINE=", "HF_ENDPOINT=")
-	out := new(bytes.Buffer)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return cmd, out
+	return cmd
 }
 
-// TestKilled kills a process that downloads, fifty times at random moments. What
-// lies under the final name is right at each of them, and the call after the last
-// kill ends right.
+// TestKilled kills a process that downloads, fifty times at random moments, counted
+// in pieces that it was given, so that a slow machine has them too. What lies under
+// the final name is right at each of them, and the call after the last kill ends right.
 func TestKilled(t *testing.T) {
 	data := testData(1_000_000)
+	var pieces atomic.Int32
 	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
-		good(&slowWriter{w}, r, data)
+		good(&slowWriter{w, &pieces}, r, data)
 	})
 	home := t.TempDir() + "/home"
 	card := testCard(data, s.URL+"/f")
 	resumed, finished := 0, 0
 	for range 50 {
-		cmd, out := startChild(t, home, card)
-		timer := time.AfterFunc(time.Duration(rand.IntN(150))*time.Millisecond, func() { cmd.Process.Kill() })
-		err := cmd.Wait()
-		timer.Stop()
+		out, ended := new(bytes.Buffer), make(chan error, 1)
+		pieces.Store(0)
+		cmd := startChild(t, home, card, out)
+		go func() { ended <- cmd.Wait() }()
+		for enough := rand.Int32N(30); pieces.Load() < enough && len(ended) == 0; {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Duration(rand.IntN(10)) * time.Millisecond)
+		cmd.Process.Kill()
+		err := <-ended
 		if err != nil && !strings.Contains(err.Error(), "killed") && cmd.ProcessState.ExitCode() != -1 {
 			t.Fatalf("%v: %s", err, out)
 		}
@@ -103,7 +112,7 @@ func TestKilled(t *testing.T) {
 		}
 	}
 	c := quietConfig(t)
-	c.home, c.limits.stall = home, 10*time.Second
+	c.home = home
 	path, err := pull(c, card)
 	mustHave(t, c, card, path, err)
 	t.Logf("%d left a part, %d had finished", resumed, finished)
@@ -112,8 +121,11 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// slowWriter takes some 100 ms for a megabyte.
-type slowWriter struct{ http.ResponseWriter }
+// slowWriter takes some 100 ms for a megabyte, and counts the pieces.
+type slowWriter struct {
+	http.ResponseWriter
+	pieces *atomic.Int32
+}
 
 func (w *slowWriter) Write(p []byte) (int, error) {
 	for written := 0; written < len(p); {
@@ -123,6 +135,7 @@ func (w *slowWriter) Write(p []byte) (int, error) {
 			return written, err
 		}
 		w.ResponseWriter.(http.Flusher).Flush()
+		w.pieces.Add(1)
 		time.Sleep(5 * time.Millisecond)
 	}
 	return len(p), nil
@@ -132,37 +145,49 @@ func (w *slowWriter) Write(p []byte) (int, error) {
 // downloaded once, and each of them ends right.
 func TestTwoProcesses(t *testing.T) {
 	data := testData(1_000_000)
+	waits := make(chan bool)
+	said := sync.OnceFunc(func() { close(waits) })
 	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
-		time.Sleep(300 * time.Millisecond) // until all of them are there
-		good(&slowWriter{w}, r, data)
+		select {
+		case <-waits:
+		case <-time.After(time.Minute):
+			t.Error("no process said that it waits")
+		}
+		good(&slowWriter{w, new(atomic.Int32)}, r, data)
 	})
 	home := t.TempDir() + "/home"
 	card := testCard(data, s.URL+"/f")
-	var outs []*bytes.Buffer
+	var outs [4]bytes.Buffer
 	var cmds []*exec.Cmd
-	for range 4 {
-		cmd, out := startChild(t, home, card)
-		cmds, outs = append(cmds, cmd), append(outs, out)
+	for i := range outs {
+		cmds = append(cmds, startChild(t, home, card, &waitingWriter{&outs[i], said}))
 	}
-	waited := 0
 	for i, cmd := range cmds {
 		if err := cmd.Wait(); err != nil || !strings.HasSuffix(outs[i].String(), "ok\n") {
-			t.Errorf("process %d: %v: %s", i, err, outs[i])
-		}
-		lines := bufio.NewScanner(outs[i])
-		if lines.Scan() && lines.Text() == "waiting" {
-			waited++
+			t.Errorf("process %d: %v: %s", i, err, &outs[i])
 		}
 	}
 	if n := len(s.requests("/f")); n != 1 {
 		t.Errorf("the server was asked %d times", n)
 	}
-	if waited == 0 {
-		t.Error("no process said that it waits")
-	}
 	c := quietConfig(t)
 	c.home = home
 	mustHave(t, c, card, target(home, card), nil)
+}
+
+// waitingWriter calls said when a process says first that it waits.
+type waitingWriter struct {
+	to   *bytes.Buffer
+	said func()
+}
+
+func (w *waitingWriter) Write(p []byte) (int, error) {
+	defer func() {
+		if strings.HasPrefix(w.to.String(), "waiting\n") {
+			w.said()
+		}
+	}()
+	return w.to.Write(p)
 }
 
 // A process that holds the lock and is killed leaves it free.
@@ -182,7 +207,7 @@ func TestWaiterTakesOver(t *testing.T) {
 	})
 	c := quietConfig(t)
 	card := testCard(data, s.URL+"/f")
-	cmd, _ := startChild(t, c.home, card)
+	cmd := startChild(t, c.home, card, new(bytes.Buffer))
 	<-begun
 	waiting := make(chan Progress, 1000)
 	c.progress = func(p Progress) {

@@ -94,14 +94,15 @@ func hang(w http.ResponseWriter, r *http.Request, data []byte, n int) {
 	<-r.Context().Done()
 }
 
-// testConfig is a configuration with a folder of its own and little patience.
+// testConfig is a configuration with a folder of its own, and with little patience
+// except for connections, which may stall on a busy machine.
 func testConfig(t testing.TB, opts ...Option) *config {
 	t.Helper()
 	for _, v := range []string{"VISION_HOME", "VISION_ZOO_MIRROR", "VISION_OFFLINE", "HF_ENDPOINT"} {
 		t.Setenv(v, "")
 	}
 	impatient := withLimits(func(l *limits) {
-		l.stall, l.backoff, l.maxWait, l.every = 150*time.Millisecond, time.Millisecond, 3*time.Second, 0
+		l.stall, l.backoff, l.maxWait, l.every = time.Minute, time.Millisecond, 3*time.Second, 0
 	})
 	return newConfig(append([]Option{WithHome(filepath.Join(t.TempDir(), "home")), impatient}, opts...))
 }

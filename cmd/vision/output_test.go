@@ -18,6 +18,7 @@ func (fullDisk) Write([]byte) (int, error) {
 
 // Results that did not arrive are no success.
 func TestFullDisk(t *testing.T) {
+	t.Setenv("VISION_HOME", t.TempDir())
 	for _, args := range [][]string{{"zoo", "list"}, {"help"}, {"version", "--json"}, {"zoo", "show", "resnet50"}} {
 		var errOut bytes.Buffer
 		code := run(t.Context(), append([]string{"vision"}, args...), nil, fullDisk{}, &errOut)

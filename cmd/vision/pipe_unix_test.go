@@ -30,6 +30,7 @@ func TestNobodyReads(t *testing.T) {
 	r.Close()
 	var errOut bytes.Buffer
 	c := exec.Command(program, "zoo", "list")
+	c.Env = append(os.Environ(), "VISION_HOME="+t.TempDir())
 	c.Stdout, c.Stderr = w, &errOut
 	var exit *exec.ExitError
 	if err := c.Run(); !errors.As(err, &exit) || exit.ExitCode() != exitClosed || errOut.Len() > 0 {

@@ -290,7 +290,7 @@ func TestConvDoesNotAllocate(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := &Memory{In: in.base(), Residual: res.base(), Out: out.base()}
-	if n := testing.AllocsPerRun(20, func() {
+	if n := testing.AllocsPerRun(100, func() {
 		for _, s := range work.Steps {
 			for i := range s.Chunks() {
 				s.Run(i, m)

@@ -50,12 +50,11 @@ func TestSlabsGoBack(t *testing.T) {
 	}
 	runtime.KeepAlive(k)
 	k = nil
-	for range 100 {
+	for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(10 * time.Millisecond) {
 		runtime.GC()
 		if !mapped(t, at) {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Error("it stays although nothing keeps it")
 }
@@ -85,7 +84,7 @@ func TestPiecesGoBack(t *testing.T) {
 	}
 	keepers[1], pieces[1] = nil, nil
 	gone := make([]byte, n)
-	for deadline := time.Now().Add(10 * time.Second); !bytes.Equal(room.memory[middle:middle+n], gone); {
+	for deadline := time.Now().Add(time.Minute); !bytes.Equal(room.memory[middle:middle+n], gone); {
 		if time.Now().After(deadline) {
 			t.Fatal("the pages of the piece that nothing holds are still there")
 		}
@@ -102,13 +101,14 @@ func TestPiecesGoBack(t *testing.T) {
 
 // resident is how many of a mapping's bytes have memory behind them.
 func resident(t *testing.T, b []byte) int {
-	pages := make([]byte, (len(b)+4095)/4096)
+	page := os.Getpagesize()
+	pages := make([]byte, (len(b)+page-1)/page)
 	if _, _, errno := syscall.Syscall(syscall.SYS_MINCORE, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(unsafe.Pointer(&pages[0]))); errno != 0 {
 		t.Fatal(errno)
 	}
 	n := 0
 	for _, p := range pages {
-		n += int(p&1) * 4096
+		n += int(p&1) * page
 	}
 	return n
 }
@@ -137,7 +137,9 @@ func TestPopulate(t *testing.T) {
 	for _, small := range []bool{false, true} {
 		k := new(keeper)
 		b := k.bytes(3*slabBytes - 100)
-		if n := resident(t, b); n != 0 {
+		if n := resident(t, b); n == (len(b)+os.Getpagesize()-1)/os.Getpagesize()*os.Getpagesize() {
+			t.Skip("this system says of all memory that it is there: run on Linux itself")
+		} else if n != 0 {
 			t.Fatalf("%d bytes are there already", n)
 		}
 		b[hugePage+1] = 7

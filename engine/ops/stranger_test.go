@@ -98,7 +98,7 @@ func (r *strangeRow) check(t *testing.T) {
 			n.Inputs[i] = nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c := &Call{In: r.in, Out: make([]*tensor.Tensor, r.outputs), Node: n, Run: NewRun(ctx, 1<<26, 1<<20)}
 	err := BindNode(n, Find(r.domain, r.op, r.version))

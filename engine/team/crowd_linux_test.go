@@ -35,7 +35,7 @@ func TestSystemCrowded(t *testing.T) {
 		t.Skip("GOMAXPROCS leaves processors out; run without it")
 	}
 	for began := time.Now(); !crowded(); time.Sleep(time.Millisecond) {
-		if time.Since(began) > 10*time.Second {
+		if time.Since(began) > time.Minute {
 			t.Fatal("a thread on every processor does not make the system crowded")
 		}
 	}

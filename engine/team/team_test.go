@@ -183,10 +183,7 @@ func TestCloseEndsWorkers(t *testing.T) {
 	team := New(4)
 	time.Sleep(time.Millisecond)
 	team.Close()
-	for range 1000 {
-		if runtime.NumGoroutine() <= before {
-			break
-		}
+	for began := time.Now(); runtime.NumGoroutine() > before && time.Since(began) < time.Minute; {
 		time.Sleep(time.Millisecond)
 	}
 	if n := runtime.NumGoroutine(); n > before {

@@ -51,6 +51,7 @@ var policy = map[string]string{
 	"docs":                "engine engine/conform engine/ops zoo vision",
 	"cmd/vision":          "internal/nearest internal/pipeline detect quantize classify zoo internal/pictures vision engine engine/conform engine/tensor assets assets/label",
 	"internal/shared":     "",
+	"internal/spent":      "",
 	"internal/tiles":      "",
 	"internal/arch":       "",
 }

@@ -77,7 +77,7 @@ func TestDecoderKeepsItsMemory(t *testing.T) {
 	data := sample(t)
 	var d Decoder
 	var img RGB
-	n := testing.AllocsPerRun(20, func() {
+	n := testing.AllocsPerRun(100, func() {
 		if err := d.Decode(&img, data, Options{}); err != nil {
 			t.Fatal(err)
 		}
