@@ -276,7 +276,7 @@ func (s *tileConv) runGroups(a *amd64.TileArgs, m *Memory, group, groups, pair i
 // of which the chunks of a block take equal shares. Weights that stay in L2 are
 // prefetched by the first block only.
 func (g *grid) prefetch(a *amd64.TileArgs, pair, pairs, bytes int) {
-	if g.pairs == 1 && bytes > weightsInL2 { // each weight is used once: prefetch a fixed distance ahead
+	if g.pairs == 1 && bytes > weightsInL2 { // each weight is used once: the kernel streams them
 		a.Next, a.Limit = 0, 1
 		return
 	}

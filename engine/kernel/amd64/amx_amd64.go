@@ -4,12 +4,12 @@ package amd64
 
 import "unsafe"
 
-// TileArgs is one call of a tile kernel: some pairs of row tiles for some
-// groups of 32 output channels. The kernel writes to Next and to its own fields.
+// TileArgs is one call of a tile kernel: it computes pairs of row tiles for groups of
+// 32 output channels. The kernel writes to Next, Limit and its own fields.
 //
-// A tile row is one output pixel (or a row of a matrix): the sum over all steps
-// of 32 input channels (64 where they are bytes) at the row's place plus the
-// step's offset.
+// A tile row is one output pixel, or a row of a matrix. Its sum is over all steps; a
+// step covers 32 input channels (64 bytes of U8) at the address of the row plus the
+// offset of the step.
 type TileArgs struct {
 	Config    *[64]byte
 	In        unsafe.Pointer
@@ -17,46 +17,45 @@ type TileArgs struct {
 	Count     int  // of them
 	Offsets   *int // bytes from a row's first channel to that of each step
 	Steps     int
-	RowStride int // bytes from a row of a tile to the next
-	Apart     int // TilesApart: bytes from the high parts of a row to the low ones
+	RowStride int // bytes from one row of a tile to the next
+	Apart     int // TilesApart: bytes from the high parts of a row to the low parts
 
 	Weights, Bias           unsafe.Pointer // of the first group
-	Out, Residual           unsafe.Pointer // likewise; Residual may be nil
+	Out, Residual           unsafe.Pointer // of the first group; Residual may be nil
 	Groups                  int
-	WeightsGroup, BiasGroup int // bytes from a group to the next
+	WeightsGroup, BiasGroup int // bytes from one group to the next
 	OutGroup, ResidualGroup int
-	OutGroupOdd             int // after every other group, where two share a pixel; else as OutGroup
+	OutGroupOdd             int // takes turns with OutGroup, for bytes, where two groups share a pixel; otherwise equal to it
 
 	Segments              *TileSegment
-	OutStep, ResidualStep int    // bytes from a row of a segment to the next
+	OutStep, ResidualStep int    // bytes from one row of a segment to the next
 	OutHalf, ResidualHalf int    // float32: bytes from channels 0-15 to 16-31
 	OutKind, ResidualKind int    // TileF32 ...
-	MaskA, MaskB          uint32 // float32 and bytes: which of channels 0-15 and 16-31 exist
+	MaskA, MaskB          uint32 // float32 and bytes: which of channels 0-15 and 16-31 are stored
 
 	Zero        int32   // bytes: zero point of the output
-	Low, High   float32 // bounds, where Act is 0; for bytes less the zero point
+	Low, High   float32 // bounds of the result, used if Act is 0; for bytes, minus the zero point
 	Alpha, Beta float32
-	Act         int // 0: bounds alone; else the kernel package's ActivationKind
+	Act         int // 0: none but the bounds; otherwise package kernel's ActivationKind
 
-	PerStep int            // rows to finish after a step; PerStep·Steps covers a pair
-	Next    uintptr        // weights to prefetch; past their end does no harm
-	Limit   uintptr        // where to stop for this group; the next goes on by WeightsGroup
+	PerStep int            // rows whose epilogue runs after a step; PerStep·Steps is at least the rows of a pair
+	Next    uintptr        // weights to prefetch; may pass their end. 0: all weights, a fixed distance ahead (see fetcher in internal/asm/amx)
+	Limit   uintptr        // end of the prefetching for this group; advances by WeightsGroup
 	Scratch unsafe.Pointer // 4 KiB
 
-	// The kernel's own: where the group stands, and the pair that is being
-	// finished.
-	//lint:ignore U1000 the assembly's
+	// Fields that only the kernel uses: the addresses of the current group, and the
+	// pair whose epilogue is running.
+	//lint:ignore U1000 used by the assembly
 	weights, bias, groupOut, groupResidual, groups int
-	//lint:ignore U1000 the assembly's
+	//lint:ignore U1000 used by the assembly
 	outGroup, outGroupOdd int
-	//lint:ignore U1000 the assembly's
+	//lint:ignore U1000 used by the assembly
 	out, residual, segment, first, second, rows, left, sums int
-	//lint:ignore U1000 the assembly's
+	//lint:ignore U1000 used by the assembly
 	third, fourth, column, half int // TilesTall
 }
 
-// The kinds of output and residual rows. A residual has one of the last three,
-// or none: TileNone.
+// The formats of output and residual rows. TileNone means that there is no residual.
 const (
 	TileNone  = 0
 	TileSplit = 1
@@ -64,22 +63,23 @@ const (
 	TileF32   = 3
 )
 
-// TilePair places two row tiles: byte offsets of their first rows, and the
-// segments (byte offset from the first, count, at least 1) that say which of
-// the 32 rows are wanted and where they go.
+// TilePair describes two row tiles: InA and InB are byte offsets of their first rows
+// from In, First is the byte offset of their first segment from Segments, and Count
+// the number of segments, at least 1. Rows in no segment are not stored.
 type TilePair struct{ InA, InB, First, Count int }
 
-// TileSegment is a run of rows of a pair: Sums is 128 times the row number
-// (rows of the second tile count from 16), Out and Residual are byte offsets.
+// TileSegment is a run of rows of a pair that are stored one after the other: Sums is
+// 128 times the number of the first row (rows of the second tile count from 16), Out
+// and Residual are byte offsets.
 type TileSegment struct{ Sums, Rows, Out, Residual int }
 
-// TileConfig describes the eight tiles for a count of rows (1 to 16): T0-T3
-// sums, T4 T5 rows, T6 T7 weights. Intel SDM volume 1, 18.3.
+// TileConfig returns the operand of LDTILECFG for tiles of 1 to 16 rows: T0-T3 are
+// accumulators, T4 T5 rows, T6 T7 weights (always 16 rows). Intel SDM volume 1, 18.3.
 func TileConfig(rows int) *[64]byte {
 	c := new([64]byte)
 	c[0] = 1 // palette
 	for t := range 8 {
-		c[16+2*t] = 64 // bytes in a row
+		c[16+2*t] = 64 // bytes per row
 		c[48+t] = byte(rows)
 		if t >= 6 {
 			c[48+t] = 16
@@ -88,78 +88,80 @@ func TileConfig(rows int) *[64]byte {
 	return c
 }
 
-// TilesSplit runs on split rows. The weights of a group are those of its first
-// 16 channels, [hi][lo] of 1 KiB for each step, and then those of the others.
+// TilesSplit computes tiles of rows of Split32 in bf16x3. The weights of a group are
+// those of its first 16 channels, tiles [hi][lo] of 1 KiB each for each step, followed
+// by those of the other 16.
 //
 //go:noescape
 func TilesSplit(a *TileArgs)
 
-// TilesTall does the same for two pairs at a time: Pairs lists twice Count, and
-// the first of two names the segments of both, with Sums from 32 on for the
-// rows of the second. Scratch is 8 KiB, and PerStep·Steps covers both pairs.
+// TilesTall computes the same as TilesSplit, two pairs at a time: Pairs has 2·Count
+// elements, and the first of two has the segments of both, in which rows of the second
+// pair count from 32. Scratch is 8 KiB, and PerStep·Steps is at least the rows of both.
 //
 //go:noescape
 func TilesTall(a *TileArgs)
 
-// TilesApart is TilesSplit for rows whose low parts lie Apart bytes after the
-// high ones.
+// TilesApart is TilesSplit for rows whose low parts lie Apart bytes after their high
+// parts.
 //
 //go:noescape
 func TilesApart(a *TileArgs)
 
-// TilesBF16 runs on bf16 rows, weights packed [0-15][16-31] of 1 KiB for each
-// step.
+// TilesBF16 computes tiles of rows of BF16x32. Weights of a step are tiles of channels
+// [0-15][16-31], 1 KiB each.
 //
 //go:noescape
 func TilesBF16(a *TileArgs)
 
-// TilesU8 runs on byte rows, signed weights packed [0-15][16-31] of 1 KiB for
-// each step of 64 channels: 16 rows of 16 outputs of 4 channels. Bias holds for
-// each group 32 int32 and 32 float32 scales.
+// TilesU8 computes tiles of rows of U8x64. Weights of a step of 64 channels are signed
+// tiles of channels [0-15][16-31], 1 KiB each: 16 rows of 16 outputs by 4 channels.
+// Bias holds 32 int32 biases and 32 float32 scales for each group.
 //
 //go:noescape
 func TilesU8(a *TileArgs)
 
-// PackArgs is one call that packs weight tiles of 16 output channels.
+// PackArgs is one call of a kernel that packs weight tiles of 16 output channels.
 type PackArgs struct {
 	Source     unsafe.Pointer
 	High, Low  unsafe.Pointer // 1 KiB tiles
-	Step       int            // bytes from a tile of high parts to the next
-	LowStep    int            // the same for low parts; 0: Low is a scratch
-	RowBytes   int            // bytes from a row of the source to the next
+	Step       int            // bytes from one tile of high parts to the next
+	LowStep    int            // bytes from one tile of low parts to the next; 0: all are written to Low, a scratch
+	RowBytes   int            // row stride of the source
 	Rows       int            // PackRows: outputs that exist; PackColumns: channels that exist
-	Taps       int            // tiles
+	Taps       int            // number of tiles
 	Index      *[16]int32     // PackRows: byte offsets of 16 channels
 	Upper      int            // PackRows: byte offset of channel 16
-	Contiguous int            // PackRows: 1 where neighbouring channels lie side by side
+	Contiguous int            // PackRows: 1 if channels are contiguous, so that Index is not needed
 	MaskA      uint32         // PackRows: channels 0-15 that exist; PackColumns: outputs that exist
 	MaskB      uint32         // PackRows: channels 16-31 that exist
 }
 
-// PackRows packs Taps tiles of a source whose rows are outputs; successive
-// tiles start 4 bytes apart (the taps of a convolution).
+// PackRows packs Taps tiles from a source whose rows are outputs. Successive tiles
+// begin 4 bytes apart: they are the taps of a convolution.
 //
 //go:noescape
 func PackRows(a *PackArgs)
 
-// PackColumns packs Taps tiles of a source whose rows are input channels, 32
-// rows a tile.
+// PackColumns packs Taps tiles from a source whose rows are input channels, 32 rows
+// per tile.
 //
 //go:noescape
 func PackColumns(a *PackArgs)
 
-// SpreadArgs is one row of a planar picture.
+// SpreadArgs is one call of SpreadRow, for one row of a planar picture.
 type SpreadArgs struct {
-	Rows  [4]unsafe.Pointer // of the channels; any where there is no such channel
-	Masks [4]uint32         // 0xffff where the channel exists, else 0
+	Rows  [4]unsafe.Pointer // one per channel; any readable row for channels that do not exist
+	Masks [4]uint32         // 0xffff if the channel exists, otherwise 0
 	Last  uint32            // which of the last 16 pixels exist
-	Runs  int               // of 16 pixels
-	High  unsafe.Pointer    // pixels of four bf16, 128 bytes a run
-	Apart int               // bytes from the high parts to the low ones
+	Runs  int               // number of runs of 16 pixels
+	High  unsafe.Pointer    // output: pixels of four bf16, 128 bytes per run
+	Apart int               // bytes from the high parts to the low parts
 	Order *[32]int32        // 0 16 1 17 ... 15 31
 }
 
-// SpreadRow makes pixels of up to four channels, split in high and low parts.
+// SpreadRow interleaves up to four channels to pixels, split into bf16 high and low
+// parts.
 //
 //go:noescape
 func SpreadRow(a *SpreadArgs)

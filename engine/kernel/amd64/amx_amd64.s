@@ -6,7 +6,7 @@
 #include "textflag.h"
 
 // func TilesSplit(a *TileArgs)
-// rows of split pixels: three products a step
+// rows of Split32: three products per step
 TEXT ·TilesSplit(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ TileArgs_Config(AX), R13
@@ -143,14 +143,14 @@ finished_1:
 	ADDQ R13, TileArgs_groupResidual(AX)
 	MOVQ TileArgs_WeightsGroup(AX), R13
 	ADDQ R13, TileArgs_Limit(AX)
-	// two groups of 32 share a pixel of 64: the strides take turns
+	// two groups of 32 bytes share a pixel of 64: the strides alternate
 	MOVQ TileArgs_outGroup(AX), R13
 	MOVQ TileArgs_outGroupOdd(AX), R15
 	MOVQ R15, TileArgs_outGroup(AX)
 	MOVQ R13, TileArgs_outGroupOdd(AX)
 	DECQ TileArgs_groups(AX)
 	JNZ group_1
-	// the rows of the last pair: DX is 0
+	// epilogue of the last pair: DX is 0
 	MOVQ $1<<30, R11
 some_1:
 	MOVQ TileArgs_sums(AX), R12
@@ -167,7 +167,7 @@ row_1:
 activate_1:
 	CMPQ TileArgs_Act(AX), $0
 	JNE activation_1
-	// the sum is the second source, so that NaN passes
+	// the sum is the second source, which VMAXPS and VMINPS return if it is NaN
 	VMAXPS Z0, Z29, Z0
 	VMAXPS Z1, Z29, Z1
 	VMINPS Z0, Z28, Z0
@@ -175,7 +175,7 @@ activate_1:
 store_1:
 	CMPQ TileArgs_OutKind(AX), $1
 	JNE plain_1
-	// split: high parts rounded half up in magnitude, low parts what is left
+	// high parts are rounded half up in magnitude, low parts are the rounded remainders
 	VPADDD Z27, Z0, Z2
 	VPADDD Z27, Z1, Z3
 	VPANDD Z26, Z2, Z4
@@ -285,7 +285,7 @@ activation_1:
 	JEQ gelu_1
 	CMPQ TileArgs_Act(AX), $9
 	JEQ mish_1
-	// Act past 9 does not occur
+	// Act is never above 9
 leaky_1:
 	VPXORD Z2, Z2, Z2
 	VCMPPS $1, Z2, Z0, K3
@@ -687,7 +687,7 @@ last_1:
 	JMP stepped_1
 
 // func TilesApart(a *TileArgs)
-// rows whose high and low parts lie apart
+// rows whose low parts are Apart bytes after their high parts
 TEXT ·TilesApart(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ TileArgs_Config(AX), R13
@@ -825,14 +825,14 @@ finished_2:
 	ADDQ R13, TileArgs_groupResidual(AX)
 	MOVQ TileArgs_WeightsGroup(AX), R13
 	ADDQ R13, TileArgs_Limit(AX)
-	// two groups of 32 share a pixel of 64: the strides take turns
+	// two groups of 32 bytes share a pixel of 64: the strides alternate
 	MOVQ TileArgs_outGroup(AX), R13
 	MOVQ TileArgs_outGroupOdd(AX), R15
 	MOVQ R15, TileArgs_outGroup(AX)
 	MOVQ R13, TileArgs_outGroupOdd(AX)
 	DECQ TileArgs_groups(AX)
 	JNZ group_2
-	// the rows of the last pair: DX is 0
+	// epilogue of the last pair: DX is 0
 	MOVQ $1<<30, R11
 some_2:
 	MOVQ TileArgs_sums(AX), R12
@@ -849,7 +849,7 @@ row_2:
 activate_2:
 	CMPQ TileArgs_Act(AX), $0
 	JNE activation_2
-	// the sum is the second source, so that NaN passes
+	// the sum is the second source, which VMAXPS and VMINPS return if it is NaN
 	VMAXPS Z0, Z29, Z0
 	VMAXPS Z1, Z29, Z1
 	VMINPS Z0, Z28, Z0
@@ -857,7 +857,7 @@ activate_2:
 store_2:
 	CMPQ TileArgs_OutKind(AX), $1
 	JNE plain_2
-	// split: high parts rounded half up in magnitude, low parts what is left
+	// high parts are rounded half up in magnitude, low parts are the rounded remainders
 	VPADDD Z27, Z0, Z2
 	VPADDD Z27, Z1, Z3
 	VPANDD Z26, Z2, Z4
@@ -967,7 +967,7 @@ activation_2:
 	JEQ gelu_2
 	CMPQ TileArgs_Act(AX), $9
 	JEQ mish_2
-	// Act past 9 does not occur
+	// Act is never above 9
 leaky_2:
 	VPXORD Z2, Z2, Z2
 	VCMPPS $1, Z2, Z0, K3
@@ -1318,7 +1318,7 @@ last_2:
 	JMP stepped_2
 
 // func TilesTall(a *TileArgs)
-// rows of split pixels, four row tiles to one column tile
+// rows of Split32, four row tiles by one column tile
 TEXT ·TilesTall(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ TileArgs_Config(AX), R13
@@ -1514,14 +1514,14 @@ second_3:
 	ADDQ R13, TileArgs_groupResidual(AX)
 	MOVQ TileArgs_WeightsGroup(AX), R13
 	ADDQ R13, TileArgs_Limit(AX)
-	// two groups of 32 share a pixel of 64: the strides take turns
+	// two groups of 32 bytes share a pixel of 64: the strides alternate
 	MOVQ TileArgs_outGroup(AX), R13
 	MOVQ TileArgs_outGroupOdd(AX), R15
 	MOVQ R15, TileArgs_outGroup(AX)
 	MOVQ R13, TileArgs_outGroupOdd(AX)
 	DECQ TileArgs_groups(AX)
 	JNZ group_3
-	// the rows of the last pair: DX is 0
+	// epilogue of the last pair: DX is 0
 	MOVQ $1<<30, R11
 some_3:
 	MOVQ TileArgs_sums(AX), R12
@@ -1538,7 +1538,7 @@ row_3:
 activate_3:
 	CMPQ TileArgs_Act(AX), $0
 	JNE activation_3
-	// the sum is the second source, so that NaN passes
+	// the sum is the second source, which VMAXPS and VMINPS return if it is NaN
 	VMAXPS Z0, Z29, Z0
 	VMAXPS Z1, Z29, Z1
 	VMINPS Z0, Z28, Z0
@@ -1546,7 +1546,7 @@ activate_3:
 store_3:
 	CMPQ TileArgs_OutKind(AX), $1
 	JNE plain_3
-	// split: high parts rounded half up in magnitude, low parts what is left
+	// high parts are rounded half up in magnitude, low parts are the rounded remainders
 	VPADDD Z27, Z0, Z2
 	VPADDD Z27, Z1, Z3
 	VPANDD Z26, Z2, Z4
@@ -1656,7 +1656,7 @@ activation_3:
 	JEQ gelu_3
 	CMPQ TileArgs_Act(AX), $9
 	JEQ mish_3
-	// Act past 9 does not occur
+	// Act is never above 9
 leaky_3:
 	VPXORD Z2, Z2, Z2
 	VCMPPS $1, Z2, Z0, K3
@@ -2003,7 +2003,7 @@ mish_3:
 	JMP store_3
 
 // func TilesBF16(a *TileArgs)
-// rows of bf16 pixels
+// rows of BF16x32
 TEXT ·TilesBF16(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ TileArgs_Config(AX), R13
@@ -2119,14 +2119,14 @@ finished_4:
 	ADDQ R13, TileArgs_groupResidual(AX)
 	MOVQ TileArgs_WeightsGroup(AX), R13
 	ADDQ R13, TileArgs_Limit(AX)
-	// two groups of 32 share a pixel of 64: the strides take turns
+	// two groups of 32 bytes share a pixel of 64: the strides alternate
 	MOVQ TileArgs_outGroup(AX), R13
 	MOVQ TileArgs_outGroupOdd(AX), R15
 	MOVQ R15, TileArgs_outGroup(AX)
 	MOVQ R13, TileArgs_outGroupOdd(AX)
 	DECQ TileArgs_groups(AX)
 	JNZ group_4
-	// the rows of the last pair: DX is 0
+	// epilogue of the last pair: DX is 0
 	MOVQ $1<<30, R11
 some_4:
 	MOVQ TileArgs_sums(AX), R12
@@ -2143,7 +2143,7 @@ row_4:
 activate_4:
 	CMPQ TileArgs_Act(AX), $0
 	JNE activation_4
-	// the sum is the second source, so that NaN passes
+	// the sum is the second source, which VMAXPS and VMINPS return if it is NaN
 	VMAXPS Z0, Z29, Z0
 	VMAXPS Z1, Z29, Z1
 	VMINPS Z0, Z28, Z0
@@ -2151,7 +2151,7 @@ activate_4:
 store_4:
 	CMPQ TileArgs_OutKind(AX), $1
 	JNE plain_4
-	// split: high parts rounded half up in magnitude, low parts what is left
+	// high parts are rounded half up in magnitude, low parts are the rounded remainders
 	VPADDD Z27, Z0, Z2
 	VPADDD Z27, Z1, Z3
 	VPANDD Z26, Z2, Z4
@@ -2261,7 +2261,7 @@ activation_4:
 	JEQ gelu_4
 	CMPQ TileArgs_Act(AX), $9
 	JEQ mish_4
-	// Act past 9 does not occur
+	// Act is never above 9
 leaky_4:
 	VPXORD Z2, Z2, Z2
 	VCMPPS $1, Z2, Z0, K3
@@ -2703,7 +2703,7 @@ last_4:
 	JMP stepped_4
 
 // func TilesU8(a *TileArgs)
-// rows of byte pixels
+// rows of U8x64
 TEXT ·TilesU8(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ TileArgs_Config(AX), R13
@@ -2818,14 +2818,14 @@ finished_5:
 	ADDQ R13, TileArgs_groupResidual(AX)
 	MOVQ TileArgs_WeightsGroup(AX), R13
 	ADDQ R13, TileArgs_Limit(AX)
-	// two groups of 32 share a pixel of 64: the strides take turns
+	// two groups of 32 bytes share a pixel of 64: the strides alternate
 	MOVQ TileArgs_outGroup(AX), R13
 	MOVQ TileArgs_outGroupOdd(AX), R15
 	MOVQ R15, TileArgs_outGroup(AX)
 	MOVQ R13, TileArgs_outGroupOdd(AX)
 	DECQ TileArgs_groups(AX)
 	JNZ group_5
-	// the rows of the last pair: DX is 0
+	// epilogue of the last pair: DX is 0
 	MOVQ $1<<30, R11
 some_5:
 	MOVQ TileArgs_sums(AX), R12
@@ -2984,7 +2984,7 @@ last_5:
 	JMP stepped_5
 
 // func TilesVNNI(a *ByteTileArgs)
-// tiles of up to 14 byte pixels by 32 outputs, by VPDPBUSD
+// tiles of up to 14 pixels of bytes by 32 outputs, with VPDPBUSD
 TEXT ·TilesVNNI(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ ByteTileArgs_RowStride(AX), R10
@@ -6725,7 +6725,7 @@ without13of14_6:
 	RET
 
 // func TilesWide512(a *ByteTileArgs)
-// tiles of up to 14 pixels in 16 bits by 32 outputs
+// tiles of up to 14 pixels of 16-bit codes by 32 outputs
 TEXT ·TilesWide512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ ByteTileArgs_RowStride(AX), R10
@@ -11281,7 +11281,7 @@ without13of14_7:
 	RET
 
 // func TilesWide256(a *ByteTileArgs)
-// tiles of up to 6 pixels in 16 bits by 16 outputs
+// tiles of up to 6 pixels of 16-bit codes by 16 outputs
 TEXT ·TilesWide256(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ ByteTileArgs_RowStride(AX), R10

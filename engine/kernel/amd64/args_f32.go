@@ -12,8 +12,8 @@ type ConvF32 args.Conv
 // Window is one call of a window kernel.
 type Window args.Window
 
-// Winograd is one call of a transform of Winograd's form. See winogradArgs in
-// package kernel, field by field the same, for what the fields mean.
+// Winograd is one call of a transform of Winograd's form. Its fields are those of
+// winogradArgs in package kernel.
 type Winograd struct {
 	In, Out, Residual, Positions unsafe.Pointer
 	Count, Plane                 int

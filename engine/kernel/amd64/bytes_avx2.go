@@ -11,34 +11,34 @@ import "unsafe"
 //go:noescape
 func WidenBytesAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int)
 
-// ByteAddAVX2 adds what Count codes stand for, a multiple of 16.
+// ByteAddAVX2 adds the numbers of Count codes, a multiple of 16.
 //
 //go:noescape
 func ByteAddAVX2(a *ByteRow)
 
-// ByteMulAVX2 multiplies what Count codes stand for, a multiple of 16.
+// ByteMulAVX2 multiplies the numbers of Count codes, a multiple of 16.
 //
 //go:noescape
 func ByteMulAVX2(a *ByteRow)
 
-// QuantizeAVX2 makes Count codes of float32 at A, a multiple of 16.
+// QuantizeAVX2 converts Count float32 at A, a multiple of 16, to codes.
 //
 //go:noescape
 func QuantizeAVX2(a *ByteRow)
 
-// QuantizePixelsAVX2 makes Count pixels of three codes, a multiple of 16, of float32 planes
-// at A, A+Plane and A+2·Plane; the fourth byte is 0.
+// QuantizePixelsAVX2 converts float32 planes at A, A+Plane and A+2·Plane to Count pixels of three codes,
+// a multiple of 16; the fourth byte of a pixel is 0.
 //
 //go:noescape
 func QuantizePixelsAVX2(a *ByteRow)
 
-// DequantizeAVX2 makes Count float32 of codes at A, a multiple of 16.
+// DequantizeAVX2 converts Count codes at A, a multiple of 16, to float32.
 //
 //go:noescape
 func DequantizeAVX2(a *ByteRow)
 
-// ByteMaxAVX2 computes Count pixels of 64 codes, each the maximum of the Taps pixels
-// Offsets bytes from A+First; that moves by PixelStride.
+// ByteMaxAVX2 computes Count pixels of 64 codes, each the maximum of the Taps pixels at A+First+Offsets;
+// First advances by PixelStride.
 //
 //go:noescape
 func ByteMaxAVX2(a *ByteRow)
@@ -48,7 +48,7 @@ func ByteMaxAVX2(a *ByteRow)
 //go:noescape
 func ByteSumAVX2(a *ByteRow)
 
-// ByteTableAVX2 makes Count codes by a table of those at A, a multiple of 64.
+// ByteTableAVX2 looks Count codes at A, a multiple of 64, up in a table.
 //
 //go:noescape
 func ByteTableAVX2(a *ByteRow)

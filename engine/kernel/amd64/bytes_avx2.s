@@ -33,8 +33,8 @@ done:
 TEXT ·ByteAddAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, DI output, SI BX inputs, DX numbers left. From the last register down OffA,
-	// the ratios, Fixed, see ends, OffB.
+	// AX arguments, DI output, SI BX inputs, DX numbers left. From the last register down: OffA,
+	// RatioA, RatioB, Fixed, Low, High, OffOut, OffB.
 	MOVQ         ByteRow_Dst+0(AX), DI
 	MOVQ         ByteRow_A+0(AX), SI
 	MOVQ         ByteRow_B+0(AX), BX
@@ -95,8 +95,8 @@ vectors2Done:
 TEXT ·ByteMulAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, DI output, SI BX inputs, DX numbers left. From the last register down OffA,
-	// the ratios, Fixed, see ends, OffB.
+	// AX arguments, DI output, SI BX inputs, DX numbers left. From the last register down: OffA,
+	// RatioA, RatioB, Fixed, Low, High, OffOut, OffB.
 	MOVQ         ByteRow_Dst+0(AX), DI
 	MOVQ         ByteRow_A+0(AX), SI
 	MOVQ         ByteRow_B+0(AX), BX
@@ -157,7 +157,8 @@ vectors2Done:
 TEXT ·QuantizeAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, DI output, SI input, DX numbers left. The last but one register RatioA, see ends.
+	// AX arguments, DI output, SI input, DX numbers left. The last register but one RatioA; from the
+	// fifth last down Low, High, OffOut.
 	MOVQ         ByteRow_Dst+0(AX), DI
 	MOVQ         ByteRow_A+0(AX), SI
 	MOVQ         ByteRow_Count+0(AX), DX
@@ -200,7 +201,8 @@ vectors2Done:
 TEXT ·QuantizePixelsAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, DI output, SI BX CX planes, DX pixels left. The last but one register RatioA, see ends.
+	// AX arguments, DI output, SI BX CX planes, DX pixels left. The last register but one RatioA; from the
+	// fifth last down Low, High, OffOut.
 	MOVQ         ByteRow_Dst+0(AX), DI
 	MOVQ         ByteRow_A+0(AX), SI
 	MOVQ         ByteRow_Plane+0(AX), BX
@@ -278,7 +280,7 @@ vectors2Done:
 TEXT ·DequantizeAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, DI output, SI input, DX numbers left. The last registers OffA and RatioA.
+	// AX arguments, DI output, SI input, DX numbers left. From the last register down OffA, RatioA.
 	MOVQ         ByteRow_Dst+0(AX), DI
 	MOVQ         ByteRow_A+0(AX), SI
 	MOVQ         ByteRow_Count+0(AX), DX
@@ -312,8 +314,8 @@ vectors2Done:
 TEXT ·ByteMaxAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, DI output, SI input of the first pixel, R9 pixels left, CX offset, DX taps left,
-	// R12 address, R10 R11 the stride times 1 and 3.
+	// AX arguments, DI output, SI input of the pixel, R9 pixels left, CX offset of the tap, DX taps left,
+	// R12 address of the tap, R10 R11 the pixel stride times 1 and 3.
 	MOVQ ByteRow_Dst+0(AX), DI
 	MOVQ ByteRow_A+0(AX), SI
 	ADDQ ByteRow_First+0(AX), SI
@@ -449,8 +451,8 @@ done:
 TEXT ·ByteTableAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, DI output, SI input, DX numbers left, BX the chain. 0 to 5 codes, their negatives and results;
-	// the last registers 16 and 128.
+	// AX arguments, DI output, SI input, DX numbers left, BX Chain. Of each vector three registers: codes,
+	// codes XORed with 128, results. The last register 16, the one before 128.
 	MOVQ         ByteRow_Dst+0(AX), DI
 	MOVQ         ByteRow_A+0(AX), SI
 	MOVQ         ByteRow_Count+0(AX), DX

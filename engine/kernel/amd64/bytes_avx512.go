@@ -4,34 +4,34 @@
 
 package amd64
 
-// ByteAddAVX512 adds what Count codes stand for, a multiple of 16.
+// ByteAddAVX512 adds the numbers of Count codes, a multiple of 16.
 //
 //go:noescape
 func ByteAddAVX512(a *ByteRow)
 
-// ByteMulAVX512 multiplies what Count codes stand for, a multiple of 16.
+// ByteMulAVX512 multiplies the numbers of Count codes, a multiple of 16.
 //
 //go:noescape
 func ByteMulAVX512(a *ByteRow)
 
-// QuantizeAVX512 makes Count codes of float32 at A, a multiple of 16.
+// QuantizeAVX512 converts Count float32 at A, a multiple of 16, to codes.
 //
 //go:noescape
 func QuantizeAVX512(a *ByteRow)
 
-// QuantizePixelsAVX512 makes Count pixels of three codes, a multiple of 16, of float32 planes
-// at A, A+Plane and A+2·Plane; the fourth byte is 0.
+// QuantizePixelsAVX512 converts float32 planes at A, A+Plane and A+2·Plane to Count pixels of three codes,
+// a multiple of 16; the fourth byte of a pixel is 0.
 //
 //go:noescape
 func QuantizePixelsAVX512(a *ByteRow)
 
-// DequantizeAVX512 makes Count float32 of codes at A, a multiple of 16.
+// DequantizeAVX512 converts Count codes at A, a multiple of 16, to float32.
 //
 //go:noescape
 func DequantizeAVX512(a *ByteRow)
 
-// ByteMaxAVX512 computes Count pixels of 64 codes, each the maximum of the Taps pixels
-// Offsets bytes from A+First; that moves by PixelStride.
+// ByteMaxAVX512 computes Count pixels of 64 codes, each the maximum of the Taps pixels at A+First+Offsets;
+// First advances by PixelStride.
 //
 //go:noescape
 func ByteMaxAVX512(a *ByteRow)
@@ -41,7 +41,7 @@ func ByteMaxAVX512(a *ByteRow)
 //go:noescape
 func ByteSumAVX512(a *ByteRow)
 
-// ByteTableAVX512 makes Count codes by a table of those at A, a multiple of 64.
+// ByteTableAVX512 looks Count codes at A, a multiple of 64, up in a table.
 //
 //go:noescape
 func ByteTableAVX512(a *ByteRow)

@@ -4,325 +4,325 @@
 
 package amd64
 
-// convF32_1x16_avx512 convolves tiles of 1 pixels, 1 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_1x16_avx512 convolves tiles of 1 pixels, 1 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_1x16_avx512(a *ConvF32)
 
-// convF32_2x16_avx512 convolves tiles of 2 pixels, 1 and 1 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_2x16_avx512 convolves tiles of 2 pixels, 1 and 1 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_2x16_avx512(a *ConvF32)
 
-// convF32_3x16_avx512 convolves tiles of 3 pixels, 2 and 1 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_3x16_avx512 convolves tiles of 3 pixels, 2 and 1 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_3x16_avx512(a *ConvF32)
 
-// convF32_4x16_avx512 convolves tiles of 4 pixels, 2 and 2 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_4x16_avx512 convolves tiles of 4 pixels, 2 and 2 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_4x16_avx512(a *ConvF32)
 
-// convF32_5x16_avx512 convolves tiles of 5 pixels, 3 and 2 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_5x16_avx512 convolves tiles of 5 pixels, 3 and 2 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_5x16_avx512(a *ConvF32)
 
-// convF32_6x16_avx512 convolves tiles of 6 pixels, 3 and 3 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_6x16_avx512 convolves tiles of 6 pixels, 3 and 3 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_6x16_avx512(a *ConvF32)
 
-// convF32_7x16_avx512 convolves tiles of 7 pixels, 4 and 3 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_7x16_avx512 convolves tiles of 7 pixels, 4 and 3 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_7x16_avx512(a *ConvF32)
 
-// convF32_8x16_avx512 convolves tiles of 8 pixels, 4 and 4 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_8x16_avx512 convolves tiles of 8 pixels, 4 and 4 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_8x16_avx512(a *ConvF32)
 
-// convF32_9x16_avx512 convolves tiles of 9 pixels, 5 and 4 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_9x16_avx512 convolves tiles of 9 pixels, 5 and 4 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_9x16_avx512(a *ConvF32)
 
-// convF32_10x16_avx512 convolves tiles of 10 pixels, 5 and 5 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_10x16_avx512 convolves tiles of 10 pixels, 5 and 5 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_10x16_avx512(a *ConvF32)
 
-// convF32_11x16_avx512 convolves tiles of 11 pixels, 6 and 5 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_11x16_avx512 convolves tiles of 11 pixels, 6 and 5 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_11x16_avx512(a *ConvF32)
 
-// convF32_12x16_avx512 convolves tiles of 12 pixels, 6 and 6 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_12x16_avx512 convolves tiles of 12 pixels, 6 and 6 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_12x16_avx512(a *ConvF32)
 
-// convF32_13x16_avx512 convolves tiles of 13 pixels, 7 and 6 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_13x16_avx512 convolves tiles of 13 pixels, 7 and 6 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_13x16_avx512(a *ConvF32)
 
-// convF32_14x16_avx512 convolves tiles of 14 pixels, 7 and 7 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_14x16_avx512 convolves tiles of 14 pixels, 7 and 7 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_14x16_avx512(a *ConvF32)
 
-// convF32_1x32_avx512 convolves tiles of 1 pixels, 1 side by side, by 32 channels.
-// Nothing beside these is read or written.
+// convF32_1x32_avx512 convolves tiles of 1 pixels, 1 neighbours, by 32 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_1x32_avx512(a *ConvF32)
 
-// convF32_2x32_avx512 convolves tiles of 2 pixels, 1 and 1 side by side, by 32 channels.
-// Nothing beside these is read or written.
+// convF32_2x32_avx512 convolves tiles of 2 pixels, 1 and 1 neighbours, by 32 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_2x32_avx512(a *ConvF32)
 
-// convF32_3x32_avx512 convolves tiles of 3 pixels, 2 and 1 side by side, by 32 channels.
-// Nothing beside these is read or written.
+// convF32_3x32_avx512 convolves tiles of 3 pixels, 2 and 1 neighbours, by 32 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_3x32_avx512(a *ConvF32)
 
-// convF32_4x32_avx512 convolves tiles of 4 pixels, 2 and 2 side by side, by 32 channels.
-// Nothing beside these is read or written.
+// convF32_4x32_avx512 convolves tiles of 4 pixels, 2 and 2 neighbours, by 32 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_4x32_avx512(a *ConvF32)
 
-// convF32_5x32_avx512 convolves tiles of 5 pixels, 3 and 2 side by side, by 32 channels.
-// Nothing beside these is read or written.
+// convF32_5x32_avx512 convolves tiles of 5 pixels, 3 and 2 neighbours, by 32 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_5x32_avx512(a *ConvF32)
 
-// convF32_6x32_avx512 convolves tiles of 6 pixels, 3 and 3 side by side, by 32 channels.
-// Nothing beside these is read or written.
+// convF32_6x32_avx512 convolves tiles of 6 pixels, 3 and 3 neighbours, by 32 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_6x32_avx512(a *ConvF32)
 
-// convF32_7x32_avx512 convolves tiles of 7 pixels, 4 and 3 side by side, by 32 channels.
-// Nothing beside these is read or written.
+// convF32_7x32_avx512 convolves tiles of 7 pixels, 4 and 3 neighbours, by 32 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_7x32_avx512(a *ConvF32)
 
-// convF32_8x32_avx512 convolves tiles of 8 pixels, 4 and 4 side by side, by 32 channels.
-// Nothing beside these is read or written.
+// convF32_8x32_avx512 convolves tiles of 8 pixels, 4 and 4 neighbours, by 32 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_8x32_avx512(a *ConvF32)
 
-// convF32_9x32_avx512 convolves tiles of 9 pixels, 5 and 4 side by side, by 32 channels.
-// Nothing beside these is read or written.
+// convF32_9x32_avx512 convolves tiles of 9 pixels, 5 and 4 neighbours, by 32 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_9x32_avx512(a *ConvF32)
 
-// convF32_10x32_avx512 convolves tiles of 10 pixels, 5 and 5 side by side, by 32 channels.
-// Nothing beside these is read or written.
+// convF32_10x32_avx512 convolves tiles of 10 pixels, 5 and 5 neighbours, by 32 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_10x32_avx512(a *ConvF32)
 
-// convF32_11x32_avx512 convolves tiles of 11 pixels, 6 and 5 side by side, by 32 channels.
-// Nothing beside these is read or written.
+// convF32_11x32_avx512 convolves tiles of 11 pixels, 6 and 5 neighbours, by 32 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_11x32_avx512(a *ConvF32)
 
-// convF32_12x32_avx512 convolves tiles of 12 pixels, 6 and 6 side by side, by 32 channels.
-// Nothing beside these is read or written.
+// convF32_12x32_avx512 convolves tiles of 12 pixels, 6 and 6 neighbours, by 32 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_12x32_avx512(a *ConvF32)
 
-// convF32_13x32_avx512 convolves tiles of 13 pixels, 7 and 6 side by side, by 32 channels.
-// Nothing beside these is read or written.
+// convF32_13x32_avx512 convolves tiles of 13 pixels, 7 and 6 neighbours, by 32 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_13x32_avx512(a *ConvF32)
 
-// convF32_14x32_avx512 convolves tiles of 14 pixels, 7 and 7 side by side, by 32 channels.
-// Nothing beside these is read or written.
+// convF32_14x32_avx512 convolves tiles of 14 pixels, 7 and 7 neighbours, by 32 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_14x32_avx512(a *ConvF32)
 
-// convF32_1x8_avx2 convolves tiles of 1 pixels, 1 side by side, by 8 channels.
-// Nothing beside these is read or written.
+// convF32_1x8_avx2 convolves tiles of 1 pixels, 1 neighbours, by 8 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_1x8_avx2(a *ConvF32)
 
-// convF32_2x8_avx2 convolves tiles of 2 pixels, 1 and 1 side by side, by 8 channels.
-// Nothing beside these is read or written.
+// convF32_2x8_avx2 convolves tiles of 2 pixels, 1 and 1 neighbours, by 8 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_2x8_avx2(a *ConvF32)
 
-// convF32_3x8_avx2 convolves tiles of 3 pixels, 2 and 1 side by side, by 8 channels.
-// Nothing beside these is read or written.
+// convF32_3x8_avx2 convolves tiles of 3 pixels, 2 and 1 neighbours, by 8 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_3x8_avx2(a *ConvF32)
 
-// convF32_4x8_avx2 convolves tiles of 4 pixels, 2 and 2 side by side, by 8 channels.
-// Nothing beside these is read or written.
+// convF32_4x8_avx2 convolves tiles of 4 pixels, 2 and 2 neighbours, by 8 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_4x8_avx2(a *ConvF32)
 
-// convF32_4x8_avx2_head3 convolves tiles of 4 pixels, 3 and 1 side by side, by 8 channels.
-// Nothing beside these is read or written.
+// convF32_4x8_avx2_head3 convolves tiles of 4 pixels, 3 and 1 neighbours, by 8 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_4x8_avx2_head3(a *ConvF32)
 
-// convF32_5x8_avx2 convolves tiles of 5 pixels, 3 and 2 side by side, by 8 channels.
-// Nothing beside these is read or written.
+// convF32_5x8_avx2 convolves tiles of 5 pixels, 3 and 2 neighbours, by 8 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_5x8_avx2(a *ConvF32)
 
-// convF32_5x8_avx2_head4 convolves tiles of 5 pixels, 4 and 1 side by side, by 8 channels.
-// Nothing beside these is read or written.
+// convF32_5x8_avx2_head4 convolves tiles of 5 pixels, 4 and 1 neighbours, by 8 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_5x8_avx2_head4(a *ConvF32)
 
-// convF32_6x8_avx2 convolves tiles of 6 pixels, 3 and 3 side by side, by 8 channels.
-// Nothing beside these is read or written.
+// convF32_6x8_avx2 convolves tiles of 6 pixels, 3 and 3 neighbours, by 8 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_6x8_avx2(a *ConvF32)
 
-// convF32_6x8_avx2_head4 convolves tiles of 6 pixels, 4 and 2 side by side, by 8 channels.
-// Nothing beside these is read or written.
+// convF32_6x8_avx2_head4 convolves tiles of 6 pixels, 4 and 2 neighbours, by 8 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_6x8_avx2_head4(a *ConvF32)
 
-// convF32_6x8_avx2_head5 convolves tiles of 6 pixels, 5 and 1 side by side, by 8 channels.
-// Nothing beside these is read or written.
+// convF32_6x8_avx2_head5 convolves tiles of 6 pixels, 5 and 1 neighbours, by 8 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_6x8_avx2_head5(a *ConvF32)
 
-// convF32_1x16_avx2 convolves tiles of 1 pixels, 1 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_1x16_avx2 convolves tiles of 1 pixels, 1 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_1x16_avx2(a *ConvF32)
 
-// convF32_2x16_avx2 convolves tiles of 2 pixels, 1 and 1 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_2x16_avx2 convolves tiles of 2 pixels, 1 and 1 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_2x16_avx2(a *ConvF32)
 
-// convF32_3x16_avx2 convolves tiles of 3 pixels, 2 and 1 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_3x16_avx2 convolves tiles of 3 pixels, 2 and 1 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_3x16_avx2(a *ConvF32)
 
-// convF32_4x16_avx2 convolves tiles of 4 pixels, 2 and 2 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_4x16_avx2 convolves tiles of 4 pixels, 2 and 2 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_4x16_avx2(a *ConvF32)
 
-// convF32_4x16_avx2_head3 convolves tiles of 4 pixels, 3 and 1 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_4x16_avx2_head3 convolves tiles of 4 pixels, 3 and 1 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_4x16_avx2_head3(a *ConvF32)
 
-// convF32_5x16_avx2 convolves tiles of 5 pixels, 3 and 2 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_5x16_avx2 convolves tiles of 5 pixels, 3 and 2 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_5x16_avx2(a *ConvF32)
 
-// convF32_5x16_avx2_head4 convolves tiles of 5 pixels, 4 and 1 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_5x16_avx2_head4 convolves tiles of 5 pixels, 4 and 1 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_5x16_avx2_head4(a *ConvF32)
 
-// convF32_6x16_avx2 convolves tiles of 6 pixels, 3 and 3 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_6x16_avx2 convolves tiles of 6 pixels, 3 and 3 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_6x16_avx2(a *ConvF32)
 
-// convF32_6x16_avx2_head4 convolves tiles of 6 pixels, 4 and 2 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_6x16_avx2_head4 convolves tiles of 6 pixels, 4 and 2 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_6x16_avx2_head4(a *ConvF32)
 
-// convF32_6x16_avx2_head5 convolves tiles of 6 pixels, 5 and 1 side by side, by 16 channels.
-// Nothing beside these is read or written.
+// convF32_6x16_avx2_head5 convolves tiles of 6 pixels, 5 and 1 neighbours, by 16 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_6x16_avx2_head5(a *ConvF32)
 
-// convF32_1x24_avx2 convolves tiles of 1 pixels, 1 side by side, by 24 channels.
-// Nothing beside these is read or written.
+// convF32_1x24_avx2 convolves tiles of 1 pixels, 1 neighbours, by 24 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_1x24_avx2(a *ConvF32)
 
-// convF32_2x24_avx2 convolves tiles of 2 pixels, 1 and 1 side by side, by 24 channels.
-// Nothing beside these is read or written.
+// convF32_2x24_avx2 convolves tiles of 2 pixels, 1 and 1 neighbours, by 24 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_2x24_avx2(a *ConvF32)
 
-// convF32_3x24_avx2 convolves tiles of 3 pixels, 2 and 1 side by side, by 24 channels.
-// Nothing beside these is read or written.
+// convF32_3x24_avx2 convolves tiles of 3 pixels, 2 and 1 neighbours, by 24 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_3x24_avx2(a *ConvF32)
 
-// convF32_4x24_avx2 convolves tiles of 4 pixels, 2 and 2 side by side, by 24 channels.
-// Nothing beside these is read or written.
+// convF32_4x24_avx2 convolves tiles of 4 pixels, 2 and 2 neighbours, by 24 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_4x24_avx2(a *ConvF32)
 
-// convF32_4x24_avx2_head3 convolves tiles of 4 pixels, 3 and 1 side by side, by 24 channels.
-// Nothing beside these is read or written.
+// convF32_4x24_avx2_head3 convolves tiles of 4 pixels, 3 and 1 neighbours, by 24 channels.
+// It accesses no other pixels.
 //
 //go:noescape
 func convF32_4x24_avx2_head3(a *ConvF32)
 
-// ConvAVX512 holds the kernels by vectors of channels, rows of pixels and those of the first part.
+// ConvAVX512 holds the kernels by vectors of channels, pixels, and pixels of the first part.
 var ConvAVX512 = [3][15][14]func(*ConvF32){
 	1: {
 		1: {
@@ -414,7 +414,7 @@ var ConvAVX512 = [3][15][14]func(*ConvF32){
 	},
 }
 
-// ConvAVX2 holds the kernels by vectors of channels, rows of pixels and those of the first part.
+// ConvAVX2 holds the kernels by vectors of channels, pixels, and pixels of the first part.
 var ConvAVX2 = [4][7][6]func(*ConvF32){
 	1: {
 		1: {

@@ -10,7 +10,7 @@
 TEXT ·convF32_1x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -148,7 +148,7 @@ plain:
 TEXT ·convF32_2x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -302,7 +302,7 @@ plain:
 TEXT ·convF32_3x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -470,7 +470,7 @@ plain:
 TEXT ·convF32_4x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -652,7 +652,7 @@ plain:
 TEXT ·convF32_5x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -848,7 +848,7 @@ plain:
 TEXT ·convF32_6x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -1058,7 +1058,7 @@ plain:
 TEXT ·convF32_7x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -1282,7 +1282,7 @@ plain:
 TEXT ·convF32_8x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -1520,7 +1520,7 @@ plain:
 TEXT ·convF32_9x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -1772,7 +1772,7 @@ plain:
 TEXT ·convF32_10x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -2038,7 +2038,7 @@ plain:
 TEXT ·convF32_11x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -2318,7 +2318,7 @@ plain:
 TEXT ·convF32_12x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -2612,7 +2612,7 @@ plain:
 TEXT ·convF32_13x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -2920,7 +2920,7 @@ plain:
 TEXT ·convF32_14x16_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -3242,7 +3242,7 @@ plain:
 TEXT ·convF32_1x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -3463,7 +3463,7 @@ plain:
 TEXT ·convF32_2x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -3736,7 +3736,7 @@ plain:
 TEXT ·convF32_3x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -4059,7 +4059,7 @@ plain:
 TEXT ·convF32_4x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -4432,7 +4432,7 @@ plain:
 TEXT ·convF32_5x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -4855,7 +4855,7 @@ plain:
 TEXT ·convF32_6x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -5328,7 +5328,7 @@ plain:
 TEXT ·convF32_7x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -5851,7 +5851,7 @@ plain:
 TEXT ·convF32_8x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -6424,7 +6424,7 @@ plain:
 TEXT ·convF32_9x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -7047,7 +7047,7 @@ plain:
 TEXT ·convF32_10x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -7720,7 +7720,7 @@ plain:
 TEXT ·convF32_11x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -8443,7 +8443,7 @@ plain:
 TEXT ·convF32_12x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -9216,7 +9216,7 @@ plain:
 TEXT ·convF32_13x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -10039,7 +10039,7 @@ plain:
 TEXT ·convF32_14x32_avx512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -10912,7 +10912,7 @@ plain:
 TEXT ·convF32_1x8_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -11080,7 +11080,7 @@ plain:
 TEXT ·convF32_2x8_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -11287,7 +11287,7 @@ plain:
 TEXT ·convF32_3x8_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -11531,7 +11531,7 @@ plain:
 TEXT ·convF32_4x8_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -11812,7 +11812,7 @@ plain:
 TEXT ·convF32_4x8_avx2_head3(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -12093,7 +12093,7 @@ plain:
 TEXT ·convF32_5x8_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -12411,7 +12411,7 @@ plain:
 TEXT ·convF32_5x8_avx2_head4(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -12729,7 +12729,7 @@ plain:
 TEXT ·convF32_6x8_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -13084,7 +13084,7 @@ plain:
 TEXT ·convF32_6x8_avx2_head4(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -13439,7 +13439,7 @@ plain:
 TEXT ·convF32_6x8_avx2_head5(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -13794,7 +13794,7 @@ plain:
 TEXT ·convF32_1x16_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -14075,7 +14075,7 @@ plain:
 TEXT ·convF32_2x16_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -14442,7 +14442,7 @@ plain:
 TEXT ·convF32_3x16_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -14893,7 +14893,7 @@ plain:
 TEXT ·convF32_4x16_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -15428,7 +15428,7 @@ plain:
 TEXT ·convF32_4x16_avx2_head3(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -15963,7 +15963,7 @@ plain:
 TEXT ·convF32_5x16_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -16582,7 +16582,7 @@ plain:
 TEXT ·convF32_5x16_avx2_head4(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -17201,7 +17201,7 @@ plain:
 TEXT ·convF32_6x16_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -17904,7 +17904,7 @@ plain:
 TEXT ·convF32_6x16_avx2_head4(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -18607,7 +18607,7 @@ plain:
 TEXT ·convF32_6x16_avx2_head5(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -19310,7 +19310,7 @@ plain:
 TEXT ·convF32_1x24_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -19648,7 +19648,7 @@ plain:
 TEXT ·convF32_2x24_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -20101,7 +20101,7 @@ plain:
 TEXT ·convF32_3x24_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -20667,7 +20667,7 @@ plain:
 TEXT ·convF32_4x24_avx2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8
@@ -21346,7 +21346,7 @@ plain:
 TEXT ·convF32_4x24_avx2_head3(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,
+	// AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,
 	// BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or
 	// R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.
 	MOVQ ConvF32_Positions+0(AX), R8

@@ -54,37 +54,37 @@ func depthF32_7s1_avx512(a *Window)
 //go:noescape
 func depthF32_7s2_avx512(a *Window)
 
-// depthSplit_3s1 computes split pixels of a depthwise convolution 3 wide with stride 1.
+// depthSplit_3s1 computes a row of a depthwise convolution 3 wide with stride 1, as Split32.
 //
 //go:noescape
 func depthSplit_3s1(a *Window)
 
-// depthSplit_3s2 computes split pixels of a depthwise convolution 3 wide with stride 2.
+// depthSplit_3s2 computes a row of a depthwise convolution 3 wide with stride 2, as Split32.
 //
 //go:noescape
 func depthSplit_3s2(a *Window)
 
-// depthSplit_5s1 computes split pixels of a depthwise convolution 5 wide with stride 1.
+// depthSplit_5s1 computes a row of a depthwise convolution 5 wide with stride 1, as Split32.
 //
 //go:noescape
 func depthSplit_5s1(a *Window)
 
-// depthSplit_5s2 computes split pixels of a depthwise convolution 5 wide with stride 2.
+// depthSplit_5s2 computes a row of a depthwise convolution 5 wide with stride 2, as Split32.
 //
 //go:noescape
 func depthSplit_5s2(a *Window)
 
-// depthSplit_7s1 computes split pixels of a depthwise convolution 7 wide with stride 1.
+// depthSplit_7s1 computes a row of a depthwise convolution 7 wide with stride 1, as Split32.
 //
 //go:noescape
 func depthSplit_7s1(a *Window)
 
-// depthSplit_7s2 computes split pixels of a depthwise convolution 7 wide with stride 2.
+// depthSplit_7s2 computes a row of a depthwise convolution 7 wide with stride 2, as Split32.
 //
 //go:noescape
 func depthSplit_7s2(a *Window)
 
-// DepthAVX2 holds the kernels by width and stride.
+// DepthAVX2 holds the kernels by kernel width and stride.
 var DepthAVX2 = [8][3]func(*Window){
 	3: {
 		1: depthF32_3s1_avx2,
@@ -96,7 +96,7 @@ var DepthAVX2 = [8][3]func(*Window){
 	},
 }
 
-// DepthAVX512 holds the kernels by width and stride.
+// DepthAVX512 holds the kernels by kernel width and stride.
 var DepthAVX512 = [8][3]func(*Window){
 	3: {
 		1: depthF32_3s1_avx512,
@@ -112,7 +112,7 @@ var DepthAVX512 = [8][3]func(*Window){
 	},
 }
 
-// DepthSplit holds the kernels by width and stride.
+// DepthSplit holds the kernels by kernel width and stride.
 var DepthSplit = [8][3]func(*Window){
 	3: {
 		1: depthSplit_3s1,

@@ -1,5 +1,5 @@
-// Package amd64 holds the assembly of the kernels for amd64. The programs that
-// write it are in internal/asm.
+// Package amd64 holds the assembly of the kernels for amd64, which the programs in
+// internal/asm generate. Package kernel has their twins in Go.
 //
-// No promise: package kernel is its only user.
+// This package may change without notice.
 package amd64

@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/args"
 )
 
-// GemmArgs is one register tile of C = clip(Scale·A·B + Bias + Residual): Rows
-// rows by two vectors of columns, of which those exist that the masks have.
+// GemmArgs is one register tile of C = clip(Scale·A·B + Bias + Residual): Rows rows by
+// two vectors of columns, of which those exist whose bits are set in the masks.
 type GemmArgs args.Gemm
 
 // Gemm512 computes up to 14 rows by 32 masked columns.
@@ -22,7 +22,7 @@ func Gemm512(a *GemmArgs)
 //go:noescape
 func Gemm256(a *GemmArgs)
 
-// GemvRows512 and GemvRows256 store the products of x with rows of n numbers.
+// GemvRows512 and GemvRows256 set y[r] = Σ x[i]·w[r][i] for rows of n numbers.
 //
 //go:noescape
 func GemvRows512(y, w, x unsafe.Pointer, n, rows, rowBytes int)
@@ -30,7 +30,8 @@ func GemvRows512(y, w, x unsafe.Pointer, n, rows, rowBytes int)
 //go:noescape
 func GemvRows256(y, w, x unsafe.Pointer, n, rows, rowBytes int)
 
-// GemvColumns512 stores x·w for 128 columns of n rows, GemvColumns256 for 64.
+// GemvColumns512 and GemvColumns256 set y[j] = Σ x[k]·w[k][j] for 128 and 64 columns
+// of a matrix of n rows.
 //
 //go:noescape
 func GemvColumns512(y, w, x unsafe.Pointer, n, rowBytes int)
@@ -38,7 +39,8 @@ func GemvColumns512(y, w, x unsafe.Pointer, n, rowBytes int)
 //go:noescape
 func GemvColumns256(y, w, x unsafe.Pointer, n, rowBytes int)
 
-// GemvColumn512 does so for up to 16 columns, GemvColumn256 for 8.
+// GemvColumn512 and GemvColumn256 do the same for the columns of mask, up to 16, and
+// for 8 columns.
 //
 //go:noescape
 func GemvColumn512(y, w, x unsafe.Pointer, n, rowBytes int, mask uint32)
@@ -46,15 +48,16 @@ func GemvColumn512(y, w, x unsafe.Pointer, n, rowBytes int, mask uint32)
 //go:noescape
 func GemvColumn256(y, w, x unsafe.Pointer, n, rowBytes int)
 
-// SplitArgs is one call of SplitRows: Rows rows of float32 become pixels of
-// Whole blocks of 32 and, where MaskA is not 0, one of what the masks let pass.
+// SplitArgs is one call of SplitRows.
 type SplitArgs struct {
 	Source, Pixels        unsafe.Pointer
-	RowBytes, Block, Rows int // Block: bytes from a block of pixels to the next
-	Whole                 int
-	MaskA, MaskB          uint32
-	Scale                 float32 // multiplies every number
+	RowBytes, Block, Rows int     // Block: bytes from one block of pixels to the next
+	Whole                 int     // complete blocks of 32 numbers in a row
+	MaskA, MaskB          uint32  // the first and the other 16 numbers of a last partial block; MaskA 0: there is none
+	Scale                 float32 // factor of all numbers
 }
 
+// SplitRows converts rows of float32 to pixels of Split32, one for each row and block.
+//
 //go:noescape
 func SplitRows(a *SplitArgs)

@@ -4,71 +4,75 @@ package amd64
 
 import "unsafe"
 
-// ByteTileArgs is one call of a kernel of dense convolutions: some tiles of pixels
-// for some outputs, see the kernel. It writes to its own fields and to Count. Scales
-// are below 1.
+// ByteTileArgs is one call of a kernel of dense integer convolutions: it computes
+// tiles of pixels for 16 or 32 outputs. The kernel writes to Count and its own fields.
+// Magnitudes of scales must be below 1, so that scaled sums fit int32.
 type ByteTileArgs struct {
 	In, Out    unsafe.Pointer
-	Weights    unsafe.Pointer // as TilesU8 has them, or in 16 bits
-	Second     unsafe.Pointer // in 16 bits: those of the second 16 outputs
-	Ends       unsafe.Pointer // 32 int32 of bias, 32 float32 scales
+	Weights    unsafe.Pointer // packed as for TilesU8, or with 16 bits
+	Second     unsafe.Pointer // with 16 bits: weights of the second 16 outputs
+	Ends       unsafe.Pointer // 32 int32 biases, 32 float32 scales
 	Tiles      *ByteTile
 	Count      int  // of them, at least 1
 	Offsets    *int // bytes from a pixel's first channel to that of each step
 	Steps      int
-	RowStride  int     // bytes from a pixel of a tile to the next
+	RowStride  int     // bytes from one pixel of a tile to the next
 	Rows       int     // of a tile
-	ShortSteps int     // how many of the last steps have only so many
-	Quarters   int     // of their four quarters of 16 channels, at least 1
-	Ahead      uintptr // weights to prefetch; past their end does no harm
-	AheadEach  int     // bytes that each quarter moves it
+	ShortSteps int     // number of last steps that end after Quarters
+	Quarters   int     // of the four quarters of 16 channels of a step, at least 1
+	Ahead      uintptr // weights to prefetch; may pass their end
+	AheadEach  int     // bytes by which Ahead moves after each quarter
 	Zero       int16   // zero point of the output
 
-	//lint:ignore U1000 the assembly's
+	//lint:ignore U1000 used by the assembly
 	tile int
 }
 
-// ByteTile places a tile: byte offsets of its first pixel in the input, and of
-// each in the output; below 0 is one that is not wanted.
+// ByteTile describes a tile: the byte offset of its first pixel in the input, and
+// that of each pixel in the output, negative if the pixel is not stored.
 type ByteTile struct {
 	In  int
 	Out [14]int
 }
 
-// TilesVNNI computes tiles of up to 14 pixels for 32 outputs.
+// TilesVNNI computes tiles of up to 14 pixels for 32 outputs, with VPDPBUSD.
 //
 //go:noescape
 func TilesVNNI(a *ByteTileArgs)
 
-// TilesWide512 is TilesVNNI for processors without products of bytes: inputs and
-// weights come in 16 bits.
+// TilesWide512 is TilesVNNI for AVX-512 without VNNI: inputs and weights have 16 bits,
+// and VPMADDWD multiplies them.
 //
 //go:noescape
 func TilesWide512(a *ByteTileArgs)
 
-// TilesWide256 computes tiles of up to 6 pixels for 16 outputs in AVX2.
+// TilesWide256 is TilesWide512 with AVX2, for tiles of up to 6 pixels and 16 outputs.
 //
 //go:noescape
 func TilesWide256(a *ByteTileArgs)
 
-// DepthwiseArgs is one call of a kernel of depthwise convolutions: Pixels neighbouring
-// outputs of one block of 64 channels. Scales are below 1.
+// DepthwiseArgs is one call of a kernel of depthwise integer convolutions: it computes
+// Pixels neighbouring outputs of one block of 64 channels. Channels of weights, bias
+// and scales are in the order into which VPUNPCK instructions bring them (see
+// depthwisePlace in package kernel). Magnitudes of scales must be below 1.
 type DepthwiseArgs struct {
-	In, Out     unsafe.Pointer // input of the first output's first tap
-	Weights     unsafe.Pointer // for every group of taps 4 registers, see the kernel
-	Bias        unsafe.Pointer // 64 int32, then 64 float32 scales, in the kernel's order
+	In, Out     unsafe.Pointer // In: the first tap of the first output
+	Weights     unsafe.Pointer // 256 bytes for each group of taps
+	Bias        unsafe.Pointer // 64 int32 biases, 64 float32 scales
 	Offsets     *int           // bytes from the first tap to each
-	Groups      int            // of four taps; of two for DepthwisePairs
-	PixelStride int            // bytes from an output's input to the next one's
+	Groups      int            // of four taps, or of two for DepthwisePairs
+	PixelStride int            // bytes between the inputs of neighbouring outputs
 	Pixels      int
-	Zero        int16
+	Zero        int16 // zero point of the output
 }
 
+// DepthwiseVNNI computes kernels of any size, with VPDPBUSD.
+//
 //go:noescape
 func DepthwiseVNNI(a *DepthwiseArgs)
 
-// DepthwisePairs512 and DepthwisePairs256 do so without products of bytes: weights
-// come in 16 bits, as pairs of taps.
+// DepthwisePairs512 and DepthwisePairs256 are DepthwiseVNNI for AVX-512 without VNNI,
+// and for AVX2: weights are pairs of taps with 16 bits, and VPMADDWD multiplies them.
 //
 //go:noescape
 func DepthwisePairs512(a *DepthwiseArgs)
@@ -76,8 +80,8 @@ func DepthwisePairs512(a *DepthwiseArgs)
 //go:noescape
 func DepthwisePairs256(a *DepthwiseArgs)
 
-// Depthwise3Stride1VNNI and Depthwise3Stride2VNNI do so for kernels of three by
-// three, not dilated, whose pixels are as many apart. A group is a column of the
+// Depthwise3Stride1VNNI and Depthwise3Stride2VNNI are DepthwiseVNNI for 3x3 kernels
+// that are not dilated, with horizontal strides of 1 and 2. A group is a column of the
 // kernel; its fourth weight is 0.
 //
 //go:noescape

@@ -6,12 +6,12 @@ package amd64
 
 import "unsafe"
 
-// SquareIoUsAVX2 adds the squares of IoUs of a box with those in n blocks, at least one, to their sums.
+// SquareIoUsAVX2 adds to the sums of the boxes in n blocks, at least one, the squares of their IoUs with a box.
 //
 //go:noescape
 func SquareIoUsAVX2(sums unsafe.Pointer, box unsafe.Pointer, blocks unsafe.Pointer, n int)
 
-// SquareIoUsAVX512 adds the squares of IoUs of a box with those in n blocks, at least one, to their sums.
+// SquareIoUsAVX512 adds to the sums of the boxes in n blocks, at least one, the squares of their IoUs with a box.
 //
 //go:noescape
 func SquareIoUsAVX512(sums unsafe.Pointer, box unsafe.Pointer, blocks unsafe.Pointer, n int)

@@ -6,34 +6,34 @@ package amd64
 
 import "unsafe"
 
-// LayAVX2 brings boxes to float32, and tells in which cells of a grid they lie.
+// LayAVX2 converts boxes to float32, and finds their cells in a grid.
 //
 //go:noescape
 func LayAVX2(task unsafe.Pointer)
 
-// LayAVX512 brings boxes to float32, and tells in which cells of a grid they lie.
+// LayAVX512 converts boxes to float32, and finds their cells in a grid.
 //
 //go:noescape
 func LayAVX512(task unsafe.Pointer)
 
-// NearAVX2 tells for 16 boxes in which places of a grid those lie that each may overlap.
+// NearAVX2 finds, for each of 16 boxes, the ranges of places in a grid in which boxes lie that it may overlap.
 //
 //go:noescape
 func NearAVX2(queries unsafe.Pointer)
 
-// NearAVX512 tells for 16 boxes in which places of a grid those lie that each may overlap.
+// NearAVX512 finds, for each of 16 boxes, the ranges of places in a grid in which boxes lie that it may overlap.
 //
 //go:noescape
 func NearAVX512(queries unsafe.Pointer)
 
-// SweepAVX2 decides candidates and compares those that are kept with others, 16 at a time,
-// until there are hits that are not sure.
+// SweepAVX2 decides candidates and compares kept ones with others, 16 at a time, until there are
+// hits that are not sure.
 //
 //go:noescape
 func SweepAVX2(sweep unsafe.Pointer)
 
-// SweepAVX512 decides candidates and compares those that are kept with others, 16 at a time,
-// until there are hits that are not sure.
+// SweepAVX512 decides candidates and compares kept ones with others, 16 at a time, until there are
+// hits that are not sure.
 //
 //go:noescape
 func SweepAVX512(sweep unsafe.Pointer)

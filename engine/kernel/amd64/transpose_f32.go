@@ -6,14 +6,14 @@ package amd64
 
 import "unsafe"
 
-// InterleaveAVX512 makes pixels of 16 numbers from planes.
-// Nothing beside the pixels and channels told is read or written.
+// InterleaveAVX512 converts planes to pixels of 16 numbers.
+// It accesses no other pixels and channels.
 //
 //go:noescape
 func InterleaveAVX512(dst unsafe.Pointer, src unsafe.Pointer, plane int, channels int, pixels int)
 
-// DeinterleaveAVX512 makes planes from pixels of 16 numbers.
-// Nothing beside the pixels and channels told is read or written.
+// DeinterleaveAVX512 converts pixels of 16 numbers to planes.
+// It accesses no other pixels and channels.
 //
 //go:noescape
 func DeinterleaveAVX512(dst unsafe.Pointer, src unsafe.Pointer, plane int, channels int, pixels int)

@@ -6,28 +6,28 @@ package amd64
 
 import "unsafe"
 
-// VecBlendAVX2 takes rows of n numbers, at least one row; dst is none of them.
+// VecBlendAVX2 takes at least one row, of n numbers; dst must not overlap rows.
 //
 //go:noescape
 func VecBlendAVX2(dst unsafe.Pointer, src unsafe.Pointer, offsets unsafe.Pointer, weights unsafe.Pointer, taps int, n int)
 
-// VecPickAVX2 takes n sums of numbers of src at int32 indices, at least one for each.
+// VecPickAVX2 computes n weighted sums of numbers of src at int32 indices; taps is at least 1.
 //
 //go:noescape
 func VecPickAVX2(dst unsafe.Pointer, src unsafe.Pointer, index unsafe.Pointer, weights unsafe.Pointer, taps int, n int)
 
-// VecBlendAVX512 takes rows of n numbers, at least one row; dst is none of them.
+// VecBlendAVX512 takes at least one row, of n numbers; dst must not overlap rows.
 //
 //go:noescape
 func VecBlendAVX512(dst unsafe.Pointer, src unsafe.Pointer, offsets unsafe.Pointer, weights unsafe.Pointer, taps int, n int)
 
-// VecPickAVX512 takes n sums of numbers of src at int32 indices, at least one for each.
+// VecPickAVX512 computes n weighted sums of numbers of src at int32 indices; taps is at least 1.
 //
 //go:noescape
 func VecPickAVX512(dst unsafe.Pointer, src unsafe.Pointer, index unsafe.Pointer, weights unsafe.Pointer, taps int, n int)
 
-// VecTransposeAVX2 transposes squares of 8 by 8 numbers that follow each other in the rows of src
-// and below each other in dst. Rows lie dstRow and srcRow bytes apart.
+// VecTransposeAVX2 transposes squares of 8x8 numbers, which are side by side in src and one below the
+// other in dst. dstRow and srcRow are row strides in bytes.
 //
 //go:noescape
 func VecTransposeAVX2(dst unsafe.Pointer, src unsafe.Pointer, dstRow int, srcRow int, squares int)

@@ -16,12 +16,12 @@ func VecSumAVX2(src unsafe.Pointer, n int) float32
 //go:noescape
 func VecSquareSumAVX2(src unsafe.Pointer, n int, mean float32) float32
 
-// VecMaxOfAVX2 takes n numbers, at least one; NaN where one is.
+// VecMaxOfAVX2 takes n numbers, at least one, and returns NaN if one is.
 //
 //go:noescape
 func VecMaxOfAVX2(src unsafe.Pointer, n int) float32
 
-// VecMinOfAVX2 takes n numbers, at least one; NaN where one is.
+// VecMinOfAVX2 takes n numbers, at least one, and returns NaN if one is.
 //
 //go:noescape
 func VecMinOfAVX2(src unsafe.Pointer, n int) float32
@@ -46,12 +46,12 @@ func VecSumAVX512(src unsafe.Pointer, n int) float32
 //go:noescape
 func VecSquareSumAVX512(src unsafe.Pointer, n int, mean float32) float32
 
-// VecMaxOfAVX512 takes n numbers, at least one; NaN where one is.
+// VecMaxOfAVX512 takes n numbers, at least one, and returns NaN if one is.
 //
 //go:noescape
 func VecMaxOfAVX512(src unsafe.Pointer, n int) float32
 
-// VecMinOfAVX512 takes n numbers, at least one; NaN where one is.
+// VecMinOfAVX512 takes n numbers, at least one, and returns NaN if one is.
 //
 //go:noescape
 func VecMinOfAVX512(src unsafe.Pointer, n int) float32

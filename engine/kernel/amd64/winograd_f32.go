@@ -11,13 +11,13 @@ import "unsafe"
 //go:noescape
 func WinogradInputAVX512(a *Winograd)
 
-// WinogradOutputAVX512 makes tiles of up to 4x4 pixels.
+// WinogradOutputAVX512 computes tiles of up to 4x4 pixels from products.
 //
 //go:noescape
 func WinogradOutputAVX512(a *Winograd)
 
-// WinogradWeightsAVX512 makes the planes of columns [first, end) of 6 of the 3x3 kernels of count vectors side by
-// side, their taps tap bytes apart.
+// WinogradWeightsAVX512 computes the planes of columns [first, end) of 6 of the transformed 3x3 kernels of count
+// contiguous vectors, whose taps are tap bytes apart.
 //
 //go:noescape
 func WinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, plane int, tap int, count int, first int, end int)
@@ -27,13 +27,13 @@ func WinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, plane int, ta
 //go:noescape
 func SmallWinogradInputAVX512(a *Winograd)
 
-// SmallWinogradOutputAVX512 makes tiles of up to 2x2 pixels.
+// SmallWinogradOutputAVX512 computes tiles of up to 2x2 pixels from products.
 //
 //go:noescape
 func SmallWinogradOutputAVX512(a *Winograd)
 
-// SmallWinogradWeightsAVX512 makes the planes of columns [first, end) of 4 of the 3x3 kernels of count vectors side by
-// side, their taps tap bytes apart.
+// SmallWinogradWeightsAVX512 computes the planes of columns [first, end) of 4 of the transformed 3x3 kernels of count
+// contiguous vectors, whose taps are tap bytes apart.
 //
 //go:noescape
 func SmallWinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, plane int, tap int, count int, first int, end int)
@@ -43,13 +43,13 @@ func SmallWinogradWeightsAVX512(dst unsafe.Pointer, src unsafe.Pointer, plane in
 //go:noescape
 func WinogradInputAVX2(a *Winograd)
 
-// WinogradOutputAVX2 makes tiles of up to 4x4 pixels.
+// WinogradOutputAVX2 computes tiles of up to 4x4 pixels from products.
 //
 //go:noescape
 func WinogradOutputAVX2(a *Winograd)
 
-// WinogradWeightsAVX2 makes the planes of columns [first, end) of 6 of the 3x3 kernels of count vectors side by
-// side, their taps tap bytes apart.
+// WinogradWeightsAVX2 computes the planes of columns [first, end) of 6 of the transformed 3x3 kernels of count
+// contiguous vectors, whose taps are tap bytes apart.
 //
 //go:noescape
 func WinogradWeightsAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, tap int, count int, first int, end int)
@@ -59,13 +59,13 @@ func WinogradWeightsAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, tap 
 //go:noescape
 func SmallWinogradInputAVX2(a *Winograd)
 
-// SmallWinogradOutputAVX2 makes tiles of up to 2x2 pixels.
+// SmallWinogradOutputAVX2 computes tiles of up to 2x2 pixels from products.
 //
 //go:noescape
 func SmallWinogradOutputAVX2(a *Winograd)
 
-// SmallWinogradWeightsAVX2 makes the planes of columns [first, end) of 4 of the 3x3 kernels of count vectors side by
-// side, their taps tap bytes apart.
+// SmallWinogradWeightsAVX2 computes the planes of columns [first, end) of 4 of the transformed 3x3 kernels of count
+// contiguous vectors, whose taps are tap bytes apart.
 //
 //go:noescape
 func SmallWinogradWeightsAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, tap int, count int, first int, end int)

@@ -4,127 +4,127 @@
 
 package amd64
 
-// winogradFew_0x1_avx512 makes the sums of column 0 of 1 tiles.
+// winogradFew_0x1_avx512 computes the sums of column 0 of 1 tiles.
 //
 //go:noescape
 func winogradFew_0x1_avx512(a *WinogradFew)
 
-// winogradFew_0x2_avx512 makes the sums of column 0 of 2 tiles.
+// winogradFew_0x2_avx512 computes the sums of column 0 of 2 tiles.
 //
 //go:noescape
 func winogradFew_0x2_avx512(a *WinogradFew)
 
-// winogradFew_0x3_avx512 makes the sums of column 0 of 3 tiles.
+// winogradFew_0x3_avx512 computes the sums of column 0 of 3 tiles.
 //
 //go:noescape
 func winogradFew_0x3_avx512(a *WinogradFew)
 
-// winogradFew_0x4_avx512 makes the sums of column 0 of 4 tiles.
+// winogradFew_0x4_avx512 computes the sums of column 0 of 4 tiles.
 //
 //go:noescape
 func winogradFew_0x4_avx512(a *WinogradFew)
 
-// winogradFew_1x1_avx512 makes the sums of column 1 of 1 tiles.
+// winogradFew_1x1_avx512 computes the sums of column 1 of 1 tiles.
 //
 //go:noescape
 func winogradFew_1x1_avx512(a *WinogradFew)
 
-// winogradFew_1x2_avx512 makes the sums of column 1 of 2 tiles.
+// winogradFew_1x2_avx512 computes the sums of column 1 of 2 tiles.
 //
 //go:noescape
 func winogradFew_1x2_avx512(a *WinogradFew)
 
-// winogradFew_1x3_avx512 makes the sums of column 1 of 3 tiles.
+// winogradFew_1x3_avx512 computes the sums of column 1 of 3 tiles.
 //
 //go:noescape
 func winogradFew_1x3_avx512(a *WinogradFew)
 
-// winogradFew_1x4_avx512 makes the sums of column 1 of 4 tiles.
+// winogradFew_1x4_avx512 computes the sums of column 1 of 4 tiles.
 //
 //go:noescape
 func winogradFew_1x4_avx512(a *WinogradFew)
 
-// winogradFew_2x1_avx512 makes the sums of column 2 of 1 tiles.
+// winogradFew_2x1_avx512 computes the sums of column 2 of 1 tiles.
 //
 //go:noescape
 func winogradFew_2x1_avx512(a *WinogradFew)
 
-// winogradFew_2x2_avx512 makes the sums of column 2 of 2 tiles.
+// winogradFew_2x2_avx512 computes the sums of column 2 of 2 tiles.
 //
 //go:noescape
 func winogradFew_2x2_avx512(a *WinogradFew)
 
-// winogradFew_2x3_avx512 makes the sums of column 2 of 3 tiles.
+// winogradFew_2x3_avx512 computes the sums of column 2 of 3 tiles.
 //
 //go:noescape
 func winogradFew_2x3_avx512(a *WinogradFew)
 
-// winogradFew_2x4_avx512 makes the sums of column 2 of 4 tiles.
+// winogradFew_2x4_avx512 computes the sums of column 2 of 4 tiles.
 //
 //go:noescape
 func winogradFew_2x4_avx512(a *WinogradFew)
 
-// winogradFew_3x1_avx512 makes the sums of column 3 of 1 tiles.
+// winogradFew_3x1_avx512 computes the sums of column 3 of 1 tiles.
 //
 //go:noescape
 func winogradFew_3x1_avx512(a *WinogradFew)
 
-// winogradFew_3x2_avx512 makes the sums of column 3 of 2 tiles.
+// winogradFew_3x2_avx512 computes the sums of column 3 of 2 tiles.
 //
 //go:noescape
 func winogradFew_3x2_avx512(a *WinogradFew)
 
-// winogradFew_3x3_avx512 makes the sums of column 3 of 3 tiles.
+// winogradFew_3x3_avx512 computes the sums of column 3 of 3 tiles.
 //
 //go:noescape
 func winogradFew_3x3_avx512(a *WinogradFew)
 
-// winogradFew_3x4_avx512 makes the sums of column 3 of 4 tiles.
+// winogradFew_3x4_avx512 computes the sums of column 3 of 4 tiles.
 //
 //go:noescape
 func winogradFew_3x4_avx512(a *WinogradFew)
 
-// winogradFew_4x1_avx512 makes the sums of column 4 of 1 tiles.
+// winogradFew_4x1_avx512 computes the sums of column 4 of 1 tiles.
 //
 //go:noescape
 func winogradFew_4x1_avx512(a *WinogradFew)
 
-// winogradFew_4x2_avx512 makes the sums of column 4 of 2 tiles.
+// winogradFew_4x2_avx512 computes the sums of column 4 of 2 tiles.
 //
 //go:noescape
 func winogradFew_4x2_avx512(a *WinogradFew)
 
-// winogradFew_4x3_avx512 makes the sums of column 4 of 3 tiles.
+// winogradFew_4x3_avx512 computes the sums of column 4 of 3 tiles.
 //
 //go:noescape
 func winogradFew_4x3_avx512(a *WinogradFew)
 
-// winogradFew_4x4_avx512 makes the sums of column 4 of 4 tiles.
+// winogradFew_4x4_avx512 computes the sums of column 4 of 4 tiles.
 //
 //go:noescape
 func winogradFew_4x4_avx512(a *WinogradFew)
 
-// winogradFew_5x1_avx512 makes the sums of column 5 of 1 tiles.
+// winogradFew_5x1_avx512 computes the sums of column 5 of 1 tiles.
 //
 //go:noescape
 func winogradFew_5x1_avx512(a *WinogradFew)
 
-// winogradFew_5x2_avx512 makes the sums of column 5 of 2 tiles.
+// winogradFew_5x2_avx512 computes the sums of column 5 of 2 tiles.
 //
 //go:noescape
 func winogradFew_5x2_avx512(a *WinogradFew)
 
-// winogradFew_5x3_avx512 makes the sums of column 5 of 3 tiles.
+// winogradFew_5x3_avx512 computes the sums of column 5 of 3 tiles.
 //
 //go:noescape
 func winogradFew_5x3_avx512(a *WinogradFew)
 
-// winogradFew_5x4_avx512 makes the sums of column 5 of 4 tiles.
+// winogradFew_5x4_avx512 computes the sums of column 5 of 4 tiles.
 //
 //go:noescape
 func winogradFew_5x4_avx512(a *WinogradFew)
 
-// WinogradFewAVX512 holds the kernels by column and tiles.
+// WinogradFewAVX512 holds the kernels by column and number of tiles.
 var WinogradFewAVX512 = [6][5]func(*WinogradFew){
 	{1: winogradFew_0x1_avx512, 2: winogradFew_0x2_avx512, 3: winogradFew_0x3_avx512, 4: winogradFew_0x4_avx512},
 	{1: winogradFew_1x1_avx512, 2: winogradFew_1x2_avx512, 3: winogradFew_1x3_avx512, 4: winogradFew_1x4_avx512},

@@ -2,7 +2,7 @@ package arm64
 
 import "github.com/visionzoo/vision/engine/kernel/args"
 
-// ByteRow is one call of a kernel on rows of bytes.
+// ByteRow is one call of a kernel on a row of codes.
 type ByteRow args.ByteRow
 
 // WideTile is one call of a kernel of integer convolutions.

@@ -12,8 +12,8 @@ type ConvF32 args.Conv
 // Window is one call of a window kernel.
 type Window args.Window
 
-// Winograd is one call of a transform of Winograd's form. See winogradArgs in
-// package kernel, field by field the same, for what the fields mean.
+// Winograd is one call of a transform of Winograd's form. Its fields are those of
+// winogradArgs in package kernel.
 type Winograd struct {
 	In, Out, Residual, Positions unsafe.Pointer
 	Count, Plane                 int
@@ -24,5 +24,5 @@ type Winograd struct {
 	Low, High                    float32
 }
 
-// GemmArgs is one call of the matrix kernel. The masks are not used.
+// GemmArgs is one call of the matrix kernel, which ignores the masks.
 type GemmArgs args.Gemm

@@ -2,16 +2,16 @@ package vec
 
 import "unsafe"
 
-// Taps are weighted sums of numbers: sum i is Σ Weight[t·n+i] times the number
-// at Index[t·n+i], t below Per, n = len(Index)/Per. Of a Resize they are sums of
-// rows or columns, and without weights the one row or column itself.
+// Taps describes n = len(Index)/Per weighted sums of elements: sum i is
+// Σ Weight[t·n+i] · element Index[t·n+i] over t < Per. In a resize, elements are rows
+// or columns. Without weights, Per is 1 and each sum is one element.
 type Taps struct {
 	Index  []int32
 	Weight []float32
 	Per    int
 }
 
-// Fit reports whether the taps make to elements of from; nil leaves all as they are.
+// Fit reports whether t computes to sums of from elements. A nil t is the identity.
 func (t *Taps) Fit(from, to int) bool {
 	if t == nil {
 		return from == to
@@ -27,11 +27,11 @@ func (t *Taps) Fit(from, to int) bool {
 	return true
 }
 
-// Picks reports whether every sum is a number itself.
+// Picks reports whether each sum is a single element without a weight.
 func (t *Taps) Picks() bool { return t == nil || t.Weight == nil }
 
-// BlendRows sets dst = Σ weights[t]·row t, row t being the len(dst) numbers of
-// src from offsets[t]/4 on. dst is no part of src.
+// BlendRows sets dst = Σ weights[t]·row t, where row t is the len(dst) numbers of src
+// from offsets[t]/4 on: offsets are in bytes. dst must not overlap src.
 func (v *Unit) BlendRows(dst, src []float32, offsets []int64, weights []float32) {
 	weights = weights[:len(offsets)]
 	for _, o := range offsets {
@@ -47,8 +47,8 @@ func (v *Unit) BlendRows(dst, src []float32, offsets []int64, weights []float32)
 	}
 }
 
-// PickSums sets dst[i] to sum i of t over numbers of src; the indices were
-// checked when t was made: all are below len(src).
+// PickSums sets dst[i] to sum i of t over the numbers of src. t must have weights.
+// Its indices must be below len(src), which is not checked.
 func (v *Unit) PickSums(dst, src []float32, t *Taps) {
 	n := len(dst)
 	if n == 0 || t.Per == 0 || len(src) == 0 {
@@ -59,8 +59,8 @@ func (v *Unit) PickSums(dst, src []float32, t *Taps) {
 	v.Pick(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&t.Index[0]), unsafe.Pointer(&t.Weight[0]), t.Per, n)
 }
 
-// TransposeMatrix sets dst[j·dstRow+i] = src[i·srcRow+j] for i below rows and j
-// below columns. dst is no part of src.
+// TransposeMatrix sets dst[j·dstRow+i] = src[i·srcRow+j] for i < rows and
+// j < columns. dst must not overlap src.
 func (v *Unit) TransposeMatrix(dst, src []uint32, dstRow, srcRow, rows, columns int) {
 	if rows == 0 || columns == 0 {
 		return
@@ -85,8 +85,8 @@ func (v *Unit) TransposeMatrix(dst, src []uint32, dstRow, srcRow, rows, columns 
 	}
 }
 
-// The twins.
-
+// blendPlain, pickPlain and transposePlain are the twins of Unit's Blend, Pick and
+// Transpose.
 func blendPlain(dst, src, offsets, weights unsafe.Pointer, taps, n int) {
 	to, w := floats(dst, n), floats(weights, taps)
 	clear(to)

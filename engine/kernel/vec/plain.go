@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// Plain is the twins: the formulas in float64, rounded once, and sums in
-// eight chains.
+// Plain holds the twins: functions are computed in float64 and rounded once, sums in
+// float32 with eight accumulators.
 var Plain = Unit{
 	Map: [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32){
 		Exp:     mapOf(func(x, _, _ float64) float64 { return math.Exp(x) }),
@@ -108,7 +108,7 @@ func zipOf(f func(a, b float32) float32, stepA, stepB int) func(dst, a, b unsafe
 	}
 }
 
-// chained sums in eight chains.
+// chained reduces a row with eight accumulators.
 func chained(x []float32, add func(sum, v float32) float32) float32 {
 	var sums [8]float32
 	for i, v := range x {
@@ -117,6 +117,7 @@ func chained(x []float32, add func(sum, v float32) float32) float32 {
 	return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]))
 }
 
+// joined reduces a row of at least one number.
 func joined(x []float32, f func(a, b float32) float32) float32 {
 	best := x[0]
 	for _, v := range x {

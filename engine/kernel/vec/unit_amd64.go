@@ -8,7 +8,7 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// AVX2 is the kernels of AVX2.
+// AVX2 holds the kernels of AVX2.
 var AVX2 = Unit{
 	Map: [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32){
 		amd64.VecExpAVX2, amd64.VecSigmoidAVX2, amd64.VecSiluAVX2, amd64.VecTanhAVX2,
@@ -38,7 +38,7 @@ var AVX2 = Unit{
 	Transpose: amd64.VecTransposeAVX2,
 }
 
-// AVX512 is the kernels of AVX512.
+// AVX512 holds the kernels of AVX-512.
 var AVX512 = Unit{
 	Map: [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32){
 		amd64.VecExpAVX512, amd64.VecSigmoidAVX512, amd64.VecSiluAVX512, amd64.VecTanhAVX512,

@@ -8,7 +8,7 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/arm64"
 )
 
-// NEON is the kernels of NEON.
+// NEON holds the kernels of NEON.
 var NEON = Unit{
 	Map: [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32){
 		arm64.VecExp, arm64.VecSigmoid, arm64.VecSilu, arm64.VecTanh,

@@ -1,8 +1,8 @@
-// Package vec is kernels along rows of float32 of any length and at any address:
-// functions of one and of two numbers, sums, and what a softmax, a normalisation
-// and a resize are made of.
+// Package vec has kernels on rows of float32 of any length and at any address:
+// functions of one and of two numbers, reductions, and the parts of a softmax, a
+// normalisation and a resize.
 //
-// No promise: the package changes with the processors it knows.
+// This package may change without notice.
 package vec
 
 import (
@@ -11,11 +11,11 @@ import (
 	"unsafe"
 )
 
-// Func is a function of one number that a Unit has. Alpha and beta are its
-// parameters. All give NaN for NaN.
+// Func is a function of one number, x, with parameters alpha and beta. NaN gives NaN.
 type Func uint8
 
-// The functions, with their greatest errors in units of the last place.
+// The functions, with the largest errors of the assembly in units of the last place;
+// those without one are exact or rounded once.
 const (
 	Exp         Func = iota // e^x; 1
 	Sigmoid                 // 1 / (1 + e^-x); 3
@@ -23,10 +23,10 @@ const (
 	Tanh                    // tanh x; 3
 	Erf                     // erf x; 3
 	Gelu                    // x/2 · (1 + erf(x/√2)); 2e-6 relative, or 1e-9 absolute
-	GeluTanh                // x/2 · (1 + tanh(√(2/π)·(x + 0.044715x³))); likewise
+	GeluTanh                // x/2 · (1 + tanh(√(2/π)·(x + 0.044715x³))); 2e-6 relative, or 1e-9 absolute
 	Mish                    // x · tanh(ln(1 + e^x)); 6
 	Clip                    // min(max(x, alpha), beta)
-	LeakyRelu               // x, or alpha·x below 0
+	LeakyRelu               // x, or alpha·x if x < 0
 	HardSigmoid             // min(max(alpha·x + beta, 0), 1)
 	HardSwish               // x · min(max(alpha·x + beta, 0), 1)
 	Affine                  // alpha·x + beta, rounded once
@@ -40,11 +40,11 @@ const (
 	funcs
 )
 
-// Pair is a function of two numbers that a Unit has.
+// Pair is a function of two numbers.
 type Pair uint8
 
-// The functions of two. Min and Max of NaN are NaN; of zeros of both signs they
-// are -0 and +0.
+// The functions of two numbers. Min and Max give NaN if either is NaN; of zeros with
+// different signs they give -0 and +0.
 const (
 	Add Pair = iota
 	Sub
@@ -55,28 +55,28 @@ const (
 	pairs
 )
 
-// Unit is the kernels of one class of processors. Pointers are not followed past
-// n numbers. dst may be a source; no other overlap.
+// Unit holds the kernels of one class of processors. They access no more than n
+// numbers. dst may be a source; other overlaps are not allowed.
 type Unit struct {
 	Map         [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32)
 	Rows        [pairs]func(dst, a, b unsafe.Pointer, n int)
-	Right, Left [pairs]func(dst, a, b unsafe.Pointer, n int) // one number at b: a op b, b op a
+	Right, Left [pairs]func(dst, a, b unsafe.Pointer, n int) // b is a single number: a op b, b op a
 
-	MulAdd    func(dst, a unsafe.Pointer, n int, factor float32) // dst += factor·a
-	Sum       func(src unsafe.Pointer, n int) float32            // in at least 8 chains
-	SquareSum func(src unsafe.Pointer, n int, mean float32) float32
-	MaxOf     func(src unsafe.Pointer, n int) float32 // n at least 1; NaN where there is one
-	MinOf     func(src unsafe.Pointer, n int) float32
-	ExpSum    func(dst, src unsafe.Pointer, n int, top float32) float32 // dst = e^(src-top), 0 below expFloor, and the sum
-	Normalise func(dst, src, gain, bias unsafe.Pointer, n int, mean, inverse float32)
+	MulAdd    func(dst, a unsafe.Pointer, n int, factor float32)                      // dst += factor·a
+	Sum       func(src unsafe.Pointer, n int) float32                                 // with at least 8 accumulators
+	SquareSum func(src unsafe.Pointer, n int, mean float32) float32                   // Σ (src-mean)²
+	MaxOf     func(src unsafe.Pointer, n int) float32                                 // NaN if there is any; n is at least 1
+	MinOf     func(src unsafe.Pointer, n int) float32                                 // likewise
+	ExpSum    func(dst, src unsafe.Pointer, n int, top float32) float32               // dst = e^(src-top), or 0 if src-top < expFloor; returns the sum
+	Normalise func(dst, src, gain, bias unsafe.Pointer, n int, mean, inverse float32) // dst = (src-mean)·inverse·gain + bias
 
-	Blend     func(dst, src, offsets, weights unsafe.Pointer, taps, n int) // offsets: int64, in bytes
-	Pick      func(dst, src, index, weights unsafe.Pointer, taps, n int)   // index: int32, in numbers
-	Transpose func(dst, src unsafe.Pointer, dstRow, srcRow, squares int)   // of 8 by 8; rows in bytes
+	Blend     func(dst, src, offsets, weights unsafe.Pointer, taps, n int) // see BlendRows; offsets are int64, in bytes
+	Pick      func(dst, src, index, weights unsafe.Pointer, taps, n int)   // see PickSums; indices are int32, in numbers
+	Transpose func(dst, src unsafe.Pointer, dstRow, srcRow, squares int)   // squares of 8 by 8 side by side in src; row strides in bytes
 }
 
-// atOnce is how many numbers one call of a kernel takes: assembly is not
-// preempted, so it must be short.
+// atOnce is the number of numbers per call of a kernel. Assembly is not preempted, so
+// a call must be short.
 const atOnce = 1 << 13
 
 // Apply sets dst[i] = f(src[i]). dst may be src.
@@ -89,8 +89,8 @@ func (v *Unit) Apply(f Func, dst, src []float32, alpha, beta float32) {
 	}
 }
 
-// Zip sets dst[i] = a[i] op b[i]. dst may be a or b. Each of a and b may be a
-// single number, which repeats.
+// Zip sets dst[i] = a[i] op b[i]. dst may be a or b. Each of a and b may be a single
+// number, which is broadcast.
 func (v *Unit) Zip(op Pair, dst, a, b []float32) {
 	kernel, stepA, stepB := v.Rows[op], 1, 1
 	switch {
@@ -123,7 +123,7 @@ func (v *Unit) AddScaled(dst, a []float32, factor float32) {
 	}
 }
 
-// Total is the sum of a row.
+// Total returns the sum of a row: in float32 within atOnce numbers, in float64 beyond.
 func (v *Unit) Total(x []float32) float64 {
 	sum := 0.0
 	for i := 0; i < len(x); i += atOnce {
@@ -132,7 +132,7 @@ func (v *Unit) Total(x []float32) float64 {
 	return sum
 }
 
-// Squares is the sum of (x-mean)².
+// Squares returns the sum of (x-mean)².
 func (v *Unit) Squares(x []float32, mean float32) float64 {
 	sum := 0.0
 	for i := 0; i < len(x); i += atOnce {
@@ -141,14 +141,14 @@ func (v *Unit) Squares(x []float32, mean float32) float64 {
 	return sum
 }
 
-// Largest is the largest number of a row, or NaN where there is one; of nothing
-// it is -Inf.
+// Largest returns the largest number of a row, NaN if there is any, or -Inf if the row
+// is empty.
 func (v *Unit) Largest(x []float32) float32 {
 	return extremeOf(x, float32(math.Inf(-1)), v.MaxOf, func(a, b float32) bool { return a > b })
 }
 
-// Smallest is the smallest number of a row, or NaN where there is one; of
-// nothing it is +Inf.
+// Smallest returns the smallest number of a row, NaN if there is any, or +Inf if the
+// row is empty.
 func (v *Unit) Smallest(x []float32) float32 {
 	return extremeOf(x, float32(math.Inf(1)), v.MinOf, func(a, b float32) bool { return a < b })
 }
@@ -168,7 +168,7 @@ func extremeOf(x []float32, best float32, kernel func(unsafe.Pointer, int) float
 
 // exponentials sets dst = e^(src-top) and returns the sum.
 func (v *Unit) exponentials(dst, src []float32, top float32) float64 {
-	const block = 2048 // numbers that are summed in float32
+	const block = 2048 // numbers that are summed in float32, before their sum is added in float64
 	sum := 0.0
 	for i := 0; i < len(dst); i += block {
 		sum += float64(v.ExpSum(unsafe.Pointer(&dst[i]), unsafe.Pointer(&src[i]), min(len(dst)-i, block), top))
@@ -176,13 +176,14 @@ func (v *Unit) exponentials(dst, src []float32, top float32) float64 {
 	return sum
 }
 
-// expFloor is from where on down e^x counts as 0 beside an e^0: no sum of float32
-// shows it, and parts of it would soon be too small to be normal numbers, which
-// processors multiply a hundred times more slowly. Masks of attention are often -100.
+// expFloor is the exponent x below which e^x is replaced by 0 in sums that include an
+// e^0, to which it adds nothing in float32. Otherwise products with it could be
+// subnormal, and processors multiply those a hundred times more slowly. Masks of
+// attention often are -100.
 const expFloor = -80
 
-// Softmax sets dst = e^src / Σ e^src. dst may be src. Relative error 1e-6; what is
-// less than e^expFloor of the largest is 0.
+// Softmax sets dst = e^src / Σ e^src. dst may be src. The relative error is at most
+// 1e-6; results below e^expFloor times the largest are 0.
 func (v *Unit) Softmax(dst, src []float32) {
 	if len(dst) == 0 {
 		return
@@ -193,11 +194,12 @@ func (v *Unit) Softmax(dst, src []float32) {
 	factors.Put(f)
 }
 
-// factors are kept for the next call: what is handed to a kernel would otherwise
-// be allocated each time.
+// factors holds arguments of kernels: these escape, and would be allocated at each
+// call.
 var factors = sync.Pool{New: func() any { return new([1]float32) }}
 
-// LogSoftmax sets dst = src - ln Σ e^src; work has the length of both.
+// LogSoftmax sets dst = src - ln Σ e^src. dst may be src; work, of the same length,
+// is overwritten.
 func (v *Unit) LogSoftmax(dst, src, work []float32) {
 	if len(dst) == 0 {
 		return
@@ -208,16 +210,15 @@ func (v *Unit) LogSoftmax(dst, src, work []float32) {
 	v.Zip(Sub, dst, dst, []float32{log})
 }
 
-// Moments are the mean of a row and the mean of the squares of its differences
-// from it.
+// Moments returns the mean of a row and its variance: the mean of (x-mean)².
 func (v *Unit) Moments(x []float32) (mean, variance float64) {
 	n := float64(len(x))
 	mean = v.Total(x) / n
 	return mean, v.Squares(x, float32(mean)) / n
 }
 
-// Affix sets dst = (src-mean)·inverse·gain + bias, all of one length. dst may be
-// src.
+// Affix sets dst = (src-mean)·inverse·gain + bias; all slices have the same length.
+// dst may be src.
 func (v *Unit) Affix(dst, src, gain, bias []float32, mean, inverse float32) {
 	n := len(dst)
 	src, gain, bias = src[:n], gain[:n], bias[:n]

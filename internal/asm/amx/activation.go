@@ -5,21 +5,22 @@ import (
 	"math"
 )
 
-// Functions of one register of 16 float32. Z2 to Z8 and K3 change. Errors are
-// those of exp below, or of the formulas named.
+// Functions of a register of 16 float32, in place. They change Z2 to Z8 and K3. Their
+// errors are that of exp below, or as stated.
 
+// load broadcasts a constant.
 func (e *emitter) load(v float64, reg string) { e.p("VBROADCASTSS %s, %s", e.f32(v), reg) }
 
-// exp: x = e^x as 2^n·e^r, |r| ≤ ln2/2, by a degree six fit of the relative
-// error (3e-9); 0.9 ulp on [-87, 88]. Z2 and Z3 change. NaN stays NaN.
+// exp: x = e^x as 2^n·e^r with |r| ≤ ln2/2 and a polynomial of degree six for e^r, fitted
+// to the relative error (3e-9); 0.9 ulp on [-87, 88]. Z2 and Z3 change. NaN stays NaN.
 func (e *emitter) exp(x string) {
-	e.load(-87.3, "Z2") // below, the result would not be normal, and that takes long
+	e.load(-87.3, "Z2") // below, the result would be subnormal, which is slow
 	e.p("VMAXPS %s, Z2, %s", x, x)
 	e.load(88.8, "Z2")
 	e.p("VMINPS %s, Z2, %s", x, x)
 	e.p("VMULPS.BCST %s, %s, Z2", e.f32(math.Log2E), x)
 	e.p("VRNDSCALEPS $0, Z2, Z2")
-	e.p("VFNMADD231PS.BCST %s, Z2, %s", e.f32(0.693145751953125), x) // 15 bits: the product is exact
+	e.p("VFNMADD231PS.BCST %s, Z2, %s", e.f32(0.693145751953125), x) // the high part of ln 2, with 15 bits: its product with n is exact
 	e.p("VFNMADD231PS.BCST %s, Z2, %s", e.f32(math.Ln2-0.693145751953125), x)
 	e.load(0.0013814468, "Z3")
 	for _, c := range []float64{0.008368781, 0.041668393, 0.1666652, 0.49999994, 1, 1} {
@@ -80,11 +81,11 @@ func (e *emitter) hardSwish(i int) {
 	e.p("VMULPS Z2, %s, %s", x, x)
 }
 
-// signOf gives the magnitude Z4 the sign of x, into x.
+// signOf sets x to the magnitude Z4 with the sign of x.
 func (e *emitter) signOf(x string) {
 	e.p("MOVL $0x7fffffff, R10")
 	e.p("VPBROADCASTD R10, Z2")
-	e.p("VPTERNLOGD $0xac, Z4, %s, Z2", x) // where Z2 is set the bits of Z4, else those of x
+	e.p("VPTERNLOGD $0xac, Z4, %s, Z2", x) // bits of Z4 where Z2 is set, otherwise of x
 	e.p("VMOVAPS Z2, %s", x)
 }
 
@@ -95,8 +96,8 @@ func (e *emitter) magnitude(x, dst string) {
 	e.p("VPANDD %s, %s, %s", x, dst, dst)
 }
 
-// tanh: sign(x)·(1-q)/(1+q) with q = e^-2|x|; below 0.55, where the quotient
-// would cancel, the odd Taylor series to x^13. 6 ulp.
+// tanh: sign(x)·(1-q)/(1+q) with q = e^-2|x|; for |x| < 0.55, where 1-q would cancel, the
+// Taylor series to x^13. 6 ulp.
 func (e *emitter) tanh(i int) {
 	x := fmt.Sprintf("Z%d", i)
 	e.magnitude(x, "Z5")
@@ -119,8 +120,8 @@ func (e *emitter) tanh(i int) {
 	e.signOf(x)
 }
 
-// gelu: x/2·(1 + erf(x/√2)); erf by Abramowitz and Stegun 7.1.26, 1.5e-7
-// absolute.
+// gelu: x/2·(1 + erf(x/√2)) with erf by Abramowitz and Stegun 7.1.26, whose absolute
+// error is 1.5e-7.
 func (e *emitter) gelu(i int) {
 	x := fmt.Sprintf("Z%d", i)
 	e.p("VMULPS.BCST %s, %s, Z5", e.f32(math.Sqrt2/2), x)
@@ -146,8 +147,8 @@ func (e *emitter) gelu(i int) {
 	e.p("VMULPS Z8, %s, %s", x, x)
 }
 
-// mish: x·tanh(ln(1 + e^x)) = x·n/(n + 2) with n = e^x·(e^x + 2). Past 20 the
-// quotient is 1 to the last bit.
+// mish: x·tanh(ln(1 + e^x)) = x·n/(n + 2) with n = e^x·(e^x + 2). For x > 20 the quotient
+// rounds to 1.
 func (e *emitter) mish(i int) {
 	x := fmt.Sprintf("Z%d", i)
 	e.load(20, "Z2")

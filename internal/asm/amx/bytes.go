@@ -2,35 +2,35 @@ package main
 
 import "fmt"
 
-// Dense integer convolutions on vectors. Where VPDPBUSD multiplies the four bytes
-// of an input with those of an output and adds them to its sum, it is one
-// instruction. Elsewhere inputs and weights come in 16 bits: VPMADDWD multiplies two of
-// them, and another instruction adds.
+// Dense integer convolutions on vector registers. With VNNI, VPDPBUSD multiplies four
+// unsigned by four signed bytes and adds the products to an int32. Without it, inputs
+// and weights have 16 bits: VPMADDWD multiplies two of them, and VPADDD accumulates.
 
-// byteTiles is a kernel of dense convolutions: tiles of up to so many rows by two
-// vectors of outputs.
+// byteTiles is a kernel of dense convolutions: register tiles of up to rows pixels by
+// two vectors of outputs.
 type byteTiles struct {
 	name, doc  string
 	rows       int
 	reg        string // Z or Y
 	bytes      int    // of a vector
-	wide       bool   // in 16 bits
-	move, copy string // AVX2 has no EVEX instructions
-	second     string // stores the upper half
-	order      string // of the words that the packing of two rows leaves
+	wide       bool   // inputs and weights have 16 bits
+	move, copy string // instructions: AVX2 has no EVEX forms
+	second     string // the instruction that stores the upper half of a vector
+	order      string // table that sorts the 32-bit words of two packed rows
 }
 
 var (
-	tilesVNNI = byteTiles{name: "TilesVNNI", doc: "tiles of up to 14 byte pixels by 32 outputs, by VPDPBUSD", rows: 14,
+	tilesVNNI = byteTiles{name: "TilesVNNI", doc: "tiles of up to 14 pixels of bytes by 32 outputs, with VPDPBUSD", rows: 14,
 		reg: "Z", bytes: 64, move: "VMOVDQU32", copy: "VMOVDQA32", second: "VEXTRACTI64X4", order: "byteOrder512<>"}
-	tilesWide512 = byteTiles{name: "TilesWide512", doc: "tiles of up to 14 pixels in 16 bits by 32 outputs", rows: 14,
+	tilesWide512 = byteTiles{name: "TilesWide512", doc: "tiles of up to 14 pixels of 16-bit codes by 32 outputs", rows: 14,
 		reg: "Z", bytes: 64, wide: true, move: "VMOVDQU32", copy: "VMOVDQA32", second: "VEXTRACTI64X4", order: "byteOrder512<>"}
-	tilesWide256 = byteTiles{name: "TilesWide256", doc: "tiles of up to 6 pixels in 16 bits by 16 outputs", rows: 6,
+	tilesWide256 = byteTiles{name: "TilesWide256", doc: "tiles of up to 6 pixels of 16-bit codes by 16 outputs", rows: 6,
 		reg: "Y", bytes: 32, wide: true, move: "VMOVDQU", copy: "VMOVDQA", second: "VEXTRACTI128", order: "byteOrder256<>"}
 )
 
-// byteTables are the orders of words after packing: the channels of the first row, then
-// the second's.
+// byteTables writes the tables for VPERMD that undo the order in which packing within
+// 128-bit lanes leaves the 32-bit words: the channels of the first row, then those of
+// the second.
 func (e *emitter) byteTables() {
 	for _, lanes := range []int{4, 2} {
 		e.WriteString("\n")
@@ -42,8 +42,8 @@ func (e *emitter) byteTables() {
 	}
 }
 
-// ahead is how many lines of weights a tile of so many rows prefetches for each
-// 512 bytes that it multiplies. Lower tiles take less time for them.
+// ahead is the number of lines of weights that a tile prefetches per 512 bytes of
+// weights that it multiplies. Tiles of few rows are faster, and prefetch more.
 func (k *byteTiles) ahead(rows int) int {
 	if k.wide {
 		return 0
@@ -57,18 +57,19 @@ func (k *byteTiles) ahead(rows int) int {
 // at is a vector register.
 func (k *byteTiles) at(i int) string { return fmt.Sprintf("%s%d", k.reg, i) }
 
-// byteTiles writes a kernel. Weights of a step of 64 channels are, for 16 outputs, 16
-// rows of four channels, and those of the next 16 follow; in 16 bits they are 32 rows
-// of two, and the next 16 outputs are elsewhere. As many channels of a pixel are
-// broadcast. Steps whose last channels do not exist end early. Sums begin with the bias
-// and become codes where they are: scaled, rounded half to even, and packed with
-// saturation, which is the clipping. No product with a scale leaves int32 (see
-// ByteTileArgs).
+// byteTiles writes a kernel. The weights of a step of 64 channels and 16 outputs are 16
+// vectors with four channels per lane, followed by those of the next 16 outputs; with
+// 16 bits they are 32 vectors with two channels per lane, and the next 16 outputs are at
+// Second. The same channels of a pixel are broadcast. Steps with fewer than 64 channels
+// end early. Accumulators begin with the bias. The epilogue is in registers: sums are
+// scaled, rounded half to even, and packed with saturation, which clips them. Scaled
+// sums fit int32 (see ByteTileArgs).
 //
-// Registers: AX arguments, R8 tile, R9 weights to prefetch, or of the other vector, R10
-// bytes from row to row, BX weights, CX offset list, DX steps left, R11 quads of rows
-// of weights left, SI DI R12 R13 R15 rows 0, 3, 6, 9, 12, R14 three rows, or the next
-// step's weights. Afterwards R12 bias and scales, R13 output, R14 a row's place in it.
+// Registers: AX arguments, R8 tile, R9 weights to prefetch, or of the second vector, R10
+// row stride, BX weights, CX offset of the step, DX steps left, R11 quads of vectors of
+// weights left, SI DI R12 R13 R15 rows 0, 3, 6, 9, 12, R14 three row strides, or the
+// weights of the next step. In the epilogue R12 bias and scales, R13 output, R14 offset
+// of a row in it.
 func (e *emitter) byteTiles(k *byteTiles) {
 	e.text(k.name, "a *ByteTileArgs", 8, k.doc)
 	e.p("MOVQ a+0(FP), AX")
@@ -87,10 +88,10 @@ func (e *emitter) byteTiles(k *byteTiles) {
 	}
 }
 
-// byteArg is a field of the argument record.
+// byteArg is a field of the arguments.
 func byteArg(field string) string { return "ByteTileArgs_" + field + "(AX)" }
 
-// byteTile computes tiles of so many rows.
+// byteTile writes the code for tiles of the given number of rows.
 func (e *emitter) byteTile(k *byteTiles, rows int) {
 	bases := []string{"SI", "DI", "R12", "R13", "R15"}[:(rows+2)/3]
 	e.label(fmt.Sprintf("rows%d", rows))
@@ -158,7 +159,7 @@ func (e *emitter) byteTile(k *byteTiles, rows int) {
 	e.p("RET")
 }
 
-// byteRows finds every third row from SI on.
+// byteRows computes the address of every third row, from SI on.
 func (e *emitter) byteRows(bases []string) {
 	if len(bases) > 1 {
 		e.p("LEAQ (R10)(R10*2), R14")
@@ -168,7 +169,8 @@ func (e *emitter) byteRows(bases []string) {
 	}
 }
 
-// byteRow adds the products of a row of weights with the channels of as many bytes.
+// byteRow multiplies one vector of weights for each of the two vectors of outputs by the
+// same channels of all pixels, and accumulates.
 func (e *emitter) byteRow(k *byteTiles, rows int, bases []string, row int) {
 	weights, in := [2]string{k.at(2 * k.rows), k.at(2*k.rows + 1)}, [2]string{k.at(2*k.rows + 2), k.at(2*k.rows + 3)}
 	e.p("%s %d(BX), %s", k.move, 64*row, weights[0])
@@ -200,7 +202,7 @@ func (e *emitter) byteRow(k *byteTiles, rows int, bases []string, row int) {
 	}
 }
 
-// byteFinish makes codes of the sums, two rows at a time.
+// byteFinish writes the epilogue: requantisation, two rows at a time.
 func (e *emitter) byteFinish(k *byteTiles, rows int) {
 	zero, order, scales := k.at(2*k.rows), k.at(2*k.rows+1), 2*k.rows+2
 	e.p("MOVQ %s, R12", byteArg("Ends"))
@@ -243,7 +245,7 @@ func (e *emitter) byteFinish(k *byteTiles, rows int) {
 	}
 }
 
-// byteStore stores a row that is wanted.
+// byteStore stores a row unless its offset is negative.
 func (e *emitter) byteStore(rows, row int, store string) {
 	label := fmt.Sprintf("without%dof%d", row, rows)
 	e.p("MOVQ ByteTile_Out+%d(R8), R14", 8*row)

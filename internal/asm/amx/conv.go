@@ -2,25 +2,24 @@ package main
 
 import "fmt"
 
-// The tile kernels compute two row tiles (rows: output pixels, or rows of a
-// matrix) by two column tiles (32 output channels): T0 T1 / T2 T3 accumulate,
-// T4 T5 hold pixels, T6 T7 weights. A kernel loads the tile configuration first
-// and releases the tiles last, so that no goroutine switch can ever meet live
-// tiles: assembly functions have no preemption points.
+// The tile kernels compute two row tiles (output pixels, or rows of a matrix) by two
+// column tiles (32 output channels): T0 to T3 are accumulators (T0 T1 of the first row
+// tile, T2 T3 of the second), T4 T5 rows, T6 T7 weights. A kernel loads the tile
+// configuration first and releases the tiles last, so that tiles are never live across
+// a goroutine switch: assembly functions have no preemption points.
 //
-// Registers: AX arguments, R8 list of pairs, R9 pairs left, SI DI first row of
-// each row tile, CX offset list, DX steps left, BX weights, R10 bytes from a
-// row to the next, R11 64 (row stride of packed weights), R12 weights to
-// prefetch, R13 R15 row + offset, R14 the weights of the other 16 channels.
-// While finishing: R12 sums, R13 output, R15 residual, R14 rows left in the
-// segment, R11 rows to finish now, R10 free.
+// Registers: AX arguments, R8 pair, R9 pairs left, SI DI first row of each row tile, CX
+// offset of the step, DX steps left, BX weights, R10 row stride, R11 64 (row stride of
+// packed weights), R12 weights to prefetch, R13 R15 row + offset, R14 the weights of the
+// other 16 channels. In the epilogue: R12 sums, R13 output, R15 residual, R14 rows left
+// in the segment, R11 rows left before the next step, R10 free.
 
-// arg is a field of the argument record.
+// arg is a field of the arguments.
 func arg(field string) string { return "TileArgs_" + field + "(AX)" }
 
-// advancing are the addresses that move from group to group. The copies that
-// move are integers: the last move leaves the operand, and the collector must
-// not see a pointer there.
+// advancing lists the fields that advance from group to group. The kernel advances
+// copies that are integers, because the last advance leaves the operand, and the
+// garbage collector must not see such a pointer.
 var advancing = []struct{ from, now, step string }{
 	{"Weights", "weights", "WeightsGroup"},
 	{"Bias", "bias", "BiasGroup"},
@@ -31,25 +30,25 @@ var advancing = []struct{ from, now, step string }{
 	{"OutGroupOdd", "outGroupOdd", ""},
 }
 
-// kernel is one number format of the tile kernel.
+// kernel is a tile kernel for one format.
 type kernel struct {
 	name, doc string
-	loads     func(e *emitter)                // what the first step finds loaded; nil: nothing
-	step      func(e *emitter, fetch fetcher) // one step, and the loads of the next
-	last      func(e *emitter)                // the rest of a pair's last step; nil: it is as the others
-	pages     int                             // prefetched at a time; 0: none
-	stream    bool                            // where Next is 0, all weights
-	setup     func(e *emitter)                // constants for finishing: Z24 to Z29
-	bias      func(e *emitter)                // of the 32 channels at R13
-	finish    func(e *emitter)                // one row: sums at R12 to output at R13
-	outOfLine func(e *emitter)                // the rarer parts of finish
+	loads     func(e *emitter)                // loads of the first step; nil: none
+	step      func(e *emitter, fetch fetcher) // one step, and loads of the next
+	last      func(e *emitter)                // end of a pair's last step, which jumps here; nil: steps do not
+	pages     int                             // pages that prefetches take turns on; 0: none are written
+	stream    bool                            // if Next is 0, all weights are prefetched
+	setup     func(e *emitter)                // loads constants of the epilogue, Z24 to Z29
+	bias      func(e *emitter)                // loads the bias of the 32 channels at R13
+	finish    func(e *emitter)                // the epilogue of a row: sums at R12 to output at R13
+	outOfLine func(e *emitter)                // rarer parts of the epilogue
 	tall      bool                            // four row tiles by one column tile at a time
 }
 
-// conv writes a kernel. Finishing a pair of tiles (bias, residual, activation,
-// conversion, store) takes about as long as two steps of products if it stands
-// alone, so the rows of one pair are finished a few at a time between the steps
-// of the next: the tile unit and the vector units work side by side.
+// conv writes a kernel. The epilogue of a pair of tiles (bias, residual, activation,
+// conversion, store) takes about as long as two steps of products. So it is interleaved
+// with the steps of the next pair, some rows after each step: then the tile unit and
+// the vector units work at the same time.
 func (e *emitter) conv(k kernel) {
 	e.text(k.name, "a *TileArgs", 8, k.doc)
 	e.p("MOVQ a+0(FP), AX")
@@ -119,7 +118,7 @@ func (e *emitter) conv(k kernel) {
 		e.p("ADDQ $TilePair__size, R8")
 	}
 	e.nextPair()
-	e.comment("the rows of the last pair: DX is 0")
+	e.comment("epilogue of the last pair: DX is 0")
 	e.p("MOVQ $1<<30, R11")
 	e.finishLoop(k)
 	e.raw(tileRelease())
@@ -148,7 +147,7 @@ func (e *emitter) conv(k kernel) {
 	}
 }
 
-// storeSums moves the sums to the scratch.
+// storeSums stores the accumulators to the scratch.
 func (e *emitter) storeSums() {
 	e.p("MOVQ %s, R12", arg("Scratch"))
 	e.p("MOVQ $128, R13")
@@ -157,8 +156,8 @@ func (e *emitter) storeSums() {
 	}
 }
 
-// notePair notes what to do with the sums in the scratch: R13 is left at the
-// bias.
+// notePair stores what the epilogue of the sums in the scratch needs, and sets R13 to
+// the bias.
 func (e *emitter) notePair() {
 	e.p("MOVQ %s, R13", arg("groupOut"))
 	e.p("MOVQ R13, %s", arg("out"))
@@ -173,7 +172,7 @@ func (e *emitter) notePair() {
 	e.p("MOVQ %s, R13", arg("bias"))
 }
 
-// nextPair goes to the next pair, or to the first pair of the next 32 output
+// nextPair continues with the next pair, or with the first pair of the next 32 output
 // channels.
 func (e *emitter) nextPair() {
 	e.p("ADDQ $TilePair__size, R8")
@@ -185,7 +184,7 @@ func (e *emitter) nextPair() {
 	}
 	e.p("MOVQ %s, R13", arg("WeightsGroup"))
 	e.p("ADDQ R13, %s", arg("Limit"))
-	e.comment("two groups of 32 share a pixel of 64: the strides take turns")
+	e.comment("two groups of 32 bytes share a pixel of 64: the strides alternate")
 	e.p("MOVQ %s, R13", arg("outGroup"))
 	e.p("MOVQ %s, R15", arg("outGroupOdd"))
 	e.p("MOVQ R15, %s", arg("outGroup"))
@@ -194,8 +193,8 @@ func (e *emitter) nextPair() {
 	e.p("JNZ group")
 }
 
-// finishLoop finishes up to R11 rows. It goes on to the next step of products,
-// or falls through where there is none.
+// finishLoop writes the epilogue of up to R11 rows, which continues with the next step
+// of products or, if there is none, falls through.
 func (e *emitter) finishLoop(k kernel) {
 	e.label("some")
 	e.p("MOVQ %s, R12", arg("sums"))
@@ -224,8 +223,8 @@ func (e *emitter) finishLoop(k kernel) {
 	e.p("JNZ finished")
 }
 
-// segment takes the next run of rows: where their sums lie in the scratch, how
-// many there are, and where they go.
+// segment loads the next segment: the address of its sums in the scratch, the number
+// of rows, and the addresses of output and residual.
 func (e *emitter) segment() {
 	e.label("ended")
 	e.p("DECQ %s", arg("left"))
@@ -246,12 +245,11 @@ func (e *emitter) segment() {
 	e.p("JMP row")
 }
 
-// jumpTable jumps to labels[i] where the field holds first+i; a field below
-// first falls through.
+// jumpTable jumps to labels[i] if the field is first+i; other values fall through.
 func (e *emitter) jumpTable(field string, first int, labels ...string) {
 	for i, l := range labels {
 		e.p("CMPQ %s, $%d", arg(field), first+i)
 		e.p("JEQ %s", l)
 	}
-	e.comment(fmt.Sprintf("%s past %d does not occur", field, first+len(labels)-1))
+	e.comment(fmt.Sprintf("%s is never above %d", field, first+len(labels)-1))
 }

@@ -2,17 +2,17 @@ package main
 
 import "fmt"
 
-// Depthwise convolutions of bytes: 64 channels of one output pixel at a time, four
-// taps a multiplication. The bytes of four taps are interleaved into quads, which
-// leaves the channels of each 128-bit lane in order within four registers: 0-3,
-// 4-7, 8-11 and 12-15. Weights, bias and scales come in that order; the final
-// packing restores the channels'.
+// Depthwise convolutions of bytes: 64 channels of one output pixel at a time. The bytes
+// of four taps are interleaved to quads, which VPDPBUSD multiplies. Interleaving works
+// within 128-bit lanes: of the 16 channels of a lane, 0-3 are then in the first
+// register, 4-7, 8-11 and 12-15 in the others. Weights, bias and scales have that order;
+// packing the results restores the order of channels.
 
-// depthArg is a field of the argument record.
+// depthArg is a field of the arguments.
 func depthArg(field string) string { return "DepthwiseArgs_" + field + "(AX)" }
 
-// depthFinish makes codes of the sums in four registers, as byteFinish does; the
-// scales are at R8, two registers are free.
+// depthFinish writes the epilogue of the sums in four registers: requantisation as in
+// byteFinish. Scales are at R8; register free may change.
 func (e *emitter) depthFinish(sums [4]int, free int) {
 	e.each("VCVTDQ2PS Z%, Z%", sums[:]...)
 	for i, r := range sums {
@@ -29,11 +29,11 @@ func (e *emitter) depthFinish(sums [4]int, free int) {
 	e.p("ADDQ $64, DI")
 }
 
-// depthwise takes any taps.
+// depthwise writes the kernel for any taps.
 //
-// Registers: AX arguments, SI input of the first tap, DI output, R8 bias and
-// scales, R9 pixels left, R10 bytes from pixel to pixel, BX weights, CX taps'
-// offsets, DX quads of taps left. Z0 to Z3 sums, Z20 to Z23 bias.
+// Registers: AX arguments, SI first tap, DI output, R8 bias and scales, R9 pixels left,
+// R10 pixel stride, BX weights, CX offsets of taps, DX quads of taps left. Z0 to Z3
+// sums, Z20 to Z23 bias.
 func (e *emitter) depthwise() {
 	e.text("DepthwiseVNNI", "a *DepthwiseArgs", 8)
 	e.depthSetup()
@@ -87,13 +87,13 @@ func (e *emitter) depthSetup() {
 	e.p("MOVQ %s, R10", depthArg("PixelStride"))
 }
 
-// depthwise3 takes kernels of three by three. A quad is a column of the kernel, of
-// three taps: what is interleaved of a column of pixels serves all the outputs
-// that it is under. With a stride of 1 these are three, of 2 two at most.
+// depthwise3 writes the kernel for 3x3 taps. A quad is a column of the kernel: three taps
+// and one of weight 0. So a column of pixels is interleaved once for all outputs that
+// read it: three with a stride of 1, at most two with a stride of 2.
 //
-// Registers: AX arguments, SI the next column of pixels, R10 R11 bytes to its second
-// and third, DI output, R8 bias and scales, R9 pixels left, BX weights. Z0 to Z11
-// sums of up to three pixels, Z12 to Z23 weights, the others a column.
+// Registers: AX arguments, SI next column of pixels, R10 R11 offsets of its second and
+// third row, DI output, R8 bias and scales, R9 pixels left, BX weights. Z0 to Z11 sums of
+// up to three pixels, Z12 to Z23 weights, the others a column.
 func (e *emitter) depthwise3(stride int) {
 	e.text(fmt.Sprintf("Depthwise3Stride%dVNNI", stride), "a *DepthwiseArgs", 8)
 	e.depthSetup()
@@ -147,8 +147,8 @@ func (e *emitter) depthwise3(stride int) {
 	e.p("RET")
 }
 
-// depthInterleave makes quads of the column at SI, in Z24 to Z27, and goes to the
-// next. The third tap is there twice: the fourth has no weight.
+// depthInterleave interleaves the column at SI to quads in Z24 to Z27, and advances SI.
+// The fourth byte, whose weight is 0, is a copy of the third.
 func (e *emitter) depthInterleave() {
 	e.p("VMOVDQU32 (SI), Z28")
 	e.p("VMOVDQU32 (SI)(R10*1), Z29")
@@ -164,20 +164,22 @@ func (e *emitter) depthInterleave() {
 	e.p("VPUNPCKHWD Z30, Z28, Z27")
 }
 
-// depthColumn adds a column of pixels times that of the kernel.
+// depthColumn multiplies the interleaved column by a column of the kernel, and
+// accumulates.
 func (e *emitter) depthColumn(sums [4]int, column int) {
 	for i, r := range sums {
 		e.p("VPDPBUSD Z%d, Z%d, Z%d", 12+4*column+i, 24+i, r)
 	}
 }
 
-// depthPairs takes any taps where VPDPBUSD is not there: two at a time, whose bytes
-// are interleaved and widened to 16 bits, which leaves the order of quads. Weights are
-// four registers of pairs; vectors of 32 bytes take the halves of 64 channels in turn.
+// depthPairs writes the kernel for any taps without VPDPBUSD. The bytes of two taps are
+// interleaved and widened to 16 bits, which gives the same order of channels as quads.
+// Weights are four vectors of pairs; vectors of 32 bytes compute the halves of the 64
+// channels one after the other.
 //
-// Registers: AX arguments, SI input of the first tap, DI output, R8 bias and scales,
-// R9 pixels left, R10 bytes from pixel to pixel, BX weights, CX taps' offsets, DX
-// pairs of taps left. Vectors 0 to 7 sums, 8 zero.
+// Registers: AX arguments, SI first tap, DI output, R8 bias and scales, R9 pixels left,
+// R10 pixel stride, BX weights, CX offsets of taps, DX pairs of taps left. Vectors 0 to 7
+// sums, 8 zero.
 func (e *emitter) depthPairs(suffix, reg, move string, bytes int) {
 	at := func(i int) string { return fmt.Sprintf("%s%d", reg, i) }
 	halves := 64 / bytes

@@ -11,11 +11,11 @@ import (
 type emitter struct {
 	bytes.Buffer
 	fn        int       // number of the current function; makes labels unique
-	constants []float32 // of the file's table, in order of first use
+	constants []float32 // table of the file, in the order of first use
 }
 
-// p writes one instruction. Jump targets named by label are local to the
-// function: the function's number is appended.
+// p writes one instruction. Labels are local to the function: its number is appended to
+// the targets of jumps.
 func (e *emitter) p(format string, args ...any) {
 	s := format
 	if len(args) > 0 {
@@ -32,7 +32,7 @@ func (e *emitter) raw(s string) { e.p("%s", s) }
 
 func (e *emitter) label(name string) { fmt.Fprintf(e, "%s_%d:\n", name, e.fn) }
 
-// comment writes a line for the reader.
+// comment writes a comment.
 func (e *emitter) comment(s string) { fmt.Fprintf(e, "\t// %s\n", s) }
 
 func newEmitter() *emitter {
@@ -51,7 +51,7 @@ func (e *emitter) text(name, params string, argBytes int, doc ...string) {
 	fmt.Fprintf(e, "TEXT ·%s(SB), NOSPLIT, $0-%d\n", name, argBytes)
 }
 
-// f32 is a memory operand that holds v, for broadcasting.
+// f32 is a memory operand with the value v, for broadcasts.
 func (e *emitter) f32(v float64) string {
 	c := float32(v)
 	for i, have := range e.constants {
@@ -63,7 +63,7 @@ func (e *emitter) f32(v float64) string {
 	return fmt.Sprintf("constants<>+%d(SB)", 4*(len(e.constants)-1))
 }
 
-// table writes the constants that f32 handed out.
+// table writes the constants that f32 has returned.
 func (e *emitter) table() {
 	if len(e.constants) == 0 {
 		return
@@ -75,8 +75,8 @@ func (e *emitter) table() {
 	fmt.Fprintf(e, "GLOBL constants<>(SB), RODATA|NOPTR, $%d\n", 4*len(e.constants))
 }
 
-// each writes the same instruction for several registers: % in the format
-// stands for the number.
+// each writes an instruction for each of several registers, whose number replaces % in
+// the format.
 func (e *emitter) each(format string, regs ...int) {
 	for _, r := range regs {
 		e.p("%s", strings.ReplaceAll(format, "%", fmt.Sprint(r)))

@@ -5,12 +5,11 @@ import (
 	"strings"
 )
 
-// Go's assembler knows no tile instructions, so they are written as BYTE
-// directives with the mnemonic beside them. The encodings are those of the
-// Intel SDM, volume 2 (VEX.128.0F38.W0); encode_test.go holds them to the bytes
-// that GNU as makes.
+// Go's assembler has no tile instructions, so they are written as BYTE directives with
+// the mnemonic in a comment. Encodings follow the Intel SDM, volume 2 (VEX.128.0F38.W0);
+// encode_test.go compares them with those of GNU as.
 
-// gpr are the hardware numbers of the general registers.
+// gpr maps the general registers to their hardware numbers.
 var gpr = map[string]int{"AX": 0, "CX": 1, "DX": 2, "BX": 3, "BP": 5, "SI": 6, "DI": 7,
 	"R8": 8, "R9": 9, "R10": 10, "R11": 11, "R12": 12, "R13": 13, "R14": 14, "R15": 15}
 
@@ -30,8 +29,8 @@ func bytesLine(comment string, b ...byte) string {
 	return strings.TrimSuffix(s.String(), "; ") + " // " + comment
 }
 
-// vex gives the three-byte VEX prefix of an 0F38 instruction, 128 bit, W0.
-// reg, index and base are register numbers, vvvv the second source.
+// vex returns the three-byte VEX prefix of a VEX.128.0F38.W0 instruction. reg, index
+// and base are register numbers, vvvv is the second source.
 func vex(pp, reg, index, base, vvvv int) []byte {
 	inverted := func(x int) byte { return byte(^x>>3&1) & 1 }
 	return []byte{0xc4,
@@ -39,8 +38,8 @@ func vex(pp, reg, index, base, vvvv int) []byte {
 		byte(^vvvv&15)<<3 | byte(pp)}
 }
 
-// tileMemory encodes an instruction between tile t and the rows at base+disp,
-// base+disp+stride, ...
+// tileMemory encodes a load or store of tile t, whose rows are at base+disp,
+// base+disp+stride, and so on.
 func tileMemory(name string, pp, t int, base, stride string, disp int32) string {
 	b, x := gpr[base], gpr[stride]
 	out := append(vex(pp, t, x, b, 0), 0x4b, byte(0x80|t<<3|4), byte(x&7<<3|b&7),
@@ -79,6 +78,6 @@ func tileDot(name string, pp int, op byte, c, a, b int) string {
 		append(vex(pp, c, 0, a, b), op, byte(0xc0|c<<3|a))...)
 }
 
-// dotBF16 multiplies pairs of bf16, dotU8S8 quads of unsigned by signed bytes.
+// dotBF16 multiplies pairs of bf16, dotU8S8 four unsigned by four signed bytes.
 func dotBF16(c, a, b int) string { return tileDot("TDPBF16PS", ppF3, 0x5c, c, a, b) }
 func dotU8S8(c, a, b int) string { return tileDot("TDPBUSD", pp66, 0x5e, c, a, b) }

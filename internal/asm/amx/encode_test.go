@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// encodings pairs our lines with what GNU as 2.40 reads and makes.
+// encodings has encoded lines with the same instructions for GNU as and the bytes of
+// GNU as 2.40.
 var encodings = []struct{ line, source, want string }{
 	{tileLoad(4, "R13", "R10", 64), "{disp32} tileloadd 0x40(%r13,%r10,1), %tmm4", "c4 82 7b 4b a4 15 40 00 00 00"},
 	{tileLoad(6, "BX", "R11", 1024), "{disp32} tileloadd 0x400(%rbx,%r11,1), %tmm6", "c4 a2 7b 4b b4 1b 00 04 00 00"},
@@ -41,7 +42,7 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// TestEncodeAsGNU asks the GNU assembler itself.
+// TestEncodeAsGNU compares the encodings with those of the installed GNU assembler.
 func TestEncodeAsGNU(t *testing.T) {
 	as, err := exec.LookPath("as")
 	if err != nil {

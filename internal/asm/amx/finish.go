@@ -1,8 +1,8 @@
 package main
 
-// How a float row of 32 channels ends: Z0 holds channels 0 to 15, Z1 the rest.
-// Z31 Z30 are the bias, Z29 Z28 the bounds of Clip, Z27 0x8000, Z26 0xffff0000.
-// K1 and K2 say which of the channels exist where the row is float32.
+// The epilogue of a row of 32 float32 sums: Z0 has channels 0 to 15, Z1 the others.
+// Z31 Z30 are the bias, Z29 Z28 the bounds of Clip, Z27 0x8000, Z26 0xffff0000. K1 and
+// K2 mask the channels that exist, in rows of float32.
 
 func floatSetup(e *emitter) {
 	e.p("VBROADCASTSS %s, Z29", arg("Low"))
@@ -20,8 +20,8 @@ func floatBias(e *emitter) {
 	e.p("VMOVUPS 64(R13), Z30")
 }
 
-// floatFinish is the common way: no residual, Clip, split pixels. Everything
-// else is a jump that the processor predicts.
+// floatFinish writes the most common epilogue inline: no residual, Clip, Split32. The
+// others are behind jumps that the processor predicts.
 func floatFinish(e *emitter) {
 	e.p("VADDPS (R12), Z31, Z0")
 	e.p("VADDPS 64(R12), Z30, Z1")
@@ -30,7 +30,7 @@ func floatFinish(e *emitter) {
 	e.label("activate")
 	e.p("CMPQ %s, $0", arg("Act"))
 	e.p("JNE activation")
-	e.comment("the sum is the second source, so that NaN passes")
+	e.comment("the sum is the second source, which VMAXPS and VMINPS return if it is NaN")
 	e.p("VMAXPS Z0, Z29, Z0")
 	e.p("VMAXPS Z1, Z29, Z1")
 	e.p("VMINPS Z0, Z28, Z0")
@@ -38,7 +38,7 @@ func floatFinish(e *emitter) {
 	e.label("store")
 	e.p("CMPQ %s, $1", arg("OutKind"))
 	e.p("JNE plain")
-	e.comment("split: high parts rounded half up in magnitude, low parts what is left")
+	e.comment("high parts are rounded half up in magnitude, low parts are the rounded remainders")
 	e.p("VPADDD Z27, Z0, Z2")
 	e.p("VPADDD Z27, Z1, Z3")
 	e.p("VPANDD Z26, Z2, Z4")
@@ -74,7 +74,7 @@ func floatOutOfLine(e *emitter) {
 	e.activations()
 }
 
-// residual adds what lies at R15.
+// residual adds the residual at R15.
 func (e *emitter) residual() {
 	e.label("residual")
 	e.p("CMPQ %s, $1", arg("ResidualKind"))
@@ -106,8 +106,7 @@ func (e *emitter) residual() {
 	e.p("JMP activate")
 }
 
-// activations applies the functions but Clip; Act counts them as the kernel
-// package's ActivationKind does.
+// activations writes all activations but Clip; Act is package kernel's ActivationKind.
 func (e *emitter) activations() {
 	e.label("activation")
 	names := []string{"leaky", "sigmoid", "silu", "hardsigmoid", "hardswish", "tanh", "gelu", "mish"}

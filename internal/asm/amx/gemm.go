@@ -6,8 +6,8 @@ import "fmt"
 type vectors struct {
 	reg    string // Z or Y
 	width  int    // bytes
-	rows   int    // of the largest register tile, two vectors wide
-	masked bool
+	rows   int    // of the largest register tile, which is two vectors wide
+	masked bool   // has mask registers
 }
 
 var (
@@ -17,14 +17,14 @@ var (
 
 func (v vectors) r(i int) string { return fmt.Sprintf("%s%d", v.reg, i) }
 
-// gemm writes C = clip(scale·A·B + bias + residual) for one register tile of up
-// to v.rows rows and two vectors of columns: an entry for every count of rows.
-// The sums stay in registers over the whole of K.
+// gemm writes C = clip(scale·A·B + bias + residual) for one register tile of up to
+// v.rows rows and two vectors of columns, with code for each number of rows. The sums
+// stay in registers over the K loop.
 //
-// Registers: AX arguments, R8 to R12 rows 0, 3, 6, 9, 12 of A, R13 bytes from row
-// to row, BX row of B, CX bytes to its next one, DX numbers of K left, DI row of
-// C, SI row of the residual, R14 what to prefetch, which R15 moves. K1 and K2 mask
-// the columns (AVX-512 only; the AVX2 kernel writes whole vectors).
+// Registers: AX arguments, R8 to R12 rows 0, 3, 6, 9, 12 of A, R13 row stride of A, BX
+// row of B, CX row stride of B, DX steps of K left, DI row of C, SI row of the residual,
+// R14 weights to prefetch, R15 bytes by which R14 advances. K1 and K2 mask the columns
+// (AVX-512 only; the AVX2 kernel writes complete vectors).
 func (e *emitter) gemm(name string, v vectors) {
 	e.text(name, "a *GemmArgs", 8)
 	e.p("MOVQ a+0(FP), AX")
@@ -54,7 +54,7 @@ func (e *emitter) gemm(name string, v vectors) {
 	}
 }
 
-// gemmRows is the code for one count of rows.
+// gemmRows writes the code for a number of rows.
 func (e *emitter) gemmRows(v vectors, rows int) {
 	b0, b1, in := v.r(2*v.rows), v.r(2*v.rows+1), [2]string{v.r(2*v.rows + 2), v.r(2*v.rows + 3)}
 	e.label(fmt.Sprintf("rows%d", rows))
@@ -111,8 +111,9 @@ func (e *emitter) gemmRows(v vectors, rows int) {
 	e.gemmEnd(v, rows, b0, b1, in)
 }
 
-// gemmEnd scales the sums, adds bias and residual, clips and stores. The sum is
-// the second source of the clip, so that NaN passes.
+// gemmEnd writes the epilogue: it scales the sums, adds bias and residual, clips and
+// stores. The sum is the second source of VMAXPS and VMINPS, which return it if it is
+// NaN.
 func (e *emitter) gemmEnd(v vectors, rows int, b0, b1 string, in [2]string) {
 	load := func(place string, half int, dst string) {
 		if v.masked {

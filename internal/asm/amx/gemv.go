@@ -1,13 +1,12 @@
 package main
 
-// gemvRows writes y[r] = x·w[r] for the rows of a matrix in the order of the
-// file: one stream through memory, no packing. Four rows share the loads of x;
-// what is left goes one by one. The tail of a row is masked (AVX-512) or summed
-// number by number, never read past.
+// gemvRows writes y[r] = Σ x[i]·w[r][i] for rows of a matrix that is not packed. Four
+// rows at a time share the loads of x; the remaining rows are computed one by one. The
+// tail of a row is masked (AVX-512) or summed number by number; nothing beyond it is
+// read.
 //
-// Registers: AX y, SI first row, R8 bytes from row to row, R9 rows left, BX x, DX
-// bytes of whole vectors, CX place in them, R10 numbers in the tail, R11 R12 R13
-// rows 1 to 3.
+// Registers: AX y, SI first row, R8 row stride, R9 rows left, BX x, DX bytes of complete
+// vectors, CX offset in them, R10 numbers in the tail, R11 R12 R13 rows 1 to 3.
 func (e *emitter) gemvRows(name string, v vectors) {
 	e.text(name, "y, w, x unsafe.Pointer, n, rows, rowBytes int", 48)
 	e.p("MOVQ y+0(FP), AX")
@@ -51,8 +50,8 @@ func (e *emitter) gemvRows(name string, v vectors) {
 	e.p("RET")
 }
 
-// dots stores the products of some rows with x at AX, which advances. Each row
-// has two sums: registers 2i and 2i+1.
+// dots stores the dot products of some rows with x at AX, which advances. Each row
+// has two accumulators: registers 2i and 2i+1.
 func (e *emitter) dots(label string, v vectors, rows []string) {
 	x := [2]string{v.r(8), v.r(9)}
 	for i := range 2 * len(rows) {
@@ -98,7 +97,7 @@ func (e *emitter) dots(label string, v vectors, rows []string) {
 		e.p("VADDPS %s, %s, %s", v.r(2*i+1), v.r(2*i), v.r(2*i))
 	}
 	e.addLanes(v, len(rows))
-	if !v.masked { // the tail, number by number, into the low lane
+	if !v.masked { // the tail, number by number, in the lowest lane
 		e.p("MOVQ R10, DI")
 		e.label(label + "Number")
 		e.p("TESTQ DI, DI")
@@ -118,7 +117,7 @@ func (e *emitter) dots(label string, v vectors, rows []string) {
 	e.p("ADDQ $%d, AX", 4*len(rows))
 }
 
-// addLanes sums the lanes of register 2i into its lowest.
+// addLanes adds up the lanes of register 2i in its lowest.
 func (e *emitter) addLanes(v vectors, rows int) {
 	for i := range rows {
 		a, b := 2*i, 2*i+1
@@ -135,12 +134,12 @@ func (e *emitter) addLanes(v vectors, rows int) {
 	}
 }
 
-// gemvColumns writes y = x·w for a strip of columns of a matrix whose rows are
-// the inputs: eight vectors of columns at once, n rows down. Rows lie far apart,
-// so those eight rows on are asked for early.
+// gemvColumns writes y[j] = Σ x[k]·w[k][j] for eight vectors of columns of a matrix of n
+// rows. Rows are far apart, so the hardware prefetcher does not follow: the row eight
+// rows ahead is prefetched.
 //
-// Registers: DI y, SI place in w, R8 bytes from row to row, BX x, DX rows left,
-// R9 address of the row eight on.
+// Registers: DI y, SI row of w, R8 row stride, BX x, DX rows left, R9 the row eight rows
+// ahead.
 func (e *emitter) gemvColumns(name string, v vectors) {
 	const wide = 8
 	e.text(name, "y, w, x unsafe.Pointer, n, rowBytes int", 40)
@@ -173,8 +172,7 @@ func (e *emitter) gemvColumns(name string, v vectors) {
 	e.p("RET")
 }
 
-// gemvColumn does the same for the columns of one vector, of which the AVX-512
-// form may leave out some.
+// gemvColumn is gemvColumns for one vector of columns, which are masked with AVX-512.
 func (e *emitter) gemvColumn(name string, v vectors) {
 	params, size := "y, w, x unsafe.Pointer, n, rowBytes int", 40
 	if v.masked {
@@ -212,12 +210,11 @@ func (e *emitter) gemvColumn(name string, v vectors) {
 	e.p("RET")
 }
 
-// splitRows writes the kernel that turns rows of float32 into split pixels: 32
-// numbers a block, the pixels of a block side by side. Numbers past the last are
-// read as 0.
+// splitRows writes the kernel that converts rows of float32 to pixels of Split32, in
+// blocks of 32 numbers. Missing numbers of the last block are 0.
 //
-// Registers: AX arguments, SI row, DI its pixel of the first block, R8 place in
-// the row, R9 pixel, CX numbers left, DX rows left.
+// Registers: AX arguments, SI row, DI its pixel in the first block, R8 numbers, R9
+// pixel, CX complete blocks left, DX rows left.
 func (e *emitter) splitRows() {
 	e.text("SplitRows", "a *SplitArgs", 8)
 	e.p("MOVQ a+0(FP), AX")

@@ -1,11 +1,11 @@
 package main
 
-// How a row of 32 byte channels ends. The sums are int32; with the bias they
-// become float32, are multiplied by the channel's scale, clipped, rounded half
-// to even and moved by the zero point: ONNX QLinearConv.
+// The epilogue of a row of 32 int32 sums: requantisation as in ONNX's QLinearConv. The
+// sum plus the bias is converted to float32, multiplied by the scale of the channel,
+// clipped, rounded half to even, and offset by the zero point.
 //
-// Z31 Z30 are the bias, Z29 Z28 the scales, Z27 Z26 the bounds less the zero
-// point, Z25 the zero point. K1 and K2 mask the channels.
+// Z31 Z30 are the bias, Z29 Z28 the scales, Z27 Z26 the bounds minus the zero point, Z25
+// the zero point. K1 and K2 mask the channels.
 
 func byteSetup(e *emitter) {
 	e.p("VBROADCASTSS %s, Z27", arg("Low"))

@@ -1,18 +1,18 @@
-// Command amx writes the assembly of the tile unit's kernels, and of the vector
-// code beside them, into engine/kernel/amd64:
+// Command amx generates engine/kernel/amd64/amx_amd64.s: kernels for AMX tiles, and
+// vector kernels of integers and matrix products:
 //
 //	cd internal/asm && go run ./amx
 //
-// It writes Go assembly itself rather than through avo: half of its
-// instructions are bytes, and the finishing code is woven between them.
+// It does not use avo, because Go's assembler has no AMX instructions: they are written
+// as bytes, with the vector instructions of the epilogue between them.
 package main
 
 import "github.com/visionzoo/vision/internal/asm/generate"
 
-// target is the file to write, seen from internal/asm.
+// target is the file to write, relative to internal/asm.
 const target = "../../engine/kernel/amd64/amx_amd64.s"
 
-// files makes the whole file.
+// files generates the file.
 func files() (generate.Files, error) {
 	e := newEmitter()
 	float := kernel{setup: floatSetup, bias: floatBias, finish: floatFinish, outOfLine: floatOutOfLine}
@@ -30,15 +30,15 @@ func files() (generate.Files, error) {
 		k.last = func(e *emitter) { plainLast(e, dot) }
 		e.conv(k)
 	}
-	split("TilesSplit", "rows of split pixels: three products a step", lowBeside, 12)
-	split("TilesApart", "rows whose high and low parts lie apart", lowApart, 0)
+	split("TilesSplit", "rows of Split32: three products per step", lowBeside, 12)
+	split("TilesApart", "rows whose low parts are Apart bytes after their high parts", lowApart, 0)
 	tall := float
 	tall.name, tall.tall, tall.step = "TilesTall", true, tallStep
-	tall.doc = "rows of split pixels, four row tiles to one column tile"
+	tall.doc = "rows of Split32, four row tiles by one column tile"
 	e.conv(tall)
-	plain(float, "TilesBF16", "rows of bf16 pixels", dotBF16)
+	plain(float, "TilesBF16", "rows of BF16x32", dotBF16)
 	bytes := kernel{setup: byteSetup, bias: byteBias, finish: byteFinish, outOfLine: func(*emitter) {}}
-	plain(bytes, "TilesU8", "rows of byte pixels", dotU8S8)
+	plain(bytes, "TilesU8", "rows of U8x64", dotU8S8)
 	for _, k := range []*byteTiles{&tilesVNNI, &tilesWide512, &tilesWide256} {
 		e.byteTiles(k)
 	}

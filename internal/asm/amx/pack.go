@@ -2,18 +2,18 @@ package main
 
 import "fmt"
 
-// A weight tile is 16 rows of 16 words: word j of row i pairs the input
-// channels i (lower half) and 16+i (upper half) of output channel j, as the
-// words of a pixel do.
+// A weight tile is 16 rows of 16 32-bit words: word j of row i has input channels i
+// (lower half) and 16+i (upper half) of output channel j, the same pairs as the words of
+// a pixel.
 
-// packRows writes the kernel that packs weights whose outputs lie in rows: a
-// convolution's [Cout][Cin][taps], a transposed matrix's [N][K]. A row's 32
-// channels are gathered, split and paired; then the 16 rows are transposed.
+// packRows writes the kernel that packs weights whose rows are outputs: [Cout][Cin][taps]
+// of a convolution, or [N][K] of a transposed matrix. The 32 channels of a row are
+// gathered, split and paired; then the 16 rows are transposed.
 //
-// Registers: AX arguments, R12 first row, SI row, DI tile of high parts, R8 tile of low parts,
-// R9 rows that exist, R10 bytes from row to row, DX taps left, BX bytes from
-// channel 0 to 16. Z28 byte offsets of the channels, Z27 0x8000, Z26
-// 0xffff0000, K1 and K2 the channels that exist.
+// Registers: AX arguments, R12 first row, SI row, DI tile of high parts, R8 tile of low
+// parts, R9 rows that exist, R10 row stride, DX taps left, BX bytes from channel 0 to
+// 16. Z28 byte offsets of the channels, Z27 0x8000, Z26 0xffff0000, K1 and K2 the
+// channels that exist.
 func (e *emitter) packRows() {
 	e.text("PackRows", "a *PackArgs", 8)
 	e.packSetup()
@@ -73,8 +73,8 @@ func (e *emitter) packSetup() {
 	e.p("VPBROADCASTD R13, Z26")
 }
 
-// packNext goes on to the next tile. Where the low parts are not wanted, Low is
-// a scratch that stays.
+// packNext continues with the next tile. If low parts are not needed, LowStep is 0, and
+// Low stays at a scratch.
 func (e *emitter) packNext(loop string) {
 	e.p("ADDQ PackArgs_Step(AX), DI")
 	e.p("ADDQ PackArgs_LowStep(AX), R8")
@@ -84,8 +84,8 @@ func (e *emitter) packNext(loop string) {
 	e.p("RET")
 }
 
-// pairZ16Z17 splits the f32 of Z16 and Z17 and pairs them: high parts to hi, low
-// parts to Z16. Z17 to Z21 change.
+// pairZ16Z17 splits the float32 of Z16 and Z17 and pairs them: high parts in hi, low
+// parts in Z16. Z17 to Z21 change.
 func (e *emitter) pairZ16Z17(hi string) {
 	e.p("VPADDD Z27, Z16, Z18")
 	e.p("VPADDD Z27, Z17, Z19")
@@ -101,18 +101,17 @@ func (e *emitter) pairZ16Z17(hi string) {
 	e.p("VPTERNLOGD $0xf8, Z26, Z17, Z16")
 }
 
-// transposeTo stores the 16x16 words of Z0 to Z15 transposed: pairs of words,
-// then of double words, then two rounds of quarters. Z0 to Z31 but Z26 to Z28
-// change, so the second half of each round goes through registers in turn.
+// transposeTo stores the 16x16 32-bit words of Z0 to Z15 transposed. It interleaves
+// words, then pairs of words, then 128-bit lanes in two rounds. Z0 to Z23 change.
 func (e *emitter) transposeTo(dst string) {
-	// Words, in place by pairs of rows: 2i, 2i+1 become low and high.
+	// Words of rows 2i and 2i+1: the lower halves of lanes to row 2i, the upper ones to row 2i+1.
 	for i := range 8 {
 		a, b := 2*i, 2*i+1
 		e.p("VPUNPCKHDQ Z%d, Z%d, Z16", b, a)
 		e.p("VPUNPCKLDQ Z%d, Z%d, Z%d", b, a, a)
 		e.p("VMOVDQA32 Z16, Z%d", b)
 	}
-	// Double words: rows 4i..4i+3 become columns j, j+1, j+2, j+3 of each quarter.
+	// Pairs of words: rows 4i to 4i+3 become columns 0 to 3 of each lane.
 	for i := range 4 {
 		a, b, c, d := 4*i, 4*i+1, 4*i+2, 4*i+3
 		e.p("VPUNPCKHQDQ Z%d, Z%d, Z16", c, a)
@@ -122,11 +121,11 @@ func (e *emitter) transposeTo(dst string) {
 		e.p("VMOVDQA32 Z16, Z%d", b)
 		e.p("VMOVDQA32 Z17, Z%d", d)
 	}
-	// Now quarter q of Z(4i+j) is column 4q+j of rows 4i to 4i+3.
+	// Now lane q of Z(4i+j) is column 4q+j of rows 4i to 4i+3.
 	for j := range 4 {
 		a, b, c, d := j, 4+j, 8+j, 12+j
-		e.p("VSHUFI32X4 $0x88, Z%d, Z%d, Z16", b, a) // quarters 0 2 of both
-		e.p("VSHUFI32X4 $0xdd, Z%d, Z%d, Z17", b, a) // quarters 1 3
+		e.p("VSHUFI32X4 $0x88, Z%d, Z%d, Z16", b, a) // lanes 0 and 2 of both
+		e.p("VSHUFI32X4 $0xdd, Z%d, Z%d, Z17", b, a) // lanes 1 and 3
 		e.p("VSHUFI32X4 $0x88, Z%d, Z%d, Z18", d, c)
 		e.p("VSHUFI32X4 $0xdd, Z%d, Z%d, Z19", d, c)
 		e.p("VSHUFI32X4 $0x88, Z18, Z16, Z20")
@@ -140,11 +139,11 @@ func (e *emitter) transposeTo(dst string) {
 	}
 }
 
-// packColumns writes the kernel that packs a matrix [K][N] with the outputs
-// side by side: nothing to transpose. Each step takes 32 rows of 16 columns; the
-// rows that exist may end inside the last step, the columns are masked by K1.
+// packColumns writes the kernel that packs 16 columns of a matrix [K][N], which needs no
+// transposition. A tile takes 32 rows; rows may end within the last tile, and K1 masks
+// the columns.
 //
-// Registers as above; R11 rows left in all, CX 16 rows in bytes.
+// Registers as in packRows; R11 rows left, CX 16 row strides.
 func (e *emitter) packColumns() {
 	e.text("PackColumns", "a *PackArgs", 8)
 	e.packSetup()

@@ -1,14 +1,14 @@
 package main
 
-// spreadRow writes the kernel that makes pixels of up to four channels from rows
-// of float32: four bf16 high parts a pixel, and as many low parts Apart bytes
-// after them. Channels that do not exist become 0, and so do the pixels past the
-// last one, up to a multiple of 16.
+// spreadRow writes the kernel that interleaves rows of up to four channels of float32 to
+// pixels: four bf16 high parts per pixel, and four low parts Apart bytes after them.
+// Missing channels are 0, and so are the pixels after the last one up to a multiple of
+// 16.
 //
-// Registers: AX arguments, SI R10 R11 R12 rows of the channels, R9 bytes into
-// them, DI pixels, R8 Apart, CX runs of 16 pixels left. K1 to K4 say which
-// channels exist, K5 which pixels of the last run; Z24 Z25 order the pairs of
-// channels, Z26 Z27 as for pairZ16Z17.
+// Registers: AX arguments, SI R10 R11 R12 rows of the channels, R9 offset in them, DI
+// pixels, R8 Apart, CX runs of 16 pixels left. K1 to K4 mask the channels that exist, K5
+// the pixels of the last run; Z24 Z25 are the order of pairs of channels, Z26 Z27 as in
+// pairZ16Z17.
 func (e *emitter) spreadRow() {
 	e.text("SpreadRow", "a *SpreadArgs", 8)
 	e.p("MOVQ a+0(FP), AX")

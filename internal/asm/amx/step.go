@@ -1,28 +1,28 @@
 package main
 
-// One step of a tile kernel: 32 channels of split or bf16 numbers, 64 of bytes.
+// One step of a tile kernel: 32 channels of Split32 or BF16x32, or 64 of U8x64.
 //
-// The processor has no spare tiles to rename to: a load waits for the last
-// product that reads the tile. So every tile is loaded as soon as that product
-// is issued, which for half of them means in the step before; and the weights
-// to come are asked for between the products, where the load ports idle.
+// Tile registers are not renamed: a load waits for the last product that reads the
+// tile. So each tile is loaded right after that product has been issued; for half of
+// the tiles that is in the previous step. Weights are prefetched between products,
+// where the load ports are idle.
 
-// A fetcher asks for weights needed later. A network's weights exceed L2, and a
-// tile load that waits for memory stalls the tile unit for as long as several
-// products. Lines are asked for in turn from as many neighbouring pages: every
-// page has a stream of the processor's own prefetcher, which then runs ahead on
-// all of them, with more misses under way than a core may have itself.
+// A fetcher writes prefetches of weights that are needed later. The weights of a
+// network do not fit L2, and a tile load that waits for memory stalls the tile unit for
+// as long as several products. Successive prefetches go to different pages, pages of
+// them in turn: the hardware prefetcher follows one stream per page, so it runs ahead
+// on all of them, with more misses in flight than a core can have on its own.
 //
-// R12 is the line of the first page. Past the weights' end it does no harm.
+// R12 is the address of the line in the first page. It may pass the end of the weights.
 type fetcher struct {
-	e      *emitter // nil: asks for nothing
+	e      *emitter // nil: prefetches nothing
 	pages  int
-	stream bool // two lines a page, whose place follows from the weights at hand
-	asked  int
+	stream bool // two lines per page, at an address that depends on the current weights only
+	asked  int  // prefetches written so far in this step
 }
 
-// begin finds R12 for a stream, which is a whole set of pages ahead of the
-// weights at hand, 2 KiB a step.
+// begin sets R12 for a stream: it is one set of pages ahead of the current weights, and
+// covers 2 KiB per step, as many as a step reads.
 func (f *fetcher) begin() {
 	if f.stream {
 		f.e.p("MOVQ BX, R14")
@@ -34,7 +34,7 @@ func (f *fetcher) begin() {
 	}
 }
 
-// lines asks for n more lines, twice as many for a stream.
+// lines prefetches n more lines, or twice as many for a stream.
 func (f *fetcher) lines(n int) {
 	for ; f.e != nil && n > 0 && f.asked < f.pages; n-- {
 		f.e.p("PREFETCHT1 %d(R12)", 4096*f.asked)
@@ -45,7 +45,8 @@ func (f *fetcher) lines(n int) {
 	}
 }
 
-// end goes to the next line, or behind the pages.
+// end writes the remaining prefetches and advances Next to the next line, or beyond
+// the pages.
 func (f *fetcher) end() {
 	if f.e == nil {
 		return
@@ -61,21 +62,22 @@ func (f *fetcher) end() {
 	f.e.p("MOVQ R12, %s", arg("Next"))
 }
 
-// tileRows finds the rows of the step at CX, or of the next.
+// tileRows computes the addresses of both row tiles, R13 and R15, for the step at CX
+// or the one after.
 func (e *emitter) tileRows(next int) {
 	e.p("MOVQ %d(CX), R15", 8*next)
 	e.p("LEAQ (SI)(R15*1), R13")
 	e.p("ADDQ DI, R15")
 }
 
-// otherWeights finds the weights of the other 16 channels.
+// otherWeights computes the address of the weights of the other 16 channels, R14.
 func (e *emitter) otherWeights() {
 	e.p("MOVQ %s, R14", arg("half"))
 	e.p("ADDQ BX, R14")
 }
 
-// lowRows loads the low parts of the rows at R13 or R15, which lie behind the
-// high ones: 64 bytes, or as many as Apart says.
+// lowRows loads the low parts of the rows at R13 or R15. They are 64 bytes (lowBeside)
+// or Apart bytes (lowApart) after the high parts.
 type lowRows func(e *emitter, tile int, row string)
 
 func lowBeside(e *emitter, tile int, row string) { e.raw(tileLoad(tile, row, "R10", 64)) }
@@ -85,7 +87,7 @@ func lowApart(e *emitter, tile int, row string) {
 	e.raw(tileLoad(tile, row, "R10", 0))
 }
 
-// splitLoads loads what the first step of split numbers begins with.
+// splitLoads loads the tiles that splitStep expects to be loaded.
 func splitLoads(e *emitter, low lowRows) {
 	e.tileRows(0)
 	e.otherWeights()
@@ -95,9 +97,9 @@ func splitLoads(e *emitter, low lowRows) {
 	e.raw(tileLoad(7, "R14", "R11", 0))
 }
 
-// splitStep multiplies one 32-channel step of split numbers: lo·hi, hi·hi,
-// hi·lo. Every accumulator is touched at a distance of two and more, and of four
-// on the average, which covers the latency of a tile product (52 cycles).
+// splitStep multiplies one step of Split32: lo·hi, hi·hi, hi·lo. Successive products of
+// an accumulator are at least two products apart, on average four, which covers the
+// latency of a tile product (52 cycles).
 func splitStep(e *emitter, f fetcher, low lowRows) {
 	e.tileRows(0)
 	e.raw(dotBF16(0, 4, 6))
@@ -136,12 +138,14 @@ func splitStep(e *emitter, f fetcher, low lowRows) {
 	e.raw(tileLoad(7, "R14", "R11", 2048))
 }
 
+// splitLast writes the products of the last step that splitStep delays until after
+// loads of the next.
 func splitLast(e *emitter) {
 	e.raw(dotBF16(1, 4, 7))
 	e.raw(dotBF16(3, 5, 7))
 }
 
-// plainLoads loads what the first step of single numbers begins with.
+// plainLoads loads the tiles that plainStep expects to be loaded.
 func plainLoads(e *emitter) {
 	e.tileRows(0)
 	e.raw(tileLoad(4, "R13", "R10", 0))
@@ -150,7 +154,7 @@ func plainLoads(e *emitter) {
 	e.raw(tileLoad(7, "BX", "R11", 1024))
 }
 
-// plainStep multiplies one step of single numbers.
+// plainStep multiplies one step of BF16x32 or U8x64: four products.
 func plainStep(e *emitter, f fetcher, dot func(c, a, b int) string) {
 	f.begin()
 	e.raw(dot(0, 4, 6))
@@ -168,6 +172,8 @@ func plainStep(e *emitter, f fetcher, dot func(c, a, b int) string) {
 	e.raw(tileLoad(7, "BX", "R11", 2048+1024))
 }
 
+// plainLast writes the products of the last step that plainStep delays until after
+// loads of the next.
 func plainLast(e *emitter, dot func(c, a, b int) string) {
 	e.raw(dot(2, 5, 6))
 	e.raw(dot(3, 5, 7))

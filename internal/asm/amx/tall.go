@@ -1,13 +1,13 @@
 package main
 
-// A tall kernel sums four row tiles by one column tile at a time: T0 to T3, one
-// for each row tile. Two pairs of the list make four row tiles; the first says
-// where all rows go. The weights then pass once for twice the rows, in one
-// stream that the processor's prefetcher follows: what small pictures of many
-// channels need, where the weights come from L3.
+// A tall kernel accumulates four row tiles by one column tile at a time, in T0 to T3.
+// The row tiles are those of two elements of Pairs; the first element has the segments
+// of all. So weights are read once for twice as many rows, and as one stream that the
+// hardware prefetcher follows. Small pictures with many channels need this, because
+// their weights come from L3.
 
-// tallRows finds the third and the fourth row tile, and begins with the first
-// 16 channels.
+// tallRows stores the addresses of the third and the fourth row tile, and begins with
+// the first 16 channels.
 func (e *emitter) tallRows() {
 	for i, in := range []string{"InA", "InB"} {
 		e.p("MOVQ TilePair__size+TilePair_%s(R8), R13", in)
@@ -18,9 +18,9 @@ func (e *emitter) tallRows() {
 	e.label("half")
 }
 
-// storeTall moves the sums to the scratch, and goes on with the other 16
-// channels where they are the first. The rows of the last pairs are finished by
-// then.
+// storeTall stores the accumulators to the scratch and, after the first 16 channels,
+// continues with the other 16. The epilogue of the previous rows has read the scratch
+// by then.
 func (e *emitter) storeTall() {
 	e.p("MOVQ %s, R12", arg("Scratch"))
 	e.p("MOVQ $128, R13")
@@ -38,12 +38,12 @@ func (e *emitter) storeTall() {
 	}
 }
 
-// tallStep multiplies one step of split numbers, each sum in the order of
-// splitStep: lo·hi, hi·hi, hi·lo. So the answer does not depend on which of the
-// two kernels computes it. Two of the row tiles are loaded twice; no sum is
-// touched at a distance below two, and of four on the average.
+// tallStep multiplies one step of Split32. The order of products in each accumulator
+// is that of splitStep, lo·hi, hi·hi, hi·lo, so both kernels give the same results. Two
+// of the row tiles are loaded twice. Successive products of an accumulator are at least
+// two products apart, on average four.
 //
-// The weights come from far, once, and without a gap: all of them are prefetched.
+// All weights are prefetched, since each comes once from beyond L2.
 func tallStep(e *emitter, _ fetcher) {
 	f := fetcher{e: e, pages: 16, stream: true}
 	e.p("MOVQ (CX), R15")

@@ -7,8 +7,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// activations writes functions of single numbers, in place over a multiple of 8
-// of them. Alpha and beta are those of the function.
+// activations writes activation functions of a multiple of 8 numbers, in place. Alpha
+// and beta are the parameters of the function.
 func activations(g *gen) {
 	for _, v := range []vector{ymm, zmm} {
 		a := &activation{gen: g, vector: v}
@@ -25,7 +25,7 @@ func activations(g *gen) {
 			a.each(func(r chain) { g.VFMADD213PS(c[5], c[4], r.v[0]) })
 			a.each(func(r chain) { g.clip(r.v[0], c[7], c[6]) })
 		})
-		a.emit("HardSwish", line, func() { // the line is x/6 + 1/2
+		a.emit("HardSwish", line, func() { // alpha and beta are 1/6 and 1/2
 			a.each(func(r chain) { g.VMOVAPS(r.v[0], r.v[3]) })
 			a.each(func(r chain) { g.VFMADD213PS(c[5], c[4], r.v[0]) })
 			a.each(func(r chain) { g.clip(r.v[0], c[7], c[6]) })
@@ -39,31 +39,30 @@ func activations(g *gen) {
 	}
 }
 
-// activation writes the instructions of a function for one or several vectors at
-// a time.
+// activation writes a function for one or several vectors at a time.
 type activation struct {
 	*gen
 	vector
 	chains []chain
 }
 
-// chain is a vector at work: its numbers are in register 0, the others and the
-// mask are its own.
+// chain has the registers for one vector: its numbers are in v[0], the others and the
+// mask are temporaries.
 type chain struct {
 	v    [4]reg.VecPhysical
 	mask reg.OpmaskPhysical
 }
 
-// each writes an instruction for every vector. Side by side they keep the units
-// busy: the instructions of one alone wait for each other, and those of the next
-// come too late to the few places where instructions wait.
+// each writes an instruction for each vector. The instructions of one vector depend on
+// each other; interleaving vectors keeps the units busy, because the scheduler's window
+// is too short to overlap iterations.
 func (a *activation) each(op func(r chain)) {
 	for _, c := range a.chains {
 		op(c)
 	}
 }
 
-// together says that so many vectors are computed at a time.
+// together sets the number of vectors that are computed at a time.
 func (a *activation) together(n int) {
 	own := [][4]int{{0, 1, 2, 3}, {16, 17, 18, 19}, {20, 21, 22, 23}, {24, 25, 26, 27}}
 	masks := []reg.OpmaskPhysical{reg.K2, reg.K3, reg.K4, reg.K5}
@@ -77,8 +76,8 @@ func (a *activation) together(n int) {
 	}
 }
 
-// emit writes loops of body over four vectors (of 512 bits) and over one; for 512
-// bits the last 8 numbers are masked.
+// emit writes loops of body over four vectors (AVX-512 only) and over one. With AVX-512,
+// the last 8 numbers are masked.
 func (a *activation) emit(name string, setup, body func()) {
 	name += a.title
 	a.leaf(name, []string{"p ptr", "n int", "alpha float32", "beta float32"}, name+" takes a multiple of 8 numbers.")
@@ -123,17 +122,18 @@ func (a *activation) loop(label string, k int, body func()) {
 	a.Label(label + "Done")
 }
 
-// constant fills register i with the float32 of these bits.
+// constant fills register i with the float32 of the given bits.
 func (a *activation) constant(i int, bits uint32) {
 	a.MOVL(operand.U32(bits), reg.EAX)
 	a.VMOVD(reg.EAX, a.regs[i].AsX())
 	a.VPBROADCASTD(a.regs[i].AsX(), a.regs[i])
 }
 
-const notEqual = 4 // a comparison; true where one is NaN
+const notEqual = 4 // comparison predicate; true if one operand is NaN
 
-// sigmoid is 1/(1 + e^-x), and 0 from where on e^-x is bounded: with that bound it
-// would not fall further, and be a number that processors multiply slowly.
+// sigmoid is 1/(1 + e^-x). x is bounded below; at the bound and below the result is 0
+// instead of the constant that the bounded e^-x would give, whose products could be
+// subnormal, which is slow.
 func (a *activation) sigmoid() {
 	c := a.regs
 	a.each(func(r chain) { a.VMAXPS(r.v[0], c[13], r.v[3]) })
@@ -149,8 +149,8 @@ func (a *activation) sigmoid() {
 	a.each(func(r chain) { a.VMOVAPS_Z(r.v[3], r.mask, r.v[0]) })
 }
 
-// silu is x times that. Of 512 bits it bounds x on both sides at once: a NaN comes
-// back with x.
+// silu is x·sigmoid(x). With AVX-512 one instruction bounds x on both sides; if x is NaN,
+// the product with x is NaN again.
 func (a *activation) silu() {
 	c := a.regs
 	if a.bytes < 64 {
@@ -161,15 +161,15 @@ func (a *activation) silu() {
 		a.zeroUnlessAbove()
 		return
 	}
-	const smaller = 2 // in magnitude; with the sign of x
+	const smaller = 2 // the smaller magnitude, with the sign of x
 	a.each(func(r chain) { a.VRANGEPS(operand.U8(smaller), c[14], r.v[0], r.v[3]) })
 	a.each(func(r chain) { a.VCMPPS(operand.U8(notEqual), c[13], r.v[3], r.mask) })
 	a.quotient(3)
 	a.each(func(r chain) { a.VMULPS_Z(r.v[3], r.v[0], r.mask, r.v[0]) })
 }
 
-// zeroUnlessAbove clears register 0 where register 3 is at the lower bound;
-// register 1 changes. NaN stays.
+// zeroUnlessAbove sets register 0 to 0 where register 3 is at the lower bound; NaN
+// stays. Register 1 changes.
 func (a *activation) zeroUnlessAbove() {
 	a.each(func(r chain) {
 		a.VCMPPS(operand.U8(notEqual), a.regs[13], r.v[3], r.v[1])
@@ -177,9 +177,9 @@ func (a *activation) zeroUnlessAbove() {
 	})
 }
 
-// quotient sets register x to 1/(1 + e^-x). A division of 16 numbers keeps its
-// unit busy for 16 cycles, longer than all the rest takes: so they take the
-// inverse to 14 bits and a step of Newton's.
+// quotient sets register x to 1/(1 + e^-x). A division of 16 numbers occupies the divider
+// for 16 cycles, longer than all else takes. So AVX-512 uses an approximation to 14 bits
+// and one Newton-Raphson step.
 func (a *activation) quotient(x int) {
 	one := a.regs[7]
 	a.expMinus(x)
@@ -193,9 +193,10 @@ func (a *activation) quotient(x int) {
 	a.each(func(r chain) { a.VFMADD213PS(r.v[1], r.v[1], r.v[x]) })
 }
 
-// expConstants: minus log2 e, ln 2 in two parts (the first has 15 bits, so
-// that its products with n are exact), a polynomial of degree six fitted to the
-// relative error of e^r on |r| <= ln2/2, and the range in which 2^n is normal.
+// expConstants loads the constants of expMinus: -log2 e, ln 2 in two parts (the first has
+// 15 bits, so that its products with n are exact), a polynomial of degree six fitted to
+// the relative error of e^r for |r| ≤ ln2/2, the range in which 2^n is normal, and the
+// number that rounds a sum to an integer.
 func (a *activation) expConstants() {
 	for i, c := range []float64{-math.Log2E, 0.693145751953125, math.Ln2 - 0.693145751953125,
 		1, 0.49999994, 0.1666652, 0.041668393, 0.008368781, 0.0013814468, -87, 87, 3 << 22} {
@@ -203,8 +204,9 @@ func (a *activation) expConstants() {
 	}
 }
 
-// expMinus sets register x to e^-x; 1 and 2 change. The sum with register 15
-// rounds to a whole n, and its lower bits are what 2^n adds to an exponent.
+// expMinus sets register x to e^-x = 2^n·e^r; 1 and 2 change. Adding register 15 rounds
+// to an integer n, which is then in the lower bits of the sum, ready to be shifted and
+// added to an exponent.
 func (a *activation) expMinus(x int) {
 	c := a.regs
 	a.each(func(r chain) { a.VMOVAPS(c[15], r.v[1]) })

@@ -7,7 +7,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// byteRows writes the kernels that go along rows of 8-bit codes.
+// byteRows writes the kernels on rows of 8-bit codes, which args.ByteRow describes.
 func byteRows(v vector) func(g *gen) {
 	return func(g *gen) {
 		b := &byteGen{gen: g, vector: v, together: []int{4, 1}}
@@ -15,13 +15,13 @@ func byteRows(v vector) func(g *gen) {
 			b.together = []int{2}
 			g.widenBytes()
 		}
-		b.pair("ByteAdd", "adds what Count codes stand for, a multiple of 16", func(p, q reg.VecPhysical) {
+		b.pair("ByteAdd", "adds the numbers of Count codes, a multiple of 16", func(p, q reg.VecPhysical) {
 			g.VCVTDQ2PS(p, p)
 			g.VCVTDQ2PS(q, q)
 			g.VFMADD213PS(b.top(4), b.top(3), q) // q·RatioB + Fixed
-			g.VFMADD213PS(q, b.top(2), p)        // p·RatioA + that
+			g.VFMADD213PS(q, b.top(2), p)        // p·RatioA + q
 		})
-		b.pair("ByteMul", "multiplies what Count codes stand for, a multiple of 16", func(p, q reg.VecPhysical) {
+		b.pair("ByteMul", "multiplies the numbers of Count codes, a multiple of 16", func(p, q reg.VecPhysical) {
 			g.VPMULLD(q, p, p)
 			g.VCVTDQ2PS(p, p)
 			g.VMULPS(b.top(2), p, p)
@@ -36,15 +36,15 @@ func byteRows(v vector) func(g *gen) {
 	}
 }
 
-// byteGen writes them for one kind of vector: so many at a time, of 16 numbers in all
-// at least. The last registers are constants.
+// byteGen writes the kernels for one kind of vector. The highest registers hold
+// constants.
 type byteGen struct {
 	*gen
 	vector
-	together []int
+	together []int // numbers of vectors that loops compute at a time, of at least 16 numbers in all
 }
 
-// top is the i-th register from the last one, which is the first.
+// top is the i-th register from the end, counted from 1.
 func (b *byteGen) top(i int) reg.VecPhysical { return b.regs[len(b.regs)-i] }
 
 // move loads or stores a vector.
@@ -56,20 +56,20 @@ func (b *byteGen) move(from, to operand.Op) {
 	}
 }
 
-// clear makes a vector zero.
+// clear sets a vector to 0.
 func (b *byteGen) clear(v reg.VecPhysical) {
 	b.xor(v, v, v)
 }
 
-// ends keeps what rounding to codes needs in the fifth register from the last one, and
-// in the next: the bounds, and what is added to the rounded number.
+// ends loads the constants of round: the bounds into top(5) and top(6), OffOut into
+// top(7).
 func (b *byteGen) ends() {
 	b.VBROADCASTSS(b.field("Low"), b.top(5))
 	b.VBROADCASTSS(b.field("High"), b.top(6))
 	b.VPBROADCASTD(b.field("OffOut"), b.top(7))
 }
 
-// round makes codes of numbers.
+// round converts numbers to codes, as int32.
 func (b *byteGen) round(v reg.VecPhysical) {
 	b.VMAXPS(b.top(5), v, v)
 	b.VMINPS(b.top(6), v, v)
@@ -86,13 +86,13 @@ func (b *byteGen) store(dst reg.Register, k int) {
 		return
 	}
 	b.VPACKSSDW(b.regs[1], b.regs[0], b.regs[0])
-	b.VPERMQ(operand.U8(0xd8), b.regs[0], b.regs[0]) // packing keeps to halves
+	b.VPERMQ(operand.U8(0xd8), b.regs[0], b.regs[0]) // undoes the order of packing within 128-bit lanes
 	b.VEXTRACTI128(operand.U8(1), b.regs[0], reg.X1)
 	b.VPACKUSWB(reg.X1, reg.X0, reg.X0)
 	b.VMOVDQU(reg.X0, at(dst, 0))
 }
 
-// loop runs body for several vectors of numbers at a time, then for fewer.
+// loop writes loops of body over as many vectors as together says.
 func (b *byteGen) loop(left reg.Register, body func(k int), advance func(numbers int)) {
 	for _, k := range b.together {
 		label, numbers := fmt.Sprintf("vectors%d", k), k*b.bytes/4
@@ -113,10 +113,10 @@ func (b *byteGen) row(name string, doc ...string) {
 	b.fn(name+b.title, "ByteRow", doc...)
 }
 
-// pair joins two rows of codes.
+// pair writes a kernel on two rows of codes.
 func (b *byteGen) pair(name, does string, op func(p, q reg.VecPhysical)) {
 	b.row(name, does+".")
-	b.Comment("AX arguments, DI output, SI BX inputs, DX numbers left. From the last register down OffA,", "the ratios, Fixed, see ends, OffB.")
+	b.Comment("AX arguments, DI output, SI BX inputs, DX numbers left. From the last register down: OffA,", "RatioA, RatioB, Fixed, Low, High, OffOut, OffB.")
 	dst, p, q, left := reg.RDI, reg.RSI, reg.RBX, reg.RDX
 	b.load("Dst", dst)
 	b.load("A", p)
@@ -150,10 +150,10 @@ func (b *byteGen) pair(name, does string, op func(p, q reg.VecPhysical)) {
 	b.end()
 }
 
-// quantize makes codes of float32.
+// quantize writes the conversion of float32 to codes.
 func (b *byteGen) quantize() {
-	b.row("Quantize", "makes Count codes of float32 at A, a multiple of 16.")
-	b.Comment("AX arguments, DI output, SI input, DX numbers left. The last but one register RatioA, see ends.")
+	b.row("Quantize", "converts Count float32 at A, a multiple of 16, to codes.")
+	b.Comment("AX arguments, DI output, SI input, DX numbers left. The last register but one RatioA; from the", "fifth last down Low, High, OffOut.")
 	dst, a, left := reg.RDI, reg.RSI, reg.RDX
 	b.load("Dst", dst)
 	b.load("A", a)
@@ -176,11 +176,11 @@ func (b *byteGen) quantize() {
 	b.end()
 }
 
-// quantizePixels makes pixels of three codes out of three planes of float32.
+// quantizePixels writes the conversion of three planes of float32 to pixels of codes.
 func (b *byteGen) quantizePixels() {
-	b.row("QuantizePixels", "makes Count pixels of three codes, a multiple of 16, of float32 planes",
-		"at A, A+Plane and A+2·Plane; the fourth byte is 0.")
-	b.Comment("AX arguments, DI output, SI BX CX planes, DX pixels left. The last but one register RatioA, see ends.")
+	b.row("QuantizePixels", "converts float32 planes at A, A+Plane and A+2·Plane to Count pixels of three codes,",
+		"a multiple of 16; the fourth byte of a pixel is 0.")
+	b.Comment("AX arguments, DI output, SI BX CX planes, DX pixels left. The last register but one RatioA; from the", "fifth last down Low, High, OffOut.")
 	dst, left := reg.RDI, reg.RDX
 	planes := []reg.Register{reg.RSI, reg.RBX, reg.RCX}
 	b.load("Dst", dst)
@@ -220,10 +220,10 @@ func (b *byteGen) quantizePixels() {
 	b.end()
 }
 
-// dequantize makes float32 of codes.
+// dequantize writes the conversion of codes to float32.
 func (b *byteGen) dequantize() {
-	b.row("Dequantize", "makes Count float32 of codes at A, a multiple of 16.")
-	b.Comment("AX arguments, DI output, SI input, DX numbers left. The last registers OffA and RatioA.")
+	b.row("Dequantize", "converts Count codes at A, a multiple of 16, to float32.")
+	b.Comment("AX arguments, DI output, SI input, DX numbers left. From the last register down OffA, RatioA.")
 	dst, a, left := reg.RDI, reg.RSI, reg.RDX
 	b.load("Dst", dst)
 	b.load("A", a)
@@ -246,11 +246,11 @@ func (b *byteGen) dequantize() {
 	b.end()
 }
 
-// max is the maximum of windows of pixels of 64 codes.
+// max writes the maximum of windows of pixels of 64 codes.
 func (b *byteGen) max() {
-	b.row("ByteMax", "computes Count pixels of 64 codes, each the maximum of the Taps pixels",
-		"Offsets bytes from A+First; that moves by PixelStride.")
-	b.Comment("AX arguments, DI output, SI input of the first pixel, R9 pixels left, CX offset, DX taps left,", "R12 address, R10 R11 the stride times 1 and 3.")
+	b.row("ByteMax", "computes Count pixels of 64 codes, each the maximum of the Taps pixels at A+First+Offsets;",
+		"First advances by PixelStride.")
+	b.Comment("AX arguments, DI output, SI input of the pixel, R9 pixels left, CX offset of the tap, DX taps left,", "R12 address of the tap, R10 R11 the pixel stride times 1 and 3.")
 	dst, in, left, offset, taps := reg.RDI, reg.RSI, reg.R9, reg.RCX, reg.RDX
 	parts := 64 / b.bytes
 	b.load("Dst", dst)
@@ -303,7 +303,7 @@ func (b *byteGen) max() {
 	b.end()
 }
 
-// sum adds pixels of 64 codes to 64 sums.
+// sum writes the sum of pixels of 64 codes.
 func (b *byteGen) sum() {
 	b.row("ByteSum", "adds Count pixels of 64 codes at A, PixelStride apart, to the 64 int32 at Dst.")
 	b.Comment("AX arguments, DI sums, SI pixels, DX pixels left.")
@@ -334,13 +334,15 @@ func (b *byteGen) sum() {
 	b.end()
 }
 
-// table looks codes up, 16 rows of 16 in turn: VPSHUFB finds the place in a row by the
-// lower half of a code, and 0 where its sign is set. From a code 16 is taken before each
-// row after the first, until it is negative: then what came of the rows before it is
-// XORed to the row that it is in. Codes from 128 on go the same way with another sign.
+// table looks codes up in the 16 rows of Chain one after the other. VPSHUFB picks an
+// element of a row by the lower half of a code, or 0 if the code is negative. Before each
+// row after the first, 16 is subtracted from the code, with signed saturation. So a code
+// picks from all rows up to its own, and these XORed give the element of the table,
+// because each row of Chain is XORed with the row before. Codes from 128 on are first
+// XORed with 128 and use the other eight rows.
 func (b *byteGen) table() {
-	b.row("ByteTable", "makes Count codes by a table of those at A, a multiple of 64.")
-	b.Comment("AX arguments, DI output, SI input, DX numbers left, BX the chain. 0 to 5 codes, their negatives and results;", "the last registers 16 and 128.")
+	b.row("ByteTable", "looks Count codes at A, a multiple of 64, up in a table.")
+	b.Comment("AX arguments, DI output, SI input, DX numbers left, BX Chain. Of each vector three registers: codes,", "codes XORed with 128, results. The last register 16, the one before 128.")
 	dst, in, left, chain := reg.RDI, reg.RSI, reg.RDX, reg.RBX
 	b.load("Dst", dst)
 	b.load("A", in)
@@ -394,7 +396,7 @@ func (b *byteGen) xor(x, y, dst reg.VecPhysical) {
 	}
 }
 
-// widenBytes copies bytes as 16 bits each.
+// widenBytes writes the conversion of bytes to 16 bits.
 func (g *gen) widenBytes() {
 	g.leaf("WidenBytesAVX2", []string{"dst ptr", "src ptr", "n int"}, "WidenBytesAVX2 copies n bytes, a multiple of 32, to 16 bits each.")
 	dst, src, n := reg.RDI, reg.RSI, reg.RDX

@@ -9,26 +9,26 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// tile is a register tile of a convolution: rows output pixels by vecs vectors
-// of output channels, fed by one broadcast input number at a time. The first
-// head of the rows lie side by side from one pixel on, the others from another:
-// pixels that follow, or pixels of the next row of a picture.
+// tile is a register tile of a convolution: rows output pixels by vecs vectors of output
+// channels. One input of a pixel is broadcast at a time. The tile has two parts of
+// neighbouring pixels, the first of head pixels: the second part may continue the first
+// or lie in the next row of the picture.
 type tile struct {
 	vector
 	rows, head, vecs int
 }
 
-// families of tiles: AVX-512 up to 14x32, AVX2 up to 6x16 and 4x24, in their
-// tables' order.
+// families lists the tiles: AVX-512 up to 14x32, AVX2 up to 6x16 and 4x24.
 var families = []struct {
 	vector
 	table  string
-	rows   []int // the most by vectors of channels, from one on
-	breaks bool  // a picture's row may end anywhere in a tile, not just in its middle
+	rows   []int // largest number of pixels of tiles with one vector, two vectors, ...
+	breaks bool  // a row of the picture may end anywhere in the second half of a tile, not just in its middle
 }{{zmm, "ConvAVX512", []int{14, 14}, false}, {ymm, "ConvAVX2", []int{6, 6, 4}, true}}
 
-// eachTile visits the tiles of a family: for each number of vectors and rows
-// those whose head is the larger half, and more where rows of a picture may end there.
+// eachTile visits all tiles in the order of the tables: for each number of vectors and
+// rows, the tile whose head is the larger half and, if rows of a picture may end there,
+// those with larger heads.
 func eachTile(visit func(family int, t tile)) {
 	for i, f := range families {
 		for v, most := range f.rows {
@@ -53,7 +53,7 @@ func convTable() string {
 	var s strings.Builder
 	for i, f := range families {
 		most := slices.Max(f.rows)
-		fmt.Fprintf(&s, "// %s holds the kernels by vectors of channels, rows of pixels and those of the first part.\n", f.table)
+		fmt.Fprintf(&s, "// %s holds the kernels by vectors of channels, pixels, and pixels of the first part.\n", f.table)
 		fmt.Fprintf(&s, "var %s = [%d][%d][%d]func(*ConvF32){\n", f.table, len(f.rows)+1, most+1, max(most, 2))
 		vecs, rows := 0, 0
 		eachTile(func(family int, t tile) {
@@ -89,49 +89,48 @@ func (t tile) name() string {
 	return s
 }
 
-// acc is the sum of a row and a vector. The registers above the sums hold the
-// weights of a channel and broadcast inputs.
+// acc is the accumulator of a pixel and a vector. The registers after the accumulators
+// hold weights and broadcast inputs.
 func (t tile) acc(row, v int) reg.VecPhysical { return t.regs[row*t.vecs+v] }
 
-// weight is where the weights of a channel are kept.
+// weight is the register of the weights of one input.
 func (t tile) weight(v int) reg.VecPhysical { return t.regs[t.rows*t.vecs+v] }
 
-// input is where the input of a row is broadcast: where there are two registers
-// for it these take turns, to shorten chains.
+// input is the register of the broadcast input of a pixel. If two are free, they
+// alternate, to shorten dependency chains.
 func (t tile) input(row int) reg.VecPhysical {
 	from := (t.rows + 1) * t.vecs
 	return t.regs[from+row%min(2, len(t.regs)-from)]
 }
 
-// Registers of the general kind, besides AX for the arguments.
+// General registers, besides AX for the arguments.
 var (
 	positions       = reg.R8
 	pixel           = reg.RSI // the tile's first input pixel
-	steps           = reg.RCX // in blocks: where they end
-	stepsLeft       = reg.RDX // in blocks: of 16 bytes, negative; a quarter of these is four inputs
+	steps           = reg.RCX // the step; in blocks: the end of the steps
+	stepsLeft       = reg.RDX // number of steps left; in blocks: minus their 16 bytes each, plus 4 for four inputs done
 	weights         = reg.RBX
 	first, second   = reg.RDI, reg.R13 // inputs of the two parts
-	next, next2     = reg.R12, reg.R9  // the same of the next step
+	next, next2     = reg.R12, reg.R9  // inputs of the two parts in the next step
 	count           = reg.R12          // inputs left in a step
-	stride, stride3 = reg.R10, reg.R11
-	stride5         = reg.R15
-	ahead           = reg.R14 // weights to prefetch
+	stride, stride3 = reg.R10, reg.R11 // the pixel stride times 1 and 3
+	stride5         = reg.R15          // the pixel stride times 5
+	ahead           = reg.R14          // weights to prefetch
 )
 
-// emit writes the kernel. The sums of one tile stay in registers over every tap
-// and channel; the list of steps says where each step's inputs lie and how many
-// there are side by side, so the same code serves 1x1, kxk and dilated kernels
-// of any stride and grouping, and pictures in planar form, where neighbouring
-// taps lie as channels do.
+// emit writes the kernel. The sums of a tile stay in registers over all taps and
+// channels. A list of steps has the offset and number of contiguous inputs of each step.
+// So the same code serves 1x1, kxk and dilated kernels of any stride and group, and
+// planar pictures, in which the taps of a kernel row are contiguous.
 func (t tile) emit(g *gen) {
 	name := t.name()
-	parts := fmt.Sprintf("%d side by side", t.rows)
+	parts := fmt.Sprintf("%d neighbours", t.rows)
 	if t.head < t.rows {
-		parts = fmt.Sprintf("%d and %d side by side", t.head, t.rows-t.head)
+		parts = fmt.Sprintf("%d and %d neighbours", t.head, t.rows-t.head)
 	}
 	g.fn(name, "ConvF32", fmt.Sprintf("%s convolves tiles of %d pixels, %s, by %d channels.", name, t.rows, parts, t.vecs*t.bytes/4),
-		"Nothing beside these is read or written.")
-	g.Comment("AX arguments, R8 tile, 0(SP) end of the tiles, SI first pixel, CX step, DX steps left,",
+		"It accesses no other pixels.")
+	g.Comment("AX arguments, R8 position, 0(SP) end of the positions, SI first pixel, CX step, DX steps left,",
 		"BX weights, DI and R13 inputs of the two parts, R12 and R9 those of the next step, or",
 		"R12 inputs left in the step, R10 R11 R15 the pixel stride times 1, 3, 5, R14 weights to prefetch.")
 	end := g.AllocLocal(8)
@@ -178,7 +177,7 @@ func (t tile) emit(g *gen) {
 	g.end()
 }
 
-// begin finds the inputs of a step.
+// begin computes the addresses of the inputs of a step.
 func (t tile) begin(g *gen) {
 	g.MOVQ(at(steps, 0), first)
 	g.ADDQ(pixel, first)
@@ -186,9 +185,8 @@ func (t tile) begin(g *gen) {
 	g.ADDQ(g.field("SecondIn"), second)
 }
 
-// blocks multiplies the steps whose inputs are a whole block of channels. The
-// inputs of the next step are prefetched where asked for, and weights that come
-// later.
+// blocks writes the steps whose inputs are a complete block of channels. They prefetch
+// later weights and, if the arguments say so, the inputs of the next step.
 func (t tile) blocks(g *gen) {
 	g.load("BlockSteps", stepsLeft)
 	g.SHLQ(operand.U8(4), stepsLeft)
@@ -207,20 +205,19 @@ func (t tile) blocks(g *gen) {
 	g.Label("rest")
 }
 
-// prefetches reports whether the tile prefetches anything. With one vector the
-// loads are what it waits for already.
+// prefetches reports whether the tile prefetches anything. Tiles of one vector do not,
+// because they are limited by loads already.
 func (t tile) prefetches() bool { return t.vecs > 1 }
 
-// toAhead goes to the label "ahead" where there are weights to prefetch.
+// toAhead jumps to the label "ahead" if there are weights to prefetch.
 func (t tile) toAhead(g *gen) {
 	g.CMPQ(g.field("AheadEach"), imm(0))
 	g.JNE(to("ahead"))
 }
 
-// loop multiplies a block after the other; the loop "ahead" prefetches weights
-// that come later. Additions and comparisons take turns from the multiply-adds,
-// which the same units do, so there are few; blocks of wide vectors are long
-// enough to ask in each what to prefetch.
+// loop writes a loop over blocks; the one with label "ahead" prefetches weights. Scalar
+// additions and comparisons compete with multiply-adds for ports, so the loop has few.
+// Blocks of AVX-512 are long enough to test in each whether to prefetch.
 func (t tile) loop(g *gen, label string) {
 	g.Label(label)
 	g.MOVQ(at(steps, 16).Idx(stepsLeft, 1), next)
@@ -250,11 +247,11 @@ func (t tile) loop(g *gen, label string) {
 	g.JNZ(to(label))
 }
 
-// together reports whether the inputs of a block are multiplied all in a row, or
-// as that would be much code, four at a time.
+// together reports whether the code for a block is fully unrolled. With AVX-512 that
+// would be too much code, so there is a loop over four inputs.
 func (t tile) together() bool { return t.bytes == 32 }
 
-// block multiplies the inputs of a block.
+// block writes the products of the inputs of a block.
 func (t tile) block(g *gen, label string) {
 	lanes := t.bytes / 4
 	if t.together() {
@@ -280,7 +277,8 @@ func (t tile) block(g *gen, label string) {
 	g.JNZ(to(label + "Quad"))
 }
 
-// fetchNext prefetches the inputs of the next step where asked for, up to a label.
+// fetchNext prefetches the inputs of the next step if NextIn is not 0; otherwise it jumps
+// to the label behind.
 func (t tile) fetchNext(g *gen, label string) {
 	g.CMPQ(g.field("NextIn"), imm(0))
 	g.JEQ(to(label))
@@ -294,9 +292,8 @@ func (t tile) fetchNext(g *gen, label string) {
 	g.Label(label)
 }
 
-// fetchAhead prefetches weights that come later, with every second input of
-// narrow vectors and with every one of wide vectors: convTile.ahead in
-// engine/kernel counts these.
+// fetchAhead prefetches later weights. It is called for every second input with AVX2 and
+// for every input with AVX-512; convTile.ahead in engine/kernel has the number per block.
 func (t tile) fetchAhead(g *gen, label string) {
 	if label == "ahead" {
 		g.PREFETCHT1(at(ahead, 0))
@@ -304,8 +301,8 @@ func (t tile) fetchAhead(g *gen, label string) {
 	}
 }
 
-// inputs multiplies n inputs of each pixel at a time, as often as the step says
-// at the given offset.
+// inputs writes a loop over n inputs of each pixel at a time; the number of iterations is
+// at the given offset in the step.
 func (t tile) inputs(g *gen, label string, offset, n int) {
 	done := label + "Done"
 	g.MOVL(at(steps, offset), count.As32())
@@ -325,8 +322,8 @@ func (t tile) inputs(g *gen, label string, offset, n int) {
 	g.Label(done)
 }
 
-// three multiplies three inputs that are left of a step, as those of a row of 3 or
-// 7 taps are, without a loop. Wide vectors have time for the loop.
+// three writes the products of three remaining inputs of a step without a loop: kernel
+// rows of 3 or 7 taps have as many. AVX-512 does not gain from it.
 func (t tile) three(g *gen) {
 	g.CMPL(at(steps, 12), imm(3))
 	g.JNE(to("several"))
@@ -338,7 +335,7 @@ func (t tile) three(g *gen) {
 	g.Label("several")
 }
 
-// input1 multiplies input c of each pixel.
+// input1 writes the products of input c of each pixel.
 func (t tile) input1(g *gen, c int) {
 	for v := range t.vecs {
 		g.VMOVUPS(at(weights, (c*t.vecs+v)*t.bytes), t.weight(v))
@@ -355,7 +352,7 @@ func (t tile) input1(g *gen, c int) {
 	}
 }
 
-// address is where the input of a row lies.
+// address is the memory operand of the input of a pixel.
 func (t tile) address(row, disp int) operand.Mem {
 	base := first
 	if row >= t.head {
@@ -376,7 +373,7 @@ func (t tile) address(row, disp int) operand.Mem {
 	return m.Idx(stride, uint8(row))
 }
 
-// finish adds the residual, clips and stores.
+// finish writes the epilogue: it adds the residual, clips and stores.
 func (t tile) finish(g *gen) {
 	g.load("Residual", pixel)
 	g.TESTQ(pixel, pixel)
@@ -389,8 +386,8 @@ func (t tile) finish(g *gen) {
 	if t.vecs == 1 {
 		high = t.input(1)
 	}
-	// Limits take turns from the multiply-adds as well: none is looked at that
-	// does not limit. The second source is what a NaN leaves behind: it survives.
+	// Clipping competes with multiply-adds for ports too, so bounds that do not limit are
+	// skipped. If a source is NaN, the result is the second source: NaN stays.
 	g.CMPQ(g.field("Limits"), imm(1))
 	g.JB(to("plain"))
 	g.VBROADCASTSS(g.field("Low"), low)
@@ -412,8 +409,8 @@ func (t tile) finish(g *gen) {
 	})
 }
 
-// outputs visits the places of all sums in Out or Residual; offset is where
-// the tile's own offset lies in its position.
+// outputs visits the memory operands of all sums in Out or Residual; offset is that of
+// the field in a position.
 func (t tile) outputs(g *gen, field string, offset int, visit func(row, v int, m operand.Mem)) {
 	g.load(field, pixel)
 	g.ADDQ(at(positions, offset), pixel)

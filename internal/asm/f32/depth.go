@@ -8,19 +8,18 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// depth is a kernel for rows of depthwise convolutions: kernelW weights stay in
-// registers for a kernel row, and every input is loaded once for all the
-// outputs of a tile that need it.
+// depth is a kernel for rows of depthwise convolutions. The weights of a kernel row stay
+// in registers, and each input is loaded once for all outputs of a tile that need it.
 type depth struct {
 	vector
 	kernelW, stride int
-	tiles           []int // pixels of a tile; the last is 1
+	tiles           []int // pixels per tile, in descending order; the last is 1
 }
 
 func depthKernels() (all []depth) {
 	for _, kernelW := range []int{3, 5, 7} {
 		for stride := 1; stride <= 2; stride++ {
-			if kernelW < 7 { // 16 registers hold 7 sums and 5 weights
+			if kernelW < 7 { // 16 registers suffice for 7 sums, 5 weights and 2 inputs
 				all = append(all, depth{ymm, kernelW, stride, []int{7, 4, 2, 1}})
 			}
 			all = append(all, depth{zmm, kernelW, stride, []int{14, 7, 4, 2, 1}})
@@ -45,7 +44,7 @@ func depthRows(g *gen) {
 func depthTable() string {
 	var s strings.Builder
 	table := func(name string, v vector, kernel func(depth) string) {
-		fmt.Fprintf(&s, "\n// %s holds the kernels by width and stride.\n", name)
+		fmt.Fprintf(&s, "\n// %s holds the kernels by kernel width and stride.\n", name)
 		fmt.Fprintf(&s, "var %s = [8][3]func(*Window){\n", name)
 		for _, d := range depthKernels() {
 			if d.rung == v.rung {
@@ -105,7 +104,7 @@ func (d depth) emit(g *gen) {
 	g.end()
 }
 
-// taps adds the products of a kernel row to the sums of n pixels.
+// taps writes the products of a kernel row for n pixels.
 func (d depth) taps(g *gen, n int, weight, input, acc func(i int) reg.VecPhysical, at func(x int) operand.Mem) {
 	for x := range (n-1)*d.stride + d.kernelW {
 		used := false
@@ -123,10 +122,10 @@ func (d depth) taps(g *gen, n int, weight, input, acc func(i int) reg.VecPhysica
 	}
 }
 
-// emitSplit writes the kernel for both strips of a plane, whose sums become split
-// pixels where they are.
+// emitSplit writes the kernel for both strips of a plane, which splits the sums in
+// registers and stores pixels of Split32.
 func (d depth) emitSplit(g *gen) {
-	g.fn(d.splitName(), "Window", fmt.Sprintf("%s computes split pixels of a depthwise convolution %d wide with stride %d.", d.splitName(), d.kernelW, d.stride))
+	g.fn(d.splitName(), "Window", fmt.Sprintf("%s computes a row of a depthwise convolution %d wide with stride %d, as Split32.", d.splitName(), d.kernelW, d.stride))
 	g.begin()
 	g.MOVQ(operand.NewParamAddr("a", 0), reg.RAX)
 	g.Comment("AX arguments, DI output, SI input of the first pixel, R9 pixels left,",
@@ -186,13 +185,13 @@ func (d depth) emitSplit(g *gen) {
 	g.end()
 }
 
-// The registers of a row.
+// General registers of a row.
 var (
 	depthOut, depthFirst, depthLeft                  = reg.RDI, reg.RSI, reg.R9
 	depthIn, depthWeights, depthRowsLeft, depthPitch = reg.R12, reg.RBX, reg.RDX, reg.R10
 )
 
-// depthRow loads what a row begins with.
+// depthRow loads the arguments of a row.
 func (g *gen) depthRow() {
 	g.load("Out", depthOut)
 	g.load("In", depthFirst)
@@ -201,8 +200,8 @@ func (g *gen) depthRow() {
 	g.load("RowBytes", depthPitch)
 }
 
-// tile begins the tiles of n pixels: as long as so many are left, each at the first
-// kernel row, with the bias at CX.
+// tile begins the loop over tiles of n pixels. Each begins at the first kernel row, with
+// CX at the bias.
 func (g *gen) tile(label string, n int) {
 	g.Label(label)
 	g.CMPQ(depthLeft, imm(n))
@@ -213,7 +212,7 @@ func (g *gen) tile(label string, n int) {
 	g.load("Bias", reg.RCX)
 }
 
-// nextTile goes on with the tile so many bytes further.
+// nextTile ends the loop: output and input advance by the given numbers of bytes.
 func (g *gen) nextTile(label string, n, out, in int) {
 	g.ADDQ(imm(out), depthOut)
 	g.ADDQ(imm(in), depthFirst)

@@ -12,22 +12,21 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// gen is an avo context with this project's conventions. Numbers that kernels along
-// rows need lie in one table, each eight times: 512 bits read one and repeat it, 256
-// bits read all eight.
+// gen is an avo context with this project's conventions. Constants of a file lie in one
+// table, each eight times: AVX-512 broadcasts one, AVX2 loads all eight.
 type gen struct {
 	*build.Context
 	name   string                 // of the file
-	args   string                 // the struct that AX points to
-	params map[string]operand.Mem // of the current leaf
+	args   string                 // the type of the struct that AX points to
+	params map[string]operand.Mem // parameters of the current leaf
 
-	numbers []uint32
+	numbers []uint32 // bits of the constants in the table
 
-	flushing bool        // the leaf takes denormals for 0
-	mode     operand.Mem // where it keeps the caller's mode
+	flushing bool        // the leaf treats subnormal numbers as 0
+	mode     operand.Mem // where the leaf saves the caller's MXCSR
 }
 
-// number is where a constant lies, given by its bits.
+// number returns the address of a constant with the given bits.
 func (g *gen) number(bits uint32) operand.Mem {
 	at := -1
 	for i, b := range g.numbers {
@@ -42,7 +41,7 @@ func (g *gen) number(bits uint32) operand.Mem {
 	return operand.Mem{Symbol: operand.Symbol{Name: g.name + "_numbers", Static: true}, Base: reg.StaticBase, Disp: 32 * at}
 }
 
-// lanes is where the numbers 0 to 7 lie, for masks.
+// lanes returns the address of the integers 0 to 7, for masks.
 func (g *gen) lanes() operand.Mem {
 	return operand.Mem{Symbol: operand.Symbol{Name: g.name + "_lanes", Static: true}, Base: reg.StaticBase}
 }
@@ -65,15 +64,15 @@ func (g *gen) writeConstants() {
 	}
 }
 
-// fn begins a leaf function that takes a pointer to the struct args and keeps
-// it in AX.
+// fn begins a leaf function with one parameter, a pointer to the struct args, which it
+// loads into AX.
 func (g *gen) fn(name, args string, doc ...string) {
 	g.args = args
 	g.Function(name)
 	g.Attributes(attr.NOSPLIT)
 	g.Pragma("noescape")
 	g.Doc(doc...)
-	// The type is known by name only: its fields are named in the assembly.
+	// The type needs a name only: the assembly refers to its fields by name.
 	here := types.NewPackage("amd64", "amd64")
 	named := types.NewNamed(types.NewTypeName(token.NoPos, here, args, nil), types.NewStruct(nil, nil), nil)
 	param := types.NewParam(token.NoPos, here, "a", types.NewPointer(named))
@@ -81,8 +80,8 @@ func (g *gen) fn(name, args string, doc ...string) {
 	g.MOVQ(operand.NewParamAddr("a", 0), reg.RAX)
 }
 
-// leaf begins a leaf function of the given parameters, "name kind" each, where
-// kind is ptr, int or float32. The last may be "ret float32", which it returns.
+// leaf begins a leaf function with the given parameters, each "name kind" with kind ptr,
+// int or float32. The last may be "ret float32", the result.
 func (g *gen) leaf(name string, params []string, doc ...string) {
 	g.Function(name)
 	g.Attributes(attr.NOSPLIT)
@@ -108,13 +107,13 @@ func (g *gen) leaf(name string, params []string, doc ...string) {
 	g.Signature(gotypes.NewSignature(nil, types.NewSignatureType(nil, nil, nil, types.NewTuple(vars...), types.NewTuple(results...), false)))
 }
 
-// param moves a parameter into a register.
+// param loads a parameter into a register.
 func (g *gen) param(name string, r reg.Register) { g.MOVQ(g.params[name], r) }
 
 // broadcast fills a vector with a float32 parameter.
 func (g *gen) broadcast(name string, r reg.Register) { g.VBROADCASTSS(g.params[name], r) }
 
-// jump targets of one function.
+// to is the operand of a jump to a label of the function.
 func to(label string) operand.LabelRef { return operand.LabelRef(label) }
 
 // field is a field of the argument struct.
@@ -122,7 +121,7 @@ func (g *gen) field(name string) operand.Mem {
 	return operand.Mem{Symbol: operand.Symbol{Name: g.args + "_" + name}, Base: reg.RAX}
 }
 
-// load moves a field into a register.
+// load loads a field of the argument struct into a register.
 func (g *gen) load(name string, r reg.Register) { g.MOVQ(g.field(name), r) }
 
 // end returns to Go.
@@ -131,15 +130,15 @@ func (g *gen) end() {
 	g.RET()
 }
 
-// at is the memory disp bytes after a register.
+// at is the memory operand disp(base).
 func at(base reg.Register, disp int) operand.Mem { return operand.Mem{Base: base, Disp: disp} }
 
 func imm(n int) operand.Op { return operand.I32(int32(n)) }
 
 // vector is a kind of vector register.
 type vector struct {
-	rung  string // at the end of function names
-	title string // the same, where these are exported
+	rung  string // suffix of function names
+	title string // suffix of exported function names
 	bytes int
 	regs  []reg.VecPhysical
 }

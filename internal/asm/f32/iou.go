@@ -7,21 +7,20 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// ious writes what adds squares of overlaps, in float64.
+// ious writes the kernels that add squares of IoUs, in float64.
 func ious(g *gen) {
 	g.squareIoUs(ymm)
 	g.squareIoUs(zmm)
 }
 
-// Vector registers: the sides of the box, its area, 0.
+// Vector registers: 0 to 3 are the sides of the box.
 const iouArea, iouZero = 4, 5
 
-// squareIoUs writes the loop. RDX holds the sums, RSI the box, RDI the blocks, RCX counts
-// them.
+// squareIoUs writes the loop. RDX sums, RSI box, RDI blocks, RCX blocks left.
 func (g *gen) squareIoUs(v vector) {
 	name := "SquareIoUs" + v.title
 	g.leaf(name, []string{"sums ptr", "box ptr", "blocks ptr", "n int"},
-		name+" adds the squares of IoUs of a box with those in n blocks, at least one, to their sums.")
+		name+" adds to the sums of the boxes in n blocks, at least one, the squares of their IoUs with a box.")
 	g.param("sums", reg.RDX)
 	g.param("box", reg.RSI)
 	g.param("blocks", reg.RDI)
@@ -42,7 +41,7 @@ func (g *gen) squareIoUs(v vector) {
 	g.end()
 }
 
-// addSquares adds those of a vector of a block.
+// addSquares writes the code for one vector of a block.
 func (g *gen) addSquares(v vector, half int) {
 	r, sum, none := v.regs, at(reg.RDX, v.bytes*half), fmt.Sprint("none", half)
 	row := func(i int) operand.Mem { return at(reg.RDI, 64*i+v.bytes*half) }

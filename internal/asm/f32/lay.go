@@ -5,7 +5,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Where things lie in box.Lay, in bytes.
+// Offsets of the fields of box.Lay.
 const (
 	layGrid, layFrom, layCell = 0, 8, 16
 	layCount, layOrigin       = 24, 32
@@ -15,14 +15,15 @@ const (
 	laySteps                  = layHigh + 64
 )
 
-// Vector registers of lay that last.
+// Vector registers that keep their values: the lowest and highest level, and a mask of odd
+// boxes.
 const layLowest, layHighest, layOdd = 4, 5, 6
 
-// lay writes what brings boxes into the cells of a grid. RDX holds the task, RDI the grid,
-// RSI its boxes, R9 its levels, R10 the classes or 0, R11 the cells, RCX counts boxes.
+// lay writes the kernel that converts boxes and finds their cells in a grid. RDX task, RDI
+// grid, RSI its boxes, R9 its levels, R10 classes or 0, R11 cells, RCX boxes left.
 func (g *gen) lay(v vector) {
 	name := "Lay" + v.title
-	g.leaf(name, []string{"task ptr"}, name+" brings boxes to float32, and tells in which cells of a grid they lie.")
+	g.leaf(name, []string{"task ptr"}, name+" converts boxes to float32, and finds their cells in a grid.")
 	g.param("task", reg.RDX)
 	g.MOVQ(at(reg.RDX, layGrid), reg.RDI)
 	g.MOVQ(at(reg.RDI, gridBoxes), reg.RSI)
@@ -47,7 +48,7 @@ func (g *gen) lay(v vector) {
 	g.end()
 }
 
-// flatten brings all boxes to float32.
+// flatten converts the boxes to float32.
 func (n nearer) flatten() {
 	half := ymm.regs
 	n.MOVQ(at(reg.RDX, layFrom), reg.R8)
@@ -76,7 +77,7 @@ func (n nearer) flatten() {
 	n.JLT(to("flatten"))
 }
 
-// measure computes where boxes lie, their areas, and which are odd.
+// measure computes centres and areas of boxes, and which are odd.
 func (n nearer) measure() {
 	r := n.r
 	x, y, w, h, far := nearA, nearB, nearC, nearD, nearE
@@ -111,7 +112,7 @@ func (n nearer) measure() {
 	n.VMULPS(r[w], r[h], r[w])
 }
 
-// levels computes the level of each, of those that are odd 0, into F.
+// levels computes the level of each box, 0 for odd ones, in register nearF.
 func (n nearer) levels() {
 	r := n.r
 	v := r[nearF]
@@ -130,7 +131,7 @@ func (n nearer) levels() {
 	n.VPSLLD(operand.U8(4), v, v)
 }
 
-// cell computes the cells.
+// cell computes the cell of each box, -1 for odd ones.
 func (n nearer) cell() {
 	r := n.r
 	for _, axis := range []struct{ place, per int }{{nearA, levelPerX}, {nearB, levelPerY}} {

@@ -1,5 +1,7 @@
-// F32 generates the assembly of engine/kernel/amd64 that avo can write: float32, and the
-// little that is in bytes and in float64. From internal/asm: go run ./f32
+// Command f32 generates the kernels in engine/kernel/amd64 that avo can write: mainly on
+// float32, and some on bytes and float64:
+//
+//	cd internal/asm && go run ./f32
 package main
 
 import (
@@ -11,15 +13,14 @@ import (
 	"github.com/visionzoo/vision/internal/asm/generate"
 )
 
-// outputDir is where the package of the kernels lies, seen from internal/asm.
+// outputDir is the directory of the generated package, relative to internal/asm.
 const outputDir = "../../engine/kernel/amd64"
 
-// program is what one assembly file is made by.
+// program generates one assembly file and its stubs.
 type program struct {
-	name string
-	emit func(*gen)
-	// table, if any, is Go source that follows the stubs.
-	table func() string
+	name  string
+	emit  func(*gen)
+	table func() string // Go source after the stubs, or nil
 }
 
 var programs = []program{
@@ -45,7 +46,7 @@ var programs = []program{
 
 func main() { generate.Write(files) }
 
-// files makes the assembly and the Go stubs of all programs.
+// files generates the assembly and the Go stubs of all programs.
 func files() (generate.Files, error) {
 	all := generate.Files{}
 	for _, p := range programs {

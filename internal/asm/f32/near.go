@@ -8,7 +8,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Where things lie in queries (box.Queries), in bytes.
+// Offsets of the fields of box.Queries.
 const (
 	queryRow            = 64 // of 16 numbers
 	queryIndex          = 8
@@ -17,13 +17,13 @@ const (
 	queryLow, queryHigh = queryBox + 4*queryRow, queryBox + 5*queryRow
 	queryClass          = queryHigh + queryRow
 	queryFrom           = queryClass + queryRow
-	nearRows            = 3 // of a level
+	nearRows            = 3 // rows of cells per level
 	ranges              = 2 * nearRows
 	queryCount          = queryFrom + ranges*queryRow
 	queryHard           = queryCount + ranges*queryRow
 )
 
-// In a grid (box.Grid) and in its levels (box.Level).
+// Offsets of the fields of box.Grid and box.Level.
 const (
 	gridBoxes, gridClass, gridStart, gridLevels = 0, 8, 16, 24
 
@@ -38,14 +38,15 @@ const (
 	stepY, stepClass = 0x9E3779B1, 0x6C8E9CF5
 )
 
-// What is kept in places that are written last: levels less one, and cells of a row
-// less one.
+// Temporaries lie in the memory of results that are written last: the number of levels
+// minus one, and the number of cells of a row minus one.
 const (
 	nearLevels = queryFrom + (ranges-1)*queryRow
-	nearWide   = queryCount + (nearRows-1)*queryRow // further for the second level
+	nearWide   = queryCount + (nearRows-1)*queryRow // of the first level; that of the second is nearRows rows after it
 )
 
-// Vector registers of the search: those that last, and those that anything may use.
+// Vector registers: those that keep their values, and nearA to nearF, which are
+// temporaries.
 const (
 	nearSlack, nearArea, nearPer, nearCell   = 0, 1, 2, 3
 	nearX, nearY, nearReachX, nearReachY     = 4, 5, 6, 7
@@ -53,13 +54,13 @@ const (
 	nearA, nearB, nearC, nearD, nearE, nearF = 10, 11, 12, 13, 14, 15
 )
 
-// near writes the search for where those lie that boxes may overlap. RDX holds the
-// queries, RDI the grid, RSI its boxes, R8 its starts, R9 its levels. Below r names the
-// vectors of a half of the queries, or of all.
+// near writes the search for the blocks of boxes that boxes may overlap. RDX queries, RDI
+// grid, RSI its boxes, R8 its starts, R9 its levels. A vector has one number of all 16
+// queries or, with AVX2, of half of them.
 func (g *gen) near(v vector) {
 	name := "Near" + v.title
 	g.leaf(name, []string{"queries ptr"},
-		name+" tells for 16 boxes in which places of a grid those lie that each may overlap.")
+		name+" finds, for each of 16 boxes, the ranges of places in a grid in which boxes lie that it may overlap.")
 	g.param("queries", reg.RDX)
 	g.MOVQ(at(reg.RDX, 0), reg.RDI)
 	g.MOVQ(at(reg.RDI, gridBoxes), reg.RSI)
@@ -91,10 +92,10 @@ type nearer struct {
 
 func (n nearer) row(offset int) operand.Mem { return at(reg.RDX, offset+n.disp) }
 
-// fill fills a register with a number of the grid.
+// fill broadcasts a field of the grid.
 func (n nearer) fill(offset, into int) { n.VBROADCASTSS(at(reg.RDI, offset), n.r[into]) }
 
-// number fills a register with the same bits in all.
+// number broadcasts the given bits.
 func (n nearer) number(bits uint32, into int) {
 	n.MOVL(operand.U32(bits), reg.EAX)
 	n.VMOVD(reg.EAX, xmms[into])
@@ -103,7 +104,7 @@ func (n nearer) number(bits uint32, into int) {
 
 func (n nearer) float(f float32, into int) { n.number(math.Float32bits(f), into) }
 
-// gather loads a number from each of the places from an address; mask is overwritten.
+// gather loads numbers from base + places·scale + disp; mask is overwritten.
 func (n nearer) gather(base reg.Register, places, scale, disp, mask, into int) {
 	from := operand.Mem{Base: base, Index: n.r[places], Scale: uint8(scale), Disp: disp}
 	if n.v.bytes == 64 {
@@ -115,10 +116,10 @@ func (n nearer) gather(base reg.Register, places, scale, disp, mask, into int) {
 	n.VGATHERDPS(n.r[mask], from, n.r[into])
 }
 
-// zero zeroes a register.
+// zero sets a register to 0.
 func (n nearer) zero(i int) { n.VXORPS(xmms[i], xmms[i], xmms[i]) }
 
-// above sets the bits of into where a whole number is greater than another.
+// above sets into to a mask of a > b, as int32.
 func (n nearer) above(a, b, into int) {
 	if n.v.bytes == 64 {
 		n.VPCMPGTD(n.r[b], n.r[a], reg.K1)
@@ -128,7 +129,7 @@ func (n nearer) above(a, b, into int) {
 	n.VPCMPGTD(n.r[b], n.r[a], n.r[into])
 }
 
-// notBelow does where a is not less than b.
+// notBelow sets into to a mask of not a < b, as float32.
 func (n nearer) notBelow(a, b, into int) {
 	const notLess = operand.U8(21) // unordered, quiet
 	if n.v.bytes == 64 {
@@ -139,7 +140,7 @@ func (n nearer) notBelow(a, b, into int) {
 	n.VCMPPS(notLess, n.r[b], n.r[a], n.r[into])
 }
 
-// and, and or, are spelled in another way for 512 bits.
+// and and or have different names with AVX-512.
 func (n nearer) and(a, b, into int) {
 	if n.v.bytes == 64 {
 		n.VPANDD(n.r[a], n.r[b], n.r[into])
@@ -156,7 +157,7 @@ func (n nearer) or(a, b, into int) {
 	n.VPOR(n.r[a], n.r[b], n.r[into])
 }
 
-// signs are the highest bits of a register.
+// signs extracts the sign bits of a register.
 func (n nearer) signs(of int, into reg.Register) {
 	if n.v.bytes == 64 {
 		n.VPMOVD2M(n.r[of], reg.K1)
@@ -166,7 +167,8 @@ func (n nearer) signs(of int, into reg.Register) {
 	n.VMOVMSKPS(n.r[of], into)
 }
 
-// shape computes where the boxes lie, how large they are and how far they reach.
+// shape computes the centres of the boxes, their areas, and the reach in which boxes that
+// they may overlap have their centres.
 func (n nearer) shape() {
 	r := n.r
 	n.VMOVUPS(n.row(queryIndex), r[nearA])
@@ -214,7 +216,7 @@ func (n nearer) shape() {
 	n.VADDPS(r[nearA], r[nearC], r[nearF]) // what rounding may lose
 }
 
-// bounds computes what tells hits, and the levels.
+// bounds computes the bounds for intersections, and the levels.
 func (n nearer) bounds() {
 	r := n.r
 	n.fill(gridShare, nearA)
@@ -251,7 +253,7 @@ func (n nearer) bounds() {
 	n.above(nearA, nearB, nearHard)
 }
 
-// class computes where the cells of the class begin.
+// class computes the first cell of the class of each box.
 func (n nearer) class() {
 	r := n.r
 	done := fmt.Sprint("class", n.disp)
@@ -268,7 +270,7 @@ func (n nearer) class() {
 	n.Label(done)
 }
 
-// level computes the places in the first level or in the second.
+// level computes the ranges of places in the first level or in the second.
 func (n nearer) level(second int) {
 	r := n.r
 	if second == 1 {
@@ -309,8 +311,8 @@ func (n nearer) level(second int) {
 	}
 }
 
-// span computes the first cell within reach of a place, and in the register of the reach
-// how many follow.
+// span computes the first cell within reach of a centre along one axis and, in register
+// reach, the number of cells that follow.
 func (n nearer) span(place, per, reach, first, scratch int) {
 	r := n.r
 	n.VADDPS(r[nearSlack], r[reach], r[reach])
@@ -330,8 +332,8 @@ func (n nearer) span(place, per, reach, first, scratch int) {
 	n.VPSUBD(r[first], r[reach], r[reach])
 }
 
-// cells looks up a row of cells: C has the first before it is brought into the table, D
-// how many rows there are less one.
+// cells looks up the range of places of a row of cells: nearC is the first cell before it
+// is masked to the table, nearD the number of rows minus one.
 func (n nearer) cells(second, below int, wide operand.Mem) {
 	r := n.r
 	n.fill(gridMask, nearA)

@@ -5,7 +5,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Where things lie in a sweep (box.Sweep), in bytes.
+// Offsets of the fields of box.Sweep.
 const (
 	sweepBlocks, sweepLive, sweepClasses = 0, 8, 16
 
@@ -18,20 +18,20 @@ const (
 	longSweep                          = 1024 // blocks
 )
 
-// A block of boxes is 16 left sides, then as many top, right and bottom ones.
+// A block of boxes is 16 left sides, then 16 top, right and bottom ones.
 const (
-	blockShift = 8 // the bytes of a block, as a power of 2
-	blockSide  = 64
+	blockShift = 8  // binary logarithm of the bytes of a block
+	blockSide  = 64 // bytes of 16 sides
 )
 
-// Vector registers of a sweep: the sides of the box, Low, Share, High, 0.
+// Vector registers: the sides of the box, its Low, Share, its High, 0.
 const (
 	boxX1, boxY1, boxX2, boxY2 = 0, 1, 2, 3
 	boxLow, boxShare           = 4, 5
 	boxHigh, boxZero           = 6, 7
 )
 
-// overlaps writes the search for boxes that one may overlap too much.
+// overlaps writes the kernels of package box for suppression.
 func overlaps(g *gen) {
 	g.lay(ymm)
 	g.lay(zmm)
@@ -41,10 +41,9 @@ func overlaps(g *gen) {
 	sweeper{g, zmm}.sweep()
 }
 
-// sweeper writes the loops. RDX holds the sweep, RSI the queries, RDI what is live, RBX the
-// blocks, R13 which candidate is next, R11 the box before it among the queries; R12 how many
-// blocks are left, RAX which is next, RCX how many follow in its run, R14 the run after it;
-// R15 counts what is told. R8, R9 and R10 are for anything.
+// sweeper writes the sweep. RDX sweep, RSI queries, RDI live, RBX blocks, R13 next
+// candidate, R11 the current box among the queries, R12 blocks left, RAX next block, RCX
+// blocks left in its run, R14 next run, R15 Told. R8, R9 and R10 are temporaries.
 type sweeper struct {
 	*gen
 	v vector
@@ -53,8 +52,8 @@ type sweeper struct {
 func (s sweeper) sweep() {
 	name := "Sweep" + s.v.title
 	s.leaf(name, []string{"sweep ptr"},
-		name+" decides candidates and compares those that are kept with others, 16 at a time,",
-		"until there are hits that are not sure.")
+		name+" decides candidates and compares kept ones with others, 16 at a time, until there are",
+		"hits that are not sure.")
 	s.param("sweep", reg.RDX)
 	s.MOVQ(at(reg.RDX, sweepBlocks), reg.RBX)
 	s.MOVQ(at(reg.RDX, sweepLive), reg.RDI)
@@ -91,7 +90,7 @@ func (s sweeper) sweep() {
 	s.end()
 }
 
-// candidate finds the next one that is live, and keeps it.
+// candidate finds the next live candidate, and keeps it.
 func (s sweeper) candidate() {
 	s.Label("gone")
 	s.INCQ(reg.R13)
@@ -115,7 +114,7 @@ func (s sweeper) candidate() {
 	s.MOVL(reg.R8L, at(reg.RDX, sweepKept))
 }
 
-// begin notes the runs of blocks of the next box that are not empty.
+// begin stores the runs of the next box that are not empty.
 func (s sweeper) begin() {
 	s.Label("begin")
 	s.LEAQ(operand.Mem{Base: reg.RSI, Index: reg.R13, Scale: 4}, reg.R11)
@@ -177,7 +176,7 @@ func (s sweeper) blocks() {
 	s.JMP(to("done"))
 }
 
-// found drops the sure ones of hits that are live, and tells the others.
+// found drops sure hits, and reports the others.
 func (s sweeper) found() {
 	s.Label("found")
 	s.MOVQ(at(reg.RDX, sweepClasses), reg.R9)
@@ -202,9 +201,9 @@ func (s sweeper) found() {
 	s.JMP(to("more"))
 }
 
-// common computes the area of what the box has in common with as many others as a
-// vector has numbers, from disp bytes on, into inter, and the share of theirs into
-// share; registers from 8 to 10 are used.
+// common computes the areas of the intersections of the box with the boxes of a vector,
+// disp bytes after R9, in inter, and Share of their areas in share; registers 8 to 10
+// change.
 func (g *gen) common(v vector, disp, inter, share int) {
 	r := v.regs
 	side := func(i int) operand.Mem { return at(reg.R9, disp+blockSide*i) }
@@ -226,9 +225,9 @@ func (g *gen) common(v vector, disp, inter, share int) {
 	g.VMULPS(r[10], r[inter], r[inter])
 }
 
-const greater = operand.U8(30) // ordered, quiet
+const greater = operand.U8(30) // comparison predicate: ordered, quiet
 
-// test compares with 16 boxes and leaves a bit a hit in R8.
+// test compares the box with 16 others and sets a bit in R8 for each hit.
 func (s sweeper) test() {
 	s.common(s.v, 0, 11, 12)
 	if s.v.bytes < 64 {
@@ -237,7 +236,8 @@ func (s sweeper) test() {
 	s.above(boxLow, reg.R8L)
 }
 
-// above tells for 16 boxes whether what is common is more than a sum.
+// above sets a bit for each of 16 boxes whose intersection is greater than its share plus
+// register than.
 func (s sweeper) above(than int, bits reg.Register) {
 	r := s.v.regs
 	s.VADDPS(r[than], r[12], r[8])
@@ -252,7 +252,7 @@ func (s sweeper) above(than int, bits reg.Register) {
 	s.halves(bits)
 }
 
-// classes leaves a bit in R10 for each of those at R9 that are that of the box.
+// classes sets a bit in R10 for each of the 16 classes at R9 that is the class of the box.
 func (s sweeper) classes() {
 	r := s.v.regs
 	s.VPBROADCASTD(at(reg.R11, queryClass), r[10])
@@ -266,7 +266,7 @@ func (s sweeper) classes() {
 	s.halves(reg.R10L)
 }
 
-// halves are the signs of the vectors 8 and 9, a bit each; R9 is overwritten.
+// halves extracts the sign bits of vectors 8 and 9; R9 is overwritten.
 func (s sweeper) halves(bits reg.Register) {
 	s.VMOVMSKPS(reg.Y9, bits)
 	s.SHLL(operand.U8(8), bits)

@@ -2,12 +2,12 @@ package main
 
 import "github.com/mmcloughlin/avo/reg"
 
-// peakChains is enough sums side by side to hide the four cycles of each
-// multiply-add on two units.
+// peakChains is the number of independent accumulators: more than the 8 that hide the
+// latency of four cycles on two units.
 const peakChains = 12
 
-// peaks writes loops of multiply-adds and nothing else: what the convolutions'
-// speed is a share of.
+// peaks writes loops of multiply-adds only, to measure the peak of which the speed of
+// convolutions is a share.
 func peaks(g *gen) {
 	for _, v := range []vector{ymm, zmm} {
 		name := "Peak" + v.title

@@ -5,8 +5,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// rowKernels writes the kernels that go along a row of numbers. They take a
-// multiple of 8 numbers, or pixels of one vector.
+// rowKernels writes kernels on rows of a multiple of 8 numbers, or of pixels of one
+// vector.
 func rowKernels(g *gen) {
 	for _, v := range []vector{ymm, zmm} {
 		clipped := func(name string, op func(...operand.Op)) {
@@ -28,17 +28,17 @@ func rowKernels(g *gen) {
 	}
 }
 
-// flush makes the kernel that write writes take numbers too small to be normal
-// for 0: gates of almost nothing make many, and each product with or to one takes
-// as long as a hundred others.
+// flush makes the kernels that write writes treat subnormal numbers as 0. Gates close to
+// 0 give many, and a product with a subnormal operand or result takes a hundred times as
+// long as others.
 func (g *gen) flush(write func()) {
 	g.flushing = true
 	write()
 	g.flushing = false
 }
 
-// begin and restore set the processor's mode and put it back: bits 15 and 6 are
-// flush to zero and denormals are zero. EAX and R8 change.
+// begin sets flush to zero and denormals are zero, bits 15 and 6 of MXCSR, if flush asked
+// for it; restore restores MXCSR. EAX changes.
 func (g *gen) begin() {
 	if !g.flushing {
 		return
@@ -66,8 +66,8 @@ func (g *gen) clip(r, low, high reg.Register) {
 // halfOf is the lower 256 bits of a register.
 func halfOf(r reg.VecPhysical) reg.VecPhysical { return r.AsY().(reg.VecPhysical) }
 
-// rowKernel sets dst to a, or a op b, clipped: four vectors at a time, then one,
-// then (for 512 bits) half of one.
+// rowKernel writes dst = clip(a), or clip(a op b): loops over four vectors and over one,
+// and for AVX-512 a last half vector.
 func (g *gen) rowKernel(v vector, name string, params []string, op func(...operand.Op)) {
 	g.leaf(name+v.title, params, name+v.title+" takes a multiple of 8 numbers.")
 	dst, a, b, n := reg.RDI, reg.RSI, reg.RBX, reg.RDX
@@ -119,7 +119,7 @@ func (g *gen) rowKernel(v vector, name string, params []string, op func(...opera
 	g.end()
 }
 
-// pixelKernel joins every pixel with the one at b.
+// pixelKernel writes dst = clip(a op b), where b is one pixel for all of a.
 func (g *gen) pixelKernel(v vector, name string, op func(...operand.Op)) {
 	g.leaf(name+v.title, []string{"dst ptr", "a ptr", "b ptr", "pixels int", "low float32", "high float32"},
 		name+v.title+" takes pixels of one vector and one such pixel at b.")
@@ -155,7 +155,7 @@ func (g *gen) pixelKernel(v vector, name string, op func(...operand.Op)) {
 	g.end()
 }
 
-// sumKernel adds pixels to the one at sum, in four chains.
+// sumKernel adds pixels to the one at sum, with four accumulators.
 func (g *gen) sumKernel(v vector) {
 	g.leaf("SumPixels"+v.title, []string{"sum ptr", "src ptr", "pixels int"}, "SumPixels"+v.title+" takes pixels of one vector.")
 	sum, src, n := reg.RDI, reg.RSI, reg.RDX
@@ -187,8 +187,8 @@ func (g *gen) sumKernel(v vector) {
 	g.end()
 }
 
-// scaleKernel multiplies rows of one or two vectors, each with a number of its
-// own.
+// scaleKernel writes the multiplication of rows of one to three vectors, each by a number
+// of its own.
 func (g *gen) scaleKernel(v vector) {
 	g.leaf("ScaleRows"+v.title, []string{"dst ptr", "src ptr", "scale ptr", "rows int", "vecs int"},
 		"ScaleRows"+v.title+" takes rows of one to three vectors.")

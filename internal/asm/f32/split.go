@@ -5,11 +5,12 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Z30 and Z31 hold half of the last bit of a bf16, and the bits of its number.
+// halfBit is half a unit in the last place of a bf16, as the bits of a float32; highBits
+// masks the bits of a bf16.
 var halfBit, highBits = reg.Z30, reg.Z31
 
-// splits writes the kernels between two blocks of 16 float32 a pixel and pixels
-// of 32 bf16, or pairs of bf16.
+// splits writes the conversions between two blocks of F32x16 and pixels of Split32 or
+// BF16x32.
 func splits(g *gen) {
 	g.flush(func() {
 		g.splitKernel("SplitAVX512", []string{"dst ptr", "a ptr", "b ptr", "pixels int"}, func() {
@@ -37,8 +38,9 @@ func splits(g *gen) {
 	}, false, 64)
 }
 
-// splitKernel loops over pixels: SI and BX walk along the float32 of channels
-// 0-15 and 16-31, DI along the bf16, pixelBytes each.
+// splitKernel writes a loop of body over pixels: SI and BX point to the float32 of
+// channels 0-15 and 16-31, DI to the bf16, pixelBytes per pixel. loads says that body
+// converts from float32, in Z0 and Z1.
 func (g *gen) splitKernel(name string, params []string, body func(), loads bool, pixelBytes int) {
 	g.leaf(name, params)
 	g.begin()
@@ -69,8 +71,8 @@ func (g *gen) splitKernel(name string, params []string, body func(), loads bool,
 	g.end()
 }
 
-// pack rounds a and b half up in magnitude to bf16, as float32 in ra and rb and
-// in pairs in both.
+// pack rounds a and b half up in magnitude to bf16: ra and rb are the results as float32,
+// both has them in pairs.
 func (g *gen) pack(a, b, ra, rb, both reg.VecPhysical) {
 	g.VPADDD(halfBit, a, ra)
 	g.VPADDD(halfBit, b, rb)
@@ -80,14 +82,14 @@ func (g *gen) pack(a, b, ra, rb, both reg.VecPhysical) {
 	g.VPORD(rb, both, both)
 }
 
-// unpack widens the pairs disp bytes after DI.
+// unpack converts the pairs of bf16 disp bytes after DI to float32.
 func (g *gen) unpack(disp int, a, b reg.VecPhysical) {
 	g.VMOVUPS(at(reg.RDI, disp), b)
 	g.VPSLLD(operand.U8(16), b, a)
 	g.VPANDD(highBits, b, b)
 }
 
-// join puts the sums of high and low parts into Z0 and Z1.
+// join computes the sums of high and low parts in Z0 and Z1.
 func (g *gen) join() {
 	g.unpack(0, reg.Z0, reg.Z1)
 	g.unpack(64, reg.Z2, reg.Z3)

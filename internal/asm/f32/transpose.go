@@ -5,7 +5,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// transposes writes the kernels between planes of numbers and pixels.
+// transposes writes the conversions between planes and pixels of 8 or 16 numbers.
 func transposes(g *gen) {
 	g.interleave512()
 	g.deinterleave512()
@@ -13,8 +13,8 @@ func transposes(g *gen) {
 	g.interleave256(false)
 }
 
-// transpose16 turns the 16 by 16 matrix in Z0-Z15 around, by way of Z16-Z31:
-// pairs of rows, then 4x4 blocks inside each 128 bits, then the blocks.
+// transpose16 transposes the 16x16 matrix in Z0 to Z15: pairs of rows, 4x4 blocks within
+// 128-bit lanes, then lanes. Z16 to Z31 change.
 func (g *gen) transpose16() {
 	z := zmm.regs
 	for i := 0; i < 16; i += 2 {
@@ -43,11 +43,10 @@ func (g *gen) transpose16() {
 	}
 }
 
-// transposeLoop begins a kernel over 16 pixels at a time; K1 masks those that
-// are left.
+// transposeLoop begins a loop over 16 pixels at a time; K1 masks the last ones.
 func (g *gen) transposeLoop(name, doc string) (dst, src, plane, channels, pixels reg.GPPhysical) {
 	g.leaf(name, []string{"dst ptr", "src ptr", "plane int", "channels int", "pixels int"}, doc,
-		"Nothing beside the pixels and channels told is read or written.")
+		"It accesses no other pixels and channels.")
 	dst, src, plane, channels, pixels = reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX
 	for name, r := range map[string]reg.Register{"dst": dst} {
 		g.param(name, r)
@@ -71,7 +70,8 @@ func (g *gen) transposeLoop(name, doc string) (dst, src, plane, channels, pixels
 	return dst, src, plane, channels, pixels
 }
 
-// planes visits up to 16 planes from base on, as many as there are channels.
+// planes visits the planes of up to 16 channels from base on; code for missing ones is
+// skipped at run time.
 func (g *gen) planes(base, plane, channels reg.Register, visit func(i int, m operand.Mem)) {
 	g.MOVQ(base, reg.RBX)
 	for i := range 16 {
@@ -83,7 +83,8 @@ func (g *gen) planes(base, plane, channels reg.Register, visit func(i int, m ope
 	g.Label("allPlanes")
 }
 
-// pixelsOf visits up to 16 pixels from base on, as many as are left.
+// pixelsOf visits up to 16 pixels from base on; code for missing ones is skipped at run
+// time.
 func (g *gen) pixelsOf(base, pixels reg.Register, visit func(i int, m operand.Mem)) {
 	for i := range 16 {
 		g.CMPQ(pixels, imm(i))
@@ -94,7 +95,7 @@ func (g *gen) pixelsOf(base, pixels reg.Register, visit func(i int, m operand.Me
 }
 
 func (g *gen) interleave512() {
-	dst, src, plane, channels, pixels := g.transposeLoop("InterleaveAVX512", "InterleaveAVX512 makes pixels of 16 numbers from planes.")
+	dst, src, plane, channels, pixels := g.transposeLoop("InterleaveAVX512", "InterleaveAVX512 converts planes to pixels of 16 numbers.")
 	z := zmm.regs
 	for i := range 16 {
 		g.VPXORD(z[i], z[i], z[i])
@@ -111,7 +112,7 @@ func (g *gen) interleave512() {
 }
 
 func (g *gen) deinterleave512() {
-	dst, src, plane, channels, pixels := g.transposeLoop("DeinterleaveAVX512", "DeinterleaveAVX512 makes planes from pixels of 16 numbers.")
+	dst, src, plane, channels, pixels := g.transposeLoop("DeinterleaveAVX512", "DeinterleaveAVX512 converts pixels of 16 numbers to planes.")
 	z := zmm.regs
 	g.pixelsOf(src, pixels, func(i int, m operand.Mem) { g.VMOVUPS(m, z[i]) })
 	g.transpose16()
@@ -124,8 +125,8 @@ func (g *gen) deinterleave512() {
 	g.end()
 }
 
-// interleave256 goes between 8 planes and a multiple of 8 pixels of 8 numbers,
-// which is the same transposition both ways.
+// interleave256 writes the conversions between 8 planes and a multiple of 8 pixels of 8
+// numbers: the same transposition in both directions.
 func (g *gen) interleave256(in bool) {
 	name := "DeinterleaveAVX2"
 	if in {

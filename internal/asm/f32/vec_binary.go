@@ -5,15 +5,15 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// binaries writes the functions of two numbers: rows of both, and a row with one
-// number at its right or left.
+// binaries writes the functions of two numbers: of two rows, and of a row and a single
+// number as the right or left operand.
 func binaries(g *gen) {
 	for _, v := range vectors {
 		k := g.row(v)
 		for _, b := range []struct {
 			name string
 			op   func(a, b, d, t reg.VecPhysical) // t is free, and so is d
-			left bool                             // the number may stand at the left
+			left bool                             // it is not commutative, and has a form with the number at the left
 		}{
 			{"Add", func(a, b, d, _ reg.VecPhysical) { k.VADDPS(b, a, d) }, false},
 			{"Sub", func(a, b, d, _ reg.VecPhysical) { k.VSUBPS(b, a, d) }, true},
@@ -32,17 +32,18 @@ func binaries(g *gen) {
 	}
 }
 
-// least gives NaN where there is one, and -0 for zeros of both signs: the
-// instruction gives its second source in both cases, so both orders together
-// hold what is wanted in their set bits.
+// least is the minimum: NaN if either is NaN, and -0 of zeros of different signs. In both
+// cases VMINPS returns its second source, so the bitwise or of the results of both orders
+// is right.
 func (k row) least(a, b, d, t reg.VecPhysical) {
 	k.VMINPS(a, b, t)
 	k.VMINPS(b, a, d)
 	k.VORPS(t, d, d)
 }
 
-// most gives NaN where there is one, and +0 for zeros of both signs: the common
-// bits of both orders, but for NaN.
+// most is the maximum: NaN if either is NaN, and +0 of zeros of different signs. The
+// bitwise and of the results of both orders of VMAXPS is right but for NaN, which is
+// handled apart.
 func (k row) most(a, b, d, t reg.VecPhysical) {
 	k.VMAXPS(a, b, t)
 	k.VMAXPS(b, a, d)
@@ -54,10 +55,11 @@ func (k row) most(a, b, d, t reg.VecPhysical) {
 	}
 	k.VANDPS(t, d, d)
 	k.VCMPPS(operand.U8(3), b, a, t)
-	k.VORPS(t, d, d) // all ones are a NaN
+	k.VORPS(t, d, d) // all bits set is a NaN
 }
 
-// Registers: group of up to four, each a, b, result, temporary.
+// quad returns the registers of vector i of a group: a, b, the result, a temporary. AVX2
+// has three such sets.
 func (k row) quad(i int) (a, b, d, t reg.VecPhysical) {
 	if k.wide() {
 		return k.r[4*i], k.r[4*i+1], k.r[4*i+2], k.r[4*i+3]
@@ -66,6 +68,7 @@ func (k row) quad(i int) (a, b, d, t reg.VecPhysical) {
 	return k.r[4*i], k.r[4*i+1], k.r[4*i+2], k.r[4*i+3]
 }
 
+// binary writes a function of two rows.
 func (k row) binary(name string, op func(a, b, d, t reg.VecPhysical)) {
 	name = "Vec" + name + k.title
 	k.leaf(name, []string{"dst ptr", "a ptr", "b ptr", "n int"}, name+" takes n numbers; dst may be a or b.")
@@ -84,7 +87,7 @@ func (k row) binary(name string, op func(a, b, d, t reg.VecPhysical)) {
 	k.end()
 }
 
-// withNumber joins a row with the one number at b.
+// withNumber writes a function of a row and the single number at b.
 func (k row) withNumber(name, side string, op func(x, c, d, t reg.VecPhysical)) {
 	name = "Vec" + name + side + k.title
 	k.leaf(name, []string{"dst ptr", "a ptr", "b ptr", "n int"}, name+" takes n numbers at a and one at b; dst may be a.")

@@ -5,7 +5,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// blends writes weighted sums of rows and of numbers picked from a row, and the
+// blends writes weighted sums of rows, weighted sums of gathered numbers, and the
 // transposition of squares.
 func blends(g *gen) {
 	for _, v := range vectors {
@@ -16,12 +16,12 @@ func blends(g *gen) {
 	g.row(ymm).transpose()
 }
 
-// blend writes dst = Σ weights[t]·row t, where row t begins offsets[t] bytes
-// after src. All products of a number are summed in order.
+// blend writes dst = Σ weights[t]·row t, where row t begins offsets[t] bytes after src.
+// Products are summed in the order of t.
 func (k row) blend() {
 	name := "VecBlend" + k.title
 	k.leaf(name, []string{"dst ptr", "src ptr", "offsets ptr", "weights ptr", "taps int", "n int"},
-		name+" takes rows of n numbers, at least one row; dst is none of them.")
+		name+" takes at least one row, of n numbers; dst must not overlap rows.")
 	dst, src, offsets, weights, taps, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.R10, reg.RDX
 	k.param("dst", dst)
 	k.param("src", src)
@@ -78,7 +78,7 @@ func (k row) blend() {
 func (k row) pickSum() {
 	name := "VecPick" + k.title
 	k.leaf(name, []string{"dst ptr", "src ptr", "index ptr", "weights ptr", "taps int", "n int"},
-		name+" takes n sums of numbers of src at int32 indices, at least one for each.")
+		name+" computes n weighted sums of numbers of src at int32 indices; taps is at least 1.")
 	dst, src, index, weights, taps, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.R10, reg.RDX
 	k.param("dst", dst)
 	k.param("src", src)
@@ -132,13 +132,12 @@ func (k row) pickSum() {
 	k.end()
 }
 
-// transpose writes squares of 8 by 8 along a band: 8 rows of src become 8
-// columns of dst.
+// transpose writes the transposition of 8 rows to 8 columns, in squares of 8x8.
 func (k row) transpose() {
 	name := "VecTranspose" + k.title
 	k.leaf(name, []string{"dst ptr", "src ptr", "dstRow int", "srcRow int", "squares int"},
-		name+" transposes squares of 8 by 8 numbers that follow each other in the rows of src",
-		"and below each other in dst. Rows lie dstRow and srcRow bytes apart.")
+		name+" transposes squares of 8x8 numbers, which are side by side in src and one below the",
+		"other in dst. dstRow and srcRow are row strides in bytes.")
 	dst, src, dstRow, srcRow, n := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX
 	k.param("dst", dst)
 	k.param("src", src)
@@ -147,7 +146,7 @@ func (k row) transpose() {
 	k.param("squares", n)
 	three, far := reg.R10, reg.R11
 	r := k.r
-	// Rows 0 to 3 from base, 4 to 7 from far.
+	// Rows 0 to 3 are addressed from base, rows 4 to 7 from far.
 	line := func(base reg.Register, pitch reg.Register, i int) operand.Mem {
 		if i >= 4 {
 			base = far
@@ -170,17 +169,17 @@ func (k row) transpose() {
 	for i := range 8 {
 		k.VMOVUPS(line(src, srcRow, i), r[i])
 	}
-	for i := 0; i < 8; i += 2 { // pairs of rows: numbers of both in turn
+	for i := 0; i < 8; i += 2 { // interleaves numbers of pairs of rows
 		k.VUNPCKLPS(r[i+1], r[i], r[8+i])
 		k.VUNPCKHPS(r[i+1], r[i], r[9+i])
 	}
-	for i := 0; i < 8; i += 4 { // fours
+	for i := 0; i < 8; i += 4 { // interleaves pairs of numbers
 		k.VUNPCKLPD(r[8+i+2], r[8+i], r[i])
 		k.VUNPCKHPD(r[8+i+2], r[8+i], r[i+1])
 		k.VUNPCKLPD(r[8+i+3], r[8+i+1], r[i+2])
 		k.VUNPCKHPD(r[8+i+3], r[8+i+1], r[i+3])
 	}
-	for i := range 4 { // halves
+	for i := range 4 { // exchanges 128-bit lanes
 		k.VPERM2F128(operand.U8(0x20), r[4+i], r[i], r[8+i])
 		k.VPERM2F128(operand.U8(0x31), r[4+i], r[i], r[12+i])
 	}

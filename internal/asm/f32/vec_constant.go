@@ -7,8 +7,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The instructions below take a constant from the table as their last source.
-
+// f is the memory operand of a constant in the table of the file.
 func (k row) f(v float64) operand.Mem { return k.number(math.Float32bits(float32(v))) }
 
 // set fills a register with a constant.
@@ -22,6 +21,7 @@ func (k row) setBits(bits uint32, r reg.VecPhysical) {
 	k.VMOVUPS(k.number(bits), r)
 }
 
+// pick returns the instruction that takes a constant: with AVX-512 it broadcasts it.
 func (k row) pick(plain, repeated func(...operand.Op)) func(...operand.Op) {
 	if k.wide() {
 		return repeated
@@ -41,7 +41,7 @@ func (k row) fnmaC(v float64, x, d reg.VecPhysical) {
 	k.pick(k.VFNMADD231PS, k.VFNMADD231PS_BCST)(k.f(v), x, d)
 }
 
-// andBits and orBits: d = x & bits, x | bits.
+// andBits, xorBits: d = x & bits, x ^ bits.
 func (k row) andBits(bits uint32, x, d reg.VecPhysical) {
 	k.pick(k.VANDPS, k.VANDPS_BCST)(k.number(bits), x, d)
 }
@@ -57,13 +57,13 @@ const (
 // abs: d = |x|.
 func (k row) abs(x, d reg.VecPhysical) { k.andBits(magnitude, x, d) }
 
-// sign gives d the sign of x; d has none, t changes.
+// sign gives d, which is not negative, the sign of x; t changes.
 func (k row) sign(x, d, t reg.VecPhysical) {
 	k.andBits(signBit, x, t)
 	k.VORPS(t, d, d)
 }
 
-// poly evaluates a polynomial, lowest coefficient first, in x: d changes only.
+// poly sets d to a polynomial of x, whose coefficients are in ascending order.
 func (k row) poly(c []float64, x, d reg.VecPhysical) {
 	k.set(c[len(c)-1], d)
 	for i := len(c) - 2; i >= 0; i-- {
@@ -71,10 +71,9 @@ func (k row) poly(c []float64, x, d reg.VecPhysical) {
 	}
 }
 
-// below sets d to a where x < v, and leaves it elsewhere (NaN is elsewhere); t
-// changes.
+// below sets d to a where x < v, which is false for NaN; t changes.
 func (k row) below(v float64, x, a, d, t reg.VecPhysical) {
-	const less = 1 // ordered, quiet: 17 would not signal either
+	const less = 1
 	if k.wide() {
 		k.VCMPPS_BCST(operand.U8(less), k.f(v), x, reg.K2)
 		k.VMOVAPS(a, reg.K2, d)

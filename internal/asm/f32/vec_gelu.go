@@ -8,16 +8,16 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// tailStep is how far the middles of the pieces of normalTail lie apart, the first
-// at 0. From tailEnd on, where u·tail(u) is 4e-11, it is 0.
+// tailStep is the distance between the centres of the pieces of normalTail, of which the
+// first is 0. From tailEnd on, where u·tail(u) is 4e-11, the tail is taken as 0.
 const (
 	tailStep = 0.4375
-	tailEnd  = 15.499 * tailStep // halves round to even
+	tailEnd  = 15.499 * tailStep // less than 15.5 steps, which would round to piece 16
 )
 
-// normalTail is erfc(u/√2)/2 in 16 pieces, the row of each power of the distance
-// from the middle of a piece: fits to the least relative error, 4e-8 below u = 3,
-// 1e-6 below 5.
+// normalTail approximates erfc(u/√2)/2 by 16 polynomials: a row has the coefficients of
+// one power of the distance from the centre of each piece. They are fitted to the relative
+// error: 4e-8 for u < 3, 1e-6 for u < 5.
 var normalTail = [7][16]float32{
 	{5e-1, 3.3087438e-1, 1.9078696e-1, 9.467574e-2, 4.0059157e-2, 1.4353022e-2, 4.3324484e-3, 1.0974824e-3,
 		2.3262909e-4, 4.1167474e-5, 6.071628e-6, 7.452706e-7, 7.6049886e-8, 6.4456787e-9, 4.5342444e-10, 2.6457175e-11},
@@ -35,7 +35,7 @@ var normalTail = [7][16]float32{
 		1.7757816e-4, 9.1766175e-5, 3.1108528e-5, 7.66706e-6, 1.4342312e-6, 2.0836652e-7, 2.3842752e-8, 2.1690678e-9},
 }
 
-// tail is where a row of normalTail lies.
+// tail is the memory operand of a row of normalTail.
 func (g *gen) tail(power int) operand.Mem {
 	return operand.Mem{Symbol: operand.Symbol{Name: g.name + "_tail", Static: true}, Base: reg.StaticBase, Disp: 64 * power}
 }
@@ -50,8 +50,8 @@ func (g *gen) writeTail() {
 	}
 }
 
-// geluConstants are the registers of wideGelu: the end, one over the step, the
-// step, what rounds a sum with it to a whole number, and the rows of normalTail.
+// geluConstants loads the constants of wideGelu: tailEnd, 1/tailStep, tailStep, the number
+// that rounds a sum to an integer, and the rows of normalTail.
 func (k row) geluConstants() {
 	for i, c := range []float64{tailEnd, 1 / tailStep, tailStep, 3 << 22} {
 		k.set(c, k.r[16+i])
@@ -61,8 +61,8 @@ func (k row) geluConstants() {
 	}
 }
 
-// wideGelu is x·Φ(x), Φ the tail or what it leaves of 1, of which a permutation picks
-// the piece: half the instructions that e^x needs.
+// wideGelu is x·Φ(x). Φ is the tail for x < 0, and 1 - tail otherwise. VPERMPS picks the
+// coefficients of the piece of each lane. That takes half as many instructions as e^x.
 func (k row) wideGelu() {
 	r := k.r
 	end, inverse, step, round, powers := r[16], r[17], r[18], r[19], r[20:]

@@ -5,8 +5,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// reductions writes what makes one number of a row, and the parts of softmax and
-// of layer normalisation. Sums run in as many chains as four vectors have lanes.
+// reductions writes the reductions of a row to a number, and the parts of softmax and
+// layer normalisation. Sums have four vectors of accumulators.
 func reductions(g *gen) {
 	for _, v := range vectors {
 		k := g.row(v)
@@ -32,7 +32,7 @@ func reductions(g *gen) {
 	}
 }
 
-// keep clears the numbers past the end of the row.
+// keep sets the lanes after the end of the row to 0.
 func (k row) keep(x reg.VecPhysical) {
 	if k.wide() {
 		k.VMOVAPS_Z(x, reg.K1, x)
@@ -41,7 +41,8 @@ func (k row) keep(x reg.VecPhysical) {
 	k.VANDPS(k.mask(), x, x)
 }
 
-// reduction sums what step adds to four chains, which start at 0.
+// reduction writes a reduction in which step adds a vector to one of four accumulators,
+// which begin with 0.
 func (k row) reduction(name string, more []string, join func(...operand.Op), step func(m operand.Mem, acc, x reg.VecPhysical, tail bool)) {
 	name = "Vec" + name + k.title
 	k.leaf(name, append(append([]string{"src ptr", "n int"}, more...), "ret float32"), name+" takes n numbers.")
@@ -62,7 +63,7 @@ func (k row) reduction(name string, more []string, join func(...operand.Op), ste
 	k.end()
 }
 
-// fold joins registers 0 to 3 into the first lane of register 0.
+// fold reduces registers 0 to 3 to the first lane of register 0.
 func (k row) fold(join func(...operand.Op)) {
 	r := k.r
 	join(r[1], r[0], r[0])
@@ -71,6 +72,7 @@ func (k row) fold(join func(...operand.Op)) {
 	k.foldOne(join)
 }
 
+// foldOne reduces register 0 to its first lane.
 func (k row) foldOne(join func(...operand.Op)) {
 	r := k.r
 	if k.wide() {
@@ -86,15 +88,15 @@ func (k row) foldOne(join func(...operand.Op)) {
 	}
 }
 
-// extremes writes the largest and the smallest number of a row, which is not
-// empty; the result is NaN where there is one.
+// extremes writes the maximum and minimum of a row that is not empty; the result is NaN
+// if there is any.
 func (k row) extremes(g *gen) {
 	for _, side := range []struct {
 		name string
 		op   func(...operand.Op)
 	}{{"Max", g.VMAXPS}, {"Min", g.VMINPS}} {
 		name := "Vec" + side.name + "Of" + k.title
-		k.leaf(name, []string{"src ptr", "n int", "ret float32"}, name+" takes n numbers, at least one; NaN where one is.")
+		k.leaf(name, []string{"src ptr", "n int", "ret float32"}, name+" takes n numbers, at least one, and returns NaN if one is.")
 		src, n := reg.RSI, reg.RDX
 		k.param("src", src)
 		k.param("n", n)
@@ -110,7 +112,7 @@ func (k row) extremes(g *gen) {
 		k.loop("row", n, []reg.Register{src}, 4, func(disp, i int, tail bool) {
 			x, acc := k.r[4+i], k.r[i]
 			k.load(at(src, disp), x, tail)
-			if tail { // what is not there must not win
+			if tail { // lanes after the end repeat the accumulator
 				if k.wide() {
 					k.VMOVAPS(acc, k.r[12])
 					k.VMOVAPS(x, reg.K1, k.r[12])
@@ -144,7 +146,7 @@ func (k row) extremes(g *gen) {
 	}
 }
 
-// expFloor is from where on down e^x counts as 0 in a sum, see engine/kernel/vec.
+// expFloor is the exponent below which e^x is taken as 0, see engine/kernel/vec.
 const expFloor = -80
 
 // expSum writes dst = e^(src - top), 0 below expFloor, and returns the sum.
@@ -178,7 +180,7 @@ func (k row) expSum() {
 	k.end()
 }
 
-// notBelow remembers, in K2 or register d, where x is at least bound, or NaN.
+// notBelow sets K2 (AVX-512) or register d to where x ≥ bound or x is NaN.
 func (k row) notBelow(x, bound, d reg.VecPhysical) {
 	const notLess = 5
 	if k.wide() {
@@ -188,7 +190,7 @@ func (k row) notBelow(x, bound, d reg.VecPhysical) {
 	k.VCMPPS(operand.U8(notLess), bound, x, d)
 }
 
-// clearOthers sets x to 0 where notBelow found it below.
+// clearOthers sets the other lanes of x to 0.
 func (k row) clearOthers(d, x reg.VecPhysical) {
 	if k.wide() {
 		k.VMOVAPS_Z(x, reg.K2, x)

@@ -7,7 +7,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// alongRows is a program of kernels along rows and their constants.
+// alongRows returns a program that writes kernels on rows and their constants.
 func alongRows(emit func(*gen)) func(*gen) {
 	return func(g *gen) {
 		emit(g)
@@ -17,8 +17,8 @@ func alongRows(emit func(*gen)) func(*gen) {
 
 var vectors = []vector{ymm, zmm}
 
-// row is a kernel along rows: its vectors, and how the last numbers of a row are
-// masked: by K1, or by the last register.
+// row writes kernels on rows of numbers. The last vector of a row is masked: by K1 with
+// AVX-512, by the last register with AVX2.
 type row struct {
 	*gen
 	vector
@@ -31,7 +31,7 @@ func (k row) wide() bool            { return k.bytes == 64 }
 func (k row) lanesOf() int          { return k.bytes / 4 }
 func (k row) mask() reg.VecPhysical { return k.r[15] }
 
-// tailMask makes the mask for the n numbers that are left; RAX and RCX change.
+// tailMask sets the mask for n remaining numbers; RAX and RCX change.
 func (k row) tailMask(n reg.GPPhysical) {
 	if k.wide() {
 		k.MOVL(imm(1), reg.EAX)
@@ -46,7 +46,7 @@ func (k row) tailMask(n reg.GPPhysical) {
 	k.VPCMPGTD(k.lanes(), k.mask(), k.mask())
 }
 
-// load fetches a vector; of the last numbers only those there are, and 0.
+// load loads a vector; in a tail, masked lanes are 0.
 func (k row) load(m operand.Mem, r reg.VecPhysical, tail bool) {
 	switch {
 	case !tail:
@@ -69,9 +69,9 @@ func (k row) store(r reg.VecPhysical, m operand.Mem, tail bool) {
 	}
 }
 
-// loop runs body for every vector of a row, in groups of unroll vectors, then
-// one by one, then for the numbers that are left. It gets the vector's offset
-// in bytes within the group and its place in the group; pointers advance.
+// loop writes loops over the vectors of a row: in groups of unroll, then one by one, then
+// for the tail. body gets the offset of the vector in its group, in bytes, and its number
+// in the group; pointers advance.
 func (k row) loop(label string, n reg.GPPhysical, pointers []reg.Register, unroll int, body func(disp, i int, tail bool)) {
 	step := func(vectors int) {
 		for _, p := range pointers {

@@ -7,17 +7,17 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Registers of the kernels of one number: 0 is the number and then the result,
-// 1 to 7 are free, 8 and 9 bound the argument of exp, 10 and 11 are alpha and
-// beta, 12 is zero, 13 is one.
+// Registers of functions of one number: 0 is the argument and the result, 1 to 7 are
+// free, 8 and 9 are the bounds of the argument of exp, 10 and 11 alpha and beta, 12 is
+// zero, 13 is one.
 const (
 	expLow, expHigh = 8, 9
 	alpha, beta     = 10, 11
 	none, one       = 12, 13
 )
 
-// unaries writes the functions of one number. Alpha and beta are those of the
-// function. A NaN gives a NaN.
+// unaries writes the functions of one number. Alpha and beta are the parameters of the
+// function. NaN gives NaN.
 func unaries(g *gen) {
 	for _, v := range vectors {
 		k := g.row(v)
@@ -56,7 +56,7 @@ func unaries(g *gen) {
 			k.VDIVPS(r[0], r[4], r[0])
 		})
 		k.unary("Mish", 1, func() {
-			// tanh(ln(1+e)) = n/(n+2), n = e·(e+2); past 20 it is 1 in float32
+			// with e = e^x: tanh(ln(1+e)) = n/(n+2), n = e·(e+2); for x > 20 it rounds to 1
 			k.VMOVAPS(r[0], r[4])
 			k.set(20, r[5])
 			k.VMINPS(r[0], r[5], r[0])
@@ -95,7 +95,8 @@ func unaries(g *gen) {
 	g.writeTail()
 }
 
-// unary writes a loop of body over register 0, after what sets up more registers.
+// unary writes a loop of body, which replaces register 0 by the function of it. more sets
+// up further registers.
 func (k row) unary(name string, unroll int, body func(), more ...func()) {
 	name = "Vec" + name + k.title
 	k.leaf(name, []string{"dst ptr", "src ptr", "n int", "alpha float32", "beta float32"},
@@ -121,7 +122,7 @@ func (k row) unary(name string, unroll int, body func(), more ...func()) {
 	k.end()
 }
 
-// round: 0 to the nearest, ties to even; 1 down; 2 up.
+// round rounds to an integer; mode is 0 (nearest, ties to even), 1 (down) or 2 (up).
 func (k row) round(mode int, x, d reg.VecPhysical) {
 	if k.wide() {
 		k.VRNDSCALEPS(operand.U8(mode), x, d)
@@ -130,17 +131,16 @@ func (k row) round(mode int, x, d reg.VecPhysical) {
 	k.VROUNDPS(operand.U8(mode), x, d)
 }
 
-// The argument of exp is bounded so that the exponent stays within reach: e to
-// the first is 0 in float32, to the second +Inf.
+// The bounds of the argument of exp keep the exponent in range. In float32, e^expLeast is
+// 0, and e^expMost is +Inf.
 const (
 	expLeast = -104.0
 	expMost  = 88.8
 )
 
-// exp sets register 0 to e to its power: 2^n·e^r, |r| ≤ ln2/2, with ln 2 in two
-// parts of which the first has 15 bits, so that its products with n are exact,
-// and a polynomial of degree six fitted to the relative error of e^r (3e-9).
-// Registers 1 to 3 change.
+// exp replaces register 0 by its exponential 2^n·e^r, |r| ≤ ln2/2. ln 2 is in two parts,
+// of which the first has 15 bits, so that its products with n are exact. e^r is a
+// polynomial of degree six, fitted to the relative error (3e-9). Registers 1 to 3 change.
 func (k row) exp() {
 	r := k.r
 	const high = 0.693145751953125
@@ -154,7 +154,7 @@ func (k row) exp() {
 		k.VSCALEFPS(r[1], r[2], r[0])
 		return
 	}
-	// In two steps, since 2^n alone may be too small or too large.
+	// 2^n in two factors, because it may be out of the range of float32.
 	k.VCVTPS2DQ(r[1], r[1])
 	k.VPSRAD(operand.U8(1), r[1], r[3])
 	k.VPSUBD(r[3], r[1], r[1])
@@ -166,8 +166,8 @@ func (k row) exp() {
 	k.VMULPS(r[3], r[2], r[0])
 }
 
-// tanh is 1 - 2/(e^2|x| + 1) with the sign of x; below 0.625, where that would
-// cancel, x times a polynomial in x² fitted to the relative error (4e-9).
+// tanh is 1 - 2/(e^2|x| + 1) with the sign of x. For |x| < 0.625, where that would cancel,
+// it is x times a polynomial in x², fitted to the relative error (4e-9).
 func (k row) tanh() {
 	r := k.r
 	k.VMOVAPS(r[0], r[4])
@@ -185,8 +185,9 @@ func (k row) tanh() {
 	k.sign(r[4], r[0], r[1])
 }
 
-// The logarithm of erfc(t) on [0.84, 10.5], to 2e-7 where erfc matters to 1, and
-// erf(t)/t in t² below 0.84, to 6e-9: weighted minimax fits.
+// Weighted minimax fits: logErfc is ln erfc(t) for t in [0.84, 10.5], with an error of 2e-7
+// where erfc is not negligible beside 1; erfNear is erf(t)/t as a polynomial in t², for
+// t < 0.84, with an error of 6e-9.
 var (
 	logErfc = []float64{0.00010751168479075014, -1.1293575728936518, -0.6333100524968296, -0.10874096913340649,
 		0.02572963239574285, -0.004559923508434324, 0.0005706332423218492, -4.678639956469656e-05, 2.2249160633813486e-06, -4.60777036928439e-08}
@@ -195,11 +196,10 @@ var (
 
 const (
 	erfSwitch = 0.84
-	erfcEnd   = 10.5 // erfc is 0 in float32 from here on
+	erfcEnd   = 10.5 // from here on, erfc is 0 in float32
 )
 
-// erfc sets register 0 to erfc(t), t = register 5 at least erfSwitch; 1 to 3
-// change.
+// erfc sets register 0 to erfc(t) for t = register 5, at least erfSwitch; 1 to 3 change.
 func (k row) erfc() {
 	k.set(erfcEnd, k.r[3])
 	k.VMINPS(k.r[5], k.r[3], k.r[3])
@@ -207,6 +207,7 @@ func (k row) erfc() {
 	k.exp()
 }
 
+// erf is 1 - erfc(|x|) with the sign of x, or, for |x| < erfSwitch, x·erfNear(x²).
 func (k row) erf() {
 	r := k.r
 	k.VMOVAPS(r[0], r[4])
@@ -220,8 +221,8 @@ func (k row) erf() {
 	k.sign(r[4], r[0], r[1])
 }
 
-// gelu is x·Φ(x): Φ is erfc(t)/2 or 1 - erfc(t)/2 by the sign of x, t = |x|/√2,
-// so that its tail keeps its digits; near 0 it is 1/2 + erf(x/√2)/2. 256 bits only.
+// gelu is x·Φ(x), for AVX2. With t = |x|/√2, Φ is erfc(t)/2 for x < 0, which keeps the
+// digits of its tail, and 1 - erfc(t)/2 otherwise; near 0 it is 1/2 + erf(x/√2)/2.
 func (k row) gelu() {
 	r := k.r
 	k.VMOVAPS(r[0], r[4])

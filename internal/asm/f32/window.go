@@ -5,9 +5,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// windows writes the kernels of pooling and of depthwise convolutions of any
-// shape: rows of pixels of one vector, each made from the pixels at a list of
-// offsets.
+// windows writes the kernels of pools, and of depthwise convolutions of any shape: they
+// compute rows of pixels of one vector, each from the pixels at a list of offsets.
 func windows(g *gen) {
 	for _, v := range []vector{ymm, zmm} {
 		for _, op := range []string{"Max", "Sum", "Dot"} {
@@ -16,7 +15,7 @@ func windows(g *gen) {
 	}
 }
 
-// window computes eight pixels at a time, then one.
+// window writes a kernel that computes eight pixels at a time, then one.
 func (g *gen) window(v vector, op string) {
 	name := "Window" + op + v.title
 	g.fn(name, "Window", name+" computes a row of pixels of one vector.")

@@ -8,19 +8,18 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// winograd writes the transforms of F(4x4, 3x3) after Lavin and Gray 2015,
-// "Fast Algorithms for Convolutional Neural Networks", a vector of channels at
-// a time: conv_winograd_plain.go in engine/kernel has the matrices. What lies
-// between the transforms, 36 products, are convolutions of size 1.
+// winograd writes the transforms of F(4x4, 3x3) and F(2x2, 3x3) after Lavin and Gray
+// 2015, "Fast Algorithms for Convolutional Neural Networks", for a vector of channels at a
+// time. conv_winograd_plain.go in engine/kernel has the matrices. The products between the
+// transforms are 1x1 convolutions.
 //
-// A transform of 6x6 numbers is one of their rows, by way of a scratch of as many
-// vectors, and then one of their columns. Each of these works in registers 0
-// to 7 with constants from register 8 on.
+// A transform of a tile transforms along one dimension, into a scratch of as many vectors,
+// and then along the other. Each uses registers 0 to 7, and constants from register 8 on.
 type winograd struct {
 	*gen
 	vector
 	prefix string // of function names
-	side   int    // numbers of a tile, two more than it has outputs
+	side   int    // of an input tile in pixels: that of the output tile plus two
 }
 
 func winogradTransforms(g *gen) {
@@ -33,7 +32,7 @@ func winogradTransforms(g *gen) {
 	}
 }
 
-// constants fills registers from 8 on.
+// constants broadcasts constants to registers from 8 on.
 func (w winograd) constants(values ...float32) {
 	for i, x := range values {
 		w.MOVL(operand.U32(math.Float32bits(x)), reg.ECX)
@@ -44,14 +43,14 @@ func (w winograd) constants(values ...float32) {
 
 func (w winograd) constant(i int) reg.VecPhysical { return w.regs[8+i] }
 
-// copies, adds and multiplies, destination first.
+// mov, add, sub, fma and fms have the destination first; fms is d - a·b.
 func (w winograd) mov(d, a reg.Register)    { w.VMOVAPS(a, d) }
 func (w winograd) add(d, a, b reg.Register) { w.VADDPS(b, a, d) }
 func (w winograd) sub(d, a, b reg.Register) { w.VSUBPS(b, a, d) }
 func (w winograd) fma(d, a, b reg.Register) { w.VFMADD231PS(a, b, d) }
 func (w winograd) fms(d, a, b reg.Register) { w.VFNMADD231PS(a, b, d) }
 
-// cell is where the scratch that BX points to holds number (y, x) of a tile.
+// cell is the memory operand of number (y, x) of a tile in the scratch at BX.
 func (w winograd) cell(y, x int) operand.Mem { return at(reg.RBX, (w.side*y+x)*w.bytes) }
 
 var (
@@ -67,7 +66,7 @@ func (w winograd) tiles() {
 	w.load("Scratch", reg.RBX)
 }
 
-// next ends it.
+// next ends the loop.
 func (w winograd) next() {
 	w.ADDQ(imm(32), winoPositions)
 	w.DECQ(winoLeft)
@@ -75,9 +74,8 @@ func (w winograd) next() {
 	w.end()
 }
 
-// input writes the transform of 6x6 pixels. Rows and columns lie where the
-// arguments say, so that tiles at the edge of a picture read no further than
-// the convolution itself does.
+// input writes the transform of input tiles. The arguments have the offset of each row and
+// column, so that tiles at the edge of a picture read no more than the convolution itself.
 func (w winograd) input() {
 	name := w.prefix + "Input" + w.title
 	w.fn(name, "Winograd", fmt.Sprintf("%s transforms tiles of %dx%[2]d pixels.", name, w.side))
@@ -124,7 +122,7 @@ func (w winograd) element(name string, i int) operand.Mem {
 	return m
 }
 
-// transformInput turns six numbers by the matrix B^T; constants 2, 4, 5.
+// transformInput multiplies six (or four) numbers by the matrix B^T; constants 2, 4, 5.
 func (w winograd) transformInput() []reg.VecPhysical {
 	if r := w.regs; w.side == 4 {
 		w.sub(r[0], r[0], r[2])
@@ -152,11 +150,11 @@ func (w winograd) transformInput() []reg.VecPhysical {
 	return []reg.VecPhysical{r[0], r[1], r[2], r[6], r[4], r[5]}
 }
 
-// output writes the way back from the products to 4x4 pixels, or as many
-// of them as lie in the picture.
+// output writes the transform of products to tiles of 4x4 (or 2x2) outputs, of which it
+// stores those inside the picture.
 func (w winograd) output() {
 	name := w.prefix + "Output" + w.title
-	w.fn(name, "Winograd", fmt.Sprintf("%s makes tiles of up to %dx%[2]d pixels.", name, w.side-2))
+	w.fn(name, "Winograd", fmt.Sprintf("%s computes tiles of up to %dx%[2]d pixels from products.", name, w.side-2))
 	w.Comment("AX arguments, R8 tile, R9 tiles left, SI products, then residual, DI output,",
 		"DX bytes between planes, R10 and R11 bytes between rows, R12 columns, R13 residual, BX scratch.")
 	w.constants(2, 4, 8)
@@ -214,7 +212,8 @@ func (w winograd) output() {
 	w.next()
 }
 
-// columns visits those that lie in the picture; label stands behind them.
+// columns visits the columns of the output tile; at run time, code for those outside the
+// picture is skipped by a jump to label.
 func (w winograd) columns(label string, visit func(x int)) {
 	for x := range w.side - 2 {
 		if x > 0 {
@@ -226,8 +225,7 @@ func (w winograd) columns(label string, visit func(x int)) {
 	w.Label(label)
 }
 
-// transformOutput turns six numbers into four by the matrix
-// A^T; constants 2, 4, 8.
+// transformOutput multiplies six (or four) numbers by the matrix A^T; constants 2, 4, 8.
 func (w winograd) transformOutput() []reg.VecPhysical {
 	if r := w.regs; w.side == 4 {
 		w.add(r[0], r[0], r[1])
@@ -250,14 +248,14 @@ func (w winograd) transformOutput() []reg.VecPhysical {
 	return []reg.VecPhysical{r[0], r[1], r[6], r[5]}
 }
 
-// weights writes the transform of kernels of 3x3 taps as the direct form has
-// them: each tap of all kernels is a run of vectors of output channels. A call
-// makes some columns of the transformed numbers.
+// weights writes the transform of 3x3 kernels from the layout of the direct form, in which
+// a tap of all kernels is a run of vectors of output channels. A call computes some columns
+// of the transformed kernels.
 func (w winograd) weights() {
 	name := w.prefix + "Weights" + w.title
 	w.leaf(name, []string{"dst ptr", "src ptr", "plane int", "tap int", "count int", "first int", "end int"},
-		fmt.Sprintf("%s makes the planes of columns [first, end) of %d of the 3x3 kernels of count vectors side by", name, w.side),
-		"side, their taps tap bytes apart.")
+		fmt.Sprintf("%s computes the planes of columns [first, end) of %d of the transformed 3x3 kernels of count", name, w.side),
+		"contiguous vectors, whose taps are tap bytes apart.")
 	w.Comment("DI transformed, CX a plane of it, DX bytes between planes, SI R10 R11 rows of taps, R8 bytes between taps,",
 		"R9 vectors left, BX first column, R12 end of the columns.")
 	dst, plane, tap, left, first, end := reg.RDI, reg.RCX, reg.R8, reg.R9, reg.RBX, reg.R12
@@ -303,7 +301,7 @@ func (w winograd) weights() {
 	w.end()
 }
 
-// weightOf makes number x from a row of three taps; registers 6 and 7 are free.
+// weightOf computes number x of a transformed row of three taps; registers 6 and 7 change.
 func (w winograd) weightOf(x int, row, tap reg.Register, r reg.VecPhysical) {
 	first, second, third := at(row, 0), at(row, 0).Idx(tap, 1), at(row, 0).Idx(tap, 2)
 	if x == w.side-1 {
@@ -326,16 +324,16 @@ func (w winograd) weightOf(x int, row, tap reg.Register, r reg.VecPhysical) {
 	}
 }
 
-// scaleFirst makes the first number from the first tap.
+// scaleFirst computes the first number from the first tap.
 func (w winograd) scaleFirst(r reg.VecPhysical) {
 	if w.side == 6 {
 		w.VMULPS(w.constant(0), r, r)
 	}
 }
 
-// even makes what two numbers, at a point and its opposite, share of the first and
-// the third tap, and returns the factor of the second, which they do not. d may be a;
-// constants 1/4, -1/6, 1/24, 1/12, 1/6, 1/2.
+// even sets d to the contribution of the first and third tap to two numbers, those of an
+// interpolation point and of its negative. It returns the factor of the second tap, whose
+// contributions differ in sign. d may be a; constants 1/4, -1/6, 1/24, 1/12, 1/6, 1/2.
 func (w winograd) even(point int, d, a, c reg.VecPhysical) (odd reg.VecPhysical) {
 	if point == 1 {
 		w.VMULPS(w.constant(2), a, d)
@@ -351,7 +349,7 @@ func (w winograd) even(point int, d, a, c reg.VecPhysical) (odd reg.VecPhysical)
 	return odd
 }
 
-// transformWeights turns three numbers into six by the matrix G.
+// transformWeights multiplies three numbers by the matrix G.
 func (w winograd) transformWeights(a, b, c reg.VecPhysical) []reg.VecPhysical {
 	all, free := []reg.VecPhysical{a}, w.regs[3:]
 	for point := range w.side/2 - 1 {

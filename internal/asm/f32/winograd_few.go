@@ -8,18 +8,18 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// few is a kernel for the products of F(4x4, 3x3) with few tiles, whose weights are
-// transformed in registers, where they are multiplied at once: a column of the
-// transformed numbers by so many tiles. The sums stay in registers over all channels.
+// few is a kernel for the products of F(4x4, 3x3) with few tiles. It transforms weights in
+// registers and multiplies them at once: one column of the transformed weights by the given
+// number of tiles. The sums stay in registers over all channels.
 //
-// The rows of G are taken times 4, -6, -6, 24, 24, 1, so that its numbers are 0, 1,
-// 2 and 4; the sums are divided by that in the end.
+// The rows of G are multiplied by 4, -6, -6, 24, 24, 1, so that its elements are 0, 1, 2
+// and 4 in magnitude; the sums are divided by these factors at the end.
 type few struct {
 	vector
 	column, tiles int
 }
 
-const fewTiles, fewPlanes = 4, 6 // whose product is how many sums there are room for
+const fewTiles, fewPlanes = 4, 6 // 24 accumulators
 
 // fewKernels visits the kernels in their table's order.
 func fewKernels(visit func(k few)) {
@@ -36,7 +36,7 @@ func winogradFew(g *gen) {
 
 func fewTable() string {
 	var s strings.Builder
-	s.WriteString("// WinogradFewAVX512 holds the kernels by column and tiles.\n")
+	s.WriteString("// WinogradFewAVX512 holds the kernels by column and number of tiles.\n")
 	fmt.Fprintf(&s, "var WinogradFewAVX512 = [%d][%d]func(*WinogradFew){", fewPlanes, fewTiles+1)
 	fewKernels(func(k few) {
 		if k.tiles == 1 {
@@ -63,16 +63,16 @@ var (
 	fewIn               = []reg.Register{reg.RSI, reg.RDI, reg.R12, reg.R13, reg.R15, reg.RCX}
 	fewAhead            = reg.R14
 	fewTwo, fewFour     = reg.Z30, reg.Z31
-	fewA, fewB, fewC    = reg.Z24, reg.Z25, reg.Z26 // numbers of a column of taps, transformed along rows
+	fewA, fewB, fewC    = reg.Z24, reg.Z25, reg.Z26 // a column of the kernel, transformed along rows
 	fewPlus, fewMinus   = reg.Z27, reg.Z28
-	fewTogether         = 4 // channels
+	fewTogether         = 4 // channels per iteration
 )
 
-// sum is the sum of a plane, counted from the first, and a tile.
+// sum is the accumulator of a plane and a tile.
 func (k few) sum(plane, tile int) reg.VecPhysical { return k.regs[plane*k.tiles+tile] }
 
 func (k few) emit(g *gen) {
-	g.fn(k.name(), "WinogradFew", fmt.Sprintf("%s makes the sums of column %d of %d tiles.", k.name(), k.column, k.tiles))
+	g.fn(k.name(), "WinogradFew", fmt.Sprintf("%s computes the sums of column %d of %d tiles.", k.name(), k.column, k.tiles))
 	g.Comment("AX arguments, BX weights, R8-R11 bytes of 1, 3, 5 and 7 taps, DX channels left in a block, or groups of four,",
 		"SI DI R12 R13 R15 CX the first tile in each plane, R14 weights to prefetch, 0(SP) blocks left.")
 	blocks := g.AllocLocal(8)
@@ -132,7 +132,7 @@ func (k few) emit(g *gen) {
 	g.end()
 }
 
-// taps finds the bytes of several taps from those of one.
+// taps computes the multiples of the size of a tap.
 func (k few) taps(g *gen) {
 	tap := fewTap[1]
 	g.LEAQ(at(tap, 0).Idx(tap, 2), fewTap[3])
@@ -140,7 +140,7 @@ func (k few) taps(g *gen) {
 	g.LEAQ(at(fewTap[3], 0).Idx(tap, 4), fewTap[7])
 }
 
-// nextBlock goes from the end of the first tap of a block of 16 channels to the next
+// nextBlock advances from the end of the first tap of a block of 16 channels to the next
 // block.
 func (k few) nextBlock(g *gen) {
 	g.LEAQ(at(fewWeights, 0).Idx(fewTap[1], 8), fewWeights)
@@ -150,7 +150,7 @@ func (k few) nextBlock(g *gen) {
 	}
 }
 
-// tap is where tap i of a channel is.
+// tap is the memory operand of tap i of a channel.
 func (k few) tap(i int) operand.Mem {
 	m := at(fewWeights, 0)
 	switch i {
@@ -164,7 +164,8 @@ func (k few) tap(i int) operand.Mem {
 	return m.Idx(fewTap[1], uint8(i))
 }
 
-// channel multiplies the input of a channel, disp bytes from where the planes are.
+// channel writes the products of one channel, whose inputs are disp bytes after the
+// addresses of the planes.
 func (k few) channel(g *gen, disp int) {
 	for range 2 {
 		g.PREFETCHT1(at(fewAhead, 0))
@@ -196,7 +197,7 @@ func (k few) channel(g *gen, disp int) {
 	multiply(fewC)
 }
 
-// row makes number column of a row of three taps.
+// row computes the number of the kernel's column from row y of three taps.
 func (k few) row(g *gen, y int, r reg.VecPhysical) {
 	a, b, c := k.tap(3*y), k.tap(3*y+1), k.tap(3*y+2)
 	if k.column == 5 {

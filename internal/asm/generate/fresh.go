@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Fresh is the test of a generator, in whose folder it runs: files are committed
-// as it makes them.
+// Fresh tests that the committed files are those that a generator writes. It runs in the
+// directory of the generator.
 func Fresh(t *testing.T, p Program) {
 	t.Helper()
 	files, err := p()

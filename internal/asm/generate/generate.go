@@ -1,5 +1,5 @@
-// Package generate is what the generators have in common: how avo's programs
-// become files, how files are written, and the test that they are fresh.
+// Package generate has what the generators share: they convert avo programs to files,
+// write them, and test that the committed files are up to date.
 package generate
 
 import (
@@ -14,13 +14,14 @@ import (
 	"github.com/mmcloughlin/avo/printer"
 )
 
-// Files are texts by their names, seen from internal/asm.
+// Files maps paths relative to internal/asm to contents.
 type Files map[string][]byte
 
-// Program makes the files of a generator.
+// Program generates the files of a generator.
 type Program func() (Files, error)
 
-// Write is the main function of a generator, which runs in internal/asm.
+// Write is the main function of a generator. The working directory must be
+// internal/asm.
 func Write(p Program) {
 	all, err := p()
 	if err != nil {
@@ -33,8 +34,8 @@ func Write(p Program) {
 	}
 }
 
-// Avo returns the assembly of kernels for amd64 and their Go stubs. by is the
-// folder of the generator, dir that of the kernels' package.
+// Avo returns the assembly of kernels for amd64 and their Go stubs. by is the name of
+// the generator's directory, dir the directory of the package of kernels.
 func Avo(c *build.Context, by, dir string) (assembly, stubs []byte, err error) {
 	c.ConstraintExpr("amd64,!purego")
 	f, err := c.Result()
@@ -44,7 +45,7 @@ func Avo(c *build.Context, by, dir string) (assembly, stubs []byte, err error) {
 	if err := pass.Compile.Execute(f); err != nil {
 		return nil, nil, err
 	}
-	// Offsets of arguments are those of the Go structs, by name.
+	// go_asm.h defines the offsets of struct fields by name.
 	f.Includes = append(f.Includes, "go_asm.h")
 	config := printer.Config{Name: "internal/asm/" + by, Pkg: path.Base(dir)}
 	if assembly, err = printer.NewGoAsm(config).Print(f); err != nil {
@@ -53,7 +54,7 @@ func Avo(c *build.Context, by, dir string) (assembly, stubs []byte, err error) {
 	if stubs, err = printer.NewStubs(config).Print(f); err != nil {
 		return nil, nil, err
 	}
-	if bytes.Contains(stubs, []byte("unsafe.")) { // the printer knows no imports
+	if bytes.Contains(stubs, []byte("unsafe.")) { // avo's printer writes no imports
 		clause := []byte("package " + config.Pkg + "\n")
 		stubs = bytes.Replace(stubs, clause, append(clause, "\nimport \"unsafe\"\n"...), 1)
 	}
