@@ -4,33 +4,33 @@
 
 package vision
 
-// horizontalNEON resizes four rows of RGB. Output pixel i of row r is the sum over count[i] source
-// pixels from start[i] on of rows[r], weighted by k[i*size:], in units of 2^-22. It reads 1 byte
-// past the last pixel of a sum and writes 1 byte past the last of the n pixels at dst+r*stride.
+// horizontalNEON resizes four rows of RGB. Output pixel i of row r is the sum of count[i] pixels of
+// rows[r] from start[i] on, weighted by k[i*size:] in units of 2^-22. It reads 1 byte after the
+// last pixel of a sum and writes 1 byte after the last of the n pixels at dst+r*stride.
 //
 //go:noescape
 func horizontalNEON(dst *byte, stride int, rows *[4]*byte, start, count *int, k *int32, size, n int)
 
-// verticalNEON makes n bytes, a multiple of 16 and not 0, each the sum of the bytes below one
-// another in taps lines, at least one, stride apart, weighted by k in units of 2^-22.
+// verticalNEON computes n bytes, a multiple of 16 and not 0. Byte i is the sum of byte i of taps
+// lines, at least one, stride apart, weighted by k in units of 2^-22.
 //
 //go:noescape
 func verticalNEON(dst, lines *byte, stride int, k *int32, taps, n int)
 
-// linearAcrossAsm makes n pixels, a multiple of 4 and not 0, of four words: pixel i is the sum of
-// the RGB pixel at byte offsets[i] of src and of the one behind it, weighted by weights[i] and
+// linearAcrossAsm computes n pixels of four words, a multiple of 4 and not 0. Pixel i is the sum of
+// the RGB pixel at byte offsets[i] of src and of the one after it, weighted by weights[i] and
 // divided by 16. It reads 8 bytes from each offset.
 //
 //go:noescape
 func linearAcrossAsm(dst *[4]int16, src *byte, offsets *int32, weights *[2]int16, n int)
 
-// linearDownAsm makes n pixels of RGB, a multiple of 8 and not 0, of two lines of four words a
-// pixel: ((w0*above>>16) + (w1*below>>16) + 2) >> 2.
+// linearDownAsm computes n pixels of RGB, a multiple of 8 and not 0, from two lines of four words
+// per pixel: ((w0*above>>16) + (w1*below>>16) + 2) >> 2.
 //
 //go:noescape
 func linearDownAsm(dst *byte, above, below *[4]int16, w0, w1, n int)
 
-// linearHalfAsm makes n pixels of RGB, a multiple of 8 and not 0, the means of 2x2 pixels of two
+// linearHalfAsm computes n pixels of RGB, a multiple of 8 and not 0: the means of 2x2 pixels of two
 // rows, halves rounded up.
 //
 //go:noescape

@@ -4,42 +4,43 @@
 
 package vision
 
-// horizontalAVX2 resizes four rows of RGB. Output pixel i of row r is the sum over groups*4
-// source pixels from byte offsets[i] of rows[r]; words holds 32 a group and output: the upper
-// halves of the four weights as the pixels are spread, then the lower. It reads 4 bytes past
-// the last pixel of a sum and writes 1 byte past the last of the n pixels at dst+r*stride.
+// horizontalAVX2 resizes four rows of RGB. Output pixel i of row r is the weighted sum of
+// groups*4 pixels from byte offsets[i] of rows[r] on. words has 32 words per output and group
+// of four pixels: the upper parts of the weights in the order of the pixels' words, then the
+// lower parts. It reads 4 bytes after the last pixel of a sum and writes 1 byte after the last
+// of the n pixels at dst+r*stride.
 //
 //go:noescape
 func horizontalAVX2(dst *byte, stride int, rows *[4]*byte, offsets *int32, words *int16, n int, groups int)
 
-// verticalAVX2 makes n bytes, a multiple of 16, each the weighted sum of the bytes below one
-// another in taps lines, stride apart. words holds for each two taps their upper halves and
-// their lower ones; an odd last tap is paired with a weight of 0 and no line.
+// verticalAVX2 computes n bytes, a multiple of 16. Byte i is the weighted sum of byte i of taps
+// lines, stride apart. words has, for each two taps, the upper parts of their weights and the
+// lower ones; the last of an odd number is paired with a weight of 0, for which no line is read.
 //
 //go:noescape
 func verticalAVX2(dst *byte, lines *byte, stride int, words *[4]int16, taps int, n int)
 
-// planarAVX2 writes, for each of n pixels of RGB, a multiple of 8, what tables[c] says of
+// planarAVX2 writes, for each of n pixels of RGB, a multiple of 8, the element of tables[c] for
 // channel c to dst[c]. It reads 3*n bytes.
 //
 //go:noescape
 func planarAVX2(dst *[3]*float32, tables *[3]*float32, pix *byte, n int)
 
-// linearAcrossAsm makes n pixels, a multiple of 4, of four words: pixel i is the weighted sum
-// of the RGB pixel at byte offsets[i] of src and of the one behind it, divided by 16. words
-// holds for each pixel both weights three times and two zeros. It reads 8 bytes from each offset.
+// linearAcrossAsm computes n pixels of four words, a multiple of 4. Pixel i is the weighted sum
+// of the RGB pixel at byte offsets[i] of src and of the one after it, divided by 16. words has
+// both weights three times and two zeros for each pixel. It reads 8 bytes from each offset.
 //
 //go:noescape
 func linearAcrossAsm(dst *[4]int16, src *byte, offsets *int32, words *[8]int16, n int)
 
-// linearDownAsm makes n pixels of RGB, a multiple of 8, of two lines of four words a pixel:
+// linearDownAsm computes n pixels of RGB, a multiple of 8, from two lines of four words per pixel:
 // ((w0*above>>16) + (w1*below>>16) + 2) >> 2. It writes 4 bytes past the last pixel.
 //
 //go:noescape
 func linearDownAsm(dst *byte, above *[4]int16, below *[4]int16, w0 int, w1 int, n int)
 
-// linearHalfAsm makes n pixels of RGB, a multiple of 8, the means of 2x2 pixels of two rows,
-// halves rounded up. It reads 4 bytes past the last pixel and writes 4 bytes past it.
+// linearHalfAsm computes n pixels of RGB, a multiple of 8: the means of 2x2 pixels of two rows,
+// halves rounded up. It reads 4 bytes after the last pixel, and writes 4 bytes after it.
 //
 //go:noescape
 func linearHalfAsm(dst *byte, above *byte, below *byte, n int)

@@ -17,14 +17,14 @@ func blockBMI2(r *bitReader, b *int16, dc *entry, ac *entry, order *uint8, pred 
 //go:noescape
 func idctAsm(dst *byte, stride int, coefs *int16, quant *int16, pairs int)
 
-// h2v1Asm is h2v1Go for n samples, at least 16. src points at the first; one
-// before it and one after the last are read.
+// h2v1Asm is h2v1Go for n samples, at least 16. src points to the first; it also
+// reads the sample before and the one after the last.
 //
 //go:noescape
 func h2v1Asm(dst *byte, src *byte, n int)
 
-// h2v2Asm is h2v2Go for n samples, at least 16. near and far point at the
-// first; one before it and one after the last are read.
+// h2v2Asm is h2v2Go for n samples, at least 16. near and far point to the first;
+// it also reads the samples before and those after the last.
 //
 //go:noescape
 func h2v2Asm(dst *byte, near *byte, far *byte, n int)

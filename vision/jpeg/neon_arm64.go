@@ -4,20 +4,20 @@
 
 package jpeg
 
-// idctAsm is idctGo for blocks, at least one. It reads 128 bytes of coefs for each and 128 of
-// quant, and writes 8 bytes of each of eight rows for each.
+// idctAsm is idctGo for blocks, at least one. It reads 128 bytes of quant and, for each block, 128
+// bytes of coefs, and writes 8 bytes of eight rows.
 //
 //go:noescape
 func idctAsm(dst *byte, stride int, coefs, quant *int16, blocks int)
 
-// h2v1Asm is h2v1Go for n samples, at least 16. src points at the first; one before it and one
-// after the last are read.
+// h2v1Asm is h2v1Go for n samples, at least 16. src points to the first; it also reads the sample
+// before and the one after the last.
 //
 //go:noescape
 func h2v1Asm(dst, src *byte, n int)
 
-// h2v2Asm is h2v2Go for n samples, at least 16. near and far point at the first; one before it and
-// one after the last are read.
+// h2v2Asm is h2v2Go for n samples, at least 16. near and far point to the first; it also reads the
+// samples before and those after the last.
 //
 //go:noescape
 func h2v2Asm(dst, near, far *byte, n int)

@@ -4,34 +4,34 @@
 
 package arm64
 
-// ByteAdd adds what Count codes stand for, a multiple of 16.
+// ByteAdd adds the numbers of Count codes, a multiple of 16.
 //
 //go:noescape
 func ByteAdd(a *ByteRow)
 
-// ByteMul multiplies what Count codes stand for, a multiple of 16.
+// ByteMul multiplies the numbers of Count codes, a multiple of 16.
 //
 //go:noescape
 func ByteMul(a *ByteRow)
 
-// Quantize makes Count codes of float32 at A, a multiple of 16.
+// Quantize converts Count float32 at A, a multiple of 16, to codes.
 //
 //go:noescape
 func Quantize(a *ByteRow)
 
-// QuantizePixels makes Count pixels of three codes, a multiple of 16, of float32 planes at A,
-// A+Plane and A+2·Plane; the fourth byte is 0.
+// QuantizePixels converts float32 planes at A, A+Plane and A+2·Plane to Count pixels of three
+// codes, a multiple of 16; the fourth byte of a pixel is 0.
 //
 //go:noescape
 func QuantizePixels(a *ByteRow)
 
-// Dequantize makes Count float32 of codes at A, a multiple of 16.
+// Dequantize converts Count codes at A, a multiple of 16, to float32.
 //
 //go:noescape
 func Dequantize(a *ByteRow)
 
-// ByteMax computes Count pixels of 64 codes, each the maximum of the Taps pixels Offsets bytes from
-// A+First; that moves by PixelStride.
+// ByteMax computes Count pixels of 64 codes, each the maximum of the Taps pixels at
+// A+First+Offsets; First advances by PixelStride.
 //
 //go:noescape
 func ByteMax(a *ByteRow)

@@ -7,8 +7,9 @@
 
 // func ByteAdd(a *ByteRow)
 //
-// R0 arguments, R1 output, R2 R3 inputs, R4 numbers left, R16 short-lived; V0 V1 codes, V2 V3
-// words, V4 to V15 numbers, V24 to V31 see byteRows.
+// R0 arguments, R1 output, R2 R3 inputs, R4 numbers left, R16 temporary; V0 V1 codes, V2 V3 words,
+// V4 to V15 numbers, V31 OffA, V30 OffB, V29 RatioA, V28 RatioB, V27 Fixed, V26 V25 bounds, V24
+// OffOut.
 TEXT ·ByteAdd(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ByteRow_Dst(R0), R1
@@ -108,8 +109,9 @@ by16Done:
 
 // func ByteMul(a *ByteRow)
 //
-// R0 arguments, R1 output, R2 R3 inputs, R4 numbers left, R16 short-lived; V0 V1 codes, V2 V3
-// words, V4 to V15 numbers, V24 to V31 see byteRows.
+// R0 arguments, R1 output, R2 R3 inputs, R4 numbers left, R16 temporary; V0 V1 codes, V2 V3 words,
+// V4 to V15 numbers, V31 OffA, V30 OffB, V29 RatioA, V28 RatioB, V27 Fixed, V26 V25 bounds, V24
+// OffOut.
 TEXT ·ByteMul(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ByteRow_Dst(R0), R1
@@ -205,8 +207,8 @@ by16Done:
 
 // func Quantize(a *ByteRow)
 //
-// R0 arguments, R1 output, R2 input, R3 numbers left, R16 short-lived; V0 codes, V4 to V7 numbers,
-// V24 to V31 see byteRows.
+// R0 arguments, R1 output, R2 input, R3 numbers left, R16 temporary; V0 codes, V4 to V7 numbers,
+// V29 RatioA, V26 V25 bounds, V24 OffOut.
 TEXT ·Quantize(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ByteRow_Dst(R0), R1
@@ -263,8 +265,8 @@ by16Done:
 
 // func QuantizePixels(a *ByteRow)
 //
-// R0 arguments, R1 output, R2 to R4 planes, R5 pixels left, R6 Plane, R16 short-lived; V0 to V3
-// codes, V4 to V7 numbers, V24 to V31 see byteRows.
+// R0 arguments, R1 output, R2 to R4 planes, R5 pixels left, R6 Plane, R16 temporary; V0 to V3
+// codes, V4 to V7 numbers, V29 RatioA, V26 V25 bounds, V24 OffOut.
 TEXT ·QuantizePixels(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ByteRow_Dst(R0), R1
@@ -385,7 +387,7 @@ by16Done:
 
 // func Dequantize(a *ByteRow)
 //
-// R0 arguments, R1 output, R2 input, R3 numbers left, R16 short-lived; V0 codes, V2 V3 words, V4 to
+// R0 arguments, R1 output, R2 input, R3 numbers left, R16 temporary; V0 codes, V2 V3 words, V4 to
 // V7 numbers, V31 OffA, V29 RatioA.
 TEXT ·Dequantize(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0

@@ -6,7 +6,7 @@ package arm64
 
 import "unsafe"
 
-// WidenBytes copies n bytes, a multiple of 32, to 16 bits each.
+// WidenBytes widens n bytes, a multiple of 32, to 16 bits each.
 //
 //go:noescape
 func WidenBytes(dst, src unsafe.Pointer, n int)

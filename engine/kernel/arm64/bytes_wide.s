@@ -34,8 +34,8 @@ by32Done:
 
 // func WideTile6(a *WideTile)
 //
-// R0 arguments, R1 offsets, R2 steps left, R3 weights, R4 bytes from row to row, R5 to R10 rows,
-// R11 eights of codes left, R12 offset;
+// R0 arguments, R1 offsets, R2 steps left, R3 weights, R4 pixel stride, R5 to R10 pixels, R11
+// eights of codes left, R12 offset;
 // V0 to V5 codes, V6 V7 weights, V8 to V31 sums.
 TEXT ·WideTile6(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -319,8 +319,8 @@ eight:
 
 // func WideTile1(a *WideTile)
 //
-// R0 arguments, R1 offsets, R2 steps left, R3 weights, R4 bytes from row to row, R5 to R10 rows,
-// R11 eights of codes left, R12 offset;
+// R0 arguments, R1 offsets, R2 steps left, R3 weights, R4 pixel stride, R5 to R10 pixels, R11
+// eights of codes left, R12 offset;
 // V0 to V5 codes, V6 V7 weights, V8 to V31 sums.
 TEXT ·WideTile1(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0

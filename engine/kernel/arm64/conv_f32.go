@@ -64,7 +64,7 @@ func convF32_5x16_neon(a *ConvF32)
 //go:noescape
 func convF32_6x16_neon(a *ConvF32)
 
-// Conv holds the kernels by vectors of 8 channels and rows of pixels.
+// Conv holds the kernels by vectors of 8 channels and number of pixels.
 var Conv = [3][7]func(*ConvF32){
 	1: {
 		1: convF32_1x8_neon,

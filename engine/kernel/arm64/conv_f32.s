@@ -7,9 +7,9 @@
 
 // func convF32_1x8_neon(a *ConvF32)
 //
-// R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
-// short-lived.
+// R0 arguments, R1 position, R2 positions left, R3 first pixel, R4 step, R5 steps left, R6 weights,
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the pixels, R9 R16 R17
+// temporaries.
 TEXT ·convF32_1x8_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -107,9 +107,9 @@ store:
 
 // func convF32_2x8_neon(a *ConvF32)
 //
-// R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
-// short-lived.
+// R0 arguments, R1 position, R2 positions left, R3 first pixel, R4 step, R5 steps left, R6 weights,
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the pixels, R9 R16 R17
+// temporaries.
 TEXT ·convF32_2x8_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -233,9 +233,9 @@ store:
 
 // func convF32_3x8_neon(a *ConvF32)
 //
-// R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
-// short-lived.
+// R0 arguments, R1 position, R2 positions left, R3 first pixel, R4 step, R5 steps left, R6 weights,
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the pixels, R9 R16 R17
+// temporaries.
 TEXT ·convF32_3x8_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -384,9 +384,9 @@ store:
 
 // func convF32_4x8_neon(a *ConvF32)
 //
-// R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
-// short-lived.
+// R0 arguments, R1 position, R2 positions left, R3 first pixel, R4 step, R5 steps left, R6 weights,
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the pixels, R9 R16 R17
+// temporaries.
 TEXT ·convF32_4x8_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -560,9 +560,9 @@ store:
 
 // func convF32_5x8_neon(a *ConvF32)
 //
-// R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
-// short-lived.
+// R0 arguments, R1 position, R2 positions left, R3 first pixel, R4 step, R5 steps left, R6 weights,
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the pixels, R9 R16 R17
+// temporaries.
 TEXT ·convF32_5x8_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -761,9 +761,9 @@ store:
 
 // func convF32_6x8_neon(a *ConvF32)
 //
-// R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
-// short-lived.
+// R0 arguments, R1 position, R2 positions left, R3 first pixel, R4 step, R5 steps left, R6 weights,
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the pixels, R9 R16 R17
+// temporaries.
 TEXT ·convF32_6x8_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -987,9 +987,9 @@ store:
 
 // func convF32_1x16_neon(a *ConvF32)
 //
-// R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
-// short-lived.
+// R0 arguments, R1 position, R2 positions left, R3 first pixel, R4 step, R5 steps left, R6 weights,
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the pixels, R9 R16 R17
+// temporaries.
 TEXT ·convF32_1x16_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -1125,9 +1125,9 @@ store:
 
 // func convF32_2x16_neon(a *ConvF32)
 //
-// R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
-// short-lived.
+// R0 arguments, R1 position, R2 positions left, R3 first pixel, R4 step, R5 steps left, R6 weights,
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the pixels, R9 R16 R17
+// temporaries.
 TEXT ·convF32_2x16_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -1311,9 +1311,9 @@ store:
 
 // func convF32_3x16_neon(a *ConvF32)
 //
-// R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
-// short-lived.
+// R0 arguments, R1 position, R2 positions left, R3 first pixel, R4 step, R5 steps left, R6 weights,
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the pixels, R9 R16 R17
+// temporaries.
 TEXT ·convF32_3x16_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -1544,9 +1544,9 @@ store:
 
 // func convF32_4x16_neon(a *ConvF32)
 //
-// R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
-// short-lived.
+// R0 arguments, R1 position, R2 positions left, R3 first pixel, R4 step, R5 steps left, R6 weights,
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the pixels, R9 R16 R17
+// temporaries.
 TEXT ·convF32_4x16_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -1824,9 +1824,9 @@ store:
 
 // func convF32_5x16_neon(a *ConvF32)
 //
-// R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
-// short-lived.
+// R0 arguments, R1 position, R2 positions left, R3 first pixel, R4 step, R5 steps left, R6 weights,
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the pixels, R9 R16 R17
+// temporaries.
 TEXT ·convF32_5x16_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1
@@ -2151,9 +2151,9 @@ store:
 
 // func convF32_6x16_neon(a *ConvF32)
 //
-// R0 arguments, R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,
-// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17
-// short-lived.
+// R0 arguments, R1 position, R2 positions left, R3 first pixel, R4 step, R5 steps left, R6 weights,
+// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the pixels, R9 R16 R17
+// temporaries.
 TEXT ·convF32_6x16_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD ConvF32_Positions(R0), R1

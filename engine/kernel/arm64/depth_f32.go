@@ -24,7 +24,7 @@ func depthF32_5s1_neon(a *Window)
 //go:noescape
 func depthF32_5s2_neon(a *Window)
 
-// Depth holds the kernels by width and stride.
+// Depth holds the kernels by kernel width and stride.
 var Depth = [8][3]func(*Window){
 	3: {
 		1: depthF32_3s1_neon,

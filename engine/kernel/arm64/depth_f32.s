@@ -8,7 +8,7 @@
 // func depthF32_3s1_neon(a *Window)
 //
 // R0 arguments, R1 output, R2 input of the first pixel, R3 pixels left,
-// R4 input row, R5 its weights, R6 rows left, R7 bytes from row to row, R9 R16 short-lived.
+// R4 input row, R5 its weights, R6 rows left, R7 row stride, R9 R16 temporaries.
 TEXT ·depthF32_3s1_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD Window_Out(R0), R1
@@ -398,7 +398,7 @@ tile1Done:
 // func depthF32_3s2_neon(a *Window)
 //
 // R0 arguments, R1 output, R2 input of the first pixel, R3 pixels left,
-// R4 input row, R5 its weights, R6 rows left, R7 bytes from row to row, R9 R16 short-lived.
+// R4 input row, R5 its weights, R6 rows left, R7 row stride, R9 R16 temporaries.
 TEXT ·depthF32_3s2_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD Window_Out(R0), R1
@@ -810,7 +810,7 @@ tile1Done:
 // func depthF32_5s1_neon(a *Window)
 //
 // R0 arguments, R1 output, R2 input of the first pixel, R3 pixels left,
-// R4 input row, R5 its weights, R6 rows left, R7 bytes from row to row, R9 R16 short-lived.
+// R4 input row, R5 its weights, R6 rows left, R7 row stride, R9 R16 temporaries.
 TEXT ·depthF32_5s1_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD Window_Out(R0), R1
@@ -1292,7 +1292,7 @@ tile1Done:
 // func depthF32_5s2_neon(a *Window)
 //
 // R0 arguments, R1 output, R2 input of the first pixel, R3 pixels left,
-// R4 input row, R5 its weights, R6 rows left, R7 bytes from row to row, R9 R16 short-lived.
+// R4 input row, R5 its weights, R6 rows left, R7 row stride, R9 R16 temporaries.
 TEXT ·depthF32_5s2_neon(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD Window_Out(R0), R1

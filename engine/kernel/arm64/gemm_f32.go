@@ -11,17 +11,17 @@ import "unsafe"
 //go:noescape
 func Gemm(a *GemmArgs)
 
-// GemvRows stores the products of x with rows of n numbers.
+// GemvRows sets y[r] = Σ x[i]·w[r][i] for rows of n numbers.
 //
 //go:noescape
 func GemvRows(y, w, x unsafe.Pointer, n, rows, rowBytes int)
 
-// GemvColumns32 stores x·w for 32 columns of a matrix of n rows.
+// GemvColumns32 sets y[j] = Σ x[k]·w[k][j] for 32 columns of a matrix of n rows.
 //
 //go:noescape
 func GemvColumns32(y, w, x unsafe.Pointer, n, rowBytes int)
 
-// GemvColumns4 stores x·w for 4 columns of a matrix of n rows.
+// GemvColumns4 sets y[j] = Σ x[k]·w[k][j] for 4 columns of a matrix of n rows.
 //
 //go:noescape
 func GemvColumns4(y, w, x unsafe.Pointer, n, rowBytes int)

@@ -7,9 +7,9 @@
 
 // func Gemm(a *GemmArgs)
 //
-// R0 arguments, R1 row of B, R2 bytes to its next one, R3 numbers of K left, R4 row of C,
-// R5 row of the residual, R6 count of rows, R7 bytes between rows, R9 R16 short-lived, R10 to R15
-// rows of A.
+// R0 arguments, R1 row of B, R2 row stride of B, R3 steps of K left, R4 row of C,
+// R5 row of the residual, R6 number of rows, R7 row stride, R9 R16 temporaries, R10 to R15 rows of
+// A.
 TEXT ·Gemm(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD GemmArgs_B(R0), R1
@@ -1038,8 +1038,8 @@ clip6:
 
 // func GemvRows(y, w, x unsafe.Pointer, n, rows, rowBytes int)
 //
-// R1 y, R2 row, R3 x, R4 numbers in a row, R5 rows left, R6 bytes from row to row,
-// R7 place in the row, R9 in x, R10 numbers left.
+// R1 y, R2 row, R3 x, R4 numbers in a row, R5 rows left, R6 row stride,
+// R7 address in the row, R9 in x, R10 numbers left.
 TEXT ·GemvRows(SB), NOSPLIT, $0-48
 	MOVD y+0(FP), R1
 	MOVD w+8(FP), R2
@@ -1110,7 +1110,7 @@ sum:
 
 // func GemvColumns32(y, w, x unsafe.Pointer, n, rowBytes int)
 //
-// R1 y, R2 row, R3 x, R4 rows left, R5 bytes from row to row.
+// R1 y, R2 row, R3 x, R4 rows left, R5 row stride.
 TEXT ·GemvColumns32(SB), NOSPLIT, $0-40
 	MOVD y+0(FP), R1
 	MOVD w+8(FP), R2
@@ -1159,7 +1159,7 @@ row:
 
 // func GemvColumns4(y, w, x unsafe.Pointer, n, rowBytes int)
 //
-// R1 y, R2 row, R3 x, R4 rows left, R5 bytes from row to row.
+// R1 y, R2 row, R3 x, R4 rows left, R5 row stride.
 TEXT ·GemvColumns4(SB), NOSPLIT, $0-40
 	MOVD y+0(FP), R1
 	MOVD w+8(FP), R2

@@ -7,8 +7,7 @@
 
 // func ClipRow(dst, a unsafe.Pointer, n int, low, high float32)
 //
-// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 short-lived; V30 V31 the
-// bounds.
+// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 temporary; V30 V31 the bounds.
 TEXT ·ClipRow(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -81,8 +80,7 @@ by8Done:
 
 // func AddRow(dst, a, b unsafe.Pointer, n int, low, high float32)
 //
-// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 short-lived; V30 V31 the
-// bounds.
+// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 temporary; V30 V31 the bounds.
 TEXT ·AddRow(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -178,8 +176,7 @@ by8Done:
 
 // func SubRow(dst, a, b unsafe.Pointer, n int, low, high float32)
 //
-// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 short-lived; V30 V31 the
-// bounds.
+// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 temporary; V30 V31 the bounds.
 TEXT ·SubRow(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -275,8 +272,7 @@ by8Done:
 
 // func MulRow(dst, a, b unsafe.Pointer, n int, low, high float32)
 //
-// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 short-lived; V30 V31 the
-// bounds.
+// R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 temporary; V30 V31 the bounds.
 TEXT ·MulRow(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -372,7 +368,7 @@ by8Done:
 
 // func AddPixels(dst, a, b unsafe.Pointer, pixels int, low, high float32)
 //
-// R1 dst, R2 a, R3 b, R4 pixels left, R16 short-lived; V28 V29 the pixel, V30 V31 the bounds.
+// R1 dst, R2 a, R3 b, R4 pixels left, R16 temporary; V28 V29 the pixel, V30 V31 the bounds.
 TEXT ·AddPixels(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -458,7 +454,7 @@ by1Done:
 
 // func SubPixels(dst, a, b unsafe.Pointer, pixels int, low, high float32)
 //
-// R1 dst, R2 a, R3 b, R4 pixels left, R16 short-lived; V28 V29 the pixel, V30 V31 the bounds.
+// R1 dst, R2 a, R3 b, R4 pixels left, R16 temporary; V28 V29 the pixel, V30 V31 the bounds.
 TEXT ·SubPixels(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -544,7 +540,7 @@ by1Done:
 
 // func MulPixels(dst, a, b unsafe.Pointer, pixels int, low, high float32)
 //
-// R1 dst, R2 a, R3 b, R4 pixels left, R16 short-lived; V28 V29 the pixel, V30 V31 the bounds.
+// R1 dst, R2 a, R3 b, R4 pixels left, R16 temporary; V28 V29 the pixel, V30 V31 the bounds.
 TEXT ·MulPixels(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2

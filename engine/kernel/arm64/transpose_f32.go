@@ -6,26 +6,25 @@ package arm64
 
 import "unsafe"
 
-// Interleave makes pixels from planes, the pixels of 8 numbers. Nothing beside the pixels and
-// channels told is read or written.
+// Interleave converts planes to pixels, the pixels of 8 numbers. It accesses no other pixels and
+// channels.
 //
 //go:noescape
 func Interleave(dst, src unsafe.Pointer, plane, channels, pixels int)
 
-// Deinterleave makes planes from pixels of 8 numbers. Nothing beside the pixels and channels told
-// is read or written.
+// Deinterleave makes planes from pixels of 8 numbers. It accesses no other pixels and channels.
 //
 //go:noescape
 func Deinterleave(dst, src unsafe.Pointer, plane, channels, pixels int)
 
-// InterleaveSome makes pixels from planes, the pixels of 8 numbers. There are fewer than 8 planes,
-// or none. Nothing beside the pixels and channels told is read or written.
+// InterleaveSome converts planes to pixels, the pixels of 8 numbers. There are fewer than 8 planes,
+// or none. It accesses no other pixels and channels.
 //
 //go:noescape
 func InterleaveSome(dst, src unsafe.Pointer, plane, channels, pixels int)
 
 // DeinterleaveSome makes planes from pixels of 8 numbers. There are fewer than 8 planes, or none.
-// Nothing beside the pixels and channels told is read or written.
+// It accesses no other pixels and channels.
 //
 //go:noescape
 func DeinterleaveSome(dst, src unsafe.Pointer, plane, channels, pixels int)

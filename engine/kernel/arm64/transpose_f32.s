@@ -8,7 +8,7 @@
 // func Interleave(dst, src unsafe.Pointer, plane, channels, pixels int)
 //
 // R1 dst, R2 src, R3 bytes of a plane, R4 channels, R5 pixels left, R6 to R13 planes, R16
-// short-lived; V0 to V7, V16 to V19. The last one to three pixels are moved number by number.
+// temporary; V0 to V7, V16 to V19. The last one to three pixels are copied number by number.
 TEXT ·Interleave(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -187,7 +187,7 @@ end:
 // func Deinterleave(dst, src unsafe.Pointer, plane, channels, pixels int)
 //
 // R1 dst, R2 src, R3 bytes of a plane, R4 channels, R5 pixels left, R6 to R13 planes, R16
-// short-lived; V0 to V7, V16 to V19. The last one to three pixels are moved number by number.
+// temporary; V0 to V7, V16 to V19. The last one to three pixels are copied number by number.
 TEXT ·Deinterleave(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -358,7 +358,7 @@ end:
 // func InterleaveSome(dst, src unsafe.Pointer, plane, channels, pixels int)
 //
 // R1 dst, R2 src, R3 bytes of a plane, R4 channels, R5 pixels left, R6 to R13 planes, R16
-// short-lived; V0 to V7, V16 to V19. The last one to three pixels are moved number by number.
+// temporary; V0 to V7, V16 to V19. The last one to three pixels are copied number by number.
 TEXT ·InterleaveSome(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -581,7 +581,7 @@ end:
 // func DeinterleaveSome(dst, src unsafe.Pointer, plane, channels, pixels int)
 //
 // R1 dst, R2 src, R3 bytes of a plane, R4 channels, R5 pixels left, R6 to R13 planes, R16
-// short-lived; V0 to V7, V16 to V19. The last one to three pixels are moved number by number.
+// temporary; V0 to V7, V16 to V19. The last one to three pixels are copied number by number.
 TEXT ·DeinterleaveSome(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2

@@ -7,7 +7,7 @@
 
 // func VecAdd(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 temporary; V0 to V7. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecAdd(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -96,7 +96,7 @@ end:
 
 // func VecAddRight(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 temporary; V0 to V3, V31 the number. The last one to
 // three are loaded and stored one by one.
 TEXT ·VecAddRight(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -168,7 +168,7 @@ end:
 
 // func VecSub(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 temporary; V0 to V7. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecSub(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -257,7 +257,7 @@ end:
 
 // func VecSubRight(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 temporary; V0 to V3, V31 the number. The last one to
 // three are loaded and stored one by one.
 TEXT ·VecSubRight(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -329,7 +329,7 @@ end:
 
 // func VecSubLeft(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 temporary; V0 to V3, V31 the number. The last one to
 // three are loaded and stored one by one.
 TEXT ·VecSubLeft(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -401,7 +401,7 @@ end:
 
 // func VecMul(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 temporary; V0 to V7. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecMul(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -490,7 +490,7 @@ end:
 
 // func VecMulRight(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 temporary; V0 to V3, V31 the number. The last one to
 // three are loaded and stored one by one.
 TEXT ·VecMulRight(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -562,7 +562,7 @@ end:
 
 // func VecDiv(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 temporary; V0 to V7. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecDiv(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -651,7 +651,7 @@ end:
 
 // func VecDivRight(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 temporary; V0 to V3, V31 the number. The last one to
 // three are loaded and stored one by one.
 TEXT ·VecDivRight(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -723,7 +723,7 @@ end:
 
 // func VecDivLeft(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 temporary; V0 to V3, V31 the number. The last one to
 // three are loaded and stored one by one.
 TEXT ·VecDivLeft(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -795,7 +795,7 @@ end:
 
 // func VecMin(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 temporary; V0 to V7. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecMin(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -884,7 +884,7 @@ end:
 
 // func VecMinRight(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 temporary; V0 to V3, V31 the number. The last one to
 // three are loaded and stored one by one.
 TEXT ·VecMinRight(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -956,7 +956,7 @@ end:
 
 // func VecMax(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V7. The last one to three are loaded
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 temporary; V0 to V7. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecMax(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -1045,7 +1045,7 @@ end:
 
 // func VecMaxRight(dst, a, b unsafe.Pointer, n int)
 //
-// R1 dst, R2 a, R3 b, R4 numbers left, R16 short-lived; V0 to V3, V31 the number. The last one to
+// R1 dst, R2 a, R3 b, R4 numbers left, R16 temporary; V0 to V3, V31 the number. The last one to
 // three are loaded and stored one by one.
 TEXT ·VecMaxRight(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -1117,8 +1117,8 @@ end:
 
 // func VecMulAdd(dst, a unsafe.Pointer, n int, factor float32)
 //
-// R1 dst, R2 a, R3 numbers left, R16 short-lived; V0 to V7, V31 the factor. The last one to three
-// are loaded and stored one by one.
+// R1 dst, R2 a, R3 numbers left, R16 temporary; V0 to V7, V31 the factor. The last one to three are
+// loaded and stored one by one.
 TEXT ·VecMulAdd(SB), NOSPLIT, $0-28
 	MOVD dst+0(FP), R1
 	MOVD a+8(FP), R2
@@ -1205,7 +1205,7 @@ end:
 
 // func VecNormalise(dst, src, gain, bias unsafe.Pointer, n int, mean, inverse float32)
 //
-// R1 dst, R2 src, R3 gain, R4 bias, R5 numbers left, R16 short-lived; V0 to V11, V31 mean, V30
+// R1 dst, R2 src, R3 gain, R4 bias, R5 numbers left, R16 temporary; V0 to V11, V31 mean, V30
 // inverse. The last one to three are loaded and stored one by one.
 TEXT ·VecNormalise(SB), NOSPLIT, $0-48
 	MOVD dst+0(FP), R1

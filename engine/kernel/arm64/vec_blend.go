@@ -6,18 +6,18 @@ package arm64
 
 import "unsafe"
 
-// VecBlend takes rows of n numbers, at least one row; dst is none of them.
+// VecBlend takes at least one row, of n numbers; dst must not overlap rows.
 //
 //go:noescape
 func VecBlend(dst, src, offsets, weights unsafe.Pointer, taps, n int)
 
-// VecPick takes n sums of numbers of src at int32 indices, at least one for each.
+// VecPick computes n weighted sums of numbers of src at int32 indices; taps is at least 1.
 //
 //go:noescape
 func VecPick(dst, src, index, weights unsafe.Pointer, taps, n int)
 
-// VecTranspose transposes squares of 8 by 8 numbers that follow each other in the rows of src and
-// below each other in dst. Rows lie dstRow and srcRow bytes apart.
+// VecTranspose transposes squares of 8x8 numbers, which are side by side in src and one below the
+// other in dst. dstRow and srcRow are row strides in bytes.
 //
 //go:noescape
 func VecTranspose(dst, src unsafe.Pointer, dstRow, srcRow, squares int)

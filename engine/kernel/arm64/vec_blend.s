@@ -7,8 +7,8 @@
 
 // func VecBlend(dst, src, offsets, weights unsafe.Pointer, taps, n int)
 //
-// R1 dst, R2 src, R3 offsets, R4 weights, R5 taps, R6 numbers left, R7 R8 where offsets and weights
-// are, R9 taps left, R10 row, R16 short-lived; V0 to V7 sums, V16 weight, V17 a number. The last
+// R1 dst, R2 src, R3 offsets, R4 weights, R5 taps, R6 numbers left, R7 R8 addresses in offsets and
+// weights, R9 taps left, R10 row, R16 temporary; V0 to V7 sums, V16 weight, V17 a number. The last
 // one to three are loaded and stored one by one.
 TEXT ·VecBlend(SB), NOSPLIT, $0-48
 	MOVD dst+0(FP), R1
@@ -136,9 +136,9 @@ end:
 
 // func VecPick(dst, src, index, weights unsafe.Pointer, taps, n int)
 //
-// R1 dst, R2 src, R3 index, R4 weights, R5 taps, R6 numbers left, R7 R8 where index and weights
-// are, R9 taps left, R10 a place, R11 bytes of n numbers, R16 short-lived; V0 sum, V1 numbers, V2
-// weights. The last one to three are loaded and stored one by one.
+// R1 dst, R2 src, R3 index, R4 weights, R5 taps, R6 numbers left, R7 R8 addresses in index and
+// weights, R9 taps left, R10 an index, R11 bytes of n numbers, R16 temporary; V0 sum, V1 numbers,
+// V2 weights. The last one to three are loaded and stored one by one.
 TEXT ·VecPick(SB), NOSPLIT, $0-48
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2

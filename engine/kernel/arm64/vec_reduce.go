@@ -16,12 +16,12 @@ func VecSum(src unsafe.Pointer, n int) float32
 //go:noescape
 func VecSquareSum(src unsafe.Pointer, n int, mean float32) float32
 
-// VecMaxOf takes n numbers, at least one; NaN where one is.
+// VecMaxOf takes n numbers, at least one, and returns NaN if one is.
 //
 //go:noescape
 func VecMaxOf(src unsafe.Pointer, n int) float32
 
-// VecMinOf takes n numbers, at least one; NaN where one is.
+// VecMinOf takes n numbers, at least one, and returns NaN if one is.
 //
 //go:noescape
 func VecMinOf(src unsafe.Pointer, n int) float32

@@ -7,8 +7,8 @@
 
 // func VecSum(src unsafe.Pointer, n int) float32
 //
-// R1 src, R2 numbers left, R16 short-lived; V0 to V3 sums, V4 to V7. The last one to three are
-// loaded one by one.
+// R1 src, R2 numbers left, R16 temporary; V0 to V3 sums, V4 to V7. The last one to three are loaded
+// one by one.
 TEXT ·VecSum(SB), NOSPLIT, $0-20
 	MOVD src+0(FP), R1
 	MOVD n+8(FP), R2
@@ -69,7 +69,7 @@ end:
 
 // func VecSquareSum(src unsafe.Pointer, n int, mean float32) float32
 //
-// R1 src, R2 numbers left, R16 short-lived; V0 to V3 sums, V4 to V7, V31 the mean. The last one to
+// R1 src, R2 numbers left, R16 temporary; V0 to V3 sums, V4 to V7, V31 the mean. The last one to
 // three are loaded one by one.
 TEXT ·VecSquareSum(SB), NOSPLIT, $0-28
 	MOVD src+0(FP), R1
@@ -139,7 +139,7 @@ end:
 
 // func VecMaxOf(src unsafe.Pointer, n int) float32
 //
-// R1 src, R2 numbers left, R16 short-lived; V0 to V3 the best, V4 to V7. The last one to three are
+// R1 src, R2 numbers left, R16 temporary; V0 to V3 the best, V4 to V7. The last one to three are
 // loaded one by one.
 TEXT ·VecMaxOf(SB), NOSPLIT, $0-20
 	MOVD src+0(FP), R1
@@ -201,7 +201,7 @@ end:
 
 // func VecMinOf(src unsafe.Pointer, n int) float32
 //
-// R1 src, R2 numbers left, R16 short-lived; V0 to V3 the best, V4 to V7. The last one to three are
+// R1 src, R2 numbers left, R16 temporary; V0 to V3 the best, V4 to V7. The last one to three are
 // loaded one by one.
 TEXT ·VecMinOf(SB), NOSPLIT, $0-20
 	MOVD src+0(FP), R1
@@ -263,7 +263,7 @@ end:
 
 // func VecExpSum(dst, src unsafe.Pointer, n int, top float32) float32
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants; V31 top, V30 and V29 sums. The
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants; V31 top, V30 and V29 sums. The
 // last one to three are loaded and stored one by one.
 TEXT ·VecExpSum(SB), NOSPLIT, $0-36
 	MOVD dst+0(FP), R1

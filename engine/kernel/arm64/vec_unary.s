@@ -7,7 +7,7 @@
 
 // func VecExp(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecExp(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -199,7 +199,7 @@ end:
 
 // func VecSigmoid(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecSigmoid(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -380,7 +380,7 @@ end:
 
 // func VecSilu(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecSilu(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -573,7 +573,7 @@ end:
 
 // func VecTanh(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecTanh(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -829,7 +829,7 @@ end:
 
 // func VecErf(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecErf(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -1148,7 +1148,7 @@ end:
 
 // func VecGelu(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecGelu(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -1500,7 +1500,7 @@ end:
 
 // func VecGeluTanh(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecGeluTanh(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -1707,7 +1707,7 @@ end:
 
 // func VecMish(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecMish(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -1904,7 +1904,7 @@ end:
 
 // func VecClip(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecClip(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -1985,7 +1985,7 @@ end:
 
 // func VecLeakyRelu(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecLeakyRelu(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -2073,7 +2073,7 @@ end:
 
 // func VecHardSigmoid(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecHardSigmoid(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -2174,7 +2174,7 @@ end:
 
 // func VecHardSwish(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecHardSwish(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -2275,7 +2275,7 @@ end:
 
 // func VecAffine(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecAffine(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -2362,7 +2362,7 @@ end:
 
 // func VecAbs(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecAbs(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -2437,7 +2437,7 @@ end:
 
 // func VecNeg(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecNeg(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -2512,7 +2512,7 @@ end:
 
 // func VecSqrt(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecSqrt(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -2587,7 +2587,7 @@ end:
 
 // func VecReciprocal(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecReciprocal(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -2663,7 +2663,7 @@ end:
 
 // func VecFloor(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecFloor(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -2738,7 +2738,7 @@ end:
 
 // func VecCeil(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecCeil(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1
@@ -2813,7 +2813,7 @@ end:
 
 // func VecRound(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
-// R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
 // and stored one by one.
 TEXT ·VecRound(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R1

@@ -8,7 +8,7 @@
 // func WindowMax(a *Window)
 //
 // R0 arguments, R1 output, R2 input of the first pixel, R3 pixels left, R4 offset,
-// R5 taps left, R6 weights, R7 pixel stride, R10 to R13 inputs, R9 R16 short-lived.
+// R5 taps left, R6 weights, R7 pixel stride, R10 to R13 inputs, R9 R16 temporaries.
 TEXT ·WindowMax(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD Window_Out(R0), R1
@@ -118,7 +118,7 @@ by1Done:
 // func WindowSum(a *Window)
 //
 // R0 arguments, R1 output, R2 input of the first pixel, R3 pixels left, R4 offset,
-// R5 taps left, R6 weights, R7 pixel stride, R10 to R13 inputs, R9 R16 short-lived.
+// R5 taps left, R6 weights, R7 pixel stride, R10 to R13 inputs, R9 R16 temporaries.
 TEXT ·WindowSum(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD Window_Out(R0), R1
@@ -228,7 +228,7 @@ by1Done:
 // func WindowDot(a *Window)
 //
 // R0 arguments, R1 output, R2 input of the first pixel, R3 pixels left, R4 offset,
-// R5 taps left, R6 weights, R7 pixel stride, R10 to R13 inputs, R9 R16 short-lived.
+// R5 taps left, R6 weights, R7 pixel stride, R10 to R13 inputs, R9 R16 temporaries.
 TEXT ·WindowDot(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD Window_Out(R0), R1

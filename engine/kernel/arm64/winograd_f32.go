@@ -11,13 +11,13 @@ import "unsafe"
 //go:noescape
 func WinogradInput(a *Winograd)
 
-// WinogradOutput makes tiles of up to 4x4 pixels.
+// WinogradOutput computes tiles of up to 4x4 pixels from products.
 //
 //go:noescape
 func WinogradOutput(a *Winograd)
 
-// WinogradWeights makes the planes of columns [first, end) of 6 of the 3x3 kernels of count vectors
-// side by side, their taps tap bytes apart.
+// WinogradWeights computes the planes of columns [first, end) of 6 of the transformed 3x3 kernels
+// of count contiguous vectors, whose taps are tap bytes apart.
 //
 //go:noescape
 func WinogradWeights(dst, src unsafe.Pointer, plane, tap, count, first, end int)

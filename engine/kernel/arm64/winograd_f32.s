@@ -8,7 +8,7 @@
 // func WinogradInput(a *Winograd)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 first pixel,
-// R6 transformed, R7 row, R11 to R15 columns 1 to 5, R9 R16 short-lived.
+// R6 transformed, R7 row, R11 to R15 columns 1 to 5, R9 R16 temporaries.
 TEXT ·WinogradInput(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVW $0x40000000, R16
@@ -819,7 +819,7 @@ tile:
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,
 // R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of
-// the row, R9 R16 short-lived.
+// the row, R9 R16 temporaries.
 TEXT ·WinogradOutput(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVW $0x40000000, R16
@@ -1677,7 +1677,7 @@ done1:
 //
 // R1 R8 R10 rows of taps, R2 transformed, R3 bytes between planes, R5 tap, R6 vectors left, R7
 // plane, R9 first column, R13 end of the columns, R11 R12 bytes to the second and third tap, R16
-// short-lived.
+// temporary.
 TEXT ·WinogradWeights(SB), NOSPLIT, $0-56
 	MOVD dst+0(FP), R2
 	MOVD src+8(FP), R1

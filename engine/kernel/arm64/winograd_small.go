@@ -11,13 +11,13 @@ import "unsafe"
 //go:noescape
 func SmallWinogradInput(a *Winograd)
 
-// SmallWinogradOutput makes tiles of up to 2x2 pixels.
+// SmallWinogradOutput computes tiles of up to 2x2 pixels from products.
 //
 //go:noescape
 func SmallWinogradOutput(a *Winograd)
 
-// SmallWinogradWeights makes the planes of columns [first, end) of 4 of the 3x3 kernels of count
-// vectors side by side, their taps tap bytes apart.
+// SmallWinogradWeights computes the planes of columns [first, end) of 4 of the transformed 3x3
+// kernels of count contiguous vectors, whose taps are tap bytes apart.
 //
 //go:noescape
 func SmallWinogradWeights(dst, src unsafe.Pointer, plane, tap, count, first, end int)

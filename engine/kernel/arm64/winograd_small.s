@@ -8,8 +8,7 @@
 // func SmallWinogradInput(a *Winograd)
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 first pixel,
-// R6 transformed, R7 row, R11 to R13 columns 1 to 3, R9 short-lived; V0 to V15 the tile, V16 to
-// V19.
+// R6 transformed, R7 row, R11 to R13 columns 1 to 3, R9 temporary; V0 to V15 the tile, V16 to V19.
 TEXT ·SmallWinogradInput(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD Winograd_Positions(R0), R1
@@ -220,7 +219,7 @@ tile:
 //
 // R0 arguments, R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,
 // R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of
-// the row, R9 R16 short-lived; V0 to V15 products, V20 to V23.
+// the row, R9 R16 temporaries; V0 to V15 products, V20 to V23.
 TEXT ·SmallWinogradOutput(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	ADD $Winograd_Low, R0, R16
@@ -484,7 +483,7 @@ done1:
 //
 // R1 R8 R10 rows of taps, R2 transformed, R3 bytes between planes, R5 tap, R6 vectors left, R7
 // plane, R9 first column, R13 end of the columns, R11 R12 bytes to the second and third tap, R16
-// short-lived; V8 a half, V9 to V17 the kernel, V18 to V27.
+// temporary; V8 a half, V9 to V17 the kernel, V18 to V27.
 TEXT ·SmallWinogradWeights(SB), NOSPLIT, $0-56
 	MOVD dst+0(FP), R2
 	MOVD src+8(FP), R1

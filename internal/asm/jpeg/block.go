@@ -12,10 +12,9 @@ import (
 
 const lookBits = 10 // as in vision/jpeg/huffman.go
 
-// block is the entropy decoder of a sequential block. Its critical path is one
-// look-up and one shift a coefficient; values are cut out beside it. Bits are
-// loaded once for two coefficients: each takes at most lookBits+15, and 56 are
-// there after a load.
+// block writes the entropy decoder of a sequential block. Its critical path is one look-up
+// and one shift per coefficient; values are extracted in parallel. Bits are loaded once for
+// two coefficients: each takes at most lookBits+15, and after a load there are 56.
 func (g *gen) block() {
 	g.Function("blockBMI2")
 	g.Attributes(attr.NOSPLIT)
@@ -71,7 +70,7 @@ func (g *gen) block() {
 	}
 	g.JMP(operand.LabelRef("coefficients"))
 
-	g.Label("special") // no value: the end of the block, sixteen zeros, or a long code
+	g.Label("special") // no value: end of the block, sixteen zeros, or a long code
 	last := s.entry(look)
 	g.TESTL(last, last)
 	g.JZ(operand.LabelRef("leave"))
@@ -89,7 +88,7 @@ func (g *gen) block() {
 	g.RET()
 }
 
-// blockSignature names types of vision/jpeg.
+// blockSignature is the signature of block, with types of vision/jpeg by name.
 func blockSignature() *gotypes.Signature {
 	here := types.NewPackage("jpeg", "jpeg")
 	pointer := func(name, typ string) *types.Var {
@@ -107,7 +106,7 @@ func blockSignature() *gotypes.Signature {
 	return gotypes.NewSignature(here, types.NewSignatureType(nil, nil, nil, params, result, false))
 }
 
-// field is a field of a Go struct, named as go_asm.h does.
+// field is a field of a Go struct, with its name in go_asm.h.
 func field(name string, base reg.Register) operand.Mem {
 	return operand.Mem{Symbol: operand.Symbol{Name: name}, Base: base}
 }
@@ -118,7 +117,7 @@ type stream struct {
 	buf, pos, acc, n, limit reg.GPVirtual
 }
 
-// refill is bitReader.refill. label makes its labels unique.
+// refill is bitReader.refill; label is a suffix of its labels.
 func (s stream) refill(label string) {
 	s.CMPQ(s.pos, s.limit)
 	s.JGT(operand.LabelRef(label + "_past_end"))
@@ -136,7 +135,7 @@ func (s stream) refill(label string) {
 	s.ORQ(operand.I8(56), s.n)
 }
 
-// entry looks the next bits up.
+// entry looks up the entry of the next bits.
 func (s stream) entry(look reg.GPVirtual) reg.GPVirtual {
 	i, e := s.GP64(), s.GP32()
 	s.MOVQ(s.acc, i)
@@ -145,7 +144,7 @@ func (s stream) entry(look reg.GPVirtual) reg.GPVirtual {
 	return e
 }
 
-// value is entry.value, anything where e has none.
+// value is entry.value, undefined if e has no value.
 func (s stream) value(e reg.GPVirtual) reg.GPVirtual {
 	length, v, negative := s.GP64(), s.GP64(), s.GP64()
 	s.RORXQ(operand.U8(8), e.As64(), length)
@@ -162,7 +161,7 @@ func (s stream) value(e reg.GPVirtual) reg.GPVirtual {
 	return v
 }
 
-// drop removes the bits of e.
+// drop drops the bits of e.
 func (s stream) drop(e reg.GPVirtual) {
 	total := s.GP64()
 	s.SHLXQ(e.As64(), s.acc, s.acc)

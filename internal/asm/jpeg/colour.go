@@ -5,16 +5,16 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Factors for twice the chroma sample, by VPMULHRSW, which divides by 2^15 and
-// rounds. For all 256 samples they give what 16 fraction bits give: the only
-// factors near 1.402*2^14 and 1.772*2^14 that were searched for are these.
+// Factors of twice the chroma sample for VPMULHRSW, which divides by 2^15 and rounds. For
+// all 256 samples they give the same as 16 fraction bits; they were found by search near
+// 1.402*2^14 and 1.772*2^14.
 const (
 	crToR2 = 22970
 	cbToB2 = 29033
 )
 
-// Factors for twice the chroma sample, over 2^17: green needs both products
-// before the rounding.
+// Factors of twice the chroma sample, in units of 2^-17: green is rounded after both
+// products are added.
 const (
 	crToG2 = -46802 / 2
 	cbToG2 = -22554 / 2
@@ -27,7 +27,7 @@ func (g *gen) ycc() {
 	dst, y, cb, cr, n := g.param("dst"), g.param("y"), g.param("cb"), g.param("cr"), g.param("n")
 	at3 := g.GP64()
 	g.steps(n, 32, func(i reg.Register) {
-		// Bytes in the upper half of words, less 128, are the sample times 256.
+		// Bytes in the upper halves of words, minus 128, are the sample times 256.
 		twice := func(row reg.Register) [2]reg.VecVirtual {
 			v, zero := g.YMM(), g.YMM()
 			g.VMOVDQU(indexed(row, i, 1, 0), v)
@@ -94,12 +94,11 @@ func (g *gen) rgb() {
 	})
 }
 
-// interleave stores 32 pixels at dst+3*i. Each half of the registers makes 48
-// bytes of its own.
+// interleave stores 32 pixels at dst+3*i. Each 128-bit lane gives 48 consecutive bytes.
 func (g *gen) interleave(in [3]reg.VecVirtual, dst, i reg.Register, at3 reg.GPVirtual) {
 	g.LEAQ(indexed(i, i, 2, 0), at3)
 	g.ADDQ(dst, at3)
-	for k := range 3 { // the k-th 16 bytes
+	for k := range 3 { // bytes 16*k to 16*k+15 of each lane
 		out := g.YMM()
 		for c := range in {
 			var pick [32]byte

@@ -5,7 +5,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Constants of the transform, named and explained in vision/jpeg/idct.go.
+// Constants of the transform: see vision/jpeg/idct.go.
 const (
 	fix0_298631336 = 2446
 	fix0_390180644 = 3196
@@ -21,9 +21,9 @@ const (
 	fix3_072711026 = 25172
 )
 
-// idct transforms two blocks at once, one in each half of the registers, so
-// that nothing crosses halves before the store. A register holds a row of both
-// blocks, then a column, then bytes of rows.
+// idct transforms two blocks at once, one in each 128-bit lane, so that nothing crosses
+// lanes before the store. A register holds a row of both blocks, then a column, then bytes
+// of rows.
 func (g *gen) idct() {
 	g.fn("idctAsm", "func(dst *byte, stride int, coefs, quant *int16, pairs int)",
 		"idctAsm is idctGo for pairs of blocks, at least one. It reads 256*pairs",
@@ -40,7 +40,7 @@ func (g *gen) idct() {
 		g.VBROADCASTI128(at(coefs, 16*i), r[i])
 		g.VINSERTI128(operand.U8(1), at(coefs, 128+16*i), r[i], r[i])
 	}
-	// which: the bits of all rows but the first.
+	// which is the bitwise or of all rows but the first.
 	which, zero := g.YMM(), g.YMM()
 	g.VPOR(r[1], r[2], which)
 	for i := 3; i < 8; i++ {
@@ -52,8 +52,8 @@ func (g *gen) idct() {
 	g.VPTEST(which, which)
 	g.JZ(operand.LabelRef("flat"))
 
-	// A block whose other rows are all zero wraps where its first is too large
-	// for two more bits.
+	// If all rows of a block but the first are 0, the shift of the first by two bits wraps,
+	// as in libjpeg-turbo.
 	g.VPXOR(zero, zero, zero)
 	g.VPCMPEQQ(zero, which, which)
 	wrapped := g.YMM()
@@ -67,7 +67,7 @@ func (g *gen) idct() {
 		g.VBROADCASTI128(at(quant, 16*i), q)
 		g.VPMULLW(q, r[i], r[i])
 	}
-	var c [8]reg.VecVirtual // columns; flat makes them too
+	var c [8]reg.VecVirtual // columns, also written at the label flat
 	for i := range c {
 		c[i] = g.YMM()
 	}
@@ -83,7 +83,7 @@ func (g *gen) idct() {
 	g.end()
 
 	g.Label("flat")
-	// All rows are alike: column i is word i of the first row, everywhere.
+	// All rows are equal: each word of column i is word i of the first row.
 	dc := g.YMM()
 	g.VPSLLW(operand.U8(2), r[0], dc)
 	rest := g.YMM()
@@ -117,20 +117,20 @@ func (g *gen) idct() {
 	g.JMP(operand.LabelRef("next"))
 }
 
-// unpackL and unpackH let the two be ranged over.
+// unpackL and unpackH are VPUNPCKLWD and VPUNPCKHWD with variadic operands.
 func (g *gen) unpackL(ops ...operand.Op) { g.VPUNPCKLWD(ops[0], ops[1], ops[2]) }
 func (g *gen) unpackH(ops ...operand.Op) { g.VPUNPCKHWD(ops[0], ops[1], ops[2]) }
 
-// rowsFrom are four rows of a plane.
+// rowsFrom returns four rows of a plane.
 func rowsFrom(base, stride, stride3 reg.Register) [4]operand.Mem {
 	return [4]operand.Mem{at(base, 0), indexed(base, stride, 1, 0), indexed(base, stride, 2, 0), indexed(base, stride3, 1, 0)}
 }
 
-// halves are the low and high four words of each half of a register, as
+// halves has the lower and the upper four words of each lane of a register, as
 // doublewords.
 type halves [2]reg.VecVirtual
 
-// pairs interleaves the words of a and b.
+// pairs interleaves the words of a and b, for dot.
 func (g *gen) pairs(a, b operand.Op) halves {
 	h := halves{g.YMM(), g.YMM()}
 	g.VPUNPCKLWD(b, a, h[0])
@@ -154,10 +154,10 @@ func (g *gen) addTo(a, b halves) {
 	}
 }
 
-// transform is idct8 with its shift, elementwise over in, whose registers it
-// may use. spill has room for eight registers.
+// transform is idct8 with its shift, elementwise over in, whose registers it overwrites.
+// spill has room for eight registers.
 func (g *gen) transform(in [8]reg.VecVirtual, spill operand.Mem, shift int) [8]reg.VecVirtual {
-	// The even part, with the rounding, goes to spill.
+	// The even part, with the rounding constant, goes to spill.
 	sum := g.YMM()
 	g.VPADDW(in[0], in[4], sum)
 	g.VPSUBW(in[4], in[0], in[0])
@@ -185,7 +185,7 @@ func (g *gen) transform(in [8]reg.VecVirtual, spill operand.Mem, shift int) [8]r
 	return out
 }
 
-// wide is v times 2^13 and the rounding that belongs to shift.
+// wide is v times 2^13, plus the rounding constant for shift.
 func (g *gen) wide(v reg.VecVirtual, shift int) halves {
 	zero := g.YMM()
 	g.VPXOR(zero, zero, zero)
@@ -197,7 +197,7 @@ func (g *gen) wide(v reg.VecVirtual, shift int) halves {
 	return h
 }
 
-// butterfly puts t+u aside as the k-th and t-u as the l-th of four.
+// butterfly spills t+u as number k and t-u as number l of four.
 func (g *gen) butterfly(t, u halves, spill operand.Mem, k, l int) {
 	for i := range t {
 		sum := g.YMM()
@@ -208,8 +208,8 @@ func (g *gen) butterfly(t, u halves, spill operand.Mem, k, l int) {
 	}
 }
 
-// descale adds o to and subtracts it from what lies aside as the k-th, shifts,
-// and saturates to words.
+// descale adds o to and subtracts it from spilled number k, shifts, and saturates to
+// words.
 func (g *gen) descale(o halves, spill operand.Mem, k, shift int) (sum, diff reg.VecVirtual) {
 	var s, d halves
 	for i := range o {
@@ -226,8 +226,7 @@ func (g *gen) descale(o halves, spill operand.Mem, k, shift int) (sum, diff reg.
 	return s[0], d[0]
 }
 
-// transpose swaps rows and columns of the words in each half, in to out. It
-// uses the registers of in.
+// transpose transposes the 8x8 words in each lane from in to out. It overwrites in.
 func (g *gen) transpose(in, out [8]reg.VecVirtual) {
 	unzip := func(a, b reg.VecVirtual) (lo, hi reg.VecVirtual) {
 		lo = g.YMM()
@@ -236,7 +235,7 @@ func (g *gen) transpose(in, out [8]reg.VecVirtual) {
 		return lo, a
 	}
 	var a, b [8]reg.VecVirtual
-	for i := range 4 { // words of rows i and i+4
+	for i := range 4 { // interleaves words of rows i and i+4
 		a[2*i], a[2*i+1] = unzip(in[i], in[i+4])
 	}
 	for i := range 2 { // of rows i, i+2, i+4, i+6
@@ -250,8 +249,8 @@ func (g *gen) transpose(in, out [8]reg.VecVirtual) {
 	}
 }
 
-// storeRows saturates the columns c to bytes, turns them into rows and stores
-// those of the first block and the second side by side.
+// storeRows saturates the columns c to bytes, transposes them to rows and stores those of
+// both blocks side by side.
 func (g *gen) storeRows(c [8]reg.VecVirtual, dst, stride, stride3 reg.Register) {
 	var p [4]reg.VecVirtual // columns i and i+4
 	for i := range p {
@@ -259,7 +258,7 @@ func (g *gen) storeRows(c [8]reg.VecVirtual, dst, stride, stride3 reg.Register) 
 		g.VPACKSSWB(c[i+4], c[i], p[i])
 		g.VPADDB(g.bytes(128), p[i], p[i])
 	}
-	var lo, hi [2]reg.VecVirtual // columns 2i, 2i+1; and those plus 4
+	var lo, hi [2]reg.VecVirtual // columns 2i, 2i+1, 2i+4, 2i+5
 	for i := range lo {
 		lo[i], hi[i] = g.YMM(), g.YMM()
 		g.VPUNPCKLBW(p[2*i+1], p[2*i], lo[i])

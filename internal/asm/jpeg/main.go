@@ -1,4 +1,6 @@
-// Jpeg generates the assembly of vision/jpeg. From internal/asm: go run ./jpeg
+// Command jpeg generates the assembly of vision/jpeg for amd64:
+//
+//	cd internal/asm && go run ./jpeg
 package main
 
 import (
@@ -12,12 +14,12 @@ import (
 	"github.com/visionzoo/vision/internal/asm/generate"
 )
 
-// outputDir is where the package lies, seen from internal/asm.
+// outputDir is the directory of the package, relative to internal/asm.
 const outputDir = "../../vision/jpeg"
 
 func main() { generate.Write(files) }
 
-// files makes the assembly and the Go stubs.
+// files generates the assembly and the Go stubs.
 func files() (generate.Files, error) {
 	g := &gen{Context: build.NewContext()}
 	g.block()
@@ -31,7 +33,7 @@ func files() (generate.Files, error) {
 	return generate.Files{outputDir + "/avx2_amd64.s": asm, outputDir + "/avx2_amd64.go": stubs}, err
 }
 
-// gen is an avo context with the constants it has made.
+// gen is an avo context with its constants.
 type gen struct {
 	*build.Context
 	constants map[string]operand.Mem
@@ -96,10 +98,10 @@ func (g *gen) bytes(v byte) operand.Mem {
 	return g.words(int(v)|int(v)<<8, int(v)|int(v)<<8)
 }
 
-// at is the memory disp bytes after a register.
+// at is the memory operand disp(base).
 func at(base reg.Register, disp int) operand.Mem { return operand.Mem{Base: base, Disp: disp} }
 
-// indexed is the memory at base+index*scale+disp.
+// indexed is the memory operand at base+index*scale+disp.
 func indexed(base, index reg.Register, scale uint8, disp int) operand.Mem {
 	return operand.Mem{Base: base, Index: index, Scale: scale, Disp: disp}
 }

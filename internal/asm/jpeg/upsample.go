@@ -5,10 +5,9 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// steps emits a loop over n items, span at a time, with the last span moved
-// back so that it ends at n; n is at least span. body gets the index of the
-// span's first item. Items may be done twice, with the same result: no input is
-// an output.
+// steps writes a loop over n items, at least span, span at a time. The last span ends at
+// n, so some items may be computed twice, with the same result, since inputs are not
+// outputs. body gets the index of the span's first item.
 func (g *gen) steps(n reg.GPVirtual, span int, body func(i reg.Register)) {
 	i := g.GP64()
 	g.XORQ(i, i)
@@ -40,7 +39,7 @@ func (g *gen) three(v reg.VecVirtual) reg.VecVirtual {
 	return t
 }
 
-// pixelPairs stores even and odd words, shifted right, as alternating bytes.
+// pixelPairs stores the words of even and odd pixels, shifted right, as alternating bytes.
 func (g *gen) pixelPairs(even, odd reg.VecVirtual, shift int, to operand.Mem) {
 	g.VPSRLW(operand.U8(shift), even, even)
 	g.VPSRLW(operand.U8(shift), odd, odd)
@@ -51,8 +50,8 @@ func (g *gen) pixelPairs(even, odd reg.VecVirtual, shift int, to operand.Mem) {
 
 func (g *gen) h2v1() {
 	g.fn("h2v1Asm", "func(dst, src *byte, n int)",
-		"h2v1Asm is h2v1Go for n samples, at least 16. src points at the first; one",
-		"before it and one after the last are read.")
+		"h2v1Asm is h2v1Go for n samples, at least 16. src points to the first; it also",
+		"reads the sample before and the one after the last.")
 	dst, src, n := g.param("dst"), g.param("src"), g.param("n")
 	one, two := g.YMM(), g.YMM()
 	g.VMOVDQU(g.words(1, 1), one)
@@ -70,8 +69,8 @@ func (g *gen) h2v1() {
 
 func (g *gen) h2v2() {
 	g.fn("h2v2Asm", "func(dst, near, far *byte, n int)",
-		"h2v2Asm is h2v2Go for n samples, at least 16. near and far point at the",
-		"first; one before it and one after the last are read.")
+		"h2v2Asm is h2v2Go for n samples, at least 16. near and far point to the first;",
+		"it also reads the samples before and those after the last.")
 	dst, near, far, n := g.param("dst"), g.param("near"), g.param("far"), g.param("n")
 	seven, eight := g.YMM(), g.YMM()
 	g.VMOVDQU(g.words(7, 7), seven)

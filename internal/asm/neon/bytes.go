@@ -1,17 +1,17 @@
 package main
 
-// byteRows writes the kernels that go along rows of 8-bit codes, 16 at a time; their
-// twins are in bytes.go of engine/kernel. Vectors: 31 and 30 OffA and OffB, 29 and 28 the
-// ratios, 27 Fixed, 26 and 25 the bounds, 24 OffOut.
+// byteRows writes the kernels on rows of 8-bit codes, 16 at a time; args.ByteRow describes
+// them, bytes.go in engine/kernel has the twins. Vectors: V31 OffA, V30 OffB, V29 RatioA,
+// V28 RatioB, V27 Fixed, V26 V25 the bounds, V24 OffOut.
 func byteRows(e *emitter) {
-	e.bytePair("ByteAdd", "adds what Count codes stand for, a multiple of 16.", func(d, a, b int) {
+	e.bytePair("ByteAdd", "adds the numbers of Count codes, a multiple of 16.", func(d, a, b int) {
 		e.scvtf(a, a)
 		e.scvtf(b, b)
 		e.mov(d, fixed)
 		e.fmla(d, b, ratioB)
 		e.fmla(d, a, ratioA)
 	})
-	e.bytePair("ByteMul", "multiplies what Count codes stand for, a multiple of 16.", func(d, a, b int) {
+	e.bytePair("ByteMul", "multiplies the numbers of Count codes, a multiple of 16.", func(d, a, b int) {
 		e.mul32(d, a, b)
 		e.scvtf(d, d)
 		e.fmul(d, d, ratioA)
@@ -26,14 +26,14 @@ func byteRows(e *emitter) {
 
 const offA, offB, ratioA, ratioB, fixed, codeLow, codeHigh, offOut = 31, 30, 29, 28, 27, 26, 25, 24
 
-// codeEnds fills what codes needs.
+// codeEnds loads the constants of codes.
 func (e *emitter) codeEnds() {
 	e.spread("Low", codeLow)
 	e.spread("High", codeHigh)
 	e.spread("OffOut", offOut)
 }
 
-// codes makes the bytes d of 16 numbers in four vectors from v on; a NaN becomes the
+// codes converts 16 numbers, in four vectors from v on, to bytes in d; NaN becomes the
 // lower bound.
 func (e *emitter) codes(d, v int) {
 	for i := v; i < v+4; i++ {
@@ -50,7 +50,7 @@ func (e *emitter) codes(d, v int) {
 	}
 }
 
-// numbers makes whole numbers of 16 bytes in four vectors from d on, by way of two.
+// numbers widens 16 bytes to int32 in four vectors from d on; two vectors change.
 func (e *emitter) numbers(d, bytes, t int) {
 	for i, high := range []bool{false, true} {
 		e.ushll8(t+i, bytes, high)
@@ -59,9 +59,9 @@ func (e *emitter) numbers(d, bytes, t int) {
 	}
 }
 
-// bytePair joins two rows of codes.
+// bytePair writes a kernel on two rows of codes.
 func (e *emitter) bytePair(name, does string, op func(d, a, b int)) {
-	e.fn(name, "ByteRow", does, "R1 output, R2 R3 inputs, R4 numbers left, R16 short-lived; V0 V1 codes, V2 V3 words, V4 to V15 numbers, V24 to V31 see byteRows.")
+	e.fn(name, "ByteRow", does, "R1 output, R2 R3 inputs, R4 numbers left, R16 temporary; V0 V1 codes, V2 V3 words, V4 to V15 numbers, V31 OffA, V30 OffB, V29 RatioA, V28 RatioB, V27 Fixed, V26 V25 bounds, V24 OffOut.")
 	for i, f := range []string{"Dst", "A", "B", "Count"} {
 		e.field(f, 1+i)
 	}
@@ -87,10 +87,10 @@ func (e *emitter) bytePair(name, does string, op func(d, a, b int)) {
 	e.ret()
 }
 
-// quantize makes codes of float32.
+// quantize writes the conversion of float32 to codes.
 func (e *emitter) quantize() {
-	e.fn("Quantize", "ByteRow", "makes Count codes of float32 at A, a multiple of 16.",
-		"R1 output, R2 input, R3 numbers left, R16 short-lived; V0 codes, V4 to V7 numbers, V24 to V31 see byteRows.")
+	e.fn("Quantize", "ByteRow", "converts Count float32 at A, a multiple of 16, to codes.",
+		"R1 output, R2 input, R3 numbers left, R16 temporary; V0 codes, V4 to V7 numbers, V29 RatioA, V26 V25 bounds, V24 OffOut.")
 	e.field("Dst", 1)
 	e.field("A", 2)
 	e.field("Count", 3)
@@ -104,7 +104,7 @@ func (e *emitter) quantize() {
 	e.ret()
 }
 
-// quotients loads 16 numbers and divides them.
+// quotients loads 16 numbers and divides them by RatioA.
 func (e *emitter) quotients(from int) {
 	for i := 4; i < 8; i++ {
 		e.ldrQNext(i, from)
@@ -112,10 +112,10 @@ func (e *emitter) quotients(from int) {
 	}
 }
 
-// quantizePixels makes pixels of three codes out of three planes of float32.
+// quantizePixels writes the conversion of three planes of float32 to pixels of codes.
 func (e *emitter) quantizePixels() {
-	e.fn("QuantizePixels", "ByteRow", "makes Count pixels of three codes, a multiple of 16, of float32 planes at A, A+Plane and A+2·Plane; the fourth byte is 0.",
-		"R1 output, R2 to R4 planes, R5 pixels left, R6 Plane, R16 short-lived; V0 to V3 codes, V4 to V7 numbers, V24 to V31 see byteRows.")
+	e.fn("QuantizePixels", "ByteRow", "converts float32 planes at A, A+Plane and A+2·Plane to Count pixels of three codes, a multiple of 16; the fourth byte of a pixel is 0.",
+		"R1 output, R2 to R4 planes, R5 pixels left, R6 Plane, R16 temporary; V0 to V3 codes, V4 to V7 numbers, V29 RatioA, V26 V25 bounds, V24 OffOut.")
 	e.field("Dst", 1)
 	e.field("A", 2)
 	e.field("Plane", 6)
@@ -135,10 +135,10 @@ func (e *emitter) quantizePixels() {
 	e.ret()
 }
 
-// dequantize makes float32 of codes.
+// dequantize writes the conversion of codes to float32.
 func (e *emitter) dequantize() {
-	e.fn("Dequantize", "ByteRow", "makes Count float32 of codes at A, a multiple of 16.",
-		"R1 output, R2 input, R3 numbers left, R16 short-lived; V0 codes, V2 V3 words, V4 to V7 numbers, V31 OffA, V29 RatioA.")
+	e.fn("Dequantize", "ByteRow", "converts Count codes at A, a multiple of 16, to float32.",
+		"R1 output, R2 input, R3 numbers left, R16 temporary; V0 codes, V2 V3 words, V4 to V7 numbers, V31 OffA, V29 RatioA.")
 	e.field("Dst", 1)
 	e.field("A", 2)
 	e.field("Count", 3)
@@ -157,9 +157,9 @@ func (e *emitter) dequantize() {
 	e.ret()
 }
 
-// byteMax is the maximum of windows of pixels of 64 codes.
+// byteMax writes the maximum of windows of pixels of 64 codes.
 func (e *emitter) byteMax() {
-	e.fn("ByteMax", "ByteRow", "computes Count pixels of 64 codes, each the maximum of the Taps pixels Offsets bytes from A+First; that moves by PixelStride.",
+	e.fn("ByteMax", "ByteRow", "computes Count pixels of 64 codes, each the maximum of the Taps pixels at A+First+Offsets; First advances by PixelStride.",
 		"R1 output, R2 input of the pixel, R3 pixels left, R4 stride, R5 offsets, R6 taps left, R7 address; V0 to V3 the pixel, V4 to V7.")
 	e.field("Dst", 1)
 	e.field("A", 2)
@@ -195,7 +195,7 @@ func (e *emitter) byteMax() {
 	e.ret()
 }
 
-// byteSum adds pixels of 64 codes to 64 sums.
+// byteSum writes the sum of pixels of 64 codes.
 func (e *emitter) byteSum() {
 	e.fn("ByteSum", "ByteRow", "adds Count pixels of 64 codes at A, PixelStride apart, to the 64 int32 at Dst.",
 		"R1 sums, R2 pixels, R3 pixels left, R4 stride; V0 to V15 sums, V16 codes, V17 words.")

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// maxRows is how many pixels the largest register tile has: with 16 channels
-// their sums fill 24 registers.
+// maxRows is the number of pixels of the largest register tile; with 16 channels it has
+// 24 accumulators.
 const maxRows = 6
 
-// tile is a register tile of a convolution: rows output pixels by quads vectors
-// of four output channels, fed by one input number at a time. The twin is
-// convTile8 in engine/kernel, which says what the arguments mean.
+// tile is a register tile of a convolution: rows output pixels by quads vectors of four
+// output channels, with one input of each pixel at a time. The twin is convTile8 in
+// engine/kernel; args.Conv describes the arguments.
 type tile struct{ rows, quads int }
 
 func tiles() (all []tile) {
@@ -31,7 +31,7 @@ func convTiles(e *emitter) {
 
 func convTable() string {
 	var s strings.Builder
-	s.WriteString("// Conv holds the kernels by vectors of 8 channels and rows of pixels.\n")
+	s.WriteString("// Conv holds the kernels by vectors of 8 channels and number of pixels.\n")
 	fmt.Fprintf(&s, "var Conv = [3][%d]func(*ConvF32){\n", maxRows+1)
 	for vecs := 1; vecs <= 2; vecs++ {
 		fmt.Fprintf(&s, "\t%d: {\n", vecs)
@@ -48,7 +48,7 @@ func (t tile) name() string { return fmt.Sprintf("convF32_%dx%d_neon", t.rows, 4
 
 func (t tile) half() int { return (t.rows + 1) / 2 }
 
-// Vectors: sums from 0, two weights, an input of each row.
+// Vectors: accumulators from 0 on, two weights, the inputs of a pixel each.
 func (t tile) acc(row, q int) int { return row*t.quads + q }
 
 const (
@@ -69,7 +69,7 @@ const (
 
 func (t tile) emit(e *emitter) {
 	e.fn(t.name(), "ConvF32", fmt.Sprintf("convolves tiles of %d pixels by %d channels.", t.rows, 4*t.quads),
-		"R1 tile, R2 tiles left, R3 its first pixel, R4 step, R5 steps left, R6 weights,\n// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the rows, R9 R16 R17 short-lived.")
+		"R1 position, R2 positions left, R3 first pixel, R4 step, R5 steps left, R6 weights,\n// R7 inputs left in the step, R8 pixel stride, R10 to R15 inputs of the pixels, R9 R16 R17 temporaries.")
 	e.field("Positions", convPosition)
 	e.field("Count", convLeft)
 	e.field("PixelStride", convStride)
@@ -110,8 +110,8 @@ func (t tile) emit(e *emitter) {
 	e.ret()
 }
 
-// inputs multiplies n inputs of each pixel at a time, as often as the step says
-// at the given offset.
+// inputs writes a loop over n inputs of each pixel at a time; the number of iterations is
+// at the given offset in the step.
 func (t tile) inputs(e *emitter, label string, offset, n int) {
 	e.p("MOVW %d(R4), R7", offset)
 	e.p("CBZ R7, %sDone", label)
@@ -141,7 +141,7 @@ func (t tile) inputs(e *emitter, label string, offset, n int) {
 	e.label(label + "Done")
 }
 
-// finish adds the residual, clips and stores.
+// finish writes the epilogue: it adds the residual, clips and stores.
 func (t tile) finish(e *emitter) {
 	e.field("Residual", convPixel)
 	e.p("CBZ R3, store")
@@ -159,8 +159,8 @@ func (t tile) finish(e *emitter) {
 	})
 }
 
-// outputs visits the places of all sums in Out or Residual, which R3 points to;
-// offset is where the tile's own offset lies in its position.
+// outputs visits the addresses of all sums in Out or Residual, from R3 on; offset is that
+// of the field in a position.
 func (t tile) outputs(e *emitter, field string, offset int, visit func(row, q, base, offset int)) {
 	e.p("MOVD %d(R1), R9", offset)
 	e.p("ADD R9, R3")

@@ -5,15 +5,14 @@ import (
 	"strings"
 )
 
-// depth is a kernel for rows of depthwise convolutions of 8 channels: kernelW
-// weights stay in registers for a kernel row, and every input is loaded once for
-// all the outputs of a tile that need it. The twin is depthRow8 in
-// engine/kernel.
+// depth is a kernel for rows of depthwise convolutions of 8 channels. The weights of a
+// kernel row stay in registers, and each input is loaded once for all outputs of a tile
+// that need it. The twin is depthRow8 in engine/kernel.
 type depth struct{ kernelW, stride int }
 
 var depths = []depth{{3, 1}, {3, 2}, {5, 1}, {5, 2}}
 
-// depthTiles are the pixels of a tile; with 5 taps the largest takes 28
+// depthTiles are the numbers of pixels of tiles; with 5 taps the largest takes 28
 // registers.
 var depthTiles = []int{8, 4, 2, 1}
 
@@ -25,7 +24,7 @@ func depthRows(e *emitter) {
 
 func depthTable() string {
 	var s strings.Builder
-	s.WriteString("// Depth holds the kernels by width and stride.\nvar Depth = [8][3]func(*Window){\n")
+	s.WriteString("// Depth holds the kernels by kernel width and stride.\nvar Depth = [8][3]func(*Window){\n")
 	for _, d := range depths {
 		if d.stride == 1 {
 			fmt.Fprintf(&s, "\t%d: {\n", d.kernelW)
@@ -43,7 +42,7 @@ func (d depth) name() string { return fmt.Sprintf("depthF32_%ds%d_neon", d.kerne
 
 func (d depth) emit(e *emitter) {
 	e.fn(d.name(), "Window", fmt.Sprintf("computes a row of a depthwise convolution %d wide with stride %d.", d.kernelW, d.stride),
-		"R1 output, R2 input of the first pixel, R3 pixels left,\n// R4 input row, R5 its weights, R6 rows left, R7 bytes from row to row, R9 R16 short-lived.")
+		"R1 output, R2 input of the first pixel, R3 pixels left,\n// R4 input row, R5 its weights, R6 rows left, R7 row stride, R9 R16 temporaries.")
 	e.field("Out", 1)
 	e.field("In", 2)
 	e.field("First", 9)
@@ -56,7 +55,7 @@ func (d depth) emit(e *emitter) {
 	e.ret()
 }
 
-// tile is the loop over tiles of n pixels.
+// tile writes the loop over tiles of n pixels.
 func (d depth) tile(e *emitter, n int) {
 	label := fmt.Sprintf("tile%d", n)
 	acc := func(pixel, half int) int { return 2*pixel + half }

@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// words finds the instructions in what an emitter wrote: the codes, and what
-// stands beside them.
+// words matches encoded instructions and their mnemonics.
 var words = regexp.MustCompile(`WORD \$(0x[0-9a-f]+) // (.*)`)
 
 func everyInstruction() [][]string {
@@ -114,7 +113,7 @@ func everyInstruction() [][]string {
 	return words.FindAllStringSubmatch(e.asm.String(), -1)
 }
 
-// encodings are what LLVM 14 makes of some of the instructions.
+// encodings are those of LLVM 14 for some of the instructions.
 var encodings = map[string]string{
 	"ldr q1, [x2, #48]":             "0x3dc00c41",
 	"ldr q1, [x2, x3]":              "0x3ce36841",
@@ -145,7 +144,7 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// TestEncodeAsLLVM asks an assembler about every instruction.
+// TestEncodeAsLLVM compares all encodings with those of the installed LLVM.
 func TestEncodeAsLLVM(t *testing.T) {
 	mc, err := exec.LookPath("llvm-mc")
 	if err != nil {

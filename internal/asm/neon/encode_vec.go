@@ -1,16 +1,16 @@
 package main
 
-// The instructions of the kernels along rows (vec.go), over those of encode.go.
+// Instructions of the kernels on rows (vec.go), in addition to those of encode.go.
 
 func (e *emitter) fdiv(d, a, b int)  { e.three(0x6e20fc00, "fdiv", d, a, b) }
-func (e *emitter) fmax(d, a, b int)  { e.three(0x4e20f400, "fmax", d, a, b) } // NaN where one is; 0 of 0 and -0
-func (e *emitter) fmin(d, a, b int)  { e.three(0x4ea0f400, "fmin", d, a, b) } // -0 of these
+func (e *emitter) fmax(d, a, b int)  { e.three(0x4e20f400, "fmax", d, a, b) } // NaN if either is; +0 of +0 and -0
+func (e *emitter) fmin(d, a, b int)  { e.three(0x4ea0f400, "fmin", d, a, b) } // NaN if either is; -0 of +0 and -0
 func (e *emitter) fmaxp(d, a, b int) { e.three(0x6e20f400, "fmaxp", d, a, b) }
 func (e *emitter) fminp(d, a, b int) { e.three(0x6ea0f400, "fminp", d, a, b) }
-func (e *emitter) add(d, a, b int)   { e.three(0x4ea08400, "add", d, a, b) } // whole numbers
+func (e *emitter) add(d, a, b int)   { e.three(0x4ea08400, "add", d, a, b) } // integers
 func (e *emitter) sub(d, a, b int)   { e.three(0x6ea08400, "sub", d, a, b) }
 
-// two writes an instruction of four numbers.
+// two writes an instruction on a vector of four numbers: d = op a.
 func (e *emitter) two(code uint32, name string, d, a int) {
 	e.word(code|register(a, 5)|register(d, 0), "%s v%d.4s, v%d.4s", name, d, a)
 }
@@ -21,9 +21,9 @@ func (e *emitter) fsqrt(d, a int)  { e.two(0x6ea1f800, "fsqrt", d, a) }
 func (e *emitter) frintn(d, a int) { e.two(0x4e218800, "frintn", d, a) } // to the nearest, ties to even
 func (e *emitter) frintm(d, a int) { e.two(0x4e219800, "frintm", d, a) } // down
 func (e *emitter) frintp(d, a int) { e.two(0x4ea18800, "frintp", d, a) } // up
-func (e *emitter) fcvtns(d, a int) { e.two(0x4e21a800, "fcvtns", d, a) } // as frintn, to whole numbers
+func (e *emitter) fcvtns(d, a int) { e.two(0x4e21a800, "fcvtns", d, a) } // to integers: nearest, ties to even
 
-// shl and sshr shift whole numbers; sshr keeps the sign.
+// shl and sshr shift integers; sshr is arithmetic.
 func (e *emitter) shl(d, a, by int) {
 	e.word(0x4f005400|register(by, 16)|1<<21|register(a, 5)|register(d, 0), "shl v%d.4s, v%d.4s, #%d", d, a, by)
 }
@@ -32,7 +32,7 @@ func (e *emitter) sshr(d, a, by int) {
 	e.word(0x4f000400|register(32-by, 16)|1<<21|register(a, 5)|register(d, 0), "sshr v%d.4s, v%d.4s, #%d", d, a, by)
 }
 
-// loadLane and storeLane move one number of a vector.
+// loadLane and storeLane load and store one number of a vector.
 func (e *emitter) loadLane(v, lane, base int) {
 	e.word(0x0d408000|laneBits(lane)|register(base, 5)|register(v, 0), "ld1 {v%d.s}[%d], [x%d]", v, lane, base)
 }
@@ -43,8 +43,8 @@ func (e *emitter) storeLane(v, lane, base int) {
 
 func laneBits(lane int) uint32 { return uint32(lane>>1)<<30 | uint32(lane&1)<<12 }
 
-// Numbers of a and b in turn: trn1 takes the even ones, trn2 the odd ones; the
-// wide ones take pairs.
+// trn1 interleaves the even numbers of a and b, trn2 the odd ones; the wide forms
+// interleave pairs of numbers.
 func (e *emitter) trn1(d, a, b int) { e.three(0x4e802800, "trn1", d, a, b) }
 func (e *emitter) trn2(d, a, b int) { e.three(0x4e806800, "trn2", d, a, b) }
 

@@ -2,8 +2,7 @@ package main
 
 import "fmt"
 
-// matrices writes the kernels that gemm_tile.go in engine/kernel has the twins
-// of.
+// matrices writes the matrix kernels; gemm_tile.go in engine/kernel has the twins.
 func matrices(e *emitter) {
 	gemm(e)
 	gemvRows(e)
@@ -11,12 +10,12 @@ func matrices(e *emitter) {
 	gemvColumns(e, "GemvColumns4", 1)
 }
 
-// gemm writes C = clip(scale·A·B + bias + residual) for one register tile of up
-// to six rows and 16 columns: an entry for every count of rows. The sums stay in
-// registers over the whole of K; all 16 columns are read and written.
+// gemm writes C = clip(scale·A·B + bias + residual) for one register tile of up to six
+// rows and 16 columns, with code for each number of rows. The sums stay in registers over
+// the K loop; all 16 columns are read and written.
 func gemm(e *emitter) {
 	e.fn("Gemm", "GemmArgs", "computes up to 6 rows by 16 columns.",
-		"R1 row of B, R2 bytes to its next one, R3 numbers of K left, R4 row of C,\n// R5 row of the residual, R6 count of rows, R7 bytes between rows, R9 R16 short-lived, R10 to R15 rows of A.")
+		"R1 row of B, R2 row stride of B, R3 steps of K left, R4 row of C,\n// R5 row of the residual, R6 number of rows, R7 row stride, R9 R16 temporaries, R10 to R15 rows of A.")
 	e.field("B", 1)
 	e.field("RowB", 2)
 	e.field("K", 3)
@@ -39,12 +38,12 @@ func gemm(e *emitter) {
 }
 
 const (
-	gemmRow    = 10 // and the five after it
-	gemmMatrix = 24 // vectors: four of B
-	gemmInput  = 28 // four inputs in turn
+	gemmRow    = 10 // general registers 10 to 15: rows of A
+	gemmMatrix = 24 // vectors 24 to 27: a row of B
+	gemmInput  = 28 // vectors 28 to 31: inputs of rows, alternating
 )
 
-// gemmRows is the code for one count of rows.
+// gemmRows writes the code for a number of rows.
 func gemmRows(e *emitter, rows int) {
 	acc := func(row, q int) int { return 4*row + q }
 	e.label(fmt.Sprintf("rows%d", rows))
@@ -105,12 +104,11 @@ func gemmRows(e *emitter, rows int) {
 	e.ret()
 }
 
-// gemvRows writes y[r] = x·w[r] for the rows of a matrix in the order of the
-// file: one stream through memory. Four sums a row hide the latency of the
-// multiply-adds; nothing past a row is read.
+// gemvRows writes y[r] = Σ x[i]·w[r][i] for rows of a matrix that is not packed. Four
+// accumulators per row hide the latency of multiply-adds; nothing beyond a row is read.
 func gemvRows(e *emitter) {
-	e.text("GemvRows", "y, w, x unsafe.Pointer, n, rows, rowBytes int", 48, "stores the products of x with rows of n numbers.",
-		"R1 y, R2 row, R3 x, R4 numbers in a row, R5 rows left, R6 bytes from row to row,\n// R7 place in the row, R9 in x, R10 numbers left.")
+	e.text("GemvRows", "y, w, x unsafe.Pointer, n, rows, rowBytes int", 48, "sets y[r] = Σ x[i]·w[r][i] for rows of n numbers.",
+		"R1 y, R2 row, R3 x, R4 numbers in a row, R5 rows left, R6 row stride,\n// R7 address in the row, R9 in x, R10 numbers left.")
 	e.p("MOVD y+0(FP), R1")
 	e.p("MOVD w+8(FP), R2")
 	e.p("MOVD x+16(FP), R3")
@@ -140,7 +138,7 @@ func gemvRows(e *emitter) {
 	}
 	e.p("CBZ R10, sum")
 	e.label("one")
-	e.ldrSNext(4, 7) // the other three are 0
+	e.ldrSNext(4, 7) // the other three numbers are 0
 	e.ldrSNext(8, 9)
 	e.fmla(0, 4, 8)
 	e.p("SUBS $1, R10")
@@ -158,10 +156,10 @@ func gemvRows(e *emitter) {
 	e.ret()
 }
 
-// gemvColumns writes y = x·w for some columns of a matrix of n rows.
+// gemvColumns writes y[j] = Σ x[k]·w[k][j] for some columns of a matrix of n rows.
 func gemvColumns(e *emitter, name string, quads int) {
-	e.text(name, "y, w, x unsafe.Pointer, n, rowBytes int", 40, fmt.Sprintf("stores x·w for %d columns of a matrix of n rows.", 4*quads),
-		"R1 y, R2 row, R3 x, R4 rows left, R5 bytes from row to row.")
+	e.text(name, "y, w, x unsafe.Pointer, n, rowBytes int", 40, fmt.Sprintf("sets y[j] = Σ x[k]·w[k][j] for %d columns of a matrix of n rows.", 4*quads),
+		"R1 y, R2 row, R3 x, R4 rows left, R5 row stride.")
 	e.p("MOVD y+0(FP), R1")
 	e.p("MOVD w+8(FP), R2")
 	e.p("MOVD x+16(FP), R3")

@@ -1,7 +1,7 @@
 package main
 
-// jpegKernels writes the kernels of vision/jpeg: what they compute, and the constants
-// of the inverse DCT, stand at their twins there.
+// jpegKernels writes the kernels of vision/jpeg, which has the twins and describes the
+// constants of the inverse DCT.
 func jpegKernels(e *emitter) {
 	e.idct()
 	e.h2v1()
@@ -11,9 +11,9 @@ func jpegKernels(e *emitter) {
 	e.rgb()
 }
 
-// bytesAlong writes a loop over n bytes, 16 at a time from place R9 on, with the last 16
-// moved back so that they end at n, which register left has; n is at least 16. Bytes may
-// be done twice, with the same result: no input is an output.
+// bytesAlong writes a loop over n bytes, at least 16, 16 at a time; R9 is the index of the
+// first, register left has n. The last 16 end at n, so some bytes may be computed twice,
+// with the same result, since inputs are not outputs.
 func (e *emitter) bytesAlong(left int, body func(at int)) {
 	const at = 9
 	e.p("MOVD ZR, R%d", at)
@@ -33,7 +33,7 @@ func (e *emitter) bytesAlong(left int, body func(at int)) {
 const bytesComment = " left to the last 16, R9 place, R10 an address."
 
 func (e *emitter) h2v1() {
-	e.text("h2v1Asm", "dst, src *byte, n int", 24, "is h2v1Go for n samples, at least 16. src points at the first; one before it and one after the last are read.",
+	e.text("h2v1Asm", "dst, src *byte, n int", 24, "is h2v1Go for n samples, at least 16. src points to the first; it also reads the sample before and the one after the last.",
 		"R1 dst, R2 src, R3"+bytesComment+" R4 and R5 the samples before and after; V0 to V2 those and V3 V4 even, V5 V6 odd, V7 sums; V30 threes, V31 ones.")
 	e.arguments("dst", "src", "n")
 	e.p("SUB $1, R2, R4")
@@ -59,7 +59,7 @@ func (e *emitter) h2v1() {
 }
 
 func (e *emitter) h2v2() {
-	e.text("h2v2Asm", "dst, near, far *byte, n int", 32, "is h2v2Go for n samples, at least 16. near and far point at the first; one before it and one after the last are read.",
+	e.text("h2v2Asm", "dst, near, far *byte, n int", 32, "is h2v2Go for n samples, at least 16. near and far point to the first; it also reads the samples before and those after the last.",
 		"R1 dst, R2 near, R3 far, R4"+bytesComment+" R5 R6 near and R7 R8 far before and after; V0 to V2 near, V3 to V5 far, V16 to V18 sums of both, V6 even and V7 odd; V29 sevens, V30 threes of bytes, V31 of words.")
 	e.arguments("dst", "near", "far", "n")
 	for i, base := range []int{2, 3} {
@@ -72,7 +72,7 @@ func (e *emitter) h2v2() {
 	e.p("MOVD $3, R10")
 	e.dup16(31, 10)
 	e.bytesAlong(4, func(at int) {
-		for i, base := range []int{2, 5, 6, 3, 7, 8} { // this, the one before, the one after
+		for i, base := range []int{2, 5, 6, 3, 7, 8} { // the sample, the one before, the one after
 			e.ldrQIndex(i, base, at)
 		}
 		for _, high := range []bool{false, true} {
@@ -111,9 +111,9 @@ func (e *emitter) h1v2() {
 	})
 }
 
-// Factors for twice the chroma sample, over 2^16: for all 256 samples what sqrdmulh
-// gives is what 16 fraction bits give. Green needs both products before it is rounded,
-// over 2^17.
+// Factors of twice the chroma sample, in units of 2^-16: for all 256 samples, sqrdmulh
+// gives the same as 16 fraction bits. Green, in units of 2^-17, is rounded after both
+// products are added.
 const (
 	crToR2 = 22970
 	cbToB2 = 29033
@@ -155,8 +155,7 @@ func (e *emitter) ycc() {
 	})
 }
 
-// wordsOf fills a vector with up to eight words of 16 bits, by way of a general
-// register.
+// wordsOf fills a vector with up to eight words; a general register changes.
 func (e *emitter) wordsOf(v, r int, words ...int) {
 	for half := 0; 4*half < len(words); half++ {
 		var bits uint64

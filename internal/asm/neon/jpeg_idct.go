@@ -1,7 +1,8 @@
 package main
 
-// Where the constants of the transform stand in V0 and V1: see vision/jpeg/idct.go.
-// Products of two numbers share a sum, so that some are differences of the paper's.
+// idctFactors are the constants of the transform, in V0 and V1: see vision/jpeg/idct.go.
+// Multiplications are grouped by input, so some are sums or differences of the paper's
+// constants.
 var idctFactors = []int{
 	10703,  // 0.541196100 + 0.765366865
 	4433,   // 0.541196100
@@ -17,10 +18,10 @@ var idctFactors = []int{
 	4926,   // 1.501321110 - 0.899976223
 }
 
-// product is a factor of idctFactors with the vector to multiply.
+// product is the index of a factor in idctFactors and the vector that it multiplies.
 type product struct{ v, factor int }
 
-// sum writes d = Σ products, or d += Σ products, of half the words.
+// sum writes d = Σ products, or d += Σ products, for the lower or upper half of the words.
 func (e *emitter) sum(d int, high, more bool, products ...product) {
 	for i, p := range products {
 		at := 0
@@ -35,11 +36,11 @@ func (e *emitter) sum(d int, high, more bool, products ...product) {
 	}
 }
 
-// idct transforms one block after the other: rows are in V16 to V23, then words are in
-// V24 to V31, and so on by turns.
+// idct transforms one block after the other. Its steps alternate between V16 to V23 and
+// V24 to V31.
 func (e *emitter) idct() {
 	e.text("idctAsm", "dst *byte, stride int, coefs, quant *int16, blocks int", 40,
-		"is idctGo for blocks, at least one. It reads 128 bytes of coefs for each and 128 of quant, and writes 8 bytes of each of eight rows for each.",
+		"is idctGo for blocks, at least one. It reads 128 bytes of quant and, for each block, 128 bytes of coefs, and writes 8 bytes of eight rows.",
 		"R1 dst, R2 stride, R3 coefs, R4 quant, R5 blocks left, R6 to R13 rows of dst, R14 R15 bits; V0 V1 factors, V2 to V15 sums, V16 to V31 words.")
 	e.arguments("dst", "stride", "coefs", "quant", "blocks")
 	e.wordsOf(0, 14, idctFactors[:8]...)
@@ -77,8 +78,8 @@ func (e *emitter) idct() {
 	e.p("BNE block")
 	e.ret()
 
-	// All rows are alike: column i is word i of the first row, everywhere. It wraps
-	// where it is too large for two more bits.
+	// All rows are equal: each word of column i is word i of the first row. The shift by two
+	// bits wraps, as in libjpeg-turbo.
 	e.label("flat")
 	e.shl16(2, a[0], 2)
 	e.p("VMOV V2.D[0], R14")
@@ -101,14 +102,15 @@ func (e *emitter) idct() {
 	e.p("B next")
 }
 
-// bitsOf joins all bits of a vector in register r by way of another.
+// bitsOf sets register r to the bitwise or of the halves of a vector; another changes.
 func (e *emitter) bitsOf(v, r, other int) {
 	e.p("VMOV V%d.D[0], R%d", v, r)
 	e.p("VMOV V%d.D[1], R%d", v, other)
 	e.p("ORR R%d, R%d", other, r)
 }
 
-// idctPass is idct8 from x to y, elementwise; narrow makes words of half of the sums.
+// idctPass is idct8 from x to y, elementwise; narrow narrows sums to half a vector of
+// words.
 func (e *emitter) idctPass(x, y [8]int, narrow func(d, s int, high bool)) {
 	const sum04, diff04, s3, s4 = 2, 3, 4, 5
 	e.add16(sum04, x[0], x[4])
@@ -143,8 +145,8 @@ func (e *emitter) idctPass(x, y [8]int, narrow func(d, s int, high bool)) {
 	}
 }
 
-// transpose16 turns the 8 by 8 words at a around, to b: words of rows i and i+4, then of
-// i, i+2, i+4 and i+6, then of all. It uses a.
+// transpose16 transposes the 8x8 words at a to b: it interleaves words of rows i and i+4,
+// then of i, i+2, i+4 and i+6, then of all. It overwrites a.
 func (e *emitter) transpose16(a, b [8]int) {
 	for from, to, pass := a, b, 0; pass < 3; from, to, pass = to, from, pass+1 {
 		for i := range 4 {
@@ -154,8 +156,8 @@ func (e *emitter) transpose16(a, b [8]int) {
 	}
 }
 
-// storeBlock makes bytes of columns, turns them into rows and stores these. The shift
-// before left two bits, for the rounding.
+// storeBlock narrows columns to bytes, transposes them to rows and stores these. The shift
+// before has left two bits, for rounding.
 func (e *emitter) storeBlock(c [8]int) {
 	const middle = 2
 	e.movi8(middle, 128)
@@ -166,11 +168,11 @@ func (e *emitter) storeBlock(c [8]int) {
 	for i := range 4 {
 		e.eor(4+i, 4+i, middle)
 	}
-	for i := range 2 { // columns 2i, 2i+1; and those plus 4
+	for i := range 2 { // columns 2i, 2i+1, 2i+4, 2i+5
 		e.zip("16b", false, 8+i, 4+2*i, 5+2*i)
 		e.zip("16b", true, 10+i, 4+2*i, 5+2*i)
 	}
-	for i := range 2 { // four columns of rows 0 to 3, and of rows 4 to 7
+	for i := range 2 { // rows 0 to 3, and rows 4 to 7
 		e.zip("8h", i == 1, 4+i, 8, 9)
 		e.zip("8h", i == 1, 6+i, 10, 11)
 	}

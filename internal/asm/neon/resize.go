@@ -1,6 +1,6 @@
 package main
 
-// resizes writes the kernels of vision: what they compute stands at their twins there.
+// resizes writes the kernels of package vision, which has the twins.
 func resizes(e *emitter) {
 	e.resizeAcross()
 	e.resizeDown()
@@ -9,11 +9,11 @@ func resizes(e *emitter) {
 	e.linearHalf()
 }
 
-// weightBits are those of Pillow's weights.
+// weightBits is the number of fraction bits of Pillow's weights.
 const weightBits = 22
 
-// bytesOfSums divides two or four vectors of sums by 2^22 and makes bytes of them in the
-// first; in between they are words without the lower 16 bits.
+// bytesOfSums divides two or four vectors of sums by 2^22 and narrows them to bytes, in
+// the first; on the way they are words without their lower 16 bits.
 func (e *emitter) bytesOfSums(v [4]int) {
 	for i, s := range v {
 		e.shrn16(v[i&2], s, 16, i%2 == 1)
@@ -22,13 +22,14 @@ func (e *emitter) bytesOfSums(v [4]int) {
 	e.sqshrun8(v[0], v[2], weightBits-16, true)
 }
 
-// resizeAcross takes a pixel of each of four rows at once, of four bytes each.
+// resizeAcross writes the horizontal pass, for four rows at a time. It loads four bytes
+// per pixel.
 func (e *emitter) resizeAcross() {
 	const three, base, at, left, k, offset = 9, 10, 14, 19, 20, 21
 	to := [4]int{1, 22, 23, 24}
 	sums := [4]int{0, 1, 2, 3}
 	e.text("horizontalNEON", "dst *byte, stride int, rows *[4]*byte, start, count *int, k *int32, size, n int", 64,
-		"resizes four rows of RGB. Output pixel i of row r is the sum over count[i] source pixels from start[i] on of rows[r], weighted by k[i*size:], in units of 2^-22. It reads 1 byte past the last pixel of a sum and writes 1 byte past the last of the n pixels at dst+r*stride.",
+		"resizes four rows of RGB. Output pixel i of row r is the sum of count[i] pixels of rows[r] from start[i] on, weighted by k[i*size:] in units of 2^-22. It reads 1 byte after the last pixel of a sum and writes 1 byte after the last of the n pixels at dst+r*stride.",
 		"R1 R22 R23 R24 rows of dst, R2 stride, R3 rows, R4 start, R5 count, R6 k, R7 bytes of k from pixel to pixel, R8 pixels left, R9 three, R10 to R13 rows, R14 to R17 pixels, R19 taps left, R20 weight, R21 offset; V0 to V3 sums, V4 pixels, V5 weight, V6 V7 words, V16 to V19 colours; V31 half.")
 	e.arguments("dst", "stride", "rows", "start", "count", "k", "size", "n")
 	e.p("LSL $2, R7")
@@ -78,12 +79,12 @@ func (e *emitter) resizeAcross() {
 	e.ret()
 }
 
-// resizeDown makes 16 bytes at a time.
+// resizeDown writes the vertical pass, for 16 bytes at a time.
 func (e *emitter) resizeDown() {
 	const dst, lines, left, line, k, taps = 1, 2, 6, 7, 8, 9
 	sums := [4]int{0, 1, 2, 3}
 	e.text("verticalNEON", "dst, lines *byte, stride int, k *int32, taps, n int", 48,
-		"makes n bytes, a multiple of 16 and not 0, each the sum of the bytes below one another in taps lines, at least one, stride apart, weighted by k in units of 2^-22.",
+		"computes n bytes, a multiple of 16 and not 0. Byte i is the sum of byte i of taps lines, at least one, stride apart, weighted by k in units of 2^-22.",
 		"R1 dst, R2 lines, R3 stride, R4 k, R5 taps, R6 bytes left, R7 line, R8 weight, R9 taps left; V0 to V3 sums, V4 bytes, V5 weight, V6 V7 words, V16 to V19; V31 half.")
 	e.arguments("dst", "lines", "stride", "k", "taps", "n")
 	e.constant(31, 1<<(weightBits-1))
@@ -117,11 +118,11 @@ func (e *emitter) resizeDown() {
 	e.ret()
 }
 
-// linearAcross is OpenCV's horizontal half. A byte times a weight of 11 bits, without its
-// four lowest bits, is at most 255*2049/16, a word again.
+// linearAcross writes the horizontal pass of OpenCV's bilinear resize. A byte times a
+// weight of 11 bits, without its four lowest bits, is at most 255*2049/16 and fits a word.
 func (e *emitter) linearAcross() {
 	e.text("linearAcrossAsm", "dst *[4]int16, src *byte, offsets *int32, weights *[2]int16, n int", 40,
-		"makes n pixels, a multiple of 4 and not 0, of four words: pixel i is the sum of the RGB pixel at byte offsets[i] of src and of the one behind it, weighted by weights[i] and divided by 16. It reads 8 bytes from each offset.",
+		"computes n pixels of four words, a multiple of 4 and not 0. Pixel i is the sum of the RGB pixel at byte offsets[i] of src and of the one after it, weighted by weights[i] and divided by 16. It reads 8 bytes from each offset.",
 		"R1 dst, R2 src, R3 offsets, R4 weights, R5 pixels left, R6 a pixel; V0 weights, V1 the pixel, V2 the one behind it, V3 sums, V4 V5 words.")
 	e.arguments("dst", "src", "offsets", "weights", "n")
 	e.label("four")
@@ -143,10 +144,10 @@ func (e *emitter) linearAcross() {
 	e.ret()
 }
 
-// linearDown is the vertical half.
+// linearDown writes the vertical pass.
 func (e *emitter) linearDown() {
 	e.text("linearDownAsm", "dst *byte, above, below *[4]int16, w0, w1, n int", 48,
-		"makes n pixels of RGB, a multiple of 8 and not 0, of two lines of four words a pixel: ((w0*above>>16) + (w1*below>>16) + 2) >> 2.",
+		"computes n pixels of RGB, a multiple of 8 and not 0, from two lines of four words per pixel: ((w0*above>>16) + (w1*below>>16) + 2) >> 2.",
 		"R1 dst, R2 above, R3 below, R4 R5 weights, R6 pixels left; V0 V1 weights, V2 words, V3 V4 products, V5 V6 their upper words, V16 V17 pixels of four bytes, V18 V19 of three; V30 V31 their places.")
 	e.arguments("dst", "above", "below", "w0", "w1", "n")
 	e.dup16(0, 4)
@@ -180,10 +181,10 @@ func (e *emitter) linearDown() {
 	e.ret()
 }
 
-// linearHalf is OpenCV's exception for pictures that shrink by two both ways.
+// linearHalf writes OpenCV's special case of a reduction by two in both directions.
 func (e *emitter) linearHalf() {
 	e.text("linearHalfAsm", "dst, above, below *byte, n int", 32,
-		"makes n pixels of RGB, a multiple of 8 and not 0, the means of 2x2 pixels of two rows, halves rounded up.",
+		"computes n pixels of RGB, a multiple of 8 and not 0: the means of 2x2 pixels of two rows, halves rounded up.",
 		"R1 dst, R2 above, R3 below, R4 pixels left; V0 to V2 colours above, V3 to V5 below, V6 sums, V16 to V18 means.")
 	e.arguments("dst", "above", "below", "n")
 	e.label("eight")

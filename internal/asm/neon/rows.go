@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// rowKernels writes the kernels that go along a row of numbers or of pixels of 8.
-// Their twins are those of the same names in engine/kernel.
+// rowKernels writes kernels on rows of numbers or of pixels of 8 numbers. Their twins have
+// the same names in engine/kernel.
 func rowKernels(e *emitter) {
 	ops := []struct {
 		name string
@@ -20,14 +20,14 @@ func rowKernels(e *emitter) {
 	e.scaleRows()
 }
 
-// arguments loads parameters that lie behind each other into registers 1 and on.
+// arguments loads consecutive parameters into registers 1, 2, ...
 func (e *emitter) arguments(names ...string) {
 	for i, name := range names {
 		e.p("MOVD %s+%d(FP), R%d", name, 8*i, i+1)
 	}
 }
 
-// bounds fills the vectors low and high with the float32 parameters at offset.
+// bounds broadcasts the float32 parameters low and high, at offset.
 func (e *emitter) bounds(offset int) {
 	for i, name := range []string{"low", "high"} {
 		e.p("MOVWU %s+%d(FP), R16", name, offset+4*i)
@@ -35,11 +35,11 @@ func (e *emitter) bounds(offset int) {
 	}
 }
 
-// The bounds of a clip.
+// Vectors with the bounds of a clip.
 const low, high = 30, 31
 
-// inSteps writes a loop over what register left counts for each of the sizes,
-// largest first: body does so many at once and moves on.
+// inSteps writes a loop for each of the sizes, in descending order: body processes size
+// of the items that register left counts, and advances pointers.
 func (e *emitter) inSteps(left int, sizes []int, body func(n int)) {
 	for _, n := range sizes {
 		label := fmt.Sprintf("by%d", n)
@@ -53,7 +53,7 @@ func (e *emitter) inSteps(left int, sizes []int, body func(n int)) {
 	}
 }
 
-// row sets dst to a, or a op b, clipped.
+// row writes dst = clip(a), or clip(a op b).
 func (e *emitter) row(name string, op func(d, a, b int)) {
 	names, params := []string{"dst", "a", "b", "n"}, "dst, a, b unsafe.Pointer, n int, low, high float32"
 	if op == nil {
@@ -61,7 +61,7 @@ func (e *emitter) row(name string, op func(d, a, b int)) {
 	}
 	left := len(names)
 	e.text(name, params, 8*left+8, "takes a multiple of 8 numbers.",
-		"R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 short-lived; V30 V31 the bounds.")
+		"R1 dst, R2 a, R3 b if there is one, the next the numbers left, R16 temporary; V30 V31 the bounds.")
 	e.arguments(names...)
 	e.bounds(8 * left)
 	e.inSteps(left, []int{32, 8}, func(n int) {
@@ -83,11 +83,11 @@ func (e *emitter) row(name string, op func(d, a, b int)) {
 	e.ret()
 }
 
-// pixels joins every pixel with the one at b.
+// pixels writes dst = clip(a op b), where b is one pixel for all of a.
 func (e *emitter) pixels(name string, op func(d, a, b int)) {
 	const b = 28
 	e.text(name, "dst, a, b unsafe.Pointer, pixels int, low, high float32", 40, "takes pixels of 8 numbers and one such pixel at b.",
-		"R1 dst, R2 a, R3 b, R4 pixels left, R16 short-lived; V28 V29 the pixel, V30 V31 the bounds.")
+		"R1 dst, R2 a, R3 b, R4 pixels left, R16 temporary; V28 V29 the pixel, V30 V31 the bounds.")
 	e.arguments("dst", "a", "b", "pixels")
 	e.bounds(32)
 	e.ldrQ(b, 3, 0)
@@ -107,7 +107,7 @@ func (e *emitter) pixels(name string, op func(d, a, b int)) {
 	e.ret()
 }
 
-// sumPixels adds pixels to the one at sum, in four chains.
+// sumPixels adds pixels to the one at sum, with four accumulators.
 func (e *emitter) sumPixels() {
 	e.text("SumPixels", "sum, src unsafe.Pointer, pixels int", 24, "takes pixels of 8 numbers.",
 		"R1 sum, R2 src, R3 pixels left; V0 to V7 four sums.")
@@ -135,7 +135,8 @@ func (e *emitter) sumPixels() {
 	e.ret()
 }
 
-// scaleRows multiplies rows of vectors of 8, each with a number of its own.
+// scaleRows writes the multiplication of rows of vectors of 8, each by a number of its
+// own.
 func (e *emitter) scaleRows() {
 	e.text("ScaleRows", "dst, src, scale unsafe.Pointer, rows, vecs int", 40, "takes rows of one or more vectors of 8.",
 		"R1 dst, R2 src, R3 scale, R4 rows left, R5 vectors of a row, R6 those left.")

@@ -2,8 +2,7 @@ package main
 
 import "fmt"
 
-// transposes writes the kernels between planes of numbers and pixels of 8: of as
-// many planes, and of fewer.
+// transposes writes the conversions between up to 8 planes and pixels of 8 numbers.
 func transposes(e *emitter) {
 	v := newVec(e)
 	for _, all := range []bool{true, false} {
@@ -12,15 +11,15 @@ func transposes(e *emitter) {
 	}
 }
 
-// planes begins a kernel and points R6 to R13 at the planes, which begin at a
+// planes begins a kernel and sets R6 to R13 to the planes, of which the first is at a
 // parameter's register.
 func (v *vec) planes(name, doc string, all bool, base int) {
 	doc += " of 8 numbers."
 	if !all {
 		name, doc = name+"Some", doc+" There are fewer than 8 planes, or none."
 	}
-	v.text(name, "dst, src unsafe.Pointer, plane, channels, pixels int", 40, doc+" Nothing beside the pixels and channels told is read or written.",
-		"R1 dst, R2 src, R3 bytes of a plane, R4 channels, R5 pixels left, R6 to R13 planes, R16 short-lived; V0 to V7, V16 to V19. The last one to three pixels are moved number by number.")
+	v.text(name, "dst, src unsafe.Pointer, plane, channels, pixels int", 40, doc+" It accesses no other pixels and channels.",
+		"R1 dst, R2 src, R3 bytes of a plane, R4 channels, R5 pixels left, R6 to R13 planes, R16 temporary; V0 to V7, V16 to V19. The last one to three pixels are copied number by number.")
 	v.begin()
 	v.arguments("dst", "src", "plane", "channels", "pixels")
 	v.p("MOVD R%d, R6", base)
@@ -29,7 +28,8 @@ func (v *vec) planes(name, doc string, all bool, base int) {
 	}
 }
 
-// eachPlane visits the planes that there are, with the vector and the pointer of each.
+// eachPlane visits up to 8 planes, with the vector and the pointer of each; code for
+// missing ones is skipped at run time.
 func (v *vec) eachPlane(all bool, visit func(c, at int)) {
 	done := fmt.Sprintf("planes%d", v.labels)
 	v.labels++
@@ -53,7 +53,7 @@ func (v *vec) turnBoth() {
 
 func (v *vec) interleave(all bool) {
 	const dst, left = 1, 5
-	v.planes("Interleave", "makes pixels from planes, the pixels", all, 2)
+	v.planes("Interleave", "converts planes to pixels, the pixels", all, 2)
 	pixel := func(i int) {
 		v.strQ(i, dst, 32*i)
 		v.strQ(4+i, dst, 32*i+16)

@@ -5,29 +5,29 @@ import (
 	"math"
 )
 
-// vec writes kernels along rows of numbers of any length. Constants lie in a table
-// at the end of the file, four times each, at which R17 points; the ones that a loop
-// needs everywhere are in vectors, from 31 down.
+// vec writes kernels on rows of numbers of any length. Constants lie in a table at the end
+// of the file, four times each, to which R17 points; those that a loop needs are kept in
+// vectors, from V31 down.
 type vec struct {
 	*emitter
 	numbers []uint32
 	pinned  map[uint32]int
-	lowest  int // of the vectors in use for constants
+	lowest  int // lowest vector that holds a constant
 	labels  int
 }
 
 func newVec(e *emitter) *vec { return &vec{emitter: e} }
 
-// begin forgets the constants of the kernel before.
+// begin begins a kernel: no vector holds a constant.
 func (v *vec) begin() { v.pinned, v.lowest, v.labels = map[uint32]int{}, 32, 0 }
 
-// take gives a vector away that keeps its value through a kernel.
+// take reserves a vector for a kernel.
 func (v *vec) take() int {
 	v.lowest--
 	return v.lowest
 }
 
-// pin puts constants into vectors.
+// pin loads constants into reserved vectors.
 func (v *vec) pin(numbers ...float64) {
 	for _, c := range numbers {
 		v.pinBits(math.Float32bits(float32(c)))
@@ -43,10 +43,10 @@ func (v *vec) pinBits(bits uint32) {
 	v.pinned[bits] = r
 }
 
-// table points R17 at the constants.
+// table sets R17 to the address of the table.
 func (v *vec) table() { v.p("MOVD $numbers<>(SB), R17") }
 
-// set fills a vector with a constant.
+// set loads a constant into a vector.
 func (v *vec) set(d int, c float64) { v.setBits(d, math.Float32bits(float32(c))) }
 
 func (v *vec) setBits(d int, bits uint32) {
@@ -68,7 +68,7 @@ func (v *vec) setBits(d int, bits uint32) {
 	v.ldrQ(d, 17, 16*at)
 }
 
-// of is the vector of a constant that is in one.
+// of is the vector that holds a pinned constant.
 func (v *vec) of(c float64) int {
 	r, ok := v.pinned[math.Float32bits(float32(c))]
 	if !ok {
@@ -77,7 +77,7 @@ func (v *vec) of(c float64) int {
 	return r
 }
 
-// writeNumbers writes the table.
+// writeNumbers writes the table of constants.
 func (v *vec) writeNumbers() {
 	v.asm.WriteString("\n")
 	for i, b := range v.numbers {
@@ -88,21 +88,19 @@ func (v *vec) writeNumbers() {
 	fmt.Fprintf(&v.asm, "GLOBL numbers<>(SB), RODATA|NOPTR, $%d\n", 16*len(v.numbers))
 }
 
-// parameter fills a vector with the float32 at an offset of the parameters, by way
-// of register 16.
+// parameter broadcasts the float32 parameter at an offset; R16 changes.
 func (v *vec) parameter(name string, offset, d int) {
 	v.p("MOVWU %s+%d(FP), R16", name, offset)
 	v.dup(d, 16)
 }
 
-// whole marks a piece of a row that is four numbers, or several fours; other
-// pieces have one to three.
+// whole marks a piece of a row that consists of complete vectors of four numbers; the
+// last piece may have one to three numbers.
 const whole = 0
 
-// along writes a loop over a row: body gets how many fours there are in a piece, so
-// many at a time as are said, then one by one. The last one to three numbers are a
-// piece of one four, for which last is the register that counts them; else it is
-// whole. Pointers advance.
+// along writes loops over the vectors of a row: the given number at a time, then one at a
+// time, then a last vector of one to three numbers. body gets the number of vectors and,
+// in last, whole or the register with the number of the last numbers. Pointers advance.
 func (v *vec) along(left int, pointers []int, together int, body func(fours, last int)) {
 	sizes := []int{4 * together, 4}
 	if together == 1 {
@@ -119,8 +117,8 @@ func (v *vec) along(left int, pointers []int, together int, body func(fours, las
 	v.label("end")
 }
 
-// load fetches a four, offset bytes after a register. Of a last one only the
-// numbers that there are: the others stay as they are.
+// load loads a vector, offset bytes after a register. Of the last vector only the existing
+// numbers are loaded, and the others keep their values.
 func (v *vec) load(d, base, offset, last int) {
 	if last == whole {
 		v.ldrQ(d, base, offset)
@@ -129,7 +127,7 @@ func (v *vec) load(d, base, offset, last int) {
 	v.lanes(base, last, func(lane, at int) { v.loadLane(d, lane, at) })
 }
 
-// loadOver0 is the same with 0 for the others.
+// loadOver0 is load with 0 for the others.
 func (v *vec) loadOver0(d, base, offset, last int) {
 	if last != whole {
 		v.zero(d)
@@ -137,7 +135,7 @@ func (v *vec) loadOver0(d, base, offset, last int) {
 	v.load(d, base, offset, last)
 }
 
-// store is the way back.
+// store stores a vector, or the existing numbers of the last.
 func (v *vec) store(s, base, offset, last int) {
 	if last == whole {
 		v.strQ(s, base, offset)
@@ -146,7 +144,7 @@ func (v *vec) store(s, base, offset, last int) {
 	v.lanes(base, last, func(lane, at int) { v.storeLane(s, lane, at) })
 }
 
-// lanes visits the one to three numbers from base on, by way of register 16.
+// lanes visits the last one to three numbers from base on; R16 changes.
 func (v *vec) lanes(base, last int, visit func(lane, at int)) {
 	v.some(last, func(i int) {
 		if i == 0 {
@@ -158,7 +156,8 @@ func (v *vec) lanes(base, last int, visit func(lane, at int)) {
 	})
 }
 
-// some visits one to three things; visit leaves the flags alone.
+// some visits one to three items, as many as a register counts; visit must not change the
+// flags.
 func (v *vec) some(last int, visit func(i int)) {
 	done := fmt.Sprintf("last%d", v.labels)
 	v.labels++

@@ -1,6 +1,6 @@
 package main
 
-// blends writes weighted sums of rows and of numbers picked from a row, and the
+// blends writes weighted sums of rows, weighted sums of gathered numbers, and the
 // transposition of squares.
 func blends(e *emitter) {
 	v := newVec(e)
@@ -9,12 +9,12 @@ func blends(e *emitter) {
 	v.transpose()
 }
 
-// blend writes dst = Σ weights[t]·row t, where row t begins offsets[t] bytes after
-// src. All products of a number are summed in order.
+// blend writes dst = Σ weights[t]·row t, where row t begins offsets[t] bytes after src.
+// Products are summed in the order of t.
 func (v *vec) blend() {
 	const dst, src, offsets, weights, taps, left = 1, 2, 3, 4, 5, 6
-	v.text("VecBlend", "dst, src, offsets, weights unsafe.Pointer, taps, n int", 48, "takes rows of n numbers, at least one row; dst is none of them.",
-		"R1 dst, R2 src, R3 offsets, R4 weights, R5 taps, R6 numbers left, R7 R8 where offsets and weights are, R9 taps left, R10 row, R16 short-lived; V0 to V7 sums, V16 weight, V17 a number."+lastOnes)
+	v.text("VecBlend", "dst, src, offsets, weights unsafe.Pointer, taps, n int", 48, "takes at least one row, of n numbers; dst must not overlap rows.",
+		"R1 dst, R2 src, R3 offsets, R4 weights, R5 taps, R6 numbers left, R7 R8 addresses in offsets and weights, R9 taps left, R10 row, R16 temporary; V0 to V7 sums, V16 weight, V17 a number."+lastOnes)
 	v.begin()
 	v.arguments("dst", "src", "offsets", "weights", "taps", "n")
 	v.along(left, []int{dst, src}, 8, func(fours, last int) {
@@ -43,7 +43,7 @@ func (v *vec) blend() {
 	v.ret()
 }
 
-// place names a piece of a row.
+// place is the suffix of labels for a piece of a row.
 func (v *vec) place(fours, last int) string {
 	switch {
 	case last != whole:
@@ -54,12 +54,12 @@ func (v *vec) place(fours, last int) string {
 	return "All"
 }
 
-// pick writes dst[i] = Σ weights[t·n+i]·src[index[t·n+i]]. NEON picks no numbers by
-// their places: they come one by one, four for one product.
+// pick writes dst[i] = Σ weights[t·n+i]·src[index[t·n+i]]. NEON has no gather: numbers are
+// loaded one by one.
 func (v *vec) pick() {
 	const dst, src, index, weights, taps, left = 1, 2, 3, 4, 5, 6
-	v.text("VecPick", "dst, src, index, weights unsafe.Pointer, taps, n int", 48, "takes n sums of numbers of src at int32 indices, at least one for each.",
-		"R1 dst, R2 src, R3 index, R4 weights, R5 taps, R6 numbers left, R7 R8 where index and weights are, R9 taps left, R10 a place, R11 bytes of n numbers, R16 short-lived; V0 sum, V1 numbers, V2 weights."+lastOnes)
+	v.text("VecPick", "dst, src, index, weights unsafe.Pointer, taps, n int", 48, "computes n weighted sums of numbers of src at int32 indices; taps is at least 1.",
+		"R1 dst, R2 src, R3 index, R4 weights, R5 taps, R6 numbers left, R7 R8 addresses in index and weights, R9 taps left, R10 an index, R11 bytes of n numbers, R16 temporary; V0 sum, V1 numbers, V2 weights."+lastOnes)
 	v.begin()
 	v.arguments("dst", "src", "index", "weights", "taps", "n")
 	v.p("LSL $2, R6, R11")
@@ -94,7 +94,7 @@ func (v *vec) pick() {
 	v.ret()
 }
 
-// turn transposes the 4 by 4 numbers of four vectors, by way of four others.
+// turn transposes the 4x4 numbers of four vectors; four others change.
 func (e *emitter) turn(r, t [4]int) {
 	for i := range 2 {
 		e.trn1(t[2*i], r[2*i], r[2*i+1])
@@ -106,11 +106,10 @@ func (e *emitter) turn(r, t [4]int) {
 	}
 }
 
-// transpose writes squares of 8 by 8 along a band: 8 rows of src become 8 columns
-// of dst.
+// transpose writes the transposition of 8 rows to 8 columns, in squares of 8x8.
 func (v *vec) transpose() {
 	v.text("VecTranspose", "dst, src unsafe.Pointer, dstRow, srcRow, squares int", 40,
-		"transposes squares of 8 by 8 numbers that follow each other in the rows of src and below each other in dst. Rows lie dstRow and srcRow bytes apart.",
+		"transposes squares of 8x8 numbers, which are side by side in src and one below the other in dst. dstRow and srcRow are row strides in bytes.",
 		"R1 dst, R2 src, R3 dstRow, R4 srcRow, R5 squares left, R6 row; V0 to V15 the square, V16 to V19.")
 	v.begin()
 	v.arguments("dst", "src", "dstRow", "srcRow", "squares")

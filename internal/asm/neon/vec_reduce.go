@@ -1,7 +1,7 @@
 package main
 
-// reductions writes what makes one number of a row, and the exponentials of softmax
-// with their sum. Sums run in as many chains as four vectors have numbers.
+// reductions writes the reductions of a row to a number, and the exponentials of softmax
+// with their sum. Sums have four vectors of accumulators.
 func reductions(e *emitter) {
 	v := newVec(e)
 	v.reduction("VecSum", "", v.fadd, v.faddp, func(acc, x int) { v.fadd(acc, acc, x) })
@@ -15,7 +15,7 @@ func reductions(e *emitter) {
 	v.writeNumbers()
 }
 
-// fold joins V0 to V3 into the first number of V0, which pair makes of neighbours.
+// fold reduces V0 to V3 to the first number of V0; pair combines neighbouring numbers.
 func (v *vec) fold(join, pair func(d, a, b int)) {
 	join(0, 0, 1)
 	join(2, 2, 3)
@@ -24,8 +24,9 @@ func (v *vec) fold(join, pair func(d, a, b int)) {
 	pair(0, 0, 0)
 }
 
-// reduction sums what step adds to four vectors, which start at 0. A last piece is
-// filled with what adds nothing: 0, or the mean if there is one.
+// reduction writes a reduction in which step adds a vector to one of four accumulators,
+// which begin with 0. The last vector is filled with numbers that add nothing: 0, or the
+// mean if there is one.
 func (v *vec) reduction(name, mean string, join, pair func(d, a, b int), step func(acc, x int)) {
 	const src, left = 1, 2
 	signature, size, comment := "(src unsafe.Pointer, n int) float32", 20, ""
@@ -33,7 +34,7 @@ func (v *vec) reduction(name, mean string, join, pair func(d, a, b int), step fu
 		signature, size, comment = "(src unsafe.Pointer, n int, "+mean+" float32) float32", 28, ", V31 the mean"
 	}
 	v.textOf(name, signature, size, "takes n numbers.",
-		"R1 src, R2 numbers left, R16 short-lived; V0 to V3 sums, V4 to V7"+comment+". The last one to three are loaded one by one.")
+		"R1 src, R2 numbers left, R16 temporary; V0 to V3 sums, V4 to V7"+comment+". The last one to three are loaded one by one.")
 	v.begin()
 	v.arguments("src", "n")
 	if mean != "" {
@@ -60,12 +61,12 @@ func (v *vec) reduction(name, mean string, join, pair func(d, a, b int), step fu
 	v.ret()
 }
 
-// extreme writes the largest or smallest number of a row, which is not empty; the
-// result is NaN where there is one, as that of the instructions is.
+// extreme writes the maximum or minimum of a row that is not empty. The result is NaN if
+// there is any, as FMAX and FMIN give.
 func (v *vec) extreme(name string, join, pair func(d, a, b int)) {
 	const src, left = 1, 2
-	v.textOf(name, "(src unsafe.Pointer, n int) float32", 20, "takes n numbers, at least one; NaN where one is.",
-		"R1 src, R2 numbers left, R16 short-lived; V0 to V3 the best, V4 to V7. The last one to three are loaded one by one.")
+	v.textOf(name, "(src unsafe.Pointer, n int) float32", 20, "takes n numbers, at least one, and returns NaN if one is.",
+		"R1 src, R2 numbers left, R16 temporary; V0 to V3 the best, V4 to V7. The last one to three are loaded one by one.")
 	v.begin()
 	v.arguments("src", "n")
 	for i := range 4 {
@@ -87,12 +88,13 @@ func (v *vec) extreme(name string, join, pair func(d, a, b int)) {
 	v.ret()
 }
 
-// expSum writes dst = e^(src - top), 0 below expFloor, and returns the sum, in two chains. Those that
-// are not there are cleared by storing and loading the last ones.
+// expSum writes dst = e^(src - top), or 0 if src - top < expFloor, and returns the sum,
+// with two accumulators. Missing numbers of the last vector are set to 0 by storing and
+// loading it.
 func (v *vec) expSum() {
 	const dst, src, left = 1, 2, 3
 	v.textOf("VecExpSum", "(dst, src unsafe.Pointer, n int, top float32) float32", 36, "takes n numbers; dst may be src.",
-		"R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants; V31 top, V30 and V29 sums."+lastOnes)
+		"R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants; V31 top, V30 and V29 sums."+lastOnes)
 	f := functions{vec: v}
 	v.begin()
 	v.arguments("dst", "src", "n")
@@ -108,7 +110,7 @@ func (v *vec) expSum() {
 			v.loadOver0(r[0], src, 16*i, last)
 		}
 		c.each(func(r chain) { v.fsub(r[0], r[0], top) })
-		c.each(func(r chain) { v.fcmgt(r[4], v.of(expFloor), r[0]) }) // NaN is not
+		c.each(func(r chain) { v.fcmgt(r[4], v.of(expFloor), r[0]) }) // false for NaN
 		f.wholeExp(c)
 		c.each(func(r chain) { v.bic(r[0], r[0], r[4]) })
 		for i, r := range c {

@@ -1,14 +1,14 @@
 package main
 
-// chain is a four at work. Its numbers, and then the results, are in the first of
-// its vectors; the others are free.
+// chain has the registers for one vector of four numbers: arguments and results are in
+// the first, the others are temporaries.
 type chain [7]int
 
-// chains are fours whose instructions go side by side: those of one alone wait for
-// each other.
+// chains are vectors whose instructions are interleaved, because those of one vector
+// depend on each other.
 type chains []chain
 
-// each writes an instruction for every four.
+// each writes an instruction for each vector.
 func (c chains) each(op func(r chain)) {
 	for _, r := range c {
 		op(r)
@@ -18,14 +18,14 @@ func (c chains) each(op func(r chain)) {
 // unary is a function of one number.
 type unary struct {
 	name     string
-	together int // fours side by side
+	together int // vectors at a time
 	pin      []float64
 	body     func(c chains)
 }
 
-// unaries writes the functions of one number. Alpha and beta are those of the
-// function. A NaN gives a NaN. The formulas are those of internal/asm/vec, but for
-// exp, which ends where 2^n does and leaves what is below to its callers.
+// unaries writes the functions of one number. Alpha and beta are the parameters of the
+// function. NaN gives NaN. The formulas are those of internal/asm/f32, except that exp is
+// limited to the range of 2^n, and callers handle arguments below it.
 func unaries(e *emitter) {
 	v := newVec(e)
 	f := functions{vec: v}
@@ -73,17 +73,17 @@ func unaries(e *emitter) {
 	v.writeNumbers()
 }
 
-// functions are kernels of one number.
+// functions writes functions of one number.
 type functions struct {
 	*vec
 	alpha, beta int
 }
 
-// emit writes the loop of a function.
+// emit writes a function.
 func (f *functions) emit(u unary) {
 	const dst, src, left = 1, 2, 3
 	f.text(u.name, "dst, src unsafe.Pointer, n int, alpha, beta float32", 32, "takes n numbers; dst may be src.",
-		"R1 dst, R2 src, R3 numbers left, R16 short-lived, R17 constants. The last one to three are loaded and stored one by one.")
+		"R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded and stored one by one.")
 	f.begin()
 	f.arguments("dst", "src", "n")
 	f.table()
@@ -104,13 +104,13 @@ func (f *functions) emit(u unary) {
 	f.ret()
 }
 
-// chains gives each of the fours its vectors.
+// chains assigns registers to each of the vectors.
 func (v *vec) chains(fours, together int) chains {
 	width := min(len(chain{}), v.lowest/together)
 	all := make(chains, fours)
 	for i := range all {
 		for j := range all[i] {
-			all[i][j] = 32 // none
+			all[i][j] = 32 // no register
 			if j < width {
 				all[i][j] = i*width + j
 			}
@@ -119,8 +119,8 @@ func (v *vec) chains(fours, together int) chains {
 	return all
 }
 
-// poly evaluates a polynomial, lowest coefficient first, at vector x into vector d,
-// taking turns with vector t.
+// poly sets vector d to a polynomial of vector x, whose coefficients are in ascending
+// order; vector t changes.
 func (f *functions) poly(c chains, numbers []float64, x, d, t int) {
 	n := len(numbers) - 1
 	if n%2 == 1 {
@@ -134,7 +134,7 @@ func (f *functions) poly(c chains, numbers []float64, x, d, t int) {
 	}
 }
 
-// line sets vector d to alpha·x + beta bounded by 0 and 1.
+// line sets vector d to min(max(alpha·x + beta, 0), 1).
 func (f *functions) line(c chains, d int) {
 	c.each(func(r chain) { f.mov(r[d], f.beta) })
 	c.each(func(r chain) { f.fmla(r[d], r[0], f.alpha) })

@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// wideBytes writes the kernels of integer convolutions on codes of 16 bits, which are
-// exact: products of words by one word, added to sums of 32 bits.
+// wideBytes writes the kernels of integer convolutions without dot product instructions:
+// codes are widened to 16 bits, and products are accumulated in 32 bits.
 func wideBytes(e *emitter) {
 	e.widenBytes()
 	e.wideTile(6)
@@ -12,7 +12,7 @@ func wideBytes(e *emitter) {
 }
 
 func (e *emitter) widenBytes() {
-	e.text("WidenBytes", "dst, src unsafe.Pointer, n int", 24, "copies n bytes, a multiple of 32, to 16 bits each.",
+	e.text("WidenBytes", "dst, src unsafe.Pointer, n int", 24, "widens n bytes, a multiple of 32, to 16 bits each.",
 		"R1 dst, R2 src, R3 bytes left; V0 V1 bytes, V2 to V5 words.")
 	e.arguments("dst", "src", "n")
 	e.inSteps(3, []int{32}, func(int) {
@@ -28,14 +28,14 @@ func (e *emitter) widenBytes() {
 	e.ret()
 }
 
-// wideTile is the sums of some pixels by 16 outputs. The weights of 8 outputs come as
-// pairs, of one code and of the next.
+// wideTile writes the sums of some pixels by 16 outputs. Weights are pairs, those of one
+// input channel and of the next, which ld2 separates.
 func (e *emitter) wideTile(rows int) {
 	const offsets, steps, weights, stride, first, left, from = 1, 2, 3, 4, 5, 11, 12
 	const pair, sums = 6, 8 // vectors
 	name := fmt.Sprintf("WideTile%d", rows)
 	e.fn(name, "WideTile", fmt.Sprintf("computes the sums of %d pixels by 16 outputs.", rows),
-		"R1 offsets, R2 steps left, R3 weights, R4 bytes from row to row, R5 to R10 rows, R11 eights of codes left, R12 offset;\n// V0 to V5 codes, V6 V7 weights, V8 to V31 sums.")
+		"R1 offsets, R2 steps left, R3 weights, R4 pixel stride, R5 to R10 pixels, R11 eights of codes left, R12 offset;\n// V0 to V5 codes, V6 V7 weights, V8 to V31 sums.")
 	e.field("Offsets", offsets)
 	e.field("Steps", steps)
 	e.field("Weights", weights)
@@ -78,7 +78,7 @@ func (e *emitter) wideTile(rows int) {
 	e.ret()
 }
 
-// wideDepth is the sums of 64 channels of one pixel, each by itself.
+// wideDepth writes the sums of one pixel by 64 depthwise channels.
 func (e *emitter) wideDepth() {
 	const offsets, steps, weights, in, from = 1, 2, 3, 4, 5
 	e.fn("WideDepth", "WideTile", "computes the sums of 64 channels of one pixel of bytes; Steps counts taps.",

@@ -1,24 +1,24 @@
 package main
 
-// windows writes the kernels of pooling and of depthwise convolutions of any
-// shape: rows of pixels of 8 numbers, each made from the pixels at a list of
-// offsets. The twin is windowRow8 in engine/kernel.
+// windows writes the kernels of pools, and of depthwise convolutions of any shape: they
+// compute rows of pixels of 8 numbers, each from the pixels at a list of offsets. The twin
+// is windowRow8 in engine/kernel.
 func windows(e *emitter) {
 	for _, op := range []string{"Max", "Sum", "Dot"} {
 		e.window(op)
 	}
 }
 
-// window computes four pixels at a time, then one.
+// window writes a kernel that computes four pixels at a time, then one.
 func (e *emitter) window(op string) {
 	const (
-		input, mask = 8, 10 // two halves each
+		input, mask = 8, 10 // two vectors each
 		weight      = 12
 		scale       = 28
-		first       = 10 // general: the inputs of the pixels
+		first       = 10 // general registers: inputs of the pixels
 	)
 	e.fn("Window"+op, "Window", "computes a row of pixels of 8 numbers.",
-		"R1 output, R2 input of the first pixel, R3 pixels left, R4 offset,\n// R5 taps left, R6 weights, R7 pixel stride, R10 to R13 inputs, R9 R16 short-lived.")
+		"R1 output, R2 input of the first pixel, R3 pixels left, R4 offset,\n// R5 taps left, R6 weights, R7 pixel stride, R10 to R13 inputs, R9 R16 temporaries.")
 	e.field("Out", 1)
 	e.field("In", 2)
 	e.field("First", 9)
@@ -68,7 +68,7 @@ func (e *emitter) window(op string) {
 			half := i % 2
 			e.ldrQ(input+half, first+i/2, 16*half)
 			switch op {
-			case "Max": // what is not greater gives way, NaN too
+			case "Max": // replaced unless greater, so NaN is replaced too
 				e.fcmgt(mask+half, i, input+half)
 				e.bif(i, input+half, mask+half)
 			case "Sum":

@@ -5,18 +5,17 @@ import (
 	"math"
 )
 
-// winograd writes the transforms of F(4x4, 3x3) on blocks of 8 channels: one
-// half of four after the other. conv_winograd_plain.go in engine/kernel has the
-// matrices and the twins. A transform of 6x6 numbers is one of their rows, by
-// way of a scratch of 36 vectors, and then one of their columns. Each of these
-// works in vectors 0 to 7 with constants from 8 on.
+// winograd writes the transforms of F(4x4, 3x3) on blocks of 8 channels, four channels
+// after the other. conv_winograd_plain.go in engine/kernel has the matrices and the twins.
+// A transform of 6x6 numbers transforms along one dimension, into a scratch of 36 vectors,
+// and then along the other. Each uses vectors 0 to 7, and constants from vector 8 on.
 func winogradTransforms(e *emitter) {
 	winogradInput(e)
 	winogradOutput(e)
 	winogradWeights(e)
 }
 
-// General registers: those of the loop over tiles.
+// General registers of the loop over tiles.
 const (
 	winoPosition, winoLeft = 1, 2
 	winoPlane, winoScratch = 3, 4
@@ -31,7 +30,7 @@ func (e *emitter) constants(values ...float32) {
 	}
 }
 
-// cell is where the scratch holds number (y, x) of 6x6.
+// cell is the offset of number (y, x) of 6x6 in the scratch.
 func cell(y, x int) int { return 16 * (6*y + x) }
 
 func (e *emitter) winogradTiles() {
@@ -41,7 +40,7 @@ func (e *emitter) winogradTiles() {
 	e.field("Scratch", winoScratch)
 }
 
-// place points a register to a field plus the tile's own offset and half.
+// place sets a register to a field plus the offset of the tile and of the half.
 func (e *emitter) place(field string, offset, half, r int) {
 	e.field(field, r)
 	e.p("MOVD %d(R%d), R%d", offset, winoPosition, winoTemp)
@@ -59,9 +58,9 @@ func (e *emitter) winogradNext() {
 }
 
 func winogradInput(e *emitter) {
-	const column = 10 // and the five after it: columns 0 to 5
+	const column = 10 // registers 10 to 15: columns 0 to 5
 	e.fn("WinogradInput", "Winograd", "transforms tiles of 6x6 pixels.",
-		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 first pixel,\n// R6 transformed, R7 row, R11 to R15 columns 1 to 5, R9 R16 short-lived.")
+		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 first pixel,\n// R6 transformed, R7 row, R11 to R15 columns 1 to 5, R9 R16 temporaries.")
 	e.constants(2, 4, 5)
 	e.winogradTiles()
 	for x := 1; x < 6; x++ {
@@ -95,7 +94,7 @@ func winogradInput(e *emitter) {
 	e.winogradNext()
 }
 
-// transformInput turns six numbers by the matrix B^T; constants 2, 4, 5.
+// transformInput multiplies six numbers by the matrix B^T; constants 2, 4, 5.
 func (e *emitter) transformInput() []int {
 	const two, four, five = 8, 9, 10
 	e.mov(6, 4)
@@ -118,9 +117,9 @@ func (e *emitter) transformInput() []int {
 }
 
 func winogradOutput(e *emitter) {
-	const bias = 11 // and the three vectors after it: see winogradRow
-	e.fn("WinogradOutput", "Winograd", "makes tiles of up to 4x4 pixels.",
-		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,\n// R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of the row, R9 R16 short-lived.")
+	const bias = 11 // vectors 11 to 14: see winogradRow
+	e.fn("WinogradOutput", "Winograd", "computes tiles of up to 4x4 pixels from products.",
+		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,\n// R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of the row, R9 R16 temporaries.")
 	e.constants(2, 4, 8)
 	e.winogradOutputs(bias)
 	for half := range 2 {
@@ -149,16 +148,16 @@ func winogradOutput(e *emitter) {
 	e.winogradNext()
 }
 
-// General registers of what makes pixels.
+// General registers of the output transform.
 const (
 	winoOutRow, winoResidualRow = 10, 11
 	winoWidth, winoHeight       = 12, 13
 	winoResidual                = 14
-	winoPixels, winoOthers      = 15, 17 // of the output's row, and of the residual's
+	winoPixels, winoOthers      = 15, 17 // the row of the output, and of the residual
 )
 
-// winogradOutputs begins what makes pixels, up to the first tile. Low and high are in
-// the vectors after that of the bias.
+// winogradOutputs begins an output transform, up to the first tile. Low and high are in
+// the vectors after the bias.
 func (e *emitter) winogradOutputs(bias int) {
 	e.spread("Low", bias+1)
 	e.spread("High", bias+2)
@@ -171,7 +170,7 @@ func (e *emitter) winogradOutputs(bias int) {
 	e.label("tile")
 }
 
-// winogradHalf begins a half of a tile.
+// winogradHalf begins four channels of a tile.
 func (e *emitter) winogradHalf(half, bias int) {
 	e.field("Bias", winoTemp)
 	e.ldrQ(bias, winoTemp, 16*half)
@@ -181,7 +180,7 @@ func (e *emitter) winogradHalf(half, bias int) {
 }
 
 // winogradRow adds the bias and the residual to the vectors of row y, clips and stores
-// them. The three vectors after that of the bias are low, high and one that changes.
+// them. The three vectors after the bias are low, high and a temporary.
 func (e *emitter) winogradRow(half, y int, sums []int, bias int) {
 	low, high, temp := bias+1, bias+2, bias+3
 	for _, v := range sums {
@@ -201,8 +200,8 @@ func (e *emitter) winogradRow(half, y int, sums []int, bias int) {
 	e.p("ADD R%d, R%d", winoResidualRow, winoOthers)
 }
 
-// winogradColumns visits those of the columns of a tile that lie in the picture; label
-// stands behind them.
+// winogradColumns visits the columns of an output tile; at run time, code for those
+// outside the picture is skipped by a jump to label.
 func (e *emitter) winogradColumns(label string, columns int, visit func(x int)) {
 	for x := range columns {
 		if x > 0 {
@@ -214,8 +213,7 @@ func (e *emitter) winogradColumns(label string, columns int, visit func(x int)) 
 	e.label(label)
 }
 
-// transformOutput turns six numbers into four by the matrix A^T; constants
-// 2, 4, 8.
+// transformOutput multiplies six numbers by the matrix A^T; constants 2, 4, 8.
 func (e *emitter) transformOutput() []int {
 	const two, four, eight = 8, 9, 10
 	e.fadd(6, 1, 2) // even at 1
@@ -231,16 +229,16 @@ func (e *emitter) transformOutput() []int {
 	return []int{0, 1, 6, 5}
 }
 
-// winogradWeights writes the transform of kernels: a call makes some columns of
-// the transformed numbers.
+// winogradWeights writes the transform of 3x3 kernels; a call computes some columns of the
+// transformed kernels.
 func winogradWeights(e *emitter) {
 	const to, plane, tap, left, row, first, end = 2, 3, 5, 6, 7, 9, 13
-	const second, third = 11, 12 // from the first tap of a row to the others
+	const second, third = 11, 12 // bytes from the first tap of a row to the others
 	rows := []int{1, 8, 10}
 	e.text("WinogradWeights", "dst, src unsafe.Pointer, plane, tap, count, first, end int", 56,
-		"makes the planes of columns [first, end) of 6 of the 3x3 kernels of count vectors side by side, their taps tap bytes apart.",
+		"computes the planes of columns [first, end) of 6 of the transformed 3x3 kernels of count contiguous vectors, whose taps are tap bytes apart.",
 		"R1 R8 R10 rows of taps, R2 transformed, R3 bytes between planes, R5 tap, R6 vectors left, R7 plane, R9 first column, "+
-			"R13 end of the columns, R11 R12 bytes to the second and third tap, R16 short-lived.")
+			"R13 end of the columns, R11 R12 bytes to the second and third tap, R16 temporary.")
 	e.p("MOVD dst+0(FP), R%d", to)
 	e.p("MOVD src+8(FP), R%d", rows[0])
 	e.p("MOVD plane+16(FP), R%d", plane)
@@ -288,7 +286,7 @@ func winogradWeights(e *emitter) {
 	e.ret()
 }
 
-// weightOf makes number x in the place of a from a row of three taps.
+// weightOf computes number x of a transformed row of three taps, in place of the first.
 func (e *emitter) weightOf(x, a, b, c int) {
 	switch {
 	case x == 0:
@@ -302,9 +300,9 @@ func (e *emitter) weightOf(x, a, b, c int) {
 	}
 }
 
-// even makes what two numbers, at a point and its opposite, share of the first and
-// the third tap, and returns the factor of the second, which they do not. d may be a;
-// constants 1/4, -1/6, 1/24, 1/12, 1/6.
+// even sets d to the contribution of the first and third tap to two numbers, those of an
+// interpolation point and of its negative. It returns the factor of the second tap, whose
+// contributions differ in sign. d may be a; constants 1/4, -1/6, 1/24, 1/12, 1/6.
 func (e *emitter) even(point, d, a, c int) (odd int) {
 	if point == 1 {
 		e.fmul(d, a, 10)
@@ -316,7 +314,7 @@ func (e *emitter) even(point, d, a, c int) (odd int) {
 	return 9
 }
 
-// transformWeights turns three numbers into six by the matrix G.
+// transformWeights multiplies three numbers by the matrix G.
 func (e *emitter) transformWeights() []int {
 	for point := range 2 {
 		x, y := 3+2*point, 4+2*point

@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// smallWinograd writes the transforms of F(2x2, 3x3) on blocks of 8 channels: one half
-// of four after the other, all 4x4 numbers in vectors. conv_winograd_small.go in
+// smallWinograd writes the transforms of F(2x2, 3x3) on blocks of 8 channels, four
+// channels after the other, with all 4x4 numbers in registers. conv_winograd_small.go in
 // engine/kernel has the matrices and the twins.
 func smallWinograd(e *emitter) {
 	smallWinogradInput(e)
@@ -12,9 +12,9 @@ func smallWinograd(e *emitter) {
 }
 
 func smallWinogradInput(e *emitter) {
-	const column = 10 // and the three after it: columns 0 to 3
+	const column = 10 // registers 10 to 13: columns 0 to 3
 	e.fn("SmallWinogradInput", "Winograd", "transforms tiles of 4x4 pixels.",
-		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 first pixel,\n// R6 transformed, R7 row, R11 to R13 columns 1 to 3, R9 short-lived; V0 to V15 the tile, V16 to V19.")
+		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 first pixel,\n// R6 transformed, R7 row, R11 to R13 columns 1 to 3, R9 temporary; V0 to V15 the tile, V16 to V19.")
 	e.winogradTiles()
 	for x := 1; x < 4; x++ {
 		e.p("MOVD Winograd_Columns+%d(R0), R%d", 8*x, column+x)
@@ -43,7 +43,7 @@ func smallWinogradInput(e *emitter) {
 	e.winogradNext()
 }
 
-// smallInput turns four numbers by the matrix B^T, by way of a free vector.
+// smallInput multiplies four numbers by the matrix B^T; a free vector changes.
 func (e *emitter) smallInput(d [4]int, free int) [4]int {
 	e.fsub(d[0], d[0], d[2])
 	e.fsub(d[3], d[1], d[3])
@@ -53,9 +53,9 @@ func (e *emitter) smallInput(d [4]int, free int) [4]int {
 }
 
 func smallWinogradOutput(e *emitter) {
-	const bias = 20 // and the three vectors after it: see winogradRow
-	e.fn("SmallWinogradOutput", "Winograd", "makes tiles of up to 2x2 pixels.",
-		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,\n// R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of the row, R9 R16 short-lived; V0 to V15 products, V20 to V23.")
+	const bias = 20 // vectors 20 to 23: see winogradRow
+	e.fn("SmallWinogradOutput", "Winograd", "computes tiles of up to 2x2 pixels from products.",
+		"R1 tile, R2 tiles left, R3 bytes between planes, R4 scratch, R5 products,\n// R10 R11 bytes between rows, R12 R13 width and height, R14 residual, R15 output, R17 residual of the row, R9 R16 temporaries; V0 to V15 products, V20 to V23.")
 	e.winogradOutputs(bias)
 	for half := range 2 {
 		e.winogradHalf(half, bias)
@@ -79,7 +79,7 @@ func smallWinogradOutput(e *emitter) {
 	e.winogradNext()
 }
 
-// smallOutput turns four numbers into two by the matrix A^T.
+// smallOutput multiplies four numbers by the matrix A^T.
 func (e *emitter) smallOutput(m [4]int) [2]int {
 	e.fadd(m[0], m[0], m[1])
 	e.fadd(m[0], m[0], m[2])
@@ -90,13 +90,13 @@ func (e *emitter) smallOutput(m [4]int) [2]int {
 
 func smallWinogradWeights(e *emitter) {
 	const to, plane, tap, left, row, from, end = 2, 3, 5, 6, 7, 9, 13
-	const second, third = 11, 12 // from the first tap of a row to the others
+	const second, third = 11, 12 // bytes from the first tap of a row to the others
 	const half = 8               // the constant 1/2
 	taps := []int{1, 8, 10}
 	e.text("SmallWinogradWeights", "dst, src unsafe.Pointer, plane, tap, count, first, end int", 56,
-		"makes the planes of columns [first, end) of 4 of the 3x3 kernels of count vectors side by side, their taps tap bytes apart.",
+		"computes the planes of columns [first, end) of 4 of the transformed 3x3 kernels of count contiguous vectors, whose taps are tap bytes apart.",
 		"R1 R8 R10 rows of taps, R2 transformed, R3 bytes between planes, R5 tap, R6 vectors left, R7 plane, R9 first column, "+
-			"R13 end of the columns, R11 R12 bytes to the second and third tap, R16 short-lived; V8 a half, V9 to V17 the kernel, V18 to V27.")
+			"R13 end of the columns, R11 R12 bytes to the second and third tap, R16 temporary; V8 a half, V9 to V17 the kernel, V18 to V27.")
 	e.p("MOVD dst+0(FP), R%d", to)
 	e.p("MOVD src+8(FP), R%d", taps[0])
 	e.p("MOVD plane+16(FP), R%d", plane)
@@ -146,7 +146,7 @@ func smallWinogradWeights(e *emitter) {
 	e.ret()
 }
 
-// smallTaps turns three numbers into four by the matrix G, by way of two free vectors.
+// smallTaps multiplies three numbers by the matrix G; two free vectors change.
 func (e *emitter) smallTaps(g [3]int, free [2]int, half int) [4]int {
 	e.fadd(free[1], g[0], g[2])
 	e.fadd(free[0], free[1], g[1])

@@ -5,17 +5,17 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Between the passes a pixel is four words, red, green, blue and nothing, so
-// that a register holds whole pixels; the bytes of the nothings go last.
+// Between the passes a pixel is four words, red, green, blue and one that is not used, so
+// that a register holds complete pixels. The fourth bytes are removed last.
 
-// linearAcross is OpenCV's horizontal half. A word of bytes times a weight of 11
-// bits, without its four lowest bits, is at most 255*2049/16, a word again.
+// linearAcross writes the horizontal pass of OpenCV's bilinear resize. A byte times a
+// weight of 11 bits, without its four lowest bits, is at most 255*2049/16 and fits a word.
 func (g *gen) linearAcross() {
 	even, odd := g.pairShuffle("linearEven", 0), g.pairShuffle("linearOdd", 8)
 	g.fn("linearAcrossAsm", "func(dst *[4]int16, src *byte, offsets *int32, words *[8]int16, n int)")
-	g.Doc("linearAcrossAsm makes n pixels, a multiple of 4, of four words: pixel i is the weighted sum",
-		"of the RGB pixel at byte offsets[i] of src and of the one behind it, divided by 16. words",
-		"holds for each pixel both weights three times and two zeros. It reads 8 bytes from each offset.")
+	g.Doc("linearAcrossAsm computes n pixels of four words, a multiple of 4. Pixel i is the weighted sum",
+		"of the RGB pixel at byte offsets[i] of src and of the one after it, divided by 16. words has",
+		"both weights three times and two zeros for each pixel. It reads 8 bytes from each offset.")
 	dst, src := g.Load(g.Param("dst"), g.GP64()), g.Load(g.Param("src"), g.GP64())
 	offsets, words := g.Load(g.Param("offsets"), g.GP64()), g.Load(g.Param("words"), g.GP64())
 	n := g.Load(g.Param("n"), g.GP64())
@@ -54,8 +54,8 @@ func (g *gen) linearAcross() {
 	g.RET()
 }
 
-// pairShuffle makes words of the bytes of two neighbouring pixels, colour by
-// colour, from so many bytes into each lane.
+// pairShuffle widens the bytes of two neighbouring pixels to words, colour by colour, from
+// byte from of each lane on.
 func (g *gen) pairShuffle(name string, from int) Mem {
 	m := g.table(name)
 	for lane := range 2 {
@@ -70,10 +70,10 @@ func (g *gen) pairShuffle(name string, from int) Mem {
 	return m
 }
 
-// linearDown is the vertical half.
+// linearDown writes the vertical pass.
 func (g *gen) linearDown(squeeze, two Mem) {
 	g.fn("linearDownAsm", "func(dst *byte, above, below *[4]int16, w0, w1, n int)")
-	g.Doc("linearDownAsm makes n pixels of RGB, a multiple of 8, of two lines of four words a pixel:",
+	g.Doc("linearDownAsm computes n pixels of RGB, a multiple of 8, from two lines of four words per pixel:",
 		"((w0*above>>16) + (w1*below>>16) + 2) >> 2. It writes 4 bytes past the last pixel.")
 	dst, above, below := g.Load(g.Param("dst"), g.GP64()), g.Load(g.Param("above"), g.GP64()), g.Load(g.Param("below"), g.GP64())
 	weights := [2]reg.VecVirtual{g.YMM(), g.YMM()}
@@ -106,7 +106,7 @@ func (g *gen) linearDown(squeeze, two Mem) {
 	g.RET()
 }
 
-// linearHalf is OpenCV's exception for pictures that shrink by two both ways.
+// linearHalf writes OpenCV's special case of a reduction by two in both directions.
 func (g *gen) linearHalf(squeeze, two Mem) {
 	pairs := g.table("linearPairs")
 	for lane := range 2 {
@@ -120,8 +120,8 @@ func (g *gen) linearHalf(squeeze, two Mem) {
 	ones := g.table("linearOnes")
 	g.addWord(0, 0x0101)
 	g.fn("linearHalfAsm", "func(dst, above, below *byte, n int)")
-	g.Doc("linearHalfAsm makes n pixels of RGB, a multiple of 8, the means of 2x2 pixels of two rows,",
-		"halves rounded up. It reads 4 bytes past the last pixel and writes 4 bytes past it.")
+	g.Doc("linearHalfAsm computes n pixels of RGB, a multiple of 8: the means of 2x2 pixels of two rows,",
+		"halves rounded up. It reads 4 bytes after the last pixel, and writes 4 bytes after it.")
 	dst, above, below := g.Load(g.Param("dst"), g.GP64()), g.Load(g.Param("above"), g.GP64()), g.Load(g.Param("below"), g.GP64())
 	n := g.Load(g.Param("n"), g.GP64())
 	spread, one, round, shuffle := g.YMM(), g.YMM(), g.YMM(), g.YMM()
@@ -154,8 +154,8 @@ func (g *gen) linearHalf(squeeze, two Mem) {
 	g.RET()
 }
 
-// quarter divides eight pixels of four words by four, rounded, and stores them as
-// RGB, with four bytes more behind them.
+// quarter divides eight pixels of four words by four, rounds, and stores them as RGB, and
+// four more bytes after them.
 func (g *gen) quarter(sums [2]reg.VecVirtual, round, shuffle reg.VecVirtual, dst reg.Register) {
 	for _, s := range sums {
 		g.VPADDW(round, s, s)
@@ -163,13 +163,13 @@ func (g *gen) quarter(sums [2]reg.VecVirtual, round, shuffle reg.VecVirtual, dst
 	}
 	pixels := sums[0]
 	g.VPACKUSWB(sums[1], pixels, pixels)
-	g.VPERMQ(Imm(0xD8), pixels, pixels) // pixels in their order again
+	g.VPERMQ(Imm(0xD8), pixels, pixels) // restores the order of pixels
 	g.VPSHUFB(shuffle, pixels, pixels)
 	g.VMOVDQU(pixels.AsX(), Mem{Base: dst})
 	g.VEXTRACTI128(Imm(1), pixels, Mem{Base: dst, Disp: 12})
 }
 
-// squeezeShuffle moves the three bytes of each four together.
+// squeezeShuffle removes every fourth byte.
 func (g *gen) squeezeShuffle() Mem {
 	m := g.table("linearSqueeze")
 	for lane := range 2 {
@@ -184,10 +184,10 @@ func (g *gen) squeezeShuffle() Mem {
 	return m
 }
 
-// addWord adds to the table begun last.
+// addWord adds a word to the table begun last.
 func (g *gen) addWord(at, word int) { g.AddDatum(at, U16(uint16(word))) }
 
-// two is half of what quarter divides by.
+// two is the rounding constant of quarter.
 func (g *gen) two() Mem {
 	m := g.table("linearTwo")
 	g.addWord(0, 2)

@@ -1,4 +1,6 @@
-// Vision generates the assembly of package vision. From internal/asm: go run ./vision
+// Command vision generates the assembly of package vision for amd64:
+//
+//	cd internal/asm && go run ./vision
 package main
 
 import (
@@ -9,12 +11,12 @@ import (
 	"github.com/visionzoo/vision/internal/asm/generate"
 )
 
-// outputDir is where the package lies, seen from internal/asm.
+// outputDir is the directory of the package, relative to internal/asm.
 const outputDir = "../../vision"
 
 func main() { generate.Write(files) }
 
-// files makes the assembly and the Go stubs.
+// files generates the assembly and the Go stubs.
 func files() (generate.Files, error) {
 	g := &gen{build.NewContext()}
 	half := g.rounding()
@@ -40,7 +42,7 @@ func (g *gen) fn(name, signature string) {
 	g.SignatureExpr(signature)
 }
 
-// table begins read-only memory.
+// table begins a table in read-only memory.
 func (g *gen) table(name string) operand.Mem {
 	m := g.StaticGlobal(name)
 	g.DataAttributes(attr.RODATA | attr.NOPTR)

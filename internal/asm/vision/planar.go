@@ -5,15 +5,15 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// planar takes eight pixels apart at a time: one shuffle makes the indices of a
-// channel, one gather looks them up.
+// planar writes the conversion of RGB to planes, eight pixels at a time: for each channel
+// one shuffle makes the indices, and one gather looks them up.
 func (g *gen) planar() {
 	var shuffles [3]Mem
 	for c := range shuffles {
 		shuffles[c] = g.channelShuffle(c)
 	}
 	g.fn("planarAVX2", "func(dst *[3]*float32, tables *[3]*float32, pix *byte, n int)")
-	g.Doc("planarAVX2 writes, for each of n pixels of RGB, a multiple of 8, what tables[c] says of",
+	g.Doc("planarAVX2 writes, for each of n pixels of RGB, a multiple of 8, the element of tables[c] for",
 		"channel c to dst[c]. It reads 3*n bytes.")
 	dst, tables := g.Load(g.Param("dst"), g.GP64()), g.Load(g.Param("tables"), g.GP64())
 	pix, n := g.Load(g.Param("pix"), g.GP64()), g.Load(g.Param("n"), g.GP64())
@@ -38,7 +38,7 @@ func (g *gen) planar() {
 		index, all, values := g.YMM(), g.YMM(), g.YMM()
 		g.VPSHUFB(shuffle[c], pixels, index)
 		g.VPCMPEQD(all, all, all)
-		g.VXORPS(values, values, values) // the gather would wait for what it held
+		g.VXORPS(values, values, values) // otherwise the gather depends on the previous one
 		g.VGATHERDPS(all, Mem{Base: table[c], Index: index, Scale: 4}, values)
 		g.VMOVUPS(values, Mem{Base: to[c], Index: at, Scale: 4})
 	}
@@ -50,8 +50,8 @@ func (g *gen) planar() {
 	g.RET()
 }
 
-// channelShuffle makes doublewords of a channel's bytes: of the four pixels that
-// begin the lower lane, and of the four that end the upper one.
+// channelShuffle widens the bytes of a channel to doublewords: of the four pixels at the
+// beginning of the lower lane, and of the four at the end of the upper one.
 func (g *gen) channelShuffle(channel int) Mem {
 	m := g.table("planarChannel" + string(rune('0'+channel)))
 	for i := range 8 {

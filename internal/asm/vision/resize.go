@@ -5,20 +5,20 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Weights of 22 bits and more do not fit the 16-bit multiplier, so each is two
-// words, k = hi<<11 + lo with 0 ≤ lo < 2^11. Sums of both halves are exact in 32
-// bits (modulo 2^32, which the last addition undoes), so the result is Pillow's.
+// Weights of 22 bits and more do not fit 16-bit multiplications, so each is two words,
+// k = hi<<11 + lo with 0 ≤ lo < 2^11. The sums of both parts are exact modulo 2^32, and so
+// is their combination, which fits 32 bits: the result is Pillow's.
 const lowBits = 11
 
-// rounding is half of 2^22, a dword each.
+// rounding is 2^21 in each doubleword.
 func (g *gen) rounding() Mem {
 	m := g.table("resizeRounding")
 	g.AddDatum(0, U32(1<<21))
 	return m
 }
 
-// tapShuffle spreads four RGB pixels into words: red of pixels 0 and 1, green
-// of both, blue of both, nothing; the upper lane the same of pixels 2 and 3.
+// tapShuffle widens four RGB pixels to words: in the lower lane red of pixels 0 and 1,
+// green of both, blue of both, and two zeros; in the upper lane the same of pixels 2 and 3.
 func (g *gen) tapShuffle() Mem {
 	m := g.table("resizeTaps")
 	at := 0
@@ -41,10 +41,11 @@ func (g *gen) tapShuffle() Mem {
 func (g *gen) horizontal(half Mem) {
 	shuffle := g.tapShuffle()
 	g.fn("horizontalAVX2", "func(dst *byte, stride int, rows *[4]*byte, offsets *int32, words *int16, n, groups int)")
-	g.Doc("horizontalAVX2 resizes four rows of RGB. Output pixel i of row r is the sum over groups*4",
-		"source pixels from byte offsets[i] of rows[r]; words holds 32 a group and output: the upper",
-		"halves of the four weights as the pixels are spread, then the lower. It reads 4 bytes past",
-		"the last pixel of a sum and writes 1 byte past the last of the n pixels at dst+r*stride.")
+	g.Doc("horizontalAVX2 resizes four rows of RGB. Output pixel i of row r is the weighted sum of",
+		"groups*4 pixels from byte offsets[i] of rows[r] on. words has 32 words per output and group",
+		"of four pixels: the upper parts of the weights in the order of the pixels' words, then the",
+		"lower parts. It reads 4 bytes after the last pixel of a sum and writes 1 byte after the last",
+		"of the n pixels at dst+r*stride.")
 	dst, stride := g.Load(g.Param("dst"), g.GP64()), g.Load(g.Param("stride"), g.GP64())
 	table := g.Load(g.Param("rows"), g.GP64())
 	offsets, words := g.Load(g.Param("offsets"), g.GP64()), g.Load(g.Param("words"), g.GP64())
@@ -98,7 +99,7 @@ func (g *gen) horizontal(half Mem) {
 	g.VZEROUPPER()
 	g.RET()
 
-	g.Label("alone") // one group an output pixel: nothing to add up
+	g.Label("alone") // one group per output pixel: nothing to accumulate
 	g.MOVLQSX(Mem{Base: offsets}, at)
 	g.VMOVDQU(Mem{Base: words}, upper)
 	g.VMOVDQU(Mem{Base: words, Disp: 32}, lower)
@@ -117,7 +118,7 @@ func (g *gen) horizontal(half Mem) {
 	g.RET()
 }
 
-// spreadPixels loads four pixels of a row as tapShuffle spreads them.
+// spreadPixels loads four pixels of a row in the order of tapShuffle.
 func (g *gen) spreadPixels(row, at reg.Register, mask reg.VecVirtual) reg.VecVirtual {
 	pix := g.YMM()
 	g.VBROADCASTI128(Mem{Base: row, Index: at, Scale: 1}, pix)
@@ -125,18 +126,18 @@ func (g *gen) spreadPixels(row, at reg.Register, mask reg.VecVirtual) reg.VecVir
 	return pix
 }
 
-// rowsOf says where the same pixel of four rows is: stride bytes apart, and
-// stride3 is three times as many.
+// rowsOf has the address of a pixel in the first of four rows, the bytes between rows, and
+// three times as many.
 type rowsOf struct{ first, stride, stride3 reg.Register }
 
-// finishRows adds up the two lanes of the sums of four rows, rounds, and stores a
-// pixel and a byte of each row. The sums are used up.
+// finishRows adds the two lanes of the sums of four rows, rounds, and stores a pixel and
+// one more byte of each row. It overwrites the sums.
 func (g *gen) finishRows(hi, lo [4]reg.VecVirtual, round reg.VecVirtual, to rowsOf) {
 	for r := range 4 {
 		g.VPSLLD(Imm(lowBits), hi[r], hi[r])
 		g.VPADDD(lo[r], hi[r], hi[r])
 	}
-	var pair [2]reg.VecVirtual // rows 0 and 1, 2 and 3, a lane each
+	var pair [2]reg.VecVirtual // rows 0 and 1, 2 and 3, one per lane
 	for i := range pair {
 		a, b := hi[2*i], hi[2*i+1]
 		pair[i] = g.YMM()
@@ -159,9 +160,9 @@ func (g *gen) finishRows(hi, lo [4]reg.VecVirtual, round reg.VecVirtual, to rows
 
 func (g *gen) vertical(half Mem) {
 	g.fn("verticalAVX2", "func(dst, lines *byte, stride int, words *[4]int16, taps, n int)")
-	g.Doc("verticalAVX2 makes n bytes, a multiple of 16, each the weighted sum of the bytes below one",
-		"another in taps lines, stride apart. words holds for each two taps their upper halves and",
-		"their lower ones; an odd last tap is paired with a weight of 0 and no line.")
+	g.Doc("verticalAVX2 computes n bytes, a multiple of 16. Byte i is the weighted sum of byte i of taps",
+		"lines, stride apart. words has, for each two taps, the upper parts of their weights and the",
+		"lower ones; the last of an odd number is paired with a weight of 0, for which no line is read.")
 	dst, lines := g.Load(g.Param("dst"), g.GP64()), g.Load(g.Param("lines"), g.GP64())
 	stride, words := g.Load(g.Param("stride"), g.GP64()), g.Load(g.Param("words"), g.GP64())
 	n := g.Load(g.Param("n"), g.GP64())
@@ -169,7 +170,7 @@ func (g *gen) vertical(half Mem) {
 	g.VPBROADCASTD(half, round)
 
 	g.Label("block")
-	var sums [4]reg.VecVirtual // hi and lo of the lower and of the upper words of each lane
+	var sums [4]reg.VecVirtual // upper and lower parts, each of the lower and of the upper words of a lane
 	for i := range sums {
 		sums[i] = g.YMM()
 		g.VPXOR(sums[i], sums[i], sums[i])
@@ -215,7 +216,7 @@ func (g *gen) vertical(half Mem) {
 	g.RET()
 }
 
-// weigh adds two lines of 16 words, multiplied by the weights at word.
+// weigh multiplies two lines of 16 words by the weights at word, and accumulates.
 func (g *gen) weigh(a, b reg.VecVirtual, word reg.Register, sums [4]reg.VecVirtual) {
 	upper, lower := g.YMM(), g.YMM()
 	g.VPBROADCASTD(Mem{Base: word}, upper)
