@@ -13,7 +13,7 @@ func activate(p unsafe.Pointer, n int, act Activation) {
 	}
 }
 
-// apply is the function on a float32. NaN stays NaN.
+// apply computes the function in float32. NaN gives NaN.
 func (a Activation) apply(x float32) float32 {
 	switch a.Kind {
 	case Identity:
@@ -24,7 +24,7 @@ func (a Activation) apply(x float32) float32 {
 	return float32(a.Of(float64(x)))
 }
 
-// Of is the activation of one number: what the kinds document, in float64.
+// Of computes the function of a number in float64, as ActivationKind documents it.
 func (a Activation) Of(x float64) float64 {
 	alpha, beta := float64(a.Alpha), float64(a.Beta)
 	switch a.Kind {

@@ -5,11 +5,10 @@ import (
 	"unsafe"
 )
 
-// Convert plans a copy of an activation into another layout of the same N, H
-// and W, of any format but U8x64. The channels of from become channels first,
-// first+1, ... of to, which so may be the place of a part of a concatenation;
-// where first is not 0, from and to are float32, and only these channels (and
-// the halo of the blocks they lie in) are written.
+// Convert plans a copy of an activation to another layout of the same N, H and W, of any
+// format but U8x64. The channels of from become channels first, first+1, ... of to: it can
+// write one operand of a concatenation. If to has other channels too, both must be
+// float32, and only the channels of from (and the halo of their blocks) are written.
 func (r *Rung) Convert(from, to Layout, first int) (Work, error) {
 	if from.N != to.N || from.H != to.H || from.W != to.W || first < 0 || first+from.C > to.C {
 		return Work{}, fmt.Errorf("convert %v to %v from channel %d on: the shapes differ", from, to, first)
@@ -29,7 +28,7 @@ func (r *Rung) Convert(from, to Layout, first int) (Work, error) {
 		s := &moveChannels{from: from, to: to, first: first}
 		s.rows = newRows(to, 40)
 		return Work{Steps: []Step{s}}, nil
-	case whole: // between 8 lanes and 16-bit halves: by way of planes
+	case whole: // between F32x8 and Split32 or BF16x32: through a planar copy
 		mid := NewLayout(Planar, from.N, from.C, from.H, from.W, Halo{})
 		a, b := newTranspose(r, from, mid, false), newTranspose(r, mid, to, true)
 		return Work{Steps: []Step{toScratch{a, 0}, fromScratch{b, 0}}, Scratch: mid.Size()}, nil
@@ -39,7 +38,7 @@ func (r *Rung) Convert(from, to Layout, first int) (Work, error) {
 
 func floatFormat(f Format) bool { return f == Planar || f.blockedF32() }
 
-// transpose goes between planar and blocked.
+// transpose converts between planar and blocked layouts.
 type transpose struct {
 	rows
 	rung            *Rung
@@ -153,8 +152,8 @@ func deinterleaveAny(lanes int, dst, src unsafe.Pointer, plane, channels, pixels
 	}
 }
 
-// moveChannels copies float32 numbers one by one, for channels that do not
-// begin a block or blocks of another width.
+// moveChannels copies float32 numbers one by one: it is for channels that do not begin at
+// a block, and for blocks of another width.
 type moveChannels struct {
 	rows
 	from, to Layout
@@ -184,7 +183,7 @@ func (s *moveChannels) Run(chunk int, m *Memory) {
 	})
 }
 
-// place is where a float32 row of a channel begins.
+// place returns the address of the first number of a channel's row, in float32.
 func (l *Layout) place(base unsafe.Pointer, n, c, y int) unsafe.Pointer {
 	return unsafe.Add(base, l.At(n, c)+l.Pixel(y, 0)+c%l.Format.Channels()*4)
 }

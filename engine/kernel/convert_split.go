@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// highHalf is x rounded half up in magnitude to bf16, as the bits of a float32.
+// highHalf returns x rounded to bf16, half up in magnitude, as the bits of a float32.
 func highHalf(x float32) uint32 { return (math.Float32bits(x) + 0x8000) & 0xffff0000 }
 
 // split is the twin of Rung.Split.

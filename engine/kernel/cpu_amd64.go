@@ -4,8 +4,8 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-// features is what the rungs ask of a processor. A flag is set only where the
-// operating system saves the registers too.
+// features has the processor features on which rungs depend. A flag is set only if the
+// operating system supports the registers too.
 type features struct {
 	avx2   bool // with FMA
 	avx512 bool // F, BW, DQ, VL
@@ -19,7 +19,7 @@ func detect() features {
 	f.avx2 = x.HasAVX2 && x.HasFMA
 	f.avx512 = f.avx2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
 	f.vnni = f.avx512 && x.HasAVX512VNNI
-	// The permission comes last: it is asked only where it will be used.
+	// permitTiles comes last: it requests the permission only if it will be used.
 	f.amx = f.vnni && x.HasAVX512BF16 && (tilesEmulated || x.HasAMXTile && x.HasAMXBF16 && x.HasAMXInt8 && permitTiles())
 	return f
 }

@@ -1,5 +1,5 @@
-// Package kernel is the fast code: pure functions and planned steps over
-// packed operands. It sees memory and integers, never a tensor or a node.
+// Package kernel has the fast code of the engine: kernels, and planned steps on packed
+// operands. It deals with memory and sizes, and does not know tensors or nodes.
 //
-// No promise: the package changes with the processors it knows.
+// This package may change without notice.
 package kernel

@@ -2,12 +2,11 @@ package kernel
 
 import "unsafe"
 
-// depthRow computes a row of output pixels of a depthwise convolution with
-// kernelW taps side by side in each of Rows rows. Offsets, Taps and Scale are
-// not used.
+// depthRow computes a row of output pixels of a depthwise convolution with Rows rows of
+// kernelW contiguous taps. Offsets, Taps and Scale are not used.
 type depthRow func(kernelW, stride int, a *windowArgs)
 
-// depthRowFits reports whether the depthRow of a format serves a kernel.
+// depthRowFits reports whether there is a depthRow for a kernel and a format.
 func depthRowFits(f Format, kernelW, strideW, dilationW int) bool {
 	return dilationW == 1 && strideW <= 2 && (kernelW == 3 || kernelW == 5 || kernelW == 7 && f == F32x16)
 }
@@ -44,21 +43,21 @@ func depthSplit(kernelW, stride int, a *windowArgs) {
 	split(a.Out, first.Out, second.Out, a.Count)
 }
 
-// depthwise is a convolution in which every channel has its own kernel. Rows of
-// pixels are computed a strip at a time, and finished together where they can be.
+// depthwise is a planned depthwise convolution. It computes rows of one strip at a time;
+// the epilogue of short rows is that of several at once.
 type depthwise struct {
 	rows
 	conv     Conv
 	weights  *ConvWeights
 	rung     *Rung
 	args     windowArgs // what all calls have in common
-	row      depthRow   // or nil: the general kernel
-	split    depthRow   // or nil: sums are split in a step of their own
+	row      depthRow   // nil: window is used
+	split    depthRow   // computes and splits both strips; nil: sums are split afterwards
 	window   windowRow
 	offsets  []int
-	rest     Activation
-	together int
-	sums     *runSums // or nil: no mean is wanted
+	rest     Activation // the activation that the kernel does not apply itself
+	together int        // rows that share an epilogue
+	sums     *runSums   // nil: no means are computed
 }
 
 func (r *Rung) depthwise(c *Conv, w *ConvWeights) (Work, error) {
@@ -71,7 +70,7 @@ func (r *Rung) depthwise(c *Conv, w *ConvWeights) (Work, error) {
 	}
 	a := &s.args
 	a.Low, a.High, s.rest = c.Act.limits()
-	if c.Residual != nil { // the clipping waits for it
+	if c.Residual != nil { // clipped after it is added
 		a.Low, a.High, _ = Activation{}.limits()
 	}
 	if s.row != nil && c.Out.Format == Split32 && c.Residual == nil && s.rest.Kind == Identity && c.Mean == nil {
@@ -126,18 +125,18 @@ func (s *depthwise) Run(chunk int, m *Memory) {
 	frames.Put(f)
 }
 
-// outRows computes count rows, which lie together or are one, and adds their
-// pixels to sums where that is not nil.
+// outRows computes count rows, which are contiguous if there are several, and adds their
+// pixels to sums if these are not nil.
 func (s *depthwise) outRows(f *frame, m *Memory, n, plane, y, count int, from, out, sums strips) {
 	c := &s.conv
 	for x := 0; x < c.Out.W; x += maxUnit {
 		w := min(maxUnit, c.Out.W-x)
-		pixels := w * count // more than one row is narrower than maxUnit
+		pixels := w * count // several rows together have at most maxUnit pixels
 		room := f.strips(0)
 		to := c.Out.target(out, y, x, room)
 		sum := to
 		if c.Residual != nil {
-			sum = room // the target may be the residual
+			sum = room // the output may be in the memory of the residual
 		}
 		for i := range to {
 			switch {
@@ -168,7 +167,7 @@ func (s *depthwise) outRows(f *frame, m *Memory, n, plane, y, count int, from, o
 	c.Out.clearRows(out, y, count)
 }
 
-// splitRows computes rows of both strips of a plane into split pixels.
+// splitRows computes rows of both strips of a plane as pixels of Split32.
 func (s *depthwise) splitRows(f *frame, plane int, from, out strips, top, count int) {
 	c := &s.conv
 	for y := top; y < top+count; y++ {
@@ -180,7 +179,7 @@ func (s *depthwise) splitRows(f *frame, plane int, from, out strips, top, count 
 	c.Out.clearRows(out, top, count)
 }
 
-// aim points the arguments at w pixels of strip i of a plane.
+// aim sets the arguments for w pixels of strip i of a plane.
 func (s *depthwise) aim(f *frame, plane, i int, from, to unsafe.Pointer, y, x, w int) {
 	c, a, lanes := &s.conv, &f.window, s.weights.block.Channels()
 	channel := plane*lanes + i*16
@@ -204,7 +203,7 @@ func (s *depthwise) strip(f *frame, plane, i int, from, to unsafe.Pointer, y, x,
 	}
 }
 
-// addResidual adds w pixels of the residual to sum and puts the result into to.
+// addResidual adds w pixels of the residual to sum, clips, and writes the result to to.
 func (s *depthwise) addResidual(f *frame, m *Memory, n, plane, y, x, w int, to, sum strips) {
 	r := s.conv.Residual
 	low, high, _ := s.conv.Act.limits()
@@ -216,7 +215,7 @@ func (s *depthwise) addResidual(f *frame, m *Memory, n, plane, y, x, w int, to, 
 	}
 }
 
-// packDepthwise puts the taps of a block's channels side by side.
+// packDepthwise packs weights as [block of channels][tap][channel].
 func (w *ConvWeights) packDepthwise() {
 	lanes, taps := w.block.Channels(), w.kh*w.kw
 	for c := range w.cout {

@@ -2,10 +2,10 @@ package kernel
 
 import "unsafe"
 
-// clearHalo writes the halo of some rows of one channel block at plane: part of
-// parts, so that the chunks of a step can share the work. Rows count from the
-// top of the halo. What lies between the pixels of two rows belongs to the
-// upper one, so that no two chunks write the same bytes.
+// clearHalo fills part of parts of the halo of the channel block at plane, so that the
+// chunks of a step can share the work. Parts are rows, counted from the top of the halo.
+// The halo between the pixels of two rows belongs to the upper one, so that no two chunks
+// write the same bytes.
 func (l *Layout) clearHalo(plane unsafe.Pointer, part, parts int) {
 	if l.Halo == (Halo{}) {
 		return
@@ -25,7 +25,7 @@ func (l *Layout) clearHalo(plane unsafe.Pointer, part, parts int) {
 	}
 }
 
-// haloPart are the rows that clearHalo touches.
+// haloPart returns the rows that clearHalo writes.
 func (l *Layout) haloPart(part, parts int) RowSpan {
 	if l.Halo == (Halo{}) {
 		return RowSpan{}
@@ -34,10 +34,9 @@ func (l *Layout) haloPart(part, parts int) RowSpan {
 	return RowSpan{rows.From, rows.To + 1}
 }
 
-// clearAround fills the halo beside rows [y0, y1) of a plane: what lies between
-// the end of each row and the begin of the next, above the first row of all,
-// and below the last. Every halo pixel belongs to exactly one row, so chunks of
-// rows may do this at once.
+// clearAround fills the halo that belongs to rows [y0, y1) of a plane: between the end of
+// each row and the beginning of the next, above the first row of the plane, and below its
+// last. Each pixel of the halo belongs to one row, so chunks may do this concurrently.
 func (l *Layout) clearAround(plane unsafe.Pointer, y0, y1 int) {
 	if l.Halo == (Halo{}) {
 		return
@@ -65,8 +64,8 @@ func (l *Layout) fillBytes(plane unsafe.Pointer, from, to int) {
 	}
 }
 
-// clearByteHalo fills the halo of groups of so many outputs: part of parts of each
-// block that begins with one of them.
+// clearByteHalo fills part of parts of the halo of each block of 64 channels that begins
+// within groups [group, group+groups) of outputs channels each.
 func clearByteHalo(l *Layout, base unsafe.Pointer, part, parts, group, groups, outputs int) {
 	for n := range l.N {
 		for b := (group*outputs + 63) / 64; b < ((group+groups)*outputs+63)/64; b++ {

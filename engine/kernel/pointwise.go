@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// PointOp is what Pointwise does with a number of each operand.
+// PointOp is an element-wise operation.
 type PointOp uint8
 
 // The operations.
@@ -17,13 +17,12 @@ const (
 	pointOps
 )
 
-// Pointwise describes Out = Act(A op B), number by number, between layouts of
-// F32x8, or of any of F32x16, Split32 and BF16x32. B has A's shape, or H and W
-// of 1: one number for each channel. Copy has no B, and so is a conversion
-// between formats, or an activation of its own. Out may be the memory of A or
-// B where their layouts are the same.
+// Pointwise describes Out = Act(A op B), element by element, between layouts that are all
+// F32x8, or each any of F32x16, Split32 and BF16x32. B has A's shape, or H and W of 1: one
+// number per channel. Copy has no B: it converts formats or applies an activation. Out may
+// be in the memory of A or B if their layouts are equal.
 //
-// At run time A is Memory.In and B Memory.More[0].
+// A is Memory.In, B is Memory.More[0].
 type Pointwise struct {
 	Op        PointOp
 	A, B, Out Layout
@@ -34,13 +33,13 @@ type pointwise struct {
 	rows
 	Pointwise
 	rung      *Rung
-	together  int // rows that are computed as one
+	together  int // rows that are computed as one run of pixels
 	broadcast bool
 	low, high float32
 	rest      Activation
 }
 
-// Pointwise plans the operation.
+// Pointwise plans an element-wise operation.
 func (r *Rung) Pointwise(p Pointwise) (Work, error) {
 	s := &pointwise{Pointwise: p, rung: r}
 	if err := sameFamily(&p.A, &p.Out); err != nil {
@@ -78,7 +77,7 @@ func (s *pointwise) Run(chunk int, m *Memory) {
 	frames.Put(f)
 }
 
-// visit computes count rows of a plane, which lie together or are one.
+// visit computes count rows of a plane, which are contiguous if there are several.
 func (s *pointwise) visit(f *frame, m *Memory, n, plane, y, count int) {
 	out := s.Out.strips(m.Out, n, plane)
 	a := s.A.strips(m.In, n, plane)
@@ -103,7 +102,7 @@ func (s *pointwise) visit(f *frame, m *Memory, n, plane, y, count int) {
 			if to[i] == nil {
 				continue
 			}
-			if from[i] == nil || s.Op != Copy && second[i] == nil { // past the channels, where formats fill up unlike
+			if from[i] == nil || s.Op != Copy && second[i] == nil { // the formats have different numbers of channels beyond C
 				clear(unsafe.Slice((*float32)(to[i]), w*s.Out.width()))
 				continue
 			}
@@ -136,7 +135,7 @@ func (s *pointwise) strip(to, a, b unsafe.Pointer, w int) {
 	}
 }
 
-// floats are the n numbers at p.
+// floats returns the n numbers at p.
 func floats(p unsafe.Pointer, n int) []float32 { return unsafe.Slice((*float32)(p), n) }
 
 // The twins of the row kernels.
@@ -169,10 +168,10 @@ func mulRow(dst, a, b unsafe.Pointer, n int, low, high float32) {
 	}
 }
 
-// broadcasts are kernels by operation; Copy has none.
+// broadcasts has kernels by operation; Copy has none.
 type broadcasts [pointOps]func(dst, a, b unsafe.Pointer, pixels int, low, high float32)
 
-// plainBroadcasts are the twins, of pixels of so many numbers.
+// plainBroadcasts returns the twins for pixels of the given number of numbers.
 func plainBroadcasts(lanes int) (all broadcasts) {
 	rows := [pointOps]func(dst, a, b unsafe.Pointer, n int, low, high float32){Add: addRow, Sub: subRow, Mul: mulRow}
 	for op := Add; op < pointOps; op++ {

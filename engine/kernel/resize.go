@@ -8,11 +8,10 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
-// Resize describes a resizing of planes between two layouts of F32x8, or of any
-// of F32x16, Split32 and BF16x32: row y of the output is what Rows makes of rows
-// of the input, and column x of that what Columns makes of its columns. An axis
-// of nil stays as it is; taps without weights, of which there is one, are the
-// element itself. The input needs no halo.
+// Resize describes a resizing of planes between two layouts, both F32x8 or each any of
+// F32x16, Split32 and BF16x32. Rows are weighted sums of rows of the input, and then
+// columns are weighted sums of columns of these. A nil axis is not resized; taps without
+// weights select an element. The input needs no halo.
 type Resize struct {
 	In, Out       Layout
 	Rows, Columns *vec.Taps
@@ -67,7 +66,7 @@ func newResizing(r *Rung, p Resize, picks bool) Step {
 	return s
 }
 
-// picking copies pixels.
+// picking is a resize that only copies pixels.
 type picking struct {
 	rows
 	Resize
@@ -86,8 +85,8 @@ func (s *picking) Run(chunk int, m *Memory) {
 	})
 }
 
-// strip writes count rows; one that is made of the same row as that above it is
-// a copy of it.
+// strip writes count rows. A row from the same input row as the one above is a copy of
+// that.
 func (s *picking) strip(to, from unsafe.Pointer, top, count int) {
 	size := s.Out.Format.PixelBytes()
 	above := -1
@@ -129,8 +128,7 @@ func pickPixels(to, from unsafe.Pointer, index []int32, size int) {
 	}
 }
 
-// blending sums pixels with weights: rows first, into a room, then the columns
-// of that.
+// blending is a resize with weighted sums: of rows, into a room, and then of its columns.
 type blending struct {
 	rows
 	Resize
@@ -139,15 +137,15 @@ type blending struct {
 	rooms       sync.Pool
 }
 
-// tapRuns are the taps of each element of an axis that weigh anything.
+// tapRuns has the taps of each element of an axis whose weights are not zero.
 type tapRuns struct {
-	from    []int // where the taps of an element begin; one more for the end
+	from    []int // for each element its first tap; and the end
 	offsets []int64
 	weights []float32
-	most    int // taps of an element
+	most    int // the largest number of taps of an element
 }
 
-// newTapRuns lays out n elements, each of the input's so many bytes.
+// newTapRuns lists the taps of n elements; those of the input are bytes apart.
 func newTapRuns(t *vec.Taps, n, bytes int) tapRuns {
 	r := tapRuns{from: make([]int, 1, n+1)}
 	for i := range n {
@@ -169,7 +167,7 @@ func newTapRuns(t *vec.Taps, n, bytes int) tapRuns {
 	return r
 }
 
-// of are the taps of element i.
+// of returns the taps of element i.
 func (r *tapRuns) of(i int) ([]int64, []float32) {
 	a, b := r.from[i], r.from[i+1]
 	return r.offsets[a:b], r.weights[a:b]

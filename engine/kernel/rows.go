@@ -5,11 +5,10 @@ import (
 	"unsafe"
 )
 
-// rows is the outer loop of the steps that work row by row: the rows of all
-// planes of a layout in a line, cut into chunks. A plane here is what strips
-// describe. The line goes through a picture band by band, each with all planes,
-// so that the first chunks are the top of the picture as they are in a
-// convolution.
+// rows is the outer loop of row-wise steps: the sequence of the rows of all planes of a
+// layout, cut into chunks. A plane here has one or two strips. The sequence goes through
+// a picture in bands of rows, each with all planes, so that the first chunks are the top
+// of the picture, as those of convolutions are.
 type rows struct {
 	of     Layout
 	planes int // of a picture
@@ -17,11 +16,11 @@ type rows struct {
 	chunks int
 }
 
-// newRows cuts the rows of l so that a chunk takes about chunkTime, given how
-// many nanoseconds a pixel of a plane takes.
+// newRows cuts the rows of l into chunks of about chunkTime; pixelTime is the time for a
+// pixel of a plane, in nanoseconds.
 func newRows(l Layout, pixelTime float64) rows {
-	// Rows of a plane that follow each other share input; a picture of 13 is cut
-	// into halves as convolutions cut it, one of 7 by channels.
+	// Bands are high because neighbouring rows share input. A picture of 13 rows is cut
+	// into two bands, as convolutions cut it, one of 7 rows only by channels.
 	const most, height = 8, 7
 	r := rows{of: l, planes: l.planes(), bands: min(most, max(1, (l.H+1)/height))}
 	r.chunks = pieces(l.N*r.planes*l.H, pixelTime*float64(l.W))
@@ -40,7 +39,7 @@ func (r *rows) each(chunk int, visit func(n, plane, y int)) {
 	})
 }
 
-// some is the same for up to most rows of a plane at once.
+// some calls visit for the rows of a chunk, for up to most rows of a plane at a time.
 func (r *rows) some(chunk, most int, visit func(n, plane, y, count int)) {
 	r.runs(chunk, func(n, plane, top, count int) {
 		for y, end := top, top+count; y < end; y += most {
@@ -49,14 +48,14 @@ func (r *rows) some(chunk, most int, visit func(n, plane, y, count int)) {
 	})
 }
 
-// runs calls visit for the rows of a chunk, those that follow each other in one
-// plane at once.
+// runs calls visit for the rows of a chunk, once for each run of neighbouring rows of a
+// plane.
 func (r *rows) runs(chunk int, visit func(n, plane, top, count int)) {
 	h := r.of.H
 	all := r.of.N * r.planes * h
 	for i, end := chunk*all/r.chunks, (chunk+1)*all/r.chunks; i < end; {
 		n, at := i/(r.planes*h), i%(r.planes*h)
-		band := at / r.planes * r.bands / h // or the one after
+		band := at / r.planes * r.bands / h // this one or the next
 		if (band+1)*h/r.bands*r.planes <= at {
 			band++
 		}
@@ -70,8 +69,8 @@ func (r *rows) runs(chunk int, visit func(n, plane, top, count int)) {
 	}
 }
 
-// together is how many rows of the layouts are one run of at most maxUnit pixels:
-// short rows cost more in calls than in work.
+// together returns how many rows of the layouts, if these are contiguous, make up a run
+// of at most maxUnit pixels. For short rows, calls take longer than the computation.
 func together(ls ...*Layout) int {
 	for _, l := range ls {
 		if l.Pitch != l.W || l.Format == Planar {
@@ -81,10 +80,9 @@ func together(ls ...*Layout) int {
 	return max(1, maxUnit/max(1, ls[0].W))
 }
 
-// strips are one plane as row-wise steps see it: the channels of a F32x8 block
-// as one run of pixels of 8 float32, or 32 channels as two runs of pixels of 16
-// float32. A strip that is not there is nil: the second of F32x8, and that of a
-// last odd block of F32x16.
+// strips is a plane of a row-wise step: a block of F32x8 as one strip of pixels of 8
+// float32, or 32 channels as two strips of pixels of 16 float32. The second strip is nil
+// for F32x8, and for the last of an odd number of F32x16 blocks.
 type strips [2]unsafe.Pointer
 
 func (s strips) add(n int) strips {
@@ -96,7 +94,7 @@ func (s strips) add(n int) strips {
 	return s
 }
 
-// width is how many float32 a pixel of a strip has.
+// width returns the number of float32 in a pixel of a strip.
 func (l *Layout) width() int {
 	if l.Format == F32x8 {
 		return 8
@@ -104,7 +102,7 @@ func (l *Layout) width() int {
 	return 16
 }
 
-// planes is the number of planes of a picture.
+// planes returns the number of planes of a picture.
 func (l *Layout) planes() int {
 	if l.Format == F32x16 {
 		return (l.C + 31) / 32
@@ -112,8 +110,8 @@ func (l *Layout) planes() int {
 	return l.Blocks()
 }
 
-// strips finds a plane of a blocked layout; the second is nil also where both
-// halves lie in one pixel.
+// strips returns a plane of a blocked layout. The second strip is also nil for Split32 and
+// BF16x32, whose pixels have both.
 func (l *Layout) strips(base unsafe.Pointer, n, plane int) strips {
 	if l.Format != F32x16 {
 		return strips{unsafe.Add(base, n*l.Image+plane*l.Block), nil}
@@ -125,8 +123,8 @@ func (l *Layout) strips(base unsafe.Pointer, n, plane int) strips {
 	return s
 }
 
-// load returns w pixels of a row as float32: in place where they are, otherwise
-// in the room.
+// load returns w pixels of a row as float32: in place if they are, otherwise converted in
+// the room.
 func (r *Rung) load(l *Layout, at strips, y, x, w int, room strips) strips {
 	at = at.add(l.Pixel(y, x))
 	switch l.Format {
@@ -140,8 +138,8 @@ func (r *Rung) load(l *Layout, at strips, y, x, w int, room strips) strips {
 	return at
 }
 
-// target returns where w pixels of a row are to be written as float32; store
-// brings them home if that is the room.
+// target returns where pixels of a row are to be written as float32: in place or, if the
+// layout is not float32, in the room, from which store converts them.
 func (l *Layout) target(at strips, y, x int, room strips) strips {
 	if l.Format.blockedF32() {
 		return at.add(l.Pixel(y, x))
@@ -149,6 +147,7 @@ func (l *Layout) target(at strips, y, x int, room strips) strips {
 	return room
 }
 
+// store converts w pixels of a row from the room, unless target returned their place.
 func (r *Rung) store(l *Layout, at strips, y, x, w int, room strips) {
 	switch to := unsafe.Add(at[0], l.Pixel(y, x)); l.Format {
 	case Split32:
@@ -167,8 +166,8 @@ func (l *Layout) clearRows(at strips, y, count int) {
 	}
 }
 
-// sameFamily reports why row-wise steps cannot mix the formats: they work
-// either on 8 lanes or on 16.
+// sameFamily returns an error if row-wise steps cannot combine the formats: their pixels
+// must all have strips of 8 numbers, or all of 16.
 func sameFamily(ls ...*Layout) error {
 	for _, l := range ls {
 		if l.Format == Planar || l.Format == U8x64 || (l.Format == F32x8) != (ls[0].Format == F32x8) {
@@ -178,7 +177,7 @@ func sameFamily(ls ...*Layout) error {
 	return nil
 }
 
-// sameShape reports how b differs from a.
+// sameShape returns an error if the shapes of a and b differ.
 func sameShape(a, b *Layout) error {
 	if a.N != b.N || a.C != b.C || a.H != b.H || a.W != b.W {
 		return fmt.Errorf("%v and %v: the shapes differ", a, b)

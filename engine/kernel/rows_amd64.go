@@ -35,7 +35,7 @@ var (
 	broadcastsAVX512 = broadcasts{Add: amd64.AddPixelsAVX512, Sub: amd64.SubPixelsAVX512, Mul: amd64.MulPixelsAVX512}
 )
 
-// The AVX2 transpositions take whole squares; the twins do the rest.
+// AVX2 transposes squares of 8x8; the twins compute the rest.
 
 func interleaveAVX2(dst, src unsafe.Pointer, plane, channels, pixels int) {
 	n := 0

@@ -12,13 +12,13 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
-// Rung is what one class of processors can do: a table of kernels. A nil field
-// of a rung is filled from the rung below; the lowest, "purego", has none.
-// Kernels keep no state and are safe for concurrent use; fetch them when
-// planning, not at every call.
+// Rung is the table of kernels for one class of processors. Fields that a rung leaves
+// nil are those of the rung below; the lowest, "purego", has the twins in Go. Kernels
+// have no state and are safe for concurrent use. They are selected when planning, not at
+// each call.
 type Rung struct {
-	Name  string // as VISION_CPU spells it
-	Block Format // the float32 format its convolutions work on
+	Name  string // as in VISION_CPU
+	Block Format // the float32 format of its convolutions
 
 	TileConv
 	GemmUnit gemmUnit
@@ -26,70 +26,70 @@ type Rung struct {
 	QConvs   qconvKernels
 	Bytes    byteKernels
 
-	// ConvTile8 and ConvTile16 compute register tiles of a convolution, of
-	// vectors of 8 and 16 channels.
+	// ConvTile8 and ConvTile16 compute register tiles of a convolution, on vectors of 8
+	// and 16 channels.
 	ConvTile8, ConvTile16 convTile
 
-	// Winograd8 and Winograd16 are the transforms of Winograd's form on vectors
-	// of 8 and 16 channels, the others those of tiles of 2x2 outputs.
+	// Winograd8 and Winograd16 are the transforms of F(4x4, 3x3) on vectors of 8 and 16
+	// channels, SmallWinograd8 and SmallWinograd16 those of F(2x2, 3x3).
 	Winograd8, Winograd16           winogradUnit
 	SmallWinograd8, SmallWinograd16 winogradUnit
 
 	// Activate applies act in place to n numbers, a multiple of 8.
 	Activate func(p unsafe.Pointer, n int, act Activation)
 
-	// Split stores pixels of two F32x16 blocks as pixels of Split32; Unsplit is
-	// the way back.
+	// Split converts pixels of two F32x16 blocks to pixels of Split32; Unsplit converts
+	// back.
 	Split   func(dst, a, b unsafe.Pointer, pixels int)
 	Unsplit func(a, b, src unsafe.Pointer, pixels int)
 
-	// Narrow and Widen are the same between two F32x16 blocks and BF16x32.
+	// Narrow converts pixels of two F32x16 blocks to pixels of BF16x32; Widen converts
+	// back.
 	Narrow func(dst, a, b unsafe.Pointer, pixels int)
 	Widen  func(a, b, src unsafe.Pointer, pixels int)
 
-	// WindowRow8 and WindowRow16 compute a row of pixels of 8 or 16 float32
-	// from windows of others.
+	// WindowRow8 and WindowRow16 compute a row of pixels of 8 or 16 float32 from windows
+	// of pixels.
 	WindowRow8, WindowRow16 windowRow
 
-	// DepthRow8 and DepthRow16 compute a row of a depthwise convolution whose
-	// kernel and stride depthRowFits.
+	// DepthRow8 and DepthRow16 compute a row of a depthwise convolution for which
+	// depthRowFits reports true.
 	DepthRow8, DepthRow16 depthRow
 
-	// DepthSplit computes both strips of such a row and writes pixels of Split32.
+	// DepthSplit computes both strips of such a row, as pixels of Split32.
 	DepthSplit depthRow
 
-	// Vec are the kernels along rows of any length.
+	// Vec has the kernels on rows of any length.
 	Vec vec.Unit
 
-	// Boxes are the kernels over boxes.
+	// Boxes has the kernels on boxes.
 	Boxes box.Unit
 
-	// ClipRow, AddRow, SubRow and MulRow set dst[i] to a[i], or a[i] op b[i],
-	// clipped to [low, high], for n numbers, a multiple of 8. dst may be a or b.
+	// ClipRow, AddRow, SubRow and MulRow set dst[i] to a[i], or a[i] op b[i], clipped to
+	// [low, high], for n numbers, a multiple of 8. dst may be a or b.
 	ClipRow                func(dst, a unsafe.Pointer, n int, low, high float32)
 	AddRow, SubRow, MulRow func(dst, a, b unsafe.Pointer, n int, low, high float32)
 
-	// Broadcast8 and Broadcast16 are the same for pixels of 8 or 16 numbers and
-	// one pixel at b.
+	// Broadcast8 and Broadcast16 do the same with pixels of 8 or 16 numbers at a and a
+	// single pixel at b.
 	Broadcast8, Broadcast16 broadcasts
 
-	// SumRow8 and SumRow16 add pixels of 8 or 16 numbers to the one at sum.
+	// SumRow8 and SumRow16 add pixels of 8 or 16 numbers to the pixel at sum.
 	SumRow8, SumRow16 func(sum, src unsafe.Pointer, pixels int)
 
-	// ScaleRows8 and ScaleRows16 set rows of one to three vectors of 8 or 16 numbers
-	// to those at src, each row multiplied with its number at scale; rows is at
-	// least 1. dst may be src.
+	// ScaleRows8 and ScaleRows16 set rows of one to three vectors of 8 or 16 numbers to
+	// the rows at src, each multiplied by its number at scale; there is at least one row.
+	// dst may be src.
 	ScaleRows8, ScaleRows16 func(dst, src, scale unsafe.Pointer, rows, vecs int)
 
-	// Interleave8 and Interleave16 make pixels of 8 or 16 float32 from runs of
-	// numbers that begin plane bytes after each other, one for each of so many
-	// channels; the channels after these become 0. Deinterleave8 and
-	// Deinterleave16 are the way back, to so many channels.
+	// Interleave8 and Interleave16 convert planes, plane bytes apart, to pixels of 8 or
+	// 16 float32; channels after the given number are set to 0. Deinterleave8 and
+	// Deinterleave16 convert pixels to that number of planes.
 	Interleave8, Interleave16     func(dst, src unsafe.Pointer, plane, channels, pixels int)
 	Deinterleave8, Deinterleave16 func(dst, src unsafe.Pointer, plane, channels, pixels int)
 }
 
-// purego is the ground the other rungs stand on: the twins.
+// purego is the lowest rung, which has the twins.
 func purego() Rung {
 	return Rung{Name: "purego", Block: F32x8,
 		TileConv: plainTileConv,
@@ -107,10 +107,10 @@ func purego() Rung {
 	}
 }
 
-// Rungs are what this machine can climb, lowest first, every field filled.
+// Rungs returns the rungs of this machine, lowest first, with all fields set.
 func Rungs() []*Rung { return rungs() }
 
-// native (one file a processor) names what stands above purego.
+// native, in a file for each architecture, returns the rungs above purego.
 var rungs = sync.OnceValue(func() []*Rung {
 	ground := purego()
 	all := []*Rung{&ground}
@@ -121,7 +121,7 @@ var rungs = sync.OnceValue(func() []*Rung {
 	return all
 })
 
-// inherit fills the zero fields of r from below.
+// inherit sets the zero fields of r to those of below.
 func inherit(r, below *Rung) {
 	to, from := reflect.ValueOf(r).Elem(), reflect.ValueOf(below).Elem()
 	for i := range to.NumField() {
@@ -131,11 +131,11 @@ func inherit(r, below *Rung) {
 	}
 }
 
-// wanted is the rung that the environment asks for, read once.
+// wanted is the value of VISION_CPU, read once.
 var wanted = sync.OnceValue(func() string { return os.Getenv("VISION_CPU") })
 
-// Best returns the rung that VISION_CPU names or, where it is not set or this
-// machine has no such rung, the highest there is. Select("") tells the two apart.
+// Best returns the rung that VISION_CPU names or, if it is not set or this machine does
+// not have that rung, the highest one. Select("") returns an error in the latter case.
 func Best() *Rung {
 	if r, err := Select(""); err == nil {
 		return r
@@ -144,9 +144,9 @@ func Best() *Rung {
 	return all[len(all)-1]
 }
 
-// Select returns a rung by name: purego, avx2, avx512, vnni, amx or neon. The
-// empty name means the one VISION_CPU asks for, and the highest where it asks
-// for none.
+// Select returns a rung by name: purego, avx2, avx512, vnni, amx or neon. The empty name
+// means that of VISION_CPU or, if it is not set, the highest rung. The error names the
+// rungs of this machine.
 func Select(name string) (*Rung, error) {
 	all, from := rungs(), ""
 	if name == "" {
@@ -163,7 +163,7 @@ func Select(name string) (*Rung, error) {
 	return nil, fmt.Errorf("%sthis machine has no CPU rung %q; it has %s", from, name, strings.Join(Available(), ", "))
 }
 
-// Available names the rungs of this machine, lowest first.
+// Available returns the names of the rungs of this machine, lowest first.
 func Available() []string {
 	var names []string
 	for _, r := range rungs() {

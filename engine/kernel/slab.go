@@ -6,32 +6,31 @@ import (
 	"unsafe"
 )
 
-// Packed weights are read once a run, from end to end: on small pages the
-// processor would wait for a translation every 4 KiB. So they share slabs that
-// the system is asked to put on huge pages, one behind the other: each that had
-// huge pages of its own would leave half of one empty. Slabs lie outside the heap:
-// they stay as long as the session does, and counted as heap they would let
-// garbage grow to their size before it is collected.
+// Packed weights are read once per run, from end to end; on small pages each 4 KiB would
+// cost a TLB miss. So they lie on huge pages, in slabs that several layers share: a layer
+// with huge pages of its own would leave half of its last one empty. Slabs are outside
+// Go's heap. They live as long as the session, and as a part of the heap they would let
+// as much garbage accumulate before it is collected.
 const (
 	hugePage  = 2 << 20
 	smallPage = 4 << 10
-	slabFrom  = smallPage // smaller pieces stand alone
+	slabFrom  = smallPage // smaller pieces are allocated in Go's heap
 )
 
-// slab is a run of addresses that goes back to the system once nothing holds it.
+// slab is a range of addresses that is unmapped once nothing refers to it.
 type slab struct {
 	memory []byte
 	used   int // bytes
 }
 
-// piece is some pages of a slab, which go back before the slab does.
+// piece is a run of pages of a slab, which are returned to the system before the slab is.
 type piece struct {
 	slab   *slab
 	memory []byte
 }
 
-// keeper is part of what has memory in slabs: it holds the pieces. Who hands on
-// an address in that memory keeps the keeper reachable.
+// keeper is embedded in types with memory in slabs, and refers to its pieces. It must stay
+// reachable as long as addresses in that memory are in use.
 type keeper struct{ pieces []*piece }
 
 var current struct {
@@ -39,8 +38,8 @@ var current struct {
 	slab *slab
 }
 
-// bytes returns n zero bytes that start a cache line, and a page where they fill
-// one: what is prefetched goes by pages.
+// bytes returns n zero bytes, aligned to a cache line, or to a page if there are at least
+// that many: prefetching takes turns on pages.
 func (k *keeper) bytes(n int) []byte {
 	switch {
 	case n < slabFrom:
@@ -57,7 +56,7 @@ func (k *keeper) bytes(n int) []byte {
 	return k.take(c.slab, n)
 }
 
-// take makes the next n bytes of a slab a piece.
+// take returns the next n bytes of a slab, as a piece.
 func (k *keeper) take(s *slab, n int) []byte {
 	at := s.used
 	s.used += roundUp(n, smallPage)
@@ -67,7 +66,7 @@ func (k *keeper) take(s *slab, n int) []byte {
 	return p.memory
 }
 
-// Blocks is how many calls of Populate give all memory its pages.
+// Blocks returns the number of blocks for Populate.
 func (k *keeper) Blocks() (n int) {
 	for _, p := range k.pieces {
 		n += PopulateBlocks(p.memory)
@@ -75,8 +74,9 @@ func (k *keeper) Blocks() (n int) {
 	return n
 }
 
-// Populate gives memory its pages before it is packed: calls for different
-// blocks may run at once, which packing cannot do as evenly. It may be left out.
+// Populate allocates the pages of a block of the memory. It is optional, before packing:
+// calls for different blocks may run concurrently, and share the work more evenly than
+// page faults during packing.
 func (k *keeper) Populate(block int) {
 	for _, p := range k.pieces {
 		n := PopulateBlocks(p.memory)
@@ -89,8 +89,8 @@ func (k *keeper) Populate(block int) {
 	}
 }
 
-// ends reports whether a slab is used up to somewhere in the huge page that b is a
-// part of, so that a good part of that page would be there in vain.
+// ends reports whether the used part of a slab ends within the huge page of b, so that a
+// large part of that page would be wasted.
 func (s *slab) ends(b []byte) bool {
 	current.Lock()
 	defer current.Unlock()
@@ -99,7 +99,7 @@ func (s *slab) ends(b []byte) bool {
 	return s.used-int(from/hugePage*hugePage) < enough
 }
 
-// PopulateBlocks is how many huge pages some memory has a part of.
+// PopulateBlocks returns the number of huge pages that memory overlaps.
 func PopulateBlocks(memory []byte) int {
 	if len(memory) == 0 {
 		return 0
@@ -108,19 +108,20 @@ func PopulateBlocks(memory []byte) int {
 	return int((at+uintptr(len(memory))+hugePage-1)/hugePage - at/hugePage)
 }
 
-// PopulateBlock has the system give a block of mapped memory its pages.
+// PopulateBlock makes the system allocate the pages of a block of mapped memory: the part
+// in one huge page.
 func PopulateBlock(memory []byte, block int) { populate(withinPage(memory, block), false) }
 
-// withinPage is what some memory has of a huge page, the first of which is number 0.
+// withinPage returns the part of memory in its block-th huge page, counted from 0.
 func withinPage(memory []byte, block int) []byte {
 	before := int(uintptr(unsafe.Pointer(unsafe.SliceData(memory))) % hugePage)
 	return memory[max(0, block*hugePage-before):min((block+1)*hugePage-before, len(memory))]
 }
 
-// floats returns n zeros that start a cache line.
+// floats returns n zeros, aligned to a cache line.
 func (k *keeper) floats(n int) []float32 { return asFloats(k.bytes(max(4*n, 1)), n) }
 
-// newSlab returns n zero bytes that start a huge page.
+// newSlab returns a slab of n zero bytes, aligned to a huge page.
 func newSlab(n int) *slab {
 	mapped, free := mapMemory(roundUp(n, smallPage) + hugePage)
 	if mapped == nil {
@@ -133,12 +134,12 @@ func newSlab(n int) *slab {
 	return s
 }
 
-// alignTo drops the bytes before the first multiple of to.
+// alignTo drops the bytes before the first address that is a multiple of to.
 func alignTo(b []byte, to uintptr) []byte {
 	return b[-uintptr(unsafe.Pointer(unsafe.SliceData(b)))&(to-1):]
 }
 
-// alignedFloats returns n zeros of the heap that start a cache line.
+// alignedFloats returns n zeros in Go's heap, aligned to a cache line.
 func alignedFloats(n int) []float32 {
 	return asFloats(alignTo(make([]byte, 4*n+1+64), 64), n)
 }

@@ -2,10 +2,10 @@
 
 package kernel
 
-// slabBytes is the size of a slab that several share.
+// slabBytes is the size of a shared slab.
 const slabBytes = 4 * hugePage
 
-// mapMemory has no memory but the heap's.
+// mapMemory fails: slabs are in Go's heap.
 func mapMemory(int) (memory []byte, free func()) { return nil, nil }
 
 func populate([]byte, bool) {}

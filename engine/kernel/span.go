@@ -2,16 +2,16 @@ package kernel
 
 import "math"
 
-// RowSpan are rows [From, To) of every plane of an activation; those of the halo
-// have numbers below 0 and from H on.
+// RowSpan is the rows [From, To) of all planes of an activation; rows of the halo are
+// negative or at least H.
 type RowSpan struct{ From, To int }
 
-// EveryRow is all of them.
+// EveryRow is the span of all rows.
 var EveryRow = RowSpan{math.MinInt, math.MaxInt}
 
 func (s RowSpan) rows() int { return s.To - s.From }
 
-// part is the i-th of n parts.
+// part returns the i-th of n parts.
 func (s RowSpan) part(i, n int) RowSpan {
 	return RowSpan{s.From + i*s.rows()/n, s.From + (i+1)*s.rows()/n}
 }
@@ -19,7 +19,7 @@ func (s RowSpan) part(i, n int) RowSpan {
 // Meets reports whether the spans have a row in common.
 func (s RowSpan) Meets(t RowSpan) bool { return max(s.From, t.From) < min(s.To, t.To) }
 
-// with is the span from the first to the last row of both.
+// with returns the smallest span that contains both.
 func (s RowSpan) with(t RowSpan) RowSpan {
 	switch {
 	case s.From >= s.To:
@@ -30,17 +30,17 @@ func (s RowSpan) with(t RowSpan) RowSpan {
 	return RowSpan{min(s.From, t.From), max(s.To, t.To)}
 }
 
-// Local is a Step whose chunks keep to some rows, so that a step behind it need
-// not wait for all of them. Spans are the rows of Memory.In that make a difference
-// to a chunk, and those of Memory.Out that it writes, the halo included; of a
-// residual it reads no others. An empty span is no row at all.
+// Local is a Step whose chunks access only some rows, so that the next step need not wait
+// for all of them. Spans returns the rows of Memory.In on which a chunk depends, and those
+// of Memory.Out that it writes, including the halo; of a residual it reads only the rows
+// that it writes.
 type Local interface {
 	Step
 	Spans(chunk int) (reads, writes RowSpan)
 }
 
-// around are rows of the layout with the halo that is cleared with them: the
-// right one of a row is the left one of the next.
+// around returns rows of the layout with the halo that clearAround fills. The right halo
+// of a row is the left one of the next.
 func (l *Layout) around(s RowSpan) RowSpan {
 	if l.Halo == (Halo{}) || s.From >= s.To {
 		return s
@@ -54,7 +54,7 @@ func (l *Layout) around(s RowSpan) RowSpan {
 	return RowSpan{s.From, s.To + 1}
 }
 
-// span are the rows of a chunk.
+// span returns the rows of a chunk.
 func (r *rows) span(chunk int) (s RowSpan) {
 	if r.of.N > 1 {
 		return EveryRow
@@ -63,8 +63,8 @@ func (r *rows) span(chunk int) (s RowSpan) {
 	return s
 }
 
-// through are the spans of a chunk whose outputs come from windows of a
-// convolution's shape.
+// through returns the spans of a chunk whose outputs depend on the same windows as those
+// of a convolution.
 func (r *rows) through(chunk int, c *Conv) (reads, writes RowSpan) {
 	s := r.span(chunk)
 	if s == EveryRow {
@@ -73,11 +73,10 @@ func (r *rows) through(chunk int, c *Conv) (reads, writes RowSpan) {
 	return c.reads(s), r.of.around(s)
 }
 
-// pixelwise is the window of steps that compute a pixel from the one in its
-// place.
+// pixelwise has the window of steps that compute a pixel from the one at the same place.
 var pixelwise = Conv{KernelH: 1, StrideH: 1, DilationH: 1}
 
-// conv is a convolution with the same windows.
+// conv returns a convolution with the windows of the pool.
 func (p *Pool) conv() *Conv {
 	return &Conv{KernelH: p.KernelH, StrideH: p.StrideH, DilationH: p.DilationH, PadTop: p.PadTop}
 }
@@ -121,15 +120,15 @@ func (s *directConv) Spans(chunk int) (reads, writes RowSpan) {
 	return c.reads(rows), c.Out.around(rows)
 }
 
-// Spans is part of Local: of a pass.
+// Spans is part of Local. A chunk is a pass.
 func (t *winogradTogether) Spans(chunk int) (reads, writes RowSpan) {
 	return (*winogradConv)(t).spans(&t.passes[chunk].parts[0])
 }
 
-// Spans is part of Local: all that it touches is the scratch.
+// Spans is part of Local. The step accesses only the scratch.
 func (s *winogradKernels) Spans(int) (reads, writes RowSpan) { return RowSpan{}, RowSpan{} }
 
-// Spans is part of Local: all that stripes of a column touch is the scratch.
+// Spans is part of Local. Stripes of a column access only the scratch.
 func (s winogradProducts) Spans(int) (reads, writes RowSpan) {
 	if s.whole {
 		writes = s.passSpans(s.pass)
@@ -140,7 +139,7 @@ func (s winogradProducts) Spans(int) (reads, writes RowSpan) {
 // Spans is part of Local.
 func (s *winogradFew) Spans(int) (reads, writes RowSpan) { return RowSpan{}, s.passSpans(s.pass) }
 
-// passSpans are the rows that a pass writes.
+// passSpans returns the rows that a pass writes.
 func (s *winogradConv) passSpans(p *winogradPass) (writes RowSpan) {
 	for i := range p.parts {
 		_, rows := s.spans(&p.parts[i])
@@ -149,7 +148,7 @@ func (s *winogradConv) passSpans(p *winogradPass) (writes RowSpan) {
 	return writes
 }
 
-// spans are the rows of a part's tiles.
+// spans returns the spans of a part's tiles.
 func (s *winogradConv) spans(p *winogradPart) (reads, writes RowSpan) {
 	c := &s.conv
 	if c.In.N > 1 {
@@ -165,10 +164,10 @@ func (s *winogradConv) spans(p *winogradPart) (reads, writes RowSpan) {
 	return c.reads(rows), c.Out.around(rows)
 }
 
-// row is the row of the pixel that lies so many bytes into a plane.
+// row returns the row of the pixel at an offset in a plane, in bytes.
 func (l *Layout) row(at int) int { return at/(l.Pitch*l.Format.PixelBytes()) - l.Top }
 
-// Spans is part of Local: all that it touches is the scratch.
+// Spans is part of Local. The step accesses only the scratch.
 func (vacancy) Spans(int) (reads, writes RowSpan) { return RowSpan{}, RowSpan{} }
 
 // Spans is part of Local.
@@ -186,7 +185,7 @@ func (s *bands) Spans(chunk int) (reads, writes RowSpan) {
 	return reads, out.around(rows)
 }
 
-// Spans is part of Local, where the step is.
+// Spans is part of Local.
 func (s toScratch) Spans(chunk int) (reads, writes RowSpan) {
 	if l, ok := s.Step.(Local); ok {
 		reads, _ = l.Spans(chunk)
@@ -195,7 +194,7 @@ func (s toScratch) Spans(chunk int) (reads, writes RowSpan) {
 	return EveryRow, RowSpan{}
 }
 
-// Spans is part of Local, where the step is.
+// Spans is part of Local.
 func (s fromScratch) Spans(chunk int) (reads, writes RowSpan) {
 	if l, ok := s.Step.(Local); ok {
 		_, writes = l.Spans(chunk)

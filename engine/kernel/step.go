@@ -2,23 +2,21 @@ package kernel
 
 import "unsafe"
 
-// Step is planned work on memory that the caller names at each run: Chunks
-// pieces that may run at once and in any order, 10 to 30 µs each where the
-// work allows. A chunk writes only what is its own. A Step keeps no state
-// between runs and allocates nothing.
+// Step is planned work on memory that the caller passes at each run. It consists of
+// chunks that may run concurrently and in any order, of 10 to 30 µs each if possible. No
+// two chunks write the same memory. A Step keeps no state between runs and allocates
+// nothing.
 type Step interface {
 	Chunks() int
 	Run(chunk int, m *Memory)
 }
 
-// chunkTime is what a chunk should take, in nanoseconds: long enough to hide the
-// claiming of it, short enough to share the work and not to hold up the
-// collector.
+// chunkTime is the intended time of a chunk, in nanoseconds: long compared to claiming
+// one, and short enough to balance threads and not to delay the garbage collector.
 const chunkTime = 10_000
 
-// pieces is how many chunks n units of unit nanoseconds each should become: an
-// even number, as two threads are the most common of several, unless the whole
-// is not worth waking anybody for.
+// pieces returns the number of chunks for n units of unit nanoseconds each: an even
+// number, for two threads, or one if the work is not worth sharing.
 func pieces(n int, unit float64) int {
 	total := unit * float64(n)
 	if total < chunkTime/2 {
@@ -27,22 +25,22 @@ func pieces(n int, unit float64) int {
 	return min(n, (int(total/chunkTime)+2)&^1)
 }
 
-// Memory is what a Step works on: the first byte of each operand's layout.
+// Memory has the operands of a Step: pointers to the first byte of each layout.
 type Memory struct {
 	In, Residual, Out unsafe.Pointer
 	More              []unsafe.Pointer // the inputs after the first
-	Scratch           unsafe.Pointer   // Work.Scratch bytes that start a cache line
+	Scratch           unsafe.Pointer   // Work.Scratch bytes, aligned to a cache line
 	Mean              unsafe.Pointer   // of Conv.Mean
 }
 
-// Work is an operation of one or more steps, run one after the other on the
-// same Memory. Between runs its scratch holds nothing.
+// Work is an operation of one or more steps, which run one after the other on the same
+// Memory. The scratch need not keep its content between runs.
 type Work struct {
 	Steps   []Step
 	Scratch int // bytes
 }
 
-// toScratch is a step whose output is the scratch from a byte on.
+// toScratch is a step whose output is the scratch, from byte at on.
 type toScratch struct {
 	Step
 	at int
@@ -52,7 +50,7 @@ func (s toScratch) Run(chunk int, m *Memory) {
 	runBetween(s.Step, chunk, m, m.In, unsafe.Add(m.Scratch, s.at))
 }
 
-// fromScratch is a step whose input is the scratch from a byte on.
+// fromScratch is a step whose input is the scratch, from byte at on.
 type fromScratch struct {
 	Step
 	at int
@@ -72,12 +70,12 @@ func runBetween(s Step, chunk int, m *Memory, in, out unsafe.Pointer) {
 	frames.Put(f)
 }
 
-// Conv describes a two-dimensional convolution between two layouts. Padding at
-// the bottom and right follows from the output's size; the input's halo covers
-// the padding unless the input is planar.
+// Conv describes a two-dimensional convolution between two layouts. Padding at the bottom
+// and right follows from the size of the output. The halo of the input must cover the
+// padding, unless the input is planar.
 //
-// Weights come as ONNX lays them out: [Cout][Cin/Group][KernelH][KernelW]
-// float32, bias [Cout] or nil.
+// Weights have the layout of ONNX, [Cout][Cin/Group][KernelH][KernelW] float32; the bias
+// is [Cout] or nil.
 type Conv struct {
 	In, Out              Layout
 	KernelH, KernelW     int
@@ -87,8 +85,8 @@ type Conv struct {
 	Group                int
 	Residual             *Layout // added before the activation; may be the output's memory
 	Act                  Activation
-	Gate                 *Layout // 1x1 kernels of one group: the input is multiplied with these, one number a channel; Memory.More[0]
-	Mean                 *Layout // depthwise only: the mean of each plane of the output is wanted too, H and W of 1; Memory.Mean
+	Gate                 *Layout // or nil; 1x1 kernels of one group only: factors of the input, one per channel, at Memory.More[0]
+	Mean                 *Layout // or nil; depthwise only: also computes the mean of each plane of the output, with H and W of 1, at Memory.Mean
 }
 
 // Activation is applied to the sum of a convolution, its bias and its residual.
@@ -97,14 +95,14 @@ type Activation struct {
 	Alpha, Beta float32
 }
 
-// ActivationKind names a function.
+// ActivationKind is an activation function.
 type ActivationKind uint8
 
 // The activations.
 const (
 	Identity    ActivationKind = iota
 	Clip                       // min(max(x, Alpha), Beta); Relu is Clip with 0 and +Inf
-	LeakyRelu                  // x, or Alpha·x below 0
+	LeakyRelu                  // x, or Alpha·x if x < 0
 	Sigmoid                    // 1 / (1 + e^-x)
 	Silu                       // x · sigmoid(x)
 	HardSigmoid                // min(max(Alpha·x + Beta, 0), 1)

@@ -9,16 +9,16 @@ import (
 // windowArgs is one call of a window kernel: a row of output pixels.
 type windowArgs args.Window
 
-// windowOp is how a window kernel joins the taps.
+// windowOp is how a window kernel combines the taps.
 type windowOp uint8
 
 const (
-	windowMax windowOp = iota // the largest; NaN does not count but as the last
+	windowMax windowOp = iota // the maximum; NaN is the result only if it is the last tap
 	windowSum                 // the sum times Scale
 	windowDot                 // Bias plus the sum of tap times weight
 )
 
-// windowRow runs one call.
+// windowRow is a window kernel.
 type windowRow func(op windowOp, a *windowArgs)
 
 func windowRow8(op windowOp, a *windowArgs)  { windowRowAny(8, op, a) }
@@ -70,16 +70,16 @@ func windowRowAny(lanes int, op windowOp, a *windowArgs) {
 	}
 }
 
-// windowSpan is a run of output columns whose windows have the same columns
-// inside the picture, and the offsets of these, a group for each kernel row.
+// windowSpan is a run of output columns whose windows have the same kernel columns inside
+// the picture, with the offsets of their taps, kernel row by kernel row.
 type windowSpan struct {
 	x, w    int
 	columns int // kernel columns inside
 	offsets []int
 }
 
-// windowSpans cuts a row of outputs of n columns over inputs of size columns
-// into spans; strideBytes and so on are those of the input layout.
+// windowSpans cuts a row of outW outputs into spans. With whole, windows include all
+// kernel columns, because the halo of the input covers the padding.
 func windowSpans(in *Layout, outW, kernelH, kernelW, stride, dilationH, dilationW, pad int, whole bool) []windowSpan {
 	var spans []windowSpan
 	last := [2]int{-1, -1}
@@ -104,8 +104,8 @@ func windowSpans(in *Layout, outW, kernelH, kernelW, stride, dilationH, dilation
 	return spans
 }
 
-// windowInside is which taps of a window that begins at pixel at lie inside
-// [0, size): taps [first, end).
+// windowInside returns the taps [first, end) of a window that begins at pixel at which are
+// inside [0, size).
 func windowInside(at, kernel, dilation, size int) (first, end int) {
 	if at < 0 {
 		first = (-at + dilation - 1) / dilation

@@ -5,23 +5,23 @@ import (
 	"encoding/binary"
 )
 
-// A bitReader hands out the bits of one entropy-coded segment whose stuffed
-// zeros have been removed (T.81 B.1.1.5). Past the end it gives zeros.
+// A bitReader reads the bits of one entropy-coded segment, from which stuffed zeros have
+// been removed (T.81 B.1.1.5). After the end it reads zeros.
 type bitReader struct {
 	buf []byte // the segment and eight zero bytes
 	pos int    // of the next byte to load
-	acc uint64 // next bits, the first at the top
-	n   uint   // how many of them are counted as loaded
-	bad bool   // a code was met that the table does not have
+	acc uint64 // next bits, from the top
+	n   uint   // number of bits of acc that count as loaded
+	bad bool   // there was a code that the table does not have
 }
 
-// reset starts at the beginning of a segment that ends in eight zero bytes.
+// reset begins a segment that ends in eight zero bytes.
 func (r *bitReader) reset(padded []byte) { *r = bitReader{buf: padded} }
 
-// refill brings n to at least 56.
+// refill increases n to at least 56.
 //
-// Bits of acc below the n counted ones may be set already; they are the bits
-// that come next, so or-ing them again changes nothing.
+// Bits of acc after the first n may be set already: they are the next bits, so or-ing them
+// again changes nothing.
 func (r *bitReader) refill() {
 	if r.pos+8 <= len(r.buf) {
 		r.acc |= binary.BigEndian.Uint64(r.buf[r.pos:]) >> (r.n & 63)
@@ -46,14 +46,14 @@ func (r *bitReader) take(count uint) uint64 {
 	return v
 }
 
-// exhausted tells whether more bits were used than the segment has.
+// exhausted reports whether more bits were read than the segment has.
 func (r *bitReader) exhausted() bool {
 	return r.pos*8-int(r.n) > (len(r.buf)-8)*8
 }
 
-// unstuff appends to dst the entropy-coded bytes of data from pos up to the
-// next marker, without stuffed zeros, and eight zero bytes. It returns the
-// position of the marker, len(data) where there is none.
+// unstuff appends to dst the entropy-coded bytes of data from pos to the next marker,
+// without stuffed zeros, and eight zero bytes. It returns the position of the marker, or
+// len(data) if there is none.
 func unstuff(dst, data []byte, pos int) ([]byte, int) {
 	for {
 		i := bytes.IndexByte(data[pos:], 0xFF)

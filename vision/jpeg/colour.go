@@ -1,6 +1,6 @@
 package jpeg
 
-// A colour says what the components are.
+// A colour is the colour space of the components.
 type colour uint8
 
 const (
@@ -11,7 +11,7 @@ const (
 	ycck
 )
 
-// chooseColour guesses as libjpeg does (jdapimin.c, default_decompress_parms).
+// chooseColour chooses as libjpeg does (jdapimin.c, default_decompress_parms).
 func chooseColour(info *Info, c []component) colour {
 	switch len(c) {
 	case 1:
@@ -46,8 +46,7 @@ const (
 
 func clamp(v int32) byte { return byte(min(max(v, 0), 255)) }
 
-// yccGo writes the RGB pixels of a row; y, cb and cr have as many samples as
-// dst has pixels.
+// yccGo converts a row of YCbCr to RGB; y, cb and cr have one sample per pixel of dst.
 func yccGo(dst, y, cb, cr []byte) {
 	cb, cr = cb[:len(y)], cr[:len(y)]
 	dst = dst[:3*len(y)]
@@ -65,7 +64,7 @@ func yccToRGB(y, cb, cr byte) (r, g, b byte) {
 		clamp(l + (cbToB*u+half)>>16)
 }
 
-// rgbGo interleaves a row.
+// rgbGo interleaves rows of red, green and blue.
 func rgbGo(dst, r, g, b []byte) {
 	g, b = g[:len(r)], b[:len(r)]
 	dst = dst[:3*len(r)]
@@ -75,9 +74,9 @@ func rgbGo(dst, r, g, b []byte) {
 	}
 }
 
-// cmykRow converts a row of four components. Pillow takes every CMYK JPEG to be
-// inverted, as Adobe writes them: a sample is 255 minus the ink. Its RGB is
-// (255-k) - ink*(255-k)/255, the product rounded.
+// cmykRow converts a row of four components. Pillow assumes that all CMYK JPEG pictures
+// are inverted, as Adobe writes them: a sample is 255 minus the ink. Its RGB is
+// (255-k) - ink*(255-k)/255, with the product rounded.
 func cmykRow(dst []byte, c, m, y, k []byte, isYCC bool) {
 	for i, kv := range k {
 		cv, mv, yv := c[i], m[i], y[i]
@@ -90,7 +89,7 @@ func cmykRow(dst []byte, c, m, y, k []byte, isYCC bool) {
 	}
 }
 
-// addInk is the channel of the inverted samples ink and black.
+// addInk returns a channel of RGB from the inverted samples ink and black.
 func addInk(ink, black byte) byte {
 	nk := int32(black)
 	t := (255-int32(ink))*nk + 128

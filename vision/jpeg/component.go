@@ -5,31 +5,31 @@ import (
 	"image"
 )
 
-// A component is one plane of samples on its way from coefficients to pixels.
+// A component is one plane of samples, with its coefficients.
 type component struct {
 	frameComponent
-	width, height    int // samples that belong to the picture, T.81 A.1.1
-	blocksX, blocksY int // blocks that hold them
-	pitch            int // blocks stored a row: whole MCUs, and even
-	rows             int // rows of blocks stored: one MCU's, or the picture's
+	width, height    int // in samples, T.81 A.1.1
+	blocksX, blocksY int // in blocks
+	pitch            int // blocks per stored row: of complete MCUs, and even
+	rows             int // stored rows of blocks: those of one row of MCUs, or of the picture
 
-	coefs   []int16  // rows*pitch blocks of 64 in natural order
-	nonzero []uint64 // which of a block's coefficients, in zigzag order; progressive only
+	coefs   []int16  // rows*pitch blocks of 64 coefficients in natural order
+	nonzero []uint64 // for each block one bit per coefficient, in zigzag order; progressive only
 
-	quant    [64]int16 // in natural order, as it was at the component's first scan
+	quant    [64]int16 // quantisation table at the component's first scan, in natural order
 	hasQuant bool
 
 	known knowledge // progressive only
 
-	plane  []byte // 10 row groups, see window
-	stride int
+	plane  []byte // 10 row groups of samples, see render.go
+	stride int    // bytes per row of plane
 	up     upsampler
 
-	// What the wanted part of the picture takes: samples [x0, x1) of a row, and
-	// blocks [b0, b1) for them and a neighbour on either side.
+	// The part of a row that the region needs: samples [x0, x1), and blocks [b0, b1) for
+	// these and one more sample on either side.
 	x0, x1, b0, b1 int
 
-	line []byte // one row of upsampled samples, where up needs it
+	line []byte // one row of upsampled samples, if up needs it
 }
 
 // block returns the coefficients of the block at column x of row y.
@@ -38,7 +38,7 @@ func (c *component) block(x, y int) *[64]int16 {
 	return (*[64]int16)(c.coefs[i : i+64])
 }
 
-// latch keeps the quantisation table that holds at the first scan of c.
+// latch stores the quantisation table at the first scan of c.
 func (c *component) latch(h *header) error {
 	if c.hasQuant {
 		return nil
@@ -53,17 +53,17 @@ func (c *component) latch(h *header) error {
 	return nil
 }
 
-// A geometry is a frame cut into MCUs, T.81 A.2.
+// A geometry is a frame divided into MCUs, T.81 A.2.
 type geometry struct {
 	width, height int
 	maxH, maxV    int
 	mcusX, mcusY  int
 
-	area image.Rectangle // that is wanted; its left edge is a sample's in all components
+	area image.Rectangle // the region; its left edge is that of a sample in all components
 }
 
-// layOut sets the geometry and the components' sizes from the frame header.
-// stored says that the whole picture's coefficients are kept.
+// layOut sets the geometry and the sizes of the components from the frame header.
+// stored says that coefficients of the whole picture are stored.
 func (d *Decoder) layOut(stored bool) error {
 	h := &d.header
 	d.components = d.space[:h.info.Components]
@@ -71,7 +71,7 @@ func (d *Decoder) layOut(stored bool) error {
 	for i := range d.components {
 		c := component{frameComponent: h.frame[i]}
 		if len(d.components) == 1 {
-			c.h, c.v = 1, 1 // one component alone is never subsampled, T.81 A.2.2
+			c.h, c.v = 1, 1 // a single component is not interleaved, so its factors have no effect: T.81 A.2.2
 		}
 		g.maxH, g.maxV = max(g.maxH, c.h), max(g.maxV, c.v)
 		c.known.now.forget()
@@ -98,7 +98,7 @@ func (d *Decoder) layOut(stored bool) error {
 	return nil
 }
 
-// mark sets what the wanted part of the picture takes.
+// mark sets the area, and the parts of the components that it needs.
 func (d *Decoder) mark(region image.Rectangle) {
 	g := &d.geometry
 	g.area = image.Rect(0, 0, g.width, g.height)
@@ -113,18 +113,17 @@ func (d *Decoder) mark(region image.Rectangle) {
 	}
 }
 
-// firstMCURow is the first row of MCUs that wanted pixels, or their neighbours,
-// come from.
+// firstMCURow returns the first row of MCUs on which pixels of the area may depend.
 func (d *Decoder) firstMCURow() int { return max(0, d.area.Min.Y/(8*d.maxV)-1) }
 
-// margin is how many bytes a plane's row has left and right of its samples.
-// One is needed, for a neighbour outside the picture.
+// margin is the number of bytes left and right of the samples of a row of a plane. One is
+// needed, for the neighbour outside the picture.
 const margin = 16
 
-// groups is how many row groups a plane holds.
+// groups is the number of row groups in a plane.
 const groups = 10
 
-// workBytes is what allocate will take.
+// workBytes returns the size of the memory that allocate needs.
 func (d *Decoder) workBytes() int64 {
 	var total int64
 	for i := range d.components {
@@ -143,7 +142,7 @@ func (d *Decoder) lineBytes() int64 {
 	return int64(g.mcusX*g.maxH*8 + 2*margin)
 }
 
-// allocate gives every component its memory, out of what earlier pictures left.
+// allocate gives each component its memory, and reuses that of earlier pictures.
 func (d *Decoder) allocate() {
 	coefs, bytes := 0, 0
 	line := int(d.lineBytes())
@@ -174,8 +173,7 @@ func (d *Decoder) allocate() {
 // cut splits s after n elements.
 func cut[T any](s []T, n int) (head, tail []T) { return s[:n:n], s[n:] }
 
-// grown returns n elements, in the memory of s if they fit. Their values are
-// what earlier use left.
+// grown returns n elements of undefined values, in the memory of s if they fit.
 func grown[T any](s []T, n int) []T {
 	if cap(s) >= n {
 		return s[:n]

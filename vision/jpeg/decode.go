@@ -10,45 +10,45 @@ import (
 // An RGB is a decoded picture.
 type RGB struct {
 	Width, Height int
-	Pix           []byte // red, green, blue of each pixel, row by row; 3*Width bytes a row
+	Pix           []byte // red, green, blue of each pixel, row by row, 3*Width bytes per row
 
-	// Damaged says that the stream broke off or held what no encoder writes.
-	// Pix is then what libjpeg shows: as much of the picture as was found, the
-	// rest grey or coarse.
+	// Damaged reports that the stream ended early or had content that no encoder writes.
+	// Pix is then what libjpeg gives: as much of the picture as was found, the rest grey
+	// or coarse.
 	Damaged bool
 }
 
-// Options bounds what one picture may cost. The zero value is good.
+// Options has limits for one picture, and says what to decode. The zero value decodes
+// all with default limits.
 type Options struct {
 	MaxPixels int64 // of the picture; 0: DefaultMaxPixels
 	MaxBytes  int64 // of memory besides RGB.Pix; 0: DefaultMaxBytes
 
-	// Region is the part of the picture that is wanted, in pixels as they are
-	// stored; empty: all. RGB.Pix has the whole picture's size, and what it holds
-	// elsewhere is undefined. What lies below the region may not be looked at,
-	// so that damage there goes unnoticed.
+	// Region is the part of the picture to decode, in pixels as stored; empty: all.
+	// RGB.Pix has the size of the whole picture, and is undefined outside the region.
+	// Data below the region may not be read, so damage there is not reported.
 	Region image.Rectangle
 
-	// Context, if not nil, ends a decoding early: its error is returned.
+	// Context, if not nil, can cancel the decoding: its error is returned.
 	Context context.Context
 }
 
-// Bounds where Options gives none.
+// Default limits.
 const (
 	DefaultMaxPixels = 178_956_970 // Pillow's hard limit
 	DefaultMaxBytes  = 256 << 20   // coefficients of 89 million pixels in 4:2:0
 )
 
-// maxScans bounds the scans of a picture. An encoder that sends every bit of
-// every coefficient apart needs 3*64*14 at the very most; real ones need 10.
+// maxScans limits the number of scans of a picture. Encoders use about 10; one that sent
+// each bit of each coefficient in a scan of its own would need 3*64*14.
 const maxScans = 500
 
-// maxVisits bounds the blocks that all scans together may walk, in multiples of
-// the picture's blocks, so that a small file cannot keep a processor busy.
+// maxVisits limits the number of blocks that all scans together may visit, in multiples
+// of the picture's blocks, so that a small file cannot keep a processor busy.
 const maxVisits = 64
 
-// A Decoder decodes one picture after another and keeps its working memory in
-// between. The zero value is ready. It is not safe for concurrent use.
+// A Decoder decodes one picture after another and reuses its working memory. The zero
+// value is ready for use. It is not safe for concurrent use.
 type Decoder struct {
 	header
 	geometry
@@ -59,29 +59,29 @@ type Decoder struct {
 
 	scan   scanState
 	opt    Options
-	visits int64 // blocks that scans may still walk
+	visits int64 // blocks that scans may still visit
 
 	scans     int     // progressive scans begun
 	lastGood  int     // the last row of MCUs for which the latest scan had data
-	mustGuess bool    // coefficients are to be smoothed
-	row       []int16 // for a row of blocks that is
+	mustGuess bool    // coefficients must be smoothed, see smooth
+	row       []int16 // a smoothed row of blocks
 	colour    colour
 
 	coefs   []int16
 	nonzero []uint64
 	bytes   []byte
-	ecs     []byte // entropy-coded segment, see unstuff
+	ecs     []byte // the entropy-coded segment, see unstuff
 }
 
 var decoders = sync.Pool{New: func() any { return new(Decoder) }}
 
-// keepBytes is how much working memory a pooled Decoder may hold on to.
+// keepBytes is the largest size of the working memory of a Decoder in the pool.
 const keepBytes = 16 << 20
 
-// Decode decodes data, a whole JPEG file. Grey is repeated in the three
-// channels; CMYK and YCCK become RGB as Pillow's convert("RGB") makes them. The
-// error is a FormatError, an UnsupportedError, a LimitError or that of the
-// options' context. It is safe for concurrent use.
+// Decode decodes data, a complete JPEG file. Grey is repeated in all three channels;
+// CMYK and YCCK are converted to RGB like Pillow's convert("RGB"). The error is a
+// FormatError, an UnsupportedError, a LimitError or that of the options' context.
+// Decode is safe for concurrent use.
 func Decode(data []byte, opt Options) (*RGB, error) {
 	img := new(RGB)
 	if err := DecodeInto(img, data, opt); err != nil {
@@ -90,8 +90,8 @@ func Decode(data []byte, opt Options) (*RGB, error) {
 	return img, nil
 }
 
-// DecodeInto is Decode that uses the memory of dst.Pix where it is large enough.
-// After an error dst is undefined.
+// DecodeInto is Decode that reuses the memory of dst.Pix if it is large enough. After an
+// error dst is undefined.
 func DecodeInto(dst *RGB, data []byte, opt Options) error {
 	d := decoders.Get().(*Decoder)
 	err := d.Decode(dst, data, opt)
@@ -101,8 +101,8 @@ func DecodeInto(dst *RGB, data []byte, opt Options) error {
 	return err
 }
 
-// Decode is the function Decode with memory that is used again: the Decoder's,
-// and dst.Pix where it is large enough. After an error dst is undefined.
+// Decode is the function Decode, with the memory of the Decoder and that of dst.Pix if
+// it is large enough. After an error dst is undefined.
 func (d *Decoder) Decode(dst *RGB, data []byte, opt Options) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -126,13 +126,14 @@ func (d *Decoder) Decode(dst *RGB, data []byte, opt Options) (err error) {
 	return nil
 }
 
-// forget drops what belongs to the caller.
+// forget drops references to the caller's memory.
 func (d *Decoder) forget() {
 	d.header = header{}
 	d.opt = Options{}
 }
 
-// prepare checks the picture against the limits and makes room for decoding it.
+// prepare checks the picture against the limits and allocates the working memory.
+// stored says that coefficients of the whole picture are stored.
 func (d *Decoder) prepare(stored bool) error {
 	maxPixels, maxBytes := d.opt.MaxPixels, d.opt.MaxBytes
 	if maxPixels == 0 {
@@ -209,8 +210,8 @@ func (d *Decoder) picture(dst *RGB, s scanHeader, stored bool) error {
 	return nil
 }
 
-// size makes room for the picture in dst: where its memory has to grow, some more
-// than needed, since new memory costs a third as much as decoding into it.
+// size gives dst the size of the picture. If its memory has to grow, it gets some more
+// than needed, because new memory costs a third of the time of decoding into it.
 func (d *Decoder) size(dst *RGB) {
 	dst.Width, dst.Height = d.width, d.height
 	n := 3 * d.width * d.height
@@ -220,10 +221,10 @@ func (d *Decoder) size(dst *RGB) {
 	dst.Pix = grown(dst.Pix, n)
 }
 
-// mostSpare bounds the memory that is set aside for larger pictures to come.
+// mostSpare is the largest amount of memory that is allocated in advance.
 const mostSpare = 1 << 20
 
-// stopped returns the error of a context that is done.
+// stopped returns the error of the context if that is done.
 func (d *Decoder) stopped() error {
 	if d.opt.Context == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/visionzoo/vision/internal/shared"
 )
 
-// rows returns the lines of a tab-separated table, comments left out.
+// rows returns the lines of a tab-separated table, without comments.
 func rows(t testing.TB, path string) [][]string {
 	t.Helper()
 	f, err := os.Open(path)
@@ -78,8 +78,8 @@ func worst(a, b *RGB) int {
 	return most
 }
 
-// The goldens are Pillow 9.4's, with libjpeg-turbo 2.1.5. Their table allows a
-// difference of 1 in places; this decoder allows none.
+// The goldens are from Pillow 9.4 with libjpeg-turbo 2.1.5. Their table allows differences
+// of 1 for some; this decoder must have none.
 func TestFormats(t *testing.T) {
 	dir := shared.Path(t, "images", "formats")
 	seen := 0

@@ -2,23 +2,22 @@ package jpeg
 
 import "bytes"
 
-// lookBits is how many bits a Huffman table is looked up with at once. Nearly
-// every code has at most ten, and the table stays in the first-level cache.
+// lookBits is the number of bits with which Huffman tables are looked up. Most codes have
+// at most ten, and the table stays in L1.
 const lookBits = 10
 
-// An entry of huffTable.look answers the next lookBits bits of a scan:
+// An entry of huffTable.look describes the code at the beginning of lookBits bits:
 //
-//	bits 0…7    length of the code and of the bits that follow it for its value
+//	bits 0…7    length of the code plus that of its value, which follows it
 //	bits 8…15   length of the code
-//	bits 16…23  64 less the number of bits that follow; 0 if none follow
-//	bits 24…31  skip: how far the zigzag index moves
+//	bits 16…23  64 minus the length of the value; 0 if there is none
+//	bits 24…31  skip: by how much the zigzag index advances
 //
-// skip is run+1 with a value, 16 for ZRL, endOfBand+r for EOBr (T.81 F.1.2.2
-// and G.1.2.2); in a DC table it is 1. The entry 0 is a code longer than
-// lookBits.
+// skip is run+1 if there is a value, 16 for ZRL, endOfBand+r for EOBr (T.81 F.1.2.2 and
+// G.1.2.2); in a DC table it is 1. The entry 0 stands for codes longer than lookBits.
 type entry uint32
 
-const endOfBand = 64 // any zigzag index plus this is past the block
+const endOfBand = 64 // added to any zigzag index, it gives one after the block
 
 func newEntry(length, size, skip int) entry {
 	e := entry(length+size) | entry(length)<<8 | entry(skip)<<24
@@ -32,16 +31,16 @@ func (e entry) total() uint    { return uint(e & 0xFF) }
 func (e entry) skip() int      { return int(e >> 24) }
 func (e entry) hasValue() bool { return e&0xFF0000 != 0 }
 
-// value is the number that follows the code at the top of acc, for an entry
-// that has one. It is EXTEND of T.81 F.2.2.1: bits that begin with 1 are a
-// positive number, others the complement of a negative one's.
+// value returns the value after the code at the top of acc, for an entry that has one. It
+// is EXTEND of T.81 F.2.2.1: bits that begin with 1 are a positive number, others are the
+// complement of the bits of a negative number's magnitude.
 func (e entry) value(acc uint64) int32 {
 	x := int64(acc << (e >> 8 & 63))
 	negative := ^(x >> 63)
 	return int32(int64(uint64(x^negative)>>(e>>16&63)) ^ negative - negative)
 }
 
-// entryOf is the entry for a symbol whose code has length bits.
+// entryOf returns the entry of a symbol whose code has length bits.
 func entryOf(symbol uint8, length int, isDC bool) entry {
 	run, size := int(symbol>>4), int(symbol&15)
 	switch {
@@ -57,15 +56,15 @@ func entryOf(symbol uint8, length int, isDC bool) entry {
 // A huffTable decodes the codes of one DHT table.
 type huffTable struct {
 	look    [1 << lookBits]entry
-	maxCode [17]int32  // highest code of each length, -1 for none
-	offset  [17]int32  // index in symbols of code c of length n: c + offset[n]
-	symbols [256]uint8 // in order of code
-	source  []byte     // counts and symbols it was built from
+	maxCode [17]int32  // highest code of each length; -1: there is none
+	offset  [17]int32  // code c of length n has symbol c + offset[n]
+	symbols [256]uint8 // in the order of codes
+	source  []byte     // counts and symbols from which the table was built
 }
 
-// build makes the table of a DHT table: 16 counts, then as many symbols. It
-// does nothing where the table is the one it holds already. Codes are assigned
-// as in T.81 annex C; no code may be all ones.
+// build builds the table from the content of a DHT table: 16 counts, then the symbols. It
+// does nothing if the table was built from the same. Codes are assigned as in T.81 annex
+// C; no code may be all ones.
 func (t *huffTable) build(spec []byte, isDC bool) error {
 	if len(t.source) > 0 && bytes.Equal(t.source, spec) {
 		return nil
@@ -104,8 +103,9 @@ func (t *huffTable) build(spec []byte, isDC bool) error {
 	return nil
 }
 
-// next is the entry of the code at the top of acc, which has at least 17 bits.
-// Where there is no such code, it is symbol 0 after 17 bits, as in libjpeg.
+// next returns the entry of the code at the top of acc, which has at least 17 bits. If
+// there is no such code, it is that of symbol 0 with 17 bits, as in libjpeg, and ok is
+// false.
 func (t *huffTable) next(acc uint64, isDC bool) (e entry, ok bool) {
 	if e = t.look[acc>>(64-lookBits)]; e != 0 {
 		return e, true
@@ -114,8 +114,8 @@ func (t *huffTable) next(acc uint64, isDC bool) (e entry, ok bool) {
 	return entryOf(symbol, int(length), isDC), length <= 16
 }
 
-// long finds the code of at least from bits at the top of acc, and its length.
-// Where there is none it answers symbol 0 after 17 bits, as libjpeg does.
+// long returns the symbol of the code of at least from bits at the top of acc, and its
+// length. If there is no such code, that is symbol 0 with 17 bits, as in libjpeg.
 func (t *huffTable) long(acc uint64, from uint) (symbol uint8, length uint) {
 	for n := from; n <= 16; n++ {
 		code := int32(acc >> (64 - n))

@@ -1,20 +1,18 @@
 package jpeg
 
-// The inverse DCT is libjpeg's "islow": the 8-point transform of Loeffler,
-// Ligtenberg and Moschytz with 11 multiplications, over columns and then over
-// rows, in fixed point with constBits fraction bits in the constants. The first
-// pass keeps pass1Bits more bits than a sample has, the second removes them and
-// the factor 8 of the two-dimensional transform.
+// The inverse DCT is libjpeg's "islow": the 8-point transform of Loeffler, Ligtenberg and
+// Moschytz, along columns and then along rows, in fixed point with constants of constBits
+// fraction bits. The first pass keeps pass1Bits fraction bits, which the second removes
+// together with the factor 8 of the two-dimensional transform.
 //
-// Where coefficients are wild, words wrap and saturate where libjpeg-turbo's
-// vector code lets 16-bit lanes wrap and saturate, so that the twins agree on
-// every input and broken files look alike too.
+// Coefficients out of range wrap or saturate to 16 bits where they do in libjpeg-turbo's
+// vector code, so that twins agree on every input, and damaged files give the same pixels.
 const (
 	constBits = 13
 	pass1Bits = 2
 )
 
-// Constants of the paper, times 2^13 and rounded.
+// The constants of the paper, times 2^13 and rounded.
 const (
 	fix0_298631336 = 2446
 	fix0_390180644 = 3196
@@ -30,9 +28,9 @@ const (
 	fix3_072711026 = 25172
 )
 
-// idctGo turns n blocks of coefficients, one after another in coefs, into
-// samples side by side: row y of block b goes to dst[y*stride+8*b:][:8]. n is
-// even. quant multiplies the coefficients, both in natural order.
+// idctGo transforms n blocks of coefficients, which are contiguous in coefs, to blocks of
+// samples side by side: row y of block b goes to dst[y*stride+8*b:][:8]. n is even.
+// Coefficients are multiplied by quant; both are in natural order.
 func idctGo(dst []byte, stride int, coefs []int16, quant *[64]int16, n int) {
 	for b := range n {
 		idctBlock(dst[8*b:], stride, (*[64]int16)(coefs[64*b:]), quant)

@@ -1,7 +1,7 @@
 package jpeg
 
-// kernels are the inner loops. Their contracts stand at the functions in Go;
-// assembly gives the same bytes on every input.
+// kernels holds the inner loops of one class of processors. The functions in Go document
+// them; assembly gives the same bytes for every input.
 type kernels struct {
 	name string
 

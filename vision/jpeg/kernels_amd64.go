@@ -11,12 +11,12 @@ import (
 var avx2Kernels = wideKernels("avx2", blockWide)
 
 const (
-	idctBlocks = 2  // that idctAsm takes at once
-	leastWide  = 32 // samples: h1v2Asm, yccAsm and rgbAsm take no fewer
+	idctBlocks = 2  // blocks that idctAsm computes at a time
+	leastWide  = 32 // least number of samples for h1v2Asm, yccAsm and rgbAsm
 )
 
-// fastest returns the best kernels for this CPU; VISION_CPU=purego asks for the
-// twins, every other class of kernels has AVX2.
+// fastest returns the best kernels for this CPU. VISION_CPU=purego selects the twins;
+// all other values imply AVX2.
 func fastest() *kernels {
 	if os.Getenv("VISION_CPU") != "purego" && cpu.X86.HasAVX2 && cpu.X86.HasBMI2 {
 		return &avx2Kernels
@@ -24,7 +24,8 @@ func fastest() *kernels {
 	return &goKernels
 }
 
-// blockWide leaves to the twin the codes that are too long for the table.
+// blockWide decodes a block with blockBMI2, and codes that are longer than lookBits with
+// the twin.
 func blockWide(r *bitReader, b *[64]int16, dc, ac *huffTable, pred *int32) {
 	k := blockBMI2(r, &b[0], &dc.look[0], &ac.look[0], &natural[0], pred, 0)
 	if k == 0 {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// guarded returns n bytes, and the same bytes with 64 more that no kernel may
-// write, filled with noise.
+// guarded returns n bytes of noise, and the same memory with 64 more bytes that kernels
+// must not write.
 func guarded(rng *rand.Rand, n int) (head, whole []byte) {
 	whole = make([]byte, n+64)
 	for i := range whole {
@@ -16,7 +16,7 @@ func guarded(rng *rand.Rand, n int) (head, whole []byte) {
 	return whole[:n:n], whole
 }
 
-// sameBytes runs one call with the twin and with k and compares all it wrote.
+// sameBytes runs a call with the twin and with k and compares what they wrote.
 func sameBytes(t *testing.T, what string, n, size int, call func(k *kernels, dst []byte), k *kernels) {
 	t.Helper()
 	want, wantAll := guarded(rand.New(rand.NewPCG(1, 1)), size)
@@ -32,7 +32,7 @@ func sameBytes(t *testing.T, what string, n, size int, call func(k *kernels, dst
 	}
 }
 
-// VISION_CPU=purego asks for the twins, here as in the engine.
+// VISION_CPU=purego selects the twins, as in the engine.
 func TestVisionCPU(t *testing.T) {
 	t.Setenv("VISION_CPU", "purego")
 	if k := fastest(); k != &goKernels {
@@ -68,7 +68,7 @@ func TestRowKernels(t *testing.T) {
 	})
 }
 
-// Every pair of chroma samples with a few luma samples.
+// TestEveryColour compares all pairs of chroma samples with a few luma samples.
 func TestEveryColour(t *testing.T) {
 	eachFast(t, func(t *testing.T, k *kernels) {
 		y, cb, cr := make([]byte, 65536), make([]byte, 65536), make([]byte, 65536)
@@ -81,13 +81,13 @@ func TestEveryColour(t *testing.T) {
 	})
 }
 
-// blocksOf fills n blocks: some dense, some sparse, some flat, some wild.
+// blocksOf returns n blocks: dense, sparse, flat, and with coefficients out of range.
 func blocksOf(rng *rand.Rand, n, kind int) []int16 {
 	coefs := make([]int16, 64*n)
 	for b := range n {
 		block := coefs[64*b : 64*b+64]
 		switch (kind + b*rng.IntN(3)) % 6 {
-		case 0: // DC alone
+		case 0: // DC only
 			block[0] = int16(rng.IntN(2048) - 1024)
 		case 1: // a few low frequencies
 			for range 1 + rng.IntN(5) {
@@ -97,11 +97,11 @@ func blocksOf(rng *rand.Rand, n, kind int) []int16 {
 			for i := range block {
 				block[i] = int16(rng.IntN(400) - 200)
 			}
-		case 3: // what no encoder writes
+		case 3: // out of range
 			for i := range block {
 				block[i] = int16(rng.Uint32())
 			}
-		case 4: // the first row alone, wild
+		case 4: // the first row only, out of range
 			for i := range 8 {
 				block[i] = int16(rng.Uint32())
 			}

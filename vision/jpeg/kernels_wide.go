@@ -2,7 +2,8 @@
 
 package jpeg
 
-// wideKernels are those in assembly, which each processor has under the same names.
+// wideKernels returns the kernels in assembly, whose functions have the same names on all
+// processors.
 func wideKernels(name string, block func(r *bitReader, b *[64]int16, dc, ac *huffTable, pred *int32)) kernels {
 	return kernels{
 		name:  name,
@@ -11,8 +12,8 @@ func wideKernels(name string, block func(r *bitReader, b *[64]int16, dc, ac *huf
 	}
 }
 
-// The functions below prove to the assembly that its operands are long enough,
-// and leave to the twins what is shorter than a register.
+// The functions below check that operands are as long as the assembly requires; the twins
+// compute rows that are too short for it.
 
 func idctWide(dst []byte, stride int, coefs []int16, quant *[64]int16, n int) {
 	if n == 0 {

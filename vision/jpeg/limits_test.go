@@ -87,7 +87,7 @@ func TestDecoderKeepsItsMemory(t *testing.T) {
 	}
 }
 
-// Whatever the bytes, both kinds of kernels agree, and nothing panics.
+// For any input, all kernels give the same pixels, and nothing panics.
 func FuzzDecode(f *testing.F) {
 	data := sample(f)
 	f.Add(data)

@@ -26,7 +26,7 @@ const (
 	mTEM  = 0x01
 )
 
-// unsupportedFrames names the frame types that are valid and not decoded.
+// unsupportedFrames names the frame types that are valid but not supported.
 var unsupportedFrames = map[byte]string{
 	0xC3: "lossless coding (SOF3)",
 	0xC5: "hierarchical coding (SOF5)",
@@ -49,18 +49,18 @@ type scanHeader struct {
 	comp   [4]int // their indices in the frame
 	td, ta [4]byte
 	ss, se int // band of coefficients, in zigzag order, inclusive
-	ah, al int // bits known before, and after, this scan
+	ah, al int // lowest bit known before this scan (0: none is), and after it: T.81 G.1.1.1
 }
 
-// A frameComponent is one component's line of an SOF segment, T.81 B.2.2.
+// A frameComponent is the specification of a component in an SOF segment, T.81 B.2.2.
 type frameComponent struct {
 	id   byte
 	h, v int  // sampling factors, 1 to 4
 	tq   byte // quantisation table, 0 to 3
 }
 
-// A header is the state that marker segments set. It holds no more memory than
-// itself: tables alias the input.
+// A header is the state that marker segments set. It owns no other memory: tables alias
+// the input.
 type header struct {
 	data []byte
 	pos  int
@@ -70,13 +70,13 @@ type header struct {
 	hasFrame bool
 	quant    [4][64]uint16 // in zigzag order
 	hasQuant [4]bool
-	huff     [2][4][]byte // class, index: 16 counts, then the symbols; nil where undefined
-	restart  int          // MCUs between restart markers; 0: none
-	foundEnd bool         // EOI, or the end of data, was met where a marker was due
-	endless  bool         // it, or a segment, was cut short by the end of data
+	huff     [2][4][]byte // by class and index: 16 counts, then the symbols; nil: undefined
+	restart  int          // MCUs between restart markers; 0: there are none
+	foundEnd bool         // EOI, or the end of data, was found instead of another marker
+	endless  bool         // data ended without EOI, or within a segment
 }
 
-// begin reads data up to and with the header of its first scan.
+// begin reads data up to the header of the first scan, inclusive.
 func (h *header) begin(data []byte) (scanHeader, error) {
 	*h = header{data: data, info: Info{AdobeTransform: -1}}
 	if len(data) < 3 || data[0] != 0xFF || data[1] != mSOI || data[2] != 0xFF {
@@ -99,8 +99,8 @@ func (h *header) begin(data []byte) (scanHeader, error) {
 	return s, nil
 }
 
-// nextScan reads segments up to and with the next SOS. At EOI, or where data
-// ends between segments, it sets foundEnd instead.
+// nextScan reads segments up to the next SOS, inclusive. At EOI, or if data ends between
+// segments, it sets foundEnd instead.
 func (h *header) nextScan() (scanHeader, error) {
 	for {
 		marker, ok := h.nextMarker()
@@ -127,8 +127,7 @@ func (h *header) nextScan() (scanHeader, error) {
 	}
 }
 
-// nextMarker skips to the next marker and past it. Bytes that are no marker are
-// passed over, as are fill bytes and stuffed zeros.
+// nextMarker reads the next marker. It skips other bytes, fill bytes and stuffed zeros.
 func (h *header) nextMarker() (byte, bool) {
 	for i := h.pos; i+1 < len(h.data); i++ {
 		if c := h.data[i+1]; h.data[i] == 0xFF && c != 0 && c != 0xFF {
@@ -159,7 +158,7 @@ func (h *header) segment(marker byte) ([]byte, error) {
 	return rest[2:n], nil
 }
 
-// apply lets one segment other than SOS change the state.
+// apply applies one segment other than SOS to the state.
 func (h *header) apply(marker byte, seg []byte) error {
 	switch {
 	case marker == mSOF0 || marker == mSOF1 || marker == mSOF2:
@@ -176,7 +175,7 @@ func (h *header) apply(marker byte, seg []byte) error {
 	case marker >= mAPP0 && marker <= mAPPF:
 		h.readAPP(marker, seg)
 	case marker == mCOM || marker == mDAC || marker == mDNL:
-		// A comment; arithmetic conditioning, which no Huffman scan uses; a
+		// A comment; arithmetic conditioning, which Huffman scans do not use; a
 		// height that is known already.
 	default:
 		if name, ok := unsupportedFrames[marker]; ok {
@@ -251,7 +250,7 @@ func (h *header) readDQT(seg []byte) error {
 	return nil
 }
 
-// readDHT notes Huffman tables, T.81 B.2.4.2. They are checked where used.
+// readDHT stores Huffman tables, T.81 B.2.4.2. They are checked when they are used.
 func (h *header) readDHT(seg []byte) error {
 	for len(seg) > 0 {
 		class, index := seg[0]>>4, seg[0]&15
@@ -274,7 +273,7 @@ func (h *header) readDHT(seg []byte) error {
 	return nil
 }
 
-// readAPP picks JFIF, Exif and Adobe segments out of the APPn.
+// readAPP reads the APPn segments of JFIF, Exif and Adobe, and ignores others.
 func (h *header) readAPP(marker byte, seg []byte) {
 	has := func(prefix string) bool {
 		return len(seg) >= len(prefix) && string(seg[:len(prefix)]) == prefix
@@ -327,7 +326,7 @@ func (h *header) readSOS(seg []byte) (scanHeader, error) {
 	return s, s.check(h.info.Progressive)
 }
 
-// check holds a progressive scan to T.81 G.1.1.1.
+// check returns an error if a progressive scan violates T.81 G.1.1.1.
 func (s *scanHeader) check(progressive bool) error {
 	if !progressive {
 		return nil
@@ -339,8 +338,8 @@ func (s *scanHeader) check(progressive bool) error {
 	return nil
 }
 
-// heightFromDNL sets a height that SOF left at 0 from the DNL segment that must
-// then follow the first scan, T.81 B.2.5.
+// heightFromDNL sets the height if it is 0 in SOF. A DNL segment must then follow the
+// first scan, T.81 B.2.5.
 func (h *header) heightFromDNL() error {
 	after := header{data: h.data, pos: h.pos}
 	for {

@@ -29,7 +29,7 @@ func photos(t testing.TB) []photo {
 	return list
 }
 
-// Every byte of every photo equals Pillow's.
+// Photos decode to the same bytes as with Pillow.
 func TestPhotos(t *testing.T) {
 	seen := 0
 	for _, p := range photos(t) {
@@ -55,7 +55,7 @@ func TestPhotos(t *testing.T) {
 	}
 }
 
-// BenchmarkPhotos decodes all photos that are there, over and over.
+// BenchmarkPhotos decodes all photos of the shared test data.
 func BenchmarkPhotos(b *testing.B) {
 	dir := shared.Path(b, "imagenet")
 	files, err := filepath.Glob(filepath.Join(dir, "*.JPEG"))

@@ -34,8 +34,8 @@ func (d *Decoder) progressiveScan(s *scanHeader, p *mcuPlan) error {
 	return nil
 }
 
-// dcRow decodes a row of MCUs of a scan of DC coefficients, G.1.2.1: the first
-// gives differences without their last al bits, the later ones a bit each.
+// dcRow decodes a row of MCUs of a scan of DC coefficients, G.1.2.1. The first scan has
+// differences without their last al bits, later scans have one bit per coefficient.
 func (d *Decoder) dcRow(s *scanHeader, p *mcuPlan, y int) {
 	r := &d.scan.bits
 	for x := range p.cols {
@@ -57,8 +57,8 @@ func (d *Decoder) dcRow(s *scanHeader, p *mcuPlan, y int) {
 	}
 }
 
-// acRow decodes a row of blocks of a scan of AC coefficients. Such a scan has
-// one component and so one block an MCU.
+// acRow decodes a row of blocks of a scan of AC coefficients, which has one component and
+// so one block per MCU.
 func (d *Decoder) acRow(s *scanHeader, p *mcuPlan, y int) {
 	c := p.cells[0].c
 	table := p.cells[0].ac
@@ -81,8 +81,8 @@ func (d *Decoder) acRow(s *scanHeader, p *mcuPlan, y int) {
 	}
 }
 
-// skipBlocks passes the blocks of an end-of-band run, at most n, up to the next
-// restart marker. The first has been counted by nextMCU.
+// skipBlocks skips blocks of an end-of-band run, at most n and not beyond the next restart
+// marker, and returns how many. nextMCU has counted the first.
 func (d *Decoder) skipBlocks(n int) int {
 	n = min(n, d.scan.eobRun)
 	if d.restart > 0 {
@@ -93,8 +93,8 @@ func (d *Decoder) skipBlocks(n int) int {
 	return n
 }
 
-// acFirst is G.1.2.2: a band of coefficients without their last al bits. Bit k
-// of nonzero tells whether the k-th coefficient is other than zero.
+// acFirst decodes a band of coefficients without their last al bits, G.1.2.2. Bit k of
+// nonzero is set if the k-th coefficient is not zero.
 func (d *Decoder) acFirst(b *[64]int16, nonzero *uint64, t *huffTable, s *scanHeader) {
 	r := &d.scan.bits
 	for k := s.ss; k <= s.se; {
@@ -112,7 +112,7 @@ func (d *Decoder) acFirst(b *[64]int16, nonzero *uint64, t *huffTable, s *scanHe
 	}
 }
 
-// set makes v the k-th coefficient, the last where k is past the block.
+// set sets the k-th coefficient, or the last one if k is too large, to v.
 func set(b *[64]int16, nonzero *uint64, k int, v int16) {
 	k = min(k, 63)
 	b[natural[k]&63] = v
@@ -123,14 +123,13 @@ func set(b *[64]int16, nonzero *uint64, k int, v int16) {
 	}
 }
 
-// endOfBandRun reads the length of an EOBn run: 2^n and n bits more.
+// endOfBandRun reads the length of an EOBn run: 2^n plus a number of n bits.
 func (r *bitReader) endOfBandRun(n int) int {
 	return 1<<n + int(r.take(uint(n)))
 }
 
-// acRefine is G.1.2.3: one more bit of each coefficient of the band. A
-// correction bit follows for each coefficient already known to be other than
-// zero; runs count only the others.
+// acRefine decodes one more bit of each coefficient of a band, G.1.2.3. Coefficients that
+// are not zero have a correction bit each; runs count only the others.
 func (d *Decoder) acRefine(b *[64]int16, nonzero *uint64, t *huffTable, s *scanHeader) {
 	r := &d.scan.bits
 	k := s.ss
@@ -154,8 +153,8 @@ func (d *Decoder) acRefine(b *[64]int16, nonzero *uint64, t *huffTable, s *scanH
 	}
 }
 
-// refineSymbol decodes one code of a refinement scan: how many zeros are passed
-// and the sign of the coefficient after them, 0 for ZRL; or endOfBand+n.
+// refineSymbol decodes one code of a refinement scan: the number of zeros to skip and the
+// sign of the coefficient after them, 0 for ZRL; or endOfBand+n.
 func (r *bitReader) refineSymbol(t *huffTable) (run int, v int16) {
 	e := r.code(t, false)
 	length := e.total()
@@ -170,7 +169,7 @@ func (r *bitReader) refineSymbol(t *huffTable) (run int, v int16) {
 		return 15, 0
 	}
 	if e.total() != length+1 {
-		r.bad = true // only the sign of a 1 may follow
+		r.bad = true // the magnitude must be 1, so its value has one bit
 	}
 	if r.take(1) != 0 {
 		return e.skip() - 1, 1
@@ -178,8 +177,8 @@ func (r *bitReader) refineSymbol(t *huffTable) (run int, v int16) {
 	return e.skip() - 1, -1
 }
 
-// correct reads a correction bit for each coefficient of b from k to se that is
-// not zero, passes run zeros, and returns the index of the next zero or se+1.
+// correct reads a correction bit for each coefficient of b from k to se that is not zero,
+// until it has skipped run zeros. It returns the index of the next zero, or se+1.
 func (r *bitReader) correct(b *[64]int16, nonzero uint64, k, se, run, al int) int {
 	bit := int16(1) << al
 	for k <= se {

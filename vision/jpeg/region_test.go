@@ -11,8 +11,8 @@ import (
 	"github.com/visionzoo/vision/internal/shared"
 )
 
-// checkRegions decodes parts of a picture and compares what was wanted with the
-// same part of the whole.
+// checkRegions decodes regions of a picture and compares them with the same parts of the
+// whole.
 func checkRegions(t *testing.T, rng *rand.Rand, name string, data []byte, times int) {
 	t.Helper()
 	for _, k := range everyKernels(t) {
@@ -41,7 +41,7 @@ func checkRegions(t *testing.T, rng *rand.Rand, name string, data []byte, times 
 	}
 }
 
-// noise is a picture without anything smooth, written by Go's encoder.
+// noise is a picture of noise, written by Go's encoder.
 func noise(t *testing.T, rng *rand.Rand, width, height int) []byte {
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
 	for i := range img.Pix {
@@ -54,8 +54,7 @@ func noise(t *testing.T, rng *rand.Rand, width, height int) []byte {
 	return b.Bytes()
 }
 
-// Whatever part of a picture is wanted, it has the pixels of the whole, also
-// where the data end early.
+// Any region has the pixels of the whole picture, even if data end early.
 func TestRegion(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 15))
 	for range 30 {
@@ -73,7 +72,7 @@ func TestRegion(t *testing.T) {
 	}
 }
 
-// All ways to subsample, progressive and restarted pictures, damaged ones.
+// All kinds of subsampling; progressive, restarted and damaged pictures.
 func TestRegionOfFormats(t *testing.T) {
 	rng := rand.New(rand.NewPCG(16, 23))
 	for _, folder := range []string{"formats", "corrupt"} {
@@ -88,7 +87,7 @@ func TestRegionOfFormats(t *testing.T) {
 	}
 }
 
-// FuzzRegion: a part of whatever decodes is that part of the whole.
+// FuzzRegion: a region of any input that decodes is that part of the whole.
 func FuzzRegion(f *testing.F) {
 	data := sample(f)
 	f.Add(data, uint16(20), uint16(9), uint16(7), uint16(5))

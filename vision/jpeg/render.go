@@ -1,12 +1,12 @@
 package jpeg
 
-// A component's plane holds ten row groups: the last two of the row of MCUs
-// before, and the eight of the current one. A row group is c.v rows, which make
-// maxV rows of pixels. Where some component's filter looks at the rows below,
-// the last row group of a row of MCUs is shown with the next.
+// The plane of a component has ten row groups: the last two of the previous row of MCUs,
+// and the eight of the current one. A row group is c.v rows of samples, for maxV rows of
+// pixels. If the filter of a component needs rows below, the pixels of the last row group
+// are computed with the next row of MCUs.
 
-// render turns row mcuY of MCUs into pixels, as far as they are wanted. Rows come
-// in order. It returns the row of pixels before which all are finished.
+// render computes the pixels of row mcuY of MCUs that are in the area. Rows must come in
+// order. It returns the row before which all pixels are finished.
 func (d *Decoder) render(dst *RGB, mcuY int) int {
 	context := false
 	for i := range d.components {
@@ -36,8 +36,8 @@ func (d *Decoder) render(dst *RGB, mcuY int) int {
 	return last * d.maxV
 }
 
-// repeat fills the picture from row mcuY of MCUs on, and the pixels of the row
-// before that still wait for it, with the last row of pixels that is finished.
+// repeat fills the picture from row mcuY of MCUs on, and pixels of the previous row that
+// are not finished, with the last finished row of pixels.
 func (d *Decoder) repeat(dst *RGB, mcuY int) {
 	pitch := 3 * d.width
 	from := (8*mcuY - 1) * d.maxV * pitch
@@ -46,7 +46,7 @@ func (d *Decoder) repeat(dst *RGB, mcuY int) {
 	}
 }
 
-// transform fills c's plane with the samples of row mcuY of MCUs.
+// transform computes the samples of row mcuY of MCUs in c's plane.
 func (d *Decoder) transform(c *component, mcuY int) {
 	from := 0
 	if c.rows > c.v {
@@ -73,15 +73,15 @@ func (d *Decoder) transform(c *component, mcuY int) {
 	}
 }
 
-// row returns the wanted part of row y of component c with one more sample on
-// either side; rows outside the picture repeat the outermost.
+// row returns the samples of row y that the area needs, and one more on either side. Rows
+// outside the picture repeat the outermost.
 func (c *component) row(y, mcuY int) []byte {
 	y = min(max(y, 0), c.height-1)
 	at := (y-(8*mcuY-2)*c.v)*c.stride + margin
 	return c.plane[at+c.x0-1 : at+c.x1+1]
 }
 
-// pixels writes the wanted part of row y of the picture.
+// pixels writes the pixels of row y that are in the area.
 func (d *Decoder) pixels(dst []byte, y, mcuY int) {
 	var in [4][]byte
 	dst = dst[3*d.area.Min.X : 3*d.area.Max.X]
@@ -100,7 +100,7 @@ func (d *Decoder) pixels(dst []byte, y, mcuY int) {
 	}
 }
 
-// fullRow returns what component c has for the wanted part of row y of the
+// fullRow returns the upsampled samples of component c for the area's part of row y of the
 // picture.
 func (d *Decoder) fullRow(c *component, y, mcuY int) []byte {
 	v := d.maxV / c.v

@@ -2,21 +2,21 @@ package jpeg
 
 import "fmt"
 
-// scanState is the entropy decoder's state. It starts over with every scan, but
-// for the last two fields.
+// scanState is the state of the entropy decoder. It is reset at each scan, except for the
+// last two fields.
 type scanState struct {
 	bits   bitReader
-	pred   [4]int32 // DC predictions, one a component
-	eobRun int      // blocks still in an end-of-band run, progressive
+	pred   [4]int32 // DC predictions of the components
+	eobRun int      // blocks left in an end-of-band run, progressive only
 	togo   int      // MCUs to the next restart marker
 	rst    byte     // number of that marker, modulo 8
-	dry    bool     // the segment ran out: MCUs stay as they are until a restart
+	dry    bool     // the segment has no more bits: no MCUs are decoded until a restart
 
 	found   bool // at least one MCU was decoded from the data
 	damaged bool
 }
 
-// begin a scan at the current position.
+// startScan begins a scan at the current position.
 func (d *Decoder) startScan() {
 	d.scan = scanState{togo: d.restart, found: d.scan.found, damaged: d.scan.damaged || d.scan.bits.bad}
 	d.startSegment()
@@ -28,8 +28,7 @@ func (d *Decoder) startSegment() {
 	d.scan.bits.reset(d.ecs)
 }
 
-// nextMCU makes the reader ready for an MCU and tells whether there are data
-// for it.
+// nextMCU prepares the reader for an MCU and reports whether there are data for it.
 func (d *Decoder) nextMCU() bool {
 	s := &d.scan
 	if d.restart > 0 {
@@ -41,8 +40,8 @@ func (d *Decoder) nextMCU() bool {
 	return !s.dry
 }
 
-// finishMCU notes an MCU that needed more bits than there were. That MCU was
-// decoded out of zero bits; those after it are not decoded.
+// finishMCU checks whether the MCU needed more bits than there were. Then it was decoded
+// from zero bits, and those after it are not decoded.
 func (d *Decoder) finishMCU() {
 	if d.scan.bits.exhausted() {
 		d.scan.dry, d.scan.damaged = true, true
@@ -51,7 +50,7 @@ func (d *Decoder) finishMCU() {
 	d.scan.found = true
 }
 
-// nextInterval passes the restart marker that is due, T.81 F.2.1.3.1.
+// nextInterval reads the next restart marker, T.81 F.2.1.3.1.
 func (d *Decoder) nextInterval() {
 	s := &d.scan
 	if d.resync(s.rst) {
@@ -65,11 +64,11 @@ func (d *Decoder) nextInterval() {
 	d.startSegment()
 }
 
-// resync looks for restart marker want and tells whether it passed one. Where
-// another marker is found it does what libjpeg documents (jdmarker.c,
-// jpeg_resync_to_restart): a marker a little ahead of the wanted one, or of
-// another kind, is left for later; one a little behind, or a byte pair that is
-// no marker, is skipped; any other restart marker is taken for the wanted one.
+// resync looks for restart marker want and reports whether it read one. If it finds
+// another marker, it does what libjpeg documents (jdmarker.c, jpeg_resync_to_restart): a
+// restart marker one or two after want, or a marker of another kind, is left for later;
+// one or two before want, or an invalid marker, is skipped; any other restart marker is
+// taken for want.
 func (d *Decoder) resync(want byte) bool {
 	for {
 		marker, ok := d.nextMarker()
@@ -133,15 +132,15 @@ type cell struct {
 	x, y int // within the MCU, in blocks
 }
 
-// An mcuPlan is how the MCUs of one scan lie in the picture.
+// An mcuPlan says how the MCUs of a scan lie in the picture.
 type mcuPlan struct {
 	cells      [10]cell // T.81 B.2.3: at most ten blocks
 	n          int
 	cols, rows int // of MCUs
 }
 
-// plan lays out the scan s. A scan of one component has MCUs of one block and
-// leaves out blocks that only fill an MCU, T.81 A.2.2.
+// plan plans the scan s. A scan of one component has MCUs of one block, and no blocks
+// that only complete an MCU, T.81 A.2.2.
 func (d *Decoder) plan(s *scanHeader) (mcuPlan, error) {
 	p := mcuPlan{cols: d.mcusX, rows: d.mcusY}
 	single := s.n == 1
@@ -169,7 +168,7 @@ func (d *Decoder) plan(s *scanHeader) (mcuPlan, error) {
 	return p, nil
 }
 
-// step returns how many blocks of cell i's component an MCU spans.
+// step returns the width and height of an MCU in blocks of cell i's component.
 func (p *mcuPlan) step(i int) (h, v int) {
 	if p.n == 1 {
 		return 1, 1
@@ -177,7 +176,7 @@ func (p *mcuPlan) step(i int) (h, v int) {
 	return p.cells[i].c.h, p.cells[i].c.v
 }
 
-// spend takes the blocks of one row of MCUs off what scans may walk.
+// spend subtracts the blocks of one row of MCUs from those that scans may visit.
 func (d *Decoder) spend(p *mcuPlan) error {
 	if d.visits -= int64(p.cols * p.n); d.visits < 0 {
 		return LimitError("the scans walk the picture too often")
@@ -207,8 +206,8 @@ func (d *Decoder) storedScan(s *scanHeader) error {
 	return nil
 }
 
-// onePass decodes the only scan of a sequential picture, one row of MCUs at a
-// time, to pixels.
+// onePass decodes the only scan of a sequential picture to pixels, one row of MCUs at a
+// time.
 func (d *Decoder) onePass(dst *RGB, s scanHeader) error {
 	if err := d.tables(&s); err != nil {
 		return err
@@ -220,7 +219,7 @@ func (d *Decoder) onePass(dst *RGB, s scanHeader) error {
 	d.startScan()
 	d.size(dst)
 	d.mustGuess = false
-	empty := 0 // rows of MCUs on end without data
+	empty := 0 // consecutive rows of MCUs without data
 	for y := range d.mcusY {
 		if err := d.stopped(); err != nil {
 			return err
@@ -228,8 +227,8 @@ func (d *Decoder) onePass(dst *RGB, s scanHeader) error {
 		if d.scan.dry && d.restart == 0 {
 			empty++
 		}
-		// Pixels trail their row by less than one, so from the third row
-		// without data on all are like the second's.
+		// Pixels are at most one row of MCUs behind, so from the third row without data
+		// on, all rows of pixels are equal to the last of the second.
 		if empty > 2 {
 			d.repeat(dst, y)
 			break
@@ -239,7 +238,7 @@ func (d *Decoder) onePass(dst *RGB, s scanHeader) error {
 		}
 		d.sequentialRow(&p, 0)
 		if d.scan.dry {
-			d.area.Min.Y = 0 // what follows may repeat rows that nobody wanted
+			d.area.Min.Y = 0 // the rest may repeat rows above the region
 		} else if y < d.firstMCURow() {
 			continue
 		}
@@ -253,8 +252,7 @@ func (d *Decoder) onePass(dst *RGB, s scanHeader) error {
 	return nil
 }
 
-// sequentialRow decodes one row of MCUs whose blocks begin at row y of MCUs of
-// the stored coefficients.
+// sequentialRow decodes one row of MCUs into row y of MCUs of the stored coefficients.
 func (d *Decoder) sequentialRow(p *mcuPlan, y int) {
 	var at, step [10]int
 	for i := range p.n {

@@ -2,9 +2,8 @@ package jpeg
 
 import "encoding/binary"
 
-// natural is the index in a block of the k-th coefficient in zigzag order,
-// T.81 figure A.6. A run that leads past the block, which only damage can
-// bring, ends at the last coefficient.
+// natural has the index in a block of the k-th coefficient in zigzag order, T.81 figure
+// A.6. In damaged streams runs may exceed the block; they end at the last coefficient.
 var natural = [128]uint8{
 	0, 1, 8, 16, 9, 2, 3, 10,
 	17, 24, 32, 25, 18, 11, 4, 5,
@@ -18,8 +17,8 @@ var natural = [128]uint8{
 	63, 63, 63, 63, 63, 63, 63, 63,
 }
 
-// block decodes one block of a sequential scan, T.81 F.2.2, into b, which is
-// all zeros.
+// block decodes one block of a sequential scan, T.81 F.2.2, into b, which must be all
+// zeros.
 func (r *bitReader) block(b *[64]int16, dc, ac *huffTable, pred *int32) {
 	*pred += r.dcDifference(dc)
 	b[0] = int16(*pred)
@@ -49,8 +48,8 @@ func (r *bitReader) block(b *[64]int16, dc, ac *huffTable, pred *int32) {
 	r.acc, r.n, r.pos = acc, n, pos
 }
 
-// coefficient decodes the code at index k and what belongs to it, and returns
-// the index after it, 64 or more at the end of the block.
+// coefficient decodes a code and its value at zigzag index k, and returns the index after
+// it: 64 or more at the end of the block.
 func (r *bitReader) coefficient(b *[64]int16, t *huffTable, k int) int {
 	e := r.code(t, false)
 	k += e.skip()
@@ -72,8 +71,8 @@ func (r *bitReader) dcDifference(t *huffTable) int32 {
 	return diff
 }
 
-// code makes sure of the 32 bits that a code and its value may take and finds
-// the code, which is not dropped.
+// code loads at least 32 bits, as many as a code and its value may have, and returns the
+// entry of the code without dropping it.
 func (r *bitReader) code(t *huffTable, isDC bool) entry {
 	if r.n < 32 {
 		r.refill()

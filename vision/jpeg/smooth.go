@@ -1,24 +1,23 @@
 package jpeg
 
-// A progressive picture whose scans end early would show its blocks. libjpeg
-// then guesses the low frequencies that are still missing from the DC values of
-// the 5x5 blocks around (after T.81 K.8, as libjpeg-turbo 2.1 widened it), and
-// so does this file, to the same coefficients. Nothing changes in a picture
-// whose first ten coefficients are all complete. Known difference: where a
-// component is two blocks wide, a few guesses are off by one grey level.
+// In a progressive picture whose scans end early, blocks would be visible. libjpeg then
+// estimates missing low frequencies from the DC values of the surrounding 5x5 blocks
+// (T.81 K.8, extended by libjpeg-turbo 2.1), and this file computes the same
+// coefficients. It changes nothing if the first ten coefficients are complete. Known
+// difference: in components two blocks wide, a few estimates are off by one grey level.
 
-// smoothed is how many coefficients, in zigzag order, can be guessed.
+// smoothed is the number of coefficients, in zigzag order, that can be estimated.
 const smoothed = 10
 
-// accuracy is how well each coefficient of a component is known: the number of
-// bits still missing, or unknown.
+// accuracy has, for each coefficient of a component, the number of missing bits, or
+// unknown.
 type accuracy [smoothed]int8
 
 const unknown = -1
 
-// A knowledge is a component's accuracy.
+// A knowledge is the accuracy of a component.
 type knowledge struct {
-	now, before accuracy // before: ahead of the component's latest scan
+	now, before accuracy // before: before the component's latest scan
 }
 
 func (a *accuracy) forget() {
@@ -27,7 +26,7 @@ func (a *accuracy) forget() {
 	}
 }
 
-// note enters the scan s, the n-th of the picture.
+// note records the scan s, the n-th of the picture.
 func (a *knowledge) note(s *scanHeader, n int) {
 	for k := min(s.ss, 1); k < smoothed; k++ {
 		if a.before[k] = a.now[k]; n == 1 {
@@ -39,7 +38,7 @@ func (a *knowledge) note(s *scanHeader, n int) {
 	}
 }
 
-// A window weighs the DC values of 5x5 blocks, row by row.
+// A window has weights for the DC values of 5x5 blocks, row by row.
 type window [25]int32
 
 // transposed swaps rows and columns.
@@ -76,8 +75,8 @@ var (
 	line01 = window{10: -7, 50, 0, -50, 7}
 	line02 = window{10: -1, 13, -24, 13, -1}
 
-	// fromDC are the weights, in zigzag order, where DC values are all there
-	// is; they blur, DC itself too.
+	// fromDC has the weights of each coefficient, in zigzag order, if only DC is known;
+	// DC itself is blurred too.
 	fromDC = [smoothed]window{
 		{
 			-2, -6, -8, -6, -2,
@@ -97,8 +96,8 @@ var (
 		},
 		blur02, blur03, blur12, blur12.transposed(), blur03.transposed(),
 	}
-	// withAC are the weights where some AC coefficients came; DC and the last
-	// four are then left as they are.
+	// withAC has the weights if some AC coefficients are known; DC and the last four then
+	// keep their values.
 	withAC = [smoothed]window{
 		{},
 		line01, line01.transposed(),
@@ -114,7 +113,7 @@ var (
 	}
 )
 
-// smoothing tells whether guessing is possible and would change anything.
+// smoothing reports whether estimates are possible and may change anything.
 func (d *Decoder) smoothing() bool {
 	useful := false
 	for i := range d.components {
@@ -132,8 +131,8 @@ func (d *Decoder) smoothing() bool {
 	return useful
 }
 
-// smooth copies to dst the coefficients of c's row y of blocks in row mcuY of
-// MCUs, with guesses for those that are zero and not fully known.
+// smooth copies to dst the coefficients of row y of c's blocks in row mcuY of MCUs, with
+// estimates for those that are zero and not completely known.
 func (d *Decoder) smooth(dst []int16, c *component, mcuY, y int) {
 	row := mcuY*c.v + y
 	copy(dst, c.coefs[row*c.pitch*64:][:c.pitch*64])
@@ -168,7 +167,7 @@ func (d *Decoder) smooth(dst []int16, c *component, mcuY, y int) {
 	}
 }
 
-// onlyDC tells whether no AC coefficient is known at all.
+// onlyDC reports whether no AC coefficient is known.
 func (known *accuracy) onlyDC() bool {
 	for _, bits := range known[1:] {
 		if bits != unknown {
@@ -178,10 +177,10 @@ func (known *accuracy) onlyDC() bool {
 	return true
 }
 
-// smoothRows are the rows of blocks two above to two below row y of mcuY's; the
-// outermost repeat. As in libjpeg, rows that only fill the last MCU count where
-// they follow a row of another, and two rows away is one row away in the first
-// two and the last two rows of MCUs.
+// smoothRows returns the rows of blocks from two above to two below row y of row mcuY of
+// MCUs; the outermost are repeated. As in libjpeg, a row that only completes the last MCU
+// counts if it follows a row of another, and in the first two and the last two rows of
+// MCUs, the row at a distance of two is the one at a distance of one.
 func (d *Decoder) smoothRows(c *component, mcuY, y int) [5]int {
 	row := mcuY*c.v + y
 	rows := [5]int{row, row, row, row, row}
@@ -200,9 +199,9 @@ func (d *Decoder) smoothRows(c *component, mcuY, y int) [5]int {
 	return rows
 }
 
-// guess is the weighted sum of the DC values around, from steps of q0 to steps
-// of q and rounded; where some bits of the coefficient are known to be zero, it
-// stays below them.
+// guess returns the weighted sum of DC values, converted from steps of q0 to steps of q
+// and rounded. If the upper bits of the coefficient are known to be zero, the magnitude
+// is limited to the lower ones.
 func guess(around, weights *window, q0 int64, q int16, bits int8) int16 {
 	sum := int64(0)
 	for i, w := range weights {

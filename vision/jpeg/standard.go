@@ -1,7 +1,7 @@
 package jpeg
 
-// standardHuffman holds the typical tables of T.81 annex K.3, in the order of
-// header.huff. Motion JPEG frames leave them out of the stream.
+// standardHuffman has the typical tables of T.81 annex K.3, in the order of header.huff.
+// Streams of Motion JPEG do not contain them.
 var standardHuffman = [2][2][]byte{
 	{
 		{

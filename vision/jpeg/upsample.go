@@ -1,17 +1,17 @@
 package jpeg
 
-// An upsampler brings one component's rows to the picture's size. libjpeg's
-// choice by ratio is in jdsample.c, jinit_upsampler.
+// An upsampler brings the rows of a component to the size of the picture.
 type upsampler uint8
 
 const (
-	upNone      upsampler = iota // full size already
+	upNone      upsampler = iota // the component has full size
 	upH2V1                       // triangle filter along rows
 	upH1V2                       // triangle filter along columns
-	upH2V2                       // both
-	upReplicate                  // every other whole ratio
+	upH2V2                       // triangle filter along both
+	upReplicate                  // replication, for all other integral ratios
 )
 
+// chooseUpsampler chooses as libjpeg does (jdsample.c, jinit_upsampler).
 func chooseUpsampler(c *component, g geometry) upsampler {
 	h, v := g.maxH/c.h, g.maxV/c.v
 	switch {
@@ -27,13 +27,13 @@ func chooseUpsampler(c *component, g geometry) upsampler {
 	return upReplicate
 }
 
-// needsContext tells whether rows above and below take part.
+// needsContext reports whether the filter needs rows above and below.
 func (u upsampler) needsContext() bool { return u == upH1V2 || u == upH2V2 }
 
-// The filters below weigh the nearer sample 3 and the farther 1 along each axis
-// and round alternately up and down, so that no bias builds up. src, near and
-// far begin one sample left of the row and end one right of it; where the
-// neighbour lies outside the picture it repeats the outermost sample.
+// Along each axis, the filters have weight 3 for the nearer sample and 1 for the farther.
+// They alternately round up and down, to avoid a bias. src, near and far begin one sample
+// left of the row and end one sample right of it; outside the picture that sample repeats
+// the outermost.
 
 // h2v1Go writes 2*n samples for the n samples of src[1:n+1].
 func h2v1Go(dst, src []byte) {
@@ -46,8 +46,7 @@ func h2v1Go(dst, src []byte) {
 	}
 }
 
-// h2v2Go writes 2*n samples of the row between near and far that is closer to
-// near.
+// h2v2Go writes 2*n samples of the row between near and far that is closer to near.
 func h2v2Go(dst, near, far []byte) {
 	n := len(near) - 2
 	far = far[:n+2]
@@ -62,9 +61,8 @@ func h2v2Go(dst, near, far []byte) {
 	}
 }
 
-// h1v2Go writes len(near) samples of the row between near and far that is
-// closer to near. bias is 1 for the row above near's middle, 2 for the one
-// below.
+// h1v2Go writes len(near) samples of the row between near and far that is closer to near.
+// bias is 1 if far is above near, 2 if it is below.
 func h1v2Go(dst, near, far []byte, bias int) {
 	far = far[:len(near)]
 	dst = dst[:len(near)]
@@ -73,7 +71,7 @@ func h1v2Go(dst, near, far []byte, bias int) {
 	}
 }
 
-// replicate repeats each sample of src factor times, as far as dst goes.
+// replicate repeats each sample of src factor times, up to the length of dst.
 func replicate(dst, src []byte, factor int) {
 	i := 0
 	for _, v := range src {
