@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// tileCase is a convolution of the table below.
+// tileCase is a row of the table below.
 type tileCase struct {
 	why                      string
 	n, cin, h, w, cout       int
@@ -16,7 +16,7 @@ type tileCase struct {
 	top, left, bottom, right int
 	group                    int
 	in, out                  Format
-	residual                 Format // Planar: none
+	residual                 Format // Planar: there is none
 	inPlace, gated           bool
 	act                      Activation
 }
@@ -115,7 +115,7 @@ func tileCases() []tileCase {
 	return all
 }
 
-// conv gives the layouts of a case; the output gets a halo that must stay zero.
+// conv returns the convolution of a case; its output has a halo, which must be zero.
 func (c tileCase) conv() Conv {
 	oh := (c.h+c.top+c.bottom-c.dh*(c.kh-1)-1)/c.sh + 1
 	ow := (c.w+c.left+c.right-c.dw*(c.kw-1)-1)/c.sw + 1
@@ -135,8 +135,8 @@ func (c tileCase) conv() Conv {
 	return k
 }
 
-// plane is fenced memory for a layout: what no pixel owns is filled with rubbish, the
-// halo with zeros.
+// plane returns fenced memory for a layout: the halo is zero, and memory that belongs to no
+// pixel is filled with garbage.
 func plane(tb testing.TB, l *Layout, rng *rand.Rand) []byte {
 	b := fenced(tb, l.Size())
 	for i := range b {
@@ -150,7 +150,7 @@ func plane(tb testing.TB, l *Layout, rng *rand.Rand) []byte {
 	return b
 }
 
-// randomize sets every number, the padding channels excepted.
+// randomize sets all numbers except those of channels after the last one.
 func randomize(l *Layout, b []byte, rng *rand.Rand) {
 	for n := range l.N {
 		for c := range l.C {
@@ -188,8 +188,7 @@ func packAll(w interface {
 	}
 }
 
-// runWork runs all chunks of each step, in an order of no meaning, on a scratch
-// full of rubbish.
+// runWork runs all chunks of each step, in an arbitrary order, with garbage in the scratch.
 func runWork(tb testing.TB, w Work, m *Memory, rng *rand.Rand) {
 	if w.Scratch > 0 {
 		scratch := fenced(tb, roundUp(w.Scratch, 64))
@@ -205,9 +204,9 @@ func runWork(tb testing.TB, w Work, m *Memory, rng *rand.Rand) {
 	}
 }
 
-// TestTileConv compares every rung with the float64 twin. The bounds are rms
-// errors relative to the rms output: 1e-5 is the promise of bf16x3; bf16 has 8
-// bits in each factor and in its output.
+// TestTileConv compares all rungs with the float64 twin. The bounds are rms errors relative
+// to the rms output: 1e-5 is documented for bf16x3; bf16 has 8 bits in each factor and in
+// its output.
 func TestTileConv(t *testing.T) {
 	eachRung(t, func(t *testing.T, k *Rung) {
 		if k.Name != "amx" {
@@ -254,7 +253,7 @@ func testTileConv(t *testing.T, k *Rung, c tileCase) {
 		m.More = []unsafe.Pointer{unsafe.Pointer(&g[0])}
 		w.More = m.More
 	}
-	// The halo is the step's to write.
+	// The step has to write the halo.
 	for n := range conv.Out.N {
 		for y := -1; y < conv.Out.H+2; y++ {
 			for ch := range conv.Out.C {
@@ -292,12 +291,12 @@ func testTileConv(t *testing.T, k *Rung, c tileCase) {
 		}
 	}
 	compute(weights, nil)
-	if c.gated && !c.inPlace { // their weights are packed as they run
+	if c.gated && !c.inPlace { // gated weights are packed at each run
 		compute(unscaled(weights, c.cout))
 	}
 }
 
-// compareLayouts holds the numbers to a relative rms error and the halo to zero.
+// compareLayouts checks the relative rms error of the numbers, and that the halo is zero.
 func compareLayouts(t *testing.T, l *Layout, got, want []byte, bound float64) {
 	t.Helper()
 	g, w := unsafe.Pointer(&got[0]), unsafe.Pointer(&want[0])

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// plainConv is the twin of the tile convolutions: the sum as the definition
-// writes it, in float64, of the numbers that the input holds.
+// plainConv is the twin of the convolutions with AMX tiles: it computes the definition, in
+// float64, from the numbers that the input represents.
 type plainConv struct {
 	conv    Conv
 	weights *TileWeights
@@ -21,7 +21,8 @@ func packPlainSplit(c *Conv, weights, bias []float32) (*TileWeights, error) {
 	return packPlain(splitSource(c), c, weights, bias)
 }
 
-// splitSource is what bf16x3 reads: Split32, or the picture of a first layer.
+// splitSource returns the format that a bf16x3 convolution reads: Split32, or Planar for
+// the picture of a first layer.
 func splitSource(c *Conv) Format {
 	if c.In.Format == Planar {
 		return Planar
@@ -33,7 +34,7 @@ func packPlainBF16(c *Conv, weights, bias []float32) (*TileWeights, error) {
 	return packPlain(BF16x32, c, weights, bias)
 }
 
-// packPlain makes room for a copy.
+// packPlain allocates the twin's copy of the weights.
 func packPlain(f Format, c *Conv, weights, bias []float32) (*TileWeights, error) {
 	w, err := newTileWeights(f, c, weights, bias)
 	if err == nil {
@@ -42,7 +43,7 @@ func packPlain(f Format, c *Conv, weights, bias []float32) (*TileWeights, error)
 	return w, err
 }
 
-// newPlainConv plans the twin.
+// newPlainConv plans a convolution with the twin.
 func newPlainConv(c *Conv, w *TileWeights) (Work, error) {
 	if err := w.fits(c); err != nil {
 		return Work{}, err
@@ -50,7 +51,7 @@ func newPlainConv(c *Conv, w *TileWeights) (Work, error) {
 	return Work{Steps: []Step{&plainConv{*c, w}}}, nil
 }
 
-// Chunks: one for every output channel of every picture.
+// Chunks returns one chunk for each output channel of each picture.
 func (s *plainConv) Chunks() int { return s.conv.Out.N * s.conv.Out.C }
 
 func (s *plainConv) Run(chunk int, m *Memory) {
@@ -70,7 +71,7 @@ func (s *plainConv) Run(chunk int, m *Memory) {
 	}
 }
 
-// at is one output before residual and activation.
+// at computes one output before residual and activation.
 func (s *plainConv) at(m *Memory, n, co, y, x int) float64 {
 	c, w := &s.conv, s.weights
 	cin := c.In.C / c.Group
@@ -96,8 +97,8 @@ func (s *plainConv) at(m *Memory, n, co, y, x int) float64 {
 	return sum
 }
 
-// get and set are one number of a layout that starts at base. Split32 and
-// BF16x32 round half up in magnitude, as the kernels do.
+// get and set read and write one number of a layout at base. Split32 and BF16x32 are
+// rounded half up in magnitude, as the kernels do.
 func (l *Layout) get(base unsafe.Pointer, n, c, y, x int) float32 {
 	p := unsafe.Add(base, l.At(n, c)+l.Pixel(y, x))
 	c %= l.Format.Channels()
@@ -131,10 +132,10 @@ func (l *Layout) set(base unsafe.Pointer, n, c, y, x int, v float32) {
 	}
 }
 
-// pairOffset is where channel c of 32 lies in a half pixel: word c mod 16, upper
+// pairOffset returns the offset of channel c of 32 in 64 bytes: word c mod 16, its upper
 // half from channel 16 on.
 func pairOffset(c int) int { return c%16*4 + c/16*2 }
 
-// toHalf rounds to bf16, half up in magnitude; fromHalf widens.
+// toHalf rounds to bf16, half up in magnitude; fromHalf converts back.
 func toHalf(v float32) uint16   { return uint16((math.Float32bits(v) + 0x8000) >> 16) }
 func fromHalf(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }

@@ -2,36 +2,35 @@ package kernel
 
 import "math"
 
-// A tileMap says how the pixels of an output become rows of tiles: every tile
-// has the same count of rows, at most 16, and the rows of one tile lie stride
-// bytes apart in the input.
+// A tileMap maps the pixels of an output to rows of tiles. All tiles have the same number
+// of rows, at most 16, and the rows of a tile are stride bytes apart in the input.
 type tileMap struct {
 	rows, stride int
 	tiles        []rowTile
 }
 
-// rowTile is one tile: the offset in bytes of its first row in the input, and
-// the runs of rows that are output pixels, each pixel in one tile only.
+// rowTile is a tile: the offset of its first row in the input, in bytes, and the runs of
+// rows that are output pixels. Each pixel is in one tile only.
 type rowTile struct {
 	in   int
 	runs []pixelRun
 }
 
-// pixelRun is a run of rows, from row on, that are the pixels (y, x), (y, x+1),
-// ... of picture n.
+// pixelRun is count rows, from row on, that are the pixels (y, x), (y, x+1), ... of
+// picture n.
 type pixelRun struct{ row, count, n, y, x int32 }
 
 func newPixelRun(row, count, n, y, x int) pixelRun {
 	return pixelRun{int32(row), int32(count), int32(n), int32(y), int32(x)}
 }
 
-// mapTiles chooses the cheapest of three ways: along each row of pixels; flat
-// through the halo between the rows, for narrow pictures; across the pictures of
-// a batch, for tiny ones. A tile has at most most rows.
+// mapTiles chooses the fastest of three maps: tiles within rows of pixels; tiles that
+// continue through the halo from row to row, for narrow pictures; tiles across the
+// pictures of a batch, for tiny ones. Tiles have at most most rows.
 func mapTiles(c *Conv, most int) tileMap {
 	count, rows := even(c.Out.W, most)
 	best, cost := tilesByRow, tilesCost(c.Out.N*c.Out.H*count, rows)
-	if c.StrideH == 1 && c.StrideW == 1 && c.Out.W <= c.In.Pitch { // else rows of outputs overlap
+	if c.StrideH == 1 && c.StrideW == 1 && c.Out.W <= c.In.Pitch { // otherwise rows of outputs would overlap
 		if t := tilesCost(flatTiles(c, most)); t < cost {
 			best, cost = tilesFlat, t
 		}
@@ -45,23 +44,24 @@ func mapTiles(c *Conv, most int) tileMap {
 	return best(c, most)
 }
 
-// cost is the time of one product for every pair of tiles, in nanoseconds.
+// cost is the time of a step of one product per tile, in nanoseconds.
 func (m *tileMap) cost() float64 { return tilesCost(len(m.tiles), m.rows) }
 
 func tilesCost(tiles, rows int) float64 { return float64((tiles+1)/2) * 2 * tileTime(rows) }
 
-// tileTime is the time of a tile product in nanoseconds: measured, the same
-// below seven rows.
+// tileTime is the time of a product of tiles in nanoseconds, as measured; it is the same
+// for all tiles of up to seven rows.
 func tileTime(rows int) float64 { return 1.53 + 0.19*float64(max(rows, 7)) }
 
-// even cuts n rows into the fewest tiles of at most most, all alike.
+// even cuts n rows into as few tiles of at most most rows as possible, all of the same
+// number of rows.
 func even(n, most int) (tiles, rows int) {
 	tiles = (n + most - 1) / most
 	return tiles, (n + tiles - 1) / tiles
 }
 
-// tilesByRow cuts each row of pixels by itself. The last tile starts early
-// enough to end with the row; its first rows are then computed in vain.
+// tilesByRow cuts each row of pixels. The last tile ends with the row, so its first rows
+// may belong to the tile before, and are not stored.
 func tilesByRow(c *Conv, most int) tileMap {
 	count, rows := even(c.Out.W, most)
 	all := c.Out.N * c.Out.H * count
@@ -80,8 +80,8 @@ func tilesByRow(c *Conv, most int) tileMap {
 	return m
 }
 
-// flatTiles is how many tiles tilesFlat makes: those that are halo all through
-// are left out.
+// flatTiles returns the number of tiles that tilesFlat makes, and their rows. Tiles that
+// consist of halo only are left out.
 func flatTiles(c *Conv, most int) (tiles, rows int) {
 	pitch := c.In.Pitch
 	total := (c.Out.H-1)*pitch + c.Out.W
@@ -94,7 +94,8 @@ func flatTiles(c *Conv, most int) (tiles, rows int) {
 	return c.Out.N * tiles, rows
 }
 
-// tilesFlat runs on through the halo columns, whose results are dropped.
+// tilesFlat cuts all rows of a picture as one, including the halo between them, for which
+// results are not stored.
 func tilesFlat(c *Conv, most int) tileMap {
 	pitch := c.In.Pitch
 	total := (c.Out.H-1)*pitch + c.Out.W
@@ -122,7 +123,7 @@ func tilesFlat(c *Conv, most int) tileMap {
 	return m
 }
 
-// tilesByPicture takes the same pixel of up to 16 pictures.
+// tilesByPicture makes tiles of the same pixel of several pictures.
 func tilesByPicture(c *Conv, most int) tileMap {
 	count, rows := even(c.Out.N, most)
 	m := tileMap{rows: rows, stride: c.In.Image}
@@ -142,45 +143,45 @@ func tilesByPicture(c *Conv, most int) tileMap {
 	return m
 }
 
-// source is the offset of the pixel under the first tap of output (y, x).
+// source returns the offset of the input of output (y, x) for the first tap, in bytes.
 func (c *Conv) source(n, y, x int) int {
 	return n*c.In.Image + c.In.Pixel(y*c.StrideH-c.PadTop, x*c.StrideW-c.PadLeft)
 }
 
-// grid cuts pairs of tiles times groups of output channels into chunks, in the
-// order of blocks of pairs, then of groups, then of the pairs of the block.
+// grid cuts pairs of tiles by groups of output channels into chunks. The order of chunks
+// is: blocks of pairs; in a block, runs of groups; for a run, the pairs of the block.
 type grid struct {
-	pairs, groups int // in all
-	pairsEach     int // of a chunk
-	groupRuns     int // as many chunks share the groups, evenly
-	block         int // pairs, a multiple of pairsEach unless it is all
+	pairs, groups int // total numbers
+	pairsEach     int // pairs per chunk
+	groupRuns     int // number of equal runs into which the groups are cut
+	block         int // pairs per block: a multiple of pairsEach, or all
 }
 
 const (
-	// weightsInL2 is how many bytes of weights stay there from block to block.
+	// weightsInL2 is the size of weights, in bytes, up to which they stay in L2 from block
+	// to block.
 	weightsInL2 = 1 << 20
-	// rowsInL2 is how many bytes of activations leave room for weights in L2.
+	// rowsInL2 is the size of activations, in bytes, that leaves room for weights in L2.
 	rowsInL2 = 5 << 18
 )
 
-// cutGrid cuts work of pairs·groups units of unit nanoseconds each. Weights that
-// stay in L2 are reused by every block of pixels. Larger ones are read once for
-// each block, by the chunks of their groups: then all pixels are one block. But
-// if their rowBytes would not stay in L2 from group to group, and reading them
-// anew took long beside the work, as with kernels of one tap, a block is as many
-// as do.
+// cutGrid cuts work of pairs·groups units of unit nanoseconds each. Weights that stay in
+// L2 are reused by all blocks. Larger weights are read once per block, so all pairs are one
+// block. The exception are activations of rowBytes bytes that do not stay in L2 from group
+// to group and take long to read again compared to the computation, as with 1x1 kernels:
+// then a block has as many pairs as stay.
 func cutGrid(pairs, groups int, unit float64, weightBytes, rowBytes int) grid {
 	g := grid{pairs: pairs, groups: groups, pairsEach: pairs, groupRuns: 1, block: pairs}
 	want := pieces(pairs*groups, unit)
 	if weightBytes <= weightsInL2 && pairs > 2 && want > 1 {
-		const run = 3 // pairs: the finishing of one hides behind the next
+		const run = 3 // pairs: the epilogue of one overlaps the products of the next
 		parts := max(2, min(want, pairs/run)&^1)
 		g.pairsEach = (pairs + parts - 1) / parts
 		g.block = g.pairsEach
 		g.groupRuns = min(groups, (want+parts-1)/parts)
 		return g
 	}
-	const fromL3 = 28 // bytes in a nanosecond
+	const fromL3 = 28 // bytes per nanosecond
 	again := float64(rowBytes)/fromL3 > unit*float64(pairs)/2
 	if blocks := (rowBytes + rowsInL2 - 1) / rowsInL2; blocks > 1 && want > 1 && again {
 		blocks = min(roundUp(blocks, 2), pairs)
@@ -199,10 +200,10 @@ func cutGrid(pairs, groups int, unit float64, weightBytes, rowBytes int) grid {
 	return g
 }
 
-// pairRuns is how many runs of pairs there are.
+// pairRuns returns the number of runs of pairs.
 func (g *grid) pairRuns() int { return (g.pairs + g.pairsEach - 1) / g.pairsEach }
 
-// chunks is the number of chunks; at gives the ranges of one.
+// chunks returns the number of chunks; at returns the ranges of one.
 func (g *grid) chunks() int { return g.pairRuns() * g.groupRuns }
 
 func (g *grid) at(chunk int) (pair, pairs, group, groups int) {

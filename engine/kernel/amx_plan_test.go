@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestGrid: every chunk has work, every pair meets every group once, the chunks
-// of a block follow one another, and no chunk holds up the collector: 200 µs.
+// TestGrid: each chunk has work, each pair is combined with each group once, the chunks of a
+// block are consecutive, and no chunk delays the garbage collector by more than 200 µs.
 func TestGrid(t *testing.T) {
 	rng := rand.New(rand.NewSource(1))
 	for range 2000 {
@@ -43,8 +43,8 @@ func TestGrid(t *testing.T) {
 	}
 }
 
-// The way that mapTiles takes has as few tiles as it was chosen for, and each
-// pixel once.
+// The map that mapTiles chooses has the number of tiles that it assumed, and each pixel
+// once.
 func TestMapTiles(t *testing.T) {
 	rng := rand.New(rand.NewSource(2))
 	for range 2000 {

@@ -10,30 +10,30 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// planarTileConv is a first layer on the tile unit. A chunk copies the rows it
-// reads into a room, as pixels of four bf16 high parts and, apart from them,
-// four low parts, with zeros around. Eight such pixels side by side are the 32
-// numbers of a step: all taps of a row of the kernel at once. The tile rows of
-// neighbouring outputs overlap in memory.
+// planarTileConv is a convolution of a planar picture (a first layer) with AMX tiles. A
+// chunk copies the rows that it reads to a room, as pixels of four bf16 high parts and,
+// separately, four low parts, with zeros around. Eight such pixels are the 32 numbers of a
+// step, so a step covers a kernel row. The tile rows of neighbouring outputs overlap in
+// memory.
 type planarTileConv struct {
 	tileConv
 	in    Layout
-	padX  int // pixels
-	padY  int
+	padX  int // in pixels
+	padY  int // in pixels
 	read  int // bytes of a row of the room: high parts, then low parts
 	parts []planarPart
 	rooms sync.Pool
 }
 
-// planarPart is what a chunk computes: pairs of tiles, from rows [y0, y1) of
-// the padded picture.
+// planarPart is the work of a chunk: pairs of tiles, from rows [y0, y1) of the padded
+// picture.
 type planarPart struct {
 	rows                RowSpan // of the output
 	y0, y1, pair, pairs int
 }
 
-// planarWindow is the pixels of a step, planarPixel the bytes of one's high
-// parts.
+// planarWindow is the number of pixels of a step, planarPixel the bytes of the high parts
+// of a pixel.
 const (
 	planarWindow = 8
 	planarPixel  = 8
@@ -118,7 +118,7 @@ func (s *planarTileConv) Run(chunk int, m *Memory) {
 	}
 }
 
-// pixelOrder interleaves pairs of channels to pixels.
+// pixelOrder is the order in which pairs of channels are interleaved to pixels.
 var pixelOrder = func() (o [32]int32) {
 	for i := range o {
 		o[i] = int32(i/2 + i%2*16)
@@ -126,8 +126,8 @@ var pixelOrder = func() (o [32]int32) {
 	return o
 }()
 
-// fill copies rows [y0, y1) of the padded picture. The zeros on either side of a
-// row are never written over.
+// fill copies rows [y0, y1) of the padded picture to a room. The zeros on both sides of
+// rows are never overwritten.
 func (s *planarTileConv) fill(room, picture unsafe.Pointer, y0, y1 int) {
 	l := &s.in
 	a := amd64.SpreadArgs{
@@ -151,8 +151,8 @@ func (s *planarTileConv) fill(room, picture unsafe.Pointer, y0, y1 int) {
 	}
 }
 
-// packTaps packs the weights of 32 outputs for planarTileConv: a step for each row of
-// the kernel, four numbers for each of eight taps, two of them a word.
+// packTaps packs the weights of 32 outputs for planarTileConv: a step for each kernel row,
+// four channels for each of eight taps, two channels per word.
 func (w *TileWeights) packTaps(g int) {
 	for half := range 2 {
 		for y := range w.kernelH {
@@ -170,7 +170,7 @@ func (w *TileWeights) packTaps(g int) {
 	}
 }
 
-// tap is one weight, 0 where there is no such output or channel.
+// tap returns a weight, times its scale; 0 if there is no such output or channel.
 func (w *TileWeights) tap(out, channel, y, x int) float32 {
 	if out >= w.cout || channel >= w.cin {
 		return 0

@@ -18,11 +18,10 @@ import (
 	"unsafe"
 )
 
-// TestSignals runs tile kernels on more goroutines than processors while the
-// collector, the preemption signal and the profiler's timer interrupt them all
-// the time. The kernel saves live tiles in the signal frame (11952 bytes of the
-// 32768 that Go's signal stacks have) and restores them; every result must stay
-// the same to the last bit.
+// TestSignals runs tile kernels on more goroutines than processors, while the garbage
+// collector, preemption signals and the profiler's timer interrupt them. Linux saves live
+// tiles in the signal frame (11952 bytes of the 32768 of Go's signal stacks) and restores
+// them; all results must be equal, bit for bit.
 func TestSignals(t *testing.T) {
 	k, err := Select("amx")
 	if err != nil {
@@ -39,7 +38,7 @@ func TestSignals(t *testing.T) {
 	var stop atomic.Bool
 	var helpers, workers sync.WaitGroup
 	helpers.Add(2)
-	go func() { // preemption signals, to threads that the kernel picks
+	go func() { // preemption signals, to threads that Linux chooses
 		defer helpers.Done()
 		for !stop.Load() {
 			syscall.Kill(os.Getpid(), syscall.SIGURG)

@@ -4,60 +4,59 @@ import (
 	"fmt"
 )
 
-// TileConv are the convolutions of activations in 32-channel pixels, and those
-// of a planar picture that TakesPlanar names. They are
-// fast where there is a tile unit (the rung "amx"), elsewhere a Go twin. Any
-// kernel, stride, dilation and padding, any count of channels; with Group > 1
-// each group must have multiples of 32. The output may be Split32, BF16x32 or
-// F32x16, the residual any of these and may be the output itself. A gate is for one
-// picture.
+// TileConv has the convolutions of Split32, BF16x32, and of planar pictures for which
+// TakesPlanar reports true. With the rung "amx" they use AMX tiles; otherwise they are
+// twins in Go. Kernels, strides, dilations, padding and numbers of channels may be any; with
+// Group > 1, the channels of a group must be multiples of 32. The output may be Split32,
+// BF16x32 or F32x16; the residual may be any of these, also in the memory of the output. A
+// gate is for a single picture.
 //
-// Pack allocates packed weights; the caller packs them by calling Chunk for
-// every number below Chunks, at once and in any order, before a step that uses
-// them runs. The weights [Cout][Cin/Group][KernelH][KernelW] may lie in a mapped
-// file at any address and must stay as they are until then; the bias [Cout] or
-// nil is copied. New plans a convolution for one shape.
+// Pack functions allocate packed weights. The caller packs them by calling Chunk for every
+// number below Chunks, concurrently and in any order, before a step that uses them runs.
+// The weights [Cout][Cin/Group][KernelH][KernelW] may lie in a mapped file at any address,
+// and must not change until then; the bias, [Cout] or nil, is copied. New functions plan a
+// convolution for one shape.
 type TileConv struct {
 	PackSplit func(c *Conv, weights, bias []float32) (*TileWeights, error)
 	NewSplit  func(c *Conv, w *TileWeights) (Work, error) // Split32 or planar in: bf16x3, rms error ≤ 1e-5 of the rms output
 	PackBF16  func(c *Conv, weights, bias []float32) (*TileWeights, error)
-	NewBF16   func(c *Conv, w *TileWeights) (Work, error) // BF16x32 in: bf16
+	NewBF16   func(c *Conv, w *TileWeights) (Work, error) // BF16x32 in: bf16 products, float32 sums
 }
 
-// TakesPlanar reports whether c is a convolution of a planar picture for
-// TileConv: at most four channels, kernels at most eight wide and not dilated
-// along rows, no residual.
+// TakesPlanar reports whether TileConv computes c from a planar picture: at most four
+// channels, kernels at most eight wide and not dilated along rows, no residual.
 func (c *Conv) TakesPlanar() bool {
 	return c.In.Format == Planar && c.Group == 1 && c.In.C <= 4 && c.KernelW <= 8 && c.DilationW == 1 && c.Residual == nil
 }
 
-// TileWeights are the weights and the bias of a convolution in the form one
-// rung wants them for Split32, BF16x32 or planar activations. They serve every Conv of
-// the same kernel, group and channels, whatever its size.
+// TileWeights holds the weights and the bias of a convolution of Split32, BF16x32 or a
+// planar picture, in the form that one rung reads. They serve every Conv of the same
+// kernel, group and channels, of any size.
 type TileWeights struct {
 	keeper
 	format           Format
 	cin, cout, group int
 	kernelH, kernelW int
-	data             []byte    // by groups of 32 outputs, then channel blocks, then taps
+	data             []byte    // [group of 32 outputs][channel block][tap]
 	panel            int       // bytes of a group of 32 outputs
-	bias             []float32 // a whole number of groups
-	plain            []float32 // what the twin works from, elsewhere nil
-	source           []float32 // what is to be packed
+	bias             []float32 // padded to complete groups
+	plain            []float32 // the weights of the twin, otherwise nil
+	source           []float32 // the weights to pack
 	scale            []float32 // see ScaleBy; nil: all are 1
 }
 
-// ScaleBy has the weights of each output multiplied with its number of scale
-// [Cout], which is copied, as they are packed: it is called before the first Chunk.
+// ScaleBy makes packing multiply the weights of each output by its scale; scale is [Cout]
+// and is copied. It must be called before the first Chunk.
 func (w *TileWeights) ScaleBy(scale []float32) { w.scale = paddedScale(scale) }
 
-// Bytes is the memory the packed weights hold.
+// Bytes returns the size of the packed weights.
 func (w *TileWeights) Bytes() int { return len(w.data) + 4*len(w.bias) + 4*len(w.plain) }
 
-// Chunks is how many pieces the packing has: one for each 32 outputs.
+// Chunks returns the number of chunks of the packing: one for each 32 outputs.
 func (w *TileWeights) Chunks() int { return len(w.bias) / 32 }
 
-// newTileWeights checks what is common to all rungs and pads the bias.
+// newTileWeights does what is common to all rungs: it checks the convolution and the
+// weights, and pads the bias.
 func newTileWeights(f Format, c *Conv, weights, bias []float32) (*TileWeights, error) {
 	w := &TileWeights{format: f, cin: c.In.C, cout: c.Out.C, group: c.Group, kernelH: c.KernelH, kernelW: c.KernelW}
 	if err := c.tileable(f); err != nil {
@@ -76,7 +75,8 @@ func newTileWeights(f Format, c *Conv, weights, bias []float32) (*TileWeights, e
 	return w, nil
 }
 
-// tileable says whether 32-channel tiles can carry c: whole blocks a group.
+// tileable returns an error if formats or groups of c are not those of TileConv: groups
+// must have complete blocks of channels.
 func (c *Conv) tileable(f Format) error {
 	switch {
 	case c.In.Format != f || f == Planar && !c.TakesPlanar():
@@ -91,8 +91,8 @@ func (c *Conv) tileable(f Format) error {
 	return nil
 }
 
-// fits checks that w was packed for such a convolution and that the layouts
-// hold what c reads and writes.
+// fits returns an error if w was packed for another kind of convolution, or if the
+// layouts of c do not fit it.
 func (w *TileWeights) fits(c *Conv) error {
 	if err := c.tileable(w.format); err != nil {
 		return err
@@ -115,7 +115,7 @@ func (w *TileWeights) fits(c *Conv) error {
 	return nil
 }
 
-// Chunk packs one piece.
+// Chunk packs one chunk.
 func (w *TileWeights) Chunk(i int) {
 	if w.plain == nil {
 		w.packGroup(i)

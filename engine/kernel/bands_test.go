@@ -36,8 +36,8 @@ var bandCases = []bandCase{
 	{why: "depthwise last", n: 2, cin: 24, mid: 48, h: 31, w: 16, k: 3, stride: 2, pads: [4]int{1, 1, 1, 1}, noLast: true, act: relu},
 }
 
-// TestBands: a chain in bands has the bits of the links one after the other,
-// however it is cut, and leaves the halo as it should be.
+// TestBands: a chain in bands gives the same bits as its links one after the other, however
+// it is cut, and fills the halo.
 func TestBands(t *testing.T) {
 	for _, r := range rungs() {
 		if r.Name == "vnni" { // its convolutions are those of avx512
@@ -54,7 +54,7 @@ func TestBands(t *testing.T) {
 	}
 }
 
-// TestBandsOfPools: the first convolution of a picture and the pool behind it.
+// TestBandsOfPools tests a first convolution and the pool after it.
 func TestBandsOfPools(t *testing.T) {
 	for _, r := range rungs() {
 		for _, p := range []Pool{
@@ -146,7 +146,7 @@ func testBands(t *testing.T, chain []Link, rng *rand.Rand) {
 	}
 }
 
-// same reports whether two activations hold the same numbers.
+// same reports whether two activations have the same numbers.
 func (c *canvas) same(other *canvas) bool {
 	for n := range c.N {
 		for ch := range c.C {
@@ -162,7 +162,7 @@ func (c *canvas) same(other *canvas) bool {
 	return true
 }
 
-// chain lays out and packs the links as a plan does for a rung.
+// chain returns the links with the layouts and packed weights that a plan uses on a rung.
 func (test *bandCase) chain(t testing.TB, r *Rung, rng *rand.Rand) []Link {
 	block, tiles := r.Block, r.Name == "amx"
 	wide := block // what 1x1 convolutions read
@@ -221,7 +221,7 @@ func pointwiseLink(t testing.TB, r *Rung, in, out Layout, act Activation, rng *r
 	return Link{c, func(c *Conv) (Work, error) { return r.Conv(ConvDirect, c, w) }}
 }
 
-// TestBandsOf what is no chain.
+// Links that are not a chain give an error.
 func TestBandsOf(t *testing.T) {
 	r := Best()
 	rng := rand.New(rand.NewSource(4))

@@ -9,8 +9,8 @@ import (
 	"unsafe"
 )
 
-// TestByteRows holds the kernels of every rung to the twins, bit for bit, and to
-// the bytes they may write.
+// TestByteRows compares the kernels of all rungs with the twins, bit for bit, and checks
+// that they write nothing else.
 func TestByteRows(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		kernels := map[string][2]func(*byteRow){
@@ -72,15 +72,14 @@ func testByteRow(t *testing.T, name string, n int, fast, twin func(*byteRow)) {
 	}
 }
 
-// byteValue is memory for a layout, filled at random.
+// byteValue returns memory for a layout, with random bytes.
 func byteValue(t *testing.T, rng *rand.Rand, l Layout) []byte {
 	b := fenced(t, l.Size())
 	rng.Read(b)
 	return b
 }
 
-// TestBytePairSteps: sums and products by their formula, in every place, and the
-// halo filled.
+// TestBytePairSteps checks sums and products against their formula, and the halo.
 func TestBytePairSteps(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		rng := rand.New(rand.NewSource(3))

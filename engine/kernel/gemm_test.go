@@ -8,12 +8,12 @@ import (
 	"unsafe"
 )
 
-// gemmCase is a product and how its operands come.
+// gemmCase is a product and the form of its operands.
 type gemmCase struct {
 	why      string
 	m, n, k  int
 	trans    bool
-	wide     int // numbers between the end of a row and the next
+	wide     int // numbers between the end of a row and the beginning of the next
 	batch    []int
 	constant bool // B and the bias
 	bias     bool
@@ -66,7 +66,7 @@ func gemmCases() []gemmCase {
 	return append(all, strict)
 }
 
-// TestGemm compares every rung with the definition in float64.
+// TestGemm compares all rungs with the definition in float64.
 func TestGemm(t *testing.T) {
 	eachRung(t, func(t *testing.T, k *Rung) {
 		for _, c := range gemmCases() {
@@ -75,9 +75,8 @@ func TestGemm(t *testing.T) {
 	})
 }
 
-// gemmOf gives the product of a case and the numbers of its operands. The
-// matrices of the innermost loop lie side by side, as the heads of an attention
-// do.
+// gemmOf returns the product of a case and the numbers of its operands. The matrices of
+// the innermost loop lie side by side, like the heads of an attention.
 func gemmOf(c gemmCase) (g *Gemm, sizeA, sizeB, sizeC int) {
 	inner := 1
 	if len(c.batch) > 0 {
@@ -146,7 +145,7 @@ func testGemm(t *testing.T, k *Rung, c gemmCase) {
 	}
 }
 
-// gemmReference gives what C should hold, NaN where nothing may be written.
+// gemmReference returns the expected C, with NaN where nothing may be written.
 func gemmReference(g *Gemm, a, b, bias, c []float32) []float64 {
 	want := make([]float64, len(c))
 	for i := range want {
@@ -206,8 +205,8 @@ func BenchmarkGemm(b *testing.B) {
 	}
 }
 
-// BenchmarkGemmCold multiplies with as many weights in turn as a network has: none
-// is in a cache when its turn comes.
+// BenchmarkGemmCold alternates between as many weights as a network has, so that none are
+// in a cache.
 func BenchmarkGemmCold(b *testing.B) {
 	for _, name := range Available()[1:] {
 		k, _ := Select(name)

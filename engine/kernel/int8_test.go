@@ -44,7 +44,7 @@ func qconvCases() []tileCase {
 	return cases
 }
 
-// TestQConv holds every rung to the definition, bit for bit.
+// TestQConv compares all rungs with the definition, bit for bit.
 func TestQConv(t *testing.T) {
 	eachRung(t, func(t *testing.T, k *Rung) {
 		for _, c := range qconvCases() {
@@ -109,8 +109,8 @@ func testQConv(t *testing.T, k *Rung, c tileCase, widest int, scale float32) {
 	}
 }
 
-// qconvReference sums as ONNX writes it: zero points off each factor, padding
-// adding nothing.
+// qconvReference computes the sum as ONNX defines it: zero points are subtracted from each
+// factor, and padding adds nothing.
 func qconvReference(q *QConv, in []byte, weights []int16, bias []int32, n, co, y, x int) int32 {
 	cin := q.In.C / q.Group
 	first := co / (q.Out.C / q.Group) * cin
@@ -130,7 +130,7 @@ func qconvReference(q *QConv, in []byte, weights []int16, bias []int32, n, co, y
 	return sum
 }
 
-// TestQConvRefuses: what cannot be right is an error that says so.
+// TestQConvRefuses: invalid convolutions give errors.
 func TestQConvRefuses(t *testing.T) {
 	c := qconvCases()[1]
 	for why, spoil := range map[string]func(q *QConv){
@@ -147,7 +147,7 @@ func TestQConvRefuses(t *testing.T) {
 	}
 }
 
-// qweights are the weights in a slice.
+// qweights returns the weights of a slice.
 func qweights(all []int16, per int) QWeights {
 	w := QWeights{Fill: func(first, n int, dst []int16) { copy(dst, all[first*per:][:n*per]) }}
 	for _, v := range all {

@@ -7,8 +7,8 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
-// eachUnit runs a test on every rung of this machine; vnni and amx have the unit
-// of the rung below them.
+// eachUnit runs a test on each rung of this machine but vnni and amx, whose unit is that
+// of avx512.
 func eachUnit(t *testing.T, test func(t *testing.T, u *box.Unit)) {
 	for _, k := range kernel.Rungs() {
 		if k.Name != "vnni" && k.Name != "amx" {

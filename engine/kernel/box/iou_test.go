@@ -8,7 +8,7 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
-// TestAddSquareIoUs holds the rungs to the twin, bit by bit.
+// TestAddSquareIoUs compares the rungs with the twin, bit for bit.
 func TestAddSquareIoUs(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 7))
 	eachUnit(t, func(t *testing.T, u *box.Unit) {

@@ -9,8 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
-// TestLay holds the rungs to the twin, with any number of boxes, some of them odd, and
-// nothing written behind them.
+// TestLay compares the rungs with the twin, for any number of boxes, some of them odd, and
+// checks that nothing is written after them.
 func TestLay(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 5))
 	eachUnit(t, func(t *testing.T, u *box.Unit) {

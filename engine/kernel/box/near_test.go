@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
-// TestNear holds the rungs to the twin, also on what are no numbers: all places are those
-// of the table then too.
+// TestNear compares the rungs with the twin, also for NaN and infinities: places must be
+// inside the table then too.
 func TestNear(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 3))
 	eachUnit(t, func(t *testing.T, u *box.Unit) {

@@ -10,8 +10,9 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/box"
 )
 
-// TestSweep holds the rungs to the twin: the same candidates are kept, the same boxes are
-// no longer live, the same hits are told, the same candidates are left to the caller.
+// TestSweep compares the rungs with the twin: the same candidates are kept, the same boxes
+// are no longer live, the same hits are reported, and the same candidates are left to the
+// caller.
 func TestSweep(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	const blocks = 200

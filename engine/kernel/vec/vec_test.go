@@ -12,8 +12,8 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
-// eachUnit runs a test on every rung of this machine; vnni and amx have the unit
-// of the rung below them.
+// eachUnit runs a test on each rung of this machine but vnni and amx, whose unit is that
+// of avx512.
 func eachUnit(t *testing.T, test func(t *testing.T, u *vec.Unit)) {
 	for _, k := range kernel.Rungs() {
 		if k.Name != "vnni" && k.Name != "amx" {
@@ -28,7 +28,7 @@ var (
 		1e-40, -1e-40, 1e-45, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()), 0.84, 0.625, 1.187939, 2.5, 1e9, -1e9}
 )
 
-// numbers are random numbers with specials among them, at an odd address.
+// numbers returns random numbers, some of them special, at an address that is not aligned.
 func numbers(rng *rand.Rand, n int, spread float64, special bool) []float32 {
 	x := make([]float32, n+1)[1:]
 	for i := range x {
@@ -40,8 +40,8 @@ func numbers(rng *rand.Rand, n int, spread float64, special bool) []float32 {
 	return x
 }
 
-// near reports whether got is want to a relative and an absolute error; NaN is
-// near NaN and an infinity near itself.
+// near reports whether got equals want up to a relative and an absolute error; NaN equals
+// NaN, and infinities must be equal.
 func near(got, want, relative, absolute float64) bool {
 	if got != got || want != want || math.IsInf(want, 0) || math.IsInf(got, 0) {
 		return got == want || got != got && want != want
