@@ -33,11 +33,10 @@ func TestActivate(t *testing.T) {
 						continue
 					}
 					if act.Kind == Silu && math.IsInf(float64(x), -1) {
-						continue // NaN by the formula, 0 in the limit
+						continue // the formula gives NaN, the limit is 0
 					}
-					// Six parts in ten million, or nothing to speak of where the
-					// function vanishes; the lines of the hard functions cancel at
-					// their lower end.
+					// A relative error of 6e-7, or a negligible absolute one where the
+					// function vanishes. The hard functions cancel at their lower end.
 					least := 1e-34
 					if act.Kind == HardSwish || act.Kind == HardSigmoid {
 						least = 2e-7 * min(1, math.Abs(float64(x)))

@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// formatPairs are the formats that row-wise steps take in and out.
+// formatPairs are the formats of inputs and outputs of row-wise steps.
 var formatPairs = [][2]Format{{F32x8, F32x8}, {F32x16, F32x16}, {F32x16, Split32}, {Split32, F32x16},
 	{Split32, Split32}, {BF16x32, BF16x32}, {F32x16, BF16x32}, {Split32, BF16x32}}
 
@@ -23,7 +23,7 @@ func (f Format) precision() float64 {
 	return 1e-6
 }
 
-// expect compares a whole activation with a function of the place.
+// expect compares an activation with a function of the position.
 func (c *canvas) expect(t *testing.T, bound float64, want func(n, ch, y, x int) float64) {
 	t.Helper()
 	for n := range c.N {
@@ -45,7 +45,7 @@ var poolCases = []struct {
 	h, w           int
 	kh, kw, sh, sw int
 	pads           [4]int
-	extra          int // rows and columns of output more than fit: ceil mode
+	extra          int // additional rows and columns of the output, as in ceil mode
 	dilation       int
 }{
 	{why: "2x2", h: 8, w: 14, kh: 2, kw: 2, sh: 2, sw: 2},
@@ -162,7 +162,7 @@ func TestPointwise(t *testing.T) {
 	})
 }
 
-// family are the formats that go together with one.
+// family returns the formats that can be combined with one.
 func family(f Format) []Format {
 	if f == F32x8 {
 		return []Format{F32x8}
@@ -245,7 +245,7 @@ func TestConvert(t *testing.T) {
 func testConvert(t *testing.T, k *Rung, from, to Layout, first int) {
 	t.Helper()
 	in, out := newCanvas(from).randomize(rand.New(rand.NewSource(8))), newCanvas(to)
-	if first > 0 { // what is not written must stay
+	if first > 0 { // other channels must keep their values
 		out.randomize(rand.New(rand.NewSource(9)))
 	}
 	before := newCanvas(to)
@@ -268,7 +268,7 @@ func testConvert(t *testing.T, k *Rung, from, to Layout, first int) {
 	})
 }
 
-// TestRowStepsOfNothing: an empty activation is no work.
+// TestRowStepsOfNothing: an empty activation needs no work.
 func TestRowStepsOfNothing(t *testing.T) {
 	k := Best()
 	for _, l := range []Layout{NewLayout(F32x16, 0, 8, 3, 3, Halo{}), NewLayout(F32x16, 1, 8, 0, 3, Halo{})} {

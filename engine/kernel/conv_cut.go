@@ -1,33 +1,33 @@
 package kernel
 
-// convCut says how the units and columns of a convolution become chunks, and
-// in which order.
+// convCut says how the units and columns of a convolution are cut into chunks, and the
+// order of the chunks.
 type convCut struct {
 	unitRanges, columnRanges int
 	streamed                 bool // weights come from beyond L2
-	group                    int  // unit ranges, of one picture or of several, that pass a column range before the next
-	batch                    int  // units a call computes before the next column
+	group                    int  // unit ranges, of one or several pictures, that are computed for a column range before the next
+	batch                    int  // units that are computed for a column before the next
 }
 
-// convPiece is what a chunk covers: units [u0, u1) of a picture and columns
-// [c0, c1). In its group it is piece turn of turns.
+// convPiece is the work of a chunk: units [u0, u1) of a picture and columns [c0, c1). It is
+// number turn of turns pieces of its group.
 type convPiece struct {
 	picture, u0, u1, c0, c1 int
 	turn, turns             int
 }
 
-// cutWork chooses. Rows are the better cut, as each core keeps its own pixels
-// in its L2; but weights that do not stay there should pass only once, and then
-// a chunk takes one column of channels and as many rows as it has time for. So it
-// does where few rows meet many weights: those come from far, each column while
-// the one before is multiplied, and the pixels stay. Several small pictures share
-// a column; of a large one, as many rows as stay take all columns before the next.
+// cutWork chooses the cut. Usually chunks are rows, so that each core keeps its pixels in
+// its L2. But weights that do not stay in L2 should be read only once; then a chunk is a
+// column of channels with as many rows as it has time for. The same holds for few pixels
+// and many weights: the weights of a column are prefetched while the one before is
+// multiplied, and the pixels stay. Several small pictures share a column; of a large
+// picture, as many rows as stay in L2 are computed for all columns before the next rows.
 func (s *directConv) cutWork() convCut {
 	const (
 		stays        = 1 << 20         // bytes of weights that leave room in L2
-		few, cold    = 200, 100 << 10  // pixels that wait for so many bytes of weights longer than they would in L2
+		few, cold    = 200, 100 << 10  // with at most few pixels, weights of more than cold bytes are streamed
 		pixels       = 24 << 10        // bytes of input that stay in L1 over all columns
-		pixelsNarrow = 96 << 10        // bytes of input that come from L2 to a panel of weights in L1
+		pixelsNarrow = 96 << 10        // bytes of input that stay in L2, with a panel of weights in L1
 		chunk        = 80. * chunkTime // multiply-adds of AVX-512
 		chunkNarrow  = 45. * chunkTime
 	)
@@ -78,8 +78,8 @@ func atMost(n int, limit float64) int {
 	return n
 }
 
-// cutGroup is how many unit ranges pass a column before the next: of all pictures
-// whose inputs stay, or such a part of one.
+// cutGroup returns the number of unit ranges in a group: those of as many pictures, or of
+// such a part of one, as stay in L2.
 func cutGroup(ranges, pictures, image, stays int) int {
 	if image <= stays {
 		return ranges * min(pictures, stays/image)
@@ -89,7 +89,7 @@ func cutGroup(ranges, pictures, image, stays int) int {
 	return (ranges + groups - 1) / groups
 }
 
-// at is what a chunk covers.
+// at returns the work of a chunk.
 func (k *convCut) at(chunk, pictures, units, columns int) convPiece {
 	ranges := pictures * k.unitRanges
 	first := chunk / (k.group * k.columnRanges) * k.group

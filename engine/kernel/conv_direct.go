@@ -5,13 +5,13 @@ import (
 	"unsafe"
 )
 
-// directConv is the direct form on register tiles: the sums of a tile stay in
-// registers over all channels and taps. Work is cut into units (some rows or a
-// part of one) and columns of output channels.
+// directConv is a direct convolution on register tiles: the sums of a tile stay in
+// registers over all channels and taps. Work is cut into units (rows, or a part of a row)
+// and columns of output channels.
 type directConv struct {
 	conv       Conv
 	source     Layout     // the input, or a room of pad
-	pad        *padPlanar // or nil: chunks read the input where it is
+	pad        *padPlanar // nil: chunks read the input in place
 	weights    *ConvWeights
 	tile       convTile
 	rung       *Rung
@@ -21,9 +21,9 @@ type directConv struct {
 	units      []convUnit
 	kinds      [2][]tileKind // for columns of at most two vectors, and of three
 	cut        convCut
-	rest       Activation   // what the tile does not do itself
-	staged     bool         // tiles go to the frame first, and from there to split pixels
-	gate       *gateWeights // what makes the weights of each picture, or nil
+	rest       Activation   // the activation that the tile does not apply itself
+	staged     bool         // tiles are written to the frame, and converted from there to Split32 or BF16x32
+	gate       *gateWeights // computes the weights of each picture; nil: there is no gate
 }
 
 func (r *Rung) directConv(c *Conv, w *ConvWeights) (Work, error) {
@@ -31,7 +31,7 @@ func (r *Rung) directConv(c *Conv, w *ConvWeights) (Work, error) {
 	s.staged = !c.Out.Format.blockedF32()
 	low, high, rest := c.Act.limits()
 	s.rest = rest
-	if s.staged && c.Residual != nil { // the clipping waits for it
+	if s.staged && c.Residual != nil { // clipped after it is added
 		low, high, _ = Activation{}.limits()
 	}
 	s.args.clip(low, high)
@@ -54,14 +54,14 @@ func (r *Rung) directConv(c *Conv, w *ConvWeights) (Work, error) {
 	return Work{Steps: []Step{s.gate, s}, Scratch: c.In.N * s.gate.bytes()}, nil
 }
 
-// inputRows are the rows of the padded picture that units [u0, u1) read.
+// inputRows returns the rows of the padded picture that units [u0, u1) read.
 func (s *directConv) inputRows(u0, u1 int) (from, to int) {
 	c, last := &s.conv, s.units[u1-1]
 	return s.units[u0].y * c.StrideH, (last.y+last.rows-1)*c.StrideH + (c.KernelH-1)*c.DilationH + 1
 }
 
-// rebase lets the positions of each chunk begin with the first row it reads,
-// and returns the most rows that one reads.
+// rebase makes the positions of each chunk relative to the first row that it reads, and
+// returns the largest number of rows that a chunk reads.
 func (s *directConv) rebase() (most int) {
 	for r := range s.cut.unitRanges {
 		u0, u1 := r*len(s.units)/s.cut.unitRanges, (r+1)*len(s.units)/s.cut.unitRanges
@@ -116,7 +116,7 @@ func (s *directConv) columnSteps(from, to int) (steps []convStep) {
 	return append(steps, steps[0]) // follows the last, see convArgs.BlockSteps
 }
 
-// blockSteps is how many of the first steps are of a whole block of channels.
+// blockSteps returns the number of first steps with a complete block of channels.
 func blockSteps(steps []convStep, block Format) (n int) {
 	for n < len(steps) && int(steps[n].Quads) == block.Channels()/4 && steps[n].Ones == 0 {
 		n++
@@ -143,7 +143,7 @@ func (s *directConv) Run(chunk int, m *Memory) {
 	}
 	a.In = in
 	if s.conv.KernelH*s.conv.KernelW == 1 {
-		a.NextIn = 1 // a channel block lies so far from the next that no processor finds it by itself
+		a.NextIn = 1 // channel blocks are too far apart for the hardware prefetcher
 	}
 	a.PixelStride = s.conv.StrideW * s.source.Format.PixelBytes()
 	for u := p.u0; u < p.u1; u += s.cut.batch {
@@ -198,9 +198,9 @@ func (s *directConv) runColumn(f *frame, m *Memory, p convPiece, u0, u1, col int
 	}
 }
 
-// fetchNext prefetches weights that come from beyond L2: the pieces of a group
-// share the panel of the next column, and the tiles of a piece its part, so that
-// it arrives no faster than it can.
+// fetchNext sets which weights from beyond L2 a call prefetches. The pieces of a group
+// share the panel of the next column, and the tiles of a piece share its part, so that
+// prefetches are spread evenly.
 func (s *directConv) fetchNext(a *convArgs, p convPiece, col int) {
 	var next []float32
 	vecs := s.weights.columns[col].vecs
@@ -213,7 +213,7 @@ func (s *directConv) fetchNext(a *convArgs, p convPiece, col int) {
 	a.fetch(next, (s.tiles(p.u1, vecs)-s.tiles(p.u0, vecs))*a.BlockSteps*s.tile.ahead)
 }
 
-// tiles counts the tiles of the units before u in a column of so many vectors.
+// tiles returns the number of tiles of the units before u in a column of vecs vectors.
 func (s *directConv) tiles(u, vecs int) (n int) {
 	for _, k := range s.kinds[vecs/3] {
 		n += k.start[u]
@@ -237,7 +237,7 @@ func (s *directConv) runTiles(a *convArgs, u0, u1, col int) {
 	}
 }
 
-// finishRows applies the rest of the activation to what was just written.
+// finishRows applies the rest of the activation to units [u0, u1) of a column.
 func (s *directConv) finishRows(u0, u1, vecs int, out unsafe.Pointer) {
 	if s.rest.Kind == Identity {
 		return
@@ -253,7 +253,8 @@ func (s *directConv) finishRows(u0, u1, vecs int, out unsafe.Pointer) {
 	}
 }
 
-// finishStaged turns the unit in the frame into pixels of halves.
+// finishStaged adds the residual to the unit in the frame, applies the activation, and
+// converts it to the format of the output.
 func (s *directConv) finishStaged(f *frame, m *Memory, n, channel, unit int) {
 	l, u := &s.conv.Out, s.units[unit]
 	out := l.strips(m.Out, n, channel/32)

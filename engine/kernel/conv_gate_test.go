@@ -33,7 +33,7 @@ func TestConvGate(t *testing.T) {
 	})
 }
 
-// each visits every number.
+// each visits all numbers.
 func (c *canvas) each(visit func(n, ch, y, x int)) {
 	for n := range c.N {
 		for ch := range c.C {
@@ -46,7 +46,7 @@ func (c *canvas) each(visit func(n, ch, y, x int)) {
 	}
 }
 
-// expectMeans compares means with those of what is written.
+// expectMeans compares means with those of the output.
 func (c *canvas) expectMeans(t *testing.T, means *canvas) {
 	t.Helper()
 	means.expect(t, max(c.Format.precision(), means.Format.precision()), func(n, ch, _, _ int) float64 {

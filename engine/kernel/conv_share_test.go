@@ -13,10 +13,10 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// BenchmarkShareOfPeak tells which share of the processor's multiply-adds the
-// float32 convolutions reach: each run of a layer stands between two of a loop
-// that does nothing else, so that a neighbour or a clock that changes slows
-// both. The share is the median over the runs.
+// BenchmarkShareOfPeak reports the share of the processor's peak multiply-adds that float32
+// convolutions reach. Each run of a layer is between two runs of a loop of multiply-adds
+// only, so that other load and changes of the clock affect both. The share is the median
+// over the runs.
 func BenchmarkShareOfPeak(b *testing.B) {
 	for _, p := range []struct {
 		rung  string
@@ -44,7 +44,7 @@ func BenchmarkShareOfPeak(b *testing.B) {
 func shareOfPeak(b *testing.B, k *Rung, c *Conv, lanes int, loop func(n int)) {
 	rng := rand.New(rand.NewSource(1))
 	in, out := newCanvas(c.In).randomize(rng), newCanvas(c.Out)
-	for _, x := range []*canvas{in, out} { // on huge pages, as a session's
+	for _, x := range []*canvas{in, out} { // on huge pages, as in a session
 		room := newSlab(len(x.data))
 		defer runtime.KeepAlive(room)
 		copy(room.memory, x.data)
@@ -60,7 +60,7 @@ func shareOfPeak(b *testing.B, k *Rung, c *Conv, lanes int, loop func(n int)) {
 		b.Fatal(err)
 	}
 	m := &Memory{In: in.base(), Out: out.base()}
-	const rounds = 10_000 // some 20 µs
+	const rounds = 10_000 // about 20 µs
 	peak := func() float64 {
 		start := time.Now()
 		loop(rounds)

@@ -9,7 +9,7 @@ import (
 	"unsafe"
 )
 
-// convCase is a convolution in words; zero fields take their usual value.
+// convCase describes a convolution; zero fields have defaults.
 type convCase struct {
 	why                    string
 	n, cin, h, w, cout     int
@@ -58,8 +58,8 @@ var convFormats = [][2]Format{{F32x8, F32x8}, {F32x16, F32x16}, {F32x16, Split32
 
 func orOne(n int) int { return max(n, 1) }
 
-// conv is the case between layouts of the given formats, halos just wide enough
-// and on the output's side one wider than nothing.
+// conv returns the convolution between layouts of the given formats. The halo of the input
+// is as wide as necessary, that of the output is 1.
 func (k convCase) conv(in, out Format) Conv {
 	c := Conv{KernelH: orOne(k.kh), KernelW: orOne(k.kw), StrideH: orOne(k.sh), StrideW: orOne(k.sw),
 		DilationH: orOne(k.dh), DilationW: orOne(k.dw), PadTop: k.pads[0], PadLeft: k.pads[1],
@@ -96,8 +96,8 @@ func convolve(c *Conv, in *canvas, weights, bias []float32, n, co, y, x int) (su
 	return sum, scale
 }
 
-// testConv runs a convolution and compares every output with the reference, or
-// where that takes long those of some channels.
+// testConv runs a convolution and compares all outputs with the reference or, if that takes
+// long, those of some channels.
 func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
 	t.Helper()
 	rng := rand.New(rand.NewSource(1))
@@ -187,8 +187,8 @@ func TestConv(t *testing.T) {
 	})
 }
 
-// TestConvEveryWidth meets every mixture of tiles, those that go on in the next
-// row too.
+// TestConvEveryWidth tests all combinations of tiles, also those that continue in the next
+// row.
 func TestConvEveryWidth(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for w := 1; w <= 45; w++ {
@@ -210,7 +210,7 @@ func TestConvEveryWidth(t *testing.T) {
 	})
 }
 
-// TestConvCut: the chunks of any cut are every piece of the work once.
+// TestConvCut: the chunks of any cut cover all of the work once.
 func TestConvCut(t *testing.T) {
 	const pictures, units, columns = 5, 7, 6
 	for _, cut := range []convCut{
@@ -241,7 +241,7 @@ func TestConvCut(t *testing.T) {
 	}
 }
 
-// TestConvInPlace: the residual may be the output's own memory.
+// TestConvInPlace: the residual may be in the memory of the output.
 func TestConvInPlace(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for _, f := range []Format{F32x8, F32x16} {
@@ -367,7 +367,7 @@ func BenchmarkConv(b *testing.B) {
 			benchmarkConv(b, k, &c, k.ChooseConv(&c))
 		}
 		if k.Block == F32x16 {
-			break // the rungs above have the same kernels
+			break // higher rungs have the same kernels
 		}
 	}
 }
@@ -392,7 +392,7 @@ func benchmarkConv(b *testing.B, k *Rung, c *Conv, method ConvMethod) {
 	}
 	name := fmt.Sprintf("%s/%v/%dx%dx%dto%dk%ds%dg%d", k.Name, method, c.In.C, c.In.H, c.In.W, c.Out.C, c.KernelH, c.StrideH, c.Group)
 	b.Run(name, func(b *testing.B) {
-		best := time.Hour // what neighbours on the machine disturb least
+		best := time.Hour // the minimum is the least disturbed by other load
 		for b.Loop() {
 			start := time.Now()
 			for _, s := range work.Steps {
@@ -444,7 +444,7 @@ func TestDepthwise(t *testing.T) {
 				})
 			}
 		}
-		for w := 1; w <= 45; w++ { // every mixture of tiles
+		for w := 1; w <= 45; w++ { // all combinations of tiles
 			for kw := 3; kw <= 7; kw += 2 {
 				for _, f := range convFormats[:2] {
 					c := convCase{cin: 16, h: 2, w: w * (1 + w%2), cout: 16, group: 16, kh: 2, kw: kw, sw: 1 + w%2, pads: [4]int{1, kw / 2, 0, kw / 2}}
@@ -455,7 +455,7 @@ func TestDepthwise(t *testing.T) {
 	})
 }
 
-// tight takes the halo off the output and the residual: rows follow each other.
+// tight removes the halo of the output and the residual, so that rows are contiguous.
 func (c *Conv) tight() {
 	c.Out = NewLayout(c.Out.Format, c.Out.N, c.Out.C, c.Out.H, c.Out.W, Halo{})
 	if c.Residual != nil {

@@ -21,9 +21,9 @@ var winogradCases = []convCase{
 	{why: "passes that all cores share", cin: 32, h: 58, w: 61, cout: 230},
 }
 
-// winogradBound is how far a number may be off, relative to the sum of the
-// magnitudes that it is made of. It is wide for the pixels at the edge: their
-// sums are short, but the transforms mix them with the whole tile.
+// winogradBound is the largest error of a number, relative to the sum of the magnitudes of
+// its products. It is large because of pixels at the edge: their sums are short, but the
+// transforms combine them with the whole tile.
 const winogradBound = 5e-5
 
 func TestWinograd(t *testing.T) {
@@ -40,8 +40,8 @@ func TestWinograd(t *testing.T) {
 	})
 }
 
-// TestWinogradEverySize meets every size of partial tiles and every padding, so
-// that nothing past the halo may be read.
+// TestWinogradEverySize tests all sizes of partial tiles and all paddings, so that no reads
+// beyond the halo are missed.
 func TestWinogradEverySize(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for h := 3; h <= 9; h++ {
@@ -56,8 +56,8 @@ func TestWinogradEverySize(t *testing.T) {
 	})
 }
 
-// TestWinogradBatch: a picture's numbers are the same bits alone and among others,
-// however the tiles of all are cut into passes and chunks.
+// TestWinogradBatch: a picture gives the same bits alone and in a batch, however the tiles
+// are cut into passes and chunks.
 func TestWinogradBatch(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for _, size := range []struct{ cin, h, w, cout int }{{200, 7, 7, 130}, {140, 26, 25, 140}, {48, 9, 30, 40}} {
@@ -83,8 +83,8 @@ func TestWinogradBatch(t *testing.T) {
 	})
 }
 
-// TestWinogradFew holds the kernels for few tiles to their twin: every column and
-// every number of tiles, with and without channels that fill no block.
+// TestWinogradFew compares the kernels for few tiles with their twin: all columns and
+// numbers of tiles, with and without an incomplete block of channels.
 func TestWinogradFew(t *testing.T) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		if k.Winograd16.few == nil {
@@ -114,8 +114,7 @@ func TestWinogradFew(t *testing.T) {
 	})
 }
 
-// TestWinogradErrors holds the root mean square error that the documentation
-// promises, against float64.
+// TestWinogradErrors checks the documented root mean square error against float64.
 func TestWinogradErrors(t *testing.T) {
 	k := Best()
 	for _, side := range []int{14, 7} {
@@ -135,7 +134,7 @@ func testWinogradErrors(t *testing.T, k *Rung, c Conv) {
 	}
 }
 
-// rootMeanSquare is the error of a convolution's output relative to the output.
+// rootMeanSquare returns the rms error of a convolution relative to the rms output.
 func rootMeanSquare(c *Conv, in, out *canvas, weights, bias []float32) float64 {
 	var errors, squares float64
 	for co := range c.Out.C {
@@ -151,7 +150,7 @@ func rootMeanSquare(c *Conv, in, out *canvas, weights, bias []float32) float64 {
 	return math.Sqrt(errors / squares)
 }
 
-// packed plans a convolution with its weights packed.
+// packed plans a convolution with packed weights.
 func packed(t testing.TB, k *Rung, c *Conv, m ConvMethod, weights, bias []float32) Work {
 	t.Helper()
 	w, err := k.PackConv(m, c, weights, bias)

@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// fenced returns n bytes that end just before a page that must not be touched,
-// so that a kernel that reads or writes too far faults.
+// fenced returns n bytes just before a page without access, so that kernels that read or
+// write too far fault.
 func fenced(tb testing.TB, n int) []byte {
 	tb.Helper()
 	page := syscall.Getpagesize()
@@ -23,8 +23,7 @@ func fenced(tb testing.TB, n int) []byte {
 	return m[size-page-n : size-page : size-page]
 }
 
-// fencedFloats copies src to an odd address before the fence, as the numbers of
-// a mapped file may lie.
+// fencedFloats copies src to an unaligned address before the fence, as in a mapped file.
 func fencedFloats(tb testing.TB, src []float32) []float32 {
 	tb.Helper()
 	if len(src) == 0 {

@@ -6,7 +6,7 @@ import (
 	"unsafe"
 )
 
-// canvas is a layout with memory of its own and guard bytes behind it.
+// canvas is a layout with memory, and guard bytes after it.
 type canvas struct {
 	Layout
 	data []byte
@@ -14,7 +14,8 @@ type canvas struct {
 
 const guardBytes, guardByte = 256, 0xa5
 
-// newCanvas fills the memory with NaN: whoever reads what nobody wrote will show it.
+// newCanvas fills the memory with NaN, so that reads of memory that was not written are
+// noticed.
 func newCanvas(l Layout) *canvas {
 	n := l.Size()
 	c := &canvas{l, alignedBytes(n + guardBytes)}
@@ -40,8 +41,8 @@ func (c *canvas) base() unsafe.Pointer { return unsafe.Pointer(&c.data[0]) }
 func (c *canvas) get(n, ch, y, x int) float32    { return c.Layout.get(c.base(), n, ch, y, x) }
 func (c *canvas) set(n, ch, y, x int, v float32) { c.Layout.set(c.base(), n, ch, y, x, v) }
 
-// randomize writes normally distributed numbers, also to the channels past the
-// last, and zeros to the halo.
+// randomize writes normally distributed numbers, also to channels after the last one, and
+// zeros to the halo.
 func (c *canvas) randomize(rng *rand.Rand) *canvas {
 	for n := range c.N {
 		for ch := range c.Blocks() * c.Format.Channels() {
@@ -58,7 +59,7 @@ func (c *canvas) randomize(rng *rand.Rand) *canvas {
 	return c
 }
 
-// check tells whether the halo is zero and the guard whole.
+// check fails the test unless the halo is zero and the guard is unchanged.
 func (c *canvas) check(t *testing.T) {
 	t.Helper()
 	for i, b := range c.data[c.Size():] {
@@ -86,7 +87,7 @@ func (c *canvas) check(t *testing.T) {
 	}
 }
 
-// run runs all chunks of a work, last first: the order must not matter.
+// run runs all chunks of a work in reverse order, which must make no difference.
 func run(w Work, m Memory) {
 	if w.Scratch > 0 {
 		m.Scratch = unsafe.Pointer(&alignedBytes(w.Scratch)[0])

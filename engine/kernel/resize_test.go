@@ -8,7 +8,7 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
-// axisTaps are random taps; per 0: none, -1: those of a nearest element.
+// axisTaps returns random taps; with per 0 none, with -1 those of nearest elements.
 func axisTaps(rng *rand.Rand, from, to, per int) *vec.Taps {
 	if per == 0 {
 		return nil
@@ -17,13 +17,13 @@ func axisTaps(rng *rand.Rand, from, to, per int) *vec.Taps {
 	for range t.Per * to {
 		t.Index = append(t.Index, int32(rng.Intn(from)))
 		if per > 0 {
-			t.Weight = append(t.Weight, float32(rng.Intn(5))/4) // 0 too
+			t.Weight = append(t.Weight, float32(rng.Intn(5))/4) // also 0
 		}
 	}
 	return t
 }
 
-// tapped adds up the taps of element i.
+// tapped computes the weighted sum of element i.
 func tapped(t *vec.Taps, i int, of func(at int) float64) float64 {
 	switch {
 	case t == nil:

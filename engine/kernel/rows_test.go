@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// oddNumbers are normally distributed, with zeros, infinities and NaN among them.
+// oddNumbers returns normally distributed numbers, some of them zeros, infinities and NaN.
 func oddNumbers(n int, rng *rand.Rand) []float32 {
 	odd := []float32{0, float32(math.Copysign(0, -1)), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())}
 	x := normals(n, rng)
@@ -20,12 +20,12 @@ func oddNumbers(n int, rng *rand.Rand) []float32 {
 	return x
 }
 
-// same compares numbers, NaN equal to NaN.
+// same compares numbers; NaN equals NaN.
 func same(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(x, y float32) bool { return x == y || x != x && y != y })
 }
 
-// guarded is room for n numbers and some that nobody may write.
+// guarded returns memory for n numbers, and more that must not be written.
 func guarded(n int) []float32 {
 	x := make([]float32, n+8)
 	for i := range x {
@@ -36,7 +36,7 @@ func guarded(n int) []float32 {
 
 func at(x []float32) unsafe.Pointer { return unsafe.Pointer(&x[0]) }
 
-// TestRowKernels compares the kernels along rows with their twins.
+// TestRowKernels compares kernels on rows with their twins.
 func TestRowKernels(t *testing.T) {
 	type row func(dst, a, b unsafe.Pointer, n int, low, high float32)
 	twin, inf := purego(), float32(math.Inf(1))
@@ -69,7 +69,7 @@ func TestRowKernels(t *testing.T) {
 	})
 }
 
-// TestRowKernelsOfPixels does the same for what adds and scales pixels of 8.
+// TestRowKernelsOfPixels compares kernels that add and scale pixels of 8.
 func TestRowKernelsOfPixels(t *testing.T) {
 	twin := purego()
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
@@ -96,8 +96,8 @@ func TestRowKernelsOfPixels(t *testing.T) {
 	})
 }
 
-// TestRowKernelsOfPlanes compares the ways between planes and pixels of 8 with their
-// twins, at every count of channels.
+// TestRowKernelsOfPlanes compares conversions between planes and pixels of 8, for all
+// numbers of channels.
 func TestRowKernelsOfPlanes(t *testing.T) {
 	twin := purego()
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
@@ -123,8 +123,8 @@ func TestRowKernelsOfPlanes(t *testing.T) {
 	})
 }
 
-// TestWindowKernels compares windows of three taps, at strides of one and two
-// pixels, with their twin; only the products are rounded otherwise.
+// TestWindowKernels compares windows of three taps, with strides of one and two pixels, with
+// their twin; only products are rounded differently.
 func TestWindowKernels(t *testing.T) {
 	twin := purego()
 	offsets := []int{64, 0, 128}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// eachRung runs a test on every rung of this machine.
+// eachRung runs a test on each rung of this machine.
 func eachRung(t *testing.T, test func(t *testing.T, k *Rung)) {
 	t.Helper()
 	for _, k := range rungs() {
@@ -16,8 +16,7 @@ func eachRung(t *testing.T, test func(t *testing.T, k *Rung)) {
 	}
 }
 
-// eachF32Rung is eachRung for the float32 kernels, of which vnni and amx have
-// none of their own.
+// eachF32Rung is eachRung for float32 kernels: those of vnni and amx are avx512's.
 func eachF32Rung(t *testing.T, test func(t *testing.T, k *Rung)) {
 	t.Helper()
 	eachRung(t, func(t *testing.T, k *Rung) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// unscaled makes a scale for each output channel of weights, powers of two of
-// either sign so that nothing is rounded, and the weights without it.
+// unscaled returns a scale for each output channel of weights, and the weights divided by
+// it. Scales are powers of two of either sign, so that nothing is rounded.
 func unscaled(weights []float32, outputs int) (without, scale []float32) {
 	without, scale = slices.Clone(weights), make([]float32, outputs)
 	each := len(weights) / outputs
@@ -26,7 +26,7 @@ func unscaled(weights []float32, outputs int) (without, scale []float32) {
 	return without, scale
 }
 
-// Weights that are scaled as they are packed are those that were scaled before.
+// Weights that are scaled when they are packed equal weights that were scaled before.
 func TestScaleBy(t *testing.T) {
 	rng := rand.New(rand.NewSource(1))
 	eachF32Rung(t, func(t *testing.T, k *Rung) {

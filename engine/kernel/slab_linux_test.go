@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapped reports whether the system knows a mapping with an address.
+// mapped reports whether an address is mapped.
 func mapped(t *testing.T, address uintptr) bool {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
@@ -29,8 +29,8 @@ func mapped(t *testing.T, address uintptr) bool {
 	return false
 }
 
-// Memory of slabs is there, zero and writable, as long as its keeper is, and goes
-// back to the system afterwards.
+// Memory of slabs is zero and writable as long as its keeper is reachable, and is returned
+// to the system afterwards.
 func TestSlabsGoBack(t *testing.T) {
 	k := new(keeper)
 	b := k.bytes(3 * slabBytes)
@@ -59,13 +59,13 @@ func TestSlabsGoBack(t *testing.T) {
 	t.Error("it stays although nothing keeps it")
 }
 
-// Pieces lie one behind the other, and the pages of one that nothing holds go back
-// while its neighbours stay.
+// Pieces are contiguous, and the pages of one that is not reachable are returned to the
+// system while its neighbours keep theirs.
 func TestPiecesGoBack(t *testing.T) {
 	const n = 3*smallPage + 100
 	var keepers [3]*keeper
 	var pieces [3][]byte
-	for { // until all lie in one slab
+	for { // until all are in one slab
 		for i := range keepers {
 			keepers[i] = new(keeper)
 			pieces[i] = keepers[i].bytes(n)
@@ -99,7 +99,7 @@ func TestPiecesGoBack(t *testing.T) {
 	runtime.KeepAlive(keepers)
 }
 
-// resident is how many of a mapping's bytes have memory behind them.
+// resident returns how many bytes of a mapping are backed by memory.
 func resident(t *testing.T, b []byte) int {
 	page := os.Getpagesize()
 	pages := make([]byte, (len(b)+page-1)/page)
@@ -113,7 +113,7 @@ func resident(t *testing.T, b []byte) int {
 	return n
 }
 
-// The last huge page of a slab is small pages where little of it is used.
+// The last huge page of a slab consists of small pages if little of it is used.
 func TestLastPage(t *testing.T) {
 	for _, c := range []struct {
 		tail  int
@@ -131,8 +131,8 @@ func TestLastPage(t *testing.T) {
 	}
 }
 
-// Populated memory is there before it is touched, on huge pages and on small
-// ones, and keeps what was written.
+// Populated memory is resident before it is accessed, on huge pages and on small ones, and
+// keeps its content.
 func TestPopulate(t *testing.T) {
 	for _, small := range []bool{false, true} {
 		k := new(keeper)

@@ -8,9 +8,8 @@ import (
 	"unsafe"
 )
 
-// checkSpans holds the steps of a work on one picture to what they tell of their
-// chunks: each writes no row but those, and what other rows of the input hold makes
-// no difference.
+// checkSpans checks the spans of the steps of a work on one picture: chunks write no other
+// rows, and other rows of the input make no difference.
 func checkSpans(t testing.TB, w Work, m Memory, in, out *Layout) {
 	t.Helper()
 	if in.N > 1 || m.Out == m.Residual {
@@ -112,7 +111,7 @@ func checkSpan(t testing.TB, s Local, chunk int, m Memory, in, out *Layout) {
 				t.Fatalf("%T: chunk %d of %d of %v to %v writes other rows than %v", s, chunk, s.Chunks(), in, out, writes)
 			}
 		}
-		start := func(y int) int { // the last row ends in the first pixels of one more
+		start := func(y int) int { // the halo of the last row extends into the first pixels of one more
 			return min(out.Pixel(min(max(y, -out.Top), out.H+out.Bottom+1), -out.Left), out.Block)
 		}
 		for b := range out.Blocks() {
