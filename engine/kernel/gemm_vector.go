@@ -51,7 +51,7 @@ func (s *gemvStep) Run(chunk int, m *Memory) {
 	} else {
 		b = m.More[0]
 	}
-	step := 1 // columns that all rows of A pass before the next: these parts of B stay in the cache
+	step := 1 // columns computed for all rows of A before the next, so that their part of B stays in the cache
 	if g.TransB {
 		step = max(4, 256<<10/(4*g.K))
 	} else {
