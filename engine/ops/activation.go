@@ -7,8 +7,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// activations are elementwise, so their versions up to 5 differ only by
-// consumed_inputs, a hint to be ignored, and later ones only by their types.
+// Activations are elementwise. Versions up to 5 have an attribute
+// consumed_inputs, a hint that is ignored; later versions differ only in element
+// types.
 var activations = []Def{
 	{Name: "Relu", Since: 14, Types: tensor.FloatTypes | tensor.SignedTypes, In: Exactly(1), Out: Exactly(1), New: relu.of},
 	{Name: "Relu", Since: 1, Until: 13, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: relu.of},
@@ -32,12 +33,12 @@ var activations = []Def{
 	{Name: "SwiGLU", Since: 28, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newSwiGLU},
 }
 
-// floatFunc is the constructor of an operator without attributes.
+// floatFunc returns the constructor of an operator without attributes.
 func floatFunc(f func(float64) float64) func(*ir.Node) (Op, error) {
 	return func(*ir.Node) (Op, error) { return floats(f), nil }
 }
 
-// relu is y = max(x, 0); NaN stays. ONNX Relu.
+// relu is y = max(x, 0); NaN stays NaN. ONNX Relu.
 var relu = unary{
 	f64: func(x float64) float64 {
 		if x < 0 {
@@ -48,9 +49,8 @@ var relu = unary{
 	i64: func(x int64) int64 { return max(x, 0) },
 }
 
-// newLeakyRelu is y = x where x ≥ 0, alpha·x elsewhere. ONNX LeakyRelu.
-// Maas et al. 2013, "Rectifier Nonlinearities Improve Neural Network Acoustic
-// Models".
+// newLeakyRelu makes y = x for x ≥ 0, alpha·x otherwise. ONNX LeakyRelu. Maas et
+// al. 2013, "Rectifier Nonlinearities Improve Neural Network Acoustic Models".
 func newLeakyRelu(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha := float64(a.Float("alpha", 0.01))
@@ -62,8 +62,8 @@ func newLeakyRelu(n *ir.Node) (Op, error) {
 	}), a.Err()
 }
 
-// prelu is y = x where x ≥ 0, slope·x elsewhere. He et al. 2015, "Delving Deep
-// into Rectifiers".
+// prelu is y = x for x ≥ 0, slope·x otherwise. He et al. 2015, "Delving Deep into
+// Rectifiers".
 var prelu = binary{
 	f64: func(x, slope float64) float64 {
 		if x < 0 {
@@ -80,16 +80,16 @@ var prelu = binary{
 	u64: func(x, _ uint64) uint64 { return x },
 }
 
-// newPRelu broadcasts the slope to X. ONNX PRelu-7.
+// newPRelu broadcasts the slope to the shape of X. ONNX PRelu-7.
 func newPRelu(*ir.Node) (Op, error) { return oneWay{combined{prelu}}, nil }
 
-// newPRelu1 has one slope, or one a channel. ONNX PRelu-1.
+// newPRelu1 has a single slope, or one for each channel (axis 1). ONNX PRelu-1.
 func newPRelu1(*ir.Node) (Op, error) {
 	return aligned{op: oneWay{combined{prelu}}, broadcast: true, axis: 1, hasAxis: true}, nil
 }
 
-// newElu is y = x where x ≥ 0, alpha·(eˣ-1) elsewhere. ONNX Elu. Clevert et
-// al. 2015.
+// newElu makes y = x for x ≥ 0, alpha·(eˣ-1) otherwise. ONNX Elu. Clevert et al.
+// 2015.
 func newElu(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha := float64(a.Float("alpha", 1))
@@ -103,8 +103,8 @@ func elu(x, alpha float64) float64 {
 	return x
 }
 
-// seluOf is y = gamma·elu(x, alpha); version 1 has rounder defaults. ONNX
-// Selu. Klambauer et al. 2017.
+// seluOf makes y = gamma·elu(x, alpha), given the defaults of alpha and gamma,
+// which Selu-1 rounds to four digits. ONNX Selu. Klambauer et al. 2017.
 func seluOf(alpha, gamma float32) func(n *ir.Node) (Op, error) {
 	return func(n *ir.Node) (Op, error) {
 		a := n.ReadAttrs()
@@ -118,7 +118,7 @@ func seluOf(alpha, gamma float32) func(n *ir.Node) (Op, error) {
 	}
 }
 
-// newCelu is y = max(0, x) + min(0, alpha·(exp(x/alpha)-1)). ONNX Celu. Barron
+// newCelu makes y = max(0, x) + min(0, alpha·(exp(x/alpha)-1)). ONNX Celu. Barron
 // 2017, "Continuously Differentiable Exponential Linear Units".
 func newCelu(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
@@ -130,7 +130,7 @@ func newCelu(n *ir.Node) (Op, error) {
 
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
-// newHardSigmoid is y = max(0, min(1, alpha·x + beta)). ONNX HardSigmoid.
+// newHardSigmoid makes y = max(0, min(1, alpha·x + beta)). ONNX HardSigmoid.
 func newHardSigmoid(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha, beta := float64(a.Float("alpha", 0.2)), float64(a.Float("beta", 0.5))
@@ -149,7 +149,7 @@ func softsign(x float64) float64 { return x / (1 + math.Abs(x)) }
 // mish is x·tanh(softplus(x)). Misra 2019.
 func mish(x float64) float64 { return x * math.Tanh(softplus(x)) }
 
-// newThresholdedRelu is y = x where x > alpha, 0 elsewhere. ONNX
+// newThresholdedRelu makes y = x for x > alpha, 0 otherwise; NaN stays NaN. ONNX
 // ThresholdedRelu-10, and the experimental operator before it.
 func newThresholdedRelu(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
@@ -162,8 +162,8 @@ func newThresholdedRelu(n *ir.Node) (Op, error) {
 	}), a.Err()
 }
 
-// newShrink is y = x+bias where x < -lambd, x-bias where x > lambd, 0
-// elsewhere. ONNX Shrink-9.
+// newShrink makes y = x+bias for x < -lambd, x-bias for x > lambd, 0 otherwise.
+// ONNX Shrink-9.
 func newShrink(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	lambd, bias := float64(a.Float("lambd", 0.5)), float64(a.Float("bias", 0))
@@ -180,16 +180,16 @@ func newShrink(n *ir.Node) (Op, error) {
 	})}, a.Err()
 }
 
-// throughFloat gives integers the function of floats; results lose their
-// fraction.
+// throughFloat applies a function of floats to integers too; results are
+// truncated.
 func throughFloat(f func(float64) float64) unary {
 	return unary{f64: f,
 		i64: func(x int64) int64 { return tensor.ToInt64(f(float64(x))) },
 		u64: func(x uint64) uint64 { return uint64(tensor.ToInt64(f(float64(x)))) }}
 }
 
-// newGelu is x·Φ(x), Φ the normal distribution function, exactly or by a tanh.
-// ONNX Gelu-20. Hendrycks and Gimpel 2016.
+// newGelu makes y = x·Φ(x), where Φ is the normal distribution function, exact or
+// approximated by a tanh. ONNX Gelu-20. Hendrycks and Gimpel 2016.
 func newGelu(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	if a.OneOf("approximate", "none", "tanh") == "tanh" {
@@ -204,15 +204,15 @@ func geluTanh(x float64) float64 {
 	return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
 }
 
-// newSwish is y = x·sigmoid(alpha·x). ONNX Swish-24. Ramachandran et al. 2017.
+// newSwish makes y = x·sigmoid(alpha·x). ONNX Swish-24. Ramachandran et al. 2017.
 func newSwish(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha := float64(a.Float("alpha", 1))
 	return floats(func(x float64) float64 { return x * sigmoid(alpha*x) }), a.Err()
 }
 
-// newSwiGLU is y = swish(a)·b. ONNX SwiGLU-28. Shazeer 2020, "GLU Variants
-// Improve Transformer".
+// newSwiGLU makes y = a·sigmoid(alpha·a)·b. ONNX SwiGLU-28. Shazeer 2020, "GLU
+// Variants Improve Transformer".
 func newSwiGLU(n *ir.Node) (Op, error) {
 	at := n.ReadAttrs()
 	alpha := float64(at.Float("alpha", 1))

@@ -7,9 +7,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Of Add, Sub, Mul and Div version 7 broadcasts like numpy, 14 adds the small
-// integers; 1 and 6 broadcast by attributes. Max and the like broadcast from 8
-// on.
+// Add, Sub, Mul and Div broadcast like numpy from version 7 on; version 14 adds
+// the 8- and 16-bit integers. Versions 1 and 6 broadcast as attributes say. Max,
+// Min, Sum and Mean broadcast from version 8 on.
 var arithmetics = []Def{
 	{Name: "Add", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: combined{add}.new},
 	{Name: "Sub", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: combined{sub}.new},
@@ -51,8 +51,8 @@ func plus[T tensor.Number](a, b T) T  { return a + b }
 func minus[T tensor.Number](a, b T) T { return a - b }
 func times[T tensor.Number](a, b T) T { return a * b }
 
-// quotient is cut toward zero; division by zero, which the standard leaves
-// open, gives 0.
+// quotient truncates toward zero. Division by zero, which the specification
+// leaves undefined, gives 0.
 func quotient[T int64 | uint64](a, b T) T {
 	if b == 0 {
 		return 0
@@ -60,7 +60,7 @@ func quotient[T int64 | uint64](a, b T) T {
 	return a / b
 }
 
-// largest and smallest are NaN where one is, as numpy has it.
+// largest and smallest are NaN if one operand is, as in numpy.
 func largest[T tensor.Number](a, b T) T  { return max(a, b) }
 func smallest[T tensor.Number](a, b T) T { return min(a, b) }
 
@@ -68,12 +68,12 @@ func divideBy(n int) unary {
 	return unary{f64: func(x float64) float64 { return x / float64(n) }}
 }
 
-// power is z = xʸ, of the dtype of x; y may have another. ONNX Pow-15.
+// power is z = xʸ with the dtype of x; y may have another. ONNX Pow-15.
 type power struct{}
 
 func newPow(*ir.Node) (Op, error) { return power{}, nil }
 
-// Infer: X, Y → Z of X's dtype and the broadcast shape.
+// Infer: X, Y → Z with X's dtype and the broadcast shape.
 func (power) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantType(in, 1, tensor.NumericTypes); err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (power) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, s)}, err
 }
 
-// Eval raises integers to integers exactly, all else in float64.
+// Eval computes integer powers of integers modulo 2^64, all others in float64.
 func (power) Eval(c *Call) error {
 	x, y := c.In[0], c.In[1]
 	z, err := newBroadcast(c, x.DType(), x, y)
@@ -97,7 +97,7 @@ func (power) Eval(c *Call) error {
 	return zipElements(c, w, z, x, y, math.Pow)
 }
 
-// intPower is xⁿ modulo 2^64; negative powers are cut toward zero.
+// intPower is xⁿ modulo 2^64; negative powers are truncated toward zero.
 func intPower(x, n int64) int64 {
 	if n < 0 {
 		switch {
@@ -118,7 +118,7 @@ func intPower(x, n int64) int64 {
 	return p
 }
 
-// newMod is the remainder: with the sign of b (fmod 0), or of a (fmod 1). ONNX
+// newMod makes the remainder with the sign of b (fmod 0) or of a (fmod 1). ONNX
 // Mod-10.
 func newMod(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
@@ -136,7 +136,8 @@ func floorMod(a, b float64) float64 {
 	return r
 }
 
-// remainder has the sign of a; by zero, which the standard leaves open, it is 0.
+// remainder has the sign of a. The remainder by zero, which the specification
+// leaves undefined, is 0.
 func remainder[T int64 | uint64](a, b T) T {
 	if b == 0 {
 		return 0

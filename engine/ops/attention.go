@@ -13,16 +13,17 @@ var attentions = []Def{
 	{Name: "Attention", Since: 23, Until: 23, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Arity{1, 4}, New: newAttention},
 }
 
-// attention is softmax(scale·Q·Kᵀ + mask)·V for each head; heads of K and V
-// serve several of Q where there are fewer. ONNX Attention-23; -24 adds the
+// attention computes softmax(scale·Q·Kᵀ + mask)·V for each head. If K and V have
+// fewer heads than Q, each serves a group of query heads. A query for which all
+// keys are masked gives zeros. ONNX Attention-23; -24 adds nonpad_kv_seqlen, the
 // lengths of caches that are not full. Vaswani et al. 2017; Ainslie et al. 2023
-// (fewer heads). A query that may look at nothing gives zeros.
+// (grouped queries).
 type attention struct {
 	causal     bool
-	qHeads, kv int     // of inputs with 3 dimensions
-	scale      float64 // 0: 1/√(size of a head)
+	qHeads, kv int     // numbers of heads, for inputs of rank 3
+	scale      float64 // 0: 1/√(head size)
 	softcap    float64
-	show       int // what output 3 is: products, capped, masked, probabilities
+	show       int // the stage that output 3 shows: products, capped, masked, or probabilities
 }
 
 func newAttention(n *ir.Node) (Op, error) {
@@ -35,8 +36,8 @@ func newAttention(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// heads is how an operand is cut into heads: [N heads length size], or
-// [N length heads·size].
+// heads describes how an operand is divided into heads: [N heads length size], or
+// flat [N length heads·size].
 type heads struct {
 	batch, heads, length, size int
 	flat                       bool
@@ -46,13 +47,13 @@ func readHeads(what string, shape []int, n int) (heads, error) {
 	switch {
 	case len(shape) == 4:
 		return heads{shape[0], shape[1], shape[2], shape[3], false}, nil
-	case len(shape) == 3 && n > 0 && shape[2]%n == 0 && (shape[2] > 0 || n == 1): // heads of nothing may be any number
+	case len(shape) == 3 && n > 0 && shape[2]%n == 0 && (shape[2] > 0 || n == 1): // an empty dimension is divisible by any number of heads
 		return heads{shape[0], n, shape[1], shape[2] / n, true}, nil
 	}
 	return heads{}, fmt.Errorf("%s needs 4 dimensions, or 3 and a number of heads that divides the last; it has %v and %d heads", what, shape, n)
 }
 
-// at is the offset of a vector.
+// at returns the offset of vector i of head h in batch n.
 func (h heads) at(n, head, i int) int {
 	if h.flat {
 		return ((n*h.length+i)*h.heads + head) * h.size
@@ -60,9 +61,9 @@ func (h heads) at(n, head, i int) int {
 	return ((n*h.heads+head)*h.length + i) * h.size
 }
 
-// Infer: Q, K, V [N heads length size] or [N length heads·size], mask, past
-// keys and values, lengths → Y like Q, keys and values with the past before
-// them, [N heads queries keys].
+// Infer: Q, K, V [N heads length size] or [N length heads·size], mask, past keys,
+// past values, lengths → Y with the shape of Q, present keys and present values
+// (the past followed by K and V), [N heads queries keys].
 func (op *attention) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	for i, types := range []tensor.TypeSet{1: tensor.FloatTypes, 2: tensor.FloatTypes, 3: tensor.NumericTypes | tensor.Types(tensor.Bool),
 		4: tensor.FloatTypes, 5: tensor.FloatTypes, 6: integerTypes} {
@@ -93,10 +94,10 @@ func (op *attention) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return out, nil
 }
 
-// attentionSizes are the sizes of a call.
+// attentionSizes holds the sizes of one call.
 type attentionSizes struct {
 	q, k, v     heads
-	past, total int // keys before K, and with it
+	past, total int // numbers of keys: in the cache, and including K
 	mask        []int
 }
 
@@ -119,7 +120,7 @@ func (op *attention) geometry(shapes [][]int) (g attentionSizes, err error) {
 	}
 	if g.k.heads == 0 || g.q.heads%max(g.k.heads, 1) != 0 || g.v.heads != g.k.heads || g.q.size != g.k.size || g.k.length != g.v.length ||
 		g.k.batch != g.q.batch || g.v.batch != g.q.batch {
-		return g, fmt.Errorf("query %v, key %v and value %v do not fit one another", shapes[0], shapes[1], shapes[2])
+		return g, fmt.Errorf("query %v, key %v and value %v have incompatible shapes", shapes[0], shapes[1], shapes[2])
 	}
 	g.total = g.k.length
 	for i := 4; i < min(len(shapes), 6); i++ {
@@ -134,7 +135,7 @@ func (op *attention) geometry(shapes [][]int) (g attentionSizes, err error) {
 		g.past = p[2]
 	}
 	if len(shapes) > 5 && (shapes[4] == nil) != (shapes[5] == nil) || len(shapes) == 5 && shapes[4] != nil {
-		return g, fmt.Errorf("past keys and past values are given together or not at all")
+		return g, fmt.Errorf("past_key and past_value must be given together")
 	}
 	g.total += g.past
 	if len(shapes) > 3 && shapes[3] != nil {
@@ -143,7 +144,7 @@ func (op *attention) geometry(shapes [][]int) (g attentionSizes, err error) {
 		for i := range g.mask {
 			j := i + 4 - len(g.mask)
 			if j < 0 || g.mask[i] != 1 && g.mask[i] != full[j] && !(j == 3 && g.mask[i] <= g.total) {
-				return g, fmt.Errorf("mask must broadcast to %v, it has %v", full, g.mask)
+				return g, fmt.Errorf("the mask must broadcast to %v, it has shape %v", full, g.mask)
 			}
 		}
 	}
@@ -201,7 +202,8 @@ func (op *attention) Eval(c *Call) error {
 	return nil
 }
 
-// joinPast puts the past before the new keys or values: [N heads total size].
+// joinPast concatenates the past and the new keys or values: [N heads total
+// size].
 func joinPast(c *Call, g *attentionSizes, h heads, in []*tensor.Tensor, now, before int) (*tensor.Tensor, error) {
 	t, err := c.New(tensor.Float64, h.batch, h.heads, g.total, h.size)
 	if err != nil {
@@ -233,7 +235,7 @@ func (op *attention) rows(c *Call, g *attentionSizes, in []*tensor.Tensor, keys,
 	q, k, v := tensor.Data[float64](in[0]), tensor.Data[float64](keys), tensor.Data[float64](values)
 	dst, show := tensor.Data[float64](y), tensor.Data[float64](shown)
 	if len(dst) == 0 && len(show) == 0 {
-		return nil // of any number of heads
+		return nil // nothing to compute, whatever the number of heads
 	}
 	out := heads{g.q.batch, g.q.heads, g.q.length, g.v.size, g.q.flat}
 	row := make([]float64, g.total)
@@ -276,15 +278,15 @@ func (op *attention) rows(c *Call, g *attentionSizes, in []*tensor.Tensor, keys,
 	return nil
 }
 
-// keep notes a stage where output 3 shows it.
+// keep copies a row of scores if output 3 shows this stage.
 func (op *attention) keep(stage int, seen, row []float64) {
 	if op.show == stage {
 		copy(seen, row)
 	}
 }
 
-// mask adds the mask to a row, and hides keys that are later than the query or
-// beyond the end.
+// mask adds the mask to a row of scores, and sets keys to -Inf that come after
+// the query (causal) or beyond the sequence's length.
 func (op *attention) mask(c *Call, g *attentionSizes, in []*tensor.Tensor, row []float64, n, head, i int) {
 	end, last := g.total, g.total
 	offset := g.past

@@ -16,16 +16,16 @@ var previews = []Def{
 		In: Exactly(3), Out: Exactly(1), New: newFlexAttention},
 }
 
-// flexAttention is softmax(scale·Q·Kᵀ)·V for each head, where regions may turn
-// the scores and the probabilities, each as a whole of [N heads queries keys].
-// ONNX FlexAttention-1 of the preview domain. Dong et al. 2024.
+// flexAttention computes softmax(scale·Q·Kᵀ)·V for each head. Two optional
+// subgraphs modify the scores and the probabilities, each as a whole: [N heads
+// queries keys]. ONNX FlexAttention-1 of the preview domain. Dong et al. 2024.
 type flexAttention struct {
-	scale       float64  // 0: 1/√(size of a head)
-	score, prob regionOn // of scores before and probabilities after the softmax
+	scale       float64  // 0: 1/√(head size)
+	score, prob regionOn // applied to scores before, to probabilities after the softmax
 	precision   tensor.DType
 }
 
-// regionOn is a region of one input and one output, or none.
+// regionOn is an optional subgraph with one input and one output.
 type regionOn struct {
 	name string
 	body *ir.Graph
@@ -46,7 +46,7 @@ func newFlexAttention(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// dtype is that of scores and probabilities.
+// dtype returns the element type of scores and probabilities.
 func (op *flexAttention) dtype(q tensor.DType) tensor.DType {
 	switch {
 	case op.precision != tensor.Invalid:
@@ -98,7 +98,7 @@ func (op *flexAttention) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error
 			return nil, err
 		}
 		if got[0].DType != f.DType || !fitsShape(got[0].Shape, scores) {
-			return nil, fmt.Errorf("%s must give %s, it gives %s", r.name, f, got[0])
+			return nil, fmt.Errorf("%s must return %s, it returns %s", r.name, f, got[0])
 		}
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, out)}, nil
@@ -106,13 +106,13 @@ func (op *flexAttention) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error
 
 func fitHeads(q, k, v []int) error {
 	if len(q) != 4 || len(k) != 4 || len(v) != 4 || k[0] != q[0] || v[0] != q[0] || k[3] != q[3] || v[1] != k[1] || v[2] != k[2] || k[1] == 0 || q[1]%k[1] != 0 {
-		return fmt.Errorf("query %v, key %v and value %v do not fit one another", q, k, v)
+		return fmt.Errorf("query %v, key %v and value %v have incompatible shapes", q, k, v)
 	}
 	return nil
 }
 
-// Eval computes in float64; scores and probabilities are rounded to their type
-// where a region sees them.
+// Eval computes in float64. Scores and probabilities are rounded to their dtype
+// only if a subgraph reads them.
 func (op *flexAttention) Eval(c *Call) error {
 	shape := func(i int) []int { return c.In[i].Shape() }
 	if err := fitHeads(shape(0), shape(1), shape(2)); err != nil {
@@ -136,7 +136,7 @@ func (op *flexAttention) Eval(c *Call) error {
 		scale = 1 / math.Sqrt(float64(size))
 	}
 	q, k, v := tensor.Data[float64](wide[0]), tensor.Data[float64](wide[1]), tensor.Data[float64](wide[2])
-	group := func(i int) int { return i/heads*groups + i%heads/(heads/groups) } // of head i of all
+	group := func(i int) int { return i/heads*groups + i%heads/(heads/groups) } // of head i, counted over all batches
 	rows := tensor.Data[float64](scores)
 	for i := range len(rows) / max(keys, 1) {
 		if err := c.Run.Check(); err != nil {
@@ -146,7 +146,7 @@ func (op *flexAttention) Eval(c *Call) error {
 			rows[i*keys+j] = scale * dot(q[i*size:][:size], k[(group(i/queries)*keys+j)*size:])
 		}
 	}
-	if scores, err = op.score.turn(c, scores, op.dtype(c.In[0].DType())); err != nil {
+	if scores, err = op.score.apply(c, scores, op.dtype(c.In[0].DType())); err != nil {
 		return err
 	}
 	for rows := tensor.Data[float64](scores); len(rows) > 0; rows = rows[keys:] {
@@ -155,7 +155,7 @@ func (op *flexAttention) Eval(c *Call) error {
 		}
 		softmaxLine(rows[:keys])
 	}
-	if scores, err = op.prob.turn(c, scores, op.dtype(c.In[0].DType())); err != nil {
+	if scores, err = op.prob.apply(c, scores, op.dtype(c.In[0].DType())); err != nil {
 		return err
 	}
 	y, err := c.New(tensor.Float64, n, heads, queries, width)
@@ -175,8 +175,9 @@ func (op *flexAttention) Eval(c *Call) error {
 	return err
 }
 
-// turn hands float64 numbers to the region as a dtype, and takes them back.
-func (r regionOn) turn(c *Call, x *tensor.Tensor, d tensor.DType) (*tensor.Tensor, error) {
+// apply runs the subgraph on float64 numbers converted to dtype d, and converts
+// the result back.
+func (r regionOn) apply(c *Call, x *tensor.Tensor, d tensor.DType) (*tensor.Tensor, error) {
 	if r.body == nil {
 		return x, nil
 	}
@@ -189,7 +190,7 @@ func (r regionOn) turn(c *Call, x *tensor.Tensor, d tensor.DType) (*tensor.Tenso
 		return nil, err
 	}
 	if out[0].DType() != d || !slices.Equal(out[0].Shape(), x.Shape()) {
-		return nil, fmt.Errorf("%s must give %s, it gives %s", r.name, narrow, out[0])
+		return nil, fmt.Errorf("%s must return %s, it returns %s", r.name, narrow, out[0])
 	}
 	return c.convert(out[0], tensor.Float64)
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// linearAttention keeps, for each head, a matrix S of what it has seen: step by
-// step S is faded by exp(decay), what S holds under the key is taken off the
-// value (delta), k⊗v is added, and scale·qᵀ·S read. Several heads of queries may
-// read one S. ONNX LinearAttention-27. Katharopoulos et al. 2020; Yang et al.
-// 2024, "Gated Delta Networks".
+// linearAttention keeps a state matrix S [size width] for each head of keys. At
+// each step S is multiplied by exp(decay), the value that S predicts for the key
+// is subtracted from the value (delta rule), k⊗v is added to S, and the output is
+// scale·qᵀ·S. Several query heads may share one S. ONNX LinearAttention-27.
+// Katharopoulos et al. 2020; Yang et al. 2024, "Gated Delta Networks".
 type linearAttention struct {
-	heads, groups int // of queries; of keys and values
+	heads, groups int // heads of queries, heads of keys and values
 	gated, delta  bool
-	scale         float64 // 0: 1/√(size of a key)
+	scale         float64 // 0: 1/√(key size)
 }
 
 func newLinearAttention(n *ir.Node) (Op, error) {
@@ -35,9 +35,9 @@ func newLinearAttention(n *ir.Node) (Op, error) {
 }
 
 // Infer: Q [N steps heads·size], K [N steps groups·size], V [N steps
-// groups·width], state [N groups size width], decay [N steps groups·size] or
-// [N steps groups], beta [N steps groups] or [N steps 1], erase like K → Y [N
-// steps heads·width], the new state.
+// groups·width], state [N groups size width], decay [N steps groups·size] or [N
+// steps groups], beta [N steps groups] or [N steps 1], erase like K → Y [N steps
+// heads·width], the new state.
 func (op *linearAttention) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	for _, i := range []int{0, 1, 2, 4, 5, 6} {
 		if err := firstError(wantRank(in, i, 3), wantType(in, i, tensor.FloatTypes)); err != nil {
@@ -85,7 +85,7 @@ func (op *linearAttention) fit(shapes [][]int) error {
 	size, width := q[2]/op.heads, v[2]/op.groups
 	n, steps := q[0], q[1]
 	if size == 0 || width == 0 {
-		return fmt.Errorf("query %v and value %v have nothing for each of %d and %d heads", q, v, op.heads, op.groups)
+		return fmt.Errorf("query %v and value %v must have at least one element for each of %d and %d heads", q, v, op.heads, op.groups)
 	}
 	want := [][][]int{
 		{{n, steps, size * op.heads}}, {{n, steps, size * op.groups}}, {{n, steps, width * op.groups}},
@@ -156,7 +156,7 @@ func (op *linearAttention) Eval(c *Call) error {
 	return err
 }
 
-// memory is the matrix of one head of keys at work.
+// memory is the state of one key head during evaluation.
 type memory struct {
 	op          *linearAttention
 	in          [7][]float64
@@ -166,14 +166,14 @@ type memory struct {
 	y, fresh    []float64
 }
 
-// step takes in row t of all batches, for head g of the keys.
+// step processes time step t of all batches for key head g.
 func (m *memory) step(t, g int, in []*tensor.Tensor) {
 	row := func(i, heads, head, size int) []float64 { return m.in[i][(t*heads+head)*size:][:size] }
 	groups, size, width := m.op.groups, m.size, m.width
 	k, v := row(1, groups, g, size), m.fresh
 	copy(v, row(2, groups, g, width))
 	if m.op.gated {
-		each := in[4].Dim(2) / groups // one number for all of a head, or one each
+		each := in[4].Dim(2) / groups // size of decay for one head: 1, or one number for each row of S
 		decay := row(4, groups, g, each)
 		for i := range size {
 			fade := math.Exp(decay[min(i, each-1)])

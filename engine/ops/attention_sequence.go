@@ -14,11 +14,11 @@ var sequenceMixers = []Def{
 	{Name: "CausalConvWithState", Since: 27, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Arity{1, 2}, New: newCausalConv},
 }
 
-// rotary turns pairs of numbers of each head by angles that grow with their
+// rotary rotates pairs of numbers of each head by angles that depend on the
 // position. ONNX RotaryEmbedding-23. Su et al. 2021, "RoFormer".
 type rotary struct {
-	interleaved bool // pairs stand side by side, else half a vector apart
-	dims, heads int  // turned numbers of a head, 0: all; heads of 3 dimensions
+	interleaved bool // pairs are neighbours; otherwise half a vector apart
+	dims, heads int  // dims: rotated numbers of a head, 0 for all; heads: of inputs of rank 3
 }
 
 func newRotary(n *ir.Node) (Op, error) {
@@ -31,7 +31,7 @@ func newRotary(n *ir.Node) (Op, error) {
 }
 
 // Infer: X [N heads length size] or [N length heads·size], cos, sin [positions
-// half] or [N length half], positions [N length] → Y like X.
+// half] or [N length half], positions [N length] → Y with the shape of X.
 func (op *rotary) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := firstError(wantType(in, 1, tensor.FloatTypes), wantType(in, 2, tensor.FloatTypes), wantType(in, 3, tensor.Types(tensor.Int64))); err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func (op *rotary) Eval(c *Call) error {
 		dims = h.size
 	}
 	if dims > h.size || dims%2 != 0 {
-		return fmt.Errorf("rotary_embedding_dim %d does not fit heads of %d", dims, h.size)
+		return fmt.Errorf("rotary_embedding_dim %d must be even and at most the head size %d", dims, h.size)
 	}
 	positions, err := callInts(c, 3)
 	if err != nil {
@@ -65,7 +65,7 @@ func (op *rotary) Eval(c *Call) error {
 	rows, rank := h.batch*h.length, 3
 	if positions != nil {
 		if rank = 2; len(positions) != rows {
-			return fmt.Errorf("position_ids need %d numbers, they are %v", rows, c.In[3].Shape())
+			return fmt.Errorf("position_ids must have %d elements, it has shape %v", rows, c.In[3].Shape())
 		}
 		if rows = 0; c.In[1].Rank() == rank {
 			rows = c.In[1].Dim(0)
@@ -78,14 +78,14 @@ func (op *rotary) Eval(c *Call) error {
 	}
 	for _, p := range positions {
 		if p < 0 || p >= rows {
-			return fmt.Errorf("position %d is not one of the %d there are", p, rows)
+			return fmt.Errorf("position %d is outside the %d rows of cos and sin", p, rows)
 		}
 	}
 	y, err := c.convert(x, tensor.Float64)
 	if err != nil {
 		return err
 	}
-	if y.Len() == 0 { // of any number of heads
+	if y.Len() == 0 { // nothing to compute, whatever the number of heads
 		c.Out[0], err = c.convert(y, x.DType())
 		return err
 	}
@@ -99,14 +99,14 @@ func (op *rotary) Eval(c *Call) error {
 			at = positions[v]
 		}
 		for head := range h.heads {
-			op.turn(data[h.at(v/h.length, head, v%h.length):][:dims], cos[at*dims/2:], sin[at*dims/2:])
+			op.rotate(data[h.at(v/h.length, head, v%h.length):][:dims], cos[at*dims/2:], sin[at*dims/2:])
 		}
 	}
 	c.Out[0], err = c.convert(y, x.DType())
 	return err
 }
 
-func (op *rotary) turn(x, cos, sin []float64) {
+func (op *rotary) rotate(x, cos, sin []float64) {
 	for i := range len(x) / 2 {
 		a, b := i, i+len(x)/2
 		if op.interleaved {
@@ -116,8 +116,9 @@ func (op *rotary) turn(x, cos, sin []float64) {
 	}
 }
 
-// causalConv is a convolution of each channel with what came before, the end
-// of which is kept for the next call. ONNX CausalConvWithState-27.
+// causalConv convolves each channel with its current and past inputs. The last
+// K-1 inputs are an output, the state for the next call. ONNX
+// CausalConvWithState-27.
 type causalConv struct{ silu bool }
 
 func newCausalConv(n *ir.Node) (Op, error) {
@@ -125,8 +126,7 @@ func newCausalConv(n *ir.Node) (Op, error) {
 	return &causalConv{a.OneOf("activation", "none", "silu", "swish") != "none"}, a.Err()
 }
 
-// Infer: X [N C L], W [C 1 K], B [C], state [N C K-1] → Y like X, the new
-// state.
+// Infer: X [N C L], W [C 1 K], B [C], state [N C K-1] → Y like X, the new state.
 func (op *causalConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err

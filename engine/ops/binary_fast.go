@@ -9,13 +9,13 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// pairings are the operators of two numbers that kernels compute.
+// pairings lists the binary operators that have float32 kernels.
 var pairings = map[string]vec.Pair{
 	"Add": vec.Add, "Sub": vec.Sub, "Mul": vec.Mul, "Div": vec.Div,
 	"Max": vec.Max, "Min": vec.Min, "Sum": vec.Add, "Mean": vec.Add,
 }
 
-// EvalFast combines float32 row by row.
+// EvalFast combines float32, int32 and int64 operands row by row.
 func (op combined) EvalFast(c *Call) (bool, error) {
 	return op.fast(c, c.In[0], c.In[1])
 }
@@ -62,7 +62,8 @@ func (c *Call) zip(pair vec.Pair, y, a, b *tensor.Tensor) error {
 	})
 }
 
-// wholes combines int64 and int32, which graphs count and index with.
+// wholes combines int64 and int32 operands, which graphs use for counts and
+// indices.
 func (op combined) wholes(c *Call, a, b *tensor.Tensor) (bool, error) {
 	if op.i64 == nil || a.DType() != b.DType() || c.Run.Kernel == nil {
 		return false, nil
@@ -91,7 +92,7 @@ func zipWholes[T int32 | int64](c *Call, shape []int, a, b *tensor.Tensor, f fun
 // zipRows sets y = f(a, b), with a and b broadcast to the shape of y.
 func zipRows[T, R tensor.Element](c *Call, y, a, b *tensor.Tensor, f func(a, b T) R) error {
 	dst, x, z := tensor.Data[R](y), tensor.Data[T](a), tensor.Data[T](b)
-	if len(dst) == 1 { // what loops count with
+	if len(dst) == 1 { // loop counters
 		dst[0] = f(x[0], z[0])
 		return nil
 	}
@@ -107,8 +108,8 @@ func zipRows[T, R tensor.Element](c *Call, y, a, b *tensor.Tensor, f func(a, b T
 	})
 }
 
-// EvalFast is PRelu with one slope a row; nothing else that repeats one way has
-// kernels of its own.
+// EvalFast computes PRelu with one slope per row; other one-way broadcasts have
+// no kernels of their own.
 func (op oneWay) EvalFast(c *Call) (bool, error) {
 	x, slope := c.In[0], c.input(1)
 	if c.Node.Domain != "" || c.Node.Op != "PRelu" || c.vec(x, slope) == nil {
@@ -131,7 +132,7 @@ func (op oneWay) EvalFast(c *Call) (bool, error) {
 	})
 }
 
-// EvalFast places B beside A and combines them.
+// EvalFast reshapes B to align with A and combines them.
 func (op aligned) EvalFast(c *Call) (bool, error) {
 	one, ok := op.op.(oneWay)
 	if !ok || c.vec(c.In...) == nil {
@@ -156,7 +157,7 @@ func (op aligned) EvalFast(c *Call) (bool, error) {
 	return pair.fast(c, c.In[0], b)
 }
 
-// EvalFast combines operands one after the other.
+// EvalFast combines the operands one after the other.
 func (op gathered) EvalFast(c *Call) (bool, error) {
 	pair, ok := pairings[c.Node.Op]
 	if !ok || c.Node.Domain != "" || c.vec(c.In...) == nil || len(c.In) < 2 {
@@ -191,8 +192,8 @@ func (op gathered) EvalFast(c *Call) (bool, error) {
 	return true, nil
 }
 
-// EvalFast raises float32 to one power that needs no logarithm, or element by
-// element.
+// EvalFast raises float32 to a scalar power that needs no logarithm, or element
+// by element.
 func (power) EvalFast(c *Call) (bool, error) {
 	x, y := c.In[0], c.In[1]
 	v := c.vec(x, y)

@@ -9,20 +9,20 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// blocks copies runs of elements between two tensors of one dtype, whatever
-// the dtype is: movement needs no more than the size of an element.
+// blocks copies runs of elements between two tensors of the same dtype. Only the
+// size of an element matters; strings are copied as such.
 type blocks struct {
 	dst, src         []byte
 	dstText, srcText []string
 	size             int
 }
 
-// newBlocks copies from src to dst.
+// newBlocks prepares copies from src to dst.
 func newBlocks(dst, src *tensor.Tensor) blocks {
 	return blocks{dst.Bytes(), src.Bytes(), dst.Strings(), src.Strings(), src.DType().Size()}
 }
 
-// copy moves n elements from element from of the source to element to of the
+// copy copies n elements, from element from of the source to element to of the
 // destination.
 func (b *blocks) copy(to, from, n int) {
 	if b.size == 0 {
@@ -32,7 +32,8 @@ func (b *blocks) copy(to, from, n int) {
 	copy(b.dst[to*b.size:(to+n)*b.size], b.src[from*b.size:(from+n)*b.size])
 }
 
-// fill repeats element from of the source n times.
+// fill writes element from of the source n times, from element to of the
+// destination on.
 func (b *blocks) fill(to, from, n int) {
 	if n <= 0 {
 		return
@@ -52,15 +53,14 @@ func repeat[T any](s []T, n int) {
 	}
 }
 
-// split3 is a shape seen from one axis: how many elements lie before it, along
-// it, and after it.
+// split3 returns the number of elements before, along, and after an axis.
 func split3(shape []int, axis int) (before, along, after int) {
 	return tensor.MustCount(shape[:axis]), shape[axis], tensor.MustCount(shape[axis+1:])
 }
 
-// integers reads an int32 or int64 tensor; the result is not to be written to,
-// it may be the tensor's own memory. Numbers beyond int, on systems where it
-// has 32 bits, become the nearest int.
+// integers reads an int32 or int64 tensor. The result may be the tensor's own
+// memory and must not be written. Values beyond int, where that has 32 bits, are
+// clamped.
 func integers(t *tensor.Tensor) ([]int, error) {
 	switch t.DType() {
 	case tensor.Int32:
@@ -68,7 +68,7 @@ func integers(t *tensor.Tensor) ([]int, error) {
 	case tensor.Int64:
 		return widenInts(tensor.Data[int64](t)), nil
 	}
-	return nil, fmt.Errorf("is %s, not int32 or int64", t.DType())
+	return nil, fmt.Errorf("is %s, it must be int32 or int64", t.DType())
 }
 
 func widenInts[T int32 | int64](src []T) []int {
@@ -82,11 +82,11 @@ func widenInts[T int32 | int64](src []T) []int {
 	return out
 }
 
-// integer reads a tensor of one integer.
+// integer reads a tensor with a single integer.
 func integer(t *tensor.Tensor) (int, error) {
 	v, err := integers(t)
 	if err == nil && len(v) != 1 {
-		err = fmt.Errorf("has shape %v where one number is needed", t.Shape())
+		err = fmt.Errorf("has shape %v, it must have one element", t.Shape())
 	}
 	if err != nil {
 		return 0, err
@@ -94,7 +94,7 @@ func integer(t *tensor.Tensor) (int, error) {
 	return v[0], nil
 }
 
-// callInts reads input i of a call as integers, nil where it is left out.
+// callInts reads input i of a call as integers; nil if it is omitted.
 func callInts(c *Call, i int) ([]int, error) {
 	t := c.input(i)
 	if t == nil {
@@ -110,8 +110,8 @@ func callInts(c *Call, i int) ([]int, error) {
 	return v, nil
 }
 
-// knownInts are the elements of integer input i where they are constant; ok is
-// false where the input is there and they are not.
+// knownInts returns the elements of integer input i if they are constant. It
+// returns false if the input is present but not constant.
 func knownInts(in []ir.Fact, i int) (v []int, ok bool, err error) {
 	f := fact(in, i)
 	if !f.Given() {
@@ -127,10 +127,10 @@ func knownInts(in []ir.Fact, i int) (v []int, ok bool, err error) {
 	return v, err == nil, err
 }
 
-// integerTypes are the types of shapes, axes and positions.
+// integerTypes are the types of shapes, axes and indices.
 var integerTypes = tensor.Types(tensor.Int32, tensor.Int64)
 
-// wantRank checks the rank of one input, where it is known.
+// wantRank checks the rank of input i, if it is known.
 func wantRank(in []ir.Fact, i int, ranks ...int) error {
 	f := fact(in, i)
 	if !f.Given() || !f.Shape.Ranked {
@@ -144,7 +144,8 @@ func wantRank(in []ir.Fact, i int, ranks ...int) error {
 	return fmt.Errorf("input %d has shape %s; its rank must be %v", i, f.Shape, ranks)
 }
 
-// firstError is the first of several that is one: messages have one line.
+// firstError returns the first error that is not nil, so that messages have one
+// line.
 func firstError(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -154,7 +155,8 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// axesOf resolves axes, which must differ, against a rank.
+// axesOf resolves negative axes and checks that all are within the rank and
+// distinct.
 func axesOf(axes []int, rank int) ([]int, error) {
 	out := make([]int, len(axes))
 	seen := map[int]bool{}
@@ -164,7 +166,7 @@ func axesOf(axes []int, rank int) ([]int, error) {
 			return nil, err
 		}
 		if seen[axis] {
-			return nil, fmt.Errorf("axis %d stands twice in %v", axis, axes)
+			return nil, fmt.Errorf("axis %d occurs twice in %v", axis, axes)
 		}
 		seen[axis] = true
 		out[i] = axis

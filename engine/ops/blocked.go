@@ -8,12 +8,12 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// blocked is the domain of what ONNX Runtime's optimiser writes at its highest
-// level: pictures whose channels lie in blocks of 8 or 16, as the processor has
-// it that the file was written on. Its shapes say nothing of the blocks, only
-// that channels are filled up to whole ones. Here values are what they stand
-// for, [N C H W] with those channels; weights alone lie in the file as they do
-// there (onnxruntime/core/optimizer/nchwc_transformer.cc).
+// blocked is the domain of the operators that ONNX Runtime's optimiser writes at
+// its highest level. Channels are stored in blocks of 8 or 16, depending on the
+// processor on which the file was written. The shapes in the file show only that
+// the number of channels is rounded up to whole blocks. Here, values have the
+// layout [N C H W] with that number of channels; only weights are in blocked
+// layout (onnxruntime/core/optimizer/nchwc_transformer.cc).
 const blocked = "com.microsoft.nchwc"
 
 var blockeds = []Def{
@@ -29,11 +29,11 @@ var blockeds = []Def{
 
 var float32Type = tensor.Types(tensor.Float32)
 
-// refill takes the channels from one place to the other and gives them another
-// number: zeros come behind, or the last ones go.
+// refill moves the channel axis and changes the number of channels: zeros are
+// appended, or the last channels dropped.
 type refill struct {
 	fromLast, toLast bool
-	channels, block  int // the number; 0: up to a multiple of block
+	channels, block  int // channels: number of output channels; 0: rounded up to a multiple of block
 }
 
 func newReorderInput(n *ir.Node) (Op, error) {
@@ -41,7 +41,7 @@ func newReorderInput(n *ir.Node) (Op, error) {
 	return refill{fromLast: a.Bool("channels_last", false), block: readBlock(a)}, a.Err()
 }
 
-// readBlock reads what settleBlocks has written.
+// readBlock reads the block size that settleBlocks has set.
 func readBlock(a *ir.Attrs) int {
 	b := a.Int(blockAttr, 16)
 	if b != 8 && b != 16 {
@@ -59,7 +59,7 @@ func newReorderOutput(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// count is the number of channels that come of c.
+// count returns the number of output channels for c input channels.
 func (op refill) count(c int) int {
 	if op.channels > 0 {
 		return op.channels
@@ -67,15 +67,15 @@ func (op refill) count(c int) int {
 	return (c + op.block - 1) / op.block * op.block
 }
 
-// Infer: X [N C spatial…] or [N spatial… C] → the same with as many channels
-// as there shall be.
+// Infer: X [N C spatial…] or [N spatial… C] → the same with another number of
+// channels, its axis moved.
 func (op refill) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	x := in[0]
 	if !x.Shape.Ranked {
 		return []ir.Fact{ir.Tensor(x.DType, ir.Shape{})}, nil
 	}
 	if x.Shape.Rank() < 3 {
-		return nil, fmt.Errorf("needs an input of 3 dimensions or more (batch, channels, spatial), it has %s", x.Shape)
+		return nil, fmt.Errorf("needs an input of rank 3 or more (batch, channels, spatial), it has %s", x.Shape)
 	}
 	y := ir.ShapeOf(slices.Clone(x.Shape.Dims)...)
 	if op.fromLast {
@@ -93,7 +93,7 @@ func (op refill) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	f := ir.Tensor(x.DType, y)
 	var err error
 	if op.toLast {
-		f, err = turned(f, false)
+		f, err = transposedFact(f, false)
 	}
 	return []ir.Fact{f}, err
 }
@@ -126,10 +126,10 @@ func reordered(v, order []int) []int {
 	return out
 }
 
-// BlockedConv is an Activated convolution whose weights lie in blocks: [M/b
-// C/b kernel… b b], channels of the output last; [M/b C kernel… b] where each
-// group has one channel, or the input has fewer than a block, which is then no
-// blocked one.
+// BlockedConv is a convolution with an activation whose weights are in blocks of
+// b output channels: [M/b C/b kernel… b b], output channels last; or [M/b C
+// kernel… b] if each group has one channel, or if the input has fewer channels
+// than a block and is not blocked itself.
 type BlockedConv struct {
 	Activated
 	group, block int
@@ -144,15 +144,15 @@ func newBlockedConv(n *ir.Node) (Op, error) {
 	return BlockedConv{op.(Activated), readGroup(a), readBlock(a)}, a.Err()
 }
 
-// Weights are w as other convolutions take it.
+// Weights returns w in the layout of Conv, [M C/group kernel…].
 func (op BlockedConv) Weights(w *tensor.Tensor) (*tensor.Tensor, error) {
 	m, cin, b := w.Dim(0), w.Dim(1), op.block
-	inner := b // channels of the input in a block
+	inner := b // input channels in a block
 	if op.group > 1 && cin == 1 || op.group == 1 && cin < b {
 		inner = 1
 	}
 	if w.Rank() != 4 || m%b != 0 || cin%inner != 0 {
-		return nil, fmt.Errorf("weights %v do not lie in blocks of %d channels", w.Shape(), b)
+		return nil, fmt.Errorf("weights %v are not in blocks of %d channels", w.Shape(), b)
 	}
 	out := tensor.New(tensor.Float32, w.Shape()...)
 	src, dst, taps := tensor.Data[float32](w), tensor.Data[float32](out), w.Dim(2)*w.Dim(3)
@@ -172,7 +172,7 @@ func (op BlockedConv) Weights(w *tensor.Tensor) (*tensor.Tensor, error) {
 	return out, nil
 }
 
-// Eval brings the weights in order first.
+// Eval reorders the weights and convolves.
 func (op BlockedConv) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
@@ -192,8 +192,8 @@ func (op BlockedConv) Eval(c *Call) error {
 	return err
 }
 
-// newBlockedUpsample is Upsample-7 whose scales are whole numbers, and which
-// knows other ways from pixel to pixel where it is linear.
+// newBlockedUpsample is Upsample-7 with integer scales; linear interpolation has
+// further coordinate transformations.
 func newBlockedUpsample(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("scales")
 	op := &resize{mode: a.OneOf("mode", "nearest", "linear"), rounding: "floor", policy: "stretch", scalesAt: -1,

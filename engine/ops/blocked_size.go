@@ -8,14 +8,14 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// blockAttr is the attribute that nodes of the blocked domain get before they
-// are bound: how many channels a block has.
+// blockAttr is the attribute in which settleBlocks stores the number of channels
+// in a block.
 const blockAttr = "block"
 
-// settleBlocks finds out how many channels a block has in a graph, which its file
-// does not say, and tells the nodes that need it. A Reshape between the sums of
-// blocked values, which has the blocks as a dimension of their own, becomes an
-// Identity: here there are none.
+// settleBlocks determines the number of channels in a block, which the file does
+// not state, and sets it on the nodes that need it. A Reshape between sums of
+// blocked values, which has the block as a dimension of its own, becomes an
+// Identity, because values here are not blocked.
 func settleBlocks(g *ir.Graph) error {
 	fresh := func(n *ir.Node) bool { return n.Domain == blocked && n.Operator == nil }
 	if !slices.ContainsFunc(g.Nodes, fresh) {
@@ -25,7 +25,7 @@ func settleBlocks(g *ir.Graph) error {
 	if err != nil {
 		return err
 	}
-	inside := map[*ir.Value]bool{} // values that lie in blocks
+	inside := map[*ir.Value]bool{} // values in blocked layout
 	for _, n := range g.Nodes {
 		if fresh(n) && (n.Op == "Conv" || n.Op == "ReorderInput") {
 			n.Attrs = append(slices.DeleteFunc(slices.Clone(n.Attrs), func(a *ir.Attr) bool { return a.Name == blockAttr }), ir.AttrInt(blockAttr, b))
@@ -43,9 +43,9 @@ func settleBlocks(g *ir.Graph) error {
 	return nil
 }
 
-// blockOf tells blocks of 8 from those of 16 channels by numbers of channels that
-// only one of them has. The optimiser takes 16 where its processor has AVX-512, so
-// that nothing may be concluded from the processor that reads the file.
+// blockOf distinguishes blocks of 8 from blocks of 16 channels by numbers of
+// channels that are only possible with one of them. The processor at hand tells
+// nothing: the file may come from another.
 func blockOf(nodes []*ir.Node) (int, error) {
 	can8, can16 := true, true
 	for _, n := range nodes {
@@ -57,7 +57,7 @@ func blockOf(nodes []*ir.Node) (int, error) {
 			m, cin := w.Dim(0), w.Dim(1)
 			can16 = can16 && m%16 == 0
 			if a := n.Attr("group"); a == nil || a.Int == 1 {
-				// Less than a block comes from outside the blocked part.
+				// An input with fewer channels than a block is not blocked.
 				before := n.Inputs[0].Node
 				direct := before == nil || before.Domain == "" || before.Domain == blocked && before.Op == "ReorderOutput"
 				can16 = can16 && (cin < 16 || cin%16 == 0) && !(cin == 8 && !direct)
@@ -81,14 +81,15 @@ func blockOf(nodes []*ir.Node) (int, error) {
 	case can16 && !can8:
 		return 16, nil
 	case !can8:
-		return 0, errors.New("channels lie neither in blocks of 8 nor of 16: " + anew)
+		return 0, errors.New("the numbers of channels fit neither blocks of 8 nor of 16: " + anew)
 	}
-	return 0, errors.New("the file does not tell whether channels lie in blocks of 8 or of 16: " + anew)
+	return 0, errors.New("the file does not determine whether blocks have 8 or 16 channels: " + anew)
 }
 
-const anew = "write the file anew, optimised at level \"extended\""
+const anew = "export the optimised model again at level \"extended\""
 
-// blockedWeights are the weights of a blocked convolution, nil of others.
+// blockedWeights returns the weights of a blocked convolution, nil for other
+// nodes.
 func blockedWeights(n *ir.Node) *tensor.Tensor {
 	if n.Domain != blocked || n.Op != "Conv" || len(n.Inputs) < 2 || n.Inputs[1] == nil {
 		return nil

@@ -9,11 +9,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// What fast paths share: outputs that are not cleared first, loops cut for the
-// run's helpers, and planned kernels.
+// Shared by fast paths: outputs that are not zeroed first, loops divided among
+// the run's threads, and planned kernels.
 
-// raw is New for tensors of which every element is about to be written: what a
-// plan has set aside keeps its old contents.
+// raw is New without zeroing memory of the plan: every element must be written.
 func (c *Call) raw(d tensor.DType, shape ...int) (*tensor.Tensor, error) {
 	for i, p := range c.Planned {
 		if p != nil && c.taken>>i&1 == 0 && p.DType() == d && slices.Equal(p.Shape(), shape) {
@@ -24,15 +23,15 @@ func (c *Call) raw(d tensor.DType, shape ...int) (*tensor.Tensor, error) {
 	return c.New(d, shape...)
 }
 
-// output is raw, and output 0 of the call.
+// output allocates output 0 of the call like raw.
 func (c *Call) output(d tensor.DType, shape ...int) (*tensor.Tensor, error) {
 	y, err := c.raw(d, shape...)
 	c.Out[0] = y
 	return y, err
 }
 
-// vec are the row kernels for float32 operands, nil where there is no fast path
-// for these.
+// vec returns the row kernels if all operands are float32 and there are kernels,
+// else nil.
 func (c *Call) vec(in ...*tensor.Tensor) *vec.Unit {
 	if c.Run.Kernel == nil {
 		return nil
@@ -45,18 +44,17 @@ func (c *Call) vec(in ...*tensor.Tensor) *vec.Unit {
 	return &c.Run.Kernel.Vec
 }
 
-// chunkTime is what a piece of shared work should take and aloneTime what is
-// not worth sharing, in nanoseconds; checkTime is between two looks at the
-// deadline.
+// In nanoseconds: the work of a chunk, the work that is not worth sharing, and
+// the time between two checks for cancellation.
 const (
 	chunkTime = 20e3
 	aloneTime = 30e3
 	checkTime = 2e6
 )
 
-// share calls part for ranges that make up [0, n), at once where the run has
-// helpers and the work, unit nanoseconds for each, is worth it. A part writes
-// only what is its own.
+// share calls part for ranges that make up [0, n), on several threads if the run
+// has them and the work pays, at unit nanoseconds for each. A part may write only
+// its own range.
 func (c *Call) share(n int, unit float64, part func(from, to int)) error {
 	alone := c.Run.Parallel == nil || float64(n)*unit < aloneTime
 	time := chunkTime
@@ -90,8 +88,9 @@ func (c *Call) share(n int, unit float64, part func(from, to int)) error {
 	return c.Run.Check()
 }
 
-// rows is walk.rows, shared: row gets where a run of n numbers starts in each
-// operand, and may be called at once for several. unit is nanoseconds a number.
+// rows is walk.rows on several threads: row gets the first element of each
+// operand for a run of n elements, and may be called concurrently. unit is the
+// time of one element in nanoseconds.
 func (c *Call) rows(w *walk, unit float64, row func(n int, at []int)) error {
 	if slices.Contains(w.dims, 0) {
 		return nil
@@ -101,7 +100,7 @@ func (c *Call) rows(w *walk, unit float64, row func(n int, at []int)) error {
 	if last >= 0 {
 		inner, outer = w.dims[last], tensor.MustCount(w.dims[:last])
 	}
-	parts := 1 // of a row
+	parts := 1 // parts into which a row is divided
 	if outer < 8 && float64(inner)*unit > chunkTime {
 		parts = min(inner, int(float64(inner)*unit/chunkTime)+1)
 	}
@@ -139,7 +138,7 @@ func (c *Call) rows(w *walk, unit float64, row func(n int, at []int)) error {
 	})
 }
 
-// step is how far apart operand k's elements lie within a row: 0 or more.
+// step returns the stride of operand k within a row; it is at least 0.
 func (w *walk) step(k int) int {
 	if len(w.dims) == 0 {
 		return 0
@@ -147,7 +146,7 @@ func (w *walk) step(k int) int {
 	return w.strides[k][len(w.dims)-1]
 }
 
-// do runs planned kernel work.
+// do runs the planned work of a kernel.
 func (c *Call) do(w *kernel.Work, m *kernel.Memory) error {
 	if w.Scratch > 0 {
 		scratch, err := c.Run.scratchBytes(w.Scratch)
@@ -177,8 +176,8 @@ func (c *Call) do(w *kernel.Work, m *kernel.Memory) error {
 	return c.Run.Check()
 }
 
-// scratchBytes is memory that starts a cache line and is the node's until it
-// returns.
+// scratchBytes returns scratch memory aligned to a cache line; it belongs to the
+// node until EvalFast returns.
 func (r *Run) scratchBytes(n int) (unsafe.Pointer, error) {
 	const line = 64
 	if len(r.scratch) < n+line {
@@ -191,5 +190,5 @@ func (r *Run) scratchBytes(n int) (unsafe.Pointer, error) {
 	return unsafe.Add(p, -uintptr(p)&(line-1)), nil
 }
 
-// first is the address of a tensor's elements.
+// first returns the address of a tensor's elements.
 func first(t *tensor.Tensor) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(t.Bytes())) }

@@ -11,19 +11,19 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Cast-6 names its type by a number, Cast-1 by a word; 9 adds strings, 19 the
-// 8-bit floats and saturate, 24 round_mode.
+// Cast-6 names its type by number, Cast-1 by name; 9 adds strings, 19 the 8-bit
+// floats and saturate, 24 round_mode.
 var casts = []Def{
 	{Name: "Cast", Since: 6, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newCast},
 	{Name: "Cast", Since: 1, Until: 5, Types: tensor.NumericTypes | bools, In: Exactly(1), Out: Exactly(1), New: newCast1},
 	{Name: "CastLike", Since: 15, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newCastLike},
 }
 
-// cast converts elements: floats round to nearest even, lose their fraction on
-// the way to integers, and are true unless 0; integers wrap; strings are read
-// and written as decimal numbers. ONNX Cast-25.
+// cast converts elements. Floats are rounded to nearest even; they are truncated
+// when converted to integers, and true unless 0 when converted to bool. Integers
+// wrap around. Strings are parsed and formatted as decimal numbers. ONNX Cast-25.
 type cast struct {
-	to  tensor.DType // Invalid: that of the second input
+	to  tensor.DType // Invalid: that of the second input (CastLike)
 	how tensor.Rounding
 }
 
@@ -45,7 +45,7 @@ func newCast1(n *ir.Node) (Op, error) {
 	return nil, a.Err()
 }
 
-// dtypeWord is the name of a type in TensorProto.DataType.
+// dtypeWord returns the name of a type in TensorProto.DataType.
 func dtypeWord(d tensor.DType) string {
 	switch d {
 	case tensor.Float32:
@@ -72,7 +72,7 @@ func castRounding(a *ir.Attrs) tensor.Rounding {
 	return how
 }
 
-// check refuses conversions that have no meaning.
+// check rejects conversions that the specification does not define.
 func (op cast) check(from, to tensor.DType) error {
 	if tensor.ComplexTypes.Is(from) && !tensor.ComplexTypes.Is(to) || from == tensor.String && tensor.ComplexTypes.Is(to) {
 		return fmt.Errorf("%s cannot be cast to %s", from, to)
@@ -87,14 +87,14 @@ func (op cast) target(in []ir.Fact) tensor.DType {
 	return op.to
 }
 
-// Infer: any shape → the same, of the type asked.
+// Infer: any shape → the same, with the target type.
 func (op cast) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	to := op.target(in)
 	if !to.IsElement() {
 		return nil, fmt.Errorf("input 1 is %s, it must be a tensor", to)
 	}
 	f := ir.Tensor(to, in[0].Shape)
-	f.Ints = in[0].Ints // sizes fit every type that arithmetic on shapes uses
+	f.Ints = in[0].Ints // integer types keep the known elements of shape arithmetic
 	return []ir.Fact{f}, op.check(in[0].DType, to)
 }
 
@@ -127,7 +127,7 @@ func (op cast) Eval(c *Call) error {
 	return convertElements(c, y, x, op.how)
 }
 
-// convertElements converts numbers.
+// convertElements converts numbers to numbers.
 func convertElements(c *Call, y, x *tensor.Tensor, how tensor.Rounding) error {
 	switch arithmeticOf(x.DType()) {
 	case inSigned:
@@ -146,7 +146,7 @@ func convertBy[T tensor.Number](c *Call, y, x *tensor.Tensor, how tensor.Roundin
 	})
 }
 
-// castComplex widens or narrows the two parts.
+// castComplex converts the real and imaginary parts.
 func castComplex(c *Call, y, x *tensor.Tensor) error {
 	if !tensor.ComplexTypes.Is(x.DType()) {
 		var re [rowLength]float64
@@ -173,8 +173,7 @@ func castComplex(c *Call, y, x *tensor.Tensor) error {
 	return nil
 }
 
-// parseElements reads decimal numbers: "3.14", "1e-5", "INF", "NaN" in any
-// case.
+// parseElements parses decimal numbers: "3.14", "1e-5", "INF", "NaN" in any case.
 func parseElements(c *Call, y, x *tensor.Tensor, how tensor.Rounding) error {
 	whole := arithmeticOf(y.DType()) != inFloat && y.DType() != tensor.Bool
 	for i, s := range x.Strings() {
@@ -195,16 +194,16 @@ func parseElements(c *Call, y, x *tensor.Tensor, how tensor.Rounding) error {
 			}
 		}
 		v, err := strconv.ParseFloat(s, 64)
-		if err != nil && !math.IsInf(v, 0) { // too large a number is an infinity
-			return fmt.Errorf("string %d, %s, is no number", i, onnx.Quote(s))
+		if err != nil && !math.IsInf(v, 0) { // numbers that overflow become infinities
+			return fmt.Errorf("string %d, %s, is not a number", i, onnx.Quote(s))
 		}
 		tensor.StoreBy(y, i, 1, []float64{v}, how)
 	}
 	return nil
 }
 
-// formatElements writes each number in the fewest digits that read back the
-// same, as numpy does: floats with a point or an exponent.
+// formatElements writes each number with the fewest digits that parse to the same
+// value, like numpy: floats have a point or an exponent.
 func formatElements(c *Call, y, x *tensor.Tensor) error {
 	out := y.Strings()
 	if tensor.ComplexTypes.Is(x.DType()) {
@@ -243,8 +242,8 @@ func formatBy[T tensor.Number](c *Call, out []string, x *tensor.Tensor, f func(T
 	})
 }
 
-// formatFloat is numpy's str: positional from 1e-4 to below 1e16, else with an
-// exponent of at least two digits.
+// formatFloat is numpy's str: positional from 1e-4 to below 1e16, otherwise with
+// an exponent of at least two digits.
 func formatFloat(v float64, bits int) string {
 	switch a := math.Abs(v); {
 	case v != v:

@@ -11,7 +11,7 @@ import (
 // combined is an operator of two operands that broadcast.
 type combined struct{ binary }
 
-// Infer: A, B → C of the broadcast shape.
+// Infer: A, B → C with A's dtype and the broadcast shape.
 func (op combined) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err
@@ -22,8 +22,8 @@ func (op combined) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{f}, err
 }
 
-// ints computes what is known of the elements of a small integer vector, so
-// that arithmetic on shapes is followed.
+// ints computes the known elements of a small integer vector, so that shape
+// arithmetic can be folded.
 func (op combined) ints(a, b ir.Fact) []ir.Dim {
 	if a.Ints == nil || b.Ints == nil || op.i64 == nil || len(a.Ints) == 0 || len(b.Ints) == 0 {
 		return nil
@@ -41,7 +41,7 @@ func (op combined) ints(a, b ir.Fact) []ir.Dim {
 	return out
 }
 
-// Eval is c = f(a, b).
+// Eval sets c = f(a, b).
 func (op combined) Eval(c *Call) error {
 	y, err := newBroadcast(c, c.In[0].DType(), c.In[0], c.In[1])
 	if err != nil {
@@ -54,7 +54,7 @@ func (op combined) Eval(c *Call) error {
 // compared is an operator that compares two operands that broadcast.
 type compared struct{ relation }
 
-// Infer: A, B → C bool, of the broadcast shape.
+// Infer: A, B → C bool, with the broadcast shape.
 func (op compared) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (op compared) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(tensor.Bool, s)}, err
 }
 
-// Eval is c = f(a, b).
+// Eval sets c = f(a, b).
 func (op compared) Eval(c *Call) error {
 	y, err := newBroadcast(c, tensor.Bool, c.In[0], c.In[1])
 	if err != nil {
@@ -73,11 +73,11 @@ func (op compared) Eval(c *Call) error {
 	return op.apply(c, y, c.In[0], c.In[1])
 }
 
-// oneWay is an operator of two operands of which only the second repeats: the
-// output has the shape of the first.
+// oneWay restricts an operator of two operands to unidirectional broadcasting:
+// the output has the shape of the first operand.
 type oneWay struct{ Op }
 
-// Infer: A, B → C of A's shape.
+// Infer: A, B → C with A's shape.
 func (op oneWay) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	out, err := op.Op.Infer(in)
 	if err != nil {
@@ -86,11 +86,11 @@ func (op oneWay) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	a, s := in[0].Shape, out[0].Shape
 	if a.Ranked && s.Ranked {
 		if len(s.Dims) != len(a.Dims) {
-			return nil, fmt.Errorf("shape %v does not repeat to shape %v", in[1].Shape, a)
+			return nil, fmt.Errorf("shape %v does not broadcast to shape %v", in[1].Shape, a)
 		}
 		for i, d := range s.Dims {
 			if d.Known() && a.Dims[i].Known() && d.N != a.Dims[i].N {
-				return nil, fmt.Errorf("shape %v does not repeat to shape %v", in[1].Shape, a)
+				return nil, fmt.Errorf("shape %v does not broadcast to shape %v", in[1].Shape, a)
 			}
 		}
 	}
@@ -98,11 +98,11 @@ func (op oneWay) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return out, nil
 }
 
-// Eval is c = f(a, b).
+// Eval sets c = f(a, b).
 func (op oneWay) Eval(c *Call) error {
 	s, err := tensor.Broadcast(c.In[0].Shape(), c.In[1].Shape())
 	if err == nil && !slices.Equal(s, c.In[0].Shape()) {
-		err = fmt.Errorf("shape %v does not repeat to shape %v", c.In[1].Shape(), c.In[0].Shape())
+		err = fmt.Errorf("shape %v does not broadcast to shape %v", c.In[1].Shape(), c.In[0].Shape())
 	}
 	if err != nil {
 		return err
@@ -110,17 +110,17 @@ func (op oneWay) Eval(c *Call) error {
 	return op.Op.Eval(c)
 }
 
-// aligned is the limited broadcasting of opsets 1 to 6: without the attribute
-// broadcast the shapes must be equal; with it B is one element, or a run of
-// A's dimensions that starts at axis, or without an axis ends with A's last.
-// ONNX Add-1.
+// aligned is the limited broadcasting of opsets 1 to 6. Without the attribute
+// broadcast, the shapes must be equal. With it, B is a single element, or its
+// shape equals consecutive dimensions of A: from axis on, or A's last ones if
+// there is no axis. ONNX Add-1.
 type aligned struct {
-	op                 Op // of two operands with broadcasting
+	op                 Op // an operator of two operands with multidirectional broadcasting
 	broadcast, hasAxis bool
 	axis               int
 }
 
-// withBroadcast reads the attributes of opsets 1 to 6.
+// withBroadcast reads the broadcasting attributes of opsets 1 to 6.
 func withBroadcast(op Op) func(n *ir.Node) (Op, error) {
 	return func(n *ir.Node) (Op, error) {
 		a := n.ReadAttrs()
@@ -128,7 +128,7 @@ func withBroadcast(op Op) func(n *ir.Node) (Op, error) {
 	}
 }
 
-// place is the shape of B with ones where A goes on alone.
+// place returns the shape of B with dimensions of 1 appended to align it with A.
 func (op aligned) place(a, b []ir.Dim) ([]ir.Dim, error) {
 	one := func(d ir.Dim) bool { return d.N == 1 }
 	single := len(b) == 0 || !slices.ContainsFunc(b, func(d ir.Dim) bool { return !one(d) })
@@ -149,7 +149,7 @@ func (op aligned) place(a, b []ir.Dim) ([]ir.Dim, error) {
 		axis += len(a)
 	}
 	if axis < 0 || axis+len(b) > len(a) {
-		return nil, fmt.Errorf("axis %d does not place shape %v in shape %v", op.axis, ir.ShapeOf(b...), ir.ShapeOf(a...))
+		return nil, fmt.Errorf("shape %[2]v at axis %[1]d does not align with shape %[3]v", op.axis, ir.ShapeOf(b...), ir.ShapeOf(a...))
 	}
 	out := slices.Clone(b)
 	for range len(a) - len(b) - axis {
@@ -158,7 +158,7 @@ func (op aligned) place(a, b []ir.Dim) ([]ir.Dim, error) {
 	return out, nil
 }
 
-// Infer: A, B → C of A's shape.
+// Infer: A, B → C with A's shape.
 func (op aligned) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if !in[0].Shape.Ranked || !in[1].Shape.Ranked {
 		out, err := op.op.Infer([]ir.Fact{ir.Tensor(in[0].DType, ir.Shape{}), ir.Tensor(in[1].DType, ir.Shape{})})
@@ -174,7 +174,7 @@ func (op aligned) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return op.op.Infer([]ir.Fact{in[0], ir.Tensor(in[1].DType, ir.ShapeOf(dims...))})
 }
 
-// Eval places B beside A and hands both on.
+// Eval reshapes B to align with A and evaluates the operator.
 func (op aligned) Eval(c *Call) error {
 	dims, err := op.place(ir.Dims(c.In[0].Shape()...).Dims, ir.Dims(c.In[1].Shape()...).Dims)
 	if err != nil {
@@ -190,12 +190,11 @@ func (op aligned) Eval(c *Call) error {
 	return op.op.Eval(&inner)
 }
 
-// gathered is an operator of any number of operands that are combined one
-// after the other.
+// gathered is a variadic operator that combines its operands one after the other.
 type gathered struct {
 	binary
-	sameShape bool              // operands do not broadcast: opsets 1 to 7
-	finish    func(n int) unary // what is done to the whole of n operands; nil: nothing
+	sameShape bool              // operands must have the same shape: opsets 1 to 7
+	finish    func(n int) unary // applied to the combination of n operands; nil: nothing
 }
 
 // Infer: operands of one dtype → their broadcast shape.
@@ -206,7 +205,7 @@ func (op gathered) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	shapes := make([]ir.Shape, len(in))
 	for i, f := range in {
 		if !f.Given() {
-			return nil, fmt.Errorf("input %d is left out", i)
+			return nil, fmt.Errorf("input %d is missing", i)
 		}
 		shapes[i] = f.Shape
 	}
@@ -218,7 +217,7 @@ func (op gathered) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	f.Ints = in[0].Ints
 	for _, next := range in[1:] {
 		if op.sameShape && next.Shape.Ranked && in[0].Shape.Ranked && len(next.Shape.Dims) != len(in[0].Shape.Dims) {
-			return nil, fmt.Errorf("shapes %v differ; they broadcast from opset 8 on", shapes)
+			return nil, fmt.Errorf("shapes %v differ; broadcasting needs opset 8", shapes)
 		}
 		f.Ints = combined{op.binary}.ints(f, next)
 	}
@@ -228,7 +227,7 @@ func (op gathered) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{f}, nil
 }
 
-// Eval is y = f(… f(f(a, b), c) …).
+// Eval sets y = f(… f(f(a, b), c) …).
 func (op gathered) Eval(c *Call) error {
 	y, err := newBroadcast(c, c.In[0].DType(), c.In...)
 	if err != nil {
@@ -240,7 +239,7 @@ func (op gathered) Eval(c *Call) error {
 	}
 	for _, t := range c.In[1:] {
 		if op.sameShape && !slices.Equal(t.Shape(), c.In[0].Shape()) {
-			return fmt.Errorf("shapes %v and %v differ; they broadcast from opset 8 on", c.In[0].Shape(), t.Shape())
+			return fmt.Errorf("shapes %v and %v differ; broadcasting needs opset 8", c.In[0].Shape(), t.Shape())
 		}
 		if err := op.apply(c, y, y, t); err != nil {
 			return err

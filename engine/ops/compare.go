@@ -14,7 +14,7 @@ var (
 	castable  = tensor.FloatTypes | tensor.Float8Types
 )
 
-// comparisons broadcast like numpy from 7 on, by attributes before.
+// Comparisons broadcast like numpy from version 7 on, as attributes say before.
 var comparisons = []Def{
 	{Name: "Equal", Since: 7, Types: equalable, In: Exactly(2), Out: Exactly(1), New: equality{compared{equal}}.new},
 	{Name: "Greater", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: compared{greater}.new},
@@ -75,7 +75,7 @@ type equality struct{ compared }
 
 func (op equality) new(*ir.Node) (Op, error) { return op, nil }
 
-// Eval is c = (a == b).
+// Eval sets c = (a == b).
 func (op equality) Eval(c *Call) error {
 	if c.In[0].DType() != tensor.String {
 		return op.compared.Eval(c)
@@ -93,7 +93,7 @@ func (op equality) Eval(c *Call) error {
 	})
 }
 
-// newBitShift is z = x shifted by y bits; shifted out altogether it is 0. ONNX
+// newBitShift makes z = x shifted by y bits; 0 if y is at least the width. ONNX
 // BitShift-11.
 func newBitShift(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("direction")
@@ -103,8 +103,8 @@ func newBitShift(n *ir.Node) (Op, error) {
 	return combined{binary{u64: func(x, y uint64) uint64 { return x >> y }}}, a.Err()
 }
 
-// bitCast reads the bits of elements as another type of the same width. ONNX
-// BitCast-26.
+// bitCast reinterprets the bits of elements as another type of the same width.
+// ONNX BitCast-26.
 type bitCast struct{ to tensor.DType }
 
 func newBitCast(n *ir.Node) (Op, error) {
@@ -123,7 +123,7 @@ func (op bitCast) check(from tensor.DType) error {
 	return nil
 }
 
-// bitWidth is the number of bits of a type in files; bools take a byte.
+// bitWidth returns the number of bits of an element in a file.
 func bitWidth(d tensor.DType) int { return d.BitsInFile() }
 
 // Infer: any shape → the same, of dtype to.
@@ -131,7 +131,8 @@ func (op bitCast) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(op.to, in[0].Shape)}, op.check(in[0].DType)
 }
 
-// Eval views the memory; types below a byte are extended anew.
+// Eval views the memory; elements of fewer than 8 bits are sign- or zero-extended
+// again.
 func (op bitCast) Eval(c *Call) error {
 	x := c.In[0]
 	if err := op.check(x.DType()); err != nil {
@@ -147,7 +148,7 @@ func (op bitCast) Eval(c *Call) error {
 		return err
 	}
 	c.Out[0] = y
-	if op.to == tensor.Bool { // any bit set reads as true
+	if op.to == tensor.Bool { // any nonzero byte reads as true
 		return mapElements(c, y, x.As(tensor.Uint8), same[uint64])
 	}
 	if op.to == tensor.Float4E2M1 {
@@ -159,12 +160,12 @@ func (op bitCast) Eval(c *Call) error {
 	return mapElements(c, y, x, same[int64])
 }
 
-// test is an operator that asks something of each element.
+// test is an elementwise predicate.
 type test struct{ f func(float64) bool }
 
 func (op test) new(*ir.Node) (Op, error) { return op, nil }
 
-// newIsInf asks for infinities of either or both signs. ONNX IsInf-10.
+// newIsInf tests for infinities of either or both signs. ONNX IsInf-10.
 func newIsInf(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	negative, positive := a.Bool("detect_negative", true), a.Bool("detect_positive", true)
@@ -178,7 +179,7 @@ func (op test) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(tensor.Bool, in[0].Shape)}, nil
 }
 
-// Eval is y[i] = f(x[i]).
+// Eval sets y[i] = f(x[i]).
 func (op test) Eval(c *Call) error {
 	y, err := c.New(tensor.Bool, c.In[0].Shape()...)
 	if err != nil {
@@ -193,12 +194,12 @@ func (op test) Eval(c *Call) error {
 	})
 }
 
-// where is y = x where the condition holds, else y. ONNX Where-9.
+// where is x if the condition holds, else y. ONNX Where-9.
 type where struct{}
 
 func newWhere(*ir.Node) (Op, error) { return where{}, nil }
 
-// Infer: condition bool, X, Y of one dtype → their broadcast shape.
+// Infer: condition bool, X, Y of the same dtype → their broadcast shape.
 func (where) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := firstError(wantType(in, 1, tensor.AllTypes), sameType(in[1:])); err != nil {
 		return nil, err
@@ -214,7 +215,7 @@ func (where) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{f}, nil
 }
 
-// choose follows the choice between small integer vectors.
+// choose computes Where on the known elements of small integer vectors.
 func choose(cond []bool, x, y []ir.Dim) []ir.Dim {
 	if len(cond) == 0 || len(x) == 0 || len(y) == 0 {
 		return nil

@@ -42,8 +42,8 @@ func compareRows[T float32 | int64 | int32](c *Call, a, b *tensor.Tensor) (bool,
 	})
 }
 
-// The loops are written out, since a comparison by a function costs more than
-// itself.
+// These loops are written out because a call of a function costs more than a
+// comparison.
 
 func equalRow[T float32 | int64 | int32](dst []bool, x, z []T, stepX, stepZ int) {
 	i, j := 0, 0
@@ -77,7 +77,7 @@ func noMoreRow[T float32 | int64 | int32](dst []bool, x, z []T, stepX, stepZ int
 	noLessRow(dst, z, x, stepZ, stepX)
 }
 
-// EvalFast takes 4- and 8-byte elements row by row.
+// EvalFast selects elements of 4 and 8 bytes row by row.
 func (where) EvalFast(c *Call) (bool, error) {
 	cond, a, b := c.In[0], c.In[1], c.In[2]
 	size := a.DType().Size()
@@ -119,8 +119,7 @@ func chooseRows[T any](c *Call, w *walk, y, a, b []T) error {
 	})
 }
 
-// EvalFast converts the pairs of types that graphs convert most in their own
-// types.
+// EvalFast converts the most frequent pairs of types directly.
 func (op cast) EvalFast(c *Call) (bool, error) {
 	x, to := c.In[0], op.to
 	if to == tensor.Invalid {

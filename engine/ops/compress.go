@@ -7,8 +7,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// compress takes the slices along an axis, or the elements, for which a
-// condition is true. ONNX Compress.
+// compress selects the slices along an axis, or the elements of the flattened
+// input, for which a condition is true. ONNX Compress.
 type compress struct {
 	axis int
 	flat bool
@@ -19,7 +19,7 @@ func newCompress(n *ir.Node) (Op, error) {
 	return compress{a.Int("axis", 0), !a.Has("axis")}, a.Err()
 }
 
-// Infer: input [… d …], bool condition [≤ d] → [… true ones …].
+// Infer: input [… d …], bool condition [≤ d] → [… number of true …].
 func (op compress) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := firstError(wantType(in, 1, tensor.Types(tensor.Bool)), wantRank(in, 1, 1)); err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (op compress) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, withDim(s, axis, ir.Unknown))}, nil
 }
 
-// alongOrFlat is a tensor and its axis; flat makes it one line.
+// alongOrFlat returns a tensor and its axis; if flat, the tensor is flattened.
 func alongOrFlat(x *tensor.Tensor, axis int, flat bool) (*tensor.Tensor, int, error) {
 	if flat {
 		line, err := x.Reshape(x.Len())

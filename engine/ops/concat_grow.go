@@ -2,15 +2,15 @@ package ops
 
 import "github.com/visionzoo/vision/engine/tensor"
 
-// growing is from what size on, in bytes, a concatenation leaves room for the
-// next.
+// growing is the size in bytes from which on a concatenation reserves room for
+// the next one.
 const growing = 1 << 16
 
-// lengthened is a concatenation that puts little behind a large first input:
-// loops gather their results so. It lies in memory with room to spare, where
-// the next turn's may follow without a copy of all that came before. Tensors
-// are not changed once they are made, so the first input and the result may
-// share what they have in common. It is nil where that does not fit the case.
+// lengthened concatenates a large first input and much smaller ones, as loops do
+// that collect results. The result is allocated with spare room behind it, so
+// that the next iteration's concatenation can append in place instead of copying
+// everything. Tensors are immutable once made, so the first input and the result
+// may share memory. It returns nil if that does not apply.
 func (c *Call) lengthened(shape []int, axis int) *tensor.Tensor {
 	x := c.In[0]
 	if len(c.Planned) > 0 || c.Run.Kernel == nil || x.DType() == tensor.String || len(x.Bytes()) < growing || c.Run.owner(x) == nil {
@@ -37,18 +37,18 @@ func (c *Call) lengthened(shape []int, axis int) *tensor.Tensor {
 	return y
 }
 
-// mostAhead bounds for how many turns of a loop room is made: a loop may end
-// before its time.
+// mostAhead bounds the number of loop iterations for which room is reserved: a
+// loop may end early.
 const mostAhead = 32
 
-// roomy makes a tensor of size bytes that grew from old with room behind it: for
-// as much again each turn that the loop around has left, and for half of it at
-// least. It is nil where the memory limit is too near.
+// roomy allocates a tensor of size bytes that grew from old, with room behind it:
+// for the same growth in each remaining iteration of the loop, and at least half
+// of size. It returns nil if the memory limit is too close.
 func (c *Call) roomy(d tensor.DType, shape []int, size, old int) *tensor.Tensor {
 	room := size + size/2
 	if ahead := min(c.Run.ahead, mostAhead); ahead > 0 {
 		room = max(room, size+int(ahead)*(size-old))
-		if c.Run.ReserveBytes(4*int64(room)) != nil { // a large part of what there is
+		if c.Run.ReserveBytes(4*int64(room)) != nil { // more than a quarter of the memory that is left
 			room = size + size/2
 		}
 	}

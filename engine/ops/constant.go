@@ -20,10 +20,10 @@ var constants = []Def{
 	{Name: "OneHot", Since: 9, Until: 10, Types: tensor.NumericTypes, In: Exactly(3), Out: Exactly(1), New: newOneHot9},
 }
 
-// constant is a value that the model holds. ONNX Constant.
+// constant is a value stored in the model. ONNX Constant.
 type constant struct{ value *tensor.Tensor }
 
-// newConstant takes one of eight attributes. ONNX Constant-12.
+// newConstant accepts one of eight attributes. ONNX Constant-12.
 func newConstant(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	found := constantTensors(a)
@@ -48,13 +48,13 @@ func newConstant(n *ir.Node) (Op, error) {
 	return oneConstant(a, found)
 }
 
-// newConstant11 takes a tensor or a sparse tensor. ONNX Constant-11.
+// newConstant11 accepts a tensor or a sparse tensor. ONNX Constant-11.
 func newConstant11(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	return oneConstant(a, constantTensors(a))
 }
 
-// constantTensors are the values given as tensors.
+// constantTensors returns the values given as tensors.
 func constantTensors(a *ir.Attrs) (found []*tensor.Tensor) {
 	if t := a.Tensor("value"); t != nil {
 		found = append(found, t)
@@ -65,7 +65,7 @@ func constantTensors(a *ir.Attrs) (found []*tensor.Tensor) {
 	return found
 }
 
-// newConstant1 takes a tensor. ONNX Constant-1.
+// newConstant1 accepts a tensor. ONNX Constant-1.
 func newConstant1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("value")
 	return constant{a.Tensor("value")}, a.Err()
@@ -76,7 +76,7 @@ func oneConstant(a *ir.Attrs, found []*tensor.Tensor) (Op, error) {
 		return nil, a.Err()
 	}
 	if len(found) != 1 {
-		return nil, fmt.Errorf("has %d values, it needs one attribute of value, value_float, value_int and the like", len(found))
+		return nil, fmt.Errorf("needs exactly one of the attributes value, value_float, value_int and the like, it has %d", len(found))
 	}
 	return constant{found[0]}, nil
 }
@@ -88,7 +88,7 @@ func (op constant) Eval(c *Call) error {
 	return nil
 }
 
-// constantOfShape repeats one element. ONNX ConstantOfShape.
+// constantOfShape fills a shape with one element. ONNX ConstantOfShape.
 type constantOfShape struct{ value *tensor.Tensor }
 
 func newConstantOfShape(n *ir.Node) (Op, error) {
@@ -103,7 +103,7 @@ func newConstantOfShape(n *ir.Node) (Op, error) {
 	return constantOfShape{v}, a.Err()
 }
 
-// Infer: int64 shape [r] → [shape...] of the value's type.
+// Infer: int64 shape [r] → [shape...] with the value's dtype.
 func (op constantOfShape) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantRank(in, 0, 1); err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func (op constantOfShape) Eval(c *Call) error {
 	return nil
 }
 
-// eyeLike is a matrix of ones on the k-th diagonal. ONNX EyeLike.
+// eyeLike is a matrix with ones on the k-th diagonal. ONNX EyeLike.
 type eyeLike struct {
 	dtype tensor.DType // Invalid: that of the input
 	k     int
@@ -196,7 +196,7 @@ func (op eyeLike) Eval(c *Call) error {
 	return nil
 }
 
-// oneOf is the number 1 in a numeric type.
+// oneOf returns the number 1 in a numeric dtype.
 func oneOf(d tensor.DType) *tensor.Tensor {
 	one := tensor.New(d, 1)
 	switch d {
@@ -223,8 +223,7 @@ func oneOf(d tensor.DType) *tensor.Tensor {
 // rangeTypes are the types of Range-27; version 11 lacks the 16-bit floats.
 var rangeTypes = tensor.FloatTypes | tensor.Types(tensor.Int16, tensor.Int32, tensor.Int64)
 
-// numberRange is start, start+delta, … below limit (above it where delta is
-// negative). ONNX Range.
+// numberRange is start, start+delta, … up to but excluding limit. ONNX Range.
 type numberRange struct{}
 
 func newRange(n *ir.Node) (Op, error) {
@@ -235,7 +234,7 @@ func newRange(n *ir.Node) (Op, error) {
 	return numberRange{}, a.Err()
 }
 
-// Infer: three scalars of one type → [max(⌈(limit-start)/delta⌉, 0)].
+// Infer: three scalars of the same dtype → [max(⌈(limit-start)/delta⌉, 0)].
 func (numberRange) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err
@@ -261,7 +260,7 @@ func (numberRange) Infer(in []ir.Fact) ([]ir.Fact, error) {
 func isOne(f ir.Fact) bool  { return len(f.Ints) == 1 && f.Ints[0].N == 1 }
 func isZero(f ir.Fact) bool { return len(f.Ints) == 1 && f.Ints[0].N == 0 }
 
-// rangeLength is the number of elements of a range.
+// rangeLength returns the number of elements of a range.
 func rangeLength(start, limit, delta *tensor.Tensor) (int, error) {
 	for _, t := range []*tensor.Tensor{start, limit, delta} {
 		if t.Len() != 1 {
@@ -277,15 +276,15 @@ func rangeLength(start, limit, delta *tensor.Tensor) (int, error) {
 	case by == 0:
 		return 0, errors.New("delta is 0")
 	case math.IsNaN(n) || math.IsInf(from, 0) || math.IsInf(to, 0) || math.IsInf(by, 0):
-		return 0, fmt.Errorf("from %v to %v by %v has no end", from, to, by)
+		return 0, fmt.Errorf("the range from %v to %v by %v has no finite length", from, to, by)
 	case n >= 1<<62 || n > math.MaxInt/2:
-		return 0, fmt.Errorf("memory: from %v to %v by %v has too many elements", from, to, by)
+		return 0, fmt.Errorf("memory: the range from %v to %v by %v has too many elements", from, to, by)
 	}
 	return max(int(n), 0), nil
 }
 
 func intRange(from, to, by int64) (int, error) {
-	var span, step uint64 // two's complement differences cannot overflow
+	var span, step uint64 // differences in two's complement cannot overflow
 	switch {
 	case by == 0:
 		return 0, errors.New("delta is 0")
@@ -298,7 +297,7 @@ func intRange(from, to, by int64) (int, error) {
 	}
 	n := (span-1)/step + 1
 	if n > math.MaxInt {
-		return 0, fmt.Errorf("memory: from %d to %d by %d has too many elements", from, to, by)
+		return 0, fmt.Errorf("memory: the range from %d to %d by %d has too many elements", from, to, by)
 	}
 	return int(n), nil
 }
@@ -357,7 +356,8 @@ func count[T int16 | int32 | int64](dst []T, start, delta T) {
 	}
 }
 
-// countFloats is start + i·delta: sums would drift.
+// countFloats computes start + i·delta; repeated addition would accumulate
+// rounding errors.
 func countFloats[T float32 | float64](dst []T, start, delta T) {
 	for i := range dst {
 		dst[i] = start + T(i)*delta

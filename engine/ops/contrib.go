@@ -8,7 +8,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// contributed are float operators of ONNX Runtime's own domain, which its
+// contributed lists float operators of ONNX Runtime's own domain, which its
 // optimiser leaves in saved files (docs/ContribOperators.md).
 var contributed = []Def{
 	{Domain: microsoft, Name: "Gelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: floatFunc(gelu)},
@@ -20,15 +20,15 @@ var contributed = []Def{
 	{Domain: microsoft, Name: "FusedGemm", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: newActivatedGemm},
 }
 
-// newQuickGelu is x·sigmoid(alpha·x).
+// newQuickGelu makes y = x·sigmoid(alpha·x).
 func newQuickGelu(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha := float64(a.Float("alpha", 1.702))
 	return floats(func(x float64) float64 { return x * sigmoid(alpha*x) }), a.Err()
 }
 
-// newBiased is f(x + bias), the bias a vector along the last dimension that
-// may be left out.
+// newBiased makes y = f(x + bias). The bias is a vector along the last dimension,
+// and optional.
 func newBiased(f func(float64) float64) func(n *ir.Node) (Op, error) {
 	return func(n *ir.Node) (Op, error) {
 		if len(n.Inputs) == 1 {
@@ -38,8 +38,8 @@ func newBiased(f func(float64) float64) func(n *ir.Node) (Op, error) {
 	}
 }
 
-// Activated is an operator with an activation behind it; input 3, where the
-// operator has one, is added before.
+// Activated is an operator followed by an activation. Input 3, if the operator
+// has one, is added before the activation.
 type Activated struct {
 	Op
 	Act kernel.Activation
@@ -69,8 +69,8 @@ func newActivatedGemm(n *ir.Node) (Op, error) {
 	return Activated{op, namedActivation(a, params)}, a.Err()
 }
 
-// namedActivation is the activation that attribute "activation" names, with
-// its numbers; none where the attribute is left out.
+// namedActivation returns the activation that attribute "activation" names, with
+// its parameters; none if the attribute is missing.
 func namedActivation(a *ir.Attrs, params []float32) kernel.Activation {
 	if !a.Has("activation") {
 		return kernel.Activation{}
@@ -103,12 +103,12 @@ func namedActivation(a *ir.Attrs, params []float32) kernel.Activation {
 	return kernel.Activation{Kind: kernel.Clip, Beta: infinity}
 }
 
-// Infer: as the operator without its activation and what is added.
+// Infer: the same as the operator without its activation and the added input.
 func (op Activated) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return op.Op.Infer(in[:min(len(in), 3)])
 }
 
-// Eval activates in place.
+// Eval applies the activation in place.
 func (op Activated) Eval(c *Call) error {
 	inner := *c
 	inner.In = c.In[:min(len(c.In), 3)]

@@ -8,15 +8,16 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// contributedAttentions are those of ONNX Runtime (docs/ContribOperators.md).
+// contributedAttentions lists the attention operators of ONNX Runtime
+// (docs/ContribOperators.md).
 var contributedAttentions = []Def{
 	{Domain: microsoft, Name: "Attention", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 7}, Out: Arity{1, 2}, New: newPackedAttention},
 	{Domain: microsoft, Name: "MultiHeadAttention", Since: 1, Types: tensor.FloatTypes, In: Arity{1, 8}, Out: Arity{1, 4}, New: newMultiHead},
 	{Domain: microsoft, Name: "RotaryEmbedding", Since: 1, Types: tensor.FloatTypes, In: Exactly(4), Out: Exactly(1), New: newRotaryOffset},
 }
 
-// headAttention is what both have in common: scores of hidden keys are lowered
-// by filter, not struck.
+// headAttention is what both operators have in common. Scores of masked keys are
+// lowered by filter, not set to -Inf.
 type headAttention struct {
 	heads  int
 	filter float64
@@ -38,9 +39,9 @@ func readHeadAttention(a *ir.Attrs) headAttention {
 	return h
 }
 
-// run attends with float64 operands: q, k and v [N length heads·size] or [N
-// heads length size], what hides keys, what is added to scores, and the past.
-// The results are Y, all keys and all values, in float64.
+// run computes attention on float64 operands: q, k and v [N length heads·size] or
+// [N heads length size], a mask of keys, a bias added to the scores, and past
+// keys and values. It returns Y, present keys and present values, in float64.
 func (h *headAttention) run(c *Call, q, k, v, hides, bias, pastK, pastV *tensor.Tensor) ([]*tensor.Tensor, error) {
 	past := 0
 	if pastK != nil {
@@ -60,9 +61,9 @@ func (h *headAttention) run(c *Call, q, k, v, hides, bias, pastK, pastV *tensor.
 	return inner.Out, err
 }
 
-// mask is what is added to the scores [batch 1 or heads queries keys]; nil for
-// nothing. hides has lengths [batch], ends and starts [2·batch], or ones for
-// what is seen [batch keys] or [batch queries keys].
+// mask returns what is added to the scores, [batch, 1 or heads, queries, keys],
+// or nil for nothing. hides has key lengths [batch], ends and starts [2·batch],
+// or ones for visible keys [batch keys] or [batch queries keys].
 func (h *headAttention) mask(c *Call, batch, queries, keys int, hides, bias *tensor.Tensor) (*tensor.Tensor, error) {
 	if hides == nil && bias == nil {
 		return nil, nil
@@ -70,7 +71,7 @@ func (h *headAttention) mask(c *Call, batch, queries, keys int, hides, bias *ten
 	heads := 1
 	if bias != nil {
 		if s := bias.Shape(); len(s) != 4 || s[0] != 1 && s[0] != batch || s[1] != 1 && s[1] != h.heads || s[2] != queries || s[3] != keys {
-			return nil, fmt.Errorf("attention bias needs shape [%d %d %d %d] or ones before queries, it has %v", batch, h.heads, queries, keys, s)
+			return nil, fmt.Errorf("attention_bias needs shape [%d %d %d %d], where either of the first two may be 1; it has %v", batch, h.heads, queries, keys, s)
 		}
 		heads = bias.Dim(1)
 	}
@@ -109,7 +110,8 @@ func (h *headAttention) mask(c *Call, batch, queries, keys int, hides, bias *ten
 	return m, nil
 }
 
-// hiddenKeys reads a mask.
+// hiddenKeys returns a function that reports whether query i of batch n must not
+// see key j.
 func hiddenKeys(t *tensor.Tensor, batch, queries, keys int) (func(n, i, j int) bool, error) {
 	v, err := integers(t)
 	if err != nil {
@@ -128,10 +130,11 @@ func hiddenKeys(t *tensor.Tensor, batch, queries, keys int) (func(n, i, j int) b
 	return nil, fmt.Errorf("a mask needs shape [%d], [%d], [%d %d] or [%d %d %d], it has %v", batch, 2*batch, batch, keys, batch, queries, keys, t.Shape())
 }
 
-// packedAttention projects its input to queries, keys and values first.
+// packedAttention projects its input to queries, keys and values first. Operator
+// Attention of com.microsoft.
 type packedAttention struct {
 	headAttention
-	sizes []int // of q, k and v; nil: thirds
+	sizes []int // widths of q, k and v; nil: a third each
 }
 
 func newPackedAttention(n *ir.Node) (Op, error) {
@@ -151,21 +154,21 @@ func newPackedAttention(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// split gives the widths of q, k and v for weights of so many columns.
+// split returns the widths of q, k and v for weights with the given number of
+// columns.
 func (op *packedAttention) split(columns int) ([]int, error) {
 	s := op.sizes
 	if s == nil {
 		s = []int{columns / 3, columns / 3, columns / 3}
 	}
 	if s[0]+s[1]+s[2] != columns || s[0]%op.heads != 0 {
-		return nil, fmt.Errorf("weights of %d columns do not fit widths %v of %d heads", columns, s, op.heads)
+		return nil, fmt.Errorf("weights with %d columns cannot be divided into widths %v for %d heads", columns, s, op.heads)
 	}
 	return s, nil
 }
 
 // Infer: X [N length D], weights [D 3·width], bias [3·width], mask, past [2 N
-// heads past size], what is added to scores → Y [N length width], present like
-// past.
+// heads past size], a bias of the scores → Y [N length width], present like past.
 func (op *packedAttention) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := firstError(wantRank(in, 0, 3), wantRank(in, 1, 2), wantType(in, 1, tensor.Types(in[0].DType)), wantType(in, 2, tensor.Types(in[0].DType)),
 		wantType(in, 3, tensor.Types(tensor.Int32)), wantRank(in, 4, 5), wantType(in, 4, tensor.Types(in[0].DType)), wantType(in, 5, tensor.Types(in[0].DType))); err != nil {
@@ -176,7 +179,7 @@ func (op *packedAttention) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if x := in[0].Shape; x.Ranked {
 		y.Dims[0], y.Dims[1], present.Dims[1] = x.Dims[0], x.Dims[1], x.Dims[0]
 		if w := in[1].Shape; w.Ranked && x.Dims[2].Known() && w.Dims[0].Known() && x.Dims[2].N != w.Dims[0].N {
-			return nil, fmt.Errorf("weights need %d rows, they have %s", x.Dims[2].N, w)
+			return nil, fmt.Errorf("weights must have %d rows, they are %s", x.Dims[2].N, w)
 		}
 	}
 	if w := in[1].Shape; w.Ranked && w.Dims[1].Known() {
@@ -216,7 +219,7 @@ func (op *packedAttention) Eval(c *Call) error {
 	var pastK, pastV *tensor.Tensor
 	if p := c.input(4); p != nil {
 		if p.Dim(0) != 2 || sizes[2] != sizes[1] {
-			return fmt.Errorf("past needs shape [2 N heads past size] and values as wide as keys, it has %v", p.Shape())
+			return fmt.Errorf("past must have shape [2 N heads past size] with values as wide as keys, it has %v", p.Shape())
 		}
 		if pastK, pastV, err = halves(c, p); err != nil {
 			return err
@@ -231,7 +234,7 @@ func (op *packedAttention) Eval(c *Call) error {
 		return err
 	}
 	if sizes[2] != sizes[1] {
-		return errors.New("present needs values as wide as keys")
+		return errors.New("the output present needs values as wide as keys")
 	}
 	both, err := stack(c, []*tensor.Tensor{out[1], out[2]}, 0)
 	if err != nil {
@@ -241,7 +244,7 @@ func (op *packedAttention) Eval(c *Call) error {
 	return err
 }
 
-// projected is x·w + bias in float64.
+// projected computes x·w + bias in float64.
 func projected(c *Call, x, w, bias *tensor.Tensor) (*tensor.Tensor, error) {
 	inner := *c
 	inner.In, inner.Out, inner.Planned = make([]*tensor.Tensor, 2), make([]*tensor.Tensor, 1), nil
@@ -257,14 +260,15 @@ func projected(c *Call, x, w, bias *tensor.Tensor) (*tensor.Tensor, error) {
 	return inner.Out[0], addVector(c, inner.Out[0], bias, 0)
 }
 
-// addVector adds numbers of a bias, from one on, to each row of y.
+// addVector adds the numbers of a bias, beginning with number from, to each row
+// of y.
 func addVector(c *Call, y, bias *tensor.Tensor, from int) error {
 	if bias == nil || y.Len() == 0 {
 		return nil
 	}
 	n := y.Dim(-1)
 	if from+n > bias.Len() {
-		return fmt.Errorf("bias has %d numbers, %d are needed", bias.Len(), from+n)
+		return fmt.Errorf("bias has %d elements, it needs %d", bias.Len(), from+n)
 	}
 	row := make([]float64, n)
 	tensor.Load(row, bias, from, 1)
@@ -274,7 +278,7 @@ func addVector(c *Call, y, bias *tensor.Tensor, from int) error {
 	return c.Run.Check()
 }
 
-// columns copies some of the last dimension.
+// columns copies n columns of the last dimension, beginning with column from.
 func columns(c *Call, t *tensor.Tensor, from, n int) (*tensor.Tensor, error) {
 	shape := append(append([]int{}, t.Shape()[:t.Rank()-1]...), n)
 	y, err := c.New(t.DType(), shape...)
@@ -286,7 +290,7 @@ func columns(c *Call, t *tensor.Tensor, from, n int) (*tensor.Tensor, error) {
 	return y, w.move(c.Run, y, t)
 }
 
-// halves are the two parts of a first dimension of 2, in float64.
+// halves splits a first dimension of 2 and returns both parts in float64.
 func halves(c *Call, t *tensor.Tensor) (a, b *tensor.Tensor, err error) {
 	for i, dst := range []**tensor.Tensor{&a, &b} {
 		wide, err := c.convert(t, tensor.Float64)
@@ -301,8 +305,8 @@ func halves(c *Call, t *tensor.Tensor) (a, b *tensor.Tensor, err error) {
 	return a, b, nil
 }
 
-// multiHead attends with operands that are projected already, before their
-// bias.
+// multiHead computes attention on operands that are already projected, except for
+// their bias. Operator MultiHeadAttention of com.microsoft.
 type multiHead struct{ headAttention }
 
 func newMultiHead(n *ir.Node) (Op, error) {
@@ -316,10 +320,9 @@ func newMultiHead(n *ir.Node) (Op, error) {
 }
 
 // Infer: Q [N length heads·size], K and V [N keys heads·size] or [N heads keys
-// size]; Q [N length heads 3 size] holds all three, K [N keys heads 2 size] both
-// of the others; bias of q, k and v, mask, what is added to scores, past keys
-// and values → Y [N length heads·width], keys and values with the past before
-// them, probabilities.
+// size]; a Q of [N length heads 3 size] holds all three, a K of [N keys heads 2
+// size] holds K and V; bias of q, k and v, mask, a bias of the scores, past keys
+// and values → Y [N length heads·width], present keys and values, probabilities.
 func (op *multiHead) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := firstError(wantRank(in, 0, 3, 5), wantRank(in, 1, 3, 4, 5), wantRank(in, 2, 3, 4), wantRank(in, 6, 4), wantRank(in, 7, 4),
 		wantType(in, 4, tensor.Types(tensor.Int32))); err != nil {
@@ -367,7 +370,7 @@ func (op *multiHead) Eval(c *Call) error {
 	return nil
 }
 
-// operands are q, k and v in float64 with their bias.
+// operands returns q, k and v in float64 with their bias added.
 func (op *multiHead) operands(c *Call) (q, k, v *tensor.Tensor, err error) {
 	wide := func(i int) *tensor.Tensor {
 		t := c.input(i)
@@ -381,7 +384,7 @@ func (op *multiHead) operands(c *Call) (q, k, v *tensor.Tensor, err error) {
 			return nil
 		}
 		if t.Dim(3) != parts {
-			err = fmt.Errorf("packed operands need %d in dimension 3, they have %v", parts, t.Shape())
+			err = fmt.Errorf("packed operands must have %d in dimension 3, the shape is %v", parts, t.Shape())
 			return nil
 		}
 		var p *tensor.Tensor
@@ -403,7 +406,7 @@ func (op *multiHead) operands(c *Call) (q, k, v *tensor.Tensor, err error) {
 	case k != nil && v == nil && k.Rank() == 5:
 		k, v = part(k, 0, 2), part(k, 1, 2)
 	case k == nil || v == nil || q.Rank() != 3 || k.Rank() == 5:
-		err = fmt.Errorf("query %v needs keys and values, or both must be packed", q.Shape())
+		err = fmt.Errorf("query %v needs key and value, or packed keys and values", q.Shape())
 	}
 	if err != nil {
 		return nil, nil, nil, err
@@ -412,7 +415,7 @@ func (op *multiHead) operands(c *Call) (q, k, v *tensor.Tensor, err error) {
 		from := 0
 		for _, t := range []*tensor.Tensor{q, k, v} {
 			if t.Rank() != 3 {
-				return nil, nil, nil, fmt.Errorf("a bias needs operands of rank 3, one is %v", t.Shape())
+				return nil, nil, nil, fmt.Errorf("a bias needs operands of rank 3, one has shape %v", t.Shape())
 			}
 			if err := addVector(c, t, b, from); err != nil {
 				return nil, nil, nil, err
@@ -423,8 +426,8 @@ func (op *multiHead) operands(c *Call) (q, k, v *tensor.Tensor, err error) {
 	return q, k, v, nil
 }
 
-// rotaryOffset is rotary with its inputs in another order; one position says
-// where the sequences begin.
+// rotaryOffset is rotary with its inputs in another order. A single position is
+// that of the first element of each sequence.
 type rotaryOffset struct{ *rotary }
 
 func newRotaryOffset(n *ir.Node) (Op, error) {
@@ -450,7 +453,7 @@ func (op rotaryOffset) Eval(c *Call) error {
 	}
 	positions := c.In[1]
 	heads := op.heads
-	if heads == 0 && c.In[0].Rank() == 3 { // as many as the angles make of a vector
+	if heads == 0 && c.In[0].Rank() == 3 { // derived from the number of angles
 		size := 2 * c.In[2].Dim(-1)
 		if op.dims > 0 || size == 0 || c.In[0].Dim(2)%size != 0 {
 			return errors.New("attribute \"num_heads\" is missing: the input has 3 dimensions")

@@ -8,23 +8,24 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// contributedLast are operators of ONNX Runtime on pictures whose channels lie
-// last: [N spatial… C]. Weights lie as elsewhere, but those of NhwcConv as its
-// fusion_nhwc_conv.py writes them, [M kernel… C/group].
+// contributedLast lists operators of ONNX Runtime on channels-last values, [N
+// spatial… C]. Weights have the usual layout, except that NhwcConv has them as [M
+// kernel… C/group] (fusion_nhwc_conv.py).
 var contributedLast = []Def{
 	{Domain: microsoft, Name: "NhwcMaxPool", Since: 1, Types: bytes8, In: Exactly(1), Out: Exactly(1), New: lastChannels(newMaxPool, 0)},
 	{Domain: microsoft, Name: "NhwcConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: lastChannels(newConv, 0, 1)},
 	{Domain: microsoft, Name: "NhwcFusedConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: lastChannels(newActivatedConv, 0, 3)},
 }
 
-// lastFirst is an operator whose output and some of whose inputs have their
-// channels last.
+// lastFirst adapts a channels-first operator: its output and the inputs listed in
+// last have their channels last.
 type lastFirst struct {
 	Op
 	last []int
 }
 
-// lastChannels makes the operator of what takes channels first.
+// lastChannels returns the constructor of a channels-last operator, given that of
+// the channels-first one.
 func lastChannels(first func(n *ir.Node) (Op, error), last ...int) func(n *ir.Node) (Op, error) {
 	return func(n *ir.Node) (Op, error) {
 		op, err := first(n)
@@ -32,7 +33,7 @@ func lastChannels(first func(n *ir.Node) (Op, error), last ...int) func(n *ir.No
 	}
 }
 
-// anyChannels leaves the choice to attribute "channels_last".
+// anyChannels selects the layout by attribute "channels_last".
 func anyChannels(first func(n *ir.Node) (Op, error)) func(n *ir.Node) (Op, error) {
 	return func(n *ir.Node) (Op, error) {
 		a := n.ReadAttrs()
@@ -44,8 +45,8 @@ func anyChannels(first func(n *ir.Node) (Op, error)) func(n *ir.Node) (Op, error
 	}
 }
 
-// channelsFrom is the order of dimensions that brings channels last from the
-// second place, or back.
+// channelsFrom returns the permutation that moves the channel axis from the
+// second to the last place, or back.
 func channelsFrom(rank int, back bool) []int {
 	p := make([]int, 0, rank)
 	for i := range rank {
@@ -64,13 +65,13 @@ func channelsFrom(rank int, back bool) []int {
 	return q
 }
 
-// turned is a fact with its dimensions in that order.
-func turned(f ir.Fact, back bool) (ir.Fact, error) {
+// transposedFact returns a fact with its dimensions in that order.
+func transposedFact(f ir.Fact, back bool) (ir.Fact, error) {
 	if !f.Given() || !f.Shape.Ranked {
 		return f, nil
 	}
 	if f.Shape.Rank() < 3 {
-		return f, fmt.Errorf("needs an input of 3 dimensions or more (batch, spatial, channels), it has %s", f.Shape)
+		return f, fmt.Errorf("needs an input of rank 3 or more (batch, spatial, channels), it has %s", f.Shape)
 	}
 	dims := slices.Clone(f.Shape.Dims)
 	for i, k := range channelsFrom(len(dims), back) {
@@ -79,13 +80,13 @@ func turned(f ir.Fact, back bool) (ir.Fact, error) {
 	return ir.Tensor(f.DType, ir.ShapeOf(dims...)), nil
 }
 
-// Infer: as with channels first.
+// Infer: the same as with channels first.
 func (op lastFirst) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	in = slices.Clone(in)
 	for i := range in {
 		var err error
 		if slices.Contains(op.last, i) {
-			if in[i], err = turned(in[i], true); err != nil {
+			if in[i], err = transposedFact(in[i], true); err != nil {
 				return nil, err
 			}
 		}
@@ -94,11 +95,12 @@ func (op lastFirst) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err != nil {
 		return nil, err
 	}
-	y, err := turned(out[0], false)
+	y, err := transposedFact(out[0], false)
 	return []ir.Fact{y}, err
 }
 
-// Eval turns pictures around, and the result back.
+// Eval transposes the inputs, evaluates channels-first, and transposes the output
+// back.
 func (op lastFirst) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err

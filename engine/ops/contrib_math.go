@@ -9,7 +9,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// contributedMath are what else ONNX Runtime computes with matrices
+// contributedMath lists further matrix operators of ONNX Runtime
 // (docs/ContribOperators.md).
 var contributedMath = []Def{
 	{Domain: microsoft, Name: "CDist", Since: 1, Types: tensor.Types(tensor.Float32, tensor.Float64), In: Exactly(2), Out: Exactly(1), New: newCDist},
@@ -19,7 +19,8 @@ var contributedMath = []Def{
 	{Domain: microsoft, Name: "NGramRepeatBlock", Since: 1, Types: tensor.Types(tensor.Int64), In: Exactly(2), Out: Exactly(1), New: newNGramBlock},
 }
 
-// cdist is how far each row of A is from each of B, or the square of it.
+// cdist is the Euclidean distance of each row of A from each row of B, or its
+// square.
 type cdist struct{ root bool }
 
 func newCDist(n *ir.Node) (Op, error) {
@@ -39,12 +40,12 @@ func (cdist) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		}
 	}
 	if a, b := lastDim(in[0].Shape), lastDim(in[1].Shape); a.Known() && b.Known() && a.N != b.N {
-		return nil, fmt.Errorf("rows of %s and %s must be of one length", in[0].Shape, in[1].Shape)
+		return nil, fmt.Errorf("rows of %s and %s must have the same length", in[0].Shape, in[1].Shape)
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, s)}, nil
 }
 
-// Eval sums in float64.
+// Eval accumulates in float64.
 func (op cdist) Eval(c *Call) error {
 	y, err := c.inferred(op)
 	if err != nil || y.Len() == 0 {
@@ -72,7 +73,7 @@ func (op cdist) Eval(c *Call) error {
 	return nil
 }
 
-// inverse is the inverse of each square matrix.
+// inverse inverts each square matrix.
 type inverse struct{}
 
 func newInverse(*ir.Node) (Op, error) { return inverse{}, nil }
@@ -85,8 +86,8 @@ func (inverse) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
 }
 
-// Eval is Gauss and Jordan's elimination in float64 with the largest pivot of each
-// column. A matrix that has no inverse gives what divisions by zero give.
+// Eval is Gauss-Jordan elimination in float64 with partial pivoting. The result
+// for a singular matrix is what its divisions by zero give.
 func (op inverse) Eval(c *Call) error {
 	y, err := c.inferred(op)
 	if err != nil || y.Len() == 0 {
@@ -136,8 +137,8 @@ type matMulInteger16 struct{}
 
 func newMatMulInteger16(*ir.Node) (Op, error) { return matMulInteger16{}, nil }
 
-// Infer: A, B of either type → as MatMul, int32 or, where both are unsigned,
-// uint32.
+// Infer: A, B of int16 or uint16 → shape as MatMul; uint32 if both are unsigned,
+// else int32.
 func (matMulInteger16) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantType(in, 1, tensor.Types(tensor.Int16, tensor.Uint16)); err != nil {
 		return nil, err
@@ -162,14 +163,15 @@ func (op matMulInteger16) Eval(c *Call) error {
 	return err
 }
 
-// timeWarping is the cheapest way through a matrix from one corner to the other:
-// right, down, or both at once (Sakoe and Chiba 1978). Equal ways go right.
+// timeWarping finds the cheapest path from one corner of a matrix to the opposite
+// one, by steps right, down, or both (Sakoe and Chiba 1978). Of equal paths, it
+// prefers steps to the right.
 type timeWarping struct{}
 
 func newTimeWarping(*ir.Node) (Op, error) { return timeWarping{}, nil }
 
-// Infer: X [rows columns] or [1 rows columns] → int32 [2 steps]: the row and the
-// column of each.
+// Infer: X [rows columns] or [1 rows columns] → int32 [2 steps], the row and the
+// column of each step.
 func (timeWarping) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	y := ir.AnyOfRank(2)
 	y.Dims[0].N = 2
@@ -182,16 +184,16 @@ func (op timeWarping) Eval(c *Call) error {
 		return err
 	}
 	if x.Rank() == 3 && x.Dim(0) != 1 {
-		return fmt.Errorf("needs one matrix, it has shape %v", x.Shape())
+		return fmt.Errorf("needs one matrix, the input has shape %v", x.Shape())
 	}
 	n, m := x.Dim(-2), x.Dim(-1)
 	if n == 0 || m == 0 || n > math.MaxInt32 || m > math.MaxInt32 {
-		return fmt.Errorf("needs a matrix of rows and columns that int32 counts, it has shape %v", x.Shape())
+		return fmt.Errorf("needs a matrix whose indices fit int32, the input has shape %v", x.Shape())
 	}
 	if err := c.Run.reserveList(n, int64(m)); err != nil {
 		return err
 	}
-	ways := make([]byte, n*m) // 0: both, 1: down, 2: right
+	ways := make([]byte, n*m) // step that leads to an element: 0 both, 1 down, 2 right
 	before, cost := make([]float32, m+1), make([]float32, m+1)
 	for j := range before {
 		before[j] = infinity
@@ -239,8 +241,8 @@ func (op timeWarping) Eval(c *Call) error {
 	return nil
 }
 
-// nGramBlock forbids words that would repeat a run of words: their scores become
-// -Inf.
+// nGramBlock forbids words that would repeat an n-gram of the sequence: their
+// scores become -Inf.
 type nGramBlock struct{ size int }
 
 func newNGramBlock(n *ir.Node) (Op, error) {
@@ -263,7 +265,7 @@ func (op nGramBlock) Eval(c *Call) error {
 	}
 	words, scores := c.In[0], c.In[1]
 	if words.Dim(0) != scores.Dim(0) {
-		return errors.New("words and scores need one batch")
+		return errors.New("words and scores must have the same batch size")
 	}
 	y, err := c.like(scores)
 	if err != nil {
@@ -291,7 +293,7 @@ func (op nGramBlock) Eval(c *Call) error {
 			}
 			id := w[i+op.size-1]
 			if id < 0 || id >= int64(count) {
-				return fmt.Errorf("word %d is not one of the %d that have scores", id, count)
+				return fmt.Errorf("word %d is outside the %d scores", id, count)
 			}
 			tensor.Store(y, n*count+int(id), 1, []float64{math.Inf(-1)})
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// contributedMoves are operators of ONNX Runtime that move and choose numbers
-// (docs/ContribOperators.md). Most are what the standard took over later.
+// contributedMoves lists operators of ONNX Runtime that move and select elements
+// (docs/ContribOperators.md). Most of them were later adopted by ONNX.
 var contributedMoves = []Def{
 	{Domain: microsoft, Name: "ExpandDims", Since: 1, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newExpandDims},
 	{Domain: microsoft, Name: "GatherND", Since: 1, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGatherND11},
@@ -20,7 +20,8 @@ var contributedMoves = []Def{
 	{Domain: microsoft, Name: "Unique", Since: 1, Types: tensor.NumericTypes, In: Exactly(1), Out: Arity{1, 3}, New: newFirstUnique},
 }
 
-// expandDims puts a dimension of 1 where an input says.
+// expandDims inserts a dimension of 1 at the axis given by input 1. A predecessor
+// of Unsqueeze.
 type expandDims struct{}
 
 func newExpandDims(*ir.Node) (Op, error) { return expandDims{}, nil }
@@ -38,7 +39,7 @@ func (expandDims) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	default:
 		v, err := integers(axis)
 		if err != nil || len(v) != 1 {
-			return nil, fmt.Errorf("axis must be one number, its shape is %v", axis.Shape())
+			return nil, fmt.Errorf("axis must have one element, its shape is %v", axis.Shape())
 		}
 		at, err := tensor.Axis(v[0], s.Rank()+1)
 		if err != nil {
@@ -61,7 +62,8 @@ func (op expandDims) Eval(c *Call) error {
 	return err
 }
 
-// rangeByOne is a range whose step may be left out.
+// rangeByOne is a range whose third input, the step, is optional and 1 by
+// default.
 type rangeByOne struct{ Op }
 
 func newRangeByOne(n *ir.Node) (Op, error) {
@@ -86,8 +88,8 @@ func (op rangeByOne) Eval(c *Call) error {
 	return op.Op.Eval(&inner)
 }
 
-// unfold takes windows of one dimension, step apart; their elements become the
-// last dimension.
+// unfold takes windows along one dimension, step apart; their elements become a
+// new last dimension.
 type unfold struct{ axis, size, step int }
 
 func newUnfold(n *ir.Node) (Op, error) {
@@ -112,7 +114,7 @@ func (op unfold) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	windows := ir.Unknown
 	if d := s.Dims[axis]; d.Known() {
 		if d.N < op.size {
-			return nil, fmt.Errorf("windows of %d do not fit dimension %d of %s", op.size, axis, s)
+			return nil, fmt.Errorf("windows of size %d do not fit dimension %d of %s", op.size, axis, s)
 		}
 		windows = ir.Dim{N: (d.N-op.size)/op.step + 1}
 	}
@@ -133,8 +135,9 @@ func (op unfold) Eval(c *Call) error {
 	return newWalk(y.Shape(), tensor.Strides(y.Shape()), from).move(c.Run, y, x)
 }
 
-// firstUnique is unique without the places: elements in the order of their first
-// appearance, which of them each element of X is, and how often each occurs.
+// firstUnique is Unique without its indices output: the distinct elements in
+// order of first occurrence, the index among them of each element of X, and the
+// counts.
 type firstUnique struct{}
 
 func newFirstUnique(*ir.Node) (Op, error) { return firstUnique{}, nil }
@@ -159,7 +162,7 @@ func (op firstUnique) Eval(c *Call) error {
 	}
 	inner := *c
 	node := *c.Node
-	node.Outputs = make([]*ir.Value, 4) // all are wanted
+	node.Outputs = make([]*ir.Value, 4) // all outputs of Unique are computed
 	for i := range node.Outputs {
 		node.Outputs[i] = &ir.Value{Name: "y"}
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// contributedNorms are normalisations of ONNX Runtime (docs/ContribOperators.md).
-// It keeps two of them in the default domain.
+// contributedNorms lists normalisations of ONNX Runtime
+// (docs/ContribOperators.md). Two of them are in the default domain.
 var contributedNorms = []Def{
 	{Name: "SimplifiedLayerNormalization", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Arity{1, 2}, New: newSimplifiedNorm},
 	{Domain: microsoft, Name: "SkipLayerNormalization", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 5}, Out: Arity{1, 4}, New: newSkipNorm},
@@ -20,8 +20,8 @@ var contributedNorms = []Def{
 	{Domain: microsoft, Name: "BiasSplitGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newBiasSplitGelu},
 }
 
-// simplifiedNorm is lineNorm without a mean, whose second output is the inverse
-// deviation.
+// simplifiedNorm is lineNorm without a mean. Its second output is the inverse
+// standard deviation.
 type simplifiedNorm struct{ *lineNorm }
 
 func newSimplifiedNorm(n *ir.Node) (Op, error) {
@@ -47,11 +47,11 @@ func (op simplifiedNorm) Eval(c *Call) error {
 	return nil
 }
 
-// skipNorm normalises the sum of two activations and a bias along the last
-// dimension; the sum itself is output 3.
+// skipNorm normalises the sum of two inputs and a bias along the last dimension.
+// The sum itself is output 3.
 type skipNorm struct {
 	norm *lineNorm
-	bias int // its input, behind scale and, where there is a mean, shift
+	bias int // index of the bias input: after scale and, with a mean, shift
 }
 
 func newSkipNorm(n *ir.Node) (Op, error)           { return readSkipNorm(n, true, 4) }
@@ -62,8 +62,8 @@ func readSkipNorm(n *ir.Node, centred bool, bias int) (Op, error) {
 	return skipNorm{&lineNorm{-1, float64(a.Float("epsilon", 1e-12)), centred, tensor.Float32}, bias}, a.Err()
 }
 
-// Infer: X […, C], skip that broadcasts to it, scale [C], shift [C], bias [C] →
-// Y like X, mean and inverse deviation, the sum like X.
+// Infer: X […, C], skip that broadcasts to it, scale [C], shift [C], bias [C] → Y
+// like X, mean and inverse standard deviation, the sum like X.
 func (op skipNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (op skipNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	for _, i := range []int{1, op.bias} {
 		f := fact(in, i)
 		if s, err := broadcastShape(f.Shape, in[0].Shape); f.Given() && (err != nil || !fitsShape(s, in[0].Shape)) {
-			return nil, fmt.Errorf("input %d must broadcast to %s, it has %s", i, in[0].Shape, f.Shape)
+			return nil, fmt.Errorf("input %d must broadcast to %s, it has shape %s", i, in[0].Shape, f.Shape)
 		}
 	}
 	lines := []ir.Fact{in[0], in[2]}
@@ -112,13 +112,13 @@ func (op skipNorm) Eval(c *Call) error {
 	return nil
 }
 
-// embedNorm sums the embeddings of words, positions and segments and
-// normalises them: the first layer of BERT (Devlin et al. 2018).
+// embedNorm sums the embeddings of words, positions and segments and normalises
+// the sum: the first layer of BERT (Devlin et al. 2018).
 type embedNorm struct{ epsilon float64 }
 
 func newEmbedNorm(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
-	for _, i := range []int{0, 2, 3, 5, 6} { // words without segments leave out two
+	for _, i := range []int{0, 2, 3, 5, 6} { // not the two inputs of segments, which are optional
 		if i >= len(n.Inputs) || n.Inputs[i] == nil {
 			a.Fail("required input %d is left out", i)
 		}
@@ -128,7 +128,8 @@ func newEmbedNorm(n *ir.Node) (Op, error) {
 
 // Infer: words [N length], segments [N length], their tables [count size] for
 // words, positions and segments, scale and shift [size], mask and positions [N
-// length] → Y [N length size], how many of each mask are set [N], the sum.
+// length] → Y [N length size], the number of set elements of each mask [N], the
+// sum.
 func (op embedNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	types := []tensor.TypeSet{integerTypes, integerTypes, tensor.FloatTypes, tensor.FloatTypes, tensor.FloatTypes, tensor.FloatTypes, tensor.FloatTypes, integerTypes, integerTypes}
 	for i := range in {
@@ -180,7 +181,7 @@ func (op embedNorm) Eval(c *Call) error {
 			return err
 		}
 		if mask != nil && len(mask) != n*length {
-			return fmt.Errorf("mask needs shape [%d %d], it has %v", n, length, c.In[7].Shape())
+			return fmt.Errorf("the mask must have shape [%d %d], it has %v", n, length, c.In[7].Shape())
 		}
 		for i, v := range mask {
 			if v == 1 {
@@ -194,8 +195,8 @@ func (op embedNorm) Eval(c *Call) error {
 	return nil
 }
 
-// addRows adds the rows of a table that indices name; without indices those of
-// the positions in a sequence.
+// addRows adds to sum the rows of a table that the indices select. Without
+// indices, row i is added at position i of each sequence.
 func addRows(c *Call, sum *tensor.Tensor, ids, rows, length int) error {
 	table := c.input(rows)
 	index, err := callInts(c, ids)
@@ -203,11 +204,11 @@ func addRows(c *Call, sum *tensor.Tensor, ids, rows, length int) error {
 		return err
 	}
 	if table == nil || index == nil && ids == 1 {
-		return nil // no segments
+		return nil // without segments
 	}
 	size, total := sum.Dim(-1), sum.Dim(0)*length
 	if table.DType() != sum.DType() || table.Dim(1) != size || index != nil && len(index) != total && len(index) != length {
-		return fmt.Errorf("table %s and indices (input %d) do not fit an embedding %s", table, ids, sum)
+		return fmt.Errorf("table %s and indices (input %d) have shapes that do not match the sum, %s", table, ids, sum)
 	}
 	row, own := make([]float64, size), make([]float64, size)
 	for i := range total {
@@ -216,7 +217,7 @@ func addRows(c *Call, sum *tensor.Tensor, ids, rows, length int) error {
 			at = index[i%len(index)]
 		}
 		if at < 0 || at >= table.Dim(0) {
-			return fmt.Errorf("index %d (input %d) is not one of the %d rows of its table", at, ids, table.Dim(0))
+			return fmt.Errorf("index %d (input %d) is outside the %d rows of its table", at, ids, table.Dim(0))
 		}
 		if err := c.Run.Check(); err != nil {
 			return err
@@ -232,8 +233,8 @@ func addRows(c *Call, sum *tensor.Tensor, ids, rows, length int) error {
 	return nil
 }
 
-// groupNormLast normalises groups of channels that lie last, and may turn the
-// result by x·sigmoid(x).
+// groupNormLast is group normalisation with channels last, optionally followed by
+// SiLU, x·sigmoid(x).
 type groupNormLast struct {
 	epsilon float64
 	groups  int
@@ -254,7 +255,7 @@ func (op groupNormLast) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	s := in[0].Shape
 	d := lastDim(s)
 	if s.Ranked && (s.Rank() < 2 || d.Known() && d.N%op.groups != 0) {
-		return nil, fmt.Errorf("needs channels in the last dimension that %d groups divide, it has %s", op.groups, s)
+		return nil, fmt.Errorf("the last dimension must be divisible into %d groups, the input has shape %s", op.groups, s)
 	}
 	for i := 1; i < 3; i++ {
 		if err := firstError(wantType(in, i, tensor.FloatTypes), channelVector(in[i], fmt.Sprintf("input %d", i), d)); err != nil {
@@ -311,8 +312,8 @@ func (op groupNormLast) Eval(c *Call) error {
 	return err
 }
 
-// biasSplitGelu is a·gelu(b) of the halves of x + bias along the last
-// dimension.
+// biasSplitGelu splits x + bias along the last dimension into halves a and b, and
+// gives a·gelu(b).
 type biasSplitGelu struct{}
 
 func newBiasSplitGelu(*ir.Node) (Op, error) { return biasSplitGelu{}, nil }
@@ -321,7 +322,7 @@ func newBiasSplitGelu(*ir.Node) (Op, error) { return biasSplitGelu{}, nil }
 func (biasSplitGelu) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	s, d := in[0].Shape, lastDim(in[0].Shape)
 	if s.Ranked && (s.Rank() < 1 || d.Known() && d.N%2 != 0) {
-		return nil, fmt.Errorf("needs an even last dimension, it has %s", s)
+		return nil, fmt.Errorf("the last dimension must be even, the input has shape %s", s)
 	}
 	if err := firstError(sameType(in), channelVector(in[1], "bias", d)); err != nil || !s.Ranked {
 		return []ir.Fact{ir.Tensor(in[0].DType, s)}, err
@@ -340,7 +341,7 @@ func (op biasSplitGelu) Eval(c *Call) error {
 	}
 	x := c.In[0]
 	if x.Rank() == 0 {
-		return errors.New("needs a last dimension to split")
+		return errors.New("needs an input of rank 1 or more")
 	}
 	shape, _ := f[0].Shape.Ints()
 	y, err := c.New(x.DType(), shape...)

@@ -9,16 +9,16 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// contributedPictures are operators of ONNX Runtime on pictures
+// contributedPictures lists image operators of ONNX Runtime
 // (docs/ContribOperators.md).
 var contributedPictures = []Def{
 	{Domain: microsoft, Name: "CropAndResize", Since: 1, Types: tensor.FloatTypes, In: Exactly(4), Out: Exactly(1), New: newCropResize},
 	{Domain: microsoft, Name: "ConvTransposeWithDynamicPads", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: newPaddedTranspose},
 }
 
-// cropResize resizes boxes of pictures to one size. Boxes are y1 x1 y2 x2 in
-// shares of the last row and column; what lies outside of the picture is one
-// number. As TensorFlow's crop_and_resize.
+// cropResize resizes boxes of images to one size, like TensorFlow's
+// crop_and_resize. Boxes are y1 x1 y2 x2, normalised so that 1 is the last row or
+// column. Positions outside the image have a constant value.
 type cropResize struct {
 	nearest bool
 	outside float64
@@ -29,7 +29,8 @@ func newCropResize(n *ir.Node) (Op, error) {
 	return cropResize{a.OneOf("mode", "bilinear", "nearest") == "nearest", float64(a.Float("extrapolation_value", 0))}, a.Err()
 }
 
-// Infer: X [N C H W], boxes [R 4], pictures [R], size [2] → [R C height width].
+// Infer: X [N C H W], boxes [R 4], image indices [R], size [2] → [R C height
+// width].
 func (cropResize) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in[:2]); err != nil {
 		return nil, err
@@ -48,10 +49,10 @@ func (cropResize) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	}
 	if s := in[1].Shape; s.Ranked {
 		if y.Dims[0] = s.Dims[0]; s.Dims[1].Known() && s.Dims[1].N != 4 {
-			return nil, fmt.Errorf("boxes need four numbers each, they are %s", s)
+			return nil, fmt.Errorf("boxes must have shape [R 4], the shape is %s", s)
 		}
 		if !fitsShape(in[2].Shape, ir.ShapeOf(s.Dims[0])) {
-			return nil, fmt.Errorf("batch_indices need shape [%s], they have %s", s.Dims[0], in[2].Shape)
+			return nil, fmt.Errorf("batch_indices must have shape [%s], the shape is %s", s.Dims[0], in[2].Shape)
 		}
 	}
 	if t := in[3].Const; t != nil {
@@ -88,7 +89,7 @@ func (op cropResize) Eval(c *Call) error {
 	row, top, bottom := make([]float64, shape[3]), make([]float64, w), make([]float64, w)
 	for r, picture := range pictures {
 		if picture < 0 || picture >= x.Dim(0) {
-			return fmt.Errorf("box %d is of picture %d, there are %d", r, picture, x.Dim(0))
+			return fmt.Errorf("box %d has batch index %d, there are %d images", r, picture, x.Dim(0))
 		}
 		box := boxes[4*r:]
 		for ch := range channels {
@@ -123,8 +124,9 @@ func (op cropResize) Eval(c *Call) error {
 	return nil
 }
 
-// cropAt is where pixel i of n lies between two shares of a side, in float32:
-// the nearest pixel depends on its rounding.
+// cropAt returns the position of output pixel i of n between two normalised
+// coordinates, in float32 as the original: which pixel is nearest depends on the
+// rounding.
 func cropAt(from, to float64, i, n, side int) float64 {
 	first, second, last := float32(from), float32(to), float32(side-1)
 	if n == 1 {
@@ -135,7 +137,7 @@ func cropAt(from, to float64, i, n, side int) float64 {
 	return float64(start + step)
 }
 
-// between are the neighbours of a place and the second one's share.
+// between returns the two pixels around a position and the weight of the second.
 func (op cropResize) between(at float64) (first, second int, share float64) {
 	if op.nearest {
 		k := int(math.Round(at))
@@ -145,7 +147,7 @@ func (op cropResize) between(at float64) (first, second int, share float64) {
 	return int(low), int(math.Ceil(at)), at - low
 }
 
-// paddedTranspose is a convTranspose whose pads are an input: X, W, pads, bias.
+// paddedTranspose is convTranspose with the pads as an input: X, W, pads, bias.
 type paddedTranspose struct{ convTranspose }
 
 func newPaddedTranspose(n *ir.Node) (Op, error) {
@@ -156,20 +158,20 @@ func newPaddedTranspose(n *ir.Node) (Op, error) {
 	return paddedTranspose{*op.(*convTranspose)}, nil
 }
 
-// with is the operator for given pads; nil where they are not known.
+// with returns the operator for given pads, nil if they are not known yet.
 func (op paddedTranspose) with(pads *tensor.Tensor) (*convTranspose, error) {
 	own := op.convTranspose
 	if pads != nil {
 		v, err := integers(pads)
 		if err != nil {
-			return nil, fmt.Errorf("pads %w", err)
+			return nil, fmt.Errorf("input pads %w", err)
 		}
 		if len(v)%2 != 0 {
-			return nil, fmt.Errorf("pads need two numbers for each spatial dimension, they are %v", v)
+			return nil, fmt.Errorf("pads must have two elements for each spatial dimension, they are %v", v)
 		}
 		for _, p := range v {
 			if p < 0 || p > maxSpan {
-				return nil, fmt.Errorf("pads must lie between 0 and %d, they are %v", maxSpan, v)
+				return nil, fmt.Errorf("pads must be between 0 and %d, they are %v", maxSpan, v)
 			}
 		}
 		if own.pads = nil; len(v) > 0 {

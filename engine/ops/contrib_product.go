@@ -7,7 +7,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// contributedProducts are matrix products of ONNX Runtime
+// contributedProducts lists matrix products of ONNX Runtime
 // (docs/ContribOperators.md).
 var contributedProducts = []Def{
 	{Domain: microsoft, Name: "FusedMatMul", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newFusedMatMul},
@@ -17,8 +17,9 @@ var contributedProducts = []Def{
 	{Domain: microsoft, Name: "MatMulNBits", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Exactly(1), New: newMatMulNBits},
 }
 
-// FusedMatMul is alpha·A·B, where operands may be transposed, and their first
-// dimension may be moved before the last.
+// FusedMatMul is alpha·A·B. Operands may be transposed in their last two
+// dimensions, and their first dimension may be moved to the place before the
+// last.
 type FusedMatMul struct {
 	Alpha       float64
 	trans, lead [2]bool
@@ -30,8 +31,8 @@ func newFusedMatMul(n *ir.Node) (Op, error) {
 		[2]bool{a.Bool("transBatchA", false), a.Bool("transBatchB", false)}}, a.Err()
 }
 
-// Order is the permutation of operand i that makes it a common one; nil where
-// it is.
+// Order returns the permutation of dimensions that operand i needs before an
+// ordinary MatMul, nil if it needs none.
 func (op FusedMatMul) Order(i, rank int) []int {
 	if rank < 2 || !op.trans[i] && !op.lead[i] {
 		return nil
@@ -52,20 +53,20 @@ func (op FusedMatMul) Order(i, rank int) []int {
 	return p
 }
 
-// Infer: A, B → as MatMul of the transposed operands.
+// Infer: A, B → as MatMul of the permuted operands.
 func (op FusedMatMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	turned := make([]ir.Fact, 2)
+	operands := make([]ir.Fact, 2)
 	for i, f := range in {
-		turned[i] = ir.Tensor(f.DType, f.Shape)
+		operands[i] = ir.Tensor(f.DType, f.Shape)
 		if p := op.Order(i, f.Shape.Rank()); p != nil {
 			dims := make([]ir.Dim, len(p))
 			for k, from := range p {
 				dims[k] = f.Shape.Dims[from]
 			}
-			turned[i].Shape = ir.ShapeOf(dims...)
+			operands[i].Shape = ir.ShapeOf(dims...)
 		}
 	}
-	return matMul{}.Infer(turned)
+	return matMul{}.Infer(operands)
 }
 
 func (op FusedMatMul) Eval(c *Call) error {
@@ -93,7 +94,7 @@ func (op FusedMatMul) Eval(c *Call) error {
 	return nil
 }
 
-// permuted is a copy with its dimensions in another order.
+// permuted returns a copy of t with dimension i taken from dimension p[i].
 func permuted(c *Call, t *tensor.Tensor, p []int) (*tensor.Tensor, error) {
 	shape, steps, own := make([]int, len(p)), make([]int, len(p)), tensor.Strides(t.Shape())
 	for k, from := range p {
@@ -106,13 +107,14 @@ func permuted(c *Call, t *tensor.Tensor, p []int) (*tensor.Tensor, error) {
 	return y, newWalk(shape, tensor.Strides(shape), steps).move(c.Run, y, t)
 }
 
-// matMulToFloat is the exact product of 8-bit matrices without their zero
-// points, times both scales, plus a bias.
+// matMulToFloat multiplies 8-bit matrices exactly, zero points subtracted, and
+// multiplies the sums by both scales and adds a bias. ONNX Runtime's
+// MatMulIntegerToFloat.
 type matMulToFloat struct{}
 
 func newMatMulToFloat(*ir.Node) (Op, error) { return matMulToFloat{}, nil }
 
-// Infer: A […, M, K], B […, K, N], scale of A, of B (one or [N]), their zero
+// Infer: A […, M, K], B […, K, N], scales of A and of B (one or [N]), their zero
 // points, bias [N] → float32 […, M, N].
 func (matMulToFloat) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := firstError(zeroTypes(in, 0, 4, 1, 5), wantType(in, 2, tensor.FloatTypes), wantType(in, 3, tensor.FloatTypes),
@@ -126,11 +128,11 @@ func (matMulToFloat) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return out, scaledColumns(out[0].Shape, fact(in, 3), fact(in, 6))
 }
 
-// scaledColumns checks what holds one number for all columns, or one each.
+// scaledColumns checks inputs with one number for all columns, or one for each.
 func scaledColumns(y ir.Shape, list ...ir.Fact) error {
 	for _, f := range list {
 		if k, ok := f.Shape.Count(); ok && f.Given() && k != 1 && lastDim(y).Known() && k != lastDim(y).N {
-			return fmt.Errorf("scales and bias need 1 or %s numbers, one has %s", lastDim(y), f.Shape)
+			return fmt.Errorf("scales and bias must have 1 or %s elements, one has shape %s", lastDim(y), f.Shape)
 		}
 	}
 	return nil
@@ -143,8 +145,8 @@ func (op matMulToFloat) Eval(c *Call) error {
 	return scaledProduct(c, [2]*tensor.Tensor{c.In[0], c.input(4)}, [2]*tensor.Tensor{c.In[1], c.input(5)}, tensor.ToFloat64(c.In[2])[0], c.In[3], c.input(6))
 }
 
-// scaledProduct sets output 0 to the product of a and b, each with its zero
-// point, times the scales, plus the bias.
+// scaledProduct sets output 0 to (a - zero point)·(b - zero point)·scale·scales +
+// bias. a and b are each a matrix and its zero point.
 func scaledProduct(c *Call, a, b [2]*tensor.Tensor, scale float64, scales, bias *tensor.Tensor) error {
 	sums, err := integerProduct(c, a[0], a[1], b[0], b[1])
 	if err != nil {
@@ -159,7 +161,7 @@ func scaledProduct(c *Call, a, b [2]*tensor.Tensor, scale float64, scales, bias 
 		plus = tensor.ToFloat64(bias)
 	}
 	if (len(by) != 1 && len(by) != n) || (len(plus) != 1 && len(plus) != n) {
-		return fmt.Errorf("scales and bias need 1 or %d numbers, they have %d and %d", n, len(by), len(plus))
+		return fmt.Errorf("scales and bias must have 1 or %d elements, they have %d and %d", n, len(by), len(plus))
 	}
 	for i := range v {
 		v[i] = v[i]*scale*by[i%n%len(by)] + plus[i%n%len(plus)]
@@ -168,7 +170,8 @@ func scaledProduct(c *Call, a, b [2]*tensor.Tensor, scale float64, scales, bias 
 	return err
 }
 
-// dynamicMatMul is matMulToFloat of a float matrix that is quantised first.
+// dynamicMatMul is matMulToFloat of a float matrix A that is quantised at run
+// time. ONNX Runtime's DynamicQuantizeMatMul.
 type dynamicMatMul struct{}
 
 func newDynamicMatMul(*ir.Node) (Op, error) { return dynamicMatMul{}, nil }
@@ -200,8 +203,9 @@ func (op dynamicMatMul) Eval(c *Call) error {
 	return scaledProduct(c, [2]*tensor.Tensor{q[0], q[2]}, [2]*tensor.Tensor{c.In[1], c.input(3)}, tensor.ToFloat64(q[1])[0], c.In[2], c.input(4))
 }
 
-// matMulNBits is A·Bᵀ where rows of B are codes of a few bits, packed from the
-// low end of each byte, with a scale and a zero point for each block.
+// matMulNBits is A·Bᵀ. B consists of codes of a few bits, packed into bytes from
+// the least significant bit on, with a scale and a zero point for each block of a
+// row.
 type matMulNBits struct{ k, n, bits, block int }
 
 func newMatMulNBits(n *ir.Node) (Op, error) {
@@ -216,7 +220,7 @@ func newMatMulNBits(n *ir.Node) (Op, error) {
 func (op matMulNBits) blocks() int { return (op.k + op.block - 1) / op.block }
 
 // Infer: A […, M, K], B uint8 [N blocks bytes], scales [N·blocks], zero points
-// packed like B or one number each, group of each k, bias [N] → […, M, N].
+// packed like B or one number each, group index of each k, bias [N] → […, M, N].
 func (op matMulNBits) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := firstError(wantType(in, 1, tensor.Types(tensor.Uint8)), wantType(in, 2, tensor.FloatTypes),
 		wantType(in, 3, tensor.FloatTypes|tensor.Types(tensor.Uint8)), wantType(in, 4, tensor.Types(tensor.Int32)), wantType(in, 5, tensor.FloatTypes)); err != nil {
@@ -230,7 +234,7 @@ func (op matMulNBits) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	for i, want := range []int{1: op.n * b * (op.block * op.bits / 8), 2: op.n * b, 3: zeros, 4: op.k, 5: op.n} {
 		if n, ok := fact(in, i).Shape.Count(); i > 0 && ok && fact(in, i).Given() && n != want {
 			if padded := i == 4 && n == b*op.block; !padded {
-				return nil, fmt.Errorf("input %d needs %d elements, it has shape %s", i, want, in[i].Shape)
+				return nil, fmt.Errorf("input %d must have %d elements, it has shape %s", i, want, in[i].Shape)
 			}
 		}
 	}
@@ -239,13 +243,13 @@ func (op matMulNBits) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return []ir.Fact{ir.Tensor(in[0].DType, s)}, nil
 	}
 	if d := lastDim(s); s.Rank() < 1 || d.Known() && d.N != op.k {
-		return nil, fmt.Errorf("needs rows of %d, it has %s", op.k, s)
+		return nil, fmt.Errorf("input 0 must have rows of %d elements, its shape is %s", op.k, s)
 	}
 	dims := append(append([]ir.Dim{}, s.Dims[:s.Rank()-1]...), ir.Dim{N: op.n})
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(dims...))}, nil
 }
 
-// Eval unpacks a row of B at a time and sums in float64.
+// Eval unpacks one row of B at a time and accumulates in float64.
 func (op matMulNBits) Eval(c *Call) error {
 	f, err := op.Infer(factsOf(c.In))
 	if err != nil {
@@ -266,7 +270,7 @@ func (op matMulNBits) Eval(c *Call) error {
 	}
 	for _, g := range groups {
 		if g < 0 || g >= op.blocks() {
-			return fmt.Errorf("group %d is not one of the %d blocks", g, op.blocks())
+			return fmt.Errorf("group index %d is outside the %d blocks", g, op.blocks())
 		}
 	}
 	scales, zeros := tensor.ToFloat64(c.In[2]), op.zeros(c.input(3))
@@ -298,7 +302,8 @@ func (op matMulNBits) Eval(c *Call) error {
 	return err
 }
 
-// zeros reads zero points: packed, one number each, or the middle of the range.
+// zeros returns the zero points: packed, one number each, or by default the
+// middle of the range.
 func (op matMulNBits) zeros(t *tensor.Tensor) func(row, block int) float64 {
 	switch {
 	case t == nil:
@@ -311,19 +316,20 @@ func (op matMulNBits) zeros(t *tensor.Tensor) func(row, block int) float64 {
 	return func(row, block int) float64 { return v[row*op.blocks()+block] }
 }
 
-// packedCode is code i of a few bits each.
+// packedCode returns code i of packed codes of a few bits each.
 func packedCode(data []byte, i, bits int) byte {
 	at := i * bits
 	return data[at/8] >> (at % 8) & byte(1<<bits-1)
 }
 
-// qlinearWhere picks from X and Y by a condition and codes the choice as Z.
+// qlinearWhere selects elements of X or Y by a condition and requantises them
+// with the scale and zero point of Z.
 type qlinearWhere struct{}
 
 func newQLinearWhere(*ir.Node) (Op, error) { return qlinearWhere{}, nil }
 
-// Infer: condition, X with scale and zero point, Y with its own, scale and zero
-// point of Z → Z of X's dtype and the broadcast shape.
+// Infer: condition, X, its scale and zero point, Y, its scale and zero point,
+// scale and zero point of Z → Z of X's dtype and the broadcast shape.
 func (qlinearWhere) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	d := fact(in, 1).DType
 	err := firstError(wantType(in, 1, bytes8), wantType(in, 4, tensor.Types(d)), checkScaled(in, d, 2, 5, 7))

@@ -18,7 +18,7 @@ var controls = []Def{
 	{Name: "SequenceMap", Since: 17, In: Arity{1, Many}, Out: Arity{1, Many}, New: newSequenceMap},
 }
 
-// branch runs one of two regions. ONNX If.
+// branch runs one of two subgraphs. ONNX If.
 type branch struct {
 	yes, no *ir.Graph
 	outputs int
@@ -32,7 +32,7 @@ func newIf(n *ir.Node) (Op, error) {
 	}
 	for _, g := range []*ir.Graph{op.yes, op.no} {
 		if len(g.Outputs) != op.outputs || len(g.Inputs) != 0 {
-			return nil, fmt.Errorf("a branch has %d inputs and %d outputs, it must have 0 and the node's %d", len(g.Inputs), len(g.Outputs), op.outputs)
+			return nil, fmt.Errorf("a branch has %d inputs and %d outputs, it must have no inputs and %d outputs", len(g.Inputs), len(g.Outputs), op.outputs)
 		}
 	}
 	return op, nil
@@ -40,15 +40,15 @@ func newIf(n *ir.Node) (Op, error) {
 
 func (op branch) Infer(in []ir.Fact) ([]ir.Fact, error) { return inferAlone(op, in) }
 
-// inferAlone infers an operator with regions by what is noted of the values
-// around it.
+// inferAlone infers an operator with subgraphs from the facts that Infer stored
+// in the values of the graphs around it.
 func inferAlone(op regional, in []ir.Fact) ([]ir.Fact, error) {
 	return op.inferWith(&inference{at: func(v *ir.Value) ir.Fact { return v.Fact }, note: func(*ir.Value, ir.Fact) {}, trial: 1}, in)
 }
 
-// inferWith: what both branches' outputs have in common; those of one branch
-// where the condition is known. A branch that cannot be is tolerated as long
-// as the other one can: exporters leave such branches behind.
+// inferWith returns what the outputs of both branches have in common, or the
+// outputs of one branch if the condition is known. An invalid branch is tolerated
+// if the other is valid: exporters write branches that are never taken.
 func (op branch) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
 	if err := oneElement(in, 0); err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (op branch) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
 	return out, nil
 }
 
-// infer walks a branch: for good where facts are noted, else on the side.
+// infer infers a branch. Its facts are stored, except during a trial.
 func (op branch) infer(i *inference, g *ir.Graph) ([]ir.Fact, error) {
 	if i.trial > 0 {
 		i = i.try()
@@ -92,7 +92,7 @@ func (op branch) infer(i *inference, g *ir.Graph) ([]ir.Fact, error) {
 	return i.region(g, nil)
 }
 
-// oneElement checks an input that must be a scalar or a vector of one.
+// oneElement checks that input i is a scalar or has one element.
 func oneElement(in []ir.Fact, i int) error {
 	f := fact(in, i)
 	if n, ok := f.Shape.Count(); ok && n != 1 {
@@ -126,8 +126,9 @@ func (op branch) Eval(c *Call) error {
 	return nil
 }
 
-// loop runs its body as long as a condition holds and a count is not reached;
-// values are carried from turn to turn, others gathered. ONNX Loop.
+// loop runs its body while a condition is true and a trip count is not reached.
+// Carried values are inputs of the next iteration; scan outputs are stacked. ONNX
+// Loop.
 type loop struct {
 	body    *ir.Graph
 	carried int
@@ -141,21 +142,21 @@ func newLoop(n *ir.Node) (Op, error) {
 	}
 	for i, v := range n.Inputs {
 		if i >= 2 && v == nil {
-			return nil, fmt.Errorf("carried value %d is left out", i-2)
+			return nil, fmt.Errorf("carried value %d is missing", i-2)
 		}
 	}
 	if len(op.body.Inputs) != op.carried+2 {
-		return nil, fmt.Errorf("the body has %d inputs, with %d carried values it must have %d", len(op.body.Inputs), op.carried, op.carried+2)
+		return nil, fmt.Errorf("the body has %d inputs; with %d carried values it must have %d", len(op.body.Inputs), op.carried, op.carried+2)
 	}
 	if k := len(op.body.Outputs) - 1; k < op.carried || k < len(n.Outputs) {
-		return nil, fmt.Errorf("the body has %d outputs for %d carried values and %d outputs of the node", len(op.body.Outputs), op.carried, len(n.Outputs))
+		return nil, fmt.Errorf("the body has %d outputs, which does not match %d carried values and %d outputs of the node", len(op.body.Outputs), op.carried, len(n.Outputs))
 	}
 	return op, nil
 }
 
 func (op loop) Infer(in []ir.Fact) ([]ir.Fact, error) { return inferAlone(op, in) }
 
-// inferWith: M, cond, carried… → carried…, scan outputs [turns, …]….
+// inferWith: M, cond, carried… → carried…, scan outputs [iterations, …]….
 func (op loop) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
 	err := firstError(wantType(in, 0, tensor.Types(tensor.Int64)), wantType(in, 1, tensor.Types(tensor.Bool)), oneElement(in, 0), oneElement(in, 1))
 	if err != nil {
@@ -164,7 +165,7 @@ func (op loop) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
 	scalars := []ir.Fact{ir.Tensor(tensor.Int64, ir.Dims()), ir.Tensor(tensor.Bool, ir.Dims())}
 	first := append([]ir.Fact{}, in[min(2, len(in)):]...)
 	initial := append([]ir.Fact{}, first...)
-	out, err := i.turns(op.body, first,
+	out, err := i.loop(op.body, first,
 		func(carried []ir.Fact) []ir.Fact { return append(scalars[:2:2], carried...) },
 		func(out []ir.Fact) []ir.Fact { return out[1 : 1+op.carried] })
 	if err != nil {
@@ -176,7 +177,7 @@ func (op loop) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
 	facts := make([]ir.Fact, 0, len(out)-1)
 	for j, f := range out[1:] {
 		if j < op.carried {
-			if initial[j].DType == f.DType { // no turn at all leaves it as it was
+			if initial[j].DType == f.DType { // without an iteration, the initial value is the result
 				f, _ = joined(withoutValue(initial[j]), withoutValue(f))
 			}
 			facts = append(facts, withoutValue(f))
@@ -190,7 +191,7 @@ func (op loop) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
 	return facts, nil
 }
 
-// inserted is a shape with one more dimension.
+// inserted returns a shape with one more dimension at axis.
 func inserted(s ir.Shape, axis int, d ir.Dim) ir.Shape {
 	if !s.Ranked {
 		return s
@@ -219,11 +220,11 @@ func (op loop) Eval(c *Call) error {
 	}
 	scans := newCollected(c, op.body.Outputs[1+op.carried:])
 	args := make([]*tensor.Tensor, 2+op.carried)
-	goOn := tensor.Scalar(true) // what the body is told: it runs, so the condition holds
+	goOn := tensor.Scalar(true) // the condition as the body sees it: true whenever the body runs
 	around := c.Run.ahead
 	defer func() { c.Run.ahead = around }()
 	for i := int64(0); i < trips && running; i++ {
-		if err := c.Run.turn(); err != nil {
+		if err := c.Run.iterate(1); err != nil {
 			return err
 		}
 		if c.Run.ahead = 0; trips < math.MaxInt64 {
@@ -236,10 +237,10 @@ func (op loop) Eval(c *Call) error {
 			return err
 		}
 		if running, err = truth(out[0]); err != nil {
-			return fmt.Errorf("after turn %d: %w", i, err)
+			return fmt.Errorf("iteration %d: %w", i, err)
 		}
 		if err := state.next(out[1 : 1+op.carried]); err != nil {
-			return fmt.Errorf("after turn %d: %w", i, err)
+			return fmt.Errorf("iteration %d: %w", i, err)
 		}
 		if err := scans.add(out[1+op.carried:]); err != nil {
 			return err
@@ -257,8 +258,8 @@ func (op loop) Eval(c *Call) error {
 	return nil
 }
 
-// held is values that are carried from turn to turn: they count as memory in
-// use while no node of the graph holds them.
+// held is the values carried from one iteration to the next. It counts them as
+// memory in use, because no value of the graph holds them in between.
 type held struct {
 	run    *Run
 	values []*tensor.Tensor
@@ -272,13 +273,13 @@ func (h *held) set(i int, t *tensor.Tensor) {
 	h.values[i] = t
 }
 
-// next takes the values of the next turn, which keep their types.
+// next sets the values for the next iteration; their types must not change.
 func (h *held) next(values []*tensor.Tensor) error {
 	for i, t := range values {
 		if old := h.values[i]; old.DType() != t.DType() && old.DType() != tensor.Optional {
 			return fmt.Errorf("carried value %d is %s, it was %s", i, t, old)
 		}
-		h.run.Hold(t) // all before any is released: a value may change its place
+		h.run.Hold(t) // hold all before releasing any: a value may move to another position
 	}
 	for i, t := range values {
 		h.run.Release(h.values[i])
@@ -287,18 +288,18 @@ func (h *held) next(values []*tensor.Tensor) error {
 	return nil
 }
 
-// leave hands the values over to whoever takes them from the call.
+// leave passes the values on as outputs of the call.
 func (h *held) leave() {
 	for _, t := range h.values {
 		h.run.Return(t)
 	}
 }
 
-// collected is the values that a body gives each turn, to be stacked.
+// collected holds the scan outputs of all iterations until they are stacked.
 type collected struct {
 	c       *Call
 	outputs []*ir.Value
-	turns   [][]*tensor.Tensor // by output
+	results [][]*tensor.Tensor // by output
 }
 
 func newCollected(c *Call, outputs []*ir.Value) *collected {
@@ -310,11 +311,11 @@ func (g *collected) add(values []*tensor.Tensor) error {
 		if t.DType() >= tensor.Sequence {
 			return fmt.Errorf("scan output %d is a %s, it must be a tensor", i, t.DType())
 		}
-		if first := g.turns[i]; len(first) > 0 && !sameDims(first[0], t) {
+		if first := g.results[i]; len(first) > 0 && !sameDims(first[0], t) {
 			return fmt.Errorf("scan output %d is %s, it was %s", i, t, first[0])
 		}
 		g.c.Run.Hold(t)
-		g.turns[i] = append(g.turns[i], t)
+		g.results[i] = append(g.results[i], t)
 	}
 	return nil
 }
@@ -323,10 +324,11 @@ func sameDims(a, b *tensor.Tensor) bool {
 	return a.DType() == b.DType() && slices.Equal(a.Shape(), b.Shape())
 }
 
-// stacked is output i of all turns along an axis, backwards where asked.
-// Without a turn its shape is what inference found out, unknown sizes 0.
+// stacked stacks output i of all iterations along axis, in reverse order if
+// asked. Without iterations, its shape is the inferred one, with 0 for unknown
+// sizes.
 func (g *collected) stacked(i, axis int, reverse bool) (*tensor.Tensor, error) {
-	list := g.turns[i]
+	list := g.results[i]
 	if len(list) == 0 {
 		f := g.outputs[i].Fact
 		shape := make([]int, max(0, f.Shape.Rank()))
@@ -340,11 +342,11 @@ func (g *collected) stacked(i, axis int, reverse bool) (*tensor.Tensor, error) {
 		return g.c.New(f.DType, append(append(append([]int{}, shape[:at]...), 0), shape[at:]...)...)
 	}
 	if reverse {
-		turned := make([]*tensor.Tensor, len(list))
+		reversed := make([]*tensor.Tensor, len(list))
 		for j, t := range list {
-			turned[len(list)-1-j] = t
+			reversed[len(list)-1-j] = t
 		}
-		list = turned
+		list = reversed
 	}
 	y, err := stack(g.c, list, axis)
 	for _, t := range list {
@@ -353,8 +355,8 @@ func (g *collected) stacked(i, axis int, reverse bool) (*tensor.Tensor, error) {
 	return y, err
 }
 
-// sequenceMap runs its body on each element of its sequences; other inputs are
-// the same each time. ONNX SequenceMap-17.
+// sequenceMap runs its body on each element of its input sequences; inputs that
+// are tensors are the same each time. ONNX SequenceMap-17.
 type sequenceMap struct{ body *ir.Graph }
 
 func newSequenceMap(n *ir.Node) (Op, error) {
@@ -364,7 +366,7 @@ func newSequenceMap(n *ir.Node) (Op, error) {
 		return nil, a.Err()
 	}
 	if len(op.body.Inputs) != len(n.Inputs) || len(op.body.Outputs) != len(n.Outputs) {
-		return nil, fmt.Errorf("the body has %d inputs and %d outputs, the node %d and %d",
+		return nil, fmt.Errorf("the body has %d inputs and %d outputs, the node has %d and %d",
 			len(op.body.Inputs), len(op.body.Outputs), len(n.Inputs), len(n.Outputs))
 	}
 	return op, nil
@@ -372,7 +374,7 @@ func newSequenceMap(n *ir.Node) (Op, error) {
 
 func (op sequenceMap) Infer(in []ir.Fact) ([]ir.Fact, error) { return inferAlone(op, in) }
 
-// inferWith: sequences of X, values → sequences of what the body gives.
+// inferWith: sequences of X, tensors → sequences of the body's outputs.
 func (op sequenceMap) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantSequence(in); err != nil {
 		return nil, err
@@ -405,7 +407,7 @@ func (op sequenceMap) Eval(c *Call) error {
 	n := c.In[0].Len()
 	for i, t := range c.In {
 		if t == nil {
-			return fmt.Errorf("input %d is left out", i)
+			return fmt.Errorf("input %d is missing", i)
 		}
 		if t.DType() == tensor.Sequence && t.Len() != n {
 			return fmt.Errorf("input %d has %d elements, input 0 has %d", i, t.Len(), n)
@@ -416,7 +418,7 @@ func (op sequenceMap) Eval(c *Call) error {
 		results[j] = newHeld(c.Run, n)
 	}
 	for i := range n {
-		if err := c.Run.turn(); err != nil {
+		if err := c.Run.iterate(1); err != nil {
 			return err
 		}
 		args := make([]*tensor.Tensor, len(c.In))
@@ -432,7 +434,7 @@ func (op sequenceMap) Eval(c *Call) error {
 		}
 		for j, t := range out {
 			if t.DType() >= tensor.Sequence {
-				return errors.New("the body gives a sequence of sequences")
+				return errors.New("the body returns a sequence; sequences of sequences are not allowed")
 			}
 			results[j].set(i, t)
 		}

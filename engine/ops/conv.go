@@ -14,9 +14,9 @@ var convolutions = []Def{
 	{Name: "Col2Im", Since: 18, Types: tensor.NumericTypes | tensor.Types(tensor.Bool), In: Exactly(3), Out: Exactly(1), New: newCol2Im},
 }
 
-// conv is Y[n,m,o] = B[m] + Σ W[m,c,k]·X[n,g·C/G+c, o·stride+k·dilation-pad]
-// over the channels c and taps k of m's group g. ONNX Conv-1; -11 and -22 widen
-// defaults and types only.
+// conv is Y[n,m,o] = B[m] + Σ W[m,c,k]·X[n,g·C/G+c, o·stride+k·dilation-pad],
+// summed over the channels c and taps k of m's group g. ONNX Conv-1; -11 and -22
+// only extend defaults and types.
 type conv struct {
 	window
 	group int
@@ -29,7 +29,7 @@ func newConv(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// readGroup reads the number of groups that channels are cut into.
+// readGroup reads the number of groups that channels are divided into.
 func readGroup(a *ir.Attrs) int {
 	g := a.Int("group", 1)
 	if g < 1 {
@@ -75,7 +75,7 @@ func (op *conv) Infer(in []ir.Fact) ([]ir.Fact, error) {
 // checkWeights checks W [M C/group kernel…] against X [N C spatial…].
 func (op *conv) checkWeights(x, w ir.Shape) error {
 	if w.Rank() != x.Rank() {
-		return fmt.Errorf("weights need as many dimensions as the input, they are %s for %s", w, x)
+		return fmt.Errorf("weights must have the rank of the input: weights %s, input %s", w, x)
 	}
 	c, cg, m := x.Dims[1], w.Dims[1], w.Dims[0]
 	if c.Known() && c.N%op.group != 0 || m.Known() && m.N%op.group != 0 {
@@ -92,13 +92,13 @@ func (op *conv) checkWeights(x, w ir.Shape) error {
 	return nil
 }
 
-// channelVector checks an optional input with one number a channel.
+// channelVector checks an optional input with one number per channel.
 func channelVector(f ir.Fact, what string, c ir.Dim) error {
 	if !f.Given() || !f.Shape.Ranked {
 		return nil
 	}
 	if f.Shape.Rank() != 1 || c.Known() && f.Shape.Dims[0].Known() && f.Shape.Dims[0].N != c.N {
-		return fmt.Errorf("%s needs shape [%s], it has %s", what, c, f.Shape)
+		return fmt.Errorf("%s must have shape [%s], it has %s", what, c, f.Shape)
 	}
 	return nil
 }
@@ -107,8 +107,8 @@ func (op *conv) Eval(c *Call) error {
 	return evalReal(c, func(c *Call) error { return evalConv[float32](op, c) }, func(c *Call) error { return evalConv[float64](op, c) })
 }
 
-// evalConv sums in float64, so that results do not depend on the order that
-// faster kernels sum in by more than their own error.
+// evalConv accumulates in float64, so that a fast kernel, whatever its order of
+// summation, differs only by its own rounding error.
 func evalConv[T real](op *conv, c *Call) error {
 	x, w := c.In[0], c.In[1]
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
@@ -123,7 +123,7 @@ func evalConv[T real](op *conv, c *Call) error {
 		return err
 	}
 	if c.Out[0] = y; y.Len() == 0 {
-		return nil // its rows may be of any length
+		return nil // nothing to compute; other dimensions may be huge
 	}
 	s.pointwise()
 	k := &convLoop[T]{s: s, cin: x.Dim(1), cout: w.Dim(0), group: op.group, x: tensor.Data[T](x), w: tensor.Data[T](w), y: tensor.Data[T](y)}
@@ -133,7 +133,7 @@ func evalConv[T real](op *conv, c *Call) error {
 	return k.run(c.Run, x.Dim(0))
 }
 
-// factsOf describes operands that exist, for rules that are written on facts.
+// factsOf describes tensors as facts, so that Infer can check them.
 func factsOf(in []*tensor.Tensor) []ir.Fact {
 	out := make([]ir.Fact, len(in))
 	for i, t := range in {
@@ -144,8 +144,8 @@ func factsOf(in []*tensor.Tensor) []ir.Fact {
 	return out
 }
 
-// convLoop is a direct convolution: an output row of up to four channels at a
-// time, added up tap by tap from rows of the input.
+// convLoop is direct convolution: it computes an output row of up to four
+// channels at a time, tap by tap from rows of the input.
 type convLoop[T real] struct {
 	s                *slide
 	cin, cout, group int
@@ -213,8 +213,8 @@ func (k *convLoop[T]) row(n, g, m, count, oz, oy int) {
 	}
 }
 
-// taps adds one row of the kernel: weights from w on, those of the next output
-// channel step further.
+// taps adds one kernel row. Its weights begin at w, and those of the next output
+// channel are step further.
 func (k *convLoop[T]) taps(row []T, count, w, step int) {
 	p := k.s.span[2]
 	for kx := range p.kernel {
@@ -234,7 +234,7 @@ func (k *convLoop[T]) taps(row []T, count, w, step int) {
 	}
 }
 
-// addTap adds w·x[stride·i] to acc[i].
+// addTap sets acc[i] += w·x[stride·i].
 func addTap[T real](acc []float64, x []T, stride int, w float64) {
 	j := 0
 	for i := range acc {

@@ -7,8 +7,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// col2Im puts columns back where im2col took them from; what lands on one pixel
-// is added. ONNX Col2Im-18.
+// col2Im is the inverse of im2col: it adds each column element to the pixel that
+// im2col would read it from. ONNX Col2Im-18.
 type col2Im struct{ window }
 
 func newCol2Im(n *ir.Node) (Op, error) {
@@ -25,7 +25,7 @@ func (op *col2Im) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	}
 	out := ir.Shape{}
 	if in[0].Shape.Ranked && in[0].Shape.Rank() != 3 {
-		return nil, fmt.Errorf("needs an input of 3 dimensions, it has %s", in[0].Shape)
+		return nil, fmt.Errorf("needs an input of rank 3, it has %s", in[0].Shape)
 	}
 	if image, block := in[1].Ints, in[2].Ints; image != nil && block != nil && in[0].Shape.Ranked {
 		c := ir.Unknown
@@ -50,7 +50,7 @@ func (op *col2Im) Eval(c *Call) error {
 	return evalCol2Im[float64](op, c, tensor.Float64)
 }
 
-// evalCol2Im adds up each plane in T.
+// evalCol2Im accumulates each plane in T.
 func evalCol2Im[T interface {
 	tensor.Number
 	tensor.Element
@@ -65,7 +65,7 @@ func evalCol2Im[T interface {
 		taps, blocks = taps*spans[i].kernel, blocks*counts[i]
 	}
 	if x.Rank() != 3 || x.Dim(1)%taps != 0 || x.Dim(2) != blocks {
-		return fmt.Errorf("needs an input of [N C·%d %d] for an image of %v, it has %v", taps, blocks, image, x.Shape())
+		return fmt.Errorf("needs an input of shape [N C·%d %d] for an image of %v, it has %v", taps, blocks, image, x.Shape())
 	}
 	channels := x.Dim(1) / taps
 	y, err := c.New(x.DType(), append([]int{x.Dim(0), channels}, image...)...)
@@ -100,7 +100,7 @@ func evalCol2Im[T interface {
 	return nil
 }
 
-// place is where tap t of block l lies in the image; -1 outside.
+// place returns the position of tap t of block l in the image; -1 if outside.
 func place(spans []span, counts, image []int, l, t int) int {
 	at, stride := 0, 1
 	for i := len(spans) - 1; i >= 0; i-- {
@@ -116,8 +116,9 @@ func place(spans []span, counts, image []int, l, t int) int {
 	return at
 }
 
-// geometry reads the shapes and places the window: how many blocks there are
-// along each dimension. Their product fits an int, and so does the block's.
+// geometry reads the shapes and computes the number of blocks along each
+// dimension. The product of these numbers fits an int, and so does the size of a
+// block.
 func (op *col2Im) geometry(c *Call) (image []int, spans []span, counts []int, err error) {
 	image, err = callInts(c, 1)
 	if err != nil {
@@ -128,7 +129,7 @@ func (op *col2Im) geometry(c *Call) (image []int, spans []span, counts []int, er
 		return nil, nil, nil, err
 	}
 	if len(image) != len(block) || len(block) == 0 {
-		return nil, nil, nil, fmt.Errorf("image shape %v and block shape %v need one number for each dimension", image, block)
+		return nil, nil, nil, fmt.Errorf("image shape %v and block shape %v must have one element for each spatial dimension", image, block)
 	}
 	for i := range block {
 		if block[i] < 1 || block[i] > maxSpan || image[i] < 0 || image[i] > maxSpan {

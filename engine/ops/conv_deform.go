@@ -8,11 +8,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// deformConv is a convolution whose taps are moved by offsets that are computed
-// from the picture, and weighted by a mask. Taps between pixels are
-// interpolated bilinearly, with zeros around the picture. ONNX DeformConv-19;
-// -22 widens the types. Dai et al. 2017, "Deformable Convolutional Networks";
-// Zhu et al. 2019 (the mask).
+// deformConv is a convolution whose taps are displaced by offsets, an input, and
+// weighted by a mask. Taps between pixels are interpolated bilinearly; pixels
+// outside the image are 0. ONNX DeformConv-19; -22 extends the types. Dai et al.
+// 2017, "Deformable Convolutional Networks"; Zhu et al. 2019 (the mask).
 type deformConv struct {
 	window
 	group, offsetGroup int
@@ -28,14 +27,14 @@ func newDeformConv(n *ir.Node) (Op, error) {
 }
 
 // Infer: X [N C H W], W [M C/group kH kW], offset [N 2·og·kH·kW oH oW], B [M],
-// mask [N og·kH·kW oH oW] → Y [N M oH oW].
+// mask [N og·kH·kW oH oW] → Y [N M oH oW], og the number of offset groups.
 func (op *deformConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err
 	}
 	for i, f := range in {
 		if f.Given() && f.Shape.Ranked && i != 3 && f.Shape.Rank() != 4 {
-			return nil, fmt.Errorf("input %d must have 4 dimensions, it has %s", i, f.Shape)
+			return nil, fmt.Errorf("input %d must have rank 4, it has shape %s", i, f.Shape)
 		}
 	}
 	c := conv{op.window, op.group}
@@ -52,10 +51,10 @@ func (op *deformConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	}
 	y := out[0].Shape.Dims
 	if want := ir.ShapeOf(y[0], ir.Dim{N: taps}, y[2], y[3]); !fitsShape(in[2].Shape, want) {
-		return nil, fmt.Errorf("offset needs shape %s, it has %s", want, in[2].Shape)
+		return nil, fmt.Errorf("offset must have shape %s, it has %s", want, in[2].Shape)
 	}
 	if want := ir.ShapeOf(y[0], ir.Dim{N: taps / 2}, y[2], y[3]); len(in) > 4 && in[4].Given() && !fitsShape(in[4].Shape, want) {
-		return nil, fmt.Errorf("mask needs shape %s, it has %s", want, in[4].Shape)
+		return nil, fmt.Errorf("the mask must have shape %s, it has %s", want, in[4].Shape)
 	}
 	return out, nil
 }
@@ -114,7 +113,7 @@ func evalDeformConv[T real](op *deformConv, c *Call) error {
 	return nil
 }
 
-// deformColumn gathers what the taps of one output pixel see.
+// deformColumn gathers the input samples of one output pixel.
 type deformColumn[T real] struct {
 	s                *slide
 	groups, channels int
@@ -144,9 +143,9 @@ func (d *deformColumn[T]) gather(n, o int) {
 	}
 }
 
-// bilinear interpolates between the pixels of a plane; around it are zeros.
+// bilinear interpolates between the pixels of a plane; pixels outside are 0.
 func bilinear[T real](plane []T, h, w int, y, x float64) float64 {
-	if !(y > -1 && y < float64(h) && x > -1 && x < float64(w)) { // NaN too
+	if !(y > -1 && y < float64(h) && x > -1 && x < float64(w)) { // also false for NaN
 		return 0
 	}
 	fy, fx := math.Floor(y), math.Floor(x)

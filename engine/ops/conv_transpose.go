@@ -7,14 +7,14 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// convTranspose is the gradient of a convolution by its input:
-// Y[n,m,i·stride+k·dilation-pad] += W[c,m,k]·X[n,c,i]. ONNX ConvTranspose-1;
-// -11 and -22 widen defaults and types only. Zeiler et al. 2010,
-// "Deconvolutional Networks".
+// convTranspose is the gradient of a convolution with respect to its input:
+// Y[n,m,i·stride+k·dilation-pad] += W[c,m,k]·X[n,c,i]. ONNX ConvTranspose-1; -11
+// and -22 only extend defaults and types. Zeiler et al. 2010, "Deconvolutional
+// Networks".
 type convTranspose struct {
 	window
 	group              int
-	outPad, outSpatial []int // nil: zeros; worked out from the pads
+	outPad, outSpatial []int // output_padding, nil: zeros; output_shape, nil: computed from the pads
 }
 
 func newConvTranspose(n *ir.Node) (Op, error) {
@@ -44,7 +44,7 @@ func (op *convTranspose) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	}
 	for _, v := range [][]int{op.outPad, op.outSpatial} {
 		if v != nil && len(v) != len(dims) {
-			return nil, fmt.Errorf("output_padding and output_shape need %d numbers, one has %d", len(dims), len(v))
+			return nil, fmt.Errorf("output_padding and output_shape must have %d elements, one has %d", len(dims), len(v))
 		}
 	}
 	m, weights := ir.Unknown, op.kernel
@@ -76,15 +76,15 @@ func (op *convTranspose) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(out...))}, nil
 }
 
-// checkWeights checks W [C M/group kernel…] against X [N C spatial…] and gives
+// checkWeights checks W [C M/group kernel…] against X [N C spatial…] and returns
 // M.
 func (op *convTranspose) checkWeights(x, w ir.Shape) (ir.Dim, error) {
 	if w.Rank() != x.Rank() {
-		return ir.Unknown, fmt.Errorf("weights need as many dimensions as the input, they are %s for %s", w, x)
+		return ir.Unknown, fmt.Errorf("weights must have the rank of the input: weights %s, input %s", w, x)
 	}
 	c, wc := x.Dims[1], w.Dims[0]
 	if c.Known() && (wc.Known() && wc.N != c.N || c.N%op.group != 0) {
-		return ir.Unknown, fmt.Errorf("weights %s in %d groups do not fit the channels of the input %s", w, op.group, x)
+		return ir.Unknown, fmt.Errorf("weights %s with group %d do not match the channels of the input %s", w, op.group, x)
 	}
 	for _, k := range w.Dims[2:] {
 		if k.N == 0 || k.N > maxSpan {
@@ -98,8 +98,8 @@ func (op *convTranspose) checkWeights(x, w ir.Shape) (ir.Dim, error) {
 	return ir.Dim{N: m}, err
 }
 
-// grow gives the size of the output along dimension i, and the span with its
-// padding worked out.
+// grow returns the size of the output along spatial dimension i for an input of
+// size in, and the span with its actual padding.
 func (op *convTranspose) grow(spans []span, i, in int) (span, int, error) {
 	s := spans[i]
 	full := int64(in-1)*int64(s.stride) + s.extent()
@@ -112,7 +112,7 @@ func (op *convTranspose) grow(spans []span, i, in int) (span, int, error) {
 		if out = int64(in) * int64(s.stride); op.outSpatial != nil {
 			out = int64(op.outSpatial[i])
 		}
-		// What the output is longer than the sum stays zero, at its end.
+		// If the output is longer than full, its end stays zero.
 		need := int(max(full-out, 0))
 		s.after = need / 2
 		if op.auto == "SAME_UPPER" {
@@ -121,10 +121,10 @@ func (op *convTranspose) grow(spans []span, i, in int) (span, int, error) {
 		s.before = need - s.after
 	}
 	if out < 1 || in < 1 {
-		return s, 0, fmt.Errorf("an input of %d gives an output of %d along spatial dimension %d", in, out, i)
+		return s, 0, fmt.Errorf("an input of size %d gives an output of size %d along spatial dimension %d; both must be 1 or more", in, out, i)
 	}
 	if out > maxSpan {
-		return s, 0, fmt.Errorf("an output of %d along spatial dimension %d takes too much memory", out, i)
+		return s, 0, fmt.Errorf("an output of size %d along spatial dimension %d takes too much memory", out, i)
 	}
 	return s, int(out), nil
 }
@@ -137,14 +137,15 @@ func (op *convTranspose) Eval(c *Call) error {
 		func(c *Call) error { return evalConvTranspose[float64](op, c) })
 }
 
-// evalConvTranspose adds up each plane of the output in float64.
+// evalConvTranspose accumulates each plane of the output in float64.
 func evalConvTranspose[T real](op *convTranspose, c *Call) error {
 	x, w := c.In[0], c.In[1]
 	spans, err := op.spans(x.Rank()-2, w.Shape()[2:])
 	if err != nil {
 		return err
 	}
-	// Seen from the output, the input is what a convolution gives of it.
+	// s describes the convolution whose gradient this is: its input is Y, its
+	// output X.
 	s := newSlide(len(spans))
 	for i := range spans {
 		j := 3 - len(spans) + i

@@ -9,23 +9,24 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// transposedProduct is what a transposed convolution keeps: products of the
-// weights, turned, with some pictures at a time, and room for their results.
+// transposedProduct is kept from run to run: the planned matrix products, the
+// transposed weights, and a buffer for the products.
 type transposedProduct struct {
 	x, w    []int // shapes it was planned for
-	each    int   // pictures at a time
+	each    int   // images per call of work
 	work    kernel.Work
 	mem     kernel.Memory
-	turned  []float32 // by group: [M/group·taps][C/group]
-	filled  bool      // turned holds weights that do not change
-	columns []float32 // by picture and group: [M/group·taps][pixels of X]
+	weights []float32 // for each group: [M/group·taps][C/group]
+	filled  bool      // weights is up to date: the weights are constant
+	columns []float32 // for each image and group: [M/group·taps][pixels of X]
 }
 
-// columnBytes is about how much room the results of products may take: what
-// stays near until it is added up.
+// columnBytes is the approximate size of the buffer of products: they should stay
+// in the cache until they are added up.
 const columnBytes = 4 << 20
 
-// EvalFast is one matrix product for all taps, added up where each belongs.
+// EvalFast computes one matrix product for all taps (columns), and adds each
+// product to its output pixel (col2im).
 func (op *convTranspose) EvalFast(c *Call) (bool, error) {
 	x, w := c.In[0], c.In[1]
 	v := c.vec(x, w)
@@ -40,7 +41,7 @@ func (op *convTranspose) EvalFast(c *Call) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	s := newSlide(len(spans)) // seen from the output, as in the reference
+	s := newSlide(len(spans)) // of the convolution from Y to X, as in the reference
 	for i := range spans {
 		j := 3 - len(spans) + i
 		s.out[j] = x.Dim(2 + i)
@@ -58,7 +59,7 @@ func (op *convTranspose) EvalFast(c *Call) (bool, error) {
 		return true, err
 	}
 	if !p.filled {
-		turnWeights(v, p.turned, tensor.Data[float32](w), op.group, x.Dim(1)/op.group, w.Dim(1)*s.taps())
+		transposeWeights(v, p.weights, tensor.Data[float32](w), op.group, x.Dim(1)/op.group, w.Dim(1)*s.taps())
 		p.filled = c.Node.Inputs[1].Const() != nil
 	}
 	var shift []float32
@@ -67,7 +68,7 @@ func (op *convTranspose) EvalFast(c *Call) (bool, error) {
 	}
 	dst, pixels, taps := tensor.Data[float32](y), s.outSize(), s.taps()
 	for n := 0; n < x.Dim(0); n += p.each {
-		p.mem.In, p.mem.Out = unsafe.Pointer(&p.turned[0]), unsafe.Pointer(&p.columns[0])
+		p.mem.In, p.mem.Out = unsafe.Pointer(&p.weights[0]), unsafe.Pointer(&p.columns[0])
 		p.mem.More = append(p.mem.More[:0], unsafe.Pointer(&tensor.Data[float32](x)[n*x.Dim(1)*pixels]))
 		if err := c.do(&p.work, &p.mem); err != nil {
 			return true, err
@@ -89,7 +90,8 @@ func (op *convTranspose) EvalFast(c *Call) (bool, error) {
 	return true, nil
 }
 
-// product plans the products, or finds them planned.
+// product returns the plan of the matrix products, from an earlier run if the
+// shapes are the same. It is nil if there is no kernel for them.
 func (op *convTranspose) product(c *Call, s *slide) (*transposedProduct, error) {
 	x, w := c.In[0], c.In[1]
 	if p, ok := c.Kept.(*transposedProduct); ok && slices.Equal(p.x, x.Shape()) && slices.Equal(p.w, w.Shape()) {
@@ -114,16 +116,16 @@ func (op *convTranspose) product(c *Call, s *slide) (*transposedProduct, error) 
 		}}
 	work, err := c.Run.Kernel.Gemm(g, nil)
 	if err != nil {
-		return nil, nil // the reference takes what the kernels do not
+		return nil, nil // the reference computes it
 	}
 	p := &transposedProduct{x: slices.Clone(x.Shape()), w: slices.Clone(w.Shape()), each: each, work: work,
-		turned: make([]float32, w.Len()), columns: make([]float32, each*one/4)}
+		weights: make([]float32, w.Len()), columns: make([]float32, each*one/4)}
 	c.Kept = p
 	return p, nil
 }
 
-// turnWeights makes [rows][channels] of the [channels][rows] of each group.
-func turnWeights(v *vec.Unit, dst, src []float32, groups, channels, rows int) {
+// transposeWeights transposes [channels][rows] to [rows][channels] in each group.
+func transposeWeights(v *vec.Unit, dst, src []float32, groups, channels, rows int) {
 	for g := range groups {
 		from, to := bitsOf(src[g*channels*rows:][:channels*rows]), bitsOf(dst[g*channels*rows:][:channels*rows])
 		for i := 0; i < channels; i += bandRows {
@@ -132,13 +134,13 @@ func turnWeights(v *vec.Unit, dst, src []float32, groups, channels, rows int) {
 	}
 }
 
-// bitsOf views float32 numbers as words.
+// bitsOf views float32 numbers as uint32.
 func bitsOf(x []float32) []uint32 {
 	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
 
-// addColumns adds up a plane of the output: of each tap its products with all
-// pixels. Where taps never meet, they are stored.
+// addColumns adds up a plane of the output from the products of each tap with all
+// pixels. If taps never overlap, products are stored instead.
 func (s *slide) addColumns(out, columns []float32, bias float32) {
 	alone := true
 	for i, p := range s.span {

@@ -7,7 +7,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// centerCropPad crops or pads with zeros about the middle. ONNX CenterCropPad.
+// centerCropPad crops or pads with zeros, centred, to given sizes. ONNX
+// CenterCropPad.
 type centerCropPad struct{ axes []int }
 
 func newCenterCropPad(n *ir.Node) (Op, error) {
@@ -15,7 +16,7 @@ func newCenterCropPad(n *ir.Node) (Op, error) {
 	return centerCropPad{a.Ints("axes")}, a.Err()
 }
 
-// target is the shape of the output.
+// target returns the shape of the output.
 func (op centerCropPad) target(s ir.Shape, sizes []int) (ir.Shape, error) {
 	axes := op.axes
 	if axes == nil {
@@ -38,14 +39,14 @@ func (op centerCropPad) target(s ir.Shape, sizes []int) (ir.Shape, error) {
 	}
 	for i, a := range axes {
 		if sizes[i] < 0 {
-			return s, fmt.Errorf("sizes %v have a negative one", sizes)
+			return s, fmt.Errorf("sizes %v must not be negative", sizes)
 		}
 		s = withDim(s, a, ir.Dim{N: sizes[i]})
 	}
 	return s, nil
 }
 
-// Infer: input [d…], shape [k] → sizes of shape at the axes.
+// Infer: input [d…], shape [k] → the sizes of shape at the axes.
 func (op centerCropPad) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantRank(in, 1, 1); err != nil {
 		return nil, err

@@ -4,8 +4,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast sums float32, int64 and int32 along an axis in their own memory:
-// float32 by way of float64 for each line, as the reference does.
+// EvalFast accumulates int64 and int32 in their own type and float32 in float64,
+// like the reference.
 func (op cumulative) EvalFast(c *Call) (bool, error) {
 	x := c.In[0]
 	if c.Node.Op != "CumSum" || c.Node.Domain != "" || x.Len() == 0 {

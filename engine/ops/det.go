@@ -8,7 +8,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// newDet is the determinant of each square matrix. ONNX Det-11; -22 widens the
+// newDet is the determinant of each square matrix. ONNX Det-11; -22 extends the
 // types.
 func newDet(*ir.Node) (Op, error) { return det{}, nil }
 
@@ -27,7 +27,7 @@ func (det) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(x.Dims[:k]...))}, nil
 }
 
-// Eval eliminates in float64 with the largest pivot of each column.
+// Eval is Gaussian elimination in float64 with partial pivoting.
 func (op det) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
@@ -57,7 +57,7 @@ func (op det) Eval(c *Call) error {
 	return nil
 }
 
-// determinant destroys m.
+// determinant overwrites m.
 func determinant(run *Run, m []float64, n int) (float64, error) {
 	product := 1.0
 	for col := range n {

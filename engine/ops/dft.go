@@ -17,13 +17,13 @@ var transforms = []Def{
 	{Name: "STFT", Since: 17, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: newSTFT},
 }
 
-// dft is Σ x[n]·exp(-2πi·kn/N) along an axis of numbers that are real ([… 1])
-// or complex ([… 2]); the inverse turns the other way and divides by N. With
-// onesided only the N/2+1 terms that a real signal needs are given, or taken
-// by the inverse, which then is real. ONNX DFT-20.
+// dft is Σ x[n]·exp(-2πi·kn/N) along an axis; the last dimension has 1 number
+// (real) or 2 (complex). The inverse has the opposite sign in the exponent and
+// divides by N. With onesided, a real signal's transform has only its first N/2+1
+// terms, and the inverse takes these and returns a real signal. ONNX DFT-20.
 type dft struct {
 	axis              int
-	axisInput         bool // input 2 may say the axis
+	axisInput         bool // input 2, if present, is the axis
 	inverse, onesided bool
 }
 
@@ -38,8 +38,8 @@ func newDFT17(n *ir.Node) (Op, error) {
 	return &dft{a.Int("axis", 1), false, a.Bool("inverse", false), a.Bool("onesided", false)}, a.Err()
 }
 
-// Infer: x [… 1] or [… 2], length, axis → [… 2], along the axis as long as
-// asked, or [… 1] of a one-sided inverse.
+// Infer: x [… 1] or [… 2], length, axis → [… 2] with the given length along the
+// axis, or [… 1] for a one-sided inverse.
 func (op *dft) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	err := firstError(wantType(in, 1, integerTypes), wantType(in, 2, integerTypes), oneElement(in, 1), oneElement(in, 2))
 	if err != nil {
@@ -51,7 +51,7 @@ func (op *dft) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	}
 	rank := x.Rank()
 	if d := lastDim(x); rank < 2 || d.Known() && d.N != 1 && d.N != 2 {
-		return nil, fmt.Errorf("needs 1 or 2 numbers in the last of two or more dimensions, it has %s", x)
+		return nil, fmt.Errorf("needs an input of rank 2 or more whose last dimension is 1 or 2, it has %s", x)
 	}
 	out := ir.AnyOfRank(rank)
 	out.Dims[rank-1] = ir.Dim{N: 2}
@@ -99,20 +99,21 @@ func lastDim(s ir.Shape) ir.Dim {
 	return s.Dims[len(s.Dims)-1]
 }
 
-// signalAxis resolves an axis that is not the one of real and imaginary parts.
+// signalAxis resolves an axis and rejects that of the real and imaginary parts.
 func signalAxis(axis, rank int) (int, error) {
 	at, err := tensor.Axis(axis, rank)
 	if err == nil && at == rank-1 {
-		err = fmt.Errorf("axis %d is that of real and imaginary parts", axis)
+		err = fmt.Errorf("axis %d is the one of the real and imaginary parts", axis)
 	}
 	return at, err
 }
 
-// length is the number of points of the transform of a dimension of size.
+// length returns the number of points of the transform of a dimension of the
+// given size; asked is input dft_length, if given.
 func (op *dft) length(size, asked int, given bool) (int, error) {
 	switch {
 	case given && (asked < 1 || asked > math.MaxInt32):
-		return 0, fmt.Errorf("a transform of %d points is none; it needs 1 or more", asked)
+		return 0, fmt.Errorf("the transform length is %d, it must be 1 or more", asked)
 	case given:
 		return asked, nil
 	case op.inverse && op.onesided:
@@ -121,7 +122,7 @@ func (op *dft) length(size, asked int, given bool) (int, error) {
 	return size, nil
 }
 
-// terms is how many of n terms the output has.
+// terms returns the number of output terms of a transform of n points.
 func (op *dft) terms(n int) int {
 	if op.onesided && !op.inverse && n > 0 {
 		return n/2 + 1
@@ -187,8 +188,8 @@ func (op *dft) Eval(c *Call) error {
 	return nil
 }
 
-// loadComplex reads numbers, step apart, of a tensor whose last dimension holds
-// 1 or 2 parts.
+// loadComplex reads complex numbers, step apart, from a tensor whose last
+// dimension has 1 or 2 parts.
 func loadComplex(dst []complex128, t *tensor.Tensor, at, step int) {
 	var v [2]float64
 	parts := t.Dim(-1)
@@ -198,7 +199,7 @@ func loadComplex(dst []complex128, t *tensor.Tensor, at, step int) {
 	}
 }
 
-// storeComplex writes numbers, step apart, in 1 or 2 parts.
+// storeComplex writes complex numbers, step apart, as 1 or 2 parts.
 func storeComplex(t *tensor.Tensor, at, step, parts int, src []complex128) {
 	for i, v := range src {
 		var p [2]float64
@@ -207,8 +208,8 @@ func storeComplex(t *tensor.Tensor, at, step, parts int, src []complex128) {
 	}
 }
 
-// stft is the transform of each of a row of overlapping pieces of a signal,
-// weighed by a window. ONNX STFT-17.
+// stft transforms overlapping frames of a signal, each multiplied by a window.
+// ONNX STFT-17.
 type stft struct{ onesided bool }
 
 func newSTFT(n *ir.Node) (Op, error) {
@@ -217,7 +218,7 @@ func newSTFT(n *ir.Node) (Op, error) {
 }
 
 // Infer: signal [batch length 1 or 2] or [batch length], step, window [frame],
-// frame → [batch frames terms 2].
+// frame length → [batch frames terms 2].
 func (op stft) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	err := firstError(wantRank(in, 0, 2, 3), wantType(in, 1, integerTypes), oneElement(in, 1), wantRank(in, 2, 1),
 		wantType(in, 2, tensor.Types(in[0].DType)), wantType(in, 3, integerTypes), oneElement(in, 3))
@@ -229,7 +230,7 @@ func (op stft) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if x := in[0].Shape; x.Ranked {
 		out.Dims[0] = x.Dims[0]
 		if d := lastDim(x); x.Rank() == 3 && d.Known() && d.N != 1 && d.N != 2 {
-			return nil, fmt.Errorf("needs 1 or 2 numbers in the last dimension, it has %s", x)
+			return nil, fmt.Errorf("needs a last dimension of 1 or 2, the input has shape %s", x)
 		}
 		if step := fact(in, 1); x.Dims[1].Known() && step.Const != nil {
 			var frame *tensor.Tensor
@@ -253,7 +254,8 @@ func (op stft) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, out)}, nil
 }
 
-// frames is how a signal is cut.
+// frames holds the sizes of a transform: step and length of frames, and the
+// numbers of frames and of output terms.
 type frames struct{ step, frame, frames, terms int }
 
 func (op stft) geometry(length int, step, frame *tensor.Tensor, size int) (g frames, err error) {
@@ -267,7 +269,7 @@ func (op stft) geometry(length int, step, frame *tensor.Tensor, size int) (g fra
 		}
 	}
 	if g.step < 1 || g.frame < 1 || g.frame > length {
-		return g, fmt.Errorf("frames of %d every %d do not fit a signal of %d; both must be 1 or more", g.frame, g.step, length)
+		return g, fmt.Errorf("a frame length of %d with step %d does not fit a signal of %d; both must be 1 or more", g.frame, g.step, length)
 	}
 	g.frames, g.terms = (length-g.frame)/g.step+1, g.frame
 	if op.onesided {
@@ -296,7 +298,7 @@ func (op stft) Eval(c *Call) error {
 		return err
 	}
 	if window != nil && window.Len() != g.frame {
-		return fmt.Errorf("the window has %d numbers, frames have %d", window.Len(), g.frame)
+		return fmt.Errorf("the window has %d elements, frames have %d", window.Len(), g.frame)
 	}
 	y, err := c.New(x.DType(), x.Dim(0), g.frames, g.terms, 2)
 	if err != nil || y.Len() == 0 {
@@ -330,15 +332,15 @@ func (op stft) Eval(c *Call) error {
 	return nil
 }
 
-// fourier transforms lines of n numbers in n·log n steps: by halves where n is
-// a power of two (Cooley and Tukey 1965), else as a convolution with a chirp
-// of such a size (Bluestein 1970).
+// fourier transforms lines of n numbers in O(n·log n): with the radix-2 algorithm
+// if n is a power of two (Cooley and Tukey 1965), otherwise as a convolution with
+// a chirp whose size is a power of two (Bluestein 1970).
 type fourier struct {
 	n       int
 	inverse bool
-	roots   []complex128 // exp(-2πi·k/size) of half the size
+	roots   []complex128 // exp(-2πi·k/size) for k < size/2
 	chirp   []complex128 // exp(-πi·k²/n), nil for powers of two
-	filter  []complex128 // the transform of the chirp's conjugate
+	filter  []complex128 // transform of the conjugate chirp
 	work    []complex128
 }
 
@@ -368,8 +370,8 @@ func newFourier(c *Call, n int, inverse bool) (*fourier, error) {
 	return f, f.halves(c.Run, f.filter)
 }
 
-// transform turns a line into its transform. The inverse is that of the
-// conjugate, conjugated.
+// transform transforms x in place. The inverse is the conjugate of the transform
+// of the conjugate.
 func (f *fourier) transform(run *Run, x []complex128) error {
 	if f.inverse {
 		conjugate(x, 1)
@@ -401,7 +403,7 @@ func (f *fourier) forward(run *Run, x []complex128) error {
 	if err := f.halves(run, f.work); err != nil {
 		return err
 	}
-	for k, v := range f.work { // the inverse again by conjugates
+	for k, v := range f.work { // the inverse, again by conjugation
 		f.work[k] = cmplx.Conj(v * f.filter[k])
 	}
 	if err := f.halves(run, f.work); err != nil {
@@ -414,7 +416,7 @@ func (f *fourier) forward(run *Run, x []complex128) error {
 	return nil
 }
 
-// halves is the transform of a power of two, in place.
+// halves is the radix-2 transform of a power of two, in place.
 func (f *fourier) halves(run *Run, x []complex128) error {
 	n := len(x)
 	shift := bits.UintSize - bits.Len(uint(n)) + 1

@@ -10,12 +10,12 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// einsum is Einstein's sum: each letter of the equation is a dimension, those
-// that the output does not name are summed over. ONNX Einsum-12, with numpy's
-// rules: a repeated letter is a diagonal, "..." stands for dimensions that
-// broadcast, and without "->" the output has the letters that stand once.
+// einsum is Einstein summation: each letter of the equation names a dimension,
+// and letters that the output lacks are summed over. As in numpy, a repeated
+// letter takes the diagonal, "..." stands for dimensions that broadcast, and
+// without "->" the output has the letters that occur once. ONNX Einsum-12.
 type einsum struct {
-	terms    []string // by operand: letters, and '.' for the ellipsis
+	terms    []string // one for each operand: letters, and '.' for the ellipsis
 	out      string
 	implicit bool
 }
@@ -36,7 +36,7 @@ func newEinsum(n *ir.Node) (Op, error) {
 	return op, nil
 }
 
-// parseEinsum reads "ab...,bc->ac".
+// parseEinsum parses an equation such as "ab...,bc->ac".
 func parseEinsum(equation string) (*einsum, error) {
 	left, right, explicit := strings.Cut(strings.ReplaceAll(equation, " ", ""), "->")
 	op := &einsum{implicit: !explicit}
@@ -71,7 +71,7 @@ func parseEinsum(equation string) (*einsum, error) {
 	}
 	for i, r := range out {
 		if count[r] == 0 {
-			return nil, fmt.Errorf("the output has %q, no operand does", r)
+			return nil, fmt.Errorf("the output has %q, which no operand has", r)
 		}
 		if strings.ContainsRune(out[:i], r) {
 			return nil, fmt.Errorf("the output has %q twice", r)
@@ -81,27 +81,27 @@ func parseEinsum(equation string) (*einsum, error) {
 	return op, nil
 }
 
-// einsumTerm checks the letters of an operand; its ellipsis becomes one dot.
+// einsumTerm checks the letters of an operand and replaces its ellipsis by a dot.
 func einsumTerm(s string) (string, error) {
 	term := strings.Replace(s, "...", ".", 1)
 	for i, r := range term {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 		if !letter && !(r == '.' && strings.IndexByte(term, '.') == i && strings.Contains(s, "...")) {
-			return "", fmt.Errorf("%s is not made of letters and one ellipsis", onnx.Quote(s))
+			return "", fmt.Errorf("%s may have only letters and one ellipsis", onnx.Quote(s))
 		}
 	}
 	return term, nil
 }
 
-// label names a dimension: a letter, or -1, -2 … for those of the ellipsis,
-// counted from its end.
+// label names a dimension: a letter, or -1, -2 … for the dimensions of the
+// ellipsis, counted from its end.
 type label int
 
-// labels are those of a term for an operand of a rank.
+// labels returns the labels of a term for an operand of the given rank.
 func (op *einsum) labels(term string, rank int) ([]label, error) {
 	hidden := rank - len(strings.ReplaceAll(term, ".", ""))
 	if hidden < 0 || hidden > 0 && !strings.Contains(term, ".") {
-		return nil, fmt.Errorf("operand %s names another number of dimensions than %d", onnx.Quote(term), rank)
+		return nil, fmt.Errorf("operand %s does not match an input of rank %d", onnx.Quote(term), rank)
 	}
 	var out []label
 	for _, r := range term {
@@ -116,11 +116,11 @@ func (op *einsum) labels(term string, rank int) ([]label, error) {
 	return out, nil
 }
 
-// resolve gives the labels of each operand and of the output, and the size of
+// resolve returns the labels of each operand and of the output, and the size of
 // each label.
 func (op *einsum) resolve(shapes []ir.Shape) (in [][]label, out []label, size map[label]ir.Dim, err error) {
 	size = map[label]ir.Dim{}
-	widest := 0 // of the ellipses
+	widest := 0 // the longest ellipsis
 	for i, s := range shapes {
 		labels, err := op.labels(op.terms[i], s.Rank())
 		if err != nil {
@@ -132,7 +132,7 @@ func (op *einsum) resolve(shapes []ir.Shape) (in [][]label, out []label, size ma
 			d, seen := s.Dims[j], true
 			if old, ok := size[l]; ok {
 				if d, seen = broadcastDim(old, d); !seen {
-					return nil, nil, nil, fmt.Errorf("a dimension is %s and %s", old, s.Dims[j])
+					return nil, nil, nil, fmt.Errorf("a dimension is %s in one operand and %s in another", old, s.Dims[j])
 				}
 			}
 			size[l] = d
@@ -142,7 +142,7 @@ func (op *einsum) resolve(shapes []ir.Shape) (in [][]label, out []label, size ma
 	return in, out, size, err
 }
 
-// Infer: operands of one type → the output's labels.
+// Infer: operands of one dtype → the dimensions that the output's labels name.
 func (op *einsum) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err
@@ -177,7 +177,7 @@ func (op *einsum) Eval(c *Call) error {
 	return evalEinsum[float64](op, c, tensor.Float64)
 }
 
-// evalEinsum sums the products of all operands in T.
+// evalEinsum accumulates the products of all operands in T.
 func evalEinsum[T wideNumber](op *einsum, c *Call, wide tensor.DType) error {
 	shapes := make([]ir.Shape, len(c.In))
 	for i, t := range c.In {
@@ -236,7 +236,7 @@ func evalEinsum[T wideNumber](op *einsum, c *Call, wide tensor.DType) error {
 	return nil
 }
 
-// productSum is Σ over n places of the product of all operands.
+// productSum returns the sum, over n elements, of the products of all operands.
 func productSum[T wideNumber](data [][]T, n int, at, step []int) T {
 	var sum T
 	if len(data) == 2 {
@@ -265,8 +265,8 @@ func labelSizes(labels []label, size map[label]ir.Dim) []int {
 	return out
 }
 
-// labelSteps are the strides by which an operand walks labels: the sum of
-// those of all its dimensions of that label, 0 where it repeats.
+// labelSteps returns the stride of an operand for each label: the sum of the
+// strides of its dimensions with that label, 0 if it has none.
 func labelSteps(labels, own []label, shape []int) []int {
 	strides := tensor.Strides(shape)
 	out := make([]int, len(labels))

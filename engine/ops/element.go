@@ -7,30 +7,30 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// unary is one function in the arithmetics of its element types; nil where it
-// has no meaning. Floats of every width are computed in float64 and rounded to
-// their type (those of 16 bits and fewer by way of float32).
+// unary is a function of one element, for each arithmetic; nil where it is not
+// defined. Floats of any width are computed in float64 and rounded to their type
+// (those of 16 bits and fewer by way of float32).
 type unary struct {
 	f64 func(x float64) float64
 	i64 func(x int64) int64
 	u64 func(x uint64) uint64
 }
 
-// binary is one function of two elements in the arithmetics of its types.
+// binary is a function of two elements, for each arithmetic.
 type binary struct {
 	f64 func(a, b float64) float64
 	i64 func(a, b int64) int64
 	u64 func(a, b uint64) uint64
 }
 
-// relation is one claim about two elements.
+// relation is a predicate on two elements, for each arithmetic.
 type relation struct {
 	f64 func(a, b float64) bool
 	i64 func(a, b int64) bool
 	u64 func(a, b uint64) bool
 }
 
-// arithmetic is which of tensor.Number computes elements of a dtype.
+// arithmetic tells in which Go type elements of a dtype are computed.
 type arithmetic uint8
 
 const (
@@ -60,7 +60,7 @@ func (f unary) apply(c *Call, y, x *tensor.Tensor) error {
 	return mapElements(c, y, x, f.f64)
 }
 
-// mapElements sets y[i] = f(x[i]), both tensors of one length.
+// mapElements sets y[i] = f(x[i]). Both tensors have the same length.
 func mapElements[T, R tensor.Number](c *Call, y, x *tensor.Tensor, f func(T) R) error {
 	var in [rowLength]T
 	var out [rowLength]R
@@ -97,7 +97,7 @@ func (f relation) apply(c *Call, y, a, b *tensor.Tensor) error {
 	return zipElements(c, w, y, a, b, claim(f.f64))
 }
 
-// claim is a relation whose truth is a number.
+// claim turns a predicate into a function with the result 1 or 0.
 func claim[T tensor.Number](f func(a, b T) bool) func(a, b T) uint64 {
 	return func(a, b T) uint64 {
 		if f(a, b) {
@@ -122,7 +122,7 @@ func zipElements[A, B, R tensor.Number](c *Call, w *walk, y, a, b *tensor.Tensor
 	})
 }
 
-// broadcastShape is the shape of operands under ONNX's multidirectional
+// broadcastShape returns the shape of operands under ONNX's multidirectional
 // broadcasting, as far as it is known.
 func broadcastShape(shapes ...ir.Shape) (ir.Shape, error) {
 	rank := 0
@@ -150,7 +150,7 @@ func broadcastShape(shapes ...ir.Shape) (ir.Shape, error) {
 	return out, nil
 }
 
-// broadcastDim is the size of two dimensions of which one may repeat.
+// broadcastDim returns the size of two dimensions of which one may be broadcast.
 func broadcastDim(a, b ir.Dim) (d ir.Dim, ok bool) {
 	switch {
 	case a.Same(b) || b.N == 1:
@@ -159,7 +159,7 @@ func broadcastDim(a, b ir.Dim) (d ir.Dim, ok bool) {
 		return b, true
 	case a.Known() && b.Known():
 		return ir.Unknown, false
-	case a.Known(): // the other is 1 or the same
+	case a.Known(): // b is 1 or equal to a
 		return a, true
 	case b.Known():
 		return b, true
@@ -167,7 +167,8 @@ func broadcastDim(a, b ir.Dim) (d ir.Dim, ok bool) {
 	return ir.Unknown, true
 }
 
-// newBroadcast makes an output of a dtype for the broadcast of the operands.
+// newBroadcast returns a zeroed tensor of dtype d and the operands' broadcast
+// shape.
 func newBroadcast(c *Call, d tensor.DType, operands ...*tensor.Tensor) (*tensor.Tensor, error) {
 	var shape []int
 	for _, t := range operands {
@@ -179,8 +180,8 @@ func newBroadcast(c *Call, d tensor.DType, operands ...*tensor.Tensor) (*tensor.
 	return c.New(d, shape...)
 }
 
-// elementwise is an operator whose output is one function of each element of
-// its input.
+// elementwise is an operator that applies one function to each element of its
+// input.
 type elementwise struct{ unary }
 
 // Infer: X [any shape] → Y, same shape and dtype.
@@ -188,7 +189,7 @@ func (op elementwise) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
 }
 
-// Eval is y[i] = f(x[i]).
+// Eval sets y[i] = f(x[i]).
 func (op elementwise) Eval(c *Call) error {
 	y, err := c.like(c.In[0])
 	if err != nil {
@@ -198,16 +199,16 @@ func (op elementwise) Eval(c *Call) error {
 	return op.apply(c, y, c.In[0])
 }
 
-// of is a constructor of an elementwise operator without attributes.
+// of is the constructor of an elementwise operator without attributes.
 func (f unary) of(*ir.Node) (Op, error) { return elementwise{f}, nil }
 
-// floats is an elementwise operator that only floats have.
+// floats makes an elementwise operator that is defined for floats only.
 func floats(f func(float64) float64) elementwise { return elementwise{unary{f64: f}} }
 
-// viaFloat32 evaluates an operator that is written for float32 on operands of
-// 16 or 8 bits: they are widened, and float32 outputs are rounded once to the
-// type of the first operand that was. Operands without such types are handed
-// on as they are.
+// viaFloat32 evaluates an operator written for float32 on floats of 16 or 8 bits.
+// Those inputs are widened, and float32 outputs are rounded once to the type of
+// the first input that was widened. Inputs of other types are passed on
+// unchanged.
 func viaFloat32(c *Call, eval func(c *Call) error) error {
 	narrow := tensor.Invalid
 	wide := *c
@@ -250,7 +251,7 @@ func isNarrow(d tensor.DType) bool {
 	return d == tensor.Float16 || d == tensor.BFloat16 || tensor.Float8Types.Is(d)
 }
 
-// convert is a copy of a numeric tensor in another numeric dtype.
+// convert returns a copy of a numeric tensor in another numeric dtype.
 func (c *Call) convert(t *tensor.Tensor, d tensor.DType) (*tensor.Tensor, error) {
 	out, err := c.New(d, t.Shape()...)
 	if err != nil {

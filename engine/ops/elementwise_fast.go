@@ -9,13 +9,13 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// mapping is a function of one float32 as kernels know it.
+// mapping is a function of one float32 that has a kernel.
 type mapping struct {
 	f           vec.Func
 	alpha, beta float32
 }
 
-// mappings are the operators of one number that kernels compute.
+// mappings lists the unary operators that have kernels.
 var mappings = map[string]mapping{
 	"Exp": {f: vec.Exp}, "Sigmoid": {f: vec.Sigmoid}, "Tanh": {f: vec.Tanh}, "Erf": {f: vec.Erf},
 	"Mish": {f: vec.Mish}, "HardSwish": {vec.HardSwish, 1. / 6, 0.5}, "Relu": {vec.Clip, 0, infinity},
@@ -25,7 +25,7 @@ var mappings = map[string]mapping{
 
 var infinity = float32(math.Inf(1))
 
-// mappingOf reads the mapping of a node of the standard's own domain.
+// mappingOf returns the mapping of a node of the default domain.
 func mappingOf(n *ir.Node) (m mapping, ok bool) {
 	if n.Domain != "" {
 		return m, false
@@ -52,8 +52,8 @@ func mappingOf(n *ir.Node) (m mapping, ok bool) {
 	return m, a.Err() == nil
 }
 
-// EvalFast computes float32: by a kernel where there is one, else as Eval does
-// but without its detours.
+// EvalFast computes float32: with a kernel if there is one, otherwise with Eval's
+// function, without its conversions.
 func (op elementwise) EvalFast(c *Call) (bool, error) {
 	if c.vec(c.In[0]) == nil || op.f64 == nil {
 		return false, nil
@@ -80,7 +80,7 @@ func (op elementwise) EvalFast(c *Call) (bool, error) {
 	})
 }
 
-// mapTo makes output 0 of x by a kernel.
+// mapTo computes output 0 from x with a kernel.
 func (c *Call) mapTo(m mapping, x *tensor.Tensor) error {
 	y, err := c.output(tensor.Float32, x.Shape()...)
 	if err != nil {
@@ -92,8 +92,8 @@ func (c *Call) mapTo(m mapping, x *tensor.Tensor) error {
 	})
 }
 
-// activationMapping is the mapping of a fused activation; ok is false where
-// there is nothing to do.
+// activationMapping returns the mapping of a fused activation; false if there is
+// no activation.
 func activationMapping(act kernel.Activation) (m mapping, ok bool) {
 	m = mapping{alpha: act.Alpha, beta: act.Beta}
 	switch act.Kind {
@@ -121,7 +121,7 @@ func activationMapping(act kernel.Activation) (m mapping, ok bool) {
 	return m, true
 }
 
-// EvalFast is the activation by its kernel.
+// EvalFast applies the kernel of the activation.
 func (op *Activate) EvalFast(c *Call) (bool, error) {
 	m, ok := activationMapping(op.Act)
 	if c.vec(c.In[0]) == nil || !ok {
@@ -130,7 +130,7 @@ func (op *Activate) EvalFast(c *Call) (bool, error) {
 	return true, c.mapTo(m, c.In[0])
 }
 
-// EvalFast scales and shifts a plane at a time.
+// EvalFast scales and shifts one plane at a time.
 func (op *ScaleShift) EvalFast(c *Call) (bool, error) {
 	x := c.In[0]
 	v := c.vec(c.In...)
@@ -156,7 +156,7 @@ func (op *ScaleShift) EvalFast(c *Call) (bool, error) {
 	})
 }
 
-// EvalFast bounds float32.
+// EvalFast clips float32.
 func (clip) EvalFast(c *Call) (bool, error) {
 	if c.vec(c.In[0]) == nil {
 		return false, nil

@@ -7,14 +7,14 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Inference computes the values of small constants on the way, because shapes
-// are made of them: Shape → Gather → Concat → Reshape.
+// Inference also computes small constants, because shapes are computed from them:
+// Shape → Gather → Concat → Reshape.
 
-// maxFolded is the number of elements up to which inference computes values.
+// maxFolded is the largest number of elements of a value that inference computes.
 const maxFolded = 1024
 
-// shapeMath is the operators that shapes are computed with: all take time in
-// proportion to their operands and results.
+// shapeMath lists the operators that shape computations use. All take time
+// proportional to the sizes of their operands and results.
 var shapeMath = set("Abs", "Add", "And", "ArgMax", "ArgMin", "Cast", "CastLike", "Ceil", "Clip", "Concat", "ConstantOfShape", "CumSum",
 	"Div", "Equal", "Expand", "Flatten", "Floor", "Gather", "GatherElements", "GatherND", "Greater", "GreaterOrEqual",
 	"Identity", "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul", "Neg", "NonZero", "Not", "Or", "Pad", "Pow", "Range",
@@ -30,9 +30,9 @@ func set(names ...string) map[string]bool {
 	return m
 }
 
-// fold computes the outputs of a node of which all inputs are small constants;
-// nil where they are not, or where the outputs would be large. What fails is
-// left to fail when the node runs, if it ever does.
+// fold computes the outputs of a node whose inputs are all small constants. It
+// returns nil for other nodes, and if the outputs would be large. Errors are
+// ignored here; they occur again if the node is ever run.
 func fold(n *ir.Node, in, out []ir.Fact) []*tensor.Tensor {
 	if n.Domain != "" || !shapeMath[n.Op] {
 		return nil
@@ -61,8 +61,8 @@ func fold(n *ir.Node, in, out []ir.Fact) []*tensor.Tensor {
 	return c.Out
 }
 
-// settled turns what was found out about integers into constants, where all
-// of them are known.
+// settled turns the elements of an integer value into a constant if all are
+// known.
 func settled(f ir.Fact) ir.Fact {
 	if f.Const != nil || f.Ints == nil || f.DType != tensor.Int64 || f.Shape.Rank() > 1 || !f.Shape.Full() {
 		return f
@@ -81,8 +81,8 @@ func settled(f ir.Fact) ir.Fact {
 	return ir.FactOf(tensor.Of(values, shape...))
 }
 
-// symbolic works out what arithmetic keeps of integers that are known by name
-// or in part: sums with 0, products with 1.
+// symbolic computes the elements of an integer value of which some are symbols or
+// unknown, for a sum with 0 or a product with 1.
 func symbolic(n *ir.Node, in []ir.Fact, out ir.Fact) []ir.Dim {
 	if n.Domain != "" || out.Shape.Rank() > 1 || !integerTypes.Is(out.DType) {
 		return out.Ints
@@ -110,7 +110,7 @@ func symbolic(n *ir.Node, in []ir.Fact, out ir.Fact) []ir.Dim {
 	return out.Ints
 }
 
-// unchanged is the operand that a sum or product leaves as it is.
+// unchanged returns the operand that a sum or product leaves unchanged.
 func unchanged(op string, a, b ir.Dim) ir.Dim {
 	switch {
 	case op == "Add" && a.N == 0, op == "Mul" && a.N == 1:

@@ -10,16 +10,16 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// fused are the operators that passes put in place of several.
+// fused lists the operators with which passes replace several others.
 var fused = []Def{
 	{Domain: Internal, Name: "Conv", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{2, 5}, Out: Exactly(1), New: newFusedConv},
 	{Domain: Internal, Name: "Activate", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(1), New: newActivate},
 	{Domain: Internal, Name: "ScaleShift", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(3), Out: Exactly(1), New: newScaleShift},
 }
 
-// FusedConv is a convolution of two dimensions with what follows it: y =
-// act(conv(X, W·S) + B + Z), S a number for each output channel. Attributes are
-// Conv's and an activation.
+// FusedConv is a two-dimensional convolution with its epilogue: y = act(conv(X,
+// W·S) + B + Z), where S is one scale for each output channel. It has the
+// attributes of Conv and of an activation.
 type FusedConv struct {
 	Group int
 	Act   kernel.Activation
@@ -35,8 +35,8 @@ func newFusedConv(n *ir.Node) (Op, error) {
 	return &FusedConv{Group: a.Int("group", 1), Act: readActivation(a), conv: conv}, a.Err()
 }
 
-// Infer: as Conv; Z and the convolution broadcast. Shapes that are unknown when
-// the two are fused may turn out to be unlike.
+// Infer: as Conv. Z and the convolution broadcast, because shapes that were
+// unknown when they were fused may turn out to differ.
 func (op *FusedConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	out, err := op.conv.Infer(in[:min(3, len(in))])
 	if err != nil || len(in) < 4 || in[3].DType == tensor.Invalid {
@@ -46,7 +46,7 @@ func (op *FusedConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return out, err
 }
 
-// Eval is the unfused sequence.
+// Eval evaluates the operators that were fused, one after the other.
 func (op *FusedConv) Eval(c *Call) error {
 	z := c.input(3)
 	inner := *c
@@ -81,10 +81,10 @@ func (op *FusedConv) Eval(c *Call) error {
 	return nil
 }
 
-// scaledWeights are weights [Cout, …] with a scale for each output channel.
+// scaledWeights multiplies weights [Cout, …] by a scale for each output channel.
 func scaledWeights(c *Call, weights, scale *tensor.Tensor) (*tensor.Tensor, error) {
 	scratch := *c
-	scratch.Planned = nil // that is for the output
+	scratch.Planned = nil // planned memory is for the output
 	scaled, err := scratch.like(weights)
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func scaledWeights(c *Call, weights, scale *tensor.Tensor) (*tensor.Tensor, erro
 	return scaled, nil
 }
 
-// ActivationAttrs are the attributes that carry an activation.
+// ActivationAttrs returns the attributes that describe an activation.
 func ActivationAttrs(act kernel.Activation) []*ir.Attr {
 	return []*ir.Attr{
 		{Name: "activation", Type: onnx.AttrInt, Int: int64(act.Kind)},
@@ -113,7 +113,7 @@ func readActivation(a *ir.Attrs) kernel.Activation {
 	return act
 }
 
-// Activate is a unary activation on its own.
+// Activate is an activation as an operator of its own.
 type Activate struct{ Act kernel.Activation }
 
 func newActivate(n *ir.Node) (Op, error) {
@@ -137,16 +137,16 @@ func (op *Activate) Eval(c *Call) error {
 	return nil
 }
 
-// activate sets y to the activation of x, element by element; y may be x.
+// activate sets y[i] to the activation of x[i]; y may be x.
 func activate(y, x []float32, act kernel.Activation) {
 	for i, v := range x {
 		y[i] = float32(act.Of(float64(v)))
 	}
 }
 
-// ScaleShift is y = act(x·scale + shift) with one scale and shift a channel:
-// what is left of a batch normalisation at inference. Inputs X [N C …], scale
-// [C], shift [C].
+// ScaleShift is y = act(x·scale + shift) with a scale and a shift for each
+// channel: a batch normalisation at inference. Inputs: X [N C …], scale [C],
+// shift [C].
 type ScaleShift struct{ Act kernel.Activation }
 
 func newScaleShift(n *ir.Node) (Op, error) {
@@ -155,15 +155,15 @@ func newScaleShift(n *ir.Node) (Op, error) {
 }
 
 // Infer: X [N C …] → Y, same shape and dtype. As in BatchNormalization, a vector
-// is a batch of one channel.
+// is a batch with one channel.
 func (op *ScaleShift) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if x, c := in[0].Shape, in[1].Shape.Dims[0]; x.Ranked && (x.Rank() == 0 || x.Rank() == 1 && c.N != 1 || x.Rank() > 1 && x.Dims[1].Known() && x.Dims[1].N != c.N) {
-		return nil, fmt.Errorf("needs an input of batch and %d channels, it has %s", c.N, x)
+		return nil, fmt.Errorf("needs an input of shape [N %d …], it has %s", c.N, x)
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
 }
 
-// Eval is the formula.
+// Eval evaluates the formula.
 func (op *ScaleShift) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err

@@ -15,8 +15,8 @@ var gathers = []Def{
 	{Name: "GatherND", Since: 11, Until: 11, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGatherND11},
 }
 
-// gather takes whole slices of data along an axis. ONNX Gather; negative
-// indices are of version 11.
+// gather selects slices of data along an axis. ONNX Gather; negative indices are
+// allowed from version 11 on.
 type gather struct{ axis int }
 
 func newGather(n *ir.Node) (Op, error) {
@@ -68,7 +68,7 @@ func inRange(index []int, n int) error {
 	return nil
 }
 
-// fromEnd resolves an index that was checked.
+// fromEnd resolves a negative index; v was checked by inRange.
 func fromEnd(v, n int) int {
 	if v < 0 {
 		return v + n
@@ -93,7 +93,7 @@ func (op gather) Eval(c *Call) error {
 	shape = append(shape, c.In[1].Shape()...)
 	shape = append(shape, x.Shape()[axis+1:]...)
 	if len(shape) > maxRank {
-		return errors.New("the rank of the output is above 1024")
+		return errors.New("the rank of the output exceeds 1024")
 	}
 	y, err := c.raw(x.DType(), shape...)
 	if err != nil || y.Len() == 0 {

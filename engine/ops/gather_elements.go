@@ -7,8 +7,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// gatherElements takes for each index the element at its own place, but for
-// the axis, where the index says. ONNX GatherElements.
+// gatherElements takes, for each index, the element of data at the same position,
+// except that the index is its coordinate along the axis. ONNX GatherElements.
 type gatherElements struct{ axis int }
 
 func newGatherElements(n *ir.Node) (Op, error) {
@@ -24,8 +24,8 @@ func (op gatherElements) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, in[1].Shape)}, nil
 }
 
-// elementwiseIndex checks data and indices of one rank, of which the indices
-// are the smaller but for the axis.
+// elementwiseIndex checks that data and indices have the same rank, and that the
+// indices are not larger than the data except along the axis.
 func elementwiseIndex(in []ir.Fact, axis int) error {
 	s, idx := in[0].Shape, in[1].Shape
 	if !s.Ranked {
@@ -36,11 +36,11 @@ func elementwiseIndex(in []ir.Fact, axis int) error {
 		return err
 	}
 	if idx.Rank() != s.Rank() {
-		return fmt.Errorf("indices have shape %s, data %s; their ranks must agree", idx, s)
+		return fmt.Errorf("indices have shape %s, data %s; their ranks must be equal", idx, s)
 	}
 	for i, d := range idx.Dims {
 		if i != axis && d.Known() && s.Dims[i].Known() && d.N > s.Dims[i].N {
-			return fmt.Errorf("indices have shape %s, beyond data of %s", idx, s)
+			return fmt.Errorf("indices of shape %s exceed data of shape %s", idx, s)
 		}
 	}
 	return nil
@@ -63,8 +63,8 @@ func (op gatherElements) Eval(c *Call) error {
 	})
 }
 
-// eachIndex calls use for each element of idx with its number, and with that
-// of the element of x at the same place but for the axis, where the index says.
+// eachIndex calls use for each element i of idx. at is the element of x at the
+// same position, except that the index is its coordinate along the axis.
 func eachIndex(c *Call, x, idx *tensor.Tensor, axis int, use func(i, at int) error) error {
 	axis, err := tensor.Axis(axis, x.Rank())
 	if err != nil {
@@ -96,9 +96,9 @@ func eachIndex(c *Call, x, idx *tensor.Tensor, axis int, use func(i, at int) err
 	return firstError(failed, err)
 }
 
-// gatherND takes the slices that the last dimension of indices points at, for
-// each of the leading batch dimensions. ONNX GatherND; batch_dims is of version
-// 12.
+// gatherND selects the slices to which the vectors in the last dimension of
+// indices point, within each of the leading batch dimensions. ONNX GatherND;
+// batch_dims is new in version 12.
 type gatherND struct{ batch int }
 
 func newGatherND(n *ir.Node) (Op, error) {
@@ -123,7 +123,7 @@ func (op gatherND) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return []ir.Fact{out}, nil
 	}
 	if idx.Rank() < 1 || s.Rank() < 1 || op.batch >= min(s.Rank(), idx.Rank()) {
-		return nil, fmt.Errorf("indices %s do not fit data %s with %d batch dimensions", idx, s, op.batch)
+		return nil, fmt.Errorf("indices %s and data %s must have more than %d dimensions", idx, s, op.batch)
 	}
 	for i := range op.batch {
 		if a, b := s.Dims[i], idx.Dims[i]; a.Known() && b.Known() && a.N != b.N {
@@ -161,8 +161,8 @@ func (op gatherND) Eval(c *Call) error {
 	})
 }
 
-// eachSlice calls use for each index vector of indices with its number, and
-// with the first element and the size of the slice of data it points at.
+// eachSlice calls use for each index vector i. at and size are the first element
+// and the number of elements of the slice of data that it points to.
 func eachSlice(run *Run, data, indices, index []int, batch int, use func(i, at, size int) error) error {
 	k := indices[len(indices)-1]
 	if k == 0 || len(index) == 0 {

@@ -9,14 +9,14 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Gradient of ai.onnx.preview.training is no operator but a wish: the
-// derivatives of one value of the graph by others, at the values the node is
-// given. Before a graph is bound each such node is replaced by the nodes that
-// compute them: those that y follows from once more, on the given values, and
-// the rule of each in reverse (Griewank and Walther 2008, "Evaluating
+// Gradient of ai.onnx.preview.training asks for the derivatives of a value of the
+// graph with respect to others, at the values that are the node's inputs. Before
+// a graph is bound, each such node is replaced by nodes that compute the
+// derivatives: copies of the nodes on which y depends, applied to the inputs, and
+// the derivative of each in reverse order (Griewank and Walther 2008, "Evaluating
 // Derivatives", chapter 3).
 
-// maxDerived bounds the nodes that gradients of gradients come to.
+// maxDerived bounds the number of nodes: gradients may be nested.
 const maxDerived = 100_000
 
 // expandGradients replaces the Gradient nodes of a graph.
@@ -33,7 +33,7 @@ func expandGradients(g *ir.Graph) error {
 			err = d.derive()
 		}
 		if made += len(d.nodes); err == nil && made > maxDerived {
-			err = fmt.Errorf("gradients come to more than %d nodes", maxDerived)
+			err = fmt.Errorf("gradients expand to more than %d nodes", maxDerived)
 		}
 		if err != nil {
 			return n.Fail(err)
@@ -44,19 +44,19 @@ func expandGradients(g *ir.Graph) error {
 	return nil
 }
 
-// derivation is one Gradient node at work.
+// derivation is the expansion of one Gradient node.
 type derivation struct {
 	graph *ir.Graph
 	node  *ir.Node
-	xs    []*ir.Value               // copies stand for these
-	y     *ir.Value                 // what is derived
-	copy  map[*ir.Value]*ir.Value   // of values that y follows from
-	slope map[*ir.Value][]*ir.Value // what the derivatives by a copy are sums of
-	nodes []*ir.Node                // made
+	xs    []*ir.Value               // variables of the derivatives
+	y     *ir.Value                 // function
+	copy  map[*ir.Value]*ir.Value   // copies of the values on which y depends
+	slope map[*ir.Value][]*ir.Value // terms of the derivative of y with respect to a copy
+	nodes []*ir.Node                // created nodes
 }
 
-// newDerivation finds the values that the node names, among those that were
-// made before it.
+// newDerivation looks up the values that the node names, among the outputs of the
+// nodes before it.
 func newDerivation(g *ir.Graph, before []*ir.Node, n *ir.Node) (*derivation, error) {
 	d := &derivation{graph: g, node: n, copy: map[*ir.Value]*ir.Value{}, slope: map[*ir.Value][]*ir.Value{}}
 	a := n.ReadAttrs().Need("xs", "y")
@@ -65,7 +65,7 @@ func newDerivation(g *ir.Graph, before []*ir.Node, n *ir.Node) (*derivation, err
 		return d, a.Err()
 	}
 	if len(n.Inputs) != len(xs)+len(zs) || len(n.Outputs) != len(xs) || len(xs) == 0 {
-		return d, fmt.Errorf("has %d inputs and %d outputs, with %d names in xs and %d in zs it must have their sum and an output for each of xs",
+		return d, fmt.Errorf("has %d inputs and %d outputs; with %d names in xs and %d in zs it needs an input for each name and an output for each of xs",
 			len(n.Inputs), len(n.Outputs), len(xs), len(zs))
 	}
 	named := map[string]*ir.Value{}
@@ -82,7 +82,7 @@ func newDerivation(g *ir.Graph, before []*ir.Node, n *ir.Node) (*derivation, err
 	for i, name := range append(xs[:len(xs):len(xs)], zs...) {
 		v := named[name]
 		if v == nil || n.Inputs[i] == nil {
-			return d, fmt.Errorf("no value before it is named %s, or its input is left out", onnx.Quote(name))
+			return d, fmt.Errorf("no earlier value is named %s, or the input for it is missing", onnx.Quote(name))
 		}
 		d.copy[v] = n.Inputs[i]
 		if i < len(xs) {
@@ -90,14 +90,14 @@ func newDerivation(g *ir.Graph, before []*ir.Node, n *ir.Node) (*derivation, err
 		}
 	}
 	if d.y = named[y]; d.y == nil {
-		return d, fmt.Errorf("no value before it is named %s", onnx.Quote(y))
+		return d, fmt.Errorf("no earlier value is named %s", onnx.Quote(y))
 	}
 	return d, nil
 }
 
-// derive makes the nodes.
+// derive creates the nodes.
 func (d *derivation) derive() error {
-	varies := map[*ir.Value]bool{} // by xs
+	varies := map[*ir.Value]bool{} // depends on xs
 	for _, x := range d.xs {
 		varies[d.copy[x]] = true
 	}
@@ -115,7 +115,7 @@ func (d *derivation) derive() error {
 		}
 		rule := gradientRules[n.Op]
 		if rule == nil || n.Domain != "" && n.Domain != Internal || len(n.Outputs) != 1 {
-			return fmt.Errorf("the derivative of %s is not known", n)
+			return fmt.Errorf("%s has no derivative rule", n)
 		}
 		slopes, err := rule(d, n, dy)
 		if err != nil {
@@ -130,7 +130,7 @@ func (d *derivation) derive() error {
 	for i, x := range d.xs {
 		s := d.sum(d.use(x))
 		if s == nil {
-			s = d.add("Sub", d.use(x), d.use(x)) // y does not depend on it
+			s = d.add("Sub", d.use(x), d.use(x)) // y does not depend on x
 		}
 		v := d.node.Outputs[i]
 		d.nodes = append(d.nodes, d.made(&ir.Node{Op: "Identity", Inputs: []*ir.Value{s}, Outputs: []*ir.Value{v}}))
@@ -138,8 +138,8 @@ func (d *derivation) derive() error {
 	return nil
 }
 
-// repeat copies the nodes that y follows from and gives those of them that
-// vary.
+// repeat copies the nodes on which y depends, and returns those copies that
+// depend on xs.
 func (d *derivation) repeat(varies map[*ir.Value]bool) (path []*ir.Node, err error) {
 	cone, err := d.cone()
 	if err != nil {
@@ -148,34 +148,34 @@ func (d *derivation) repeat(varies map[*ir.Value]bool) (path []*ir.Node, err err
 	for _, n := range cone {
 		m := *n
 		m.Operator, m.Inputs, m.Outputs = nil, nil, nil
-		moves := false
+		depends := false
 		for _, v := range n.Inputs {
 			u := d.use(v)
 			m.Inputs = append(m.Inputs, u)
-			moves = moves || varies[u]
+			depends = depends || varies[u]
 		}
 		for _, v := range n.Outputs {
 			w := d.copy[v]
-			if w == nil { // else it is one of those that are given
+			if w == nil { // otherwise v is given as an input
 				w = d.graph.NewValue(v.Name, ir.Fact{})
 				d.copy[v] = w
 			} else {
 				w = d.graph.NewValue("", ir.Fact{})
 			}
 			w.Node = &m
-			varies[w] = moves
+			varies[w] = depends
 			m.Outputs = append(m.Outputs, w)
 		}
 		d.nodes = append(d.nodes, &m)
-		if moves {
+		if depends {
 			path = append(path, &m)
 		}
 	}
 	return path, nil
 }
 
-// cone is the nodes that y follows from, in order, up to the values that are
-// given.
+// cone returns the nodes on which y depends, in topological order, up to the
+// given values.
 func (d *derivation) cone() ([]*ir.Node, error) {
 	var list []*ir.Node
 	seen := map[*ir.Node]bool{}
@@ -203,10 +203,10 @@ func (d *derivation) cone() ([]*ir.Node, error) {
 		n := top.n
 		seen[n], top.done = true, true
 		if len(n.Regions()) > 0 {
-			return nil, fmt.Errorf("the derivative of %s is not known: it has regions", n)
+			return nil, fmt.Errorf("%s has no derivative rule: it has subgraphs", n)
 		}
 		if len(seen) > maxDerived {
-			return nil, fmt.Errorf("gradients come to more than %d nodes", maxDerived)
+			return nil, fmt.Errorf("gradients expand to more than %d nodes", maxDerived)
 		}
 		for _, v := range n.Inputs {
 			push(v)
@@ -215,7 +215,7 @@ func (d *derivation) cone() ([]*ir.Node, error) {
 	return list, nil
 }
 
-// use is what stands for a value.
+// use returns the copy of a value, or the value itself if it has none.
 func (d *derivation) use(v *ir.Value) *ir.Value {
 	if w := d.copy[v]; w != nil {
 		return w
@@ -223,7 +223,7 @@ func (d *derivation) use(v *ir.Value) *ir.Value {
 	return v
 }
 
-// sum is the derivative by a value, nil where y does not depend on it.
+// sum returns the derivative with respect to v, nil if y does not depend on it.
 func (d *derivation) sum(v *ir.Value) *ir.Value {
 	list := d.slope[v]
 	if len(list) == 0 {
@@ -237,7 +237,7 @@ func (d *derivation) sum(v *ir.Value) *ir.Value {
 	return s
 }
 
-// derivedOpset is the version of the nodes that rules make.
+// derivedOpset is the opset version of the created nodes.
 const derivedOpset = 17
 
 // made completes a node.
@@ -252,37 +252,37 @@ func (d *derivation) made(n *ir.Node) *ir.Node {
 	return n
 }
 
-// add appends a node of one output.
+// add appends a node with one output.
 func (d *derivation) add(op string, in ...*ir.Value) *ir.Value {
 	v := d.graph.NewValue(d.node.Name, ir.Fact{})
 	d.nodes = append(d.nodes, d.made(&ir.Node{Op: op, Inputs: in, Outputs: []*ir.Value{v}}))
 	return v
 }
 
-// with gives the node made last an attribute.
+// with adds an attribute to the node that computes v.
 func (d *derivation) with(v *ir.Value, a *ir.Attr) *ir.Value {
 	v.Node.Attrs = append(v.Node.Attrs, a)
 	return v
 }
 
-// scalar is a constant of the type of like.
+// scalar is a constant with the type of like.
 func (d *derivation) scalar(x float32, like *ir.Value) *ir.Value {
 	return d.add("CastLike", d.graph.Constant("", tensor.Scalar(x)), like)
 }
 
-// gradientRule gives the derivative by each input (nil: none) from that by the
-// output.
+// gradientRule returns the derivative with respect to each input (nil: none),
+// given that with respect to the output.
 type gradientRule func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error)
 
-// ownSlope is the rule of y = f(x) for each element, where slope makes f'(x).
+// ownSlope is the rule of an elementwise y = f(x); slope creates f'(x).
 func ownSlope(slope func(d *derivation, x, y *ir.Value) *ir.Value) gradientRule {
 	return func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
 		return []*ir.Value{d.add("Mul", dy, slope(d, n.Inputs[0], n.Outputs[0]))}, nil
 	}
 }
 
-// pair is the rule of a function of two operands that broadcast: each
-// derivative is summed to the shape of its operand.
+// pair is the rule of a function of two operands that broadcast: each derivative
+// is summed to the shape of its operand.
 func pair(slopes func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value)) gradientRule {
 	return func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
 		a, b := n.Inputs[0], n.Inputs[1]
@@ -296,14 +296,14 @@ func sameElements(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) 
 	return []*ir.Value{d.add("Reshape", dy, d.add("Shape", n.Inputs[0]))}, nil
 }
 
-// spreadSum is the rule of a sum, or of a mean, over all elements or over axes
-// that are kept.
+// spreadSum is the rule of a sum, or of a mean, over all elements or with
+// keepdims.
 func spreadSum(mean bool) gradientRule {
 	return func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
 		a := n.ReadAttrs()
 		some := a.Has("axes") || len(n.Inputs) > 1 && n.Inputs[1] != nil || a.Bool("noop_with_empty_axes", false)
 		if some && !a.Bool("keepdims", true) {
-			return nil, errors.New("its derivative is known only with keepdims or over all axes")
+			return nil, errors.New("has a derivative rule only with keepdims or over all axes")
 		}
 		x := n.Inputs[0]
 		if mean {

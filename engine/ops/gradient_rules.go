@@ -10,7 +10,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// gradientRules are the operators of the default domain that can be derived.
+// gradientRules maps operators of the default domain to their derivatives.
 var gradientRules = map[string]gradientRule{
 	"Identity": sameElements, "Reshape": sameElements, "Flatten": sameElements, "Squeeze": sameElements, "Unsqueeze": sameElements,
 	"ReduceSum": spreadSum(false), "ReduceMean": spreadSum(true),
@@ -62,38 +62,37 @@ var gradientRules = map[string]gradientRule{
 	}),
 }
 
-// flat is the rule of what does not change with its operands.
+// flat is the rule of operators whose derivative is 0 everywhere.
 func flat(*derivation, *ir.Node, *ir.Value) ([]*ir.Value, error) { return nil, nil }
 
-// lastTwoSwapped swaps the last two dimensions.
+// lastTwoSwapped transposes the last two dimensions.
 func lastTwoSwapped(d *derivation, v *ir.Value) *ir.Value {
 	return d.with(d.add("Einsum", v), &ir.Attr{Name: "equation", Type: onnx.AttrString, String: "...ij->...ji"})
 }
 
-// derivatives are the operators that only gradients are made of: no operators
-// of ONNX.
+// derivatives lists internal operators that only gradients use.
 var derivatives = []Def{
 	{Domain: Internal, Name: "OnesLike", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: elementwiseOne},
 	{Domain: Internal, Name: "SumTo", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newSumTo},
 }
 
-// elementwiseOne is 1 for each element.
+// elementwiseOne makes y[i] = 1.
 func elementwiseOne(*ir.Node) (Op, error) {
 	return floats(func(x float64) float64 { return math.Pow(x, 0) }), nil
 }
 
-// sumTo sums the first operand along the dimensions in which the second, that
-// broadcasts to it, repeats.
+// sumTo sums the first operand along the dimensions that it has in addition to
+// the second, or in which the second is broadcast.
 type sumTo struct{}
 
 func newSumTo(*ir.Node) (Op, error) { return sumTo{}, nil }
 
-// Infer: X, a shape that broadcasts to X's → the shape.
+// Infer: X, a value whose shape broadcasts to X's → that shape.
 func (sumTo) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, in[1].Shape)}, nil
 }
 
-// Eval sums in float64.
+// Eval accumulates in float64.
 func (sumTo) Eval(c *Call) error {
 	x, like := c.In[0], c.In[1].Shape()
 	if b, err := tensor.Broadcast(x.Shape(), like); err != nil || !slices.Equal(b, x.Shape()) {

@@ -14,13 +14,13 @@ var grids = []Def{
 	{Name: "AffineGrid", Since: 20, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newAffineGrid},
 }
 
-// gridSample gives the picture at places that a grid names, -1 and 1 being its
-// edges. ONNX GridSample-20; -22 widens the types. Jaderberg et al. 2015,
-// "Spatial Transformer Networks".
+// gridSample samples an image at the positions in a grid, in which -1 and 1 are
+// the image's edges. ONNX GridSample-20; -22 extends the types. Jaderberg et al.
+// 2015, "Spatial Transformer Networks".
 type gridSample struct {
 	mode    string // linear, nearest, cubic
 	padding string // zeros, border, reflection
-	corners bool   // -1 and 1 are the centres of the outermost pixels
+	corners bool   // align_corners: -1 and 1 are the centres of the outermost pixels
 	ranks   []int
 }
 
@@ -30,7 +30,8 @@ func newGridSample(n *ir.Node) (Op, error) {
 		a.Bool("align_corners", false), []int{4, 5}}, a.Err()
 }
 
-// newGridSample16 reads GridSample-16: pictures only, and other names.
+// newGridSample16 reads GridSample-16: only images of rank 4, other names of
+// modes.
 func newGridSample16(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	mode := a.OneOf("mode", "bilinear", "nearest", "bicubic")
@@ -38,7 +39,7 @@ func newGridSample16(n *ir.Node) (Op, error) {
 	return &gridSample{mode, a.OneOf("padding_mode", "zeros", "border", "reflection"), a.Bool("align_corners", false), []int{4}}, a.Err()
 }
 
-// Infer: X [N C spatial…], grid [N places… spatial rank] → [N C places…].
+// Infer: X [N C spatial…], grid [N positions… spatial rank] → [N C positions…].
 func (op *gridSample) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantType(in, 1, tensor.FloatTypes); err != nil {
 		return nil, err
@@ -54,7 +55,7 @@ func (op *gridSample) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	}
 	last := g.Dims[len(g.Dims)-1]
 	if x.Rank() != g.Rank() || last.Known() && last.N != x.Rank()-2 || x.Dims[0].Known() && g.Dims[0].Known() && x.Dims[0].N != g.Dims[0].N {
-		return nil, fmt.Errorf("grid needs shape [%s places… %d], it has %s", x.Dims[0], x.Rank()-2, g)
+		return nil, fmt.Errorf("the grid must have shape [%s positions… %d], it has %s", x.Dims[0], x.Rank()-2, g)
 	}
 	dims := append([]ir.Dim{x.Dims[0], x.Dims[1]}, g.Dims[1:len(g.Dims)-1]...)
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(dims...))}, nil
@@ -71,7 +72,7 @@ func (op *gridSample) Eval(c *Call) error {
 		return nil
 	}
 	if tensor.MustCount(x.Shape()) == 0 {
-		return fmt.Errorf("needs a picture with pixels, it has shape %v", x.Shape())
+		return fmt.Errorf("the image is empty: its shape is %v", x.Shape())
 	}
 	wide, err := c.convert(x, tensor.Float64)
 	if err != nil {
@@ -92,7 +93,7 @@ func (op *gridSample) Eval(c *Call) error {
 			if err := c.Run.Check(); p&63 == 0 && err != nil {
 				return err
 			}
-			for d := range size { // the grid names x first
+			for d := range size { // the grid has x first
 				place[d] = op.locate(at[(n*places+p+1)*len(size)-1-d], size[d])
 			}
 			for ch := range channels {
@@ -104,8 +105,7 @@ func (op *gridSample) Eval(c *Call) error {
 	return nil
 }
 
-// locate turns a coordinate of the grid into pixels, and moves it inside where
-// the padding says so.
+// locate converts a grid coordinate to pixels and applies the padding mode.
 func (op *gridSample) locate(v float64, n int) float64 {
 	low, high := -0.5, float64(n)-0.5
 	if op.corners {
@@ -129,7 +129,7 @@ func (op *gridSample) locate(v float64, n int) float64 {
 	return v
 }
 
-// reflect folds v back between low and high, again and again.
+// reflect reflects v at low and high until it is between them.
 func reflect(v, low, high float64) float64 {
 	length := high - low
 	if !(length > 0) || math.IsInf(v, 0) || v != v {
@@ -142,14 +142,14 @@ func reflect(v, low, high float64) float64 {
 	return low + v
 }
 
-// sample interpolates a plane of any rank at a place.
+// sample interpolates a plane of any rank at a position in pixels.
 func (op *gridSample) sample(plane []float64, size []int, place []float64) float64 {
 	if len(size) == 0 {
 		return plane[0]
 	}
 	inner := len(plane) / size[0]
 	v := place[0]
-	if !(math.Abs(v) < 1<<40) { // neither NaN nor too far for an index
+	if !(math.Abs(v) < 1<<40) { // rejects NaN and values too large for an index
 		return 0
 	}
 	base := math.Floor(v)
@@ -171,7 +171,7 @@ func (op *gridSample) sample(plane []float64, size []int, place []float64) float
 	return sum
 }
 
-// index gives the pixel that stands at i; ok is false where a zero does.
+// index returns the pixel to read for index i; false if the value there is 0.
 func (op *gridSample) index(i, n int) (int, bool) {
 	if i >= 0 && i < n {
 		return i, true
@@ -221,7 +221,7 @@ func (op *affineGrid) Eval(c *Call) error {
 	rank := len(size) - 2
 	theta := c.In[0]
 	if rank != 2 && rank != 3 || theta.Rank() != 3 || theta.Dim(1) != rank || theta.Dim(2) != rank+1 || theta.Dim(0) != size[0] {
-		return fmt.Errorf("needs theta [N 2 3] and 4 sizes or [N 3 4] and 5, it has theta %v and sizes %v", theta.Shape(), size)
+		return fmt.Errorf("needs theta [N 2 3] with 4 sizes, or [N 3 4] with 5; it has theta %v with sizes %v", theta.Shape(), size)
 	}
 	y, err := c.New(theta.DType(), append(append([]int{size[0]}, size[2:]...), rank)...)
 	if err != nil {
@@ -250,7 +250,7 @@ func (op *affineGrid) Eval(c *Call) error {
 	return nil
 }
 
-// coordinate is pixel i of n between -1 and 1.
+// coordinate returns the position of pixel i of n between -1 and 1.
 func (op *affineGrid) coordinate(i, n int) float64 {
 	if !op.corners {
 		return (2*float64(i)+1)/float64(n) - 1

@@ -9,16 +9,16 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// gridWork is the taps of some places of a grid, for all channels.
+// gridWork holds the taps of some positions of a grid, used for all channels.
 type gridWork struct {
 	taps    vec.Taps
-	outside bool // some taps have index -1: zeros
+	outside bool // some taps have index -1 (value 0)
 }
 
 var gridWorks = sync.Pool{New: func() any { return new(gridWork) }}
 
-// EvalFast samples float32 pictures of two dimensions: the taps of a place serve
-// all channels.
+// EvalFast samples two-dimensional float32 images: the taps of a position are
+// used for all channels.
 func (op *gridSample) EvalFast(c *Call) (bool, error) {
 	x, grid := c.In[0], c.In[1]
 	v := c.vec(x, grid)
@@ -39,10 +39,10 @@ func (op *gridSample) EvalFast(c *Call) (bool, error) {
 		return true, err
 	}
 	if x.Len() == 0 {
-		return true, fmt.Errorf("needs a picture with pixels, it has shape %v", x.Shape())
+		return true, fmt.Errorf("the image is empty: its shape is %v", x.Shape())
 	}
 	src, dst, at := tensor.Data[float32](x), tensor.Data[float32](y), tensor.Data[float32](grid)
-	const piece = 512 // places
+	const piece = 512 // positions
 	places := shape[2] * shape[3]
 	pieces := (places + piece - 1) / piece
 	return true, c.share(x.Dim(0)*pieces, piece*(40+4*float64(channels)), func(from, to int) {
@@ -65,7 +65,7 @@ func (op *gridSample) EvalFast(c *Call) (bool, error) {
 	})
 }
 
-// place works out the taps of places given as pairs of x and y.
+// place computes the taps of positions given as pairs of x and y.
 func (op *gridSample) place(s *gridWork, at []float32, h, w int) {
 	n := len(at) / 2
 	s.taps.Per, s.outside = 4, false

@@ -8,40 +8,39 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Infer works out the facts of every value of a graph and of the regions in it
-// from those of the graph's inputs, and notes them in the values. What is
-// noted of a region's values holds for each of its turns. Infer is for opening
-// a model and for passes: nothing else may use the graph meanwhile.
+// Infer computes the facts (dtype, shape, known elements) of all values of a
+// graph and of its subgraphs from those of the graph's inputs, and stores them in
+// the values. Facts in a loop's body hold for all iterations. Infer is called
+// when a model is opened and by passes; the graph must not be used concurrently.
 func Infer(g *ir.Graph) error {
 	at := &inference{at: func(v *ir.Value) ir.Fact { return v.Fact }, note: func(v *ir.Value, f ir.Fact) { v.Fact = f }}
 	return at.nodes(g)
 }
 
-// InferNode gives the facts of a node's outputs from those of its inputs, one
-// for each output the node has. It changes nothing, and may be called for
-// several signatures at once. Regions of the node see the values around them
-// as Infer noted them.
+// InferNode returns the facts of a node's outputs for the given facts of its
+// inputs. It changes nothing and may be called concurrently. Subgraphs of the
+// node see values of the graphs around it as Infer stored them.
 func InferNode(n *ir.Node, in []ir.Fact) ([]ir.Fact, error) {
 	i := &inference{at: func(v *ir.Value) ir.Fact { return v.Fact }, note: func(*ir.Value, ir.Fact) {}, trial: 1}
 	return i.node(n, in)
 }
 
-// inference is one walk over a graph.
+// inference is one traversal of a graph.
 type inference struct {
 	at    func(v *ir.Value) ir.Fact
 	note  func(v *ir.Value, f ir.Fact)
-	trial int // how many walks that only try something out are around this one
+	trial int // number of nested trials, traversals whose facts are discarded
 }
 
-// regional is implemented by operators that have regions.
+// regional is implemented by operators that have subgraphs.
 type regional interface {
 	Op
 
-	// inferWith gives the facts of the outputs; it walks regions by way of i.
+	// inferWith returns the facts of the outputs; it infers subgraphs with i.
 	inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error)
 }
 
-// nodes walks a graph whose inputs are noted.
+// nodes infers a graph whose inputs have facts.
 func (i *inference) nodes(g *ir.Graph) error {
 	for _, n := range g.Nodes {
 		in := make([]ir.Fact, len(n.Inputs))
@@ -63,7 +62,7 @@ func (i *inference) nodes(g *ir.Graph) error {
 	return nil
 }
 
-// node infers one node and what follows from its inputs' values.
+// node infers one node and folds its outputs if the inputs are constant.
 func (i *inference) node(n *ir.Node, in []ir.Fact) ([]ir.Fact, error) {
 	d := Find(n.Domain, n.Op, n.Version)
 	if d == nil {
@@ -75,14 +74,14 @@ func (i *inference) node(n *ir.Node, in []ir.Fact) ([]ir.Fact, error) {
 		}
 	}
 	if len(in) > 0 && d.Types != 0 && in[0].Given() && !d.Types.Is(in[0].DType) {
-		return nil, n.Fail(fmt.Errorf("does not take %s", in[0].DType))
+		return nil, n.Fail(fmt.Errorf("input 0 is %s, it must be %s", in[0].DType, d.Types))
 	}
 	facts, err := i.operator(n.Operator, in)
 	if err != nil {
 		return nil, n.Fail(err)
 	}
 	if len(facts) < len(n.Outputs) {
-		panic(fmt.Sprintf("BUG: %s: Infer gave %d facts for %d outputs", n, len(facts), len(n.Outputs)))
+		panic(fmt.Sprintf("BUG: %s: Infer returned %d facts for %d outputs", n, len(facts), len(n.Outputs)))
 	}
 	known := fold(n, in, facts)
 	out := make([]ir.Fact, len(facts))
@@ -109,14 +108,15 @@ func (i *inference) operator(op ir.Operator, in []ir.Fact) ([]ir.Fact, error) {
 	return op.Infer(in)
 }
 
-// region walks a region on the given facts and returns those of its outputs.
+// region infers a subgraph with the given inputs and returns the facts of its
+// outputs.
 func (i *inference) region(g *ir.Graph, in []ir.Fact) ([]ir.Fact, error) {
 	for j, v := range g.Inputs {
 		declared := i.at(v)
 		switch f := in[j]; {
 		case !f.Given():
 		case declared.Given() && !sameKind(declared, f):
-			return nil, fmt.Errorf("input %s of the body is declared %s and gets %s", onnx.Quote(v.Name), declared.DType, f.DType)
+			return nil, fmt.Errorf("input %s of the body is declared %s but receives %s", onnx.Quote(v.Name), declared.DType, f.DType)
 		default:
 			i.note(v, f)
 		}
@@ -133,8 +133,8 @@ func (i *inference) region(g *ir.Graph, in []ir.Fact) ([]ir.Fact, error) {
 	return out, nil
 }
 
-// sameKind reports whether two facts are of one type; an optional may stand
-// for its element.
+// sameKind reports whether two facts have the same type. An optional matches its
+// element type.
 func sameKind(a, b ir.Fact) bool {
 	switch {
 	case a.DType == b.DType:
@@ -147,7 +147,7 @@ func sameKind(a, b ir.Fact) bool {
 	return false
 }
 
-// try is a walk whose facts are forgotten.
+// try returns an inference whose facts are discarded.
 func (i *inference) try() *inference {
 	own := map[*ir.Value]ir.Fact{}
 	return &inference{
@@ -162,12 +162,13 @@ func (i *inference) try() *inference {
 	}
 }
 
-// turns infers a region that feeds some of its outputs back to its inputs:
-// facts that change from turn to turn are widened until they hold for all.
-// call makes the region's inputs of what is carried; back finds the carried
-// outputs among all. Tries inside tries start wide, so that the work stays in
-// proportion to the graph.
-func (i *inference) turns(g *ir.Graph, carried []ir.Fact, call func(carried []ir.Fact) []ir.Fact, back func(out []ir.Fact) []ir.Fact) ([]ir.Fact, error) {
+// loop infers a loop body, some of whose outputs are inputs of the next
+// iteration. Facts that differ between iterations are generalised until they hold
+// for all. call returns the body's inputs for given carried values; back returns
+// the carried values among its outputs. In deeply nested trials, only types are
+// kept from the start, so that the work stays proportional to the size of the
+// graph.
+func (i *inference) loop(g *ir.Graph, carried []ir.Fact, call func(carried []ir.Fact) []ir.Fact, back func(out []ir.Fact) []ir.Fact) ([]ir.Fact, error) {
 	const tries = 4
 	for j, f := range carried {
 		carried[j] = withoutValue(f)
@@ -186,7 +187,7 @@ func (i *inference) turns(g *ir.Graph, carried []ir.Fact, call func(carried []ir
 		for j, f := range back(out) {
 			f = withoutValue(f)
 			if !sameKind(carried[j], f) {
-				return nil, fmt.Errorf("carried value %d is %s at first and %s after a turn", j, carried[j].DType, f.DType)
+				return nil, fmt.Errorf("carried value %d is %s before and %s after an iteration", j, carried[j].DType, f.DType)
 			}
 			if f.DType != carried[j].DType {
 				next[j] = carried[j]
@@ -205,7 +206,7 @@ func (i *inference) turns(g *ir.Graph, carried []ir.Fact, call func(carried []ir
 	}
 }
 
-// widest keeps no more than the type of a fact.
+// widest keeps only the type of a fact.
 func widest(f ir.Fact) ir.Fact {
 	w := ir.Fact{DType: f.DType}
 	if f.Elem != nil {
@@ -215,7 +216,7 @@ func widest(f ir.Fact) ir.Fact {
 	return w
 }
 
-// sameFact reports whether two facts without values say the same.
+// sameFact reports whether two facts without known elements are equal.
 func sameFact(a, b ir.Fact) bool {
 	if a.DType != b.DType || a.Shape.Ranked != b.Shape.Ranked || len(a.Shape.Dims) != len(b.Shape.Dims) {
 		return false
@@ -231,17 +232,17 @@ func sameFact(a, b ir.Fact) bool {
 	return sameFact(*a.Elem, *b.Elem)
 }
 
-// sameType checks that all given inputs have the element type of the first.
+// sameType checks that all given inputs have the dtype of the first.
 func sameType(in []ir.Fact) error {
 	for i, f := range in {
 		if f.Given() && f.DType != in[0].DType {
-			return fmt.Errorf("input %d is %s, input 0 is %s; they must be of one type", i, f.DType, in[0].DType)
+			return fmt.Errorf("input %d is %s, input 0 is %s; they must have the same type", i, f.DType, in[0].DType)
 		}
 	}
 	return nil
 }
 
-// wantType checks the element type of one input.
+// wantType checks the dtype of input i.
 func wantType(in []ir.Fact, i int, types tensor.TypeSet) error {
 	if i < len(in) && in[i].Given() && !types.Is(in[i].DType) {
 		return fmt.Errorf("input %d is %s, it must be %s", i, in[i].DType, types)
@@ -249,7 +250,7 @@ func wantType(in []ir.Fact, i int, types tensor.TypeSet) error {
 	return nil
 }
 
-// fact is the fact of input i, zero where it is left out.
+// fact returns the fact of input i, the zero fact if it is omitted.
 func fact(in []ir.Fact, i int) ir.Fact {
 	if i < len(in) {
 		return in[i]

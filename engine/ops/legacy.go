@@ -9,8 +9,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// legacies are the experimental operators that files of opsets 1 to 9 use.
-// They are gone from opset 10 on.
+// legacies lists experimental operators of opsets 1 to 9, which opset 10 removed.
 var legacies = []Def{
 	{Name: "Affine", Since: 1, Until: 9, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newAffine},
 	{Name: "Scale", Since: 1, Until: 9, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newScaleBy},
@@ -22,21 +21,21 @@ var legacies = []Def{
 	{Name: "GRUUnit", Since: 1, Until: 9, Types: tensor.FloatTypes, In: Exactly(4), Out: Exactly(1), New: newGRUUnit},
 }
 
-// newAffine is y = alpha·x + beta. ONNX Affine-1.
+// newAffine makes y = alpha·x + beta. ONNX Affine-1.
 func newAffine(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha, beta := float64(a.Float("alpha", 1)), float64(a.Float("beta", 0))
 	return floats(func(x float64) float64 { return alpha*x + beta }), a.Err()
 }
 
-// newScaleBy is y = scale·x. ONNX Scale-1.
+// newScaleBy makes y = scale·x. ONNX Scale-1.
 func newScaleBy(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	scale := float64(a.Float("scale", 1))
 	return floats(func(x float64) float64 { return scale * x }), a.Err()
 }
 
-// newParametricSoftplus is y = alpha·ln(1 + exp(beta·x)). ONNX
+// newParametricSoftplus makes y = alpha·ln(1 + exp(beta·x)). ONNX
 // ParametricSoftplus-1.
 func newParametricSoftplus(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
@@ -44,7 +43,7 @@ func newParametricSoftplus(n *ir.Node) (Op, error) {
 	return floats(func(x float64) float64 { return alpha * softplus(beta*x) }), a.Err()
 }
 
-// newScaledTanh is y = alpha·tanh(beta·x). ONNX ScaledTanh-1.
+// newScaledTanh makes y = alpha·tanh(beta·x). ONNX ScaledTanh-1.
 func newScaledTanh(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha, beta := float64(a.Float("alpha", 1)), float64(a.Float("beta", 1))
@@ -65,12 +64,12 @@ func newImageScaler(n *ir.Node) (Op, error) {
 // Infer: [N C H W] → the same.
 func (op imageScaler) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if s := in[0].Shape; s.Ranked && (s.Rank() != 4 || op.bias != nil && s.Dims[1].Known() && s.Dims[1].N != len(op.bias)) {
-		return nil, fmt.Errorf("needs shape [N %d H W], one channel for each bias, met %v", len(op.bias), s)
+		return nil, fmt.Errorf("needs an input of shape [N %d H W], one channel for each bias; it has %v", len(op.bias), s)
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
 }
 
-// Eval scales plane by plane.
+// Eval scales one plane at a time.
 func (op imageScaler) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
@@ -90,8 +89,9 @@ func (op imageScaler) Eval(c *Call) error {
 	return zipElements(c, w, y, x, b, func(v, b float64) float64 { return float64(op.scale)*v + b })
 }
 
-// crop1 takes the border off [N C H W]: left, top, right, bottom; or from left
-// and top on, height and width of scale. ONNX Crop-1.
+// crop1 removes the borders of [N C H W], in the order left, top, right, bottom;
+// with attribute scale, it takes height and width of scale from the left and top
+// border on. ONNX Crop-1.
 type crop1 struct{ border, scale []int }
 
 func newCrop1(n *ir.Node) (Op, error) {
@@ -103,14 +103,14 @@ func newCrop1(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// size is the height and width of what is left of h × w.
+// size returns the height and width that remain of h × w.
 func (op crop1) size(h, w int) (int, int, error) {
 	nh, nw := h-op.border[1]-op.border[3], w-op.border[0]-op.border[2]
 	if op.scale != nil {
 		nh, nw = op.scale[0], op.scale[1]
 	}
 	if nh < 0 || nw < 0 || op.border[1] > h-nh || op.border[0] > w-nw {
-		return 0, 0, fmt.Errorf("attributes \"border\" %v and \"scale\" %v do not fit in %d×%d", op.border, op.scale, h, w)
+		return 0, 0, fmt.Errorf("attributes \"border\" %v and \"scale\" %v do not fit an image of %d×%d", op.border, op.scale, h, w)
 	}
 	return nh, nw, nil
 }
@@ -122,7 +122,7 @@ func (op crop1) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return []ir.Fact{ir.Tensor(in[0].DType, ir.AnyOfRank(4))}, nil
 	}
 	if s.Rank() != 4 {
-		return nil, fmt.Errorf("needs shape [N C H W], met %v", s)
+		return nil, fmt.Errorf("needs an input of shape [N C H W], it has %v", s)
 	}
 	out := ir.ShapeOf(s.Dims[0], s.Dims[1], ir.Unknown, ir.Unknown)
 	if s.Dims[2].Known() && s.Dims[3].Known() {
@@ -135,11 +135,11 @@ func (op crop1) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, out)}, nil
 }
 
-// Eval copies what is left.
+// Eval copies the part that remains.
 func (op crop1) Eval(c *Call) error {
 	x := c.In[0]
 	if x.Rank() != 4 {
-		return fmt.Errorf("needs shape [N C H W], met %v", x.Shape())
+		return fmt.Errorf("needs an input of shape [N C H W], it has %v", x.Shape())
 	}
 	h, w, err := op.size(x.Dim(2), x.Dim(3))
 	if err != nil {

@@ -7,20 +7,21 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// legacyFills are the experimental constants of Caffe2's exporters, gone from
-// opset 10 on. ONNX ConstantFill-1, GivenTensorFill-1.
+// legacyFills lists experimental constants written by Caffe2's exporters, which
+// opset 10 removed. ONNX ConstantFill-1, GivenTensorFill-1.
 var legacyFills = []Def{
 	{Name: "ConstantFill", Since: 1, Until: 9, In: Arity{0, 1}, Out: Exactly(1), New: newConstantFill},
 	{Name: "GivenTensorFill", Since: 1, Until: 9, In: Arity{0, 1}, Out: Exactly(1), New: newGivenFill},
 }
 
-// legacyFill is values in a shape: that of the attribute, or of the input, or
-// the one that the input holds, with extra dimensions behind it.
+// legacyFill fills a shape with values. The shape is the attribute, that of the
+// input, or the elements of the input (input_as_shape), with extra dimensions
+// appended.
 type legacyFill struct {
 	dtype        tensor.DType
-	values       []float64 // one for all elements, or one each
+	values       []float64 // one for all elements, or one for each
 	shape, extra []int
-	holds        bool // the input holds the shape
+	holds        bool // input_as_shape
 }
 
 func newConstantFill(n *ir.Node) (Op, error) {
@@ -50,7 +51,7 @@ func readFill(n *ir.Node, a *ir.Attrs) *legacyFill {
 	return op
 }
 
-// size is the shape, unknown where the input is needed and not known.
+// size returns the shape, unknown if it depends on an input that is not known.
 func (op *legacyFill) size(in []ir.Fact) (ir.Shape, error) {
 	s := ir.Dims(op.shape...)
 	if len(in) == 1 {
@@ -68,7 +69,7 @@ func (op *legacyFill) size(in []ir.Fact) (ir.Shape, error) {
 	return ir.ShapeOf(append(append([]ir.Dim{}, s.Dims...), ir.Dims(op.extra...).Dims...)...), nil
 }
 
-// Infer: [shape] → values.
+// Infer: an optional input → the filled shape.
 func (op *legacyFill) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	s, err := op.size(in)
 	return []ir.Fact{ir.Tensor(op.dtype, s)}, err
@@ -93,7 +94,7 @@ func (op *legacyFill) Eval(c *Call) error {
 	}
 	c.Out[0] = y
 	if n := len(op.values); n != 1 && n != y.Len() {
-		return fmt.Errorf("%d values do not fill shape %v", n, shape)
+		return fmt.Errorf("attribute \"values\" has %d elements, shape %v needs one or %d", n, shape, y.Len())
 	}
 	i := 0
 	return mapElements(c, y, y, func(float64) float64 {

@@ -8,10 +8,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// gruUnit is what comes behind the products of a GRU at one step: H' = u·H +
-// (1-u)·tanh(o), u the sigmoid of the second gate and o the third; the first is in
-// o already. Sequences that are over keep their state, or drop it. ONNX GRUUnit-1,
-// as Caffe2's gru_unit_op.h has it.
+// gruUnit is one step of a GRU without its matrix products: H' = u·H +
+// (1-u)·tanh(o), where u is the sigmoid of the second gate and o the third; the
+// first gate is already applied to o. Sequences that have ended keep their state,
+// or lose it (drop_states). ONNX GRUUnit-1, as in Caffe2's gru_unit_op.h.
 type gruUnit struct{ drop bool }
 
 func newGRUUnit(n *ir.Node) (Op, error) {
@@ -26,7 +26,7 @@ func (gruUnit) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	}
 	h, g := in[0].Shape, in[1].Shape
 	if d, three := lastDim(h), lastDim(g); d.Known() && three.Known() && three.N != 3*d.N {
-		return nil, fmt.Errorf("gates need three numbers for each of the state's %d, they are %s", d.N, g)
+		return nil, fmt.Errorf("gates must have three elements for each of the state's %d, their shape is %s", d.N, g)
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, h)}, nil
 }
@@ -46,7 +46,7 @@ func (op gruUnit) Eval(c *Call) error {
 	}
 	n, d := y.Dim(1), y.Dim(2)
 	if y.Dim(0) != 1 || c.In[1].Dim(0) != 1 || c.In[1].Dim(1) != n || len(lengths) != n || len(step) != 1 {
-		return fmt.Errorf("state %v, gates %v, %d lengths and %d steps do not fit one another", y.Shape(), c.In[1].Shape(), len(lengths), len(step))
+		return fmt.Errorf("state %v, gates %v, %d lengths and %d steps are inconsistent", y.Shape(), c.In[1].Shape(), len(lengths), len(step))
 	}
 	if y.Len() == 0 {
 		return nil

@@ -13,13 +13,13 @@ var losses = []Def{
 	{Name: "SoftmaxCrossEntropyLoss", Since: 12, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Arity{1, 2}, New: newCrossEntropy},
 }
 
-// classLoss is -weight[t]·x[t] of the class t that is right, for each place of
-// each picture; x are log probabilities, or scores of which they are taken.
-// ONNX NegativeLogLikelihoodLoss-12, SoftmaxCrossEntropyLoss-12; newer versions
-// widen the types.
+// classLoss is -weight[t]·x[t] for the target class t of each position. x are log
+// probabilities, or scores to which log-softmax is applied first. ONNX
+// NegativeLogLikelihoodLoss-12, SoftmaxCrossEntropyLoss-12; newer versions extend
+// the types.
 type classLoss struct {
 	softmax   bool
-	reduction string // mean (by weight), sum, none
+	reduction string // mean (weighted), sum, none
 	ignored   int64
 	ignores   bool
 }
@@ -48,11 +48,11 @@ func (op *classLoss) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	}
 	if x.Shape.Ranked {
 		if x.Shape.Rank() < 2 {
-			return nil, fmt.Errorf("needs an input of batch and classes, it has %s", x.Shape)
+			return nil, fmt.Errorf("needs an input of shape [N C …], it has %s", x.Shape)
 		}
 		want := ir.ShapeOf(append([]ir.Dim{x.Shape.Dims[0]}, x.Shape.Dims[2:]...)...)
 		if !fitsShape(in[1].Shape, want) {
-			return nil, fmt.Errorf("target needs shape %s, it has %s", want, in[1].Shape)
+			return nil, fmt.Errorf("the target must have shape %s, it has %s", want, in[1].Shape)
 		}
 		if err := channelVector(fact(in, 2), "weight", x.Shape.Dims[1]); err != nil {
 			return nil, err
@@ -105,7 +105,7 @@ func evalClassLoss[T real](op *classLoss, c *Call) error {
 		l, w := 0.0, 0.0
 		if !op.ignores || int64(t) != op.ignored {
 			if t < 0 || t >= classes {
-				return fmt.Errorf("target %d is not one of the %d classes", t, classes)
+				return fmt.Errorf("target %d is outside the %d classes", t, classes)
 			}
 			w = 1
 			if weight != nil {
@@ -127,7 +127,7 @@ func evalClassLoss[T real](op *classLoss, c *Call) error {
 	return nil
 }
 
-// logProbabilities is the log of the softmax over the classes.
+// logProbabilities returns the log-softmax over the classes.
 func logProbabilities(c *Call, x *tensor.Tensor) (*tensor.Tensor, error) {
 	inner := *c
 	inner.In, inner.Out = []*tensor.Tensor{x}, make([]*tensor.Tensor, 1)
@@ -135,7 +135,7 @@ func logProbabilities(c *Call, x *tensor.Tensor) (*tensor.Tensor, error) {
 	return inner.Out[0], err
 }
 
-// signals are transforms of sampled signals and what they need.
+// signals lists the operators of signal processing and losses of windows.
 var signals = []Def{
 	{Name: "HannWindow", Since: 17, Types: integerTypes, In: Exactly(1), Out: Exactly(1), New: windowOf(0.5, 0.5, 0)},
 	{Name: "HammingWindow", Since: 17, Types: integerTypes, In: Exactly(1), Out: Exactly(1), New: windowOf(25.0/46, 21.0/46, 0)},
@@ -143,8 +143,9 @@ var signals = []Def{
 	{Name: "MelWeightMatrix", Since: 17, Types: integerTypes, In: Exactly(5), Out: Exactly(1), New: newMelWeights},
 }
 
-// cosineWindow is a0 - a1·cos(2πn/N) + a2·cos(4πn/N), where N is the size, or
-// one less where the window is symmetric. ONNX HannWindow-17 and its like.
+// cosineWindow is a0 - a1·cos(2πn/N) + a2·cos(4πn/N), where N is the size if the
+// window is periodic, otherwise one less. ONNX HannWindow-17, HammingWindow-17,
+// BlackmanWindow-17.
 type cosineWindow struct {
 	a        [3]float64
 	periodic bool
@@ -180,7 +181,7 @@ func (op *cosineWindow) Eval(c *Call) error {
 		return err
 	}
 	if size < 0 {
-		return fmt.Errorf("size %d must not be negative", size)
+		return fmt.Errorf("size is %d, it must not be negative", size)
 	}
 	y, err := c.New(op.dtype, size)
 	if err != nil {
@@ -205,8 +206,8 @@ func (op *cosineWindow) Eval(c *Call) error {
 	return nil
 }
 
-// melWeights maps the bins of a spectrum to overlapping triangles that are
-// evenly spaced on the mel scale. ONNX MelWeightMatrix-17.
+// melWeights is a matrix that maps the bins of a spectrum to overlapping
+// triangular filters, evenly spaced on the mel scale. ONNX MelWeightMatrix-17.
 type melWeights struct{ dtype tensor.DType }
 
 func newMelWeights(n *ir.Node) (Op, error) {
@@ -253,7 +254,7 @@ func (op *melWeights) Eval(c *Call) error {
 	}
 	bins, length, rate := n[0], n[1], n[2]
 	if bins < 0 || length < 0 || rate < 1 || bins > maxSpan || length > maxSpan || c.In[3].Len() != 1 || c.In[4].Len() != 1 {
-		return fmt.Errorf("%d mel bins, a transform of %d and %d samples a second make no matrix", bins, length, rate)
+		return fmt.Errorf("num_mel_bins %d, dft_length %d and sample_rate %d are out of range, or an edge is not a scalar", bins, length, rate)
 	}
 	mel := func(hertz float64) float64 { return 2595 * math.Log10(1+hertz/700) }
 	low, high := mel(tensor.ToFloat64(c.In[3])[0]), mel(tensor.ToFloat64(c.In[4])[0])

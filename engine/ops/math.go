@@ -9,8 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// The versions of these differ only by their types, and up to 5 by
-// consumed_inputs, a hint to be ignored.
+// Versions differ only by their types; those up to 5 have an attribute
+// consumed_inputs, a hint that is ignored.
 var functions = []Def{
 	{Name: "Neg", Since: 1, Types: tensor.FloatTypes | tensor.SignedTypes, In: Exactly(1), Out: Exactly(1),
 		New: unary{f64: negative[float64], i64: negative[int64]}.of},
@@ -65,7 +65,7 @@ func sign[T tensor.Number](x T) T {
 		var one T = 1
 		return -one
 	}
-	return x // 0, and NaN
+	return x // 0 or NaN
 }
 
 // newClip1 has its bounds as attributes. ONNX Clip-1, Clip-6.
@@ -75,8 +75,8 @@ func newClip1(n *ir.Node) (Op, error) {
 	return floats(func(x float64) float64 { return clamp(x, low, high) }), a.Err()
 }
 
-// clamp is min(max(x, low), high): high wins where the bounds cross; NaN
-// stays.
+// clamp is min(max(x, low), high): if low > high, the result is high. NaN stays
+// NaN.
 func clamp[T tensor.Number](x, low, high T) T {
 	if x < low {
 		x = low
@@ -87,25 +87,25 @@ func clamp[T tensor.Number](x, low, high T) T {
 	return x
 }
 
-// clip has its bounds as optional inputs of one element. ONNX Clip-11.
+// clip has its bounds as optional inputs with one element. ONNX Clip-11.
 type clip struct{}
 
 func newClip(*ir.Node) (Op, error) { return clip{}, nil }
 
-// Infer: input, min, max → output like the input.
+// Infer: input, min, max → same shape and dtype as the input.
 func (clip) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err
 	}
 	for i := 1; i < len(in); i++ {
 		if n, ok := in[i].Shape.Count(); ok && n != 1 {
-			return nil, fmt.Errorf("input %d must be one element, its shape is %v", i, in[i].Shape)
+			return nil, fmt.Errorf("input %d must have one element, its shape is %v", i, in[i].Shape)
 		}
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
 }
 
-// Eval is y = min(max(x, min), max).
+// Eval sets y = min(max(x, min), max).
 func (clip) Eval(c *Call) error {
 	y, err := c.like(c.In[0])
 	if err != nil {
@@ -125,7 +125,7 @@ func clipElements[T tensor.Number](c *Call, y *tensor.Tensor, low, high T) error
 	for i, bound := range []*T{&low, &high} {
 		if t := c.input(i + 1); t != nil {
 			if t.Len() != 1 {
-				return fmt.Errorf("input %d must be one element, its shape is %v", i+1, t.Shape())
+				return fmt.Errorf("input %d must have one element, its shape is %v", i+1, t.Shape())
 			}
 			var v [1]T
 			tensor.Load(v[:], t, 0, 1)
@@ -135,9 +135,8 @@ func clipElements[T tensor.Number](c *Call, y *tensor.Tensor, low, high T) error
 	return mapElements(c, y, c.In[0], func(x T) T { return clamp(x, low, high) })
 }
 
-// cumulative combines the elements of an axis up to each: y[i] = x[0]∘…∘x[i],
-// without x[i] itself where exclusive, from the end where reverse. ONNX
-// CumSum-11, CumProd-26.
+// cumulative is y[i] = x[0]∘…∘x[i] along an axis; without x[i] itself if
+// exclusive, from the end if reverse. ONNX CumSum-11, CumProd-26.
 type cumulative struct {
 	binary
 	first              float64 // the neutral element
@@ -164,10 +163,10 @@ func (op cumulative) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
 }
 
-// axisInput is an axis given as a tensor of one element.
+// axisInput reads an axis given as a tensor with one element.
 func axisInput(t *tensor.Tensor, rank int) (int, error) {
 	if t.Len() != 1 {
-		return 0, fmt.Errorf("axis must be one number, its shape is %v", t.Shape())
+		return 0, fmt.Errorf("axis must have one element, its shape is %v", t.Shape())
 	}
 	var v [1]int64
 	tensor.Load(v[:], t, 0, 1)
@@ -177,7 +176,7 @@ func axisInput(t *tensor.Tensor, rank int) (int, error) {
 	return tensor.Axis(int(v[0]), rank)
 }
 
-// Eval is y[i] = y[i-1] ∘ x[i].
+// Eval computes y[i] = y[i-1] ∘ x[i].
 func (op cumulative) Eval(c *Call) error {
 	x := c.In[0]
 	axis, err := axisInput(c.In[1], x.Rank())

@@ -19,9 +19,9 @@ var products = []Def{
 	{Name: "Gemm", Since: 1, Until: 8, Types: tensor.FloatTypes, In: Exactly(3), Out: Exactly(1), New: newGemm},
 }
 
-// matMul is numpy's matmul: matrices in the last two dimensions, the others
-// broadcast, a vector stands for a row at the left and a column at the right.
-// ONNX MatMul-1; -9 and -13 widen the types.
+// matMul is numpy's matmul: the last two dimensions are matrices and the others
+// broadcast. A vector is a row as the left operand, a column as the right. ONNX
+// MatMul-1; -9 and -13 extend the types.
 type matMul struct{}
 
 func newMatMul(n *ir.Node) (Op, error) { return matMul{}, nil }
@@ -33,14 +33,14 @@ func (matMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	}
 	a, b := in[0].Shape, in[1].Shape
 	if a.Ranked && a.Rank() == 0 || b.Ranked && b.Rank() == 0 {
-		return nil, fmt.Errorf("needs vectors or matrices, not scalars: %s and %s", a, b)
+		return nil, fmt.Errorf("operands must have rank 1 or more, their shapes are %s and %s", a, b)
 	}
 	if !a.Ranked || !b.Ranked {
 		return []ir.Fact{ir.Tensor(in[0].DType, ir.Shape{})}, nil
 	}
 	shape, err := matMulShape(a.Dims, b.Dims)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s by %s", err, a, b)
+		return nil, fmt.Errorf("%w: shapes %s and %s", err, a, b)
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(shape...))}, nil
 }
@@ -70,7 +70,7 @@ func (op matMul) Eval(c *Call) error {
 		matMulEval[int32, int32], matMulEval[int64, int64], matMulEval[uint32, uint32], matMulEval[uint64, uint64])
 }
 
-// evalProduct runs the kernel of the first input's type.
+// evalProduct runs the kernel for the dtype of the first input.
 func evalProduct(c *Call, f32, f64, i32, i64, u32, u64 func(c *Call) error) error {
 	switch c.In[0].DType() {
 	case tensor.Int32:
@@ -85,7 +85,7 @@ func evalProduct(c *Call, f32, f64, i32, i64, u32, u64 func(c *Call) error) erro
 	return evalReal(c, f32, f64)
 }
 
-// matMulEval sums products of T in S.
+// matMulEval multiplies elements of T and accumulates in S.
 func matMulEval[T, S number](c *Call) error {
 	a, b := c.In[0], c.In[1]
 	p, err := newMatrixProduct(a.Shape(), b.Shape())
@@ -121,7 +121,7 @@ func matMulEval[T, S number](c *Call) error {
 	return nil
 }
 
-// addRow adds w·x to acc.
+// addRow sets acc[i] += w·x[i].
 func addRow[T, S number](acc []S, x []T, w S) {
 	x = x[:len(acc)]
 	for i, v := range x {
@@ -139,12 +139,12 @@ func dot[T, S number](a []S, b []T) S {
 	return sum
 }
 
-// matrixProduct is a batch of matrix products: M×K by K×N each.
+// matrixProduct is a batch of M×K by K×N matrix products.
 type matrixProduct struct {
 	m, k, n        int
-	head           []int // the batch's dimensions
+	head           []int // batch dimensions
 	shape          []int // of the result
-	stepsA, stepsB []int // strides of the batch in matrices, 0 where one repeats
+	stepsA, stepsB []int // batch strides in matrices, 0 where an operand is broadcast
 }
 
 func newMatrixProduct(a, b []int) (*matrixProduct, error) {
@@ -170,7 +170,8 @@ func newMatrixProduct(a, b []int) (*matrixProduct, error) {
 
 func (p *matrixProduct) batches() int { return tensor.MustCount(p.head) }
 
-// operands are the numbers of the matrices that make matrix i of the result.
+// operands returns the indices of the matrices of A and B that make matrix i of
+// the result.
 func (p *matrixProduct) operands(i int) (a, b int) {
 	for d := len(p.head) - 1; d >= 0; d-- {
 		at := i % p.head[d]
@@ -182,8 +183,9 @@ func (p *matrixProduct) operands(i int) (a, b int) {
 }
 
 // gemm is Y = alpha·A'·B' + beta·C, where A' and B' are A and B or their
-// transposes and C broadcasts to Y. ONNX Gemm-11; -1 to -7 say by an attribute
-// whether C broadcasts, which its shape says as well; -9 and -13 widen the types.
+// transposes and C broadcasts to Y. ONNX Gemm-11. Versions 1 to 7 have an
+// attribute for whether C broadcasts, which its shape tells as well; -9 and -13
+// extend the types.
 type gemm struct {
 	alpha, beta    float32
 	transA, transB bool
@@ -213,7 +215,7 @@ func (op *gemm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if c := fact(in, 2); c.Given() && c.Shape.Ranked {
 		y, err := broadcastShape(c.Shape, ir.ShapeOf(m, n))
 		if err != nil || !fitsShape(y, ir.ShapeOf(m, n)) {
-			return nil, fmt.Errorf("input C must broadcast to [%s %s], it is %s", m, n, c.Shape)
+			return nil, fmt.Errorf("input C must broadcast to [%s %s], its shape is %s", m, n, c.Shape)
 		}
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(m, n))}, nil
@@ -235,14 +237,14 @@ func fitsShape(a, b ir.Shape) bool {
 	return true
 }
 
-// matrixDims are the rows and columns of a matrix, swapped where it is used
+// matrixDims returns the rows and columns of a matrix, swapped if it is used
 // transposed.
 func matrixDims(s ir.Shape, name string, transposed bool) (rows, cols ir.Dim, err error) {
 	if !s.Ranked {
 		return ir.Unknown, ir.Unknown, nil
 	}
 	if s.Rank() != 2 {
-		return rows, cols, fmt.Errorf("%s must be a matrix, it is %s", name, s)
+		return rows, cols, fmt.Errorf("%s must be a matrix, its shape is %s", name, s)
 	}
 	if transposed {
 		return s.Dims[1], s.Dims[0], nil
@@ -258,7 +260,8 @@ func (op *gemm) Eval(c *Call) error {
 		gemmEval[int32, int32](op), gemmEval[int64, int64](op), gemmEval[uint32, uint32](op), gemmEval[uint64, uint64](op))
 }
 
-// gemmEval sums products of T in S. Integers are scaled in float64.
+// gemmEval multiplies elements of T and accumulates in S. Integers are scaled in
+// float64.
 func gemmEval[T, S number](op *gemm) func(c *Call) error {
 	return func(c *Call) error {
 		a, b := c.In[0], c.In[1]
@@ -312,7 +315,7 @@ func gemmEval[T, S number](op *gemm) func(c *Call) error {
 	}
 }
 
-// scaled is v·by, exact where by is 1.
+// scaled is v·by, exact if by is 1.
 func scaled[S number](v S, by float32) S {
 	if by == 1 {
 		return v

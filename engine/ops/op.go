@@ -1,8 +1,8 @@
-// Package ops is what operators mean: for each, by version, how its attributes
-// are read, what shape its outputs have, and a reference kernel that reads
-// like the specification.
+// Package ops defines the operators. For each operator and range of versions it
+// has the attributes with their defaults, the shapes and dtypes of the outputs,
+// and a reference kernel that follows the specification's formula.
 //
-// No promise: operators are reached through engine.
+// No promise of a stable API: operators are reached through package engine.
 package ops
 
 import (
@@ -19,74 +19,75 @@ import (
 type Op interface {
 	ir.Operator
 
-	// Eval computes the outputs of c from its inputs as the specification
-	// writes it, and sets c.Out.
+	// Eval is the reference kernel: it computes the outputs of c from its inputs
+	// as the specification defines them, and sets c.Out.
 	Eval(c *Call) error
 }
 
-// Fast is implemented by operators that have kernels for some operands. Eval
-// checks EvalFast: both give the same results within the kernels' bounds.
+// Fast is implemented by operators that have fast kernels for some operands.
+// Tests compare EvalFast with Eval: the results agree within the kernels' error
+// bounds.
 type Fast interface {
 	Op
 
-	// EvalFast computes the outputs like Eval, or reports false and leaves c
-	// alone where it has no kernel for these operands.
+	// EvalFast computes the same outputs as Eval. If it has no kernel for these
+	// operands, it returns false and leaves c unchanged.
 	EvalFast(c *Call) (bool, error)
 }
 
-// Def is one meaning of an operator: the versions of its domain's opset that
-// share it.
+// Def is one definition of an operator, shared by a range of versions of its
+// domain's opset.
 type Def struct {
 	Domain, Name string
-	Since, Until int            // Until 0: to the newest
-	Types        tensor.TypeSet // element types of the first input (without inputs: of the output); 0: any value
+	Since, Until int            // 0 for Until: up to the newest
+	Types        tensor.TypeSet // element types of the first input (of the output, if there are no inputs); 0: any value
 	In, Out      Arity
 	New          func(n *ir.Node) (Op, error)
-	Random       bool // evaluated at each run, never folded
+	Random       bool // evaluated in each run, never constant-folded
 }
 
-// Arity is how many inputs or outputs there may be: from the required ones to
-// all. Many has no upper bound.
+// Arity is the allowed number of inputs or outputs. Those from Min on are
+// optional; a Max of Many means no upper bound.
 type Arity struct{ Min, Max int }
 
 // Many is the Max of a variadic list.
 const Many = 1 << 30
 
-// Exactly is an arity without optional places.
+// Exactly is the arity of n required operands.
 func Exactly(n int) Arity { return Arity{n, n} }
 
-// Call is one evaluation of a node: operands in, results out. An omitted
-// optional input is nil; inputs are read only. Eval sets every element of Out
-// that the node names. An output may share the memory of an input.
+// Call is one evaluation of a node. An omitted optional input is nil, and inputs
+// must not be written. Eval sets every element of Out for which the node has a
+// name. An output may share the memory of an input.
 type Call struct {
 	In, Out []*tensor.Tensor
 	Node    *ir.Node
 	Run     *Run
-	Regions Regions          // runs the regions of a control flow node
-	Planned []*tensor.Tensor // memory that a plan has set aside for the outputs
-	Kept    any              // what EvalFast keeps for the next run of the same plan
-	taken   uint64           // of Planned, by bit
+	Regions Regions          // evaluates the subgraphs of a control flow node
+	Planned []*tensor.Tensor // memory that the plan has allocated for outputs
+	Kept    any              // state that EvalFast keeps for the next run of the same plan
+	taken   uint64           // bit i: Planned[i] is in use
 }
 
-// Reset readies a call that was used before.
+// Reset prepares a call for use in another run.
 func (c *Call) Reset() {
 	clear(c.Out)
 	c.taken = 0
 }
 
-// Regions runs a region of the node that is being evaluated, with its inputs
-// and the values it captures from the graphs around it.
+// Regions evaluates a subgraph of the current node. It supplies the values that
+// the subgraph captures from the graphs around it.
 type Regions interface {
 	Region(g *ir.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error)
 }
 
-// Region runs a region of the node.
+// Region evaluates a subgraph of the node on the given inputs.
 func (c *Call) Region(g *ir.Graph, in ...*tensor.Tensor) ([]*tensor.Tensor, error) {
 	return c.Regions.Region(g, in)
 }
 
-// New makes a tensor of zeros within the run's memory limit: an output, or
-// scratch that is forgotten when Eval returns.
+// New returns a zeroed tensor within the run's memory limit, for an output or as
+// scratch memory that is released when Eval returns.
 func (c *Call) New(d tensor.DType, shape ...int) (*tensor.Tensor, error) {
 	for i, p := range c.Planned {
 		if p != nil && c.taken>>i&1 == 0 && p.DType() == d && slices.Equal(p.Shape(), shape) {
@@ -103,11 +104,11 @@ func (c *Call) New(d tensor.DType, shape ...int) (*tensor.Tensor, error) {
 	return t, nil
 }
 
-// like makes a tensor of the same dtype and shape as t.
+// like returns a zeroed tensor of the same dtype and shape as t.
 func (c *Call) like(t *tensor.Tensor) (*tensor.Tensor, error) { return c.New(t.DType(), t.Shape()...) }
 
-// inferred makes the first output as Infer says it is for these inputs, zeros,
-// and puts it in its place.
+// inferred makes output 0 with the shape that Infer computes from these inputs,
+// zeroed.
 func (c *Call) inferred(op Op) (*tensor.Tensor, error) {
 	facts, err := op.Infer(factsOf(c.In))
 	if err != nil {
@@ -125,12 +126,12 @@ func (c *Call) inferred(op Op) (*tensor.Tensor, error) {
 	return y, nil
 }
 
-// wants reports whether output i is named by the node.
+// wants reports whether the node names output i.
 func (c *Call) wants(i int) bool {
 	return i < len(c.Node.Outputs) && c.Node.Outputs[i].Name != ""
 }
 
-// input is input i, nil where it is left out.
+// input returns input i, nil if it is omitted.
 func (c *Call) input(i int) *tensor.Tensor {
 	if i < len(c.In) {
 		return c.In[i]
@@ -138,8 +139,8 @@ func (c *Call) input(i int) *tensor.Tensor {
 	return nil
 }
 
-// EvalConst evaluates a node on constants within a memory limit of its own;
-// nil where it fails.
+// EvalConst evaluates a node on constants, within a memory limit of its own. It
+// returns nil if that fails.
 func EvalConst(ctx context.Context, n *ir.Node, in []*tensor.Tensor, limit int64) (out []*tensor.Tensor) {
 	defer func() {
 		if recover() != nil {

@@ -129,12 +129,12 @@ func (l *cell[T]) gru(run *Run, x []T) error {
 				}
 			}
 			row := 2*n + k
-			v, turned := lanes(x, l.w[row*l.input:]), lanes(l.h, l.r[row*n:])
+			v, hidden := lanes(x, l.w[row*l.input:]), lanes(l.h, l.r[row*n:])
 			if l.bias != nil {
 				v += l.bias[row]
-				turned += l.bias[rows+row]
+				hidden += l.bias[rows+row]
 			}
-			next[k] = v + reset[k]*turned
+			next[k] = v + reset[k]*hidden
 		}
 	}
 	for k, z := range update {

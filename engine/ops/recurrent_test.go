@@ -36,7 +36,7 @@ func TestTransformEdges(t *testing.T) {
 		{"filled to four, one side", "DFT", 20, attrs{"onesided": 1}, []*tensor.Tensor{line, tensor.Scalar(int64(4))}, []int{1, 3, 2}, []float64{6, 0, -2, -2, 2, 0}, ""},
 		{"no points asked for", "DFT", 20, nil, []*tensor.Tensor{line, tensor.Scalar(int64(0))}, nil, nil, "1 or more"},
 		{"the axis of the parts", "DFT", 17, attrs{"axis": 2}, []*tensor.Tensor{line}, nil, nil, "real and imaginary"},
-		{"a frame beyond the signal", "STFT", 17, nil, []*tensor.Tensor{line, tensor.Scalar(int64(1)), nil, tensor.Scalar(int64(4))}, nil, nil, "do not fit"},
+		{"a frame beyond the signal", "STFT", 17, nil, []*tensor.Tensor{line, tensor.Scalar(int64(1)), nil, tensor.Scalar(int64(4))}, nil, nil, "does not fit"},
 		{"singular", "Det", 11, nil, []*tensor.Tensor{tensor.Of([]float32{1, 2, 2, 4}, 2, 2)}, []int{}, []float64{0}, ""},
 		{"rows swapped", "Det", 22, nil, []*tensor.Tensor{tensor.Of([]float32{0, 1, 1, 0}, 2, 2)}, []int{}, []float64{-1}, ""},
 		{"nothing", "Det", 22, nil, []*tensor.Tensor{ramp(0, 0)}, []int{}, []float64{1}, ""},

@@ -10,7 +10,7 @@ import (
 	"github.com/visionzoo/vision/engine/onnx"
 )
 
-// families are all operators, one slice a file.
+// families lists all operators, one slice for each file.
 var families = [][]Def{
 	activations, arithmetics, casts, comparisons, functions,
 	quantizers, integerProducts, qlinears, randoms, texts, optimizers, learners, dictionaries, linears, machines, forests, features, legacies, legacyFills, contributed, contributedNorms, contributedProducts, contributedAttentions, contributedLast, contributedMoves, contributedMath, contributedPictures, blockeds,
@@ -21,16 +21,17 @@ var families = [][]Def{
 	reductions, resizes, regions, grids, losses, signals, transforms, attentions, previews, sequenceMixers, recurrents, pictures, derivatives,
 }
 
-// newest is the highest opset known of each domain.
+// newest is the highest supported opset version of each domain.
 var newest = map[string]int{"": 28, "ai.onnx.ml": 6, "ai.onnx.preview": 1, "ai.onnx.preview.training": 1,
 	"ai.onnx.training": 1, microsoft: 1, blocked: 1, Internal: 1}
 
-// Internal is the domain of operators that passes make; no file may name them.
+// Internal is the domain of operators that passes create; model files must not
+// use it.
 const Internal = "vision.internal"
 
 type key struct{ domain, name string }
 
-// registry is all meanings of each operator, in ascending order.
+// registry maps an operator to its definitions, in ascending order of version.
 var registry = sync.OnceValue(func() map[key][]*Def {
 	r := map[key][]*Def{}
 	for _, family := range families {
@@ -46,8 +47,8 @@ var registry = sync.OnceValue(func() map[key][]*Def {
 	return r
 })
 
-// Find is the meaning of an operator at a version of its domain's opset; nil
-// where there is none.
+// Find returns the definition of an operator for a version of its domain's opset,
+// or nil if there is none.
 func Find(domain, name string, version int) *Def {
 	for _, d := range registry()[key{domain, name}] {
 		if d.Since <= version && (d.Until == 0 || version <= d.Until) {
@@ -57,7 +58,7 @@ func Find(domain, name string, version int) *Def {
 	return nil
 }
 
-// Defs are all meanings, by domain, name and version.
+// Defs returns all definitions, sorted by domain, name and version.
 func Defs() []*Def {
 	var out []*Def
 	for _, defs := range registry() {
@@ -75,22 +76,22 @@ func Defs() []*Def {
 	return out
 }
 
-// Bind gives every node of a model its meaning. All operators that are unknown
-// are reported at once.
+// Bind sets the Operator of each node of a model, subgraphs included. Operators
+// that are not supported are collected and reported in one UnsupportedError.
 func Bind(m *ir.Model) error {
 	if _, ok := m.Opsets[Internal]; ok {
-		return fmt.Errorf("the model imports domain %q, which is not for files", Internal)
+		return fmt.Errorf("the model imports domain %q of the engine's own operators, which files must not use", Internal)
 	}
 	for domain, v := range m.Opsets {
 		if top, ok := newest[domain]; ok && v > top {
-			return fmt.Errorf("the model imports opset %d of domain %s; the newest known is %d", v, onnx.Quote(domain), top)
+			return fmt.Errorf("the model imports opset %d of domain %s; the newest supported is %d", v, onnx.Quote(domain), top)
 		}
 	}
 	return bindGraph(m.Graph)
 }
 
-// Rebind gives nodes of a clone that lost their meaning with their regions a
-// new one, those of the regions first.
+// Rebind sets the Operator of nodes of a cloned graph that have none because
+// their subgraphs were cloned; inner nodes first.
 func Rebind(g *ir.Graph) error { return bindGraph(g) }
 
 func bindGraph(g *ir.Graph) error {
@@ -132,7 +133,7 @@ func bindGraph(g *ir.Graph) error {
 	return nil
 }
 
-// UnsupportedError lists every node whose operator is not known.
+// UnsupportedError lists every node whose operator is not supported.
 type UnsupportedError struct{ Nodes []string }
 
 func (e *UnsupportedError) Error() string {
@@ -146,7 +147,7 @@ func (e *UnsupportedError) Error() string {
 	return "unsupported operators: " + strings.Join(list, ", ") + more
 }
 
-// missing says why a node has no meaning.
+// missing says why no definition was found for a node.
 func missing(n *ir.Node) string {
 	name := onnx.Quote(n.Name)
 	op := n.Op
@@ -159,19 +160,19 @@ func missing(n *ir.Node) string {
 	case n.Domain == Internal || len(defs) == 0:
 		return fmt.Sprintf("%s (node %s)", op, name)
 	case defs[0].Since > n.Version:
-		return fmt.Sprintf("%s (node %s: it exists from opset %d on, the model imports %d)", op, name, defs[0].Since, n.Version)
+		return fmt.Sprintf("%s (node %s: added in opset %d, the model imports %d)", op, name, defs[0].Since, n.Version)
 	}
-	return fmt.Sprintf("%s (node %s: opset %d no longer has it)", op, name, n.Version)
+	return fmt.Sprintf("%s (node %s: not part of opset %d, which the model imports)", op, name, n.Version)
 }
 
-// BindNode gives one node the meaning of d.
+// BindNode sets the Operator of a node to the one that d constructs from it.
 func BindNode(n *ir.Node, d *Def) error {
 	if err := d.In.check(len(n.Inputs), "input"); err != nil {
 		return n.Fail(err)
 	}
 	for i := range d.In.Min {
 		if n.Inputs[i] == nil {
-			return n.Fail(fmt.Errorf("required input %d is left out", i))
+			return n.Fail(fmt.Errorf("required input %d is missing", i))
 		}
 	}
 	if err := d.Out.check(len(n.Outputs), "output"); err != nil {

@@ -11,45 +11,45 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Run is what the nodes of one run share: the deadline, the budgets, and the
-// kernels they may use. One goroutine at a time calls nodes of a Run.
+// Run is the state that the nodes of one run share: context, budgets, and the
+// kernels they may use. Only one goroutine at a time may evaluate nodes of a Run.
 type Run struct {
 	ctx        context.Context
-	limit      int64 // bytes
+	limit      int64 // of memory, in bytes
 	live       int64
-	fresh      []*tensor.Owner // made by the node at work
+	fresh      []*tensor.Owner // allocated by the current node
 	iterations int64
 	left       atomic.Int64
-	scratch    []byte // of the node at work
-	ahead      int64  // turns that the innermost loop has left after this one, 0 where that is not known
+	scratch    []byte // of the current node
+	ahead      int64  // iterations left in the innermost loop after the current one, 0 if unknown
 
 	Kernel   *kernel.Rung                   // nil: reference kernels only
-	Strict   bool                           // products by multiply-add of float32 only
+	Strict   bool                           // float32 products by fused multiply-add only
 	Parallel func(n int, chunk func(i int)) // nil: inline
 }
 
-// perTensor is what a tensor takes besides its elements, in bytes.
+// perTensor is the size of a tensor's header, in bytes.
 const perTensor = 192
 
-// NewRun starts a run that may hold limit bytes at once and turn loops
-// iterations times.
+// NewRun starts a run that may hold limit bytes at once and execute the given
+// number of loop iterations.
 func NewRun(ctx context.Context, limit, iterations int64) *Run {
 	r := &Run{ctx: ctx, limit: limit, iterations: iterations}
 	r.left.Store(iterations)
 	return r
 }
 
-// Reset readies a run that was used before.
+// Reset prepares a run for reuse.
 func (r *Run) Reset(ctx context.Context) {
 	r.ctx, r.live, r.ahead = ctx, 0, 0
 	r.fresh = r.fresh[:0]
 	r.left.Store(r.iterations)
 }
 
-// Context is the context of the run.
+// Context returns the context of the run.
 func (r *Run) Context() context.Context { return r.ctx }
 
-// MemoryError is wrapped by errors about the memory limit.
+// MemoryError reports a request of Need bytes beyond the memory limit.
 type MemoryError struct{ Need, Live, Limit int64 }
 
 func (e *MemoryError) Error() string {
@@ -69,7 +69,7 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// Reserve checks that a tensor fits the memory limit.
+// Reserve checks that a tensor of this dtype and shape fits the memory limit.
 func (r *Run) Reserve(d tensor.DType, shape []int) error {
 	n, err := tensor.Count(shape)
 	if err != nil {
@@ -82,8 +82,9 @@ func (r *Run) Reserve(d tensor.DType, shape []int) error {
 	return r.reserveList(n, int64(size))
 }
 
-// reserveList checks that n elements of size bytes fit the memory limit. Sizes of
-// what has no elements come from strangers too: the product may pass 64 bits.
+// reserveList checks that n elements of size bytes fit the memory limit. The
+// product may overflow 64 bits: a tensor without elements can have any other
+// dimension.
 func (r *Run) reserveList(n int, size int64) error {
 	if int64(n) > math.MaxInt64/size {
 		return &MemoryError{math.MaxInt64, r.live, r.limit}
@@ -91,7 +92,7 @@ func (r *Run) reserveList(n int, size int64) error {
 	return r.ReserveBytes(int64(n) * size)
 }
 
-// ReserveBytes checks that more bytes fit the memory limit.
+// ReserveBytes checks that n more bytes fit the memory limit.
 func (r *Run) ReserveBytes(n int64) error {
 	if n > r.limit-r.live {
 		return &MemoryError{n, r.live, r.limit}
@@ -99,16 +100,16 @@ func (r *Run) ReserveBytes(n int64) error {
 	return nil
 }
 
-// Left is how many bytes more fit the memory limit.
+// Left returns how many more bytes fit the memory limit.
 func (r *Run) Left() int64 { return r.limit - r.live }
 
-// Grow counts memory that lies outside tensors, Shrink takes it off again.
+// Grow counts memory outside tensors against the limit.
 func (r *Run) Grow(bytes int64) { r.live += bytes }
 
 // Shrink undoes Grow.
 func (r *Run) Shrink(bytes int64) { r.live -= bytes }
 
-// allocated notes a tensor of the node at work.
+// allocated counts a tensor that the current node allocated.
 func (r *Run) allocated(t *tensor.Tensor) {
 	o := t.Own(r, int64(len(t.Bytes()))+perTensor)
 	r.live += o.Bytes
@@ -123,7 +124,7 @@ func (r *Run) Adopt(t *tensor.Tensor) {
 	r.live += t.Own(r, int64(len(t.Bytes()))+perTensor).Bytes
 }
 
-// owner is the note of this run on a tensor's memory, nil where it has none.
+// owner returns this run's record of a tensor's memory, nil if it has none.
 func (r *Run) owner(t *tensor.Tensor) *tensor.Owner {
 	if o := t.Owner(); o != nil && o.By == any(r) {
 		return o
@@ -131,20 +132,20 @@ func (r *Run) owner(t *tensor.Tensor) *tensor.Owner {
 	return nil
 }
 
-// Owns reports whether the memory of t was allocated in this run and is all
-// t's.
+// Owns reports whether the memory of t was allocated in this run and no other
+// tensor uses a part of it.
 func (r *Run) Owns(t *tensor.Tensor) bool {
 	o := r.owner(t)
 	return o != nil && (o.Bytes == int64(len(t.Bytes()))+perTensor || o.End > 0 && o.End == len(t.Bytes()))
 }
 
-// forget takes memory that nobody holds off the budget.
+// forget subtracts memory without users from the budget.
 func (r *Run) forget(o *tensor.Owner) {
 	r.live -= o.Bytes
 	o.By = nil
 }
 
-// Hold notes that a value holds the memory of t.
+// Hold counts a value that uses the memory of t.
 func (r *Run) Hold(t *tensor.Tensor) {
 	if t == nil {
 		return
@@ -157,8 +158,8 @@ func (r *Run) Hold(t *tensor.Tensor) {
 	}
 }
 
-// Release notes that a value is gone; memory that no value holds is counted
-// free.
+// Release undoes Hold; memory that no value uses any more is subtracted from the
+// budget.
 func (r *Run) Release(t *tensor.Tensor) {
 	if t == nil {
 		return
@@ -173,8 +174,8 @@ func (r *Run) Release(t *tensor.Tensor) {
 	}
 }
 
-// Return gives up a hold but leaves the memory with the node at work, which
-// hands it on.
+// Return undoes Hold but keeps the memory counted as the current node's, which
+// passes it on.
 func (r *Run) Return(t *tensor.Tensor) {
 	if t == nil {
 		return
@@ -188,7 +189,7 @@ func (r *Run) Return(t *tensor.Tensor) {
 	}
 }
 
-// Done forgets what the node at work made and no value holds.
+// Done subtracts what the current node allocated and no value uses.
 func (r *Run) Done() {
 	for _, o := range r.fresh {
 		if o.Uses == 0 && o.By == any(r) {
@@ -198,8 +199,8 @@ func (r *Run) Done() {
 	r.fresh = r.fresh[:0]
 }
 
-// Check returns the context's error once it is done. Long loops call it at
-// least every 10 ms of work.
+// Check returns the context's error once it is done. Long loops call it at least
+// every 10 ms.
 func (r *Run) Check() error {
 	select {
 	case <-r.ctx.Done():
@@ -209,12 +210,11 @@ func (r *Run) Check() error {
 	}
 }
 
-// turn counts one turn of a loop whose length the model decides.
-func (r *Run) turn() error { return r.turns(1) }
-
-func (r *Run) turns(n int64) error {
+// iterate counts n iterations of a loop whose length the model determines, and
+// checks for cancellation.
+func (r *Run) iterate(n int64) error {
 	if r.left.Add(-n) < 0 {
-		return fmt.Errorf("the loop budget of %d turns a run is used up", r.iterations)
+		return fmt.Errorf("the model ran more than %d loop iterations, the limit of a run", r.iterations)
 	}
 	return r.Check()
 }

@@ -115,7 +115,7 @@ func (op scan) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
 	}
 	first := append([]ir.Fact{}, in[:op.states]...)
 	initial := append([]ir.Fact{}, first...)
-	out, err := i.turns(op.body, first,
+	out, err := i.loop(op.body, first,
 		func(states []ir.Fact) []ir.Fact { return append(append([]ir.Fact{}, states...), slices...) },
 		func(out []ir.Fact) []ir.Fact { return out[:op.states] })
 	if err != nil {
@@ -229,7 +229,7 @@ func (op scan) run(c *Call, in []*tensor.Tensor, steps int) ([]*tensor.Tensor, e
 	}
 	scans := newCollected(c, op.body.Outputs[op.states:])
 	for t := range steps {
-		if err := c.Run.turn(); err != nil {
+		if err := c.Run.iterate(1); err != nil {
 			return nil, err
 		}
 		args := append([]*tensor.Tensor{}, state.values...)
@@ -305,7 +305,7 @@ func (op scan) evalBatch(c *Call) error {
 	}
 	samples := make([][]*tensor.Tensor, op.states+op.gathers)
 	for b := range batch {
-		if err := c.Run.turn(); err != nil {
+		if err := c.Run.iterate(1); err != nil {
 			return err
 		}
 		steps := longest

@@ -230,7 +230,7 @@ func insertAt(t *tensor.Tensor, n int) (int, error) {
 // may not grow without end. A turn takes as long as what 16 elements cost on their
 // way through one: they are copied, and counted as held and released.
 func spend(run *Run, n int) error {
-	if err := run.turns(int64(n / 16)); err != nil {
+	if err := run.iterate(int64(n / 16)); err != nil {
 		return err
 	}
 	return run.reserveList(n, 16)

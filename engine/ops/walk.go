@@ -6,18 +6,18 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// walk visits the elements of several operands in the row-major order of one
-// shape, a row of the innermost dimension at a time. Operands that repeat
-// along a dimension stand still there (stride 0). Dimensions that all operands
-// walk without a jump are taken as one.
+// walk visits the elements of several operands in row-major order of one shape,
+// one row along the innermost dimension at a time. A broadcast dimension has
+// stride 0. Neighbouring dimensions that are contiguous in all operands are
+// merged into one.
 type walk struct {
-	dims    []int   // none: one element
-	strides [][]int // by operand, then dimension
-	start   []int   // by operand: the first element
+	dims    []int   // empty: a single element
+	strides [][]int // strides[k][d] of operand k in dimension d, in elements
+	start   []int   // start[k] is the first element of operand k
 }
 
-// newWalk walks the shape with the given element strides for each operand,
-// each starting at its element 0.
+// newWalk walks the given shape. Each operand has its strides, in elements, and
+// starts at its element 0.
 func newWalk(shape []int, strides ...[]int) *walk {
 	w := &walk{strides: make([][]int, len(strides)), start: make([]int, len(strides))}
 	for d, n := range shape {
@@ -45,9 +45,8 @@ func newWalk(shape []int, strides ...[]int) *walk {
 	return w
 }
 
-// broadcastWalk walks an output of the given shape beside its operands, which
-// repeat as ONNX's multidirectional broadcasting says. Operand 0 is the
-// output.
+// broadcastWalk walks an output and its operands under ONNX's multidirectional
+// broadcasting. Operand 0 is the output.
 func broadcastWalk(out []int, operands ...[]int) *walk {
 	strides := [][]int{tensor.Strides(out)}
 	for _, shape := range operands {
@@ -56,12 +55,12 @@ func broadcastWalk(out []int, operands ...[]int) *walk {
 	return newWalk(out, strides...)
 }
 
-// rowLength is the most elements a row of a walk has: work between two looks
-// at the deadline, and what fits the first-level cache.
+// rowLength bounds the elements of a row: it limits the work between two checks
+// for cancellation, and rows fit the L1 cache.
 const rowLength = 1024
 
-// rows calls row for each row: n elements, operand k from element at[k] on,
-// step[k] elements apart. at is overwritten between calls.
+// rows calls row for each row of n elements: operand k starts at element at[k],
+// and its elements are step[k] apart. at is overwritten between calls.
 func (w *walk) rows(r *Run, row func(n int, at, step []int)) error {
 	if slices.Contains(w.dims, 0) {
 		return nil
@@ -96,7 +95,7 @@ func (w *walk) rows(r *Run, row func(n int, at, step []int)) error {
 	}
 }
 
-// next moves on to the next row; false after the last.
+// next advances to the next row; it returns false after the last.
 func (w *walk) next(index, at []int) bool {
 	for d := len(index) - 1; d >= 0; d-- {
 		index[d]++
@@ -114,8 +113,8 @@ func (w *walk) next(index, at []int) bool {
 	return false
 }
 
-// move copies elements of any type along a walk of two operands: 0 is dst, 1
-// is src.
+// move copies elements of any type along a walk of two operands: 0 is dst, 1 is
+// src.
 func (w *walk) move(r *Run, dst, src *tensor.Tensor) error {
 	if dst.DType() == tensor.String {
 		return moveElements(r, w, dst.Strings(), src.Strings())
@@ -148,6 +147,6 @@ func moveElements[T any](r *Run, w *walk, dst, src []T) error {
 	})
 }
 
-// words views the elements of any tensor but strings as words of their size,
-// for operators that move elements without looking at them.
+// words views the elements of any tensor except strings as unsigned integers of
+// the same size, for operators that only move elements.
 func words[T tensor.Element](t *tensor.Tensor) []T { return tensor.Data[T](t.As(tensor.DTypeOf[T]())) }

@@ -91,7 +91,7 @@ func TestProducts(t *testing.T) {
 		{"batches broadcast", "MatMul", 13, nil, []*tensor.Tensor{ramp(2, 1, 1, 2), ramp(2, 2, 1)}, []int{2, 2, 1, 1}, []float64{1, 3, 3, 13}, ""},
 		{"nothing to sum", "MatMul", 13, nil, []*tensor.Tensor{ramp(2, 0), ramp(0, 1)}, []int{2, 1}, []float64{0, 0}, ""},
 		{"integers wrap", "MatMul", 9, nil, []*tensor.Tensor{tensor.Of([]int32{1 << 30, 1}), tensor.Of([]int32{4, 7})}, []int{}, []float64{7}, ""},
-		{"scalar", "MatMul", 13, nil, []*tensor.Tensor{tensor.Scalar(float32(1)), ramp(1)}, nil, nil, "scalars"},
+		{"scalar", "MatMul", 13, nil, []*tensor.Tensor{tensor.Scalar(float32(1)), ramp(1)}, nil, nil, "rank 1 or more"},
 		{"inner", "MatMul", 13, nil, []*tensor.Tensor{ramp(3, 4), ramp(5, 6)}, nil, nil, "inner dimensions"},
 		{"all", "Gemm", 7, attrs{"transA": 1, "transB": 1, "alpha": float32(0.5), "beta": float32(2)},
 			[]*tensor.Tensor{ramp(2, 1), ramp(2, 2), f32s(1, 2)}, []int{1, 2}, []float64{2.5, 5.5}, ""},
