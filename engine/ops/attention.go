@@ -50,10 +50,10 @@ func readHeads(what string, shape []int, n int) (heads, error) {
 	case len(shape) == 3 && n > 0 && shape[2]%n == 0 && (shape[2] > 0 || n == 1): // an empty dimension is divisible by any number of heads
 		return heads{shape[0], n, shape[1], shape[2] / n, true}, nil
 	}
-	return heads{}, fmt.Errorf("%s needs 4 dimensions, or 3 and a number of heads that divides the last; it has %v and %d heads", what, shape, n)
+	return heads{}, fmt.Errorf("%s must have rank 4, or rank 3 and a last dimension that %[3]d heads divide; it has shape %[2]v", what, shape, n)
 }
 
-// at returns the offset of vector i of head h in batch n.
+// at returns the offset of vector i of a head of batch element n.
 func (h heads) at(n, head, i int) int {
 	if h.flat {
 		return ((n*h.length+i)*h.heads + head) * h.size

@@ -8,7 +8,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// blockedNet is a convolution of cin to m channels.
+// blockedNet is a convolution from cin to m channels.
 func blockedNet(m, cin int, then ...*ir.Node) *ir.Graph {
 	w := tensor.New(tensor.Float32, m, cin, 3, 3)
 	g := &ir.Graph{}
@@ -24,7 +24,7 @@ func blockedNet(m, cin int, then ...*ir.Node) *ir.Graph {
 	return g
 }
 
-// A file does not say how many channels a block has.
+// The size of blocks is not in the file; it follows from numbers of channels.
 func TestBlocksOfChannels(t *testing.T) {
 	output := func(channels int) *ir.Node {
 		return &ir.Node{Domain: blocked, Op: "ReorderOutput", Version: 1, Attrs: []*ir.Attr{ir.AttrInt("channels", channels)}}
@@ -32,7 +32,7 @@ func TestBlocksOfChannels(t *testing.T) {
 	for _, r := range []struct {
 		name string
 		g    *ir.Graph
-		want int // 0: it cannot be told
+		want int // 0: cannot be determined
 	}{
 		{"24 channels", blockedNet(24, 3), 8},
 		{"8 channels filled up", blockedNet(16, 3, output(8)), 16},
@@ -48,7 +48,8 @@ func TestBlocksOfChannels(t *testing.T) {
 	}
 }
 
-// Where sums of blocked values are taken block by block, blocks are no dimension.
+// If blocked values are added in their blocked shape, a Reshape has the block as
+// a dimension of its own.
 func TestBlocksReshaped(t *testing.T) {
 	n := &ir.Node{Op: "Reshape", Version: 13}
 	g := blockedNet(24, 3, n)

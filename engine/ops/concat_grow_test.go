@@ -10,8 +10,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// TestConcatGrows appends to one tensor twice: the second result must not lie
-// where the first does, and neither may change what they began with.
+// TestConcatGrows appends to the same tensor twice: the results must not share
+// the memory of what was appended, and neither may change the first input.
 func TestConcatGrows(t *testing.T) {
 	run := NewRun(context.Background(), 1<<30, 1)
 	run.Kernel = kernel.Best()
@@ -34,7 +34,7 @@ func TestConcatGrows(t *testing.T) {
 		}
 		return x
 	}
-	a := join(filled(1, 2), filled(2, 1)) // with room behind it
+	a := join(filled(1, 2), filled(2, 1)) // with spare room behind it
 	b := join(a, filled(3, 1))
 	c := join(a, filled(4, 1))
 	for _, k := range []struct {
@@ -55,9 +55,9 @@ func TestConcatGrows(t *testing.T) {
 	}
 }
 
-// TestConcatRoomForTurns: in a loop that says how often it turns the second turn
-// makes room for all that follow.
-func TestConcatRoomForTurns(t *testing.T) {
+// TestConcatRoomForIterations: in a loop whose number of iterations is known, the
+// second one reserves room for all that follow.
+func TestConcatRoomForIterations(t *testing.T) {
 	run := NewRun(context.Background(), 1<<30, 1)
 	run.Kernel = kernel.Best()
 	const turns, row = 20, 1 << 15
@@ -90,7 +90,7 @@ func TestConcatRoomForTurns(t *testing.T) {
 			t.Errorf("row %d begins with %v", i, got)
 		}
 	}
-	run.ahead = 1 << 62 // a loop that claims to turn for ever
+	run.ahead = 1 << 62 // a loop that claims to run forever
 	if y := (&Call{Run: run}).roomy(tensor.Float32, []int{2, row}, 8*row, 4*row); y == nil || cap(y.Bytes()) > 4*row*(mostAhead+2) {
 		t.Error("room without bounds")
 	}

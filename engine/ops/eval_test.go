@@ -12,12 +12,12 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// attrs are a node's attributes by name: int, float32, string, []int, []float32,
-// []string, *tensor.Tensor.
+// attrs maps names of attributes to values: int, float32, string, []int,
+// []float32, []string, *tensor.Tensor.
 type attrs map[string]any
 
-// node makes a node of opset version with the given attributes; outputs are
-// all wanted.
+// node makes a node of an opset version with the given attributes; all its
+// outputs are named.
 func testNode(op string, version, inputs, outputs int, a attrs) *ir.Node {
 	g := &ir.Graph{}
 	n := &ir.Node{Name: "test", Op: op, Version: version, Inputs: make([]*ir.Value, inputs)}
@@ -55,7 +55,7 @@ func testNode(op string, version, inputs, outputs int, a attrs) *ir.Node {
 	return n
 }
 
-// evaluate binds, infers and evaluates an operator by its reference.
+// evaluate binds, infers and evaluates an operator with its reference kernel.
 func evaluate(op string, version, outputs int, a attrs, in ...*tensor.Tensor) ([]*tensor.Tensor, error) {
 	n := testNode(op, version, len(in), outputs, a)
 	d := Find(n.Domain, op, version)
@@ -83,8 +83,8 @@ func evaluate(op string, version, outputs int, a attrs, in ...*tensor.Tensor) ([
 	return c.Out, nil
 }
 
-// row is one evaluation with the float32 numbers and the shape that the first
-// output must have, or words its error must hold.
+// row is one evaluation, with the float32 elements and the shape of the first
+// output, or a part of the expected error.
 type evalRow struct {
 	name    string
 	op      string
@@ -128,7 +128,7 @@ func checkRows(t *testing.T, rows []evalRow) {
 	}
 }
 
-// ramp is 0, 1, 2 … in a shape.
+// ramp returns 0, 1, 2 … in a shape.
 func ramp(shape ...int) *tensor.Tensor {
 	t := tensor.New(tensor.Float32, shape...)
 	for i := range tensor.Data[float32](t) {

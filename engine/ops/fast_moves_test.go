@@ -9,8 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Movement has one implementation, which the kernels speed up: here on every
-// rung, shared and alone, against element by element.
+// Eval moves elements with the same code as EvalFast. So here it is compared with
+// a plain walk, for every rung, on one thread and on several.
 func TestFastMoves(t *testing.T) {
 	for _, shape := range [][]int{{5}, {3, 4}, {17, 33}, {2, 3, 50, 65}, {4, 9, 8, 16}, {1, 197, 12, 64}, {30, 1, 40}, {2, 0, 3}} {
 		rank := len(shape)
@@ -74,7 +74,7 @@ func TestFastScatter(t *testing.T) {
 			func(shape ...int) *tensor.Tensor { return counted[int64](100, 3, shape...) },
 		} {
 			dim := s.data[(s.axis+len(s.data))%len(s.data)]
-			idx := counted[int64](2*max(dim, 1), max(dim, 1), s.index...) // from -dim up to dim
+			idx := counted[int64](2*max(dim, 1), max(dim, 1), s.index...) // from -dim to dim-1
 			fastRow{op: "ScatterElements", version: 16, attrs: attrs{"axis": s.axis}, in: list(make(s.data...), idx, make(s.index...))}.check(t)
 			fastRow{op: "GatherElements", version: 13, attrs: attrs{"axis": s.axis}, in: list(make(s.data...), idx)}.check(t)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// fastRow is a node on which EvalFast must give what Eval gives.
+// fastRow is a node for which EvalFast must agree with Eval.
 type fastRow struct {
 	op      string
 	version int
@@ -21,13 +21,13 @@ type fastRow struct {
 	attrs   attrs
 	in      []*tensor.Tensor
 	outputs int
-	// How far results may lie apart: relative, and absolute.
+	// tolerances, relative and absolute
 	relative, absolute float64
 	plain              bool // EvalFast may decline
 }
 
-// fastRun is a run with the kernels of a rung; shared cuts its loops for
-// helpers.
+// fastRun returns a run with the kernels of a rung; shared divides its loops
+// among threads.
 func fastRun(k *kernel.Rung, shared bool) *Run {
 	r := NewRun(context.Background(), 1<<30, 1<<20)
 	r.Kernel = k
@@ -43,7 +43,7 @@ func fastRun(k *kernel.Rung, shared bool) *Run {
 	return r
 }
 
-// fastRungs are the rungs whose kernels differ.
+// fastRungs returns the rungs that have different kernels.
 func fastRungs() []*kernel.Rung {
 	return slices.DeleteFunc(slices.Clone(kernel.Rungs()), func(k *kernel.Rung) bool { return k.Name == "vnni" })
 }
@@ -52,8 +52,8 @@ func (r fastRow) String() string {
 	return fmt.Sprintf("%s-%d %v of %v", r.op, r.version, r.attrs, r.in)
 }
 
-// check compares EvalFast with Eval: on every rung, alone and shared, into new
-// memory and into memory that a plan has set aside.
+// check compares EvalFast with Eval: on every rung, on one thread and on several,
+// into new memory and into planned memory.
 func (r fastRow) check(t *testing.T) {
 	t.Helper()
 	outputs := max(1, r.outputs)
@@ -78,7 +78,7 @@ func (r fastRow) check(t *testing.T) {
 	for _, k := range fastRungs() {
 		for _, shared := range []bool{false, true} {
 			c := &Call{In: r.in, Out: make([]*tensor.Tensor, outputs), Node: n, Run: fastRun(k, shared)}
-			for turn := range 2 { // the second with what the first kept, into memory with old contents
+			for again := range 2 { // the second call with Kept of the first, into memory with old contents
 				c.Reset()
 				done, err := fast.EvalFast(c)
 				if err != nil {
@@ -91,7 +91,7 @@ func (r fastRow) check(t *testing.T) {
 					return
 				}
 				for i := range c.Out {
-					r.compare(t, fmt.Sprint(k.Name, " output ", i, " turn ", turn), c.Out[i], ref.Out[i])
+					r.compare(t, fmt.Sprint(k.Name, " output ", i, " run ", again), c.Out[i], ref.Out[i])
 				}
 				c.Planned = make([]*tensor.Tensor, outputs)
 				for i, y := range ref.Out {
@@ -125,7 +125,7 @@ func (r fastRow) compare(t *testing.T, what string, got, want *tensor.Tensor) {
 var fastSpecials = []float32{0, float32(math.Copysign(0, -1)), 1, -1, 0.5, 20, -20, 90, -110, 3e38, -3e38, 1e-40,
 	float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())}
 
-// random is a float32 tensor of ordinary numbers.
+// random returns a float32 tensor of ordinary numbers.
 func random(seed int64, shape ...int) *tensor.Tensor {
 	rng := rand.New(rand.NewSource(seed))
 	t := tensor.New(tensor.Float32, shape...)
@@ -135,7 +135,8 @@ func random(seed int64, shape ...int) *tensor.Tensor {
 	return t
 }
 
-// special is random with NaN, infinities and the like among the numbers.
+// special is random with NaN, infinities and other special values among the
+// numbers.
 func special(seed int64, shape ...int) *tensor.Tensor {
 	t := random(seed, shape...)
 	rng := rand.New(rand.NewSource(seed + 1000))
@@ -147,7 +148,7 @@ func special(seed int64, shape ...int) *tensor.Tensor {
 	return t
 }
 
-// counted is an integer tensor 0, 1, 2 … modulo a number, less an offset.
+// counted returns an integer tensor 0, 1, 2 … modulo a number, minus an offset.
 func counted[T int32 | int64](mod, offset int, shape ...int) *tensor.Tensor {
 	data := make([]T, tensor.MustCount(shape))
 	for i := range data {
@@ -353,7 +354,8 @@ func TestFastTopK(t *testing.T) {
 	}
 }
 
-// ties are few different numbers, zeros of both signs among them.
+// ties returns a tensor with few distinct numbers, among them zeros of both
+// signs.
 func ties(shape ...int) *tensor.Tensor {
 	t := tensor.New(tensor.Float32, shape...)
 	for i, d := 0, tensor.Data[float32](t); i < len(d); i++ {

@@ -10,15 +10,15 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// chain is a graph of one input x (float64) and constants, each node reading
-// the value before it and, where it is given, a constant.
+// chain is a graph with one input x (float64) and constants. Each node reads the
+// value before it and, if given, a constant.
 type link struct {
 	op    string
 	other *tensor.Tensor
 	first bool // the constant is the first operand
 }
 
-// TestGradient holds every rule against differences of the function itself.
+// TestGradient compares every rule with difference quotients of the function.
 func TestGradient(t *testing.T) {
 	m := tensor.Of([]float64{1, -2, 0.5, 3, 2, -1}, 2, 3)
 	row := tensor.Of([]float64{2, 0.5, -1.5})
@@ -59,7 +59,8 @@ func TestGradient(t *testing.T) {
 
 func total(t *tensor.Tensor) float64 { return sumOf(tensor.Data[float64](t)) }
 
-// runChain gives the last value of the chain, or its derivative by x.
+// runChain returns the last value of the chain, or its derivative with respect to
+// x.
 func runChain(t *testing.T, links []link, x []float64, derive bool) *tensor.Tensor {
 	t.Helper()
 	g := &ir.Graph{}

@@ -8,7 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// The formula of Caffe2's gru_unit_op.h, worked out by hand.
+// Expected values are computed by hand from the formula in Caffe2's
+// gru_unit_op.h.
 func TestGRUUnit(t *testing.T) {
 	half := float32(math.Log(3)) // whose sigmoid is 3/4
 	gates := tensor.Of([]float32{9, 9, 0, half, 0, 0, 9, 9, 0, half, 1, 1}, 1, 2, 6)

@@ -37,7 +37,7 @@ func TestArithmeticEdges(t *testing.T) {
 	})
 }
 
-// The numbers are those of numpy.random.RandomState(0).rand(4) and randn(4).
+// Expected values are those of numpy.random.RandomState(0).rand(4) and randn(4).
 func TestSeededNumbersAreThoseOfNumpy(t *testing.T) {
 	checkRows(t, []evalRow{
 		{"uniform", "RandomUniform", 1, attrs{"seed": float32(0), "shape": []int{4}}, nil, []int{4}, []float64{0.5488135, 0.71518937, 0.60276338, 0.54488318}, ""},
@@ -56,8 +56,8 @@ func TestLegacyFills(t *testing.T) {
 	})
 }
 
-// TestTypesOfAllOperands holds operands behind the first to types that their
-// kernels can read, whatever a file says.
+// TestTypesOfAllOperands checks that operators reject operands, other than the
+// first, of types that their kernels cannot read.
 func TestTypesOfAllOperands(t *testing.T) {
 	x, text := ramp(2, 3), tensor.OfStrings([]string{"a", "b", "c"})
 	q := ramp(1, 1, 2, 4)

@@ -27,13 +27,13 @@ var learners = []Def{
 	{Domain: mlDomain, Name: "TreeEnsemble", Since: 5, Types: tensor.Types(tensor.Float32, tensor.Float64, tensor.Float16), In: Exactly(1), Out: Exactly(1), New: newTreeEnsemble},
 }
 
-// featureExtractor takes columns of the last dimension. ONNX
+// featureExtractor selects columns of the last dimension. ONNX
 // ArrayFeatureExtractor-1.
 type featureExtractor struct{}
 
 func newFeatureExtractor(*ir.Node) (Op, error) { return featureExtractor{}, nil }
 
-// Infer: X […, C], indices int64 [n] → […, n]; a vector counts as one row.
+// Infer: X […, C], indices int64 [n] → […, n]; a vector is one row.
 func (featureExtractor) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantType(in, 1, tensor.Types(tensor.Int64)); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (featureExtractor) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return []ir.Fact{ir.Tensor(in[0].DType, ir.Shape{})}, nil
 	}
 	if x.Rank() == 0 {
-		return nil, fmt.Errorf("needs a last dimension to take from, met a scalar")
+		return nil, fmt.Errorf("needs an input of rank 1 or more, it has a scalar")
 	}
 	n := ir.Unknown
 	if k, ok := y.Count(); ok {
@@ -56,11 +56,11 @@ func (featureExtractor) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(append(rows, n)...))}, nil
 }
 
-// Eval copies a column at a time.
+// Eval copies one column at a time.
 func (featureExtractor) Eval(c *Call) error {
 	x := c.In[0]
 	if x.Rank() == 0 {
-		return fmt.Errorf("needs a last dimension to take from, met a scalar")
+		return fmt.Errorf("needs an input of rank 1 or more, it has a scalar")
 	}
 	index := tensor.Data[int64](c.In[1])
 	width := x.Dim(-1)
@@ -76,7 +76,7 @@ func (featureExtractor) Eval(c *Call) error {
 	c.Out[0] = y
 	for i, k := range index {
 		if k < 0 || k >= int64(width) {
-			return fmt.Errorf("index %d is outside the last dimension of %d", k, width)
+			return fmt.Errorf("index %d is outside the last dimension, which has %d elements", k, width)
 		}
 		w := newWalk([]int{rows}, []int{len(index)}, []int{width})
 		w.start[0], w.start[1] = i, int(k)
@@ -87,7 +87,7 @@ func (featureExtractor) Eval(c *Call) error {
 	return nil
 }
 
-// newBinarizer is 1 above the threshold, else 0. ONNX Binarizer-1.
+// newBinarizer makes y = 1 for x > threshold, 0 otherwise. ONNX Binarizer-1.
 func newBinarizer(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	threshold := float64(a.Float("threshold", 0))
@@ -99,26 +99,27 @@ func newBinarizer(n *ir.Node) (Op, error) {
 	})}, a.Err()
 }
 
-// perRow is a function of each row (the last dimension) into float32.
+// perRow applies a function to each row (the last dimension); the result is
+// float32.
 type perRow struct {
-	width int // that rows must have; 0: any
+	width int // required length of rows; 0: any
 	f     func(x []float64)
 }
 
-// newScaler is (x - offset)·scale, with one number for all features or one
-// each. ONNX Scaler-1.
+// newScaler makes y = (x - offset)·scale, with one number for all features or one
+// for each. ONNX Scaler-1.
 func newScaler(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	offset, scale := a.Floats("offset"), a.Floats("scale")
 	if len(offset) == 0 || len(scale) == 0 {
-		a.Fail("attributes \"offset\" and \"scale\" must have numbers")
+		a.Fail("attributes \"offset\" and \"scale\" must not be empty")
 		return nil, a.Err()
 	}
 	op := perRow{}
 	for _, v := range [][]float32{offset, scale} {
 		if len(v) > 1 {
 			if op.width != 0 && op.width != len(v) {
-				a.Fail("attributes \"offset\" and \"scale\" have %d and %d numbers", len(offset), len(scale))
+				a.Fail("attributes \"offset\" and \"scale\" have %d and %d elements, they must have 1 or the number of features", len(offset), len(scale))
 			}
 			op.width = len(v)
 		}
@@ -159,17 +160,17 @@ func newNormalizer(n *ir.Node) (Op, error) {
 func (op perRow) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	s := in[0].Shape
 	if s.Ranked && s.Rank() == 0 {
-		return nil, fmt.Errorf("needs rows of features, met a scalar")
+		return nil, fmt.Errorf("needs an input of rank 1 or more, it has a scalar")
 	}
 	if s.Ranked && op.width != 0 {
 		if d := s.Dims[s.Rank()-1]; d.Known() && d.N != op.width {
-			return nil, fmt.Errorf("needs %d features, met shape %v", op.width, s)
+			return nil, fmt.Errorf("needs %d features in the last dimension, the input has shape %v", op.width, s)
 		}
 	}
 	return []ir.Fact{ir.Tensor(tensor.Float32, s)}, nil
 }
 
-// Eval computes row by row.
+// Eval computes one row at a time.
 func (op perRow) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err

@@ -13,19 +13,19 @@ var features = []Def{
 	{Domain: mlDomain, Name: "OneHotEncoder", Since: 1, Types: mlNumbers | stringType, In: Exactly(1), Out: Exactly(1), New: newOneHotEncoder},
 }
 
-// featureVectorizer lays rows side by side, each cut or filled with zeros to
-// its size. ONNX FeatureVectorizer-1.
+// featureVectorizer concatenates rows, each truncated or padded with zeros to its
+// size. ONNX FeatureVectorizer-1.
 type featureVectorizer struct{ sizes []int }
 
 func newFeatureVectorizer(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := featureVectorizer{a.Ints("inputdimensions")}
 	if len(op.sizes) != len(n.Inputs) {
-		a.Fail("attribute %q has %d numbers for %d inputs", "inputdimensions", len(op.sizes), len(n.Inputs))
+		a.Fail("attribute %q has %d elements for %d inputs", "inputdimensions", len(op.sizes), len(n.Inputs))
 	}
 	for _, k := range op.sizes {
 		if k < 0 || k > maxSpan {
-			a.Fail("attribute %q has %d, it must lie between 0 and %d", "inputdimensions", k, maxSpan)
+			a.Fail("attribute %q has the element %d, it must be between 0 and %d", "inputdimensions", k, maxSpan)
 		}
 	}
 	return op, a.Err()
@@ -60,7 +60,7 @@ func (op featureVectorizer) Eval(c *Call) error {
 	}
 	shape := y.Shape()
 	if y.Len() == 0 {
-		return nil // of any number of rows
+		return nil // nothing to compute, whatever the number of rows
 	}
 	at := 0
 	for i, x := range c.In {
@@ -76,8 +76,8 @@ func (op featureVectorizer) Eval(c *Call) error {
 	return nil
 }
 
-// imputer puts a number, one for all features or one each, where another is.
-// ONNX Imputer-1.
+// imputer replaces elements that are equal to a given value by a number, one for
+// all features or one for each. ONNX Imputer-1.
 type imputer struct {
 	values  []float64
 	replace float64
@@ -97,18 +97,18 @@ func newImputer(n *ir.Node) (Op, error) {
 		}
 	}
 	if len(op.values) == 0 {
-		a.Fail("attributes %q and %q: one of the two must have numbers", "imputed_value_floats", "imputed_value_int64s")
+		a.Fail("attributes %q and %q: one of the two must not be empty", "imputed_value_floats", "imputed_value_int64s")
 	}
 	return op, a.Err()
 }
 
-// Infer: X [… C] → the same; floats with floats, integers with integers.
+// Infer: X [… C] → the same. Floats are replaced by floats, integers by integers.
 func (op imputer) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if integer := !tensor.FloatTypes.Is(in[0].DType); integer != op.integer {
-		return nil, fmt.Errorf("input is %s, what it is filled with is of another kind", in[0].DType)
+		return nil, fmt.Errorf("input is %s, which does not match the imputed values", in[0].DType)
 	}
 	if d := lastDim(in[0].Shape); len(op.values) > 1 && (in[0].Shape.Rank() == 0 || d.Known() && d.N != len(op.values)) {
-		return nil, fmt.Errorf("needs %d features in the last dimension, it has %s", len(op.values), in[0].Shape)
+		return nil, fmt.Errorf("needs %d features in the last dimension, the input has shape %s", len(op.values), in[0].Shape)
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
 }
@@ -132,18 +132,18 @@ func (op imputer) Eval(c *Call) error {
 	})
 }
 
-// oneHotEncoder has a place for each category, 1 at that of the element. ONNX
-// OneHotEncoder-1.
+// oneHotEncoder appends a dimension with an element for each category: 1 for the
+// element's category, else 0. ONNX OneHotEncoder-1.
 type oneHotEncoder struct {
 	categories *tensor.Tensor
-	zeros      bool // an element of no category has zeros, else it is an error
+	zeros      bool // elements without a category give zeros; otherwise they are an error
 }
 
 func newOneHotEncoder(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := oneHotEncoder{zeros: a.Bool("zeros", true)}
 	if op.categories = listAttr(a, "cats"); op.categories == nil {
-		a.Fail("attributes %q and %q: one of the two must be there", "cats_strings", "cats_int64s")
+		a.Fail("attributes %q and %q: exactly one must be given", "cats_strings", "cats_int64s")
 	}
 	return op, a.Err()
 }
@@ -189,7 +189,7 @@ func (op oneHotEncoder) Eval(c *Call) error {
 		if at, ok := places[element(i)]; ok {
 			tensor.Data[float32](y)[i*n+at] = 1
 		} else if !op.zeros {
-			return fmt.Errorf("element %d is in none of the %d categories", i, n)
+			return fmt.Errorf("element %d is not one of the %d categories", i, n)
 		}
 	}
 	return nil

@@ -10,8 +10,8 @@ var forests = []Def{
 	{Domain: mlDomain, Name: "TreeEnsembleClassifier", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Arity{1, 2}, New: newForestClassifier},
 }
 
-// listOf is a list attribute in float32, or with _as_tensor behind its name as
-// a tensor of any float type (version 3).
+// listOf returns a list attribute of float32 or, under the name with _as_tensor
+// appended, a tensor of any float type (version 3).
 func listOf(a *ir.Attrs, name string) []float64 {
 	t := a.Tensor(name + "_as_tensor")
 	if t == nil {
@@ -24,8 +24,8 @@ func listOf(a *ir.Attrs, name string) []float64 {
 	return tensor.ToFloat64(t)
 }
 
-// readForest reads trees whose nodes are named by tree and number, and whose
-// leaves' weights stand under names that begin with prefix.
+// readForest reads trees whose nodes are identified by the numbers of tree and
+// node. The attributes of leaves' weights have names that begin with prefix.
 func readForest(a *ir.Attrs, prefix string, targets int) *trees {
 	op := &trees{targets: targets, aggregate: 1, base: listOf(a, "base_values")}
 	f := forest{Attrs: a, trees: op, ids: a.Ints("nodes_nodeids"), treeIDs: a.Ints("nodes_treeids"), modes: a.Strs("nodes_modes")}
@@ -35,22 +35,22 @@ func readForest(a *ir.Attrs, prefix string, targets int) *trees {
 	return op
 }
 
-// forest is the attributes of a forest while they are read. Its steps report
-// whether all went well; what did not is the attributes' error.
+// forest holds the attributes of a forest while they are read. Its methods return
+// false after an error, which Attrs has recorded.
 type forest struct {
 	*ir.Attrs
 	trees        *trees
 	ids, treeIDs []int
 	modes        []string
-	places       map[[2]int]int // of tree and node: among the branches or the leaves
+	places       map[[2]int]int // by tree and node: index among the branches or the leaves
 	leaf         map[[2]int]bool
 	branches     []int
 }
 
-// place numbers branches and leaves, each among themselves, and finds the roots.
+// place numbers branches and leaves, each from 0, and finds the roots.
 func (f *forest) place() bool {
 	if len(f.treeIDs) != len(f.ids) || len(f.modes) != len(f.ids) {
-		f.Fail("attributes \"nodes_…\" differ in length")
+		f.Fail("attributes \"nodes_…\" must have the same length")
 		return false
 	}
 	f.places, f.leaf = make(map[[2]int]int, len(f.ids)), make(map[[2]int]bool)
@@ -74,13 +74,13 @@ func (f *forest) place() bool {
 	return true
 }
 
-// branch reads the nodes that decide.
+// branch reads the inner nodes.
 func (f *forest) branch() bool {
 	features, yes, no := f.Ints("nodes_featureids"), f.Ints("nodes_truenodeids"), f.Ints("nodes_falsenodeids")
 	splits, missing := listOf(f.Attrs, "nodes_values"), f.Ints("nodes_missing_value_tracks_true")
 	for _, k := range []int{len(features), len(yes), len(no), len(splits)} {
 		if k != len(f.ids) {
-			f.Fail("attributes \"nodes_…\" differ in length")
+			f.Fail("attributes \"nodes_…\" must have the same length")
 			return false
 		}
 	}
@@ -91,7 +91,7 @@ func (f *forest) branch() bool {
 		at, okYes := f.places[keyYes]
 		other, okNo := f.places[keyNo]
 		if !ok || !okYes || !okNo {
-			f.Fail("node %d of tree %d has mode %q or a branch that does not exist", f.ids[i], f.treeIDs[i], f.modes[i])
+			f.Fail("node %d of tree %d has the unknown mode %q or refers to a node that does not exist", f.ids[i], f.treeIDs[i], f.modes[i])
 			return false
 		}
 		f.trees.nodes = append(f.trees.nodes, treeNode{feature: features[i], mode: mode, split: splits[i], yes: at, yesLeaf: f.leaf[keyYes],
@@ -100,12 +100,12 @@ func (f *forest) branch() bool {
 	return true
 }
 
-// leaves reads what leaves add to which goal.
+// leaves reads the targets and weights of leaves.
 func (f *forest) leaves(prefix string) bool {
 	treeIDs, ids := f.Ints(prefix+"_treeids"), f.Ints(prefix+"_nodeids")
 	goals, weights := f.Ints(prefix+"_ids"), listOf(f.Attrs, prefix+"_weights")
 	if len(treeIDs) != len(ids) || len(goals) != len(ids) || len(weights) != len(ids) {
-		f.Fail("attributes \"%s_…\" differ in length", prefix)
+		f.Fail("attributes \"%s_…\" must have the same length", prefix)
 		return false
 	}
 	for i := range ids {
@@ -120,8 +120,8 @@ func (f *forest) leaves(prefix string) bool {
 	return true
 }
 
-// forestRegressor adds up trees. ONNX TreeEnsembleRegressor-1; -3 has tensors
-// for lists of float64.
+// forestRegressor sums the weights of the leaves that a row reaches. ONNX
+// TreeEnsembleRegressor-1; -3 has tensors for lists of float64.
 type forestRegressor struct{ *trees }
 
 func newForestRegressor(n *ir.Node) (Op, error) {
@@ -132,7 +132,7 @@ func newForestRegressor(n *ir.Node) (Op, error) {
 		return nil, a.Err()
 	}
 	if targets < 1 || targets > maxSpan || len(op.base) != 0 && len(op.base) != targets {
-		a.Fail("%d targets with %d base values", targets, len(op.base))
+		a.Fail("%d targets need as many base values or none, there are %d", targets, len(op.base))
 	}
 	if len(op.base) == 0 {
 		op.base = nil
@@ -160,14 +160,14 @@ func (op forestRegressor) Eval(c *Call) error {
 	return err
 }
 
-// forestClassifier names the class that trees give the most; of two classes of
-// which the trees weigh one, its weight decides. ONNX TreeEnsembleClassifier-1;
-// -3 has tensors for lists of float64. Where the standard is silent it does as
-// ONNX Runtime.
+// forestClassifier returns the class with the largest sum of weights. If leaves
+// name only one of two classes, the sign or size of its sum decides. ONNX
+// TreeEnsembleClassifier-1; -3 has tensors for lists of float64. Where the
+// specification leaves something open, it follows ONNX Runtime.
 type forestClassifier struct {
 	*trees
 	scores   classScores
-	single   bool // two classes, of which leaves name one
+	single   bool // two classes, and all leaves name the same one
 	positive bool // no leaf has a negative weight
 }
 
@@ -175,7 +175,7 @@ func newForestClassifier(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	s := readScores(a, "classlabels_int64s")
 	if s.names == nil {
-		a.Fail("attributes %q and %q: one of the two must be there", "classlabels_strings", "classlabels_int64s")
+		a.Fail("attributes %q and %q: exactly one must be given", "classlabels_strings", "classlabels_int64s")
 		return nil, a.Err()
 	}
 	op := &forestClassifier{trees: readForest(a, "class", s.names.Len()), scores: s, positive: true}
@@ -191,7 +191,7 @@ func newForestClassifier(n *ir.Node) (Op, error) {
 	}
 	op.single = op.targets == 2 && len(named) == 1
 	if n := len(op.base); n != 0 && n != op.targets && !(op.targets == 2 && n == 1) {
-		a.Fail("%d classes with %d base values", op.targets, n)
+		a.Fail("%d classes do not allow %d base values", op.targets, n)
 	}
 	return op, a.Err()
 }
@@ -233,7 +233,7 @@ func (op *forestClassifier) Eval(c *Call) error {
 	})
 }
 
-// bestSeen is the best of the classes that a leaf spoke of.
+// bestSeen returns the class with the largest sum among those that a leaf named.
 func bestSeen(x []float64, seen []bool) int {
 	at := -1
 	for i, v := range x {
@@ -244,9 +244,9 @@ func bestSeen(x []float64, seen []bool) int {
 	return max(at, 0)
 }
 
-// two decides between two classes.
+// two decides between two classes: it returns the scores and the class.
 func (op *forestClassifier) two(sums []float64, seen []bool) (shown []float64, k int) {
-	one := !seen[1] // there is but one score
+	one := !seen[1] // only one class has a score
 	switch len(op.base) {
 	case 2:
 		if seen[1] && op.single {

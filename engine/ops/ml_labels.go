@@ -8,10 +8,11 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// labelMap is a lookup: keys to values, and a value for what is no key.
+// labelMap maps keys to values; other is the value for unknown keys.
 type labelMap struct{ keys, values, other *tensor.Tensor }
 
-// labels maps each element, by the map for its type. ONNX LabelEncoder-4.
+// labels maps each element. It has a map for each type of keys. ONNX
+// LabelEncoder-4.
 type labels struct{ maps []labelMap }
 
 // newLabelEncoder reads keys_*, values_* and default_*, as lists or tensors.
@@ -19,7 +20,7 @@ func newLabelEncoder(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	m := labelMap{keys: listAttr(a, "keys"), values: listAttr(a, "values")}
 	if m.keys == nil || m.values == nil || m.keys.Len() != m.values.Len() {
-		a.Fail("attributes \"keys_…\" and \"values_…\" must be lists of one length")
+		a.Fail("attributes \"keys_…\" and \"values_…\" must be lists of the same length")
 		return nil, a.Err()
 	}
 	switch {
@@ -38,13 +39,13 @@ func newLabelEncoder(n *ir.Node) (Op, error) {
 		m.other = tensor.New(m.values.DType(), 1)
 	}
 	if m.other == nil || m.other.DType() != m.values.DType() || m.other.Len() != 1 {
-		a.Fail("attribute \"default_tensor\" must be one element of the type of the values")
+		a.Fail("attribute \"default_tensor\" must have one element of the values' type")
 	}
 	return labels{[]labelMap{m}}, a.Err()
 }
 
-// listAttr is the list under one of the names prefix_tensor, _strings, _int64s
-// and _floats.
+// listAttr returns the list attribute prefix_tensor, _strings, _int64s or
+// _floats.
 func listAttr(a *ir.Attrs, prefix string) *tensor.Tensor {
 	switch {
 	case a.Has(prefix + "_tensor"):
@@ -67,11 +68,11 @@ func intList(v []int) *tensor.Tensor {
 	return tensor.Of(out)
 }
 
-// bothWays maps strings to integers and back.
+// bothWays maps strings to integers and integers to strings.
 func bothWays(a *ir.Attrs, strings []string, numbers *tensor.Tensor) (Op, error) {
 	words := tensor.OfStrings(strings)
 	if words.Len() != numbers.Len() {
-		a.Fail("has %d strings for %d numbers", words.Len(), numbers.Len())
+		a.Fail("has %d strings and %d integers, they must be as many", words.Len(), numbers.Len())
 	}
 	return labels{[]labelMap{
 		{words, numbers, tensor.Of([]int64{int64(a.Int("default_int64", -1))})},
@@ -79,7 +80,7 @@ func bothWays(a *ir.Attrs, strings []string, numbers *tensor.Tensor) (Op, error)
 	}}, a.Err()
 }
 
-// newLabelEncoder1 numbers the classes by their place. ONNX LabelEncoder-1.
+// newLabelEncoder1 maps each class to its index, and back. ONNX LabelEncoder-1.
 func newLabelEncoder1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	classes := a.Strs("classes_strings")
@@ -90,7 +91,7 @@ func newLabelEncoder1(n *ir.Node) (Op, error) {
 	return bothWays(a, classes, intList(places))
 }
 
-// newCategoryMapper pairs strings with integers. ONNX CategoryMapper-1.
+// newCategoryMapper maps strings to integers and back. ONNX CategoryMapper-1.
 func newCategoryMapper(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	return bothWays(a, a.Strs("cats_strings"), intList(a.Ints("cats_int64s")))
@@ -102,7 +103,7 @@ func (op labels) find(d tensor.DType) (labelMap, error) {
 			return m, nil
 		}
 	}
-	return labelMap{}, fmt.Errorf("input is %s, the keys are %s; they must be of one type", d, op.maps[0].keys.DType())
+	return labelMap{}, fmt.Errorf("input is %s, the keys are %s; they must have the same type", d, op.maps[0].keys.DType())
 }
 
 // Infer: X → the values' dtype, same shape.
@@ -114,8 +115,8 @@ func (op labels) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(m.values.DType(), in[0].Shape)}, nil
 }
 
-// Eval looks each element up; of equal keys the last counts. All NaN are one
-// key.
+// Eval looks up each element. The last of equal keys counts, and all NaN are
+// equal.
 func (op labels) Eval(c *Call) error {
 	m, err := op.find(c.In[0].DType())
 	if err != nil {
@@ -150,7 +151,7 @@ func (op labels) Eval(c *Call) error {
 	return nil
 }
 
-// keysOf are the elements of a tensor as keys of a map.
+// keysOf returns a function for the elements of a tensor as keys of a Go map.
 func keysOf(t *tensor.Tensor) func(i int) any {
 	if t.DType() == tensor.String {
 		return func(i int) any { return t.Strings()[i] }

@@ -12,7 +12,8 @@ var linears = []Def{
 	{Domain: mlDomain, Name: "LinearClassifier", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Arity{1, 2}, New: newLinearClassifier},
 }
 
-// rowsOf is the rows and columns of features: a vector is one row.
+// rowsOf returns the numbers of rows and columns of a feature matrix; a vector is
+// one row.
 func rowsOf(s ir.Shape) (rows, columns ir.Dim, err error) {
 	switch s.Rank() {
 	case -1:
@@ -22,7 +23,7 @@ func rowsOf(s ir.Shape) (rows, columns ir.Dim, err error) {
 	case 2:
 		return s.Dims[0], s.Dims[1], nil
 	}
-	return ir.Unknown, ir.Unknown, fmt.Errorf("needs shape [N features] or [features], it has %s", s)
+	return ir.Unknown, ir.Unknown, fmt.Errorf("needs shape [N features] or [features], the input has shape %s", s)
 }
 
 // eachRow calls f with each row of features.
@@ -49,7 +50,7 @@ func eachRow(c *Call, x *tensor.Tensor, f func(r int, row []float64) error) erro
 	return nil
 }
 
-// affine is W·x + b for each row of W.
+// affine computes W·x + b; each row of W gives one number.
 type affine struct {
 	weights [][]float32
 	bias    []float32 // nil: zeros
@@ -58,7 +59,7 @@ type affine struct {
 func readAffine(a *ir.Attrs, rows int) affine {
 	w, b := a.Floats("coefficients"), a.Floats("intercepts")
 	if rows < 1 || len(w)%rows != 0 || len(b) != 0 && len(b) != rows {
-		a.Fail("%d coefficients and %d intercepts do not fit %d targets", len(w), len(b), rows)
+		a.Fail("%d coefficients and %d intercepts do not match %d targets", len(w), len(b), rows)
 		return affine{}
 	}
 	op := affine{bias: b}
@@ -70,7 +71,7 @@ func readAffine(a *ir.Attrs, rows int) affine {
 
 func (op affine) fits(columns ir.Dim) error {
 	if n := len(op.weights[0]); columns.Known() && columns.N != n {
-		return fmt.Errorf("needs rows of %d features, they have %d", n, columns.N)
+		return fmt.Errorf("needs rows of %d features, the input has %d", n, columns.N)
 	}
 	return nil
 }
@@ -117,8 +118,8 @@ func (op *linearRegressor) Eval(c *Call) error {
 	})
 }
 
-// linearClassifier names the class of the largest of W·x + b; of one row of W,
-// the sign decides between two. ONNX LinearClassifier-1.
+// linearClassifier returns the class with the largest of W·x + b. If W has one
+// row, the sign decides between two classes. ONNX LinearClassifier-1.
 type linearClassifier struct {
 	affine
 	scores classScores
@@ -134,7 +135,7 @@ func newLinearClassifier(n *ir.Node) (Op, error) {
 	return &linearClassifier{readAffine(a, rows), s}, a.Err()
 }
 
-// classes is the number of scores that are shown.
+// classes returns the number of output scores.
 func (op *linearClassifier) classes() int {
 	if n := len(op.weights); n > 1 || op.scores.names == nil || op.scores.names.Len() != 2 {
 		return n
@@ -180,7 +181,7 @@ func (op *linearClassifier) Eval(c *Call) error {
 	})
 }
 
-// newLabelled makes the labels and scores of an operator.
+// newLabelled allocates the outputs of a classifier: labels y and scores z.
 func newLabelled(c *Call, op Op) (y, z *tensor.Tensor, err error) {
 	f, err := op.Infer(factsOf(c.In))
 	if err != nil {

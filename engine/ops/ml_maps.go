@@ -10,29 +10,30 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// dictionaries are values of type map, which hold their keys as one tensor and
-// their values as another, or as a sequence of scalars.
+// Dictionaries are values of type map. Their keys are one tensor, their values
+// another or a sequence of scalars.
 var dictionaries = []Def{
 	{Domain: mlDomain, Name: "CastMap", Since: 1, In: Exactly(1), Out: Exactly(1), New: newCastMap},
 	{Domain: mlDomain, Name: "DictVectorizer", Since: 1, In: Exactly(1), Out: Exactly(1), New: newDictVectorizer},
 	{Domain: mlDomain, Name: "ZipMap", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(1), New: newZipMap},
 }
 
-// pairs are the keys and values of a dictionary, one of each for a place.
+// pairs returns the keys of a map and a function for its values: value i is an
+// element of a tensor.
 func pairs(t *tensor.Tensor) (keys *tensor.Tensor, value func(i int) (*tensor.Tensor, int), err error) {
 	if t.DType() != tensor.Map || t.Len() != 2 {
 		return nil, nil, fmt.Errorf("input 0 is %s, it must be a map", t)
 	}
 	keys, values := t.Elems()[0], t.Elems()[1]
 	if keys == nil || values == nil || keys.Len() != values.Len() {
-		return nil, nil, errors.New("the map has not as many values as keys")
+		return nil, nil, errors.New("the map must have as many values as keys")
 	}
 	if values.DType() != tensor.Sequence {
 		return keys, func(i int) (*tensor.Tensor, int) { return values, i }, nil
 	}
 	for i, e := range values.Elems() {
 		if e == nil || !e.DType().IsElement() || e.Len() != 1 || e.DType() != values.Elems()[0].DType() {
-			return nil, nil, fmt.Errorf("value %d of the map is %s, values must be scalars of one type", i, e)
+			return nil, nil, fmt.Errorf("value %d of the map is %s, values must be scalars of the same type", i, e)
 		}
 	}
 	return keys, func(i int) (*tensor.Tensor, int) { return values.Elems()[i], 0 }, nil
@@ -45,11 +46,11 @@ func wantMap(in []ir.Fact) error {
 	return nil
 }
 
-// castMap lays the values of a dictionary out in a row: in the order of their
-// keys, or at the places that the keys are. ONNX CastMap-1.
+// castMap converts a map to a row: the values in ascending order of their keys
+// (dense), or at the index that is their key (sparse). ONNX CastMap-1.
 type castMap struct {
 	to   tensor.DType
-	size int // of the sparse form; 0: dense
+	size int // max_map, the length of the sparse form; 0: dense
 }
 
 func newCastMap(n *ir.Node) (Op, error) {
@@ -57,7 +58,7 @@ func newCastMap(n *ir.Node) (Op, error) {
 	op := castMap{to: map[string]tensor.DType{"TO_FLOAT": tensor.Float32, "TO_STRING": tensor.String, "TO_INT64": tensor.Int64}[a.OneOf("cast_to", "TO_FLOAT", "TO_STRING", "TO_INT64")]}
 	if a.OneOf("map_form", "DENSE", "SPARSE") == "SPARSE" {
 		if op.size = a.Int("max_map", 1); op.size < 1 || op.size > maxSpan {
-			a.Fail("attribute %q is %d, it must lie between 1 and %d", "max_map", op.size, maxSpan)
+			a.Fail("attribute %q is %d, it must be between 1 and %d", "max_map", op.size, maxSpan)
 		}
 	}
 	return op, a.Err()
@@ -129,8 +130,8 @@ func (op castMap) Eval(c *Call) error {
 	return nil
 }
 
-// dictVectorizer lays the values of a dictionary out in the order of a
-// vocabulary, 0 or nothing for words it has not. ONNX DictVectorizer-1.
+// dictVectorizer converts a map to a row in the order of a vocabulary, with 0 or
+// "" for missing words. ONNX DictVectorizer-1.
 type dictVectorizer struct{ words *tensor.Tensor }
 
 func newDictVectorizer(n *ir.Node) (Op, error) {
@@ -138,7 +139,7 @@ func newDictVectorizer(n *ir.Node) (Op, error) {
 	op := dictVectorizer{}
 	switch strings, numbers := a.Has("string_vocabulary"), a.Has("int64_vocabulary"); {
 	case strings == numbers:
-		a.Fail("attributes %q and %q: one of the two must be there", "string_vocabulary", "int64_vocabulary")
+		a.Fail("attributes %q and %q: exactly one must be given", "string_vocabulary", "int64_vocabulary")
 	case strings:
 		op.words = tensor.OfStrings(a.Strs("string_vocabulary"))
 	default:
@@ -147,7 +148,7 @@ func newDictVectorizer(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// Infer: a map → [1 words], of the type of its values.
+// Infer: a map → [1 words], with the type of its values.
 func (op dictVectorizer) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantMap(in); err != nil {
 		return nil, err
@@ -165,7 +166,7 @@ func (op dictVectorizer) Eval(c *Call) error {
 		return err
 	}
 	if keys.DType() != op.words.DType() {
-		return fmt.Errorf("the keys are %s, the vocabulary is %s", keys.DType(), op.words.DType())
+		return fmt.Errorf("the keys are %s, the vocabulary is %s; they must have the same type", keys.DType(), op.words.DType())
 	}
 	d := tensor.Float32
 	if keys.Len() > 0 {
@@ -193,20 +194,21 @@ func (op dictVectorizer) Eval(c *Call) error {
 	return c.Run.Check()
 }
 
-// zipMap names the numbers of each row. ONNX ZipMap-1.
+// zipMap converts each row of scores to a map with class labels as keys. ONNX
+// ZipMap-1.
 type zipMap struct{ names *tensor.Tensor }
 
 func newZipMap(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := zipMap{classLabels(a, "classlabels_int64s")}
 	if op.names == nil {
-		a.Fail("attributes %q and %q: one of the two must be there", "classlabels_strings", "classlabels_int64s")
+		a.Fail("attributes %q and %q: exactly one must be given", "classlabels_strings", "classlabels_int64s")
 	}
 	return op, a.Err()
 }
 
-// classLabels are the names of classes: strings, or the integers of an
-// attribute; nil where there are none.
+// classLabels returns the names of classes: strings, or integers from attribute
+// ints; nil if there are none.
 func classLabels(a *ir.Attrs, ints string) *tensor.Tensor {
 	if s := a.Strs("classlabels_strings"); len(s) > 0 {
 		return tensor.OfStrings(s)
@@ -223,7 +225,7 @@ func (op zipMap) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return nil, err
 	}
 	if d := lastDim(in[0].Shape); d.Known() && d.N != op.names.Len() {
-		return nil, fmt.Errorf("needs %d numbers a row, one for each name; it has %s", op.names.Len(), in[0].Shape)
+		return nil, fmt.Errorf("needs rows of %d elements, one for each label; the input has shape %s", op.names.Len(), in[0].Shape)
 	}
 	value := ir.Tensor(tensor.Float32, ir.Dims())
 	return []ir.Fact{{DType: tensor.Sequence, Elem: &ir.Fact{DType: tensor.Map, Elem: &value}}}, nil
@@ -250,7 +252,7 @@ func (op zipMap) Eval(c *Call) error {
 	return nil
 }
 
-// sortedKeys are the places of integer keys in ascending order.
+// sortedKeys returns the indices of integer keys in ascending order of the keys.
 func sortedKeys(c *Call, keys *tensor.Tensor) ([]int, error) {
 	if err := c.Run.reserveList(keys.Len(), 8); err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// classScores is how scores become what a classifier shows.
+// classScores computes a classifier's outputs from raw scores.
 type classScores struct {
 	names *tensor.Tensor
 	post  string
@@ -18,7 +18,7 @@ func readScores(a *ir.Attrs, ints string) classScores {
 	return classScores{classLabels(a, ints), a.OneOf("post_transform", "NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")}
 }
 
-// dtype is that of labels.
+// dtype returns the type of labels.
 func (s classScores) dtype() tensor.DType {
 	if s.names == nil {
 		return tensor.Int64
@@ -26,8 +26,8 @@ func (s classScores) dtype() tensor.DType {
 	return s.names.DType()
 }
 
-// label writes the name of class k, its number where there are no names, to
-// place i of y.
+// label writes the name of class k, or the number if there are no names, to
+// element i of y.
 func (s classScores) label(y *tensor.Tensor, i, k int) {
 	switch {
 	case s.names != nil && k < s.names.Len():
@@ -40,7 +40,7 @@ func (s classScores) label(y *tensor.Tensor, i, k int) {
 	}
 }
 
-// transform turns scores into what is shown.
+// transform applies post_transform to raw scores.
 func (s classScores) transform(x []float64) {
 	switch s.post {
 	case "SOFTMAX":
@@ -60,7 +60,7 @@ func (s classScores) transform(x []float64) {
 
 func probit(v float64) float64 { return math.Sqrt2 * math.Erfinv(2*v-1) }
 
-// softmaxNonzero is the softmax of what is not 0; 0 stays.
+// softmaxNonzero is the softmax over the elements that are not 0; zeros stay.
 func softmaxNonzero(x []float64) {
 	var kept []float64
 	for _, v := range x {
@@ -76,8 +76,8 @@ func softmaxNonzero(x []float64) {
 	}
 }
 
-// both makes the scores of two classes of the one that a binary model has:
-// shares of one where complement is set, else the score and its opposite.
+// both returns the scores of two classes, given the single score of a binary
+// model: 1 - v and v if complement is set, otherwise -v and v.
 func (s classScores) both(v float64, complement bool) [2]float64 {
 	switch {
 	case s.post == "PROBIT":
@@ -90,7 +90,7 @@ func (s classScores) both(v float64, complement bool) [2]float64 {
 	return [2]float64{-v, v}
 }
 
-// best is the place of the largest number, the first of equals.
+// best returns the index of the largest element, the first if there are several.
 func best(x []float64) int {
 	at := 0
 	for i, v := range x {

@@ -9,12 +9,12 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// svm is what support vector machines have in common: a kernel, vectors and
-// their coefficients.
+// svm is the common part of support vector machines: a kernel, support vectors
+// and their coefficients.
 type svm struct {
 	kernel              string
 	gamma, coef, degree float64
-	vectors             []float32 // [count features]; none: coefficients are the planes' own
+	vectors             []float32 // [count features]; none: linear, coefficients are the weights
 	coefficients, rho   []float32
 }
 
@@ -26,15 +26,15 @@ func readSVM(a *ir.Attrs) svm {
 	case len(p) == 3:
 		s.gamma, s.coef, s.degree = float64(p[0]), float64(p[1]), float64(p[2])
 	case len(p) != 0:
-		a.Fail("attribute %q has %d numbers, it needs gamma, coef0 and degree", "kernel_params", len(p))
+		a.Fail("attribute %q has %d elements, it needs gamma, coef0 and degree", "kernel_params", len(p))
 	}
 	if len(s.coefficients) == 0 || len(s.rho) == 0 {
-		a.Fail("attributes %q and %q must have numbers", "coefficients", "rho")
+		a.Fail("attributes %q and %q must not be empty", "coefficients", "rho")
 	}
 	return s
 }
 
-// product is the kernel of two vectors.
+// product is the kernel function of two vectors.
 func (s *svm) product(x []float64, v []float32) float64 {
 	switch s.kernel {
 	case "POLY":
@@ -52,7 +52,7 @@ func (s *svm) product(x []float64, v []float32) float64 {
 	return dot(x, v)
 }
 
-// each sets dst to the kernels of x and all vectors.
+// each sets dst to the kernel of x with each support vector.
 func (s *svm) each(dst, x []float64) {
 	for i := range dst {
 		dst[i] = s.product(x, s.vectors[i*len(x):][:len(x)])
@@ -64,8 +64,8 @@ var machines = []Def{
 	{Domain: mlDomain, Name: "SVMClassifier", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Arity{1, 2}, New: newSVMClassifier},
 }
 
-// svmRegressor is Σ coefficient·k(x, vector) + rho, or with one_class its sign.
-// ONNX SVMRegressor-1.
+// svmRegressor is Σ coefficient·k(x, vector) + rho, or the sign of it if
+// one_class is set. ONNX SVMRegressor-1.
 type svmRegressor struct {
 	svm
 	count, features int
@@ -78,7 +78,7 @@ func newSVMRegressor(n *ir.Node) (Op, error) {
 	op.features = len(op.coefficients)
 	if op.count != 0 {
 		if op.count < 0 || len(op.coefficients) != op.count || len(op.vectors)%op.count != 0 {
-			a.Fail("%d coefficients and %d numbers of vectors do not fit %d vectors", len(op.coefficients), len(op.vectors), op.count)
+			a.Fail("%d coefficients and %d numbers of vectors do not match %d vectors", len(op.coefficients), len(op.vectors), op.count)
 			return op, a.Err()
 		}
 		op.features = len(op.vectors) / op.count
@@ -90,7 +90,7 @@ func newSVMRegressor(n *ir.Node) (Op, error) {
 func (op *svmRegressor) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	rows, columns, err := rowsOf(in[0].Shape)
 	if err == nil && columns.Known() && columns.N != op.features {
-		err = fmt.Errorf("needs rows of %d features, they have %d", op.features, columns.N)
+		err = fmt.Errorf("needs rows of %d features, the input has %d", op.features, columns.N)
 	}
 	return []ir.Fact{ir.Tensor(tensor.Float32, ir.ShapeOf(rows, ir.Dim{N: 1}))}, err
 }
@@ -121,17 +121,17 @@ func (op *svmRegressor) Eval(c *Call) error {
 	})
 }
 
-// svmClassifier lets each pair of classes vote, or compares a plane for each
-// class. ONNX SVMClassifier-1; probabilities of pairs are joined as Wu, Lin and
-// Weng 2004 do.
+// svmClassifier lets each pair of classes vote, or is linear with a weight vector
+// for each class. ONNX SVMClassifier-1; pairwise probabilities are combined as in
+// Wu, Lin and Weng 2004.
 type svmClassifier struct {
 	svm
 	scores       classScores
-	perClass     []int // vectors of each class; nil: planes
-	from         []int // the first vector of each class
+	perClass     []int // number of support vectors of each class; nil: linear
+	from         []int // index of the first support vector of each class
 	probA, probB []float32
 	classes      int
-	count        int // vectors
+	count        int // number of support vectors
 	features     int
 }
 
@@ -140,20 +140,20 @@ func newSVMClassifier(n *ir.Node) (Op, error) {
 	op := &svmClassifier{svm: readSVM(a), scores: readScores(a, "classlabels_ints"), perClass: a.Ints("vectors_per_class"),
 		probA: a.Floats("prob_a"), probB: a.Floats("prob_b")}
 	if op.scores.names == nil {
-		a.Fail("attributes %q and %q: one of the two must be there", "classlabels_strings", "classlabels_ints")
+		a.Fail("attributes %q and %q: exactly one must be given", "classlabels_strings", "classlabels_ints")
 		return op, a.Err()
 	}
 	op.classes = op.scores.names.Len()
 	if op.perClass == nil {
 		if op.features = len(op.coefficients) / op.classes; len(op.coefficients)%op.classes != 0 {
-			a.Fail("%d coefficients do not fit %d classes", len(op.coefficients), op.classes)
+			a.Fail("%d coefficients cannot be divided among %d classes", len(op.coefficients), op.classes)
 		}
 		return op, a.Err()
 	}
 	op.classes = len(op.perClass)
 	for _, k := range op.perClass {
 		if k < 0 || k > len(op.vectors) {
-			a.Fail("attribute %q has %d", "vectors_per_class", k)
+			a.Fail("attribute %q has the element %d, it must not be negative", "vectors_per_class", k)
 			return op, a.Err()
 		}
 		op.from = append(op.from, op.count)
@@ -170,7 +170,7 @@ func newSVMClassifier(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// shown is the number of scores.
+// shown returns the number of output scores.
 func (op *svmClassifier) shown() int {
 	if op.perClass != nil && len(op.probA) == 0 && op.classes > 2 {
 		return op.classes * (op.classes - 1) / 2
@@ -182,7 +182,7 @@ func (op *svmClassifier) shown() int {
 func (op *svmClassifier) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	rows, columns, err := rowsOf(in[0].Shape)
 	if err == nil && columns.Known() && columns.N != op.features {
-		err = fmt.Errorf("needs rows of %d features, they have %d", op.features, columns.N)
+		err = fmt.Errorf("needs rows of %d features, the input has %d", op.features, columns.N)
 	}
 	return []ir.Fact{ir.Tensor(op.scores.dtype(), ir.ShapeOf(rows)),
 		ir.Tensor(tensor.Float32, ir.ShapeOf(rows, ir.Dim{N: op.shown()}))}, err
@@ -224,7 +224,8 @@ func (op *svmClassifier) Eval(c *Call) error {
 	})
 }
 
-// duels are the decisions of each pair of classes, and how many each class won.
+// duels returns the decision value of each pair of classes, and the number of
+// votes for each class.
 func (op *svmClassifier) duels(products []float64) (decisions, votes []float64) {
 	votes = make([]float64, op.classes)
 	for i := range op.classes {
@@ -246,8 +247,9 @@ func (op *svmClassifier) duels(products []float64) (decisions, votes []float64) 
 	return decisions, votes
 }
 
-// probabilities joins those of pairs: the p that minimises Σ (r[j][i]·p[i] -
-// r[i][j]·p[j])², by the iteration of Wu, Lin and Weng 2004, algorithm 2.
+// probabilities combines pairwise probabilities r: it returns the p that
+// minimises Σ (r[j][i]·p[i] - r[i][j]·p[j])², by the iteration of Wu, Lin and
+// Weng 2004, algorithm 2.
 func (op *svmClassifier) probabilities(decisions []float64) []float64 {
 	n := op.classes
 	r := make([]float64, n*n)

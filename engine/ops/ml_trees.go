@@ -8,17 +8,18 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// trees is a forest whose leaves add up to targets. ONNX TreeEnsemble-5.
+// trees is a forest. Each leaf adds a weight to some targets. ONNX
+// TreeEnsemble-5.
 type trees struct {
 	nodes     []treeNode
 	roots     []int
 	bare      []bool       // roots that are leaves; nil: none
-	leaves    [][]treeLeaf // what each leaf adds
-	base      []float64    // of each target; nil: zeros
+	leaves    [][]treeLeaf // the targets and weights of each leaf
+	base      []float64    // added to each target; nil: zeros
 	targets   int
-	features  int // that a row must have at least
-	aggregate int // 0 average, 1 sum, 2 least, 3 largest
-	post      int // 0 nothing, 1 softmax, 2 logistic, 3 softmax of what is not 0, 4 probit
+	features  int // minimum length of rows
+	aggregate int // 0 average, 1 sum, 2 minimum, 3 maximum
+	post      int // 0 none, 1 softmax, 2 logistic, 3 softmax over nonzero elements, 4 probit
 }
 
 type treeNode struct {
@@ -47,7 +48,7 @@ func newTreeEnsemble(n *ir.Node) (Op, error) {
 	count := modes.Len()
 	for _, v := range lists {
 		if len(v) != count || splits.Len() != count {
-			a.Fail("attributes \"nodes_…\" differ in length")
+			a.Fail("attributes \"nodes_…\" must have the same length")
 			return nil, a.Err()
 		}
 	}
@@ -73,8 +74,8 @@ func newTreeEnsemble(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// membersOf are the sets of the nodes that ask for membership, in their order;
-// NaN ends each.
+// membersOf returns the sets of the nodes of mode "member", in order. In the
+// attribute, a NaN ends each set.
 func membersOf(a *ir.Attrs) [][]float64 {
 	t := a.Tensor("membership_values")
 	if t == nil || t.DType() == tensor.String {
@@ -92,28 +93,28 @@ func membersOf(a *ir.Attrs) [][]float64 {
 	return append(out, set)
 }
 
-// check refuses what would lead outside the lists.
+// check rejects indices outside the lists.
 func (op *trees) check(a *ir.Attrs) {
 	inside := func(i int, leaf bool) bool {
 		return i >= 0 && (leaf && i < len(op.leaves) || !leaf && i < len(op.nodes))
 	}
 	for i, t := range op.nodes {
 		if !inside(t.yes, t.yesLeaf) || !inside(t.no, t.noLeaf) || t.feature < 0 || t.feature > maxSpan || t.mode < 0 || t.mode > 6 {
-			a.Fail("tree node %d names a node, leaf, feature or mode that does not exist", i)
+			a.Fail("tree node %d refers to a node, leaf, feature or mode that does not exist", i)
 			return
 		}
 		op.features = max(op.features, t.feature+1)
 	}
 	for i, r := range op.roots {
 		if !inside(r, op.bare != nil && op.bare[i]) {
-			a.Fail("attribute \"tree_roots\" has %d, there are %d nodes", r, len(op.nodes))
+			a.Fail("attribute \"tree_roots\" has the element %d, there are %d nodes", r, len(op.nodes))
 			return
 		}
 	}
 	for i, leaf := range op.leaves {
 		for _, l := range leaf {
 			if l.target < 0 || l.target >= op.targets {
-				a.Fail("leaf %d has target %d of %d", i, l.target, op.targets)
+				a.Fail("leaf %d has target %d, there are %d targets", i, l.target, op.targets)
 				return
 			}
 		}
@@ -125,14 +126,14 @@ func (op *trees) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	s, n := in[0].Shape, ir.Unknown
 	if s.Ranked {
 		if s.Rank() != 2 || s.Dims[1].Known() && s.Dims[1].N < op.features {
-			return nil, fmt.Errorf("needs shape [N F] with %d features at least, met %v", op.features, s)
+			return nil, fmt.Errorf("needs shape [N F] with at least %d features, the input has %v", op.features, s)
 		}
 		n = s.Dims[0]
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(n, ir.Dim{N: op.targets}))}, nil
 }
 
-// Eval walks every tree for every row.
+// Eval evaluates all trees on each row.
 func (op *trees) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
@@ -158,8 +159,8 @@ func (op *trees) Eval(c *Call) error {
 	return nil
 }
 
-// vote adds up what the leaves say that a row ends in; seen are the targets
-// that one spoke of.
+// vote aggregates the leaves that a row reaches. seen tells which targets these
+// leaves have.
 func (op *trees) vote(run *Run, row, sums []float64, seen []bool) error {
 	clear(sums)
 	clear(seen)
@@ -169,7 +170,7 @@ func (op *trees) vote(run *Run, row, sums []float64, seen []bool) error {
 		}
 		if op.bare == nil || !op.bare[i] {
 			if at = op.leafOf(row, at); at < 0 {
-				return fmt.Errorf("a tree goes in circles")
+				return fmt.Errorf("a tree has a cycle")
 			}
 		}
 		for _, l := range op.leaves[at] {
@@ -195,10 +196,10 @@ func (op *trees) vote(run *Run, row, sums []float64, seen []bool) error {
 	return nil
 }
 
-// leafOf is the leaf that a row ends in from a node on, -1 where the way has no
-// end.
+// leafOf returns the leaf that a row reaches from a node on, -1 if the tree has a
+// cycle.
 func (op *trees) leafOf(row []float64, at int) int {
-	for range op.nodes { // longer walks go in circles
+	for range op.nodes { // a longer path has a cycle
 		t := &op.nodes[at]
 		next, isLeaf := t.no, t.noLeaf
 		if t.holds(row[t.feature]) {
@@ -212,7 +213,7 @@ func (op *trees) leafOf(row []float64, at int) int {
 	return -1
 }
 
-// holds reports whether the branch for true is taken.
+// holds reports whether the true branch is taken.
 func (t *treeNode) holds(x float64) bool {
 	if x != x && t.missingTracksTrue {
 		return true
@@ -239,7 +240,7 @@ func (t *treeNode) holds(x float64) bool {
 	return false
 }
 
-// transform turns sums into scores.
+// transform applies post_transform to the sums.
 func (op *trees) transform(x []float64) {
 	switch op.post {
 	case 1:

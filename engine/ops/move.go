@@ -30,13 +30,13 @@ func newTranspose(n *ir.Node) (Op, error) {
 	slices.Sort(sorted)
 	for i, p := range sorted {
 		if p != i {
-			a.Fail("attribute \"perm\" is %v, not each of 0 to %d once", perm, len(perm)-1)
+			a.Fail("attribute \"perm\" is %v, it must be a permutation of 0 to %d", perm, len(perm)-1)
 		}
 	}
 	return transpose{perm}, a.Err()
 }
 
-// permutation is the order of the input's axes for a rank.
+// permutation returns the axes of the input in the order of the output.
 func (op transpose) permutation(rank int) ([]int, error) {
 	if op.perm == nil {
 		perm := make([]int, rank)
@@ -90,8 +90,8 @@ func (op transpose) Eval(c *Call) error {
 	return c.move(newWalk(shape, tensor.Strides(shape), steps), y, x)
 }
 
-// concat lays its inputs behind one another along an axis. ONNX Concat-4;
-// negative axes are of version 11.
+// concat concatenates its inputs along an axis. ONNX Concat-4; negative axes are
+// allowed from version 11 on.
 type concat struct{ axis int }
 
 func newConcat(n *ir.Node) (Op, error) {
@@ -105,7 +105,8 @@ func newConcat1(n *ir.Node) (Op, error) {
 	return concat{a.Int("axis", 1)}, a.Err()
 }
 
-// Infer: tensors of one rank, equal but along axis → their sum along axis.
+// Infer: tensors of the same rank, equal except along axis → their sum along
+// axis.
 func (op concat) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err
@@ -149,7 +150,7 @@ func (op concat) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{out}, nil
 }
 
-// added is the sum of two sizes.
+// added returns the sum of two sizes.
 func added(a, b int) (int, error) {
 	if a > wholeSize-b {
 		return 0, fmt.Errorf("memory: sizes %d and %d add up to too many elements", a, b)
@@ -157,10 +158,10 @@ func added(a, b int) (int, error) {
 	return a + b, nil
 }
 
-// wholeSize is more than any dimension of a tensor that exists.
+// wholeSize is larger than any dimension of an existing tensor.
 const wholeSize = int(^uint(0) >> 5)
 
-// join is what the inputs' shapes have in common; nil where no rank is known.
+// join returns the output's shape as far as it is known; nil if no rank is known.
 func (op concat) join(in []ir.Fact) (dims []ir.Dim, axis int, err error) {
 	for i, f := range in {
 		s := f.Shape
@@ -175,13 +176,13 @@ func (op concat) join(in []ir.Fact) (dims []ir.Dim, axis int, err error) {
 			continue
 		}
 		if s.Rank() != len(dims) {
-			return nil, 0, fmt.Errorf("input %d has shape %s, another one %s; their ranks must agree", i, s, ir.ShapeOf(dims...))
+			return nil, 0, fmt.Errorf("input %d has shape %s, another one %s; their ranks must be equal", i, s, ir.ShapeOf(dims...))
 		}
 		for j, d := range s.Dims {
 			switch {
 			case j == axis:
 			case d.Known() && dims[j].Known() && d.N != dims[j].N:
-				return nil, 0, fmt.Errorf("input %d has shape %s, another one %s; they may differ along axis %d only", i, s, ir.ShapeOf(dims...), axis)
+				return nil, 0, fmt.Errorf("input %d has shape %s, another one %s; they may differ only along axis %d", i, s, ir.ShapeOf(dims...), axis)
 			case d.Known():
 				dims[j] = d
 			}
@@ -190,7 +191,7 @@ func (op concat) join(in []ir.Fact) (dims []ir.Dim, axis int, err error) {
 	return dims, axis, nil
 }
 
-// ints joins the integers that are known of vectors.
+// ints concatenates the known elements of integer vectors.
 func (op concat) ints(in []ir.Fact) []ir.Dim {
 	var out []ir.Dim
 	some := false
@@ -220,7 +221,7 @@ func (op concat) Eval(c *Call) error {
 	facts := make([]ir.Fact, len(c.In))
 	for i, t := range c.In {
 		if t == nil {
-			return fmt.Errorf("input %d is left out", i)
+			return fmt.Errorf("input %d is missing", i)
 		}
 		facts[i] = ir.TypeOf(t)
 	}
@@ -242,7 +243,7 @@ func (op concat) Eval(c *Call) error {
 	return c.joinAlong(y, c.In, axis)
 }
 
-// joinAlong lays tensors behind one another along an axis of y.
+// joinAlong concatenates tensors along an axis of y.
 func (c *Call) joinAlong(y *tensor.Tensor, in []*tensor.Tensor, axis int) error {
 	if y.Len() == 0 {
 		return nil

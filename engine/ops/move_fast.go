@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// move copies elements of any type along a walk of y and x, shared: runs where
-// both lie in one piece, squares where dimensions change places.
+// move copies elements of any type along a walk of y and x, on several threads:
+// contiguous runs by copying, transposed dimensions in blocks.
 func (c *Call) move(w *walk, y, x *tensor.Tensor) error {
 	switch y.DType().Size() {
 	case 1:
@@ -54,11 +54,11 @@ func moveRows[T any](c *Call, w *walk, dst, src []T) error {
 	})
 }
 
-// squares is a walk of two operands in which the innermost dimension of the
-// first and another one, along which the second lies in one piece, change
-// places.
+// squares is a walk of two operands that transposes a matrix: the innermost
+// dimension of the first is contiguous there, and the second is contiguous along
+// another one.
 type squares struct {
-	rest           *walk // the other dimensions
+	rest           *walk // the remaining dimensions
 	rows, columns  int   // of src
 	dstRow, srcRow int
 }
@@ -82,7 +82,7 @@ func (w *walk) squares() *squares {
 			}
 		}
 	}
-	// A dimension of one element at the end, so that rows of rest are single places.
+	// A last dimension of 1, so that rows of rest have a single element.
 	s.rest.dims = append(s.rest.dims, 1)
 	for k := range 2 {
 		s.rest.strides[k] = append(s.rest.strides[k], 0)
@@ -90,8 +90,8 @@ func (w *walk) squares() *squares {
 	return s
 }
 
-// bandWidth is how many columns of src are turned at a time, and bandRows how
-// many of their rows: what stays near.
+// bandWidth and bandRows are the numbers of columns and rows of src that are
+// transposed at a time: a block stays in the cache.
 const (
 	bandWidth = 64
 	bandRows  = 512
@@ -99,7 +99,7 @@ const (
 
 func (s *squares) move(c *Call, v *vec.Unit, dst, src []uint32) error {
 	bands := (s.columns + bandWidth - 1) / bandWidth
-	// Bands are a dimension of the work, too.
+	// The bands are another dimension of the shared walk.
 	w := &walk{start: s.rest.start, strides: make([][]int, 3)}
 	last := len(s.rest.dims) - 1
 	w.dims = append(append(w.dims, s.rest.dims[:last]...), bands, 1)
@@ -109,7 +109,7 @@ func (s *squares) move(c *Call, v *vec.Unit, dst, src []uint32) error {
 	}
 	w.strides[0][last], w.strides[1][last] = bandWidth*s.dstRow, bandWidth
 	w.strides[2] = make([]int, len(w.dims))
-	w.strides[2][last] = bandWidth // the first column of the band
+	w.strides[2][last] = bandWidth // the band's first column
 	unit := 0.3 * float64(min(s.columns, bandWidth)*s.rows)
 	return c.rows(w, unit, func(_ int, at []int) {
 		columns := min(bandWidth, s.columns-at[2])
@@ -119,8 +119,8 @@ func (s *squares) move(c *Call, v *vec.Unit, dst, src []uint32) error {
 	})
 }
 
-// joinRuns copies so many runs of n elements: run i from element i·from+skip of x
-// to element i·to+at of y.
+// joinRuns copies runs of n elements: run i from element i·from+skip of x to
+// element i·to+at of y.
 func (c *Call) joinRuns(y, x *tensor.Tensor, runs, n, at, to, from, skip int) error {
 	b := newBlocks(y, x)
 	size := max(1, b.size)
@@ -131,8 +131,8 @@ func (c *Call) joinRuns(y, x *tensor.Tensor, runs, n, at, to, from, skip int) er
 	})
 }
 
-// pick copies for each of before slices of x the elements that index names, one
-// number each: index was checked.
+// pick copies, from each of before slices of x, the elements that index selects
+// along the next dimension. index has been checked.
 func (c *Call) pick(y, x *tensor.Tensor, index []int, before, along int) (bool, error) {
 	switch y.DType().Size() {
 	case 1:

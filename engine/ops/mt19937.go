@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 )
 
-// mersenne is the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998),
-// seeded and read as numpy's RandomState does: the ONNX reference draws from
-// that, so a node with a seed gives the reference's numbers.
+// mersenne is the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998), seeded
+// and read like numpy's RandomState, which the ONNX reference uses: a node with a
+// seed gives the same numbers.
 type mersenne struct {
 	state [624]uint32
 	next  int
@@ -15,7 +15,7 @@ type mersenne struct {
 	saved bool
 }
 
-// newMersenne starts from a seed.
+// newMersenne initialises the generator with a seed.
 func newMersenne(seed uint32) *mersenne {
 	m := &mersenne{next: 624}
 	m.state[0] = seed
@@ -25,7 +25,7 @@ func newMersenne(seed uint32) *mersenne {
 	return m
 }
 
-// anySeed is a seed that differs from run to run.
+// anySeed returns a random seed.
 func anySeed() uint32 { return rand.Uint32() }
 
 func (m *mersenne) uint32() uint32 {
@@ -49,13 +49,14 @@ func (m *mersenne) twist() {
 	m.next = 0
 }
 
-// uniform is in [0, 1), a multiple of 2^-53.
+// uniform returns a multiple of 2^-53 in [0, 1).
 func (m *mersenne) uniform() float64 {
 	a, b := m.uint32()>>5, m.uint32()>>6
 	return (float64(a)*(1<<26) + float64(b)) / (1 << 53)
 }
 
-// normal has mean 0 and variance 1, by Marsaglia's polar method.
+// normal returns a number with mean 0 and variance 1, by Marsaglia's polar
+// method.
 func (m *mersenne) normal() float64 {
 	if m.saved {
 		m.saved = false

@@ -14,7 +14,8 @@ var normalizations = []Def{
 	{Name: "BatchNormalization", Since: 9, Until: 13, Types: tensor.FloatTypes, In: Exactly(5), Out: Arity{1, 5}, New: newBatchNorm9},
 	{Name: "BatchNormalization", Since: 7, Until: 8, Types: tensor.FloatTypes, In: Exactly(5), Out: Arity{1, 5}, New: newBatchNorm7},
 	{Name: "BatchNormalization", Since: 1, Until: 6, Types: tensor.FloatTypes, In: Exactly(5), Out: Arity{1, 5}, New: newBatchNorm1},
-	// In the standard from 17 on; ONNX Runtime's optimiser writes it into files of any opset.
+	// Part of the standard from opset 17 on; ONNX Runtime's optimiser writes it
+	// into files of any opset.
 	{Name: "LayerNormalization", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Arity{1, 3}, New: newLayerNorm},
 	{Name: "RMSNormalization", Since: 23, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newRMSNorm},
 	{Name: "InstanceNormalization", Since: 1, Types: tensor.FloatTypes, In: Exactly(3), Out: Exactly(1), New: newInstanceNorm},
@@ -26,15 +27,15 @@ var normalizations = []Def{
 	{Name: "LRN", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newLRN},
 }
 
-// batchNorm is Y = (X - mean) / √(var + epsilon) · scale + B, one mean and
-// variance a channel (or, where perPixel, one for each element of a picture).
-// In training mean and variance are those of the batch, and the running ones
-// are moved towards them. ONNX BatchNormalization-14; Ioffe and Szegedy 2015.
+// batchNorm is Y = (X - mean) / √(var + epsilon) · scale + B, with one mean and
+// variance for each channel (with perPixel, for each element of an image). In
+// training, mean and variance are those of the batch, and the running ones are
+// updated. ONNX BatchNormalization-14; Ioffe and Szegedy 2015.
 type batchNorm struct {
 	epsilon, momentum float64
 	training          bool
 	perPixel          bool
-	saved             bool // outputs 3 and 4: the batch's own mean and variance
+	saved             bool // outputs 3 and 4: mean and variance of the batch
 }
 
 func readBatchNorm(a *ir.Attrs) *batchNorm {
@@ -46,13 +47,13 @@ func newBatchNorm(n *ir.Node) (Op, error) {
 	op := readBatchNorm(a)
 	op.training = a.Bool("training_mode", false)
 	if !op.training && len(n.Outputs) > 1 {
-		a.Fail("has %d outputs; without training_mode there is only one", len(n.Outputs))
+		a.Fail("has %d outputs; without training_mode it has only one", len(n.Outputs))
 	}
 	return op, a.Err()
 }
 
-// newBatchNorm9 reads BatchNormalization-9, which trains where its node has
-// more than one output.
+// newBatchNorm9 reads BatchNormalization-9, which is in training mode if the node
+// has more than one output.
 func newBatchNorm9(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := readBatchNorm(a)
@@ -60,7 +61,7 @@ func newBatchNorm9(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// newBatchNorm7 reads BatchNormalization-7: like -9, with spatial.
+// newBatchNorm7 reads BatchNormalization-7: like -9, with attribute spatial.
 func newBatchNorm7(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := readBatchNorm(a)
@@ -70,7 +71,7 @@ func newBatchNorm7(n *ir.Node) (Op, error) {
 }
 
 // newBatchNorm1 reads BatchNormalization-1 and -6, with spatial and is_test;
-// consumed_inputs is a hint.
+// consumed_inputs is a hint that is ignored.
 func newBatchNorm1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := readBatchNorm(a)
@@ -80,7 +81,7 @@ func newBatchNorm1(n *ir.Node) (Op, error) {
 }
 
 // Infer: X [N C …], scale, B, mean, var [C] (perPixel: [C …]) → Y like X, then
-// mean and variance like those that came in.
+// updated mean and variance.
 func (op *batchNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	x := in[0]
 	for i := 1; i < 5; i++ {
@@ -90,7 +91,7 @@ func (op *batchNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	}
 	if x.Shape.Ranked {
 		if x.Shape.Rank() < 2 && !(x.Shape.Rank() == 1 && !op.perPixel) {
-			return nil, fmt.Errorf("needs an input of batch and channels, it has %s", x.Shape)
+			return nil, fmt.Errorf("needs an input of shape [N C …], it has %s", x.Shape)
 		}
 		want := ir.ShapeOf(ir.Dim{N: 1})
 		switch {
@@ -101,7 +102,7 @@ func (op *batchNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		}
 		for i := 1; i < 5; i++ {
 			if !op.fits(in[i].Shape, want) {
-				return nil, fmt.Errorf("input %d needs shape %s, it has %s", i, want, in[i].Shape)
+				return nil, fmt.Errorf("input %d must have shape %s, it has %s", i, want, in[i].Shape)
 			}
 		}
 	}
@@ -114,7 +115,7 @@ func (op *batchNorm) fits(got, want ir.Shape) bool {
 		return true
 	}
 	if op.perPixel && got.Rank() != want.Rank() {
-		// Some writers flatten the statistics of a picture.
+		// Some exporters flatten the statistics of an image.
 		g, ok1 := got.Count()
 		w, ok2 := want.Count()
 		return ok1 && ok2 && g == w
@@ -139,7 +140,7 @@ func evalBatchNorm[T real](op *batchNorm, c *Call) error {
 	src, dst := tensor.Data[T](x), tensor.Data[T](y)
 	scale, shift, mean, variance := tensor.ToFloat64(c.In[1]), tensor.ToFloat64(c.In[2]), tensor.ToFloat64(c.In[3]), tensor.ToFloat64(c.In[4])
 	channels, batch, size := len(scale), 0, 0
-	switch { // size: of a channel of a picture
+	switch { // size: elements of a channel of one image
 	case len(src) == 0:
 	case x.Rank() == 1:
 		batch, size = len(src), 1
@@ -167,8 +168,8 @@ func evalBatchNorm[T real](op *batchNorm, c *Call) error {
 	return nil
 }
 
-// batchMoments are the mean and the variance (of the population) of each
-// channel, NaN where it has no numbers.
+// batchMoments returns the mean and the population variance of each channel, NaN
+// for channels without elements.
 func batchMoments[T real](x []T, batch, channels, size int) (mean, variance []float64) {
 	n := float64(batch * size)
 	mean, variance = slices.Repeat([]float64{0 / n}, channels), slices.Repeat([]float64{0 / n}, channels)
@@ -207,7 +208,7 @@ func (op *batchNorm) moments(c *Call, mean, variance, batchMean, batchVariance [
 	return nil
 }
 
-// blend is momentum·old + (1-momentum)·new.
+// blend returns momentum·old + (1-momentum)·new.
 func blend(old, new []float64, momentum float64) []float64 {
 	out := make([]float64, len(old))
 	for i := range out {
@@ -216,7 +217,8 @@ func blend(old, new []float64, momentum float64) []float64 {
 	return out
 }
 
-// fromFloat64 makes a float tensor like another of the given values.
+// fromFloat64 makes a tensor of the given values with the dtype and shape of
+// like.
 func fromFloat64(c *Call, values []float64, like *tensor.Tensor) (*tensor.Tensor, error) {
 	t, err := c.like(like)
 	if err != nil {
@@ -226,8 +228,9 @@ func fromFloat64(c *Call, values []float64, like *tensor.Tensor) (*tensor.Tensor
 	return t, nil
 }
 
-// lrn is Y = X / (bias + alpha/size · Σ X²)^beta, summed over the size channels
-// around each. ONNX LRN-1; -13 widens the types. Krizhevsky et al. 2012, §3.3.
+// lrn is Y = X / (bias + alpha/size · Σ X²)^beta, where the sum is over size
+// channels around each. ONNX LRN-1; -13 extends the types. Krizhevsky et al.
+// 2012, §3.3.
 type lrn struct {
 	alpha, beta, bias float64
 	size              int
@@ -245,7 +248,7 @@ func newLRN(n *ir.Node) (Op, error) {
 // Infer: X [N C …] → Y, same shape and dtype.
 func (op *lrn) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if in[0].Shape.Ranked && in[0].Shape.Rank() < 2 {
-		return nil, fmt.Errorf("needs an input of batch and channels, it has %s", in[0].Shape)
+		return nil, fmt.Errorf("needs an input of shape [N C …], it has %s", in[0].Shape)
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
 }

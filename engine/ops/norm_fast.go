@@ -7,8 +7,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast is Softmax and LogSoftmax of float32: line by line where lines lie in
-// one piece, else a strip of neighbouring lines at a time.
+// EvalFast computes Softmax and LogSoftmax of float32: line by line if lines are
+// contiguous, else in strips of neighbouring lines.
 func (op *lines) EvalFast(c *Call) (bool, error) {
 	x := c.In[0]
 	log := c.Node.Op == "LogSoftmax"
@@ -50,10 +50,10 @@ func (c *Call) softmaxRows(y, x *tensor.Tensor, length int, log bool) error {
 	})
 }
 
-// stripWidth is how many lines are worked on side by side.
+// stripWidth is the number of lines in a strip.
 const stripWidth = 512
 
-// softmaxStrips works on lines whose elements lie step apart, many side by side.
+// softmaxStrips processes lines with stride step, stripWidth of them at a time.
 func (c *Call) softmaxStrips(y, x *tensor.Tensor, length, step int, log bool) error {
 	v, src, dst := c.vec(), tensor.Data[float32](x), tensor.Data[float32](y)
 	strips := (step + stripWidth - 1) / stripWidth
@@ -75,7 +75,7 @@ func (c *Call) softmaxStrips(y, x *tensor.Tensor, length, step int, log bool) er
 			clear(sum)
 			for j := range length {
 				out := dst[at+j*step:][:n]
-				if n == 1 { // a pair of single numbers is a pair, too
+				if n == 1 { // a strip of width 1
 					e[0] = src[at+j*step] - top[0]
 				} else {
 					v.Zip(vec.Sub, e, src[at+j*step:][:n], top)
@@ -106,8 +106,8 @@ func (c *Call) softmaxStrips(y, x *tensor.Tensor, length, step int, log bool) er
 	})
 }
 
-// EvalFast normalises float32 lines where scale and shift have an element for
-// each of the line's and nobody asks for the moments.
+// EvalFast normalises float32 lines if scale and shift have one element for each
+// element of a line and the mean and deviation are not requested.
 func (op *lineNorm) EvalFast(c *Call) (bool, error) {
 	x, scale, shift := c.In[0], c.In[1], c.input(2)
 	v := c.vec(x, scale)
@@ -180,7 +180,7 @@ func (op *groupNorm) EvalFast(c *Call) (bool, error) {
 				if op.perGroup {
 					k = i % groups
 				}
-				// (x-mean) first: one product and sum would cancel where the mean is large.
+				// Subtract first: x·a + b would cancel if the mean is large.
 				out := dst[at : at+size]
 				v.Apply(vec.Affine, out, src[at:at+size], 1, float32(-mean))
 				v.Apply(vec.Affine, out, out, float32(inverse*float64(scale[k])), shift[k])

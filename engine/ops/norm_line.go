@@ -8,15 +8,15 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// lineNorm normalizes the dimensions from axis on and scales the result:
-// Y = (X - mean) / √(var + epsilon) · scale + B, or without mean and B
-// Y = X / √(mean(X²) + epsilon) · scale. ONNX LayerNormalization-17, Ba et al.
-// 2016; RMSNormalization-23, Zhang and Sennrich 2019.
+// lineNorm normalises the dimensions from axis on and scales the result: Y = (X -
+// mean) / √(var + epsilon) · scale + B, or without mean and B Y = X / √(mean(X²)
+// + epsilon) · scale. ONNX LayerNormalization-17, Ba et al. 2016;
+// RMSNormalization-23, Zhang and Sennrich 2019.
 type lineNorm struct {
 	axis    int
 	epsilon float64
-	centred bool
-	stash   tensor.DType // of the outputs mean and 1/√(var + epsilon)
+	centred bool         // the mean is subtracted
+	stash   tensor.DType // dtype of the outputs mean and 1/√(var + epsilon)
 }
 
 func newLayerNorm(n *ir.Node) (Op, error) { return readLineNorm(n, true) }
@@ -32,7 +32,7 @@ func readLineNorm(n *ir.Node, centred bool) (Op, error) {
 }
 
 // Infer: X [any shape], scale and B broadcast to X → Y like X, mean and inverse
-// deviation with ones from axis on.
+// standard deviation with dimensions of 1 from axis on.
 func (op *lineNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	x := in[0]
 	for i := 1; i < len(in); i++ {
@@ -48,7 +48,7 @@ func (op *lineNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		}
 		for i := 1; i < len(in); i++ {
 			if s, err := broadcastShape(in[i].Shape, x.Shape); in[i].Given() && (err != nil || !fitsShape(s, x.Shape)) {
-				return nil, fmt.Errorf("input %d must broadcast to %s, it has %s", i, x.Shape, in[i].Shape)
+				return nil, fmt.Errorf("input %d must broadcast to %s, it has shape %s", i, x.Shape, in[i].Shape)
 			}
 		}
 		moments.Shape = ir.ShapeOf(append([]ir.Dim(nil), x.Shape.Dims...)...)
@@ -65,7 +65,7 @@ func (op *lineNorm) Eval(c *Call) error {
 	}
 	inner := *c
 	inner.In = append([]*tensor.Tensor{}, c.In...)
-	for i, t := range c.In { // scale and B may be of another type than X
+	for i, t := range c.In { // scale and B may have another dtype than X
 		var err error
 		if t != nil && t.DType() != c.In[0].DType() {
 			if inner.In[i], err = c.convert(t, c.In[0].DType()); err != nil {
@@ -109,7 +109,7 @@ func evalLineNorm[T real](op *lineNorm, c *Call) error {
 		}
 	}
 	if y.Len() == 0 && len(c.Out) == 1 {
-		return nil // of any number of lines
+		return nil // nothing to compute, whatever the number of lines
 	}
 	scale := newSpread[T](c.In[1], x.Shape(), axis)
 	shift := newSpread[T](c.input(2), x.Shape(), axis)
@@ -144,11 +144,11 @@ func evalLineNorm[T real](op *lineNorm, c *Call) error {
 	return nil
 }
 
-// spread reads a tensor as if it were broadcast to a shape, line by line.
+// spread reads a tensor broadcast to a shape, line by line.
 type spread[T real] struct {
 	data         []T
-	outer, inner []int // sizes of the dimensions before and from the axis on
-	steps        []int // strides of all of them
+	outer, inner []int // sizes of the dimensions before the axis, and from it on
+	steps        []int // strides of all dimensions, 0 where broadcast
 }
 
 func newSpread[T real](t *tensor.Tensor, to []int, axis int) spread[T] {
@@ -158,7 +158,7 @@ func newSpread[T real](t *tensor.Tensor, to []int, axis int) spread[T] {
 	return spread[T]{tensor.Data[T](t), to[:axis], to[axis:], tensor.BroadcastStrides(t.Shape(), to)}
 }
 
-// line gives element j of line i; 0 where there is no tensor.
+// line returns a function for element j of line i; 0 if there is no tensor.
 func (s spread[T]) line(i int) func(j int) float64 {
 	if s.data == nil {
 		return func(int) float64 { return 0 }
@@ -182,14 +182,14 @@ func (s spread[T]) line(i int) func(j int) float64 {
 	}
 }
 
-// groupNorm normalizes each group of channels of each picture, then scales and
-// shifts each channel (or each group, in version 18). With a group a channel
-// it is InstanceNormalization. ONNX GroupNormalization-21 and -18, Wu and He
-// 2018; InstanceNormalization-1, Ulyanov et al. 2016.
+// groupNorm normalises each group of channels of each image, then scales and
+// shifts each channel (in version 18, each group). With one channel per group it
+// is InstanceNormalization. ONNX GroupNormalization-21 and -18, Wu and He 2018;
+// InstanceNormalization-1, Ulyanov et al. 2016.
 type groupNorm struct {
-	groups   int // 0: one a channel
+	groups   int // 0: one for each channel
 	epsilon  float64
-	perGroup bool // scale and shift
+	perGroup bool // one scale and shift for each group
 }
 
 func newInstanceNorm(n *ir.Node) (Op, error) {
@@ -199,7 +199,7 @@ func newInstanceNorm(n *ir.Node) (Op, error) {
 
 func newGroupNorm(n *ir.Node) (Op, error) { return readGroupNorm(n, false) }
 
-// newGroupNorm18 reads GroupNormalization-18: one scale and shift a group.
+// newGroupNorm18 reads GroupNormalization-18: one scale and shift for each group.
 func newGroupNorm18(n *ir.Node) (Op, error) { return readGroupNorm(n, true) }
 
 func readGroupNorm(n *ir.Node, perGroup bool) (Op, error) {
@@ -219,7 +219,7 @@ func (op *groupNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	x := in[0]
 	if x.Shape.Ranked {
 		if x.Shape.Rank() < 2 {
-			return nil, fmt.Errorf("needs an input of batch and channels, it has %s", x.Shape)
+			return nil, fmt.Errorf("needs an input of shape [N C …], it has %s", x.Shape)
 		}
 		c := x.Shape.Dims[1]
 		if op.groups > 0 && c.Known() && c.N%op.groups != 0 {
@@ -279,7 +279,7 @@ func evalGroupNorm[T real](op *groupNorm, c *Call) error {
 	return nil
 }
 
-// moments are the mean and the variance (of the population).
+// moments returns the mean and the population variance.
 func moments[T real](x []T) (mean, variance float64) {
 	for _, v := range x {
 		mean += float64(v)
@@ -293,7 +293,7 @@ func moments[T real](x []T) (mean, variance float64) {
 }
 
 // newLpNorm reads LpNormalization-1: x / ‖x‖ along an axis, with the 1- or
-// 2-norm; lines of zeros stay so. -22 widens the types.
+// 2-norm; lines of zeros stay zeros. -22 extends the types.
 func newLpNorm(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := &lines{lpNormLine2, a.Int("axis", -1), false}
@@ -332,10 +332,10 @@ func divideLine(x []float64, by float64) {
 }
 
 // meanVariance is (X - mean) / (√var + 1e-9) over some axes. ONNX
-// MeanVarianceNormalization-9; -13 widens the types.
+// MeanVarianceNormalization-9; -13 extends the types.
 type meanVariance struct {
 	axes      []int
-	deviation bool // divide by it
+	deviation bool // divide by the standard deviation
 }
 
 func newMeanVariance(n *ir.Node) (Op, error) {
@@ -347,8 +347,8 @@ func newMeanVariance(n *ir.Node) (Op, error) {
 	return &meanVariance{axes, true}, a.Err()
 }
 
-// newMeanVariance1 reads MeanVarianceNormalization-1, which names its axes by
-// whether channels are among them.
+// newMeanVariance1 reads MeanVarianceNormalization-1, whose attribute
+// across_channels determines the axes.
 func newMeanVariance1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := &meanVariance{[]int{0, 2, 3}, a.Bool("normalize_variance", true)}

@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// oneHot is off everywhere but at the index of each element along a new axis.
-// Indices out of range have no place that is on. ONNX OneHot-11.
+// oneHot appends a new axis on which the element at the index has the value on,
+// all others off. Indices out of range give only off. ONNX OneHot-11.
 type oneHot struct {
 	axis     int
 	negative bool // indices may count from the end
@@ -20,14 +20,14 @@ func newOneHot(n *ir.Node) (Op, error) {
 	return oneHot{a.Int("axis", -1), true}, a.Err()
 }
 
-// newOneHot9 knows no negative indices. ONNX OneHot-9.
+// newOneHot9 does not allow negative indices. ONNX OneHot-9.
 func newOneHot9(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	return oneHot{a.Int("axis", -1), false}, a.Err()
 }
 
-// Infer: indices [any shape], depth, values [2] → indices' shape with depth at
-// axis.
+// Infer: indices [any shape], depth, values [2] → indices' shape with depth
+// inserted at axis.
 func (op oneHot) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	err := firstError(wantType(in, 1, tensor.NumericTypes), wantType(in, 2, tensor.AllTypes), wantRank(in, 1, 0, 1), wantRank(in, 2, 1))
 	if err != nil {
@@ -60,11 +60,11 @@ func (op oneHot) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 func oneHotDepth(t *tensor.Tensor) (int, error) {
 	if t.Len() != 1 {
-		return 0, fmt.Errorf("depth has shape %v, it must be one number", t.Shape())
+		return 0, fmt.Errorf("depth has shape %v, it must have one element", t.Shape())
 	}
 	d := tensor.ToFloat64(t)[0]
 	if !(d >= 0) {
-		return 0, fmt.Errorf("depth %v is not possible", d)
+		return 0, fmt.Errorf("depth is %v, it must be an integer of 0 or more", d)
 	}
 	if d > math.MaxInt/2 {
 		return 0, fmt.Errorf("memory: depth %v is too large", d)
@@ -79,7 +79,7 @@ func (op oneHot) Eval(c *Call) error {
 	}
 	values := c.In[2]
 	if values.Rank() != 1 || values.Len() != 2 {
-		return fmt.Errorf("values have shape %v, they must be off and on: [2]", values.Shape())
+		return fmt.Errorf("values have shape %v, it must be [2]: off and on", values.Shape())
 	}
 	shape := c.In[0].Shape()
 	axis, err := tensor.Axis(op.axis, len(shape)+1)

@@ -7,32 +7,32 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// pad adds elements before and after each dimension; negative pads take some
-// off. ONNX Pad.
+// pad adds elements before and after each dimension; negative pads remove
+// elements. ONNX Pad.
 type pad struct {
 	mode  string
-	pads  []int // of versions 1 and 2
+	pads  []int // attributes of versions 1 and 2
 	value float32
 	attr  bool
 }
 
-// newPad18 takes pads, the value and axes as inputs; version 19 adds the mode
-// wrap. ONNX Pad-18.
+// newPad18 has pads, value and axes as inputs; version 19 adds mode wrap. ONNX
+// Pad-18.
 func newPad18(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	return pad{mode: a.OneOf("mode", "constant", "reflect", "edge", "wrap")}, a.Err()
 }
 
-// newPad11 knows no axes. ONNX Pad-11.
+// newPad11 has no axes. ONNX Pad-11.
 func newPad11(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	return pad{mode: a.OneOf("mode", "constant", "reflect", "edge")}, a.Err()
 }
 
-// newPad2 takes pads and the value as attributes. ONNX Pad-2.
+// newPad2 has pads and value as attributes. ONNX Pad-2.
 func newPad2(n *ir.Node) (Op, error) { return newPadAttr(n, "pads") }
 
-// newPad1 spells pads otherwise. ONNX Pad-1.
+// newPad1 has another name for pads. ONNX Pad-1.
 func newPad1(n *ir.Node) (Op, error) { return newPadAttr(n, "paddings") }
 
 func newPadAttr(n *ir.Node, name string) (Op, error) {
@@ -40,7 +40,7 @@ func newPadAttr(n *ir.Node, name string) (Op, error) {
 	return pad{mode: a.OneOf("mode", "constant", "reflect", "edge"), pads: a.Ints(name), value: a.Float("value", 0), attr: true}, a.Err()
 }
 
-// sizes are the pads before and after each dimension.
+// sizes returns the pads before and after each dimension.
 func (op pad) sizes(rank int, pads, axes []int) (before, after []int, err error) {
 	before, after = make([]int, rank), make([]int, rank)
 	if axes == nil {
@@ -51,7 +51,7 @@ func (op pad) sizes(rank int, pads, axes []int) (before, after []int, err error)
 		return nil, nil, err
 	}
 	if len(pads) != 2*len(axes) {
-		return nil, nil, fmt.Errorf("%d pads are given, %d axes take %d", len(pads), len(axes), 2*len(axes))
+		return nil, nil, fmt.Errorf("%d pads are given, %d axes need %d", len(pads), len(axes), 2*len(axes))
 	}
 	for i, a := range axes {
 		before[a], after[a] = pads[i], pads[i+len(axes)]
@@ -59,22 +59,22 @@ func (op pad) sizes(rank int, pads, axes []int) (before, after []int, err error)
 	return before, after, nil
 }
 
-// padded is the size of one dimension with its pads.
+// padded returns the size of one dimension with its pads.
 func (op pad) padded(dim, before, after int) (int, error) {
 	for _, p := range []int{before, after} {
 		if p < -dim || p > wholeSize {
 			if p > 0 {
 				return 0, fmt.Errorf("memory: a pad of %d is too large", p)
 			}
-			return 0, fmt.Errorf("a pad of %d takes more than the dimension's %d elements", p, dim)
+			return 0, fmt.Errorf("a pad of %d removes more than the dimension's %d elements", p, dim)
 		}
 	}
 	n := dim + before + after
 	switch {
 	case n < 0:
-		return 0, fmt.Errorf("pads %d and %d take more than the dimension's %d elements", before, after, dim)
+		return 0, fmt.Errorf("pads %d and %d remove more than the dimension's %d elements", before, after, dim)
 	case dim == 0 && n > 0 && op.mode != "constant":
-		return 0, fmt.Errorf("mode %s has nothing to repeat in a dimension of size 0", op.mode)
+		return 0, fmt.Errorf("mode %s cannot pad a dimension of size 0", op.mode)
 	}
 	return n, nil
 }
@@ -83,11 +83,11 @@ func (op pad) padded(dim, before, after int) (int, error) {
 func (op pad) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	pads, axes, known := op.pads, []int(nil), true
 	if !op.attr {
-		if err := wantRank(in, 1, 1, 2); err != nil { // rank 2: [1, 2·rank] of early exporters
+		if err := wantRank(in, 1, 1, 2); err != nil { // early exporters write pads as [1, 2·rank]
 			return nil, err
 		}
 		if f := fact(in, 2); f.Given() && f.DType != in[0].DType {
-			return nil, fmt.Errorf("input 2 is %s, input 0 is %s; they must be of one type", f.DType, in[0].DType)
+			return nil, fmt.Errorf("input 2 is %s, input 0 is %s; they must have the same type", f.DType, in[0].DType)
 		}
 		var err error
 		if pads, known, err = knownInts(in, 1); err != nil {
@@ -124,14 +124,14 @@ func (op pad) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{out}, nil
 }
 
-// origin is where each element of a padded dimension comes from; -1: it is
-// made of the value.
+// origin returns, for each index of a padded dimension, the index of the input
+// that it comes from; -1: the constant value.
 func (op pad) origin(dim, before, after int) ([]int, error) {
 	n, err := op.padded(dim, before, after)
 	if err != nil {
 		return nil, err
 	}
-	// Elements taken off at one side are gone before the other side repeats.
+	// Elements removed at one end are not repeated at the other.
 	lo, hi := max(0, -before), dim-max(0, -after)
 	from := make([]int, n)
 	for i := range from {
@@ -154,8 +154,7 @@ func (op pad) origin(dim, before, after int) ([]int, error) {
 
 func wrapped(a, n int) int { return ((a % n) + n) % n }
 
-// mirror reflects a position into [0, n) about the first and last element, as
-// often as it takes.
+// mirror reflects an index at the first and last element until it is in [0, n).
 func mirror(a, n int) int {
 	if n == 1 {
 		return 0
@@ -180,7 +179,7 @@ func (op pad) Eval(c *Call) error {
 		}
 		if v := c.input(2); v != nil {
 			if v.DType() != x.DType() || v.Len() != 1 {
-				return fmt.Errorf("the value is %s, it must be one %s", v, x.DType())
+				return fmt.Errorf("the value is %s, it must be a single %s", v, x.DType())
 			}
 			value = v
 		}
@@ -200,7 +199,7 @@ func (op pad) Eval(c *Call) error {
 		c.Out[0] = y
 		return err
 	}
-	side := 0 // y has elements, so that sides add up
+	side := 0 // elements at each end; y is not empty, so the sum does not overflow
 	for _, d := range shape {
 		side += d
 	}
@@ -217,7 +216,7 @@ func (op pad) Eval(c *Call) error {
 	return op.fill(c.Run, y, x, value, origins)
 }
 
-// fill writes y, of which index i along axis a comes from origins[a][i] of x.
+// fill writes y. Index i along axis a is taken from index origins[a][i] of x.
 func (op pad) fill(run *Run, y, x, value *tensor.Tensor, origins [][]int) error {
 	from, of := newBlocks(y, x), newBlocks(y, value)
 	steps, into := tensor.Strides(x.Shape()), tensor.Strides(y.Shape())
@@ -261,7 +260,7 @@ func (op pad) fill(run *Run, y, x, value *tensor.Tensor, origins [][]int) error 
 	return axis(0, 0, 0)
 }
 
-// floatOf is a number in a float type.
+// floatOf returns a number in a float dtype.
 func floatOf(d tensor.DType, v float32) *tensor.Tensor {
 	switch d {
 	case tensor.Float64:

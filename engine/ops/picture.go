@@ -13,19 +13,19 @@ var pictures = []Def{
 	{Name: "ImageDecoder", Since: 20, Types: tensor.Types(tensor.Uint8), In: Exactly(1), Out: Exactly(1), New: newImageDecoder},
 }
 
-// PictureDecoder decodes a picture file into rows of red, green and blue bytes,
-// using at most limit bytes of memory. It must be safe for concurrent use.
+// PictureDecoder decodes an image file to rows of red, green and blue bytes, and
+// uses at most limit bytes of memory. It must be safe for concurrent use.
 type PictureDecoder func(data []byte, limit int64) (pixels []byte, width, height int, err error)
 
-// decoder is what ImageDecoder calls. The engine knows no picture: whoever
-// brings a decoder along registers it, once, before the first run.
+// decoder decodes for ImageDecoder. The engine itself knows no image formats: a
+// package that does registers its decoder before the first run.
 var decoder atomic.Pointer[PictureDecoder]
 
 // RegisterPictures makes d the decoder of ImageDecoder.
 func RegisterPictures(d PictureDecoder) { decoder.Store(&d) }
 
-// imageDecoder turns the bytes of a picture file into [height width channels].
-// ONNX ImageDecoder-20.
+// imageDecoder decodes an image file to [height width channels]. ONNX
+// ImageDecoder-20.
 type imageDecoder struct{ format string }
 
 func newImageDecoder(n *ir.Node) (Op, error) {
@@ -49,7 +49,7 @@ func (op imageDecoder) Infer(in []ir.Fact) ([]ir.Fact, error) {
 func (op imageDecoder) Eval(c *Call) error {
 	decode := decoder.Load()
 	if decode == nil {
-		return errors.New("no decoder of pictures is registered: import the package zoo, or call engine.RegisterPictures")
+		return errors.New("no image decoder is registered: import package zoo, or call engine.RegisterPictures")
 	}
 	limit := c.Run.Left()
 	pixels, width, height, err := (*decode)(c.In[0].Bytes(), limit)
@@ -77,8 +77,8 @@ func (op imageDecoder) Eval(c *Call) error {
 	return c.Run.Check()
 }
 
-// luma is the brightness of a pixel by ITU-R 601-2 in 16 bits of fraction, as
-// Pillow rounds it.
+// luma is the brightness of a pixel by ITU-R 601-2, in 16-bit fixed point,
+// rounded as in Pillow.
 func luma(p []byte) byte {
 	return byte((uint32(p[0])*19595 + uint32(p[1])*38470 + uint32(p[2])*7471 + 1<<15) >> 16)
 }

@@ -25,7 +25,7 @@ var pools = []Def{
 	{Name: "MaxRoiPool", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newMaxRoiPool},
 }
 
-// poolShape is the shape rule of the pools: X [N C spatial…] → [N C spatial…].
+// poolShape infers a pool's output: X [N C spatial…] → [N C spatial…].
 func poolShape(w *window, in ir.Fact) (ir.Shape, error) {
 	dims, err := spatial(in)
 	if err != nil || dims == nil {
@@ -38,12 +38,12 @@ func poolShape(w *window, in ir.Fact) (ir.Shape, error) {
 	return ir.ShapeOf(append([]ir.Dim{in.Shape.Dims[0], in.Shape.Dims[1]}, out...)...), nil
 }
 
-// maxPool is the largest element of each window, and on request where it lies
-// in the whole input. ONNX MaxPool-12; -1 to -11 have fewer attributes, -22
-// widens the types.
+// maxPool is the maximum of each window and, if requested, its index in the
+// flattened input. ONNX MaxPool-12; -1 to -11 have fewer attributes, -22 extends
+// the types.
 type maxPool struct {
 	window
-	columnMajor bool // how the places in a picture are counted
+	columnMajor bool // storage_order of the indices within an image
 }
 
 func newMaxPool(n *ir.Node) (Op, error) {
@@ -95,8 +95,8 @@ func evalMaxPool[T number](op *maxPool, c *Call, lowest T) error {
 	})
 }
 
-// order gives the number of a pixel in row-major order, or the one it has
-// where the first spatial dimension runs fastest.
+// order returns the index of a pixel in row-major order, or in column-major
+// order, in which the first spatial dimension is contiguous.
 func (s *slide) order(i int, columnMajor bool) int {
 	if !columnMajor {
 		return i
@@ -105,7 +105,7 @@ func (s *slide) order(i int, columnMajor bool) int {
 	return z + s.in[0]*(y+s.in[1]*x)
 }
 
-// newPooled places the window and makes the output.
+// newPooled computes the window's geometry and allocates the output.
 func newPooled(c *Call, w *window) (*slide, *tensor.Tensor, error) {
 	x := c.In[0]
 	if _, err := spatial(ir.TypeOf(x)); err != nil {
@@ -120,17 +120,17 @@ func newPooled(c *Call, w *window) (*slide, *tensor.Tensor, error) {
 	return s, y, err
 }
 
-// hits are the elements of a plane that a window covers.
+// hits holds the elements of a plane that a window covers.
 type hits struct {
 	offsets []int
-	covered int // taps on the input or its padding
+	covered int // number of taps on the input or its padding
 }
 
-// each calls f for every window of every plane: plane counts pictures and
-// channels, o the elements of the output.
+// each calls f for every window of every plane: plane counts images and channels,
+// o the elements of the output.
 func (s *slide) each(r *Run, planes int, f func(plane, o int, w *hits)) error {
 	if s.outSize() == 0 {
-		return nil // of any number of planes
+		return nil // nothing to compute, whatever the number of planes
 	}
 	o := 0
 	for plane := range planes {
@@ -178,7 +178,8 @@ func (s *slide) collect(r *Run) error {
 	return nil
 }
 
-// tapsIn bounds the taps of a window that fall on [from, to): first ≤ k < last.
+// tapsIn returns the taps of a window that are within [from, to): first ≤ k <
+// last.
 func tapsIn(start int, p span, from, to int) (first, last int) {
 	if start < from {
 		first = (from - start + p.dilation - 1) / p.dilation
@@ -189,9 +190,9 @@ func tapsIn(start int, p span, from, to int) (first, last int) {
 	return first, max(last, first)
 }
 
-// averagePool is the mean of each window. Where padding counts, so does what a
-// window covers of it, but not what lies beyond it. ONNX AveragePool-19; -1 to
-// -11 have fewer attributes, -22 widens the types.
+// averagePool is the mean of each window. With includePad, padding counts as
+// elements, but not what the window covers beyond the padding. ONNX
+// AveragePool-19; -1 to -11 have fewer attributes, -22 extends the types.
 type averagePool struct {
 	window
 	includePad bool
@@ -220,7 +221,7 @@ func (op *averagePool) Eval(c *Call) error {
 		func(c *Call) error { return evalPool[float64](c, &op.window, each, mean) })
 }
 
-// evalPool sums each(x) over every window and finishes with last.
+// evalPool sums each(x) over every window; the output is last of the sum.
 func evalPool[T real](c *Call, w *window, each func(float64) float64, last func(sum float64, w *hits) float64) error {
 	x := c.In[0]
 	s, y, err := newPooled(c, w)
@@ -237,8 +238,8 @@ func evalPool[T real](c *Call, w *window, each func(float64) float64, last func(
 	})
 }
 
-// lpPool is the p-norm of each window: (Σ|x|^p)^(1/p). ONNX LpPool-2; -11 and
-// -18 add attributes, -22 widens the types.
+// lpPool is the p-norm of each window: (Σ|x|^p)^(1/p). ONNX LpPool-2; -11 and -18
+// add attributes, -22 extends the types.
 type lpPool struct {
 	window
 	p float64
@@ -276,8 +277,8 @@ func (op *lpPool) Eval(c *Call) error {
 		func(c *Call) error { return evalPool[float64](c, &op.window, each, root) })
 }
 
-// globalPool makes one number of each channel of a picture. ONNX
-// GlobalAveragePool, GlobalMaxPool and GlobalLpPool; newer versions widen the
+// globalPool reduces each channel of an image to one number. ONNX
+// GlobalAveragePool, GlobalMaxPool and GlobalLpPool; newer versions extend the
 // types.
 type globalPool struct {
 	first float64
@@ -317,7 +318,7 @@ func (op *globalPool) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return []ir.Fact{ir.Tensor(x.DType, ir.Shape{})}, nil
 	}
 	if x.Shape.Rank() < 2 {
-		return nil, fmt.Errorf("needs an input of batch, channels and spatial dimensions, it has %s", x.Shape)
+		return nil, fmt.Errorf("needs an input of shape [N C spatial…], it has %s", x.Shape)
 	}
 	dims := append([]ir.Dim(nil), x.Shape.Dims...)
 	for i := range dims[2:] {

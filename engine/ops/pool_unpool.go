@@ -8,10 +8,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// maxUnpool puts the elements of a MaxPool's output back to where its Indices
-// say, with zeros elsewhere. The indices count the elements of the smallest
-// input that the window gives; a larger output_shape adds zeros at the ends.
-// ONNX MaxUnpool-9; -11 and -22 widen defaults and types.
+// maxUnpool writes the elements of a MaxPool's output at the positions in its
+// Indices, and zeros elsewhere. The indices refer to the smallest input for which
+// the window gives this output; a larger output_shape adds zeros at the ends.
+// ONNX MaxUnpool-9; -11 and -22 extend defaults and types.
 type maxUnpool struct{ window }
 
 func newMaxUnpool(n *ir.Node) (Op, error) {
@@ -35,7 +35,7 @@ func (op *maxUnpool) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return []ir.Fact{ir.Tensor(x.DType, ir.Shape{})}, nil
 	}
 	if !fitsShape(x.Shape, in[1].Shape) {
-		return nil, fmt.Errorf("indices need the shape of the input %s, they have %s", x.Shape, in[1].Shape)
+		return nil, fmt.Errorf("the indices must have the shape of the input, %s, they have %s", x.Shape, in[1].Shape)
 	}
 	if s := fact(in, 2); s.Given() {
 		if len(s.Ints) == x.Shape.Rank() {
@@ -61,11 +61,12 @@ func (op *maxUnpool) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(x.DType, ir.ShapeOf(out...))}, nil
 }
 
-// grow is the smallest size that the window shrinks to in.
+// grow returns the smallest input size for which the window gives an output of
+// size in.
 func (op *maxUnpool) grow(s span, in int) (int, error) {
 	n := int64(in-1)*int64(s.stride) + int64(s.kernel) - int64(s.before) - int64(s.after)
 	if in < 1 || n < 1 || n > maxSpan {
-		return 0, fmt.Errorf("an input of %d gives an output of %d", in, n)
+		return 0, fmt.Errorf("an input of size %d gives an output of size %d, it must be 1 or more and not too large", in, n)
 	}
 	return int(n), nil
 }
@@ -95,7 +96,7 @@ func evalMaxUnpool[T real](op *maxUnpool, c *Call) error {
 			return err
 		}
 		if len(outer) != len(inner) {
-			return fmt.Errorf("output_shape needs %d numbers, it has %d", len(inner), len(outer))
+			return fmt.Errorf("output_shape must have %d elements, it has %d", len(inner), len(outer))
 		}
 		for i := range outer {
 			if outer[i] < inner[i] {
@@ -132,9 +133,9 @@ func evalMaxUnpool[T real](op *maxUnpool, c *Call) error {
 	return nil
 }
 
-// maxRoiPool is the largest element of each cell of a grid over a box of the
-// picture, in whole pixels. ONNX MaxRoiPool-1; -22 widens the types. Girshick
-// 2015, "Fast R-CNN", §2.1.
+// maxRoiPool is the maximum of each cell of a grid over a box of the image, in
+// whole pixels. ONNX MaxRoiPool-1; -22 extends the types. Girshick 2015, "Fast
+// R-CNN", §2.1.
 type maxRoiPool struct {
 	pooled [2]int
 	scale  float64
@@ -152,7 +153,7 @@ func newMaxRoiPool(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// Infer: X [N C H W], rois [R 5] (picture, x1, y1, x2, y2) → [R C pooled…].
+// Infer: X [N C H W], rois [R 5] (batch index, x1, y1, x2, y2) → [R C pooled…].
 func (op *maxRoiPool) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err
@@ -170,7 +171,7 @@ func (op *maxRoiPool) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if in[1].Shape.Ranked {
 		r = in[1].Shape.Dims[0]
 		if five := in[1].Shape.Dims[1]; five.Known() && five.N != 5 {
-			return nil, fmt.Errorf("rois need five numbers each, they are %s", in[1].Shape)
+			return nil, fmt.Errorf("rois must have shape [R 5], the shape is %s", in[1].Shape)
 		}
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(r, c, ir.Dim{N: op.pooled[0]}, ir.Dim{N: op.pooled[1]}))}, nil
@@ -196,7 +197,7 @@ func evalMaxRoiPool[T real](op *maxRoiPool, c *Call) error {
 	for r := range rois.Dim(0) {
 		box := boxes[r*5:][:5]
 		if !(box[0] >= 0 && float64(box[0]) < float64(x.Dim(0))) {
-			return fmt.Errorf("box %d is of picture %v, there are %d", r, box[0], x.Dim(0))
+			return fmt.Errorf("box %d has batch index %v, there are %d images", r, box[0], x.Dim(0))
 		}
 		ys := roiCells(float64(box[2])*op.scale, float64(box[4])*op.scale, op.pooled[0], h)
 		xs := roiCells(float64(box[1])*op.scale, float64(box[3])*op.scale, op.pooled[1], w)
@@ -216,7 +217,7 @@ func evalMaxRoiPool[T real](op *maxRoiPool, c *Call) error {
 	return nil
 }
 
-// cellMax is the largest element of a cell, 0 where it is empty.
+// cellMax returns the maximum of a cell, 0 if it is empty.
 func cellMax[T real](plane []T, w int, cy, cx [2]int) T {
 	if cy[0] >= cy[1] || cx[0] >= cx[1] {
 		return 0
@@ -230,8 +231,8 @@ func cellMax[T real](plane []T, w int, cy, cx [2]int) T {
 	return best
 }
 
-// roiCells cuts the pixels from first to last into n cells, each from one
-// pixel to before another, inside [0, limit).
+// roiCells divides the pixels first to last into n cells, each [from, to) and
+// clipped to [0, limit).
 func roiCells(first, last float64, n, limit int) [][2]int {
 	first, last = math.Round(first), math.Round(last)
 	size := math.Max(last-first+1, 1) / float64(n)
@@ -242,7 +243,7 @@ func roiCells(first, last float64, n, limit int) [][2]int {
 	return cells
 }
 
-// pixel is a coordinate as a number in [0, limit]; NaN is 0.
+// pixel converts a coordinate to an integer in [0, limit]; NaN is 0.
 func pixel(v float64, limit int) int {
 	switch {
 	case !(v > 0):

@@ -8,15 +8,15 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// plannedProduct is a matrix product and the memory it works on, kept from one
-// run to the next.
+// plannedProduct is a planned matrix product with its operand addresses, kept
+// from run to run.
 type plannedProduct struct {
 	work kernel.Work
 	mem  kernel.Memory
 	a, b []int // shapes it was planned for
 }
 
-// run computes y = a·b, the operands in the order of the plan.
+// run computes y = a·b; the operands are in the order of the plan.
 func (p *plannedProduct) run(c *Call, y, a, b *tensor.Tensor) error {
 	p.mem.In, p.mem.Out = first(a), first(y)
 	p.mem.More = append(p.mem.More[:0], first(b))
@@ -26,8 +26,8 @@ func (p *plannedProduct) run(c *Call, y, a, b *tensor.Tensor) error {
 	return err
 }
 
-// planned is the product that the call kept, or a new one; nil where the kernels
-// do not take it.
+// planned returns the plan kept by the call, or a new one; nil if there is no
+// kernel for these operands.
 func (c *Call) planned(a, b *tensor.Tensor, describe func() *kernel.Gemm) *plannedProduct {
 	if p, ok := c.Kept.(*plannedProduct); ok && slices.Equal(p.a, a.Shape()) && slices.Equal(p.b, b.Shape()) {
 		return p
@@ -46,7 +46,7 @@ func (c *Call) planned(a, b *tensor.Tensor, describe func() *kernel.Gemm) *plann
 	return p
 }
 
-// EvalFast multiplies float32 matrices by the kernels.
+// EvalFast multiplies float32 matrices with the kernels.
 func (matMul) EvalFast(c *Call) (bool, error) {
 	a, b := c.In[0], c.In[1]
 	if c.vec(a, b) == nil || a.Rank() == 0 || b.Rank() == 0 || a.Len() == 0 || b.Len() == 0 {
@@ -70,8 +70,8 @@ func (matMul) EvalFast(c *Call) (bool, error) {
 	return true, p.run(c, y, a, b)
 }
 
-// gemm describes the products to the kernels: a B that does not change makes one
-// product of many.
+// gemm describes the batch for the kernels. If B is the same for all, the batch
+// becomes one product with more rows.
 func (p *matrixProduct) gemm() *kernel.Gemm {
 	g := &kernel.Gemm{M: p.m, N: p.n, K: p.k, RowA: p.k, RowB: p.n, RowC: p.n, Scale: 1}
 	own := tensor.Strides(p.head)
@@ -89,7 +89,8 @@ func (p *matrixProduct) gemm() *kernel.Gemm {
 	return g
 }
 
-// EvalFast is the product by the kernels; C is laid out first and added to.
+// EvalFast computes the product with the kernels. C is copied to the output
+// first, and the product added.
 func (op *gemm) EvalFast(c *Call) (bool, error) {
 	a, b, bias := c.In[0], c.In[1], c.input(2)
 	if c.vec(a, b) == nil || bias != nil && bias.DType() != tensor.Float32 || op.transA || a.Len() == 0 || b.Len() == 0 || a.Rank() != 2 || b.Rank() != 2 {

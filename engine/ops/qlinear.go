@@ -10,8 +10,8 @@ import (
 )
 
 // The quantised operators of ONNX Runtime (docs/ContribOperators.md). Their
-// arithmetic follows its CPU kernels, so that results are the same to the bit
-// where those are exact.
+// arithmetic follows its CPU kernels, so that results are equal to the bit where
+// those are exact.
 var qlinears = []Def{
 	{Domain: microsoft, Name: "QLinearAdd", Since: 1, Types: bytes8, In: Arity{7, 8}, Out: Exactly(1), New: newQLinearAdd},
 	{Domain: microsoft, Name: "QLinearMul", Since: 1, Types: bytes8, In: Arity{7, 8}, Out: Exactly(1), New: newQLinearMul},
@@ -25,16 +25,17 @@ var qlinears = []Def{
 	{Domain: microsoft, Name: "QGemm", Since: 1, Types: bytes8, In: Arity{6, 9}, Out: Exactly(1), New: newQGemm},
 }
 
-// coding is how an 8-bit tensor stands for numbers: (q - zero)·scale.
+// coding is the quantisation of an 8-bit tensor: q stands for (q - zero)·scale.
 type coding struct {
 	scale, zero float32
 }
 
-// scaledOf reads a scale and an optional zero point of one number each.
+// scaledOf reads a scale, input i, and an optional zero point, input i+1, of one
+// element each.
 func scaledOf(c *Call, i int) (coding, error) {
 	s := coding{}
 	if c.input(i) == nil {
-		return s, fmt.Errorf("scale (input %d) is left out", i)
+		return s, fmt.Errorf("scale (input %d) is missing", i)
 	}
 	for k, dst := range []*float32{&s.scale, &s.zero} {
 		t := c.input(i + k)
@@ -42,7 +43,7 @@ func scaledOf(c *Call, i int) (coding, error) {
 			continue
 		}
 		if t.Len() != 1 {
-			return s, fmt.Errorf("input %d must be one number, its shape is %v", i+k, t.Shape())
+			return s, fmt.Errorf("input %d must have one element, its shape is %v", i+k, t.Shape())
 		}
 		var v [1]float64
 		tensor.Load(v[:], t, 0, 1)
@@ -51,8 +52,8 @@ func scaledOf(c *Call, i int) (coding, error) {
 	return s, nil
 }
 
-// recoding reads how inputs and outputs stand for numbers, of operators that have
-// the scale and zero point of the one behind their input, and then of the other.
+// recoding reads the quantisation of input and output of an operator whose inputs
+// are X, its scale and zero point, and those of Y.
 func recoding(c *Call) (from, to coding, err error) {
 	if from, err = scaledOf(c, 1); err == nil {
 		to, err = scaledOf(c, 3)
@@ -60,16 +61,16 @@ func recoding(c *Call) (from, to coding, err error) {
 	return from, to, err
 }
 
-// number is what q stands for.
+// number dequantises q.
 func (s coding) number(q float64) float32 { return (float32(q) - s.zero) * s.scale }
 
-// code is the 8-bit number for v within [low, high].
+// code quantises v and clamps the result to [low, high].
 func (s coding) code(v float32, low, high float64) float64 {
 	return clamp(math.RoundToEven(float64(v/s.scale))+float64(s.zero), low, high)
 }
 
-// checkScaled checks the types of triples of an 8-bit operand, its scale and
-// zero point, each given by the index of the scale.
+// checkScaled checks the dtypes of operands, scales and zero points; scales are
+// the indices of the scale inputs, between operand and zero point.
 func checkScaled(in []ir.Fact, d tensor.DType, scales ...int) error {
 	for _, i := range scales {
 		if err := wantType(in, i, tensor.Types(tensor.Float32)); err != nil {
@@ -85,14 +86,14 @@ func checkScaled(in []ir.Fact, d tensor.DType, scales ...int) error {
 	return nil
 }
 
-// qlinearBinary is C = quantised(f(A, B)), with A at inputs 0 to 2, B at 3 to
-// 5 and the scale of C at 6 and 7.
+// qlinearBinary is C = quantised(f(A, B)). Inputs 0 to 2 are A, its scale and
+// zero point, 3 to 5 those of B, 6 and 7 the scale and zero point of C.
 type qlinearBinary struct {
-	prepare func(a, b, y coding) func(p, q float64) float64 // rounded, with the zero point, not yet clamped
+	prepare func(a, b, y coding) func(p, q float64) float64 // the function is rounded, with the zero point added, not yet clamped
 }
 
-// newQLinearAdd adds in two fused steps: A·(a/y) + (B·(b/y) + what the zero
-// points come to).
+// newQLinearAdd adds with two fused multiply-adds, A·(a/y) + (B·(b/y) + k), where
+// k holds the terms of the zero points.
 func newQLinearAdd(*ir.Node) (Op, error) {
 	return qlinearBinary{func(a, b, y coding) func(p, q float64) float64 {
 		ra, rb := a.scale/y.scale, b.scale/y.scale
@@ -119,10 +120,10 @@ func newQLinearMul(*ir.Node) (Op, error) {
 	}}, nil
 }
 
-// Infer: A, B → C of A's dtype and the broadcast shape.
+// Infer: A, B → C with A's dtype and the broadcast shape.
 func (op qlinearBinary) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if fact(in, 3).DType != in[0].DType {
-		return nil, fmt.Errorf("input 3 is %s, input 0 is %s; they must be of one type", fact(in, 3).DType, in[0].DType)
+		return nil, fmt.Errorf("input 3 is %s, input 0 is %s; they must have the same type", fact(in, 3).DType, in[0].DType)
 	}
 	if err := checkScaled(in, in[0].DType, 1, 4, 6); err != nil {
 		return nil, err
@@ -151,8 +152,8 @@ func (op qlinearBinary) Eval(c *Call) error {
 	return zipElements(c, w, y, c.In[0], c.In[3], func(p, q float64) float64 { return clamp(f(p, q), low, high) })
 }
 
-// qlinearMap is an elementwise function of what 8-bit numbers stand for: X,
-// its scale and zero point, those of Y.
+// qlinearMap is an elementwise function of dequantised numbers. Inputs: X, its
+// scale and zero point, those of Y.
 type qlinearMap struct{ f func(float32) float32 }
 
 func newQLinearSigmoid(*ir.Node) (Op, error) {
@@ -175,7 +176,7 @@ func (op qlinearMap) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, checkScaled(in, in[0].DType, 1, 3)
 }
 
-// Eval maps the 256 codes once.
+// Eval applies the function to the 256 codes once and looks up each element.
 func (op qlinearMap) Eval(c *Call) error {
 	x, y, err := recoding(c)
 	if err != nil {
@@ -189,7 +190,8 @@ func (op qlinearMap) Eval(c *Call) error {
 	return recode(c, out, c.In[0], x, y, op.f)
 }
 
-// recode sets dst to the codes under y of f of what src stands for under x.
+// recode sets dst to f of the numbers in src; x is the quantisation of src, y
+// that of dst.
 func recode(c *Call, dst, src *tensor.Tensor, x, y coding, f func(float32) float32) error {
 	low, high, _ := integerRange(src.DType())
 	table := tensor.New(dst.DType(), 256)
@@ -198,7 +200,7 @@ func recode(c *Call, dst, src *tensor.Tensor, x, y coding, f func(float32) float
 		codes[i] = y.code(f(x.number(low+float64(i))), low, high)
 	}
 	tensor.Store(table, 0, 1, codes[:])
-	shift := byte(int(low)) // Int8: -128 is the first
+	shift := byte(int(low)) // the first int8 is -128
 	d, s := dst.Bytes(), src.Bytes()
 	return newWalk([]int{len(s)}, []int{1}).rows(c.Run, func(n int, at, _ []int) {
 		for i := at[0]; i < at[0]+n; i++ {
@@ -220,7 +222,7 @@ func (op qlinearGlobalPool) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	s := in[0].Shape
 	if s.Ranked {
 		if s.Rank() < 3 {
-			return nil, fmt.Errorf("needs an input of 3 dimensions or more (batch, channels, spatial), it has %s", s)
+			return nil, fmt.Errorf("needs an input of rank 3 or more (batch, channels, spatial), it has %s", s)
 		}
 		s = ir.ShapeOf(slices.Clone(s.Dims)...)
 		first, last := op.spatial(s.Rank())
@@ -238,11 +240,11 @@ func (op qlinearGlobalPool) spatial(rank int) (first, last int) {
 	return 2, rank
 }
 
-// Eval sums exactly and scales once.
+// Eval accumulates exactly and scales once.
 func (op qlinearGlobalPool) Eval(c *Call) error {
 	x := c.In[0]
 	if x.Rank() < 3 {
-		return fmt.Errorf("needs an input of 3 dimensions or more, its shape is %v", x.Shape())
+		return fmt.Errorf("needs an input of rank 3 or more, its shape is %v", x.Shape())
 	}
 	from, to, err := recoding(c)
 	if err != nil {
@@ -275,8 +277,8 @@ func (op qlinearGlobalPool) Eval(c *Call) error {
 	return err
 }
 
-// viaNumbers is an operator on what 8-bit numbers stand for: X, its scale and
-// zero point, those of Y.
+// viaNumbers applies a float32 operator to dequantised numbers. Inputs: X, its
+// scale and zero point, those of Y.
 type viaNumbers struct{ Op }
 
 // newQLinearPool averages windows in float32.
@@ -285,8 +287,8 @@ func newQLinearPool(n *ir.Node) (Op, error) {
 	return viaNumbers{op}, err
 }
 
-// newQLinearSoftmax takes the opset whose Softmax it means from an attribute:
-// before 13 all dimensions from axis on count as one.
+// newQLinearSoftmax has an attribute for the opset of Softmax: before opset 13,
+// the dimensions from axis on are one.
 func newQLinearSoftmax(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("opset")
 	make := alongAxis(softmaxLine)
@@ -300,7 +302,7 @@ func newQLinearSoftmax(n *ir.Node) (Op, error) {
 	return viaNumbers{op}, a.Err()
 }
 
-// Infer: X → Y of X's dtype.
+// Infer: X → Y with X's dtype.
 func (op viaNumbers) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := checkScaled(in, in[0].DType, 1, 3); err != nil {
 		return nil, err
@@ -312,7 +314,7 @@ func (op viaNumbers) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, out[0].Shape)}, nil
 }
 
-// Eval widens, computes and quantises.
+// Eval dequantises, computes and quantises.
 func (op viaNumbers) Eval(c *Call) error {
 	from, to, err := recoding(c)
 	if err != nil {
@@ -339,8 +341,8 @@ func (op viaNumbers) Eval(c *Call) error {
 	return mapElements(c, y, inner.Out[0], func(v float64) float64 { return to.code(float32(v), low, high) })
 }
 
-// qlinearConcat joins tensors of different scales: the scale and zero point of
-// Y, then each X with its own.
+// qlinearConcat concatenates tensors with different scales. Inputs: scale and
+// zero point of Y, then each X with its own.
 type qlinearConcat struct{ axis int }
 
 func newQLinearConcat(n *ir.Node) (Op, error) {
@@ -351,7 +353,7 @@ func newQLinearConcat(n *ir.Node) (Op, error) {
 	return qlinearConcat{a.Int("axis", 1)}, a.Err()
 }
 
-// Infer: X… → Y of their dtype, the sum of their sizes along axis.
+// Infer: X… → Y with their dtype and the sum of their sizes along axis.
 func (op qlinearConcat) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantType(in, 1, bytes8); err != nil {
 		return nil, err
@@ -393,7 +395,8 @@ func (op qlinearConcat) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(d, out)}, nil
 }
 
-// Eval copies what has the scale of the output, and recodes the rest.
+// Eval copies inputs with the scale and zero point of the output, and requantises
+// the others.
 func (op qlinearConcat) Eval(c *Call) error {
 	facts, err := op.Infer(factsOf(c.In))
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// qGemm is Y = alpha·A'·B' + C on 8-bit numbers: A, B with scale and zero
-// point each, C int32 of scale a·b, then scale and zero point of Y, without
-// which Y is float32.
+// qGemm is Y = alpha·A'·B' + C on 8-bit integers. Inputs: A and B, each with
+// scale and zero point, C int32 with scale a·b, scale and zero point of Y;
+// without these, Y is float32.
 type qGemm struct {
 	transA, transB bool
 	alpha          float32
@@ -51,7 +51,7 @@ func (op qGemm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 func (op qGemm) matrix(f ir.Fact, transposed bool) (ir.Fact, error) {
 	if f.Shape.Ranked && f.Shape.Rank() != 2 {
-		return f, fmt.Errorf("needs matrices, met shape %v", f.Shape)
+		return f, fmt.Errorf("needs matrices, one input has shape %v", f.Shape)
 	}
 	if f.Shape.Ranked && transposed {
 		return ir.Tensor(f.DType, ir.ShapeOf(f.Shape.Dims[1], f.Shape.Dims[0])), nil
@@ -59,17 +59,17 @@ func (op qGemm) matrix(f ir.Fact, transposed bool) (ir.Fact, error) {
 	return f, nil
 }
 
-// Eval sums exactly and scales in float32.
+// Eval accumulates exactly and scales in float32.
 func (op qGemm) Eval(c *Call) error {
 	a, b := c.In[0], c.In[3]
 	var err error
 	if op.transA {
-		if a, err = transposed(c, a); err != nil {
+		if a, err = permuted(c, a, []int{1, 0}); err != nil {
 			return err
 		}
 	}
 	if op.transB {
-		if b, err = transposed(c, b); err != nil {
+		if b, err = permuted(c, b, []int{1, 0}); err != nil {
 			return err
 		}
 	}
@@ -79,7 +79,7 @@ func (op qGemm) Eval(c *Call) error {
 	}
 	if bias := c.input(6); bias != nil {
 		if s, err := tensor.Broadcast(sums.Shape(), bias.Shape()); err != nil || !slices.Equal(s, sums.Shape()) {
-			return fmt.Errorf("input 6 has shape %v, it must repeat to %v", bias.Shape(), sums.Shape())
+			return fmt.Errorf("input 6 has shape %v, it must broadcast to %v", bias.Shape(), sums.Shape())
 		}
 		w := broadcastWalk(sums.Shape(), sums.Shape(), bias.Shape())
 		if err := zipElements(c, w, sums, sums, bias, plus[float64]); err != nil {
@@ -102,7 +102,7 @@ func (op qGemm) Eval(c *Call) error {
 	if len(scales) == 1 {
 		s.step = 0
 	} else if len(scales) != n {
-		return fmt.Errorf("%d scales for %d columns; give one, or one a column", len(scales), n)
+		return fmt.Errorf("there are %d scales for %d columns; there must be one, or one for each column", len(scales), n)
 	}
 	zero := c.input(8)
 	if zero == nil {
@@ -110,14 +110,4 @@ func (op qGemm) Eval(c *Call) error {
 	}
 	c.Out[0], err = requantize(c, sums, s, scales, zero)
 	return err
-}
-
-// transposed is a copy of a matrix with its dimensions swapped.
-func transposed(c *Call, t *tensor.Tensor) (*tensor.Tensor, error) {
-	out, err := c.New(t.DType(), t.Dim(1), t.Dim(0))
-	if err != nil {
-		return nil, err
-	}
-	w := newWalk(out.Shape(), []int{t.Dim(0), 1}, []int{1, t.Dim(1)})
-	return out, w.move(c.Run, out, t)
 }

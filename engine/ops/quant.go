@@ -9,7 +9,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// quantizedTypes are what QuantizeLinear makes.
+// quantizedTypes are the output types of QuantizeLinear.
 var quantizedTypes = tensor.Types(tensor.Uint8, tensor.Int8, tensor.Uint16, tensor.Int16) | tensor.NibbleTypes |
 	tensor.Float8Types&^tensor.Types(tensor.Float8E8M0)
 
@@ -28,10 +28,10 @@ var quantizers = []Def{
 // microsoft is the domain of ONNX Runtime's own operators.
 const microsoft = "com.microsoft"
 
-// granularity says which elements share a scale: all, those of an index along
-// axis, or those of a block along axis.
+// granularity tells which elements share a scale: all, those with the same index
+// along axis, or those in the same block along axis.
 type granularity struct {
-	whole bool // opsets 10 to 12: one scale only
+	whole bool // opsets 10 to 12: always one scale
 	axis  int
 	block int // 0: no blocks
 }
@@ -44,11 +44,11 @@ func readGranularity(a *ir.Attrs) granularity {
 	return g
 }
 
-// check refuses scales and zero points that do not fit the shape of x.
+// check rejects scales and zero points that do not match the shape of x.
 func (g granularity) check(x, scale, zero ir.Fact) error {
 	n, ok := scale.Shape.Count()
 	if z, known := zero.Shape.Count(); zero.Given() && ok && known && n != z {
-		return fmt.Errorf("scale has shape %s, zero point %s; they must be alike", scale.Shape, zero.Shape)
+		return fmt.Errorf("scale has shape %s, zero point %s; they must be equal", scale.Shape, zero.Shape)
 	}
 	if !x.Shape.Ranked || !ok {
 		return nil
@@ -56,7 +56,7 @@ func (g granularity) check(x, scale, zero ir.Fact) error {
 	sizes, _ := x.Shape.Ints()
 	if _, known := x.Shape.Count(); !known {
 		if sizes = nil; n != 1 || scale.Shape.Rank() > 1 {
-			return nil // one for all: the axis can be checked
+			return nil // one scale for all: only the axis is to be checked
 		}
 	}
 	scales, _ := scale.Shape.Ints()
@@ -64,22 +64,21 @@ func (g granularity) check(x, scale, zero ir.Fact) error {
 	return err
 }
 
-// spans is how a scale of the given shape is laid along x: the elements of an
-// outer index, an index along the axis and an inner index.
+// spans maps elements of x, seen as [outer n inner], to their scales.
 type spans struct {
 	outer, n, inner int
-	outerStep, step int // of the scale, by outer index and by block
+	outerStep, step int // strides of the scale, for an outer index and for a block
 	innerStep       int
 	block           int
 }
 
-// scaleAt is the scale's index for the first element of a line.
+// scaleAt returns the index of the scale of the first element of a line.
 func (s spans) scaleAt(outer, k int) int { return outer*s.outerStep + k/s.block*s.step }
 
 func (g granularity) spans(x, scale []int, rank int) (spans, error) {
 	count := tensor.MustCount(scale)
-	// Even where one scale serves all, an axis that is not there is a mistake
-	// of the model, unless it is the default of 1.
+	// An axis out of range is an error even with a single scale, except for the
+	// default of 1.
 	if g.axis != 1 && (g.axis < -max(rank, 1) || g.axis >= max(rank, 1)) {
 		return spans{}, fmt.Errorf("axis %d is outside [%d, %d] of a tensor of rank %d", g.axis, -rank, rank-1, rank)
 	}
@@ -87,7 +86,7 @@ func (g granularity) spans(x, scale []int, rank int) (spans, error) {
 		return spans{outer: 1, n: 1, inner: tensor.MustCount(x), block: 1}, nil
 	}
 	if g.whole {
-		return spans{}, fmt.Errorf("scale must be one number before opset 13, its shape is %v", scale)
+		return spans{}, fmt.Errorf("scale must have one element before opset 13, its shape is %v", scale)
 	}
 	axis, err := tensor.Axis(g.axis, rank)
 	if err != nil {
@@ -96,7 +95,7 @@ func (g granularity) spans(x, scale []int, rank int) (spans, error) {
 	s := spans{outer: tensor.MustCount(x[:axis]), n: x[axis], inner: tensor.MustCount(x[axis+1:]), block: 1}
 	if g.block == 0 {
 		if len(scale) != 1 || scale[0] != x[axis] {
-			return spans{}, fmt.Errorf("scale must be one number or [%d] along axis %d, its shape is %v", x[axis], axis, scale)
+			return spans{}, fmt.Errorf("scale must have one element or shape [%d] for axis %d, its shape is %v", x[axis], axis, scale)
 		}
 		s.step = 1
 		return s, nil
@@ -112,11 +111,11 @@ func (g granularity) spans(x, scale []int, rank int) (spans, error) {
 	return s, nil
 }
 
-// lines calls line for runs of x that share their place in the scale: n
-// elements of x from at on, the scale from k on, step apart.
+// lines calls line for contiguous runs of x: n elements from element at on, with
+// scales from index k on, step apart.
 func (s spans) lines(r *Run, line func(at, n, k, step int)) error {
 	if s.n == 0 || s.inner == 0 {
-		return nil // of any number of outer indices
+		return nil // nothing to compute, whatever the number of outer indices
 	}
 	for o := range s.outer {
 		for i := range s.n {
@@ -137,7 +136,7 @@ func (s spans) lines(r *Run, line func(at, n, k, step int)) error {
 // quantize is y = saturate(round(x/scale) + zero). ONNX QuantizeLinear-25.
 type quantize struct {
 	granularity
-	to  tensor.DType // Invalid: that of the zero point, else uint8
+	to  tensor.DType // Invalid: that of the zero point, or uint8 without one
 	how tensor.Rounding
 }
 
@@ -151,7 +150,7 @@ func newQuantize(n *ir.Node) (Op, error) {
 		}
 	}
 	if a.Int("precision", 0) != 0 {
-		a.DType("precision", tensor.Float32) // float32 is as precise as any asked
+		a.DType("precision", tensor.Float32) // float32 is at least as precise as requested
 	}
 	return op, a.Err()
 }
@@ -170,7 +169,7 @@ func (op quantize) target(zero tensor.DType) tensor.DType {
 	return tensor.Uint8
 }
 
-// Infer: x, scale, zero point → y of the zero point's dtype.
+// Infer: x, scale, zero point → y with the zero point's dtype.
 func (op quantize) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	zero := fact(in, 2)
 	to := op.target(zero.DType)
@@ -181,7 +180,7 @@ func (op quantize) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return nil, err
 	}
 	if zero.Given() && zero.DType != to {
-		return nil, fmt.Errorf("zero point is %s, attribute \"output_dtype\" says %s", zero.DType, to)
+		return nil, fmt.Errorf("zero point is %s, attribute \"output_dtype\" is %s; they must be equal", zero.DType, to)
 	}
 	return []ir.Fact{ir.Tensor(to, in[0].Shape)}, op.check(in[0], in[1], zero)
 }
@@ -193,7 +192,7 @@ func (op quantize) Eval(c *Call) error {
 	if zero != nil {
 		to = op.target(zero.DType())
 		if zero.Len() != scale.Len() {
-			return fmt.Errorf("scale has shape %v, zero point %v; they must be alike", scale.Shape(), zero.Shape())
+			return fmt.Errorf("scale has shape %v, zero point %v; they must be equal", scale.Shape(), zero.Shape())
 		}
 	}
 	s, err := op.spans(x.Shape(), scale.Shape(), x.Rank())
@@ -226,7 +225,7 @@ func (op quantize) Eval(c *Call) error {
 	})
 }
 
-// integerRange is the least and the largest number of an integer type.
+// integerRange returns the smallest and largest number of an integer type.
 func integerRange(d tensor.DType) (low, high float64, whole bool) {
 	bits := d.BitsInFile()
 	switch arithmeticOf(d) {
@@ -270,13 +269,13 @@ func (op dequantize) target(scale tensor.DType) tensor.DType {
 	return scale
 }
 
-// Infer: x, scale, zero point → y of the scale's dtype.
+// Infer: x, scale, zero point → y with the scale's dtype.
 func (op dequantize) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantType(in, 1, tensor.FloatTypes|tensor.Types(tensor.Float8E8M0)); err != nil {
 		return nil, err
 	}
 	if zero := fact(in, 2); zero.Given() && zero.DType != in[0].DType {
-		return nil, fmt.Errorf("zero point is %s, x is %s; they must be of one type", zero.DType, in[0].DType)
+		return nil, fmt.Errorf("zero point is %s, x is %s; they must have the same type", zero.DType, in[0].DType)
 	}
 	return []ir.Fact{ir.Tensor(op.target(in[1].DType), in[0].Shape)}, op.check(in[0], in[1], fact(in, 2))
 }
@@ -285,7 +284,7 @@ func (op dequantize) Infer(in []ir.Fact) ([]ir.Fact, error) {
 func (op dequantize) Eval(c *Call) error {
 	x, scale, zero := c.In[0], c.In[1], c.input(2)
 	if zero != nil && zero.Len() != scale.Len() {
-		return fmt.Errorf("scale has shape %v, zero point %v; they must be alike", scale.Shape(), zero.Shape())
+		return fmt.Errorf("scale has shape %v, zero point %v; they must be equal", scale.Shape(), zero.Shape())
 	}
 	s, err := op.spans(x.Shape(), scale.Shape(), x.Rank())
 	if err != nil {
@@ -310,8 +309,8 @@ func (op dequantize) Eval(c *Call) error {
 	})
 }
 
-// dynamicQuantize fits scale and zero point of uint8 to the range of x, which
-// is taken to include 0. ONNX DynamicQuantizeLinear-11.
+// dynamicQuantize computes a scale and a uint8 zero point from the range of x,
+// extended to include 0. ONNX DynamicQuantizeLinear-11.
 type dynamicQuantize struct{}
 
 func newDynamicQuantize(*ir.Node) (Op, error) { return dynamicQuantize{}, nil }
@@ -321,7 +320,7 @@ func (dynamicQuantize) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(tensor.Uint8, in[0].Shape), ir.Tensor(tensor.Float32, ir.Dims()), ir.Tensor(tensor.Uint8, ir.Dims())}, nil
 }
 
-// Eval computes in float32 as the function body of the standard does.
+// Eval computes in float32, as the specification's function body does.
 func (dynamicQuantize) Eval(c *Call) error {
 	x := tensor.Data[float32](c.In[0])
 	y, err := c.New(tensor.Uint8, c.In[0].Shape()...)
@@ -349,7 +348,7 @@ func (dynamicQuantize) Eval(c *Call) error {
 	return c.Run.Check()
 }
 
-// clamp64 is v within [low, high]; NaN becomes low.
+// clamp64 clamps v to [low, high]; NaN becomes low.
 func clamp64(v, low, high float32) float64 {
 	if !(v > low) {
 		return float64(low)

@@ -8,20 +8,20 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// quantFused are the operators on 8-bit codes that passes make and no standard
-// names.
+// quantFused lists operators on 8-bit codes that passes create and no standard
+// has.
 var quantFused = []Def{
 	{Domain: Internal, Name: "Recode", Since: 1, Types: bytes8, In: Exactly(2), Out: Exactly(1), New: newRecode},
 	{Domain: Internal, Name: "QLinearAveragePool", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newCodesPool},
 }
 
-// recoded is a function of one code: Y = table[X], the table [256] of Y's type
-// by the code's byte.
+// recoded is a table look-up Y = table[X]. The table [256] has Y's type and is
+// indexed by the byte of the code.
 type recoded struct{}
 
 func newRecode(*ir.Node) (Op, error) { return recoded{}, nil }
 
-// Infer: X → Y of the table's dtype.
+// Infer: X → Y with the table's dtype.
 func (recoded) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantType(in, 1, bytes8); err != nil {
 		return nil, err
@@ -29,10 +29,10 @@ func (recoded) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[1].DType, in[0].Shape)}, nil
 }
 
-// Eval looks every code up.
+// Eval looks up each code.
 func (recoded) Eval(c *Call) error {
 	if c.In[1].Len() != 256 {
-		return fmt.Errorf("BUG: a table of %d codes", c.In[1].Len())
+		return fmt.Errorf("BUG: a table of %d codes, it must have 256", c.In[1].Len())
 	}
 	y, err := c.New(c.In[1].DType(), c.In[0].Shape()...)
 	if err != nil {
@@ -46,9 +46,9 @@ func (recoded) Eval(c *Call) error {
 	return nil
 }
 
-// codesPool is the mean of each window of codes: exact sums, scaled once, as
-// QLinearGlobalAveragePool does for whole planes. Inputs as there; padding is
-// not counted.
+// codesPool is the mean of each window of codes, accumulated exactly and scaled
+// once, like QLinearGlobalAveragePool and with the same inputs. Padding is not
+// counted.
 type codesPool struct{ window }
 
 func newCodesPool(n *ir.Node) (Op, error) {
@@ -59,7 +59,7 @@ func newCodesPool(n *ir.Node) (Op, error) {
 	return &codesPool{readPool(a)}, a.Err()
 }
 
-// Infer: as AveragePool, of X's dtype.
+// Infer: as AveragePool, with X's dtype.
 func (op *codesPool) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	shape, err := poolShape(&op.window, in[0])
 	if err != nil {
@@ -68,7 +68,7 @@ func (op *codesPool) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, shape)}, checkScaled(in, in[0].DType, 1, 3)
 }
 
-// Eval sums exactly and scales once.
+// Eval accumulates exactly and scales once.
 func (op *codesPool) Eval(c *Call) error {
 	from, to, err := recoding(c)
 	if err != nil {

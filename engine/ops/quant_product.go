@@ -18,8 +18,8 @@ var integerProducts = []Def{
 	{Domain: microsoft, Name: "QLinearConv", Since: 1, Types: bytes8, In: Arity{8, 9}, Out: Exactly(1), New: anyChannels(newQLinearConv)},
 }
 
-// integerConv is a convolution of 8-bit integers without their zero points,
-// exact in float64.
+// integerConv is a convolution of 8-bit integers with their zero points
+// subtracted, exact in float64.
 type integerConv struct{ conv }
 
 func newIntegerConv(n *ir.Node) (integerConv, error) {
@@ -44,10 +44,10 @@ func (op integerConv) shapes(x, w, bias ir.Fact) (ir.Shape, error) {
 	return out[0].Shape, nil
 }
 
-// sums are the exact sums of products, plus the bias.
+// sums returns the exact sums of products plus the bias, as float64.
 func (op integerConv) sums(c *Call, x, xZero, w, wZero, bias *tensor.Tensor) (*tensor.Tensor, error) {
 	if xZero != nil && xZero.Len() != 1 {
-		return nil, fmt.Errorf("the zero point of x must be one number, its shape is %v", xZero.Shape())
+		return nil, fmt.Errorf("the zero point of x must have one element, its shape is %v", xZero.Shape())
 	}
 	xs, err := centred(c, x, xZero, 0)
 	if err != nil {
@@ -70,8 +70,8 @@ func (op integerConv) sums(c *Call, x, xZero, w, wZero, bias *tensor.Tensor) (*t
 	return inner.Out[0], err
 }
 
-// centred is t minus its zero point, as float64: one number, or one for each
-// index of an axis.
+// centred returns t minus its zero point, as float64. The zero point is a single
+// number, or one for each index along axis.
 func centred(c *Call, t, zero *tensor.Tensor, axis int) (*tensor.Tensor, error) {
 	out, err := c.New(tensor.Float64, t.Shape()...)
 	if err != nil {
@@ -80,7 +80,7 @@ func centred(c *Call, t, zero *tensor.Tensor, axis int) (*tensor.Tensor, error) 
 	s := spans{outer: 1, n: 1, inner: t.Len(), block: 1}
 	if zero != nil && zero.Len() != 1 {
 		if t.Rank() <= axis || zero.Len() != t.Dim(axis) {
-			return nil, fmt.Errorf("zero point has shape %v, it must be one number or one for each index of axis %d of shape %v", zero.Shape(), axis, t.Shape())
+			return nil, fmt.Errorf("zero point has shape %v, it must have one element, or one for each index of axis %d of shape %v", zero.Shape(), axis, t.Shape())
 		}
 		s = spans{outer: tensor.MustCount(t.Shape()[:axis]), n: t.Dim(axis), inner: tensor.MustCount(t.Shape()[axis+1:]), step: 1, block: 1}
 	}
@@ -98,8 +98,7 @@ func centred(c *Call, t, zero *tensor.Tensor, axis int) (*tensor.Tensor, error) 
 	})
 }
 
-// convInteger is a convolution of 8-bit integers into int32. ONNX
-// ConvInteger-10.
+// convInteger is a convolution of 8-bit integers into int32. ONNX ConvInteger-10.
 type convInteger struct{ integerConv }
 
 func newConvInteger(n *ir.Node) (Op, error) {
@@ -116,7 +115,7 @@ func (op convInteger) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(tensor.Int32, s)}, err
 }
 
-// Eval sums exactly.
+// Eval accumulates exactly.
 func (op convInteger) Eval(c *Call) error {
 	sums, err := op.sums(c, c.In[0], c.input(2), c.In[1], c.input(3), nil)
 	if err != nil {
@@ -126,21 +125,21 @@ func (op convInteger) Eval(c *Call) error {
 	return err
 }
 
-// zeroTypes checks that inputs are 8-bit integers and zero points of their
-// type: pairs of an operand and its zero point.
+// zeroTypes checks pairs of inputs, an 8-bit operand and its zero point, which
+// must have the same dtype.
 func zeroTypes(in []ir.Fact, pairs ...int) error {
 	for i := 0; i < len(pairs); i += 2 {
 		if err := wantType(in, pairs[i], bytes8|tensor.Float8Types); err != nil {
 			return err
 		}
 		if zero := fact(in, pairs[i+1]); zero.Given() && zero.DType != in[pairs[i]].DType {
-			return fmt.Errorf("input %d is %s, its zero point is %s; they must be of one type", pairs[i], in[pairs[i]].DType, zero.DType)
+			return fmt.Errorf("input %d is %s, its zero point is %s; they must have the same type", pairs[i], in[pairs[i]].DType, zero.DType)
 		}
 	}
 	return nil
 }
 
-// qlinearConv is a convolution of 8-bit integers, scaled to 8-bit integers.
+// qlinearConv is a convolution of 8-bit integers, requantised to 8-bit integers.
 // ONNX QLinearConv-10.
 type qlinearConv struct{ integerConv }
 
@@ -149,8 +148,8 @@ func newQLinearConv(n *ir.Node) (Op, error) {
 	return qlinearConv{op}, err
 }
 
-// Infer: x, its scale and zero point, w and its own, those of y, bias int32 →
-// y of its zero point's dtype.
+// Infer: x, its scale and zero point, w, its scale and zero point, scale and zero
+// point of y, bias int32 → y with its zero point's dtype.
 func (op qlinearConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := zeroTypes(in, 0, 2, 3, 5); err != nil {
 		return nil, err
@@ -173,16 +172,16 @@ func (op qlinearConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[7].DType, s)}, err
 }
 
-// oneNumber checks a scale: one number, or where many is set a vector.
+// oneNumber checks that a scale has one element or, if many is set, is a vector.
 func oneNumber(f ir.Fact, i int, many bool) error {
 	if n, ok := f.Shape.Count(); ok && (n == 0 || n > 1 && (!many || f.Shape.Rank() != 1)) {
-		return fmt.Errorf("scale (input %d) must be one number, its shape is %s", i, f.Shape)
+		return fmt.Errorf("scale (input %d) must have one element, its shape is %s", i, f.Shape)
 	}
 	return nil
 }
 
-// Eval sums exactly and scales in float32, in ONNX Runtime's order, so that
-// results are the same to the bit.
+// Eval accumulates exactly and scales in float32, in ONNX Runtime's order of
+// operations, so that results are equal to the bit.
 func (op qlinearConv) Eval(c *Call) error {
 	sums, err := op.sums(c, c.In[0], c.In[2], c.In[3], c.In[5], c.input(8))
 	if err != nil {
@@ -194,7 +193,7 @@ func (op qlinearConv) Eval(c *Call) error {
 	}
 	m := c.In[3].Dim(0)
 	if len(scales) != 1 && len(scales) != m {
-		return fmt.Errorf("%d scales for %d output channels; give one, or one a channel", len(scales), m)
+		return fmt.Errorf("there are %d scales for %d output channels; there must be one, or one for each channel", len(scales), m)
 	}
 	s := spans{outer: sums.Dim(0), n: m, inner: tensor.MustCount(sums.Shape()[2:]), block: 1}
 	if len(scales) > 1 {
@@ -204,10 +203,10 @@ func (op qlinearConv) Eval(c *Call) error {
 	return err
 }
 
-// productScales is a·b/y for each scale of b.
+// productScales returns a·b/y for each scale of b.
 func productScales(a, b, y *tensor.Tensor) ([]float32, error) {
 	if a.Len() != 1 || y.Len() != 1 || b.Len() == 0 {
-		return nil, fmt.Errorf("scales of shapes %v, %v and %v; the first and the last must be one number", a.Shape(), b.Shape(), y.Shape())
+		return nil, fmt.Errorf("scales have shapes %v, %v and %v; the first and the last must have one element", a.Shape(), b.Shape(), y.Shape())
 	}
 	one := func(t *tensor.Tensor, i int) float32 {
 		var v [1]float64
@@ -222,11 +221,11 @@ func productScales(a, b, y *tensor.Tensor) ([]float32, error) {
 	return out, nil
 }
 
-// requantize is saturate(round(sum·scale) + zero), of the zero point's type.
-// The sums are exact integers.
+// requantize returns saturate(round(sum·scale) + zero) with the zero point's
+// dtype. The sums are exact integers.
 func requantize(c *Call, sums *tensor.Tensor, s spans, scales []float32, zero *tensor.Tensor) (*tensor.Tensor, error) {
 	if zero.Len() != 1 {
-		return nil, fmt.Errorf("the zero point of the output must be one number, its shape is %v", zero.Shape())
+		return nil, fmt.Errorf("the zero point of the output must have one element, its shape is %v", zero.Shape())
 	}
 	y, err := c.New(zero.DType(), sums.Shape()...)
 	if err != nil {
@@ -271,7 +270,7 @@ func productShape(a, b ir.Fact, d tensor.DType) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(d, out[0].Shape)}, nil
 }
 
-// Eval sums exactly.
+// Eval accumulates exactly.
 func (matMulInteger) Eval(c *Call) error {
 	sums, err := integerProduct(c, c.In[0], c.input(2), c.In[1], c.input(3))
 	if err != nil {
@@ -281,8 +280,8 @@ func (matMulInteger) Eval(c *Call) error {
 	return err
 }
 
-// integerProduct is the exact product of two matrices without their zero
-// points: one number each, or one a row of a, one a column of b.
+// integerProduct returns the exact product of two matrices with their zero points
+// subtracted: one number each, or one for each row of a and each column of b.
 func integerProduct(c *Call, a, aZero, b, bZero *tensor.Tensor) (*tensor.Tensor, error) {
 	as, err := centred(c, a, aZero, max(a.Rank()-2, 0))
 	if err != nil {
@@ -298,14 +297,14 @@ func integerProduct(c *Call, a, aZero, b, bZero *tensor.Tensor) (*tensor.Tensor,
 	return inner.Out[0], err
 }
 
-// qlinearMatMul is a matrix product of 8-bit integers, scaled to 8-bit
+// qlinearMatMul is a matrix product of 8-bit integers, requantised to 8-bit
 // integers. ONNX QLinearMatMul-21.
 type qlinearMatMul struct{}
 
 func newQLinearMatMul(*ir.Node) (Op, error) { return qlinearMatMul{}, nil }
 
-// Infer: a, its scale and zero point, b and its own, those of y → y of its
-// zero point's dtype.
+// Infer: a, its scale and zero point, b, its scale and zero point, scale and zero
+// point of y → y with its zero point's dtype.
 func (qlinearMatMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := zeroTypes(in, 0, 2, 3, 5); err != nil {
 		return nil, err
@@ -324,7 +323,7 @@ func (qlinearMatMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return productShape(in[0], in[3], in[7].DType)
 }
 
-// Eval sums exactly and scales in float32.
+// Eval accumulates exactly and scales in float32.
 func (qlinearMatMul) Eval(c *Call) error {
 	sums, err := integerProduct(c, c.In[0], c.In[2], c.In[3], c.In[5])
 	if err != nil {
@@ -335,10 +334,10 @@ func (qlinearMatMul) Eval(c *Call) error {
 		return err
 	}
 	s := spans{outer: 1, n: 1, inner: sums.Len(), block: 1}
-	if len(scales) > 1 { // one a column
+	if len(scales) > 1 { // one for each column
 		n := c.In[3].Dim(-1)
 		if n != len(scales) {
-			return fmt.Errorf("%d scales for %d columns; give one, or one a column", len(scales), n)
+			return fmt.Errorf("there are %d scales for %d columns; there must be one, or one for each column", len(scales), n)
 		}
 		s = spans{outer: sums.Len() / max(n, 1), n: n, inner: 1, step: 1, block: 1}
 	}

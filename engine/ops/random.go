@@ -22,14 +22,14 @@ var randoms = []Def{
 	{Name: "Dropout", Since: 1, Until: 6, Types: tensor.FloatTypes, In: Exactly(1), Out: Arity{1, 2}, New: newDropout1, Random: true},
 }
 
-// seed starts the generator of a node, anew at each evaluation: the same
-// numbers where the model gives a seed, others each time where not.
+// seed seeds a node's generator in each evaluation: with the model's seed, which
+// gives the same numbers each time, or with a random one.
 type seed struct {
 	given bool
 	value uint32
 }
 
-// readSeed reads a float attribute, of which the whole part counts.
+// readSeed reads a float attribute and truncates it to an integer.
 func readSeed(a *ir.Attrs) seed {
 	return seed{a.Has("seed"), uint32(tensor.ToInt64(float64(a.Float("seed", 0))))}
 }
@@ -41,7 +41,7 @@ func (s seed) start() *mersenne {
 	return newMersenne(anySeed())
 }
 
-// draw gives numbers of a distribution.
+// draw returns a number from a distribution.
 type draw func(m *mersenne) float64
 
 func drawNormal(a *ir.Attrs) draw {
@@ -54,7 +54,7 @@ func drawUniform(a *ir.Attrs) draw {
 	return func(m *mersenne) float64 { return m.uniform()*(high-low) + low }
 }
 
-// fill sets every element of y to what f makes of its index.
+// fill sets element i of y to f(i).
 func fill(c *Call, y *tensor.Tensor, f func(i int) float64) error {
 	var line [rowLength]float64
 	return newWalk([]int{y.Len()}, []int{1}).rows(c.Run, func(n int, at, _ []int) {
@@ -65,11 +65,27 @@ func fill(c *Call, y *tensor.Tensor, f func(i int) float64) error {
 	})
 }
 
-// randomShaped draws a tensor of a given shape. ONNX RandomNormal-1,
-// RandomUniform-1.
-type randomShaped struct {
+// sampler draws independent numbers from a distribution.
+type sampler struct {
 	seed
 	draw
+}
+
+// eval sets output 0 to random numbers of the given dtype and shape.
+func (s sampler) eval(c *Call, d tensor.DType, shape []int) error {
+	y, err := c.New(d, shape...)
+	if err != nil {
+		return err
+	}
+	c.Out[0] = y
+	m := s.start()
+	return fill(c, y, func(int) float64 { return s.draw(m) })
+}
+
+// randomShaped fills a given shape with random numbers. ONNX RandomNormal-1,
+// RandomUniform-1.
+type randomShaped struct {
+	sampler
 	dtype tensor.DType
 	shape []int
 }
@@ -77,50 +93,41 @@ type randomShaped struct {
 func newRandomShaped(of func(a *ir.Attrs) draw) func(n *ir.Node) (Op, error) {
 	return func(n *ir.Node) (Op, error) {
 		a := n.ReadAttrs().Need("shape")
-		op := randomShaped{readSeed(a), of(a), a.DType("dtype", tensor.Float32), a.Ints("shape")}
+		op := randomShaped{sampler{readSeed(a), of(a)}, a.DType("dtype", tensor.Float32), a.Ints("shape")}
 		if !tensor.FloatTypes.Is(op.dtype) {
 			a.Fail("attribute \"dtype\" is %s, it must be one of %s", op.dtype, tensor.FloatTypes)
 		}
 		if _, err := tensor.Count(op.shape); err != nil {
-			a.Fail("attribute \"shape\": needs less memory: %v", err)
+			a.Fail("attribute \"shape\" takes too much memory: %v", err)
 		}
 		return op, a.Err()
 	}
 }
 
-// Infer: nothing → the shape asked.
+// Infer: nothing → the shape in the attributes.
 func (op randomShaped) Infer([]ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(op.dtype, ir.Dims(op.shape...))}, nil
 }
 
 // Eval draws element by element.
-func (op randomShaped) Eval(c *Call) error {
-	y, err := c.New(op.dtype, op.shape...)
-	if err != nil {
-		return err
-	}
-	c.Out[0] = y
-	m := op.start()
-	return fill(c, y, func(int) float64 { return op.draw(m) })
-}
+func (op randomShaped) Eval(c *Call) error { return op.eval(c, op.dtype, op.shape) }
 
-// randomLike draws a tensor of the input's shape. ONNX RandomNormalLike-1,
-// RandomUniformLike-1.
+// randomLike fills the input's shape with random numbers. ONNX
+// RandomNormalLike-1, RandomUniformLike-1.
 type randomLike struct {
-	seed
-	draw
-	dtype tensor.DType // Invalid: the input's
+	sampler
+	dtype tensor.DType // Invalid: that of the input
 }
 
 func newRandomLike(of func(a *ir.Attrs) draw) func(n *ir.Node) (Op, error) {
 	return func(n *ir.Node) (Op, error) {
 		a := n.ReadAttrs()
-		op := randomLike{readSeed(a), of(a), a.DType("dtype", tensor.Invalid)}
+		op := randomLike{sampler{readSeed(a), of(a)}, a.DType("dtype", tensor.Invalid)}
 		return op, a.Err()
 	}
 }
 
-// Infer: any → its shape, of the dtype asked.
+// Infer: any → the same shape, with the dtype of the attribute.
 func (op randomLike) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	d := cmp.Or(op.dtype, in[0].DType)
 	if !tensor.FloatTypes.Is(d) {
@@ -131,20 +138,14 @@ func (op randomLike) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval draws element by element.
 func (op randomLike) Eval(c *Call) error {
-	y, err := c.New(cmp.Or(op.dtype, c.In[0].DType()), c.In[0].Shape()...)
-	if err != nil {
-		return err
-	}
-	c.Out[0] = y
-	m := op.start()
-	return fill(c, y, func(int) float64 { return op.draw(m) })
+	return op.eval(c, cmp.Or(op.dtype, c.In[0].DType()), c.In[0].Shape())
 }
 
-// bernoulli is 1 with the probability that each element of the input says, else
-// 0. ONNX Bernoulli-15.
+// bernoulli is 1 with the probability given by each element of the input,
+// otherwise 0. ONNX Bernoulli-15.
 type bernoulli struct {
 	seed
-	dtype tensor.DType // Invalid: the input's
+	dtype tensor.DType // Invalid: that of the input
 }
 
 func newBernoulli(n *ir.Node) (Op, error) {
@@ -156,13 +157,13 @@ func newBernoulli(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// Infer: probabilities → zeros and ones of their shape.
+// Infer: probabilities → zeros and ones, same shape.
 func (op bernoulli) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(cmp.Or(op.dtype, in[0].DType), in[0].Shape)}, nil
 }
 
-// Eval draws one uniform number an element, and reads it as numpy's
-// binomial(1, p) does.
+// Eval draws one uniform number for each element and compares it like numpy's
+// binomial(1, p).
 func (op bernoulli) Eval(c *Call) error {
 	y, err := c.New(cmp.Or(op.dtype, c.In[0].DType()), c.In[0].Shape()...)
 	if err != nil {
@@ -206,12 +207,13 @@ func (op multinomial) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return []ir.Fact{ir.Tensor(op.dtype, ir.ShapeOf(ir.Unknown, ir.Dim{N: op.sample}))}, nil
 	}
 	if s.Rank() != 2 || s.Dims[1].N == 0 {
-		return nil, fmt.Errorf("needs shape [batch classes] with a class at least, met %v", s)
+		return nil, fmt.Errorf("needs shape [batch classes] with at least one class, the input has %v", s)
 	}
 	return []ir.Fact{ir.Tensor(op.dtype, ir.ShapeOf(s.Dims[0], ir.Dim{N: op.sample}))}, nil
 }
 
-// Eval looks each uniform number up in the running sum of the softmax.
+// Eval finds the class for each uniform number in the cumulative sum of the
+// softmax.
 func (op multinomial) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
@@ -238,7 +240,7 @@ func (op multinomial) Eval(c *Call) error {
 	})
 }
 
-// runningSoftmax turns logits into the distribution function, not normalised.
+// runningSoftmax replaces logits by the cumulative distribution, not normalised.
 func runningSoftmax(x []float64) {
 	top := math.Inf(-1)
 	for _, v := range x {
@@ -251,7 +253,7 @@ func runningSoftmax(x []float64) {
 	}
 }
 
-// pick is the class whose share of the sums u falls in.
+// pick returns the class whose interval of the cumulative sums contains u.
 func pick(sums []float64, u float64) int {
 	u *= sums[len(sums)-1]
 	low, high := 0, len(sums)-1
@@ -265,13 +267,13 @@ func pick(sums []float64, u float64) int {
 	return low
 }
 
-// dropout is x where it is not training, else zeros with probability ratio and
-// the rest scaled up. ONNX Dropout-13. Srivastava et al. 2014.
+// dropout is x outside training. In training, elements are zero with probability
+// ratio and the others scaled up. ONNX Dropout-13. Srivastava et al. 2014.
 type dropout struct {
 	seed
 	ratio    float64
-	training bool         // for lack of input 2
-	mask     tensor.DType // Invalid: the input's
+	training bool         // if there is no input 2
+	mask     tensor.DType // Invalid: that of the input
 }
 
 func newDropout(n *ir.Node) (Op, error) {
@@ -308,8 +310,8 @@ func (op dropout) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape), ir.Tensor(op.maskType(in[0].DType), in[0].Shape)}, nil
 }
 
-// Eval draws one uniform number an element: it stays where that is no less
-// than the ratio.
+// Eval draws one uniform number for each element, which is kept if the number is
+// at least ratio.
 func (op dropout) Eval(c *Call) error {
 	x, ratio, training := c.In[0], op.ratio, op.training
 	for i := 1; i < 3; i++ {
@@ -318,7 +320,7 @@ func (op dropout) Eval(c *Call) error {
 			continue
 		}
 		if t.Len() != 1 {
-			return fmt.Errorf("input %d must be one element, its shape is %v", i, t.Shape())
+			return fmt.Errorf("input %d must have one element, its shape is %v", i, t.Shape())
 		}
 		var v [1]float64
 		tensor.Load(v[:], t, 0, 1)
@@ -329,7 +331,7 @@ func (op dropout) Eval(c *Call) error {
 		}
 	}
 	if training && !(ratio >= 0 && ratio <= 1) {
-		return fmt.Errorf("ratio is %v, it must lie between 0 and 1", ratio)
+		return fmt.Errorf("ratio is %v, it must be between 0 and 1", ratio)
 	}
 	var mask *tensor.Tensor
 	if c.wants(1) || training {

@@ -22,7 +22,7 @@ var rearrangements = []Def{
 
 // tile repeats the input along each axis. ONNX Tile-6.
 type tile struct {
-	single bool // version 1: one axis, and how often along it
+	single bool // version 1: one axis, and the number of repeats along it
 }
 
 func newTile(n *ir.Node) (Op, error) { return tile{}, nil }
@@ -30,7 +30,7 @@ func newTile(n *ir.Node) (Op, error) { return tile{}, nil }
 // newTile1 repeats along one axis. ONNX Tile-1.
 func newTile1(n *ir.Node) (Op, error) { return tile{true}, nil }
 
-// repeats is how often each axis of a tensor repeats.
+// repeats returns the number of repeats along each axis.
 func (op tile) repeats(rank int, in func(i int) ([]int, error)) ([]int, error) {
 	v, err := in(1)
 	if err != nil || v == nil {
@@ -60,24 +60,24 @@ func (op tile) repeats(rank int, in func(i int) ([]int, error)) ([]int, error) {
 	}
 	for _, r := range v {
 		if r < 0 {
-			return nil, fmt.Errorf("repeats %v have a negative one", v)
+			return nil, fmt.Errorf("repeats %v must not be negative", v)
 		}
 	}
 	return v, nil
 }
 
-// wholeNumbers reads numbers of any type as integers.
+// wholeNumbers reads a tensor of any numeric type as integers.
 func wholeNumbers(t *tensor.Tensor) ([]int, error) {
 	if integerTypes.Is(t.DType()) {
 		return integers(t)
 	}
 	if !tensor.NumericTypes.Is(t.DType()) || t.Len() > maxRank {
-		return nil, fmt.Errorf("%s is not a list of numbers", t)
+		return nil, fmt.Errorf("%s is not a vector of numbers", t)
 	}
 	var out []int
 	for _, v := range tensor.ToFloat64(t) {
 		if v != v || v < -1<<31 || v >= 1<<31 {
-			return nil, fmt.Errorf("%v is not a possible number", v)
+			return nil, fmt.Errorf("%v is not an integer in range", v)
 		}
 		out = append(out, int(v))
 	}
@@ -133,7 +133,7 @@ func (op tile) Eval(c *Call) error {
 	if by == nil {
 		by = []int{}
 	}
-	// The output seen as [r0 d0 r1 d1 …]: the input stands still along the r.
+	// The output as [r0 d0 r1 d1 …]: the input has stride 0 along each r.
 	shape, split, steps := make([]int, x.Rank()), []int{}, []int{}
 	own := tensor.Strides(x.Shape())
 	for i, d := range x.Shape() {
@@ -150,26 +150,26 @@ func (op tile) Eval(c *Call) error {
 	return c.move(newWalk(split, tensor.Strides(split), steps), y, x)
 }
 
-// blockMove moves blocks of channels to pixels or back: a reshape, a
-// transposition, a reshape.
+// blockMove moves blocks of channels to pixels or back: reshape, transpose,
+// reshape.
 type blockMove struct {
 	size  int
 	space bool   // SpaceToDepth
-	mode  string // of DepthToSpace: channels are ordered depth-column-row or column-row-depth
+	mode  string // order of channels in DepthToSpace: depth-column-row (DCR) or column-row-depth (CRD)
 }
 
-// newDepthToSpace: ONNX DepthToSpace-11.
+// newDepthToSpace reads DepthToSpace-11.
 func newDepthToSpace(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("blocksize")
 	return newBlockMove(a, blockMove{mode: a.OneOf("mode", "DCR", "CRD")})
 }
 
-// newDepthToSpace1 has one order. ONNX DepthToSpace-1.
+// newDepthToSpace1 has only the order DCR. ONNX DepthToSpace-1.
 func newDepthToSpace1(n *ir.Node) (Op, error) {
 	return newBlockMove(n.ReadAttrs().Need("blocksize"), blockMove{mode: "DCR"})
 }
 
-// newSpaceToDepth: ONNX SpaceToDepth.
+// newSpaceToDepth reads SpaceToDepth.
 func newSpaceToDepth(n *ir.Node) (Op, error) {
 	return newBlockMove(n.ReadAttrs().Need("blocksize"), blockMove{space: true})
 }
@@ -181,7 +181,7 @@ func newBlockMove(a *ir.Attrs, op blockMove) (Op, error) {
 	return op, a.Err()
 }
 
-// Infer: [n c h w] → [n c/b² h·b w·b], or the other way round.
+// Infer: [n c h w] → [n c/b² h·b w·b], or for SpaceToDepth [n c·b² h/b w/b].
 func (op blockMove) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantRank(in, 0, 4); err != nil {
 		return nil, err
@@ -245,8 +245,8 @@ func (op blockMove) Eval(c *Call) error {
 	return c.move(newWalk(to, tensor.Strides(to), steps), y, x)
 }
 
-// reverseSequence turns the first elements of each sequence of a batch around.
-// ONNX ReverseSequence.
+// reverseSequence reverses the first elements of each sequence of a batch. ONNX
+// ReverseSequence.
 type reverseSequence struct{ batch, time int }
 
 func newReverseSequence(n *ir.Node) (Op, error) {
@@ -274,7 +274,7 @@ func (op reverseSequence) Eval(c *Call) error {
 		return err
 	}
 	if x.Rank() < 2 || len(lens) != x.Dim(op.batch) {
-		return fmt.Errorf("%d sequence lengths are given for %s", len(lens), x)
+		return fmt.Errorf("there are %d sequence lengths for %s", len(lens), x)
 	}
 	y, err := c.like(x)
 	if err != nil || y.Len() == 0 {
@@ -302,8 +302,8 @@ func (op reverseSequence) Eval(c *Call) error {
 	return nil
 }
 
-// trilu keeps the upper or lower triangle of matrices: what is on, above or
-// below the k-th diagonal. ONNX Trilu.
+// trilu keeps the upper or lower triangle of matrices: elements on and above, or
+// on and below, the k-th diagonal. ONNX Trilu.
 type trilu struct{ upper bool }
 
 func newTrilu(n *ir.Node) (Op, error) {
@@ -326,7 +326,7 @@ func (op trilu) Eval(c *Call) error {
 	if t := c.input(1); t != nil {
 		var err error
 		if k, err = integer(t); err != nil {
-			return fmt.Errorf("k %w", err)
+			return fmt.Errorf("input k %w", err)
 		}
 	}
 	if x.Rank() < 2 {
@@ -339,7 +339,7 @@ func (op trilu) Eval(c *Call) error {
 	}
 	c.Out[0] = y
 	rows, cols := x.Dim(-2), x.Dim(-1)
-	k = max(-rows, min(k, cols)) // beyond: all or nothing
+	k = max(-rows, min(k, cols)) // beyond these, all or nothing is kept
 	b := newBlocks(y, x)
 	for r := range x.Len() / cols {
 		edge := r%rows + k

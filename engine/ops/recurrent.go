@@ -9,9 +9,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// recurrents read a sequence one step at a time. Versions 1 and 3 have
-// output_sequence, a hint that leaving an output out says as well; 7 drops it,
-// 14 adds layout, 22 widens the types.
+// recurrents lists operators that process a sequence step by step. Versions 1 and
+// 3 have a redundant attribute output_sequence; 7 drops it, 14 adds layout, 22
+// extends the types.
 var recurrents = []Def{
 	{Name: "RNN", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Arity{0, 2}, New: newRNN},
 	{Name: "GRU", Since: 3, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Arity{0, 2}, New: newGRU},
@@ -19,18 +19,18 @@ var recurrents = []Def{
 	{Name: "LSTM", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 8}, Out: Arity{0, 3}, New: newLSTM},
 }
 
-// recurrent is a cell that is turned once for each step of a sequence, in one
-// direction or both, each with weights of its own.
+// recurrent evaluates a cell once for each step of a sequence, in one or both
+// directions, each with its own weights.
 type recurrent struct {
 	kind        cellKind
 	gates       int
-	hidden      int // 0: that of the weights
+	hidden      int // 0: as in the weights
 	backward    []bool
-	activations [][]func(float64) float64 // by direction
-	clip        float64                   // of what activations are given; 0: none
+	activations [][]func(float64) float64 // for each direction
+	clip        float64                   // bound of the inputs of activations; 0: none
 	batchFirst  bool
-	linearReset bool // GRU: the reset gate follows the product
-	coupled     bool // LSTM: the forget gate is one less the input gate
+	linearReset bool // GRU: the reset gate is applied after the product
+	coupled     bool // LSTM: the forget gate is 1 - the input gate
 }
 
 type cellKind int
@@ -56,14 +56,14 @@ func newGRU(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// newGRU1 is newGRU before linear_before_reset. ONNX GRU-1.
+// newGRU1 has no linear_before_reset. ONNX GRU-1.
 func newGRU1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	return readRecurrent(a, gruCell, 3, "Sigmoid", "Tanh"), a.Err()
 }
 
-// newLSTM is the long short-term memory with peepholes, gates i, o, f and c.
-// ONNX LSTM-1. Gers, Schraudolph and Schmidhuber 2002.
+// newLSTM is the long short-term memory with peepholes, gates i, o, f and c. ONNX
+// LSTM-1. Gers, Schraudolph and Schmidhuber 2002.
 func newLSTM(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := readRecurrent(a, lstmCell, 4, "Sigmoid", "Tanh", "Tanh")
@@ -83,7 +83,7 @@ func readRecurrent(a *ir.Attrs, kind cellKind, gates int, usual ...string) *recu
 		op.backward = []bool{false, true}
 	}
 	if op.hidden < 0 || op.clip < 0 || math.IsNaN(op.clip) {
-		a.Fail("attributes %q and %q are %d and %v, neither may be negative", "hidden_size", "clip", op.hidden, op.clip)
+		a.Fail("attributes %q and %q are %d and %v, they must not be negative", "hidden_size", "clip", op.hidden, op.clip)
 	}
 	names := a.Strs("activations")
 	if names == nil {
@@ -106,9 +106,9 @@ func readRecurrent(a *ir.Attrs, kind cellKind, gates int, usual ...string) *recu
 	return op
 }
 
-// gateActivation is the function a recurrent operator names; those that have
-// numbers take them from the front of the lists, or have the defaults of the
-// operator of that name.
+// gateActivation returns the activation of the given name. Its parameters are
+// taken from the front of alphas and betas, or default to those of the operator
+// of that name.
 func gateActivation(a *ir.Attrs, name string, alphas, betas *[]float32) func(float64) float64 {
 	take := func(list *[]float32, or float64) float64 {
 		if len(*list) == 0 {
@@ -153,15 +153,15 @@ func gateActivation(a *ir.Attrs, name string, alphas, betas *[]float32) func(flo
 		alpha := take(alphas, 1)
 		return func(x float64) float64 { return elu(x, alpha) }
 	}
-	a.Fail("activation %q is not one that recurrent operators know", name)
+	a.Fail("activation %q is not supported in recurrent operators", name)
 	return nil
 }
 
-// Infer: X [steps batch input], W [directions gates·hidden input], R
-// [directions gates·hidden hidden], B [directions 2·gates·hidden], lengths
-// [batch], first h and c [directions batch hidden], P [directions 3·hidden] →
-// Y [steps directions batch hidden], last h and c. With layout 1 batch comes
-// first in X, Y and the states.
+// Infer: X [steps batch input], W [directions gates·hidden input], R [directions
+// gates·hidden hidden], B [directions 2·gates·hidden], lengths [batch], initial h
+// and c [directions batch hidden], P [directions 3·hidden] → Y [steps directions
+// batch hidden], last h and c. With layout 1, batch is the first dimension of X,
+// Y and the states.
 func (op *recurrent) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := firstError(wantRank(in, 0, 3), wantType(in, 4, tensor.Types(tensor.Int32))); err != nil {
 		return nil, err
@@ -186,7 +186,7 @@ func (op *recurrent) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		hidden = ir.Dim{N: op.hidden}
 	}
 	if hidden.N > maxSpan {
-		return nil, fmt.Errorf("a state of %s numbers takes too much memory", hidden)
+		return nil, fmt.Errorf("a state of %s elements takes too much memory", hidden)
 	}
 	dirs, rows := ir.Dim{N: len(op.backward)}, manyOf(hidden, op.gates)
 	state := ir.ShapeOf(dirs, batch, hidden)
@@ -198,14 +198,14 @@ func (op *recurrent) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		1: ir.ShapeOf(dirs, rows, input), 2: ir.ShapeOf(dirs, rows, hidden), 3: ir.ShapeOf(dirs, manyOf(rows, 2)),
 		4: ir.ShapeOf(batch), 5: state, 6: state, 7: ir.ShapeOf(dirs, manyOf(hidden, 3))} {
 		if f := fact(in, i); i > 0 && f.Given() && !fitsShape(f.Shape, want) {
-			return nil, fmt.Errorf("%s needs shape %s, it has %s", [...]string{"X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P"}[i], want, f.Shape)
+			return nil, fmt.Errorf("%s must have shape %s, it has %s", [...]string{"X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P"}[i], want, f.Shape)
 		}
 	}
 	d := in[0].DType
 	return []ir.Fact{ir.Tensor(d, y), ir.Tensor(d, state), ir.Tensor(d, state)}, nil
 }
 
-// manyOf is a multiple of a dimension.
+// manyOf returns n times a dimension.
 func manyOf(d ir.Dim, n int) ir.Dim {
 	if !d.Known() || d.N > math.MaxInt32 {
 		return ir.Unknown
@@ -252,13 +252,13 @@ func evalRecurrent[T real](op *recurrent, c *Call) error {
 	return nil
 }
 
-// sequenceRun is the operands of a call that each sequence has its part of.
+// sequenceRun holds the operands of a call that are indexed by sequence.
 type sequenceRun[T real] struct {
 	steps, batch, input, hidden, dirs int
 	batchFirst                        bool
-	lengths                           []int // of each sequence of the batch
+	lengths                           []int // length of each sequence of the batch
 	x, firstH, firstC                 []T
-	y, lastH, lastC                   []T // nil where not wanted
+	y, lastH, lastC                   []T // nil for outputs that are not requested
 }
 
 func newSequenceRun[T real](op *recurrent, c *Call) (*sequenceRun[T], error) {
@@ -282,7 +282,7 @@ func newSequenceRun[T real](op *recurrent, c *Call) (*sequenceRun[T], error) {
 		s.lengths[b] = s.steps
 		if given != nil {
 			if s.lengths[b] = given[b]; s.lengths[b] < 0 || s.lengths[b] > s.steps {
-				return nil, fmt.Errorf("sequence %d is %d steps long, the input has %d", b, s.lengths[b], s.steps)
+				return nil, fmt.Errorf("sequence %d has length %d, the input has %d steps", b, s.lengths[b], s.steps)
 			}
 		}
 	}
@@ -315,7 +315,7 @@ func optionalData[T tensor.Element](t *tensor.Tensor) []T {
 	return tensor.Data[T](t)
 }
 
-// row is the row of X at a step of a sequence.
+// row returns the row of X for step t of sequence b.
 func (s *sequenceRun[T]) row(t, b int) int {
 	if s.batchFirst {
 		return b*s.steps + t
@@ -323,7 +323,7 @@ func (s *sequenceRun[T]) row(t, b int) int {
 	return t*s.batch + b
 }
 
-// yRow is the row of Y.
+// yRow returns the row of Y for direction d.
 func (s *sequenceRun[T]) yRow(t, d, b int) int {
 	if s.batchFirst {
 		return (b*s.steps+t)*s.dirs + d
@@ -331,7 +331,7 @@ func (s *sequenceRun[T]) yRow(t, d, b int) int {
 	return (t*s.dirs+d)*s.batch + b
 }
 
-// stateRow is the row of a state.
+// stateRow returns the row of a state for direction d of sequence b.
 func (s *sequenceRun[T]) stateRow(d, b int) int {
 	if s.batchFirst {
 		return b*s.dirs + d

@@ -4,16 +4,15 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// cell is the state of one direction of a recurrent operator and the weights
-// that turn it.
+// cell is the state and the weights of one direction of a recurrent operator.
 type cell[T real] struct {
 	op            *recurrent
 	f             []func(float64) float64
 	input, hidden int
 	w, r          []T // [gates·hidden input], [gates·hidden hidden]
-	bias, peep    []T // [2·gates·hidden], [3·hidden]; nil where there are none
+	bias, peep    []T // [2·gates·hidden], [3·hidden]; nil if absent
 	h, c          []T
-	gate, reset   []T // sums of all gates; what the reset gate leaves of h
+	gate, reset   []T // gate: sums of all gates; reset: h times the reset gate
 }
 
 func newCell[T real](op *recurrent, c *Call, d, input, hidden int) *cell[T] {
@@ -29,7 +28,7 @@ func newCell[T real](op *recurrent, c *Call, d, input, hidden int) *cell[T] {
 		h: make([]T, hidden), c: make([]T, hidden), gate: make([]T, rows), reset: make([]T, hidden)}
 }
 
-// start sets the state to that before a sequence.
+// start sets the initial state of a sequence.
 func (l *cell[T]) start(s *sequenceRun[T], d, b int) {
 	clear(l.h)
 	clear(l.c)
@@ -42,7 +41,7 @@ func (l *cell[T]) start(s *sequenceRun[T], d, b int) {
 	}
 }
 
-// step turns the state by one input.
+// step updates the state with one input.
 func (l *cell[T]) step(run *Run, x []T) error {
 	switch l.op.kind {
 	case gruCell:
@@ -59,7 +58,7 @@ func (l *cell[T]) step(run *Run, x []T) error {
 	return nil
 }
 
-// act is activation i of a clipped sum.
+// act applies activation i to a sum, clipped first.
 func (l *cell[T]) act(i int, v T) T {
 	if top := T(l.op.clip); top > 0 {
 		v = min(max(v, -top), top)
@@ -67,7 +66,7 @@ func (l *cell[T]) act(i int, v T) T {
 	return T(l.f[i](float64(v)))
 }
 
-// sums sets the sums of gates from..to-1 to W·x + R·h + both biases.
+// sums computes W·x + R·h + both biases for the gates from..to-1.
 func (l *cell[T]) sums(run *Run, x, h []T, from, to int) error {
 	rows := l.op.gates * l.hidden
 	for k := from * l.hidden; k < to*l.hidden; k++ {
@@ -85,7 +84,7 @@ func (l *cell[T]) sums(run *Run, x, h []T, from, to int) error {
 	return nil
 }
 
-// lanes is Σ a·b in four sums, as wide as a processor keeps busy.
+// lanes is Σ a·b in four accumulators, which keep the processor's adders busy.
 func lanes[T real](a, b []T) T {
 	b = b[:len(a)]
 	var s0, s1, s2, s3 T
@@ -144,7 +143,7 @@ func (l *cell[T]) gru(run *Run, x []T) error {
 }
 
 // lstm: i = f(W·x + R·h + p⊙c), the forget gate likewise or 1-i; c = forget⊙c +
-// i⊙g(W·x + R·h); o = f(W·x + R·h + p⊙c) of the new c; h = o⊙h(c).
+// i⊙g(W·x + R·h); o = f(W·x + R·h + p⊙c) with the new c; h = o⊙h(c).
 func (l *cell[T]) lstm(run *Run, x []T) error {
 	if err := l.sums(run, x, l.h, 0, 4); err != nil {
 		return err

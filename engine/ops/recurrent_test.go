@@ -6,8 +6,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// TestRecurrentEdges holds what the goldens leave out: numbers worked out by
-// hand, and operands that are refused.
+// TestRecurrentEdges covers what the published cases leave out: results computed
+// by hand, and rejected operands.
 func TestRecurrentEdges(t *testing.T) {
 	one := func(shape ...int) *tensor.Tensor {
 		x := ramp(shape...)
@@ -22,8 +22,8 @@ func TestRecurrentEdges(t *testing.T) {
 			[]int{2, 1, 1, 1}, []float64{0, 0.7615942}, ""},
 		{"no step", "RNN", 22, nil, []*tensor.Tensor{ramp(0, 1, 1), one(1, 1, 1), one(1, 1, 1)}, []int{0, 1, 1, 1}, nil, ""},
 		{"a sequence of no length", "GRU", 7, nil, []*tensor.Tensor{one(2, 1, 1), one(1, 3, 1), one(1, 3, 1), nil, lens(0)}, []int{2, 1, 1, 1}, []float64{0, 0}, ""},
-		{"a length beyond the end", "LSTM", 7, nil, []*tensor.Tensor{one(2, 1, 1), one(1, 4, 1), one(1, 4, 1), nil, lens(3)}, nil, nil, "3 steps long"},
-		{"weights of another size", "LSTM", 1, nil, []*tensor.Tensor{one(2, 1, 2), one(1, 4, 1), one(1, 4, 1)}, nil, nil, "W needs shape"},
+		{"a length beyond the end", "LSTM", 7, nil, []*tensor.Tensor{one(2, 1, 1), one(1, 4, 1), one(1, 4, 1), nil, lens(3)}, nil, nil, "has length 3"},
+		{"weights of another size", "LSTM", 1, nil, []*tensor.Tensor{one(2, 1, 2), one(1, 4, 1), one(1, 4, 1)}, nil, nil, "W must have shape"},
 		{"an activation nobody knows", "RNN", 1, attrs{"direction": "sideways"}, []*tensor.Tensor{one(2, 1, 1), one(1, 1, 1), one(1, 1, 1)}, nil, nil, "direction"},
 	})
 }

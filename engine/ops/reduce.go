@@ -43,7 +43,7 @@ var (
 		u64: func(x []uint64) uint64 { return extreme(x, math.MaxUint64, below[uint64]) }}
 )
 
-// reduceDefs lists the two meanings of each reduction: axes as an attribute,
+// reduceDefs lists both definitions of each reduction: with axes as an attribute,
 // and from version 18 (or axesInput) on as an input.
 func reduceDefs(all ...axisReduction) []Def {
 	var out []Def
@@ -59,12 +59,12 @@ func reduceDefs(all ...axisReduction) []Def {
 	return out
 }
 
-// axisReduction makes one number of all elements along some axes. A function that
-// is nil has its integers computed in float64.
+// axisReduction reduces all elements along some axes to one number. If i64 or u64
+// is nil, integers are computed in float64.
 type axisReduction struct {
 	name      string
-	axesInput int
-	clamps    bool // to the range of the type, where others wrap around
+	axesInput int  // the version from which on axes are an input; 0: 18
+	clamps    bool // the result saturates; otherwise it wraps around
 	f64       func([]float64) float64
 	i64       func([]int64) int64
 	u64       func([]uint64) uint64
@@ -76,7 +76,7 @@ type reduce struct {
 	axisReduction
 	axes        []int
 	keepDims    bool
-	noneIsEmpty bool // without axes nothing is reduced, else everything
+	noneIsEmpty bool // without axes nothing is reduced; otherwise everything
 }
 
 func (r axisReduction) of(n *ir.Node) (Op, error) {
@@ -84,7 +84,7 @@ func (r axisReduction) of(n *ir.Node) (Op, error) {
 	return &reduce{r, a.Ints("axes"), a.Bool("keepdims", true), a.Bool("noop_with_empty_axes", false)}, a.Err()
 }
 
-// resolve gives the axes to reduce, in ascending order.
+// resolve returns, for each dimension, whether it is reduced.
 func (op *reduce) resolve(axes []int, rank int) ([]bool, error) {
 	along := make([]bool, rank)
 	if len(axes) == 0 && !op.noneIsEmpty {
@@ -100,7 +100,7 @@ func (op *reduce) resolve(axes []int, rank int) ([]bool, error) {
 	return along, err
 }
 
-// Infer: X [any shape], axes → Y without the axes, or with ones there.
+// Infer: X [any shape], axes → Y without the axes, or with dimensions of 1 there.
 func (op *reduce) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	axes, known, err := op.axes, true, error(nil)
 	if len(in) > 1 && in[1].Given() {
@@ -187,15 +187,15 @@ func reduceGroups[T wideNumber](c *Call, y *tensor.Tensor, axes []int, wide tens
 	})
 }
 
-// wideNumber are the types that reductions compute in.
+// wideNumber lists the types in which reductions compute.
 type wideNumber interface {
 	tensor.Number
 	tensor.Element
 }
 
-// eachGroup calls f with the elements that differ only in the given axes, one
-// group after the other in the order of the other axes. at walks the group's
-// elements in x; f may overwrite group.
+// eachGroup calls f with each group of elements that differ only in their index
+// along the given axes, in row-major order of the remaining axes. at walks the
+// group's elements in x; f may overwrite group.
 func eachGroup[T wideNumber](c *Call, x *tensor.Tensor, axes []int, wide tensor.DType, f func(o int, group []T, at *walk) error) error {
 	strides := tensor.Strides(x.Shape())
 	inAxes := map[int]bool{}
@@ -277,13 +277,13 @@ func absSum[T float64 | int64](x []T) T {
 	return sum
 }
 
-// meanOf of nothing is NaN, as 0/0 is.
+// meanOf an empty slice is NaN, 0/0.
 func meanOf(x []float64) float64 { return sumOf(x) / float64(len(x)) }
 
-// intMean rounds towards zero; the mean of nothing is 0.
+// intMean truncates toward zero; of an empty slice it is 0.
 func intMean[T int64 | uint64](x []T) T { return sumOf(x) / T(max(len(x), 1)) }
 
-// logSumExp shifts by the largest element, so that nothing overflows.
+// logSumExp subtracts the maximum first to avoid overflow.
 func logSumExp(x []float64) float64 {
 	top := lineTop(x)
 	if math.IsInf(top, 0) {
@@ -299,8 +299,8 @@ func logSumExp(x []float64) float64 {
 func above[T tensor.Number](a, b T) bool { return a > b }
 func below[T tensor.Number](a, b T) bool { return a < b }
 
-// extreme is the first element that beats all others, or NaN where there is
-// one; of nothing it is none.
+// extreme returns the first element that beats all others, or NaN if there is
+// one; none if x is empty.
 func extreme[T tensor.Number](x []T, none T, beats func(a, b T) bool) T {
 	best := none
 	for _, v := range x {
@@ -314,9 +314,9 @@ func extreme[T tensor.Number](x []T, none T, beats func(a, b T) bool) T {
 	return best
 }
 
-// argExtreme is where the largest or smallest element along an axis lies: the
-// first one, or the last where that is asked. A NaN beats every number. ONNX
-// ArgMax-1, ArgMin-1; -11 allows negative axes, -12 adds select_last_index.
+// argExtreme is the index of the maximum or minimum along an axis: the first one,
+// or the last with select_last_index. NaN beats every number. ONNX ArgMax-1,
+// ArgMin-1; -11 allows negative axes, -12 adds select_last_index.
 type argExtreme struct {
 	axis           int
 	keepDims, last bool
@@ -339,7 +339,7 @@ func readArg(n *ir.Node, op *argExtreme) (Op, error) {
 	return op, a.Err()
 }
 
-// Infer: X [any shape] → int64, without the axis, or with a one there.
+// Infer: X [any shape] → int64, without the axis, or with a dimension of 1 there.
 func (op *argExtreme) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	y := ir.Tensor(tensor.Int64, ir.Shape{})
 	if s := in[0].Shape; s.Ranked {
@@ -390,7 +390,7 @@ func argOf[T tensor.Number](x []T, beats func(a, b T) bool, last bool) int64 {
 	for i, v := range x {
 		best := x[at]
 		switch {
-		case best != best: // NaN stays, the last one where that is asked
+		case best != best: // NaN stays, but the last one is returned if last is set
 			if last && v != v {
 				at = i
 			}

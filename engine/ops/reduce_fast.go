@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast reduces float32 where the axes are neighbours: rows where they are
-// the last, else strips of what lies behind them.
+// EvalFast reduces float32 along neighbouring axes: rows if they are the last
+// axes, otherwise strips of the elements after them.
 func (op *reduce) EvalFast(c *Call) (bool, error) {
 	x, axes := c.In[0], op.axes
 	line := reduceLines[op.name]
@@ -62,11 +62,11 @@ func (op *reduce) EvalFast(c *Call) (bool, error) {
 	})
 }
 
-// reducedBlock sees a shape as [outer length inner], of which length is reduced;
-// ok is false where the axes are no neighbours.
+// reducedBlock views a shape as [outer length inner], where length is reduced. It
+// returns false if the axes are not neighbours.
 func reducedBlock(shape []int, along []bool) (outer, length, inner int, ok bool) {
 	outer, length, inner = 1, 1, 1
-	state := 0 // before, within, behind
+	state := 0 // before, within, or after the axes
 	for i, n := range shape {
 		switch {
 		case n == 1:
@@ -83,12 +83,12 @@ func reducedBlock(shape []int, along []bool) (outer, length, inner int, ok bool)
 	return outer, length, inner, true
 }
 
-// reduceLine is a reduction as kernels do it: of a row, and of rows side by side
-// by join, of which sums are finished.
+// reduceLine is a reduction by kernels: row reduces one row, join combines rows
+// side by side, and finish is applied to sums.
 type reduceLine struct {
 	row    func(v *vec.Unit, x []float32) float32
 	join   func(v *vec.Unit, acc, x []float32)
-	sums   bool // join adds: in float64 every so often
+	sums   bool // join adds: partial sums are accumulated in float64
 	finish func(sum float64, n int) float64
 }
 
@@ -105,7 +105,7 @@ var reduceLines = map[string]*reduceLine{
 
 func joinSums(v *vec.Unit, acc, x []float32) { v.Zip(vec.Add, acc, acc, x) }
 
-// l2 squares in float64 where float32 would overflow or vanish.
+// l2 accumulates in float64 if float32 would overflow or underflow.
 func l2(v *vec.Unit, x []float32) float32 {
 	if s := v.Squares(x, 0); s > 1e-30 && s < 1e36 {
 		return float32(math.Sqrt(s))
@@ -117,7 +117,7 @@ func l2(v *vec.Unit, x []float32) float32 {
 	return float32(math.Sqrt(sum))
 }
 
-// strip reduces rows that lie step apart into dst.
+// strip reduces rows, step apart, into dst.
 func (l *reduceLine) strip(v *vec.Unit, dst, src []float32, rows, step int, wide []float64, part []float32) {
 	n := len(dst)
 	if !l.sums {
@@ -127,7 +127,7 @@ func (l *reduceLine) strip(v *vec.Unit, dst, src []float32, rows, step int, wide
 		}
 		return
 	}
-	const block = 64 // rows summed in float32
+	const block = 64 // number of rows summed in float32
 	clear(wide)
 	for j := 0; j < rows; j += block {
 		copy(part, src[j*step:])

@@ -10,14 +10,14 @@ import (
 	"testing"
 )
 
-// ends are operators that a version of the standard took away, with the last
-// opset that has them.
+// ends lists operators that the standard removed, with the last opset that has
+// them.
 var ends = map[string]int{"Scatter": 0, "Upsample": 9, "Affine": 9, "Scale": 9, "ParametricSoftplus": 9, "ScaledTanh": 9, "ImageScaler": 9, "Crop": 9,
 	"GivenTensorFill": 9, "ConstantFill": 9, "DynamicSlice": 9, "GRUUnit": 9}
 
-// TestVersions holds that the meanings of an operator follow one another
-// without a hole or an overlap, and reach the newest opset but for those that
-// are gone.
+// TestVersions checks that the definitions of an operator follow one another
+// without gap or overlap and reach the newest opset, unless the operator was
+// removed.
 func TestVersions(t *testing.T) {
 	last := map[key]*Def{}
 	for _, d := range Defs() {
@@ -43,7 +43,7 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestFindEveryVersion holds Find to the ranges of the definitions.
+// TestFindEveryVersion compares Find with the ranges of the definitions.
 func TestFindEveryVersion(t *testing.T) {
 	for _, d := range Defs() {
 		until := d.Until
@@ -61,9 +61,9 @@ func TestFindEveryVersion(t *testing.T) {
 	}
 }
 
-// TestSourcesAreNamed holds that every file which defines operators of the
-// standard names the versions it implements ("ONNX Relu-6"), or the document
-// of the domain they belong to.
+// TestSourcesAreNamed checks that every file that defines operators of the
+// standard names the versions it implements ("ONNX Relu-6"), or the document of
+// the domain they belong to.
 func TestSourcesAreNamed(t *testing.T) {
 	entries, err := os.ReadDir(".")
 	if err != nil {
@@ -79,7 +79,7 @@ func TestSourcesAreNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 		if src, _ := os.ReadFile(e.Name()); !definesOperators(f) || strings.Contains(string(src), "{Domain: Internal,") {
-			continue // operators that only passes make have no source but themselves
+			continue // internal operators have no specification
 		}
 		files++
 		words := ""

@@ -19,13 +19,13 @@ var resizes = []Def{
 	{Name: "Upsample", Since: 1, Until: 6, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newUpsample1},
 }
 
-// resize gives a tensor other sizes by interpolating between its elements, one
-// dimension after the other. ONNX Resize-18; -19 adds half_pixel_symmetric,
-// -10 to -13 and Upsample have less to say.
+// resize resizes a tensor by interpolation, one dimension after the other. ONNX
+// Resize-18; -19 adds half_pixel_symmetric; -10 to -13 and Upsample have fewer
+// attributes.
 type resize struct {
 	mode           string // nearest, linear, cubic
-	transform      string // from places in the output to places in the input
-	rounding       string // of places, in mode nearest
+	transform      string // coordinate_transformation_mode, from output to input coordinates
+	rounding       string // of coordinates, in mode nearest
 	policy         string // stretch, not_larger, not_smaller
 	cubicA         float64
 	antialias      bool
@@ -33,8 +33,8 @@ type resize struct {
 	extrapolation  float64
 	axes           []int // nil: all
 	fixed          []float32
-	scalesAt       int // the input that holds scales, -1: fixed does
-	sizesAt, roiAt int // 0: there is none
+	scalesAt       int // index of input scales; -1: fixed
+	sizesAt, roiAt int // indices of inputs; 0: none
 }
 
 func newResize(n *ir.Node) (Op, error) {
@@ -68,8 +68,8 @@ func readResize(a *ir.Attrs) *resize {
 	}
 }
 
-// newResize10 reads Resize-10: places are asymmetric, and in mode nearest
-// rounded down where the output is larger and up where it is smaller.
+// newResize10 reads Resize-10: coordinates are asymmetric; in mode nearest they
+// are rounded down to enlarge and up to shrink.
 func newResize10(n *ir.Node) (Op, error) { return readUpsample(n, "simple", 1) }
 
 // newUpsample9 reads Upsample-9, whose scales are an input.
@@ -106,7 +106,7 @@ func readUpsample(n *ir.Node, rounding string, scalesAt int) (Op, error) {
 	return op, a.Err()
 }
 
-// request is what a call asks for: sizes or scales of the axes.
+// request holds the requested sizes or scales of the axes.
 type request struct {
 	sizes  []int
 	scales []float32
@@ -117,7 +117,7 @@ type request struct {
 func (op *resize) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	x := in[0]
 	if op.mode != "nearest" && !(tensor.NumericTypes | tensor.Float8Types).Is(x.DType) {
-		return nil, fmt.Errorf("mode %s does not take %s", op.mode, x.DType)
+		return nil, fmt.Errorf("mode %s does not support element type %s", op.mode, x.DType)
 	}
 	if !x.Shape.Ranked {
 		return []ir.Fact{ir.Tensor(x.DType, ir.Shape{})}, nil
@@ -170,7 +170,7 @@ func (op *resize) axesFor(rank int) ([]int, error) {
 	return axes, nil
 }
 
-// request reads the inputs; those that are nil or empty are not there.
+// request reads the inputs; nil and empty ones are absent.
 func (op *resize) request(roi, scales, sizes *tensor.Tensor) (r request, err error) {
 	r.scales = op.fixed
 	if scales != nil && scales.Len() > 0 {
@@ -192,20 +192,20 @@ func (op *resize) request(roi, scales, sizes *tensor.Tensor) (r request, err err
 		r.roi = tensor.ToFloat64(roi)
 	}
 	if r.scales == nil && r.sizes == nil {
-		return r, fmt.Errorf("needs scales or sizes, both are left out")
+		return r, fmt.Errorf("needs scales or sizes, both are missing")
 	}
 	return r, nil
 }
 
-// outDims are the sizes of the output, unknown where those of the input are
-// needed and unknown.
+// outDims returns the sizes of the output, unknown where they depend on unknown
+// sizes of the input.
 func (op *resize) outDims(x ir.Shape, axes []int, r request) (ir.Shape, error) {
 	out := ir.ShapeOf(slices.Clone(x.Dims)...)
 	if n := max(len(r.scales), len(r.sizes)); n != len(axes) {
-		return out, fmt.Errorf("scales or sizes need %d numbers, they have %d", len(axes), n)
+		return out, fmt.Errorf("scales or sizes must have %d elements, they have %d", len(axes), n)
 	}
 	if r.roi != nil && len(r.roi) != 2*len(axes) {
-		return out, fmt.Errorf("roi needs %d numbers, it has %d", 2*len(axes), len(r.roi))
+		return out, fmt.Errorf("roi must have %d elements, it has %d", 2*len(axes), len(r.roi))
 	}
 	for i, a := range axes {
 		d := x.Dims[a]
@@ -224,7 +224,7 @@ func (op *resize) outDims(x ir.Shape, axes []int, r request) (ir.Shape, error) {
 		case r.scales != nil:
 			n := math.Floor(float64(float32(d.N) * r.scales[i]))
 			if n > maxSpan {
-				return out, fmt.Errorf("scale %v of %d takes too much memory", r.scales[i], d.N)
+				return out, fmt.Errorf("scale %v of a dimension of %d takes too much memory", r.scales[i], d.N)
 			}
 			out.Dims[a] = ir.Dim{N: int(n)}
 		}
@@ -240,8 +240,8 @@ func (op *resize) outDims(x ir.Shape, axes []int, r request) (ir.Shape, error) {
 	return out, nil
 }
 
-// evenScale is the one scale of all axes with which the output is as large as
-// sizes allow, or just not smaller.
+// evenScale returns the scale of all axes with which the output is as large as
+// the sizes allow (not_larger), or just not smaller than them.
 func (op *resize) evenScale(x ir.Shape, axes, sizes []int) (scale float64, ok bool) {
 	for i, a := range axes {
 		if !x.Dims[a].Known() {
@@ -255,7 +255,7 @@ func (op *resize) evenScale(x ir.Shape, axes, sizes []int) (scale float64, ok bo
 	return scale, true
 }
 
-// resizeAxis is how one dimension is resized.
+// resizeAxis holds how one dimension is resized.
 type resizeAxis struct {
 	axis, in, out int
 	scale         float64
@@ -263,7 +263,7 @@ type resizeAxis struct {
 	from, to      float64
 }
 
-// plan gives the output's shape and the axes whose size or place changes.
+// plan returns the output's shape and the axes that change.
 func (op *resize) plan(x []int, r request) ([]int, []resizeAxis, error) {
 	axes, err := op.axesFor(len(x))
 	if err != nil {
@@ -289,7 +289,7 @@ func (op *resize) plan(x []int, r request) ([]int, []resizeAxis, error) {
 			p.from, p.to = r.roi[i], r.roi[i+len(axes)]
 		}
 		if p.in == 0 && p.out != 0 {
-			return nil, nil, fmt.Errorf("axis %d has no elements to make %d of", a, p.out)
+			return nil, nil, fmt.Errorf("axis %d is empty, it cannot be resized to %d", a, p.out)
 		}
 		crops := op.transform == "tf_crop_and_resize" && (p.from != 0 || p.to != 1)
 		if p.in != p.out || p.scale != 1 || crops {
@@ -348,7 +348,7 @@ func (op *resize) nearest(c *Call, shape []int, plan []resizeAxis) error {
 	if y.Len() == 0 {
 		return nil
 	}
-	from := make([][]int, len(shape)) // the offset of each place along each axis; -1 outside
+	from := make([][]int, len(shape)) // for each axis, the offset of each index of the output; -1 if outside
 	strides := tensor.Strides(x.Shape())
 	for d, n := range shape {
 		if err := c.Run.reserveList(n, 8); err != nil {
@@ -371,7 +371,8 @@ func (op *resize) nearest(c *Call, shape []int, plan []resizeAxis) error {
 	return op.copyPlaces(c, x, y, from)
 }
 
-// copyPlaces sets each element of y from the sum of its places' offsets in x.
+// copyPlaces copies to each element of y the element of x whose offset is the sum
+// of the offsets for its indices.
 func (op *resize) copyPlaces(c *Call, x, y *tensor.Tensor, from [][]int) error {
 	outside, err := c.New(tensor.Float64, 1)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast resizes float32 pictures row by row, and other float32 tensors one
-// axis after the other.
+// EvalFast resizes the last two axes of float32 tensors row by row, and other
+// float32 tensors one axis after the other.
 func (op *resize) EvalFast(c *Call) (bool, error) {
 	x := c.In[0]
 	if op.mode == "nearest" && x.DType().Size() != 4 || op.mode != "nearest" && x.DType() != tensor.Float32 {
@@ -42,18 +42,19 @@ func (op *resize) EvalFast(c *Call) (bool, error) {
 	return true, err
 }
 
-// pictureSize is a resizing of the last two axes: for each row and column of the
-// output what it is made of.
+// pictureSize holds the resizing of the last two axes: the taps of each row and
+// column of the output.
 type pictureSize struct {
 	inH, inW, outH, outW int
-	rows                 tapList   // nil weights: the row itself
-	columns              *vec.Taps // nil: they stay
+	rows                 tapList   // nil weights: rows stay
+	columns              *vec.Taps // nil: columns stay
 	nearestRow, nearest  []int32   // in mode nearest
 	columnsFirst         bool
 	vec                  *vec.Unit
 }
 
-// pictures resizes the last two axes; false where places lie outside.
+// pictures resizes the last two axes; it returns false if coordinates are outside
+// the input.
 func (op *resize) pictures(c *Call, shape []int, plan []resizeAxis) (bool, error) {
 	x := c.In[0]
 	last := x.Rank() - 1
@@ -89,7 +90,7 @@ func (op *resize) pictures(c *Call, shape []int, plan []resizeAxis) (bool, error
 	if err != nil || y.Len() == 0 {
 		return true, err
 	}
-	const band = 16 // rows of the output that share what was made of rows of the input
+	const band = 16 // rows of the output that share interpolated rows of the input
 	planes := y.Len() / s.outH / s.outW
 	bands := (s.outH + band - 1) / band
 	unit := 1.0 + 0.4*float64(max(s.rows.per, 1))
@@ -112,8 +113,8 @@ func (op *resize) pictures(c *Call, shape []int, plan []resizeAxis) (bool, error
 	})
 }
 
-// nearestPlaces are the elements of the input along an axis; ok is false where
-// one lies outside.
+// nearestPlaces returns the indices of the input along an axis; false if one is
+// outside.
 func (op *resize) nearestPlaces(p resizeAxis) (at []int32, ok bool) {
 	at = make([]int32, p.out)
 	for i := range at {
@@ -126,10 +127,11 @@ func (op *resize) nearestPlaces(p resizeAxis) (at []int32, ok bool) {
 	return at, true
 }
 
-// ResizeTaps says of which rows and columns of its input n, a Resize or Upsample,
-// makes those of its output, nil where they stay; x is the input's shape, and
-// constant gives the inputs that are known. ok is false where anything but the last
-// two axes changes, where places lie outside, are made of many or very many.
+// ResizeTaps returns the taps of the rows and columns of the output of n, a
+// Resize or Upsample; nil for an axis that stays. x is the input's shape, and
+// constant returns the inputs that are known. It returns false if any but the
+// last two axes changes, if coordinates are outside the input, or if there are
+// too many taps.
 func ResizeTaps(n *ir.Node, x []int, constant func(*ir.Value) *tensor.Tensor) (rows, columns *vec.Taps, ok bool) {
 	const many, long = 8, 1 << 20
 	op, ok := n.Operator.(*resize)
@@ -157,7 +159,7 @@ func ResizeTaps(n *ir.Node, x []int, constant func(*ir.Value) *tensor.Tensor) (r
 		return nil, nil, false
 	}
 	for _, p := range plan {
-		if p.out > long { // more than pictures have: Eval asks for the memory first
+		if p.out > long { // larger than any image: Eval checks the memory limit first
 			return nil, nil, false
 		}
 		taps, ok := op.axisTaps(p, many)
@@ -173,7 +175,7 @@ func ResizeTaps(n *ir.Node, x []int, constant func(*ir.Value) *tensor.Tensor) (r
 	return rows, columns, true
 }
 
-// axisTaps are the taps of an axis, at most most for each element.
+// axisTaps returns the taps of an axis; false if an element has more than most.
 func (op *resize) axisTaps(p resizeAxis, most int) (*vec.Taps, bool) {
 	if op.mode == "nearest" {
 		at, ok := op.nearestPlaces(p)
@@ -186,7 +188,7 @@ func (op *resize) axisTaps(p resizeAxis, most int) (*vec.Taps, bool) {
 	return columnTaps(taps, p.out), taps.beyond == nil
 }
 
-// columnTaps lays taps out as kernels take them.
+// columnTaps converts taps to the layout of the kernels.
 func columnTaps(l tapList, n int) *vec.Taps {
 	t := &vec.Taps{Index: make([]int32, l.per*n), Weight: make([]float32, l.per*n), Per: l.per}
 	for i := range n {
@@ -197,7 +199,7 @@ func columnTaps(l tapList, n int) *vec.Taps {
 	return t
 }
 
-// pickRows writes some rows of a plane of nearest elements.
+// pickRows writes rows from..to-1 of a plane in mode nearest.
 func (s *pictureSize) pickRows(dst, src []uint32, from, to int) {
 	before := -1
 	for y := from; y < to; y++ {
@@ -220,20 +222,20 @@ func (s *pictureSize) pickRows(dst, src []uint32, from, to int) {
 	}
 }
 
-// resizeWork is what one helper needs.
+// resizeWork is the scratch memory of one thread.
 type resizeWork struct {
-	row     []float32 // of the input's width
-	kept    []float32 // rows of the output's width, made of rows of the input
-	has     []int     // by kept row: which
+	row     []float32 // one row with the input's width
+	kept    []float32 // rows with the output's width, interpolated from rows of the input
+	has     []int     // which input row each kept row comes from
 	offsets []int64
 	weights []float32
 }
 
 var resizeWorks = sync.Pool{New: func() any { return new(resizeWork) }}
 
-// blendRows writes some rows of a plane. Where there are more rows in the output
-// than in the input, columns come first, and what they make of a row is kept for
-// the rows that follow.
+// blendRows writes rows from..to-1 of a plane. If the output has more rows than
+// the input, columns are interpolated first, and the result for an input row is
+// kept for the following rows.
 func (s *pictureSize) blendRows(w *resizeWork, dst, src []float32, from, to int) {
 	per := s.rows.per
 	if s.columns != nil && s.columnsFirst && per > 0 {
@@ -269,8 +271,8 @@ func (s *pictureSize) blendRows(w *resizeWork, dst, src []float32, from, to int)
 	}
 }
 
-// blendKept writes row y from kept rows. Each tap of a row has a place of its
-// own for its row of the input: the row's number modulo the taps.
+// blendKept computes row y from kept rows. The kept row for an input row is its
+// number modulo the number of taps.
 func (s *pictureSize) blendKept(w *resizeWork, out, src []float32, y int) {
 	per := s.rows.per
 	w.offsets, w.weights = w.offsets[:0], w.weights[:0]

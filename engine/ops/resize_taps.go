@@ -6,17 +6,17 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// place is where element i of the output lies in the input, in elements; inside
-// is false where the output has the extrapolation value instead. The formulas
-// are those of ONNX Resize's coordinate_transformation_mode.
+// place returns the coordinate in the input of element i of the output, in
+// elements; inside is false if the output has the extrapolation value there. The
+// formulas are those of ONNX Resize's coordinate_transformation_mode.
 func (op *resize) place(p resizeAxis, i int) (at float64, inside bool) {
 	x, in := float64(i), float64(p.in)
-	length := p.scale * in // of the output, before it was rounded
+	length := p.scale * in // of the output, before rounding
 	if p.exact {
 		length = float64(p.out)
 	}
 	unscale := func(v float64) float64 {
-		if p.exact { // out/in may round; the product is exact
+		if p.exact { // out/in may be rounded; the product is exact
 			return v * in / length
 		}
 		return v / p.scale
@@ -50,7 +50,7 @@ func (op *resize) place(p resizeAxis, i int) (at float64, inside bool) {
 	return unscale(x+0.5) - 0.5, true
 }
 
-// round gives the element that a place is nearest to.
+// round returns the element nearest to a coordinate.
 func (op *resize) round(at float64, p resizeAxis) int {
 	switch op.rounding {
 	case "round_prefer_floor":
@@ -71,7 +71,7 @@ func (op *resize) round(at float64, p resizeAxis) int {
 	return clampIndex(at, p.in)
 }
 
-// clampIndex is a whole number as an index in [0, n); NaN is 0.
+// clampIndex clamps an integral number to [0, n); NaN is 0.
 func clampIndex(at float64, n int) int {
 	switch {
 	case !(at > 0):
@@ -82,16 +82,16 @@ func clampIndex(at float64, n int) int {
 	return int(at)
 }
 
-// tapList says of which elements, by what weights, each element of an output
-// axis is made.
+// tapList holds, for each element of an output axis, the elements of the input
+// that it is computed from, and their weights.
 type tapList struct {
 	index  []int
 	weight []float64
-	per    int    // taps an output element
-	beyond []bool // has the extrapolation value; nil: none
+	per    int    // number of taps of an output element
+	beyond []bool // elements with the extrapolation value; nil: none
 }
 
-// stretch is by how much the kernel is widened.
+// stretch returns the factor by which the kernel is widened.
 func (op *resize) stretch(p resizeAxis) float64 {
 	if op.antialias && p.scale < 1 {
 		return 1 / p.scale
@@ -99,7 +99,7 @@ func (op *resize) stretch(p resizeAxis) float64 {
 	return 1
 }
 
-// tapCount is how many elements of the input make one of the output.
+// tapCount returns the number of taps of an output element.
 func (op *resize) tapCount(p resizeAxis) int {
 	support := 1.0
 	if op.mode == "cubic" {
@@ -108,7 +108,7 @@ func (op *resize) tapCount(p resizeAxis) int {
 	return 2 * int(math.Ceil(math.Min(support*op.stretch(p), maxSpan)))
 }
 
-// taps works out an axis.
+// taps computes the taps of an axis.
 func (op *resize) taps(p resizeAxis) tapList {
 	kernel := func(x float64) float64 { return max(0, 1-x) }
 	if op.mode == "cubic" {
@@ -126,7 +126,7 @@ func (op *resize) taps(p resizeAxis) tapList {
 			l.beyond[i], at = true, 0
 		}
 		at = math.Max(-float64(p.in), math.Min(at, 2*float64(p.in)))
-		base := math.Ceil(at) - 1 // the fraction lies in (0, 1]
+		base := math.Ceil(at) - 1 // the fraction is in (0, 1]
 		sum, from := 0.0, len(l.weight)
 		for k := start; k < start+l.per; k++ {
 			j := base + float64(k)
@@ -145,8 +145,8 @@ func (op *resize) taps(p resizeAxis) tapList {
 	return l
 }
 
-// cubic is the convolution kernel of Keys 1981, "Cubic Convolution
-// Interpolation for Digital Image Processing", with its parameter a.
+// cubic is the convolution kernel of Keys 1981, "Cubic Convolution Interpolation
+// for Digital Image Processing", with its parameter a.
 func (op *resize) cubic(x float64) float64 {
 	a := op.cubicA
 	switch {
@@ -158,8 +158,8 @@ func (op *resize) cubic(x float64) float64 {
 	return 0
 }
 
-// interpolate resizes a tensor of T, one axis after the other. The result may
-// be x itself.
+// interpolate resizes a tensor of T, one axis after the other. The result may be
+// x itself.
 func interpolate[T real](c *Call, op *resize, x *tensor.Tensor, plan []resizeAxis) (*tensor.Tensor, error) {
 	y := x
 	for _, p := range plan {
@@ -194,9 +194,9 @@ type resizePass[T real] struct {
 	beyond         T
 }
 
-// run does all planes, several at once where the run has helpers.
+// run resizes all planes, several at once if the run has threads.
 func (p *resizePass[T]) run(r *Run, outer int) error {
-	per := max(1, 1<<15/max(1, p.out*p.inner)) // planes a chunk
+	per := max(1, 1<<15/max(1, p.out*p.inner)) // planes in a chunk
 	chunks := (outer + per - 1) / per
 	chunk := func(i int) {
 		for o := i * per; o < min((i+1)*per, outer); o++ {
@@ -242,7 +242,7 @@ func (p *resizePass[T]) plane(src, dst []T) {
 	}
 }
 
-// addScaled adds w·x to acc.
+// addScaled sets acc[i] += w·x[i].
 func addScaled[T real](acc, x []T, w T) {
 	x = x[:len(acc)]
 	for i, v := range x {

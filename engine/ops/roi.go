@@ -17,13 +17,14 @@ var regions = []Def{
 	{Name: "NonMaxSuppression", Since: 10, Types: tensor.Types(tensor.Float32), In: Arity{2, 5}, Out: Exactly(1), New: newNMS},
 }
 
-// roiAlign samples a grid of cells over a box of the picture bilinearly; a cell
-// is the mean of its samples, or the largest of their weighted neighbours.
-// ONNX RoiAlign-16; -22 widens the types. He et al. 2017, "Mask R-CNN".
+// roiAlign divides a box of the image into cells, samples each on a grid
+// bilinearly, and returns the mean of a cell's samples, or the maximum of their
+// weighted neighbours. ONNX RoiAlign-16; -22 extends the types. He et al. 2017,
+// "Mask R-CNN".
 type roiAlign struct {
 	largest       bool
 	height, width int
-	sampling      int // samples a cell and direction; 0: one a pixel
+	sampling      int // samples per cell in each direction; 0: one per pixel
 	scale, offset float64
 }
 
@@ -36,7 +37,7 @@ func newRoiAlign(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// newRoiAlign10 reads RoiAlign-10, whose boxes count from pixels' centres.
+// newRoiAlign10 reads RoiAlign-10, whose coordinates have no half-pixel offset.
 func newRoiAlign10(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	return readRoiAlign(a), a.Err()
@@ -49,16 +50,16 @@ func readRoiAlign(a *ir.Attrs) *roiAlign {
 		a.Fail("attributes %q and %q are %d and %d, they must not be negative", "output_height", "output_width", op.height, op.width)
 	}
 	if op.sampling < 0 || op.sampling > maxSamples {
-		a.Fail("attribute %q is %d, it must lie between 0 and %d", "sampling_ratio", op.sampling, maxSamples)
+		a.Fail("attribute %q is %d, it must be between 0 and %d", "sampling_ratio", op.sampling, maxSamples)
 	}
 	return op
 }
 
-// maxSamples bounds the samples of one box, and those of a cell in one
-// direction.
+// maxSamples bounds the samples of one box, and those of a cell in one direction.
 const maxSamples = 1 << 22
 
-// Infer: X [N C H W], rois [R 4] (x1 y1 x2 y2), pictures [R] → [R C height width].
+// Infer: X [N C H W], rois [R 4] (x1 y1 x2 y2), batch indices [R] → [R C height
+// width].
 func (op *roiAlign) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in[:2]); err != nil {
 		return nil, err
@@ -77,10 +78,10 @@ func (op *roiAlign) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	}
 	if s := in[1].Shape; s.Ranked {
 		if r = s.Dims[0]; s.Dims[1].Known() && s.Dims[1].N != 4 {
-			return nil, fmt.Errorf("rois need four numbers each, they are %s", s)
+			return nil, fmt.Errorf("rois must have shape [R 4], the shape is %s", s)
 		}
 		if !fitsShape(in[2].Shape, ir.ShapeOf(r)) {
-			return nil, fmt.Errorf("batch_indices need shape [%s], they have %s", r, in[2].Shape)
+			return nil, fmt.Errorf("batch_indices must have shape [%s], the shape is %s", r, in[2].Shape)
 		}
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(r, c, ir.Dim{N: op.height}, ir.Dim{N: op.width}))}, nil
@@ -101,14 +102,14 @@ func evalRoiAlign[T real](op *roiAlign, c *Call) error {
 		return err
 	}
 	if c.Out[0] = y; y.Len() == 0 {
-		return nil // of cells of any number
+		return nil // nothing to compute, whatever the number of cells
 	}
 	src, dst := tensor.Data[T](x), tensor.Data[T](y)
 	cells, plane := op.height*op.width, h*w
 	var s roiSamples
 	for r, picture := range pictures {
 		if picture < 0 || picture >= int64(x.Dim(0)) {
-			return fmt.Errorf("box %d is of picture %d, there are %d", r, picture, x.Dim(0))
+			return fmt.Errorf("box %d has batch index %d, there are %d images", r, picture, x.Dim(0))
 		}
 		box, err := op.box(float64(rois[4*r]), float64(rois[4*r+1]), float64(rois[4*r+2]), float64(rois[4*r+3]))
 		if err == nil {
@@ -135,12 +136,12 @@ func evalRoiAlign[T real](op *roiAlign, c *Call) error {
 	return nil
 }
 
-// roiSamples are the samples of one box, cell after cell.
+// roiSamples holds the samples of one box, cell after cell.
 type roiSamples struct {
-	at     [][4]int32 // neighbours in the plane
+	at     [][4]int32 // the four neighbours of a sample in the plane
 	weight [][4]float32
-	end    []int // by cell: the end of its samples
-	count  int   // of a cell, with those outside the picture
+	end    []int // for each cell, the end of its samples
+	count  int   // samples of a cell, including those outside the image
 }
 
 func meanSample[T real](s *roiSamples, cell int, plane []T) float64 {
@@ -153,8 +154,8 @@ func meanSample[T real](s *roiSamples, cell int, plane []T) float64 {
 	return sum / float64(s.count)
 }
 
-// largestSample takes each neighbour by its weight, as the specification's
-// reference does.
+// largestSample is the maximum over neighbours times their weights, as in the
+// specification's reference implementation.
 func largestSample[T real](s *roiSamples, cell int, plane []T) float64 {
 	best, any := 0.0, false
 	for i := s.begin(cell); i < s.end[cell]; i++ {
@@ -165,7 +166,7 @@ func largestSample[T real](s *roiSamples, cell int, plane []T) float64 {
 		}
 	}
 	if s.end[cell]-s.begin(cell) < s.count {
-		best = max(best, 0) // samples outside the picture are 0
+		best = max(best, 0) // samples outside the image are 0
 	}
 	return best
 }
@@ -177,14 +178,15 @@ func (s *roiSamples) begin(cell int) int {
 	return s.end[cell-1]
 }
 
-// roiBox is a box in pixels: where it starts, its cells, and their samples.
+// roiBox is a box in pixels: its origin, the size of its cells, and the samples
+// of a cell in each direction.
 type roiBox struct {
 	y, x, cellH, cellW float64
 	ny, nx             int
 }
 
-// box is the box between two corners of the input, refused where it takes too many
-// samples.
+// box returns the box between two corners of the input, or an error if it has too
+// many samples.
 func (op *roiAlign) box(x0, y0, x1, y1 float64) (roiBox, error) {
 	r := roiBox{y: y0*op.scale - op.offset, x: x0*op.scale - op.offset}
 	width, height := x1*op.scale-op.offset-r.x, y1*op.scale-op.offset-r.y
@@ -200,13 +202,13 @@ func (op *roiAlign) box(x0, y0, x1, y1 float64) (roiBox, error) {
 		return r, err
 	}
 	if total := float64(op.height) * float64(op.width) * float64(r.ny) * float64(r.nx); total > maxSamples {
-		return r, fmt.Errorf("a box of %v by %v takes %.0f samples, at most %d are taken", width, height, total, maxSamples)
+		return r, fmt.Errorf("a box of %v by %v needs %.0f samples, the limit is %d", width, height, total, maxSamples)
 	}
 	return r, nil
 }
 
-// sample places the samples of a box. Those that lie more than a pixel outside
-// the picture, or nowhere (NaN), are left out.
+// sample computes the samples of a box. Those more than a pixel outside the
+// image, or at NaN, are omitted.
 func (op *roiAlign) sample(r *Run, s *roiSamples, b roiBox, h, w int) error {
 	s.at, s.weight, s.end, s.count = s.at[:0], s.weight[:0], s.end[:0], max(b.ny*b.nx, 1)
 	for py := range op.height {
@@ -226,7 +228,7 @@ func (op *roiAlign) sample(r *Run, s *roiSamples, b roiBox, h, w int) error {
 	return nil
 }
 
-// samplesOf is how many samples a cell of a size takes in one direction.
+// samplesOf returns the number of samples of a cell in one direction.
 func (op *roiAlign) samplesOf(size float64) (int, error) {
 	if op.sampling > 0 {
 		return op.sampling, nil
@@ -235,7 +237,7 @@ func (op *roiAlign) samplesOf(size float64) (int, error) {
 	case !(n > 0):
 		return 0, nil
 	case n > maxSamples:
-		return 0, fmt.Errorf("a cell of %v pixels takes too many samples, at most %d are taken", size, maxSamples)
+		return 0, fmt.Errorf("a cell of %v pixels needs too many samples, the limit is %d", size, maxSamples)
 	default:
 		return int(n), nil
 	}
@@ -251,8 +253,8 @@ func (s *roiSamples) add(y, x float64, h, w int) {
 	s.weight = append(s.weight, [4]float32{float32((1 - ly) * (1 - lx)), float32((1 - ly) * lx), float32(ly * (1 - lx)), float32(ly * lx)})
 }
 
-// between gives the two pixels a place lies between, and how near it is to the
-// second. Places beyond the outermost pixels are moved onto them.
+// between returns the two pixels around a coordinate and the weight of the
+// second. Coordinates beyond the outermost pixels are clamped to them.
 func between(v float64, n int) (low, high int, fraction float64) {
 	v = math.Max(v, 0)
 	if low = int(v); low >= n-1 {
@@ -261,9 +263,9 @@ func between(v float64, n int) (low, high int, fraction float64) {
 	return low, low + 1, v - float64(low)
 }
 
-// nms keeps, in each class of each picture, the boxes that no better box
-// overlaps by more than a threshold. ONNX NonMaxSuppression-10; -11 widens the
-// defaults only.
+// nms keeps, for each class of each image, the boxes that no box with a higher
+// score overlaps by more than a threshold. ONNX NonMaxSuppression-10; -11 only
+// extends the defaults.
 type nms struct{ center bool }
 
 func newNMS(n *ir.Node) (Op, error) {
@@ -275,8 +277,8 @@ func newNMS(n *ir.Node) (Op, error) {
 	return &nms{center == 1}, a.Err()
 }
 
-// Infer: boxes [N B 4], scores [N C B], most, iou and score as scalars → [S 3]
-// of picture, class, box.
+// Infer: boxes [N B 4], scores [N C B], max_output_boxes_per_class, iou_threshold
+// and score_threshold as scalars → [S 3] of batch index, class, box.
 func (op *nms) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	f32, i64 := tensor.Types(tensor.Float32), tensor.Types(tensor.Int64)
 	for i, types := range []tensor.TypeSet{f32, f32, i64, f32, f32} {
@@ -286,20 +288,20 @@ func (op *nms) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	}
 	boxes, scores := in[0].Shape, in[1].Shape
 	if boxes.Ranked && (boxes.Rank() != 3 || boxes.Dims[2].Known() && boxes.Dims[2].N != 4) {
-		return nil, fmt.Errorf("boxes need shape [N B 4], they have %s", boxes)
+		return nil, fmt.Errorf("boxes must have shape [N B 4], the shape is %s", boxes)
 	}
 	if scores.Ranked && scores.Rank() != 3 {
-		return nil, fmt.Errorf("scores need shape [N C B], they have %s", scores)
+		return nil, fmt.Errorf("scores must have shape [N C B], the shape is %s", scores)
 	}
 	if boxes.Ranked && scores.Ranked && !fitsShape(ir.ShapeOf(scores.Dims[0], scores.Dims[2]), ir.ShapeOf(boxes.Dims[:2]...)) {
-		return nil, fmt.Errorf("scores %s do not fit boxes %s", scores, boxes)
+		return nil, fmt.Errorf("scores %s and boxes %s must agree in N and B", scores, boxes)
 	}
 	return []ir.Fact{ir.Tensor(tensor.Int64, ir.ShapeOf(ir.Unknown, ir.Dim{N: 3}))}, nil
 }
 
 func (op *nms) Eval(c *Call) error { return op.eval(c, suppress) }
 
-// EvalFast is the same by cells and vectors.
+// EvalFast is the same with a grid of cells and vector kernels.
 func (op *nms) EvalFast(c *Call) (bool, error) {
 	if c.Run.Kernel == nil {
 		return false, nil
@@ -316,7 +318,7 @@ func (op *nms) eval(c *Call, suppress suppressor) error {
 		return err
 	}
 	boxes, scores := c.In[0], c.In[1]
-	if scores.Len() == 0 { // of any number of classes
+	if scores.Len() == 0 { // nothing to compute, whatever the number of classes
 		c.Out[0], err = c.New(tensor.Int64, 0, 3)
 		return err
 	}
@@ -358,10 +360,10 @@ func (op *nms) eval(c *Call, suppress suppressor) error {
 	return nil
 }
 
-// suppressor keeps at most most of the candidates of order.
+// suppressor selects the candidates in order to keep, most of them at the most.
 type suppressor func(r *Run, corners [][4]float32, score []float32, order []int, most int, iou float32) ([]int, error)
 
-// noLeast is the score threshold where there is none.
+// noLeast is the score threshold if none is given.
 var noLeast = float32(math.Inf(-1))
 
 // nmsLimits reads the optional scalars.
@@ -372,7 +374,7 @@ func nmsLimits(c *Call) (most int, iou, least float32, err error) {
 		switch {
 		case t == nil:
 		case t.Len() != 1:
-			return 0, 0, 0, fmt.Errorf("input %d must be one number, it has shape %v", i, t.Shape())
+			return 0, 0, 0, fmt.Errorf("input %d must have one element, it has shape %v", i, t.Shape())
 		case i == 2:
 			most = int(max(0, min(tensor.Data[int64](t)[0], math.MaxInt32)))
 		case i == 3:
@@ -384,16 +386,16 @@ func nmsLimits(c *Call) (most int, iou, least float32, err error) {
 	return most, iou, least, nil
 }
 
-// corners gives a box as y1, x1, y2, x2 with the smaller ones first.
+// corners returns a box as y1, x1, y2, x2, the smaller coordinates first.
 func (op *nms) corners(b [4]float32) [4]float32 {
-	if op.center { // x, y, width, height
+	if op.center { // x and y of the centre, width, height
 		return [4]float32{b[1] - b[3]/2, b[0] - b[2]/2, b[1] + b[3]/2, b[0] + b[2]/2}
 	}
 	return [4]float32{min(b[0], b[2]), min(b[1], b[3]), max(b[0], b[2]), max(b[1], b[3])}
 }
 
-// suppress sorts the candidates by falling score, equal ones by their place,
-// and keeps at most most of them that do not overlap. It overwrites order.
+// suppress sorts the candidates by descending score, equal ones by index, and
+// keeps at most most of them that do not overlap. It overwrites order.
 func suppress(r *Run, corners [][4]float32, score []float32, order []int, most int, iou float32) ([]int, error) {
 	slices.SortFunc(order, func(a, b int) int {
 		return cmp.Or(cmp.Compare(score[b], score[a]), cmp.Compare(a, b))
@@ -413,8 +415,8 @@ func suppress(r *Run, corners [][4]float32, score []float32, order []int, most i
 	return kept, nil
 }
 
-// suppressFast is suppress for boxes that are not so small that float32 loses
-// their areas.
+// suppressFast is suppress for boxes that are large enough for their areas in
+// float32.
 func suppressFast(r *Run, corners [][4]float32, score []float32, order []int, most int, iou float32) ([]int, error) {
 	const lost = 1e-30
 	boxes := make([]fast.Box, len(order))
@@ -444,8 +446,7 @@ func suppressFast(r *Run, corners [][4]float32, score []float32, order []int, mo
 	return kept, nil
 }
 
-// overlap is the intersection of two boxes over their union; 0 where one is
-// empty.
+// overlap is the intersection over union of two boxes, 0 if one is empty.
 func overlap(a, b [4]float32) float32 {
 	h := min(a[2], b[2]) - max(a[0], b[0])
 	w := min(a[3], b[3]) - max(a[1], b[1])

@@ -10,18 +10,19 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// A cell of RoiAlign is the mean of samples on a grid, and a sample weighs rows
-// and columns one after the other: so does the cell. Each box has for every row
-// of cells the rows of the picture that it is made of, and likewise columns.
+// A cell of RoiAlign is the mean of samples on a grid. The bilinear weights of a
+// sample are products of a row's weight and a column's, so the cell is separable
+// too: each box has taps for its rows of cells, and taps for its columns.
 
-// cellTaps are the pixels along one axis of a cell, with weights that already
-// divide by the number of samples.
+// cellTaps holds the pixels of a cell along one axis. The weights are already
+// divided by the number of samples.
 type cellTaps struct {
 	at     []int
 	weight []float32
 }
 
-// axisTaps works out the cells along one axis of a box: n samples each.
+// axisTaps computes the taps of the cells along one axis of a box, with n samples
+// each.
 func axisTaps(cells []cellTaps, start, size float64, n, pixels int) {
 	for i := range cells {
 		t := &cells[i]
@@ -39,7 +40,7 @@ func axisTaps(cells []cellTaps, start, size float64, n, pixels int) {
 }
 
 func (t *cellTaps) add(at int, w float64) {
-	for k := len(t.at) - 1; k >= max(0, len(t.at)-2); k-- { // samples move on
+	for k := len(t.at) - 1; k >= max(0, len(t.at)-2); k-- { // only the last two can be equal: samples are in ascending order
 		if t.at[k] == at {
 			t.weight[k] += float32(w)
 			return
@@ -48,18 +49,18 @@ func (t *cellTaps) add(at int, w float64) {
 	t.at, t.weight = append(t.at, at), append(t.weight, float32(w))
 }
 
-// roiWork is what one helper needs for its boxes.
+// roiWork is the scratch memory of one thread.
 type roiWork struct {
 	rows, columns []cellTaps
-	low, width    int        // columns of the picture that are used, from the first to the last
-	picks         []vec.Taps // of a wide box: for each row of cells, the columns that are used
-	between       []float32  // rows of cells by columns, and a zero
-	taps          vec.Taps   // of cells, among those
+	low, width    int        // range of the image's columns that are used
+	picks         []vec.Taps // for wide boxes: for each row of cells, the columns that are used
+	between       []float32  // for each row of cells, the sums of all columns, and a zero at the end
+	taps          vec.Taps   // of the cells, indices in between
 }
 
 var roiWorks = sync.Pool{New: func() any { return new(roiWork) }}
 
-// EvalFast is the mean of samples of float32.
+// EvalFast computes the mean of float32 samples.
 func (op *roiAlign) EvalFast(c *Call) (bool, error) {
 	x := c.In[0]
 	v := c.vec(x, c.In[1])
@@ -74,7 +75,7 @@ func (op *roiAlign) EvalFast(c *Call) (bool, error) {
 	boxes := make([]roiBox, len(pictures))
 	for r, picture := range pictures {
 		if picture < 0 || picture >= int64(x.Dim(0)) {
-			return true, fmt.Errorf("box %d is of picture %d, there are %d", r, picture, x.Dim(0))
+			return true, fmt.Errorf("box %d has batch index %d, there are %d images", r, picture, x.Dim(0))
 		}
 		var err error
 		if boxes[r], err = op.box(float64(rois[4*r]), float64(rois[4*r+1]), float64(rois[4*r+2]), float64(rois[4*r+3])); err != nil {
@@ -87,7 +88,8 @@ func (op *roiAlign) EvalFast(c *Call) (bool, error) {
 	}
 	src, dst := tensor.Data[float32](x), tensor.Data[float32](y)
 	cells, plane := op.height*op.width, h*w
-	// Boxes with a part of their channels: enough pieces for all helpers.
+	// A piece of work is a box with some of its channels, so that there are
+	// enough for all threads.
 	const group = 64
 	groups := (channels + group - 1) / group
 	return true, c.share(len(pictures)*groups, (3*float64(cells)+200)*group, func(from, to int) {
@@ -106,11 +108,11 @@ func (op *roiAlign) EvalFast(c *Call) (bool, error) {
 	})
 }
 
-// narrow is up to which width of a box whole rows of it are summed: beyond it
-// most columns are used by no cell.
+// narrow is the largest width of a box for which whole rows are summed: in wider
+// boxes, most columns are used by no cell.
 const narrow = 128
 
-// prepare works out the taps of a box.
+// prepare computes the taps of a box.
 func (op *roiAlign) prepare(s *roiWork, b roiBox, h, w int) {
 	if len(s.rows) != op.height || len(s.columns) != op.width {
 		s.rows, s.columns = make([]cellTaps, op.height), make([]cellTaps, op.width)
@@ -137,7 +139,7 @@ func (op *roiAlign) prepare(s *roiWork, b roiBox, h, w int) {
 	s.spread(op.height, op.width, most)
 }
 
-// pickColumns makes the columns of a wide box those that are used, side by side.
+// pickColumns restricts the columns of a wide box to those that are used.
 func (s *roiWork) pickColumns(w int) {
 	var used []int
 	for _, t := range s.columns {
@@ -162,8 +164,8 @@ func (s *roiWork) pickColumns(w int) {
 	}
 }
 
-// spread lays the columns' taps out for all cells. Those that a cell does not
-// have are none of the zero.
+// spread copies the columns' taps for all cells. Missing taps get the index of
+// the zero.
 func (s *roiWork) spread(height, width, per int) {
 	cells := height * width
 	if n := cells * per; cap(s.taps.Index) < n {
@@ -182,7 +184,7 @@ func (s *roiWork) spread(height, width, per int) {
 	}
 }
 
-// cells makes all cells of one channel of the box at work.
+// cells computes all cells of one channel of the current box.
 func (s *roiWork) cells(v *vec.Unit, out, plane []float32, w int) {
 	if s.width == 0 {
 		clear(out)

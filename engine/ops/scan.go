@@ -8,9 +8,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// scan runs its body once for each slice of its scan inputs; state is carried
-// from turn to turn, other outputs are gathered. ONNX Scan-9; negative axes are
-// of version 11.
+// scan runs its body once for each slice of its scan inputs. States are carried
+// from step to step; other outputs are stacked. ONNX Scan-9; negative axes are
+// allowed from version 11 on.
 type scan struct {
 	body             *ir.Graph
 	states, scans    int
@@ -32,13 +32,14 @@ func newScan(n *ir.Node) (Op, error) {
 	op.outBack = directions(a, "scan_output_directions", op.gathers)
 	for i, v := range n.Inputs {
 		if v == nil {
-			a.Fail("input %d is left out", i)
+			a.Fail("input %d is missing", i)
 		}
 	}
 	return op, a.Err()
 }
 
-// newScan8 has a batch axis and lengths of the sequences in it. ONNX Scan-8.
+// newScan8 has a batch axis, and an input with the lengths of the sequences. ONNX
+// Scan-8.
 func newScan8(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("body", "num_scan_inputs")
 	op := scan{body: a.Graph("body"), scans: a.Int("num_scan_inputs", 0), outputs: len(n.Outputs), batched: true}
@@ -50,7 +51,7 @@ func newScan8(n *ir.Node) (Op, error) {
 	op.outBack = make([]bool, op.gathers)
 	for i, v := range n.Inputs {
 		if v == nil && i > 0 {
-			a.Fail("input %d is left out", i)
+			a.Fail("input %d is missing", i)
 		}
 	}
 	return op, a.Err()
@@ -62,18 +63,18 @@ func (op *scan) count(a *ir.Attrs, inputs int) error {
 		return a.Err()
 	}
 	if op.scans < 1 || op.scans > inputs {
-		return fmt.Errorf("attribute \"num_scan_inputs\" is %d, the node has %d inputs to scan or carry", op.scans, inputs)
+		return fmt.Errorf("attribute \"num_scan_inputs\" is %d, the node has %d inputs", op.scans, inputs)
 	}
 	op.states = inputs - op.scans
 	op.gathers = len(op.body.Outputs) - op.states
 	if len(op.body.Inputs) != inputs || op.gathers < 0 || op.outputs > len(op.body.Outputs) {
-		return fmt.Errorf("the body has %d inputs and %d outputs, the node %d and %d with %d scanned",
+		return fmt.Errorf("the body has %d inputs and %d outputs, the node has %d and %d with %d scan inputs",
 			len(op.body.Inputs), len(op.body.Outputs), inputs, op.outputs, op.scans)
 	}
 	return nil
 }
 
-// perInput is a list of axes, all 0 where it is absent.
+// perInput reads a list of axes, by default all 0.
 func perInput(a *ir.Attrs, name string, n int) []int {
 	axes := a.Ints(name)
 	if axes == nil {
@@ -86,12 +87,12 @@ func perInput(a *ir.Attrs, name string, n int) []int {
 	return axes
 }
 
-// directions is a list of 0 (forward) and 1 (backward).
+// directions reads a list of 0 (forward) and 1 (backward).
 func directions(a *ir.Attrs, name string, n int) []bool {
 	out := make([]bool, n)
 	for i, d := range perInput(a, name, n) {
 		if d != 0 && d != 1 {
-			a.Fail("attribute %q has %d, it must be 0 or 1", name, d)
+			a.Fail("attribute %q has the element %d, it must be 0 or 1", name, d)
 		}
 		out[i] = d == 1
 	}
@@ -135,7 +136,8 @@ func (op scan) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
 	return facts, nil
 }
 
-// withoutBatch: sequence lengths, inputs [batch …] → inputs […], and the batch.
+// withoutBatch: sequence lengths, inputs [batch …] → inputs […], and the batch
+// dimension.
 func withoutBatch(in []ir.Fact) ([]ir.Fact, ir.Dim, error) {
 	batch := ir.Unknown
 	if err := wantType(in, 0, tensor.Types(tensor.Int64)); err != nil {
@@ -156,8 +158,8 @@ func withoutBatch(in []ir.Fact) ([]ir.Fact, ir.Dim, error) {
 	return in, batch, nil
 }
 
-// slices is what the body sees of the scan inputs in one step, and how many steps
-// there are.
+// slices returns the facts of the scan inputs as the body sees them in a step,
+// and the number of steps.
 func (op scan) slices(in []ir.Fact) (slices []ir.Fact, steps ir.Dim, err error) {
 	slices, steps = make([]ir.Fact, op.scans), ir.Unknown
 	for j := range slices {
@@ -172,7 +174,7 @@ func (op scan) slices(in []ir.Fact) (slices []ir.Fact, steps ir.Dim, err error) 
 		}
 		d := f.Shape.Dims[axis]
 		if d.Known() && steps.Known() && d.N != steps.N {
-			return nil, steps, fmt.Errorf("scan input %d has %d steps, another one %d", j, d.N, steps.N)
+			return nil, steps, fmt.Errorf("scan input %d has %d steps, another one has %d", j, d.N, steps.N)
 		}
 		if !steps.Known() {
 			steps = d
@@ -182,7 +184,8 @@ func (op scan) slices(in []ir.Fact) (slices []ir.Fact, steps ir.Dim, err error) 
 	return slices, steps, nil
 }
 
-// gathered is scan output k: what the body gives in a step, of all steps.
+// gathered returns the fact of scan output k, given the fact of one step's
+// output.
 func (op scan) gathered(k int, f ir.Fact, steps ir.Dim) (ir.Fact, error) {
 	all := ir.Fact{DType: f.DType}
 	if !f.Shape.Ranked {
@@ -210,7 +213,7 @@ func (op scan) Eval(c *Call) error {
 	return err
 }
 
-// run scans steps slices of the inputs.
+// run scans the given number of slices of the inputs.
 func (op scan) run(c *Call, in []*tensor.Tensor, steps int) ([]*tensor.Tensor, error) {
 	state := newHeld(c.Run, op.states)
 	for i := range op.states {
@@ -249,7 +252,7 @@ func (op scan) run(c *Call, in []*tensor.Tensor, steps int) ([]*tensor.Tensor, e
 			return nil, err
 		}
 		if err := state.next(out[:op.states]); err != nil {
-			return nil, fmt.Errorf("after step %d: %w", t, err)
+			return nil, fmt.Errorf("step %d: %w", t, err)
 		}
 		if err := scans.add(out[op.states:]); err != nil {
 			return nil, err
@@ -267,7 +270,7 @@ func (op scan) run(c *Call, in []*tensor.Tensor, steps int) ([]*tensor.Tensor, e
 	return out, nil
 }
 
-// sliceAt is one slice of x, without the axis.
+// sliceAt returns one slice of x, without the axis.
 func sliceAt(c *Call, x *tensor.Tensor, axis, at int) (*tensor.Tensor, error) {
 	shape := append(append([]int{}, x.Shape()[:axis]...), x.Shape()[axis+1:]...)
 	y, err := c.New(x.DType(), shape...)
@@ -282,18 +285,18 @@ func sliceAt(c *Call, x *tensor.Tensor, axis, at int) (*tensor.Tensor, error) {
 	return y, nil
 }
 
-// evalBatch scans each sample of a batch on its own, up to its own length;
-// what is gathered is filled up with zeros to the longest.
+// evalBatch scans each sample of a batch separately, up to its own length. Scan
+// outputs are padded with zeros to the longest.
 func (op scan) evalBatch(c *Call) error {
 	in := c.In[1:]
 	first := in[op.states]
 	if first.Rank() < 2 {
-		return errors.New("scan inputs need a batch axis and a sequence axis")
+		return errors.New("scan inputs must have a batch axis and a sequence axis")
 	}
 	batch, longest := first.Dim(0), first.Dim(1)
 	for i, t := range in {
 		if t.Rank() < 1 || t.Dim(0) != batch {
-			return fmt.Errorf("input %d is %s, the batch has %d samples", i+1, t, batch)
+			return fmt.Errorf("input %d is %s, its first dimension must be the batch size %d", i+1, t, batch)
 		}
 	}
 	lens, err := callInts(c, 0)
@@ -301,7 +304,7 @@ func (op scan) evalBatch(c *Call) error {
 		return err
 	}
 	if lens != nil && len(lens) != batch {
-		return fmt.Errorf("%d lengths are given for a batch of %d", len(lens), batch)
+		return fmt.Errorf("there are %d sequence lengths for a batch of %d", len(lens), batch)
 	}
 	samples := make([][]*tensor.Tensor, op.states+op.gathers)
 	for b := range batch {
@@ -311,7 +314,7 @@ func (op scan) evalBatch(c *Call) error {
 		steps := longest
 		if lens != nil {
 			if steps = lens[b]; steps < 0 || steps > longest {
-				return fmt.Errorf("length %d is outside [0, %d]", steps, longest)
+				return fmt.Errorf("sequence length %d is outside [0, %d]", steps, longest)
 			}
 		}
 		args := make([]*tensor.Tensor, len(in))
@@ -345,7 +348,7 @@ func (op scan) evalBatch(c *Call) error {
 	return nil
 }
 
-// lengthened fills the first axis up with zeros.
+// lengthened pads the first axis with zeros.
 func lengthened(c *Call, t *tensor.Tensor, n int) (*tensor.Tensor, error) {
 	if t.Dim(0) == n {
 		return t, nil

@@ -17,14 +17,14 @@ var scatters = []Def{
 	{Name: "TensorScatter", Since: 24, Types: tensor.AllTypes, In: Arity{2, 3}, Out: Exactly(1), New: newTensorScatter},
 }
 
-// reduction is what becomes of an element and its update; "none": the update.
+// reduction combines an element with its update; "none" replaces it.
 type reduction string
 
 func readReduction(a *ir.Attrs) reduction {
 	return reduction(a.OneOf("reduction", "none", "add", "mul", "max", "min"))
 }
 
-// check refuses reductions of types that have no arithmetic.
+// check rejects reductions of types without arithmetic.
 func (r reduction) check(d tensor.DType) error {
 	if r != "none" && !(tensor.NumericTypes | tensor.Types(tensor.Bool)).Is(d) {
 		return fmt.Errorf("reduction %s is not defined for %s", string(r), d)
@@ -32,8 +32,8 @@ func (r reduction) check(d tensor.DType) error {
 	return nil
 }
 
-// updater gives a function that puts n updates from element from on onto the
-// elements of y from element to on.
+// updater returns a function that combines n updates, from element from on, with
+// the elements of y from element to on.
 func (r reduction) updater(y, updates *tensor.Tensor) func(to, from, n int) {
 	if r == "none" {
 		b := newBlocks(y, updates)
@@ -86,7 +86,7 @@ func update[T tensor.Number](y, updates *tensor.Tensor, f func(a, b T) T) func(t
 	}
 }
 
-// copyOf starts an output as a copy of the data.
+// copyOf allocates an output as a copy of the data.
 func copyOf(c *Call, x *tensor.Tensor) (*tensor.Tensor, error) {
 	y, err := c.like(x)
 	if err != nil {
@@ -98,9 +98,9 @@ func copyOf(c *Call, x *tensor.Tensor) (*tensor.Tensor, error) {
 	return y, nil
 }
 
-// scatterElements writes each update at its own place, but for the axis, where
-// its index says. ONNX ScatterElements-16; the reductions max and min are of
-// version 18.
+// scatterElements writes each update to its own position, except that the index
+// is its coordinate along the axis. ONNX ScatterElements-16; reductions max and
+// min are new in version 18.
 type scatterElements struct {
 	axis   int
 	reduce reduction
@@ -121,15 +121,15 @@ func newScatterElements11(n *ir.Node) (Op, error) {
 func (op scatterElements) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	err := firstError(wantType(in, 1, integerTypes), sameTypes(in, 0, 2), elementwiseIndex(in, op.axis), op.reduce.check(in[0].DType))
 	if err == nil && !fitsShape(in[1].Shape, in[2].Shape) {
-		err = fmt.Errorf("indices have shape %s, updates %s; they must agree", in[1].Shape, in[2].Shape)
+		err = fmt.Errorf("indices have shape %s, updates %s; they must be equal", in[1].Shape, in[2].Shape)
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, err
 }
 
-// sameTypes checks that two inputs are of one type.
+// sameTypes checks that two inputs have the same dtype.
 func sameTypes(in []ir.Fact, i, j int) error {
 	if in[i].Given() && in[j].Given() && in[i].DType != in[j].DType {
-		return fmt.Errorf("input %d is %s, input %d is %s; they must be of one type", j, in[j].DType, i, in[i].DType)
+		return fmt.Errorf("input %d is %s, input %d is %s; they must have the same type", j, in[j].DType, i, in[i].DType)
 	}
 	return nil
 }
@@ -150,8 +150,9 @@ func (op scatterElements) Eval(c *Call) error {
 	})
 }
 
-// scatterND writes slices of updates where the last dimension of indices
-// points. ONNX ScatterND-16; the reductions max and min are of version 18.
+// scatterND writes slices of updates to the positions that the vectors in the
+// last dimension of indices give. ONNX ScatterND-16; reductions max and min are
+// new in version 18.
 type scatterND struct{ reduce reduction }
 
 func newScatterND(n *ir.Node) (Op, error) {
@@ -174,7 +175,7 @@ func (op scatterND) Infer(in []ir.Fact) ([]ir.Fact, error) {
 			return nil, err
 		}
 		if !fitsShape(slices[0].Shape, in[2].Shape) {
-			return nil, fmt.Errorf("updates have shape %s, data %s with indices %s take %s", in[2].Shape, in[0].Shape, in[1].Shape, slices[0].Shape)
+			return nil, fmt.Errorf("updates have shape %s; data %s with indices %s need %s", in[2].Shape, in[0].Shape, in[1].Shape, slices[0].Shape)
 		}
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
@@ -200,8 +201,8 @@ func (op scatterND) Eval(c *Call) error {
 	})
 }
 
-// tensorScatter writes an update into a cache of keys or values, for each
-// sample of the batch from its own index on. ONNX TensorScatter-24.
+// tensorScatter writes an update into a cache of keys or values, for each sample
+// of the batch from its own index on. ONNX TensorScatter-24.
 type tensorScatter struct {
 	axis     int
 	circular bool
@@ -218,12 +219,12 @@ func (op tensorScatter) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if s, u := in[0].Shape, in[1].Shape; err == nil && s.Ranked {
 		var axis int
 		if axis, err = tensor.Axis(op.axis, s.Rank()); err == nil && axis == 0 {
-			err = errors.New("the axis is that of the batch")
+			err = errors.New("the axis must not be the batch axis")
 		}
 		if err == nil && u.Ranked {
 			if u.Rank() != s.Rank() || !fitsShape(withDim(s, axis, ir.Unknown), withDim(u, axis, ir.Unknown)) ||
 				u.Dims[axis].Known() && s.Dims[axis].Known() && u.Dims[axis].N > s.Dims[axis].N {
-				err = fmt.Errorf("an update of shape %s does not fit a cache of %s along axis %d", u, s, axis)
+				err = fmt.Errorf("an update of shape %s does not fit a cache of shape %s along axis %d", u, s, axis)
 			}
 		}
 	}
@@ -247,7 +248,7 @@ func (op tensorScatter) Eval(c *Call) error {
 		index = make([]int, x.Dim(0))
 	}
 	if len(index) != x.Dim(0) {
-		return fmt.Errorf("%d write indices are given for a batch of %d", len(index), x.Dim(0))
+		return fmt.Errorf("there are %d write indices for a batch of %d", len(index), x.Dim(0))
 	}
 	axis, _ := tensor.Axis(op.axis, x.Rank())
 	before, most, after := split3(x.Shape(), axis)
@@ -256,7 +257,7 @@ func (op tensorScatter) Eval(c *Call) error {
 	for i := range before {
 		at := index[i/(before/x.Dim(0))]
 		if at < 0 || !op.circular && at > most-n {
-			return fmt.Errorf("write index %d with %d steps is outside the %d of the cache", at, n, most)
+			return fmt.Errorf("write index %d with an update of length %d exceeds the cache length %d", at, n, most)
 		}
 		for j := range n {
 			b.copy((i*most+(at%most+j)%most)*after, (i*n+j)*after, after)

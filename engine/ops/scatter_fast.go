@@ -7,9 +7,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast writes updates of elements of 4 and 8 bytes where indices differ from
-// data along the axis only: elements at different places of the other axes
-// never meet.
+// EvalFast writes updates of 4- and 8-byte elements if indices and data differ in
+// size only along the axis. Elements with different coordinates along the other
+// axes never collide, so they can be written concurrently.
 func (op scatterElements) EvalFast(c *Call) (bool, error) {
 	x, idx, updates := c.In[0], c.In[1], c.In[2]
 	size := x.DType().Size()
@@ -33,7 +33,7 @@ func (op scatterElements) EvalFast(c *Call) (bool, error) {
 	return true, scatterRows(c, words[uint64](y), words[uint64](updates), op.axis)
 }
 
-// sameBut reports whether two shapes are equal but for an axis.
+// sameBut reports whether two shapes are equal except along an axis.
 func sameBut(x, y *tensor.Tensor, axis int) bool {
 	axis, err := tensor.Axis(axis, x.Rank())
 	if err != nil || x.Rank() != y.Rank() {
@@ -47,9 +47,9 @@ func sameBut(x, y *tensor.Tensor, axis int) bool {
 	return true
 }
 
-// elementGrid is indices seen as [outer along inner], cut into strips of inner.
+// elementGrid views indices as [outer along inner], divided into strips of inner.
 type elementGrid struct {
-	outer, along, inner, dim int // dim: of the data along the axis
+	outer, along, inner, dim int // dim: size of the data along the axis
 	strips, width            int
 }
 
@@ -62,36 +62,25 @@ func newElementGrid(x, idx *tensor.Tensor, axis int) elementGrid {
 	return g
 }
 
-// each calls row for every row of every strip: its numbers are idx[at:at+n], and
-// number i is at place base+i of the data but for the axis.
-func (g elementGrid) each(c *Call, row func(at, base, n int)) error {
-	return c.share(g.outer*g.strips, 2*float64(g.along*g.width)+10, func(from, to int) {
+// each calls row for every row of every strip. Its indices are index[at:at+n], and
+// index i belongs to element base+i of the data, apart from the coordinate along the
+// axis. row returns how many indices it has processed: less than n if one is out of
+// range, which becomes the error.
+func (g elementGrid) each(c *Call, index []int64, row func(at, base, n int) int) error {
+	var outside atomic.Int64 // 1 + position of an index out of range
+	err := c.share(g.outer*g.strips, 2*float64(g.along*g.width)+10, func(from, to int) {
 		for i := from; i < to; i++ {
 			o, first := i/g.strips, i%g.strips*g.width
 			n := min(g.width, g.inner-first)
 			for a := range g.along {
-				if n > 0 {
-					row((o*g.along+a)*g.inner+first, o*g.dim*g.inner+first, n)
+				if n <= 0 {
+					continue
+				}
+				at := (o*g.along+a)*g.inner + first
+				if done := row(at, o*g.dim*g.inner+first, n); done < n {
+					outside.Store(int64(at+done) + 1)
 				}
 			}
-		}
-	})
-}
-
-func scatterRows[T any](c *Call, y, updates []T, axis int) error {
-	index := tensor.Data[int64](c.In[1])
-	g := newElementGrid(c.In[0], c.In[1], axis)
-	var outside atomic.Int64
-	err := g.each(c, func(at, base, n int) {
-		for i, v := range index[at : at+n] {
-			if v < 0 {
-				v += int64(g.dim)
-			}
-			if uint64(v) >= uint64(g.dim) {
-				outside.Store(int64(at+i) + 1)
-				return
-			}
-			y[base+int(v)*g.inner+i] = updates[at+i]
 		}
 	})
 	if at := outside.Load(); at > 0 {
@@ -100,8 +89,25 @@ func scatterRows[T any](c *Call, y, updates []T, axis int) error {
 	return err
 }
 
-// EvalFast takes elements of 4 and 8 bytes where indices differ from data along
-// the axis only.
+func scatterRows[T any](c *Call, y, updates []T, axis int) error {
+	index := tensor.Data[int64](c.In[1])
+	g := newElementGrid(c.In[0], c.In[1], axis)
+	return g.each(c, index, func(at, base, n int) int {
+		for i, v := range index[at : at+n] {
+			if v < 0 {
+				v += int64(g.dim)
+			}
+			if uint64(v) >= uint64(g.dim) {
+				return i
+			}
+			y[base+int(v)*g.inner+i] = updates[at+i]
+		}
+		return n
+	})
+}
+
+// EvalFast gathers 4- and 8-byte elements if indices and data differ in size only
+// along the axis.
 func (op gatherElements) EvalFast(c *Call) (bool, error) {
 	x, idx := c.In[0], c.In[1]
 	size := x.DType().Size()
@@ -121,21 +127,16 @@ func (op gatherElements) EvalFast(c *Call) (bool, error) {
 func gatherRows[T any](c *Call, y, x []T, axis int) error {
 	index := tensor.Data[int64](c.In[1])
 	g := newElementGrid(c.In[0], c.In[1], axis)
-	var outside atomic.Int64
-	err := g.each(c, func(at, base, n int) {
+	return g.each(c, index, func(at, base, n int) int {
 		for i, v := range index[at : at+n] {
 			if v < 0 {
 				v += int64(g.dim)
 			}
 			if uint64(v) >= uint64(g.dim) {
-				outside.Store(int64(at+i) + 1)
-				return
+				return i
 			}
 			y[at+i] = x[base+int(v)*g.inner+i]
 		}
+		return n
 	})
-	if at := outside.Load(); at > 0 {
-		return inRange([]int{int(index[at-1])}, g.dim)
-	}
-	return err
 }

@@ -23,13 +23,13 @@ var sequences = []Def{
 	{Name: "OptionalHasElement", Since: 15, In: Arity{0, 1}, Out: Exactly(1), New: newOptionalHasElement},
 }
 
-// sequenceOf is the fact of a sequence.
+// sequenceOf returns the fact of a sequence.
 func sequenceOf(elem ir.Fact) ir.Fact {
 	elem.Const, elem.Ints = nil, nil
 	return ir.Fact{DType: tensor.Sequence, Elem: &elem}
 }
 
-// elemOf is what is known of the elements of a container.
+// elemOf returns the fact of the elements of a sequence or optional.
 func elemOf(f ir.Fact) ir.Fact {
 	if f.Elem == nil {
 		return ir.Fact{}
@@ -45,8 +45,7 @@ func wantSequence(in []ir.Fact) error {
 	return nil
 }
 
-// joined is what two facts have in common; ok is false where their types
-// differ.
+// joined returns what two facts have in common; false if their types differ.
 func joined(a, b ir.Fact) (f ir.Fact, ok bool) {
 	switch {
 	case !a.Given():
@@ -97,7 +96,7 @@ func withoutValue(f ir.Fact) ir.Fact {
 	return f
 }
 
-// sequenceConstruct makes a sequence of its inputs.
+// sequenceConstruct makes a sequence of its inputs. ONNX SequenceConstruct-11.
 type sequenceConstruct struct{}
 
 func newSequenceConstruct(n *ir.Node) (Op, error) { return sequenceConstruct{}, nil }
@@ -115,13 +114,13 @@ func (sequenceConstruct) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 func (sequenceConstruct) Eval(c *Call) error {
 	if slices.Contains(c.In, nil) {
-		return errors.New("an element is left out")
+		return errors.New("an input is missing")
 	}
 	c.Out[0] = tensor.NewContainer(tensor.Sequence, slices.Clone(c.In)...)
 	return nil
 }
 
-// sequenceEmpty makes a sequence without elements.
+// sequenceEmpty makes an empty sequence. ONNX SequenceEmpty-11.
 type sequenceEmpty struct{ dtype tensor.DType }
 
 func newSequenceEmpty(n *ir.Node) (Op, error) {
@@ -138,8 +137,8 @@ func (op sequenceEmpty) Eval(c *Call) error {
 	return nil
 }
 
-// position reads input i, a place in a list of n that may count from the end;
-// without it the place is or.
+// position reads input i, the index of one of n elements, which may count from
+// the end. If it is omitted, the result is or.
 func position(c *Call, i, n, or int) (int, error) {
 	t := c.input(i)
 	if t == nil {
@@ -147,7 +146,7 @@ func position(c *Call, i, n, or int) (int, error) {
 	}
 	v, err := integer(t)
 	if err != nil {
-		return 0, fmt.Errorf("the position %w", err)
+		return 0, fmt.Errorf("input position %w", err)
 	}
 	if v < -n || v >= n {
 		return 0, fmt.Errorf("position %d is outside [%d, %d]", v, -n, n-1)
@@ -155,7 +154,7 @@ func position(c *Call, i, n, or int) (int, error) {
 	return fromEnd(v, n), nil
 }
 
-// sequenceAt is one element.
+// sequenceAt returns one element. ONNX SequenceAt-11.
 type sequenceAt struct{}
 
 func newSequenceAt(n *ir.Node) (Op, error) { return sequenceAt{}, nil }
@@ -178,7 +177,8 @@ func (sequenceAt) Eval(c *Call) error {
 	return nil
 }
 
-// sequenceInsert puts a tensor before a position, at the end without one.
+// sequenceInsert inserts a tensor before a position, or at the end. ONNX
+// SequenceInsert-11.
 type sequenceInsert struct{}
 
 func newSequenceInsert(n *ir.Node) (Op, error) { return sequenceInsert{}, nil }
@@ -189,7 +189,7 @@ func (sequenceInsert) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	}
 	elem, ok := joined(elemOf(in[0]), withoutValue(in[1]))
 	if !ok {
-		return nil, fmt.Errorf("input 1 is %s, the sequence holds %s", in[1].DType, elem.DType)
+		return nil, fmt.Errorf("input 1 is %s, the sequence has elements of %s", in[1].DType, elem.DType)
 	}
 	return []ir.Fact{sequenceOf(elem)}, nil
 }
@@ -197,7 +197,7 @@ func (sequenceInsert) Infer(in []ir.Fact) ([]ir.Fact, error) {
 func (sequenceInsert) Eval(c *Call) error {
 	elems := c.In[0].Elems()
 	if len(elems) > 0 && elems[0].DType() != c.In[1].DType() {
-		return fmt.Errorf("input 1 is %s, the sequence holds %s", c.In[1].DType(), elems[0].DType())
+		return fmt.Errorf("input 1 is %s, the sequence has elements of %s", c.In[1].DType(), elems[0].DType())
 	}
 	if err := spend(c.Run, len(elems)); err != nil {
 		return err
@@ -210,15 +210,15 @@ func (sequenceInsert) Eval(c *Call) error {
 	return nil
 }
 
-// insertAt reads a place before one of n elements or behind them all, which
-// may count from the end: -1 is before the last element.
+// insertAt reads a position for insertion into n elements, from 0 to n. It may
+// count from the end: -1 is before the last element.
 func insertAt(t *tensor.Tensor, n int) (int, error) {
 	if t == nil {
 		return n, nil
 	}
 	v, err := integer(t)
 	if err != nil {
-		return 0, fmt.Errorf("the position %w", err)
+		return 0, fmt.Errorf("input position %w", err)
 	}
 	if v < -n || v > n {
 		return 0, fmt.Errorf("position %d is outside [%d, %d]", v, -n, n)
@@ -226,9 +226,9 @@ func insertAt(t *tensor.Tensor, n int) (int, error) {
 	return fromEnd(v, n), nil
 }
 
-// spend counts the copying of a list of n as turns of a loop: what grows in a loop
-// may not grow without end. A turn takes as long as what 16 elements cost on their
-// way through one: they are copied, and counted as held and released.
+// spend counts the copying of a list of n elements as loop iterations, so that a
+// list cannot grow without end. Sixteen elements cost as much time as one
+// iteration: each is copied and its memory held and released.
 func spend(run *Run, n int) error {
 	if err := run.iterate(int64(n / 16)); err != nil {
 		return err
@@ -236,7 +236,7 @@ func spend(run *Run, n int) error {
 	return run.reserveList(n, 16)
 }
 
-// sequenceErase takes out one element, the last without a position.
+// sequenceErase removes one element, by default the last. ONNX SequenceErase-11.
 type sequenceErase struct{}
 
 func newSequenceErase(n *ir.Node) (Op, error) { return sequenceErase{}, nil }
@@ -261,7 +261,7 @@ func (sequenceErase) Eval(c *Call) error {
 	return nil
 }
 
-// sequenceLength is the number of elements.
+// sequenceLength is the number of elements. ONNX SequenceLength-11.
 type sequenceLength struct{}
 
 func newSequenceLength(n *ir.Node) (Op, error) { return sequenceLength{}, nil }
@@ -275,7 +275,8 @@ func (sequenceLength) Eval(c *Call) error {
 	return nil
 }
 
-// concatFromSequence joins the elements along an axis, or along a new one.
+// concatFromSequence concatenates the elements along an axis, or stacks them
+// along a new one. ONNX ConcatFromSequence-11.
 type concatFromSequence struct {
 	axis    int
 	newAxis bool
@@ -303,7 +304,7 @@ func (op concatFromSequence) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		if _, err := tensor.Axis(op.axis, rank); err != nil {
 			return nil, err
 		}
-		out.Shape = ir.AnyOfRank(rank) // the axis of one element may be another's
+		out.Shape = ir.AnyOfRank(rank)
 	}
 	return []ir.Fact{out}, nil
 }
@@ -311,7 +312,7 @@ func (op concatFromSequence) Infer(in []ir.Fact) ([]ir.Fact, error) {
 func (op concatFromSequence) Eval(c *Call) error {
 	elems := c.In[0].Elems()
 	if len(elems) == 0 {
-		return errors.New("the sequence is empty: there is nothing to join")
+		return errors.New("the sequence is empty, it cannot be concatenated")
 	}
 	if !op.newAxis {
 		inner := &Call{In: elems, Out: c.Out, Node: c.Node, Run: c.Run}
@@ -322,7 +323,7 @@ func (op concatFromSequence) Eval(c *Call) error {
 	return err
 }
 
-// stack lays tensors of one shape behind one another along a new axis.
+// stack stacks tensors of the same shape along a new axis.
 func stack(c *Call, elems []*tensor.Tensor, axis int) (*tensor.Tensor, error) {
 	first := elems[0]
 	axis, err := tensor.Axis(axis, first.Rank()+1)
@@ -331,7 +332,7 @@ func stack(c *Call, elems []*tensor.Tensor, axis int) (*tensor.Tensor, error) {
 	}
 	for i, e := range elems {
 		if !slices.Equal(e.Shape(), first.Shape()) || e.DType() != first.DType() {
-			return nil, fmt.Errorf("element %d is %s, element 0 is %s; they must agree", i, e, first)
+			return nil, fmt.Errorf("element %d is %s, element 0 is %s; they must have the same type and shape", i, e, first)
 		}
 	}
 	y, err := c.New(first.DType(), slices.Insert(slices.Clone(first.Shape()), axis, len(elems))...)
@@ -358,7 +359,7 @@ func newOptional(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := optional{a.TypeOf("type")}
 	if op.of == nil && len(n.Inputs) == 0 {
-		a.Fail("has neither an input nor a type")
+		a.Fail("needs an input or attribute \"type\"")
 	}
 	return op, a.Err()
 }
@@ -381,8 +382,8 @@ func (op optional) Eval(c *Call) error {
 	return nil
 }
 
-// optionalGetElement unwraps an optional; other values, from version 18 on,
-// stand for themselves.
+// optionalGetElement unwraps an optional. From version 18 on, other values are
+// returned unchanged.
 type optionalGetElement struct{}
 
 func newOptionalGetElement(n *ir.Node) (Op, error) { return optionalGetElement{}, nil }
@@ -409,8 +410,8 @@ func (optionalGetElement) Eval(c *Call) error {
 	return nil
 }
 
-// optionalHasElement tells whether an optional is full; nothing is empty, other
-// values are full.
+// optionalHasElement tells whether an optional has an element. It is false if
+// there is no input, true for other values.
 type optionalHasElement struct{}
 
 func newOptionalHasElement(n *ir.Node) (Op, error) { return optionalHasElement{}, nil }

@@ -24,7 +24,7 @@ var shapes = []Def{
 	{Name: "Identity", Since: 1, In: Exactly(1), Out: Exactly(1), New: newIdentity},
 }
 
-// shapeOf is the sizes of dimensions start to end as integers. ONNX Shape-15.
+// shapeOf returns the sizes of dimensions start to end as int64. ONNX Shape-15.
 type shapeOf struct{ start, end int }
 
 func newShape(n *ir.Node) (Op, error) {
@@ -32,13 +32,13 @@ func newShape(n *ir.Node) (Op, error) {
 	return shapeOf{a.Int("start", 0), a.Int("end", wholeRank)}, a.Err()
 }
 
-// newShape1 is all dimensions. ONNX Shape-1.
+// newShape1 returns all dimensions. ONNX Shape-1.
 func newShape1(n *ir.Node) (Op, error) { return shapeOf{0, wholeRank}, nil }
 
-// wholeRank is the end of a range of axes that was not given.
+// wholeRank is the end of a range of axes if none is given.
 const wholeRank = 1 << 30
 
-// bounds is the range of axes, clamped as the specification says.
+// bounds returns the range of axes, clamped as the specification says.
 func (op shapeOf) bounds(rank int) (start, end int) {
 	at := func(v int) int {
 		if v < 0 {
@@ -94,10 +94,10 @@ func (sizeOf) Eval(c *Call) error {
 	return nil
 }
 
-// reshape gives the elements another shape: -1 takes what is left, 0 copies
-// the dimension of the input, unless zeros are meant. ONNX Reshape-14.
+// reshape changes the shape: -1 stands for the size that remains, 0 copies the
+// dimension of the input unless allowzero is set. ONNX Reshape-14.
 type reshape struct {
-	shape     []int // of version 1; nil: the second input
+	shape     []int // attribute of version 1; nil: the second input
 	allowZero bool
 }
 
@@ -106,10 +106,10 @@ func newReshape(n *ir.Node) (Op, error) {
 	return reshape{nil, a.Bool("allowzero", false)}, a.Err()
 }
 
-// newReshape5: 0 always copies. ONNX Reshape-5.
+// newReshape5 has no allowzero. ONNX Reshape-5.
 func newReshape5(n *ir.Node) (Op, error) { return reshape{}, nil }
 
-// newReshape1 takes the shape as an attribute. ONNX Reshape-1.
+// newReshape1 has the shape as an attribute. ONNX Reshape-1.
 func newReshape1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	shape := a.Ints("shape")
@@ -152,7 +152,7 @@ func (op reshape) Infer(in []ir.Fact) ([]ir.Fact, error) {
 			dims[i] = ir.Unknown
 			if in[0].Shape.Ranked {
 				if i >= in[0].Shape.Rank() {
-					return nil, fmt.Errorf("shape %v copies dimension %d of %s, which it does not have", known, i, in[0].Shape)
+					return nil, fmt.Errorf("shape %v copies dimension %d of an input of shape %s, which it does not have", known, i, in[0].Shape)
 				}
 				dims[i] = in[0].Shape.Dims[i]
 			}
@@ -161,7 +161,7 @@ func (op reshape) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, completed(in[0].Shape, dims, slices.Index(known, -1)))}, nil
 }
 
-// partial is the shape where only some of the wanted sizes are known.
+// partial returns the shape if only some of the requested sizes are known.
 func (op reshape) partial(in []ir.Fact) ir.Shape {
 	want := in[1]
 	if want.Ints == nil {
@@ -190,8 +190,8 @@ func (op reshape) partial(in []ir.Fact) ir.Shape {
 	return completed(in[0].Shape, dims, at)
 }
 
-// completed works out dimension at of a reshaped tensor (-1: none) from the
-// other ones: numbers divide, symbols cancel.
+// completed computes dimension at (-1: none) of a reshaped tensor from the
+// others: numbers divide, symbols cancel.
 func completed(from ir.Shape, dims []ir.Dim, at int) ir.Shape {
 	to := ir.ShapeOf(dims...)
 	if at < 0 || !from.Ranked {
@@ -234,27 +234,27 @@ func completed(from ir.Shape, dims []ir.Dim, at int) ir.Shape {
 	return to
 }
 
-// check refuses shapes that no input can have.
+// check rejects shapes that no input can have.
 func (op reshape) check(shape []int) error {
 	free := 0
 	for _, d := range shape {
 		if d < -1 {
-			return fmt.Errorf("shape %v has a dimension of %d", shape, d)
+			return fmt.Errorf("shape %v has the dimension %d, it must be -1 or more", shape, d)
 		}
 		if d == -1 {
 			free++
 		}
 	}
 	if free > 1 {
-		return fmt.Errorf("shape %v leaves %d dimensions open, one may be -1", shape, free)
+		return fmt.Errorf("shape %v has %d dimensions of -1, it may have one", shape, free)
 	}
 	if free == 1 && op.allowZero && slices.Contains(shape, 0) {
-		return fmt.Errorf("shape %v has both 0 and -1 where zeros are allowed", shape)
+		return fmt.Errorf("shape %v must not have both 0 and -1 if allowzero is set", shape)
 	}
 	return nil
 }
 
-// resolve is the shape of the output for an input of shape from.
+// resolve returns the shape of the output for an input of shape from.
 func (op reshape) resolve(from, shape []int) ([]int, error) {
 	if err := op.check(shape); err != nil {
 		return nil, err
@@ -267,7 +267,7 @@ func (op reshape) resolve(from, shape []int) ([]int, error) {
 			free, out[i] = i, 1
 		case d == 0 && !op.allowZero:
 			if i >= len(from) {
-				return nil, fmt.Errorf("shape %v copies dimension %d of %v, which it does not have", shape, i, from)
+				return nil, fmt.Errorf("shape %v copies dimension %d of an input of shape %v, which it does not have", shape, i, from)
 			}
 			out[i] = from[i]
 		}
@@ -282,13 +282,13 @@ func (op reshape) resolve(from, shape []int) ([]int, error) {
 	}
 	if free >= 0 {
 		if n == 0 || have%n != 0 {
-			return nil, fmt.Errorf("shape %v does not divide the %d elements of %v", shape, have, from)
+			return nil, fmt.Errorf("the %[2]d elements of an input of shape %[3]v cannot be reshaped to %[1]v", shape, have, from)
 		}
 		out[free] = have / n
 		return out, nil
 	}
 	if n != have {
-		return nil, fmt.Errorf("shape %v has %d elements, %v has %d", shape, n, from, have)
+		return nil, fmt.Errorf("shape %v has %d elements, the input of shape %v has %d", shape, n, from, have)
 	}
 	return out, nil
 }
@@ -309,8 +309,8 @@ func (op reshape) Eval(c *Call) error {
 	return err
 }
 
-// flatten makes a matrix: the dimensions before axis, and those from it on.
-// ONNX Flatten; negative axes are of version 11.
+// flatten makes a matrix of the dimensions before axis and those from it on. ONNX
+// Flatten; negative axes are allowed from version 11 on.
 type flatten struct{ axis int }
 
 func newFlatten(n *ir.Node) (Op, error) {
@@ -318,7 +318,7 @@ func newFlatten(n *ir.Node) (Op, error) {
 	return flatten{a.Int("axis", 1)}, a.Err()
 }
 
-// at resolves the axis, which may be the rank itself.
+// at resolves the axis, which may be equal to the rank.
 func (op flatten) at(rank int) (int, error) {
 	if op.axis < -rank || op.axis > rank {
 		return 0, fmt.Errorf("axis %d is outside [%d, %d]", op.axis, -rank, rank)
@@ -342,7 +342,7 @@ func (op flatten) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(product(s.Dims[:axis]), product(s.Dims[axis:])))}, nil
 }
 
-// product multiplies dimensions; a symbol survives if all others are 1.
+// product multiplies dimensions; the result is a symbol if all others are 1.
 func product(dims []ir.Dim) ir.Dim {
 	var known []int
 	open := ir.Dim{N: 1}
@@ -385,8 +385,7 @@ func (op flatten) Eval(c *Call) error {
 	return err
 }
 
-// expand repeats the input along dimensions of size 1 by numpy's broadcasting
-// with a shape. ONNX Expand.
+// expand broadcasts the input with a shape, as numpy does. ONNX Expand.
 type expand struct{}
 
 func newExpand(n *ir.Node) (Op, error) { return expand{}, nil }
@@ -445,11 +444,11 @@ func (expand) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{out}, nil
 }
 
-// expanded broadcasts two shapes, of which the second is a stranger's.
+// expanded broadcasts two shapes; with is untrusted.
 func expanded(from, with []int) ([]int, error) {
 	for _, d := range with {
 		if d < 0 {
-			return nil, fmt.Errorf("shape %v has a negative dimension", with)
+			return nil, fmt.Errorf("shape %v must not have negative dimensions", with)
 		}
 	}
 	to, err := tensor.Broadcast(from, with)
@@ -484,7 +483,7 @@ func (expand) Eval(c *Call) error {
 	return c.move(broadcastWalk(to, x.Shape()), y, x)
 }
 
-// identity hands its input on. ONNX Identity.
+// identity returns its input. ONNX Identity.
 type identity struct{}
 
 func newIdentity(n *ir.Node) (Op, error) { return identity{}, nil }

@@ -9,25 +9,25 @@ import (
 )
 
 // slice takes every step-th element from start up to end along some axes, as
-// numpy does: positions from the end are negative, those outside are clamped.
-// ONNX Slice-10; negative axes are of version 11.
+// numpy does: negative positions count from the end, those out of range are
+// clamped. ONNX Slice-10; negative axes are allowed from version 11 on.
 type slice struct {
-	starts, ends, axes []int // of version 1
+	starts, ends, axes []int // attributes of version 1
 	attr               bool
 }
 
 func newSlice(n *ir.Node) (Op, error) { return slice{}, nil }
 
-// newSlice1 takes the ranges as attributes. ONNX Slice-1.
+// newSlice1 has the ranges as attributes. ONNX Slice-1.
 func newSlice1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("starts", "ends")
 	return slice{a.Ints("starts"), a.Ints("ends"), a.Ints("axes"), true}, a.Err()
 }
 
-// cut is one axis of a slice.
+// cut is the range of one axis.
 type cut struct{ start, end, step int }
 
-// cuts are the ranges by axis of the input, nil where the axis stays whole.
+// cuts returns the ranges by axis of the input, nil for axes that are not sliced.
 func cuts(rank int, starts, ends, axes, steps []int) ([]*cut, error) {
 	if axes == nil {
 		axes = make([]int, len(starts))
@@ -36,7 +36,7 @@ func cuts(rank int, starts, ends, axes, steps []int) ([]*cut, error) {
 		}
 	}
 	if len(ends) != len(starts) || len(axes) != len(starts) || steps != nil && len(steps) != len(starts) {
-		return nil, fmt.Errorf("starts %v, ends %v, axes %v and steps %v are not of one length", starts, ends, axes, steps)
+		return nil, fmt.Errorf("starts %v, ends %v, axes %v and steps %v must have the same length", starts, ends, axes, steps)
 	}
 	resolved, err := axesOf(axes, rank)
 	if err != nil {
@@ -49,14 +49,14 @@ func cuts(rank int, starts, ends, axes, steps []int) ([]*cut, error) {
 			c.step = steps[i]
 		}
 		if c.step == 0 {
-			return nil, fmt.Errorf("the step of axis %d is 0", axis)
+			return nil, fmt.Errorf("the step of axis %d must not be 0", axis)
 		}
 		out[axis] = c
 	}
 	return out, nil
 }
 
-// of is the first element and the number of elements taken of a dimension.
+// of returns the first element and the number of elements taken from a dimension.
 func (c cut) of(dim int) (from, count int) {
 	at := func(v, lo, hi int) int {
 		if v < 0 {
@@ -85,7 +85,8 @@ func (c cut) of(dim int) (from, count int) {
 	return from, (from-end-1)/-step + 1
 }
 
-// operands are the four lists of integers, of attributes or inputs.
+// operands returns the lists starts, ends, axes and steps from the attributes or
+// inputs.
 func (op slice) operands(get func(i int) ([]int, error)) (lists [4][]int, err error) {
 	if op.attr {
 		return [4][]int{op.starts, op.ends, op.axes, nil}, nil
@@ -98,7 +99,7 @@ func (op slice) operands(get func(i int) ([]int, error)) (lists [4][]int, err er
 	return lists, nil
 }
 
-// Infer: data [d0…dn] → shorter along the axes.
+// Infer: data [d0…dn] → smaller along the axes.
 func (op slice) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	known := true
 	lists, err := op.operands(func(i int) ([]int, error) {
@@ -146,7 +147,8 @@ func (op slice) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{out}, nil
 }
 
-// untouched keeps the dimensions that a slice of unknown range leaves whole.
+// untouched keeps the dimensions that a slice with unknown ranges does not
+// change.
 func (op slice) untouched(in []ir.Fact, dims []ir.Dim) {
 	axes, ok, err := knownInts(in, 3)
 	if axes == nil || !ok || err != nil {
@@ -182,7 +184,7 @@ func (op slice) Eval(c *Call) error {
 			if n > 0 {
 				base += from * steps[i]
 			}
-			if n > 1 { // else the step may be any number
+			if n > 1 { // otherwise the step may be any number
 				steps[i] *= by[i].step
 			}
 		}

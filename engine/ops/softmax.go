@@ -16,12 +16,12 @@ var softmaxes = []Def{
 	{Name: "Hardmax", Since: 1, Until: 12, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: alongRest(hardmaxLine)},
 }
 
-// lineFunc replaces a line of numbers, which is not empty.
+// lineFunc transforms a line of numbers, which is not empty, in place.
 type lineFunc func(x []float64)
 
-// lines applies a function to every line of the input: along one axis (opset
-// 13 on), or over all dimensions from the axis on (opset 1 to 12, which see
-// the input as a matrix). ONNX Softmax, LogSoftmax, Hardmax.
+// lines applies a function to every line of the input: along one axis (from opset
+// 13 on), or over all dimensions from the axis on (opsets 1 to 12, which view the
+// input as a matrix). ONNX Softmax, LogSoftmax, Hardmax.
 type lines struct {
 	f    lineFunc
 	axis int
@@ -52,8 +52,8 @@ func (op *lines) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
 }
 
-// resolve gives the axis from the front. The matrix of a vector may start past
-// its end, and a scalar is a line of one.
+// resolve returns the axis counted from the front. With rest it may be equal to
+// the rank, and a scalar is a line of one element.
 func (op *lines) resolve(rank int) (int, error) {
 	if op.rest && op.axis == rank || rank == 0 && (op.axis == 0 || op.axis == -1) {
 		return rank, nil
@@ -84,7 +84,7 @@ func evalLines[T real](op *lines, c *Call) error {
 	if !op.rest && axis < x.Rank() {
 		length = x.Dim(axis)
 	}
-	step := 1 // from one element of a line to the next
+	step := 1 // stride of the elements of a line
 	if !op.rest && axis < x.Rank() {
 		step = tensor.Strides(x.Shape())[axis]
 	}
@@ -105,8 +105,8 @@ func evalLines[T real](op *lines, c *Call) error {
 	return nil
 }
 
-// softmaxLine is exp(x) / Σ exp(x), shifted by the largest x so that nothing
-// overflows.
+// softmaxLine is exp(x) / Σ exp(x). The maximum is subtracted first to avoid
+// overflow.
 func softmaxLine(x []float64) {
 	top, sum := lineTop(x), 0.0
 	for i, v := range x {
@@ -130,7 +130,7 @@ func logSoftmaxLine(x []float64) {
 	}
 }
 
-// hardmaxLine is 1 at the first of the largest numbers, 0 elsewhere.
+// hardmaxLine is 1 at the first maximum, 0 elsewhere.
 func hardmaxLine(x []float64) {
 	at := 0
 	for i, v := range x {

@@ -18,7 +18,8 @@ var sorts = []Def{
 	{Name: "NonZero", Since: 9, Types: tensor.AllTypes &^ tensor.ComplexTypes, In: Exactly(1), Out: Exactly(1), New: newNonZero},
 }
 
-// order compares elements of a tensor by number: ascending, NaN above all.
+// order returns a function that compares elements of t by index: ascending, NaN
+// last.
 func order(t *tensor.Tensor) func(i, j int) int {
 	switch t.DType() {
 	case tensor.String:
@@ -60,7 +61,7 @@ func orderFloats[T float32 | float64](v []T) func(i, j int) int {
 	return func(i, j int) int { return compareFloats(v[i], v[j]) }
 }
 
-// compareFloats puts NaN above all numbers, where cmp.Compare puts it below.
+// compareFloats orders NaN after all numbers, unlike cmp.Compare.
 func compareFloats[T float32 | float64](a, b T) int {
 	switch {
 	case a < b:
@@ -73,21 +74,21 @@ func compareFloats[T float32 | float64](a, b T) int {
 	return -cmp.Compare(a, b)
 }
 
-// topK is the k largest or smallest elements along an axis, with their
-// indices; of equal ones the lower index comes first. ONNX TopK-11.
+// topK is the k largest or smallest elements along an axis, with their indices.
+// Of equal elements, the one with the lower index comes first. ONNX TopK-11.
 type topK struct {
 	axis     int
-	k        int // of version 1; -1: the second input
+	k        int // attribute of version 1; -1: the second input
 	smallest bool
 }
 
 func newTopK(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
-	a.Bool("sorted", true) // unsorted allows any order: sorted is one
+	a.Bool("sorted", true) // if false, any order is allowed, also a sorted one
 	return topK{a.Int("axis", -1), -1, !a.Bool("largest", true)}, a.Err()
 }
 
-// newTopK10 takes the largest only. ONNX TopK-10.
+// newTopK10 always takes the largest. ONNX TopK-10.
 func newTopK10(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	return topK{axis: a.Int("axis", -1), k: -1}, a.Err()
@@ -105,7 +106,7 @@ func newTopK1(n *ir.Node) (Op, error) {
 
 func checkK(k, dim int) error {
 	if k < 0 || k > dim {
-		return fmt.Errorf("k is %d, the axis has %d elements", k, dim)
+		return fmt.Errorf("k is %d, it must be between 0 and the axis' %d elements", k, dim)
 	}
 	return nil
 }
@@ -131,11 +132,11 @@ func (op topK) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		if c := in[min(1, len(in)-1)].Const; op.k < 0 && c != nil {
 			n, err := integer(c)
 			if err != nil {
-				return nil, fmt.Errorf("k %w", err)
+				return nil, fmt.Errorf("input k %w", err)
 			}
 			k = ir.Dim{N: n}
 			if n < 0 {
-				return nil, fmt.Errorf("k is %d", n)
+				return nil, fmt.Errorf("k is %d, it must not be negative", n)
 			}
 		}
 		if d := s.Dims[axis]; d.Known() && k.Known() {
@@ -148,7 +149,7 @@ func (op topK) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, s), ir.Tensor(tensor.Int64, s)}, nil
 }
 
-// bounds are the axis and k of a call.
+// bounds returns the axis and k of a call.
 func (op topK) bounds(c *Call) (axis, k int, err error) {
 	x := c.In[0]
 	if axis, err = tensor.Axis(op.axis, x.Rank()); err != nil {
@@ -156,7 +157,7 @@ func (op topK) bounds(c *Call) (axis, k int, err error) {
 	}
 	if k = op.k; k < 0 {
 		if k, err = integer(c.In[1]); err != nil {
-			return 0, 0, fmt.Errorf("k %w", err)
+			return 0, 0, fmt.Errorf("input k %w", err)
 		}
 	}
 	return axis, k, checkK(k, x.Dim(axis))
@@ -206,7 +207,7 @@ func (op topK) Eval(c *Call) error {
 	return nil
 }
 
-// before is the order of the results.
+// before returns the order of the results.
 func (op topK) before(compare func(i, j int) int) func(i, j int) int {
 	return func(i, j int) int {
 		c := compare(i, j)
@@ -220,8 +221,8 @@ func (op topK) before(compare func(i, j int) int) func(i, j int) int {
 	}
 }
 
-// leading moves the k first elements of the list, in order, to its front: a
-// heap of the k best with the worst of them on top, then a sort.
+// leading moves the first k elements of the list, in order, to its front, using a
+// heap of the k best with the worst at its root.
 func leading(list []int, k int, compare func(i, j int) int) []int {
 	heap := list[:k]
 	down := func(i int) {
@@ -255,9 +256,9 @@ func leading(list []int, k int, compare func(i, j int) int) []int {
 	return heap
 }
 
-// unique is the different elements, or slices along an axis, with where each
-// stands first, which one each input is, and how often each occurs. ONNX
-// Unique.
+// unique returns the distinct elements, or slices along an axis, with the index
+// of their first occurrence, the index among them of each input, and the number
+// of occurrences. ONNX Unique.
 type unique struct {
 	axis         int
 	flat, sorted bool
@@ -303,7 +304,7 @@ func (op unique) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	var lists [3]*tensor.Tensor // first, inverse, counts
+	var lists [3]*tensor.Tensor // indices, inverse, counts
 	for i, n := range []int{len(groups), x.Dim(axis), len(groups)} {
 		if lists[i], err = c.New(tensor.Int64, n); err != nil {
 			return err
@@ -333,8 +334,9 @@ func (op unique) Eval(c *Call) error {
 	return nil
 }
 
-// groups are the slices along the axis that are equal, each in ascending
-// order; sorted by what they hold, or by their first members.
+// groups returns the indices of equal slices along the axis, each group in
+// ascending order. The groups are sorted by their elements, or by their first
+// indices.
 func (op unique) groups(c *Call, x *tensor.Tensor, axis int) ([][]int, error) {
 	n := x.Dim(axis)
 	if n == 0 {
@@ -386,8 +388,8 @@ func (op unique) groups(c *Call, x *tensor.Tensor, axis int) ([][]int, error) {
 	return groups, failed
 }
 
-// nonZero is the positions of the elements that are not zero, a column each.
-// ONNX NonZero.
+// nonZero returns the positions of the nonzero elements, one in each column. ONNX
+// NonZero.
 type nonZero struct{}
 
 func newNonZero(n *ir.Node) (Op, error) { return nonZero{}, nil }
@@ -422,7 +424,7 @@ func (nonZero) Eval(c *Call) error {
 	})
 }
 
-// eachNonZero calls found with the number of each element that is not zero.
+// eachNonZero calls found with the index of each nonzero element.
 func eachNonZero(run *Run, x *tensor.Tensor, found func(i int)) error {
 	if x.DType() == tensor.String {
 		for i, s := range x.Strings() {

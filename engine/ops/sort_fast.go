@@ -7,9 +7,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast takes the best of float32 as whole numbers: above the 32 bits that
-// order a value stand, below them those that order its index, so that one
-// comparison decides.
+// EvalFast selects the best of float32 as 64-bit integers: the upper 32 bits
+// order the value, the lower ones the index, so that one comparison decides.
 func (op topK) EvalFast(c *Call) (bool, error) {
 	x := c.In[0]
 	if x.DType() != tensor.Float32 {
@@ -50,7 +49,7 @@ func (op topK) EvalFast(c *Call) (bool, error) {
 	return true, nil
 }
 
-// rank orders float32 as whole numbers: both zeros alike, NaN above all.
+// rank orders float32 as integers: both zeros are equal, NaN is largest.
 func rank(v float32) uint32 {
 	b := math.Float32bits(v + 0) // -0 + 0 is 0
 	if b<<1 > 0xff<<24 {
@@ -59,8 +58,8 @@ func rank(v float32) uint32 {
 	return b ^ (uint32(int32(b)>>31) | 1<<31)
 }
 
-// keepBest fills best with the words of the best of n numbers, step apart, in
-// ascending order: a heap with the least of them on top, then a sort.
+// keepBest fills best with the integers of the best of n numbers, step apart, in
+// ascending order, using a heap with the smallest at its root.
 func keepBest(best []uint64, src []float32, n, step int, smallest bool) {
 	var flip uint32
 	if smallest {
@@ -84,7 +83,7 @@ func keepBest(best []uint64, src []float32, n, step int, smallest bool) {
 	slices.Sort(best)
 }
 
-// sink moves element i of a heap down to where none below it is less.
+// sink moves element i of a min-heap down to its place.
 func sink(heap []uint64, i int) {
 	for w := heap[i]; ; {
 		child := 2*i + 1

@@ -14,15 +14,15 @@ var splits = []Def{
 	{Name: "Split", Since: 1, Until: 1, Types: tensor.AllTypes, In: Arity{1, 2}, Out: Arity{1, Many}, New: newSplit1},
 }
 
-// split cuts a tensor along an axis into as many parts as there are outputs.
+// split divides a tensor along an axis into as many parts as there are outputs.
 type split struct {
 	axis    int
 	outputs int
-	sizes   []int // of versions 1 to 12
+	sizes   []int // attribute of versions 1 to 12
 	uneven  bool  // without sizes, the last part may be smaller
 }
 
-// newSplit cuts into num_outputs parts of one size, of which the last may be
+// newSplit divides into num_outputs equal parts, of which the last may be
 // smaller, or into given sizes. ONNX Split-18.
 func newSplit(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
@@ -31,30 +31,30 @@ func newSplit(n *ir.Node) (Op, error) {
 		a.Fail("attribute \"num_outputs\" is %d, the node has %d outputs", k, op.outputs)
 	}
 	if a.Has("num_outputs") && len(n.Inputs) > 1 {
-		a.Fail("both sizes and num_outputs are given")
+		a.Fail("input split and attribute \"num_outputs\" are both given; give one")
 	}
 	return op, a.Err()
 }
 
-// newSplit13 cuts into equal parts, or into given sizes. ONNX Split-13.
+// newSplit13 divides into equal parts, or into given sizes. ONNX Split-13.
 func newSplit13(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	return split{axis: a.Int("axis", 0), outputs: len(n.Outputs)}, a.Err()
 }
 
-// newSplit1 takes the sizes as an attribute (version 1: or as an input). ONNX
+// newSplit1 has the sizes as an attribute (version 1: or as an input). ONNX
 // Split-1 and -2.
 func newSplit1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	return split{axis: a.Int("axis", 0), outputs: len(n.Outputs), sizes: a.Ints("split")}, a.Err()
 }
 
-// parts are the sizes along the axis.
+// parts returns the sizes along the axis.
 func (op split) parts(dim int, sizes []int) ([]int, error) {
 	if sizes == nil {
 		each := (dim + op.outputs - 1) / op.outputs
 		if !op.uneven && each*op.outputs != dim {
-			return nil, fmt.Errorf("a dimension of %d does not split into %d equal parts", dim, op.outputs)
+			return nil, fmt.Errorf("a dimension of %d cannot be split into %d equal parts", dim, op.outputs)
 		}
 		sizes = make([]int, op.outputs)
 		for i := range sizes {
@@ -63,7 +63,7 @@ func (op split) parts(dim int, sizes []int) ([]int, error) {
 		return sizes, nil
 	}
 	if len(sizes) != op.outputs {
-		return nil, fmt.Errorf("%d sizes are given for %d outputs", len(sizes), op.outputs)
+		return nil, fmt.Errorf("there are %d sizes for %d outputs", len(sizes), op.outputs)
 	}
 	return sizes, checkParts(dim, sizes)
 }
@@ -73,7 +73,7 @@ func checkParts(dim int, sizes []int) error {
 	left := dim
 	for _, s := range sizes {
 		if s < 0 {
-			return fmt.Errorf("sizes %v have a negative one", sizes)
+			return fmt.Errorf("sizes %v must not be negative", sizes)
 		}
 		if s > left {
 			return fmt.Errorf("sizes %v add up to more than the dimension's %d", sizes, dim)
@@ -128,7 +128,7 @@ func (op split) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return out, nil
 }
 
-// withDim is a shape with one dimension replaced.
+// withDim returns a shape with one dimension replaced.
 func withDim(s ir.Shape, axis int, d ir.Dim) ir.Shape {
 	dims := append([]ir.Dim{}, s.Dims...)
 	dims[axis] = d
@@ -154,7 +154,7 @@ func (op split) Eval(c *Call) error {
 	return cutAlong(c, x, axis, parts, func(i int, y *tensor.Tensor) { c.Out[i] = y })
 }
 
-// cutAlong makes a tensor of each of the parts along an axis.
+// cutAlong copies each of the parts along an axis to a tensor of its own.
 func cutAlong(c *Call, x *tensor.Tensor, axis int, parts []int, put func(i int, y *tensor.Tensor)) error {
 	at := 0
 	for i, size := range parts {
@@ -176,7 +176,7 @@ func cutAlong(c *Call, x *tensor.Tensor, axis int, parts []int, put func(i int, 
 	return nil
 }
 
-// splitToSequence cuts a tensor along an axis into a sequence. ONNX
+// splitToSequence divides a tensor along an axis into a sequence. ONNX
 // SplitToSequence.
 type splitToSequence struct {
 	axis     int
@@ -187,7 +187,7 @@ func newSplitToSequence(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := splitToSequence{a.Int("axis", 0), a.Bool("keepdims", true)}
 	if len(n.Inputs) > 1 {
-		op.keepDims = true // keepdims is for parts of size 1 without sizes
+		op.keepDims = true // keepdims applies only without sizes
 	}
 	return op, a.Err()
 }
@@ -239,8 +239,8 @@ func (op splitToSequence) Eval(c *Call) error {
 	return nil
 }
 
-// parts are the sizes: all 1, or as given, or all of a given size but for the
-// last.
+// parts returns the sizes: all 1, or as given, or all equal to a given size
+// except the last.
 func (op splitToSequence) parts(c *Call, dim int) ([]int, error) {
 	given := c.input(1)
 	if given == nil {
@@ -261,7 +261,7 @@ func (op splitToSequence) parts(c *Call, dim int) ([]int, error) {
 		return sizes, checkParts(dim, sizes)
 	}
 	if len(sizes) != 1 || sizes[0] <= 0 {
-		return nil, fmt.Errorf("parts of size %v are not possible", sizes)
+		return nil, fmt.Errorf("the part size is %v, it must be 1 or more", sizes)
 	}
 	if err := c.Run.reserveList(dim/sizes[0], 64); err != nil {
 		return nil, err

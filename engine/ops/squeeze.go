@@ -7,15 +7,15 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 )
 
-// squeeze takes out dimensions of size 1: those named, or all. ONNX Squeeze-13.
+// squeeze removes dimensions of size 1: those given, or all. ONNX Squeeze-13.
 type squeeze struct {
-	axes []int // of version 1
+	axes []int // attribute of version 1
 	attr bool
 }
 
 func newSqueeze(n *ir.Node) (Op, error) { return squeeze{}, nil }
 
-// newSqueeze1 takes the axes as an attribute. ONNX Squeeze-1.
+// newSqueeze1 has the axes as an attribute. ONNX Squeeze-1.
 func newSqueeze1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	return squeeze{a.Ints("axes"), true}, a.Err()
@@ -39,7 +39,7 @@ func (op squeeze) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return []ir.Fact{out}, nil
 	}
 	if axes == nil && !s.Full() {
-		return []ir.Fact{out}, nil // which dimensions go is not known
+		return []ir.Fact{out}, nil // it is not known which dimensions are removed
 	}
 	keep, err := op.kept(s, axes)
 	if err != nil {
@@ -70,39 +70,24 @@ func (op squeeze) kept(s ir.Shape, axes []int) ([]ir.Dim, error) {
 	return keep, nil
 }
 
-func (op squeeze) Eval(c *Call) error {
-	axes := op.axes
-	if !op.attr {
-		var err error
-		if axes, err = callInts(c, 1); err != nil {
-			return err
-		}
-	}
-	dims, err := op.kept(ir.Dims(c.In[0].Shape()...), axes)
-	if err != nil {
-		return err
-	}
-	shape, _ := ir.ShapeOf(dims...).Ints()
-	c.Out[0], err = c.In[0].Reshape(shape...)
-	return err
-}
+func (op squeeze) Eval(c *Call) error { return evalAxes(c, op.axes, op.attr, op.kept) }
 
-// unsqueeze puts in dimensions of size 1 at the axes of the output. ONNX
+// unsqueeze inserts dimensions of size 1 at the given axes of the output. ONNX
 // Unsqueeze-13.
 type unsqueeze struct {
-	axes []int // of version 1
+	axes []int // attribute of version 1
 	attr bool
 }
 
 func newUnsqueeze(n *ir.Node) (Op, error) { return unsqueeze{}, nil }
 
-// newUnsqueeze1 takes the axes as an attribute. ONNX Unsqueeze-1.
+// newUnsqueeze1 has the axes as an attribute. ONNX Unsqueeze-1.
 func newUnsqueeze1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("axes")
 	return unsqueeze{a.Ints("axes"), true}, a.Err()
 }
 
-// maxRank bounds what operators may make of a tensor's rank.
+// maxRank bounds the rank of tensors that operators make.
 const maxRank = 1024
 
 // Infer: data [any shape] → with the axes.
@@ -145,7 +130,7 @@ func (op unsqueeze) Infer(in []ir.Fact) ([]ir.Fact, error) {
 func (op unsqueeze) widened(s ir.Shape, axes []int) ([]ir.Dim, error) {
 	rank := s.Rank() + len(axes)
 	if rank > maxRank {
-		return nil, fmt.Errorf("rank %d is above %d", rank, maxRank)
+		return nil, fmt.Errorf("the output has rank %d, the limit is %d", rank, maxRank)
 	}
 	added, err := axesOf(axes, rank)
 	if err != nil {
@@ -164,19 +149,22 @@ func (op unsqueeze) widened(s ir.Shape, axes []int) ([]ir.Dim, error) {
 	return dims, nil
 }
 
-func (op unsqueeze) Eval(c *Call) error {
-	axes := op.axes
-	if !op.attr {
+func (op unsqueeze) Eval(c *Call) error { return evalAxes(c, op.axes, op.attr, op.widened) }
+
+// evalAxes reshapes input 0 to the dimensions that dims returns. The axes are an
+// attribute or input 1.
+func evalAxes(c *Call, axes []int, attr bool, dims func(s ir.Shape, axes []int) ([]ir.Dim, error)) error {
+	if !attr {
 		var err error
 		if axes, err = callInts(c, 1); err != nil {
 			return err
 		}
 	}
-	dims, err := op.widened(ir.Dims(c.In[0].Shape()...), axes)
+	d, err := dims(ir.Dims(c.In[0].Shape()...), axes)
 	if err != nil {
 		return err
 	}
-	shape, _ := ir.ShapeOf(dims...).Ints()
+	shape, _ := ir.ShapeOf(d...).Ints()
 	c.Out[0], err = c.In[0].Reshape(shape...)
 	return err
 }

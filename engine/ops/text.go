@@ -21,12 +21,12 @@ var texts = []Def{
 	{Name: "TfIdfVectorizer", Since: 9, Types: stringType | tensor.Types(tensor.Int32, tensor.Int64), In: Exactly(1), Out: Exactly(1), New: newTfIdf},
 }
 
-// stringConcat joins strings element by element. ONNX StringConcat-20.
+// stringConcat concatenates strings element by element. ONNX StringConcat-20.
 type stringConcat struct{}
 
 func newStringConcat(*ir.Node) (Op, error) { return stringConcat{}, nil }
 
-// Infer: X, Y strings → Z of the broadcast shape.
+// Infer: X, Y strings → Z with the broadcast shape.
 func (stringConcat) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func (stringConcat) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(tensor.String, s)}, err
 }
 
-// Eval is z = x + y.
+// Eval sets z = x + y.
 func (stringConcat) Eval(c *Call) error {
 	z, err := newBroadcast(c, tensor.String, c.In[0], c.In[1])
 	if err != nil {
@@ -58,11 +58,11 @@ func (stringConcat) Eval(c *Call) error {
 	return err
 }
 
-// stringSplit cuts strings at a delimiter, or at white space. ONNX
+// stringSplit splits strings at a delimiter, or at white space. ONNX
 // StringSplit-20.
 type stringSplit struct {
 	delimiter string
-	most      int // cuts; -1: all
+	most      int // maximum number of splits; -1: no limit
 }
 
 func newStringSplit(n *ir.Node) (Op, error) {
@@ -74,8 +74,8 @@ func newStringSplit(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// Infer: X → pieces [X's shape, the most pieces of any], and how many there
-// are of each.
+// Infer: X → pieces [X's shape, largest number of pieces], and the number of
+// pieces of each.
 func (stringSplit) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	s := in[0].Shape
 	if s.Ranked {
@@ -84,7 +84,7 @@ func (stringSplit) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(tensor.String, s), ir.Tensor(tensor.Int64, in[0].Shape)}, nil
 }
 
-// Eval fills short rows with empty strings.
+// Eval pads short rows with empty strings.
 func (op stringSplit) Eval(c *Call) error {
 	x := c.In[0].Strings()
 	counts, err := c.New(tensor.Int64, c.In[0].Shape()...)
@@ -141,11 +141,11 @@ const whiteSpace = " \t\n\v\f\r"
 
 func trimLeft(s string) string { return strings.TrimLeft(s, whiteSpace) }
 
-// stringNormalizer removes words and changes the case of the rest. ONNX
+// stringNormalizer removes stop words and changes the case of the others. ONNX
 // StringNormalizer-10.
 type stringNormalizer struct {
 	action string // NONE, LOWER, UPPER
-	exact  bool   // stop words match in their own case only
+	exact  bool   // stop words are case-sensitive
 	stop   map[string]bool
 }
 
@@ -165,7 +165,7 @@ func (op stringNormalizer) fold(w string) string {
 	return strings.ToLower(w)
 }
 
-// Infer: [C] or [1 C] → as many dimensions, what is left of C, or one empty
+// Infer: [C] or [1 C] → same rank, with the words that remain, or one empty
 // string.
 func (op stringNormalizer) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	s := in[0].Shape
@@ -173,7 +173,7 @@ func (op stringNormalizer) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return []ir.Fact{ir.Tensor(tensor.String, s)}, nil
 	}
 	if s.Rank() < 1 || s.Rank() > 2 || s.Rank() == 2 && s.Dims[0].Known() && s.Dims[0].N != 1 {
-		return nil, fmt.Errorf("needs shape [C] or [1 C], met %v", s)
+		return nil, fmt.Errorf("needs an input of shape [C] or [1 C], it has %v", s)
 	}
 	out := ir.AnyOfRank(s.Rank())
 	if s.Rank() == 2 {
@@ -182,7 +182,7 @@ func (op stringNormalizer) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(tensor.String, out)}, nil
 }
 
-// Eval keeps the order.
+// Eval keeps the order of the words.
 func (op stringNormalizer) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
@@ -209,7 +209,7 @@ func (op stringNormalizer) Eval(c *Call) error {
 	return c.Run.Check()
 }
 
-// regexFullMatch asks whether a pattern matches whole strings. ONNX
+// regexFullMatch tells whether a pattern matches whole strings. ONNX
 // RegexFullMatch-20, in the syntax of RE2, which Go's regexp shares.
 type regexFullMatch struct{ pattern *regexp.Regexp }
 
@@ -223,12 +223,12 @@ func newRegexFullMatch(n *ir.Node) (Op, error) {
 	return regexFullMatch{pattern}, a.Err()
 }
 
-// Infer: X → bools of its shape.
+// Infer: X → bool, same shape.
 func (regexFullMatch) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(tensor.Bool, in[0].Shape)}, nil
 }
 
-// Eval matches string by string, each in time linear in its length.
+// Eval matches each string in time linear in its length.
 func (op regexFullMatch) Eval(c *Call) error {
 	y, err := c.New(tensor.Bool, c.In[0].Shape()...)
 	if err != nil {

@@ -10,15 +10,15 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// tfIdf counts the n-grams of a pool in each row: sequences of n items, skip+1
-// apart, for every n and skip asked. ONNX TfIdfVectorizer-9.
+// tfIdf counts, for each row, the n-grams of a pool: sequences of n items, skip+1
+// apart, for all n and skip in the given ranges. ONNX TfIdfVectorizer-9.
 type tfIdf struct {
 	shortest, longest, skip int
-	size                    int            // of the output
-	grams                   map[string]int // by key: the place in the pool
-	index                   []int          // by place: in the output
+	size                    int            // length of an output row
+	grams                   map[string]int // index in the pool, by key
+	index                   []int          // index in the output, by index in the pool
 	finish                  func(count, weight float64) float64
-	weights                 []float32 // by place; nil: ones
+	weights                 []float32 // by index in the pool; nil: ones
 	words                   bool
 }
 
@@ -37,11 +37,12 @@ func newTfIdf(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// poolOf are the items of the pool as text.
+// poolOf returns the items of the pool as strings; words tells whether they are
+// strings in the model.
 func poolOf(a *ir.Attrs) (items []string, words bool) {
 	if a.Has("pool_strings") {
 		if a.Has("pool_int64s") {
-			a.Fail("attributes \"pool_strings\" and \"pool_int64s\" are both given; give one")
+			a.Fail("attributes \"pool_strings\" and \"pool_int64s\" are both given; exactly one must be")
 		}
 		return a.Strs("pool_strings"), true
 	}
@@ -52,15 +53,15 @@ func poolOf(a *ir.Attrs) (items []string, words bool) {
 	return items, false
 }
 
-// read cuts the pool into its n-grams.
+// read divides the pool into its n-grams.
 func (op *tfIdf) read(a *ir.Attrs, items []string) {
 	counts := a.Ints("ngram_counts")
 	if op.shortest < 1 || op.longest < op.shortest || op.skip < 0 {
-		a.Fail("attributes \"min_gram_length\" %d, \"max_gram_length\" %d and \"max_skip_count\" %d do not go together", op.shortest, op.longest, op.skip)
+		a.Fail("attributes \"min_gram_length\" %d, \"max_gram_length\" %d and \"max_skip_count\" %d are inconsistent", op.shortest, op.longest, op.skip)
 		return
 	}
 	if op.longest > len(counts) {
-		a.Fail("attribute \"max_gram_length\" is %d, \"ngram_counts\" has %d numbers", op.longest, len(counts))
+		a.Fail("attribute \"max_gram_length\" is %d, \"ngram_counts\" has only %d elements", op.longest, len(counts))
 		return
 	}
 	place := 0
@@ -70,7 +71,7 @@ func (op *tfIdf) read(a *ir.Attrs, items []string) {
 			end = counts[i+1]
 		}
 		if start < 0 || end < start || end > len(items) || (end-start)%(i+1) != 0 {
-			a.Fail("attribute \"ngram_counts\" is %v; it must cut the pool of %d items into n-grams", counts, len(items))
+			a.Fail("attribute \"ngram_counts\" is %v; it must divide the pool of %d items into n-grams", counts, len(items))
 			return
 		}
 		for at := start; at < end; at += i + 1 {
@@ -81,19 +82,19 @@ func (op *tfIdf) read(a *ir.Attrs, items []string) {
 		}
 	}
 	if len(op.index) != place || op.weights != nil && len(op.weights) != place {
-		a.Fail("attributes \"ngram_indexes\" and \"weights\" have %d and %d numbers for %d n-grams", len(op.index), len(op.weights), place)
+		a.Fail("attributes \"ngram_indexes\" and \"weights\" have %d and %d elements for %d n-grams", len(op.index), len(op.weights), place)
 		return
 	}
 	for _, i := range op.index {
 		if i < 0 || i > maxSpan {
-			a.Fail("attribute \"ngram_indexes\" has %d, it must lie between 0 and %d", i, maxSpan)
+			a.Fail("attribute \"ngram_indexes\" has the element %d, it must be between 0 and %d", i, maxSpan)
 			return
 		}
 		op.size = max(op.size, i+1)
 	}
 }
 
-// gramKey joins items so that no two n-grams are alike.
+// gramKey joins items to a key that is unique for the n-gram.
 func gramKey(items []string) string {
 	var b strings.Builder
 	for _, s := range items {
@@ -108,7 +109,7 @@ func gramKey(items []string) string {
 func (op tfIdf) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	s := in[0].Shape
 	if (in[0].DType == tensor.String) != op.words {
-		return nil, fmt.Errorf("takes %s, but the pool holds the other kind", in[0].DType)
+		return nil, fmt.Errorf("input is %s, which does not match the type of the pool", in[0].DType)
 	}
 	if !s.Ranked {
 		return []ir.Fact{ir.Tensor(tensor.Float32, s)}, nil
@@ -119,7 +120,7 @@ func (op tfIdf) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	case 2:
 		return []ir.Fact{ir.Tensor(tensor.Float32, ir.ShapeOf(s.Dims[0], ir.Dim{N: op.size}))}, nil
 	}
-	return nil, fmt.Errorf("needs shape [C] or [N C], met %v", s)
+	return nil, fmt.Errorf("needs an input of shape [C] or [N C], it has %v", s)
 }
 
 // Eval counts row by row.
@@ -135,7 +136,7 @@ func (op tfIdf) Eval(c *Call) error {
 		return err
 	}
 	if c.Out[0] = y; y.Len() == 0 {
-		return nil // of any number of rows
+		return nil // nothing to compute, whatever the number of rows
 	}
 	out := tensor.Data[float32](y)
 	for r := range rows {
@@ -156,7 +157,7 @@ func (op tfIdf) Eval(c *Call) error {
 	return nil
 }
 
-// row are the items of a row as text.
+// row returns the items of a row as strings.
 func (op tfIdf) row(x *tensor.Tensor, r, n int) []string {
 	if op.words {
 		return x.Strings()[r*n : (r+1)*n]
@@ -170,7 +171,7 @@ func (op tfIdf) row(x *tensor.Tensor, r, n int) []string {
 	return out
 }
 
-// count adds up how often each n-gram occurs in a row.
+// count adds the number of occurrences of each n-gram in a row.
 func (op tfIdf) count(run *Run, row []string, counts []float64) error {
 	for n := op.shortest; n <= op.longest; n++ {
 		gram := make([]string, n)

@@ -17,16 +17,17 @@ var optimizers = []Def{
 	{Domain: training, Name: "Momentum", Since: 1, Types: tensor.FloatTypes, In: Arity{5, Many}, Out: Arity{2, Many}, New: newMomentum},
 }
 
-// optimizer is a step of gradient descent. Inputs are the rate R, the count of
-// steps T, then all tensors X, their gradients G, and the states: one or two
-// more of each. Outputs are the new tensors and states.
+// optimizer is a step of gradient descent. Inputs: the rate R, the step count T,
+// then all tensors X, their gradients G, and one or two states of each. Outputs:
+// the new tensors and states.
 type optimizer struct {
 	states int
-	// step updates one element: x and its states from x, gradient and states.
+	// step returns a function that computes the new x, given x, its gradient and
+	// its states, and updates the states.
 	step func(rate float64, count int64) func(x, g float64, s *[2]float64) float64
 }
 
-// newAdagrad: Duchi et al. 2011. ONNX Adagrad-1.
+// newAdagrad reads Adagrad-1. Duchi et al. 2011. ONNX Adagrad-1.
 func newAdagrad(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	decay, epsilon, norm := float64(a.Float("decay_factor", 0)), float64(a.Float("epsilon", 1e-6)), float64(a.Float("norm_coefficient", 0))
@@ -41,7 +42,7 @@ func newAdagrad(n *ir.Node) (Op, error) {
 	return op, op.check(n, a)
 }
 
-// newAdam: Kingma and Ba 2014. ONNX Adam-1.
+// newAdam reads Adam-1. Kingma and Ba 2014. ONNX Adam-1.
 func newAdam(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha, beta, epsilon := float64(a.Float("alpha", 0.9)), float64(a.Float("beta", 0.999)), float64(a.Float("epsilon", 1e-6))
@@ -60,8 +61,8 @@ func newAdam(n *ir.Node) (Op, error) {
 	return op, op.check(n, a)
 }
 
-// newMomentum: Polyak 1964, Sutskever et al. 2013 (Nesterov's form). ONNX
-// Momentum-1.
+// newMomentum reads Momentum-1. Polyak 1964, Sutskever et al. 2013 (Nesterov's
+// form). ONNX Momentum-1.
 func newMomentum(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("alpha", "beta", "mode", "norm_coefficient")
 	alpha, beta, norm := float64(a.Float("alpha", 0)), float64(a.Float("beta", 0)), float64(a.Float("norm_coefficient", 0))
@@ -83,7 +84,7 @@ func newMomentum(n *ir.Node) (Op, error) {
 	return op, op.check(n, a)
 }
 
-// check counts inputs and outputs.
+// check checks the numbers of inputs and outputs.
 func (op optimizer) check(n *ir.Node, a *ir.Attrs) error {
 	each := 2 + op.states
 	if (len(n.Inputs)-2)%each != 0 || slices.Contains(n.Inputs, nil) {
@@ -94,7 +95,7 @@ func (op optimizer) check(n *ir.Node, a *ir.Attrs) error {
 	return a.Err()
 }
 
-// Infer: each output is like the tensor or state that it replaces.
+// Infer: each output has the fact of the tensor or state that it replaces.
 func (op optimizer) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantType(in, 1, tensor.Types(tensor.Int64)); err != nil {
 		return nil, err
@@ -109,7 +110,7 @@ func (op optimizer) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	for i := range count * (1 + op.states) {
 		from := 2 + i
 		if i >= count {
-			from += count // over the gradients
+			from += count // skip the gradients
 		}
 		out = append(out, ir.Tensor(in[from].DType, in[from].Shape))
 	}
@@ -138,7 +139,7 @@ func (op optimizer) Eval(c *Call) error {
 		for k := range news {
 			like := x
 			if k > 0 {
-				like = olds[1+k] // a state may be of another type
+				like = olds[1+k] // a state may have another dtype
 			}
 			if news[k], err = c.like(like); err != nil {
 				return err
@@ -146,7 +147,7 @@ func (op optimizer) Eval(c *Call) error {
 		}
 		for _, t := range olds {
 			if !slices.Equal(t.Shape(), x.Shape()) {
-				return fmt.Errorf("tensor %d has shape %v, its gradient or state %v; they must be alike", i, x.Shape(), t.Shape())
+				return fmt.Errorf("tensor %d has shape %v, its gradient or state %v; they must be equal", i, x.Shape(), t.Shape())
 			}
 		}
 		if err := op.update(c, f, news, olds); err != nil {
@@ -179,11 +180,11 @@ func (op optimizer) update(c *Call, f func(x, g float64, s *[2]float64) float64,
 	})
 }
 
-// scalar is an input of one number.
+// scalar reads an input of one element.
 func (c *Call) scalar(i int) (float64, error) {
 	t := c.input(i)
 	if t == nil || t.Len() != 1 {
-		return 0, fmt.Errorf("input %d must be one number, it is %s", i, t)
+		return 0, fmt.Errorf("input %d must have one element, it is %s", i, t)
 	}
 	var v [1]float64
 	tensor.Load(v[:], t, 0, 1)

@@ -7,9 +7,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// View reports whether every output of a node of known shapes is a run of the
-// elements of its first input, in their order, and with which element each
-// begins: a node that a plan need not compute.
+// View reports whether every output of a node with known shapes is a contiguous
+// run of the elements of its first input, and returns the first element of each.
+// A plan need not compute such a node.
 func View(n *ir.Node, in []ir.Fact) (starts []int, ok bool) {
 	if n.Domain != "" || len(in) == 0 {
 		return nil, false
@@ -37,13 +37,14 @@ func View(n *ir.Node, in []ir.Fact) (starts []int, ok bool) {
 	return nil, false
 }
 
-// leads reports whether a cut along an axis leaves runs: all before it is 1.
+// leads reports whether a range along an axis is contiguous: all dimensions
+// before it are 1.
 func leads(shape []int, axis int) bool {
 	return !slices.ContainsFunc(shape[:axis], func(n int) bool { return n != 1 })
 }
 
-// run is where a slice begins that takes neighbours of the first dimension that
-// is not 1.
+// run returns the first element of a slice that is contiguous: a range of the
+// first dimension that is not 1.
 func (op slice) run(shape []int, in []ir.Fact) (start int, ok bool) {
 	known := true
 	lists, err := op.operands(func(i int) ([]int, error) {
@@ -69,7 +70,7 @@ func (op slice) run(shape []int, in []ir.Fact) (start int, ok bool) {
 		case n > 0 && (c.step == 1 || n == 1) && leads(shape, axis):
 			start += from * strides[axis]
 			shape = slices.Clone(shape)
-			shape[axis] = n // what follows is whole, or lies behind ones only
+			shape[axis] = n // the axes after this one are whole
 		default:
 			return 0, false
 		}
@@ -77,6 +78,7 @@ func (op slice) run(shape []int, in []ir.Fact) (start int, ok bool) {
 	return start, true
 }
 
+// runs returns the first element of each part if the parts are contiguous.
 func (op split) runs(shape []int, in []ir.Fact) (starts []int, ok bool) {
 	axis, err := tensor.Axis(op.axis, len(shape))
 	if err != nil || !leads(shape, axis) {
@@ -100,7 +102,7 @@ func (op split) runs(shape []int, in []ir.Fact) (starts []int, ok bool) {
 	return starts, true
 }
 
-// run is where a gather of one index begins.
+// run returns the first element of a gather of one index.
 func (op gather) run(shape []int, in []ir.Fact) (starts []int, ok bool) {
 	axis, err := tensor.Axis(op.axis, len(shape))
 	if err != nil || !leads(shape, axis) {

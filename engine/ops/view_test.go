@@ -9,7 +9,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// What View calls a run of the input must be what Eval makes.
+// The outputs that View describes must be equal to those of Eval.
 func TestView(t *testing.T) {
 	for _, row := range []struct {
 		op      string

@@ -7,21 +7,21 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 )
 
-// window is how a kernel slides over the spatial dimensions of its input, as
-// the attributes of Conv, the pools and their relatives say it.
+// window describes how a kernel slides over the spatial dimensions of its input:
+// the attributes of Conv, the pools and related operators.
 type window struct {
-	kernel, strides, dilations []int // nil: the weights' size, ones, ones
-	pads                       []int // all begins, then all ends; nil: zeros
+	kernel, strides, dilations []int // nil: size of the weights, ones, ones
+	pads                       []int // begins of all dimensions, then ends; nil: zeros
 	auto                       string
-	ceil                       bool // the last window may reach past the end
+	ceil                       bool // ceil_mode: the last window may extend past the end
 }
 
-// maxSpan bounds kernels, strides, dilations and pads, so that sums of them
-// fit an int on every machine.
+// maxSpan bounds kernels, strides, dilations and pads, so that their sums fit an
+// int of 32 bits.
 const maxSpan = 1 << 28
 
-// readWindow reads the attributes that windows have in common; one without numbers
-// is as good as none.
+// readWindow reads the common attributes of windows. An empty list is treated as
+// absent.
 func readWindow(a *ir.Attrs) window {
 	ints := func(name string) []int {
 		if v := a.Ints(name); len(v) > 0 {
@@ -40,13 +40,13 @@ func readWindow(a *ir.Attrs) window {
 			return
 		}
 		if len(v)%each != 0 || rank >= 0 && len(v) != rank*each {
-			a.Fail("attribute %q has %d numbers, it needs %d for each spatial dimension, like the others", name, len(v), each)
+			a.Fail("attribute %q has %d elements, it needs %d for each spatial dimension, like the others", name, len(v), each)
 			return
 		}
 		rank = len(v) / each
 		for _, n := range v {
 			if n < lowest || n > maxSpan {
-				a.Fail("attribute %q is %v; its numbers must lie between %d and %d", name, v, lowest, maxSpan)
+				a.Fail("attribute %q is %v; its elements must be between %d and %d", name, v, lowest, maxSpan)
 				return
 			}
 		}
@@ -58,7 +58,7 @@ func readWindow(a *ir.Attrs) window {
 	return w
 }
 
-// readPool is readWindow for operators that need kernel_shape.
+// readPool is readWindow for operators that require kernel_shape.
 func readPool(a *ir.Attrs) window {
 	a.Need("kernel_shape")
 	w := readWindow(a)
@@ -74,11 +74,11 @@ type span struct {
 	before, after            int // padding
 }
 
-// extent is the length from a window's first element past its last.
+// extent is the length that a dilated kernel covers.
 func (s span) extent() int64 { return int64(s.kernel-1)*int64(s.dilation) + 1 }
 
-// spans gives the window along each of rank spatial dimensions. weights is the
-// kernel's size where the operator has weights; -1 stands for unknown.
+// spans returns the window along each of rank spatial dimensions. weights is the
+// size of the kernel if the operator has weights; -1 stands for unknown.
 func (w *window) spans(rank int, weights []int) ([]span, error) {
 	kernel := w.kernel
 	if kernel == nil {
@@ -108,15 +108,15 @@ func (w *window) spans(rank int, weights []int) ([]span, error) {
 			s.before, s.after = w.pads[i], w.pads[i+rank]
 		}
 		if s.extent() > math.MaxInt32 {
-			return nil, fmt.Errorf("a kernel of %d with dilation %d spans too much", s.kernel, s.dilation)
+			return nil, fmt.Errorf("a kernel of %d with dilation %d covers too many elements", s.kernel, s.dilation)
 		}
 		out[i] = s
 	}
 	return out, nil
 }
 
-// place fits a window to a dimension of size in: how many windows there are,
-// and the span with its padding worked out.
+// place returns the number of windows along a dimension of size in, and the span
+// with its actual padding.
 func (w *window) place(s span, in int) (span, int, error) {
 	ext := int(s.extent())
 	if w.auto == "SAME_UPPER" || w.auto == "SAME_LOWER" {
@@ -130,11 +130,11 @@ func (w *window) place(s span, in int) (span, int, error) {
 	}
 	room := in + s.before + s.after - ext
 	if room < 0 {
-		return s, 0, fmt.Errorf("the kernel spans %d, the padded input is only %d long", ext, in+s.before+s.after)
+		return s, 0, fmt.Errorf("the kernel covers %d elements, the padded input has only %d", ext, in+s.before+s.after)
 	}
 	out := room/s.stride + 1
 	if w.ceil && room%s.stride != 0 {
-		// A window that would start in the padding at the end is left out.
+		// A window that would begin in the padding at the end is not counted.
 		if out*s.stride < in+s.before {
 			out++
 		}
@@ -142,16 +142,16 @@ func (w *window) place(s span, in int) (span, int, error) {
 	return s, out, nil
 }
 
-// PictureWindow is how the kernel of a convolution or pool goes over pictures, in
-// pixels, with auto_pad worked out.
+// PictureWindow is the window of a two-dimensional convolution or pool in pixels,
+// with the padding that auto_pad results in.
 type PictureWindow struct {
 	KernelH, KernelW, StrideH, StrideW, DilationH, DilationW int
 	PadTop, PadLeft, PadBottom, PadRight                     int
 }
 
-// PictureWindowOf reads a convolution or pool for pictures of h by w pixels.
-// weights are the height and width of a convolution's kernel, nil for a pool. ok
-// is false where the node does not fit them.
+// PictureWindowOf returns the window of a convolution or pool for images of h by
+// w pixels. weights are the height and width of a convolution's kernel, nil for a
+// pool. It returns false if the node does not accept such images.
 func PictureWindowOf(n *ir.Node, h, w int, weights []int) (p PictureWindow, ok bool) {
 	a := n.ReadAttrs()
 	win := readWindow(a)
@@ -168,7 +168,7 @@ func PictureWindowOf(n *ir.Node, h, w int, weights []int) (p PictureWindow, ok b
 		PadTop: y.before, PadLeft: x.before, PadBottom: y.after, PadRight: x.after}, errY == nil && errX == nil
 }
 
-// outDims are the spatial dimensions of the output.
+// outDims returns the spatial dimensions of the output.
 func (w *window) outDims(in []ir.Dim, weights []int) ([]ir.Dim, error) {
 	spans, err := w.spans(len(in), weights)
 	if err != nil {
@@ -189,18 +189,19 @@ func (w *window) outDims(in []ir.Dim, weights []int) ([]ir.Dim, error) {
 	return out, nil
 }
 
-// slide is a window placed over up to three spatial dimensions: depth, height,
-// width. Those that the input does not have are of size 1.
+// slide is a window over up to three spatial dimensions: depth, height, width.
+// Those that the input does not have are of size 1.
 type slide struct {
 	rank    int
 	in, out [3]int
 	span    [3]span
 
-	at   [3]int // the window that hits belongs to
+	at   [3]int // the window whose hits these are
 	hits hits
 }
 
-// slide places the window over an input of the given spatial dimensions.
+// slide computes the geometry of the window over an input with the given spatial
+// dimensions.
 func (w *window) slide(in, weights []int) (*slide, error) {
 	spans, err := w.spans(len(in), weights)
 	if err != nil {
@@ -225,15 +226,15 @@ func newSlide(rank int) *slide {
 	return s
 }
 
-// shape is the output's shape.
+// shape returns the shape of an output with n images of c channels.
 func (s *slide) shape(n, c int) []int { return append([]int{n, c}, s.out[3-s.rank:]...) }
 
 func (s *slide) inSize() int  { return s.in[0] * s.in[1] * s.in[2] }
 func (s *slide) outSize() int { return s.out[0] * s.out[1] * s.out[2] }
 func (s *slide) taps() int    { return s.span[0].kernel * s.span[1].kernel * s.span[2].kernel }
 
-// pointwise makes one row of all pixels where the kernel has one tap that
-// falls on each: rows are what the loops are quickest with.
+// pointwise treats all pixels as one row if the kernel has a single tap that
+// visits each pixel, because loops over long rows are fastest.
 func (s *slide) pointwise() {
 	for i := range s.span {
 		if p := s.span[i]; p.kernel != 1 || p.stride != 1 || p.before != 0 || p.after != 0 {
@@ -244,9 +245,9 @@ func (s *slide) pointwise() {
 	s.in, s.out = [3]int{1, 1, n}, [3]int{1, 1, n}
 }
 
-// inside bounds the windows whose tap k falls on the input: first ≤ o < last.
+// inside returns the windows whose tap k is on the input: first ≤ o < last.
 func (s span) inside(k, in, out int) (first, last int) {
-	at := k*s.dilation - s.before // of window 0
+	at := k*s.dilation - s.before // position of the tap in window 0
 	if at < 0 {
 		first = min((-at+s.stride-1)/s.stride, out)
 	}
@@ -257,18 +258,18 @@ func (s span) inside(k, in, out int) (first, last int) {
 }
 
 // spatial checks that a fact has batch, channels and one to three spatial
-// dimensions, and returns the latter; nil where the rank is unknown.
+// dimensions, and returns the latter; nil if the rank is unknown.
 func spatial(f ir.Fact) ([]ir.Dim, error) {
 	if !f.Shape.Ranked {
 		return nil, nil
 	}
 	if r := f.Shape.Rank(); r < 3 || r > 5 {
-		return nil, fmt.Errorf("needs an input of 3 to 5 dimensions (batch, channels, 1 to 3 spatial), it has %s", f.Shape)
+		return nil, fmt.Errorf("needs an input of rank 3 to 5 (batch, channels, 1 to 3 spatial), it has %s", f.Shape)
 	}
 	return f.Shape.Dims[2:], nil
 }
 
-// sizes are dimensions as numbers, -1 where unknown.
+// sizes returns dimensions as numbers, -1 where unknown.
 func sizes(dims []ir.Dim) []int {
 	out := make([]int, len(dims))
 	for i, d := range dims {

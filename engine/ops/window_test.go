@@ -22,7 +22,7 @@ func TestWindows(t *testing.T) {
 		{"depthwise", "Conv", 1, attrs{"group": 2}, []*tensor.Tensor{ramp(1, 2, 2, 2), tensor.Of([]float32{2, 3}, 2, 1, 1, 1)},
 			[]int{1, 2, 2, 2}, []float64{0, 2, 4, 6, 12, 15, 18, 21}, ""},
 		{"same lower", "Conv", 1, attrs{"auto_pad": "SAME_LOWER"}, []*tensor.Tensor{ramp(1, 1, 2, 2), one}, []int{1, 1, 2, 2}, []float64{0, 1, 2, 6}, ""},
-		{"matrix", "Conv", 1, nil, []*tensor.Tensor{ramp(3, 3), one}, nil, nil, "3 to 5 dimensions"},
+		{"matrix", "Conv", 1, nil, []*tensor.Tensor{ramp(3, 3), one}, nil, nil, "rank 3 to 5"},
 		{"bias", "Conv", 1, nil, []*tensor.Tensor{ramp(1, 1, 3, 3), one, f32s(1, 2)}, nil, nil, "bias"},
 		{"huge dilation", "Conv", 1, attrs{"dilations": []int{1 << 30, 1}}, []*tensor.Tensor{ramp(1, 1, 3, 3), one}, nil, nil, "dilations"},
 

@@ -13,32 +13,32 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// strangeRow is a call that a stranger's model may come to: Eval gets it as it is
-// where shapes are not known before a run.
-type strangeRow struct {
+// untrustedRow is a call that a malicious or broken model may lead to. Eval gets
+// it unchecked if shapes are not known before the run.
+type untrustedRow struct {
 	name, domain, op string
 	version          int
 	attrs            attrs
 	in               []*tensor.Tensor
 	outputs          int
 	shape            []int  // of the first output
-	fails            string // or: what the error holds
+	fails            string // or: a part of the expected error
 }
 
-// empty is a tensor without elements, of sides of any length.
+// empty returns a tensor without elements; other dimensions may have any size.
 func empty(shape ...int) *tensor.Tensor { return tensor.New(tensor.Float32, shape...) }
 
-// far is a side that no loop comes to the end of, 2^40 where int has 64 bits.
+// far is a dimension too large to loop over, 2^40 if int has 64 bits.
 const far = 1 << (bits.UintSize / 8 * 5)
 
-// What has no elements may have sides of any length: nothing may walk them, nor
-// take memory for them. The numbers of attributes may be any, too.
-func TestStrangers(t *testing.T) {
+// A tensor without elements may have dimensions of any size: no operator may loop
+// over them or allocate memory for them. Attributes may have any value, too.
+func TestUntrusted(t *testing.T) {
 	if bits.UintSize < 64 {
 		t.Skip("sides beyond 32 bits; run it where int has 64")
 	}
 	one, zero := ramp(1), tensor.New(tensor.Float32, 1)
-	for _, r := range []strangeRow{
+	for _, r := range []untrustedRow{
 		{"no rows of far channels", "", "Conv", 11, attrs{"pads": []int{0, 1 << 28}}, []*tensor.Tensor{empty(0, 1, 4), ramp(1, 1, 1)}, 1, []int{0, 1, 4 + 1<<28}, ""},
 		{"empty lists are none", "", "ConvTranspose", 11, attrs{"pads": []int{}, "strides": []int{}, "kernel_shape": []int{}, "dilations": []int{}},
 			[]*tensor.Tensor{ramp(1, 1, 2), ramp(1, 1, 1)}, 1, []int{1, 1, 2}, ""},
@@ -90,7 +90,7 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-func (r *strangeRow) check(t *testing.T) {
+func (r *untrustedRow) check(t *testing.T) {
 	n := testNode(r.op, r.version, len(r.in), r.outputs, r.attrs)
 	n.Domain = r.domain
 	for i, x := range r.in {
@@ -115,8 +115,8 @@ func (r *strangeRow) check(t *testing.T) {
 	}
 }
 
-// What is declared or inferred may be of no tensor there is.
-func TestStrangersFacts(t *testing.T) {
+// Declared and inferred facts may describe tensors that cannot exist.
+func TestUntrustedFacts(t *testing.T) {
 	float := func(dims ...int) ir.Fact { return ir.Tensor(tensor.Float32, ir.Dims(dims...)) }
 	elem := float(2)
 	list := ir.Fact{DType: tensor.Sequence, Elem: &elem}
@@ -124,7 +124,7 @@ func TestStrangersFacts(t *testing.T) {
 		name, domain, op string
 		version          int
 		in               []ir.Fact
-		fails            string // empty: facts come out
+		fails            string // empty: no error
 	}{
 		{"a bound of too many numbers", "", "Clip", 13, []ir.Fact{float(2), float(far, far)}, ""},
 		{"scales of too many numbers", "", "QuantizeLinear", 13, []ir.Fact{float(2), float(far, far), ir.Tensor(tensor.Int8, ir.Dims(far, far))}, ""},
@@ -147,7 +147,7 @@ func TestStrangersFacts(t *testing.T) {
 	}
 }
 
-// States of an optimiser keep their own type.
+// States of an optimiser keep their own dtype.
 func TestStatesOfAnotherType(t *testing.T) {
 	n := testNode("Adagrad", 1, 5, 2, nil)
 	n.Domain = training
@@ -164,7 +164,7 @@ func TestStatesOfAnotherType(t *testing.T) {
 	}
 }
 
-// Training on nothing gives moments of nothing.
+// The moments of an empty batch are NaN.
 func TestBatchNormOfNothing(t *testing.T) {
 	out, err := evaluate("BatchNormalization", 15, 3, attrs{"training_mode": 1}, empty(2, 1, 0), ramp(1), ramp(1), ramp(1), ramp(1))
 	if err != nil {
