@@ -81,11 +81,11 @@ var prelu = binary{
 }
 
 // newPRelu broadcasts the slope to the shape of X. ONNX PRelu-7.
-func newPRelu(*ir.Node) (Op, error) { return oneWay{combined{prelu}}, nil }
+func newPRelu(*ir.Node) (Op, error) { return unidirectional{binaryOp{prelu}}, nil }
 
 // newPRelu1 has a single slope, or one for each channel (axis 1). ONNX PRelu-1.
 func newPRelu1(*ir.Node) (Op, error) {
-	return aligned{op: oneWay{combined{prelu}}, broadcast: true, axis: 1, hasAxis: true}, nil
+	return aligned{op: unidirectional{binaryOp{prelu}}, broadcast: true, axis: 1, hasAxis: true}, nil
 }
 
 // newElu makes y = x for x ≥ 0, alpha·(eˣ-1) otherwise. ONNX Elu. Clevert et al.
@@ -216,5 +216,5 @@ func newSwish(n *ir.Node) (Op, error) {
 func newSwiGLU(n *ir.Node) (Op, error) {
 	at := n.ReadAttrs()
 	alpha := float64(at.Float("alpha", 1))
-	return combined{binary{f64: func(a, b float64) float64 { return a * sigmoid(alpha*a) * b }}}, at.Err()
+	return binaryOp{binary{f64: func(a, b float64) float64 { return a * sigmoid(alpha*a) * b }}}, at.Err()
 }

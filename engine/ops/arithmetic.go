@@ -11,31 +11,31 @@ import (
 // the 8- and 16-bit integers. Versions 1 and 6 broadcast as attributes say. Max,
 // Min, Sum and Mean broadcast from version 8 on.
 var arithmetics = []Def{
-	{Name: "Add", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: combined{add}.new},
-	{Name: "Sub", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: combined{sub}.new},
-	{Name: "Mul", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: combined{mul}.new},
-	{Name: "Div", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: combined{div}.new},
-	{Name: "Add", Since: 1, Until: 6, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(combined{add})},
-	{Name: "Sub", Since: 1, Until: 6, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(combined{sub})},
-	{Name: "Mul", Since: 1, Until: 6, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(combined{mul})},
-	{Name: "Div", Since: 1, Until: 6, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(combined{div})},
+	{Name: "Add", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: binaryOp{add}.new},
+	{Name: "Sub", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: binaryOp{sub}.new},
+	{Name: "Mul", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: binaryOp{mul}.new},
+	{Name: "Div", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: binaryOp{div}.new},
+	{Name: "Add", Since: 1, Until: 6, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(binaryOp{add})},
+	{Name: "Sub", Since: 1, Until: 6, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(binaryOp{sub})},
+	{Name: "Mul", Since: 1, Until: 6, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(binaryOp{mul})},
+	{Name: "Div", Since: 1, Until: 6, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(binaryOp{div})},
 
-	{Name: "Max", Since: 8, Types: tensor.NumericTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: larger}.new},
-	{Name: "Min", Since: 8, Types: tensor.NumericTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: smaller}.new},
-	{Name: "Sum", Since: 8, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: add}.new},
-	{Name: "Mean", Since: 8, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: add, finish: divideBy}.new},
-	{Name: "Max", Since: 1, Until: 7, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: larger, sameShape: true}.new},
-	{Name: "Min", Since: 1, Until: 7, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: smaller, sameShape: true}.new},
-	{Name: "Sum", Since: 1, Until: 7, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: add, sameShape: true}.new},
-	{Name: "Mean", Since: 1, Until: 7, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: gathered{binary: add, sameShape: true, finish: divideBy}.new},
+	{Name: "Max", Since: 8, Types: tensor.NumericTypes, In: Arity{1, Many}, Out: Exactly(1), New: variadic{binary: larger}.new},
+	{Name: "Min", Since: 8, Types: tensor.NumericTypes, In: Arity{1, Many}, Out: Exactly(1), New: variadic{binary: smaller}.new},
+	{Name: "Sum", Since: 8, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: variadic{binary: add}.new},
+	{Name: "Mean", Since: 8, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: variadic{binary: add, finish: divideBy}.new},
+	{Name: "Max", Since: 1, Until: 7, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: variadic{binary: larger, sameShape: true}.new},
+	{Name: "Min", Since: 1, Until: 7, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: variadic{binary: smaller, sameShape: true}.new},
+	{Name: "Sum", Since: 1, Until: 7, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: variadic{binary: add, sameShape: true}.new},
+	{Name: "Mean", Since: 1, Until: 7, Types: tensor.FloatTypes, In: Arity{1, Many}, Out: Exactly(1), New: variadic{binary: add, sameShape: true, finish: divideBy}.new},
 
 	{Name: "Pow", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: newPow},
 	{Name: "Pow", Since: 1, Until: 6, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(power{})},
 	{Name: "Mod", Since: 10, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: newMod},
 }
 
-func (op combined) new(*ir.Node) (Op, error) { return op, nil }
-func (op gathered) new(*ir.Node) (Op, error) { return op, nil }
+func (op binaryOp) new(*ir.Node) (Op, error) { return op, nil }
+func (op variadic) new(*ir.Node) (Op, error) { return op, nil }
 
 var (
 	add = binary{plus[float64], plus[int64], plus[uint64]}
@@ -123,9 +123,9 @@ func intPower(x, n int64) int64 {
 func newMod(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	if a.Bool("fmod", false) {
-		return combined{binary{math.Mod, remainder[int64], remainder[uint64]}}, a.Err()
+		return binaryOp{binary{math.Mod, remainder[int64], remainder[uint64]}}, a.Err()
 	}
-	return combined{binary{floorMod, floorModInt, remainder[uint64]}}, a.Err()
+	return binaryOp{binary{floorMod, floorModInt, remainder[uint64]}}, a.Err()
 }
 
 func floorMod(a, b float64) float64 {

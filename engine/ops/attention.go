@@ -43,6 +43,8 @@ type heads struct {
 	flat                       bool
 }
 
+// readHeads reads an operand of rank 4, or of rank 3 that is to be divided into n
+// heads.
 func readHeads(what string, shape []int, n int) (heads, error) {
 	switch {
 	case len(shape) == 4:
@@ -50,7 +52,7 @@ func readHeads(what string, shape []int, n int) (heads, error) {
 	case len(shape) == 3 && n > 0 && shape[2]%n == 0 && (shape[2] > 0 || n == 1): // an empty dimension is divisible by any number of heads
 		return heads{shape[0], n, shape[1], shape[2] / n, true}, nil
 	}
-	return heads{}, fmt.Errorf("%s must have rank 4, or rank 3 and a last dimension that %[3]d heads divide; it has shape %[2]v", what, shape, n)
+	return heads{}, fmt.Errorf("%s must have rank 4, or rank 3 and a last dimension that the number of heads divides; it has shape %v and %d heads", what, shape, n)
 }
 
 // at returns the offset of vector i of a head of batch element n.
@@ -108,6 +110,7 @@ func (g *attentionSizes) out() []int {
 	return []int{g.q.batch, g.q.heads, g.q.length, g.v.size}
 }
 
+// geometry checks the shapes of all inputs against one another.
 func (op *attention) geometry(shapes [][]int) (g attentionSizes, err error) {
 	if g.q, err = readHeads("query", shapes[0], op.qHeads); err != nil {
 		return g, err
@@ -227,6 +230,8 @@ func joinPast(c *Call, g *attentionSizes, h heads, in []*tensor.Tensor, now, bef
 	return t, nil
 }
 
+// rows computes the attention of all queries: y and, if output 3 is requested,
+// shown.
 func (op *attention) rows(c *Call, g *attentionSizes, in []*tensor.Tensor, keys, values, y, shown *tensor.Tensor) error {
 	scale := op.scale
 	if scale == 0 {

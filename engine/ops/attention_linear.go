@@ -130,7 +130,7 @@ func (op *linearAttention) Eval(c *Call) error {
 		return err
 	}
 	copy(tensor.Data[float64](state), in[3])
-	m := memory{op: op, in: in, size: size, width: width, scale: op.scale, y: tensor.Data[float64](y), fresh: make([]float64, width)}
+	m := linearState{op: op, in: in, size: size, width: width, scale: op.scale, y: tensor.Data[float64](y), fresh: make([]float64, width)}
 	if m.scale == 0 {
 		m.scale = 1 / math.Sqrt(float64(size))
 	}
@@ -156,8 +156,8 @@ func (op *linearAttention) Eval(c *Call) error {
 	return err
 }
 
-// memory is the state of one key head during evaluation.
-type memory struct {
+// linearState is the state of one key head during evaluation.
+type linearState struct {
 	op          *linearAttention
 	in          [7][]float64
 	size, width int
@@ -167,7 +167,7 @@ type memory struct {
 }
 
 // step processes time step t of all batches for key head g.
-func (m *memory) step(t, g int, in []*tensor.Tensor) {
+func (m *linearState) step(t, g int, in []*tensor.Tensor) {
 	row := func(i, heads, head, size int) []float64 { return m.in[i][(t*heads+head)*size:][:size] }
 	groups, size, width := m.op.groups, m.size, m.width
 	k, v := row(1, groups, g, size), m.fresh

@@ -106,6 +106,8 @@ func (op *rotary) Eval(c *Call) error {
 	return err
 }
 
+// rotate rotates the pairs of one vector x by the angles with the given cosines
+// and sines.
 func (op *rotary) rotate(x, cos, sin []float64) {
 	for i := range len(x) / 2 {
 		a, b := i, i+len(x)/2

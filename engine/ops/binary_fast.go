@@ -16,17 +16,17 @@ var pairings = map[string]vec.Pair{
 }
 
 // EvalFast combines float32, int32 and int64 operands row by row.
-func (op combined) EvalFast(c *Call) (bool, error) {
+func (op binaryOp) EvalFast(c *Call) (bool, error) {
 	return op.fast(c, c.In[0], c.In[1])
 }
 
-func (op combined) fast(c *Call, a, b *tensor.Tensor) (bool, error) {
+func (op binaryOp) fast(c *Call, a, b *tensor.Tensor) (bool, error) {
 	pair, ok := pairings[c.Node.Op]
 	if !ok || c.Node.Domain != "" {
 		return false, nil
 	}
 	if c.vec(a, b) == nil {
-		return op.wholes(c, a, b)
+		return op.evalInts(c, a, b)
 	}
 	shape, err := tensor.Broadcast(a.Shape(), b.Shape())
 	if err != nil {
@@ -62,9 +62,9 @@ func (c *Call) zip(pair vec.Pair, y, a, b *tensor.Tensor) error {
 	})
 }
 
-// wholes combines int64 and int32 operands, which graphs use for counts and
+// evalInts combines int64 and int32 operands, which graphs use for counts and
 // indices.
-func (op combined) wholes(c *Call, a, b *tensor.Tensor) (bool, error) {
+func (op binaryOp) evalInts(c *Call, a, b *tensor.Tensor) (bool, error) {
 	if op.i64 == nil || a.DType() != b.DType() || c.Run.Kernel == nil {
 		return false, nil
 	}
@@ -74,14 +74,15 @@ func (op combined) wholes(c *Call, a, b *tensor.Tensor) (bool, error) {
 	}
 	switch a.DType() {
 	case tensor.Int64:
-		return true, zipWholes[int64](c, shape, a, b, op.i64)
+		return true, zipInts[int64](c, shape, a, b, op.i64)
 	case tensor.Int32:
-		return true, zipWholes[int32](c, shape, a, b, op.i64)
+		return true, zipInts[int32](c, shape, a, b, op.i64)
 	}
 	return false, nil
 }
 
-func zipWholes[T int32 | int64](c *Call, shape []int, a, b *tensor.Tensor, f func(a, b int64) int64) error {
+// zipInts sets output 0 to f(a, b) for integers, with a and b broadcast to shape.
+func zipInts[T int32 | int64](c *Call, shape []int, a, b *tensor.Tensor, f func(a, b int64) int64) error {
 	y, err := c.output(a.DType(), shape...)
 	if err != nil {
 		return err
@@ -110,7 +111,7 @@ func zipRows[T, R tensor.Element](c *Call, y, a, b *tensor.Tensor, f func(a, b T
 
 // EvalFast computes PRelu with one slope per row; other one-way broadcasts have
 // no kernels of their own.
-func (op oneWay) EvalFast(c *Call) (bool, error) {
+func (op unidirectional) EvalFast(c *Call) (bool, error) {
 	x, slope := c.In[0], c.input(1)
 	if c.Node.Domain != "" || c.Node.Op != "PRelu" || c.vec(x, slope) == nil {
 		return false, nil
@@ -134,11 +135,11 @@ func (op oneWay) EvalFast(c *Call) (bool, error) {
 
 // EvalFast reshapes B to align with A and combines them.
 func (op aligned) EvalFast(c *Call) (bool, error) {
-	one, ok := op.op.(oneWay)
+	one, ok := op.op.(unidirectional)
 	if !ok || c.vec(c.In...) == nil {
 		return false, nil
 	}
-	pair, ok := one.Op.(combined)
+	pair, ok := one.Op.(binaryOp)
 	if !ok {
 		return false, nil
 	}
@@ -158,7 +159,7 @@ func (op aligned) EvalFast(c *Call) (bool, error) {
 }
 
 // EvalFast combines the operands one after the other.
-func (op gathered) EvalFast(c *Call) (bool, error) {
+func (op variadic) EvalFast(c *Call) (bool, error) {
 	pair, ok := pairings[c.Node.Op]
 	if !ok || c.Node.Domain != "" || c.vec(c.In...) == nil || len(c.In) < 2 {
 		return false, nil

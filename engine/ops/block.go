@@ -71,6 +71,7 @@ func integers(t *tensor.Tensor) ([]int, error) {
 	return nil, fmt.Errorf("is %s, it must be int32 or int64", t.DType())
 }
 
+// widenInts returns integers as int, without a copy if they have the same size.
 func widenInts[T int32 | int64](src []T) []int {
 	if unsafe.Sizeof(T(0)) == unsafe.Sizeof(int(0)) {
 		return unsafe.Slice((*int)(unsafe.Pointer(unsafe.SliceData(src))), len(src))

@@ -29,19 +29,19 @@ var blockeds = []Def{
 
 var float32Type = tensor.Types(tensor.Float32)
 
-// refill moves the channel axis and changes the number of channels: zeros are
+// reorder moves the channel axis and changes the number of channels: zeros are
 // appended, or the last channels dropped.
-type refill struct {
+type reorder struct {
 	fromLast, toLast bool
 	channels, block  int // channels: number of output channels; 0: rounded up to a multiple of block
 }
 
 func newReorderInput(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
-	return refill{fromLast: a.Bool("channels_last", false), block: readBlock(a)}, a.Err()
+	return reorder{fromLast: a.Bool("channels_last", false), block: readBlock(a)}, a.Err()
 }
 
-// readBlock reads the block size that settleBlocks has set.
+// readBlock reads the block size that setBlockSize has set.
 func readBlock(a *ir.Attrs) int {
 	b := a.Int(blockAttr, 16)
 	if b != 8 && b != 16 {
@@ -52,7 +52,7 @@ func readBlock(a *ir.Attrs) int {
 
 func newReorderOutput(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
-	op := refill{toLast: a.Bool("channels_last", false), channels: a.Int("channels", 0)}
+	op := reorder{toLast: a.Bool("channels_last", false), channels: a.Int("channels", 0)}
 	if op.channels < 1 || op.channels > maxSpan {
 		a.Fail("attribute %q is %d, it must be between 1 and %d", "channels", op.channels, maxSpan)
 	}
@@ -60,7 +60,7 @@ func newReorderOutput(n *ir.Node) (Op, error) {
 }
 
 // count returns the number of output channels for c input channels.
-func (op refill) count(c int) int {
+func (op reorder) count(c int) int {
 	if op.channels > 0 {
 		return op.channels
 	}
@@ -69,7 +69,7 @@ func (op refill) count(c int) int {
 
 // Infer: X [N C spatial…] or [N spatial… C] → the same with another number of
 // channels, its axis moved.
-func (op refill) Infer(in []ir.Fact) ([]ir.Fact, error) {
+func (op reorder) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	x := in[0]
 	if !x.Shape.Ranked {
 		return []ir.Fact{ir.Tensor(x.DType, ir.Shape{})}, nil
@@ -98,7 +98,7 @@ func (op refill) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{f}, err
 }
 
-func (op refill) Eval(c *Call) error {
+func (op reorder) Eval(c *Call) error {
 	y, err := c.inferred(op)
 	if err != nil || y.Len() == 0 {
 		return err
@@ -118,6 +118,7 @@ func (op refill) Eval(c *Call) error {
 	return newWalk(shape, to, from).move(c.Run, y, x)
 }
 
+// reordered returns v[order[0]], v[order[1]], ….
 func reordered(v, order []int) []int {
 	out := make([]int, len(v))
 	for i, k := range order {

@@ -8,15 +8,15 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// blockAttr is the attribute in which settleBlocks stores the number of channels
+// blockAttr is the attribute in which setBlockSize stores the number of channels
 // in a block.
 const blockAttr = "block"
 
-// settleBlocks determines the number of channels in a block, which the file does
+// setBlockSize determines the number of channels in a block, which the file does
 // not state, and sets it on the nodes that need it. A Reshape between sums of
 // blocked values, which has the block as a dimension of its own, becomes an
 // Identity, because values here are not blocked.
-func settleBlocks(g *ir.Graph) error {
+func setBlockSize(g *ir.Graph) error {
 	fresh := func(n *ir.Node) bool { return n.Domain == blocked && n.Operator == nil }
 	if !slices.ContainsFunc(g.Nodes, fresh) {
 		return nil
@@ -81,12 +81,12 @@ func blockOf(nodes []*ir.Node) (int, error) {
 	case can16 && !can8:
 		return 16, nil
 	case !can8:
-		return 0, errors.New("the numbers of channels fit neither blocks of 8 nor of 16: " + anew)
+		return 0, errors.New("the numbers of channels fit neither blocks of 8 nor of 16: " + exportAgain)
 	}
-	return 0, errors.New("the file does not determine whether blocks have 8 or 16 channels: " + anew)
+	return 0, errors.New("the file does not determine whether blocks have 8 or 16 channels: " + exportAgain)
 }
 
-const anew = "export the optimised model again at level \"extended\""
+const exportAgain = "export the optimised model again at level \"extended\""
 
 // blockedWeights returns the weights of a blocked convolution, nil for other
 // nodes.

@@ -42,7 +42,7 @@ func TestBlocksOfChannels(t *testing.T) {
 		{"64 channels", blockedNet(64, 64), 0},
 	} {
 		b, err := blockOf(r.g.Nodes)
-		if b != r.want || (err == nil) != (r.want > 0) || err != nil && !strings.Contains(err.Error(), anew) {
+		if b != r.want || (err == nil) != (r.want > 0) || err != nil && !strings.Contains(err.Error(), exportAgain) {
 			t.Errorf("%s: blocks of %d, %v; want %d", r.name, b, err, r.want)
 		}
 	}
@@ -55,7 +55,7 @@ func TestBlocksReshaped(t *testing.T) {
 	g := blockedNet(24, 3, n)
 	v := g.NewValue("z", ir.Fact{})
 	n.Outputs = []*ir.Value{v}
-	if err := settleBlocks(g); err != nil || n.Op != "Identity" {
+	if err := setBlockSize(g); err != nil || n.Op != "Identity" {
 		t.Errorf("%v, left %s", err, n.Op)
 	}
 	if a := g.Nodes[0].Attr(blockAttr); a == nil || a.Int != 8 {

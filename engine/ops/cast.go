@@ -61,6 +61,7 @@ func newCastLike(n *ir.Node) (Op, error) {
 	return cast{how: castRounding(a)}, a.Err()
 }
 
+// castRounding reads saturate and round_mode.
 func castRounding(a *ir.Attrs) tensor.Rounding {
 	how := tensor.Rounding{Saturate: a.Bool("saturate", true)}
 	switch a.OneOf("round_mode", "up", "down", "nearest") {

@@ -8,11 +8,11 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// combined is an operator of two operands that broadcast.
-type combined struct{ binary }
+// binaryOp is an operator of two operands that broadcast.
+type binaryOp struct{ binary }
 
 // Infer: A, B → C with A's dtype and the broadcast shape.
-func (op combined) Infer(in []ir.Fact) ([]ir.Fact, error) {
+func (op binaryOp) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err
 	}
@@ -24,7 +24,7 @@ func (op combined) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // ints computes the known elements of a small integer vector, so that shape
 // arithmetic can be folded.
-func (op combined) ints(a, b ir.Fact) []ir.Dim {
+func (op binaryOp) ints(a, b ir.Fact) []ir.Dim {
 	if a.Ints == nil || b.Ints == nil || op.i64 == nil || len(a.Ints) == 0 || len(b.Ints) == 0 {
 		return nil
 	}
@@ -42,7 +42,7 @@ func (op combined) ints(a, b ir.Fact) []ir.Dim {
 }
 
 // Eval sets c = f(a, b).
-func (op combined) Eval(c *Call) error {
+func (op binaryOp) Eval(c *Call) error {
 	y, err := newBroadcast(c, c.In[0].DType(), c.In[0], c.In[1])
 	if err != nil {
 		return err
@@ -51,11 +51,11 @@ func (op combined) Eval(c *Call) error {
 	return op.apply(c, y, c.In[0], c.In[1])
 }
 
-// compared is an operator that compares two operands that broadcast.
-type compared struct{ relation }
+// compareOp is an operator that compares two operands that broadcast.
+type compareOp struct{ relation }
 
 // Infer: A, B → C bool, with the broadcast shape.
-func (op compared) Infer(in []ir.Fact) ([]ir.Fact, error) {
+func (op compareOp) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (op compared) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 // Eval sets c = f(a, b).
-func (op compared) Eval(c *Call) error {
+func (op compareOp) Eval(c *Call) error {
 	y, err := newBroadcast(c, tensor.Bool, c.In[0], c.In[1])
 	if err != nil {
 		return err
@@ -73,12 +73,12 @@ func (op compared) Eval(c *Call) error {
 	return op.apply(c, y, c.In[0], c.In[1])
 }
 
-// oneWay restricts an operator of two operands to unidirectional broadcasting:
+// unidirectional restricts an operator of two operands to unidirectional broadcasting:
 // the output has the shape of the first operand.
-type oneWay struct{ Op }
+type unidirectional struct{ Op }
 
 // Infer: A, B → C with A's shape.
-func (op oneWay) Infer(in []ir.Fact) ([]ir.Fact, error) {
+func (op unidirectional) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	out, err := op.Op.Infer(in)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (op oneWay) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 // Eval sets c = f(a, b).
-func (op oneWay) Eval(c *Call) error {
+func (op unidirectional) Eval(c *Call) error {
 	s, err := tensor.Broadcast(c.In[0].Shape(), c.In[1].Shape())
 	if err == nil && !slices.Equal(s, c.In[0].Shape()) {
 		err = fmt.Errorf("shape %v does not broadcast to shape %v", c.In[1].Shape(), c.In[0].Shape())
@@ -124,7 +124,7 @@ type aligned struct {
 func withBroadcast(op Op) func(n *ir.Node) (Op, error) {
 	return func(n *ir.Node) (Op, error) {
 		a := n.ReadAttrs()
-		return aligned{op: oneWay{op}, broadcast: a.Bool("broadcast", false), hasAxis: a.Has("axis"), axis: a.Int("axis", 0)}, a.Err()
+		return aligned{op: unidirectional{op}, broadcast: a.Bool("broadcast", false), hasAxis: a.Has("axis"), axis: a.Int("axis", 0)}, a.Err()
 	}
 }
 
@@ -190,15 +190,15 @@ func (op aligned) Eval(c *Call) error {
 	return op.op.Eval(&inner)
 }
 
-// gathered is a variadic operator that combines its operands one after the other.
-type gathered struct {
+// variadic is a variadic operator that combines its operands one after the other.
+type variadic struct {
 	binary
 	sameShape bool              // operands must have the same shape: opsets 1 to 7
 	finish    func(n int) unary // applied to the combination of n operands; nil: nothing
 }
 
 // Infer: operands of one dtype → their broadcast shape.
-func (op gathered) Infer(in []ir.Fact) ([]ir.Fact, error) {
+func (op variadic) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err
 	}
@@ -219,7 +219,7 @@ func (op gathered) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		if op.sameShape && next.Shape.Ranked && in[0].Shape.Ranked && len(next.Shape.Dims) != len(in[0].Shape.Dims) {
 			return nil, fmt.Errorf("shapes %v differ; broadcasting needs opset 8", shapes)
 		}
-		f.Ints = combined{op.binary}.ints(f, next)
+		f.Ints = binaryOp{op.binary}.ints(f, next)
 	}
 	if op.finish != nil {
 		f.Ints = nil
@@ -228,7 +228,7 @@ func (op gathered) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 // Eval sets y = f(… f(f(a, b), c) …).
-func (op gathered) Eval(c *Call) error {
+func (op variadic) Eval(c *Call) error {
 	y, err := newBroadcast(c, c.In[0].DType(), c.In...)
 	if err != nil {
 		return err

@@ -16,26 +16,26 @@ var (
 
 // Comparisons broadcast like numpy from version 7 on, as attributes say before.
 var comparisons = []Def{
-	{Name: "Equal", Since: 7, Types: equalable, In: Exactly(2), Out: Exactly(1), New: equality{compared{equal}}.new},
-	{Name: "Greater", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: compared{greater}.new},
-	{Name: "Less", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: compared{less}.new},
-	{Name: "GreaterOrEqual", Since: 12, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: compared{greaterOrEqual}.new},
-	{Name: "LessOrEqual", Since: 12, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: compared{lessOrEqual}.new},
-	{Name: "Equal", Since: 1, Until: 6, Types: tensor.IntTypes | bools, In: Exactly(2), Out: Exactly(1), New: withBroadcast(compared{equal})},
-	{Name: "Greater", Since: 1, Until: 6, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(compared{greater})},
-	{Name: "Less", Since: 1, Until: 6, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(compared{less})},
+	{Name: "Equal", Since: 7, Types: equalable, In: Exactly(2), Out: Exactly(1), New: equality{compareOp{equal}}.new},
+	{Name: "Greater", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: compareOp{greater}.new},
+	{Name: "Less", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: compareOp{less}.new},
+	{Name: "GreaterOrEqual", Since: 12, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: compareOp{greaterOrEqual}.new},
+	{Name: "LessOrEqual", Since: 12, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: compareOp{lessOrEqual}.new},
+	{Name: "Equal", Since: 1, Until: 6, Types: tensor.IntTypes | bools, In: Exactly(2), Out: Exactly(1), New: withBroadcast(compareOp{equal})},
+	{Name: "Greater", Since: 1, Until: 6, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(compareOp{greater})},
+	{Name: "Less", Since: 1, Until: 6, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(compareOp{less})},
 
-	{Name: "And", Since: 7, Types: bools, In: Exactly(2), Out: Exactly(1), New: combined{bitAnd}.new},
-	{Name: "Or", Since: 7, Types: bools, In: Exactly(2), Out: Exactly(1), New: combined{bitOr}.new},
-	{Name: "Xor", Since: 7, Types: bools, In: Exactly(2), Out: Exactly(1), New: combined{bitXor}.new},
-	{Name: "And", Since: 1, Until: 6, Types: bools, In: Exactly(2), Out: Exactly(1), New: withBroadcast(combined{bitAnd})},
-	{Name: "Or", Since: 1, Until: 6, Types: bools, In: Exactly(2), Out: Exactly(1), New: withBroadcast(combined{bitOr})},
-	{Name: "Xor", Since: 1, Until: 6, Types: bools, In: Exactly(2), Out: Exactly(1), New: withBroadcast(combined{bitXor})},
+	{Name: "And", Since: 7, Types: bools, In: Exactly(2), Out: Exactly(1), New: binaryOp{bitAnd}.new},
+	{Name: "Or", Since: 7, Types: bools, In: Exactly(2), Out: Exactly(1), New: binaryOp{bitOr}.new},
+	{Name: "Xor", Since: 7, Types: bools, In: Exactly(2), Out: Exactly(1), New: binaryOp{bitXor}.new},
+	{Name: "And", Since: 1, Until: 6, Types: bools, In: Exactly(2), Out: Exactly(1), New: withBroadcast(binaryOp{bitAnd})},
+	{Name: "Or", Since: 1, Until: 6, Types: bools, In: Exactly(2), Out: Exactly(1), New: withBroadcast(binaryOp{bitOr})},
+	{Name: "Xor", Since: 1, Until: 6, Types: bools, In: Exactly(2), Out: Exactly(1), New: withBroadcast(binaryOp{bitXor})},
 	{Name: "Not", Since: 1, Types: bools, In: Exactly(1), Out: Exactly(1), New: unary{u64: func(x uint64) uint64 { return x ^ 1 }}.of},
 
-	{Name: "BitwiseAnd", Since: 18, Types: tensor.IntTypes, In: Exactly(2), Out: Exactly(1), New: combined{bitAnd}.new},
-	{Name: "BitwiseOr", Since: 18, Types: tensor.IntTypes, In: Exactly(2), Out: Exactly(1), New: combined{bitOr}.new},
-	{Name: "BitwiseXor", Since: 18, Types: tensor.IntTypes, In: Exactly(2), Out: Exactly(1), New: combined{bitXor}.new},
+	{Name: "BitwiseAnd", Since: 18, Types: tensor.IntTypes, In: Exactly(2), Out: Exactly(1), New: binaryOp{bitAnd}.new},
+	{Name: "BitwiseOr", Since: 18, Types: tensor.IntTypes, In: Exactly(2), Out: Exactly(1), New: binaryOp{bitOr}.new},
+	{Name: "BitwiseXor", Since: 18, Types: tensor.IntTypes, In: Exactly(2), Out: Exactly(1), New: binaryOp{bitXor}.new},
 	{Name: "BitwiseNot", Since: 18, Types: tensor.IntTypes, In: Exactly(1), Out: Exactly(1),
 		New: unary{i64: func(x int64) int64 { return ^x }, u64: func(x uint64) uint64 { return ^x }}.of},
 	{Name: "BitShift", Since: 11, Types: tensor.UnsignedTypes, In: Exactly(2), Out: Exactly(1), New: newBitShift},
@@ -46,7 +46,7 @@ var comparisons = []Def{
 	{Name: "Where", Since: 9, Types: bools, In: Exactly(3), Out: Exactly(1), New: newWhere},
 }
 
-func (op compared) new(*ir.Node) (Op, error) { return op, nil }
+func (op compareOp) new(*ir.Node) (Op, error) { return op, nil }
 
 var (
 	equal          = relation{eq[float64], eq[int64], eq[uint64]}
@@ -71,14 +71,14 @@ func or[T int64 | uint64](a, b T) T  { return a | b }
 func xor[T int64 | uint64](a, b T) T { return a ^ b }
 
 // equality also compares strings. ONNX Equal-19.
-type equality struct{ compared }
+type equality struct{ compareOp }
 
 func (op equality) new(*ir.Node) (Op, error) { return op, nil }
 
 // Eval sets c = (a == b).
 func (op equality) Eval(c *Call) error {
 	if c.In[0].DType() != tensor.String {
-		return op.compared.Eval(c)
+		return op.compareOp.Eval(c)
 	}
 	y, err := newBroadcast(c, tensor.Bool, c.In[0], c.In[1])
 	if err != nil {
@@ -98,9 +98,9 @@ func (op equality) Eval(c *Call) error {
 func newBitShift(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("direction")
 	if a.OneOf("direction", "LEFT", "RIGHT") == "LEFT" {
-		return combined{binary{u64: func(x, y uint64) uint64 { return x << y }}}, a.Err()
+		return binaryOp{binary{u64: func(x, y uint64) uint64 { return x << y }}}, a.Err()
 	}
-	return combined{binary{u64: func(x, y uint64) uint64 { return x >> y }}}, a.Err()
+	return binaryOp{binary{u64: func(x, y uint64) uint64 { return x >> y }}}, a.Err()
 }
 
 // bitCast reinterprets the bits of elements as another type of the same width.

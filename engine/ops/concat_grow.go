@@ -2,18 +2,18 @@ package ops
 
 import "github.com/visionzoo/vision/engine/tensor"
 
-// growing is the size in bytes from which on a concatenation reserves room for
+// growMin is the size in bytes from which on a concatenation reserves room for
 // the next one.
-const growing = 1 << 16
+const growMin = 1 << 16
 
-// lengthened concatenates a large first input and much smaller ones, as loops do
+// appended concatenates a large first input and much smaller ones, as loops do
 // that collect results. The result is allocated with spare room behind it, so
 // that the next iteration's concatenation can append in place instead of copying
 // everything. Tensors are immutable once made, so the first input and the result
 // may share memory. It returns nil if that does not apply.
-func (c *Call) lengthened(shape []int, axis int) *tensor.Tensor {
+func (c *Call) appended(shape []int, axis int) *tensor.Tensor {
 	x := c.In[0]
-	if len(c.Planned) > 0 || c.Run.Kernel == nil || x.DType() == tensor.String || len(x.Bytes()) < growing || c.Run.owner(x) == nil {
+	if len(c.Planned) > 0 || c.Run.Kernel == nil || x.DType() == tensor.String || len(x.Bytes()) < growMin || c.Run.owner(x) == nil {
 		return nil
 	}
 	if before, _, _ := split3(shape, axis); before != 1 {
@@ -25,7 +25,7 @@ func (c *Call) lengthened(shape []int, axis int) *tensor.Tensor {
 	}
 	y := x.Extended(shape...)
 	if y == nil {
-		if y = c.roomy(x.DType(), shape, n*x.DType().Size(), len(x.Bytes())); y == nil {
+		if y = c.newWithRoom(x.DType(), shape, n*x.DType().Size(), len(x.Bytes())); y == nil {
 			return nil
 		}
 		copy(y.Bytes(), x.Bytes())
@@ -41,10 +41,10 @@ func (c *Call) lengthened(shape []int, axis int) *tensor.Tensor {
 // loop may end early.
 const mostAhead = 32
 
-// roomy allocates a tensor of size bytes that grew from old, with room behind it:
+// newWithRoom allocates a tensor of size bytes that grew from old, with room behind it:
 // for the same growth in each remaining iteration of the loop, and at least half
 // of size. It returns nil if the memory limit is too close.
-func (c *Call) roomy(d tensor.DType, shape []int, size, old int) *tensor.Tensor {
+func (c *Call) newWithRoom(d tensor.DType, shape []int, size, old int) *tensor.Tensor {
 	room := size + size/2
 	if ahead := min(c.Run.ahead, mostAhead); ahead > 0 {
 		room = max(room, size+int(ahead)*(size-old))

@@ -91,7 +91,7 @@ func TestConcatRoomForIterations(t *testing.T) {
 		}
 	}
 	run.ahead = 1 << 62 // a loop that claims to run forever
-	if y := (&Call{Run: run}).roomy(tensor.Float32, []int{2, row}, 8*row, 4*row); y == nil || cap(y.Bytes()) > 4*row*(mostAhead+2) {
+	if y := (&Call{Run: run}).newWithRoom(tensor.Float32, []int{2, row}, 8*row, 4*row); y == nil || cap(y.Bytes()) > 4*row*(mostAhead+2) {
 		t.Error("room without bounds")
 	}
 }

@@ -283,6 +283,7 @@ func rangeLength(start, limit, delta *tensor.Tensor) (int, error) {
 	return max(int(n), 0), nil
 }
 
+// intRange is rangeLength for integers.
 func intRange(from, to, by int64) (int, error) {
 	var span, step uint64 // differences in two's complement cannot overflow
 	switch {

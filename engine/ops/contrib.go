@@ -34,7 +34,7 @@ func newBiased(f func(float64) float64) func(n *ir.Node) (Op, error) {
 		if len(n.Inputs) == 1 {
 			return floats(f), nil
 		}
-		return oneWay{combined{binary{f64: func(x, b float64) float64 { return f(x + b) }}}}, nil
+		return unidirectional{binaryOp{binary{f64: func(x, b float64) float64 { return f(x + b) }}}}, nil
 	}
 }
 

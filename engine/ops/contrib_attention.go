@@ -24,6 +24,7 @@ type headAttention struct {
 	core   attention
 }
 
+// readHeadAttention reads num_heads, scale and mask_filter_value.
 func readHeadAttention(a *ir.Attrs) headAttention {
 	a.Need("num_heads")
 	h := headAttention{heads: a.Int("num_heads", 0), filter: float64(a.Float("mask_filter_value", -10000)),
@@ -42,7 +43,7 @@ func readHeadAttention(a *ir.Attrs) headAttention {
 // run computes attention on float64 operands: q, k and v [N length heads·size] or
 // [N heads length size], a mask of keys, a bias added to the scores, and past
 // keys and values. It returns Y, present keys and present values, in float64.
-func (h *headAttention) run(c *Call, q, k, v, hides, bias, pastK, pastV *tensor.Tensor) ([]*tensor.Tensor, error) {
+func (h *headAttention) run(c *Call, q, k, v, keyMask, bias, pastK, pastV *tensor.Tensor) ([]*tensor.Tensor, error) {
 	past := 0
 	if pastK != nil {
 		past = pastK.Dim(2)
@@ -51,7 +52,7 @@ func (h *headAttention) run(c *Call, q, k, v, hides, bias, pastK, pastV *tensor.
 	if k.Rank() == 4 {
 		length = k.Dim(2)
 	}
-	mask, err := h.mask(c, q.Dim(0), q.Dim(1), past+length, hides, bias)
+	mask, err := h.mask(c, q.Dim(0), q.Dim(1), past+length, keyMask, bias)
 	if err != nil {
 		return nil, err
 	}
@@ -62,10 +63,10 @@ func (h *headAttention) run(c *Call, q, k, v, hides, bias, pastK, pastV *tensor.
 }
 
 // mask returns what is added to the scores, [batch, 1 or heads, queries, keys],
-// or nil for nothing. hides has key lengths [batch], ends and starts [2·batch],
+// or nil for nothing. keyMask has key lengths [batch], ends and starts [2·batch],
 // or ones for visible keys [batch keys] or [batch queries keys].
-func (h *headAttention) mask(c *Call, batch, queries, keys int, hides, bias *tensor.Tensor) (*tensor.Tensor, error) {
-	if hides == nil && bias == nil {
+func (h *headAttention) mask(c *Call, batch, queries, keys int, keyMask, bias *tensor.Tensor) (*tensor.Tensor, error) {
+	if keyMask == nil && bias == nil {
 		return nil, nil
 	}
 	heads := 1
@@ -89,10 +90,10 @@ func (h *headAttention) mask(c *Call, batch, queries, keys int, hides, bias *ten
 			return nil, err
 		}
 	}
-	if hides == nil {
+	if keyMask == nil {
 		return m, nil
 	}
-	hidden, err := hiddenKeys(hides, batch, queries, keys)
+	hidden, err := hiddenKeys(keyMask, batch, queries, keys)
 	if err != nil {
 		return nil, err
 	}

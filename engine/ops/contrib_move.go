@@ -74,6 +74,7 @@ func newRangeByOne(n *ir.Node) (Op, error) {
 	return rangeByOne{op}, err
 }
 
+// Infer: start, limit → as Range.
 func (op rangeByOne) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	one := tensor.New(in[0].DType)
 	tensor.Store(one, 0, 1, []float64{1})

@@ -345,10 +345,10 @@ func (op qlinearWhere) Eval(c *Call) error {
 		return err
 	}
 	x, y := c.In[1], c.In[4]
-	var codes [3]coding
+	var codes [3]quantization
 	for k, i := range []int{2, 5, 7} {
 		var err error
-		if codes[k], err = scaledOf(c, i); err != nil {
+		if codes[k], err = readQuantization(c, i); err != nil {
 			return err
 		}
 	}
@@ -364,11 +364,11 @@ func (op qlinearWhere) Eval(c *Call) error {
 		tensor.Load(a[:n], x, at[2], step[2])
 		tensor.Load(b[:n], y, at[3], step[3])
 		for i, w := range which[:n] {
-			v := codes[1].number(b[i])
+			v := codes[1].dequantize(b[i])
 			if w != 0 {
-				v = codes[0].number(a[i])
+				v = codes[0].dequantize(a[i])
 			}
-			out[i] = codes[2].code(v, low, high)
+			out[i] = codes[2].quantize(v, low, high)
 		}
 		tensor.Store(z, at[0], step[0], out[:n])
 	})

@@ -70,7 +70,7 @@ func (op branch) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
 		}
 		out := make([]ir.Fact, len(yes))
 		for j, f := range yes {
-			out[j] = widest(f)
+			out[j] = typeOnly(f)
 		}
 		return out, nil
 	}
@@ -214,11 +214,11 @@ func (op loop) Eval(c *Call) error {
 			return err
 		}
 	}
-	state := newHeld(c.Run, op.carried)
+	state := newCarriedValues(c.Run, op.carried)
 	for i := range op.carried {
 		state.set(i, c.In[2+i])
 	}
-	scans := newCollected(c, op.body.Outputs[1+op.carried:])
+	scans := newScanOutputs(c, op.body.Outputs[1+op.carried:])
 	args := make([]*tensor.Tensor, 2+op.carried)
 	goOn := tensor.Scalar(true) // the condition as the body sees it: true whenever the body runs
 	around := c.Run.ahead
@@ -258,23 +258,25 @@ func (op loop) Eval(c *Call) error {
 	return nil
 }
 
-// held is the values carried from one iteration to the next. It counts them as
+// carriedValues is the values carried from one iteration to the next. It counts them as
 // memory in use, because no value of the graph holds them in between.
-type held struct {
+type carriedValues struct {
 	run    *Run
 	values []*tensor.Tensor
 }
 
-func newHeld(run *Run, n int) *held { return &held{run, make([]*tensor.Tensor, n)} }
+func newCarriedValues(run *Run, n int) *carriedValues {
+	return &carriedValues{run, make([]*tensor.Tensor, n)}
+}
 
-func (h *held) set(i int, t *tensor.Tensor) {
+func (h *carriedValues) set(i int, t *tensor.Tensor) {
 	h.run.Hold(t)
 	h.run.Release(h.values[i])
 	h.values[i] = t
 }
 
 // next sets the values for the next iteration; their types must not change.
-func (h *held) next(values []*tensor.Tensor) error {
+func (h *carriedValues) next(values []*tensor.Tensor) error {
 	for i, t := range values {
 		if old := h.values[i]; old.DType() != t.DType() && old.DType() != tensor.Optional {
 			return fmt.Errorf("carried value %d is %s, it was %s", i, t, old)
@@ -289,24 +291,26 @@ func (h *held) next(values []*tensor.Tensor) error {
 }
 
 // leave passes the values on as outputs of the call.
-func (h *held) leave() {
+func (h *carriedValues) leave() {
 	for _, t := range h.values {
 		h.run.Return(t)
 	}
 }
 
-// collected holds the scan outputs of all iterations until they are stacked.
-type collected struct {
+// scanOutputs holds the scan outputs of all iterations until they are stacked.
+type scanOutputs struct {
 	c       *Call
 	outputs []*ir.Value
 	results [][]*tensor.Tensor // by output
 }
 
-func newCollected(c *Call, outputs []*ir.Value) *collected {
-	return &collected{c, outputs, make([][]*tensor.Tensor, len(outputs))}
+func newScanOutputs(c *Call, outputs []*ir.Value) *scanOutputs {
+	return &scanOutputs{c, outputs, make([][]*tensor.Tensor, len(outputs))}
 }
 
-func (g *collected) add(values []*tensor.Tensor) error {
+// add appends the scan outputs of one iteration, which must have the same type
+// and shape in all.
+func (g *scanOutputs) add(values []*tensor.Tensor) error {
 	for i, t := range values {
 		if t.DType() >= tensor.Sequence {
 			return fmt.Errorf("scan output %d is a %s, it must be a tensor", i, t.DType())
@@ -327,7 +331,7 @@ func sameDims(a, b *tensor.Tensor) bool {
 // stacked stacks output i of all iterations along axis, in reverse order if
 // asked. Without iterations, its shape is the inferred one, with 0 for unknown
 // sizes.
-func (g *collected) stacked(i, axis int, reverse bool) (*tensor.Tensor, error) {
+func (g *scanOutputs) stacked(i, axis int, reverse bool) (*tensor.Tensor, error) {
 	list := g.results[i]
 	if len(list) == 0 {
 		f := g.outputs[i].Fact
@@ -413,9 +417,9 @@ func (op sequenceMap) Eval(c *Call) error {
 			return fmt.Errorf("input %d has %d elements, input 0 has %d", i, t.Len(), n)
 		}
 	}
-	results := make([]*held, len(c.Out))
+	results := make([]*carriedValues, len(c.Out))
 	for j := range results {
-		results[j] = newHeld(c.Run, n)
+		results[j] = newCarriedValues(c.Run, n)
 	}
 	for i := range n {
 		if err := c.Run.iterate(1); err != nil {

@@ -121,6 +121,7 @@ type deformColumn[T real] struct {
 	x, offset, mask  []T
 }
 
+// gather reads all taps of output pixel o of image n into col.
 func (d *deformColumn[T]) gather(n, o int) {
 	s, taps := d.s, d.s.taps()
 	oy, ox := o/s.out[2], o%s.out[2]

@@ -26,6 +26,7 @@ func (op cumulative) EvalFast(c *Call) (bool, error) {
 	return false, nil
 }
 
+// sumLines accumulates the lines along axis in S.
 func sumLines[T float32 | int64 | int32, S float64 | int64](c *Call, op cumulative, axis int) error {
 	x := c.In[0]
 	y, err := c.output(x.DType(), x.Shape()...)

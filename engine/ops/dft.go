@@ -258,6 +258,8 @@ func (op stft) Infer(in []ir.Fact) ([]ir.Fact, error) {
 // numbers of frames and of output terms.
 type frames struct{ step, frame, frames, terms int }
 
+// geometry returns the sizes for a signal of the given length. The frame length is
+// input frame or, if that is omitted, size.
 func (op stft) geometry(length int, step, frame *tensor.Tensor, size int) (g frames, err error) {
 	if g.step, err = integer(step); err != nil {
 		return g, err
@@ -392,6 +394,7 @@ func conjugate(x []complex128, scale float64) {
 	}
 }
 
+// forward computes the transform without 1/n, in place.
 func (f *fourier) forward(run *Run, x []complex128) error {
 	if f.chirp == nil {
 		return f.halves(run, x)

@@ -90,15 +90,15 @@ func (f relation) apply(c *Call, y, a, b *tensor.Tensor) error {
 	w := broadcastWalk(y.Shape(), a.Shape(), b.Shape())
 	switch arithmeticOf(a.DType()) {
 	case inSigned:
-		return zipElements(c, w, y, a, b, claim(f.i64))
+		return zipElements(c, w, y, a, b, asNumber(f.i64))
 	case inUnsigned:
-		return zipElements(c, w, y, a, b, claim(f.u64))
+		return zipElements(c, w, y, a, b, asNumber(f.u64))
 	}
-	return zipElements(c, w, y, a, b, claim(f.f64))
+	return zipElements(c, w, y, a, b, asNumber(f.f64))
 }
 
-// claim turns a predicate into a function with the result 1 or 0.
-func claim[T tensor.Number](f func(a, b T) bool) func(a, b T) uint64 {
+// asNumber turns a predicate into a function with the result 1 or 0.
+func asNumber[T tensor.Number](f func(a, b T) bool) func(a, b T) uint64 {
 	return func(a, b T) uint64 {
 		if f(a, b) {
 			return 1

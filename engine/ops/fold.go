@@ -61,9 +61,9 @@ func fold(n *ir.Node, in, out []ir.Fact) []*tensor.Tensor {
 	return c.Out
 }
 
-// settled turns the elements of an integer value into a constant if all are
+// foldInts turns the elements of an integer value into a constant if all are
 // known.
-func settled(f ir.Fact) ir.Fact {
+func foldInts(f ir.Fact) ir.Fact {
 	if f.Const != nil || f.Ints == nil || f.DType != tensor.Int64 || f.Shape.Rank() > 1 || !f.Shape.Full() {
 		return f
 	}

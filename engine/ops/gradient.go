@@ -274,16 +274,16 @@ func (d *derivation) scalar(x float32, like *ir.Value) *ir.Value {
 // given that with respect to the output.
 type gradientRule func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error)
 
-// ownSlope is the rule of an elementwise y = f(x); slope creates f'(x).
-func ownSlope(slope func(d *derivation, x, y *ir.Value) *ir.Value) gradientRule {
+// elementwiseRule is the rule of an elementwise y = f(x); slope creates f'(x).
+func elementwiseRule(slope func(d *derivation, x, y *ir.Value) *ir.Value) gradientRule {
 	return func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
 		return []*ir.Value{d.add("Mul", dy, slope(d, n.Inputs[0], n.Outputs[0]))}, nil
 	}
 }
 
-// pair is the rule of a function of two operands that broadcast: each derivative
+// binaryRule is the rule of a function of two operands that broadcast: each derivative
 // is summed to the shape of its operand.
-func pair(slopes func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value)) gradientRule {
+func binaryRule(slopes func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value)) gradientRule {
 	return func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
 		a, b := n.Inputs[0], n.Inputs[1]
 		da, db := slopes(d, a, b, n.Outputs[0], dy)
@@ -291,14 +291,14 @@ func pair(slopes func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value)) 
 	}
 }
 
-// sameElements is the rule of operators that only change the shape.
-func sameElements(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
+// reshapeRule is the rule of operators that only change the shape.
+func reshapeRule(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
 	return []*ir.Value{d.add("Reshape", dy, d.add("Shape", n.Inputs[0]))}, nil
 }
 
-// spreadSum is the rule of a sum, or of a mean, over all elements or with
+// reduceRule is the rule of a sum, or of a mean, over all elements or with
 // keepdims.
-func spreadSum(mean bool) gradientRule {
+func reduceRule(mean bool) gradientRule {
 	return func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
 		a := n.ReadAttrs()
 		some := a.Has("axes") || len(n.Inputs) > 1 && n.Inputs[1] != nil || a.Bool("noop_with_empty_axes", false)

@@ -12,10 +12,10 @@ import (
 
 // gradientRules maps operators of the default domain to their derivatives.
 var gradientRules = map[string]gradientRule{
-	"Identity": sameElements, "Reshape": sameElements, "Flatten": sameElements, "Squeeze": sameElements, "Unsqueeze": sameElements,
-	"ReduceSum": spreadSum(false), "ReduceMean": spreadSum(true),
+	"Identity": reshapeRule, "Reshape": reshapeRule, "Flatten": reshapeRule, "Squeeze": reshapeRule, "Unsqueeze": reshapeRule,
+	"ReduceSum": reduceRule(false), "ReduceMean": reduceRule(true),
 
-	"Sign": flat, "Shape": flat, "Size": flat, "OnesLike": flat,
+	"Sign": zeroRule, "Shape": zeroRule, "Size": zeroRule, "OnesLike": zeroRule,
 	"SumTo": func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
 		return []*ir.Value{d.add("Expand", dy, d.add("Shape", n.Inputs[0])), nil}, nil
 	},
@@ -26,44 +26,44 @@ var gradientRules = map[string]gradientRule{
 		return []*ir.Value{d.add("CastLike", dy, n.Inputs[0]), nil}, nil
 	},
 
-	"Neg": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return d.scalar(-1, x) }),
-	"Exp": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return y }),
-	"Log": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Reciprocal", x) }),
-	"Sin": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Cos", x) }),
-	"Cos": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Neg", d.add("Sin", x)) }),
-	"Abs": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Sign", x) }),
-	"Sqrt": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value {
+	"Neg": elementwiseRule(func(d *derivation, x, y *ir.Value) *ir.Value { return d.scalar(-1, x) }),
+	"Exp": elementwiseRule(func(d *derivation, x, y *ir.Value) *ir.Value { return y }),
+	"Log": elementwiseRule(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Reciprocal", x) }),
+	"Sin": elementwiseRule(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Cos", x) }),
+	"Cos": elementwiseRule(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Neg", d.add("Sin", x)) }),
+	"Abs": elementwiseRule(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Sign", x) }),
+	"Sqrt": elementwiseRule(func(d *derivation, x, y *ir.Value) *ir.Value {
 		return d.add("Div", d.scalar(0.5, x), y)
 	}),
-	"Reciprocal": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Neg", d.add("Mul", y, y)) }),
-	"Tanh": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value {
+	"Reciprocal": elementwiseRule(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Neg", d.add("Mul", y, y)) }),
+	"Tanh": elementwiseRule(func(d *derivation, x, y *ir.Value) *ir.Value {
 		return d.add("Sub", d.scalar(1, x), d.add("Mul", y, y))
 	}),
-	"Sigmoid": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value {
+	"Sigmoid": elementwiseRule(func(d *derivation, x, y *ir.Value) *ir.Value {
 		return d.add("Mul", y, d.add("Sub", d.scalar(1, x), y))
 	}),
-	"Relu": ownSlope(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Sign", y) }),
+	"Relu": elementwiseRule(func(d *derivation, x, y *ir.Value) *ir.Value { return d.add("Sign", y) }),
 
-	"Add": pair(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) { return dy, dy }),
-	"Sub": pair(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) { return dy, d.add("Neg", dy) }),
-	"Mul": pair(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) {
+	"Add": binaryRule(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) { return dy, dy }),
+	"Sub": binaryRule(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) { return dy, d.add("Neg", dy) }),
+	"Mul": binaryRule(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) {
 		return d.add("Mul", dy, b), d.add("Mul", dy, a)
 	}),
-	"Div": pair(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) {
+	"Div": binaryRule(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) {
 		da = d.add("Div", dy, b)
 		return da, d.add("Neg", d.add("Mul", da, y))
 	}),
-	"Pow": pair(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) {
+	"Pow": binaryRule(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) {
 		less := d.add("Pow", a, d.add("Sub", b, d.scalar(1, b)))
 		return d.add("Mul", dy, d.add("Mul", d.add("CastLike", b, a), less)), d.add("Mul", dy, d.add("Mul", y, d.add("Log", a)))
 	}),
-	"MatMul": pair(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) {
+	"MatMul": binaryRule(func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value) {
 		return d.add("MatMul", dy, lastTwoSwapped(d, b)), d.add("MatMul", lastTwoSwapped(d, a), dy)
 	}),
 }
 
-// flat is the rule of operators whose derivative is 0 everywhere.
-func flat(*derivation, *ir.Node, *ir.Value) ([]*ir.Value, error) { return nil, nil }
+// zeroRule is the rule of operators whose derivative is 0 everywhere.
+func zeroRule(*derivation, *ir.Node, *ir.Value) ([]*ir.Value, error) { return nil, nil }
 
 // lastTwoSwapped transposes the last two dimensions.
 func lastTwoSwapped(d *derivation, v *ir.Value) *ir.Value {

@@ -96,7 +96,7 @@ func (i *inference) node(n *ir.Node, in []ir.Fact) ([]ir.Fact, error) {
 		if j == 0 {
 			f.Ints = symbolic(n, in, f)
 		}
-		out[j] = settled(f)
+		out[j] = foldInts(f)
 	}
 	return out, nil
 }
@@ -176,7 +176,7 @@ func (i *inference) loop(g *ir.Graph, carried []ir.Fact, call func(carried []ir.
 	for round := 0; ; round++ {
 		if round == tries || round == 0 && i.trial > 2 {
 			for j, f := range carried {
-				carried[j] = widest(f)
+				carried[j] = typeOnly(f)
 			}
 		}
 		out, err := i.try().region(g, call(carried))
@@ -206,11 +206,11 @@ func (i *inference) loop(g *ir.Graph, carried []ir.Fact, call func(carried []ir.
 	}
 }
 
-// widest keeps only the type of a fact.
-func widest(f ir.Fact) ir.Fact {
+// typeOnly keeps only the type of a fact.
+func typeOnly(f ir.Fact) ir.Fact {
 	w := ir.Fact{DType: f.DType}
 	if f.Elem != nil {
-		e := widest(*f.Elem)
+		e := typeOnly(*f.Elem)
 		w.Elem = &e
 	}
 	return w

@@ -16,7 +16,7 @@ var (
 	mlLabels  = tensor.Types(tensor.String, tensor.Int64)
 )
 
-var learners = []Def{
+var mlOperators = []Def{
 	{Domain: mlDomain, Name: "ArrayFeatureExtractor", Since: 1, Types: mlNumbers | stringType, In: Exactly(2), Out: Exactly(1), New: newFeatureExtractor},
 	{Domain: mlDomain, Name: "Binarizer", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Exactly(1), New: newBinarizer},
 	{Domain: mlDomain, Name: "Scaler", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Exactly(1), New: newScaler},

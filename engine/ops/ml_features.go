@@ -7,7 +7,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-var features = []Def{
+var mlFeatures = []Def{
 	{Domain: mlDomain, Name: "FeatureVectorizer", Since: 1, Types: mlNumbers, In: Arity{1, Many}, Out: Exactly(1), New: newFeatureVectorizer},
 	{Domain: mlDomain, Name: "Imputer", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Exactly(1), New: newImputer},
 	{Domain: mlDomain, Name: "OneHotEncoder", Since: 1, Types: mlNumbers | stringType, In: Exactly(1), Out: Exactly(1), New: newOneHotEncoder},

@@ -5,7 +5,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-var forests = []Def{
+var mlForests = []Def{
 	{Domain: mlDomain, Name: "TreeEnsembleRegressor", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Exactly(1), New: newForestRegressor},
 	{Domain: mlDomain, Name: "TreeEnsembleClassifier", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Arity{1, 2}, New: newForestClassifier},
 }
@@ -270,7 +270,7 @@ func (op *forestClassifier) two(sums []float64, seen []bool) (shown []float64, k
 		k = 1
 	}
 	if one {
-		both := op.scores.both(weight, op.single && op.positive)
+		both := op.scores.twoScores(weight, op.single && op.positive)
 		return both[:], k
 	}
 	op.scores.transform(sums)

@@ -97,6 +97,7 @@ func newCategoryMapper(n *ir.Node) (Op, error) {
 	return bothWays(a, a.Strs("cats_strings"), intList(a.Ints("cats_int64s")))
 }
 
+// find returns the map for keys of dtype d.
 func (op labels) find(d tensor.DType) (labelMap, error) {
 	for _, m := range op.maps {
 		if m.keys.DType() == d {

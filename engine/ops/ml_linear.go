@@ -7,7 +7,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-var linears = []Def{
+var mlLinears = []Def{
 	{Domain: mlDomain, Name: "LinearRegressor", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Exactly(1), New: newLinearRegressor},
 	{Domain: mlDomain, Name: "LinearClassifier", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Arity{1, 2}, New: newLinearClassifier},
 }
@@ -56,6 +56,7 @@ type affine struct {
 	bias    []float32 // nil: zeros
 }
 
+// readAffine reads coefficients and intercepts for the given number of rows of W.
 func readAffine(a *ir.Attrs, rows int) affine {
 	w, b := a.Floats("coefficients"), a.Floats("intercepts")
 	if rows < 1 || len(w)%rows != 0 || len(b) != 0 && len(b) != rows {
@@ -168,7 +169,7 @@ func (op *linearClassifier) Eval(c *Call) error {
 			}
 			op.scores.label(y, r, k)
 			if op.classes() == 2 {
-				two := op.scores.both(sums[0], true)
+				two := op.scores.twoScores(sums[0], true)
 				tensor.Store(z, 2*r, 1, two[:])
 				return nil
 			}

@@ -12,7 +12,7 @@ import (
 
 // Dictionaries are values of type map. Their keys are one tensor, their values
 // another or a sequence of scalars.
-var dictionaries = []Def{
+var mlMaps = []Def{
 	{Domain: mlDomain, Name: "CastMap", Since: 1, In: Exactly(1), Out: Exactly(1), New: newCastMap},
 	{Domain: mlDomain, Name: "DictVectorizer", Since: 1, In: Exactly(1), Out: Exactly(1), New: newDictVectorizer},
 	{Domain: mlDomain, Name: "ZipMap", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(1), New: newZipMap},

@@ -76,9 +76,9 @@ func softmaxNonzero(x []float64) {
 	}
 }
 
-// both returns the scores of two classes, given the single score of a binary
+// twoScores returns the scores of two classes, given the single score of a binary
 // model: 1 - v and v if complement is set, otherwise -v and v.
-func (s classScores) both(v float64, complement bool) [2]float64 {
+func (s classScores) twoScores(v float64, complement bool) [2]float64 {
 	switch {
 	case s.post == "PROBIT":
 		return [2]float64{probit(v), probit(v)}

@@ -18,6 +18,7 @@ type svm struct {
 	coefficients, rho   []float32
 }
 
+// readSVM reads the attributes that both operators have.
 func readSVM(a *ir.Attrs) svm {
 	p := a.Floats("kernel_params")
 	s := svm{kernel: a.OneOf("kernel_type", "LINEAR", "POLY", "RBF", "SIGMOID"), vectors: a.Floats("support_vectors"),
@@ -59,7 +60,7 @@ func (s *svm) each(dst, x []float64) {
 	}
 }
 
-var machines = []Def{
+var mlSVMs = []Def{
 	{Domain: mlDomain, Name: "SVMRegressor", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Exactly(1), New: newSVMRegressor},
 	{Domain: mlDomain, Name: "SVMClassifier", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Arity{1, 2}, New: newSVMClassifier},
 }
@@ -206,14 +207,14 @@ func (op *svmClassifier) Eval(c *Call) error {
 			return nil
 		}
 		op.each(products, row)
-		scores, votes := op.duels(products)
+		scores, votes := op.pairwise(products)
 		k := best(votes)
 		switch {
 		case len(op.probA) > 0:
 			scores = op.probabilities(scores)
 			op.scores.transform(scores)
 		case op.classes == 2:
-			two := op.scores.both(scores[0], false)
+			two := op.scores.twoScores(scores[0], false)
 			scores = two[:]
 		default:
 			op.scores.transform(scores)
@@ -224,9 +225,9 @@ func (op *svmClassifier) Eval(c *Call) error {
 	})
 }
 
-// duels returns the decision value of each pair of classes, and the number of
+// pairwise returns the decision value of each pair of classes, and the number of
 // votes for each class.
-func (op *svmClassifier) duels(products []float64) (decisions, votes []float64) {
+func (op *svmClassifier) pairwise(products []float64) (decisions, votes []float64) {
 	votes = make([]float64, op.classes)
 	for i := range op.classes {
 		for j := i + 1; j < op.classes; j++ {

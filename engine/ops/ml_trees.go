@@ -22,6 +22,8 @@ type trees struct {
 	post      int // 0 none, 1 softmax, 2 logistic, 3 softmax over nonzero elements, 4 probit
 }
 
+// treeNode is a branch: a comparison of one feature, and the nodes (or leaves)
+// that follow if it is true or false.
 type treeNode struct {
 	feature, mode     int
 	split             float64
@@ -31,6 +33,7 @@ type treeNode struct {
 	missingTracksTrue bool
 }
 
+// treeLeaf is the weight that a leaf gives to one target.
 type treeLeaf struct {
 	target int
 	weight float64

@@ -231,7 +231,7 @@ func (op concat) Eval(c *Call) error {
 	}
 	shape, _ := out[0].Shape.Ints()
 	axis, _ := tensor.Axis(op.axis, len(shape))
-	if y := c.lengthened(shape, axis); y != nil {
+	if y := c.appended(shape, axis); y != nil {
 		c.Out[0] = y
 		return nil
 	}

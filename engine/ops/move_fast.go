@@ -63,6 +63,7 @@ type squares struct {
 	dstRow, srcRow int
 }
 
+// squares returns the transposition in a walk, nil if there is none.
 func (w *walk) squares() *squares {
 	last := len(w.dims) - 1
 	if last < 1 || w.strides[0][last] != 1 || w.strides[1][last] < 1 || slices.Contains(w.dims, 0) {
@@ -97,6 +98,7 @@ const (
 	bandRows  = 512
 )
 
+// move transposes in bands of bandWidth columns.
 func (s *squares) move(c *Call, v *vec.Unit, dst, src []uint32) error {
 	bands := (s.columns + bandWidth - 1) / bandWidth
 	// The bands are another dimension of the shared walk.

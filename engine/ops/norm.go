@@ -110,6 +110,7 @@ func (op *batchNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(x.DType, x.Shape), mean, variance, mean, variance}, nil
 }
 
+// fits reports whether statistics of shape got can stand for those of shape want.
 func (op *batchNorm) fits(got, want ir.Shape) bool {
 	if !got.Ranked {
 		return true

@@ -58,13 +58,14 @@ func (op oneHot) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{out}, nil
 }
 
+// oneHotDepth reads input depth, which may be of any numeric type.
 func oneHotDepth(t *tensor.Tensor) (int, error) {
 	if t.Len() != 1 {
 		return 0, fmt.Errorf("depth has shape %v, it must have one element", t.Shape())
 	}
 	d := tensor.ToFloat64(t)[0]
 	if !(d >= 0) {
-		return 0, fmt.Errorf("depth is %v, it must be an integer of 0 or more", d)
+		return 0, fmt.Errorf("depth is %v, it must be 0 or more", d)
 	}
 	if d > math.MaxInt/2 {
 		return 0, fmt.Errorf("memory: depth %v is too large", d)

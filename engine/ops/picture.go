@@ -9,7 +9,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-var pictures = []Def{
+var imageOps = []Def{
 	{Name: "ImageDecoder", Since: 20, Types: tensor.Types(tensor.Uint8), In: Exactly(1), Out: Exactly(1), New: newImageDecoder},
 }
 

@@ -25,15 +25,15 @@ var qlinears = []Def{
 	{Domain: microsoft, Name: "QGemm", Since: 1, Types: bytes8, In: Arity{6, 9}, Out: Exactly(1), New: newQGemm},
 }
 
-// coding is the quantisation of an 8-bit tensor: q stands for (q - zero)·scale.
-type coding struct {
+// quantization is the quantisation of an 8-bit tensor: q stands for (q - zero)·scale.
+type quantization struct {
 	scale, zero float32
 }
 
-// scaledOf reads a scale, input i, and an optional zero point, input i+1, of one
+// readQuantization reads a scale, input i, and an optional zero point, input i+1, of one
 // element each.
-func scaledOf(c *Call, i int) (coding, error) {
-	s := coding{}
+func readQuantization(c *Call, i int) (quantization, error) {
+	s := quantization{}
 	if c.input(i) == nil {
 		return s, fmt.Errorf("scale (input %d) is missing", i)
 	}
@@ -52,20 +52,20 @@ func scaledOf(c *Call, i int) (coding, error) {
 	return s, nil
 }
 
-// recoding reads the quantisation of input and output of an operator whose inputs
+// readQuantizations reads the quantisation of input and output of an operator whose inputs
 // are X, its scale and zero point, and those of Y.
-func recoding(c *Call) (from, to coding, err error) {
-	if from, err = scaledOf(c, 1); err == nil {
-		to, err = scaledOf(c, 3)
+func readQuantizations(c *Call) (from, to quantization, err error) {
+	if from, err = readQuantization(c, 1); err == nil {
+		to, err = readQuantization(c, 3)
 	}
 	return from, to, err
 }
 
-// number dequantises q.
-func (s coding) number(q float64) float32 { return (float32(q) - s.zero) * s.scale }
+// dequantize dequantises q.
+func (s quantization) dequantize(q float64) float32 { return (float32(q) - s.zero) * s.scale }
 
-// code quantises v and clamps the result to [low, high].
-func (s coding) code(v float32, low, high float64) float64 {
+// quantize quantises v and clamps the result to [low, high].
+func (s quantization) quantize(v float32, low, high float64) float64 {
 	return clamp(math.RoundToEven(float64(v/s.scale))+float64(s.zero), low, high)
 }
 
@@ -76,7 +76,7 @@ func checkScaled(in []ir.Fact, d tensor.DType, scales ...int) error {
 		if err := wantType(in, i, tensor.Types(tensor.Float32)); err != nil {
 			return err
 		}
-		if err := oneNumber(fact(in, i), i, false); err != nil {
+		if err := checkScale(fact(in, i), i, false); err != nil {
 			return err
 		}
 		if zero := fact(in, i+1); zero.Given() && zero.DType != d {
@@ -89,13 +89,13 @@ func checkScaled(in []ir.Fact, d tensor.DType, scales ...int) error {
 // qlinearBinary is C = quantised(f(A, B)). Inputs 0 to 2 are A, its scale and
 // zero point, 3 to 5 those of B, 6 and 7 the scale and zero point of C.
 type qlinearBinary struct {
-	prepare func(a, b, y coding) func(p, q float64) float64 // the function is rounded, with the zero point added, not yet clamped
+	prepare func(a, b, y quantization) func(p, q float64) float64 // the function is rounded, with the zero point added, not yet clamped
 }
 
 // newQLinearAdd adds with two fused multiply-adds, A·(a/y) + (B·(b/y) + k), where
 // k holds the terms of the zero points.
 func newQLinearAdd(*ir.Node) (Op, error) {
-	return qlinearBinary{func(a, b, y coding) func(p, q float64) float64 {
+	return qlinearBinary{func(a, b, y quantization) func(p, q float64) float64 {
 		ra, rb := a.scale/y.scale, b.scale/y.scale
 		pa, pb := ra*a.zero, rb*b.zero
 		both := pa + pb
@@ -109,7 +109,7 @@ func newQLinearAdd(*ir.Node) (Op, error) {
 
 // newQLinearMul scales the exact product by a·b/y and adds the zero point.
 func newQLinearMul(*ir.Node) (Op, error) {
-	return qlinearBinary{func(a, b, y coding) func(p, q float64) float64 {
+	return qlinearBinary{func(a, b, y quantization) func(p, q float64) float64 {
 		product := a.scale * b.scale
 		ratio := product / y.scale
 		za, zb := float64(a.zero), float64(b.zero)
@@ -134,10 +134,10 @@ func (op qlinearBinary) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval combines element by element.
 func (op qlinearBinary) Eval(c *Call) error {
-	var of [3]coding
+	var of [3]quantization
 	for i := range of {
 		var err error
-		if of[i], err = scaledOf(c, 1+3*i-i/2); err != nil {
+		if of[i], err = readQuantization(c, 1+3*i-i/2); err != nil {
 			return err
 		}
 	}
@@ -178,7 +178,7 @@ func (op qlinearMap) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval applies the function to the 256 codes once and looks up each element.
 func (op qlinearMap) Eval(c *Call) error {
-	x, y, err := recoding(c)
+	x, y, err := readQuantizations(c)
 	if err != nil {
 		return err
 	}
@@ -187,17 +187,17 @@ func (op qlinearMap) Eval(c *Call) error {
 		return err
 	}
 	c.Out[0] = out
-	return recode(c, out, c.In[0], x, y, op.f)
+	return mapCodes(c, out, c.In[0], x, y, op.f)
 }
 
-// recode sets dst to f of the numbers in src; x is the quantisation of src, y
+// mapCodes sets dst to f of the numbers in src; x is the quantisation of src, y
 // that of dst.
-func recode(c *Call, dst, src *tensor.Tensor, x, y coding, f func(float32) float32) error {
+func mapCodes(c *Call, dst, src *tensor.Tensor, x, y quantization, f func(float32) float32) error {
 	low, high, _ := integerRange(src.DType())
 	table := tensor.New(dst.DType(), 256)
 	var codes [256]float64
 	for i := range codes {
-		codes[i] = y.code(f(x.number(low+float64(i))), low, high)
+		codes[i] = y.quantize(f(x.dequantize(low+float64(i))), low, high)
 	}
 	tensor.Store(table, 0, 1, codes[:])
 	shift := byte(int(low)) // the first int8 is -128
@@ -246,7 +246,7 @@ func (op qlinearGlobalPool) Eval(c *Call) error {
 	if x.Rank() < 3 {
 		return fmt.Errorf("needs an input of rank 3 or more, its shape is %v", x.Shape())
 	}
-	from, to, err := recoding(c)
+	from, to, err := readQuantizations(c)
 	if err != nil {
 		return err
 	}
@@ -277,14 +277,14 @@ func (op qlinearGlobalPool) Eval(c *Call) error {
 	return err
 }
 
-// viaNumbers applies a float32 operator to dequantised numbers. Inputs: X, its
+// viaDequantized applies a float32 operator to dequantised numbers. Inputs: X, its
 // scale and zero point, those of Y.
-type viaNumbers struct{ Op }
+type viaDequantized struct{ Op }
 
 // newQLinearPool averages windows in float32.
 func newQLinearPool(n *ir.Node) (Op, error) {
 	op, err := newAveragePool(n)
-	return viaNumbers{op}, err
+	return viaDequantized{op}, err
 }
 
 // newQLinearSoftmax has an attribute for the opset of Softmax: before opset 13,
@@ -299,11 +299,11 @@ func newQLinearSoftmax(n *ir.Node) (Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	return viaNumbers{op}, a.Err()
+	return viaDequantized{op}, a.Err()
 }
 
 // Infer: X → Y with X's dtype.
-func (op viaNumbers) Infer(in []ir.Fact) ([]ir.Fact, error) {
+func (op viaDequantized) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := checkScaled(in, in[0].DType, 1, 3); err != nil {
 		return nil, err
 	}
@@ -315,8 +315,8 @@ func (op viaNumbers) Infer(in []ir.Fact) ([]ir.Fact, error) {
 }
 
 // Eval dequantises, computes and quantises.
-func (op viaNumbers) Eval(c *Call) error {
-	from, to, err := recoding(c)
+func (op viaDequantized) Eval(c *Call) error {
+	from, to, err := readQuantizations(c)
 	if err != nil {
 		return err
 	}
@@ -324,7 +324,7 @@ func (op viaNumbers) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	if err := mapElements(c, x, c.In[0], func(q float64) float64 { return float64(from.number(q)) }); err != nil {
+	if err := mapElements(c, x, c.In[0], func(q float64) float64 { return float64(from.dequantize(q)) }); err != nil {
 		return err
 	}
 	inner := *c
@@ -338,7 +338,7 @@ func (op viaNumbers) Eval(c *Call) error {
 	}
 	c.Out[0] = y
 	low, high, _ := integerRange(y.DType())
-	return mapElements(c, y, inner.Out[0], func(v float64) float64 { return to.code(float32(v), low, high) })
+	return mapElements(c, y, inner.Out[0], func(v float64) float64 { return to.quantize(float32(v), low, high) })
 }
 
 // qlinearConcat concatenates tensors with different scales. Inputs: scale and
@@ -402,7 +402,7 @@ func (op qlinearConcat) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	to, err := scaledOf(c, 0)
+	to, err := readQuantization(c, 0)
 	if err != nil {
 		return err
 	}
@@ -418,7 +418,7 @@ func (op qlinearConcat) Eval(c *Call) error {
 	c.Out[0] = y
 	start, step := 0, tensor.Strides(shape)[axis]
 	for i := 2; i < len(c.In); i += 3 {
-		from, err := scaledOf(c, i+1)
+		from, err := readQuantization(c, i+1)
 		if err != nil {
 			return err
 		}
@@ -427,7 +427,7 @@ func (op qlinearConcat) Eval(c *Call) error {
 			if x, err = c.like(x); err != nil {
 				return err
 			}
-			if err := recode(c, x, c.In[i], from, to, same[float32]); err != nil {
+			if err := mapCodes(c, x, c.In[i], from, to, same[float32]); err != nil {
 				return err
 			}
 		}

@@ -75,6 +75,8 @@ type spans struct {
 // scaleAt returns the index of the scale of the first element of a line.
 func (s spans) scaleAt(outer, k int) int { return outer*s.outerStep + k/s.block*s.step }
 
+// spans returns the mapping for the given shapes. x is nil if only its rank is
+// known.
 func (g granularity) spans(x, scale []int, rank int) (spans, error) {
 	count := tensor.MustCount(scale)
 	// An axis out of range is an error even with a single scale, except for the

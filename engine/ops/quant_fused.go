@@ -70,7 +70,7 @@ func (op *codesPool) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval accumulates exactly and scales once.
 func (op *codesPool) Eval(c *Call) error {
-	from, to, err := recoding(c)
+	from, to, err := readQuantizations(c)
 	if err != nil {
 		return err
 	}

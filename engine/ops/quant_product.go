@@ -164,7 +164,7 @@ func (op qlinearConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		if err := wantType(in, i, tensor.Types(tensor.Float32)); err != nil {
 			return nil, err
 		}
-		if err := oneNumber(in[i], i, i == 4); err != nil {
+		if err := checkScale(in[i], i, i == 4); err != nil {
 			return nil, err
 		}
 	}
@@ -172,8 +172,8 @@ func (op qlinearConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[7].DType, s)}, err
 }
 
-// oneNumber checks that a scale has one element or, if many is set, is a vector.
-func oneNumber(f ir.Fact, i int, many bool) error {
+// checkScale checks that a scale has one element or, if many is set, is a vector.
+func checkScale(f ir.Fact, i int, many bool) error {
 	if n, ok := f.Shape.Count(); ok && (n == 0 || n > 1 && (!many || f.Shape.Rank() != 1)) {
 		return fmt.Errorf("scale (input %d) must have one element, its shape is %s", i, f.Shape)
 	}
@@ -262,6 +262,7 @@ func (matMulInteger) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return productShape(in[0], in[1], tensor.Int32)
 }
 
+// productShape infers a matrix product with dtype d.
 func productShape(a, b ir.Fact, d tensor.DType) ([]ir.Fact, error) {
 	out, err := matMul{}.Infer([]ir.Fact{ir.Tensor(tensor.Float64, a.Shape), ir.Tensor(tensor.Float64, b.Shape)})
 	if err != nil {

@@ -66,8 +66,8 @@ func (op tile) repeats(rank int, in func(i int) ([]int, error)) ([]int, error) {
 	return v, nil
 }
 
-// wholeNumbers reads a tensor of any numeric type as integers.
-func wholeNumbers(t *tensor.Tensor) ([]int, error) {
+// anyIntegers reads a tensor of any numeric type as integers.
+func anyIntegers(t *tensor.Tensor) ([]int, error) {
 	if integerTypes.Is(t.DType()) {
 		return integers(t)
 	}
@@ -101,7 +101,7 @@ func (op tile) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		if in[i].Const == nil {
 			return nil, nil
 		}
-		return wholeNumbers(in[i].Const)
+		return anyIntegers(in[i].Const)
 	})
 	if err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func (op tile) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 func (op tile) Eval(c *Call) error {
 	x := c.In[0]
-	by, err := op.repeats(x.Rank(), func(i int) ([]int, error) { return wholeNumbers(c.In[i]) })
+	by, err := op.repeats(x.Rank(), func(i int) ([]int, error) { return anyIntegers(c.In[i]) })
 	if err != nil {
 		return err
 	}

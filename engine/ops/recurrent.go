@@ -71,6 +71,8 @@ func newLSTM(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
+// readRecurrent reads the attributes that all cells have; usual are the default
+// activations.
 func readRecurrent(a *ir.Attrs, kind cellKind, gates int, usual ...string) *recurrent {
 	op := &recurrent{kind: kind, gates: gates, hidden: a.Int("hidden_size", 0), clip: float64(a.Float("clip", 0)),
 		batchFirst: a.Bool("layout", false)}

@@ -75,7 +75,7 @@ func (l *cell[T]) sums(run *Run, x, h []T, from, to int) error {
 				return err
 			}
 		}
-		v := lanes(x, l.w[k*l.input:]) + lanes(h, l.r[k*l.hidden:])
+		v := dot4(x, l.w[k*l.input:]) + dot4(h, l.r[k*l.hidden:])
 		if l.bias != nil {
 			v += l.bias[k] + l.bias[rows+k]
 		}
@@ -84,8 +84,8 @@ func (l *cell[T]) sums(run *Run, x, h []T, from, to int) error {
 	return nil
 }
 
-// lanes is Σ a·b in four accumulators, which keep the processor's adders busy.
-func lanes[T real](a, b []T) T {
+// dot4 is Σ a·b in four accumulators, which keep the processor's adders busy.
+func dot4[T real](a, b []T) T {
 	b = b[:len(a)]
 	var s0, s1, s2, s3 T
 	i := 0
@@ -128,7 +128,7 @@ func (l *cell[T]) gru(run *Run, x []T) error {
 				}
 			}
 			row := 2*n + k
-			v, hidden := lanes(x, l.w[row*l.input:]), lanes(l.h, l.r[row*n:])
+			v, hidden := dot4(x, l.w[row*l.input:]), dot4(l.h, l.r[row*n:])
 			if l.bias != nil {
 				v += l.bias[row]
 				hidden += l.bias[rows+row]

@@ -12,13 +12,25 @@ import (
 
 // families lists all operators, one slice for each file.
 var families = [][]Def{
-	activations, arithmetics, casts, comparisons, functions,
-	quantizers, integerProducts, qlinears, randoms, texts, optimizers, learners, dictionaries, linears, machines, forests, features, legacies, legacyFills, contributed, contributedNorms, contributedProducts, contributedAttentions, contributedLast, contributedMoves, contributedMath, contributedPictures, blockeds,
-	shapes, constants, moves, gathers,
-	convolutions, pools, normalizations, products, softmaxes, fused, quantFused,
-	splits, rearrangements, scatters, sorts, sequences,
-	controls,
-	reductions, resizes, regions, grids, losses, signals, transforms, attentions, previews, sequenceMixers, recurrents, pictures, derivatives,
+	// elementwise
+	activations, arithmetics, casts, comparisons, functions, randoms, texts,
+	// shape and movement
+	shapes, constants, moves, gathers, scatters, splits, rearrangements, sorts, sequences, controls,
+	// networks
+	convolutions, pools, normalizations, products, softmaxes, reductions, recurrents, attentions, previews, sequenceMixers, losses,
+	// images and signals
+	resizes, rois, suppressions, grids, imageOps, transforms, signalOps,
+	// quantised
+	quantizers, integerProducts, qlinears,
+	// machine learning and training
+	mlOperators, mlMaps, mlLinears, mlSVMs, mlForests, mlFeatures, optimizers,
+	// of opsets up to 9
+	legacies, legacyFills,
+	// of ONNX Runtime
+	contributed, contributedNorms, contributedProducts, contributedAttentions, contributedLast, contributedMoves, contributedMath,
+	contributedPictures, blockeds,
+	// created by passes
+	fused, quantFused, derivatives,
 }
 
 // newest is the highest supported opset version of each domain.
@@ -94,6 +106,8 @@ func Bind(m *ir.Model) error {
 // their subgraphs were cloned; inner nodes first.
 func Rebind(g *ir.Graph) error { return bindGraph(g) }
 
+// bindGraph binds a graph and its subgraphs, after expanding Gradient nodes and
+// setting block sizes.
 func bindGraph(g *ir.Graph) error {
 	var unknown []string
 	var bind func(g *ir.Graph) error
@@ -101,7 +115,7 @@ func bindGraph(g *ir.Graph) error {
 		if err := expandGradients(g); err != nil {
 			return err
 		}
-		if err := settleBlocks(g); err != nil {
+		if err := setBlockSize(g); err != nil {
 			return err
 		}
 		for _, n := range g.Nodes {

@@ -216,6 +216,7 @@ func (p *resizePass[T]) run(r *Run, outer int) error {
 	return r.Check()
 }
 
+// plane resizes the lines of one plane, [in inner] to [out inner].
 func (p *resizePass[T]) plane(src, dst []T) {
 	n := p.taps.per
 	for i := range p.out {

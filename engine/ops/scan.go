@@ -215,7 +215,7 @@ func (op scan) Eval(c *Call) error {
 
 // run scans the given number of slices of the inputs.
 func (op scan) run(c *Call, in []*tensor.Tensor, steps int) ([]*tensor.Tensor, error) {
-	state := newHeld(c.Run, op.states)
+	state := newCarriedValues(c.Run, op.states)
 	for i := range op.states {
 		state.set(i, in[i])
 	}
@@ -230,7 +230,7 @@ func (op scan) run(c *Call, in []*tensor.Tensor, steps int) ([]*tensor.Tensor, e
 		}
 		axes[i] = axis
 	}
-	scans := newCollected(c, op.body.Outputs[op.states:])
+	scans := newScanOutputs(c, op.body.Outputs[op.states:])
 	for t := range steps {
 		if err := c.Run.iterate(1); err != nil {
 			return nil, err
@@ -329,7 +329,7 @@ func (op scan) evalBatch(c *Call) error {
 		}
 		for i, t := range out {
 			if i >= op.states {
-				if t, err = lengthened(c, t, longest); err != nil {
+				if t, err = padSteps(c, t, longest); err != nil {
 					return err
 				}
 			}
@@ -348,8 +348,8 @@ func (op scan) evalBatch(c *Call) error {
 	return nil
 }
 
-// lengthened pads the first axis with zeros.
-func lengthened(c *Call, t *tensor.Tensor, n int) (*tensor.Tensor, error) {
+// padSteps pads the first axis with zeros.
+func padSteps(c *Call, t *tensor.Tensor, n int) (*tensor.Tensor, error) {
 	if t.Dim(0) == n {
 		return t, nil
 	}

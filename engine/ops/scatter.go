@@ -58,6 +58,7 @@ func (r reduction) updater(y, updates *tensor.Tensor) func(to, from, n int) {
 	return update(y, updates, f)
 }
 
+// reducing returns the function of an element and its update.
 func reducing[T tensor.Number](r reduction) func(a, b T) T {
 	switch r {
 	case "add":

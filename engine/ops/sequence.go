@@ -78,6 +78,8 @@ func joined(a, b ir.Fact) (f ir.Fact, ok bool) {
 	return f, true
 }
 
+// joinedShape returns the shape with the dimensions in which a and b agree, the
+// others unknown.
 func joinedShape(a, b ir.Shape) ir.Shape {
 	if !a.Ranked || !b.Ranked || len(a.Dims) != len(b.Dims) {
 		return ir.Shape{}
@@ -101,6 +103,7 @@ type sequenceConstruct struct{}
 
 func newSequenceConstruct(n *ir.Node) (Op, error) { return sequenceConstruct{}, nil }
 
+// Infer: values of the same type → a sequence of them.
 func (sequenceConstruct) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := sameType(in); err != nil {
 		return nil, err
@@ -159,6 +162,7 @@ type sequenceAt struct{}
 
 func newSequenceAt(n *ir.Node) (Op, error) { return sequenceAt{}, nil }
 
+// Infer: sequence, position → its element.
 func (sequenceAt) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	err := firstError(wantSequence(in), wantType(in, 1, integerTypes))
 	if err == nil && !elemOf(in[0]).Given() {
@@ -183,6 +187,7 @@ type sequenceInsert struct{}
 
 func newSequenceInsert(n *ir.Node) (Op, error) { return sequenceInsert{}, nil }
 
+// Infer: sequence, tensor, position → the sequence.
 func (sequenceInsert) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := firstError(wantSequence(in), wantType(in, 2, integerTypes)); err != nil {
 		return nil, err
@@ -199,7 +204,7 @@ func (sequenceInsert) Eval(c *Call) error {
 	if len(elems) > 0 && elems[0].DType() != c.In[1].DType() {
 		return fmt.Errorf("input 1 is %s, the sequence has elements of %s", c.In[1].DType(), elems[0].DType())
 	}
-	if err := spend(c.Run, len(elems)); err != nil {
+	if err := countCopies(c.Run, len(elems)); err != nil {
 		return err
 	}
 	at, err := insertAt(c.input(2), len(elems))
@@ -226,10 +231,10 @@ func insertAt(t *tensor.Tensor, n int) (int, error) {
 	return fromEnd(v, n), nil
 }
 
-// spend counts the copying of a list of n elements as loop iterations, so that a
+// countCopies counts the copying of a list of n elements as loop iterations, so that a
 // list cannot grow without end. Sixteen elements cost as much time as one
 // iteration: each is copied and its memory held and released.
-func spend(run *Run, n int) error {
+func countCopies(run *Run, n int) error {
 	if err := run.iterate(int64(n / 16)); err != nil {
 		return err
 	}
@@ -250,7 +255,7 @@ func (sequenceErase) Eval(c *Call) error {
 	if len(elems) == 0 {
 		return errors.New("the sequence is empty")
 	}
-	if err := spend(c.Run, len(elems)); err != nil {
+	if err := countCopies(c.Run, len(elems)); err != nil {
 		return err
 	}
 	at, err := position(c, 1, len(elems), len(elems)-1)
@@ -287,6 +292,7 @@ func newConcatFromSequence(n *ir.Node) (Op, error) {
 	return concatFromSequence{a.Int("axis", 0), a.Bool("new_axis", false)}, a.Err()
 }
 
+// Infer: sequence of tensors → a tensor with their dtype.
 func (op concatFromSequence) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantSequence(in); err != nil {
 		return nil, err
@@ -364,6 +370,7 @@ func newOptional(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
+// Infer: an optional input → an optional of its type, or of attribute type.
 func (op optional) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	elem := fact(in, 0)
 	if !elem.Given() {
@@ -388,6 +395,7 @@ type optionalGetElement struct{}
 
 func newOptionalGetElement(n *ir.Node) (Op, error) { return optionalGetElement{}, nil }
 
+// Infer: optional → its element; another value → the same.
 func (optionalGetElement) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if in[0].DType != tensor.Optional {
 		return in[:1], nil

@@ -81,6 +81,7 @@ type sizeOf struct{}
 
 func newSize(n *ir.Node) (Op, error) { return sizeOf{}, nil }
 
+// Infer: data [any shape] → int64 scalar.
 func (sizeOf) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	f := ir.Tensor(tensor.Int64, ir.Dims())
 	if n, ok := in[0].Shape.Count(); ok {

@@ -52,6 +52,7 @@ func (op squeeze) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{out}, nil
 }
 
+// kept returns the dimensions that remain.
 func (op squeeze) kept(s ir.Shape, axes []int) ([]ir.Dim, error) {
 	gone, err := axesOf(axes, s.Rank())
 	if err != nil {
@@ -127,6 +128,7 @@ func (op unsqueeze) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{out}, nil
 }
 
+// widened returns the dimensions with those of size 1 inserted.
 func (op unsqueeze) widened(s ir.Shape, axes []int) ([]ir.Dim, error) {
 	rank := s.Rank() + len(axes)
 	if rank > maxRank {

@@ -115,6 +115,7 @@ func (op stringSplit) Eval(c *Call) error {
 	return nil
 }
 
+// split splits one string.
 func (op stringSplit) split(s string) []string {
 	if op.delimiter != "" {
 		if op.most < 0 {

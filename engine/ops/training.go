@@ -162,6 +162,8 @@ func (op optimizer) Eval(c *Call) error {
 	return nil
 }
 
+// update applies f to the elements of one tensor: olds are x, its gradient and
+// its states, news the new x and states.
 func (op optimizer) update(c *Call, f func(x, g float64, s *[2]float64) float64, news, olds []*tensor.Tensor) error {
 	var lines [4][rowLength]float64
 	return newWalk([]int{olds[0].Len()}, []int{1}).rows(c.Run, func(n int, at, _ []int) {
