@@ -73,8 +73,8 @@ func (op compareOp) Eval(c *Call) error {
 	return op.apply(c, y, c.In[0], c.In[1])
 }
 
-// unidirectional restricts an operator of two operands to unidirectional broadcasting:
-// the output has the shape of the first operand.
+// unidirectional restricts an operator of two operands to unidirectional
+// broadcasting: the output has the shape of the first operand.
 type unidirectional struct{ Op }
 
 // Infer: A, B → C with A's shape.

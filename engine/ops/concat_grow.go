@@ -41,9 +41,9 @@ func (c *Call) appended(shape []int, axis int) *tensor.Tensor {
 // loop may end early.
 const mostAhead = 32
 
-// newWithRoom allocates a tensor of size bytes that grew from old, with room behind it:
-// for the same growth in each remaining iteration of the loop, and at least half
-// of size. It returns nil if the memory limit is too close.
+// newWithRoom allocates a tensor of size bytes that grew from old, with room
+// behind it: for the same growth in each remaining iteration of the loop, and at
+// least half of size. It returns nil if the memory limit is too close.
 func (c *Call) newWithRoom(d tensor.DType, shape []int, size, old int) *tensor.Tensor {
 	room := size + size/2
 	if ahead := min(c.Run.ahead, mostAhead); ahead > 0 {

@@ -258,8 +258,8 @@ func (op loop) Eval(c *Call) error {
 	return nil
 }
 
-// carriedValues is the values carried from one iteration to the next. It counts them as
-// memory in use, because no value of the graph holds them in between.
+// carriedValues is the values carried from one iteration to the next. It counts
+// them as memory in use, because no value of the graph holds them in between.
 type carriedValues struct {
 	run    *Run
 	values []*tensor.Tensor

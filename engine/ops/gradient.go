@@ -281,8 +281,8 @@ func elementwiseRule(slope func(d *derivation, x, y *ir.Value) *ir.Value) gradie
 	}
 }
 
-// binaryRule is the rule of a function of two operands that broadcast: each derivative
-// is summed to the shape of its operand.
+// binaryRule is the rule of a function of two operands that broadcast: each
+// derivative is summed to the shape of its operand.
 func binaryRule(slopes func(d *derivation, a, b, y, dy *ir.Value) (da, db *ir.Value)) gradientRule {
 	return func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error) {
 		a, b := n.Inputs[0], n.Inputs[1]

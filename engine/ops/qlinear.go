@@ -25,13 +25,14 @@ var qlinears = []Def{
 	{Domain: microsoft, Name: "QGemm", Since: 1, Types: bytes8, In: Arity{6, 9}, Out: Exactly(1), New: newQGemm},
 }
 
-// quantization is the quantisation of an 8-bit tensor: q stands for (q - zero)·scale.
+// quantization is the quantisation of an 8-bit tensor: q stands for (q -
+// zero)·scale.
 type quantization struct {
 	scale, zero float32
 }
 
-// readQuantization reads a scale, input i, and an optional zero point, input i+1, of one
-// element each.
+// readQuantization reads a scale, input i, and an optional zero point, input i+1,
+// of one element each.
 func readQuantization(c *Call, i int) (quantization, error) {
 	s := quantization{}
 	if c.input(i) == nil {
@@ -52,8 +53,8 @@ func readQuantization(c *Call, i int) (quantization, error) {
 	return s, nil
 }
 
-// readQuantizations reads the quantisation of input and output of an operator whose inputs
-// are X, its scale and zero point, and those of Y.
+// readQuantizations reads the quantisation of input and output of an operator
+// whose inputs are X, its scale and zero point, and those of Y.
 func readQuantizations(c *Call) (from, to quantization, err error) {
 	if from, err = readQuantization(c, 1); err == nil {
 		to, err = readQuantization(c, 3)

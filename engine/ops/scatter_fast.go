@@ -62,10 +62,10 @@ func newElementGrid(x, idx *tensor.Tensor, axis int) elementGrid {
 	return g
 }
 
-// each calls row for every row of every strip. Its indices are index[at:at+n], and
-// index i belongs to element base+i of the data, apart from the coordinate along the
-// axis. row returns how many indices it has processed: less than n if one is out of
-// range, which becomes the error.
+// each calls row for every row of every strip. Its indices are index[at:at+n],
+// and index i belongs to element base+i of the data, apart from the coordinate
+// along the axis. row returns how many indices it has processed: less than n if
+// one is out of range, which becomes the error.
 func (g elementGrid) each(c *Call, index []int64, row func(at, base, n int) int) error {
 	var outside atomic.Int64 // 1 + position of an index out of range
 	err := c.share(g.outer*g.strips, 2*float64(g.along*g.width)+10, func(from, to int) {

@@ -231,8 +231,8 @@ func insertAt(t *tensor.Tensor, n int) (int, error) {
 	return fromEnd(v, n), nil
 }
 
-// countCopies counts the copying of a list of n elements as loop iterations, so that a
-// list cannot grow without end. Sixteen elements cost as much time as one
+// countCopies counts the copying of a list of n elements as loop iterations, so
+// that a list cannot grow without end. Sixteen elements cost as much time as one
 // iteration: each is copied and its memory held and released.
 func countCopies(run *Run, n int) error {
 	if err := run.iterate(int64(n / 16)); err != nil {
