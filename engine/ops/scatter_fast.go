@@ -62,48 +62,43 @@ func newElementGrid(x, idx *tensor.Tensor, axis int) elementGrid {
 	return g
 }
 
-// each calls row for every row of every strip. Its indices are index[at:at+n],
-// and index i belongs to element base+i of the data, apart from the coordinate
-// along the axis. row returns how many indices it has processed: less than n if
-// one is out of range, which becomes the error.
-func (g elementGrid) each(c *Call, index []int64, row func(at, base, n int) int) error {
-	var outside atomic.Int64 // 1 + position of an index out of range
-	err := c.share(g.outer*g.strips, 2*float64(g.along*g.width)+10, func(from, to int) {
+// each calls row for every row of every strip. Its indices are idx[at:at+n], and
+// index i belongs to element base+i of the data, apart from the coordinate along
+// the axis.
+func (g elementGrid) each(c *Call, row func(at, base, n int)) error {
+	return c.share(g.outer*g.strips, 2*float64(g.along*g.width)+10, func(from, to int) {
 		for i := from; i < to; i++ {
 			o, first := i/g.strips, i%g.strips*g.width
 			n := min(g.width, g.inner-first)
 			for a := range g.along {
-				if n <= 0 {
-					continue
-				}
-				at := (o*g.along+a)*g.inner + first
-				if done := row(at, o*g.dim*g.inner+first, n); done < n {
-					outside.Store(int64(at+done) + 1)
+				if n > 0 {
+					row((o*g.along+a)*g.inner+first, o*g.dim*g.inner+first, n)
 				}
 			}
+		}
+	})
+}
+
+func scatterRows[T any](c *Call, y, updates []T, axis int) error {
+	index := tensor.Data[int64](c.In[1])
+	g := newElementGrid(c.In[0], c.In[1], axis)
+	var outside atomic.Int64
+	err := g.each(c, func(at, base, n int) {
+		for i, v := range index[at : at+n] {
+			if v < 0 {
+				v += int64(g.dim)
+			}
+			if uint64(v) >= uint64(g.dim) {
+				outside.Store(int64(at+i) + 1)
+				return
+			}
+			y[base+int(v)*g.inner+i] = updates[at+i]
 		}
 	})
 	if at := outside.Load(); at > 0 {
 		return inRange([]int{int(index[at-1])}, g.dim)
 	}
 	return err
-}
-
-func scatterRows[T any](c *Call, y, updates []T, axis int) error {
-	index := tensor.Data[int64](c.In[1])
-	g := newElementGrid(c.In[0], c.In[1], axis)
-	return g.each(c, index, func(at, base, n int) int {
-		for i, v := range index[at : at+n] {
-			if v < 0 {
-				v += int64(g.dim)
-			}
-			if uint64(v) >= uint64(g.dim) {
-				return i
-			}
-			y[base+int(v)*g.inner+i] = updates[at+i]
-		}
-		return n
-	})
 }
 
 // EvalFast gathers 4- and 8-byte elements if indices and data differ in size only
@@ -127,16 +122,21 @@ func (op gatherElements) EvalFast(c *Call) (bool, error) {
 func gatherRows[T any](c *Call, y, x []T, axis int) error {
 	index := tensor.Data[int64](c.In[1])
 	g := newElementGrid(c.In[0], c.In[1], axis)
-	return g.each(c, index, func(at, base, n int) int {
+	var outside atomic.Int64
+	err := g.each(c, func(at, base, n int) {
 		for i, v := range index[at : at+n] {
 			if v < 0 {
 				v += int64(g.dim)
 			}
 			if uint64(v) >= uint64(g.dim) {
-				return i
+				outside.Store(int64(at+i) + 1)
+				return
 			}
 			y[at+i] = x[base+int(v)*g.inner+i]
 		}
-		return n
 	})
+	if at := outside.Load(); at > 0 {
+		return inRange([]int{int(index[at-1])}, g.dim)
+	}
+	return err
 }
