@@ -183,7 +183,10 @@ func TestServers(t *testing.T) {
 			if !errors.As(err, &failed) || !strings.Contains(err.Error(), c.err) {
 				t.Fatalf("error %v\nwant one with %q", err, c.err)
 			}
-			for _, part := range []string{"testnet.onnx", s.URL + "/f/testnet.onnx", hexSum(data), target(cfg.home, card), "300000 bytes"} {
+			if failed.Attempts[0].Address != card.URLs[0] || failed.SHA256 != card.SHA256 || failed.Bytes != card.Bytes {
+				t.Errorf("%+v", failed)
+			}
+			for _, part := range []string{"testnet.onnx (293.0 KiB)", strings.TrimPrefix(s.URL, "http://") + ": ", target(cfg.home, card), "vision zoo show testnet"} {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("error %q does not say %q", err, part)
 				}
@@ -294,10 +297,11 @@ func TestNextAddress(t *testing.T) {
 	})
 	t.Run("names them all", func(t *testing.T) {
 		c := testConfig(t)
-		_, err := pull(c, testCard(data, s.URL+"/none", s.URL+"/flipped", "http://127.0.0.1:1/closed"))
-		for _, part := range []string{s.URL + "/none: 404 Not Found; ", s.URL + "/flipped: sha256 is ", "; http://127.0.0.1:1/closed: no connection: "} {
-			if err == nil || !strings.Contains(err.Error(), part) {
-				t.Errorf("error %v does not say %q", err, part)
+		_, err := pull(c, testCard(data, s.URL+"/none", s.URL+"/flipped", "http://127.0.0.1:1/closed", s.URL+"/none-either"))
+		host := strings.TrimPrefix(s.URL, "http://")
+		for _, part := range []string{": " + host + ": 404 Not Found; " + host + ": sha256 is ", "; 127.0.0.1:1: no connection: "} {
+			if err == nil || !strings.Contains(err.Error(), part) || strings.Count(err.Error(), "404") > 1 {
+				t.Errorf("error %v does not say %q once", err, part)
 			}
 		}
 	})

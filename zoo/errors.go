@@ -3,6 +3,8 @@ package zoo
 import (
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -46,9 +48,9 @@ type Attempt struct {
 	Answer  string
 }
 
-// FetchError says that no source gave the file. It lists each address with its
-// answer, the file's size and digest, and where to put a file that was fetched by
-// hand.
+// FetchError says that no source gave the file. Its message names the hosts that
+// were asked with their answers, and where to put a file that was fetched by hand;
+// the fields have all of it.
 type FetchError struct {
 	Name     string // the model's
 	File     string
@@ -61,18 +63,39 @@ type FetchError struct {
 
 func (e *FetchError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "model %q: %s ", e.Name, e.File)
+	fmt.Fprintf(&b, "model %q: %s (%s) ", e.Name, e.File, Size(e.Bytes))
 	if errors.Is(e.Err, ErrOffline) {
 		b.WriteString("is not in the cache, and the network is switched off (--offline or VISION_OFFLINE)")
 	} else {
 		b.WriteString("could not be fetched")
 	}
-	for i, a := range e.Attempts {
+	for i, answer := range e.answers() {
 		b.WriteString(map[bool]string{true: ": ", false: "; "}[i == 0])
-		b.WriteString(a.Address + ": " + a.Answer)
+		b.WriteString(answer)
 	}
-	fmt.Fprintf(&b, "; to fetch it by hand, put the file of %d bytes with sha256 %s at %s", e.Bytes, e.SHA256, e.Target)
+	fmt.Fprintf(&b, "; to fetch it by hand, see vision zoo show %s and put the file at %s", e.Name, e.Target)
 	return b.String()
+}
+
+// answers are the answers that differ, each after the hosts or files that gave it.
+func (e *FetchError) answers() (all []string) {
+	hosts := map[string][]string{}
+	for _, a := range e.Attempts {
+		host := a.Address
+		if u, err := url.Parse(a.Address); err == nil && u.Host != "" {
+			host = u.Host
+		}
+		if !slices.Contains(hosts[a.Answer], host) {
+			hosts[a.Answer] = append(hosts[a.Answer], host)
+		}
+	}
+	for _, a := range e.Attempts {
+		if from := hosts[a.Answer]; from != nil {
+			all = append(all, strings.Join(from, ", ")+": "+a.Answer)
+			delete(hosts, a.Answer)
+		}
+	}
+	return all
 }
 
 func (e *FetchError) Unwrap() error { return e.Err }

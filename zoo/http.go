@@ -64,11 +64,12 @@ func (f *fetcher) download(ctx context.Context, s source, p *part) error {
 		stall.Reset(f.limits.stall)
 		err = f.answer(ctx, s, p, response, func() { stall.Reset(f.limits.stall) })
 	}
-	return f.explain(ctx, quick, err)
+	return f.explain(ctx, quick, s.url.Hostname(), err)
 }
 
-// explain converts an error of the network to what to do next.
-func (f *fetcher) explain(ctx, quick context.Context, err error) error {
+// explain converts an error of the network, met on the way to a host, to what to do
+// next.
+func (f *fetcher) explain(ctx, quick context.Context, host string, err error) error {
 	var next moveOn
 	var again tryAgain
 	var local *localError
@@ -87,7 +88,9 @@ func (f *fetcher) explain(ctx, quick context.Context, err error) error {
 		return again
 	case errors.As(err, &local):
 		return local
-	case errors.As(err, &dns):
+	case errors.As(err, &dns) && dns.Name == host:
+		return moveOn{"no such host (is there a network?)"}
+	case errors.As(err, &dns): // of a proxy or a redirect
 		return moveOn{"no such host " + strconv.Quote(dns.Name) + " (is there a network?)"}
 	case errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect"):
 		return moveOn{"no connection: " + oneLine(op.Err)}

@@ -269,7 +269,7 @@ func parseBytes(s string) (int64, error) {
 // The flags that several commands share.
 var (
 	threadsFlag   = &cli.IntFlag{Name: "threads", Usage: "run the network on `N` threads; 0 means one per processor", Value: 0}
-	precisionFlag = &cli.StringFlag{Name: "precision", Usage: "f32, f32strict or bf16", Value: "f32"}
+	precisionFlag = &cli.StringFlag{Name: "precision", Usage: "compute with numbers of `KIND`: f32, f32strict or bf16", Value: "f32"}
 	jsonFlag      = toggle("json", "print JSON")
 )
 

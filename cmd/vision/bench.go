@@ -111,7 +111,7 @@ func benchAction(c *cli.Context) error {
 	}
 	fmt.Fprintf(c.App.Writer, "%s, batch %d, %s on %s (%s)\n", r.Model, r.Batch, r.Precision, counted(r.Threads, "thread"), r.CPU)
 	fmt.Fprintf(c.App.Writer, "  median %.3f ms, fastest %.3f ms, 95 %% under %.3f ms of %s\n", r.MS.Median, r.MS.Min, r.MS.P95, counted(r.Runs, "run"))
-	fmt.Fprintf(c.App.Writer, "  %.1f GFLOP/s; loaded in %.1f ms, of it packing %.1f ms; %.0f MiB in memory\n", r.GFLOPS, r.LoadMS, r.PackMS, r.RSSMiB)
+	fmt.Fprintf(c.App.Writer, "  %.1f GFLOP/s; loaded in %.1f ms, weights packed in %.1f ms; %.0f MiB in memory\n", r.GFLOPS, r.LoadMS, r.PackMS, r.RSSMiB)
 	return nil
 }
 

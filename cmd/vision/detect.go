@@ -40,7 +40,7 @@ func detectorFlags(heads []string, standard string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "model", Usage: "zoo `NAME` or path of an .onnx file; without it " + standard},
 		recipeFlag,
-		&cli.StringFlag{Name: "head", Usage: "how the model's outputs are read, recognised unless given: " + strings.Join(heads, ", ")},
+		&cli.StringFlag{Name: "head", Usage: "read the outputs as those of `HEAD`, recognised unless given: " + strings.Join(heads, ", ")},
 		&cli.StringFlag{Name: "save", Usage: "write the pictures to `DIR` with the results drawn on them"},
 		toggle("show", "show the pictures in the terminal"),
 		toggle("csv", "print CSV"),

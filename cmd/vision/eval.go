@@ -28,7 +28,7 @@ func evalCOCOCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "annotations", Usage: "`FILE` with the truth, in COCO's format"},
 			&cli.StringFlag{Name: "predictions", Usage: "`FILE` with what a model found, in COCO's results format (vision detect --coco writes it)"},
-			&cli.StringFlag{Name: "type", Usage: "what to compare, bbox, segm or keypoints; without it all that both files have"},
+			&cli.StringFlag{Name: "type", Usage: "compare `WHAT`: bbox, segm or keypoints; without it all that both files have"},
 			jsonFlag,
 		},
 		Action: evalCOCO,

@@ -26,7 +26,7 @@ func quantizeCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "calibrate", Usage: "`PICTURES` like those the network will see, 50 to 200 of them: a folder, file or pattern"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the network to `FILE`"},
 			&cli.IntFlag{Name: "count", Usage: "use at most `N` pictures", Value: 200},
-			&cli.StringFlag{Name: "method", Usage: "how ranges are found: mse, percentile or minmax", Value: "mse"},
+			&cli.StringFlag{Name: "method", Usage: "find ranges by `METHOD`: mse, percentile or minmax", Value: "mse"},
 			&cli.Float64Flag{Name: "percentile", Usage: "for --method percentile: keep `P` per cent of the values inside the range", Value: 99.99},
 			&cli.StringSliceFlag{Name: "float", Usage: "keep `NODE` in float32; may be repeated"},
 			toggle("all", "quantize the first and last layers too, even where that costs accuracy"),

@@ -20,6 +20,9 @@ func versionCommand() *cli.Command {
 }
 
 func printVersion(c *cli.Context) error {
+	if c.Args().Present() {
+		return usage("version takes no arguments")
+	}
 	cpu, err := usedCPU()
 	if err != nil {
 		cpu = "none (" + err.Error() + ")"

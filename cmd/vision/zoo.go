@@ -120,7 +120,11 @@ func zooShow(c *cli.Context, name string) error {
 	}
 	entries, err := zoo.List([]*zoo.Card{card})
 	if err == nil && !card.Builtin {
-		fmt.Fprintf(c.App.Writer, "%-12s%s\n", "cached", cacheState(entries[0], "no"))
+		state := cacheState(entries[0], "no")
+		if entries[0].Cached {
+			state = "yes"
+		}
+		fmt.Fprintf(c.App.Writer, "%-12s%s\n", "cached", state)
 	}
 	return err
 }
