@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"sync"
@@ -14,12 +15,12 @@ type byteRow args.ByteRow
 
 // byteKernels holds a rung's kernels, which args.ByteRow describes.
 type byteKernels struct {
-	Add, Mul, Quantize, Pixels, Widen, Max, Sum, Table func(a *byteRow)
+	Add, Mul, Quantize, Pixels, Widen, Max, Sum, Table, Columns func(a *byteRow)
 }
 
 // plainBytes holds the twins.
 var plainBytes = byteKernels{Add: byteAdd, Mul: byteMul, Quantize: byteQuantize, Pixels: bytePixels,
-	Widen: byteWiden, Max: byteMax, Sum: byteSum, Table: byteTable}
+	Widen: byteWiden, Max: byteMax, Sum: byteSum, Table: byteTable, Columns: byteColumns}
 
 // bytesAt returns the n codes at p.
 func bytesAt(p unsafe.Pointer, n int) []uint8 { return unsafe.Slice((*uint8)(p), n) }
@@ -104,6 +105,39 @@ func byteTable(a *byteRow) {
 	y := bytesAt(a.Dst, a.Count)
 	for i, p := range bytesAt(a.A, a.Count) {
 		y[i] = a.Table[p]
+	}
+}
+
+func byteColumns(a *byteRow) {
+	for c := 0; c < 16*a.Taps; c += 8 {
+		for x := 0; x < a.Count; x += 8 {
+			x := min(x, a.Count-8)
+			var v [8]uint64
+			for i := range v {
+				v[i] = binary.LittleEndian.Uint64(bytesAt(unsafe.Add(a.A, 64*(x+i)+c), 8))
+			}
+			transpose8(&v)
+			for i := range v {
+				binary.LittleEndian.PutUint64(bytesAt(unsafe.Add(a.Dst, (c+i)*a.Plane+x), 8), v[i])
+			}
+		}
+	}
+}
+
+// transpose8 transposes eight rows of eight bytes: it swaps off-diagonal blocks of
+// 4x4 bytes, then of 2x2, then of one.
+func transpose8(v *[8]uint64) {
+	for i := range 4 {
+		t := (v[i]>>32 ^ v[i+4]) & 0xffffffff
+		v[i], v[i+4] = v[i]^t<<32, v[i+4]^t
+	}
+	for _, i := range [4]int{0, 1, 4, 5} {
+		t := (v[i]>>16 ^ v[i+2]) & 0x0000ffff0000ffff
+		v[i], v[i+2] = v[i]^t<<16, v[i+2]^t
+	}
+	for i := 0; i < 8; i += 2 {
+		t := (v[i]>>8 ^ v[i+1]) & 0x00ff00ff00ff00ff
+		v[i], v[i+1] = v[i]^t<<8, v[i+1]^t
 	}
 }
 

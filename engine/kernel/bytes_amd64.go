@@ -8,11 +8,12 @@ import "github.com/visionzoo/vision/engine/kernel/amd64"
 // the rest.
 var (
 	bytesAVX2 = byteKernels{
-		Add:   func(a *byteRow) { amd64.ByteAddAVX2((*amd64.ByteRow)(a)) }, // pixels of 64 codes: there is no rest
-		Mul:   func(a *byteRow) { amd64.ByteMulAVX2((*amd64.ByteRow)(a)) },
-		Max:   func(a *byteRow) { amd64.ByteMaxAVX2((*amd64.ByteRow)(a)) },
-		Sum:   func(a *byteRow) { amd64.ByteSumAVX2((*amd64.ByteRow)(a)) },
-		Table: func(a *byteRow) { amd64.ByteTableAVX2((*amd64.ByteRow)(a)) },
+		Add:     func(a *byteRow) { amd64.ByteAddAVX2((*amd64.ByteRow)(a)) }, // pixels of 64 codes: there is no rest
+		Mul:     func(a *byteRow) { amd64.ByteMulAVX2((*amd64.ByteRow)(a)) },
+		Max:     func(a *byteRow) { amd64.ByteMaxAVX2((*amd64.ByteRow)(a)) },
+		Sum:     func(a *byteRow) { amd64.ByteSumAVX2((*amd64.ByteRow)(a)) },
+		Table:   func(a *byteRow) { amd64.ByteTableAVX2((*amd64.ByteRow)(a)) },
+		Columns: func(a *byteRow) { amd64.ByteColumnsAVX2((*amd64.ByteRow)(a)) },
 		Quantize: func(a *byteRow) {
 			a.inWhole(1, 4, func() { amd64.QuantizeAVX2((*amd64.ByteRow)(a)) }, byteQuantize)
 		},
@@ -24,11 +25,12 @@ var (
 		},
 	}
 	bytesAVX512 = byteKernels{
-		Add:   func(a *byteRow) { amd64.ByteAddAVX512((*amd64.ByteRow)(a)) },
-		Mul:   func(a *byteRow) { amd64.ByteMulAVX512((*amd64.ByteRow)(a)) },
-		Max:   func(a *byteRow) { amd64.ByteMaxAVX512((*amd64.ByteRow)(a)) },
-		Sum:   func(a *byteRow) { amd64.ByteSumAVX512((*amd64.ByteRow)(a)) },
-		Table: func(a *byteRow) { amd64.ByteTableAVX512((*amd64.ByteRow)(a)) },
+		Add:     func(a *byteRow) { amd64.ByteAddAVX512((*amd64.ByteRow)(a)) },
+		Mul:     func(a *byteRow) { amd64.ByteMulAVX512((*amd64.ByteRow)(a)) },
+		Max:     func(a *byteRow) { amd64.ByteMaxAVX512((*amd64.ByteRow)(a)) },
+		Sum:     func(a *byteRow) { amd64.ByteSumAVX512((*amd64.ByteRow)(a)) },
+		Table:   func(a *byteRow) { amd64.ByteTableAVX512((*amd64.ByteRow)(a)) },
+		Columns: func(a *byteRow) { amd64.ByteColumnsAVX2((*amd64.ByteRow)(a)) },
 		Quantize: func(a *byteRow) {
 			a.inWhole(1, 4, func() { amd64.QuantizeAVX512((*amd64.ByteRow)(a)) }, byteQuantize)
 		},
@@ -40,3 +42,12 @@ var (
 		},
 	}
 )
+
+// bytesVNNI is bytesAVX512, with tables at once where the processor has that.
+func bytesVNNI(cpu features) byteKernels {
+	k := bytesAVX512
+	if cpu.vbmi {
+		k.Table = func(a *byteRow) { amd64.ByteTableVBMI((*amd64.ByteRow)(a)) }
+	}
+	return k
+}

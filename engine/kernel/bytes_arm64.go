@@ -11,7 +11,7 @@ var bytesNEON = byteKernels{
 	Mul:   func(a *byteRow) { arm64.ByteMul((*arm64.ByteRow)(a)) },
 	Max:   func(a *byteRow) { arm64.ByteMax((*arm64.ByteRow)(a)) },
 	Sum:   func(a *byteRow) { arm64.ByteSum((*arm64.ByteRow)(a)) },
-	Table: byteTable,
+	Table: byteTable, Columns: byteColumns,
 	Quantize: func(a *byteRow) {
 		a.inWhole(1, 4, func() { arm64.Quantize((*arm64.ByteRow)(a)) }, byteQuantize)
 	},

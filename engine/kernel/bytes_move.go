@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"encoding/binary"
 	"fmt"
 	"unsafe"
 )
@@ -17,8 +16,8 @@ type ByteMove struct {
 type byteMove struct {
 	rows
 	ByteMove
-	kernel func(*byteRow)
-	chain  *[256]uint8 // see chainOf
+	rung  *Rung
+	chain *[256]uint8 // see chainOf
 }
 
 // ByteMove plans a copy. If the channels of From begin or end within a block of To,
@@ -33,7 +32,7 @@ func (r *Rung) ByteMove(p ByteMove) (Work, error) {
 	if f.N != t.N || f.H != t.H || f.W != t.W || p.First < 0 || p.First+f.C > t.C {
 		return Work{}, fmt.Errorf("%v to %v from channel %d on: the shapes differ", f, t, p.First)
 	}
-	s := &byteMove{ByteMove: p, kernel: r.Bytes.Table}
+	s := &byteMove{ByteMove: p, rung: r}
 	if p.Table != nil {
 		s.chain = chainOf(p.Table)
 	}
@@ -48,7 +47,7 @@ func (r *Rung) ByteMove(p ByteMove) (Work, error) {
 // Run is part of Step.
 func (s *byteMove) Run(chunk int, m *Memory) {
 	s.each(chunk, func(n, _, y int) {
-		if s.From.Format == U8x64 && s.To.Format == U8x64 {
+		if s.side64() {
 			s.pixels(m, n, y)
 		} else {
 			s.channels(m, n, y)
@@ -61,6 +60,17 @@ func (s *byteMove) Run(chunk int, m *Memory) {
 			s.To.clearAround(unsafe.Add(m.Out, s.To.At(n, c)), y, y+1)
 		}
 	})
+}
+
+// side64 reports whether 64 channels of a pixel are neighbours in both layouts: in
+// blocks, and in planes of one pixel.
+func (s *byteMove) side64() bool {
+	for _, l := range []*Layout{&s.From, &s.To} {
+		if l.Format != U8x64 && (l.Format != U8 || l.H*l.W > 1) {
+			return false
+		}
+	}
+	return true
 }
 
 // chainOf returns a table in the form that kernels look up 16 codes at a time: rows
@@ -81,8 +91,7 @@ func (s *byteMove) channels(m *Memory, n, y int) {
 	from, to := s.From.Format.PixelBytes(), s.To.Format.PixelBytes()
 	first := 0
 	if s.From.Format == U8x64 && s.To.Format == U8 && s.To.W >= 8 {
-		first = s.From.C &^ 7
-		s.eights(m, n, y)
+		first = s.columns(m, n, y)
 	}
 	for c := first; c < s.From.C; c++ {
 		src := bytesAt(unsafe.Pointer(s.From.byteAt(m.In, n, c, y, 0)), (s.To.W-1)*from+1)
@@ -102,52 +111,35 @@ func (s *byteMove) channels(m *Memory, n, y int) {
 	}
 }
 
-// eights copies a row from blocks to planes, eight channels of eight pixels at a
-// time.
-func (s *byteMove) eights(m *Memory, n, y int) {
-	w := s.To.W
-	for c := 0; c+8 <= s.From.C; c += 8 {
-		src := bytesAt(unsafe.Pointer(s.From.byteAt(m.In, n, c, y, 0)), 64*(w-1)+8)
-		var to [8][]uint8
-		for i := range to {
-			to[i] = bytesAt(unsafe.Pointer(s.To.byteAt(m.Out, n, s.First+c+i, y, 0)), w)
-		}
-		for x := 0; x < w; x += 8 {
-			x := min(x, w-8)
-			var v [8]uint64
-			for i := range v {
-				v[i] = binary.LittleEndian.Uint64(src[64*(x+i):])
-			}
-			transpose8(&v)
-			for i := range v {
-				binary.LittleEndian.PutUint64(to[i][x:], v[i])
-			}
-		}
-		if s.Table != nil {
-			for _, row := range to {
-				for x, v := range row {
-					row[x] = s.Table[v]
-				}
-			}
+// columns copies a row from blocks to planes, 16 channels at a time. It returns how many
+// channels it copied: all, unless the last block has fewer than 16.
+func (s *byteMove) columns(m *Memory, n, y int) int {
+	f := byteFrames.Get().(*byteFrame)
+	defer f.free()
+	f.row = byteRow{Count: s.To.W, Plane: s.To.Block}
+	move := func(c, groups int) {
+		f.row.A = unsafe.Pointer(s.From.byteAt(m.In, n, c, y, 0))
+		f.row.Dst = unsafe.Pointer(s.To.byteAt(m.Out, n, s.First+c, y, 0))
+		f.row.Taps = groups
+		s.rung.Bytes.Columns(&f.row)
+	}
+	c := 0
+	for ; c+16 <= s.From.C; c = min(c+64, s.From.C) {
+		count := min(64, s.From.C-c)
+		move(c, count/16)
+		if count%16 > 0 { // some of them again
+			move(c+count-16, 1)
 		}
 	}
-}
-
-// transpose8 transposes eight rows of eight bytes: it swaps off-diagonal blocks of
-// 4x4 bytes, then of 2x2, then of one.
-func transpose8(v *[8]uint64) {
-	for i := range 4 {
-		t := (v[i]>>32 ^ v[i+4]) & 0xffffffff
-		v[i], v[i+4] = v[i]^t<<32, v[i+4]^t
+	if s.Table != nil {
+		for i := range c {
+			row := bytesAt(unsafe.Pointer(s.To.byteAt(m.Out, n, s.First+i, y, 0)), s.To.W)
+			for x, v := range row {
+				row[x] = s.Table[v]
+			}
+		}
 	}
-	for _, i := range [4]int{0, 1, 4, 5} {
-		t := (v[i]>>16 ^ v[i+2]) & 0x0000ffff0000ffff
-		v[i], v[i+2] = v[i]^t<<16, v[i+2]^t
-	}
-	for i := 0; i < 8; i += 2 {
-		t := (v[i]>>8 ^ v[i+1]) & 0x00ff00ff00ff00ff
-		v[i], v[i+1] = v[i]^t<<8, v[i+1]^t
-	}
+	return c
 }
 
 // pixels copies a row from blocks to blocks; the channels of one may be distributed
@@ -162,7 +154,7 @@ func (s *byteMove) pixels(m *Memory, n, y int) {
 		case s.Table != nil && count == 64:
 			f := byteFrames.Get().(*byteFrame)
 			f.row = byteRow{Dst: unsafe.Pointer(&dst[0]), A: unsafe.Pointer(&src[0]), Count: len(src), Table: s.Table, Chain: s.chain}
-			s.kernel(&f.row)
+			s.rung.Bytes.Table(&f.row)
 			f.free()
 		case s.Table != nil:
 			for x := 0; x < len(src); x += 64 {

@@ -12,13 +12,17 @@ import (
 // TestByteRows compares the kernels of all rungs with the twins, bit for bit, and checks
 // that they write nothing else.
 func TestByteRows(t *testing.T) {
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+	eachRung(t, func(t *testing.T, k *Rung) {
 		kernels := map[string][2]func(*byteRow){
 			"Add": {k.Bytes.Add, byteAdd}, "Mul": {k.Bytes.Mul, byteMul}, "Quantize": {k.Bytes.Quantize, byteQuantize},
 			"Pixels": {k.Bytes.Pixels, bytePixels}, "Widen": {k.Bytes.Widen, byteWiden}, "Max": {k.Bytes.Max, byteMax}, "Sum": {k.Bytes.Sum, byteSum}, "Table": {k.Bytes.Table, byteTable},
+			"Columns": {k.Bytes.Columns, byteColumns},
 		}
 		for name, pair := range kernels {
 			for _, n := range []int{1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 65, 127, 200} {
+				if name == "Columns" && n < 8 {
+					continue
+				}
 				t.Run(fmt.Sprint(name, n), func(t *testing.T) { testByteRow(t, name, n, pair[0], pair[1]) })
 			}
 		}
@@ -38,6 +42,9 @@ func testByteRow(t *testing.T, name string, n int, fast, twin func(*byteRow)) {
 	switch name {
 	case "Add", "Mul": // whole pixels of 64
 		row.Count, out = 64*n, 64*n
+		if n%2 == 0 {
+			row.OffA, row.OffB, row.OffOut, row.Low, row.High = 0, 0, 0, float32(n%3), 255
+		}
 	case "Quantize", "Pixels":
 		a = fenced(t, 12*n)
 		x := unsafe.Slice((*float32)(unsafe.Pointer(&a[0])), 3*n)
@@ -45,6 +52,9 @@ func testByteRow(t *testing.T, name string, n int, fast, twin func(*byteRow)) {
 			x[i] = float32(rng.NormFloat64() * 60)
 		}
 		x[0], x[n/2], x[3*n-1] = float32(math.Inf(1)), 0.5*row.RatioA, -1e30
+		if n > 64 { // among vectors that go together
+			x[1], x[2], x[3], x[n/3] = float32(math.Inf(-1)), float32(math.NaN()), 1e30, -0.5*row.RatioA
+		}
 		row.Plane = 4 * n
 		if name == "Quantize" {
 			out = n
@@ -53,6 +63,10 @@ func testByteRow(t *testing.T, name string, n int, fast, twin func(*byteRow)) {
 		out = 64 * n
 	case "Sum":
 		out = 256
+	case "Columns":
+		row.Taps = n%4 + 1
+		row.Plane = n + 3
+		out = 16*row.Taps*row.Plane - 3
 	}
 	if name == "Table" { // whole pixels of 64
 		row.Count, out = 64*n, 64*n
@@ -133,7 +147,7 @@ func eachByte(l *Layout, b []byte, visit func(n, c, y, x int, inside bool, v uin
 }
 
 func TestByteMove(t *testing.T) {
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+	eachRung(t, func(t *testing.T, k *Rung) {
 		rng := rand.New(rand.NewSource(4))
 		table := new([256]uint8)
 		for i := range table {
@@ -148,41 +162,44 @@ func TestByteMove(t *testing.T) {
 			{"into blocks", U8, U8x64, 70, 70, 0, nil},
 			{"out of blocks", U8x64, U8, 130, 130, 0, nil},
 			{"out of blocks by a table", U8x64, U8, 70, 75, 3, table},
+			{"out of blocks, 24 in the last", U8x64, U8, 88, 88, 0, nil},
 			{"pixels of four", U8, U8x4, 3, 3, 0, table},
 			{"a part over a border", U8x64, U8x64, 90, 200, 40, nil},
 			{"an aligned part by a table", U8x64, U8x64, 64, 200, 128, table},
 			{"flat part", U8, U8, 5, 9, 2, nil},
 		} {
-			from, to := NewLayout(c.from, 2, c.c, 4, 5, Halo{}), NewLayout(c.to, 2, c.all, 4, 5, Halo{})
-			if c.to != U8 {
-				to = NewLayout(c.to, 2, c.all, 4, 5, Halo{1, 1, 0, 1})
-				to.Fill = 9
-			}
-			work, err := k.ByteMove(ByteMove{From: from, To: to, First: c.at, Table: c.table})
-			if err != nil {
-				t.Fatal(err)
-			}
-			x, z := byteValue(t, rng, from), byteValue(t, rng, to)
-			before := bytes.Clone(z)
-			run(work, Memory{In: unsafe.Pointer(&x[0]), Out: unsafe.Pointer(&z[0])})
-			eachByte(&to, z, func(n, ch, h, w int, inside bool, got uint8) {
-				mine := ch >= c.at && ch < c.at+c.c
-				want := *to.byteAt(unsafe.Pointer(&before[0]), n, ch, h, w)
-				switch {
-				case !inside && !mine:
-					return
-				case !inside:
-					want = 9
-				case mine:
-					want = *from.byteAt(unsafe.Pointer(&x[0]), n, ch-c.at, h, w)
-					if c.table != nil {
-						want = c.table[want]
+			for _, size := range [][2]int{{4, 5}, {3, 13}, {1, 1}} {
+				from, to := NewLayout(c.from, 2, c.c, size[0], size[1], Halo{}), NewLayout(c.to, 2, c.all, size[0], size[1], Halo{})
+				if c.to != U8 {
+					to = NewLayout(c.to, 2, c.all, size[0], size[1], Halo{1, 1, 0, 1})
+					to.Fill = 9
+				}
+				work, err := k.ByteMove(ByteMove{From: from, To: to, First: c.at, Table: c.table})
+				if err != nil {
+					t.Fatal(err)
+				}
+				x, z := byteValue(t, rng, from), byteValue(t, rng, to)
+				before := bytes.Clone(z)
+				run(work, Memory{In: unsafe.Pointer(&x[0]), Out: unsafe.Pointer(&z[0])})
+				eachByte(&to, z, func(n, ch, h, w int, inside bool, got uint8) {
+					mine := ch >= c.at && ch < c.at+c.c
+					want := *to.byteAt(unsafe.Pointer(&before[0]), n, ch, h, w)
+					switch {
+					case !inside && !mine:
+						return
+					case !inside:
+						want = 9
+					case mine:
+						want = *from.byteAt(unsafe.Pointer(&x[0]), n, ch-c.at, h, w)
+						if c.table != nil {
+							want = c.table[want]
+						}
 					}
-				}
-				if got != want {
-					t.Fatalf("%s: channel %d at %d %d is %d, want %d", c.why, ch, h, w, got, want)
-				}
-			})
+					if got != want {
+						t.Fatalf("%s, %v: channel %d at %d %d is %d, want %d", c.why, size, ch, h, w, got, want)
+					}
+				})
+			}
 		}
 	})
 }

@@ -10,6 +10,7 @@ type features struct {
 	avx2   bool // with FMA
 	avx512 bool // F, BW, DQ, VL
 	vnni   bool // avx512 with VPDPBUSD
+	vbmi   bool // vnni with VPERMI2B
 	amx    bool // vnni with AVX512_BF16 and tiles for bf16 and int8, and the right to use them
 }
 
@@ -19,6 +20,7 @@ func detect() features {
 	f.avx2 = x.HasAVX2 && x.HasFMA
 	f.avx512 = f.avx2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
 	f.vnni = f.avx512 && x.HasAVX512VNNI
+	f.vbmi = f.vnni && x.HasAVX512VBMI
 	// permitTiles comes last: it requests the permission only if it will be used.
 	f.amx = f.vnni && x.HasAVX512BF16 && (tilesEmulated || x.HasAMXTile && x.HasAMXBF16 && x.HasAMXInt8 && permitTiles())
 	return f

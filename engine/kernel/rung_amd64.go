@@ -34,7 +34,7 @@ func native() []Rung {
 			Broadcast16: broadcastsAVX512, SumRow16: amd64.SumPixelsAVX512, ScaleRows16: amd64.ScaleRowsAVX512,
 			Interleave16: amd64.InterleaveAVX512, Deinterleave16: amd64.DeinterleaveAVX512,
 		}},
-		{cpu.vnni, Rung{Name: "vnni", QConvs: vnniQConvs}},
+		{cpu.vnni, Rung{Name: "vnni", QConvs: vnniQConvs, Bytes: bytesVNNI(cpu)}},
 		{cpu.amx, Rung{Name: "amx", TileConv: tileUnitConv, Gemms: tileUnitGemms, QConvs: tileUnitQConvs}},
 	} {
 		if !r.has {

@@ -306,6 +306,9 @@ func TestFastReductions(t *testing.T) {
 		}
 	}
 	fastRow{op: "ReduceMean", version: 18, in: list(random(1, 3, 5, 7), ints64(-1))}.check2(t, 1e-6)
+	for i, shape := range [][]int{{2, 3}, {1, 5, 1}, {2, 70, 13, 13}, {1, 3, 2, 5, 61}} {
+		fastRow{op: "GlobalAveragePool", version: 1, in: list(random(int64(i), shape...))}.check2(t, 1e-6)
+	}
 }
 
 func (r fastRow) check2(t *testing.T, absolute float64) {

@@ -284,10 +284,11 @@ type globalPool struct {
 	first float64
 	add   func(sum, x float64) float64
 	last  func(sum float64, n int) float64
+	line  *reduceLine // computes float32; nil if there is no kernel
 }
 
 func newGlobalAveragePool(n *ir.Node) (Op, error) {
-	return &globalPool{add: func(sum, x float64) float64 { return sum + x },
+	return &globalPool{line: reduceLines["ReduceMean"], add: func(sum, x float64) float64 { return sum + x },
 		last: func(sum float64, n int) float64 { return sum / float64(n) }}, nil
 }
 

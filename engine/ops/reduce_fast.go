@@ -2,6 +2,7 @@ package ops
 
 import (
 	"math"
+	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel/vec"
@@ -37,11 +38,7 @@ func (op *reduce) EvalFast(c *Call) (bool, error) {
 	}
 	src, dst, v := tensor.Data[float32](x), tensor.Data[float32](y), c.vec()
 	if inner == 1 {
-		return true, c.share(outer, 0.15*float64(length)+30, func(from, to int) {
-			for i := from; i < to; i++ {
-				dst[i] = line.row(v, src[i*length:(i+1)*length])
-			}
-		})
+		return true, line.rows(c, dst, src)
 	}
 	if line.join == nil {
 		return false, nil
@@ -58,6 +55,33 @@ func (op *reduce) EvalFast(c *Call) (bool, error) {
 				at := i / strips
 				line.strip(v, dst[at*inner+first:][:n], src[at*length*inner+first:], length, inner, wide[:n], part[:n])
 			}
+		}
+	})
+}
+
+// EvalFast computes the mean of float32 channels.
+func (op *globalPool) EvalFast(c *Call) (bool, error) {
+	x := c.In[0]
+	if c.vec(x) == nil || op.line == nil || x.Len() == 0 {
+		return false, nil
+	}
+	shape := slices.Clone(x.Shape())
+	for i := range shape[2:] {
+		shape[2+i] = 1
+	}
+	y, err := c.output(tensor.Float32, shape...)
+	if err != nil {
+		return true, err
+	}
+	return true, op.line.rows(c, tensor.Data[float32](y), tensor.Data[float32](x))
+}
+
+// rows reduces neighbouring rows, each to one number.
+func (l *reduceLine) rows(c *Call, dst, src []float32) error {
+	v, length := c.vec(), len(src)/len(dst)
+	return c.share(len(dst), 0.15*float64(length)+30, func(from, to int) {
+		for i := from; i < to; i++ {
+			dst[i] = l.row(v, src[i*length:(i+1)*length])
 		}
 	})
 }

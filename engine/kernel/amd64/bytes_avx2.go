@@ -11,6 +11,11 @@ import "unsafe"
 //go:noescape
 func WidenBytesAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int)
 
+// ByteColumnsAVX2 writes 16·Taps codes of each of Count pixels of 64, at least 8, in rows that lie Plane apart.
+//
+//go:noescape
+func ByteColumnsAVX2(a *ByteRow)
+
 // ByteAddAVX2 adds the numbers of Count codes, a multiple of 16.
 //
 //go:noescape

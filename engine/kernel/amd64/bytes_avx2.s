@@ -28,6 +28,97 @@ done:
 	VZEROUPPER
 	RET
 
+// func ByteColumnsAVX2(a *ByteRow)
+// Requires: AVX, CMOV
+TEXT ·ByteColumnsAVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, DI output of 16 channels, SI their input, CX groups of 16 left, R8 the output's pixel, R9 the last one,
+	// R10 pixel's input, R11 its output, R12 R13 Plane times 1 and 3.
+	MOVQ ByteRow_Dst+0(AX), DI
+	MOVQ ByteRow_A+0(AX), SI
+	MOVQ ByteRow_Taps+0(AX), CX
+	MOVQ ByteRow_Plane+0(AX), R12
+	LEAQ (R12)(R12*2), R13
+	MOVQ ByteRow_Count+0(AX), R9
+	SUBQ $+8, R9
+
+group:
+	XORQ R8, R8
+
+pixels:
+	MOVQ       R8, R10
+	SHLQ       $0x06, R10
+	ADDQ       SI, R10
+	VMOVDQU    (R10), X0
+	VMOVDQU    64(R10), X1
+	VMOVDQU    128(R10), X2
+	VMOVDQU    192(R10), X3
+	VMOVDQU    256(R10), X4
+	VMOVDQU    320(R10), X5
+	VMOVDQU    384(R10), X6
+	VMOVDQU    448(R10), X7
+	VPUNPCKLBW X1, X0, X8
+	VPUNPCKHBW X1, X0, X9
+	VPUNPCKLBW X3, X2, X10
+	VPUNPCKHBW X3, X2, X11
+	VPUNPCKLBW X5, X4, X12
+	VPUNPCKHBW X5, X4, X13
+	VPUNPCKLBW X7, X6, X14
+	VPUNPCKHBW X7, X6, X15
+	VPUNPCKLWD X10, X8, X0
+	VPUNPCKHWD X10, X8, X1
+	VPUNPCKLWD X11, X9, X2
+	VPUNPCKHWD X11, X9, X3
+	VPUNPCKLWD X14, X12, X4
+	VPUNPCKHWD X14, X12, X5
+	VPUNPCKLWD X15, X13, X6
+	VPUNPCKHWD X15, X13, X7
+	VPUNPCKLDQ X4, X0, X8
+	VPUNPCKHDQ X4, X0, X9
+	VPUNPCKLDQ X5, X1, X10
+	VPUNPCKHDQ X5, X1, X11
+	VPUNPCKLDQ X6, X2, X12
+	VPUNPCKHDQ X6, X2, X13
+	VPUNPCKLDQ X7, X3, X14
+	VPUNPCKHDQ X7, X3, X15
+	LEAQ       (DI)(R8*1), R11
+	VMOVQ      X8, (R11)
+	VMOVHPS    X8, (R11)(R12*1)
+	VMOVQ      X9, (R11)(R12*2)
+	VMOVHPS    X9, (R11)(R13*1)
+	LEAQ       (R11)(R12*4), R11
+	VMOVQ      X10, (R11)
+	VMOVHPS    X10, (R11)(R12*1)
+	VMOVQ      X11, (R11)(R12*2)
+	VMOVHPS    X11, (R11)(R13*1)
+	LEAQ       (R11)(R12*4), R11
+	VMOVQ      X12, (R11)
+	VMOVHPS    X12, (R11)(R12*1)
+	VMOVQ      X13, (R11)(R12*2)
+	VMOVHPS    X13, (R11)(R13*1)
+	LEAQ       (R11)(R12*4), R11
+	VMOVQ      X14, (R11)
+	VMOVHPS    X14, (R11)(R12*1)
+	VMOVQ      X15, (R11)(R12*2)
+	VMOVHPS    X15, (R11)(R13*1)
+	LEAQ       (R11)(R12*4), R11
+	CMPQ       R8, R9
+	JEQ        groupDone
+	ADDQ       $+8, R8
+	CMPQ       R8, R9
+	CMOVQGT    R9, R8
+	JMP        pixels
+
+groupDone:
+	SUBQ R9, R11
+	MOVQ R11, DI
+	ADDQ $+16, SI
+	DECQ CX
+	JNZ  group
+	VZEROUPPER
+	RET
+
 // func ByteAddAVX2(a *ByteRow)
 // Requires: AVX, AVX2, FMA3
 TEXT ·ByteAddAVX2(SB), NOSPLIT, $0-8
@@ -47,6 +138,9 @@ TEXT ·ByteAddAVX2(SB), NOSPLIT, $0-8
 	VBROADCASTSS ByteRow_Low+0(AX), Y11
 	VBROADCASTSS ByteRow_High+0(AX), Y10
 	VPBROADCASTD ByteRow_OffOut+0(AX), Y9
+	MOVL         ByteRow_OffA+0(AX), R10
+	ORL          ByteRow_OffB+0(AX), R10
+	JZ           asTheyAre
 
 vectors2:
 	CMPQ         DX, $+16
@@ -87,6 +181,42 @@ vectors2:
 	JMP          vectors2
 
 vectors2Done:
+asTheyAre:
+plain2:
+	CMPQ         DX, $+16
+	JLT          plain2Done
+	VPMOVZXBD    (SI), Y0
+	VPMOVZXBD    (BX), Y2
+	VPMOVZXBD    8(SI), Y1
+	VPMOVZXBD    8(BX), Y3
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  Y12, Y13, Y2
+	VFMADD213PS  Y2, Y14, Y0
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y3, Y3
+	VFMADD213PS  Y12, Y13, Y3
+	VFMADD213PS  Y3, Y14, Y1
+	VMAXPS       Y11, Y0, Y0
+	VMINPS       Y10, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       Y9, Y0, Y0
+	VMAXPS       Y11, Y1, Y1
+	VMINPS       Y10, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPADDD       Y9, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSWB    X1, X0, X0
+	VMOVDQU      X0, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, BX
+	SUBQ         $+16, DX
+	JMP          plain2
+
+plain2Done:
 	VZEROUPPER
 	RET
 
@@ -109,6 +239,9 @@ TEXT ·ByteMulAVX2(SB), NOSPLIT, $0-8
 	VBROADCASTSS ByteRow_Low+0(AX), Y11
 	VBROADCASTSS ByteRow_High+0(AX), Y10
 	VPBROADCASTD ByteRow_OffOut+0(AX), Y9
+	MOVL         ByteRow_OffA+0(AX), R10
+	ORL          ByteRow_OffB+0(AX), R10
+	JZ           asTheyAre
 
 vectors2:
 	CMPQ         DX, $+16
@@ -149,6 +282,42 @@ vectors2:
 	JMP          vectors2
 
 vectors2Done:
+asTheyAre:
+plain2:
+	CMPQ         DX, $+16
+	JLT          plain2Done
+	VPMOVZXBD    (SI), Y0
+	VPMOVZXBD    (BX), Y2
+	VPMOVZXBD    8(SI), Y1
+	VPMOVZXBD    8(BX), Y3
+	VPMULLD      Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VPMULLD      Y3, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y14, Y1, Y1
+	VADDPS       Y12, Y1, Y1
+	VMAXPS       Y11, Y0, Y0
+	VMINPS       Y10, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       Y9, Y0, Y0
+	VMAXPS       Y11, Y1, Y1
+	VMINPS       Y10, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPADDD       Y9, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSWB    X1, X0, X0
+	VMOVDQU      X0, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, BX
+	SUBQ         $+16, DX
+	JMP          plain2
+
+plain2Done:
 	VZEROUPPER
 	RET
 
@@ -173,11 +342,11 @@ vectors2:
 	VMOVUPS      (SI), Y0
 	VMOVUPS      32(SI), Y1
 	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y14, Y1, Y1
 	VMAXPS       Y11, Y0, Y0
 	VMINPS       Y10, Y0, Y0
 	VCVTPS2DQ    Y0, Y0
 	VPADDD       Y9, Y0, Y0
-	VDIVPS       Y14, Y1, Y1
 	VMAXPS       Y11, Y1, Y1
 	VMINPS       Y10, Y1, Y1
 	VCVTPS2DQ    Y1, Y1

@@ -45,3 +45,8 @@ func ByteSumAVX512(a *ByteRow)
 //
 //go:noescape
 func ByteTableAVX512(a *ByteRow)
+
+// ByteTableVBMI makes Count codes by a table of those at A, a multiple of 64.
+//
+//go:noescape
+func ByteTableVBMI(a *ByteRow)

@@ -6,7 +6,7 @@
 #include "go_asm.h"
 
 // func ByteAddAVX512(a *ByteRow)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, SSE
 TEXT ·ByteAddAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
@@ -24,6 +24,14 @@ TEXT ·ByteAddAVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS ByteRow_Low+0(AX), Z27
 	VBROADCASTSS ByteRow_High+0(AX), Z26
 	VPBROADCASTD ByteRow_OffOut+0(AX), Z25
+	VPBROADCASTW ByteRow_OffOut+0(AX), Z23
+	CVTTSS2SL    ByteRow_Low+0(AX), R10
+	ADDL         ByteRow_OffOut+0(AX), R10
+	VPBROADCASTB R10, Z22
+	VMOVDQU32    bytes_avx512_order<>+0(SB), Z21
+	MOVL         ByteRow_OffA+0(AX), R10
+	ORL          ByteRow_OffB+0(AX), R10
+	JZ           asTheyAre
 
 vectors4:
 	CMPQ        DX, $+64
@@ -60,26 +68,22 @@ vectors4:
 	VCVTDQ2PS   Z7, Z7
 	VFMADD213PS Z28, Z29, Z7
 	VFMADD213PS Z7, Z30, Z3
-	VMAXPS      Z27, Z0, Z0
-	VMINPS      Z26, Z0, Z0
+	VMINPS      Z0, Z26, Z0
 	VCVTPS2DQ   Z0, Z0
-	VPADDD      Z25, Z0, Z0
-	VMAXPS      Z27, Z1, Z1
-	VMINPS      Z26, Z1, Z1
+	VMINPS      Z1, Z26, Z1
 	VCVTPS2DQ   Z1, Z1
-	VPADDD      Z25, Z1, Z1
-	VMAXPS      Z27, Z2, Z2
-	VMINPS      Z26, Z2, Z2
+	VMINPS      Z2, Z26, Z2
 	VCVTPS2DQ   Z2, Z2
-	VPADDD      Z25, Z2, Z2
-	VMAXPS      Z27, Z3, Z3
-	VMINPS      Z26, Z3, Z3
+	VMINPS      Z3, Z26, Z3
 	VCVTPS2DQ   Z3, Z3
-	VPADDD      Z25, Z3, Z3
-	VPMOVDB     Z0, (DI)
-	VPMOVDB     Z1, 16(DI)
-	VPMOVDB     Z2, 32(DI)
-	VPMOVDB     Z3, 48(DI)
+	VPACKSSDW   Z1, Z0, Z0
+	VPADDSW     Z23, Z0, Z0
+	VPACKSSDW   Z3, Z2, Z2
+	VPADDSW     Z23, Z2, Z2
+	VPACKUSWB   Z2, Z0, Z0
+	VPMAXUB     Z22, Z0, Z0
+	VPERMD      Z0, Z21, Z0
+	VMOVDQU32   Z0, (DI)
 	ADDQ        $+64, DI
 	ADDQ        $+64, SI
 	ADDQ        $+64, BX
@@ -110,11 +114,83 @@ vectors1:
 	JMP         vectors1
 
 vectors1Done:
+asTheyAre:
+plain4:
+	CMPQ        DX, $+64
+	JLT         plain4Done
+	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (BX), Z4
+	VPMOVZXBD   16(SI), Z1
+	VPMOVZXBD   16(BX), Z5
+	VPMOVZXBD   32(SI), Z2
+	VPMOVZXBD   32(BX), Z6
+	VPMOVZXBD   48(SI), Z3
+	VPMOVZXBD   48(BX), Z7
+	VCVTDQ2PS   Z0, Z0
+	VCVTDQ2PS   Z4, Z4
+	VFMADD213PS Z28, Z29, Z4
+	VFMADD213PS Z4, Z30, Z0
+	VCVTDQ2PS   Z1, Z1
+	VCVTDQ2PS   Z5, Z5
+	VFMADD213PS Z28, Z29, Z5
+	VFMADD213PS Z5, Z30, Z1
+	VCVTDQ2PS   Z2, Z2
+	VCVTDQ2PS   Z6, Z6
+	VFMADD213PS Z28, Z29, Z6
+	VFMADD213PS Z6, Z30, Z2
+	VCVTDQ2PS   Z3, Z3
+	VCVTDQ2PS   Z7, Z7
+	VFMADD213PS Z28, Z29, Z7
+	VFMADD213PS Z7, Z30, Z3
+	VMINPS      Z0, Z26, Z0
+	VCVTPS2DQ   Z0, Z0
+	VMINPS      Z1, Z26, Z1
+	VCVTPS2DQ   Z1, Z1
+	VMINPS      Z2, Z26, Z2
+	VCVTPS2DQ   Z2, Z2
+	VMINPS      Z3, Z26, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z1, Z0, Z0
+	VPADDSW     Z23, Z0, Z0
+	VPACKSSDW   Z3, Z2, Z2
+	VPADDSW     Z23, Z2, Z2
+	VPACKUSWB   Z2, Z0, Z0
+	VPMAXUB     Z22, Z0, Z0
+	VPERMD      Z0, Z21, Z0
+	VMOVDQU32   Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	ADDQ        $+64, BX
+	SUBQ        $+64, DX
+	JMP         plain4
+
+plain4Done:
+plain1:
+	CMPQ        DX, $+16
+	JLT         plain1Done
+	VPMOVZXBD   (SI), Z0
+	VPMOVZXBD   (BX), Z1
+	VCVTDQ2PS   Z0, Z0
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z28, Z29, Z1
+	VFMADD213PS Z1, Z30, Z0
+	VMAXPS      Z27, Z0, Z0
+	VMINPS      Z26, Z0, Z0
+	VCVTPS2DQ   Z0, Z0
+	VPADDD      Z25, Z0, Z0
+	VPMOVDB     Z0, (DI)
+	ADDQ        $+16, DI
+	ADDQ        $+16, SI
+	ADDQ        $+16, BX
+	SUBQ        $+16, DX
+	JMP         plain1
+
+plain1Done:
 	VZEROUPPER
 	RET
 
 // func ByteMulAVX512(a *ByteRow)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, SSE
 TEXT ·ByteMulAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
@@ -132,6 +208,14 @@ TEXT ·ByteMulAVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS ByteRow_Low+0(AX), Z27
 	VBROADCASTSS ByteRow_High+0(AX), Z26
 	VPBROADCASTD ByteRow_OffOut+0(AX), Z25
+	VPBROADCASTW ByteRow_OffOut+0(AX), Z23
+	CVTTSS2SL    ByteRow_Low+0(AX), R10
+	ADDL         ByteRow_OffOut+0(AX), R10
+	VPBROADCASTB R10, Z22
+	VMOVDQU32    bytes_avx512_order<>+0(SB), Z21
+	MOVL         ByteRow_OffA+0(AX), R10
+	ORL          ByteRow_OffB+0(AX), R10
+	JZ           asTheyAre
 
 vectors4:
 	CMPQ      DX, $+64
@@ -168,26 +252,22 @@ vectors4:
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z30, Z3, Z3
 	VADDPS    Z28, Z3, Z3
-	VMAXPS    Z27, Z0, Z0
-	VMINPS    Z26, Z0, Z0
+	VMINPS    Z0, Z26, Z0
 	VCVTPS2DQ Z0, Z0
-	VPADDD    Z25, Z0, Z0
-	VMAXPS    Z27, Z1, Z1
-	VMINPS    Z26, Z1, Z1
+	VMINPS    Z1, Z26, Z1
 	VCVTPS2DQ Z1, Z1
-	VPADDD    Z25, Z1, Z1
-	VMAXPS    Z27, Z2, Z2
-	VMINPS    Z26, Z2, Z2
+	VMINPS    Z2, Z26, Z2
 	VCVTPS2DQ Z2, Z2
-	VPADDD    Z25, Z2, Z2
-	VMAXPS    Z27, Z3, Z3
-	VMINPS    Z26, Z3, Z3
+	VMINPS    Z3, Z26, Z3
 	VCVTPS2DQ Z3, Z3
-	VPADDD    Z25, Z3, Z3
-	VPMOVDB   Z0, (DI)
-	VPMOVDB   Z1, 16(DI)
-	VPMOVDB   Z2, 32(DI)
-	VPMOVDB   Z3, 48(DI)
+	VPACKSSDW Z1, Z0, Z0
+	VPADDSW   Z23, Z0, Z0
+	VPACKSSDW Z3, Z2, Z2
+	VPADDSW   Z23, Z2, Z2
+	VPACKUSWB Z2, Z0, Z0
+	VPMAXUB   Z22, Z0, Z0
+	VPERMD    Z0, Z21, Z0
+	VMOVDQU32 Z0, (DI)
 	ADDQ      $+64, DI
 	ADDQ      $+64, SI
 	ADDQ      $+64, BX
@@ -218,11 +298,83 @@ vectors1:
 	JMP       vectors1
 
 vectors1Done:
+asTheyAre:
+plain4:
+	CMPQ      DX, $+64
+	JLT       plain4Done
+	VPMOVZXBD (SI), Z0
+	VPMOVZXBD (BX), Z4
+	VPMOVZXBD 16(SI), Z1
+	VPMOVZXBD 16(BX), Z5
+	VPMOVZXBD 32(SI), Z2
+	VPMOVZXBD 32(BX), Z6
+	VPMOVZXBD 48(SI), Z3
+	VPMOVZXBD 48(BX), Z7
+	VPMULLD   Z4, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z30, Z0, Z0
+	VADDPS    Z28, Z0, Z0
+	VPMULLD   Z5, Z1, Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z30, Z1, Z1
+	VADDPS    Z28, Z1, Z1
+	VPMULLD   Z6, Z2, Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z30, Z2, Z2
+	VADDPS    Z28, Z2, Z2
+	VPMULLD   Z7, Z3, Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z30, Z3, Z3
+	VADDPS    Z28, Z3, Z3
+	VMINPS    Z0, Z26, Z0
+	VCVTPS2DQ Z0, Z0
+	VMINPS    Z1, Z26, Z1
+	VCVTPS2DQ Z1, Z1
+	VMINPS    Z2, Z26, Z2
+	VCVTPS2DQ Z2, Z2
+	VMINPS    Z3, Z26, Z3
+	VCVTPS2DQ Z3, Z3
+	VPACKSSDW Z1, Z0, Z0
+	VPADDSW   Z23, Z0, Z0
+	VPACKSSDW Z3, Z2, Z2
+	VPADDSW   Z23, Z2, Z2
+	VPACKUSWB Z2, Z0, Z0
+	VPMAXUB   Z22, Z0, Z0
+	VPERMD    Z0, Z21, Z0
+	VMOVDQU32 Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+64, SI
+	ADDQ      $+64, BX
+	SUBQ      $+64, DX
+	JMP       plain4
+
+plain4Done:
+plain1:
+	CMPQ      DX, $+16
+	JLT       plain1Done
+	VPMOVZXBD (SI), Z0
+	VPMOVZXBD (BX), Z1
+	VPMULLD   Z1, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z30, Z0, Z0
+	VADDPS    Z28, Z0, Z0
+	VMAXPS    Z27, Z0, Z0
+	VMINPS    Z26, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VPADDD    Z25, Z0, Z0
+	VPMOVDB   Z0, (DI)
+	ADDQ      $+16, DI
+	ADDQ      $+16, SI
+	ADDQ      $+16, BX
+	SUBQ      $+16, DX
+	JMP       plain1
+
+plain1Done:
 	VZEROUPPER
 	RET
 
 // func QuantizeAVX512(a *ByteRow)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, SSE
 TEXT ·QuantizeAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
@@ -235,6 +387,11 @@ TEXT ·QuantizeAVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS ByteRow_Low+0(AX), Z27
 	VBROADCASTSS ByteRow_High+0(AX), Z26
 	VPBROADCASTD ByteRow_OffOut+0(AX), Z25
+	VPBROADCASTW ByteRow_OffOut+0(AX), Z23
+	CVTTSS2SL    ByteRow_Low+0(AX), R10
+	ADDL         ByteRow_OffOut+0(AX), R10
+	VPBROADCASTB R10, Z22
+	VMOVDQU32    bytes_avx512_order<>+0(SB), Z21
 
 vectors4:
 	CMPQ      DX, $+64
@@ -244,29 +401,25 @@ vectors4:
 	VMOVUPS   128(SI), Z2
 	VMOVUPS   192(SI), Z3
 	VDIVPS    Z30, Z0, Z0
-	VMAXPS    Z27, Z0, Z0
-	VMINPS    Z26, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VPADDD    Z25, Z0, Z0
 	VDIVPS    Z30, Z1, Z1
-	VMAXPS    Z27, Z1, Z1
-	VMINPS    Z26, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPADDD    Z25, Z1, Z1
 	VDIVPS    Z30, Z2, Z2
-	VMAXPS    Z27, Z2, Z2
-	VMINPS    Z26, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VPADDD    Z25, Z2, Z2
 	VDIVPS    Z30, Z3, Z3
-	VMAXPS    Z27, Z3, Z3
-	VMINPS    Z26, Z3, Z3
+	VMINPS    Z0, Z26, Z0
+	VCVTPS2DQ Z0, Z0
+	VMINPS    Z1, Z26, Z1
+	VCVTPS2DQ Z1, Z1
+	VMINPS    Z2, Z26, Z2
+	VCVTPS2DQ Z2, Z2
+	VMINPS    Z3, Z26, Z3
 	VCVTPS2DQ Z3, Z3
-	VPADDD    Z25, Z3, Z3
-	VPMOVDB   Z0, (DI)
-	VPMOVDB   Z1, 16(DI)
-	VPMOVDB   Z2, 32(DI)
-	VPMOVDB   Z3, 48(DI)
+	VPACKSSDW Z1, Z0, Z0
+	VPADDSW   Z23, Z0, Z0
+	VPACKSSDW Z3, Z2, Z2
+	VPADDSW   Z23, Z2, Z2
+	VPACKUSWB Z2, Z0, Z0
+	VPMAXUB   Z22, Z0, Z0
+	VPERMD    Z0, Z21, Z0
+	VMOVDQU32 Z0, (DI)
 	ADDQ      $+64, DI
 	ADDQ      $+256, SI
 	SUBQ      $+64, DX
@@ -293,7 +446,7 @@ vectors1Done:
 	RET
 
 // func QuantizePixelsAVX512(a *ByteRow)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, SSE
 TEXT ·QuantizePixelsAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
@@ -310,6 +463,11 @@ TEXT ·QuantizePixelsAVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS ByteRow_Low+0(AX), Z27
 	VBROADCASTSS ByteRow_High+0(AX), Z26
 	VPBROADCASTD ByteRow_OffOut+0(AX), Z25
+	VPBROADCASTW ByteRow_OffOut+0(AX), Z23
+	CVTTSS2SL    ByteRow_Low+0(AX), R10
+	ADDL         ByteRow_OffOut+0(AX), R10
+	VPBROADCASTB R10, Z22
+	VMOVDQU32    bytes_avx512_order<>+0(SB), Z21
 
 vectors4:
 	CMPQ      DX, $+64
@@ -706,3 +864,51 @@ pixel:
 	JNZ             pixel
 	VZEROUPPER
 	RET
+
+// func ByteTableVBMI(a *ByteRow)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI
+TEXT ·ByteTableVBMI(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+
+	// AX arguments, DI output, SI input, DX numbers left, BX the table, then 0 to 3.
+	MOVQ     ByteRow_Dst+0(AX), DI
+	MOVQ     ByteRow_A+0(AX), SI
+	MOVQ     ByteRow_Count+0(AX), DX
+	MOVQ     ByteRow_Table+0(AX), BX
+	VMOVDQU8 (BX), Z0
+	VMOVDQU8 64(BX), Z1
+	VMOVDQU8 128(BX), Z2
+	VMOVDQU8 192(BX), Z3
+
+pixel:
+	VMOVDQU8  (SI), Z4
+	VMOVDQA64 Z4, Z5
+	VPMOVB2M  Z4, K1
+	VPERMI2B  Z1, Z0, Z4
+	VPERMI2B  Z3, Z2, Z5
+	VMOVDQU8  Z5, K1, Z4
+	VMOVDQU8  Z4, (DI)
+	ADDQ      $+64, SI
+	ADDQ      $+64, DI
+	SUBQ      $+64, DX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+DATA bytes_avx512_order<>+0(SB)/4, $0x00000000
+DATA bytes_avx512_order<>+4(SB)/4, $0x00000004
+DATA bytes_avx512_order<>+8(SB)/4, $0x00000008
+DATA bytes_avx512_order<>+12(SB)/4, $0x0000000c
+DATA bytes_avx512_order<>+16(SB)/4, $0x00000001
+DATA bytes_avx512_order<>+20(SB)/4, $0x00000005
+DATA bytes_avx512_order<>+24(SB)/4, $0x00000009
+DATA bytes_avx512_order<>+28(SB)/4, $0x0000000d
+DATA bytes_avx512_order<>+32(SB)/4, $0x00000002
+DATA bytes_avx512_order<>+36(SB)/4, $0x00000006
+DATA bytes_avx512_order<>+40(SB)/4, $0x0000000a
+DATA bytes_avx512_order<>+44(SB)/4, $0x0000000e
+DATA bytes_avx512_order<>+48(SB)/4, $0x00000003
+DATA bytes_avx512_order<>+52(SB)/4, $0x00000007
+DATA bytes_avx512_order<>+56(SB)/4, $0x0000000b
+DATA bytes_avx512_order<>+60(SB)/4, $0x0000000f
+GLOBL bytes_avx512_order<>(SB), RODATA|NOPTR, $64

@@ -14,10 +14,11 @@ import "unsafe"
 //	Sum       Dst, 64 int32: Count pixels of 64 codes at A, PixelStride apart, are added to it
 //	Table     Dst, pixels of 64 codes: Table[code at A]; Chain has the same 16 rows of 16, of which all but the
 //	          first and the ninth are XORed with the row before
+//	Columns   the 16·Taps codes of pixels of 64 at A, in rows of Count that begin Plane apart at Dst; Count is 8 at least
 //
 // p and q are the codes at A and B minus OffA and OffB; code(v) is v clipped to
 // [Low, High], rounded half to even, plus OffOut. Count is in numbers, but in pixels
-// for Pixels, Max and Sum.
+// for Pixels, Max, Sum and Columns.
 type ByteRow struct {
 	Dst, A, B          unsafe.Pointer
 	Count, Plane       int

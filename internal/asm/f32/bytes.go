@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -14,6 +15,7 @@ func byteRows(v vector) func(g *gen) {
 		if v.bytes == 32 {
 			b.together = []int{2}
 			g.widenBytes()
+			b.columns()
 		}
 		b.pair("ByteAdd", "adds the numbers of Count codes, a multiple of 16", func(p, q reg.VecPhysical) {
 			g.VCVTDQ2PS(p, p)
@@ -33,6 +35,10 @@ func byteRows(v vector) func(g *gen) {
 		b.max()
 		b.sum()
 		b.table()
+		if v.bytes == 64 {
+			b.tableAtOnce()
+			b.order()
+		}
 	}
 }
 
@@ -62,11 +68,20 @@ func (b *byteGen) clear(v reg.VecPhysical) {
 }
 
 // ends loads the constants of round: the bounds into top(5) and top(6), OffOut into
-// top(7).
+// top(7). Where four vectors go together codes uses OffOut in 16 bits, top(9), the lower
+// bound as a code, top(10), and the order in which packing leaves the vectors, top(11).
 func (b *byteGen) ends() {
 	b.VBROADCASTSS(b.field("Low"), b.top(5))
 	b.VBROADCASTSS(b.field("High"), b.top(6))
 	b.VPBROADCASTD(b.field("OffOut"), b.top(7))
+	if b.bytes < 64 {
+		return
+	}
+	b.VPBROADCASTW(b.field("OffOut"), b.top(9))
+	b.CVTTSS2SL(b.field("Low"), reg.R10L)
+	b.ADDL(b.field("OffOut"), reg.R10L)
+	b.VPBROADCASTB(reg.R10L, b.top(10))
+	b.VMOVDQU32(operand.Mem{Symbol: b.orderSymbol(), Base: reg.StaticBase}, b.top(11))
 }
 
 // round converts numbers to codes, as int32.
@@ -75,6 +90,47 @@ func (b *byteGen) round(v reg.VecPhysical) {
 	b.VMINPS(b.top(6), v, v)
 	b.VCVTPS2DQ(v, v)
 	b.VPADDD(b.top(7), v, v)
+}
+
+// codes makes codes of the numbers in the first k registers and writes them as bytes.
+// Of four vectors only the upper bound is cut off while they are numbers, so that none
+// is too large for an integer; what is too small, NaN with it, stays so in saturating
+// packing.
+func (b *byteGen) codes(dst reg.Register, k int) {
+	if k < 4 {
+		for i := range k {
+			b.round(b.regs[i])
+		}
+		b.store(dst, k)
+		return
+	}
+	for _, v := range b.regs[:k] {
+		b.VMINPS(v, b.top(6), v)
+		b.VCVTPS2DQ(v, v)
+	}
+	for i := 0; i < k; i += 2 {
+		b.VPACKSSDW(b.regs[i+1], b.regs[i], b.regs[i])
+		b.VPADDSW(b.top(9), b.regs[i], b.regs[i])
+	}
+	first := b.regs[0]
+	b.VPACKUSWB(b.regs[2], first, first)
+	b.VPMAXUB(b.top(10), first, first)
+	b.VPERMD(first, b.top(11), first)
+	b.VMOVDQU32(first, at(dst, 0))
+}
+
+// orderSymbol names the order in which four packed vectors become one: packing keeps to
+// quarters of 128 bits.
+func (b *byteGen) orderSymbol() operand.Symbol {
+	return operand.Symbol{Name: b.name + "_order", Static: true}
+}
+
+func (b *byteGen) order() {
+	b.StaticGlobal(b.orderSymbol().Name)
+	b.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i := range 16 {
+		b.AddDatum(4*i, operand.U32(i%4*4+i/4))
+	}
 }
 
 // store writes the codes in the first k registers as bytes.
@@ -92,10 +148,11 @@ func (b *byteGen) store(dst reg.Register, k int) {
 	b.VMOVDQU(reg.X0, at(dst, 0))
 }
 
-// loop writes loops of body over as many vectors as together says.
-func (b *byteGen) loop(left reg.Register, body func(k int), advance func(numbers int)) {
+// loop writes loops of body over as many vectors as together says, whose labels begin
+// with name.
+func (b *byteGen) loop(name string, left reg.Register, body func(k int), advance func(numbers int)) {
 	for _, k := range b.together {
-		label, numbers := fmt.Sprintf("vectors%d", k), k*b.bytes/4
+		label, numbers := fmt.Sprintf("%s%d", name, k), k*b.bytes/4
 		b.Label(label)
 		b.CMPQ(left, imm(numbers))
 		b.JLT(to(label + "Done"))
@@ -128,25 +185,34 @@ func (b *byteGen) pair(name, does string, op func(p, q reg.VecPhysical)) {
 	b.VBROADCASTSS(b.field("Fixed"), b.top(4))
 	b.VPBROADCASTD(b.field("OffB"), b.top(8))
 	b.ends()
-	b.loop(left, func(k int) {
-		for i := range k {
-			b.VPMOVZXBD(at(p, b.bytes/4*i), b.regs[i])
-			b.VPMOVZXBD(at(q, b.bytes/4*i), b.regs[k+i])
+	b.MOVL(b.field("OffA"), reg.R10L)
+	b.ORL(b.field("OffB"), reg.R10L)
+	b.JZ(to("asTheyAre"))
+	for _, off := range []bool{true, false} {
+		name := "vectors"
+		if !off {
+			name = "plain"
+			b.Label("asTheyAre")
 		}
-		for i := range k {
-			b.VPSUBD(b.top(1), b.regs[i], b.regs[i])
-			b.VPSUBD(b.top(8), b.regs[k+i], b.regs[k+i])
-			op(b.regs[i], b.regs[k+i])
-		}
-		for i := range k {
-			b.round(b.regs[i])
-		}
-		b.store(dst, k)
-	}, func(numbers int) {
-		for _, r := range []reg.Register{dst, p, q} {
-			b.ADDQ(imm(numbers), r)
-		}
-	})
+		b.loop(name, left, func(k int) {
+			for i := range k {
+				b.VPMOVZXBD(at(p, b.bytes/4*i), b.regs[i])
+				b.VPMOVZXBD(at(q, b.bytes/4*i), b.regs[k+i])
+			}
+			for i := range k {
+				if off {
+					b.VPSUBD(b.top(1), b.regs[i], b.regs[i])
+					b.VPSUBD(b.top(8), b.regs[k+i], b.regs[k+i])
+				}
+				op(b.regs[i], b.regs[k+i])
+			}
+			b.codes(dst, k)
+		}, func(numbers int) {
+			for _, r := range []reg.Register{dst, p, q} {
+				b.ADDQ(imm(numbers), r)
+			}
+		})
+	}
 	b.end()
 }
 
@@ -160,15 +226,14 @@ func (b *byteGen) quantize() {
 	b.load("Count", left)
 	b.VBROADCASTSS(b.field("RatioA"), b.top(2))
 	b.ends()
-	b.loop(left, func(k int) {
+	b.loop("vectors", left, func(k int) {
 		for i := range k {
 			b.VMOVUPS(at(a, b.bytes*i), b.regs[i])
 		}
 		for i := range k {
 			b.VDIVPS(b.top(2), b.regs[i], b.regs[i])
-			b.round(b.regs[i])
 		}
-		b.store(dst, k)
+		b.codes(dst, k)
 	}, func(numbers int) {
 		b.ADDQ(imm(numbers), dst)
 		b.ADDQ(imm(4*numbers), a)
@@ -192,7 +257,7 @@ func (b *byteGen) quantizePixels() {
 	b.load("Count", left)
 	b.VBROADCASTSS(b.field("RatioA"), b.top(2))
 	b.ends()
-	b.loop(left, func(k int) {
+	b.loop("vectors", left, func(k int) {
 		for i := range k {
 			first := b.regs[3*i]
 			for c, p := range planes {
@@ -230,7 +295,7 @@ func (b *byteGen) dequantize() {
 	b.load("Count", left)
 	b.VPBROADCASTD(b.field("OffA"), b.top(1))
 	b.VBROADCASTSS(b.field("RatioA"), b.top(2))
-	b.loop(left, func(k int) {
+	b.loop("vectors", left, func(k int) {
 		for i := range k {
 			v := b.regs[i]
 			b.VPMOVZXBD(at(a, b.bytes/4*i), v)
@@ -384,6 +449,110 @@ func (b *byteGen) table() {
 	b.ADDQ(imm(64), dst)
 	b.SUBQ(imm(64), left)
 	b.JNZ(to("pixel"))
+	b.end()
+}
+
+// tableAtOnce looks codes up in the whole table: VPERMI2B finds a place in one half of
+// it, and the sign of a code says in which.
+func (b *byteGen) tableAtOnce() {
+	b.fn("ByteTableVBMI", "ByteRow", "ByteTableVBMI makes Count codes by a table of those at A, a multiple of 64.")
+	b.Comment("AX arguments, DI output, SI input, DX numbers left, BX the table, then 0 to 3.")
+	dst, in, left, table := reg.RDI, reg.RSI, reg.RDX, reg.RBX
+	b.load("Dst", dst)
+	b.load("A", in)
+	b.load("Count", left)
+	b.load("Table", table)
+	for i := range 4 {
+		b.VMOVDQU8(at(table, 64*i), b.regs[i])
+	}
+	lower, upper := b.regs[4], b.regs[5]
+	b.Label("pixel")
+	b.VMOVDQU8(at(in, 0), lower)
+	b.VMOVDQA64(lower, upper)
+	b.VPMOVB2M(lower, reg.K1)
+	b.VPERMI2B(b.regs[1], b.regs[0], lower)
+	b.VPERMI2B(b.regs[3], b.regs[2], upper)
+	b.VMOVDQU8(upper, reg.K1, lower)
+	b.VMOVDQU8(lower, at(dst, 0))
+	b.ADDQ(imm(64), in)
+	b.ADDQ(imm(64), dst)
+	b.SUBQ(imm(64), left)
+	b.JNZ(to("pixel"))
+	b.end()
+}
+
+// columns writes the codes of each channel side by side: eight pixels of 16 channels at a
+// time are joined by twos, fours and eights. The last eight pixels of a row may overlap
+// those before.
+func (b *byteGen) columns() {
+	b.row("ByteColumns", "writes 16·Taps codes of each of Count pixels of 64, at least 8, in rows that lie Plane apart.")
+	b.Comment("AX arguments, DI output of 16 channels, SI their input, CX groups of 16 left, R8 the output's pixel, R9 the last one,",
+		"R10 pixel's input, R11 its output, R12 R13 Plane times 1 and 3.")
+	dst, in, groups, x, last := reg.RDI, reg.RSI, reg.RCX, reg.R8, reg.R9
+	from, row, plane, plane3 := reg.R10, reg.R11, reg.R12, reg.R13
+	b.load("Dst", dst)
+	b.load("A", in)
+	b.load("Taps", groups)
+	b.load("Plane", plane)
+	b.LEAQ(at(plane, 0).Idx(plane, 2), plane3)
+	b.load("Count", last)
+	b.SUBQ(imm(8), last)
+	x8 := []reg.VecPhysical{reg.X0, reg.X1, reg.X2, reg.X3, reg.X4, reg.X5, reg.X6, reg.X7}
+	y8 := []reg.VecPhysical{reg.X8, reg.X9, reg.X10, reg.X11, reg.X12, reg.X13, reg.X14, reg.X15}
+	b.Label("group")
+	b.XORQ(x, x)
+	b.Label("pixels")
+	b.MOVQ(x, from)
+	b.SHLQ(operand.U8(6), from)
+	b.ADDQ(in, from)
+	for i, v := range x8 {
+		b.VMOVDQU(at(from, 64*i), v)
+	}
+	// What is joined are neighbouring pixels, then pairs and fours of them: after each
+	// stage a register has as many pixels of half the channels.
+	for i := range 4 {
+		b.VPUNPCKLBW(x8[2*i+1], x8[2*i], y8[2*i])   // channels 0 to 7 of a pair
+		b.VPUNPCKHBW(x8[2*i+1], x8[2*i], y8[2*i+1]) // 8 to 15
+	}
+	for i := range 2 {
+		for half := range 2 {
+			p, q := y8[4*i+half], y8[4*i+2+half]
+			b.VPUNPCKLWD(q, p, x8[4*i+2*half])
+			b.VPUNPCKHWD(q, p, x8[4*i+2*half+1])
+		}
+	}
+	for i := range 4 { // four channels each
+		b.VPUNPCKLDQ(x8[4+i], x8[i], y8[2*i])
+		b.VPUNPCKHDQ(x8[4+i], x8[i], y8[2*i+1])
+	}
+	b.LEAQ(at(dst, 0).Idx(x, 1), row)
+	for i, v := range y8 { // two channels each
+		m := at(row, 0)
+		if i%2 == 1 {
+			m = m.Idx(plane, 2)
+		}
+		b.VMOVQ(v, m)
+		m = at(row, 0).Idx(plane, 1)
+		if i%2 == 1 {
+			m = at(row, 0).Idx(plane3, 1)
+		}
+		b.VMOVHPS(v, m)
+		if i%2 == 1 {
+			b.LEAQ(at(row, 0).Idx(plane, 4), row)
+		}
+	}
+	b.CMPQ(x, last)
+	b.JEQ(to("groupDone"))
+	b.ADDQ(imm(8), x)
+	b.CMPQ(x, last)
+	b.CMOVQGT(last, x)
+	b.JMP(to("pixels"))
+	b.Label("groupDone")
+	b.SUBQ(last, row)
+	b.MOVQ(row, dst)
+	b.ADDQ(imm(16), in)
+	b.DECQ(groups)
+	b.JNZ(to("group"))
 	b.end()
 }
 
