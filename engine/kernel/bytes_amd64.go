@@ -15,10 +15,10 @@ var (
 		Table:   func(a *byteRow) { amd64.ByteTableAVX2((*amd64.ByteRow)(a)) },
 		Columns: func(a *byteRow) { amd64.ByteColumnsAVX2((*amd64.ByteRow)(a)) },
 		Quantize: func(a *byteRow) {
-			a.inWhole(1, 4, func() { amd64.QuantizeAVX2((*amd64.ByteRow)(a)) }, byteQuantize)
+			a.divided(1, func() { amd64.QuantizeAVX2((*amd64.ByteRow)(a)) }, byteQuantize)
 		},
 		Pixels: func(a *byteRow) {
-			a.inWhole(4, 4, func() { amd64.QuantizePixelsAVX2((*amd64.ByteRow)(a)) }, bytePixels)
+			a.divided(4, func() { amd64.QuantizePixelsAVX2((*amd64.ByteRow)(a)) }, bytePixels)
 		},
 		Widen: func(a *byteRow) {
 			a.inWhole(4, 1, func() { amd64.DequantizeAVX2((*amd64.ByteRow)(a)) }, byteWiden)
@@ -32,16 +32,26 @@ var (
 		Table:   func(a *byteRow) { amd64.ByteTableAVX512((*amd64.ByteRow)(a)) },
 		Columns: func(a *byteRow) { amd64.ByteColumnsAVX2((*amd64.ByteRow)(a)) },
 		Quantize: func(a *byteRow) {
-			a.inWhole(1, 4, func() { amd64.QuantizeAVX512((*amd64.ByteRow)(a)) }, byteQuantize)
+			a.divided(1, func() { amd64.QuantizeAVX512((*amd64.ByteRow)(a)) }, byteQuantize)
 		},
 		Pixels: func(a *byteRow) {
-			a.inWhole(4, 4, func() { amd64.QuantizePixelsAVX512((*amd64.ByteRow)(a)) }, bytePixels)
+			a.divided(4, func() { amd64.QuantizePixelsAVX512((*amd64.ByteRow)(a)) }, bytePixels)
 		},
 		Widen: func(a *byteRow) {
 			a.inWhole(4, 1, func() { amd64.DequantizeAVX512((*amd64.ByteRow)(a)) }, byteWiden)
 		},
 	}
 )
+
+// divided is inWhole for kernels that divide by RatioA. They multiply by its reciprocal,
+// which must not be too close to the ends of float32.
+func (a *byteRow) divided(dst int, kernel func(), twin func(*byteRow)) {
+	if a.RatioA > 0x1p-60 && a.RatioA < 0x1p60 {
+		a.inWhole(dst, 4, kernel, twin)
+		return
+	}
+	twin(a)
+}
 
 // bytesVNNI is bytesAVX512, with tables at once where the processor has that.
 func bytesVNNI(cpu features) byteKernels {

@@ -86,6 +86,38 @@ func testByteRow(t *testing.T, name string, n int, fast, twin func(*byteRow)) {
 	}
 }
 
+// TestQuantizeBetweenCodes checks quotients that are about halfway between two codes,
+// where the last bit decides, and divisors near the ends of float32.
+func TestQuantizeBetweenCodes(t *testing.T) {
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
+		rng := rand.New(rand.NewSource(6))
+		x := make([]float32, 4096)
+		got, want := make([]byte, len(x)), make([]byte, len(x))
+		for i := range 300 {
+			scale := rng.Float32() + 0.001
+			switch i {
+			case 0, 1, 2, 3, 4, 5:
+				scale = []float32{1, math.MaxFloat32, math.SmallestNonzeroFloat32, 0x1.fffffep-1, 0x1p-61, 0x1.fffffep-60}[i]
+			}
+			for j := range x {
+				at := math.Float32bits((float32(rng.Intn(260)-2) + 0.5) * scale)
+				x[j] = math.Float32frombits(at + uint32(rng.Intn(5)) - 2)
+			}
+			row := byteRow{A: unsafe.Pointer(&x[0]), Count: len(x), RatioA: scale, Low: -3, High: 252, OffOut: 3}
+			for dst, f := range map[*byte]func(*byteRow){&got[0]: k.Bytes.Quantize, &want[0]: byteQuantize} {
+				r := row
+				r.Dst = unsafe.Pointer(dst)
+				f(&r)
+			}
+			for j := range x {
+				if got[j] != want[j] {
+					t.Fatalf("%g / %g: %d, want %d", x[j], scale, got[j], want[j])
+				}
+			}
+		}
+	})
+}
+
 // byteValue returns memory for a layout, with random bytes.
 func byteValue(t *testing.T, rng *rand.Rand, l Layout) []byte {
 	b := fenced(t, l.Size())

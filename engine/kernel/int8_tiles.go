@@ -49,7 +49,7 @@ type byteConv struct {
 	tiles    []amd64.ByteTile
 	rows     []RowSpan // the rows of the output that each tile writes
 	offsets  []int
-	quarters int // length of the K loop, in quarters of a step (16 channels)
+	fours    int // iterations of the K loop that multiply four quads of channels
 	grid     grid
 	perGroup int // groups of outputs in a group of the convolution
 	groupIn  int // bytes from the input of a group of the convolution to the next
@@ -78,12 +78,13 @@ func newByteConv(c *QConv, w *QConvWeights, k byteTiles) *byteConv {
 		}
 	}
 	steps := len(s.offsets)
-	short, quarters := shortSteps(c, w, steps)
+	short, quads := shortSteps(c, w, steps)
 	s.args = amd64.ByteTileArgs{Offsets: &s.offsets[0], Steps: steps, RowStride: m.stride, Rows: m.rows,
-		ShortSteps: short, Quarters: quarters, Zero: int16(c.OutZero)}
-	s.quarters = 4*steps - short*(4-quarters)
-	const quarter, end = 0.6, 1.8 // nanoseconds per row with VPDPBUSD: four quads of channels by two vectors; the epilogue
-	time := 2 * float64(m.rows) * (quarter*float64(s.quarters) + end)
+		ShortSteps: short, Quads: quads, Zero: int16(c.OutZero)}
+	s.fours = 4*steps - short*(4-quads/4)
+	all := 16*steps - short*(16-quads)
+	const quad, end = 0.15, 1.8 // nanoseconds per row with VPDPBUSD: a quad of channels by two vectors; the epilogue
+	time := 2 * float64(m.rows) * (quad*float64(all) + end)
 	s.grid = cutGrid((len(s.tiles)+1)/2, groups, time, len(w.data), c.In.Size())
 	return s
 }
@@ -109,20 +110,20 @@ func (s *byteConv) setTiles(m *tileMap) {
 	}
 }
 
-// shortSteps returns how many of the last steps are short, and how many of their
-// four quarters have inputs. A quarter is 16 channels, or four taps of U8x4.
-func shortSteps(c *QConv, w *QConvWeights, steps int) (short, quarters int) {
+// shortSteps returns how many of the last steps are short, and how many of their 16
+// quads have inputs. A quad is four channels, or a tap of U8x4.
+func shortSteps(c *QConv, w *QConvWeights, steps int) (short, quads int) {
 	if c.In.Format == U8x4 {
-		return steps, (c.KernelW + 3) / 4
+		return steps, c.KernelW
 	}
 	cin := c.In.C / c.Group
-	switch quarters = (cin-1)%64/16 + 1; {
+	switch quads = (cin-1)%64/4 + 1; {
 	case cin <= 64:
-		return steps, quarters
-	case w.times > 1: // the short steps are not the last ones, because all steps are repeated
-		return 0, quarters
+		return steps, quads
+	case w.times > 1: // the steps come again
+		return 0, quads
 	}
-	return c.KernelH * c.KernelW, quarters
+	return c.KernelH * c.KernelW, quads
 }
 
 func (s *byteConv) Chunks() int { return s.grid.chunks() }
@@ -201,7 +202,7 @@ func (s *byteConv) prefetch(a *amd64.ByteTileArgs, pair, from, to int) {
 		all := min(2*s.grid.block, len(s.tiles))
 		share := w.panel * (last - first) / all
 		a.Ahead += uintptr(w.panel + w.panel*first/all)
-		each := (to - from) * s.quarters
+		each := max(1, (to-from)*s.fours)
 		a.AheadEach = (share + each - 1) / each
 	}
 }

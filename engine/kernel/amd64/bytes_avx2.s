@@ -322,12 +322,11 @@ plain2Done:
 	RET
 
 // func QuantizeAVX2(a *ByteRow)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, DI output, SI input, DX numbers left. The last register but one RatioA; from the
-	// fifth last down Low, High, OffOut.
+	// AX arguments, DI output, SI input, DX numbers left. See quotients and ends for the last registers.
 	MOVQ         ByteRow_Dst+0(AX), DI
 	MOVQ         ByteRow_A+0(AX), SI
 	MOVQ         ByteRow_Count+0(AX), DX
@@ -335,14 +334,36 @@ TEXT ·QuantizeAVX2(SB), NOSPLIT, $0-8
 	VBROADCASTSS ByteRow_Low+0(AX), Y11
 	VBROADCASTSS ByteRow_High+0(AX), Y10
 	VPBROADCASTD ByteRow_OffOut+0(AX), Y9
+	MOVL         $0x3f800000, R10
+	VMOVD        R10, X0
+	VBROADCASTSS X0, Y8
+	VDIVPS       Y14, Y8, Y15
+	VADDPS       Y8, Y10, Y13
+	VMULPS       Y14, Y13, Y13
 
 vectors2:
 	CMPQ         DX, $+16
 	JLT          vectors2Done
 	VMOVUPS      (SI), Y0
 	VMOVUPS      32(SI), Y1
-	VDIVPS       Y14, Y0, Y0
-	VDIVPS       Y14, Y1, Y1
+	VMINPS       Y0, Y13, Y0
+	VMULPS       Y15, Y0, Y12
+	VMOVAPS      Y0, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y0, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y12, Y0
+	VMINPS       Y1, Y13, Y1
+	VMULPS       Y15, Y1, Y12
+	VMOVAPS      Y1, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y1, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y12, Y1
 	VMAXPS       Y11, Y0, Y0
 	VMINPS       Y10, Y0, Y0
 	VCVTPS2DQ    Y0, Y0
@@ -366,12 +387,11 @@ vectors2Done:
 	RET
 
 // func QuantizePixelsAVX2(a *ByteRow)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, FMA3
 TEXT ·QuantizePixelsAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 
-	// AX arguments, DI output, SI BX CX planes, DX pixels left. The last register but one RatioA; from the
-	// fifth last down Low, High, OffOut.
+	// AX arguments, DI output, SI BX CX planes, DX pixels left. See quotients and ends for the last registers.
 	MOVQ         ByteRow_Dst+0(AX), DI
 	MOVQ         ByteRow_A+0(AX), SI
 	MOVQ         ByteRow_Plane+0(AX), BX
@@ -383,62 +403,116 @@ TEXT ·QuantizePixelsAVX2(SB), NOSPLIT, $0-8
 	VBROADCASTSS ByteRow_Low+0(AX), Y11
 	VBROADCASTSS ByteRow_High+0(AX), Y10
 	VPBROADCASTD ByteRow_OffOut+0(AX), Y9
+	MOVL         $0x3f800000, R10
+	VMOVD        R10, X0
+	VBROADCASTSS X0, Y8
+	VDIVPS       Y14, Y8, Y15
+	VADDPS       Y8, Y10, Y13
+	VMULPS       Y14, Y13, Y13
 
 vectors2:
-	CMPQ      DX, $+16
-	JLT       vectors2Done
-	VMOVUPS   (SI), Y0
-	VDIVPS    Y14, Y0, Y0
-	VMAXPS    Y11, Y0, Y0
-	VMINPS    Y10, Y0, Y0
-	VCVTPS2DQ Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VMOVUPS   (BX), Y1
-	VDIVPS    Y14, Y1, Y1
-	VMAXPS    Y11, Y1, Y1
-	VMINPS    Y10, Y1, Y1
-	VCVTPS2DQ Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPSLLD    $0x08, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   (CX), Y2
-	VDIVPS    Y14, Y2, Y2
-	VMAXPS    Y11, Y2, Y2
-	VMINPS    Y10, Y2, Y2
-	VCVTPS2DQ Y2, Y2
-	VPADDD    Y9, Y2, Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VMOVDQU   Y0, (DI)
-	VMOVUPS   32(SI), Y3
-	VDIVPS    Y14, Y3, Y3
-	VMAXPS    Y11, Y3, Y3
-	VMINPS    Y10, Y3, Y3
-	VCVTPS2DQ Y3, Y3
-	VPADDD    Y9, Y3, Y3
-	VMOVUPS   32(BX), Y4
-	VDIVPS    Y14, Y4, Y4
-	VMAXPS    Y11, Y4, Y4
-	VMINPS    Y10, Y4, Y4
-	VCVTPS2DQ Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPSLLD    $0x08, Y4, Y4
-	VPOR      Y4, Y3, Y3
-	VMOVUPS   32(CX), Y5
-	VDIVPS    Y14, Y5, Y5
-	VMAXPS    Y11, Y5, Y5
-	VMINPS    Y10, Y5, Y5
-	VCVTPS2DQ Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPOR      Y5, Y3, Y3
-	VMOVDQU   Y3, 32(DI)
-	ADDQ      $+64, SI
-	ADDQ      $+64, BX
-	ADDQ      $+64, CX
-	ADDQ      $+64, DI
-	SUBQ      $+16, DX
-	JMP       vectors2
+	CMPQ         DX, $+16
+	JLT          vectors2Done
+	VMOVUPS      (SI), Y0
+	VMINPS       Y0, Y13, Y0
+	VMULPS       Y15, Y0, Y12
+	VMOVAPS      Y0, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y0, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y12, Y0
+	VMAXPS       Y11, Y0, Y0
+	VMINPS       Y10, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       Y9, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMINPS       Y1, Y13, Y1
+	VMULPS       Y15, Y1, Y12
+	VMOVAPS      Y1, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y1, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y12, Y1
+	VMAXPS       Y11, Y1, Y1
+	VMINPS       Y10, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPADDD       Y9, Y1, Y1
+	VPSLLD       $0x08, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMOVUPS      (CX), Y2
+	VMINPS       Y2, Y13, Y2
+	VMULPS       Y15, Y2, Y12
+	VMOVAPS      Y2, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y2, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y12, Y2
+	VMAXPS       Y11, Y2, Y2
+	VMINPS       Y10, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPADDD       Y9, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VMOVDQU      Y0, (DI)
+	VMOVUPS      32(SI), Y3
+	VMINPS       Y3, Y13, Y3
+	VMULPS       Y15, Y3, Y12
+	VMOVAPS      Y3, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y3, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y12, Y3
+	VMAXPS       Y11, Y3, Y3
+	VMINPS       Y10, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPADDD       Y9, Y3, Y3
+	VMOVUPS      32(BX), Y4
+	VMINPS       Y4, Y13, Y4
+	VMULPS       Y15, Y4, Y12
+	VMOVAPS      Y4, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y4, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y12, Y4
+	VMAXPS       Y11, Y4, Y4
+	VMINPS       Y10, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPADDD       Y9, Y4, Y4
+	VPSLLD       $0x08, Y4, Y4
+	VPOR         Y4, Y3, Y3
+	VMOVUPS      32(CX), Y5
+	VMINPS       Y5, Y13, Y5
+	VMULPS       Y15, Y5, Y12
+	VMOVAPS      Y5, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y5, Y8
+	VFNMADD231PS Y14, Y12, Y8
+	VFMADD231PS  Y15, Y8, Y12
+	VMOVAPS      Y12, Y5
+	VMAXPS       Y11, Y5, Y5
+	VMINPS       Y10, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSLLD       $0x10, Y5, Y5
+	VPOR         Y5, Y3, Y3
+	VMOVDQU      Y3, 32(DI)
+	ADDQ         $+64, SI
+	ADDQ         $+64, BX
+	ADDQ         $+64, CX
+	ADDQ         $+64, DI
+	SUBQ         $+16, DX
+	JMP          vectors2
 
 vectors2Done:
 	VZEROUPPER

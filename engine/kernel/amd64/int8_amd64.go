@@ -18,10 +18,10 @@ type ByteTileArgs struct {
 	Steps      int
 	RowStride  int     // bytes from one pixel of a tile to the next
 	Rows       int     // of a tile
-	ShortSteps int     // number of last steps that end after Quarters
-	Quarters   int     // of the four quarters of 16 channels of a step, at least 1
+	ShortSteps int     // number of last steps that end after Quads
+	Quads      int     // of the 16 quads of channels of a step, at least 1
 	Ahead      uintptr // weights to prefetch; may pass their end
-	AheadEach  int     // bytes by which Ahead moves after each quarter
+	AheadEach  int     // bytes by which Ahead moves after four quads
 	Zero       int16   // zero point of the output
 
 	//lint:ignore U1000 used by the assembly

@@ -60,14 +60,15 @@ func (k *byteTiles) at(i int) string { return fmt.Sprintf("%s%d", k.reg, i) }
 // byteTiles writes a kernel. The weights of a step of 64 channels and 16 outputs are 16
 // vectors with four channels per lane, followed by those of the next 16 outputs; with
 // 16 bits they are 32 vectors with two channels per lane, and the next 16 outputs are at
-// Second. The same channels of a pixel are broadcast. Steps with fewer than 64 channels
-// end early. Accumulators begin with the bias. The epilogue is in registers: sums are
-// scaled, rounded half to even, and packed with saturation, which clips them. Scaled
-// sums fit int32 (see ByteTileArgs).
+// Second. The same channels of a pixel are broadcast. Four vectors are multiplied per
+// iteration. Steps with fewer than 64 channels end early, with iterations of one vector.
+// Accumulators begin with the bias. The epilogue is in registers: sums are scaled,
+// rounded half to even, and packed with saturation, which clips them. Scaled sums fit
+// int32 (see ByteTileArgs).
 //
 // Registers: AX arguments, R8 tile, R9 weights to prefetch, or of the second vector, R10
-// row stride, BX weights, CX offset of the step, DX steps left, R11 quads of vectors of
-// weights left, SI DI R12 R13 R15 rows 0, 3, 6, 9, 12, R14 three row strides, or the
+// row stride, BX weights, CX offset of the step, DX steps left, R11 vectors of weights
+// left, SI DI R12 R13 R15 rows 0, 3, 6, 9, 12, R14 three row strides, or the
 // weights of the next step. In the epilogue R12 bias and scales, R13 output, R14 offset
 // of a row in it.
 func (e *emitter) byteTiles(k *byteTiles) {
@@ -118,13 +119,15 @@ func (e *emitter) byteTile(k *byteTiles, rows int) {
 	e.p("ADDQ $8, CX")
 	e.byteRows(bases)
 	e.p("LEAQ 2048(BX), R14")
-	e.p("MOVQ $4, R11")
+	e.p("MOVQ $16, R11")
 	e.p("CMPQ DX, %s", byteArg("ShortSteps"))
-	e.p("CMOVQLE %s, R11", byteArg("Quarters"))
+	e.p("CMOVQLE %s, R11", byteArg("Quads"))
 	if k.wide {
 		e.p("ADDQ R11, R11")
 	}
-	e.label(fmt.Sprintf("quads%d", rows))
+	e.p("SUBQ $4, R11")
+	e.p("JLT few%d", rows)
+	e.label(fmt.Sprintf("fours%d", rows))
 	for q := range 4 {
 		e.byteRow(k, rows, bases, q)
 		for i := range k.ahead(rows) / 4 {
@@ -140,8 +143,23 @@ func (e *emitter) byteTile(k *byteTiles, rows int) {
 	for _, b := range bases {
 		e.p("ADDQ $16, %s", b)
 	}
+	e.p("SUBQ $4, R11")
+	e.p("JGE fours%d", rows)
+	e.label(fmt.Sprintf("few%d", rows))
+	e.p("ADDQ $4, R11")
+	e.p("JEQ next%d", rows)
+	e.label(fmt.Sprintf("one%d", rows))
+	e.byteRow(k, rows, bases, 0)
+	e.p("ADDQ $64, BX")
+	if k.wide {
+		e.p("ADDQ $64, R9")
+	}
+	for _, b := range bases {
+		e.p("ADDQ $4, %s", b)
+	}
 	e.p("DECQ R11")
-	e.p("JNZ quads%d", rows)
+	e.p("JNZ one%d", rows)
+	e.label(fmt.Sprintf("next%d", rows))
 	if k.wide {
 		e.p("SUBQ BX, R14")
 		e.p("ADDQ R14, BX")
