@@ -84,6 +84,7 @@ type panelGemm struct {
 	rows     int          // of a register tile
 	grid     grid
 	together int // products of the batch in a chunk
+	k0       int // the first row of B; gemm.K is the number of rows from there on
 }
 
 // planPanels plans a product of several rows. If B is an input that the kernel
@@ -108,8 +109,38 @@ func planPanels(r *Rung, g *Gemm, w *GemmWeights) (Work, error) {
 	s.rows = (g.M + tiles - 1) / tiles
 	unit := 2 * float64(s.rows*u.columns*g.K) / u.gflops
 	s.grid, s.together = cutBatch(tiles, panels, unit, 4*g.N*g.K, 4*g.M*g.K, g.count())
-	work.Steps = append(work.Steps, s)
+	for _, part := range s.slabs() {
+		work.Steps = append(work.Steps, part)
+	}
 	return work, nil
+}
+
+// slabs cuts a product with constant weights whose A does not stay in L2 into products
+// along K of which each does, and adds what each computes to C.
+func (s *panelGemm) slabs() []*panelGemm {
+	const stays = 768 << 10 // bytes of A that stay in L2 beside weights and C
+	g := &s.gemm
+	n := min((4*g.M*g.K+stays-1)/stays, g.K/512)
+	if s.weights == nil || g.count() > 1 || n < 2 || 4*g.M*g.K <= 2*stays {
+		return []*panelGemm{s}
+	}
+	all := make([]*panelGemm, n)
+	for i := range all {
+		part := *s
+		part.k0 = i * g.K / n
+		part.gemm.K = (i+1)*g.K/n - part.k0
+		part.args.K = part.gemm.K
+		if i > 0 {
+			part.gemm.Residual, part.args.RowResidual = true, part.args.RowC
+		}
+		if i < n-1 {
+			part.args.Low, part.args.High, part.rest = Activation{}.limits()
+		}
+		unit := 2 * float64(part.rows*part.unit.columns*part.gemm.K) / part.unit.gflops
+		part.grid, part.together = cutBatch(s.grid.pairs, s.grid.groups, unit, 4*g.N*part.gemm.K, 4*g.M*part.gemm.K, 1)
+		all[i] = &part
+	}
+	return all
 }
 
 // cutBatch cuts count equal products of tiles by panels units of unit nanoseconds
@@ -165,14 +196,18 @@ func (s *panelGemm) column(f *gemmFrame, m *Memory, i, panel, tile, tiles, end i
 	a.MaskA, a.MaskB = u.masks(n)
 	switch {
 	case s.weights != nil:
-		a.B = unsafe.Pointer(&s.weights.panels[first*g.K])
-		if s.weights.bias != nil {
+		a.B = unsafe.Pointer(&s.panel(panel)[0])
+		if s.weights.bias != nil && s.k0 == 0 {
 			a.Bias = unsafe.Pointer(&s.weights.bias[first])
 		}
 	case s.packed > 0:
 		a.B = unsafe.Add(m.Scratch, i*s.packed+4*first*g.K)
 	default:
 		a.B = unsafe.Add(m.More[0], atB+4*first)
+	}
+	residual := m.Residual
+	if s.k0 > 0 {
+		residual = m.Out
 	}
 	next := s.nextPanel(panel)
 	from, parts := 0, (g.M+s.rows-1)/s.rows // the tiles that share the prefetching of the next panel
@@ -183,10 +218,10 @@ func (s *panelGemm) column(f *gemmFrame, m *Memory, i, panel, tile, tiles, end i
 		row := t * s.rows
 		a.fetch(next, t-from, parts)
 		a.Rows = min(s.rows, g.M-row)
-		a.A = unsafe.Add(m.In, atA+row*a.RowA)
+		a.A = unsafe.Add(m.In, atA+row*a.RowA+4*s.k0)
 		a.C = unsafe.Add(m.Out, atC+row*a.RowC+4*first)
 		if g.Residual {
-			a.Residual = unsafe.Add(m.Residual, atC+row*a.RowResidual+4*first)
+			a.Residual = unsafe.Add(residual, atC+row*a.RowResidual+4*first)
 		}
 		if n < u.columns && !u.partial {
 			s.through(f, n)
@@ -201,8 +236,13 @@ func (s *panelGemm) nextPanel(panel int) []float32 {
 	if s.weights == nil || (panel+1)*s.unit.columns >= s.gemm.N {
 		return nil
 	}
-	size := s.unit.columns * s.gemm.K
-	return s.weights.panels[(panel+1)*size:][:size]
+	return s.panel(panel + 1)
+}
+
+// panel returns the rows of a constant panel that the product reads.
+func (s *panelGemm) panel(i int) []float32 {
+	width := s.unit.columns
+	return s.weights.panels[(i*s.weights.k+s.k0)*width:][:s.gemm.K*width]
 }
 
 // fetch makes a call prefetch one of parts equal parts of the next panel: otherwise
