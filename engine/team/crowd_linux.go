@@ -21,12 +21,19 @@ var systemCrowded = sync.OnceValue(func() func() bool {
 	if err != nil {
 		return nil
 	}
-	return func() bool {
+	running := func() int {
 		var text [64]byte
 		n, _ := loads.ReadAt(text[:], 0)
-		running, ok := runningThreads(text[:n])
-		return ok && running >= processors
+		if threads, ok := runningThreads(text[:n]); ok {
+			return threads
+		}
+		return 0
 	}
+	if running() < 1 { // not even the caller: some sandboxes leave the count out
+		loads.Close()
+		return nil
+	}
+	return func() bool { return running() >= processors }
 })
 
 // runningThreads reads a line of /proc/loadavg: three averages, then the threads
