@@ -241,7 +241,7 @@ func TestLargeModel(t *testing.T) {
 			t.Skipf("files have no holes here (%v); set TMPDIR to a folder on a file system that has them", err)
 		}
 		if err := f.Truncate(5 << 30); err != nil {
-			t.Skipf("no file of 5 GB here: %v", err)
+			t.Skipf("no file of 5 GB here (%v); set TMPDIR to a folder on a file system that has them", err)
 		}
 		m := meetAlone(t, path)
 		if m.Opened || m.Error == "" || m.Peak > 100<<20 {

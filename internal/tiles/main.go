@@ -162,30 +162,19 @@ func (t *tracer) step(id int) (done bool, err error) {
 		t.units[id] = u
 	}
 	for {
-		// More code than one instruction has, as several often stand together.
-		var code [8 * longest]byte
-		n, err := peek(id, uintptr(regs.Rip), code[:])
-		if err != nil {
-			return done, err
+		var code [longest]byte // of which the end may lie beyond the program
+		_, unreadable := peek(id, uintptr(regs.Rip), code[:])
+		in, ok := decode(code[:])
+		switch {
+		case (unreadable != nil || !ok) && done:
+			return true, unix.PtraceSetRegs(id, &regs)
+		case unreadable != nil || !ok:
+			return false, unreadable
 		}
-		began := done
-		for at := 0; at+longest <= n; {
-			in, ok := decode(code[at:n])
-			if !ok {
-				if done {
-					return true, unix.PtraceSetRegs(id, &regs)
-				}
-				return false, nil
-			}
-			at += in.size
-			regs.Rip += uint64(in.size)
-			if err := u.do(id, &regs, in); err != nil {
-				return done, fmt.Errorf("instruction at %#x: %w", regs.Rip-uint64(in.size), err)
-			}
-			done = true
-		}
-		if done == began {
-			return done, nil
+		done = true
+		regs.Rip += uint64(in.size)
+		if err := u.do(id, &regs, in); err != nil {
+			return true, fmt.Errorf("instruction at %#x: %w", regs.Rip-uint64(in.size), err)
 		}
 	}
 }

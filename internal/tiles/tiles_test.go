@@ -188,11 +188,11 @@ func TestRun(t *testing.T) {
 	for args, want := range map[string]int{"exit 0": 0, "exit 7": 7} {
 		sh, err := exec.LookPath("sh")
 		if err != nil {
-			t.Skip("needs sh")
+			t.Skip("needs sh on PATH; install a shell")
 		}
 		status, err := run([]string{sh, "-c", args})
 		if err != nil {
-			t.Skipf("programs cannot be traced here: %v", err)
+			t.Skipf("programs cannot be traced here (%v); allow ptrace", err)
 		}
 		if status.ExitStatus() != want {
 			t.Errorf("%s: exit status %d", args, status.ExitStatus())
