@@ -193,6 +193,10 @@ func reorder(app *cli.App, args []string) []string {
 				continue
 			}
 			rest = append(rest, w)
+			if len(commands) > 0 { // no command has that name: its flags are nobody's, and the name is the error
+				rest = append(rest, words...)
+				words = nil
+			}
 		}
 	}
 	return append(append(head, front...), rest...)
