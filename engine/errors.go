@@ -13,6 +13,7 @@ import (
 var (
 	ErrNotModel = onnx.ErrNotModel                    // the bytes are not an ONNX file; the message says what they are
 	ErrClosed   = errors.New("the session is closed") // a run after Close
+	ErrNoValue  = errors.New("there is no value")     // a name given to Outputs or Slice that no value of the graph has
 )
 
 // UnsupportedError lists all nodes of a valid model whose operators the engine does

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/pass"
+	"github.com/visionzoo/vision/internal/nearest"
 )
 
 // Layer is a node of the model with its inputs and outputs.
@@ -75,13 +77,36 @@ func (s *Session) expose(names []string) error {
 	for _, name := range names {
 		v := g.Find(name)
 		if v == nil {
-			return fmt.Errorf("there is no value %s; Layers (vision inspect --layers) lists them", onnx.Quote(name))
+			return noValue(g, name)
 		}
 		if !slices.Contains(g.Outputs, v) {
 			g.Outputs = append(g.Outputs, v)
 		}
 	}
 	return nil
+}
+
+// noValue is the error for a name that no value of the graph has, with those that
+// are near.
+func noValue(g *ir.Graph, name string) error {
+	var known []string
+	for _, v := range g.Inputs {
+		known = append(known, v.Name)
+	}
+	for _, n := range g.Nodes {
+		for _, v := range n.Outputs {
+			known = append(known, v.Name)
+		}
+	}
+	near := nearest.Words(name, known, 3)
+	for i, w := range near {
+		near[i] = onnx.Quote(w)
+	}
+	hint := ""
+	if len(near) > 0 {
+		hint = "; did you mean " + strings.Join(near, ", ") + "?"
+	}
+	return fmt.Errorf("%w %s%s (Layers or vision inspect --layers lists them)", ErrNoValue, onnx.Quote(name), hint)
 }
 
 // Slice returns a part of the model as a session of its own, in which the value
@@ -101,14 +126,14 @@ func (s *Session) Slice(from, to string) (part *Session, err error) {
 	if to != "" {
 		v := g.Find(to)
 		if v == nil {
-			return nil, fmt.Errorf("there is no value %s; Layers lists them", onnx.Quote(to))
+			return nil, noValue(g, to)
 		}
 		g.Outputs = []*ir.Value{v}
 	}
 	if from != "" {
 		v := g.Find(from)
 		if v == nil || v.Const() != nil {
-			return nil, fmt.Errorf("there is no value %s that a slice could begin with (constants do not count); Layers lists them", onnx.Quote(from))
+			return nil, fmt.Errorf("%w; constants do not count", noValue(g, from))
 		}
 		if !slices.Contains(g.Inputs, v) {
 			g.Inputs = append([]*ir.Value{v}, g.Inputs...)

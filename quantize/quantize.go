@@ -14,6 +14,7 @@ package quantize
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/internal/nearest"
 )
 
 // Method is a way to find the range of an activation.
@@ -121,10 +123,25 @@ func Session(ctx context.Context, s *engine.Session, samples Samples, opt Option
 	}
 	for _, name := range opt.Float {
 		if !slices.ContainsFunc(q.graph.Nodes, func(n *ir.Node) bool { return n.Name == name }) {
-			return nil, fmt.Errorf("there is no node %s to keep in float32; vision inspect --layers lists them", onnx.Quote(name))
+			return nil, fmt.Errorf("%w %s to keep in float32%s (vision inspect --layers lists them)", ErrNoNode, onnx.Quote(name), q.near(name))
 		}
 	}
 	return q.run()
+}
+
+// ErrNoNode is the error for a name in Options.Float that no node has; what wraps it
+// says more.
+var ErrNoNode = errors.New("there is no node")
+
+// near suggests nodes whose names are similar.
+func (q *quantizer) near(name string) string {
+	var known []string
+	for _, n := range q.graph.Nodes {
+		if layer(n) {
+			known = append(known, n.Name)
+		}
+	}
+	return nearest.Hint(name, known)
 }
 
 // integer lists operators that only quantised networks have.

@@ -280,6 +280,9 @@ var (
 // engineOptions are the session options that the flags and the environment set.
 func engineOptions(c *cli.Context) ([]engine.Option, error) {
 	var opts []engine.Option
+	if _, err := usedCPU(); err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
 	limit, err := memoryLimit()
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -39,6 +40,10 @@ func evalCOCO(c *cli.Context) error {
 	if c.String("annotations") == "" || c.String("predictions") == "" || c.Args().Present() {
 		return usage("eval coco needs --annotations FILE and --predictions FILE")
 	}
+	task := detect.COCOTask(c.String("type"))
+	if task != "" && !slices.Contains(cocoAll, task) {
+		return usage("--type %s: bbox, segm or keypoints", task)
+	}
 	truth, err := readFile(c.Context, c.String("annotations"), detect.ReadCOCOTruth)
 	if err != nil {
 		return err
@@ -47,9 +52,11 @@ func evalCOCO(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	tasks, err := cocoTasks(c.String("type"), truth, results)
-	if err != nil {
-		return err
+	tasks := []detect.COCOTask{task}
+	if task == "" {
+		if tasks, err = cocoTasks(truth, results); err != nil {
+			return err
+		}
 	}
 	for _, task := range tasks {
 		metrics, err := await(c.Context, func() ([]detect.COCOMetric, error) { return detect.EvaluateCOCO(truth, results, task) })
@@ -61,18 +68,10 @@ func evalCOCO(c *cli.Context) error {
 	return nil
 }
 
-// cocoTasks is the task with the given name or, without a name, all tasks for which
-// both files have data.
-func cocoTasks(name string, truth *detect.COCOTruth, results []detect.COCOResult) ([]detect.COCOTask, error) {
-	all := []detect.COCOTask{detect.COCOBoxes, detect.COCOMasks, detect.COCOKeypoints}
-	for _, t := range all {
-		if name == string(t) {
-			return []detect.COCOTask{t}, nil
-		}
-	}
-	if name != "" {
-		return nil, usage("--type %s: bbox, segm or keypoints", name)
-	}
+var cocoAll = []detect.COCOTask{detect.COCOBoxes, detect.COCOMasks, detect.COCOKeypoints}
+
+// cocoTasks are the tasks for which both files have data.
+func cocoTasks(truth *detect.COCOTruth, results []detect.COCOResult) ([]detect.COCOTask, error) {
 	boxes, masks, points := true, len(results) > 0, len(results) > 0
 	for _, r := range results {
 		boxes = boxes && len(r.BBox) > 0
@@ -86,7 +85,7 @@ func cocoTasks(name string, truth *detect.COCOTruth, results []detect.COCOResult
 	var tasks []detect.COCOTask
 	for i, has := range []bool{boxes, masks, points} {
 		if has {
-			tasks = append(tasks, all[i])
+			tasks = append(tasks, cocoAll[i])
 		}
 	}
 	if len(tasks) == 0 {

@@ -84,6 +84,9 @@ func quantizeAction(c *cli.Context) error {
 	r, err := quantize.Session(c.Context, m.Session(), samples, quantize.Options{Method: method, Beyond: 1 - c.Float64("percentile")/100,
 		Float: c.StringSlice("float"), Exact: c.Bool("all"), Engine: session, Observe: bar.observe})
 	bar.finish()
+	if errors.Is(err, quantize.ErrNoNode) {
+		return usage("--float: %w", err)
+	}
 	if err != nil {
 		return err
 	}

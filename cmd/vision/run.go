@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,6 +56,9 @@ func runAction(c *cli.Context) error {
 	}
 	opts = append(opts, zoo.WithEngine(engine.Outputs(c.StringSlice("layer")...)))
 	m, err := zoo.LoadContext(c.Context, c.Args().First(), opts...)
+	if errors.Is(err, engine.ErrNoValue) {
+		return usage("--layer: %w", err)
+	}
 	if err != nil {
 		return noModel(err)
 	}

@@ -21,7 +21,11 @@ func Words(word string, known []string, n int) []string {
 	var all []candidate
 	for _, k := range known {
 		low := strings.ToLower(k)
-		if d := Distance(key, low); d <= 4*((len(key)+2)/3) || len(key) > 1 && strings.HasPrefix(low, key) {
+		limit, begins := 4*((len(key)+2)/3), len(key) > 1 && strings.HasPrefix(low, key)
+		if len(low) > len(key)+limit && !begins { // a name out of a foreign file may be of any length
+			continue
+		}
+		if d := Distance(key, low); d <= limit || begins {
 			all = append(all, candidate{k, d})
 		}
 	}
