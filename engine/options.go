@@ -102,7 +102,7 @@ type Arithmetic uint8
 const (
 	F32       Arithmetic = iota // float32 accuracy: on a CPU with AMX, three products of bfloat16 halves; rms error at most 1e-5 of a layer's rms output
 	F32Strict                   // fused multiply-add of float32 only, even between DequantizeLinear and QuantizeLinear
-	BF16                        // bfloat16 operands, float32 sums
+	BF16                        // bfloat16 operands and float32 sums on a CPU with AMX; elsewhere the same as F32
 )
 
 // Precision chooses the arithmetic. The default is F32.

@@ -299,5 +299,8 @@ func engineOptions(c *cli.Context) ([]engine.Option, error) {
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
+	if cpu := engine.BestCPU(); p == engine.BF16 && cpu != "amx" {
+		remark(c, fmt.Sprintf("bf16 needs AMX; the kernels in use here are %s, and compute in float32", cpu))
+	}
 	return append(opts, engine.Precision(p)), nil
 }
