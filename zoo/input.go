@@ -3,6 +3,7 @@ package zoo
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -18,18 +19,24 @@ type pictureInput struct {
 }
 
 func (p pictureInput) String() string {
-	size := func(n int) string {
-		if n == 0 {
-			return "any"
-		}
-		return fmt.Sprint(n)
-	}
-	channels := size(p.channels) + " channels"
+	channels := anyOr(p.channels) + " channels"
 	if p.channels == 1 {
 		channels = "1 channel"
 	}
-	return fmt.Sprintf("%s, %s, %s, %s x %s", p.dtype, p.layout, channels, size(p.height), size(p.width))
+	return fmt.Sprintf("%s, %s, %s, %s x %s", p.dtype, p.layout, channels, anyOr(p.height), anyOr(p.width))
 }
+
+func anyOr(n int) string {
+	if n == 0 {
+		return "any"
+	}
+	return fmt.Sprint(n)
+}
+
+// likely tells whether the input is that of pictures even if nobody says so. Three
+// dimensions without 3 channels are more often a series of vectors, such as
+// [1 16 96] of a network that listens.
+func (p pictureInput) likely() bool { return strings.HasPrefix(p.layout, "N") || p.channels == 3 }
 
 // findPicture returns the first input that can be a picture: it has three or four
 // dimensions, and apart from the batch the first or the last is 1 or 3 channels.
@@ -110,8 +117,8 @@ func (p pictureInput) takes(e *vision.Encoder) error {
 		return fmt.Errorf("gives %d channels, input %s takes %d", given, quote(p.name), p.channels)
 	case p.dtype != e.DType():
 		return fmt.Errorf("gives %s, input %s takes %s", e.DType(), quote(p.name), p.dtype)
-	case p.height != 0 && p.width != 0 && r.Size != nil && !slices.Equal(r.Size, []int{p.height, p.width}):
-		return fmt.Errorf("gives %d x %d (height, width), input %s takes %d x %d", r.Size[0], r.Size[1], quote(p.name), p.height, p.width)
+	case r.Size != nil && (p.height != 0 && p.height != r.Size[0] || p.width != 0 && p.width != r.Size[1]):
+		return fmt.Errorf("gives %d x %d (height, width), input %s takes %s x %s", r.Size[0], r.Size[1], quote(p.name), anyOr(p.height), anyOr(p.width))
 	}
 	return nil
 }

@@ -273,37 +273,62 @@ func (c *config) prepare(m *Model) error {
 	if c.open.recipe != nil {
 		recipe, known = *c.open.recipe, true
 	}
-	if !ok {
-		if c.open.recipe != nil {
-			return errors.New("no input takes a picture, so a recipe has no use")
-		}
+	switch {
+	case !ok && c.open.recipe != nil:
+		return errors.New("no input takes a picture, so a recipe has no use")
+	case !ok || !known && !p.likely():
 		m.guess = noPicture(m.card, known)
 		return c.findLabels(m, "", outputs)
-	}
-	if !known {
-		name, why := guessRecipe(p, inputs, outputs)
-		if recipe, err = vision.Named(name); err != nil {
+	case !known:
+		if recipe, m.guess, err = guess(m.card, p, inputs, outputs); err != nil {
 			return err
 		}
-		if p.dtype != 0 && name == "none" {
-			recipe.DType = p.dtype.String()
-		}
-		if name == "none" && p.height > 0 && p.width > 0 {
-			recipe.Resize = vision.ResizeRule{Mode: vision.Stretch, Width: p.width, Height: p.height, Filter: vision.Bilinear}
-			why += fmt.Sprintf(", stretched to its %d x %d", p.height, p.width)
-		}
-		m.guess = fmt.Sprintf("%s: no recipe is known for this model; its input (%s) suggests %q: %s; to set it, give --recipe",
-			excerpt([]byte(m.card.Name)), p, name, why)
 	}
-	encoder, err := vision.NewEncoder(p.fit(recipe), c.open.encoder...)
-	if err != nil {
+	m.encoder, err = c.encoder(p, recipe)
+	switch {
+	case err != nil && known:
 		return err
+	case err != nil: // without a picture the network is as good as any
+		m.guess = fmt.Sprintf("%s: no recipe is known for this model, and the one that its outputs suggest does not fit: %v; give --recipe", excerpt([]byte(m.card.Name)), err)
+		return c.findLabels(m, "", outputs)
 	}
-	if err := p.takes(encoder); err != nil {
-		return fmt.Errorf("recipe %s %w", quote(recipe.Name), err)
-	}
-	m.encoder, m.input = encoder, p.name
+	m.input = p.name
 	return c.findLabels(m, recipe.Name, outputs)
+}
+
+// guess names a recipe by the network's inputs and outputs, and says so in a line
+// for people.
+func guess(card *Card, p pictureInput, inputs, outputs []engine.Info) (vision.Recipe, string, error) {
+	name, why := guessRecipe(p, inputs, outputs)
+	recipe, err := vision.Named(name)
+	if err != nil {
+		return recipe, "", err
+	}
+	if p.dtype != 0 && name == "none" {
+		recipe.DType = p.dtype.String()
+	}
+	if name == "none" && p.height > 0 && p.width > 0 {
+		recipe.Resize = vision.ResizeRule{Mode: vision.Stretch, Width: p.width, Height: p.height, Filter: vision.Bilinear}
+		why += fmt.Sprintf(", stretched to its %d x %d", p.height, p.width)
+	}
+	if (p.height == 0 || p.width == 0) && name == "fcn" && outputs[0].Shape.Dims[1].N == 1 { // no map of classes
+		recipe.Pad = vision.PadRule{Mode: vision.PadMultiple, Multiple: 32} // where maps of two scales meet, halves of halves are whole
+		why += ", padded to multiples of 32"
+	}
+	return recipe, fmt.Sprintf("%s: no recipe is known for this model; its input (%s) suggests %q: %s; to set it, give --recipe",
+		excerpt([]byte(card.Name)), p, name, why), nil
+}
+
+// encoder is that of a recipe, adapted to the input.
+func (c *config) encoder(p pictureInput, recipe vision.Recipe) (*vision.Encoder, error) {
+	e, err := vision.NewEncoder(p.fit(recipe), c.open.encoder...)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.takes(e); err != nil {
+		return nil, fmt.Errorf("recipe %s %w", quote(recipe.Name), err)
+	}
+	return e, nil
 }
 
 func noPicture(card *Card, known bool) string {

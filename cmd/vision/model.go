@@ -54,7 +54,15 @@ func takesPicture(m *zoo.Model) error {
 	if m.Encoder() != nil {
 		return nil
 	}
-	return usage("no input of model %s takes a picture; vision inspect lists its inputs, and vision run feeds them", oneLine(m.Card().Name))
+	return usage("%s; vision inspect lists its inputs, and vision run feeds them", noPicture(m))
+}
+
+// noPicture says why a model has no encoder.
+func noPicture(m *zoo.Model) string {
+	if why := m.Guess(); why != "" {
+		return why
+	}
+	return fmt.Sprintf("%s: no input of this model takes a picture", oneLine(m.Card().Name))
 }
 
 // loadClassifier opens the model that --model names, else the best cached

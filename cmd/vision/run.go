@@ -163,7 +163,7 @@ func readData(ctx context.Context, file string, info engine.Info) (*tensor.Tenso
 func readPicture(c *cli.Context, m *zoo.Model, info engine.Info, file string) (*tensor.Tensor, error) {
 	switch {
 	case m.Encoder() == nil:
-		return nil, fmt.Errorf("%s: no input of model %s takes a picture; give .npy or .pb", file, m.Card().Name)
+		return nil, fmt.Errorf("%s: %s; give .npy or .pb", file, noPicture(m))
 	case m.Input() != info.Name:
 		return nil, fmt.Errorf("%s: the picture goes to input %q, not %q", file, m.Input(), info.Name)
 	}
