@@ -108,6 +108,7 @@ func writeScriptFiles(dir string) error {
 		"builtin.onnx": assets.Model(),
 		"unknown.onnx": scriptModel([]string{"Frobnicate", "Twist", "Relu"}),
 		"relu.onnx":    scriptModel([]string{"Relu"}),
+		"half.onnx":    scriptModelOf(10, []string{"Relu"}), // FLOAT16
 		"wrong.npy":    wrong.Bytes(),
 		"right.npy":    right.Bytes(),
 	} {
@@ -165,9 +166,13 @@ func assetPicture(name string) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// scriptModel is an ONNX file whose nodes apply operators to x, a float vector of
-// three, one after another. Field numbers are those of onnx.proto.
-func scriptModel(ops []string) []byte {
+// scriptModel is an ONNX file whose nodes apply operators to x, a float32 vector of
+// three, one after another.
+func scriptModel(ops []string) []byte { return scriptModelOf(1, ops) }
+
+// scriptModelOf is scriptModel with another type of elements. Field numbers are those
+// of onnx.proto.
+func scriptModelOf(elem uint64, ops []string) []byte {
 	text := func(b []byte, field protowire.Number, s string) []byte {
 		return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), s)
 	}
@@ -175,8 +180,8 @@ func scriptModel(ops []string) []byte {
 		return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
 	}
 	value := func(name string) string {
-		shape := text(nil, 1, string(number(nil, 1, 3)))        // dim: dim_value 3
-		tensorType := text(number(nil, 1, 1), 2, string(shape)) // elem_type FLOAT, shape
+		shape := text(nil, 1, string(number(nil, 1, 3)))           // dim: dim_value 3
+		tensorType := text(number(nil, 1, elem), 2, string(shape)) // elem_type, shape
 		return string(text(text(nil, 1, name), 2, string(text(nil, 1, string(tensorType)))))
 	}
 	var graph []byte

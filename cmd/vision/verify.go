@@ -182,7 +182,7 @@ func verifyAgainst(c *cli.Context, other string, tol conform.Tolerance, opts []z
 		if err := c.Context.Err(); err != nil {
 			return err
 		}
-		for _, r := range reports {
+		for i, r := range reports {
 			r.Name = fmt.Sprintf("%s against %s, %s", name, other, r.Name)
 			if r.Err != nil {
 				wrong++
@@ -192,6 +192,9 @@ func verifyAgainst(c *cli.Context, other string, tol conform.Tolerance, opts []z
 			printResult(c, r)
 			if r.Err == nil && !c.Bool("json") {
 				fmt.Fprintf(c.App.Writer, "ok   %s: largest error %.3g\n", r.Name, r.MaxError)
+			}
+			if i == 0 && r.Note != "" {
+				remark(c, "floats of another type were converted: "+r.Note)
 			}
 		}
 	}

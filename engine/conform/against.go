@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/visionzoo/vision/engine"
@@ -12,49 +13,82 @@ import (
 
 // Against runs two models on the same inputs, zeros and seeded random numbers, and
 // compares every output, to check that a conversion did not change the function.
-// Unknown dimensions become 1.
+// Unknown dimensions become 1. Where one model's floats are wider than the
+// other's, both get numbers that the narrower type holds, and the outputs are
+// compared with its tolerance; the result's Note says so.
 func Against(ctx context.Context, a, b *engine.Session, tol Tolerance) []Result {
 	var out []Result
 	for _, kind := range []string{"zero", "random"} {
 		r := Result{Case: Case{Name: kind + " input"}}
 		start := time.Now()
-		r.MaxError, r.Err = againstOnce(ctx, a, b, kind == "random", tol)
+		r.Err = againstOnce(ctx, a, b, kind == "random", tol, &r)
 		r.Elapsed = time.Since(start)
 		out = append(out, r)
 	}
 	return out
 }
 
-func againstOnce(ctx context.Context, a, b *engine.Session, random bool, tol Tolerance) (float64, error) {
+func againstOnce(ctx context.Context, a, b *engine.Session, random bool, tol Tolerance, r *Result) error {
 	in, err := Fill(a.Inputs(), random, 1)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if len(a.Inputs()) != len(b.Inputs()) || len(a.Outputs()) != len(b.Outputs()) {
-		return 0, fmt.Errorf("one has %d inputs and %d outputs, the other %d and %d",
+		return fmt.Errorf("one has %d inputs and %d outputs, the other %d and %d",
 			len(a.Inputs()), len(a.Outputs()), len(b.Inputs()), len(b.Outputs()))
 	}
+	var notes []string
+	defer func() { r.Note = strings.Join(notes, ", ") }()
 	other := engine.Values{}
 	for i, info := range b.Inputs() {
-		other[info.Name] = in[a.Inputs()[i].Name]
+		name := a.Inputs()[i].Name
+		x := in[name]
+		if bothFloat(x.DType(), info.DType) {
+			notes = append(notes, fmt.Sprintf("input %q (%s, %s)", name, x.DType(), info.DType))
+			x = converted(x, info.DType)
+			in[name] = converted(x, in[name].DType()) // what a narrower type left of the numbers
+		}
+		other[info.Name] = x
 	}
 	got, err := a.Run(ctx, in)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	want, err := b.Run(ctx, other)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	worst := 0.0
 	for i, info := range a.Outputs() {
-		e, err := Compare(got[info.Name], want[b.Outputs()[i].Name], tol)
-		worst = max(worst, e)
+		x, y, tol := got[info.Name], want[b.Outputs()[i].Name], tol
+		if bothFloat(x.DType(), y.DType()) {
+			notes = append(notes, fmt.Sprintf("output %q (%s, %s)", info.Name, x.DType(), y.DType()))
+			tol = tol.of(narrower(x.DType(), y.DType()))
+			x, y = converted(x, tensor.Float64), converted(y, tensor.Float64)
+		}
+		e, err := Compare(x, y, tol)
+		r.MaxError = max(r.MaxError, e)
 		if err != nil {
-			return worst, fmt.Errorf("output %q: %w", info.Name, err)
+			return fmt.Errorf("output %q: %w", info.Name, err)
 		}
 	}
-	return worst, nil
+	return nil
+}
+
+// bothFloat tells whether both are floats of different types, and so convertible.
+func bothFloat(a, b tensor.DType) bool { return a != b && isFloat(a) && isFloat(b) }
+
+func narrower(a, b tensor.DType) tensor.DType {
+	if b.Size() < a.Size() {
+		return b
+	}
+	return a
+}
+
+// converted is a tensor of floats as one of another type.
+func converted(t *tensor.Tensor, d tensor.DType) *tensor.Tensor {
+	out := tensor.New(d, t.Shape()...)
+	tensor.Store(out, 0, 1, tensor.ToFloat64(t))
+	return out
 }
 
 // Fill makes an input for each of the infos: zeros, or seeded random numbers
@@ -96,9 +130,9 @@ func randomise(t *tensor.Tensor, r *rand.Rand) {
 		for i := range tensor.Data[float64](t) {
 			tensor.Data[float64](t)[i] = r.NormFloat64()
 		}
-	case tensor.Float16:
-		for i := range tensor.Data[tensor.Float16Bits](t) {
-			tensor.Data[tensor.Float16Bits](t)[i] = tensor.ToFloat16(float32(r.NormFloat64()))
+	case tensor.Float16, tensor.BFloat16:
+		for i := range t.Len() {
+			tensor.Store(t, i, 1, []float64{r.NormFloat64()})
 		}
 	case tensor.Uint8, tensor.Int8:
 		for i := range t.Bytes() {

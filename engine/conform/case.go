@@ -65,6 +65,7 @@ type Result struct {
 	Case
 	Err      error // nil: passed
 	Skipped  string
+	Note     string  // what Against converted
 	MaxError float64 // largest |got-want| of numbers, relative to max(1, |want|)
 	Elapsed  time.Duration
 }
