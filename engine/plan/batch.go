@@ -152,7 +152,7 @@ var (
 	meeting = []string{"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Sum", "PRelu"}
 	// work on channels and pixels
 	ofPictures = []string{"Conv", "FusedConv", "ScaleShift", "BatchNormalization", "InstanceNormalization", "LRN", "MaxPool", "AveragePool",
-		"GlobalAveragePool", "GlobalMaxPool", "DepthToSpace", "SpaceToDepth", "ConvTranspose", "ReduceMean", "Resize"}
+		"GlobalAveragePool", "GlobalMaxPool", "DepthToSpace", "SpaceToDepth", "ConvTranspose", "ReduceMean"}
 	// work along an axis, which may be any but the first
 	alongAxis = []string{"Concat", "Softmax", "LogSoftmax", "Split", "LayerNormalization"}
 )
@@ -175,8 +175,8 @@ func (p pair) independent(n *ir.Node) bool {
 		}
 		a, b := p.together.fact(v), p.apart.fact(v)
 		if a.Const == nil {
-			if !p.batched(v) {
-				return false
+			if !p.batched(v) || i > 0 && len(b.Shape.Dims) != rank {
+				return false // parameters of a lower rank are not one for each picture
 			}
 			continue
 		}
@@ -198,6 +198,13 @@ func (p pair) independent(n *ir.Node) bool {
 			}
 		}
 		return constants
+	case n.Op == "MaxPool" && len(n.Outputs) > 1 && n.Outputs[1].Name != "":
+		return false // Indices count through the whole batch
+	case n.Op == "BatchNormalization" && (len(n.Outputs) > 1 || a.Bool("training_mode", false)):
+		return false // in training, statistics are those of the batch
+	case n.Op == "Resize":
+		x, y := p.apart.fact(n.Inputs[0]).Shape.Dims, p.apart.fact(n.Outputs[0]).Shape.Dims
+		return a.Str("coordinate_transformation_mode", "") != "tf_crop_and_resize" && x[0].N == y[0].N
 	case slices.Contains(ofPictures, n.Op):
 		return len(n.Inputs) < 2 || n.Inputs[1] == nil || p.apart.fact(n.Inputs[1]).Const != nil
 	case slices.Contains(alongAxis, n.Op):

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"math"
 	"testing"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -46,6 +47,20 @@ func TestPicturesOneByOne(t *testing.T) {
 			count := n.op("Cast", []*ir.Value{n.op("Shape", []*ir.Value{x}, integer("end", 1))}, integer("to", 1))
 			return n.op("Div", []*ir.Value{x, count})
 		}},
+		"pictures resized": {true, func(n *network, x *ir.Value) *ir.Value {
+			return n.op("Resize", []*ir.Value{x, nil, n.Constant("", tensor.Of([]float32{1, 1, 2, 2}))})
+		}},
+		"more pictures by Resize": {false, func(n *network, x *ir.Value) *ir.Value {
+			return n.op("Resize", []*ir.Value{x, nil, n.Constant("", tensor.Of([]float32{2, 1, 1, 1}))})
+		}},
+		"a cut through the pictures by Resize": {false, func(n *network, x *ir.Value) *ir.Value {
+			roi := n.Constant("", tensor.Of([]float32{0.5, 0, 0, 0, 1, 1, 1, 1}))
+			return n.op("Resize", []*ir.Value{x, roi, n.Constant("", tensor.Of([]float32{1, 1, 1, 1}))}, ir.AttrString("coordinate_transformation_mode", "tf_crop_and_resize"))
+		}},
+		"statistics of the batch": {false, func(n *network, x *ir.Value) *ir.Value {
+			c := n.weights(4)
+			return n.op("BatchNormalization", []*ir.Value{x, c, c, c, c}, integer("training_mode", 1))
+		}},
 		"the shape of the batch": {false, func(n *network, x *ir.Value) *ir.Value {
 			return n.op("Shape", []*ir.Value{x})
 		}},
@@ -73,6 +88,56 @@ func TestPicturesOneByOne(t *testing.T) {
 					}
 					if e := distance(out[0], want[0]); !(e < 1e-5) {
 						t.Errorf("%d threads: off by %.2g of its rms", threads, e)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestPicturesAndParameters: inputs that are as long as the batch by chance are not
+// divided, and indices count through the batch.
+func TestPicturesAndParameters(t *testing.T) {
+	const pictures = 3
+	for name, c := range map[string]struct {
+		parameter int // elements of the second input, 0: there is none
+		build     func(n *network, x, p *ir.Value) []*ir.Value
+	}{
+		"scales of LayerNormalization": {pictures, func(n *network, x, p *ir.Value) []*ir.Value {
+			return []*ir.Value{n.op("LayerNormalization", []*ir.Value{x, p})}
+		}},
+		"biases of Conv": {pictures, func(n *network, x, p *ir.Value) []*ir.Value {
+			return []*ir.Value{n.op("Conv", []*ir.Value{x, n.weights(pictures, 4, 1, 1), p})}
+		}},
+		"Indices of MaxPool": {0, func(n *network, x, p *ir.Value) []*ir.Value {
+			y := n.op("MaxPool", []*ir.Value{x}, integers("kernel_shape", 2, 2))
+			indices := n.NewValue("indices", ir.Tensor(tensor.Int64, y.Fact.Shape))
+			indices.Node, y.Node.Outputs = y.Node, append(y.Node.Outputs, indices)
+			return []*ir.Value{y, indices}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNetwork(t)
+			x, in := n.input(pictures, 4, 5, pictures), []*tensor.Tensor{n.data(pictures, 4, 5, pictures)}
+			x.Fact.Shape.Dims[0] = ir.Sym("batch")
+			var p *ir.Value
+			if c.parameter > 0 {
+				p, in = n.input(c.parameter), append(in, n.data(c.parameter))
+			}
+			n.Outputs = c.build(n, x, p)
+			want, err := NewRunner(n.Graph, Options{Memory: 1 << 30, Turns: 1000, Plain: true}).Run(context.Background(), in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := NewRunner(n.Graph, Options{Rung: kernel.Best(), Threads: 1, Memory: 1 << 30, Turns: 1000}).Run(context.Background(), in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range want {
+				got, want := tensor.ToFloat64(out[i]), tensor.ToFloat64(want[i])
+				for k, w := range want {
+					if !(math.Abs(got[k]-w) <= 1e-4) {
+						t.Fatalf("output %d is %v, want %v", i, got, want)
 					}
 				}
 			}
