@@ -52,7 +52,7 @@ func growPattern(g *randomGraph) {
 	if g.rng.Intn(8) == 0 { // another value where the pattern has x again
 		y = c.node("Neg", []made{x})
 	}
-	switch from(g, "silu", "hardswish", "gelu", "norm", "norm", "scale", "attention") {
+	switch from(g, "silu", "hardswish", "gelu", "norm", "norm", "scale", "affine", "bounds", "attention") {
 	case "silu":
 		if g.coin() {
 			c.node("Mul", c.pair(c.node("Sigmoid", []made{x}), y))
@@ -115,9 +115,54 @@ func growPattern(g *randomGraph) {
 		z = c.node("Mul", c.pair(z, g.positive(from(g, each, each, []int{1}, []int{1, 1, z.t.Dim(3)})...)))
 		z = c.node("Add", c.pair(z, g.weights(1, from(g, each, each, []int{1}, []int{z.t.Dim(2), 1})...)))
 		c.node(from(g, "Relu", "Sigmoid", "HardSwish"), []made{z})
+	case "affine":
+		affine(c, x)
+	case "bounds":
+		for range 1 + g.rng.Intn(2) {
+			x = c.node(from(g, "Max", "Min"), c.pair(x, c.number(from[float32](g, -0.4, 0, 0.5, 6))))
+		}
 	case "attention":
 		attention(c, x)
 	}
+}
+
+// affine is a convolution of learned scales and shifts, before its activation and
+// behind it, and one more convolution that reads that.
+func affine(c *spelling, x made) {
+	conv := func() {
+		if !c.ok || !picture(x.t) {
+			c.ok = false
+			return
+		}
+		in, attrs, ok := c.convolution(x, from(c.randomGraph, 3, 8, 16, 33))
+		if c.ok = ok; ok {
+			x = c.node("Conv", in, attrs...)
+		}
+	}
+	steps := func() {
+		for range c.rng.Intn(4) {
+			if !c.ok {
+				return
+			}
+			op := from(c.randomGraph, "Mul", "Add", "Mul", "Add", "Sub", "Div")
+			by := c.number(from[float32](c.randomGraph, 0.25, -0.5, 3))
+			if c.rng.Intn(3) == 0 {
+				by = c.positive(x.t.Dim(1), 1, 1)
+			}
+			in := []made{x, by}
+			if op != "Div" {
+				in = c.pair(x, by)
+			}
+			if x = c.node(op, in); c.ok && x.t.Rank() != 4 {
+				c.ok = false
+			}
+		}
+	}
+	conv()
+	steps()
+	x = c.node(from(c.randomGraph, "Relu", "HardSwish", "LeakyRelu", "Sigmoid"), []made{x})
+	steps()
+	conv()
 }
 
 // attention is softmax(q·kᵀ)·v of projections of x.

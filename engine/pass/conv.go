@@ -29,8 +29,8 @@ func floats(v *ir.Value) []float32 {
 // batchNorm turns a BatchNormalization with constant statistics into a ScaleShift,
 // and moves that into the convolution (or transposed convolution) before it: w' =
 // w·scale, b' = b·scale + shift. If the convolution has the fused form, w·scale is
-// computed when the weights are packed. A sum or product with a constant for each
-// channel behind a convolution is moved in the same way.
+// computed when the weights are packed. Sums and products with constants behind a
+// convolution are moved in the same way.
 func batchNorm(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(bn *ir.Node) error {
@@ -95,14 +95,15 @@ func scaleShift(n *ir.Node) (scale, shift []float32, ok bool) {
 	return scale, shift, true
 }
 
-// perChannel is a sum or product of the planes that a convolution makes and a
-// constant number for each: how some exporters write its bias.
+// perChannel reads a sum, difference, product or quotient of planes that a node
+// makes and a constant, a number for each plane or one for all, as a scale and a
+// shift. Some exporters write biases and learned scales this way.
 func perChannel(n *ir.Node) (x *ir.Value, scale, shift []float32) {
-	if !is(n, "Add") && !is(n, "Mul") || n.Version < 7 {
+	if n.Domain != "" || len(n.Inputs) != 2 || n.Version < 7 || !slices.Contains([]string{"Add", "Sub", "Mul", "Div"}, n.Op) {
 		return nil, nil, nil
 	}
 	x, c := n.Inputs[0], n.Inputs[1]
-	if c.Const() == nil {
+	if c.Const() == nil && n.Op != "Div" {
 		x, c = c, x
 	}
 	values, shape := floats(c), x.Fact.Shape
@@ -110,16 +111,27 @@ func perChannel(n *ir.Node) (x *ir.Value, scale, shift []float32) {
 		return nil, nil, nil
 	}
 	channels, of := shape.Dims[1].N, c.Const().Shape()
-	if rank := len(of); len(values) != channels || rank < 3 || rank > 4 || of[rank-3] != channels {
+	rank := len(of)
+	if len(values) == 1 && rank <= 4 {
+		values = slices.Repeat(values, channels)
+	} else if len(values) != channels || rank < 3 || rank > 4 || of[rank-3] != channels {
 		return nil, nil, nil
 	}
 	scale, shift = make([]float32, channels), make([]float32, channels)
 	for i, v := range values {
-		scale[i] = 1
-		if n.Op == "Add" {
+		switch scale[i] = 1; {
+		case v-v != 0 || n.Op == "Div" && v == 0: // weights of 0 would make it NaN
+			return nil, nil, nil
+		case n.Op == "Add":
 			shift[i] = v
-		} else {
+		case n.Op == "Sub" && x == n.Inputs[0]:
+			shift[i] = -v
+		case n.Op == "Sub":
+			scale[i], shift[i] = -1, v
+		case n.Op == "Mul":
 			scale[i] = v
+		default:
+			scale[i] = 1 / v
 		}
 	}
 	return x, scale, shift

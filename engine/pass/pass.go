@@ -34,10 +34,12 @@ var All = []Pass{
 	{"focus", "lets a convolution of every second pixel, side by side as channels, read the picture itself", focus},
 	{"conv", "gives convolutions of two dimensions their fused form", fuseConv},
 	{"batchnorm", "turns batch normalisation into a scale and a shift; moves scales and shifts into the convolution before them", batchNorm},
+	{"clip", "turns maxima and minima with a number into clips", joinClip},
 	{"silu", "joins x·sigmoid(x) and x·hardsigmoid(x)", joinSilu},
 	{"gelu", "joins x/2·(1+erf(x/√2))", joinGelu},
 	{"layernorm", "joins the steps of a layer normalisation", joinLayerNorm},
 	{"activation", "moves activations into the operator before them", fuseActivation},
+	{"affine", "joins sums and products with constants behind activations, and moves them into the convolutions after them", fuseAffine},
 	{"residual", "moves sums of two branches into the convolution before them", fuseResidual},
 	{"dead", "drops nodes whose results nobody reads", dropDead},
 }

@@ -128,6 +128,35 @@ func TestPasses(t *testing.T) {
 		{"sums that are no bias", "conv batchnorm", func(n net) *ir.Value {
 			return n.node("Add", n.node("Add", n.node("Add", n.conv(n.x), n.weights(4, 1, 6)), n.weights(6)), n.weights(2, 4, 1, 1))
 		}, "vision.internal.Conv Add Add Add"},
+		{"a number for all channels", "conv batchnorm", func(n net) *ir.Value {
+			return n.node("Sub", n.number(1), n.node("Div", n.node("Mul", n.conv(n.x), n.number(3)), n.Const("", tensor.Of([]float32{2}, 1))))
+		}, "vision.internal.Conv"},
+		{"quotients that are no scale", "conv batchnorm", func(n net) *ir.Value {
+			return n.node("Div", n.number(1), n.node("Div", n.node("Mul", n.conv(n.x), n.Const("", tensor.Of([]float32{2}, 1, 1, 1, 1, 1))), n.number(0)))
+		}, "vision.internal.Conv Mul Div Div"},
+		{"a learned scale and shift, into what reads it", "conv activation affine", func(n net) *ir.Value {
+			y := n.node("Add", n.node("Mul", n.number(2), n.node("Relu", n.conv(n.x))), n.number(3))
+			return n.node("Conv", y, n.weights(4, 4, 1, 1))
+		}, "vision.internal.Conv vision.internal.Conv"},
+		{"a learned scale alone, into what reads it padded", "conv activation affine", func(n net) *ir.Value {
+			return n.conv(n.node("Mul", n.number(2), n.node("Relu", n.conv(n.x))))
+		}, "vision.internal.Conv vision.internal.Conv"},
+		{"padding is not shifted", "conv activation affine", func(n net) *ir.Value {
+			return n.conv(n.node("Add", n.node("Mul", n.number(2), n.node("Relu", n.conv(n.x))), n.number(3)))
+		}, "vision.internal.Conv vision.internal.ScaleShift vision.internal.Conv"},
+		{"a shift that others read", "conv activation affine", func(n net) *ir.Value {
+			y := n.node("Add", n.node("Relu", n.conv(n.x)), n.number(3))
+			return n.node("Add", y, n.node("Conv", y, n.weights(4, 4, 1, 1)))
+		}, "vision.internal.Conv vision.internal.ScaleShift vision.internal.Conv Add"},
+		{"sums far from any convolution", "conv activation affine", func(n net) *ir.Value {
+			return n.node("Mul", n.node("Add", n.node("Exp", n.x), n.number(3)), n.number(2))
+		}, "Exp Add Mul"},
+		{"bounds", "conv clip activation", func(n net) *ir.Value {
+			return n.node("Min", n.number(6), n.node("Max", n.conv(n.x), n.Const("", tensor.Of([]float32{-1}, 1, 1, 1, 1))))
+		}, "vision.internal.Conv"},
+		{"bounds that are no number", "clip", func(n net) *ir.Value {
+			return n.node("Max", n.node("Max", n.node("Min", n.x, n.weights(6)), n.number(float32(math.NaN()))), n.number(0), n.x)
+		}, "Min Max Max"},
 		{"silu", "silu dead", func(n net) *ir.Value { return n.node("Mul", n.node("Sigmoid", n.x), n.x) }, "vision.internal.Activate"},
 		{"the gate of something else", "silu dead", func(n net) *ir.Value {
 			return n.node("Mul", n.node("Sigmoid", n.node("Neg", n.x)), n.x)

@@ -10,6 +10,38 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// joinClip turns Max(x, number) and Min(x, number), as TensorFlow's exports write
+// bounds, into activations, and two in a row into one.
+func joinClip(e *Editor) (int, error) {
+	changes := 0
+	err := e.Nodes(func(n *ir.Node) error {
+		if !is(n, "Max") && !is(n, "Min") || len(n.Inputs) != 2 {
+			return nil
+		}
+		x, number := n.Inputs[0], n.Inputs[1]
+		if x != nil && x.Const() != nil {
+			x, number = number, x
+		}
+		v, ok := scalar(number)
+		if !ok || math.IsNaN(v) || x == nil || x.Fact.DType != tensor.Float32 || !sameRank(n, x) {
+			return nil
+		}
+		act := kernel.Activation{Kind: kernel.Clip, Alpha: float32(v), Beta: float32(math.Inf(1))}
+		if n.Op == "Min" {
+			act.Alpha, act.Beta = float32(math.Inf(-1)), float32(v)
+		}
+		if x.Node != nil && e.Only(x) == n {
+			if first, ok := ActivationOf(x.Node); ok && first.Kind == kernel.Clip {
+				act.Alpha, act.Beta = min(max(first.Alpha, act.Alpha), act.Beta), min(max(first.Beta, act.Alpha), act.Beta)
+				x = x.Node.Inputs[0]
+			}
+		}
+		changes++
+		return e.become(n, ops.Internal, "Activate", 1, []*ir.Value{x}, ops.ActivationAttrs(act)...)
+	})
+	return changes, err
+}
+
 // joinSilu joins Mul(x, Sigmoid(x)) into Silu and Mul(x, HardSigmoid(x)) with
 // 1/6 and 1/2 into HardSwish. Exporters also spell HardSwish as
 // x · clip(x+3, 0, 6) / 6.

@@ -69,7 +69,8 @@ func (b *builder) fedBlocked(n *ir.Node, r role) bool {
 	case gate:
 		return b.shapes[n.Inputs[0]] != nil || b.shapes[n.Inputs[1]] != nil
 	}
-	return b.shapes[n.Inputs[0]] != nil
+	// Planes pool slowly. A few would leave most of each block empty.
+	return b.shapes[n.Inputs[0]] != nil || r == pool && 2*b.channels(n.Inputs[0]) >= b.opt.Rung.Block.Channels()
 }
 
 // narrow is the format of 32-channel pixels that the precision asks for.
