@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/visionzoo/vision/engine"
@@ -14,17 +16,21 @@ import (
 // feed is what every contender is told of a model's inputs and outputs, so that
 // all run on the same numbers and none has to open the model more than once.
 type feed struct {
-	Inputs  []array  `json:"inputs"`
-	Outputs []string `json:"outputs"`
-	Saved   string   `json:"saved,omitempty"` // an .npz file with values of inputs
+	Inputs  []array `json:"inputs"`
+	Outputs []array `json:"outputs"`
+	Saved   string  `json:"saved,omitempty"` // an .npz file with values of inputs
 }
 
-// array is an input's name, type and shape.
+// array is the name and type of an input or output, and its shape: of outputs, only
+// where they are floats of 16 bits, for which others have to be told.
 type array struct {
 	Name  string       `json:"name"`
 	DType tensor.DType `json:"dtype"`
-	Shape []int        `json:"shape"`
+	Shape []int        `json:"shape,omitempty"`
 }
+
+// halves tells whether an array is of floats of 16 bits.
+func (a array) halves() bool { return a.DType == tensor.Float16 || a.DType == tensor.BFloat16 }
 
 // sizes are what a model's free dimensions become.
 type sizes struct{ batch, height, width int } // height 0: none was asked for
@@ -55,9 +61,35 @@ func describe(model string, size sizes) (feed, error) {
 		return feed{}, fmt.Errorf("--size: the model's inputs have sizes of their own, as %s %s", s.Inputs()[0].Name, s.Inputs()[0].Fact)
 	}
 	for _, info := range s.Outputs() {
-		f.Outputs = append(f.Outputs, info.Name)
+		f.Outputs = append(f.Outputs, array{Name: info.Name, DType: info.DType})
 	}
-	return f, nil
+	return f, f.shapeHalves(model)
+}
+
+// shapeHalves runs a model once, if it has outputs of 16 bits, to learn their shapes.
+func (f feed) shapeHalves(model string) error {
+	if !slices.ContainsFunc(f.Outputs, array.halves) {
+		return nil
+	}
+	in, err := f.values()
+	if err != nil {
+		return err
+	}
+	s, err := engine.Open(model)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	out, err := s.Run(context.Background(), in)
+	if err != nil {
+		return err
+	}
+	for i, a := range f.Outputs {
+		if a.halves() {
+			f.Outputs[i].Shape = out[a.Name].Shape()
+		}
+	}
+	return nil
 }
 
 // feedLine is a feed as contenders are told it.
@@ -138,9 +170,9 @@ func (f feed) values() (engine.Values, error) {
 func random(r *rand.Rand, a array) *tensor.Tensor {
 	t := tensor.New(a.DType, a.Shape...)
 	switch a.DType {
-	case tensor.Float32:
-		for i, d := 0, tensor.Data[float32](t); i < len(d); i++ {
-			d[i] = r.Float32()*4 - 2
+	case tensor.Float32, tensor.Float16, tensor.BFloat16:
+		for i := range t.Len() {
+			tensor.Store(t, i, 1, []float64{float64(r.Float32()*4 - 2)})
 		}
 	default:
 		for i, d := 0, t.Bytes(); a.DType == tensor.Uint8 && i < len(d); i++ {
@@ -154,11 +186,16 @@ func random(r *rand.Rand, a array) *tensor.Tensor {
 // engine's.
 const compared = 2000
 
-// floats are the first numbers of a tensor of float32.
+// floats are the first numbers of a tensor of floats.
 func floats(t *tensor.Tensor) []float32 {
-	if t == nil || t.DType() != tensor.Float32 {
+	if t == nil || t.DType() != tensor.Float32 && !(array{DType: t.DType()}).halves() {
 		return nil
 	}
-	d := tensor.Data[float32](t)
-	return append([]float32(nil), d[:min(len(d), compared)]...)
+	wide := make([]float64, min(t.Len(), compared))
+	tensor.Load(wide, t, 0, 1)
+	out := make([]float32, len(wide))
+	for i, v := range wide {
+		out[i] = float32(v)
+	}
+	return out
 }

@@ -11,6 +11,7 @@ import (
 type ortRunner struct {
 	session *ort.DynamicAdvancedSession
 	in, out []ort.Value
+	halves  []*tensor.Tensor // what outputs of 16 bits are written to, nil for others
 }
 
 // openORT opens a model in ONNX Runtime with its defaults: every optimisation,
@@ -31,8 +32,8 @@ func openORT(o opening) (runner, error) {
 	if err := options.SetInterOpNumThreads(1); err != nil {
 		return nil, err
 	}
-	r := &ortRunner{out: make([]ort.Value, len(o.feed.Outputs))}
-	var names []string
+	r := &ortRunner{out: make([]ort.Value, len(o.feed.Outputs)), halves: make([]*tensor.Tensor, len(o.feed.Outputs))}
+	var names, outputs []string
 	for _, a := range o.feed.Inputs {
 		v, err := ortValue(o.values[a.Name])
 		if err != nil {
@@ -40,7 +41,17 @@ func openORT(o opening) (runner, error) {
 		}
 		names, r.in = append(names, a.Name), append(r.in, v)
 	}
-	if r.session, err = ort.NewDynamicAdvancedSession(o.model, names, o.feed.Outputs, options); err != nil {
+	for i, a := range o.feed.Outputs {
+		outputs = append(outputs, a.Name)
+		if !a.halves() {
+			continue
+		}
+		r.halves[i] = tensor.New(a.DType, a.Shape...)
+		if r.out[i], err = ortValue(r.halves[i]); err != nil {
+			return nil, fmt.Errorf("output %s: %w", a.Name, err)
+		}
+	}
+	if r.session, err = ort.NewDynamicAdvancedSession(o.model, names, outputs, options); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -48,14 +59,15 @@ func openORT(o opening) (runner, error) {
 
 // ortTypes are the element types that inputs may have.
 var ortTypes = map[tensor.DType]ort.TensorElementDataType{
-	tensor.Float32: ort.TensorElementDataTypeFloat,
-	tensor.Float16: ort.TensorElementDataTypeFloat16,
-	tensor.Float64: ort.TensorElementDataTypeDouble,
-	tensor.Uint8:   ort.TensorElementDataTypeUint8,
-	tensor.Int8:    ort.TensorElementDataTypeInt8,
-	tensor.Int32:   ort.TensorElementDataTypeInt32,
-	tensor.Int64:   ort.TensorElementDataTypeInt64,
-	tensor.Bool:    ort.TensorElementDataTypeBool,
+	tensor.Float32:  ort.TensorElementDataTypeFloat,
+	tensor.Float16:  ort.TensorElementDataTypeFloat16,
+	tensor.BFloat16: ort.TensorElementDataTypeBFloat16,
+	tensor.Float64:  ort.TensorElementDataTypeDouble,
+	tensor.Uint8:    ort.TensorElementDataTypeUint8,
+	tensor.Int8:     ort.TensorElementDataTypeInt8,
+	tensor.Int32:    ort.TensorElementDataTypeInt32,
+	tensor.Int64:    ort.TensorElementDataTypeInt64,
+	tensor.Bool:     ort.TensorElementDataTypeBool,
 }
 
 func ortValue(t *tensor.Tensor) (ort.Value, error) {
@@ -75,7 +87,7 @@ func ortValue(t *tensor.Tensor) (ort.Value, error) {
 
 func (r *ortRunner) run() error {
 	for i, v := range r.out {
-		if v != nil {
+		if v != nil && r.halves[i] == nil { // the binding makes the others anew, but copies one byte of each number of 16 bits
 			v.Destroy()
 			r.out[i] = nil
 		}
@@ -84,6 +96,9 @@ func (r *ortRunner) run() error {
 }
 
 func (r *ortRunner) output() ([]float32, error) {
+	if r.halves[0] != nil {
+		return floats(r.halves[0]), nil
+	}
 	t, ok := r.out[0].(*ort.Tensor[float32])
 	if !ok {
 		return nil, nil

@@ -21,7 +21,7 @@ func openVision(o opening) (runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &visionRunner{session: s, first: o.feed.Outputs[0], in: o.values}, nil
+	return &visionRunner{session: s, first: o.feed.Outputs[0].Name, in: o.values}, nil
 }
 
 func (r *visionRunner) run() (err error) {
