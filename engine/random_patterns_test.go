@@ -54,8 +54,16 @@ func growPattern(g *randomGraph) {
 	}
 	switch from(g, "silu", "hardswish", "gelu", "norm", "norm", "scale", "affine", "bounds", "attention") {
 	case "silu":
-		if g.coin() {
+		switch g.rng.Intn(4) {
+		case 0:
 			c.node("Mul", c.pair(c.node("Sigmoid", []made{x}), y))
+			return
+		case 1:
+			scaled := c.node("Mul", c.pair(x, c.number(1.702)))
+			c.node("Mul", c.pair(c.node("Sigmoid", []made{scaled}), y))
+			return
+		case 2: // mish
+			c.node("Mul", c.pair(c.node("Tanh", []made{c.node("Softplus", []made{x})}), y))
 			return
 		}
 		gate := c.node("HardSigmoid", []made{x}, ir.AttrFloat("alpha", from[float32](g, 1./6, 0.2)), ir.AttrFloat("beta", 0.5))
@@ -69,13 +77,17 @@ func growPattern(g *randomGraph) {
 		}
 		c.node("Mul", c.pair(c.node("Div", []made{gate, c.number(6)}), y))
 	case "gelu":
-		var in made
-		if g.coin() {
-			in = c.node("Div", []made{x, c.number(1.4142135)})
-		} else {
-			in = c.node("Mul", c.pair(x, c.number(0.70710677)))
+		var bound made
+		switch g.rng.Intn(3) {
+		case 0:
+			bound = c.node("Erf", []made{c.node("Div", []made{x, c.number(1.4142135)})})
+		case 1:
+			bound = c.node("Erf", []made{c.node("Mul", c.pair(x, c.number(0.70710677)))})
+		default:
+			cube := c.node("Mul", c.pair(c.node("Pow", []made{y, c.number(3)}), c.number(0.044715)))
+			bound = c.node("Tanh", []made{c.node("Mul", c.pair(c.node("Add", c.pair(x, cube)), c.number(0.7978846)))})
 		}
-		gate := c.node("Add", c.pair(c.node("Erf", []made{in}), c.number(1)))
+		gate := c.node("Add", c.pair(bound, c.number(1)))
 		switch g.rng.Intn(3) {
 		case 0:
 			c.node("Mul", c.pair(c.node("Mul", c.pair(gate, y)), c.number(0.5)))

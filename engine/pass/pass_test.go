@@ -161,6 +161,12 @@ func TestPasses(t *testing.T) {
 		{"the gate of something else", "silu dead", func(n net) *ir.Value {
 			return n.node("Mul", n.node("Sigmoid", n.node("Neg", n.x)), n.x)
 		}, "Neg Sigmoid Mul"},
+		{"swish", "silu dead", func(n net) *ir.Value {
+			return n.node("Mul", n.x, n.node("Sigmoid", n.node("Mul", n.number(1.702), n.x)))
+		}, "Swish"},
+		{"mish", "silu dead", func(n net) *ir.Value {
+			return n.node("Mul", n.x, n.node("Tanh", n.node("Softplus", n.x)))
+		}, "vision.internal.Activate"},
 		{"hard swish in steps", "silu dead", func(n net) *ir.Value {
 			gate := n.node("Clip", n.node("Add", n.x, n.number(3)), n.number(0), n.number(6))
 			return n.node("Div", n.node("Mul", n.x, gate), n.number(6))
@@ -177,6 +183,16 @@ func TestPasses(t *testing.T) {
 			erf := n.node("Erf", n.node("Div", n.x, n.number(1.5)))
 			return n.node("Mul", n.node("Mul", n.x, n.node("Add", erf, n.number(1))), n.number(0.5))
 		}, "Div Erf Add Mul Mul"},
+		{"gelu by tanh", "gelu dead", func(n net) *ir.Value {
+			cube := n.node("Mul", n.node("Pow", n.x, n.number(3)), n.number(0.044715))
+			tanh := n.node("Tanh", n.node("Mul", n.node("Add", n.x, cube), n.number(0.7978846)))
+			return n.node("Mul", n.node("Mul", n.x, n.number(0.5)), n.node("Add", tanh, n.number(1)))
+		}, "Gelu"},
+		{"gelu by tanh of a square", "gelu dead", func(n net) *ir.Value {
+			square := n.node("Mul", n.node("Pow", n.x, n.number(2)), n.number(0.044715))
+			tanh := n.node("Tanh", n.node("Mul", n.node("Add", n.x, square), n.number(0.7978846)))
+			return n.node("Mul", n.node("Mul", n.x, n.number(0.5)), n.node("Add", tanh, n.number(1)))
+		}, "Mul Pow Mul Add Mul Tanh Add Mul"},
 		{"layer normalisation", "layernorm dead", func(n net) *ir.Value {
 			mean := func(v *ir.Value) *ir.Value { return n.Node("ReduceMean", []*ir.Value{v}, ir.AttrInts("axes", -1)) }
 			d := n.node("Sub", n.x, mean(n.x))

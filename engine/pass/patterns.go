@@ -42,14 +42,19 @@ func joinClip(e *Editor) (int, error) {
 	return changes, err
 }
 
-// joinSilu joins Mul(x, Sigmoid(x)) into Silu and Mul(x, HardSigmoid(x)) with
-// 1/6 and 1/2 into HardSwish. Exporters also spell HardSwish as
+// joinSilu joins Mul(x, Sigmoid(x)) into Silu, Mul(x, Sigmoid(alpha·x)) into Swish,
+// Mul(x, HardSigmoid(x)) with 1/6 and 1/2 into HardSwish, and Mul(x,
+// Tanh(Softplus(x))) into Mish. Exporters also spell HardSwish as
 // x · clip(x+3, 0, 6) / 6.
 func joinSilu(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(mul *ir.Node) error {
 		if mul.Domain != "" || len(mul.Inputs) != 2 || mul.Inputs[0] == nil || mul.Inputs[0].Fact.DType != tensor.Float32 {
 			return nil
+		}
+		if x, alpha := swishOf(mul); x != nil && sameRank(mul, x) {
+			changes++
+			return e.become(mul, "", "Swish", 24, []*ir.Value{x}, &ir.Attr{Name: "alpha", Type: onnx.AttrFloat, Float: alpha})
 		}
 		x, kind, ok := gated(mul)
 		if !ok || !sameRank(mul, x) {
@@ -59,6 +64,29 @@ func joinSilu(e *Editor) (int, error) {
 		return e.become(mul, ops.Internal, "Activate", 1, []*ir.Value{x}, ops.ActivationAttrs(kernel.Activation{Kind: kind})...)
 	})
 	return changes, err
+}
+
+// swishOf matches x · sigmoid(alpha·x), as CLIP's transformers have it.
+func swishOf(mul *ir.Node) (x *ir.Value, alpha float32) {
+	if !is(mul, "Mul") {
+		return nil, 0
+	}
+	for i, v := range mul.Inputs {
+		s := maker(v, "Sigmoid")
+		if s == nil {
+			continue
+		}
+		scaled := maker(s.Inputs[0], "Mul")
+		if scaled == nil {
+			continue
+		}
+		for j, c := range scaled.Inputs {
+			if a, ok := scalar(c); ok && scaled.Inputs[1-j] == mul.Inputs[1-i] {
+				return mul.Inputs[1-i], float32(a)
+			}
+		}
+	}
+	return nil, 0
 }
 
 // sameRank reports whether the output of a pattern has the rank of its input, so
@@ -91,6 +119,11 @@ func gated(n *ir.Node) (x *ir.Value, kind kernel.ActivationKind, ok bool) {
 		x := n.Inputs[1-i]
 		if s := maker(v, "Sigmoid"); s != nil && s.Inputs[0] == x {
 			return x, kernel.Silu, true
+		}
+		if t := maker(v, "Tanh"); t != nil {
+			if s := maker(t.Inputs[0], "Softplus"); s != nil && s.Inputs[0] == x {
+				return x, kernel.Mish, true
+			}
 		}
 		if h := maker(v, "HardSigmoid"); h != nil && h.Inputs[0] == x {
 			act, _ := ActivationOf(h)
@@ -142,14 +175,19 @@ func operand(n *ir.Node, want float64) *ir.Value {
 	return nil
 }
 
-// joinGelu joins x · (1 + erf(x/√2)) · ½ in the orders that exporters write.
+// joinGelu joins x · (1 + erf(x/√2)) · ½ in the orders that exporters write, and the
+// approximation with tanh in place of erf.
 func joinGelu(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(last *ir.Node) error {
 		if !is(last, "Mul") || last.Inputs[0] == nil || last.Inputs[0].Fact.DType != tensor.Float32 {
 			return nil
 		}
-		x := geluOf(last)
+		if x := geluOf(last, tanhGate); x != nil && sameRank(last, x) {
+			changes++
+			return e.become(last, "", "Gelu", 20, []*ir.Value{x}, ir.AttrString("approximate", "tanh"))
+		}
+		x := geluOf(last, erfGate)
 		if x == nil || !sameRank(last, x) {
 			return nil
 		}
@@ -159,15 +197,16 @@ func joinGelu(e *Editor) (int, error) {
 	return changes, err
 }
 
-func geluOf(last *ir.Node) *ir.Value {
-	// (x · (1+erf)) · ½
+// geluOf returns the x of x · gate · ½.
+func geluOf(last *ir.Node, gate func(v, x *ir.Value) bool) *ir.Value {
+	// (x · gate) · ½
 	if v := operand(last, 0.5); v != nil {
 		mul := maker(v, "Mul")
 		if mul == nil {
 			return nil
 		}
 		for i, w := range mul.Inputs {
-			if x := mul.Inputs[1-i]; erfGate(w, x) {
+			if x := mul.Inputs[1-i]; gate(w, x) {
 				return x
 			}
 		}
@@ -175,12 +214,12 @@ func geluOf(last *ir.Node) *ir.Value {
 	}
 	for i, v := range last.Inputs {
 		other := last.Inputs[1-i]
-		// x · ((1+erf) · ½)
-		if half := operand(maker(v, "Mul"), 0.5); half != nil && erfGate(half, other) {
+		// x · (gate · ½)
+		if half := operand(maker(v, "Mul"), 0.5); half != nil && gate(half, other) {
 			return other
 		}
-		// (x · ½) · (1+erf)
-		if x := operand(maker(v, "Mul"), 0.5); x != nil && erfGate(other, x) {
+		// (x · ½) · gate
+		if x := operand(maker(v, "Mul"), 0.5); x != nil && gate(other, x) {
 			return x
 		}
 	}
@@ -199,6 +238,42 @@ func erfGate(v, x *ir.Value) bool {
 		return ok && math.Abs(c-math.Sqrt2) < 1e-5 && d.Inputs[0] == x
 	}
 	return operand(maker(in, "Mul"), math.Sqrt2/2) == x
+}
+
+// tanhGate reports whether v is 1 + tanh(√(2/π)·(x + 0.044715·x³)).
+func tanhGate(v, x *ir.Value) bool {
+	tanh := maker(operand(maker(v, "Add"), 1), "Tanh")
+	if tanh == nil {
+		return false
+	}
+	sum := maker(operand(maker(tanh.Inputs[0], "Mul"), math.Sqrt(2/math.Pi)), "Add")
+	if sum == nil {
+		return false
+	}
+	for i, v := range sum.Inputs {
+		if v == x && cubeOf(operand(maker(sum.Inputs[1-i], "Mul"), 0.044715), x) {
+			return true
+		}
+	}
+	return false
+}
+
+// cubeOf reports whether v is x³.
+func cubeOf(v, x *ir.Value) bool {
+	if p := maker(v, "Pow"); p != nil {
+		three, ok := scalar(p.Inputs[1])
+		return ok && three == 3 && p.Inputs[0] == x
+	}
+	m := maker(v, "Mul")
+	if m == nil {
+		return false
+	}
+	for i, w := range m.Inputs {
+		if w == x && squareOf(m.Inputs[1-i], x) {
+			return true
+		}
+	}
+	return false
 }
 
 // joinLayerNorm joins (x-mean)/√(var+ε)·scale + bias over the last axis.
