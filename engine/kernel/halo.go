@@ -73,3 +73,21 @@ func clearByteHalo(l *Layout, base unsafe.Pointer, part, parts, group, groups, o
 		}
 	}
 }
+
+// Clear plans zeros in all of a layout.
+func Clear(l Layout) Work {
+	const each = 64 << 10
+	return Work{Steps: []Step{zeros{l.N * l.Blocks() * l.Block, each}}}
+}
+
+// zeros fills size bytes, each of them at a time.
+type zeros struct{ size, each int }
+
+// Chunks is part of Step.
+func (z zeros) Chunks() int { return (z.size + z.each - 1) / z.each }
+
+// Run is part of Step.
+func (z zeros) Run(chunk int, m *Memory) {
+	from := chunk * z.each
+	clear(unsafe.Slice((*byte)(unsafe.Add(m.Out, from)), min(z.each, z.size-from)))
+}

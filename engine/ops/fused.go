@@ -17,7 +17,7 @@ var fused = []Def{
 	{Domain: Internal, Name: "ScaleShift", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(3), Out: Exactly(1), New: newScaleShift},
 }
 
-// FusedConv is a two-dimensional convolution with its epilogue: y = act(conv(X,
+// FusedConv is a convolution of two or three dimensions with its epilogue: y = act(conv(X,
 // W·S) + B + Z), where S is one scale for each output channel. It has the
 // attributes of Conv and of an activation.
 type FusedConv struct {

@@ -152,20 +152,53 @@ type PictureWindow struct {
 // PictureWindowOf returns the window of a convolution or pool for images of h by
 // w pixels. weights are the height and width of a convolution's kernel, nil for a
 // pool. It returns false if the node does not accept such images.
-func PictureWindowOf(n *ir.Node, h, w int, weights []int) (p PictureWindow, ok bool) {
+func PictureWindowOf(n *ir.Node, h, w int, weights []int) (PictureWindow, bool) {
+	s, ok := placedSpans(n, []int{h, w}, weights)
+	if !ok {
+		return PictureWindow{}, false
+	}
+	return pictureWindow(s[0], s[1]), true
+}
+
+func pictureWindow(y, x span) PictureWindow {
+	return PictureWindow{KernelH: y.kernel, KernelW: x.kernel, StrideH: y.stride, StrideW: x.stride, DilationH: y.dilation, DilationW: x.dilation,
+		PadTop: y.before, PadLeft: x.before, PadBottom: y.after, PadRight: x.after}
+}
+
+// VolumeWindow is the window of a three-dimensional convolution: that of its
+// pictures, and the one of its depth.
+type VolumeWindow struct {
+	PictureWindow
+	KernelD, StrideD, DilationD, PadFront int
+}
+
+// VolumeWindowOf is PictureWindowOf for three dimensions: depth, height, width.
+func VolumeWindowOf(n *ir.Node, size, weights []int) (VolumeWindow, bool) {
+	s, ok := placedSpans(n, size, weights)
+	if !ok {
+		return VolumeWindow{}, false
+	}
+	return VolumeWindow{pictureWindow(s[1], s[2]), s[0].kernel, s[0].stride, s[0].dilation, s[0].before}, true
+}
+
+// placedSpans returns the windows along dimensions of known sizes, with their actual
+// padding.
+func placedSpans(n *ir.Node, size, weights []int) ([]span, bool) {
 	a := n.ReadAttrs()
 	win := readWindow(a)
-	if a.Err() != nil || weights == nil && len(win.kernel) != 2 {
-		return p, false
+	if a.Err() != nil || weights == nil && len(win.kernel) != len(size) {
+		return nil, false
 	}
-	spans, err := win.spans(2, weights)
+	spans, err := win.spans(len(size), weights)
 	if err != nil {
-		return p, false
+		return nil, false
 	}
-	y, _, errY := win.place(spans[0], h)
-	x, _, errX := win.place(spans[1], w)
-	return PictureWindow{KernelH: y.kernel, KernelW: x.kernel, StrideH: y.stride, StrideW: x.stride, DilationH: y.dilation, DilationW: x.dilation,
-		PadTop: y.before, PadLeft: x.before, PadBottom: y.after, PadRight: x.after}, errY == nil && errX == nil
+	for i := range spans {
+		if spans[i], _, err = win.place(spans[i], size[i]); err != nil {
+			return nil, false
+		}
+	}
+	return spans, true
 }
 
 // outDims returns the spatial dimensions of the output.

@@ -216,13 +216,15 @@ func scaleConv(g *ir.Graph, conv *ir.Node, scale, shift []float32) bool {
 	return true
 }
 
-// fuseConv converts convolutions of two dimensions with constant float32 weights to
-// the form that can include an activation and a residual.
+// fuseConv converts convolutions of two and three dimensions with constant float32
+// weights to the form that can include an activation and a residual.
 func fuseConv(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(n *ir.Node) error {
-		if !is(n, "Conv") || floats(n.Inputs[1]) == nil || n.Inputs[1].Const().Rank() != 4 ||
-			len(n.Inputs) > 2 && floats(n.Inputs[2]) == nil {
+		if !is(n, "Conv") || floats(n.Inputs[1]) == nil || len(n.Inputs) > 2 && floats(n.Inputs[2]) == nil {
+			return nil
+		}
+		if rank := n.Inputs[1].Const().Rank(); rank != 4 && rank != 5 {
 			return nil
 		}
 		changes++
@@ -391,14 +393,14 @@ func fuseResidual(e *Editor) (int, error) {
 }
 
 // sameShape reports whether both inputs of a node are known to have the same shape
-// of rank 4, so that nothing broadcasts.
+// of rank 4 or 5, so that nothing broadcasts.
 func sameShape(n *ir.Node) bool {
 	a, b := n.Inputs[0], n.Inputs[1]
 	if a == nil || b == nil || a == b || a.Fact.DType != tensor.Float32 {
 		return false
 	}
 	x, y := a.Fact.Shape, b.Fact.Shape
-	if x.Rank() != 4 || y.Rank() != 4 {
+	if x.Rank() != y.Rank() || x.Rank() != 4 && x.Rank() != 5 {
 		return false
 	}
 	for i := range x.Dims {

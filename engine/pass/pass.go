@@ -32,7 +32,7 @@ var All = []Pass{
 	{"identity", "takes out operators that hand their input on", dropIdentities},
 	{"pad", "moves zero padding into the convolution or average pool after it", movePads},
 	{"focus", "lets a convolution of every second pixel, side by side as channels, read the picture itself", focus},
-	{"conv", "gives convolutions of two dimensions their fused form", fuseConv},
+	{"conv", "gives convolutions of two and three dimensions their fused form", fuseConv},
 	{"batchnorm", "turns batch normalisation into a scale and a shift; moves scales and shifts into the convolution before them", batchNorm},
 	{"clip", "turns maxima and minima with a number into clips", joinClip},
 	{"silu", "joins x·sigmoid(x), x·sigmoid(αx), x·hardsigmoid(x) and x·tanh(softplus(x))", joinSilu},

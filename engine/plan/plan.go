@@ -259,6 +259,9 @@ func (b *builder) node(n *ir.Node) error {
 	if b.alias(n) {
 		return nil
 	}
+	if done, err := b.volumeNode(n); done || err != nil {
+		return err
+	}
 	if done, err := b.productNode(n); done || err != nil {
 		return err
 	}

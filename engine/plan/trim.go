@@ -50,11 +50,11 @@ func (b *builder) conv(n *ir.Node, op *ops.FusedConv) *kernel.Conv {
 
 // values are the weights of the taps.
 func (f filter) values() []float32 {
-	all := numbers(f.weights)
+	all := f.frames.of(f.weights)
 	if f.core == (core{}) {
 		return all
 	}
-	kh, kw := f.weights.Dim(2), f.weights.Dim(3)
+	kh, kw := f.weights.Dim(-2), f.weights.Dim(-1)
 	left := make([]float32, 0, len(all)/(kh*kw)*f.core.h*f.core.w)
 	for plane := 0; plane < len(all); plane += kh * kw {
 		for y := range f.core.h {

@@ -44,6 +44,7 @@ type weightKey struct {
 	group         int
 	wide          bool // dilated along rows
 	core          core
+	frames        frames
 }
 
 func newWeights(o *Options) *weights {
@@ -54,11 +55,12 @@ func newWeights(o *Options) *weights {
 // filter holds the constants of a convolution; bias and scale may be nil.
 type filter struct {
 	weights, bias, scale *tensor.Tensor
-	core                 core // the weights that are not left out
+	core                 core   // the weights that are not left out
+	frames               frames // taps of a third dimension
 }
 
 func (w *weights) key(c *kernel.Conv, f filter) weightKey {
-	return weightKey{weights: f.weights, bias: f.bias, scale: f.scale, in: c.In.Format, out: c.Out.Format, group: c.Group, wide: c.DilationW > 1, core: f.core}
+	return weightKey{weights: f.weights, bias: f.bias, scale: f.scale, in: c.In.Format, out: c.Out.Format, group: c.Group, wide: c.DilationW > 1, core: f.core, frames: f.frames}
 }
 
 func numbers(t *tensor.Tensor) []float32 {
