@@ -31,6 +31,7 @@ type recurrent struct {
 	batchFirst  bool
 	linearReset bool // GRU: the reset gate is applied after the product
 	coupled     bool // LSTM: the forget gate is 1 - the input gate
+	usual       bool // the activations are the default ones
 }
 
 type cellKind int
@@ -96,6 +97,10 @@ func readRecurrent(a *ir.Attrs, kind cellKind, gates int, usual ...string) *recu
 	if len(names) != len(usual)*len(op.backward) {
 		a.Fail("attribute %q has %d names, it needs %d for each of %d directions", "activations", len(names), len(usual), len(op.backward))
 		return op
+	}
+	op.usual = true
+	for i, name := range names {
+		op.usual = op.usual && strings.EqualFold(name, usual[i%len(usual)])
 	}
 	alphas, betas := a.Floats("activation_alpha"), a.Floats("activation_beta")
 	for len(names) > 0 {
