@@ -222,7 +222,7 @@ func viaFloat32(c *Call, eval func(c *Call) error) error {
 			narrow = t.DType()
 		}
 		var err error
-		if wide.In[i], err = c.convert(t, tensor.Float32); err != nil {
+		if wide.In[i], err = wide.convert(t, tensor.Float32); err != nil {
 			return err
 		}
 	}
@@ -233,6 +233,7 @@ func viaFloat32(c *Call, eval func(c *Call) error) error {
 	if err := eval(&wide); err != nil {
 		return err
 	}
+	c.taken = wide.taken
 	for i, t := range wide.Out {
 		c.Out[i] = t
 		if t == nil || t.DType() != tensor.Float32 {

@@ -68,7 +68,7 @@ func (op *lineNorm) Eval(c *Call) error {
 	for i, t := range c.In { // scale and B may have another dtype than X
 		var err error
 		if t != nil && t.DType() != c.In[0].DType() {
-			if inner.In[i], err = c.convert(t, c.In[0].DType()); err != nil {
+			if inner.In[i], err = inner.convert(t, c.In[0].DType()); err != nil {
 				return err
 			}
 		}
@@ -76,6 +76,7 @@ func (op *lineNorm) Eval(c *Call) error {
 	if err := evalReal(&inner, func(c *Call) error { return evalLineNorm[float32](op, c) }, func(c *Call) error { return evalLineNorm[float64](op, c) }); err != nil {
 		return err
 	}
+	c.taken = inner.taken
 	for i := 1; i < len(c.Out); i++ {
 		if t := c.Out[i]; t.DType() != op.stash {
 			var err error
