@@ -320,7 +320,27 @@ func (op *resize) Eval(c *Call) error {
 	if wide, err = interpolate[float64](c, op, wide, plan); err != nil {
 		return err
 	}
-	return mapElements(c, y, wide, func(v float64) float64 { return v })
+	return mapElements(c, y, wide, op.element(x.DType()))
+}
+
+// element returns how an interpolated value becomes an element of dtype d. What lies
+// between two integers the specification leaves open: linear interpolation truncates
+// it and all others round, as in ONNX Runtime. What cubic interpolation overshoots is
+// cut off.
+func (op *resize) element(d tensor.DType) func(v float64) float64 {
+	low, high, integer := integerRange(d)
+	switch {
+	case !integer:
+		return func(v float64) float64 { return v }
+	case op.mode == "linear" && !op.antialias:
+		return func(v float64) float64 {
+			if whole := math.Round(v); math.Abs(v-whole) < 1e-6 {
+				return whole // but for the rounding of weights
+			}
+			return math.Trunc(v)
+		}
+	}
+	return func(v float64) float64 { return clamp(math.Round(v), low, high) }
 }
 
 func (op *resize) planCall(c *Call) ([]int, []resizeAxis, error) {

@@ -30,8 +30,8 @@ func (op *resize) place(p resizeAxis, i int) (at float64, inside bool) {
 	case "asymmetric":
 		return unscale(x), true
 	case "pytorch_half_pixel":
-		if length == 1 {
-			return -0.5, true
+		if p.out <= 1 {
+			return 0, true
 		}
 	case "tf_half_pixel_for_nn":
 		return unscale(x + 0.5), true
