@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -286,7 +287,7 @@ func intMean[T int64 | uint64](x []T) T { return sumOf(x) / T(max(len(x), 1)) }
 // logSumExp subtracts the maximum first to avoid overflow.
 func logSumExp(x []float64) float64 {
 	top := lineTop(x)
-	if math.IsInf(top, 0) {
+	if math.IsInf(top, 0) && !slices.ContainsFunc(x, math.IsNaN) {
 		return top
 	}
 	sum := 0.0

@@ -28,6 +28,8 @@ func TestReductions(t *testing.T) {
 		{"bools", "ReduceMax", 20, nil, []*tensor.Tensor{tensor.Of([]bool{false, true})}, []int{1}, []float64{1}, ""},
 		{"bools", "ReduceMax", 18, nil, []*tensor.Tensor{tensor.Of([]bool{false, true})}, nil, nil, "input 0 is bool"},
 		{"large", "ReduceLogSumExp", 1, nil, []*tensor.Tensor{f32s(1000, 1000)}, []int{1}, []float64{1000 + math.Ln2}, ""},
+		{"NaN and infinity", "ReduceLogSumExp", 18, nil, []*tensor.Tensor{f32s(float32(inf), float32(nan), 1)}, []int{1}, []float64{nan}, ""},
+		{"infinities", "ReduceLogSumExp", 18, nil, []*tensor.Tensor{f32s(float32(inf), float32(-inf), 1)}, []int{1}, []float64{inf}, ""},
 		{"integers", "ReduceMean", 13, nil, []*tensor.Tensor{i32(-3, 0)}, []int{1}, []float64{-1}, ""},
 		{"integers", "ReduceL2", 13, nil, []*tensor.Tensor{i32(3, 4)}, []int{1}, []float64{5}, ""},
 		{"integers", "ReduceL1", 13, nil, []*tensor.Tensor{i32(-3, 4)}, []int{1}, []float64{7}, ""},
