@@ -134,6 +134,10 @@ type QWeights struct {
 	// Fill copies the weights of outputs [first, first+n) to dst.
 	Fill func(first, n int, dst []int16)
 	Max  int // the largest of w and of -w-1 over all weights w
+	// Codes, if not nil, are all weights as signed bytes, each XOR Flip: kernels of 8
+	// bits read them without Fill.
+	Codes []byte
+	Flip  byte
 }
 
 // PackQConv allocates the memory for weights and the bias, [Cout] or nil. No sum,
@@ -230,6 +234,10 @@ var outputRooms = sync.Pool{New: func() any { return new([]int16) }}
 
 // Chunk packs one chunk.
 func (w *QConvWeights) Chunk(i int) {
+	if w.form == qconvDense || w.form == qconvRows {
+		w.packDense(i)
+		return
+	}
 	per, first := w.per(), i*w.chunk()
 	n := min(w.chunk(), w.cout-first)
 	kept := outputRooms.Get().(*[]int16)
@@ -250,12 +258,10 @@ func (w *QConvWeights) Chunk(i int) {
 			w.packDepthwise(co, source)
 		case qconvWide:
 			w.packWide(co, source)
-		case qconvWideDepth:
+		default: // qconvWideDepth
 			for t, v := range source {
 				put32(w.data[co/64*w.panel+256*t+co%64*4:], uint32(int32(v)))
 			}
-		default:
-			w.packDense(co, source)
 		}
 	}
 }
@@ -264,25 +270,6 @@ func (w *QConvWeights) Chunk(i int) {
 func (w *QConvWeights) packEnds(co int) {
 	put32(w.ends[co/32*256+4*(co%32):], uint32(w.bias[co]))
 	put32(w.ends[co/32*256+128+4*(co%32):], math.Float32bits(w.scales[co]))
-}
-
-// packDense packs one output: four channels per 32-bit lane, 16 outputs side by
-// side, as VPDPBUSD and TDPBUSD read them.
-func (w *QConvWeights) packDense(co int, source []int16) {
-	w.packEnds(co)
-	panel := w.data[co/32*w.panel+co%32/16*1024+co%16*4:]
-	taps, again := w.kernelH*w.kernelW, 2048*w.steps()/w.times
-	for c := range len(source) / taps {
-		for t, v := range source[c*taps:][:taps] {
-			at := (c/64*taps+t)*2048 + c%64/4*64 + c%4
-			if w.form == qconvRows {
-				at = t/w.kernelW*2048 + t%w.kernelW*64 + c
-			}
-			for k := range w.times {
-				panel[at+k*again] = part(v, k)
-			}
-		}
-	}
 }
 
 // packWide packs one output: two channels per 32-bit lane, 16 outputs side by side,

@@ -1,7 +1,9 @@
 package kernel
 
 import (
+	"bytes"
 	"math/rand"
+	"slices"
 	"testing"
 	"unsafe"
 )
@@ -153,5 +155,42 @@ func qweights(all []int16, per int) QWeights {
 	for _, v := range all {
 		w.Max = max(w.Max, int(v), int(-v-1))
 	}
+	return w
+}
+
+// TestQConvCodes: weights given as bytes are packed as those given as numbers are.
+func TestQConvCodes(t *testing.T) {
+	eachRung(t, func(t *testing.T, k *Rung) {
+		rng := rand.New(rand.NewSource(1))
+		for _, c := range qconvCases() {
+			q := &QConv{Conv: c.conv(), InZero: 114, Scales: make([]float32, c.cout)}
+			q.In.Fill = q.InZero
+			per := c.cin / c.group * c.kh * c.kw
+			numbers := make([]int16, c.cout*per)
+			for i := range numbers {
+				numbers[i] = int16(rng.Intn(256) - 128)
+			}
+			want := packedQConv(t, k, q, qweights(numbers, per))
+			for _, flip := range []byte{0, 0x80} {
+				weights := qweights(numbers, per)
+				weights.Flip = flip
+				for _, v := range numbers {
+					weights.Codes = append(weights.Codes, byte(v)^flip)
+				}
+				got := packedQConv(t, k, q, weights)
+				if !bytes.Equal(got.data, want.data) || !bytes.Equal(got.ends, want.ends) || !slices.Equal(got.bias, want.bias) {
+					t.Errorf("%s, flip %d: other bytes than of numbers", c.why, flip)
+				}
+			}
+		}
+	})
+}
+
+func packedQConv(t *testing.T, k *Rung, q *QConv, weights QWeights) *QConvWeights {
+	w, err := k.PackQConv(q, weights, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packAll(w)
 	return w
 }

@@ -187,6 +187,31 @@ func (q *quants) weightsOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (fill 
 	return fill, 127 // signed weights around zero
 }
 
+// codesOf are weights minus their zero points as signed bytes, each XOR flip, where
+// they lie so in the file: output by output, around 0 or, unsigned, around 128.
+func (q *quants) codesOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (codes []byte, flip byte) {
+	if !p.transposed {
+		return nil, 0
+	}
+	var zeros []byte
+	if v := n.Inputs[p.wZero]; v != nil {
+		zeros = q.constant(v).Bytes()
+	}
+	around := byte(0)
+	if flipOf(w.DType()) == 0 { // unsigned
+		flip, around = 0x80, 0x80
+		if len(zeros) == 0 {
+			return nil, 0
+		}
+	}
+	for _, z := range zeros {
+		if z != around {
+			return nil, 0
+		}
+	}
+	return w.Bytes(), flip
+}
+
 // largest is the largest absolute value of a weight minus its zero point.
 func (q *quants) largest(data []byte, value func(byte) int16, zeros []int16, transposed bool) int {
 	per, most := len(data)/len(zeros), int16(0)
@@ -245,7 +270,8 @@ func (q *quants) multiply(n *ir.Node, p quantOperands, c *kernel.Conv, w *tensor
 	packed, err := q.weights.codes(n, k, func() (kernel.QWeights, []int32) {
 		fill, most := q.weightsOf(n, p, w)
 		bias, _ := q.biasOf(n, p, c.Out.C)
-		return kernel.QWeights{Fill: fill, Max: most}, bias
+		codes, flip := q.codesOf(n, p, w)
+		return kernel.QWeights{Fill: fill, Max: most, Codes: codes, Flip: flip}, bias
 	})
 	if err != nil {
 		return err

@@ -1,0 +1,136 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"sync"
+)
+
+// byteRooms holds buffers for the bytes of 32 outputs.
+var byteRooms = sync.Pool{New: func() any { return new([]byte) }}
+
+// packDense packs a chunk of a dense form and subtracts from the bias what belongs to
+// the input's zero point.
+func (w *QConvWeights) packDense(chunk int) {
+	per, first := w.per(), 32*chunk
+	n := min(32, w.cout-first)
+	kept := byteRooms.Get().(*[]byte)
+	defer byteRooms.Put(kept)
+	again := 2048 * w.steps() / w.times
+	rows := make([][]byte, n)
+	for k := range w.times {
+		if w.source.Codes != nil && w.source.Flip == 0 {
+			for i := range rows {
+				rows[i] = w.source.Codes[(first+i)*per:][:per]
+			}
+		} else {
+			w.bytesOf(kept, rows, first, k)
+		}
+		for i, row := range rows {
+			w.bias[first+i] -= int32(w.inZero) * sumCodes(row)
+		}
+		panel := w.data[chunk*w.panel+k*again:][:again]
+		if w.form == qconvRows {
+			w.packRows(panel, rows)
+		} else {
+			w.packSteps(panel, rows)
+		}
+	}
+	for i := range n {
+		w.packEnds(first + i)
+	}
+}
+
+// bytesOf writes the k-th parts of the weights of outputs from first on to the room,
+// and points rows to them.
+func (w *QConvWeights) bytesOf(kept *[]byte, rows [][]byte, first, k int) {
+	per := w.per()
+	if cap(*kept) < len(rows)*per {
+		*kept = make([]byte, len(rows)*per)
+	}
+	var source []int16
+	if w.source.Codes == nil {
+		numbers := outputRooms.Get().(*[]int16)
+		defer outputRooms.Put(numbers)
+		if cap(*numbers) < per {
+			*numbers = make([]int16, per)
+		}
+		source = (*numbers)[:per]
+	}
+	for i := range rows {
+		row := (*kept)[i*per:][:per:per]
+		rows[i] = row
+		if source == nil {
+			for j, b := range w.source.Codes[(first+i)*per:][:per] {
+				row[j] = b ^ w.source.Flip
+			}
+			continue
+		}
+		w.source.Fill(first+i, 1, source)
+		for j, v := range source {
+			row[j] = part(v, k)
+		}
+	}
+}
+
+// packSteps packs the weights of up to 32 outputs: four channels of a tap per 32-bit
+// lane, 16 outputs side by side, as VPDPBUSD and TDPBUSD read them.
+func (w *QConvWeights) packSteps(panel []byte, rows [][]byte) {
+	taps := w.kernelH * w.kernelW
+	cin := w.cin / w.group
+	for c := 0; c < cin; c += 64 {
+		channels := min(64, cin-c)
+		step := panel[c/64*taps*2048:][:taps*2048]
+		for o, row := range rows {
+			from := row[c*taps:][:channels*taps]
+			for t := range taps {
+				to := step[t*2048+o/16*1024+o%16*4:]
+				if taps == 1 {
+					for q := range channels / 4 {
+						put32(to[64*q:], binary.LittleEndian.Uint32(from[4*q:]))
+					}
+				} else {
+					for q := range channels / 4 {
+						f := from[4*q*taps+t:][:3*taps+1]
+						put32(to[64*q:], uint32(f[0])|uint32(f[taps])<<8|uint32(f[2*taps])<<16|uint32(f[3*taps])<<24)
+					}
+				}
+				for i := channels &^ 3; i < channels; i++ {
+					to[i/4*64+i%4] = from[i*taps+t]
+				}
+			}
+		}
+	}
+}
+
+// packRows is packSteps where a step is a kernel row, and a lane one of its taps.
+func (w *QConvWeights) packRows(panel []byte, rows [][]byte) {
+	taps := w.kernelH * w.kernelW
+	for o, row := range rows {
+		for i, b := range row {
+			c, t := i/taps, i%taps
+			panel[t/w.kernelW*2048+t%w.kernelW*64+o/16*1024+o%16*4+c] = b
+		}
+	}
+}
+
+// sumCodes adds signed bytes.
+func sumCodes(row []byte) int32 {
+	const flip, even = 0x8080808080808080, 0x00ff00ff00ff00ff
+	n := int32(len(row))
+	var sum int32
+	for len(row) >= 8 {
+		var lanes uint64 // four sums of 16 bits, of bytes to which 128 was added
+		for i := 0; i < 128 && len(row) >= 8; i++ {
+			v := binary.LittleEndian.Uint64(row) ^ flip
+			lanes += v&even + v>>8&even
+			row = row[8:]
+		}
+		for ; lanes != 0; lanes >>= 16 {
+			sum += int32(lanes & 0xffff)
+		}
+	}
+	for _, b := range row {
+		sum += int32(b ^ 0x80)
+	}
+	return sum - 128*n
+}
