@@ -9,8 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// spellOut replaces attention, and what ONNX Runtime's optimiser has joined in a
-// file, by the operators that they stand for: whatever has kernels, and the passes
+// spellOut replaces attention, sums in Einstein's notation, and what ONNX Runtime's
+// optimiser has joined in a file, by the operators that they stand for: whatever has kernels, and the passes
 // behind this one, know those.
 func spellOut(e *Editor) (int, error) {
 	if !slices.ContainsFunc(e.Graph.Nodes, func(n *ir.Node) bool { return spelling(n) != nil }) {
@@ -55,6 +55,8 @@ func spelling(n *ir.Node) func(s *speller) {
 		return spellings[n.Op]
 	case is(n, "Attention"):
 		return spellAttention
+	case is(n, "Einsum"):
+		return spellEinsum
 	case n.Domain == blocked:
 		return blockedSpellings[n.Op]
 	}
@@ -199,6 +201,24 @@ func spellMatMul(s *speller) {
 		y = s.add("", "Mul", 14, []*ir.Value{y, s.number(op.Alpha)})
 	}
 	s.give(0, y)
+}
+
+// spellEinsum is a matrix product between operands whose dimensions are put in its
+// order.
+func spellEinsum(s *speller) {
+	p, ok := ops.EinsumProductOf(s.node)
+	if !ok || !s.float32() {
+		return
+	}
+	ordered := func(v *ir.Value, order []int) *ir.Value {
+		if slices.IsSorted(order) {
+			return v
+		}
+		return s.transposed(v, order)
+	}
+	in := s.node.Inputs
+	y := s.add("", "MatMul", 13, []*ir.Value{ordered(in[p.First], p.Left), ordered(in[1-p.First], p.Right)})
+	s.give(0, ordered(y, p.Out))
 }
 
 func (s *speller) transposed(v *ir.Value, order []int) *ir.Value {

@@ -161,6 +161,21 @@ func TestPasses(t *testing.T) {
 		{"the gate of something else", "silu dead", func(n net) *ir.Value {
 			return n.node("Mul", n.node("Sigmoid", n.node("Neg", n.x)), n.x)
 		}, "Neg Sigmoid Mul"},
+		{"scores of an attention", "contrib", func(n net) *ir.Value {
+			return n.Node("Einsum", []*ir.Value{n.weights(2, 3, 5, 4), n.weights(2, 3, 6, 4)}, ir.AttrString("equation", "bhid,bhjd->bhij"))
+		}, "Transpose MatMul"},
+		{"positions relative to rows: the other operand has no batch", "contrib", func(n net) *ir.Value {
+			return n.Node("Einsum", []*ir.Value{n.weights(2, 5, 6, 4), n.weights(5, 7, 4)}, ir.AttrString("equation", "bhwc,hkc->bhwk"))
+		}, "Transpose MatMul"},
+		{"an output in another order", "contrib", func(n net) *ir.Value {
+			return n.Node("Einsum", []*ir.Value{n.weights(2, 5, 6), n.weights(6, 4)}, ir.AttrString("equation", "abk,kn->nba"))
+		}, "Transpose MatMul Transpose"},
+		{"a sum over two letters", "contrib", func(n net) *ir.Value {
+			return n.Node("Einsum", []*ir.Value{n.weights(2, 5, 6), n.weights(5, 6, 3)}, ir.AttrString("equation", "akl,kln->an"))
+		}, "Einsum"},
+		{"a diagonal", "contrib", func(n net) *ir.Value {
+			return n.Node("Einsum", []*ir.Value{n.weights(5, 5, 6), n.weights(6, 3)}, ir.AttrString("equation", "aak,kn->an"))
+		}, "Einsum"},
 		{"swish", "silu dead", func(n net) *ir.Value {
 			return n.node("Mul", n.x, n.node("Sigmoid", n.node("Mul", n.number(1.702), n.x)))
 		}, "Swish"},

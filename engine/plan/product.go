@@ -156,7 +156,7 @@ func broadcastBatch(x, w []int, sizeA, sizeB, sizeC int) []kernel.GemmBatch {
 }
 
 // follow fuses the nodes that alone read the product into it, as far as the kernels
-// support: a bias, then a sum, then an activation.
+// support: a factor, then a bias, then a sum, then an activation.
 func (b *builder) follow(p *product) {
 	for !b.needed[p.out] && len(b.readers[p.out]) == 1 {
 		n := b.readers[p.out][0]
@@ -168,7 +168,7 @@ func (b *builder) follow(p *product) {
 			p.gemm.Act = act
 			p.take(n)
 			return
-		case n.Domain == "" && n.Op == "Add" && b.followSum(n, p):
+		case n.Domain == "" && (n.Op == "Add" && b.followSum(n, p) || b.followScale(n, p)):
 			p.take(n)
 		default:
 			return
@@ -190,7 +190,10 @@ func (b *builder) followSum(n *ir.Node, p *product) bool {
 	if z == nil || !b.fact(p.out).Shape.Equal(b.fact(n.Outputs[0]).Shape) {
 		return false
 	}
-	if b.constant(z) != nil {
+	if c := b.constant(z); c != nil {
+		if v, ok := single(c); ok && v == 0 { // exporters write C of beta·C + A·B with beta 0
+			return true
+		}
 		return p.weights != nil && p.bias == nil && p.residual == nil && b.setBias(p, z, 1)
 	}
 	_, made := b.places[z] // it must be computed before the product
@@ -199,6 +202,38 @@ func (b *builder) followSum(n *ir.Node, p *product) bool {
 	}
 	p.residual = z
 	return true
+}
+
+// followScale fuses a factor that is one number, as the scores of an attention have,
+// or a divisor.
+func (b *builder) followScale(n *ir.Node, p *product) bool {
+	if n.Op != "Mul" && n.Op != "Div" || p.bias != nil || p.residual != nil || !b.fact(p.out).Shape.Equal(b.fact(n.Outputs[0]).Shape) {
+		return false
+	}
+	by := n.Inputs[1]
+	if by == p.out && n.Op == "Mul" {
+		by = n.Inputs[0]
+	}
+	v, ok := single(b.constant(by))
+	if !ok {
+		return false
+	}
+	if n.Op == "Div" {
+		v = 1 / v
+	}
+	if scale := p.gemm.Scale * v; scale-scale == 0 { // finite
+		p.gemm.Scale = scale
+		return true
+	}
+	return false
+}
+
+// single returns the number in a float32 constant of one element.
+func single(c *tensor.Tensor) (float32, bool) {
+	if c == nil || c.DType() != tensor.Float32 || c.Len() != 1 {
+		return 0, false
+	}
+	return tensor.Data[float32](c)[0], true
 }
 
 // addProduct plans the kernel.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
 )
 
 func TestProducts(t *testing.T) {
@@ -62,6 +63,27 @@ func TestProducts(t *testing.T) {
 		{"a bias without constant weights stays a sum", 3, func(n *network) *ir.Value {
 			y := n.op("MatMul", values{n.input(9, 40), n.input(40, 24)})
 			return n.op("Add", values{y, n.weights(24)})
+		}},
+		{"scores of an attention, scaled", 3, func(n *network) *ir.Value {
+			y := n.op("MatMul", values{n.input(2, 3, 17, 40), n.op("Transpose", values{n.input(2, 3, 23, 40)}, integers("perm", 0, 1, 3, 2))})
+			return n.op("Add", values{n.op("Mul", values{n.Constant("", tensor.Scalar(float32(0.125))), y}), n.Constant("", tensor.Of([]float32{0}))})
+		}},
+		{"a divisor, then a bias", 2, func(n *network) *ir.Value {
+			y := n.op("Div", values{n.op("MatMul", values{n.input(9, 40), n.weights(40, 31)}), n.Constant("", tensor.Scalar(float32(8)))})
+			return n.op("Add", values{y, n.weights(31)})
+		}},
+		{"a bias, then a factor", 3, func(n *network) *ir.Value {
+			y := n.op("Add", values{n.op("MatMul", values{n.input(9, 40), n.weights(40, 31)}), n.weights(31)})
+			return n.op("Mul", values{y, n.Constant("", tensor.Scalar(float32(8)))})
+		}},
+		{"sums in Einstein's notation", 3, func(n *network) *ir.Value {
+			return n.op("Einsum", values{n.input(2, 5, 6, 24), n.input(2, 5, 7, 24)}, ir.AttrString("equation", "bhid,bhjd->bhij"))
+		}},
+		{"the same, without a batch on one side", 3, func(n *network) *ir.Value {
+			return n.op("Einsum", values{n.input(5, 7, 24), n.input(2, 5, 6, 24)}, ir.AttrString("equation", "hkc,bhwc->bhwk"))
+		}},
+		{"the same, in another order", 4, func(n *network) *ir.Value {
+			return n.op("Einsum", values{n.input(3, 9, 16), n.input(16, 12)}, ir.AttrString("equation", "abk,kn->nba"))
 		}},
 		{"a vector is left to the operator", 1, func(n *network) *ir.Value {
 			return n.op("MatMul", values{n.input(9, 40), n.input(40)})
