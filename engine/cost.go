@@ -59,13 +59,13 @@ func flops(n *ir.Node) float64 {
 		return count(ir.ShapeOf(s.Dims[from:]...))
 	}
 	switch n.Op {
-	case "Conv", "ConvInteger", "FusedConv":
+	case "Conv", "ConvInteger", "FusedConv", "DynamicConv":
 		return 2 * out * at(1, 1)
 	case "QLinearConv":
 		return 2 * out * at(3, 1)
 	case "ConvTranspose":
 		return 2 * at(0, 0) * at(1, 1)
-	case "MatMul", "MatMulInteger", "QLinearMatMul":
+	case "MatMul", "MatMulInteger", "QLinearMatMul", "MatMulIntegerToFloat", "DynamicQuantizeMatMul":
 		return 2 * out * depth(n.Inputs[0], -1)
 	case "Gemm", "FusedGemm":
 		if a := n.Attr("transA"); a != nil && a.Int != 0 {

@@ -52,7 +52,7 @@ func growPattern(g *randomGraph) {
 	if g.rng.Intn(8) == 0 { // another value where the pattern has x again
 		y = c.node("Neg", []made{x})
 	}
-	switch from(g, "silu", "hardswish", "gelu", "norm", "norm", "scale", "affine", "bounds", "attention") {
+	switch from(g, "silu", "hardswish", "gelu", "norm", "norm", "scale", "affine", "bounds", "attention", "integers") {
 	case "silu":
 		switch g.rng.Intn(4) {
 		case 0:
@@ -135,6 +135,8 @@ func growPattern(g *randomGraph) {
 		}
 	case "attention":
 		attention(c, x)
+	case "integers":
+		integers(c)
 	}
 }
 
@@ -175,6 +177,44 @@ func affine(c *spelling, x made) {
 	x = c.node(from(c.randomGraph, "Relu", "HardSwish", "LeakyRelu", "Sigmoid"), []made{x})
 	steps()
 	conv()
+}
+
+// integers quantises an input as it comes, as ONNX Runtime's quantize_dynamic writes it.
+func integers(c *spelling) {
+	x, ok := c.exact()
+	if !ok || x.t.Rank() < 2 || x.t.Len() == 0 {
+		return
+	}
+	in, op, n := []made{x, c.weights(x.t.Dim(-1), x.t.Dim(-1), from(c.randomGraph, 1, 8, 33))}, "MatMulInteger", 0
+	var attrs []*ir.Attr
+	if n = in[1].t.Dim(1); x.t.Rank() == 4 {
+		in, attrs, ok = c.convolution(x, from(c.randomGraph, 3, 8, 16, 33))
+		if !ok {
+			return
+		}
+		op, n = "ConvInteger", in[1].t.Dim(0)
+	} else if x.t.Len()*n > c.work {
+		return
+	}
+	each := []int{n}
+	if op == "ConvInteger" {
+		each = []int{n, 1, 1}
+	}
+	codes, zero := make([]uint8, in[1].t.Len()), uint8(from(c.randomGraph, 0, 128, 143))
+	for i := range codes {
+		codes[i] = uint8(c.rng.Intn(256))
+	}
+	q := c.many("DynamicQuantizeLinear", 3, []made{x})
+	if len(q) == 0 {
+		return
+	}
+	y := c.node(op, []made{q[0], c.constant(tensor.Of(codes, in[1].t.Shape()...)), q[2], c.constant(tensor.Scalar(zero))}, attrs...)
+	y = c.node("Cast", []made{y}, ir.AttrInt("to", int(tensor.Float32)))
+	scales := from(c.randomGraph, each, []int{1}, []int{})
+	factor := c.node("Mul", c.pair(q[1], c.constant(tensor.Of(slices.Repeat([]float32{0.01}, tensor.MustCount(scales)), scales...))))
+	y = c.node("Mul", c.pair(y, factor))
+	y = c.node("Add", c.pair(y, c.weights(1, from(c.randomGraph, each, each, []int{1}, []int{n}, []int{1, 1, n})...)))
+	c.node(from(c.randomGraph, "Relu", "Sigmoid"), []made{y})
 }
 
 // attention is softmax(q·kᵀ)·v of projections of x.

@@ -158,8 +158,9 @@ func (a *byteRow) inWhole(dst, src int, kernel func(), twin func(*byteRow)) {
 
 // byteFrame holds the working memory of a chunk of a step on bytes.
 type byteFrame struct {
-	row  byteRow
-	sums [64]int32
+	row   byteRow
+	sums  [64]int32
+	codes [16 * codedPixels]uint8
 }
 
 var byteFrames = sync.Pool{New: func() any { return new(byteFrame) }}

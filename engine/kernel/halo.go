@@ -64,11 +64,12 @@ func (l *Layout) fillBytes(plane unsafe.Pointer, from, to int) {
 	}
 }
 
-// clearByteHalo fills part of parts of the halo of each block of 64 channels that begins
+// clearByteHalo fills part of parts of the halo of each block of channels that begins
 // within groups [group, group+groups) of outputs channels each.
 func clearByteHalo(l *Layout, base unsafe.Pointer, part, parts, group, groups, outputs int) {
+	each := l.Format.Channels()
 	for n := range l.N {
-		for b := (group*outputs + 63) / 64; b < ((group+groups)*outputs+63)/64; b++ {
+		for b := (group*outputs + each - 1) / each; b < min(l.Blocks(), ((group+groups)*outputs+each-1)/each); b++ {
 			l.clearHalo(unsafe.Add(base, n*l.Image+b*l.Block), part, parts)
 		}
 	}

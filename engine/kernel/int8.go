@@ -20,6 +20,7 @@ type QConv struct {
 	Conv
 	InZero, OutZero uint8
 	Scales          []float32 // per output channel: scale of the input · scale of the weights / scale of the output
+	Floats          *Floats   // if not nil, outputs are float32: see Dynamic
 }
 
 // QConvWeights holds the weights of a QConv in the form that one rung reads. They
@@ -35,7 +36,7 @@ type QConvWeights struct {
 	times            int // each weight is a sum of this many bytes, and each input is multiplied as often
 	source           QWeights
 	plain            []int16 // the weights of the twin
-	bias             []int32 // minus the input's zero point times the sum of the weights
+	bias             []int32 // minus the input's zero point, or 1 if that is not known, times the sum of the weights
 	scales           []float32
 	data             []byte // packed weights, in a layout that depends on the form
 	ends             []byte // int32 biases, then float32 scales, for each 32 outputs or 64 depthwise channels
@@ -95,6 +96,14 @@ func (k qconvKernels) byteForm(c *QConv) qconvForm {
 	return qconvPlain
 }
 
+// unit is the input's zero point, or 1 if that is known only at run time.
+func (c *QConv) unit() uint8 {
+	if c.Floats != nil {
+		return 1
+	}
+	return c.InZero
+}
+
 // shrinks reports whether the magnitudes of all scales are below 1, as in any network
 // whose sums have a larger range than its codes. Then scaled sums fit int32, to which
 // kernels round them.
@@ -109,8 +118,9 @@ func (c *QConv) shrinks() bool {
 
 // check returns an error if formats, sizes or scales are not those of a QConv.
 func (c *QConv) check() error {
+	floats := c.Floats != nil
 	switch {
-	case c.In.Format != U8x64 && c.In.Format != U8x4 || c.Out.Format != U8x64:
+	case c.In.Format != U8x64 && c.In.Format != U8x4 || c.Out.Format != U8x64 && !floats:
 		return fmt.Errorf("%v: an integer convolution reads u8x4 or u8x64, and writes u8x64", &c.Conv)
 	case c.In.Format == U8x4 && c.In.C > 4:
 		return fmt.Errorf("%v: u8x4 holds 4 channels", &c.Conv)
@@ -120,6 +130,8 @@ func (c *QConv) check() error {
 		return fmt.Errorf("%v: every size must be at least 1, and as many pictures out as in", &c.Conv)
 	case !c.inside():
 		return fmt.Errorf("%v: the kernel reads past the halo %v of its input", &c.Conv, c.In.Halo)
+	case floats:
+		return c.checkFloats()
 	case c.In.Halo != (Halo{}) && c.In.Fill != c.InZero:
 		return fmt.Errorf("%v: the halo holds %d, the input's zero point is %d", &c.Conv, c.In.Fill, c.InZero)
 	case len(c.Scales) != c.Out.C:
@@ -152,7 +164,7 @@ func (r *Rung) PackQConv(c *QConv, weights QWeights, bias []int32) (*QConvWeight
 		return nil, fmt.Errorf("%v: %d biases, want %d", &c.Conv, len(bias), c.Out.C)
 	}
 	w := &QConvWeights{cin: c.In.C, cout: c.Out.C, group: c.Group, kernelH: c.KernelH, kernelW: c.KernelW,
-		form: r.QConvs.form(c), rows: c.In.Format == U8x4, inZero: c.InZero, source: weights, times: max(1, (weights.Max+126)/127), scales: c.Scales}
+		form: r.QConvs.form(c), rows: c.In.Format == U8x4, inZero: c.unit(), source: weights, times: max(1, (weights.Max+126)/127), scales: c.Scales}
 	w.bias = make([]int32, c.Out.C)
 	copy(w.bias, bias)
 	w.layout()
@@ -268,6 +280,9 @@ func (w *QConvWeights) Chunk(i int) {
 
 // packEnds packs the bias and scale of one output.
 func (w *QConvWeights) packEnds(co int) {
+	if len(w.scales) == 0 {
+		return // they are known at run time
+	}
 	put32(w.ends[co/32*256+4*(co%32):], uint32(w.bias[co]))
 	put32(w.ends[co/32*256+128+4*(co%32):], math.Float32bits(w.scales[co]))
 }
@@ -340,7 +355,7 @@ func put32(b []byte, v uint32) { *(*uint32)(unsafe.Pointer(&b[0])) = v }
 // fits returns an error if the weights were packed for another kind of convolution.
 func (w *QConvWeights) fits(r *Rung, c *QConv) error {
 	if w.cin != c.In.C || w.cout != c.Out.C || w.group != c.Group || w.kernelH != c.KernelH || w.kernelW != c.KernelW ||
-		w.inZero != c.InZero || w.form != r.QConvs.form(c) {
+		w.inZero != c.unit() || w.form != r.QConvs.form(c) {
 		return fmt.Errorf("%v: the weights were packed for another convolution", &c.Conv)
 	}
 	return nil

@@ -4,6 +4,9 @@ import "unsafe"
 
 // plainQConvs has the twin alone.
 var plainQConvs = qconvKernels{plan: func(_ *Rung, c *QConv, w *QConvWeights) (Work, error) {
+	if s := (plainQConv{*c, w}); c.Floats != nil {
+		return Work{Steps: []Step{&plainFloats{s}}}, nil
+	}
 	return Work{Steps: []Step{&plainQConv{*c, w}}}, nil
 }}
 

@@ -49,6 +49,7 @@ type byteConv struct {
 	tiles    []amd64.ByteTile
 	rows     []RowSpan // the rows of the output that each tile writes
 	offsets  []int
+	ends     int // bytes of Ends for 32 outputs
 	fours    int // iterations of the K loop that multiply four quads of channels
 	grid     grid
 	perGroup int // groups of outputs in a group of the convolution
@@ -81,6 +82,10 @@ func newByteConv(c *QConv, w *QConvWeights, k byteTiles) *byteConv {
 	short, quads := shortSteps(c, w, steps)
 	s.args = amd64.ByteTileArgs{Offsets: &s.offsets[0], Steps: steps, RowStride: m.stride, Rows: m.rows,
 		ShortSteps: short, Quads: quads, Zero: int16(c.OutZero)}
+	if s.ends = 256; c.Floats != nil {
+		s.ends, s.args.Floats = floatEnds, 1
+		s.args.Low, s.args.High = c.bounds()
+	}
 	s.fours = 4*steps - short*(4-quads/4)
 	all := 16*steps - short*(16-quads)
 	const quad, end = 0.15, 1.8 // nanoseconds per row with VPDPBUSD: a quad of channels by two vectors; the epilogue
@@ -165,14 +170,24 @@ func (s *byteConv) Run(chunk int, m *Memory) {
 	for g := group; g < group+groups; g++ {
 		first := g * s.kernel.outputs
 		f.In = unsafe.Add(in, g/s.perGroup*s.groupIn)
-		f.Ends = unsafe.Pointer(&w.ends[first/32*256+first%32*4])
+		ends := m.Ends
+		if f.Floats == 0 {
+			ends = unsafe.Pointer(&w.ends[0])
+		}
+		f.Ends = unsafe.Add(ends, first/32*s.ends+first%32*4)
 		if w.form == qconvWide {
 			f.Weights = unsafe.Pointer(&w.data[first/16*w.panel])
 			f.Second = unsafe.Add(f.Weights, w.panel)
 		} else {
 			f.Weights = unsafe.Pointer(&w.data[first/32*w.panel])
 		}
-		f.Out = unsafe.Add(m.Out, first/64*s.conv.Out.Block+first%64)
+		f.Out = unsafe.Add(m.Out, s.conv.Out.At(0, first)+first%64)
+		if f.Floats != 0 {
+			f.Out, f.SecondOut = unsafe.Add(m.Out, s.conv.Out.At(0, first)), s.conv.Out.Block
+			if first+s.kernel.outputs/2 >= s.conv.Out.C {
+				f.SecondOut = 0
+			}
+		}
 		f.Tiles, f.Count = &s.tiles[from], to-from
 		s.prefetch(f, pair, from, to)
 		s.kernel.dense(f)

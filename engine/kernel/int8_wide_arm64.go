@@ -74,8 +74,17 @@ func (s *wideQConv) Run(chunk int, m *Memory) {
 			s.row(&a, &sums, m, n, group, y, plane)
 		}
 	}
-	if s.outs*group%64 == 0 {
-		c.Out.clearAround(plane, first, last)
+	each := c.Out.Format.Channels()
+	for co := roundUp(s.outs*group, each); co < min(s.outs*(group+1), c.Out.C); co += each {
+		c.Out.clearAround(unsafe.Add(m.Out, c.Out.At(n, co)), first, last)
+	}
+}
+
+// finishFloats is finish for outputs in float32.
+func (s *wideQConv) finishFloats(sums []int32, first int, dst, ends unsafe.Pointer) {
+	c := &s.conv
+	for i, sum := range sums[:min(len(sums), c.Out.C-first)] {
+		*(*float32)(unsafe.Add(dst, i/8*c.Out.Block+4*(i%8))) = c.finishFloats(sum, first+i, ends)
 	}
 }
 
@@ -98,7 +107,12 @@ func (s *wideQConv) row(a *wideTile, sums *[96]int32, m *Memory, n, group, y int
 			wideTile1(a)
 		}
 		for r := range count {
-			s.finish(sums[16*r:][:16], 16*group, unsafe.Add(plane, c.Out.Pixel(y, start+r)+16*group%64))
+			at := c.Out.Pixel(y, start+r)
+			if c.Floats != nil {
+				s.finishFloats(sums[16*r:][:16], 16*group, unsafe.Add(plane, at), m.Ends)
+				continue
+			}
+			s.finish(sums[16*r:][:16], 16*group, unsafe.Add(plane, at+16*group%64))
 		}
 		x = start + count
 	}

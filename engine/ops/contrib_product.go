@@ -156,17 +156,16 @@ func scaledProduct(c *Call, a, b [2]*tensor.Tensor, scale float64, scales, bias 
 	if sums.Rank() > 0 {
 		n = sums.Dim(-1)
 	}
-	by, plus := tensor.ToFloat64(scales), []float64{0}
-	if bias != nil {
-		plus = tensor.ToFloat64(bias)
+	y, err := c.New(tensor.Float32, sums.Shape()...)
+	if err != nil {
+		return err
 	}
-	if (len(by) != 1 && len(by) != n) || (len(plus) != 1 && len(plus) != n) {
-		return fmt.Errorf("scales and bias must have 1 or %d elements, they have %d and %d", n, len(by), len(plus))
+	if err := scaleSums(tensor.Data[float32](y), v, 1, max(n, 1), float32(scale), scales, bias); err != nil {
+		return err
 	}
-	for i := range v {
-		v[i] = v[i]*scale*by[i%n%len(by)] + plus[i%n%len(plus)]
+	if c.Out[0] = y; scales.DType() != tensor.Float32 {
+		c.Out[0], err = c.convert(y, scales.DType())
 	}
-	c.Out[0], err = c.convert(sums, scales.DType())
 	return err
 }
 
@@ -194,12 +193,10 @@ func (op dynamicMatMul) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
 	}
-	inner := *c
-	inner.In, inner.Out = c.In[:1], make([]*tensor.Tensor, 3)
-	if err := (dynamicQuantize{}).Eval(&inner); err != nil {
+	q, err := quantised(c, c.In[0])
+	if err != nil {
 		return err
 	}
-	q := inner.Out
 	return scaledProduct(c, [2]*tensor.Tensor{q[0], q[2]}, [2]*tensor.Tensor{c.In[1], c.input(3)}, tensor.ToFloat64(q[1])[0], c.In[2], c.input(4))
 }
 

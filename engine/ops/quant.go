@@ -20,7 +20,6 @@ var quantizers = []Def{
 	{Name: "QuantizeLinear", Since: 10, Until: 12, Types: tensor.Types(tensor.Float32, tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newQuantize10},
 	{Name: "DequantizeLinear", Since: 13, Types: quantizedTypes | tensor.Types(tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newDequantize},
 	{Name: "DequantizeLinear", Since: 10, Until: 12, Types: tensor.Types(tensor.Uint8, tensor.Int8, tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newDequantize10},
-	{Name: "DynamicQuantizeLinear", Since: 11, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(3), New: newDynamicQuantize},
 	{Domain: microsoft, Name: "QuantizeLinear", Since: 1, Types: tensor.FloatTypes | tensor.Types(tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newQuantize},
 	{Domain: microsoft, Name: "DequantizeLinear", Since: 1, Types: quantizedTypes | tensor.Types(tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newDequantize},
 }
@@ -309,51 +308,4 @@ func (op dequantize) Eval(c *Call) error {
 		}
 		tensor.Store(y, at, 1, line[:n])
 	})
-}
-
-// dynamicQuantize computes a scale and a uint8 zero point from the range of x,
-// extended to include 0. ONNX DynamicQuantizeLinear-11.
-type dynamicQuantize struct{}
-
-func newDynamicQuantize(*ir.Node) (Op, error) { return dynamicQuantize{}, nil }
-
-// Infer: x float32 → y uint8, scale float32 [], zero point uint8 [].
-func (dynamicQuantize) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	return []ir.Fact{ir.Tensor(tensor.Uint8, in[0].Shape), ir.Tensor(tensor.Float32, ir.Dims()), ir.Tensor(tensor.Uint8, ir.Dims())}, nil
-}
-
-// Eval computes in float32, as the specification's function body does.
-func (dynamicQuantize) Eval(c *Call) error {
-	x := tensor.Data[float32](c.In[0])
-	y, err := c.New(tensor.Uint8, c.In[0].Shape()...)
-	if err != nil {
-		return err
-	}
-	low, high := float32(0), float32(0)
-	for _, v := range x {
-		low, high = min(low, v), max(high, v)
-	}
-	scale := (high - low) / 255
-	zero := float32(0)
-	if scale > 0 {
-		zero = float32(math.RoundToEven(clamp64(-low/scale, 0, 255)))
-	}
-	out := tensor.Data[uint8](y)
-	for i, v := range x {
-		q := float32(0)
-		if scale > 0 {
-			q = float32(math.RoundToEven(float64(v / scale)))
-		}
-		out[i] = uint8(clamp64(q+zero, 0, 255))
-	}
-	c.Out[0], c.Out[1], c.Out[2] = y, tensor.Scalar(scale), tensor.Scalar(uint8(zero))
-	return c.Run.Check()
-}
-
-// clamp64 clamps v to [low, high]; NaN becomes low.
-func clamp64(v, low, high float32) float64 {
-	if !(v > low) {
-		return float64(low)
-	}
-	return float64(min(v, high))
 }

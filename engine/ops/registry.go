@@ -30,7 +30,7 @@ var families = [][]Def{
 	contributed, contributedNorms, contributedProducts, contributedAttentions, contributedLast, contributedMoves, contributedMath,
 	contributedPictures, blockeds,
 	// created by passes
-	fused, quantFused, derivatives,
+	fused, quantFused, quantDynamic, derivatives,
 }
 
 // newest is the highest supported opset version of each domain.

@@ -251,7 +251,7 @@ func fuseActivation(e *Editor) (int, error) {
 		if pooled := last.Inputs[0]; is(last, "MaxPool") && act.Kind == kernel.Clip && len(last.Outputs) == 1 && e.Only(pooled) == last {
 			before = pooled.Node // the maximum of clipped numbers is the clipped maximum
 		}
-		if before == nil || !accepts(before) {
+		if before == nil || !accepts(before, act) {
 			return nil
 		}
 		inputs, attrs := before.Inputs, withActivation(before.Attrs, act)
@@ -273,12 +273,14 @@ func swapOutput(before, after *ir.Node) {
 }
 
 // accepts reports whether a node can still take an activation.
-func accepts(n *ir.Node) bool {
+func accepts(n *ir.Node, act kernel.Activation) bool {
 	switch op := n.Operator.(type) {
 	case *ops.FusedConv:
 		return op.Act.Kind == kernel.Identity
 	case *ops.ScaleShift:
 		return op.Act.Kind == kernel.Identity
+	case *ops.DynamicConv:
+		return op.Act.Kind == kernel.Identity && act.Kind == kernel.Clip
 	}
 	return false
 }

@@ -29,6 +29,7 @@ var All = []Pass{
 	{"contrib", "spells out attention and what ONNX Runtime's optimiser has joined", spellOut},
 	{"quant", "turns operators between codes of 8 bits into integer ones", joinQuantized},
 	{"fold", "computes what depends on constants only", foldConstants},
+	{"dynamic", "joins integer convolutions and products with the quantisation before and the scaling after them", joinDynamic},
 	{"identity", "takes out operators that hand their input on", dropIdentities},
 	{"pad", "moves zero padding into the convolution or average pool after it", movePads},
 	{"focus", "lets a convolution of every second pixel, side by side as channels, read the picture itself", focus},

@@ -50,6 +50,14 @@ func (n net) batchNorm(x *ir.Value) *ir.Value {
 	return n.Node("BatchNormalization", []*ir.Value{x, n.weights(4), n.weights(4), n.weights(4), n.weights(4)})
 }
 
+// dynamic is an integer convolution from and to float32.
+func (n net) dynamic(cin, group int) *ir.Value {
+	q := n.Nodes("DynamicQuantizeLinear", 3, []*ir.Value{n.x})
+	y := n.Node("ConvInteger", []*ir.Value{q[0], n.Const("", tensor.New(tensor.Int8, 4, cin, 3, 3)), q[2]}, ir.AttrInt("group", group))
+	y = n.Node("Cast", []*ir.Value{y}, ir.AttrInt("to", int(tensor.Float32)))
+	return n.node("Mul", y, n.node("Mul", n.number(2), q[1]))
+}
+
 // half is a value in float16.
 func (n net) half(x *ir.Value) *ir.Value {
 	return n.Node("Cast", []*ir.Value{x}, ir.AttrInt("to", int(tensor.Float16)))
@@ -249,6 +257,21 @@ func TestPasses(t *testing.T) {
 		{"moments that the standard's operator does not give", "contrib", func(n net) *ir.Value {
 			return n.Nodes("com.microsoft.SkipSimplifiedLayerNormalization", 2, []*ir.Value{n.x, n.x, n.weights(6)})[1]
 		}, "com.microsoft.SkipSimplifiedLayerNormalization"},
+		{"a convolution that is quantised as it comes", "dynamic activation", func(n net) *ir.Value {
+			return n.node("Relu", n.node("Add", n.dynamic(4, 1), n.weights(1, 4, 1, 1)))
+		}, "vision.internal.DynamicConv"},
+		{"a depthwise one", "dynamic dead", func(n net) *ir.Value { return n.dynamic(1, 4) }, "vision.internal.DynamicRound Conv"},
+		{"one with a sum that is no bias", "dynamic", func(n net) *ir.Value { return n.node("Add", n.dynamic(4, 1), n.weights(4)) },
+			"vision.internal.DynamicConv Add"},
+		{"a product with numbers that ONNX Runtime has quantised", "dynamic", func(n net) *ir.Value {
+			q := n.Nodes("DynamicQuantizeLinear", 3, []*ir.Value{n.x})
+			return n.node("com.microsoft.MatMulIntegerToFloat", q[0], n.Const("", tensor.New(tensor.Int8, 6, 5)), q[1], n.weights(5), q[2], nil, n.weights(5))
+		}, "com.microsoft.DynamicQuantizeMatMul"},
+		{"integers with another zero point stay", "dynamic", func(n net) *ir.Value {
+			q := n.Nodes("DynamicQuantizeLinear", 3, []*ir.Value{n.x})
+			y := n.node("MatMulInteger", q[0], n.Const("", tensor.New(tensor.Int8, 6, 5)), n.Const("", tensor.Scalar(uint8(3))))
+			return n.node("Mul", n.Node("Cast", []*ir.Value{y}, ir.AttrInt("to", int(tensor.Float32))), n.node("Mul", q[1], n.number(2)))
+		}, "DynamicQuantizeLinear MatMulInteger Cast Mul Mul"},
 		{"a network of float16", "widen", func(n net) *ir.Value {
 			y := n.Node("Conv", []*ir.Value{n.half(n.x), n.Const("", tensor.New(tensor.Float16, 4, 4, 1, 1))})
 			return n.node("Relu", n.node("Add", y, n.node("Neg", y)))

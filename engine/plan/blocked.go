@@ -30,7 +30,7 @@ func (b *builder) assign(nodes []*ir.Node) {
 			}
 		}
 		r := b.role(n)
-		if r == outside || r != convolve && !b.fedBlocked(n, r) {
+		if r == outside || r != convolve && r != dynamic && r != roundCodes && !b.fedBlocked(n, r) {
 			continue
 		}
 		b.roles[n] = r
@@ -95,7 +95,7 @@ func (b *builder) format(n *ir.Node) kernel.Format {
 // canSplit reports whether a node's kernel can write 32-channel pixels.
 func (b *builder) canSplit(n *ir.Node) bool {
 	switch b.roles[n] {
-	case globalPool:
+	case globalPool, dynamic, roundCodes:
 		return false
 	case concat: // parts that start inside a pixel's block are copied number by number
 		at := 0
@@ -138,7 +138,7 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 				}
 			}
 			plain++
-		case scaleShift:
+		case scaleShift, dynamic, roundCodes:
 			plain++
 		case resize:
 			// Nodes that only move numbers accept any format.
@@ -344,8 +344,11 @@ func (b *builder) blockedNode(n *ir.Node) (bool, error) {
 	if r == outside {
 		return false, nil
 	}
-	if r == convolve {
+	switch r {
+	case convolve:
 		return true, b.convNode(n)
+	case dynamic:
+		return true, b.dynamicNode(n)
 	}
 	done, err := b.otherNode(n, r)
 	if !done && err == nil {

@@ -13,6 +13,8 @@ type role uint8
 const (
 	outside    role = iota // planar only
 	convolve               // a convolution
+	dynamic                // a convolution of float32 that is quantised at run time
+	roundCodes             // to what such codes stand for
 	pool                   // max or average pool
 	globalPool             // the mean of each plane
 	activate               // a unary activation
@@ -35,6 +37,13 @@ func (b *builder) role(n *ir.Node) role {
 			return convolve
 		}
 		return outside
+	case *ops.DynamicConv:
+		if b.dynamicConv(n, op) != nil {
+			return dynamic
+		}
+		return outside
+	case *ops.DynamicRound:
+		return roundCodes
 	case *ops.Activate:
 		return activate
 	case *ops.ScaleShift:

@@ -35,6 +35,8 @@ func (b *builder) otherNode(n *ir.Node, r role) (bool, error) {
 		}
 		x, g := b.gateOperands(n)
 		return b.pointwise(n, kernel.Mul, kernel.Activation{}, x, g)
+	case roundCodes:
+		return true, b.roundNode(n)
 	case scaleShift:
 		return true, b.scaleNode(n)
 	case concat:

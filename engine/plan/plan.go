@@ -262,6 +262,9 @@ func (b *builder) node(n *ir.Node) error {
 	if done, err := b.volumeNode(n); done || err != nil {
 		return err
 	}
+	if done, err := b.dynamicProduct(n); done || err != nil {
+		return err
+	}
 	if done, err := b.productNode(n); done || err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 // quantOperands holds the input numbers of the operands that QLinearConv,
 // QLinearMatMul and QGemm have in common.
 type quantOperands struct {
-	x, xScale, w, wScale, wZero, bias, yScale, yZero int // bias: -1 for none
+	x, xScale, w, wScale, wZero, bias, yScale, yZero int // bias and wZero: -1 for none
 	alpha                                            float32
 	transposed                                       bool // w is [outputs, inputs…]
 }
@@ -154,7 +154,7 @@ func (q *quants) weightsOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (fill 
 	zeros := make([]int16, outs)
 	data, flip := w.Bytes(), flipOf(w.DType())
 	value := func(b byte) int16 { return int16(b^flip) - int16(flip) }
-	if v := n.Inputs[p.wZero]; v != nil {
+	if v := input(n, p.wZero); v != nil {
 		z := q.constant(v).Bytes()
 		for i := range zeros {
 			zeros[i] = value(z[i%len(z)])

@@ -6,12 +6,13 @@ import "unsafe"
 
 // ByteTileArgs is one call of a kernel of dense integer convolutions: it computes
 // tiles of pixels for 16 or 32 outputs. The kernel writes to Count and its own fields.
-// Magnitudes of scales must be below 1, so that scaled sums fit int32.
+// Magnitudes of scales must be below 1, so that scaled sums fit int32, unless outputs are
+// float32.
 type ByteTileArgs struct {
 	In, Out    unsafe.Pointer
 	Weights    unsafe.Pointer // packed as for TilesU8, or with 16 bits
 	Second     unsafe.Pointer // with 16 bits: weights of the second 16 outputs
-	Ends       unsafe.Pointer // 32 int32 biases, 32 float32 scales
+	Ends       unsafe.Pointer // 32 int32 biases, 32 float32 scales; for float32, 32 biases of the scaled sums
 	Tiles      *ByteTile
 	Count      int  // of them, at least 1
 	Offsets    *int // bytes from a pixel's first channel to that of each step
@@ -23,6 +24,9 @@ type ByteTileArgs struct {
 	Ahead      uintptr // weights to prefetch; may pass their end
 	AheadEach  int     // bytes by which Ahead moves after four quads
 	Zero       int16   // zero point of the output
+	Floats     int     // not 0: outputs are float32, clipped to [Low, High]
+	SecondOut  int     // of these: bytes from the first vector of outputs to the second; 0 if there is none
+	Low, High  float32
 
 	//lint:ignore U1000 used by the assembly
 	tile int

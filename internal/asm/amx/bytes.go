@@ -64,13 +64,14 @@ func (k *byteTiles) at(i int) string { return fmt.Sprintf("%s%d", k.reg, i) }
 // iteration. Steps with fewer than 64 channels end early, with iterations of one vector.
 // Accumulators begin with the bias. The epilogue is in registers: sums are scaled,
 // rounded half to even, and packed with saturation, which clips them. Scaled sums fit
-// int32 (see ByteTileArgs).
+// int32 (see ByteTileArgs). Where outputs are float32, a bias is added instead, and the
+// sums are clipped.
 //
 // Registers: AX arguments, R8 tile, R9 weights to prefetch, or of the second vector, R10
 // row stride, BX weights, CX offset of the step, DX steps left, R11 vectors of weights
 // left, SI DI R12 R13 R15 rows 0, 3, 6, 9, 12, R14 three row strides, or the
 // weights of the next step. In the epilogue R12 bias and scales, R13 output, R14 offset
-// of a row in it.
+// of a row in it, SI output of the second vector of float32.
 func (e *emitter) byteTiles(k *byteTiles) {
 	e.text(k.name, "a *ByteTileArgs", 8, k.doc)
 	e.p("MOVQ a+0(FP), AX")
@@ -169,7 +170,15 @@ func (e *emitter) byteTile(k *byteTiles, rows int) {
 	}
 	e.p("DECQ DX")
 	e.p("JNZ step%d", rows)
+	e.p("MOVQ %s, R12", byteArg("Ends"))
+	e.p("MOVQ %s, R13", byteArg("Out"))
+	e.p("CMPQ %s, $0", byteArg("Floats"))
+	e.p("JNE floats%d", rows)
 	e.byteFinish(k, rows)
+	e.p("JMP stored%d", rows)
+	e.label(fmt.Sprintf("floats%d", rows))
+	e.floatRows(k, rows)
+	e.label(fmt.Sprintf("stored%d", rows))
 	e.p("ADDQ $ByteTile__size, R8")
 	e.p("DECQ %s", byteArg("Count"))
 	e.p("JNZ rows%d", rows)
@@ -223,8 +232,6 @@ func (e *emitter) byteRow(k *byteTiles, rows int, bases []string, row int) {
 // byteFinish writes the epilogue: requantisation, two rows at a time.
 func (e *emitter) byteFinish(k *byteTiles, rows int) {
 	zero, order, scales := k.at(2*k.rows), k.at(2*k.rows+1), 2*k.rows+2
-	e.p("MOVQ %s, R12", byteArg("Ends"))
-	e.p("MOVQ %s, R13", byteArg("Out"))
 	e.p("VPBROADCASTW %s, %s", byteArg("Zero"), zero)
 	e.p("%s %s+0(SB), %s", k.move, k.order, order)
 	e.p("VMOVUPS 128(R12), %s", k.at(scales))
@@ -252,23 +259,46 @@ func (e *emitter) byteFinish(k *byteTiles, rows int) {
 		}
 		e.p("VPACKUSWB %s, %s, %s", k.at(2*last), k.at(2*row), k.at(2*row))
 		e.p("VPERMD %s, %s, %s", k.at(2*row), order, k.at(2*row))
-		half := fmt.Sprintf("VMOVDQU32 Y%d", 2*row)
+		half := fmt.Sprintf("VMOVDQU32 Y%d, (R13)(R14*1)", 2*row)
 		if k.reg == "Y" {
-			half = fmt.Sprintf("VMOVDQU X%d", 2*row)
+			half = fmt.Sprintf("VMOVDQU X%d, (R13)(R14*1)", 2*row)
 		}
-		e.byteStore(rows, row, half)
+		e.byteStore(fmt.Sprintf("without%dof%d", row, rows), row, half)
 		if last > row {
-			e.byteStore(rows, last, fmt.Sprintf("%s $1, %s", k.second, k.at(2*row)))
+			e.byteStore(fmt.Sprintf("without%dof%d", last, rows), last, fmt.Sprintf("%s $1, %s, (R13)(R14*1)", k.second, k.at(2*row)))
 		}
 	}
 }
 
-// byteStore stores a row unless its offset is negative.
-func (e *emitter) byteStore(rows, row int, store string) {
-	label := fmt.Sprintf("without%dof%d", row, rows)
+// floatRows writes the epilogue of outputs in float32. The first vector of a row is
+// stored last, so that it stays where the second one has the same place.
+func (e *emitter) floatRows(k *byteTiles, rows int) {
+	low, high := k.at(2*k.rows), k.at(2*k.rows+1)
+	e.p("MOVQ %s, SI", byteArg("SecondOut"))
+	e.p("ADDQ R13, SI")
+	e.p("VBROADCASTSS %s, %s", byteArg("Low"), low)
+	e.p("VBROADCASTSS %s, %s", byteArg("High"), high)
+	for row := range rows {
+		for i := range 2 {
+			r := k.at(2*row + i)
+			e.p("VCVTDQ2PS %s, %s", r, r)
+			e.p("VMULPS %d(R12), %s, %s", 128+k.bytes*i, r, r)
+			e.p("VADDPS %d(R12), %s, %s", 256+k.bytes*i, r, r)
+			e.p("VMAXPS %s, %s, %s", low, r, r)
+			e.p("VMINPS %s, %s, %s", high, r, r)
+		}
+		e.byteStore(fmt.Sprintf("none%dof%d", row, rows), row,
+			fmt.Sprintf("VMOVUPS %s, (SI)(R14*1)", k.at(2*row+1)), fmt.Sprintf("VMOVUPS %s, (R13)(R14*1)", k.at(2*row)))
+	}
+}
+
+// byteStore stores a row unless its offset, R14, is negative.
+func (e *emitter) byteStore(label string, row int, stores ...string) {
 	e.p("MOVQ ByteTile_Out+%d(R8), R14", 8*row)
 	e.p("TESTQ R14, R14")
 	e.p("JLT %s", label)
-	e.p("%s, (R13)(R14*1)", store)
+	for _, store := range stores {
+		e.p("%s", store)
+	}
 	e.label(label)
 }

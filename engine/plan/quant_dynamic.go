@@ -1,0 +1,148 @@
+package plan
+
+import (
+	"math"
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// Operands of products of float32 that is quantised at run time.
+var (
+	dynamicConv   = quantOperands{x: 0, w: 1, wScale: 2, wZero: 3, bias: 4, transposed: true}
+	dynamicMatMul = quantOperands{x: 0, w: 1, wScale: 2, wZero: 3, bias: 4}
+)
+
+// dynamicConv is the geometry of a DynamicConv, nil if the kernels do not support it.
+func (b *builder) dynamicConv(n *ir.Node, op *ops.DynamicConv) *kernel.Conv {
+	w := b.constant(n.Inputs[1])
+	if b.constant(n.Inputs[0]) != nil || w == nil || w.Rank() != 4 {
+		return nil
+	}
+	c, ok := b.quant.convPads(n, w.Dim(2), w.Dim(3))
+	if !ok || c.Group != 1 || op.Act.Kind != kernel.Identity && op.Act.Kind != kernel.Clip {
+		return nil
+	}
+	c.In, c.Out, c.Act = planarLayout(b.fact(n.Inputs[0])), planarLayout(b.fact(n.Outputs[0])), op.Act
+	size, err := tensor.Count([]int{c.In.N, c.In.C + 64, c.PadTop + c.In.H + max(0, below(c)) + 2, c.PadLeft + c.In.W + max(0, rightOf(c)) + 2})
+	if err != nil || int64(size) > b.opt.Memory/4 || !b.dynamicConstants(n, dynamicConv) {
+		return nil
+	}
+	return c
+}
+
+// dynamicConstants reports whether weights, scales and bias are constant and no sum
+// can leave the range of int32.
+func (b *builder) dynamicConstants(n *ir.Node, p quantOperands) bool {
+	q, w := b.quant, b.constant(n.Inputs[p.w])
+	if w == nil || w.Len() == 0 || w.DType() != tensor.Uint8 && w.DType() != tensor.Int8 {
+		return false
+	}
+	outs := q.outputs(p, w)
+	for _, i := range []int{p.wScale, p.wZero, p.bias} {
+		if v := input(n, i); v != nil {
+			c := b.constant(v)
+			if c == nil || c.Len() != 1 && c.Len() != outs || i != p.wZero && c.DType() != tensor.Float32 {
+				return false
+			}
+		}
+	}
+	return int64(w.Len()/outs)*255*255 <= math.MaxInt32 || q.smallSums(p, n, w, nil)
+}
+
+// input is input i of a node, nil if it is omitted.
+func input(n *ir.Node, i int) *ir.Value {
+	if i < 0 || i >= len(n.Inputs) {
+		return nil
+	}
+	return n.Inputs[i]
+}
+
+// dynamicNode schedules a DynamicConv.
+func (b *builder) dynamicNode(n *ir.Node) error {
+	c := b.dynamicConv(n, n.Operator.(*ops.DynamicConv))
+	format := b.opt.Rung.Block
+	if c.In.C <= 4 && c.DilationW == 1 && c.KernelW <= 16 && b.isPlanar(n.Inputs[0]) {
+		format = kernel.Planar
+	}
+	in, err := b.in(n.Inputs[0], format)
+	if err != nil {
+		return err
+	}
+	out := b.home(n.Outputs[0])
+	c.In, c.Out = in.layout, out.layout
+	b.blocked[n.Outputs[0]] = out
+	return b.addDynamic(n, dynamicConv, c, in, out)
+}
+
+// roundNode schedules a DynamicRound.
+func (b *builder) roundNode(n *ir.Node) error {
+	in, err := b.in(n.Inputs[0], b.opt.Rung.Block)
+	if err != nil {
+		return err
+	}
+	out := b.home(n.Outputs[0])
+	w, err := b.opt.Rung.DynamicRound(in.layout, out.layout)
+	if err != nil {
+		return err
+	}
+	b.finish(n, n.Op, w, []place{in}, out)
+	return nil
+}
+
+// dynamicProduct schedules a DynamicQuantizeMatMul as a convolution of pictures of one
+// pixel; it reports false if the kernels do not support it.
+func (b *builder) dynamicProduct(n *ir.Node) (bool, error) {
+	if n.Op != "DynamicQuantizeMatMul" || n.Domain != microsoft {
+		return false, nil
+	}
+	x, ok := b.matrix(n.Inputs[0], 2)
+	w := b.constant(n.Inputs[1])
+	if !ok || b.constant(n.Inputs[0]) != nil || w == nil || w.Rank() != 2 || !b.dynamicConstants(n, dynamicMatMul) {
+		return false, nil
+	}
+	in, err := b.planar(n.Inputs[0])
+	if err != nil {
+		return false, err
+	}
+	size, err := b.planarSize(n.Outputs[0])
+	if err != nil {
+		return false, err
+	}
+	rows := tensor.MustCount(x[:len(x)-1])
+	c := &kernel.Conv{KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1,
+		In:  kernel.NewLayout(kernel.Planar, rows, w.Dim(0), 1, 1, kernel.Halo{}),
+		Out: kernel.NewLayout(kernel.Planar, rows, w.Dim(1), 1, 1, kernel.Halo{})}
+	out := place{buffer: b.newBuffer(size), layout: planarLayout(b.facts[n.Outputs[0]])}
+	b.places[n.Outputs[0]] = out
+	return true, b.addDynamic(n, dynamicMatMul, c, in, out)
+}
+
+// addDynamic plans the kernels.
+func (b *builder) addDynamic(n *ir.Node, p quantOperands, c *kernel.Conv, in, out place) error {
+	w := b.constant(n.Inputs[p.w])
+	all := func(i int) []float32 {
+		numbers := []float32{0}
+		if v := input(n, i); v != nil {
+			numbers = tensor.Data[float32](b.constant(v))
+		}
+		return slices.Repeat(numbers, c.Out.C/len(numbers))
+	}
+	d := b.opt.Rung.NewDynamic(c, kernel.Floats{Scales: all(p.wScale), Bias: all(p.bias)})
+	packed, err := b.weights.codes(n, &d.QConv, func() (kernel.QWeights, []int32) {
+		fill, most := b.quant.weightsOf(n, p, w)
+		return kernel.QWeights{Fill: fill, Max: most}, nil
+	})
+	if err != nil {
+		return err
+	}
+	work, err := b.opt.Rung.Dynamic(d, packed)
+	if err != nil {
+		return err
+	}
+	b.addWork(n, "dynamic u8s8", work, []place{in}, nil, out)
+	return nil
+}
