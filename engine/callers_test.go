@@ -96,6 +96,15 @@ func TestNothingBesideAnError(t *testing.T) {
 	}
 }
 
+// TestOpeningEnds: a cancelled context ends the opening of a network.
+func TestOpeningEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if s, err := engine.OpenContext(ctx, "../assets/model.onnx"); s != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled opening gives %v, %v", s, err)
+	}
+}
+
 // TestCostOfRefuses: shapes that the model cannot take are no cost but an error.
 func TestCostOfRefuses(t *testing.T) {
 	s, err := engine.OpenBytes(assets.Model())

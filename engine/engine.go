@@ -68,6 +68,12 @@ type Session struct {
 // is not an ONNX file, and an UnsupportedError if it holds operators that the
 // engine does not support; other errors say in one line what is broken.
 func Open(path string, opts ...Option) (*Session, error) {
+	return OpenContext(context.Background(), path, opts...)
+}
+
+// OpenContext is Open with a context that can end the planning and the packing of
+// weights.
+func OpenContext(ctx context.Context, path string, opts ...Option) (*Session, error) {
 	data, closer, err := onnx.Map(path)
 	if err != nil {
 		return nil, err
@@ -76,7 +82,7 @@ func Open(path string, opts ...Option) (*Session, error) {
 	if m, ok := closer.(interface{ Forget() }); ok {
 		opts = append(slices.Clone(opts), func(o *options) { o.planned = m.Forget })
 	}
-	s, err := open(data, filepath.Base(path), files, opts)
+	s, err := open(ctx, data, filepath.Base(path), files, opts)
 	if err != nil {
 		files.Close()
 		if closer != nil {
@@ -99,10 +105,10 @@ func OpenBytes(data []byte, opts ...Option) (*Session, error) {
 	if o.files != nil {
 		files = onnx.FilesFrom(o.files)
 	}
-	return open(data, "model", files, opts)
+	return open(context.Background(), data, "model", files, opts)
 }
 
-func open(data []byte, name string, files *onnx.Files, opts []Option) (s *Session, err error) {
+func open(ctx context.Context, data []byte, name string, files *onnx.Files, opts []Option) (s *Session, err error) {
 	defer guard(name, &s, &err)
 	start := time.Now()
 	o := newOptions(opts)
@@ -123,7 +129,7 @@ func open(data []byte, name string, files *onnx.Files, opts []Option) (s *Sessio
 	if err := checkDeclared(file, m); err != nil {
 		return nil, err
 	}
-	err = s.prepare()
+	err = s.prepare(ctx)
 	s.opened = time.Since(start).Seconds() * 1e3
 	return s, err
 }
@@ -143,7 +149,7 @@ func OpenModel(m *ir.Model, opts ...Option) (s *Session, err error) {
 	if s, err = begin(m, "model", o); err != nil {
 		return nil, err
 	}
-	err = s.prepare()
+	err = s.prepare(context.Background())
 	s.opened = time.Since(start).Seconds() * 1e3
 	return s, err
 }
@@ -189,7 +195,10 @@ func checkDeclared(file *onnx.Model, m *ir.Model) error {
 
 // prepare makes the graph that runs from the one in the file, and plans for the
 // declared input shapes if all are known.
-func (s *Session) prepare() error {
+func (s *Session) prepare(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	g := s.model.Graph
 	if !s.options.plain {
 		g = g.Clone()
@@ -213,7 +222,7 @@ func (s *Session) prepare() error {
 	if s.options.plain {
 		return nil
 	}
-	return s.runner.Prepare(facts)
+	return s.runner.Prepare(ctx, facts)
 }
 
 // Close frees what the session holds. No run may be under way; later ones fail with

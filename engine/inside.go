@@ -147,7 +147,7 @@ func (s *Session) Slice(from, to string) (part *Session, err error) {
 	m := *s.model
 	m.Graph = g
 	part = &Session{file: s.file, model: &m, options: s.options}
-	return part, part.prepare()
+	return part, part.prepare(context.Background())
 }
 
 // cut removes the nodes and inputs that the outputs do not need.

@@ -244,7 +244,7 @@ func openSession(ctx context.Context, path string, opts []engine.Option) (*engin
 		if path == "" {
 			o.session, o.err = engine.OpenBytes(assets.Model(), opts...)
 		} else {
-			o.session, o.err = engine.Open(path, opts...)
+			o.session, o.err = engine.OpenContext(ctx, path, opts...)
 		}
 		done <- o
 	}()

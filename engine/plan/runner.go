@@ -112,7 +112,7 @@ func given(run *ops.Run, out []*tensor.Tensor) []*tensor.Tensor {
 }
 
 // Prepare plans for inputs of the given facts and packs the weights.
-func (r *Runner) Prepare(facts []ir.Fact) error {
+func (r *Runner) Prepare(ctx context.Context, facts []ir.Fact) error {
 	r.planning <- struct{}{}
 	defer func() { <-r.planning }()
 	in := make(map[*ir.Value]ir.Fact, len(facts))
@@ -123,7 +123,7 @@ func (r *Runner) Prepare(facts []ir.Fact) error {
 	for i := range all {
 		all[i] = i
 	}
-	s, err := r.newStage(context.Background(), r.program, all, in, r.graph.Inputs)
+	s, err := r.newStage(ctx, r.program, all, in, r.graph.Inputs)
 	if err != nil {
 		return err
 	}

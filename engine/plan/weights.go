@@ -18,6 +18,7 @@ type weights struct {
 	gemms map[gemmKey]*kernel.GemmWeights
 	quant map[quantKey]*kernel.QConvWeights
 	due   []packing     // memory is reserved; to be packed before a run
+	begun []inTurn      // what is left of the first of them, where packing was interrupted
 	took  time.Duration // packing
 }
 
@@ -156,25 +157,25 @@ func (w *weights) later(p packed, bytes int) { w.due = append(w.due, packing{p, 
 // that a large model is in memory once, not twice.
 const heldPages = 16 << 20
 
-// pack packs what is due. If the context is cancelled, the rest stays due.
+// pack packs what is due. If the context is cancelled, it returns after the pieces
+// under way; the rest stays due.
 func (w *weights) pack(ctx context.Context) error {
 	start := time.Now()
 	defer func() { w.took += time.Since(start) }()
 	for len(w.due) > 0 {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if w.begun == nil {
+			w.begin()
 		}
-		some, bytes := 0, 0
-		for some < len(w.due) && bytes < heldPages {
-			bytes += w.due[some].bytes
-			some++
-		}
-		for _, t := range []inTurn{{w.due[:some], packed.Blocks, packed.Populate}, {w.due[:some], packed.Chunks, packed.Chunk}} {
-			if err := team.Default().Run(w.opt.Threads, t.count(), t); err != nil {
+		for _, t := range w.begun {
+			t.ctx = ctx
+			if err := team.Default().Run(w.opt.Threads, len(t.done), t); err != nil {
 				panic(err)
 			}
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
 		}
-		w.due = w.due[some:]
+		w.due, w.begun = w.due[len(w.begun[0].of):], nil
 		if w.opt.Planned != nil {
 			w.opt.Planned()
 		}
@@ -183,11 +184,26 @@ func (w *weights) pack(ctx context.Context) error {
 	return nil
 }
 
+// begin takes the first constants that are due.
+func (w *weights) begin() {
+	some, bytes := 0, 0
+	for some < len(w.due) && bytes < heldPages {
+		bytes += w.due[some].bytes
+		some++
+	}
+	w.begun = []inTurn{{of: w.due[:some], pieces: packed.Blocks, run: packed.Populate}, {of: w.due[:some], pieces: packed.Chunks, run: packed.Chunk}}
+	for i, t := range w.begun {
+		w.begun[i].done = make([]bool, t.count())
+	}
+}
+
 // inTurn is a team.Task over the pieces of several constants.
 type inTurn struct {
 	of     []packing
 	pieces func(packed) int
 	run    func(p packed, piece int)
+	done   []bool // pieces; packing one twice would subtract from its bias twice
+	ctx    context.Context
 }
 
 func (t inTurn) count() (n int) {
@@ -197,8 +213,12 @@ func (t inTurn) count() (n int) {
 	return n
 }
 
-// Chunk runs one piece.
+// Chunk runs one piece, unless it was run before or the context is cancelled.
 func (t inTurn) Chunk(i int) {
+	if t.done[i] || t.ctx.Err() != nil {
+		return
+	}
+	t.done[i] = true
 	for _, p := range t.of {
 		n := t.pieces(p.packed)
 		if i < n {
