@@ -132,11 +132,12 @@ func (op branch) Eval(c *Call) error {
 type loop struct {
 	body    *ir.Graph
 	carried int
+	scalars [2][]int // shapes of the iteration and the condition that the body reads
 }
 
 func newLoop(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("body")
-	op := loop{a.Graph("body"), max(0, len(n.Inputs)-2)}
+	op := loop{body: a.Graph("body"), carried: max(0, len(n.Inputs)-2), scalars: [2][]int{{}, {}}}
 	if a.Err() != nil {
 		return nil, a.Err()
 	}
@@ -147,6 +148,11 @@ func newLoop(n *ir.Node) (Op, error) {
 	}
 	if len(op.body.Inputs) != op.carried+2 {
 		return nil, fmt.Errorf("the body has %d inputs; with %d carried values it must have %d", len(op.body.Inputs), op.carried, op.carried+2)
+	}
+	for i := range op.scalars { // scalars, or vectors of one element where the body says so, as in ONNX Runtime
+		if op.body.Inputs[i].Fact.Shape.Rank() == 1 {
+			op.scalars[i] = []int{1}
+		}
 	}
 	if k := len(op.body.Outputs) - 1; k < op.carried || k < len(n.Outputs) {
 		return nil, fmt.Errorf("the body has %d outputs, which does not match %d carried values and %d outputs of the node", len(op.body.Outputs), op.carried, len(n.Outputs))
@@ -162,7 +168,7 @@ func (op loop) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error) {
 	if err != nil {
 		return nil, err
 	}
-	scalars := []ir.Fact{ir.Tensor(tensor.Int64, ir.Dims()), ir.Tensor(tensor.Bool, ir.Dims())}
+	scalars := []ir.Fact{ir.Tensor(tensor.Int64, ir.Dims(op.scalars[0]...)), ir.Tensor(tensor.Bool, ir.Dims(op.scalars[1]...))}
 	first := append([]ir.Fact{}, in[min(2, len(in)):]...)
 	initial := append([]ir.Fact{}, first...)
 	out, err := i.loop(op.body, first,
@@ -220,7 +226,7 @@ func (op loop) Eval(c *Call) error {
 	}
 	scans := newScanOutputs(c, op.body.Outputs[1+op.carried:])
 	args := make([]*tensor.Tensor, 2+op.carried)
-	goOn := tensor.Scalar(true) // the condition as the body sees it: true whenever the body runs
+	goOn := tensor.Of([]bool{true}, op.scalars[1]...) // the condition as the body sees it: true whenever the body runs
 	around := c.Run.ahead
 	defer func() { c.Run.ahead = around }()
 	for i := int64(0); i < trips && running; i++ {
@@ -230,7 +236,7 @@ func (op loop) Eval(c *Call) error {
 		if c.Run.ahead = 0; trips < math.MaxInt64 {
 			c.Run.ahead = trips - 1 - i
 		}
-		args[0], args[1] = tensor.Scalar(i), goOn
+		args[0], args[1] = tensor.Of([]int64{i}, op.scalars[0]...), goOn
 		copy(args[2:], state.values)
 		out, err := c.Region(op.body, args...)
 		if err != nil {
