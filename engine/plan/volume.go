@@ -50,6 +50,10 @@ type volume struct {
 	depth  int // frames that are read, with those of zeros
 }
 
+// mostPasses bounds the convolutions of pictures that make up one of volumes, because
+// planning takes time for each.
+const mostPasses = 1 << 10
+
 // volumeNode schedules a convolution of three dimensions; it reports false if the
 // operator has to compute it.
 func (b *builder) volumeNode(n *ir.Node) (bool, error) {
@@ -74,7 +78,7 @@ func (b *builder) volumeNode(n *ir.Node) (bool, error) {
 	v.look()
 	size, err := tensor.Count([]int{v.in[0], v.depth, v.in[1] + 64, v.in[3] + v.window.PadTop + max(0, v.window.PadBottom) + 2,
 		v.in[4] + v.window.PadLeft + max(0, v.window.PadRight) + 2})
-	if err != nil || int64(size) >= b.opt.Memory/4 {
+	if err != nil || int64(size) >= b.opt.Memory/4 || v.in[0]*v.passes() > mostPasses {
 		return false, nil
 	}
 	return true, b.addVolume(v)
@@ -91,6 +95,14 @@ func (v *volume) look() {
 // stacked reports whether one convolution reads all taps of the depth as channels.
 // Otherwise each tap has its own, which adds to what the taps before it have summed.
 func (v *volume) stacked() bool { return v.op.Group == 1 && v.window.DilationD == 1 }
+
+// passes is the number of convolutions for one volume.
+func (v *volume) passes() int {
+	if v.stacked() {
+		return 1
+	}
+	return v.taps
+}
 
 // conv returns the convolution of one frame, with all its channels, and the taps of
 // its rows and columns that are left.
@@ -215,10 +227,8 @@ func (b *builder) addFrames(v *volume, x, to place) error {
 // addTaps schedules the convolutions of the frames of which in is the first. What
 // lies in out is added if the node has a residual.
 func (b *builder) addTaps(v *volume, frame *kernel.Conv, t core, in, out place) error {
-	steps, taps := v.taps, 1
-	if v.stacked() {
-		steps, taps = 1, v.taps
-	}
+	steps := v.passes()
+	taps := v.taps / steps
 	for i := range steps {
 		c := *frame
 		c.In = film(frame.In, 1, 1, taps)
