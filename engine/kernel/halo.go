@@ -67,6 +67,9 @@ func (l *Layout) fillBytes(plane unsafe.Pointer, from, to int) {
 // clearByteHalo fills part of parts of the halo of each block of channels that begins
 // within groups [group, group+groups) of outputs channels each.
 func clearByteHalo(l *Layout, base unsafe.Pointer, part, parts, group, groups, outputs int) {
+	if l.Halo == (Halo{}) {
+		return
+	}
 	each := l.Format.Channels()
 	for n := range l.N {
 		for b := (group*outputs + each - 1) / each; b < min(l.Blocks(), ((group+groups)*outputs+each-1)/each); b++ {

@@ -33,7 +33,9 @@ type QConvWeights struct {
 	form             qconvForm
 	rows             bool // the input is U8x4
 	inZero           uint8
-	times            int // each weight is a sum of this many bytes, and each input is multiplied as often
+	times            int   // each weight is a sum of at most this many bytes
+	again            []int // dense: the steps that come again, because some of their weights need more than one byte
+	turns            []int // by step and turn after the first: its place in the K loop, 0 if it does not come again
 	source           QWeights
 	plain            []int16 // the weights of the twin
 	bias             []int32 // minus the input's zero point, or 1 if that is not known, times the sum of the weights
@@ -167,6 +169,9 @@ func (r *Rung) PackQConv(c *QConv, weights QWeights, bias []int32) (*QConvWeight
 		form: r.QConvs.form(c), rows: c.In.Format == U8x4, inZero: c.unit(), source: weights, times: max(1, (weights.Max+126)/127), scales: c.Scales}
 	w.bias = make([]int32, c.Out.C)
 	copy(w.bias, bias)
+	if w.times > 1 && (w.form == qconvDense || w.form == qconvRows) {
+		w.findTurns()
+	}
 	w.layout()
 	return w, nil
 }
@@ -213,13 +218,25 @@ func part(v int16, k int) byte {
 	return byte(max(min(v, 127), -128))
 }
 
-// steps returns the number of steps of the K loop of a dense output. A step covers
-// 64 channels of a tap or, with U8x4, a kernel row.
-func (w *QConvWeights) steps() int {
-	if w.form == qconvRows || w.form == qconvWide && w.rows {
-		return w.kernelH * w.times
+// steps returns the number of steps of the K loop of a dense output: each once, and
+// some again.
+func (w *QConvWeights) steps() int { return w.once() + len(w.again) }
+
+// once is the number of different steps. A step covers 64 channels of a tap or, with
+// U8x4, a kernel row.
+func (w *QConvWeights) once() int {
+	if w.rows {
+		return w.kernelH
 	}
-	return roundUp(w.cin/w.group, 64) / 64 * w.kernelH * w.kernelW * w.times
+	return roundUp(w.cin/w.group, 64) / 64 * w.kernelH * w.kernelW
+}
+
+// step returns the step of tap t of channel c, and its place among the 64 of that step.
+func (w *QConvWeights) step(c, t int) (step, place int) {
+	if w.rows {
+		return t / w.kernelW, t%w.kernelW*4 + c
+	}
+	return c/64*w.kernelH*w.kernelW + t, c % 64
 }
 
 // Bytes returns the size of the packed weights.
@@ -295,10 +312,7 @@ func (w *QConvWeights) packWide(co int, source []int16) {
 	taps := w.kernelH * w.kernelW
 	for c := range len(source) / taps {
 		for t, v := range source[c*taps:][:taps] {
-			step, place := c/64*taps+t, c%64
-			if w.rows {
-				step, place = t/w.kernelW, t%w.kernelW*4+c
-			}
+			step, place := w.step(c, t)
 			at := step*2048 + place/2*64 + place%2*2
 			panel[at], panel[at+1] = byte(v), byte(v>>8)
 		}

@@ -15,7 +15,6 @@ func (w *QConvWeights) packDense(chunk int) {
 	n := min(32, w.cout-first)
 	kept := byteRooms.Get().(*[]byte)
 	defer byteRooms.Put(kept)
-	again := 2048 * w.steps() / w.times
 	rows := make([][]byte, n)
 	for k := range w.times {
 		if w.source.Codes != nil && w.source.Flip == 0 {
@@ -28,10 +27,12 @@ func (w *QConvWeights) packDense(chunk int) {
 		for i, row := range rows {
 			w.bias[first+i] -= int32(w.inZero) * sumCodes(row)
 		}
-		panel := w.data[chunk*w.panel+k*again:][:again]
-		if w.form == qconvRows {
+		switch panel := w.data[chunk*w.panel:][:w.panel]; {
+		case k > 0:
+			w.packRests(panel, rows, k)
+		case w.form == qconvRows:
 			w.packRows(panel, rows)
-		} else {
+		default:
 			w.packSteps(panel, rows)
 		}
 	}
@@ -68,6 +69,49 @@ func (w *QConvWeights) bytesOf(kept *[]byte, rows [][]byte, first, k int) {
 		w.source.Fill(first+i, 1, source)
 		for j, v := range source {
 			row[j] = part(v, k)
+		}
+	}
+}
+
+// packRests packs the k-th parts, of which most are 0.
+func (w *QConvWeights) packRests(panel []byte, rows [][]byte, k int) {
+	taps := w.kernelH * w.kernelW
+	for o, row := range rows {
+		for i, b := range row {
+			if b == 0 {
+				continue
+			}
+			step, place := w.step(i/taps, i%taps)
+			panel[w.turns[(k-1)*w.once()+step]*2048+place/4*64+o/16*1024+o%16*4+place%4] = b
+		}
+	}
+}
+
+// findTurns finds the steps that come again. Of codes around their zero point few
+// leave the range of a signed byte: those between the zero point and the farther end.
+func (w *QConvWeights) findTurns() {
+	per, once := w.per(), w.once()
+	w.turns = make([]int, once*(w.times-1))
+	const each = 32
+	some := make([]int16, each*per)
+	for first := 0; first < w.cout; first += each {
+		n := min(each, w.cout-first)
+		w.source.Fill(first, n, some)
+		for i, v := range some[:n*per] {
+			if v == int16(int8(v)) {
+				continue
+			}
+			taps := w.kernelH * w.kernelW
+			step, _ := w.step(i%per/taps, i%taps)
+			for k := 1; k < w.times && part(v, k) != 0; k++ {
+				w.turns[(k-1)*once+step] = 1
+			}
+		}
+	}
+	for i, used := range w.turns {
+		if used != 0 {
+			w.turns[i] = once + len(w.again)
+			w.again = append(w.again, i%once)
 		}
 	}
 }

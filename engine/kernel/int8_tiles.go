@@ -125,7 +125,7 @@ func shortSteps(c *QConv, w *QConvWeights, steps int) (short, quads int) {
 	switch quads = (cin-1)%64/4 + 1; {
 	case cin <= 64:
 		return steps, quads
-	case w.times > 1: // the steps come again
+	case len(w.again) > 0: // they are not among the last
 		return 0, quads
 	}
 	return c.KernelH * c.KernelW, quads

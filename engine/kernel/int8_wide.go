@@ -2,10 +2,7 @@
 
 package kernel
 
-import (
-	"slices"
-	"unsafe"
-)
+import "unsafe"
 
 // widenBytes is a step that copies the input to the scratch, with 16 bits per code.
 type widenBytes struct{ size int }
@@ -28,7 +25,10 @@ func qconvOffsets(c *QConv, w *QConvWeights) []int {
 		conv.KernelW = 1
 	}
 	offsets := stepOffsets(&conv)
-	return slices.Repeat(offsets, w.times)
+	for _, step := range w.again {
+		offsets = append(offsets, offsets[step])
+	}
+	return offsets
 }
 
 // stepOffsets returns the offset of each channel block and tap from the first tap of
