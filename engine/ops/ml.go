@@ -132,16 +132,20 @@ func newScaler(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
-// newNormalizer divides each row by its norm. ONNX Normalizer-1.
+// newNormalizer divides each row by its norm: the largest number, the sum of
+// magnitudes or the Euclidean length. ONNX Normalizer-1.
 func newNormalizer(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	kind := a.OneOf("norm", "MAX", "L1", "L2")
 	return perRow{f: func(x []float64) {
 		norm := 0.0
+		if kind == "MAX" {
+			norm = math.Inf(-1)
+		}
 		for _, v := range x {
 			switch kind {
 			case "MAX":
-				norm = math.Max(norm, math.Abs(v))
+				norm = math.Max(norm, v)
 			case "L1":
 				norm += math.Abs(v)
 			default:
