@@ -75,7 +75,7 @@ func (op FusedMatMul) Eval(c *Call) error {
 	for i, t := range c.In {
 		if p := op.Order(i, t.Rank()); p != nil {
 			var err error
-			if t, err = permuted(c, t, p); err != nil {
+			if t, err = permuted(&inner, t, p); err != nil {
 				return err
 			}
 		}

@@ -188,10 +188,10 @@ func spellGemm(s *speller) {
 func spellMatMul(s *speller) {
 	op := s.node.Operator.(ops.FusedMatMul)
 	turned := slices.Clone(s.node.Inputs)
+	if slices.ContainsFunc(turned, func(v *ir.Value) bool { return !v.Fact.Shape.Ranked }) {
+		return
+	}
 	for i, v := range turned {
-		if !v.Fact.Shape.Ranked {
-			return
-		}
 		if order := op.Order(i, v.Fact.Shape.Rank()); order != nil {
 			turned[i] = s.transposed(v, order)
 		}

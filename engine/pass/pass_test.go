@@ -251,6 +251,9 @@ func TestPasses(t *testing.T) {
 			y := n.Node("Transpose", []*ir.Value{n.x}, ir.AttrInts("perm", 0, 2, 1, 3))
 			return n.Node("com.microsoft.FusedMatMul", []*ir.Value{n.weights(6, 4), y}, ir.AttrInt("transA", 1), ir.AttrInt("transB", 1), ir.AttrFloat("alpha", 0.5))
 		}, "Transpose Transpose Transpose MatMul Mul"},
+		{"a joined product with an operand of any rank", "contrib", func(n net) *ir.Value {
+			return n.Node("com.microsoft.FusedMatMul", []*ir.Value{n.weights(6, 4), n.Input("any", tensor.Float32, ir.Shape{})}, ir.AttrInt("transA", 1))
+		}, "com.microsoft.FusedMatMul"},
 		{"a joined sum and normalisation", "contrib", func(n net) *ir.Value {
 			return n.Nodes("com.microsoft.SkipLayerNormalization", 4, []*ir.Value{n.x, n.x, n.weights(6), nil, n.weights(6)})[3]
 		}, "Add Add LayerNormalization"},
