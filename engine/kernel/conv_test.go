@@ -75,8 +75,8 @@ func (k convCase) conv(in, out Format) Conv {
 	return c
 }
 
-// convolve is the reference in float64.
-func convolve(c *Conv, in *canvas, weights, bias []float32, n, co, y, x int) (sum, scale float64) {
+// convolve is the reference in float64, on a canvas's numbers.
+func convolve(c *Conv, in []float32, weights, bias []float32, n, co, y, x int) (sum, scale float64) {
 	perGroup, inGroup := c.Out.C/c.Group, c.In.C/c.Group
 	sum = float64(bias[co])
 	scale = math.Abs(sum)
@@ -87,7 +87,7 @@ func convolve(c *Conv, in *canvas, weights, bias []float32, n, co, y, x int) (su
 				if iy < 0 || ix < 0 || iy >= c.In.H || ix >= c.In.W {
 					continue
 				}
-				p := float64(weights[((co*inGroup+i)*c.KernelH+ky)*c.KernelW+kx]) * float64(in.get(n, co/perGroup*inGroup+i, iy, ix))
+				p := float64(weights[((co*inGroup+i)*c.KernelH+ky)*c.KernelW+kx]) * float64(in[((n*c.In.C+co/perGroup*inGroup+i)*c.In.H+iy)*c.In.W+ix])
 				sum += p
 				scale += math.Abs(p)
 			}
@@ -147,11 +147,12 @@ func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
 		out.expectMeans(t, means)
 	}
 	step := 1 + int(c.multiplyAdds()/2e7)
+	numbers := gated.numbers()
 	for n := range c.Out.N {
 		for co := 0; co < c.Out.C; co += step {
 			for y := range c.Out.H {
 				for x := range c.Out.W {
-					sum, scale := convolve(&c, gated, weights, bias, n, co, y, x)
+					sum, scale := convolve(&c, numbers, weights, bias, n, co, y, x)
 					if residual != nil {
 						r := float64(residual.get(n, co, y, x))
 						sum += r

@@ -137,10 +137,11 @@ func testWinogradErrors(t *testing.T, k *Rung, c Conv) {
 // rootMeanSquare returns the rms error of a convolution relative to the rms output.
 func rootMeanSquare(c *Conv, in, out *canvas, weights, bias []float32) float64 {
 	var errors, squares float64
+	numbers := in.numbers()
 	for co := range c.Out.C {
 		for y := range c.Out.H {
 			for x := range c.Out.W {
-				want, _ := convolve(c, in, weights, bias, 0, co, y, x)
+				want, _ := convolve(c, numbers, weights, bias, 0, co, y, x)
 				d := float64(out.get(0, co, y, x)) - want
 				errors += d * d
 				squares += want * want

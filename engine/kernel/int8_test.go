@@ -97,13 +97,14 @@ func testQConv(t *testing.T, k *Rung, c tileCase, widest int, scale float32) {
 	m := Memory{In: unsafe.Pointer(&in[0]), Out: unsafe.Pointer(&out[0])}
 	run(work, m)
 	checkSpans(t, work, m, &q.In, &q.Out)
+	sums := qconvReference(q, in, weights, bias)
 	for n := range c.n {
 		for co := range c.cout {
 			for y := -q.Out.Top; y < q.Out.H+q.Out.Bottom; y++ {
 				for x := -q.Out.Left; x < q.Out.W+q.Out.Right; x++ {
 					want := q.OutZero
 					if y >= 0 && x >= 0 && y < q.Out.H && x < q.Out.W {
-						want = q.requantize(qconvReference(q, in, weights, bias, n, co, y, x), q.Scales[co])
+						want = q.requantize(sums[((n*c.cout+co)*q.Out.H+y)*q.Out.W+x], q.Scales[co])
 					}
 					if got := *q.Out.byteAt(unsafe.Pointer(&out[0]), n, co, y, x); got != want {
 						t.Fatalf("picture %d, channel %d, pixel %d,%d: %d, want %d", n, co, y, x, got, want)
@@ -114,25 +115,46 @@ func testQConv(t *testing.T, k *Rung, c tileCase, widest int, scale float32) {
 	}
 }
 
-// qconvReference computes the sum as ONNX defines it: zero points are subtracted from each
-// factor, and padding adds nothing.
-func qconvReference(q *QConv, in []byte, weights []int16, bias []int32, n, co, y, x int) int32 {
-	cin := q.In.C / q.Group
-	first := co / (q.Out.C / q.Group) * cin
-	sum := bias[co]
-	for ci := range cin {
-		for ky := range q.KernelH {
-			for kx := range q.KernelW {
-				iy, ix := y*q.StrideH+ky*q.DilationH-q.PadTop, x*q.StrideW+kx*q.DilationW-q.PadLeft
-				if iy < 0 || ix < 0 || iy >= q.In.H || ix >= q.In.W {
-					continue
+// qconvReference computes the sums [N][Cout][H][W] as ONNX defines them: zero points
+// are subtracted from each factor, and padding adds nothing.
+func qconvReference(q *QConv, in []byte, weights []int16, bias []int32) []int32 {
+	plane := make([]int32, q.In.H*q.In.W)
+	cin, outs := q.In.C/q.Group, q.Out.C/q.Group
+	sums := make([]int32, 0, q.Out.N*q.Out.C*q.Out.H*q.Out.W)
+	for range q.Out.N {
+		for _, b := range bias {
+			sums = append(sums, slices.Repeat([]int32{b}, q.Out.H*q.Out.W)...)
+		}
+	}
+	for n := range q.In.N {
+		for c := range q.In.C {
+			for i := range plane {
+				plane[i] = int32(*q.In.byteAt(unsafe.Pointer(&in[0]), n, c, i/q.In.W, i%q.In.W)) - int32(q.InZero)
+			}
+			for co := c / cin * outs; co < (c/cin+1)*outs; co++ {
+				for t, w := range weights[(co*cin+c%cin)*q.KernelH*q.KernelW:][:q.KernelH*q.KernelW] {
+					q.addTap(sums[(n*q.Out.C+co)*q.Out.H*q.Out.W:], plane, t/q.KernelW, t%q.KernelW, int32(w))
 				}
-				v := int32(*q.In.byteAt(unsafe.Pointer(&in[0]), n, first+ci, iy, ix)) - int32(q.InZero)
-				sum += v * int32(weights[((co*cin+ci)*q.KernelH+ky)*q.KernelW+kx])
 			}
 		}
 	}
-	return sum
+	return sums
+}
+
+// addTap adds what one weight of a kernel contributes to a plane of sums.
+func (c *Conv) addTap(sums, plane []int32, ky, kx int, weight int32) {
+	for y := range c.Out.H {
+		iy := y*c.StrideH + ky*c.DilationH - c.PadTop
+		if iy < 0 || iy >= c.In.H {
+			continue
+		}
+		row, to := plane[iy*c.In.W:][:c.In.W], sums[y*c.Out.W:][:c.Out.W]
+		for x, ix := 0, kx*c.DilationW-c.PadLeft; x < len(to); x, ix = x+1, ix+c.StrideW {
+			if ix >= 0 && ix < len(row) {
+				to[x] += weight * row[ix]
+			}
+		}
+	}
 }
 
 // TestQConvRefuses: invalid convolutions give errors.

@@ -41,6 +41,21 @@ func (c *canvas) base() unsafe.Pointer { return unsafe.Pointer(&c.data[0]) }
 func (c *canvas) get(n, ch, y, x int) float32    { return c.Layout.get(c.base(), n, ch, y, x) }
 func (c *canvas) set(n, ch, y, x int, v float32) { c.Layout.set(c.base(), n, ch, y, x, v) }
 
+// numbers returns the numbers as [N][C][H][W].
+func (c *canvas) numbers() []float32 {
+	all := make([]float32, 0, c.N*c.C*c.H*c.W)
+	for n := range c.N {
+		for ch := range c.C {
+			for y := range c.H {
+				for x := range c.W {
+					all = append(all, c.get(n, ch, y, x))
+				}
+			}
+		}
+	}
+	return all
+}
+
 // randomize writes normally distributed numbers, also to channels after the last one, and
 // zeros to the halo.
 func (c *canvas) randomize(rng *rand.Rand) *canvas {
