@@ -52,7 +52,7 @@ func growPattern(g *randomGraph) {
 	if g.rng.Intn(8) == 0 { // another value where the pattern has x again
 		y = c.node("Neg", []made{x})
 	}
-	switch from(g, "silu", "hardswish", "gelu", "norm", "norm", "scale", "affine", "bounds", "attention", "integers") {
+	switch from(g, "silu", "hardswish", "gelu", "norm", "norm", "scale", "affine", "bounds", "line", "attention", "integers") {
 	case "silu":
 		switch g.rng.Intn(4) {
 		case 0:
@@ -133,6 +133,8 @@ func growPattern(g *randomGraph) {
 		for range 1 + g.rng.Intn(2) {
 			x = c.node(from(g, "Max", "Min"), c.pair(x, c.number(from[float32](g, -0.4, 0, 0.5, 6))))
 		}
+	case "line":
+		line(c, x)
 	case "attention":
 		attention(c, x)
 	case "integers":
@@ -215,6 +217,50 @@ func integers(c *spelling) {
 	y = c.node("Mul", c.pair(y, factor))
 	y = c.node("Add", c.pair(y, c.weights(1, from(c.randomGraph, each, each, []int{1}, []int{n}, []int{1, 1, n})...)))
 	c.node(from(c.randomGraph, "Relu", "Sigmoid"), []made{y})
+}
+
+// line is convolutions of one dimension with what stands between them.
+func line(c *spelling, x made) {
+	if x.t.Rank() != 3 || x.t.Dim(1) == 0 {
+		return
+	}
+	g, first := c.randomGraph, x
+	for range 1 + g.rng.Intn(3) {
+		if !c.ok || x.t.Rank() != 3 {
+			return
+		}
+		channels, out, group, k := x.t.Dim(1), from(g, 3, 8, 16, 33), 1, from(g, 1, 2, 3, 5)
+		if g.rng.Intn(4) == 0 {
+			out, group = channels, channels
+		}
+		if x.t.Len()*out*k > g.work {
+			return
+		}
+		attrs := []*ir.Attr{ir.AttrInt("group", group), ir.AttrInts("strides", from(g, 1, 1, 2)), ir.AttrInts("dilations", from(g, 1, 1, 2))}
+		if g.coin() {
+			attrs = append(attrs, ir.AttrInts("pads", g.rng.Intn(k+1), g.rng.Intn(k+1)))
+		} else {
+			attrs = append(attrs, ir.AttrString("auto_pad", from(g, "SAME_UPPER", "VALID")))
+		}
+		x = c.node("Conv", []made{x, g.weights(channels/group*k, out, channels/group, k), g.weights(1, out)}, attrs...)
+		if !c.ok {
+			return
+		}
+		switch g.rng.Intn(6) {
+		case 0:
+			x = c.node("Relu", []made{x})
+		case 1:
+			x = c.node("Add", c.pair(x, g.weights(1, from(g, []int{out, 1}, []int{1, out, 1}, []int{x.t.Dim(2)})...)))
+		case 2:
+			x = c.node("Mul", c.pair(c.node("Sigmoid", []made{x}), x))
+		case 3:
+			x = c.node("Concat", []made{x, c.node("Tanh", []made{x})}, ir.AttrInt("axis", from(g, 1, -2)))
+		case 4:
+			x = c.node("AveragePool", []made{x}, ir.AttrInts("kernel_shape", 1+g.rng.Intn(2)))
+		case 5:
+			c.node("Add", []made{x, first})
+		}
+	}
 }
 
 // attention is softmax(q·kᵀ)·v of projections of x.

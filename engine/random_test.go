@@ -38,7 +38,7 @@ func waysToRun(seed int64) []way {
 		one := way{name: cpu + ", one thread", opts: []engine.Option{engine.CPU(cpu), engine.Threads(1)}}
 		ways = append(ways, one, way{name: cpu, opts: []engine.Option{engine.CPU(cpu)}, like: one.name})
 	}
-	passes := []string{"dynamic", "fold", "identity", "pad", "batchnorm", "clip", "silu", "gelu", "layernorm", "conv", "activation", "affine", "residual", "dead"}
+	passes := []string{"dynamic", "fold", "identity", "pad", "rows", "batchnorm", "clip", "silu", "gelu", "layernorm", "conv", "activation", "affine", "residual", "dead"}
 	off := passes[int(seed)%len(passes)]
 	return append(ways,
 		way{name: "strict", opts: []engine.Option{engine.Precision(engine.F32Strict)}},

@@ -32,6 +32,7 @@ var All = []Pass{
 	{"dynamic", "joins integer convolutions and products with the quantisation before and the scaling after them", joinDynamic},
 	{"identity", "takes out operators that hand their input on", dropIdentities},
 	{"pad", "moves zero padding into the convolution or average pool after it", movePads},
+	{"rows", "lets convolutions of one dimension work on pictures of one row", asRows},
 	{"focus", "lets a convolution of every second pixel, side by side as channels, read the picture itself", focus},
 	{"conv", "gives convolutions of two and three dimensions their fused form", fuseConv},
 	{"batchnorm", "turns batch normalisation into a scale and a shift; moves scales and shifts into the convolution before them", batchNorm},

@@ -159,6 +159,18 @@ func TestPasses(t *testing.T) {
 		{"sums far from any convolution", "conv activation affine", func(n net) *ir.Value {
 			return n.node("Mul", n.node("Add", n.node("Exp", n.x), n.number(3)), n.number(2))
 		}, "Exp Add Mul"},
+		{"convolutions of a line", "rows conv activation", func(n net) *ir.Value {
+			conv := func(x *ir.Value) *ir.Value {
+				return n.Node("Conv", []*ir.Value{x, n.weights(4, 36, 3), n.weights(4)}, ir.AttrInts("pads", 1, 1))
+			}
+			line := n.node("Reshape", n.x, n.Const("", tensor.Of([]int64{1, 36, 4})))
+			a, b := conv(line), n.node("Relu", conv(line))
+			y := n.Node("Concat", []*ir.Value{n.node("Add", a, n.weights(4, 1)), b}, ir.AttrInt("axis", 1))
+			return n.node("Exp", n.Node("MaxPool", []*ir.Value{y}, ir.AttrInts("kernel_shape", 2)))
+		}, "Reshape Unsqueeze vision.internal.Conv vision.internal.Conv Add Concat MaxPool Squeeze Exp"},
+		{"a line without convolutions", "rows", func(n net) *ir.Value {
+			return n.Node("MaxPool", []*ir.Value{n.row()}, ir.AttrInts("kernel_shape", 2))
+		}, "Reshape MaxPool"},
 		{"bounds", "conv clip activation", func(n net) *ir.Value {
 			return n.node("Min", n.number(6), n.node("Max", n.conv(n.x), n.Const("", tensor.Of([]float32{-1}, 1, 1, 1, 1))))
 		}, "vision.internal.Conv"},

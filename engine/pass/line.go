@@ -1,0 +1,149 @@
+package pass
+
+import (
+	"slices"
+
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// asRows lets convolutions of one dimension, and what lies between them, work on
+// pictures of one row: that is what kernels take. Rows are made where such
+// operators begin, and taken apart where they end.
+func asRows(e *Editor) (int, error) {
+	if !slices.ContainsFunc(e.Graph.Nodes, lineConv) {
+		return 0, nil
+	}
+	changes, err := respell(e, rows{}.rewrite)
+	if err != nil {
+		return changes, err
+	}
+	_, err = dropDead(e) // the ways back that nobody takes
+	return changes, err
+}
+
+// lineConv reports whether a node is a convolution of one dimension with constant
+// weights of float32.
+func lineConv(n *ir.Node) bool {
+	if !is(n, "Conv") && !is(n, "ConvTranspose") || n.Inputs[0] == nil || n.Inputs[0].Fact.Shape.Rank() != 3 || n.Attr("output_shape") != nil {
+		return false
+	}
+	return floats(n.Inputs[1]) != nil && n.Inputs[1].Const().Rank() == 3
+}
+
+// rows are pictures of one row [N C 1 L], by the values [N C L] of which they are.
+type rows map[*ir.Value]*ir.Value
+
+// rewrite makes a node's stand-in where there is one.
+func (r rows) rewrite(s *speller) {
+	n := s.node
+	inputs := slices.Clone(n.Inputs)
+	switch {
+	case lineConv(n):
+		if r[n.Inputs[0]] == nil {
+			r[n.Inputs[0]] = s.add("", "Unsqueeze", 13, []*ir.Value{n.Inputs[0], s.axis()})
+		}
+		inputs[0], inputs[1] = r[n.Inputs[0]], s.constantRow(n.Inputs[1])
+	case len(n.Outputs) == 1 && n.Outputs[0].Fact.Shape.Rank() == 3:
+		pictures := alongLine(n)
+		if len(pictures) == 0 {
+			return
+		}
+		found := false
+		for _, i := range pictures {
+			v := n.Inputs[i]
+			switch {
+			case r[v] != nil:
+				inputs[i], found = r[v], true
+			case v.Const() != nil && v.Const().DType() == tensor.Float32 && v.Const().Rank() <= 3:
+				inputs[i] = s.constantRow(v)
+			default:
+				return
+			}
+		}
+		if !found {
+			return
+		}
+	default:
+		return
+	}
+	y := s.add(n.Domain, n.Op, n.Version, inputs, rowAttrs(n)...)
+	s.give(0, s.add("", "Squeeze", 13, []*ir.Value{y, s.axis()}))
+	r[n.Outputs[0]] = y
+}
+
+// axis is that of a picture's rows.
+func (s *speller) axis() *ir.Value {
+	return s.graph.Constant(s.node.Name+"/axis", tensor.Of([]int64{2}, 1))
+}
+
+// constantRow is a constant with an axis of one row before its last.
+func (s *speller) constantRow(v *ir.Value) *ir.Value {
+	t := v.Const()
+	if t.Rank() == 0 {
+		return v
+	}
+	row, err := t.Reshape(slices.Insert(slices.Clone(t.Shape()), t.Rank()-1, 1)...)
+	if err != nil {
+		s.err = err
+		return v
+	}
+	return s.graph.Constant(v.Name+"/row", row)
+}
+
+// alongLine are the inputs [N C L] of a node that means the same for pictures of
+// one row; none where it is another.
+func alongLine(n *ir.Node) []int {
+	if _, ok := ActivationOf(n); ok {
+		return []int{0}
+	}
+	if n.Domain != "" {
+		return nil
+	}
+	switch n.Op {
+	case "Add", "Sub", "Mul", "Div":
+		if n.Version >= 7 {
+			return []int{0, 1}
+		}
+	case "BatchNormalization", "MaxPool", "AveragePool", "GlobalAveragePool":
+		return []int{0}
+	case "Concat":
+		if a := n.Attr("axis"); a != nil && (a.Int == 1 || a.Int == -2) {
+			all := make([]int, len(n.Inputs))
+			for i := range all {
+				all[i] = i
+			}
+			return all
+		}
+	}
+	return nil
+}
+
+// rowAttrs are a node's attributes for pictures of one row: its window is as high.
+func rowAttrs(n *ir.Node) []*ir.Attr {
+	attrs := kept(n, "axis", "kernel_shape", "strides", "dilations", "pads", "output_padding")
+	for _, a := range n.Attrs {
+		switch a.Name {
+		case "axis":
+			attrs = append(attrs, ir.AttrInt("axis", 1))
+		case "kernel_shape", "strides", "dilations":
+			attrs = append(attrs, lineAttr(a, 1))
+		case "output_padding":
+			attrs = append(attrs, lineAttr(a, 0))
+		case "pads":
+			b := *a
+			if len(a.Ints) == 2 {
+				b.Ints = []int64{0, a.Ints[0], 0, a.Ints[1]}
+			}
+			attrs = append(attrs, &b)
+		}
+	}
+	return attrs
+}
+
+// lineAttr is an attribute with a number for the rows before that of the columns.
+func lineAttr(a *ir.Attr, number int64) *ir.Attr {
+	b := *a
+	b.Ints = slices.Insert(slices.Clone(a.Ints), 0, number)
+	return &b
+}
