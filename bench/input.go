@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/visionzoo/vision/engine"
@@ -27,6 +28,7 @@ type array struct {
 	Name  string       `json:"name"`
 	DType tensor.DType `json:"dtype"`
 	Shape []int        `json:"shape,omitempty"`
+	File  string       `json:"file,omitempty"` // an .npy file with its value
 }
 
 // halves tells whether an array is of floats of 16 bits.
@@ -39,23 +41,36 @@ type sizes struct{ batch, height, width int } // height 0: none was asked for
 const usual = 224
 
 // describe tells how to feed a model. The arrays in the .npz beside it are taken
-// where there is one, the batch is 1 and no size is asked for.
-func describe(model string, size sizes) (feed, error) {
+// where there is one, the batch is 1 and no size is asked for; what is given for
+// an input by its name, a shape or an .npy file, comes before.
+func describe(model string, size sizes, given map[string]string) (feed, error) {
 	s, err := engine.Open(model, engine.Plain())
 	if err != nil {
 		return feed{}, err
 	}
 	defer s.Close()
-	f, free := feed{}, false
+	f, free, named := feed{}, false, 0
 	if saved := strings.TrimSuffix(model, ".onnx") + ".npz"; size.batch == 1 && size.height == 0 && exists(saved) {
 		f.Saved = saved
 	}
 	for _, info := range s.Inputs() {
-		if !info.DType.IsElement() || !info.Shape.Ranked {
+		a := array{Name: info.Name, DType: info.DType}
+		if text, ok := given[info.Name]; ok {
+			if a.Shape, ok = parseShape(text); !ok {
+				a.File = text
+			}
+			named++
+		} else {
+			a.Shape = shapeOf(info, size)
+		}
+		if !info.DType.IsElement() || !info.Shape.Ranked && given[info.Name] == "" {
 			return feed{}, fmt.Errorf("input %s: no numbers can be made up for %s", info.Name, info.Fact)
 		}
-		f.Inputs = append(f.Inputs, array{info.Name, info.DType, shapeOf(info, size)})
+		f.Inputs = append(f.Inputs, a)
 		free = free || hasFreeSize(info)
+	}
+	if named < len(given) {
+		return feed{}, fmt.Errorf("--input: no input has that name; the inputs are %v", f.Inputs)
 	}
 	if size.height > 0 && !free {
 		return feed{}, fmt.Errorf("--size: the model's inputs have sizes of their own, as %s %s", s.Inputs()[0].Name, s.Inputs()[0].Fact)
@@ -93,8 +108,8 @@ func (f feed) shapeHalves(model string) error {
 }
 
 // feedLine is a feed as contenders are told it.
-func feedLine(model string, size sizes) (string, error) {
-	f, err := describe(model, size)
+func feedLine(model string, size sizes, given map[string]string) (string, error) {
+	f, err := describe(model, size, given)
 	if err != nil {
 		return "", err
 	}
@@ -160,11 +175,41 @@ func (f feed) values() (engine.Values, error) {
 	in := engine.Values{}
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, a := range f.Inputs {
-		if in[a.Name] = saved[a.Name]; in[a.Name] == nil {
+		var err error
+		switch {
+		case a.File != "":
+			in[a.Name], err = readArray(a.File)
+		case saved[a.Name] != nil:
+			in[a.Name] = saved[a.Name]
+		default:
 			in[a.Name] = random(r, a)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("input %s: %w", a.Name, err)
 		}
 	}
 	return in, nil
+}
+
+func readArray(path string) (*tensor.Tensor, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return tensor.ReadNpy(f)
+}
+
+// parseShape reads a shape as 1x3x224x224.
+func parseShape(text string) (shape []int, ok bool) {
+	for _, side := range strings.Split(strings.ToLower(text), "x") {
+		n, err := strconv.Atoi(side)
+		if err != nil || n < 1 {
+			return nil, false
+		}
+		shape = append(shape, n)
+	}
+	return shape, true
 }
 
 func random(r *rand.Rand, a array) *tensor.Tensor {

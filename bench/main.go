@@ -60,6 +60,7 @@ type settings struct {
 	configs []config
 	threads []int
 	size    sizes
+	inputs  map[string]string // what --input gives for an input
 	rounds  int
 	json    bool
 	rows    string
@@ -88,6 +89,15 @@ func parse(args []string) (*settings, error) {
 	threads := f.String("threads", "1", "numbers of threads")
 	f.IntVar(&s.size.batch, "batch", 1, "pictures at once, where the model's batch is free")
 	size := f.String("size", "", "height and width, where the model leaves them free: 224 or 480x640")
+	s.inputs = map[string]string{}
+	f.Func("input", "`NAME=SHAPE` as 1x16000, or NAME=FILE.npy, for an input whose free dimensions 1 does not suit; any number of times", func(arg string) error {
+		name, value, ok := cutLast(arg)
+		if !ok {
+			return errors.New("write NAME=SHAPE or NAME=FILE.npy")
+		}
+		s.inputs[name] = value
+		return nil
+	})
 	f.IntVar(&s.rounds, "rounds", 30, "turns of each contender")
 	f.BoolVar(&s.json, "json", false, "one JSON object a line")
 	f.StringVar(&s.rows, "rows", "", "keep the rows in this file and write the page from all that are there, so that a long run is done in parts:\nthe same flags, other models")
@@ -122,6 +132,15 @@ func parse(args []string) (*settings, error) {
 		return nil, flag.ErrHelp
 	}
 	return &s, nil
+}
+
+// cutLast splits at the last "=", since a name may contain one.
+func cutLast(arg string) (name, value string, ok bool) {
+	at := strings.LastIndexByte(arg, '=')
+	if at < 1 {
+		return "", "", false
+	}
+	return arg[:at], arg[at+1:], true
 }
 
 // checkOthers sees, before anything is measured, that the other engines'

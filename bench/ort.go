@@ -78,11 +78,34 @@ func ortValue(t *tensor.Tensor) (ort.Value, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s cannot be passed on", t.DType())
 	}
+	if t.Rank() == 0 {
+		return ortScalar(t)
+	}
 	shape := make(ort.Shape, t.Rank())
 	for i, n := range t.Shape() {
 		shape[i] = int64(n)
 	}
 	return ort.NewCustomDataTensor(shape, t.Bytes(), kind)
+}
+
+// ortScalar is a value without dimensions, which the binding does not make of
+// bytes.
+func ortScalar(t *tensor.Tensor) (ort.Value, error) {
+	switch t.DType() {
+	case tensor.Float32:
+		return ort.NewScalar(tensor.Data[float32](t)[0])
+	case tensor.Float64:
+		return ort.NewScalar(tensor.Data[float64](t)[0])
+	case tensor.Int32:
+		return ort.NewScalar(tensor.Data[int32](t)[0])
+	case tensor.Int64:
+		return ort.NewScalar(tensor.Data[int64](t)[0])
+	case tensor.Uint8:
+		return ort.NewScalar(tensor.Data[uint8](t)[0])
+	case tensor.Int8:
+		return ort.NewScalar(tensor.Data[int8](t)[0])
+	}
+	return nil, fmt.Errorf("a scalar of %s cannot be passed on", t.DType())
 }
 
 func (r *ortRunner) run() error {

@@ -146,7 +146,7 @@ func (r *photoRace) start() error {
 	if err != nil {
 		return err
 	}
-	fed, err := feedLine(r.model, sizes{batch: 1})
+	fed, err := feedLine(r.model, sizes{batch: 1}, nil)
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func start(ctx context.Context, s *settings, model string, threads int) ([]*chil
 	if err != nil {
 		return nil, err
 	}
-	fed, err := feedLine(model, s.size)
+	fed, err := feedLine(model, s.size, s.inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -310,7 +310,8 @@ func (c *child) summarise() {
 }
 
 // deviation is the largest difference of two outputs over the spread of the
-// second; nil where they do not match.
+// second, over its size where it is one number again and again; nil where they do
+// not match.
 func deviation(a, b []float32) *float64 {
 	if len(a) == 0 || len(a) != len(b) {
 		return nil
@@ -320,6 +321,13 @@ func deviation(a, b []float32) *float64 {
 		d := float64(a[i] - b[i])
 		worst = max(worst, d, -d)
 	}
-	worst /= max(float64(slices.Max(b)-slices.Min(b)), 1e-30)
+	low, high := float64(slices.Min(b)), float64(slices.Max(b))
+	spread := high - low
+	if spread == 0 {
+		spread = max(high, -low)
+	}
+	if spread > 0 {
+		worst /= spread
+	}
 	return &worst
 }

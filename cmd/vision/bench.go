@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strconv"
@@ -15,7 +14,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/engine"
-	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/zoo"
 )
 
@@ -23,11 +21,12 @@ func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "bench",
 		Usage:     "measure how fast a network runs",
-		UsageText: "vision bench resnet50\nvision bench model.onnx --threads 1 --batch 8 --json\nvision bench yolox-s --size 416x416 --profile trace.json",
+		UsageText: "vision bench resnet50\nvision bench model.onnx --threads 1 --batch 8 --json\nvision bench yolox-s --size 416x416 --profile trace.json\nvision bench sound.onnx --input samples=1x16000 --input rate=rate.npy",
 		ArgsUsage: "MODEL",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "batch", Usage: "put `N` pictures into each run, if the model leaves the batch open", Value: 1},
 			&cli.StringFlag{Name: "size", Usage: "make the input `HxW`, if the model leaves that open: 224 or 480x640"},
+			&cli.StringSliceFlag{Name: "input", Usage: "`NAME=SHAPE` as 1x16000, or NAME=FILE (.npy or .pb), for an input of no picture; NAME= may be left out if there is one input"},
 			&cli.IntFlag{Name: "runs", Usage: "time `N` runs, after three that are not timed", Value: 50},
 			&cli.StringFlag{Name: "profile", Usage: "write the time of each node in one more run to `FILE`, for chrome://tracing or ui.perfetto.dev"},
 			offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
@@ -89,7 +88,11 @@ func benchAction(c *cli.Context) error {
 			height, width = size[0], size[1]
 		}
 	}
-	in, err := benchInputs(m.Session().Inputs(), c.Int("batch"), height, width)
+	given, err := givenInputs(c, m.Session().Inputs())
+	if err != nil {
+		return err
+	}
+	in, err := benchInputs(m.Session().Inputs(), given, c.Int("batch"), height, width)
 	if err != nil {
 		return err
 	}
@@ -98,7 +101,7 @@ func benchAction(c *cli.Context) error {
 	}
 	r, err := measure(c, m, in)
 	if err != nil {
-		return err
+		return madeUp(err, m.Session().Inputs(), given, in)
 	}
 	if path := c.String("profile"); path != "" {
 		if err := trace.write(c.Context, path, m.Session(), in); err != nil {
@@ -196,30 +199,6 @@ func parseSize(s string) (height, width int, err error) {
 	return height, width, nil
 }
 
-// benchInputs makes up inputs: normally distributed floats, random 8-bit integers,
-// and zeros for other types, which may be indices. An open first dimension gets the
-// batch size, those of a picture height and width, others 1.
-func benchInputs(infos []engine.Info, batch, height, width int) (engine.Values, error) {
-	r := rand.New(rand.NewPCG(1, 2))
-	in := engine.Values{}
-	for _, info := range infos {
-		if !info.Shape.Ranked || !info.DType.IsElement() {
-			return nil, fmt.Errorf("input %q is %v: bench cannot make one up; use vision run", info.Name, info.Fact)
-		}
-		shape := make([]int, len(info.Shape.Dims))
-		for i, d := range info.Shape.Dims {
-			if shape[i] = d.N; !d.Known() {
-				shape[i] = openDim(info, i, batch, height, width)
-			}
-		}
-		if _, err := tensor.Count(shape); err != nil {
-			return nil, fmt.Errorf("input %q: %w", info.Name, err)
-		}
-		in[info.Name] = randomTensor(r, info.DType, shape)
-	}
-	return in, nil
-}
-
 // checkFixed refuses a --batch or --size that the model's input does not leave
 // open.
 func checkFixed(c *cli.Context, infos []engine.Info, in engine.Values) error {
@@ -238,53 +217,6 @@ func checkFixed(c *cli.Context, infos []engine.Info, in engine.Values) error {
 		return usage("--size %s: the model fixes its input at %v", c.String("size"), shape)
 	}
 	return nil
-}
-
-func openDim(info engine.Info, axis, batch, height, width int) int {
-	dims := info.Shape.Dims
-	if axis == 0 && len(dims) > 1 {
-		return batch
-	}
-	if len(dims) != 4 {
-		return 1
-	}
-	if height == 0 {
-		height, width = 224, 224
-	}
-	channelsLast := dims[3].N == 1 || dims[3].N == 3
-	switch {
-	case axis == 1 && !channelsLast:
-		return 3
-	case axis == 1, axis == 2 && !channelsLast:
-		return height
-	}
-	return width
-}
-
-func randomTensor(r *rand.Rand, d tensor.DType, shape []int) *tensor.Tensor {
-	t := tensor.New(d, shape...)
-	switch d {
-	case tensor.Float32:
-		v := tensor.Data[float32](t)
-		for i := range v {
-			v[i] = float32(r.NormFloat64())
-		}
-	case tensor.Float64:
-		v := tensor.Data[float64](t)
-		for i := range v {
-			v[i] = r.NormFloat64()
-		}
-	case tensor.Float16:
-		v := tensor.Data[tensor.Float16Bits](t)
-		for i := range v {
-			v[i] = tensor.ToFloat16(float32(r.NormFloat64()))
-		}
-	case tensor.Uint8, tensor.Int8:
-		for i := range t.Bytes() {
-			t.Bytes()[i] = byte(r.Uint32())
-		}
-	}
-	return t
 }
 
 // tracer collects the events of one run.
