@@ -29,7 +29,7 @@ func TestHalves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line, err := feedLine(model, sizes{batch: 3})
+	line, err := feedLine(model, sizes{batch: 3}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

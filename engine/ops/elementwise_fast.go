@@ -73,6 +73,13 @@ func (op elementwise) EvalFast(c *Call) (bool, error) {
 		return true, err
 	}
 	src, dst := tensor.Data[float32](c.In[0]), tensor.Data[float32](y)
+	if c.Node.Op == "Log" && c.Node.Domain == "" {
+		return true, c.share(len(dst), 5, func(from, to int) {
+			for i, v := range src[from:to] {
+				dst[from+i] = log32(v)
+			}
+		})
+	}
 	return true, c.share(len(dst), 15, func(from, to int) {
 		for i, v := range src[from:to] {
 			dst[from+i] = float32(op.f64(float64(v)))
