@@ -154,6 +154,9 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 
 // wantHalo widens the halo of a convolution's input to its padding.
 func (b *builder) wantHalo(n *ir.Node) {
+	if b.oneByOne(n) != nil {
+		return
+	}
 	c := b.conv(n, n.Operator.(*ops.FusedConv))
 	h := b.haloOf(n.Inputs[0])
 	h.Top, h.Left = max(h.Top, c.PadTop), max(h.Left, c.PadLeft)

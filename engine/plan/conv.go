@@ -11,6 +11,9 @@ func (b *builder) convNode(n *ir.Node) error {
 	if chain := b.bandChain(n); chain != nil {
 		return b.bandNode(chain)
 	}
+	if taps := b.oneByOne(n); taps != nil {
+		return b.tapsNode(n, taps)
+	}
 	c := b.conv(n, n.Operator.(*ops.FusedConv))
 	tiled := b.tiled(n, c)
 	in, err := b.convInputs(n, c, tiled)

@@ -1,0 +1,116 @@
+package plan
+
+import (
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
+)
+
+// A kernel whose dilation is not small beside the map meets padding with most of its
+// taps over large parts of the map, as in atrous pyramids (DeepLabv3,
+// arXiv:1706.05587, section 3.3): of 9 taps that are 24 apart, on a map of 32x32, the
+// picture takes up a quarter. Such a convolution is computed as a sum of convolutions
+// of one tap each, on the outputs where that tap meets the picture. Nothing reads a
+// halo, which would be several times as large as the map.
+
+// tap is a weight of each filter, at row y and column x of the kernel, and the
+// outputs [top, bottom) x [left, right) where it meets the picture.
+type tap struct{ y, x, top, bottom, left, right int }
+
+func (t *tap) pixels() int { return (t.bottom - t.top) * (t.right - t.left) }
+
+// oneByOne returns the taps of a convolution that is computed tap by tap, the one
+// that meets the picture everywhere last; nil if it is not.
+func (b *builder) oneByOne(n *ir.Node) []tap {
+	const (
+		worth    = 0.7 // the share of the products that is left
+		channels = 64  // with fewer, reading and writing sums takes longer than the products
+	)
+	c := b.untrimmed(n, n.Operator.(*ops.FusedConv))
+	if c.Group > 1 || c.StrideH*c.StrideW > 1 || c.DilationH*c.DilationW == 1 || c.In.C < channels || hasResidual(n) || b.gates[n] != nil || b.tiled(n, c) {
+		return nil
+	}
+	var taps []tap
+	pixels, whole := 0, -1
+	for y := range c.KernelH {
+		for x := range c.KernelW {
+			t := tap{y: y, x: x}
+			t.top, t.bottom = meets(c.PadTop-y*c.DilationH, c.In.H, c.Out.H)
+			t.left, t.right = meets(c.PadLeft-x*c.DilationW, c.In.W, c.Out.W)
+			if t.top >= t.bottom || t.left >= t.right {
+				continue
+			}
+			if t.pixels() == c.Out.H*c.Out.W {
+				whole = len(taps)
+			}
+			pixels += t.pixels()
+			taps = append(taps, t)
+		}
+	}
+	if len(taps) < 2 || whole < 0 || float64(pixels) > worth*float64(c.KernelH*c.KernelW*c.Out.H*c.Out.W) {
+		return nil
+	}
+	last := len(taps) - 1
+	taps[whole], taps[last] = taps[last], taps[whole]
+	return taps
+}
+
+// meets returns the outputs [from, to) of one dimension for which a tap that reads
+// pad before them meets the in inputs.
+func meets(pad, in, out int) (from, to int) { return max(0, pad), min(out, in+pad) }
+
+// tapsNode schedules a convolution tap by tap.
+func (b *builder) tapsNode(n *ir.Node, taps []tap) error {
+	u := b.untrimmed(n, n.Operator.(*ops.FusedConv))
+	from, err := b.in(n.Inputs[0], b.opt.Rung.Block)
+	if err != nil {
+		return err
+	}
+	out := b.home(n.Outputs[0])
+	for i := range out.layout.N {
+		picture := out.at(i*out.layout.Image, film(out.layout, 1, 1, 1))
+		b.addWork(n, "zeros", kernel.Clear(picture.layout), nil, nil, picture)
+	}
+	f := filter{weights: n.Inputs[1].Const()}
+	if len(n.Inputs) > 4 && n.Inputs[4] != nil {
+		f.scale = n.Inputs[4].Const()
+	}
+	for i, t := range taps {
+		h, w := t.bottom-t.top, t.right-t.left
+		in := window(from, t.top+t.y*u.DilationH-u.PadTop, t.left+t.x*u.DilationW-u.PadLeft, h, w)
+		sum := out // with its halo
+		c := &kernel.Conv{KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1}
+		if i < len(taps)-1 {
+			sum = window(out, t.top, t.left, h, w)
+		} else {
+			f.bias, c.Act = b.bias(n), u.Act
+		}
+		c.In, c.Out, c.Residual = in.layout, sum.layout, &sum.layout
+		f.core = core{t.y, t.x, 1, 1}
+		packed, err := b.weights.vector(c, kernel.ConvDirect, f)
+		if err != nil {
+			return err
+		}
+		work, err := b.opt.Rung.Conv(kernel.ConvDirect, c, packed)
+		if err != nil {
+			return err
+		}
+		for i := range work.Steps {
+			work.Steps[i] = elsewhere{work.Steps[i]}
+		}
+		b.addWork(n, "conv tap", work, []place{in}, &sum, sum)
+	}
+	b.blocked[n.Outputs[0]] = out
+	return nil
+}
+
+// window is the part of a place with h rows and w columns from pixel (y, x) on.
+func window(p place, y, x, h, w int) place {
+	p.offset += p.layout.Pixel(y, x)
+	p.layout.H, p.layout.W, p.layout.Halo = h, w, kernel.Halo{}
+	return p
+}
+
+// elsewhere is a kernel whose rows are not those of the buffer, so that its chunks
+// cannot be told apart by them.
+type elsewhere struct{ kernel.Step }
