@@ -17,7 +17,7 @@ import (
 func TestHalves(t *testing.T) {
 	library := os.Getenv("ONNXRUNTIME")
 	if library == "" {
-		t.Skip("set ONNXRUNTIME to the path of libonnxruntime.so")
+		t.Skip("needs ONNX Runtime's shared library: npm i --ignore-scripts onnxruntime-node, and set ONNXRUNTIME to the path of its libonnxruntime.so.1")
 	}
 	value := func(name string) []*onnx.ValueInfo {
 		return []*onnx.ValueInfo{{Name: name, Type: &onnx.Type{Kind: onnx.KindTensor, ElemType: int32(tensor.Float16), HasShape: true,

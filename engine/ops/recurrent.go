@@ -234,26 +234,9 @@ func evalRecurrent[T real](op *recurrent, c *Call) error {
 	}
 	for d, backward := range op.backward {
 		cell := newCell[T](op, c, d, s.input, s.hidden)
-		for b := range s.batch {
-			cell.start(s, d, b)
-			for i := range s.lengths[b] {
-				t := i
-				if backward {
-					t = s.lengths[b] - 1 - i
-				}
-				if err := cell.step(c.Run, s.x[s.row(t, b)*s.input:][:s.input]); err != nil {
-					return err
-				}
-				if s.y != nil {
-					copy(s.y[s.yRow(t, d, b)*s.hidden:], cell.h)
-				}
-			}
-			if s.lastH != nil {
-				copy(s.lastH[s.stateRow(d, b)*s.hidden:], cell.h)
-			}
-			if s.lastC != nil {
-				copy(s.lastC[s.stateRow(d, b)*s.hidden:], cell.c)
-			}
+		err := s.direction(d, backward, cell.h, cell.c, func(row int) error { return cell.step(c.Run, s.x[row*s.input:][:s.input]) })
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -313,6 +296,41 @@ func newSequenceRun[T real](op *recurrent, c *Call) (*sequenceRun[T], error) {
 		}
 	}
 	return s, nil
+}
+
+// direction runs all sequences in direction d. step takes a row of X and updates the
+// state in h and c, which begins anew with each sequence.
+func (s *sequenceRun[T]) direction(d int, backward bool, h, c []T, step func(row int) error) error {
+	for b := range s.batch {
+		clear(h)
+		clear(c)
+		at := s.stateRow(d, b) * s.hidden
+		if s.firstH != nil {
+			copy(h, s.firstH[at:])
+		}
+		if s.firstC != nil {
+			copy(c, s.firstC[at:])
+		}
+		for i := range s.lengths[b] {
+			t := i
+			if backward {
+				t = s.lengths[b] - 1 - i
+			}
+			if err := step(s.row(t, b)); err != nil {
+				return err
+			}
+			if s.y != nil {
+				copy(s.y[s.yRow(t, d, b)*s.hidden:], h)
+			}
+		}
+		if s.lastH != nil {
+			copy(s.lastH[at:], h)
+		}
+		if s.lastC != nil {
+			copy(s.lastC[at:], c)
+		}
+	}
+	return nil
 }
 
 func optionalData[T tensor.Element](t *tensor.Tensor) []T {

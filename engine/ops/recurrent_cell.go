@@ -28,19 +28,6 @@ func newCell[T real](op *recurrent, c *Call, d, input, hidden int) *cell[T] {
 		h: make([]T, hidden), c: make([]T, hidden), gate: make([]T, rows), reset: make([]T, hidden)}
 }
 
-// start sets the initial state of a sequence.
-func (l *cell[T]) start(s *sequenceRun[T], d, b int) {
-	clear(l.h)
-	clear(l.c)
-	at := s.stateRow(d, b) * s.hidden
-	if s.firstH != nil {
-		copy(l.h, s.firstH[at:])
-	}
-	if s.firstC != nil {
-		copy(l.c, s.firstC[at:])
-	}
-}
-
 // step updates the state with one input.
 func (l *cell[T]) step(run *Run, x []T) error {
 	switch l.op.kind {

@@ -46,26 +46,9 @@ func (op *recurrent) EvalFast(c *Call) (bool, error) {
 		if err := p.start(c, l, d, s); err != nil {
 			return true, err
 		}
-		for b := range s.batch {
-			l.start(s, d, b)
-			for i := range s.lengths[b] {
-				t := i
-				if backward {
-					t = s.lengths[b] - 1 - i
-				}
-				if err := l.step(c, p, p.sums[s.row(t, b)*l.rows:][:l.rows]); err != nil {
-					return true, err
-				}
-				if s.y != nil {
-					copy(s.y[s.yRow(t, d, b)*s.hidden:], l.h)
-				}
-			}
-			if s.lastH != nil {
-				copy(s.lastH[s.stateRow(d, b)*s.hidden:], l.h)
-			}
-			if s.lastC != nil {
-				copy(s.lastC[s.stateRow(d, b)*s.hidden:], l.c)
-			}
+		err := s.direction(d, backward, l.h, l.c, func(row int) error { return l.step(c, p, p.sums[row*l.rows:][:l.rows]) })
+		if err != nil {
+			return true, err
 		}
 	}
 	return true, nil
@@ -156,19 +139,6 @@ func newFastCell(op *recurrent, v *vec.Unit, hidden int) *fastCell {
 	rows := op.gates * hidden
 	return &fastCell{op: op, v: v, hidden: hidden, rows: rows, inner: make([]float32, hidden), h: make([]float32, hidden),
 		c: make([]float32, hidden), gate: make([]float32, rows), work: make([]float32, hidden)}
-}
-
-// start sets the initial state of a sequence.
-func (l *fastCell) start(s *sequenceRun[float32], d, b int) {
-	clear(l.h)
-	clear(l.c)
-	at := s.stateRow(d, b) * s.hidden
-	if s.firstH != nil {
-		copy(l.h, s.firstH[at:])
-	}
-	if s.firstC != nil {
-		copy(l.c, s.firstC[at:])
-	}
 }
 
 // step updates the state; sums is what the gates take from the input.
