@@ -81,7 +81,7 @@ type panelGemm struct {
 	packed   int          // without weights: bytes of a packed B in the scratch; 0: B is read in place
 	args     gemmArgs     // what all calls have in common
 	rest     Activation   // the activation that the kernel does not apply itself
-	rows     int          // of a register tile
+	tiles    int          // of rows
 	grid     grid
 	together int // products of the batch in a chunk
 	k0       int // the first row of B; gemm.K is the number of rows from there on
@@ -105,10 +105,8 @@ func planPanels(r *Rung, g *Gemm, w *GemmWeights) (Work, error) {
 	default:
 		s.args.RowB = 4 * g.RowB
 	}
-	tiles := (g.M + u.rows - 1) / u.rows
-	s.rows = (g.M + tiles - 1) / tiles
-	unit := 2 * float64(s.rows*u.columns*g.K) / u.gflops
-	s.grid, s.together = cutBatch(tiles, panels, unit, 4*g.N*g.K, 4*g.M*g.K, g.count())
+	s.tiles = (g.M + u.rows - 1) / u.rows
+	s.grid, s.together = cutBatch(s.tiles, panels, s.unitTime(), 4*g.N*g.K, 4*g.M*g.K, g.count())
 	for _, part := range s.slabs() {
 		work.Steps = append(work.Steps, part)
 	}
@@ -136,12 +134,20 @@ func (s *panelGemm) slabs() []*panelGemm {
 		if i < n-1 {
 			part.args.Low, part.args.High, part.rest = Activation{}.limits()
 		}
-		unit := 2 * float64(part.rows*part.unit.columns*part.gemm.K) / part.unit.gflops
-		part.grid, part.together = cutBatch(s.grid.pairs, s.grid.groups, unit, 4*g.N*part.gemm.K, 4*g.M*part.gemm.K, 1)
+		part.grid, part.together = cutBatch(s.grid.pairs, s.grid.groups, part.unitTime(), 4*g.N*part.gemm.K, 4*g.M*part.gemm.K, 1)
 		all[i] = &part
 	}
 	return all
 }
+
+// unitTime is what one register tile takes, in nanoseconds.
+func (s *panelGemm) unitTime() float64 {
+	return 2 * float64(s.row(1)*s.unit.columns*s.gemm.K) / s.unit.gflops
+}
+
+// row returns the first row of a tile. Tiles differ by one row at most: a last tile of few
+// rows would take much longer for each.
+func (s *panelGemm) row(tile int) int { return tile * s.gemm.M / s.tiles }
 
 // cutBatch cuts count equal products of tiles by panels units of unit nanoseconds
 // each. It returns the grid of one product and how many products a chunk computes:
@@ -177,7 +183,7 @@ func (s *panelGemm) Run(chunk int, m *Memory) {
 			s.column(f, m, i, p, tile, tiles, panel+panels)
 		}
 		if s.rest.Kind != Identity {
-			s.activate(m, i, tile*s.rows, min((tile+tiles)*s.rows, s.gemm.M), panel*s.unit.columns, min((panel+panels)*s.unit.columns, s.gemm.N))
+			s.activate(m, i, s.row(tile), s.row(tile+tiles), panel*s.unit.columns, min((panel+panels)*s.unit.columns, s.gemm.N))
 		}
 	}
 	f.args = gemmArgs{}
@@ -210,14 +216,14 @@ func (s *panelGemm) column(f *gemmFrame, m *Memory, i, panel, tile, tiles, end i
 		residual = m.Out
 	}
 	next := s.nextPanel(panel)
-	from, parts := 0, (g.M+s.rows-1)/s.rows // the tiles that share the prefetching of the next panel
+	from, parts := 0, s.tiles // the tiles that share the prefetching of the next panel
 	if panel+1 < end {
 		from, parts = tile, tiles
 	}
 	for t := tile; t < tile+tiles; t++ {
-		row := t * s.rows
+		row := s.row(t)
 		a.fetch(next, t-from, parts)
-		a.Rows = min(s.rows, g.M-row)
+		a.Rows = s.row(t+1) - row
 		a.A = unsafe.Add(m.In, atA+row*a.RowA+4*s.k0)
 		a.C = unsafe.Add(m.Out, atC+row*a.RowC+4*first)
 		if g.Residual {

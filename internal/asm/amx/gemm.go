@@ -61,8 +61,8 @@ func (e *emitter) gemmRows(v vectors, rows int) {
 	for i := range 2 * rows {
 		e.p("VXORPS %s, %s, %s", v.r(i), v.r(i), v.r(i))
 	}
-	product := func(k int) {
-		if v.masked {
+	product := func(k int, masked bool) {
+		if masked {
 			e.p("VMOVUPS.Z (BX), K1, %s", b0)
 			e.p("VMOVUPS.Z %d(BX), K2, %s", v.width, b1)
 		} else {
@@ -81,27 +81,36 @@ func (e *emitter) gemmRows(v vectors, rows int) {
 		}
 	}
 	bases := (rows + 2) / 3
+	four := func(label string, masked bool) {
+		e.label(fmt.Sprintf("%s%d", label, rows))
+		for k := range 4 {
+			if k%2 == 0 {
+				e.p("PREFETCHT1 (R14)")
+				e.p("ADDQ R15, R14")
+			}
+			product(k, masked)
+		}
+		for i := range bases {
+			e.p("ADDQ $16, R%d", 8+i)
+		}
+		e.p("SUBQ $4, DX")
+		e.p("JGE %s%d", label, rows)
+	}
 	e.p("MOVQ GemmArgs_Ahead(AX), R14")
 	e.p("SUBQ $4, DX")
 	e.p("JLT few%d", rows)
-	e.label(fmt.Sprintf("four%d", rows))
-	for k := range 4 {
-		if k%2 == 0 {
-			e.p("PREFETCHT1 (R14)")
-			e.p("ADDQ R15, R14")
-		}
-		product(k)
+	if v.masked { // a masked load takes a turn from a multiply-add
+		e.p("KORTESTW K2, K2") // carry: all ones
+		e.p("JCS four%d", rows)
+		four("part", true)
+		e.p("JMP few%d", rows)
 	}
-	for i := range bases {
-		e.p("ADDQ $16, R%d", 8+i)
-	}
-	e.p("SUBQ $4, DX")
-	e.p("JGE four%d", rows)
+	four("four", false)
 	e.label(fmt.Sprintf("few%d", rows))
 	e.p("ADDQ $4, DX")
 	e.p("JEQ end%d", rows)
 	e.label(fmt.Sprintf("one%d", rows))
-	product(0)
+	product(0, v.masked)
 	for i := range bases {
 		e.p("ADDQ $4, R%d", 8+i)
 	}
