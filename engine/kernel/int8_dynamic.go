@@ -238,10 +238,11 @@ func widened(low, high, v float32) (float32, float32) {
 }
 
 // DynamicScale is the scale and the zero point for numbers from low to high, 0 among
-// them, as DynamicQuantizeLinear defines them. Without any other number both are 0.
+// them, as DynamicQuantizeLinear defines them. Without any other number they are 1 and
+// 0.
 func DynamicScale(low, high float32) (scale float32, zero uint8) {
 	if scale = (high - low) / 255; !(scale > 0) {
-		return 0, 0
+		return 1, 0
 	}
 	return scale, uint8(math.RoundToEven(float64(min(max(-low/scale, 0), 255))))
 }

@@ -163,7 +163,7 @@ func quantisation(x []float32) (scale float32, zero uint8) {
 	}
 	scale = (most - least) / 255
 	if scale == 0 {
-		return 0, 0
+		return 1, 0
 	}
 	return scale, uint8(math.RoundToEven(min(max(float64(-least/scale), 0), 255)))
 }

@@ -149,21 +149,21 @@ func softsign(x float64) float64 { return x / (1 + math.Abs(x)) }
 // mish is x·tanh(softplus(x)). Misra 2019.
 func mish(x float64) float64 { return x * math.Tanh(softplus(x)) }
 
-// newThresholdedRelu makes y = x for x > alpha, 0 otherwise; NaN stays NaN. ONNX
+// newThresholdedRelu makes y = x for x > alpha, 0 otherwise, for NaN too. ONNX
 // ThresholdedRelu-10, and the experimental operator before it.
 func newThresholdedRelu(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha := float64(a.Float("alpha", 1))
 	return floats(func(x float64) float64 {
-		if x > alpha || x != x {
+		if x > alpha {
 			return x
 		}
 		return 0
 	}), a.Err()
 }
 
-// newShrink makes y = x+bias for x < -lambd, x-bias for x > lambd, 0 otherwise.
-// ONNX Shrink-9.
+// newShrink makes y = x+bias for x < -lambd, x-bias for x > lambd, 0 otherwise, for
+// NaN too. ONNX Shrink-9.
 func newShrink(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	lambd, bias := float64(a.Float("lambd", 0.5)), float64(a.Float("bias", 0))
@@ -173,8 +173,6 @@ func newShrink(n *ir.Node) (Op, error) {
 			return x + bias
 		case x > lambd:
 			return x - bias
-		case x != x:
-			return x
 		}
 		return 0
 	})}, a.Err()

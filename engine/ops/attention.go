@@ -10,20 +10,21 @@ import (
 
 var attentions = []Def{
 	{Name: "Attention", Since: 24, Types: tensor.FloatTypes, In: Arity{3, 7}, Out: Arity{1, 4}, New: newAttention},
-	{Name: "Attention", Since: 23, Until: 23, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Arity{1, 4}, New: newAttention},
+	{Name: "Attention", Since: 23, Until: 23, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Arity{1, 4}, New: newAttention23},
 }
 
 // attention computes softmax(scale·Q·Kᵀ + mask)·V for each head. If K and V have
 // fewer heads than Q, each serves a group of query heads. A query for which all
-// keys are masked gives zeros. ONNX Attention-23; -24 adds nonpad_kv_seqlen, the
-// lengths of caches that are not full. Vaswani et al. 2017; Ainslie et al. 2023
-// (grouped queries).
+// keys are masked gives zeros. ONNX Attention-24: the keys after those that the mask
+// has are masked; nonpad_kv_seqlen has the lengths of caches that are not full.
+// Vaswani et al. 2017; Ainslie et al. 2023 (grouped queries).
 type attention struct {
 	causal     bool
 	qHeads, kv int     // numbers of heads, for inputs of rank 3
 	scale      float64 // 0: 1/√(head size)
 	softcap    float64
-	show       int // the stage that output 3 shows: products, capped, masked, or probabilities
+	show       int  // the stage that output 3 shows: products, capped, masked, or probabilities
+	spread     bool // a mask of one key is for all keys
 }
 
 func newAttention(n *ir.Node) (Op, error) {
@@ -34,6 +35,13 @@ func newAttention(n *ir.Node) (Op, error) {
 		a.Fail("attributes %q, %q and %q are out of range", "q_num_heads", "kv_num_heads", "qk_matmul_output_mode")
 	}
 	return op, a.Err()
+}
+
+// newAttention23 reads Attention-23, whose masks broadcast along keys too.
+func newAttention23(n *ir.Node) (Op, error) {
+	op, err := newAttention(n)
+	op.(*attention).spread = true
+	return op, err
 }
 
 // heads describes how an operand is divided into heads: [N heads length size], or
@@ -315,7 +323,7 @@ func (op *attention) mask(c *Call, g *attentionSizes, in []*tensor.Tensor, row [
 			}
 		}
 		length, step = g.total, 0
-		if r := len(g.mask); r > 0 && (g.mask[r-1] != 1 || g.total == 1) {
+		if r := len(g.mask); r > 0 && !(op.spread && g.mask[r-1] == 1) {
 			length, step = g.mask[r-1], 1
 		}
 	}

@@ -224,6 +224,7 @@ func TestFastBinary(t *testing.T) {
 		fastRow{op: "Pow", version: 13, in: list(special(8, 3, 1001), tensor.Scalar(power)), relative: 2e-7}.check(t)
 	}
 	fastRow{op: "PRelu", version: 9, in: list(special(1, 2, 5, 7, 7), special(2, 5, 1, 1))}.check(t)
+	fastRow{op: "PRelu", version: 9, in: list(random(1, 2, 3, 5), tensor.Of([]float32{float32(math.Inf(1)), float32(math.NaN()), 1}, 3, 1))}.check(t)
 	fastRow{op: "PRelu", version: 9, in: list(special(1, 2, 5, 7), special(2, 7)), plain: true}.check(t)
 	fastRow{op: "Add", version: 6, attrs: attrs{"broadcast": 1, "axis": 1}, in: list(special(1, 2, 5, 7, 3), special(2, 5))}.check(t)
 	fastRow{op: "Mul", version: 6, attrs: attrs{"broadcast": 1}, in: list(special(1, 2, 5, 7), special(2, 7))}.check(t)

@@ -122,7 +122,11 @@ func (op *gridSample) locate(v float64, n int) float64 {
 	}
 	switch op.padding {
 	case "border":
-		return math.Max(0, math.Min(v, float64(n)-1))
+		beyond := 0.0
+		if op.mode == "cubic" { // whose taps are moved to the border one by one, as PyTorch's are
+			beyond = 2
+		}
+		return math.Max(-beyond, math.Min(v, float64(n)-1+beyond))
 	case "reflection":
 		return reflect(v, low, high)
 	}

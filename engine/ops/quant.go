@@ -217,7 +217,7 @@ func (op quantize) Eval(c *Call) error {
 			v := float64(float32(line[i]) / float32(by[i]))
 			if whole {
 				v = clamp(math.RoundToEven(v)+zeros[i], low, high)
-			} else {
+			} else if zeros[i] != 0 { // -0 + 0 would be 0
 				v += zeros[i]
 			}
 			line[i] = v

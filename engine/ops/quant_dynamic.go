@@ -47,10 +47,7 @@ func (dynamicQuantize) Eval(c *Call) error {
 	scale, zero := kernel.DynamicScale(low, high)
 	out := tensor.Data[uint8](y)
 	for i, v := range x {
-		q := float32(0)
-		if scale > 0 {
-			q = float32(math.RoundToEven(float64(v / scale)))
-		}
+		q := float32(math.RoundToEven(float64(v / scale)))
 		out[i] = uint8(clamp64(q+float32(zero), 0, 255))
 	}
 	c.Out[0], c.Out[1], c.Out[2] = y, tensor.Scalar(scale), tensor.Scalar(zero)

@@ -1,0 +1,46 @@
+package ops
+
+import (
+	"math"
+	"testing"
+
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// Expected values are those of ONNX Runtime 1.30 on the same numbers.
+func TestEdges(t *testing.T) {
+	inf, nan := math.Inf(1), float32(math.NaN())
+	image := tensor.Of([]float64{0.75536234, 6.47634566, 0.98260448, -1.56419258, -1.9533322, 1.46400771}, 1, 1, 2, 3)
+	grid := tensor.Of([]float64{3, -8.5, 0, -3, 1, 1.5, 1.5, -1.5, 0.5, -3.5}, 1, 1, 5, 2)
+	query, keys := tensor.Of([]float32{1, 1}, 1, 1, 1, 2), tensor.Of([]float32{2, 3, 4, 5}, 1, 1, 2, 2)
+	past, mask := tensor.Of([]float32{0, 1}, 1, 1, 1, 2), tensor.Of([]bool{true}, 1, 1)
+	checkRows(t, []evalRow{
+		{"of NaN", "ThresholdedRelu", 10, nil, []*tensor.Tensor{f32s(-2, nan, 2)}, []int{3}, []float64{0, 0, 2}, ""},
+		{"of NaN", "Shrink", 9, attrs{"bias": float32(1)}, []*tensor.Tensor{f32s(-2, nan, 2)}, []int{3}, []float64{-1, 0, 1}, ""},
+		{"infinite slope", "PRelu", 9, nil, []*tensor.Tensor{f32s(2, 0, -3), f32s(float32(-inf))}, []int{3}, []float64{2, 0, inf}, ""},
+		{"beyond the border", "GridSample", 20, attrs{"mode": "cubic", "padding_mode": "border", "align_corners": 1},
+			[]*tensor.Tensor{image, grid}, []int{1, 1, 1, 5}, []float64{0.98260448, 6.47634566, 1.51478071, 0.3286832, 4.26581726}, ""},
+		{"mask of the first key", "Attention", 24, nil, []*tensor.Tensor{query, keys, keys, mask, past, past}, []int{1, 1, 1, 2}, []float64{0, 1}, ""},
+	})
+}
+
+// DynamicQuantizeLinear has scale 1 where all numbers are 0, and QuantizeLinear to
+// float8 keeps the sign of 0, in ONNX Runtime 1.30 and in ONNX's reference.
+func TestQuantizeZero(t *testing.T) {
+	for _, x := range []*tensor.Tensor{f32s(0, 0), f32s()} {
+		out, err := evaluate("DynamicQuantizeLinear", 11, 3, nil, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, z := tensor.Data[float32](out[1])[0], tensor.Data[uint8](out[2])[0]; s != 1 || z != 0 {
+			t.Errorf("%v: scale %v, zero point %d; want 1 and 0", x.Shape(), s, z)
+		}
+	}
+	out, err := evaluate("QuantizeLinear", 19, 1, nil, f32s(float32(math.Copysign(0, -1))), tensor.Scalar[float32](1), tensor.New(tensor.Float8E4M3FN))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := out[0].Bytes()[0]; b != 0x80 {
+		t.Errorf("-0 has code %#x, want 0x80", b)
+	}
+}
