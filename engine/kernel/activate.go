@@ -49,6 +49,13 @@ func (a Activation) Of(x float64) float64 {
 		return x / 2 * (1 + math.Erf(x/math.Sqrt2))
 	case Mish:
 		return x * math.Tanh(math.Log1p(math.Exp(x)))
+	case Softplus:
+		return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
+	case Elu:
+		if x < 0 {
+			return alpha * math.Expm1(x)
+		}
+		return beta * x
 	}
 	return x
 }

@@ -12,7 +12,8 @@ func TestActivate(t *testing.T) {
 	special := []float32{0, float32(math.Copysign(0, -1)), 1, -1, 87, -87, 88.5, -88.5, 104, -104, 3e38, -3e38, 1e-40, -1e-40, inf, nan}
 	rng := rand.New(rand.NewSource(4))
 	acts := []Activation{{}, relu, {Kind: Clip, Beta: 6}, {Kind: LeakyRelu, Alpha: 0.1}, {Kind: Sigmoid}, {Kind: Silu},
-		{Kind: HardSigmoid, Alpha: 0.2, Beta: 0.5}, {Kind: HardSwish}, {Kind: Tanh}, {Kind: Gelu}, {Kind: Mish}}
+		{Kind: HardSigmoid, Alpha: 0.2, Beta: 0.5}, {Kind: HardSwish}, {Kind: Tanh}, {Kind: Gelu}, {Kind: Mish},
+		{Kind: Softplus}, {Kind: Elu, Alpha: 1.7, Beta: 1.1}}
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for _, act := range acts {
 			for n := 8; n <= 152; n += 8 {

@@ -38,6 +38,10 @@ func (k *activations) apply(p unsafe.Pointer, n int, act Activation) {
 		k.vec.Map[vec.Gelu](p, p, n, 0, 0)
 	case Mish:
 		k.vec.Map[vec.Mish](p, p, n, 0, 0)
+	case Softplus:
+		k.vec.Map[vec.Softplus](p, p, n, 0, 0)
+	case Elu:
+		k.vec.Map[vec.Elu](p, p, n, act.Alpha, act.Beta)
 	default:
 		activate(p, n, act)
 	}

@@ -111,4 +111,8 @@ const (
 	Tanh                       // tanh x
 	Gelu                       // x/2 · (1 + erf(x/√2))
 	Mish                       // x · tanh(ln(1 + e^x))
+	Softplus                   // ln(1 + e^x)
+	Elu                        // Beta·x, or Alpha·(e^x - 1) if x < 0
+
+	LastInConv = Mish // the last that convolutions and products can end in; the tile unit has no others
 )

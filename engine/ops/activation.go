@@ -17,8 +17,8 @@ var activations = []Def{
 	{Name: "PRelu", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: newPRelu},
 	{Name: "PRelu", Since: 1, Until: 6, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newPRelu1},
 	{Name: "Elu", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newElu},
-	{Name: "Selu", Since: 6, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: seluOf(1.67326319217681884765625, 1.05070102214813232421875)},
-	{Name: "Selu", Since: 1, Until: 5, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: seluOf(1.6732, 1.0507)},
+	{Name: "Selu", Since: 6, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newSelu},
+	{Name: "Selu", Since: 1, Until: 5, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newSelu},
 	{Name: "Celu", Since: 12, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newCelu},
 	{Name: "Sigmoid", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: floatFunc(sigmoid)},
 	{Name: "HardSigmoid", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newHardSigmoid},
@@ -103,19 +103,27 @@ func elu(x, alpha float64) float64 {
 	return x
 }
 
-// seluOf makes y = gamma·elu(x, alpha), given the defaults of alpha and gamma,
-// which Selu-1 rounds to four digits. ONNX Selu. Klambauer et al. 2017.
-func seluOf(alpha, gamma float32) func(n *ir.Node) (Op, error) {
-	return func(n *ir.Node) (Op, error) {
-		a := n.ReadAttrs()
-		alpha, gamma := float64(a.Float("alpha", alpha)), float64(a.Float("gamma", gamma))
-		return floats(func(x float64) float64 {
-			if x > 0 {
-				return gamma * x
-			}
-			return gamma * (alpha*math.Exp(x) - alpha)
-		}), a.Err()
+// newSelu makes y = gamma·elu(x, alpha). ONNX Selu. Klambauer et al. 2017.
+func newSelu(n *ir.Node) (Op, error) {
+	a := n.ReadAttrs()
+	alpha, gamma := seluFactors(a, n.Version)
+	return floats(func(x float64) float64 {
+		if x > 0 {
+			return float64(gamma) * x
+		}
+		return float64(gamma) * (float64(alpha)*math.Exp(x) - float64(alpha))
+	}), a.Err()
+}
+
+// SeluFactors returns the attributes of a Selu of the default domain.
+func SeluFactors(n *ir.Node) (alpha, gamma float32) { return seluFactors(n.ReadAttrs(), n.Version) }
+
+// seluFactors reads the attributes; Selu-1 rounds their defaults to four digits.
+func seluFactors(a *ir.Attrs, version int) (alpha, gamma float32) {
+	if version < 6 {
+		return a.Float("alpha", 1.6732), a.Float("gamma", 1.0507)
 	}
+	return a.Float("alpha", 1.67326319217681884765625), a.Float("gamma", 1.05070102214813232421875)
 }
 
 // newCelu makes y = max(0, x) + min(0, alpha·(exp(x/alpha)-1)). ONNX Celu. Barron

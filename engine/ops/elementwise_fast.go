@@ -19,6 +19,7 @@ type mapping struct {
 var mappings = map[string]mapping{
 	"Exp": {f: vec.Exp}, "Sigmoid": {f: vec.Sigmoid}, "Tanh": {f: vec.Tanh}, "Erf": {f: vec.Erf},
 	"Mish": {f: vec.Mish}, "HardSwish": {vec.HardSwish, 1. / 6, 0.5}, "Relu": {vec.Clip, 0, infinity},
+	"Softplus": {f: vec.Softplus}, "Softsign": {f: vec.Softsign},
 	"Abs": {f: vec.Abs}, "Neg": {f: vec.Neg}, "Sqrt": {f: vec.Sqrt}, "Reciprocal": {f: vec.Reciprocal},
 	"Floor": {f: vec.Floor}, "Ceil": {f: vec.Ceil}, "Round": {f: vec.Round},
 }
@@ -34,6 +35,20 @@ func mappingOf(n *ir.Node) (m mapping, ok bool) {
 	switch n.Op {
 	case "LeakyRelu":
 		m = mapping{vec.LeakyRelu, a.Float("alpha", 0.01), 0}
+	case "Elu":
+		m = mapping{vec.Elu, a.Float("alpha", 1), 1}
+	case "Selu":
+		alpha, gamma := SeluFactors(n)
+		m = mapping{vec.Elu, alpha * gamma, gamma}
+	case "Celu":
+		m = mapping{f: vec.Celu, alpha: a.Float("alpha", 1)}
+		m.beta = 1 / m.alpha
+		return m, a.Err() == nil && m.alpha > 1e-30 && m.alpha < 1e30 // so is 1/alpha
+	case "ThresholdedRelu":
+		m = mapping{vec.ThresholdedRelu, a.Float("alpha", 1), 0}
+	case "Shrink":
+		m = mapping{vec.Shrink, a.Float("lambd", 0.5), a.Float("bias", 0)}
+		return m, a.Err() == nil && m.alpha >= 0
 	case "HardSigmoid":
 		m = mapping{vec.HardSigmoid, a.Float("alpha", 0.2), a.Float("beta", 0.5)}
 	case "Swish":
@@ -122,6 +137,10 @@ func activationMapping(act kernel.Activation) (m mapping, ok bool) {
 		m.f = vec.Gelu
 	case kernel.Mish:
 		m.f = vec.Mish
+	case kernel.Softplus:
+		m.f = vec.Softplus
+	case kernel.Elu:
+		m.f = vec.Elu
 	default:
 		return m, false
 	}

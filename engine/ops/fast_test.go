@@ -176,9 +176,12 @@ func TestFastElementwise(t *testing.T) {
 		{"Mish", 18, nil, 8 * ulp, 1e-35}, {"HardSwish", 14, nil, 2 * ulp, 2e-6}, {"HardSigmoid", 6, nil, 2 * ulp, 2e-7},
 		{"LeakyRelu", 16, attrs{"alpha": float32(0.1)}, ulp, 0}, {"Swish", 24, attrs{"alpha": float32(1.5)}, 6e-6, 1e-35},
 		{"Abs", 13, nil, 0, 0}, {"Neg", 13, nil, 0, 0}, {"Sqrt", 13, nil, 0, 0}, {"Reciprocal", 13, nil, 0, 0}, {"Floor", 13, nil, 0, 0},
-		{"Ceil", 13, nil, 0, 0}, {"Round", 11, nil, 0, 0}, {"Log", 13, nil, ulp, 0}, {"Sin", 7, nil, 0, 0}, {"Elu", 6, nil, 0, 0},
-		{"Softplus", 1, nil, 0, 0}, {"Clip", 6, attrs{"min": float32(-1), "max": float32(0.7)}, 0, 0},
-		{"ThresholdedRelu", 10, nil, 0, 0}, {"Selu", 6, nil, 0, 0},
+		{"Ceil", 13, nil, 0, 0}, {"Round", 11, nil, 0, 0}, {"Log", 13, nil, ulp, 0}, {"Sin", 7, nil, 0, 0}, {"Elu", 6, nil, 4 * ulp, 1e-44},
+		{"Elu", 6, attrs{"alpha": float32(-2)}, 4 * ulp, 1e-44}, {"Softplus", 1, nil, 4 * ulp, 2e-38}, {"Clip", 6, attrs{"min": float32(-1), "max": float32(0.7)}, 0, 0},
+		{"ThresholdedRelu", 10, nil, 0, 0}, {"ThresholdedRelu", 10, attrs{"alpha": float32(-1)}, 0, 0}, {"Selu", 6, nil, 4 * ulp, 1e-7}, {"Selu", 1, nil, 4 * ulp, 1e-7},
+		{"Celu", 12, nil, 4 * ulp, 1e-44}, {"Celu", 12, attrs{"alpha": float32(0.4)}, 5 * ulp, 1e-44}, {"Celu", 12, attrs{"alpha": float32(-0.4)}, 0, 0},
+		{"Softsign", 1, nil, ulp, 1e-44}, {"Shrink", 9, attrs{"lambd": float32(0.3), "bias": float32(0.1)}, ulp, 0},
+		{"Shrink", 9, attrs{"lambd": float32(-0.3), "bias": float32(0.1)}, 0, 0},
 	} {
 		for j, shape := range shapes {
 			fastRow{op: f.op, version: f.version, attrs: f.attrs, in: list(special(int64(i*100+j), shape...)), relative: f.relative, absolute: f.absolute}.check(t)
@@ -188,7 +191,7 @@ func TestFastElementwise(t *testing.T) {
 	for _, in := range [][]*tensor.Tensor{list(special(1, 3, 37)), list(special(2, 3, 37), low), list(special(3, 40), none, high), list(special(4, 999), low, high), list(special(4, 99), high, low)} {
 		fastRow{op: "Clip", version: 13, in: in}.check(t)
 	}
-	for kind := kernel.Clip; kind <= kernel.Mish; kind++ {
+	for kind := kernel.Clip; kind <= kernel.Elu; kind++ {
 		a := attrs{"activation": int(kind), "activation_params": []float32{-0.25, 0.5}}
 		row := fastRow{op: "Activate", version: 1, domain: Internal, attrs: a, in: list(special(int64(kind), 5, 1001)), relative: 3e-6, absolute: 2e-6}
 		row.check(t)

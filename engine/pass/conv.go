@@ -238,7 +238,7 @@ func fuseConv(e *Editor) (int, error) {
 func fuseActivation(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(n *ir.Node) error {
-		act, ok := ActivationOf(n)
+		act, ok := EpilogueOf(n)
 		if !ok {
 			return nil
 		}
@@ -292,6 +292,13 @@ func withActivation(attrs []*ir.Attr, act kernel.Activation) []*ir.Attr {
 	return append(kept, ops.ActivationAttrs(act)...)
 }
 
+// EpilogueOf returns the activation that a unary node of float32 computes, if
+// convolutions and products can end in it.
+func EpilogueOf(n *ir.Node) (kernel.Activation, bool) {
+	act, ok := ActivationOf(n)
+	return act, ok && act.Kind <= kernel.LastInConv
+}
+
 // ActivationOf returns the activation that a unary node of float32 computes.
 func ActivationOf(n *ir.Node) (kernel.Activation, bool) {
 	if op, ok := n.Operator.(*ops.Activate); ok {
@@ -325,6 +332,13 @@ func ActivationOf(n *ir.Node) (kernel.Activation, bool) {
 		return kernel.Activation{Kind: kernel.Tanh}, true
 	case "Mish":
 		return kernel.Activation{Kind: kernel.Mish}, true
+	case "Softplus":
+		return kernel.Activation{Kind: kernel.Softplus}, true
+	case "Elu":
+		return kernel.Activation{Kind: kernel.Elu, Alpha: attr("alpha", 1), Beta: 1}, true
+	case "Selu":
+		alpha, gamma := ops.SeluFactors(n)
+		return kernel.Activation{Kind: kernel.Elu, Alpha: alpha * gamma, Beta: gamma}, true
 	case "Gelu":
 		a := n.Attr("approximate")
 		return kernel.Activation{Kind: kernel.Gelu}, a == nil || a.String == "none"
@@ -375,7 +389,7 @@ func fuseResidual(e *Editor) (int, error) {
 		after := e.Only(add.Outputs[0])
 		act, ok := kernel.Activation{}, false
 		if after != nil {
-			if act, ok = ActivationOf(after); ok {
+			if act, ok = EpilogueOf(after); ok {
 				attrs = withActivation(attrs, act)
 			}
 		}

@@ -57,7 +57,7 @@ func (b *builder) role(n *ir.Node) role {
 		return pool
 	case "GlobalAveragePool":
 		return globalPool
-	case "Relu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "LeakyRelu":
+	case "Relu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "LeakyRelu", "Elu", "Selu", "Softplus":
 		return activate
 	case "Add", "Mul":
 		return b.pairRole(n)

@@ -160,7 +160,7 @@ func broadcastBatch(x, w []int, sizeA, sizeB, sizeC int) []kernel.GemmBatch {
 func (b *builder) follow(p *product) {
 	for !b.needed[p.out] && len(b.readers[p.out]) == 1 {
 		n := b.readers[p.out][0]
-		act, isAct := pass.ActivationOf(n)
+		act, isAct := pass.EpilogueOf(n)
 		switch {
 		case b.roles[n] != outside:
 			return

@@ -46,6 +46,26 @@ func VecGeluTanhAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float3
 //go:noescape
 func VecMishAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
 
+// VecSoftplusAVX2 takes n numbers; dst may be src.
+//
+//go:noescape
+func VecSoftplusAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+
+// VecEluAVX2 takes n numbers; dst may be src.
+//
+//go:noescape
+func VecEluAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+
+// VecCeluAVX2 takes n numbers; dst may be src.
+//
+//go:noescape
+func VecCeluAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+
+// VecSoftsignAVX2 takes n numbers; dst may be src.
+//
+//go:noescape
+func VecSoftsignAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+
 // VecClipAVX2 takes n numbers; dst may be src.
 //
 //go:noescape
@@ -65,6 +85,16 @@ func VecHardSigmoidAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha flo
 //
 //go:noescape
 func VecHardSwishAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+
+// VecThresholdedReluAVX2 takes n numbers; dst may be src.
+//
+//go:noescape
+func VecThresholdedReluAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+
+// VecShrinkAVX2 takes n numbers; dst may be src.
+//
+//go:noescape
+func VecShrinkAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
 
 // VecAffineAVX2 takes n numbers; dst may be src.
 //
@@ -146,6 +176,26 @@ func VecGeluTanhAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha floa
 //go:noescape
 func VecMishAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
 
+// VecSoftplusAVX512 takes n numbers; dst may be src.
+//
+//go:noescape
+func VecSoftplusAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+
+// VecEluAVX512 takes n numbers; dst may be src.
+//
+//go:noescape
+func VecEluAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+
+// VecCeluAVX512 takes n numbers; dst may be src.
+//
+//go:noescape
+func VecCeluAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+
+// VecSoftsignAVX512 takes n numbers; dst may be src.
+//
+//go:noescape
+func VecSoftsignAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+
 // VecClipAVX512 takes n numbers; dst may be src.
 //
 //go:noescape
@@ -165,6 +215,16 @@ func VecHardSigmoidAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha f
 //
 //go:noescape
 func VecHardSwishAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+
+// VecThresholdedReluAVX512 takes n numbers; dst may be src.
+//
+//go:noescape
+func VecThresholdedReluAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+
+// VecShrinkAVX512 takes n numbers; dst may be src.
+//
+//go:noescape
+func VecShrinkAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
 
 // VecAffineAVX512 takes n numbers; dst may be src.
 //

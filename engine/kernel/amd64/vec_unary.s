@@ -843,6 +843,338 @@ rowEnd:
 	VZEROUPPER
 	RET
 
+// func VecSoftplusAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·VecSoftplusAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VMOVUPS      vec_unary_numbers<>+0(SB), Y8
+	VMOVUPS      vec_unary_numbers<>+32(SB), Y9
+	VBROADCASTSS alpha+24(FP), Y10
+	VBROADCASTSS beta+28(FP), Y11
+	VXORPS       X12, X12, X12
+	VMOVUPS      vec_unary_numbers<>+64(SB), Y13
+
+row1:
+	CMPQ         DX, $+8
+	JLT          row1Done
+	VMOVUPS      (SI), Y0
+	VMOVAPS      Y0, Y4
+	VORPS        vec_unary_numbers<>+384(SB), Y0, Y0
+	VMOVUPS      vec_unary_numbers<>+1408(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y9, Y0
+	VMULPS       vec_unary_numbers<>+96(SB), Y0, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VFNMADD231PS vec_unary_numbers<>+128(SB), Y1, Y0
+	VFNMADD231PS vec_unary_numbers<>+160(SB), Y1, Y0
+	VMOVUPS      vec_unary_numbers<>+192(SB), Y2
+	VFMADD213PS  vec_unary_numbers<>+224(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+256(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+288(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+320(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y2
+	VCVTPS2DQ    Y1, Y1
+	VPSRAD       $0x01, Y1, Y3
+	VPSUBD       Y3, Y1, Y1
+	VPADDD       vec_unary_numbers<>+352(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       vec_unary_numbers<>+352(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y1, Y2, Y2
+	VMULPS       Y3, Y2, Y0
+	VMOVUPS      vec_unary_numbers<>+1440(SB), Y1
+	VFMADD213PS  vec_unary_numbers<>+1472(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1504(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1536(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1568(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1600(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1632(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1664(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1696(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x01, vec_unary_numbers<>+1408(SB), Y4, Y3
+	VBLENDVPS    Y3, Y12, Y0, Y0
+	VMAXPS       Y4, Y12, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+32, SI
+	SUBQ         $+8, DX
+	JMP          row1
+
+row1Done:
+	TESTQ        DX, DX
+	JZ           rowEnd
+	MOVD         DX, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
+	VMASKMOVPS   (SI), Y15, Y0
+	VMOVAPS      Y0, Y4
+	VORPS        vec_unary_numbers<>+384(SB), Y0, Y0
+	VMOVUPS      vec_unary_numbers<>+1408(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y9, Y0
+	VMULPS       vec_unary_numbers<>+96(SB), Y0, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VFNMADD231PS vec_unary_numbers<>+128(SB), Y1, Y0
+	VFNMADD231PS vec_unary_numbers<>+160(SB), Y1, Y0
+	VMOVUPS      vec_unary_numbers<>+192(SB), Y2
+	VFMADD213PS  vec_unary_numbers<>+224(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+256(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+288(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+320(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y2
+	VCVTPS2DQ    Y1, Y1
+	VPSRAD       $0x01, Y1, Y3
+	VPSUBD       Y3, Y1, Y1
+	VPADDD       vec_unary_numbers<>+352(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       vec_unary_numbers<>+352(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y1, Y2, Y2
+	VMULPS       Y3, Y2, Y0
+	VMOVUPS      vec_unary_numbers<>+1440(SB), Y1
+	VFMADD213PS  vec_unary_numbers<>+1472(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1504(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1536(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1568(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1600(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1632(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1664(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1696(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x01, vec_unary_numbers<>+1408(SB), Y4, Y3
+	VBLENDVPS    Y3, Y12, Y0, Y0
+	VMAXPS       Y4, Y12, Y1
+	VADDPS       Y1, Y0, Y0
+	VMASKMOVPS   Y0, Y15, (DI)
+
+rowEnd:
+	VZEROUPPER
+	RET
+
+// func VecEluAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·VecEluAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VMOVUPS      vec_unary_numbers<>+0(SB), Y8
+	VMOVUPS      vec_unary_numbers<>+32(SB), Y9
+	VBROADCASTSS alpha+24(FP), Y10
+	VBROADCASTSS beta+28(FP), Y11
+	VXORPS       X12, X12, X12
+	VMOVUPS      vec_unary_numbers<>+64(SB), Y13
+
+row1:
+	CMPQ         DX, $+8
+	JLT          row1Done
+	VMOVUPS      (SI), Y0
+	VMOVAPS      Y0, Y4
+	VMOVUPS      vec_unary_numbers<>+1408(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y12, Y0
+	VMULPS       vec_unary_numbers<>+96(SB), Y0, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VFNMADD231PS vec_unary_numbers<>+128(SB), Y1, Y0
+	VFNMADD231PS vec_unary_numbers<>+160(SB), Y1, Y0
+	VMOVUPS      vec_unary_numbers<>+192(SB), Y2
+	VFMADD213PS  vec_unary_numbers<>+224(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+256(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+288(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+320(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y2
+	VMULPS       Y0, Y2, Y2
+	VCVTPS2DQ    Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y13, Y1, Y1
+	VSUBPS       Y13, Y1, Y0
+	VFMADD231PS  Y1, Y2, Y0
+	VMULPS       Y10, Y0, Y0
+	VMULPS       Y11, Y4, Y1
+	VCMPPS       $0x01, vec_unary_numbers<>+1728(SB), Y4, Y3
+	VBLENDVPS    Y3, Y0, Y1, Y1
+	VMOVAPS      Y1, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+32, SI
+	SUBQ         $+8, DX
+	JMP          row1
+
+row1Done:
+	TESTQ        DX, DX
+	JZ           rowEnd
+	MOVD         DX, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
+	VMASKMOVPS   (SI), Y15, Y0
+	VMOVAPS      Y0, Y4
+	VMOVUPS      vec_unary_numbers<>+1408(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y12, Y0
+	VMULPS       vec_unary_numbers<>+96(SB), Y0, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VFNMADD231PS vec_unary_numbers<>+128(SB), Y1, Y0
+	VFNMADD231PS vec_unary_numbers<>+160(SB), Y1, Y0
+	VMOVUPS      vec_unary_numbers<>+192(SB), Y2
+	VFMADD213PS  vec_unary_numbers<>+224(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+256(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+288(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+320(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y2
+	VMULPS       Y0, Y2, Y2
+	VCVTPS2DQ    Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y13, Y1, Y1
+	VSUBPS       Y13, Y1, Y0
+	VFMADD231PS  Y1, Y2, Y0
+	VMULPS       Y10, Y0, Y0
+	VMULPS       Y11, Y4, Y1
+	VCMPPS       $0x01, vec_unary_numbers<>+1728(SB), Y4, Y3
+	VBLENDVPS    Y3, Y0, Y1, Y1
+	VMOVAPS      Y1, Y0
+	VMASKMOVPS   Y0, Y15, (DI)
+
+rowEnd:
+	VZEROUPPER
+	RET
+
+// func VecCeluAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·VecCeluAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VMOVUPS      vec_unary_numbers<>+0(SB), Y8
+	VMOVUPS      vec_unary_numbers<>+32(SB), Y9
+	VBROADCASTSS alpha+24(FP), Y10
+	VBROADCASTSS beta+28(FP), Y11
+	VXORPS       X12, X12, X12
+	VMOVUPS      vec_unary_numbers<>+64(SB), Y13
+
+row1:
+	CMPQ         DX, $+8
+	JLT          row1Done
+	VMOVUPS      (SI), Y0
+	VMOVAPS      Y0, Y4
+	VMULPS       Y11, Y0, Y0
+	VMOVUPS      vec_unary_numbers<>+1408(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y12, Y0
+	VMULPS       vec_unary_numbers<>+96(SB), Y0, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VFNMADD231PS vec_unary_numbers<>+128(SB), Y1, Y0
+	VFNMADD231PS vec_unary_numbers<>+160(SB), Y1, Y0
+	VMOVUPS      vec_unary_numbers<>+192(SB), Y2
+	VFMADD213PS  vec_unary_numbers<>+224(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+256(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+288(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+320(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y2
+	VMULPS       Y0, Y2, Y2
+	VCVTPS2DQ    Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y13, Y1, Y1
+	VSUBPS       Y13, Y1, Y0
+	VFMADD231PS  Y1, Y2, Y0
+	VMULPS       Y10, Y0, Y0
+	VCMPPS       $0x01, vec_unary_numbers<>+1728(SB), Y4, Y3
+	VBLENDVPS    Y3, Y0, Y4, Y4
+	VMOVAPS      Y4, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+32, SI
+	SUBQ         $+8, DX
+	JMP          row1
+
+row1Done:
+	TESTQ        DX, DX
+	JZ           rowEnd
+	MOVD         DX, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
+	VMASKMOVPS   (SI), Y15, Y0
+	VMOVAPS      Y0, Y4
+	VMULPS       Y11, Y0, Y0
+	VMOVUPS      vec_unary_numbers<>+1408(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y12, Y0
+	VMULPS       vec_unary_numbers<>+96(SB), Y0, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VFNMADD231PS vec_unary_numbers<>+128(SB), Y1, Y0
+	VFNMADD231PS vec_unary_numbers<>+160(SB), Y1, Y0
+	VMOVUPS      vec_unary_numbers<>+192(SB), Y2
+	VFMADD213PS  vec_unary_numbers<>+224(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+256(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+288(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+320(SB), Y0, Y2
+	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y2
+	VMULPS       Y0, Y2, Y2
+	VCVTPS2DQ    Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y13, Y1, Y1
+	VSUBPS       Y13, Y1, Y0
+	VFMADD231PS  Y1, Y2, Y0
+	VMULPS       Y10, Y0, Y0
+	VCMPPS       $0x01, vec_unary_numbers<>+1728(SB), Y4, Y3
+	VBLENDVPS    Y3, Y0, Y4, Y4
+	VMOVAPS      Y4, Y0
+	VMASKMOVPS   Y0, Y15, (DI)
+
+rowEnd:
+	VZEROUPPER
+	RET
+
+// func VecSoftsignAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, SSE2
+TEXT ·VecSoftsignAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VMOVUPS      vec_unary_numbers<>+0(SB), Y8
+	VMOVUPS      vec_unary_numbers<>+32(SB), Y9
+	VBROADCASTSS alpha+24(FP), Y10
+	VBROADCASTSS beta+28(FP), Y11
+	VXORPS       X12, X12, X12
+	VMOVUPS      vec_unary_numbers<>+64(SB), Y13
+
+row1:
+	CMPQ    DX, $+8
+	JLT     row1Done
+	VMOVUPS (SI), Y0
+	VANDPS  vec_unary_numbers<>+416(SB), Y0, Y1
+	VADDPS  Y13, Y1, Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+32, SI
+	SUBQ    $+8, DX
+	JMP     row1
+
+row1Done:
+	TESTQ        DX, DX
+	JZ           rowEnd
+	MOVD         DX, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
+	VMASKMOVPS   (SI), Y15, Y0
+	VANDPS       vec_unary_numbers<>+416(SB), Y0, Y1
+	VADDPS       Y13, Y1, Y1
+	VDIVPS       Y1, Y0, Y0
+	VMASKMOVPS   Y0, Y15, (DI)
+
+rowEnd:
+	VZEROUPPER
+	RET
+
 // func VecClipAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
 // Requires: AVX, AVX2, SSE2
 TEXT ·VecClipAVX2(SB), NOSPLIT, $0-32
@@ -1093,6 +1425,144 @@ row1Done:
 	VMAXPS       Y0, Y12, Y0
 	VMINPS       Y0, Y13, Y0
 	VMULPS       Y4, Y0, Y0
+	VMASKMOVPS   Y0, Y15, (DI)
+
+rowEnd:
+	VZEROUPPER
+	RET
+
+// func VecThresholdedReluAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, SSE2
+TEXT ·VecThresholdedReluAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VMOVUPS      vec_unary_numbers<>+0(SB), Y8
+	VMOVUPS      vec_unary_numbers<>+32(SB), Y9
+	VBROADCASTSS alpha+24(FP), Y10
+	VBROADCASTSS beta+28(FP), Y11
+	VXORPS       X12, X12, X12
+	VMOVUPS      vec_unary_numbers<>+64(SB), Y13
+
+row4:
+	CMPQ    DX, $+32
+	JLT     row4Done
+	VMOVUPS (SI), Y0
+	VCMPPS  $0x0e, Y10, Y0, Y1
+	VANDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	VMOVUPS 32(SI), Y0
+	VCMPPS  $0x0e, Y10, Y0, Y1
+	VANDPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(DI)
+	VMOVUPS 64(SI), Y0
+	VCMPPS  $0x0e, Y10, Y0, Y1
+	VANDPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(DI)
+	VMOVUPS 96(SI), Y0
+	VCMPPS  $0x0e, Y10, Y0, Y1
+	VANDPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(DI)
+	ADDQ    $+128, DI
+	ADDQ    $+128, SI
+	SUBQ    $+32, DX
+	JMP     row4
+
+row4Done:
+row1:
+	CMPQ    DX, $+8
+	JLT     row1Done
+	VMOVUPS (SI), Y0
+	VCMPPS  $0x0e, Y10, Y0, Y1
+	VANDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+32, SI
+	SUBQ    $+8, DX
+	JMP     row1
+
+row1Done:
+	TESTQ        DX, DX
+	JZ           rowEnd
+	MOVD         DX, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
+	VMASKMOVPS   (SI), Y15, Y0
+	VCMPPS       $0x0e, Y10, Y0, Y1
+	VANDPS       Y1, Y0, Y0
+	VMASKMOVPS   Y0, Y15, (DI)
+
+rowEnd:
+	VZEROUPPER
+	RET
+
+// func VecShrinkAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, SSE2
+TEXT ·VecShrinkAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VMOVUPS      vec_unary_numbers<>+0(SB), Y8
+	VMOVUPS      vec_unary_numbers<>+32(SB), Y9
+	VBROADCASTSS alpha+24(FP), Y10
+	VBROADCASTSS beta+28(FP), Y11
+	VXORPS       X12, X12, X12
+	VMOVUPS      vec_unary_numbers<>+64(SB), Y13
+
+row2:
+	CMPQ    DX, $+16
+	JLT     row2Done
+	VMOVUPS (SI), Y0
+	VANDPS  vec_unary_numbers<>+416(SB), Y0, Y1
+	VANDPS  vec_unary_numbers<>+384(SB), Y0, Y2
+	VXORPS  Y11, Y2, Y2
+	VSUBPS  Y2, Y0, Y0
+	VCMPPS  $0x0e, Y10, Y1, Y2
+	VANDPS  Y2, Y0, Y0
+	VMOVUPS Y0, (DI)
+	VMOVUPS 32(SI), Y0
+	VANDPS  vec_unary_numbers<>+416(SB), Y0, Y1
+	VANDPS  vec_unary_numbers<>+384(SB), Y0, Y2
+	VXORPS  Y11, Y2, Y2
+	VSUBPS  Y2, Y0, Y0
+	VCMPPS  $0x0e, Y10, Y1, Y2
+	VANDPS  Y2, Y0, Y0
+	VMOVUPS Y0, 32(DI)
+	ADDQ    $+64, DI
+	ADDQ    $+64, SI
+	SUBQ    $+16, DX
+	JMP     row2
+
+row2Done:
+row1:
+	CMPQ    DX, $+8
+	JLT     row1Done
+	VMOVUPS (SI), Y0
+	VANDPS  vec_unary_numbers<>+416(SB), Y0, Y1
+	VANDPS  vec_unary_numbers<>+384(SB), Y0, Y2
+	VXORPS  Y11, Y2, Y2
+	VSUBPS  Y2, Y0, Y0
+	VCMPPS  $0x0e, Y10, Y1, Y2
+	VANDPS  Y2, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+32, SI
+	SUBQ    $+8, DX
+	JMP     row1
+
+row1Done:
+	TESTQ        DX, DX
+	JZ           rowEnd
+	MOVD         DX, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
+	VMASKMOVPS   (SI), Y15, Y0
+	VANDPS       vec_unary_numbers<>+416(SB), Y0, Y1
+	VANDPS       vec_unary_numbers<>+384(SB), Y0, Y2
+	VXORPS       Y11, Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VCMPPS       $0x0e, Y10, Y1, Y2
+	VANDPS       Y2, Y0, Y0
 	VMASKMOVPS   Y0, Y15, (DI)
 
 rowEnd:
@@ -1979,10 +2449,10 @@ TEXT ·VecGeluAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS beta+28(FP), Z11
 	VXORPS       X12, X12, X12
 	VBROADCASTSS vec_unary_numbers<>+64(SB), Z13
-	VBROADCASTSS vec_unary_numbers<>+1408(SB), Z16
-	VBROADCASTSS vec_unary_numbers<>+1440(SB), Z17
-	VBROADCASTSS vec_unary_numbers<>+1472(SB), Z18
-	VBROADCASTSS vec_unary_numbers<>+1504(SB), Z19
+	VBROADCASTSS vec_unary_numbers<>+1760(SB), Z16
+	VBROADCASTSS vec_unary_numbers<>+1792(SB), Z17
+	VBROADCASTSS vec_unary_numbers<>+1824(SB), Z18
+	VBROADCASTSS vec_unary_numbers<>+1856(SB), Z19
 	VMOVUPS      vec_unary_tail<>+0(SB), Z20
 	VMOVUPS      vec_unary_tail<>+64(SB), Z21
 	VMOVUPS      vec_unary_tail<>+128(SB), Z22
@@ -2287,6 +2757,322 @@ rowEnd:
 	VZEROUPPER
 	RET
 
+// func VecSoftplusAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·VecSoftplusAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS vec_unary_numbers<>+0(SB), Z8
+	VBROADCASTSS vec_unary_numbers<>+32(SB), Z9
+	VBROADCASTSS alpha+24(FP), Z10
+	VBROADCASTSS beta+28(FP), Z11
+	VXORPS       X12, X12, X12
+	VBROADCASTSS vec_unary_numbers<>+64(SB), Z13
+
+row1:
+	CMPQ              DX, $+16
+	JLT               row1Done
+	VMOVUPS           (SI), Z0
+	VMOVAPS           Z0, Z4
+	VORPS.BCST        vec_unary_numbers<>+384(SB), Z0, Z0
+	VBROADCASTSS      vec_unary_numbers<>+1408(SB), Z1
+	VMAXPS            Z0, Z1, Z0
+	VMAXPS            Z0, Z8, Z0
+	VMINPS            Z0, Z9, Z0
+	VMULPS.BCST       vec_unary_numbers<>+96(SB), Z0, Z1
+	VRNDSCALEPS       $0x00, Z1, Z1
+	VFNMADD231PS.BCST vec_unary_numbers<>+128(SB), Z1, Z0
+	VFNMADD231PS.BCST vec_unary_numbers<>+160(SB), Z1, Z0
+	VBROADCASTSS      vec_unary_numbers<>+192(SB), Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+224(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+256(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+288(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+320(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
+	VSCALEFPS         Z1, Z2, Z0
+	VBROADCASTSS      vec_unary_numbers<>+1440(SB), Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1472(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1504(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1536(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1568(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1600(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1632(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1664(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1696(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z1
+	VMULPS            Z1, Z0, Z0
+	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1408(SB), Z4, K2
+	VMOVAPS           Z12, K2, Z0
+	VMAXPS            Z4, Z12, Z1
+	VADDPS            Z1, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	ADDQ              $+64, DI
+	ADDQ              $+64, SI
+	SUBQ              $+16, DX
+	JMP               row1
+
+row1Done:
+	TESTQ             DX, DX
+	JZ                rowEnd
+	MOVL              $+1, AX
+	MOVQ              DX, CX
+	SHLL              CL, AX
+	DECL              AX
+	KMOVW             AX, K1
+	VMOVUPS.Z         (SI), K1, Z0
+	VMOVAPS           Z0, Z4
+	VORPS.BCST        vec_unary_numbers<>+384(SB), Z0, Z0
+	VBROADCASTSS      vec_unary_numbers<>+1408(SB), Z1
+	VMAXPS            Z0, Z1, Z0
+	VMAXPS            Z0, Z8, Z0
+	VMINPS            Z0, Z9, Z0
+	VMULPS.BCST       vec_unary_numbers<>+96(SB), Z0, Z1
+	VRNDSCALEPS       $0x00, Z1, Z1
+	VFNMADD231PS.BCST vec_unary_numbers<>+128(SB), Z1, Z0
+	VFNMADD231PS.BCST vec_unary_numbers<>+160(SB), Z1, Z0
+	VBROADCASTSS      vec_unary_numbers<>+192(SB), Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+224(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+256(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+288(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+320(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
+	VSCALEFPS         Z1, Z2, Z0
+	VBROADCASTSS      vec_unary_numbers<>+1440(SB), Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1472(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1504(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1536(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1568(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1600(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1632(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1664(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1696(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z1
+	VMULPS            Z1, Z0, Z0
+	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1408(SB), Z4, K2
+	VMOVAPS           Z12, K2, Z0
+	VMAXPS            Z4, Z12, Z1
+	VADDPS            Z1, Z0, Z0
+	VMOVUPS           Z0, K1, (DI)
+
+rowEnd:
+	VZEROUPPER
+	RET
+
+// func VecEluAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512F
+TEXT ·VecEluAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS vec_unary_numbers<>+0(SB), Z8
+	VBROADCASTSS vec_unary_numbers<>+32(SB), Z9
+	VBROADCASTSS alpha+24(FP), Z10
+	VBROADCASTSS beta+28(FP), Z11
+	VXORPS       X12, X12, X12
+	VBROADCASTSS vec_unary_numbers<>+64(SB), Z13
+
+row1:
+	CMPQ              DX, $+16
+	JLT               row1Done
+	VMOVUPS           (SI), Z0
+	VMOVAPS           Z0, Z4
+	VBROADCASTSS      vec_unary_numbers<>+1408(SB), Z1
+	VMAXPS            Z0, Z1, Z0
+	VMINPS            Z0, Z12, Z0
+	VMULPS.BCST       vec_unary_numbers<>+96(SB), Z0, Z1
+	VRNDSCALEPS       $0x00, Z1, Z1
+	VFNMADD231PS.BCST vec_unary_numbers<>+128(SB), Z1, Z0
+	VFNMADD231PS.BCST vec_unary_numbers<>+160(SB), Z1, Z0
+	VBROADCASTSS      vec_unary_numbers<>+192(SB), Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+224(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+256(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+288(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+320(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
+	VMULPS            Z0, Z2, Z2
+	VSCALEFPS         Z1, Z13, Z1
+	VSUBPS            Z13, Z1, Z0
+	VFMADD231PS       Z1, Z2, Z0
+	VMULPS            Z10, Z0, Z0
+	VMULPS            Z11, Z4, Z1
+	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1728(SB), Z4, K2
+	VMOVAPS           Z0, K2, Z1
+	VMOVAPS           Z1, Z0
+	VMOVUPS           Z0, (DI)
+	ADDQ              $+64, DI
+	ADDQ              $+64, SI
+	SUBQ              $+16, DX
+	JMP               row1
+
+row1Done:
+	TESTQ             DX, DX
+	JZ                rowEnd
+	MOVL              $+1, AX
+	MOVQ              DX, CX
+	SHLL              CL, AX
+	DECL              AX
+	KMOVW             AX, K1
+	VMOVUPS.Z         (SI), K1, Z0
+	VMOVAPS           Z0, Z4
+	VBROADCASTSS      vec_unary_numbers<>+1408(SB), Z1
+	VMAXPS            Z0, Z1, Z0
+	VMINPS            Z0, Z12, Z0
+	VMULPS.BCST       vec_unary_numbers<>+96(SB), Z0, Z1
+	VRNDSCALEPS       $0x00, Z1, Z1
+	VFNMADD231PS.BCST vec_unary_numbers<>+128(SB), Z1, Z0
+	VFNMADD231PS.BCST vec_unary_numbers<>+160(SB), Z1, Z0
+	VBROADCASTSS      vec_unary_numbers<>+192(SB), Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+224(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+256(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+288(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+320(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
+	VMULPS            Z0, Z2, Z2
+	VSCALEFPS         Z1, Z13, Z1
+	VSUBPS            Z13, Z1, Z0
+	VFMADD231PS       Z1, Z2, Z0
+	VMULPS            Z10, Z0, Z0
+	VMULPS            Z11, Z4, Z1
+	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1728(SB), Z4, K2
+	VMOVAPS           Z0, K2, Z1
+	VMOVAPS           Z1, Z0
+	VMOVUPS           Z0, K1, (DI)
+
+rowEnd:
+	VZEROUPPER
+	RET
+
+// func VecCeluAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512F
+TEXT ·VecCeluAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS vec_unary_numbers<>+0(SB), Z8
+	VBROADCASTSS vec_unary_numbers<>+32(SB), Z9
+	VBROADCASTSS alpha+24(FP), Z10
+	VBROADCASTSS beta+28(FP), Z11
+	VXORPS       X12, X12, X12
+	VBROADCASTSS vec_unary_numbers<>+64(SB), Z13
+
+row1:
+	CMPQ              DX, $+16
+	JLT               row1Done
+	VMOVUPS           (SI), Z0
+	VMOVAPS           Z0, Z4
+	VMULPS            Z11, Z0, Z0
+	VBROADCASTSS      vec_unary_numbers<>+1408(SB), Z1
+	VMAXPS            Z0, Z1, Z0
+	VMINPS            Z0, Z12, Z0
+	VMULPS.BCST       vec_unary_numbers<>+96(SB), Z0, Z1
+	VRNDSCALEPS       $0x00, Z1, Z1
+	VFNMADD231PS.BCST vec_unary_numbers<>+128(SB), Z1, Z0
+	VFNMADD231PS.BCST vec_unary_numbers<>+160(SB), Z1, Z0
+	VBROADCASTSS      vec_unary_numbers<>+192(SB), Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+224(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+256(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+288(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+320(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
+	VMULPS            Z0, Z2, Z2
+	VSCALEFPS         Z1, Z13, Z1
+	VSUBPS            Z13, Z1, Z0
+	VFMADD231PS       Z1, Z2, Z0
+	VMULPS            Z10, Z0, Z0
+	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1728(SB), Z4, K2
+	VMOVAPS           Z0, K2, Z4
+	VMOVAPS           Z4, Z0
+	VMOVUPS           Z0, (DI)
+	ADDQ              $+64, DI
+	ADDQ              $+64, SI
+	SUBQ              $+16, DX
+	JMP               row1
+
+row1Done:
+	TESTQ             DX, DX
+	JZ                rowEnd
+	MOVL              $+1, AX
+	MOVQ              DX, CX
+	SHLL              CL, AX
+	DECL              AX
+	KMOVW             AX, K1
+	VMOVUPS.Z         (SI), K1, Z0
+	VMOVAPS           Z0, Z4
+	VMULPS            Z11, Z0, Z0
+	VBROADCASTSS      vec_unary_numbers<>+1408(SB), Z1
+	VMAXPS            Z0, Z1, Z0
+	VMINPS            Z0, Z12, Z0
+	VMULPS.BCST       vec_unary_numbers<>+96(SB), Z0, Z1
+	VRNDSCALEPS       $0x00, Z1, Z1
+	VFNMADD231PS.BCST vec_unary_numbers<>+128(SB), Z1, Z0
+	VFNMADD231PS.BCST vec_unary_numbers<>+160(SB), Z1, Z0
+	VBROADCASTSS      vec_unary_numbers<>+192(SB), Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+224(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+256(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+288(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+320(SB), Z0, Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
+	VMULPS            Z0, Z2, Z2
+	VSCALEFPS         Z1, Z13, Z1
+	VSUBPS            Z13, Z1, Z0
+	VFMADD231PS       Z1, Z2, Z0
+	VMULPS            Z10, Z0, Z0
+	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1728(SB), Z4, K2
+	VMOVAPS           Z0, K2, Z4
+	VMOVAPS           Z4, Z0
+	VMOVUPS           Z0, K1, (DI)
+
+rowEnd:
+	VZEROUPPER
+	RET
+
+// func VecSoftsignAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·VecSoftsignAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS vec_unary_numbers<>+0(SB), Z8
+	VBROADCASTSS vec_unary_numbers<>+32(SB), Z9
+	VBROADCASTSS alpha+24(FP), Z10
+	VBROADCASTSS beta+28(FP), Z11
+	VXORPS       X12, X12, X12
+	VBROADCASTSS vec_unary_numbers<>+64(SB), Z13
+
+row1:
+	CMPQ        DX, $+16
+	JLT         row1Done
+	VMOVUPS     (SI), Z0
+	VANDPS.BCST vec_unary_numbers<>+416(SB), Z0, Z1
+	VADDPS      Z13, Z1, Z1
+	VDIVPS      Z1, Z0, Z0
+	VMOVUPS     Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	SUBQ        $+16, DX
+	JMP         row1
+
+row1Done:
+	TESTQ       DX, DX
+	JZ          rowEnd
+	MOVL        $+1, AX
+	MOVQ        DX, CX
+	SHLL        CL, AX
+	DECL        AX
+	KMOVW       AX, K1
+	VMOVUPS.Z   (SI), K1, Z0
+	VANDPS.BCST vec_unary_numbers<>+416(SB), Z0, Z1
+	VADDPS      Z13, Z1, Z1
+	VDIVPS      Z1, Z0, Z0
+	VMOVUPS     Z0, K1, (DI)
+
+rowEnd:
+	VZEROUPPER
+	RET
+
 // func VecClipAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512F
 TEXT ·VecClipAVX512(SB), NOSPLIT, $0-32
@@ -2545,6 +3331,148 @@ row1Done:
 	VMAXPS      Z0, Z12, Z0
 	VMINPS      Z0, Z13, Z0
 	VMULPS      Z4, Z0, Z0
+	VMOVUPS     Z0, K1, (DI)
+
+rowEnd:
+	VZEROUPPER
+	RET
+
+// func VecThresholdedReluAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512F
+TEXT ·VecThresholdedReluAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS vec_unary_numbers<>+0(SB), Z8
+	VBROADCASTSS vec_unary_numbers<>+32(SB), Z9
+	VBROADCASTSS alpha+24(FP), Z10
+	VBROADCASTSS beta+28(FP), Z11
+	VXORPS       X12, X12, X12
+	VBROADCASTSS vec_unary_numbers<>+64(SB), Z13
+
+row4:
+	CMPQ      DX, $+64
+	JLT       row4Done
+	VMOVUPS   (SI), Z0
+	VCMPPS    $0x0e, Z10, Z0, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, (DI)
+	VMOVUPS   64(SI), Z0
+	VCMPPS    $0x0e, Z10, Z0, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, 64(DI)
+	VMOVUPS   128(SI), Z0
+	VCMPPS    $0x0e, Z10, Z0, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, 128(DI)
+	VMOVUPS   192(SI), Z0
+	VCMPPS    $0x0e, Z10, Z0, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, 192(DI)
+	ADDQ      $+256, DI
+	ADDQ      $+256, SI
+	SUBQ      $+64, DX
+	JMP       row4
+
+row4Done:
+row1:
+	CMPQ      DX, $+16
+	JLT       row1Done
+	VMOVUPS   (SI), Z0
+	VCMPPS    $0x0e, Z10, Z0, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+64, SI
+	SUBQ      $+16, DX
+	JMP       row1
+
+row1Done:
+	TESTQ     DX, DX
+	JZ        rowEnd
+	MOVL      $+1, AX
+	MOVQ      DX, CX
+	SHLL      CL, AX
+	DECL      AX
+	KMOVW     AX, K1
+	VMOVUPS.Z (SI), K1, Z0
+	VCMPPS    $0x0e, Z10, Z0, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, K1, (DI)
+
+rowEnd:
+	VZEROUPPER
+	RET
+
+// func VecShrinkAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·VecShrinkAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS vec_unary_numbers<>+0(SB), Z8
+	VBROADCASTSS vec_unary_numbers<>+32(SB), Z9
+	VBROADCASTSS alpha+24(FP), Z10
+	VBROADCASTSS beta+28(FP), Z11
+	VXORPS       X12, X12, X12
+	VBROADCASTSS vec_unary_numbers<>+64(SB), Z13
+
+row2:
+	CMPQ        DX, $+32
+	JLT         row2Done
+	VMOVUPS     (SI), Z0
+	VANDPS.BCST vec_unary_numbers<>+416(SB), Z0, Z1
+	VANDPS.BCST vec_unary_numbers<>+384(SB), Z0, Z2
+	VXORPS      Z11, Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VCMPPS      $0x0e, Z10, Z1, K2
+	VMOVAPS.Z   Z0, K2, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVUPS     64(SI), Z0
+	VANDPS.BCST vec_unary_numbers<>+416(SB), Z0, Z1
+	VANDPS.BCST vec_unary_numbers<>+384(SB), Z0, Z2
+	VXORPS      Z11, Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VCMPPS      $0x0e, Z10, Z1, K2
+	VMOVAPS.Z   Z0, K2, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, DX
+	JMP         row2
+
+row2Done:
+row1:
+	CMPQ        DX, $+16
+	JLT         row1Done
+	VMOVUPS     (SI), Z0
+	VANDPS.BCST vec_unary_numbers<>+416(SB), Z0, Z1
+	VANDPS.BCST vec_unary_numbers<>+384(SB), Z0, Z2
+	VXORPS      Z11, Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VCMPPS      $0x0e, Z10, Z1, K2
+	VMOVAPS.Z   Z0, K2, Z0
+	VMOVUPS     Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	SUBQ        $+16, DX
+	JMP         row1
+
+row1Done:
+	TESTQ       DX, DX
+	JZ          rowEnd
+	MOVL        $+1, AX
+	MOVQ        DX, CX
+	SHLL        CL, AX
+	DECL        AX
+	KMOVW       AX, K1
+	VMOVUPS.Z   (SI), K1, Z0
+	VANDPS.BCST vec_unary_numbers<>+416(SB), Z0, Z1
+	VANDPS.BCST vec_unary_numbers<>+384(SB), Z0, Z2
+	VXORPS      Z11, Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VCMPPS      $0x0e, Z10, Z1, K2
+	VMOVAPS.Z   Z0, K2, Z0
 	VMOVUPS     Z0, K1, (DI)
 
 rowEnd:
@@ -3473,36 +4401,124 @@ DATA vec_unary_numbers<>+1392(SB)/4, $0x41a00000
 DATA vec_unary_numbers<>+1396(SB)/4, $0x41a00000
 DATA vec_unary_numbers<>+1400(SB)/4, $0x41a00000
 DATA vec_unary_numbers<>+1404(SB)/4, $0x41a00000
-DATA vec_unary_numbers<>+1408(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1412(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1416(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1420(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1424(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1428(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1432(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1436(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1440(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1444(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1448(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1452(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1456(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1460(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1464(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1468(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1472(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1476(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1480(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1484(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1488(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1492(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1496(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1500(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1504(SB)/4, $0x4b400000
-DATA vec_unary_numbers<>+1508(SB)/4, $0x4b400000
-DATA vec_unary_numbers<>+1512(SB)/4, $0x4b400000
-DATA vec_unary_numbers<>+1516(SB)/4, $0x4b400000
-DATA vec_unary_numbers<>+1520(SB)/4, $0x4b400000
-DATA vec_unary_numbers<>+1524(SB)/4, $0x4b400000
-DATA vec_unary_numbers<>+1528(SB)/4, $0x4b400000
-DATA vec_unary_numbers<>+1532(SB)/4, $0x4b400000
-GLOBL vec_unary_numbers<>(SB), RODATA|NOPTR, $1536
+DATA vec_unary_numbers<>+1408(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1412(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1416(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1420(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1424(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1428(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1432(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1436(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1440(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1444(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1448(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1452(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1456(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1460(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1464(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1468(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1472(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1476(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1480(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1484(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1488(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1492(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1496(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1500(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1504(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1508(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1512(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1516(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1520(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1524(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1528(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1532(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1536(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1540(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1544(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1548(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1552(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1556(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1560(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1564(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1568(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1572(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1576(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1580(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1584(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1588(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1592(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1596(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1600(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1604(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1608(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1612(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1616(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1620(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1624(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1628(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1632(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1636(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1640(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1644(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1648(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1652(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1656(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1660(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1664(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1668(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1672(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1676(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1680(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1684(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1688(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1692(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1696(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1700(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1704(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1708(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1712(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1716(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1720(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1724(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1728(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1732(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1736(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1740(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1744(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1748(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1752(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1756(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1760(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1764(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1768(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1772(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1776(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1780(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1784(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1788(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1792(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1796(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1800(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1804(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1808(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1812(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1816(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1820(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1824(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1828(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1832(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1836(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1840(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1844(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1848(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1852(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1856(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1860(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1864(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1868(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1872(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1876(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1880(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1884(SB)/4, $0x4b400000
+GLOBL vec_unary_numbers<>(SB), RODATA|NOPTR, $1888

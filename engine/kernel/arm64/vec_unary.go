@@ -46,6 +46,26 @@ func VecGeluTanh(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //go:noescape
 func VecMish(dst, src unsafe.Pointer, n int, alpha, beta float32)
 
+// VecSoftplus takes n numbers; dst may be src.
+//
+//go:noescape
+func VecSoftplus(dst, src unsafe.Pointer, n int, alpha, beta float32)
+
+// VecElu takes n numbers; dst may be src.
+//
+//go:noescape
+func VecElu(dst, src unsafe.Pointer, n int, alpha, beta float32)
+
+// VecCelu takes n numbers; dst may be src.
+//
+//go:noescape
+func VecCelu(dst, src unsafe.Pointer, n int, alpha, beta float32)
+
+// VecSoftsign takes n numbers; dst may be src.
+//
+//go:noescape
+func VecSoftsign(dst, src unsafe.Pointer, n int, alpha, beta float32)
+
 // VecClip takes n numbers; dst may be src.
 //
 //go:noescape
@@ -65,6 +85,16 @@ func VecHardSigmoid(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
 //go:noescape
 func VecHardSwish(dst, src unsafe.Pointer, n int, alpha, beta float32)
+
+// VecThresholdedRelu takes n numbers; dst may be src.
+//
+//go:noescape
+func VecThresholdedRelu(dst, src unsafe.Pointer, n int, alpha, beta float32)
+
+// VecShrink takes n numbers; dst may be src.
+//
+//go:noescape
+func VecShrink(dst, src unsafe.Pointer, n int, alpha, beta float32)
 
 // VecAffine takes n numbers; dst may be src.
 //

@@ -1902,6 +1902,738 @@ last1:
 end:
 	RET
 
+// func VecSoftplus(dst, src unsafe.Pointer, n int, alpha, beta float32)
+//
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
+// and stored one by one.
+TEXT ·VecSoftplus(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R1
+	MOVD src+8(FP), R2
+	MOVD n+16(FP), R3
+	MOVD $numbers<>(SB), R17
+	MOVWU alpha+24(FP), R16
+	WORD $0x4e040e1f // dup v31.4s, w16
+	MOVWU beta+28(FP), R16
+	WORD $0x4e040e1e // dup v30.4s, w16
+	WORD $0x3dc0023d // ldr q29, [x17, #0]
+	WORD $0x3dc0063c // ldr q28, [x17, #16]
+	WORD $0x3dc00a3b // ldr q27, [x17, #32]
+	WORD $0x3dc00e3a // ldr q26, [x17, #48]
+	WORD $0x3dc01239 // ldr q25, [x17, #64]
+	WORD $0x3dc01638 // ldr q24, [x17, #80]
+	WORD $0x3dc01a37 // ldr q23, [x17, #96]
+	WORD $0x3dc01e36 // ldr q22, [x17, #112]
+	WORD $0x3dc02235 // ldr q21, [x17, #128]
+	WORD $0x3dc03e34 // ldr q20, [x17, #240]
+	WORD $0x6f00e413 // movi v19.2d, #0
+
+by8:
+	CMP $8, R3
+	BLT by8Done
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x3dc00447 // ldr q7, [x2, #16]
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea71ceb // mov v11.16b, v7.16b
+	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
+	WORD $0x4ea0f8e7 // fabs v7.4s, v7.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	WORD $0x6ea0f8e7 // fneg v7.4s, v7.4s
+	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
+	WORD $0x4e34f4e7 // fmax v7.4s, v7.4s, v20.4s
+	WORD $0x6e3ddc01 // fmul v1.4s, v0.4s, v29.4s
+	WORD $0x6e3ddce8 // fmul v8.4s, v7.4s, v29.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4ebccc20 // fmls v0.4s, v1.4s, v28.4s
+	WORD $0x4ebccd07 // fmls v7.4s, v8.4s, v28.4s
+	WORD $0x4ebbcc20 // fmls v0.4s, v1.4s, v27.4s
+	WORD $0x4ebbcd07 // fmls v7.4s, v8.4s, v27.4s
+	WORD $0x4eb51ea2 // mov v2.16b, v21.16b
+	WORD $0x4eb51ea9 // mov v9.16b, v21.16b
+	WORD $0x4eb61ec3 // mov v3.16b, v22.16b
+	WORD $0x4eb61eca // mov v10.16b, v22.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4e29ccea // fmla v10.4s, v7.4s, v9.4s
+	WORD $0x4eb71ee2 // mov v2.16b, v23.16b
+	WORD $0x4eb71ee9 // mov v9.16b, v23.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0x4eb81f03 // mov v3.16b, v24.16b
+	WORD $0x4eb81f0a // mov v10.16b, v24.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4e29ccea // fmla v10.4s, v7.4s, v9.4s
+	WORD $0x4eb91f22 // mov v2.16b, v25.16b
+	WORD $0x4eb91f29 // mov v9.16b, v25.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0x4eba1f43 // mov v3.16b, v26.16b
+	WORD $0x4eba1f4a // mov v10.16b, v26.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4e29ccea // fmla v10.4s, v7.4s, v9.4s
+	WORD $0x4eba1f42 // mov v2.16b, v26.16b
+	WORD $0x4eba1f49 // mov v9.16b, v26.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
+	WORD $0x4ea18440 // add v0.4s, v2.4s, v1.4s
+	WORD $0x4ea88527 // add v7.4s, v9.4s, v8.4s
+	WORD $0x3dc0c222 // ldr q2, [x17, #768]
+	WORD $0x3dc0c229 // ldr q9, [x17, #768]
+	WORD $0x3dc0c621 // ldr q1, [x17, #784]
+	WORD $0x3dc0c628 // ldr q8, [x17, #784]
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x4e29cce8 // fmla v8.4s, v7.4s, v9.4s
+	WORD $0x3dc0ca22 // ldr q2, [x17, #800]
+	WORD $0x3dc0ca29 // ldr q9, [x17, #800]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x4e28cce9 // fmla v9.4s, v7.4s, v8.4s
+	WORD $0x3dc0ce21 // ldr q1, [x17, #816]
+	WORD $0x3dc0ce28 // ldr q8, [x17, #816]
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x4e29cce8 // fmla v8.4s, v7.4s, v9.4s
+	WORD $0x3dc0d222 // ldr q2, [x17, #832]
+	WORD $0x3dc0d229 // ldr q9, [x17, #832]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x4e28cce9 // fmla v9.4s, v7.4s, v8.4s
+	WORD $0x3dc0d621 // ldr q1, [x17, #848]
+	WORD $0x3dc0d628 // ldr q8, [x17, #848]
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x4e29cce8 // fmla v8.4s, v7.4s, v9.4s
+	WORD $0x3dc0da22 // ldr q2, [x17, #864]
+	WORD $0x3dc0da29 // ldr q9, [x17, #864]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x4e28cce9 // fmla v9.4s, v7.4s, v8.4s
+	WORD $0x3dc0de21 // ldr q1, [x17, #880]
+	WORD $0x3dc0de28 // ldr q8, [x17, #880]
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x4e29cce8 // fmla v8.4s, v7.4s, v9.4s
+	WORD $0x3dc0e222 // ldr q2, [x17, #896]
+	WORD $0x3dc0e229 // ldr q9, [x17, #896]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x4e28cce9 // fmla v9.4s, v7.4s, v8.4s
+	WORD $0x4eba1f41 // mov v1.16b, v26.16b
+	WORD $0x4eba1f48 // mov v8.16b, v26.16b
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x4e29cce8 // fmla v8.4s, v7.4s, v9.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	WORD $0x6e24e681 // fcmge v1.4s, v20.4s, v4.4s
+	WORD $0x6e2be688 // fcmge v8.4s, v20.4s, v11.4s
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+	WORD $0x4e33f481 // fmax v1.4s, v4.4s, v19.4s
+	WORD $0x4e33f568 // fmax v8.4s, v11.4s, v19.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	WORD $0x3d800020 // str q0, [x1, #0]
+	WORD $0x3d800427 // str q7, [x1, #16]
+	ADD $32, R1
+	ADD $32, R2
+	SUB $8, R3
+	B by8
+
+by8Done:
+
+by4:
+	CMP $4, R3
+	BLT by4Done
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
+	WORD $0x6e3ddc01 // fmul v1.4s, v0.4s, v29.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ebccc20 // fmls v0.4s, v1.4s, v28.4s
+	WORD $0x4ebbcc20 // fmls v0.4s, v1.4s, v27.4s
+	WORD $0x4eb51ea2 // mov v2.16b, v21.16b
+	WORD $0x4eb61ec3 // mov v3.16b, v22.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4eb71ee2 // mov v2.16b, v23.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4eb81f03 // mov v3.16b, v24.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4eb91f22 // mov v2.16b, v25.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4eba1f43 // mov v3.16b, v26.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4eba1f42 // mov v2.16b, v26.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x4ea18440 // add v0.4s, v2.4s, v1.4s
+	WORD $0x3dc0c222 // ldr q2, [x17, #768]
+	WORD $0x3dc0c621 // ldr q1, [x17, #784]
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x3dc0ca22 // ldr q2, [x17, #800]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x3dc0ce21 // ldr q1, [x17, #816]
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x3dc0d222 // ldr q2, [x17, #832]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x3dc0d621 // ldr q1, [x17, #848]
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x3dc0da22 // ldr q2, [x17, #864]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x3dc0de21 // ldr q1, [x17, #880]
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x3dc0e222 // ldr q2, [x17, #896]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x4eba1f41 // mov v1.16b, v26.16b
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e24e681 // fcmge v1.4s, v20.4s, v4.4s
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+	WORD $0x4e33f481 // fmax v1.4s, v4.4s, v19.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x3d800020 // str q0, [x1, #0]
+	ADD $16, R1
+	ADD $16, R2
+	SUB $4, R3
+	B by4
+
+by4Done:
+	CBZ R3, end
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x0d408040 // ld1 {v0.s}[0], [x2]
+	CMP $2, R3
+	BLT last0
+	ADD $4, R2, R16
+	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
+	BEQ last0
+	ADD $8, R2, R16
+	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
+
+last0:
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
+	WORD $0x6e3ddc01 // fmul v1.4s, v0.4s, v29.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ebccc20 // fmls v0.4s, v1.4s, v28.4s
+	WORD $0x4ebbcc20 // fmls v0.4s, v1.4s, v27.4s
+	WORD $0x4eb51ea2 // mov v2.16b, v21.16b
+	WORD $0x4eb61ec3 // mov v3.16b, v22.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4eb71ee2 // mov v2.16b, v23.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4eb81f03 // mov v3.16b, v24.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4eb91f22 // mov v2.16b, v25.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4eba1f43 // mov v3.16b, v26.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4eba1f42 // mov v2.16b, v26.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x4ea18440 // add v0.4s, v2.4s, v1.4s
+	WORD $0x3dc0c222 // ldr q2, [x17, #768]
+	WORD $0x3dc0c621 // ldr q1, [x17, #784]
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x3dc0ca22 // ldr q2, [x17, #800]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x3dc0ce21 // ldr q1, [x17, #816]
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x3dc0d222 // ldr q2, [x17, #832]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x3dc0d621 // ldr q1, [x17, #848]
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x3dc0da22 // ldr q2, [x17, #864]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x3dc0de21 // ldr q1, [x17, #880]
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x3dc0e222 // ldr q2, [x17, #896]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x4eba1f41 // mov v1.16b, v26.16b
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e24e681 // fcmge v1.4s, v20.4s, v4.4s
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+	WORD $0x4e33f481 // fmax v1.4s, v4.4s, v19.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x0d008020 // st1 {v0.s}[0], [x1]
+	CMP $2, R3
+	BLT last1
+	ADD $4, R1, R16
+	WORD $0x0d009200 // st1 {v0.s}[1], [x16]
+	BEQ last1
+	ADD $8, R1, R16
+	WORD $0x4d008200 // st1 {v0.s}[2], [x16]
+
+last1:
+
+end:
+	RET
+
+// func VecElu(dst, src unsafe.Pointer, n int, alpha, beta float32)
+//
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
+// and stored one by one.
+TEXT ·VecElu(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R1
+	MOVD src+8(FP), R2
+	MOVD n+16(FP), R3
+	MOVD $numbers<>(SB), R17
+	MOVWU alpha+24(FP), R16
+	WORD $0x4e040e1f // dup v31.4s, w16
+	MOVWU beta+28(FP), R16
+	WORD $0x4e040e1e // dup v30.4s, w16
+	WORD $0x3dc0023d // ldr q29, [x17, #0]
+	WORD $0x3dc0063c // ldr q28, [x17, #16]
+	WORD $0x3dc00a3b // ldr q27, [x17, #32]
+	WORD $0x3dc00e3a // ldr q26, [x17, #48]
+	WORD $0x3dc01239 // ldr q25, [x17, #64]
+	WORD $0x3dc01638 // ldr q24, [x17, #80]
+	WORD $0x3dc01a37 // ldr q23, [x17, #96]
+	WORD $0x3dc01e36 // ldr q22, [x17, #112]
+	WORD $0x3dc02235 // ldr q21, [x17, #128]
+	WORD $0x3dc03e34 // ldr q20, [x17, #240]
+	WORD $0x6f00e413 // movi v19.2d, #0
+
+by8:
+	CMP $8, R3
+	BLT by8Done
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x3dc00447 // ldr q7, [x2, #16]
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea71ceb // mov v11.16b, v7.16b
+	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
+	WORD $0x4e34f4e7 // fmax v7.4s, v7.4s, v20.4s
+	WORD $0x4eb3f400 // fmin v0.4s, v0.4s, v19.4s
+	WORD $0x4eb3f4e7 // fmin v7.4s, v7.4s, v19.4s
+	WORD $0x6e3ddc01 // fmul v1.4s, v0.4s, v29.4s
+	WORD $0x6e3ddce8 // fmul v8.4s, v7.4s, v29.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4ebccc20 // fmls v0.4s, v1.4s, v28.4s
+	WORD $0x4ebccd07 // fmls v7.4s, v8.4s, v28.4s
+	WORD $0x4ebbcc20 // fmls v0.4s, v1.4s, v27.4s
+	WORD $0x4ebbcd07 // fmls v7.4s, v8.4s, v27.4s
+	WORD $0x4eb51ea3 // mov v3.16b, v21.16b
+	WORD $0x4eb51eaa // mov v10.16b, v21.16b
+	WORD $0x4eb61ec2 // mov v2.16b, v22.16b
+	WORD $0x4eb61ec9 // mov v9.16b, v22.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0x4eb71ee3 // mov v3.16b, v23.16b
+	WORD $0x4eb71eea // mov v10.16b, v23.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4e29ccea // fmla v10.4s, v7.4s, v9.4s
+	WORD $0x4eb81f02 // mov v2.16b, v24.16b
+	WORD $0x4eb81f09 // mov v9.16b, v24.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0x4eb91f23 // mov v3.16b, v25.16b
+	WORD $0x4eb91f2a // mov v10.16b, v25.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4e29ccea // fmla v10.4s, v7.4s, v9.4s
+	WORD $0x4eba1f42 // mov v2.16b, v26.16b
+	WORD $0x4eba1f49 // mov v9.16b, v26.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x6e27dd29 // fmul v9.4s, v9.4s, v7.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
+	WORD $0x4eba8421 // add v1.4s, v1.4s, v26.4s
+	WORD $0x4eba8508 // add v8.4s, v8.4s, v26.4s
+	WORD $0x4ebad420 // fsub v0.4s, v1.4s, v26.4s
+	WORD $0x4ebad507 // fsub v7.4s, v8.4s, v26.4s
+	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
+	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x6e3fdce7 // fmul v7.4s, v7.4s, v31.4s
+	WORD $0x4ea0e881 // fcmlt v1.4s, v4.4s, #0.0
+	WORD $0x4ea0e968 // fcmlt v8.4s, v11.4s, #0.0
+	WORD $0x6e3edc84 // fmul v4.4s, v4.4s, v30.4s
+	WORD $0x6e3edd6b // fmul v11.4s, v11.4s, v30.4s
+	WORD $0x6ee11c80 // bif v0.16b, v4.16b, v1.16b
+	WORD $0x6ee81d67 // bif v7.16b, v11.16b, v8.16b
+	WORD $0x3d800020 // str q0, [x1, #0]
+	WORD $0x3d800427 // str q7, [x1, #16]
+	ADD $32, R1
+	ADD $32, R2
+	SUB $8, R3
+	B by8
+
+by8Done:
+
+by4:
+	CMP $4, R3
+	BLT by4Done
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
+	WORD $0x4eb3f400 // fmin v0.4s, v0.4s, v19.4s
+	WORD $0x6e3ddc01 // fmul v1.4s, v0.4s, v29.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ebccc20 // fmls v0.4s, v1.4s, v28.4s
+	WORD $0x4ebbcc20 // fmls v0.4s, v1.4s, v27.4s
+	WORD $0x4eb51ea3 // mov v3.16b, v21.16b
+	WORD $0x4eb61ec2 // mov v2.16b, v22.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4eb71ee3 // mov v3.16b, v23.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4eb81f02 // mov v2.16b, v24.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4eb91f23 // mov v3.16b, v25.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4eba1f42 // mov v2.16b, v26.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x4eba8421 // add v1.4s, v1.4s, v26.4s
+	WORD $0x4ebad420 // fsub v0.4s, v1.4s, v26.4s
+	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x4ea0e881 // fcmlt v1.4s, v4.4s, #0.0
+	WORD $0x6e3edc84 // fmul v4.4s, v4.4s, v30.4s
+	WORD $0x6ee11c80 // bif v0.16b, v4.16b, v1.16b
+	WORD $0x3d800020 // str q0, [x1, #0]
+	ADD $16, R1
+	ADD $16, R2
+	SUB $4, R3
+	B by4
+
+by4Done:
+	CBZ R3, end
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x0d408040 // ld1 {v0.s}[0], [x2]
+	CMP $2, R3
+	BLT last0
+	ADD $4, R2, R16
+	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
+	BEQ last0
+	ADD $8, R2, R16
+	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
+
+last0:
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
+	WORD $0x4eb3f400 // fmin v0.4s, v0.4s, v19.4s
+	WORD $0x6e3ddc01 // fmul v1.4s, v0.4s, v29.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ebccc20 // fmls v0.4s, v1.4s, v28.4s
+	WORD $0x4ebbcc20 // fmls v0.4s, v1.4s, v27.4s
+	WORD $0x4eb51ea3 // mov v3.16b, v21.16b
+	WORD $0x4eb61ec2 // mov v2.16b, v22.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4eb71ee3 // mov v3.16b, v23.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4eb81f02 // mov v2.16b, v24.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4eb91f23 // mov v3.16b, v25.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4eba1f42 // mov v2.16b, v26.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x4eba8421 // add v1.4s, v1.4s, v26.4s
+	WORD $0x4ebad420 // fsub v0.4s, v1.4s, v26.4s
+	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x4ea0e881 // fcmlt v1.4s, v4.4s, #0.0
+	WORD $0x6e3edc84 // fmul v4.4s, v4.4s, v30.4s
+	WORD $0x6ee11c80 // bif v0.16b, v4.16b, v1.16b
+	WORD $0x0d008020 // st1 {v0.s}[0], [x1]
+	CMP $2, R3
+	BLT last1
+	ADD $4, R1, R16
+	WORD $0x0d009200 // st1 {v0.s}[1], [x16]
+	BEQ last1
+	ADD $8, R1, R16
+	WORD $0x4d008200 // st1 {v0.s}[2], [x16]
+
+last1:
+
+end:
+	RET
+
+// func VecCelu(dst, src unsafe.Pointer, n int, alpha, beta float32)
+//
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
+// and stored one by one.
+TEXT ·VecCelu(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R1
+	MOVD src+8(FP), R2
+	MOVD n+16(FP), R3
+	MOVD $numbers<>(SB), R17
+	MOVWU alpha+24(FP), R16
+	WORD $0x4e040e1f // dup v31.4s, w16
+	MOVWU beta+28(FP), R16
+	WORD $0x4e040e1e // dup v30.4s, w16
+	WORD $0x3dc0023d // ldr q29, [x17, #0]
+	WORD $0x3dc0063c // ldr q28, [x17, #16]
+	WORD $0x3dc00a3b // ldr q27, [x17, #32]
+	WORD $0x3dc00e3a // ldr q26, [x17, #48]
+	WORD $0x3dc01239 // ldr q25, [x17, #64]
+	WORD $0x3dc01638 // ldr q24, [x17, #80]
+	WORD $0x3dc01a37 // ldr q23, [x17, #96]
+	WORD $0x3dc01e36 // ldr q22, [x17, #112]
+	WORD $0x3dc02235 // ldr q21, [x17, #128]
+	WORD $0x3dc03e34 // ldr q20, [x17, #240]
+	WORD $0x6f00e413 // movi v19.2d, #0
+
+by8:
+	CMP $8, R3
+	BLT by8Done
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x3dc00447 // ldr q7, [x2, #16]
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea71ceb // mov v11.16b, v7.16b
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edce7 // fmul v7.4s, v7.4s, v30.4s
+	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
+	WORD $0x4e34f4e7 // fmax v7.4s, v7.4s, v20.4s
+	WORD $0x4eb3f400 // fmin v0.4s, v0.4s, v19.4s
+	WORD $0x4eb3f4e7 // fmin v7.4s, v7.4s, v19.4s
+	WORD $0x6e3ddc01 // fmul v1.4s, v0.4s, v29.4s
+	WORD $0x6e3ddce8 // fmul v8.4s, v7.4s, v29.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4ebccc20 // fmls v0.4s, v1.4s, v28.4s
+	WORD $0x4ebccd07 // fmls v7.4s, v8.4s, v28.4s
+	WORD $0x4ebbcc20 // fmls v0.4s, v1.4s, v27.4s
+	WORD $0x4ebbcd07 // fmls v7.4s, v8.4s, v27.4s
+	WORD $0x4eb51ea3 // mov v3.16b, v21.16b
+	WORD $0x4eb51eaa // mov v10.16b, v21.16b
+	WORD $0x4eb61ec2 // mov v2.16b, v22.16b
+	WORD $0x4eb61ec9 // mov v9.16b, v22.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0x4eb71ee3 // mov v3.16b, v23.16b
+	WORD $0x4eb71eea // mov v10.16b, v23.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4e29ccea // fmla v10.4s, v7.4s, v9.4s
+	WORD $0x4eb81f02 // mov v2.16b, v24.16b
+	WORD $0x4eb81f09 // mov v9.16b, v24.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0x4eb91f23 // mov v3.16b, v25.16b
+	WORD $0x4eb91f2a // mov v10.16b, v25.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4e29ccea // fmla v10.4s, v7.4s, v9.4s
+	WORD $0x4eba1f42 // mov v2.16b, v26.16b
+	WORD $0x4eba1f49 // mov v9.16b, v26.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x6e27dd29 // fmul v9.4s, v9.4s, v7.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x4f375508 // shl v8.4s, v8.4s, #23
+	WORD $0x4eba8421 // add v1.4s, v1.4s, v26.4s
+	WORD $0x4eba8508 // add v8.4s, v8.4s, v26.4s
+	WORD $0x4ebad420 // fsub v0.4s, v1.4s, v26.4s
+	WORD $0x4ebad507 // fsub v7.4s, v8.4s, v26.4s
+	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
+	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x6e3fdce7 // fmul v7.4s, v7.4s, v31.4s
+	WORD $0x4ea0e881 // fcmlt v1.4s, v4.4s, #0.0
+	WORD $0x4ea0e968 // fcmlt v8.4s, v11.4s, #0.0
+	WORD $0x6ee11c80 // bif v0.16b, v4.16b, v1.16b
+	WORD $0x6ee81d67 // bif v7.16b, v11.16b, v8.16b
+	WORD $0x3d800020 // str q0, [x1, #0]
+	WORD $0x3d800427 // str q7, [x1, #16]
+	ADD $32, R1
+	ADD $32, R2
+	SUB $8, R3
+	B by8
+
+by8Done:
+
+by4:
+	CMP $4, R3
+	BLT by4Done
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
+	WORD $0x4eb3f400 // fmin v0.4s, v0.4s, v19.4s
+	WORD $0x6e3ddc01 // fmul v1.4s, v0.4s, v29.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ebccc20 // fmls v0.4s, v1.4s, v28.4s
+	WORD $0x4ebbcc20 // fmls v0.4s, v1.4s, v27.4s
+	WORD $0x4eb51ea3 // mov v3.16b, v21.16b
+	WORD $0x4eb61ec2 // mov v2.16b, v22.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4eb71ee3 // mov v3.16b, v23.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4eb81f02 // mov v2.16b, v24.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4eb91f23 // mov v3.16b, v25.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4eba1f42 // mov v2.16b, v26.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x4eba8421 // add v1.4s, v1.4s, v26.4s
+	WORD $0x4ebad420 // fsub v0.4s, v1.4s, v26.4s
+	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x4ea0e881 // fcmlt v1.4s, v4.4s, #0.0
+	WORD $0x6ee11c80 // bif v0.16b, v4.16b, v1.16b
+	WORD $0x3d800020 // str q0, [x1, #0]
+	ADD $16, R1
+	ADD $16, R2
+	SUB $4, R3
+	B by4
+
+by4Done:
+	CBZ R3, end
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x0d408040 // ld1 {v0.s}[0], [x2]
+	CMP $2, R3
+	BLT last0
+	ADD $4, R2, R16
+	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
+	BEQ last0
+	ADD $8, R2, R16
+	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
+
+last0:
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
+	WORD $0x4eb3f400 // fmin v0.4s, v0.4s, v19.4s
+	WORD $0x6e3ddc01 // fmul v1.4s, v0.4s, v29.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ebccc20 // fmls v0.4s, v1.4s, v28.4s
+	WORD $0x4ebbcc20 // fmls v0.4s, v1.4s, v27.4s
+	WORD $0x4eb51ea3 // mov v3.16b, v21.16b
+	WORD $0x4eb61ec2 // mov v2.16b, v22.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4eb71ee3 // mov v3.16b, v23.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4eb81f02 // mov v2.16b, v24.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x4eb91f23 // mov v3.16b, v25.16b
+	WORD $0x4e22cc03 // fmla v3.4s, v0.4s, v2.4s
+	WORD $0x4eba1f42 // mov v2.16b, v26.16b
+	WORD $0x4e23cc02 // fmla v2.4s, v0.4s, v3.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x4eba8421 // add v1.4s, v1.4s, v26.4s
+	WORD $0x4ebad420 // fsub v0.4s, v1.4s, v26.4s
+	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x4ea0e881 // fcmlt v1.4s, v4.4s, #0.0
+	WORD $0x6ee11c80 // bif v0.16b, v4.16b, v1.16b
+	WORD $0x0d008020 // st1 {v0.s}[0], [x1]
+	CMP $2, R3
+	BLT last1
+	ADD $4, R1, R16
+	WORD $0x0d009200 // st1 {v0.s}[1], [x16]
+	BEQ last1
+	ADD $8, R1, R16
+	WORD $0x4d008200 // st1 {v0.s}[2], [x16]
+
+last1:
+
+end:
+	RET
+
+// func VecSoftsign(dst, src unsafe.Pointer, n int, alpha, beta float32)
+//
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
+// and stored one by one.
+TEXT ·VecSoftsign(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R1
+	MOVD src+8(FP), R2
+	MOVD n+16(FP), R3
+	MOVD $numbers<>(SB), R17
+	MOVWU alpha+24(FP), R16
+	WORD $0x4e040e1f // dup v31.4s, w16
+	MOVWU beta+28(FP), R16
+	WORD $0x4e040e1e // dup v30.4s, w16
+	WORD $0x3dc00e3d // ldr q29, [x17, #48]
+
+by16:
+	CMP $16, R3
+	BLT by16Done
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x3dc00447 // ldr q7, [x2, #16]
+	WORD $0x3dc0084e // ldr q14, [x2, #32]
+	WORD $0x3dc00c55 // ldr q21, [x2, #48]
+	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
+	WORD $0x4ea0f8e8 // fabs v8.4s, v7.4s
+	WORD $0x4ea0f9cf // fabs v15.4s, v14.4s
+	WORD $0x4ea0fab6 // fabs v22.4s, v21.4s
+	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x6e28fce7 // fdiv v7.4s, v7.4s, v8.4s
+	WORD $0x6e2ffdce // fdiv v14.4s, v14.4s, v15.4s
+	WORD $0x6e36feb5 // fdiv v21.4s, v21.4s, v22.4s
+	WORD $0x3d800020 // str q0, [x1, #0]
+	WORD $0x3d800427 // str q7, [x1, #16]
+	WORD $0x3d80082e // str q14, [x1, #32]
+	WORD $0x3d800c35 // str q21, [x1, #48]
+	ADD $64, R1
+	ADD $64, R2
+	SUB $16, R3
+	B by16
+
+by16Done:
+
+by4:
+	CMP $4, R3
+	BLT by4Done
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
+	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x3d800020 // str q0, [x1, #0]
+	ADD $16, R1
+	ADD $16, R2
+	SUB $4, R3
+	B by4
+
+by4Done:
+	CBZ R3, end
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x0d408040 // ld1 {v0.s}[0], [x2]
+	CMP $2, R3
+	BLT last0
+	ADD $4, R2, R16
+	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
+	BEQ last0
+	ADD $8, R2, R16
+	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
+
+last0:
+	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
+	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x0d008020 // st1 {v0.s}[0], [x1]
+	CMP $2, R3
+	BLT last1
+	ADD $4, R1, R16
+	WORD $0x0d009200 // st1 {v0.s}[1], [x16]
+	BEQ last1
+	ADD $8, R1, R16
+	WORD $0x4d008200 // st1 {v0.s}[2], [x16]
+
+last1:
+
+end:
+	RET
+
 // func VecClip(dst, src unsafe.Pointer, n int, alpha, beta float32)
 //
 // R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
@@ -2259,6 +2991,200 @@ last0:
 	WORD $0x4e3df421 // fmax v1.4s, v1.4s, v29.4s
 	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x0d008020 // st1 {v0.s}[0], [x1]
+	CMP $2, R3
+	BLT last1
+	ADD $4, R1, R16
+	WORD $0x0d009200 // st1 {v0.s}[1], [x16]
+	BEQ last1
+	ADD $8, R1, R16
+	WORD $0x4d008200 // st1 {v0.s}[2], [x16]
+
+last1:
+
+end:
+	RET
+
+// func VecThresholdedRelu(dst, src unsafe.Pointer, n int, alpha, beta float32)
+//
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
+// and stored one by one.
+TEXT ·VecThresholdedRelu(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R1
+	MOVD src+8(FP), R2
+	MOVD n+16(FP), R3
+	MOVD $numbers<>(SB), R17
+	MOVWU alpha+24(FP), R16
+	WORD $0x4e040e1f // dup v31.4s, w16
+	MOVWU beta+28(FP), R16
+	WORD $0x4e040e1e // dup v30.4s, w16
+	WORD $0x6f00e41d // movi v29.2d, #0
+
+by16:
+	CMP $16, R3
+	BLT by16Done
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x3dc00447 // ldr q7, [x2, #16]
+	WORD $0x3dc0084e // ldr q14, [x2, #32]
+	WORD $0x3dc00c55 // ldr q21, [x2, #48]
+	WORD $0x6ebfe401 // fcmgt v1.4s, v0.4s, v31.4s
+	WORD $0x6ebfe4e8 // fcmgt v8.4s, v7.4s, v31.4s
+	WORD $0x6ebfe5cf // fcmgt v15.4s, v14.4s, v31.4s
+	WORD $0x6ebfe6b6 // fcmgt v22.4s, v21.4s, v31.4s
+	WORD $0x6ee11fa0 // bif v0.16b, v29.16b, v1.16b
+	WORD $0x6ee81fa7 // bif v7.16b, v29.16b, v8.16b
+	WORD $0x6eef1fae // bif v14.16b, v29.16b, v15.16b
+	WORD $0x6ef61fb5 // bif v21.16b, v29.16b, v22.16b
+	WORD $0x3d800020 // str q0, [x1, #0]
+	WORD $0x3d800427 // str q7, [x1, #16]
+	WORD $0x3d80082e // str q14, [x1, #32]
+	WORD $0x3d800c35 // str q21, [x1, #48]
+	ADD $64, R1
+	ADD $64, R2
+	SUB $16, R3
+	B by16
+
+by16Done:
+
+by4:
+	CMP $4, R3
+	BLT by4Done
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x6ebfe401 // fcmgt v1.4s, v0.4s, v31.4s
+	WORD $0x6ee11fa0 // bif v0.16b, v29.16b, v1.16b
+	WORD $0x3d800020 // str q0, [x1, #0]
+	ADD $16, R1
+	ADD $16, R2
+	SUB $4, R3
+	B by4
+
+by4Done:
+	CBZ R3, end
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x0d408040 // ld1 {v0.s}[0], [x2]
+	CMP $2, R3
+	BLT last0
+	ADD $4, R2, R16
+	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
+	BEQ last0
+	ADD $8, R2, R16
+	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
+
+last0:
+	WORD $0x6ebfe401 // fcmgt v1.4s, v0.4s, v31.4s
+	WORD $0x6ee11fa0 // bif v0.16b, v29.16b, v1.16b
+	WORD $0x0d008020 // st1 {v0.s}[0], [x1]
+	CMP $2, R3
+	BLT last1
+	ADD $4, R1, R16
+	WORD $0x0d009200 // st1 {v0.s}[1], [x16]
+	BEQ last1
+	ADD $8, R1, R16
+	WORD $0x4d008200 // st1 {v0.s}[2], [x16]
+
+last1:
+
+end:
+	RET
+
+// func VecShrink(dst, src unsafe.Pointer, n int, alpha, beta float32)
+//
+// R1 dst, R2 src, R3 numbers left, R16 temporary, R17 constants. The last one to three are loaded
+// and stored one by one.
+TEXT ·VecShrink(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R1
+	MOVD src+8(FP), R2
+	MOVD n+16(FP), R3
+	MOVD $numbers<>(SB), R17
+	MOVWU alpha+24(FP), R16
+	WORD $0x4e040e1f // dup v31.4s, w16
+	MOVWU beta+28(FP), R16
+	WORD $0x4e040e1e // dup v30.4s, w16
+	WORD $0x6f00e41d // movi v29.2d, #0
+
+by16:
+	CMP $16, R3
+	BLT by16Done
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x3dc00447 // ldr q7, [x2, #16]
+	WORD $0x3dc0084e // ldr q14, [x2, #32]
+	WORD $0x3dc00c55 // ldr q21, [x2, #48]
+	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
+	WORD $0x4ea0f8e8 // fabs v8.4s, v7.4s
+	WORD $0x4ea0f9cf // fabs v15.4s, v14.4s
+	WORD $0x4ea0fab6 // fabs v22.4s, v21.4s
+	WORD $0x6ebfe421 // fcmgt v1.4s, v1.4s, v31.4s
+	WORD $0x6ebfe508 // fcmgt v8.4s, v8.4s, v31.4s
+	WORD $0x6ebfe5ef // fcmgt v15.4s, v15.4s, v31.4s
+	WORD $0x6ebfe6d6 // fcmgt v22.4s, v22.4s, v31.4s
+	WORD $0x4ea0e802 // fcmlt v2.4s, v0.4s, #0.0
+	WORD $0x4ea0e8e9 // fcmlt v9.4s, v7.4s, #0.0
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4ea0eab7 // fcmlt v23.4s, v21.4s, #0.0
+	WORD $0x4e3ed403 // fadd v3.4s, v0.4s, v30.4s
+	WORD $0x4e3ed4ea // fadd v10.4s, v7.4s, v30.4s
+	WORD $0x4e3ed5d1 // fadd v17.4s, v14.4s, v30.4s
+	WORD $0x4e3ed6b8 // fadd v24.4s, v21.4s, v30.4s
+	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
+	WORD $0x4ebed4e7 // fsub v7.4s, v7.4s, v30.4s
+	WORD $0x4ebed5ce // fsub v14.4s, v14.4s, v30.4s
+	WORD $0x4ebed6b5 // fsub v21.4s, v21.4s, v30.4s
+	WORD $0x6ea21c60 // bit v0.16b, v3.16b, v2.16b
+	WORD $0x6ea91d47 // bit v7.16b, v10.16b, v9.16b
+	WORD $0x6eb01e2e // bit v14.16b, v17.16b, v16.16b
+	WORD $0x6eb71f15 // bit v21.16b, v24.16b, v23.16b
+	WORD $0x6ee11fa0 // bif v0.16b, v29.16b, v1.16b
+	WORD $0x6ee81fa7 // bif v7.16b, v29.16b, v8.16b
+	WORD $0x6eef1fae // bif v14.16b, v29.16b, v15.16b
+	WORD $0x6ef61fb5 // bif v21.16b, v29.16b, v22.16b
+	WORD $0x3d800020 // str q0, [x1, #0]
+	WORD $0x3d800427 // str q7, [x1, #16]
+	WORD $0x3d80082e // str q14, [x1, #32]
+	WORD $0x3d800c35 // str q21, [x1, #48]
+	ADD $64, R1
+	ADD $64, R2
+	SUB $16, R3
+	B by16
+
+by16Done:
+
+by4:
+	CMP $4, R3
+	BLT by4Done
+	WORD $0x3dc00040 // ldr q0, [x2, #0]
+	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
+	WORD $0x6ebfe421 // fcmgt v1.4s, v1.4s, v31.4s
+	WORD $0x4ea0e802 // fcmlt v2.4s, v0.4s, #0.0
+	WORD $0x4e3ed403 // fadd v3.4s, v0.4s, v30.4s
+	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
+	WORD $0x6ea21c60 // bit v0.16b, v3.16b, v2.16b
+	WORD $0x6ee11fa0 // bif v0.16b, v29.16b, v1.16b
+	WORD $0x3d800020 // str q0, [x1, #0]
+	ADD $16, R1
+	ADD $16, R2
+	SUB $4, R3
+	B by4
+
+by4Done:
+	CBZ R3, end
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x0d408040 // ld1 {v0.s}[0], [x2]
+	CMP $2, R3
+	BLT last0
+	ADD $4, R2, R16
+	WORD $0x0d409200 // ld1 {v0.s}[1], [x16]
+	BEQ last0
+	ADD $8, R2, R16
+	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
+
+last0:
+	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
+	WORD $0x6ebfe421 // fcmgt v1.4s, v1.4s, v31.4s
+	WORD $0x4ea0e802 // fcmlt v2.4s, v0.4s, #0.0
+	WORD $0x4e3ed403 // fadd v3.4s, v0.4s, v30.4s
+	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
+	WORD $0x6ea21c60 // bit v0.16b, v3.16b, v2.16b
+	WORD $0x6ee11fa0 // bif v0.16b, v29.16b, v1.16b
 	WORD $0x0d008020 // st1 {v0.s}[0], [x1]
 	CMP $2, R3
 	BLT last1
@@ -3078,4 +4004,40 @@ DATA numbers<>+752(SB)/4, $0x41a00000
 DATA numbers<>+756(SB)/4, $0x41a00000
 DATA numbers<>+760(SB)/4, $0x41a00000
 DATA numbers<>+764(SB)/4, $0x41a00000
-GLOBL numbers<>(SB), RODATA|NOPTR, $768
+DATA numbers<>+768(SB)/4, $0xbb5499b2
+DATA numbers<>+772(SB)/4, $0xbb5499b2
+DATA numbers<>+776(SB)/4, $0xbb5499b2
+DATA numbers<>+780(SB)/4, $0xbb5499b2
+DATA numbers<>+784(SB)/4, $0x3ca29f86
+DATA numbers<>+788(SB)/4, $0x3ca29f86
+DATA numbers<>+792(SB)/4, $0x3ca29f86
+DATA numbers<>+796(SB)/4, $0x3ca29f86
+DATA numbers<>+800(SB)/4, $0xbd694e64
+DATA numbers<>+804(SB)/4, $0xbd694e64
+DATA numbers<>+808(SB)/4, $0xbd694e64
+DATA numbers<>+812(SB)/4, $0xbd694e64
+DATA numbers<>+816(SB)/4, $0x3dd929af
+DATA numbers<>+820(SB)/4, $0x3dd929af
+DATA numbers<>+824(SB)/4, $0x3dd929af
+DATA numbers<>+828(SB)/4, $0x3dd929af
+DATA numbers<>+832(SB)/4, $0xbe1cbab1
+DATA numbers<>+836(SB)/4, $0xbe1cbab1
+DATA numbers<>+840(SB)/4, $0xbe1cbab1
+DATA numbers<>+844(SB)/4, $0xbe1cbab1
+DATA numbers<>+848(SB)/4, $0x3e497b4b
+DATA numbers<>+852(SB)/4, $0x3e497b4b
+DATA numbers<>+856(SB)/4, $0x3e497b4b
+DATA numbers<>+860(SB)/4, $0x3e497b4b
+DATA numbers<>+864(SB)/4, $0xbe7f87c4
+DATA numbers<>+868(SB)/4, $0xbe7f87c4
+DATA numbers<>+872(SB)/4, $0xbe7f87c4
+DATA numbers<>+876(SB)/4, $0xbe7f87c4
+DATA numbers<>+880(SB)/4, $0x3eaaa640
+DATA numbers<>+884(SB)/4, $0x3eaaa640
+DATA numbers<>+888(SB)/4, $0x3eaaa640
+DATA numbers<>+892(SB)/4, $0x3eaaa640
+DATA numbers<>+896(SB)/4, $0xbeffffdf
+DATA numbers<>+900(SB)/4, $0xbeffffdf
+DATA numbers<>+904(SB)/4, $0xbeffffdf
+DATA numbers<>+908(SB)/4, $0xbeffffdf
+GLOBL numbers<>(SB), RODATA|NOPTR, $912

@@ -21,9 +21,23 @@ var Plain = Unit{
 			return x / (1 + math.Exp(-2*math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
 		}),
 		Mish: mapOf(func(x, _, _ float64) float64 {
-			return x * math.Tanh(max(x, 0)+math.Log1p(math.Exp(-math.Abs(x))))
+			return x * math.Tanh(softplus(x))
 		}),
-		Clip: mapOf(func(x, low, high float64) float64 { return min(max(x, low), high) }),
+		Softplus: mapOf(func(x, _, _ float64) float64 { return softplus(x) }),
+		Elu: mapOf(func(x, alpha, beta float64) float64 {
+			if x < 0 {
+				return alpha * math.Expm1(x)
+			}
+			return beta * x
+		}),
+		Celu: mapOf(func(x, alpha, beta float64) float64 {
+			if x < 0 {
+				return alpha * math.Expm1(beta*x)
+			}
+			return x
+		}),
+		Softsign: mapOf(func(x, _, _ float64) float64 { return x / (1 + math.Abs(x)) }),
+		Clip:     mapOf(func(x, low, high float64) float64 { return min(max(x, low), high) }),
 		LeakyRelu: mapOf(func(x, alpha, _ float64) float64 {
 			if x < 0 {
 				return alpha * x
@@ -32,14 +46,29 @@ var Plain = Unit{
 		}),
 		HardSigmoid: mapOf(func(x, alpha, beta float64) float64 { return min(max(alpha*x+beta, 0), 1) }),
 		HardSwish:   mapOf(func(x, alpha, beta float64) float64 { return x * min(max(alpha*x+beta, 0), 1) }),
-		Affine:      mapOf(func(x, alpha, beta float64) float64 { return alpha*x + beta }),
-		Abs:         mapOf(func(x, _, _ float64) float64 { return math.Abs(x) }),
-		Neg:         mapOf(func(x, _, _ float64) float64 { return -x }),
-		Sqrt:        mapOf(func(x, _, _ float64) float64 { return math.Sqrt(x) }),
-		Reciprocal:  mapOf(func(x, _, _ float64) float64 { return 1 / x }),
-		Floor:       mapOf(func(x, _, _ float64) float64 { return math.Floor(x) }),
-		Ceil:        mapOf(func(x, _, _ float64) float64 { return math.Ceil(x) }),
-		Round:       mapOf(func(x, _, _ float64) float64 { return math.RoundToEven(x) }),
+		ThresholdedRelu: mapOf(func(x, alpha, _ float64) float64 {
+			if x > alpha {
+				return x
+			}
+			return 0
+		}),
+		Shrink: mapOf(func(x, alpha, beta float64) float64 {
+			switch {
+			case x > alpha:
+				return x - beta
+			case x < -alpha:
+				return x + beta
+			}
+			return 0
+		}),
+		Affine:     mapOf(func(x, alpha, beta float64) float64 { return alpha*x + beta }),
+		Abs:        mapOf(func(x, _, _ float64) float64 { return math.Abs(x) }),
+		Neg:        mapOf(func(x, _, _ float64) float64 { return -x }),
+		Sqrt:       mapOf(func(x, _, _ float64) float64 { return math.Sqrt(x) }),
+		Reciprocal: mapOf(func(x, _, _ float64) float64 { return 1 / x }),
+		Floor:      mapOf(func(x, _, _ float64) float64 { return math.Floor(x) }),
+		Ceil:       mapOf(func(x, _, _ float64) float64 { return math.Ceil(x) }),
+		Round:      mapOf(func(x, _, _ float64) float64 { return math.RoundToEven(x) }),
 	},
 	Rows: [pairs]func(dst, a, b unsafe.Pointer, n int){
 		zipOf(plus, 1, 1), zipOf(minus, 1, 1), zipOf(times, 1, 1), zipOf(over, 1, 1), zipOf(least, 1, 1), zipOf(most, 1, 1)},
@@ -82,6 +111,9 @@ var Plain = Unit{
 		}
 	},
 }
+
+// softplus is ln(1 + e^x), without overflow.
+func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
 
 func plus(a, b float32) float32  { return a + b }
 func minus(a, b float32) float32 { return a - b }

@@ -13,7 +13,9 @@ var AVX2 = Unit{
 	Map: [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32){
 		amd64.VecExpAVX2, amd64.VecSigmoidAVX2, amd64.VecSiluAVX2, amd64.VecTanhAVX2,
 		amd64.VecErfAVX2, amd64.VecGeluAVX2, amd64.VecGeluTanhAVX2, amd64.VecMishAVX2,
+		amd64.VecSoftplusAVX2, amd64.VecEluAVX2, amd64.VecCeluAVX2, amd64.VecSoftsignAVX2,
 		amd64.VecClipAVX2, amd64.VecLeakyReluAVX2, amd64.VecHardSigmoidAVX2, amd64.VecHardSwishAVX2,
+		amd64.VecThresholdedReluAVX2, amd64.VecShrinkAVX2,
 		amd64.VecAffineAVX2, amd64.VecAbsAVX2, amd64.VecNegAVX2, amd64.VecSqrtAVX2,
 		amd64.VecReciprocalAVX2, amd64.VecFloorAVX2, amd64.VecCeilAVX2, amd64.VecRoundAVX2,
 	},
@@ -43,7 +45,9 @@ var AVX512 = Unit{
 	Map: [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32){
 		amd64.VecExpAVX512, amd64.VecSigmoidAVX512, amd64.VecSiluAVX512, amd64.VecTanhAVX512,
 		amd64.VecErfAVX512, amd64.VecGeluAVX512, amd64.VecGeluTanhAVX512, amd64.VecMishAVX512,
+		amd64.VecSoftplusAVX512, amd64.VecEluAVX512, amd64.VecCeluAVX512, amd64.VecSoftsignAVX512,
 		amd64.VecClipAVX512, amd64.VecLeakyReluAVX512, amd64.VecHardSigmoidAVX512, amd64.VecHardSwishAVX512,
+		amd64.VecThresholdedReluAVX512, amd64.VecShrinkAVX512,
 		amd64.VecAffineAVX512, amd64.VecAbsAVX512, amd64.VecNegAVX512, amd64.VecSqrtAVX512,
 		amd64.VecReciprocalAVX512, amd64.VecFloorAVX512, amd64.VecCeilAVX512, amd64.VecRoundAVX512,
 	},

@@ -13,7 +13,9 @@ var NEON = Unit{
 	Map: [funcs]func(dst, src unsafe.Pointer, n int, alpha, beta float32){
 		arm64.VecExp, arm64.VecSigmoid, arm64.VecSilu, arm64.VecTanh,
 		arm64.VecErf, arm64.VecGelu, arm64.VecGeluTanh, arm64.VecMish,
+		arm64.VecSoftplus, arm64.VecElu, arm64.VecCelu, arm64.VecSoftsign,
 		arm64.VecClip, arm64.VecLeakyRelu, arm64.VecHardSigmoid, arm64.VecHardSwish,
+		arm64.VecThresholdedRelu, arm64.VecShrink,
 		arm64.VecAffine, arm64.VecAbs, arm64.VecNeg, arm64.VecSqrt,
 		arm64.VecReciprocal, arm64.VecFloor, arm64.VecCeil, arm64.VecRound,
 	},

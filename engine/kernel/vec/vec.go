@@ -11,25 +11,32 @@ import (
 	"unsafe"
 )
 
-// Func is a function of one number, x, with parameters alpha and beta. NaN gives NaN.
+// Func is a function of one number, x, with parameters alpha and beta. NaN gives NaN,
+// but 0 for ThresholdedRelu and Shrink.
 type Func uint8
 
 // The functions, with the largest errors of the assembly in units of the last place;
 // those without one are exact or rounded once.
 const (
-	Exp         Func = iota // e^x; 1
-	Sigmoid                 // 1 / (1 + e^-x); 3
-	Silu                    // x / (1 + e^(-alpha·x)); 3
-	Tanh                    // tanh x; 3
-	Erf                     // erf x; 3
-	Gelu                    // x/2 · (1 + erf(x/√2)); 2e-6 relative, or 1e-9 absolute
-	GeluTanh                // x/2 · (1 + tanh(√(2/π)·(x + 0.044715x³))); 2e-6 relative, or 1e-9 absolute
-	Mish                    // x · tanh(ln(1 + e^x)); 6
-	Clip                    // min(max(x, alpha), beta)
-	LeakyRelu               // x, or alpha·x if x < 0
-	HardSigmoid             // min(max(alpha·x + beta, 0), 1)
-	HardSwish               // x · min(max(alpha·x + beta, 0), 1)
-	Affine                  // alpha·x + beta, rounded once
+	Exp             Func = iota // e^x; 1
+	Sigmoid                     // 1 / (1 + e^-x); 3
+	Silu                        // x / (1 + e^(-alpha·x)); 3
+	Tanh                        // tanh x; 3
+	Erf                         // erf x; 3
+	Gelu                        // x/2 · (1 + erf(x/√2)); 2e-6 relative, or 1e-9 absolute
+	GeluTanh                    // x/2 · (1 + tanh(√(2/π)·(x + 0.044715x³))); 2e-6 relative, or 1e-9 absolute
+	Mish                        // x · tanh(ln(1 + e^x)); 6
+	Softplus                    // ln(1 + e^x); 3
+	Elu                         // beta·x, or alpha·(e^x - 1) if x < 0; 4
+	Celu                        // x, or alpha·(e^(beta·x) - 1) if x < 0; 5
+	Softsign                    // x / (1 + |x|); 1
+	Clip                        // min(max(x, alpha), beta)
+	LeakyRelu                   // x, or alpha·x if x < 0
+	HardSigmoid                 // min(max(alpha·x + beta, 0), 1)
+	HardSwish                   // x · min(max(alpha·x + beta, 0), 1)
+	ThresholdedRelu             // x if x > alpha, otherwise 0
+	Shrink                      // x - beta if x > alpha, x + beta if x < -alpha, otherwise 0; alpha is not negative
+	Affine                      // alpha·x + beta, rounded once
 	Abs
 	Neg
 	Sqrt

@@ -56,6 +56,14 @@ func TestFunctions(t *testing.T) {
 		return function{name, f, alpha, beta, relative, absolute, of}
 	}
 	sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+	elu := func(alpha, inner, outer float64) func(x float64) float64 {
+		return func(x float64) float64 {
+			if x < 0 {
+				return alpha * math.Expm1(inner*x)
+			}
+			return outer * x
+		}
+	}
 	least := 2e-38 // below it numbers lose digits, or become 0
 	exact := 0.0
 	all := []function{
@@ -71,6 +79,32 @@ func TestFunctions(t *testing.T) {
 		}),
 		f("mish", vec.Mish, 0, 0, 6*ulp, 1e-35, func(x float64) float64 {
 			return x * math.Tanh(max(x, 0)+math.Log1p(math.Exp(-math.Abs(x))))
+		}),
+		f("softplus", vec.Softplus, 0, 0, 3*ulp, least, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }),
+		f("elu", vec.Elu, 1, 1, 4*ulp, 1e-45, elu(1, 1, 1)),
+		f("selu", vec.Elu, 1.75, 1.05, 4*ulp, 1e-45, elu(1.75, 1, float64(float32(1.05)))),
+		f("celu", vec.Celu, 0.3, 1/0.3, 5*ulp, 1e-44, elu(float64(float32(0.3)), float64(float32(1/0.3)), 1)),
+		f("softsign", vec.Softsign, 0, 0, ulp, 1e-45, func(x float64) float64 { return x / (1 + math.Abs(x)) }),
+		f("thresholded relu", vec.ThresholdedRelu, 0.5, 0, exact, 0, func(x float64) float64 {
+			if x > 0.5 {
+				return x
+			}
+			return 0
+		}),
+		f("thresholded relu below 0", vec.ThresholdedRelu, -1, 0, exact, 0, func(x float64) float64 {
+			if x > -1 {
+				return x
+			}
+			return 0
+		}),
+		f("shrink", vec.Shrink, 0.5, 0.25, exact, 0, func(x float64) float64 {
+			switch {
+			case x > 0.5:
+				return x - 0.25
+			case x < -0.5:
+				return x + 0.25
+			}
+			return 0
 		}),
 		f("clip", vec.Clip, -0.5, 2, exact, 0, func(x float64) float64 { return min(max(x, -0.5), 2) }),
 		f("relu", vec.Clip, 0, float32(math.Inf(1)), exact, 0, func(x float64) float64 { return max(x, 0) }),
@@ -91,8 +125,8 @@ func TestFunctions(t *testing.T) {
 		f("ceil", vec.Ceil, 0, 0, exact, 0, math.Ceil),
 		f("round", vec.Round, 0, 0, exact, 0, math.RoundToEven),
 	}
-	if len(all) != len(vec.Plain.Map)+2 {
-		t.Fatalf("%d functions are tested, there are %d", len(all)-2, len(vec.Plain.Map))
+	if len(all) != len(vec.Plain.Map)+4 {
+		t.Fatalf("%d functions are tested, there are %d", len(all)-4, len(vec.Plain.Map))
 	}
 	eachUnit(t, func(t *testing.T, u *vec.Unit) {
 		rng := rand.New(rand.NewSource(1))

@@ -41,9 +41,12 @@ func (k row) fnmaC(v float64, x, d reg.VecPhysical) {
 	k.pick(k.VFNMADD231PS, k.VFNMADD231PS_BCST)(k.f(v), x, d)
 }
 
-// andBits, xorBits: d = x & bits, x ^ bits.
+// andBits, orBits, xorBits: d = x & bits, x | bits, x ^ bits.
 func (k row) andBits(bits uint32, x, d reg.VecPhysical) {
 	k.pick(k.VANDPS, k.VANDPS_BCST)(k.number(bits), x, d)
+}
+func (k row) orBits(bits uint32, x, d reg.VecPhysical) {
+	k.pick(k.VORPS, k.VORPS_BCST)(k.number(bits), x, d)
 }
 func (k row) xorBits(bits uint32, x, d reg.VecPhysical) {
 	k.pick(k.VXORPS, k.VXORPS_BCST)(k.number(bits), x, d)
@@ -81,4 +84,17 @@ func (k row) below(v float64, x, a, d, t reg.VecPhysical) {
 	}
 	k.VCMPPS(operand.U8(less), k.f(v), x, t)
 	k.VBLENDVPS(t, a, d, d)
+}
+
+// ifAbove keeps d where x > limit, which is false for NaN, and sets it to 0 elsewhere; t
+// changes.
+func (k row) ifAbove(limit, x, d, t reg.VecPhysical) {
+	const greater = 14
+	if k.wide() {
+		k.VCMPPS(operand.U8(greater), limit, x, reg.K2)
+		k.VMOVAPS_Z(d, reg.K2, d)
+		return
+	}
+	k.VCMPPS(operand.U8(greater), limit, x, t)
+	k.VANDPS(t, d, d)
 }

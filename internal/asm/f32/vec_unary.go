@@ -17,7 +17,7 @@ const (
 )
 
 // unaries writes the functions of one number. Alpha and beta are the parameters of the
-// function. NaN gives NaN.
+// function. What NaN gives is in engine/kernel/vec.
 func unaries(g *gen) {
 	for _, v := range vectors {
 		k := g.row(v)
@@ -67,6 +67,28 @@ func unaries(g *gen) {
 			k.VDIVPS(r[1], r[0], r[0])
 			k.VMULPS(r[4], r[0], r[0])
 		})
+		k.unary("Softplus", 1, k.softplus)
+		k.unary("Elu", 1, func() {
+			k.VMOVAPS(r[0], r[4])
+			k.expm1()
+			k.VMULPS(r[alpha], r[0], r[0])
+			k.VMULPS(r[beta], r[4], r[1])
+			k.below(0, r[4], r[0], r[1], r[3])
+			k.VMOVAPS(r[1], r[0])
+		})
+		k.unary("Celu", 1, func() {
+			k.VMOVAPS(r[0], r[4])
+			k.VMULPS(r[beta], r[0], r[0])
+			k.expm1()
+			k.VMULPS(r[alpha], r[0], r[0])
+			k.below(0, r[4], r[0], r[4], r[3])
+			k.VMOVAPS(r[4], r[0])
+		})
+		k.unary("Softsign", 1, func() {
+			k.abs(r[0], r[1])
+			k.VADDPS(r[one], r[1], r[1])
+			k.VDIVPS(r[1], r[0], r[0])
+		})
 		k.unary("Clip", 4, func() { k.clip(r[0], r[alpha], r[beta]) })
 		k.unary("LeakyRelu", 2, func() {
 			k.VMINPS(r[0], r[none], r[1]) // NaN stays
@@ -82,6 +104,14 @@ func unaries(g *gen) {
 			k.VFMADD213PS(r[beta], r[alpha], r[0])
 			k.clip(r[0], r[none], r[one])
 			k.VMULPS(r[4], r[0], r[0])
+		})
+		k.unary("ThresholdedRelu", 4, func() { k.ifAbove(r[alpha], r[0], r[0], r[1]) })
+		k.unary("Shrink", 2, func() {
+			k.abs(r[0], r[1])
+			k.andBits(signBit, r[0], r[2])
+			k.VXORPS(r[beta], r[2], r[2]) // beta with the sign of x
+			k.VSUBPS(r[2], r[0], r[0])
+			k.ifAbove(r[alpha], r[1], r[0], r[2])
 		})
 		k.unary("Affine", 4, func() { k.VFMADD213PS(r[beta], r[alpha], r[0]) })
 		k.unary("Abs", 4, func() { k.abs(r[0], r[0]) })
@@ -138,18 +168,27 @@ const (
 	expMost  = 88.8
 )
 
-// exp replaces register 0 by its exponential 2^n·e^r, |r| ≤ ln2/2. ln 2 is in two parts,
-// of which the first has 15 bits, so that its products with n are exact. e^r is a
-// polynomial of degree six, fitted to the relative error (3e-9). Registers 1 to 3 change.
-func (k row) exp() {
+// expPoly is a polynomial for e^r, |r| ≤ ln2/2, fitted to the relative error (3e-9).
+var expPoly = []float64{1, 1, 0.49999994, 0.1666652, 0.041668393, 0.008368781, 0.0013814468}
+
+// reduce sets register 1 to n, an integer, and register 0, which is x, to r = x - n·ln2,
+// |r| ≤ ln2/2. ln 2 is in two parts, of which the first has 15 bits, so that its products
+// with n are exact.
+func (k row) reduce() {
 	r := k.r
 	const high = 0.693145751953125
-	k.clip(r[0], r[expLow], r[expHigh])
 	k.mulC(math.Log2E, r[0], r[1])
 	k.round(0, r[1], r[1])
 	k.fnmaC(high, r[1], r[0])
 	k.fnmaC(math.Ln2-high, r[1], r[0])
-	k.poly([]float64{1, 1, 0.49999994, 0.1666652, 0.041668393, 0.008368781, 0.0013814468}, r[0], r[2])
+}
+
+// exp replaces register 0 by its exponential 2^n·e^r. Registers 1 to 3 change.
+func (k row) exp() {
+	r := k.r
+	k.clip(r[0], r[expLow], r[expHigh])
+	k.reduce()
+	k.poly(expPoly, r[0], r[2])
 	if k.wide() {
 		k.VSCALEFPS(r[1], r[2], r[0])
 		return
@@ -164,6 +203,48 @@ func (k row) exp() {
 	}
 	k.VMULPS(r[1], r[2], r[2])
 	k.VMULPS(r[3], r[2], r[0])
+}
+
+// expm1 replaces register 0 by e^x - 1 for x ≤ 0, and by 0 for x > 0. With e^x = 2^n·e^r it
+// is 2^n·(e^r - 1) + (2^n - 1), in which nothing cancels: 2^n - 1 is 0 where x is small.
+// Registers 1 to 3 change.
+func (k row) expm1() {
+	r := k.r
+	const least = -87 // e^x is negligible beside 1, and 2^n normal
+	k.set(least, r[1])
+	k.clip(r[0], r[1], r[none])
+	k.reduce()
+	k.poly(expPoly[1:], r[0], r[2])
+	k.VMULPS(r[0], r[2], r[2])
+	if k.wide() {
+		k.VSCALEFPS(r[1], r[one], r[1])
+	} else {
+		k.VCVTPS2DQ(r[1], r[1])
+		k.VPSLLD(operand.U8(23), r[1], r[1])
+		k.VPADDD(r[one], r[1], r[1]) // to the exponent of 1
+	}
+	k.VSUBPS(r[one], r[1], r[0])
+	k.VFMADD231PS(r[1], r[2], r[0])
+}
+
+// log1p is ln(1+u)/u for u in [0, 1], fitted to the relative error (5e-9).
+var log1p = []float64{1, -0.49999902, 0.33329964, -0.24954134, 0.19675939, -0.15305592, 0.10603654, -0.056959525, 0.019851457, -0.0032440242}
+
+// softplus is max(x, 0) + ln(1 + e^-|x|), in which nothing overflows. Below -87 it is 0,
+// where the product with e^x could be subnormal, which is slow.
+func (k row) softplus() {
+	r := k.r
+	const least = -87
+	k.VMOVAPS(r[0], r[4])
+	k.orBits(signBit, r[0], r[0])
+	k.set(least, r[1])
+	k.VMAXPS(r[0], r[1], r[0])
+	k.exp()
+	k.poly(log1p, r[0], r[1])
+	k.VMULPS(r[1], r[0], r[0])
+	k.below(least, r[4], r[none], r[0], r[3])
+	k.VMAXPS(r[4], r[none], r[1]) // NaN stays
+	k.VADDPS(r[1], r[0], r[0])
 }
 
 // tanh is 1 - 2/(e^2|x| + 1) with the sign of x. For |x| < 0.625, where that would cancel,

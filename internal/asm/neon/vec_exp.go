@@ -132,6 +132,41 @@ func (f *functions) mish(c chains) {
 	c.each(func(r chain) { f.fmul(r[0], r[0], r[4]) })
 }
 
+// expm1 replaces x in vector 0 by e^x - 1 for x ≤ 0, and by 0 for x > 0. With e^x = 2^n·e^r
+// it is 2^n·(e^r - 1) + (2^n - 1), in which nothing cancels: 2^n - 1 is 0 where x is small.
+// Below expLow, e^x is negligible beside 1. Vectors 1 to 3 change.
+func (f *functions) expm1(c chains) {
+	c.each(func(r chain) { f.fmax(r[0], r[0], f.of(expLow)) })
+	c.each(func(r chain) { f.fmin(r[0], r[0], f.of(0)) })
+	f.reduce(c, 1)
+	f.poly(c, expPoly[1:], 0, 2, 3)
+	c.each(func(r chain) { f.fmul(r[2], r[2], r[0]) })
+	c.each(func(r chain) { f.fcvtns(r[1], r[1]) })
+	c.each(func(r chain) { f.shl(r[1], r[1], 23) })
+	c.each(func(r chain) { f.add(r[1], r[1], f.of(1)) }) // to the exponent of 1
+	c.each(func(r chain) { f.fsub(r[0], r[1], f.of(1)) })
+	c.each(func(r chain) { f.fmla(r[0], r[1], r[2]) })
+}
+
+// log1p is ln(1+u)/u for u in [0, 1], fitted to the relative error (5e-9).
+var log1p = []float64{1, -0.49999902, 0.33329964, -0.24954134, 0.19675939, -0.15305592, 0.10603654, -0.056959525, 0.019851457, -0.0032440242}
+
+// softplus is max(x, 0) + ln(1 + e^-|x|), in which nothing overflows. Below expLow it is
+// taken as 0.
+func (f *functions) softplus(c chains) {
+	c.each(func(r chain) { f.mov(r[4], r[0]) })
+	c.each(func(r chain) { f.fabs(r[0], r[0]) })
+	c.each(func(r chain) { f.fneg(r[0], r[0]) })
+	c.each(func(r chain) { f.fmax(r[0], r[0], f.of(expLow)) })
+	f.exp(c, 1)
+	f.poly(c, log1p, 0, 1, 2)
+	c.each(func(r chain) { f.fmul(r[0], r[0], r[1]) })
+	c.each(func(r chain) { f.fcmge(r[1], f.of(expLow), r[4]) })
+	c.each(func(r chain) { f.bic(r[0], r[0], r[1]) })
+	c.each(func(r chain) { f.fmax(r[1], r[4], f.of(0)) }) // NaN stays
+	c.each(func(r chain) { f.fadd(r[0], r[0], r[1]) })
+}
+
 // tanh is 1 - 2/(e^2|x| + 1) with the sign of x. For |x| < 0.625, where that would cancel,
 // it is x times a polynomial in x², fitted to the relative error (4e-9).
 func (f *functions) tanh(c chains) {

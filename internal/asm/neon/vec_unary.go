@@ -24,7 +24,7 @@ type unary struct {
 }
 
 // unaries writes the functions of one number. Alpha and beta are the parameters of the
-// function. NaN gives NaN. The formulas are those of internal/asm/f32, except that exp is
+// function. The formulas are those of internal/asm/f32, except that exp is
 // limited to the range of 2^n, and callers handle arguments below it.
 func unaries(e *emitter) {
 	v := newVec(e)
@@ -38,6 +38,28 @@ func unaries(e *emitter) {
 		{"VecGelu", 2, append(expNumbers(1), erfcEnd, 0.5), f.gelu},
 		{"VecGeluTanh", 2, append(expNumbers(-1), expLow, expHigh, geluLinear, geluCubic), f.geluTanh},
 		{"VecMish", 2, append(expNumbers(1), expLow, 20, 2), f.mish},
+		{"VecSoftplus", 2, append(expNumbers(1), expLow, 0), f.softplus},
+		{"VecElu", 2, append(expNumbers(1), expLow, 0), func(c chains) {
+			c.each(func(r chain) { v.mov(r[4], r[0]) })
+			f.expm1(c)
+			c.each(func(r chain) { v.fmul(r[0], r[0], f.alpha) })
+			c.each(func(r chain) { v.fcmltZero(r[1], r[4]) })
+			c.each(func(r chain) { v.fmul(r[4], r[4], f.beta) })
+			c.each(func(r chain) { v.bif(r[0], r[4], r[1]) })
+		}},
+		{"VecCelu", 2, append(expNumbers(1), expLow, 0), func(c chains) {
+			c.each(func(r chain) { v.mov(r[4], r[0]) })
+			c.each(func(r chain) { v.fmul(r[0], r[0], f.beta) })
+			f.expm1(c)
+			c.each(func(r chain) { v.fmul(r[0], r[0], f.alpha) })
+			c.each(func(r chain) { v.fcmltZero(r[1], r[4]) })
+			c.each(func(r chain) { v.bif(r[0], r[4], r[1]) })
+		}},
+		{"VecSoftsign", 4, []float64{1}, func(c chains) {
+			c.each(func(r chain) { v.fabs(r[1], r[0]) })
+			c.each(func(r chain) { v.fadd(r[1], r[1], v.of(1)) })
+			c.each(func(r chain) { v.fdiv(r[0], r[0], r[1]) })
+		}},
 		{"VecClip", 4, nil, func(c chains) {
 			c.each(func(r chain) { v.fmax(r[0], r[0], f.alpha) })
 			c.each(func(r chain) { v.fmin(r[0], r[0], f.beta) })
@@ -54,6 +76,19 @@ func unaries(e *emitter) {
 		{"VecHardSwish", 4, []float64{0, 1}, func(c chains) {
 			f.line(c, 1)
 			c.each(func(r chain) { v.fmul(r[0], r[0], r[1]) })
+		}},
+		{"VecThresholdedRelu", 4, []float64{0}, func(c chains) {
+			c.each(func(r chain) { v.fcmgt(r[1], r[0], f.alpha) }) // false for NaN
+			c.each(func(r chain) { v.bif(r[0], v.of(0), r[1]) })
+		}},
+		{"VecShrink", 4, []float64{0}, func(c chains) {
+			c.each(func(r chain) { v.fabs(r[1], r[0]) })
+			c.each(func(r chain) { v.fcmgt(r[1], r[1], f.alpha) }) // false for NaN
+			c.each(func(r chain) { v.fcmltZero(r[2], r[0]) })
+			c.each(func(r chain) { v.fadd(r[3], r[0], f.beta) })
+			c.each(func(r chain) { v.fsub(r[0], r[0], f.beta) })
+			c.each(func(r chain) { v.bit(r[0], r[3], r[2]) })
+			c.each(func(r chain) { v.bif(r[0], v.of(0), r[1]) })
 		}},
 		{"VecAffine", 4, nil, func(c chains) {
 			c.each(func(r chain) { v.mov(r[1], f.beta) })
