@@ -33,7 +33,7 @@ func costOf(g *ir.Graph) Cost {
 				if v != nil && v.Const() != nil && !seen[v.Const()] {
 					seen[v.Const()] = true
 					c.Parameters += v.Const().Len()
-					c.Bytes += int64(len(v.Const().Bytes()))
+					c.Bytes += int64(v.Const().Size())
 				}
 			}
 			for _, r := range n.Regions() {

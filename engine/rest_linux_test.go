@@ -46,7 +46,7 @@ func restAlone(t *testing.T, program, path string) (r atRest) {
 }
 
 // TestMemoryAtRest holds that weights are in memory once, packed or where they lie
-// in the file, however the file has them. Of networks that were exported it tells
+// in the file, however the file has them; packed, float16 take twice the file. Of networks that were exported it tells
 // what they take.
 func TestMemoryAtRest(t *testing.T) {
 	if testing.Short() || raceDetector {
@@ -58,6 +58,7 @@ func TestMemoryAtRest(t *testing.T) {
 	program := buildRest(t)
 	for name, form := range map[string]restForm{
 		"raw": {}, "float_data": {typed: true}, "batch normalisation": {normalised: true},
+		"float16": {half: true, normalised: true}, "float16, cast to float32": {half: true, cast: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -69,8 +70,12 @@ func TestMemoryAtRest(t *testing.T) {
 			// Beyond the weights: code that is run for the first time, Go's heap, transformed
 			// pictures: some 5 MB. Weights that are there twice are 28.
 			const aside = 12 << 20
-			if added := r.After - r.Before; added > size+aside {
-				t.Errorf("a file of %.1f MiB adds %.1f MiB to the process, more than itself and %d", mib(size), mib(added), aside>>20)
+			weights := size
+			if form.half {
+				weights *= 2
+			}
+			if added := r.After - r.Before; added > weights+aside {
+				t.Errorf("a file of %.1f MiB adds %.1f MiB to the process, more than %.1f of weights and %d", mib(size), mib(added), mib(weights), aside>>20)
 			}
 		})
 	}
@@ -104,13 +109,18 @@ func measureRest(t *testing.T, program, path string) (size int64, r atRest) {
 	return size, r
 }
 
-// restForm says how a file has the weights of its convolutions.
-type restForm struct{ typed, normalised bool }
+// restForm says how a file has the weights of its convolutions: as float_data, with batch
+// normalisation behind them, as float16 like all else, or as float16 that are cast.
+type restForm struct{ typed, normalised, half, cast bool }
 
 // model is a chain of twelve convolutions of 256 to 256 channels, 3x3.
 func (f restForm) model() *onnx.Model {
 	const layers, channels, size = 12, 256, 14
-	picture := &onnx.Type{Kind: onnx.KindTensor, ElemType: int32(tensor.Float32), HasShape: true,
+	element := tensor.Float32
+	if f.half && !f.cast {
+		element = tensor.Float16
+	}
+	picture := &onnx.Type{Kind: onnx.KindTensor, ElemType: int32(element), HasShape: true,
 		Dims: []onnx.Dim{{HasValue: true, Value: 1}, {HasValue: true, Value: channels}, {HasValue: true, Value: size}, {HasValue: true, Value: size}}}
 	g := &onnx.Graph{Name: "chain", Inputs: []*onnx.ValueInfo{{Name: "x", Type: picture}}}
 	constant := func(name string, value float32, dims ...int64) string {
@@ -119,12 +129,18 @@ func (f restForm) model() *onnx.Model {
 			n *= d
 		}
 		t := &onnx.Tensor{Name: name, Dims: dims, DataType: int32(tensor.Float32)}
-		if f.typed {
+		switch {
+		case f.half:
+			t.HasRaw, t.DataType = true, int32(tensor.Float16)
+			for range n {
+				t.Raw = binary.LittleEndian.AppendUint16(t.Raw, uint16(tensor.ToFloat16(value)))
+			}
+		case f.typed:
 			t.Floats = make([]float32, n)
 			for i := range t.Floats {
 				t.Floats[i] = value
 			}
-		} else {
+		default:
 			t.HasRaw = true
 			for range n {
 				t.Raw = binary.LittleEndian.AppendUint32(t.Raw, math.Float32bits(value))
@@ -140,8 +156,12 @@ func (f restForm) model() *onnx.Model {
 		last = y
 	}
 	for i := range layers {
-		w := constant(fmt.Sprint("w", i), 0.001, channels, channels, 3, 3)
-		node("Conv", []string{last, w}, &onnx.Attribute{Name: "pads", Type: onnx.AttrInts, Ints: []int64{1, 1, 1, 1}})
+		w, x := constant(fmt.Sprint("w", i), 0.001, channels, channels, 3, 3), last
+		if f.cast {
+			node("Cast", []string{w}, &onnx.Attribute{Name: "to", Type: onnx.AttrInt, Int: int64(tensor.Float32)})
+			w = last
+		}
+		node("Conv", []string{x, w}, &onnx.Attribute{Name: "pads", Type: onnx.AttrInts, Ints: []int64{1, 1, 1, 1}})
 		if f.normalised {
 			inputs := []string{last}
 			for _, k := range []string{"scale", "shift", "mean", "variance"} {

@@ -261,7 +261,7 @@ func testTileConv(t *testing.T, k *Rung, c tileCase) {
 			}
 		}
 	}
-	plain, err := packPlain(c.in, &conv, weights, bias)
+	plain, err := packPlain(c.in, &conv, Numbers{Float32: weights}, bias)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func testTileConv(t *testing.T, k *Rung, c tileCase) {
 	}
 	runWork(t, reference, &w, rng)
 	compute := func(weights, scale []float32) {
-		packed, err := pack(&conv, fencedFloats(t, weights), bias)
+		packed, err := pack(&conv, Numbers{Float32: fencedFloats(t, weights)}, bias)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -50,14 +50,16 @@ func (s *tileGate) group(i int, m *Memory) {
 	low, high, _ := Activation{}.limits()
 	whole := cin &^ 7
 	for r := range outputs {
-		source := w.source[(32*i+r)*cin:][:cin]
 		to := unsafe.Add(room, 4*r*pitch)
+		wide := floats(to, cin)
+		source := w.source.row((32*i+r)*cin, cin, &wide)
 		amd64.MulRowAVX512(to, unsafe.Pointer(&source[0]), unsafe.Pointer(&gate[0]), whole, low, high)
 		for c := whole; c < cin; c++ {
 			floats(to, cin)[c] = source[c] * gate[c]
 		}
 	}
-	w.packRows(unsafe.Add(m.Scratch, i*w.panel), room, pitch, outputs, w.scaleOf(i))
+	gated := numbers{wide: floats(room, 32*pitch)}
+	w.packRows(unsafe.Add(m.Scratch, i*w.panel), &gated, 0, pitch, outputs, w.scaleOf(i))
 }
 
 // packed returns the packed weights of a run.

@@ -3,24 +3,23 @@
 package kernel
 
 import (
-	"slices"
-	"sync"
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel/amd64"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
 // packSplit allocates the weights of newSplitConv, packBF16 those of newBF16Conv.
-func packSplit(c *Conv, weights, bias []float32) (*TileWeights, error) {
+func packSplit(c *Conv, weights Numbers, bias []float32) (*TileWeights, error) {
 	return packTiles(splitSource(c), c, weights, bias)
 }
 
-func packBF16(c *Conv, weights, bias []float32) (*TileWeights, error) {
+func packBF16(c *Conv, weights Numbers, bias []float32) (*TileWeights, error) {
 	return packTiles(BF16x32, c, weights, bias)
 }
 
-func packTiles(f Format, c *Conv, weights, bias []float32) (*TileWeights, error) {
-	w, err := newTileWeights(f, c, weights, bias)
+func packTiles(f Format, c *Conv, weights Numbers, bias []float32) (*TileWeights, error) {
+	w, err := newTileWeights(f, c, weights.with(&vec.AVX512), bias)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +50,7 @@ func (w *TileWeights) packGroup(g int) {
 		return
 	}
 	each := w.kernelH * w.kernelW * w.cin / w.group
-	w.packRows(unsafe.Pointer(&w.data[g*w.panel]), unsafe.Pointer(&w.source[32*g*each]), each, min(32, w.cout-32*g), w.scaleOf(g))
+	w.packRows(unsafe.Pointer(&w.data[g*w.panel]), &w.source, 32*g*each, each, min(32, w.cout-32*g), w.scaleOf(g))
 }
 
 // scaleOf returns the scales of group g; nil: all are 1.
@@ -62,13 +61,10 @@ func (w *TileWeights) scaleOf(g int) []float32 {
 	return w.scale[32*g:][:32]
 }
 
-// scaledRooms holds buffers for the scaled weights of 16 outputs and 32 channels.
-var scaledRooms = sync.Pool{New: func() any { return new([]float32) }}
-
 // packRows packs the weights of at most 32 outputs. Those of one output are
-// contiguous, and outputs are pitch numbers apart. If scale is not nil, the weights
+// contiguous, and outputs are pitch numbers apart, from number at on. If scale is not nil, the weights
 // of each output are multiplied by its scale.
-func (w *TileWeights) packRows(dst, source unsafe.Pointer, pitch, outputs int, scale []float32) {
+func (w *TileWeights) packRows(dst unsafe.Pointer, source *numbers, at, pitch, outputs int, scale []float32) {
 	taps, cin := w.kernelH*w.kernelW, w.cin/w.group
 	var scratch [1024]byte
 	var index [16]int32
@@ -79,30 +75,26 @@ func (w *TileWeights) packRows(dst, source unsafe.Pointer, pitch, outputs int, s
 	if w.format == Split32 {
 		from, low = w.panel/2, 1024
 	}
-	var room []float32
-	if scale != nil {
-		kept := scaledRooms.Get().(*[]float32)
-		defer scaledRooms.Put(kept)
-		*kept = slices.Grow((*kept)[:0], 16*32*taps)
-		room = (*kept)[:16*32*taps]
-	}
+	kept := numberRooms.Get().(*[]float32)
+	defer numberRooms.Put(kept)
 	for half := range 2 {
 		a := amd64.PackArgs{
-			Step: 2048, RowBytes: 4 * pitch, Rows: max(0, min(16, outputs-16*half)),
+			Step: 2048, Rows: max(0, min(16, outputs-16*half)),
 			Taps: taps, Index: &index, Upper: 64 * taps,
 		}
 		if taps == 1 {
 			a.Contiguous = 1
 		}
 		for c := 0; c < cin; c += 32 {
-			a.Source = unsafe.Add(source, 4*(min(16*half, outputs-1)*pitch+c*taps))
+			n := min(32, cin-c) * taps
+			numbers, apart := source.block(at+min(16*half, outputs-1)*pitch+c*taps, pitch, a.Rows, n, kept)
+			a.Source, a.RowBytes = numbers, 4*apart
 			if scale != nil {
-				n := min(32, cin-c) * taps
+				room := roomFor(kept, max(1, a.Rows)*n) // where narrow numbers are already
+				a.Source, a.RowBytes = unsafe.Pointer(unsafe.SliceData(room)), 4*n
 				for r := range a.Rows {
-					from := unsafe.Add(a.Source, 4*r*pitch)
-					amd64.VecMulRightAVX512(unsafe.Pointer(&room[32*taps*r]), from, unsafe.Pointer(&scale[16*half+r]), n)
+					amd64.VecMulRightAVX512(unsafe.Pointer(&room[n*r]), unsafe.Add(numbers, 4*apart*r), unsafe.Pointer(&scale[16*half+r]), n)
 				}
-				a.Source, a.RowBytes = unsafe.Pointer(&room[0]), 4*32*taps
 			}
 			a.High = unsafe.Add(dst, half*from+c/32*taps*2048)
 			a.Low = unsafe.Pointer(&scratch)

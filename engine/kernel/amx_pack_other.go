@@ -2,11 +2,9 @@
 
 package kernel
 
-import "unsafe"
-
 // packGroup is never called: without AMX, weights are those of the twin.
 func (w *TileWeights) packGroup(int) { panic("BUG: no tile unit to pack weights for") }
 
-func packGemmTiles(_ []byte, _ unsafe.Pointer, _, _, _ int, _ bool, _, _ int) {
+func packGemmTiles(_ []byte, _ *numbers, _, _, _ int, _ bool, _, _ int) {
 	panic("BUG: no tile unit to pack a matrix for")
 }

@@ -3,6 +3,8 @@ package kernel
 import (
 	"math"
 	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
 // plainConv is the twin of the convolutions with AMX tiles: it computes the definition, in
@@ -17,7 +19,7 @@ var plainTileConv = TileConv{
 	PackBF16: packPlainBF16, NewBF16: newPlainConv,
 }
 
-func packPlainSplit(c *Conv, weights, bias []float32) (*TileWeights, error) {
+func packPlainSplit(c *Conv, weights Numbers, bias []float32) (*TileWeights, error) {
 	return packPlain(splitSource(c), c, weights, bias)
 }
 
@@ -30,15 +32,15 @@ func splitSource(c *Conv) Format {
 	return Split32
 }
 
-func packPlainBF16(c *Conv, weights, bias []float32) (*TileWeights, error) {
+func packPlainBF16(c *Conv, weights Numbers, bias []float32) (*TileWeights, error) {
 	return packPlain(BF16x32, c, weights, bias)
 }
 
 // packPlain allocates the twin's copy of the weights.
-func packPlain(f Format, c *Conv, weights, bias []float32) (*TileWeights, error) {
-	w, err := newTileWeights(f, c, weights, bias)
+func packPlain(f Format, c *Conv, weights Numbers, bias []float32) (*TileWeights, error) {
+	w, err := newTileWeights(f, c, weights.with(&vec.Plain), bias)
 	if err == nil {
-		w.plain = make([]float32, len(weights))
+		w.plain = make([]float32, w.source.len())
 	}
 	return w, err
 }

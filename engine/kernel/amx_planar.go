@@ -154,12 +154,16 @@ func (s *planarTileConv) fill(room, picture unsafe.Pointer, y0, y1 int) {
 // packTaps packs the weights of 32 outputs for planarTileConv: a step for each kernel row,
 // four channels for each of eight taps, two channels per word.
 func (w *TileWeights) packTaps(g int) {
+	kept := numberRooms.Get().(*[]float32)
+	defer numberRooms.Put(kept)
+	each := w.cin * w.kernelH * w.kernelW
+	source := w.source.row(32*g*each, min(32, w.cout-32*g)*each, kept)
 	for half := range 2 {
 		for y := range w.kernelH {
 			at := g*w.panel + half*w.panel/2 + y*2048
 			for out := range 16 {
 				for k := range 4 * w.kernelW {
-					v := w.tap(32*g+16*half+out, k%4, y, k/4)
+					v := w.tap(source, g, 16*half+out, k%4, y, k/4)
 					to := unsafe.Pointer(&w.data[at+k/2*64+out*4+k%2*2])
 					high := toHalf(v)
 					*(*uint16)(to) = high
@@ -170,10 +174,11 @@ func (w *TileWeights) packTaps(g int) {
 	}
 }
 
-// tap returns a weight, times its scale; 0 if there is no such output or channel.
-func (w *TileWeights) tap(out, channel, y, x int) float32 {
-	if out >= w.cout || channel >= w.cin {
+// tap returns a weight of group g, times its scale; 0 if there is no such output or
+// channel.
+func (w *TileWeights) tap(source []float32, g, out, channel, y, x int) float32 {
+	if 32*g+out >= w.cout || channel >= w.cin {
 		return 0
 	}
-	return w.source[((out*w.cin+channel)*w.kernelH+y)*w.kernelW+x] * factor(w.scale, out)
+	return source[((out*w.cin+channel)*w.kernelH+y)*w.kernelW+x] * factor(w.scale, 32*g+out)
 }

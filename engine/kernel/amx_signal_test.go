@@ -85,7 +85,7 @@ func exampleConv(tb testing.TB, k *Rung, c tileCase, seed int64) ([]Step, *Memor
 	if c.in == BF16x32 {
 		pack, plan = k.PackBF16, k.NewBF16
 	}
-	w, err := pack(&conv, normal(rng, c.cout*c.cin/c.group*c.kh*c.kw, 0.05), nil)
+	w, err := pack(&conv, Numbers{Float32: normal(rng, c.cout*c.cin/c.group*c.kh*c.kw, 0.05)}, nil)
 	if err != nil {
 		tb.Error(err)
 		runtime.Goexit()
@@ -132,7 +132,7 @@ func BenchmarkColdWeights(b *testing.B) {
 			var works []Work
 			bytes := 0
 			for total := 0; total < 128<<20; total += bytes {
-				w, err := k.PackSplit(&conv, weights, nil)
+				w, err := k.PackSplit(&conv, Numbers{Float32: weights}, nil)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -198,7 +198,7 @@ func BenchmarkPack(b *testing.B) {
 			conv := c.conv()
 			w := normal(rand.New(rand.NewSource(1)), c.cout*c.cin*c.kh*c.kw, 1)
 			for b.Loop() {
-				packed, err := k.PackSplit(&conv, w, nil)
+				packed, err := k.PackSplit(&conv, Numbers{Float32: w}, nil)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -17,9 +17,9 @@ import (
 // and must not change until then; the bias, [Cout] or nil, is copied. New functions plan a
 // convolution for one shape.
 type TileConv struct {
-	PackSplit func(c *Conv, weights, bias []float32) (*TileWeights, error)
+	PackSplit func(c *Conv, weights Numbers, bias []float32) (*TileWeights, error)
 	NewSplit  func(c *Conv, w *TileWeights) (Work, error) // Split32 or planar in: bf16x3, rms error ≤ 1e-5 of the rms output
-	PackBF16  func(c *Conv, weights, bias []float32) (*TileWeights, error)
+	PackBF16  func(c *Conv, weights Numbers, bias []float32) (*TileWeights, error)
 	NewBF16   func(c *Conv, w *TileWeights) (Work, error) // BF16x32 in: bf16 products, float32 sums
 }
 
@@ -41,7 +41,7 @@ type TileWeights struct {
 	panel            int       // bytes of a group of 32 outputs
 	bias             []float32 // padded to complete groups
 	plain            []float32 // the weights of the twin, otherwise nil
-	source           []float32 // the weights to pack
+	source           numbers   // the weights to pack
 	scale            []float32 // see ScaleBy; nil: all are 1
 }
 
@@ -57,14 +57,14 @@ func (w *TileWeights) Chunks() int { return len(w.bias) / 32 }
 
 // newTileWeights does what is common to all rungs: it checks the convolution and the
 // weights, and pads the bias.
-func newTileWeights(f Format, c *Conv, weights, bias []float32) (*TileWeights, error) {
+func newTileWeights(f Format, c *Conv, weights numbers, bias []float32) (*TileWeights, error) {
 	w := &TileWeights{format: f, cin: c.In.C, cout: c.Out.C, group: c.Group, kernelH: c.KernelH, kernelW: c.KernelW}
 	if err := c.tileable(f); err != nil {
 		return nil, err
 	}
 	taps := w.kernelH * w.kernelW
-	if want := w.cout * (w.cin / w.group) * taps; len(weights) != want {
-		return nil, fmt.Errorf("convolution: %d weights, its shape needs %d", len(weights), want)
+	if want := w.cout * (w.cin / w.group) * taps; weights.len() != want {
+		return nil, fmt.Errorf("convolution: %d weights, its shape needs %d", weights.len(), want)
 	}
 	if bias != nil && len(bias) != w.cout {
 		return nil, fmt.Errorf("convolution: %d numbers of bias, its shape needs %d", len(bias), w.cout)
@@ -122,8 +122,10 @@ func (w *TileWeights) Chunk(i int) {
 		return
 	}
 	each := w.cin / w.group * w.kernelH * w.kernelW
+	kept := numberRooms.Get().(*[]float32)
+	defer numberRooms.Put(kept)
 	for co := 32 * i; co < min(32*i+32, w.cout); co++ {
-		for k, x := range w.source[co*each:][:each] {
+		for k, x := range w.source.row(co*each, each, kept) {
 			w.plain[co*each+k] = x * factor(w.scale, co)
 		}
 	}

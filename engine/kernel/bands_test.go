@@ -69,14 +69,14 @@ func TestBandsOfPools(t *testing.T) {
 				data := normals(40*3*49, rng)
 				link := Link{Conv: c}
 				if r.Name == "amx" {
-					w, err := r.PackSplit(&c, data, nil)
+					w, err := r.PackSplit(&c, Numbers{Float32: data}, nil)
 					if err != nil {
 						t.Fatal(err)
 					}
 					packAll(w)
 					link.Plan = func(c *Conv) (Work, error) { return r.NewSplit(c, w) }
 				} else {
-					w, err := r.PackConv(ConvDirect, &c, data, nil)
+					w, err := r.PackConv(ConvDirect, &c, Numbers{Float32: data}, nil)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -184,7 +184,7 @@ func (test *bandCase) chain(t testing.TB, r *Rung, rng *rand.Rand) []Link {
 	if test.noLast {
 		c.Out = NewLayout(block, test.n, test.mid, oh, ow, Halo{1, 2, 1, 2})
 	}
-	w, err := r.PackConv(ConvDepthwise, &c, normals(test.mid*test.k*test.k, rng), normals(test.mid, rng))
+	w, err := r.PackConv(ConvDepthwise, &c, Numbers{Float32: normals(test.mid*test.k*test.k, rng)}, normals(test.mid, rng))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,14 +206,14 @@ func pointwiseLink(t testing.TB, r *Rung, in, out Layout, act Activation, rng *r
 	c := Conv{In: in, Out: out, KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1, Act: act}
 	data, bias := normals(out.C*in.C, rng), normals(out.C, rng)
 	if in.Format == Split32 {
-		w, err := r.PackSplit(&c, data, bias)
+		w, err := r.PackSplit(&c, Numbers{Float32: data}, bias)
 		if err != nil {
 			t.Fatal(err)
 		}
 		packAll(w)
 		return Link{c, func(c *Conv) (Work, error) { return r.NewSplit(c, w) }}
 	}
-	w, err := r.PackConv(ConvDirect, &c, data, bias)
+	w, err := r.PackConv(ConvDirect, &c, Numbers{Float32: data}, bias)
 	if err != nil {
 		t.Fatal(err)
 	}

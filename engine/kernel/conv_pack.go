@@ -21,7 +21,7 @@ type ConvWeights struct {
 	columns          []column
 	length           int // total length of the columns, in numbers
 	data, bias       []float32
-	source           []float32
+	source           numbers
 	scale            []float32 // see ScaleBy; nil: all are 1
 	// interleave makes pixels with as many numbers as a vector.
 	interleave func(dst, src unsafe.Pointer, plane, channels, pixels int)
@@ -47,18 +47,19 @@ func (r *Rung) ConvWeightBytes(m ConvMethod, c *Conv) (int, error) {
 // PackConv allocates packed weights; the caller packs them by calling Chunk for
 // every number below Chunks. weights [Cout][Cin/Group][KernelH][KernelW] must not
 // change until then; bias, [Cout] or nil, is copied.
-func (r *Rung) PackConv(m ConvMethod, c *Conv, weights, bias []float32) (*ConvWeights, error) {
+func (r *Rung) PackConv(m ConvMethod, c *Conv, weights Numbers, bias []float32) (*ConvWeights, error) {
 	w, err := r.layoutConv(m, c)
 	if err != nil {
 		return nil, err
 	}
-	if want := c.Out.C * (c.In.C / c.Group) * c.KernelH * c.KernelW; len(weights) != want {
-		return nil, fmt.Errorf("%v: %d weights, want %d", c, len(weights), want)
+	source := weights.with(&r.Vec)
+	if want := c.Out.C * (c.In.C / c.Group) * c.KernelH * c.KernelW; source.len() != want {
+		return nil, fmt.Errorf("%v: %d weights, want %d", c, source.len(), want)
 	}
 	if bias != nil && len(bias) != c.Out.C {
 		return nil, fmt.Errorf("%v: %d biases, want %d", c, len(bias), c.Out.C)
 	}
-	w.source = weights
+	w.source = source
 	w.data = w.floats(w.size())
 	w.bias = alignedFloats(roundUp(c.Out.C, 32))
 	copy(w.bias, bias)

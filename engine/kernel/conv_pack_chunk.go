@@ -20,8 +20,10 @@ const packPixels = 2 * maxUnit
 // turn transposes n weights, beginning with number from, of each of the output
 // channels [co, co+lanes) into vectors. The vectors lie in the frame.
 func (w *ConvWeights) turn(f *frame, co, from, n int) unsafe.Pointer {
-	room, each := f.strips(0)[0], w.cin*w.kh*w.kw
-	w.interleave(room, unsafe.Pointer(&w.source[co*each+from]), 4*each, min(w.block.Channels(), w.cout-co), n)
+	room, each, channels := f.strips(0)[0], w.cin*w.kh*w.kw, min(w.block.Channels(), w.cout-co)
+	wide := floats(f.strips(1)[0], 2*16*maxUnit)
+	planes, apart := w.source.block(co*each+from, each, channels, n, &wide)
+	w.interleave(room, planes, 4*apart, channels, n)
 	if w.scale != nil {
 		scaleVectors(room, n, w.scale[co:][:w.block.Channels()])
 	}
@@ -87,10 +89,12 @@ func (w *ConvWeights) packNumbers(g *column) {
 	panel := w.data[g.at:][:(g.to-g.from)*w.kh*w.kw*width]
 	perGroup, inGroup := w.cout/w.group, w.cin/w.group
 	taps := w.kh * w.kw
+	kept := numberRooms.Get().(*[]float32)
+	defer numberRooms.Put(kept)
 	for j := range min(width, w.cout-g.first) {
 		co := g.first + j
 		from := co / perGroup * inGroup // the first input channel of its group
-		source := w.source[co*inGroup*taps:][:inGroup*taps]
+		source := w.source.row(co*inGroup*taps, inGroup*taps, kept)
 		w.packColumn(panel[j:], width, source, factor(w.scale, co), g, from)
 	}
 }

@@ -122,7 +122,7 @@ func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
 		means = newCanvas(*c.Mean)
 		m.Mean = means.base()
 	}
-	w, err := k.PackConv(method, &c, weights, bias)
+	w, err := k.PackConv(method, &c, Numbers{Float32: weights}, bias)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestConvInPlace(t *testing.T) {
 			rng := rand.New(rand.NewSource(3))
 			in, res := newCanvas(c.In).randomize(rng), newCanvas(c.Out).randomize(rng)
 			apart := newCanvas(c.Out)
-			w, err := k.PackConv(ConvDirect, &c, normals(16*40, rng), nil)
+			w, err := k.PackConv(ConvDirect, &c, Numbers{Float32: normals(16*40, rng)}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -282,7 +282,7 @@ func TestConvDoesNotAllocate(t *testing.T) {
 	rng := rand.New(rand.NewSource(3))
 	in, out, res := newCanvas(c.In).randomize(rng), newCanvas(c.Out), newCanvas(*c.Residual).randomize(rng)
 	k := Best()
-	w, err := k.PackConv(ConvDirect, &c, normals(16*40, rng), nil)
+	w, err := k.PackConv(ConvDirect, &c, Numbers{Float32: normals(16*40, rng)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +305,7 @@ func TestConvDoesNotAllocate(t *testing.T) {
 func TestConvRefuses(t *testing.T) {
 	good := convCase{cin: 16, h: 6, w: 7, cout: 16, kh: 3, kw: 3, pads: [4]int{1, 1, 1, 1}}.conv(F32x16, F32x16)
 	k := Best()
-	w, err := k.PackConv(ConvDirect, &good, make([]float32, 16*16*9), nil)
+	w, err := k.PackConv(ConvDirect, &good, Numbers{Float32: make([]float32, 16*16*9)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func TestConvRefuses(t *testing.T) {
 			t.Errorf("%s: no error", why)
 		}
 	}
-	if _, err := k.PackConv(ConvDirect, &good, make([]float32, 5), nil); err == nil {
+	if _, err := k.PackConv(ConvDirect, &good, Numbers{Float32: make([]float32, 5)}, nil); err == nil {
 		t.Error("too few weights: no error")
 	}
 }
@@ -376,7 +376,7 @@ func BenchmarkConv(b *testing.B) {
 func benchmarkConv(b *testing.B, k *Rung, c *Conv, method ConvMethod) {
 	rng := rand.New(rand.NewSource(1))
 	in, out := newCanvas(c.In).randomize(rng), newCanvas(c.Out)
-	w, err := k.PackConv(method, c, normals(c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW, rng), nil)
+	w, err := k.PackConv(method, c, Numbers{Float32: normals(c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW, rng)}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -154,7 +154,7 @@ func rootMeanSquare(c *Conv, in, out *canvas, weights, bias []float32) float64 {
 // packed plans a convolution with packed weights.
 func packed(t testing.TB, k *Rung, c *Conv, m ConvMethod, weights, bias []float32) Work {
 	t.Helper()
-	w, err := k.PackConv(m, c, weights, bias)
+	w, err := k.PackConv(m, c, Numbers{Float32: weights}, bias)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import "golang.org/x/sys/cpu"
 // features has the processor features on which rungs depend. A flag is set only if the
 // operating system supports the registers too.
 type features struct {
-	avx2   bool // with FMA
+	avx2   bool // with FMA and F16C
 	avx512 bool // F, BW, DQ, VL
 	vnni   bool // avx512 with VPDPBUSD
 	vbmi   bool // vnni with VPERMI2B
@@ -17,7 +17,7 @@ type features struct {
 func detect() features {
 	x := &cpu.X86
 	var f features
-	f.avx2 = x.HasAVX2 && x.HasFMA
+	f.avx2 = x.HasAVX2 && x.HasFMA && x.HasF16C
 	f.avx512 = f.avx2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
 	f.vnni = f.avx512 && x.HasAVX512VNNI
 	f.vbmi = f.vnni && x.HasAVX512VBMI

@@ -218,9 +218,12 @@ func (s *depthwise) addResidual(f *frame, m *Memory, n, plane, y, x, w int, to, 
 // packDepthwise packs weights as [block of channels][tap][channel].
 func (w *ConvWeights) packDepthwise() {
 	lanes, taps := w.block.Channels(), w.kh*w.kw
+	kept := numberRooms.Get().(*[]float32)
+	defer numberRooms.Put(kept)
+	source := w.source.row(0, w.cout*taps, kept)
 	for c := range w.cout {
 		for t := range taps {
-			w.data[(c/lanes*taps+t)*lanes+c%lanes] = w.source[c*taps+t] * factor(w.scale, c)
+			w.data[(c/lanes*taps+t)*lanes+c%lanes] = source[c*taps+t] * factor(w.scale, c)
 		}
 	}
 }

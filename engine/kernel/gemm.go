@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Gemm is C = act(Scale·A·B + bias + residual) on row-major float32 matrices:
 // A [M][K], B [K][N] or, with TransB, [N][K], C [M][N], bias [N]. RowA, RowB, RowC
@@ -44,6 +47,17 @@ func (g *Gemm) at(i int) (a, b, c int) {
 	return a, b, c
 }
 
+// lenB returns the length of a B with all its rows, in numbers.
+func (g *Gemm) lenB() int {
+	if g.TransB {
+		return (g.N-1)*g.RowB + g.K
+	}
+	return (g.K-1)*g.RowB + g.N
+}
+
+// numbersOf are the numbers of the B at b.
+func (g *Gemm) numbersOf(b unsafe.Pointer) numbers { return numbers{wide: floats(b, g.lenB())} }
+
 func (g *Gemm) String() string {
 	return fmt.Sprintf("matrix product %d times [%d %d]·[%d %d]", g.count(), g.M, g.K, g.K, g.N)
 }
@@ -69,7 +83,7 @@ type GemmWeights struct {
 	n, k, rowB int
 	transB     bool
 	form       gemmForm
-	source     []float32 // B as passed to PackGemm
+	source     numbers   // B as passed to PackGemm
 	panels     []float32 // B in panels of columns, each [K][columns], the last padded with zeros
 	columns    int       // of a panel
 	tiles      []byte    // B packed for AMX tiles
@@ -94,21 +108,18 @@ const InPlaceRows = 4
 // any order. b may lie in a mapped file at any address. It must not change as long
 // as the weights are used, because a product of few rows reads it in place. The bias
 // is copied.
-func (r *Rung) PackGemm(g *Gemm, b, bias []float32) (*GemmWeights, error) {
+func (r *Rung) PackGemm(g *Gemm, b Numbers, bias []float32) (*GemmWeights, error) {
 	if err := g.check(); err != nil {
 		return nil, err
 	}
-	rows, row := g.K, g.N
-	if g.TransB {
-		rows, row = g.N, g.K
-	}
-	if want := (rows-1)*g.RowB + row; len(b) < want {
-		return nil, fmt.Errorf("%v: B has %d numbers, want %d", g, len(b), want)
+	source := b.with(&r.Vec)
+	if want := g.lenB(); source.len() < want {
+		return nil, fmt.Errorf("%v: B has %d numbers, want %d", g, source.len(), want)
 	}
 	if bias != nil && len(bias) != g.N {
 		return nil, fmt.Errorf("%v: %d biases, want %d", g, len(bias), g.N)
 	}
-	w := &GemmWeights{n: g.N, k: g.K, rowB: g.RowB, transB: g.TransB, source: b}
+	w := &GemmWeights{n: g.N, k: g.K, rowB: g.RowB, transB: g.TransB, source: source}
 	if bias != nil {
 		w.bias = alignedFloats(roundUp(g.N, 32))
 		copy(w.bias, bias)

@@ -26,12 +26,11 @@ func (w *GemmWeights) Chunks() int {
 // Chunk packs one chunk.
 func (w *GemmWeights) Chunk(i int) {
 	from, to := i*packedColumns, min((i+1)*packedColumns, w.n)
-	b := unsafe.Pointer(&w.source[0])
 	if w.form == gemmTiles {
-		packGemmTiles(w.tiles, b, w.n, w.k, w.rowB, w.transB, from/32, (to+31)/32)
+		packGemmTiles(w.tiles, &w.source, w.n, w.k, w.rowB, w.transB, from/32, (to+31)/32)
 		return
 	}
-	packPanels(w.panels, b, w.n, w.k, w.rowB, w.transB, w.columns, from/w.columns, (to+w.columns-1)/w.columns)
+	packPanels(w.panels, &w.source, w.n, w.k, w.rowB, w.transB, w.columns, from/w.columns, (to+w.columns-1)/w.columns)
 }
 
 // packRows is the number of rows of B that are distributed over the panels at a
@@ -39,7 +38,9 @@ func (w *GemmWeights) Chunk(i int) {
 const packRows = 32
 
 // packPanels packs panels [from, to) of B, of the given number of columns each.
-func packPanels(panels []float32, b unsafe.Pointer, n, k, rowB int, trans bool, columns, from, to int) {
+func packPanels(panels []float32, b *numbers, n, k, rowB int, trans bool, columns, from, to int) {
+	kept := numberRooms.Get().(*[]float32)
+	defer numberRooms.Put(kept)
 	for row := 0; row < k; row += packRows {
 		rows := min(packRows, k-row)
 		for i := from; i < to; i++ {
@@ -49,22 +50,22 @@ func packPanels(panels []float32, b unsafe.Pointer, n, k, rowB int, trans bool, 
 				clear(panel)
 			}
 			if trans {
-				turnRows(panel, unsafe.Add(b, 4*(i*columns*rowB+row)), have, rows, rowB, columns)
+				turnRows(panel, b, i*columns*rowB+row, have, rows, rowB, columns, kept)
 				continue
 			}
 			for r := range rows {
-				copy(panel[r*columns:][:have], floats(unsafe.Add(b, 4*((row+r)*rowB+i*columns)), have))
+				b.write(panel[r*columns:][:have], (row+r)*rowB+i*columns)
 			}
 		}
 	}
 }
 
 // turnRows packs a part of a panel from a transposed B: have of its rows, which are
-// columns of the panel, of rows numbers each.
-func turnRows(panel []float32, b unsafe.Pointer, have, rows, rowB, columns int) {
+// columns of the panel, of rows numbers each, from number first of B on.
+func turnRows(panel []float32, b *numbers, first, have, rows, rowB, columns int, room *[]float32) {
 	for j := range have {
 		at := j
-		for _, v := range floats(unsafe.Add(b, 4*j*rowB), rows) {
+		for _, v := range b.row(first+j*rowB, rows, room) {
 			panel[at] = v
 			at += columns
 		}
@@ -317,5 +318,6 @@ func (s *panelPack) Run(chunk int, m *Memory) {
 	i, p := chunk/s.panels, chunk%s.panels
 	_, atB, _ := g.at(i)
 	panels := floats(unsafe.Add(m.Scratch, i*s.packed), s.panels*width*g.K)
-	packPanels(panels, unsafe.Add(m.More[0], atB), g.N, g.K, g.RowB, g.TransB, width, p, p+1)
+	b := g.numbersOf(unsafe.Add(m.More[0], atB))
+	packPanels(panels, &b, g.N, g.K, g.RowB, g.TransB, width, p, p+1)
 }

@@ -116,7 +116,7 @@ func testGemm(t *testing.T, k *Rung, c gemmCase) {
 	var w *GemmWeights
 	if c.constant {
 		var err error
-		if w, err = k.PackGemm(g, b, bias); err != nil {
+		if w, err = k.PackGemm(g, Numbers{Float32: b}, bias); err != nil {
 			t.Fatal(err)
 		}
 		packAll(w)
@@ -233,7 +233,7 @@ func benchGemmCold(b *testing.B, k *Rung, c gemmCase) {
 	copy(x, normal(rng, sizeA, 1))
 	works := make([]Work, 1+min(63, 128<<20/(4*sizeB)))
 	for i := range works {
-		w, err := k.PackGemm(g, y, nil)
+		w, err := k.PackGemm(g, Numbers{Float32: y}, nil)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -261,7 +261,7 @@ func benchGemm(b *testing.B, k *Rung, c gemmCase) {
 	}
 	var w *GemmWeights
 	if c.constant {
-		w, _ = k.PackGemm(g, y, nil)
+		w, _ = k.PackGemm(g, Numbers{Float32: y}, nil)
 		packAll(w)
 	}
 	work, err := k.Gemm(g, w)

@@ -47,7 +47,7 @@ func (s *gemvStep) Run(chunk int, m *Memory) {
 	n := min(s.each, g.N-first)
 	var b unsafe.Pointer
 	if s.weights != nil {
-		b = unsafe.Pointer(&s.weights.source[0])
+		b = unsafe.Pointer(&s.weights.source.wide[0])
 	} else {
 		b = m.More[0]
 	}

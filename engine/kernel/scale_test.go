@@ -45,11 +45,11 @@ func TestScaleBy(t *testing.T) {
 					t.Run(fmt.Sprintf("%s %v %v", test.why, f[1], m), func(t *testing.T) {
 						weights := normals(c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW, rng)
 						without, scale := unscaled(weights, c.Out.C)
-						want, err := k.PackConv(m, &c, weights, nil)
+						want, err := k.PackConv(m, &c, Numbers{Float32: weights}, nil)
 						if err != nil {
 							t.Fatal(err)
 						}
-						got, err := k.PackConv(m, &c, without, nil)
+						got, err := k.PackConv(m, &c, Numbers{Float32: without}, nil)
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -74,11 +74,11 @@ func TestScaleBy(t *testing.T) {
 				if test.in == BF16x32 {
 					pack = k.PackBF16
 				}
-				want, err := pack(&c, weights, nil)
+				want, err := pack(&c, Numbers{Float32: weights}, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := pack(&c, without, nil)
+				got, err := pack(&c, Numbers{Float32: without}, nil)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -65,7 +65,7 @@ func convShare(b *testing.B, k *Rung, c *Conv, p peak) {
 	rng := rand.New(rand.NewSource(1))
 	in, out := newCanvas(c.In).randomize(rng), newCanvas(c.Out)
 	in.data, out.data = onSlab(b, in.data), onSlab(b, out.data)
-	w, err := k.PackConv(ConvDirect, c, normals(c.Out.C*c.In.C*c.KernelH*c.KernelW, rng), nil)
+	w, err := k.PackConv(ConvDirect, c, Numbers{Float32: normals(c.Out.C*c.In.C*c.KernelH*c.KernelW, rng)}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func gemmShare(b *testing.B, k *Rung, c gemmCase, p peak) {
 	var w *GemmWeights
 	if c.constant {
 		var err error
-		if w, err = k.PackGemm(g, floats(m.More[0], sizeB), nil); err != nil {
+		if w, err = k.PackGemm(g, Numbers{Float32: floats(m.More[0], sizeB)}, nil); err != nil {
 			b.Fatal(err)
 		}
 		packAll(w)

@@ -55,7 +55,7 @@ func TestSpans(t *testing.T) {
 				if m.winograd() && c.winogradFits() != nil {
 					continue
 				}
-				w, err := k.PackConv(m, &c, weights, nil)
+				w, err := k.PackConv(m, &c, Numbers{Float32: weights}, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -70,7 +70,7 @@ func TestSpans(t *testing.T) {
 				format = Split32
 			}
 			c := layer.conv(format, Split32)
-			w, err := k.PackSplit(&c, weights, nil)
+			w, err := k.PackSplit(&c, Numbers{Float32: weights}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

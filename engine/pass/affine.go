@@ -109,19 +109,24 @@ func padded(conv *ir.Node) bool {
 // affineInputs are the inputs of a convolution conv(x·scale + shift, W·S) + B as
 // one of x: its scale is S·scale, its bias B + conv(shift, W·S).
 func affineInputs(g *ir.Graph, conv *ir.Node, x *ir.Value, weights *tensor.Tensor, scale float32, shift []float32) []*ir.Value {
-	w, rows, channels := tensor.Data[float32](weights), weights.Dim(0), weights.Dim(1)
+	rows, channels, from := weights.Dim(0), weights.Dim(1), weights
+	if n := weights.Narrow(); n != nil {
+		from = n
+	}
 	group := conv.Operator.(*ops.FusedConv).Group
 	inputs := make([]*ir.Value, 5)
 	copy(inputs, conv.Inputs)
 	bias, scales := make([]float32, rows), slices.Repeat([]float32{1}, rows)
 	copy(bias, floats(inputs[2]))
 	copy(scales, floats(inputs[4]))
-	taps := len(w) / max(1, rows*channels)
+	taps := weights.Len() / max(1, rows*channels)
+	w := make([]float64, channels*taps)
 	for i := range rows {
 		sum, first := 0.0, i/(rows/group)*channels
+		tensor.Load(w, from, i*channels*taps, 1)
 		for c := range channels {
-			for _, v := range w[(i*channels+c)*taps:][:taps] {
-				sum += float64(v) * float64(shift[first+c])
+			for _, v := range w[c*taps:][:taps] {
+				sum += v * float64(shift[first+c])
 			}
 		}
 		bias[i] += float32(sum * float64(scales[i]))

@@ -18,6 +18,12 @@ func scalar(v *ir.Value) (float64, bool) {
 	return tensor.ToFloat64(v.Const())[0], true
 }
 
+// isFloats reports whether v is a constant with numbers of float32. They may be Widened:
+// who only asks that should not have them widened.
+func isFloats(v *ir.Value) bool {
+	return v != nil && v.Const() != nil && v.Const().DType() == tensor.Float32 && v.Const().Len() > 0
+}
+
 // floats returns the data of a constant float32 tensor, nil if v is not one.
 func floats(v *ir.Value) []float32 {
 	if v == nil || v.Const() == nil || v.Const().DType() != tensor.Float32 {
@@ -182,7 +188,7 @@ func residual(conv *ir.Node) *ir.Value {
 // bias of a convolution without the fused form.
 func scaleConv(g *ir.Graph, conv *ir.Node, scale, shift []float32) bool {
 	transposed := is(conv, "ConvTranspose")
-	if !is(conv, "Conv") && !transposed || len(conv.Inputs) > 2 && floats(conv.Inputs[2]) == nil {
+	if !is(conv, "Conv") && !transposed || len(conv.Inputs) > 2 && !isFloats(conv.Inputs[2]) {
 		return false
 	}
 	w := floats(conv.Inputs[1])
@@ -221,7 +227,7 @@ func scaleConv(g *ir.Graph, conv *ir.Node, scale, shift []float32) bool {
 func fuseConv(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(n *ir.Node) error {
-		if !is(n, "Conv") || floats(n.Inputs[1]) == nil || len(n.Inputs) > 2 && floats(n.Inputs[2]) == nil {
+		if !is(n, "Conv") || !isFloats(n.Inputs[1]) || len(n.Inputs) > 2 && !isFloats(n.Inputs[2]) {
 			return nil
 		}
 		if rank := n.Inputs[1].Const().Rank(); rank != 4 && rank != 5 {

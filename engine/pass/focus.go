@@ -120,10 +120,10 @@ func integers(v *ir.Value) []int64 {
 // positions of the pixels in the picture: [M, channels, 2·H, 2·W]. It returns nil
 // if v is not such weights.
 func spread(v *ir.Value, channels int, corners []corner) *tensor.Tensor {
-	w := floats(v)
-	if w == nil || v.Const().Rank() != 4 || v.Const().Dim(1) != 4*channels {
+	if !isFloats(v) || v.Const().Rank() != 4 || v.Const().Dim(1) != 4*channels {
 		return nil
 	}
+	w := floats(v)
 	m, h, width := v.Const().Dim(0), v.Const().Dim(2), v.Const().Dim(3)
 	out := tensor.New(tensor.Float32, m, channels, 2*h, 2*width)
 	to := tensor.Data[float32](out)

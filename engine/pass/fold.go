@@ -30,13 +30,15 @@ func foldWhere(e *Editor, want func(n *ir.Node) bool) (int, error) {
 		if !foldable(n) || !want(n) || made > foldTotal {
 			return nil
 		}
-		out := fold(n)
+		out := e.widening(n)
 		if out == nil {
-			return nil
-		}
-		for _, t := range out {
-			if t != nil {
-				made += int64(len(t.Bytes()))
+			if out = fold(n); out == nil {
+				return nil
+			}
+			for _, t := range out {
+				if t != nil {
+					made += int64(t.Size())
+				}
 			}
 		}
 		for i, v := range n.Outputs {
@@ -50,6 +52,25 @@ func foldWhere(e *Editor, want func(n *ir.Node) bool) (int, error) {
 		return nil
 	})
 	return changes, err
+}
+
+// widening is the result of a node that converts a float16 or bfloat16 constant to
+// float32, nil for other nodes.
+func (e *Editor) widening(n *ir.Node) []*tensor.Tensor {
+	if n.Domain != "" || n.Op != "Cast" && n.Op != "CastLike" || !narrow(n.Inputs[0]) || n.Outputs[0].Fact.DType != tensor.Float32 {
+		return nil
+	}
+	return []*tensor.Tensor{e.widened(n.Inputs[0].Const())}
+}
+
+// widened is a float16 or bfloat16 constant as float32, the same for all that ask.
+func (e *Editor) widened(t *tensor.Tensor) *tensor.Tensor {
+	wide := e.wide[t]
+	if wide == nil {
+		wide = tensor.Widened(t)
+		e.wide[t] = wide
+	}
+	return wide
 }
 
 func foldable(n *ir.Node) bool {
@@ -75,7 +96,7 @@ func FoldWith(n *ir.Node, facts []ir.Fact) []*tensor.Tensor {
 	replaced := int64(0)
 	for i, f := range facts {
 		if in[i] = f.Const; in[i] != nil && !slices.Contains(in[:i], in[i]) {
-			replaced += int64(len(in[i].Bytes())) // an operand that occurs twice is replaced once
+			replaced += int64(in[i].Size()) // an operand that occurs twice is replaced once
 		}
 	}
 	return ops.EvalConst(context.Background(), n, in, foldLimit+replaced)

@@ -28,7 +28,7 @@ func lineConv(n *ir.Node) bool {
 	if !is(n, "Conv") && !is(n, "ConvTranspose") || n.Inputs[0] == nil || n.Inputs[0].Fact.Shape.Rank() != 3 || n.Attr("output_shape") != nil {
 		return false
 	}
-	return floats(n.Inputs[1]) != nil && n.Inputs[1].Const().Rank() == 3
+	return isFloats(n.Inputs[1]) && n.Inputs[1].Const().Rank() == 3
 }
 
 // rows are pictures of one row [N C 1 L], by the values [N C L] of which they are.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/tensor"
 )
 
 // Pass is one rewriting of a graph. Run returns how many places it changed.
@@ -119,13 +120,15 @@ type Editor struct {
 	firsts  []*ir.Node               // room for the first reader of each value: most have no other
 	output  map[*ir.Value]bool
 	gone    map[*ir.Node]bool
+	wide    map[*tensor.Tensor]*tensor.Tensor // float16 and bfloat16 constants as float32
 	changed bool
 	stale   bool // it or another changed its graph since this one looked
 }
 
 // newEditor looks at a graph as it is.
 func newEditor(g *ir.Graph) *Editor {
-	e := &Editor{Graph: g, readers: map[*ir.Value][]*ir.Node{}, output: map[*ir.Value]bool{}, gone: map[*ir.Node]bool{}}
+	e := &Editor{Graph: g, readers: map[*ir.Value][]*ir.Node{}, output: map[*ir.Value]bool{}, gone: map[*ir.Node]bool{},
+		wide: map[*tensor.Tensor]*tensor.Tensor{}}
 	e.look()
 	return e
 }

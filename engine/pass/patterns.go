@@ -301,9 +301,8 @@ func joinLayerNorm(e *Editor) (int, error) {
 // vectorOf reports whether v is a constant with one number for each index of x's
 // last axis.
 func vectorOf(v, x *ir.Value) bool {
-	w := floats(v)
 	dims := x.Fact.Shape.Dims
-	return w != nil && len(dims) > 0 && v.Const().Rank() == 1 && dims[len(dims)-1].N == len(w)
+	return isFloats(v) && len(dims) > 0 && v.Const().Rank() == 1 && dims[len(dims)-1].N == v.Const().Len()
 }
 
 // normOf matches mul = scale · (x-mean)/√(var+ε).

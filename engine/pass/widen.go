@@ -1,10 +1,8 @@
 package pass
 
 import (
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/ops"
@@ -131,7 +129,7 @@ func (w *widener) operand(v *ir.Value) (*ir.Value, error) {
 	}
 	name, g := v.Name+"/float32", w.editor.Graph
 	if t := v.Const(); t != nil {
-		w.wide[v] = g.Constant(name, float32s(t))
+		w.wide[v] = g.Constant(name, w.editor.widened(t))
 		return w.wide[v], nil
 	}
 	f := v.Fact
@@ -158,36 +156,4 @@ func (w *widener) wanted(v *ir.Value) bool {
 	return slices.ContainsFunc(w.editor.readers[v], func(n *ir.Node) bool {
 		return !widens(n) && !(n.Domain == "" && looksOn[n.Op] && !narrow(n.Outputs[0]))
 	})
-}
-
-// float32s are the numbers of a narrow tensor.
-func float32s(t *tensor.Tensor) *tensor.Tensor {
-	y := tensor.New(tensor.Float32, t.Shape()...)
-	to := tensor.Data[float32](y)
-	if t.DType() == tensor.BFloat16 {
-		from := tensor.Data[tensor.BFloat16Bits](t)
-		inParts(len(to), func(first, end int) {
-			for i, h := range from[first:end] {
-				to[first+i] = h.Float32()
-			}
-		})
-		return y
-	}
-	from := tensor.Data[tensor.Float16Bits](t)
-	inParts(len(to), func(first, end int) {
-		for i, h := range from[first:end] {
-			to[first+i] = h.Float32()
-		}
-	})
-	return y
-}
-
-// inParts calls f for ranges of the numbers below n, large ones on all processors.
-func inParts(n int, f func(first, end int)) {
-	var all sync.WaitGroup
-	each := max(1<<16, (n+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
-	for at := 0; at < n; at += each {
-		all.Go(func() { f(at, min(at+each, n)) })
-	}
-	all.Wait()
 }

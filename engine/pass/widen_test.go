@@ -3,6 +3,7 @@ package pass
 import (
 	"testing"
 
+	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -26,5 +27,42 @@ func TestWidenedTakeBothTypes(t *testing.T) {
 		if !found {
 			t.Errorf("no %s takes float16", name)
 		}
+	}
+}
+
+// TestNarrowWeightsStay: weights of float16 are the same numbers as float32 without being
+// widened, whether an operator takes them as they are or cast.
+func TestNarrowWeightsStay(t *testing.T) {
+	b := ir.NewBuilder(17)
+	x := b.Input("x", tensor.Float32, ir.Dims(1, 2, 6, 6))
+	h := b.Const("w", tensor.New(tensor.Float16, 2, 2, 3, 3))
+	y := b.Node("Conv", []*ir.Value{x, b.Node("Cast", []*ir.Value{h}, ir.AttrInt("to", int(tensor.Float32)))})
+	narrow := b.Node("Cast", []*ir.Value{y}, ir.AttrInt("to", int(tensor.Float16)))
+	b.Output("y", b.Node("Conv", []*ir.Value{narrow, h}))
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ops.Bind(m); err != nil {
+		t.Fatal(err)
+	}
+	if err := ops.Infer(m.Graph); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Optimise(m.Graph, nil); err != nil {
+		t.Fatal(err)
+	}
+	convs := 0
+	for _, n := range m.Graph.Nodes {
+		if n.Op != "Conv" {
+			continue
+		}
+		convs++
+		if w := n.Inputs[1].Const(); n.Domain != ops.Internal || w == nil || w.DType() != tensor.Float32 || w.Narrow() != h.Const() {
+			t.Errorf("%s.%s has weights %v, not those of the file", n.Domain, n.Op, w)
+		}
+	}
+	if convs != 2 {
+		t.Errorf("%d convolutions, want 2", convs)
 	}
 }

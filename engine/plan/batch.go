@@ -107,7 +107,7 @@ func (r *Runner) traffic(p pair) (weights, activations int, ok bool) {
 		for _, v := range w.node.Inputs {
 			if v != nil && v.Const() != nil && !seen[v] {
 				seen[v] = true
-				weights += len(v.Const().Bytes())
+				weights += v.Const().Size()
 			}
 		}
 		for _, v := range w.node.Outputs {

@@ -49,13 +49,22 @@ func (b *builder) conv(n *ir.Node, op *ops.FusedConv) *kernel.Conv {
 }
 
 // values are the weights of the taps.
-func (f filter) values() []float32 {
-	all := f.frames.of(f.weights)
+func (f filter) values() kernel.Numbers {
+	all := source(f.weights)
+	return kernel.Numbers{Float32: tapsOf(f, all.Float32), Float16: tapsOf(f, all.Float16), BFloat16: tapsOf(f, all.BFloat16)}
+}
+
+// tapsOf are the weights of the taps among all of them; nil if there are none.
+func tapsOf[T float32 | uint16](f filter, all []T) []T {
+	if all == nil {
+		return nil
+	}
+	all = framesOf(f, all)
 	if f.core == (core{}) {
 		return all
 	}
 	kh, kw := f.weights.Dim(-2), f.weights.Dim(-1)
-	left := make([]float32, 0, len(all)/(kh*kw)*f.core.h*f.core.w)
+	left := make([]T, 0, len(all)/(kh*kw)*f.core.h*f.core.w)
 	for plane := 0; plane < len(all); plane += kh * kw {
 		for y := range f.core.h {
 			row := plane + (f.core.y+y)*kw + f.core.x

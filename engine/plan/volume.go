@@ -18,19 +18,19 @@ import (
 // weights without a depth.
 type frames struct{ from, taps, channels int }
 
-// of returns the weights [M C depth …] as [M taps·channels …].
-func (f frames) of(w *tensor.Tensor) []float32 {
-	all := numbers(w)
-	if f.taps == 0 {
+// framesOf returns all weights [M C depth …] as [M taps·channels …].
+func framesOf[T any](f filter, all []T) []T {
+	w, by := f.weights, f.frames
+	if by.taps == 0 {
 		return all
 	}
 	m, c, depth, plane := w.Dim(0), w.Dim(1), w.Dim(2), w.Dim(3)*w.Dim(4)
-	out := make([]float32, m*f.taps*f.channels*plane)
+	out := make([]T, m*by.taps*by.channels*plane)
 	for i := range m {
-		for t := range f.taps {
+		for t := range by.taps {
 			for j := range c {
-				from := ((i*c+j)*depth + f.from + t) * plane
-				copy(out[((i*f.taps+t)*f.channels+j)*plane:][:plane], all[from:from+plane])
+				from := ((i*c+j)*depth + by.from + t) * plane
+				copy(out[((i*by.taps+t)*by.channels+j)*plane:][:plane], all[from:from+plane])
 			}
 		}
 	}

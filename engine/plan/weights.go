@@ -71,6 +71,18 @@ func numbers(t *tensor.Tensor) []float32 {
 	return tensor.Data[float32](t)
 }
 
+// source is a float32 constant as the file has it.
+func source(t *tensor.Tensor) kernel.Numbers {
+	switch n := t.Narrow(); {
+	case n == nil:
+		return kernel.Numbers{Float32: tensor.Data[float32](t)}
+	case n.DType() == tensor.BFloat16:
+		return kernel.Numbers{BFloat16: tensor.Data[uint16](n.As(tensor.Uint16))}
+	default:
+		return kernel.Numbers{Float16: tensor.Data[uint16](n.As(tensor.Uint16))}
+	}
+}
+
 // vector packs for the float32 kernels.
 func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, f filter) (*kernel.ConvWeights, error) {
 	k := w.key(c, f)
@@ -85,7 +97,7 @@ func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, f filter) (*kernel
 	if f.scale != nil {
 		p.ScaleBy(numbers(f.scale))
 	}
-	w.later(p, len(f.weights.Bytes()))
+	w.later(p, inFile(f.weights))
 	w.conv[k] = p
 	return p, nil
 }
@@ -108,7 +120,7 @@ func (w *weights) tile(c *kernel.Conv, f filter) (*kernel.TileWeights, error) {
 	if f.scale != nil {
 		p.ScaleBy(numbers(f.scale))
 	}
-	w.later(p, len(f.weights.Bytes()))
+	w.later(p, inFile(f.weights))
 	w.tiles[k] = p
 	return p, nil
 }
@@ -127,11 +139,15 @@ func (w *weights) product(p *product) (*kernel.GemmWeights, error) {
 	if packed := w.gemms[k]; packed != nil {
 		return packed, nil
 	}
-	packed, err := w.opt.Rung.PackGemm(g, numbers(p.weights), p.biases())
+	from := source(p.weights)
+	if k.few {
+		from = kernel.Numbers{Float32: numbers(p.weights)}
+	}
+	packed, err := w.opt.Rung.PackGemm(g, from, p.biases())
 	if err != nil {
 		return nil, err
 	}
-	w.later(packed, len(p.weights.Bytes()))
+	w.later(packed, inFile(p.weights))
 	w.gemms[k] = packed
 	return packed, nil
 }
@@ -152,6 +168,14 @@ func (p *product) biases() []float32 {
 // later records what has to be packed when the whole graph has been planned: the
 // pieces of all layers together keep all processors busy.
 func (w *weights) later(p packed, bytes int) { w.due = append(w.due, packing{p, bytes}) }
+
+// inFile is the size of a constant in the file.
+func inFile(t *tensor.Tensor) int {
+	if n := t.Narrow(); n != nil {
+		t = n
+	}
+	return t.Size()
+}
 
 // heldPages bounds the pages of the file that packing keeps in memory, in bytes, so
 // that a large model is in memory once, not twice.

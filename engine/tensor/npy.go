@@ -146,7 +146,7 @@ func WriteNpy(w io.Writer, t *Tensor) error {
 	if _, err := w.Write(append(head, text...)); err != nil {
 		return err
 	}
-	_, err := w.Write(t.data)
+	_, err := w.Write(t.Bytes())
 	return err
 }
 

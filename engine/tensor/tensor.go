@@ -20,6 +20,7 @@ type Tensor struct {
 	strs  []string // of a String tensor
 	elems []*Tensor
 	owner *Owner
+	wide  *widened // instead of data: see Widened
 }
 
 // Go types for floats of 16 bits, so that Data's type argument says how the bits
@@ -140,12 +141,25 @@ func (t *Tensor) Len() int {
 	if t.elems != nil || t.dtype >= Sequence {
 		return len(t.elems)
 	}
-	return len(t.data) / t.dtype.Size()
+	return t.Size() / t.dtype.Size()
+}
+
+// Size is the number of bytes that the elements take; 0 for strings and containers.
+func (t *Tensor) Size() int {
+	if t.wide != nil {
+		return 2 * t.wide.from.Size()
+	}
+	return len(t.data)
 }
 
 // Bytes is the memory of the elements, shared with the tensor; nil for strings and
 // containers.
-func (t *Tensor) Bytes() []byte { return t.data }
+func (t *Tensor) Bytes() []byte {
+	if t.wide != nil {
+		return t.wide.bytes()
+	}
+	return t.data
+}
 
 // Strings are the elements of a String tensor.
 func (t *Tensor) Strings() []string { return t.strs }
@@ -160,7 +174,8 @@ func Data[T Element](t *Tensor) []T {
 		panic(fmt.Sprintf("BUG: tensor.Data: %s viewed as %s", t.dtype, d))
 	}
 	var zero T
-	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(t.data))), len(t.data)/int(unsafe.Sizeof(zero)))
+	data := t.Bytes()
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(data))), len(data)/int(unsafe.Sizeof(zero)))
 }
 
 // viewedAs is the element type with the Go type as which d is viewed.
@@ -237,9 +252,9 @@ func (t *Tensor) As(d DType) *Tensor {
 // Clone returns a copy that shares nothing.
 func (t *Tensor) Clone() *Tensor {
 	c := &Tensor{dtype: t.dtype, shape: slices.Clone(t.shape), strs: slices.Clone(t.strs)}
-	if t.data != nil {
-		c.data = alignedBytes(len(t.data))
-		copy(c.data, t.data)
+	if data := t.Bytes(); data != nil {
+		c.data = alignedBytes(len(data))
+		copy(c.data, data)
 	}
 	if t.elems != nil {
 		c.elems = make([]*Tensor, len(t.elems))

@@ -102,3 +102,27 @@ func TestViews(t *testing.T) {
 		t.Errorf("Scalar: %v", s)
 	}
 }
+
+// Widened numbers take no memory until they are asked for, and views share them.
+func TestWidened(t *testing.T) {
+	for _, narrow := range []*Tensor{Of([]Float16Bits{0x3c00, 0xc000, 0, 0x7c00}, 2, 2), Of([]BFloat16Bits{0x3f80, 0xc000, 0, 0x7f80}, 2, 2)} {
+		w := Widened(narrow)
+		view, err := w.Reshape(4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.Len() != 4 || w.Size() != 16 || w.DType() != Float32 || view.Narrow() != narrow || narrow.Narrow() != nil {
+			t.Errorf("%v: %d numbers, %d bytes, view of %v", w, w.Len(), w.Size(), view.Narrow())
+		}
+		if w.wide.data != nil {
+			t.Error("its bytes are there before anybody asked for them")
+		}
+		want := []float32{1, -2, 0, float32(math.Inf(1))}
+		if !slices.Equal(Data[float32](view), want) || !slices.Equal(Data[float32](w.Clone()), want) {
+			t.Errorf("%v of %v, want %v", Data[float32](view), narrow.DType(), want)
+		}
+		if &w.Bytes()[0] != &view.Bytes()[0] || w.Clone().Narrow() != nil || w.As(Int32).Narrow() != nil {
+			t.Error("a view has bytes of its own, or a clone none")
+		}
+	}
+}

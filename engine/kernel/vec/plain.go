@@ -78,6 +78,8 @@ var Plain = Unit{
 		zipOf(plus, 1, 0), zipOf(func(a, b float32) float32 { return b - a }, 1, 0), zipOf(times, 1, 0),
 		zipOf(func(a, b float32) float32 { return b / a }, 1, 0), zipOf(least, 1, 0), zipOf(most, 1, 0)},
 	Blend: blendPlain, Pick: pickPlain, Transpose: transposePlain,
+	Float16:  widenOf(fromFloat16),
+	BFloat16: widenOf(func(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }),
 	MulAdd: func(dst, a unsafe.Pointer, n int, factor float32) {
 		to := floats(dst, n)
 		for i, v := range floats(a, n) {
@@ -129,6 +131,25 @@ func mapOf(f func(x, alpha, beta float64) float64) func(dst, src unsafe.Pointer,
 			to[i] = float32(f(float64(v), float64(alpha), float64(beta)))
 		}
 	}
+}
+
+func widenOf(f func(h uint16) float32) func(dst, src unsafe.Pointer, n int) {
+	return func(dst, src unsafe.Pointer, n int) {
+		to := floats(dst, n)
+		for i, h := range unsafe.Slice((*uint16)(src), n) {
+			to[i] = f(h)
+		}
+	}
+}
+
+// fromFloat16 places the bits where binary32 has them, which gives 2^-112 times the
+// number, also where it is subnormal.
+func fromFloat16(h uint16) float32 {
+	sign, rest := uint32(h&0x8000)<<16, uint32(h&0x7fff)<<13
+	if h&0x7c00 == 0x7c00 { // infinities and NaN
+		return math.Float32frombits(sign | rest | 0x7f800000)
+	}
+	return math.Float32frombits(sign | math.Float32bits(math.Float32frombits(rest)*0x1p112))
 }
 
 func zipOf(f func(a, b float32) float32, stepA, stepB int) func(dst, a, b unsafe.Pointer, n int) {

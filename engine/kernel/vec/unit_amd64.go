@@ -28,6 +28,8 @@ var AVX2 = Unit{
 	Left: [pairs]func(dst, a, b unsafe.Pointer, n int){ // where the order does not matter, as Right
 		amd64.VecAddRightAVX2, amd64.VecSubLeftAVX2, amd64.VecMulRightAVX2, amd64.VecDivLeftAVX2, amd64.VecMinRightAVX2, amd64.VecMaxRightAVX2,
 	},
+	Float16:   amd64.VecFloat16AVX2,
+	BFloat16:  amd64.VecBFloat16AVX2,
 	MulAdd:    amd64.VecMulAddAVX2,
 	Sum:       amd64.VecSumAVX2,
 	SquareSum: amd64.VecSquareSumAVX2,
@@ -60,6 +62,8 @@ var AVX512 = Unit{
 	Left: [pairs]func(dst, a, b unsafe.Pointer, n int){ // where the order does not matter, as Right
 		amd64.VecAddRightAVX512, amd64.VecSubLeftAVX512, amd64.VecMulRightAVX512, amd64.VecDivLeftAVX512, amd64.VecMinRightAVX512, amd64.VecMaxRightAVX512,
 	},
+	Float16:   amd64.VecFloat16AVX512,
+	BFloat16:  amd64.VecBFloat16AVX512,
 	MulAdd:    amd64.VecMulAddAVX512,
 	Sum:       amd64.VecSumAVX512,
 	SquareSum: amd64.VecSquareSumAVX512,

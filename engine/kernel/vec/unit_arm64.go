@@ -28,6 +28,8 @@ var NEON = Unit{
 	Left: [pairs]func(dst, a, b unsafe.Pointer, n int){ // where the order does not matter, as Right
 		arm64.VecAddRight, arm64.VecSubLeft, arm64.VecMulRight, arm64.VecDivLeft, arm64.VecMinRight, arm64.VecMaxRight,
 	},
+	Float16:   arm64.VecFloat16,
+	BFloat16:  arm64.VecBFloat16,
 	MulAdd:    arm64.VecMulAdd,
 	Sum:       arm64.VecSum,
 	SquareSum: arm64.VecSquareSum,

@@ -77,6 +77,8 @@ type Unit struct {
 	ExpSum    func(dst, src unsafe.Pointer, n int, top float32) float32               // dst = e^(src-top), or 0 if src-top < expFloor; returns the sum
 	Normalise func(dst, src, gain, bias unsafe.Pointer, n int, mean, inverse float32) // dst = (src-mean)·inverse·gain + bias
 
+	Float16, BFloat16 func(dst, src unsafe.Pointer, n int) // dst = src, n float16 or bfloat16 as float32; signalling NaN may become quiet
+
 	Blend     func(dst, src, offsets, weights unsafe.Pointer, taps, n int) // see BlendRows; offsets are int64, in bytes
 	Pick      func(dst, src, index, weights unsafe.Pointer, taps, n int)   // see PickSums; indices are int32, in numbers
 	Transpose func(dst, src unsafe.Pointer, dstRow, srcRow, squares int)   // squares of 8 by 8 side by side in src; row strides in bytes

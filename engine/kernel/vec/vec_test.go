@@ -10,6 +10,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/kernel/vec"
+	"github.com/visionzoo/vision/engine/tensor"
 )
 
 // eachUnit runs a test on each rung of this machine but vnni and amx, whose unit is that
@@ -439,6 +440,42 @@ func BenchmarkUnit(b *testing.B) {
 		b.SetBytes(4096)
 		for b.Loop() {
 			u.Zip(vec.Add, y, x, y)
+		}
+	})
+}
+
+// TestWiden compares all float16 and bfloat16 with the conversions of package tensor.
+func TestWiden(t *testing.T) {
+	all := make([]uint16, 1<<16+1)[1:]
+	for i := range all {
+		all[i] = uint16(i)
+	}
+	eachUnit(t, func(t *testing.T, u *vec.Unit) {
+		for name, test := range map[string]struct {
+			widen func(dst, src unsafe.Pointer, n int)
+			of    func(h uint16) float32
+		}{
+			"float16":  {u.Float16, func(h uint16) float32 { return tensor.Float16Bits(h).Float32() }},
+			"bfloat16": {u.BFloat16, func(h uint16) float32 { return tensor.BFloat16Bits(h).Float32() }},
+		} {
+			check := func(from, n int) {
+				const guard = 12345
+				got := make([]float32, n+2)[1:]
+				got[n] = guard
+				test.widen(unsafe.Pointer(&got[0]), unsafe.Pointer(&all[from]), n)
+				for i, g := range got[:n] {
+					if want := test.of(all[from+i]); math.Float32bits(g) != math.Float32bits(want) && (g == g || want == want) {
+						t.Fatalf("%s: %#04x is %v, want %v", name, all[from+i], g, want)
+					}
+				}
+				if got[n] != guard {
+					t.Fatalf("%s: number %d was written", name, n)
+				}
+			}
+			check(0, len(all))
+			for n := 1; n < 150; n++ {
+				check(n*331, n)
+			}
 		}
 	})
 }

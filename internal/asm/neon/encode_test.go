@@ -55,6 +55,8 @@ func everyInstruction() [][]string {
 			for _, shape := range []string{"16b", "8h", "4s"} {
 				e.zip(shape, high, r[0], r[1], r[2])
 			}
+			e.fcvtl(r[0], r[1], high)
+			e.shll(r[0], r[1], high)
 			for _, op := range []func(d, a, b int, high bool){e.uaddw, e.umull} {
 				op(r[0], r[1], r[2], high)
 			}

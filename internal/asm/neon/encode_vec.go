@@ -54,3 +54,14 @@ func (e *emitter) trn2Wide(d, a, b int) { e.wide(0x4ec06800, "trn2", d, a, b) }
 func (e *emitter) wide(code uint32, name string, d, a, b int) {
 	e.word(code|register(b, 16)|register(a, 5)|register(d, 0), "%s v%d.2d, v%d.2d, v%d.2d", name, d, a, b)
 }
+
+// fcvtl widens float16 to float32, shll words to the upper halves of 32 bits.
+func (e *emitter) fcvtl(d, a int, high bool) {
+	h := halfOf(high)
+	e.word(0x0e217800|h.code|register(a, 5)|register(d, 0), "fcvtl%s v%d.4s, v%d.%s", h.two, d, a, h.h)
+}
+
+func (e *emitter) shll(d, a int, high bool) {
+	h := halfOf(high)
+	e.word(0x2e613800|h.code|register(a, 5)|register(d, 0), "shll%s v%d.4s, v%d.%s, #16", h.two, d, a, h.h)
+}

@@ -46,6 +46,7 @@ var programs = []program{
 	{kernelDir, "vec_binary", binaries, nil},
 	{kernelDir, "vec_reduce", reductions, nil},
 	{kernelDir, "vec_blend", blends, nil},
+	{kernelDir, "vec_widen", widenings, nil},
 	{kernelDir, "bytes_rows", byteRows, nil},
 	{kernelDir, "bytes_wide", wideBytes, nil},
 	{visionDir, "resize_neon_arm64", resizes, nil},

@@ -1,0 +1,82 @@
+package kernel
+
+import (
+	"slices"
+	"sync"
+	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/vec"
+)
+
+// Numbers are the weights to pack as a file has them: one of float32, or of float16 and
+// bfloat16 bits, which are widened a few at a time as they are packed. They may lie in a
+// mapped file at any address.
+type Numbers struct {
+	Float32           []float32
+	Float16, BFloat16 []uint16
+}
+
+// numbers are Numbers with the kernel that widens them.
+type numbers struct {
+	wide   []float32                            // nil: they are narrow
+	narrow []uint16                             // otherwise nil
+	widen  func(dst, src unsafe.Pointer, n int) // narrow numbers
+}
+
+func (n *Numbers) with(u *vec.Unit) numbers {
+	if n.BFloat16 != nil {
+		return numbers{narrow: n.BFloat16, widen: u.BFloat16}
+	}
+	return numbers{wide: n.Float32, narrow: n.Float16, widen: u.Float16}
+}
+
+func (s *numbers) len() int { return max(len(s.wide), len(s.narrow)) }
+
+// row returns n numbers from number at on: those of the file, or in the room.
+func (s *numbers) row(at, n int, room *[]float32) []float32 {
+	if s.narrow == nil {
+		return s.wide[at:][:n]
+	}
+	to := roomFor(room, n)
+	s.write(to, at)
+	return to
+}
+
+// roomFor returns the first n numbers of a room, which grows if need be.
+func roomFor(room *[]float32, n int) []float32 {
+	*room = slices.Grow((*room)[:0], n)
+	return (*room)[:n]
+}
+
+// write copies numbers from number at on.
+func (s *numbers) write(to []float32, at int) {
+	if s.narrow == nil {
+		copy(to, s.wide[at:][:len(to)])
+		return
+	}
+	from := s.narrow[at:][:len(to)]
+	for i := 0; i < len(to); i += widenedAtOnce {
+		s.widen(unsafe.Pointer(&to[i]), unsafe.Pointer(&from[i]), min(len(to)-i, widenedAtOnce))
+	}
+}
+
+// widenedAtOnce is the number of numbers per call of a kernel. Assembly is not preempted,
+// so a call must be short.
+const widenedAtOnce = 1 << 13
+
+// block returns the address of rows of n numbers, the first from number at on and the
+// others pitch numbers apart, and how far apart they are there: in the file, or in the
+// room, in which they follow each other.
+func (s *numbers) block(at, pitch, rows, n int, room *[]float32) (p unsafe.Pointer, apart int) {
+	if s.narrow == nil {
+		return unsafe.Pointer(&s.wide[at]), pitch
+	}
+	to := roomFor(room, max(1, rows)*n)
+	for i := range rows {
+		s.write(to[i*n:][:n], at+i*pitch)
+	}
+	return unsafe.Pointer(unsafe.SliceData(to)), n
+}
+
+// numberRooms holds the rooms of numbers that are being packed.
+var numberRooms = sync.Pool{New: func() any { return new([]float32) }}
