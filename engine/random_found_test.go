@@ -84,6 +84,14 @@ func TestFoundGraphs(t *testing.T) {
 				x, _ = g.node("BatchNormalization", []made{x, g.positive(8), g.weights(1, 8), g.weights(1, 8), g.positive(8)})
 			}
 		}},
+		{"an activation inside a branch, behind a convolution outside", func(g *randomGraph) {
+			x := g.input(g.normal(1, 3, 5, 5), false)
+			x, _ = g.node("Conv", []made{x, g.weights(27, 16, 3, 3, 3)})
+			yes, t, _ := g.unbound("Relu", []made{x})
+			no, _, _ := g.unbound("Neg", []made{x})
+			g.control("If", []made{g.input(tensor.Scalar(true), false)}, []*tensor.Tensor{t},
+				ir.AttrGraph("then_branch", g.region(yes)), ir.AttrGraph("else_branch", g.region(no)))
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := emptyRandomGraph(1)

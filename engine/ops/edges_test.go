@@ -20,6 +20,9 @@ func TestEdges(t *testing.T) {
 		{"infinite slope", "PRelu", 9, nil, []*tensor.Tensor{f32s(2, 0, -3), f32s(float32(-inf))}, []int{3}, []float64{2, 0, inf}, ""},
 		{"beyond the border", "GridSample", 20, attrs{"mode": "cubic", "padding_mode": "border", "align_corners": 1},
 			[]*tensor.Tensor{image, grid}, []int{1, 1, 1, 5}, []float64{0.98260448, 6.47634566, 1.51478071, 0.3286832, 4.26581726}, ""},
+		{"of NaN", "QuantizeLinear", 19, nil, []*tensor.Tensor{f32s(nan, float32(inf)), tensor.Scalar[float32](1), tensor.Scalar(int8(7))},
+			[]int{2}, []float64{-128, 127}, ""},
+		{"period of one", "HammingWindow", 17, nil, []*tensor.Tensor{tensor.Scalar(int64(1))}, []int{1}, []float64{4.0 / 46}, ""},
 		{"mask of the first key", "Attention", 24, nil, []*tensor.Tensor{query, keys, keys, mask, past, past}, []int{1, 1, 1, 2}, []float64{0, 1}, ""},
 	})
 }

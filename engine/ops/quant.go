@@ -216,7 +216,9 @@ func (op quantize) Eval(c *Call) error {
 		for i := range line[:n] {
 			v := float64(float32(line[i]) / float32(by[i]))
 			if whole {
-				v = clamp(math.RoundToEven(v)+zeros[i], low, high)
+				if v = min(math.RoundToEven(v)+zeros[i], high); !(v > low) { // NaN has the lowest code, as in the kernels
+					v = low
+				}
 			} else if zeros[i] != 0 { // -0 + 0 would be 0
 				v += zeros[i]
 			}

@@ -68,8 +68,8 @@ func (op *cosineWindow) Eval(c *Call) error {
 	v := []float64{0}
 	for i := range size {
 		at := 2 * math.Pi * float64(i) / period
-		if v[0] = op.a[0] - op.a[1]*math.Cos(at) + op.a[2]*math.Cos(2*at); size == 1 {
-			v[0] = 1
+		if v[0] = op.a[0] - op.a[1]*math.Cos(at) + op.a[2]*math.Cos(2*at); period == 0 {
+			v[0] = 1 // a window of one, of which the formula makes NaN
 		}
 		tensor.Store(y, i, 1, v)
 		if err := c.Run.Check(); i&0xffff == 0 && err != nil {

@@ -118,7 +118,7 @@ type Editor struct {
 	Graph   *ir.Graph
 	readers map[*ir.Value][]*ir.Node // by value; a node that reads it through a region counts
 	firsts  []*ir.Node               // room for the first reader of each value: most have no other
-	output  map[*ir.Value]bool
+	output  map[*ir.Value]bool       // of the graph, or captured by the region that it is
 	gone    map[*ir.Node]bool
 	wide    map[*tensor.Tensor]*tensor.Tensor // float16 and bfloat16 constants as float32
 	changed bool
@@ -149,6 +149,11 @@ func (e *Editor) look() {
 	}
 	for _, v := range e.Graph.Outputs {
 		e.output[v] = true
+	}
+	if e.Graph.Parent != nil {
+		for _, v := range e.Graph.Captures() {
+			e.output[v] = true // made and read outside too
+		}
 	}
 }
 
@@ -203,8 +208,8 @@ func (e *Editor) sweep() {
 	e.gone = map[*ir.Node]bool{}
 }
 
-// Only is the one node that reads v, nil where there are more readers or v is
-// an output of the graph.
+// Only is the one node that reads v, nil where there are more readers, v is an
+// output of the graph, or the graph is a region and v that of one around it.
 func (e *Editor) Only(v *ir.Value) *ir.Node {
 	if e.output[v] {
 		return nil
