@@ -202,14 +202,15 @@ func (s *directConv) runColumn(f *frame, m *Memory, p convPiece, u0, u1, col int
 // share the panel of the next column, and the tiles of a piece share its part, so that
 // prefetches are spread evenly.
 func (s *directConv) fetchNext(a *convArgs, p convPiece, col int) {
-	var next []float32
 	vecs := s.weights.columns[col].vecs
-	if s.cut.streamed && s.gate == nil && col+1 < len(s.weights.columns) && vecs > 1 {
-		const line = 16
-		panel := s.weights.panel(col + 1)
-		lines := len(panel) / line
-		next = panel[lines*p.turn/p.turns*line : lines*(p.turn+1)/p.turns*line]
+	if !s.cut.streamed || s.gate != nil || col+1 == len(s.weights.columns) || vecs == 1 {
+		a.fetch(nil, 0)
+		return
 	}
+	const line = 16
+	panel := s.weights.panel(col + 1)
+	lines := len(panel) / line
+	next := panel[lines*p.turn/p.turns*line : lines*(p.turn+1)/p.turns*line]
 	a.fetch(next, (s.tiles(p.u1, vecs)-s.tiles(p.u0, vecs))*a.BlockSteps*s.tile.ahead)
 }
 

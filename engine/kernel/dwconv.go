@@ -32,6 +32,21 @@ func depthRowAny(lanes, kernelW, stride int, a *windowArgs) {
 	}
 }
 
+// depthLinesFit reports whether there is a kernel for several rows at once.
+func depthLinesFit(f Format, kernelH, kernelW, strideW, dilationW int) bool {
+	return f == F32x16 && kernelH == kernelW && kernelW <= 5 && depthRowFits(f, kernelW, strideW, dilationW)
+}
+
+// depthLines16 is the twin of Rung.DepthLines16.
+func depthLines16(kernelW, stride int, a *windowArgs) {
+	line := *a
+	for range a.Lines {
+		depthRow16(kernelW, stride, &line)
+		line.First += a.LineIn
+		line.Out = unsafe.Add(line.Out, a.LineOut)
+	}
+}
+
 // depthSplit is the twin of Rung.DepthSplit.
 func depthSplit(kernelW, stride int, a *windowArgs) {
 	first, second := *a, *a
@@ -52,6 +67,8 @@ type depthwise struct {
 	rung     *Rung
 	args     windowArgs // what all calls have in common
 	row      depthRow   // nil: window is used
+	lines    depthRow   // computes several rows at once; nil: row does, one by one
+	whole    bool       // lines computes all rows of a run, in place
 	split    depthRow   // computes and splits both strips; nil: sums are split afterwards
 	window   windowRow
 	offsets  []int
@@ -76,6 +93,11 @@ func (r *Rung) depthwise(c *Conv, w *ConvWeights) (Work, error) {
 	if s.row != nil && c.Out.Format == Split32 && c.Residual == nil && s.rest.Kind == Identity && c.Mean == nil {
 		s.split = r.DepthSplit
 		a.SecondIn, a.SecondWeights = c.In.Block, 64*c.KernelH*c.KernelW
+	}
+	if depthLinesFit(w.block, c.KernelH, c.KernelW, c.StrideW, c.DilationW) {
+		s.lines = r.DepthLines16
+		a.LineIn = c.StrideH * c.In.Pitch * c.In.Format.PixelBytes()
+		s.whole = c.Out.Format == F32x16 && c.Residual == nil && s.rest.Kind == Identity && c.Mean == nil
 	}
 	s.offsets = windowSpans(&c.In, 1, c.KernelH, c.KernelW, c.StrideW, c.DilationH, c.DilationW, 0, true)[0].offsets
 	a.Offsets, a.Taps = unsafe.Pointer(&s.offsets[0]), len(s.offsets)
@@ -112,6 +134,10 @@ func (s *depthwise) Run(chunk int, m *Memory) {
 			s.splitRows(f, plane, from, out, top, count)
 			return
 		}
+		if s.whole {
+			s.planeRows(f, plane, from, out, top, count)
+			return
+		}
 		var sums strips
 		if s.sums != nil {
 			sums = s.sums.begin(m, n, plane, run)
@@ -144,9 +170,7 @@ func (s *depthwise) outRows(f *frame, m *Memory, n, plane, y, count int, from, o
 			case from[i] == nil:
 				clear(floats(to[i], pixels*c.Out.width()))
 			default:
-				for r := range count {
-					s.strip(f, plane, i, from[i], unsafe.Add(sum[i], 4*r*w*c.Out.width()), y+r, x, w)
-				}
+				s.strip(f, plane, i, from[i], sum[i], y, x, w, count)
 			}
 		}
 		if c.Residual != nil {
@@ -165,6 +189,19 @@ func (s *depthwise) outRows(f *frame, m *Memory, n, plane, y, count int, from, o
 		s.rung.store(&c.Out, out, y, x, pixels, to)
 	}
 	c.Out.clearRows(out, y, count)
+}
+
+// planeRows computes rows in place.
+func (s *depthwise) planeRows(f *frame, plane int, from, out strips, top, count int) {
+	c := &s.conv
+	f.window.Lines, f.window.LineOut = count, c.Out.Pitch*c.Out.Format.PixelBytes()
+	for i := range out {
+		if out[i] != nil {
+			s.aim(f, plane, i, from[i], unsafe.Add(out[i], c.Out.Pixel(top, 0)), top, 0, c.Out.W)
+			s.lines(c.KernelW, c.StrideW, &f.window)
+		}
+	}
+	c.Out.clearRows(out, top, count)
 }
 
 // splitRows computes rows of both strips of a plane as pixels of Split32.
@@ -192,14 +229,24 @@ func (s *depthwise) aim(f *frame, plane, i int, from, to unsafe.Pointer, y, x, w
 	a.Bias = unsafe.Pointer(&s.weights.bias[channel])
 }
 
-// strip computes w pixels of strip i of a plane.
-func (s *depthwise) strip(f *frame, plane, i int, from, to unsafe.Pointer, y, x, w int) {
+// strip computes w pixels of strip i of a plane, in count rows whose results are
+// contiguous.
+func (s *depthwise) strip(f *frame, plane, i int, from, to unsafe.Pointer, y, x, w, count int) {
 	c, a := &s.conv, &f.window
-	s.aim(f, plane, i, from, to, y, x, w)
-	if s.row != nil {
-		s.row(c.KernelW, c.StrideW, a)
-	} else {
-		s.window(windowDot, a)
+	bytes := w * s.weights.block.PixelBytes()
+	if s.lines != nil {
+		a.Lines, a.LineOut = count, bytes
+		s.aim(f, plane, i, from, to, y, x, w)
+		s.lines(c.KernelW, c.StrideW, a)
+		return
+	}
+	for r := range count {
+		s.aim(f, plane, i, from, unsafe.Add(to, r*bytes), y+r, x, w)
+		if s.row != nil {
+			s.row(c.KernelW, c.StrideW, a)
+		} else {
+			s.window(windowDot, a)
+		}
 	}
 }
 

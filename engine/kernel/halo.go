@@ -54,6 +54,10 @@ func (l *Layout) clearAround(plane unsafe.Pointer, y0, y1 int) {
 }
 
 func (l *Layout) fillBytes(plane unsafe.Pointer, from, to int) {
+	if to-from == cacheLine && l.Fill == 0 { // between two rows of F32x16, by far the most frequent
+		*(*[cacheLine]byte)(unsafe.Add(plane, from)) = [cacheLine]byte{}
+		return
+	}
 	b := unsafe.Slice((*byte)(unsafe.Add(plane, from)), to-from)
 	if l.Fill == 0 {
 		clear(b)

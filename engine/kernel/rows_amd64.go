@@ -67,6 +67,10 @@ func depthRowAVX512(kernelW, stride int, a *windowArgs) {
 	amd64.DepthAVX512[kernelW][stride]((*amd64.Window)(a))
 }
 
+func depthLinesAVX512(kernelW, stride int, a *windowArgs) {
+	amd64.DepthLines[kernelW][stride]((*amd64.Window)(a))
+}
+
 func depthSplitAVX512(kernelW, stride int, a *windowArgs) {
 	amd64.DepthSplit[kernelW][stride]((*amd64.Window)(a))
 }

@@ -56,6 +56,10 @@ type Rung struct {
 	// depthRowFits reports true.
 	DepthRow8, DepthRow16 depthRow
 
+	// DepthLines16 computes several such rows, if the kernel is square and depthLinesFit
+	// reports true.
+	DepthLines16 depthRow
+
 	// DepthSplit computes both strips of such a row, as pixels of Split32.
 	DepthSplit depthRow
 
@@ -98,7 +102,7 @@ func purego() Rung {
 		Winograd8: plainWinograd8, Winograd16: plainWinograd16,
 		SmallWinograd8: plainSmallWinograd(8), SmallWinograd16: plainSmallWinograd(16), Activate: activate,
 		Split: split, Unsplit: unsplit, Narrow: narrow, Widen: widen,
-		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16, DepthSplit: depthSplit,
+		WindowRow8: windowRow8, WindowRow16: windowRow16, DepthRow8: depthRow8, DepthRow16: depthRow16, DepthLines16: depthLines16, DepthSplit: depthSplit,
 		Vec: vec.Plain, Boxes: box.Plain,
 		ClipRow: clipRow, AddRow: addRow, SubRow: subRow, MulRow: mulRow,
 		Broadcast8: plainBroadcasts(8), Broadcast16: plainBroadcasts(16), SumRow8: sumRow8, SumRow16: sumRow16,

@@ -25,7 +25,7 @@ func native() []Rung {
 			Interleave8: interleaveAVX2, Deinterleave8: deinterleaveAVX2,
 		}},
 		{cpu.avx512, Rung{Name: "avx512", Block: F32x16, GemmUnit: avx512Gemm, QConvs: avx512QConvs,
-			ConvTile16: convTileAVX512, Winograd16: winogradAVX512, SmallWinograd16: smallWinogradAVX512, Activate: activateAVX512.apply, WindowRow16: windowRowAVX512, DepthRow16: depthRowAVX512, DepthSplit: depthSplitAVX512,
+			ConvTile16: convTileAVX512, Winograd16: winogradAVX512, SmallWinograd16: smallWinogradAVX512, Activate: activateAVX512.apply, WindowRow16: windowRowAVX512, DepthRow16: depthRowAVX512, DepthLines16: depthLinesAVX512, DepthSplit: depthSplitAVX512,
 			Split: amd64.SplitAVX512, Unsplit: amd64.UnsplitAVX512,
 			Narrow: amd64.NarrowAVX512, Widen: amd64.WidenAVX512,
 			Vec: vec.AVX512, Boxes: box.AVX512,

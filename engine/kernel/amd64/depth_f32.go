@@ -54,6 +54,26 @@ func depthF32_7s1_avx512(a *Window)
 //go:noescape
 func depthF32_7s2_avx512(a *Window)
 
+// depthLines_3s1 computes rows of a depthwise convolution 3x3 with stride 1.
+//
+//go:noescape
+func depthLines_3s1(a *Window)
+
+// depthLines_3s2 computes rows of a depthwise convolution 3x3 with stride 2.
+//
+//go:noescape
+func depthLines_3s2(a *Window)
+
+// depthLines_5s1 computes rows of a depthwise convolution 5x5 with stride 1.
+//
+//go:noescape
+func depthLines_5s1(a *Window)
+
+// depthLines_5s2 computes rows of a depthwise convolution 5x5 with stride 2.
+//
+//go:noescape
+func depthLines_5s2(a *Window)
+
 // depthSplit_3s1 computes a row of a depthwise convolution 3 wide with stride 1, as Split32.
 //
 //go:noescape
@@ -109,6 +129,18 @@ var DepthAVX512 = [8][3]func(*Window){
 	7: {
 		1: depthF32_7s1_avx512,
 		2: depthF32_7s2_avx512,
+	},
+}
+
+// DepthLines holds the kernels by kernel width and stride.
+var DepthLines = [8][3]func(*Window){
+	3: {
+		1: depthLines_3s1,
+		2: depthLines_3s2,
+	},
+	5: {
+		1: depthLines_5s1,
+		2: depthLines_5s2,
 	},
 }
 

@@ -45,6 +45,9 @@ type Window struct {
 	RowBytes    int
 
 	SecondIn, SecondWeights int // bytes from the first strip's to the second's (depthSplit)
+
+	Lines           int // rows of output pixels (depthLines), at least 1
+	LineIn, LineOut int // bytes between the inputs and between the outputs of neighbouring rows
 }
 
 // WinogradFew is one call of a kernel for the products of few tiles: it computes a

@@ -32,6 +32,11 @@ func depthRows(g *gen) {
 	for _, d := range depthKernels() {
 		d.emit(g)
 	}
+	for _, d := range depthKernels() {
+		if d.rung == zmm.rung && d.kernelW <= 5 {
+			d.emitLines(g)
+		}
+	}
 	g.flush(func() {
 		for _, d := range depthKernels() {
 			if d.rung == zmm.rung {
@@ -43,11 +48,11 @@ func depthRows(g *gen) {
 
 func depthTable() string {
 	var s strings.Builder
-	table := func(name string, v vector, kernel func(depth) string) {
+	table := func(name string, v vector, most int, kernel func(depth) string) {
 		fmt.Fprintf(&s, "\n// %s holds the kernels by kernel width and stride.\n", name)
 		fmt.Fprintf(&s, "var %s = [8][3]func(*Window){\n", name)
 		for _, d := range depthKernels() {
-			if d.rung == v.rung {
+			if d.rung == v.rung && d.kernelW <= most {
 				if d.stride == 1 {
 					fmt.Fprintf(&s, "\t%d: {\n", d.kernelW)
 				}
@@ -59,13 +64,16 @@ func depthTable() string {
 		}
 		s.WriteString("}\n")
 	}
-	table("DepthAVX2", ymm, depth.name)
-	table("DepthAVX512", zmm, depth.name)
-	table("DepthSplit", zmm, depth.splitName)
+	table("DepthAVX2", ymm, 5, depth.name)
+	table("DepthAVX512", zmm, 7, depth.name)
+	table("DepthLines", zmm, 5, depth.linesName)
+	table("DepthSplit", zmm, 7, depth.splitName)
 	return s.String()
 }
 
 func (d depth) name() string { return fmt.Sprintf("depthF32_%ds%d_%s", d.kernelW, d.stride, d.rung) }
+
+func (d depth) linesName() string { return fmt.Sprintf("depthLines_%ds%d", d.kernelW, d.stride) }
 
 func (d depth) splitName() string { return fmt.Sprintf("depthSplit_%ds%d", d.kernelW, d.stride) }
 
@@ -120,6 +128,78 @@ func (d depth) taps(g *gen, n int, weight, input, acc func(i int) reg.VecPhysica
 			g.VFMADD231PS(weight(tap), input(x), acc(o/d.stride))
 		}
 	}
+}
+
+// emitLines writes the kernel for several rows of a square kernel. If there are registers
+// for all weights, they stay there over all rows.
+func (d depth) emitLines(g *gen) {
+	g.fn(d.linesName(), "Window", fmt.Sprintf("%s computes rows of a depthwise convolution %dx%d with stride %d.", d.linesName(), d.kernelW, d.kernelW, d.stride))
+	g.Comment("AX arguments, R8 and R11 output and input of the row, R13 rows left,",
+		"DI output, SI input of the first pixel, R9 pixels left, CX bias, BX weights,",
+		"R10 and R12 bytes from kernel row to kernel row, times 1 and 3.")
+	out, in, left := reg.R8, reg.R11, reg.R13
+	pitch3 := reg.R12
+	keep := d.kernelW == 3
+	kept := func(i int) reg.VecPhysical { return d.regs[14+i] }
+	low, high := d.regs[24], d.regs[25]
+	g.depthRow()
+	g.MOVQ(depthOut, out)
+	g.MOVQ(depthFirst, in)
+	g.LEAQ(at(depthPitch, 0).Idx(depthPitch, 2), pitch3)
+	g.load("Lines", left)
+	g.load("Bias", reg.RCX)
+	g.load("Weights", depthWeights)
+	g.VBROADCASTSS(g.field("Low"), low)
+	g.VBROADCASTSS(g.field("High"), high)
+	if keep {
+		for i := range d.kernelW * d.kernelW {
+			g.VMOVUPS(at(depthWeights, i*d.bytes), kept(i))
+		}
+	}
+	g.Label("line")
+	for _, n := range d.tiles {
+		label := fmt.Sprintf("tile%d", n)
+		acc := func(i int) reg.VecPhysical { return d.regs[i] }
+		input := func(i int) reg.VecPhysical { return d.regs[26+i%6] }
+		g.Label(label)
+		g.CMPQ(depthLeft, imm(n))
+		g.JLT(to(label + "Done"))
+		for i := range n {
+			g.VMOVUPS(at(reg.RCX, 0), acc(i))
+		}
+		for row := range d.kernelW {
+			weight := func(i int) reg.VecPhysical { return kept(row*d.kernelW + i) }
+			if !keep {
+				weight = kept
+				for i := range d.kernelW {
+					g.VMOVUPS(at(depthWeights, (row*d.kernelW+i)*d.bytes), weight(i))
+				}
+			}
+			d.taps(g, n, weight, input, acc, func(x int) operand.Mem {
+				switch m := at(depthFirst, x*d.bytes); row {
+				case 0:
+					return m
+				case 3:
+					return m.Idx(pitch3, 1)
+				default:
+					return m.Idx(depthPitch, uint8(row))
+				}
+			})
+		}
+		for i := range n {
+			g.clip(acc(i), low, high)
+			g.VMOVUPS(acc(i), at(depthOut, i*d.bytes))
+		}
+		g.nextTile(label, n, n*d.bytes, n*d.stride*d.bytes)
+	}
+	g.ADDQ(g.field("LineOut"), out)
+	g.ADDQ(g.field("LineIn"), in)
+	g.MOVQ(out, depthOut)
+	g.MOVQ(in, depthFirst)
+	g.load("Count", depthLeft)
+	g.DECQ(left)
+	g.JNZ(to("line"))
+	g.end()
 }
 
 // emitSplit writes the kernel for both strips of a plane, which splits the sums in
