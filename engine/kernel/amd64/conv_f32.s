@@ -126,10 +126,25 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z1
-	VMAXPS       Z0, Z1, Z0
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z3
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z1, Z0
 	VMINPS       Z0, Z3, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z1, Z0
+	VMOVUPS Z0, (SI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -137,9 +152,11 @@ plain:
 	MOVQ    SI, DI
 	ADDQ    ConvF32_SecondOut+0(AX), DI
 	VMOVUPS Z0, (SI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -277,12 +294,30 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z2
-	VMAXPS       Z0, Z2, Z0
-	VMAXPS       Z1, Z2, Z1
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z4
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z2, Z0
 	VMINPS       Z0, Z4, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z2, Z1
 	VMINPS       Z1, Z4, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z2, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z2, Z1
+	VMOVUPS Z1, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -291,9 +326,11 @@ plain:
 	ADDQ    ConvF32_SecondOut+0(AX), DI
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -442,14 +479,35 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMAXPS       Z1, Z3, Z1
-	VMAXPS       Z2, Z3, Z2
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z5
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z3, Z0
 	VMINPS       Z0, Z5, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z3, Z1
 	VMINPS       Z1, Z5, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z3, Z2
 	VMINPS       Z2, Z5, Z2
+	VMOVUPS      Z2, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z3, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z3, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z3, Z2
+	VMOVUPS Z2, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -459,9 +517,11 @@ plain:
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -621,16 +681,40 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z4
-	VMAXPS       Z0, Z4, Z0
-	VMAXPS       Z1, Z4, Z1
-	VMAXPS       Z2, Z4, Z2
-	VMAXPS       Z3, Z4, Z3
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z6
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z4, Z0
 	VMINPS       Z0, Z6, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z4, Z1
 	VMINPS       Z1, Z6, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z4, Z2
 	VMINPS       Z2, Z6, Z2
+	VMOVUPS      Z2, (DI)
+	VMAXPS       Z3, Z4, Z3
 	VMINPS       Z3, Z6, Z3
+	VMOVUPS      Z3, 64(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z4, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z4, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z4, Z2
+	VMOVUPS Z2, (DI)
+	VMAXPS  Z3, Z4, Z3
+	VMOVUPS Z3, 64(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -641,9 +725,11 @@ plain:
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, (DI)
 	VMOVUPS Z3, 64(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -814,18 +900,45 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z5
-	VMAXPS       Z0, Z5, Z0
-	VMAXPS       Z1, Z5, Z1
-	VMAXPS       Z2, Z5, Z2
-	VMAXPS       Z3, Z5, Z3
-	VMAXPS       Z4, Z5, Z4
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z7
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z5, Z0
 	VMINPS       Z0, Z7, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z5, Z1
 	VMINPS       Z1, Z7, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z5, Z2
 	VMINPS       Z2, Z7, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z5, Z3
 	VMINPS       Z3, Z7, Z3
+	VMOVUPS      Z3, (DI)
+	VMAXPS       Z4, Z5, Z4
 	VMINPS       Z4, Z7, Z4
+	VMOVUPS      Z4, 64(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z5, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z5, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z5, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z5, Z3
+	VMOVUPS Z3, (DI)
+	VMAXPS  Z4, Z5, Z4
+	VMOVUPS Z4, 64(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -837,9 +950,11 @@ plain:
 	VMOVUPS Z2, 128(SI)
 	VMOVUPS Z3, (DI)
 	VMOVUPS Z4, 64(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1021,20 +1136,50 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z6
-	VMAXPS       Z0, Z6, Z0
-	VMAXPS       Z1, Z6, Z1
-	VMAXPS       Z2, Z6, Z2
-	VMAXPS       Z3, Z6, Z3
-	VMAXPS       Z4, Z6, Z4
-	VMAXPS       Z5, Z6, Z5
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z8
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z6, Z0
 	VMINPS       Z0, Z8, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z6, Z1
 	VMINPS       Z1, Z8, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z6, Z2
 	VMINPS       Z2, Z8, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z6, Z3
 	VMINPS       Z3, Z8, Z3
+	VMOVUPS      Z3, (DI)
+	VMAXPS       Z4, Z6, Z4
 	VMINPS       Z4, Z8, Z4
+	VMOVUPS      Z4, 64(DI)
+	VMAXPS       Z5, Z6, Z5
 	VMINPS       Z5, Z8, Z5
+	VMOVUPS      Z5, 128(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z6, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z6, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z6, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z6, Z3
+	VMOVUPS Z3, (DI)
+	VMAXPS  Z4, Z6, Z4
+	VMOVUPS Z4, 64(DI)
+	VMAXPS  Z5, Z6, Z5
+	VMOVUPS Z5, 128(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -1047,9 +1192,11 @@ plain:
 	VMOVUPS Z3, (DI)
 	VMOVUPS Z4, 64(DI)
 	VMOVUPS Z5, 128(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1242,22 +1389,55 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z7
-	VMAXPS       Z0, Z7, Z0
-	VMAXPS       Z1, Z7, Z1
-	VMAXPS       Z2, Z7, Z2
-	VMAXPS       Z3, Z7, Z3
-	VMAXPS       Z4, Z7, Z4
-	VMAXPS       Z5, Z7, Z5
-	VMAXPS       Z6, Z7, Z6
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z9
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z7, Z0
 	VMINPS       Z0, Z9, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z7, Z1
 	VMINPS       Z1, Z9, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z7, Z2
 	VMINPS       Z2, Z9, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z7, Z3
 	VMINPS       Z3, Z9, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z7, Z4
 	VMINPS       Z4, Z9, Z4
+	VMOVUPS      Z4, (DI)
+	VMAXPS       Z5, Z7, Z5
 	VMINPS       Z5, Z9, Z5
+	VMOVUPS      Z5, 64(DI)
+	VMAXPS       Z6, Z7, Z6
 	VMINPS       Z6, Z9, Z6
+	VMOVUPS      Z6, 128(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z7, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z7, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z7, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z7, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z7, Z4
+	VMOVUPS Z4, (DI)
+	VMAXPS  Z5, Z7, Z5
+	VMOVUPS Z5, 64(DI)
+	VMAXPS  Z6, Z7, Z6
+	VMOVUPS Z6, 128(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -1271,9 +1451,11 @@ plain:
 	VMOVUPS Z4, (DI)
 	VMOVUPS Z5, 64(DI)
 	VMOVUPS Z6, 128(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1477,24 +1659,60 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z8
-	VMAXPS       Z0, Z8, Z0
-	VMAXPS       Z1, Z8, Z1
-	VMAXPS       Z2, Z8, Z2
-	VMAXPS       Z3, Z8, Z3
-	VMAXPS       Z4, Z8, Z4
-	VMAXPS       Z5, Z8, Z5
-	VMAXPS       Z6, Z8, Z6
-	VMAXPS       Z7, Z8, Z7
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z10
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z8, Z0
 	VMINPS       Z0, Z10, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z8, Z1
 	VMINPS       Z1, Z10, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z8, Z2
 	VMINPS       Z2, Z10, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z8, Z3
 	VMINPS       Z3, Z10, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z8, Z4
 	VMINPS       Z4, Z10, Z4
+	VMOVUPS      Z4, (DI)
+	VMAXPS       Z5, Z8, Z5
 	VMINPS       Z5, Z10, Z5
+	VMOVUPS      Z5, 64(DI)
+	VMAXPS       Z6, Z8, Z6
 	VMINPS       Z6, Z10, Z6
+	VMOVUPS      Z6, 128(DI)
+	VMAXPS       Z7, Z8, Z7
 	VMINPS       Z7, Z10, Z7
+	VMOVUPS      Z7, 192(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z8, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z8, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z8, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z8, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z8, Z4
+	VMOVUPS Z4, (DI)
+	VMAXPS  Z5, Z8, Z5
+	VMOVUPS Z5, 64(DI)
+	VMAXPS  Z6, Z8, Z6
+	VMOVUPS Z6, 128(DI)
+	VMAXPS  Z7, Z8, Z7
+	VMOVUPS Z7, 192(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -1509,9 +1727,11 @@ plain:
 	VMOVUPS Z5, 64(DI)
 	VMOVUPS Z6, 128(DI)
 	VMOVUPS Z7, 192(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1726,26 +1946,65 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z9
-	VMAXPS       Z0, Z9, Z0
-	VMAXPS       Z1, Z9, Z1
-	VMAXPS       Z2, Z9, Z2
-	VMAXPS       Z3, Z9, Z3
-	VMAXPS       Z4, Z9, Z4
-	VMAXPS       Z5, Z9, Z5
-	VMAXPS       Z6, Z9, Z6
-	VMAXPS       Z7, Z9, Z7
-	VMAXPS       Z8, Z9, Z8
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z11
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z9, Z0
 	VMINPS       Z0, Z11, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z9, Z1
 	VMINPS       Z1, Z11, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z9, Z2
 	VMINPS       Z2, Z11, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z9, Z3
 	VMINPS       Z3, Z11, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z9, Z4
 	VMINPS       Z4, Z11, Z4
+	VMOVUPS      Z4, 256(SI)
+	VMAXPS       Z5, Z9, Z5
 	VMINPS       Z5, Z11, Z5
+	VMOVUPS      Z5, (DI)
+	VMAXPS       Z6, Z9, Z6
 	VMINPS       Z6, Z11, Z6
+	VMOVUPS      Z6, 64(DI)
+	VMAXPS       Z7, Z9, Z7
 	VMINPS       Z7, Z11, Z7
+	VMOVUPS      Z7, 128(DI)
+	VMAXPS       Z8, Z9, Z8
 	VMINPS       Z8, Z11, Z8
+	VMOVUPS      Z8, 192(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z9, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z9, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z9, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z9, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z9, Z4
+	VMOVUPS Z4, 256(SI)
+	VMAXPS  Z5, Z9, Z5
+	VMOVUPS Z5, (DI)
+	VMAXPS  Z6, Z9, Z6
+	VMOVUPS Z6, 64(DI)
+	VMAXPS  Z7, Z9, Z7
+	VMOVUPS Z7, 128(DI)
+	VMAXPS  Z8, Z9, Z8
+	VMOVUPS Z8, 192(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -1761,9 +2020,11 @@ plain:
 	VMOVUPS Z6, 64(DI)
 	VMOVUPS Z7, 128(DI)
 	VMOVUPS Z8, 192(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1989,28 +2250,70 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z10
-	VMAXPS       Z0, Z10, Z0
-	VMAXPS       Z1, Z10, Z1
-	VMAXPS       Z2, Z10, Z2
-	VMAXPS       Z3, Z10, Z3
-	VMAXPS       Z4, Z10, Z4
-	VMAXPS       Z5, Z10, Z5
-	VMAXPS       Z6, Z10, Z6
-	VMAXPS       Z7, Z10, Z7
-	VMAXPS       Z8, Z10, Z8
-	VMAXPS       Z9, Z10, Z9
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z12
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z10, Z0
 	VMINPS       Z0, Z12, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z10, Z1
 	VMINPS       Z1, Z12, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z10, Z2
 	VMINPS       Z2, Z12, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z10, Z3
 	VMINPS       Z3, Z12, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z10, Z4
 	VMINPS       Z4, Z12, Z4
+	VMOVUPS      Z4, 256(SI)
+	VMAXPS       Z5, Z10, Z5
 	VMINPS       Z5, Z12, Z5
+	VMOVUPS      Z5, (DI)
+	VMAXPS       Z6, Z10, Z6
 	VMINPS       Z6, Z12, Z6
+	VMOVUPS      Z6, 64(DI)
+	VMAXPS       Z7, Z10, Z7
 	VMINPS       Z7, Z12, Z7
+	VMOVUPS      Z7, 128(DI)
+	VMAXPS       Z8, Z10, Z8
 	VMINPS       Z8, Z12, Z8
+	VMOVUPS      Z8, 192(DI)
+	VMAXPS       Z9, Z10, Z9
 	VMINPS       Z9, Z12, Z9
+	VMOVUPS      Z9, 256(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z10, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z10, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z10, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z10, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z10, Z4
+	VMOVUPS Z4, 256(SI)
+	VMAXPS  Z5, Z10, Z5
+	VMOVUPS Z5, (DI)
+	VMAXPS  Z6, Z10, Z6
+	VMOVUPS Z6, 64(DI)
+	VMAXPS  Z7, Z10, Z7
+	VMOVUPS Z7, 128(DI)
+	VMAXPS  Z8, Z10, Z8
+	VMOVUPS Z8, 192(DI)
+	VMAXPS  Z9, Z10, Z9
+	VMOVUPS Z9, 256(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -2027,9 +2330,11 @@ plain:
 	VMOVUPS Z7, 128(DI)
 	VMOVUPS Z8, 192(DI)
 	VMOVUPS Z9, 256(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -2266,30 +2571,75 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z11
-	VMAXPS       Z0, Z11, Z0
-	VMAXPS       Z1, Z11, Z1
-	VMAXPS       Z2, Z11, Z2
-	VMAXPS       Z3, Z11, Z3
-	VMAXPS       Z4, Z11, Z4
-	VMAXPS       Z5, Z11, Z5
-	VMAXPS       Z6, Z11, Z6
-	VMAXPS       Z7, Z11, Z7
-	VMAXPS       Z8, Z11, Z8
-	VMAXPS       Z9, Z11, Z9
-	VMAXPS       Z10, Z11, Z10
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z13
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z11, Z0
 	VMINPS       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z11, Z1
 	VMINPS       Z1, Z13, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z11, Z2
 	VMINPS       Z2, Z13, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z11, Z3
 	VMINPS       Z3, Z13, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z11, Z4
 	VMINPS       Z4, Z13, Z4
+	VMOVUPS      Z4, 256(SI)
+	VMAXPS       Z5, Z11, Z5
 	VMINPS       Z5, Z13, Z5
+	VMOVUPS      Z5, 320(SI)
+	VMAXPS       Z6, Z11, Z6
 	VMINPS       Z6, Z13, Z6
+	VMOVUPS      Z6, (DI)
+	VMAXPS       Z7, Z11, Z7
 	VMINPS       Z7, Z13, Z7
+	VMOVUPS      Z7, 64(DI)
+	VMAXPS       Z8, Z11, Z8
 	VMINPS       Z8, Z13, Z8
+	VMOVUPS      Z8, 128(DI)
+	VMAXPS       Z9, Z11, Z9
 	VMINPS       Z9, Z13, Z9
+	VMOVUPS      Z9, 192(DI)
+	VMAXPS       Z10, Z11, Z10
 	VMINPS       Z10, Z13, Z10
+	VMOVUPS      Z10, 256(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z11, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z11, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z11, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z11, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z11, Z4
+	VMOVUPS Z4, 256(SI)
+	VMAXPS  Z5, Z11, Z5
+	VMOVUPS Z5, 320(SI)
+	VMAXPS  Z6, Z11, Z6
+	VMOVUPS Z6, (DI)
+	VMAXPS  Z7, Z11, Z7
+	VMOVUPS Z7, 64(DI)
+	VMAXPS  Z8, Z11, Z8
+	VMOVUPS Z8, 128(DI)
+	VMAXPS  Z9, Z11, Z9
+	VMOVUPS Z9, 192(DI)
+	VMAXPS  Z10, Z11, Z10
+	VMOVUPS Z10, 256(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -2307,9 +2657,11 @@ plain:
 	VMOVUPS Z8, 128(DI)
 	VMOVUPS Z9, 192(DI)
 	VMOVUPS Z10, 256(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -2557,32 +2909,80 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z12
-	VMAXPS       Z0, Z12, Z0
-	VMAXPS       Z1, Z12, Z1
-	VMAXPS       Z2, Z12, Z2
-	VMAXPS       Z3, Z12, Z3
-	VMAXPS       Z4, Z12, Z4
-	VMAXPS       Z5, Z12, Z5
-	VMAXPS       Z6, Z12, Z6
-	VMAXPS       Z7, Z12, Z7
-	VMAXPS       Z8, Z12, Z8
-	VMAXPS       Z9, Z12, Z9
-	VMAXPS       Z10, Z12, Z10
-	VMAXPS       Z11, Z12, Z11
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z14
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z12, Z0
 	VMINPS       Z0, Z14, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z12, Z1
 	VMINPS       Z1, Z14, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z12, Z2
 	VMINPS       Z2, Z14, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z12, Z3
 	VMINPS       Z3, Z14, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z12, Z4
 	VMINPS       Z4, Z14, Z4
+	VMOVUPS      Z4, 256(SI)
+	VMAXPS       Z5, Z12, Z5
 	VMINPS       Z5, Z14, Z5
+	VMOVUPS      Z5, 320(SI)
+	VMAXPS       Z6, Z12, Z6
 	VMINPS       Z6, Z14, Z6
+	VMOVUPS      Z6, (DI)
+	VMAXPS       Z7, Z12, Z7
 	VMINPS       Z7, Z14, Z7
+	VMOVUPS      Z7, 64(DI)
+	VMAXPS       Z8, Z12, Z8
 	VMINPS       Z8, Z14, Z8
+	VMOVUPS      Z8, 128(DI)
+	VMAXPS       Z9, Z12, Z9
 	VMINPS       Z9, Z14, Z9
+	VMOVUPS      Z9, 192(DI)
+	VMAXPS       Z10, Z12, Z10
 	VMINPS       Z10, Z14, Z10
+	VMOVUPS      Z10, 256(DI)
+	VMAXPS       Z11, Z12, Z11
 	VMINPS       Z11, Z14, Z11
+	VMOVUPS      Z11, 320(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z12, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z12, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z12, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z12, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z12, Z4
+	VMOVUPS Z4, 256(SI)
+	VMAXPS  Z5, Z12, Z5
+	VMOVUPS Z5, 320(SI)
+	VMAXPS  Z6, Z12, Z6
+	VMOVUPS Z6, (DI)
+	VMAXPS  Z7, Z12, Z7
+	VMOVUPS Z7, 64(DI)
+	VMAXPS  Z8, Z12, Z8
+	VMOVUPS Z8, 128(DI)
+	VMAXPS  Z9, Z12, Z9
+	VMOVUPS Z9, 192(DI)
+	VMAXPS  Z10, Z12, Z10
+	VMOVUPS Z10, 256(DI)
+	VMAXPS  Z11, Z12, Z11
+	VMOVUPS Z11, 320(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -2601,9 +3001,11 @@ plain:
 	VMOVUPS Z9, 192(DI)
 	VMOVUPS Z10, 256(DI)
 	VMOVUPS Z11, 320(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -2862,34 +3264,85 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z13
-	VMAXPS       Z0, Z13, Z0
-	VMAXPS       Z1, Z13, Z1
-	VMAXPS       Z2, Z13, Z2
-	VMAXPS       Z3, Z13, Z3
-	VMAXPS       Z4, Z13, Z4
-	VMAXPS       Z5, Z13, Z5
-	VMAXPS       Z6, Z13, Z6
-	VMAXPS       Z7, Z13, Z7
-	VMAXPS       Z8, Z13, Z8
-	VMAXPS       Z9, Z13, Z9
-	VMAXPS       Z10, Z13, Z10
-	VMAXPS       Z11, Z13, Z11
-	VMAXPS       Z12, Z13, Z12
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z15
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z13, Z0
 	VMINPS       Z0, Z15, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z13, Z1
 	VMINPS       Z1, Z15, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z13, Z2
 	VMINPS       Z2, Z15, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z13, Z3
 	VMINPS       Z3, Z15, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z13, Z4
 	VMINPS       Z4, Z15, Z4
+	VMOVUPS      Z4, 256(SI)
+	VMAXPS       Z5, Z13, Z5
 	VMINPS       Z5, Z15, Z5
+	VMOVUPS      Z5, 320(SI)
+	VMAXPS       Z6, Z13, Z6
 	VMINPS       Z6, Z15, Z6
+	VMOVUPS      Z6, 384(SI)
+	VMAXPS       Z7, Z13, Z7
 	VMINPS       Z7, Z15, Z7
+	VMOVUPS      Z7, (DI)
+	VMAXPS       Z8, Z13, Z8
 	VMINPS       Z8, Z15, Z8
+	VMOVUPS      Z8, 64(DI)
+	VMAXPS       Z9, Z13, Z9
 	VMINPS       Z9, Z15, Z9
+	VMOVUPS      Z9, 128(DI)
+	VMAXPS       Z10, Z13, Z10
 	VMINPS       Z10, Z15, Z10
+	VMOVUPS      Z10, 192(DI)
+	VMAXPS       Z11, Z13, Z11
 	VMINPS       Z11, Z15, Z11
+	VMOVUPS      Z11, 256(DI)
+	VMAXPS       Z12, Z13, Z12
 	VMINPS       Z12, Z15, Z12
+	VMOVUPS      Z12, 320(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z13, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z13, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z13, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z13, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z13, Z4
+	VMOVUPS Z4, 256(SI)
+	VMAXPS  Z5, Z13, Z5
+	VMOVUPS Z5, 320(SI)
+	VMAXPS  Z6, Z13, Z6
+	VMOVUPS Z6, 384(SI)
+	VMAXPS  Z7, Z13, Z7
+	VMOVUPS Z7, (DI)
+	VMAXPS  Z8, Z13, Z8
+	VMOVUPS Z8, 64(DI)
+	VMAXPS  Z9, Z13, Z9
+	VMOVUPS Z9, 128(DI)
+	VMAXPS  Z10, Z13, Z10
+	VMOVUPS Z10, 192(DI)
+	VMAXPS  Z11, Z13, Z11
+	VMOVUPS Z11, 256(DI)
+	VMAXPS  Z12, Z13, Z12
+	VMOVUPS Z12, 320(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -2909,9 +3362,11 @@ plain:
 	VMOVUPS Z10, 192(DI)
 	VMOVUPS Z11, 256(DI)
 	VMOVUPS Z12, 320(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -3181,36 +3636,90 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z14
-	VMAXPS       Z0, Z14, Z0
-	VMAXPS       Z1, Z14, Z1
-	VMAXPS       Z2, Z14, Z2
-	VMAXPS       Z3, Z14, Z3
-	VMAXPS       Z4, Z14, Z4
-	VMAXPS       Z5, Z14, Z5
-	VMAXPS       Z6, Z14, Z6
-	VMAXPS       Z7, Z14, Z7
-	VMAXPS       Z8, Z14, Z8
-	VMAXPS       Z9, Z14, Z9
-	VMAXPS       Z10, Z14, Z10
-	VMAXPS       Z11, Z14, Z11
-	VMAXPS       Z12, Z14, Z12
-	VMAXPS       Z13, Z14, Z13
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z16
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z14, Z0
 	VMINPS       Z0, Z16, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z1, Z14, Z1
 	VMINPS       Z1, Z16, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMAXPS       Z2, Z14, Z2
 	VMINPS       Z2, Z16, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z3, Z14, Z3
 	VMINPS       Z3, Z16, Z3
+	VMOVUPS      Z3, 192(SI)
+	VMAXPS       Z4, Z14, Z4
 	VMINPS       Z4, Z16, Z4
+	VMOVUPS      Z4, 256(SI)
+	VMAXPS       Z5, Z14, Z5
 	VMINPS       Z5, Z16, Z5
+	VMOVUPS      Z5, 320(SI)
+	VMAXPS       Z6, Z14, Z6
 	VMINPS       Z6, Z16, Z6
+	VMOVUPS      Z6, 384(SI)
+	VMAXPS       Z7, Z14, Z7
 	VMINPS       Z7, Z16, Z7
+	VMOVUPS      Z7, (DI)
+	VMAXPS       Z8, Z14, Z8
 	VMINPS       Z8, Z16, Z8
+	VMOVUPS      Z8, 64(DI)
+	VMAXPS       Z9, Z14, Z9
 	VMINPS       Z9, Z16, Z9
+	VMOVUPS      Z9, 128(DI)
+	VMAXPS       Z10, Z14, Z10
 	VMINPS       Z10, Z16, Z10
+	VMOVUPS      Z10, 192(DI)
+	VMAXPS       Z11, Z14, Z11
 	VMINPS       Z11, Z16, Z11
+	VMOVUPS      Z11, 256(DI)
+	VMAXPS       Z12, Z14, Z12
 	VMINPS       Z12, Z16, Z12
+	VMOVUPS      Z12, 320(DI)
+	VMAXPS       Z13, Z14, Z13
 	VMINPS       Z13, Z16, Z13
+	VMOVUPS      Z13, 384(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z14, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z1, Z14, Z1
+	VMOVUPS Z1, 64(SI)
+	VMAXPS  Z2, Z14, Z2
+	VMOVUPS Z2, 128(SI)
+	VMAXPS  Z3, Z14, Z3
+	VMOVUPS Z3, 192(SI)
+	VMAXPS  Z4, Z14, Z4
+	VMOVUPS Z4, 256(SI)
+	VMAXPS  Z5, Z14, Z5
+	VMOVUPS Z5, 320(SI)
+	VMAXPS  Z6, Z14, Z6
+	VMOVUPS Z6, 384(SI)
+	VMAXPS  Z7, Z14, Z7
+	VMOVUPS Z7, (DI)
+	VMAXPS  Z8, Z14, Z8
+	VMOVUPS Z8, 64(DI)
+	VMAXPS  Z9, Z14, Z9
+	VMOVUPS Z9, 128(DI)
+	VMAXPS  Z10, Z14, Z10
+	VMOVUPS Z10, 192(DI)
+	VMAXPS  Z11, Z14, Z11
+	VMOVUPS Z11, 256(DI)
+	VMAXPS  Z12, Z14, Z12
+	VMOVUPS Z12, 320(DI)
+	VMAXPS  Z13, Z14, Z13
+	VMOVUPS Z13, 384(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -3231,9 +3740,11 @@ plain:
 	VMOVUPS Z11, 256(DI)
 	VMOVUPS Z12, 320(DI)
 	VMOVUPS Z13, 384(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -3436,12 +3947,34 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z2
-	VMAXPS       Z0, Z2, Z0
-	VMAXPS       Z1, Z2, Z1
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z4
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z2, Z0
 	VMINPS       Z0, Z4, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z2, Z1
 	VMINPS       Z1, Z4, Z1
+	VMOVUPS      Z1, (SI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z2, Z0
+	VMOVUPS Z0, (SI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z2, Z1
+	VMOVUPS Z1, (SI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -3452,9 +3985,11 @@ plain:
 	ADDQ    ConvF32_OutBlock+0(AX), SI
 	ADDQ    ConvF32_OutBlock+0(AX), DI
 	VMOVUPS Z1, (SI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -3703,16 +4238,44 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z4
-	VMAXPS       Z0, Z4, Z0
-	VMAXPS       Z1, Z4, Z1
-	VMAXPS       Z2, Z4, Z2
-	VMAXPS       Z3, Z4, Z3
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z6
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z4, Z0
 	VMINPS       Z0, Z6, Z0
-	VMINPS       Z1, Z6, Z1
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z4, Z2
 	VMINPS       Z2, Z6, Z2
+	VMOVUPS      Z2, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z6, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z4, Z3
 	VMINPS       Z3, Z6, Z3
+	VMOVUPS      Z3, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z4, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z4, Z2
+	VMOVUPS Z2, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z4, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z4, Z3
+	VMOVUPS Z3, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -3725,9 +4288,11 @@ plain:
 	ADDQ    ConvF32_OutBlock+0(AX), DI
 	VMOVUPS Z1, (SI)
 	VMOVUPS Z3, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -4020,20 +4585,54 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z6
-	VMAXPS       Z0, Z6, Z0
-	VMAXPS       Z1, Z6, Z1
-	VMAXPS       Z2, Z6, Z2
-	VMAXPS       Z3, Z6, Z3
-	VMAXPS       Z4, Z6, Z4
-	VMAXPS       Z5, Z6, Z5
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z8
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z6, Z0
 	VMINPS       Z0, Z8, Z0
-	VMINPS       Z1, Z8, Z1
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z6, Z2
 	VMINPS       Z2, Z8, Z2
-	VMINPS       Z3, Z8, Z3
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z6, Z4
 	VMINPS       Z4, Z8, Z4
+	VMOVUPS      Z4, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z8, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z8, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z6, Z5
 	VMINPS       Z5, Z8, Z5
+	VMOVUPS      Z5, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z6, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z6, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z6, Z4
+	VMOVUPS Z4, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z6, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z6, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z6, Z5
+	VMOVUPS Z5, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -4048,9 +4647,11 @@ plain:
 	VMOVUPS Z1, (SI)
 	VMOVUPS Z3, 64(SI)
 	VMOVUPS Z5, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -4387,24 +4988,64 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z8
-	VMAXPS       Z0, Z8, Z0
-	VMAXPS       Z1, Z8, Z1
-	VMAXPS       Z2, Z8, Z2
-	VMAXPS       Z3, Z8, Z3
-	VMAXPS       Z4, Z8, Z4
-	VMAXPS       Z5, Z8, Z5
-	VMAXPS       Z6, Z8, Z6
-	VMAXPS       Z7, Z8, Z7
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z10
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z8, Z0
 	VMINPS       Z0, Z10, Z0
-	VMINPS       Z1, Z10, Z1
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z8, Z2
 	VMINPS       Z2, Z10, Z2
-	VMINPS       Z3, Z10, Z3
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z8, Z4
 	VMINPS       Z4, Z10, Z4
-	VMINPS       Z5, Z10, Z5
+	VMOVUPS      Z4, (DI)
+	VMAXPS       Z6, Z8, Z6
 	VMINPS       Z6, Z10, Z6
+	VMOVUPS      Z6, 64(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z10, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z10, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z10, Z5
+	VMOVUPS      Z5, (DI)
+	VMAXPS       Z7, Z8, Z7
 	VMINPS       Z7, Z10, Z7
+	VMOVUPS      Z7, 64(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z8, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z8, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z8, Z4
+	VMOVUPS Z4, (DI)
+	VMAXPS  Z6, Z8, Z6
+	VMOVUPS Z6, 64(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z8, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z8, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z8, Z5
+	VMOVUPS Z5, (DI)
+	VMAXPS  Z7, Z8, Z7
+	VMOVUPS Z7, 64(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -4421,9 +5062,11 @@ plain:
 	VMOVUPS Z3, 64(SI)
 	VMOVUPS Z5, (DI)
 	VMOVUPS Z7, 64(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -4804,28 +5447,74 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z10
-	VMAXPS       Z0, Z10, Z0
-	VMAXPS       Z1, Z10, Z1
-	VMAXPS       Z2, Z10, Z2
-	VMAXPS       Z3, Z10, Z3
-	VMAXPS       Z4, Z10, Z4
-	VMAXPS       Z5, Z10, Z5
-	VMAXPS       Z6, Z10, Z6
-	VMAXPS       Z7, Z10, Z7
-	VMAXPS       Z8, Z10, Z8
-	VMAXPS       Z9, Z10, Z9
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z12
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z10, Z0
 	VMINPS       Z0, Z12, Z0
-	VMINPS       Z1, Z12, Z1
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z10, Z2
 	VMINPS       Z2, Z12, Z2
-	VMINPS       Z3, Z12, Z3
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z10, Z4
 	VMINPS       Z4, Z12, Z4
-	VMINPS       Z5, Z12, Z5
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z10, Z6
 	VMINPS       Z6, Z12, Z6
-	VMINPS       Z7, Z12, Z7
+	VMOVUPS      Z6, (DI)
+	VMAXPS       Z8, Z10, Z8
 	VMINPS       Z8, Z12, Z8
+	VMOVUPS      Z8, 64(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z12, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z12, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z12, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z12, Z7
+	VMOVUPS      Z7, (DI)
+	VMAXPS       Z9, Z10, Z9
 	VMINPS       Z9, Z12, Z9
+	VMOVUPS      Z9, 64(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z10, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z10, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z10, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z10, Z6
+	VMOVUPS Z6, (DI)
+	VMAXPS  Z8, Z10, Z8
+	VMOVUPS Z8, 64(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z10, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z10, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z10, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z10, Z7
+	VMOVUPS Z7, (DI)
+	VMAXPS  Z9, Z10, Z9
+	VMOVUPS Z9, 64(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -4844,9 +5533,11 @@ plain:
 	VMOVUPS Z5, 128(SI)
 	VMOVUPS Z7, (DI)
 	VMOVUPS Z9, 64(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -5271,32 +5962,84 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z12
-	VMAXPS       Z0, Z12, Z0
-	VMAXPS       Z1, Z12, Z1
-	VMAXPS       Z2, Z12, Z2
-	VMAXPS       Z3, Z12, Z3
-	VMAXPS       Z4, Z12, Z4
-	VMAXPS       Z5, Z12, Z5
-	VMAXPS       Z6, Z12, Z6
-	VMAXPS       Z7, Z12, Z7
-	VMAXPS       Z8, Z12, Z8
-	VMAXPS       Z9, Z12, Z9
-	VMAXPS       Z10, Z12, Z10
-	VMAXPS       Z11, Z12, Z11
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z14
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z12, Z0
 	VMINPS       Z0, Z14, Z0
-	VMINPS       Z1, Z14, Z1
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z12, Z2
 	VMINPS       Z2, Z14, Z2
-	VMINPS       Z3, Z14, Z3
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z12, Z4
 	VMINPS       Z4, Z14, Z4
-	VMINPS       Z5, Z14, Z5
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z12, Z6
 	VMINPS       Z6, Z14, Z6
-	VMINPS       Z7, Z14, Z7
+	VMOVUPS      Z6, (DI)
+	VMAXPS       Z8, Z12, Z8
 	VMINPS       Z8, Z14, Z8
-	VMINPS       Z9, Z14, Z9
+	VMOVUPS      Z8, 64(DI)
+	VMAXPS       Z10, Z12, Z10
 	VMINPS       Z10, Z14, Z10
+	VMOVUPS      Z10, 128(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z14, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z14, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z14, Z7
+	VMOVUPS      Z7, (DI)
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z14, Z9
+	VMOVUPS      Z9, 64(DI)
+	VMAXPS       Z11, Z12, Z11
 	VMINPS       Z11, Z14, Z11
+	VMOVUPS      Z11, 128(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z12, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z12, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z12, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z12, Z6
+	VMOVUPS Z6, (DI)
+	VMAXPS  Z8, Z12, Z8
+	VMOVUPS Z8, 64(DI)
+	VMAXPS  Z10, Z12, Z10
+	VMOVUPS Z10, 128(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z12, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z12, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z12, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z12, Z7
+	VMOVUPS Z7, (DI)
+	VMAXPS  Z9, Z12, Z9
+	VMOVUPS Z9, 64(DI)
+	VMAXPS  Z11, Z12, Z11
+	VMOVUPS Z11, 128(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -5317,9 +6060,11 @@ plain:
 	VMOVUPS Z7, (DI)
 	VMOVUPS Z9, 64(DI)
 	VMOVUPS Z11, 128(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -5788,36 +6533,94 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z14
-	VMAXPS       Z0, Z14, Z0
-	VMAXPS       Z1, Z14, Z1
-	VMAXPS       Z2, Z14, Z2
-	VMAXPS       Z3, Z14, Z3
-	VMAXPS       Z4, Z14, Z4
-	VMAXPS       Z5, Z14, Z5
-	VMAXPS       Z6, Z14, Z6
-	VMAXPS       Z7, Z14, Z7
-	VMAXPS       Z8, Z14, Z8
-	VMAXPS       Z9, Z14, Z9
-	VMAXPS       Z10, Z14, Z10
-	VMAXPS       Z11, Z14, Z11
-	VMAXPS       Z12, Z14, Z12
-	VMAXPS       Z13, Z14, Z13
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z16
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z14, Z0
 	VMINPS       Z0, Z16, Z0
-	VMINPS       Z1, Z16, Z1
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z14, Z2
 	VMINPS       Z2, Z16, Z2
-	VMINPS       Z3, Z16, Z3
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z14, Z4
 	VMINPS       Z4, Z16, Z4
-	VMINPS       Z5, Z16, Z5
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z14, Z6
 	VMINPS       Z6, Z16, Z6
-	VMINPS       Z7, Z16, Z7
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z14, Z8
 	VMINPS       Z8, Z16, Z8
-	VMINPS       Z9, Z16, Z9
+	VMOVUPS      Z8, (DI)
+	VMAXPS       Z10, Z14, Z10
 	VMINPS       Z10, Z16, Z10
-	VMINPS       Z11, Z16, Z11
+	VMOVUPS      Z10, 64(DI)
+	VMAXPS       Z12, Z14, Z12
 	VMINPS       Z12, Z16, Z12
+	VMOVUPS      Z12, 128(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z14, Z1
+	VMINPS       Z1, Z16, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z14, Z3
+	VMINPS       Z3, Z16, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z14, Z5
+	VMINPS       Z5, Z16, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z14, Z7
+	VMINPS       Z7, Z16, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z14, Z9
+	VMINPS       Z9, Z16, Z9
+	VMOVUPS      Z9, (DI)
+	VMAXPS       Z11, Z14, Z11
+	VMINPS       Z11, Z16, Z11
+	VMOVUPS      Z11, 64(DI)
+	VMAXPS       Z13, Z14, Z13
 	VMINPS       Z13, Z16, Z13
+	VMOVUPS      Z13, 128(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z14, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z14, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z14, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z14, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z14, Z8
+	VMOVUPS Z8, (DI)
+	VMAXPS  Z10, Z14, Z10
+	VMOVUPS Z10, 64(DI)
+	VMAXPS  Z12, Z14, Z12
+	VMOVUPS Z12, 128(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z14, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z14, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z14, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z14, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z14, Z9
+	VMOVUPS Z9, (DI)
+	VMAXPS  Z11, Z14, Z11
+	VMOVUPS Z11, 64(DI)
+	VMAXPS  Z13, Z14, Z13
+	VMOVUPS Z13, 128(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -5840,9 +6643,11 @@ plain:
 	VMOVUPS Z9, (DI)
 	VMOVUPS Z11, 64(DI)
 	VMOVUPS Z13, 128(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -6355,40 +7160,104 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z16
-	VMAXPS       Z0, Z16, Z0
-	VMAXPS       Z1, Z16, Z1
-	VMAXPS       Z2, Z16, Z2
-	VMAXPS       Z3, Z16, Z3
-	VMAXPS       Z4, Z16, Z4
-	VMAXPS       Z5, Z16, Z5
-	VMAXPS       Z6, Z16, Z6
-	VMAXPS       Z7, Z16, Z7
-	VMAXPS       Z8, Z16, Z8
-	VMAXPS       Z9, Z16, Z9
-	VMAXPS       Z10, Z16, Z10
-	VMAXPS       Z11, Z16, Z11
-	VMAXPS       Z12, Z16, Z12
-	VMAXPS       Z13, Z16, Z13
-	VMAXPS       Z14, Z16, Z14
-	VMAXPS       Z15, Z16, Z15
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z18
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z16, Z0
 	VMINPS       Z0, Z18, Z0
-	VMINPS       Z1, Z18, Z1
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z16, Z2
 	VMINPS       Z2, Z18, Z2
-	VMINPS       Z3, Z18, Z3
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z16, Z4
 	VMINPS       Z4, Z18, Z4
-	VMINPS       Z5, Z18, Z5
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z16, Z6
 	VMINPS       Z6, Z18, Z6
-	VMINPS       Z7, Z18, Z7
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z16, Z8
 	VMINPS       Z8, Z18, Z8
-	VMINPS       Z9, Z18, Z9
+	VMOVUPS      Z8, (DI)
+	VMAXPS       Z10, Z16, Z10
 	VMINPS       Z10, Z18, Z10
-	VMINPS       Z11, Z18, Z11
+	VMOVUPS      Z10, 64(DI)
+	VMAXPS       Z12, Z16, Z12
 	VMINPS       Z12, Z18, Z12
-	VMINPS       Z13, Z18, Z13
+	VMOVUPS      Z12, 128(DI)
+	VMAXPS       Z14, Z16, Z14
 	VMINPS       Z14, Z18, Z14
+	VMOVUPS      Z14, 192(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z16, Z1
+	VMINPS       Z1, Z18, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z16, Z3
+	VMINPS       Z3, Z18, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z16, Z5
+	VMINPS       Z5, Z18, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z16, Z7
+	VMINPS       Z7, Z18, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z16, Z9
+	VMINPS       Z9, Z18, Z9
+	VMOVUPS      Z9, (DI)
+	VMAXPS       Z11, Z16, Z11
+	VMINPS       Z11, Z18, Z11
+	VMOVUPS      Z11, 64(DI)
+	VMAXPS       Z13, Z16, Z13
+	VMINPS       Z13, Z18, Z13
+	VMOVUPS      Z13, 128(DI)
+	VMAXPS       Z15, Z16, Z15
 	VMINPS       Z15, Z18, Z15
+	VMOVUPS      Z15, 192(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z16, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z16, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z16, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z16, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z16, Z8
+	VMOVUPS Z8, (DI)
+	VMAXPS  Z10, Z16, Z10
+	VMOVUPS Z10, 64(DI)
+	VMAXPS  Z12, Z16, Z12
+	VMOVUPS Z12, 128(DI)
+	VMAXPS  Z14, Z16, Z14
+	VMOVUPS Z14, 192(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z16, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z16, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z16, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z16, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z16, Z9
+	VMOVUPS Z9, (DI)
+	VMAXPS  Z11, Z16, Z11
+	VMOVUPS Z11, 64(DI)
+	VMAXPS  Z13, Z16, Z13
+	VMOVUPS Z13, 128(DI)
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS Z15, 192(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -6413,9 +7282,11 @@ plain:
 	VMOVUPS Z11, 64(DI)
 	VMOVUPS Z13, 128(DI)
 	VMOVUPS Z15, 192(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -6972,44 +7843,114 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z18
-	VMAXPS       Z0, Z18, Z0
-	VMAXPS       Z1, Z18, Z1
-	VMAXPS       Z2, Z18, Z2
-	VMAXPS       Z3, Z18, Z3
-	VMAXPS       Z4, Z18, Z4
-	VMAXPS       Z5, Z18, Z5
-	VMAXPS       Z6, Z18, Z6
-	VMAXPS       Z7, Z18, Z7
-	VMAXPS       Z8, Z18, Z8
-	VMAXPS       Z9, Z18, Z9
-	VMAXPS       Z10, Z18, Z10
-	VMAXPS       Z11, Z18, Z11
-	VMAXPS       Z12, Z18, Z12
-	VMAXPS       Z13, Z18, Z13
-	VMAXPS       Z14, Z18, Z14
-	VMAXPS       Z15, Z18, Z15
-	VMAXPS       Z16, Z18, Z16
-	VMAXPS       Z17, Z18, Z17
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z20
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z18, Z0
 	VMINPS       Z0, Z20, Z0
-	VMINPS       Z1, Z20, Z1
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z18, Z2
 	VMINPS       Z2, Z20, Z2
-	VMINPS       Z3, Z20, Z3
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z18, Z4
 	VMINPS       Z4, Z20, Z4
-	VMINPS       Z5, Z20, Z5
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z18, Z6
 	VMINPS       Z6, Z20, Z6
-	VMINPS       Z7, Z20, Z7
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z18, Z8
 	VMINPS       Z8, Z20, Z8
-	VMINPS       Z9, Z20, Z9
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z18, Z10
 	VMINPS       Z10, Z20, Z10
-	VMINPS       Z11, Z20, Z11
+	VMOVUPS      Z10, (DI)
+	VMAXPS       Z12, Z18, Z12
 	VMINPS       Z12, Z20, Z12
-	VMINPS       Z13, Z20, Z13
+	VMOVUPS      Z12, 64(DI)
+	VMAXPS       Z14, Z18, Z14
 	VMINPS       Z14, Z20, Z14
-	VMINPS       Z15, Z20, Z15
+	VMOVUPS      Z14, 128(DI)
+	VMAXPS       Z16, Z18, Z16
 	VMINPS       Z16, Z20, Z16
+	VMOVUPS      Z16, 192(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z18, Z1
+	VMINPS       Z1, Z20, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z18, Z3
+	VMINPS       Z3, Z20, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z18, Z5
+	VMINPS       Z5, Z20, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z18, Z7
+	VMINPS       Z7, Z20, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z18, Z9
+	VMINPS       Z9, Z20, Z9
+	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z11, Z18, Z11
+	VMINPS       Z11, Z20, Z11
+	VMOVUPS      Z11, (DI)
+	VMAXPS       Z13, Z18, Z13
+	VMINPS       Z13, Z20, Z13
+	VMOVUPS      Z13, 64(DI)
+	VMAXPS       Z15, Z18, Z15
+	VMINPS       Z15, Z20, Z15
+	VMOVUPS      Z15, 128(DI)
+	VMAXPS       Z17, Z18, Z17
 	VMINPS       Z17, Z20, Z17
+	VMOVUPS      Z17, 192(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z18, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z18, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z18, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z18, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z18, Z8
+	VMOVUPS Z8, 256(SI)
+	VMAXPS  Z10, Z18, Z10
+	VMOVUPS Z10, (DI)
+	VMAXPS  Z12, Z18, Z12
+	VMOVUPS Z12, 64(DI)
+	VMAXPS  Z14, Z18, Z14
+	VMOVUPS Z14, 128(DI)
+	VMAXPS  Z16, Z18, Z16
+	VMOVUPS Z16, 192(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z18, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z18, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z18, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z18, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z18, Z9
+	VMOVUPS Z9, 256(SI)
+	VMAXPS  Z11, Z18, Z11
+	VMOVUPS Z11, (DI)
+	VMAXPS  Z13, Z18, Z13
+	VMOVUPS Z13, 64(DI)
+	VMAXPS  Z15, Z18, Z15
+	VMOVUPS Z15, 128(DI)
+	VMAXPS  Z17, Z18, Z17
+	VMOVUPS Z17, 192(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -7036,9 +7977,11 @@ plain:
 	VMOVUPS Z13, 64(DI)
 	VMOVUPS Z15, 128(DI)
 	VMOVUPS Z17, 192(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -7639,48 +8582,124 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z20
-	VMAXPS       Z0, Z20, Z0
-	VMAXPS       Z1, Z20, Z1
-	VMAXPS       Z2, Z20, Z2
-	VMAXPS       Z3, Z20, Z3
-	VMAXPS       Z4, Z20, Z4
-	VMAXPS       Z5, Z20, Z5
-	VMAXPS       Z6, Z20, Z6
-	VMAXPS       Z7, Z20, Z7
-	VMAXPS       Z8, Z20, Z8
-	VMAXPS       Z9, Z20, Z9
-	VMAXPS       Z10, Z20, Z10
-	VMAXPS       Z11, Z20, Z11
-	VMAXPS       Z12, Z20, Z12
-	VMAXPS       Z13, Z20, Z13
-	VMAXPS       Z14, Z20, Z14
-	VMAXPS       Z15, Z20, Z15
-	VMAXPS       Z16, Z20, Z16
-	VMAXPS       Z17, Z20, Z17
-	VMAXPS       Z18, Z20, Z18
-	VMAXPS       Z19, Z20, Z19
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z22
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z20, Z0
 	VMINPS       Z0, Z22, Z0
-	VMINPS       Z1, Z22, Z1
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z20, Z2
 	VMINPS       Z2, Z22, Z2
-	VMINPS       Z3, Z22, Z3
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z20, Z4
 	VMINPS       Z4, Z22, Z4
-	VMINPS       Z5, Z22, Z5
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z20, Z6
 	VMINPS       Z6, Z22, Z6
-	VMINPS       Z7, Z22, Z7
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z20, Z8
 	VMINPS       Z8, Z22, Z8
-	VMINPS       Z9, Z22, Z9
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z20, Z10
 	VMINPS       Z10, Z22, Z10
-	VMINPS       Z11, Z22, Z11
+	VMOVUPS      Z10, (DI)
+	VMAXPS       Z12, Z20, Z12
 	VMINPS       Z12, Z22, Z12
-	VMINPS       Z13, Z22, Z13
+	VMOVUPS      Z12, 64(DI)
+	VMAXPS       Z14, Z20, Z14
 	VMINPS       Z14, Z22, Z14
-	VMINPS       Z15, Z22, Z15
+	VMOVUPS      Z14, 128(DI)
+	VMAXPS       Z16, Z20, Z16
 	VMINPS       Z16, Z22, Z16
-	VMINPS       Z17, Z22, Z17
+	VMOVUPS      Z16, 192(DI)
+	VMAXPS       Z18, Z20, Z18
 	VMINPS       Z18, Z22, Z18
+	VMOVUPS      Z18, 256(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z22, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z20, Z3
+	VMINPS       Z3, Z22, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z20, Z5
+	VMINPS       Z5, Z22, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z20, Z7
+	VMINPS       Z7, Z22, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z20, Z9
+	VMINPS       Z9, Z22, Z9
+	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z11, Z20, Z11
+	VMINPS       Z11, Z22, Z11
+	VMOVUPS      Z11, (DI)
+	VMAXPS       Z13, Z20, Z13
+	VMINPS       Z13, Z22, Z13
+	VMOVUPS      Z13, 64(DI)
+	VMAXPS       Z15, Z20, Z15
+	VMINPS       Z15, Z22, Z15
+	VMOVUPS      Z15, 128(DI)
+	VMAXPS       Z17, Z20, Z17
+	VMINPS       Z17, Z22, Z17
+	VMOVUPS      Z17, 192(DI)
+	VMAXPS       Z19, Z20, Z19
 	VMINPS       Z19, Z22, Z19
+	VMOVUPS      Z19, 256(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z20, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z20, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z20, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z20, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z20, Z8
+	VMOVUPS Z8, 256(SI)
+	VMAXPS  Z10, Z20, Z10
+	VMOVUPS Z10, (DI)
+	VMAXPS  Z12, Z20, Z12
+	VMOVUPS Z12, 64(DI)
+	VMAXPS  Z14, Z20, Z14
+	VMOVUPS Z14, 128(DI)
+	VMAXPS  Z16, Z20, Z16
+	VMOVUPS Z16, 192(DI)
+	VMAXPS  Z18, Z20, Z18
+	VMOVUPS Z18, 256(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z20, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z20, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z20, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z20, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z20, Z9
+	VMOVUPS Z9, 256(SI)
+	VMAXPS  Z11, Z20, Z11
+	VMOVUPS Z11, (DI)
+	VMAXPS  Z13, Z20, Z13
+	VMOVUPS Z13, 64(DI)
+	VMAXPS  Z15, Z20, Z15
+	VMOVUPS Z15, 128(DI)
+	VMAXPS  Z17, Z20, Z17
+	VMOVUPS Z17, 192(DI)
+	VMAXPS  Z19, Z20, Z19
+	VMOVUPS Z19, 256(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -7709,9 +8728,11 @@ plain:
 	VMOVUPS Z15, 128(DI)
 	VMOVUPS Z17, 192(DI)
 	VMOVUPS Z19, 256(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -8356,52 +9377,134 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z22
-	VMAXPS       Z0, Z22, Z0
-	VMAXPS       Z1, Z22, Z1
-	VMAXPS       Z2, Z22, Z2
-	VMAXPS       Z3, Z22, Z3
-	VMAXPS       Z4, Z22, Z4
-	VMAXPS       Z5, Z22, Z5
-	VMAXPS       Z6, Z22, Z6
-	VMAXPS       Z7, Z22, Z7
-	VMAXPS       Z8, Z22, Z8
-	VMAXPS       Z9, Z22, Z9
-	VMAXPS       Z10, Z22, Z10
-	VMAXPS       Z11, Z22, Z11
-	VMAXPS       Z12, Z22, Z12
-	VMAXPS       Z13, Z22, Z13
-	VMAXPS       Z14, Z22, Z14
-	VMAXPS       Z15, Z22, Z15
-	VMAXPS       Z16, Z22, Z16
-	VMAXPS       Z17, Z22, Z17
-	VMAXPS       Z18, Z22, Z18
-	VMAXPS       Z19, Z22, Z19
-	VMAXPS       Z20, Z22, Z20
-	VMAXPS       Z21, Z22, Z21
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z24
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z22, Z0
 	VMINPS       Z0, Z24, Z0
-	VMINPS       Z1, Z24, Z1
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z22, Z2
 	VMINPS       Z2, Z24, Z2
-	VMINPS       Z3, Z24, Z3
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z22, Z4
 	VMINPS       Z4, Z24, Z4
-	VMINPS       Z5, Z24, Z5
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z22, Z6
 	VMINPS       Z6, Z24, Z6
-	VMINPS       Z7, Z24, Z7
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z22, Z8
 	VMINPS       Z8, Z24, Z8
-	VMINPS       Z9, Z24, Z9
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z22, Z10
 	VMINPS       Z10, Z24, Z10
-	VMINPS       Z11, Z24, Z11
+	VMOVUPS      Z10, 320(SI)
+	VMAXPS       Z12, Z22, Z12
 	VMINPS       Z12, Z24, Z12
-	VMINPS       Z13, Z24, Z13
+	VMOVUPS      Z12, (DI)
+	VMAXPS       Z14, Z22, Z14
 	VMINPS       Z14, Z24, Z14
-	VMINPS       Z15, Z24, Z15
+	VMOVUPS      Z14, 64(DI)
+	VMAXPS       Z16, Z22, Z16
 	VMINPS       Z16, Z24, Z16
-	VMINPS       Z17, Z24, Z17
+	VMOVUPS      Z16, 128(DI)
+	VMAXPS       Z18, Z22, Z18
 	VMINPS       Z18, Z24, Z18
-	VMINPS       Z19, Z24, Z19
+	VMOVUPS      Z18, 192(DI)
+	VMAXPS       Z20, Z22, Z20
 	VMINPS       Z20, Z24, Z20
+	VMOVUPS      Z20, 256(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z22, Z1
+	VMINPS       Z1, Z24, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z22, Z3
+	VMINPS       Z3, Z24, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z22, Z5
+	VMINPS       Z5, Z24, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z22, Z7
+	VMINPS       Z7, Z24, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z22, Z9
+	VMINPS       Z9, Z24, Z9
+	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z11, Z22, Z11
+	VMINPS       Z11, Z24, Z11
+	VMOVUPS      Z11, 320(SI)
+	VMAXPS       Z13, Z22, Z13
+	VMINPS       Z13, Z24, Z13
+	VMOVUPS      Z13, (DI)
+	VMAXPS       Z15, Z22, Z15
+	VMINPS       Z15, Z24, Z15
+	VMOVUPS      Z15, 64(DI)
+	VMAXPS       Z17, Z22, Z17
+	VMINPS       Z17, Z24, Z17
+	VMOVUPS      Z17, 128(DI)
+	VMAXPS       Z19, Z22, Z19
+	VMINPS       Z19, Z24, Z19
+	VMOVUPS      Z19, 192(DI)
+	VMAXPS       Z21, Z22, Z21
 	VMINPS       Z21, Z24, Z21
+	VMOVUPS      Z21, 256(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z22, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z22, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z22, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z22, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z22, Z8
+	VMOVUPS Z8, 256(SI)
+	VMAXPS  Z10, Z22, Z10
+	VMOVUPS Z10, 320(SI)
+	VMAXPS  Z12, Z22, Z12
+	VMOVUPS Z12, (DI)
+	VMAXPS  Z14, Z22, Z14
+	VMOVUPS Z14, 64(DI)
+	VMAXPS  Z16, Z22, Z16
+	VMOVUPS Z16, 128(DI)
+	VMAXPS  Z18, Z22, Z18
+	VMOVUPS Z18, 192(DI)
+	VMAXPS  Z20, Z22, Z20
+	VMOVUPS Z20, 256(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z22, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z22, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z22, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z22, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z22, Z9
+	VMOVUPS Z9, 256(SI)
+	VMAXPS  Z11, Z22, Z11
+	VMOVUPS Z11, 320(SI)
+	VMAXPS  Z13, Z22, Z13
+	VMOVUPS Z13, (DI)
+	VMAXPS  Z15, Z22, Z15
+	VMOVUPS Z15, 64(DI)
+	VMAXPS  Z17, Z22, Z17
+	VMOVUPS Z17, 128(DI)
+	VMAXPS  Z19, Z22, Z19
+	VMOVUPS Z19, 192(DI)
+	VMAXPS  Z21, Z22, Z21
+	VMOVUPS Z21, 256(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -8432,9 +9535,11 @@ plain:
 	VMOVUPS Z17, 128(DI)
 	VMOVUPS Z19, 192(DI)
 	VMOVUPS Z21, 256(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -9123,56 +10228,144 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z24
-	VMAXPS       Z0, Z24, Z0
-	VMAXPS       Z1, Z24, Z1
-	VMAXPS       Z2, Z24, Z2
-	VMAXPS       Z3, Z24, Z3
-	VMAXPS       Z4, Z24, Z4
-	VMAXPS       Z5, Z24, Z5
-	VMAXPS       Z6, Z24, Z6
-	VMAXPS       Z7, Z24, Z7
-	VMAXPS       Z8, Z24, Z8
-	VMAXPS       Z9, Z24, Z9
-	VMAXPS       Z10, Z24, Z10
-	VMAXPS       Z11, Z24, Z11
-	VMAXPS       Z12, Z24, Z12
-	VMAXPS       Z13, Z24, Z13
-	VMAXPS       Z14, Z24, Z14
-	VMAXPS       Z15, Z24, Z15
-	VMAXPS       Z16, Z24, Z16
-	VMAXPS       Z17, Z24, Z17
-	VMAXPS       Z18, Z24, Z18
-	VMAXPS       Z19, Z24, Z19
-	VMAXPS       Z20, Z24, Z20
-	VMAXPS       Z21, Z24, Z21
-	VMAXPS       Z22, Z24, Z22
-	VMAXPS       Z23, Z24, Z23
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z26
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z24, Z0
 	VMINPS       Z0, Z26, Z0
-	VMINPS       Z1, Z26, Z1
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z24, Z2
 	VMINPS       Z2, Z26, Z2
-	VMINPS       Z3, Z26, Z3
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z24, Z4
 	VMINPS       Z4, Z26, Z4
-	VMINPS       Z5, Z26, Z5
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z24, Z6
 	VMINPS       Z6, Z26, Z6
-	VMINPS       Z7, Z26, Z7
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z24, Z8
 	VMINPS       Z8, Z26, Z8
-	VMINPS       Z9, Z26, Z9
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z24, Z10
 	VMINPS       Z10, Z26, Z10
-	VMINPS       Z11, Z26, Z11
+	VMOVUPS      Z10, 320(SI)
+	VMAXPS       Z12, Z24, Z12
 	VMINPS       Z12, Z26, Z12
-	VMINPS       Z13, Z26, Z13
+	VMOVUPS      Z12, (DI)
+	VMAXPS       Z14, Z24, Z14
 	VMINPS       Z14, Z26, Z14
-	VMINPS       Z15, Z26, Z15
+	VMOVUPS      Z14, 64(DI)
+	VMAXPS       Z16, Z24, Z16
 	VMINPS       Z16, Z26, Z16
-	VMINPS       Z17, Z26, Z17
+	VMOVUPS      Z16, 128(DI)
+	VMAXPS       Z18, Z24, Z18
 	VMINPS       Z18, Z26, Z18
-	VMINPS       Z19, Z26, Z19
+	VMOVUPS      Z18, 192(DI)
+	VMAXPS       Z20, Z24, Z20
 	VMINPS       Z20, Z26, Z20
-	VMINPS       Z21, Z26, Z21
+	VMOVUPS      Z20, 256(DI)
+	VMAXPS       Z22, Z24, Z22
 	VMINPS       Z22, Z26, Z22
+	VMOVUPS      Z22, 320(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z24, Z1
+	VMINPS       Z1, Z26, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z24, Z3
+	VMINPS       Z3, Z26, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z24, Z5
+	VMINPS       Z5, Z26, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z24, Z7
+	VMINPS       Z7, Z26, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z24, Z9
+	VMINPS       Z9, Z26, Z9
+	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z11, Z24, Z11
+	VMINPS       Z11, Z26, Z11
+	VMOVUPS      Z11, 320(SI)
+	VMAXPS       Z13, Z24, Z13
+	VMINPS       Z13, Z26, Z13
+	VMOVUPS      Z13, (DI)
+	VMAXPS       Z15, Z24, Z15
+	VMINPS       Z15, Z26, Z15
+	VMOVUPS      Z15, 64(DI)
+	VMAXPS       Z17, Z24, Z17
+	VMINPS       Z17, Z26, Z17
+	VMOVUPS      Z17, 128(DI)
+	VMAXPS       Z19, Z24, Z19
+	VMINPS       Z19, Z26, Z19
+	VMOVUPS      Z19, 192(DI)
+	VMAXPS       Z21, Z24, Z21
+	VMINPS       Z21, Z26, Z21
+	VMOVUPS      Z21, 256(DI)
+	VMAXPS       Z23, Z24, Z23
 	VMINPS       Z23, Z26, Z23
+	VMOVUPS      Z23, 320(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z24, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z24, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z24, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z24, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z24, Z8
+	VMOVUPS Z8, 256(SI)
+	VMAXPS  Z10, Z24, Z10
+	VMOVUPS Z10, 320(SI)
+	VMAXPS  Z12, Z24, Z12
+	VMOVUPS Z12, (DI)
+	VMAXPS  Z14, Z24, Z14
+	VMOVUPS Z14, 64(DI)
+	VMAXPS  Z16, Z24, Z16
+	VMOVUPS Z16, 128(DI)
+	VMAXPS  Z18, Z24, Z18
+	VMOVUPS Z18, 192(DI)
+	VMAXPS  Z20, Z24, Z20
+	VMOVUPS Z20, 256(DI)
+	VMAXPS  Z22, Z24, Z22
+	VMOVUPS Z22, 320(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z24, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z24, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z24, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z24, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z24, Z9
+	VMOVUPS Z9, 256(SI)
+	VMAXPS  Z11, Z24, Z11
+	VMOVUPS Z11, 320(SI)
+	VMAXPS  Z13, Z24, Z13
+	VMOVUPS Z13, (DI)
+	VMAXPS  Z15, Z24, Z15
+	VMOVUPS Z15, 64(DI)
+	VMAXPS  Z17, Z24, Z17
+	VMOVUPS Z17, 128(DI)
+	VMAXPS  Z19, Z24, Z19
+	VMOVUPS Z19, 192(DI)
+	VMAXPS  Z21, Z24, Z21
+	VMOVUPS Z21, 256(DI)
+	VMAXPS  Z23, Z24, Z23
+	VMOVUPS Z23, 320(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -9205,9 +10398,11 @@ plain:
 	VMOVUPS Z19, 192(DI)
 	VMOVUPS Z21, 256(DI)
 	VMOVUPS Z23, 320(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -9940,60 +11135,154 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z26
-	VMAXPS       Z0, Z26, Z0
-	VMAXPS       Z1, Z26, Z1
-	VMAXPS       Z2, Z26, Z2
-	VMAXPS       Z3, Z26, Z3
-	VMAXPS       Z4, Z26, Z4
-	VMAXPS       Z5, Z26, Z5
-	VMAXPS       Z6, Z26, Z6
-	VMAXPS       Z7, Z26, Z7
-	VMAXPS       Z8, Z26, Z8
-	VMAXPS       Z9, Z26, Z9
-	VMAXPS       Z10, Z26, Z10
-	VMAXPS       Z11, Z26, Z11
-	VMAXPS       Z12, Z26, Z12
-	VMAXPS       Z13, Z26, Z13
-	VMAXPS       Z14, Z26, Z14
-	VMAXPS       Z15, Z26, Z15
-	VMAXPS       Z16, Z26, Z16
-	VMAXPS       Z17, Z26, Z17
-	VMAXPS       Z18, Z26, Z18
-	VMAXPS       Z19, Z26, Z19
-	VMAXPS       Z20, Z26, Z20
-	VMAXPS       Z21, Z26, Z21
-	VMAXPS       Z22, Z26, Z22
-	VMAXPS       Z23, Z26, Z23
-	VMAXPS       Z24, Z26, Z24
-	VMAXPS       Z25, Z26, Z25
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z28
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z26, Z0
 	VMINPS       Z0, Z28, Z0
-	VMINPS       Z1, Z28, Z1
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z26, Z2
 	VMINPS       Z2, Z28, Z2
-	VMINPS       Z3, Z28, Z3
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z26, Z4
 	VMINPS       Z4, Z28, Z4
-	VMINPS       Z5, Z28, Z5
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z26, Z6
 	VMINPS       Z6, Z28, Z6
-	VMINPS       Z7, Z28, Z7
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z26, Z8
 	VMINPS       Z8, Z28, Z8
-	VMINPS       Z9, Z28, Z9
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z26, Z10
 	VMINPS       Z10, Z28, Z10
-	VMINPS       Z11, Z28, Z11
+	VMOVUPS      Z10, 320(SI)
+	VMAXPS       Z12, Z26, Z12
 	VMINPS       Z12, Z28, Z12
-	VMINPS       Z13, Z28, Z13
+	VMOVUPS      Z12, 384(SI)
+	VMAXPS       Z14, Z26, Z14
 	VMINPS       Z14, Z28, Z14
-	VMINPS       Z15, Z28, Z15
+	VMOVUPS      Z14, (DI)
+	VMAXPS       Z16, Z26, Z16
 	VMINPS       Z16, Z28, Z16
-	VMINPS       Z17, Z28, Z17
+	VMOVUPS      Z16, 64(DI)
+	VMAXPS       Z18, Z26, Z18
 	VMINPS       Z18, Z28, Z18
-	VMINPS       Z19, Z28, Z19
+	VMOVUPS      Z18, 128(DI)
+	VMAXPS       Z20, Z26, Z20
 	VMINPS       Z20, Z28, Z20
-	VMINPS       Z21, Z28, Z21
+	VMOVUPS      Z20, 192(DI)
+	VMAXPS       Z22, Z26, Z22
 	VMINPS       Z22, Z28, Z22
-	VMINPS       Z23, Z28, Z23
+	VMOVUPS      Z22, 256(DI)
+	VMAXPS       Z24, Z26, Z24
 	VMINPS       Z24, Z28, Z24
+	VMOVUPS      Z24, 320(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z26, Z1
+	VMINPS       Z1, Z28, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z26, Z3
+	VMINPS       Z3, Z28, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z26, Z5
+	VMINPS       Z5, Z28, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z26, Z7
+	VMINPS       Z7, Z28, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z26, Z9
+	VMINPS       Z9, Z28, Z9
+	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z11, Z26, Z11
+	VMINPS       Z11, Z28, Z11
+	VMOVUPS      Z11, 320(SI)
+	VMAXPS       Z13, Z26, Z13
+	VMINPS       Z13, Z28, Z13
+	VMOVUPS      Z13, 384(SI)
+	VMAXPS       Z15, Z26, Z15
+	VMINPS       Z15, Z28, Z15
+	VMOVUPS      Z15, (DI)
+	VMAXPS       Z17, Z26, Z17
+	VMINPS       Z17, Z28, Z17
+	VMOVUPS      Z17, 64(DI)
+	VMAXPS       Z19, Z26, Z19
+	VMINPS       Z19, Z28, Z19
+	VMOVUPS      Z19, 128(DI)
+	VMAXPS       Z21, Z26, Z21
+	VMINPS       Z21, Z28, Z21
+	VMOVUPS      Z21, 192(DI)
+	VMAXPS       Z23, Z26, Z23
+	VMINPS       Z23, Z28, Z23
+	VMOVUPS      Z23, 256(DI)
+	VMAXPS       Z25, Z26, Z25
 	VMINPS       Z25, Z28, Z25
+	VMOVUPS      Z25, 320(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z26, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z26, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z26, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z26, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z26, Z8
+	VMOVUPS Z8, 256(SI)
+	VMAXPS  Z10, Z26, Z10
+	VMOVUPS Z10, 320(SI)
+	VMAXPS  Z12, Z26, Z12
+	VMOVUPS Z12, 384(SI)
+	VMAXPS  Z14, Z26, Z14
+	VMOVUPS Z14, (DI)
+	VMAXPS  Z16, Z26, Z16
+	VMOVUPS Z16, 64(DI)
+	VMAXPS  Z18, Z26, Z18
+	VMOVUPS Z18, 128(DI)
+	VMAXPS  Z20, Z26, Z20
+	VMOVUPS Z20, 192(DI)
+	VMAXPS  Z22, Z26, Z22
+	VMOVUPS Z22, 256(DI)
+	VMAXPS  Z24, Z26, Z24
+	VMOVUPS Z24, 320(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z26, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z26, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z26, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z26, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z26, Z9
+	VMOVUPS Z9, 256(SI)
+	VMAXPS  Z11, Z26, Z11
+	VMOVUPS Z11, 320(SI)
+	VMAXPS  Z13, Z26, Z13
+	VMOVUPS Z13, 384(SI)
+	VMAXPS  Z15, Z26, Z15
+	VMOVUPS Z15, (DI)
+	VMAXPS  Z17, Z26, Z17
+	VMOVUPS Z17, 64(DI)
+	VMAXPS  Z19, Z26, Z19
+	VMOVUPS Z19, 128(DI)
+	VMAXPS  Z21, Z26, Z21
+	VMOVUPS Z21, 192(DI)
+	VMAXPS  Z23, Z26, Z23
+	VMOVUPS Z23, 256(DI)
+	VMAXPS  Z25, Z26, Z25
+	VMOVUPS Z25, 320(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -10028,9 +11317,11 @@ plain:
 	VMOVUPS Z21, 192(DI)
 	VMOVUPS Z23, 256(DI)
 	VMOVUPS Z25, 320(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -10807,64 +12098,164 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Z28
-	VMAXPS       Z0, Z28, Z0
-	VMAXPS       Z1, Z28, Z1
-	VMAXPS       Z2, Z28, Z2
-	VMAXPS       Z3, Z28, Z3
-	VMAXPS       Z4, Z28, Z4
-	VMAXPS       Z5, Z28, Z5
-	VMAXPS       Z6, Z28, Z6
-	VMAXPS       Z7, Z28, Z7
-	VMAXPS       Z8, Z28, Z8
-	VMAXPS       Z9, Z28, Z9
-	VMAXPS       Z10, Z28, Z10
-	VMAXPS       Z11, Z28, Z11
-	VMAXPS       Z12, Z28, Z12
-	VMAXPS       Z13, Z28, Z13
-	VMAXPS       Z14, Z28, Z14
-	VMAXPS       Z15, Z28, Z15
-	VMAXPS       Z16, Z28, Z16
-	VMAXPS       Z17, Z28, Z17
-	VMAXPS       Z18, Z28, Z18
-	VMAXPS       Z19, Z28, Z19
-	VMAXPS       Z20, Z28, Z20
-	VMAXPS       Z21, Z28, Z21
-	VMAXPS       Z22, Z28, Z22
-	VMAXPS       Z23, Z28, Z23
-	VMAXPS       Z24, Z28, Z24
-	VMAXPS       Z25, Z28, Z25
-	VMAXPS       Z26, Z28, Z26
-	VMAXPS       Z27, Z28, Z27
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Z30
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Z0, Z28, Z0
 	VMINPS       Z0, Z30, Z0
-	VMINPS       Z1, Z30, Z1
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z2, Z28, Z2
 	VMINPS       Z2, Z30, Z2
-	VMINPS       Z3, Z30, Z3
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z4, Z28, Z4
 	VMINPS       Z4, Z30, Z4
-	VMINPS       Z5, Z30, Z5
+	VMOVUPS      Z4, 128(SI)
+	VMAXPS       Z6, Z28, Z6
 	VMINPS       Z6, Z30, Z6
-	VMINPS       Z7, Z30, Z7
+	VMOVUPS      Z6, 192(SI)
+	VMAXPS       Z8, Z28, Z8
 	VMINPS       Z8, Z30, Z8
-	VMINPS       Z9, Z30, Z9
+	VMOVUPS      Z8, 256(SI)
+	VMAXPS       Z10, Z28, Z10
 	VMINPS       Z10, Z30, Z10
-	VMINPS       Z11, Z30, Z11
+	VMOVUPS      Z10, 320(SI)
+	VMAXPS       Z12, Z28, Z12
 	VMINPS       Z12, Z30, Z12
-	VMINPS       Z13, Z30, Z13
+	VMOVUPS      Z12, 384(SI)
+	VMAXPS       Z14, Z28, Z14
 	VMINPS       Z14, Z30, Z14
-	VMINPS       Z15, Z30, Z15
+	VMOVUPS      Z14, (DI)
+	VMAXPS       Z16, Z28, Z16
 	VMINPS       Z16, Z30, Z16
-	VMINPS       Z17, Z30, Z17
+	VMOVUPS      Z16, 64(DI)
+	VMAXPS       Z18, Z28, Z18
 	VMINPS       Z18, Z30, Z18
-	VMINPS       Z19, Z30, Z19
+	VMOVUPS      Z18, 128(DI)
+	VMAXPS       Z20, Z28, Z20
 	VMINPS       Z20, Z30, Z20
-	VMINPS       Z21, Z30, Z21
+	VMOVUPS      Z20, 192(DI)
+	VMAXPS       Z22, Z28, Z22
 	VMINPS       Z22, Z30, Z22
-	VMINPS       Z23, Z30, Z23
+	VMOVUPS      Z22, 256(DI)
+	VMAXPS       Z24, Z28, Z24
 	VMINPS       Z24, Z30, Z24
-	VMINPS       Z25, Z30, Z25
+	VMOVUPS      Z24, 320(DI)
+	VMAXPS       Z26, Z28, Z26
 	VMINPS       Z26, Z30, Z26
+	VMOVUPS      Z26, 384(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z30, Z1
+	VMOVUPS      Z1, (SI)
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z30, Z3
+	VMOVUPS      Z3, 64(SI)
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z30, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z30, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z30, Z9
+	VMOVUPS      Z9, 256(SI)
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z30, Z11
+	VMOVUPS      Z11, 320(SI)
+	VMAXPS       Z13, Z28, Z13
+	VMINPS       Z13, Z30, Z13
+	VMOVUPS      Z13, 384(SI)
+	VMAXPS       Z15, Z28, Z15
+	VMINPS       Z15, Z30, Z15
+	VMOVUPS      Z15, (DI)
+	VMAXPS       Z17, Z28, Z17
+	VMINPS       Z17, Z30, Z17
+	VMOVUPS      Z17, 64(DI)
+	VMAXPS       Z19, Z28, Z19
+	VMINPS       Z19, Z30, Z19
+	VMOVUPS      Z19, 128(DI)
+	VMAXPS       Z21, Z28, Z21
+	VMINPS       Z21, Z30, Z21
+	VMOVUPS      Z21, 192(DI)
+	VMAXPS       Z23, Z28, Z23
+	VMINPS       Z23, Z30, Z23
+	VMOVUPS      Z23, 256(DI)
+	VMAXPS       Z25, Z28, Z25
+	VMINPS       Z25, Z30, Z25
+	VMOVUPS      Z25, 320(DI)
+	VMAXPS       Z27, Z28, Z27
 	VMINPS       Z27, Z30, Z27
+	VMOVUPS      Z27, 384(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Z0, Z28, Z0
+	VMOVUPS Z0, (SI)
+	VMAXPS  Z2, Z28, Z2
+	VMOVUPS Z2, 64(SI)
+	VMAXPS  Z4, Z28, Z4
+	VMOVUPS Z4, 128(SI)
+	VMAXPS  Z6, Z28, Z6
+	VMOVUPS Z6, 192(SI)
+	VMAXPS  Z8, Z28, Z8
+	VMOVUPS Z8, 256(SI)
+	VMAXPS  Z10, Z28, Z10
+	VMOVUPS Z10, 320(SI)
+	VMAXPS  Z12, Z28, Z12
+	VMOVUPS Z12, 384(SI)
+	VMAXPS  Z14, Z28, Z14
+	VMOVUPS Z14, (DI)
+	VMAXPS  Z16, Z28, Z16
+	VMOVUPS Z16, 64(DI)
+	VMAXPS  Z18, Z28, Z18
+	VMOVUPS Z18, 128(DI)
+	VMAXPS  Z20, Z28, Z20
+	VMOVUPS Z20, 192(DI)
+	VMAXPS  Z22, Z28, Z22
+	VMOVUPS Z22, 256(DI)
+	VMAXPS  Z24, Z28, Z24
+	VMOVUPS Z24, 320(DI)
+	VMAXPS  Z26, Z28, Z26
+	VMOVUPS Z26, 384(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Z1, Z28, Z1
+	VMOVUPS Z1, (SI)
+	VMAXPS  Z3, Z28, Z3
+	VMOVUPS Z3, 64(SI)
+	VMAXPS  Z5, Z28, Z5
+	VMOVUPS Z5, 128(SI)
+	VMAXPS  Z7, Z28, Z7
+	VMOVUPS Z7, 192(SI)
+	VMAXPS  Z9, Z28, Z9
+	VMOVUPS Z9, 256(SI)
+	VMAXPS  Z11, Z28, Z11
+	VMOVUPS Z11, 320(SI)
+	VMAXPS  Z13, Z28, Z13
+	VMOVUPS Z13, 384(SI)
+	VMAXPS  Z15, Z28, Z15
+	VMOVUPS Z15, (DI)
+	VMAXPS  Z17, Z28, Z17
+	VMOVUPS Z17, 64(DI)
+	VMAXPS  Z19, Z28, Z19
+	VMOVUPS Z19, 128(DI)
+	VMAXPS  Z21, Z28, Z21
+	VMOVUPS Z21, 192(DI)
+	VMAXPS  Z23, Z28, Z23
+	VMOVUPS Z23, 256(DI)
+	VMAXPS  Z25, Z28, Z25
+	VMOVUPS Z25, 320(DI)
+	VMAXPS  Z27, Z28, Z27
+	VMOVUPS Z27, 384(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -10901,9 +12292,11 @@ plain:
 	VMOVUPS Z23, 256(DI)
 	VMOVUPS Z25, 320(DI)
 	VMOVUPS Z27, 384(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -11058,10 +12451,25 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y1
-	VMAXPS       Y0, Y1, Y0
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y3
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y1, Y0
 	VMINPS       Y0, Y3, Y0
+	VMOVUPS      Y0, (SI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS Y0, (SI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -11069,9 +12477,11 @@ plain:
 	MOVQ    SI, DI
 	ADDQ    ConvF32_SecondOut+0(AX), DI
 	VMOVUPS Y0, (SI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -11262,12 +12672,30 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y2
-	VMAXPS       Y0, Y2, Y0
-	VMAXPS       Y1, Y2, Y1
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y4
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y2, Y0
 	VMINPS       Y0, Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y1, Y2, Y1
 	VMINPS       Y1, Y4, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y2, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS Y1, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -11276,9 +12704,11 @@ plain:
 	ADDQ    ConvF32_SecondOut+0(AX), DI
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -11503,14 +12933,35 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMAXPS       Y1, Y3, Y1
-	VMAXPS       Y2, Y3, Y2
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y5
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y3, Y0
 	VMINPS       Y0, Y5, Y0
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y1, Y3, Y1
 	VMINPS       Y1, Y5, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMAXPS       Y2, Y3, Y2
 	VMINPS       Y2, Y5, Y2
+	VMOVUPS      Y2, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y3, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y1, Y3, Y1
+	VMOVUPS Y1, 32(SI)
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS Y2, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -11520,9 +12971,11 @@ plain:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -11781,16 +13234,40 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMAXPS       Y1, Y4, Y1
-	VMAXPS       Y2, Y4, Y2
-	VMAXPS       Y3, Y4, Y3
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y6
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y4, Y0
 	VMINPS       Y0, Y6, Y0
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y1, Y4, Y1
 	VMINPS       Y1, Y6, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMAXPS       Y2, Y4, Y2
 	VMINPS       Y2, Y6, Y2
+	VMOVUPS      Y2, (DI)
+	VMAXPS       Y3, Y4, Y3
 	VMINPS       Y3, Y6, Y3
+	VMOVUPS      Y3, 32(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y4, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y1, Y4, Y1
+	VMOVUPS Y1, 32(SI)
+	VMAXPS  Y2, Y4, Y2
+	VMOVUPS Y2, (DI)
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS Y3, 32(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -11801,9 +13278,11 @@ plain:
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, (DI)
 	VMOVUPS Y3, 32(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -12062,16 +13541,40 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMAXPS       Y1, Y4, Y1
-	VMAXPS       Y2, Y4, Y2
-	VMAXPS       Y3, Y4, Y3
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y6
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y4, Y0
 	VMINPS       Y0, Y6, Y0
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y1, Y4, Y1
 	VMINPS       Y1, Y6, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMAXPS       Y2, Y4, Y2
 	VMINPS       Y2, Y6, Y2
+	VMOVUPS      Y2, 64(SI)
+	VMAXPS       Y3, Y4, Y3
 	VMINPS       Y3, Y6, Y3
+	VMOVUPS      Y3, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y4, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y1, Y4, Y1
+	VMOVUPS Y1, 32(SI)
+	VMAXPS  Y2, Y4, Y2
+	VMOVUPS Y2, 64(SI)
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS Y3, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -12082,9 +13585,11 @@ plain:
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
 	VMOVUPS Y3, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -12377,18 +13882,45 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y5
-	VMAXPS       Y0, Y5, Y0
-	VMAXPS       Y1, Y5, Y1
-	VMAXPS       Y2, Y5, Y2
-	VMAXPS       Y3, Y5, Y3
-	VMAXPS       Y4, Y5, Y4
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y7
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y5, Y0
 	VMINPS       Y0, Y7, Y0
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y1, Y5, Y1
 	VMINPS       Y1, Y7, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMAXPS       Y2, Y5, Y2
 	VMINPS       Y2, Y7, Y2
+	VMOVUPS      Y2, 64(SI)
+	VMAXPS       Y3, Y5, Y3
 	VMINPS       Y3, Y7, Y3
+	VMOVUPS      Y3, (DI)
+	VMAXPS       Y4, Y5, Y4
 	VMINPS       Y4, Y7, Y4
+	VMOVUPS      Y4, 32(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y5, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y1, Y5, Y1
+	VMOVUPS Y1, 32(SI)
+	VMAXPS  Y2, Y5, Y2
+	VMOVUPS Y2, 64(SI)
+	VMAXPS  Y3, Y5, Y3
+	VMOVUPS Y3, (DI)
+	VMAXPS  Y4, Y5, Y4
+	VMOVUPS Y4, 32(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -12400,9 +13932,11 @@ plain:
 	VMOVUPS Y2, 64(SI)
 	VMOVUPS Y3, (DI)
 	VMOVUPS Y4, 32(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -12695,18 +14229,45 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y5
-	VMAXPS       Y0, Y5, Y0
-	VMAXPS       Y1, Y5, Y1
-	VMAXPS       Y2, Y5, Y2
-	VMAXPS       Y3, Y5, Y3
-	VMAXPS       Y4, Y5, Y4
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y7
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y5, Y0
 	VMINPS       Y0, Y7, Y0
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y1, Y5, Y1
 	VMINPS       Y1, Y7, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMAXPS       Y2, Y5, Y2
 	VMINPS       Y2, Y7, Y2
+	VMOVUPS      Y2, 64(SI)
+	VMAXPS       Y3, Y5, Y3
 	VMINPS       Y3, Y7, Y3
+	VMOVUPS      Y3, 96(SI)
+	VMAXPS       Y4, Y5, Y4
 	VMINPS       Y4, Y7, Y4
+	VMOVUPS      Y4, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y5, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y1, Y5, Y1
+	VMOVUPS Y1, 32(SI)
+	VMAXPS  Y2, Y5, Y2
+	VMOVUPS Y2, 64(SI)
+	VMAXPS  Y3, Y5, Y3
+	VMOVUPS Y3, 96(SI)
+	VMAXPS  Y4, Y5, Y4
+	VMOVUPS Y4, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -12718,9 +14279,11 @@ plain:
 	VMOVUPS Y2, 64(SI)
 	VMOVUPS Y3, 96(SI)
 	VMOVUPS Y4, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -13047,20 +14610,50 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y6
-	VMAXPS       Y0, Y6, Y0
-	VMAXPS       Y1, Y6, Y1
-	VMAXPS       Y2, Y6, Y2
-	VMAXPS       Y3, Y6, Y3
-	VMAXPS       Y4, Y6, Y4
-	VMAXPS       Y5, Y6, Y5
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y8
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y6, Y0
 	VMINPS       Y0, Y8, Y0
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y1, Y6, Y1
 	VMINPS       Y1, Y8, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMAXPS       Y2, Y6, Y2
 	VMINPS       Y2, Y8, Y2
+	VMOVUPS      Y2, 64(SI)
+	VMAXPS       Y3, Y6, Y3
 	VMINPS       Y3, Y8, Y3
+	VMOVUPS      Y3, (DI)
+	VMAXPS       Y4, Y6, Y4
 	VMINPS       Y4, Y8, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMAXPS       Y5, Y6, Y5
 	VMINPS       Y5, Y8, Y5
+	VMOVUPS      Y5, 64(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y6, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y1, Y6, Y1
+	VMOVUPS Y1, 32(SI)
+	VMAXPS  Y2, Y6, Y2
+	VMOVUPS Y2, 64(SI)
+	VMAXPS  Y3, Y6, Y3
+	VMOVUPS Y3, (DI)
+	VMAXPS  Y4, Y6, Y4
+	VMOVUPS Y4, 32(DI)
+	VMAXPS  Y5, Y6, Y5
+	VMOVUPS Y5, 64(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -13073,9 +14666,11 @@ plain:
 	VMOVUPS Y3, (DI)
 	VMOVUPS Y4, 32(DI)
 	VMOVUPS Y5, 64(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -13402,20 +14997,50 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y6
-	VMAXPS       Y0, Y6, Y0
-	VMAXPS       Y1, Y6, Y1
-	VMAXPS       Y2, Y6, Y2
-	VMAXPS       Y3, Y6, Y3
-	VMAXPS       Y4, Y6, Y4
-	VMAXPS       Y5, Y6, Y5
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y8
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y6, Y0
 	VMINPS       Y0, Y8, Y0
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y1, Y6, Y1
 	VMINPS       Y1, Y8, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMAXPS       Y2, Y6, Y2
 	VMINPS       Y2, Y8, Y2
+	VMOVUPS      Y2, 64(SI)
+	VMAXPS       Y3, Y6, Y3
 	VMINPS       Y3, Y8, Y3
+	VMOVUPS      Y3, 96(SI)
+	VMAXPS       Y4, Y6, Y4
 	VMINPS       Y4, Y8, Y4
+	VMOVUPS      Y4, (DI)
+	VMAXPS       Y5, Y6, Y5
 	VMINPS       Y5, Y8, Y5
+	VMOVUPS      Y5, 32(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y6, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y1, Y6, Y1
+	VMOVUPS Y1, 32(SI)
+	VMAXPS  Y2, Y6, Y2
+	VMOVUPS Y2, 64(SI)
+	VMAXPS  Y3, Y6, Y3
+	VMOVUPS Y3, 96(SI)
+	VMAXPS  Y4, Y6, Y4
+	VMOVUPS Y4, (DI)
+	VMAXPS  Y5, Y6, Y5
+	VMOVUPS Y5, 32(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -13428,9 +15053,11 @@ plain:
 	VMOVUPS Y3, 96(SI)
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, 32(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -13757,20 +15384,50 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y6
-	VMAXPS       Y0, Y6, Y0
-	VMAXPS       Y1, Y6, Y1
-	VMAXPS       Y2, Y6, Y2
-	VMAXPS       Y3, Y6, Y3
-	VMAXPS       Y4, Y6, Y4
-	VMAXPS       Y5, Y6, Y5
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y8
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y6, Y0
 	VMINPS       Y0, Y8, Y0
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y1, Y6, Y1
 	VMINPS       Y1, Y8, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMAXPS       Y2, Y6, Y2
 	VMINPS       Y2, Y8, Y2
+	VMOVUPS      Y2, 64(SI)
+	VMAXPS       Y3, Y6, Y3
 	VMINPS       Y3, Y8, Y3
+	VMOVUPS      Y3, 96(SI)
+	VMAXPS       Y4, Y6, Y4
 	VMINPS       Y4, Y8, Y4
+	VMOVUPS      Y4, 128(SI)
+	VMAXPS       Y5, Y6, Y5
 	VMINPS       Y5, Y8, Y5
+	VMOVUPS      Y5, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y6, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y1, Y6, Y1
+	VMOVUPS Y1, 32(SI)
+	VMAXPS  Y2, Y6, Y2
+	VMOVUPS Y2, 64(SI)
+	VMAXPS  Y3, Y6, Y3
+	VMOVUPS Y3, 96(SI)
+	VMAXPS  Y4, Y6, Y4
+	VMOVUPS Y4, 128(SI)
+	VMAXPS  Y5, Y6, Y5
+	VMOVUPS Y5, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -13783,9 +15440,11 @@ plain:
 	VMOVUPS Y3, 96(SI)
 	VMOVUPS Y4, 128(SI)
 	VMOVUPS Y5, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -14048,12 +15707,34 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y2
-	VMAXPS       Y0, Y2, Y0
-	VMAXPS       Y1, Y2, Y1
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y4
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y2, Y0
 	VMINPS       Y0, Y4, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y2, Y1
 	VMINPS       Y1, Y4, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y2, Y0
+	VMOVUPS Y0, (SI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS Y1, (SI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -14064,9 +15745,11 @@ plain:
 	ADDQ    ConvF32_OutBlock+0(AX), SI
 	ADDQ    ConvF32_OutBlock+0(AX), DI
 	VMOVUPS Y1, (SI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -14409,16 +16092,44 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMAXPS       Y1, Y4, Y1
-	VMAXPS       Y2, Y4, Y2
-	VMAXPS       Y3, Y4, Y3
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y6
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y4, Y0
 	VMINPS       Y0, Y6, Y0
-	VMINPS       Y1, Y6, Y1
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y2, Y4, Y2
 	VMINPS       Y2, Y6, Y2
+	VMOVUPS      Y2, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y6, Y1
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y3, Y4, Y3
 	VMINPS       Y3, Y6, Y3
+	VMOVUPS      Y3, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y4, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y2, Y4, Y2
+	VMOVUPS Y2, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y4, Y1
+	VMOVUPS Y1, (SI)
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS Y3, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -14431,9 +16142,11 @@ plain:
 	ADDQ    ConvF32_OutBlock+0(AX), DI
 	VMOVUPS Y1, (SI)
 	VMOVUPS Y3, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -14854,20 +16567,54 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y6
-	VMAXPS       Y0, Y6, Y0
-	VMAXPS       Y1, Y6, Y1
-	VMAXPS       Y2, Y6, Y2
-	VMAXPS       Y3, Y6, Y3
-	VMAXPS       Y4, Y6, Y4
-	VMAXPS       Y5, Y6, Y5
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y8
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y6, Y0
 	VMINPS       Y0, Y8, Y0
-	VMINPS       Y1, Y8, Y1
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y2, Y6, Y2
 	VMINPS       Y2, Y8, Y2
-	VMINPS       Y3, Y8, Y3
+	VMOVUPS      Y2, 32(SI)
+	VMAXPS       Y4, Y6, Y4
 	VMINPS       Y4, Y8, Y4
+	VMOVUPS      Y4, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y8, Y1
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y3, Y6, Y3
+	VMINPS       Y3, Y8, Y3
+	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y5, Y6, Y5
 	VMINPS       Y5, Y8, Y5
+	VMOVUPS      Y5, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y6, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y2, Y6, Y2
+	VMOVUPS Y2, 32(SI)
+	VMAXPS  Y4, Y6, Y4
+	VMOVUPS Y4, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y6, Y1
+	VMOVUPS Y1, (SI)
+	VMAXPS  Y3, Y6, Y3
+	VMOVUPS Y3, 32(SI)
+	VMAXPS  Y5, Y6, Y5
+	VMOVUPS Y5, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -14882,9 +16629,11 @@ plain:
 	VMOVUPS Y1, (SI)
 	VMOVUPS Y3, 32(SI)
 	VMOVUPS Y5, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -15383,24 +17132,64 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y8
-	VMAXPS       Y0, Y8, Y0
-	VMAXPS       Y1, Y8, Y1
-	VMAXPS       Y2, Y8, Y2
-	VMAXPS       Y3, Y8, Y3
-	VMAXPS       Y4, Y8, Y4
-	VMAXPS       Y5, Y8, Y5
-	VMAXPS       Y6, Y8, Y6
-	VMAXPS       Y7, Y8, Y7
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y10
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y8, Y0
 	VMINPS       Y0, Y10, Y0
-	VMINPS       Y1, Y10, Y1
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y2, Y8, Y2
 	VMINPS       Y2, Y10, Y2
-	VMINPS       Y3, Y10, Y3
+	VMOVUPS      Y2, 32(SI)
+	VMAXPS       Y4, Y8, Y4
 	VMINPS       Y4, Y10, Y4
-	VMINPS       Y5, Y10, Y5
+	VMOVUPS      Y4, (DI)
+	VMAXPS       Y6, Y8, Y6
 	VMINPS       Y6, Y10, Y6
+	VMOVUPS      Y6, 32(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y10, Y5
+	VMOVUPS      Y5, (DI)
+	VMAXPS       Y7, Y8, Y7
 	VMINPS       Y7, Y10, Y7
+	VMOVUPS      Y7, 32(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y8, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y2, Y8, Y2
+	VMOVUPS Y2, 32(SI)
+	VMAXPS  Y4, Y8, Y4
+	VMOVUPS Y4, (DI)
+	VMAXPS  Y6, Y8, Y6
+	VMOVUPS Y6, 32(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y8, Y1
+	VMOVUPS Y1, (SI)
+	VMAXPS  Y3, Y8, Y3
+	VMOVUPS Y3, 32(SI)
+	VMAXPS  Y5, Y8, Y5
+	VMOVUPS Y5, (DI)
+	VMAXPS  Y7, Y8, Y7
+	VMOVUPS Y7, 32(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -15417,9 +17206,11 @@ plain:
 	VMOVUPS Y3, 32(SI)
 	VMOVUPS Y5, (DI)
 	VMOVUPS Y7, 32(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -15918,24 +17709,64 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y8
-	VMAXPS       Y0, Y8, Y0
-	VMAXPS       Y1, Y8, Y1
-	VMAXPS       Y2, Y8, Y2
-	VMAXPS       Y3, Y8, Y3
-	VMAXPS       Y4, Y8, Y4
-	VMAXPS       Y5, Y8, Y5
-	VMAXPS       Y6, Y8, Y6
-	VMAXPS       Y7, Y8, Y7
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y10
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y8, Y0
 	VMINPS       Y0, Y10, Y0
-	VMINPS       Y1, Y10, Y1
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y2, Y8, Y2
 	VMINPS       Y2, Y10, Y2
-	VMINPS       Y3, Y10, Y3
+	VMOVUPS      Y2, 32(SI)
+	VMAXPS       Y4, Y8, Y4
 	VMINPS       Y4, Y10, Y4
-	VMINPS       Y5, Y10, Y5
+	VMOVUPS      Y4, 64(SI)
+	VMAXPS       Y6, Y8, Y6
 	VMINPS       Y6, Y10, Y6
+	VMOVUPS      Y6, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y8, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y5, Y8, Y5
+	VMINPS       Y5, Y10, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMAXPS       Y7, Y8, Y7
 	VMINPS       Y7, Y10, Y7
+	VMOVUPS      Y7, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y8, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y2, Y8, Y2
+	VMOVUPS Y2, 32(SI)
+	VMAXPS  Y4, Y8, Y4
+	VMOVUPS Y4, 64(SI)
+	VMAXPS  Y6, Y8, Y6
+	VMOVUPS Y6, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y8, Y1
+	VMOVUPS Y1, (SI)
+	VMAXPS  Y3, Y8, Y3
+	VMOVUPS Y3, 32(SI)
+	VMAXPS  Y5, Y8, Y5
+	VMOVUPS Y5, 64(SI)
+	VMAXPS  Y7, Y8, Y7
+	VMOVUPS Y7, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -15952,9 +17783,11 @@ plain:
 	VMOVUPS Y3, 32(SI)
 	VMOVUPS Y5, 64(SI)
 	VMOVUPS Y7, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -16531,28 +18364,74 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y10
-	VMAXPS       Y0, Y10, Y0
-	VMAXPS       Y1, Y10, Y1
-	VMAXPS       Y2, Y10, Y2
-	VMAXPS       Y3, Y10, Y3
-	VMAXPS       Y4, Y10, Y4
-	VMAXPS       Y5, Y10, Y5
-	VMAXPS       Y6, Y10, Y6
-	VMAXPS       Y7, Y10, Y7
-	VMAXPS       Y8, Y10, Y8
-	VMAXPS       Y9, Y10, Y9
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y12
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y10, Y0
 	VMINPS       Y0, Y12, Y0
-	VMINPS       Y1, Y12, Y1
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y2, Y10, Y2
 	VMINPS       Y2, Y12, Y2
-	VMINPS       Y3, Y12, Y3
+	VMOVUPS      Y2, 32(SI)
+	VMAXPS       Y4, Y10, Y4
 	VMINPS       Y4, Y12, Y4
-	VMINPS       Y5, Y12, Y5
+	VMOVUPS      Y4, 64(SI)
+	VMAXPS       Y6, Y10, Y6
 	VMINPS       Y6, Y12, Y6
-	VMINPS       Y7, Y12, Y7
+	VMOVUPS      Y6, (DI)
+	VMAXPS       Y8, Y10, Y8
 	VMINPS       Y8, Y12, Y8
+	VMOVUPS      Y8, 32(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y12, Y3
+	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y12, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y12, Y7
+	VMOVUPS      Y7, (DI)
+	VMAXPS       Y9, Y10, Y9
 	VMINPS       Y9, Y12, Y9
+	VMOVUPS      Y9, 32(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y10, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y2, Y10, Y2
+	VMOVUPS Y2, 32(SI)
+	VMAXPS  Y4, Y10, Y4
+	VMOVUPS Y4, 64(SI)
+	VMAXPS  Y6, Y10, Y6
+	VMOVUPS Y6, (DI)
+	VMAXPS  Y8, Y10, Y8
+	VMOVUPS Y8, 32(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y10, Y1
+	VMOVUPS Y1, (SI)
+	VMAXPS  Y3, Y10, Y3
+	VMOVUPS Y3, 32(SI)
+	VMAXPS  Y5, Y10, Y5
+	VMOVUPS Y5, 64(SI)
+	VMAXPS  Y7, Y10, Y7
+	VMOVUPS Y7, (DI)
+	VMAXPS  Y9, Y10, Y9
+	VMOVUPS Y9, 32(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -16571,9 +18450,11 @@ plain:
 	VMOVUPS Y5, 64(SI)
 	VMOVUPS Y7, (DI)
 	VMOVUPS Y9, 32(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -17150,28 +19031,74 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y10
-	VMAXPS       Y0, Y10, Y0
-	VMAXPS       Y1, Y10, Y1
-	VMAXPS       Y2, Y10, Y2
-	VMAXPS       Y3, Y10, Y3
-	VMAXPS       Y4, Y10, Y4
-	VMAXPS       Y5, Y10, Y5
-	VMAXPS       Y6, Y10, Y6
-	VMAXPS       Y7, Y10, Y7
-	VMAXPS       Y8, Y10, Y8
-	VMAXPS       Y9, Y10, Y9
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y12
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y10, Y0
 	VMINPS       Y0, Y12, Y0
-	VMINPS       Y1, Y12, Y1
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y2, Y10, Y2
 	VMINPS       Y2, Y12, Y2
-	VMINPS       Y3, Y12, Y3
+	VMOVUPS      Y2, 32(SI)
+	VMAXPS       Y4, Y10, Y4
 	VMINPS       Y4, Y12, Y4
-	VMINPS       Y5, Y12, Y5
+	VMOVUPS      Y4, 64(SI)
+	VMAXPS       Y6, Y10, Y6
 	VMINPS       Y6, Y12, Y6
-	VMINPS       Y7, Y12, Y7
+	VMOVUPS      Y6, 96(SI)
+	VMAXPS       Y8, Y10, Y8
 	VMINPS       Y8, Y12, Y8
+	VMOVUPS      Y8, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y3, Y10, Y3
+	VMINPS       Y3, Y12, Y3
+	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y5, Y10, Y5
+	VMINPS       Y5, Y12, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMAXPS       Y7, Y10, Y7
+	VMINPS       Y7, Y12, Y7
+	VMOVUPS      Y7, 96(SI)
+	VMAXPS       Y9, Y10, Y9
 	VMINPS       Y9, Y12, Y9
+	VMOVUPS      Y9, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y10, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y2, Y10, Y2
+	VMOVUPS Y2, 32(SI)
+	VMAXPS  Y4, Y10, Y4
+	VMOVUPS Y4, 64(SI)
+	VMAXPS  Y6, Y10, Y6
+	VMOVUPS Y6, 96(SI)
+	VMAXPS  Y8, Y10, Y8
+	VMOVUPS Y8, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y10, Y1
+	VMOVUPS Y1, (SI)
+	VMAXPS  Y3, Y10, Y3
+	VMOVUPS Y3, 32(SI)
+	VMAXPS  Y5, Y10, Y5
+	VMOVUPS Y5, 64(SI)
+	VMAXPS  Y7, Y10, Y7
+	VMOVUPS Y7, 96(SI)
+	VMAXPS  Y9, Y10, Y9
+	VMOVUPS Y9, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -17190,9 +19117,11 @@ plain:
 	VMOVUPS Y5, 64(SI)
 	VMOVUPS Y7, 96(SI)
 	VMOVUPS Y9, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -17847,32 +19776,84 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y12
-	VMAXPS       Y0, Y12, Y0
-	VMAXPS       Y1, Y12, Y1
-	VMAXPS       Y2, Y12, Y2
-	VMAXPS       Y3, Y12, Y3
-	VMAXPS       Y4, Y12, Y4
-	VMAXPS       Y5, Y12, Y5
-	VMAXPS       Y6, Y12, Y6
-	VMAXPS       Y7, Y12, Y7
-	VMAXPS       Y8, Y12, Y8
-	VMAXPS       Y9, Y12, Y9
-	VMAXPS       Y10, Y12, Y10
-	VMAXPS       Y11, Y12, Y11
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y14
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y12, Y0
 	VMINPS       Y0, Y14, Y0
-	VMINPS       Y1, Y14, Y1
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y2, Y12, Y2
 	VMINPS       Y2, Y14, Y2
-	VMINPS       Y3, Y14, Y3
+	VMOVUPS      Y2, 32(SI)
+	VMAXPS       Y4, Y12, Y4
 	VMINPS       Y4, Y14, Y4
-	VMINPS       Y5, Y14, Y5
+	VMOVUPS      Y4, 64(SI)
+	VMAXPS       Y6, Y12, Y6
 	VMINPS       Y6, Y14, Y6
-	VMINPS       Y7, Y14, Y7
+	VMOVUPS      Y6, (DI)
+	VMAXPS       Y8, Y12, Y8
 	VMINPS       Y8, Y14, Y8
-	VMINPS       Y9, Y14, Y9
+	VMOVUPS      Y8, 32(DI)
+	VMAXPS       Y10, Y12, Y10
 	VMINPS       Y10, Y14, Y10
+	VMOVUPS      Y10, 64(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y14, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMAXPS       Y7, Y12, Y7
+	VMINPS       Y7, Y14, Y7
+	VMOVUPS      Y7, (DI)
+	VMAXPS       Y9, Y12, Y9
+	VMINPS       Y9, Y14, Y9
+	VMOVUPS      Y9, 32(DI)
+	VMAXPS       Y11, Y12, Y11
 	VMINPS       Y11, Y14, Y11
+	VMOVUPS      Y11, 64(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y12, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y2, Y12, Y2
+	VMOVUPS Y2, 32(SI)
+	VMAXPS  Y4, Y12, Y4
+	VMOVUPS Y4, 64(SI)
+	VMAXPS  Y6, Y12, Y6
+	VMOVUPS Y6, (DI)
+	VMAXPS  Y8, Y12, Y8
+	VMOVUPS Y8, 32(DI)
+	VMAXPS  Y10, Y12, Y10
+	VMOVUPS Y10, 64(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y12, Y1
+	VMOVUPS Y1, (SI)
+	VMAXPS  Y3, Y12, Y3
+	VMOVUPS Y3, 32(SI)
+	VMAXPS  Y5, Y12, Y5
+	VMOVUPS Y5, 64(SI)
+	VMAXPS  Y7, Y12, Y7
+	VMOVUPS Y7, (DI)
+	VMAXPS  Y9, Y12, Y9
+	VMOVUPS Y9, 32(DI)
+	VMAXPS  Y11, Y12, Y11
+	VMOVUPS Y11, 64(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -17893,9 +19874,11 @@ plain:
 	VMOVUPS Y7, (DI)
 	VMOVUPS Y9, 32(DI)
 	VMOVUPS Y11, 64(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -18550,32 +20533,84 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y12
-	VMAXPS       Y0, Y12, Y0
-	VMAXPS       Y1, Y12, Y1
-	VMAXPS       Y2, Y12, Y2
-	VMAXPS       Y3, Y12, Y3
-	VMAXPS       Y4, Y12, Y4
-	VMAXPS       Y5, Y12, Y5
-	VMAXPS       Y6, Y12, Y6
-	VMAXPS       Y7, Y12, Y7
-	VMAXPS       Y8, Y12, Y8
-	VMAXPS       Y9, Y12, Y9
-	VMAXPS       Y10, Y12, Y10
-	VMAXPS       Y11, Y12, Y11
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y14
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y12, Y0
 	VMINPS       Y0, Y14, Y0
-	VMINPS       Y1, Y14, Y1
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y2, Y12, Y2
 	VMINPS       Y2, Y14, Y2
-	VMINPS       Y3, Y14, Y3
+	VMOVUPS      Y2, 32(SI)
+	VMAXPS       Y4, Y12, Y4
 	VMINPS       Y4, Y14, Y4
-	VMINPS       Y5, Y14, Y5
+	VMOVUPS      Y4, 64(SI)
+	VMAXPS       Y6, Y12, Y6
 	VMINPS       Y6, Y14, Y6
-	VMINPS       Y7, Y14, Y7
+	VMOVUPS      Y6, 96(SI)
+	VMAXPS       Y8, Y12, Y8
 	VMINPS       Y8, Y14, Y8
-	VMINPS       Y9, Y14, Y9
+	VMOVUPS      Y8, (DI)
+	VMAXPS       Y10, Y12, Y10
 	VMINPS       Y10, Y14, Y10
+	VMOVUPS      Y10, 32(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y14, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMAXPS       Y7, Y12, Y7
+	VMINPS       Y7, Y14, Y7
+	VMOVUPS      Y7, 96(SI)
+	VMAXPS       Y9, Y12, Y9
+	VMINPS       Y9, Y14, Y9
+	VMOVUPS      Y9, (DI)
+	VMAXPS       Y11, Y12, Y11
 	VMINPS       Y11, Y14, Y11
+	VMOVUPS      Y11, 32(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y12, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y2, Y12, Y2
+	VMOVUPS Y2, 32(SI)
+	VMAXPS  Y4, Y12, Y4
+	VMOVUPS Y4, 64(SI)
+	VMAXPS  Y6, Y12, Y6
+	VMOVUPS Y6, 96(SI)
+	VMAXPS  Y8, Y12, Y8
+	VMOVUPS Y8, (DI)
+	VMAXPS  Y10, Y12, Y10
+	VMOVUPS Y10, 32(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y12, Y1
+	VMOVUPS Y1, (SI)
+	VMAXPS  Y3, Y12, Y3
+	VMOVUPS Y3, 32(SI)
+	VMAXPS  Y5, Y12, Y5
+	VMOVUPS Y5, 64(SI)
+	VMAXPS  Y7, Y12, Y7
+	VMOVUPS Y7, 96(SI)
+	VMAXPS  Y9, Y12, Y9
+	VMOVUPS Y9, (DI)
+	VMAXPS  Y11, Y12, Y11
+	VMOVUPS Y11, 32(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -18596,9 +20631,11 @@ plain:
 	VMOVUPS Y7, 96(SI)
 	VMOVUPS Y9, (DI)
 	VMOVUPS Y11, 32(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -19253,32 +21290,84 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y12
-	VMAXPS       Y0, Y12, Y0
-	VMAXPS       Y1, Y12, Y1
-	VMAXPS       Y2, Y12, Y2
-	VMAXPS       Y3, Y12, Y3
-	VMAXPS       Y4, Y12, Y4
-	VMAXPS       Y5, Y12, Y5
-	VMAXPS       Y6, Y12, Y6
-	VMAXPS       Y7, Y12, Y7
-	VMAXPS       Y8, Y12, Y8
-	VMAXPS       Y9, Y12, Y9
-	VMAXPS       Y10, Y12, Y10
-	VMAXPS       Y11, Y12, Y11
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y14
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y12, Y0
 	VMINPS       Y0, Y14, Y0
-	VMINPS       Y1, Y14, Y1
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y2, Y12, Y2
 	VMINPS       Y2, Y14, Y2
-	VMINPS       Y3, Y14, Y3
+	VMOVUPS      Y2, 32(SI)
+	VMAXPS       Y4, Y12, Y4
 	VMINPS       Y4, Y14, Y4
-	VMINPS       Y5, Y14, Y5
+	VMOVUPS      Y4, 64(SI)
+	VMAXPS       Y6, Y12, Y6
 	VMINPS       Y6, Y14, Y6
-	VMINPS       Y7, Y14, Y7
+	VMOVUPS      Y6, 96(SI)
+	VMAXPS       Y8, Y12, Y8
 	VMINPS       Y8, Y14, Y8
-	VMINPS       Y9, Y14, Y9
+	VMOVUPS      Y8, 128(SI)
+	VMAXPS       Y10, Y12, Y10
 	VMINPS       Y10, Y14, Y10
+	VMOVUPS      Y10, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y14, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMAXPS       Y7, Y12, Y7
+	VMINPS       Y7, Y14, Y7
+	VMOVUPS      Y7, 96(SI)
+	VMAXPS       Y9, Y12, Y9
+	VMINPS       Y9, Y14, Y9
+	VMOVUPS      Y9, 128(SI)
+	VMAXPS       Y11, Y12, Y11
 	VMINPS       Y11, Y14, Y11
+	VMOVUPS      Y11, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y12, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y2, Y12, Y2
+	VMOVUPS Y2, 32(SI)
+	VMAXPS  Y4, Y12, Y4
+	VMOVUPS Y4, 64(SI)
+	VMAXPS  Y6, Y12, Y6
+	VMOVUPS Y6, 96(SI)
+	VMAXPS  Y8, Y12, Y8
+	VMOVUPS Y8, 128(SI)
+	VMAXPS  Y10, Y12, Y10
+	VMOVUPS Y10, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y12, Y1
+	VMOVUPS Y1, (SI)
+	VMAXPS  Y3, Y12, Y3
+	VMOVUPS Y3, 32(SI)
+	VMAXPS  Y5, Y12, Y5
+	VMOVUPS Y5, 64(SI)
+	VMAXPS  Y7, Y12, Y7
+	VMOVUPS Y7, 96(SI)
+	VMAXPS  Y9, Y12, Y9
+	VMOVUPS Y9, 128(SI)
+	VMAXPS  Y11, Y12, Y11
+	VMOVUPS Y11, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -19299,9 +21388,11 @@ plain:
 	VMOVUPS Y7, 96(SI)
 	VMOVUPS Y9, 128(SI)
 	VMOVUPS Y11, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -19616,14 +21707,43 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMAXPS       Y1, Y3, Y1
-	VMAXPS       Y2, Y3, Y2
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y6
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y3, Y0
 	VMINPS       Y0, Y6, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y3, Y1
 	VMINPS       Y1, Y6, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y2, Y3, Y2
 	VMINPS       Y2, Y6, Y2
+	VMOVUPS      Y2, (SI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y3, Y0
+	VMOVUPS Y0, (SI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y3, Y1
+	VMOVUPS Y1, (SI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS Y2, (SI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -19637,9 +21757,11 @@ plain:
 	ADDQ    ConvF32_OutBlock+0(AX), SI
 	ADDQ    ConvF32_OutBlock+0(AX), DI
 	VMOVUPS Y2, (SI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -20060,20 +22182,58 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y6
-	VMAXPS       Y0, Y6, Y0
-	VMAXPS       Y1, Y6, Y1
-	VMAXPS       Y2, Y6, Y2
-	VMAXPS       Y3, Y6, Y3
-	VMAXPS       Y4, Y6, Y4
-	VMAXPS       Y5, Y6, Y5
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y9
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y6, Y0
 	VMINPS       Y0, Y9, Y0
-	VMINPS       Y1, Y9, Y1
-	VMINPS       Y2, Y9, Y2
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y3, Y6, Y3
 	VMINPS       Y3, Y9, Y3
+	VMOVUPS      Y3, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y6, Y1
+	VMINPS       Y1, Y9, Y1
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y4, Y6, Y4
 	VMINPS       Y4, Y9, Y4
+	VMOVUPS      Y4, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y2, Y6, Y2
+	VMINPS       Y2, Y9, Y2
+	VMOVUPS      Y2, (SI)
+	VMAXPS       Y5, Y6, Y5
 	VMINPS       Y5, Y9, Y5
+	VMOVUPS      Y5, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y6, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y3, Y6, Y3
+	VMOVUPS Y3, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y6, Y1
+	VMOVUPS Y1, (SI)
+	VMAXPS  Y4, Y6, Y4
+	VMOVUPS Y4, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y2, Y6, Y2
+	VMOVUPS Y2, (SI)
+	VMAXPS  Y5, Y6, Y5
+	VMOVUPS Y5, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -20090,9 +22250,11 @@ plain:
 	ADDQ    ConvF32_OutBlock+0(AX), DI
 	VMOVUPS Y2, (SI)
 	VMOVUPS Y5, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -20617,26 +22779,73 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y9
-	VMAXPS       Y0, Y9, Y0
-	VMAXPS       Y1, Y9, Y1
-	VMAXPS       Y2, Y9, Y2
-	VMAXPS       Y3, Y9, Y3
-	VMAXPS       Y4, Y9, Y4
-	VMAXPS       Y5, Y9, Y5
-	VMAXPS       Y6, Y9, Y6
-	VMAXPS       Y7, Y9, Y7
-	VMAXPS       Y8, Y9, Y8
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y12
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y9, Y0
 	VMINPS       Y0, Y12, Y0
-	VMINPS       Y1, Y12, Y1
-	VMINPS       Y2, Y12, Y2
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y3, Y9, Y3
 	VMINPS       Y3, Y12, Y3
-	VMINPS       Y4, Y12, Y4
-	VMINPS       Y5, Y12, Y5
+	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y6, Y9, Y6
 	VMINPS       Y6, Y12, Y6
+	VMOVUPS      Y6, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y12, Y4
+	VMOVUPS      Y4, 32(SI)
+	VMAXPS       Y7, Y9, Y7
 	VMINPS       Y7, Y12, Y7
+	VMOVUPS      Y7, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y12, Y2
+	VMOVUPS      Y2, (SI)
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y12, Y5
+	VMOVUPS      Y5, 32(SI)
+	VMAXPS       Y8, Y9, Y8
 	VMINPS       Y8, Y12, Y8
+	VMOVUPS      Y8, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y9, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y3, Y9, Y3
+	VMOVUPS Y3, 32(SI)
+	VMAXPS  Y6, Y9, Y6
+	VMOVUPS Y6, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y9, Y1
+	VMOVUPS Y1, (SI)
+	VMAXPS  Y4, Y9, Y4
+	VMOVUPS Y4, 32(SI)
+	VMAXPS  Y7, Y9, Y7
+	VMOVUPS Y7, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y2, Y9, Y2
+	VMOVUPS Y2, (SI)
+	VMAXPS  Y5, Y9, Y5
+	VMOVUPS Y5, 32(SI)
+	VMAXPS  Y8, Y9, Y8
+	VMOVUPS Y8, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -20656,9 +22865,11 @@ plain:
 	VMOVUPS Y2, (SI)
 	VMOVUPS Y5, 32(SI)
 	VMOVUPS Y8, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -21287,32 +23498,88 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y12
-	VMAXPS       Y0, Y12, Y0
-	VMAXPS       Y1, Y12, Y1
-	VMAXPS       Y2, Y12, Y2
-	VMAXPS       Y3, Y12, Y3
-	VMAXPS       Y4, Y12, Y4
-	VMAXPS       Y5, Y12, Y5
-	VMAXPS       Y6, Y12, Y6
-	VMAXPS       Y7, Y12, Y7
-	VMAXPS       Y8, Y12, Y8
-	VMAXPS       Y9, Y12, Y9
-	VMAXPS       Y10, Y12, Y10
-	VMAXPS       Y11, Y12, Y11
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y15
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y12, Y0
 	VMINPS       Y0, Y15, Y0
-	VMINPS       Y1, Y15, Y1
-	VMINPS       Y2, Y15, Y2
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y3, Y12, Y3
 	VMINPS       Y3, Y15, Y3
-	VMINPS       Y4, Y15, Y4
-	VMINPS       Y5, Y15, Y5
+	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y6, Y12, Y6
 	VMINPS       Y6, Y15, Y6
-	VMINPS       Y7, Y15, Y7
-	VMINPS       Y8, Y15, Y8
+	VMOVUPS      Y6, (DI)
+	VMAXPS       Y9, Y12, Y9
 	VMINPS       Y9, Y15, Y9
+	VMOVUPS      Y9, 32(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y15, Y1
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y4, Y12, Y4
+	VMINPS       Y4, Y15, Y4
+	VMOVUPS      Y4, 32(SI)
+	VMAXPS       Y7, Y12, Y7
+	VMINPS       Y7, Y15, Y7
+	VMOVUPS      Y7, (DI)
+	VMAXPS       Y10, Y12, Y10
 	VMINPS       Y10, Y15, Y10
+	VMOVUPS      Y10, 32(DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y15, Y2
+	VMOVUPS      Y2, (SI)
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y15, Y5
+	VMOVUPS      Y5, 32(SI)
+	VMAXPS       Y8, Y12, Y8
+	VMINPS       Y8, Y15, Y8
+	VMOVUPS      Y8, (DI)
+	VMAXPS       Y11, Y12, Y11
 	VMINPS       Y11, Y15, Y11
+	VMOVUPS      Y11, 32(DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y12, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y3, Y12, Y3
+	VMOVUPS Y3, 32(SI)
+	VMAXPS  Y6, Y12, Y6
+	VMOVUPS Y6, (DI)
+	VMAXPS  Y9, Y12, Y9
+	VMOVUPS Y9, 32(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y12, Y1
+	VMOVUPS Y1, (SI)
+	VMAXPS  Y4, Y12, Y4
+	VMOVUPS Y4, 32(SI)
+	VMAXPS  Y7, Y12, Y7
+	VMOVUPS Y7, (DI)
+	VMAXPS  Y10, Y12, Y10
+	VMOVUPS Y10, 32(DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y2, Y12, Y2
+	VMOVUPS Y2, (SI)
+	VMAXPS  Y5, Y12, Y5
+	VMOVUPS Y5, 32(SI)
+	VMAXPS  Y8, Y12, Y8
+	VMOVUPS Y8, (DI)
+	VMAXPS  Y11, Y12, Y11
+	VMOVUPS Y11, 32(DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -21335,9 +23602,11 @@ plain:
 	VMOVUPS Y5, 32(SI)
 	VMOVUPS Y8, (DI)
 	VMOVUPS Y11, 32(DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -21966,32 +24235,88 @@ store:
 	CMPQ         ConvF32_Limits+0(AX), $+1
 	JB           plain
 	VBROADCASTSS ConvF32_Low+0(AX), Y12
-	VMAXPS       Y0, Y12, Y0
-	VMAXPS       Y1, Y12, Y1
-	VMAXPS       Y2, Y12, Y2
-	VMAXPS       Y3, Y12, Y3
-	VMAXPS       Y4, Y12, Y4
-	VMAXPS       Y5, Y12, Y5
-	VMAXPS       Y6, Y12, Y6
-	VMAXPS       Y7, Y12, Y7
-	VMAXPS       Y8, Y12, Y8
-	VMAXPS       Y9, Y12, Y9
-	VMAXPS       Y10, Y12, Y10
-	VMAXPS       Y11, Y12, Y11
-	JEQ          plain
+	JEQ          low
 	VBROADCASTSS ConvF32_High+0(AX), Y15
+	MOVQ         ConvF32_Out+0(AX), SI
+	ADDQ         8(R8), SI
+	MOVQ         SI, DI
+	ADDQ         ConvF32_SecondOut+0(AX), DI
+	VMAXPS       Y0, Y12, Y0
 	VMINPS       Y0, Y15, Y0
-	VMINPS       Y1, Y15, Y1
-	VMINPS       Y2, Y15, Y2
+	VMOVUPS      Y0, (SI)
+	VMAXPS       Y3, Y12, Y3
 	VMINPS       Y3, Y15, Y3
-	VMINPS       Y4, Y15, Y4
-	VMINPS       Y5, Y15, Y5
+	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y6, Y12, Y6
 	VMINPS       Y6, Y15, Y6
-	VMINPS       Y7, Y15, Y7
-	VMINPS       Y8, Y15, Y8
+	VMOVUPS      Y6, 64(SI)
+	VMAXPS       Y9, Y12, Y9
 	VMINPS       Y9, Y15, Y9
+	VMOVUPS      Y9, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y15, Y1
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y4, Y12, Y4
+	VMINPS       Y4, Y15, Y4
+	VMOVUPS      Y4, 32(SI)
+	VMAXPS       Y7, Y12, Y7
+	VMINPS       Y7, Y15, Y7
+	VMOVUPS      Y7, 64(SI)
+	VMAXPS       Y10, Y12, Y10
 	VMINPS       Y10, Y15, Y10
+	VMOVUPS      Y10, (DI)
+	ADDQ         ConvF32_OutBlock+0(AX), SI
+	ADDQ         ConvF32_OutBlock+0(AX), DI
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y15, Y2
+	VMOVUPS      Y2, (SI)
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y15, Y5
+	VMOVUPS      Y5, 32(SI)
+	VMAXPS       Y8, Y12, Y8
+	VMINPS       Y8, Y15, Y8
+	VMOVUPS      Y8, 64(SI)
+	VMAXPS       Y11, Y12, Y11
 	VMINPS       Y11, Y15, Y11
+	VMOVUPS      Y11, (DI)
+	JMP          stored
+
+low:
+	MOVQ    ConvF32_Out+0(AX), SI
+	ADDQ    8(R8), SI
+	MOVQ    SI, DI
+	ADDQ    ConvF32_SecondOut+0(AX), DI
+	VMAXPS  Y0, Y12, Y0
+	VMOVUPS Y0, (SI)
+	VMAXPS  Y3, Y12, Y3
+	VMOVUPS Y3, 32(SI)
+	VMAXPS  Y6, Y12, Y6
+	VMOVUPS Y6, 64(SI)
+	VMAXPS  Y9, Y12, Y9
+	VMOVUPS Y9, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y1, Y12, Y1
+	VMOVUPS Y1, (SI)
+	VMAXPS  Y4, Y12, Y4
+	VMOVUPS Y4, 32(SI)
+	VMAXPS  Y7, Y12, Y7
+	VMOVUPS Y7, 64(SI)
+	VMAXPS  Y10, Y12, Y10
+	VMOVUPS Y10, (DI)
+	ADDQ    ConvF32_OutBlock+0(AX), SI
+	ADDQ    ConvF32_OutBlock+0(AX), DI
+	VMAXPS  Y2, Y12, Y2
+	VMOVUPS Y2, (SI)
+	VMAXPS  Y5, Y12, Y5
+	VMOVUPS Y5, 32(SI)
+	VMAXPS  Y8, Y12, Y8
+	VMOVUPS Y8, 64(SI)
+	VMAXPS  Y11, Y12, Y11
+	VMOVUPS Y11, (DI)
+	JMP     stored
 
 plain:
 	MOVQ    ConvF32_Out+0(AX), SI
@@ -22014,8 +24339,10 @@ plain:
 	VMOVUPS Y5, 32(SI)
 	VMOVUPS Y8, 64(SI)
 	VMOVUPS Y11, (DI)
-	ADDQ    $+24, R8
-	CMPQ    R8, (SP)
-	JNE     tile
+
+stored:
+	ADDQ $+24, R8
+	CMPQ R8, (SP)
+	JNE  tile
 	VZEROUPPER
 	RET

@@ -387,26 +387,31 @@ func (t tile) finish(g *gen) {
 		high = t.input(1)
 	}
 	// Clipping competes with multiply-adds for ports too, so bounds that do not limit are
-	// skipped. If a source is NaN, the result is the second source: NaN stays.
+	// skipped, and each sum is stored as soon as it is clipped: the next tile's
+	// multiply-adds begin sooner than if all were clipped first. If a source is NaN, the
+	// result is the second source: NaN stays.
 	g.CMPQ(g.field("Limits"), imm(1))
 	g.JB(to("plain"))
 	g.VBROADCASTSS(g.field("Low"), low)
-	for row := range t.rows {
-		for v := range t.vecs {
-			g.VMAXPS(t.acc(row, v), low, t.acc(row, v))
-		}
-	}
-	g.JEQ(to("plain"))
+	g.JEQ(to("low"))
 	g.VBROADCASTSS(g.field("High"), high)
-	for row := range t.rows {
-		for v := range t.vecs {
-			g.VMINPS(t.acc(row, v), high, t.acc(row, v))
-		}
-	}
+	t.outputs(g, "Out", 8, func(row, v int, m operand.Mem) {
+		g.VMAXPS(t.acc(row, v), low, t.acc(row, v))
+		g.VMINPS(t.acc(row, v), high, t.acc(row, v))
+		g.VMOVUPS(t.acc(row, v), m)
+	})
+	g.JMP(to("stored"))
+	g.Label("low")
+	t.outputs(g, "Out", 8, func(row, v int, m operand.Mem) {
+		g.VMAXPS(t.acc(row, v), low, t.acc(row, v))
+		g.VMOVUPS(t.acc(row, v), m)
+	})
+	g.JMP(to("stored"))
 	g.Label("plain")
 	t.outputs(g, "Out", 8, func(row, v int, m operand.Mem) {
 		g.VMOVUPS(t.acc(row, v), m)
 	})
+	g.Label("stored")
 }
 
 // outputs visits the memory operands of all sums in Out or Residual; offset is that of
