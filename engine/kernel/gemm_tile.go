@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/visionzoo/vision/engine/kernel/args"
+	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
 // gemmArgs is one call of a matrix kernel.
@@ -17,6 +18,11 @@ type gemmUnit struct {
 	gflops        float64 // approximate, for cutting work into chunks
 	tile          func(a *gemmArgs)
 
+	gemv [numberTypes]gemvUnit // by the type of w
+}
+
+// gemvUnit holds the kernels of products of one row with a matrix w that is not packed.
+type gemvUnit struct {
 	// dots sets y[r] = Σ x[i]·w[r][i], i < n, for rows of w that are rowBytes apart.
 	dots func(y, w, x unsafe.Pointer, n, rows, rowBytes int)
 
@@ -26,7 +32,8 @@ type gemmUnit struct {
 }
 
 // plainGemm holds the twins of the matrix kernels.
-var plainGemm = gemmUnit{rows: 4, columns: 8, partial: true, gflops: 2, tile: gemmTilePlain, dots: gemvDots, strip: gemvStrip}
+var plainGemm = gemmUnit{rows: 4, columns: 8, partial: true, gflops: 2, tile: gemmTilePlain,
+	gemv: [numberTypes]gemvUnit{{gemvDots, gemvStrip}, narrowGemv(vec.Plain.Float16), narrowGemv(vec.Plain.BFloat16)}}
 
 // masks returns the masks for the first n columns of a panel.
 func (u *gemmUnit) masks(n int) (a, b uint32) {
@@ -60,7 +67,7 @@ func gemmTilePlain(a *gemmArgs) {
 	}
 }
 
-// gemvDots is the twin of gemmUnit.dots.
+// gemvDots is the twin of gemvUnit.dots.
 func gemvDots(y, w, x unsafe.Pointer, n, rows, rowBytes int) {
 	in := floats(x, n)
 	for r := range rows {
@@ -72,7 +79,7 @@ func gemvDots(y, w, x unsafe.Pointer, n, rows, rowBytes int) {
 	}
 }
 
-// gemvStrip is the twin of gemmUnit.strip.
+// gemvStrip is the twin of gemvUnit.strip.
 func gemvStrip(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
 	out := floats(y, columns)
 	clear(out)
@@ -80,5 +87,34 @@ func gemvStrip(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
 		for j, b := range floats(unsafe.Add(w, k*rowBytes), columns) {
 			out[j] += v * b
 		}
+	}
+}
+
+// narrowGemv holds the twins for a w that has to be widened: each row of w is.
+func narrowGemv(widen func(dst, src unsafe.Pointer, n int)) gemvUnit {
+	row := func(w unsafe.Pointer, n int, room *[]float32) unsafe.Pointer {
+		to := unsafe.Pointer(unsafe.SliceData(roomFor(room, n)))
+		widen(to, w, n)
+		return to
+	}
+	return gemvUnit{
+		dots: func(y, w, x unsafe.Pointer, n, rows, rowBytes int) {
+			kept := numberRooms.Get().(*[]float32)
+			defer numberRooms.Put(kept)
+			for r := range rows {
+				gemvDots(unsafe.Add(y, 4*r), row(unsafe.Add(w, r*rowBytes), n, kept), x, n, 1, 0)
+			}
+		},
+		strip: func(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
+			kept := numberRooms.Get().(*[]float32)
+			defer numberRooms.Put(kept)
+			out := floats(y, columns)
+			clear(out)
+			for k, v := range floats(x, n) {
+				for j, b := range floats(row(unsafe.Add(w, k*rowBytes), columns, kept), columns) {
+					out[j] += v * b
+				}
+			}
+		},
 	}
 }

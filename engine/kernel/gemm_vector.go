@@ -10,7 +10,8 @@ import (
 type gemvStep struct {
 	gemm    Gemm
 	rung    *Rung
-	unit    gemmUnit
+	unit    gemvUnit
+	bytes   int          // of a number of B
 	weights *GemmWeights // nil: B is the second input
 	each    int          // columns of C in a chunk
 }
@@ -25,7 +26,11 @@ const dotsRows = 4
 
 // gemv plans a product of few rows.
 func (r *Rung) gemv(g *Gemm, w *GemmWeights) (Work, error) {
-	s := &gemvStep{gemm: *g, rung: r, unit: r.GemmUnit, weights: w}
+	of := float32s
+	if w != nil {
+		of = w.source.of
+	}
+	s := &gemvStep{gemm: *g, rung: r, unit: r.GemmUnit.gemv[of], bytes: of.bytes(), weights: w}
 	const bytesPerNanosecond = 16
 	s.each = max(1, chunkTime*bytesPerNanosecond/(4*g.K*g.M))
 	if parts := (g.N + s.each - 1) / s.each; parts == 1 && 4*g.K*g.N > 64<<10 {
@@ -47,7 +52,7 @@ func (s *gemvStep) Run(chunk int, m *Memory) {
 	n := min(s.each, g.N-first)
 	var b unsafe.Pointer
 	if s.weights != nil {
-		b = unsafe.Pointer(&s.weights.source.wide[0])
+		b = s.weights.source.address()
 	} else {
 		b = m.More[0]
 	}
@@ -79,9 +84,9 @@ func (s *gemvStep) part(b unsafe.Pointer, m *Memory, row, first, n int) {
 			copy(residual, floats(unsafe.Add(m.Residual, 4*(row*g.RowResidual+first)), now))
 		}
 		if g.TransB {
-			s.unit.dots(y, unsafe.Add(b, 4*first*g.RowB), x, g.K, now, 4*g.RowB)
+			s.unit.dots(y, unsafe.Add(b, s.bytes*first*g.RowB), x, g.K, now, s.bytes*g.RowB)
 		} else {
-			s.unit.strip(y, unsafe.Add(b, 4*first), x, g.K, 4*g.RowB, now)
+			s.unit.strip(y, unsafe.Add(b, s.bytes*first), x, g.K, s.bytes*g.RowB, now)
 		}
 		s.end(floats(y, now), residual, first)
 		first, n = first+now, n-now

@@ -46,20 +46,27 @@ var smallWinogradNEON = winogradUnit{
 
 var neonGemm = gemmUnit{rows: 6, columns: 16, gflops: 30,
 	tile: func(a *gemmArgs) { arm64.Gemm((*arm64.GemmArgs)(a)) },
-	dots: arm64.GemvRows, strip: stripNEON}
+	gemv: [numberTypes]gemvUnit{
+		gemvNEON(float32s, arm64.GemvRows, arm64.GemvColumns32, arm64.GemvColumns4),
+		gemvNEON(float16s, arm64.GemvRowsFloat16, arm64.GemvColumns32Float16, arm64.GemvColumns4Float16),
+		gemvNEON(bfloat16s, arm64.GemvRowsBFloat16, arm64.GemvColumns32BFloat16, arm64.GemvColumns4BFloat16),
+	}}
 
-func stripNEON(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
-	for ; columns >= 32; columns -= 32 {
-		arm64.GemvColumns32(y, w, x, n, rowBytes)
-		y, w = unsafe.Add(y, 128), unsafe.Add(w, 128)
-	}
-	for ; columns >= 4; columns -= 4 {
-		arm64.GemvColumns4(y, w, x, n, rowBytes)
-		y, w = unsafe.Add(y, 16), unsafe.Add(w, 16)
-	}
-	if columns > 0 {
-		gemvStrip(y, w, x, n, rowBytes, columns)
-	}
+func gemvNEON(of numberType, rows func(y, w, x unsafe.Pointer, n, rows, rowBytes int), many, four func(y, w, x unsafe.Pointer, n, rowBytes int)) gemvUnit {
+	each := of.bytes()
+	return gemvUnit{rows, func(y, w, x unsafe.Pointer, n, rowBytes, columns int) {
+		for ; columns >= 32; columns -= 32 {
+			many(y, w, x, n, rowBytes)
+			y, w = unsafe.Add(y, 4*32), unsafe.Add(w, each*32)
+		}
+		for ; columns >= 4; columns -= 4 {
+			four(y, w, x, n, rowBytes)
+			y, w = unsafe.Add(y, 4*4), unsafe.Add(w, each*4)
+		}
+		if columns > 0 {
+			plainGemm.gemv[of].strip(y, w, x, n, rowBytes, columns)
+		}
+	}}
 }
 
 func interleaveNEON(dst, src unsafe.Pointer, plane, channels, pixels int) {

@@ -16,25 +16,55 @@ type Numbers struct {
 	Float16, BFloat16 []uint16
 }
 
+// numberType is the type of numbers in memory.
+type numberType uint8
+
+const (
+	float32s numberType = iota
+	float16s
+	bfloat16s
+	numberTypes
+)
+
+// bytes is the size of a number.
+func (t numberType) bytes() int {
+	if t == float32s {
+		return 4
+	}
+	return 2
+}
+
 // numbers are Numbers with the kernel that widens them.
 type numbers struct {
-	wide   []float32                            // nil: they are narrow
-	narrow []uint16                             // otherwise nil
-	widen  func(dst, src unsafe.Pointer, n int) // narrow numbers
+	of     numberType
+	wide   []float32                            // float32s
+	narrow []uint16                             // all others
+	widen  func(dst, src unsafe.Pointer, n int) // those
 }
 
 func (n *Numbers) with(u *vec.Unit) numbers {
-	if n.BFloat16 != nil {
-		return numbers{narrow: n.BFloat16, widen: u.BFloat16}
+	switch {
+	case n.BFloat16 != nil:
+		return numbers{of: bfloat16s, narrow: n.BFloat16, widen: u.BFloat16}
+	case n.Float16 != nil:
+		return numbers{of: float16s, narrow: n.Float16, widen: u.Float16}
 	}
-	return numbers{wide: n.Float32, narrow: n.Float16, widen: u.Float16}
+	return numbers{wide: n.Float32}
 }
 
 func (s *numbers) len() int { return max(len(s.wide), len(s.narrow)) }
 
+// address returns the address of the first number.
+func (s *numbers) address() unsafe.Pointer {
+	if s.of == float32s {
+		return unsafe.Pointer(unsafe.SliceData(s.wide))
+	}
+	return unsafe.Pointer(unsafe.SliceData(s.narrow))
+}
+
 // row returns n numbers from number at on: those of the file, or in the room.
 func (s *numbers) row(at, n int, room *[]float32) []float32 {
-	if s.narrow == nil {
+	if s.of == float32s {
 		return s.wide[at:][:n]
 	}
 	to := roomFor(room, n)
@@ -50,7 +80,7 @@ func roomFor(room *[]float32, n int) []float32 {
 
 // write copies numbers from number at on.
 func (s *numbers) write(to []float32, at int) {
-	if s.narrow == nil {
+	if s.of == float32s {
 		copy(to, s.wide[at:][:len(to)])
 		return
 	}
@@ -68,7 +98,7 @@ const widenedAtOnce = 1 << 13
 // others pitch numbers apart, and how far apart they are there: in the file, or in the
 // room, in which they follow each other.
 func (s *numbers) block(at, pitch, rows, n int, room *[]float32) (p unsafe.Pointer, apart int) {
-	if s.narrow == nil {
+	if s.of == float32s {
 		return unsafe.Pointer(&s.wide[at]), pitch
 	}
 	to := roomFor(room, max(1, rows)*n)

@@ -139,11 +139,7 @@ func (w *weights) product(p *product) (*kernel.GemmWeights, error) {
 	if packed := w.gemms[k]; packed != nil {
 		return packed, nil
 	}
-	from := source(p.weights)
-	if k.few {
-		from = kernel.Numbers{Float32: numbers(p.weights)}
-	}
-	packed, err := w.opt.Rung.PackGemm(g, from, p.biases())
+	packed, err := w.opt.Rung.PackGemm(g, source(p.weights), p.biases())
 	if err != nil {
 		return nil, err
 	}

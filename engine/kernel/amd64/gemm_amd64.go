@@ -22,31 +22,64 @@ func Gemm512(a *GemmArgs)
 //go:noescape
 func Gemm256(a *GemmArgs)
 
-// GemvRows512 and GemvRows256 set y[r] = Σ x[i]·w[r][i] for rows of n numbers.
-//
+// The kernels of matrices that are not packed: GemvRows sets y[r] = Σ x[i]·w[r][i] for rows
+// of n numbers, GemvColumns y[j] = Σ x[k]·w[k][j] for 128 (AVX-512) or 64 columns of a
+// matrix of n rows, and GemvColumn for the columns of mask, up to 16, or for 8. w has float32
+// or what the name says.
+
 //go:noescape
 func GemvRows512(y, w, x unsafe.Pointer, n, rows, rowBytes int)
 
 //go:noescape
-func GemvRows256(y, w, x unsafe.Pointer, n, rows, rowBytes int)
-
-// GemvColumns512 and GemvColumns256 set y[j] = Σ x[k]·w[k][j] for 128 and 64 columns
-// of a matrix of n rows.
-//
-//go:noescape
 func GemvColumns512(y, w, x unsafe.Pointer, n, rowBytes int)
 
-//go:noescape
-func GemvColumns256(y, w, x unsafe.Pointer, n, rowBytes int)
-
-// GemvColumn512 and GemvColumn256 do the same for the columns of mask, up to 16, and
-// for 8 columns.
-//
 //go:noescape
 func GemvColumn512(y, w, x unsafe.Pointer, n, rowBytes int, mask uint32)
 
 //go:noescape
+func GemvRows256(y, w, x unsafe.Pointer, n, rows, rowBytes int)
+
+//go:noescape
+func GemvColumns256(y, w, x unsafe.Pointer, n, rowBytes int)
+
+//go:noescape
 func GemvColumn256(y, w, x unsafe.Pointer, n, rowBytes int)
+
+//go:noescape
+func GemvRows512Float16(y, w, x unsafe.Pointer, n, rows, rowBytes int)
+
+//go:noescape
+func GemvColumns512Float16(y, w, x unsafe.Pointer, n, rowBytes int)
+
+//go:noescape
+func GemvColumn512Float16(y, w, x unsafe.Pointer, n, rowBytes int, mask uint32)
+
+//go:noescape
+func GemvRows256Float16(y, w, x unsafe.Pointer, n, rows, rowBytes int)
+
+//go:noescape
+func GemvColumns256Float16(y, w, x unsafe.Pointer, n, rowBytes int)
+
+//go:noescape
+func GemvColumn256Float16(y, w, x unsafe.Pointer, n, rowBytes int)
+
+//go:noescape
+func GemvRows512BFloat16(y, w, x unsafe.Pointer, n, rows, rowBytes int)
+
+//go:noescape
+func GemvColumns512BFloat16(y, w, x unsafe.Pointer, n, rowBytes int)
+
+//go:noescape
+func GemvColumn512BFloat16(y, w, x unsafe.Pointer, n, rowBytes int, mask uint32)
+
+//go:noescape
+func GemvRows256BFloat16(y, w, x unsafe.Pointer, n, rows, rowBytes int)
+
+//go:noescape
+func GemvColumns256BFloat16(y, w, x unsafe.Pointer, n, rowBytes int)
+
+//go:noescape
+func GemvColumn256BFloat16(y, w, x unsafe.Pointer, n, rowBytes int)
 
 // SplitArgs is one call of SplitRows.
 type SplitArgs struct {

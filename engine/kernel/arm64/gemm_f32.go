@@ -25,3 +25,33 @@ func GemvColumns32(y, w, x unsafe.Pointer, n, rowBytes int)
 //
 //go:noescape
 func GemvColumns4(y, w, x unsafe.Pointer, n, rowBytes int)
+
+// GemvRowsFloat16 sets y[r] = Σ x[i]·w[r][i] for rows of n numbers.
+//
+//go:noescape
+func GemvRowsFloat16(y, w, x unsafe.Pointer, n, rows, rowBytes int)
+
+// GemvColumns32Float16 sets y[j] = Σ x[k]·w[k][j] for 32 columns of a matrix of n rows.
+//
+//go:noescape
+func GemvColumns32Float16(y, w, x unsafe.Pointer, n, rowBytes int)
+
+// GemvColumns4Float16 sets y[j] = Σ x[k]·w[k][j] for 4 columns of a matrix of n rows.
+//
+//go:noescape
+func GemvColumns4Float16(y, w, x unsafe.Pointer, n, rowBytes int)
+
+// GemvRowsBFloat16 sets y[r] = Σ x[i]·w[r][i] for rows of n numbers.
+//
+//go:noescape
+func GemvRowsBFloat16(y, w, x unsafe.Pointer, n, rows, rowBytes int)
+
+// GemvColumns32BFloat16 sets y[j] = Σ x[k]·w[k][j] for 32 columns of a matrix of n rows.
+//
+//go:noescape
+func GemvColumns32BFloat16(y, w, x unsafe.Pointer, n, rowBytes int)
+
+// GemvColumns4BFloat16 sets y[j] = Σ x[k]·w[k][j] for 4 columns of a matrix of n rows.
+//
+//go:noescape
+func GemvColumns4BFloat16(y, w, x unsafe.Pointer, n, rowBytes int)

@@ -1061,15 +1061,15 @@ quads4:
 	CMP $16, R10
 	BLT quads4Done
 	WORD $0x3cc104e4 // ldr q4, [x7], #16
+	WORD $0x3cc104e5 // ldr q5, [x7], #16
+	WORD $0x3cc104e6 // ldr q6, [x7], #16
+	WORD $0x3cc104e7 // ldr q7, [x7], #16
 	WORD $0x3cc10528 // ldr q8, [x9], #16
 	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
-	WORD $0x3cc104e5 // ldr q5, [x7], #16
 	WORD $0x3cc10529 // ldr q9, [x9], #16
 	WORD $0x4e29cca1 // fmla v1.4s, v5.4s, v9.4s
-	WORD $0x3cc104e6 // ldr q6, [x7], #16
 	WORD $0x3cc1052a // ldr q10, [x9], #16
 	WORD $0x4e2accc2 // fmla v2.4s, v6.4s, v10.4s
-	WORD $0x3cc104e7 // ldr q7, [x7], #16
 	WORD $0x3cc1052b // ldr q11, [x9], #16
 	WORD $0x4e2bcce3 // fmla v3.4s, v7.4s, v11.4s
 	SUB $16, R10
@@ -1129,20 +1129,20 @@ TEXT ·GemvColumns32(SB), NOSPLIT, $0-40
 row:
 	WORD $0xbc40447f // ldr s31, [x3], #4
 	WORD $0x3dc00048 // ldr q8, [x2, #0]
-	WORD $0x4f9f1100 // fmla v0.4s, v8.4s, v31.s[0]
 	WORD $0x3dc00449 // ldr q9, [x2, #16]
-	WORD $0x4f9f1121 // fmla v1.4s, v9.4s, v31.s[0]
 	WORD $0x3dc0084a // ldr q10, [x2, #32]
-	WORD $0x4f9f1142 // fmla v2.4s, v10.4s, v31.s[0]
 	WORD $0x3dc00c4b // ldr q11, [x2, #48]
-	WORD $0x4f9f1163 // fmla v3.4s, v11.4s, v31.s[0]
 	WORD $0x3dc0104c // ldr q12, [x2, #64]
-	WORD $0x4f9f1184 // fmla v4.4s, v12.4s, v31.s[0]
 	WORD $0x3dc0144d // ldr q13, [x2, #80]
-	WORD $0x4f9f11a5 // fmla v5.4s, v13.4s, v31.s[0]
 	WORD $0x3dc0184e // ldr q14, [x2, #96]
-	WORD $0x4f9f11c6 // fmla v6.4s, v14.4s, v31.s[0]
 	WORD $0x3dc01c4f // ldr q15, [x2, #112]
+	WORD $0x4f9f1100 // fmla v0.4s, v8.4s, v31.s[0]
+	WORD $0x4f9f1121 // fmla v1.4s, v9.4s, v31.s[0]
+	WORD $0x4f9f1142 // fmla v2.4s, v10.4s, v31.s[0]
+	WORD $0x4f9f1163 // fmla v3.4s, v11.4s, v31.s[0]
+	WORD $0x4f9f1184 // fmla v4.4s, v12.4s, v31.s[0]
+	WORD $0x4f9f11a5 // fmla v5.4s, v13.4s, v31.s[0]
+	WORD $0x4f9f11c6 // fmla v6.4s, v14.4s, v31.s[0]
 	WORD $0x4f9f11e7 // fmla v7.4s, v15.4s, v31.s[0]
 	ADD R5, R2
 	SUBS $1, R4
@@ -1171,6 +1171,308 @@ TEXT ·GemvColumns4(SB), NOSPLIT, $0-40
 row:
 	WORD $0xbc40447f // ldr s31, [x3], #4
 	WORD $0x3dc00048 // ldr q8, [x2, #0]
+	WORD $0x4f9f1100 // fmla v0.4s, v8.4s, v31.s[0]
+	ADD R5, R2
+	SUBS $1, R4
+	BNE row
+	WORD $0x3d800020 // str q0, [x1, #0]
+	RET
+
+// func GemvRowsFloat16(y, w, x unsafe.Pointer, n, rows, rowBytes int)
+//
+// R1 y, R2 row, R3 x, R4 numbers in a row, R5 rows left, R6 row stride,
+// R7 address in the row, R9 in x, R10 numbers left.
+TEXT ·GemvRowsFloat16(SB), NOSPLIT, $0-48
+	MOVD y+0(FP), R1
+	MOVD w+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD n+24(FP), R4
+	MOVD rows+32(FP), R5
+	MOVD rowBytes+40(FP), R6
+
+row:
+	MOVD R2, R7
+	MOVD R3, R9
+	MOVD R4, R10
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+
+quads4:
+	CMP $16, R10
+	BLT quads4Done
+	WORD $0x3cc104e5 // ldr q5, [x7], #16
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x3cc104e7 // ldr q7, [x7], #16
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x3cc10528 // ldr q8, [x9], #16
+	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
+	WORD $0x3cc10529 // ldr q9, [x9], #16
+	WORD $0x4e29cca1 // fmla v1.4s, v5.4s, v9.4s
+	WORD $0x3cc1052a // ldr q10, [x9], #16
+	WORD $0x4e2accc2 // fmla v2.4s, v6.4s, v10.4s
+	WORD $0x3cc1052b // ldr q11, [x9], #16
+	WORD $0x4e2bcce3 // fmla v3.4s, v7.4s, v11.4s
+	SUB $16, R10
+	B quads4
+
+quads4Done:
+
+quads1:
+	CMP $4, R10
+	BLT quads1Done
+	WORD $0xfc4084e4 // ldr d4, [x7], #8
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x3cc10528 // ldr q8, [x9], #16
+	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
+	SUB $4, R10
+	B quads1
+
+quads1Done:
+	CBZ R10, sum
+
+one:
+	WORD $0x7c4024e4 // ldr h4, [x7], #2
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0xbc404528 // ldr s8, [x9], #4
+	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
+	SUBS $1, R10
+	BNE one
+
+sum:
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0xbc004420 // str s0, [x1], #4
+	ADD R6, R2
+	SUBS $1, R5
+	BNE row
+	RET
+
+// func GemvColumns32Float16(y, w, x unsafe.Pointer, n, rowBytes int)
+//
+// R1 y, R2 row, R3 x, R4 rows left, R5 row stride.
+TEXT ·GemvColumns32Float16(SB), NOSPLIT, $0-40
+	MOVD y+0(FP), R1
+	MOVD w+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD n+24(FP), R4
+	MOVD rowBytes+32(FP), R5
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+
+row:
+	WORD $0xbc40447f // ldr s31, [x3], #4
+	WORD $0x3dc00049 // ldr q9, [x2, #0]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x3dc0044b // ldr q11, [x2, #16]
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x3dc0084d // ldr q13, [x2, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x3dc00c4f // ldr q15, [x2, #48]
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f9f1100 // fmla v0.4s, v8.4s, v31.s[0]
+	WORD $0x4f9f1121 // fmla v1.4s, v9.4s, v31.s[0]
+	WORD $0x4f9f1142 // fmla v2.4s, v10.4s, v31.s[0]
+	WORD $0x4f9f1163 // fmla v3.4s, v11.4s, v31.s[0]
+	WORD $0x4f9f1184 // fmla v4.4s, v12.4s, v31.s[0]
+	WORD $0x4f9f11a5 // fmla v5.4s, v13.4s, v31.s[0]
+	WORD $0x4f9f11c6 // fmla v6.4s, v14.4s, v31.s[0]
+	WORD $0x4f9f11e7 // fmla v7.4s, v15.4s, v31.s[0]
+	ADD R5, R2
+	SUBS $1, R4
+	BNE row
+	WORD $0x3d800020 // str q0, [x1, #0]
+	WORD $0x3d800421 // str q1, [x1, #16]
+	WORD $0x3d800822 // str q2, [x1, #32]
+	WORD $0x3d800c23 // str q3, [x1, #48]
+	WORD $0x3d801024 // str q4, [x1, #64]
+	WORD $0x3d801425 // str q5, [x1, #80]
+	WORD $0x3d801826 // str q6, [x1, #96]
+	WORD $0x3d801c27 // str q7, [x1, #112]
+	RET
+
+// func GemvColumns4Float16(y, w, x unsafe.Pointer, n, rowBytes int)
+//
+// R1 y, R2 row, R3 x, R4 rows left, R5 row stride.
+TEXT ·GemvColumns4Float16(SB), NOSPLIT, $0-40
+	MOVD y+0(FP), R1
+	MOVD w+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD n+24(FP), R4
+	MOVD rowBytes+32(FP), R5
+	WORD $0x6f00e400 // movi v0.2d, #0
+
+row:
+	WORD $0xbc40447f // ldr s31, [x3], #4
+	WORD $0xfd400048 // ldr d8, [x2]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f9f1100 // fmla v0.4s, v8.4s, v31.s[0]
+	ADD R5, R2
+	SUBS $1, R4
+	BNE row
+	WORD $0x3d800020 // str q0, [x1, #0]
+	RET
+
+// func GemvRowsBFloat16(y, w, x unsafe.Pointer, n, rows, rowBytes int)
+//
+// R1 y, R2 row, R3 x, R4 numbers in a row, R5 rows left, R6 row stride,
+// R7 address in the row, R9 in x, R10 numbers left.
+TEXT ·GemvRowsBFloat16(SB), NOSPLIT, $0-48
+	MOVD y+0(FP), R1
+	MOVD w+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD n+24(FP), R4
+	MOVD rows+32(FP), R5
+	MOVD rowBytes+40(FP), R6
+
+row:
+	MOVD R2, R7
+	MOVD R3, R9
+	MOVD R4, R10
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+
+quads4:
+	CMP $16, R10
+	BLT quads4Done
+	WORD $0x3cc104e5 // ldr q5, [x7], #16
+	WORD $0x2e6138a4 // shll v4.4s, v5.4h, #16
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x3cc104e7 // ldr q7, [x7], #16
+	WORD $0x2e6138e6 // shll v6.4s, v7.4h, #16
+	WORD $0x6e6138e7 // shll2 v7.4s, v7.8h, #16
+	WORD $0x3cc10528 // ldr q8, [x9], #16
+	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
+	WORD $0x3cc10529 // ldr q9, [x9], #16
+	WORD $0x4e29cca1 // fmla v1.4s, v5.4s, v9.4s
+	WORD $0x3cc1052a // ldr q10, [x9], #16
+	WORD $0x4e2accc2 // fmla v2.4s, v6.4s, v10.4s
+	WORD $0x3cc1052b // ldr q11, [x9], #16
+	WORD $0x4e2bcce3 // fmla v3.4s, v7.4s, v11.4s
+	SUB $16, R10
+	B quads4
+
+quads4Done:
+
+quads1:
+	CMP $4, R10
+	BLT quads1Done
+	WORD $0xfc4084e4 // ldr d4, [x7], #8
+	WORD $0x2e613884 // shll v4.4s, v4.4h, #16
+	WORD $0x3cc10528 // ldr q8, [x9], #16
+	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
+	SUB $4, R10
+	B quads1
+
+quads1Done:
+	CBZ R10, sum
+
+one:
+	WORD $0x7c4024e4 // ldr h4, [x7], #2
+	WORD $0x2e613884 // shll v4.4s, v4.4h, #16
+	WORD $0xbc404528 // ldr s8, [x9], #4
+	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
+	SUBS $1, R10
+	BNE one
+
+sum:
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	WORD $0xbc004420 // str s0, [x1], #4
+	ADD R6, R2
+	SUBS $1, R5
+	BNE row
+	RET
+
+// func GemvColumns32BFloat16(y, w, x unsafe.Pointer, n, rowBytes int)
+//
+// R1 y, R2 row, R3 x, R4 rows left, R5 row stride.
+TEXT ·GemvColumns32BFloat16(SB), NOSPLIT, $0-40
+	MOVD y+0(FP), R1
+	MOVD w+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD n+24(FP), R4
+	MOVD rowBytes+32(FP), R5
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+
+row:
+	WORD $0xbc40447f // ldr s31, [x3], #4
+	WORD $0x3dc00049 // ldr q9, [x2, #0]
+	WORD $0x2e613928 // shll v8.4s, v9.4h, #16
+	WORD $0x6e613929 // shll2 v9.4s, v9.8h, #16
+	WORD $0x3dc0044b // ldr q11, [x2, #16]
+	WORD $0x2e61396a // shll v10.4s, v11.4h, #16
+	WORD $0x6e61396b // shll2 v11.4s, v11.8h, #16
+	WORD $0x3dc0084d // ldr q13, [x2, #32]
+	WORD $0x2e6139ac // shll v12.4s, v13.4h, #16
+	WORD $0x6e6139ad // shll2 v13.4s, v13.8h, #16
+	WORD $0x3dc00c4f // ldr q15, [x2, #48]
+	WORD $0x2e6139ee // shll v14.4s, v15.4h, #16
+	WORD $0x6e6139ef // shll2 v15.4s, v15.8h, #16
+	WORD $0x4f9f1100 // fmla v0.4s, v8.4s, v31.s[0]
+	WORD $0x4f9f1121 // fmla v1.4s, v9.4s, v31.s[0]
+	WORD $0x4f9f1142 // fmla v2.4s, v10.4s, v31.s[0]
+	WORD $0x4f9f1163 // fmla v3.4s, v11.4s, v31.s[0]
+	WORD $0x4f9f1184 // fmla v4.4s, v12.4s, v31.s[0]
+	WORD $0x4f9f11a5 // fmla v5.4s, v13.4s, v31.s[0]
+	WORD $0x4f9f11c6 // fmla v6.4s, v14.4s, v31.s[0]
+	WORD $0x4f9f11e7 // fmla v7.4s, v15.4s, v31.s[0]
+	ADD R5, R2
+	SUBS $1, R4
+	BNE row
+	WORD $0x3d800020 // str q0, [x1, #0]
+	WORD $0x3d800421 // str q1, [x1, #16]
+	WORD $0x3d800822 // str q2, [x1, #32]
+	WORD $0x3d800c23 // str q3, [x1, #48]
+	WORD $0x3d801024 // str q4, [x1, #64]
+	WORD $0x3d801425 // str q5, [x1, #80]
+	WORD $0x3d801826 // str q6, [x1, #96]
+	WORD $0x3d801c27 // str q7, [x1, #112]
+	RET
+
+// func GemvColumns4BFloat16(y, w, x unsafe.Pointer, n, rowBytes int)
+//
+// R1 y, R2 row, R3 x, R4 rows left, R5 row stride.
+TEXT ·GemvColumns4BFloat16(SB), NOSPLIT, $0-40
+	MOVD y+0(FP), R1
+	MOVD w+8(FP), R2
+	MOVD x+16(FP), R3
+	MOVD n+24(FP), R4
+	MOVD rowBytes+32(FP), R5
+	WORD $0x6f00e400 // movi v0.2d, #0
+
+row:
+	WORD $0xbc40447f // ldr s31, [x3], #4
+	WORD $0xfd400048 // ldr d8, [x2]
+	WORD $0x2e613908 // shll v8.4s, v8.4h, #16
 	WORD $0x4f9f1100 // fmla v0.4s, v8.4s, v31.s[0]
 	ADD R5, R2
 	SUBS $1, R4

@@ -7,7 +7,7 @@
 
 // func VecFloat16(dst, src unsafe.Pointer, n int)
 //
-// R1 dst, R2 src, R3 numbers left, R16 temporary.
+// R1 dst, R2 src, R3 numbers left.
 TEXT ·VecFloat16(SB), NOSPLIT, $0-24
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -56,8 +56,7 @@ by8Done:
 	CBZ R3, end
 
 number:
-	MOVHU.P 2(R2), R16
-	WORD $0x4e040e00 // dup v0.4s, w16
+	WORD $0x7c402440 // ldr h0, [x2], #2
 	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD $0xbc004428 // str s8, [x1], #4
 	SUBS $1, R3
@@ -68,7 +67,7 @@ end:
 
 // func VecBFloat16(dst, src unsafe.Pointer, n int)
 //
-// R1 dst, R2 src, R3 numbers left, R16 temporary.
+// R1 dst, R2 src, R3 numbers left.
 TEXT ·VecBFloat16(SB), NOSPLIT, $0-24
 	MOVD dst+0(FP), R1
 	MOVD src+8(FP), R2
@@ -117,8 +116,7 @@ by8Done:
 	CBZ R3, end
 
 number:
-	MOVHU.P 2(R2), R16
-	WORD $0x4e040e00 // dup v0.4s, w16
+	WORD $0x7c402440 // ldr h0, [x2], #2
 	WORD $0x2e613808 // shll v8.4s, v0.4h, #16
 	WORD $0xbc004428 // str s8, [x1], #4
 	SUBS $1, R3

@@ -1,14 +1,69 @@
 package main
 
+import "fmt"
+
+// matrix is the type of the numbers of a matrix that is not packed.
+type matrix struct {
+	suffix string // of the kernels
+	bytes  int    // of a number
+	// widen converts numbers at an address, or in the lower half of a register, to
+	// float32; nil: they are.
+	widen func(e *emitter, from, to string)
+}
+
+var matrices = []matrix{
+	{"", 4, nil},
+	{"Float16", 2, func(e *emitter, from, to string) { e.p("VCVTPH2PS %s, %s", from, to) }},
+	{"BFloat16", 2, func(e *emitter, from, to string) {
+		e.p("VPMOVZXWD %s, %s", from, to)
+		e.p("VPSLLD $16, %s, %s", to, to)
+	}},
+}
+
+// step is the size of the numbers of a vector of float32.
+func (m matrix) step(v vectors) int { return v.width / 4 * m.bytes }
+
+// load returns the operand for a vector of the matrix at an address: that, or the register
+// with number r, to which it is widened.
+func (m matrix) load(e *emitter, v vectors, from string, r int) string {
+	if m.widen == nil {
+		return from
+	}
+	m.widen(e, from, v.r(r))
+	return v.r(r)
+}
+
+// loadSome loads the numbers of mask K1 into register r.
+func (m matrix) loadSome(e *emitter, v vectors, from string, r int) {
+	if m.widen == nil {
+		e.p("VMOVUPS.Z %s, K1, %s", from, v.r(r))
+		return
+	}
+	e.p("VMOVDQU16.Z %s, K1, Y%d", from, r)
+	m.widen(e, fmt.Sprintf("Y%d", r), v.r(r))
+}
+
+// loadOne returns the operand for one number at an address: that, or register r.
+func (m matrix) loadOne(e *emitter, from string, r int) string {
+	if m.widen == nil {
+		return from
+	}
+	x := fmt.Sprintf("X%d", r)
+	e.p("VPXOR %s, %s, %s", x, x, x)
+	e.p("VPINSRW $0, %s, %s, %s", from, x, x)
+	m.widen(e, x, x)
+	return x
+}
+
 // gemvRows writes y[r] = Σ x[i]·w[r][i] for rows of a matrix that is not packed. Four
 // rows at a time share the loads of x; the remaining rows are computed one by one. The
 // tail of a row is masked (AVX-512) or summed number by number; nothing beyond it is
 // read.
 //
 // Registers: AX y, SI first row, R8 row stride, R9 rows left, BX x, DX bytes of complete
-// vectors, CX offset in them, R10 numbers in the tail, R11 R12 R13 rows 1 to 3.
-func (e *emitter) gemvRows(name string, v vectors) {
-	e.text(name, "y, w, x unsafe.Pointer, n, rows, rowBytes int", 48)
+// vectors of a row, CX offset in them, R10 numbers in the tail, R11 R12 R13 rows 1 to 3.
+func (e *emitter) gemvRows(name string, v vectors, m matrix) {
+	e.text(name+m.suffix, "y, w, x unsafe.Pointer, n, rows, rowBytes int", 48)
 	e.p("MOVQ y+0(FP), AX")
 	e.p("MOVQ w+8(FP), SI")
 	e.p("MOVQ x+16(FP), BX")
@@ -19,7 +74,7 @@ func (e *emitter) gemvRows(name string, v vectors) {
 	e.p("MOVQ DX, R10")
 	e.p("ANDQ $%d, R10", lanes-1)
 	e.p("SUBQ R10, DX")
-	e.p("SHLQ $2, DX")
+	e.p("SHLQ $%d, DX", m.bytes/2)
 	if v.masked {
 		e.p("MOVQ R10, CX")
 		e.p("MOVL $1, DI")
@@ -33,7 +88,7 @@ func (e *emitter) gemvRows(name string, v vectors) {
 	e.p("LEAQ (SI)(R8*1), R11")
 	e.p("LEAQ (R11)(R8*1), R12")
 	e.p("LEAQ (R12)(R8*1), R13")
-	e.dots("four", v, []string{"SI", "R11", "R12", "R13"})
+	e.dots("four", v, m, []string{"SI", "R11", "R12", "R13"})
 	e.p("LEAQ (R13)(R8*1), SI")
 	e.p("SUBQ $4, R9")
 	e.p("JGE four")
@@ -41,7 +96,7 @@ func (e *emitter) gemvRows(name string, v vectors) {
 	e.p("ADDQ $4, R9")
 	e.p("JEQ end")
 	e.label("one")
-	e.dots("one", v, []string{"SI"})
+	e.dots("one", v, m, []string{"SI"})
 	e.p("ADDQ R8, SI")
 	e.p("DECQ R9")
 	e.p("JNZ one")
@@ -52,43 +107,47 @@ func (e *emitter) gemvRows(name string, v vectors) {
 
 // dots stores the dot products of some rows with x at AX, which advances. Each row
 // has two accumulators: registers 2i and 2i+1.
-func (e *emitter) dots(label string, v vectors, rows []string) {
-	x := [2]string{v.r(8), v.r(9)}
+func (e *emitter) dots(label string, v vectors, m matrix, rows []string) {
+	const wide = 10 // the register for widened numbers
+	x, step := [2]string{v.r(8), v.r(9)}, m.step(v)
+	inX := func(offset int) string { return fmt.Sprintf("%d(BX)(CX*%d)", offset, 4/m.bytes) }
 	for i := range 2 * len(rows) {
 		e.p("VXORPS %s, %s, %s", v.r(i), v.r(i), v.r(i))
 	}
 	e.p("XORQ CX, CX")
 	e.p("MOVQ DX, DI")
-	e.p("SUBQ $%d, DI", 2*v.width)
+	e.p("SUBQ $%d, DI", 2*step)
 	e.p("JLT %sLast", label)
 	e.label(label + "Loop")
 	for h := range 2 {
-		e.p("VMOVUPS %d(BX)(CX*1), %s", h*v.width, x[h])
+		e.p("VMOVUPS %s, %s", inX(h*v.width), x[h])
 	}
 	for i, row := range rows {
 		for h := range 2 {
-			e.p("VFMADD231PS %d(%s)(CX*1), %s, %s", h*v.width, row, x[h], v.r(2*i+h))
-			e.p("PREFETCHT0 %d(%s)(CX*1)", 512+h*v.width, row)
+			e.p("VFMADD231PS %s, %s, %s", m.load(e, v, fmt.Sprintf("%d(%s)(CX*1)", h*step, row), wide), x[h], v.r(2*i+h))
+			if h == 0 || m.widen == nil {
+				e.p("PREFETCHT0 %d(%s)(CX*1)", 512+h*step, row)
+			}
 		}
 	}
-	e.p("ADDQ $%d, CX", 2*v.width)
+	e.p("ADDQ $%d, CX", 2*step)
 	e.p("CMPQ CX, DI")
 	e.p("JLE %sLoop", label)
 	e.label(label + "Last")
 	e.p("CMPQ CX, DX")
 	e.p("JGE %sTail", label)
-	e.p("VMOVUPS (BX)(CX*1), %s", x[0])
+	e.p("VMOVUPS %s, %s", inX(0), x[0])
 	for i, row := range rows {
-		e.p("VFMADD231PS (%s)(CX*1), %s, %s", row, x[0], v.r(2*i))
+		e.p("VFMADD231PS %s, %s, %s", m.load(e, v, fmt.Sprintf("(%s)(CX*1)", row), wide), x[0], v.r(2*i))
 	}
-	e.p("ADDQ $%d, CX", v.width)
+	e.p("ADDQ $%d, CX", step)
 	e.label(label + "Tail")
 	if v.masked {
 		e.p("TESTQ R10, R10")
 		e.p("JEQ %sSum", label)
-		e.p("VMOVUPS.Z (BX)(CX*1), K1, %s", x[0])
+		e.p("VMOVUPS.Z %s, K1, %s", inX(0), x[0])
 		for i, row := range rows {
-			e.p("VMOVUPS.Z (%s)(CX*1), K1, %s", row, x[1])
+			m.loadSome(e, v, fmt.Sprintf("(%s)(CX*1)", row), 9)
 			e.p("VFMADD231PS %s, %s, %s", x[1], x[0], v.r(2*i))
 		}
 	}
@@ -102,11 +161,11 @@ func (e *emitter) dots(label string, v vectors, rows []string) {
 		e.label(label + "Number")
 		e.p("TESTQ DI, DI")
 		e.p("JEQ %sStore", label)
-		e.p("VMOVSS (BX)(CX*1), X9")
+		e.p("VMOVSS %s, X9", inX(0))
 		for i, row := range rows {
-			e.p("VFMADD231SS (%s)(CX*1), X9, X%d", row, 2*i)
+			e.p("VFMADD231SS %s, X9, X%d", m.loadOne(e, fmt.Sprintf("(%s)(CX*1)", row), wide), 2*i)
 		}
-		e.p("ADDQ $4, CX")
+		e.p("ADDQ $%d, CX", m.bytes)
 		e.p("DECQ DI")
 		e.p("JMP %sNumber", label)
 	}
@@ -140,9 +199,10 @@ func (e *emitter) addLanes(v vectors, rows int) {
 //
 // Registers: DI y, SI row of w, R8 row stride, BX x, DX rows left, R9 the row eight rows
 // ahead.
-func (e *emitter) gemvColumns(name string, v vectors) {
+func (e *emitter) gemvColumns(name string, v vectors, m matrix) {
 	const wide = 8
-	e.text(name, "y, w, x unsafe.Pointer, n, rowBytes int", 40)
+	step := m.step(v)
+	e.text(name+m.suffix, "y, w, x unsafe.Pointer, n, rowBytes int", 40)
 	e.p("MOVQ y+0(FP), DI")
 	e.p("MOVQ w+8(FP), SI")
 	e.p("MOVQ x+16(FP), BX")
@@ -155,9 +215,9 @@ func (e *emitter) gemvColumns(name string, v vectors) {
 	e.label("row")
 	e.p("VBROADCASTSS (BX), %s", v.r(wide))
 	for i := range wide {
-		e.p("VFMADD231PS %d(SI), %s, %s", v.width*i, v.r(wide), v.r(i))
-		if v.width*i%64 == 0 {
-			e.p("PREFETCHT0 %d(R9)", v.width*i)
+		e.p("VFMADD231PS %s, %s, %s", m.load(e, v, fmt.Sprintf("%d(SI)", step*i), wide+1), v.r(wide), v.r(i))
+		if step*i%64 == 0 {
+			e.p("PREFETCHT0 %d(R9)", step*i)
 		}
 	}
 	e.p("ADDQ $4, BX")
@@ -173,12 +233,12 @@ func (e *emitter) gemvColumns(name string, v vectors) {
 }
 
 // gemvColumn is gemvColumns for one vector of columns, which are masked with AVX-512.
-func (e *emitter) gemvColumn(name string, v vectors) {
+func (e *emitter) gemvColumn(name string, v vectors, m matrix) {
 	params, size := "y, w, x unsafe.Pointer, n, rowBytes int", 40
 	if v.masked {
 		params, size = params+", mask uint32", 44
 	}
-	e.text(name, params, size)
+	e.text(name+m.suffix, params, size)
 	e.p("MOVQ y+0(FP), DI")
 	e.p("MOVQ w+8(FP), SI")
 	e.p("MOVQ x+16(FP), BX")
@@ -191,10 +251,13 @@ func (e *emitter) gemvColumn(name string, v vectors) {
 	e.p("VXORPS %s, %s, %s", v.r(0), v.r(0), v.r(0))
 	e.label("row")
 	e.p("VBROADCASTSS (BX), %s", v.r(1))
-	if v.masked {
-		e.p("VMOVUPS.Z (SI), K1, %s", v.r(2))
-	} else {
+	switch {
+	case v.masked:
+		m.loadSome(e, v, "(SI)", 2)
+	case m.widen == nil:
 		e.p("VMOVUPS (SI), %s", v.r(2))
+	default:
+		m.widen(e, "(SI)", v.r(2))
 	}
 	e.p("VFMADD231PS %s, %s, %s", v.r(1), v.r(2), v.r(0))
 	e.p("ADDQ $4, BX")

@@ -57,9 +57,11 @@ func files() (generate.Files, error) {
 		vectors
 	}{{"512", avx512}, {"256", avx2}} {
 		e.gemm("Gemm"+v.suffix, v.vectors)
-		e.gemvRows("GemvRows"+v.suffix, v.vectors)
-		e.gemvColumns("GemvColumns"+v.suffix, v.vectors)
-		e.gemvColumn("GemvColumn"+v.suffix, v.vectors)
+		for _, m := range matrices {
+			e.gemvRows("GemvRows"+v.suffix, v.vectors, m)
+			e.gemvColumns("GemvColumns"+v.suffix, v.vectors, m)
+			e.gemvColumn("GemvColumn"+v.suffix, v.vectors, m)
+		}
 	}
 	e.table()
 	return generate.Files{target: e.Bytes()}, nil

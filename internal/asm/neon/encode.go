@@ -54,6 +54,15 @@ func (e *emitter) ldrSNext(v, base int) {
 	e.word(0xbc404400|register(base, 5)|register(v, 0), "ldr s%d, [x%d], #4", v, base)
 }
 
+// ldrHNext does the same with a number of 16 bits, ldrDNext with 8 bytes.
+func (e *emitter) ldrHNext(v, base int) {
+	e.word(0x7c402400|register(base, 5)|register(v, 0), "ldr h%d, [x%d], #2", v, base)
+}
+
+func (e *emitter) ldrDNext(v, base int) {
+	e.word(0xfc408400|register(base, 5)|register(v, 0), "ldr d%d, [x%d], #8", v, base)
+}
+
 // strSNext stores the first number and advances the register.
 func (e *emitter) strSNext(v, base int) {
 	e.word(0xbc004400|register(base, 5)|register(v, 0), "str s%d, [x%d], #4", v, base)

@@ -22,6 +22,8 @@ func everyInstruction() [][]string {
 		e.ldrQNext(r[0], base)
 		e.strQNext(r[0], base)
 		e.ldrSNext(r[0], base)
+		e.ldrHNext(r[0], base)
+		e.ldrDNext(r[0], base)
 		e.strSNext(r[0], base)
 		e.ld1r(r[0], base)
 		e.dup(r[0], base)

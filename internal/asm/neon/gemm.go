@@ -5,9 +5,66 @@ import "fmt"
 // matrices writes the matrix kernels; gemm_tile.go in engine/kernel has the twins.
 func matrices(e *emitter) {
 	gemm(e)
-	gemvRows(e)
-	gemvColumns(e, "GemvColumns32", 8)
-	gemvColumns(e, "GemvColumns4", 1)
+	for _, m := range []matrix{{"", nil}, {"Float16", e.fcvtl}, {"BFloat16", e.shll}} {
+		gemvRows(e, m)
+		gemvColumns(e, m, "GemvColumns32", 8)
+		gemvColumns(e, m, "GemvColumns4", 1)
+	}
+}
+
+// matrix is the type of the numbers of a matrix that is not packed; widen converts half a
+// vector of them to float32, nil: they are.
+type matrix struct {
+	suffix string // of the kernels
+	widen  func(d, a int, high bool)
+}
+
+// loadNext loads four vectors of numbers, or one, from number register d on, and advances.
+func (m matrix) loadNext(e *emitter, d, base, quads int) {
+	switch {
+	case m.widen == nil:
+		for i := range quads {
+			e.ldrQNext(d+i, base)
+		}
+	case quads == 1:
+		e.ldrDNext(d, base)
+		m.widen(d, d, false)
+	default:
+		for i := 0; i < quads; i += 2 {
+			e.ldrQNext(d+i+1, base)
+			m.widen(d+i, d+i+1, false)
+			m.widen(d+i+1, d+i+1, true)
+		}
+	}
+}
+
+// loadOneNext loads one number and sets the others of a vector to 0.
+func (m matrix) loadOneNext(e *emitter, d, base int) {
+	if m.widen == nil {
+		e.ldrSNext(d, base)
+		return
+	}
+	e.ldrHNext(d, base)
+	m.widen(d, d, false)
+}
+
+// load loads the vectors of a row of columns.
+func (m matrix) load(e *emitter, d, base, quads int) {
+	switch {
+	case m.widen == nil:
+		for q := range quads {
+			e.ldrQ(d+q, base, 16*q)
+		}
+	case quads == 1:
+		e.ldrD(d, base)
+		m.widen(d, d, false)
+	default:
+		for q := 0; q < quads; q += 2 {
+			e.ldrQ(d+q+1, base, 8*q)
+			m.widen(d+q, d+q+1, false)
+			m.widen(d+q+1, d+q+1, true)
+		}
+	}
 }
 
 // gemm writes C = clip(scale·A·B + bias + residual) for one register tile of up to six
@@ -106,8 +163,8 @@ func gemmRows(e *emitter, rows int) {
 
 // gemvRows writes y[r] = Σ x[i]·w[r][i] for rows of a matrix that is not packed. Four
 // accumulators per row hide the latency of multiply-adds; nothing beyond a row is read.
-func gemvRows(e *emitter) {
-	e.text("GemvRows", "y, w, x unsafe.Pointer, n, rows, rowBytes int", 48, "sets y[r] = Σ x[i]·w[r][i] for rows of n numbers.",
+func gemvRows(e *emitter, m matrix) {
+	e.text("GemvRows"+m.suffix, "y, w, x unsafe.Pointer, n, rows, rowBytes int", 48, "sets y[r] = Σ x[i]·w[r][i] for rows of n numbers.",
 		"R1 y, R2 row, R3 x, R4 numbers in a row, R5 rows left, R6 row stride,\n// R7 address in the row, R9 in x, R10 numbers left.")
 	e.p("MOVD y+0(FP), R1")
 	e.p("MOVD w+8(FP), R2")
@@ -127,8 +184,8 @@ func gemvRows(e *emitter) {
 		e.label(label)
 		e.p("CMP $%d, R10", 4*quads)
 		e.p("BLT %sDone", label)
+		m.loadNext(e, 4, 7, quads)
 		for i := range quads {
-			e.ldrQNext(4+i, 7)
 			e.ldrQNext(8+i, 9)
 			e.fmla(i, 4+i, 8+i)
 		}
@@ -138,8 +195,8 @@ func gemvRows(e *emitter) {
 	}
 	e.p("CBZ R10, sum")
 	e.label("one")
-	e.ldrSNext(4, 7) // the other three numbers are 0
-	e.ldrSNext(8, 9)
+	m.loadOneNext(e, 4, 7)
+	e.ldrSNext(8, 9) // the other three numbers are 0
 	e.fmla(0, 4, 8)
 	e.p("SUBS $1, R10")
 	e.p("BNE one")
@@ -157,8 +214,8 @@ func gemvRows(e *emitter) {
 }
 
 // gemvColumns writes y[j] = Σ x[k]·w[k][j] for some columns of a matrix of n rows.
-func gemvColumns(e *emitter, name string, quads int) {
-	e.text(name, "y, w, x unsafe.Pointer, n, rowBytes int", 40, fmt.Sprintf("sets y[j] = Σ x[k]·w[k][j] for %d columns of a matrix of n rows.", 4*quads),
+func gemvColumns(e *emitter, m matrix, name string, quads int) {
+	e.text(name+m.suffix, "y, w, x unsafe.Pointer, n, rowBytes int", 40, fmt.Sprintf("sets y[j] = Σ x[k]·w[k][j] for %d columns of a matrix of n rows.", 4*quads),
 		"R1 y, R2 row, R3 x, R4 rows left, R5 row stride.")
 	e.p("MOVD y+0(FP), R1")
 	e.p("MOVD w+8(FP), R2")
@@ -170,8 +227,8 @@ func gemvColumns(e *emitter, name string, quads int) {
 	}
 	e.label("row")
 	e.ldrSNext(31, 3)
+	m.load(e, 8, 2, quads)
 	for q := range quads {
-		e.ldrQ(8+q, 2, 16*q)
 		e.fmlaLane(q, 8+q, 31, 0)
 	}
 	e.p("ADD R5, R2")

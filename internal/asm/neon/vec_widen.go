@@ -9,7 +9,7 @@ func widenings(e *emitter) {
 // widening writes a loop over 32 and over 8 numbers, and one over the last.
 func (e *emitter) widening(name string, convert func(d, a int, high bool)) {
 	const dst, src, left = 1, 2, 3
-	e.text(name, "dst, src unsafe.Pointer, n int", 24, "converts n numbers to float32.", "R1 dst, R2 src, R3 numbers left, R16 temporary.")
+	e.text(name, "dst, src unsafe.Pointer, n int", 24, "converts n numbers to float32.", "R1 dst, R2 src, R3 numbers left.")
 	e.arguments("dst", "src", "n")
 	e.inSteps(left, []int{32, 8}, func(n int) {
 		for i := range n / 8 {
@@ -24,8 +24,7 @@ func (e *emitter) widening(name string, convert func(d, a int, high bool)) {
 	})
 	e.p("CBZ R%d, end", left)
 	e.label("number")
-	e.p("MOVHU.P 2(R%d), R16", src)
-	e.dup(0, 16)
+	e.ldrHNext(0, src)
 	convert(8, 0, false)
 	e.strSNext(8, dst)
 	e.p("SUBS $1, R%d", left)
