@@ -3,6 +3,8 @@ package kernel
 import (
 	"fmt"
 	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
 // Gemm is C = act(Scale·A·B + bias + residual) on row-major float32 matrices:
@@ -86,6 +88,7 @@ type GemmWeights struct {
 	source     numbers   // B as passed to PackGemm
 	panels     []float32 // B in panels of columns, each [K][columns], the last padded with zeros
 	columns    int       // of a panel
+	vec        *vec.Unit // which packs panels
 	tiles      []byte    // B packed for AMX tiles
 	bias       []float32 // padded to complete panels and tiles; nil: none
 }

@@ -3,11 +3,13 @@ package kernel
 import (
 	"sync"
 	"unsafe"
+
+	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
 // placePanels allocates the panels of a constant B.
 func placePanels(r *Rung, g *Gemm, w *GemmWeights) {
-	w.form, w.columns = gemmPanels, r.GemmUnit.columns
+	w.form, w.columns, w.vec = gemmPanels, r.GemmUnit.columns, &r.Vec
 	w.panels = w.floats(roundUp(g.N, w.columns) * g.K)
 }
 
@@ -30,7 +32,7 @@ func (w *GemmWeights) Chunk(i int) {
 		packGemmTiles(w.tiles, &w.source, w.n, w.k, w.rowB, w.transB, from/32, (to+31)/32)
 		return
 	}
-	packPanels(w.panels, &w.source, w.n, w.k, w.rowB, w.transB, w.columns, from/w.columns, (to+w.columns-1)/w.columns)
+	packPanels(w.vec, w.panels, &w.source, w.n, w.k, w.rowB, w.transB, w.columns, from/w.columns, (to+w.columns-1)/w.columns)
 }
 
 // packRows is the number of rows of B that are distributed over the panels at a
@@ -38,7 +40,7 @@ func (w *GemmWeights) Chunk(i int) {
 const packRows = 32
 
 // packPanels packs panels [from, to) of B, of the given number of columns each.
-func packPanels(panels []float32, b *numbers, n, k, rowB int, trans bool, columns, from, to int) {
+func packPanels(v *vec.Unit, panels []float32, b *numbers, n, k, rowB int, trans bool, columns, from, to int) {
 	kept := numberRooms.Get().(*[]float32)
 	defer numberRooms.Put(kept)
 	for row := 0; row < k; row += packRows {
@@ -50,7 +52,7 @@ func packPanels(panels []float32, b *numbers, n, k, rowB int, trans bool, column
 				clear(panel)
 			}
 			if trans {
-				turnRows(panel, b, i*columns*rowB+row, have, rows, rowB, columns, kept)
+				turnRows(v, panel, b, i*columns*rowB+row, have, rows, rowB, columns, kept)
 				continue
 			}
 			for r := range rows {
@@ -62,15 +64,22 @@ func packPanels(panels []float32, b *numbers, n, k, rowB int, trans bool, column
 
 // turnRows packs a part of a panel from a transposed B: have of its rows, which are
 // columns of the panel, of rows numbers each, from number first of B on.
-func turnRows(panel []float32, b *numbers, first, have, rows, rowB, columns int, room *[]float32) {
-	for j := range have {
-		at := j
-		for _, v := range b.row(first+j*rowB, rows, room) {
-			panel[at] = v
-			at += columns
+func turnRows(v *vec.Unit, panel []float32, b *numbers, first, have, rows, rowB, columns int, room *[]float32) {
+	var from []float32
+	if b.of == float32s {
+		from = b.wide[first:]
+	} else {
+		from = roomFor(room, have*rows)
+		for j := range have {
+			b.write(from[j*rows:][:rows], first+j*rowB)
 		}
+		rowB = rows
 	}
+	v.TransposeMatrix(words(panel), words(from), columns, rowB, have, rows)
 }
+
+// words returns numbers that are only moved.
+func words(x []float32) []uint32 { return unsafe.Slice((*uint32)(unsafe.Pointer(&x[0])), len(x)) }
 
 // panelGemm is a planned product on vector registers: register tiles of rows of A
 // by a panel of B.
@@ -319,5 +328,5 @@ func (s *panelPack) Run(chunk int, m *Memory) {
 	_, atB, _ := g.at(i)
 	panels := floats(unsafe.Add(m.Scratch, i*s.packed), s.panels*width*g.K)
 	b := g.numbersOf(unsafe.Add(m.More[0], atB))
-	packPanels(panels, &b, g.N, g.K, g.RowB, g.TransB, width, p, p+1)
+	packPanels(&s.rung.Vec, panels, &b, g.N, g.K, g.RowB, g.TransB, width, p, p+1)
 }

@@ -7,45 +7,88 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// Move is where an output of a node lies in the node's first input: its first element,
+// and by axis its sizes and the distances of elements.
+type Move struct {
+	Start          int
+	Shape, Strides []int
+}
+
+// contiguous reports whether the elements lie side by side in their order.
+func (m Move) contiguous() bool {
+	next := 1
+	for i := len(m.Shape) - 1; i >= 0; i-- {
+		if m.Shape[i] != 1 && m.Strides[i] != next {
+			return false
+		}
+		next *= m.Shape[i]
+	}
+	return true
+}
+
 // View reports whether every output of a node with known shapes is a contiguous
 // run of the elements of its first input, and returns the first element of each.
 // A plan need not compute such a node.
 func View(n *ir.Node, in []ir.Fact) (starts []int, ok bool) {
-	if n.Domain != "" || len(in) == 0 {
+	if len(in) == 0 {
 		return nil, false
 	}
 	shape, ok := in[0].Shape.Ints()
-	if !ok || in[0].DType == tensor.String {
+	if !ok {
 		return nil, false
 	}
+	moves, ok := Moves(n, in, tensor.Strides(shape))
+	for _, m := range moves {
+		if !m.contiguous() {
+			return nil, false
+		}
+		starts = append(starts, m.Start)
+	}
+	return starts, ok
+}
+
+// Moves reports whether every output of a node consists of elements of its first input
+// at fixed distances, and returns where, given the distances in that input.
+func Moves(n *ir.Node, in []ir.Fact, strides []int) (moves []Move, ok bool) {
+	if n.Domain != "" || len(in) == 0 || in[0].DType == tensor.String {
+		return nil, false
+	}
+	shape, ok := in[0].Shape.Ints()
+	if !ok {
+		return nil, false
+	}
+	from := Move{0, shape, strides}
 	switch op := n.Operator.(type) {
 	case transpose:
 		perm, err := op.permutation(len(shape))
 		if err != nil {
 			return nil, false
 		}
-		moved := slices.DeleteFunc(slices.Clone(perm), func(axis int) bool { return shape[axis] == 1 })
-		return []int{0}, slices.IsSorted(moved)
+		var m Move
+		for _, axis := range perm {
+			m.Shape, m.Strides = append(m.Shape, shape[axis]), append(m.Strides, strides[axis])
+		}
+		return []Move{m}, true
 	case slice:
-		start, ok := op.run(shape, in)
-		return []int{start}, ok
+		return op.moves(from, in)
 	case split:
-		return op.runs(shape, in)
+		return op.moves(from, in)
 	case gather:
-		return op.run(shape, in)
+		return op.moves(from, in)
 	}
 	return nil, false
 }
 
-// leads reports whether a range along an axis is contiguous: all dimensions
-// before it are 1.
-func leads(shape []int, axis int) bool {
-	return !slices.ContainsFunc(shape[:axis], func(n int) bool { return n != 1 })
+// part returns n elements along an axis, from the given one on.
+func (m Move) part(axis, from, n, step int) Move {
+	m.Start += from * m.Strides[axis]
+	m.Shape, m.Strides = slices.Clone(m.Shape), slices.Clone(m.Strides)
+	m.Shape[axis] = n
+	m.Strides[axis] *= step
+	return m
 }
 
-// run returns the first element of a slice that is contiguous: a range of the
-// first dimension that is not 1.
-func (op slice) run(shape []int, in []ir.Fact) (start int, ok bool) {
+func (op slice) moves(m Move, in []ir.Fact) (moves []Move, ok bool) {
 	known := true
 	lists, err := op.operands(func(i int) ([]int, error) {
 		v, ok, err := knownInts(in, i)
@@ -53,35 +96,28 @@ func (op slice) run(shape []int, in []ir.Fact) (start int, ok bool) {
 		return v, err
 	})
 	if err != nil || !known {
-		return 0, false
+		return nil, false
 	}
-	by, err := cuts(len(shape), lists[0], lists[1], lists[2], lists[3])
+	by, err := cuts(len(m.Shape), lists[0], lists[1], lists[2], lists[3])
 	if err != nil {
-		return 0, false
+		return nil, false
 	}
-	strides := tensor.Strides(shape)
 	for axis, c := range by {
 		if c == nil {
 			continue
 		}
-		from, n := c.of(shape[axis])
-		switch {
-		case n == shape[axis] && (c.step == 1 || n == 1):
-		case n > 0 && (c.step == 1 || n == 1) && leads(shape, axis):
-			start += from * strides[axis]
-			shape = slices.Clone(shape)
-			shape[axis] = n // the axes after this one are whole
-		default:
-			return 0, false
+		from, n := c.of(m.Shape[axis])
+		if n == 0 {
+			return nil, false
 		}
+		m = m.part(axis, from, n, c.step)
 	}
-	return start, true
+	return []Move{m}, true
 }
 
-// runs returns the first element of each part if the parts are contiguous.
-func (op split) runs(shape []int, in []ir.Fact) (starts []int, ok bool) {
-	axis, err := tensor.Axis(op.axis, len(shape))
-	if err != nil || !leads(shape, axis) {
+func (op split) moves(m Move, in []ir.Fact) (moves []Move, ok bool) {
+	axis, err := tensor.Axis(op.axis, len(m.Shape))
+	if err != nil {
 		return nil, false
 	}
 	sizes, known := op.sizes, true
@@ -90,27 +126,80 @@ func (op split) runs(shape []int, in []ir.Fact) (starts []int, ok bool) {
 			return nil, false
 		}
 	}
-	parts, err := op.parts(shape[axis], sizes)
+	parts, err := op.parts(m.Shape[axis], sizes)
 	if err != nil {
 		return nil, false
 	}
-	at, each := 0, tensor.Strides(shape)[axis]
+	at := 0
 	for _, n := range parts {
-		starts = append(starts, at*each)
+		moves = append(moves, m.part(axis, at, n, 1))
 		at += n
 	}
-	return starts, true
+	return moves, true
 }
 
-// run returns the first element of a gather of one index.
-func (op gather) run(shape []int, in []ir.Fact) (starts []int, ok bool) {
-	axis, err := tensor.Axis(op.axis, len(shape))
-	if err != nil || !leads(shape, axis) {
+// moves returns where a gather of one index reads.
+func (op gather) moves(m Move, in []ir.Fact) (moves []Move, ok bool) {
+	axis, err := tensor.Axis(op.axis, len(m.Shape))
+	if err != nil {
 		return nil, false
 	}
 	index, known, err := knownInts(in, 1)
-	if err != nil || !known || len(index) != 1 || inRange(index, shape[axis]) != nil {
+	if err != nil || !known || len(index) != 1 || inRange(index, m.Shape[axis]) != nil {
 		return nil, false
 	}
-	return []int{fromEnd(index[0], shape[axis]) * tensor.Strides(shape)[axis]}, true
+	m = m.part(axis, fromEnd(index[0], m.Shape[axis]), 1, 1)
+	ones := make([]int, in[1].Shape.Rank())
+	for i := range ones {
+		ones[i] = 1
+	}
+	m.Shape, m.Strides = slices.Replace(m.Shape, axis, axis+1, ones...), slices.Replace(m.Strides, axis, axis+1, ones...)
+	return []Move{m}, true
+}
+
+// Reshaped returns the strides under which elements of a shape and strides have another
+// shape with as many elements; ok is false if there are none. No size may be 0.
+func Reshaped(shape, strides, to []int) (out []int, ok bool) {
+	var sizes, steps []int
+	for i, n := range shape {
+		if n != 1 {
+			sizes, steps = append(sizes, n), append(steps, strides[i])
+		}
+	}
+	out = make([]int, len(to))
+	axis := 0
+	for i := 0; i < len(to); {
+		first := i
+		have := to[i]
+		i++
+		if have == 1 {
+			continue
+		}
+		if axis == len(sizes) {
+			return nil, false
+		}
+		want := sizes[axis]
+		for have != want { // the fewest axes on both sides with as many elements
+			switch {
+			case have < want && i < len(to):
+				have *= to[i]
+				i++
+			case have > want && axis+1 < len(sizes):
+				axis++
+				want *= sizes[axis]
+				if steps[axis-1] != sizes[axis]*steps[axis] {
+					return nil, false
+				}
+			default:
+				return nil, false
+			}
+		}
+		step := steps[axis]
+		axis++
+		for j := i - 1; j >= first; j-- {
+			out[j] = step
+			step *= to[j]
+		}
+	}
+	return out, axis == len(sizes)
 }

@@ -74,6 +74,7 @@ type builder struct {
 	halos   map[*ir.Value]*kernel.Halo // of others that convolutions read
 	blocked map[*ir.Value]place        // as their node wrote them
 	forms   map[form]place             // converted later
+	moved   map[*ir.Value]moved        // not written so far
 	roots   map[*ir.Value]place        // buffers of concatenations
 	behind  map[*ir.Node]int           // by convolution: the length of the longest chain of convolutions after it
 	decides bool                       // later computation depends on values, not only on shapes
@@ -95,7 +96,7 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 		decides: decides,
 		Plan:    &Plan{opt: &r.opt, stock: r.stock, places: map[*ir.Value]place{}, facts: facts},
 		weights: r.weights, needed: needed, readers: map[*ir.Value][]*ir.Node{},
-		halos: map[*ir.Value]*kernel.Halo{}, blocked: map[*ir.Value]place{}, forms: map[form]place{}, roots: map[*ir.Value]place{},
+		halos: map[*ir.Value]*kernel.Halo{}, blocked: map[*ir.Value]place{}, forms: map[form]place{}, moved: map[*ir.Value]moved{}, roots: map[*ir.Value]place{},
 		done: map[*ir.Node]bool{}, resized: map[*ir.Node]taps{},
 	}
 	defer b.trials.close()
@@ -256,7 +257,7 @@ func (b *builder) node(n *ir.Node) error {
 	if done, err := b.blockedNode(n); done || err != nil {
 		return err
 	}
-	if b.alias(n) {
+	if b.moveAgain(n) || b.alias(n) || b.moveNode(n) {
 		return nil
 	}
 	if done, err := b.volumeNode(n); done || err != nil {
@@ -283,18 +284,9 @@ func (b *builder) alias(n *ir.Node) bool {
 	if n.Domain != "" || len(n.Inputs) == 0 || n.Inputs[0] == nil || b.constant(n.Inputs[0]) != nil {
 		return false
 	}
-	starts := []int{0}
-	if !reshapes[n.Op] {
-		in := make([]ir.Fact, len(n.Inputs))
-		for i, v := range n.Inputs {
-			if v != nil {
-				in[i] = b.fact(v)
-			}
-		}
-		var ok bool
-		if starts, ok = ops.View(n, in); !ok {
-			return false
-		}
+	starts, ok := b.view(n)
+	if !ok {
+		return false
 	}
 	p, err := b.planar(n.Inputs[0])
 	if err != nil {
@@ -313,6 +305,15 @@ func (b *builder) alias(n *ir.Node) bool {
 		b.places[v] = at
 	}
 	return true
+}
+
+// view reports whether the outputs of a node are contiguous parts of its first input,
+// and returns the first number of each.
+func (b *builder) view(n *ir.Node) (starts []int, ok bool) {
+	if n.Domain == "" && reshapes[n.Op] {
+		return []int{0}, true
+	}
+	return ops.View(n, b.inputFacts(n))
 }
 
 func sizesOf(f ir.Fact) []int {
@@ -362,6 +363,12 @@ func (b *builder) planarSize(v *ir.Value) (int, error) {
 func (b *builder) planar(v *ir.Value) (place, error) {
 	if p, ok := b.places[v]; ok {
 		return p, nil
+	}
+	if m, ok := b.moved[v]; ok {
+		if err := b.write(m); err != nil {
+			return place{}, err
+		}
+		return b.places[v], nil
 	}
 	p, ok := b.blocked[v]
 	if !ok {

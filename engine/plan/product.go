@@ -1,8 +1,11 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -11,6 +14,7 @@ import (
 // that can be fused: a bias, a sum with another value, an activation.
 type product struct {
 	gemm     kernel.Gemm
+	in       [2]*place      // of operands that are moved values; nil: they are row-major
 	weights  *tensor.Tensor // B if it is constant and the same for the whole batch
 	bias     *tensor.Tensor // one number, or one for each column; multiplied by beta
 	beta     float32
@@ -93,7 +97,8 @@ func (b *builder) readGemm(n *ir.Node, p *product) bool {
 func (b *builder) setBias(p *product, v *ir.Value, beta float32) bool {
 	d, ok := b.matrix(v, 0)
 	c := b.constant(v)
-	if !ok || c.Len() != 1 && (c.Len() != p.gemm.N || d[len(d)-1] != p.gemm.N) {
+	y := sizesOf(b.fact(p.out))
+	if !ok || c.Len() != 1 && (c.Len() != p.gemm.N || d[len(d)-1] != p.gemm.N || y[len(y)-1] != p.gemm.N) {
 		return false
 	}
 	p.bias, p.beta = c, beta
@@ -103,24 +108,63 @@ func (b *builder) setBias(p *product, v *ir.Value, beta float32) bool {
 // readMatMul reads a product of matrices in the last two dimensions; the other
 // dimensions are a batch and broadcast.
 func (b *builder) readMatMul(n *ir.Node, p *product) bool {
-	x, okX := b.matrix(n.Inputs[0], 2)
-	w, okW := b.matrix(n.Inputs[1], 2)
+	sizes, okX := b.matrix(n.Inputs[0], 2)
+	_, okW := b.matrix(n.Inputs[1], 2)
 	if !okX || !okW || b.constant(n.Inputs[0]) != nil {
 		return false
 	}
 	g := &p.gemm
-	x, w = trimOnes(x), trimOnes(w)
-	rx, rw := len(x), len(w)
-	g.M, g.K, g.N = x[rx-2], x[rx-1], w[rw-1]
-	g.RowA, g.RowB, g.RowC = g.K, g.N, g.N
-	if rw == 2 { // the batch of A counts as more rows
-		for _, d := range x[:rx-2] {
+	w := b.operandOf(n, 1, p)
+	if len(w.sizes) == 2 && len(trimOnes(sizes)) > 2 { // the batch of A counts as more rows
+		g.M = 1
+		for _, d := range sizes[:len(sizes)-1] {
 			g.M *= d
 		}
-		return true
+		g.K, g.N = w.sizes[0], w.sizes[1]
+		g.RowA, g.RowC = g.K, g.N
+	} else {
+		x := b.operandOf(n, 0, p)
+		rx, rw := len(x.sizes)-2, len(w.sizes)-2
+		g.M, g.K, g.N = x.sizes[rx], x.sizes[rx+1], w.sizes[rw+1]
+		g.RowA, g.RowC = x.strides[rx], g.N
+		g.Batch = broadcastBatch(x, w, g.M*g.N)
 	}
-	g.Batch = broadcastBatch(x[:rx-2], w[:rw-2], g.M*g.K, g.K*g.N, g.M*g.N)
+	rows, columns := w.strides[len(w.strides)-2], w.strides[len(w.strides)-1]
+	g.RowB, g.TransB = rows, columns != 1
+	if g.TransB {
+		g.RowB = columns
+	}
 	return true
+}
+
+// matrices is a stack of matrices that a product reads.
+type matrices struct{ sizes, strides []int }
+
+// operandOf returns operand i of a product, without leading dimensions of 1: where it
+// lies if it is a moved value whose rows, or columns of the second operand, are
+// contiguous; otherwise in row-major order.
+func (b *builder) operandOf(n *ir.Node, i int, p *product) matrices {
+	sizes, _ := b.matrix(n.Inputs[i], 2)
+	trimmed := trimOnes(sizes)
+	last := len(trimmed) - 1
+	x := matrices{trimmed, tensor.Strides(trimmed)}
+	m, ok := b.moved[n.Inputs[i]]
+	scale := p.gemm.Scale * m.factor
+	if !ok || scale-scale != 0 || scale == 0 {
+		return x
+	}
+	strides := slices.Clone(m.strides[len(sizes)-len(trimmed):])
+	for axis, size := range trimmed {
+		if size == 1 { // the distance to the next element does not matter
+			strides[axis] = x.strides[axis]
+		}
+	}
+	rows := strides[last] == 1 && strides[last-1] >= trimmed[last]
+	columns := strides[last-1] == 1 && strides[last] >= trimmed[last-1]
+	if rows || i == 1 && columns {
+		p.in[i], p.gemm.Scale, x.strides = &m.from, scale, strides
+	}
+	return x
 }
 
 // trimOnes drops leading dimensions of 1 before the last two.
@@ -131,32 +175,30 @@ func trimOnes(d []int) []int {
 	return d
 }
 
-// broadcastBatch returns the loops over the matrices of two batches in which
-// matrices lie one after the other; the sizes are their numbers of elements.
-func broadcastBatch(x, w []int, sizeA, sizeB, sizeC int) []kernel.GemmBatch {
-	batch := make([]kernel.GemmBatch, max(len(x), len(w)))
+// broadcastBatch returns the loops over the matrices of two operands whose products, of
+// sizeC numbers, lie one after the other.
+func broadcastBatch(x, w matrices, sizeC int) []kernel.GemmBatch {
+	batch := make([]kernel.GemmBatch, max(len(x.sizes), len(w.sizes))-2)
 	for i := len(batch) - 1; i >= 0; i-- {
-		at := func(d []int) int {
-			if j := i - len(batch) + len(d); j >= 0 {
-				return d[j]
+		at := func(o matrices) (size, stride int) {
+			if j := i - len(batch) + len(o.sizes) - 2; j >= 0 && o.sizes[j] > 1 {
+				return o.sizes[j], o.strides[j]
 			}
-			return 1
+			return 1, 0
 		}
 		l := &batch[i]
-		l.Count, l.C = max(at(x), at(w)), sizeC
-		if at(x) > 1 {
-			l.A = sizeA
-		}
-		if at(w) > 1 {
-			l.B = sizeB
-		}
-		sizeA, sizeB, sizeC = sizeA*at(x), sizeB*at(w), sizeC*l.Count
+		var countA, countB int
+		countA, l.A = at(x)
+		countB, l.B = at(w)
+		l.Count, l.C = max(countA, countB), sizeC
+		sizeC *= l.Count
 	}
 	return batch
 }
 
 // follow fuses the nodes that alone read the product into it, as far as the kernels
-// support: a factor, then a bias, then a sum, then an activation.
+// support: a factor, then a bias, then a sum, then an activation, or a transposition that
+// leaves rows whole. Other shapes of the same numbers may be between them.
 func (b *builder) follow(p *product) {
 	for !b.needed[p.out] && len(b.readers[p.out]) == 1 {
 		n := b.readers[p.out][0]
@@ -166,6 +208,11 @@ func (b *builder) follow(p *product) {
 			return
 		case isAct:
 			p.gemm.Act = act
+			p.take(n)
+			return
+		case b.keepsNumbers(n, p.out):
+			p.take(n)
+		case b.followTranspose(n, p):
 			p.take(n)
 			return
 		case n.Domain == "" && (n.Op == "Add" && b.followSum(n, p) || b.followScale(n, p)):
@@ -179,6 +226,52 @@ func (b *builder) follow(p *product) {
 func (p *product) take(n *ir.Node) {
 	p.last = append(p.last, n)
 	p.out = n.Outputs[0]
+}
+
+// keepsNumbers reports whether a node only gives x another shape.
+func (b *builder) keepsNumbers(n *ir.Node, x *ir.Value) bool {
+	starts, ok := b.view(n)
+	return ok && n.Inputs[0] == x && len(starts) == 1 && sameCount(b.fact(x), b.fact(n.Outputs[0]))
+}
+
+func sameCount(x, y ir.Fact) bool {
+	n, okX := x.Shape.Count()
+	m, okY := y.Shape.Count()
+	return okX && okY && n == m
+}
+
+// followTranspose makes the product write the rows of C where a transposition brings them.
+func (b *builder) followTranspose(n *ir.Node, p *product) bool {
+	g := &p.gemm
+	from, to := sizesOf(b.fact(p.out)), tensor.Strides(sizesOf(b.fact(n.Outputs[0])))
+	order := make([]int, len(from)) // by axis of the result: that of C
+	for i := range order {
+		order[i] = i
+	}
+	moves, ok := ops.Moves(n, b.inputFacts(n), order)
+	lead := len(from) - len(g.Batch) - 2
+	if !ok || n.Op != "Transpose" || p.residual != nil || lead < 0 || p.gemm.M == 1 {
+		return false
+	}
+	strides := make([]int, len(from))
+	for i, axis := range moves[0].Strides {
+		strides[axis] = to[i]
+	}
+	for i, size := range from[:lead+len(g.Batch)] {
+		if i < lead && size != 1 || i >= lead && size != g.Batch[i-lead].Count {
+			return false
+		}
+	}
+	from, strides = from[lead:], strides[lead:]
+	last := len(from) - 1
+	if from[last-1] != g.M || from[last] != g.N || strides[last] != 1 {
+		return false
+	}
+	for i := range g.Batch {
+		g.Batch[i].C = strides[i]
+	}
+	g.RowC = strides[last-1]
+	return true
 }
 
 // followSum fuses an Add into a product.
@@ -207,19 +300,9 @@ func (b *builder) followSum(n *ir.Node, p *product) bool {
 // followScale fuses a factor that is one number, as the scores of an attention have,
 // or a divisor.
 func (b *builder) followScale(n *ir.Node, p *product) bool {
-	if n.Op != "Mul" && n.Op != "Div" || p.bias != nil || p.residual != nil || !b.fact(p.out).Shape.Equal(b.fact(n.Outputs[0]).Shape) {
+	x, v, ok := b.factorOf(n)
+	if !ok || x != p.out || p.bias != nil || p.residual != nil {
 		return false
-	}
-	by := n.Inputs[1]
-	if by == p.out && n.Op == "Mul" {
-		by = n.Inputs[0]
-	}
-	v, ok := single(b.constant(by))
-	if !ok {
-		return false
-	}
-	if n.Op == "Div" {
-		v = 1 / v
 	}
 	if scale := p.gemm.Scale * v; scale-scale == 0 { // finite
 		p.gemm.Scale = scale
@@ -247,7 +330,7 @@ func (b *builder) addProduct(n *ir.Node, p *product) (bool, error) {
 		}
 		residual, g.Residual, g.RowResidual = &at, true, g.N
 	}
-	a, err := b.planar(n.Inputs[0])
+	a, err := b.operandPlace(n, 0, p)
 	if err != nil {
 		return false, err
 	}
@@ -264,7 +347,7 @@ func (b *builder) addProduct(n *ir.Node, p *product) (bool, error) {
 		return false, nil // B is constant but differs within the batch
 	default:
 		var w place
-		w, err = b.planar(n.Inputs[1])
+		w, err = b.operandPlace(n, 1, p)
 		in = append(in, w)
 	}
 	if err != nil {
@@ -283,6 +366,14 @@ func (b *builder) addProduct(n *ir.Node, p *product) (bool, error) {
 	b.addWork(n, n.Op, work, in, residual, out)
 	b.finished(p)
 	return true, nil
+}
+
+// operandPlace returns where the product reads operand i.
+func (b *builder) operandPlace(n *ir.Node, i int, p *product) (place, error) {
+	if p.in[i] != nil {
+		return *p.in[i], nil
+	}
+	return b.planar(n.Inputs[i])
 }
 
 // finished records the nodes that were fused into a product.
