@@ -20,17 +20,27 @@ import (
 // of many.
 type batches struct {
 	mu    sync.Mutex
-	known map[batch]division
+	known []division // the one used last comes first
 }
 
-// batch is a number of pictures and their size in bytes.
-type batch struct{ pictures, bytes int }
+// keptDivisions bounds how many batches are remembered.
+const keptDivisions = 100
 
 // division says how many pictures are computed together (0: all), and the facts of
-// the outputs for the whole batch.
+// the inputs and the outputs for the whole batch.
 type division struct {
-	each int
-	out  []ir.Fact
+	each    int
+	in, out []ir.Fact
+}
+
+// fits reports whether the division was made for inputs of these types and shapes.
+func (d *division) fits(in []*tensor.Tensor) bool {
+	for i, t := range in {
+		if !d.in[i].Admits(t) {
+			return false
+		}
+	}
+	return true
 }
 
 // divide returns how to compute the inputs, and how many pictures they hold.
@@ -48,23 +58,24 @@ func (r *Runner) divide(in []*tensor.Tensor) (d division, n int) {
 	b := &r.batches
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	key := batch{n, bytes}
-	d, ok := b.known[key]
-	if !ok {
-		if len(b.known) > 100 || b.known == nil {
-			b.known = map[batch]division{}
-		}
-		d = r.division(in, n)
-		b.known[key] = d
+	at := slices.IndexFunc(b.known, func(d division) bool { return d.fits(in) })
+	if at < 0 {
+		at = min(len(b.known), keptDivisions-1)
+		b.known = append(b.known[:at], r.division(in, n))
 	}
+	d = b.known[at]
+	copy(b.known[1:at+1], b.known[:at])
+	b.known[0] = d
 	return d, n
 }
 
 // division decides for batches of n pictures with the shapes of in.
 func (r *Runner) division(in []*tensor.Tensor, n int) division {
+	var d division
 	together, apart := &stage{facts: map[*ir.Value]ir.Fact{}}, &stage{facts: map[*ir.Value]ir.Fact{}}
 	for i, v := range r.graph.Inputs {
 		f := ir.TypeOf(in[i])
+		d.in = append(d.in, f)
 		together.facts[v] = f
 		f.Shape.Dims = slices.Clone(f.Shape.Dims)
 		f.Shape.Dims[0].N = 1
@@ -72,14 +83,13 @@ func (r *Runner) division(in []*tensor.Tensor, n int) division {
 	}
 	weights, activations, ok := r.traffic(pair{together, apart, n})
 	if !ok {
-		return division{}
+		return d
 	}
-	var d division
 	for _, v := range r.graph.Outputs {
 		d.out = append(d.out, together.facts[v])
 	}
 	if int64(activations) > r.opt.Memory/int64(n) {
-		return division{}
+		return d
 	}
 	if weights <= activations {
 		d.each = 1

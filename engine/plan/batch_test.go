@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -142,5 +143,41 @@ func TestPicturesAndParameters(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestBatchesOfOneSize: batches that take as many bytes as one another are told
+// apart by their shapes.
+func TestBatchesOfOneSize(t *testing.T) {
+	n := newNetwork(t)
+	x := n.input(2, 3, 6, 11)
+	for axis := 1; axis < 4; axis++ {
+		x.Fact.Shape.Dims[axis] = ir.Unknown
+	}
+	n.Outputs = append(n.Outputs, n.op("Tanh", []*ir.Value{n.op("MaxPool", []*ir.Value{x}, integers("kernel_shape", 2, 2), integers("strides", 2, 2))}))
+	plain := NewRunner(n.Graph, Options{Memory: 1 << 30, Turns: 1000, Plain: true})
+	r := NewRunner(n.Graph, Options{Rung: kernel.Best(), Threads: 1, Memory: 1 << 30, Turns: 1000})
+	for _, shape := range [][]int{{2, 3, 6, 11}, {2, 3, 11, 6}, {2, 11, 3, 6}, {2, 3, 6, 11}} {
+		in := []*tensor.Tensor{n.data(shape...)}
+		want, err := plain.Run(context.Background(), in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.Run(context.Background(), in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, _ := r.divide(in); d.each != 1 {
+			t.Errorf("%v: %d at a time", shape, d.each)
+		}
+		if !slices.Equal(got[0].Shape(), want[0].Shape()) {
+			t.Errorf("%v: shape %v, want %v", shape, got[0].Shape(), want[0].Shape())
+			continue
+		}
+		for i, v := range tensor.Data[float32](want[0]) {
+			if d := float64(tensor.Data[float32](got[0])[i] - v); math.Abs(d) > 1e-6 {
+				t.Fatalf("%v: number %d is off by %v", shape, i, d)
+			}
+		}
 	}
 }
