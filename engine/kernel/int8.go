@@ -148,10 +148,23 @@ type QWeights struct {
 	// Fill copies the weights of outputs [first, first+n) to dst.
 	Fill func(first, n int, dst []int16)
 	Max  int // the largest of w and of -w-1 over all weights w
-	// Codes, if not nil, are all weights as signed bytes, each XOR Flip: kernels of 8
-	// bits read them without Fill.
+	// Codes, if not nil, are all weights as a file has them: signed bytes, each XOR Flip,
+	// from which the zero point of the output is subtracted. Kernels of 8 bits read them
+	// without Fill.
 	Codes []byte
 	Flip  byte
+	Zeros []int16 // nil: all are 0
+}
+
+// table sets to[code] to part k of the weight that a code of an output stands for.
+func (w *QWeights) table(to *[256]byte, output, k int) {
+	zero := int16(0)
+	if w.Zeros != nil {
+		zero = w.Zeros[output]
+	}
+	for code := range to {
+		to[code] = part(int16(int8(byte(code)^w.Flip))-zero, k)
+	}
 }
 
 // PackQConv allocates the memory for weights and the bias, [Cout] or nil. No sum,

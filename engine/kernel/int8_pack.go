@@ -17,7 +17,7 @@ func (w *QConvWeights) packDense(chunk int) {
 	defer byteRooms.Put(kept)
 	rows := make([][]byte, n)
 	for k := range w.times {
-		if w.source.Codes != nil && w.source.Flip == 0 {
+		if w.source.Codes != nil && w.source.Flip == 0 && w.source.Zeros == nil {
 			for i := range rows {
 				rows[i] = w.source.Codes[(first+i)*per:][:per]
 			}
@@ -48,6 +48,7 @@ func (w *QConvWeights) bytesOf(kept *[]byte, rows [][]byte, first, k int) {
 	if cap(*kept) < len(rows)*per {
 		*kept = make([]byte, len(rows)*per)
 	}
+	var table [256]byte
 	var source []int16
 	if w.source.Codes == nil {
 		numbers := outputRooms.Get().(*[]int16)
@@ -61,8 +62,11 @@ func (w *QConvWeights) bytesOf(kept *[]byte, rows [][]byte, first, k int) {
 		row := (*kept)[i*per:][:per:per]
 		rows[i] = row
 		if source == nil {
+			if i == 0 || w.source.Zeros != nil {
+				w.source.table(&table, first+i, k)
+			}
 			for j, b := range w.source.Codes[(first+i)*per:][:per] {
-				row[j] = b ^ w.source.Flip
+				row[j] = table[b]
 			}
 			continue
 		}
@@ -90,21 +94,18 @@ func (w *QConvWeights) packRests(panel []byte, rows [][]byte, k int) {
 // findTurns finds the steps that come again. Of codes around their zero point few
 // leave the range of a signed byte: those between the zero point and the farther end.
 func (w *QConvWeights) findTurns() {
-	per, once := w.per(), w.once()
+	once := w.once()
 	w.turns = make([]int, once*(w.times-1))
 	const each = 32
-	some := make([]int16, each*per)
-	for first := 0; first < w.cout; first += each {
-		n := min(each, w.cout-first)
-		w.source.Fill(first, n, some)
-		for i, v := range some[:n*per] {
-			if v == int16(int8(v)) {
-				continue
-			}
-			taps := w.kernelH * w.kernelW
-			step, _ := w.step(i%per/taps, i%taps)
-			for k := 1; k < w.times && part(v, k) != 0; k++ {
-				w.turns[(k-1)*once+step] = 1
+	kept := byteRooms.Get().(*[]byte)
+	defer byteRooms.Put(kept)
+	rows := make([][]byte, each)
+	for k := 1; k < w.times; k++ {
+		for first := 0; first < w.cout; first += each {
+			n := min(each, w.cout-first)
+			w.bytesOf(kept, rows[:n], first, k)
+			for _, row := range rows[:n] {
+				w.markTurns(row, k)
 			}
 		}
 	}
@@ -112,6 +113,23 @@ func (w *QConvWeights) findTurns() {
 		if used != 0 {
 			w.turns[i] = once + len(w.again)
 			w.again = append(w.again, i%once)
+		}
+	}
+}
+
+// markTurns marks the steps for which the k-th parts of an output are not all 0.
+func (w *QConvWeights) markTurns(row []byte, k int) {
+	taps := w.kernelH * w.kernelW
+	for at := 0; at < len(row); at += 8 {
+		eight := row[at:min(at+8, len(row))]
+		if len(eight) == 8 && binary.LittleEndian.Uint64(eight) == 0 {
+			continue
+		}
+		for i, b := range eight {
+			if b != 0 {
+				step, _ := w.step((at+i)/taps, (at+i)%taps)
+				w.turns[(k-1)*w.once()+step] = 1
+			}
 		}
 	}
 }

@@ -191,20 +191,32 @@ func TestQConvCodes(t *testing.T) {
 			q := &QConv{Conv: c.conv(), InZero: 114, Scales: make([]float32, c.cout)}
 			q.In.Fill = q.InZero
 			per := c.cin / c.group * c.kh * c.kw
-			numbers := make([]int16, c.cout*per)
-			for i := range numbers {
-				numbers[i] = int16(rng.Intn(256) - 128)
+			codes := make([]int8, c.cout*per)
+			for i := range codes {
+				codes[i] = int8(rng.Intn(256))
 			}
-			want := packedQConv(t, k, q, qweights(numbers, per))
-			for _, flip := range []byte{0, 0x80} {
-				weights := qweights(numbers, per)
-				weights.Flip = flip
-				for _, v := range numbers {
-					weights.Codes = append(weights.Codes, byte(v)^flip)
+			zeros := make([]int16, c.cout)
+			for i := range zeros {
+				zeros[i] = int16(rng.Intn(256) - 128)
+			}
+			for _, zeros := range [][]int16{nil, slices.Repeat([]int16{-3}, c.cout), zeros} {
+				numbers := make([]int16, len(codes))
+				for i, code := range codes {
+					if numbers[i] = int16(code); zeros != nil {
+						numbers[i] -= zeros[i/per]
+					}
 				}
-				got := packedQConv(t, k, q, weights)
-				if !bytes.Equal(got.data, want.data) || !bytes.Equal(got.ends, want.ends) || !slices.Equal(got.bias, want.bias) {
-					t.Errorf("%s, flip %d: other bytes than of numbers", c.why, flip)
+				want := packedQConv(t, k, q, qweights(numbers, per))
+				for _, flip := range []byte{0, 0x80} {
+					weights := qweights(numbers, per)
+					weights.Flip, weights.Zeros = flip, zeros
+					for _, code := range codes {
+						weights.Codes = append(weights.Codes, byte(code)^flip)
+					}
+					got := packedQConv(t, k, q, weights)
+					if !bytes.Equal(got.data, want.data) || !bytes.Equal(got.ends, want.ends) || !slices.Equal(got.bias, want.bias) {
+						t.Errorf("%s, flip %d, zero points %v: other bytes than of numbers", c.why, flip, zeros)
+					}
 				}
 			}
 		}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"math"
+	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
@@ -187,41 +188,46 @@ func (q *quants) weightsOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (fill 
 	return fill, 127 // signed weights around zero
 }
 
-// codesOf are weights minus their zero points as signed bytes, each XOR flip, where
-// they lie so in the file: output by output, around 0 or, unsigned, around 128.
-func (q *quants) codesOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (codes []byte, flip byte) {
+// codesOf are weights as the file has them, if that is output by output: signed bytes,
+// each XOR flip. zeros are their zero points as such bytes, nil if all are 0.
+func (q *quants) codesOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (codes []byte, flip byte, zeros []int16) {
 	if !p.transposed {
-		return nil, 0
+		return nil, 0, nil
 	}
-	var zeros []byte
-	if v := n.Inputs[p.wZero]; v != nil {
-		zeros = q.constant(v).Bytes()
+	flip = 0x80 ^ flipOf(w.DType()) // of unsigned numbers
+	of := []byte{0}
+	if v := input(n, p.wZero); v != nil {
+		of = q.constant(v).Bytes()
 	}
-	around := byte(0)
-	if flipOf(w.DType()) == 0 { // unsigned
-		flip, around = 0x80, 0x80
-		if len(zeros) == 0 {
-			return nil, 0
+	if slices.ContainsFunc(of, func(z byte) bool { return z != flip }) {
+		zeros = make([]int16, q.outputs(p, w))
+		for i := range zeros {
+			zeros[i] = int16(int8(of[i%len(of)] ^ flip))
 		}
 	}
-	for _, z := range zeros {
-		if z != around {
-			return nil, 0
-		}
-	}
-	return w.Bytes(), flip
+	return w.Bytes(), flip, zeros
 }
 
 // largest is the largest absolute value of a weight minus its zero point.
 func (q *quants) largest(data []byte, value func(byte) int16, zeros []int16, transposed bool) int {
 	per, most := len(data)/len(zeros), int16(0)
-	for i, b := range data {
-		z := zeros[i%len(zeros)]
-		if transposed {
-			z = zeros[i/per]
+	if !transposed {
+		for i, b := range data {
+			v := value(b) - zeros[i%len(zeros)]
+			most = max(most, v, -v-1)
 		}
-		v := value(b) - z
-		most = max(most, v, -v-1)
+		return int(most)
+	}
+	for i, z := range zeros {
+		var met [256]bool // codes, of which there are fewer than weights
+		for _, b := range data[i*per:][:per] {
+			met[b] = true
+		}
+		for b, ok := range met {
+			if v := value(byte(b)) - z; ok {
+				most = max(most, v, -v-1)
+			}
+		}
 	}
 	return int(most)
 }
@@ -270,8 +276,8 @@ func (q *quants) multiply(n *ir.Node, p quantOperands, c *kernel.Conv, w *tensor
 	packed, err := q.weights.codes(n, k, func() (kernel.QWeights, []int32) {
 		fill, most := q.weightsOf(n, p, w)
 		bias, _ := q.biasOf(n, p, c.Out.C)
-		codes, flip := q.codesOf(n, p, w)
-		return kernel.QWeights{Fill: fill, Max: most, Codes: codes, Flip: flip}, bias
+		codes, flip, zeros := q.codesOf(n, p, w)
+		return kernel.QWeights{Fill: fill, Max: most, Codes: codes, Flip: flip, Zeros: zeros}, bias
 	})
 	if err != nil {
 		return err

@@ -134,11 +134,8 @@ func (b *builder) addDynamic(n *ir.Node, p quantOperands, c *kernel.Conv, in, ou
 	d := b.opt.Rung.NewDynamic(c, kernel.Floats{Scales: all(p.wScale), Bias: all(p.bias)})
 	packed, err := b.weights.codes(n, &d.QConv, func() (kernel.QWeights, []int32) {
 		fill, most := b.quant.weightsOf(n, p, w)
-		codes, flip := []byte(nil), byte(0)
-		if input(n, p.wZero) != nil {
-			codes, flip = b.quant.codesOf(n, p, w)
-		}
-		return kernel.QWeights{Fill: fill, Max: most, Codes: codes, Flip: flip}, nil
+		codes, flip, zeros := b.quant.codesOf(n, p, w)
+		return kernel.QWeights{Fill: fill, Max: most, Codes: codes, Flip: flip, Zeros: zeros}, nil
 	})
 	if err != nil {
 		return err
