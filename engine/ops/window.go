@@ -160,6 +160,25 @@ func PictureWindowOf(n *ir.Node, h, w int, weights []int) (PictureWindow, bool) 
 	return pictureWindow(s[0], s[1]), true
 }
 
+// TransposedWindowOf is PictureWindowOf for a transposed convolution. It returns false
+// also if that is in groups.
+func TransposedWindowOf(n *ir.Node, h, w int, weights []int) (PictureWindow, bool) {
+	op, ok := n.Operator.(*convTranspose)
+	if !ok || op.group != 1 {
+		return PictureWindow{}, false
+	}
+	s, err := op.spans(2, weights)
+	for i, size := range []int{h, w} {
+		if err == nil {
+			s[i], _, err = op.grow(s, i, size)
+		}
+	}
+	if err != nil {
+		return PictureWindow{}, false
+	}
+	return pictureWindow(s[0], s[1]), true
+}
+
 func pictureWindow(y, x span) PictureWindow {
 	return PictureWindow{KernelH: y.kernel, KernelW: x.kernel, StrideH: y.stride, StrideW: x.stride, DilationH: y.dilation, DilationW: x.dilation,
 		PadTop: y.before, PadLeft: x.before, PadBottom: y.after, PadRight: x.after}

@@ -30,7 +30,7 @@ func (b *builder) assign(nodes []*ir.Node) {
 			}
 		}
 		r := b.role(n)
-		if r == outside || r != convolve && r != dynamic && r != roundCodes && !b.fedBlocked(n, r) {
+		if r == outside || r != convolve && r != transposed && r != dynamic && r != roundCodes && !b.fedBlocked(n, r) {
 			continue
 		}
 		b.roles[n] = r
@@ -44,8 +44,14 @@ func (b *builder) assign(nodes []*ir.Node) {
 		}
 	}
 	for _, n := range nodes {
-		if b.roles[n] == convolve {
+		switch b.roles[n] {
+		case convolve:
 			b.wantHalo(n)
+		case transposed:
+			convs, _ := b.transposed(n).convs(planarLayout(b.fact(n.Inputs[0])))
+			for i := range convs {
+				b.widenHalo(n.Inputs[0], &convs[i])
+			}
 		}
 	}
 	for i := len(nodes) - 1; i >= 0; i-- { // the widest concatenation first
@@ -95,7 +101,7 @@ func (b *builder) format(n *ir.Node) kernel.Format {
 // canSplit reports whether a node's kernel can write 32-channel pixels.
 func (b *builder) canSplit(n *ir.Node) bool {
 	switch b.roles[n] {
-	case globalPool, dynamic, roundCodes:
+	case globalPool, dynamic, roundCodes, transposed:
 		return false
 	case concat: // parts that start inside a pixel's block are copied number by number
 		at := 0
@@ -138,7 +144,7 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 				}
 			}
 			plain++
-		case scaleShift, dynamic, roundCodes:
+		case scaleShift, dynamic, roundCodes, transposed:
 			plain++
 		case resize:
 			// Nodes that only move numbers accept any format.
@@ -157,8 +163,12 @@ func (b *builder) wantHalo(n *ir.Node) {
 	if b.oneByOne(n) != nil {
 		return
 	}
-	c := b.conv(n, n.Operator.(*ops.FusedConv))
-	h := b.haloOf(n.Inputs[0])
+	b.widenHalo(n.Inputs[0], b.conv(n, n.Operator.(*ops.FusedConv)))
+}
+
+// widenHalo widens the halo of a value to the padding of a convolution of it.
+func (b *builder) widenHalo(v *ir.Value, c *kernel.Conv) {
+	h := b.haloOf(v)
 	h.Top, h.Left = max(h.Top, c.PadTop), max(h.Left, c.PadLeft)
 	h.Bottom, h.Right = max(h.Bottom, below(c)), max(h.Right, rightOf(c))
 }
@@ -350,6 +360,8 @@ func (b *builder) blockedNode(n *ir.Node) (bool, error) {
 	switch r {
 	case convolve:
 		return true, b.convNode(n)
+	case transposed:
+		return true, b.transposedNode(n)
 	case dynamic:
 		return true, b.dynamicNode(n)
 	}

@@ -15,6 +15,7 @@ const (
 	convolve               // a convolution
 	dynamic                // a convolution of float32 that is quantised at run time
 	roundCodes             // to what such codes stand for
+	transposed             // a transposed convolution
 	pool                   // max or average pool
 	globalPool             // the mean of each plane
 	activate               // a unary activation
@@ -53,6 +54,10 @@ func (b *builder) role(n *ir.Node) role {
 		return outside
 	}
 	switch n.Op {
+	case "ConvTranspose":
+		if b.transposed(n) != nil {
+			return transposed
+		}
 	case "MaxPool", "AveragePool":
 		return pool
 	case "GlobalAveragePool":

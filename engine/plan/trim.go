@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/ops"
@@ -59,6 +61,9 @@ func tapsOf[T float32 | uint16](f filter, all []T) []T {
 	if all == nil {
 		return nil
 	}
+	if f.phase != (phase{}) {
+		return phasesOf(f, all)
+	}
 	all = framesOf(f, all)
 	if f.core == (core{}) {
 		return all
@@ -72,4 +77,12 @@ func tapsOf[T float32 | uint16](f filter, all []T) []T {
 		}
 	}
 	return left
+}
+
+// biases are the biases of all phases, nil if there are none.
+func (f filter) biases() []float32 {
+	if f.phase.down*f.phase.across > 1 && f.bias != nil {
+		return slices.Repeat(numbers(f.bias), f.phase.down*f.phase.across)
+	}
+	return numbers(f.bias)
 }

@@ -46,6 +46,7 @@ type weightKey struct {
 	wide          bool // dilated along rows
 	core          core
 	frames        frames
+	phase         phase
 }
 
 func newWeights(o *Options) *weights {
@@ -58,10 +59,11 @@ type filter struct {
 	weights, bias, scale *tensor.Tensor
 	core                 core   // the weights that are not left out
 	frames               frames // taps of a third dimension
+	phase                phase  // taps of a transposed convolution
 }
 
 func (w *weights) key(c *kernel.Conv, f filter) weightKey {
-	return weightKey{weights: f.weights, bias: f.bias, scale: f.scale, in: c.In.Format, out: c.Out.Format, group: c.Group, wide: c.DilationW > 1, core: f.core, frames: f.frames}
+	return weightKey{weights: f.weights, bias: f.bias, scale: f.scale, in: c.In.Format, out: c.Out.Format, group: c.Group, wide: c.DilationW > 1, core: f.core, frames: f.frames, phase: f.phase}
 }
 
 func numbers(t *tensor.Tensor) []float32 {
@@ -90,7 +92,7 @@ func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, f filter) (*kernel
 	if p := w.conv[k]; p != nil {
 		return p, nil
 	}
-	p, err := w.opt.Rung.PackConv(m, c, f.values(), numbers(f.bias))
+	p, err := w.opt.Rung.PackConv(m, c, f.values(), f.biases())
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,212 @@
+package plan
+
+import (
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/pass"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// A transposed convolution of stride s computes the outputs of each phase, those whose
+// row and column leave the same remainders when divided by s, from every s-th tap of
+// its kernel: s·s plain convolutions of smaller kernels, whose pixels are laid side by
+// side (Shi et al. 2016, "Is the deconvolution layer the same as a convolutional
+// layer?", arXiv:1609.07009). Where each phase has one tap, on the same pixel, they are
+// one convolution whose channels are those of all phases.
+
+// phase says which taps of a transposed kernel are the weights of a plain convolution:
+// rows and columns of them, the last from (y, x) on and each step before the next, as
+// the kernel is turned around. Further phases, down and across, each begin one tap
+// later; their channels follow. The zero value is for weights that are not transposed.
+type phase struct {
+	y, x, stepY, stepX int
+	rows, columns      int
+	down, across       int
+}
+
+// phasesOf returns all weights [C M kh kw] as [down·across·M C rows columns].
+func phasesOf[T any](f filter, all []T) []T {
+	w, p := f.weights, f.phase
+	c, m, kh, kw := w.Dim(0), w.Dim(1), w.Dim(2), w.Dim(3)
+	out := make([]T, 0, p.down*p.across*m*c*p.rows*p.columns)
+	for i := range p.down * p.across {
+		for o := range m {
+			for j := range c {
+				plane := all[(j*m+o)*kh*kw:][:kh*kw]
+				for y := p.rows - 1; y >= 0; y-- {
+					for x := p.columns - 1; x >= 0; x-- {
+						out = append(out, plane[(p.y+i/p.across+y*p.stepY)*kw+p.x+i%p.across+x*p.stepX])
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// axis is one dimension of a phase: taps of the kernel, each step before the next and
+// the last at first, which read from pad pixels before the outputs on; and the number
+// of outputs.
+type axis struct{ first, taps, pad, out int }
+
+// axes returns the phases of one dimension, as many as there are strides or, if those
+// are fewer, outputs; nil if a phase has no taps or reads no padding but less than
+// nothing.
+func axes(kernel, stride, before, out int) []axis {
+	all := make([]axis, min(stride, out))
+	for i := range all {
+		first, skipped := (i+before)%stride, (i+before)/stride
+		a := axis{first: first, taps: (kernel - first + stride - 1) / stride, out: (out - i + stride - 1) / stride}
+		if a.pad = a.taps - 1 - skipped; a.taps < 1 || a.pad < 0 {
+			return nil
+		}
+		all[i] = a
+	}
+	return all
+}
+
+// transposition is a transposed convolution as plain ones.
+type transposition struct {
+	stepY, stepX  int
+	down, across  []axis
+	together      bool // the phases are one convolution
+	channels, out int
+}
+
+// mostPhases bounds the convolutions of a transposed one, because planning takes time
+// for each.
+const mostPhases = 64
+
+// transposed returns how a transposed convolution is computed on blocked activations;
+// nil if its operator has to compute it.
+func (b *builder) transposed(n *ir.Node) *transposition {
+	if b.opt.Rung.Name == "amx" && !b.opt.Strict { // products of all taps at once run on the tile unit
+		return nil
+	}
+	if n.Domain != "" || n.Op != "ConvTranspose" || b.constant(n.Inputs[0]) != nil || len(n.Inputs) > 2 && n.Inputs[2] != nil && n.Inputs[2].Const() == nil {
+		return nil
+	}
+	weights := n.Inputs[1].Const()
+	if weights == nil || weights.Rank() != 4 || weights.DType() != tensor.Float32 {
+		return nil
+	}
+	_, _, h, w := b.dims(n.Inputs[0])
+	_, c, oh, ow := b.dims(n.Outputs[0])
+	win, ok := ops.TransposedWindowOf(n, h, w, weights.Shape()[2:])
+	if !ok || win.DilationH*win.DilationW != 1 || c != weights.Dim(1) || 2*c < b.opt.Rung.Block.Channels() {
+		return nil // of another group, or so few channels that most of each block would be empty
+	}
+	t := &transposition{stepY: win.StrideH, stepX: win.StrideW, channels: weights.Dim(0), out: c}
+	if h == 1 { // each tap meets the one row once, whatever the stride
+		t.stepY = max(win.StrideH, win.KernelH)
+	}
+	if w == 1 {
+		t.stepX = max(win.StrideW, win.KernelW)
+	}
+	t.down, t.across = axes(win.KernelH, t.stepY, win.PadTop, oh), axes(win.KernelW, t.stepX, win.PadLeft, ow)
+	if t.down == nil || t.across == nil {
+		return nil
+	}
+	t.together = c%b.opt.Rung.Block.Channels() == 0 && alike(t.down) && alike(t.across)
+	if phases := len(t.down) * len(t.across); !t.together && phases > mostPhases {
+		return nil
+	}
+	size, err := tensor.Count([]int{b.opt.Rung.Block.Channels() + c, oh + 64, ow + 64})
+	if err != nil || int64(size) >= b.opt.Memory/4 {
+		return nil
+	}
+	return t
+}
+
+// alike reports whether phases have one tap each, on the same pixel, and as many
+// outputs.
+func alike(phases []axis) bool {
+	for i, a := range phases {
+		if a.taps != 1 || a.pad != 0 || a.out != phases[0].out || a.first != phases[0].first+i {
+			return false
+		}
+	}
+	return true
+}
+
+// convs returns the plain convolutions with the weights that they have. The layouts
+// are planar, and without pictures.
+func (t *transposition) convs(in kernel.Layout) (convs []kernel.Conv, weights []phase) {
+	add := func(y, x axis, down, across int) {
+		convs = append(convs, kernel.Conv{In: in, Out: kernel.NewLayout(kernel.Planar, in.N, down*across*t.out, y.out, x.out, kernel.Halo{}),
+			KernelH: y.taps, KernelW: x.taps, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: y.pad, PadLeft: x.pad, Group: 1})
+		weights = append(weights, phase{y: y.first, x: x.first, stepY: t.stepY, stepX: t.stepX, rows: y.taps, columns: x.taps, down: down, across: across})
+	}
+	if t.together {
+		add(t.down[0], t.across[0], len(t.down), len(t.across))
+		return convs, weights
+	}
+	for _, y := range t.down {
+		for _, x := range t.across {
+			add(y, x, 1, 1)
+		}
+	}
+	return convs, weights
+}
+
+// transposedNode schedules a transposed convolution, and an activation after it.
+func (b *builder) transposedNode(n *ir.Node) error {
+	t := b.transposed(n)
+	from, err := b.in(n.Inputs[0], b.opt.Rung.Block)
+	if err != nil {
+		return err
+	}
+	y, act := b.activated(n)
+	convs, weights := t.convs(from.layout)
+	var phases []place
+	for i := range convs {
+		c := &convs[i]
+		c.Act = act
+		c.Out = kernel.NewLayout(b.opt.Rung.Block, c.Out.N, c.Out.C, c.Out.H, c.Out.W, kernel.Halo{})
+		out := place{buffer: b.newBuffer(c.Out.Size()), layout: c.Out}
+		m, err := b.method(c)
+		if err != nil {
+			return err
+		}
+		packed, err := b.weights.vector(c, m, filter{weights: n.Inputs[1].Const(), bias: b.bias(n), phase: weights[i]})
+		if err != nil {
+			return err
+		}
+		work, err := b.opt.Rung.Conv(m, c, packed)
+		if err != nil {
+			return err
+		}
+		b.addWork(n, "conv "+m.String(), work, []place{from}, nil, out)
+		for k := range weights[i].down * weights[i].across {
+			phases = append(phases, view(out, k*t.out, t.out))
+		}
+	}
+	out := b.home(y)
+	p := kernel.Interleave{Rows: len(t.down), Columns: len(t.across), Out: out.layout}
+	for _, in := range phases {
+		p.In = append(p.In, in.layout)
+	}
+	work, err := b.opt.Rung.Interleave(p)
+	if err != nil {
+		return err
+	}
+	b.blocked[y] = out
+	b.addWork(n, "interleave", work, phases, nil, out)
+	return nil
+}
+
+// activated returns the output of the activation that alone reads a node's output, and
+// what it computes; the node's own output if there is none.
+func (b *builder) activated(n *ir.Node) (*ir.Value, kernel.Activation) {
+	y := n.Outputs[0]
+	if !b.needed[y] && len(b.readers[y]) == 1 {
+		if r := b.readers[y][0]; b.roles[r] == activate {
+			if act, ok := pass.EpilogueOf(r); ok {
+				b.done[r] = true
+				return r.Outputs[0], act
+			}
+		}
+	}
+	return y, kernel.Activation{}
+}
