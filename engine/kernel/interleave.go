@@ -37,23 +37,23 @@ type interleaving struct {
 
 // Run is part of Step.
 func (s *interleaving) Run(chunk int, m *Memory) {
-	s.each(chunk, func(n, plane, y int) {
+	s.runs(chunk, func(n, plane, top, count int) {
 		to := s.Out.strips(m.Out, n, plane)
-		for x := range min(s.Columns, s.Out.W) {
-			i := y%s.Rows*s.Columns + x
-			base := m.In
+		for i := range s.In {
+			in, base := &s.In[i], m.In
 			if i > 0 {
 				base = m.More[i-1]
 			}
-			in := &s.In[i]
 			from := in.strips(base, n, plane)
-			for k := range to {
-				if to[k] != nil {
-					spreadPixels(unsafe.Add(to[k], s.Out.Pixel(y, x)), unsafe.Add(from[k], in.Pixel(y/s.Rows, 0)), in.W, s.Columns, in.Format.PixelBytes())
+			for y := top + (i/s.Columns-top%s.Rows+s.Rows)%s.Rows; y < top+count; y += s.Rows {
+				for k := range to {
+					if to[k] != nil {
+						spreadPixels(unsafe.Add(to[k], s.Out.Pixel(y, i%s.Columns)), unsafe.Add(from[k], in.Pixel(y/s.Rows, 0)), in.W, s.Columns, in.Format.PixelBytes())
+					}
 				}
 			}
 		}
-		s.Out.clearRows(to, y, 1)
+		s.Out.clearRows(to, top, count)
 	})
 }
 
