@@ -147,6 +147,11 @@ func TestPointwise(t *testing.T) {
 									p.B = NewLayout(second, 2, channels, 1, 1, Halo{})
 								}
 								testPointwise(t, k, p)
+								if op == Mul && second == f[1] { // one number per pixel
+									q := p
+									q.B = NewLayout(Planar, 2, 1, 3, w, Halo{})
+									testPointwise(t, k, q)
+								}
 								if op != Add && act.Kind != Identity {
 									return
 								}
@@ -197,6 +202,8 @@ func testPointwise(t *testing.T, k *Rung, p Pointwise) {
 		if p.Op != Copy {
 			if p.B.H == 1 {
 				v = float64(b.get(n, ch, 0, 0))
+			} else if p.B.Format == Planar {
+				v = float64(b.get(n, 0, y, x))
 			} else {
 				v = float64(b.get(n, ch, y, x))
 			}

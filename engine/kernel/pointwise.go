@@ -19,7 +19,8 @@ const (
 
 // Pointwise describes Out = Act(A op B), element by element, between layouts that are all
 // F32x8, or each any of F32x16, Split32 and BF16x32. B has A's shape, or H and W of 1: one
-// number per channel. Copy has no B: it converts formats or applies an activation. Out may
+// number per channel. Of a product it may also be planar with C of 1: one number per pixel.
+// Copy has no B: it converts formats or applies an activation. Out may
 // be in the memory of A or B if their layouts are equal.
 //
 // A is Memory.In, B is Memory.More[0].
@@ -35,6 +36,7 @@ type pointwise struct {
 	rung      *Rung
 	together  int // rows that are computed as one run of pixels
 	broadcast bool
+	perPixel  bool
 	low, high float32
 	rest      Activation
 }
@@ -48,7 +50,13 @@ func (r *Rung) Pointwise(p Pointwise) (Work, error) {
 	if err := sameShape(&p.A, &p.Out); err != nil {
 		return Work{}, err
 	}
-	if p.Op != Copy {
+	if s.perPixel = p.Op == Mul && p.B.Format == Planar && p.B.C == 1; s.perPixel {
+		full := p.B
+		full.C = p.A.C
+		if err := sameShape(&p.A, &full); err != nil {
+			return Work{}, err
+		}
+	} else if p.Op != Copy {
 		if err := sameFamily(&p.B, &p.Out); err != nil {
 			return Work{}, err
 		}
@@ -64,7 +72,7 @@ func (r *Rung) Pointwise(p Pointwise) (Work, error) {
 	s.low, s.high, s.rest = p.Act.limits()
 	s.rows = newRows(p.Out, 10)
 	s.together = together(&s.A, &s.Out)
-	if p.Op != Copy && !s.broadcast {
+	if p.Op != Copy && !s.broadcast && !s.perPixel {
 		s.together = together(&s.A, &s.B, &s.Out)
 	}
 	return Work{Steps: []Step{s}}, nil
@@ -82,7 +90,10 @@ func (s *pointwise) visit(f *frame, m *Memory, n, plane, y, count int) {
 	out := s.Out.strips(m.Out, n, plane)
 	a := s.A.strips(m.In, n, plane)
 	var b strips
-	if s.Op != Copy {
+	switch {
+	case s.perPixel:
+		b = strips{unsafe.Add(m.More[0], n*s.B.Image+4*y*s.B.W), nil}
+	case s.Op != Copy:
 		b = s.B.strips(m.More[0], n, plane)
 	}
 	for x := 0; x < s.Out.W*count; x += maxUnit {
@@ -93,6 +104,9 @@ func (s *pointwise) visit(f *frame, m *Memory, n, plane, y, count int) {
 		var second strips
 		switch {
 		case s.Op == Copy:
+		case s.perPixel:
+			second[0] = unsafe.Add(b[0], 4*x)
+			second[1] = second[0]
 		case s.broadcast:
 			second = s.rung.load(&s.B, b, 0, 0, 1, f.strips(1))
 		default:
@@ -119,6 +133,13 @@ func (s *pointwise) strip(to, a, b unsafe.Pointer, w int) {
 	switch {
 	case s.Op == Copy:
 		k.ClipRow(to, a, n, s.low, s.high)
+	case s.perPixel:
+		scale := k.ScaleRows16
+		if s.Out.width() == 8 {
+			scale = k.ScaleRows8
+		}
+		scale(to, a, b, w, 1)
+		k.ClipRow(to, to, n, s.low, s.high)
 	case s.broadcast && s.Out.width() == 8:
 		k.Broadcast8[s.Op](to, a, b, w, s.low, s.high)
 	case s.broadcast:

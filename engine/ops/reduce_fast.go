@@ -166,3 +166,34 @@ func (l *reduceLine) strip(v *vec.Unit, dst, src []float32, rows, step int, wide
 		dst[i] = float32(l.finish(s, rows))
 	}
 }
+
+// ReducedChannels returns how a node reduces axis 1 of pictures, and no other: by which
+// function it joins channels, and whether it divides them by their number.
+func ReducedChannels(n *ir.Node, in []ir.Fact) (join vec.Pair, mean, ok bool) {
+	op, ok := n.Operator.(*reduce)
+	if !ok || n.Domain != "" {
+		return 0, false, false
+	}
+	axes, known := op.axes, true
+	if len(in) > 1 && in[1].Given() {
+		var err error
+		if axes, known, err = knownInts(in, 1); err != nil {
+			return 0, false, false
+		}
+	}
+	along, err := op.resolve(axes, 4)
+	if !known || err != nil || !slices.Equal(along, []bool{false, true, false, false}) {
+		return 0, false, false
+	}
+	switch op.name {
+	case "ReduceMean":
+		return vec.Add, true, true
+	case "ReduceSum":
+		return vec.Add, false, true
+	case "ReduceMax":
+		return vec.Max, false, true
+	case "ReduceMin":
+		return vec.Min, false, true
+	}
+	return 0, false, false
+}

@@ -74,6 +74,9 @@ func (b *builder) fedBlocked(n *ir.Node, r role) bool {
 		return true
 	case gate:
 		return b.shapes[n.Inputs[0]] != nil || b.shapes[n.Inputs[1]] != nil
+	case shade:
+		x, _ := b.shadeOperands(n)
+		return b.shapes[x] != nil
 	}
 	// Planes pool slowly. A few would leave most of each block empty.
 	return b.shapes[n.Inputs[0]] != nil || r == pool && 2*b.channels(n.Inputs[0]) >= b.opt.Rung.Block.Channels()
@@ -144,6 +147,15 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 				}
 			}
 			plain++
+		case shade:
+			if x, _ := b.shadeOperands(n); x != v { // what it multiplies with is planar
+				continue
+			}
+			if b.shapes[n.Outputs[0]].format == b.narrow() {
+				tile++
+			} else {
+				plain++
+			}
 		case scaleShift, dynamic, roundCodes, transposed:
 			plain++
 		case resize:

@@ -22,6 +22,7 @@ const (
 	scaleShift             // one scale and shift per channel
 	combine                // sum or product of two values of the same shape
 	gate                   // product with one number per channel
+	shade                  // product with one number per pixel
 	concat                 // along channels
 	resize                 // of rows and columns
 )
@@ -168,6 +169,9 @@ func (b *builder) pairRole(n *ir.Node) role {
 	ny, cy, hy, wy := b.dims(y)
 	if n.Op == "Mul" && nx == ny && cx == cy && (hx == 1 && wx == 1 || hy == 1 && wy == 1) {
 		return gate
+	}
+	if n.Op == "Mul" && nx == ny && hx == hy && wx == wy && (cx == 1 || cy == 1) {
+		return shade
 	}
 	return outside
 }

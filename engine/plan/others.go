@@ -35,6 +35,9 @@ func (b *builder) otherNode(n *ir.Node, r role) (bool, error) {
 		}
 		x, g := b.gateOperands(n)
 		return b.pointwise(n, kernel.Mul, kernel.Activation{}, x, g)
+	case shade:
+		x, by := b.shadeOperands(n)
+		return b.pointwise(n, kernel.Mul, kernel.Activation{}, x, by)
 	case roundCodes:
 		return true, b.roundNode(n)
 	case scaleShift:
@@ -172,8 +175,14 @@ func (b *builder) pointwise(n *ir.Node, op kernel.PointOp, act kernel.Activation
 	y := n.Outputs[0]
 	p := kernel.Pointwise{Op: op, Act: act}
 	var in []place
-	for _, v := range values {
-		at, err := b.any(v, b.opt.Rung.Block)
+	for i, v := range values {
+		var at place
+		var err error
+		if i == 1 && b.roles[n] == shade {
+			at, err = b.planar(v)
+		} else {
+			at, err = b.any(v, b.opt.Rung.Block)
+		}
 		if err != nil {
 			return false, err
 		}

@@ -260,6 +260,9 @@ func (b *builder) node(n *ir.Node) error {
 	if b.moveAgain(n) || b.alias(n) || b.moveNode(n) {
 		return nil
 	}
+	if done, err := b.acrossNode(n); done || err != nil {
+		return err
+	}
 	if done, err := b.volumeNode(n); done || err != nil {
 		return err
 	}
