@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"math/bits"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -64,8 +65,15 @@ func TestStrangersInput(t *testing.T) {
 	}
 }
 
+// allocated is how many bytes of heap the program has asked for so far.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
 // What a file declares may be more than any run has room for: opening it takes no
-// time for that.
+// time and no memory for that.
 func TestStrangersDeclaration(t *testing.T) {
 	const far = 1 << (bits.UintSize / 16 * 7)
 	for _, build := range []func(b *ir.Builder) *ir.Value{
@@ -75,6 +83,10 @@ func TestStrangersDeclaration(t *testing.T) {
 		func(b *ir.Builder) *ir.Value {
 			return b.Node("MaxPool", []*ir.Value{b.Input("x", tensor.Float32, ir.Dims(1, 1, far, 32))}, ir.AttrInts("kernel_shape", 2, 2))
 		},
+		func(b *ir.Builder) *ir.Value {
+			planes := b.Node("Relu", []*ir.Value{b.Input("x", tensor.Float32, ir.Dims(1, far, 1, 1))})
+			return b.Node("Mul", []*ir.Value{planes, b.Const("", tensor.Scalar(float32(2)))})
+		},
 	} {
 		b := ir.NewBuilder(18)
 		b.Output("y", build(b))
@@ -82,13 +94,15 @@ func TestStrangersDeclaration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := spent.Time()
-		s, err := engine.OpenModel(m, engine.MemoryLimit(256<<20))
+		const limit = 256 << 20
+		before, memory := spent.Time(), allocated()
+		s, err := engine.OpenModel(m, engine.MemoryLimit(limit))
 		if err == nil {
 			s.Close()
 		}
-		if took := spent.Time() - before; took > 20*time.Second || err != nil && strings.Contains(err.Error(), "BUG") {
-			t.Errorf("took %v and gave %v", took, err)
+		memory = allocated() - memory
+		if took := spent.Time() - before; took > 20*time.Second || memory > limit || err != nil && strings.Contains(err.Error(), "BUG") {
+			t.Errorf("took %v and %d MiB and gave %v", took, memory>>20, err)
 		}
 	}
 }

@@ -184,7 +184,16 @@ type NodeError struct {
 	Err  error
 }
 
-func (e *NodeError) Error() string { return e.Node + ": " + e.Err.Error() }
+// Error names the node and the error. A list from the file can have any length, so a
+// long message is shortened in the middle.
+func (e *NodeError) Error() string {
+	const head, tail = 600, 200
+	text := e.Err.Error()
+	if cut := len(text) - tail; cut > head {
+		text = strings.ToValidUTF8(text[:head], "") + " … " + strings.ToValidUTF8(text[cut:], "")
+	}
+	return e.Node + ": " + text
+}
 
 // Unwrap returns the error without the node.
 func (e *NodeError) Unwrap() error { return e.Err }

@@ -118,6 +118,9 @@ func perChannel(n *ir.Node) (x *ir.Value, scale, shift []float32) {
 	}
 	channels, of := shape.Dims[1].N, c.Const().Shape()
 	rank := len(of)
+	if channels > constants(x.Node) {
+		return nil, nil, nil
+	}
 	if len(values) == 1 && rank <= 4 {
 		values = slices.Repeat(values, channels)
 	} else if len(values) != channels || rank < 3 || rank > 4 || of[rank-3] != channels {
@@ -141,6 +144,17 @@ func perChannel(n *ir.Node) (x *ir.Value, scale, shift []float32) {
 		}
 	}
 	return x, scale, shift
+}
+
+// constants is how many numbers a node has in constants, and so in the file. What a
+// shape claims may be any number.
+func constants(n *ir.Node) (sum int) {
+	for _, v := range n.Inputs {
+		if v != nil && v.Const() != nil {
+			sum += v.Const().Len()
+		}
+	}
+	return sum
 }
 
 // scaleFused moves the scale and shift of the node after it into a convolution of

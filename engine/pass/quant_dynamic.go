@@ -60,7 +60,7 @@ func (d *dynamic) read(xZero, wZero int) bool {
 	n := d.node
 	q := maker(n.Inputs[0], "DynamicQuantizeLinear")
 	d.w = n.Inputs[1]
-	if q == nil || n.Inputs[0] != q.Outputs[0] || len(n.Inputs) <= xZero || n.Inputs[xZero] != q.Outputs[2] || d.w.Const() == nil {
+	if q == nil || n.Inputs[0] != q.Outputs[0] || len(n.Inputs) <= xZero || n.Inputs[xZero] != q.Outputs[2] || d.w.Const() == nil || d.w.Const().Len() == 0 {
 		return false
 	}
 	d.x = q.Inputs[0]
