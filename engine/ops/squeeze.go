@@ -112,7 +112,7 @@ func (op unsqueeze) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		switch n := in[1].Shape; {
 		case n.Rank() == 0:
 			out.Shape = ir.AnyOfRank(s.Rank() + 1)
-		case n.Rank() == 1 && n.Dims[0].Known() && n.Dims[0].N+s.Rank() <= maxRank:
+		case n.Rank() == 1 && n.Dims[0].Known() && n.Dims[0].N <= maxRank-s.Rank():
 			out.Shape = ir.AnyOfRank(s.Rank() + n.Dims[0].N)
 		}
 		return []ir.Fact{out}, nil
