@@ -24,7 +24,7 @@ type moved struct {
 // scheduled.
 func (b *builder) moveNode(n *ir.Node) bool {
 	x, factor, ok := b.mover(n)
-	if !ok || b.constant(x) != nil || b.roles[n] != outside || !b.onlyMultiplied(n) {
+	if !ok || b.constant(x) != nil || b.roles[n] != outside || !b.onlyMultiplied(n, mostMoves) {
 		return false
 	}
 	if _, ok = b.matrix(x, 0); !ok {
@@ -110,9 +110,13 @@ func (b *builder) factorOf(n *ir.Node) (x *ir.Value, factor float32, ok bool) {
 	return x, factor, ok && b.fact(x).Shape.Equal(b.fact(n.Outputs[0]).Shape)
 }
 
+// mostMoves is how many nodes between a value and a product are looked at.
+const mostMoves = 16
+
 // onlyMultiplied reports whether all readers of a node are products of two values that
-// are not constant, or nodes that only move numbers for such products.
-func (b *builder) onlyMultiplied(n *ir.Node) bool {
+// are not constant, or nodes that only move numbers for such products, of which there
+// may be so many in a row.
+func (b *builder) onlyMultiplied(n *ir.Node, moves int) bool {
 	for _, v := range n.Outputs {
 		if b.needed[v] {
 			return false
@@ -127,7 +131,7 @@ func (b *builder) onlyMultiplied(n *ir.Node) bool {
 				}
 				continue
 			}
-			if x, _, ok := b.mover(r); !ok || x != v || !b.onlyMultiplied(r) {
+			if x, _, ok := b.mover(r); !ok || x != v || moves == 0 || !b.onlyMultiplied(r, moves-1) {
 				return false
 			}
 		}
