@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -20,6 +21,10 @@ func (b *builder) placeBuffers() error {
 		if b.buffers[i].size > math.MaxInt-align {
 			return fmt.Errorf("memory: a buffer of %d bytes", b.buffers[i].size)
 		}
+	}
+	const many = 10_000 // trying orders takes time by the square of their number
+	if len(b.buffers) > many {
+		return b.placeInTurn()
 	}
 	peaks, least := b.peaks()
 	life := func(i int) int { return b.buffers[i].last - b.buffers[i].first + 1 }
@@ -94,7 +99,7 @@ func (b *builder) place(order []int) (offsets []int, all int, err error) {
 			at = max(at, offsets[j]+o.room())
 		}
 		if at > math.MaxInt-buf.room() {
-			return nil, 0, fmt.Errorf("memory: the values alive at once take more than this system can address")
+			return nil, 0, errArena
 		}
 		offsets[i] = at
 		all = max(all, at+buf.room())
@@ -102,6 +107,63 @@ func (b *builder) place(order []int) (offsets []int, all int, err error) {
 		placed = slices.Insert(placed, k, i)
 	}
 	return offsets, all, nil
+}
+
+var errArena = errors.New("memory: the values alive at once take more than this system can address")
+
+// gap is a part of the arena that no buffer in use takes.
+type gap struct{ start, end int }
+
+// placeInTurn puts each buffer, in the order of their first steps, into one of the
+// first gaps that those before it have left.
+func (b *builder) placeInTurn() error {
+	byFirst := make([]int, len(b.buffers))
+	for i := range byFirst {
+		byFirst[i] = i
+	}
+	byLast := slices.Clone(byFirst)
+	slices.SortStableFunc(byFirst, func(x, y int) int { return cmp.Compare(b.buffers[x].first, b.buffers[y].first) })
+	slices.SortStableFunc(byLast, func(x, y int) int { return cmp.Compare(b.buffers[x].last, b.buffers[y].last) })
+	const looked = 100
+	var gaps []gap // by offset
+	b.arena = 0
+	for _, i := range byFirst {
+		buf := &b.buffers[i]
+		for ; b.buffers[byLast[0]].last < buf.first; byLast = byLast[1:] {
+			done := &b.buffers[byLast[0]]
+			gaps = joined(gaps, gap{done.offset, done.offset + done.room()})
+		}
+		room := buf.room()
+		k := slices.IndexFunc(gaps[:min(looked, len(gaps))], func(g gap) bool { return g.end-g.start >= room })
+		if k < 0 {
+			if buf.offset = b.arena; buf.offset > math.MaxInt-room {
+				return errArena
+			}
+			b.arena += room
+			continue
+		}
+		buf.offset = gaps[k].start
+		if gaps[k].start += room; gaps[k].start == gaps[k].end {
+			gaps = slices.Delete(gaps, k, k+1)
+		}
+	}
+	return nil
+}
+
+// joined adds a gap to others, which it may touch.
+func joined(gaps []gap, g gap) []gap {
+	k, _ := slices.BinarySearchFunc(gaps, g.start, func(of gap, start int) int { return of.start - start })
+	from, to := k, k
+	if k > 0 && gaps[k-1].end == g.start {
+		from, g.start = k-1, gaps[k-1].start
+	}
+	if k < len(gaps) && gaps[k].start == g.end {
+		to, g.end = k+1, gaps[k].end
+	}
+	if g.start == g.end {
+		return gaps
+	}
+	return slices.Replace(gaps, from, to, g)
 }
 
 // heap allocates zeroed memory on Go's heap, aligned to a cache line.

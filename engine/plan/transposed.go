@@ -97,6 +97,10 @@ func (b *builder) transposed(n *ir.Node) *transposition {
 	if !ok || win.DilationH*win.DilationW != 1 || c != weights.Dim(1) || 2*c < b.opt.Rung.Block.Channels() {
 		return nil // of another group, or so few channels that most of each block would be empty
 	}
+	size, err := tensor.Count([]int{b.opt.Rung.Block.Channels() + c, oh + 64, ow + 64})
+	if err != nil || int64(size) >= b.opt.Memory/4 {
+		return nil
+	}
 	t := &transposition{stepY: win.StrideH, stepX: win.StrideW, channels: weights.Dim(0), out: c}
 	if h == 1 { // each tap meets the one row once, whatever the stride
 		t.stepY = max(win.StrideH, win.KernelH)
@@ -110,10 +114,6 @@ func (b *builder) transposed(n *ir.Node) *transposition {
 	}
 	t.together = c%b.opt.Rung.Block.Channels() == 0 && alike(t.down) && alike(t.across)
 	if phases := len(t.down) * len(t.across); !t.together && phases > mostPhases {
-		return nil
-	}
-	size, err := tensor.Count([]int{b.opt.Rung.Block.Channels() + c, oh + 64, ow + 64})
-	if err != nil || int64(size) >= b.opt.Memory/4 {
 		return nil
 	}
 	return t
