@@ -30,37 +30,22 @@ func narrowNumbers(t *testing.T, rng *rand.Rand, n int) (all map[string][2]Numbe
 // Weights that are widened when they are packed equal weights that were widened before.
 func TestConvNarrow(t *testing.T) {
 	rng := rand.New(rand.NewSource(1))
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
-		for _, test := range convCases {
-			for _, f := range convFormats {
-				in := f[0]
-				if test.planar {
-					in = Planar
-				}
-				c := test.conv(in, f[1])
-				methods := []ConvMethod{ConvDirect}
-				if c.isDepthwise() {
-					methods = append(methods, ConvDepthwise)
-				}
-				for _, m := range methods {
-					for name, n := range narrowNumbers(t, rng, c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW) {
-						for _, scale := range [][]float32{nil, normals(c.Out.C, rng)} {
-							packed := func(n Numbers) []float32 {
-								w, err := k.PackConv(m, &c, n, nil)
-								if err != nil {
-									t.Fatal(err)
-								}
-								if scale != nil {
-									w.ScaleBy(scale)
-								}
-								packAll(w)
-								return w.data
-							}
-							if !slices.Equal(packed(n[0]), packed(n[1])) {
-								t.Errorf("%s %v %v: weights of %s are packed differently", test.why, f[1], m, name)
-							}
-						}
+	eachPacking(t, func(t *testing.T, k *Rung, m ConvMethod, c *Conv) {
+		for name, n := range narrowNumbers(t, rng, c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW) {
+			for _, scale := range [][]float32{nil, normals(c.Out.C, rng)} {
+				packed := func(n Numbers) []float32 {
+					w, err := k.PackConv(m, c, n, nil)
+					if err != nil {
+						t.Fatal(err)
 					}
+					if scale != nil {
+						w.ScaleBy(scale)
+					}
+					packAll(w)
+					return w.data
+				}
+				if !slices.Equal(packed(n[0]), packed(n[1])) {
+					t.Errorf("weights of %s are packed differently", name)
 				}
 			}
 		}

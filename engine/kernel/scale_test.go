@@ -26,9 +26,9 @@ func unscaled(weights []float32, outputs int) (without, scale []float32) {
 	return without, scale
 }
 
-// Weights that are scaled when they are packed equal weights that were scaled before.
-func TestScaleBy(t *testing.T) {
-	rng := rand.New(rand.NewSource(1))
+// eachPacking calls check for the cases of convolutions, formats and methods that have
+// weights of their own.
+func eachPacking(t *testing.T, check func(t *testing.T, k *Rung, m ConvMethod, c *Conv)) {
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
 		for _, test := range convCases {
 			for _, f := range convFormats {
@@ -42,26 +42,32 @@ func TestScaleBy(t *testing.T) {
 					methods = append(methods, ConvDepthwise)
 				}
 				for _, m := range methods {
-					t.Run(fmt.Sprintf("%s %v %v", test.why, f[1], m), func(t *testing.T) {
-						weights := normals(c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW, rng)
-						without, scale := unscaled(weights, c.Out.C)
-						want, err := k.PackConv(m, &c, Numbers{Float32: weights}, nil)
-						if err != nil {
-							t.Fatal(err)
-						}
-						got, err := k.PackConv(m, &c, Numbers{Float32: without}, nil)
-						if err != nil {
-							t.Fatal(err)
-						}
-						got.ScaleBy(scale)
-						packAll(want)
-						packAll(got)
-						if !slices.Equal(got.data, want.data) {
-							t.Error("packed with a scale they are others")
-						}
-					})
+					t.Run(fmt.Sprintf("%s %v %v", test.why, f[1], m), func(t *testing.T) { check(t, k, m, &c) })
 				}
 			}
+		}
+	})
+}
+
+// Weights that are scaled when they are packed equal weights that were scaled before.
+func TestScaleBy(t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	eachPacking(t, func(t *testing.T, k *Rung, m ConvMethod, c *Conv) {
+		weights := normals(c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW, rng)
+		without, scale := unscaled(weights, c.Out.C)
+		want, err := k.PackConv(m, c, Numbers{Float32: weights}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := k.PackConv(m, c, Numbers{Float32: without}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.ScaleBy(scale)
+		packAll(want)
+		packAll(got)
+		if !slices.Equal(got.data, want.data) {
+			t.Error("packed with a scale they are others")
 		}
 	})
 	eachRung(t, func(t *testing.T, k *Rung) {

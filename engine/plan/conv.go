@@ -141,10 +141,8 @@ func (b *builder) convWork(n *ir.Node, c *kernel.Conv, tiled bool) (kernel.Work,
 // convPlan packs the weights of a convolution and returns a function that plans the
 // kernel, which bands call with fewer rows, and the kernel's name.
 func (b *builder) convPlan(n *ir.Node, c *kernel.Conv, tiled bool) (plan func(*kernel.Conv) (kernel.Work, error), name string, err error) {
-	f := filter{weights: n.Inputs[1].Const(), bias: b.bias(n), core: trim(b.untrimmed(n, n.Operator.(*ops.FusedConv)))}
-	if len(n.Inputs) > 4 && n.Inputs[4] != nil {
-		f.scale = n.Inputs[4].Const()
-	}
+	f := filterOf(n)
+	f.bias, f.core = b.bias(n), trim(b.untrimmed(n, n.Operator.(*ops.FusedConv)))
 	if tiled || b.tiledPlanar(n, c) {
 		w, err := b.weights.tile(c, f)
 		if c.In.Format == kernel.BF16x32 {

@@ -71,10 +71,7 @@ func (b *builder) tapsNode(n *ir.Node, taps []tap) error {
 		picture := out.at(i*out.layout.Image, film(out.layout, 1, 1, 1))
 		b.addWork(n, "zeros", kernel.Clear(picture.layout), nil, nil, picture)
 	}
-	f := filter{weights: n.Inputs[1].Const()}
-	if len(n.Inputs) > 4 && n.Inputs[4] != nil {
-		f.scale = n.Inputs[4].Const()
-	}
+	f := filterOf(n)
 	for i, t := range taps {
 		h, w := t.bottom-t.top, t.right-t.left
 		in := window(from, t.top+t.y*u.DilationH-u.PadTop, t.left+t.x*u.DilationW-u.PadLeft, h, w)

@@ -237,10 +237,8 @@ func (b *builder) addTaps(v *volume, frame *kernel.Conv, t core, in, out place) 
 		if err != nil {
 			return err
 		}
-		f := filter{weights: v.node.Inputs[1].Const(), core: t, frames: frames{v.first + i, taps, c.In.C / taps / c.Group}}
-		if len(v.node.Inputs) > 4 && v.node.Inputs[4] != nil {
-			f.scale = v.node.Inputs[4].Const()
-		}
+		f := filterOf(v.node)
+		f.core, f.frames = t, frames{v.first + i, taps, c.In.C / taps / c.Group}
 		var res *place
 		if i > 0 || hasResidual(v.node) {
 			res, c.Residual = &out, &out.layout

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/team"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -60,6 +61,15 @@ type filter struct {
 	core                 core   // the weights that are not left out
 	frames               frames // taps of a third dimension
 	phase                phase  // taps of a transposed convolution
+}
+
+// filterOf returns the weights and the scales of a fused convolution.
+func filterOf(n *ir.Node) filter {
+	f := filter{weights: n.Inputs[1].Const()}
+	if scale := input(n, 4); scale != nil {
+		f.scale = scale.Const()
+	}
+	return f
 }
 
 func (w *weights) key(c *kernel.Conv, f filter) weightKey {
