@@ -78,8 +78,10 @@ func rewriteOnce(r *rand.Rand, m *onnx.Model) {
 			}
 		}
 	case 4:
-		if len(g.Inputs) > 0 && pick(r, g.Inputs).Type != nil {
-			pick(r, g.Inputs).Type.ElemType = int32(1 + r.IntN(23))
+		if len(g.Inputs) > 0 {
+			if in := pick(r, g.Inputs).Type; in != nil {
+				in.ElemType = int32(1 + r.IntN(23))
+			}
 		}
 	case 5:
 		if len(g.Initializers) > 0 {

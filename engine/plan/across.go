@@ -20,13 +20,7 @@ func (b *builder) acrossNode(n *ir.Node) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	facts := make([]ir.Fact, len(n.Inputs))
-	for i, v := range n.Inputs {
-		if v != nil {
-			facts[i] = b.fact(v)
-		}
-	}
-	join, mean, ok := ops.ReducedChannels(n, facts)
+	join, mean, ok := ops.ReducedChannels(n, b.inputFacts(n))
 	if !ok {
 		return false, nil
 	}

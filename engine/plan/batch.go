@@ -155,9 +155,9 @@ func (p pair) batched(v *ir.Value) bool {
 // The operators that compute the result for each picture from that picture alone.
 var (
 	// work on each number, or on one picture's numbers in their order in memory
-	eachNumber = []string{"Relu", "Activate", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Shrink", "Softsign", "HardSigmoid", "HardSwish", "Gelu",
-		"QuickGelu", "Erf", "Exp", "Log", "Sqrt", "Neg", "Abs", "Identity", "Dropout", "Softplus", "Mish", "Swish", "Cast", "Reshape", "Flatten",
-		"Squeeze", "Unsqueeze"}
+	eachNumber = []string{"Relu", "Activate", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Shrink", "Softsign",
+		"HardSigmoid", "HardSwish", "Gelu", "QuickGelu", "Erf", "Exp", "Log", "Sqrt", "Neg", "Abs", "Identity", "Dropout", "Softplus",
+		"Mish", "Swish", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}
 	// combine inputs by broadcasting
 	meeting = []string{"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Sum", "PRelu"}
 	// work on channels and pixels

@@ -68,10 +68,10 @@ func axes(kernel, stride, before, out int) []axis {
 
 // transposition is a transposed convolution as plain ones.
 type transposition struct {
-	stepY, stepX  int
-	down, across  []axis
-	together      bool // the phases are one convolution
-	channels, out int
+	stepY, stepX int
+	down, across []axis
+	together     bool // the phases are one convolution
+	out          int  // channels
 }
 
 // mostPhases bounds the convolutions of a transposed one, because planning takes time
@@ -101,7 +101,7 @@ func (b *builder) transposed(n *ir.Node) *transposition {
 	if err != nil || int64(size) >= b.opt.Memory/4 {
 		return nil
 	}
-	t := &transposition{stepY: win.StrideH, stepX: win.StrideW, channels: weights.Dim(0), out: c}
+	t := &transposition{stepY: win.StrideH, stepX: win.StrideW, out: c}
 	if h == 1 { // each tap meets the one row once, whatever the stride
 		t.stepY = max(win.StrideH, win.KernelH)
 	}
