@@ -15,6 +15,23 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// external is a model whose output y is four floats of weights/w.bin.
+func external(t *testing.T) []byte {
+	t.Helper()
+	four := &onnx.Type{Kind: onnx.KindTensor, ElemType: 1, HasShape: true, Dims: []onnx.Dim{{Value: 4, HasValue: true}}}
+	m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
+		Outputs: []*onnx.ValueInfo{{Name: "y", Type: four}},
+		Nodes:   []*onnx.Node{{OpType: "Identity", Inputs: []string{"w"}, Outputs: []string{"y"}}},
+		Initializers: []*onnx.Tensor{{Name: "w", DataType: 1, Dims: []int64{4}, Location: 1,
+			External: []onnx.Entry{{Key: "location", Value: "weights/w.bin"}}}},
+	}}
+	var data bytes.Buffer
+	if err := onnx.Write(&data, m); err != nil {
+		t.Fatal(err)
+	}
+	return data.Bytes()
+}
+
 // External data of a model in memory lies in the caller's file system.
 func TestWithFiles(t *testing.T) {
 	three := &onnx.Type{Kind: onnx.KindTensor, ElemType: 1, HasShape: true, Dims: []onnx.Dim{{Value: 3, HasValue: true}}}

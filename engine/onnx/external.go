@@ -33,19 +33,15 @@ func NewFiles(dir string) *Files {
 			root = r
 			f.closer = append(f.closer, r)
 		}
-		if err := noLinks(root, name); err != nil {
-			return nil, err
-		}
-		// Opening must not wait for the other end of a pipe: check the type before,
-		// and again on the open file.
-		info, err := root.Lstat(name)
+		file, err := root.OpenFile(name, os.O_RDONLY|nonblock, 0)
 		if err != nil {
 			return nil, err
 		}
-		if !info.Mode().IsRegular() {
-			return nil, errNotRegular
+		if err := reached(root, name, file); err != nil {
+			file.Close()
+			return nil, err
 		}
-		return root.Open(name)
+		return file, nil
 	}
 	return f
 }
@@ -57,8 +53,10 @@ func FilesFrom(sys fs.FS) *Files {
 
 var errNotRegular = errors.New("not a regular file")
 
-// noLinks refuses a name of which any part is a symbolic link.
-func noLinks(root *os.Root, name string) error {
+// reached checks that an open file is the regular file that the name leads to
+// without links. It is asked after opening: what was checked before could have
+// been replaced by a link meanwhile.
+func reached(root *os.Root, name string, file *os.File) error {
 	for i := 0; i < len(name); i++ {
 		if name[i] != '/' {
 			continue
@@ -70,6 +68,17 @@ func noLinks(root *os.Root, name string) error {
 		if !info.IsDir() {
 			return fmt.Errorf("%s is not a folder", Quote(name[:i]))
 		}
+	}
+	there, err := root.Lstat(name)
+	if err != nil {
+		return err
+	}
+	opened, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if !there.Mode().IsRegular() || !os.SameFile(there, opened) {
+		return errNotRegular
 	}
 	return nil
 }
@@ -204,7 +213,7 @@ func (f *Files) Close() error {
 // elsewhere. A mapped file must not shrink while it is in use; the zoo's files
 // never do, since they are replaced by renaming.
 func Map(name string) (data []byte, closer io.Closer, err error) {
-	file, err := os.Open(name)
+	file, err := os.OpenFile(name, os.O_RDONLY|nonblock, 0)
 	if err != nil {
 		return nil, nil, err
 	}

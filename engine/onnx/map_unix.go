@@ -10,6 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// nonblock makes opening a pipe return at once: without it, opening would wait for
+// the other end, before the open file shows that it is none.
+const nonblock = unix.O_NONBLOCK
+
 type mapping []byte
 
 func (m mapping) Close() error { return unix.Munmap(m) }
