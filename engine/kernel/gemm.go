@@ -23,6 +23,7 @@ type Gemm struct {
 	Residual                      bool        // added before the activation; may be C itself
 	Act                           Activation
 	Strict                        bool // float32 arithmetic only, never bf16x3
+	Often                         bool // computed many times in a row with one constant B: it pays to pack that for any M
 }
 
 // GemmBatch is one loop over matrices: its length, and the distances between
@@ -86,7 +87,7 @@ type GemmWeights struct {
 	transB     bool
 	form       gemmForm
 	source     numbers   // B as passed to PackGemm
-	panels     []float32 // B in panels of columns, each [K][columns], the last padded with zeros
+	panels     []float32 // B in panels or strips of columns, each [K][columns], the last padded with zeros
 	columns    int       // of a panel
 	vec        *vec.Unit // which packs panels
 	tiles      []byte    // B packed for AMX tiles
@@ -98,6 +99,7 @@ type gemmForm uint8
 
 const (
 	gemmInPlace gemmForm = iota // not packed: each product reads it once, in order
+	gemmStrips                  // panels of stripColumns, which products of few rows read at the speed of the caches
 	gemmPanels
 	gemmTiles
 )
@@ -127,8 +129,11 @@ func (r *Rung) PackGemm(g *Gemm, b Numbers, bias []float32) (*GemmWeights, error
 		w.bias = alignedFloats(roundUp(g.N, 32))
 		copy(w.bias, bias)
 	}
-	if g.M > InPlaceRows || g.count() > 1 {
+	switch {
+	case g.M > InPlaceRows || g.count() > 1:
 		r.Gemms.pack(r, g, w)
+	case g.Often:
+		w.place(&r.Vec, gemmStrips, stripColumns)
 	}
 	return w, nil
 }
@@ -144,7 +149,7 @@ func (r *Rung) Gemm(g *Gemm, w *GemmWeights) (Work, error) {
 	if w != nil && (w.n != g.N || w.k != g.K || w.transB != g.TransB) {
 		return Work{}, fmt.Errorf("%v: the weights were packed for another product", g)
 	}
-	if w != nil && w.form == gemmInPlace || w == nil && g.M == 1 && g.count() == 1 {
+	if w != nil && w.form <= gemmStrips || w == nil && g.M == 1 && g.count() == 1 {
 		return r.gemv(g, w)
 	}
 	return r.Gemms.plan(r, g, w)

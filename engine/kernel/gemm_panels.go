@@ -9,8 +9,13 @@ import (
 
 // placePanels allocates the panels of a constant B.
 func placePanels(r *Rung, g *Gemm, w *GemmWeights) {
-	w.form, w.columns, w.vec = gemmPanels, r.GemmUnit.columns, &r.Vec
-	w.panels = w.floats(roundUp(g.N, w.columns) * g.K)
+	w.place(&r.Vec, gemmPanels, r.GemmUnit.columns)
+}
+
+// place allocates panels of the given number of columns.
+func (w *GemmWeights) place(v *vec.Unit, form gemmForm, columns int) {
+	w.form, w.columns, w.vec = form, columns, v
+	w.panels = w.floats(roundUp(w.n, columns) * w.k)
 }
 
 // packedColumns is the number of columns of B that a chunk packs: they are

@@ -21,6 +21,7 @@ type gemmCase struct {
 	act      Activation
 	scale    float32
 	strict   bool
+	often    bool
 }
 
 func gemmCases() []gemmCase {
@@ -55,6 +56,10 @@ func gemmCases() []gemmCase {
 				d.constant, d.bias = true, true
 				d.act = relu
 				all = append(all, d)
+				if c.m <= InPlaceRows {
+					d.why, d.often = c.why+", often", true
+					all = append(all, d)
+				}
 			}
 			d := c
 			d.why, d.residual, d.scale, d.act = c.why+", residual, scale, gelu", true, 0.25, Activation{Kind: Gelu}
@@ -88,7 +93,7 @@ func gemmOf(c gemmCase) (g *Gemm, sizeA, sizeB, sizeC int) {
 	if c.trans {
 		rowsB, columnsB = c.n, c.k
 	}
-	g = &Gemm{M: c.m, N: c.n, K: c.k, TransB: c.trans, Scale: c.scale, Act: c.act, Residual: c.residual, Strict: c.strict,
+	g = &Gemm{M: c.m, N: c.n, K: c.k, TransB: c.trans, Scale: c.scale, Act: c.act, Residual: c.residual, Strict: c.strict, Often: c.often,
 		RowA: inner*c.k + c.wide, RowB: inner*columnsB + c.wide, RowC: inner*c.n + c.wide, RowResidual: inner*c.n + c.wide}
 	outer := 1
 	for i, n := range c.batch {

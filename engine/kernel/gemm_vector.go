@@ -5,14 +5,15 @@ import (
 	"unsafe"
 )
 
-// gemvStep is a planned product of few rows of A. It reads B in
-// place, once and in its order, and is limited by memory bandwidth.
+// gemvStep is a planned product of few rows of A. It reads B in place, once and in its
+// order, and is limited by memory bandwidth, or in strips, by that of the caches.
 type gemvStep struct {
 	gemm    Gemm
 	rung    *Rung
 	unit    gemvUnit
 	bytes   int          // of a number of B
 	weights *GemmWeights // nil: B is the second input
+	strips  bool         // the weights are packed in strips
 	each    int          // columns of C in a chunk
 }
 
@@ -27,16 +28,22 @@ const dotsRows = 4
 // gemv plans a product of few rows.
 func (r *Rung) gemv(g *Gemm, w *GemmWeights) (Work, error) {
 	of := float32s
-	if w != nil {
+	strips := w != nil && w.form == gemmStrips
+	if w != nil && !strips {
 		of = w.source.of
 	}
-	s := &gemvStep{gemm: *g, rung: r, unit: r.GemmUnit.gemv[of], bytes: of.bytes(), weights: w}
-	const bytesPerNanosecond = 16
-	s.each = max(1, chunkTime*bytesPerNanosecond/(4*g.K*g.M))
-	if parts := (g.N + s.each - 1) / s.each; parts == 1 && 4*g.K*g.N > 64<<10 {
-		s.each = (g.N + 1) / 2
+	s := &gemvStep{gemm: *g, rung: r, unit: r.GemmUnit.gemv[of], bytes: of.bytes(), weights: w, strips: strips}
+	const bytesPerNanosecond, bytesOfStrips = 16, 400 << 10 // of strips in a chunk: equal chunks, for two threads even where there are few
+	switch {
+	case strips:
+		s.each = (g.N + 1) / max(1, 4*g.K*g.N*g.M/bytesOfStrips)
+	default:
+		s.each = max(1, chunkTime*bytesPerNanosecond/(4*g.K*g.M))
+		if parts := (g.N + s.each - 1) / s.each; parts == 1 && 4*g.K*g.N > 64<<10 {
+			s.each = (g.N + 1) / 2
+		}
 	}
-	if g.TransB {
+	if g.TransB && !strips {
 		s.each = roundUp(s.each, dotsRows)
 	} else {
 		s.each = roundUp(s.each, stripColumns)
@@ -51,16 +58,17 @@ func (s *gemvStep) Run(chunk int, m *Memory) {
 	first := chunk * s.each
 	n := min(s.each, g.N-first)
 	var b unsafe.Pointer
-	if s.weights != nil {
+	switch {
+	case s.strips:
+		b = unsafe.Pointer(&s.weights.panels[0])
+	case s.weights != nil:
 		b = s.weights.source.address()
-	} else {
+	default:
 		b = m.More[0]
 	}
-	step := 1 // columns computed for all rows of A before the next, so that their part of B stays in the cache
-	if g.TransB {
+	step := stripColumns // columns computed for all rows of A before the next, so that their part of B stays in the cache
+	if g.TransB && !s.strips {
 		step = max(4, 256<<10/(4*g.K))
-	} else {
-		step = stripColumns
 	}
 	for c := first; c < first+n; c += step {
 		for row := range g.M {
@@ -83,9 +91,12 @@ func (s *gemvStep) part(b unsafe.Pointer, m *Memory, row, first, n int) {
 			residual = kept[:now]
 			copy(residual, floats(unsafe.Add(m.Residual, 4*(row*g.RowResidual+first)), now))
 		}
-		if g.TransB {
+		switch {
+		case s.strips:
+			s.unit.strip(y, unsafe.Add(b, 4*first*g.K), x, g.K, 4*stripColumns, now)
+		case g.TransB:
 			s.unit.dots(y, unsafe.Add(b, s.bytes*first*g.RowB), x, g.K, now, s.bytes*g.RowB)
-		} else {
+		default:
 			s.unit.strip(y, unsafe.Add(b, s.bytes*first), x, g.K, s.bytes*g.RowB, now)
 		}
 		s.end(floats(y, now), residual, first)
@@ -102,6 +113,9 @@ func (s *gemvStep) end(y, residual []float32, first int) {
 	}
 	low, high, rest := g.Act.limits()
 	bounded := !math.IsInf(float64(low), -1) || !math.IsInf(float64(high), 1)
+	if g.Scale == 1 && bias == nil && residual == nil && g.Act.Kind == Identity {
+		return
+	}
 	for i, v := range y {
 		v *= g.Scale
 		if bias != nil {

@@ -16,6 +16,19 @@ type Numbers struct {
 	Float16, BFloat16 []uint16
 }
 
+// From returns the numbers from the given one on.
+func (n Numbers) From(first int) Numbers {
+	switch {
+	case n.Float16 != nil:
+		n.Float16 = n.Float16[first:]
+	case n.BFloat16 != nil:
+		n.BFloat16 = n.BFloat16[first:]
+	default:
+		n.Float32 = n.Float32[first:]
+	}
+	return n
+}
+
 // numberType is the type of numbers in memory.
 type numberType uint8
 

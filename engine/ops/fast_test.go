@@ -53,7 +53,7 @@ func (r fastRow) String() string {
 }
 
 // check compares EvalFast with Eval: on every rung, on one thread and on several,
-// into new memory and into planned memory.
+// into new memory and into planned memory, with constants packed and not.
 func (r fastRow) check(t *testing.T) {
 	t.Helper()
 	outputs := max(1, r.outputs)
@@ -78,6 +78,9 @@ func (r fastRow) check(t *testing.T) {
 	for _, k := range fastRungs() {
 		for _, shared := range []bool{false, true} {
 			c := &Call{In: r.in, Out: make([]*tensor.Tensor, outputs), Node: n, Run: fastRun(k, shared)}
+			if m, ok := fast.(Multiplier); ok && shared {
+				c.Packed = packConstants(t, k, m, r.in)
+			}
 			for again := range 2 { // the second call with Kept of the first, into memory with old contents
 				c.Reset()
 				done, err := fast.EvalFast(c)
@@ -103,6 +106,28 @@ func (r fastRow) check(t *testing.T) {
 			}
 		}
 	}
+}
+
+// packConstants packs the constants of m's products as a plan does, all inputs but the
+// first being constants.
+func packConstants(t *testing.T, k *kernel.Rung, m Multiplier, in []*tensor.Tensor) []*kernel.GemmWeights {
+	t.Helper()
+	facts := factsOf(in)
+	for i := range facts[1:] {
+		facts[1+i].Const = in[1+i]
+	}
+	var all []*kernel.GemmWeights
+	for _, p := range m.Products(facts) {
+		w, err := k.PackGemm(&p.Gemm, kernel.Numbers{Float32: tensor.Data[float32](in[p.Input])}.From(p.From), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range w.Chunks() {
+			w.Chunk(i)
+		}
+		all = append(all, w)
+	}
+	return all
 }
 
 func (r fastRow) compare(t *testing.T, what string, got, want *tensor.Tensor) {

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -33,6 +34,22 @@ type Fast interface {
 	// EvalFast computes the same outputs as Eval. If it has no kernel for these
 	// operands, it returns false and leaves c unchanged.
 	EvalFast(c *Call) (bool, error)
+}
+
+// Multiplier is implemented by operators that multiply by constants with the kernels,
+// many times in a run: a plan packs those when the model is loaded.
+type Multiplier interface {
+	Fast
+
+	// Products lists the products with constants, given the facts of the inputs; none
+	// if EvalFast has no kernel for them.
+	Products(in []ir.Fact) []Product
+}
+
+// Product is a product whose B are the numbers of a constant input, from one on.
+type Product struct {
+	Gemm        kernel.Gemm
+	Input, From int
 }
 
 // Def is one definition of an operator, shared by a range of versions of its
@@ -63,10 +80,11 @@ type Call struct {
 	In, Out []*tensor.Tensor
 	Node    *ir.Node
 	Run     *Run
-	Regions Regions          // evaluates the subgraphs of a control flow node
-	Planned []*tensor.Tensor // memory that the plan has allocated for outputs
-	Kept    any              // state that EvalFast keeps for the next run of the same plan
-	taken   uint64           // bit i: Planned[i] is in use
+	Regions Regions               // evaluates the subgraphs of a control flow node
+	Planned []*tensor.Tensor      // memory that the plan has allocated for outputs
+	Kept    any                   // state that EvalFast keeps for the next run of the same plan
+	Packed  []*kernel.GemmWeights // of a Multiplier's Products; nil without a plan
+	taken   uint64                // bit i: Planned[i] is in use
 }
 
 // Reset prepares a call for use in another run.

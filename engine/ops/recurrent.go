@@ -302,20 +302,9 @@ func newSequenceRun[T real](op *recurrent, c *Call) (*sequenceRun[T], error) {
 // state in h and c, which begins anew with each sequence.
 func (s *sequenceRun[T]) direction(d int, backward bool, h, c []T, step func(row int) error) error {
 	for b := range s.batch {
-		clear(h)
-		clear(c)
-		at := s.stateRow(d, b) * s.hidden
-		if s.firstH != nil {
-			copy(h, s.firstH[at:])
-		}
-		if s.firstC != nil {
-			copy(c, s.firstC[at:])
-		}
+		s.begin(d, b, h, c)
 		for i := range s.lengths[b] {
-			t := i
-			if backward {
-				t = s.lengths[b] - 1 - i
-			}
+			t := s.at(i, b, backward)
 			if err := step(s.row(t, b)); err != nil {
 				return err
 			}
@@ -323,14 +312,41 @@ func (s *sequenceRun[T]) direction(d int, backward bool, h, c []T, step func(row
 				copy(s.y[s.yRow(t, d, b)*s.hidden:], h)
 			}
 		}
-		if s.lastH != nil {
-			copy(s.lastH[at:], h)
-		}
-		if s.lastC != nil {
-			copy(s.lastC[at:], c)
-		}
+		s.end(d, b, h, c)
 	}
 	return nil
+}
+
+// begin sets the state of sequence b to the first of direction d.
+func (s *sequenceRun[T]) begin(d, b int, h, c []T) {
+	clear(h)
+	clear(c)
+	at := s.stateRow(d, b) * s.hidden
+	if s.firstH != nil {
+		copy(h, s.firstH[at:])
+	}
+	if s.firstC != nil {
+		copy(c, s.firstC[at:])
+	}
+}
+
+// end puts out the state of sequence b behind the last step of direction d.
+func (s *sequenceRun[T]) end(d, b int, h, c []T) {
+	at := s.stateRow(d, b) * s.hidden
+	if s.lastH != nil {
+		copy(s.lastH[at:], h)
+	}
+	if s.lastC != nil {
+		copy(s.lastC[at:], c)
+	}
+}
+
+// at returns the place in sequence b of what step i takes.
+func (s *sequenceRun[T]) at(i, b int, backward bool) int {
+	if backward {
+		return s.lengths[b] - 1 - i
+	}
+	return i
 }
 
 func optionalData[T tensor.Element](t *tensor.Tensor) []T {

@@ -60,6 +60,7 @@ func newInstance(p *Plan) *instance {
 		s := &p.steps[at]
 		if s.kernel == nil {
 			i.calls[at] = i.call(s.node)
+			i.calls[at].Packed = s.packed
 		} else if len(s.in) > 1 {
 			i.mem[at].More = make([]unsafe.Pointer, len(s.in)-1)
 		}

@@ -41,7 +41,8 @@ type step struct {
 	node    *ir.Node
 	name    string // of the kernel, for traces
 	kernel  kernel.Step
-	in      []place // of a kernel: its inputs; a residual, if there is one, comes first
+	packed  []*kernel.GemmWeights // of an operator's products with constants
+	in      []place               // of a kernel: its inputs; a residual, if there is one, comes first
 	res     *place
 	mean    *place // where a convolution writes means too
 	out     place
@@ -327,6 +328,12 @@ func sizesOf(f ir.Fact) []int {
 // operator schedules a node as its operator over planar tensors.
 func (b *builder) operator(n *ir.Node) error {
 	s := step{node: n, name: n.Op}
+	if m, ok := n.Operator.(ops.Multiplier); ok {
+		var err error
+		if s.packed, err = b.packProducts(n, m); err != nil {
+			return err
+		}
+	}
 	for _, v := range n.Inputs {
 		if v == nil || b.constant(v) != nil {
 			continue

@@ -6,6 +6,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/team"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -141,23 +142,44 @@ func (w *weights) tile(c *kernel.Conv, f filter) (*kernel.TileWeights, error) {
 type gemmKey struct {
 	weights, bias *tensor.Tensor
 	beta          float32
-	transB, few   bool // few: products of few rows read the constant unpacked
+	from          int // the first number
+	transB        bool
+	few, often    bool // few: products of few rows read the constant unpacked, unless it is often
 }
 
 // product packs for a matrix product.
 func (w *weights) product(p *product) (*kernel.GemmWeights, error) {
-	g := &p.gemm
-	k := gemmKey{weights: p.weights, bias: p.bias, beta: p.beta, transB: g.TransB, few: g.M <= kernel.InPlaceRows && len(g.Batch) == 0}
+	return w.gemm(&p.gemm, gemmKey{weights: p.weights, bias: p.bias, beta: p.beta}, p.biases())
+}
+
+// gemm packs the constant of a key that says which it is.
+func (w *weights) gemm(g *kernel.Gemm, k gemmKey, bias []float32) (*kernel.GemmWeights, error) {
+	k.transB, k.few, k.often = g.TransB, g.M <= kernel.InPlaceRows && len(g.Batch) == 0, g.Often
 	if packed := w.gemms[k]; packed != nil {
 		return packed, nil
 	}
-	packed, err := w.opt.Rung.PackGemm(g, source(p.weights), p.biases())
+	packed, err := w.opt.Rung.PackGemm(g, source(k.weights).From(k.from), bias)
 	if err != nil {
 		return nil, err
 	}
-	w.later(packed, inFile(p.weights))
+	w.later(packed, inFile(k.weights))
 	w.gemms[k] = packed
 	return packed, nil
+}
+
+// packProducts packs the constants of an operator's products.
+func (b *builder) packProducts(n *ir.Node, m ops.Multiplier) ([]*kernel.GemmWeights, error) {
+	var all []*kernel.GemmWeights
+	in := b.inputFacts(n)
+	for _, p := range m.Products(in) {
+		p.Gemm.Strict = b.opt.Strict
+		packed, err := b.weights.gemm(&p.Gemm, gemmKey{weights: in[p.Input].Const, from: p.From}, nil)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, packed)
+	}
+	return all, nil
 }
 
 // biases returns the numbers that are added to each row, nil if there are none.
