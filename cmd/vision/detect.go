@@ -29,7 +29,7 @@ func detectCommand() *cli.Command {
 			&cli.IntFlag{Name: "max", Usage: "report at most `N` objects per picture", Value: 100},
 			&cli.StringFlag{Name: "classes", Usage: "report only the classes in `LIST`: names or indices, separated by commas"},
 			&cli.StringFlag{Name: "coco", Usage: "write the objects to `FILE` as COCO results"},
-			&cli.StringFlag{Name: "crop", Usage: "write each object to `DIR` as a picture of its own"},
+			&cli.StringFlag{Name: "crop", Usage: "write each object to `DIR` as a picture of its own; files are replaced as by --save"},
 		),
 		Action: detectAction,
 	}
@@ -41,7 +41,7 @@ func detectorFlags(heads []string, standard string) []cli.Flag {
 		&cli.StringFlag{Name: "model", Usage: "zoo `NAME` or path of an .onnx file; without it " + standard},
 		recipeFlag,
 		&cli.StringFlag{Name: "head", Usage: "read the outputs as those of `HEAD`, recognised unless given: " + strings.Join(heads, ", ")},
-		&cli.StringFlag{Name: "save", Usage: "write the pictures to `DIR` with the results drawn on them"},
+		&cli.StringFlag{Name: "save", Usage: "write the pictures to `DIR` with the results drawn on them; files there are replaced, unless pictures are read from it"},
 		toggle("show", "show the pictures in the terminal"),
 		toggle("csv", "print CSV"),
 		toggle("recursive", "search subfolders too", "r"),
@@ -123,7 +123,7 @@ func detectAction(c *cli.Context) error {
 	}
 	remark(c, m.Guess())
 	remark(c, d.Guess())
-	files, err := newSavers(c)
+	files, err := newSavers(c, w.pictures)
 	if err != nil {
 		return err
 	}

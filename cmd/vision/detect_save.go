@@ -26,7 +26,7 @@ type savers struct {
 // written one at a time, because that takes two copies of each.
 const largePicture = 32 << 20
 
-func newSavers(c *cli.Context) (*savers, error) {
+func newSavers(c *cli.Context, pictures []job) (*savers, error) {
 	s, all := &savers{c: c}, map[string]*folder{}
 	for _, f := range []struct {
 		flag string
@@ -41,7 +41,7 @@ func newSavers(c *cli.Context) (*savers, error) {
 		}
 		dir = filepath.Clean(dir)
 		if all[dir] == nil {
-			all[dir] = &folder{path: dir, taken: map[string]bool{}, bases: map[string]bool{}}
+			all[dir] = &folder{path: dir, keep: holdsAny(dir, pictures), taken: map[string]bool{}, bases: map[string]bool{}}
 		}
 		*f.to = all[dir]
 	}
@@ -59,10 +59,10 @@ type saved struct {
 func (s *savers) claim(source string) saved {
 	var to saved
 	if s.save != nil {
-		to.picture = s.save.name(stem(source), extension(source), source)
+		to.picture = s.save.name(stem(source), extension(source))
 	}
 	if s.maps != nil {
-		to.classes = s.maps.name(stem(source), ".png", source)
+		to.classes = s.maps.name(stem(source), ".png")
 	}
 	if s.crop != nil {
 		to.objects = s.crop.base(stem(source))
@@ -70,21 +70,23 @@ func (s *savers) claim(source string) saved {
 	return to
 }
 
-// folder chooses names in a folder, each only once and never that of the source
-// itself.
+// folder chooses names in a folder, each only once. In a folder of results, files
+// of an earlier run are replaced; links, which may lead to a source, are not.
 type folder struct {
 	path  string
+	keep  bool // sources lie here or below: whatever exists stays as it is
 	mu    sync.Mutex
 	taken map[string]bool // files, in lower case
 	bases map[string]bool // beginnings of names, in lower case
 }
 
-// name chooses the path for a file that is made from source.
-func (f *folder) name(base, ext, source string) string {
+// name chooses the path for a file.
+func (f *folder) name(base, ext string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return filepath.Join(f.path, first(base, ext, f.taken, func(name string) bool {
-		return sameFile(filepath.Join(f.path, name), source)
+		info, err := os.Lstat(filepath.Join(f.path, name))
+		return err == nil && (f.keep || !info.Mode().IsRegular())
 	}))
 }
 
@@ -109,6 +111,35 @@ func first(base, ext string, taken map[string]bool, used func(string) bool) stri
 			return name
 		}
 	}
+}
+
+// holdsAny reports whether a source lies in a folder or below it, by its name or by
+// what a link of that name leads to.
+func holdsAny(dir string, pictures []job) bool {
+	folders := map[string]bool{}
+	for _, j := range pictures {
+		name, err := filepath.Abs(j.source.Name)
+		if err != nil {
+			continue
+		}
+		folders[filepath.Dir(name)] = true
+		if real, err := filepath.EvalSymlinks(name); err == nil {
+			folders[filepath.Dir(real)] = true
+		}
+	}
+	seen := map[string]bool{}
+	for at := range folders {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			at = real
+		}
+		for !seen[at] {
+			if sameFile(at, dir) {
+				return true
+			}
+			seen[at], at = true, filepath.Dir(at)
+		}
+	}
+	return false
 }
 
 func sameFile(a, b string) bool {
@@ -191,5 +222,5 @@ func (s *savers) cut(j job, img *vision.Image, i int, o detect.Object) error {
 		return err
 	}
 	base := fmt.Sprintf("%s_%02d_%s", j.files.objects, i+1, strings.ReplaceAll(stem(o.Label), " ", "_"))
-	return part.Save(s.crop.name(base, extension(j.source.Name), j.source.Name))
+	return part.Save(s.crop.name(base, extension(j.source.Name)))
 }

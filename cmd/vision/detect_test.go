@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,6 +101,81 @@ func TestDetect(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(dir, "blank-2.png")); err != nil {
 			t.Error(err)
+		}
+	})
+	t.Run("no file beside the sources is overwritten", func(t *testing.T) {
+		dir := t.TempDir()
+		originals := map[string]string{"a.gif": "", "a.jpg": "", "a-2.jpg": "", "b.bmp": "", "b.jpg": "", "below/c.png": ""}
+		img, err := vision.Open(blank)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(filepath.Join(dir, "below"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for name := range originals {
+			as := filepath.Join(dir, name+".png") // content decides the format
+			if err := errors.Join(img.Save(as), os.Rename(as, filepath.Join(dir, name))); err != nil {
+				t.Fatal(err)
+			}
+			if name == "b.jpg" { // no source
+				if err := os.WriteFile(filepath.Join(dir, name), []byte("an original"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			data, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			originals[name] = string(data)
+		}
+		for _, args := range [][]string{{dir}, {dir, "-r"}, {filepath.Join(dir, "b.bmp")}, {filepath.Join(dir, "below")}} {
+			vis(append([]string{"detect", "--model", model, "--save", dir}, args...)...)
+			vis(append([]string{"detect", "--model", model, "--save", filepath.Join(dir, "below", "..")}, args...)...)
+			for name, want := range originals {
+				if data, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(data) != want {
+					t.Errorf("%v: %s changed", args, name)
+				}
+			}
+		}
+	})
+	t.Run("results of an earlier run are replaced, and are no sources of this one", func(t *testing.T) {
+		dir := t.TempDir()
+		to := filepath.Join(dir, "to")
+		img, err := vision.Open(blank)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := img.Save(filepath.Join(dir, "p.png")); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if code, out, errOut := vis("detect", "--model", model, dir, "--save", to, "--threads", "1"); code != 0 || strings.Count(out, "\n") != 1 {
+				t.Fatalf("code %d: %s%s", code, out, errOut)
+			}
+		}
+		if files, err := os.ReadDir(to); err != nil || len(files) != 1 {
+			t.Errorf("%v, %v", files, err)
+		}
+		below := filepath.Join(dir, "zz")
+		if code, out, errOut := vis("detect", "--model", model, filepath.Join(dir, "p.png"), dir, "-r", "--save", below, "--threads", "1"); code != 0 || strings.Contains(out, "zz") {
+			t.Errorf("code %d: %s%s", code, out, errOut)
+		}
+	})
+	t.Run("a link is not followed", func(t *testing.T) {
+		dir := t.TempDir()
+		to := filepath.Join(dir, "to")
+		if err := os.Mkdir(to, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(blank, filepath.Join(to, "blank.png")); err != nil {
+			t.Skipf("%v; run where symbolic links may be made (on Windows with developer mode)", err)
+		}
+		if code, _, errOut := vis("detect", "--model", model, blank, "--save", to); code != 0 {
+			t.Fatal(errOut)
+		}
+		if at, err := os.Readlink(filepath.Join(to, "blank.png")); err != nil || at != blank {
+			t.Errorf("the link was replaced: %v", err)
 		}
 	})
 	t.Run("of one name, looked at side by side: in order, none overwritten", func(t *testing.T) {

@@ -62,23 +62,26 @@ type job struct {
 	files  saved
 }
 
-// jobs yields the pictures that the arguments name. The names of files are chosen
-// here, in order, so that they do not depend on which picture is finished first.
-func jobs(c *cli.Context, files *savers) iter.Seq[job] {
+// crew holds the pictures, and says how many are processed at the same time. They
+// are listed before the work begins, so that no file written into their folder
+// becomes one of them.
+type crew struct {
+	pictures []job // without files
+	workers  int
+	threads  []zoo.Option // options that bound the threads of each
+}
+
+// jobs yields the pictures. The names of files are chosen here, in order, so that
+// they do not depend on which picture is finished first.
+func (w crew) jobs(files *savers) iter.Seq[job] {
 	return func(yield func(job) bool) {
-		for src, err := range vision.Sources(c.Args().Slice(), sourceOptions(c)...) {
-			if !yield(job{src, err, files.claim(src.Name)}) {
+		for _, j := range w.pictures {
+			j.files = files.claim(j.source.Name)
+			if !yield(j) {
 				return
 			}
 		}
 	}
-}
-
-// crew says how many pictures are processed at the same time.
-type crew struct {
-	total   int // pictures
-	workers int
-	threads []zoo.Option // options that bound the threads of each
 }
 
 // maxWorkers bounds the pictures that a detector processes at the same time: each
@@ -89,8 +92,11 @@ const maxWorkers = 4
 // time is faster than several threads on each. With --threads, they are processed
 // one at a time.
 func newCrew(c *cli.Context) (crew, error) {
-	total, err := countSources(c)
-	w := crew{total: total, workers: 1}
+	w := crew{workers: 1}
+	err := eachSource(c, func(src vision.Source, err error) {
+		w.pictures = append(w.pictures, job{source: src, err: err})
+	})
+	total := len(w.pictures)
 	if total > 1 {
 		collectRarely()
 	}
@@ -115,9 +121,9 @@ type desk struct {
 // order.
 func eachPicture[R any](c *cli.Context, w crew, m *zoo.Model, files *savers, do func(context.Context, desk, job) R, print func(R)) error {
 	desks, runs := make([]pipeline.Desk, pipeline.Desks(w.workers)), make(pipeline.Gate, w.workers)
-	bar := newPictureBar(c, w.total)
+	bar := newPictureBar(c, len(w.pictures))
 	defer bar.finish()
-	for r := range pipeline.Map(c.Context, len(desks), jobs(c, files), func(ctx context.Context, n int, j job) R {
+	for r := range pipeline.Map(c.Context, len(desks), w.jobs(files), func(ctx context.Context, n int, j job) R {
 		return do(ctx, desk{&desks[n], m, runs}, j)
 	}) {
 		print(r)

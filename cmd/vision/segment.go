@@ -24,7 +24,7 @@ func segmentCommand() *cli.Command {
 			"vision segment photos/ --map maps/ --json",
 		ArgsUsage: "PIC...",
 		Flags: append(detectorFlags(detect.SegmentHeads(), defaultSegmenter),
-			&cli.StringFlag{Name: "map", Usage: "write class maps to `DIR`: PNG files whose pixel values are class indices"},
+			&cli.StringFlag{Name: "map", Usage: "write class maps to `DIR`: PNG files whose pixel values are class indices; files are replaced as by --save"},
 		),
 		Action: segmentAction,
 	}
@@ -56,7 +56,7 @@ func segmentAction(c *cli.Context) error {
 	}
 	remark(c, m.Guess())
 	remark(c, s.Guess())
-	files, err := newSavers(c)
+	files, err := newSavers(c, w.pictures)
 	if err != nil {
 		return err
 	}
