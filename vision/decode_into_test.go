@@ -77,23 +77,26 @@ func TestSeenBy(t *testing.T) {
 		if err := m.EncodeJPEG(&jpg, 80); err != nil {
 			t.Fatal(err)
 		}
-		for i, e := range encoders {
-			whole, err := vision.DecodeBytes(jpg.Bytes())
-			if err != nil {
-				t.Fatal(err)
-			}
-			spare := &vision.Image{Pix: bytes.Repeat([]byte{0xA5}, len(whole.Pix))}
-			part, err := vision.DecodeBytes(jpg.Bytes(), vision.SeenBy(e), vision.Into(spare))
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, _, err := e.Encode(whole)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, _, err := e.Encode(part)
-			if err != nil || !bytes.Equal(got.Bytes(), want.Bytes()) {
-				t.Errorf("%s: a picture of %dx%d comes out otherwise when it is decoded for the encoder (%v)", recipes[i], m.Width, m.Height, err)
+		files := map[string][]byte{"JPEG": jpg.Bytes(), "TIFF in strips": jpegTIFF(t, m, 0, 64), "TIFF in tiles": jpegTIFF(t, m, 48, 32)}
+		for format, data := range files {
+			for i, e := range encoders {
+				whole, err := vision.DecodeBytes(data)
+				if err != nil {
+					t.Fatal(err)
+				}
+				spare := &vision.Image{Pix: bytes.Repeat([]byte{0xA5}, len(whole.Pix))}
+				part, err := vision.DecodeBytes(data, vision.SeenBy(e), vision.Into(spare))
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, _, err := e.Encode(whole)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, _, err := e.Encode(part)
+				if err != nil || !bytes.Equal(got.Bytes(), want.Bytes()) {
+					t.Errorf("%s: a %s of %dx%d comes out otherwise when it is decoded for the encoder (%v)", recipes[i], format, m.Width, m.Height, err)
+				}
 			}
 		}
 	}

@@ -24,6 +24,7 @@ type tiffFile struct {
 	offsets, counts []uint32
 	palette         [256][3]byte
 	jpegTables      []byte
+	jpegBlock       Image // memory for one strip or tile after the other
 	t4              uint32
 	orientation     int
 }

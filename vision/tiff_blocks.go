@@ -270,6 +270,8 @@ func (f *tiffFile) pasteJPEG(m *Image, n, x0, y0 int, o *options) error {
 	}
 	part := *o
 	part.memory = o.beside() // besides the picture
+	part.into = &f.jpegBlock
+	part.seenBy = nil // that is about the whole picture
 	block, _, err := decodeJPEG(src, &part)
 	if err != nil {
 		return broken("TIFF", "strip or tile %d: %s", n, oneLine(err))
