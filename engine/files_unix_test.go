@@ -9,9 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -32,7 +33,7 @@ func promptly(t *testing.T, what string, f func()) {
 // A pipe is told from a file without waiting for its other end.
 func TestOpenPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe.onnx")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
+	if err := unix.Mkfifo(path, 0o600); err != nil {
 		t.Skipf("no pipes here (%v)", err)
 	}
 	promptly(t, "a pipe", func() {
@@ -68,7 +69,7 @@ func TestSwappedFiles(t *testing.T) {
 	states := []func() error{
 		func() error { return os.Link(at("real/w.bin"), at("new")) },
 		func() error { return os.Symlink("../other/w.bin", at("new")) },
-		func() error { return syscall.Mkfifo(at("new"), 0o600) },
+		func() error { return unix.Mkfifo(at("new"), 0o600) },
 		func() error { return os.Symlink(filepath.Join(outside, "w.bin"), at("new")) },
 	}
 	stop, swapped := make(chan bool), make(chan error)
