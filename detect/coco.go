@@ -7,6 +7,8 @@ import (
 	"io"
 	"math"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/visionzoo/vision/vision"
 )
@@ -47,8 +49,8 @@ type COCOAnnotation struct {
 }
 
 // COCOResult is an object that a model found, as COCO's results files list them.
-// Its picture is the one that FileName names, if the truth has such a picture, else
-// the one with ImageID.
+// Its picture is the one that FileName names, with or without the folders before it,
+// if the truth has such a picture, else the one with ImageID.
 type COCOResult struct {
 	ImageID      int64           `json:"image_id"`
 	FileName     string          `json:"file_name"`
@@ -145,15 +147,13 @@ type cocoTable struct {
 
 func newCOCOTable(t *COCOTruth, results []COCOResult, task COCOTask) (*cocoTable, error) {
 	c := &cocoTable{truth: map[cocoKey][]cocoObject{}, found: map[cocoKey][]cocoObject{}}
-	sizes, names := map[int64]COCOImage{}, map[string]int64{}
+	sizes, names := map[int64]COCOImage{}, map[string][]COCOImage{}
 	for _, i := range t.Images {
 		if _, twice := sizes[i.ID]; !twice {
 			c.images = append(c.images, i.ID)
+			names[path.Base(i.FileName)] = append(names[path.Base(i.FileName)], i)
 		}
 		sizes[i.ID] = i
-		if i.FileName != "" {
-			names[path.Base(i.FileName)] = i.ID
-		}
 	}
 	classes := map[int]bool{}
 	for _, k := range t.Categories {
@@ -175,8 +175,9 @@ func newCOCOTable(t *COCOTruth, results []COCOResult, task COCOTask) (*cocoTable
 		c.truth[k] = append(c.truth[k], o)
 	}
 	for i, r := range results {
-		if id, ok := names[r.FileName]; ok && r.FileName != "" {
-			r.ImageID = id
+		var err error
+		if r.ImageID, err = r.picture(names[path.Base(r.FileName)]); err != nil {
+			return nil, fmt.Errorf("prediction %d: %w", i, err)
 		}
 		size, ok := sizes[r.ImageID]
 		if !ok {
@@ -193,6 +194,26 @@ func newCOCOTable(t *COCOTruth, results []COCOResult, task COCOTask) (*cocoTable
 		c.found[k] = append(c.found[k], o)
 	}
 	return c, nil
+}
+
+// picture is the id of the one of the truth's pictures of that base name that the
+// result is of: the one whose folders fit too, else the one with its id, else the
+// only one.
+func (r *COCOResult) picture(named []COCOImage) (int64, error) {
+	if r.FileName == "" || len(named) == 0 {
+		return r.ImageID, nil
+	}
+	under := func(whole, part string) bool { return strings.HasSuffix("/"+whole, "/"+part) }
+	for _, fits := range []func(COCOImage) bool{
+		func(i COCOImage) bool { return under(r.FileName, i.FileName) && strings.Contains(i.FileName, "/") },
+		func(i COCOImage) bool { return i.ID == r.ImageID },
+		func(i COCOImage) bool { return len(named) == 1 },
+	} {
+		if at := slices.IndexFunc(named, fits); at >= 0 {
+			return named[at].ID, nil
+		}
+	}
+	return 0, fmt.Errorf("%d pictures of the annotations are called %.80q, and none of them has image_id %d; name its folder too", len(named), path.Base(r.FileName), r.ImageID)
 }
 
 func (a *COCOAnnotation) object(size COCOImage, task COCOTask) (cocoObject, error) {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/visionzoo/vision/assets/label"
 )
 
 // Numbers by testdata/coco.py: numpy 1.24, another program of the same definition.
@@ -137,5 +139,53 @@ func TestCOCOHostile(t *testing.T) {
 	}
 	if _, err := EvaluateCOCO(truth, []COCOResult{{FileName: "a.jpg", ImageID: 77, CategoryID: 1, BBox: []float64{0, 0, 1, 1}}}, COCOBoxes); err != nil {
 		t.Errorf("a picture by its name: %v", err)
+	}
+}
+
+// Which of the truth's pictures a result is of.
+func TestCOCOPicture(t *testing.T) {
+	truth := &COCOTruth{Categories: []COCOClass{{1, "person"}}, Images: []COCOImage{{ID: 3, FileName: "a/1.jpg"}, {ID: 4, FileName: "b/1.jpg"}, {ID: 5, FileName: "c.jpg"}, {ID: 6}}}
+	for _, tt := range []struct {
+		why  string
+		file string
+		id   int64
+		want int64 // 0: an error
+	}{
+		{"by its folder", "/data/a/1.jpg", 4, 3},
+		{"by its id, of two names", "1.jpg", 4, 4},
+		{"one of two, unknown which", "1.jpg", 1, 0},
+		{"by its name, whatever the id", "photos/c.jpg", 3, 5},
+		{"by its id", "", 6, 6},
+		{"by its id, of no name", "d.jpg", 6, 6},
+		{"not known", "d.jpg", 7, 0},
+	} {
+		c, err := newCOCOTable(truth, []COCOResult{{FileName: tt.file, ImageID: tt.id, CategoryID: 1, BBox: []float64{0, 0, 1, 1}}}, COCOBoxes)
+		if (err == nil) != (tt.want != 0) || err == nil && len(c.found[cocoKey{tt.want, 1}]) != 1 {
+			t.Errorf("%s: %v, %v", tt.why, c, err)
+		}
+	}
+}
+
+// Ids are COCO's, or all of them the model's own.
+func TestCOCOCategories(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		class int
+		want  int
+	}{{"coco80", 15, 17}, {"coco91", 17, 17}, {"coco80+background", 16, 17}, {"voc20", 17, 0}, {"voc20", 7, 0}} {
+		set, err := label.Open(tt.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &Detector{model: plainLabels{set}, head: &heads[0]}
+		if got := d.COCOCategories()[tt.class]; got != tt.want {
+			t.Errorf("%s: class %d is category %d, want %d", tt.name, tt.class, got, tt.want)
+		}
+	}
+	for _, names := range [][]string{{"background", "face"}, nil} {
+		d := &Detector{model: plainLabels{}, head: &head{classes: names}}
+		if got := d.COCOCategories(); got != nil {
+			t.Errorf("%v: %v", names, got)
+		}
 	}
 }

@@ -26,13 +26,24 @@ func (d *Detector) Marks(objects []Object) []vision.Mark {
 // elbows, wrists, hips, knees, ankles, left before right.
 var personBones = [][2]int{{0, 1}, {0, 2}, {1, 3}, {2, 4}, {5, 6}, {5, 7}, {7, 9}, {6, 8}, {8, 10}, {5, 11}, {6, 12}, {11, 12}, {11, 13}, {13, 15}, {12, 14}, {14, 16}}
 
-// COCOCategory is COCO's category id (1 to 90, with gaps) for a label, or the
-// class's index if it is not one of COCO's.
-func COCOCategory(class int, name string) int {
-	if set, err := label.Open("coco91"); err == nil {
-		if found := set.Find(name); len(found) > 0 {
-			return found[0].Index
+// COCOCategories are COCO's category ids (1 to 90, with gaps) by class index, if all
+// classes of the model are COCO's; else nil. Ids of a model that has other classes
+// too are its indices: some of each would mean different classes by one number.
+func (d *Detector) COCOCategories() map[int]int {
+	labels := d.labels()
+	set, err := label.Open("coco91")
+	if labels == nil || err != nil {
+		return nil
+	}
+	ids := map[int]int{}
+	for _, l := range labels.All() {
+		found := set.Find(l.Name)
+		if len(found) == 0 && l.Name != background {
+			return nil
+		}
+		if len(found) > 0 {
+			ids[l.Index] = found[0].Index
 		}
 	}
-	return class
+	return ids
 }

@@ -28,7 +28,7 @@ func detectCommand() *cli.Command {
 			&cli.Float64Flag{Name: "score", Usage: "report objects with at least this `SCORE`, 0 to 1", Value: -1, DefaultText: "the head's"},
 			&cli.IntFlag{Name: "max", Usage: "report at most `N` objects per picture", Value: 100},
 			&cli.StringFlag{Name: "classes", Usage: "report only the classes in `LIST`: names or indices, separated by commas"},
-			&cli.StringFlag{Name: "coco", Usage: "write the objects to `FILE` as COCO results"},
+			&cli.StringFlag{Name: "coco", Usage: "write the objects to `FILE` as COCO results; if a class of the model is none of COCO's, all are given by their indices"},
 			&cli.StringFlag{Name: "crop", Usage: "write each object to `DIR` as a picture of its own; files are replaced as by --save"},
 		),
 		Action: detectAction,
@@ -127,13 +127,12 @@ func detectAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	var coco cocoResults
+	coco := newCOCOResults(d, w.pictures)
 	bad := false
 	f := &finder{d, m, files}
 	err = eachPicture(c, w, m, files, f.picture, func(r found) {
-		if bad = bad || r.Error != ""; r.Error == "" {
-			coco.add(&r.detectResult)
-		}
+		bad = bad || r.Error != ""
+		coco.add(&r.detectResult)
 		p.print(&r.detectResult)
 		bad = !files.show(r.drawn) || bad
 	})

@@ -10,12 +10,41 @@ import (
 	"github.com/visionzoo/vision/detect"
 )
 
-// cocoResults collects objects in COCO's results format. A picture whose name is a
-// number, as in COCO's own folders, has that number as its id; the others get their
-// place in the list, from 1.
+// cocoResults collects objects in COCO's results format.
 type cocoResults struct {
-	entries  []cocoEntry
-	pictures int
+	entries    []cocoEntry
+	ids        []int64     // of the pictures that are still to come
+	categories map[int]int // COCO's ids by class; nil: the classes are the ids
+}
+
+func newCOCOResults(d *detect.Detector, pictures []job) *cocoResults {
+	return &cocoResults{ids: pictureIDs(pictures), categories: d.COCOCategories()}
+}
+
+// pictureIDs gives each picture an id of its own. A picture whose name is a number,
+// as in COCO's own folders, has that number; the others get their place in the list,
+// from 1, or a number after the list's end if a name has taken that.
+func pictureIDs(pictures []job) []int64 {
+	ids, taken := make([]int64, len(pictures)), map[int64]bool{}
+	for i, j := range pictures {
+		ids[i] = -1
+		if id, err := strconv.ParseInt(stem(j.source.Name), 10, 64); err == nil && !taken[id] {
+			ids[i], taken[id] = id, true
+		}
+	}
+	next := int64(len(pictures))
+	for i := range ids {
+		if ids[i] >= 0 {
+			continue
+		}
+		id := int64(i + 1)
+		for taken[id] {
+			next++
+			id = next
+		}
+		ids[i], taken[id] = id, true
+	}
+	return ids
 }
 
 type cocoEntry struct {
@@ -28,16 +57,16 @@ type cocoEntry struct {
 	Keypoints    []float64   `json:"keypoints,omitempty"`
 }
 
+// add takes the results in the pictures' order, those that failed too.
 func (r *cocoResults) add(d *detectResult) {
-	r.pictures++
-	name := stem(d.File)
-	id, err := strconv.ParseInt(name, 10, 64)
-	if err != nil {
-		id = int64(r.pictures)
-	}
+	id := r.ids[0]
+	r.ids = r.ids[1:]
 	for _, o := range d.Objects {
-		e := cocoEntry{ImageID: id, FileName: filepath.Base(d.File), CategoryID: detect.COCOCategory(o.Class, o.Label), Score: o.Score, Segmentation: o.Mask,
+		e := cocoEntry{ImageID: id, FileName: filepath.ToSlash(d.File), CategoryID: o.Class, Score: o.Score, Segmentation: o.Mask,
 			BBox: [4]float64{o.Box[0], o.Box[1], digits(o.Box[2]-o.Box[0], 3), digits(o.Box[3]-o.Box[1], 3)}}
+		if category, ok := r.categories[o.Class]; ok {
+			e.CategoryID = category
+		}
 		for _, k := range o.Keypoints {
 			e.Keypoints = append(e.Keypoints, k[:]...)
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,8 +67,8 @@ func TestDetect(t *testing.T) {
 	t.Run("files", func(t *testing.T) {
 		to := filepath.Join(dir, "out")
 		coco := filepath.Join(dir, "coco.json")
-		code, out, errOut := vis("detect", "--model", model, photo, "--save", to, "--crop", to, "--coco", coco, "--csv", "--classes", "dog,car")
-		if code != 0 || !strings.HasPrefix(out, "file,class,label,score,x1,y1,x2,y2\n") || strings.Count(out, "\n") != 3 {
+		code, out, errOut := vis("detect", "--model", model, broken, photo, "--save", to, "--crop", to, "--coco", coco, "--csv", "--classes", "dog,car")
+		if code != exitFailed || !strings.HasPrefix(out, "file,class,label,score,x1,y1,x2,y2\n") || strings.Count(out, "\n") != 3 {
 			t.Fatalf("code %d\n%s\n%s", code, out, errOut)
 		}
 		for name, size := range map[string][2]int{"dog.jpg": {768, 576}, "dog_01_dog.jpg": {193, 337}, "dog_02_car.jpg": {227, 93}} {
@@ -83,7 +84,7 @@ func TestDetect(t *testing.T) {
 		if err == nil {
 			err = json.Unmarshal(data, &entries)
 		}
-		if err != nil || len(entries) != 2 || entries[0].CategoryID != 18 || entries[1].CategoryID != 3 || entries[0].ImageID != 1 {
+		if err != nil || len(entries) != 2 || entries[0].CategoryID != 18 || entries[1].CategoryID != 3 || entries[0].ImageID != 2 {
 			t.Errorf("%v: %s", err, data)
 		}
 	})
@@ -235,6 +236,16 @@ func TestDetectWithoutModel(t *testing.T) {
 	code, out, errOut := vis("detect", "street.jpg")
 	if code != exitModel || out != "" || strings.Count(errOut, "\n") != 1 || !strings.Contains(errOut, "vision zoo pull yolox-nano") || !strings.Contains(errOut, "--model") {
 		t.Errorf("code %d, %q", code, errOut)
+	}
+}
+
+func TestPictureIDs(t *testing.T) {
+	var pictures []job
+	for _, name := range []string{"cat.jpg", "1.jpg", "b/1.jpg", "000000000397.jpg", "dog.jpg", "0.jpg"} {
+		pictures = append(pictures, job{source: vision.FileSource(name)})
+	}
+	if got, want := pictureIDs(pictures), []int64{7, 1, 3, 397, 5, 0}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 
