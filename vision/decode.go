@@ -96,19 +96,18 @@ func newOptions(opts []Option) *options {
 }
 
 // admit checks the size in a header before anything is allocated for it. beside is
-// how many bytes per pixel the decoder takes in addition to the result's three;
-// these may add up to a quarter of the memory limit.
-func (o *options) admit(format string, width, height int64, beside float64) error {
+// how many bytes the decoder takes in addition to the result's three per pixel;
+// these may be a quarter of the memory limit.
+func (o *options) admit(format string, width, height, beside int64) error {
 	if width < 1 || height < 1 {
 		return broken(format, "the header says %dx%d; a picture has at least one pixel", width, height)
 	}
 	if width > o.pixels/height { // width*height > pixels without overflow
 		return broken(format, "%dx%d is over the limit of %d pixels", width, height, o.pixels)
 	}
-	pixels := float64(width) * float64(height)
-	if pixels*(3+beside) > float64(o.memory) || pixels*beside > float64(o.beside()) {
+	if all := width*height*3 + beside; all > o.memory || beside > o.beside() {
 		return broken(format, "decoding %dx%d takes %d MiB and %d MiB of them besides the picture; the limits are %d and %d",
-			width, height, int64(pixels*(3+beside))>>20, int64(pixels*beside)>>20, o.memory>>20, o.beside()>>20)
+			width, height, all>>20, beside>>20, o.memory>>20, o.beside()>>20)
 	}
 	return nil
 }
@@ -232,6 +231,9 @@ func DecodeBytes(data []byte, opts ...Option) (m *Image, err error) {
 	m, orientation, err := f.decode(data, o)
 	if err != nil {
 		return nil, asFormatError(f.name, err)
+	}
+	if swaps := orientation > 4; swaps && 2*int64(len(m.Pix)) > o.memory {
+		return nil, broken(f.name, "turning %dx%d upright takes %d MiB; the limit is %d", m.Width, m.Height, 2*int64(len(m.Pix))>>20, o.memory>>20)
 	}
 	return m.upright(orientation), nil
 }

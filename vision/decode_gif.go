@@ -15,7 +15,7 @@ func decodeGIF(data []byte, o *options) (*Image, int, error) {
 		return nil, 0, broken("GIF", "the data ends in the header")
 	}
 	width, height := int(binary.LittleEndian.Uint16(data[6:])), int(binary.LittleEndian.Uint16(data[8:]))
-	if err := o.admit("GIF", int64(width), int64(height), 1); err != nil {
+	if err := o.admit("GIF", int64(width), int64(height), int64(width)*int64(height)); err != nil {
 		return nil, 0, err
 	}
 	src, err := gif.Decode(bytes.NewReader(data))

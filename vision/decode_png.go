@@ -86,9 +86,6 @@ func (p *pngFile) header(b []byte, o *options) error {
 	if width > 1<<31-1 || height > 1<<31-1 {
 		return broken("PNG", "the header says %dx%d; sides are below 2^31", width, height)
 	}
-	if err := o.admit("PNG", int64(width), int64(height), 0); err != nil {
-		return err
-	}
 	p.width, p.height, p.depth, p.colour = int(width), int(height), int(b[8]), int(b[9])
 	depths := map[int][]int{pngGrey: {1, 2, 4, 8, 16}, pngRGB: {8, 16}, pngPalette: {1, 2, 4, 8}, pngGreyAlpha: {8, 16}, pngRGBA: {8, 16}}
 	ok := false
@@ -102,8 +99,20 @@ func (p *pngFile) header(b []byte, o *options) error {
 		return broken("PNG", "compression %d, filter %d, interlace %d: not known", b[10], b[11], b[12])
 	}
 	p.interlaced = b[12] == 1
-	return nil
+	rows := 2 * p.rowBytes(p.width) // this one and the one above
+	if p.interlaced {
+		rows += 3 * int64(p.width)
+	}
+	return o.admit("PNG", int64(width), int64(height), rows)
 }
+
+// bits is the number of bits per pixel.
+func (p *pngFile) bits() int {
+	return p.depth * map[int]int{pngGrey: 1, pngRGB: 3, pngPalette: 1, pngGreyAlpha: 2, pngRGBA: 4}[p.colour]
+}
+
+// rowBytes is the number of bytes of a row of width pixels, without its filter.
+func (p *pngFile) rowBytes(width int) int64 { return (int64(width)*int64(p.bits()) + 7) / 8 }
 
 // chunk reads one of the chunks before the pixels.
 func (p *pngFile) chunk(id string, b []byte) error {
@@ -212,8 +221,7 @@ func (p *pngFile) pixels(idat io.Reader) (*Image, error) {
 
 // pass reads one pass and passes its rows to put, unfiltered.
 func (p *pngFile) pass(r io.Reader, width, height int, put func(y int, row []byte)) error {
-	bits := p.depth * map[int]int{pngGrey: 1, pngRGB: 3, pngPalette: 1, pngGreyAlpha: 2, pngRGBA: 4}[p.colour]
-	size, step := (width*bits+7)/8, max(1, bits/8)
+	size, step := int(p.rowBytes(width)), max(1, p.bits()/8)
 	row, above := make([]byte, size+1), make([]byte, size)
 	for y := range height {
 		if _, err := io.ReadFull(r, row); err != nil {

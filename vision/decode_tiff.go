@@ -21,7 +21,7 @@ type tiffFile struct {
 	premultiplied   bool
 	tiled           bool
 	blockW, blockH  int // of a strip or tile
-	offsets, counts []uint32
+	offsets, counts tiffValues
 	palette         [256][3]byte
 	jpegTables      []byte
 	jpegBlock       Image // memory for one strip or tile after the other
@@ -83,16 +83,46 @@ func decodeTIFF(data []byte, o *options) (*Image, int, error) {
 	if err := f.blocks(dir, o); err != nil {
 		return nil, 0, err
 	}
+	// A row of a block as stored, as samples of a byte, and two as the fax decoder
+	// keeps them.
+	if err := o.admit("TIFF", int64(f.width), int64(f.height), f.rowBytes()+int64(f.blockW)*int64(f.samples+2)); err != nil {
+		return nil, 0, err
+	}
 	m, err := f.decode(o)
 	return m, f.orientation, err
 }
 
-// tiffDirectory holds the integer values of the entries. All lie inside the file,
-// so there are at most a few million.
-type tiffDirectory map[uint16][]uint32
+// tiffDirectory holds the values of the entries that decoding depends on.
+type tiffDirectory map[uint16]tiffValues
 
-// directory reads IFD0, without tags that are not used here. Further IFDs are
-// ignored.
+// tiffValues are an entry's integers, as they stand in the file: a directory may
+// claim any number of them, and most of its tags are asked for the first only.
+type tiffValues struct {
+	raw   []byte
+	size  int // bytes of each
+	order binary.ByteOrder
+}
+
+func (v tiffValues) len() int {
+	if v.size == 0 {
+		return 0
+	}
+	return len(v.raw) / v.size
+}
+
+func (v tiffValues) at(i int) uint32 {
+	switch raw := v.raw[i*v.size:]; v.size {
+	case 1:
+		return uint32(raw[0])
+	case 2:
+		return uint32(v.order.Uint16(raw))
+	default:
+		return v.order.Uint32(raw)
+	}
+}
+
+// directory reads IFD0, without tags that are not used here. Of entries with the
+// same tag the first counts, as with libtiff. Further IFDs are ignored.
 func (f *tiffFile) directory() (tiffDirectory, error) {
 	if len(f.data) < 8 {
 		return nil, broken("TIFF", "the data ends in the header")
@@ -116,13 +146,15 @@ func (f *tiffFile) directory() (tiffDirectory, error) {
 		case orientationTag:
 			f.orientation = orientationOf(f.order, e)
 		}
-		values, err := f.values(e)
-		if err != nil {
-			return nil, err
+		if _, twice := dir[tag]; twice || !tiffUsed[tag] {
+			continue
 		}
-		if values != nil {
-			dir[tag] = values
+		size := map[uint16]int{1: 1, 3: 2, 4: 4}[f.order.Uint16(e[2:])]
+		raw := f.bytes(e, uint64(size))
+		if len(raw) == 0 {
+			return nil, broken("TIFF", "tag %d has no values, or they lie outside the file", tag)
 		}
+		dir[tag] = tiffValues{raw, size, f.order}
 	}
 	return dir, nil
 }
@@ -149,35 +181,10 @@ var tiffUsed = map[uint16]bool{
 	tiffTileHeight: true, tiffTileOffsets: true, tiffTileCounts: true, tiffInkSet: true, tiffExtra: true, tiffSampleFormat: true,
 }
 
-// values reads the BYTE, SHORT and LONG values of a used tag.
-func (f *tiffFile) values(e []byte) ([]uint32, error) {
-	tag := f.order.Uint16(e)
-	if !tiffUsed[tag] {
-		return nil, nil
-	}
-	size := map[uint16]uint64{1: 1, 3: 2, 4: 4}[f.order.Uint16(e[2:])]
-	raw := f.bytes(e, size)
-	if size == 0 || len(raw) == 0 {
-		return nil, broken("TIFF", "tag %d has no values, or they lie outside the file", tag)
-	}
-	out := make([]uint32, 0, uint64(len(raw))/size)
-	for ; len(raw) > 0; raw = raw[size:] {
-		switch size {
-		case 1:
-			out = append(out, uint32(raw[0]))
-		case 2:
-			out = append(out, uint32(f.order.Uint16(raw)))
-		default:
-			out = append(out, f.order.Uint32(raw))
-		}
-	}
-	return out, nil
-}
-
 // first is a tag's first value, or otherwise if there is none.
 func (d tiffDirectory) first(tag uint16, otherwise uint32) uint32 {
-	if v := d[tag]; len(v) > 0 {
-		return v[0]
+	if v := d[tag]; v.len() > 0 {
+		return v.at(0)
 	}
 	return otherwise
 }
@@ -203,11 +210,11 @@ func (f *tiffFile) describe(dir tiffDirectory) error {
 	f.samples = int(samples)
 	bits := dir[tiffBits]
 	f.bits = int(dir.first(tiffBits, 1))
-	if len(bits) > f.samples || len(bits) > 1 && len(bits) < f.samples {
-		return broken("TIFF", "%d bit depths for %d samples", len(bits), f.samples)
+	if n := bits.len(); n > f.samples || n > 1 && n < f.samples {
+		return broken("TIFF", "%d bit depths for %d samples", n, f.samples)
 	}
-	for _, b := range bits {
-		if int(b) != f.bits {
+	for i := range bits.len() {
+		if int(bits.at(i)) != f.bits {
 			return unsupported("TIFF with samples of different depths")
 		}
 	}
@@ -236,11 +243,11 @@ func (f *tiffFile) describeColours(dir tiffDirectory) error {
 		}
 		n := 1 << f.bits
 		colourMap := dir[tiffColorMap]
-		if len(colourMap) < 3*n {
+		if colourMap.len() < 3*n {
 			return broken("TIFF", "a palette picture without a colour map")
 		}
 		for i := range n {
-			f.palette[i] = [3]byte{byte(colourMap[i] >> 8), byte(colourMap[n+i] >> 8), byte(colourMap[2*n+i] >> 8)}
+			f.palette[i] = [3]byte{byte(colourMap.at(i) >> 8), byte(colourMap.at(n+i) >> 8), byte(colourMap.at(2*n+i) >> 8)}
 		}
 	case tiffCMYK:
 		colours = 4
@@ -260,8 +267,8 @@ func (f *tiffFile) describeColours(dir tiffDirectory) error {
 	if f.samples < colours {
 		return broken("TIFF", "%d samples a pixel where %d are needed", f.samples, colours)
 	}
-	if extra := dir[tiffExtra]; f.samples > colours && len(extra) > 0 && (extra[0] == 1 || extra[0] == 2) {
-		f.alpha, f.premultiplied = colours, extra[0] == 1
+	if extra := dir.first(tiffExtra, 0); f.samples > colours && (extra == 1 || extra == 2) {
+		f.alpha, f.premultiplied = colours, extra == 1
 	}
 	if f.bits < 8 && f.samples > 1 {
 		return unsupported("TIFF with several samples of less than 8 bits")
@@ -305,24 +312,39 @@ func (f *tiffFile) blocks(dir tiffDirectory, o *options) error {
 	if f.planar {
 		need *= int64(f.samples)
 	}
-	if int64(len(f.offsets)) < need {
-		return broken("TIFF", "%d strips or tiles where %d are needed", len(f.offsets), need)
+	if int64(f.offsets.len()) < need {
+		return broken("TIFF", "%d strips or tiles where %d are needed", f.offsets.len(), need)
 	}
-	if f.counts == nil && f.compression == tiffNone { // some old writers leave it out
-		f.counts = make([]uint32, len(f.offsets))
-		for i := range f.counts {
-			f.counts[i] = uint32(min(f.blockBytes(i), math.MaxUint32))
-		}
+	if missing := f.counts.len() == 0 && f.compression == tiffNone; !missing && int64(f.counts.len()) < need {
+		return broken("TIFF", "%d strip or tile sizes where %d are needed", f.counts.len(), need)
 	}
-	if int64(len(f.counts)) < need {
-		return broken("TIFF", "%d strip or tile sizes where %d are needed", len(f.counts), need)
-	}
-	for i, at := range f.offsets[:need] {
-		if uint64(at) >= uint64(len(f.data)) || uint64(at)+uint64(f.counts[i]) > uint64(len(f.data)) {
+	all := need * int64(len(f.jpegTables))
+	for i := range int(need) {
+		at, n := f.extent(i)
+		if at >= int64(len(f.data)) || at+n > int64(len(f.data)) {
 			return broken("TIFF", "strip or tile %d lies outside the file", i)
 		}
+		all += n
+	}
+	// These are copied and read whole, so what they share is read as many times.
+	if most := 8*int64(len(f.data)) + 1<<26; all > most && (f.compression == tiffJPEG || f.lowBitFirst) {
+		return broken("TIFF", "the strips or tiles overlap: together they have %d MiB", all>>20)
 	}
 	return nil
+}
+
+// extent is where block i lies in the file, and its size.
+func (f *tiffFile) extent(i int) (at, size int64) {
+	if f.counts.len() == 0 { // some old writers leave out the sizes of uncompressed blocks
+		return int64(f.offsets.at(i)), f.blockBytes(i)
+	}
+	return int64(f.offsets.at(i)), int64(f.counts.at(i))
+}
+
+// source is the data of block i.
+func (f *tiffFile) source(i int) []byte {
+	at, size := f.extent(i)
+	return f.data[at : at+size]
 }
 
 func (f *tiffFile) across() int { return (f.width + f.blockW - 1) / f.blockW }

@@ -3,9 +3,14 @@ package vision_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/visionzoo/vision/internal/spent"
 	"github.com/visionzoo/vision/vision"
 )
 
@@ -85,4 +90,67 @@ func jpegTIFF(t *testing.T, m *vision.Image, w, h int) []byte {
 		}
 	}
 	return tiffOf(offsets, sizes, blocks, entries...)
+}
+
+// taken is how many bytes f allocates, and how long it works.
+func taken(f func()) (bytes uint64, work time.Duration) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := spent.Time()
+	f()
+	work = spent.Time() - start
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc, work
+}
+
+// What a directory claims costs nothing until it is asked for, and work grows with
+// neither the same entry nor the same strip being named again.
+func TestHostileTIFF(t *testing.T) {
+	plain := []tiffEntry{long(256, 1), long(257, 1), short(259, 1), short(262, 1), short(277, 1)}
+	many := make([]uint32, 1<<20)
+	every := slices.Clone(plain)
+	for _, tag := range []uint16{258, 266, 278, 284, 292, 317, 320, 332, 338, 339} {
+		every = append(every, tiffEntry{tag, 1, many})
+	}
+	again := slices.Clone(plain)
+	for range 1000 {
+		again = append(again, short(284, many[:1000]...))
+	}
+	grey := jpegOf(t, 900, 900)
+	strips := func(width, rows, n int, jpg []byte) []byte {
+		at, size := make([]uint32, n), make([]uint32, n)
+		for i := range at {
+			at[i], size[i] = 8, uint32(len(jpg)) // the first block lies at 8
+		}
+		return tiffOf(1, 2, [][]byte{jpg}, long(256, uint32(width)), long(257, uint32(rows*n)), short(258, 8, 8, 8),
+			short(259, 7), short(262, 6), short(277, 3), long(278, uint32(rows)), long(273, at...), long(279, size...))
+	}
+	for _, tt := range []struct {
+		why   string
+		data  []byte
+		error string
+	}{
+		{"tags of a million values each", tiffOf(273, 279, [][]byte{{0}}, every...), "1048576 bit depths for 1 samples"},
+		{"one tag a thousand times", tiffOf(273, 279, [][]byte{{0}}, again...), ""},
+		{"strips that are larger than the picture", strips(1, 1, 500, grey), "TIFF: strip or tile 0 is a JPEG of 900x900; it has room for 1x1"},
+		{"strips that are all the same", strips(64, 8, 20000, append(jpegOf(t, 64, 8), make([]byte, 64<<10)...)), "TIFF: the strips or tiles overlap: together they have 1261 MiB"},
+	} {
+		var err error
+		bytes, work := taken(func() { _, err = vision.DecodeBytes(tt.data) })
+		if text := fmt.Sprint(err); tt.error == "" && err != nil || !strings.Contains(text, tt.error) {
+			t.Errorf("%s: %v, want %q", tt.why, err, tt.error)
+		}
+		if bytes > 1<<20 || work > 100*time.Millisecond {
+			t.Errorf("%s: took %d KiB and %v", tt.why, bytes>>10, work)
+		}
+	}
+}
+
+func jpegOf(t *testing.T, w, h int) []byte {
+	t.Helper()
+	var jpg bytes.Buffer
+	if err := vision.NewImage(w, h).EncodeJPEG(&jpg, 90); err != nil {
+		t.Fatal(err)
+	}
+	return jpg.Bytes()
 }

@@ -162,15 +162,16 @@ func (f *webpFile) check(o *options) error {
 	if !f.extended {
 		f.width, f.height = w.width, w.height
 	}
-	beside := 1.0 // VP8L is decoded to 4 bytes per pixel, in whose memory the result fits
+	coded, canvas := int64(w.width)*int64(w.height), int64(f.width)*int64(f.height)
+	beside := coded // VP8L is decoded to 4 bytes per pixel, in whose memory the result fits
 	if w.kind == "VP8 " {
-		beside = 1.5
+		beside = coded + coded/2
 		if w.alpha != nil { // coded like a picture of its own
-			beside = 1.5 + 1 + 4
+			beside += coded * (1 + 4)
 		}
 	}
-	if f.animated && (w.width < f.width || w.height < f.height) {
-		beside += 3 // frame and canvas
+	if f.animated && coded < canvas {
+		beside += 3 * coded
 	}
 	if err := o.admit("WebP", int64(f.width), int64(f.height), beside); err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/image/ccitt"
 	"golang.org/x/image/tiff/lzw"
+
+	"github.com/visionzoo/vision/vision/jpeg"
 )
 
 // TIFF compressions.
@@ -101,7 +103,7 @@ func (f *tiffFile) blockError(n int, err error) error {
 
 // block decompresses block n as it is read.
 func (f *tiffFile) block(n int) (io.Reader, error) {
-	src := f.data[f.offsets[n]:][:f.counts[n]]
+	src := f.source(n)
 	if f.lowBitFirst && f.bits < 8 {
 		reversed := make([]byte, len(src))
 		for i, b := range src {
@@ -260,13 +262,21 @@ func cmyk(c, m, y, k byte) (r, g, b byte) {
 // pasteJPEG decodes a block that is a JPEG without tables, which all blocks share
 // (TIFF Technical Note 2).
 func (f *tiffFile) pasteJPEG(m *Image, n, x0, y0 int, o *options) error {
-	src := f.data[f.offsets[n]:][:f.counts[n]]
+	src := f.source(n)
 	if t := f.jpegTables; len(t) >= 4 && len(src) >= 2 {
 		// SOI and tables without EOI, then the rest without SOI.
 		src = append(append(make([]byte, 0, len(t)+len(src)), t[:len(t)-2]...), src[2:]...)
 	}
 	if f.photometric == tiffRGB && len(src) >= 2 { // else the decoder would take it for YCbCr
 		src = append([]byte("\xff\xd8\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"), src[2:]...)
+	}
+	info, err := jpeg.ReadInfo(src)
+	if err != nil {
+		return broken("TIFF", "strip or tile %d: %s", n, oneLine(jpegError(err)))
+	}
+	// As libtiff says. The last strip may have as many rows as the others.
+	if info.Width > f.blockW || info.Height > f.blockH {
+		return broken("TIFF", "strip or tile %d is a JPEG of %dx%d; it has room for %dx%d", n, info.Width, info.Height, f.blockW, f.blockH)
 	}
 	part := *o
 	part.memory = o.beside() // besides the picture
