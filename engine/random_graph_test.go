@@ -26,6 +26,7 @@ type randomGraph struct {
 	work   int  // bounds the products of one node, so that the reference kernels keep up
 	old    bool // nodes are of older opsets now and then
 	large  bool // pictures are larger, and there are more channels
+	shared bool // values are read by many nodes, which stand in any order that can be run
 }
 
 // made is a value of the graph and what it is for the inputs at hand.
@@ -43,6 +44,7 @@ func newRandomGraph(seed int64) *randomGraph {
 	if g.large = g.rng.Intn(12) == 0; g.large {
 		g.work *= 8
 	}
+	g.shared = g.coin()
 	for range 1 + g.rng.Intn(2) {
 		g.input(g.normal(g.startShape()...), g.rng.Intn(4) == 0)
 	}
@@ -61,6 +63,11 @@ func emptyRandomGraph(seed int64) *randomGraph {
 
 // finish makes what nobody reads an output, and now and then an inner value.
 func (g *randomGraph) finish() {
+	often := 8
+	if g.shared {
+		g.shuffle()
+		often = 4
+	}
 	read := map[*ir.Value]bool{}
 	for _, n := range g.graph.Nodes {
 		for _, v := range n.Uses() {
@@ -68,9 +75,26 @@ func (g *randomGraph) finish() {
 		}
 	}
 	for _, m := range g.values {
-		if m.Node != nil && (!read[m.Value] || g.rng.Intn(8) == 0) {
+		if m.Node != nil && (!read[m.Value] || g.rng.Intn(often) == 0) {
 			g.graph.Outputs = append(g.graph.Outputs, m.Value)
 		}
+	}
+}
+
+// shuffle puts the nodes in another order in which each stands behind those that it
+// reads.
+func (g *randomGraph) shuffle() {
+	left, placed := slices.Clone(g.graph.Nodes), map[*ir.Node]bool{nil: true}
+	for i := range g.graph.Nodes {
+		var ready []int
+		for k, n := range left {
+			if !slices.ContainsFunc(n.Uses(), func(v *ir.Value) bool { return v.Const() == nil && !placed[v.Node] }) {
+				ready = append(ready, k)
+			}
+		}
+		k := from(g, ready...)
+		g.graph.Nodes[i], placed[left[k]] = left[k], true
+		left = slices.Delete(left, k, k+1)
 	}
 }
 
@@ -259,8 +283,20 @@ func (g *randomGraph) node(op string, in []made, attrs ...*ir.Attr) (made, bool)
 	return m, true
 }
 
-// one is a float value of a rank that ok accepts, the newer the likelier.
+// one is a float value of a rank that ok accepts, the newer the likelier, or any of
+// those that there are.
 func (g *randomGraph) one(ok func(t *tensor.Tensor) bool) (made, bool) {
+	if g.shared && g.coin() {
+		var all []made
+		for _, m := range g.values {
+			if m.t.DType() == tensor.Float32 && ok(m.t) {
+				all = append(all, m)
+			}
+		}
+		if len(all) > 0 {
+			return from(g, all...), true
+		}
+	}
 	for i := len(g.values) - 1; i >= 0; i-- {
 		m := g.values[i]
 		if m.t.DType() == tensor.Float32 && ok(m.t) && (g.rng.Intn(3) > 0 || i == 0) {

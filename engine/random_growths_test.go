@@ -249,6 +249,9 @@ func growGate(g *randomGraph) {
 	if x, ok = g.node("Mul", []made{x, m}); !ok || g.coin() {
 		return
 	}
+	for range g.rng.Intn(3) { // what also reads the picture or the gate
+		from(g, growUnary, growSum, growConv)(g)
+	}
 	if out := from(g, 1, 8, 19, 33, 64, c); x.t.Len()*out <= g.work {
 		g.node("Conv", []made{x, g.weights(c, out, c, 1, 1)}, ir.AttrInts("strides", 1, from(g, 1, 1, 2)))
 	}

@@ -386,8 +386,16 @@ func (b *builder) blockedNode(n *ir.Node) (bool, error) {
 	return done, err
 }
 
-// read records that a node no longer needs its inputs.
+// read records that a node no longer needs its inputs. Those of a gate that goes into
+// the weights of a convolution are read by the convolution.
 func (b *builder) read(n *ir.Node) {
+	if b.gated[n] != nil {
+		return
+	}
+	if g := b.gates[n]; g != nil {
+		b.left[g.Inputs[0]]--
+		b.left[g.Inputs[1]]--
+	}
 	for _, v := range n.Inputs {
 		if v != nil {
 			b.left[v]--
