@@ -16,6 +16,7 @@ import (
 
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/internal/pictures"
+	"github.com/visionzoo/vision/internal/printable"
 )
 
 // Exit codes.
@@ -114,15 +115,8 @@ func plain(err error) string {
 	return msg
 }
 
-// oneLine puts a message on one line and removes its control characters.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.TrimSpace(s))
-}
+// oneLine puts a message on one line of printable text.
+func oneLine(s string) string { return printable.Line(strings.TrimSpace(s)) }
 
 func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
 	all := commands()

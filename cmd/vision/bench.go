@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/internal/printable"
 	"github.com/visionzoo/vision/zoo"
 )
 
@@ -255,7 +256,7 @@ func (t *tracer) write(ctx context.Context, path string, s *engine.Session, in e
 	}
 	events := make([]chromeEvent, len(t.events))
 	for i, e := range t.events {
-		name := oneLine(e.Node)
+		name := printable.Name(e.Node)
 		if name == "" {
 			name = e.Op
 		}

@@ -30,7 +30,7 @@ func givenInputs(c *cli.Context, inputs []engine.Info) (map[string]given, error)
 			return nil, err
 		}
 		if _, twice := all[info.Name]; twice {
-			return nil, usage("--input %s: input %q has a value already", arg, info.Name)
+			return nil, usage("--input %s: input %.80q has a value already", arg, info.Name)
 		}
 		var g given
 		switch shape, ok := parseShape(file); {
@@ -77,7 +77,7 @@ func benchInputs(infos []engine.Info, known map[string]given, batch, height, wid
 			continue
 		}
 		if !info.DType.IsElement() || !info.Shape.Ranked && g.shape == nil {
-			return nil, usage("input %q is %v: bench cannot make one up; write --input NAME=FILE, or NAME=SHAPE if only its shape is open", info.Name, info.Fact)
+			return nil, usage("input %.80q is %v: bench cannot make one up; write --input NAME=FILE, or NAME=SHAPE if only its shape is open", info.Name, info.Fact)
 		}
 		shape := g.shape
 		if shape == nil {
@@ -89,7 +89,7 @@ func benchInputs(infos []engine.Info, known map[string]given, batch, height, wid
 			}
 		}
 		if _, err := tensor.Count(shape); err != nil {
-			return nil, fmt.Errorf("input %q: %w", info.Name, err)
+			return nil, fmt.Errorf("input %.80q: %w", info.Name, err)
 		}
 		in[info.Name] = randomTensor(r, info.DType, shape)
 	}
@@ -109,7 +109,7 @@ func madeUp(err error, infos []engine.Info, known map[string]given, in engine.Va
 			open = open || !d.Known()
 		}
 		if open && !told {
-			chosen = append(chosen, fmt.Sprintf("%q %v", info.Name, in[info.Name].Shape()))
+			chosen = append(chosen, fmt.Sprintf("%.80q %v", info.Name, in[info.Name].Shape()))
 		}
 	}
 	if len(chosen) == 0 {

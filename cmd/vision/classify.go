@@ -13,6 +13,7 @@ import (
 
 	"github.com/visionzoo/vision/classify"
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/internal/printable"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -181,11 +182,11 @@ func (r *classifyResult) table(out io.Writer) {
 	fmt.Fprintln(out, oneLine(r.File))
 	width := 0
 	for _, q := range r.Predictions {
-		width = max(width, utf8.RuneCountInString(oneLine(q.Label)))
+		width = max(width, utf8.RuneCountInString(printable.Name(q.Label)))
 	}
 	for _, q := range r.Predictions {
 		bar := strings.Repeat("█", int(q.Probability*20+0.5))
-		line := fmt.Sprintf("%3d  %5.1f %%  %-20s  %-*s  %s", q.Rank, 100*q.Probability, bar, width, oneLine(q.Label), q.ID)
+		line := fmt.Sprintf("%3d  %5.1f %%  %-20s  %-*s  %s", q.Rank, 100*q.Probability, bar, width, printable.Name(q.Label), printable.Name(q.ID))
 		fmt.Fprintln(out, strings.TrimRight(line, " "))
 	}
 }

@@ -7,10 +7,12 @@ import (
 	"math"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/detect"
+	"github.com/visionzoo/vision/internal/printable"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -268,7 +270,7 @@ func (r *detectResult) table(out io.Writer) {
 	fmt.Fprintf(out, "%s  %dx%d  %s\n", oneLine(r.File), r.Width, r.Height, what)
 	width := 0
 	for _, o := range r.Objects {
-		width = max(width, len([]rune(o.Label)))
+		width = max(width, utf8.RuneCountInString(printable.Name(o.Label)))
 	}
 	for i, o := range r.Objects {
 		extra := ""
@@ -278,7 +280,7 @@ func (r *detectResult) table(out io.Writer) {
 		if n := len(o.Keypoints); n > 0 {
 			extra += fmt.Sprintf("  %d points", n)
 		}
-		fmt.Fprintf(out, "%3d  %-*s  %5.1f %%  %6.0f %6.0f  to %6.0f %6.0f%s\n", i+1, width, oneLine(o.Label), 100*o.Score, o.Box[0], o.Box[1], o.Box[2], o.Box[3], extra)
+		fmt.Fprintf(out, "%3d  %-*s  %5.1f %%  %6.0f %6.0f  to %6.0f %6.0f%s\n", i+1, width, printable.Name(o.Label), 100*o.Score, o.Box[0], o.Box[1], o.Box[2], o.Box[3], extra)
 	}
 }
 
@@ -295,7 +297,7 @@ func stem(name string) string {
 	name = strings.TrimSuffix(name, filepath.Ext(name))
 	name = strings.Map(func(r rune) rune {
 		switch {
-		case r < 0x20 || r == 0x7f || r == 0xfffd || strings.ContainsRune(`<>:"|?*`, r):
+		case !printable.Is(r) || strings.ContainsRune(`<>:"|?*`, r):
 			return '_'
 		}
 		return r

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/internal/printable"
 	"github.com/visionzoo/vision/zoo"
 )
 
@@ -150,7 +151,7 @@ func (i *inspection) print(c *cli.Context) {
 	out := c.App.Writer
 	fmt.Fprintf(out, "model   %s, IR version %d", oneLine(i.Model), i.IRVersion)
 	if i.Producer != "" {
-		fmt.Fprintf(out, ", made by %s", oneLine(i.Producer))
+		fmt.Fprintf(out, ", made by %s", printable.Name(i.Producer))
 	}
 	fmt.Fprintln(out)
 	for _, domain := range slices.Sorted(maps.Keys(i.Opsets)) {
@@ -158,13 +159,13 @@ func (i *inspection) print(c *cli.Context) {
 		if name == "" {
 			name = "ai.onnx"
 		}
-		fmt.Fprintf(out, "opset   %s %d\n", oneLine(name), i.Opsets[domain])
+		fmt.Fprintf(out, "opset   %s %d\n", printable.Name(name), i.Opsets[domain])
 	}
 	for _, v := range i.Inputs {
-		fmt.Fprintf(out, "input   %q  %s\n", v.Name, oneLine(v.Type))
+		fmt.Fprintf(out, "input   %.80q  %s\n", v.Name, v.Type)
 	}
 	for _, v := range i.Outputs {
-		fmt.Fprintf(out, "output  %q  %s\n", v.Name, oneLine(v.Type))
+		fmt.Fprintf(out, "output  %.80q  %s\n", v.Name, v.Type)
 	}
 	for _, op := range slices.Sorted(maps.Keys(i.Operators)) {
 		fmt.Fprintf(out, "%7d %s\n", i.Operators[op], op)
@@ -172,7 +173,7 @@ func (i *inspection) print(c *cli.Context) {
 	fmt.Fprintf(out, "%d parameters, %s; largest value %s; %.3f GFLOP a picture\n", i.Parameters, zoo.Size(i.Bytes), zoo.Size(i.Largest), i.FLOPs/1e9)
 	for _, l := range i.Layers {
 		for _, o := range l.Outputs {
-			fmt.Fprintf(out, "%-20s %q  %s\n", l.Op, o.Name, oneLine(o.Type))
+			fmt.Fprintf(out, "%-20s %.80q  %s\n", l.Op, o.Name, o.Type)
 		}
 	}
 	for _, p := range i.Passes {

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/internal/printable"
 )
 
 // printed is the result for one picture; its JSON form is that of the value itself.
@@ -18,11 +22,13 @@ type printed interface {
 }
 
 // printer prints results as JSON, CSV or tables. Failures go to standard error,
-// except with --json, which prints a line for each picture.
+// except with --json, which prints a line for each picture. CSV for programs has
+// names as they are, so that the files can be found.
 type printer struct {
 	c     *cli.Context
 	csv   *csv.Writer
 	head  []string // of CSV
+	clean bool     // CSV for people
 	begun bool
 }
 
@@ -31,7 +37,7 @@ func newPrinter(c *cli.Context, head ...string) (*printer, error) {
 	if c.Bool("json") && c.Bool("csv") {
 		return nil, usage("--json and --csv cannot be combined")
 	}
-	return &printer{c: c, csv: csv.NewWriter(c.App.Writer), head: head}, nil
+	return &printer{c: c, csv: csv.NewWriter(c.App.Writer), clean: isTerminal(c.App.Writer), head: head}, nil
 }
 
 func (p *printer) print(r printed) {
@@ -45,7 +51,15 @@ func (p *printer) print(r printed) {
 			_ = p.csv.Write(p.head)
 		}
 		p.begun = true
-		_ = p.csv.WriteAll(r.rows())
+		rows := r.rows()
+		if p.clean {
+			for _, row := range rows {
+				for i := range row {
+					row[i] = printable.Line(row[i])
+				}
+			}
+		}
+		_ = p.csv.WriteAll(rows)
 	default:
 		r.table(p.c.App.Writer)
 	}
@@ -59,12 +73,32 @@ func cell(s string) string {
 	return s
 }
 
-// printJSON prints a value as one line of JSON, without HTML escapes.
+// printJSON prints a value as one line of JSON, without HTML escapes. What a
+// terminal would not take for text is escaped too.
 func printJSON(w io.Writer, v any) {
-	e := json.NewEncoder(w)
+	var line bytes.Buffer
+	e := json.NewEncoder(&line)
 	e.SetEscapeHTML(false)
-	var wrong *json.UnsupportedValueError
-	if err := e.Encode(v); errors.As(err, &wrong) {
+	if err := e.Encode(v); err != nil {
 		panic("BUG: " + err.Error())
 	}
+	_, _ = w.Write(escaped(line.Bytes()))
+}
+
+// escaped writes characters that are no text as \u0080: beyond ASCII's they stand in
+// JSON's strings alone.
+func escaped(line []byte) []byte {
+	text := func(r rune) bool { return r == '\n' || r == utf8.RuneError || printable.Is(r) }
+	if bytes.IndexFunc(line, func(r rune) bool { return !text(r) }) < 0 {
+		return line
+	}
+	var out []byte
+	for _, r := range string(line) {
+		if text(r) {
+			out = utf8.AppendRune(out, r)
+			continue
+		}
+		out = fmt.Appendf(out, "\\u%04x", r)
+	}
+	return out
 }

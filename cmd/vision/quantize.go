@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/internal/printable"
 	"github.com/visionzoo/vision/quantize"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
@@ -222,10 +223,10 @@ func reportQuantized(c *cli.Context, m *zoo.Model, r *quantize.Result) error {
 	fmt.Fprintln(w, "layer\toperator\tweights\tin\toutput from\tto\tweight error\t")
 	for _, l := range r.Layers {
 		if !l.Integer {
-			fmt.Fprintf(w, "%s\t%s\t%d\tfloat32\t\t\t\t\n", oneLine(l.Node), l.Op, l.Weights)
+			fmt.Fprintf(w, "%s\t%s\t%d\tfloat32\t\t\t\t\n", printable.Name(l.Node), l.Op, l.Weights)
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\tint8\t%.4g\t%.4g\t%.2f %%\t\n", oneLine(l.Node), l.Op, l.Weights, l.Low, l.High, 100*l.WeightRMS)
+		fmt.Fprintf(w, "%s\t%s\t%d\tint8\t%.4g\t%.4g\t%.2f %%\t\n", printable.Name(l.Node), l.Op, l.Weights, l.Low, l.High, 100*l.WeightRMS)
 	}
 	w.Flush()
 	fmt.Fprintf(c.App.Writer, "\n%s: %d of %d layers in int8; %s, was %s\n", filepath.Base(path), len(r.Layers)-len(out.Float), len(r.Layers),

@@ -16,6 +16,7 @@ import (
 
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/printable"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -91,7 +92,7 @@ func runInputs(c *cli.Context, m *zoo.Model) (engine.Values, error) {
 			return nil, err
 		}
 		if in[info.Name] != nil {
-			return nil, usage("--input %s: input %q has a value already", arg, info.Name)
+			return nil, usage("--input %s: input %.80q has a value already", arg, info.Name)
 		}
 		if isData(file) {
 			in[info.Name], err = readData(c.Context, file, info)
@@ -109,7 +110,7 @@ func runInputs(c *cli.Context, m *zoo.Model) (engine.Values, error) {
 	var missing []string
 	for _, i := range inputs {
 		if in[i.Name] == nil {
-			missing = append(missing, oneLine(fmt.Sprintf("%s (%v)", i.Name, i.Fact)))
+			missing = append(missing, fmt.Sprintf("%s (%v)", printable.Name(i.Name), i.Fact))
 		}
 	}
 	if len(missing) > 0 {
@@ -128,7 +129,7 @@ func inputOf(arg string, inputs []engine.Info) (engine.Info, string, error) {
 	}
 	var names []string
 	for _, i := range inputs {
-		names = append(names, fmt.Sprintf("%q", i.Name))
+		names = append(names, fmt.Sprintf("%.80q", i.Name))
 	}
 	_, statErr := os.Stat(arg)
 	switch {
@@ -165,7 +166,7 @@ func readPicture(c *cli.Context, m *zoo.Model, info engine.Info, file string) (*
 	case m.Encoder() == nil:
 		return nil, fmt.Errorf("%s: %s; give .npy or .pb", file, noPicture(m))
 	case m.Input() != info.Name:
-		return nil, fmt.Errorf("%s: the picture goes to input %q, not %q", file, m.Input(), info.Name)
+		return nil, fmt.Errorf("%s: the picture goes to input %.80q, not %.80q", file, m.Input(), info.Name)
 	}
 	img, err := openPicture(c, file)
 	if err != nil {
@@ -206,7 +207,7 @@ func writeOutputs(c *cli.Context, dir string, infos []engine.Info, out engine.Va
 		for name, t := range flatten(base, out[info.Name]) {
 			path := filepath.Join(dir, name+".npy")
 			if err := writeWhole(c.Context, path, func(w io.Writer) error { return tensor.WriteNpy(w, t) }); err != nil {
-				return fmt.Errorf("output %q: %w", info.Name, err)
+				return fmt.Errorf("output %.80q: %w", info.Name, err)
 			}
 			if c.Bool("json") {
 				s := summarise(info.Name, t)
@@ -277,7 +278,7 @@ func printSummary(c *cli.Context, name string, t *tensor.Tensor) {
 }
 
 func printSummaryLine(w io.Writer, s outputSummary) {
-	fmt.Fprintf(w, "%-24s %-9s %-18s", oneLine(s.Name), s.DType, fmt.Sprint(s.Shape))
+	fmt.Fprintf(w, "%-24s %-9s %-18s", printable.Name(s.Name), s.DType, fmt.Sprint(s.Shape))
 	if s.Min != nil {
 		fmt.Fprintf(w, " min %.6g  max %.6g  mean %.6g", *s.Min, *s.Max, *s.Mean)
 	}

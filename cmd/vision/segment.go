@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/detect"
+	"github.com/visionzoo/vision/internal/printable"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -182,6 +183,6 @@ func (r *segmentResult) rows() (rows [][]string) {
 func (r *segmentResult) table(out io.Writer) {
 	fmt.Fprintf(out, "%s  %dx%d\n", oneLine(r.File), r.Width, r.Height)
 	for _, q := range r.Classes {
-		fmt.Fprintf(out, "  %5.1f %%  %-20s  %s\n", 100*q.Share, strings.Repeat("█", int(q.Share*20+0.5)), oneLine(q.Label))
+		fmt.Fprintf(out, "  %5.1f %%  %-20s  %s\n", 100*q.Share, strings.Repeat("█", int(q.Share*20+0.5)), printable.Name(q.Label))
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/visionzoo/vision/internal/printable"
 )
 
 // WriteDot writes the graph in Graphviz's dot language: a box for each node, and an
@@ -46,19 +48,10 @@ func (g *Graph) WriteDot(w io.Writer) error {
 }
 
 // dotQuote quotes a label of several lines. Names come from untrusted files:
-// special characters are escaped, and long names shortened.
+// they are made printable and short, and special characters are escaped.
 func dotQuote(lines ...string) string {
 	for i, s := range lines {
-		if r := []rune(s); len(r) > 80 {
-			s = string(r[:79]) + "…"
-		}
-		s = strings.Map(func(r rune) rune {
-			if r < 0x20 || r == 0x7f {
-				return '?'
-			}
-			return r
-		}, s)
-		lines[i] = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
+		lines[i] = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(printable.Name(s))
 	}
 	return `"` + strings.Join(lines, `\n`) + `"`
 }

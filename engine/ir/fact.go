@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/printable"
 )
 
 // Fact is what is known about a value before it is computed. The zero Fact stands
@@ -49,7 +50,7 @@ func (d Dim) String() string {
 	case d.Known():
 		return fmt.Sprint(d.N)
 	case d.Symbol != "":
-		return d.Symbol
+		return printable.Name(d.Symbol)
 	}
 	return "?"
 }

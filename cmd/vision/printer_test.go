@@ -1,0 +1,87 @@
+//go:build !wasip1 && !js
+
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/printable"
+)
+
+const odd = "a\x1b[2J\u009b31m\u202eb" // escapes of several and of one character, writing from right to left
+
+// Names of strangers reach a terminal as text, whatever command prints them.
+func TestNothingButText(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("VISION_HOME", dir)
+	model, data, picture := filepath.Join(dir, "m.onnx"), filepath.Join(dir, "x.npy"), filepath.Join(dir, odd+".png")
+	content := scriptModel([]string{"Relu", "Abs"})
+	for old, name := range map[string]string{"v0": "\u009b", "node-Abs": "n\x1b[2J\u202e"} {
+		content = bytes.ReplaceAll(content, []byte(old), []byte(name))
+	}
+	var x bytes.Buffer
+	if err := tensor.WriteNpy(&x, tensor.Of([]float32{-1, 0, 2}, 3)); err != nil {
+		t.Fatal(err)
+	}
+	cat, err := assetPicture("cat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{model: content, data: x.Bytes(), picture: cat} {
+		if err := os.WriteFile(name, data, 0o644); err != nil {
+			t.Skipf("%v; run where a file may have any name", err)
+		}
+	}
+	for _, args := range [][]string{
+		{"run", model, "--input", data, "--layer", "\u009b"},
+		{"run", model, "--input", data, "--layer", "\u009b", "--json"},
+		{"run", model},
+		{"inspect", model, "--layers"},
+		{"inspect", model, "--layers", "--json"},
+		{"inspect", model, "--dot"},
+		{"classify", picture},
+		{"classify", picture, "--json"},
+		{"classify", odd},
+		{"classify", odd, "--json"},
+	} {
+		_, out, errOut := vis(args...)
+		if all := strings.ReplaceAll(out+errOut, "\n", ""); all == "" || printable.Line(all) != all {
+			t.Errorf("%q printed %q", args, all)
+		}
+	}
+	_, out, _ := vis("classify", picture, "--quiet", "--json")
+	var r classifyResult
+	if err := json.Unmarshal([]byte(out), &r); err != nil || r.File != picture {
+		t.Errorf("%v: %q is in JSON %q", err, picture, r.File)
+	}
+	_, out, _ = vis("classify", picture, "--quiet", "--csv", "--top", "1")
+	if rows, err := csv.NewReader(strings.NewReader(out)).ReadAll(); err != nil || len(rows) != 2 || rows[1][0] != picture {
+		t.Errorf("%v: %q is in CSV %q", err, picture, rows)
+	}
+}
+
+// CSV on a terminal is for people.
+func TestCleanCSV(t *testing.T) {
+	var out bytes.Buffer
+	set := flag.NewFlagSet("", flag.ContinueOnError)
+	set.Bool("csv", true, "")
+	p, err := newPrinter(cli.NewContext(newApp(nil, &out, &out), set, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.clean = true
+	p.print(&detectResult{File: odd, Objects: []resultObject{{Label: odd}}})
+	if got := strings.ReplaceAll(out.String(), "\n", ""); printable.Line(got) != got {
+		t.Errorf("%q", got)
+	}
+}
