@@ -175,16 +175,14 @@ func readFile(path string, spare []byte) ([]byte, error) {
 	return data[:n], err
 }
 
-// readStream reads a stream of at most maxStream bytes.
+// readStream reads a stream of at most maxStream bytes. Where that fails, it
+// returns what it has read.
 func readStream(r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxStream+1))
-	if err != nil {
-		return nil, err
+	if err == nil && len(data) > maxStream {
+		err = fmt.Errorf("more than %d MiB; a picture has less", maxStream>>20)
 	}
-	if len(data) > maxStream {
-		return nil, fmt.Errorf("more than %d MiB; a picture has less", maxStream>>20)
-	}
-	return data, nil
+	return data, err
 }
 
 // pathError prefixes an error with the path, once, in a form that is safe to print.

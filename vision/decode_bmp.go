@@ -50,13 +50,37 @@ func decodeDIB(data []byte, offset int64, icon bool, o *options) (*Image, error)
 		return nil, broken("BMP", "the pixels are said to begin at byte %d of %d", offset, len(data))
 	}
 	b.pixels = data[offset:]
+	var m *Image
+	rest := b.pixels
 	if b.compression == bmpRLE8 || b.compression == bmpRLE4 {
-		return b.runs(), nil
+		m = b.runs()
+	} else {
+		need := b.stride() * int64(b.height)
+		if need > int64(len(b.pixels)) {
+			return nil, broken("BMP", "%dx%d of %d bits need %d bytes, %d are there", b.width, b.height, b.bits, need, len(b.pixels))
+		}
+		b.pixels, rest = b.pixels[:need], b.pixels[need:]
+		if icon && b.bits == 32 && b.fourth() {
+			b.masks[3] = 0xff000000
+		}
+		m = b.rows(o.background)
 	}
-	if need := int64(b.stride()) * int64(b.height); need > int64(len(b.pixels)) {
-		return nil, broken("BMP", "%dx%d of %d bits need %d bytes, %d are there", b.width, b.height, b.bits, need, len(b.pixels))
+	if icon && b.masks[3] == 0 {
+		m.maskIcon(rest, o.background)
 	}
-	return b.rows(o.background), nil
+	return m, nil
+}
+
+// fourth reports whether the fourth byte of any pixel of four is set. In icons it
+// is alpha, which no header says; where all of them are 0, as in those that were made
+// before there was alpha, the mask counts.
+func (b *bmp) fourth() bool {
+	for i := 3; i < len(b.pixels); i += 4 {
+		if b.pixels[i] != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // header reads the info header, the masks and the palette, and returns the offset
@@ -229,13 +253,13 @@ func newBitFields(masks [4]uint32) bitFields {
 	return f
 }
 
-// pixel widens each field to 8 bits, rounding.
+// pixel widens each field to 8 bits, rounding down as Pillow does.
 func (f *bitFields) pixel(dst []byte, word uint32, background [3]byte) {
 	var v [4]byte
 	for i, most := range f.most {
 		if most != 0 {
 			n := uint64((word & f.mask[i]) >> f.shift[i])
-			v[i] = byte((n*255 + uint64(most)/2) / uint64(most))
+			v[i] = byte(n * 255 / uint64(most))
 		}
 	}
 	if f.most[3] == 0 {

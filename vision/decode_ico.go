@@ -40,18 +40,14 @@ func decodeICO(data []byte, o *options) (*Image, int, error) {
 		return m, 1, err
 	}
 	m, err := decodeDIB(best, 0, true, o)
-	if err != nil {
-		return nil, 0, err
-	}
-	m.maskIcon(best, o.background)
-	return m, 1, nil
+	return m, 1, err
 }
 
 // maskIcon paints the background over the pixels that the mask at the end of an
 // icon's bitmap hides.
 func (m *Image) maskIcon(data []byte, background [3]byte) {
 	stride := (m.Width + 31) / 32 * 4
-	if len(data) < stride*m.Height || binary.LittleEndian.Uint16(data[14:]) == 32 {
+	if len(data) < stride*m.Height {
 		return
 	}
 	mask := data[len(data)-stride*m.Height:]

@@ -267,7 +267,11 @@ func (f *tiffFile) describeColours(dir tiffDirectory) error {
 	if f.samples < colours {
 		return broken("TIFF", "%d samples a pixel where %d are needed", f.samples, colours)
 	}
-	if extra := dir.first(tiffExtra, 0); f.samples > colours && (extra == 1 || extra == 2) {
+	extra := dir.first(tiffExtra, 0)
+	if unnamed := dir[tiffExtra].len() == 0; unnamed && f.photometric == tiffRGB && f.samples == 4 {
+		extra = 2 // as Pillow reads it
+	}
+	if f.samples > colours && (extra == 1 || extra == 2) {
 		f.alpha, f.premultiplied = colours, extra == 1
 	}
 	if f.bits < 8 && f.samples > 1 {

@@ -31,7 +31,9 @@ type webpFrame struct {
 // upsampled as libwebp does.
 func decodeWebP(data []byte, o *options) (*Image, int, error) {
 	f := webpFile{orientation: 1}
-	if err := f.read(data[12:]); err != nil {
+	// As libwebp: what follows the RIFF file is not read.
+	end := max(12, min(uint64(len(data)), 8+uint64(binary.LittleEndian.Uint32(data[4:]))))
+	if err := f.read(data[12:end]); err != nil {
 		return nil, 0, err
 	}
 	if err := f.check(o); err != nil {
@@ -56,7 +58,7 @@ func decodeWebP(data []byte, o *options) (*Image, int, error) {
 	return canvas, f.orientation, nil
 }
 
-// read walks the chunks. The length in the RIFF header is ignored.
+// read walks the chunks.
 func (f *webpFile) read(chunks []byte) error {
 	for first := true; len(chunks) >= 8; first = false {
 		id, body, rest, err := webpChunk(chunks)

@@ -60,6 +60,7 @@ func formatTable() []format {
 		{name: "BMP", match: both(starts("BM"), func(d []byte) bool { return len(d) >= 18 }), decode: decodeBMP},
 		{name: "TIFF", match: starts("II*\x00", "MM\x00*"), decode: decodeTIFF},
 		{name: "WebP", match: both(starts("RIFF"), at(8, "WEBP")), decode: decodeWebP},
+		{name: "TGA", match: starts("\x00\x00\x02\x00\x00\x00", "\x00\x00\x0a\x00\x00\x00")}, // colours, whose map has no entries
 		{name: "ICO", match: starts("\x00\x00\x01\x00", "\x00\x00\x02\x00"), decode: decodeICO},
 		{name: "PNM", match: both(func(d []byte) bool { return len(d) > 2 && d[0] == 'P' && d[1] >= '1' && d[1] <= '6' }, at(2, "\n", " ", "\r", "\t", "#")), decode: decodePNM},
 

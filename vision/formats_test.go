@@ -1,6 +1,8 @@
 package vision
 
 import (
+	"bytes"
+	"encoding/base64"
 	"errors"
 	"os"
 	"strings"
@@ -91,5 +93,44 @@ func TestCorrupt(t *testing.T) {
 				t.Log(strings.TrimPrefix(err.Error(), path+": "))
 			}
 		})
+	}
+}
+
+// The pixels of small files are those that Pillow reads (testdata/pictures.py).
+func TestPictures(t *testing.T) {
+	lines, err := os.ReadFile("testdata/pictures.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(lines)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		row := strings.Split(strings.TrimSpace(line), "\t")
+		data, err := base64.StdEncoding.DecodeString(row[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := base64.StdEncoding.DecodeString(row[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := DecodeBytes(data)
+		if err != nil {
+			t.Errorf("%s: %v", row[0], err)
+		} else if !bytes.Equal(got.Pix, want) {
+			t.Errorf("%s:\n got %v\nwant %v", row[0], got.Pix, want)
+		}
+	}
+}
+
+// An icon of 32 bits without any alpha is older than alpha: its mask counts.
+func TestIconWithoutAlpha(t *testing.T) {
+	icon := []byte("\x00\x00\x01\x00\x01\x00" + "\x02\x01\x00\x00\x01\x00\x20\x00\x34\x00\x00\x00\x16\x00\x00\x00" +
+		"\x28\x00\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00\x01\x00\x20\x00" + strings.Repeat("\x00", 24) +
+		"\x01\x02\x03\x00\x04\x05\x06\x00" + "\x40\x00\x00\x00") // two pixels, of which the mask hides the second
+	m, err := DecodeBytes(icon)
+	if err != nil || !bytes.Equal(m.Pix, []byte{3, 2, 1, 255, 255, 255}) {
+		t.Errorf("%v, %v", m, err)
 	}
 }

@@ -114,6 +114,11 @@ func TestURLSource(t *testing.T) {
 		w.Header().Set("Content-Length", fmt.Sprint(len(picture)+9))
 		w.Write(picture)
 	})
+	mux.HandleFunc("/cut", func(w http.ResponseWriter, _ *http.Request) { // of unknown length
+		w.Write(picture)
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	})
 	mux.HandleFunc("/big", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "9999999999") })
 	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/loop", http.StatusFound) })
 	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/ok", http.StatusFound) })
@@ -121,7 +126,8 @@ func TestURLSource(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	for path, want := range map[string]string{
-		"/ok": "9x5", "/moved": "9x5", "/none": "the server answers 404 Not Found", "/short": "the connection ended after",
+		"/ok": "9x5", "/moved": "9x5", "/none": "the server answers 404 Not Found", "/short": fmt.Sprintf("the connection ended after %d of %d bytes", len(picture), len(picture)+9),
+		"/cut": fmt.Sprintf("the connection ended after %d bytes", len(picture)),
 		"/big": "at most 256 are fetched", "/loop": "more than 5 redirects", "/page": "this is an HTML page",
 	} {
 		got := list([]string{server.URL + path})

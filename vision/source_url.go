@@ -117,7 +117,11 @@ func fetch(ctx context.Context, client *http.Client, address string) ([]byte, er
 		return nil, stalled
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, fmt.Errorf("the connection ended after %d of %d bytes", len(data), resp.ContentLength)
+		all := ""
+		if resp.ContentLength >= 0 { // the server had said
+			all = fmt.Sprintf(" of %d", resp.ContentLength)
+		}
+		return nil, fmt.Errorf("the connection ended after %d%s bytes", len(data), all)
 	}
 	return data, err
 }
