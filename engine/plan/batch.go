@@ -152,82 +152,103 @@ func (p pair) batched(v *ir.Value) bool {
 		many[0] == p.n*one[0] && slices.Equal(many[1:], one[1:])
 }
 
-// The operators that compute the result for each picture from that picture alone.
-var (
-	// work on each number, or on one picture's numbers in their order in memory
-	eachNumber = []string{"Relu", "Activate", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Shrink", "Softsign",
+// rule says when operators compute each picture from that picture alone.
+type rule struct {
+	ops    []string
+	inputs string // a letter each, the last for all others: see takes
+	when   func(p pair, n *ir.Node, a *ir.Attrs) bool
+}
+
+// rules have more than one row for an operator of several forms. The shapes decide
+// most cases: an output whose first dimension was reduced or mixed does not scale with
+// the batch.
+var rules = []rule{
+	// on each number, or on one picture's numbers in their order in memory
+	{ops: []string{"Relu", "Activate", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Shrink", "Softsign",
 		"HardSigmoid", "HardSwish", "Gelu", "QuickGelu", "Erf", "Exp", "Log", "Sqrt", "Neg", "Abs", "Identity", "Dropout", "Softplus",
-		"Mish", "Swish", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}
-	// combine inputs by broadcasting
-	meeting = []string{"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Sum", "PRelu"}
-	// work on channels and pixels
-	ofPictures = []string{"Conv", "FusedConv", "ScaleShift", "BatchNormalization", "InstanceNormalization", "LRN", "MaxPool", "AveragePool",
-		"GlobalAveragePool", "GlobalMaxPool", "DepthToSpace", "SpaceToDepth", "ConvTranspose", "ReduceMean"}
-	// work along an axis, which may be any but the first
-	alongAxis = []string{"Concat", "Softmax", "LogSoftmax", "Split", "LayerNormalization"}
-)
+		"Mish", "Swish", "Cast", "Flatten", "Squeeze", "Unsqueeze"}, inputs: "xw"},
+	{ops: []string{"Reshape"}, inputs: "xs"},
+	// of inputs that are broadcast
+	{ops: []string{"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Sum", "PRelu"}, inputs: "+"},
+	// on channels and pixels
+	{ops: []string{"Conv", "ScaleShift", "InstanceNormalization", "LRN", "AveragePool", "GlobalAveragePool", "GlobalMaxPool",
+		"DepthToSpace", "SpaceToDepth", "ConvTranspose", "ReduceMean"}, inputs: "xw"},
+	{ops: []string{"FusedConv"}, inputs: "xww+w"},
+	{ops: []string{"MaxPool"}, inputs: "x", when: func(_ pair, n *ir.Node, _ *ir.Attrs) bool {
+		return len(n.Outputs) == 1 || n.Outputs[1].Name == "" // Indices count through the whole batch
+	}},
+	{ops: []string{"BatchNormalization"}, inputs: "xw", when: func(_ pair, n *ir.Node, a *ir.Attrs) bool {
+		return len(n.Outputs) == 1 && !a.Bool("training_mode", false) // in training, statistics are those of the batch
+	}},
+	{ops: []string{"Resize"}, inputs: "xwws", when: func(p pair, n *ir.Node, a *ir.Attrs) bool {
+		x, y := p.apart.fact(n.Inputs[0]).Shape.Dims, p.apart.fact(n.Outputs[0]).Shape.Dims
+		return a.Str("coordinate_transformation_mode", "") != "tf_crop_and_resize" && x[0].N == y[0].N
+	}},
+	// along an axis, which may be any but the first
+	{ops: []string{"Concat"}, inputs: "+", when: alongOther},
+	{ops: []string{"Softmax", "LogSoftmax"}, inputs: "x", when: alongOther},
+	{ops: []string{"LayerNormalization"}, inputs: "x+", when: alongOther},
+	{ops: []string{"Split"}, inputs: "xw", when: func(_ pair, _ *ir.Node, a *ir.Attrs) bool { return a.Int("axis", 0) > 0 }},
+	{ops: []string{"Transpose"}, inputs: "x", when: func(_ pair, _ *ir.Node, a *ir.Attrs) bool {
+		perm := a.Ints("perm")
+		return len(perm) > 0 && perm[0] == 0
+	}},
+	// of matrices
+	{ops: []string{"Gemm"}, inputs: "xw+", when: func(_ pair, _ *ir.Node, a *ir.Attrs) bool { return !a.Bool("transA", false) }},
+	{ops: []string{"MatMul"}, inputs: "+w"},
+	{ops: []string{"MatMul"}, inputs: "+", when: func(p pair, n *ir.Node, _ *ir.Attrs) bool { return p.rank(n) > 2 }},
+}
+
+// alongOther reports whether a node works along another axis than the first.
+func alongOther(p pair, n *ir.Node, a *ir.Attrs) bool {
+	axis := a.Int("axis", -1)
+	return axis != 0 && axis != -p.rank(n)
+}
+
+// rank is that of a node's first output.
+func (p pair) rank(n *ir.Node) int { return p.apart.fact(n.Outputs[0]).Shape.Rank() }
 
 // independent reports whether a node computes each picture from that picture alone.
-// The shapes decide most cases: an output whose first dimension was reduced or
-// mixed does not scale with the batch.
 func (p pair) independent(n *ir.Node) bool {
 	for _, v := range n.Outputs {
 		if v.Name != "" && !p.batched(v) {
 			return false
 		}
 	}
-	rank := len(p.apart.fact(n.Outputs[0]).Shape.Dims)
-	first := false    // whether the first input is a constant
-	constants := true // no constant extends along the first dimension, and all are the same in both graphs
-	for i, v := range n.Inputs {
-		if v == nil {
+	for _, r := range rules {
+		if !slices.Contains(r.ops, n.Op) {
 			continue
 		}
-		a, b := p.together.fact(v), p.apart.fact(v)
-		if a.Const == nil {
-			if !p.batched(v) || i > 0 && len(b.Shape.Dims) != rank {
-				return false // parameters of a lower rank are not one for each picture
-			}
-			continue
+		fits := true
+		for i, v := range n.Inputs {
+			fits = fits && (v == nil || p.takes(r.inputs[min(i, len(r.inputs)-1)], v, p.rank(n)))
 		}
-		dims := b.Shape.Dims
-		constants = constants && (a.Const == b.Const || slices.Equal(a.Const.Bytes(), b.Const.Bytes())) &&
-			(len(dims) < rank || dims[0].N == 1 || n.Op == "Gemm" && i == 1)
-		first = first || i == 0
+		if a := n.ReadAttrs(); fits && (r.when == nil || r.when(p, n, a)) && a.Err() == nil {
+			return true
+		}
 	}
-	a := n.ReadAttrs()
-	switch {
-	case first && !slices.Contains(meeting, n.Op):
-		return false
-	case slices.Contains(eachNumber, n.Op):
+	return false
+}
+
+// takes reports whether a value is what a rule says of an input of a node with an output
+// of that rank:
+//
+//	x  pictures
+//	w  a constant, the same for any number of pictures
+//	s  a constant shape, which may have that number in it
+//	+  what is broadcast: pictures, of that rank, lest they meet rows of others; or a
+//	   constant as w without anything for each picture
+func (p pair) takes(kind byte, v *ir.Value, rank int) bool {
+	a, b := p.together.fact(v), p.apart.fact(v)
+	if a.Const == nil {
+		return p.batched(v) && (kind == 'x' || kind == '+' && b.Shape.Rank() == rank)
+	}
+	switch dims := b.Shape.Dims; kind {
+	case 's':
 		return true
-	case slices.Contains(meeting, n.Op):
-		for _, v := range n.Inputs {
-			if p.together.fact(v).Const == nil && len(p.apart.fact(v).Shape.Dims) != rank {
-				return false // its pictures would be combined with rows of others
-			}
-		}
-		return constants
-	case n.Op == "MaxPool" && len(n.Outputs) > 1 && n.Outputs[1].Name != "":
-		return false // Indices count through the whole batch
-	case n.Op == "BatchNormalization" && (len(n.Outputs) > 1 || a.Bool("training_mode", false)):
-		return false // in training, statistics are those of the batch
-	case n.Op == "Resize":
-		x, y := p.apart.fact(n.Inputs[0]).Shape.Dims, p.apart.fact(n.Outputs[0]).Shape.Dims
-		return a.Str("coordinate_transformation_mode", "") != "tf_crop_and_resize" && x[0].N == y[0].N
-	case slices.Contains(ofPictures, n.Op):
-		return len(n.Inputs) < 2 || n.Inputs[1] == nil || p.apart.fact(n.Inputs[1]).Const != nil
-	case slices.Contains(alongAxis, n.Op):
-		axis := a.Int("axis", -1)
-		return a.Err() == nil && axis != 0 && axis != -rank && (n.Op != "Split" || axis > 0)
-	case n.Op == "Transpose":
-		perm := a.Ints("perm")
-		return a.Err() == nil && len(perm) > 0 && perm[0] == 0
-	case n.Op == "Gemm":
-		return !a.Bool("transA", false) && a.Err() == nil && constants && p.apart.fact(n.Inputs[1]).Const != nil
-	case n.Op == "MatMul":
-		w := p.apart.fact(n.Inputs[1])
-		return w.Const != nil && len(w.Shape.Dims) == 2 || w.Const == nil && len(w.Shape.Dims) == rank && rank > 2
+	case 'w', '+':
+		return (a.Const == b.Const || slices.Equal(a.Const.Shape(), b.Const.Shape()) && slices.Equal(a.Const.Bytes(), b.Const.Bytes())) &&
+			(kind == 'w' || len(dims) < rank || dims[0].N == 1)
 	}
 	return false
 }

@@ -97,20 +97,40 @@ func TestPicturesOneByOne(t *testing.T) {
 }
 
 // TestPicturesAndParameters: inputs that are as long as the batch by chance are not
-// divided, and indices count through the batch.
+// divided, nor is what depends on the number of pictures, and indices count through the
+// batch.
 func TestPicturesAndParameters(t *testing.T) {
 	const pictures = 3
 	for name, c := range map[string]struct {
-		parameter int // elements of the second input, 0: there is none
+		parameter []int // the shape of the second input, nil: there is none
 		build     func(n *network, x, p *ir.Value) []*ir.Value
 	}{
-		"scales of LayerNormalization": {pictures, func(n *network, x, p *ir.Value) []*ir.Value {
+		"scales of LayerNormalization": {[]int{pictures}, func(n *network, x, p *ir.Value) []*ir.Value {
 			return []*ir.Value{n.op("LayerNormalization", []*ir.Value{x, p})}
 		}},
-		"biases of Conv": {pictures, func(n *network, x, p *ir.Value) []*ir.Value {
+		"biases of Conv": {[]int{pictures}, func(n *network, x, p *ir.Value) []*ir.Value {
 			return []*ir.Value{n.op("Conv", []*ir.Value{x, n.weights(pictures, 4, 1, 1), p})}
 		}},
-		"Indices of MaxPool": {0, func(n *network, x, p *ir.Value) []*ir.Value {
+		"matrices that meet several pictures": {[]int{pictures, pictures, pictures, 5}, func(n *network, x, p *ir.Value) []*ir.Value {
+			return []*ir.Value{n.op("MatMul", []*ir.Value{n.op("ReduceMean", []*ir.Value{x}, integers("axes", 2), integer("keepdims", 0)), p})}
+		}},
+		"rows with their numbers": {nil, func(n *network, x, p *ir.Value) []*ir.Value {
+			rows := n.op("Flatten", []*ir.Value{x})
+			count := n.op("Squeeze", []*ir.Value{n.op("Shape", []*ir.Value{x}, integer("end", 1))})
+			number := func(i int64) *ir.Value { return n.Constant("", tensor.Scalar(i)) }
+			numbers := n.op("Range", []*ir.Value{number(0), count, number(1)})
+			numbers = n.op("Cast", []*ir.Value{n.op("Unsqueeze", []*ir.Value{numbers, n.Constant("", tensor.Of([]int64{1}))})}, integer("to", 1))
+			return []*ir.Value{n.op("Concat", []*ir.Value{rows, numbers}, integer("axis", 1))}
+		}},
+		"weights that depend on the number of pictures": {nil, func(n *network, x, p *ir.Value) []*ir.Value {
+			count := n.op("Cast", []*ir.Value{n.op("Shape", []*ir.Value{x}, integer("end", 1))}, integer("to", 1))
+			return []*ir.Value{n.op("Conv", []*ir.Value{x, n.op("Mul", []*ir.Value{n.weights(8, 4, 1, 1), count})})}
+		}},
+		"a limit that depends on the number of pictures": {nil, func(n *network, x, p *ir.Value) []*ir.Value {
+			count := n.op("Cast", []*ir.Value{n.op("Squeeze", []*ir.Value{n.op("Shape", []*ir.Value{x}, integer("end", 1))})}, integer("to", 1))
+			return []*ir.Value{n.op("Clip", []*ir.Value{n.op("Exp", []*ir.Value{x}), nil, count})}
+		}},
+		"Indices of MaxPool": {nil, func(n *network, x, p *ir.Value) []*ir.Value {
 			y := n.op("MaxPool", []*ir.Value{x}, integers("kernel_shape", 2, 2))
 			indices := n.NewValue("indices", ir.Tensor(tensor.Int64, y.Fact.Shape))
 			indices.Node, y.Node.Outputs = y.Node, append(y.Node.Outputs, indices)
@@ -122,8 +142,8 @@ func TestPicturesAndParameters(t *testing.T) {
 			x, in := n.input(pictures, 4, 5, pictures), []*tensor.Tensor{n.data(pictures, 4, 5, pictures)}
 			x.Fact.Shape.Dims[0] = ir.Sym("batch")
 			var p *ir.Value
-			if c.parameter > 0 {
-				p, in = n.input(c.parameter), append(in, n.data(c.parameter))
+			if c.parameter != nil {
+				p, in = n.input(c.parameter...), append(in, n.data(c.parameter...))
 			}
 			n.Outputs = c.build(n, x, p)
 			want, err := NewRunner(n.Graph, Options{Memory: 1 << 30, Turns: 1000, Plain: true}).Run(context.Background(), in, nil)
