@@ -9,6 +9,7 @@ type maskSource struct {
 	width, height int
 	data          []float32
 	edge          bool // outside the grid its edge values continue, instead of 0
+	flipped       bool // the network saw the picture mirrored left to right
 }
 
 // at is the probability at a grid point.
@@ -34,6 +35,11 @@ func (s maskSource) paste(b, window Box, width, height int, threshold float64) *
 		return maskOf(width, height, 0, 0, 0, 0, nil)
 	}
 	columns, rows := grid(x0, x1, b.X1, b.Width(), s.width), grid(y0, y1, b.Y1, b.Height(), s.height)
+	if s.flipped {
+		for i, c := range columns {
+			columns[i] = gridPoint{s.width - 2 - c.low, 1 - c.part}
+		}
+	}
 	return maskOf(width, height, x0, y0, x1, y1, func(x, y int) bool {
 		c, r := columns[x-x0], rows[y-y0]
 		top := s.at(c.low, r.low)*(1-c.part) + s.at(c.low+1, r.low)*c.part

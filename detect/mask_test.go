@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/visionzoo/vision/engine/tensor"
 )
 
 // Goldens by testdata/paste.py, torch 1.13. A pixel may differ where the value is
@@ -167,6 +169,54 @@ func TestPolygons(t *testing.T) {
 		}
 		if int(math.Round(area)) != m.Area() {
 			t.Fatalf("outlines enclose %v of %d pixels\n%s\n%v", area, m.Area(), strings.Join(drawn(m), "\n"), all)
+		}
+	}
+}
+
+// A network that sees the picture mirrored gives the mirror of its masks: those of a
+// box, of the whole input, and mixed from prototypes.
+func TestFlippedMasks(t *testing.T) {
+	const left = 20 // of 64 columns
+	g := plain(64, 64)
+	g.Flipped = true
+	columns := func(name string, h, w, from, to int) Output { // 1 in columns from … to-1
+		set := map[int]float32{}
+		for i := range h * w {
+			set[i] = -1
+			if x := i % w; x >= from && x < to {
+				set[i] = 1
+			}
+		}
+		return floats(name, []int{1, 1, h, w}, set)
+	}
+	torch := func(masks Output) []Output {
+		return []Output{floats("boxes", []int{1, 4}, map[int]float32{0: 64 - 50, 1: 10, 2: 64 - left, 3: 30}),
+			{"labels", tensor.Of([]int64{1}, 1)}, floats("scores", []int{1}, map[int]float32{0: 0.9}), masks}
+	}
+	ultra := map[int]float32{}
+	for row, v := range []float32{64 - (left+50)/2, 20, 50 - left, 20, 0.9, 1} {
+		ultra[row*84] = v
+	}
+	for name, r := range map[string]struct {
+		head string
+		out  []Output
+	}{
+		"box":        {"torchvision", torch(columns("masks", 28, 28, 14, 28))},
+		"input":      {"torchvision", torch(columns("masks", 64, 64, 64-35, 64-left))},
+		"prototypes": {"yolov8", []Output{floats("o", []int{1, 6, 84}, ultra), columns("p", 64, 64, 64-35, 64-left)}},
+	} {
+		objects, err := Decode(r.head, r.out, g, nil)
+		if err != nil || len(objects) != 1 {
+			t.Errorf("%s: %v, %v", name, objects, err)
+			continue
+		}
+		if b := objects[0].Box; b != (Box{left, 10, 50, 30}) {
+			t.Errorf("%s: box %v", name, b)
+		}
+		for y, row := range drawn(objects[0].Mask)[12:28] {
+			if from, to := strings.Index(row, "#"), strings.LastIndex(row, "#")+1; from != left || to < 34 || to > 36 {
+				t.Errorf("%s: row %d is set from %d to %d, want %d to 35", name, y+12, from, to, left)
+			}
 		}
 	}
 }

@@ -139,7 +139,7 @@ func keypointsOf(points, sure array, i int) []Keypoint {
 // over the box.
 func (f *frame) rcnnMask(masks array, i int, b Box) *Mask {
 	h, w := masks.shape[1], masks.shape[2]
-	s := maskSource{width: w, height: h, data: masks.data[i*h*w : (i+1)*h*w]}
+	s := maskSource{width: w, height: h, data: masks.data[i*h*w : (i+1)*h*w], flipped: f.g.Flipped}
 	if h != f.g.InputHeight || w != f.g.InputWidth {
 		return s.paste(b, b, f.g.Width, f.g.Height, 0.5)
 	}

@@ -173,7 +173,6 @@ type mapGrid struct {
 	scores        array
 	columns, rows []gridPoint
 	line          []float32 // scores of one row of pixels: [w][classes]
-	mixed         []float32
 }
 
 func newMapGrid(a array, g vision.Geometry) *mapGrid {
@@ -186,7 +185,7 @@ func newMapGrid(a array, g vision.Geometry) *mapGrid {
 		_, at := g.Input(0, float64(y)+0.5)
 		m.rows[y] = clampedPoint(at/float64(g.InputHeight), a.shape[1])
 	}
-	m.line, m.mixed = make([]float32, a.shape[2]*a.shape[0]), make([]float32, a.shape[0])
+	m.line = make([]float32, a.shape[2]*a.shape[0])
 	return m
 }
 

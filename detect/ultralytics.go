@@ -80,7 +80,7 @@ func (u ultra) masks(f *frame, coefficients func(row int) []float32) func(candid
 				mixed[i] += by[k] * v
 			}
 		}
-		s := maskSource{width: w, height: h, data: mixed, edge: true}
+		s := maskSource{width: w, height: h, data: mixed, edge: true, flipped: f.g.Flipped}
 		return s.paste(f.wholeInput(), b, f.g.Width, f.g.Height, 0), nil
 	}
 }
