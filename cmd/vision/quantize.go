@@ -26,7 +26,7 @@ func quantizeCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "calibrate", Usage: "`PICTURES` like those the network will see, 50 to 200 of them: a folder, file or pattern"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the network to `FILE`"},
-			&cli.IntFlag{Name: "count", Usage: "use at most `N` pictures", Value: 200},
+			&cli.IntFlag{Name: "count", Usage: "use at most `N` pictures, spread over all", Value: 200},
 			&cli.StringFlag{Name: "method", Usage: "find ranges by `METHOD`: mse, percentile or minmax", Value: "mse"},
 			&cli.Float64Flag{Name: "percentile", Usage: "for --method percentile: keep `P` per cent of the values inside the range", Value: 99.99},
 			&cli.StringSliceFlag{Name: "float", Usage: "keep `NODE` in float32; may be repeated"},
@@ -73,7 +73,7 @@ func quantizeAction(c *cli.Context) error {
 		return err
 	}
 	remark(c, m.Guess())
-	samples, err := calibration(c, m)
+	samples, bad, err := calibration(c, m)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,10 @@ func quantizeAction(c *cli.Context) error {
 	if err := r.WriteFile(path); err != nil {
 		return errors.New(named(path, err))
 	}
-	return reportQuantized(c, m, r)
+	if err := reportQuantized(c, m, r); err != nil || !bad {
+		return err
+	}
+	return failed()
 }
 
 // checkTarget checks that the output can be written and is not the model itself.
@@ -114,29 +117,39 @@ func checkTarget(model, output string) error {
 }
 
 // calibration returns the pictures as samples, which are opened when they are
-// needed. Pictures that cannot be read are reported and left out.
-func calibration(c *cli.Context, m *zoo.Model) (quantize.Samples, error) {
-	var good []vision.Source
+// needed. They are spread over all that the flag names, whose order is often that of
+// their classes. Pictures that cannot be read are reported, and their neighbours
+// taken; bad says that there were some.
+func calibration(c *cli.Context, m *zoo.Model) (samples quantize.Samples, bad bool, err error) {
+	var all, good []vision.Source
 	for src, err := range vision.Sources(c.StringSlice("calibrate"), sourceOptions(c)...) {
-		if err == nil {
-			err = c.Context.Err()
+		if c.Context.Err() != nil {
+			return samples, bad, c.Context.Err()
 		}
-		if err == nil {
-			_, err = src.Open(c.Context)
-		}
-		switch {
-		case c.Context.Err() != nil:
-			return quantize.Samples{}, c.Context.Err()
-		case err != nil:
+		if err != nil {
 			tell(c, err.Error())
+			bad = true
 			continue
 		}
-		if good = append(good, src); len(good) == c.Int("count") {
-			break
+		all = append(all, src)
+	}
+	n := min(c.Int("count"), len(all))
+	for i := range n {
+		for _, src := range all[i*len(all)/n : (i+1)*len(all)/n] {
+			_, err := src.Open(c.Context)
+			if c.Context.Err() != nil {
+				return samples, bad, c.Context.Err()
+			}
+			if err == nil {
+				good = append(good, src)
+				break
+			}
+			tell(c, err.Error())
+			bad = true
 		}
 	}
 	if len(good) == 0 {
-		return quantize.Samples{}, fmt.Errorf("there are no pictures to calibrate with; --calibrate takes folders, files and patterns")
+		return samples, bad, fmt.Errorf("there are no pictures to calibrate with; --calibrate takes folders, files and patterns")
 	}
 	return quantize.Samples{Count: len(good), Load: func(i int) (engine.Values, error) {
 		img, err := good[i].Open(c.Context)
@@ -148,7 +161,7 @@ func calibration(c *cli.Context, m *zoo.Model) (quantize.Samples, error) {
 			return nil, fmt.Errorf("%s: %w", good[i].Name, err)
 		}
 		return engine.Values{m.Input(): x}, nil
-	}}, nil
+	}}, bad, nil
 }
 
 // stageBar shows the progress of each stage: a bar on a terminal, else one line per
