@@ -20,6 +20,7 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -55,6 +56,7 @@ type Session struct {
 	file    string
 	model   *ir.Model
 	options options
+	mapped  *mapped
 	closers []io.Closer
 	runner  *plan.Runner
 	spare   sync.Pool // of *arguments
@@ -64,7 +66,7 @@ type Session struct {
 }
 
 // Open opens a model file. The file is mapped into memory and must not change until
-// Close. The error is an fs.PathError if the file cannot be read, ErrNotModel if it
+// Close; if it becomes shorter, runs fail with ErrChanged. The error is an fs.PathError if the file cannot be read, ErrNotModel if it
 // is not an ONNX file, and an UnsupportedError if it holds operators that the
 // engine does not support; other errors say in one line what is broken.
 func Open(path string, opts ...Option) (*Session, error) {
@@ -82,7 +84,7 @@ func OpenContext(ctx context.Context, path string, opts ...Option) (*Session, er
 	if m, ok := closer.(interface{ Forget() }); ok {
 		opts = append(slices.Clone(opts), func(o *options) { o.planned = m.Forget })
 	}
-	s, err := open(ctx, data, filepath.Base(path), files, opts)
+	s, err := open(ctx, data, filepath.Base(path), files, newMapped(closer, files), opts)
 	if err != nil {
 		files.Close()
 		if closer != nil {
@@ -105,11 +107,11 @@ func OpenBytes(data []byte, opts ...Option) (*Session, error) {
 	if o.files != nil {
 		files = onnx.FilesFrom(o.files)
 	}
-	return open(context.Background(), data, "model", files, opts)
+	return open(context.Background(), data, "model", files, newMapped(files), opts)
 }
 
-func open(ctx context.Context, data []byte, name string, files *onnx.Files, opts []Option) (s *Session, err error) {
-	defer guard(name, &s, &err)
+func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *mapped, opts []Option) (s *Session, err error) {
+	defer guard(name, in, &s, &err)()
 	start := time.Now()
 	o := newOptions(opts)
 	if o.err != nil {
@@ -126,6 +128,7 @@ func open(ctx context.Context, data []byte, name string, files *onnx.Files, opts
 	if s, err = begin(m, name, o); err != nil {
 		return nil, err
 	}
+	s.mapped = in
 	if err := checkDeclared(file, m); err != nil {
 		return nil, err
 	}
@@ -137,7 +140,7 @@ func open(ctx context.Context, data []byte, name string, files *onnx.Files, opts
 // OpenModel opens a model that was built in memory, for instance by an importer of
 // another format; see ir.Builder. The session owns the model from then on.
 func OpenModel(m *ir.Model, opts ...Option) (s *Session, err error) {
-	defer guard("model", &s, &err)
+	defer guard("model", nil, &s, &err)()
 	if m == nil || m.Graph == nil {
 		return nil, errors.New("there is no graph; ir.Builder makes one")
 	}
@@ -167,14 +170,19 @@ func begin(m *ir.Model, name string, o options) (*Session, error) {
 	return s, s.expose(o.outputs)
 }
 
-// guard turns a panic, which is a bug of ours, into an error, and prefixes any
-// error with the model's name.
-func guard(name string, s **Session, err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("BUG: panic: %v", r)
-	}
-	if *err != nil {
-		*s, *err = nil, fmt.Errorf("%s: %w", strings.Trim(onnx.Quote(name), `"`), *err)
+// guard returns what ends the opening of a model: it turns a panic, which is a bug of
+// ours or a file that has changed, into an error, and prefixes any error with the
+// model's name.
+func guard(name string, in *mapped, s **Session, err *error) func() {
+	before := debug.SetPanicOnFault(true)
+	return func() {
+		debug.SetPanicOnFault(before)
+		if r := recover(); r != nil {
+			*err = ops.Bug(r)
+		}
+		if *err != nil {
+			*s, *err = nil, fmt.Errorf("%s: %w", strings.Trim(onnx.Quote(name), `"`), in.explain(*err))
+		}
 	}
 }
 
@@ -294,6 +302,8 @@ func (s *Session) ready(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", s.file, ErrClosed)
 	case ctx == nil:
 		return fmt.Errorf("%s: the context is nil; use context.Background()", s.file)
+	case s.mapped.hasChanged():
+		return fmt.Errorf("%s: %w", s.file, ErrChanged)
 	}
 	return nil
 }
@@ -308,9 +318,11 @@ func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error)
 	if args == nil {
 		args = &arguments{make([]*tensor.Tensor, len(inputs)), make([]*tensor.Tensor, len(outputs))}
 	}
+	before := debug.SetPanicOnFault(true)
 	defer func() {
+		debug.SetPanicOnFault(before)
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%s: BUG: panic: %v", s.file, r)
+			err = fmt.Errorf("%s: %w", s.file, s.mapped.explain(ops.Bug(r)))
 		}
 		clear(args.in)
 		clear(args.out)
@@ -342,7 +354,7 @@ func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error)
 	}
 	results, err := s.runner.Run(ctx, args.in, args.out)
 	if err != nil {
-		return fmt.Errorf("%s: %w", s.file, err)
+		return fmt.Errorf("%s: %w", s.file, s.mapped.explain(err))
 	}
 	for i, v := range outputs {
 		want := out[v.Name]

@@ -11,9 +11,10 @@ import (
 // Errors that callers may test for with errors.Is. The errors that wrap these say
 // more.
 var (
-	ErrNotModel = onnx.ErrNotModel                    // the bytes are not an ONNX file; the message says what they are
-	ErrClosed   = errors.New("the session is closed") // a run after Close
-	ErrNoValue  = errors.New("there is no value")     // a name given to Outputs or Slice that no value of the graph has
+	ErrNotModel = onnx.ErrNotModel                                                                               // the bytes are not an ONNX file; the message says what they are
+	ErrClosed   = errors.New("the session is closed")                                                            // a run after Close
+	ErrChanged  = errors.New("the file changed while in use: a part of it can no longer be read; open it again") // or one with its external data
+	ErrNoValue  = errors.New("there is no value")                                                                // a name given to Outputs or Slice that no value of the graph has
 )
 
 // UnsupportedError lists all nodes of a valid model whose operators the engine does

@@ -118,7 +118,7 @@ func (s *Session) Slice(from, to string) (part *Session, err error) {
 	if err := s.ready(context.Background()); err != nil {
 		return nil, err
 	}
-	defer guard(s.file, &part, &err)
+	defer guard(s.file, s.mapped, &part, &err)()
 	g := s.model.Graph.Clone()
 	if err := ops.Rebind(g); err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func (s *Session) Slice(from, to string) (part *Session, err error) {
 	}
 	m := *s.model
 	m.Graph = g
-	part = &Session{file: s.file, model: &m, options: s.options}
+	part = &Session{file: s.file, model: &m, options: s.options, mapped: s.mapped}
 	return part, part.prepare(context.Background())
 }
 

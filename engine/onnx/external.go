@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -196,6 +197,17 @@ func (f *Files) load(name string) ([]byte, error) {
 	return data, nil
 }
 
+// Holds reports whether an address is in a mapped file.
+func (f *Files) Holds(address uintptr) bool {
+	if f == nil {
+		return false
+	}
+	return slices.ContainsFunc(f.closer, func(c io.Closer) bool {
+		m, ok := c.(interface{ Holds(uintptr) bool })
+		return ok && m.Holds(address)
+	})
+}
+
 // Close unmaps the files; no data may be used after it.
 func (f *Files) Close() error {
 	if f == nil {
@@ -210,8 +222,9 @@ func (f *Files) Close() error {
 }
 
 // Map opens a file for reading as bytes: mapped where the system can, read
-// elsewhere. A mapped file must not shrink while it is in use; the zoo's files
-// never do, since they are replaced by renaming.
+// elsewhere. Where a mapped file has become shorter, reading faults (see
+// debug.SetPanicOnFault) at an address that closer Holds. The zoo's files never
+// do, since they are replaced by renaming.
 func Map(name string) (data []byte, closer io.Closer, err error) {
 	file, err := os.OpenFile(name, os.O_RDONLY|nonblock, 0)
 	if err != nil {

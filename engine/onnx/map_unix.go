@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,6 +18,11 @@ const nonblock = unix.O_NONBLOCK
 type mapping []byte
 
 func (m mapping) Close() error { return unix.Munmap(m) }
+
+// Holds reports whether an address is in the mapping.
+func (m mapping) Holds(address uintptr) bool {
+	return address-uintptr(unsafe.Pointer(unsafe.SliceData(m))) < uintptr(len(m))
+}
 
 // mapFile maps a private, read-only view of an open file. Files that cannot be
 // mapped, such as those of a file system in memory, are read.

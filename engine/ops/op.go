@@ -157,6 +157,14 @@ func (c *Call) input(i int) *tensor.Tensor {
 	return nil
 }
 
+// Bug is the error for a panic, which wraps the panic's value if that is an error.
+func Bug(panicked any) error {
+	if err, ok := panicked.(error); ok {
+		return fmt.Errorf("BUG: panic: %w", err)
+	}
+	return fmt.Errorf("BUG: panic: %v", panicked)
+}
+
 // EvalConst evaluates a node on constants, within a memory limit of its own. It
 // returns nil if that fails.
 func EvalConst(ctx context.Context, n *ir.Node, in []*tensor.Tensor, limit int64) (out []*tensor.Tensor) {

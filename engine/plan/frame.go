@@ -185,7 +185,7 @@ func (f *frame) node(i int) error {
 func evaluate(c *ops.Call, plain bool) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("BUG: panic: %v", r)
+			err = ops.Bug(r)
 		}
 	}()
 	op := c.Node.Operator.(ops.Op)

@@ -173,4 +173,10 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic in a worker: %v", e.Value) }
 
+// Unwrap returns the value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
 func caught(v any) *PanicError { return &PanicError{v, debug.Stack()} }

@@ -8,6 +8,7 @@ package team
 
 import (
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,7 +97,8 @@ func (t *Team) Workers() int { return len(t.workers) }
 // have, or a Stopper has stopped. At most threads goroutines take part, the caller
 // among them; 0 means as many as there are. Run allocates nothing for loops of up
 // to Longest chunks. If a chunk panics, chunks that have not begun are skipped and
-// the panic is returned as a *PanicError.
+// the panic is returned as a *PanicError. With debug.SetPanicOnFault, which workers
+// set for themselves, a chunk that reads a mapped file beyond its end panics.
 func (t *Team) Run(threads, n int, task Task) error {
 	if threads <= 0 {
 		threads = maxSeats
@@ -178,6 +180,7 @@ func (t *Team) rouse(n int) {
 // serve is the life of worker i: look for open loops, beginning with the slot
 // after the last one helped; find none and watch; watch in vain and park.
 func (t *Team) serve(i int) {
+	debug.SetPanicOnFault(true) // see Run
 	w, at := &t.workers[i], i
 	for !t.closed.Load() {
 		seen := t.calls.Load()

@@ -2,7 +2,9 @@ package tensor
 
 import (
 	"runtime"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 )
 
 // widened is the memory behind a tensor of Widened and its views.
@@ -45,13 +47,23 @@ func (w *widened) bytes() []byte {
 // widenTo converts ranges of numbers, large ones on all processors.
 func widenTo[T any](to []float32, from []T, f func(T) float32) {
 	var all sync.WaitGroup
+	var failed atomic.Pointer[any]
 	each := max(1<<16, (len(to)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
 	for at := 0; at < len(to); at += each {
 		all.Go(func() {
+			defer func() {
+				if r := recover(); r != nil {
+					failed.Store(&r)
+				}
+			}()
+			debug.SetPanicOnFault(true) // from may lie in a file that shrinks
 			for i := at; i < min(at+each, len(to)); i++ {
 				to[i] = f(from[i])
 			}
 		})
 	}
 	all.Wait()
+	if r := failed.Load(); r != nil {
+		panic(*r)
+	}
 }

@@ -1,0 +1,44 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+	"sync/atomic"
+)
+
+// mapped are the files in which constants lie, shared by a session and its slices. A
+// file that becomes shorter takes pages out of the memory that it is mapped to; reading
+// them is a fault, which kills the process unless debug.SetPanicOnFault is set.
+type mapped struct {
+	files   []holder
+	changed atomic.Bool
+}
+
+type holder interface{ Holds(address uintptr) bool }
+
+// newMapped lists those of the files that are mapped.
+func newMapped(files ...any) *mapped {
+	m := &mapped{}
+	for _, f := range files {
+		if h, ok := f.(holder); ok {
+			m.files = append(m.files, h)
+		}
+	}
+	return m
+}
+
+// explain returns ErrChanged in place of a fault in one of the files. From then on
+// the constants are not to be used: some may be half packed.
+func (m *mapped) explain(err error) error {
+	var fault interface {
+		error
+		Addr() uintptr
+	}
+	if m == nil || !errors.As(err, &fault) || !slices.ContainsFunc(m.files, func(f holder) bool { return f.Holds(fault.Addr()) }) {
+		return err
+	}
+	m.changed.Store(true)
+	return ErrChanged
+}
+
+func (m *mapped) hasChanged() bool { return m != nil && m.changed.Load() }
