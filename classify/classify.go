@@ -15,7 +15,8 @@ import (
 
 // Model is what a classifier needs: a network, an encoder that feeds it pictures,
 // and the labels of its classes (nil: classes are shown by number). A *zoo.Model is
-// one.
+// one. A method Activation() string, if it has one, tells the function Activation
+// what the graph does not.
 type Model interface {
 	Session() *engine.Session
 	Encoder() *vision.Encoder
@@ -79,13 +80,13 @@ func Tensor(ctx context.Context, m Model, x *tensor.Tensor, opts ...Option) ([]P
 	if err != nil {
 		return nil, err
 	}
-	return ranked(all[0], m.Labels(), o.top)
+	return ranked(m, all[0], o.top)
 }
 
 // ranked turns one picture's scores into predictions. Scores that are NaN are an
 // error.
-func ranked(scores []float64, labels *label.Set, n int) ([]Prediction, error) {
-	p := Softmax(scores)
+func ranked(m Model, scores []float64, n int) ([]Prediction, error) {
+	p := probabilities(scores, Activation(m))
 	lost := 0
 	for _, v := range p {
 		if math.IsNaN(v) {
@@ -95,7 +96,7 @@ func ranked(scores []float64, labels *label.Set, n int) ([]Prediction, error) {
 	if lost > 0 {
 		return nil, fmt.Errorf("the network gives no numbers: %d of %d probabilities are NaN; a recipe that does not suit it may be why", lost, len(p))
 	}
-	return Rank(p, labels, n), nil
+	return Rank(p, m.Labels(), n), nil
 }
 
 // rows runs the network on n encoded pictures and returns the scores of each.
@@ -142,27 +143,4 @@ func scores(t *tensor.Tensor, n int, labels *label.Set) ([][]float64, error) {
 		out[i] = flat[i*classes : (i+1)*classes]
 	}
 	return out, nil
-}
-
-// Softmax turns logits into probabilities. Scores that are probabilities already
-// (none is negative, and their sum is near 1) are returned unchanged.
-func Softmax(logits []float64) []float64 {
-	sum, most, negative := 0.0, math.Inf(-1), false
-	for _, v := range logits {
-		sum += v
-		most = max(most, v)
-		negative = negative || v < 0
-	}
-	if !negative && math.Abs(sum-1) < 1e-2 {
-		return logits
-	}
-	out, total := make([]float64, len(logits)), 0.0
-	for i, v := range logits {
-		out[i] = math.Exp(v - most)
-		total += out[i]
-	}
-	for i := range out {
-		out[i] /= total
-	}
-	return out
 }

@@ -230,7 +230,7 @@ func (s *stream) runTogether(ctx context.Context, x *tensor.Tensor, group []*pic
 		return err
 	}
 	for i, p := range group {
-		p.result.Predictions, p.err = ranked(all[i], s.model.Labels(), s.options.top)
+		p.result.Predictions, p.err = ranked(s.model, all[i], s.options.top)
 		p.result.Infer = time.Since(start) / time.Duration(len(group))
 	}
 	return nil

@@ -40,6 +40,17 @@ func (m *Model) Encoder() *vision.Encoder { return m.encoder }
 // Labels returns the labels of the classes, nil if they are not known.
 func (m *Model) Labels() *label.Set { return m.labels }
 
+// Activation says what the scores of a classifier have been through, by its card:
+// "softmax", "sigmoid" or "none"; "" if the card does not say.
+func (m *Model) Activation() string {
+	word, _, _ := strings.Cut(m.card.Activation, " ") // "softmax (output softmaxout_1)"
+	switch word {
+	case "softmax", "sigmoid", "none":
+		return word
+	}
+	return ""
+}
+
 // Card is what the zoo knows about the model. For a file that is not in the zoo it
 // has only name, path and size.
 func (m *Model) Card() *Card { return m.card }
