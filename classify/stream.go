@@ -18,6 +18,7 @@ import (
 type Result struct {
 	Name        string // of the source
 	Predictions []Prediction
+	Scores      []float64 // of all classes, as the network gives them
 	// Decode and Encode are the picture's own times; Infer is the time of the run
 	// that the picture was part of, divided by the number of pictures in that run.
 	Decode, Encode, Infer time.Duration
@@ -230,6 +231,7 @@ func (s *stream) runTogether(ctx context.Context, x *tensor.Tensor, group []*pic
 		return err
 	}
 	for i, p := range group {
+		p.result.Scores = all[i]
 		p.result.Predictions, p.err = ranked(s.model, all[i], s.options.top)
 		p.result.Infer = time.Since(start) / time.Duration(len(group))
 	}

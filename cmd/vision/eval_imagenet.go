@@ -8,11 +8,13 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -28,13 +30,18 @@ func evalImageNetCommand() *cli.Command {
 		Name:  "imagenet",
 		Usage: "top-1 and top-5 of a classifier on a folder of labelled pictures",
 		UsageText: "vision eval imagenet val/ --model resnet50\n" +
-			"vision eval imagenet val/ --labels val_labels.txt --model quantised.onnx --json\n\n" +
+			"vision eval imagenet val/ --labels val_labels.txt --model quantised.onnx --json\n" +
+			"vision eval imagenet val/ --model quantised.onnx --against resnet50\n" +
+			"vision eval imagenet val/ --model resnet50 --precision bf16\n\n" +
 			"What a picture shows is read from the labels file (one line each: file and class, by\n" +
 			"index, WordNet id or name), by DIR/labels.tsv, by the name of its folder, or by a\n" +
-			"WordNet id at the beginning of its own name.",
+			"WordNet id at the beginning of its own name.\n\n" +
+			"With --against, or --precision bf16, what precision costs is printed too: top-1 and top-5\n" +
+			"of both, how often they say the same, and how far the logits are from one another.",
 		ArgsUsage: "DIR",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "model", Usage: "zoo `NAME` or path of an .onnx file"},
+			&cli.StringFlag{Name: "against", Usage: "compare with this `MODEL`, a zoo name or a path, in strict float32; with --precision bf16 the model itself"},
 			recipeFlag,
 			&cli.StringFlag{Name: "labels", Usage: "`FILE` that says what each picture shows"},
 			&cli.IntFlag{Name: "limit", Usage: "use `N` pictures, spread over all; 0 means all"},
@@ -59,9 +66,14 @@ func evalImageNet(c *cli.Context) error {
 		return usage("--limit %d: at least 0", c.Int("limit"))
 	}
 	threads, opts := sideBySide(c)
-	m, err := loadDetector(c, "", threads...)
+	load, err := zooOptions(c)
 	if err != nil {
 		return err
+	}
+	load = append(load, threads...)
+	m, err := zoo.LoadContext(c.Context, c.String("model"), load...)
+	if err != nil {
+		return noModel(err)
 	}
 	defer m.Close()
 	if err := takesPicture(m); err != nil {
@@ -80,39 +92,87 @@ func evalImageNet(c *cli.Context) error {
 		}
 		pictures = pictures[:n]
 	}
-	return scoreImageNet(c, m, pictures, opts)
+	ref, err := loadReference(c, load)
+	if err != nil {
+		return err
+	}
+	defer ref.Close()
+	return scoreImageNet(c, m, ref, pictures, opts)
+}
+
+// loadReference opens the model that precision is measured against, nil if that was
+// not asked for.
+func loadReference(c *cli.Context, load []zoo.Option) (*zoo.Model, error) {
+	name := c.String("against")
+	if name == "" && c.String("precision") == "bf16" {
+		name = c.String("model")
+	}
+	if name == "" {
+		return nil, nil
+	}
+	ref, err := zoo.LoadContext(c.Context, name, append(slices.Clone(load), strictly)...)
+	if err != nil {
+		return nil, noModel(err)
+	}
+	if err := takesPicture(ref); err != nil {
+		ref.Close()
+		return nil, err
+	}
+	if c.String("against") != "" {
+		remark(c, ref.Guess())
+	}
+	return ref, nil
 }
 
 // scoreImageNet classifies the pictures, several at the same time, and prints the
-// score.
-func scoreImageNet(c *cli.Context, m *zoo.Model, pictures []labelled, opts []classify.Option) error {
-	var s imageNetScore
-	start, busy := time.Now(), time.Duration(0)
+// score, and that of a reference unless it is nil.
+func scoreImageNet(c *cli.Context, m, ref *zoo.Model, pictures []labelled, opts []classify.Option) error {
+	var own, theirs imageNetScore
+	var both agreement
+	failures := 0
+	start := time.Now()
 	bar := newPictureBar(c, len(pictures))
 	defer bar.finish()
-	for r, err := range classify.Stream(c.Context, m, files(pictures), append(opts, classify.Top(5))...) {
-		if c.Context.Err() != nil {
-			return c.Context.Err()
-		}
-		p := pictures[s.pictures+s.failures]
+	err := beside(c, m, ref, files(pictures), opts, func(p compared) error {
+		picture := pictures[own.pictures+failures]
 		bar.step()
-		if err != nil {
-			s.failures++
-			tell(c, named(p.path, err))
-			continue
+		if p.err != nil {
+			failures++
+			tell(c, named(picture.path, p.err))
+			return nil
 		}
-		s.pictures++
-		busy += r.Infer
-		at := slices.IndexFunc(r.Predictions, func(q classify.Prediction) bool { return q.Index == p.class })
-		if at == 0 {
-			s.top1++
+		own.add(p.got, picture.class)
+		if ref == nil {
+			return nil
 		}
-		if at >= 0 {
-			s.top5++
-		}
+		theirs.add(p.want, picture.class)
+		return both.add(p)
+	})
+	if err != nil {
+		return err
 	}
-	printImageNet(c, m.Card().Name, s, time.Since(start), busy)
-	if s.failures > 0 {
+	switch asked := c.String("precision"); {
+	case c.Bool("json"):
+		line := own.json(m.Card().Name, asked)
+		line["pictures"], line["failed"], line["seconds"] = own.pictures, failures, digits(time.Since(start).Seconds(), 3)
+		if ref != nil {
+			line["computed"] = computed(asked)
+			line["against"] = theirs.json(ref.Card().Name, "f32strict")
+			maps.Copy(line, both.json())
+		}
+		printJSON(c.App.Writer, line)
+	case ref == nil:
+		fmt.Fprintf(c.App.Writer, "%s on %d pictures: top-1 %s, top-5 %s; %.1f ms per picture in the network\n",
+			oneLine(m.Card().Name), own.pictures, own.share(own.top1), own.share(own.top5), own.infer())
+	default:
+		w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
+		fmt.Fprintf(w, "on %d pictures\tprecision\ttop-1\ttop-5\tms per picture\n", own.pictures)
+		own.row(w, m.Card().Name, arithmetic(c))
+		theirs.row(w, ref.Card().Name, "f32strict")
+		w.Flush()
+		fmt.Fprintln(c.App.Writer, both.text(m))
+	}
+	if failures > 0 {
 		return failed()
 	}
 	return nil
@@ -129,18 +189,41 @@ func files(pictures []labelled) iter.Seq[vision.Source] {
 	}
 }
 
-type imageNetScore struct{ top1, top5, pictures, failures int }
+// imageNetScore counts how often a model is right.
+type imageNetScore struct {
+	top1, top5, pictures int
+	busy                 time.Duration // in the network
+}
 
-func printImageNet(c *cli.Context, model string, s imageNetScore, all, busy time.Duration) {
-	n := float64(max(s.pictures, 1))
-	infer := digits(busy.Seconds()*1e3/n, 3)
-	if c.Bool("json") {
-		printJSON(c.App.Writer, map[string]any{"model": model, "pictures": s.pictures, "failed": s.failures,
-			"top1": digits(float64(s.top1)/n, 6), "top5": digits(float64(s.top5)/n, 6), "seconds": digits(all.Seconds(), 3), "ms": map[string]float64{"infer": infer}})
-		return
+func (s *imageNetScore) add(r classify.Result, class int) {
+	s.pictures++
+	s.busy += r.Infer
+	at := slices.IndexFunc(r.Predictions, func(q classify.Prediction) bool { return q.Index == class })
+	if at == 0 {
+		s.top1++
 	}
-	fmt.Fprintf(c.App.Writer, "%s on %d pictures: top-1 %.2f %% (%d), top-5 %.2f %% (%d); %.1f ms per picture in the network\n",
-		model, s.pictures, 100*float64(s.top1)/n, s.top1, 100*float64(s.top5)/n, s.top5, infer)
+	if at >= 0 {
+		s.top5++
+	}
+}
+
+// infer is the time per picture in the network, in milliseconds.
+func (s *imageNetScore) infer() float64 {
+	return digits(s.busy.Seconds()*1e3/float64(max(s.pictures, 1)), 3)
+}
+
+func (s *imageNetScore) share(n int) string {
+	return fmt.Sprintf("%.2f %% (%d)", 100*float64(n)/float64(max(s.pictures, 1)), n)
+}
+
+func (s *imageNetScore) row(w io.Writer, model, precision string) {
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%.1f\n", oneLine(model), precision, s.share(s.top1), s.share(s.top5), s.infer())
+}
+
+func (s *imageNetScore) json(model, precision string) map[string]any {
+	n := float64(max(s.pictures, 1))
+	return map[string]any{"model": model, "precision": precision, "top1": digits(float64(s.top1)/n, 6), "top5": digits(float64(s.top5)/n, 6),
+		"ms": map[string]float64{"infer": s.infer()}}
 }
 
 // findLabelled lists the pictures of a folder with their classes, in the order of

@@ -2,12 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/visionzoo/vision/assets/label"
+	"github.com/visionzoo/vision/classify"
+	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/internal/shared"
 )
 
@@ -66,6 +69,75 @@ func TestEvalImageNet(t *testing.T) {
 	code, out, _ = vis("eval", "imagenet", dir, "--model", model, "--recipe", "caffe", "--limit", "4")
 	if code != 0 || !strings.Contains(out, "on 4 pictures") {
 		t.Errorf("code %d: %s", code, out)
+	}
+}
+
+// What precision costs: the float16 export beside the network that ONNX Runtime
+// scores above, and bfloat16 beside the network itself.
+func TestEvalImageNetAgainst(t *testing.T) {
+	if testing.Short() || engine.BestCPU() == "purego" {
+		t.Skip("takes seconds; run without -short, with assembly")
+	}
+	type score struct {
+		Model, Precision string
+		Top1, Top5       float64
+	}
+	type report struct {
+		score
+		Pictures  int
+		Computed  string
+		Against   score
+		Agreement struct{ Top1, Top5 float64 }
+		Outputs   struct{ RMS, Relative, Largest float64 }
+	}
+	run := func(args ...string) (r report) {
+		t.Helper()
+		code, out, errOut := vis(append([]string{"eval", "imagenet", shared.Path(t, "imagenet"), "--recipe", "caffe", "--quiet"}, args...)...)
+		if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil {
+			t.Fatalf("code %d, %v: %s%s", code, err, out, errOut)
+		}
+		return r
+	}
+	single, half := shared.Path(t, "models", "squeezenet1.1", "model.onnx"), shared.Path(t, "models", "squeezenet1.1-fp16", "model.onnx")
+	r := run("--model", half, "--against", single, "--json")
+	if r.Pictures != 200 || r.Against.Precision != "f32strict" || r.Against.Top1 != 0.54 || r.Against.Top5 != 0.815 {
+		t.Errorf("the reference: %+v", r)
+	}
+	if r.Agreement.Top1 < 0.99 || r.Agreement.Top5 < 0.99 || r.Outputs.Relative == 0 || r.Outputs.Relative > 0.01 || r.Outputs.Largest < r.Outputs.RMS {
+		t.Errorf("float16 beside float32: %+v", r)
+	}
+	r = run("--model", single, "--precision", "bf16", "--limit", "20", "--json")
+	if r.Precision != "bf16" || r.Against.Model != r.Model || r.Agreement.Top1 < 0.9 || r.Outputs.Relative > 0.05 {
+		t.Errorf("bfloat16 beside float32: %+v", r)
+	}
+	if amx := engine.BestCPU() == "amx"; amx != (r.Computed == "bf16") || amx != (r.Outputs.Relative > 1e-4) {
+		t.Errorf("computed in %q: %+v", r.Computed, r)
+	}
+	code, out, _ := vis("eval", "imagenet", shared.Path(t, "imagenet"), "--recipe", "caffe", "--model", single, "--precision", "bf16", "--limit", "4")
+	if lines := strings.Split(out, "\n"); code != 0 || len(lines) != 5 || !strings.Contains(lines[1], "bf16") || !strings.Contains(lines[2], "f32strict") ||
+		!strings.HasPrefix(lines[3], "the same first class on ") || !strings.Contains(lines[3], "probabilities differ by ") {
+		t.Errorf("code %d: %s", code, out)
+	}
+	if code, _, errOut := vis("eval", "imagenet", shared.Path(t, "imagenet"), "--model", single, "--against", "builtin", "--quiet"); code != exitFailed || !strings.Contains(errOut, "gives 1000 scores, the one that it is compared with 10") {
+		t.Errorf("code %d: %s", code, errOut)
+	}
+}
+
+func TestAgreement(t *testing.T) {
+	result := func(scores ...float64) classify.Result {
+		return classify.Result{Scores: scores, Predictions: classify.Rank(scores, nil, 5)}
+	}
+	var a agreement
+	for _, p := range []compared{
+		{got: result(7, 6, 5, 4, 3, 2, 1), want: result(7, 6, 5, 4, 3, 2, 1)},
+		{got: result(7, 6, 5, 4, 3, 2, 1), want: result(6, 7, 5, 4, 2, 3, 1)}, // another first, and one of five
+	} {
+		if err := a.add(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if top1, top5 := a.shares(); top1 != 0.5 || top5 != 0.9 || a.scores.Largest != 1 || a.scores.Relative() != math.Sqrt(4./280) {
+		t.Errorf("%g, %g, %+v", top1, top5, a.scores)
 	}
 }
 

@@ -19,13 +19,15 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "verify",
 		Usage:     "run ONNX test cases against their golden outputs, or one model against another",
-		UsageText: "vision verify resnet50/             a folder with model.onnx and test_data_set_*\nvision verify onnx/backend/test/data/node --json\nvision verify squeezenet1.1          a model of the zoo, with its publisher's data\nvision verify small.onnx --against original.onnx",
+		UsageText: "vision verify resnet50/             a folder with model.onnx and test_data_set_*\nvision verify onnx/backend/test/data/node --json\nvision verify squeezenet1.1          a model of the zoo, with its publisher's data\nvision verify small.onnx --against original.onnx\nvision verify resnet50 --against resnet50 --precision bf16 --pictures photos/",
 		ArgsUsage: "PATH...",
 		Flags: []cli.Flag{
 			&cli.Float64Flag{Name: "rtol", Usage: "relative tolerance `R`; without it the case's own, else 1e-3, or 1e-2 for floats of 16 bits and fewer", DefaultText: "the case's"},
 			&cli.Float64Flag{Name: "atol", Usage: "absolute tolerance `A`; without it the case's own, else 1e-5, or 1e-2 for floats of 16 bits and fewer; networks of ten convolutions and matrix products or more get at least 5e-4 of the output's spread", DefaultText: "the case's"},
 			&cli.DurationFlag{Name: "timeout", Usage: "fail a case that takes longer than `TIME`", Value: time.Minute},
-			&cli.StringFlag{Name: "against", Usage: "compare with this `MODEL`, a zoo name or a path, on zero and random inputs"},
+			&cli.StringFlag{Name: "against", Usage: "compare with this `MODEL`, a zoo name or a path, in strict float32: on zero and random inputs"},
+			&cli.StringSliceFlag{Name: "pictures", Usage: "with --against: compare classifiers on these `PICTURES` too, by their first classes and logits: a folder, file or pattern"},
+			recipeFlag,
 			toggle("plain", "use the reference kernels only, without optimisation"),
 			offlineFlag, quietFlag, threadsFlag, precisionFlag, toggle("json", "print a line of JSON for each case; the last line stays plain text"),
 		},
@@ -37,19 +39,22 @@ func verify(c *cli.Context) error {
 	if !c.Args().Present() {
 		return usage("verify needs a PATH: a case folder, a folder of them, or the name of a model of the zoo")
 	}
-	opts, err := engineOptions(c)
-	if err != nil {
-		return err
-	}
-	if c.Bool("plain") {
-		opts = append(opts, engine.Plain())
-	}
 	if c.Float64("rtol") < 0 || c.Float64("atol") < 0 {
 		return usage("--rtol and --atol are not negative")
 	}
-	rtol, atol := tolerance(c, "rtol"), tolerance(c, "atol")
+	o := conform.Options{RTol: tolerance(c, "rtol"), ATol: tolerance(c, "atol"), Timeout: c.Duration("timeout")}
 	if other := c.String("against"); other != "" {
-		return verifyAgainst(c, other, conform.Tolerance{R: rtol, A: atol}, append(fetchOptions(c), zoo.WithEngine(opts...)))
+		return verifyAgainst(c, other, o)
+	}
+	var err error
+	if o.Engine, err = engineOptions(c); err != nil {
+		return err
+	}
+	if c.Bool("plain") {
+		o.Engine = append(o.Engine, engine.Plain())
+	}
+	if c.IsSet("pictures") || c.IsSet("recipe") {
+		return usage("--pictures and --recipe are for --against MODEL")
 	}
 	var cases []conform.Case
 	for _, path := range c.Args().Slice() {
@@ -63,7 +68,6 @@ func verify(c *cli.Context) error {
 		}
 		cases = append(cases, found...)
 	}
-	o := conform.Options{RTol: rtol, ATol: atol, Timeout: c.Duration("timeout"), Engine: opts}
 	passed, wrong, skipped := 0, 0, 0
 	verifyAll(c.Context, cases, o, func(r conform.Result) {
 		switch {
@@ -114,6 +118,9 @@ func tolerance(c *cli.Context, flag string) float64 {
 func printResult(c *cli.Context, r conform.Result) {
 	if c.Bool("json") {
 		line := map[string]any{"case": r.Name, "ms": r.Elapsed.Seconds() * 1e3, "max_error": r.MaxError}
+		if r.Differ.Count > 0 {
+			line["outputs"] = differenceJSON(r.Differ)
+		}
 		switch {
 		case r.Skipped != "":
 			line["skipped"] = r.Skipped
@@ -162,45 +169,4 @@ func verifyAll(ctx context.Context, cases []conform.Case, o conform.Options, rep
 			return
 		}
 	}
-}
-
-// verifyAgainst compares models, by name or path, on zero and random inputs.
-func verifyAgainst(c *cli.Context, other string, tol conform.Tolerance, opts []zoo.Option) error {
-	with, err := zoo.LoadContext(c.Context, other, opts...)
-	if err != nil {
-		return noModel(err)
-	}
-	defer with.Close()
-	passed, wrong := 0, 0
-	for _, name := range c.Args().Slice() {
-		m, err := zoo.LoadContext(c.Context, name, opts...)
-		if err != nil {
-			return noModel(err)
-		}
-		reports := conform.Against(c.Context, m.Session(), with.Session(), tol)
-		m.Close()
-		if err := c.Context.Err(); err != nil {
-			return err
-		}
-		for i, r := range reports {
-			r.Name = fmt.Sprintf("%s against %s, %s", name, other, r.Name)
-			if r.Err != nil {
-				wrong++
-			} else {
-				passed++
-			}
-			printResult(c, r)
-			if r.Err == nil && !c.Bool("json") {
-				fmt.Fprintf(c.App.Writer, "ok   %s: largest error %.3g\n", r.Name, r.MaxError)
-			}
-			if i == 0 && r.Note != "" {
-				remark(c, "floats of another type were converted: "+r.Note)
-			}
-		}
-	}
-	fmt.Fprintf(c.App.Writer, "verify: %d passed, %d failed, 0 skipped\n", passed, wrong)
-	if wrong > 0 {
-		return failed()
-	}
-	return nil
 }

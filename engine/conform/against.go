@@ -12,16 +12,20 @@ import (
 )
 
 // Against runs two models on the same inputs, zeros and seeded random numbers, and
-// compares every output, to check that a conversion did not change the function.
-// Unknown dimensions become 1. Where one model's floats are wider than the
-// other's, both get numbers that the narrower type holds, and the outputs are
-// compared with its tolerance; the result's Note says so.
-func Against(ctx context.Context, a, b *engine.Session, tol Tolerance) []Result {
+// compares every output of a with that of b, the reference, to check that a
+// conversion did not change the function. Unknown dimensions become 1. Where one
+// model's floats are wider than the other's, both get numbers that the narrower
+// type holds, and the outputs are compared with its tolerance; the result's Note
+// says so. The timeout is for each of the inputs.
+func Against(ctx context.Context, a, b *engine.Session, opt Options) []Result {
+	tol := Tolerance{R: opt.RTol, A: opt.ATol}.deepen(b)
 	var out []Result
 	for _, kind := range []string{"zero", "random"} {
 		r := Result{Case: Case{Name: kind + " input"}}
 		start := time.Now()
-		r.Err = againstOnce(ctx, a, b, kind == "random", tol, &r)
+		bounded, cancel := opt.within(ctx)
+		r.Err = againstOnce(bounded, a, b, kind == "random", tol, &r)
+		cancel()
 		r.Elapsed = time.Since(start)
 		out = append(out, r)
 	}
@@ -57,6 +61,9 @@ func againstOnce(ctx context.Context, a, b *engine.Session, random bool, tol Tol
 	want, err := b.Run(ctx, other)
 	if err != nil {
 		return err
+	}
+	for i, info := range a.Outputs() {
+		r.Differ.addTensors(got[info.Name], want[b.Outputs()[i].Name])
 	}
 	for i, info := range a.Outputs() {
 		x, y, tol := got[info.Name], want[b.Outputs()[i].Name], tol

@@ -43,7 +43,7 @@ func TestAgainstOtherFloats(t *testing.T) {
 		{"too far for 32 bits", doubled(tensor.Float64, 0.1), doubled(tensor.Float32, 0.105), false, `input "x" (float64, float32), output "y" (float64, float32)`},
 		{"no float", doubled(tensor.Float32, 1), doubled(tensor.Int32, 1), false, ""},
 	} {
-		for _, r := range Against(context.Background(), c.a, c.b, Tolerance{}) {
+		for _, r := range Against(context.Background(), c.a, c.b, Options{}) {
 			if (r.Err == nil) != c.ok || r.Note != c.note {
 				t.Errorf("%s, %s: error %v, note %q, want %q", c.name, r.Name, r.Err, r.Note, c.note)
 			}

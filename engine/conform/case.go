@@ -60,13 +60,22 @@ type Options struct {
 	Engine     []engine.Option
 }
 
+// within bounds a context by the timeout.
+func (o Options) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if o.Timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("took longer than %v", o.Timeout))
+}
+
 // Result is the outcome of a case.
 type Result struct {
 	Case
 	Err      error // nil: passed
 	Skipped  string
-	Note     string  // what Against converted
-	MaxError float64 // largest |got-want| of numbers, relative to max(1, |want|)
+	Note     string     // what Against converted
+	MaxError float64    // largest |got-want| of numbers, relative to max(1, |want|)
+	Differ   Difference // of all outputs, by Against
 	Elapsed  time.Duration
 }
 
@@ -80,11 +89,8 @@ func (c Case) Run(ctx context.Context, opt Options) (r Result) {
 		}
 		r.Elapsed = time.Since(start)
 	}()
-	if opt.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, opt.Timeout, fmt.Errorf("took longer than %v", opt.Timeout))
-		defer cancel()
-	}
+	ctx, cancel := opt.within(ctx)
+	defer cancel()
 	sets, err := filepath.Glob(filepath.Join(c.Dir, "test_data_set_*"))
 	if err != nil || len(sets) == 0 {
 		r.Skipped = "no test_data_set_* folder"
@@ -96,10 +102,7 @@ func (c Case) Run(ctx context.Context, opt Options) (r Result) {
 		return r
 	}
 	defer s.Close()
-	tol := c.tolerance(opt)
-	if tol.A == 0 && products(s.Graph()) >= deep {
-		tol.S = deepSpread
-	}
+	tol := c.tolerance(opt).deepen(s)
 	slices.Sort(sets)
 	for _, set := range sets {
 		if r.Err = runSet(ctx, s, set, tol, &r.MaxError); r.Err != nil {
@@ -120,6 +123,14 @@ const (
 	deep       = 10
 	deepSpread = 5e-4
 )
+
+// deepen adds the share of the spread, unless atol is given.
+func (t Tolerance) deepen(s *engine.Session) Tolerance {
+	if t.A == 0 && products(s.Graph()) >= deep {
+		t.S = deepSpread
+	}
+	return t
+}
 
 // products counts the operators of a graph that sum products.
 func products(g *ir.Graph) int {
