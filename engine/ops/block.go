@@ -71,8 +71,12 @@ func integers(t *tensor.Tensor) ([]int, error) {
 	return nil, fmt.Errorf("is %s, it must be int32 or int64", t.DType())
 }
 
-// widenInts returns integers as int, without a copy if they have the same size.
+// widenInts returns integers as int, without a copy if they have the same size,
+// and never nil, which would mean that there is no such input.
 func widenInts[T int32 | int64](src []T) []int {
+	if len(src) == 0 {
+		return []int{}
+	}
 	if unsafe.Sizeof(T(0)) == unsafe.Sizeof(int(0)) {
 		return unsafe.Slice((*int)(unsafe.Pointer(unsafe.SliceData(src))), len(src))
 	}

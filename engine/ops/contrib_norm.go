@@ -210,6 +210,12 @@ func addRows(c *Call, sum *tensor.Tensor, ids, rows, length int) error {
 	if table.DType() != sum.DType() || table.Dim(1) != size || index != nil && len(index) != total && len(index) != length {
 		return fmt.Errorf("table %s and indices (input %d) have shapes that do not match the sum, %s", table, ids, sum)
 	}
+	if total == 0 {
+		return nil // whatever the size of a row
+	}
+	if err := c.Run.reserveList(size, 16); err != nil {
+		return err
+	}
 	row, own := make([]float64, size), make([]float64, size)
 	for i := range total {
 		at := i % length

@@ -159,7 +159,9 @@ func evalConvTranspose[T real](op *convTranspose, c *Call) error {
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
+	if c.Out[0] = y; y.Len() == 0 {
+		return nil // whatever the sizes of the batch and of X
+	}
 	scratch, err := c.New(tensor.Float64, s.inSize())
 	if err != nil {
 		return err

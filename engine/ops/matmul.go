@@ -100,6 +100,9 @@ func matMulEval[T, S number](c *Call) error {
 	if y.Len() == 0 {
 		return nil
 	}
+	if err := c.Run.reserveList(p.n, 8); err != nil {
+		return err
+	}
 	da, db, dy := tensor.Data[T](a), tensor.Data[T](b), tensor.Data[T](y)
 	acc := make([]S, p.n)
 	for i := range p.batches() {
@@ -276,7 +279,12 @@ func gemmEval[T, S number](op *gemm) func(c *Call) error {
 		if err != nil {
 			return err
 		}
-		c.Out[0] = y
+		if c.Out[0] = y; y.Len() == 0 {
+			return nil // whatever k is
+		}
+		if err := firstError(c.Run.reserveList(n, 8), c.Run.reserveList(k, 8)); err != nil {
+			return err
+		}
 		da, db, dy := tensor.Data[T](a), tensor.Data[T](b), tensor.Data[T](y)
 		acc, row := make([]S, n), make([]S, k)
 		for i := range m {

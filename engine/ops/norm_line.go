@@ -379,7 +379,9 @@ func (op *meanVariance) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
+	if c.Out[0] = y; y.Len() == 0 {
+		return nil // whatever the number of groups
+	}
 	return eachGroup(c, x, axes, tensor.Float64, func(o int, group []float64, at *walk) error {
 		mean, variance := moments(group)
 		by := 1.0

@@ -191,7 +191,12 @@ func evalMaxRoiPool[T real](op *maxRoiPool, c *Call) error {
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
+	if c.Out[0] = y; y.Len() == 0 {
+		return nil // whatever the number of cells
+	}
+	if err := firstError(c.Run.reserveList(op.pooled[0], 16), c.Run.reserveList(op.pooled[1], 16)); err != nil {
+		return err
+	}
 	src, dst, boxes := tensor.Data[T](x), tensor.Data[T](y), tensor.Data[T](rois)
 	o := 0
 	for r := range rois.Dim(0) {

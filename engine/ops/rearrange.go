@@ -74,7 +74,7 @@ func anyIntegers(t *tensor.Tensor) ([]int, error) {
 	if !tensor.NumericTypes.Is(t.DType()) || t.Len() > maxRank {
 		return nil, fmt.Errorf("%s is not a vector of numbers", t)
 	}
-	var out []int
+	out := make([]int, 0, t.Len()) // not nil: that would mean unknown
 	for _, v := range tensor.ToFloat64(t) {
 		if v != v || v < -1<<31 || v >= 1<<31 {
 			return nil, fmt.Errorf("%v is not an integer in range", v)
@@ -129,9 +129,6 @@ func (op tile) Eval(c *Call) error {
 	by, err := op.repeats(x.Rank(), func(i int) ([]int, error) { return anyIntegers(c.In[i]) })
 	if err != nil {
 		return err
-	}
-	if by == nil {
-		by = []int{}
 	}
 	// The output as [r0 d0 r1 d1 …]: the input has stride 0 along each r.
 	shape, split, steps := make([]int, x.Rank()), []int{}, []int{}

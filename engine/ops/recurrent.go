@@ -232,6 +232,9 @@ func evalRecurrent[T real](op *recurrent, c *Call) error {
 	if err != nil {
 		return err
 	}
+	if s.hidden == 0 {
+		return nil // whatever the number of steps
+	}
 	for d, backward := range op.backward {
 		cell := newCell[T](op, c, d, s.input, s.hidden)
 		err := s.direction(d, backward, cell.h, cell.c, func(row int) error { return cell.step(c.Run, s.x[row*s.input:][:s.input]) })

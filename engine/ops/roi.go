@@ -197,7 +197,8 @@ func (op *roiAlign) box(x0, y0, x1, y1 float64) (roiBox, error) {
 	if r.nx, err = op.samplesOf(r.cellW); err != nil {
 		return r, err
 	}
-	if total := float64(op.height) * float64(op.width) * float64(r.ny) * float64(r.nx); total > maxSamples {
+	// The taps of one axis take time and memory even if there are no samples along the other.
+	if total := float64(op.height) * float64(op.width) * float64(max(r.ny, 1)) * float64(max(r.nx, 1)); total > maxSamples {
 		return r, fmt.Errorf("a box of %v by %v needs %.0f samples, the limit is %d", width, height, total, maxSamples)
 	}
 	return r, nil
