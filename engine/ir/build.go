@@ -2,6 +2,7 @@ package ir
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/visionzoo/vision/engine/onnx"
@@ -74,7 +75,7 @@ func (b *Builder) Output(name string, v *Value) {
 		b.fail("output %s is no value", onnx.Quote(name))
 		return
 	}
-	if v.Node == nil { // an input or a constant keeps its name
+	if v.Node == nil || slices.Contains(b.model.Graph.Outputs, v) { // what has a name outside keeps it
 		v = b.Node("Identity", []*Value{v})
 	}
 	b.name(name)

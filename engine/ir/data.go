@@ -11,18 +11,44 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// namedTensor is newTensor with the tensor's name in its errors.
-func namedTensor(p *onnx.Tensor, files *onnx.Files) (*tensor.Tensor, error) {
-	t, err := newTensor(p, files)
+// reader reads constants.
+type reader struct {
+	files *onnx.Files // external data; nil: there is none
+	limit func(bytes int) error
+	taken int // bytes of memory, without what is used in place
+}
+
+// take counts memory before it is allocated, against the limit, if there is one.
+func (r *reader) take(bytes int) error {
+	if r.limit == nil {
+		return nil
+	}
+	if r.taken += bytes; r.taken < bytes {
+		r.taken = math.MaxInt
+	}
+	return r.limit(r.taken)
+}
+
+// allocate returns a tensor of n elements within the limit.
+func (r *reader) allocate(d tensor.DType, shape []int, n int) (*tensor.Tensor, error) {
+	if err := r.take(n * d.Size()); err != nil {
+		return nil, err
+	}
+	return tensor.New(d, shape...), nil
+}
+
+// named is tensor with the tensor's name in its errors.
+func (r *reader) named(p *onnx.Tensor) (*tensor.Tensor, error) {
+	t, err := r.tensor(p)
 	if err != nil {
 		return nil, fmt.Errorf("tensor %s: %w", onnx.Quote(p.Name), err)
 	}
 	return t, nil
 }
 
-// newTensor converts a tensor of a file. Raw data of whole bytes and float_data are
-// used in place; external data comes from files (nil: there are none).
-func newTensor(p *onnx.Tensor, files *onnx.Files) (*tensor.Tensor, error) {
+// tensor converts a tensor of a file. Raw data of whole bytes and float_data are used in
+// place.
+func (r *reader) tensor(p *onnx.Tensor) (*tensor.Tensor, error) {
 	dtype := tensor.DType(p.DataType)
 	if p.DataType <= 0 || p.DataType > 63 || !dtype.IsElement() {
 		return nil, fmt.Errorf("element type %d does not exist", p.DataType)
@@ -39,11 +65,11 @@ func newTensor(p *onnx.Tensor, files *onnx.Files) (*tensor.Tensor, error) {
 		return nil, err
 	}
 	if p.Location == 1 {
-		raw, err := files.Read(p.External, int64(bytesInFile(dtype, n)))
+		raw, err := r.files.Read(p.External, int64(bytesInFile(dtype, n)))
 		if err != nil {
 			return nil, err
 		}
-		return fromRaw(dtype, shape, n, raw)
+		return r.fromRaw(dtype, shape, n, raw)
 	}
 	if err := oneField(p, dtype); err != nil {
 		return nil, err
@@ -52,6 +78,9 @@ func newTensor(p *onnx.Tensor, files *onnx.Files) (*tensor.Tensor, error) {
 		if len(p.Strings) != n {
 			return nil, fmt.Errorf("shape %v needs %d strings, %d are there", shape, n, len(p.Strings))
 		}
+		if err := r.take(n * int(unsafe.Sizeof(""))); err != nil {
+			return nil, err
+		}
 		out := make([]string, n)
 		for i, s := range p.Strings {
 			out[i] = string(s)
@@ -59,9 +88,9 @@ func newTensor(p *onnx.Tensor, files *onnx.Files) (*tensor.Tensor, error) {
 		return tensor.OfStrings(out, shape...), nil
 	}
 	if p.HasRaw {
-		return fromRaw(dtype, shape, n, p.Raw)
+		return r.fromRaw(dtype, shape, n, p.Raw)
 	}
-	return fromTyped(p, dtype, shape, n)
+	return r.fromTyped(p, dtype, shape, n)
 }
 
 func intDims(dims []int64) ([]int, error) {
@@ -112,25 +141,34 @@ func oneField(p *onnx.Tensor, d tensor.DType) error {
 }
 
 // fromRaw reads little-endian bytes, sub-byte types packed from the low bits.
-func fromRaw(d tensor.DType, shape []int, n int, raw []byte) (*tensor.Tensor, error) {
+func (r *reader) fromRaw(d tensor.DType, shape []int, n int, raw []byte) (*tensor.Tensor, error) {
 	bits := d.BitsInFile()
 	if want := bytesInFile(d, n); bits == 0 || len(raw) != want {
 		return nil, fmt.Errorf("%s of shape %v takes %d bytes, %d are there", d, shape, want, len(raw))
 	}
 	if bits < 8 {
-		out := tensor.New(d, shape...)
+		out, err := r.allocate(d, shape, n)
+		if err != nil {
+			return nil, err
+		}
 		unpack(out.Bytes(), raw, d)
 		return out, nil
 	}
 	if d == tensor.Bool && slices.ContainsFunc(raw, func(b byte) bool { return b > 1 }) {
-		out := tensor.New(d, shape...)
+		out, err := r.allocate(d, shape, n)
+		if err != nil {
+			return nil, err
+		}
 		for i, b := range raw { // true is 1 in memory, whatever a file has
 			out.Bytes()[i] = min(b, 1)
 		}
 		return out, nil
 	}
 	if onnx.BigEndian || onnx.NeedsAlignment && uintptr(unsafe.Pointer(unsafe.SliceData(raw)))%8 != 0 {
-		out := tensor.New(d, shape...)
+		out, err := r.allocate(d, shape, n)
+		if err != nil {
+			return nil, err
+		}
 		copy(out.Bytes(), raw)
 		if onnx.BigEndian {
 			swapBytes(out.Bytes(), wordSize(d))
@@ -181,7 +219,7 @@ func unpack(dst, src []byte, d tensor.DType) {
 }
 
 // fromTyped reads the typed data fields.
-func fromTyped(p *onnx.Tensor, d tensor.DType, shape []int, n int) (*tensor.Tensor, error) {
+func (r *reader) fromTyped(p *onnx.Tensor, d tensor.DType, shape []int, n int) (*tensor.Tensor, error) {
 	have, want := max(len(p.Floats), len(p.Int32s), len(p.Int64s), len(p.Doubles), len(p.Uint64s)), n
 	switch {
 	case d == tensor.Complex64 || d == tensor.Complex128:
@@ -195,7 +233,10 @@ func fromTyped(p *onnx.Tensor, d tensor.DType, shape []int, n int) (*tensor.Tens
 	if d == tensor.Float32 && n > 0 {
 		return tensor.FromBytes(d, unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(p.Floats))), 4*n), shape...)
 	}
-	out := tensor.New(d, shape...)
+	out, err := r.allocate(d, shape, n)
+	if err != nil {
+		return nil, err
+	}
 	switch d {
 	case tensor.Float64:
 		copy(tensor.Data[float64](out), p.Doubles)
@@ -261,7 +302,7 @@ func NewValueOf(p *onnx.Value) (*tensor.Tensor, error) {
 	kinds := map[onnx.TypeKind]tensor.DType{onnx.KindSequence: tensor.Sequence, onnx.KindOptional: tensor.Optional, onnx.KindMap: tensor.Map}
 	kind, ok := kinds[p.Kind]
 	if !ok {
-		return namedTensor(p.Tensor, nil)
+		return new(reader).named(p.Tensor)
 	}
 	var elems []*tensor.Tensor
 	for _, e := range p.Elems {
@@ -274,19 +315,19 @@ func NewValueOf(p *onnx.Value) (*tensor.Tensor, error) {
 	return tensor.NewContainer(kind, elems...), nil
 }
 
-// newSparse makes a sparse tensor dense; its indices are checked.
-func newSparse(p *onnx.SparseTensor, files *onnx.Files, limit func(bytes int) error) (*tensor.Tensor, error) {
+// sparse makes a sparse tensor dense; its indices are checked.
+func (r *reader) sparse(p *onnx.SparseTensor) (*tensor.Tensor, error) {
 	if p == nil || p.Values == nil || p.Indices == nil {
 		return nil, fmt.Errorf("sparse tensor: values or indices are missing")
 	}
 	fail := func(err error) (*tensor.Tensor, error) {
 		return nil, fmt.Errorf("sparse tensor %s: %w", onnx.Quote(p.Values.Name), err)
 	}
-	values, err := newTensor(p.Values, files)
+	values, err := r.tensor(p.Values)
 	if err != nil {
 		return fail(err)
 	}
-	indices, err := newTensor(p.Indices, files)
+	indices, err := r.tensor(p.Indices)
 	if err != nil {
 		return fail(err)
 	}
@@ -307,10 +348,10 @@ func newSparse(p *onnx.SparseTensor, files *onnx.Files, limit func(bytes int) er
 	if len(at) != count && len(at) != count*len(shape) || indices.Dim(0) != count {
 		return fail(fmt.Errorf("%d values with indices of shape %v", count, indices.Shape()))
 	}
-	if err := limit(n * size); err != nil {
+	out, err := r.allocate(values.DType(), shape, n)
+	if err != nil {
 		return fail(err)
 	}
-	out := tensor.New(values.DType(), shape...)
 	strides := tensor.Strides(shape)
 	for i := range count {
 		pos := int64(0)

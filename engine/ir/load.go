@@ -12,11 +12,13 @@ import (
 // constants may take.
 type LoadOptions struct {
 	Files *onnx.Files           // external data; nil: there is none
-	Limit func(bytes int) error // memory that a constant may take; nil: any
+	Limit func(bytes int) error // memory that the constants may take together, besides the file; nil: any
 }
 
-// maxInlined bounds the nodes that calls of functions may grow to.
-const maxInlined = 10_000_000
+// maxInlined bounds the nodes that calls of functions may grow to, and maxPrefixes the
+// bytes by which the names of those nodes and of what they make grow: the calls' names
+// stand before each.
+const maxInlined, maxPrefixes = 10_000_000, 1 << 30
 
 // Load builds the graph of a model: it turns names into edges, sorts the nodes,
 // inlines the model's functions and reads its constants. It does not bind nodes to
@@ -29,10 +31,7 @@ func Load(m *onnx.Model, opt LoadOptions) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if opt.Limit == nil {
-		opt.Limit = func(int) error { return nil }
-	}
-	l := &loader{opt: opt}
+	l := &loader{read: reader{files: opt.Files, limit: opt.Limit}, inCalls: map[*onnx.Tensor]*tensor.Tensor{}}
 	if l.functions, err = indexFunctions(m.Functions); err != nil {
 		return nil, err
 	}
@@ -76,8 +75,9 @@ func canonicalDomain(d string) string {
 type functionKey struct{ domain, name, overload string }
 
 type loader struct {
-	opt       LoadOptions
+	read      reader
 	functions map[functionKey]*onnx.Function
+	inCalls   map[*onnx.Tensor]*tensor.Tensor // constants of functions' bodies, which all calls share
 }
 
 func indexFunctions(list []*onnx.Function) (map[functionKey]*onnx.Function, error) {
@@ -99,24 +99,27 @@ func (l *loader) function(n *onnx.Node) *onnx.Function {
 	return l.functions[functionKey{canonicalDomain(n.Domain), n.OpType, n.Overload}]
 }
 
+// grown is what the calls of functions among some nodes grow to.
+type grown struct{ nodes, names, prefixes int }
+
 // countInlined refuses recursion, and functions that would grow past the
 // budget, before anything is inlined.
 func (l *loader) countInlined(g *onnx.Graph) error {
 	if len(l.functions) == 0 {
 		return nil
 	}
-	size := map[*onnx.Function]int{}
+	size := map[*onnx.Function]grown{}
 	open := map[*onnx.Function]bool{}
-	var ofNodes func(nodes []*onnx.Node) (int, error)
-	ofFunction := func(f *onnx.Function) (int, error) {
+	var ofNodes func(nodes []*onnx.Node) (grown, error)
+	ofFunction := func(f *onnx.Function) (grown, error) {
 		if n, ok := size[f]; ok {
 			return n, nil
 		}
 		if open[f] {
-			return 0, fmt.Errorf("function %s calls itself", onnx.Quote(f.Name))
+			return grown{}, fmt.Errorf("function %s calls itself", onnx.Quote(f.Name))
 		}
 		if len(open) > 64 {
-			return 0, fmt.Errorf("function %s: depth of calls is more than 64", onnx.Quote(f.Name))
+			return grown{}, fmt.Errorf("function %s: depth of calls is more than 64", onnx.Quote(f.Name))
 		}
 		open[f] = true
 		n, err := ofNodes(f.Nodes)
@@ -127,34 +130,41 @@ func (l *loader) countInlined(g *onnx.Graph) error {
 		size[f] = n
 		return n, err
 	}
-	ofNodes = func(nodes []*onnx.Node) (int, error) {
-		total := 0
+	ofNodes = func(nodes []*onnx.Node) (total grown, err error) {
 		for _, n := range nodes {
-			total++
+			total.nodes++
+			total.names += 1 + len(n.Outputs)
+			var in grown
 			if f := l.function(n); f != nil {
-				k, err := ofFunction(f)
-				if err != nil {
-					return 0, err
+				if in, err = ofFunction(f); err != nil {
+					return grown{}, err
 				}
-				total += k
+				in.prefixes += in.names * (len(nodeName(n)) + 1)
 			}
+			total.add(in)
 			for _, a := range n.Attributes {
 				if a.Graph != nil {
-					k, err := ofNodes(a.Graph.Nodes)
-					if err != nil {
-						return 0, err
+					if in, err = ofNodes(a.Graph.Nodes); err != nil {
+						return grown{}, err
 					}
-					total += k
+					total.add(in)
 				}
 			}
-			if total > maxInlined {
-				return 0, fmt.Errorf("%s: functions grow to more than %d nodes", onnx.Quote(n.OpType), maxInlined)
+			if total.nodes > maxInlined {
+				return grown{}, fmt.Errorf("%s: functions grow to more than %d nodes", onnx.Quote(n.OpType), maxInlined)
+			}
+			if total.prefixes > maxPrefixes {
+				return grown{}, fmt.Errorf("%s: calls of functions make names of more than %d bytes", onnx.Quote(n.OpType), maxPrefixes)
 			}
 		}
 		return total, nil
 	}
 	_, err := ofNodes(g.Nodes)
 	return err
+}
+
+func (g *grown) add(more grown) {
+	g.nodes, g.names, g.prefixes = g.nodes+more.nodes, g.names+more.names, g.prefixes+more.prefixes
 }
 
 // scope maps the names visible in a graph to values.
@@ -210,7 +220,7 @@ type builder struct {
 
 func (b *builder) constants(p *onnx.Graph) error {
 	for _, t := range p.Initializers {
-		v, err := namedTensor(t, b.opt.Files)
+		v, err := b.read.named(t)
 		if err != nil {
 			return err
 		}
@@ -219,7 +229,7 @@ func (b *builder) constants(p *onnx.Graph) error {
 		}
 	}
 	for _, s := range p.SparseInitializers {
-		v, err := newSparse(s, b.opt.Files, b.opt.Limit)
+		v, err := b.read.sparse(s)
 		if err != nil {
 			return err
 		}

@@ -2,9 +2,11 @@ package ir
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/visionzoo/vision/engine/onnx"
+	"github.com/visionzoo/vision/engine/tensor"
 )
 
 // nodes adds nodes in an order in which every value is made before it is used. This
@@ -208,11 +210,11 @@ func (b *builder) attributes(list []*onnx.Attribute) ([]*Attr, error) {
 		var err error
 		switch {
 		case p.Tensor != nil:
-			a.Tensor, err = namedTensor(p.Tensor, b.opt.Files)
+			a.Tensor, err = b.constant(p.Tensor)
 		case p.Graph != nil:
 			a.Graph, err = b.graph(p.Graph, b, b.opsets)
 		case p.Sparse != nil:
-			a.Tensor, err = newSparse(p.Sparse, b.opt.Files, b.opt.Limit)
+			a.Tensor, err = b.read.sparse(p.Sparse)
 		case p.TypeOf != nil:
 			var f Fact
 			f, err = NewFact(p.TypeOf)
@@ -226,6 +228,18 @@ func (b *builder) attributes(list []*onnx.Attribute) ([]*Attr, error) {
 		out = append(out, a)
 	}
 	return out, nil
+}
+
+// constant reads a constant of an attribute, once for all calls of a function.
+func (b *builder) constant(p *onnx.Tensor) (*tensor.Tensor, error) {
+	if t := b.inCalls[p]; t != nil {
+		return t, nil
+	}
+	t, err := b.read.named(p)
+	if b.call != nil {
+		b.inCalls[p] = t
+	}
+	return t, err
 }
 
 // call is a call of a function that is being inlined.
@@ -288,6 +302,7 @@ func (b *builder) inline(p *onnx.Node, f *onnx.Function, inputs []*Value, attrs 
 	if err := body.nodes(omitMissing(f, inputs)); err != nil {
 		return place(err)
 	}
+	named := slices.Clone(inputs) // values that have a name around the call
 	for i, name := range p.Outputs {
 		if name == "" {
 			continue
@@ -296,6 +311,10 @@ func (b *builder) inline(p *onnx.Node, f *onnx.Function, inputs []*Value, attrs 
 		if v == nil {
 			return place(fmt.Errorf("its output %s is made by no node", onnx.Quote(f.Outputs[i])))
 		}
+		if slices.Contains(named, v) {
+			v = b.copied(nodeName(p), v, opsets)
+		}
+		named = append(named, v)
 		if v.Node != nil {
 			v.Name = b.call.prefix() + name
 		}
@@ -304,6 +323,16 @@ func (b *builder) inline(p *onnx.Node, f *onnx.Function, inputs []*Value, attrs 
 		}
 	}
 	return nil
+}
+
+// copied is v under a second name: that of the call of a function which passes an input
+// on, or gives a value twice.
+func (b *builder) copied(call string, v *Value, opsets map[string]int) *Value {
+	n := &Node{Name: b.call.prefix() + call, Op: "Identity", Version: max(1, opsets[""]), Inputs: []*Value{v}}
+	out := b.g.NewValue(v.Name, Fact{})
+	out.Node, n.Outputs = n, []*Value{out}
+	b.g.Nodes = append(b.g.Nodes, n)
+	return out
 }
 
 // omitMissing is the body of f in which the inputs that the caller omits are

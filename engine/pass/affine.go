@@ -66,7 +66,7 @@ func behindConv(v *ir.Value) bool {
 func intoReaders(e *Editor, n *ir.Node) (bool, error) {
 	op, ok := n.Operator.(*ops.ScaleShift)
 	y := n.Outputs[0]
-	if !ok || op.Act.Kind != kernel.Identity || e.output[y] {
+	if !ok || op.Act.Kind != kernel.Identity || e.output[y] || n.Inputs[0].Fact.Shape.Rank() < 2 {
 		return false, nil
 	}
 	scale, shift := floats(n.Inputs[1]), floats(n.Inputs[2])

@@ -98,6 +98,9 @@ func (s *speller) add(domain, op string, version int, inputs []*ir.Value, attrs 
 
 // addMany makes a node with several outputs.
 func (s *speller) addMany(domain, op string, version, outputs int, inputs []*ir.Value, attrs ...*ir.Attr) []*ir.Value {
+	for len(inputs) > 0 && inputs[len(inputs)-1] == nil {
+		inputs = inputs[:len(inputs)-1]
+	}
 	n := &ir.Node{Name: s.node.Name, Domain: domain, Op: op, Version: version, Inputs: inputs, Attrs: attrs}
 	for range outputs {
 		v := s.graph.NewValue(s.node.Outputs[0].Name+"/"+op, ir.Fact{})

@@ -268,8 +268,8 @@ func fuseActivation(e *Editor) (int, error) {
 			return nil
 		}
 		before := last
-		if pooled := last.Inputs[0]; is(last, "MaxPool") && act.Kind == kernel.Clip && len(last.Outputs) == 1 && e.Only(pooled) == last {
-			before = pooled.Node // the maximum of clipped numbers is the clipped maximum
+		if is(last, "MaxPool") && act.Kind == kernel.Clip && len(last.Outputs) == 1 && e.Only(last.Inputs[0]) == last {
+			before = last.Inputs[0].Node // the maximum of clipped numbers is the clipped maximum
 		}
 		if before == nil || !accepts(before, act) {
 			return nil

@@ -116,9 +116,10 @@ func (known editors) keep() {
 // Editor changes a graph while it knows who reads each value.
 type Editor struct {
 	Graph   *ir.Graph
-	readers map[*ir.Value][]*ir.Node // by value; a node that reads it through a region counts
-	firsts  []*ir.Node               // room for the first reader of each value: most have no other
-	output  map[*ir.Value]bool       // of the graph, or captured by the region that it is
+	readers map[*ir.Value][]*ir.Node        // by value; a node that reads it through a region counts
+	through map[*ir.Node]map[*ir.Value]bool // what nodes read through their regions
+	firsts  []*ir.Node                      // room for the first reader of each value: most have no other
+	output  map[*ir.Value]bool              // of the graph, or captured by the region that it is
 	gone    map[*ir.Node]bool
 	wide    map[*tensor.Tensor]*tensor.Tensor // float16 and bfloat16 constants as float32
 	changed bool
@@ -127,7 +128,7 @@ type Editor struct {
 
 // newEditor looks at a graph as it is.
 func newEditor(g *ir.Graph) *Editor {
-	e := &Editor{Graph: g, readers: map[*ir.Value][]*ir.Node{}, output: map[*ir.Value]bool{}, gone: map[*ir.Node]bool{},
+	e := &Editor{Graph: g, readers: map[*ir.Value][]*ir.Node{}, through: map[*ir.Node]map[*ir.Value]bool{}, output: map[*ir.Value]bool{}, gone: map[*ir.Node]bool{},
 		wide: map[*tensor.Tensor]*tensor.Tensor{}}
 	e.look()
 	return e
@@ -136,6 +137,7 @@ func newEditor(g *ir.Graph) *Editor {
 // look forgets what the editor knew and looks at its graph as it is now.
 func (e *Editor) look() {
 	clear(e.readers)
+	clear(e.through)
 	clear(e.output)
 	clear(e.gone)
 	e.changed, e.stale = false, false
@@ -163,9 +165,15 @@ func (e *Editor) note(n *ir.Node) {
 			e.noteReader(v, n)
 		}
 	}
-	for _, r := range n.Regions() {
+	regions := n.Regions()
+	if len(regions) == 0 {
+		return
+	}
+	e.through[n] = map[*ir.Value]bool{}
+	for _, r := range regions {
 		for _, v := range r.Captures() {
 			e.noteReader(v, n)
+			e.through[n][v] = true
 		}
 	}
 }
@@ -243,7 +251,7 @@ func (e *Editor) Read(v *ir.Value) bool {
 // reads reports whether a node that read v once still does: it may be gone, or
 // compute something else by now.
 func (e *Editor) reads(n *ir.Node, v *ir.Value) bool {
-	return !e.gone[n] && (slices.Contains(n.Inputs, v) || len(n.Regions()) > 0 && slices.Contains(n.Uses(), v))
+	return !e.gone[n] && (slices.Contains(n.Inputs, v) || e.through[n][v])
 }
 
 // Remove takes a node out.

@@ -124,7 +124,7 @@ func (d *dynamic) vector(v *ir.Value, axis int, to **ir.Value) bool {
 		return false
 	}
 	c := v.Const()
-	if c.Rank() > d.w.Const().Rank() || len(numbers) != 1 && (len(numbers) != d.outputs() || c.Rank() < axis || c.Dim(-axis) != len(numbers)) {
+	if c.Rank() > max(1, d.node.Outputs[0].Fact.Shape.Rank()) || len(numbers) != 1 && (len(numbers) != d.outputs() || c.Rank() < axis || c.Dim(-axis) != len(numbers)) {
 		return false
 	}
 	if *to = v; c.Rank() != 1 {

@@ -266,15 +266,16 @@ func (is *island) bias(v *ir.Value, x, w coded, n int) (*ir.Value, bool) {
 	if v == nil {
 		return nil, true
 	}
-	numbers := floats(v)
-	if numbers == nil && linear(v.Node, "DequantizeLinear") {
-		if out := fold(v.Node); len(out) == 1 && out[0] != nil && out[0].DType() == tensor.Float32 {
-			numbers = tensor.Data[float32](out[0])
+	b := v.Const()
+	if b == nil && linear(v.Node, "DequantizeLinear") {
+		if out := fold(v.Node); len(out) == 1 {
+			b = out[0]
 		}
 	}
-	if len(numbers) != n {
+	if b == nil || b.DType() != tensor.Float32 || b.Len() != n || b.Rank() > 0 && b.Dim(-1) != n {
 		return nil, false
 	}
+	numbers := tensor.Data[float32](b)
 	scales := tensor.Data[float32](w.scale.Const())
 	sums := make([]int32, n)
 	for i, b := range numbers {

@@ -1,0 +1,112 @@
+package engine_test
+
+import (
+	"context"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// TestRewrites: forms at the edge of what the passes rewrite keep their shapes and
+// numbers. All are computed without passes too.
+func TestRewrites(t *testing.T) {
+	floats := func(n int, shape ...int) *tensor.Tensor {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(i%7) - 3
+		}
+		return tensor.Of(x, shape...)
+	}
+	bytes := func(n int, shape ...int) *tensor.Tensor {
+		x := make([]int8, n)
+		for i := range x {
+			x[i] = int8(i*37%255 - 127)
+		}
+		return tensor.Of(x, shape...)
+	}
+	for _, r := range []struct {
+		name  string
+		build func(b *ir.Builder, x *ir.Value) *ir.Value
+		in    *tensor.Tensor
+		open  bool // the shape of the input is not declared
+	}{
+		{name: "an integer product of a vector whose scale is a matrix", build: func(b *ir.Builder, x *ir.Value) *ir.Value {
+			q := b.Nodes("DynamicQuantizeLinear", 3, []*ir.Value{x})
+			y := b.Node("MatMulInteger", []*ir.Value{q[0], b.Const("", bytes(40, 8, 5)), q[2]})
+			scale := b.Node("Mul", []*ir.Value{q[1], b.Const("", floats(1, 1, 1))})
+			return b.Node("Mul", []*ir.Value{b.Node("Cast", []*ir.Value{y}, ir.AttrInt("to", int(tensor.Float32))), scale})
+		}, in: floats(8, 8)},
+		{name: "a bias for each row between codes", build: func(b *ir.Builder, x *ir.Value) *ir.Value {
+			scale, zero := b.Const("", tensor.Scalar(float32(0.5))), b.Const("", tensor.Scalar(int8(0)))
+			codes := func(v *ir.Value) *ir.Value {
+				return b.Node("DequantizeLinear", []*ir.Value{b.Node("QuantizeLinear", []*ir.Value{v, scale, zero}), scale, zero})
+			}
+			w := b.Node("DequantizeLinear", []*ir.Value{b.Const("", bytes(32, 8, 4)), b.Const("", tensor.Scalar(float32(0.0103))), zero})
+			return codes(b.Node("Gemm", []*ir.Value{codes(x), w, b.Const("", floats(4, 4, 1))}))
+		}, in: floats(32, 4, 8)},
+		{name: "a norm of anything before a convolution", build: func(b *ir.Builder, x *ir.Value) *ir.Value {
+			one := func() *ir.Value { return b.Const("", tensor.Of([]float32{2}, 1)) }
+			n := b.Node("BatchNormalization", []*ir.Value{x, one(), one(), one(), one()})
+			return b.Node("Conv", []*ir.Value{n, b.Const("", floats(2, 2, 1, 1, 1))})
+		}, in: floats(9, 1, 1, 3, 3), open: true},
+		{name: "a sum in a convolution without bias", build: func(b *ir.Builder, x *ir.Value) *ir.Value {
+			return b.Node("com.microsoft.FusedConv", []*ir.Value{x, b.Const("", floats(1, 1, 1, 1, 1)), nil, x}, ir.AttrString("activation", "Relu"))
+		}, in: floats(9, 1, 1, 3, 3)},
+	} {
+		t.Run(r.name, func(t *testing.T) {
+			run := func(opts ...engine.Option) *tensor.Tensor {
+				b := ir.NewBuilder(18)
+				b.Import("com.microsoft", 1)
+				shape := ir.TypeOf(r.in).Shape
+				if r.open {
+					shape = ir.Shape{}
+				}
+				b.Output("y", r.build(b, b.Input("x", tensor.Float32, shape)))
+				m, err := b.Model()
+				if err != nil {
+					t.Fatal(err)
+				}
+				s, err := engine.OpenModel(m, opts...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close()
+				out, err := s.Run(context.Background(), engine.Values{"x": r.in})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return out["y"]
+			}
+			near := func(a, b float64) bool { return math.Abs(a-b) < 1e-4 }
+			want := run(engine.Plain())
+			for _, cpu := range engine.CPUs() {
+				if got := run(engine.CPU(cpu)); !slices.Equal(got.Shape(), want.Shape()) || !slices.EqualFunc(tensor.ToFloat64(got), tensor.ToFloat64(want), near) {
+					t.Errorf("%s gives %v %v, want %v %v", cpu, got, tensor.ToFloat64(got), want, tensor.ToFloat64(want))
+				}
+			}
+		})
+	}
+}
+
+// Random numbers have no inputs that the passes could look at.
+func TestRewritesOfRandom(t *testing.T) {
+	b := ir.NewBuilder(18)
+	b.Output("y", b.Node("Relu", []*ir.Value{b.Node("RandomNormal", nil, ir.AttrInts("shape", 4))}))
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.OpenModel(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	out, err := s.Run(context.Background(), engine.Values{})
+	if err != nil || out["y"].Len() != 4 {
+		t.Errorf("%v, %v", out, err)
+	}
+}
