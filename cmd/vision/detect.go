@@ -100,6 +100,9 @@ func detectAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := checkShow(c); err != nil {
+		return err
+	}
 	opts, err := detectOptions(c)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -201,16 +202,43 @@ func (s *savers) show(drawn *vision.Image) bool {
 	if drawn == nil {
 		return true
 	}
-	// With --json and --csv, standard output must stay machine-readable.
-	to := s.c.App.Writer
-	if s.c.Bool("json") || s.c.Bool("csv") {
-		to = s.c.App.ErrWriter
+	if os.Getenv("NO_COLOR") != "" {
+		drawn = greys(drawn)
 	}
-	if err := vision.Show(to, drawn, vision.ShowOptions{}); err != nil {
+	if err := vision.Show(screen(s.c), drawn, vision.ShowOptions{}); err != nil {
 		tell(s.c, err.Error())
 		return false
 	}
 	return true
+}
+
+// screen is where --show draws: with --json and --csv, standard output must stay
+// machine-readable.
+func screen(c *cli.Context) io.Writer {
+	if c.Bool("json") || c.Bool("csv") {
+		return c.App.ErrWriter
+	}
+	return c.App.Writer
+}
+
+// checkShow refuses --show where there is no terminal: files and pipes would get its
+// escapes.
+func checkShow(c *cli.Context) error {
+	if c.Bool("show") && !isTerminal(screen(c)) {
+		return usage("--show draws in a terminal, and the output goes to none; --save DIR writes the pictures to files")
+	}
+	return nil
+}
+
+// greys is the picture without colours, in the luma of ITU-R BT.601.
+func greys(m *vision.Image) *vision.Image {
+	grey := m.Clone()
+	for i := 0; i < len(grey.Pix); i += 3 {
+		p := grey.Pix[i : i+3]
+		y := byte((299*int(p[0]) + 587*int(p[1]) + 114*int(p[2]) + 500) / 1000)
+		p[0], p[1], p[2] = y, y, y
+	}
+	return grey
 }
 
 // cut writes one object as a picture of its own.

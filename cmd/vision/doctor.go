@@ -66,7 +66,7 @@ var variables = []struct{ name, does string }{
 	{"HF_ENDPOINT", "used instead of https://huggingface.co"},
 	{"HTTPS_PROXY", "proxy for downloads"},
 	{"NO_PROXY", "hosts without proxy"},
-	{"NO_COLOR", "no colours"},
+	{"NO_COLOR", "1: --show draws in greys; nothing else has colours"},
 	{"GOMAXPROCS", "processors to use"},
 	{"GOMEMLIMIT", "memory limit of the Go runtime"},
 }

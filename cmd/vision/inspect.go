@@ -71,10 +71,12 @@ func inspect(c *cli.Context) error {
 	switch {
 	case c.Bool("operators") && c.Args().Present():
 		return usage("inspect --operators takes no MODEL: it lists what the engine knows; without it a model's operators are listed")
+	case c.Bool("operators") && (c.Bool("layers") || c.Bool("passes") || c.Bool("dot")):
+		return usage("inspect --operators lists what the engine knows; --layers, --passes and --dot are about a MODEL")
 	case c.Bool("operators"):
 		return printOperators(c)
-	case c.Bool("dot") && c.Bool("json"):
-		return usage("--dot and --json cannot be combined")
+	case c.Bool("dot") && (c.Bool("json") || c.Bool("layers")):
+		return usage("--dot prints a graph of all layers; it cannot be combined with --json or --layers")
 	}
 	if c.Args().Len() != 1 {
 		return usage("inspect needs one MODEL: a zoo name, or the path of an .onnx file")

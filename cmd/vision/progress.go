@@ -36,19 +36,21 @@ func fitWidth(bar *pb.ProgressBar, w io.Writer) *pb.ProgressBar {
 }
 
 // download shows the progress of a download: a bar on a terminal, else a line for
-// every ten per cent, and nothing with --quiet.
+// every ten per cent, and nothing with --quiet. That of a digest is shown on
+// terminals only.
 type download struct {
 	out       io.Writer
 	quiet     bool
 	watched   bool
 	bar       *pb.ProgressBar
 	lastTenth int64
-	waiting   bool
+	lines     zoo.State // of the process that the last line was about: Waiting or Downloading
+	verifying bool      // the bar is about the digest of what is in the cache
 }
 
 func newDownload(c *cli.Context) *download {
 	out := c.App.ErrWriter
-	d := &download{out: out, quiet: c.Bool("quiet"), watched: isTerminal(out), lastTenth: -1}
+	d := &download{out: out, quiet: c.Bool("quiet"), watched: isTerminal(out), lines: zoo.Downloading, lastTenth: -1}
 	c.App.Metadata["download"] = d
 	return d
 }
@@ -64,7 +66,7 @@ func endDownload(c *cli.Context) error {
 
 // report is the function for zoo.WithProgress.
 func (d *download) report(p zoo.Progress) {
-	if d.quiet || p.State == zoo.Verifying && d.bar == nil {
+	if d.quiet {
 		return
 	}
 	switch {
@@ -78,28 +80,39 @@ func (d *download) report(p zoo.Progress) {
 }
 
 func (d *download) show(p zoo.Progress) {
-	if d.bar == nil {
+	verified := p.State == zoo.Verifying && p.Done == p.Total
+	switch {
+	case d.bar == nil && verified: // of a small file: there was nothing to wait for
+		return
+	case d.verifying && verified:
+		d.end()
+		return
+	case d.bar == nil:
+		d.verifying = p.State == zoo.Verifying
 		d.bar = pb.New64(p.Total).SetTemplateString(downloadBar).SetWriter(d.out).Set(pb.Bytes, true)
 		d.bar.Set("name", p.File)
 		d.bar.SetRefreshRate(100 * time.Millisecond)
 		fitWidth(d.bar, d.out).Start()
 	}
-	if p.State == zoo.Downloading || p.State == zoo.Waiting {
+	if p.State == zoo.Downloading || p.State == zoo.Waiting || d.verifying {
 		d.bar.SetCurrent(p.Done)
 	}
 }
 
 func (d *download) line(p zoo.Progress) {
-	if p.State == zoo.Waiting && !d.waiting {
-		d.waiting = true
-		fmt.Fprintf(d.out, "%s: another process is downloading it; waiting\n", p.File)
-	}
-	if p.State != zoo.Downloading || p.Total <= 0 {
+	if p.State != zoo.Downloading && p.State != zoo.Waiting || p.Total <= 0 {
 		return
+	}
+	from := "from " + oneLine(p.Source)
+	if p.State == zoo.Waiting {
+		from = "by another process; waiting"
+	}
+	if d.lines != p.State {
+		d.lines, d.lastTenth = p.State, -1
 	}
 	if tenth := 10 * p.Done / p.Total; tenth > d.lastTenth {
 		d.lastTenth = tenth
-		fmt.Fprintf(d.out, "%s: %d %% of %s from %s\n", p.File, 10*tenth, zoo.Size(p.Total), oneLine(p.Source))
+		fmt.Fprintf(d.out, "%s: %d %% of %s %s\n", p.File, 10*tenth, zoo.Size(p.Total), from)
 	}
 }
 
@@ -108,7 +121,7 @@ func (d *download) finish(p zoo.Progress) {
 		d.bar.SetCurrent(p.Total)
 	}
 	d.end()
-	d.lastTenth, d.waiting = -1, false
+	d.lines, d.lastTenth = zoo.Downloading, -1
 }
 
 // end leaves the bar on the screen and begins a new line.
@@ -116,7 +129,7 @@ func (d *download) end() {
 	if d.bar != nil {
 		d.bar.Finish()
 	}
-	d.bar = nil
+	d.bar, d.verifying = nil, false
 }
 
 // pictureBar is a bar that counts pictures. It is shown only if the results do not

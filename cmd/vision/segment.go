@@ -39,6 +39,9 @@ func segmentAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := checkShow(c); err != nil {
+		return err
+	}
 	w, err := newCrew(c)
 	if err != nil {
 		return err

@@ -144,7 +144,9 @@ func zooVerify(c *cli.Context) error {
 		}
 	}
 	err := each(c, names, func(c *cli.Context, name string) error {
-		check, err := zoo.Verify(c.Context, name, zoo.WithProgress(newDownload(c).report))
+		progress := newDownload(c)
+		check, err := zoo.Verify(c.Context, name, zoo.WithProgress(progress.report))
+		progress.end()
 		if err == nil {
 			fmt.Fprintf(c.App.Writer, "ok  %s  %s  %s\n", check.Card.Name, zoo.Size(check.Bytes), check.SHA256)
 		}
