@@ -66,7 +66,9 @@ type buffer struct {
 // builder makes a plan.
 type builder struct {
 	*Plan
-	weights *weights
+	weights *weights                // of the graph's constants
+	own     *weights                // of constants in found
+	found   map[*tensor.Tensor]bool // constants that planning found
 	needed  map[*ir.Value]bool
 	readers map[*ir.Value][]*ir.Node
 	left    map[*ir.Value]int // readers not scheduled yet
@@ -96,7 +98,7 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 	b := &builder{
 		decides: decides,
 		Plan:    &Plan{opt: &r.opt, stock: r.stock, places: map[*ir.Value]place{}, facts: facts},
-		weights: r.weights, needed: needed, readers: map[*ir.Value][]*ir.Node{},
+		weights: r.weights, own: newWeights(&r.opt), found: map[*tensor.Tensor]bool{}, needed: needed, readers: map[*ir.Value][]*ir.Node{},
 		halos: map[*ir.Value]*kernel.Halo{}, blocked: map[*ir.Value]place{}, forms: map[form]place{}, moved: map[*ir.Value]moved{}, roots: map[*ir.Value]place{},
 		done: map[*ir.Node]bool{}, resized: map[*ir.Node]taps{},
 	}
@@ -134,7 +136,11 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 	if b.threads() > 1 && r.opt.Trace == nil { // a trace needs the time of each step
 		b.makeSeries()
 	}
-	return b.Plan, r.weights.pack(ctx)
+	if err := r.weights.pack(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { r.weights.took += b.own.took }()
+	return b.Plan, b.own.pack(ctx)
 }
 
 // live drops nodes that are not needed, since some values turned out to be
@@ -177,9 +183,13 @@ func (b *builder) boundary(nodes []*ir.Node) {
 	}
 	for _, n := range nodes {
 		for _, v := range n.Inputs {
-			if v != nil {
-				input(v)
-				b.readers[v] = append(b.readers[v], n)
+			if v == nil {
+				continue
+			}
+			input(v)
+			b.readers[v] = append(b.readers[v], n)
+			if c := b.facts[v].Const; c != nil && v.Const() == nil {
+				b.found[c] = true
 			}
 		}
 		for _, v := range n.Outputs {

@@ -342,7 +342,7 @@ func (b *builder) addProduct(n *ir.Node, p *product) (bool, error) {
 	var packed *kernel.GemmWeights
 	switch {
 	case p.weights != nil:
-		packed, err = b.weights.product(p)
+		packed, err = b.packs(p.weights, p.bias).product(p)
 	case b.constant(n.Inputs[1]) != nil:
 		return false, nil // B is constant but differs within the batch
 	default:

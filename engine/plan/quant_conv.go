@@ -273,7 +273,7 @@ func (q *quants) multiply(n *ir.Node, p quantOperands, c *kernel.Conv, w *tensor
 	out := q.home(n)
 	c.In, c.Out = in.layout, out.layout
 	k := &kernel.QConv{Conv: *c, InZero: q.zero(n, p.xScale+1, x), OutZero: q.zero(n, p.yZero, y), Scales: q.scalesOf(n, p, c.Out.C)}
-	packed, err := q.weights.codes(n, k, func() (kernel.QWeights, []int32) {
+	packed, err := q.packsOf(n).codes(n, k, func() (kernel.QWeights, []int32) {
 		fill, most := q.weightsOf(n, p, w)
 		bias, _ := q.biasOf(n, p, c.Out.C)
 		codes, flip, zeros := q.codesOf(n, p, w)
@@ -290,7 +290,8 @@ func (q *quants) multiply(n *ir.Node, p quantOperands, c *kernel.Conv, w *tensor
 	return nil
 }
 
-// quantKey is the node and the format for which 8-bit weights were packed.
+// quantKey is the node and the format for which 8-bit weights were packed. The node
+// stands for its constants: see packs.
 type quantKey struct {
 	node *ir.Node
 	in   kernel.Format
@@ -307,7 +308,9 @@ func (w *weights) codes(n *ir.Node, c *kernel.QConv, source func() (kernel.QWeig
 	if err != nil {
 		return nil, err
 	}
-	w.later(p, p.Bytes())
+	if err := w.later(p, c.Out.C*(c.In.C/c.Group)*c.KernelH*c.KernelW); err != nil {
+		return nil, err
+	}
 	w.quant[k] = p
 	return p, nil
 }

@@ -132,7 +132,7 @@ func (b *builder) addDynamic(n *ir.Node, p quantOperands, c *kernel.Conv, in, ou
 		return slices.Repeat(numbers, c.Out.C/len(numbers))
 	}
 	d := b.opt.Rung.NewDynamic(c, kernel.Floats{Scales: all(p.wScale), Bias: all(p.bias)})
-	packed, err := b.weights.codes(n, &d.QConv, func() (kernel.QWeights, []int32) {
+	packed, err := b.packsOf(n).codes(n, &d.QConv, func() (kernel.QWeights, []int32) {
 		fill, most := b.quant.weightsOf(n, p, w)
 		codes, flip, zeros := b.quant.codesOf(n, p, w)
 		return kernel.QWeights{Fill: fill, Max: most, Codes: codes, Flip: flip, Zeros: zeros}, nil

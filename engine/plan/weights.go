@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -11,8 +12,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// weights holds the packed constants of a graph. Plans for different shapes share
-// them, because packing depends on the kernel, not on the picture.
+// weights holds packed constants: those of a graph, which plans for different shapes
+// share, because packing depends on the kernel, not on the picture, or those that
+// planning found, which belong to one plan.
 type weights struct {
 	opt   *Options
 	conv  map[weightKey]*kernel.ConvWeights
@@ -21,6 +23,7 @@ type weights struct {
 	quant map[quantKey]*kernel.QConvWeights
 	due   []packing     // memory is reserved; to be packed before a run
 	begun []inTurn      // what is left of the first of them, where packing was interrupted
+	added int           // bytes that packing added to the constants
 	took  time.Duration // packing
 }
 
@@ -32,6 +35,7 @@ type packing struct {
 
 // packed is a constant in its packed form.
 type packed interface {
+	Bytes() int
 	Blocks() int
 	Populate(block int)
 	Chunks() int
@@ -110,7 +114,9 @@ func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, f filter) (*kernel
 	if f.scale != nil {
 		p.ScaleBy(numbers(f.scale))
 	}
-	w.later(p, inFile(f.weights))
+	if err := w.later(p, inFile(f.weights)); err != nil {
+		return nil, err
+	}
 	w.conv[k] = p
 	return p, nil
 }
@@ -133,7 +139,9 @@ func (w *weights) tile(c *kernel.Conv, f filter) (*kernel.TileWeights, error) {
 	if f.scale != nil {
 		p.ScaleBy(numbers(f.scale))
 	}
-	w.later(p, inFile(f.weights))
+	if err := w.later(p, inFile(f.weights)); err != nil {
+		return nil, err
+	}
 	w.tiles[k] = p
 	return p, nil
 }
@@ -162,7 +170,9 @@ func (w *weights) gemm(g *kernel.Gemm, k gemmKey, bias []float32) (*kernel.GemmW
 	if err != nil {
 		return nil, err
 	}
-	w.later(packed, inFile(k.weights))
+	if err := w.later(packed, inFile(k.weights)); err != nil {
+		return nil, err
+	}
 	w.gemms[k] = packed
 	return packed, nil
 }
@@ -173,7 +183,8 @@ func (b *builder) packProducts(n *ir.Node, m ops.Multiplier) ([]*kernel.GemmWeig
 	in := b.inputFacts(n)
 	for _, p := range m.Products(in) {
 		p.Gemm.Strict = b.opt.Strict
-		packed, err := b.weights.gemm(&p.Gemm, gemmKey{weights: in[p.Input].Const, from: p.From}, nil)
+		c := in[p.Input].Const
+		packed, err := b.packs(c).gemm(&p.Gemm, gemmKey{weights: c, from: p.From}, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -195,9 +206,36 @@ func (p *product) biases() []float32 {
 	return all
 }
 
+// packs returns where the given constants of a node are packed: for all plans, or for
+// this one, if planning found one of them.
+func (b *builder) packs(constants ...*tensor.Tensor) *weights {
+	if slices.ContainsFunc(constants, func(t *tensor.Tensor) bool { return b.found[t] }) {
+		return b.own
+	}
+	return b.weights
+}
+
+// packsOf is packs for all constants of a node.
+func (b *builder) packsOf(n *ir.Node) *weights {
+	var constants []*tensor.Tensor
+	for _, f := range b.inputFacts(n) {
+		constants = append(constants, f.Const)
+	}
+	return b.packs(constants...)
+}
+
 // later records what has to be packed when the whole graph has been planned: the
-// pieces of all layers together keep all processors busy.
-func (w *weights) later(p packed, bytes int) { w.due = append(w.due, packing{p, bytes}) }
+// pieces of all layers together keep all processors busy. What packing adds to the bytes
+// of all constants together must fit the memory limit.
+func (w *weights) later(p packed, bytes int) error {
+	added := max(0, p.Bytes()-bytes)
+	if int64(added) > w.opt.Memory-int64(w.added) {
+		return &ops.MemoryError{Need: int64(added), Live: int64(w.added), Limit: w.opt.Memory}
+	}
+	w.added += added
+	w.due = append(w.due, packing{p, bytes})
+	return nil
+}
 
 // inFile is the size of a constant in the file.
 func inFile(t *tensor.Tensor) int {
