@@ -128,11 +128,19 @@ func (b *builder) convolvable(n *ir.Node, op *ops.FusedConv) bool {
 			return false
 		}
 	}
-	c := b.conv(n, op)
-	h := c.PadTop + c.In.H + max(0, below(c))
-	w := c.PadLeft + c.In.W + max(0, rightOf(c))
-	size, err := tensor.Count([]int{c.In.N, c.In.C + 64, h + 2, w + 2})
-	return err == nil && int64(size) < b.opt.Memory/4
+	return b.paddedRoom(b.conv(n, op))
+}
+
+// paddedRoom is room for the input of a convolution with its padding.
+func (b *builder) paddedRoom(c *kernel.Conv) bool {
+	return b.blocksRoom(c.In.C, c.PadTop+c.In.H+max(0, below(c)), c.PadLeft+c.In.W+max(0, rightOf(c)), c.In.N)
+}
+
+// blocksRoom is room for pictures in blocks, which fill the last block and a row and a
+// column around the picture. There are the product of many.
+func (b *builder) blocksRoom(c, h, w int, many ...int) bool {
+	n, err := tensor.Count(append([]int{c + 64, h + 2, w + 2}, many...))
+	return err == nil && int64(n) <= b.opt.Memory/4
 }
 
 // below and rightOf are how far beyond the bottom and right edge of its input a

@@ -51,13 +51,11 @@ func (q *quants) convolvable(n *ir.Node) bool {
 		return false
 	}
 	c.In, c.Out = q.layout(x, kernel.U8x64), q.layout(n.Outputs[0], kernel.U8x64)
-	bottom, right := max(0, below(c)), max(0, rightOf(c))
-	size, err := tensor.Count([]int{c.In.N, c.In.C + 64, c.PadTop + c.In.H + bottom + 2, c.PadLeft + c.In.W + right + 2})
-	if err != nil || int64(size) > q.opt.Memory/4 || !q.multiplies(n, w) {
+	if !q.paddedRoom(c) || !q.multiplies(n, w) {
 		return false
 	}
 	h := q.haloOf(x)
-	h.Top, h.Left, h.Bottom, h.Right = max(h.Top, c.PadTop), max(h.Left, c.PadLeft), max(h.Bottom, bottom), max(h.Right, right)
+	h.Top, h.Left, h.Bottom, h.Right = max(h.Top, c.PadTop), max(h.Left, c.PadLeft), max(h.Bottom, below(c)), max(h.Right, rightOf(c))
 	return true
 }
 
@@ -83,7 +81,7 @@ func (q *quants) multiplies(n *ir.Node, w *tensor.Tensor) bool {
 		return false
 	}
 	outs := q.outputs(p, w)
-	if scale.Len() != 1 && scale.Len() != outs || w.Len() == 0 {
+	if scale.Len() != 1 && scale.Len() != outs || w.Len() == 0 || !q.packable(p, w) {
 		return false
 	}
 	if zero := n.Inputs[p.wZero]; zero != nil {
@@ -103,6 +101,18 @@ func (q *quants) multiplies(n *ir.Node, w *tensor.Tensor) bool {
 		}
 	}
 	return bias != nil || per*255*255 <= math.MaxInt32 || q.smallSums(p, n, w, bias)
+}
+
+// packable reports whether weights fit the memory limit as kernels of 8 bits pack them:
+// in blocks of 64 inputs and 32 outputs for each tap, in up to three parts.
+func (q *quants) packable(p quantOperands, w *tensor.Tensor) bool {
+	outs, ins := q.outputs(p, w), w.Len()/q.outputs(p, w)
+	sizes := []int{3, outs + 31, ins + 63}
+	if w.Rank() == 4 {
+		sizes = []int{3, outs + 31, w.Dim(1) + 63, w.Dim(2), w.Dim(3)}
+	}
+	n, err := tensor.Count(sizes)
+	return err == nil && int64(n) <= q.opt.Memory
 }
 
 // smallSums reports, from the actual weights, whether no sum can overflow int32.

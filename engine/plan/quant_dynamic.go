@@ -27,8 +27,7 @@ func (b *builder) dynamicConv(n *ir.Node, op *ops.DynamicConv) *kernel.Conv {
 		return nil
 	}
 	c.In, c.Out, c.Act = planarLayout(b.fact(n.Inputs[0])), planarLayout(b.fact(n.Outputs[0])), op.Act
-	size, err := tensor.Count([]int{c.In.N, c.In.C + 64, c.PadTop + c.In.H + max(0, below(c)) + 2, c.PadLeft + c.In.W + max(0, rightOf(c)) + 2})
-	if err != nil || int64(size) > b.opt.Memory/4 || !b.dynamicConstants(n, dynamicConv) {
+	if !b.paddedRoom(c) || !b.dynamicConstants(n, dynamicConv) {
 		return nil
 	}
 	return c
@@ -38,7 +37,7 @@ func (b *builder) dynamicConv(n *ir.Node, op *ops.DynamicConv) *kernel.Conv {
 // can leave the range of int32.
 func (b *builder) dynamicConstants(n *ir.Node, p quantOperands) bool {
 	q, w := b.quant, b.constant(n.Inputs[p.w])
-	if w == nil || w.Len() == 0 || w.DType() != tensor.Uint8 && w.DType() != tensor.Int8 {
+	if w == nil || w.Len() == 0 || w.DType() != tensor.Uint8 && w.DType() != tensor.Int8 || !q.packable(p, w) {
 		return false
 	}
 	outs := q.outputs(p, w)

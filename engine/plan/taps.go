@@ -47,7 +47,7 @@ func (b *builder) oneByOne(n *ir.Node) []tap {
 			taps = append(taps, t)
 		}
 	}
-	if len(taps) < 2 || whole < 0 || float64(pixels) > worth*float64(c.KernelH*c.KernelW*c.Out.H*c.Out.W) {
+	if len(taps) < 2 || c.In.N+len(taps) > mostPasses || whole < 0 || float64(pixels) > worth*float64(c.KernelH*c.KernelW*c.Out.H*c.Out.W) {
 		return nil
 	}
 	last := len(taps) - 1

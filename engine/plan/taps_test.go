@@ -24,6 +24,7 @@ func TestTaps(t *testing.T) {
 		{"five by five", [4]int{1, 64, 10, 10}, 16, [2]int64{5, 5}, [2]int64{4, 4}, [2]int64{8, 8}, "", true},
 		{"taps beyond the map", [4]int{1, 64, 9, 20}, 16, [2]int64{3, 3}, [2]int64{9, 12}, [2]int64{9, 12}, "Relu", true},
 		{"rows alone", [4]int{1, 65, 8, 9}, 33, [2]int64{3, 1}, [2]int64{6, 1}, [2]int64{6, 0}, "LeakyRelu", true},
+		{"more taps than planning takes time for", [4]int{1, 64, 33, 33}, 2, [2]int64{33, 33}, [2]int64{2, 2}, [2]int64{32, 32}, "Relu", false},
 		{"a small dilation", [4]int{1, 64, 16, 16}, 16, [2]int64{3, 3}, [2]int64{2, 2}, [2]int64{2, 2}, "Relu", false},
 		{"few channels", [4]int{1, 16, 13, 11}, 16, [2]int64{3, 3}, [2]int64{9, 7}, [2]int64{9, 7}, "Relu", false},
 		{"no tap that always meets the map", [4]int{1, 64, 12, 12}, 16, [2]int64{2, 2}, [2]int64{8, 8}, [2]int64{4, 4}, "Relu", false},

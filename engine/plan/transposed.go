@@ -97,8 +97,7 @@ func (b *builder) transposed(n *ir.Node) *transposition {
 	if !ok || win.DilationH*win.DilationW != 1 || c != weights.Dim(1) || 2*c < b.opt.Rung.Block.Channels() {
 		return nil // of another group, or so few channels that most of each block would be empty
 	}
-	size, err := tensor.Count([]int{b.opt.Rung.Block.Channels() + c, oh + 64, ow + 64})
-	if err != nil || int64(size) >= b.opt.Memory/4 {
+	if !b.blocksRoom(c, oh+64, ow+64) {
 		return nil
 	}
 	t := &transposition{stepY: win.StrideH, stepX: win.StrideW, out: c}

@@ -4,7 +4,6 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/ops"
-	"github.com/visionzoo/vision/engine/tensor"
 )
 
 // A convolution of three dimensions is one of pictures. The frames of a volume,
@@ -76,9 +75,8 @@ func (b *builder) volumeNode(n *ir.Node) (bool, error) {
 		return false, nil
 	}
 	v.look()
-	size, err := tensor.Count([]int{v.in[0], v.depth, v.in[1] + 64, v.in[3] + v.window.PadTop + max(0, v.window.PadBottom) + 2,
-		v.in[4] + v.window.PadLeft + max(0, v.window.PadRight) + 2})
-	if err != nil || int64(size) >= b.opt.Memory/4 || v.in[0]*v.passes() > mostPasses {
+	if !b.blocksRoom(v.in[1], v.in[3]+v.window.PadTop+max(0, v.window.PadBottom), v.in[4]+v.window.PadLeft+max(0, v.window.PadRight), v.in[0], v.depth) ||
+		v.in[0]*v.passes() > mostPasses {
 		return false, nil
 	}
 	return true, b.addVolume(v)

@@ -3,12 +3,14 @@ package plan
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -112,4 +114,41 @@ func TestWeightsOfAPlan(t *testing.T) {
 func cut(n *network, w, s *ir.Value) *ir.Value {
 	end := n.op("Add", []*ir.Value{s, n.Constant("", tensor.Of([]int64{4}))})
 	return n.op("Slice", []*ir.Value{w, s, end, n.Constant("", tensor.Of([]int64{1}))})
+}
+
+// TestPackedWeightsFit: packing pads channels. Weights of which little else would be left
+// are not packed, and those of all layers together do not pass the memory limit.
+func TestPackedWeightsFit(t *testing.T) {
+	const limit = 2 << 20
+	n := newNetwork(t)
+	scale, zero := n.Constant("", tensor.Scalar(float32(0.1))), n.Constant("", tensor.Scalar(uint8(3)))
+	x := n.op("QuantizeLinear", []*ir.Value{n.input(1, 5, 60, 60), scale, zero})
+	w := n.Constant("", tensor.New(tensor.Uint8, 1, 5, 60, 60))
+	y := n.op("QLinearConv", []*ir.Value{x, scale, zero, w, scale, zero, scale, zero})
+	n.Outputs = []*ir.Value{n.op("DequantizeLinear", []*ir.Value{y, scale, zero})}
+	in := []*tensor.Tensor{n.data(1, 5, 60, 60)}
+	want, err := NewRunner(n.Graph, Options{Memory: limit, Turns: 1000, Plain: true}).Run(context.Background(), in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := NewRunner(n.Graph, Options{Rung: kernel.Best(), Memory: limit, Turns: 1000})
+	got, err := r.Run(context.Background(), in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := distance(got[0], want[0]); !(e < 1e-6) || len(r.weights.quant) > 0 {
+		t.Errorf("off by %.2g of its rms, %d packed", e, len(r.weights.quant))
+	}
+
+	n = newNetwork(t)
+	rows := n.input(8, 4096)
+	for range 20 { // 16 KiB each, 32 times that where columns are padded to a vector
+		n.Outputs = append(n.Outputs, n.op("MatMul", []*ir.Value{rows, n.weights(4096, 1)}))
+	}
+	r = NewRunner(n.Graph, Options{Rung: kernel.Best(), Memory: limit, Turns: 1000})
+	_, err = r.Run(context.Background(), []*tensor.Tensor{n.data(8, 4096)}, nil)
+	var memory *ops.MemoryError
+	if !errors.As(err, &memory) || !strings.Contains(err.Error(), "MatMul") {
+		t.Errorf("more than %d bytes are packed: %v", limit, err)
+	}
 }
