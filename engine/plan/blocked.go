@@ -23,6 +23,7 @@ func (b *builder) assign(nodes []*ir.Node) {
 	b.roles = map[*ir.Node]role{}
 	b.shapes = map[*ir.Value]*shape{}
 	b.left = map[*ir.Value]int{}
+	b.joined = map[*ir.Value]bool{}
 	for _, n := range nodes {
 		for _, v := range n.Inputs {
 			if v != nil {
@@ -216,8 +217,8 @@ func (b *builder) joinConcat(n *ir.Node) {
 	for _, v := range n.Inputs {
 		_, c, _, _ := b.dims(v)
 		s := b.shapes[v]
-		if s.root == nil && !b.isRoot(v) && s.format == to.format && at%to.format.Channels() == 0 && b.roles[v.Node] != globalPool {
-			s.root, s.from = root, at
+		if s.root == nil && !b.joined[v] && s.format == to.format && at%to.format.Channels() == 0 && b.roles[v.Node] != globalPool {
+			s.root, s.from, b.joined[root] = root, at, true
 			b.spread(to, s)
 		}
 		at += c
@@ -228,16 +229,6 @@ func (b *builder) joinConcat(n *ir.Node) {
 func (b *builder) spread(to, s *shape) {
 	to.halo = kernel.Halo{Top: max(to.halo.Top, s.halo.Top), Left: max(to.halo.Left, s.halo.Left),
 		Bottom: max(to.halo.Bottom, s.halo.Bottom), Right: max(to.halo.Right, s.halo.Right)}
-}
-
-// isRoot reports whether other values lie in v's buffer.
-func (b *builder) isRoot(v *ir.Value) bool {
-	for _, s := range b.shapes {
-		if s.root == v {
-			return true
-		}
-	}
-	return false
 }
 
 // prefix finds where in a wider buffer all operands of a concatenation already lie

@@ -30,7 +30,7 @@ const (
 // role returns the role that a node can have. Whether it gets it depends on its
 // neighbours too: see assign.
 func (b *builder) role(n *ir.Node) role {
-	if len(n.Outputs) != 1 || !b.picture(n.Outputs[0]) || n.Inputs[0] == nil || !b.picture(n.Inputs[0]) {
+	if len(n.Outputs) != 1 || !b.picture(n.Outputs[0]) || len(n.Inputs) == 0 || n.Inputs[0] == nil || !b.picture(n.Inputs[0]) {
 		return outside
 	}
 	switch op := n.Operator.(type) {

@@ -121,7 +121,7 @@ func (b *builder) isPlanar(v *ir.Value) bool {
 // a convolution, if nothing reads that any more, which saves memory traffic.
 func (b *builder) output(y, z *ir.Value, at place) place {
 	s, zs := b.shapes[y], b.shapes[z]
-	if s.root == nil && zs != nil && zs.root == nil && !b.isRoot(z) && !b.isRoot(y) && b.left[z] == 1 && !b.needed[z] &&
+	if s.root == nil && zs != nil && zs.root == nil && !b.joined[z] && !b.joined[y] && b.left[z] == 1 && !b.needed[z] &&
 		b.blocked[z] == at && at.layout == b.layout(y, s.format) {
 		return at
 	}

@@ -78,7 +78,8 @@ type builder struct {
 	blocked map[*ir.Value]place        // as their node wrote them
 	forms   map[form]place             // converted later
 	moved   map[*ir.Value]moved        // not written so far
-	roots   map[*ir.Value]place        // buffers of concatenations
+	joined  map[*ir.Value]bool         // concatenations that operands are written into
+	roots   map[*ir.Value]place        // buffers of those
 	behind  map[*ir.Node]int           // by convolution: the length of the longest chain of convolutions after it
 	decides bool                       // later computation depends on values, not only on shapes
 	done    map[*ir.Node]bool          // fused into a node before them

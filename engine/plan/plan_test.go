@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand"
+	"slices"
 	"testing"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -129,4 +130,16 @@ func distance(got, want *tensor.Tensor) float64 {
 		all += b[i] * b[i]
 	}
 	return math.Sqrt(diff / max(all, 1e-30))
+}
+
+// TestNoInputs: nodes that read nothing are planned too.
+func TestNoInputs(t *testing.T) {
+	n := newNetwork(t)
+	noise := n.op("RandomNormal", nil, integers("shape", 1, 8, 6, 6))
+	n.Outputs = append(n.Outputs, noise, n.op("Conv", []*ir.Value{noise, n.weights(8, 8, 1, 1)}))
+	for _, rung := range kernel.Rungs() {
+		if out, _ := n.run(rung, nil); !slices.Equal(out[1].Shape(), []int{1, 8, 6, 6}) {
+			t.Errorf("%s: %v", rung.Name, out[1])
+		}
+	}
 }

@@ -22,6 +22,7 @@ type program struct {
 	regions  map[*ir.Graph]*program
 	planned  bool     // it contains work that plans do faster
 	stages   []*stage // by the facts of inputs and captured values, newest first
+	turn     int      // counts uses of stages
 }
 
 // operand says where to find a value.

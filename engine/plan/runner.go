@@ -127,9 +127,7 @@ func (r *Runner) Prepare(ctx context.Context, facts []ir.Fact) error {
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.program.stages = slices.Insert(r.program.stages, 0, s)
+	r.keep(r.program, &r.program.stages, s)
 	return nil
 }
 

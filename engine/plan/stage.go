@@ -25,6 +25,7 @@ type stage struct {
 	drops   [][]int               // slots that are no longer read after the plan, and after each dynamic node
 	arrived []*ir.Value           // the values for whose facts the stage was made
 	next    []*stage              // for the facts of the dynamic nodes' results, newest first
+	used    int                   // the program's turn when it was used last
 }
 
 // output is a value of a plan that is read later.
@@ -40,8 +41,8 @@ type folding struct {
 	value *tensor.Tensor
 }
 
-// keptStages bounds the stages that are kept for different shapes at one point of a
-// program.
+// keptStages bounds the ways through a program's stages that are kept, each for other
+// shapes.
 const keptStages = 8
 
 // foldAtPlan bounds the size of values computed while planning, in bytes.

@@ -130,8 +130,7 @@ func (f *frame) takeOut() error {
 // first finds or makes the first stage for the frame's inputs.
 func (f *frame) first() (*stage, error) {
 	p := f.program
-	find := func() *stage { return newest(&p.stages, p, f.values) }
-	return f.runner.plan(f.run.Context(), find, func(ctx context.Context) (*stage, error) {
+	return f.runner.plan(f.run.Context(), p, &p.stages, f.values, func(ctx context.Context) (*stage, error) {
 		facts := map[*ir.Value]ir.Fact{}
 		var arrived []*ir.Value
 		own, captured := p.inputs()
@@ -146,14 +145,13 @@ func (f *frame) first() (*stage, error) {
 			all[i] = i
 		}
 		return f.runner.newStage(ctx, p, all, facts, arrived)
-	}, &p.stages)
+	})
 }
 
 // after finds or makes the stage after s, for the results of its dynamic nodes.
 func (f *frame) after(s *stage) (*stage, error) {
 	p := f.program
-	find := func() *stage { return newest(&s.next, p, f.values) }
-	return f.runner.plan(f.run.Context(), find, func(ctx context.Context) (*stage, error) {
+	return f.runner.plan(f.run.Context(), p, &s.next, f.values, func(ctx context.Context) (*stage, error) {
 		facts := map[*ir.Value]ir.Fact{}
 		keep := func(v *ir.Value) {
 			if fact, ok := s.facts[v]; ok {
@@ -178,7 +176,7 @@ func (f *frame) after(s *stage) (*stage, error) {
 			}
 		}
 		return f.runner.newStage(ctx, p, s.rest, facts, arrived)
-	}, &s.next)
+	})
 }
 
 // newest finds the stage that fits the values and moves it to the front of the
@@ -188,20 +186,21 @@ func newest(stages *[]*stage, p *program, values []*tensor.Tensor) *stage {
 		if s.fits(p, values) {
 			copy((*stages)[1:i+1], (*stages)[:i])
 			(*stages)[0] = s
+			p.touch(s)
 			return s
 		}
 	}
 	return nil
 }
 
-// plan returns the stage that find returns, else makes one with build and puts it
-// at the front of the list. Only one stage is planned at a time; waiting for that
-// can be cancelled.
-func (r *Runner) plan(ctx context.Context, find func() *stage, build func(context.Context) (*stage, error), list *[]*stage) (*stage, error) {
+// plan returns the stage of a list that fits the values, else makes one with build and
+// puts it at the front of the list. Only one stage is planned at a time; waiting for
+// that can be cancelled.
+func (r *Runner) plan(ctx context.Context, p *program, list *[]*stage, values []*tensor.Tensor, build func(context.Context) (*stage, error)) (*stage, error) {
 	locked := func() *stage {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		return find()
+		return newest(list, p, values)
 	}
 	if s := locked(); s != nil {
 		return s, nil
@@ -219,8 +218,46 @@ func (r *Runner) plan(ctx context.Context, find func() *stage, build func(contex
 	if err != nil {
 		return nil, err
 	}
+	r.keep(p, list, s)
+	return s, nil
+}
+
+// keep puts a stage at the front of a list of its program's, and drops the stages that
+// were not used for longest.
+func (r *Runner) keep(p *program, list *[]*stage, s *stage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	*list = slices.Insert((*list)[:min(len(*list), keptStages-1)], 0, s)
-	return s, nil
+	p.touch(s)
+	*list = slices.Insert(*list, 0, s)
+	for {
+		ends := 0
+		oldest, at := findEnds(&p.stages, &ends)
+		if ends <= keptStages {
+			return
+		}
+		*oldest = slices.Delete(*oldest, at, at+1)
+	}
+}
+
+// findEnds counts the stages in a list, and behind those, that no other comes after, and
+// returns which was used before all others: its list and its place there.
+func findEnds(list *[]*stage, ends *int) (oldest *[]*stage, at int) {
+	for i, s := range *list {
+		in, k := list, i
+		if len(s.next) > 0 {
+			in, k = findEnds(&s.next, ends)
+		} else {
+			*ends++
+		}
+		if oldest == nil || (*in)[k].used < (*oldest)[at].used {
+			oldest, at = in, k
+		}
+	}
+	return oldest, at
+}
+
+// touch records that a stage is used.
+func (p *program) touch(s *stage) {
+	p.turn++
+	s.used = p.turn
 }
