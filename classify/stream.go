@@ -146,7 +146,7 @@ func (s *stream) batch(ctx context.Context, n int, sources []vision.Source) []pi
 		if img, p.result.Decode, p.err = desk.Open(ctx, source, vision.SeenBy(encoder)); p.err != nil {
 			continue
 		}
-		shape, err := s.shape(img)
+		shape, err := encoder.BatchShape(s.size(), img.Width, img.Height)
 		if err == nil && len(group) > 0 && !slices.Equal(shape, x.Shape()) {
 			s.run(ctx, x, group)
 			group = nil
@@ -163,16 +163,6 @@ func (s *stream) batch(ctx context.Context, n int, sources []vision.Source) []pi
 	}
 	s.run(ctx, x, group)
 	return all
-}
-
-// shape is the shape of the batch that a picture is encoded into.
-func (s *stream) shape(img *vision.Image) ([]int, error) {
-	shape, err := s.model.Encoder().Shape(img.Width, img.Height)
-	if n := s.size(); n > 1 && err == nil {
-		shape[0] = n
-		_, err = tensor.Count(shape)
-	}
-	return shape, err
 }
 
 // size is the number of pictures that a batch has room for.

@@ -17,6 +17,7 @@ type Encoder struct {
 	dtype    tensor.DType
 	channels int
 	threads  int
+	memory   int64           // bytes that a tensor and the work on it may take
 	values   [3][256]float32 // the value for each byte of each channel
 	zero     float32         // how a zero after mean and std is stored
 }
@@ -29,13 +30,17 @@ type EncoderOption func(*Encoder)
 // same time. The default is GOMAXPROCS; small pictures never use more than one.
 func EncodeThreads(n int) EncoderOption { return func(e *Encoder) { e.threads = max(n, 0) } }
 
+// EncodeMemory sets how many bytes a tensor may take, together with the memory in
+// which a picture is resized. The default is 1 GiB. What is larger is an error.
+func EncodeMemory(n int64) EncoderOption { return func(e *Encoder) { e.memory = n } }
+
 // NewEncoder checks the recipe and prepares an encoder for it.
 func NewEncoder(r Recipe, opts ...EncoderOption) (*Encoder, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
 	full, _ := r.resolve()
-	e := &Encoder{recipe: full, channels: len(full.Mean)}
+	e := &Encoder{recipe: full, channels: len(full.Mean), memory: defaultMemory}
 	e.dtype = map[string]tensor.DType{"float32": tensor.Float32, "float16": tensor.Float16, "uint8": tensor.Uint8, "int8": tensor.Int8}[full.DType]
 	for _, opt := range opts {
 		if opt != nil {
@@ -94,8 +99,10 @@ type placement struct {
 	scaleY        float64
 }
 
-// place computes the effect of resize, crop and pad on a picture of the given size.
-func (e *Encoder) place(width, height int) (placement, error) {
+// place computes the effect of resize, crop and pad on a picture of the given size,
+// which shares a tensor with others so that there are n, and refuses what takes too
+// much memory.
+func (e *Encoder) place(n, width, height int) (placement, error) {
 	r := e.recipe
 	w, h, sx, sy := r.Resize.size(width, height)
 	if w > 1<<30 || h > 1<<30 {
@@ -114,8 +121,8 @@ func (e *Encoder) place(width, height int) (placement, error) {
 			p.left, p.top = (p.width-int(w))/2, (p.height-int(h))/2
 		}
 	}
-	if n := r.Pad.Multiple; r.Pad.Mode == PadMultiple {
-		p.width, p.height = (p.width+n-1)/n*n, (p.height+n-1)/n*n
+	if k := r.Pad.Multiple; r.Pad.Mode == PadMultiple {
+		p.width, p.height = (p.width+k-1)/k*k, (p.height+k-1)/k*k
 	}
 	if int64(p.width)*int64(p.height) > MaxPixels || p.window.x1-p.window.x0 > maxSide || p.window.y1-p.window.y0 > maxSide {
 		return placement{}, fmt.Errorf("vision: a picture of %dx%d becomes %dx%d by recipe %q: over the limit of %d pixels and %d a side",
@@ -124,6 +131,12 @@ func (e *Encoder) place(width, height int) (placement, error) {
 	if r.Size != nil && (p.height != r.Size[0] || p.width != r.Size[1]) {
 		return placement{}, fmt.Errorf("vision: a picture of %dx%d becomes %dx%d, the recipe's size is %dx%d (width x height); add a resize or crop rule",
 			width, height, p.width, p.height, r.Size[1], r.Size[0])
+	}
+	each := int64(p.width) * int64(p.height) * int64(max(e.channels*e.dtype.Size(), 3)) // 3 to render it
+	work := p.window.bytes(width, height, r.Resize.Filter, e.threads)
+	if work > e.memory || each*int64(min(n, 1<<31-1)) > e.memory-work {
+		return placement{}, fmt.Errorf("vision: encoding %d of %dx%d by recipe %q takes %d MiB each and %d to resize one; the limit is %d: make it larger (VISION_MEMORY_LIMIT, vision.EncodeMemory) if the pictures are sound",
+			n, width, height, shorten(r.Name), each>>20, work>>20, e.memory>>20)
 	}
 	return p, nil
 }
@@ -183,7 +196,7 @@ func (p placement) geometry(width, height int, flip bool) Geometry {
 // region is the part of a picture of width × height that the encoder reads; empty
 // if that is not known.
 func (e *Encoder) region(width, height int) image.Rectangle {
-	p, err := e.place(width, height)
+	p, err := e.place(1, width, height)
 	if err != nil || width < 1 || height < 1 {
 		return image.Rectangle{}
 	}
@@ -191,15 +204,26 @@ func (e *Encoder) region(width, height int) image.Rectangle {
 }
 
 // Shape returns the shape of the tensor for one picture of width × height.
-func (e *Encoder) Shape(width, height int) ([]int, error) {
+func (e *Encoder) Shape(width, height int) ([]int, error) { return e.BatchShape(1, width, height) }
+
+// BatchShape returns the shape of the tensor for n pictures of width × height. The
+// layout must have a batch axis if there are several.
+func (e *Encoder) BatchShape(n, width, height int) ([]int, error) {
 	if width < 1 || height < 1 {
 		return nil, fmt.Errorf("vision: a picture of %dx%d is empty", width, height)
 	}
-	p, err := e.place(width, height)
+	if n < 1 || n > 1 && len(e.recipe.Layout) != 4 {
+		return nil, fmt.Errorf("vision: %d pictures for a batch in layout %s", n, e.recipe.Layout)
+	}
+	p, err := e.place(n, width, height)
 	if err != nil {
 		return nil, err
 	}
-	return e.shape(1, p), nil
+	shape := e.shape(n, p)
+	if _, err := tensor.Count(shape); err != nil {
+		return nil, fmt.Errorf("vision: a batch of %d pictures: %w", n, err)
+	}
+	return shape, nil
 }
 
 func (e *Encoder) shape(n int, p placement) []int {
@@ -220,7 +244,7 @@ func (e *Encoder) Encode(img *Image) (*tensor.Tensor, Geometry, error) {
 	if err := img.check(); err != nil {
 		return nil, Geometry{}, err
 	}
-	p, err := e.place(img.Width, img.Height)
+	p, err := e.place(1, img.Width, img.Height)
 	if err != nil {
 		return nil, Geometry{}, err
 	}
@@ -239,7 +263,7 @@ func (e *Encoder) EncodeInto(dst *tensor.Tensor, i int, img *Image) (Geometry, e
 	if dst == nil {
 		return Geometry{}, errors.New("vision: no tensor to encode into; Shape tells its size")
 	}
-	p, err := e.place(img.Width, img.Height)
+	p, err := e.place(1, img.Width, img.Height)
 	if err != nil {
 		return Geometry{}, err
 	}
@@ -278,13 +302,9 @@ func (e *Encoder) Batch(imgs []*Image) (*tensor.Tensor, []Geometry, error) {
 	if err := imgs[0].check(); err != nil {
 		return nil, nil, err
 	}
-	p, err := e.place(imgs[0].Width, imgs[0].Height)
+	shape, err := e.BatchShape(len(imgs), imgs[0].Width, imgs[0].Height)
 	if err != nil {
 		return nil, nil, err
-	}
-	shape := e.shape(len(imgs), p)
-	if _, err := tensor.Count(shape); err != nil {
-		return nil, nil, fmt.Errorf("vision: a batch of %d pictures: %w", len(imgs), err)
 	}
 	t := tensor.New(e.dtype, shape...)
 	out := make([]Geometry, len(imgs))
@@ -303,7 +323,7 @@ func (e *Encoder) Render(img *Image) (*Image, Geometry, error) {
 	if err := img.check(); err != nil {
 		return nil, Geometry{}, err
 	}
-	p, err := e.place(img.Width, img.Height)
+	p, err := e.place(1, img.Width, img.Height)
 	if err != nil {
 		return nil, Geometry{}, err
 	}

@@ -1,8 +1,10 @@
 package vision
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/visionzoo/vision/engine/tensor"
@@ -114,5 +116,59 @@ func TestRecipesRefused(t *testing.T) {
 		if r, err := ParseRecipe([]byte(text)); err == nil {
 			t.Errorf("%s went through: %+v", text, r)
 		}
+	}
+}
+
+// Tensors that a picture's size decides, and what resizing it takes, are bounded.
+func TestEncodeMemory(t *testing.T) {
+	recipe := func(text string) Recipe {
+		r, err := ParseRecipe([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	anySize, small := recipe(`{}`), recipe(`{"resize":"stretch 224 lanczos antialias"}`)
+	for _, tt := range []struct {
+		why              string
+		recipe           Recipe
+		limit            int64 // 0: the default
+		n, width, height int
+		error            string
+	}{
+		{"a picture that fits", anySize, 12e6, 1, 1000, 1000, ""},
+		{"one that does not", anySize, 11e6, 1, 1000, 1000, "takes 11 MiB each"},
+		{"two that fit one by one", anySize, 12e6, 2, 1000, 1000, "takes 11 MiB each"},
+		{"a large one, by default", anySize, 0, 1, 10000, 10000, "takes 1144 MiB each and 0 to resize one; the limit is 1024"},
+		{"one pixel high", small, 0, 1, MaxPixels, 1, "to resize one"},
+		{"one pixel wide", small, 0, 1, 1, MaxPixels, "to resize one"},
+		{"a large photo", small, 0, 1, 16000, 11000, ""},
+	} {
+		opts := []EncoderOption{EncodeThreads(1)}
+		if tt.limit > 0 {
+			opts = append(opts, EncodeMemory(tt.limit))
+		}
+		e, err := NewEncoder(tt.recipe, opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.BatchShape(tt.n, tt.width, tt.height)
+		if text := fmt.Sprint(err); tt.error == "" && err != nil || !strings.Contains(text, tt.error) {
+			t.Errorf("%s: %v, want %q", tt.why, err, tt.error)
+		}
+	}
+	e, err := NewEncoder(anySize, EncodeMemory(1e5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := NewImage(100, 100)
+	if _, _, err := e.Encode(m); err == nil {
+		t.Error("a tensor that is too large was made")
+	}
+	if _, _, err := e.Batch([]*Image{m, m}); err == nil {
+		t.Error("a batch that is too large was made")
+	}
+	if _, _, err := e.Render(m); err == nil {
+		t.Error("a picture of a tensor that is too large was made")
 	}
 }

@@ -3,6 +3,7 @@ package vision
 import (
 	"fmt"
 	"image"
+	"runtime"
 	"strings"
 )
 
@@ -60,8 +61,11 @@ func Resize(m *Image, width, height int, f Filter) (*Image, error) {
 	if !side(width) || !side(height) || int64(width)*int64(height) > MaxPixels {
 		return nil, fmt.Errorf("vision: cannot resize to %dx%d; sides are 1 to %d and width*height at most %d", width, height, maxSide, MaxPixels)
 	}
-	out := NewImage(width, height)
 	w := window{width: width, height: height, x1: width, y1: height}
+	if need := w.bytes(m.Width, m.Height, f, 0); need > defaultMemory {
+		return nil, fmt.Errorf("vision: resizing %dx%d to %dx%d takes %d MiB; the limit is %d", m.Width, m.Height, width, height, need>>20, defaultMemory>>20)
+	}
+	out := NewImage(width, height)
 	resample(m, w, f, 0, func(y int, row []byte) { copy(out.Row(y), row) })
 	return out, nil
 }
@@ -82,6 +86,27 @@ func (w window) source(width, height int, f Filter) image.Rectangle {
 	x0, x1 := pillowSource(width, w.width, w.x0, w.x1, f)
 	y0, y1 := pillowSource(height, w.height, w.y0, w.y1, f)
 	return image.Rect(x0, y0, x1, y1)
+}
+
+// bytes is about the memory that resample takes for a picture of width × height.
+// What grows with the picture's longer side counts, not what grows with the
+// window's, of which there is at most maxSide.
+func (w window) bytes(width, height int, f Filter, threads int) int64 {
+	if w.width == width && w.height == height {
+		return 0
+	}
+	last := 3 * int64(width) // the picture's last row, see newHorizontalPass and newLinearPass
+	if f == Nearest || f == Linear {
+		return last
+	}
+	columns, rows := int64(w.x1-w.x0), int64(w.y1-w.y0)
+	const weight = 4 + 16 // bytes of a weight, and of the forms in which vectors take it
+	across, down := int64(pillowSize(width, w.width, f)), int64(pillowSize(height, w.height, f))
+	need := last + weight*(columns*across+rows*down)
+	if threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	return need + int64(threads)*3*columns*2*down // see newRowBuffer
 }
 
 // resample computes the window's rows and passes each to put once, as interleaved

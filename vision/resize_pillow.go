@@ -70,6 +70,12 @@ type weights struct {
 	size         int
 }
 
+// pillowSize is how many of m input positions at most an output position (of n) is
+// the sum of.
+func pillowSize(m, n int, f Filter) int {
+	return int(math.Ceil(kernels[f].radius*max(float64(m)/float64(n), 1)))*2 + 1
+}
+
 // pillowWeights computes the weights of the output positions lo ≤ i < hi (of n)
 // over m input positions.
 func pillowWeights(m, n, lo, hi int, f Filter) weights {
@@ -77,7 +83,7 @@ func pillowWeights(m, n, lo, hi int, f Filter) weights {
 	scale := float64(m) / float64(n)
 	stretch := max(scale, 1)
 	support := kernel.radius * stretch
-	size := int(math.Ceil(support))*2 + 1
+	size := pillowSize(m, n, f)
 	w := weights{make([]int, hi-lo), make([]int, hi-lo), make([]int32, (hi-lo)*size), size}
 	inverse := 1 / stretch
 	raw := make([]float64, size)

@@ -23,6 +23,19 @@ type Source struct {
 	Open func(ctx context.Context, opts ...Option) (*Image, error)
 }
 
+// With returns the source with options for its Open, which apply before the
+// caller's own.
+func (s Source) With(opts ...Option) Source {
+	open := s.Open
+	if open == nil {
+		return s
+	}
+	s.Open = func(ctx context.Context, own ...Option) (*Image, error) {
+		return open(ctx, slices.Concat(opts, own)...)
+	}
+	return s
+}
+
 // FileSource is a file, opened by Open.
 func FileSource(path string) Source {
 	return Source{path, func(ctx context.Context, opts ...Option) (*Image, error) {

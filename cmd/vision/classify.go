@@ -123,7 +123,7 @@ func named(name string, err error) string {
 // becomes a source whose Open fails.
 func sources(c *cli.Context) iter.Seq[vision.Source] {
 	return func(yield func(vision.Source) bool) {
-		for src, err := range vision.Sources(c.Args().Slice(), sourceOptions(c)...) {
+		for src, err := range pictureSources(c, c.Args().Slice()) {
 			if err != nil {
 				src.Open = func(context.Context, ...vision.Option) (*vision.Image, error) { return nil, err }
 			}

@@ -59,7 +59,7 @@ type addressHealth struct {
 // variables lists the environment variables that have an effect.
 var variables = []struct{ name, does string }{
 	{"VISION_CPU", "class of kernels: purego, avx2, avx512, vnni, amx, neon"},
-	{"VISION_MEMORY_LIMIT", "most memory that a run may use, such as 1GiB"},
+	{"VISION_MEMORY_LIMIT", "most memory that a run, or reading a picture, may use, such as 1GiB"},
 	{"VISION_HOME", "folder of the cache"},
 	{"VISION_ZOO_MIRROR", "where to look for models first"},
 	{"VISION_OFFLINE", "1: never use the network"},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
 
@@ -23,6 +24,13 @@ func zooOptions(c *cli.Context) ([]zoo.Option, error) {
 		return nil, err
 	}
 	out := append(fetchOptions(c), zoo.WithEngine(opts...))
+	limit, err := memoryLimit()
+	if err != nil {
+		return nil, err
+	}
+	if limit > 0 {
+		out = append(out, zoo.WithEncoder(vision.EncodeMemory(limit)))
+	}
 	if name := c.String("recipe"); name != "" {
 		r, err := readRecipe(c.Context, name)
 		if err != nil {

@@ -20,13 +20,34 @@ import (
 // eachSource calls do for each picture that the arguments name, until the user
 // interrupts.
 func eachSource(c *cli.Context, do func(vision.Source, error)) error {
-	for src, err := range vision.Sources(c.Args().Slice(), sourceOptions(c)...) {
+	for src, err := range pictureSources(c, c.Args().Slice()) {
 		if err := c.Context.Err(); err != nil {
 			return err
 		}
 		do(src, err)
 	}
 	return c.Context.Err()
+}
+
+// pictureSources are the pictures that the arguments name, decoded as the flags and the
+// environment say.
+func pictureSources(c *cli.Context, args []string) iter.Seq2[vision.Source, error] {
+	return func(yield func(vision.Source, error) bool) {
+		decode := decodeOptions()
+		for src, err := range vision.Sources(args, sourceOptions(c)...) {
+			if !yield(src.With(decode...), err) {
+				return
+			}
+		}
+	}
+}
+
+// decodeOptions are the options that the environment sets for decoding pictures.
+func decodeOptions() []vision.Option {
+	if n, err := memoryLimit(); err == nil && n > 0 { // an error has ended the program before
+		return []vision.Option{vision.MemoryLimit(n)}
+	}
+	return nil
 }
 
 func sourceOptions(c *cli.Context) []vision.SourceOption {

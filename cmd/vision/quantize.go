@@ -122,7 +122,7 @@ func checkTarget(model, output string) error {
 // taken; bad says that there were some.
 func calibration(c *cli.Context, m *zoo.Model) (samples quantize.Samples, bad bool, err error) {
 	var all, good []vision.Source
-	for src, err := range vision.Sources(c.StringSlice("calibrate"), sourceOptions(c)...) {
+	for src, err := range pictureSources(c, c.StringSlice("calibrate")) {
 		if c.Context.Err() != nil {
 			return samples, bad, c.Context.Err()
 		}

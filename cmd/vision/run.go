@@ -179,7 +179,7 @@ func readPicture(c *cli.Context, m *zoo.Model, info engine.Info, file string) (*
 // openPicture opens one picture: a file, an address, or "-".
 func openPicture(c *cli.Context, arg string) (*vision.Image, error) {
 	var one *vision.Source
-	for src, err := range vision.Sources([]string{arg}, sourceOptions(c)...) {
+	for src, err := range pictureSources(c, []string{arg}) {
 		if err != nil {
 			return nil, err
 		}
