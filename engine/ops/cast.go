@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,7 +96,12 @@ func (op cast) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		return nil, fmt.Errorf("input 1 is %s, it must be a tensor", to)
 	}
 	f := ir.Tensor(to, in[0].Shape)
-	f.Ints = in[0].Ints // integer types keep the known elements of shape arithmetic
+	if integerTypes.Is(to) && integerTypes.Is(in[0].DType) {
+		f.Ints = in[0].Ints // the known elements of shape arithmetic
+		if to == tensor.Int32 && slices.ContainsFunc(f.Ints, func(d ir.Dim) bool { return d.N > math.MaxInt32 }) {
+			f.Ints = nil // they wrap around
+		}
+	}
 	return []ir.Fact{f}, op.check(in[0].DType, to)
 }
 

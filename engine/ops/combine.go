@@ -25,7 +25,7 @@ func (op binaryOp) Infer(in []ir.Fact) ([]ir.Fact, error) {
 // ints computes the known elements of a small integer vector, so that shape
 // arithmetic can be folded.
 func (op binaryOp) ints(a, b ir.Fact) []ir.Dim {
-	if a.Ints == nil || b.Ints == nil || op.i64 == nil || len(a.Ints) == 0 || len(b.Ints) == 0 {
+	if op.i64 == nil || !integerTypes.Is(a.DType) || len(a.Ints) == 0 || len(b.Ints) == 0 {
 		return nil
 	}
 	out := make([]ir.Dim, max(len(a.Ints), len(b.Ints)))

@@ -88,10 +88,6 @@ func symbolic(n *ir.Node, in []ir.Fact, out ir.Fact) []ir.Dim {
 		return out.Ints
 	}
 	switch n.Op {
-	case "Cast", "CastLike":
-		if integerTypes.Is(in[0].DType) {
-			return in[0].Ints
-		}
 	case "Add", "Sub", "Mul", "Div":
 		a, b := in[0].Ints, in[1].Ints
 		if len(a) == 0 || len(b) == 0 || len(a) != len(b) && len(a) != 1 && len(b) != 1 {

@@ -46,10 +46,16 @@ func newBatchNorm(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := readBatchNorm(a)
 	op.training = a.Bool("training_mode", false)
-	if !op.training && len(n.Outputs) > 1 {
+	if !op.training && hasStatistics(n) {
 		a.Fail("has %d outputs; without training_mode it has only one", len(n.Outputs))
 	}
 	return op, a.Err()
+}
+
+// hasStatistics reports whether a node has outputs beside Y. Those without a name
+// are left out.
+func hasStatistics(n *ir.Node) bool {
+	return slices.ContainsFunc(n.Outputs[min(1, len(n.Outputs)):], func(v *ir.Value) bool { return v.Name != "" })
 }
 
 // newBatchNorm9 reads BatchNormalization-9, which is in training mode if the node
@@ -57,7 +63,7 @@ func newBatchNorm(n *ir.Node) (Op, error) {
 func newBatchNorm9(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := readBatchNorm(a)
-	op.training, op.saved = len(n.Outputs) > 1, true
+	op.training, op.saved = hasStatistics(n), true
 	return op, a.Err()
 }
 
@@ -65,7 +71,7 @@ func newBatchNorm9(n *ir.Node) (Op, error) {
 func newBatchNorm7(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := readBatchNorm(a)
-	op.training, op.saved = len(n.Outputs) > 1, true
+	op.training, op.saved = hasStatistics(n), true
 	op.perPixel = !a.Bool("spatial", true)
 	return op, a.Err()
 }
@@ -75,7 +81,7 @@ func newBatchNorm7(n *ir.Node) (Op, error) {
 func newBatchNorm1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := readBatchNorm(a)
-	op.training = !a.Bool("is_test", false) && len(n.Outputs) > 1
+	op.training = !a.Bool("is_test", false) && hasStatistics(n)
 	op.saved, op.perPixel = true, !a.Bool("spatial", true)
 	return op, a.Err()
 }

@@ -177,6 +177,32 @@ func TestStatesOfAnotherType(t *testing.T) {
 	}
 }
 
+// Outputs without a name are left out: a node that has them is not in training.
+func TestBatchNormWithoutStatistics(t *testing.T) {
+	for _, version := range []int{1, 7, 9, 14} {
+		outputs := 5
+		if version == 14 {
+			outputs = 3
+		}
+		n := testNode("BatchNormalization", version, 5, outputs, nil)
+		for _, v := range n.Outputs[1:] {
+			v.Name = ""
+		}
+		if err := BindNode(n, Find("", "BatchNormalization", version)); err != nil {
+			t.Error(err)
+			continue
+		}
+		c := &Call{In: []*tensor.Tensor{tensor.Of([]float32{1, 5}, 1, 1, 2), f32s(1), f32s(0), f32s(0), f32s(1)}, Out: make([]*tensor.Tensor, outputs), Node: n, Run: NewRun(context.Background(), 1<<20, 1)}
+		if err := n.Operator.(Op).Eval(c); err != nil {
+			t.Error(err)
+			continue
+		}
+		if y := tensor.Data[float32](c.Out[0]); math.Abs(float64(y[1])-5) > 1e-3 {
+			t.Errorf("version %d gave %v, want about 1 and 5, with the statistics of the inputs", version, y)
+		}
+	}
+}
+
 // The moments of an empty batch are NaN.
 func TestBatchNormOfNothing(t *testing.T) {
 	out, err := evaluate("BatchNormalization", 15, 3, attrs{"training_mode": 1}, empty(2, 1, 0), ramp(1), ramp(1), ramp(1), ramp(1))
