@@ -111,22 +111,46 @@ func zooShow(c *cli.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	entries, err := states([]*zoo.Card{card})
+	if err != nil {
+		return err
+	}
 	if c.Bool("json") {
-		printJSON(c.App.Writer, card)
+		printEntryJSON(c, entries[0])
 		return nil
 	}
 	if err := card.WriteText(c.App.Writer); err != nil {
 		return err
 	}
-	entries, err := zoo.List([]*zoo.Card{card})
-	if err == nil && !card.Builtin {
+	if !card.Builtin {
 		state := cacheState(entries[0], "no")
 		if entries[0].Cached {
 			state = "yes"
 		}
 		fmt.Fprintf(c.App.Writer, "%-12s%s\n", "cached", state)
 	}
-	return err
+	return nil
+}
+
+// states looks up which models are cached. Where no folder is a user's, none is.
+func states(cards []*zoo.Card) ([]zoo.Entry, error) {
+	if _, err := zoo.Home(); err == nil {
+		return zoo.List(cards)
+	}
+	entries := make([]zoo.Entry, len(cards))
+	for i, card := range cards {
+		entries[i] = zoo.Entry{Card: card, Cached: card.Builtin}
+	}
+	return entries, nil
+}
+
+// printEntryJSON prints a card with its state in the cache.
+func printEntryJSON(c *cli.Context, e zoo.Entry) {
+	printJSON(c.App.Writer, struct {
+		*zoo.Card
+		Cached bool   `json:"cached"`
+		File   string `json:"file,omitempty"`
+	}{e.Card, e.Cached, e.Path})
 }
 
 // zooVerify checks the named models, or all that are in the cache.
@@ -164,7 +188,7 @@ func zooEntries(cachedOnly bool, words ...string) ([]zoo.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := zoo.List(all.Search(words...))
+	entries, err := states(all.Search(words...))
 	if !cachedOnly || err != nil {
 		return entries, err
 	}
@@ -208,11 +232,7 @@ func printEntries(c *cli.Context, words ...string) error {
 	for _, e := range entries {
 		card := e.Card
 		if c.Bool("json") {
-			printJSON(c.App.Writer, struct {
-				*zoo.Card
-				Cached bool   `json:"cached"`
-				File   string `json:"file,omitempty"`
-			}{card, e.Cached, e.Path})
+			printEntryJSON(c, e)
 			continue
 		}
 		fmt.Fprintf(c.App.Writer, "%-*s  %-*s  %-4s %10s  %-8s  %s\n", name, card.Name, task, card.Task, card.Variant, zoo.Size(card.Bytes), cacheState(e, ""), card.Licence)
