@@ -75,14 +75,8 @@ func openExisting(home string, c *Card) (*store, error) {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
 	defer base.Close()
-	for _, part := range []string{".", "models"} {
-		info, err := base.Stat(part)
-		if err != nil {
-			return nil, fmt.Errorf("cache: %w", err)
-		}
-		if err := checkOwner(info, filepath.Join(home, part)); err != nil {
-			return nil, err
-		}
+	if err := checkFolders(base, home); err != nil {
+		return nil, err
 	}
 	root, err := base.OpenRoot(filepath.Join("models", c.Name))
 	if err != nil {

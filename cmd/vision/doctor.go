@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"runtime"
 	"strings"
@@ -61,7 +62,7 @@ var variables = []struct{ name, does string }{
 	{"VISION_CPU", "class of kernels: purego, avx2, avx512, vnni, amx, neon"},
 	{"VISION_MEMORY_LIMIT", "most memory that a run, or reading a picture, may use, such as 1GiB"},
 	{"VISION_HOME", "folder of the cache"},
-	{"VISION_ZOO_MIRROR", "where to look for models first"},
+	{"VISION_ZOO_MIRROR", "where to look for models: a folder, which is then the only place, or an address, which is asked first"},
 	{"VISION_OFFLINE", "1: never use the network"},
 	{"HF_ENDPOINT", "used instead of https://huggingface.co"},
 	{"HTTPS_PROXY", "proxy for downloads"},
@@ -69,6 +70,7 @@ var variables = []struct{ name, does string }{
 	{"NO_COLOR", "1: --show draws in greys; nothing else has colours"},
 	{"GOMAXPROCS", "processors to use"},
 	{"GOMEMLIMIT", "memory limit of the Go runtime"},
+	{"GOGC", "how much garbage may accumulate, in per cent of what is in use"},
 }
 
 func doctorAction(c *cli.Context) error {
@@ -101,7 +103,7 @@ func examine(c *cli.Context) *health {
 	}
 	for _, v := range variables {
 		if value, ok := os.LookupEnv(v.name); ok {
-			h.Environment[v.name] = value
+			h.Environment[v.name] = withoutPassword(value)
 		}
 	}
 	h.examineCache()
@@ -118,6 +120,9 @@ func (h *health) examineCache() {
 		return
 	}
 	h.Cache.Path = home
+	if err := zoo.CheckHome(); err != nil {
+		h.problem(err)
+	}
 	all, err := zoo.All()
 	if err != nil {
 		h.problem(err)
@@ -135,14 +140,33 @@ func (h *health) examineCache() {
 	}
 }
 
+// withoutPassword hides the password of an address.
+func withoutPassword(value string) string {
+	scheme := ""
+	if !strings.Contains(value, "://") {
+		scheme = "http://" // which a proxy's address may leave out
+	}
+	if u, err := url.Parse(scheme + value); err == nil && u.User != nil {
+		return strings.TrimPrefix(u.Redacted(), scheme)
+	}
+	return value
+}
+
 // examineNetwork checks whether the hosts that models come from answer.
 func (h *health) examineNetwork(c *cli.Context) {
-	if c.Bool("offline") || zoo.Offline() {
-		h.Network = append(h.Network, addressHealth{"all", "switched off"})
-		return
+	places, folder, err := zoo.Origins()
+	if err != nil {
+		h.problem(err)
 	}
-	for _, address := range []string{"https://huggingface.co", "https://media.githubusercontent.com"} {
-		h.Network = append(h.Network, addressHealth{address, ask(c.Context, address)})
+	switch {
+	case folder:
+		h.Network = append(h.Network, addressHealth{"none", "models come from the folder " + places[0] + " alone"})
+	case c.Bool("offline") || zoo.Offline():
+		h.Network = append(h.Network, addressHealth{"all", "switched off"})
+	default:
+		for _, address := range places {
+			h.Network = append(h.Network, addressHealth{withoutPassword(address), ask(c.Context, address)})
+		}
 	}
 }
 
