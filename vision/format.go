@@ -15,6 +15,7 @@ type format struct {
 	name   string
 	match  func(data []byte) bool
 	decode func(data []byte, o *options) (m *Image, orientation int, err error)
+	other  bool   // a document or a video, as folders hold beside pictures
 	error  string // for files that are not pictures at all
 }
 
@@ -71,15 +72,15 @@ func formatTable() []format {
 		{name: "JPEG XL", match: starts("\xff\x0a", "\x00\x00\x00\x0cJXL ")},
 		{name: "JPEG XR", match: starts("II\xbc\x01")},
 		{name: "PSD", match: starts("8BPS")},
-		{name: "PDF", match: starts("%PDF")},
-		{name: "PostScript", match: starts("%!PS", "\xc5\xd0\xd3\xc6")},
+		{name: "PDF", match: starts("%PDF"), other: true},
+		{name: "PostScript", match: starts("%!PS", "\xc5\xd0\xd3\xc6"), other: true},
 		{name: "OpenEXR", match: starts("\x76\x2f\x31\x01")},
 		{name: "QOI", match: starts("qoif")},
 		{name: "DDS", match: starts("DDS ")},
 		{name: "PAM", match: starts("P7\n")},
-		{name: "a video (MP4)", match: at(4, "ftyp")},
-		{name: "a video (Matroska)", match: starts("\x1a\x45\xdf\xa3")},
-		{name: "a video (AVI)", match: both(starts("RIFF"), at(8, "AVI "))},
+		{name: "a video (MP4)", match: at(4, "ftyp"), other: true},
+		{name: "a video (Matroska)", match: starts("\x1a\x45\xdf\xa3"), other: true},
+		{name: "a video (AVI)", match: both(starts("RIFF"), at(8, "AVI ")), other: true},
 		{name: "SVG", match: isSVG},
 
 		{match: func(d []byte) bool { return len(d) == 0 }, error: "the file is empty (0 bytes)"},

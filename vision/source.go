@@ -124,8 +124,8 @@ func Stdin(r io.Reader) SourceOption { return func(o *sourceOptions) { o.stdin =
 func Client(c *http.Client) SourceOption { return func(o *sourceOptions) { o.client = c } }
 
 // Sources yields the pictures that args name: a file, a folder (its pictures in the
-// order of their names, recognised by content or extension, without hidden ones), a
-// pattern for filepath.Match, an http or https address (others are errors), or "-"
+// order of their names, recognised by content or extension, without hidden ones; of
+// formats that are not supported too, whose Open says so), a pattern for filepath.Match, an http or https address (others are errors), or "-"
 // for standard input. Nothing is decoded, and folders are read as the loop
 // proceeds. A picture that cannot be found is yielded as an error with the source's
 // Name; the rest goes on.
@@ -208,10 +208,14 @@ func (o *sourceOptions) eachMatch(pattern string, yield func(Source, error) bool
 }
 
 // eachInFolder yields the pictures of a folder. Symbolic links to files are
-// followed, links to folders are not, so that there are no cycles.
+// followed, links to folders below it are not, so that there are no cycles.
 func (o *sourceOptions) eachInFolder(folder string, yield func(Source, error) bool) bool {
+	root := folder
+	if info, err := os.Lstat(folder); err == nil && !info.IsDir() {
+		root += string(filepath.Separator) // WalkDir walks a link only where it is named as a folder
+	}
 	found, stopped := 0, false
-	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			if stopped = !yield(Source{Name: path}, pathError(path, err)); stopped {
@@ -219,7 +223,7 @@ func (o *sourceOptions) eachInFolder(folder string, yield func(Source, error) bo
 			}
 			found++
 			return nil
-		case path == folder:
+		case path == root:
 			return nil
 		case e.IsDir():
 			if !o.recursive || hidden(e.Name()) {
@@ -268,7 +272,8 @@ func isPicture(path string) bool {
 		return false
 	}
 	defer f.Close()
-	head := make([]byte, 32)
+	head := make([]byte, 1024)
 	n, _ := io.ReadFull(f, head)
-	return recognise(head[:n]).decode != nil
+	found := recognise(head[:n])
+	return found.name != "" && !found.other
 }

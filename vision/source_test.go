@@ -49,6 +49,8 @@ func TestSources(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"a.png": pngBytes(t, 2, 1), "b": pngBytes(t, 3, 1), "c.jpg": []byte("text"), "d.txt": []byte("text"),
 		".hidden.png": pngBytes(t, 1, 1), "sub/e.PNG": pngBytes(t, 4, 1), "odd[1].png": pngBytes(t, 5, 1), "empty/.keep": nil,
+		".kinds/a.HEIC": []byte("\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1heic"), ".kinds/b.mov": []byte("\x00\x00\x00\x14ftypqt  "), ".kinds/c.pdf": []byte("%PDF-1.7"),
+		".kinds/d": []byte(`<?xml version="1.0"?><!-- by a program that says a lot about itself --><svg/>`),
 	} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
@@ -68,6 +70,9 @@ func TestSources(t *testing.T) {
 		{"a folder: by content or extension, in order", []string{"."}, nil, []string{"a.png 2x1", "b 3x1", "c.jpg! " + broken, "odd[1].png 5x1"}},
 		{"with what lies below", []string{"."}, []vision.SourceOption{vision.Recursive()},
 			[]string{"a.png 2x1", "b 3x1", "c.jpg! " + broken, "odd[1].png 5x1", filepath.Join("sub", "e.PNG") + " 4x1"}},
+		{"kinds that are not read, but neither documents nor videos", []string{".kinds"}, nil, []string{
+			filepath.Join(".kinds", "a.HEIC") + "! " + filepath.Join(".kinds", "a.HEIC") + ": HEIC is not supported; convert it to JPEG, PNG or WebP",
+			filepath.Join(".kinds", "d") + "! " + filepath.Join(".kinds", "d") + ": SVG is not supported; convert it to JPEG, PNG or WebP"}},
 		{"a pattern", []string{"*.png"}, nil, []string{"a.png 2x1", "odd[1].png 5x1"}},
 		{"a name that looks like a pattern", []string{"odd[1].png"}, nil, []string{"odd[1].png 5x1"}},
 		{"a pattern that matches nothing", []string{"*.gif"}, nil, []string{"*.gif! *.gif: nothing matches the pattern"}},
@@ -89,6 +94,27 @@ func TestSources(t *testing.T) {
 		}
 		if !ok {
 			t.Errorf("%s:\n got %q\nwant %q", tt.why, got, tt.want)
+		}
+	}
+}
+
+// A folder may be named by a link; links inside it are not followed.
+func TestLinkedFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, dir := range []string{"real", "elsewhere"} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "a.png"), pngBytes(t, 2, 1), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Symlink("real", "link"), os.Symlink(filepath.Join("..", "elsewhere"), filepath.Join("real", "other"))); err != nil {
+		t.Skip(err)
+	}
+	for _, args := range [][]string{{"link"}, {"lin*"}, {"link" + string(filepath.Separator)}} {
+		if got := list(args, vision.Recursive()); len(got) != 1 || got[0] != filepath.Join("link", "a.png")+" 2x1" {
+			t.Errorf("%q: %q", args, got)
 		}
 	}
 }

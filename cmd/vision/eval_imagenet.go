@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
 	"maps"
 	"os"
@@ -182,7 +181,7 @@ func scoreImageNet(c *cli.Context, m, ref *zoo.Model, pictures []labelled, opts 
 func files(pictures []labelled) iter.Seq[vision.Source] {
 	return func(yield func(vision.Source) bool) {
 		for _, p := range pictures {
-			if !yield(vision.FileSource(p.path)) {
+			if !yield(vision.FileSource(p.path).With(decodeOptions()...)) {
 				return
 			}
 		}
@@ -239,39 +238,29 @@ func findLabelled(dir, labelsFile string, labels *label.Set) ([]labelled, error)
 	}
 	var all []labelled
 	unknown := ""
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+	for src, err := range vision.Sources([]string{dir}, vision.Recursive()) {
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if e.IsDir() || strings.HasPrefix(e.Name(), ".") || !pictureNames[strings.ToLower(filepath.Ext(path))] {
-			return nil
-		}
+		path := src.Name
 		class, ok := 0, false
 		if in := filepath.Dir(path); in != filepath.Clean(dir) {
 			class, ok = classIndex(filepath.Base(in), labels)
 		}
-		if id, _, cut := strings.Cut(e.Name(), "_"); !ok && cut {
+		if id, _, cut := strings.Cut(filepath.Base(path), "_"); !ok && cut {
 			class, ok = classIndex(id, labels)
 		}
 		if !ok {
 			unknown = cmp.Or(unknown, path)
-			return nil
+			continue
 		}
 		all = append(all, labelled{path, class})
-		return nil
-	})
-	switch {
-	case err != nil:
-		return nil, err
-	case unknown != "":
+	}
+	if unknown != "" {
 		return nil, fmt.Errorf("%s: neither its folder nor its own name is a class of the model; give --labels FILE", oneLine(unknown))
-	case len(all) == 0:
-		return nil, fmt.Errorf("%s: no pictures in the folder", oneLine(dir))
 	}
 	return all, nil
 }
-
-var pictureNames = map[string]bool{".jpg": true, ".jpeg": true, ".png": true, ".webp": true, ".bmp": true, ".gif": true, ".tif": true, ".tiff": true}
 
 func fileExists(path string) bool {
 	info, err := os.Stat(path)

@@ -184,7 +184,13 @@ func TestFindLabelled(t *testing.T) {
 	if err != nil || len(got) != 2 || got[0].class != 1 || got[1].class != 281 {
 		t.Errorf("%v, %v", got, err)
 	}
-	write("c.jpg", "x")
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Log(err)
+	} else if got, err := findLabelled(link, "", set); err != nil || len(got) != 2 {
+		t.Errorf("by a link: %v, %v", got, err)
+	}
+	write("c.jfif", "x")
 	if _, err := findLabelled(dir, "", set); err == nil || !strings.Contains(err.Error(), "--labels") {
 		t.Errorf("a picture that nothing labels: %v", err)
 	}

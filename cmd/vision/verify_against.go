@@ -86,7 +86,7 @@ func printAgainst(c *cli.Context, r conform.Result) {
 
 // comparedOn lists the pictures that --pictures names.
 func comparedOn(c *cli.Context) (all []vision.Source, err error) {
-	for src, err := range vision.Sources(c.StringSlice("pictures"), sourceOptions(c)...) {
+	for src, err := range pictureSources(c, c.StringSlice("pictures")) {
 		switch {
 		case c.Context.Err() != nil:
 			return nil, c.Context.Err()
