@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"slices"
@@ -104,6 +105,28 @@ func (i *instance) settle(run *ops.Run, b *block) {
 		h.tensor.Rebind(i.memory[h.at : h.at+h.size : h.at+h.size])
 	}
 	i.point(false)
+}
+
+// release forgets the run and its inputs, which an idle instance must not keep alive.
+func (i *instance) release() {
+	for _, b := range i.inputs {
+		for _, a := range b.alias {
+			a.Rebind(nil)
+		}
+		for _, dst := range b.kernels {
+			*dst = nil
+		}
+	}
+	if i.ops == i.alone {
+		i.alone.Reset(context.Background())
+		return
+	}
+	i.ops = nil
+	for _, c := range i.calls {
+		if c != nil {
+			c.Run = nil
+		}
+	}
 }
 
 // point fills in the addresses of all operands of kernels that lie in the arena or,
@@ -256,7 +279,7 @@ func (i *instance) step(s *step) (err error) {
 // evaluate runs an operator and copies its results to where they were planned, if
 // they are elsewhere.
 func (i *instance) evaluate(c *ops.Call) error {
-	c.Reset()
+	defer c.Reset()
 	if err := evaluate(c, false); err != nil {
 		return err
 	}

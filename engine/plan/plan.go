@@ -450,6 +450,7 @@ func (p *Plan) idleInstance(fed uintptr) *instance {
 // give takes an instance back, and returns its memory to the stock. It keeps as
 // many idle instances as can run at the same time.
 func (p *Plan) give(inst *instance) {
+	inst.release()
 	p.stock.give(inst.block)
 	p.mu.Lock()
 	defer p.mu.Unlock()
