@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/visionzoo/vision/assets"
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -96,12 +98,67 @@ func TestNothingBesideAnError(t *testing.T) {
 	}
 }
 
-// TestOpeningEnds: a cancelled context ends the opening of a network.
+// TestOpeningEnds: a cancelled context ends each way of opening a network, with its
+// cause.
 func TestOpeningEnds(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if s, err := engine.OpenContext(ctx, "../assets/model.onnx"); s != nil || !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled opening gives %v, %v", s, err)
+	sound, err := engine.OpenBytes(assets.Model())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sound.Close()
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(cause)
+	for name, open := range map[string]func(context.Context) (*engine.Session, error){
+		"a file": func(ctx context.Context) (*engine.Session, error) {
+			return engine.OpenContext(ctx, "../assets/model.onnx")
+		},
+		"bytes": func(ctx context.Context) (*engine.Session, error) {
+			return engine.OpenBytesContext(ctx, assets.Model())
+		},
+		"a model": func(ctx context.Context) (*engine.Session, error) {
+			return engine.OpenModelContext(ctx, cutGraph(3).model())
+		},
+		"a slice": func(ctx context.Context) (*engine.Session, error) { return sound.SliceContext(ctx, "", "") },
+	} {
+		if s, err := open(ctx); s != nil || !errors.Is(err, cause) {
+			t.Errorf("%s: cancelled opening gives %v, %v", name, s, err)
+		}
+		if s, err := open(nil); s != nil || err == nil || !strings.Contains(err.Error(), "context is nil") {
+			t.Errorf("%s: opening without a context gives %v, %v", name, s, err)
+		}
+	}
+}
+
+// TestOpeningEndsSoon cancels the opening of networks that take long: one of very many
+// nodes, wherever it is, and one whose constants take long to compute.
+func TestOpeningEndsSoon(t *testing.T) {
+	const patience = time.Second // of a busy machine; 50 ms are promised
+	folding := ir.NewBuilder(17)
+	w := folding.Const("w", tensor.New(tensor.Float32, 2048, 2048))
+	for range 4 {
+		w = folding.Node("MatMul", []*ir.Value{w, w})
+	}
+	folding.Output("y", folding.Node("Add", []*ir.Value{folding.Input("x", tensor.Float32, ir.Dims(2048)), w}))
+	m, err := folding.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := chain(100_000)
+	for name, open := range map[string]func(context.Context) (*engine.Session, error){
+		"many nodes":      func(ctx context.Context) (*engine.Session, error) { return engine.OpenBytesContext(ctx, many) },
+		"large constants": func(ctx context.Context) (*engine.Session, error) { return engine.OpenModelContext(ctx, m) },
+	} {
+		for _, after := range []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond} {
+			ctx, cancel := context.WithTimeout(context.Background(), after)
+			start := time.Now()
+			s, err := open(ctx)
+			if late := time.Since(start) - after; err != nil && !errors.Is(err, context.DeadlineExceeded) || late > patience {
+				t.Errorf("%s, after %v: %v late: %v", name, after, late, err)
+			}
+			s.Close()
+			cancel()
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -130,7 +131,7 @@ func (s *Session) CostOf(shapes map[string][]int) (Cost, error) {
 	if err := ops.Rebind(g); err != nil {
 		return Cost{}, err
 	}
-	if err := ops.Infer(g); err != nil {
+	if err := ops.Infer(context.Background(), g); err != nil {
 		return Cost{}, fmt.Errorf("%s: %w", s.file, err)
 	}
 	return costOf(g), nil

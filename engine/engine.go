@@ -13,11 +13,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"path/filepath"
 	"runtime/debug"
@@ -73,18 +73,22 @@ func Open(path string, opts ...Option) (*Session, error) {
 	return OpenContext(context.Background(), path, opts...)
 }
 
-// OpenContext is Open with a context that can end the planning and the packing of
-// weights.
+// OpenContext is Open with a context that can end it: reading, optimisation, planning
+// and the packing of weights.
 func OpenContext(ctx context.Context, path string, opts ...Option) (*Session, error) {
 	data, closer, err := onnx.Map(path)
 	if err != nil {
 		return nil, err
 	}
-	files := onnx.NewFiles(filepath.Dir(path))
-	if m, ok := closer.(interface{ Forget() }); ok {
-		opts = append(slices.Clone(opts), func(o *options) { o.planned = m.Forget })
+	o := newOptions(opts)
+	files := o.external
+	if !o.elsewhere {
+		files = onnx.NewFiles(filepath.Dir(path))
 	}
-	s, err := open(ctx, data, filepath.Base(path), files, newMapped(closer, files), opts)
+	if m, ok := closer.(interface{ Forget() }); ok {
+		o.planned = m.Forget
+	}
+	s, err := open(ctx, data, filepath.Base(path), files, newMapped(closer, files), o)
 	if err != nil {
 		files.Close()
 		if closer != nil {
@@ -102,30 +106,31 @@ func OpenContext(ctx context.Context, path string, opts ...Option) (*Session, er
 // OpenBytes opens a model from memory, which must not change until Close. External
 // data is read only from the file system that WithFiles gives.
 func OpenBytes(data []byte, opts ...Option) (*Session, error) {
-	o := newOptions(opts)
-	var files *onnx.Files
-	if o.files != nil {
-		files = onnx.FilesFrom(o.files)
-	}
-	return open(context.Background(), data, "model", files, newMapped(files), opts)
+	return OpenBytesContext(context.Background(), data, opts...)
 }
 
-func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *mapped, opts []Option) (s *Session, err error) {
+// OpenBytesContext is OpenBytes with a context that can end it.
+func OpenBytesContext(ctx context.Context, data []byte, opts ...Option) (*Session, error) {
+	o := newOptions(opts)
+	return open(ctx, data, "model", o.external, newMapped(o.external), o)
+}
+
+func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *mapped, o options) (s *Session, err error) {
+	name = cmp.Or(o.name, name)
 	defer guard(name, in, &s, &err)()
 	start := time.Now()
-	o := newOptions(opts)
-	if o.err != nil {
-		return nil, o.err
+	if err := o.check(ctx); err != nil {
+		return nil, err
 	}
-	file, err := onnx.Read(data)
+	file, err := onnx.ReadContext(ctx, data)
 	if err != nil {
 		return nil, err
 	}
-	m, err := ir.Load(file, ir.LoadOptions{Files: files, Limit: o.fits})
+	m, err := ir.Load(ctx, file, ir.LoadOptions{Files: files, Limit: o.fits})
 	if err != nil {
 		return nil, err
 	}
-	if s, err = begin(m, name, o); err != nil {
+	if s, err = begin(ctx, m, name, o); err != nil {
 		return nil, err
 	}
 	s.mapped = in
@@ -139,31 +144,40 @@ func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *
 
 // OpenModel opens a model that was built in memory, for instance by an importer of
 // another format; see ir.Builder. The session owns the model from then on.
-func OpenModel(m *ir.Model, opts ...Option) (s *Session, err error) {
-	defer guard("model", nil, &s, &err)()
-	if m == nil || m.Graph == nil {
+func OpenModel(m *ir.Model, opts ...Option) (*Session, error) {
+	return OpenModelContext(context.Background(), m, opts...)
+}
+
+// OpenModelContext is OpenModel with a context that can end it.
+func OpenModelContext(ctx context.Context, m *ir.Model, opts ...Option) (s *Session, err error) {
+	o := newOptions(opts)
+	name := cmp.Or(o.name, "model")
+	defer guard(name, nil, &s, &err)()
+	switch {
+	case m == nil || m.Graph == nil:
 		return nil, errors.New("there is no graph; ir.Builder makes one")
+	case o.elsewhere:
+		return nil, errors.New("WithFiles: a model that was built has no external data")
 	}
 	start := time.Now()
-	o := newOptions(opts)
-	if o.err != nil {
-		return nil, o.err
-	}
-	if s, err = begin(m, "model", o); err != nil {
+	if err := o.check(ctx); err != nil {
 		return nil, err
 	}
-	err = s.prepare(context.Background())
+	if s, err = begin(ctx, m, name, o); err != nil {
+		return nil, err
+	}
+	err = s.prepare(ctx)
 	s.opened = time.Since(start).Seconds() * 1e3
 	return s, err
 }
 
 // begin binds the nodes of a model to their operators and infers the types of its
 // values.
-func begin(m *ir.Model, name string, o options) (*Session, error) {
+func begin(ctx context.Context, m *ir.Model, name string, o options) (*Session, error) {
 	if err := ops.Bind(m); err != nil {
 		return nil, err
 	}
-	if err := ops.Infer(m.Graph); err != nil {
+	if err := ops.Infer(ctx, m.Graph); err != nil {
 		return nil, err
 	}
 	s := &Session{file: name, model: m, options: o}
@@ -213,7 +227,7 @@ func (s *Session) prepare(ctx context.Context) error {
 		if err := ops.Rebind(g); err != nil {
 			return err
 		}
-		reports, err := pass.Optimise(g, s.options.without)
+		reports, err := pass.Optimise(ctx, g, s.options.without)
 		if err != nil {
 			return err
 		}
@@ -390,6 +404,3 @@ func (s *Session) unknown(kind string, given Values, values []*ir.Value) error {
 	}
 	return nil
 }
-
-// WithFiles gives OpenBytes a file system to read external data from.
-func WithFiles(sys fs.FS) Option { return func(o *options) { o.files = sys } }

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +65,40 @@ func TestWithFiles(t *testing.T) {
 	}
 	if _, err := engine.OpenBytes(data.Bytes()); err == nil || !strings.Contains(err.Error(), "engine.WithFiles") {
 		t.Errorf("without a file system: %v", err)
+	}
+}
+
+// WithFiles decides for a file too where its external data is, or that there is none; a
+// model without any cannot be given some.
+func TestWithFilesOfFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "m.onnx")
+	ones, twos := bytes.Repeat([]byte{0, 0, 0x80, 0x3f}, 4), bytes.Repeat([]byte{0, 0, 0, 0x40}, 4)
+	if err := errors.Join(os.WriteFile(path, external(t), 0o600), os.Mkdir(filepath.Join(dir, "weights"), 0o700),
+		os.WriteFile(filepath.Join(dir, "weights", "w.bin"), ones, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for want, opts := range map[float32][]engine.Option{1: nil, 2: {engine.WithFiles(fstest.MapFS{"weights/w.bin": {Data: twos}})}} {
+		s, err := engine.Open(path, opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if out, err := s.Run(context.Background(), nil); err != nil || tensor.Data[float32](out["y"])[0] != want {
+			t.Errorf("%v, %v; want %v", out, err, want)
+		}
+	}
+	if _, err := engine.Open(path, engine.WithFiles(nil)); err == nil || !strings.Contains(err.Error(), `external data in "weights/w.bin"`) {
+		t.Errorf("refused: %v", err)
+	}
+	m := ir.NewBuilder(17)
+	m.Output("y", m.Input("x", tensor.Float32, ir.Dims(2)))
+	built, err := m.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := engine.OpenModel(built, engine.Name("built.h5"), engine.WithFiles(fstest.MapFS{})); err == nil || !strings.HasPrefix(err.Error(), "built.h5: WithFiles") {
+		t.Errorf("of a built model: %v", err)
 	}
 }
 

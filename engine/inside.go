@@ -114,8 +114,14 @@ func noValue(g *ir.Graph, name string) error {
 // inputs, an empty to its outputs. Other inputs of the model that the part needs
 // remain inputs. The slice shares the model's weights: close it before the session
 // it came from.
-func (s *Session) Slice(from, to string) (part *Session, err error) {
-	if err := s.ready(context.Background()); err != nil {
+func (s *Session) Slice(from, to string) (*Session, error) {
+	return s.SliceContext(context.Background(), from, to)
+}
+
+// SliceContext is Slice with a context that can end the planning and the packing of
+// weights.
+func (s *Session) SliceContext(ctx context.Context, from, to string) (part *Session, err error) {
+	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
 	defer guard(s.file, s.mapped, &part, &err)()
@@ -147,7 +153,7 @@ func (s *Session) Slice(from, to string) (part *Session, err error) {
 	m := *s.model
 	m.Graph = g
 	part = &Session{file: s.file, model: &m, options: s.options, mapped: s.mapped}
-	return part, part.prepare(context.Background())
+	return part, part.prepare(ctx)
 }
 
 // cut removes the nodes and inputs that the outputs do not need.

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -8,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/plan"
@@ -17,19 +20,22 @@ import (
 type Option func(*options)
 
 type options struct {
-	memory  int64
-	turns   int64
-	files   fs.FS
-	plain   bool
-	outputs []string
-	without map[string]bool
-	bf16    bool
-	strict  bool
-	trace   func(Event)
-	planned func() // releases the memory of the file's pages
-	threads int
-	rung    *kernel.Rung
-	err     error
+	memory int64
+	turns  int64
+	name   string
+
+	external  *onnx.Files // other than those in the model's folder; nil: none
+	elsewhere bool        // WithFiles was given
+	plain     bool
+	outputs   []string
+	without   map[string]bool
+	bf16      bool
+	strict    bool
+	trace     func(Event)
+	planned   func() // releases the memory of the file's pages
+	threads   int
+	rung      *kernel.Rung
+	err       error
 }
 
 // plan returns the options for package plan.
@@ -172,9 +178,38 @@ type Event = plan.Event
 // little longer. If f panics, the run ends with an error that says so.
 func Trace(f func(Event)) Option { return func(o *options) { o.trace = f } }
 
+// Name names the model in messages. The default is its file's name, or "model".
+func Name(name string) Option { return func(o *options) { o.name = name } }
+
+// WithFiles gives a file system to read external data from. The default is the model's
+// folder for Open, and none for OpenBytes. With nil there is none for Open either: a
+// server that takes models from strangers refuses external data, since a name in its
+// folder may be a hard link to any file.
+func WithFiles(sys fs.FS) Option {
+	return func(o *options) {
+		o.external, o.elsewhere = nil, true
+		if sys != nil {
+			o.external = onnx.FilesFrom(sys)
+		}
+	}
+}
+
 // Plain runs every operator with its reference kernel, on the graph as it is in the
 // file. It is slow; the fast paths are checked against it.
 func Plain() Option { return func(o *options) { o.plain = true } }
+
+// check reports the first wrong option, or a context with which nothing can be opened.
+func (o *options) check(ctx context.Context) error {
+	switch {
+	case o.err != nil:
+		return o.err
+	case ctx == nil:
+		return errors.New("the context is nil; use context.Background()")
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return nil
+}
 
 // fits checks a constant against the memory limit.
 func (o *options) fits(bytes int) error {

@@ -23,7 +23,7 @@ func (q *quantizer) measure(p *placement) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := engine.OpenBytes(data, q.opt.Engine...)
+	s, err := engine.OpenBytesContext(q.ctx, data, q.opt.Engine...)
 	if err != nil {
 		return nil, fmt.Errorf("the quantised network: %w", err)
 	}

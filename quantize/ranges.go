@@ -52,7 +52,7 @@ func (q *quantizer) calibrate(p *placement) error {
 			}
 		}
 	}
-	s, err := engine.OpenBytes(data, append([]engine.Option{engine.Outputs(ask...)}, q.opt.Engine...)...)
+	s, err := engine.OpenBytesContext(q.ctx, data, append([]engine.Option{engine.Outputs(ask...)}, q.opt.Engine...)...)
 	if err != nil {
 		return fmt.Errorf("calibration: %w", err)
 	}

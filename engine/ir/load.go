@@ -1,6 +1,7 @@
 package ir
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -22,8 +23,8 @@ const maxInlined, maxPrefixes = 10_000_000, 1 << 30
 
 // Load builds the graph of a model: it turns names into edges, sorts the nodes,
 // inlines the model's functions and reads its constants. It does not bind nodes to
-// operators yet.
-func Load(m *onnx.Model, opt LoadOptions) (*Model, error) {
+// operators yet. A cancelled context ends it between two nodes.
+func Load(ctx context.Context, m *onnx.Model, opt LoadOptions) (*Model, error) {
 	if m.IRVersion < 1 || m.IRVersion > 1<<16 {
 		return nil, fmt.Errorf("ir_version %d does not exist", m.IRVersion)
 	}
@@ -31,7 +32,7 @@ func Load(m *onnx.Model, opt LoadOptions) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{read: reader{files: opt.Files, limit: opt.Limit}, inCalls: map[*onnx.Tensor]*tensor.Tensor{}}
+	l := &loader{ctx: ctx, read: reader{files: opt.Files, limit: opt.Limit}, inCalls: map[*onnx.Tensor]*tensor.Tensor{}}
 	if l.functions, err = indexFunctions(m.Functions); err != nil {
 		return nil, err
 	}
@@ -75,6 +76,7 @@ func canonicalDomain(d string) string {
 type functionKey struct{ domain, name, overload string }
 
 type loader struct {
+	ctx       context.Context
 	read      reader
 	functions map[functionKey]*onnx.Function
 	inCalls   map[*onnx.Tensor]*tensor.Tensor // constants of functions' bodies, which all calls share

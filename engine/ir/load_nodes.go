@@ -1,6 +1,7 @@
 package ir
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,9 @@ func (b *builder) nodes(list []*onnx.Node) error {
 		return err
 	}
 	for _, p := range order {
+		if b.ctx.Err() != nil {
+			return context.Cause(b.ctx)
+		}
 		if err := b.node(p); err != nil {
 			return err
 		}

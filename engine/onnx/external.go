@@ -102,7 +102,7 @@ func (f *Files) Read(entries []Entry, want int64) ([]byte, error) {
 		return nil, errors.New("external data without a location")
 	}
 	if f == nil {
-		return nil, fmt.Errorf("external data in %s, but the model has no folder; open it from a file, or with engine.WithFiles", Quote(location))
+		return nil, fmt.Errorf("external data in %s, but the model was opened without a folder; open it from its file, or with engine.WithFiles", Quote(location))
 	}
 	if err := checkLocation(location); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -12,11 +13,14 @@ var ErrNotModel = errors.New("not an ONNX model")
 
 // Read parses a ModelProto. Strings are copied; tensor data are views of data,
 // which must not change while the model is in use.
-func Read(data []byte) (*Model, error) {
+func Read(data []byte) (*Model, error) { return ReadContext(context.Background(), data) }
+
+// ReadContext is Read with a context that ends it between two nodes.
+func ReadContext(ctx context.Context, data []byte) (*Model, error) {
 	if what := recognise(data); what != "" {
 		return nil, fmt.Errorf("%w: %s", ErrNotModel, what)
 	}
-	m := message{name: "model", buf: data}
+	m := message{name: "model", buf: data, ctx: ctx}
 	out := &Model{}
 	err := m.each(func(f field) error {
 		switch f.num {
@@ -105,6 +109,9 @@ func (m *message) graph(f field, g *Graph) error {
 	return c.each(func(f field) error {
 		switch f.num {
 		case 1:
+			if c.ctx != nil && c.ctx.Err() != nil {
+				return context.Cause(c.ctx)
+			}
 			return c.node(f, &g.Nodes)
 		case 2:
 			return c.str(f, &g.Name)

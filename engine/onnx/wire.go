@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type message struct {
 	name  string // for errors: "graph", "node"
 	buf   []byte
 	depth int
+	ctx   context.Context // of reading a model; nil for other messages
 }
 
 // field is one field of a message: its number, and its value by wire type.
@@ -110,7 +112,7 @@ func (m *message) child(name string, f field) (message, error) {
 	if m.depth >= maxDepth {
 		return message{}, fmt.Errorf("%s: depth of nested messages is more than %d", m.name, maxDepth)
 	}
-	return message{name: name, buf: f.bytes, depth: m.depth + 1}, nil
+	return message{name: name, buf: f.bytes, depth: m.depth + 1, ctx: m.ctx}, nil
 }
 
 func (m *message) wrong(f field, want string) error {

@@ -43,7 +43,7 @@ func (op branch) Infer(in []ir.Fact) ([]ir.Fact, error) { return inferAlone(op, 
 // inferAlone infers an operator with subgraphs from the facts that Infer stored
 // in the values of the graphs around it.
 func inferAlone(op regional, in []ir.Fact) ([]ir.Fact, error) {
-	return op.inferWith(&inference{at: func(v *ir.Value) ir.Fact { return v.Fact }, note: func(*ir.Value, ir.Fact) {}, trial: 1}, in)
+	return op.inferWith(aside(), in)
 }
 
 // inferWith returns what the outputs of both branches have in common, or the

@@ -91,7 +91,7 @@ func runChain(t *testing.T, links []link, x []float64, derive bool) *tensor.Tens
 	if err := Bind(&ir.Model{Graph: g}); err != nil {
 		t.Fatal(err)
 	}
-	if err := Infer(g); err != nil {
+	if err := Infer(t.Context(), g); err != nil {
 		t.Fatal(err)
 	}
 	at := map[*ir.Value]*tensor.Tensor{in: tensor.Of(x)}

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -11,9 +12,9 @@ import (
 // Infer computes the facts (dtype, shape, known elements) of all values of a
 // graph and of its subgraphs from those of the graph's inputs, and stores them in
 // the values. Facts in a loop's body hold for all iterations. Infer is called
-// when a model is opened and by passes; the graph must not be used concurrently.
-func Infer(g *ir.Graph) error {
-	at := &inference{at: func(v *ir.Value) ir.Fact { return v.Fact }, note: func(v *ir.Value, f ir.Fact) { v.Fact = f }}
+// when a model is opened and by passes; the graph must not be used concurrently. A cancelled context ends it between two nodes.
+func Infer(ctx context.Context, g *ir.Graph) error {
+	at := &inference{ctx: ctx, at: func(v *ir.Value) ir.Fact { return v.Fact }, note: func(v *ir.Value, f ir.Fact) { v.Fact = f }}
 	return at.nodes(g)
 }
 
@@ -21,15 +22,20 @@ func Infer(g *ir.Graph) error {
 // inputs. It changes nothing and may be called concurrently. Subgraphs of the
 // node see values of the graphs around it as Infer stored them.
 func InferNode(n *ir.Node, in []ir.Fact) ([]ir.Fact, error) {
-	i := &inference{at: func(v *ir.Value) ir.Fact { return v.Fact }, note: func(*ir.Value, ir.Fact) {}, trial: 1}
-	return i.node(n, in)
+	return aside().node(n, in)
 }
 
 // inference is one traversal of a graph.
 type inference struct {
+	ctx   context.Context
 	at    func(v *ir.Value) ir.Fact
 	note  func(v *ir.Value, f ir.Fact)
 	trial int // number of nested trials, traversals whose facts are discarded
+}
+
+// aside returns an inference of one node that changes nothing in the graph.
+func aside() *inference {
+	return &inference{ctx: context.Background(), at: func(v *ir.Value) ir.Fact { return v.Fact }, note: func(*ir.Value, ir.Fact) {}, trial: 1}
 }
 
 // regional is implemented by operators that have subgraphs.
@@ -43,6 +49,9 @@ type regional interface {
 // nodes infers a graph whose inputs have facts.
 func (i *inference) nodes(g *ir.Graph) error {
 	for _, n := range g.Nodes {
+		if i.ctx.Err() != nil {
+			return context.Cause(i.ctx)
+		}
 		in := make([]ir.Fact, len(n.Inputs))
 		for j, v := range n.Inputs {
 			if v != nil {
@@ -151,6 +160,7 @@ func sameKind(a, b ir.Fact) bool {
 func (i *inference) try() *inference {
 	own := map[*ir.Value]ir.Fact{}
 	return &inference{
+		ctx: i.ctx,
 		at: func(v *ir.Value) ir.Fact {
 			if f, ok := own[v]; ok {
 				return f

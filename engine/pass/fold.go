@@ -32,7 +32,7 @@ func foldWhere(e *Editor, want func(n *ir.Node) bool) (int, error) {
 		}
 		out := e.widening(n)
 		if out == nil {
-			if out = fold(n); out == nil {
+			if out = fold(e.ctx, n, n.Facts()); out == nil {
 				return nil
 			}
 			for _, t := range out {
@@ -86,12 +86,14 @@ func foldable(n *ir.Node) bool {
 	return true
 }
 
-// fold evaluates a node on constants; it returns nil if that fails or takes more
-// memory than allowed.
-func fold(n *ir.Node) []*tensor.Tensor { return FoldWith(n, n.Facts()) }
-
-// FoldWith is fold on the constants in facts.
+// FoldWith is fold without a context, for results that are small.
 func FoldWith(n *ir.Node, facts []ir.Fact) []*tensor.Tensor {
+	return fold(context.Background(), n, facts)
+}
+
+// fold evaluates a node on the constants in facts; it returns nil if that fails or
+// takes more memory than allowed.
+func fold(ctx context.Context, n *ir.Node, facts []ir.Fact) []*tensor.Tensor {
 	in := make([]*tensor.Tensor, len(facts))
 	replaced := int64(0)
 	for i, f := range facts {
@@ -99,7 +101,7 @@ func FoldWith(n *ir.Node, facts []ir.Fact) []*tensor.Tensor {
 			replaced += int64(in[i].Size()) // an operand that occurs twice is replaced once
 		}
 	}
-	return ops.EvalConst(context.Background(), n, in, foldLimit+replaced)
+	return ops.EvalConst(ctx, n, in, foldLimit+replaced)
 }
 
 // identities may return input 0 as output 0.

@@ -6,6 +6,7 @@
 package pass
 
 import (
+	"context"
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -54,15 +55,16 @@ type Report struct {
 }
 
 // Optimise runs all passes but those named off on a graph and its regions, and
-// leaves the graph bound and its facts inferred.
-func Optimise(g *ir.Graph, off map[string]bool) ([]Report, error) {
+// leaves the graph bound and its facts inferred. A cancelled context ends it within a
+// pass.
+func Optimise(ctx context.Context, g *ir.Graph, off map[string]bool) ([]Report, error) {
 	var reports []Report
 	known := editors{}
 	for _, p := range All {
 		if off[p.Name] {
 			continue
 		}
-		changes, err := known.run(g, p)
+		changes, err := known.run(ctx, g, p)
 		if err != nil {
 			return reports, err
 		}
@@ -76,11 +78,14 @@ func Optimise(g *ir.Graph, off map[string]bool) ([]Report, error) {
 // from one that changed nothing.
 type editors map[*ir.Graph]*Editor
 
-func (known editors) run(g *ir.Graph, p Pass) (int, error) {
+func (known editors) run(ctx context.Context, g *ir.Graph, p Pass) (int, error) {
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
 	e := known[g]
 	switch {
 	case e == nil:
-		e = newEditor(g)
+		e = newEditor(ctx, g)
 		known[g] = e
 	case e.stale:
 		e.look()
@@ -91,7 +96,7 @@ func (known editors) run(g *ir.Graph, p Pass) (int, error) {
 	}
 	for _, n := range g.Nodes {
 		for _, r := range n.Regions() {
-			c, err := known.run(r, p)
+			c, err := known.run(ctx, r, p)
 			if err != nil {
 				return 0, err
 			}
@@ -115,6 +120,7 @@ func (known editors) keep() {
 
 // Editor changes a graph while it knows who reads each value.
 type Editor struct {
+	ctx     context.Context
 	Graph   *ir.Graph
 	readers map[*ir.Value][]*ir.Node        // by value; a node that reads it through a region counts
 	through map[*ir.Node]map[*ir.Value]bool // what nodes read through their regions
@@ -127,8 +133,8 @@ type Editor struct {
 }
 
 // newEditor looks at a graph as it is.
-func newEditor(g *ir.Graph) *Editor {
-	e := &Editor{Graph: g, readers: map[*ir.Value][]*ir.Node{}, through: map[*ir.Node]map[*ir.Value]bool{}, output: map[*ir.Value]bool{}, gone: map[*ir.Node]bool{},
+func newEditor(ctx context.Context, g *ir.Graph) *Editor {
+	e := &Editor{ctx: ctx, Graph: g, readers: map[*ir.Value][]*ir.Node{}, through: map[*ir.Node]map[*ir.Value]bool{}, output: map[*ir.Value]bool{}, gone: map[*ir.Node]bool{},
 		wide: map[*tensor.Tensor]*tensor.Tensor{}}
 	e.look()
 	return e
@@ -192,6 +198,9 @@ func (e *Editor) Nodes(f func(n *ir.Node) error) error {
 	for _, n := range e.Graph.Nodes {
 		if e.gone[n] {
 			continue
+		}
+		if e.ctx.Err() != nil {
+			return context.Cause(e.ctx)
 		}
 		if err := f(n); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package pass
 
 import (
+	"context"
 	"math"
 	"strings"
 	"testing"
@@ -346,12 +347,12 @@ func left(t *testing.T, opset int, passes string, build func(n net) *ir.Value) s
 	if err := ops.Bind(m); err != nil {
 		t.Fatal(err)
 	}
-	if err := ops.Infer(m.Graph); err != nil {
+	if err := ops.Infer(context.Background(), m.Graph); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range All {
 		if strings.Contains(" "+passes+" ", " "+p.Name+" ") {
-			if _, err := (editors{}).run(m.Graph, p); err != nil {
+			if _, err := (editors{}).run(context.Background(), m.Graph, p); err != nil {
 				t.Fatal(err)
 			}
 		}

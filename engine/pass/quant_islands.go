@@ -268,7 +268,7 @@ func (is *island) bias(v *ir.Value, x, w coded, n int) (*ir.Value, bool) {
 	}
 	b := v.Const()
 	if b == nil && linear(v.Node, "DequantizeLinear") {
-		if out := fold(v.Node); len(out) == 1 {
+		if out := FoldWith(v.Node, v.Node.Facts()); len(out) == 1 {
 			b = out[0]
 		}
 	}

@@ -1,6 +1,7 @@
 package pass
 
 import (
+	"context"
 	"testing"
 
 	"github.com/visionzoo/vision/engine/ir"
@@ -46,10 +47,10 @@ func TestNarrowWeightsStay(t *testing.T) {
 	if err := ops.Bind(m); err != nil {
 		t.Fatal(err)
 	}
-	if err := ops.Infer(m.Graph); err != nil {
+	if err := ops.Infer(context.Background(), m.Graph); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Optimise(m.Graph, nil); err != nil {
+	if _, err := Optimise(context.Background(), m.Graph, nil); err != nil {
 		t.Fatal(err)
 	}
 	convs := 0

@@ -80,7 +80,7 @@ func (n *network) run(rung *kernel.Rung, in []*tensor.Tensor) (out []*tensor.Ten
 	if err := ops.Rebind(g); err != nil {
 		n.t.Fatal(err)
 	}
-	if _, err := pass.Optimise(g, nil); err != nil {
+	if _, err := pass.Optimise(context.Background(), g, nil); err != nil {
 		n.t.Fatal(err)
 	}
 	r := NewRunner(g, Options{Rung: rung, Threads: 2, Memory: 1 << 30, Turns: 1000,

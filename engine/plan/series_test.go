@@ -99,7 +99,7 @@ func (n *network) shuffle(rung *kernel.Rung, o Options) (early int) {
 	if err := ops.Rebind(g); err != nil {
 		n.t.Fatal(err)
 	}
-	if _, err := pass.Optimise(g, nil); err != nil {
+	if _, err := pass.Optimise(context.Background(), g, nil); err != nil {
 		n.t.Fatal(err)
 	}
 	o.Threads = 2
