@@ -46,6 +46,24 @@ func costOf(g *ir.Graph) Cost {
 	return c
 }
 
+// flopsOf is flops for other facts than those in the graph.
+func flopsOf(n *ir.Node, fact func(*ir.Value) ir.Fact) float64 {
+	m := *n
+	as := func(list []*ir.Value) []*ir.Value {
+		out := make([]*ir.Value, len(list))
+		for i, v := range list {
+			if v != nil {
+				w := *v
+				w.Fact = fact(v)
+				out[i] = &w
+			}
+		}
+		return out
+	}
+	m.Inputs, m.Outputs = as(n.Inputs), as(n.Outputs)
+	return flops(&m)
+}
+
 // flops counts the multiply-adds of one node, two each.
 func flops(n *ir.Node) float64 {
 	out := count(n.Outputs[0].Fact.Shape)

@@ -41,7 +41,7 @@ type options struct {
 // plan returns the options for package plan.
 func (o *options) plan() plan.Options {
 	return plan.Options{Rung: o.rung, Threads: o.threads, Memory: o.memory, Turns: o.turns, Plain: o.plain,
-		BF16: o.bf16, Strict: o.strict, Trace: o.trace, Planned: o.planned}
+		BF16: o.bf16, Strict: o.strict, Trace: o.trace, FLOPs: flopsOf, Planned: o.planned}
 }
 
 func newOptions(opts []Option) options {
@@ -169,13 +169,16 @@ func WithoutPass(names ...string) Option {
 
 // Event is one step of a run, as Trace sees it: the Node's name and operator (Op)
 // as in the graph that runs, the Kernel that computed it, when it started (Start)
-// and how long it Took.
+// and how long it Took, the FLOPs as Cost counts them, and the Bytes of the values that
+// are read and written, each once. Where a node takes several steps, the last has its
+// FLOPs and Bytes.
 type Event = plan.Event
 
 // Trace calls f after every step of every run, from the goroutine of that run; if
 // several runs are under way at the same time, f must be safe for concurrent use.
 // With Trace, threads finish one step before they begin the next, which takes a
-// little longer. If f panics, the run ends with an error that says so.
+// little longer. So they do while runtime/trace is on. Then, and with Trace, regions of
+// runtime/trace and the label "node" of runtime/pprof name the node at work. If f panics, the run ends with an error that says so.
 func Trace(f func(Event)) Option { return func(o *options) { o.trace = f } }
 
 // Name names the model in messages. The default is its file's name, or "model".

@@ -235,14 +235,22 @@ func (t *tracer) add(e engine.Event) {
 // chromeEvent is a complete event of the Trace Event Format; times are in
 // microseconds.
 type chromeEvent struct {
-	Name     string            `json:"name"`
-	Category string            `json:"cat"`
-	Phase    string            `json:"ph"`
-	Start    float64           `json:"ts"`
-	Duration float64           `json:"dur"`
-	Process  int               `json:"pid"`
-	Thread   int               `json:"tid"`
-	Args     map[string]string `json:"args"`
+	Name     string     `json:"name"`
+	Category string     `json:"cat"`
+	Phase    string     `json:"ph"`
+	Start    float64    `json:"ts"`
+	Duration float64    `json:"dur"`
+	Process  int        `json:"pid"`
+	Thread   int        `json:"tid"`
+	Args     chromeArgs `json:"args"`
+}
+
+// chromeArgs is what a trace's viewer shows of a chosen event.
+type chromeArgs struct {
+	Op     string  `json:"op"`
+	Kernel string  `json:"kernel"`
+	FLOPs  float64 `json:"flops"`
+	Bytes  int64   `json:"bytes"`
 }
 
 // write runs the network once more and writes how long each node took.
@@ -261,7 +269,7 @@ func (t *tracer) write(ctx context.Context, path string, s *engine.Session, in e
 			name = e.Op
 		}
 		events[i] = chromeEvent{name, e.Op, "X", float64(e.Start.Sub(begin).Nanoseconds()) / 1e3, float64(e.Took.Nanoseconds()) / 1e3, 1, 1,
-			map[string]string{"op": e.Op, "kernel": e.Kernel}}
+			chromeArgs{e.Op, e.Kernel, e.FLOPs, e.Bytes}}
 	}
 	data, err := json.Marshal(map[string]any{"displayTimeUnit": "ms", "traceEvents": events})
 	if err != nil {

@@ -159,6 +159,7 @@ func (b *builder) bandNode(chain []*ir.Node) error {
 		return err
 	}
 	b.addWork(first, "conv "+strings.Join(names, ", ")+" in bands", work, []place{from}, res, out)
+	b.steps[len(b.steps)-1].of = chain[1:]
 	return nil
 }
 

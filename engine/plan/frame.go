@@ -156,14 +156,16 @@ func (f *frame) node(i int) error {
 		c.In[k] = f.operand(o)
 	}
 	var start time.Time
-	if f.trace != nil {
+	if f.runner != nil && f.runner.opt.watched() {
+		_, end := watch(f.run, n)
+		defer end()
 		start = time.Now()
 	}
 	if err := evaluate(c, f.plain); err != nil {
 		return n.Fail(err)
 	}
 	if f.trace != nil {
-		if err := tell(f.trace, Event{Node: n.Name, Op: n.Op, Kernel: n.Op, Start: start, Took: time.Since(start)}); err != nil {
+		if err := tell(f.trace, f.runner.opt.event(n.Op, n, []*ir.Node{n}, factIn(c), start)); err != nil {
 			return n.Fail(err)
 		}
 	}

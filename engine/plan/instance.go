@@ -234,7 +234,7 @@ const turn = 2 * time.Millisecond
 
 // run runs the steps.
 func (i *instance) run() error {
-	began, series := time.Now(), 0
+	began, series, watched := time.Now(), 0, i.plan.opt.watched()
 	for i.current = 0; i.current < len(i.plan.steps); {
 		if i.plan.opt.Threads == 1 && time.Since(began) > turn {
 			runtime.Gosched()
@@ -244,7 +244,7 @@ func (i *instance) run() error {
 			return err
 		}
 		s := &i.plan.steps[i.current]
-		if s.kernel != nil && len(i.series) > 0 && s.kernel.Chunks() <= team.Longest {
+		if s.kernel != nil && len(i.series) > 0 && !watched && s.kernel.Chunks() <= team.Longest {
 			if at, err := i.team.RunSeries(i.series[series], i); err != nil {
 				return i.plan.steps[i.current+at].node.Fail(err)
 			}
@@ -262,16 +262,22 @@ func (i *instance) run() error {
 
 // step runs a step by itself.
 func (i *instance) step(s *step) (err error) {
-	if trace := i.plan.opt.Trace; trace != nil {
-		start := time.Now()
-		defer func() {
-			if err == nil {
-				err = tell(trace, Event{Node: s.node.Name, Op: s.node.Op, Kernel: s.name, Start: start, Took: time.Since(start)})
-			}
-		}()
+	task := team.Task(i)
+	if o := i.plan.opt; o.watched() {
+		labelled, end := watch(i.ops, s.node)
+		defer end()
+		task = watchedTask{i, labelled}
+		if o.Trace != nil {
+			start := time.Now()
+			defer func() {
+				if err == nil {
+					err = tell(o.Trace, o.event(s.name, s.node, s.of, i.plan.fact, start))
+				}
+			}()
+		}
 	}
 	if s.kernel != nil {
-		return i.team.Run(i.plan.opt.Threads, s.kernel.Chunks(), i)
+		return i.team.Run(i.plan.opt.Threads, s.kernel.Chunks(), task)
 	}
 	return i.evaluate(i.calls[i.current])
 }
@@ -299,28 +305,5 @@ func (i *instance) evaluate(c *ops.Call) error {
 		copy(want.Bytes(), got.Bytes())
 	}
 	i.ops.Done()
-	return nil
-}
-
-// Event is one step of a run, for a trace.
-type Event struct {
-	Node, Op, Kernel string
-	Start            time.Time
-	Took             time.Duration
-}
-
-// tell calls the caller's trace function. If that panics, the error says so, and
-// wraps the value if it is an error.
-func tell(trace func(Event), e Event) (err error) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case error:
-			err = fmt.Errorf("the trace function panicked: %w", r)
-		default:
-			err = fmt.Errorf("the trace function panicked: %v", r)
-		}
-	}()
-	trace(e)
 	return nil
 }

@@ -46,7 +46,8 @@ type step struct {
 	res     *place
 	mean    *place // where a convolution writes means too
 	out     place
-	scratch place // buffer -1: none
+	scratch place      // buffer -1: none
+	of      []*ir.Node // what it computes, for traces; of a node's steps only the last has any
 }
 
 // place is where a value lies: in a buffer of the arena, or outside it.
@@ -114,8 +115,13 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
+		at := len(b.steps)
 		if err := b.node(n); err != nil {
 			return nil, n.Fail(err)
+		}
+		if r.opt.Trace != nil && len(b.steps) > at { // the last step is the one that others prepare
+			last := &b.steps[len(b.steps)-1]
+			last.of = slices.Insert(slices.Clone(last.of), 0, n)
 		}
 	}
 	var kept []place
@@ -214,11 +220,11 @@ func (b *builder) constant(v *ir.Value) *tensor.Tensor {
 	return b.facts[v].Const
 }
 
-func (b *builder) fact(v *ir.Value) ir.Fact {
+func (p *Plan) fact(v *ir.Value) ir.Fact {
 	if v.Const() != nil {
 		return v.Fact
 	}
-	return b.facts[v]
+	return p.facts[v]
 }
 
 // planarLayout describes a planar value of rank 4 for kernels.

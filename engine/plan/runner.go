@@ -25,7 +25,8 @@ type Options struct {
 	BF16    bool  // convolutions and products in bfloat16
 	Strict  bool  // fused multiply-add only
 	Trace   func(Event)
-	Planned func() // called after constants were packed, since they will not be read again soon
+	FLOPs   func(n *ir.Node, fact func(*ir.Value) ir.Fact) float64 // of a node, for Trace
+	Planned func()                                                 // called after constants were packed, since they will not be read again soon
 }
 
 // Runner runs one graph. It is safe for concurrent use.
