@@ -15,9 +15,10 @@ import (
 // Cost is the work of one run of a model and the size of its weights. Unknown
 // dimensions, such as the batch, count as 1.
 type Cost struct {
-	FLOPs      float64 // two per multiply-add of convolutions and matrix products
+	FLOPs      float64 // two per multiply-add of convolutions, matrix products, attentions and recurrent layers
 	Parameters int     // number of weights: elements of constants
 	Bytes      int64   // of constants
+	Values     int64   // bytes of the values that are in use at once, before the passes, which save some
 }
 
 // Cost adds up the model's layers.
@@ -43,6 +44,7 @@ func costOf(g *ir.Graph) Cost {
 		}
 	}
 	walk(g)
+	c.Values = int64(min(inUse(g), 1<<60))
 	return c
 }
 
@@ -78,19 +80,29 @@ func flops(n *ir.Node) float64 {
 		return count(ir.ShapeOf(s.Dims[from:]...))
 	}
 	switch n.Op {
-	case "Conv", "ConvInteger", "FusedConv", "DynamicConv":
+	case "Conv", "ConvInteger", "FusedConv", "DynamicConv", "DeformConv", "NhwcConv", "NhwcFusedConv":
 		return 2 * out * at(1, 1)
 	case "QLinearConv":
 		return 2 * out * at(3, 1)
-	case "ConvTranspose":
+	case "ConvTranspose", "ConvTransposeWithDynamicPads":
 		return 2 * at(0, 0) * at(1, 1)
-	case "MatMul", "MatMulInteger", "QLinearMatMul", "MatMulIntegerToFloat", "DynamicQuantizeMatMul":
-		return 2 * out * depth(n.Inputs[0], -1)
-	case "Gemm", "FusedGemm":
-		if a := n.Attr("transA"); a != nil && a.Int != 0 {
-			return 2 * out * depth(n.Inputs[0], 0)
+	case "MatMul", "MatMulInteger", "MatMulInteger16", "MatMulNBits", "QLinearMatMul", "MatMulIntegerToFloat", "DynamicQuantizeMatMul",
+		"Gemm", "FusedGemm", "QGemm", "FusedMatMul", "TransposeMatMul":
+		if transposed(n) {
+			return 2 * out * depth(n.Inputs[0], -2)
 		}
 		return 2 * out * depth(n.Inputs[0], -1)
+	case "Einsum":
+		return einsumFLOPs(n)
+	case "LSTM", "GRU", "RNN":
+		return recurrentFLOPs(n)
+	case "Attention":
+		if n.Domain == "com.microsoft" {
+			return packedAttentionFLOPs(n)
+		}
+		return attentionFLOPs(n)
+	case "MultiHeadAttention":
+		return attentionFLOPs(n)
 	}
 	return 0
 }

@@ -26,7 +26,7 @@ func benchCommand() *cli.Command {
 		ArgsUsage: "MODEL",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "batch", Usage: "put `N` pictures into each run, if the model leaves the batch open", Value: 1},
-			&cli.StringFlag{Name: "size", Usage: "make the input `HxW`, if the model leaves that open: 224 or 480x640"},
+			&cli.StringFlag{Name: "size", Usage: "make the input `HEIGHTxWIDTH`, if the model leaves that open: 224, or 480x640 for pictures 640 wide (recipes and tables have the width first)"},
 			&cli.StringSliceFlag{Name: "input", Usage: "`NAME=SHAPE` as 1x16000, or NAME=FILE (.npy or .pb), for an input of no picture; NAME= may be left out if there is one input"},
 			&cli.IntFlag{Name: "runs", Usage: "time `N` runs, after three that are not timed", Value: 50},
 			&cli.StringFlag{Name: "profile", Usage: "write the time of each node in one more run to `FILE`, for chrome://tracing or ui.perfetto.dev"},
@@ -64,7 +64,7 @@ func benchAction(c *cli.Context) error {
 	case c.Int("runs") < 1 || c.Int("batch") < 1:
 		return usage("--runs and --batch are at least 1")
 	}
-	height, width, err := parseSize(c.String("size"))
+	height, width, err := inputSize(c.String("size"))
 	if err != nil {
 		return err
 	}
@@ -182,9 +182,9 @@ func batchOf(infos []engine.Info, in engine.Values) int {
 	return in[infos[0].Name].Dim(0)
 }
 
-// parseSize reads "224" or "480x640": height, then width. An empty string gives 0,
-// 0.
-func parseSize(s string) (height, width int, err error) {
+// inputSize reads "224" or "480x640": height, then width, as shapes of inputs have
+// them. An empty string gives 0, 0.
+func inputSize(s string) (height, width int, err error) {
 	if s == "" {
 		return 0, 0, nil
 	}
@@ -195,7 +195,7 @@ func parseSize(s string) (height, width int, err error) {
 	height, errH := strconv.Atoi(h)
 	width, errW := strconv.Atoi(w)
 	if errH != nil || errW != nil || height < 1 || width < 1 || height > 1<<15 || width > 1<<15 {
-		return 0, 0, usage("--size %s: write 224, or HEIGHTxWIDTH as 480x640", s)
+		return 0, 0, usage("--size %s: write 224, or HEIGHTxWIDTH as 480x640, height first", s)
 	}
 	return height, width, nil
 }

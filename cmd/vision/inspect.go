@@ -42,6 +42,7 @@ type inspection struct {
 	Operators  map[string]int    `json:"operators"`
 	Parameters int               `json:"parameters"`
 	Bytes      int64             `json:"weight_bytes"`
+	Values     int64             `json:"values_bytes"` // in use at once, at most
 	Largest    int64             `json:"largest_value_bytes"`
 	FLOPs      float64           `json:"flops"`
 	Layers     []layerLine       `json:"layers,omitempty"`
@@ -111,7 +112,7 @@ func look(m *zoo.Model, layers, passes bool) *inspection {
 	cost := s.Cost()
 	i := &inspection{Model: m.Card().Name, Producer: s.Producer(), IRVersion: s.IRVersion(), Opsets: s.Opsets(), Metadata: s.Metadata(),
 		Inputs: valueLines(s.Inputs()), Outputs: valueLines(s.Outputs()), Operators: map[string]int{},
-		Parameters: cost.Parameters, Bytes: cost.Bytes, FLOPs: cost.FLOPs}
+		Parameters: cost.Parameters, Bytes: cost.Bytes, Values: cost.Values, FLOPs: cost.FLOPs}
 	for _, l := range s.Layers() {
 		i.Operators[l.Op]++
 		for _, o := range l.Outputs {
@@ -172,7 +173,8 @@ func (i *inspection) print(c *cli.Context) {
 	for _, op := range slices.Sorted(maps.Keys(i.Operators)) {
 		fmt.Fprintf(out, "%7d %s\n", i.Operators[op], op)
 	}
-	fmt.Fprintf(out, "%d parameters, %s; largest value %s; %.3f GFLOP a picture\n", i.Parameters, zoo.Size(i.Bytes), zoo.Size(i.Largest), i.FLOPs/1e9)
+	fmt.Fprintf(out, "%d parameters, %s; values of up to %s at once, the largest %s; %.3f GFLOP a picture\n",
+		i.Parameters, zoo.Size(i.Bytes), zoo.Size(i.Values), zoo.Size(i.Largest), i.FLOPs/1e9)
 	for _, l := range i.Layers {
 		for _, o := range l.Outputs {
 			fmt.Fprintf(out, "%-20s %.80q  %s\n", l.Op, o.Name, o.Type)
