@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,6 +49,8 @@ func TestBuilderKeepsTheFirstMistake(t *testing.T) {
 		{"no output", func(*ir.Builder, *ir.Value) {}},
 		{`two values are named "x"`, func(b *ir.Builder, x *ir.Value) { b.Output("x", b.Node("Relu", []*ir.Value{x})) }},
 		{"does not import domain", func(b *ir.Builder, x *ir.Value) { b.Output("y", b.Node("com.acme.Fly", []*ir.Value{x})) }},
+		{"no node makes", func(b *ir.Builder, x *ir.Value) { b.Name("z", x) }},
+		{`two values are named "x"`, func(b *ir.Builder, _ *ir.Value) { b.Region("body").Input("x", tensor.Float32, ir.Dims(2)) }},
 		{"is no value", func(b *ir.Builder, _ *ir.Value) { b.Output("y", nil) }},
 	} {
 		b := ir.NewBuilder(21)
@@ -55,6 +58,46 @@ func TestBuilderKeepsTheFirstMistake(t *testing.T) {
 		if _, err := b.Model(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %q", err, c.want)
 		}
+	}
+}
+
+// A loop whose body reads a value outside, and has an output that is one: 1 + 2 + 3
+// steps of 10. Inner values have names of their own.
+func TestBuilderRegion(t *testing.T) {
+	b := ir.NewBuilder(21)
+	step := b.Name("step", b.Node("Mul", []*ir.Value{b.Input("x", tensor.Float32, ir.Dims(1)), b.Const("ten", tensor.Of([]float32{10}, 1))}))
+	body := b.Region("body")
+	turn, goOn := body.Input("turn", tensor.Int64, ir.Dims()), body.Input("goOn", tensor.Bool, ir.Dims())
+	sum := body.Input("sum", tensor.Float32, ir.Dims(1))
+	number := body.Node("Cast", []*ir.Value{turn}, ir.AttrInt("to", int(tensor.Float32)))
+	body.Output("again", goOn)
+	body.Output("more", body.Node("Add", []*ir.Value{sum, body.Node("Mul", []*ir.Value{number, step})}))
+	body.Output("steps", step)
+	turns, always := b.Const("", tensor.Of([]int64{4})), b.Const("", tensor.Of([]bool{true}))
+	out := b.Nodes("Loop", 2, []*ir.Value{turns, always, b.Const("", tensor.Of([]float32{0}, 1))}, ir.AttrGraph("body", body.Graph()))
+	b.Output("y", out[0])
+	b.Output("again y", out[0])
+	b.Output("all", out[1])
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.OpenModel(m, engine.Outputs("step"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	got, err := s.Run(context.Background(), engine.Values{"x": tensor.Of([]float32{1}, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]float32{"y": {60}, "again y": {60}, "all": {10, 10, 10, 10}, "step": {10}} {
+		if numbers := tensor.Data[float32](got[name]); !slices.Equal(numbers, want) {
+			t.Errorf("%s is %v, want %v", name, numbers, want)
+		}
+	}
+	if s.Layers()[0].Node != "step" {
+		t.Errorf("the node is named %q", s.Layers()[0].Node)
 	}
 }
 

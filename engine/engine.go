@@ -195,9 +195,18 @@ func guard(name string, in *mapped, s **Session, err *error) func() {
 			*err = ops.Bug(r)
 		}
 		if *err != nil {
-			*s, *err = nil, fmt.Errorf("%s: %w", strings.Trim(onnx.Quote(name), `"`), in.explain(*err))
+			*s, *err = nil, inFile(strings.Trim(onnx.Quote(name), `"`), in.explain(*err))
 		}
 	}
+}
+
+// inFile adds the model's name to an error.
+func inFile(name string, err error) error {
+	var at *NodeError
+	if errors.As(err, &at) {
+		at.File = name
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // checkDeclared refuses a model whose outputs do not have the element types that
@@ -336,7 +345,7 @@ func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error)
 	defer func() {
 		debug.SetPanicOnFault(before)
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%s: %w", s.file, s.mapped.explain(ops.Bug(r)))
+			err = inFile(s.file, s.mapped.explain(ops.Bug(r)))
 		}
 		clear(args.in)
 		clear(args.out)
@@ -368,7 +377,7 @@ func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error)
 	}
 	results, err := s.runner.Run(ctx, args.in, args.out)
 	if err != nil {
-		return fmt.Errorf("%s: %w", s.file, s.mapped.explain(err))
+		return inFile(s.file, s.mapped.explain(err))
 	}
 	for i, v := range outputs {
 		want := out[v.Name]

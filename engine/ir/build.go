@@ -14,8 +14,8 @@ import (
 // mistake is kept, and Model returns it.
 type Builder struct {
 	model Model
-	named map[string]bool
-	err   error
+	named map[string]bool // shared with regions
+	err   *error          // likewise
 }
 
 // NewBuilder starts a model that imports one version of the default operator
@@ -24,8 +24,22 @@ func NewBuilder(opset int) *Builder {
 	return &Builder{
 		model: Model{Graph: &Graph{Name: "main"}, Opsets: map[string]int{"": opset}, Metadata: map[string]string{}},
 		named: map[string]bool{},
+		err:   new(error),
 	}
 }
+
+// Region begins a body of If, Loop or Scan, whose nodes may read values that this
+// builder has made so far. Its Graph is an attribute of the operator: see AttrGraph.
+func (b *Builder) Region(name string) *Builder {
+	return &Builder{
+		model: Model{Graph: &Graph{Name: name, Parent: b.model.Graph}, Opsets: b.model.Opsets},
+		named: b.named,
+		err:   b.err,
+	}
+}
+
+// Graph is the graph as far as it is built.
+func (b *Builder) Graph() *Graph { return b.model.Graph }
 
 // Import adds an operator set of another domain.
 func (b *Builder) Import(domain string, version int) { b.model.Opsets[domain] = version }
@@ -69,28 +83,45 @@ func (b *Builder) Nodes(op string, outputs int, inputs []*Value, attrs ...*Attr)
 	return n.Outputs
 }
 
-// Output makes a value an output of the model, under a name of its own.
+// Name renames what a node makes, and the node too if that is its first output. Values
+// and nodes without a name of their own are numbered.
+func (b *Builder) Name(name string, v *Value) *Value {
+	if v == nil || v.Node == nil {
+		b.fail("%s is to name a value that no node makes", onnx.Quote(name))
+		return v
+	}
+	b.name(name)
+	v.Name = name
+	if v == v.Node.Outputs[0] {
+		v.Node.Name = name
+	}
+	return v
+}
+
+// Output makes a value an output of the model or the region, under a name of its own.
 func (b *Builder) Output(name string, v *Value) {
 	if v == nil {
 		b.fail("output %s is no value", onnx.Quote(name))
 		return
 	}
-	if v.Node == nil || slices.Contains(b.model.Graph.Outputs, v) { // what has a name outside keeps it
+	g := b.model.Graph
+	if v.Node == nil || slices.Contains(g.Outputs, v) || g.Parent != nil && !slices.Contains(g.Nodes, v.Node) {
+		// What has a name outside keeps it.
 		v = b.Node("Identity", []*Value{v})
 	}
 	b.name(name)
 	v.Name = name
-	b.model.Graph.Outputs = append(b.model.Graph.Outputs, v)
+	g.Outputs = append(g.Outputs, v)
 }
 
 // Model returns the model, or the first mistake. The builder must not be used
 // afterwards.
 func (b *Builder) Model() (*Model, error) {
-	if b.err == nil && len(b.model.Graph.Outputs) == 0 {
+	if len(b.model.Graph.Outputs) == 0 {
 		b.fail("the model has no output")
 	}
-	if b.err != nil {
-		return nil, b.err
+	if *b.err != nil {
+		return nil, *b.err
 	}
 	return &b.model, nil
 }
@@ -111,8 +142,8 @@ func (b *Builder) name(name string) {
 }
 
 func (b *Builder) fail(format string, args ...any) {
-	if b.err == nil {
-		b.err = fmt.Errorf("build model: "+format, args...)
+	if *b.err == nil {
+		*b.err = fmt.Errorf("build model: "+format, args...)
 	}
 }
 

@@ -171,16 +171,23 @@ func (n *Node) Facts() []Fact {
 
 // String names the node for messages: its name and operator, quoted.
 func (n *Node) String() string {
+	return fmt.Sprintf("node %s (%s)", onnx.Quote(n.Name), strings.Trim(onnx.Quote(n.op()), `"`))
+}
+
+// op is the operator with its domain and version.
+func (n *Node) op() string {
 	op := n.Op
 	if n.Domain != "" {
 		op = n.Domain + "." + op
 	}
-	return fmt.Sprintf("node %s (%s-%d)", onnx.Quote(n.Name), strings.Trim(onnx.Quote(op), `"`), n.Version)
+	return fmt.Sprintf("%s-%d", op, n.Version)
 }
 
 // NodeError is an error with the node at which it occurred.
 type NodeError struct {
-	Node string // as Node.String gives it
+	File string // the session's, as in its messages; empty outside a session
+	Node string // its name
+	Op   string // with its version and, if that is not ai.onnx, its domain: Conv-13
 	Err  error
 }
 
@@ -192,7 +199,7 @@ func (e *NodeError) Error() string {
 	if cut := len(text) - tail; cut > head {
 		text = strings.ToValidUTF8(text[:head], "") + " … " + strings.ToValidUTF8(text[cut:], "")
 	}
-	return e.Node + ": " + text
+	return fmt.Sprintf("node %s (%s): %s", onnx.Quote(e.Node), strings.Trim(onnx.Quote(e.Op), `"`), text)
 }
 
 // Unwrap returns the error without the node.
@@ -203,5 +210,5 @@ func (n *Node) Fail(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &NodeError{n.String(), err}
+	return &NodeError{Node: n.Name, Op: n.op(), Err: err}
 }

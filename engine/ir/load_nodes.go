@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -139,7 +138,7 @@ func freeNamesOf(g *onnx.Graph, use func(name string)) {
 // node adds one node, or the body of the function it calls.
 func (b *builder) node(p *onnx.Node) error {
 	place := func(err error) error {
-		return &NodeError{fmt.Sprintf("node %s (%s)", onnx.Quote(nodeName(p)), strings.Trim(onnx.Quote(p.OpType), `"`)), err}
+		return &NodeError{Node: nodeName(p), Op: p.OpType, Err: err}
 	}
 	if p.OpType == "" {
 		return place(fmt.Errorf("the operator has no name"))
