@@ -129,6 +129,9 @@ func (op *linearAttention) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
+	if y.Len() == 0 && state.Len() == 0 { // whatever the numbers of sequences and steps and the width
+		steps, n, width = 0, 0, 0
+	}
 	copy(tensor.Data[float64](state), in[3])
 	m := linearState{op: op, in: in, size: size, width: width, scale: op.scale, y: tensor.Data[float64](y), fresh: make([]float64, width)}
 	if m.scale == 0 {

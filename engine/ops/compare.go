@@ -117,14 +117,11 @@ func newBitCast(n *ir.Node) (Op, error) {
 }
 
 func (op bitCast) check(from tensor.DType) error {
-	if bitWidth(from) != bitWidth(op.to) {
-		return fmt.Errorf("%s has %d bits, %s has %d", from, bitWidth(from), op.to, bitWidth(op.to))
+	if from.BitsInFile() != op.to.BitsInFile() {
+		return fmt.Errorf("%s has %d bits, %s has %d", from, from.BitsInFile(), op.to, op.to.BitsInFile())
 	}
 	return nil
 }
-
-// bitWidth returns the number of bits of an element in a file.
-func bitWidth(d tensor.DType) int { return d.BitsInFile() }
 
 // Infer: any shape → the same, of dtype to.
 func (op bitCast) Infer(in []ir.Fact) ([]ir.Fact, error) {
@@ -139,7 +136,7 @@ func (op bitCast) Eval(c *Call) error {
 		return err
 	}
 	view := x.As(op.to)
-	if bitWidth(op.to) >= 8 && op.to != tensor.Bool {
+	if op.to.BitsInFile() >= 8 && op.to != tensor.Bool {
 		c.Out[0] = view
 		return nil
 	}

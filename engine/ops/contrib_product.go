@@ -270,7 +270,14 @@ func (op matMulNBits) Eval(c *Call) error {
 			return fmt.Errorf("group index %d is outside the %d blocks", g, op.blocks())
 		}
 	}
-	scales, zeros := tensor.ToFloat64(c.In[2]), op.zeros(c.input(3))
+	wide, err := c.convert(c.In[2], tensor.Float64)
+	if err != nil {
+		return err
+	}
+	if err := c.Run.reserveList(op.k, 8); err != nil {
+		return err
+	}
+	scales, zeros := tensor.Data[float64](wide), op.zeros(c.input(3))
 	row, codes := make([]float64, op.k), c.In[1].Bytes()
 	per := op.blocks() * (op.block * op.bits / 8)
 	for j := range op.n {

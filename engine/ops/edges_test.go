@@ -1,7 +1,9 @@
 package ops
 
 import (
+	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/visionzoo/vision/engine/tensor"
@@ -23,8 +25,33 @@ func TestEdges(t *testing.T) {
 		{"of NaN", "QuantizeLinear", 19, nil, []*tensor.Tensor{f32s(nan, float32(inf)), tensor.Scalar[float32](1), tensor.Scalar(int8(7))},
 			[]int{2}, []float64{-128, 127}, ""},
 		{"period of one", "HammingWindow", 17, nil, []*tensor.Tensor{tensor.Scalar(int64(1))}, []int{1}, []float64{4.0 / 46}, ""},
+		{"index of a fraction below 0", "OneHot", 11, nil, []*tensor.Tensor{f32s(-0.5, -1.5), ints(4), f32s(0, 1)}, []int{2, 4}, []float64{1, 0, 0, 0, 0, 0, 0, 1}, ""}, // as the specification has it: cast to int64 first
 		{"mask of the first key", "Attention", 24, nil, []*tensor.Tensor{query, keys, keys, mask, past, past}, []int{1, 1, 1, 2}, []float64{0, 1}, ""},
 	})
+}
+
+// Integers that float64 does not have are taken as they are.
+func TestLargeIntegers(t *testing.T) {
+	const large = 1<<53 + 1
+	for _, r := range []evalRow{
+		{op: "Imputer", version: 1, attrs: attrs{"imputed_value_int64s": []int{large + 2}, "replaced_value_int64": large - 1}, in: []*tensor.Tensor{tensor.Of([]int64{large, large - 1}, 1, 2)}},
+		{op: "GridSample", version: 20, attrs: attrs{"mode": "nearest"}, in: []*tensor.Tensor{tensor.Of([]int64{large, large + 2}, 1, 1, 1, 2), tensor.Of([]float32{-0.5, 0, 0.5, 0}, 1, 1, 2, 2)}},
+	} {
+		n := testNode(r.op, r.version, len(r.in), 1, r.attrs)
+		if r.op == "Imputer" {
+			n.Domain = mlDomain
+		}
+		if err := BindNode(n, Find(n.Domain, r.op, r.version)); err != nil {
+			t.Fatal(err)
+		}
+		c := &Call{In: r.in, Out: make([]*tensor.Tensor, 1), Node: n, Run: NewRun(context.Background(), 1<<20, 1)}
+		if err := n.Operator.(Op).Eval(c); err != nil {
+			t.Fatal(err)
+		}
+		if got := tensor.Data[int64](c.Out[0]); !slices.Equal(got, []int64{large, large + 2}) {
+			t.Errorf("%s gave %d", r.op, got)
+		}
+	}
 }
 
 // DynamicQuantizeLinear has scale 1 where all numbers are 0, and QuantizeLinear to

@@ -74,19 +74,18 @@ func (op *gridSample) Eval(c *Call) error {
 	if tensor.MustCount(x.Shape()) == 0 {
 		return fmt.Errorf("the image is empty: its shape is %v", x.Shape())
 	}
-	wide, err := c.convert(x, tensor.Float64)
-	if err != nil {
-		return err
-	}
 	grid, err := c.convert(c.In[1], tensor.Float64)
 	if err != nil {
 		return err
 	}
 	size := x.Shape()[2:]
-	src, at := tensor.Data[float64](wide), tensor.Data[float64](grid)
 	plane, places := tensor.MustCount(size), tensor.MustCount(shape[2:])
+	set, err := op.setter(c, y, size)
+	if err != nil {
+		return err
+	}
+	at := tensor.Data[float64](grid)
 	channels := x.Dim(1)
-	result := make([]float64, 1)
 	place := make([]float64, len(size))
 	for n := range x.Dim(0) {
 		for p := range places {
@@ -97,12 +96,50 @@ func (op *gridSample) Eval(c *Call) error {
 				place[d] = op.locate(at[(n*places+p+1)*len(size)-1-d], size[d])
 			}
 			for ch := range channels {
-				result[0] = op.sample(src[(n*channels+ch)*plane:][:plane], size, place)
-				tensor.Store(y, (n*channels+ch)*places+p, 1, result)
+				set((n*channels+ch)*places+p, (n*channels+ch)*plane, place)
 			}
 		}
 	}
 	return nil
+}
+
+// setter returns the function that sets element to of the output to the sample at a
+// place of the plane that begins at element from of the image. The nearest element
+// is copied, whatever its type.
+func (op *gridSample) setter(c *Call, y *tensor.Tensor, size []int) (func(to, from int, place []float64), error) {
+	if op.mode == "nearest" {
+		b := newBlocks(y, c.In[0])
+		return func(to, from int, place []float64) {
+			if at, ok := op.nearest(size, place); ok {
+				b.copy(to, from+at, 1)
+			}
+		}, nil
+	}
+	wide, err := c.convert(c.In[0], tensor.Float64)
+	if err != nil {
+		return nil, err
+	}
+	src, plane, result := tensor.Data[float64](wide), tensor.MustCount(size), make([]float64, 1)
+	return func(to, from int, place []float64) {
+		result[0] = op.sample(src[from:from+plane], size, place)
+		tensor.Store(y, to, 1, result)
+	}, nil
+}
+
+// nearest returns the index in a plane of the element at a place of whole numbers;
+// false if the value there is 0.
+func (op *gridSample) nearest(size []int, place []float64) (at int, ok bool) {
+	for d, v := range place {
+		if !(math.Abs(v) < 1<<40) { // rejects NaN and values too large for an index
+			return 0, false
+		}
+		i, ok := op.index(int(math.Floor(v)), size[d])
+		if !ok {
+			return 0, false
+		}
+		at = at*size[d] + i
+	}
+	return at, true
 }
 
 // locate converts a grid coordinate to pixels and applies the padding mode.
@@ -158,11 +195,8 @@ func (op *gridSample) sample(plane []float64, size []int, place []float64) float
 	}
 	base := math.Floor(v)
 	f := v - base
-	weights, from := []float64{1}, int(base)
-	switch op.mode {
-	case "linear":
-		weights = []float64{1 - f, f}
-	case "cubic":
+	weights, from := []float64{1 - f, f}, int(base)
+	if op.mode == "cubic" {
 		k := resize{cubicA: -0.75}
 		weights, from = []float64{k.cubic(1 + f), k.cubic(f), k.cubic(1 - f), k.cubic(2 - f)}, from-1
 	}

@@ -79,24 +79,19 @@ func (op featureVectorizer) Eval(c *Call) error {
 // imputer replaces elements that are equal to a given value by a number, one for
 // all features or one for each. ONNX Imputer-1.
 type imputer struct {
-	values  []float64
-	replace float64
-	integer bool
+	floats       []float64
+	replaceFloat float64
+	ints         []int64 // used if there are no floats
+	replaceInt   int64
 }
 
 func newImputer(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
-	op := imputer{replace: float64(a.Float("replaced_value_float", 0))}
+	op := imputer{replaceFloat: float64(a.Float("replaced_value_float", 0)), ints: a.Int64s("imputed_value_int64s"), replaceInt: a.Int64("replaced_value_int64", 0)}
 	for _, v := range a.Floats("imputed_value_floats") {
-		op.values = append(op.values, float64(v))
+		op.floats = append(op.floats, float64(v))
 	}
-	if ints := a.Ints("imputed_value_int64s"); len(op.values) == 0 && len(ints) > 0 {
-		op.integer, op.replace = true, float64(a.Int64("replaced_value_int64", 0))
-		for _, v := range ints {
-			op.values = append(op.values, float64(v))
-		}
-	}
-	if len(op.values) == 0 {
+	if len(op.floats)+len(op.ints) == 0 {
 		a.Fail("attributes %q and %q: one of the two must not be empty", "imputed_value_floats", "imputed_value_int64s")
 	}
 	return op, a.Err()
@@ -104,11 +99,15 @@ func newImputer(n *ir.Node) (Op, error) {
 
 // Infer: X [… C] → the same. Floats are replaced by floats, integers by integers.
 func (op imputer) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	if integer := !tensor.FloatTypes.Is(in[0].DType); integer != op.integer {
+	n := len(op.floats)
+	if n == 0 {
+		n = len(op.ints)
+	}
+	if tensor.FloatTypes.Is(in[0].DType) != (len(op.floats) > 0) {
 		return nil, fmt.Errorf("input is %s, which does not match the imputed values", in[0].DType)
 	}
-	if d := lastDim(in[0].Shape); len(op.values) > 1 && (in[0].Shape.Rank() == 0 || d.Known() && d.N != len(op.values)) {
-		return nil, fmt.Errorf("needs %d features in the last dimension, the input has shape %s", len(op.values), in[0].Shape)
+	if d := lastDim(in[0].Shape); n > 1 && (in[0].Shape.Rank() == 0 || d.Known() && d.N != n) {
+		return nil, fmt.Errorf("needs %d features in the last dimension, the input has shape %s", n, in[0].Shape)
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape)}, nil
 }
@@ -123,9 +122,18 @@ func (op imputer) Eval(c *Call) error {
 	}
 	c.Out[0] = y
 	i := 0
+	if len(op.floats) == 0 {
+		return mapElements(c, y, c.In[0], func(v int64) int64 {
+			fill := op.ints[i%len(op.ints)]
+			if i++; v == op.replaceInt {
+				return fill
+			}
+			return v
+		})
+	}
 	return mapElements(c, y, c.In[0], func(v float64) float64 {
-		fill := op.values[i%len(op.values)]
-		if i++; v == op.replace || v != v && op.replace != op.replace {
+		fill := op.floats[i%len(op.floats)]
+		if i++; v == op.replaceFloat || v != v && op.replaceFloat != op.replaceFloat {
 			return fill
 		}
 		return v

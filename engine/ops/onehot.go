@@ -93,14 +93,18 @@ func (op oneHot) Eval(c *Call) error {
 		return err
 	}
 	c.Out[0] = y
+	indices, err := c.convert(c.In[0], tensor.Float64)
+	if err != nil {
+		return err
+	}
 	b := newBlocks(y, values)
 	b.fill(0, 0, y.Len())
 	after := tensor.MustCount(shape[axis:])
-	for i, v := range tensor.ToFloat64(c.In[0]) {
-		if op.negative && v < 0 {
+	for i, v := range tensor.Data[float64](indices) {
+		if v = math.Trunc(v); op.negative && v < 0 {
 			v += float64(depth)
 		}
-		if v = math.Trunc(v); v >= 0 && v < float64(depth) { // false for NaN
+		if v >= 0 && v < float64(depth) { // false for NaN
 			b.copy((i/after*depth+int(v))*after+i%after, 1, 1)
 		}
 	}

@@ -109,7 +109,10 @@ func (s *slide) joinRows(v *vec.Unit, op vec.Pair, sum, plane []float32, oz, oy 
 // joinTaps joins the elements of a row that each window covers with those of out.
 func (s *slide) joinTaps(v *vec.Unit, op vec.Pair, out, row []float32) {
 	p := s.span[2]
-	for k := range p.kernel {
+	// The taps of the last window that lie behind the row's begin, and of the first before its end.
+	k, _ := tapsIn((s.out[2]-1)*p.stride-p.before, p, 0, s.in[2])
+	_, end := tapsIn(-p.before, p, 0, s.in[2])
+	for ; k < end; k++ {
 		first, last := p.inside(k, s.in[2], s.out[2])
 		if first >= last {
 			continue

@@ -28,7 +28,7 @@ func (op *reduce) EvalFast(c *Call) (bool, error) {
 		return true, err
 	}
 	outer, length, inner, ok := reducedBlock(x.Shape(), along)
-	if !ok {
+	if !ok || inner != 1 && line.join == nil {
 		return false, nil
 	}
 	shape, _ := reducedShape(ir.Dims(x.Shape()...), along, op.keepDims).Ints()
@@ -39,9 +39,6 @@ func (op *reduce) EvalFast(c *Call) (bool, error) {
 	src, dst, v := tensor.Data[float32](x), tensor.Data[float32](y), c.vec()
 	if inner == 1 {
 		return true, line.rows(c, dst, src)
-	}
-	if line.join == nil {
-		return false, nil
 	}
 	strips := (inner + stripWidth - 1) / stripWidth
 	width := (inner + strips - 1) / strips

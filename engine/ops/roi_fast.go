@@ -72,19 +72,18 @@ func (op *roiAlign) EvalFast(c *Call) (bool, error) {
 	}
 	rois, pictures := tensor.Data[float32](c.In[1]), tensor.Data[int64](c.In[2])
 	channels, h, w := x.Dim(1), x.Dim(2), x.Dim(3)
+	y, err := c.output(tensor.Float32, len(pictures), channels, op.height, op.width)
+	if err != nil || y.Len() == 0 {
+		return true, err
+	}
 	boxes := make([]roiBox, len(pictures))
 	for r, picture := range pictures {
 		if picture < 0 || picture >= int64(x.Dim(0)) {
 			return true, fmt.Errorf("box %d has batch index %d, there are %d images", r, picture, x.Dim(0))
 		}
-		var err error
 		if boxes[r], err = op.box(float64(rois[4*r]), float64(rois[4*r+1]), float64(rois[4*r+2]), float64(rois[4*r+3])); err != nil {
 			return true, err
 		}
-	}
-	y, err := c.output(tensor.Float32, len(pictures), channels, op.height, op.width)
-	if err != nil || y.Len() == 0 {
-		return true, err
 	}
 	src, dst := tensor.Data[float32](x), tensor.Data[float32](y)
 	cells, plane := op.height*op.width, h*w

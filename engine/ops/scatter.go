@@ -45,20 +45,11 @@ func (r reduction) updater(y, updates *tensor.Tensor) func(to, from, n int) {
 	case inUnsigned:
 		return update(y, updates, reducing[uint64](r))
 	}
-	f := reducing[float64](r)
-	if r == "max" || r == "min" { // NaN wins, as in numpy
-		least := f
-		f = func(a, b float64) float64 {
-			if a != a || b != b {
-				return a + b
-			}
-			return least(a, b)
-		}
-	}
-	return update(y, updates, f)
+	return update(y, updates, reducing[float64](r))
 }
 
-// reducing returns the function of an element and its update.
+// reducing returns the function of an element and its update. NaN wins over all
+// numbers, as in numpy.
 func reducing[T tensor.Number](r reduction) func(a, b T) T {
 	switch r {
 	case "add":

@@ -66,6 +66,9 @@ func newElementGrid(x, idx *tensor.Tensor, axis int) elementGrid {
 // index i belongs to element base+i of the data, apart from the coordinate along
 // the axis.
 func (g elementGrid) each(c *Call, row func(at, base, n int)) error {
+	if g.along == 0 {
+		return nil // whatever the number of rows
+	}
 	return c.share(g.outer*g.strips, 2*float64(g.along*g.width)+10, func(from, to int) {
 		for i := from; i < to; i++ {
 			o, first := i/g.strips, i%g.strips*g.width

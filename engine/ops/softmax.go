@@ -88,6 +88,9 @@ func evalLines[T real](op *lines, c *Call) error {
 	if !op.rest && axis < x.Rank() {
 		step = tensor.Strides(x.Shape())[axis]
 	}
+	if err := c.Run.reserveList(length, 8); err != nil {
+		return err
+	}
 	line := make([]float64, length)
 	for i := 0; i < len(dst)/length; i++ {
 		if err := c.Run.Check(); err != nil {

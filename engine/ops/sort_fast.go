@@ -49,8 +49,8 @@ func (op topK) EvalFast(c *Call) (bool, error) {
 	return true, nil
 }
 
-// rank orders float32 as integers: both zeros are equal, NaN is largest.
-func rank(v float32) uint32 {
+// sortKey orders float32 as integers: both zeros are equal, NaN is largest.
+func sortKey(v float32) uint32 {
 	b := math.Float32bits(v + 0) // -0 + 0 is 0
 	if b<<1 > 0xff<<24 {
 		return math.MaxUint32
@@ -67,14 +67,14 @@ func keepBest(best []uint64, src []float32, n, step int, smallest bool) {
 	}
 	k := len(best)
 	for i := range best {
-		best[i] = uint64(rank(src[i*step])^flip)<<32 | uint64(^uint32(i))
+		best[i] = uint64(sortKey(src[i*step])^flip)<<32 | uint64(^uint32(i))
 	}
 	if k < n {
 		for i := k/2 - 1; i >= 0; i-- {
 			sink(best, i)
 		}
 		for i := k; i < n; i++ {
-			if w := uint64(rank(src[i*step])^flip)<<32 | uint64(^uint32(i)); w > best[0] {
+			if w := uint64(sortKey(src[i*step])^flip)<<32 | uint64(^uint32(i)); w > best[0] {
 				best[0] = w
 				sink(best, 0)
 			}

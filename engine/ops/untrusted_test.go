@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -54,6 +55,10 @@ func TestUntrusted(t *testing.T) {
 		{"far heads of nothing", "", "Attention", 23, attrs{"q_num_heads": far, "kv_num_heads": far}, []*tensor.Tensor{empty(1, 1, 0), empty(1, 1, 0), empty(1, 1, 0)}, 1, nil, "number of heads"},
 		{"far heads that see nothing", "", "Attention", 23, nil, []*tensor.Tensor{empty(1, far, 1, 0), empty(1, 1, 0, 0), empty(1, 1, 0, 0)}, 1, []int{1, far, 1, 0}, ""},
 		{"far memories", "", "LinearAttention", 27, attrs{"q_num_heads": far, "kv_num_heads": far, "update_rule": "linear"}, []*tensor.Tensor{empty(1, 1, 0), empty(1, 1, 0), empty(1, 1, 0)}, 1, nil, "at least one element"},
+		{"no memories of far width", "", "LinearAttention", 27, attrs{"q_num_heads": 1, "kv_num_heads": 1, "update_rule": "delta"}, []*tensor.Tensor{empty(0, 1, 1), empty(0, 1, 1), empty(0, 1, far), nil, nil, empty(0, 1, 1)}, 1, []int{0, 1, far}, ""},
+		{"far rows of nothing", "", "GatherElements", 13, attrs{"axis": 1}, []*tensor.Tensor{empty(far, 0), tensor.New(tensor.Int64, far, 0)}, 1, []int{far, 0}, ""},
+		{"far rows of nothing", "", "ScatterElements", 18, attrs{"axis": 1}, []*tensor.Tensor{empty(far, 0), tensor.New(tensor.Int64, far, 0), empty(far, 0)}, 1, []int{far, 0}, ""},
+		{"far taps", "", "MaxPool", 12, attrs{"kernel_shape": []int{1 << 28, 1 << 28}, "auto_pad": "SAME_LOWER"}, []*tensor.Tensor{ramp(1, 1, 8, 8)}, 1, []int{1, 1, 8, 8}, ""},
 		{"far turned heads", "", "RotaryEmbedding", 23, nil, []*tensor.Tensor{empty(1, far, 1, 0), empty(1, 1, 0), empty(1, 1, 0)}, 1, []int{1, far, 1, 0}, ""},
 		{"angles of no rows", "", "RotaryEmbedding", 23, nil, []*tensor.Tensor{ramp(1, 1, 1, 2), zero, zero, tensor.New(tensor.Int64, 1, 1)}, 1, nil, "rank"},
 		{"far groups of no channels", "com.microsoft", "GroupNorm", 1, attrs{"groups": far, "activation": 0}, []*tensor.Tensor{empty(1, 2, 0), empty(0), empty(0)}, 1, []int{1, 2, 0}, ""},
@@ -104,6 +109,14 @@ func TestUntrusted(t *testing.T) {
 }
 
 func (r *untrustedRow) check(t *testing.T) {
+	t.Run("Eval", func(t *testing.T) { r.checkBy(t, nil) })
+	if r.fails == "" {
+		t.Run("EvalFast", func(t *testing.T) { r.checkBy(t, fastRungs()[len(fastRungs())-1]) })
+	}
+}
+
+// checkBy evaluates with the kernels of a rung, or the reference kernel if it is nil.
+func (r *untrustedRow) checkBy(t *testing.T, k *kernel.Rung) {
 	n := testNode(r.op, r.version, len(r.in), r.outputs, r.attrs)
 	n.Domain = r.domain
 	for i, x := range r.in {
@@ -115,8 +128,17 @@ func (r *untrustedRow) check(t *testing.T) {
 	defer cancel()
 	c := &Call{In: r.in, Out: make([]*tensor.Tensor, r.outputs), Node: n, Run: NewRun(ctx, 1<<26, 1<<20)}
 	err := BindNode(n, Find(r.domain, r.op, r.version))
-	if err == nil {
+	if err == nil && k == nil {
 		err = n.Operator.(Op).Eval(c)
+	} else if err == nil {
+		c.Run.Kernel = k
+		f, fast := n.Operator.(Fast)
+		if fast {
+			fast, err = f.EvalFast(c)
+		}
+		if !fast && err == nil {
+			return // has no kernel for these
+		}
 	}
 	switch {
 	case r.fails != "" && (err == nil || !strings.Contains(err.Error(), r.fails)):

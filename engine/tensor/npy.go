@@ -40,9 +40,9 @@ func ReadNpy(r io.Reader) (*Tensor, error) {
 	if _, err := io.ReadFull(r, size); err != nil {
 		return nil, errors.New("npy: the header is truncated")
 	}
-	n := int(size[0]) | int(size[1])<<8
+	n := int64(size[0]) | int64(size[1])<<8
 	if len(size) == 4 {
-		n |= int(size[2])<<16 | int(size[3])<<24
+		n |= int64(size[2])<<16 | int64(size[3])<<24
 	}
 	if n > 1<<16 {
 		return nil, fmt.Errorf("npy: a header of %d bytes", n)
