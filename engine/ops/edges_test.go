@@ -3,6 +3,7 @@ package ops
 import (
 	"context"
 	"math"
+	"math/bits"
 	"slices"
 	"testing"
 
@@ -25,6 +26,10 @@ func TestEdges(t *testing.T) {
 		{"of NaN", "QuantizeLinear", 19, nil, []*tensor.Tensor{f32s(nan, float32(inf)), tensor.Scalar[float32](1), tensor.Scalar(int8(7))},
 			[]int{2}, []float64{-128, 127}, ""},
 		{"period of one", "HammingWindow", 17, nil, []*tensor.Tensor{tensor.Scalar(int64(1))}, []int{1}, []float64{4.0 / 46}, ""},
+		{"bounds that are NaN", "Clip", 13, nil, []*tensor.Tensor{f32s(-3, 1, 5, nan), tensor.Scalar(nan), tensor.Scalar[float32](2)}, []int{4}, []float64{-3, 1, 2, math.NaN()}, ""},
+		{"bounds that are NaN", "Clip", 13, nil, []*tensor.Tensor{f32s(-3, 1, 5, nan), tensor.Scalar[float32](0), tensor.Scalar(nan)}, []int{4}, []float64{0, 1, 5, math.NaN()}, ""},
+		{"axes beyond the rank", "MeanVarianceNormalization", 13, nil, []*tensor.Tensor{ramp(2, 3)}, []int{2, 3}, []float64{-1, -1, -1, 1, 1, 1}, ""},
+		{"default axes of rank 3", "MeanVarianceNormalization", 9, nil, []*tensor.Tensor{ramp(2, 1, 2)}, []int{2, 1, 2}, []float64{-1.3416407, -0.4472136, 0.4472136, 1.3416407}, ""},
 		{"index of a fraction below 0", "OneHot", 11, nil, []*tensor.Tensor{f32s(-0.5, -1.5), ints(4), f32s(0, 1)}, []int{2, 4}, []float64{1, 0, 0, 0, 0, 0, 0, 1}, ""}, // as the specification has it: cast to int64 first
 		{"mask of the first key", "Attention", 24, nil, []*tensor.Tensor{query, keys, keys, mask, past, past}, []int{1, 1, 1, 2}, []float64{0, 1}, ""},
 	})
@@ -32,9 +37,12 @@ func TestEdges(t *testing.T) {
 
 // Integers that float64 does not have are taken as they are.
 func TestLargeIntegers(t *testing.T) {
-	const large = 1<<53 + 1
+	if bits.UintSize < 64 {
+		t.Skip("attributes beyond 32 bits; run it where int has 64")
+	}
+	large := int64(1<<53 + 1)
 	for _, r := range []evalRow{
-		{op: "Imputer", version: 1, attrs: attrs{"imputed_value_int64s": []int{large + 2}, "replaced_value_int64": large - 1}, in: []*tensor.Tensor{tensor.Of([]int64{large, large - 1}, 1, 2)}},
+		{op: "Imputer", version: 1, attrs: attrs{"imputed_value_int64s": []int{int(large + 2)}, "replaced_value_int64": int(large - 1)}, in: []*tensor.Tensor{tensor.Of([]int64{large, large - 1}, 1, 2)}},
 		{op: "GridSample", version: 20, attrs: attrs{"mode": "nearest"}, in: []*tensor.Tensor{tensor.Of([]int64{large, large + 2}, 1, 1, 1, 2), tensor.Of([]float32{-0.5, 0, 0.5, 0}, 1, 1, 2, 2)}},
 	} {
 		n := testNode(r.op, r.version, len(r.in), 1, r.attrs)

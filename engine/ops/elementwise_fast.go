@@ -55,6 +55,7 @@ func mappingOf(n *ir.Node) (m mapping, ok bool) {
 		m = mapping{vec.Silu, a.Float("alpha", 1), 0}
 	case "Clip": // versions up to 10, with attributes
 		m = mapping{vec.Clip, a.Float("min", -math.MaxFloat32), a.Float("max", math.MaxFloat32)}
+		return m, a.Err() == nil && m.alpha == m.alpha && m.beta == m.beta
 	case "Gelu":
 		m = mapping{f: vec.Gelu}
 		if a.Str("approximate", "none") == "tanh" {
@@ -193,7 +194,9 @@ func (clip) EvalFast(c *Call) (bool, error) {
 			if t.Len() != 1 || t.DType() != tensor.Float32 {
 				return false, nil
 			}
-			*bound = tensor.Data[float32](t)[0]
+			if v := tensor.Data[float32](t)[0]; v == v { // NaN bounds nothing
+				*bound = v
+			}
 		}
 	}
 	return true, c.mapTo(m, c.In[0])

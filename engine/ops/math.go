@@ -76,7 +76,7 @@ func newClip1(n *ir.Node) (Op, error) {
 }
 
 // clamp is min(max(x, low), high): if low > high, the result is high. NaN stays
-// NaN.
+// NaN, and bounds that are NaN bound nothing, as in ONNX Runtime.
 func clamp[T tensor.Number](x, low, high T) T {
 	if x < low {
 		x = low

@@ -214,7 +214,7 @@ func (op *svmClassifier) Eval(c *Call) error {
 			scores = op.probabilities(scores)
 			op.scores.transform(scores)
 		case op.classes == 2:
-			two := op.scores.twoScores(scores[0], false)
+			two := op.scores.twoScores(scores[0], op.scores.post != "NONE")
 			scores = two[:]
 		default:
 			op.scores.transform(scores)

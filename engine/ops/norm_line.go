@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -359,10 +360,16 @@ func newMeanVariance1(n *ir.Node) (Op, error) {
 	return op, a.Err()
 }
 
+// along returns the axes of an input. Axes that it does not have are left out, as in
+// ONNX Runtime: the default ones are those of a picture.
+func (op *meanVariance) along(rank int) ([]int, error) {
+	return axesOf(slices.DeleteFunc(slices.Clone(op.axes), func(axis int) bool { return axis >= rank }), rank)
+}
+
 // Infer: X [any shape] → Y, same shape and dtype.
 func (op *meanVariance) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if in[0].Shape.Ranked {
-		if _, err := axesOf(op.axes, in[0].Shape.Rank()); err != nil {
+		if _, err := op.along(in[0].Shape.Rank()); err != nil {
 			return nil, err
 		}
 	}
@@ -371,7 +378,7 @@ func (op *meanVariance) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 func (op *meanVariance) Eval(c *Call) error {
 	x := c.In[0]
-	axes, err := axesOf(op.axes, x.Rank())
+	axes, err := op.along(x.Rank())
 	if err != nil {
 		return err
 	}

@@ -333,8 +333,13 @@ func (s *sequenceRun[T]) begin(d, b int, h, c []T) {
 	}
 }
 
-// end puts out the state of sequence b behind the last step of direction d.
+// end puts out the state of sequence b behind the last step of direction d; that of
+// a sequence without steps is 0, as in ONNX Runtime.
 func (s *sequenceRun[T]) end(d, b int, h, c []T) {
+	if s.lengths[b] == 0 {
+		clear(h)
+		clear(c)
+	}
 	at := s.stateRow(d, b) * s.hidden
 	if s.lastH != nil {
 		copy(s.lastH[at:], h)

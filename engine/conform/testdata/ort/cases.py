@@ -188,3 +188,14 @@ case('crop_and_resize_pixel', 'CropAndResize', MS, {'X': r(2, 3, 6, 7), 'b': box
 case('conv_transpose_dynamic_pads', 'ConvTransposeWithDynamicPads', MS, {'X': r(1, 3, 4, 4), 'W': r(3, 2, 3, 3), 'p': np.array([1, 0, 1, 2]), 'B': r(2)}, ['Y'], strides=[2, 2], output_padding=[1, 0])
 case('dynamic_slice', 'DynamicSlice', '', {'X': r(4, 5, 6), 's': np.array([1, -3]), 'e': np.array([3, 99]), 'a': np.array([0, 2])}, ['Y'], onnx_opset=9)
 case('fused_conv_hardswish', 'FusedConv', MS, {'X': r(1, 2, 4, 4), 'W': r(3, 2, 3, 3)}, ['Y'], constants=['W'], activation='HardSwish')
+# what the standard leaves open
+for post in ['SOFTMAX', 'SOFTMAX_ZERO']:
+    case(f'svm_classifier_2_{post.lower()}', 'SVMClassifier', ML, {'X': X}, ['Y', 'Z'], kernel_type='RBF', kernel_params=[0.5, 0., 3.], support_vectors=r(15).tolist(),
+         coefficients=r(5).tolist(), rho=r(1).tolist(), vectors_per_class=[2, 3], classlabels_ints=[10, 11], post_transform=post)
+lens = np.array([4, 0, 3], dtype='int32')
+for op, gates in [('RNN', 1), ('GRU', 3), ('LSTM', 4)]:
+    state = {'h': r(2, N, H), 'c': r(2, N, H)} if op == 'LSTM' else {'h': r(2, N, H)}
+    case(f'{op.lower()}_empty_sequence', op, '', {'X': r(S, N, I), 'W': r(2, gates * H, I), 'R': r(2, gates * H, H), 'B': r(2, 2 * gates * H), 'l': lens, **state},
+         ['Y', 'Yh', 'Yc'][:1 + len(state)], hidden_size=H, direction='bidirectional')
+case('mean_variance_rank_2', 'MeanVarianceNormalization', '', {'X': r(3, 4)}, ['Y'])
+case('mean_variance_rank_3', 'MeanVarianceNormalization', '', {'X': r(3, 2, 4)}, ['Y'])
