@@ -82,7 +82,7 @@ func Into(spare *Image) Option { return func(o *options) { o.into = spare } }
 // nothing else reads.
 func SeenBy(e *Encoder) Option { return func(o *options) { o.seenBy = e } }
 
-// endedBy makes the decoding of a JPEG end when the context is done.
+// endedBy makes decoding end when the context is done.
 func endedBy(ctx context.Context) Option { return func(o *options) { o.ctx = ctx } }
 
 func newOptions(opts []Option) *options {
@@ -219,21 +219,53 @@ func DecodeBytes(data []byte, opts ...Option) (m *Image, err error) {
 	if f.decode == nil {
 		return nil, f.refuse()
 	}
-	// As a last resort: decoders of other packages have been known to panic on
-	// hostile input.
 	defer func() {
 		if p := recover(); p != nil {
-			m, err = nil, broken(f.name, "the data cannot be decoded (%s)", oneLine(fmt.Errorf("%v", p)))
+			m, err = nil, panicked(f.name, p)
 		}
 	}()
 	m, orientation, err := f.decode(data, o)
+	if ended := o.ended(); ended != nil {
+		return nil, ended
+	}
 	if err != nil {
 		return nil, asFormatError(f.name, err)
 	}
 	if swaps := orientation > 4; swaps && 2*int64(len(m.Pix)) > o.memory {
 		return nil, broken(f.name, "turning %dx%d upright takes %d MiB; the limit is %d", m.Width, m.Height, 2*int64(len(m.Pix))>>20, o.memory>>20)
 	}
-	return m.upright(orientation), nil
+	return m.upright(orientation, o)
+}
+
+// panicked is the last resort: decoders of other packages have been known to panic
+// on hostile input.
+func panicked(format string, p any) error {
+	return broken(format, "the data cannot be decoded (%s)", oneLine(fmt.Errorf("%v", p)))
+}
+
+// ended returns the context's error if that is done. Decoders ask at each row.
+func (o *options) ended() error {
+	if o.ctx == nil {
+		return nil
+	}
+	return o.ctx.Err()
+}
+
+// await is for a decoder of another package, which asks nobody: once the context is
+// done, it returns, and the decoder goes on in the background. It must not read what
+// is the caller's.
+func (o *options) await(format string, decode func() (*Image, error)) (*Image, error) {
+	if o.ctx == nil {
+		return decode()
+	}
+	return await(o.ctx, func() (m *Image, err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				m, err = nil, panicked(format, p)
+			}
+		}()
+		return decode()
+	})
 }
 
 // asFormatError gives errors of other packages the format's name.

@@ -50,10 +50,10 @@ func decodeDIB(data []byte, offset int64, icon bool, o *options) (*Image, error)
 		return nil, broken("BMP", "the pixels are said to begin at byte %d of %d", offset, len(data))
 	}
 	b.pixels = data[offset:]
-	var m *Image
+	m := NewImage(b.width, b.height)
 	rest := b.pixels
 	if b.compression == bmpRLE8 || b.compression == bmpRLE4 {
-		m = b.runs()
+		err = b.runs(m, o)
 	} else {
 		need := b.stride() * int64(b.height)
 		if need > int64(len(b.pixels)) {
@@ -63,7 +63,10 @@ func decodeDIB(data []byte, offset int64, icon bool, o *options) (*Image, error)
 		if icon && b.bits == 32 && b.fourth() {
 			b.masks[3] = 0xff000000
 		}
-		m = b.rows(o.background)
+		err = b.rows(m, o)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if icon && b.masks[3] == 0 {
 		m.maskIcon(rest, o.background)
@@ -201,10 +204,12 @@ func (b *bmp) readMasks(data []byte, behind int) (int, error) {
 func (b *bmp) stride() int64 { return (int64(b.width)*int64(b.bits) + 31) / 32 * 4 }
 
 // rows decodes uncompressed pixels.
-func (b *bmp) rows(background [3]byte) *Image {
-	m := NewImage(b.width, b.height)
+func (b *bmp) rows(m *Image, o *options) error {
 	fields := newBitFields(b.masks)
 	for i := range b.height {
+		if err := o.ended(); err != nil {
+			return err
+		}
 		src := b.pixels[int64(i)*b.stride():]
 		y := b.height - 1 - i
 		if b.topDown {
@@ -218,11 +223,11 @@ func (b *bmp) rows(background [3]byte) *Image {
 			}
 		case 16:
 			for x := range b.width {
-				fields.pixel(row[3*x:], uint32(binary.LittleEndian.Uint16(src[2*x:])), background)
+				fields.pixel(row[3*x:], uint32(binary.LittleEndian.Uint16(src[2*x:])), o.background)
 			}
 		case 32:
 			for x := range b.width {
-				fields.pixel(row[3*x:], binary.LittleEndian.Uint32(src[4*x:]), background)
+				fields.pixel(row[3*x:], binary.LittleEndian.Uint32(src[4*x:]), o.background)
 			}
 		default:
 			for x := range b.width {
@@ -232,7 +237,7 @@ func (b *bmp) rows(background [3]byte) *Image {
 			}
 		}
 	}
-	return m
+	return nil
 }
 
 // bitFields extracts colours from words.
@@ -270,17 +275,14 @@ func (f *bitFields) pixel(dst []byte, word uint32, background [3]byte) {
 
 // runs decodes RLE8 and RLE4. Runs and jumps beyond the picture are clipped; pixels
 // that no run covers get the palette's first colour.
-func (b *bmp) runs() *Image {
-	m := NewImage(b.width, b.height)
+func (b *bmp) runs(m *Image, o *options) error {
 	for i := 0; i < len(m.Pix); i += 3 {
 		copy(m.Pix[i:i+3], b.palette[0][:])
 	}
 	x, y, p := 0, b.height-1, b.pixels
 	put := func(index byte) {
-		if x < b.width {
-			copy(m.Row(y)[3*x:3*x+3], b.palette[index][:])
-			x++
-		}
+		copy(m.Row(y)[3*x:3*x+3], b.palette[index][:])
+		x++
 	}
 	// index is number i of the indices packed into bytes.
 	index := func(packed []byte, i int) byte {
@@ -289,12 +291,17 @@ func (b *bmp) runs() *Image {
 		}
 		return packed[i/2] >> (4 - i%2*4) & 15
 	}
-	for y >= 0 && len(p) >= 2 {
+	for step := 0; y >= 0 && len(p) >= 2; step++ {
+		if step%1024 == 0 {
+			if err := o.ended(); err != nil {
+				return err
+			}
+		}
 		n, v := int(p[0]), p[1]
 		p = p[2:]
 		switch {
 		case n > 0: // a run
-			for i := range n {
+			for i := range min(n, b.width-x) {
 				if b.compression == bmpRLE8 {
 					put(v)
 				} else {
@@ -304,10 +311,10 @@ func (b *bmp) runs() *Image {
 		case v == 0: // end of line
 			x, y = 0, y-1
 		case v == 1: // end of picture
-			return m
+			return nil
 		case v == 2: // jump
 			if len(p) < 2 {
-				return m
+				return nil
 			}
 			x, y, p = x+int(p[0]), y-int(p[1]), p[2:]
 		default: // v literal indices, padded to 16 bits
@@ -316,13 +323,13 @@ func (b *bmp) runs() *Image {
 				size = (size + 1) / 2
 			}
 			if len(p) < size {
-				return m
+				return nil
 			}
-			for i := range int(v) {
+			for i := range min(int(v), b.width-x) {
 				put(index(p, i))
 			}
 			p = p[min(len(p), size+size%2):]
 		}
 	}
-	return m
+	return nil
 }

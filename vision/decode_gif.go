@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"image/gif"
+	"io"
 )
 
 // decodeGIF decodes the first frame and places it on the logical screen, as Pillow
@@ -18,7 +19,7 @@ func decodeGIF(data []byte, o *options) (*Image, int, error) {
 	if err := o.admit("GIF", int64(width), int64(height), int64(width)*int64(height)); err != nil {
 		return nil, 0, err
 	}
-	src, err := gif.Decode(bytes.NewReader(data))
+	src, err := gif.Decode(watched{bytes.NewReader(data), o})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -40,12 +41,28 @@ func decodeGIF(data []byte, o *options) (*Image, int, error) {
 		screen.fill(ground)
 	}
 	for y := range r.Dy() {
+		if err := o.ended(); err != nil {
+			return nil, 0, err
+		}
 		row := screen.Row(r.Min.Y + y)[r.Min.X*3:]
 		for x, index := range p.Pix[y*p.Stride:][:r.Dx()] {
 			copy(row[3*x:3*x+3], colours[index][:])
 		}
 	}
 	return screen, 1, nil
+}
+
+// watched is a reader that fails once decoding has ended.
+type watched struct {
+	io.Reader
+	o *options
+}
+
+func (w watched) Read(p []byte) (int, error) {
+	if err := w.o.ended(); err != nil {
+		return 0, err
+	}
+	return w.Reader.Read(p)
 }
 
 func transparent(p color.Palette) bool {

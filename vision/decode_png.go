@@ -18,7 +18,7 @@ type pngFile struct {
 	palette       [256][3]byte // with alpha blended over the background
 	colours       int          // of the palette; 0 before PLTE
 	transparent   []uint16     // one grey or one RGB that is transparent, as stored
-	background    [3]byte
+	options       *options
 }
 
 // PNG colour types.
@@ -33,7 +33,7 @@ const (
 // decodePNG decodes the default image. Text, profiles and animation frames are
 // skipped unread, and decompression stops when the picture is complete.
 func decodePNG(data []byte, o *options) (*Image, int, error) {
-	p := &pngFile{background: o.background}
+	p := &pngFile{options: o}
 	chunks := pngChunks{data[8:]}
 	id, body, err := chunks.next()
 	if err != nil {
@@ -42,7 +42,7 @@ func decodePNG(data []byte, o *options) (*Image, int, error) {
 	if id != "IHDR" || len(body) != 13 {
 		return nil, 0, broken("PNG", "the first chunk is no IHDR of 13 bytes")
 	}
-	if err := p.header(body, o); err != nil {
+	if err := p.header(body); err != nil {
 		return nil, 0, err
 	}
 	for id != "IDAT" {
@@ -81,7 +81,7 @@ func (c *pngChunks) next() (id string, body []byte, err error) {
 	return id, body, nil
 }
 
-func (p *pngFile) header(b []byte, o *options) error {
+func (p *pngFile) header(b []byte) error {
 	width, height := binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
 	if width > 1<<31-1 || height > 1<<31-1 {
 		return broken("PNG", "the header says %dx%d; sides are below 2^31", width, height)
@@ -103,7 +103,7 @@ func (p *pngFile) header(b []byte, o *options) error {
 	if p.interlaced {
 		rows += 3 * int64(p.width)
 	}
-	return o.admit("PNG", int64(width), int64(height), rows)
+	return p.options.admit("PNG", int64(width), int64(height), rows)
 }
 
 // bits is the number of bits per pixel.
@@ -146,7 +146,7 @@ func (p *pngFile) transparency(b []byte) {
 	case p.colour == pngPalette:
 		for i, a := range b[:min(len(b), p.colours)] {
 			c := &p.palette[i]
-			flattenPixel(c[:], c[0], c[1], c[2], a, p.background, over)
+			flattenPixel(c[:], c[0], c[1], c[2], a, p.options.background, over)
 		}
 	case p.colour == pngGrey && len(b) >= 2, p.colour == pngRGB && len(b) >= 6:
 		for i := range map[int]int{pngGrey: 1, pngRGB: 3}[p.colour] {
@@ -224,6 +224,9 @@ func (p *pngFile) pass(r io.Reader, width, height int, put func(y int, row []byt
 	size, step := int(p.rowBytes(width)), max(1, p.bits()/8)
 	row, above := make([]byte, size+1), make([]byte, size)
 	for y := range height {
+		if err := p.options.ended(); err != nil {
+			return err
+		}
 		if _, err := io.ReadFull(r, row); err != nil {
 			return pngError(err)
 		}
@@ -310,17 +313,17 @@ func (p *pngFile) convert(dst, src []byte) {
 			if p.transparent != nil && p.isKey(s, size, 3) {
 				a = 0
 			}
-			flattenPixel(dst[3*i:], s[0], s[size], s[2*size], a, p.background, over)
+			flattenPixel(dst[3*i:], s[0], s[size], s[2*size], a, p.options.background, over)
 		}
 	case p.colour == pngRGBA:
 		for i := range n {
 			s := src[i*4*size:][:4*size]
-			flattenPixel(dst[3*i:], s[0], s[size], s[2*size], s[3*size], p.background, over)
+			flattenPixel(dst[3*i:], s[0], s[size], s[2*size], s[3*size], p.options.background, over)
 		}
 	case p.colour == pngGreyAlpha:
 		for i := range n {
 			s := src[i*2*size:][:2*size]
-			flattenPixel(dst[3*i:], s[0], s[0], s[0], s[size], p.background, over)
+			flattenPixel(dst[3*i:], s[0], s[0], s[0], s[size], p.options.background, over)
 		}
 	case p.colour == pngPalette:
 		for i := range n {
@@ -351,7 +354,7 @@ func (p *pngFile) convertGrey(dst, src []byte, n, size int) {
 			}
 			v = byte(int(v) * 255 / most)
 		}
-		flattenPixel(dst[3*i:], v, v, v, a, p.background, over)
+		flattenPixel(dst[3*i:], v, v, v, a, p.options.background, over)
 	}
 }
 

@@ -32,6 +32,9 @@ func decodePNM(data []byte, o *options) (*Image, int, error) {
 	}
 	m := NewImage(width, height)
 	for y := range height {
+		if err := o.ended(); err != nil {
+			return nil, 0, err
+		}
 		if p.row(m.Pix[y*width*3:][:width*3], channels, most); p.failed {
 			return nil, 0, broken("PNM", "row %d of %d holds what is no sample", y, height)
 		}

@@ -39,23 +39,30 @@ func decodeWebP(data []byte, o *options) (*Image, int, error) {
 	if err := f.check(o); err != nil {
 		return nil, 0, err
 	}
-	src, err := webp.Decode(bytes.NewReader(f.frame.container()))
+	file := f.frame.container() // a copy: data is the caller's
+	m, err := o.await("WebP", func() (*Image, error) { return f.picture(file, o.background) })
+	return m, f.orientation, err
+}
+
+// picture decodes the frame, a complete file, and places it on the canvas.
+func (f *webpFile) picture(file []byte, background [3]byte) (*Image, error) {
+	src, err := webp.Decode(bytes.NewReader(file))
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	if b := src.Bounds(); b.Dx() != f.frame.width || b.Dy() != f.frame.height {
-		return nil, 0, broken("WebP", "the picture is %dx%d, its header says %dx%d", b.Dx(), b.Dy(), f.frame.width, f.frame.height)
+		return nil, broken("WebP", "the picture is %dx%d, its header says %dx%d", b.Dx(), b.Dy(), f.frame.width, f.frame.height)
 	}
-	m, err := webpImage(src, o.background)
+	m, err := webpImage(src, background)
 	if err != nil || f.width == m.Width && f.height == m.Height {
-		return m, f.orientation, err
+		return m, err
 	}
 	canvas := NewImage(f.width, f.height) // transparent around the frame
-	canvas.fill(o.background)
+	canvas.fill(background)
 	for y := range m.Height {
 		copy(canvas.Row(f.y + y)[f.x*3:], m.Row(y))
 	}
-	return canvas, f.orientation, nil
+	return canvas, nil
 }
 
 // read walks the chunks.

@@ -60,44 +60,55 @@ func orientationOf(order binary.ByteOrder, entry []byte) int {
 
 // upright turns a picture upright: orientation 2 is mirrored, 3 upside down, 4
 // both, and 5 to 8 have the sides exchanged. The picture may be changed in place.
-func (m *Image) upright(orientation int) *Image {
+func (m *Image) upright(orientation int, o *options) (*Image, error) {
 	switch orientation {
 	case 2:
 		for y := range m.Height {
+			if err := o.ended(); err != nil {
+				return nil, err
+			}
 			mirror(m.Row(y), m.Row(y))
 		}
 	case 3:
-		mirror(m.Pix, m.Pix)
+		return m, m.upsideDown(mirror, o)
 	case 4:
-		m.upsideDown()
+		return m, m.upsideDown(func(dst, src []byte) { copy(dst, src) }, o)
 	case 5:
-		return m.transposed(false, false)
+		return m.transposed(false, false, o)
 	case 6:
-		return m.transposed(false, true)
+		return m.transposed(false, true, o)
 	case 7:
-		return m.transposed(true, true)
+		return m.transposed(true, true, o)
 	case 8:
-		return m.transposed(true, false)
+		return m.transposed(true, false, o)
 	}
-	return m
+	return m, nil
 }
 
-func (m *Image) upsideDown() {
+// upsideDown exchanges the rows, each of which row copies.
+func (m *Image) upsideDown(row func(dst, src []byte), o *options) error {
 	spare := make([]byte, m.Width*3)
-	for y := range m.Height / 2 {
+	for y := range (m.Height + 1) / 2 {
+		if err := o.ended(); err != nil {
+			return err
+		}
 		a, b := m.Row(y), m.Row(m.Height-1-y)
 		copy(spare, a)
-		copy(a, b)
-		copy(b, spare)
+		row(a, b)
+		row(b, spare)
 	}
+	return nil
 }
 
 // transposed exchanges the sides: the source's column x, read from the top or
 // from the bottom (up), becomes row x, counted from the last column (right).
-func (m *Image) transposed(right, up bool) *Image {
+func (m *Image) transposed(right, up bool, o *options) (*Image, error) {
 	out := NewImage(m.Height, m.Width)
 	const tile = 32 // rows and columns that stay in cache together
 	for y0 := 0; y0 < m.Height; y0 += tile {
+		if err := o.ended(); err != nil {
+			return nil, err
+		}
 		for x0 := 0; x0 < m.Width; x0 += tile {
 			for y := y0; y < min(y0+tile, m.Height); y++ {
 				tx := y
@@ -115,5 +126,5 @@ func (m *Image) transposed(right, up bool) *Image {
 			}
 		}
 	}
-	return out
+	return out, nil
 }

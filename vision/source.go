@@ -17,7 +17,8 @@ import (
 // Source is a picture that has not been opened yet: a file, an address, a stream, a
 // frame of a camera. Name is for messages. Open decodes the picture; it may be
 // called from any goroutine, but only once for a stream. Cancelling the context
-// ends a download and the wait for a stream, whose reader may stay blocked.
+// ends a download, decoding, and the wait for a stream, whose reader may stay
+// blocked.
 type Source struct {
 	Name string
 	Open func(ctx context.Context, opts ...Option) (*Image, error)
@@ -42,11 +43,10 @@ func FileSource(path string) Source {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		opts = append(opts[:len(opts):len(opts)], endedBy(ctx))
 		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
 			return openPipe(ctx, path, opts)
 		}
-		return Open(path, opts...)
+		return Open(path, append(opts[:len(opts):len(opts)], endedBy(ctx))...)
 	}}
 }
 
@@ -57,20 +57,20 @@ func ReaderSource(name string, r io.Reader) Source {
 			return nil, err
 		}
 		data, err := await(ctx, func() ([]byte, error) { return readStream(r) })
-		return decodeNamed(name, data, err, opts)
+		return decodeNamed(ctx, name, data, err, opts)
 	}}
 }
 
 // openPipe is Open for files that may wait for a writer, even when they are opened.
 func openPipe(ctx context.Context, path string, opts []Option) (*Image, error) {
 	data, err := await(ctx, func() ([]byte, error) { return readFile(path, nil) })
-	return decodeNamed(path, data, err, opts)
+	return decodeNamed(ctx, path, data, err, opts)
 }
 
-func decodeNamed(name string, data []byte, err error, opts []Option) (*Image, error) {
+func decodeNamed(ctx context.Context, name string, data []byte, err error, opts []Option) (*Image, error) {
 	var m *Image
 	if err == nil {
-		m, err = DecodeBytes(data, opts...)
+		m, err = DecodeBytes(data, append(opts[:len(opts):len(opts)], endedBy(ctx))...)
 	}
 	if err != nil {
 		return nil, pathError(name, err)
@@ -78,23 +78,24 @@ func decodeNamed(name string, data []byte, err error, opts []Option) (*Image, er
 	return m, nil
 }
 
-// await returns what read returns, or the context's error once that is done. A read
-// that waits for a writer cannot be cancelled and goes on in the background.
-func await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+// await returns what do returns, or the context's error once that is done. What
+// cannot be cancelled, such as reading from a pipe, goes on in the background.
+func await[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	type result struct {
-		data []byte
-		err  error
+		value T
+		err   error
 	}
 	done := make(chan result, 1)
 	go func() {
-		data, err := read()
-		done <- result{data, err}
+		value, err := do()
+		done <- result{value, err}
 	}()
 	select {
 	case r := <-done:
-		return r.data, r.err
+		return r.value, r.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		var none T
+		return none, ctx.Err()
 	}
 }
 

@@ -29,13 +29,7 @@ func URLSource(address string) Source { return urlSource(address, nil) }
 func urlSource(address string, client *http.Client) Source {
 	return Source{address, func(ctx context.Context, opts ...Option) (*Image, error) {
 		data, err := fetch(ctx, client, address)
-		var m *Image
-		if err == nil {
-			if m, err = DecodeBytes(data, opts...); err == nil {
-				return m, nil
-			}
-		}
-		return nil, pathError(address, err)
+		return decodeNamed(ctx, address, data, err, opts)
 	}}
 }
 

@@ -52,16 +52,13 @@ func (f *tiffFile) checkCompression() error {
 // memory than the picture.
 func (f *tiffFile) decode(o *options) (*Image, error) {
 	m := NewImage(f.width, f.height)
-	blocks := f.across() * f.down()
-	for i := range blocks {
+	paste := f.paste
+	if f.compression == tiffJPEG {
+		paste = f.pasteJPEG
+	}
+	for i := range f.across() * f.down() {
 		x, y := i%f.across()*f.blockW, i/f.across()*f.blockH
-		var err error
-		if f.compression == tiffJPEG {
-			err = f.pasteJPEG(m, i, x, y, o)
-		} else {
-			err = f.paste(m, i, blocks, x, y, o.background)
-		}
-		if err != nil {
+		if err := paste(m, i, x, y, o); err != nil {
 			return nil, err
 		}
 	}
@@ -69,9 +66,9 @@ func (f *tiffFile) decode(o *options) (*Image, error) {
 }
 
 // paste copies a block to (x0, y0), clipped to the picture. If samples are stored
-// in planes, the block's planes are blocks apart.
-func (f *tiffFile) paste(m *Image, i, blocks, x0, y0 int, background [3]byte) error {
-	planes := f.samples / f.samplesTogether()
+// in planes, those of a block are as many blocks apart as a plane has.
+func (f *tiffFile) paste(m *Image, i, x0, y0 int, o *options) error {
+	planes, blocks := f.samples/f.samplesTogether(), f.across()*f.down()
 	readers := make([]io.Reader, planes)
 	for plane := range planes {
 		var err error
@@ -82,6 +79,9 @@ func (f *tiffFile) paste(m *Image, i, blocks, x0, y0 int, background [3]byte) er
 	raw := make([]byte, f.rowBytes())
 	pixels := make([]byte, f.blockW*f.samples)
 	for y := y0; y < min(y0+f.blockRows(i), f.height); y++ {
+		if err := o.ended(); err != nil {
+			return err
+		}
 		for plane, r := range readers {
 			if _, err := io.ReadFull(r, raw); err != nil {
 				return f.blockError(i+plane*blocks, err)
@@ -89,7 +89,7 @@ func (f *tiffFile) paste(m *Image, i, blocks, x0, y0 int, background [3]byte) er
 			f.undoPredictor(raw)
 			f.unpack(pixels, raw, plane)
 		}
-		f.colours(m.Row(y)[x0*3:], pixels, min(f.blockW, f.width-x0), background)
+		f.colours(m.Row(y)[x0*3:], pixels, min(f.blockW, f.width-x0), o.background)
 	}
 	return nil
 }

@@ -1,0 +1,95 @@
+package vision_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"image/gif"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/visionzoo/vision/vision"
+)
+
+// impatient is a context that is done once it was asked a number of times.
+type impatient struct {
+	context.Context
+	left atomic.Int64
+}
+
+func (c *impatient) Err() error {
+	if c.left.Add(-1) < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Decoders ask the context as they go from row to row, and so does what turns
+// pictures upright, wherever the bytes come from.
+func TestDecodingEnds(t *testing.T) {
+	const side = 64
+	m := vision.NewImage(side, side)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range m.Pix {
+		m.Pix[i] = byte(rng.Uint32())
+	}
+	var png, gifs, jpg bytes.Buffer
+	if err := errors.Join(m.EncodePNG(&png), gif.Encode(&gifs, m, nil), m.EncodeJPEG(&jpg, 90)); err != nil {
+		t.Fatal(err)
+	}
+	webp, err := os.ReadFile("testdata/seeds/lossy.webp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bmp := func(bits, compression uint16, pix []byte) []byte {
+		head := []byte("BM")
+		for _, v := range []uint32{0, 0, 54, 40, side, side, 1 | uint32(bits)<<16, uint32(compression), 0, 0, 0, 1, 0} {
+			head = binary.LittleEndian.AppendUint32(head, v)
+		}
+		return append(append(head, make([]byte, 4)...), pix...)
+	}
+	tiff := func(orientation uint32) []byte {
+		return tiffOf(273, 279, [][]byte{m.Pix}, long(256, side), long(257, side), short(258, 8, 8, 8), short(259, 1), short(262, 2), short(277, 3), short(274, orientation))
+	}
+	files := map[string][]byte{
+		"JPEG": jpg.Bytes(), "PNG": png.Bytes(), "GIF": gifs.Bytes(), "PNM": append([]byte("P6 64 64 255\n"), m.Pix...),
+		"BMP": bmp(24, 0, m.Pix), "BMP of runs": bmp(8, 1, bytes.Repeat([]byte{1, 0}, 8192)),
+		"TIFF": tiff(1), "TIFF of JPEGs": jpegTIFF(t, m, 16, 16), "mirrored": tiff(2), "upside down": tiff(3), "on its side": tiff(6),
+	}
+	files["WebP"] = webp // decoded by another package, in the background
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write(files[r.URL.Query().Get("name")]) }))
+	defer server.Close()
+	for name, data := range files {
+		path := filepath.Join(t.TempDir(), "picture")
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		sources := func() []vision.Source {
+			return []vision.Source{vision.FileSource(path), vision.ReaderSource("-", bytes.NewReader(data)), vision.URLSource(server.URL + "?name=" + url.QueryEscape(name))}
+		}
+		for _, source := range sources() {
+			if _, err := source.Open(context.Background()); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		for _, questions := range []int64{1, 4} {
+			if name == "WebP" {
+				questions = 0 // it is asked behind it alone
+			}
+			for _, source := range sources() {
+				ctx := &impatient{Context: context.Background()}
+				ctx.left.Store(questions)
+				if _, err := source.Open(ctx); !errors.Is(err, context.Canceled) {
+					t.Errorf("%s of %s: after %d questions: %v", name, source.Name, questions, err)
+				}
+			}
+		}
+	}
+}
