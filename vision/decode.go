@@ -126,10 +126,11 @@ func Open(path string, opts ...Option) (*Image, error) {
 	if spare == nil {
 		spare = new([]byte)
 	}
-	data, err := readFile(path, *spare)
+	o := newOptions(opts)
+	data, err := readFile(path, *spare, o.ended)
 	if err == nil {
 		var m *Image
-		m, err = DecodeBytes(data, opts...)
+		m, err = decodeBytes(data, o)
 		if cap(data) <= keptBuffer {
 			*spare = data
 			fileBuffers.Put(spare)
@@ -148,8 +149,8 @@ var fileBuffers sync.Pool
 const keptBuffer = 16 << 20
 
 // readFile reads a file of at most maxFile bytes, into spare if that is large
-// enough.
-func readFile(path string, spare []byte) ([]byte, error) {
+// enough, until ended returns an error.
+func readFile(path string, spare []byte, ended func() error) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -168,12 +169,22 @@ func readFile(path string, spare []byte) ([]byte, error) {
 		return nil, fmt.Errorf("has %d MiB; at most %d are read", info.Size()>>20, maxFile>>20)
 	}
 	data := slices.Grow(spare[:0], int(info.Size()))[:info.Size()]
-	n, err := io.ReadFull(f, data)
+	n := 0
+	for n < len(data) && err == nil {
+		if err = ended(); err == nil {
+			var more int
+			more, err = io.ReadFull(f, data[n:min(n+readAtOnce, len(data))])
+			n += more
+		}
+	}
 	if err == io.ErrUnexpectedEOF || err == io.EOF { // the file shrank meanwhile, or is in /proc
 		err = nil
 	}
 	return data[:n], err
 }
+
+// readAtOnce is how many bytes of a file are read before the context is asked again.
+const readAtOnce = 4 << 20
 
 // readStream reads a stream of at most maxStream bytes. Where that fails, it
 // returns what it has read.
@@ -213,8 +224,11 @@ func Decode(r io.Reader, opts ...Option) (*Image, error) {
 }
 
 // DecodeBytes is Open for a file in memory, which is not written to.
-func DecodeBytes(data []byte, opts ...Option) (m *Image, err error) {
-	o := newOptions(opts)
+func DecodeBytes(data []byte, opts ...Option) (*Image, error) {
+	return decodeBytes(data, newOptions(opts))
+}
+
+func decodeBytes(data []byte, o *options) (m *Image, err error) {
 	f := recognise(data)
 	if f.decode == nil {
 		return nil, f.refuse()

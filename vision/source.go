@@ -63,7 +63,7 @@ func ReaderSource(name string, r io.Reader) Source {
 
 // openPipe is Open for files that may wait for a writer, even when they are opened.
 func openPipe(ctx context.Context, path string, opts []Option) (*Image, error) {
-	data, err := await(ctx, func() ([]byte, error) { return readFile(path, nil) })
+	data, err := await(ctx, func() ([]byte, error) { return readFile(path, nil, ctx.Err) })
 	return decodeNamed(ctx, path, data, err, opts)
 }
 
