@@ -35,6 +35,16 @@ func loadDetector(c *cli.Context, standard string, more ...zoo.Option) (*zoo.Mod
 		}
 		return m, nil
 	}
+	m, err := zoo.LoadContext(c.Context, standard, zo...)
+	var tried *zoo.FetchError
+	switch {
+	case c.Context.Err() != nil:
+		return nil, c.Context.Err()
+	case errors.As(err, &tried):
+		return nil, noModel(fmt.Errorf("the standard %w; or name a model of your own: --model PATH.onnx", err))
+	case err != nil:
+		return nil, noModel(fmt.Errorf("the standard model %s: %w", standard, err))
+	}
 	all, err := zoo.All()
 	if err != nil {
 		return nil, err
@@ -43,32 +53,8 @@ func loadDetector(c *cli.Context, standard string, more ...zoo.Option) (*zoo.Mod
 	if err != nil {
 		return nil, err
 	}
-	m, err := zoo.LoadContext(c.Context, standard, zo...)
-	if err != nil {
-		if c.Context.Err() != nil {
-			return nil, c.Context.Err()
-		}
-		return nil, noModel(fmt.Errorf("the standard model %s (%s) is not cached and could not be fetched: %s; run vision zoo pull %s on a machine with a network, or name a file: --model PATH.onnx",
-			standard, zoo.Size(card.Bytes), cause(err), standard))
-	}
 	remark(c, fmt.Sprintf("using %s; choose another with --model (vision zoo search %s)", standard, strings.Fields(card.Task)[0]))
 	return m, nil
-}
-
-// cause is the reason a model could not be fetched, in a few words.
-func cause(err error) string {
-	if errors.Is(err, zoo.ErrOffline) {
-		return "offline"
-	}
-	var tried *zoo.FetchError
-	if errors.As(err, &tried) && len(tried.Attempts) > 0 {
-		return oneLine(tried.Attempts[0].Answer)
-	}
-	s := oneLine(err.Error())
-	if r := []rune(s); len(r) > 160 {
-		s = string(r[:159]) + "…"
-	}
-	return s
 }
 
 // readRecipe finds a recipe by its name, or reads it from a .json file.
