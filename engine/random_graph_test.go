@@ -45,6 +45,11 @@ func newRandomGraph(seed int64) *randomGraph {
 		g.work *= 8
 	}
 	g.shared = g.coin()
+	if g.shared && g.coin() {
+		growShared(g)
+		g.finish()
+		return g
+	}
 	for range 1 + g.rng.Intn(2) {
 		g.input(g.normal(g.startShape()...), g.rng.Intn(4) == 0)
 	}
