@@ -158,6 +158,14 @@ func (n *Node) Uses() []*Value {
 	return out
 }
 
+// Input is input i, nil if it is omitted.
+func (n *Node) Input(i int) *Value {
+	if i < 0 || i >= len(n.Inputs) {
+		return nil
+	}
+	return n.Inputs[i]
+}
+
 // Facts lists the facts of the node's inputs; an omitted input has the zero Fact.
 func (n *Node) Facts() []Fact {
 	out := make([]Fact, len(n.Inputs))

@@ -51,7 +51,7 @@ func respell(e *Editor, rule func(s *speller)) (changes int, err error) {
 // spelling is the rule for a node, nil where there is none.
 func spelling(n *ir.Node) func(s *speller) {
 	switch {
-	case n.Domain == microsoft || is(n, "SimplifiedLayerNormalization"):
+	case n.Domain == Microsoft || is(n, "SimplifiedLayerNormalization"):
 		return spellings[n.Op]
 	case is(n, "Attention"):
 		return spellAttention
@@ -77,14 +77,6 @@ type speller struct {
 	node  *ir.Node
 	made  []*ir.Node
 	err   error
-}
-
-// input is input i of the node, nil where it is left out.
-func (s *speller) input(i int) *ir.Value {
-	if i < len(s.node.Inputs) {
-		return s.node.Inputs[i]
-	}
-	return nil
 }
 
 // float32 reports whether the node works on numbers that the fused operators
@@ -173,7 +165,7 @@ func spellConv(s *speller) {
 
 func (s *speller) convolve(inputs []*ir.Value, act kernel.Activation) {
 	y := s.add("", "Conv", 11, inputs, s.plain()...)
-	if z := s.input(3); z != nil {
+	if z := s.node.Input(3); z != nil {
 		y = s.add("", "Add", 14, []*ir.Value{y, z})
 	}
 	s.give(0, s.activated(y, act))
@@ -239,7 +231,7 @@ func (s *speller) transposed(v *ir.Value, order []int) *ir.Value {
 
 func spellGelu(s *speller) {
 	x := s.node.Inputs[0]
-	if b := s.input(1); b != nil {
+	if b := s.node.Input(1); b != nil {
 		x = s.add("", "Add", 14, []*ir.Value{x, b})
 	}
 	if s.node.Op == "FastGelu" {
@@ -278,7 +270,7 @@ func spellSkipNorm(s *speller) {
 		return
 	}
 	sum := s.add("", "Add", 14, n.Inputs[:2])
-	if b := s.input(bias); b != nil {
+	if b := s.node.Input(bias); b != nil {
 		sum = s.add("", "Add", 14, []*ir.Value{sum, b})
 	}
 	epsilon := float32(1e-12)

@@ -11,7 +11,7 @@ import (
 // it has neither a past nor a mask that may hide all keys from a query.
 func spellAttention(s *speller) {
 	a := s.node.ReadAttrs()
-	q, k, v := s.input(0), s.input(1), s.input(2)
+	q, k, v := s.node.Input(0), s.node.Input(1), s.node.Input(2)
 	heads := a.Int("q_num_heads", 0)
 	if s.given(3, 4, 5, 6) || s.moreOutputs() || !s.float32() || a.Float("softcap", 0) != 0 {
 		return
@@ -36,7 +36,7 @@ func sameHeads(list ...*ir.Value) bool {
 
 // spellPackedAttention projects queries, keys and values first.
 func spellPackedAttention(s *speller) {
-	w := s.input(1).Const()
+	w := s.node.Input(1).Const()
 	a := s.node.ReadAttrs()
 	if s.given(3, 4, 6) || s.moreOutputs() || !s.float32() || w == nil || w.Rank() != 2 || a.Bool("do_rotary", false) {
 		return
@@ -46,23 +46,23 @@ func spellPackedAttention(s *speller) {
 		sizes = []int{w.Dim(1) / 3, w.Dim(1) / 3, w.Dim(1) / 3}
 	}
 	all := s.add("", "MatMul", 13, s.node.Inputs[:2])
-	if b := s.input(2); b != nil {
+	if b := s.node.Input(2); b != nil {
 		all = s.add("", "Add", 14, []*ir.Value{all, b})
 	}
 	parts := s.addMany("", "Split", 13, 3, []*ir.Value{all, s.integers(sizes...)}, ir.AttrInt("axis", -1))
 	s.attend(attended{q: parts[0], k: parts[1], v: parts[2], flat: true, heads: a.Int("num_heads", 1), scale: a.Float("scale", 0),
-		bias: s.input(5), causal: a.Bool("unidirectional", false)})
+		bias: s.node.Input(5), causal: a.Bool("unidirectional", false)})
 }
 
 // spellMultiHead adds the bias of each operand first.
 func spellMultiHead(s *speller) {
 	a := s.node.ReadAttrs()
-	q, k, v := s.input(0), s.input(1), s.input(2)
+	q, k, v := s.node.Input(0), s.node.Input(1), s.node.Input(2)
 	if s.given(4, 6, 7, 8) || s.moreOutputs() || !s.float32() || k == nil || v == nil ||
 		q.Fact.Shape.Rank() != 3 || k.Fact.Shape.Rank() != 3 || v.Fact.Shape.Rank() != 3 {
 		return
 	}
-	if b := s.input(3); b != nil {
+	if b := s.node.Input(3); b != nil {
 		bias, from := floats(b), 0
 		if bias == nil {
 			return
@@ -77,14 +77,14 @@ func spellMultiHead(s *speller) {
 			from += d.N
 		}
 	}
-	s.attend(attended{q: q, k: k, v: v, flat: true, heads: a.Int("num_heads", 1), scale: a.Float("scale", 0), bias: s.input(5),
+	s.attend(attended{q: q, k: k, v: v, flat: true, heads: a.Int("num_heads", 1), scale: a.Float("scale", 0), bias: s.node.Input(5),
 		causal: a.Bool("unidirectional", false)})
 }
 
 // given reports whether one of the inputs is.
 func (s *speller) given(inputs ...int) bool {
 	for _, i := range inputs {
-		if s.input(i) != nil {
+		if s.node.Input(i) != nil {
 			return true
 		}
 	}

@@ -24,7 +24,7 @@ func spellSame(version int) func(s *speller) {
 }
 
 func spellBlockedConv(s *speller) {
-	op, w := s.node.Operator.(ops.BlockedConv), s.input(1).Const()
+	op, w := s.node.Operator.(ops.BlockedConv), s.node.Input(1).Const()
 	if w == nil {
 		return
 	}
@@ -33,7 +33,7 @@ func spellBlockedConv(s *speller) {
 		return
 	}
 	inputs := slices.Clone(s.node.Inputs[:min(3, len(s.node.Inputs))])
-	inputs[1] = s.graph.Constant(s.input(1).Name+"/plain", plain)
+	inputs[1] = s.graph.Constant(s.node.Input(1).Name+"/plain", plain)
 	s.convolve(inputs, op.Act)
 }
 

@@ -45,11 +45,11 @@ func joinQuantized(e *Editor) (int, error) {
 // linear reports whether a node is QuantizeLinear or DequantizeLinear of either
 // domain.
 func linear(n *ir.Node, op string) bool {
-	return n != nil && n.Op == op && (n.Domain == "" || n.Domain == microsoft)
+	return n != nil && n.Op == op && (n.Domain == "" || n.Domain == Microsoft)
 }
 
-// microsoft is the domain of ONNX Runtime's own operators.
-const microsoft = "com.microsoft"
+// Microsoft is the domain of ONNX Runtime's own operators.
+const Microsoft = "com.microsoft"
 
 // coded is a tensor of codes: each stands for (code - zero)·scale.
 type coded struct {
@@ -60,7 +60,7 @@ type coded struct {
 func (o *coded) number() float32 { return tensor.Data[float32](o.scale.Const())[0] }
 
 // stored is the zero point, plus 128 if it is signed.
-func (o *coded) stored() uint8 { return o.zero.Const().Bytes()[0] ^ signBit(o.zero.Fact.DType) }
+func (o *coded) stored() uint8 { return o.zero.Const().Bytes()[0] ^ SignBit(o.zero.Fact.DType) }
 
 func (o *coded) dtype() tensor.DType { return o.zero.Fact.DType }
 
@@ -69,7 +69,9 @@ func (o *coded) alike(p *coded) bool {
 	return o.dtype() == p.dtype() && o.number() == p.number() && o.stored() == p.stored()
 }
 
-func signBit(d tensor.DType) uint8 {
+// SignBit is what stored codes are XORed with where a type's are signed: these are stored
+// plus 128.
+func SignBit(d tensor.DType) uint8 {
 	if d == tensor.Int8 {
 		return 0x80
 	}
@@ -162,7 +164,7 @@ func (is *island) join() (bool, error) {
 		if x.dtype() != is.out.dtype() {
 			return false, nil
 		}
-		return is.become(microsoft, "QLinearGlobalAveragePool", 1, nil, x.codes, x.scale, x.zero, is.out.scale, is.out.zero)
+		return is.become(Microsoft, "QLinearGlobalAveragePool", 1, nil, x.codes, x.scale, x.zero, is.out.scale, is.out.zero)
 	case "AveragePool":
 		return is.average(x)
 	case "MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "DepthToSpace", "Identity", "Resize":
@@ -208,7 +210,7 @@ func (is *island) clipTable() []byte {
 	if is.act == nil {
 		return nil
 	}
-	zero, flip := is.out.stored(), signBit(is.out.dtype())
+	zero, flip := is.out.stored(), SignBit(is.out.dtype())
 	low, high := Code(is.low, is.out.number(), zero), Code(is.high, is.out.number(), zero)
 	if low == 0 && high == 255 {
 		return nil
@@ -288,20 +290,12 @@ func (is *island) bias(v *ir.Value, x, w coded, n int) (*ir.Value, bool) {
 	return is.Graph.Constant(is.node.Name+"/bias", tensor.Of(sums)), true
 }
 
-// input is input i of the node, nil if it is omitted.
-func (is *island) input(i int) *ir.Value {
-	if i < len(is.node.Inputs) {
-		return is.node.Inputs[i]
-	}
-	return nil
-}
-
 func (is *island) conv(x coded) (bool, error) {
-	w, ok := is.weights(is.input(1), 0)
+	w, ok := is.weights(is.node.Input(1), 0)
 	if !ok || w.codes.Const().Rank() != 4 {
 		return false, nil
 	}
-	bias, ok := is.bias(is.input(2), x, w, w.codes.Const().Dim(0))
+	bias, ok := is.bias(is.node.Input(2), x, w, w.codes.Const().Dim(0))
 	if !ok {
 		return false, nil
 	}
@@ -319,19 +313,19 @@ func (is *island) gemm(x coded) (bool, error) {
 	if transB {
 		axis = 0
 	}
-	w, ok := is.weights(is.input(1), axis)
+	w, ok := is.weights(is.node.Input(1), axis)
 	if !ok || a.Bool("transA", false) || a.Float("alpha", 1) != 1 || a.Float("beta", 1) != 1 || a.Err() != nil || w.codes.Const().Rank() != 2 {
 		return false, nil
 	}
-	bias, ok := is.bias(is.input(2), x, w, w.codes.Const().Dim(axis))
+	bias, ok := is.bias(is.node.Input(2), x, w, w.codes.Const().Dim(axis))
 	if !ok {
 		return false, nil
 	}
-	return is.become(microsoft, "QGemm", 1, kept(is.node, "beta"), x.codes, x.scale, x.zero, w.codes, w.scale, w.zero, bias, is.out.scale, is.out.zero)
+	return is.become(Microsoft, "QGemm", 1, kept(is.node, "beta"), x.codes, x.scale, x.zero, w.codes, w.scale, w.zero, bias, is.out.scale, is.out.zero)
 }
 
 func (is *island) matMul(x coded) (bool, error) {
-	w, ok := is.weights(is.input(1), 1)
+	w, ok := is.weights(is.node.Input(1), 1)
 	if !ok || w.codes.Const().Rank() != 2 {
 		return false, nil
 	}
@@ -339,11 +333,11 @@ func (is *island) matMul(x coded) (bool, error) {
 }
 
 func (is *island) pair(x coded) (bool, error) {
-	z, ok := is.codesOf(is.input(1))
+	z, ok := is.codesOf(is.node.Input(1))
 	if !ok || x.dtype() != z.dtype() || x.dtype() != is.out.dtype() {
 		return false, nil
 	}
-	return is.become(microsoft, "QLinear"+is.node.Op, 1, nil, x.codes, x.scale, x.zero, z.codes, z.scale, z.zero, is.out.scale, is.out.zero)
+	return is.become(Microsoft, "QLinear"+is.node.Op, 1, nil, x.codes, x.scale, x.zero, z.codes, z.scale, z.zero, is.out.scale, is.out.zero)
 }
 
 func (is *island) concat() (bool, error) {
@@ -355,7 +349,7 @@ func (is *island) concat() (bool, error) {
 		}
 		inputs = append(inputs, x.codes, x.scale, x.zero)
 	}
-	return is.become(microsoft, "QLinearConcat", 1, is.node.Attrs, inputs...)
+	return is.become(Microsoft, "QLinearConcat", 1, is.node.Attrs, inputs...)
 }
 
 func (is *island) average(x coded) (bool, error) {
@@ -397,7 +391,7 @@ var tabled = map[string]bool{"Relu": true, "Clip": true, "LeakyRelu": true, "Sig
 // the bit.
 func (is *island) table(x coded) (bool, error) {
 	numbers := make([]float32, 256)
-	flip := signBit(x.dtype())
+	flip := SignBit(x.dtype())
 	less := float32(flip)
 	for i := range numbers {
 		numbers[i] = (float32(byte(i)^flip) - less - (float32(x.stored()) - less)) * x.number()
@@ -415,7 +409,7 @@ func (is *island) table(x coded) (bool, error) {
 	}
 	table := make([]byte, 256)
 	for i, v := range tensor.Data[float32](out[0]) {
-		table[i] = Code(v, is.out.number(), is.out.stored()) ^ signBit(is.out.dtype())
+		table[i] = Code(v, is.out.number(), is.out.stored()) ^ SignBit(is.out.dtype())
 	}
 	is.Remove(is.node)
 	return true, is.recode(is.last, x.codes, table)

@@ -13,7 +13,7 @@ import (
 // acrossNode schedules a reduction of the channels of blocked activations; it reports
 // false if the operator has to compute it.
 func (b *builder) acrossNode(n *ir.Node) (bool, error) {
-	if len(n.Outputs) != 1 || len(n.Inputs) == 0 || n.Inputs[0] == nil || !b.picture(n.Inputs[0]) {
+	if len(n.Outputs) != 1 || n.Input(0) == nil || !b.picture(n.Inputs[0]) {
 		return false, nil
 	}
 	in, ok := b.blocked[n.Inputs[0]]

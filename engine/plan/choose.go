@@ -30,7 +30,7 @@ const (
 // role returns the role that a node can have. Whether it gets it depends on its
 // neighbours too: see assign.
 func (b *builder) role(n *ir.Node) role {
-	if len(n.Outputs) != 1 || !b.picture(n.Outputs[0]) || len(n.Inputs) == 0 || n.Inputs[0] == nil || !b.picture(n.Inputs[0]) {
+	if len(n.Outputs) != 1 || !b.picture(n.Outputs[0]) || n.Input(0) == nil || !b.picture(n.Inputs[0]) {
 		return outside
 	}
 	switch op := n.Operator.(type) {
@@ -121,7 +121,7 @@ func (b *builder) convolvable(n *ir.Node, op *ops.FusedConv) bool {
 	if b.constant(n.Inputs[0]) != nil {
 		return false
 	}
-	if len(n.Inputs) > 3 && n.Inputs[3] != nil {
+	if hasResidual(n) {
 		y, err := op.Infer([]ir.Fact{b.fact(n.Inputs[0]), b.fact(n.Inputs[1])}) // without a residual that broadcasts
 		if err != nil || b.constant(n.Inputs[3]) != nil || !b.fact(n.Inputs[3]).Shape.Equal(y[0].Shape) ||
 			!y[0].Shape.Equal(b.fact(n.Outputs[0]).Shape) {

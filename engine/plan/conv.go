@@ -97,7 +97,7 @@ func (b *builder) reads(x *ir.Value, c *kernel.Conv, tiled bool) kernel.Format {
 }
 
 // hasResidual reports whether a convolution adds another value.
-func hasResidual(n *ir.Node) bool { return len(n.Inputs) > 3 && n.Inputs[3] != nil }
+func hasResidual(n *ir.Node) bool { return n.Input(3) != nil }
 
 // residual is the place of the value that a convolution adds, nil if it adds none.
 func (b *builder) residual(n *ir.Node, tiled bool) (*place, error) {

@@ -30,7 +30,7 @@ type frame struct {
 	calls   []ops.Call       // by node
 	inner   map[*ir.Graph]*frame
 	results []*tensor.Tensor
-	arenas  *arenas // of plans; nil while there are none
+	leases  *leases // of plans; nil while there are none
 }
 
 func newFrame(p *program, e *env) *frame {
@@ -140,8 +140,8 @@ func (f *frame) drop(slot int) {
 	if slot < own || slot >= own+captured {
 		f.run.Release(t)
 	}
-	if f.arenas != nil {
-		f.arenas.drop(slot)
+	if f.leases != nil {
+		f.leases.drop(slot)
 	}
 }
 

@@ -83,7 +83,7 @@ func (b *builder) moveAgain(n *ir.Node) bool {
 
 // mover returns what a node moves and by what it multiplies.
 func (b *builder) mover(n *ir.Node) (x *ir.Value, factor float32, ok bool) {
-	if n.Domain != "" || len(n.Inputs) == 0 || n.Inputs[0] == nil {
+	if n.Domain != "" || n.Input(0) == nil {
 		return nil, 0, false
 	}
 	switch n.Op {

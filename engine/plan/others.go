@@ -137,14 +137,14 @@ func (b *builder) meanPlace(n *ir.Node) place {
 	return b.places[y]
 }
 
-// taps holds the result of ops.ResizeTaps for a node.
-type taps struct {
+// resizeTaps holds the result of ops.ResizeTaps for a node.
+type resizeTaps struct {
 	rows, columns *vec.Taps
 	ok            bool
 }
 
 // resizing computes the taps of a Resize or Upsample, once.
-func (b *builder) resizing(n *ir.Node) taps {
+func (b *builder) resizing(n *ir.Node) resizeTaps {
 	t, known := b.resized[n]
 	if !known {
 		x, _ := b.fact(n.Inputs[0]).Shape.Ints()
@@ -279,8 +279,8 @@ func (b *builder) copyPart(n *ir.Node, v *ir.Value, out place, first int) error 
 
 // bias is the constant bias of a convolution, nil if it has none.
 func (b *builder) bias(n *ir.Node) *tensor.Tensor {
-	if len(n.Inputs) > 2 && n.Inputs[2] != nil {
-		return n.Inputs[2].Const()
+	if v := n.Input(2); v != nil {
+		return v.Const()
 	}
 	return nil
 }

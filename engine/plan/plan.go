@@ -84,12 +84,12 @@ type builder struct {
 	behind  map[*ir.Node]int           // by convolution: the length of the longest chain of convolutions after it
 	decides bool                       // later computation depends on values, not only on shapes
 	done    map[*ir.Node]bool          // fused into a node before them
-	resized map[*ir.Node]taps          // results of resizing
+	resized map[*ir.Node]resizeTaps    // results of resizing
 	gates   map[*ir.Node]*ir.Node      // by convolution: the gate multiplied into its weights
 	gated   map[*ir.Node]*ir.Node      // by gate: that convolution
 	quant   *quants
 	trials  rehearsals    // memory for trials of forms of convolutions
-	scratch rehearsals    // the same
+	scratch rehearsals    // for their scratch
 	tried   time.Duration // what trials took
 }
 
@@ -102,7 +102,7 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 		Plan:    &Plan{opt: &r.opt, stock: r.stock, places: map[*ir.Value]place{}, facts: facts},
 		weights: r.weights, own: newWeights(&r.opt), found: map[*tensor.Tensor]bool{}, needed: needed, readers: map[*ir.Value][]*ir.Node{},
 		halos: map[*ir.Value]*kernel.Halo{}, blocked: map[*ir.Value]place{}, forms: map[form]place{}, moved: map[*ir.Value]moved{}, roots: map[*ir.Value]place{},
-		done: map[*ir.Node]bool{}, resized: map[*ir.Node]taps{},
+		done: map[*ir.Node]bool{}, resized: map[*ir.Node]resizeTaps{},
 	}
 	defer b.trials.close()
 	defer b.scratch.close()
@@ -302,7 +302,7 @@ var reshapes = map[string]bool{"Reshape": true, "Flatten": true, "Squeeze": true
 // alias places the outputs of a node that only changes the shape, or takes
 // contiguous parts of its first input, in the memory of that input.
 func (b *builder) alias(n *ir.Node) bool {
-	if n.Domain != "" || len(n.Inputs) == 0 || n.Inputs[0] == nil || b.constant(n.Inputs[0]) != nil {
+	if n.Domain != "" || n.Input(0) == nil || b.constant(n.Inputs[0]) != nil {
 		return false
 	}
 	starts, ok := b.view(n)

@@ -4,6 +4,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -79,7 +80,7 @@ func (b *builder) quantNode(n *ir.Node) (bool, error) {
 
 // role returns the role that a node can have, given the nodes before it.
 func (q *quants) role(n *ir.Node) quantRole {
-	if len(n.Outputs) != 1 || len(n.Inputs) == 0 || n.Inputs[0] == nil {
+	if len(n.Outputs) != 1 || n.Input(0) == nil {
 		return quantNone
 	}
 	switch n.Op {
@@ -100,7 +101,7 @@ func (q *quants) role(n *ir.Node) quantRole {
 			return quantProduct
 		}
 	case "QLinearAdd", "QLinearMul":
-		if n.Domain == microsoft && fed && q.made[n.Inputs[3]] && q.constants(n, 1, 2, 4, 5, 6, 7) &&
+		if n.Domain == pass.Microsoft && fed && q.made[n.Inputs[3]] && q.constants(n, 1, 2, 4, 5, 6, 7) &&
 			q.fact(n.Inputs[0]).Shape.Equal(q.fact(n.Inputs[3]).Shape) && q.fillable(n.Outputs[0], nil, q.fact(n.Inputs[0]).DType) {
 			return quantPair
 		}
@@ -123,9 +124,6 @@ func (q *quants) role(n *ir.Node) quantRole {
 	}
 	return quantNone
 }
-
-// microsoft is the domain of ONNX Runtime's own operators.
-const microsoft = "com.microsoft"
 
 // codes reports whether a value has 8-bit integers, is not empty, and has a shape
 // that blocks can hold: pictures [N C H W], or rows […, C].
@@ -190,14 +188,7 @@ func (q *quants) layout(v *ir.Value, f kernel.Format) kernel.Layout {
 
 // flip is the mask that is XORed to a tensor's bytes to get stored codes: signed
 // codes are stored plus 128.
-func (q *quants) flip(v *ir.Value) uint8 { return flipOf(q.fact(v).DType) }
-
-func flipOf(d tensor.DType) uint8 {
-	if d == tensor.Int8 {
-		return 0x80
-	}
-	return 0
-}
+func (q *quants) flip(v *ir.Value) uint8 { return pass.SignBit(q.fact(v).DType) }
 
 // flipTable is flip as a table, nil if it changes nothing.
 func flipTable(flip uint8) *[256]uint8 {
@@ -266,10 +257,11 @@ func (b *builder) codesToPlanar(v *ir.Value) (place, bool, error) {
 // element or omitted.
 func (q *quants) constants(n *ir.Node, at ...int) bool {
 	for _, i := range at {
-		if i >= len(n.Inputs) || n.Inputs[i] == nil {
+		v := n.Input(i)
+		if v == nil {
 			continue
 		}
-		c := q.constant(n.Inputs[i])
+		c := q.constant(v)
 		if c == nil || c.Len() != 1 && n.Op != "Recode" {
 			return false
 		}
@@ -279,33 +271,30 @@ func (q *quants) constants(n *ir.Node, at ...int) bool {
 
 // number is the value of a constant of one element; 0 if it is omitted.
 func (q *quants) number(n *ir.Node, i int) float32 {
-	if i >= len(n.Inputs) || n.Inputs[i] == nil {
+	v := n.Input(i)
+	if v == nil {
 		return 0
 	}
-	var v [1]float64
-	tensor.Load(v[:], q.constant(n.Inputs[i]), 0, 1)
-	return float32(v[0])
+	var number [1]float64
+	tensor.Load(number[:], q.constant(v), 0, 1)
+	return float32(number[0])
 }
 
 // zeroOf is a constant zero point in the form of stored codes.
 func (q *quants) zeroOf(v *ir.Value, d tensor.DType) (uint8, bool) {
 	if v == nil {
-		return flipOf(d), true
+		return pass.SignBit(d), true
 	}
 	c := q.constant(v)
 	if c == nil || c.Len() != 1 || c.DType() != d {
 		return 0, false
 	}
-	return c.Bytes()[0] ^ flipOf(d), true
+	return c.Bytes()[0] ^ pass.SignBit(d), true
 }
 
 // zero is the zero point at input i, which role has checked.
 func (q *quants) zero(n *ir.Node, i int, v *ir.Value) uint8 {
-	var z *ir.Value
-	if i < len(n.Inputs) {
-		z = n.Inputs[i]
-	}
-	out, _ := q.zeroOf(z, q.fact(v).DType)
+	out, _ := q.zeroOf(n.Input(i), q.fact(v).DType)
 	return out
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -27,14 +28,14 @@ var (
 func (q *quants) operands(n *ir.Node) (quantOperands, bool) {
 	switch n.Op {
 	case "QLinearConv":
-		return qlinearConv, n.Domain == "" || n.Domain == microsoft
+		return qlinearConv, n.Domain == "" || n.Domain == pass.Microsoft
 	case "QLinearMatMul":
 		return qlinearMatMul, n.Domain == ""
 	}
 	a := n.ReadAttrs()
 	p := qGemm
 	p.alpha, p.transposed = a.Float("alpha", 1), a.Bool("transB", false)
-	return p, n.Domain == microsoft && !a.Bool("transA", false) && len(n.Inputs) == 9 && n.Inputs[8] != nil && a.Err() == nil
+	return p, n.Domain == pass.Microsoft && !a.Bool("transA", false) && len(n.Inputs) == 9 && n.Inputs[8] != nil && a.Err() == nil
 }
 
 // convolvable reports whether the kernels support a QLinearConv.
@@ -147,10 +148,11 @@ func (q *quants) outputs(p quantOperands, w *tensor.Tensor) int {
 
 // biasOf is the constant bias, one number per output; nil if there is none.
 func (q *quants) biasOf(n *ir.Node, p quantOperands, outs int) (bias []int32, ok bool) {
-	if p.bias < 0 || p.bias >= len(n.Inputs) || n.Inputs[p.bias] == nil {
+	v := n.Input(p.bias)
+	if v == nil {
 		return nil, true
 	}
-	c := q.constant(n.Inputs[p.bias])
+	c := q.constant(v)
 	if c == nil || c.DType() != tensor.Int32 || c.Len() != outs || c.Rank() > 0 && c.Dim(-1) != outs {
 		return nil, false
 	}
@@ -163,9 +165,9 @@ func (q *quants) weightsOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (fill 
 	outs := q.outputs(p, w)
 	per := w.Len() / outs
 	zeros := make([]int16, outs)
-	data, flip := w.Bytes(), flipOf(w.DType())
+	data, flip := w.Bytes(), pass.SignBit(w.DType())
 	value := func(b byte) int16 { return int16(b^flip) - int16(flip) }
-	if v := input(n, p.wZero); v != nil {
+	if v := n.Input(p.wZero); v != nil {
 		z := q.constant(v).Bytes()
 		for i := range zeros {
 			zeros[i] = value(z[i%len(z)])
@@ -204,9 +206,9 @@ func (q *quants) codesOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (codes [
 	if !p.transposed {
 		return nil, 0, nil
 	}
-	flip = 0x80 ^ flipOf(w.DType()) // of unsigned numbers
+	flip = 0x80 ^ pass.SignBit(w.DType()) // of unsigned numbers
 	of := []byte{0}
-	if v := input(n, p.wZero); v != nil {
+	if v := n.Input(p.wZero); v != nil {
 		of = q.constant(v).Bytes()
 	}
 	if slices.ContainsFunc(of, func(z byte) bool { return z != flip }) {

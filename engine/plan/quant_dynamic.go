@@ -7,6 +7,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -42,7 +43,7 @@ func (b *builder) dynamicConstants(n *ir.Node, p quantOperands) bool {
 	}
 	outs := q.outputs(p, w)
 	for _, i := range []int{p.wScale, p.wZero, p.bias} {
-		if v := input(n, i); v != nil {
+		if v := n.Input(i); v != nil {
 			c := b.constant(v)
 			if c == nil || c.Len() != 1 && c.Len() != outs || i != p.wZero && c.DType() != tensor.Float32 {
 				return false
@@ -50,14 +51,6 @@ func (b *builder) dynamicConstants(n *ir.Node, p quantOperands) bool {
 		}
 	}
 	return int64(w.Len()/outs)*255*255 <= math.MaxInt32 || q.smallSums(p, n, w, nil)
-}
-
-// input is input i of a node, nil if it is omitted.
-func input(n *ir.Node, i int) *ir.Value {
-	if i < 0 || i >= len(n.Inputs) {
-		return nil
-	}
-	return n.Inputs[i]
 }
 
 // dynamicNode schedules a DynamicConv.
@@ -95,7 +88,7 @@ func (b *builder) roundNode(n *ir.Node) error {
 // dynamicProduct schedules a DynamicQuantizeMatMul as a convolution of pictures of one
 // pixel; it reports false if the kernels do not support it.
 func (b *builder) dynamicProduct(n *ir.Node) (bool, error) {
-	if n.Op != "DynamicQuantizeMatMul" || n.Domain != microsoft {
+	if n.Op != "DynamicQuantizeMatMul" || n.Domain != pass.Microsoft {
 		return false, nil
 	}
 	x, ok := b.matrix(n.Inputs[0], 2)
@@ -125,7 +118,7 @@ func (b *builder) addDynamic(n *ir.Node, p quantOperands, c *kernel.Conv, in, ou
 	w := b.constant(n.Inputs[p.w])
 	all := func(i int) []float32 {
 		numbers := []float32{0}
-		if v := input(n, i); v != nil {
+		if v := n.Input(i); v != nil {
 			numbers = tensor.Data[float32](b.constant(v))
 		}
 		return slices.Repeat(numbers, c.Out.C/len(numbers))

@@ -39,7 +39,7 @@ func (q *quants) averageable(n *ir.Node) bool {
 	}
 	if n.Op == "QLinearGlobalAveragePool" {
 		a := n.Attr("channels_last")
-		return n.Domain == microsoft && (a == nil || a.Int == 0)
+		return n.Domain == pass.Microsoft && (a == nil || a.Int == 0)
 	}
 	_, ok := q.window(n)
 	return n.Domain == ops.Internal && ok
@@ -80,7 +80,7 @@ func (q *quants) joinable(n *ir.Node) bool {
 	}
 	first, step := 0, 1
 	if n.Op == "QLinearConcat" {
-		if n.Domain != microsoft {
+		if n.Domain != pass.Microsoft {
 			return false
 		}
 		first, step = 2, 3
@@ -114,7 +114,7 @@ func (q *quants) concatNode(n *ir.Node) error {
 		}
 		m := kernel.ByteMove{From: in.layout, To: out.layout, First: at}
 		if step == 3 && (q.number(n, i+1) != q.number(n, 0) || q.number(n, i+2) != q.number(n, 1)) {
-			m.Table = recode(q.number(n, i+1), q.zero(n, i+2, v), q.number(n, 0), q.zero(n, 1, y), flipOf(q.fact(y).DType))
+			m.Table = recode(q.number(n, i+1), q.zero(n, i+2, v), q.number(n, 0), q.zero(n, 1, y), pass.SignBit(q.fact(y).DType))
 		}
 		w, err := q.opt.Rung.ByteMove(m)
 		if err != nil {
@@ -191,7 +191,7 @@ var errTable = errors.New("BUG: a function of one code did not fold")
 // linearRole returns the role of a QuantizeLinear from float32, or a
 // DequantizeLinear to float32, with one scale.
 func (q *quants) linearRole(n *ir.Node) quantRole {
-	if n.Domain != "" && n.Domain != microsoft || !q.constants(n, 1, 2) || q.constant(n.Inputs[0]) != nil {
+	if n.Domain != "" && n.Domain != pass.Microsoft || !q.constants(n, 1, 2) || q.constant(n.Inputs[0]) != nil {
 		return quantNone
 	}
 	wide, narrow, r := q.fact(n.Inputs[0]), q.fact(n.Outputs[0]), quantizing

@@ -11,10 +11,10 @@ import (
 
 // staged runs a program stage by stage: a plan, then dynamic nodes, and so on.
 func (f *frame) staged() ([]*tensor.Tensor, error) {
-	if f.arenas == nil {
-		f.arenas = newArenas(f)
+	if f.leases == nil {
+		f.leases = newLeases(f)
 	}
-	defer f.arenas.close()
+	defer f.leases.close()
 	s, err := f.first()
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (f *frame) dropAll(slots []int) {
 
 // runPlan runs a stage's plan on the values of the frame.
 func (f *frame) runPlan(s *stage) error {
-	at, err := f.arenas.open(s.plan)
+	at, err := f.leases.open(s.plan)
 	if err != nil {
 		return err
 	}
@@ -76,13 +76,13 @@ func (f *frame) runPlan(s *stage) error {
 				return err
 			}
 			f.set(o.slot, t)
-			f.arenas.find(o.slot, t)
+			f.leases.find(o.slot, t)
 			continue
 		}
 		f.values[o.slot] = t
-		f.arenas.own(o.slot, at)
+		f.leases.own(o.slot, at)
 	}
-	f.arenas.leave(at)
+	f.leases.leave(at)
 	return nil
 }
 
@@ -95,7 +95,7 @@ func (f *frame) dynamic(i int) error {
 		return err
 	}
 	for _, slot := range f.program.work[i].out {
-		f.arenas.find(slot, f.values[slot])
+		f.leases.find(slot, f.values[slot])
 	}
 	return nil
 }
@@ -110,7 +110,7 @@ func (f *frame) takeOut() error {
 		if t == nil {
 			return fmt.Errorf("BUG: output %q was not computed", f.program.graph.Outputs[i].Name)
 		}
-		if !f.arenas.inside(t) {
+		if !f.leases.inside(t) {
 			continue
 		}
 		if t.DType().IsElement() {

@@ -84,7 +84,7 @@ func (b *builder) transposed(n *ir.Node) *transposition {
 	if b.opt.Rung.Name == "amx" && !b.opt.Strict { // products of all taps at once run on the tile unit
 		return nil
 	}
-	if n.Domain != "" || n.Op != "ConvTranspose" || b.constant(n.Inputs[0]) != nil || len(n.Inputs) > 2 && n.Inputs[2] != nil && n.Inputs[2].Const() == nil {
+	if n.Domain != "" || n.Op != "ConvTranspose" || b.constant(n.Inputs[0]) != nil || n.Input(2) != nil && n.Inputs[2].Const() == nil {
 		return nil
 	}
 	weights := n.Inputs[1].Const()

@@ -71,7 +71,7 @@ type filter struct {
 // filterOf returns the weights and the scales of a fused convolution.
 func filterOf(n *ir.Node) filter {
 	f := filter{weights: n.Inputs[1].Const()}
-	if scale := input(n, 4); scale != nil {
+	if scale := n.Input(4); scale != nil {
 		f.scale = scale.Const()
 	}
 	return f
