@@ -46,7 +46,7 @@ func newRandomGraph(seed int64) *randomGraph {
 	}
 	g.shared = g.coin()
 	if g.shared && g.coin() {
-		from(g, growShared, growShared, growSentences)(g)
+		from(g, growShared, growShared, growShared, growSentences, growCoded)(g)
 		g.finish()
 		return g
 	}
