@@ -35,6 +35,36 @@ func TestEdges(t *testing.T) {
 	})
 }
 
+// Rows of the first matrix and columns of the second may have scales and zero points
+// of their own, which ONNX Runtime refuses. ONNX QLinearMatMul-10.
+func TestScalesOfRows(t *testing.T) {
+	codes := func(v ...uint8) *tensor.Tensor { return tensor.Of(v, 2, 2) }
+	one, zero := tensor.Scalar[float32](1), tensor.Scalar[uint8](0)
+	a, b := codes(1, 2, 3, 4), codes(1, 2, 3, 4) // a·b is 7 10 15 22
+	for _, r := range []struct {
+		name           string
+		rows, rowZeros *tensor.Tensor
+		columns        *tensor.Tensor
+		want           []uint8
+	}{
+		{"one scale", one, zero, one, []uint8{7, 10, 15, 22}},
+		{"columns", one, zero, f32s(1, 2), []uint8{7, 20, 15, 44}},
+		{"rows", f32s(1, 2), zero, one, []uint8{7, 10, 30, 44}},
+		{"rows with zero points", f32s(1, 2), tensor.Of([]uint8{0, 1}), one, []uint8{7, 10, 22, 32}},
+		{"rows and columns", f32s(1, 2), zero, f32s(1, 2), []uint8{7, 20, 30, 88}},
+	} {
+		out, err := evaluate("QLinearMatMul", 10, 1, nil, a, r.rows, r.rowZeros, b, r.columns, zero, one, zero)
+		if err != nil {
+			t.Errorf("%s: %v", r.name, err)
+		} else if got := tensor.Data[uint8](out[0]); !slices.Equal(got, r.want) {
+			t.Errorf("%s: %v, want %v", r.name, got, r.want)
+		}
+	}
+	if _, err := evaluate("QLinearMatMul", 10, 1, nil, a, f32s(1, 2, 3), zero, b, one, zero, one, zero); err == nil {
+		t.Error("3 scales of 2 rows are taken")
+	}
+}
+
 // Integers that float64 does not have are taken as they are.
 func TestLargeIntegers(t *testing.T) {
 	if bits.UintSize < 64 {

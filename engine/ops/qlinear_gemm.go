@@ -90,7 +90,10 @@ func (op qGemm) Eval(c *Call) error {
 	if y == nil {
 		y = tensor.Scalar[float32](1)
 	}
-	scales, err := productScales(c.In[1], c.In[4], y)
+	if c.In[1].Len() != 1 {
+		return fmt.Errorf("the scale of A must have one element, its shape is %v", c.In[1].Shape())
+	}
+	scales, err := productScales(c, c.In[1], c.In[4], y)
 	if err != nil {
 		return err
 	}

@@ -187,13 +187,13 @@ func (op qlinearConv) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	scales, err := productScales(c.In[1], c.In[4], c.In[6])
+	scales, err := productScales(c, c.In[1], c.In[4], c.In[6])
 	if err != nil {
 		return err
 	}
 	m := c.In[3].Dim(0)
-	if len(scales) != 1 && len(scales) != m {
-		return fmt.Errorf("there are %d scales for %d output channels; there must be one, or one for each channel", len(scales), m)
+	if c.In[1].Len() != 1 || len(scales) != 1 && len(scales) != m {
+		return fmt.Errorf("there are %d scales of the input and %d for %d output channels; there must be one of the input, and one or one for each channel", c.In[1].Len(), c.In[4].Len(), m)
 	}
 	s := spans{outer: sums.Dim(0), n: m, inner: tensor.MustCount(sums.Shape()[2:]), block: 1}
 	if len(scales) > 1 {
@@ -203,19 +203,26 @@ func (op qlinearConv) Eval(c *Call) error {
 	return err
 }
 
-// productScales returns a·b/y for each scale of b.
-func productScales(a, b, y *tensor.Tensor) ([]float32, error) {
-	if a.Len() != 1 || y.Len() != 1 || b.Len() == 0 {
-		return nil, fmt.Errorf("scales have shapes %v, %v and %v; the first and the last must have one element", a.Shape(), b.Shape(), y.Shape())
+// productScales returns a·b/y for each scale of a and, faster, each of b.
+func productScales(c *Call, a, b, y *tensor.Tensor) ([]float32, error) {
+	if y.Len() != 1 || a.Len() == 0 || b.Len() == 0 {
+		return nil, fmt.Errorf("scales have shapes %v, %v and %v; none may be empty, and the last must have one element", a.Shape(), b.Shape(), y.Shape())
+	}
+	n, err := tensor.Count([]int{a.Len(), b.Len()})
+	if err == nil {
+		err = c.Run.reserveList(n, 4)
+	}
+	if err != nil {
+		return nil, err
 	}
 	one := func(t *tensor.Tensor, i int) float32 {
 		var v [1]float64
 		tensor.Load(v[:], t, i, 1)
 		return float32(v[0])
 	}
-	out := make([]float32, b.Len())
+	out := make([]float32, n)
 	for i := range out {
-		product := one(a, 0) * one(b, i)
+		product := one(a, i/b.Len()) * one(b, i%b.Len())
 		out[i] = product / one(y, 0)
 	}
 	return out, nil
@@ -330,17 +337,22 @@ func (qlinearMatMul) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	scales, err := productScales(c.In[1], c.In[4], c.In[6])
+	a, b := c.In[0], c.In[3]
+	rows, columns := c.In[1].Len(), c.In[4].Len()
+	if rows != 1 && (a.Rank() < 2 || rows != a.Dim(-2)) || columns != 1 && columns != b.Dim(-1) {
+		return fmt.Errorf("there are %d and %d scales for matrices of shapes %v and %v; there must be one, or one for each row of the first and each column of the second", rows, columns, a.Shape(), b.Shape())
+	}
+	scales, err := productScales(c, c.In[1], c.In[4], c.In[6])
 	if err != nil {
 		return err
 	}
 	s := spans{outer: 1, n: 1, inner: sums.Len(), block: 1}
-	if len(scales) > 1 { // one for each column
-		n := c.In[3].Dim(-1)
-		if n != len(scales) {
-			return fmt.Errorf("there are %d scales for %d columns; there must be one, or one for each column", len(scales), n)
+	if len(scales) > 1 {
+		s = spans{n: len(scales), inner: 1, step: 1, block: 1}
+		if columns == 1 {
+			s.inner = sums.Dim(-1)
 		}
-		s = spans{outer: sums.Len() / max(n, 1), n: n, inner: 1, step: 1, block: 1}
+		s.outer = sums.Len() / max(s.n*s.inner, 1)
 	}
 	c.Out[0], err = requantize(c, sums, s, scales, c.In[7])
 	return err

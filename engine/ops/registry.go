@@ -189,6 +189,11 @@ func BindNode(n *ir.Node, d *Def) error {
 			return n.Fail(fmt.Errorf("required input %d is missing", i))
 		}
 	}
+	if d.In.Max == Many && d.In.Min > 0 { // a list leaves nothing out
+		if i := slices.Index(n.Inputs, nil); i >= 0 {
+			return n.Fail(fmt.Errorf("input %d is missing", i))
+		}
+	}
 	if err := d.Out.check(len(n.Outputs), "output"); err != nil {
 		return n.Fail(err)
 	}

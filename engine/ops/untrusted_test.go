@@ -59,6 +59,8 @@ func TestUntrusted(t *testing.T) {
 		{"far rows of nothing", "", "GatherElements", 13, attrs{"axis": 1}, []*tensor.Tensor{empty(far, 0), tensor.New(tensor.Int64, far, 0)}, 1, []int{far, 0}, ""},
 		{"far rows of nothing", "", "ScatterElements", 18, attrs{"axis": 1}, []*tensor.Tensor{empty(far, 0), tensor.New(tensor.Int64, far, 0), empty(far, 0)}, 1, []int{far, 0}, ""},
 		{"far taps", "", "MaxPool", 12, attrs{"kernel_shape": []int{1 << 28, 1 << 28}, "auto_pad": "SAME_LOWER"}, []*tensor.Tensor{ramp(1, 1, 8, 8)}, 1, []int{1, 1, 8, 8}, ""},
+		{"nothing within a list", "", "Einsum", 12, attrs{"equation": "i,i,i->i"}, []*tensor.Tensor{one, nil, one}, 1, nil, "input 1 is missing"},
+		{"nothing within a list", "", "Concat", 13, attrs{"axis": 0}, []*tensor.Tensor{one, nil, one}, 1, nil, "input 1 is missing"},
 		{"far turned heads", "", "RotaryEmbedding", 23, nil, []*tensor.Tensor{empty(1, far, 1, 0), empty(1, 1, 0), empty(1, 1, 0)}, 1, []int{1, far, 1, 0}, ""},
 		{"angles of no rows", "", "RotaryEmbedding", 23, nil, []*tensor.Tensor{ramp(1, 1, 1, 2), zero, zero, tensor.New(tensor.Int64, 1, 1)}, 1, nil, "rank"},
 		{"far groups of no channels", "com.microsoft", "GroupNorm", 1, attrs{"groups": far, "activation": 0}, []*tensor.Tensor{empty(1, 2, 0), empty(0), empty(0)}, 1, []int{1, 2, 0}, ""},

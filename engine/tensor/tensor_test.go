@@ -3,8 +3,16 @@ package tensor
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 )
+
+// TestNpyHeaderOfAnySize gives a length that is negative where int has 32 bits.
+func TestNpyHeaderOfAnySize(t *testing.T) {
+	if _, err := ReadNpy(strings.NewReader("\x93NUMPY\x02\x00\x00\x00\x00\x80")); err == nil {
+		t.Error("a header of 2 GiB is read")
+	}
+}
 
 // TestFloat16 walks every binary16: widening is exact, so narrowing the result
 // gives the same bits back, and a value halfway to the next rounds to even.

@@ -30,7 +30,7 @@ const (
 	Elu                         // beta·x, or alpha·(e^x - 1) if x < 0; 4
 	Celu                        // x, or alpha·(e^(beta·x) - 1) if x < 0; 5
 	Softsign                    // x / (1 + |x|); 1
-	Clip                        // min(max(x, alpha), beta)
+	Clip                        // min(max(x, alpha), beta); neither bound is NaN
 	LeakyRelu                   // x, or alpha·x if x < 0
 	HardSigmoid                 // min(max(alpha·x + beta, 0), 1)
 	HardSwish                   // x · min(max(alpha·x + beta, 0), 1)
