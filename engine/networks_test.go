@@ -50,6 +50,9 @@ func exports(t *testing.T) []string {
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "*.onnx"))
 	only := os.Getenv("VISION_CASES")
+	if len(files) == 0 {
+		t.Fatalf("%s holds no network", dir)
+	}
 	if only == "" {
 		return files
 	}

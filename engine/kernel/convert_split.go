@@ -8,7 +8,7 @@ import (
 // highHalf returns x rounded to bf16, half up in magnitude, as the bits of a float32.
 func highHalf(x float32) uint32 { return (math.Float32bits(x) + 0x8000) & 0xffff0000 }
 
-// split is the twin of Rung.Split.
+// split is the twin of Rung.Split. Numbers whose upper half is infinite become NaN.
 func split(dst, a, b unsafe.Pointer, pixels int) {
 	out := unsafe.Slice((*uint32)(dst), 32*pixels)
 	lower, upper := unsafe.Slice((*float32)(a), 16*pixels), unsafe.Slice((*float32)(b), 16*pixels)
