@@ -30,7 +30,7 @@ func TestCardText(t *testing.T) {
 	}{
 		{"resnet50", []string{"resnet50-v1-12\nResNet-50 v1. Residual", "input       data: float [N 3 224 224]", "labels      imagenet1k", "top1 74.97 top5 92.33",
 			"97.8 MiB (102576593 bytes)", "Apache-2.0", "He et al.", "https://arxiv.org/abs/1512.03385", "vision classify picture.jpg --model resnet50-v1",
-			"3f03fdef724b22947eed826f1eef1dc5c34151bb4c37d634f1db89dfa2dd1526"}},
+			"3f03fdef724b22947eed826f1eef1dc5c34151bb4c37d634f1db89dfa2dd1526", "verify by   validated/vision/classification/resnet/model/resnet50-v1-12.tar.gz\n", "\nsha256      9391137cfc8fbec372d7a1e59e272d67550dab72d93cf7c7d6256782262599ea\nfrom        https://"}},
 		{"bvlcalexnet", []string{"UNCERTAIN"}},
 		{"squeezenet1.0", []string{"UNCERTAIN"}},
 		{"maskrcnn", []string{"head        maskrcnn", "coco80+background", "vision detect picture.jpg --model maskrcnn"}},

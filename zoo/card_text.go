@@ -38,10 +38,10 @@ func (c *Card) WriteText(w io.Writer) error {
 	} else {
 		t.row("file", c.Path)
 	}
-	t.row("size", fmt.Sprintf("%s (%d bytes)", Size(c.Bytes), c.Bytes))
-	t.row("sha256", c.SHA256)
-	for i, u := range c.URLs {
-		t.row(first(i, "from"), u)
+	t.fetched(c.Bytes, c.SHA256, c.URLs)
+	if a := c.Archive; a != nil {
+		t.row("verify by", a.Path)
+		t.fetched(a.Bytes, a.SHA256, a.URLs)
 	}
 	t.row("entry", c.source)
 	t.row("licence", c.Licence)
@@ -147,6 +147,15 @@ func Size(bytes int64) string {
 		value, unit = value/(1<<10), unit+1
 	}
 	return fmt.Sprintf("%.1f %ciB", value, "KMGT"[unit])
+}
+
+// fetched writes what one needs to fetch a file by hand.
+func (t *cardText) fetched(bytes int64, sha256 string, urls []string) {
+	t.row("size", fmt.Sprintf("%s (%d bytes)", Size(bytes), bytes))
+	t.row("sha256", sha256)
+	for i, u := range urls {
+		t.row(first(i, "from"), u)
+	}
 }
 
 // cardText formats rows: a heading of fixed width, then text that is wrapped at

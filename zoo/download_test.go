@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -186,7 +187,7 @@ func TestServers(t *testing.T) {
 			if failed.Attempts[0].Address != card.URLs[0] || failed.SHA256 != card.SHA256 || failed.Bytes != card.Bytes {
 				t.Errorf("%+v", failed)
 			}
-			for _, part := range []string{"testnet.onnx (293.0 KiB)", strings.TrimPrefix(s.URL, "http://") + ": ", target(cfg.home, card), "vision zoo show testnet"} {
+			for _, part := range []string{"testnet.onnx (293.0 KiB)", strings.TrimPrefix(s.URL, "http://") + ": ", "put " + card.URLs[0] + " (sha256 " + hexSum(data) + ") at " + target(cfg.home, card)} {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("error %q does not say %q", err, part)
 				}
@@ -548,5 +549,48 @@ func TestDiskFull(t *testing.T) {
 	mustHave(t, c, card, path, err)
 	if r := s.requests("/f")[1]; r.Header.Get("Range") != "bytes=600000-" {
 		t.Errorf("the second call asks for range %q", r.Header.Get("Range"))
+	}
+}
+
+// A server without ranges that breaks off sooner and later in turn makes no progress
+// beyond the furthest that it came.
+func TestBreaksOffInTurn(t *testing.T) {
+	data := testData(300_000)
+	s := newFaulty(t, func(w http.ResponseWriter, r *http.Request, n int) {
+		if n > 50 {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		breakOff(w, data, []int{15_000, 150_000}[n%2])
+	})
+	_, err := pull(testConfig(t), testCard(data, s.URL+"/f"))
+	if n := len(s.requests("/f")); err == nil || n > 10 {
+		t.Errorf("after %d requests: %v", n, err)
+	}
+}
+
+// A host that is not reached in time, or whose name cannot be looked up now, is asked
+// once more; one that does not exist is not.
+func TestUnreached(t *testing.T) {
+	f := &fetcher{config: testConfig(t)}
+	dial := func(err error) error {
+		return &url.Error{Op: "Get", Err: &net.OpError{Op: "dial", Net: "tcp", Err: err}}
+	}
+	for _, c := range []struct {
+		name  string
+		err   error
+		again bool
+	}{
+		{"a timeout", dial(os.ErrDeadlineExceeded), true},
+		{"a name server that does not answer", dial(&net.DNSError{Err: "i/o timeout", Name: "h.org", IsTimeout: true}), true},
+		{"a name server with a failure", dial(&net.DNSError{Err: "server misbehaving", Name: "h.org", IsTemporary: true}), true},
+		{"no such name", dial(&net.DNSError{Err: "no such host", Name: "h.org", IsNotFound: true}), false},
+		{"refused", dial(syscall.ECONNREFUSED), false},
+	} {
+		err := f.explain(t.Context(), t.Context(), "h.org", c.err)
+		var again tryAgain
+		if errors.As(err, &again) != c.again || again.unreached != c.again {
+			t.Errorf("%s: %T %v", c.name, err, err)
+		}
 	}
 }

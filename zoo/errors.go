@@ -49,13 +49,14 @@ type Attempt struct {
 }
 
 // FetchError says that no source gave the file. Its message names the hosts that
-// were asked with their answers, and where to put a file that was fetched by hand;
-// the fields have all of it.
+// were asked with their answers, and says how to fetch the file by hand: from which
+// address, with which digest, and where to put it. The fields have all of it.
 type FetchError struct {
 	Name     string // the model's
 	File     string
 	Bytes    int64
 	SHA256   string
+	Address  string    // to fetch it by hand from, "" if the catalogue has none
 	Target   string    // the path for a file that was fetched by hand
 	Attempts []Attempt // in order; Target is among them if another file lies there
 	Err      error     // ErrNotFound, ErrOffline or ErrDigest
@@ -73,7 +74,11 @@ func (e *FetchError) Error() string {
 		b.WriteString(map[bool]string{true: ": ", false: "; "}[i == 0])
 		b.WriteString(answer)
 	}
-	fmt.Fprintf(&b, "; to fetch it by hand, see vision zoo show %s and put the file at %s", e.Name, e.Target)
+	from := e.Address
+	if from == "" {
+		from = "the file"
+	}
+	fmt.Fprintf(&b, "; to fetch it by hand, put %s (sha256 %s) at %s", from, e.SHA256, e.Target)
 	return b.String()
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"time"
 )
@@ -27,8 +28,9 @@ type (
 	moveOn struct{ answer string }
 	// tryAgain: it may have it after a while.
 	tryAgain struct {
-		answer string
-		after  time.Duration // asked for by the server, or 0
+		answer    string
+		after     time.Duration // asked for by the server, or 0
+		unreached bool          // no server has answered: once more is enough, there may be no network
 	}
 )
 
@@ -59,6 +61,11 @@ func (f *fetcher) run(ctx context.Context, targetPath string) (string, error) {
 	}
 	failed := &FetchError{Name: f.blob.name, File: f.blob.file(), Bytes: f.blob.bytes, SHA256: f.blob.sha256,
 		Target: targetPath, Attempts: f.attempts, Err: ErrNotFound}
+	if len(f.blob.urls) > 0 {
+		if u, err := url.Parse(f.blob.urls[0]); err == nil {
+			failed.Address = u.Redacted()
+		}
+	}
 	switch {
 	case f.wrong:
 		failed.Err = ErrDigest
@@ -122,8 +129,8 @@ func (f *fetcher) fill(ctx context.Context, s source, p *part) error {
 			return err
 		}
 	}
+	furthest := p.size // a server without ranges begins at 0 again
 	for failures := 0; p.size < f.blob.bytes; {
-		before := p.size
 		err := f.attempt(ctx, s, p)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -135,10 +142,10 @@ func (f *fetcher) fill(ctx context.Context, s source, p *part) error {
 			}
 			continue
 		}
-		if p.size-before > f.blob.bytes/64 { // a bad connection that makes progress is better than none
-			failures = 0
+		if p.size-furthest > f.blob.bytes/64 { // a bad connection that makes progress is better than none
+			failures, furthest = 0, p.size
 		}
-		if failures++; failures > f.limits.retries {
+		if failures++; failures > f.limits.retries || again.unreached && failures > 1 {
 			return moveOn{again.answer}
 		}
 		if err := f.wait(ctx, failures, again); err != nil {

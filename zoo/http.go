@@ -88,6 +88,10 @@ func (f *fetcher) explain(ctx, quick context.Context, host string, err error) er
 		return again
 	case errors.As(err, &local):
 		return local
+	case errors.As(err, &dns) && (dns.IsTimeout || dns.IsTemporary) && !dns.IsNotFound:
+		return tryAgain{answer: "the name " + strconv.Quote(dns.Name) + " cannot be looked up now (is there a network?)", unreached: true}
+	case errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") && op.Timeout() && dns == nil:
+		return tryAgain{answer: "no connection: " + oneLine(op.Err), unreached: true}
 	case errors.As(err, &dns) && dns.Name == host:
 		return moveOn{"no such host (is there a network?)"}
 	case errors.As(err, &dns): // of a proxy or a redirect

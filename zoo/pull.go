@@ -80,7 +80,7 @@ func (c *config) pull(ctx context.Context, card *Card) (string, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	held, err := takeLock(ctx, c.home, card, func() { c.tellWaiting(card, report) })
+	held, err := takeLock(ctx, c.home, card, func() { c.tellWaiting(card, card.blob(), report) })
 	if err != nil {
 		return "", err
 	}
@@ -105,10 +105,10 @@ func (c *config) pull(ctx context.Context, card *Card) (string, error) {
 
 // tellWaiting reports the progress of the process that holds the lock, by the size
 // of its part.
-func (c *config) tellWaiting(card *Card, report func(Progress)) {
-	p := Progress{State: Waiting, Total: card.Bytes}
-	if info, err := os.Lstat(target(c.home, card) + ".part"); err == nil {
-		p.Done = min(info.Size(), card.Bytes-1) // not all of it: its digest is not known yet
+func (c *config) tellWaiting(card *Card, b blob, report func(Progress)) {
+	p := Progress{State: Waiting, Total: b.bytes}
+	if info, err := os.Lstat(filepath.Join(folder(c.home, card), b.file()) + ".part"); err == nil {
+		p.Done = min(info.Size(), b.bytes-1) // not all of it: its digest is not known yet
 	}
 	report(p)
 }

@@ -84,7 +84,7 @@ func TestOffline(t *testing.T) {
 	if !errors.Is(err, ErrOffline) || asked {
 		t.Errorf("error %v; the server was asked: %v", err, asked)
 	}
-	for _, part := range []string{"the network is switched off (--offline or VISION_OFFLINE)", "vision zoo show testnet", target(c.home, card)} {
+	for _, part := range []string{"the network is switched off (--offline or VISION_OFFLINE)", "put " + s.URL + "/f (sha256 " + hexSum(data) + ") at " + target(c.home, card)} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("error %v does not say %q", err, part)
 		}
@@ -126,7 +126,7 @@ func TestMirrorFolder(t *testing.T) {
 				mustHave(t, cfg, card, path, err)
 				return
 			}
-			if err == nil || !strings.Contains(err.Error(), c.err) || !strings.Contains(err.Error(), "testnet.onnx") || strings.Contains(err.Error(), "example.invalid") {
+			if err == nil || !strings.Contains(err.Error(), c.err) || !strings.Contains(err.Error(), "testnet.onnx") || strings.Contains(err.Error(), "example.invalid: ") {
 				t.Errorf("error %v, want %q", err, c.err)
 			}
 			if left := files(t, cfg.home); len(left) != 0 {

@@ -123,17 +123,26 @@ func (s *store) present(ctx context.Context, report func(Progress)) (bool, error
 	if r, err := s.readRecord(); err == nil && r.Card != nil && r.Card.SHA256 == s.card.SHA256 && r.Modified.Equal(info.ModTime()) {
 		return true, nil
 	}
-	f, err := s.root.Open(s.card.File())
+	if there, err := s.holds(ctx, s.card.blob(), report); !there {
+		return false, err
+	}
+	s.writeRecord("put there by hand")
+	return true, nil
+}
+
+// holds reports whether a blob's file exists and is right, by its digest.
+func (s *store) holds(ctx context.Context, b blob, report func(Progress)) (bool, error) {
+	info, err := s.root.Lstat(b.file())
+	if err != nil || !info.Mode().IsRegular() || info.Size() != b.bytes {
+		return false, ctx.Err()
+	}
+	f, err := s.root.Open(b.file())
 	if err != nil {
 		return false, nil
 	}
 	defer f.Close()
-	sum, err := digest(ctx, f, s.card.Bytes, report)
-	if err != nil || sum != s.card.SHA256 {
-		return false, ctx.Err()
-	}
-	s.writeRecord("put there by hand")
-	return true, nil
+	sum, err := digest(ctx, f, b.bytes, report)
+	return err == nil && sum == b.sha256, ctx.Err()
 }
 
 func (s *store) readRecord() (*record, error) {

@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"unicode"
 )
 
@@ -163,7 +164,9 @@ func PullCase(ctx context.Context, name string, opts ...Option) (string, error) 
 }
 
 func (c *config) pullCase(ctx context.Context, card *Card) (string, error) {
-	held, err := takeLock(ctx, c.home, card, nil)
+	b := card.archiveBlob()
+	report := c.reporter(card.Name, b.file())
+	held, err := takeLock(ctx, c.home, card, func() { c.tellWaiting(card, b, report) })
 	if err != nil {
 		return "", err
 	}
@@ -177,10 +180,12 @@ func (c *config) pullCase(ctx context.Context, card *Card) (string, error) {
 	if _, err := s.root.Stat(filepath.Join(caseFolder, "model.onnx")); err == nil {
 		return dir, nil
 	}
-	b := card.archiveBlob()
-	report := c.reporter(card.Name, b.file())
-	fetch := &fetcher{config: c, blob: b, root: s.root, report: report}
-	if _, err := fetch.run(ctx, filepath.Join(folder(c.home, card), b.file())); err != nil {
+	there, err := s.holds(ctx, b, report) // put there by hand, or left by a call that could not unpack it
+	if err == nil && !there {
+		fetch := &fetcher{config: c, blob: b, root: s.root, report: report}
+		_, err = fetch.run(ctx, filepath.Join(folder(c.home, card), b.file()))
+	}
+	if err != nil {
 		return "", err
 	}
 	if err := s.unpackCase(ctx, b, report); err != nil {
@@ -191,8 +196,9 @@ func (c *config) pullCase(ctx context.Context, card *Card) (string, error) {
 }
 
 // unpackCase unpacks the archive beside the model, keeps the folder that contains
-// the model, and removes the archive.
-func (s *store) unpackCase(ctx context.Context, b blob, report func(Progress)) error {
+// the model, and removes the archive, unless it was this machine that failed (a
+// full disk) or the caller who stopped: then the next call unpacks it.
+func (s *store) unpackCase(ctx context.Context, b blob, report func(Progress)) (err error) {
 	const fresh = caseFolder + ".new"
 	if err := s.root.RemoveAll(fresh); err != nil {
 		return err
@@ -210,8 +216,13 @@ func (s *store) unpackCase(ctx context.Context, b blob, report func(Progress)) e
 	if err != nil {
 		return err
 	}
-	defer s.root.Remove(b.file())
-	defer f.Close()
+	defer func() {
+		f.Close()
+		var system syscall.Errno
+		if ctx.Err() == nil && !errors.As(err, &system) {
+			s.root.Remove(b.file())
+		}
+	}()
 	report(Progress{State: Unpacking, Total: b.bytes})
 	if err := unpack(ctx, f, in, maxUnpacked); err != nil {
 		return err

@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -184,5 +186,78 @@ func TestPullCase(t *testing.T) {
 				t.Errorf("a second call: %s (%v)", again, err)
 			}
 		})
+	}
+}
+
+// Golden data that was put there by hand is taken, without a network too; so is what
+// a call left that was stopped, or could not write.
+func TestPullCaseByHand(t *testing.T) {
+	model := string(testData(5000))
+	data := packed(t, file("n/net.onnx", model), file("n/test_data_set_0/input_0.pb", "in"))
+	c := testConfig(t, WithOffline(true))
+	card := testCard([]byte(model))
+	card.Archive = &Archive{Path: "some/where/testnet.tar.gz", Bytes: int64(len(data)), SHA256: hexSum(data), URLs: []string{"https://example.org/testnet.tar.gz"}}
+	_, err := c.pullCase(t.Context(), card)
+	at := filepath.Join(folder(c.home, card), "testnet.tar.gz")
+	if err == nil || !strings.Contains(err.Error(), "put https://example.org/testnet.tar.gz (sha256 "+hexSum(data)+") at "+at) {
+		t.Fatalf("the advice is %v", err)
+	}
+	plant(t, c, card, "testnet.tar.gz", data)
+	ctx, cancel := context.WithCancel(t.Context())
+	c.progress = func(p Progress) {
+		if p.State == Unpacking {
+			cancel()
+		}
+	}
+	if _, err := c.pullCase(ctx, card); !errors.Is(err, context.Canceled) {
+		t.Fatalf("stopped: %v", err)
+	}
+	if _, err := os.Stat(at); err != nil {
+		t.Fatalf("the archive of a call that was stopped: %v", err)
+	}
+	dir, err := c.pullCase(t.Context(), card)
+	if err != nil || !slices.Equal(files(t, dir), []string{"model.onnx", "test_data_set_0/input_0.pb"}) {
+		t.Errorf("%v, %v", files(t, dir), err)
+	}
+	if _, err := os.Stat(at); err == nil {
+		t.Error("the archive stays once it is unpacked")
+	}
+}
+
+// A name too long for a file stands for what this machine cannot write.
+func TestPullCaseKeepsArchive(t *testing.T) {
+	model := string(testData(5000))
+	data := packed(t, file("n/net.onnx", model), file("n/"+strings.Repeat("x", 300), "in"))
+	c := testConfig(t)
+	card := testCard([]byte(model))
+	card.Archive = &Archive{Path: "testnet.tar.gz", Bytes: int64(len(data)), SHA256: hexSum(data)}
+	at := plant(t, c, card, "testnet.tar.gz", data)
+	_, err := c.pullCase(t.Context(), card)
+	var system syscall.Errno
+	if _, statErr := os.Stat(at); !errors.As(err, &system) || statErr != nil {
+		t.Errorf("%v; the archive: %v", err, statErr)
+	}
+}
+
+// Who waits for another process that fetches golden data is told so.
+func TestPullCaseWaits(t *testing.T) {
+	c := testConfig(t)
+	card := testCard(testData(5000))
+	card.Archive = &Archive{Path: "testnet.tar.gz", Bytes: 100, SHA256: strings.Repeat("0", 64)}
+	held, err := takeLock(t.Context(), c.home, card, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.release()
+	plant(t, c, card, "testnet.tar.gz.part", make([]byte, 40))
+	ctx, cancel := context.WithCancel(t.Context())
+	var got Progress
+	c.progress = func(p Progress) {
+		got = p
+		cancel()
+	}
+	_, err = c.pullCase(ctx, card)
+	if want := (Progress{Name: "testnet", File: "testnet.tar.gz", State: Waiting, Done: 40, Total: 100}); err != context.Canceled || got != want {
+		t.Errorf("%v; %+v, want %+v", err, got, want)
 	}
 }
