@@ -106,11 +106,12 @@ func width(o engine.Info) int {
 	return 0
 }
 
-// guessLabels finds the labels of an unknown network: in its own metadata, else by
-// the number of classes if that is conclusive. It returns nil if it is not.
+// guessLabels finds the labels of an unknown network: in its own metadata, unless its
+// only output is a vector of another length, else by the number of classes if that
+// is conclusive. It returns nil if it is not.
 func guessLabels(recipe string, outputs []engine.Info, metadata map[string]string) *label.Set {
 	for _, key := range []string{"labels", "names", "classes"} {
-		if names := listedNames(metadata[key]); len(names) > 1 {
+		if names := listedNames(metadata[key]); len(names) > 1 && (len(outputs) != 1 || !isVector(outputs[0]) || width(outputs[0]) == len(names)) {
 			return label.New(key, names...)
 		}
 	}
@@ -150,60 +151,6 @@ func guessLabels(recipe string, outputs []engine.Info, metadata map[string]strin
 // 4 numbers of a box, or after those and an objectness.
 func gives80(o engine.Info) bool {
 	return slices.ContainsFunc(o.Shape.Dims, func(d ir.Dim) bool { return d.N == 80 || d.N == 84 || d.N == 85 })
-}
-
-// maxNames bounds the labels in a model's metadata.
-const maxNames = 100_000
-
-// listedNames reads labels as exporters write them into a model: one per line,
-// separated by commas, as a JSON list, or as a Python dictionary {0: 'person', 1:
-// 'car'}.
-func listedNames(text string) []string {
-	text = strings.TrimSpace(text)
-	if len(text) > 4<<20 || text == "" {
-		return nil
-	}
-	separator := ","
-	if strings.Contains(text, "\n") {
-		separator = "\n"
-	}
-	dictionary := strings.HasPrefix(text, "{")
-	text = strings.Trim(text, "{}[]")
-	var names []string
-	for _, item := range splitQuoted(text, separator[0]) {
-		if dictionary {
-			if _, value, ok := strings.Cut(item, ":"); ok {
-				item = value
-			}
-		}
-		item = strings.TrimSpace(item)
-		if n := len(item); n >= 2 && (item[0] == '\'' || item[0] == '"') && item[n-1] == item[0] {
-			item = item[1 : n-1]
-		}
-		names = append(names, excerpt([]byte(item)))
-		if len(names) > maxNames {
-			return nil
-		}
-	}
-	return names
-}
-
-// splitQuoted splits at separators outside quotation marks.
-func splitQuoted(text string, separator byte) (items []string) {
-	from, quoted := 0, byte(0)
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted != 0:
-			if c == quoted {
-				quoted = 0
-			}
-		case c == separator:
-			items, from = append(items, text[from:i]), i+1
-		case (c == '\'' || c == '"') && strings.TrimSpace(text[from:i]) == "" || c == '"' && text[max(i-1, 0)] == ' ' || c == '\'' && text[max(i-1, 0)] == ' ':
-			quoted = c
-		}
-	}
-	return append(items, text[from:])
 }
 
 // recipeOf returns the recipe that a card names or holds.

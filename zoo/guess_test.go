@@ -78,3 +78,57 @@ func TestRecipeForThree(t *testing.T) {
 		t.Errorf("%v, %v", m, err)
 	}
 }
+
+// TestListedNames: labels in the forms in which exporters write them.
+func TestListedNames(t *testing.T) {
+	for _, c := range []struct{ why, text, want string }{
+		{"lines", "cat\ndog, hound\n", "cat|dog, hound"},
+		{"commas", "cat, dog", "cat|dog"},
+		{"a list", `["cat", "dog's, all", 'a "b"']`, `cat|dog's, all|a "b"`},
+		{"a list of several lines", "[\n  \"cat\",\n  \"dog\",\n]", "cat|dog"},
+		{"Python's dictionary", `{0: 'person', 1: "jack-o'-lantern", 2: 'a, b'}`, "person|jack-o'-lantern|a, b"},
+		{"without spaces", `{0:'a, b',1:'c: d'}`, "a, b|c: d"},
+		{"in another order", `{1: 'dog', 0: 'cat'}`, "cat|dog"},
+		{"JSON's, of several lines", "{\n  \"0\": \"cat\",\n  \"1\": \"a \\\"dog\\\"\"\n}", `cat|a "dog"`},
+		{"a number missing", `{0: 'a', 2: 'b'}`, ""},
+		{"a number twice", `{0: 'a', 0: 'b'}`, ""},
+		{"from 1", `{1: 'a', 2: 'b'}`, ""},
+		{"names to numbers", `{"dog": 1, "cat": 0}`, "cat|dog"},
+		{"ids to names", `{"n01": "cat", "n02": "dog"}`, "cat|dog"},
+	} {
+		if got := strings.Join(listedNames(c.text), "|"); got != c.want {
+			t.Errorf("%s: %q, want %q", c.why, got, c.want)
+		}
+	}
+}
+
+// TestGuessLabelsFit: labels of the metadata that are not those of the classes are
+// not taken; a detector's first output does not tell.
+func TestGuessLabelsFit(t *testing.T) {
+	outputs := func(shapes ...[]int) (infos []engine.Info) {
+		for _, s := range shapes {
+			infos = append(infos, engine.Info{Fact: ir.Fact{DType: tensor.Float32, Shape: ir.Dims(s...)}})
+		}
+		return infos
+	}
+	names := map[string]string{"labels": "made by us, in 2024, with care", "names": "cat, dog"}
+	for _, c := range []struct {
+		why  string
+		out  []engine.Info
+		want string
+	}{
+		{"the set that fits", outputs([]int{1, 2}), "names"},
+		{"none fits", outputs([]int{1, 7}), ""},
+		{"none fits, and the number tells", outputs([]int{1, 1000}), "imagenet1k"},
+		{"boxes", outputs([]int{9, 4}, []int{9}, []int{9}), "labels"},
+		{"a map", outputs([]int{1, 7, 5, 5}), "labels"},
+	} {
+		got := ""
+		if set := guessLabels("", c.out, names); set != nil {
+			got = set.Name()
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.why, got, c.want)
+		}
+	}
+}
