@@ -6,6 +6,7 @@ import (
 
 	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/internal/nearest"
 	"github.com/visionzoo/vision/vision"
 )
 
@@ -91,9 +92,12 @@ func (f *frame) byName(name string) (array, bool) {
 	return array{}, false
 }
 
+// foldHead is the form in which names of heads are compared; people write "YOLO v8".
+func foldHead(name string) string { return strings.ReplaceAll(nearest.Fold(name), " ", "") }
+
 // findHead finds a head by its name or another that people use for it.
 func findHead(name string) (*head, error) {
-	plain := strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(strings.ToLower(name))
+	plain := foldHead(name)
 	for i := range heads {
 		if strings.ReplaceAll(heads[i].name, "_", "") == plain {
 			return &heads[i], nil

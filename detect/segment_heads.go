@@ -3,7 +3,6 @@ package detect
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // background is the name of the class for what belongs to no object.
@@ -34,7 +33,7 @@ func SegmentHeads() []string {
 }
 
 func segmentHead(name string) (*mapHead, bool) {
-	plain := strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(strings.ToLower(name))
+	plain := foldHead(name)
 	for i := range mapHeads {
 		if mapHeads[i].name == plain || slices.Contains(mapHeads[i].also, plain) {
 			return &mapHeads[i], true

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/visionzoo/vision/internal/nearest"
 )
 
 // The means and deviations that recipes share.
@@ -85,7 +87,7 @@ var named = []Recipe{
 // for an unknown name lists the known ones.
 func Named(name string) (Recipe, error) {
 	for _, r := range named {
-		if plain(r.Name) == plain(name) {
+		if nearest.Fold(r.Name) == nearest.Fold(name) {
 			return r.clone(), nil
 		}
 	}
@@ -100,10 +102,6 @@ func RecipeNames() []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-func plain(name string) string {
-	return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
 }
 
 func (r Recipe) clone() Recipe {

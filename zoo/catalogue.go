@@ -19,6 +19,8 @@ import (
 
 	"github.com/visionzoo/vision/assets"
 	"github.com/visionzoo/vision/assets/label"
+	"github.com/visionzoo/vision/internal/nearest"
+	"github.com/visionzoo/vision/internal/printable"
 )
 
 // Catalogue is a list of cards with an index by name. It never changes and may be
@@ -258,17 +260,19 @@ func (c *Card) check() error {
 	return c.checkWords()
 }
 
-// checkWords refuses control characters in text that is printed.
+// checkWords refuses what is no text (control characters, with which a terminal's
+// escapes begin) where it is printed.
 func (c *Card) checkWords() error {
-	for _, text := range []string{c.Family, c.Title, c.About, c.Task, c.ONNX, c.Recipe, c.RecipeFrom, c.RecipeRemark, c.Head,
-		c.Activation, c.TrainedOn, c.Accuracy, c.AccuracyFrom, c.Licence, c.Paper, c.Citation, c.Remarks} {
-		if strings.ContainsFunc(text, unicode.IsControl) {
-			return fmt.Errorf("a control character in %s", quote(text))
-		}
+	words := []string{c.Family, c.Title, c.About, c.Task, c.ONNX, c.Recipe, c.RecipeFrom, c.RecipeRemark, c.Head,
+		c.Activation, c.TrainedOn, c.Accuracy, c.AccuracyFrom, c.Licence, c.Paper, c.Citation, c.Remarks}
+	words = append(words, c.Classes...)
+	for _, p := range slices.Concat(c.Inputs, c.Outputs) {
+		words = append(append(words, p.Name, p.Type), p.Shape...)
 	}
-	for _, text := range c.Classes {
-		if strings.ContainsFunc(text, unicode.IsControl) {
-			return fmt.Errorf("a control character in class %s", quote(text))
+	words = append(words, strings.Fields(string(c.RecipeData))...) // may have lines
+	for _, text := range words {
+		if strings.ContainsFunc(text, func(r rune) bool { return !printable.Is(r) }) {
+			return fmt.Errorf("a control character in %s", quote(text))
 		}
 	}
 	return nil
@@ -295,7 +299,7 @@ func isName(s string) bool {
 			return false
 		}
 	}
-	return !strings.HasSuffix(s, ".") && normal(s) != "" // Windows drops a dot at the end
+	return !strings.HasSuffix(s, ".") && nearest.Fold(s) != "" // Windows drops a dot at the end
 }
 
 func isDigest(s string) bool {
@@ -324,14 +328,14 @@ func (c *Catalogue) add(cards ...*Card) error {
 	}
 	for _, card := range cards {
 		for _, name := range append([]string{card.Name}, card.Aliases...) {
-			key := normal(name)
+			key := nearest.Fold(name)
 			if other, taken := c.names[key]; taken && other != card {
 				return fmt.Errorf("model %q: the name %q belongs to %q", card.Name, name, other.Name)
 			}
 			c.names[key] = card
 		}
 		if card.Line != "" {
-			key := normal(card.Line)
+			key := nearest.Fold(card.Line)
 			c.lines[key] = append(c.lines[key], card)
 		}
 		c.cards = append(c.cards, card)

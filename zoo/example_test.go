@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"log"
 
+	"github.com/visionzoo/vision/assets/label"
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -66,4 +70,28 @@ func ExampleModel_Card() {
 	defer m.Close()
 	fmt.Println(m.Card().Name, m.Labels().Name(), m.Labels().Len(), m.Encoder().Recipe().Size)
 	// Output: builtin cifar10 10 [32 32]
+}
+
+// A network that was made in the program, such as an importer's graph, gets what a
+// file would get.
+func ExampleFromSession() {
+	b := ir.NewBuilder(21)
+	x := b.Input("x", tensor.Float32, ir.Dims(1, 3, 32, 32))
+	b.Output("y", b.Node("Flatten", []*ir.Value{b.Node("GlobalAveragePool", []*ir.Value{x})}))
+	made, err := b.Model()
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, err := engine.OpenModel(made)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := zoo.FromSession("means", s, zoo.WithLabels(label.New("colours", "red", "green", "blue")))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	fmt.Println(m.Guess())
+	// Output:
+	// means: no recipe is known for this model; its input (float32, NCHW, 3 channels, 32 x 32) suggests "cifar": it takes 32 x 32 pixels; to set it, give --recipe
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -130,5 +131,31 @@ func TestGuessLabelsFit(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: %q, want %q", c.why, got, c.want)
 		}
+	}
+}
+
+// TestFromSession: a network that comes from no file gets a recipe and labels too.
+func TestFromSession(t *testing.T) {
+	s := identity(t, "y", 1, 3, 0, 0)
+	m, err := FromSession("made", s, WithLabels(label.New("own", "a", "b")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Session() != s || m.Encoder() == nil || m.Labels().Name() != "own" || m.Card().Name != "made" || !strings.HasPrefix(m.Guess(), "made: no recipe is known") {
+		t.Errorf("%+v: %s", m.Card(), m.Guess())
+	}
+	grey, err := vision.Named("mnist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := FromSession("made", s, WithRecipe(grey)); err == nil || !strings.Contains(err.Error(), `model "made": recipe "mnist" gives 1 channels`) {
+		t.Errorf("a recipe that does not fit: %v", err)
+	}
+	x := tensor.New(tensor.Float32, 1, 3, 2, 2)
+	if _, err := s.Run(t.Context(), engine.Values{"x": x}); err != nil {
+		t.Errorf("the session after the error: %v", err)
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
 	}
 }

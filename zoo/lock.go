@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -79,9 +78,6 @@ func (l *lock) release() {
 		os.Remove(l.file.Path())
 		return
 	}
-	if err := os.Remove(l.file.Path()); err == nil || errors.Is(err, fs.ErrNotExist) {
-		l.file.Close()
-		return
-	}
+	os.Remove(l.file.Path()) // if it stays, the next holder takes it
 	l.file.Close()
 }

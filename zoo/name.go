@@ -10,12 +10,6 @@ import (
 	"github.com/visionzoo/vision/internal/nearest"
 )
 
-// normal is the form in which names are compared: in lower case, without '-', '_'
-// and '.'.
-func normal(name string) string { return punctuation.Replace(strings.ToLower(name)) }
-
-var punctuation = strings.NewReplacer("-", "", "_", "", ".", "")
-
 // variants are the suffixes that select a variant.
 var variants = []string{"f32", "fp16", "int8", "qdq"}
 
@@ -29,7 +23,7 @@ func (c *Catalogue) Find(name string) (*Card, error) {
 		return nil, &NotInZooError{Name: name, Why: err.Error(), Near: c.Near(base)}
 	}
 	if opset == 0 {
-		if card, ok := c.names[normal(name)]; ok {
+		if card, ok := c.names[nearest.Fold(name)]; ok {
 			return card, nil
 		}
 	}
@@ -66,7 +60,7 @@ func cutOpset(name string) (base string, opset int, err error) {
 // line of the model with that name or alias, then the line of that name
 // ("shufflenet" is an alias of v2, and the line of v1).
 func (c *Catalogue) linesOf(base string) (lines [][]*Card, variant string) {
-	key := normal(base)
+	key := nearest.Fold(base)
 	if lines = c.linesByKey(key); lines != nil {
 		if card, ok := c.names[key]; ok {
 			return lines, card.Variant
@@ -83,8 +77,8 @@ func (c *Catalogue) linesOf(base string) (lines [][]*Card, variant string) {
 
 func (c *Catalogue) linesByKey(key string) (lines [][]*Card) {
 	named := c.lines[key]
-	if card, ok := c.names[key]; ok && card.Line != "" && normal(card.Line) != key {
-		lines = append(lines, c.lines[normal(card.Line)])
+	if card, ok := c.names[key]; ok && card.Line != "" && nearest.Fold(card.Line) != key {
+		lines = append(lines, c.lines[nearest.Fold(card.Line)])
 	}
 	if named != nil {
 		lines = append(lines, named)
@@ -134,7 +128,7 @@ func nearInLine(line []*Card) []string {
 // Near returns up to three names that are similar to an unknown one, the most
 // similar first, at most one of each line.
 func (c *Catalogue) Near(name string) []string {
-	key := normal(name)
+	key := nearest.Fold(name)
 	if key == "" {
 		return nil
 	}
@@ -149,11 +143,11 @@ func (c *Catalogue) Near(name string) []string {
 	for _, card := range c.cards {
 		best := candidate{distance: 1 << 30}
 		for _, n := range append(slices.Clone(card.Aliases), card.Name) {
-			if d := nearest.Distance(key, normal(n)); d < best.distance || d == best.distance && len(n) < len(best.name) {
+			if d := nearest.Distance(key, nearest.Fold(n)); d < best.distance || d == best.distance && len(n) < len(best.name) {
 				best = candidate{n, card.Line, d}
 			}
 		}
-		if best.distance <= 4*(len(key)+2)/2 {
+		if best.distance <= 2*(len(key)+2) { // an edit for every second letter: more names than nearest.Words finds
 			all = append(all, best)
 		}
 	}
@@ -194,8 +188,8 @@ func (c *Catalogue) Search(words ...string) []*Card {
 // of names.
 func hasAll(text string, words []string) bool {
 	text = strings.ToLower(text)
-	flat := normal(text)
+	flat := nearest.Fold(text)
 	return !slices.ContainsFunc(words, func(w string) bool {
-		return !strings.Contains(text, strings.ToLower(w)) && (normal(w) == "" || !strings.Contains(flat, normal(w)))
+		return !strings.Contains(text, strings.ToLower(w)) && (nearest.Fold(w) == "" || !strings.Contains(flat, nearest.Fold(w)))
 	})
 }

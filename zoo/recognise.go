@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/visionzoo/vision/internal/printable"
 )
 
 // sniffLength is how many bytes of a file are examined to recognise its kind.
@@ -61,15 +61,6 @@ func title(page []byte) string {
 // excerpt is the beginning of untrusted text on one line, without characters that a
 // terminal would interpret.
 func excerpt(text []byte) string {
-	clean := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == utf8.RuneError {
-			return ' '
-		}
-		return r
-	}, string(text[:min(len(text), 400)]))
-	clean = strings.Join(strings.Fields(clean), " ")
-	if r := []rune(clean); len(r) > 80 {
-		clean = string(r[:79]) + "…"
-	}
-	return clean
+	clean := printable.Line(string(text[:min(len(text), 400)]))
+	return printable.Name(strings.Join(strings.Fields(clean), " "))
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/visionzoo/vision/internal/nearest"
 	"slices"
 	"strings"
 )
@@ -40,7 +41,7 @@ func (c *config) pullNamed(ctx context.Context, name string, card *Card) (*Card,
 
 // pinned reports whether a name means exactly this file and no other opset.
 func pinned(name string, card *Card) bool {
-	return normal(name) == normal(card.Name) || strings.Contains(name, "@")
+	return nearest.Fold(name) == nearest.Fold(card.Name) || strings.Contains(name, "@")
 }
 
 // siblings lists the other opsets of a card's line and variant, the newest first.
@@ -50,7 +51,7 @@ func (c *config) siblings(card *Card) []*Card {
 		return nil
 	}
 	var found []*Card
-	for _, other := range all.lines[normal(card.Line)] {
+	for _, other := range all.lines[nearest.Fold(card.Line)] {
 		if other != card && other.Variant == card.Variant {
 			found = append(found, other)
 		}

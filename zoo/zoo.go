@@ -99,7 +99,8 @@ func WithRecipe(r vision.Recipe) Option { return func(c *config) { c.open.recipe
 func WithLabels(s *label.Set) Option { return func(c *config) { c.open.labels = s } }
 
 // Load opens a model by its name in the catalogue (see Catalogue.Find). Its file
-// comes from the cache or a download, and its digest is checked. The empty name is
+// comes from the cache or a download. Its digest is checked once, and again when
+// its size or its time of change is another. The empty name is
 // the built-in model. A name with a slash or the extension .onnx is the path of a
 // file of the caller's own, and so is any other name that no model has but a file
 // does.
@@ -145,6 +146,19 @@ func LoadContext(ctx context.Context, name string, opts ...Option) (*Model, erro
 
 func looksLikePath(name string) bool {
 	return strings.ContainsAny(name, `/`+string(filepath.Separator)) || strings.EqualFold(filepath.Ext(name), ".onnx")
+}
+
+// FromSession makes a Model of a session that the caller has opened, such as one
+// that engine.OpenModel made of an importer's graph: with WithRecipe and WithLabels,
+// or with what inputs, outputs and metadata suggest, as for a file of the caller's
+// own. The name is for messages and the card. The Model's Close closes the session;
+// if there is an error, it stays open.
+func FromSession(name string, s *engine.Session, opts ...Option) (*Model, error) {
+	m := &Model{card: &Card{Name: name}, session: s}
+	if err := newConfig(opts).prepare(m); err != nil {
+		return nil, fmt.Errorf("model %s: %w", quote(name), err)
+	}
+	return m, nil
 }
 
 // loadFile opens a file of the caller's own. If its size and digest are those of a

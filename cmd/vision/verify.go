@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
@@ -127,12 +126,11 @@ func printResult(c *cli.Context, r conform.Result) {
 		case r.Err != nil:
 			line["error"] = oneLine(r.Err.Error())
 		}
-		data, _ := json.Marshal(line)
-		fmt.Fprintln(c.App.Writer, string(data))
+		printJSON(c.App.Writer, line)
 		return
 	}
 	if r.Err != nil {
-		fmt.Fprintf(c.App.Writer, "FAIL %s: %s\n", r.Name, oneLine(r.Err.Error()))
+		fmt.Fprintf(c.App.Writer, "FAIL %s: %s\n", oneLine(r.Name), oneLine(r.Err.Error()))
 	}
 }
 

@@ -1,4 +1,5 @@
-// Package nearest finds the words that a mistyped one may have meant.
+// Package nearest finds the words that a mistyped one may have meant, and folds
+// names.
 package nearest
 
 import (
@@ -47,6 +48,12 @@ func Hint(word string, known []string) string {
 	}
 	return ""
 }
+
+// Fold is the form in which names of models, recipes and heads are compared: in
+// lower case, without '-', '_' and '.'.
+func Fold(name string) string { return punctuation.Replace(strings.ToLower(name)) }
+
+var punctuation = strings.NewReplacer("-", "", "_", "", ".", "")
 
 // Distance is four times the edit distance, less if one word begins with the other,
 // and more if the first letters differ: mistakes are more frequent towards the end

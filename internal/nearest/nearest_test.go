@@ -39,3 +39,9 @@ func TestEdits(t *testing.T) {
 		}
 	}
 }
+
+func TestFold(t *testing.T) {
+	if got := Fold("ResNet_50-v1.5"); got != "resnet50v15" {
+		t.Error(got)
+	}
+}
