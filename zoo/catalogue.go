@@ -110,11 +110,16 @@ func UserFolder() string {
 
 // userFiles lists the files with entries in a folder, none if there is no such
 // folder.
-func userFiles(folder string) []string {
+func userFiles(folder string) (files []string) {
 	if folder == "" {
 		return nil
 	}
-	files, _ := filepath.Glob(filepath.Join(folder, "*.json"))
+	there, _ := os.ReadDir(folder) // no pattern: the path may have brackets in it
+	for _, f := range there {
+		if filepath.Ext(f.Name()) == ".json" {
+			files = append(files, filepath.Join(folder, f.Name()))
+		}
+	}
 	return files
 }
 

@@ -60,7 +60,10 @@ func TestUserEntries(t *testing.T) {
 		{"built in", edit(`"bytes"`, `"builtin":true,"bytes"`), "only the model embedded in the binary"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := filepath.Join(t.TempDir(), "[a folder]")
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
 			file := filepath.Join(dir, "mine.json")
 			if err := os.WriteFile(file, []byte(c.json), 0o600); err != nil {
 				t.Fatal(err)
