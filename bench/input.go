@@ -49,7 +49,7 @@ func describe(model string, size sizes, given map[string]string) (feed, error) {
 		return feed{}, err
 	}
 	defer s.Close()
-	f, free, named := feed{}, false, 0
+	f, free, open, named := feed{}, false, false, 0
 	if saved := strings.TrimSuffix(model, ".onnx") + ".npz"; size.batch == 1 && size.height == 0 && exists(saved) {
 		f.Saved = saved
 	}
@@ -67,13 +67,16 @@ func describe(model string, size sizes, given map[string]string) (feed, error) {
 			return feed{}, fmt.Errorf("input %s: no numbers can be made up for %s", info.Name, info.Fact)
 		}
 		f.Inputs = append(f.Inputs, a)
-		free = free || hasFreeSize(info)
+		free, open = free || hasFreeSize(info), open || len(info.Shape.Dims) > 0 && !info.Shape.Dims[0].Known()
 	}
 	if named < len(given) {
 		return feed{}, fmt.Errorf("--input: no input has that name; the inputs are %v", f.Inputs)
 	}
 	if size.height > 0 && !free {
 		return feed{}, fmt.Errorf("--size: the model's inputs have sizes of their own, as %s %s", s.Inputs()[0].Name, s.Inputs()[0].Fact)
+	}
+	if size.batch > 1 && !open {
+		return feed{}, fmt.Errorf("--batch: the model's inputs have a batch of their own, as %s %s", s.Inputs()[0].Name, s.Inputs()[0].Fact)
 	}
 	for _, info := range s.Outputs() {
 		f.Outputs = append(f.Outputs, array{Name: info.Name, DType: info.DType})
