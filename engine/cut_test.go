@@ -113,6 +113,32 @@ func TestInsideCutGraphs(t *testing.T) {
 	}
 }
 
+// TestSliceBetweenOutputs: a slice takes the caller's value for one output of a node
+// that it still needs for another.
+func TestSliceBetweenOutputs(t *testing.T) {
+	b := ir.NewBuilder(17)
+	parts := b.Nodes("Split", 2, []*ir.Value{b.Input("x", tensor.Float32, ir.Dims(4))})
+	b.Output("y", b.Node("Add", parts))
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.OpenModel(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	part, err := s.Slice(parts[0].Name, "y")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer part.Close()
+	out, err := part.Run(context.Background(), engine.Values{"x": tensor.Of([]float32{1, 2, 3, 4}, 4), parts[0].Name: tensor.Of([]float32{10, 20}, 2)})
+	if err != nil || !slices.Equal(tensor.Data[float32](out["y"]), []float32{13, 24}) {
+		t.Errorf("%v, %v", out["y"], err)
+	}
+}
+
 // stopped are networks that take long: convolutions and products of which each
 // takes a second, operators without kernels, a loop without an end.
 func stopped() map[string]func(g *randomGraph) {

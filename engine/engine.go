@@ -66,9 +66,10 @@ type Session struct {
 }
 
 // Open opens a model file. The file is mapped into memory and must not change until
-// Close; if it becomes shorter, runs fail with ErrChanged. The error is an fs.PathError if the file cannot be read, ErrNotModel if it
-// is not an ONNX file, and an UnsupportedError if it holds operators that the
-// engine does not support; other errors say in one line what is broken.
+// Close; if it becomes shorter, runs fail with ErrChanged. The error is an fs.PathError
+// if the file cannot be read, ErrNotModel if it is not an ONNX file, and an
+// UnsupportedError if it holds operators that the engine does not support; other errors
+// say in one line what is broken.
 func Open(path string, opts ...Option) (*Session, error) {
 	return OpenContext(context.Background(), path, opts...)
 }
@@ -112,7 +113,13 @@ func OpenBytes(data []byte, opts ...Option) (*Session, error) {
 // OpenBytesContext is OpenBytes with a context that can end it.
 func OpenBytesContext(ctx context.Context, data []byte, opts ...Option) (*Session, error) {
 	o := newOptions(opts)
-	return open(ctx, data, "model", o.external, newMapped(o.external), o)
+	s, err := open(ctx, data, "model", o.external, newMapped(o.external), o)
+	if err != nil {
+		o.external.Close()
+		return nil, err
+	}
+	s.closers = append(s.closers, o.external)
+	return s, nil
 }
 
 func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *mapped, o options) (s *Session, err error) {

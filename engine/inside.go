@@ -143,7 +143,7 @@ func (s *Session) SliceContext(ctx context.Context, from, to string) (part *Sess
 		}
 		if !slices.Contains(g.Inputs, v) {
 			g.Inputs = append([]*ir.Value{v}, g.Inputs...)
-			v.Node = nil
+			detach(g, v)
 		}
 	}
 	cut(g)
@@ -154,6 +154,14 @@ func (s *Session) SliceContext(ctx context.Context, from, to string) (part *Sess
 	m.Graph = g
 	part = &Session{file: s.file, model: &m, options: s.options, mapped: s.mapped}
 	return part, part.prepare(ctx)
+}
+
+// detach makes v an input: the node that made it goes on without that output.
+func detach(g *ir.Graph, v *ir.Value) {
+	n := v.Node
+	unnamed := g.NewValue("", v.Fact)
+	unnamed.Node, v.Node = n, nil
+	n.Outputs[slices.Index(n.Outputs, v)] = unnamed
 }
 
 // cut removes the nodes and inputs that the outputs do not need.
