@@ -310,12 +310,44 @@ func (e *exporter) attrs(list []*ir.Attr) ([]*onnx.Attribute, error) {
 	return out, nil
 }
 
-// internal writes a batch normalisation that was not fused as a product and a sum.
+// internal writes what the passes have made of a node: a batch normalisation that was not
+// fused as a product and a sum, the bounds that ONNX Runtime fused as a Clip.
 func (e *exporter) internal(n *ir.Node, out *onnx.Graph) error {
-	op, ok := n.Operator.(*ops.ScaleShift)
-	if !ok || op.Act.Kind != 0 {
-		return fmt.Errorf("BUG: operator %s of the passes cannot be written", n.Op)
+	switch op := n.Operator.(type) {
+	case *ops.ScaleShift:
+		if op.Act.Kind == 0 {
+			return e.scaleShift(n, out)
+		}
+	case *ops.Activate:
+		if low, high, ok := op.Bounds(); ok {
+			return e.clip(n, low, high, out)
+		}
+		return fmt.Errorf("node %s: this fused activation has no standard form; quantize the network as it was before it was optimised", onnx.Quote(n.Name))
 	}
+	return fmt.Errorf("BUG: operator %s of the passes cannot be written", n.Op)
+}
+
+// clip writes bounds.
+func (e *exporter) clip(n *ir.Node, low, high float32, out *onnx.Graph) error {
+	x, err := e.read(n.Inputs[0], false)
+	if err != nil {
+		return err
+	}
+	inputs := []string{x}
+	for _, bound := range []float32{low, high} {
+		t, err := tensorOf(tensor.Scalar(bound))
+		if err != nil {
+			return err
+		}
+		t.Name = e.fresh(n.Name + "_bound")
+		inputs = append(inputs, e.initial(t))
+	}
+	out.Nodes = append(out.Nodes, &onnx.Node{Name: e.fresh(n.Name), OpType: "Clip", Inputs: inputs, Outputs: []string{e.name(n.Outputs[0])}})
+	e.coded(n)
+	return nil
+}
+
+func (e *exporter) scaleShift(n *ir.Node, out *onnx.Graph) error {
 	rank := n.Inputs[0].Fact.Shape.Rank()
 	x, err := e.read(n.Inputs[0], false)
 	if err != nil {
@@ -335,8 +367,13 @@ func (e *exporter) internal(n *ir.Node, out *onnx.Graph) error {
 			Inputs: []string{x, e.initial(t)}, Outputs: []string{step.to}})
 		x = step.to
 	}
-	if y := n.Outputs[0]; e.p != nil && e.p.coded[y] {
-		e.codes(y, x, e.decoded(y))
-	}
+	e.coded(n)
 	return nil
+}
+
+// coded writes the codes of what a node has made, if they are read.
+func (e *exporter) coded(n *ir.Node) {
+	if y := n.Outputs[0]; e.p != nil && e.p.coded[y] {
+		e.codes(y, e.name(y), e.decoded(y))
+	}
 }

@@ -67,7 +67,7 @@ func layer(n *ir.Node) bool {
 	}
 	if len(n.Inputs) > 2 && n.Inputs[2] != nil {
 		b := n.Inputs[2].Const()
-		if b == nil || b.Len() != w.Dim(outAxis(n)) {
+		if b == nil || b.Len() != w.Dim(outAxis(n)) || b.Rank() > 0 && b.Dim(-1) != b.Len() {
 			return false
 		}
 	}

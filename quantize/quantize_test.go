@@ -148,6 +148,41 @@ func TestSession(t *testing.T) {
 	}
 }
 
+// TestBounds: what the passes have joined to bounds is written as Clip, and a bias for
+// each row stays one.
+func TestBounds(t *testing.T) {
+	n := &network{rand.New(rand.NewSource(1)), &onnx.Graph{Name: "bounds"}}
+	value := func(name string, dims ...int64) []*onnx.ValueInfo {
+		of := &onnx.Type{Kind: onnx.KindTensor, ElemType: 1, HasShape: true}
+		for _, d := range dims {
+			of.Dims = append(of.Dims, onnx.Dim{HasValue: true, Value: d})
+		}
+		return []*onnx.ValueInfo{{Name: name, Type: of}}
+	}
+	n.g.Inputs, n.g.Outputs = value("x", 1, 3, 20, 20), value("y", 8, 8)
+	n.g.Initializers = append(n.g.Initializers, &onnx.Tensor{Name: "zero", DataType: 1, Floats: []float32{0}}, &onnx.Tensor{Name: "six", DataType: 1, Floats: []float32{6}},
+		&onnx.Tensor{Name: "rows", DataType: 7, Dims: []int64{2}, Int64s: []int64{8, 400}})
+	c := n.op("Conv", "conv1", []*onnx.Attribute{ints("pads", 1, 1, 1, 1)}, "x", n.constant("w1", 0.3, 8, 3, 3, 3))
+	c = n.op("Min", "top", nil, n.op("Max", "bottom", nil, c, "zero"), "six")
+	n.op("Gemm", "y", nil, n.op("Reshape", "flat", nil, c, "rows"), n.constant("w2", 0.1, 400, 8), n.constant("b2", 20, 8, 1))
+	var b bytes.Buffer
+	if err := onnx.Write(&b, &onnx.Model{IRVersion: 7, Opsets: []onnx.Opset{{Version: 13}}, Graph: n.g}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.OpenBytes(b.Bytes(), quantize.Prepare())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r, err := quantize.Session(context.Background(), s, samples(), quantize.Options{Exact: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Error > 0.05 || len(r.Layers) != 1 {
+		t.Errorf("error %.3f, %d layers", r.Error, len(r.Layers))
+	}
+}
+
 // TestFloat: a layer that is to stay in float32 does, and the error shrinks
 // where the ends of the network may.
 func TestFloat(t *testing.T) {

@@ -116,6 +116,11 @@ func readActivation(a *ir.Attrs) kernel.Activation {
 // Activate is an activation as an operator of its own.
 type Activate struct{ Act kernel.Activation }
 
+// Bounds returns the bounds of a clip; ok is false for other activations.
+func (op *Activate) Bounds() (low, high float32, ok bool) {
+	return op.Act.Alpha, op.Act.Beta, op.Act.Kind == kernel.Clip
+}
+
 func newActivate(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	return &Activate{readActivation(a)}, a.Err()

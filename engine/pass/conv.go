@@ -268,7 +268,7 @@ func fuseActivation(e *Editor) (int, error) {
 			return nil
 		}
 		before := last
-		if is(last, "MaxPool") && act.Kind == kernel.Clip && len(last.Outputs) == 1 && e.Only(last.Inputs[0]) == last {
+		if is(last, "MaxPool") && act.Kind == kernel.Clip && len(last.Outputs) == 1 && e.Only(last.Inputs[0]) == last && meetsPicture(last) {
 			before = last.Inputs[0].Node // the maximum of clipped numbers is the clipped maximum
 		}
 		if before == nil || !accepts(before, act) {
@@ -284,6 +284,24 @@ func fuseActivation(e *Editor) (int, error) {
 		return nil
 	})
 	return changes, err
+}
+
+// meetsPicture reports whether every window of a max pool has a pixel of the picture: one
+// of padding alone gives -Inf, which is not clipped.
+func meetsPicture(pool *ir.Node) bool {
+	if d := pool.Attr("dilations"); d != nil && slices.ContainsFunc(d.Ints, func(n int64) bool { return n != 1 }) {
+		return false
+	}
+	kernel, pads := pool.Attr("kernel_shape"), pool.Attr("pads")
+	if pads == nil {
+		return true
+	}
+	for i, p := range pads.Ints {
+		if p >= kernel.Ints[i%len(kernel.Ints)] {
+			return false
+		}
+	}
+	return true
 }
 
 // swapOutput makes before produce the value that after produced.
@@ -370,8 +388,8 @@ func clipOf(n *ir.Node, attr func(string, float32) float32) (kernel.Activation, 
 	inf := float32(math.Inf(1))
 	act := kernel.Activation{Kind: kernel.Clip, Alpha: -inf, Beta: inf}
 	if n.Version < 11 {
-		act.Alpha, act.Beta = attr("min", -inf), attr("max", inf)
-		return act, true
+		act.Alpha, act.Beta = attr("min", -math.MaxFloat32), attr("max", math.MaxFloat32) // infinite numbers are clipped too
+		return act, act.Alpha <= act.Beta
 	}
 	for i, bound := range []*float32{&act.Alpha, &act.Beta} {
 		if i+1 < len(n.Inputs) && n.Inputs[i+1] != nil {

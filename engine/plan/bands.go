@@ -50,7 +50,7 @@ func (b *builder) pooled(n *ir.Node) *ir.Node {
 	p := b.onlyReader(n, pool)
 	c := b.conv(n, n.Operator.(*ops.FusedConv))
 	if p == nil || p.Op != "MaxPool" || hasResidual(n) || b.gates[n] != nil || c.Out.Image <= large ||
-		n.Inputs[1].Const().Size() > few || !b.tiled(n, c) && len(forms(c)) > 0 {
+		n.Inputs[1].Const().Size() > few || !b.tiled(n, c) && len(forms(c)) > 0 || b.oneByOne(n) != nil {
 		return nil
 	}
 	if _, ok := b.window(p); !ok {

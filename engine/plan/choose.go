@@ -121,14 +121,18 @@ func (b *builder) convolvable(n *ir.Node, op *ops.FusedConv) bool {
 	if b.constant(n.Inputs[0]) != nil {
 		return false
 	}
-	if hasResidual(n) {
-		y, err := op.Infer([]ir.Fact{b.fact(n.Inputs[0]), b.fact(n.Inputs[1])}) // without a residual that broadcasts
-		if err != nil || b.constant(n.Inputs[3]) != nil || !b.fact(n.Inputs[3]).Shape.Equal(y[0].Shape) ||
-			!y[0].Shape.Equal(b.fact(n.Outputs[0]).Shape) {
-			return false
-		}
+	return b.addable(n, op) && b.paddedRoom(b.conv(n, op))
+}
+
+// addable reports whether a convolution can add its residual, if it has one: nothing
+// broadcasts.
+func (b *builder) addable(n *ir.Node, op *ops.FusedConv) bool {
+	if !hasResidual(n) {
+		return true
 	}
-	return b.paddedRoom(b.conv(n, op))
+	y, err := op.Infer([]ir.Fact{b.fact(n.Inputs[0]), b.fact(n.Inputs[1])}) // without a residual that broadcasts
+	return err == nil && b.constant(n.Inputs[3]) == nil && b.fact(n.Inputs[3]).Shape.Equal(y[0].Shape) &&
+		y[0].Shape.Equal(b.fact(n.Outputs[0]).Shape)
 }
 
 // paddedRoom is room for the input of a convolution with its padding.

@@ -118,7 +118,7 @@ func (q *quants) role(n *ir.Node) quantRole {
 			return quantConcat
 		}
 	case "Recode", "QLinearLeakyRelu", "QLinearSigmoid":
-		if fed && q.constants(n, 1) {
+		if fed && q.constants(n, 1, 2, 3, 4) {
 			return quantTable
 		}
 	}

@@ -68,7 +68,7 @@ func (b *builder) volumeNode(n *ir.Node) (bool, error) {
 	}
 	copy(v.in[:], x)
 	copy(v.out[:], y)
-	if hasResidual(n) && (b.constant(n.Inputs[3]) != nil || !b.fact(n.Inputs[3]).Shape.Equal(b.fact(n.Outputs[0]).Shape)) {
+	if !b.addable(n, op) {
 		return false, nil
 	}
 	if v.window, ok = ops.VolumeWindowOf(n, x[2:], n.Inputs[1].Const().Shape()[2:]); !ok {
