@@ -65,6 +65,12 @@ func TestFoundGraphs(t *testing.T) {
 			x, _ = g.node("Pad", []made{x, g.ints(0, 0, 3, 2, 0, 0, 2, 3)})
 			g.node("AveragePool", []made{x}, ir.AttrInts("kernel_shape", 2, 2), ir.AttrInts("strides", 2, 1))
 		}},
+		{"windows that lie before the first row and column", func(g *randomGraph) {
+			x := g.input(g.normal(2, 3, 2, 4, 5), false)
+			for _, op := range []string{"AveragePool", "MaxPool"} {
+				g.node(op, []made{x}, ir.AttrInts("kernel_shape", 2, 1, 1), ir.AttrInts("pads", 0, 0, 2, 0, 1, 1))
+			}
+		}},
 		{"a norm whose epsilon is of a higher rank", func(g *randomGraph) {
 			x := g.input(g.normal(5, 8), false)
 			mean, _ := g.node("ReduceMean", []made{x, g.ints(1)})

@@ -182,7 +182,7 @@ func (s *slide) collect(r *Run) error {
 // last.
 func tapsIn(start int, p span, from, to int) (first, last int) {
 	if start < from {
-		first = (from - start + p.dilation - 1) / p.dilation
+		first = min((from-start+p.dilation-1)/p.dilation, p.kernel)
 	}
 	if to > start {
 		last = min((to-start-1)/p.dilation+1, p.kernel)
