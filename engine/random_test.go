@@ -166,10 +166,14 @@ func (g *randomGraph) otherSizes() (*otherRun, error) {
 			continue
 		}
 		open = true
+		least := 0
+		if g.steps { // the mean of no numbers has no code
+			least = 1
+		}
 		shape := slices.Clone(in[v.Name].Shape())
 		for i := range shape {
 			if i != 1 && g.coin() {
-				shape[i] = max(0, shape[i]+g.rng.Intn(8)-3)
+				shape[i] = max(least, shape[i]+g.rng.Intn(8)-3)
 			}
 		}
 		in[v.Name] = g.normal(shape...)
