@@ -34,15 +34,7 @@ func NewFiles(dir string) *Files {
 			root = r
 			f.closer = append(f.closer, r)
 		}
-		file, err := root.OpenFile(name, os.O_RDONLY|nonblock, 0)
-		if err != nil {
-			return nil, err
-		}
-		if err := reached(root, name, file); err != nil {
-			file.Close()
-			return nil, err
-		}
-		return file, nil
+		return openBelow(root, name)
 	}
 	return f
 }
@@ -54,34 +46,52 @@ func FilesFrom(sys fs.FS) *Files {
 
 var errNotRegular = errors.New("not a regular file")
 
-// reached checks that an open file is the regular file that the name leads to
-// without links. It is asked after opening: what was checked before could have
-// been replaced by a link meanwhile.
-func reached(root *os.Root, name string, file *os.File) error {
-	for i := 0; i < len(name); i++ {
-		if name[i] != '/' {
-			continue
-		}
-		info, err := root.Lstat(name[:i])
+// openBelow opens a regular file without following links. Each part of the name is
+// opened first and then compared with what its folder, which is open too, has under
+// that name: what was checked before could be replaced by a link meanwhile.
+func openBelow(folder *os.Root, name string) (*os.File, error) {
+	part, rest, inner := strings.Cut(name, "/")
+	if !inner {
+		file, err := folder.OpenFile(name, os.O_RDONLY|nonblock, 0)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if !info.IsDir() {
-			return fmt.Errorf("%s is not a folder", Quote(name[:i]))
+		opened, err := file.Stat()
+		if err == nil {
+			err = reached(folder, name, opened)
 		}
+		if err == nil && !opened.Mode().IsRegular() {
+			err = errNotRegular
+		}
+		if err != nil {
+			file.Close()
+			return nil, err
+		}
+		return file, nil
 	}
-	there, err := root.Lstat(name)
+	below, err := folder.OpenRoot(part)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	opened, err := file.Stat()
+	defer below.Close()
+	opened, err := below.Stat(".")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if !there.Mode().IsRegular() || !os.SameFile(there, opened) {
-		return errNotRegular
+	if err := reached(folder, part, opened); err != nil {
+		return nil, err
 	}
-	return nil
+	return openBelow(below, rest)
+}
+
+// reached checks that what was opened is what a folder has under the name, not what a
+// link there leads to.
+func reached(folder *os.Root, name string, opened fs.FileInfo) error {
+	there, err := folder.Lstat(name)
+	if err == nil && !os.SameFile(there, opened) {
+		err = fmt.Errorf("%s is a link, or was replaced meanwhile", Quote(name))
+	}
+	return err
 }
 
 // Read returns the bytes that a tensor's external_data entries name; the tensor
