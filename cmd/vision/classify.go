@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -113,7 +114,7 @@ func classifyAll(c *cli.Context, m *zoo.Model, p *printer, total int, opts []cla
 // named is an error's message, prefixed with the picture's name if that is missing.
 func named(name string, err error) string {
 	msg := oneLine(plain(err))
-	if strings.HasPrefix(msg, oneLine(name)) {
+	if strings.HasPrefix(msg, oneLine(name)) || strings.HasPrefix(msg, strconv.Quote(name)) {
 		return msg
 	}
 	return oneLine(name) + ": " + msg

@@ -59,6 +59,13 @@ func TestNothingButText(t *testing.T) {
 			t.Errorf("%q printed %q", args, all)
 		}
 	}
+	broken := filepath.Join(dir, odd+".jpg")
+	if err := os.WriteFile(broken, []byte("no picture"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, errOut := vis("classify", broken); strings.Count(errOut, "31m") != 1 {
+		t.Errorf("a name is told twice: %q", errOut)
+	}
 	_, out, _ := vis("classify", picture, "--quiet", "--json")
 	var r classifyResult
 	if err := json.Unmarshal([]byte(out), &r); err != nil || r.File != picture {
