@@ -18,6 +18,7 @@ func TestFastPools(t *testing.T) {
 		{[]int{1, 4, 11, 13}, attrs{"kernel_shape": []int{3, 2}, "strides": []int{3, 1}, "dilations": []int{2, 4}, "pads": []int{2, 0, 2, 3}}},
 		{[]int{1, 2, 7, 9}, attrs{"kernel_shape": []int{3, 3}, "strides": []int{2, 2}, "auto_pad": "SAME_UPPER"}},
 		{[]int{1, 2, 7, 9}, attrs{"kernel_shape": []int{7, 9}}},
+		{[]int{1, 2, 3, 9}, attrs{"kernel_shape": []int{4, 12}, "strides": []int{3, 7}, "pads": []int{0, 2, 0, 0}, "ceil_mode": 1}},
 		{[]int{1, 3, 5, 8, 21}, attrs{"kernel_shape": []int{3, 3, 3}, "strides": []int{2, 1, 2}, "pads": []int{1, 1, 1, 1, 1, 1}}},
 		{[]int{1, 2, 3, 4, 40}, attrs{"kernel_shape": []int{1, 3, 3}, "strides": []int{1, 2, 1}, "pads": []int{0, 1, 1, 0, 1, 1}}},
 		{[]int{1, 130, 40, 70}, attrs{"kernel_shape": []int{5, 5}, "pads": []int{2, 2, 2, 2}}},

@@ -129,11 +129,12 @@ func (w *window) place(s span, in int) (span, int, error) {
 		return s, out, nil
 	}
 	room := in + s.before + s.after - ext
-	if room < 0 {
+	// With ceil, a kernel that is larger than the padded input still has its first window.
+	if room < 0 && !(w.ceil && in > 0 && room > -s.stride) {
 		return s, 0, fmt.Errorf("the kernel covers %d elements, the padded input has only %d", ext, in+s.before+s.after)
 	}
 	out := room/s.stride + 1
-	if w.ceil && room%s.stride != 0 {
+	if w.ceil && room > 0 && room%s.stride != 0 {
 		// A window that would begin in the padding at the end is not counted.
 		if out*s.stride < in+s.before {
 			out++
@@ -149,12 +150,15 @@ type PictureWindow struct {
 	PadTop, PadLeft, PadBottom, PadRight                     int
 }
 
+const maxBeyond = 1 << 12
+
 // PictureWindowOf returns the window of a convolution or pool for images of h by
 // w pixels. weights are the height and width of a convolution's kernel, nil for a
-// pool. It returns false if the node does not accept such images.
+// pool. It returns false if the node does not accept such images, and for pools with
+// more than maxBeyond taps outside of them, since planned pools list their taps.
 func PictureWindowOf(n *ir.Node, h, w int, weights []int) (PictureWindow, bool) {
 	s, ok := placedSpans(n, []int{h, w}, weights)
-	if !ok {
+	if !ok || weights == nil && max(s[0].kernel-h, s[1].kernel-w) > maxBeyond {
 		return PictureWindow{}, false
 	}
 	return pictureWindow(s[0], s[1]), true

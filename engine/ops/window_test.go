@@ -33,6 +33,14 @@ func TestWindows(t *testing.T) {
 			[]*tensor.Tensor{ramp(1, 1, 2)}, []int{1, 1, 1}, []float64{0}, ""},
 		{"ceil", "AveragePool", 19, attrs{"kernel_shape": []int{3}, "strides": []int{2}, "ceil_mode": 1, "pads": []int{1, 1}, "count_include_pad": 1},
 			[]*tensor.Tensor{ramp(1, 1, 4)}, []int{1, 1, 3}, []float64{1.0 / 3, 2, 1.5}, ""},
+		{"ceil, larger than the image", "AveragePool", 10, attrs{"kernel_shape": []int{1280, 1280}, "strides": []int{1280, 1280}, "ceil_mode": 1},
+			[]*tensor.Tensor{ramp(1, 2, 3, 3)}, []int{1, 2, 1, 1}, []float64{4, 13}, ""},
+		{"ceil, larger than the padded image", "AveragePool", 19, attrs{"kernel_shape": []int{5}, "strides": []int{3}, "ceil_mode": 1, "pads": []int{1, 0}, "count_include_pad": 1},
+			[]*tensor.Tensor{ramp(1, 1, 3)}, []int{1, 1, 1}, []float64{0.75}, ""},
+		{"ceil, larger than the image", "MaxPool", 12, attrs{"kernel_shape": []int{3, 3}, "strides": []int{2, 2}, "ceil_mode": 1},
+			[]*tensor.Tensor{ramp(1, 1, 2, 2)}, []int{1, 1, 1, 1}, []float64{3}, ""},
+		{"ceil, larger by a stride", "MaxPool", 12, attrs{"kernel_shape": []int{3}, "strides": []int{1}, "ceil_mode": 1}, []*tensor.Tensor{ramp(1, 1, 2)}, nil, nil, "only 2"},
+		{"larger than the image", "MaxPool", 12, attrs{"kernel_shape": []int{3}, "strides": []int{2}}, []*tensor.Tensor{ramp(1, 1, 2)}, nil, nil, "only 2"},
 		{"pads do not count", "AveragePool", 7, attrs{"kernel_shape": []int{3}, "pads": []int{1, 1}}, []*tensor.Tensor{ramp(1, 1, 3)}, []int{1, 1, 3}, []float64{0.5, 1, 1.5}, ""},
 		{"no kernel", "AveragePool", 7, nil, []*tensor.Tensor{ramp(1, 1, 3)}, nil, nil, "kernel_shape"},
 
@@ -42,6 +50,22 @@ func TestWindows(t *testing.T) {
 			[]int{1, 1, 2}, []float64{-0.5, -1}, ""},
 		{"wide window", "LRN", 13, attrs{"size": math.MaxInt}, []*tensor.Tensor{ramp(1, 3, 1)}, []int{1, 3, 1}, []float64{0, 1, 2}, ""},
 	})
+}
+
+// A pool's kernel may be larger than the picture, but not by so much that a plan would
+// list taps by the million.
+func TestPictureWindows(t *testing.T) {
+	for _, c := range []struct {
+		kernel int
+		want   bool
+	}{{1280, true}, {1 << 28, false}} {
+		for _, a := range []attrs{{"strides": []int{c.kernel, c.kernel}, "ceil_mode": 1}, {"auto_pad": "SAME_LOWER"}} {
+			a["kernel_shape"] = []int{c.kernel, c.kernel}
+			if _, ok := PictureWindowOf(testNode("MaxPool", 12, 1, 1, a), 7, 7, nil); ok != c.want {
+				t.Errorf("%v: a window is planned: %t", a, ok)
+			}
+		}
+	}
 }
 
 func TestMaxPoolPlaces(t *testing.T) {
