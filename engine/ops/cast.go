@@ -210,7 +210,8 @@ func parseElements(c *Call, y, x *tensor.Tensor, how tensor.Rounding) error {
 }
 
 // formatElements writes each number with the fewest digits that parse to the same
-// value, like numpy: floats have a point or an exponent.
+// value, like numpy: floats have a point or an exponent. Floats of 16 or fewer bits
+// have the digits of float32, as in ONNX Runtime.
 func formatElements(c *Call, y, x *tensor.Tensor) error {
 	out := y.Strings()
 	if tensor.ComplexTypes.Is(x.DType()) {

@@ -17,7 +17,16 @@ func TestEdges(t *testing.T) {
 	grid := tensor.Of([]float64{3, -8.5, 0, -3, 1, 1.5, 1.5, -1.5, 0.5, -3.5}, 1, 1, 5, 2)
 	query, keys := tensor.Of([]float32{1, 1}, 1, 1, 1, 2), tensor.Of([]float32{2, 3, 4, 5}, 1, 1, 2, 2)
 	past, mask := tensor.Of([]float32{0, 1}, 1, 1, 1, 2), tensor.Of([]bool{true}, 1, 1)
+	half, gain := as(tensor.Float16, ramp(2, 8)), f32s(1, 1.1428572, 1.2857143, 1.4285715, 1.5714285, 1.7142857, 1.8571428, 2)
+	normed := []float64{0, 0.27319503, 0.61468881, 1.0244813, 1.5025727, 2.0489626, 2.6636515, 3.3466392,
+		0.68224227, 0.87716872, 1.0964607, 1.3401188, 1.6081424, 1.9005320, 2.2172873, 2.5584085}
 	checkRows(t, []evalRow{
+		{"type of the scale", "SimplifiedLayerNormalization", 17, nil, []*tensor.Tensor{half, gain}, []int{2, 8}, normed, ""},
+		{"type of the scale", "RMSNormalization", 23, nil, []*tensor.Tensor{half, gain}, []int{2, 8}, normed, ""},
+		{"empty axes", "Resize", 19, attrs{"axes": []int{}}, []*tensor.Tensor{ramp(1, 1, 1, 2), nil, f32s(1, 1, 1, 2)}, []int{1, 1, 1, 4}, []float64{0, 0, 1, 1}, ""},
+		{"empty axes", "Squeeze", 11, attrs{"axes": []int{}}, []*tensor.Tensor{ramp(1, 2, 1)}, []int{2}, []float64{0, 1}, ""},
+		{"empty axes", "Squeeze", 1, attrs{"axes": []int{}}, []*tensor.Tensor{ramp(1, 2, 1)}, []int{2}, []float64{0, 1}, ""},
+		{"empty auto_pad", "Conv", 11, attrs{"auto_pad": "", "pads": []int{0, 0, 1, 0}}, []*tensor.Tensor{ramp(1, 1, 2, 2), ramp(1, 1, 2, 2)}, []int{1, 1, 2, 1}, []float64{14, 3}, ""},
 		{"of NaN", "ThresholdedRelu", 10, nil, []*tensor.Tensor{f32s(-2, nan, 2)}, []int{3}, []float64{0, 0, 2}, ""},
 		{"of NaN", "Shrink", 9, attrs{"bias": float32(1)}, []*tensor.Tensor{f32s(-2, nan, 2)}, []int{3}, []float64{-1, 0, 1}, ""},
 		{"infinite slope", "PRelu", 9, nil, []*tensor.Tensor{f32s(2, 0, -3), f32s(float32(-inf))}, []int{3}, []float64{2, 0, inf}, ""},
@@ -110,5 +119,49 @@ func TestQuantizeZero(t *testing.T) {
 	}
 	if b := out[0].Bytes()[0]; b != 0x80 {
 		t.Errorf("-0 has code %#x, want 0x80", b)
+	}
+}
+
+// In training, the statistics keep their type and precision, whatever that of X. The
+// values are those of ONNX Runtime 1.30.
+func TestBatchNormTypes(t *testing.T) {
+	x, half := tensor.Of([]float32{1, 2, 3, 5}, 1, 2, 2), tensor.Float16
+	out, err := evaluate("BatchNormalization", 15, 3, attrs{"training_mode": 1}, as(half, x), as(half, f32s(1, 1)), as(half, f32s(0, 0)), f32s(0.1, 0.2), f32s(1, 1.5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range [][]float64{{-1, 1, -1, 1}, {0.24, 0.58}, {0.925, 1.45}} {
+		for j, v := range tensor.ToFloat64(out[i]) {
+			if math.Abs(v-want[j]) > 1e-6 {
+				t.Errorf("output %d is %v, want %v", i, tensor.ToFloat64(out[i]), want)
+				break
+			}
+		}
+	}
+	if out, err = evaluate("BatchNormalization", 15, 1, nil, x, as(half, f32s(1, 1)), as(half, f32s(0, 0)), f32s(0, 0), f32s(1, 1)); err != nil || out[0].DType() != tensor.Float32 {
+		t.Errorf("gave %v, %v, want float32", out, err)
+	}
+}
+
+// as returns numbers in another type.
+func as(d tensor.DType, t *tensor.Tensor) *tensor.Tensor {
+	y := tensor.New(d, t.Shape()...)
+	tensor.Store(y, 0, 1, tensor.ToFloat64(t))
+	return y
+}
+
+// DictVectorizer of an empty map has the type of the values that it would have.
+func TestDictVectorizerOfNothing(t *testing.T) {
+	n := testNode("DictVectorizer", 1, 1, 1, attrs{"int64_vocabulary": []int{1, 2}})
+	n.Domain, n.Outputs[0].Fact.DType = mlDomain, tensor.Int64
+	if err := BindNode(n, Find(mlDomain, n.Op, 1)); err != nil {
+		t.Fatal(err)
+	}
+	c := &Call{In: []*tensor.Tensor{tensor.NewContainer(tensor.Map, ints(), tensor.NewContainer(tensor.Sequence))}, Out: make([]*tensor.Tensor, 1), Node: n, Run: NewRun(context.Background(), 1<<20, 1)}
+	if err := n.Operator.(Op).Eval(c); err != nil {
+		t.Fatal(err)
+	}
+	if y := c.Out[0]; y.DType() != tensor.Int64 || !slices.Equal(tensor.ToFloat64(y), []float64{0, 0}) {
+		t.Errorf("gave %v", y)
 	}
 }

@@ -168,7 +168,7 @@ func (op dictVectorizer) Eval(c *Call) error {
 	if keys.DType() != op.words.DType() {
 		return fmt.Errorf("the keys are %s, the vocabulary is %s; they must have the same type", keys.DType(), op.words.DType())
 	}
-	d := tensor.Float32
+	d := cmp.Or(c.Node.Outputs[0].Fact.DType, tensor.Float32) // of an empty map
 	if keys.Len() > 0 {
 		src, _ := value(0)
 		d = src.DType()

@@ -134,16 +134,22 @@ func (op *batchNorm) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
 	}
-	return evalReal(c, func(c *Call) error { return evalBatchNorm[float32](op, c) }, func(c *Call) error { return evalBatchNorm[float64](op, c) })
+	// X may have another type than the statistics: only it and Y are widened.
+	xy := *c
+	xy.In, xy.Out = c.In[:1], c.Out[:1]
+	err := evalReal(&xy, func(xy *Call) error { return evalBatchNorm[float32](op, c, xy) }, func(xy *Call) error { return evalBatchNorm[float64](op, c, xy) })
+	c.taken = xy.taken
+	return err
 }
 
-func evalBatchNorm[T real](op *batchNorm, c *Call) error {
-	x := c.In[0]
-	y, err := c.like(x)
+// evalBatchNorm computes Y, the output of xy, and in training the other outputs, of c.
+func evalBatchNorm[T real](op *batchNorm, c, xy *Call) error {
+	x := xy.In[0]
+	y, err := xy.like(x)
 	if err != nil {
 		return err
 	}
-	c.Out[0] = y
+	xy.Out[0] = y
 	src, dst := tensor.Data[T](x), tensor.Data[T](y)
 	scale, shift, mean, variance := tensor.ToFloat64(c.In[1]), tensor.ToFloat64(c.In[2]), tensor.ToFloat64(c.In[3]), tensor.ToFloat64(c.In[4])
 	channels, batch, size := len(scale), 0, 0

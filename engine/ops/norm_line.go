@@ -32,8 +32,16 @@ func readLineNorm(n *ir.Node, centred bool) (Op, error) {
 	return op, a.Err()
 }
 
-// Infer: X [any shape], scale and B broadcast to X → Y like X, mean and inverse
-// standard deviation with dimensions of 1 from axis on.
+// result is the type of Y: that of X, without a mean that of scale.
+func (op *lineNorm) result(x, scale tensor.DType) tensor.DType {
+	if op.centred {
+		return x
+	}
+	return scale
+}
+
+// Infer: X [any shape], scale and B broadcast to X → Y in the shape of X, mean and
+// inverse standard deviation with dimensions of 1 from axis on.
 func (op *lineNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	x := in[0]
 	for i := 1; i < len(in); i++ {
@@ -41,7 +49,7 @@ func (op *lineNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 			return nil, err
 		}
 	}
-	y, moments := ir.Tensor(x.DType, x.Shape), ir.Tensor(op.stash, ir.Shape{})
+	y, moments := ir.Tensor(op.result(x.DType, in[1].DType), x.Shape), ir.Tensor(op.stash, ir.Shape{})
 	if x.Shape.Ranked {
 		axis, err := tensor.Axis(op.axis, x.Shape.Rank())
 		if err != nil {
@@ -66,10 +74,20 @@ func (op *lineNorm) Eval(c *Call) error {
 	}
 	inner := *c
 	inner.In = append([]*tensor.Tensor{}, c.In...)
-	for i, t := range c.In { // scale and B may have another dtype than X
+	wide := c.In[0].DType()
+	for _, t := range c.In { // scale and B may have another dtype than X
+		switch {
+		case t == nil || t.DType() == wide:
+		case t.DType() == tensor.Float64 || wide == tensor.Float64:
+			wide = tensor.Float64
+		default:
+			wide = tensor.Float32
+		}
+	}
+	for i, t := range c.In {
 		var err error
-		if t != nil && t.DType() != c.In[0].DType() {
-			if inner.In[i], err = inner.convert(t, c.In[0].DType()); err != nil {
+		if t != nil && t.DType() != wide {
+			if inner.In[i], err = inner.convert(t, wide); err != nil {
 				return err
 			}
 		}
@@ -78,10 +96,14 @@ func (op *lineNorm) Eval(c *Call) error {
 		return err
 	}
 	c.taken = inner.taken
-	for i := 1; i < len(c.Out); i++ {
-		if t := c.Out[i]; t.DType() != op.stash {
+	for i, t := range c.Out {
+		d := op.stash
+		if i == 0 {
+			d = op.result(c.In[0].DType(), c.In[1].DType())
+		}
+		if t.DType() != d {
 			var err error
-			if c.Out[i], err = c.convert(t, op.stash); err != nil {
+			if c.Out[i], err = c.convert(t, d); err != nil {
 				return err
 			}
 		}

@@ -40,7 +40,7 @@ type resize struct {
 func newResize(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := readResize(a)
-	op.antialias, op.axes = a.Bool("antialias", false), a.Ints("axes")
+	op.antialias, op.axes = a.Bool("antialias", false), someInts(a, "axes")
 	op.policy = a.OneOf("keep_aspect_ratio_policy", "stretch", "not_larger", "not_smaller")
 	if op.antialias && op.mode == "nearest" {
 		op.antialias = false

@@ -18,7 +18,7 @@ func newSqueeze(n *ir.Node) (Op, error) { return squeeze{}, nil }
 // newSqueeze1 has the axes as an attribute. ONNX Squeeze-1.
 func newSqueeze1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
-	return squeeze{a.Ints("axes"), true}, a.Err()
+	return squeeze{someInts(a, "axes"), true}, a.Err()
 }
 
 // Infer: data [any shape] → without the axes.

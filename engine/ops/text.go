@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
@@ -124,11 +125,11 @@ func (op stringSplit) split(s string) []string {
 		return strings.SplitN(s, op.delimiter, op.most+1)
 	}
 	if op.most < 0 {
-		return strings.Fields(s)
+		return strings.FieldsFunc(s, isSpace)
 	}
 	var out []string
 	for s = trimLeft(s); s != ""; s = trimLeft(s) {
-		end := strings.IndexAny(s, whiteSpace)
+		end := strings.IndexFunc(s, isSpace)
 		if end < 0 || len(out) == op.most {
 			return append(out, s)
 		}
@@ -138,9 +139,11 @@ func (op stringSplit) split(s string) []string {
 	return out
 }
 
-const whiteSpace = " \t\n\v\f\r"
+// isSpace is white space as the specification's reference in Python takes it: that of
+// Unicode, and the separators of ASCII.
+func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
 
-func trimLeft(s string) string { return strings.TrimLeft(s, whiteSpace) }
+func trimLeft(s string) string { return strings.TrimLeftFunc(s, isSpace) }
 
 // stringNormalizer removes stop words and changes the case of the others. ONNX
 // StringNormalizer-10.

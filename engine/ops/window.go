@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -20,18 +21,19 @@ type window struct {
 // int of 32 bits.
 const maxSpan = 1 << 28
 
-// readWindow reads the common attributes of windows. An empty list is treated as
-// absent.
-func readWindow(a *ir.Attrs) window {
-	ints := func(name string) []int {
-		if v := a.Ints(name); len(v) > 0 {
-			return v
-		}
-		return nil
+// someInts reads an optional list of integers. An empty one is treated as absent.
+func someInts(a *ir.Attrs, name string) []int {
+	if v := a.Ints(name); len(v) > 0 {
+		return v
 	}
+	return nil
+}
+
+// readWindow reads the common attributes of windows.
+func readWindow(a *ir.Attrs) window {
 	w := window{
-		kernel: ints("kernel_shape"), strides: ints("strides"), dilations: ints("dilations"), pads: ints("pads"),
-		auto: a.OneOf("auto_pad", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"),
+		kernel: someInts(a, "kernel_shape"), strides: someInts(a, "strides"), dilations: someInts(a, "dilations"), pads: someInts(a, "pads"),
+		auto: cmp.Or(a.OneOf("auto_pad", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", ""), "NOTSET"),
 		ceil: a.Bool("ceil_mode", false),
 	}
 	rank := -1
