@@ -18,11 +18,17 @@ func TestEdges(t *testing.T) {
 	query, keys := tensor.Of([]float32{1, 1}, 1, 1, 1, 2), tensor.Of([]float32{2, 3, 4, 5}, 1, 1, 2, 2)
 	past, mask := tensor.Of([]float32{0, 1}, 1, 1, 1, 2), tensor.Of([]bool{true}, 1, 1)
 	half, gain := as(tensor.Float16, ramp(2, 8)), f32s(1, 1.1428572, 1.2857143, 1.4285715, 1.5714285, 1.7142857, 1.8571428, 2)
+	bytes := func(t *tensor.Tensor) *tensor.Tensor { return as(tensor.Uint8, t) }
 	normed := []float64{0, 0.27319503, 0.61468881, 1.0244813, 1.5025727, 2.0489626, 2.6636515, 3.3466392,
 		0.68224227, 0.87716872, 1.0964607, 1.3401188, 1.6081424, 1.9005320, 2.2172873, 2.5584085}
 	checkRows(t, []evalRow{
 		{"type of the scale", "SimplifiedLayerNormalization", 17, nil, []*tensor.Tensor{half, gain}, []int{2, 8}, normed, ""},
 		{"type of the scale", "RMSNormalization", 23, nil, []*tensor.Tensor{half, gain}, []int{2, 8}, normed, ""},
+		{"zero points of each matrix's columns", "MatMulInteger", 10, nil, []*tensor.Tensor{bytes(tensor.Of([]float32{0, 5, 10, 1, 6, 11}, 2, 3)), bytes(ramp(2, 3, 4)), tensor.Scalar(uint8(0)), bytes(tensor.Of([]float32{1, 2, 3, 4, 5, 6, 7, 8}, 2, 1, 4))},
+			[]int{2, 2, 4}, []float64{85, 85, 85, 85, 94, 94, 94, 94, 205, 205, 205, 205, 238, 238, 238, 238}, ""},
+		{"zero points of each matrix's rows", "MatMulInteger", 10, nil, []*tensor.Tensor{bytes(ramp(2, 2, 2)), bytes(tensor.Of([]float32{1, 10}, 2, 1)), bytes(tensor.Of([]float32{1, 2, 3, 4}, 2, 2, 1))},
+			[]int{2, 2, 1}, []float64{-1, 10, 21, 32}, ""}, // as numpy has it; ONNX Runtime refuses it
+		{"zero points of another batch", "MatMulInteger", 10, nil, []*tensor.Tensor{bytes(ramp(2, 2, 2)), bytes(ramp(2, 1)), bytes(ramp(3, 2, 1))}, nil, nil, "zero point"},
 		{"empty axes", "Resize", 19, attrs{"axes": []int{}}, []*tensor.Tensor{ramp(1, 1, 1, 2), nil, f32s(1, 1, 1, 2)}, []int{1, 1, 1, 4}, []float64{0, 0, 1, 1}, ""},
 		{"empty axes", "Squeeze", 11, attrs{"axes": []int{}}, []*tensor.Tensor{ramp(1, 2, 1)}, []int{2}, []float64{0, 1}, ""},
 		{"empty axes", "Squeeze", 1, attrs{"axes": []int{}}, []*tensor.Tensor{ramp(1, 2, 1)}, []int{2}, []float64{0, 1}, ""},

@@ -71,31 +71,46 @@ func (op integerConv) sums(c *Call, x, xZero, w, wZero, bias *tensor.Tensor) (*t
 }
 
 // centred returns t minus its zero point, as float64. The zero point is a single
-// number, or one for each index along axis.
+// number, one for each index along axis, or of the rank of t and broadcast to it.
 func centred(c *Call, t, zero *tensor.Tensor, axis int) (*tensor.Tensor, error) {
 	out, err := c.New(tensor.Float64, t.Shape()...)
 	if err != nil {
 		return nil, err
 	}
-	s := spans{outer: 1, n: 1, inner: t.Len(), block: 1}
-	if zero != nil && zero.Len() != 1 {
-		if t.Rank() <= axis || zero.Len() != t.Dim(axis) {
-			return nil, fmt.Errorf("zero point has shape %v, it must have one element, or one for each index of axis %d of shape %v", zero.Shape(), axis, t.Shape())
-		}
-		s = spans{outer: tensor.MustCount(t.Shape()[:axis]), n: t.Dim(axis), inner: tensor.MustCount(t.Shape()[axis+1:]), step: 1, block: 1}
+	steps := make([]int, t.Rank())
+	switch {
+	case zero == nil:
+		zero = tensor.Scalar(uint8(0))
+	case zero.Len() == 1:
+	case t.Rank() > axis && zero.Len() == t.Dim(axis):
+		steps[axis] = 1
+	case zero.Rank() == t.Rank() && repeatsTo(zero.Shape(), t.Shape()):
+		steps = tensor.BroadcastStrides(zero.Shape(), t.Shape())
+	default:
+		return nil, fmt.Errorf("zero point has shape %v, it must have one element, one for each index of axis %d of shape %v, or broadcast to that", zero.Shape(), axis, t.Shape())
 	}
 	dst := tensor.Data[float64](out)
-	return out, s.lines(c.Run, func(at, n, k, _ int) {
-		z := [1]float64{}
-		if zero != nil {
-			tensor.Load(z[:], zero, k, 1)
-		}
-		line := dst[at : at+n]
-		tensor.Load(line, t, at, 1)
+	own := tensor.Strides(t.Shape())
+	var zeros [rowLength]float64
+	return out, newWalk(t.Shape(), own, steps).rows(c.Run, func(n int, at, step []int) {
+		line := dst[at[0] : at[0]+n]
+		tensor.Load(line, t, at[0], 1)
+		tensor.Load(zeros[:n], zero, at[1], step[1])
 		for i := range line {
-			line[i] -= z[0]
+			line[i] -= zeros[i]
 		}
 	})
+}
+
+// repeatsTo reports whether a tensor of shape from broadcasts to the shape to of as many
+// dimensions.
+func repeatsTo(from, to []int) bool {
+	for i, n := range from {
+		if n != 1 && n != to[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // convInteger is a convolution of 8-bit integers into int32. ONNX ConvInteger-10.
@@ -289,7 +304,8 @@ func (matMulInteger) Eval(c *Call) error {
 }
 
 // integerProduct returns the exact product of two matrices with their zero points
-// subtracted: one number each, or one for each row of a and each column of b.
+// subtracted: one number each, or one for each row of a and each column of b, of each
+// matrix or of all.
 func integerProduct(c *Call, a, aZero, b, bZero *tensor.Tensor) (*tensor.Tensor, error) {
 	as, err := centred(c, a, aZero, max(a.Rank()-2, 0))
 	if err != nil {
