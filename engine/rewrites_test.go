@@ -59,6 +59,12 @@ func TestRewrites(t *testing.T) {
 		{name: "a sum in a convolution without bias", build: func(b *ir.Builder, x *ir.Value) *ir.Value {
 			return b.Node("com.microsoft.FusedConv", []*ir.Value{x, b.Const("", floats(1, 1, 1, 1, 1)), nil, x}, ir.AttrString("activation", "Relu"))
 		}, in: floats(9, 1, 1, 3, 3)},
+		{name: "a picture of one pixel that is quantised as it comes", build: func(b *ir.Builder, x *ir.Value) *ir.Value {
+			q := b.Nodes("DynamicQuantizeLinear", 3, []*ir.Value{x})
+			y := b.Node("ConvInteger", []*ir.Value{q[0], b.Const("", bytes(96, 32, 3, 1, 1)), q[2]})
+			y = b.Node("Cast", []*ir.Value{y}, ir.AttrInt("to", int(tensor.Float32)))
+			return b.Node("Mul", []*ir.Value{y, b.Node("Mul", []*ir.Value{q[1], b.Const("", tensor.Scalar(float32(0.01)))})})
+		}, in: floats(3, 1, 3, 1, 1)},
 		{name: "a volume whose sum has more volumes", build: func(b *ir.Builder, x *ir.Value) *ir.Value {
 			two := b.Node("Concat", []*ir.Value{x, x}, ir.AttrInt("axis", 0))
 			wide := b.Node("Concat", []*ir.Value{two, two}, ir.AttrInt("axis", 1))

@@ -246,6 +246,7 @@ func TestConvert(t *testing.T) {
 				}
 				if floatFormat(from) && floatFormat(to) {
 					testConvert(t, k, NewLayout(from, 2, 21, 3, 5, Halo{1, 1, 1, 1}), NewLayout(to, 2, 60, 3, 5, Halo{1, 1, 1, 1}), 13)
+					testConvert(t, k, NewLayout(from, 2, 21, 3, 5, Halo{1, 1, 1, 1}), NewLayout(to, 2, 60, 3, 5, Halo{1, 1, 1, 1}), 39)
 				}
 			}
 		}
@@ -258,6 +259,14 @@ func testConvert(t *testing.T, k *Rung, from, to Layout, first int) {
 	if first > 0 { // other channels must keep their values
 		out.randomize(rand.New(rand.NewSource(9)))
 	}
+	behind := func(each func(number *float32)) { // the end of the last block, where the last channel is written
+		if first > 0 && first+from.C == to.C && to.Format.blockedF32() {
+			eachPixel(to.N, roundUp(to.C, to.Format.Channels())-to.C, to.H, to.W, func(n, c, y, x int) {
+				each((*float32)(unsafe.Add(to.place(out.base(), n, to.C+c, y), x*to.Format.PixelBytes())))
+			})
+		}
+	}
+	behind(func(number *float32) { *number = float32(math.NaN()) })
 	before := newCanvas(to)
 	copy(before.data, out.data)
 	work, err := k.Convert(from, to, first)
@@ -265,6 +274,11 @@ func testConvert(t *testing.T, k *Rung, from, to Layout, first int) {
 		t.Fatal(err)
 	}
 	run(work, Memory{In: in.base(), Out: out.base()})
+	behind(func(number *float32) {
+		if *number != 0 {
+			t.Fatalf("%v to %v: %v behind the last channel", from, to, *number)
+		}
+	})
 	out.check(t)
 	bound := max(from.Format.precision(), to.Format.precision())
 	if from.Format == to.Format {

@@ -153,7 +153,8 @@ func deinterleaveAny(lanes int, dst, src unsafe.Pointer, plane, channels, pixels
 }
 
 // moveChannels copies float32 numbers one by one: it is for channels that do not begin at
-// a block, and for blocks of another width.
+// a block, and for blocks of another width. Behind the last channel it writes zeros to the
+// end of the block: the tile unit multiplies what is there.
 type moveChannels struct {
 	rows
 	from, to Layout
@@ -169,15 +170,26 @@ func (s *moveChannels) Run(chunk int, m *Memory) {
 		per = 1
 	}
 	fromStride, toStride := s.from.Format.PixelBytes(), s.to.Format.PixelBytes()
+	end := s.first + s.from.C
+	behind := end
+	if end == s.to.C && s.to.Format != Planar {
+		behind = roundUp(end, s.to.Format.Channels())
+	}
 	s.each(chunk, func(n, plane, y int) {
-		for c := max(plane*per, s.first); c < min(plane*per+per, s.first+s.from.C); c++ {
+		for c := max(plane*per, end); c < min(plane*per+per, behind); c++ {
+			dst := s.to.place(m.Out, n, c, y)
+			for x := range s.to.W {
+				*(*float32)(unsafe.Add(dst, x*toStride)) = 0
+			}
+		}
+		for c := max(plane*per, s.first); c < min(plane*per+per, end); c++ {
 			src := s.from.place(m.In, n, c-s.first, y)
 			dst := s.to.place(m.Out, n, c, y)
 			for x := range s.to.W {
 				*(*float32)(unsafe.Add(dst, x*toStride)) = *(*float32)(unsafe.Add(src, x*fromStride))
 			}
 		}
-		if s.to.Format != Planar && plane*per < s.first+s.from.C && plane*per+per > s.first {
+		if s.to.Format != Planar && plane*per < end && plane*per+per > s.first {
 			s.to.clearRows(s.to.strips(m.Out, n, plane), y, 1)
 		}
 	})

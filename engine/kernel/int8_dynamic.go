@@ -17,7 +17,7 @@ import (
 type Dynamic struct {
 	QConv        // from codes to blocks of float32
 	from  Layout // of the numbers
-	into  Layout // of the output, if it is planar
+	into  Layout // of the output
 }
 
 // Floats says how the sums of a QConv become float32 at run time.
@@ -28,12 +28,11 @@ type Floats struct {
 
 // NewDynamic returns a Dynamic. Group must be 1, Act a Clip or the identity.
 func (r *Rung) NewDynamic(c *Conv, f Floats) *Dynamic {
-	d := &Dynamic{QConv: QConv{Conv: *c, Floats: &f}, from: c.In}
+	d := &Dynamic{QConv: QConv{Conv: *c, Floats: &f}, from: c.In, into: c.Out}
 	halo := Halo{c.PadTop, c.PadLeft, max(0, c.lowest()), max(0, c.rightmost())}
 	switch {
 	case d.matrix():
 		d.In = side(U8x64, c.In.N, c.In.C, roundUp(c.In.C, 64))
-		d.into = c.Out
 		lanes := r.Block.Channels()
 		d.Out = side(r.Block, c.Out.N, c.Out.C, 4*roundUp(c.Out.C, lanes))
 	case c.In.Format == Planar && c.DilationW == 1 && c.KernelW <= 16:
@@ -44,8 +43,11 @@ func (r *Rung) NewDynamic(c *Conv, f Floats) *Dynamic {
 	return d
 }
 
-// matrix reports whether the input is a matrix, whose rows are pictures of one pixel.
-func (d *Dynamic) matrix() bool { return d.from.Format == Planar && d.from.H*d.from.W == 1 }
+// matrix reports whether input and output are matrices, whose rows are pictures of one
+// pixel.
+func (d *Dynamic) matrix() bool {
+	return d.from.Format == Planar && d.into.Format == Planar && d.from.H*d.from.W == 1
+}
 
 // side is the layout of pictures of one pixel whose blocks lie side by side: the rows
 // of a matrix, of the given size in bytes.

@@ -24,6 +24,8 @@ func dynamicCases() []tileCase {
 			c.in, c.dh, c.dw, c.top, c.left, c.bottom, c.right = Planar, 2, 2, 2, 2, 2, 2
 		}),
 		square("one channel, 5x5", 1, 28, 33, 5, 1).with(planarIn),
+		square("a pixel", 3, 1, 45, 1, 1).with(planarIn),
+		square("a pixel and padding", 3, 1, 45, 3, 1).with(planarIn),
 		square("matrix", 96, 1, 64, 1, 1).with(planar).with(func(c *tileCase) { c.n = 45 }),
 		square("matrix with rows that fill no block", 75, 1, 77, 1, 1).with(planar).with(func(c *tileCase) { c.n = 17 }),
 		square("one row", 320, 1, 1000, 1, 1).with(planar),
