@@ -301,7 +301,7 @@ func TestNextAddress(t *testing.T) {
 		_, err := pull(c, testCard(data, s.URL+"/none", s.URL+"/flipped", "http://127.0.0.1:1/closed", s.URL+"/none-either"))
 		host := strings.TrimPrefix(s.URL, "http://")
 		for _, part := range []string{": " + host + ": 404 Not Found; " + host + ": sha256 is ", "; 127.0.0.1:1: no connection: "} {
-			if err == nil || !strings.Contains(err.Error(), part) || strings.Count(err.Error(), "404") > 1 {
+			if err == nil || !strings.Contains(err.Error(), part) || strings.Count(err.Error(), "404 Not Found") > 1 {
 				t.Errorf("error %v does not say %q once", err, part)
 			}
 		}
