@@ -171,9 +171,9 @@ var rules = []rule{
 	// of inputs that are broadcast
 	{ops: []string{"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Sum", "PRelu"}, inputs: "+"},
 	// on channels and pixels
-	{ops: []string{"Conv", "ScaleShift", "InstanceNormalization", "LRN", "AveragePool", "GlobalAveragePool", "GlobalMaxPool",
+	{ops: []string{"ScaleShift", "InstanceNormalization", "LRN", "AveragePool", "GlobalAveragePool", "GlobalMaxPool",
 		"DepthToSpace", "SpaceToDepth", "ConvTranspose", "ReduceMean"}, inputs: "xw"},
-	{ops: []string{"FusedConv"}, inputs: "xww+w"},
+	{ops: []string{"Conv", "FusedConv"}, inputs: "xww+w"},
 	{ops: []string{"MaxPool"}, inputs: "x", when: func(_ pair, n *ir.Node, _ *ir.Attrs) bool {
 		return len(n.Outputs) == 1 || n.Outputs[1].Name == "" // Indices count through the whole batch
 	}},

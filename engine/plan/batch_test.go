@@ -8,6 +8,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -23,6 +24,9 @@ func TestPicturesOneByOne(t *testing.T) {
 			x = n.op("Concat", []*ir.Value{x, n.op("Add", []*ir.Value{n.weights(4, 1, 1), x})}, integer("axis", 1))
 			x = n.op("Flatten", []*ir.Value{n.op("GlobalAveragePool", []*ir.Value{x})})
 			return n.op("Softmax", []*ir.Value{n.op("Gemm", []*ir.Value{x, n.weights(8, 6), n.weights(6)})})
+		}},
+		"a block with a residual": {true, func(n *network, x *ir.Value) *ir.Value {
+			return n.opOf(ops.Internal, 1, "Conv", []*ir.Value{x, n.weights(4, 4, 3, 3), nil, x}, integers("pads", 1, 1, 1, 1))
 		}},
 		"more weights than activations": {false, func(n *network, x *ir.Value) *ir.Value {
 			x = n.op("Flatten", []*ir.Value{n.op("GlobalAveragePool", []*ir.Value{x})})

@@ -58,10 +58,16 @@ func integers(name string, v ...int64) *ir.Attr {
 // op appends a node of opset 17 and returns its output.
 func (n *network) op(op string, inputs []*ir.Value, attrs ...*ir.Attr) *ir.Value {
 	n.t.Helper()
-	node := &ir.Node{Name: op, Op: op, Version: 17, Inputs: inputs, Attrs: attrs}
+	return n.opOf("", 17, op, inputs, attrs...)
+}
+
+// opOf is op for operators of another domain.
+func (n *network) opOf(domain string, version int, op string, inputs []*ir.Value, attrs ...*ir.Attr) *ir.Value {
+	n.t.Helper()
+	node := &ir.Node{Name: op, Domain: domain, Op: op, Version: version, Inputs: inputs, Attrs: attrs}
 	out := n.NewValue(op, ir.Fact{})
 	out.Node, node.Outputs = node, []*ir.Value{out}
-	if err := ops.BindNode(node, ops.Find("", op, 17)); err != nil {
+	if err := ops.BindNode(node, ops.Find(domain, op, version)); err != nil {
 		n.t.Fatal(err)
 	}
 	facts, err := ops.InferNode(node, node.Facts())
