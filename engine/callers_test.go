@@ -14,6 +14,29 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// tracedRun is a session and the inputs of a run.
+type tracedRun struct {
+	s  *engine.Session
+	in engine.Values
+}
+
+// traced opens a network that is planned as a whole and one in stages.
+func traced(t *testing.T, trace engine.Option) map[string]tracedRun {
+	t.Helper()
+	planned, err := engine.OpenBytes(assets.Model(), trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { planned.Close() })
+	g := cutGraph(3)
+	staged, err := engine.OpenModel(g.model(), trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { staged.Close() })
+	return map[string]tracedRun{"planned": {planned, engine.Values{"picture": tensor.New(tensor.Float32, 1, 3, 32, 32)}}, "staged": {staged, g.inputs}}
+}
+
 // TestTracePanics: the panic of the caller's function is told as its own, in plans,
 // in stages and in loops, and the session goes on.
 func TestTracePanics(t *testing.T) {
@@ -24,21 +47,7 @@ func TestTracePanics(t *testing.T) {
 			panic(with)
 		}
 	})
-	planned, err := engine.OpenBytes(assets.Model(), trace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer planned.Close()
-	g := cutGraph(3)
-	staged, err := engine.OpenModel(g.model(), trace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer staged.Close()
-	for name, r := range map[string]struct {
-		s  *engine.Session
-		in engine.Values
-	}{"planned": {planned, engine.Values{"picture": tensor.New(tensor.Float32, 1, 3, 32, 32)}}, "staged": {staged, g.inputs}} {
+	for name, r := range traced(t, trace) {
 		events := 0
 		for ; ; events++ {
 			with, fuse = "boom", events

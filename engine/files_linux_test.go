@@ -22,7 +22,7 @@ func TestCloseUnmaps(t *testing.T) {
 	mapped := func() bool {
 		maps, err := os.ReadFile("/proc/self/maps")
 		if err != nil {
-			t.Skipf("needs /proc (%v)", err)
+			t.Skipf("%v; run where /proc is mounted", err)
 		}
 		return bytes.Contains(maps, []byte(path))
 	}

@@ -34,7 +34,7 @@ func promptly(t *testing.T, what string, f func()) {
 func TestOpenPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe.onnx")
 	if err := unix.Mkfifo(path, 0o600); err != nil {
-		t.Skipf("no pipes here (%v)", err)
+		t.Skipf("no named pipes here (%v); set TMPDIR to a folder on a file system that has them", err)
 	}
 	promptly(t, "a pipe", func() {
 		if _, err := engine.Open(path); err == nil || !strings.Contains(err.Error(), "not a regular file") {

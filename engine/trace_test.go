@@ -26,21 +26,7 @@ func TestTraceCounts(t *testing.T) {
 			}
 		}
 	})
-	planned, err := engine.OpenBytes(assets.Model(), opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer planned.Close()
-	g := cutGraph(3)
-	staged, err := engine.OpenModel(g.model(), opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer staged.Close()
-	for name, r := range map[string]struct {
-		s  *engine.Session
-		in engine.Values
-	}{"planned": {planned, engine.Values{"picture": tensor.New(tensor.Float32, 1, 3, 32, 32)}}, "staged": {staged, g.inputs}} {
+	for name, r := range traced(t, opt) {
 		events = nil
 		if _, err := r.s.Run(context.Background(), r.in); err != nil {
 			t.Fatal(err)
