@@ -110,7 +110,7 @@ func TestLinkedFolder(t *testing.T) {
 		}
 	}
 	if err := errors.Join(os.Symlink("real", "link"), os.Symlink(filepath.Join("..", "elsewhere"), filepath.Join("real", "other"))); err != nil {
-		t.Skipf("%v; run where pipes and links can be made (on Windows with developer mode)", err)
+		t.Skipf("%v; run where symbolic links can be made (on Windows with developer mode)", err)
 	}
 	for _, args := range [][]string{{"link"}, {"lin*"}, {"link" + string(filepath.Separator)}} {
 		if got := list(args, vision.Recursive()); len(got) != 1 || got[0] != filepath.Join("link", "a.png")+" 2x1" {
