@@ -151,11 +151,7 @@ func (t tile) emit(g *gen) {
 	g.load("Bias", first)
 	for row := range t.rows {
 		for v := range t.vecs {
-			if row == 0 {
-				g.VMOVUPS(at(first, v*t.bytes), t.acc(row, v))
-			} else {
-				g.VMOVAPS(t.acc(0, v), t.acc(row, v)) // renamed, without a port
-			}
+			g.VMOVUPS(at(first, v*t.bytes), t.acc(row, v))
 		}
 	}
 	t.blocks(g)
