@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/visionzoo/vision/internal/await"
 )
 
 // Default limits.
@@ -272,7 +274,7 @@ func (o *options) await(format string, decode func() (*Image, error)) (*Image, e
 	if o.ctx == nil {
 		return decode()
 	}
-	return await(o.ctx, func() (m *Image, err error) {
+	return await.Do(o.ctx, func() (m *Image, err error) {
 		defer func() {
 			if p := recover(); p != nil {
 				m, err = nil, panicked(format, p)

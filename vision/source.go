@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/visionzoo/vision/internal/await"
 )
 
 // Source is a picture that has not been opened yet: a file, an address, a stream, a
@@ -56,14 +58,14 @@ func ReaderSource(name string, r io.Reader) Source {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		data, err := await(ctx, func() ([]byte, error) { return readStream(r) })
+		data, err := await.Do(ctx, func() ([]byte, error) { return readStream(r) })
 		return decodeNamed(ctx, name, data, err, opts)
 	}}
 }
 
 // openPipe is Open for files that may wait for a writer, even when they are opened.
 func openPipe(ctx context.Context, path string, opts []Option) (*Image, error) {
-	data, err := await(ctx, func() ([]byte, error) { return readFile(path, nil, ctx.Err) })
+	data, err := await.Do(ctx, func() ([]byte, error) { return readFile(path, nil, ctx.Err) })
 	return decodeNamed(ctx, path, data, err, opts)
 }
 
@@ -76,27 +78,6 @@ func decodeNamed(ctx context.Context, name string, data []byte, err error, opts 
 		return nil, pathError(name, err)
 	}
 	return m, nil
-}
-
-// await returns what do returns, or the context's error once that is done. What
-// cannot be cancelled, such as reading from a pipe, goes on in the background.
-func await[T any](ctx context.Context, do func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		value, err := do()
-		done <- result{value, err}
-	}()
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
-	}
 }
 
 // ImageSource is a picture that has been decoded already.

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/detect"
+	"github.com/visionzoo/vision/internal/await"
 )
 
 func evalCommand() *cli.Command {
@@ -59,7 +60,7 @@ func evalCOCO(c *cli.Context) error {
 		}
 	}
 	for _, task := range tasks {
-		metrics, err := await(c.Context, func() ([]detect.COCOMetric, error) { return detect.EvaluateCOCO(truth, results, task) })
+		metrics, err := await.Do(c.Context, func() ([]detect.COCOMetric, error) { return detect.EvaluateCOCO(truth, results, task) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", task, err)
 		}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/classify"
+	"github.com/visionzoo/vision/internal/await"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -79,7 +80,7 @@ func evalImageNet(c *cli.Context) error {
 		return err
 	}
 	remark(c, m.Guess())
-	pictures, err := await(c.Context, func() ([]labelled, error) {
+	pictures, err := await.Do(c.Context, func() ([]labelled, error) {
 		return findLabelled(c.Args().First(), c.String("labels"), m.Labels())
 	})
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/visionzoo/vision/internal/await"
 )
 
 // writable checks, before the work begins, that a file can be written at its end.
@@ -72,7 +74,7 @@ func writeWhole(ctx context.Context, path string, write func(io.Writer) error) (
 		path = real
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		_, err := await(ctx, func() (struct{}, error) { // a pipe may have to wait for its reader
+		_, err := await.Do(ctx, func() (struct{}, error) { // a pipe may have to wait for its reader
 			f, err := os.OpenFile(path, os.O_WRONLY, 0)
 			if err == nil {
 				err = errors.Join(write(f), f.Close())

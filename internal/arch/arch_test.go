@@ -2,6 +2,7 @@
 package arch
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -39,7 +40,7 @@ var policy = map[string]string{
 	"engine":              "engine/plan engine/pass engine/ops engine/ir engine/onnx engine/tensor engine/kernel internal/nearest",
 	"engine/conform":      "engine engine/ir engine/tensor engine/onnx",
 	"vision/jpeg":         "",
-	"vision":              "vision/jpeg engine/tensor internal/nearest",
+	"vision":              "vision/jpeg engine/tensor internal/await internal/nearest",
 	"internal/pictures":   "vision engine",
 	"internal/pipeline":   "vision engine/tensor",
 	"internal/nearest":    "",
@@ -50,11 +51,12 @@ var policy = map[string]string{
 	"detect":              "internal/nearest detect zoo vision engine engine/tensor engine/suppress assets/label",
 	"quantize":            "internal/nearest quantize zoo vision engine engine/conform engine/tensor engine/ir engine/onnx engine/ops engine/pass assets assets/label",
 	"docs":                "engine engine/conform engine/ops zoo vision",
-	"cmd/vision":          "internal/nearest internal/printable internal/pipeline detect quantize classify zoo internal/pictures vision engine engine/conform engine/tensor assets assets/label",
+	"cmd/vision":          "internal/await internal/nearest internal/printable internal/pipeline detect quantize classify zoo internal/pictures vision engine engine/conform engine/tensor assets assets/label",
 	"internal/shared":     "",
 	"internal/spent":      "",
 	"internal/tiles":      "",
 	"internal/arch":       "",
+	"internal/await":      "",
 }
 
 // foreign are the modules that code of the program may import, and the only
@@ -185,6 +187,17 @@ func TestPolicyRunsOneWay(t *testing.T) {
 // its build tags.
 func eachImport(t *testing.T, f func(file, folder, imported string, test bool)) {
 	t.Helper()
+	eachFile(t, parser.ImportsOnly, func(file string, parsed *ast.File, _ *token.FileSet) {
+		for _, i := range parsed.Imports {
+			imported, _ := strconv.Unquote(i.Path.Value)
+			f(file, path.Dir(file), imported, strings.HasSuffix(file, "_test.go"))
+		}
+	})
+}
+
+// eachFile calls f for every Go file of the module.
+func eachFile(t *testing.T, mode parser.Mode, f func(file string, parsed *ast.File, places *token.FileSet)) {
+	t.Helper()
 	root := filepath.Join("..", "..")
 	files := 0
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
@@ -202,16 +215,12 @@ func eachImport(t *testing.T, f func(file, folder, imported string, test bool)) 
 			return nil
 		}
 		files++
-		parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
-		if err != nil {
-			return err
+		places := token.NewFileSet()
+		parsed, err := parser.ParseFile(places, name, nil, mode)
+		if err == nil {
+			f(filepath.ToSlash(rel), parsed, places)
 		}
-		rel = filepath.ToSlash(rel)
-		for _, i := range parsed.Imports {
-			imported, _ := strconv.Unquote(i.Path.Value)
-			f(rel, path.Dir(rel), imported, strings.HasSuffix(rel, "_test.go"))
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
