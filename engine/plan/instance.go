@@ -67,8 +67,8 @@ func newInstance(p *Plan) *instance {
 		}
 	}
 	i.point(true)
-	for _, stages := range p.series {
-		i.series = append(i.series, team.NewSeries(stages, p.threads()))
+	for _, loops := range p.series {
+		i.series = append(i.series, team.NewSeries(loops, p.threads()))
 	}
 	return i
 }
@@ -210,16 +210,16 @@ func (i *instance) tensor(v *ir.Value) *tensor.Tensor { return i.tensors[v] }
 
 // Chunk runs a chunk of the current kernel unless the run was cancelled. It
 // implements team.Task.
-func (i *instance) Chunk(chunk int) { i.StageChunk(0, chunk) }
+func (i *instance) Chunk(chunk int) { i.LoopChunk(0, chunk) }
 
 // Stopped reports whether the run was cancelled. It implements team.Stopper.
 func (i *instance) Stopped() bool { return i.ops.Check() != nil }
 
-// StageChunk is Chunk for a kernel of the current series. It implements
-// team.StageTask.
-func (i *instance) StageChunk(stage, chunk int) {
+// LoopChunk is Chunk for a kernel of the current series. It implements
+// team.LoopTask.
+func (i *instance) LoopChunk(loop, chunk int) {
 	if i.ops.Check() == nil {
-		at := i.current + stage
+		at := i.current + loop
 		i.plan.steps[at].kernel.Run(chunk, &i.mem[at])
 	}
 }
@@ -248,7 +248,7 @@ func (i *instance) run() error {
 			if at, err := i.team.RunSeries(i.series[series], i); err != nil {
 				return i.plan.steps[i.current+at].node.Fail(err)
 			}
-			i.current += i.series[series].Stages()
+			i.current += i.series[series].Loops()
 			series++
 			continue
 		}

@@ -25,7 +25,7 @@ type Plan struct {
 	inputs  []*ir.Value // read from outside
 	outputs []*ir.Value // read after the plan
 	steps   []step
-	series  [][]team.Stage // sequences of kernels; if there are none, each kernel is a loop of its own
+	series  [][]team.Loop // sequences of kernels; if there are none, each kernel is a loop of its own
 	buffers []buffer
 	places  map[*ir.Value]place // of planar values
 	facts   map[*ir.Value]ir.Fact

@@ -116,10 +116,7 @@ func (b *builder) readMatMul(n *ir.Node, p *product) bool {
 	g := &p.gemm
 	w := b.operandOf(n, 1, p)
 	if len(w.sizes) == 2 && len(trimOnes(sizes)) > 2 { // the batch of A counts as more rows
-		g.M = 1
-		for _, d := range sizes[:len(sizes)-1] {
-			g.M *= d
-		}
+		g.M = tensor.MustCount(sizes[:len(sizes)-1])
 		g.K, g.N = w.sizes[0], w.sizes[1]
 		g.RowA, g.RowC = g.K, g.N
 	} else {

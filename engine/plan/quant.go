@@ -144,11 +144,7 @@ func (q *quants) dims(v *ir.Value) (n, c, h, w int) {
 	if len(d) == 4 {
 		return d[0], d[1], d[2], d[3]
 	}
-	n = 1
-	for _, k := range d[:len(d)-1] {
-		n *= k
-	}
-	return n, d[len(d)-1], 1, 1
+	return tensor.MustCount(d[:len(d)-1]), d[len(d)-1], 1, 1
 }
 
 // fillable records the content of v's halo, the zero point of a reader. It reports

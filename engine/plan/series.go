@@ -26,20 +26,20 @@ func (b *builder) makeSeries() {
 			at++
 			continue
 		}
-		var stages []team.Stage
-		for chunks := 0; at < len(b.steps) && len(stages) < seriesSteps && chunks < seriesChunks; at++ {
+		var loops []team.Loop
+		for chunks := 0; at < len(b.steps) && len(loops) < seriesSteps && chunks < seriesChunks; at++ {
 			s := &b.steps[at]
 			if s.kernel == nil || s.kernel.Chunks() > team.Longest {
 				break
 			}
-			stage := team.Stage{Chunks: s.kernel.Chunks()}
-			if len(stages) > 0 {
-				stage.Needs = b.needs(&b.steps[at-1], s)
+			loop := team.Loop{Chunks: s.kernel.Chunks()}
+			if len(loops) > 0 {
+				loop.Needs = b.needs(&b.steps[at-1], s)
 			}
-			stages = append(stages, stage)
-			chunks += stage.Chunks
+			loops = append(loops, loop)
+			chunks += loop.Chunks
 		}
-		b.series = append(b.series, stages)
+		b.series = append(b.series, loops)
 	}
 }
 

@@ -138,26 +138,26 @@ func shuffled(i *instance, rng *rand.Rand) (early int) {
 			i.current++
 			continue
 		}
-		stages := i.plan.series[series]
-		early += anyOrder(stages, rng, i.StageChunk)
-		i.current += len(stages)
+		loops := i.plan.series[series]
+		early += anyOrder(loops, rng, i.LoopChunk)
+		i.current += len(loops)
 		series++
 	}
 	return early
 }
 
 // anyOrder calls chunk for all of them, as soon as may be if rng says so.
-func anyOrder(stages []team.Stage, rng *rand.Rand, chunk func(stage, chunk int)) (early int) {
-	left := make([][]int, len(stages))
-	for at := range stages {
-		left[at] = rng.Perm(stages[at].Chunks)
+func anyOrder(loops []team.Loop, rng *rand.Rand, chunk func(loop, chunk int)) (early int) {
+	left := make([][]int, len(loops))
+	for at := range loops {
+		left[at] = rng.Perm(loops[at].Chunks)
 	}
-	for first := range stages {
+	for first := range loops {
 		for len(left[first]) > 0 {
-			if next := first + 1; next < len(stages) && rng.Intn(8) > 0 {
+			if next := first + 1; next < len(loops) && rng.Intn(8) > 0 {
 				may := func(c int) bool {
 					return !slices.ContainsFunc(left[first], func(earlier int) bool {
-						return stages[next].Needs == nil || stages[next].Needs[c]>>earlier&1 > 0
+						return loops[next].Needs == nil || loops[next].Needs[c]>>earlier&1 > 0
 					})
 				}
 				if k := slices.IndexFunc(left[next], may); k >= 0 {

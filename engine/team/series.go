@@ -5,41 +5,41 @@ import (
 	"sync/atomic"
 )
 
-// Stage is a loop of a Series.
-type Stage struct {
+// Loop is one loop of a Series.
+type Loop struct {
 	Chunks int // at most Longest
-	// Needs holds, for every chunk, the chunks of the stage before that must have
+	// Needs holds, for every chunk, the chunks of the loop before that must have
 	// ended when it begins: bit i for chunk i. Nil means all of them; it must be
-	// nil after a stage of more than MaxNeeded chunks.
+	// nil after a loop of more than MaxNeeded chunks.
 	Needs []uint64
 }
 
-// MaxNeeded is the most chunks that a stage may have for the next stage's Needs to
+// MaxNeeded is the most chunks that a loop may have for the next loop's Needs to
 // name them.
 const MaxNeeded = 64
 
-// StageTask is the body of the loops of a Series.
-type StageTask interface{ StageChunk(stage, chunk int) }
+// LoopTask is the body of the loops of a Series.
+type LoopTask interface{ LoopChunk(loop, chunk int) }
 
-// Series is a sequence of loops. A thread that finds no chunk left in a stage goes
-// on with the next stage, as far as its chunks need only chunks that have ended, so
+// Series is a sequence of loops. A thread that finds no chunk left in a loop goes
+// on with the next loop, as far as its chunks need only chunks that have ended, so
 // threads wait for each other only where their parts of the work touch, not at the
-// end of every loop. A stage begins when the stage two before it has ended
-// completely. The chunks of a stage are divided like those of a loop.
+// end of every loop. A loop begins when the loop two before it has ended
+// completely. Chunks are divided as in Run.
 //
 // A Series is for one run at a time.
 type Series struct {
-	stages []Stage
+	loops  []Loop
 	lanes  int
-	left   []chunks // of each stage, those of each lane
-	ended  []ended  // of each stage
+	left   []chunks // of each loop, those of each lane
+	ended  []ended  // of each loop
 	failed atomic.Int32
-	task   StageTask
+	task   LoopTask
 	mine   int   // chunks that the caller ran
 	waited int64 // how long it waited for chunks of others
 }
 
-// ended records the chunks of a stage that have ended: as a set, or as a count if
+// ended records the chunks of a loop that have ended: as a set, or as a count if
 // there are more than MaxNeeded.
 type ended struct {
 	atomic.Uint64
@@ -49,24 +49,24 @@ type ended struct {
 const sound = -1 // the value of failed while no chunk has panicked
 
 // NewSeries prepares loops for at most the given number of threads.
-func NewSeries(stages []Stage, threads int) *Series {
-	return &Series{stages: stages, lanes: threads, left: make([]chunks, len(stages)*threads), ended: make([]ended, len(stages))}
+func NewSeries(loops []Loop, threads int) *Series {
+	return &Series{loops: loops, lanes: threads, left: make([]chunks, len(loops)*threads), ended: make([]ended, len(loops))}
 }
 
-// Stages is the number of loops.
-func (s *Series) Stages() int { return len(s.stages) }
+// Loops is the number of loops.
+func (s *Series) Loops() int { return len(s.loops) }
 
-// RunSeries calls task.StageChunk for every chunk of every stage and returns when
+// RunSeries calls task.LoopChunk for every chunk of every loop and returns when
 // all calls have. It allocates nothing. If a chunk panics, chunks that have not
-// begun are skipped, and the panic is returned as a *PanicError with its stage.
-func (t *Team) RunSeries(s *Series, task StageTask) (stage int, err error) {
+// begun are skipped, and the panic is returned as a *PanicError with its loop.
+func (t *Team) RunSeries(s *Series, task LoopTask) (loop int, err error) {
 	if s.lanes <= 1 || len(t.workers) == 0 || !t.worth.helping() {
 		return s.inOrder(task)
 	}
 	s.task, s.mine, s.waited = task, 0, 0
 	s.failed.Store(sound)
-	for i := range s.stages {
-		n := s.stages[i].Chunks
+	for i := range s.loops {
+		n := s.loops[i].Chunks
 		s.ended[i].Store(0)
 		for lane := range s.lanes {
 			s.left[i*s.lanes+lane].Store(uint64((lane+1)*n/s.lanes)*oneEnd | uint64(lane*n/s.lanes))
@@ -78,24 +78,24 @@ func (t *Team) RunSeries(s *Series, task StageTask) (stage int, err error) {
 }
 
 // inOrder runs all chunks on the caller's goroutine.
-func (s *Series) inOrder(task StageTask) (stage int, err error) {
+func (s *Series) inOrder(task LoopTask) (loop int, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = caught(v)
 		}
 	}()
-	for stage = range s.stages {
-		for chunk := range s.stages[stage].Chunks {
-			task.StageChunk(stage, chunk)
+	for loop = range s.loops {
+		for chunk := range s.loops[loop].Chunks {
+			task.LoopChunk(loop, chunk)
 		}
 	}
-	return stage, nil
+	return loop, nil
 }
 
 // Chunk does the work of a lane; the first lane is the caller's. A lane that is
 // started too late finds no chunks left.
 func (s *Series) Chunk(lane int) {
-	for at := range s.stages {
+	for at := range s.loops {
 		if at > 1 {
 			s.await(lane, at-2, every)
 		}
@@ -118,7 +118,7 @@ func (s *Series) run(lane, at, chunk int) {
 		if !done {
 			s.failed.CompareAndSwap(sound, int32(at))
 		}
-		if s.stages[at].Chunks <= MaxNeeded {
+		if s.loops[at].Chunks <= MaxNeeded {
 			s.ended[at].Or(1 << chunk)
 		} else {
 			s.ended[at].Add(1)
@@ -126,13 +126,13 @@ func (s *Series) run(lane, at, chunk int) {
 	}()
 	if at > 0 {
 		needs := every
-		if n := s.stages[at].Needs; n != nil {
+		if n := s.loops[at].Needs; n != nil {
 			needs = n[chunk]
 		}
 		s.await(lane, at-1, needs)
 	}
 	if s.failed.Load() == sound {
-		s.task.StageChunk(at, chunk)
+		s.task.LoopChunk(at, chunk)
 	}
 	if lane == 0 {
 		s.mine++
@@ -143,7 +143,7 @@ func (s *Series) run(lane, at, chunk int) {
 // every is the set of all chunks.
 const every uint64 = math.MaxUint64
 
-// await waits for chunks of a stage.
+// await waits for chunks of a loop.
 func (s *Series) await(lane, at int, needs uint64) {
 	if s.have(at, needs) {
 		return
@@ -155,9 +155,9 @@ func (s *Series) await(lane, at int, needs uint64) {
 	}
 }
 
-// have reports whether chunks of a stage have ended.
+// have reports whether chunks of a loop have ended.
 func (s *Series) have(at int, needs uint64) bool {
-	n, e := s.stages[at].Chunks, s.ended[at].Load()
+	n, e := s.loops[at].Chunks, s.ended[at].Load()
 	if n > MaxNeeded {
 		return e == uint64(n)
 	}
@@ -166,8 +166,8 @@ func (s *Series) have(at int, needs uint64) bool {
 
 // shares returns how many chunks the caller and the others ran.
 func (s *Series) shares() (mine, others int) {
-	for i := range s.stages {
-		others += s.stages[i].Chunks
+	for i := range s.loops {
+		others += s.loops[i].Chunks
 	}
 	return s.mine, others - s.mine
 }

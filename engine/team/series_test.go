@@ -12,50 +12,50 @@ import (
 
 // witness notes what has ended and sees whether what was needed had.
 type witness struct {
-	t      *testing.T
-	stages []Stage
-	ended  [][]atomic.Bool
-	runs   atomic.Int64
+	t     *testing.T
+	loops []Loop
+	ended [][]atomic.Bool
+	runs  atomic.Int64
 }
 
-func newWitness(t *testing.T, stages []Stage) *witness {
-	w := &witness{t: t, stages: stages}
-	for i := range stages {
-		w.ended = append(w.ended, make([]atomic.Bool, stages[i].Chunks))
+func newWitness(t *testing.T, loops []Loop) *witness {
+	w := &witness{t: t, loops: loops}
+	for i := range loops {
+		w.ended = append(w.ended, make([]atomic.Bool, loops[i].Chunks))
 	}
 	return w
 }
 
-func (w *witness) StageChunk(stage, chunk int) {
-	for at := range stage {
+func (w *witness) LoopChunk(loop, chunk int) {
+	for at := range loop {
 		for c := range w.ended[at] {
-			needed := at < stage-1 || w.stages[stage].Needs == nil || w.stages[stage].Needs[chunk]>>c&1 > 0
+			needed := at < loop-1 || w.loops[loop].Needs == nil || w.loops[loop].Needs[chunk]>>c&1 > 0
 			if needed && !w.ended[at][c].Load() {
-				w.t.Errorf("chunk %d of stage %d ran before chunk %d of stage %d had ended", chunk, stage, c, at)
+				w.t.Errorf("chunk %d of loop %d ran before chunk %d of loop %d had ended", chunk, loop, c, at)
 			}
 		}
 	}
 	w.runs.Add(1)
-	if w.ended[stage][chunk].Swap(true) {
-		w.t.Errorf("chunk %d of stage %d ran twice", chunk, stage)
+	if w.ended[loop][chunk].Swap(true) {
+		w.t.Errorf("chunk %d of loop %d ran twice", chunk, loop)
 	}
 }
 
-// stagesOf makes random loops.
-func stagesOf(rng *rand.Rand) (stages []Stage, chunks int64) {
+// loopsOf makes random loops.
+func loopsOf(rng *rand.Rand) (loops []Loop, chunks int64) {
 	for i := range 1 + rng.Intn(12) {
-		s := Stage{Chunks: 1 + rng.Intn(20)}
+		s := Loop{Chunks: 1 + rng.Intn(20)}
 		if rng.Intn(10) == 0 {
 			s.Chunks += MaxNeeded
 		}
-		if i > 0 && stages[i-1].Chunks <= MaxNeeded && rng.Intn(4) > 0 {
+		if i > 0 && loops[i-1].Chunks <= MaxNeeded && rng.Intn(4) > 0 {
 			for range s.Chunks {
-				s.Needs = append(s.Needs, rng.Uint64()&rng.Uint64()&(1<<stages[i-1].Chunks-1))
+				s.Needs = append(s.Needs, rng.Uint64()&rng.Uint64()&(1<<loops[i-1].Chunks-1))
 			}
 		}
-		stages, chunks = append(stages, s), chunks+int64(s.Chunks)
+		loops, chunks = append(loops, s), chunks+int64(s.Chunks)
 	}
-	return stages, chunks
+	return loops, chunks
 }
 
 func TestSeriesKeepsItsNeeds(t *testing.T) {
@@ -67,10 +67,10 @@ func TestSeriesKeepsItsNeeds(t *testing.T) {
 			all.Go(func() {
 				rng := rand.New(rand.NewSource(int64(caller)))
 				for range 100 {
-					stages, chunks := stagesOf(rng)
-					s := NewSeries(stages, 1+rng.Intn(4))
+					loops, chunks := loopsOf(rng)
+					s := NewSeries(loops, 1+rng.Intn(4))
 					for range 3 { // it may be run again
-						w := newWitness(t, stages)
+						w := newWitness(t, loops)
 						if _, err := team.RunSeries(s, w); err != nil {
 							t.Error(err)
 						}
@@ -85,10 +85,10 @@ func TestSeriesKeepsItsNeeds(t *testing.T) {
 	}
 }
 
-type stumble struct{ stage, chunk int }
+type stumble struct{ loop, chunk int }
 
-func (s stumble) StageChunk(stage, chunk int) {
-	if s.stage == stage && s.chunk == chunk {
+func (s stumble) LoopChunk(loop, chunk int) {
+	if s.loop == loop && s.chunk == chunk {
 		panic("over a stone")
 	}
 }
@@ -96,16 +96,16 @@ func (s stumble) StageChunk(stage, chunk int) {
 func TestPanicInASeries(t *testing.T) {
 	team := New(2)
 	defer team.Close()
-	s := NewSeries([]Stage{{Chunks: 5}, {Chunks: 70}, {Chunks: 7}}, 3)
-	for stage, chunk := range []int{4, 69, 0} {
+	s := NewSeries([]Loop{{Chunks: 5}, {Chunks: 70}, {Chunks: 7}}, 3)
+	for loop, chunk := range []int{4, 69, 0} {
 		for range 50 {
-			at, err := team.RunSeries(s, stumble{stage, chunk})
-			if p := new(PanicError); !errors.As(err, &p) || p.Value != "over a stone" || at != stage {
-				t.Fatalf("stage %d, error %v", at, err)
+			at, err := team.RunSeries(s, stumble{loop, chunk})
+			if p := new(PanicError); !errors.As(err, &p) || p.Value != "over a stone" || at != loop {
+				t.Fatalf("loop %d, error %v", at, err)
 			}
 		}
 	}
-	if _, err := team.RunSeries(s, stumble{stage: -1}); err != nil {
+	if _, err := team.RunSeries(s, stumble{loop: -1}); err != nil {
 		t.Errorf("after panics: %v", err)
 	}
 }
@@ -113,9 +113,9 @@ func TestPanicInASeries(t *testing.T) {
 func TestSeriesDoesNotAllocate(t *testing.T) {
 	team := New(1)
 	defer team.Close()
-	s := NewSeries([]Stage{{Chunks: 5}, {Chunks: 5, Needs: []uint64{1, 2, 4, 8, 16}}}, 2)
+	s := NewSeries([]Loop{{Chunks: 5}, {Chunks: 5, Needs: []uint64{1, 2, 4, 8, 16}}}, 2)
 	if n := testing.AllocsPerRun(100, func() {
-		if _, err := team.RunSeries(s, stumble{stage: -1}); err != nil {
+		if _, err := team.RunSeries(s, stumble{loop: -1}); err != nil {
 			t.Fatal(err)
 		}
 	}); n != 0 {
@@ -124,12 +124,12 @@ func TestSeriesDoesNotAllocate(t *testing.T) {
 }
 
 // layers are loops whose chunks take turns in which of them is long.
-type layers struct{ stage int }
+type layers struct{ loop int }
 
-func (l *layers) Chunk(i int) { l.StageChunk(l.stage, i) }
+func (l *layers) Chunk(i int) { l.LoopChunk(l.loop, i) }
 
-func (l *layers) StageChunk(stage, chunk int) {
-	busy(time.Duration(6+4*((stage+chunk/2)%2)) * time.Microsecond)
+func (l *layers) LoopChunk(loop, chunk int) {
+	busy(time.Duration(6+4*((loop+chunk/2)%2)) * time.Microsecond)
 }
 
 // BenchmarkSeries runs 30 loops of four chunks one by one, and as a series in which a
@@ -138,16 +138,16 @@ func BenchmarkSeries(b *testing.B) {
 	if runtime.GOMAXPROCS(0) < 2 {
 		b.Skip("needs two processors; run without taskset or GOMAXPROCS=1")
 	}
-	stages := make([]Stage, 30)
-	for i := range stages {
-		stages[i] = Stage{4, []uint64{0b0011, 0b0111, 0b1110, 0b1100}}
+	loops := make([]Loop, 30)
+	for i := range loops {
+		loops[i] = Loop{4, []uint64{0b0011, 0b0111, 0b1110, 0b1100}}
 	}
 	team := New(1)
 	defer team.Close()
 	b.Run("loops", func(b *testing.B) {
 		for b.Loop() {
 			l := &layers{}
-			for l.stage = range stages {
+			for l.loop = range loops {
 				if err := team.Run(2, 4, l); err != nil {
 					b.Fatal(err)
 				}
@@ -155,7 +155,7 @@ func BenchmarkSeries(b *testing.B) {
 		}
 	})
 	b.Run("series", func(b *testing.B) {
-		s := NewSeries(stages, 2)
+		s := NewSeries(loops, 2)
 		for b.Loop() {
 			if _, err := team.RunSeries(s, &layers{}); err != nil {
 				b.Fatal(err)
