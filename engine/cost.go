@@ -80,7 +80,7 @@ func flops(n *ir.Node) float64 {
 		return count(ir.ShapeOf(s.Dims[from:]...))
 	}
 	switch n.Op {
-	case "Conv", "ConvInteger", "FusedConv", "DynamicConv", "DeformConv", "NhwcConv", "NhwcFusedConv":
+	case "Conv", "ConvInteger", "FusedConv", "DynamicConv", "DeformConv", "NhwcConv", "NhwcFusedConv", "CausalConvWithState":
 		return 2 * out * at(1, 1)
 	case "QLinearConv":
 		return 2 * out * at(3, 1)
@@ -101,8 +101,10 @@ func flops(n *ir.Node) float64 {
 			return packedAttentionFLOPs(n)
 		}
 		return attentionFLOPs(n)
-	case "MultiHeadAttention":
+	case "MultiHeadAttention", "FlexAttention":
 		return attentionFLOPs(n)
+	case "LinearAttention":
+		return linearAttentionFLOPs(n)
 	}
 	return 0
 }

@@ -16,24 +16,16 @@ func side(v *ir.Value, axis int) float64 {
 	return depth(v, axis)
 }
 
-// input is a node's input, nil if it is omitted.
-func input(n *ir.Node, i int) *ir.Value {
-	if i < len(n.Inputs) {
-		return n.Inputs[i]
-	}
-	return nil
-}
-
 // attentionFLOPs counts both products of an attention, without what a mask leaves
 // out: a query has as many products with each key as it has numbers, and a result
 // with each value. The standard's has keys [batch heads keys size] or [batch keys
 // size]; ONNX Runtime's MultiHeadAttention also takes [batch keys heads parts size],
 // in which queries, keys and values may lie side by side.
 func attentionFLOPs(n *ir.Node) float64 {
-	queries, key, past := count(n.Inputs[0].Fact.Shape), input(n, 1), input(n, 4)
+	queries, key, past := count(n.Inputs[0].Fact.Shape), n.Input(1), n.Input(4)
 	axis := -2
 	if n.Domain == "com.microsoft" {
-		if past = input(n, 6); key == nil {
+		if past = n.Input(6); key == nil {
 			key, queries = n.Inputs[0], queries/3
 		}
 		if len(key.Fact.Shape.Dims) == 5 {
@@ -46,13 +38,28 @@ func attentionFLOPs(n *ir.Node) float64 {
 // packedAttentionFLOPs is attentionFLOPs for ONNX Runtime's Attention, which makes
 // queries, keys and values itself, as a product with weights [size columns].
 func packedAttentionFLOPs(n *ir.Node) float64 {
-	x, columns := n.Inputs[0], side(input(n, 1), -1)
+	x, columns := n.Inputs[0], side(n.Input(1), -1)
 	width := columns / 3 // of the queries
 	if a := n.Attr("qkv_hidden_sizes"); a != nil && len(a.Ints) == 3 {
 		width = float64(a.Ints[0])
 	}
 	rows := count(x.Fact.Shape) / math.Max(1, depth(x, -1))
-	return 2*rows*depth(x, -1)*columns + 2*(rows*width+count(n.Outputs[0].Fact.Shape))*(depth(x, 1)+side(input(n, 4), -2))
+	return 2*rows*depth(x, -1)*columns + 2*(rows*width+count(n.Outputs[0].Fact.Shape))*(depth(x, 1)+side(n.Input(4), -2))
+}
+
+// linearAttentionFLOPs counts what each query and key, [batch steps heads*size], has to do
+// with a state of as many columns as a value has numbers: queries read it, keys are added
+// to it and, by the delta rule, read it before. Values are [batch steps kv_num_heads*columns].
+func linearAttentionFLOPs(n *ir.Node) float64 {
+	a := n.Attr("kv_num_heads")
+	if a == nil || a.Int < 1 {
+		return 0
+	}
+	rows := count(n.Inputs[0].Fact.Shape) + count(n.Inputs[1].Fact.Shape)
+	if n.Input(5) != nil { // beta
+		rows += count(n.Inputs[1].Fact.Shape)
+	}
+	return 2 * rows * side(n.Inputs[2], -1) / float64(a.Int)
 }
 
 // recurrentFLOPs counts the products of each step's input and state with the weights
@@ -64,7 +71,7 @@ func recurrentFLOPs(n *ir.Node) float64 {
 	}
 	weights := 0.0
 	for _, i := range []int{1, 2} {
-		if w := input(n, i); w != nil {
+		if w := n.Input(i); w != nil {
 			weights += count(w.Fact.Shape)
 		}
 	}

@@ -17,6 +17,7 @@ func TestFLOPs(t *testing.T) {
 	}
 	list := func(v ...*ir.Value) []*ir.Value { return v }
 	equation := func(s string) []*ir.Attr { return []*ir.Attr{{Name: "equation", String: s}} }
+	heads := []*ir.Attr{ir.AttrInt("q_num_heads", 4), ir.AttrInt("kv_num_heads", 2)}
 	const ms = "com.microsoft"
 	for _, c := range []struct {
 		why  string
@@ -34,6 +35,11 @@ func TestFLOPs(t *testing.T) {
 		{"of many heads, packed", ir.Node{Op: "MultiHeadAttention", Domain: ms, Inputs: list(value(1, 5, 2, 3, 4)), Outputs: list(value(1, 5, 8))}, 2 * 2 * 2 * 5 * 5 * 4},
 		{"of many heads, keys packed with values", ir.Node{Op: "MultiHeadAttention", Domain: ms, Inputs: list(value(1, 5, 8), value(1, 7, 2, 2, 4)), Outputs: list(value(1, 5, 8))}, 2 * 2 * 2 * 5 * 7 * 4},
 		{"with its own weights", ir.Node{Op: "Attention", Domain: ms, Inputs: list(value(1, 5, 10), value(10, 24)), Outputs: list(value(1, 5, 8))}, 2*5*10*24 + 2*2*5*5*8},
+		{"attention with subgraphs", ir.Node{Op: "FlexAttention", Domain: "ai.onnx.preview", Inputs: list(value(1, 4, 5, 3), value(1, 2, 7, 3), value(1, 2, 7, 6)), Outputs: list(value(1, 4, 5, 6))}, 2*4*5*7*3 + 2*4*5*7*6},
+		// 4 heads of queries and 2 of keys, of 3 numbers each; 6 numbers a value, 5 steps.
+		{"linear attention", ir.Node{Op: "LinearAttention", Attrs: heads, Inputs: list(value(1, 5, 12), value(1, 5, 6), value(1, 5, 12)), Outputs: list(value(1, 5, 24))}, 2*5*4*3*6 + 2*5*2*3*6},
+		{"by the delta rule", ir.Node{Op: "LinearAttention", Attrs: heads, Inputs: list(value(1, 5, 12), value(1, 5, 6), value(1, 5, 12), nil, nil, value(1, 5, 2)), Outputs: list(value(1, 5, 24))}, 2*5*4*3*6 + 2*2*5*2*3*6},
+		{"a causal convolution", ir.Node{Op: "CausalConvWithState", Inputs: list(value(2, 8, 9), value(8, 1, 4)), Outputs: list(value(2, 8, 9))}, 2 * 2 * 8 * 9 * 4},
 		{"LSTM", ir.Node{Op: "LSTM", Inputs: list(value(11, 2, 3), value(1, 16, 3), value(1, 16, 4)), Outputs: list(value(11, 1, 2, 4))}, 2 * 11 * 2 * 16 * (3 + 4)},
 		{"RNN of two directions", ir.Node{Op: "RNN", Inputs: list(value(11, 2, 3), value(2, 4, 3), value(2, 4, 4)), Outputs: list(value(11, 2, 2, 4))}, 2 * 11 * 2 * 2 * 4 * (3 + 4)},
 		{"Einsum", ir.Node{Op: "Einsum", Attrs: equation("bhqd, bhkd -> bhqk"), Inputs: list(value(2, 3, 5, 4), value(2, 3, 7, 4)), Outputs: list(value(2, 3, 5, 7))}, 2 * 2 * 3 * 5 * 7 * 4},
