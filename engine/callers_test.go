@@ -72,6 +72,35 @@ func TestTracePanics(t *testing.T) {
 	}
 }
 
+// TestRunIntoInputs: outputs may lie where inputs do, of one picture or of several that run
+// one after the other.
+func TestRunIntoInputs(t *testing.T) {
+	const size = 64
+	for _, n := range []int{1, 3} {
+		b := ir.NewBuilder(18)
+		x := b.Input("x", tensor.Float32, ir.Dims(n, size))
+		b.Output("y", b.Node("Neg", []*ir.Value{x}))
+		b.Output("z", b.Node("Reshape", []*ir.Value{x, b.Const("", tensor.Of([]int64{-1, 4, size / 4}, 3))}))
+		s := opened(t, b)
+		both := tensor.New(tensor.Float32, (n+1)*size)
+		for i := range tensor.Data[float32](both) {
+			tensor.Data[float32](both)[i] = float32(i)
+		}
+		part := func(from int) *tensor.Tensor {
+			return tensor.View(tensor.Float32, both.Bytes()[4*size*from:][:4*size*n], []int{n, size})
+		}
+		y, z := part(1), tensor.New(tensor.Float32, n, 4, size/4)
+		if err := s.RunInto(context.Background(), engine.Values{"x": part(0)}, engine.Values{"y": y, "z": z}); err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range tensor.Data[float32](y) {
+			if v != -float32(i) || tensor.Data[float32](z)[i] != float32(i) {
+				t.Fatalf("%d pictures: number %d is %v and %v", n, i, v, tensor.Data[float32](z)[i])
+			}
+		}
+	}
+}
+
 // TestNothingBesideAnError: what failed gives no value that could be used.
 func TestNothingBesideAnError(t *testing.T) {
 	s, err := engine.OpenBytes(assets.Model())

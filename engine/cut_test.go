@@ -139,6 +139,22 @@ func TestSliceBetweenOutputs(t *testing.T) {
 	}
 }
 
+// TestSliceFromASize: what was known of a value for the model's own inputs is not known of
+// the caller's.
+func TestSliceFromASize(t *testing.T) {
+	b := ir.NewBuilder(18)
+	size := b.Name("size", b.Node("Shape", []*ir.Value{b.Input("x", tensor.Float32, ir.ShapeOf(ir.Sym("n"), ir.Dim{N: 8}))}))
+	b.Output("y", b.Node("Gather", []*ir.Value{size, b.Const("", tensor.Of([]int64{1}))}))
+	part, err := opened(t, b).Slice("size", "y")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := part.Run(context.Background(), engine.Values{"size": tensor.Of([]int64{1, 5})})
+	if err != nil || tensor.Data[int64](out["y"])[0] != 5 {
+		t.Errorf("%v, %v", out, err)
+	}
+}
+
 // stopped are networks that take long: convolutions and products of which each
 // takes a second, operators without kernels, a loop without an end.
 func stopped() map[string]func(g *randomGraph) {

@@ -144,11 +144,16 @@ func (s *Session) SliceContext(ctx context.Context, from, to string) (part *Sess
 		if !slices.Contains(g.Inputs, v) {
 			g.Inputs = append([]*ir.Value{v}, g.Inputs...)
 			detach(g, v)
+			v.Fact.Ints = nil
 		}
 	}
 	cut(g)
 	if from != "" && g.Find(from) == nil {
 		return nil, fmt.Errorf("%s does not depend on %s", onnx.Quote(to), onnx.Quote(from))
+	}
+	forget(g)
+	if err := ops.Infer(ctx, g); err != nil {
+		return nil, err
 	}
 	m := *s.model
 	m.Graph = g
@@ -162,6 +167,19 @@ func detach(g *ir.Graph, v *ir.Value) {
 	unnamed := g.NewValue("", v.Fact)
 	unnamed.Node, v.Node = n, nil
 	n.Outputs[slices.Index(n.Outputs, v)] = unnamed
+}
+
+// forget drops what is known of the values that nodes make, so that it can be inferred from
+// other inputs.
+func forget(g *ir.Graph) {
+	for _, n := range g.Nodes {
+		for _, v := range n.Outputs {
+			v.Fact = ir.Fact{}
+		}
+		for _, r := range n.Regions() {
+			forget(r)
+		}
+	}
 }
 
 // cut removes the nodes and inputs that the outputs do not need.

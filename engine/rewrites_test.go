@@ -56,6 +56,9 @@ func TestRewrites(t *testing.T) {
 			n := b.Node("BatchNormalization", []*ir.Value{x, one(), one(), one(), one()})
 			return b.Node("Conv", []*ir.Value{n, b.Const("", floats(2, 2, 1, 1, 1))})
 		}, in: floats(9, 1, 1, 3, 3), open: true},
+		{name: "a quotient by a number whose inverse is infinite", build: func(b *ir.Builder, x *ir.Value) *ir.Value {
+			return b.Node("Div", []*ir.Value{b.Node("Conv", []*ir.Value{x, b.Const("", tensor.New(tensor.Float32, 2, 1, 1, 1))}), b.Const("", tensor.Scalar(float32(1e-39)))})
+		}, in: floats(9, 1, 1, 3, 3)},
 		{name: "a sum in a convolution without bias", build: func(b *ir.Builder, x *ir.Value) *ir.Value {
 			return b.Node("com.microsoft.FusedConv", []*ir.Value{x, b.Const("", floats(1, 1, 1, 1, 1)), nil, x}, ir.AttrString("activation", "Relu"))
 		}, in: floats(9, 1, 1, 3, 3)},

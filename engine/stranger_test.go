@@ -2,8 +2,11 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"math/bits"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -105,4 +108,69 @@ func TestStrangersDeclaration(t *testing.T) {
 			t.Errorf("took %v and %d MiB and gave %v", took, memory>>20, err)
 		}
 	}
+}
+
+// Outputs count against the memory limit, however they come by their memory, and so does
+// what is computed while a run is planned.
+func TestStrangersOutputs(t *testing.T) {
+	const limit, mib = 16 << 20, 1 << 20
+	many := func(give func(b *ir.Builder, x *ir.Value) *ir.Value) func(b *ir.Builder, x *ir.Value) {
+		return func(b *ir.Builder, x *ir.Value) {
+			for i := range 64 {
+				b.Output("y"+strconv.Itoa(i), give(b, x))
+			}
+		}
+	}
+	for name, build := range map[string]func(b *ir.Builder, x *ir.Value){
+		"the same many times": many(func(b *ir.Builder, x *ir.Value) *ir.Value { return b.Node("Identity", []*ir.Value{x}) }),
+		"parts": many(func(b *ir.Builder, x *ir.Value) *ir.Value {
+			return b.Node("Unsqueeze", []*ir.Value{x, b.Const("", tensor.Of([]int64{0}))})
+		}),
+		"many in a sequence": func(b *ir.Builder, x *ir.Value) {
+			b.Output("y", b.Node("SequenceConstruct", slices.Repeat([]*ir.Value{x}, 64)))
+		},
+	} {
+		for _, opt := range []engine.Option{nil, engine.Plain()} {
+			b := ir.NewBuilder(18)
+			build(b, b.Node("Relu", []*ir.Value{b.Input("x", tensor.Float32, ir.ShapeOf(ir.Sym("n")))}))
+			s := opened(t, b, opt, engine.MemoryLimit(limit))
+			for range 2 { // with a plan and without
+				before := allocated()
+				_, err := s.Run(context.Background(), engine.Values{"x": tensor.New(tensor.Float32, mib/4)})
+				var memory *engine.MemoryError
+				if took := allocated() - before; !errors.As(err, &memory) || took > limit+mib {
+					t.Errorf("%s: %d MiB, %v", name, took/mib, err)
+				}
+			}
+		}
+	}
+
+	b := ir.NewBuilder(18)
+	sum := b.Input("x", tensor.Float32, ir.ShapeOf(ir.Sym("n")))
+	size := b.Node("Shape", []*ir.Value{sum})
+	for range 60 {
+		sum = b.Node("Add", []*ir.Value{sum, b.Node("ConstantOfShape", []*ir.Value{size})})
+	}
+	b.Output("y", sum)
+	s := opened(t, b, engine.MemoryLimit(limit))
+	before := allocated()
+	_, err := s.Run(context.Background(), engine.Values{"x": tensor.New(tensor.Float32, mib/4)})
+	if took := allocated() - before; err != nil || took > limit {
+		t.Errorf("what is the same for all inputs of a size took %d MiB: %v", took/mib, err)
+	}
+}
+
+// opened is a session of what was built.
+func opened(t *testing.T, b *ir.Builder, o ...engine.Option) *engine.Session {
+	t.Helper()
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.OpenModel(m, o...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
 }

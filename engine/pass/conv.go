@@ -129,8 +129,6 @@ func perChannel(n *ir.Node) (x *ir.Value, scale, shift []float32) {
 	scale, shift = make([]float32, channels), make([]float32, channels)
 	for i, v := range values {
 		switch scale[i] = 1; {
-		case v-v != 0 || n.Op == "Div" && v == 0: // weights of 0 would make it NaN
-			return nil, nil, nil
 		case n.Op == "Add":
 			shift[i] = v
 		case n.Op == "Sub" && x == n.Inputs[0]:
@@ -141,6 +139,9 @@ func perChannel(n *ir.Node) (x *ir.Value, scale, shift []float32) {
 			scale[i] = v
 		default:
 			scale[i] = 1 / v
+		}
+		if s := scale[i] + shift[i]; s-s != 0 { // weights of 0 would make it NaN
+			return nil, nil, nil
 		}
 	}
 	return x, scale, shift
@@ -161,7 +162,7 @@ func constants(n *ir.Node) (sum int) {
 // the fused form. The weights stay where they are, for instance in the file.
 func scaleFused(e *Editor, conv *ir.Node, scale, shift []float32) (bool, error) {
 	op, ok := conv.Operator.(*ops.FusedConv)
-	if !ok || op.Act.Kind != kernel.Identity || residual(conv) != nil || conv.Inputs[1].Const().Dim(0) != len(scale) {
+	if !ok || op.Act.Kind != kernel.Identity || conv.Input(3) != nil || conv.Inputs[1].Const().Dim(0) != len(scale) {
 		return false, nil
 	}
 	inputs := make([]*ir.Value, 5)
@@ -187,15 +188,6 @@ func shiftBias(conv *ir.Node, shift, scale []float32) []float32 {
 		}
 	}
 	return bias
-}
-
-// residual is the value that a convolution of the fused form adds, nil if there is
-// none.
-func residual(conv *ir.Node) *ir.Value {
-	if len(conv.Inputs) > 3 {
-		return conv.Inputs[3]
-	}
-	return nil
 }
 
 // scaleConv applies a scale and a shift per channel to the constant weights and
@@ -480,7 +472,7 @@ func lastConv(e *Editor, add *ir.Node, place map[*ir.Node]int) (conv *ir.Node, z
 		if v.Node != nil {
 			op, ok = v.Node.Operator.(*ops.FusedConv)
 		}
-		if !ok || op.Act.Kind != kernel.Identity || residual(v.Node) != nil || e.Only(v) != add {
+		if !ok || op.Act.Kind != kernel.Identity || v.Node.Input(3) != nil || e.Only(v) != add {
 			continue
 		}
 		if other.Node != nil && place[other.Node] > place[v.Node] || other.Const() != nil {

@@ -72,7 +72,7 @@ func (r *Runner) divide(in []*tensor.Tensor) (d division, n int) {
 // division decides for batches of n pictures with the shapes of in.
 func (r *Runner) division(in []*tensor.Tensor, n int) division {
 	var d division
-	together, apart := &stage{facts: map[*ir.Value]ir.Fact{}}, &stage{facts: map[*ir.Value]ir.Fact{}}
+	together, apart := r.stageFor(map[*ir.Value]ir.Fact{}), r.stageFor(map[*ir.Value]ir.Fact{})
 	for i, v := range r.graph.Inputs {
 		f := ir.TypeOf(in[i])
 		d.in = append(d.in, f)
@@ -267,6 +267,7 @@ func (r *Runner) runParts(ctx context.Context, in, into []*tensor.Tensor, d divi
 				return nil, err
 			}
 			out[k] = tensor.New(f.DType, shape...)
+			run.Grow(bytesOf(out[k]))
 		}
 	}
 	parts := (n + d.each - 1) / d.each

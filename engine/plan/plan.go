@@ -425,6 +425,7 @@ func (p *Plan) start(ctx context.Context, in []*tensor.Tensor) (*instance, error
 	if err := inst.alone.ReserveBytes(int64(p.arena)); err != nil {
 		return nil, p.tooLarge(err)
 	}
+	inst.alone.Grow(int64(p.arena))
 	inst.settle(inst.alone, p.stock.take(p.arena, inst.block, inst.alone))
 	return inst, nil
 }

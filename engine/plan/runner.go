@@ -10,6 +10,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/team"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -66,10 +67,15 @@ func (r *Runner) Graph() *ir.Graph { return r.graph }
 
 // Run computes the graph's outputs for the inputs; both are in the graph's order.
 // The results belong to the caller. into may hold tensors into which results are
-// written if dtype and shape fit; otherwise, and for nil, new tensors are
-// allocated. The caller must use the returned slice: it may be into itself, with
-// new tensors in place of those that did not fit.
+// written if dtype and shape fit and no input lies there; otherwise, and for nil, new
+// tensors are allocated. The caller must use the returned slice: it may be into itself,
+// with new tensors in place of those that did not fit.
 func (r *Runner) Run(ctx context.Context, in, into []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	for i, t := range into {
+		if t != nil && slices.ContainsFunc(in, t.Shares) {
+			into[i] = nil
+		}
+	}
 	if d, n := r.divide(in); d.each > 0 {
 		return r.runParts(ctx, in, into, d, n)
 	}
@@ -87,7 +93,10 @@ func (r *Runner) runWhole(ctx context.Context, in, into []*tensor.Tensor) ([]*te
 	run := ops.NewRun(ctx, r.opt.Memory, r.opt.Turns)
 	if r.opt.Plain {
 		out, err := r.program.interpret(run, in, true)
-		return given(run, out), err
+		if err != nil {
+			return nil, err
+		}
+		return r.given(run, out)
 	}
 	run.Kernel, run.Parallel, run.Strict = r.opt.Rung, parallel(r.opt.Threads, run), r.opt.Strict
 	f := newFrame(r.program, &env{run: run, runner: r, trace: r.opt.Trace})
@@ -95,21 +104,46 @@ func (r *Runner) runWhole(ctx context.Context, in, into []*tensor.Tensor) ([]*te
 		return nil, err
 	}
 	out, err := f.staged()
-	return given(run, out), err
+	if err != nil {
+		return nil, err
+	}
+	return r.given(run, out)
 }
 
 // given makes sure that the results belong to the caller: tensors that were not
 // allocated in this run, or that occur twice, are copied.
-func given(run *ops.Run, out []*tensor.Tensor) []*tensor.Tensor {
+func (r *Runner) given(run *ops.Run, out []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	seen := map[*tensor.Owner]bool{}
 	for i, t := range out {
-		if !run.Owns(t) || seen[t.Owner()] {
-			out[i] = t.Clone()
-		} else {
+		if run.Owns(t) && !seen[t.Owner()] {
 			seen[t.Owner()] = true
+			continue
 		}
+		c, err := copied(run, r.graph.Outputs[i], t)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = c
+		run.Grow(bytesOf(c))
 	}
-	return out
+	return out, nil
+}
+
+// copied is a copy of an output within the memory limit.
+func copied(run *ops.Run, v *ir.Value, t *tensor.Tensor) (*tensor.Tensor, error) {
+	if err := run.ReserveBytes(bytesOf(t)); err != nil {
+		return nil, fmt.Errorf("output %s: %w", onnx.Quote(v.Name), err)
+	}
+	return t.Clone(), nil
+}
+
+// bytesOf is the size of a tensor with all that it holds.
+func bytesOf(t *tensor.Tensor) int64 {
+	n := int64(t.Size())
+	for _, e := range t.Elems() {
+		n += bytesOf(e)
+	}
+	return n
 }
 
 // Prepare plans for inputs of the given facts and packs the weights.
@@ -175,9 +209,12 @@ func (s *stage) runStatic(ctx context.Context, r *Runner, in, into []*tensor.Ten
 		}
 		if dst := into[i]; dst != nil && dst.DType() == t.DType() && slices.Equal(dst.Shape(), t.Shape()) {
 			copy(dst.Bytes(), t.Bytes())
-		} else {
-			into[i] = t.Clone()
+			continue
 		}
+		if into[i], err = copied(inst.alone, v, t); err != nil {
+			return nil, err
+		}
+		inst.alone.Grow(bytesOf(t))
 	}
 	return into, nil
 }

@@ -26,6 +26,7 @@ type stage struct {
 	arrived []*ir.Value           // the values for whose facts the stage was made
 	next    []*stage              // for the facts of the dynamic nodes' results, newest first
 	used    int                   // the program's turn when it was used last
+	room    int                   // bytes that may still be computed while planning
 }
 
 // output is a value of a plan that is read later.
@@ -45,12 +46,20 @@ type folding struct {
 // shapes.
 const keptStages = 8
 
-// foldAtPlan bounds the size of values computed while planning, in bytes.
-const foldAtPlan = 16 << 20
+// foldAtPlan bounds the size of the values that a stage computes while it is planned, in
+// bytes. They are kept with it, besides the memory of runs: those of all stages that are
+// kept take at most half of what a run may.
+const foldAtPlan = 64 << 20
+
+// stageFor returns a stage without nodes.
+func (r *Runner) stageFor(facts map[*ir.Value]ir.Fact) *stage {
+	return &stage{facts: facts, room: int(min(foldAtPlan, r.opt.Memory/(2*keptStages)))}
+}
 
 // newStage plans those of p's remaining nodes whose shapes follow from the facts.
 func (r *Runner) newStage(ctx context.Context, p *program, left []int, facts map[*ir.Value]ir.Fact, arrived []*ir.Value) (*stage, error) {
-	s := &stage{facts: facts, arrived: arrived}
+	s := r.stageFor(facts)
+	s.arrived = arrived
 	known := make([]*ir.Value, 0, len(facts))
 	for v := range facts {
 		known = append(known, v)
@@ -202,7 +211,7 @@ func (s *stage) classify(w *work) (nodeKind, error) {
 		}
 		size += count * out[i].DType.Size()
 	}
-	if !known && constant && size <= foldAtPlan && !ops.Find(n.Domain, n.Op, n.Version).Random {
+	if !known && constant && size <= s.room && !ops.Find(n.Domain, n.Op, n.Version).Random {
 		if values := pass.FoldWith(n, in); values != nil {
 			for i := range n.Outputs {
 				if values[i] != nil {
@@ -210,6 +219,7 @@ func (s *stage) classify(w *work) (nodeKind, error) {
 				}
 			}
 			known = true
+			s.room -= size
 		}
 	}
 	for i, v := range n.Outputs {

@@ -113,12 +113,10 @@ func (f *frame) takeOut() error {
 		if !f.leases.inside(t) {
 			continue
 		}
-		if t.DType().IsElement() {
-			if err := f.run.Reserve(t.DType(), t.Shape()); err != nil {
-				return fmt.Errorf("output %q: %w", f.program.graph.Outputs[i].Name, err)
-			}
+		c, err := copied(f.run, f.program.graph.Outputs[i], t)
+		if err != nil {
+			return err
 		}
-		c := t.Clone()
 		f.run.Adopt(c)
 		f.run.Hold(c)
 		f.run.Release(t)

@@ -161,6 +161,16 @@ func (t *Tensor) Bytes() []byte {
 	return t.data
 }
 
+// Shares reports whether two tensors share memory.
+func (t *Tensor) Shares(u *Tensor) bool {
+	a, b := t.Bytes(), u.Bytes()
+	if len(a) == 0 || len(b) == 0 {
+		return false
+	}
+	from, begin := uintptr(unsafe.Pointer(&a[0])), uintptr(unsafe.Pointer(&b[0]))
+	return from < begin+uintptr(len(b)) && begin < from+uintptr(len(a))
+}
+
 // Strings are the elements of a String tensor.
 func (t *Tensor) Strings() []string { return t.strs }
 
