@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -52,11 +53,34 @@ func (s *Session) Layers() []Layer {
 func (s *Session) Passes() []pass.Report { return s.reports }
 
 // Graph is the model as it is in its file, for tools that look inside or export. It
-// must not be changed.
+// must not be changed. Guard protects those that read its constants.
 func (s *Session) Graph() *ir.Graph { return s.model.Graph }
 
 // Optimised is the graph that runs. It must not be changed.
 func (s *Session) Optimised() *ir.Graph { return s.runner.Graph() }
+
+// Guard calls do, which reads constants of Graph or Optimised. They may lie in the
+// model's file, which is mapped: if that has become shorter, reading what is gone
+// would end the program, and the error is ErrChanged instead. do must not read them
+// on goroutines of its own.
+func (s *Session) Guard(do func() error) (err error) {
+	if s.mapped.hasChanged() {
+		return inFile(s.file, ErrChanged)
+	}
+	before := debug.SetPanicOnFault(true)
+	defer func() {
+		debug.SetPanicOnFault(before)
+		r := recover()
+		if r == nil {
+			return
+		}
+		if fault, ok := r.(error); !ok || s.mapped.explain(fault) != ErrChanged {
+			panic(r)
+		}
+		err = inFile(s.file, ErrChanged)
+	}()
+	return do()
+}
 
 // Metadata returns the file's own metadata (metadata_props).
 func (s *Session) Metadata() map[string]string { return maps.Clone(s.model.Metadata) }

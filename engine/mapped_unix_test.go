@@ -95,3 +95,50 @@ func TestShrunkFile(t *testing.T) {
 		}
 	}
 }
+
+// A caller's own look at constants ends with an error too, and its own panics stay
+// panics.
+func TestGuard(t *testing.T) {
+	m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
+		Outputs:      []*onnx.ValueInfo{{Name: "w"}},
+		Initializers: []*onnx.Tensor{{Name: "w", DataType: 1, Dims: []int64{1 << 20}, Raw: make([]byte, 4<<20), HasRaw: true}},
+	}}
+	path := filepath.Join(t.TempDir(), "m.onnx")
+	if err := onnx.WriteFile(path, m); err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	sum := func() error {
+		total := float32(0)
+		for _, v := range tensor.Data[float32](s.Graph().Outputs[0].Const()) {
+			total += v
+		}
+		if total != 0 {
+			return errors.New("a sum of zeros")
+		}
+		return nil
+	}
+	if err := s.Guard(sum); err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func() {
+			if r := recover(); r != "mine" {
+				t.Errorf("recovered %v", r)
+			}
+		}()
+		s.Guard(func() error { panic("mine") })
+	}()
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Guard(sum); !errors.Is(err, engine.ErrChanged) {
+			t.Error(err)
+		}
+	}
+}

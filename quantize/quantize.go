@@ -72,6 +72,8 @@ type Result struct {
 	Kept      []string // nodes kept in float32 because that made the result better
 	Float     int      // bytes of constants in float32
 	Bytes     int      // bytes of constants after quantisation
+
+	session *engine.Session
 }
 
 // compared bounds the samples on which candidates are measured.
@@ -117,16 +119,23 @@ func Session(ctx context.Context, s *engine.Session, samples Samples, opt Option
 			return nil, fmt.Errorf("the network is quantised already: %v; give the float32 network that it was made of", n)
 		}
 	}
-	var err error
-	if q.opsets, err = raise(q.graph, s.Opsets()); err != nil {
-		return nil, err
-	}
 	for _, name := range opt.Float {
 		if !slices.ContainsFunc(q.graph.Nodes, func(n *ir.Node) bool { return n.Name == name }) {
 			return nil, fmt.Errorf("%w %s to keep in float32%s (vision inspect --layers lists them)", ErrNoNode, onnx.Quote(name), q.near(name))
 		}
 	}
-	return q.run()
+	var r *Result
+	err := s.Guard(func() (err error) {
+		if q.opsets, err = raise(q.graph, s.Opsets()); err == nil {
+			r, err = q.run()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.session = s
+	return r, nil
 }
 
 // ErrNoNode is the error for a name in Options.Float that no node has; what wraps it
@@ -205,4 +214,9 @@ func encode(m *onnx.Model) ([]byte, error) {
 
 // WriteFile writes the network to a file. The file appears under its name only when
 // it is complete.
-func (r *Result) WriteFile(path string) error { return onnx.WriteFile(path, r.Model) }
+func (r *Result) WriteFile(path string) error {
+	if r.session == nil { // made by the caller
+		return onnx.WriteFile(path, r.Model)
+	}
+	return r.session.Guard(func() error { return onnx.WriteFile(path, r.Model) })
+}

@@ -3,8 +3,11 @@ package quantize_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math"
 	"math/rand"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -254,5 +257,41 @@ func TestNaN(t *testing.T) {
 	}
 	if r, err := quantize.Session(context.Background(), s, poisoned, quantize.Options{Exact: true}); r != nil || err == nil || !strings.Contains(err.Error(), `output "y" holds NaN in float32 already`) {
 		t.Errorf("%v, %v", r, err)
+	}
+}
+
+// TestShrunkFile: a model's file that becomes shorter while its network is quantised,
+// or before that is written, is an error.
+func TestShrunkFile(t *testing.T) {
+	for _, before := range []string{"calibration", "writing"} {
+		path := filepath.Join(t.TempDir(), "m.onnx")
+		if err := os.WriteFile(path, build(13), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := engine.Open(path, quantize.Prepare())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		in := samples()
+		load := in.Load
+		in.Load = func(i int) (engine.Values, error) {
+			if before == "calibration" {
+				if err := os.Truncate(path, 0); err != nil {
+					t.Skipf("%v; run on a system where mapped files shrink", err)
+				}
+			}
+			return load(i)
+		}
+		r, err := quantize.Session(t.Context(), s, in, quantize.Options{Exact: true, Float: []string{"conv3", "conv4"}})
+		if before == "writing" && err == nil {
+			if err := os.Truncate(path, 0); err != nil {
+				t.Skipf("%v; run on a system where mapped files shrink", err)
+			}
+			err = r.WriteFile(path + ".int8")
+		}
+		if !errors.Is(err, engine.ErrChanged) {
+			t.Errorf("before %s: %v", before, err)
+		}
 	}
 }
