@@ -19,20 +19,14 @@ func (c *Card) WriteText(w io.Writer) error {
 	t.row("names", strings.Join(c.Aliases, ", "))
 	t.row("task", c.Task)
 	t.row("variant", c.variantText())
-	for i, p := range c.Inputs {
-		t.row(first(i, "input"), p.String())
-	}
-	for i, p := range c.Outputs {
-		t.row(first(i, "output"), p.String())
-	}
+	t.rows("input", portTexts(c.Inputs)...)
+	t.rows("output", portTexts(c.Outputs)...)
 	t.row("ends in", c.Activation)
-	t.row("picture", c.recipeText())
-	t.row("", c.RecipeRemark)
+	t.rows("picture", c.recipeText(), c.RecipeRemark)
 	t.row("labels", c.labelsText())
 	t.row("head", c.Head)
 	t.row("trained on", c.TrainedOn)
-	t.row("accuracy", c.Accuracy)
-	t.row("", publishedAt(c.AccuracyFrom))
+	t.rows("accuracy", c.Accuracy, publishedAt(c.AccuracyFrom))
 	if c.Builtin {
 		t.row("file", "inside the binary")
 	} else {
@@ -53,11 +47,11 @@ func (c *Card) WriteText(w io.Writer) error {
 	return err
 }
 
-func first(i int, heading string) string {
-	if i == 0 {
-		return heading
+func portTexts(ports []Port) (texts []string) {
+	for _, p := range ports {
+		texts = append(texts, p.String())
 	}
-	return ""
+	return texts
 }
 
 func publishedAt(where string) string {
@@ -78,7 +72,7 @@ func (c *Card) variantText() string {
 func (c *Card) recipeText() string {
 	text := c.Recipe
 	if len(c.RecipeData) > 0 {
-		text = string(c.RecipeData)
+		text = strings.ReplaceAll(string(c.RecipeData), `,"`, `, "`) // where lines may break
 	}
 	if text == "" {
 		return ""
@@ -153,9 +147,7 @@ func Size(bytes int64) string {
 func (t *cardText) fetched(bytes int64, sha256 string, urls []string) {
 	t.row("size", fmt.Sprintf("%s (%d bytes)", Size(bytes), bytes))
 	t.row("sha256", sha256)
-	for i, u := range urls {
-		t.row(first(i, "from"), u)
-	}
+	t.rows("from", urls...)
 }
 
 // cardText formats rows: a heading of fixed width, then text that is wrapped at
@@ -169,6 +161,16 @@ const (
 
 func (t *cardText) line(format string, args ...any) {
 	t.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
+}
+
+// rows writes texts below one another, the first behind the heading.
+func (t *cardText) rows(heading string, texts ...string) {
+	for _, text := range texts {
+		if text != "" {
+			t.row(heading, text)
+			heading = ""
+		}
+	}
 }
 
 func (t *cardText) row(heading, text string) {

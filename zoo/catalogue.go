@@ -12,10 +12,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
-	"unicode"
 
 	"github.com/visionzoo/vision/assets"
 	"github.com/visionzoo/vision/assets/label"
@@ -137,6 +137,9 @@ func withUserEntries(base *Catalogue, folder string) (*Catalogue, error) {
 	for _, file := range files {
 		cards, err := readUserFile(file)
 		if err == nil {
+			err = base.hiddenBy(cards)
+		}
+		if err == nil {
 			err = all.add(cards...)
 		}
 		if err != nil {
@@ -146,20 +149,38 @@ func withUserEntries(base *Catalogue, folder string) (*Catalogue, error) {
 	return all, nil
 }
 
+// hiddenBy refuses cards with a name, alias or line that Find understands already,
+// such as "resnet50-int8", which is neither. A line of the catalogue may grow.
+func (c *Catalogue) hiddenBy(cards []*Card) error {
+	for _, card := range cards {
+		names := append([]string{card.Name}, card.Aliases...)
+		if c.lines[nearest.Fold(card.Line)] == nil {
+			names = append(names, card.Line)
+		}
+		for _, name := range names {
+			if other, err := c.Find(name); err == nil {
+				return fmt.Errorf("model %q: the name %q belongs to %q", card.Name, name, other.Name)
+			}
+		}
+	}
+	return nil
+}
+
 // maxUserFile bounds a file in zoo.d, in bytes.
 const maxUserFile = 4 << 20
 
 func readUserFile(file string) ([]*Card, error) {
-	info, err := os.Stat(file)
+	f, _, err := openRegular(file)
 	if err != nil {
 		return nil, pathless(err)
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxUserFile {
-		return nil, fmt.Errorf("not a regular file of at most %d MiB", maxUserFile>>20)
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxUserFile+1))
+	switch {
+	case err != nil:
 		return nil, pathless(err)
+	case len(data) > maxUserFile:
+		return nil, fmt.Errorf("more than %d MiB", maxUserFile>>20)
 	}
 	cards, err := ParseCards(data)
 	for _, c := range cards {
@@ -179,8 +200,8 @@ func pathless(err error) error {
 
 // ParseCards reads a user's own cards: one JSON object in the catalogue's form, or
 // an array of them. It is strict: it refuses unknown keys, invalid names, sizes
-// below 1, digests of other than 64 hex digits, addresses that are not https, and
-// paths that lead out of the cache.
+// below 1, digests of other than 64 hex digits, addresses that are not https,
+// recipes and label sets that are not known, and paths that lead out of the cache.
 func ParseCards(data []byte) ([]*Card, error) {
 	cards, err := parseCards(data)
 	if err != nil {
@@ -232,8 +253,8 @@ func (c *Card) check() error {
 		return fmt.Errorf("bytes is %d; give the file's size", c.Bytes)
 	case !isDigest(c.SHA256):
 		return errors.New("sha256 must be 64 hex digits in lower case")
-	case !isPublishedPath(c.Path):
-		return fmt.Errorf("path %s must be relative, with slashes, and never go up", quote(c.Path))
+	case !isPublishedPath(c.Path, ".onnx"):
+		return fmt.Errorf("path %s must be relative, with slashes, never go up, and end in .onnx", quote(c.Path))
 	case len(c.RecipeData) > 0 && c.Recipe != "":
 		return errors.New("recipe and recipe_data cannot be combined")
 	case len(c.Classes) > 0 && c.Labels != "":
@@ -251,9 +272,12 @@ func (c *Card) check() error {
 			return err
 		}
 	}
+	if _, _, err := c.recipeOf(); err != nil {
+		return err
+	}
 	if a := c.Archive; a != nil {
-		if a.Bytes <= 0 || !isDigest(a.SHA256) || !isPublishedPath(a.Path) {
-			return errors.New("archive needs path, bytes and sha256")
+		if a.Bytes <= 0 || !isDigest(a.SHA256) || !isPublishedPath(a.Path, ".tar.gz") {
+			return errors.New("archive needs path (of a .tar.gz), bytes and sha256")
 		}
 		if err := checkURLs(a.URLs); err != nil {
 			return err
@@ -276,16 +300,20 @@ func (c *Card) checkWords() error {
 	}
 	words = append(words, strings.Fields(string(c.RecipeData))...) // may have lines
 	for _, text := range words {
-		if strings.ContainsFunc(text, func(r rune) bool { return !printable.Is(r) }) {
+		if !isText(text) {
 			return fmt.Errorf("a control character in %s", quote(text))
 		}
 	}
 	return nil
 }
 
+func isText(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !printable.Is(r) })
+}
+
 func checkURLs(urls []string) error {
 	for _, u := range urls {
-		if p, err := url.Parse(u); err != nil || p.Scheme != "https" || p.Host == "" || p.User != nil {
+		if p, err := url.Parse(u); err != nil || p.Scheme != "https" || p.Host == "" || p.User != nil || !isText(u) {
 			return fmt.Errorf("address %s is not of the form https://host/path", quote(u))
 		}
 	}
@@ -304,8 +332,12 @@ func isName(s string) bool {
 			return false
 		}
 	}
-	return !strings.HasSuffix(s, ".") && nearest.Fold(s) != "" // Windows drops a dot at the end
+	return !strings.HasSuffix(s, ".") && nearest.Fold(s) != "" && !windowsDevice.MatchString(s) // Windows drops a dot at the end
 }
+
+// windowsDevice matches names that are devices on Windows, with any extension. They
+// are refused on every system.
+var windowsDevice = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\.|$)`)
 
 func isDigest(s string) bool {
 	_, err := hex.DecodeString(s)
@@ -313,13 +345,14 @@ func isDigest(s string) bool {
 }
 
 // isPublishedPath reports whether p can safely be joined to a mirror, and its last
-// part be the name of a file in the cache.
-func isPublishedPath(p string) bool {
-	if p == "" || len(p) > 1000 || strings.ContainsAny(p, "\\:?#%*\"<>|") || strings.ContainsFunc(p, unicode.IsControl) {
+// part be the name of a file in the cache. By the extension it is none of the files
+// that the cache has beside the model.
+func isPublishedPath(p, extension string) bool {
+	if !strings.HasSuffix(p, extension) || len(p) > 1000 || strings.ContainsAny(p, "\\:?#%*\"<>|") || !isText(p) {
 		return false
 	}
 	for _, part := range strings.Split(p, "/") {
-		if part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".") {
+		if part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".") || strings.HasSuffix(part, " ") || windowsDevice.MatchString(part) {
 			return false
 		}
 	}

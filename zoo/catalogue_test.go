@@ -42,6 +42,17 @@ func TestUserEntries(t *testing.T) {
 		{"absolute path", edit("nets/mynet.onnx", "/etc/mynet.onnx"), "relative"},
 		{"backslash", edit("nets/mynet.onnx", `nets\\mynet.onnx`), "relative"},
 		{"drive", edit("nets/mynet.onnx", "C:/mynet.onnx"), "relative"},
+		{"a file of the cache's own", edit("nets/mynet.onnx", "nets/card.json"), "end in .onnx"},
+		{"a device of Windows", edit(`"mynet"`, `"Con"`), "the name must be"},
+		{"a device of Windows as a file", edit("nets/mynet.onnx", "nets/aux.onnx"), "relative"},
+		{"a space that Windows drops", edit("nets/mynet.onnx", "nets /mynet.onnx"), "relative"},
+		{"an escape in an address", edit("https://example.org", `https://example.org/\u009b2J`), "not of the form https://"},
+		{"a change of direction in the path", edit("nets/mynet.onnx", `nets\u202e/mynet.onnx`), "relative"},
+		{"an unknown recipe", edit(`"labels"`, `"recipe":"imagenot","labels"`), `recipe "imagenot" is not known`},
+		{"a recipe that is none", edit(`"labels"`, `"recipe_data":{"size":[0,0]},"labels"`), "recipe"},
+		{"an archive that is none", edit(`"labels"`, `"archive":{"path":"a/b.zip","bytes":1,"sha256":"`+zeros+`"},"labels"`), ".tar.gz"},
+		{"a name that a variant makes", edit(`"mynet"`, `"resnet50-int8"`), `belongs to "resnet50-v1-12-int8"`},
+		{"a line that a variant makes", edit(`"labels"`, `"line":"resnet50-int8","labels"`), `belongs to "resnet50-v1-12-int8"`},
 		{"hidden file", edit("nets/mynet.onnx", "nets/.part"), "relative"},
 		{"name with a slash", edit(`"mynet"`, `"../mynet"`), "the name must be"},
 		{"name of dots", edit(`"mynet"`, `".."`), "the name must be"},
@@ -91,10 +102,33 @@ func TestUserEntries(t *testing.T) {
 	}
 }
 
+// A model that a user adds to a line of the catalogue is found by its own opset or
+// variant, and hides none.
+func TestUserLine(t *testing.T) {
+	own, err := ParseCards([]byte(`[
+		{"name":"r99","line":"resnet50-v1","opset":99,"variant":"int8","path":"r99.onnx","bytes":1,"sha256":"` + zeros + `"},
+		{"name":"r16","line":"resnet50-v1","opset":12,"variant":"fp16","path":"r16.onnx","bytes":1,"sha256":"` + zeros + `"}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range own {
+		c.source = "own.json"
+	}
+	all := new(Catalogue)
+	if err := all.add(append(Published().Cards(), own...)...); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"resnet50-int8": "resnet50-v1-12-int8", "resnet50@99-int8": "r99", "resnet50-fp16": "r16"} {
+		if card, err := all.Find(name); err != nil || card.Name != want {
+			t.Errorf("%s: %v (%v), want %s", name, card, err, want)
+		}
+	}
+}
+
 func FuzzParseCards(f *testing.F) {
 	f.Add([]byte(soundEntry))
 	f.Add([]byte("[" + soundEntry + "," + soundEntry + "]"))
-	f.Add([]byte(`{"name":"a","variant":"f32","path":"a/b","bytes":1,"sha256":"` + zeros + `","archive":{}}`))
+	f.Add([]byte(`{"name":"a","variant":"f32","path":"a/b.onnx","bytes":1,"sha256":"` + zeros + `","archive":{}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		cards, err := ParseCards(data)
 		if err != nil {

@@ -185,18 +185,11 @@ func (f *fetcher) attempt(ctx context.Context, s source, p *part) error {
 
 // copyFile copies the whole file from a mirror's folder.
 func (f *fetcher) copyFile(ctx context.Context, s source, p *part) error {
-	info, err := os.Stat(s.file)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return moveOn{"no such file"}
-		}
-		return moveOn{pathless(err).Error()}
-	}
-	if !info.Mode().IsRegular() {
-		return moveOn{"not a regular file"}
-	}
-	in, err := os.Open(s.file)
-	if err != nil {
+	in, info, err := openRegular(s.file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return moveOn{"no such file"}
+	case err != nil:
 		return moveOn{pathless(err).Error()}
 	}
 	defer in.Close()

@@ -79,7 +79,7 @@ func unquoted(word string) string {
 	if n := len(word); n >= 2 && (word[0] == '\'' || word[0] == '"') && word[n-1] == word[0] {
 		word = escapes.Replace(word[1 : n-1])
 	}
-	return excerpt([]byte(word))
+	return excerpt(word)
 }
 
 var escapes = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\'`, `'`, `\/`, `/`)

@@ -113,7 +113,7 @@ func oneLine(err error) string {
 	for errors.As(err, &u) {
 		err = u.Err
 	}
-	return excerpt([]byte(err.Error()))
+	return excerpt(err.Error())
 }
 
 // checkRedirect allows at most five redirects, and only to https (to http on this
@@ -124,7 +124,7 @@ func (f *fetcher) checkRedirect(next *http.Request, via []*http.Request) error {
 		return moveOn{fmt.Sprintf("redirects more than %d times", maxRedirects)}
 	}
 	if last := via[len(via)-1].URL; next.URL.Scheme != "https" && (last.Scheme == "https" || allowed(next.URL) != nil) {
-		return moveOn{fmt.Sprintf("redirects to %s://%s, which is not https", excerpt([]byte(next.URL.Scheme)), excerpt([]byte(next.URL.Host)))}
+		return moveOn{fmt.Sprintf("redirects to %s://%s, which is not https", excerpt(next.URL.Scheme), excerpt(next.URL.Host))}
 	}
 	if next.Response != nil {
 		return f.checkLinked(next.Response.Header)
@@ -148,7 +148,10 @@ func (f *fetcher) checkLinked(h http.Header) error {
 
 // answer reads a server's response.
 func (f *fetcher) answer(ctx context.Context, s source, p *part, r *http.Response, alive func()) error {
+	encoding := r.Header.Get("Content-Encoding")
 	switch {
+	case (r.StatusCode == http.StatusOK || r.StatusCode == http.StatusPartialContent) && encoding != "" && !strings.EqualFold(encoding, "identity"):
+		return moveOn{"sends the file compressed, which was not requested: " + excerpt(encoding)}
 	case r.StatusCode == http.StatusOK:
 		return f.whole(ctx, s, p, r, alive)
 	case r.StatusCode == http.StatusPartialContent:
@@ -199,9 +202,6 @@ func (f *fetcher) whole(ctx context.Context, s source, p *part, r *http.Response
 		n, _ := io.ReadFull(r.Body, head)
 		return moveOn{f.sizeAnswer(head[:n], r.ContentLength)}
 	}
-	if r.Header.Get("Content-Encoding") != "" && r.Header.Get("Content-Encoding") != "identity" {
-		return moveOn{"sends the file compressed, which was not requested: " + excerpt([]byte(r.Header.Get("Content-Encoding")))}
-	}
 	if err := p.restart(); err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func (f *fetcher) rest(ctx context.Context, s source, p *part, r *http.Response,
 		if err := p.restart(); err != nil {
 			return err
 		}
-		return tryAgain{answer: fmt.Sprintf("gives another range than was asked for (%s)", excerpt([]byte(given)))}
+		return tryAgain{answer: fmt.Sprintf("gives another range than was asked for (%s)", excerpt(given))}
 	}
 	if r.ContentLength > f.blob.bytes-p.size {
 		return moveOn{fmt.Sprintf("gives more than the %d bytes of the file", f.blob.bytes)}

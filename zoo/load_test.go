@@ -141,6 +141,7 @@ func TestLoadErrors(t *testing.T) {
 		{"resnet5", "did you mean resnet50"},
 		{filepath.Join(dir, "none.onnx"), "no such file"},
 		{"none.onnx", "no such file"},
+		{"resnet50-v1-12.onnx", "for the zoo's model, leave out the extension: resnet50-v1-12"},
 		{dir + "/", "is a folder"},
 		{page, "page.onnx"},
 		{"vgg16", "the network is switched off"},
@@ -188,13 +189,24 @@ func TestWithLabels(t *testing.T) {
 
 // An option that is nil, as of a caller who leaves one out, changes nothing.
 func TestNilOption(t *testing.T) {
-	m, err := zoo.Load("", nil, zoo.WithEngine(nil), zoo.WithEncoder(nil))
+	options := []zoo.Option{nil, zoo.WithEngine(nil), zoo.WithEncoder(nil), zoo.WithProgress(nil), zoo.WithNotice(nil), zoo.WithLabels(nil)}
+	m, err := zoo.Load("", options...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.Close()
+	if _, err := zoo.Verify(t.Context(), "builtin", options...); err != nil {
+		t.Error(err)
+	}
+	if _, err := zoo.FromSession("none", nil); err == nil {
+		t.Error("a session that is nil makes a model")
+	}
 	if m, err = zoo.Load("no such model"); err == nil || m.Close() != nil {
 		t.Errorf("closing what was not opened (%v)", err)
+	}
+	options = append(options, zoo.WithHome(t.TempDir()), zoo.WithMirror(shared.Path(t, "zoo", "mirror")))
+	if _, err := zoo.Pull(t.Context(), "mnist", options...); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -61,6 +61,9 @@ func cutOpset(name string) (base string, opset int, err error) {
 // ("shufflenet" is an alias of v2, and the line of v1).
 func (c *Catalogue) linesOf(base string) (lines [][]*Card, variant string) {
 	key := nearest.Fold(base)
+	if cut, ok := strings.CutSuffix(key, "fp32"); ok { // as other zoos spell it
+		key = cut + "f32"
+	}
 	if lines = c.linesByKey(key); lines != nil {
 		if card, ok := c.names[key]; ok {
 			return lines, card.Variant
@@ -91,7 +94,8 @@ func (c *Catalogue) linesByKey(key string) (lines [][]*Card) {
 func newest(cards []*Card, variant string, opset int) *Card {
 	var best *Card
 	for _, card := range cards {
-		if card.Variant == variant && (opset == 0 || card.Opset == opset) && (best == nil || card.Opset > best.Opset) {
+		hides := best != nil && best.source == "" && card.source != "" // a card of the user's own would hide a published one
+		if card.Variant == variant && (opset == 0 || card.Opset == opset) && (best == nil || card.Opset > best.Opset) && !hides {
 			best = card
 		}
 	}
@@ -108,7 +112,7 @@ func byAge(line []*Card) []*Card {
 func missing(line []*Card, variant string, opset int) string {
 	var have []string
 	for _, card := range byAge(line) {
-		have = append(have, fmt.Sprintf("%d %s", card.Opset, card.Variant))
+		have = append(have, strings.TrimPrefix(fmt.Sprintf("%d %s", card.Opset, card.Variant), "0 ")) // 0: the opset is not known
 	}
 	wanted := variant
 	if opset > 0 {
@@ -143,7 +147,11 @@ func (c *Catalogue) Near(name string) []string {
 	for _, card := range c.cards {
 		best := candidate{distance: 1 << 30}
 		for _, n := range append(slices.Clone(card.Aliases), card.Name) {
-			if d := nearest.Distance(key, nearest.Fold(n)); d < best.distance || d == best.distance && len(n) < len(best.name) {
+			d, folded := nearest.Distance(key, nearest.Fold(n)), nearest.Fold(n)
+			if more := len(key) - len(folded); more >= 4 && len(folded) >= 6 && strings.HasPrefix(key, folded) {
+				d = min(d, more) // "fasterrcnn_resnet50_fpn", as other zoos go on
+			}
+			if d < best.distance || d == best.distance && len(n) < len(best.name) {
 				best = candidate{n, card.Line, d}
 			}
 		}

@@ -96,16 +96,20 @@ type Progress struct {
 // newConfig reads the environment, then the options.
 func newConfig(opts []Option) *config {
 	c := &config{
-		mirror:   os.Getenv("VISION_ZOO_MIRROR"),
-		offline:  isOn(os.Getenv("VISION_OFFLINE")),
-		progress: func(Progress) {},
-		notice:   func(string) {},
-		limits:   defaultLimits(),
+		mirror:  os.Getenv("VISION_ZOO_MIRROR"),
+		offline: isOn(os.Getenv("VISION_OFFLINE")),
+		limits:  defaultLimits(),
 	}
 	for _, o := range opts {
 		if o != nil {
 			o(c)
 		}
+	}
+	if c.progress == nil {
+		c.progress = func(Progress) {}
+	}
+	if c.notice == nil {
+		c.notice = func(string) {}
 	}
 	if c.home == "" {
 		c.home, c.homeless = Home()

@@ -33,38 +33,36 @@ type origin struct {
 // followed.
 func openPart(root *os.Root, file string) (*part, error) {
 	name := file + ".part"
-	if info, err := root.Lstat(name); err == nil {
-		if info.Mode().IsRegular() && links(info) == 1 {
-			return reopenPart(root, name, info)
-		}
-		if err := root.RemoveAll(name); err != nil {
-			return nil, fmt.Errorf("cache: %w", err)
-		}
+	f, info, err := openBelow(root, name, os.O_RDWR)
+	switch {
+	case err == nil && links(info) == 1:
+		return reopenPart(root, f, name, info.Size())
+	case err == nil:
+		f.Close()
+	case isRegular(root, name): // but cannot be opened: no permission, too many open files
+		return nil, fmt.Errorf("cache: %w", err)
 	}
-	f, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, fileMode)
-	if err != nil {
+	if err := root.RemoveAll(name); err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	if f, err = root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
 	_ = f.Chmod(fileMode) // whatever the umask; systems without modes return an error
 	return &part{File: f, root: root, name: name}, nil
 }
 
-func reopenPart(root *os.Root, name string, seen fs.FileInfo) (*part, error) {
-	f, err := root.OpenFile(name, os.O_RDWR|noFollow, 0)
-	if err != nil {
-		return nil, fmt.Errorf("cache: %w", err)
-	}
-	info, err := f.Stat()
-	if err != nil || !os.SameFile(seen, info) {
-		f.Close()
-		return nil, fmt.Errorf("cache: %s was changed while it was opened", name)
-	}
-	p := &part{File: f, root: root, name: name, size: info.Size(), mixed: info.Size() > 0}
-	if _, err := f.Seek(p.size, io.SeekStart); err != nil {
+func isRegular(root *os.Root, name string) bool {
+	info, err := root.Lstat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func reopenPart(root *os.Root, f *os.File, name string, size int64) (*part, error) {
+	if _, err := f.Seek(size, io.SeekStart); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	return p, nil
+	return &part{File: f, root: root, name: name, size: size, mixed: size > 0}, nil
 }
 
 // restart empties the part.

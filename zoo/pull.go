@@ -98,7 +98,9 @@ func (c *config) pull(ctx context.Context, card *Card) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s.writeRecord(from)
+	if info, err := s.root.Lstat(card.File()); err == nil {
+		s.writeRecord(from, info)
+	}
 	report(Progress{State: Done, Source: from, Done: card.Bytes, Total: card.Bytes})
 	return s.path(), nil
 }
@@ -154,15 +156,14 @@ func Verify(ctx context.Context, name string, opts ...Option) (Check, error) {
 		return check, err
 	}
 	defer s.root.Close()
-	f, err := s.root.Open(card.File())
-	if err != nil {
+	f, info, err := openBelow(s.root, card.File(), os.O_RDONLY)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return check, notCached(card)
+	case err != nil:
+		return check, fmt.Errorf("%s: %w: %w; remove it (vision zoo rm %s) and pull it again", check.Path, ErrDigest, pathless(err), card.Name)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return check, err
-	}
 	check.Bytes = info.Size()
 	if check.SHA256, err = digest(ctx, f, check.Bytes, c.reporter(card.Name, card.File())); err != nil {
 		return check, err

@@ -28,7 +28,7 @@ func recognise(head []byte, file string) string {
 	case hasAnyPrefix(lower, "<!doctype", "<html", "<head", "<?xml", "<!--"):
 		return "a web page, not the model" + title(head)
 	case hasAnyPrefix(lower, `{"error"`, `{"message"`, `{"detail"`, `{ "error"`):
-		return "an error message, not the model: " + excerpt(text)
+		return "an error message, not the model: " + excerpt(string(text))
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		if !isArchive {
 			return "a gzip file, not the model"
@@ -55,12 +55,12 @@ func title(page []byte) string {
 	if m == nil {
 		return ""
 	}
-	return fmt.Sprintf(" (%s)", quote(excerpt(m[1])))
+	return fmt.Sprintf(" (%s)", quote(excerpt(string(m[1]))))
 }
 
 // excerpt is the beginning of untrusted text on one line, without characters that a
 // terminal would interpret.
-func excerpt(text []byte) string {
-	clean := printable.Line(string(text[:min(len(text), 400)]))
+func excerpt(text string) string {
+	clean := printable.Line(text[:min(len(text), 400)])
 	return printable.Name(strings.Join(strings.Fields(clean), " "))
 }

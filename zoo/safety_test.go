@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestPlanted has something wait under the names that the downloader is going to
@@ -120,4 +121,86 @@ func TestUnsafeFolders(t *testing.T) {
 			t.Errorf("written outside the cache: %v (%v)", files(t, outside), err)
 		}
 	})
+}
+
+// TestPipes has a pipe lie where a file should be, and take its place at any moment:
+// nothing waits for who would write to it.
+func TestPipes(t *testing.T) {
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	c := testConfig(t)
+	card := testCard(testData(300))
+	name, pipe, file := filepath.Join(dir, card.File()), filepath.Join(dir, "pipe"), filepath.Join(dir, "file")
+	put := func(from, to string) {
+		os.Remove(to + ".new") // renaming does nothing between two links of one file
+		if err := errors.Join(os.Link(from, to+".new"), os.Rename(to+".new", to)); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.WriteFile(file, testData(300), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for what, read := range map[string]func(){
+		"the model": func() {
+			(&store{home: dir, card: card, root: root}).present(t.Context(), func(Progress) {})
+		},
+		"a small file":  func() { readSmall(root, card.File()) },
+		"a user's file": func() { readUserFile(name) },
+		"a mirror's file": func() {
+			f := &fetcher{config: c, blob: card.blob(), root: root, report: func(Progress) {}}
+			if p, err := openPart(root, "other"); err == nil {
+				f.copyFile(t.Context(), source{file: name}, p)
+				p.Close()
+			}
+		},
+	} {
+		put(pipe, name)
+		done := make(chan bool)
+		go func() {
+			for range 500 {
+				read()
+			}
+			close(done)
+		}()
+		for waiting := time.After(20 * time.Second); done != nil; {
+			select {
+			case <-done:
+				done = nil
+			case <-waiting:
+				t.Fatalf("%s: opening a pipe blocks", what)
+			default:
+				put(file, name)
+				put(pipe, name)
+			}
+		}
+	}
+}
+
+// TestVerifyPipe: what is no file is not what was published.
+func TestVerifyPipe(t *testing.T) {
+	home := t.TempDir()
+	path, err := Path("mnist-8", WithHome(home))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), syscall.Mkfifo(path, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := Verify(t.Context(), "mnist-8", WithHome(home))
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if !errors.Is(err, ErrDigest) || !strings.Contains(err.Error(), "not a regular file; remove it (vision zoo rm mnist-8)") {
+			t.Errorf("error %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("opening a pipe blocks")
+	}
 }

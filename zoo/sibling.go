@@ -5,9 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/visionzoo/vision/internal/nearest"
 	"slices"
 	"strings"
+
+	"github.com/visionzoo/vision/internal/nearest"
 )
 
 // pullNamed downloads the card that a name means. If the name leaves the opset open

@@ -116,33 +116,38 @@ const recordFile = "card.json"
 // that was done since it last changed, so a file that was put there by hand is as
 // good as a downloaded one.
 func (s *store) present(ctx context.Context, report func(Progress)) (bool, error) {
-	info, err := s.root.Lstat(s.card.File())
-	if err != nil || !info.Mode().IsRegular() || info.Size() != s.card.Bytes {
+	f, info, err := openBelow(s.root, s.card.File(), os.O_RDONLY)
+	if err != nil {
 		return false, ctx.Err()
 	}
-	if r, err := s.readRecord(); err == nil && r.Card != nil && r.Card.SHA256 == s.card.SHA256 && r.Modified.Equal(info.ModTime()) {
+	defer f.Close()
+	if r, err := s.readRecord(); err == nil && r.Card != nil && r.Card.SHA256 == s.card.SHA256 && info.Size() == s.card.Bytes && r.Modified.Equal(info.ModTime()) {
 		return true, nil
 	}
-	if there, err := s.holds(ctx, s.card.blob(), report); !there {
-		return false, err
+	if !s.card.blob().is(ctx, f, info, report) {
+		return false, ctx.Err()
 	}
-	s.writeRecord("put there by hand")
+	s.writeRecord("put there by hand", info)
 	return true, nil
 }
 
-// holds reports whether a blob's file exists and is right, by its digest.
+// holds reports whether a blob's file exists and is right.
 func (s *store) holds(ctx context.Context, b blob, report func(Progress)) (bool, error) {
-	info, err := s.root.Lstat(b.file())
-	if err != nil || !info.Mode().IsRegular() || info.Size() != b.bytes {
+	f, info, err := openBelow(s.root, b.file(), os.O_RDONLY)
+	if err != nil {
 		return false, ctx.Err()
 	}
-	f, err := s.root.Open(b.file())
-	if err != nil {
-		return false, nil
-	}
 	defer f.Close()
+	return b.is(ctx, f, info, report), ctx.Err()
+}
+
+// is reports whether an open file is the blob's, by its size and digest.
+func (b blob) is(ctx context.Context, f *os.File, info fs.FileInfo, report func(Progress)) bool {
+	if info.Size() != b.bytes {
+		return false
+	}
 	sum, err := digest(ctx, f, b.bytes, report)
-	return err == nil && sum == b.sha256, ctx.Err()
+	return err == nil && sum == b.sha256
 }
 
 func (s *store) readRecord() (*record, error) {
@@ -154,17 +159,9 @@ func (s *store) readRecord() (*record, error) {
 	return r, json.Unmarshal(data, r)
 }
 
-// readSmall reads a small file of the zoo's own. It opens only regular files,
-// because opening a pipe would block.
+// readSmall reads a small file of the zoo's own.
 func readSmall(root *os.Root, name string) ([]byte, error) {
-	seen, err := root.Lstat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !seen.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", name)
-	}
-	f, err := root.OpenFile(name, os.O_RDONLY|noFollow, 0)
+	f, _, err := openBelow(root, name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -172,14 +169,10 @@ func readSmall(root *os.Root, name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, 1<<20))
 }
 
-// writeRecord writes card.json. Failures are ignored: without it the file is only
-// hashed again.
-func (s *store) writeRecord(source string) {
-	info, err := s.root.Lstat(s.card.File())
-	if err != nil {
-		return
-	}
-	data, err := json.MarshalIndent(record{s.card, source, time.Now().UTC().Truncate(time.Second), info.ModTime()}, "", "  ")
+// writeRecord writes card.json about the file that was checked. Failures are
+// ignored: without it the file is only hashed again.
+func (s *store) writeRecord(source string, checked fs.FileInfo) {
+	data, err := json.MarshalIndent(record{s.card, source, time.Now().UTC().Truncate(time.Second), checked.ModTime()}, "", "  ")
 	if err == nil {
 		_ = replaceFile(s.root, recordFile, append(data, '\n'))
 	}

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-const noFollow = 0
+const noFollow, nonblock = 0, 0 // no folder of these systems holds pipes
 
 // checkOwner checks nothing on systems without Unix owners and modes: there access
 // lists protect the user's cache folder.

@@ -9,8 +9,12 @@ import (
 	"syscall"
 )
 
-// noFollow makes opening fail if the last part of the path is a symbolic link.
-const noFollow = syscall.O_NOFOLLOW
+const (
+	// noFollow makes opening fail if the last part of the path is a symbolic link.
+	noFollow = syscall.O_NOFOLLOW
+	// nonblock makes opening a pipe return at once.
+	nonblock = syscall.O_NONBLOCK
+)
 
 // checkOwner refuses a folder that someone else owns or that anyone may write to:
 // whoever can replace files there can replace a model after its digest was checked.

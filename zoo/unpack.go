@@ -76,6 +76,9 @@ func checkEntry(h *tar.Header, left int64, seen map[string]bool) error {
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
 		return errors.New("a name outside the folder")
 	}
+	if h.Size < 0 || h.Size > left {
+		return errors.New("the archive unpacks to too many bytes")
+	}
 	if h.Typeflag == tar.TypeDir {
 		return nil
 	}
@@ -86,9 +89,6 @@ func checkEntry(h *tar.Header, left int64, seen map[string]bool) error {
 		if strings.HasPrefix(key, "GNU.sparse.") {
 			return errors.New("a sparse file")
 		}
-	}
-	if h.Size < 0 || h.Size > left {
-		return errors.New("the archive unpacks to too many bytes")
 	}
 	key := strings.ToLower(name) // the same file on systems that ignore case
 	if seen[key] {
@@ -114,7 +114,7 @@ func unpackEntry(ctx context.Context, root *os.Root, h *tar.Header, r io.Reader)
 	if err := root.MkdirAll(filepath.Dir(name), dirMode); err != nil {
 		return pathless(err)
 	}
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|noFollow, fileMode)
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return pathless(err)
 	}
@@ -212,7 +212,7 @@ func (s *store) unpackCase(ctx context.Context, b blob, report func(Progress)) (
 		return err
 	}
 	defer in.Close()
-	f, err := s.root.Open(b.file())
+	f, _, err := openBelow(s.root, b.file(), os.O_RDONLY)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -117,6 +118,37 @@ func TestSparse(t *testing.T) {
 	h = &tar.Header{Name: "a", Typeflag: tar.TypeReg, Size: -1}
 	if err := checkEntry(h, 1000, map[string]bool{}); err == nil {
 		t.Error("a negative size is taken")
+	}
+}
+
+// A folder's size, which means nothing, may be below 0 in its header.
+func TestFolderOfNegativeSize(t *testing.T) {
+	whole, err := gzip.NewReader(bytes.NewReader(packed(t, tar.Header{Name: "d/", Typeflag: tar.TypeDir}, file("a", strings.Repeat("x", 2000)))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(data[124:136], "\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00\x00") // -2^40 in base 256
+	copy(data[148:156], "        ")
+	sum := 0
+	for _, b := range data[:512] {
+		sum += int(b)
+	}
+	copy(data[148:], fmt.Sprintf("%06o\x00 ", sum))
+	var out bytes.Buffer
+	zw := gzip.NewWriter(&out)
+	zw.Write(data)
+	zw.Close()
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if err := unpack(t.Context(), &out, root, 1000); err == nil || !strings.Contains(err.Error(), "too many bytes") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -154,6 +155,9 @@ func looksLikePath(name string) bool {
 // own. The name is for messages and the card. The Model's Close closes the session;
 // if there is an error, it stays open.
 func FromSession(name string, s *engine.Session, opts ...Option) (*Model, error) {
+	if s == nil {
+		return nil, fmt.Errorf("model %s: the session is nil; engine.Open makes one", quote(name))
+	}
 	m := &Model{card: &Card{Name: name}, session: s}
 	if err := newConfig(opts).prepare(m); err != nil {
 		return nil, fmt.Errorf("model %s: %w", quote(name), err)
@@ -164,25 +168,17 @@ func FromSession(name string, s *engine.Session, opts ...Option) (*Model, error)
 // loadFile opens a file of the caller's own. If its size and digest are those of a
 // model of the zoo, it gets that model's card.
 func (c *config) loadFile(ctx context.Context, path string) (*Model, error) {
-	info, err := os.Stat(path)
-	if scheme, _, ok := strings.Cut(path, "://"); err != nil && ok && len(scheme) > 1 {
-		return nil, fmt.Errorf("model %s is an address: models are fetched by their names in the zoo (vision zoo list), over https; download the file and give its path", quote(path))
-	}
+	f, info, err := openRegular(path)
 	if err != nil {
-		return nil, fmt.Errorf("model file %s: %w", quote(path), pathless(err))
+		return nil, noFile(path, err)
 	}
-	if info.IsDir() {
-		return nil, fmt.Errorf("model file %s is a folder; give the .onnx file in it", quote(path))
-	}
-	if !info.Mode().IsRegular() { // opening a pipe would block
-		return nil, fmt.Errorf("model file %s is not a regular file", quote(path))
-	}
+	defer f.Close()
 	// In parallel, since reading the catalogue takes about as long as opening a
 	// small network.
 	var card *Card
 	var cardErr error
 	var known sync.WaitGroup
-	known.Go(func() { card, cardErr = knownFile(ctx, path, info.Size()) })
+	known.Go(func() { card, cardErr = knownFile(ctx, f, info.Size()) })
 	session, err := openSession(ctx, path, c.open.engine)
 	known.Wait()
 	switch {
@@ -192,15 +188,33 @@ func (c *config) loadFile(ctx context.Context, path string) (*Model, error) {
 		session.Close()
 		return nil, cardErr
 	case card == nil:
-		name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-		card = &Card{Name: name, Path: filepath.Base(path), Bytes: info.Size()}
+		card = &Card{Name: stem(path), Path: filepath.Base(path), Bytes: info.Size()}
 	}
 	return c.model(card, session)
 }
 
+func stem(path string) string { return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) }
+
+// noFile says why a path could not be opened, and what may have been meant.
+func noFile(path string, err error) error {
+	if scheme, _, ok := strings.Cut(path, "://"); ok && len(scheme) > 1 {
+		return fmt.Errorf("model %s is an address: models are fetched by their names in the zoo (vision zoo list), over https; download the file and give its path", quote(path))
+	}
+	if info, statErr := os.Stat(path); statErr == nil && info.IsDir() {
+		return fmt.Errorf("model file %s is a folder; give the .onnx file in it", quote(path))
+	}
+	hint := ""
+	if all, allErr := All(); allErr == nil && errors.Is(err, fs.ErrNotExist) {
+		if card, findErr := all.Find(stem(path)); findErr == nil {
+			hint = "; for the zoo's model, leave out the extension: " + card.Name
+		}
+	}
+	return fmt.Errorf("model file %s: %w%s", quote(path), pathless(err), hint)
+}
+
 // knownFile returns the card with a file's size and digest, nil if there is none.
 // The file is read only if its size is that of a model.
-func knownFile(ctx context.Context, path string, size int64) (*Card, error) {
+func knownFile(ctx context.Context, f io.Reader, size int64) (*Card, error) {
 	if len(userFiles(UserFolder())) == 0 && !mayBePublished(size) {
 		return nil, nil
 	}
@@ -217,11 +231,6 @@ func knownFile(ctx context.Context, path string, size int64) (*Card, error) {
 	if len(likely) == 0 {
 		return nil, nil
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("model file %s: %w", quote(path), pathless(err))
-	}
-	defer f.Close()
 	h := sha256.New()
 	if _, err := copyContext(ctx, h, io.LimitReader(f, size+1)); err != nil {
 		return nil, err
@@ -314,7 +323,7 @@ func (c *config) prepare(m *Model) error {
 	case err != nil && known:
 		return err
 	case err != nil: // without a picture the network is as good as any
-		m.guess = fmt.Sprintf("%s: no recipe is known for this model, and the one that its outputs suggest does not fit: %v; give --recipe", excerpt([]byte(m.card.Name)), err)
+		m.guess = fmt.Sprintf("%s: no recipe is known for this model, and the one that its outputs suggest does not fit: %v; give --recipe", excerpt(m.card.Name), err)
 		return c.findLabels(m, "", outputs)
 	}
 	m.input = p.name
@@ -341,7 +350,7 @@ func guess(card *Card, p pictureInput, inputs, outputs []engine.Info) (vision.Re
 		why += ", padded to multiples of 32"
 	}
 	return recipe, fmt.Sprintf("%s: no recipe is known for this model; its input (%s) suggests %q: %s; to set it, give --recipe",
-		excerpt([]byte(card.Name)), p, name, why), nil
+		excerpt(card.Name), p, name, why), nil
 }
 
 // encoder is that of a recipe, adapted to the input.
@@ -360,7 +369,7 @@ func noPicture(card *Card, known bool) string {
 	if known { // such as the preprocessing graph, whose input is a sequence
 		return ""
 	}
-	return excerpt([]byte(card.Name)) + ": no input of this model takes a picture"
+	return excerpt(card.Name) + ": no input of this model takes a picture"
 }
 
 func (c *config) findLabels(m *Model, recipe string, outputs []engine.Info) (err error) {
