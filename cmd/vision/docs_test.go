@@ -141,6 +141,9 @@ func modelsPage() string {
 	cell := func(s string) string { return strings.ReplaceAll(s, "|", "\\|") }
 	for _, c := range zoo.Published().Cards() {
 		recipe, opset := c.Recipe, fmt.Sprint(c.Opset)
+		if len(c.RecipeData) > 0 {
+			recipe = "its own"
+		}
 		if c.RecipeUncertain {
 			recipe += "?"
 		}
@@ -150,5 +153,38 @@ func modelsPage() string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", c.Name, strings.Join(c.Aliases, ", "), c.Task, c.Variant, opset,
 			zoo.Size(c.Bytes), recipe, cell(c.Accuracy), cell(c.Licence))
 	}
+	fmt.Fprintf(&b, ownModels, ownModel)
 	return b.String()
+}
+
+// ownModels is how users add models, and ownModel the example.
+const (
+	ownModels = `
+## Models of your own
+
+Each file *.json in the folder that ` + "`vision doctor`" + ` calls "own entries" (on Linux ~/.config/vision/zoo.d) adds a model, or
+several as a list in [ ]:
+
+%s
+
+Name, variant (f32, fp16, int8 or qdq), path, bytes and sha256 are required: a file is accepted only with this size and digest. It is
+looked for in the mirror by its path or its last part, then at the urls, which are https. All keys are those of
+` + "`vision zoo show NAME --json`" + `, without "cached" and "file". A recipe is named (recipe) or written out (recipe_data), and so are
+labels (labels, classes). Names, aliases and lines that mean a model already are refused; a model whose line is the catalogue's is
+found by an opset or variant that the line lacks. A model that is not to be downloaded needs no entry: give its path.
+`
+	ownModel = `    {
+      "name": "mynet", "aliases": ["mine"], "task": "classify", "variant": "f32",
+      "path": "nets/mynet.onnx", "bytes": 1356412,
+      "sha256": "93bd6cbc0a3c0b8d94a1a4ff35f0d8c2e1c8eaa5d6b7f0c1ce7d4e5f60718293",
+      "urls": ["https://example.org/nets/mynet.onnx"],
+      "recipe": "imagenet", "classes": ["cat", "dog"]
+    }`
+)
+
+// The example of an entry is one.
+func TestOwnModel(t *testing.T) {
+	if _, err := zoo.ParseCards([]byte(ownModel)); err != nil {
+		t.Error(err)
+	}
 }

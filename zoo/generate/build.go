@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -260,24 +261,20 @@ func (f facts) extraCard(r row) (*zoo.Card, error) {
 	c := &zoo.Card{
 		Name: r["name"], Line: strings.TrimSuffix(r["name"], "-"+x["variant"]), Aliases: list(x["aliases"], ","),
 		Task: x["task"], Variant: x["variant"], SHA256: r["sha256"], Licence: r["licence"], Head: x["head"],
-		Recipe: x["recipe"], RecipeFrom: "the publisher's own code", RecipeRemark: r["recipe"],
-		Activation: x["activation"], Accuracy: x["accuracy"], Remarks: "address and digest: " + r["certainty"],
+		Recipe: x["recipe"], RecipeFrom: x["recipe from"], RecipeRemark: cmp.Or(x["recipe remark"], r["recipe"]),
+		Activation: x["activation"], Accuracy: x["accuracy"], AccuracyFrom: x["accuracy from"],
+		Remarks: "address and digest: " + r["certainty"],
 	}
 	if strings.HasPrefix(c.Recipe, "{") {
 		c.Recipe, c.RecipeData = "", json.RawMessage(c.Recipe)
 	}
-	if x["recipe remark"] != "" {
-		c.RecipeRemark = x["recipe remark"]
-	}
+	c.RecipeUncertain = strings.Contains(c.RecipeRemark, "uncertain")
 	var err error
 	if c.Bytes, err = strconv.ParseInt(r["bytes"], 10, 64); err != nil {
 		return nil, err
 	}
 	if c.Path, c.URLs, err = extraPlaces(r); err != nil {
 		return nil, err
-	}
-	if c.Accuracy != "" {
-		c.AccuracyFrom, _, _ = strings.Cut(c.URLs[0], "/releases/")
 	}
 	if c.Inputs, err = ports(x["inputs"]); err != nil {
 		return nil, err
@@ -290,8 +287,6 @@ func (f facts) extraCard(r row) (*zoo.Card, error) {
 	} else {
 		c.Classes = list(x["labels"], "; ")
 	}
-	c.RecipeUncertain = strings.Contains(r["recipe"]+r["certainty"], "uncertain") || strings.Contains(r["certainty"], "recipe") ||
-		c.Recipe == "" && c.RecipeData == nil
 	head := c.Head
 	if err := f.family(c); err != nil {
 		return nil, err
