@@ -295,7 +295,7 @@ func readLabels(dir, path string, labels *label.Set) ([]labelled, error) {
 				break
 			}
 		}
-		if !ok && at == 1 {
+		if !ok && at == 1 && !fileExists(filepath.Join(dir, fields[0])) {
 			continue // a header
 		}
 		if !filepath.IsLocal(fields[0]) {

@@ -203,6 +203,14 @@ func TestFindLabelled(t *testing.T) {
 	if _, err := findLabelled(dir, filepath.Join(dir, "val.txt"), set); err == nil {
 		t.Error("a file outside of the folder was taken")
 	}
+	write("val.txt", "file class\nc.jfif 1\n")
+	if got, err := findLabelled(dir, filepath.Join(dir, "val.txt"), set); err != nil || len(got) != 1 {
+		t.Errorf("a header: %v, %v", got, err)
+	}
+	write("val.txt", "c.jfif cat\nc.jfif 1\n")
+	if _, err := findLabelled(dir, filepath.Join(dir, "val.txt"), set); err == nil || !strings.Contains(err.Error(), `line 1: "c.jfif cat" names no class`) {
+		t.Errorf("a class that is none in the first line: %v", err)
+	}
 	write("val.txt", "c.jpg 1\nc.jpg cat\n")
 	if _, err := findLabelled(dir, filepath.Join(dir, "val.txt"), set); err == nil || !strings.Contains(err.Error(), `line 2: "c.jpg cat" names no class`) {
 		t.Errorf("a class that is none: %v", err)
