@@ -12,6 +12,7 @@ require golang.org/x/image v0.47.0
 require (
 	github.com/cheggaaa/pb/v3 v3.2.1
 	github.com/gofrs/flock v0.13.1
+	github.com/klauspost/compress v1.18.2
 	github.com/rogpeppe/go-internal v1.14.1
 	github.com/urfave/cli/v2 v2.27.7
 	golang.org/x/term v0.18.0

@@ -50,9 +50,10 @@ func decodeDIB(data []byte, offset int64, icon bool, o *options) (*Image, error)
 		return nil, broken("BMP", "the pixels are said to begin at byte %d of %d", offset, len(data))
 	}
 	b.pixels = data[offset:]
-	m := NewImage(b.width, b.height)
 	rest := b.pixels
+	var m *Image
 	if b.compression == bmpRLE8 || b.compression == bmpRLE4 {
+		m = NewImage(b.width, b.height)
 		err = b.runs(m, o)
 	} else {
 		need := b.stride() * int64(b.height)
@@ -63,6 +64,7 @@ func decodeDIB(data []byte, offset int64, icon bool, o *options) (*Image, error)
 		if icon && b.bits == 32 && b.fourth() {
 			b.masks[3] = 0xff000000
 		}
+		m = NewImage(b.width, b.height)
 		err = b.rows(m, o)
 	}
 	if err != nil {
@@ -291,7 +293,14 @@ func (b *bmp) runs(m *Image, o *options) error {
 		}
 		return packed[i/2] >> (4 - i%2*4) & 15
 	}
-	for step := 0; y >= 0 && len(p) >= 2; step++ {
+	short := broken("BMP", "the data ends before the picture is complete")
+	for step := 0; y >= 0; step++ {
+		if len(p) < 2 {
+			if y == 0 && x >= b.width { // without the end of the picture
+				return nil
+			}
+			return short
+		}
 		if step%1024 == 0 {
 			if err := o.ended(); err != nil {
 				return err
@@ -314,7 +323,7 @@ func (b *bmp) runs(m *Image, o *options) error {
 			return nil
 		case v == 2: // jump
 			if len(p) < 2 {
-				return nil
+				return short
 			}
 			x, y, p = x+int(p[0]), y-int(p[1]), p[2:]
 		default: // v literal indices, padded to 16 bits
@@ -323,7 +332,7 @@ func (b *bmp) runs(m *Image, o *options) error {
 				size = (size + 1) / 2
 			}
 			if len(p) < size {
-				return nil
+				return short
 			}
 			for i := range min(int(v), b.width-x) {
 				put(index(p, i))

@@ -44,9 +44,12 @@ func TestDecodingEnds(t *testing.T) {
 	if err := errors.Join(m.EncodePNG(&png), gif.Encode(&gifs, m, nil), m.EncodeJPEG(&jpg, 90)); err != nil {
 		t.Fatal(err)
 	}
-	webp, err := os.ReadFile("testdata/seeds/lossy.webp")
-	if err != nil {
-		t.Fatal(err)
+	webp := func(name string) []byte {
+		data, err := os.ReadFile("testdata/seeds/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
 	}
 	bmp := func(bits, compression uint16, pix []byte) []byte {
 		head := []byte("BM")
@@ -60,10 +63,11 @@ func TestDecodingEnds(t *testing.T) {
 	}
 	files := map[string][]byte{
 		"JPEG": jpg.Bytes(), "PNG": png.Bytes(), "GIF": gifs.Bytes(), "PNM": append([]byte("P6 64 64 255\n"), m.Pix...),
-		"BMP": bmp(24, 0, m.Pix), "BMP of runs": bmp(8, 1, bytes.Repeat([]byte{1, 0}, 8192)),
+		"BMP": bmp(24, 0, m.Pix), "BMP of runs": bmp(8, 1, append(bytes.Repeat([]byte{0, 2, 0, 0}, 8192), 0, 1)),
 		"TIFF": tiff(1), "TIFF of JPEGs": jpegTIFF(t, m, 16, 16), "mirrored": tiff(2), "upside down": tiff(3), "on its side": tiff(6),
 	}
-	files["WebP"] = webp // decoded by another package, in the background
+	files["WebP"] = webp("lossy.webp") // decoded by another package, in the background
+	files["lossless WebP"] = webp("palette_lossless.webp")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write(files[r.URL.Query().Get("name")]) }))
 	defer server.Close()
 	for name, data := range files {

@@ -2,6 +2,7 @@ package vision
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"strings"
 )
 
@@ -12,7 +13,8 @@ func decodeICO(data []byte, o *options) (*Image, int, error) {
 	if len(data) < 6 {
 		return nil, 0, broken("ICO", "the data ends in the header")
 	}
-	var best []byte
+	icon := data[2] == 1
+	var size, at uint64 // of the picture chosen so far
 	most := -1
 	entries := data[6:]
 	for range binary.LittleEndian.Uint16(data[4:]) {
@@ -22,25 +24,40 @@ func decodeICO(data []byte, o *options) (*Image, int, error) {
 		e := entries[:16]
 		entries = entries[16:]
 		width, height := (int(e[0])+255)%256+1, (int(e[1])+255)%256+1 // 0 means 256
-		size, at := uint64(binary.LittleEndian.Uint32(e[8:])), uint64(binary.LittleEndian.Uint32(e[12:]))
-		if at+size > uint64(len(data)) || size < 16 {
-			continue
+		// Among pictures of the same size the one with the most bits per pixel wins,
+		// and among these the last, as in Pillow. Of cursors it is the first: they have
+		// a position in the place of bits.
+		rank := width * height << 16
+		if icon {
+			rank += bitsOfIcon(e)
 		}
-		// Among pictures of the same size the one with the most bits per pixel
-		// wins.
-		if rank := width*height*64 + int(min(63, binary.LittleEndian.Uint16(e[6:]))); rank > most {
-			best, most = data[at:at+size], rank
+		if rank > most || icon && rank == most {
+			most = rank
+			size, at = uint64(binary.LittleEndian.Uint32(e[8:])), uint64(binary.LittleEndian.Uint32(e[12:]))
 		}
 	}
-	if best == nil {
-		return nil, 0, broken("ICO", "no picture lies inside the file")
+	if size < 16 || at+size > uint64(len(data)) {
+		return nil, 0, broken("ICO", "the largest picture, of %d bytes at byte %d, lies outside the file of %d", size, at, len(data))
 	}
+	best := data[at : at+size]
 	if strings.HasPrefix(string(best[:8]), "\x89PNG") {
 		m, _, err := decodePNG(best, o)
 		return m, 1, err
 	}
 	m, err := decodeDIB(best, 0, true, o)
 	return m, 1, err
+}
+
+// bitsOfIcon is the bits per pixel of an entry; where they are left out, they follow
+// from the number of colours.
+func bitsOfIcon(entry []byte) int {
+	if n := int(binary.LittleEndian.Uint16(entry[6:])); n > 0 {
+		return n
+	}
+	if colours := entry[2]; colours > 0 {
+		return bits.Len8(colours - 1)
+	}
+	return 256
 }
 
 // maskIcon paints the background over the pixels that the mask at the end of an

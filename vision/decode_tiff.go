@@ -2,7 +2,10 @@ package vision
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // tiffFile describes the first page of a TIFF, from its directory. TIFF 6.0.
@@ -11,7 +14,8 @@ type tiffFile struct {
 	order binary.ByteOrder
 
 	width, height   int
-	bits, samples   int
+	bits, samples   int // of a sample, of a pixel
+	kind            int // of the samples
 	compression     int
 	photometric     int
 	planar          bool // samples stored in separate planes
@@ -24,7 +28,8 @@ type tiffFile struct {
 	offsets, counts tiffValues
 	palette         [256][3]byte
 	jpegTables      []byte
-	jpegBlock       Image // memory for one strip or tile after the other
+	zstandard       []*zstd.Decoder // of the planes
+	block           Image           // memory for one strip or tile after the other that is a JPEG
 	t4              uint32
 	orientation     int
 }
@@ -53,6 +58,9 @@ const (
 	tiffExtra        = 338
 	tiffSampleFormat = 339
 	tiffJPEGTables   = 347
+	tiffCoefficients = 529
+	tiffSubsampling  = 530
+	tiffReference    = 532
 )
 
 // Photometric interpretations.
@@ -63,6 +71,15 @@ const (
 	tiffPalette     = 3
 	tiffCMYK        = 5
 	tiffYCbCr       = 6
+	tiffLab         = 8
+)
+
+// Kinds of samples.
+const (
+	tiffUnsigned  = 1
+	tiffSigned    = 2
+	tiffFloat     = 3
+	tiffUndefined = 4 // taken for unsigned
 )
 
 func decodeTIFF(data []byte, o *options) (*Image, int, error) {
@@ -83,9 +100,9 @@ func decodeTIFF(data []byte, o *options) (*Image, int, error) {
 	if err := f.blocks(dir, o); err != nil {
 		return nil, 0, err
 	}
-	// A row of a block as stored, as samples of a byte, and two as the fax decoder
-	// keeps them.
-	if err := o.admit("TIFF", int64(f.width), int64(f.height), f.rowBytes()+int64(f.blockW)*int64(f.samples+2)); err != nil {
+	// A row of a block as stored, once more to sort its bytes, as samples of a byte, and
+	// two as the fax decoder keeps them.
+	if err := o.admit("TIFF", int64(f.width), int64(f.height), f.rowBytes()+f.spareBytes()+int64(f.blockW)*int64(f.samples+2)); err != nil {
 		return nil, 0, err
 	}
 	m, err := f.decode(o)
@@ -149,8 +166,18 @@ func (f *tiffFile) directory() (tiffDirectory, error) {
 		if _, twice := dir[tag]; twice || !tiffUsed[tag] {
 			continue
 		}
-		size := map[uint16]int{1: 1, 3: 2, 4: 4}[f.order.Uint16(e[2:])]
-		raw := f.bytes(e, uint64(size))
+		size, times := 0, uint64(1)
+		switch f.order.Uint16(e[2:]) {
+		case 1:
+			size = 1
+		case 3:
+			size = 2
+		case 4:
+			size = 4
+		case 5: // a fraction counts as two values
+			size, times = 4, 2
+		}
+		raw := f.bytes(e, uint64(size)*times)
 		if len(raw) == 0 {
 			return nil, broken("TIFF", "tag %d has no values, or they lie outside the file", tag)
 		}
@@ -179,6 +206,7 @@ var tiffUsed = map[uint16]bool{
 	tiffFillOrder: true, tiffStripOffsets: true, tiffSamples: true, tiffRowsPerStrip: true, tiffStripCounts: true,
 	tiffPlanar: true, tiffT4Options: true, tiffPredictor: true, tiffColorMap: true, tiffTileWidth: true,
 	tiffTileHeight: true, tiffTileOffsets: true, tiffTileCounts: true, tiffInkSet: true, tiffExtra: true, tiffSampleFormat: true,
+	tiffCoefficients: true, tiffSubsampling: true, tiffReference: true,
 }
 
 // first is a tag's first value, or otherwise if there is none.
@@ -200,14 +228,19 @@ func (f *tiffFile) describe(dir tiffDirectory) error {
 		return broken("TIFF", "the directory says %dx%d", width, height)
 	}
 	f.width, f.height = int(width), int(height)
-	f.compression, f.photometric = int(dir.first(tiffCompression, 1)), int(dir.first(tiffPhotometric, math.MaxUint16))
-	f.planar, f.predictor = dir.first(tiffPlanar, 1) == 2, int(dir.first(tiffPredictor, 1))
+	// Some writers leave out what the samples mean; Pillow then takes 0.
+	f.compression, f.photometric = int(dir.first(tiffCompression, 1)), int(dir.first(tiffPhotometric, tiffWhiteIsZero))
+	f.predictor = tiffNoPredictor
+	if f.predicts() {
+		f.predictor = int(dir.first(tiffPredictor, tiffNoPredictor))
+	}
 	f.lowBitFirst, f.t4 = dir.first(tiffFillOrder, 1) == 2, dir.first(tiffT4Options, 0)
 	samples := dir.first(tiffSamples, 1)
 	if samples < 1 || samples > 8 {
 		return broken("TIFF", "%d samples a pixel", samples)
 	}
 	f.samples = int(samples)
+	f.planar = samples > 1 && dir.first(tiffPlanar, 1) == 2
 	bits := dir[tiffBits]
 	f.bits = int(dir.first(tiffBits, 1))
 	if n := bits.len(); n > f.samples || n > 1 && n < f.samples {
@@ -218,18 +251,45 @@ func (f *tiffFile) describe(dir tiffDirectory) error {
 			return unsupported("TIFF with samples of different depths")
 		}
 	}
-	switch f.bits {
-	case 1, 2, 4, 8, 16:
-	case 32, 64:
-		return unsupported("TIFF with 32 or 64 bits a sample")
-	default:
-		return broken("TIFF", "%d bits a sample", f.bits)
+	kinds := dir[tiffSampleFormat]
+	f.kind = int(dir.first(tiffSampleFormat, tiffUnsigned))
+	for i := range kinds.len() {
+		if int(kinds.at(i)) != f.kind {
+			return unsupported("TIFF with samples of different kinds")
+		}
 	}
-	if format := dir.first(tiffSampleFormat, 1); format != 1 && format != 4 {
-		return unsupported("TIFF with signed or floating-point samples")
+	if err := f.checkSamples(); err != nil {
+		return err
 	}
 	return f.describeColours(dir)
 }
+
+// checkSamples refuses sizes and kinds of samples that Pillow refuses too.
+func (f *tiffFile) checkSamples() error {
+	switch f.bits {
+	case 1, 2, 4, 8, 16, 32:
+	case 64:
+		return unsupported("TIFF with 64 bits a sample")
+	default:
+		return broken("TIFF", "%d bits a sample", f.bits)
+	}
+	switch {
+	case !f.clipped():
+		if f.kind == tiffUnsigned || f.kind == tiffUndefined {
+			return nil
+		}
+		return unsupported(fmt.Sprintf("TIFF with signed or floating-point samples of %d bits", f.bits))
+	case f.samples > 1 || f.photometric != tiffBlackIsZero:
+		return unsupported("TIFF with signed samples or 32 bits a sample that is not plain grey")
+	case f.kind > tiffUndefined:
+		return broken("TIFF", "samples of kind %d", f.kind)
+	}
+	return nil
+}
+
+// clipped reports whether samples are numbers of which Pillow keeps what lies within
+// 0 to 255, not shares of a largest value.
+func (f *tiffFile) clipped() bool { return f.bits == 32 || f.bits == 16 && f.kind == tiffSigned }
 
 func (f *tiffFile) describeColours(dir tiffDirectory) error {
 	colours := 1
@@ -256,11 +316,14 @@ func (f *tiffFile) describeColours(dir tiffDirectory) error {
 		}
 	case tiffYCbCr:
 		colours = 3
-		if f.compression != tiffJPEG {
-			return unsupported("TIFF of YCbCr that is not JPEG")
+		if f.compression != tiffJPEG && !plainYCbCr(dir) {
+			return unsupported("TIFF of YCbCr with fewer samples of colour, or of unusual ranges, that is not JPEG")
 		}
-	case math.MaxUint16:
-		return broken("TIFF", "nothing says what the samples mean")
+	case tiffLab:
+		colours = 3
+		if f.bits != 8 {
+			return unsupported("TIFF of Lab with other than 8 bits a sample")
+		}
 	default:
 		return unsupported("TIFF of this colour space")
 	}
@@ -278,12 +341,33 @@ func (f *tiffFile) describeColours(dir tiffDirectory) error {
 		return unsupported("TIFF with several samples of less than 8 bits")
 	}
 	switch {
-	case f.predictor != 1 && f.predictor != 2:
-		return unsupported("TIFF with a floating-point predictor")
-	case f.predictor == 2 && f.bits < 8:
+	case f.predictor < 1 || f.predictor > tiffFloatDifference:
+		return broken("TIFF", "predictor %d is not known", f.predictor)
+	case f.predictor == tiffDifference && f.bits < 8:
 		return unsupported("TIFF with a predictor below 8 bits")
+	case f.predictor == tiffFloatDifference && f.kind != tiffFloat:
+		return broken("TIFF", "a floating-point predictor of other samples")
 	}
 	return f.checkCompression()
+}
+
+// plainYCbCr reports whether each pixel has its own colour, in the ranges and with
+// the coefficients of JPEG. Where no tag says so, TIFF 6.0 section 21 means a
+// quarter of the colours, and ranges that nobody uses.
+func plainYCbCr(dir tiffDirectory) bool {
+	if s := dir[tiffSubsampling]; s.len() != 2 || s.at(0) != 1 || s.at(1) != 1 {
+		return false
+	}
+	is := func(tag uint16, want ...float64) bool {
+		v := dir[tag]
+		for i, w := range want {
+			if v.len() < 2*len(want) || !(math.Abs(float64(v.at(2*i))/float64(v.at(2*i+1))-w) < 1e-6) {
+				return v.len() == 0
+			}
+		}
+		return true
+	}
+	return is(tiffReference, 0, 255, 128, 255, 128, 255) && is(tiffCoefficients, 0.299, 0.587, 0.114)
 }
 
 // blocks finds the strips or tiles and checks that all lie inside the file.
@@ -331,7 +415,8 @@ func (f *tiffFile) blocks(dir tiffDirectory, o *options) error {
 		all += n
 	}
 	// These are copied and read whole, so what they share is read as many times.
-	if most := 8*int64(len(f.data)) + 1<<26; all > most && (f.compression == tiffJPEG || f.lowBitFirst) {
+	whole := f.compression == tiffJPEG || f.compression == tiffWebP || f.lowBitFirst
+	if most := 8*int64(len(f.data)) + 1<<26; all > most && whole {
 		return broken("TIFF", "the strips or tiles overlap: together they have %d MiB", all>>20)
 	}
 	return nil

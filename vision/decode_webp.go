@@ -40,25 +40,26 @@ func decodeWebP(data []byte, o *options) (*Image, int, error) {
 		return nil, 0, err
 	}
 	file := f.frame.container() // a copy: data is the caller's
-	m, err := o.await("WebP", func() (*Image, error) { return f.picture(file, o.background) })
+	m, err := o.await("WebP", func() (*Image, error) { return f.picture(file, o) })
 	return m, f.orientation, err
 }
 
-// picture decodes the frame, a complete file, and places it on the canvas.
-func (f *webpFile) picture(file []byte, background [3]byte) (*Image, error) {
-	src, err := webp.Decode(bytes.NewReader(file))
+// picture decodes the frame, a complete file, and places it on the canvas. Where it is
+// lossless, the decoder reads as it goes, and so ends with the context.
+func (f *webpFile) picture(file []byte, o *options) (*Image, error) {
+	src, err := webp.Decode(watched{bytes.NewReader(file), o})
 	if err != nil {
 		return nil, err
 	}
 	if b := src.Bounds(); b.Dx() != f.frame.width || b.Dy() != f.frame.height {
 		return nil, broken("WebP", "the picture is %dx%d, its header says %dx%d", b.Dx(), b.Dy(), f.frame.width, f.frame.height)
 	}
-	m, err := webpImage(src, background)
+	m, err := webpImage(src, o.background)
 	if err != nil || f.width == m.Width && f.height == m.Height {
 		return m, err
 	}
 	canvas := NewImage(f.width, f.height) // transparent around the frame
-	canvas.fill(background)
+	canvas.fill(o.background)
 	for y := range m.Height {
 		copy(canvas.Row(f.y + y)[f.x*3:], m.Row(y))
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/bits"
 
+	"github.com/klauspost/compress/zstd"
 	"golang.org/x/image/ccitt"
 	"golang.org/x/image/tiff/lzw"
 
@@ -23,11 +24,23 @@ const (
 	tiffDeflate    = 8
 	tiffOldDeflate = 32946
 	tiffPackBits   = 32773
+	tiffZstandard  = 50000
+	tiffWebP       = 50001
 )
+
+// predicts reports whether the compression has predictors. With others the tag means
+// nothing.
+func (f *tiffFile) predicts() bool {
+	switch f.compression {
+	case tiffLZW, tiffDeflate, tiffOldDeflate, tiffZstandard:
+		return true
+	}
+	return false
+}
 
 func (f *tiffFile) checkCompression() error {
 	switch f.compression {
-	case tiffNone, tiffLZW, tiffDeflate, tiffOldDeflate, tiffPackBits:
+	case tiffNone, tiffLZW, tiffDeflate, tiffOldDeflate, tiffPackBits, tiffZstandard:
 		return nil
 	case tiffG3, tiffG4:
 		if f.bits != 1 || f.samples != 1 || f.photometric > tiffBlackIsZero {
@@ -38,11 +51,18 @@ func (f *tiffFile) checkCompression() error {
 		}
 		return nil
 	case tiffJPEG:
-		if f.bits != 8 || f.planar || f.samples != 1 && f.samples != 3 || f.predictor != 1 {
+		grey := f.samples == 1 && f.photometric <= tiffBlackIsZero
+		coloured := f.samples == 3 && (f.photometric == tiffRGB || f.photometric == tiffYCbCr)
+		if f.bits != 8 || f.planar || !grey && !coloured {
 			return unsupported("TIFF with JPEG of this kind")
 		}
 		return nil
-	case 2, 6, 34712, 50000, 50001, 34925, 34887, 32809:
+	case tiffWebP:
+		if f.bits != 8 || f.planar || f.photometric != tiffRGB || f.samples > 4 || f.premultiplied {
+			return unsupported("TIFF with WebP of this kind")
+		}
+		return nil
+	case 2, 6, 34712, 34925, 34887, 32809:
 		return unsupported("TIFF with this compression")
 	}
 	return broken("TIFF", "compression %d is not known", f.compression)
@@ -53,8 +73,11 @@ func (f *tiffFile) checkCompression() error {
 func (f *tiffFile) decode(o *options) (*Image, error) {
 	m := NewImage(f.width, f.height)
 	paste := f.paste
-	if f.compression == tiffJPEG {
+	switch f.compression {
+	case tiffJPEG:
 		paste = f.pasteJPEG
+	case tiffWebP:
+		paste = f.pasteWebP
 	}
 	for i := range f.across() * f.down() {
 		x, y := i%f.across()*f.blockW, i/f.across()*f.blockH
@@ -72,11 +95,11 @@ func (f *tiffFile) paste(m *Image, i, x0, y0 int, o *options) error {
 	readers := make([]io.Reader, planes)
 	for plane := range planes {
 		var err error
-		if readers[plane], err = f.block(i + plane*blocks); err != nil {
+		if readers[plane], err = f.open(i+plane*blocks, plane, o.beside()/int64(planes)); err != nil {
 			return err
 		}
 	}
-	raw := make([]byte, f.rowBytes())
+	raw, spare := make([]byte, f.rowBytes()), make([]byte, f.spareBytes())
 	pixels := make([]byte, f.blockW*f.samples)
 	for y := y0; y < min(y0+f.blockRows(i), f.height); y++ {
 		if err := o.ended(); err != nil {
@@ -86,7 +109,7 @@ func (f *tiffFile) paste(m *Image, i, x0, y0 int, o *options) error {
 			if _, err := io.ReadFull(r, raw); err != nil {
 				return f.blockError(i+plane*blocks, err)
 			}
-			f.undoPredictor(raw)
+			f.undoPredictor(raw, spare)
 			f.unpack(pixels, raw, plane)
 		}
 		f.colours(m.Row(y)[x0*3:], pixels, min(f.blockW, f.width-x0), o.background)
@@ -101,10 +124,11 @@ func (f *tiffFile) blockError(n int, err error) error {
 	return broken("TIFF", "strip or tile %d: %s", n, oneLine(err))
 }
 
-// block decompresses block n as it is read.
-func (f *tiffFile) block(n int) (io.Reader, error) {
+// open decompresses block n of a plane as it is read, in at most so many bytes of
+// memory.
+func (f *tiffFile) open(n, plane int, memory int64) (io.Reader, error) {
 	src := f.source(n)
-	if f.lowBitFirst && f.bits < 8 {
+	if f.lowBitFirst {
 		reversed := make([]byte, len(src))
 		for i, b := range src {
 			reversed[i] = bits.Reverse8(b)
@@ -120,6 +144,8 @@ func (f *tiffFile) block(n int) (io.Reader, error) {
 			return nil, f.blockError(n, err)
 		}
 		return z, nil
+	case tiffZstandard:
+		return f.openZstandard(src, plane, memory)
 	case tiffPackBits:
 		return &packBits{src: src}, nil
 	case tiffG3, tiffG4:
@@ -132,6 +158,20 @@ func (f *tiffFile) block(n int) (io.Reader, error) {
 		return ccitt.NewReader(bytes.NewReader(src), ccitt.MSB, kind, f.blockW, f.blockRows(n), &ccitt.Options{Invert: true}), nil
 	}
 	return bytes.NewReader(src), nil
+}
+
+// openZstandard decompresses src as it is read. The decoders are kept for the next
+// blocks, because each may claim a window of many megabytes.
+func (f *tiffFile) openZstandard(src []byte, plane int, memory int64) (io.Reader, error) {
+	if plane == len(f.zstandard) {
+		window := uint64(min(max(memory/2, zstd.MinWindowSize), 1<<27)) // at most what libtiff takes
+		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(window))
+		if err != nil {
+			return nil, err
+		}
+		f.zstandard = append(f.zstandard, z)
+	}
+	return f.zstandard[plane], f.zstandard[plane].Reset(bytes.NewReader(src))
 }
 
 // packBits reads TIFF 6.0 section 9's run lengths.
@@ -174,91 +214,6 @@ func (p *packBits) Read(dst []byte) (int, error) {
 	return n, nil
 }
 
-// undoPredictor sums up the horizontal differences of a row (TIFF 6.0 section 14).
-func (f *tiffFile) undoPredictor(line []byte) {
-	if f.predictor != 2 {
-		return
-	}
-	step := f.samplesTogether() * f.bits / 8
-	if f.bits == 8 {
-		for i := step; i < len(line); i++ {
-			line[i] += line[i-step]
-		}
-		return
-	}
-	for i := step; i+1 < len(line); i += 2 {
-		f.order.PutUint16(line[i:], f.order.Uint16(line[i:])+f.order.Uint16(line[i-step:]))
-	}
-}
-
-// unpack expands a row's samples to one byte each: the high byte of 16 bits, or the
-// value itself if it has fewer than 8.
-func (f *tiffFile) unpack(pixels, line []byte, plane int) {
-	together := f.samplesTogether()
-	high := 0 // where the high byte of 16 bits stands
-	if f.order.Uint16([]byte{1, 0}) == 1 {
-		high = 1
-	}
-	at, step := plane, f.samples/together
-	for i := range f.blockW * together {
-		var v byte
-		switch f.bits {
-		case 8:
-			v = line[i]
-		case 16:
-			v = line[2*i+high]
-		default:
-			bit := i * f.bits
-			v = line[bit>>3] >> (8 - f.bits - bit&7) & (1<<f.bits - 1)
-		}
-		pixels[at] = v
-		at += step
-	}
-}
-
-// colours converts n pixels of samples to RGB.
-func (f *tiffFile) colours(row, pixels []byte, n int, background [3]byte) {
-	blend := over
-	if f.premultiplied {
-		blend = overPremultiplied
-	}
-	most := 1<<min(f.bits, 8) - 1
-	for x := range n {
-		p := pixels[x*f.samples : (x+1)*f.samples]
-		var r, g, b byte
-		switch f.photometric {
-		case tiffRGB:
-			r, g, b = p[0], p[1], p[2]
-		case tiffPalette:
-			c := f.palette[p[0]]
-			r, g, b = c[0], c[1], c[2]
-		case tiffCMYK:
-			r, g, b = cmyk(p[0], p[1], p[2], p[3])
-		default:
-			v := byte(int(p[0]) * 255 / most)
-			if f.photometric == tiffWhiteIsZero {
-				v = 255 - v
-			}
-			r, g, b = v, v, v
-		}
-		a := byte(255)
-		if f.alpha > 0 {
-			a = p[f.alpha]
-		}
-		flattenPixel(row[3*x:], r, g, b, a, background, blend)
-	}
-}
-
-// cmyk is Pillow's conversion: 255-k, reduced by the ink's share of it.
-func cmyk(c, m, y, k byte) (r, g, b byte) {
-	white := 255 - uint32(k)
-	ink := func(v byte) byte {
-		t := uint32(v)*white + 128
-		return byte(white - (t>>8+t)>>8)
-	}
-	return ink(c), ink(m), ink(y)
-}
-
 // pasteJPEG decodes a block that is a JPEG without tables, which all blocks share
 // (TIFF Technical Note 2).
 func (f *tiffFile) pasteJPEG(m *Image, n, x0, y0 int, o *options) error {
@@ -280,15 +235,45 @@ func (f *tiffFile) pasteJPEG(m *Image, n, x0, y0 int, o *options) error {
 	}
 	part := *o
 	part.memory = o.beside() // besides the picture
-	part.into = &f.jpegBlock
+	part.into = &f.block
 	part.seenBy = nil // that is about the whole picture
 	block, _, err := decodeJPEG(src, &part)
 	if err != nil {
 		return broken("TIFF", "strip or tile %d: %s", n, oneLine(err))
 	}
+	if f.photometric == tiffWhiteIsZero {
+		for i, v := range block.Pix {
+			block.Pix[i] = 255 - v
+		}
+	}
+	f.pasteBlock(m, block, x0, y0)
+	return nil
+}
+
+// pasteWebP decodes a block that is a WebP file of its own.
+func (f *tiffFile) pasteWebP(m *Image, n, x0, y0 int, o *options) error {
+	src := f.source(n)
+	if recognise(src).name != "WebP" {
+		return broken("TIFF", "strip or tile %d is no WebP", n)
+	}
+	part := *o
+	part.memory = o.beside()
+	part.pixels = int64(f.blockW) * int64(f.blockH)
+	block, _, err := decodeWebP(src, &part)
+	if err != nil {
+		return broken("TIFF", "strip or tile %d: %s", n, oneLine(err))
+	}
+	if block.Width != f.blockW || block.Height != f.blockRows(n) {
+		return broken("TIFF", "strip or tile %d is a WebP of %dx%d, not %dx%d", n, block.Width, block.Height, f.blockW, f.blockRows(n))
+	}
+	f.pasteBlock(m, block, x0, y0)
+	return nil
+}
+
+// pasteBlock copies a decoded block to (x0, y0), clipped to the picture.
+func (f *tiffFile) pasteBlock(m, block *Image, x0, y0 int) {
+	w := min(block.Width, f.blockW, f.width-x0)
 	for y := y0; y < min(y0+block.Height, f.height, y0+f.blockH); y++ {
-		w := min(block.Width, f.blockW, f.width-x0)
 		copy(m.Row(y)[x0*3:], block.Row(y - y0)[:w*3])
 	}
-	return nil
 }

@@ -67,6 +67,7 @@ var foreign = map[string]string{
 	"golang.org/x/term":                 "vision cmd/vision",
 	"google.golang.org/protobuf":        "engine/onnx",
 	"github.com/disintegration/imaging": "vision",
+	"github.com/klauspost/compress":     "vision",
 	"github.com/BourgeoisBear/rasterm":  "vision",
 	"github.com/gofrs/flock":            "zoo",
 	"github.com/urfave/cli/v2":          "cmd/vision",

@@ -3,8 +3,7 @@ package jpeg
 // In a progressive picture whose scans end early, blocks would be visible. libjpeg then
 // estimates missing low frequencies from the DC values of the surrounding 5x5 blocks
 // (T.81 K.8, extended by libjpeg-turbo 2.1), and this file computes the same
-// coefficients. It changes nothing if the first ten coefficients are complete. Known
-// difference: in components two blocks wide, a few estimates are off by one grey level.
+// coefficients. It changes nothing if the first ten coefficients are complete.
 
 // smoothed is the number of coefficients, in zigzag order, that can be estimated.
 const smoothed = 10
@@ -149,11 +148,18 @@ func (d *Decoder) smooth(dst []int16, c *component, mcuY, y int) {
 	}
 	rows := d.smoothRows(c, mcuY, y)
 	q0 := int64(uint16(c.quant[0]))
+	right := c.blocksX - 1 // the column that stands for those outside
+	if c.blocksX == 2 {
+		right = 0 // as in libjpeg-turbo
+	}
 	for x := range c.blocksX {
 		block := (*[64]int16)(dst[64*x:])
 		var around window
 		for i := range around {
-			column := min(max(x+i%5-2, 0), c.blocksX-1)
+			column := max(x+i%5-2, 0)
+			if column >= c.blocksX {
+				column = right
+			}
 			around[i] = int32(c.coefs[(rows[i/5]*c.pitch+column)*64])
 		}
 		for k := 1; k <= last; k++ {
