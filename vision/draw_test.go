@@ -57,6 +57,9 @@ func TestLegible(t *testing.T) {
 			t.Errorf("%q is written as %q, want %q", s, got, want)
 		}
 	}
+	if got := newTypeface(12).cut(strings.Repeat("m", 1e5), 40); got != "mm…" && got != "mmm…" { // at once
+		t.Errorf("a long label is written as %q", got)
+	}
 }
 
 func TestClassColorsDiffer(t *testing.T) {

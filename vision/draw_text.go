@@ -59,13 +59,17 @@ func (t *typeface) cut(s string, width int) string {
 	if t.width(s) <= width {
 		return s
 	}
-	runes := []rune(s)
-	for n := len(runes) - 1; n > 0; n-- {
-		if short := string(runes[:n]) + "…"; t.width(short) <= width {
-			return short
+	cut := ""
+	for i := range s { // from the front: what does not fit may be long
+		if i > 0 {
+			short := s[:i] + "…"
+			if t.width(short) > width {
+				break
+			}
+			cut = short
 		}
 	}
-	return ""
+	return cut
 }
 
 // text draws one line with its baseline at y.
