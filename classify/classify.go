@@ -57,7 +57,7 @@ func ImageContext(ctx context.Context, m Model, img *vision.Image, opts ...Optio
 	if _, err := newOptions(opts); err != nil {
 		return nil, err
 	}
-	x, _, err := m.Encoder().Encode(img)
+	x, _, err := m.Encoder().EncodeContext(ctx, img)
 	if err != nil {
 		return nil, err
 	}

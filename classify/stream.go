@@ -154,7 +154,7 @@ func (s *stream) batch(ctx context.Context, n int, sources []vision.Source) []pi
 		start := time.Now()
 		if err == nil {
 			x = desk.Input(encoder.DType(), shape)
-			_, err = encoder.EncodeInto(x, len(group), img)
+			_, err = encoder.EncodeInto(ctx, x, len(group), img)
 		}
 		if p.err = err; err == nil {
 			p.result.Encode = time.Since(start)

@@ -213,7 +213,7 @@ func ImageContext(ctx context.Context, m Model, img *vision.Image, opts ...Optio
 
 // Image finds the objects in a picture, as the function Image does.
 func (d *Detector) Image(ctx context.Context, img *vision.Image) ([]Object, error) {
-	x, g, err := d.model.Encoder().Encode(img)
+	x, g, err := d.model.Encoder().EncodeContext(ctx, img)
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func Segment(m Model, img *vision.Image, opts ...Option) (*ClassMap, error) {
 
 // Image returns the class of each pixel of a picture.
 func (s *Segmenter) Image(ctx context.Context, img *vision.Image) (*ClassMap, error) {
-	x, g, err := s.model.Encoder().Encode(img)
+	x, g, err := s.model.Encoder().EncodeContext(ctx, img)
 	if err != nil {
 		return nil, err
 	}

@@ -84,8 +84,9 @@ func Into(spare *Image) Option { return func(o *options) { o.into = spare } }
 // nothing else reads.
 func SeenBy(e *Encoder) Option { return func(o *options) { o.seenBy = e } }
 
-// endedBy makes decoding end when the context is done.
-func endedBy(ctx context.Context) Option { return func(o *options) { o.ctx = ctx } }
+// EndedBy makes decoding end with the context's error once that is done. A Source
+// has a context of its own.
+func EndedBy(ctx context.Context) Option { return func(o *options) { o.ctx = ctx } }
 
 func newOptions(opts []Option) *options {
 	o := &options{background: [3]byte{255, 255, 255}, pixels: MaxPixels, memory: defaultMemory}

@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -241,6 +242,11 @@ func (e *Encoder) shape(n int, p placement) []int {
 // Encode returns a new tensor with the picture (a batch of one, if the layout has a
 // batch axis), and the geometry that maps it back to the picture's pixels.
 func (e *Encoder) Encode(img *Image) (*tensor.Tensor, Geometry, error) {
+	return e.EncodeContext(context.Background(), img)
+}
+
+// EncodeContext is Encode with a context.
+func (e *Encoder) EncodeContext(ctx context.Context, img *Image) (*tensor.Tensor, Geometry, error) {
 	if err := img.check(); err != nil {
 		return nil, Geometry{}, err
 	}
@@ -249,14 +255,15 @@ func (e *Encoder) Encode(img *Image) (*tensor.Tensor, Geometry, error) {
 		return nil, Geometry{}, err
 	}
 	t := tensor.New(e.dtype, e.shape(1, p)...)
-	g, err := e.EncodeInto(t, 0, img)
+	g, err := e.EncodeInto(ctx, t, 0, img)
 	return t, g, err
 }
 
 // EncodeInto writes the picture as number i of the batch dst, whose other axes must
 // fit and whose dtype must be the recipe's. Different pictures of one batch may be
-// written at the same time.
-func (e *Encoder) EncodeInto(dst *tensor.Tensor, i int, img *Image) (Geometry, error) {
+// written at the same time. Once the context is done, its error is returned, and the
+// picture's part of dst is undefined.
+func (e *Encoder) EncodeInto(ctx context.Context, dst *tensor.Tensor, i int, img *Image) (Geometry, error) {
 	if err := img.check(); err != nil {
 		return Geometry{}, err
 	}
@@ -276,15 +283,15 @@ func (e *Encoder) EncodeInto(dst *tensor.Tensor, i int, img *Image) (Geometry, e
 	}
 	switch e.dtype {
 	case tensor.Float32:
-		write(e, part(tensor.Data[float32](dst), i, n), img, p, func(v float32) float32 { return v })
+		err = write(ctx, e, part(tensor.Data[float32](dst), i, n), img, p, func(v float32) float32 { return v })
 	case tensor.Float16:
-		write(e, part(tensor.Data[tensor.Float16Bits](dst), i, n), img, p, tensor.ToFloat16)
+		err = write(ctx, e, part(tensor.Data[tensor.Float16Bits](dst), i, n), img, p, tensor.ToFloat16)
 	case tensor.Uint8:
-		write(e, part(tensor.Data[uint8](dst), i, n), img, p, func(v float32) uint8 { return uint8(v) })
+		err = write(ctx, e, part(tensor.Data[uint8](dst), i, n), img, p, func(v float32) uint8 { return uint8(v) })
 	case tensor.Int8:
-		write(e, part(tensor.Data[int8](dst), i, n), img, p, func(v float32) int8 { return int8(v) })
+		err = write(ctx, e, part(tensor.Data[int8](dst), i, n), img, p, func(v float32) int8 { return int8(v) })
 	}
-	return p.geometry(img.Width, img.Height, e.recipe.Flip), nil
+	return p.geometry(img.Width, img.Height, e.recipe.Flip), err
 }
 
 // part is number i of n equal parts.
@@ -309,7 +316,7 @@ func (e *Encoder) Batch(imgs []*Image) (*tensor.Tensor, []Geometry, error) {
 	t := tensor.New(e.dtype, shape...)
 	out := make([]Geometry, len(imgs))
 	for i, img := range imgs {
-		if out[i], err = e.EncodeInto(t, i, img); err != nil {
+		if out[i], err = e.EncodeInto(context.Background(), t, i, img); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -333,9 +340,12 @@ func (e *Encoder) Render(img *Image) (*Image, Geometry, error) {
 			out.Pix[i] = e.recipe.Pad.Value
 		}
 	}
-	resample(img, p.window, e.recipe.Resize.Filter, e.threads, func(y int, row []byte) {
+	err = resample(context.Background(), img, p.window, e.recipe.Resize.Filter, e.threads, func(y int, row []byte) {
 		copy(out.Row(p.top + y)[p.left*3:], row)
 	})
+	if err != nil {
+		return nil, Geometry{}, err
+	}
 	if e.recipe.Flip {
 		for y := range out.Height {
 			mirror(out.Row(y), out.Row(y))

@@ -32,7 +32,7 @@ func BenchmarkEncode(b *testing.B) {
 					}
 					b.ReportAllocs()
 					for b.Loop() {
-						if _, err := e.EncodeInto(t, 0, img); err != nil {
+						if _, err := e.EncodeInto(b.Context(), t, 0, img); err != nil {
 							b.Fatal(err)
 						}
 					}

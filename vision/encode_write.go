@@ -1,6 +1,10 @@
 package vision
 
-import "github.com/visionzoo/vision/engine/tensor"
+import (
+	"context"
+
+	"github.com/visionzoo/vision/engine/tensor"
+)
 
 // sample is the element type of a tensor of pictures.
 type sample interface {
@@ -21,7 +25,7 @@ type writer[T sample] struct {
 
 // write fills one picture of a tensor: resized rows as they are produced, and the
 // border around them.
-func write[T sample](e *Encoder, dst []T, img *Image, p placement, convert func(float32) T) {
+func write[T sample](ctx context.Context, e *Encoder, dst []T, img *Image, p placement, convert func(float32) T) error {
 	w := newWriter(e, dst, p, convert)
 	rows := p.window.y1 - p.window.y0
 	for y := range p.height {
@@ -30,7 +34,7 @@ func write[T sample](e *Encoder, dst []T, img *Image, p placement, convert func(
 		}
 	}
 	columns := p.window.x1 - p.window.x0
-	resample(img, p.window, e.recipe.Resize.Filter, e.threads, func(y int, row []byte) {
+	return resample(ctx, img, p.window, e.recipe.Resize.Filter, e.threads, func(y int, row []byte) {
 		left := p.left
 		if w.flip {
 			mirrored := make([]byte, len(row))

@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"runtime"
@@ -66,8 +67,8 @@ func Resize(m *Image, width, height int, f Filter) (*Image, error) {
 		return nil, fmt.Errorf("vision: resizing %dx%d to %dx%d takes %d MiB; the limit is %d", m.Width, m.Height, width, height, need>>20, defaultMemory>>20)
 	}
 	out := NewImage(width, height)
-	resample(m, w, f, 0, func(y int, row []byte) { copy(out.Row(y), row) })
-	return out, nil
+	err := resample(context.Background(), m, w, f, 0, func(y int, row []byte) { copy(out.Row(y), row) })
+	return out, err
 }
 
 // window is a part of a resized picture of width × height: the pixels with x0 ≤ x <
@@ -113,14 +114,21 @@ func (w window) bytes(width, height int, f Filter, threads int) int64 {
 // RGB that is valid during the call; y is 0 at the window's top. Only the source
 // rows and columns that the window needs are read. Unless threads is 1, put is
 // called from several goroutines at the same time (0: as many as the work is
-// worth).
-func resample(m *Image, w window, f Filter, threads int, put func(y int, row []byte)) {
+// worth). Once the context is done, the rest is left out and its error returned.
+func resample(ctx context.Context, m *Image, w window, f Filter, threads int, put func(y int, row []byte)) error {
 	rows := w.y1 - w.y0
 	if rows <= 0 || w.x1 <= w.x0 {
-		return
+		return ctx.Err()
 	}
 	s := newSampler(m, w, f)
-	inBands(rows, threadsFor(threads, s.work()), func(y0, y1 int) { s.band(y0, y1, put) })
+	work := s.work()
+	step := int(min(max(1, int64(rows)*workPerQuestion/max(work, 1)), int64(rows)))
+	inBands(rows, threadsFor(threads, work), func(y0, y1 int) {
+		for ; y0 < y1 && ctx.Err() == nil; y0 += step {
+			s.band(y0, min(y0+step, y1), put)
+		}
+	})
+	return ctx.Err()
 }
 
 // sampler computes rows of a window; band may be called from several goroutines.

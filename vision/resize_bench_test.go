@@ -25,7 +25,7 @@ func BenchmarkLetterbox(b *testing.B) {
 					b.Fatal(err)
 				}
 				for b.Loop() {
-					if _, err := e.EncodeInto(t, 0, img); err != nil {
+					if _, err := e.EncodeInto(b.Context(), t, 0, img); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -9,6 +9,11 @@ import (
 // costs more (a few microseconds) than it saves.
 const workPerThread = 400_000
 
+// workPerQuestion is the number of multiplications, some milliseconds, after which a
+// thread asks whether the context is done. At each question it loses the rows that
+// two bands share.
+const workPerQuestion = 4_000_000
+
 // threadsFor decides how many goroutines share the work; asked 0 means up to
 // GOMAXPROCS.
 func threadsFor(asked int, work int64) int {

@@ -48,7 +48,7 @@ func FileSource(path string) Source {
 		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
 			return openPipe(ctx, path, opts)
 		}
-		return Open(path, append(opts[:len(opts):len(opts)], endedBy(ctx))...)
+		return Open(path, append(opts[:len(opts):len(opts)], EndedBy(ctx))...)
 	}}
 }
 
@@ -72,7 +72,7 @@ func openPipe(ctx context.Context, path string, opts []Option) (*Image, error) {
 func decodeNamed(ctx context.Context, name string, data []byte, err error, opts []Option) (*Image, error) {
 	var m *Image
 	if err == nil {
-		m, err = DecodeBytes(data, append(opts[:len(opts):len(opts)], endedBy(ctx))...)
+		m, err = DecodeBytes(data, append(opts[:len(opts):len(opts)], EndedBy(ctx))...)
 	}
 	if err != nil {
 		return nil, pathError(name, err)

@@ -179,7 +179,7 @@ func (d desk) encode(ctx context.Context, j job) (e prepared, err error) {
 		return e, err
 	}
 	e.x = d.Input(encoder.DType(), shape)
-	e.geometry, err = encoder.EncodeInto(e.x, 0, img)
+	e.geometry, err = encoder.EncodeInto(ctx, e.x, 0, img)
 	e.ms.Encode = since(start)
 	return e, err
 }

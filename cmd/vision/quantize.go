@@ -156,7 +156,7 @@ func calibration(c *cli.Context, m *zoo.Model) (samples quantize.Samples, bad bo
 		if err != nil {
 			return nil, err
 		}
-		x, _, err := m.Encoder().Encode(img)
+		x, _, err := m.Encoder().EncodeContext(c.Context, img)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", good[i].Name, err)
 		}

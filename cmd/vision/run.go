@@ -172,7 +172,7 @@ func readPicture(c *cli.Context, m *zoo.Model, info engine.Info, file string) (*
 	if err != nil {
 		return nil, err
 	}
-	x, _, err := m.Encoder().Encode(img)
+	x, _, err := m.Encoder().EncodeContext(c.Context, img)
 	return x, err
 }
 

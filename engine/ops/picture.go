@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -13,9 +14,10 @@ var imageOps = []Def{
 	{Name: "ImageDecoder", Since: 20, Types: tensor.Types(tensor.Uint8), In: Exactly(1), Out: Exactly(1), New: newImageDecoder},
 }
 
-// PictureDecoder decodes an image file to rows of red, green and blue bytes, and
-// uses at most limit bytes of memory. It must be safe for concurrent use.
-type PictureDecoder func(data []byte, limit int64) (pixels []byte, width, height int, err error)
+// PictureDecoder decodes an image file to rows of red, green and blue bytes, uses
+// at most limit bytes of memory, and ends once ctx is done. It must be safe for
+// concurrent use.
+type PictureDecoder func(ctx context.Context, data []byte, limit int64) (pixels []byte, width, height int, err error)
 
 // decoder decodes for ImageDecoder. The engine itself knows no image formats: a
 // package that does registers its decoder before the first run.
@@ -51,11 +53,13 @@ func (op imageDecoder) Eval(c *Call) error {
 	if decode == nil {
 		return errors.New("no image decoder is registered: import package zoo, or call engine.RegisterPictures")
 	}
-	limit := c.Run.Left()
-	pixels, width, height, err := (*decode)(c.In[0].Bytes(), limit)
+	pixels, width, height, err := (*decode)(c.Run.Context(), c.In[0].Bytes(), c.Run.Left())
 	if err != nil {
 		return fmt.Errorf("the picture: %w", err)
 	}
+	held := int64(len(pixels)) // beside the output
+	c.Run.Grow(held)
+	defer c.Run.Shrink(held)
 	y, err := c.New(tensor.Uint8, height, width, op.channels())
 	if err != nil {
 		return err

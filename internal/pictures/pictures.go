@@ -3,6 +3,8 @@
 package pictures
 
 import (
+	"context"
+
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/vision"
 )
@@ -10,8 +12,8 @@ import (
 // Register makes package vision the decoder of the operator ImageDecoder. Calling
 // it again changes nothing.
 func Register() {
-	engine.RegisterPictures(func(data []byte, limit int64) ([]byte, int, int, error) {
-		m, err := vision.DecodeBytes(data, vision.MemoryLimit(limit))
+	engine.RegisterPictures(func(ctx context.Context, data []byte, limit int64) ([]byte, int, int, error) {
+		m, err := vision.DecodeBytes(data, vision.MemoryLimit(limit), vision.EndedBy(ctx))
 		if err != nil {
 			return nil, 0, 0, err
 		}
