@@ -146,6 +146,25 @@ func TestHostileTIFF(t *testing.T) {
 	}
 }
 
+// A window that Zstandard claims for each strip is allocated once, and not beyond the
+// limit of memory.
+func TestZstandardWindows(t *testing.T) {
+	const frame = "\x28\xb5\x2f\xfd\x00\x88\x09\x00\x00A" // a window of 128 MiB and one raw byte
+	at, size := make([]uint32, 1000), make([]uint32, 1000)
+	for i := range at {
+		at[i], size[i] = 8, uint32(len(frame))
+	}
+	data := tiffOf(1, 2, [][]byte{[]byte(frame)}, long(256, 1), long(257, 1000), short(258, 8), short(259, 50000), short(262, 1),
+		short(277, 1), long(278, 1), long(273, at...), long(279, size...))
+	var err error
+	if bytes, _ := taken(func() { _, err = vision.DecodeBytes(data) }); err != nil || bytes > 150<<20 {
+		t.Errorf("took %d MiB, %v", bytes>>20, err)
+	}
+	if bytes, _ := taken(func() { _, err = vision.DecodeBytes(data, vision.MemoryLimit(16<<20)) }); err == nil || bytes > 4<<20 {
+		t.Errorf("beyond the limit: took %d MiB, %v", bytes>>20, err)
+	}
+}
+
 func jpegOf(t *testing.T, w, h int) []byte {
 	t.Helper()
 	var jpg bytes.Buffer

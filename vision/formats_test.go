@@ -99,38 +99,48 @@ func TestCorrupt(t *testing.T) {
 
 // The pixels of small files are those that Pillow reads (testdata/pictures.py).
 func TestPictures(t *testing.T) {
+	for name, p := range pillowPictures(t) {
+		got, err := DecodeBytes(p.data)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		grace := 0
+		if strings.Contains(name, "Lab") || strings.Contains(name, "YCbCr") { // by way of floats there
+			grace = 1
+		}
+		if len(p.want) != len(got.Pix) {
+			t.Errorf("%s: %d bytes, want %d", name, len(got.Pix), len(p.want))
+		} else if d, where := farthest(got, &Image{Width: got.Width, Height: got.Height, Pix: p.want}); d > grace {
+			t.Errorf("%s: differs by %d at %s", name, d, where)
+		}
+	}
+}
+
+// pillowPicture is a file and the pixels that Pillow reads from it.
+type pillowPicture struct{ data, want []byte }
+
+// pillowPictures are those of testdata/pictures.tsv by their names.
+func pillowPictures(t testing.TB) map[string]pillowPicture {
+	t.Helper()
 	lines, err := os.ReadFile("testdata/pictures.tsv")
 	if err != nil {
 		t.Fatal(err)
 	}
+	all := map[string]pillowPicture{}
 	for line := range strings.Lines(string(lines)) {
 		if strings.HasPrefix(line, "#") {
 			continue
 		}
 		row := strings.Split(strings.TrimSpace(line), "\t")
-		data, err := base64.StdEncoding.DecodeString(row[1])
-		if err != nil {
+		data, err1 := base64.StdEncoding.DecodeString(row[1])
+		want, err2 := base64.StdEncoding.DecodeString(row[2])
+		if err := errors.Join(err1, err2); err != nil {
 			t.Fatal(err)
 		}
-		want, err := base64.StdEncoding.DecodeString(row[2])
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := DecodeBytes(data)
-		if err != nil {
-			t.Errorf("%s: %v", row[0], err)
-			continue
-		}
-		grace := 0
-		if strings.Contains(row[0], "Lab") || strings.Contains(row[0], "YCbCr") { // by way of floats there
-			grace = 1
-		}
-		if len(want) != len(got.Pix) {
-			t.Errorf("%s: %d bytes, want %d", row[0], len(got.Pix), len(want))
-		} else if d, where := farthest(got, &Image{Width: got.Width, Height: got.Height, Pix: want}); d > grace {
-			t.Errorf("%s: differs by %d at %s", row[0], d, where)
-		}
+		all[row[0]] = pillowPicture{data, want}
 	}
+	return all
 }
 
 // What ends early, and is no JPEG, is an error, and takes no memory for pixels that are

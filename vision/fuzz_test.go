@@ -19,6 +19,9 @@ func FuzzDecode(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	for _, p := range pillowPictures(f) {
+		f.Add(p.data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := DecodeBytes(data, PixelLimit(1<<20), MemoryLimit(64<<20))
 		if err != nil {
