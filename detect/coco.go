@@ -121,7 +121,7 @@ const (
 
 // cocoObject is an object of the truth or of the results, ready to be compared.
 type cocoObject struct {
-	box    Box
+	box    [4]float64 // left, top, width, height as the file has them: a sum of two would be rounded
 	area   float64
 	score  float64
 	crowd  bool
@@ -162,6 +162,7 @@ func newCOCOTable(t *COCOTruth, results []COCOResult, task COCOTask) (*cocoTable
 		}
 		classes[k.ID] = true
 	}
+	slices.Sort(c.images) // of equal scores, those of the lower id rank first
 	for i, a := range t.Annotations {
 		size, ok := sizes[a.ImageID]
 		if !ok || !classes[a.CategoryID] {
@@ -285,11 +286,11 @@ func spanned(points []float64) float64 {
 	return b.Area()
 }
 
-func cocoBox(v []float64) (Box, error) {
+func cocoBox(v []float64) (box [4]float64, err error) {
 	if len(v) != 4 {
-		return Box{}, fmt.Errorf("a bbox of %d numbers; needed are left, top, width, height", len(v))
+		return box, fmt.Errorf("a bbox of %d numbers; needed are left, top, width, height", len(v))
 	}
-	return Box{v[0], v[1], v[0] + v[2], v[1] + v[3]}, nil
+	return [4]float64(v), nil
 }
 
 // cocoMask reads a segmentation: polygons, or run lengths as a list or a string.
@@ -336,16 +337,18 @@ func (task COCOTask) overlap(found, truth *cocoObject) float64 {
 		}
 		return float64(inter) / float64(union)
 	}
-	inter := found.box.Intersect(truth.box).Area()
-	if inter == 0 {
+	a, b := found.box, truth.box
+	w := min(a[0]+a[2], b[0]+b[2]) - max(a[0], b[0])
+	h := min(a[1]+a[3], b[1]+b[3]) - max(a[1], b[1])
+	if !(w > 0 && h > 0) {
 		return 0
 	}
 	// COCO computes areas as width times height, whatever their signs.
-	area := func(b Box) float64 { return (b.X2 - b.X1) * (b.Y2 - b.Y1) }
+	inter, own := w*h, a[2]*a[3]
 	if truth.crowd {
-		return inter / area(found.box)
+		return inter / own
 	}
-	return inter / (area(found.box) + area(truth.box) - inter)
+	return inter / (own + b[2]*b[3] - inter)
 }
 
 // cocoSigmas are the annotators' standard deviations for each of a person's 17
@@ -359,8 +362,8 @@ var cocoSigmas = []float64{.026, .025, .025, .035, .035, .079, .079, .072, .072,
 // size on each side.
 func similarity(found, truth *cocoObject) float64 {
 	n := min(len(found.points), len(truth.points)) / 3
-	w, h := truth.box.X2-truth.box.X1, truth.box.Y2-truth.box.Y1
-	x0, y0, x1, y1 := truth.box.X1-w, truth.box.Y1-h, truth.box.X1+2*w, truth.box.Y1+2*h
+	x, y, w, h := truth.box[0], truth.box[1], truth.box[2], truth.box[3]
+	x0, y0, x1, y1 := x-w, y-h, x+2*w, y+2*h
 	sum, count := 0.0, 0
 	for i := range n {
 		p, q := found.points[3*i:], truth.points[3*i:]

@@ -29,10 +29,12 @@ var cocoAreas = []struct {
 
 // threshold is 0.50, 0.55, … 0.95, as numpy's linspace rounds them.
 func threshold(i int) float64 {
+	from, to := 0.5, 0.95
 	if i == cocoThresholds-1 {
-		return 0.95
+		return to
 	}
-	return 0.5 + float64(i)*(0.95-0.5)/(cocoThresholds-1)
+	step := (to - from) / (cocoThresholds - 1)
+	return from + float64(float64(i)*step) // no FMA
 }
 
 // EvaluateCOCO compares results with the truth as pycocotools does: objects are

@@ -52,7 +52,7 @@ func value(t *testing.T, all []COCOMetric, name string) float64 {
 // Cases whose answer one can work out by hand.
 func TestCOCOByHand(t *testing.T) {
 	person := []COCOClass{{1, "person"}}
-	pictures := []COCOImage{{ID: 1, FileName: "a.jpg", Width: 400, Height: 400}, {ID: 2, FileName: "b.jpg", Width: 400, Height: 400}}
+	pictures := []COCOImage{{ID: 2, FileName: "b.jpg", Width: 400, Height: 400}, {ID: 1, FileName: "a.jpg", Width: 400, Height: 400}}
 	box := func(x, y, w, h float64) []float64 { return []float64{x, y, w, h} }
 	truth := func(image int64, b []float64, crowd bool) COCOAnnotation {
 		return COCOAnnotation{ImageID: image, CategoryID: 1, BBox: b, Area: b[2] * b[3], Crowd: COCOFlag(crowd)}
@@ -76,6 +76,9 @@ func TestCOCOByHand(t *testing.T) {
 		// A wrong one ranks first: precision is 1/2 at all recalls.
 		{"the wrong one first", []COCOAnnotation{truth(1, box(0, 0, 50, 50), false)}, []COCOResult{guess(1, 0.9, box(200, 200, 50, 50)), guess(1, 0.8, box(0, 0, 50, 50))},
 			map[string]float64{"AP": 0.5, "AR1": 0, "AR10": 1}},
+		// Of equal scores, the picture of the lower id comes first.
+		{"a tie of two pictures", []COCOAnnotation{truth(2, box(0, 0, 50, 50), false)}, []COCOResult{guess(2, 0.9, box(0, 0, 50, 50)), guess(1, 0.9, box(0, 0, 50, 50))},
+			map[string]float64{"AP": 0.5}},
 		// One of two: precision 1 at the 51 recalls 0 … 0.50 of 101.
 		{"half is missed", []COCOAnnotation{truth(1, box(0, 0, 50, 50), false), truth(2, box(0, 0, 50, 50), false)}, []COCOResult{guess(1, 0.9, box(0, 0, 50, 50))},
 			map[string]float64{"AP": 51.0 / 101, "AR100": 0.5}},
@@ -103,7 +106,7 @@ func TestCOCOByHand(t *testing.T) {
 
 // One point that is d off has a similarity of exp(-d²/(8·area·sigma²)).
 func TestSimilarity(t *testing.T) {
-	truth := cocoObject{box: Box{0, 0, 100, 50}, area: 5000, points: make([]float64, 51), seen: 1}
+	truth := cocoObject{box: [4]float64{0, 0, 100, 50}, area: 5000, points: make([]float64, 51), seen: 1}
 	found := cocoObject{points: make([]float64, 51)}
 	truth.points[0], truth.points[1], truth.points[2] = 10, 20, 2
 	found.points[0], found.points[1] = 13, 24

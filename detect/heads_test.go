@@ -78,13 +78,20 @@ func headCases() []headCase {
 	add("yolov10", plain(64, 64), Object{Class: 3, Score: 0.5, Box: Box{1, 2, 30, 40}},
 		floats("o", []int{1, 300, 6}, map[int]float32{12: 1, 13: 2, 14: 30, 15: 40, 16: 0.5, 17: 3}))
 
-	// A bin of 8 that stands out by 50 is the mean; stride 16, cell (2, 1).
+	// A bin of 8 that stands out by 50 is the mean; stride 16, cell (2, 1), whose
+	// centre is at (40, 24) and whose corner, the point of NanoDet-Plus, at (32, 16).
 	nano := map[int]float32{}
 	for side, bin := range []int{1, 0, 2, 1} {
 		nano[6*32+side*8+bin] = 50
 	}
-	add("nanodet", plain(64, 64), Object{Class: 2, Score: 0.6, Box: Box{39.5 - 16, 23.5, 39.5 + 32, 23.5 + 16}.Intersect(Box{0, 0, 64, 64})},
+	add("nanodet", plain(64, 64), Object{Class: 2, Score: 0.6, Box: Box{40 - 16, 24, 64, 24 + 16}},
 		floats("cls_pred_stride_16", []int{1, 16, 3}, map[int]float32{6*3 + 2: 0.6}), floats("dis_pred_stride_16", []int{1, 16, 32}, nano))
+	plus, row := map[int]float32{}, (64+6)*35 // 64, 16, 4 and 1 cells
+	for k, v := range nano {
+		plus[row+3+k-6*32] = v
+	}
+	plus[row+2] = 0.6
+	add("nanodet", plain(64, 64), Object{Class: 2, Score: 0.6, Box: Box{32 - 16, 16, 64, 16 + 16}}, floats("output", []int{1, 85, 35}, plus))
 
 	add("ultraface", letterboxed(), Object{Class: 1, Score: 0.9, Box: Box{50, 0, 150, 50}},
 		floats("scores", []int{1, 3, 2}, map[int]float32{3: 0.9}), floats("boxes", []int{1, 3, 4}, map[int]float32{4: 0.25, 5: 0.1, 6: 0.75, 7: 0.5}))
@@ -265,6 +272,24 @@ func TestPrototypes(t *testing.T) {
 	want := maskOf(64, 64, 12, 22, 32, 42, func(int, int) bool { return true })
 	if got[0].Mask.IoU(want) != 1 {
 		t.Errorf("\n%s", strings.Join(drawn(got[0].Mask), "\n"))
+	}
+	tensor.Data[float32](out[0].Tensor)[420+7] = 0 // a sum of 0 is not positive
+	if got, err := Decode("yolov8", out, plain(64, 64), nil); err != nil || len(got) != 1 || got[0].Mask.Area() != 0 {
+		t.Errorf("nothing of the prototype: %v, %v", got, err)
+	}
+}
+
+// Anchors of 512 and 813 pixels around the only cell of 128: both are all of the
+// picture, so that one suppresses the other.
+func TestClippedBeforeSuppression(t *testing.T) {
+	logits := map[int]float32{}
+	for i := range 9 {
+		logits[i] = -9
+	}
+	logits[0], logits[6] = 3, 2
+	got, err := Decode("retinanet", []Output{floats("c", []int{1, 9, 1, 1}, logits), floats("b", []int{1, 36, 1, 1}, nil)}, plain(128, 128), nil)
+	if err != nil || len(got) != 1 || got[0].Box != (Box{0, 0, 128, 128}) {
+		t.Errorf("%v, %v", got, err)
 	}
 }
 

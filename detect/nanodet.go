@@ -10,12 +10,21 @@ import (
 // distances, or one matrix with both side by side (NanoDet-Plus). The distance
 // from the cell's point to a side of the box is distributed over bins: the
 // softmax's mean bin times the stride (Li et al. 2020, "Generalized Focal Loss").
+// The point is the cell's centre; that of NanoDet-Plus, which has a fourth stride,
+// is its corner (get_single_level_center_point and get_single_level_center_priors
+// in nanodet/model/head). Boxes are clipped to the input before suppression, as
+// distance2bbox does.
 func decodeNanoDet(f *frame) (found, error) {
 	levels, err := nanoLevels(f)
 	if err != nil {
 		return found{}, err
 	}
 	slices.SortStableFunc(levels, func(a, b nanoLevel) int { return b.cls.shape[0] - a.cls.shape[0] })
+	point := 0.5 // in cells
+	if len(levels) > 3 {
+		point = 0
+	}
+	input := Box{0, 0, float64(f.g.InputWidth), float64(f.g.InputHeight)}
 	var made found
 	for _, l := range levels {
 		n := l.cls.shape[0]
@@ -30,14 +39,13 @@ func decodeNanoDet(f *frame) (found, error) {
 				continue
 			}
 			sides := l.dist.row(i)[l.from:]
-			x := float64(i%columns)*stride + (stride-1)/2
-			y := float64(i/columns)*stride + (stride-1)/2
+			x, y := (float64(i%columns)+point)*stride, (float64(i/columns)+point)*stride
 			d := [4]float64{}
 			for side := range d {
 				d[side] = meanBin(sides[side*l.bins:(side+1)*l.bins]) * stride
 			}
 			made.candidates = append(made.candidates, candidate{
-				box: Box{x - d[0], y - d[1], x + d[2], y + d[3]}, score: float64(scores[k]), class: k, row: i})
+				box: Box{x - d[0], y - d[1], x + d[2], y + d[3]}.Intersect(input), score: float64(scores[k]), class: k, row: i})
 		}
 	}
 	return made, nil

@@ -12,7 +12,7 @@ import (
 // Detection"; the anchors' and boxes' arithmetic is that of NVIDIA's
 // retinanet-examples at release 19.04, whose weights the zoo's file has: sides in
 // whole pixels before they are scaled (later releases dropped that, for weights
-// of their own).
+// of their own), boxes clipped to the cells' area before they are suppressed.
 func decodeRetinaNet(f *frame) (found, error) {
 	const anchors = 9
 	var classes, boxes []array
@@ -69,7 +69,7 @@ func retinaAnchors(stride float64) [][2]float64 {
 
 func (l retinaLevel) candidates(all []candidate, least float64) []candidate {
 	h, w := l.cls.shape[1], l.cls.shape[2]
-	plane := h * w
+	plane, whole := h*w, Box{0, 0, float64(w) * l.stride, float64(h) * l.stride}
 	for at, v := range l.cls.data {
 		s := probability(v, l.logits)
 		if !(s >= least) {
@@ -81,7 +81,7 @@ func (l retinaLevel) candidates(all []candidate, least float64) []candidate {
 		aw, ah := l.anchors[anchor][0], l.anchors[anchor][1]
 		x, y := (float64(cell%w)+0.5)*l.stride, (float64(cell/w)+0.5)*l.stride
 		all = append(all, candidate{score: s, class: class, row: at,
-			box: centred(d(0)*aw+x, d(1)*ah+y, math.Exp(d(2))*aw, math.Exp(d(3))*ah)})
+			box: centred(d(0)*aw+x, d(1)*ah+y, math.Exp(d(2))*aw, math.Exp(d(3))*ah).Intersect(whole)})
 	}
 	return all
 }

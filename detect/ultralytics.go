@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -67,7 +68,8 @@ func (u ultra) keypoints(v []float32) []Keypoint {
 
 // masks returns a function that makes a candidate's mask: where the sum of the
 // prototypes, weighted by the row's coefficients and stretched over the input, is
-// positive inside the box. Bolya et al. 2019, "YOLACT".
+// positive, at pixels whose left top corner lies in the box (crop_mask of
+// Ultralytics' ops.py). Bolya et al. 2019, "YOLACT".
 func (u ultra) masks(f *frame, coefficients func(row int) []float32) func(candidate, Box) (*Mask, error) {
 	if u.protos.shape == nil {
 		return nil
@@ -81,7 +83,8 @@ func (u ultra) masks(f *frame, coefficients func(row int) []float32) func(candid
 			}
 		}
 		s := maskSource{width: w, height: h, data: mixed, edge: true, flipped: f.g.Flipped}
-		return s.paste(f.wholeInput(), b, f.g.Width, f.g.Height, 0), nil
+		crop := Box{math.Ceil(b.X1), math.Ceil(b.Y1), b.X2, b.Y2}
+		return s.paste(f.wholeInput(), crop, f.g.Width, f.g.Height, math.SmallestNonzeroFloat64), nil
 	}
 }
 

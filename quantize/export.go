@@ -3,6 +3,7 @@ package quantize
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"unsafe"
 
@@ -19,9 +20,11 @@ type exporter struct {
 	p     *placement // nil: all in float32
 	out   *onnx.Graph
 	names map[*ir.Value]string
-	used  map[string]bool
-	held  map[*ir.Value]bool // constants written already
-	bytes int                // of constants
+	after map[*ir.Value]string // names of values after dequantisation
+	used  map[string]bool      // names of values
+	nodes map[string]bool      // names of nodes, which ONNX Runtime wants to differ
+	held  map[*ir.Value]bool   // constants written already
+	bytes int                  // of constants
 	rows  []Layer
 }
 
@@ -33,13 +36,20 @@ func (q *quantizer) export(p *placement) (*onnx.Model, map[*ir.Value]string, err
 
 // exportInto also fills in the layers and sizes of the result.
 func (q *quantizer) exportInto(p *placement, r *Result) (*onnx.Model, map[*ir.Value]string, error) {
-	e := &exporter{q: q, p: p, names: map[*ir.Value]string{}, used: map[string]bool{}, held: map[*ir.Value]bool{}}
+	e := &exporter{q: q, p: p, names: map[*ir.Value]string{}, after: map[*ir.Value]string{}, used: map[string]bool{}, nodes: map[string]bool{}, held: map[*ir.Value]bool{}}
 	e.out = &onnx.Graph{Name: q.graph.Name}
 	if e.out.Name == "" {
 		e.out.Name = "graph"
 	}
 	for _, v := range append(slices.Clone(q.graph.Inputs), q.graph.Outputs...) {
 		e.name(v) // these keep their names
+	}
+	for _, n := range q.graph.Nodes {
+		for _, v := range n.Outputs {
+			if v.Name != "" {
+				e.name(v) // and these, if they can
+			}
+		}
 	}
 	err := e.graph(q.graph, e.out, true)
 	if err != nil {
@@ -61,19 +71,28 @@ func (q *quantizer) exportInto(p *placement, r *Result) (*onnx.Model, map[*ir.Va
 	if q.opsets[""] > 18 {
 		m.IRVersion = 10
 	}
+	for _, key := range slices.Sorted(maps.Keys(q.metadata)) { // labels, for one
+		m.Metadata = append(m.Metadata, onnx.Entry{Key: key, Value: q.metadata[key]})
+	}
 	return m, e.names, nil
 }
 
-// fresh returns a name that is not in use.
-func (e *exporter) fresh(stem string) string {
+// fresh returns a name that no value has.
+func (e *exporter) fresh(stem string) string { return fresh(e.used, stem) }
+
+// nodeName returns a name that no node has.
+func (e *exporter) nodeName(stem string) string { return fresh(e.nodes, stem) }
+
+// fresh returns a name that is not in use, and puts it to use.
+func fresh(used map[string]bool, stem string) string {
 	if stem == "" {
 		stem = "value"
 	}
 	name := stem
-	for i := 1; e.used[name]; i++ {
+	for i := 1; used[name]; i++ {
 		name = fmt.Sprintf("%s_%d", stem, i)
 	}
-	e.used[name] = true
+	used[name] = true
 	return name
 }
 
@@ -92,7 +111,7 @@ func (e *exporter) graph(g *ir.Graph, out *onnx.Graph, outer bool) error {
 	for _, v := range g.Inputs {
 		out.Inputs = append(out.Inputs, &onnx.ValueInfo{Name: e.name(v), Type: typeOf(v.Fact)})
 		if outer && e.p != nil && e.p.coded[v] {
-			e.codes(v, e.name(v), e.name(v)+"_coded")
+			e.codes(v, e.name(v), e.decoded(v))
 		}
 	}
 	for _, n := range g.Nodes {
@@ -140,9 +159,13 @@ func (e *exporter) node(n *ir.Node, out *onnx.Graph, outer bool) error {
 	if err != nil {
 		return err
 	}
-	node := &onnx.Node{Name: n.Name, OpType: n.Op, Domain: n.Domain, Attributes: attrs}
+	node := &onnx.Node{Name: e.nodeName(n.Name), OpType: n.Op, Domain: n.Domain, Attributes: attrs}
 	integer := outer && e.p != nil && e.p.integer[n]
 	isLayer := integer && slices.Contains(e.p.layers, n)
+	var c coding
+	if isLayer {
+		c = e.q.code(e.p, n)
+	}
 	if !integer && outer && e.p != nil && layer(n) {
 		e.rows = append(e.rows, Layer{Node: n.Name, Op: n.Op, Weights: n.Inputs[1].Const().Len()})
 	}
@@ -151,9 +174,9 @@ func (e *exporter) node(n *ir.Node, out *onnx.Graph, outer bool) error {
 		switch {
 		case v == nil:
 		case isLayer && i == 1:
-			name = e.weights(n)
+			name = e.weights(n, &c)
 		case isLayer && i == 2:
-			name = e.bias(n)
+			name = e.bias(n, &c)
 		default:
 			if name, err = e.read(v, integer); err != nil {
 				return err
@@ -180,9 +203,7 @@ func (e *exporter) node(n *ir.Node, out *onnx.Graph, outer bool) error {
 	}
 	out.Nodes = append(out.Nodes, node)
 	if isLayer && n.Op != "MatMul" && (len(n.Inputs) < 3 || n.Inputs[2] == nil) {
-		if b := e.bias(n); b != "" {
-			node.Inputs = append(node.Inputs[:2], b)
-		}
+		node.Inputs = append(node.Inputs[:2], e.bias(n, &c))
 	}
 	for i, v := range coded {
 		e.codes(v, node.Outputs[i], e.decoded(v))
@@ -199,10 +220,13 @@ func (e *exporter) readersOf(v *ir.Value) []*ir.Node {
 
 // decoded is the name of a value after dequantisation.
 func (e *exporter) decoded(v *ir.Value) string {
-	if slices.Contains(e.q.graph.Outputs, v) {
+	if v.Node != nil && slices.Contains(e.q.graph.Outputs, v) {
 		return e.name(v)
 	}
-	return e.name(v) + "_coded"
+	if e.after[v] == "" {
+		e.after[v] = e.fresh(e.name(v) + "_coded")
+	}
+	return e.after[v]
 }
 
 // read is the name under which a node reads a value.
@@ -224,8 +248,8 @@ func (e *exporter) codes(v *ir.Value, from, to string) {
 	zero := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_zero"), DataType: 2, Raw: []byte{s.zero()}, HasRaw: true})
 	code := e.fresh(stem + "_code")
 	e.out.Nodes = append(e.out.Nodes,
-		&onnx.Node{Name: e.fresh(stem + "_quantize"), OpType: "QuantizeLinear", Inputs: []string{from, scale, zero}, Outputs: []string{code}},
-		&onnx.Node{Name: e.fresh(stem + "_dequantize"), OpType: "DequantizeLinear", Inputs: []string{code, scale, zero}, Outputs: []string{to}})
+		&onnx.Node{Name: e.nodeName(stem + "_quantize"), OpType: "QuantizeLinear", Inputs: []string{from, scale, zero}, Outputs: []string{code}},
+		&onnx.Node{Name: e.nodeName(stem + "_dequantize"), OpType: "DequantizeLinear", Inputs: []string{code, scale, zero}, Outputs: []string{to}})
 }
 
 // initial adds a constant and returns its name.
@@ -342,7 +366,7 @@ func (e *exporter) clip(n *ir.Node, low, high float32, out *onnx.Graph) error {
 		t.Name = e.fresh(n.Name + "_bound")
 		inputs = append(inputs, e.initial(t))
 	}
-	out.Nodes = append(out.Nodes, &onnx.Node{Name: e.fresh(n.Name), OpType: "Clip", Inputs: inputs, Outputs: []string{e.name(n.Outputs[0])}})
+	out.Nodes = append(out.Nodes, &onnx.Node{Name: e.nodeName(n.Name), OpType: "Clip", Inputs: inputs, Outputs: []string{e.name(n.Outputs[0])}})
 	e.coded(n)
 	return nil
 }
@@ -363,7 +387,7 @@ func (e *exporter) scaleShift(n *ir.Node, out *onnx.Graph) error {
 		for range rank - 2 { // [C] to [C 1 …]
 			t.Dims = append(t.Dims, 1)
 		}
-		out.Nodes = append(out.Nodes, &onnx.Node{Name: e.fresh(n.Name + "_" + step.op), OpType: step.op,
+		out.Nodes = append(out.Nodes, &onnx.Node{Name: e.nodeName(n.Name + "_" + step.op), OpType: step.op,
 			Inputs: []string{x, e.initial(t)}, Outputs: []string{step.to}})
 		x = step.to
 	}

@@ -13,7 +13,7 @@ import (
 // measure quantises by a placement and compares the result with the float32 network
 // on samples.
 func (q *quantizer) measure(p *placement) (*Result, error) {
-	e := &Result{Agreement: 1}
+	e := &Result{Agreement: -1}
 	model, _, err := q.exportInto(p, e)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (q *quantizer) measure(p *placement) (*Result, error) {
 				d := float64(a[k]) - float64(b[k])
 				off, all = off+d*d, all+float64(a[k])*float64(a[k])
 			}
-			if len(want) == 1 && len(a) > 1 && w.Dim(0) == 1 {
+			if len(want) == 1 && areScores(w) {
 				scores++
 				if largest(a) == largest(b) {
 					same++
@@ -67,6 +67,17 @@ func (q *quantizer) measure(p *placement) (*Result, error) {
 		e.Agreement = float64(same) / float64(scores)
 	}
 	return e, nil
+}
+
+// areScores reports whether an output has one number for each of several classes.
+func areScores(t *tensor.Tensor) bool {
+	wide := 0
+	for _, d := range t.Shape() {
+		if d != 1 {
+			wide++
+		}
+	}
+	return wide == 1
 }
 
 func largest(v []float32) int {

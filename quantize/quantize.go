@@ -67,7 +67,7 @@ type Result struct {
 	Model     *onnx.Model // its tensors may be views of the session's model
 	Layers    []Layer
 	Error     float64  // rms error of the outputs on the compared samples, relative to their rms
-	Agreement float64  // share of compared samples with the same largest output; 1 if the outputs are not scores
+	Agreement float64  // share of compared samples with the same largest score; -1 if the outputs are not scores
 	Compared  int      // number of samples on which Error and Agreement were measured
 	Kept      []string // nodes kept in float32 because that made the result better
 	Float     int      // bytes of constants in float32
@@ -107,10 +107,13 @@ func Session(ctx context.Context, s *engine.Session, samples Samples, opt Option
 	if opt.Beyond == 0 {
 		opt.Beyond = 1e-4
 	}
+	if !(opt.Beyond > 0 && opt.Beyond < 1) {
+		return nil, fmt.Errorf("%v of the values beyond the range; it is a share, above 0 and below 1", opt.Beyond)
+	}
 	if opt.Observe == nil {
 		opt.Observe = func(string, int, int) {}
 	}
-	q := &quantizer{ctx: ctx, opt: opt, samples: samples, graph: s.Optimised()}
+	q := &quantizer{ctx: ctx, opt: opt, samples: samples, graph: s.Optimised().Clone(), metadata: s.Metadata()}
 	for _, n := range q.graph.Nodes {
 		if n.Domain == ops.Internal && n.Op == "Conv" {
 			return nil, fmt.Errorf("%v is in a fused form; open the session with the option quantize.Prepare()", n)
@@ -159,15 +162,16 @@ var integer = map[string]bool{"QuantizeLinear": true, "DequantizeLinear": true, 
 
 // quantizer quantises one network.
 type quantizer struct {
-	ctx     context.Context
-	opt     Options
-	samples Samples
-	graph   *ir.Graph
-	opsets  map[string]int
-	ranges  map[*ir.Value]span
-	means   map[*ir.Value][]float64 // by channel
-	want    []engine.Values         // float32 outputs for the compared samples
-	float   int                     // bytes of constants in float32
+	ctx      context.Context
+	opt      Options
+	samples  Samples
+	graph    *ir.Graph
+	opsets   map[string]int
+	metadata map[string]string
+	ranges   map[*ir.Value]span
+	means    map[*ir.Value][]float64 // by channel
+	want     []engine.Values         // float32 outputs for the compared samples
+	float    int                     // bytes of constants in float32
 }
 
 func (q *quantizer) run() (*Result, error) {

@@ -8,6 +8,7 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +96,70 @@ func build(opset int64) []byte {
 	return b.Bytes()
 }
 
+// value is the one input or output of a network.
+func value(name string, dims ...int64) []*onnx.ValueInfo {
+	of := &onnx.Type{Kind: onnx.KindTensor, ElemType: 1, HasShape: true}
+	for _, d := range dims {
+		of.Dims = append(of.Dims, onnx.Dim{HasValue: true, Value: d})
+	}
+	return []*onnx.ValueInfo{{Name: name, Type: of}}
+}
+
+// quantized opens the network and quantises all of its layers.
+func (n *network) quantized(t *testing.T, opset int64, metadata ...onnx.Entry) (*engine.Session, *quantize.Result) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := onnx.Write(&b, &onnx.Model{IRVersion: 7, Opsets: []onnx.Opset{{Version: opset}}, Graph: n.g, Metadata: metadata}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.OpenBytes(b.Bytes(), quantize.Prepare())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	r, err := quantize.Session(context.Background(), s, samples(), quantize.Options{Exact: true})
+	if err != nil {
+		t.Fatalf("opset %d: %v", opset, err)
+	}
+	return s, r
+}
+
+// first is a network's first output for the first sample.
+func first(t *testing.T, s *engine.Session) []float32 {
+	t.Helper()
+	in, err := samples().Load(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.Run(context.Background(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tensor.Data[float32](out[s.Outputs()[0].Name])
+}
+
+// differ is the rms difference between the outputs of a network and of its result,
+// relative to the outputs' rms.
+func differ(t *testing.T, s *engine.Session, r *quantize.Result) float64 {
+	t.Helper()
+	var b bytes.Buffer
+	if err := onnx.Write(&b, r.Model); err != nil {
+		t.Fatal(err)
+	}
+	q, err := engine.OpenBytes(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	off, all := 0.0, 0.0
+	got := first(t, q)
+	for i, w := range first(t, s) {
+		off += math.Pow(float64(w-got[i]), 2)
+		all += math.Pow(float64(w), 2)
+	}
+	return math.Sqrt(off / all)
+}
+
 func samples() quantize.Samples {
 	return quantize.Samples{Count: 24, Load: func(i int) (engine.Values, error) {
 		r := rand.New(rand.NewSource(int64(i)))
@@ -155,34 +220,88 @@ func TestSession(t *testing.T) {
 // each row stays one.
 func TestBounds(t *testing.T) {
 	n := &network{rand.New(rand.NewSource(1)), &onnx.Graph{Name: "bounds"}}
-	value := func(name string, dims ...int64) []*onnx.ValueInfo {
-		of := &onnx.Type{Kind: onnx.KindTensor, ElemType: 1, HasShape: true}
-		for _, d := range dims {
-			of.Dims = append(of.Dims, onnx.Dim{HasValue: true, Value: d})
-		}
-		return []*onnx.ValueInfo{{Name: name, Type: of}}
-	}
 	n.g.Inputs, n.g.Outputs = value("x", 1, 3, 20, 20), value("y", 8, 8)
 	n.g.Initializers = append(n.g.Initializers, &onnx.Tensor{Name: "zero", DataType: 1, Floats: []float32{0}}, &onnx.Tensor{Name: "six", DataType: 1, Floats: []float32{6}},
 		&onnx.Tensor{Name: "rows", DataType: 7, Dims: []int64{2}, Int64s: []int64{8, 400}})
 	c := n.op("Conv", "conv1", []*onnx.Attribute{ints("pads", 1, 1, 1, 1)}, "x", n.constant("w1", 0.3, 8, 3, 3, 3))
 	c = n.op("Min", "top", nil, n.op("Max", "bottom", nil, c, "zero"), "six")
 	n.op("Gemm", "y", nil, n.op("Reshape", "flat", nil, c, "rows"), n.constant("w2", 0.1, 400, 8), n.constant("b2", 20, 8, 1))
-	var b bytes.Buffer
-	if err := onnx.Write(&b, &onnx.Model{IRVersion: 7, Opsets: []onnx.Opset{{Version: 13}}, Graph: n.g}); err != nil {
-		t.Fatal(err)
-	}
-	s, err := engine.OpenBytes(b.Bytes(), quantize.Prepare())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	r, err := quantize.Session(context.Background(), s, samples(), quantize.Options{Exact: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, r := n.quantized(t, 13)
 	if r.Error > 0.05 || len(r.Layers) != 1 {
 		t.Errorf("error %.3f, %d layers", r.Error, len(r.Layers))
+	}
+}
+
+// TestOldForms: what opset 13 writes in another form means the same there, and the
+// session is as it was.
+func TestOldForms(t *testing.T) {
+	pads := ints("pads", 1, 1, 1, 1)
+	text := func(name, v string) *onnx.Attribute {
+		return &onnx.Attribute{Name: name, Type: onnx.AttrString, String: v}
+	}
+	scales := func(v float32) []float32 { return []float32{1, 1, v, v} }
+	for _, c := range []struct {
+		opset  int64
+		op     string
+		scale  float32
+		mode   string
+		inputs []string
+		attrs  []*onnx.Attribute
+	}{
+		{7, "Upsample", 2, "nearest", nil, []*onnx.Attribute{{Name: "scales", Type: onnx.AttrFloats, Floats: scales(2)}}},
+		{9, "Upsample", 1.5, "linear", []string{"scales"}, nil},
+		{10, "Resize", 1.7, "nearest", []string{"scales"}, nil},
+		{10, "Resize", 0.6, "nearest", []string{"scales"}, nil},
+		{10, "Resize", 0.6, "linear", []string{"scales"}, nil},
+		{11, "Resize", 2, "linear", []string{"none", "scales"}, []*onnx.Attribute{text("coordinate_transformation_mode", "align_corners")}},
+	} {
+		n := &network{rand.New(rand.NewSource(1)), &onnx.Graph{Name: "old"}}
+		side := int64(float32(20) * c.scale)
+		n.g.Inputs, n.g.Outputs = value("x", 1, 3, 20, 20), value("y", 1, 4, side, side)
+		if c.inputs != nil {
+			n.g.Initializers = append(n.g.Initializers, &onnx.Tensor{Name: "scales", DataType: 1, Dims: []int64{4}, Floats: scales(c.scale)},
+				&onnx.Tensor{Name: "none", DataType: 1, Dims: []int64{0}})
+		}
+		v := n.op("Relu", "relu", nil, n.op("Conv", "conv1", []*onnx.Attribute{pads}, "x", n.constant("w1", 0.3, 8, 3, 3, 3)))
+		v = n.op(c.op, "sized", append(c.attrs, text("mode", c.mode)), append([]string{v}, c.inputs...)...)
+		n.op("Conv", "y", []*onnx.Attribute{pads}, v, n.constant("w2", 0.3, 4, 8, 3, 3))
+		s, r := n.quantized(t, c.opset)
+		before := first(t, s)
+		if d := differ(t, s, r); d > 0.03 {
+			t.Errorf("opset %d, %s by %v, %s: the outputs differ by %.3f", c.opset, c.op, c.scale, c.mode, d)
+		}
+		if !slices.Equal(first(t, s), before) {
+			t.Errorf("opset %d: the session computes something else", c.opset)
+		}
+	}
+}
+
+// TestNames: values that are named as the export names its own are kept apart, and
+// the metadata stays.
+func TestNames(t *testing.T) {
+	n := &network{rand.New(rand.NewSource(1)), &onnx.Graph{Name: "names"}}
+	n.g.Inputs, n.g.Outputs = value("x", 1, 3, 20, 20), value("y", 1, 8, 20, 20)
+	v, pads, in := "x", ints("pads", 1, 1, 1, 1), int64(3)
+	for _, name := range []string{"x_coded", "x_code", "x_coded_coded", "x_scale", "y"} {
+		v, in = n.op("Conv", name, []*onnx.Attribute{pads}, v, n.constant("w"+name, 0.2, 8, in, 3, 3)), 8
+		n.g.Nodes[len(n.g.Nodes)-1].Name = "conv"
+	}
+	s, r := n.quantized(t, 13, onnx.Entry{Key: "names", Value: "a, b"})
+	if d := differ(t, s, r); d > 0.05 {
+		t.Errorf("the outputs differ by %.3f", d)
+	}
+	named := map[string]bool{}
+	for _, n := range r.Model.Graph.Nodes {
+		if named[n.Name] {
+			t.Errorf("two nodes are named %s", n.Name) // which ONNX Runtime refuses
+		}
+		named[n.Name] = true
+	}
+	if r.Agreement != -1 {
+		t.Errorf("a map has an agreement of %v", r.Agreement)
+	}
+	if m := r.Model.Metadata; len(m) != 1 || m[0] != (onnx.Entry{Key: "names", Value: "a, b"}) {
+		t.Errorf("metadata %v", m)
 	}
 }
 

@@ -49,7 +49,12 @@ var asInputs = map[string]struct {
 	"Squeeze": {13, []string{"axes"}}, "Unsqueeze": {13, []string{"axes"}}, "ReduceSum": {13, []string{"axes"}},
 	"Split": {13, []string{"split"}}, "Clip": {11, []string{"min", "max"}}, "Pad": {11, []string{"pads", "value"}},
 	"Slice": {10, []string{"starts", "ends", "axes"}}, "TopK": {10, []string{"k"}}, "Reshape": {5, []string{"shape"}},
+	"Upsample": {9, []string{"scales"}},
 }
+
+// asNow lists the version since when an operator has the form of opset 13, where
+// an earlier form is not rewritten.
+var asNow = map[string]int{"Dropout": 12, "BatchNormalization": 9}
 
 // hints are old attributes without a meaning, or that state the default.
 var hints = []string{"consumed_inputs", "is_test", "spatial"}
@@ -67,7 +72,10 @@ func respell(g *ir.Graph, n *ir.Node) error {
 		if n.Version < 7 && n.Attr("broadcast") != nil {
 			return fmt.Errorf("opset 7 dropped its way of broadcasting; convert the file to opset 13 first")
 		}
-	case "Upsample", "Resize", "Dropout", "BatchNormalization":
+	case "Upsample", "Resize":
+		return resize(n)
+	}
+	if n.Version < asNow[n.Op] {
 		return fmt.Errorf("opset %d writes it in another form; convert the file to opset 13 first", least)
 	}
 	n.Version = max(n.Version, least)
@@ -90,6 +98,8 @@ func attrsToInputs(g *ir.Graph, n *ir.Node, names []string) {
 		switch a.Type {
 		case onnx.AttrFloat:
 			t = tensor.Scalar(a.Float)
+		case onnx.AttrFloats:
+			t = tensor.Of(a.Floats)
 		case onnx.AttrInt:
 			t = tensor.Of([]int64{a.Int})
 		default:
@@ -128,5 +138,33 @@ func oneAxis(n *ir.Node) error {
 	n.Attrs = append(slices.DeleteFunc(n.Attrs, func(a *ir.Attr) bool { return a.Name == "axis" }),
 		&ir.Attr{Name: "axis", Type: onnx.AttrInt, Int: axis})
 	n.Version = max(n.Version, least)
+	return nil
+}
+
+// resize writes Upsample, and the Resize of opset 10, as the Resize of opset 13:
+// their coordinates are asymmetric, and in mode nearest they are rounded down, but
+// by Resize up to shrink.
+func resize(n *ir.Node) error {
+	if n.Op == "Resize" && n.Version > 10 {
+		if a := n.Attr("coordinate_transformation_mode"); a != nil && a.String == "tf_half_pixel_for_nn" {
+			return fmt.Errorf("opset %d dropped its coordinates, tf_half_pixel_for_nn; export the network without them", least)
+		}
+		n.Version = max(n.Version, least)
+		return nil
+	}
+	if len(n.Inputs) != 2 || n.Inputs[1].Const() == nil {
+		return fmt.Errorf("its scales are no constants, which opset %d needs; convert the file to opset %d first", least, least)
+	}
+	mode, rounding := "nearest", "floor"
+	if a := n.Attr("mode"); a != nil && a.String != mode {
+		mode = "linear" // some files say bilinear
+	}
+	if scales := tensor.Data[float32](n.Inputs[1].Const()); n.Op == "Resize" && slices.Min(scales) < 1 {
+		if rounding = "ceil"; mode == "nearest" && slices.Max(scales) > 1 {
+			return fmt.Errorf("it enlarges one axis and shrinks another, which opset %d rounds alike; convert the file to opset %d first", least, least)
+		}
+	}
+	n.Op, n.Version, n.Inputs = "Resize", least, []*ir.Value{n.Inputs[0], nil, n.Inputs[1]}
+	n.Attrs = []*ir.Attr{ir.AttrString("mode", mode), ir.AttrString("coordinate_transformation_mode", "asymmetric"), ir.AttrString("nearest_mode", rounding)}
 	return nil
 }

@@ -19,6 +19,9 @@ func (s span) zero() uint8 {
 	return uint8(min(max(math.RoundToEven(-s.low/float64(s.scale())), 0), 255))
 }
 
+// tiny is what no scale is below: float32 must hold the product of two.
+const tiny = 1e-30
+
 // bins is the number of bins of a histogram.
 const bins = 4096
 
@@ -45,11 +48,9 @@ func (q *quantizer) calibrate(p *placement) error {
 	seen := map[*ir.Value]*histogram{}
 	var ask []string
 	for _, v := range p.order {
-		if p.of(v) == v {
-			seen[v] = &histogram{}
-			if v.Node != nil {
-				ask = append(ask, names[v])
-			}
+		seen[v] = &histogram{}
+		if v.Node != nil {
+			ask = append(ask, names[v])
 		}
 	}
 	s, err := engine.OpenBytesContext(q.ctx, data, append([]engine.Option{engine.Outputs(ask...)}, q.opt.Engine...)...)
@@ -57,6 +58,7 @@ func (q *quantizer) calibrate(p *placement) error {
 		return fmt.Errorf("calibration: %w", err)
 	}
 	defer s.Close()
+	held := 0
 	for pass, see := range []func(h *histogram, t *tensor.Tensor){(*histogram).extremes, (*histogram).count} {
 		for i := range q.samples.Count {
 			q.opt.Observe("calibrate", pass*q.samples.Count+i, 2*q.samples.Count)
@@ -64,8 +66,10 @@ func (q *quantizer) calibrate(p *placement) error {
 			if err != nil {
 				return err
 			}
-			if pass == 1 && i < compared {
-				q.want = append(q.want, out)
+			if pass == 1 && i == len(q.want) && i < compared {
+				if held += size(out); i == 0 || held <= mostHeld {
+					q.want = append(q.want, out)
+				}
 			}
 		}
 	}
@@ -74,11 +78,24 @@ func (q *quantizer) calibrate(p *placement) error {
 	for v, h := range seen {
 		q.ranges[v] = h.choose(q.opt)
 		for i := range h.sums {
-			h.sums[i] /= h.pixels
+			h.sums[i] /= max(h.pixels, 1)
 		}
 		q.means[v] = h.sums
 	}
 	return nil
+}
+
+// mostHeld bounds the bytes of the outputs that are kept for the comparison.
+const mostHeld = 256 << 20
+
+// size is the number of bytes of some values.
+func size(v engine.Values) (n int) {
+	for _, t := range v {
+		if t.DType().IsElement() {
+			n += len(t.Bytes())
+		}
+	}
+	return n
 }
 
 // observe runs sample i, passes every value to see with its histogram, and returns
@@ -168,7 +185,7 @@ func channelsOf(t *tensor.Tensor) (channels, inner int) {
 // choose finds the span that the codes cover.
 func (h *histogram) choose(o Options) span {
 	s := h.span
-	if s.high == s.low {
+	if s.high-s.low < tiny {
 		return span{0, 1} // nothing but zeros
 	}
 	switch o.Method {

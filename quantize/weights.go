@@ -51,15 +51,16 @@ func (q *quantizer) code(p *placement, n *ir.Node) coding {
 	bias := biasOf(n)
 	in := float64(q.ranges[p.of(n.Inputs[0])].scale())
 	for o, s := range c.scales {
-		if s < 1e-30 {
+		if s < tiny {
 			s = 1 // all weights are zero
 		}
+		s = max(s, float32(tiny/in))
 		if bias != nil { // the bias counts in steps of input times weight: it must fit 32 bits with room for the sum
 			s = max(s, float32(math.Abs(float64(bias[o]))/(in*(1<<29))))
 		}
 		c.scales[o] = s
 	}
-	means := q.means[p.of(n.Inputs[0])]
+	means := q.means[n.Inputs[0]]
 	var off, all float64
 	eachWeight(n, func(o, at, channel int) {
 		v, s := float64(data[at]), float64(c.scales[o])
@@ -85,8 +86,7 @@ func biasOf(n *ir.Node) []float32 {
 
 // weights writes the quantised weights of a layer and returns the name of their
 // DequantizeLinear.
-func (e *exporter) weights(n *ir.Node) string {
-	c := e.q.code(e.p, n)
+func (e *exporter) weights(n *ir.Node, c *coding) string {
 	v := n.Inputs[1]
 	stem := e.name(v)
 	t := &onnx.Tensor{Name: e.fresh(stem + "_code"), DataType: 3, Raw: make([]byte, len(c.codes)), HasRaw: true}
@@ -96,7 +96,7 @@ func (e *exporter) weights(n *ir.Node) string {
 	for _, d := range v.Const().Shape() {
 		t.Dims = append(t.Dims, int64(d))
 	}
-	e.row(n, &c)
+	e.row(n, c)
 	return e.dequantized(stem, t, c.scales, 3, make([]byte, len(c.scales)), outAxis(n))
 }
 
@@ -122,7 +122,7 @@ func (e *exporter) dequantized(stem string, t *onnx.Tensor, scales []float32, ze
 	scale := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_scale"), Dims: count, DataType: 1, Raw: rawOf(scales), HasRaw: true})
 	zero := e.initial(&onnx.Tensor{Name: e.fresh(stem + "_zero"), Dims: count, DataType: zeroType, Raw: zeros, HasRaw: true})
 	out := e.fresh(stem + "_coded")
-	e.out.Nodes = append(e.out.Nodes, &onnx.Node{Name: e.fresh(stem + "_dequantize"), OpType: "DequantizeLinear",
+	e.out.Nodes = append(e.out.Nodes, &onnx.Node{Name: e.nodeName(stem + "_dequantize"), OpType: "DequantizeLinear",
 		Inputs: []string{e.initial(t), scale, zero}, Outputs: []string{out},
 		Attributes: []*onnx.Attribute{{Name: "axis", Type: onnx.AttrInt, Int: int64(axis)}}})
 	return out
@@ -130,8 +130,7 @@ func (e *exporter) dequantized(stem string, t *onnx.Tensor, scales []float32, ze
 
 // bias writes the corrected bias of a layer as int32, in steps of input scale times
 // weight scale. A layer without a bias gets one.
-func (e *exporter) bias(n *ir.Node) string {
-	c := e.q.code(e.p, n)
+func (e *exporter) bias(n *ir.Node, c *coding) string {
 	in := e.q.ranges[e.p.of(n.Inputs[0])].scale()
 	bias := biasOf(n)
 	codes, scales := make([]int32, len(c.scales)), make([]float32, len(c.scales))

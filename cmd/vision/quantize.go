@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/cheggaaa/pb/v3"
@@ -48,7 +49,7 @@ func quantizeAction(c *cli.Context) error {
 		return usage("quantize needs --calibrate DIR: pictures like those the network is to see")
 	case c.Int("count") < 1:
 		return usage("--count %d: at least 1", c.Int("count"))
-	case c.Float64("percentile") <= 0 || c.Float64("percentile") > 100:
+	case !(c.Float64("percentile") > 0 && c.Float64("percentile") <= 100):
 		return usage("--percentile %v: above 0, at most 100", c.Float64("percentile"))
 	case c.IsSet("percentile") && c.String("method") != string(quantize.Percentile):
 		return usage("--percentile is for --method percentile; the method is %s", c.String("method"))
@@ -56,6 +57,9 @@ func quantizeAction(c *cli.Context) error {
 	method := quantize.Method(c.String("method"))
 	if method != quantize.MSE && method != quantize.Percentile && method != quantize.MinMax {
 		return usage("--method %q is none of mse, percentile, minmax", method)
+	}
+	if c.Float64("percentile") == 100 {
+		method = quantize.MinMax // all of them
 	}
 	if err := checkTarget(c.Args().First(), c.String("output")); err != nil {
 		return err
@@ -101,7 +105,8 @@ func quantizeAction(c *cli.Context) error {
 	return failed()
 }
 
-// checkTarget checks that the output can be written and is not the model itself.
+// checkTarget checks that the output can be written and is neither the model itself
+// nor a picture, nor a file with the model's external data.
 func checkTarget(model, output string) error {
 	in := model
 	if path, err := zoo.Path(model); err == nil {
@@ -113,7 +118,13 @@ func checkTarget(model, output string) error {
 	if info, err := os.Stat(output); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
 		return usage("-o %s: not a regular file", output)
 	}
-	return writable("-o", output)
+	if err := writable("-o", output); err != nil {
+		return err
+	}
+	if !strings.EqualFold(filepath.Ext(output), ".onnx") {
+		return usage("-o %s: name a file that ends in .onnx", output)
+	}
+	return nil
 }
 
 // calibration returns the pictures as samples, which are opened when they are
@@ -206,7 +217,7 @@ type quantized struct {
 	Before    int64            `json:"bytes_before"`
 	After     int64            `json:"bytes_after"`
 	Error     float64          `json:"relative_error"`
-	Agreement float64          `json:"agreement"`
+	Agreement *float64         `json:"agreement,omitempty"` // where the outputs are scores
 	Compared  int              `json:"compared"`
 	Float     []string         `json:"float"`
 	Layers    []quantize.Layer `json:"layers"`
@@ -219,7 +230,11 @@ func reportQuantized(c *cli.Context, m *zoo.Model, r *quantize.Result) error {
 		return err
 	}
 	out := quantized{Model: m.Card().Name, File: path, Before: m.Card().Bytes, After: info.Size(), Error: r.Error,
-		Agreement: r.Agreement, Compared: r.Compared, Layers: r.Layers, Float: []string{}}
+		Compared: r.Compared, Layers: r.Layers, Float: []string{}}
+	same := ""
+	if r.Agreement >= 0 {
+		out.Agreement, same = &r.Agreement, fmt.Sprintf(", the top class is the same on %.1f %%", 100*r.Agreement)
+	}
 	if out.Before == 0 {
 		out.Before = int64(r.Float)
 	}
@@ -244,6 +259,6 @@ func reportQuantized(c *cli.Context, m *zoo.Model, r *quantize.Result) error {
 	w.Flush()
 	fmt.Fprintf(c.App.Writer, "\n%s: %d of %d layers in int8; %s, was %s\n", filepath.Base(path), len(r.Layers)-len(out.Float), len(r.Layers),
 		zoo.Size(out.After), zoo.Size(out.Before))
-	fmt.Fprintf(c.App.Writer, "on %d pictures: outputs differ by %.2f %% (rms), the top class is the same on %.1f %%\n", r.Compared, 100*r.Error, 100*r.Agreement)
+	fmt.Fprintf(c.App.Writer, "on %d pictures: outputs differ by %.2f %% (rms)%s\n", r.Compared, 100*r.Error, same)
 	return nil
 }
