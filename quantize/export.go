@@ -1,6 +1,7 @@
 package quantize
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -114,20 +115,39 @@ func (e *exporter) graph(g *ir.Graph, out *onnx.Graph, outer bool) error {
 			e.codes(v, e.name(v), e.decoded(v))
 		}
 	}
+	made := map[*ir.Value]bool{}
 	for _, n := range g.Nodes {
 		if err := e.node(n, out, outer); err != nil {
 			return n.Fail(err)
 		}
+		for _, v := range n.Outputs {
+			made[v] = true
+		}
 	}
 	for _, v := range g.Outputs {
-		if v.Const() != nil {
-			if err := e.constant(v); err != nil {
-				return err
-			}
+		name, err := e.name(v), error(nil)
+		if !made[v] {
+			name, err = e.passed(v, out, outer)
 		}
-		out.Outputs = append(out.Outputs, &onnx.ValueInfo{Name: e.name(v), Type: typeOf(v.Fact)})
+		if err != nil {
+			return err
+		}
+		made[v] = false // a second output of a region needs a name of its own
+		out.Outputs = append(out.Outputs, &onnx.ValueInfo{Name: name, Type: typeOf(v.Fact)})
 	}
 	return nil
+}
+
+// passed is the name of an output that no node of the graph makes. ONNX Runtime
+// refuses a region that gives what a graph around it has made.
+func (e *exporter) passed(v *ir.Value, out *onnx.Graph, outer bool) (string, error) {
+	from, err := e.read(v, false)
+	if err != nil || outer {
+		return e.name(v), err
+	}
+	to := e.fresh(e.name(v))
+	out.Nodes = append(out.Nodes, &onnx.Node{Name: e.nodeName(to), OpType: "Identity", Inputs: []string{from}, Outputs: []string{to}})
+	return to, nil
 }
 
 // typeOf converts a fact to a type of the file.
@@ -165,6 +185,9 @@ func (e *exporter) node(n *ir.Node, out *onnx.Graph, outer bool) error {
 	var c coding
 	if isLayer {
 		c = e.q.code(e.p, n)
+		if e.q.ctx.Err() != nil {
+			return context.Cause(e.q.ctx)
+		}
 	}
 	if !integer && outer && e.p != nil && layer(n) {
 		e.rows = append(e.rows, Layer{Node: n.Name, Op: n.Op, Weights: n.Inputs[1].Const().Len()})

@@ -19,7 +19,7 @@ func (q *quantizer) measure(p *placement) (*Result, error) {
 		return nil, err
 	}
 	e.Model = model
-	data, err := encode(model)
+	data, err := q.encode(model, e.Bytes)
 	if err != nil {
 		return nil, err
 	}

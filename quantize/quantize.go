@@ -209,11 +209,30 @@ func (q *quantizer) run() (*Result, error) {
 	return best, nil
 }
 
-// encode returns a model as the bytes of a file.
-func encode(m *onnx.Model) ([]byte, error) {
-	var b bytes.Buffer
-	err := onnx.Write(&b, m)
-	return b.Bytes(), err
+// encode returns a model, whose constants have the given size, as the bytes of a
+// file.
+func (q *quantizer) encode(m *onnx.Model, constants int) ([]byte, error) {
+	u := unlessDone{ctx: q.ctx}
+	u.data.Grow(constants + 1<<20)
+	err := onnx.Write(&u, m)
+	return u.data.Bytes(), err
+}
+
+// unlessDone takes bytes until a context is done.
+type unlessDone struct {
+	ctx  context.Context
+	data bytes.Buffer
+}
+
+func (u *unlessDone) Write(p []byte) (n int, err error) {
+	for part := range slices.Chunk(p, 1<<20) {
+		if u.ctx.Err() != nil {
+			return n, context.Cause(u.ctx)
+		}
+		u.data.Write(part)
+		n += len(part)
+	}
+	return n, nil
 }
 
 // WriteFile writes the network to a file. The file appears under its name only when

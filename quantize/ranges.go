@@ -1,6 +1,7 @@
 package quantize
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -41,7 +42,7 @@ func (q *quantizer) calibrate(p *placement) error {
 	if err != nil {
 		return err
 	}
-	data, err := encode(model)
+	data, err := q.encode(model, q.float)
 	if err != nil {
 		return err
 	}
@@ -76,6 +77,9 @@ func (q *quantizer) calibrate(p *placement) error {
 	q.opt.Observe("calibrate", 2*q.samples.Count, 2*q.samples.Count)
 	q.ranges, q.means = map[*ir.Value]span{}, map[*ir.Value][]float64{}
 	for v, h := range seen {
+		if q.ctx.Err() != nil {
+			return context.Cause(q.ctx)
+		}
 		q.ranges[v] = h.choose(q.opt)
 		for i := range h.sums {
 			h.sums[i] /= max(h.pixels, 1)
@@ -106,6 +110,9 @@ func (q *quantizer) observe(s *engine.Session, i int, seen map[*ir.Value]*histog
 		return nil, err
 	}
 	for v, h := range seen {
+		if q.ctx.Err() != nil {
+			return nil, context.Cause(q.ctx)
+		}
 		t := out[names[v]]
 		if v.Node == nil {
 			t = in[v.Name]

@@ -17,8 +17,8 @@ type coding struct {
 }
 
 // eachWeight visits the weights of a layer output by output, with their position
-// and their input channel.
-func eachWeight(n *ir.Node, visit func(out, at, channel int)) {
+// and their input channel, until the context is done.
+func (q *quantizer) eachWeight(n *ir.Node, visit func(out, at, channel int)) {
 	w := n.Inputs[1].Const()
 	outs, axis := w.Dim(outAxis(n)), outAxis(n)
 	per := w.Len() / outs
@@ -27,6 +27,9 @@ func eachWeight(n *ir.Node, visit func(out, at, channel int)) {
 		group, taps = n.ReadAttrs().Int("group", 1), w.Dim(2)*w.Dim(3)
 	}
 	for o := range outs {
+		if q.ctx.Err() != nil {
+			return
+		}
 		first := o / (outs / group) * (per / taps)
 		for i := range per {
 			at := o*per + i
@@ -45,7 +48,7 @@ func (q *quantizer) code(p *placement, n *ir.Node) coding {
 	data := tensor.Data[float32](w)
 	outs := w.Dim(outAxis(n))
 	c := coding{codes: make([]int8, len(data)), scales: make([]float32, outs), per: make([]float64, outs)}
-	eachWeight(n, func(o, at, _ int) {
+	q.eachWeight(n, func(o, at, _ int) {
 		c.scales[o] = max(c.scales[o], float32(math.Abs(float64(data[at])))/127)
 	})
 	bias := biasOf(n)
@@ -62,7 +65,7 @@ func (q *quantizer) code(p *placement, n *ir.Node) coding {
 	}
 	means := q.means[n.Inputs[0]]
 	var off, all float64
-	eachWeight(n, func(o, at, channel int) {
+	q.eachWeight(n, func(o, at, channel int) {
 		v, s := float64(data[at]), float64(c.scales[o])
 		k := min(max(math.RoundToEven(v/s), -127), 127)
 		c.codes[at] = int8(k)

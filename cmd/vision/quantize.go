@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -47,6 +48,8 @@ func quantizeAction(c *cli.Context) error {
 		return usage("quantize needs -o FILE.onnx to write to")
 	case len(c.StringSlice("calibrate")) == 0:
 		return usage("quantize needs --calibrate DIR: pictures like those the network is to see")
+	case slices.Contains(c.StringSlice("calibrate"), "-"):
+		return usage("--calibrate - : pictures are read several times; name files or a folder")
 	case c.Int("count") < 1:
 		return usage("--count %d: at least 1", c.Int("count"))
 	case !(c.Float64("percentile") > 0 && c.Float64("percentile") <= 100):
