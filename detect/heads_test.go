@@ -279,6 +279,37 @@ func TestPrototypes(t *testing.T) {
 	}
 }
 
+// What TensorFlow 2 lists beside boxes, classes and scores is none of these; and four
+// scores with a batch axis are no box.
+func TestListing(t *testing.T) {
+	row := func(name string, v ...float32) Output { return Output{name, tensor.Of(v, 1, len(v))} }
+	boxes := Output{"detection_boxes", tensor.Of([]float32{0, 0, 0.5, 0.5, 0.5, 0.5, 1, 1, 0, 0.5, 0.5, 1, 0.5, 0, 1, 0.5}, 1, 4, 4)}
+	out := []Output{row("detection_anchor_indices", 70, 80, 90, 100), row("detection_scores", 0.9, 0.8, 0.2, 0.1), boxes, row("detection_classes", 3, 1, 1, 1),
+		floats("detection_multiclass_scores", []int{1, 4, 91}, nil), row("num_detections", 4), floats("raw_detection_boxes", []int{1, 1917, 4}, nil)}
+	got, err := Decode("ssd_mobilenet", out, plain(64, 64), nil)
+	if err != nil || len(got) != 2 || got[0].Class != 3 || got[1].Box != (Box{32, 32, 64, 64}) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// With four classes, both kinds of outputs have 36 channels: boxes come second.
+func TestFourClasses(t *testing.T) {
+	logits := map[int]float32{}
+	for i := range 36 * 4 {
+		logits[i] = -9
+	}
+	logits[2*4+3] = 3 // anchor 0, class 2, the last cell
+	small := map[int]float32{}
+	for i := range 36 {
+		small[i] = -9
+	}
+	got, err := Decode("retinanet", []Output{floats("c1", []int{1, 36, 2, 2}, logits), floats("c2", []int{1, 36, 1, 1}, small),
+		floats("b1", []int{1, 36, 2, 2}, nil), floats("b2", []int{1, 36, 1, 1}, nil)}, plain(128, 128), nil)
+	if err != nil || len(got) != 1 || got[0].Class != 2 || got[0].Box != (Box{0, 0, 128, 128}) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 // Anchors of 512 and 813 pixels around the only cell of 128: both are all of the
 // picture, so that one suppresses the other.
 func TestClippedBeforeSuppression(t *testing.T) {

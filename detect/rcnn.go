@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/visionzoo/vision/engine/tensor"
@@ -11,23 +12,15 @@ import (
 // 4] with as many classes and scores.
 type list struct{ boxes, labels, scores array }
 
-// listing finds the three by name, else by type: without a batch axis, boxes are
-// the first matrix of width 4, labels the first list of whole numbers, scores the
-// first other list.
+// listing finds the three by name, then those that are left by type: without a batch
+// axis, boxes are the first matrix of width 4, labels the first list of whole
+// numbers, scores the first other list.
 func (f *frame) listing() (l list, err error) {
 	for _, a := range f.out {
-		name := strings.ToLower(a.name)
-		flat := a.squeeze(1)
-		switch {
-		case strings.Contains(name, "keypoint") || strings.Contains(name, "mask") || strings.Contains(name, "num"):
-		case len(a.squeeze(2).shape) == 2 && a.shape[len(a.shape)-1] == 4 && l.boxes.shape == nil && (strings.Contains(name, "box") || !a.integer()):
-			l.boxes = a.squeeze(2)
-		case len(flat.shape) != 1:
-		case l.labels.shape == nil && (a.integer() || strings.Contains(name, "label") || strings.Contains(name, "class")):
-			l.labels = flat
-		case l.scores.shape == nil:
-			l.scores = flat
-		}
+		l.take(a, true)
+	}
+	for _, a := range f.out {
+		l.take(a, false)
 	}
 	if l.boxes.shape == nil || l.labels.shape == nil || l.scores.shape == nil {
 		return l, fmt.Errorf("needed are boxes [n 4], labels [n] and scores [n]; the outputs are %s", f.shapes())
@@ -37,6 +30,25 @@ func (f *frame) listing() (l list, err error) {
 		return l, fmt.Errorf("%d boxes, %d labels, %d scores", n, l.labels.shape[0], l.scores.shape[0])
 	}
 	return l, nil
+}
+
+// take takes an output for one of the three that is not there yet, if it has such a
+// name or, unless named, such a type.
+func (l *list) take(a array, named bool) {
+	name, rows, flat := strings.ToLower(a.name), a.squeeze(2), a.squeeze(1)
+	called := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(name, w) })
+	}
+	switch {
+	case called("keypoint", "mask", "num", "raw"):
+	case len(rows.shape) == 2 && rows.shape[1] == 4 && l.boxes.shape == nil && (called("box") || !named && !a.integer()):
+		l.boxes = rows
+	case len(flat.shape) != 1:
+	case l.labels.shape == nil && (called("label", "class") || !named && a.integer()):
+		l.labels = flat
+	case l.scores.shape == nil && (called("score") || !named && !a.integer()):
+		l.scores = flat
+	}
 }
 
 // shapes lists the outputs with their shapes for a message.

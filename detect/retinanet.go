@@ -15,13 +15,18 @@ import (
 // of their own), boxes clipped to the cells' area before they are suppressed.
 func decodeRetinaNet(f *frame) (found, error) {
 	const anchors = 9
-	var classes, boxes []array
-	for _, a := range f.out {
+	all := make([]array, len(f.out))
+	alike := true // of four classes: as many channels as a box has
+	for i, a := range f.out {
 		a = a.squeeze(3)
 		if len(a.shape) != 3 || a.shape[0]%anchors != 0 || a.shape[0] == 0 {
 			return found{}, fmt.Errorf("output %q is %v; needed are classes [9*C h w] and boxes [36 h w]", a.name, a.shape)
 		}
-		if a.shape[0] == 4*anchors && len(classes) > len(boxes) || a.shape[0] == 4*anchors && len(f.out) > 1 && f.out[0].squeeze(3).shape[0] != 4*anchors {
+		all[i], alike = a, alike && a.shape[0] == 4*anchors
+	}
+	var classes, boxes []array
+	for i, a := range all {
+		if a.shape[0] == 4*anchors && (!alike || i >= len(all)/2) {
 			boxes = append(boxes, a)
 		} else {
 			classes = append(classes, a)
