@@ -11,7 +11,7 @@ func TestActivate(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	special := []float32{0, float32(math.Copysign(0, -1)), 1, -1, 87, -87, 88.5, -88.5, 104, -104, 3e38, -3e38, 1e-40, -1e-40, inf, nan}
 	rng := rand.New(rand.NewSource(4))
-	acts := []Activation{{}, relu, {Kind: Clip, Beta: 6}, {Kind: LeakyRelu, Alpha: 0.1}, {Kind: Sigmoid}, {Kind: Silu},
+	acts := []Activation{{}, relu, {Kind: Clip, Beta: 6}, {Kind: Clip, Alpha: 5, Beta: 1}, {Kind: LeakyRelu, Alpha: 0.1}, {Kind: LeakyRelu, Alpha: inf}, {Kind: Sigmoid}, {Kind: Silu},
 		{Kind: HardSigmoid, Alpha: 0.2, Beta: 0.5}, {Kind: HardSwish}, {Kind: Tanh}, {Kind: Gelu}, {Kind: Mish},
 		{Kind: Softplus}, {Kind: Elu, Alpha: 1.7, Beta: 1.1}}
 	eachF32Rung(t, func(t *testing.T, k *Rung) {
@@ -26,7 +26,7 @@ func TestActivate(t *testing.T) {
 				before := append([]float32(nil), data...)
 				k.Activate(unsafe.Pointer(&data[0]), n, act)
 				for i, x := range before {
-					got, want := float64(data[i]), float64(act.apply(x))
+					got, want := float64(data[i]), float64(float32(act.Of(float64(x))))
 					if i >= n {
 						if data[i] != x {
 							t.Fatalf("%+v of %d numbers wrote past them", act, n)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand"
+	"runtime"
 	"testing"
 	"time"
 	"unsafe"
@@ -240,6 +241,29 @@ func TestConvCut(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestFetchedPastTheEnd: prefetches are rounded up, so that the address may pass the end of
+// the weights. The garbage collector must not take it for a pointer.
+func TestFetchedPastTheEnd(t *testing.T) {
+	const n, prefetches = 3 << 16, 5 << 10 // whole pages of Go's heap, and no divisor of them
+	var weights [16][]float32
+	for i := range weights {
+		weights[i] = make([]float32, n)
+	}
+	for i := 1; i < len(weights); i += 2 {
+		weights[i] = nil
+	}
+	runtime.GC() // what follows the others is free
+	var calls []*convArgs
+	for i := 0; i < len(weights); i += 2 {
+		a := &convArgs{Weights: unsafe.Pointer(&weights[i][0])}
+		a.fetch(weights[i], prefetches)
+		a.fetched(prefetches)
+		calls = append(calls, a)
+	}
+	runtime.GC()
+	runtime.KeepAlive(calls)
 }
 
 // TestConvInPlace: the residual may be in the memory of the output.

@@ -25,15 +25,15 @@ func (a *convArgs) clip(low, high float32) {
 // number of prefetches: in bursts they would delay the loads of the current
 // weights. Weights must be set.
 func (a *convArgs) fetch(next []float32, prefetches int) {
-	a.Ahead, a.AheadEach = a.Weights, 0
+	a.Ahead, a.AheadEach = uintptr(a.Weights), 0
 	if len(next) > 0 && prefetches > 0 {
-		a.Ahead, a.AheadEach = unsafe.Pointer(&next[0]), (4*len(next)+prefetches-1)/prefetches
+		a.Ahead, a.AheadEach = uintptr(unsafe.Pointer(&next[0])), (4*len(next)+prefetches-1)/prefetches
 	}
 }
 
 // fetched records that a call has prefetched its share.
 func (a *convArgs) fetched(prefetches int) {
-	a.Ahead = unsafe.Add(a.Ahead, a.AheadEach*prefetches)
+	a.Ahead += uintptr(a.AheadEach * prefetches)
 }
 
 // convPosition is the position of a tile: bytes from In, Out and Residual to its
@@ -128,10 +128,10 @@ func convRow(sums, in, w []float32) {
 	}
 }
 
-// clip keeps NaN.
+// clip is min(max(x, low), high), also where low is above high. It keeps NaN.
 func clip(x, low, high float32) float32 {
 	if x < low {
-		return low
+		x = low
 	}
 	if x > high {
 		return high

@@ -83,7 +83,7 @@ func (s *winogradFew) Run(chunk int, m *Memory) {
 				at := x*s.stripes*s.in + t.first*s.weights.block.PixelBytes()
 				a.In, a.Out = unsafe.Add(m.Scratch, at), unsafe.Add(room, v*s.block+at)
 				s.unit.few(x, t.tiles, a)
-				a.Ahead = unsafe.Add(a.Ahead, 2*a.AheadEach*s.conv.In.C)
+				a.Ahead += uintptr(2 * a.AheadEach * s.conv.In.C)
 			}
 		}
 	}
@@ -98,11 +98,11 @@ func (s *winogradFew) Run(chunk int, m *Memory) {
 
 // fetchNext makes a column prefetch the weights of the next one.
 func (s *winogradFew) fetchNext(a *winogradFewArgs, column int) {
-	a.Ahead, a.AheadEach = unsafe.Pointer(&s.weights.data[0]), 0
+	a.Ahead, a.AheadEach = uintptr(unsafe.Pointer(&s.weights.data[0])), 0
 	if column+1 < len(s.weights.columns) {
 		next := s.weights.panel(column + 1)
 		prefetches := 2 * s.weights.columns[column].vecs * s.stripes * len(s.groups) * s.conv.In.C
-		a.Ahead, a.AheadEach = unsafe.Pointer(&next[0]), 4*len(next)/prefetches
+		a.Ahead, a.AheadEach = uintptr(unsafe.Pointer(&next[0])), 4*len(next)/prefetches
 	}
 }
 

@@ -100,7 +100,7 @@ func TestWinogradFew(t *testing.T) {
 				got, want := make([]float32, 6*plane/4), make([]float32, 6*plane/4)
 				a := &winogradFewArgs{In: unsafe.Pointer(&in[0]), Plane: plane, Block: block, Blocks: channels / 16, Rest: channels % 16,
 					Weights: unsafe.Pointer(&weights[0]), Step: 64 * vecs, Out: unsafe.Pointer(&got[0]), Scales: unsafe.Pointer(&scales[0]),
-					Ahead: unsafe.Pointer(&weights[0])}
+					Ahead: uintptr(unsafe.Pointer(&weights[0]))}
 				k.Winograd16.few(column, tiles, a)
 				a.Out = unsafe.Pointer(&want[0])
 				winogradSums(16, column, tiles, a)

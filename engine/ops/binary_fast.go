@@ -129,11 +129,7 @@ func (op unidirectional) EvalFast(c *Call) (bool, error) {
 	}
 	v, dst, src, slopes := c.vec(), tensor.Data[float32](y), tensor.Data[float32](x), tensor.Data[float32](slope)
 	return true, c.rows(w, 0.25, func(n int, at []int) {
-		u, slope := v, slopes[at[2]]
-		if slope-slope != 0 { // kernels add 0·slope where x ≥ 0
-			u = &vec.Plain
-		}
-		u.Apply(vec.LeakyRelu, dst[at[0]:at[0]+n], src[at[1]:at[1]+n], slope, 0)
+		v.Apply(vec.LeakyRelu, dst[at[0]:at[0]+n], src[at[1]:at[1]+n], slopes[at[2]], 0)
 	})
 }
 

@@ -215,7 +215,7 @@ loopDone:
 	RET
 
 // func LeakyReluAVX2(p unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2
 TEXT ·LeakyReluAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTSS alpha+16(FP), Y4
 	VBROADCASTSS beta+20(FP), Y5
@@ -227,16 +227,16 @@ TEXT ·LeakyReluAVX2(SB), NOSPLIT, $0-24
 	MOVQ         n+8(FP), DX
 
 loop:
-	CMPQ        DX, $+8
-	JLT         loopDone
-	VMOVUPS     (DI), Y0
-	VMINPS      Y0, Y7, Y1
-	VMAXPS      Y0, Y7, Y0
-	VFMADD231PS Y4, Y1, Y0
-	VMOVUPS     Y0, (DI)
-	ADDQ        $+32, DI
-	SUBQ        $+8, DX
-	JMP         loop
+	CMPQ      DX, $+8
+	JLT       loopDone
+	VMOVUPS   (DI), Y0
+	VMULPS    Y4, Y0, Y1
+	VCMPPS    $0x01, Y7, Y0, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	ADDQ      $+32, DI
+	SUBQ      $+8, DX
+	JMP       loop
 
 loopDone:
 	VZEROUPPER
@@ -817,55 +817,55 @@ TEXT ·LeakyReluAVX512(SB), NOSPLIT, $0-24
 	MOVQ         n+8(FP), DX
 
 four:
-	CMPQ        DX, $+64
-	JLT         fourDone
-	VMOVUPS     (DI), Z0
-	VMOVUPS     64(DI), Z16
-	VMOVUPS     128(DI), Z20
-	VMOVUPS     192(DI), Z24
-	VMINPS      Z0, Z7, Z1
-	VMINPS      Z16, Z7, Z17
-	VMINPS      Z20, Z7, Z21
-	VMINPS      Z24, Z7, Z25
-	VMAXPS      Z0, Z7, Z0
-	VMAXPS      Z16, Z7, Z16
-	VMAXPS      Z20, Z7, Z20
-	VMAXPS      Z24, Z7, Z24
-	VFMADD231PS Z4, Z1, Z0
-	VFMADD231PS Z4, Z17, Z16
-	VFMADD231PS Z4, Z21, Z20
-	VFMADD231PS Z4, Z25, Z24
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     Z16, 64(DI)
-	VMOVUPS     Z20, 128(DI)
-	VMOVUPS     Z24, 192(DI)
-	ADDQ        $+256, DI
-	SUBQ        $+64, DX
-	JMP         four
+	CMPQ    DX, $+64
+	JLT     fourDone
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z16
+	VMOVUPS 128(DI), Z20
+	VMOVUPS 192(DI), Z24
+	VMULPS  Z4, Z0, Z1
+	VMULPS  Z4, Z16, Z17
+	VMULPS  Z4, Z20, Z21
+	VMULPS  Z4, Z24, Z25
+	VCMPPS  $0x01, Z7, Z0, K2
+	VCMPPS  $0x01, Z7, Z16, K3
+	VCMPPS  $0x01, Z7, Z20, K4
+	VCMPPS  $0x01, Z7, Z24, K5
+	VMOVAPS Z1, K2, Z0
+	VMOVAPS Z17, K3, Z16
+	VMOVAPS Z21, K4, Z20
+	VMOVAPS Z25, K5, Z24
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z16, 64(DI)
+	VMOVUPS Z20, 128(DI)
+	VMOVUPS Z24, 192(DI)
+	ADDQ    $+256, DI
+	SUBQ    $+64, DX
+	JMP     four
 
 fourDone:
 loop:
-	CMPQ        DX, $+16
-	JLT         loopDone
-	VMOVUPS     (DI), Z0
-	VMINPS      Z0, Z7, Z1
-	VMAXPS      Z0, Z7, Z0
-	VFMADD231PS Z4, Z1, Z0
-	VMOVUPS     Z0, (DI)
-	ADDQ        $+64, DI
-	SUBQ        $+16, DX
-	JMP         loop
+	CMPQ    DX, $+16
+	JLT     loopDone
+	VMOVUPS (DI), Z0
+	VMULPS  Z4, Z0, Z1
+	VCMPPS  $0x01, Z7, Z0, K2
+	VMOVAPS Z1, K2, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ    $+64, DI
+	SUBQ    $+16, DX
+	JMP     loop
 
 loopDone:
-	TESTQ       DX, DX
-	JZ          done
-	MOVL        $+255, AX
-	KMOVW       AX, K1
-	VMOVUPS.Z   (DI), K1, Z0
-	VMINPS      Z0, Z7, Z1
-	VMAXPS      Z0, Z7, Z0
-	VFMADD231PS Z4, Z1, Z0
-	VMOVUPS     Z0, K1, (DI)
+	TESTQ     DX, DX
+	JZ        done
+	MOVL      $+255, AX
+	KMOVW     AX, K1
+	VMOVUPS.Z (DI), K1, Z0
+	VMULPS    Z4, Z0, Z1
+	VCMPPS    $0x01, Z7, Z0, K2
+	VMOVAPS   Z1, K2, Z0
+	VMOVUPS   Z0, K1, (DI)
 
 done:
 	VZEROUPPER

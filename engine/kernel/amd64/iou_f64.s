@@ -28,7 +28,7 @@ block:
 	VSUBPD    Y11, Y10, Y10
 	VMAXPD    Y5, Y8, Y8
 	VMULPD    Y10, Y8, Y8
-	VCMPPD    $0x1e, Y5, Y8, Y9
+	VCMPPD    $0x0e, Y5, Y8, Y9
 	VMOVMSKPD Y9, AX
 	TESTL     AX, AX
 	JZ        none0
@@ -49,7 +49,7 @@ none0:
 	VSUBPD    Y11, Y10, Y10
 	VMAXPD    Y5, Y8, Y8
 	VMULPD    Y10, Y8, Y8
-	VCMPPD    $0x1e, Y5, Y8, Y9
+	VCMPPD    $0x0e, Y5, Y8, Y9
 	VMOVMSKPD Y9, AX
 	TESTL     AX, AX
 	JZ        none1
@@ -92,7 +92,7 @@ block:
 	VSUBPD   Z11, Z10, Z10
 	VMAXPD   Z5, Z8, Z8
 	VMULPD   Z10, Z8, Z8
-	VCMPPD   $0x1e, Z5, Z8, K1
+	VCMPPD   $0x0e, Z5, Z8, K1
 	KMOVW    K1, AX
 	TESTL    AX, AX
 	JZ       none0

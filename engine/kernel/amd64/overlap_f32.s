@@ -63,7 +63,7 @@ boxes:
 	VADDPS       Y12, Y14, Y14
 	VADDPS       Y13, Y14, Y14
 	VBROADCASTSS 72(DX), Y1
-	VCMPPS       $0x15, Y1, Y14, Y6
+	VCMPPS       $0x05, Y1, Y14, Y6
 	MOVL         $0x34800000, AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -72,9 +72,9 @@ boxes:
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
 	VMAXPS       Y2, Y1, Y1
-	VCMPPS       $0x15, Y12, Y1, Y2
+	VCMPPS       $0x05, Y12, Y1, Y2
 	VPOR         Y2, Y6, Y6
-	VCMPPS       $0x15, Y13, Y1, Y2
+	VCMPPS       $0x05, Y13, Y1, Y2
 	VPOR         Y2, Y6, Y6
 	VMULPS       Y12, Y13, Y12
 	VCVTDQ2PS    Y12, Y15
@@ -96,7 +96,7 @@ boxes:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VCMPPS       $0x15, Y0, Y1, Y1
+	VCMPPS       $0x05, Y0, Y1, Y1
 	VPOR         Y1, Y6, Y6
 	VCVTTPS2DQ   Y10, Y10
 	VPCMPEQD     Y12, Y12, Y12
@@ -109,7 +109,7 @@ boxes:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VCMPPS       $0x15, Y0, Y1, Y1
+	VCMPPS       $0x05, Y0, Y1, Y1
 	VPOR         Y1, Y6, Y6
 	VCVTTPS2DQ   Y11, Y11
 	MOVL         $0x9e3779b1, AX
@@ -202,7 +202,7 @@ boxes:
 	VADDPS       Z12, Z14, Z14
 	VADDPS       Z13, Z14, Z14
 	VBROADCASTSS 72(DX), Z1
-	VCMPPS       $0x15, Z1, Z14, K1
+	VCMPPS       $0x05, Z1, Z14, K1
 	VPMOVM2D     K1, Z6
 	MOVL         $0x34800000, AX
 	VMOVD        AX, X1
@@ -212,10 +212,10 @@ boxes:
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Z2
 	VMAXPS       Z2, Z1, Z1
-	VCMPPS       $0x15, Z12, Z1, K1
+	VCMPPS       $0x05, Z12, Z1, K1
 	VPMOVM2D     K1, Z2
 	VPORD        Z2, Z6, Z6
-	VCMPPS       $0x15, Z13, Z1, K1
+	VCMPPS       $0x05, Z13, Z1, K1
 	VPMOVM2D     K1, Z2
 	VPORD        Z2, Z6, Z6
 	VMULPS       Z12, Z13, Z12
@@ -238,7 +238,7 @@ boxes:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Z0
-	VCMPPS       $0x15, Z0, Z1, K1
+	VCMPPS       $0x05, Z0, Z1, K1
 	VPMOVM2D     K1, Z1
 	VPORD        Z1, Z6, Z6
 	VCVTTPS2DQ   Z10, Z10
@@ -252,7 +252,7 @@ boxes:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Z0
-	VCMPPS       $0x15, Z0, Z1, K1
+	VCMPPS       $0x05, Z0, Z1, K1
 	VPMOVM2D     K1, Z1
 	VPORD        Z1, Z6, Z6
 	VCVTTPS2DQ   Z11, Z11
@@ -428,7 +428,7 @@ class32:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Y14
-	VCMPPS       $0x15, Y14, Y11, Y14
+	VCMPPS       $0x05, Y14, Y11, Y14
 	VPOR         Y14, Y9, Y9
 	VSUBPS       Y13, Y4, Y11
 	VMULPS       Y12, Y11, Y11
@@ -451,7 +451,7 @@ class32:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Y14
-	VCMPPS       $0x15, Y14, Y10, Y14
+	VCMPPS       $0x05, Y14, Y10, Y14
 	VPOR         Y14, Y9, Y9
 	VSUBPS       Y13, Y5, Y10
 	VMULPS       Y12, Y10, Y10
@@ -599,7 +599,7 @@ class32:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Y14
-	VCMPPS       $0x15, Y14, Y11, Y14
+	VCMPPS       $0x05, Y14, Y11, Y14
 	VPOR         Y14, Y9, Y9
 	VSUBPS       Y13, Y4, Y11
 	VMULPS       Y12, Y11, Y11
@@ -622,7 +622,7 @@ class32:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Y14
-	VCMPPS       $0x15, Y14, Y10, Y14
+	VCMPPS       $0x05, Y14, Y10, Y14
 	VPOR         Y14, Y9, Y9
 	VSUBPS       Y13, Y5, Y10
 	VMULPS       Y12, Y10, Y10
@@ -896,7 +896,7 @@ class0:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Y14
-	VCMPPS       $0x15, Y14, Y11, Y14
+	VCMPPS       $0x05, Y14, Y11, Y14
 	VPOR         Y14, Y9, Y9
 	VSUBPS       Y13, Y4, Y11
 	VMULPS       Y12, Y11, Y11
@@ -919,7 +919,7 @@ class0:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Y14
-	VCMPPS       $0x15, Y14, Y10, Y14
+	VCMPPS       $0x05, Y14, Y10, Y14
 	VPOR         Y14, Y9, Y9
 	VSUBPS       Y13, Y5, Y10
 	VMULPS       Y12, Y10, Y10
@@ -1067,7 +1067,7 @@ class0:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Y14
-	VCMPPS       $0x15, Y14, Y11, Y14
+	VCMPPS       $0x05, Y14, Y11, Y14
 	VPOR         Y14, Y9, Y9
 	VSUBPS       Y13, Y4, Y11
 	VMULPS       Y12, Y11, Y11
@@ -1090,7 +1090,7 @@ class0:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Y14
-	VCMPPS       $0x15, Y14, Y10, Y14
+	VCMPPS       $0x05, Y14, Y10, Y14
 	VPOR         Y14, Y9, Y9
 	VSUBPS       Y13, Y5, Y10
 	VMULPS       Y12, Y10, Y10
@@ -1378,7 +1378,7 @@ class0:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Z14
-	VCMPPS       $0x15, Z14, Z11, K1
+	VCMPPS       $0x05, Z14, Z11, K1
 	VPMOVM2D     K1, Z14
 	VPORD        Z14, Z9, Z9
 	VSUBPS       Z13, Z4, Z11
@@ -1402,7 +1402,7 @@ class0:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Z14
-	VCMPPS       $0x15, Z14, Z10, K1
+	VCMPPS       $0x05, Z14, Z10, K1
 	VPMOVM2D     K1, Z14
 	VPORD        Z14, Z9, Z9
 	VSUBPS       Z13, Z5, Z10
@@ -1560,7 +1560,7 @@ class0:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Z14
-	VCMPPS       $0x15, Z14, Z11, K1
+	VCMPPS       $0x05, Z14, Z11, K1
 	VPMOVM2D     K1, Z14
 	VPORD        Z14, Z9, Z9
 	VSUBPS       Z13, Z4, Z11
@@ -1584,7 +1584,7 @@ class0:
 	MOVL         $0x4e800000, AX
 	VMOVD        AX, X14
 	VPBROADCASTD X14, Z14
-	VCMPPS       $0x15, Z14, Z10, K1
+	VCMPPS       $0x05, Z14, Z10, K1
 	VPMOVM2D     K1, Z14
 	VPORD        Z14, Z9, Z9
 	VSUBPS       Z13, Z5, Z10
@@ -1888,9 +1888,9 @@ block:
 	VMULPS    Y5, Y14, Y14
 	VMULPS    Y10, Y13, Y13
 	VADDPS    Y4, Y12, Y8
-	VCMPPS    $0x1e, Y8, Y11, Y8
+	VCMPPS    $0x0e, Y8, Y11, Y8
 	VADDPS    Y4, Y14, Y9
-	VCMPPS    $0x1e, Y9, Y13, Y9
+	VCMPPS    $0x0e, Y9, Y13, Y9
 	VMOVMSKPS Y9, R8
 	SHLL      $0x08, R8
 	VMOVMSKPS Y8, R9
@@ -1936,9 +1936,9 @@ found:
 
 sameClass:
 	VADDPS    Y6, Y12, Y8
-	VCMPPS    $0x1e, Y8, Y11, Y8
+	VCMPPS    $0x0e, Y8, Y11, Y8
 	VADDPS    Y6, Y14, Y9
-	VCMPPS    $0x1e, Y9, Y13, Y9
+	VCMPPS    $0x0e, Y9, Y13, Y9
 	VMOVMSKPS Y9, R10
 	SHLL      $0x08, R10
 	VMOVMSKPS Y8, R9
@@ -2095,7 +2095,7 @@ block:
 	VMULPS  Z5, Z12, Z12
 	VMULPS  Z10, Z11, Z11
 	VADDPS  Z4, Z12, Z8
-	VCMPPS  $0x1e, Z8, Z11, K1
+	VCMPPS  $0x0e, Z8, Z11, K1
 	KMOVW   K1, R8
 	ANDW    (DI)(AX*2), R8
 	JNZ     found
@@ -2134,7 +2134,7 @@ found:
 
 sameClass:
 	VADDPS Z6, Z12, Z8
-	VCMPPS $0x1e, Z8, Z11, K1
+	VCMPPS $0x0e, Z8, Z11, K1
 	KMOVW  K1, R10
 	ANDL   R8, R10
 	XORL   R10, R8

@@ -1241,7 +1241,7 @@ rowEnd:
 	RET
 
 // func VecLeakyReluAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, SSE2
 TEXT ·VecLeakyReluAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1254,36 +1254,36 @@ TEXT ·VecLeakyReluAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS      vec_unary_numbers<>+64(SB), Y13
 
 row2:
-	CMPQ        DX, $+16
-	JLT         row2Done
-	VMOVUPS     (SI), Y0
-	VMINPS      Y0, Y12, Y1
-	VMAXPS      Y0, Y12, Y0
-	VFMADD231PS Y10, Y1, Y0
-	VMOVUPS     Y0, (DI)
-	VMOVUPS     32(SI), Y0
-	VMINPS      Y0, Y12, Y1
-	VMAXPS      Y0, Y12, Y0
-	VFMADD231PS Y10, Y1, Y0
-	VMOVUPS     Y0, 32(DI)
-	ADDQ        $+64, DI
-	ADDQ        $+64, SI
-	SUBQ        $+16, DX
-	JMP         row2
+	CMPQ      DX, $+16
+	JLT       row2Done
+	VMOVUPS   (SI), Y0
+	VMULPS    Y10, Y0, Y1
+	VCMPPS    $0x01, vec_unary_numbers<>+1728(SB), Y0, Y3
+	VBLENDVPS Y3, Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VMOVUPS   32(SI), Y0
+	VMULPS    Y10, Y0, Y1
+	VCMPPS    $0x01, vec_unary_numbers<>+1728(SB), Y0, Y3
+	VBLENDVPS Y3, Y1, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+64, SI
+	SUBQ      $+16, DX
+	JMP       row2
 
 row2Done:
 row1:
-	CMPQ        DX, $+8
-	JLT         row1Done
-	VMOVUPS     (SI), Y0
-	VMINPS      Y0, Y12, Y1
-	VMAXPS      Y0, Y12, Y0
-	VFMADD231PS Y10, Y1, Y0
-	VMOVUPS     Y0, (DI)
-	ADDQ        $+32, DI
-	ADDQ        $+32, SI
-	SUBQ        $+8, DX
-	JMP         row1
+	CMPQ      DX, $+8
+	JLT       row1Done
+	VMOVUPS   (SI), Y0
+	VMULPS    Y10, Y0, Y1
+	VCMPPS    $0x01, vec_unary_numbers<>+1728(SB), Y0, Y3
+	VBLENDVPS Y3, Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	ADDQ      $+32, DI
+	ADDQ      $+32, SI
+	SUBQ      $+8, DX
+	JMP       row1
 
 row1Done:
 	TESTQ        DX, DX
@@ -1292,9 +1292,9 @@ row1Done:
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
-	VMINPS       Y0, Y12, Y1
-	VMAXPS       Y0, Y12, Y0
-	VFMADD231PS  Y10, Y1, Y0
+	VMULPS       Y10, Y0, Y1
+	VCMPPS       $0x01, vec_unary_numbers<>+1728(SB), Y0, Y3
+	VBLENDVPS    Y3, Y1, Y0, Y0
 	VMASKMOVPS   Y0, Y15, (DI)
 
 rowEnd:
@@ -3157,14 +3157,14 @@ row2:
 	CMPQ        DX, $+32
 	JLT         row2Done
 	VMOVUPS     (SI), Z0
-	VMINPS      Z0, Z12, Z1
-	VMAXPS      Z0, Z12, Z0
-	VFMADD231PS Z10, Z1, Z0
+	VMULPS      Z10, Z0, Z1
+	VCMPPS.BCST $0x01, vec_unary_numbers<>+1728(SB), Z0, K2
+	VMOVAPS     Z1, K2, Z0
 	VMOVUPS     Z0, (DI)
 	VMOVUPS     64(SI), Z0
-	VMINPS      Z0, Z12, Z1
-	VMAXPS      Z0, Z12, Z0
-	VFMADD231PS Z10, Z1, Z0
+	VMULPS      Z10, Z0, Z1
+	VCMPPS.BCST $0x01, vec_unary_numbers<>+1728(SB), Z0, K2
+	VMOVAPS     Z1, K2, Z0
 	VMOVUPS     Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+128, SI
@@ -3176,9 +3176,9 @@ row1:
 	CMPQ        DX, $+16
 	JLT         row1Done
 	VMOVUPS     (SI), Z0
-	VMINPS      Z0, Z12, Z1
-	VMAXPS      Z0, Z12, Z0
-	VFMADD231PS Z10, Z1, Z0
+	VMULPS      Z10, Z0, Z1
+	VCMPPS.BCST $0x01, vec_unary_numbers<>+1728(SB), Z0, K2
+	VMOVAPS     Z1, K2, Z0
 	VMOVUPS     Z0, (DI)
 	ADDQ        $+64, DI
 	ADDQ        $+64, SI
@@ -3194,9 +3194,9 @@ row1Done:
 	DECL        AX
 	KMOVW       AX, K1
 	VMOVUPS.Z   (SI), K1, Z0
-	VMINPS      Z0, Z12, Z1
-	VMAXPS      Z0, Z12, Z0
-	VFMADD231PS Z10, Z1, Z0
+	VMULPS      Z10, Z0, Z1
+	VCMPPS.BCST $0x01, vec_unary_numbers<>+1728(SB), Z0, K2
+	VMOVAPS     Z1, K2, Z0
 	VMOVUPS     Z0, K1, (DI)
 
 rowEnd:

@@ -21,11 +21,11 @@ type Conv struct {
 	BlockSteps                          int            // number of first steps with as many inputs as a vector has lanes; one more step follows them
 	PixelStride                         int            // bytes between the inputs of neighbouring output pixels
 	SecondIn, SecondOut, SecondResidual int
-	Low, High                           float32        // the sum is clipped to these
-	Limits                              int            // 0: Low and High limit nothing; 1: only Low may
-	Ahead                               unsafe.Pointer // weights to prefetch
-	AheadEach                           int            // bytes by which Ahead moves after each prefetched line; 0: nothing to prefetch
-	NextIn                              int            // not 0: each of the BlockSteps prefetches the inputs of the next
+	Low, High                           float32 // the sum is clipped to these
+	Limits                              int     // 0: Low and High limit nothing; 1: only Low may
+	Ahead                               uintptr // weights to prefetch; may pass their end
+	AheadEach                           int     // bytes by which Ahead moves after each prefetched line; 0: nothing to prefetch
+	NextIn                              int     // not 0: each of the BlockSteps prefetches the inputs of the next
 }
 
 // Window is one call of a window kernel: it computes a row of output pixels, each
@@ -60,7 +60,7 @@ type WinogradFew struct {
 	Step         int            // bytes from the weights of one channel to those of the next
 	Out          unsafe.Pointer // the place among the products that corresponds to In
 	Scales       unsafe.Pointer // factors for the sums of each of the planes
-	Ahead        unsafe.Pointer // weights to prefetch, two lines per channel
+	Ahead        uintptr        // weights to prefetch, two lines per channel; may pass their end
 	AheadEach    int            // bytes by which Ahead moves after each line
 }
 

@@ -2728,7 +2728,6 @@ TEXT ·VecLeakyRelu(SB), NOSPLIT, $0-32
 	WORD $0x4e040e1f // dup v31.4s, w16
 	MOVWU beta+28(FP), R16
 	WORD $0x4e040e1e // dup v30.4s, w16
-	WORD $0x6f00e41d // movi v29.2d, #0
 
 by16:
 	CMP $16, R3
@@ -2737,18 +2736,18 @@ by16:
 	WORD $0x3dc00447 // ldr q7, [x2, #16]
 	WORD $0x3dc0084e // ldr q14, [x2, #32]
 	WORD $0x3dc00c55 // ldr q21, [x2, #48]
-	WORD $0x4ebdf401 // fmin v1.4s, v0.4s, v29.4s
-	WORD $0x4ebdf4e8 // fmin v8.4s, v7.4s, v29.4s
-	WORD $0x4ebdf5cf // fmin v15.4s, v14.4s, v29.4s
-	WORD $0x4ebdf6b6 // fmin v22.4s, v21.4s, v29.4s
-	WORD $0x4e3df400 // fmax v0.4s, v0.4s, v29.4s
-	WORD $0x4e3df4e7 // fmax v7.4s, v7.4s, v29.4s
-	WORD $0x4e3df5ce // fmax v14.4s, v14.4s, v29.4s
-	WORD $0x4e3df6b5 // fmax v21.4s, v21.4s, v29.4s
-	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
-	WORD $0x4e3fcd07 // fmla v7.4s, v8.4s, v31.4s
-	WORD $0x4e3fcdee // fmla v14.4s, v15.4s, v31.4s
-	WORD $0x4e3fced5 // fmla v21.4s, v22.4s, v31.4s
+	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
+	WORD $0x6e3fdce8 // fmul v8.4s, v7.4s, v31.4s
+	WORD $0x6e3fddcf // fmul v15.4s, v14.4s, v31.4s
+	WORD $0x6e3fdeb6 // fmul v22.4s, v21.4s, v31.4s
+	WORD $0x4ea0e802 // fcmlt v2.4s, v0.4s, #0.0
+	WORD $0x4ea0e8e9 // fcmlt v9.4s, v7.4s, #0.0
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4ea0eab7 // fcmlt v23.4s, v21.4s, #0.0
+	WORD $0x6ea21c20 // bit v0.16b, v1.16b, v2.16b
+	WORD $0x6ea91d07 // bit v7.16b, v8.16b, v9.16b
+	WORD $0x6eb01dee // bit v14.16b, v15.16b, v16.16b
+	WORD $0x6eb71ed5 // bit v21.16b, v22.16b, v23.16b
 	WORD $0x3d800020 // str q0, [x1, #0]
 	WORD $0x3d800427 // str q7, [x1, #16]
 	WORD $0x3d80082e // str q14, [x1, #32]
@@ -2764,9 +2763,9 @@ by4:
 	CMP $4, R3
 	BLT by4Done
 	WORD $0x3dc00040 // ldr q0, [x2, #0]
-	WORD $0x4ebdf401 // fmin v1.4s, v0.4s, v29.4s
-	WORD $0x4e3df400 // fmax v0.4s, v0.4s, v29.4s
-	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
+	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
+	WORD $0x4ea0e802 // fcmlt v2.4s, v0.4s, #0.0
+	WORD $0x6ea21c20 // bit v0.16b, v1.16b, v2.16b
 	WORD $0x3d800020 // str q0, [x1, #0]
 	ADD $16, R1
 	ADD $16, R2
@@ -2786,9 +2785,9 @@ by4Done:
 	WORD $0x4d408200 // ld1 {v0.s}[2], [x16]
 
 last0:
-	WORD $0x4ebdf401 // fmin v1.4s, v0.4s, v29.4s
-	WORD $0x4e3df400 // fmax v0.4s, v0.4s, v29.4s
-	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
+	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
+	WORD $0x4ea0e802 // fcmlt v2.4s, v0.4s, #0.0
+	WORD $0x6ea21c20 // bit v0.16b, v1.16b, v2.16b
 	WORD $0x0d008020 // st1 {v0.s}[0], [x1]
 	CMP $2, R3
 	BLT last1

@@ -115,6 +115,12 @@ func TestFunctions(t *testing.T) {
 			}
 			return x
 		}),
+		f("leaky relu of infinite slope", vec.LeakyRelu, float32(math.Inf(1)), 0, exact, 0, func(x float64) float64 {
+			if x < 0 {
+				return math.Inf(-1)
+			}
+			return x
+		}),
 		f("hard sigmoid", vec.HardSigmoid, 0.25, 0.5, ulp, 2e-7, func(x float64) float64 { return min(max(x/4+0.5, 0), 1) }),
 		f("hard swish", vec.HardSwish, 1./6, 0.5, ulp, 2e-6, func(x float64) float64 { return x * min(max(x/6+0.5, 0), 1) }),
 		f("affine", vec.Affine, 3, -2, ulp, 1e-7, func(x float64) float64 { return float64(float32(3*x - 2)) }),
@@ -126,8 +132,8 @@ func TestFunctions(t *testing.T) {
 		f("ceil", vec.Ceil, 0, 0, exact, 0, math.Ceil),
 		f("round", vec.Round, 0, 0, exact, 0, math.RoundToEven),
 	}
-	if len(all) != len(vec.Plain.Map)+4 {
-		t.Fatalf("%d functions are tested, there are %d", len(all)-4, len(vec.Plain.Map))
+	if len(all) != len(vec.Plain.Map)+5 {
+		t.Fatalf("%d functions are tested, there are %d", len(all)-5, len(vec.Plain.Map))
 	}
 	eachUnit(t, func(t *testing.T, u *vec.Unit) {
 		rng := rand.New(rand.NewSource(1))

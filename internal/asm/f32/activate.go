@@ -10,7 +10,7 @@ import (
 // activations writes activation functions of a multiple of 8 numbers, in place. Alpha
 // and beta are the parameters of the function.
 func activations(g *gen) {
-	for _, v := range []vector{ymm, zmm} {
+	for _, v := range vectors {
 		a := &activation{gen: g, vector: v}
 		a.emit("Sigmoid", a.expConstants, a.sigmoid)
 		a.emit("Silu", a.expConstants, a.silu)
@@ -32,9 +32,14 @@ func activations(g *gen) {
 			a.each(func(r chain) { g.VMULPS(r.v[3], r.v[0], r.v[0]) })
 		})
 		a.emit("LeakyRelu", line, func() {
-			a.each(func(r chain) { g.VMINPS(r.v[0], c[7], r.v[1]) }) // NaN stays
-			a.each(func(r chain) { g.VMAXPS(r.v[0], c[7], r.v[0]) })
-			a.each(func(r chain) { g.VFMADD231PS(c[4], r.v[1], r.v[0]) })
+			a.each(func(r chain) { g.VMULPS(c[4], r.v[0], r.v[1]) })
+			if v.bytes < 64 {
+				a.each(func(r chain) { g.VCMPPS(less, c[7], r.v[0], r.v[2]) })
+				a.each(func(r chain) { g.VBLENDVPS(r.v[2], r.v[1], r.v[0], r.v[0]) })
+				return
+			}
+			a.each(func(r chain) { g.VCMPPS(less, c[7], r.v[0], r.mask) })
+			a.each(func(r chain) { g.VMOVAPS(r.v[1], r.mask, r.v[0]) })
 		})
 	}
 }
@@ -129,8 +134,6 @@ func (a *activation) constant(i int, bits uint32) {
 	a.VPBROADCASTD(a.regs[i].AsX(), a.regs[i])
 }
 
-const notEqual = 4 // comparison predicate; true if one operand is NaN
-
 // sigmoid is 1/(1 + e^-x). x is bounded below; at the bound and below the result is 0
 // instead of the constant that the bounded e^-x would give, whose products could be
 // subnormal, which is slow.
@@ -143,7 +146,7 @@ func (a *activation) sigmoid() {
 		a.zeroUnlessAbove()
 		return
 	}
-	a.each(func(r chain) { a.VCMPPS(operand.U8(notEqual), c[13], r.v[3], r.mask) })
+	a.each(func(r chain) { a.VCMPPS(notEqual, c[13], r.v[3], r.mask) })
 	a.each(func(r chain) { a.VMINPS(r.v[3], c[14], r.v[3]) })
 	a.quotient(3)
 	a.each(func(r chain) { a.VMOVAPS_Z(r.v[3], r.mask, r.v[0]) })
@@ -163,7 +166,7 @@ func (a *activation) silu() {
 	}
 	const smaller = 2 // the smaller magnitude, with the sign of x
 	a.each(func(r chain) { a.VRANGEPS(operand.U8(smaller), c[14], r.v[0], r.v[3]) })
-	a.each(func(r chain) { a.VCMPPS(operand.U8(notEqual), c[13], r.v[3], r.mask) })
+	a.each(func(r chain) { a.VCMPPS(notEqual, c[13], r.v[3], r.mask) })
 	a.quotient(3)
 	a.each(func(r chain) { a.VMULPS_Z(r.v[3], r.v[0], r.mask, r.v[0]) })
 }
@@ -172,7 +175,7 @@ func (a *activation) silu() {
 // stays. Register 1 changes.
 func (a *activation) zeroUnlessAbove() {
 	a.each(func(r chain) {
-		a.VCMPPS(operand.U8(notEqual), a.regs[13], r.v[3], r.v[1])
+		a.VCMPPS(notEqual, a.regs[13], r.v[3], r.v[1])
 		a.VANDPS(r.v[1], r.v[0], r.v[0])
 	})
 }

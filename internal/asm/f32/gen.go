@@ -113,6 +113,16 @@ func (g *gen) param(name string, r reg.Register) { g.MOVQ(g.params[name], r) }
 // broadcast fills a vector with a float32 parameter.
 func (g *gen) broadcast(name string, r reg.Register) { g.VBROADCASTSS(g.params[name], r) }
 
+// Predicates of comparisons, as the Intel manual numbers them. Those with "not" hold if an
+// operand is NaN, the others do not.
+const (
+	less      = operand.U8(1)
+	unordered = operand.U8(3)
+	notEqual  = operand.U8(4)
+	notLess   = operand.U8(5)
+	greater   = operand.U8(14)
+)
+
 // to is the operand of a jump to a label of the function.
 func to(label string) operand.LabelRef { return operand.LabelRef(label) }
 

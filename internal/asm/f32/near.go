@@ -131,7 +131,6 @@ func (n nearer) above(a, b, into int) {
 
 // notBelow sets into to a mask of not a < b, as float32.
 func (n nearer) notBelow(a, b, into int) {
-	const notLess = operand.U8(21) // unordered, quiet
 	if n.v.bytes == 64 {
 		n.VCMPPS(notLess, n.r[b], n.r[a], reg.K1)
 		n.VPMOVM2D(reg.K1, n.r[into])

@@ -225,8 +225,6 @@ func (g *gen) common(v vector, disp, inter, share int) {
 	g.VMULPS(r[10], r[inter], r[inter])
 }
 
-const greater = operand.U8(30) // comparison predicate: ordered, quiet
-
 // test compares the box with 16 others and sets a bit in R8 for each hit.
 func (s sweeper) test() {
 	s.common(s.v, 0, 11, 12)

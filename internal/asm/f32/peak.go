@@ -9,7 +9,7 @@ const peakChains = 12
 // peaks writes loops of multiply-adds only, to measure the peak of which the speed of
 // convolutions is a share.
 func peaks(g *gen) {
-	for _, v := range []vector{ymm, zmm} {
+	for _, v := range vectors {
 		name := "Peak" + v.title
 		g.leaf(name, []string{"n int"}, name+" runs n rounds, at least 1, of 12 vector multiply-adds.")
 		g.param("n", reg.RDX)

@@ -8,7 +8,7 @@ import (
 // rowKernels writes kernels on rows of a multiple of 8 numbers, or of pixels of one
 // vector.
 func rowKernels(g *gen) {
-	for _, v := range []vector{ymm, zmm} {
+	for _, v := range vectors {
 		clipped := func(name string, op func(...operand.Op)) {
 			if op == nil {
 				g.rowKernel(v, name, []string{"dst ptr", "a ptr", "n int", "low float32", "high float32"}, nil)

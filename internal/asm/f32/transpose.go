@@ -48,9 +48,7 @@ func (g *gen) transposeLoop(name, doc string) (dst, src, plane, channels, pixels
 	g.leaf(name, []string{"dst ptr", "src ptr", "plane int", "channels int", "pixels int"}, doc,
 		"It accesses no other pixels and channels.")
 	dst, src, plane, channels, pixels = reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX
-	for name, r := range map[string]reg.Register{"dst": dst} {
-		g.param(name, r)
-	}
+	g.param("dst", dst)
 	g.param("src", src)
 	g.param("plane", plane)
 	g.param("channels", channels)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
@@ -48,13 +47,13 @@ func (k row) most(a, b, d, t reg.VecPhysical) {
 	k.VMAXPS(a, b, t)
 	k.VMAXPS(b, a, d)
 	if k.wide() {
-		k.VCMPPS(operand.U8(3), b, a, reg.K2)
+		k.VCMPPS(unordered, b, a, reg.K2)
 		k.VANDPS(t, d, d)
 		k.VADDPS(b, a, reg.K2, d)
 		return
 	}
 	k.VANDPS(t, d, d)
-	k.VCMPPS(operand.U8(3), b, a, t)
+	k.VCMPPS(unordered, b, a, t)
 	k.VORPS(t, d, d) // all bits set is a NaN
 }
 

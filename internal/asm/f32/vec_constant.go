@@ -76,25 +76,23 @@ func (k row) poly(c []float64, x, d reg.VecPhysical) {
 
 // below sets d to a where x < v, which is false for NaN; t changes.
 func (k row) below(v float64, x, a, d, t reg.VecPhysical) {
-	const less = 1
 	if k.wide() {
-		k.VCMPPS_BCST(operand.U8(less), k.f(v), x, reg.K2)
+		k.VCMPPS_BCST(less, k.f(v), x, reg.K2)
 		k.VMOVAPS(a, reg.K2, d)
 		return
 	}
-	k.VCMPPS(operand.U8(less), k.f(v), x, t)
+	k.VCMPPS(less, k.f(v), x, t)
 	k.VBLENDVPS(t, a, d, d)
 }
 
 // ifAbove keeps d where x > limit, which is false for NaN, and sets it to 0 elsewhere; t
 // changes.
 func (k row) ifAbove(limit, x, d, t reg.VecPhysical) {
-	const greater = 14
 	if k.wide() {
-		k.VCMPPS(operand.U8(greater), limit, x, reg.K2)
+		k.VCMPPS(greater, limit, x, reg.K2)
 		k.VMOVAPS_Z(d, reg.K2, d)
 		return
 	}
-	k.VCMPPS(operand.U8(greater), limit, x, t)
+	k.VCMPPS(greater, limit, x, t)
 	k.VANDPS(t, d, d)
 }

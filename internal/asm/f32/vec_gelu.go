@@ -74,9 +74,8 @@ func (k row) wideGelu() {
 	k.VSUBPS(round, n, r[5])
 	k.VMOVAPS(u, d)
 	k.VFNMADD231PS(step, r[5], d)
-	const less, notLess = 1, 5
-	k.VCMPPS(operand.U8(less), end, u, reg.K2)
-	k.VCMPPS(operand.U8(notLess), r[none], r[0], reg.K3)
+	k.VCMPPS(less, end, u, reg.K2)
+	k.VCMPPS(notLess, r[none], r[0], reg.K3)
 	last := len(normalTail) - 1
 	k.VPERMPS(powers[last], n, sum)
 	for i := last - 1; i > 0; i-- {

@@ -122,12 +122,11 @@ func (k row) extremes(g *gen) {
 				}
 			}
 			side.op(x, acc, acc)
-			const unordered = 3
 			if k.wide() {
-				k.VCMPPS(operand.U8(unordered), x, x, reg.K2)
+				k.VCMPPS(unordered, x, x, reg.K2)
 				k.KORW(reg.K2, reg.K3, reg.K3)
 			} else {
-				k.VCMPPS(operand.U8(unordered), x, x, k.r[12])
+				k.VCMPPS(unordered, x, x, k.r[12])
 				k.VORPS(k.r[12], bad, bad)
 			}
 		})
@@ -182,12 +181,11 @@ func (k row) expSum() {
 
 // notBelow sets K2 (AVX-512) or register d to where x ≥ bound or x is NaN.
 func (k row) notBelow(x, bound, d reg.VecPhysical) {
-	const notLess = 5
 	if k.wide() {
-		k.VCMPPS(operand.U8(notLess), bound, x, reg.K2)
+		k.VCMPPS(notLess, bound, x, reg.K2)
 		return
 	}
-	k.VCMPPS(operand.U8(notLess), bound, x, d)
+	k.VCMPPS(notLess, bound, x, d)
 }
 
 // clearOthers sets the other lanes of x to 0.

@@ -91,9 +91,8 @@ func unaries(g *gen) {
 		})
 		k.unary("Clip", 4, func() { k.clip(r[0], r[alpha], r[beta]) })
 		k.unary("LeakyRelu", 2, func() {
-			k.VMINPS(r[0], r[none], r[1]) // NaN stays
-			k.VMAXPS(r[0], r[none], r[0])
-			k.VFMADD231PS(r[alpha], r[1], r[0])
+			k.VMULPS(r[alpha], r[0], r[1])
+			k.below(0, r[0], r[1], r[0], r[3])
 		})
 		k.unary("HardSigmoid", 2, func() {
 			k.VFMADD213PS(r[beta], r[alpha], r[0])

@@ -8,7 +8,7 @@ import (
 // windows writes the kernels of pools, and of depthwise convolutions of any shape: they
 // compute rows of pixels of one vector, each from the pixels at a list of offsets.
 func windows(g *gen) {
-	for _, v := range []vector{ymm, zmm} {
+	for _, v := range vectors {
 		for _, op := range []string{"Max", "Sum", "Dot"} {
 			g.window(v, op)
 		}

@@ -64,10 +64,10 @@ func unaries(e *emitter) {
 			c.each(func(r chain) { v.fmax(r[0], r[0], f.alpha) })
 			c.each(func(r chain) { v.fmin(r[0], r[0], f.beta) })
 		}},
-		{"VecLeakyRelu", 4, []float64{0}, func(c chains) {
-			c.each(func(r chain) { v.fmin(r[1], r[0], v.of(0)) }) // NaN stays
-			c.each(func(r chain) { v.fmax(r[0], r[0], v.of(0)) })
-			c.each(func(r chain) { v.fmla(r[0], r[1], f.alpha) })
+		{"VecLeakyRelu", 4, nil, func(c chains) {
+			c.each(func(r chain) { v.fmul(r[1], r[0], f.alpha) })
+			c.each(func(r chain) { v.fcmltZero(r[2], r[0]) })
+			c.each(func(r chain) { v.bit(r[0], r[1], r[2]) })
 		}},
 		{"VecHardSigmoid", 4, []float64{0, 1}, func(c chains) {
 			f.line(c, 1)
