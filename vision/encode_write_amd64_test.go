@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/visionzoo/vision/internal/fence"
 )
 
 // Rows of any width, at any column, in any order of channels are what the twin
@@ -27,7 +29,7 @@ func TestPlanes(t *testing.T) {
 	for n := range 100 {
 		width, height := n+rng.IntN(20), 1+rng.IntN(4)
 		y, x := rng.IntN(height), rng.IntN(width-n+1)
-		pix := guarded(t, 3*n)
+		pix := fence.Before[byte](t, 3*n)
 		for i := range pix {
 			pix[i] = byte(rng.Uint32())
 		}

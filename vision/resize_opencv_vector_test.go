@@ -6,11 +6,12 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/visionzoo/vision/internal/fence"
 )
 
 // Windows of pictures of odd sizes, enlarged and made smaller, halved among them,
-// are what the twins make; nothing past the picture's end is read (guarded, on
-// systems that can).
+// are what the twins make; nothing past the picture's end is read.
 func TestLinearKernels(t *testing.T) {
 	if !vectors {
 		t.Skip("no vector kernels; on amd64 they need AVX2, and everywhere a VISION_CPU other than purego")
@@ -19,7 +20,7 @@ func TestLinearKernels(t *testing.T) {
 	fast, halves := 0, 0
 	for i := range 600 {
 		m := &Image{Width: 1 + rng.IntN(90), Height: 1 + rng.IntN(20)}
-		m.Pix = guarded(t, m.Width*m.Height*3)
+		m.Pix = fence.Before[byte](t, m.Width*m.Height*3)
 		for j := range m.Pix {
 			m.Pix[j] = byte(max(0, min(255, rng.IntN(400)-70))) // whites and blacks in plenty
 		}

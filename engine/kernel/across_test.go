@@ -18,14 +18,14 @@ func TestAcross(t *testing.T) {
 						rng := rand.New(rand.NewSource(9))
 						w := []int{5, 130}[i%2]
 						p := Across{In: NewLayout(f[0], 2, channels, 7, w, Halo{1, 0, 1, 2}), Out: NewLayout(Planar, 2, 1, 7, w, Halo{}), Join: join, Mean: join == vec.Add}
-						in, out := newCanvas(p.In).randomize(rng), newCanvas(p.Out)
+						in, out := newCanvas(t, p.In).randomize(rng), newCanvas(t, p.Out)
 						in.set(1, channels-1, 3, 4, float32(math.NaN()))
 						work, err := k.Across(p)
 						if err != nil {
 							t.Fatal(err)
 						}
 						m := Memory{In: in.base(), Out: out.base()}
-						run(work, m)
+						run(t, work, m)
 						for n := range 2 {
 							for y := range 7 {
 								for x := range w {

@@ -100,10 +100,10 @@ func TestBandsOfPools(t *testing.T) {
 
 func testBands(t *testing.T, chain []Link, rng *rand.Rand) {
 	first, last := &chain[0].Conv, &chain[len(chain)-1].Conv
-	in, out := newCanvas(first.In).randomize(rng), newCanvas(last.Out)
+	in, out := newCanvas(t, first.In).randomize(rng), newCanvas(t, last.Out)
 	m := Memory{In: in.base(), Out: out.base()}
 	if last.Residual != nil {
-		m.Residual = newCanvas(*last.Residual).randomize(rng).base()
+		m.Residual = newCanvas(t, *last.Residual).randomize(rng).base()
 	}
 	step := m
 	for i := range chain {
@@ -112,11 +112,11 @@ func testBands(t *testing.T, chain []Link, rng *rand.Rand) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		step.Out = newCanvas(c.Out).base()
+		step.Out = newCanvas(t, c.Out).base()
 		if i == len(chain)-1 {
 			step.Out = m.Out
 		}
-		run(work, step)
+		run(t, work, step)
 		step.In = step.Out
 	}
 	out.check(t)
@@ -131,9 +131,9 @@ func testBands(t *testing.T, chain []Link, rng *rand.Rand) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			banded := newCanvas(last.Out)
+			banded := newCanvas(t, last.Out)
 			m.Out = banded.base()
-			run(work, m)
+			run(t, work, m)
 			banded.check(t)
 			if !banded.same(out) {
 				t.Errorf("%d rooms of %d bytes: other bits than link by link", rooms, room)
@@ -247,7 +247,7 @@ func BenchmarkBands(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		in, out := newCanvas(chain[0].Conv.In).randomize(rng), newCanvas(chain[2].Conv.Out)
+		in, out := newCanvas(b, chain[0].Conv.In).randomize(rng), newCanvas(b, chain[2].Conv.Out)
 		room := alignedBytes(banded.Scratch)
 		works, memory := []Work{banded}, []Memory{{In: in.base(), Out: out.base(), Scratch: unsafe.Pointer(&room[0])}}
 		bench := func(b *testing.B) {
@@ -270,7 +270,7 @@ func BenchmarkBands(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			to := newCanvas(chain[i].Conv.Out).base()
+			to := newCanvas(b, chain[i].Conv.Out).base()
 			works, memory = append(works, w), append(memory, Memory{In: from, Out: to})
 			from = to
 		}

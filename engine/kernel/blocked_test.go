@@ -83,13 +83,13 @@ func TestPool(t *testing.T) {
 }
 
 func testPool(t *testing.T, p Pool, isMax bool, plan func(Pool) (Work, error)) {
-	in, out := newCanvas(p.In).randomize(rand.New(rand.NewSource(5))), newCanvas(p.Out)
+	in, out := newCanvas(t, p.In).randomize(rand.New(rand.NewSource(5))), newCanvas(t, p.Out)
 	work, err := plan(p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := Memory{In: in.base(), Out: out.base()}
-	run(work, m)
+	run(t, work, m)
 	out.check(t)
 	one := p
 	one.In.N, one.Out.N = 1, 1
@@ -180,7 +180,7 @@ func family(f Format) []Format {
 
 func testPointwise(t *testing.T, k *Rung, p Pointwise) {
 	rng := rand.New(rand.NewSource(6))
-	a, b, out := newCanvas(p.A).randomize(rng), newCanvas(p.B).randomize(rng), newCanvas(p.Out)
+	a, b, out := newCanvas(t, p.A).randomize(rng), newCanvas(t, p.B).randomize(rng), newCanvas(t, p.Out)
 	work, err := k.Pointwise(p)
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +189,7 @@ func testPointwise(t *testing.T, k *Rung, p Pointwise) {
 	if p.Op != Copy {
 		m.More = []unsafe.Pointer{b.base()}
 	}
-	run(work, m)
+	run(t, work, m)
 	out.check(t)
 	one := p
 	one.A.N, one.B.N, one.Out.N = 1, 1, 1
@@ -226,12 +226,12 @@ func TestGlobalAverage(t *testing.T) {
 }
 
 func testGlobalAverage(t *testing.T, k *Rung, from, to Layout) {
-	in, out := newCanvas(from).randomize(rand.New(rand.NewSource(7))), newCanvas(to)
+	in, out := newCanvas(t, from).randomize(rand.New(rand.NewSource(7))), newCanvas(t, to)
 	work, err := k.GlobalAverage(from, to)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(work, Memory{In: in.base(), Out: out.base()})
+	run(t, work, Memory{In: in.base(), Out: out.base()})
 	out.check(t)
 	in.expectMeans(t, out)
 }
@@ -255,7 +255,7 @@ func TestConvert(t *testing.T) {
 
 func testConvert(t *testing.T, k *Rung, from, to Layout, first int) {
 	t.Helper()
-	in, out := newCanvas(from).randomize(rand.New(rand.NewSource(8))), newCanvas(to)
+	in, out := newCanvas(t, from).randomize(rand.New(rand.NewSource(8))), newCanvas(t, to)
 	if first > 0 { // other channels must keep their values
 		out.randomize(rand.New(rand.NewSource(9)))
 	}
@@ -267,13 +267,13 @@ func testConvert(t *testing.T, k *Rung, from, to Layout, first int) {
 		}
 	}
 	behind(func(number *float32) { *number = float32(math.NaN()) })
-	before := newCanvas(to)
+	before := newCanvas(t, to)
 	copy(before.data, out.data)
 	work, err := k.Convert(from, to, first)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(work, Memory{In: in.base(), Out: out.base()})
+	run(t, work, Memory{In: in.base(), Out: out.base()})
 	behind(func(number *float32) {
 		if *number != 0 {
 			t.Fatalf("%v to %v: %v behind the last channel", from, to, *number)
@@ -309,7 +309,7 @@ func TestRowStepsOfNothing(t *testing.T) {
 func TestRowStepsDoNotAllocate(t *testing.T) {
 	k := Best()
 	l := NewLayout(Split32, 1, 40, 9, 9, Halo{1, 1, 1, 1})
-	a, b, out := newCanvas(l).randomize(rand.New(rand.NewSource(1))), newCanvas(l).randomize(rand.New(rand.NewSource(2))), newCanvas(l)
+	a, b, out := newCanvas(t, l).randomize(rand.New(rand.NewSource(1))), newCanvas(t, l).randomize(rand.New(rand.NewSource(2))), newCanvas(t, l)
 	add, err := k.Pointwise(Pointwise{Op: Add, A: l, B: l, Out: l, Act: Activation{Kind: Silu}})
 	if err != nil {
 		t.Fatal(err)

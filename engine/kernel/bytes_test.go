@@ -141,7 +141,7 @@ func TestBytePairSteps(t *testing.T) {
 					t.Fatal(err)
 				}
 				x, y, z := byteValue(t, rng, a), byteValue(t, rng, b), byteValue(t, rng, out)
-				run(work, Memory{In: unsafe.Pointer(&x[0]), More: []unsafe.Pointer{unsafe.Pointer(&y[0])}, Out: unsafe.Pointer(&z[0])})
+				run(t, work, Memory{In: unsafe.Pointer(&x[0]), More: []unsafe.Pointer{unsafe.Pointer(&y[0])}, Out: unsafe.Pointer(&z[0])})
 				eachByte(&p.Out, z, func(n, c, h, w int, inside bool, got uint8) {
 					if !inside {
 						if got != 140 {
@@ -212,7 +212,7 @@ func TestByteMove(t *testing.T) {
 				}
 				x, z := byteValue(t, rng, from), byteValue(t, rng, to)
 				before := bytes.Clone(z)
-				run(work, Memory{In: unsafe.Pointer(&x[0]), Out: unsafe.Pointer(&z[0])})
+				run(t, work, Memory{In: unsafe.Pointer(&x[0]), Out: unsafe.Pointer(&z[0])})
 				eachByte(&to, z, func(n, ch, h, w int, inside bool, got uint8) {
 					mine := ch >= c.at && ch < c.at+c.c
 					want := *to.byteAt(unsafe.Pointer(&before[0]), n, ch, h, w)
@@ -259,7 +259,7 @@ func TestBytePools(t *testing.T) {
 					t.Fatal(err)
 				}
 				x, z := byteValue(t, rng, p.In), byteValue(t, rng, p.Out)
-				run(work, Memory{In: unsafe.Pointer(&x[0]), Out: unsafe.Pointer(&z[0])})
+				run(t, work, Memory{In: unsafe.Pointer(&x[0]), Out: unsafe.Pointer(&z[0])})
 				eachByte(&p.Out, z, func(n, c, y, xx int, inside bool, got uint8) {
 					want := uint8(77)
 					if inside {

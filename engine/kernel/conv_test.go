@@ -102,25 +102,25 @@ func convolve(c *Conv, in []float32, weights, bias []float32, n, co, y, x int) (
 func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
 	t.Helper()
 	rng := rand.New(rand.NewSource(1))
-	in := newCanvas(c.In).randomize(rng)
-	out := newCanvas(c.Out)
+	in := newCanvas(t, c.In).randomize(rng)
+	out := newCanvas(t, c.Out)
 	weights := normals(c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW, rng)
 	bias := normals(c.Out.C, rng)
 	m := Memory{In: in.base(), Out: out.base()}
 	var residual, means *canvas
 	if c.Residual != nil {
-		residual = newCanvas(*c.Residual).randomize(rng)
+		residual = newCanvas(t, *c.Residual).randomize(rng)
 		m.Residual = residual.base()
 	}
 	gated := in
 	if c.Gate != nil {
-		gate := newCanvas(*c.Gate).randomize(rng)
+		gate := newCanvas(t, *c.Gate).randomize(rng)
 		m.More = []unsafe.Pointer{gate.base()}
-		gated = newCanvas(c.In)
+		gated = newCanvas(t, c.In)
 		gated.each(func(n, ch, y, x int) { gated.set(n, ch, y, x, in.get(n, ch, y, x)*gate.get(n, ch, 0, 0)) })
 	}
 	if c.Mean != nil {
-		means = newCanvas(*c.Mean)
+		means = newCanvas(t, *c.Mean)
 		m.Mean = means.base()
 	}
 	w, err := k.PackConv(method, &c, Numbers{Float32: weights}, bias)
@@ -137,7 +137,7 @@ func testConv(t *testing.T, k *Rung, c Conv, method ConvMethod, bound float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(work, m)
+	run(t, work, m)
 	in.check(t)
 	out.check(t)
 	if c.Mean == nil && c.multiplyAdds() < 1e7 {
@@ -273,8 +273,8 @@ func TestConvInPlace(t *testing.T) {
 			c := convCase{cin: 16, h: 6, w: 37, cout: 40, residual: true, act: Activation{Kind: Silu}}.conv(f, f)
 			*c.Residual = c.Out
 			rng := rand.New(rand.NewSource(3))
-			in, res := newCanvas(c.In).randomize(rng), newCanvas(c.Out).randomize(rng)
-			apart := newCanvas(c.Out)
+			in, res := newCanvas(t, c.In).randomize(rng), newCanvas(t, c.Out).randomize(rng)
+			apart := newCanvas(t, c.Out)
 			w, err := k.PackConv(ConvDirect, &c, Numbers{Float32: normals(16*40, rng)}, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -286,8 +286,8 @@ func TestConvInPlace(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			run(work, Memory{In: in.base(), Residual: res.base(), Out: apart.base()})
-			run(work, Memory{In: in.base(), Residual: res.base(), Out: res.base()})
+			run(t, work, Memory{In: in.base(), Residual: res.base(), Out: apart.base()})
+			run(t, work, Memory{In: in.base(), Residual: res.base(), Out: res.base()})
 			for ch := range c.Out.C {
 				for y := range c.Out.H {
 					for x := range c.Out.W {
@@ -304,7 +304,7 @@ func TestConvInPlace(t *testing.T) {
 func TestConvDoesNotAllocate(t *testing.T) {
 	c := convCase{cin: 16, h: 6, w: 37, cout: 40, residual: true, act: relu}.conv(F32x16, Split32)
 	rng := rand.New(rand.NewSource(3))
-	in, out, res := newCanvas(c.In).randomize(rng), newCanvas(c.Out), newCanvas(*c.Residual).randomize(rng)
+	in, out, res := newCanvas(t, c.In).randomize(rng), newCanvas(t, c.Out), newCanvas(t, *c.Residual).randomize(rng)
 	k := Best()
 	w, err := k.PackConv(ConvDirect, &c, Numbers{Float32: normals(16*40, rng)}, nil)
 	if err != nil {
@@ -399,7 +399,7 @@ func BenchmarkConv(b *testing.B) {
 
 func benchmarkConv(b *testing.B, k *Rung, c *Conv, method ConvMethod) {
 	rng := rand.New(rand.NewSource(1))
-	in, out := newCanvas(c.In).randomize(rng), newCanvas(c.Out)
+	in, out := newCanvas(b, c.In).randomize(rng), newCanvas(b, c.Out)
 	w, err := k.PackConv(method, c, Numbers{Float32: normals(c.Out.C*c.In.C/c.Group*c.KernelH*c.KernelW, rng)}, nil)
 	if err != nil {
 		b.Fatal(err)

@@ -66,14 +66,14 @@ func TestWinogradBatch(t *testing.T) {
 			among.n = 5
 			one, many := alone.conv(k.Block, k.Block), among.conv(k.Block, k.Block)
 			rng := rand.New(rand.NewSource(7))
-			in, out, outs := newCanvas(one.In).randomize(rng), newCanvas(one.Out), newCanvas(many.Out)
-			ins := newCanvas(many.In)
+			in, out, outs := newCanvas(t, one.In).randomize(rng), newCanvas(t, one.Out), newCanvas(t, many.Out)
+			ins := newCanvas(t, many.In)
 			for i := range many.In.N {
 				copy(ins.data[i*many.In.Image:], in.data[:one.In.Image])
 			}
 			weights := normals(size.cout*size.cin*9, rng)
-			run(packed(t, k, &one, ConvWinograd, weights, nil), Memory{In: in.base(), Out: out.base()})
-			run(packed(t, k, &many, ConvWinograd, weights, nil), Memory{In: ins.base(), Out: outs.base()})
+			run(t, packed(t, k, &one, ConvWinograd, weights, nil), Memory{In: in.base(), Out: out.base()})
+			run(t, packed(t, k, &many, ConvWinograd, weights, nil), Memory{In: ins.base(), Out: outs.base()})
 			for i := range many.Out.N {
 				if got := outs.data[i*many.Out.Image:][:one.Out.Image]; !bytes.Equal(got, out.data[:one.Out.Image]) {
 					t.Errorf("%+v: picture %d of 5 is not what it is alone", size, i)
@@ -124,10 +124,10 @@ func TestWinogradErrors(t *testing.T) {
 
 func testWinogradErrors(t *testing.T, k *Rung, c Conv) {
 	rng := rand.New(rand.NewSource(5))
-	in, out := newCanvas(c.In).randomize(rng), newCanvas(c.Out)
+	in, out := newCanvas(t, c.In).randomize(rng), newCanvas(t, c.Out)
 	weights, bias := normals(64*256*9, rng), make([]float32, 64)
 	for m, bound := range map[ConvMethod]float64{ConvWinograd: 3.5e-6, ConvSmallWinograd: 1e-6} {
-		run(packed(t, k, &c, m, weights, bias), Memory{In: in.base(), Out: out.base()})
+		run(t, packed(t, k, &c, m, weights, bias), Memory{In: in.base(), Out: out.base()})
 		if e := rootMeanSquare(&c, in, out, weights, bias); !(e < bound) {
 			t.Errorf("%v of %v: relative error %.2g", m, &c, e)
 		}

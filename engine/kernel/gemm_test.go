@@ -131,7 +131,7 @@ func testGemm(t *testing.T, k *Rung, c gemmCase) {
 		t.Fatal(err)
 	}
 	m := Memory{In: unsafe.Pointer(&a[0]), Out: unsafe.Pointer(&out[0]), Residual: unsafe.Pointer(&out[0]), More: []unsafe.Pointer{unsafe.Pointer(&b[0])}}
-	run(work, m)
+	run(t, work, m)
 	bound := 2e-6
 	if k.Name == "amx" && !c.strict {
 		bound = 1e-5

@@ -101,7 +101,7 @@ func testDynamic(t *testing.T, k *Rung, c tileCase, widest int, low, high float3
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(work, Memory{In: unsafe.Pointer(&in[0]), Out: unsafe.Pointer(&out[0])})
+	run(t, work, Memory{In: unsafe.Pointer(&in[0]), Out: unsafe.Pointer(&out[0])})
 
 	scale, zero := quantisation(x)
 	codes := make([]int32, len(x)) // minus the zero point

@@ -95,7 +95,7 @@ func testQConv(t *testing.T, k *Rung, c tileCase, widest int, scale float32) {
 		t.Fatal(err)
 	}
 	m := Memory{In: unsafe.Pointer(&in[0]), Out: unsafe.Pointer(&out[0])}
-	run(work, m)
+	run(t, work, m)
 	checkSpans(t, work, m, &q.In, &q.Out)
 	sums := qconvReference(q, in, weights, bias)
 	for n := range c.n {

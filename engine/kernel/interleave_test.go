@@ -14,12 +14,12 @@ func TestInterleave(t *testing.T) {
 			for _, pictures := range []int{1, 2} {
 				rng := rand.New(rand.NewSource(6))
 				p := Interleave{Rows: c.rows, Columns: c.columns, Out: NewLayout(k.Block, pictures, c.channels, c.h, c.w, Halo{1, 2, 1, 1})}
-				out := newCanvas(p.Out)
+				out := newCanvas(t, p.Out)
 				var in []*canvas
 				m := Memory{Out: out.base()}
 				for i := range c.rows * c.columns {
 					l := NewLayout(k.Block, pictures, c.channels, (c.h-i/c.columns+c.rows-1)/c.rows, (c.w-i%c.columns+c.columns-1)/c.columns, Halo{Top: i % 2, Right: 1})
-					in = append(in, newCanvas(l).randomize(rng))
+					in = append(in, newCanvas(t, l).randomize(rng))
 					p.In = append(p.In, l)
 					m.More = append(m.More, in[i].base())
 				}
@@ -28,7 +28,7 @@ func TestInterleave(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				run(work, m)
+				run(t, work, m)
 				out.check(t)
 				out.expect(t, 0, func(n, ch, y, x int) float64 {
 					return float64(in[y%c.rows*c.columns+x%c.columns].get(n, ch, y/c.rows, x/c.columns))

@@ -154,7 +154,7 @@ func TestGemmNarrowInPlace(t *testing.T) {
 									t.Fatal(err)
 								}
 								out := fencedFloats(t, make([]float32, rows*n))
-								run(work, Memory{In: unsafe.Pointer(&a[0]), Out: unsafe.Pointer(&out[0])})
+								run(t, work, Memory{In: unsafe.Pointer(&a[0]), Out: unsafe.Pointer(&out[0])})
 								return out
 							}
 							got, want := result(b[0]), result(b[1])

@@ -61,13 +61,13 @@ func TestResize(t *testing.T) {
 					rng := rand.New(rand.NewSource(8))
 					p := Resize{In: NewLayout(f[0], 2, channels, c.h, c.w, Halo{0, 1, 2, 1}), Out: NewLayout(f[1], 2, channels, c.oh, c.ow, Halo{1, 1, 1, 1}),
 						Rows: axisTaps(rng, c.h, c.oh, c.rows), Columns: axisTaps(rng, c.w, c.ow, c.columns)}
-					in, out := newCanvas(p.In).randomize(rng), newCanvas(p.Out)
+					in, out := newCanvas(t, p.In).randomize(rng), newCanvas(t, p.Out)
 					work, err := k.Resize(p)
 					if err != nil {
 						t.Fatal(err)
 					}
 					m := Memory{In: in.base(), Out: out.base()}
-					run(work, m)
+					run(t, work, m)
 					out.check(t)
 					one := p
 					one.In.N, one.Out.N = 1, 1

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math"
 	"math/rand"
 	"slices"
@@ -25,39 +26,61 @@ func same(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(x, y float32) bool { return x == y || x != x && y != y })
 }
 
-// guarded returns memory for n numbers, and more that must not be written.
-func guarded(n int) []float32 {
-	x := make([]float32, n+8)
-	for i := range x {
-		x[i] = 77
-	}
-	return x
+// results returns memory beside a fence for what a twin computes, and for what a kernel does.
+func results(t *testing.T, n int) (want, got []float32) {
+	x := slices.Repeat([]float32{77}, n)
+	return fencedFloats(t, x), fencedFloats(t, x)
 }
 
 func at(x []float32) unsafe.Pointer { return unsafe.Pointer(&x[0]) }
 
+// eachLanes runs a test on each rung with pixels of 8 and of 16 numbers.
+func eachLanes(t *testing.T, test func(t *testing.T, k, twin *Rung, lanes int)) {
+	twin := purego()
+	eachF32Rung(t, func(t *testing.T, k *Rung) {
+		for _, lanes := range []int{8, 16} {
+			t.Run(fmt.Sprint(lanes, " lanes"), func(t *testing.T) { test(t, k, &twin, lanes) })
+		}
+	})
+}
+
+// of returns the kernel for pixels of 8 numbers, or that for pixels of 16.
+func of[T any](lanes int, eight, sixteen T) T {
+	if lanes == 8 {
+		return eight
+	}
+	return sixteen
+}
+
 // TestRowKernels compares kernels on rows with their twins.
 func TestRowKernels(t *testing.T) {
 	type row func(dst, a, b unsafe.Pointer, n int, low, high float32)
-	twin, inf := purego(), float32(math.Inf(1))
-	kernels := func(k *Rung) map[string]row {
+	inf := float32(math.Inf(1))
+	kernels := func(k *Rung, lanes int) map[string]row {
 		all := map[string]row{"add": k.AddRow, "sub": k.SubRow, "mul": k.MulRow,
 			"clip": func(dst, a, _ unsafe.Pointer, n int, low, high float32) { k.ClipRow(dst, a, n, low, high) }}
 		for _, op := range []PointOp{Add, Sub, Mul} {
 			all[op.String()+" pixel"] = func(dst, a, b unsafe.Pointer, n int, low, high float32) {
-				k.Broadcast8[op](dst, a, b, n/8, low, high)
+				of(lanes, k.Broadcast8, k.Broadcast16)[op](dst, a, b, n/lanes, low, high)
 			}
 		}
 		return all
 	}
-	twins := kernels(&twin)
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+	eachLanes(t, func(t *testing.T, k, twin *Rung, lanes int) {
 		rng := rand.New(rand.NewSource(1))
-		for name, kernel := range kernels(k) {
-			for n := 8; n <= 200; n += 8 {
-				for _, bounds := range [][2]float32{{-inf, inf}, {0, 6}} {
-					a, b := oddNumbers(n, rng), oddNumbers(n, rng)
-					want, got := guarded(n), guarded(n)
+		twins := kernels(twin, lanes)
+		for name, kernel := range kernels(k, lanes) {
+			for n := 8; n <= 25*lanes; n += 8 {
+				one := len(name) > len("clip") // a pixel
+				if one && n%lanes != 0 {
+					continue
+				}
+				for _, bounds := range [][2]float32{{-inf, inf}, {0, 6}, {5, 1}} {
+					a, b := fencedFloats(t, oddNumbers(n, rng)), fencedFloats(t, oddNumbers(n, rng))
+					if one {
+						b = fencedFloats(t, oddNumbers(lanes, rng))
+					}
+					want, got := results(t, n)
 					twins[name](at(want), at(a), at(b), n, bounds[0], bounds[1])
 					kernel(at(got), at(a), at(b), n, bounds[0], bounds[1])
 					if !same(got, want) {
@@ -69,25 +92,26 @@ func TestRowKernels(t *testing.T) {
 	})
 }
 
-// TestRowKernelsOfPixels compares kernels that add and scale pixels of 8.
+// TestRowKernelsOfPixels compares kernels that add and scale pixels.
 func TestRowKernelsOfPixels(t *testing.T) {
-	twin := purego()
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+	eachLanes(t, func(t *testing.T, k, twin *Rung, lanes int) {
 		rng := rand.New(rand.NewSource(1))
+		sum, scale := of(lanes, k.SumRow8, k.SumRow16), of(lanes, k.ScaleRows8, k.ScaleRows16)
 		for n := 1; n <= 21; n++ {
-			src, gates := normals(3*8*n, rng), normals(n, rng)
-			want, got := guarded(8), guarded(8)
-			twin.SumRow8(at(want), at(src), n)
-			k.SumRow8(at(got), at(src), n)
+			src, gates := fencedFloats(t, normals(lanes*n, rng)), fencedFloats(t, normals(n, rng))
+			want, got := results(t, lanes)
+			of(lanes, twin.SumRow8, twin.SumRow16)(at(want), at(src), n)
+			sum(at(got), at(src), n)
 			for i := range want {
 				if math.Abs(float64(got[i]-want[i])) > 1e-4 { // 77 and the sum of 21: the order differs
 					t.Fatalf("sum of %d pixels\n got %v\nwant %v", n, got, want)
 				}
 			}
 			for vecs := 1; vecs <= 3; vecs++ {
-				want, got := guarded(8*vecs*n), guarded(8*vecs*n)
-				twin.ScaleRows8(at(want), at(src), at(gates), n, vecs)
-				k.ScaleRows8(at(got), at(src), at(gates), n, vecs)
+				src := fencedFloats(t, normals(lanes*vecs*n, rng))
+				want, got := results(t, lanes*vecs*n)
+				of(lanes, twin.ScaleRows8, twin.ScaleRows16)(at(want), at(src), at(gates), n, vecs)
+				scale(at(got), at(src), at(gates), n, vecs)
 				if !same(got, want) {
 					t.Fatalf("%d rows of %d vectors\n got %v\nwant %v", n, vecs, got, want)
 				}
@@ -96,25 +120,26 @@ func TestRowKernelsOfPixels(t *testing.T) {
 	})
 }
 
-// TestRowKernelsOfPlanes compares conversions between planes and pixels of 8, for all
-// numbers of channels.
+// TestRowKernelsOfPlanes compares conversions between planes and pixels, for all numbers of
+// channels.
 func TestRowKernelsOfPlanes(t *testing.T) {
-	twin := purego()
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+	eachLanes(t, func(t *testing.T, k, twin *Rung, lanes int) {
 		rng := rand.New(rand.NewSource(1))
+		interleave, deinterleave := of(lanes, k.Interleave8, k.Interleave16), of(lanes, k.Deinterleave8, k.Deinterleave16)
 		for n := 1; n <= 37; n++ {
-			for channels := 0; channels <= 8; channels++ {
+			for channels := 0; channels <= lanes; channels++ {
 				row := n + 3
-				planes, pixels := oddNumbers(8*row, rng), oddNumbers(8*n, rng)
-				want, got := guarded(8*n), guarded(8*n)
-				twin.Interleave8(at(want), at(planes), 4*row, channels, n)
-				k.Interleave8(at(got), at(planes), 4*row, channels, n)
+				size := max(1, channels*row-3) // the last plane ends with its pixels
+				planes, pixels := fencedFloats(t, oddNumbers(size, rng)), fencedFloats(t, oddNumbers(lanes*n, rng))
+				want, got := results(t, lanes*n)
+				of(lanes, twin.Interleave8, twin.Interleave16)(at(want), at(planes), 4*row, channels, n)
+				interleave(at(got), at(planes), 4*row, channels, n)
 				if !same(got, want) {
 					t.Fatalf("%d pixels of %d channels\n got %v\nwant %v", n, channels, got, want)
 				}
-				want, got = guarded(8*row), guarded(8*row)
-				twin.Deinterleave8(at(want), at(pixels), 4*row, channels, n)
-				k.Deinterleave8(at(got), at(pixels), 4*row, channels, n)
+				want, got = results(t, size)
+				of(lanes, twin.Deinterleave8, twin.Deinterleave16)(at(want), at(pixels), 4*row, channels, n)
+				deinterleave(at(got), at(pixels), 4*row, channels, n)
 				if !same(got, want) {
 					t.Fatalf("%d planes of %d pixels\n got %v\nwant %v", channels, n, got, want)
 				}
@@ -126,26 +151,27 @@ func TestRowKernelsOfPlanes(t *testing.T) {
 // TestWindowKernels compares windows of three taps, with strides of one and two pixels, with
 // their twin; only products are rounded differently.
 func TestWindowKernels(t *testing.T) {
-	twin := purego()
-	offsets := []int{64, 0, 128}
-	eachF32Rung(t, func(t *testing.T, k *Rung) {
+	eachLanes(t, func(t *testing.T, k, twin *Rung, lanes int) {
 		rng := rand.New(rand.NewSource(1))
+		pixel := 4 * lanes
+		offsets := []int{2 * pixel, 0, 3 * pixel}
 		for n := 1; n <= 19; n++ {
-			for stride := 32; stride <= 64; stride += 32 {
-				weights, bias := normals(3*8, rng), normals(8, rng)
-				a := windowArgs{First: 32, Offsets: unsafe.Pointer(&offsets[0]), Taps: len(offsets), Count: n, PixelStride: stride,
+			for stride := 1; stride <= 2; stride++ {
+				weights, bias := fencedFloats(t, normals(3*lanes, rng)), fencedFloats(t, normals(lanes, rng))
+				a := windowArgs{First: pixel, Offsets: unsafe.Pointer(&offsets[0]), Taps: len(offsets), Count: n, PixelStride: stride * pixel,
 					Weights: at(weights), Bias: at(bias), Scale: 1. / 3, Low: -1, High: 2}
 				for _, op := range []windowOp{windowMax, windowSum, windowDot} {
-					in := oddNumbers(8*(2*n+6), rng)
+					in := oddNumbers(lanes*(1+(n-1)*stride+4), rng)
 					if op == windowDot {
 						in = normals(len(in), rng)
 					}
+					in = fencedFloats(t, in)
 					a.In = at(in)
-					want, got := guarded(8*n), guarded(8*n)
+					want, got := results(t, lanes*n)
 					a.Out = at(want)
-					twin.WindowRow8(op, &a)
+					of(lanes, twin.WindowRow8, twin.WindowRow16)(op, &a)
 					a.Out = at(got)
-					k.WindowRow8(op, &a)
+					of(lanes, k.WindowRow8, k.WindowRow16)(op, &a)
 					for i := range want {
 						if op == windowDot && math.Abs(float64(got[i]-want[i])) <= 1e-5 {
 							got[i] = want[i]

@@ -63,7 +63,7 @@ var gemmShares = []gemmCase{
 
 func convShare(b *testing.B, k *Rung, c *Conv, p peak) {
 	rng := rand.New(rand.NewSource(1))
-	in, out := newCanvas(c.In).randomize(rng), newCanvas(c.Out)
+	in, out := newCanvas(b, c.In).randomize(rng), newCanvas(b, c.Out)
 	in.data, out.data = onSlab(b, in.data), onSlab(b, out.data)
 	w, err := k.PackConv(ConvDirect, c, Numbers{Float32: normals(c.Out.C*c.In.C*c.KernelH*c.KernelW, rng)}, nil)
 	if err != nil {

@@ -24,7 +24,7 @@ func checkSpans(t testing.TB, w Work, m Memory, in, out *Layout) {
 				checkSpan(t, l, chunk, m, in, out)
 			}
 		}
-		m.Out = newCanvas(*out).base()
+		m.Out = newCanvas(t, *out).base()
 		runAll([]Step{s}, &m)
 	}
 }
@@ -86,9 +86,9 @@ func checkConvSpans(t *testing.T, w Work, err error, c *Conv, rng *rand.Rand) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := Memory{In: newCanvas(c.In).randomize(rng).base()}
+	m := Memory{In: newCanvas(t, c.In).randomize(rng).base()}
 	if c.Residual != nil {
-		m.Residual = newCanvas(*c.Residual).randomize(rng).base()
+		m.Residual = newCanvas(t, *c.Residual).randomize(rng).base()
 	}
 	checkSpans(t, w, m, &c.In, &c.Out)
 }
@@ -96,9 +96,9 @@ func checkConvSpans(t *testing.T, w Work, err error, c *Conv, rng *rand.Rand) {
 func checkSpan(t testing.TB, s Local, chunk int, m Memory, in, out *Layout) {
 	t.Helper()
 	reads, writes := s.Spans(chunk)
-	blank := func(fill byte) []byte { return bytes.Repeat([]byte{fill}, out.Size()+guardBytes) }
+	blank := func(fill byte) []byte { return bytes.Repeat([]byte{fill}, out.Size()) }
 	into := func(fill byte) []byte {
-		to := alignedBytes(out.Size() + guardBytes)
+		to := alignedBytes(out.Size())
 		copy(to, blank(fill))
 		m.Out = unsafe.Pointer(&to[0])
 		s.Run(chunk, &m)
@@ -119,7 +119,7 @@ func checkSpan(t testing.TB, s Local, chunk int, m Memory, in, out *Layout) {
 			same(b, start(writes.To), out.Block)
 		}
 	}
-	spoilt := alignedBytes(in.Size() + guardBytes)
+	spoilt := alignedBytes(in.Size())
 	copy(spoilt, unsafe.Slice((*byte)(m.In), in.Size()))
 	size := in.Format.PixelBytes()
 	rubbish := bytes.Repeat([]byte{0x3d}, in.W*size) // finite in every format

@@ -52,6 +52,7 @@ var policy = map[string]string{
 	"quantize":            "internal/nearest quantize zoo vision engine engine/conform engine/tensor engine/ir engine/onnx engine/ops engine/pass assets assets/label",
 	"docs":                "engine engine/conform engine/ops zoo vision",
 	"cmd/vision":          "internal/await internal/nearest internal/printable internal/pipeline detect quantize classify zoo internal/pictures vision engine engine/conform engine/tensor assets assets/label",
+	"internal/fence":      "",
 	"internal/shared":     "",
 	"internal/spent":      "",
 	"internal/tiles":      "",

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/visionzoo/vision/engine/kernel/box"
+	"github.com/visionzoo/vision/internal/fence"
 )
 
 // TestAddSquareIoUs compares the rungs with the twin, bit for bit.
@@ -22,7 +23,7 @@ func TestAddSquareIoUs(t *testing.T) {
 				}
 				return [5]float64{x, y, x + w, y + h, w * h}
 			}
-			blocks := make([]box.IoUBlock, r.IntN(20))
+			blocks := fence.Before[box.IoUBlock](t, r.IntN(20))
 			for i := range blocks {
 				for at := range 8 {
 					if r.IntN(8) > 0 {
@@ -33,7 +34,7 @@ func TestAddSquareIoUs(t *testing.T) {
 				}
 			}
 			b := random()
-			want, got := make([][8]float64, len(blocks)), make([][8]float64, len(blocks))
+			want, got := make([][8]float64, len(blocks)), fence.Before[[8]float64](t, len(blocks))
 			for i := range want {
 				want[i][r.IntN(8)] = r.Float64()
 			}

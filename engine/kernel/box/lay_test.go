@@ -7,21 +7,21 @@ import (
 	"testing"
 
 	"github.com/visionzoo/vision/engine/kernel/box"
+	"github.com/visionzoo/vision/internal/fence"
 )
 
-// TestLay compares the rungs with the twin, for any number of boxes, some of them odd, and
-// checks that nothing is written after them.
+// TestLay compares the rungs with the twin, for any number of boxes, some of them odd.
 func TestLay(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 5))
 	eachUnit(t, func(t *testing.T, u *box.Unit) {
 		odd, even := 0, 0
 		for turn := range 2000 {
 			n := 1 + r.IntN(70)
-			levels := make([]box.Level, 257)
+			levels := fence.Before[box.Level](t, 257)
 			for i := range levels {
 				levels[i] = box.Level{float32(math.Exp2(r.Float64()*40 - 20)), r.Float32(), 1, int32(r.Uint32())}
 			}
-			boxes := make([][4]float64, n)
+			boxes := fence.Before[[4]float64](t, n)
 			for i := range boxes {
 				x, y := r.Float64()*100-50, r.Float64()*100-50
 				boxes[i] = [4]float64{x, y, x + math.Exp2(r.Float64()*20-15), y + math.Exp2(r.Float64()*20-15)}
@@ -32,17 +32,17 @@ func TestLay(t *testing.T) {
 			}
 			var class []int32
 			if turn%2 == 0 {
-				class = make([]int32, n)
+				class = fence.Before[int32](t, n)
 				for i := range class {
 					class[i] = int32(r.IntN(1000))
 				}
 			}
 			lay := func(u *box.Unit) (box.Grid, []box.Flat, []int32) {
 				g := box.Grid{Mask: 1023, PerLevel: 0x1p-23 / float32(1+turn%3)}
-				flat, cell := make([]box.Flat, n+16), make([]int32, n+16)
-				g.On(flat[:n], class, make([]int32, g.Mask+2), levels)
+				flat, cell := fence.Before[box.Flat](t, n), fence.Before[int32](t, n)
+				g.On(flat, class, make([]int32, g.Mask+2), levels)
 				l := box.Lay{Origin: [4]float64{3, -2, 3, -2}, Scale: 0.25, Far: 0x1p40}
-				u.Lay(&l, &g, boxes, cell[:n])
+				u.Lay(&l, &g, boxes, cell)
 				return g, flat, cell
 			}
 			wantGrid, wantFlat, want := lay(&box.Plain)
@@ -57,10 +57,8 @@ func TestLay(t *testing.T) {
 					}
 				}
 			}
-			for i, cell := range want {
-				if i >= n && cell != 0 {
-					t.Fatal("cells were written of boxes that are not there")
-				} else if cell < 0 {
+			for _, cell := range want {
+				if cell < 0 {
 					odd++
 				} else {
 					even++

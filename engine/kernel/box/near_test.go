@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/visionzoo/vision/engine/kernel/box"
+	"github.com/visionzoo/vision/internal/fence"
 )
 
 // TestNear compares the rungs with the twin, also for NaN and infinities: places must be
@@ -19,15 +20,15 @@ func TestNear(t *testing.T) {
 			g.High = g.Low + int32(r.IntN(200))
 			iou := 0.15 + 0.8*r.Float32()
 			g.Reach = box.Reach{(1 - iou) / (1 + iou) / 2, 1 / iou, iou, iou / (1 + iou), 0x1p-20}
-			start := make([]int32, g.Mask+2)
+			start := fence.Before[int32](t, int(g.Mask)+2)
 			for i := 1; i < len(start); i++ {
 				start[i] = start[i-1] + int32(r.IntN(3))
 			}
-			levels := make([]box.Level, g.High+2)
+			levels := fence.Before[box.Level](t, int(g.High)+2)
 			for i := range levels {
 				levels[i] = box.Level{r.Float32(), r.Float32(), float32(math.Exp2(r.Float64()*40 - 10)), int32(r.Uint32())}
 			}
-			boxes := make([]box.Flat, 40)
+			boxes := fence.Before[box.Flat](t, 40)
 			for i := range boxes {
 				x, y := r.Float32()*100-50, r.Float32()*100-50
 				boxes[i] = box.Flat{x, y, x + float32(math.Exp2(r.Float64()*8-4)), y + float32(math.Exp2(r.Float64()*8-4))}
@@ -38,7 +39,7 @@ func TestNear(t *testing.T) {
 			}
 			var class []int32
 			if turn%2 == 0 {
-				class = make([]int32, len(boxes))
+				class = fence.Before[int32](t, len(boxes))
 				for i := range class {
 					class[i] = int32(r.IntN(1000))
 				}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/visionzoo/vision/engine/kernel/box"
+	"github.com/visionzoo/vision/internal/fence"
 )
 
 // TestSweep compares the rungs with the twin: the same candidates are kept, the same boxes
@@ -24,10 +25,10 @@ func TestSweep(t *testing.T) {
 				low = float32(r.Float64() * 100)
 				return low, low + float32(r.Float64()*most)
 			}
-			boxes, wantLive, gotLive := make([]box.Block, blocks), make([]uint16, blocks), make([]uint16, blocks)
+			boxes, wantLive, gotLive := fence.Before[box.Block](t, blocks), make([]uint16, blocks), fence.Before[uint16](t, blocks)
 			var class [][16]int32
 			if turn%2 == 0 {
-				class = make([][16]int32, blocks)
+				class = fence.Before[[16]int32](t, blocks)
 			}
 			for k := range boxes {
 				for i := range 16 {
