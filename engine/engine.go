@@ -51,7 +51,7 @@ func (i Info) String() string { return onnx.Quote(i.Name) + " " + i.Fact.String(
 
 // Session is an opened model. It is safe for concurrent use: several runs may be
 // under way at the same time, each with its own memory for inner values, all
-// sharing one copy of the weights. Call Close only after all runs have ended.
+// sharing one copy of the weights.
 type Session struct {
 	file    string
 	model   *ir.Model
@@ -263,14 +263,15 @@ func (s *Session) prepare(ctx context.Context) error {
 	return s.runner.Prepare(ctx, facts)
 }
 
-// Close frees what the session holds. No run may be under way; later ones fail with
-// ErrClosed. Closing twice does nothing, and neither does closing the nil session
-// that Open returns with an error.
+// Close frees what the session holds, when the runs under way, its slices' too, have
+// ended; later ones fail with ErrClosed. The function given to Trace must not call it.
+// Closing twice does nothing, and neither does closing the nil session that Open returns
+// with an error.
 func (s *Session) Close() error {
-	if s == nil {
+	if s == nil || s.closed.Swap(true) || len(s.closers) == 0 {
 		return nil
 	}
-	s.closed.Store(true)
+	s.mapped.close()
 	var first error
 	for _, c := range s.closers {
 		if err := c.Close(); err != nil && first == nil {
@@ -314,8 +315,8 @@ func (s *Session) Run(ctx context.Context, in Values) (Values, error) {
 
 // RunInto computes outputs into the caller's tensors: out holds one of the right
 // dtype and shape for each output that is wanted. It allocates nothing once a plan
-// for these shapes exists. After an error the contents of the tensors are
-// undefined.
+// for these shapes exists, except for outputs that lie where inputs do. After an error
+// the contents of the tensors are undefined.
 func (s *Session) RunInto(ctx context.Context, in, out Values) error {
 	if err := s.ready(ctx); err != nil {
 		return err
@@ -343,6 +344,10 @@ func (s *Session) ready(ctx context.Context) error {
 type arguments struct{ in, out []*tensor.Tensor }
 
 func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error) {
+	if !s.mapped.enter() {
+		return fmt.Errorf("%s: %w", s.file, ErrClosed)
+	}
+	defer s.mapped.leave()
 	inputs, outputs := s.runner.Inputs(), s.runner.Outputs()
 	args, _ := s.spare.Get().(*arguments)
 	if args == nil {

@@ -136,8 +136,8 @@ func noValue(g *ir.Graph, name string) error {
 // Slice returns a part of the model as a session of its own, in which the value
 // from is the input and the value to the output. An empty from keeps the model's
 // inputs, an empty to its outputs. Other inputs of the model that the part needs
-// remain inputs. The slice shares the model's weights: close it before the session
-// it came from.
+// remain inputs. The slice shares the model's weights: it ends with the session it came
+// from.
 func (s *Session) Slice(from, to string) (*Session, error) {
 	return s.SliceContext(context.Background(), from, to)
 }
@@ -148,6 +148,10 @@ func (s *Session) SliceContext(ctx context.Context, from, to string) (part *Sess
 	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
+	if !s.mapped.enter() {
+		return nil, fmt.Errorf("%s: %w", s.file, ErrClosed)
+	}
+	defer s.mapped.leave()
 	defer guard(s.file, s.mapped, &part, &err)()
 	g := s.model.Graph.Clone()
 	if err := ops.Rebind(g); err != nil {

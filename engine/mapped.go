@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 )
 
@@ -12,6 +13,11 @@ import (
 type mapped struct {
 	files   []holder
 	changed atomic.Bool
+
+	mu      sync.Mutex
+	readers int       // runs under way
+	gone    bool      // no run may begin
+	ended   sync.Cond // a run was the last
 }
 
 type holder interface{ Holds(address uintptr) bool }
@@ -19,6 +25,7 @@ type holder interface{ Holds(address uintptr) bool }
 // newMapped lists those of the files that are mapped.
 func newMapped(files ...any) *mapped {
 	m := &mapped{}
+	m.ended.L = &m.mu
 	for _, f := range files {
 		if h, ok := f.(holder); ok {
 			m.files = append(m.files, h)
@@ -42,3 +49,36 @@ func (m *mapped) explain(err error) error {
 }
 
 func (m *mapped) hasChanged() bool { return m != nil && m.changed.Load() }
+
+// enter reports whether the constants may be read, until leave is called.
+func (m *mapped) enter() bool {
+	if m == nil {
+		return true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.gone {
+		m.readers++
+	}
+	return !m.gone
+}
+
+func (m *mapped) leave() {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.readers--; m.readers == 0 {
+		m.ended.Broadcast()
+	}
+}
+
+// close waits until nobody reads the constants, and lets nobody begin.
+func (m *mapped) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for m.gone = true; m.readers > 0; {
+		m.ended.Wait()
+	}
+}

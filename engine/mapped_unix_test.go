@@ -8,6 +8,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/visionzoo/vision/engine"
@@ -140,5 +142,66 @@ func TestGuard(t *testing.T) {
 		if err := s.Guard(sum); !errors.Is(err, engine.ErrChanged) {
 			t.Error(err)
 		}
+	}
+}
+
+// Close waits for the runs under way, of slices too: what they read stays mapped.
+func TestCloseWaits(t *testing.T) {
+	const n = 2048
+	w := make([]byte, 4*n*n)
+	for i := 2; i < len(w); i += 4 {
+		w[i], w[i+1] = 0x80, 0x3f // 1
+	}
+	row := &onnx.Type{Kind: onnx.KindTensor, ElemType: 1, HasShape: true, Dims: []onnx.Dim{{Value: 1, HasValue: true}, {Value: n, HasValue: true}}}
+	path := filepath.Join(t.TempDir(), "m.onnx")
+	if err := onnx.WriteFile(path, &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
+		Inputs: []*onnx.ValueInfo{{Name: "x", Type: row}}, Outputs: []*onnx.ValueInfo{{Name: "y"}},
+		Nodes: []*onnx.Node{{OpType: "Gemm", Inputs: []string{"x", "w"}, Outputs: []string{"y"},
+			Attributes: []*onnx.Attribute{{Name: "transB", Type: onnx.AttrInt, Int: 1}}}},
+		Initializers: []*onnx.Tensor{{Name: "w", DataType: 1, Dims: []int64{n, n}, HasRaw: true, Raw: w}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	in := engine.Values{"x": tensor.New(tensor.Float32, 1, n)}
+	for i := range tensor.Data[float32](in["x"]) {
+		tensor.Data[float32](in["x"])[i] = 1
+	}
+	for range 8 {
+		s, err := engine.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		part, err := s.Slice("", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var runs sync.WaitGroup
+		begun := make(chan bool, 8)
+		for _, s := range []*engine.Session{s, s, part} {
+			runs.Go(func() {
+				for {
+					out, err := s.Run(context.Background(), in)
+					select {
+					case begun <- true:
+					default:
+					}
+					if err != nil {
+						if !errors.Is(err, engine.ErrClosed) {
+							t.Error(err)
+						}
+						return
+					}
+					if slices.ContainsFunc(tensor.Data[float32](out["y"]), func(v float32) bool { return v != n }) {
+						t.Error("wrong numbers")
+						return
+					}
+				}
+			})
+		}
+		<-begun
+		if err := errors.Join(s.Close(), part.Close()); err != nil {
+			t.Error(err)
+		}
+		runs.Wait()
 	}
 }

@@ -64,7 +64,7 @@ func (m *Model) Input() string { return m.input }
 // nor the caller specified it; "" if nothing was.
 func (m *Model) Guess() string { return m.guess }
 
-// Close closes the session. No run may be under way. Closing the nil model that
+// Close closes the session when the runs under way have ended. Closing the nil model that
 // Load returns with an error does nothing.
 func (m *Model) Close() error {
 	if m == nil {
