@@ -244,7 +244,7 @@ func TestLargeModel(t *testing.T) {
 	}
 	t.Run("many nodes", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "many.onnx")
-		if err := os.WriteFile(path, chain(300_000), 0o600); err != nil {
+		if err := os.WriteFile(path, chain(1_000_000), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if m := meetAlone(t, path); m.Error != "" {
