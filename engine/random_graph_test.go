@@ -66,7 +66,7 @@ func emptyRandomGraph(seed int64) *randomGraph {
 	return &randomGraph{rng: rand.New(rand.NewSource(seed)), graph: &ir.Graph{Name: fmt.Sprint("seed ", seed)}, inputs: engine.Values{}, work: 3 << 20}
 }
 
-// finish makes what nobody reads an output, and now and then an inner value.
+// finish makes what nobody reads an output, and now and then an inner value, or an input.
 func (g *randomGraph) finish() {
 	often := 8
 	if g.shared {
@@ -80,7 +80,7 @@ func (g *randomGraph) finish() {
 		}
 	}
 	for _, m := range g.values {
-		if m.Node != nil && (!read[m.Value] || g.rng.Intn(often) == 0) {
+		if m.t.DType() < tensor.Sequence && (m.Node != nil && !read[m.Value] || m.Const() == nil && g.rng.Intn(often) == 0) {
 			g.graph.Outputs = append(g.graph.Outputs, m.Value)
 		}
 	}
@@ -105,7 +105,7 @@ func (g *randomGraph) shuffle() {
 
 // model is a model of the graph that may be changed.
 func (g *randomGraph) model() *ir.Model {
-	return &ir.Model{Graph: g.graph.Clone(), Opsets: map[string]int{"": randomOpset}, IRVersion: 10}
+	return &ir.Model{Graph: g.graph.Clone(), Opsets: map[string]int{"": randomOpset, "com.microsoft": 1}, IRVersion: 10}
 }
 
 // want is what an output must be.
@@ -187,16 +187,20 @@ func (g *randomGraph) ints(v ...int) made {
 // unbound makes a node with its operator and evaluates it; ok is false where
 // the operator refuses these operands, or the result is nothing to go on with.
 func (g *randomGraph) unbound(op string, in []made, attrs ...*ir.Attr) (n *ir.Node, t *tensor.Tensor, ok bool) {
-	version := randomOpset
-	if g.old && g.rng.Intn(4) == 0 {
+	domain, version := "", randomOpset
+	if dot := strings.LastIndexByte(op, '.'); dot >= 0 {
+		domain, op, version = op[:dot], op[dot+1:], 1
+	} else if ops.Find("", op, version) == nil { // newer
+		version = 24
+	} else if g.old && g.rng.Intn(4) == 0 {
 		version = from(g, 7, 9, 10, 11, 12, 13, 18)
 		in, attrs = written(version, op, in, attrs)
 	}
-	def := ops.Find("", op, version)
+	def := ops.Find(domain, op, version)
 	if def == nil {
 		return nil, nil, false
 	}
-	n = &ir.Node{Op: op, Version: version, Attrs: attrs}
+	n = &ir.Node{Domain: domain, Op: op, Version: version, Attrs: attrs}
 	args := make([]*tensor.Tensor, len(in))
 	facts := make([]ir.Fact, len(in))
 	for i, m := range in {
@@ -268,6 +272,9 @@ func written(version int, op string, in []made, attrs []*ir.Attr) ([]made, []*ir
 // tame reports whether numbers are finite and of a size at which float32 still
 // tells them apart.
 func tame(t *tensor.Tensor) bool {
+	if t.DType() >= tensor.Sequence {
+		return !slices.ContainsFunc(t.Elems(), func(e *tensor.Tensor) bool { return !tame(e) })
+	}
 	for _, v := range tensor.ToFloat64(t) {
 		if !(math.Abs(v) < 1e4) {
 			return false

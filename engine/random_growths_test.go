@@ -18,6 +18,7 @@ var growths = []growth{
 	{2, growConvTranspose}, {3, growDataSlice}, {2, growIf}, {2, growLoop},
 	{3, growLine}, {3, growWide}, {5, growIsland}, {4, growType}, {3, growChoice}, {3, growPick}, {3, growPieces}, {3, growShuffle}, {6, growOther},
 	{5, growPattern}, {2, growRecurrent}, {3, growShapes}, {2, growScan},
+	{4, growBranches}, {4, growTurns}, {3, growSequence}, {8, growGiven}, {2, growConstant}, {4, growFound}, {3, growMoments}, {5, growContributed},
 }
 
 var growthWeights = func() []int {
@@ -138,7 +139,7 @@ func (g *randomGraph) positive(shape ...int) made {
 }
 
 func growBatchNorm(g *randomGraph) {
-	if x, ok := g.one(picture); ok {
+	if x, ok := g.one(func(t *tensor.Tensor) bool { return t.Rank() > 1 }); ok {
 		c := x.t.Dim(1)
 		g.node("BatchNormalization", []made{x, g.positive(c), g.weights(1, c), g.weights(1, c), g.positive(c)})
 	}

@@ -50,6 +50,7 @@ func waysToRun(seed int64) []way {
 	}
 	return append(ways,
 		way{name: "little memory", opts: []engine.Option{engine.MemoryLimit(1 << (12 + rng.Intn(9)))}, tight: true},
+		way{name: "traced", opts: []engine.Option{engine.Trace(func(engine.Event) {})}},
 		way{name: "strict", opts: []engine.Option{engine.Precision(engine.F32Strict)}},
 		way{name: fmt.Sprint("without ", off), opts: []engine.Option{engine.WithoutPass(off...)}},
 		way{name: "without any pass", opts: []engine.Option{engine.WithoutPass(passes...)}})
@@ -84,13 +85,58 @@ func checkWays(g *randomGraph, ways []way) error {
 	if err != nil {
 		return err
 	}
-	for _, w := range ways {
+	for _, w := range append(ways, g.looking()) {
 		if err := g.check(w, results, others); err != nil {
 			var memory *engine.MemoryError
 			if w.tight && errors.As(err, &memory) {
 				continue
 			}
 			return fmt.Errorf("%s: %w", w.name, err)
+		}
+	}
+	return g.checkParts()
+}
+
+// looking asks for some inner values too.
+func (g *randomGraph) looking() way {
+	var names []string
+	for _, n := range g.graph.Nodes {
+		for _, v := range n.Outputs {
+			if t := g.want(v.Name); t != nil && t.DType() < tensor.Sequence && g.rng.Intn(3) == 0 {
+				names = append(names, v.Name)
+			}
+		}
+	}
+	return way{name: fmt.Sprint("asked for ", names), opts: []engine.Option{engine.Outputs(names...)}}
+}
+
+// checkParts runs parts of the graph, each from one value to another.
+func (g *randomGraph) checkParts() error {
+	s, err := engine.OpenModel(g.model())
+	if err != nil {
+		return err
+	}
+	for range min(2, len(g.graph.Nodes)) {
+		from, to := from(g, g.graph.Nodes...).Outputs[0].Name, from(g, g.graph.Outputs...).Name
+		part, err := s.Slice(from, to)
+		if err != nil {
+			if err = broken(err); err != nil {
+				return err
+			}
+			continue // to does not depend on from
+		}
+		in := engine.Values{}
+		for _, v := range part.Inputs() {
+			if in[v.Name] = g.inputs[v.Name]; in[v.Name] == nil {
+				in[v.Name] = g.want(v.Name)
+			}
+		}
+		out, err := part.Run(context.Background(), in)
+		if err == nil {
+			err = near(out[to], g.want(to), false, true) // differences of what is given and what is computed have errors of their own
+		}
+		if err != nil {
+			return fmt.Errorf("from %s to %s: %w", from, to, err)
 		}
 	}
 	return nil
@@ -131,13 +177,13 @@ func (g *randomGraph) check(w way, results map[string]engine.Values, others *oth
 				return err
 			}
 		}
-		for _, v := range g.graph.Outputs {
-			want, exact := g.want(v.Name), false
+		for name, got := range out {
+			want, exact := g.want(name), false
 			if w.like != "" {
-				want, exact = results[w.like][v.Name], true
+				want, exact = results[w.like][name], true
 			}
-			if err := near(out[v.Name], want, exact, g.steps); err != nil {
-				return fmt.Errorf("output %s %w", v.Name, err)
+			if err := near(got, want, exact, g.steps); err != nil {
+				return fmt.Errorf("output %s %w", name, err)
 			}
 		}
 	}
@@ -157,11 +203,23 @@ func (g *randomGraph) interrupt(s *engine.Session) error {
 // otherRun is a run with inputs of other sizes.
 type otherRun struct{ in, want engine.Values }
 
-// otherSizes are inputs of other sizes, where inputs leave them open, and what
-// the plain meaning makes of them; nil where there is nothing to compare.
+// otherSizes are inputs of other sizes, where inputs leave them open, other integers and
+// choices, and what the plain meaning makes of them; nil where there is nothing to compare.
 func (g *randomGraph) otherSizes() (*otherRun, error) {
 	in, open := maps.Clone(g.inputs), false
 	for _, v := range g.graph.Inputs {
+		switch t := in[v.Name]; t.DType() {
+		case tensor.Bool:
+			open, in[v.Name] = true, tensor.Scalar(g.coin())
+			continue
+		case tensor.Int64:
+			open, t = true, t.Clone()
+			for i, n := range tensor.Data[int64](t) {
+				tensor.Data[int64](t)[i] = max(min(n, 1), n+int64(g.rng.Intn(3)-1))
+			}
+			in[v.Name] = t
+			continue
+		}
 		if _, fixed := v.Fact.Shape.Ints(); fixed || in[v.Name].Rank() == 0 {
 			continue
 		}
