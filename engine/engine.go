@@ -63,6 +63,7 @@ type Session struct {
 	reports []pass.Report
 	opened  float64 // milliseconds that opening took
 	closed  atomic.Bool
+	given   *givenDefaults // nil: the model has no defaults
 }
 
 // Open opens a model file. The file is mapped into memory and must not change until
@@ -89,7 +90,7 @@ func OpenContext(ctx context.Context, path string, opts ...Option) (*Session, er
 	if m, ok := closer.(interface{ Forget() }); ok {
 		o.planned = m.Forget
 	}
-	s, err := open(ctx, data, filepath.Base(path), files, newMapped(closer, files), o)
+	s, err := open(ctx, data, filepath.Base(path), files, newMapped(closer, files), o, nil)
 	if err != nil {
 		files.Close()
 		if closer != nil {
@@ -113,7 +114,7 @@ func OpenBytes(data []byte, opts ...Option) (*Session, error) {
 // OpenBytesContext is OpenBytes with a context that can end it.
 func OpenBytesContext(ctx context.Context, data []byte, opts ...Option) (*Session, error) {
 	o := newOptions(opts)
-	s, err := open(ctx, data, "model", o.external, newMapped(o.external), o)
+	s, err := open(ctx, data, "model", o.external, newMapped(o.external), o, nil)
 	if err != nil {
 		o.external.Close()
 		return nil, err
@@ -122,7 +123,8 @@ func OpenBytesContext(ctx context.Context, data []byte, opts ...Option) (*Sessio
 	return s, nil
 }
 
-func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *mapped, o options) (s *Session, err error) {
+// open opens a model in which the given defaults are inputs.
+func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *mapped, o options, given []string) (s *Session, err error) {
 	name = cmp.Or(o.name, name)
 	defer guard(name, in, &s, &err)()
 	start := time.Now()
@@ -133,7 +135,7 @@ func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *
 	if err != nil {
 		return nil, err
 	}
-	m, err := ir.Load(ctx, file, ir.LoadOptions{Files: files, Limit: o.fits})
+	m, err := ir.Load(ctx, file, ir.LoadOptions{Files: files, Limit: o.fits, Given: given})
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +143,11 @@ func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *
 		return nil, err
 	}
 	s.mapped = in
+	if given == nil && len(m.Defaults) > 0 {
+		s.given = newGivenDefaults(func(ctx context.Context, given []string) (*Session, error) {
+			return open(ctx, data, name, files, in, o, given)
+		})
+	}
 	if err := checkDeclared(file, m); err != nil {
 		return nil, err
 	}
@@ -282,7 +289,8 @@ func (s *Session) Close() error {
 	return first
 }
 
-// Inputs describes the inputs that Run takes, in the model's order.
+// Inputs describes the inputs that Run takes, in the model's order; Defaults are
+// further ones.
 func (s *Session) Inputs() []Info { return infos(s.runner.Inputs()) }
 
 // Outputs describes the outputs that Run returns, in the model's order.
@@ -297,7 +305,8 @@ func infos(values []*ir.Value) []Info {
 }
 
 // Run computes the outputs for one set of inputs. in holds one tensor for each of
-// Inputs, with its element type and shape, and nothing else; Run only reads them.
+// Inputs, with its element type and shape, and for those of Defaults that are to have
+// another value, and nothing else; Run only reads them.
 // The results, one for each of Outputs, belong to the caller; with an error there
 // are none. The first run on inputs of new shapes plans for them, which takes
 // longer. A cancelled context ends the run between two pieces of work, with the
@@ -374,7 +383,11 @@ func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error)
 		args.in[i] = t
 	}
 	if len(in) > len(inputs) {
-		return s.unknown("input", in, inputs)
+		other, err := s.with(ctx, in)
+		if err != nil {
+			return err
+		}
+		return other.run(ctx, in, out, all)
 	}
 	if !all {
 		wanted := 0
@@ -414,6 +427,11 @@ func (s *Session) unknown(kind string, given Values, values []*ir.Value) error {
 	for _, v := range values {
 		known[v.Name] = true
 		names = append(names, onnx.Quote(v.Name))
+	}
+	if kind == "input" {
+		for _, d := range s.model.Defaults {
+			known[d.Const.Name] = true
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		switch {

@@ -186,6 +186,15 @@ func (s *Session) SliceContext(ctx context.Context, from, to string) (part *Sess
 	m := *s.model
 	m.Graph = g
 	part = &Session{file: s.file, model: &m, options: s.options, mapped: s.mapped}
+	if m.Defaults = usedDefaults(g, m.Defaults); len(m.Defaults) > 0 {
+		part.given = newGivenDefaults(func(ctx context.Context, given []string) (*Session, error) {
+			whole, err := s.given.open(ctx, given)
+			if err != nil {
+				return nil, err
+			}
+			return whole.SliceContext(ctx, from, to)
+		})
+	}
 	return part, part.prepare(ctx)
 }
 

@@ -87,7 +87,7 @@ func runInputs(c *cli.Context, m *zoo.Model) (engine.Values, error) {
 	inputs := m.Session().Inputs()
 	guessed := false
 	for _, arg := range c.StringSlice("input") {
-		info, file, err := inputOf(arg, inputs)
+		info, file, err := inputOf(arg, inputs, m.Session().Defaults()...)
 		if err != nil {
 			return nil, err
 		}
@@ -120,9 +120,9 @@ func runInputs(c *cli.Context, m *zoo.Model) (engine.Values, error) {
 }
 
 // inputOf splits NAME=FILE. The name may contain "=", and so may a file without a
-// name.
-func inputOf(arg string, inputs []engine.Info) (engine.Info, string, error) {
-	for _, i := range slices.SortedFunc(slices.Values(inputs), func(a, b engine.Info) int { return cmp.Compare(len(b.Name), len(a.Name)) }) {
+// name. Further inputs, which have a value, are meant only where they are named.
+func inputOf(arg string, inputs []engine.Info, further ...engine.Info) (engine.Info, string, error) {
+	for _, i := range slices.SortedFunc(slices.Values(slices.Concat(inputs, further)), func(a, b engine.Info) int { return cmp.Compare(len(b.Name), len(a.Name)) }) {
 		if file, ok := strings.CutPrefix(arg, i.Name+"="); ok {
 			return i, file, nil
 		}

@@ -17,6 +17,14 @@ type Model struct {
 	IRVersion int
 	Producer  string
 	Metadata  map[string]string
+	Defaults  []Default
+}
+
+// Default is an input of the file that has a value of its own, and is a constant
+// unless the caller gives another.
+type Default struct {
+	Const *Value
+	Fact  Fact // what the input takes
 }
 
 // Graph is a list of nodes in which every value is made before it is used. A region

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
@@ -14,6 +15,7 @@ import (
 type LoadOptions struct {
 	Files *onnx.Files           // external data; nil: there is none
 	Limit func(bytes int) error // memory that the constants may take together, besides the file; nil: any
+	Given []string              // names of Defaults that are inputs, not constants
 }
 
 // maxInlined bounds the nodes that calls of functions may grow to, and maxPrefixes the
@@ -32,7 +34,7 @@ func Load(ctx context.Context, m *onnx.Model, opt LoadOptions) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{ctx: ctx, read: reader{files: opt.Files, limit: opt.Limit}, inCalls: map[*onnx.Tensor]*tensor.Tensor{}}
+	l := &loader{ctx: ctx, read: reader{files: opt.Files, limit: opt.Limit}, inCalls: map[*onnx.Tensor]*tensor.Tensor{}, given: opt.Given}
 	if l.functions, err = indexFunctions(m.Functions); err != nil {
 		return nil, err
 	}
@@ -44,6 +46,9 @@ func Load(ctx context.Context, m *onnx.Model, opt LoadOptions) (*Model, error) {
 		out.Metadata[e.Key] = e.Value
 	}
 	out.Graph, err = l.graph(m.Graph, nil, opsets)
+	if m.IRVersion >= 4 {
+		out.Defaults = l.defaults
+	}
 	return out, err
 }
 
@@ -80,6 +85,8 @@ type loader struct {
 	read      reader
 	functions map[functionKey]*onnx.Function
 	inCalls   map[*onnx.Tensor]*tensor.Tensor // constants of functions' bodies, which all calls share
+	given     []string                        // initializers of the outermost graph that are inputs
+	defaults  []Default
 }
 
 func indexFunctions(list []*onnx.Function) (map[functionKey]*onnx.Function, error) {
@@ -222,6 +229,9 @@ type builder struct {
 
 func (b *builder) constants(p *onnx.Graph) error {
 	for _, t := range p.Initializers {
+		if b.isGiven(t.Name) {
+			continue
+		}
 		v, err := b.read.named(t)
 		if err != nil {
 			return err
@@ -231,6 +241,9 @@ func (b *builder) constants(p *onnx.Graph) error {
 		}
 	}
 	for _, s := range p.SparseInitializers {
+		if s.Values != nil && b.isGiven(s.Values.Name) {
+			continue
+		}
 		v, err := b.read.sparse(s)
 		if err != nil {
 			return err
@@ -242,8 +255,14 @@ func (b *builder) constants(p *onnx.Graph) error {
 	return nil
 }
 
-// inputs makes the graph's inputs. Before IR version 4 every initializer was listed
-// among them too; those are constants, not inputs.
+// isGiven reports whether the caller gives the value of an initializer.
+func (b *builder) isGiven(name string) bool {
+	return b.g.Parent == nil && slices.Contains(b.given, name)
+}
+
+// inputs makes the graph's inputs. Initializers that are listed among them are
+// constants: before IR version 4 every initializer had to be, and since then they are
+// the inputs' defaults.
 func (b *builder) inputs(p *onnx.Graph) error {
 	listed := map[string]bool{}
 	for _, in := range p.Inputs {
@@ -258,6 +277,9 @@ func (b *builder) inputs(p *onnx.Graph) error {
 		if v := b.scope.names[in.Name]; v != nil {
 			if !fact.Admits(v.Const()) {
 				return fmt.Errorf("initializer %s is %s, but the input of that name is %s", onnx.Quote(in.Name), v.Const(), fact)
+			}
+			if b.g.Parent == nil {
+				b.defaults = append(b.defaults, Default{v, fact})
 			}
 			continue
 		}
