@@ -277,20 +277,17 @@ func fromInt32s(out *tensor.Tensor, v []int32) error {
 		unpack(out.Bytes(), packed, d)
 		return nil
 	}
-	lo, hi := int32(0), int32(1)<<(8*d.Size())-1
-	switch d {
-	case tensor.Int8, tensor.Int16:
-		lo, hi = -(hi+1)/2, hi/2
-	case tensor.Bool:
-		hi = 1
-	}
 	for i, x := range v {
-		if x < lo || x > hi {
-			return fmt.Errorf("number %d is %d, outside [%d, %d] of %s", i, x, lo, hi, d)
-		}
-		if d.Size() == 1 {
+		switch {
+		case d == tensor.Bool: // true is 1 in memory, whatever a file has
+			if x != 0 {
+				out.Bytes()[i] = 1
+			}
+		case d.Size() == 1:
 			out.Bytes()[i] = byte(x)
-		} else {
+		case (d == tensor.Float16 || d == tensor.BFloat16) && x != int32(uint16(x)):
+			return fmt.Errorf("number %d is %d, which is no 16 bits of a %s", i, x, d)
+		default:
 			binary.NativeEndian.PutUint16(out.Bytes()[2*i:], uint16(x))
 		}
 	}

@@ -1,6 +1,8 @@
 package ir_test
 
 import (
+	"bytes"
+	"context"
 	"strings"
 	"testing"
 
@@ -107,5 +109,46 @@ func TestCloneIsItsOwn(t *testing.T) {
 	c.Nodes[0].Op, c.Outputs[0].Name = "Tanh", "z"
 	if n.Op != "Relu" || y.Name != "y" || c.Nodes[0].Inputs[0] == x || c.Outputs[0].Node != c.Nodes[0] {
 		t.Error("the clone shares what it must not")
+	}
+}
+
+// Integers of 8 and 16 bits keep their bits, whichever sign a file writes them with, and
+// any number but 0 is true; half floats are bits too.
+func TestNumbersOfInt32Data(t *testing.T) {
+	for _, r := range []struct {
+		d    tensor.DType
+		in   []int32
+		want []byte
+	}{
+		{tensor.Int8, []int32{255, -128}, []byte{255, 128}},
+		{tensor.Uint8, []int32{-1, 7}, []byte{255, 7}},
+		{tensor.Uint16, []int32{-2}, []byte{254, 255}},
+		{tensor.Bool, []int32{2, 0, -1}, []byte{1, 0, 1}},
+		{tensor.Float16, []int32{0xc000}, []byte{0, 0xc0}},
+		{tensor.Float16, []int32{-1}, nil},
+		{tensor.BFloat16, []int32{1 << 16}, nil},
+	} {
+		p := &onnx.Tensor{Name: "w", DataType: int32(r.d), Dims: []int64{int64(len(r.in))}, Int32s: r.in}
+		out, err := ir.NewValueOf(&onnx.Value{Kind: onnx.KindTensor, Tensor: p})
+		if r.want == nil {
+			if err == nil {
+				t.Errorf("%v as %s is %v", r.in, r.d, out)
+			}
+			continue
+		}
+		if err != nil || !bytes.Equal(out.Bytes(), r.want) {
+			t.Errorf("%v as %s: %v, want %v", r.in, r.d, err, r.want)
+		}
+	}
+}
+
+// Nodes of com.microsoft need no import, since it has one version only.
+func TestImportsNobodyNeeds(t *testing.T) {
+	for domain, fails := range map[string]bool{"com.microsoft": false, "ai.onnx.ml": true} {
+		m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
+			Nodes: []*onnx.Node{{OpType: "Any", Domain: domain, Outputs: []string{"y"}}}, Outputs: []*onnx.ValueInfo{{Name: "y"}}}}
+		if _, err := ir.Load(context.Background(), m, ir.LoadOptions{}); (err != nil) != fails {
+			t.Errorf("%s: %v", domain, err)
+		}
 	}
 }

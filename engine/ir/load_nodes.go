@@ -164,6 +164,9 @@ func (b *builder) node(p *onnx.Node) error {
 	}
 	domain := canonicalDomain(p.Domain)
 	version, ok := b.opsets[domain]
+	if !ok && domain == "com.microsoft" {
+		version, ok = 1, true // there is no other; files of ONNX Runtime's tools may not import it
+	}
 	if !ok {
 		return place(fmt.Errorf("its domain %s is not imported", onnx.Quote(p.Domain)))
 	}

@@ -396,6 +396,22 @@ func ties(shape ...int) *tensor.Tensor {
 	return t
 }
 
+func TestFastNonZero(t *testing.T) {
+	for _, shape := range [][]int{{9}, {3, 5}, {2, 1, 3, 4}, {700, 3}, {2, 0}, {3, 700}} {
+		signs := special(1, shape...)
+		for _, x := range list(signs, counted[int64](3, 1, shape...)) {
+			for _, d := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Float16, tensor.BFloat16, tensor.Int32, tensor.Int64, tensor.Uint16, tensor.Int8, tensor.Bool} {
+				c := &Call{Run: testRun()}
+				narrow, err := c.convert(x, d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				fastRow{op: "NonZero", version: 13, in: list(narrow)}.check(t)
+			}
+		}
+	}
+}
+
 func BenchmarkTopK(b *testing.B) {
 	x := random(1, 1, 163200)
 	n := testNode("TopK", 11, 2, 2, nil)

@@ -97,9 +97,7 @@ func (w *widener) widen(n *ir.Node) error {
 	old := slices.Clone(n.Outputs)
 	for i, v := range old {
 		if narrow(v) && v.Name != "" {
-			f := v.Fact
-			f.DType = tensor.Float32
-			n.Outputs[i] = w.editor.Graph.NewValue(v.Name+"/float32", f)
+			n.Outputs[i] = w.editor.Graph.NewValue(v.Name+"/float32", ir.Tensor(tensor.Float32, v.Fact.Shape)) // not a constant: fold makes that anew
 			n.Outputs[i].Node = n
 			w.wide[v] = n.Outputs[i]
 		}

@@ -67,3 +67,25 @@ func TestNarrowWeightsStay(t *testing.T) {
 		t.Errorf("%d convolutions, want 2", convs)
 	}
 }
+
+// A small constant of float16 that a node makes is known before it is folded, and is
+// no float32 where the attention that reads it is spelled out.
+func TestWidenKnownConstants(t *testing.T) {
+	b := ir.NewBuilder(23)
+	q := b.Input("q", tensor.Float16, ir.Dims(1, 2, 4))
+	k := b.Node("Reshape", []*ir.Value{b.Const("", tensor.New(tensor.Float16, 8)), b.Const("", tensor.Of([]int64{1, 2, 4}))})
+	b.Output("y", b.Node("Attention", []*ir.Value{q, q, k}, ir.AttrInt("q_num_heads", 1), ir.AttrInt("kv_num_heads", 1)))
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ops.Bind(m); err != nil {
+		t.Fatal(err)
+	}
+	if err := ops.Infer(context.Background(), m.Graph); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Optimise(context.Background(), m.Graph, nil); err != nil {
+		t.Fatal(err)
+	}
+}
