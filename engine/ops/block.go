@@ -163,18 +163,31 @@ func firstError(errs ...error) error {
 // axesOf resolves negative axes and checks that all are within the rank and
 // distinct.
 func axesOf(axes []int, rank int) ([]int, error) {
+	named, err := namedAxes(axes, rank)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]int, len(axes))
-	seen := map[int]bool{}
 	for i, a := range axes {
+		out[i], _ = tensor.Axis(a, rank)
+		if !named[out[i]] {
+			return nil, fmt.Errorf("axis %d occurs twice in %v", out[i], axes)
+		}
+		named[out[i]] = false
+	}
+	return out, nil
+}
+
+// namedAxes reports for each dimension whether one of the axes, which may be negative,
+// names it.
+func namedAxes(axes []int, rank int) ([]bool, error) {
+	named := make([]bool, rank)
+	for _, a := range axes {
 		axis, err := tensor.Axis(a, rank)
 		if err != nil {
 			return nil, err
 		}
-		if seen[axis] {
-			return nil, fmt.Errorf("axis %d occurs twice in %v", axis, axes)
-		}
-		seen[axis] = true
-		out[i] = axis
+		named[axis] = true
 	}
-	return out, nil
+	return named, nil
 }

@@ -32,6 +32,8 @@ func TestEdges(t *testing.T) {
 		{"empty axes", "Resize", 19, attrs{"axes": []int{}}, []*tensor.Tensor{ramp(1, 1, 1, 2), nil, f32s(1, 1, 1, 2)}, []int{1, 1, 1, 4}, []float64{0, 0, 1, 1}, ""},
 		{"empty axes", "Squeeze", 11, attrs{"axes": []int{}}, []*tensor.Tensor{ramp(1, 2, 1)}, []int{2}, []float64{0, 1}, ""},
 		{"empty axes", "Squeeze", 1, attrs{"axes": []int{}}, []*tensor.Tensor{ramp(1, 2, 1)}, []int{2}, []float64{0, 1}, ""},
+		{"axis named twice", "Squeeze", 11, attrs{"axes": []int{0, -3}}, []*tensor.Tensor{ramp(1, 2, 1)}, []int{2, 1}, []float64{0, 1}, ""},
+		{"axis named twice", "ReduceSum", 11, attrs{"axes": []int{0, -2}, "keepdims": 0}, []*tensor.Tensor{ramp(2, 2)}, []int{2}, []float64{2, 4}, ""},
 		{"empty auto_pad", "Conv", 11, attrs{"auto_pad": "", "pads": []int{0, 0, 1, 0}}, []*tensor.Tensor{ramp(1, 1, 2, 2), ramp(1, 1, 2, 2)}, []int{1, 1, 2, 1}, []float64{14, 3}, ""},
 		{"of NaN", "ThresholdedRelu", 10, nil, []*tensor.Tensor{f32s(-2, nan, 2)}, []int{3}, []float64{0, 0, 2}, ""},
 		{"of NaN", "Shrink", 9, attrs{"bias": float32(1)}, []*tensor.Tensor{f32s(-2, nan, 2)}, []int{3}, []float64{-1, 0, 1}, ""},

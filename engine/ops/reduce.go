@@ -85,20 +85,17 @@ func (r axisReduction) of(n *ir.Node) (Op, error) {
 	return &reduce{r, a.Ints("axes"), a.Bool("keepdims", true), a.Bool("noop_with_empty_axes", false)}, a.Err()
 }
 
-// resolve returns, for each dimension, whether it is reduced.
+// resolve returns, for each dimension, whether it is reduced. An axis may occur twice,
+// which the standard leaves open and ONNX Runtime allows.
 func (op *reduce) resolve(axes []int, rank int) ([]bool, error) {
-	along := make([]bool, rank)
 	if len(axes) == 0 && !op.noneIsEmpty {
+		along := make([]bool, rank)
 		for i := range along {
 			along[i] = true
 		}
 		return along, nil
 	}
-	resolved, err := axesOf(axes, rank)
-	for _, a := range resolved {
-		along[a] = true
-	}
-	return along, err
+	return namedAxes(axes, rank)
 }
 
 // Infer: X [any shape], axes → Y without the axes, or with dimensions of 1 there.

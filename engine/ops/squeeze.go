@@ -52,15 +52,16 @@ func (op squeeze) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{out}, nil
 }
 
-// kept returns the dimensions that remain.
+// kept returns the dimensions that remain. An axis may occur twice, which the standard
+// leaves open and ONNX Runtime allows.
 func (op squeeze) kept(s ir.Shape, axes []int) ([]ir.Dim, error) {
-	gone, err := axesOf(axes, s.Rank())
+	gone, err := namedAxes(axes, s.Rank())
 	if err != nil {
 		return nil, err
 	}
 	keep := []ir.Dim{}
 	for i, d := range s.Dims {
-		named := slices.Contains(gone, i)
+		named := gone[i]
 		if named && d.Known() && d.N != 1 {
 			return nil, fmt.Errorf("dimension %d of %s is not 1 and cannot be squeezed", i, s)
 		}
