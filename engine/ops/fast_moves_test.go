@@ -64,6 +64,29 @@ func TestFastRegions(t *testing.T) {
 	fastRow{op: "RoiAlign", version: 16, attrs: attrs{"output_height": 7, "output_width": 7}, in: list(x, random(1, 0, 4), tensor.New(tensor.Int64, 0))}.check(t)
 }
 
+func TestFastGatherND(t *testing.T) {
+	for _, s := range []struct {
+		data, index []int
+		batch       int
+	}{{[]int{9}, []int{4, 1}, 0}, {[]int{9, 7}, []int{5, 2}, 0}, {[]int{9, 7}, []int{5, 1}, 0}, {[]int{3, 9, 7}, []int{3, 4, 1}, 1}, {[]int{3, 9, 7}, []int{3, 400, 2}, 1},
+		{[]int{3, 2, 9}, []int{3, 2, 5, 1}, 2}, {[]int{40, 30, 20}, []int{50, 60, 3}, 0}, {[]int{4, 5}, []int{0, 1}, 0}} {
+		for _, data := range list(special(1, s.data...), counted[int64](100, 3, s.data...), as(tensor.Float16, special(1, s.data...)), as(tensor.Uint8, counted[int64](100, 0, s.data...))) {
+			k := s.index[len(s.index)-1]
+			least := slices.Min(s.data[s.batch : s.batch+k])
+			idx := counted[int64](2*least, least, s.index...) // from -least to least-1
+			fastRow{op: "GatherND", version: 13, attrs: attrs{"batch_dims": s.batch}, in: list(data, idx), plain: idx.Len() == 0}.check(t)
+		}
+	}
+	n := testNode("GatherND", 13, 2, 1, nil)
+	if err := BindNode(n, Find("", "GatherND", 13)); err != nil {
+		t.Fatal(err)
+	}
+	c := &Call{In: list(random(1, 3, 4), tensor.Of([]int64{2, 3, -3, -5}, 2, 2)), Out: make([]*tensor.Tensor, 1), Node: n, Run: testRun()}
+	if _, err := n.Operator.(Fast).EvalFast(c); err == nil || err.Error() != "index -5 is outside [-4, 3] of dimension 1" {
+		t.Errorf("an index out of range: %v", err)
+	}
+}
+
 func TestFastScatter(t *testing.T) {
 	for _, s := range []struct {
 		data, index []int

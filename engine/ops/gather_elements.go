@@ -161,42 +161,80 @@ func (op gatherND) Eval(c *Call) error {
 	})
 }
 
+// slicesOf finds the slices of data to which index vectors point.
+type slicesOf struct {
+	dims, steps     []int // the dimensions into which a vector points, and their strides
+	batch           int
+	perBatch, whole int // vectors of a batch element, and elements of data
+	size            int // elements of a slice
+}
+
+// newSlicesOf reads the shapes of data and indices. There is at least one index.
+func newSlicesOf(data, indices []int, batch int) (s slicesOf, err error) {
+	k := indices[len(indices)-1]
+	s.dims, s.batch = data[batch:batch+k], batch
+	if s.size, err = tensor.Count(data[batch+k:]); err != nil {
+		return s, err
+	}
+	if s.whole, err = tensor.Count(data[batch:]); err != nil {
+		return s, err
+	}
+	s.steps = tensor.Strides(data[batch:])[:k]
+	s.perBatch, err = tensor.Count(indices[batch : len(indices)-1])
+	return s, err
+}
+
+// at is the first element of the slice to which vector i points; false if one of its
+// indices is out of range.
+func (s *slicesOf) at(i int, index []int) (int, bool) {
+	at := 0
+	if s.batch > 0 {
+		at = i / s.perBatch * s.whole
+	}
+	steps := s.steps
+	for j, v := range index[i*len(steps) : (i+1)*len(steps)] {
+		d := s.dims[j]
+		if v < 0 {
+			v += d
+		}
+		if uint(v) >= uint(d) {
+			return 0, false
+		}
+		at += v * steps[j]
+	}
+	return at, true
+}
+
+// outside is the error for vector i, which at refused.
+func (s *slicesOf) outside(i int, index []int) error {
+	for j, d := range s.dims {
+		if v := index[i*len(s.dims)+j]; v < -d || v >= d {
+			return fmt.Errorf("index %d is outside [%d, %d] of dimension %d", v, -d, d-1, s.batch+j)
+		}
+	}
+	return nil
+}
+
 // eachSlice calls use for each index vector i. at and size are the first element
 // and the number of elements of the slice of data that it points to.
 func eachSlice(run *Run, data, indices, index []int, batch int, use func(i, at, size int) error) error {
-	k := indices[len(indices)-1]
-	if k == 0 || len(index) == 0 {
+	if len(index) == 0 {
 		return nil
 	}
-	dims := data[batch : batch+k]
-	size, err := tensor.Count(data[batch+k:])
+	s, err := newSlicesOf(data, indices, batch)
 	if err != nil {
 		return err
 	}
-	whole, err := tensor.Count(data[batch:])
-	if err != nil {
-		return err
-	}
-	perBatch, err := tensor.Count(indices[batch : len(indices)-1])
-	if err != nil {
-		return err
-	}
-	steps := tensor.Strides(dims)
-	vectors := len(index) / k
 	work := 0
-	for i := range vectors {
-		at := i / perBatch * whole
-		for j, d := range dims {
-			v := index[i*k+j]
-			if v < -d || v >= d {
-				return fmt.Errorf("index %d is outside [%d, %d] of dimension %d", v, -d, d-1, batch+j)
-			}
-			at += fromEnd(v, d) * steps[j] * size
+	for i := range len(index) / len(s.dims) {
+		at, ok := s.at(i, index)
+		if !ok {
+			return s.outside(i, index)
 		}
-		if err := use(i, at, size); err != nil {
+		if err := use(i, at, s.size); err != nil {
 			return err
 		}
-		if work += size + k; work > 1<<18 {
+		if work += s.size + len(s.dims); work > 1<<18 {
 			work = 0
 			if err := run.Check(); err != nil {
 				return err
