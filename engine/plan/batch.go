@@ -14,8 +14,8 @@ import (
 // batches decides how to compute a batch of pictures if no layer mixes pictures.
 // Layer by layer, weights are read once for all pictures, but the activations of a
 // batch leave the caches between two layers. If the activations are larger than the
-// weights, the network runs for one picture after the other, and threads take
-// pictures rather than parts of every layer. The number of threads does not
+// weights, the network runs for one picture after the other, or for a few of them if
+// they are small, and threads take pictures rather than parts of every layer. The number of threads does not
 // influence the decision, because a product of few rows rounds differently from one
 // of many.
 type batches struct {
@@ -92,10 +92,16 @@ func (r *Runner) division(in []*tensor.Tensor, n int) division {
 		return d
 	}
 	if weights <= activations {
-		d.each = 1
+		if d.each = (r.part + activations - 1) / max(activations, 1); d.each >= n {
+			d.each = 0
+		}
 	}
 	return d
 }
+
+// leastPart is the bytes of activations for which a run of its own pays, which costs some
+// microseconds however little it computes.
+const leastPart = 128 << 10
 
 // traffic adds up the bytes of the weights and of the activations of one picture.
 // ok is false if the pictures are not independent.

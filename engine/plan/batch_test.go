@@ -83,6 +83,7 @@ func TestPicturesOneByOne(t *testing.T) {
 			}
 			for _, threads := range []int{1, 3} {
 				r := NewRunner(n.Graph, Options{Rung: kernel.Best(), Threads: threads, Memory: 1 << 30, Turns: 1000})
+				r.part = 1
 				if d, _ := r.divide(in); (d.each == 1) != c.apart {
 					t.Errorf("%d at a time", d.each)
 				}
@@ -154,7 +155,9 @@ func TestPicturesAndParameters(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out, err := NewRunner(n.Graph, Options{Rung: kernel.Best(), Threads: 1, Memory: 1 << 30, Turns: 1000}).Run(context.Background(), in, nil)
+			r := NewRunner(n.Graph, Options{Rung: kernel.Best(), Threads: 1, Memory: 1 << 30, Turns: 1000})
+			r.part = 1
+			out, err := r.Run(context.Background(), in, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -181,6 +184,7 @@ func TestBatchesOfOneSize(t *testing.T) {
 	n.Outputs = append(n.Outputs, n.op("Tanh", []*ir.Value{n.op("MaxPool", []*ir.Value{x}, integers("kernel_shape", 2, 2), integers("strides", 2, 2))}))
 	plain := NewRunner(n.Graph, Options{Memory: 1 << 30, Turns: 1000, Plain: true})
 	r := NewRunner(n.Graph, Options{Rung: kernel.Best(), Threads: 1, Memory: 1 << 30, Turns: 1000})
+	r.part = 1
 	for _, shape := range [][]int{{2, 3, 6, 11}, {2, 3, 11, 6}, {2, 11, 3, 6}, {2, 3, 6, 11}} {
 		in := []*tensor.Tensor{n.data(shape...)}
 		want, err := plain.Run(context.Background(), in, nil)
@@ -202,6 +206,19 @@ func TestBatchesOfOneSize(t *testing.T) {
 			if d := float64(tensor.Data[float32](got[0])[i] - v); math.Abs(d) > 1e-6 {
 				t.Fatalf("%v: number %d is off by %v", shape, i, d)
 			}
+		}
+	}
+}
+
+// TestRowsTogether: of pictures that are small, as many are computed together as are worth
+// a run.
+func TestRowsTogether(t *testing.T) {
+	n := newNetwork(t)
+	n.Outputs = append(n.Outputs, n.op("Softmax", []*ir.Value{n.input(8400, 85)}))
+	r := NewRunner(n.Graph, Options{Rung: kernel.Best(), Threads: 1, Memory: 1 << 30, Turns: 1000})
+	for rows, each := range map[int]int{8400: 386, 387: 386, 386: 0, 2: 0} {
+		if d, _ := r.divide([]*tensor.Tensor{n.data(rows, 85)}); d.each != each {
+			t.Errorf("of %d rows %d at a time, want %d", rows, d.each, each)
 		}
 	}
 }

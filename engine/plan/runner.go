@@ -39,12 +39,13 @@ type Runner struct {
 	planning chan struct{} // held while a stage is made
 	weights  *weights      // used only while holding planning
 	batches  batches
+	part     int        // least bytes of activations of the pictures that are computed together
 	mu       sync.Mutex // guards the lists of stages
 }
 
 // NewRunner prepares a graph whose nodes are bound to operators.
 func NewRunner(g *ir.Graph, o Options) *Runner {
-	r := &Runner{graph: g, opt: o, program: newProgram(g, nil), stock: &stock{threads: o.Threads}, planning: make(chan struct{}, 1), weights: newWeights(&o)}
+	r := &Runner{graph: g, opt: o, program: newProgram(g, nil), stock: &stock{threads: o.Threads}, planning: make(chan struct{}, 1), weights: newWeights(&o), part: leastPart}
 	runtime.AddCleanup(r, func(s *stock) { s.drain() }, r.stock)
 	return r
 }
