@@ -48,11 +48,8 @@ func Image(m Model, img *vision.Image, opts ...Option) ([]Prediction, error) {
 
 // ImageContext is Image with a context.
 func ImageContext(ctx context.Context, m Model, img *vision.Image, opts ...Option) ([]Prediction, error) {
-	if m == nil {
-		return nil, errNoModel
-	}
-	if m.Encoder() == nil {
-		return nil, errNoPicture
+	if err := check(m); err != nil {
+		return nil, err
 	}
 	if _, err := newOptions(opts); err != nil {
 		return nil, err
@@ -66,8 +63,46 @@ func ImageContext(ctx context.Context, m Model, img *vision.Image, opts ...Optio
 
 var (
 	errNoModel   = errors.New("the model is nil; zoo.Load opens one")
+	errNoSession = errors.New("the model has no session; engine.Open opens one")
 	errNoPicture = errors.New("no input of the model takes a picture")
 )
+
+// check refuses what cannot be a classifier before a picture is decoded.
+func check(m Model) error {
+	switch {
+	case m == nil:
+		return errNoModel
+	case m.Session() == nil:
+		return errNoSession
+	case m.Encoder() == nil:
+		return errNoPicture
+	}
+	outputs := m.Session().Outputs()
+	if len(outputs) == 0 {
+		return nil // rows says so
+	}
+	dims := outputs[0].Shape.Dims
+	shape := make([]int, len(dims))
+	for i, d := range dims {
+		shape[i] = max(d.N, 1) // what is open may be 1
+	}
+	return oneAxis(outputs[0].Fact, shape)
+}
+
+// oneAxis refuses an output, described by what, that has more axes than those of the
+// pictures and the classes.
+func oneAxis(what fmt.Stringer, shape []int) error {
+	wide := 0
+	for i, d := range shape {
+		if (i > 0 || len(shape) == 1) && d != 1 {
+			wide++
+		}
+	}
+	if wide > 1 {
+		return fmt.Errorf("the model's first output is %v, not a score for each class: the model is no classifier", what)
+	}
+	return nil
+}
 
 // Tensor is ImageContext for a picture that the model's encoder has already
 // encoded.
@@ -122,14 +157,8 @@ func scores(t *tensor.Tensor, n int, labels *label.Set) ([][]float64, error) {
 	case t.Rank() > 1 && t.Dim(0) != n, n > 1 && t.Rank() < 2:
 		return nil, fmt.Errorf("the model's first output is %v, not the scores of %d pictures", t, n)
 	}
-	wide := 0
-	for i, d := range t.Shape() {
-		if (i > 0 || t.Rank() == 1) && d != 1 {
-			wide++
-		}
-	}
-	if wide > 1 {
-		return nil, fmt.Errorf("the model's first output is %v, not a score for each class: the model is no classifier", t)
+	if err := oneAxis(t, t.Shape()); err != nil {
+		return nil, err
 	}
 	classes := t.Len() / n
 	if labels != nil {

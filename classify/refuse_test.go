@@ -77,7 +77,7 @@ func TestNoAnswer(t *testing.T) {
 func TestNoClassifier(t *testing.T) {
 	m := build(t, func(b *ir.Builder, x *ir.Value) *ir.Value { return b.Node("Relu", []*ir.Value{x}) })
 	_, err := classify.Image(m, vision.NewImage(2, 2))
-	if err == nil || !strings.Contains(err.Error(), "float32[1 3 2 2], not a score for each class") {
+	if err == nil || !strings.Contains(err.Error(), "float32[batch 3 2 2], not a score for each class") {
 		t.Error(err)
 	}
 	for _, err := range classify.Stream(context.Background(), m, slices.Values([]vision.Source{vision.ImageSource("a", vision.NewImage(2, 2))})) {
@@ -116,5 +116,27 @@ func TestLeftOut(t *testing.T) {
 	}
 	if errs != 2 {
 		t.Errorf("%d errors", errs)
+	}
+}
+
+// TestRefusedOnce: what a model declares is enough to refuse it once, before the
+// first picture.
+func TestRefusedOnce(t *testing.T) {
+	maps := build(t, func(b *ir.Builder, x *ir.Value) *ir.Value { return b.Node("Relu", []*ir.Value{x}) })
+	opened := func(context.Context, ...vision.Option) (*vision.Image, error) {
+		t.Error("a picture was opened")
+		return vision.NewImage(2, 2), nil
+	}
+	for want, m := range map[string]classify.Model{"is no classifier": maps, "has no session": built{nil, maps.encoder}} {
+		pictures := slices.Values([]vision.Source{{Name: "a", Open: opened}, {Name: "b", Open: opened}})
+		met := 0
+		for r, err := range classify.Stream(t.Context(), m, pictures) {
+			if met++; err == nil || !strings.Contains(err.Error(), want) || r.Name != "" {
+				t.Errorf("%q: %v", r.Name, err)
+			}
+		}
+		if _, err := classify.Image(m, vision.NewImage(2, 2)); met != 1 || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d errors of the stream; of a picture %v", met, err)
+		}
 	}
 }

@@ -96,13 +96,8 @@ func inBatches(sources iter.Seq[vision.Source], n int) iter.Seq[[]vision.Source]
 }
 
 func (o *options) checkStream(m Model) error {
-	switch {
-	case m == nil:
-		return errNoModel
-	case m.Encoder() == nil:
-		return errNoPicture
-	case o.batch == 1:
-		return nil
+	if err := check(m); err != nil || o.batch == 1 {
+		return err
 	}
 	layout := m.Encoder().Recipe().Layout
 	in := m.Session().Inputs()[0]

@@ -52,6 +52,15 @@ func TestBuilderKeepsTheFirstMistake(t *testing.T) {
 		{"no node makes", func(b *ir.Builder, x *ir.Value) { b.Name("z", x) }},
 		{`two values are named "x"`, func(b *ir.Builder, _ *ir.Value) { b.Region("body").Input("x", tensor.Float32, ir.Dims(2)) }},
 		{"is no value", func(b *ir.Builder, _ *ir.Value) { b.Output("y", nil) }},
+		{`constant "c" is no tensor`, func(b *ir.Builder, _ *ir.Value) { b.Output("y", b.Const("c", nil)) }},
+		{"has 0 outputs", func(b *ir.Builder, x *ir.Value) { b.Nodes("Relu", 0, []*ir.Value{x}) }},
+		{`input 0 of Relu is "z", a value of another builder`, func(b *ir.Builder, _ *ir.Value) {
+			b.Output("y", b.Node("Relu", []*ir.Value{ir.NewBuilder(21).Input("z", tensor.Float32, ir.Dims(2))}))
+		}},
+		{`output "y" is "inner", a value of another builder`, func(b *ir.Builder, x *ir.Value) {
+			r := b.Region("body")
+			b.Output("y", r.Name("inner", r.Node("Relu", []*ir.Value{x})))
+		}},
 	} {
 		b := ir.NewBuilder(21)
 		c.build(b, b.Input("x", tensor.Float32, ir.Dims(2)))

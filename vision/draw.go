@@ -141,10 +141,11 @@ func (k *Mark) anchor() [4]float64 {
 
 // canvas draws on the picture m; unit is the thickness of its lines in pixels.
 type canvas struct {
-	m      *Image
-	unit   int
-	face   *typeface
-	labels []rect // areas taken by labels
+	m       *Image
+	unit    int
+	face    *typeface
+	labels  []rect // areas taken by labels
+	covered int    // pixels of all labels, also of those left out
 }
 
 func newCanvas(m *Image) *canvas {

@@ -50,6 +50,31 @@ func TestDraw(t *testing.T) {
 	}
 }
 
+// On a picture of a few dozen pixels the labels of many objects do not hide it.
+func TestLabelsLeaveHalf(t *testing.T) {
+	m := NewImage(60, 80)
+	var marks []Mark
+	for i := range 12 {
+		y := float64(6 * i)
+		marks = append(marks, Mark{Class: i, Label: "person", Box: [4]float64{30, y, 33, y + 3}})
+	}
+	out, err := Draw(m, marks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	black := 0
+	for y := range m.Height {
+		for x := range m.Width {
+			if r, g, b := out.RGB(x, y); r|g|b == 0 {
+				black++
+			}
+		}
+	}
+	if share := float64(black) / 4800; share < 0.4 || share > 0.9 {
+		t.Errorf("%.2f of the picture can be seen", share)
+	}
+}
+
 // What the font has no letters for is seen to be there.
 func TestLegible(t *testing.T) {
 	for s, want := range map[string]string{"Žluťoučký kůň 0.50": "Žluťoučký kůň 0.50", "猫 0.50": "? 0.50", "🙂…": "?…"} {

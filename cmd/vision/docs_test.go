@@ -85,7 +85,7 @@ func TestGeneratedPages(t *testing.T) {
 
 func commandsPage() string {
 	var b strings.Builder
-	b.WriteString("# Commands\n\nGenerated from the program: `go test ./cmd/vision -run TestGeneratedPages -update`. Flags stand anywhere.\n" +
+	b.WriteString("# Commands\n\nGenerated from the program: `go test ./cmd/vision -run TestGeneratedPages -update`. Flags stand anywhere after the command.\n" +
 		"Codes: 0 done, 1 some input failed and the rest was done, 2 wrong usage, 3 the model could not be fetched or opened, 130 interrupted,\n" +
 		"141 the reader of the results has gone (| head).\n")
 	var page func(prefix string, all []*cli.Command)

@@ -124,8 +124,8 @@ func checkTarget(model, output string) error {
 	if err := writable("-o", output); err != nil {
 		return err
 	}
-	if !strings.EqualFold(filepath.Ext(output), ".onnx") {
-		return usage("-o %s: name a file that ends in .onnx", output)
+	if !strings.EqualFold(filepath.Ext(output), ".onnx") { // as when FILE is forgotten and a picture is taken for it
+		return usage("-o %s: the network is written to an .onnx file; name one, such as int8.onnx", output)
 	}
 	return nil
 }

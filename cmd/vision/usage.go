@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -19,9 +20,23 @@ func toggle(name, does string, aliases ...string) *cli.BoolFlag {
 // flags are reported, and no help command of its own.
 func finish(commands []*cli.Command) {
 	for _, c := range commands {
-		c.OnUsageError, c.HideHelpCommand = flagError, true
+		c.OnUsageError, c.HideHelpCommand, c.Before = flagError, true, notEmpty
 		finish(c.Subcommands)
 	}
+}
+
+// notEmpty refuses flags and models that are given as "", as by a shell's variable
+// that is not set: their defaults are not what was meant.
+func notEmpty(c *cli.Context) error {
+	for _, f := range c.Command.Flags {
+		if s, ok := f.(*cli.StringFlag); ok && c.IsSet(s.Name) && c.String(s.Name) == "" {
+			return usage("%s is empty; give it a value or leave it out", dashed(s.Name))
+		}
+	}
+	if c.Command.ArgsUsage == "MODEL" && slices.Contains(c.Args().Slice(), "") {
+		return usage("%s: the name of the MODEL is empty", c.Command.Name)
+	}
+	return nil
 }
 
 // helpCommand prints the same help as --help after a command.
@@ -81,7 +96,9 @@ func flagError(c *cli.Context, err error, _ bool) error {
 			}
 		}
 		hint := strings.Join(nearest.Words(name, longNames(c.Command.Flags), 1), "")
-		if hint != "" {
+		if of := ownerOf(c.App.Commands, name); path == "vision" && of != "" {
+			hint = "; it stands after a command: vision " + of + " " + dashed(name)
+		} else if hint != "" {
 			hint = "; did you mean " + dashed(hint) + "?"
 		}
 		return usage("%s has no flag %s%s (%s --help lists them)", strings.TrimPrefix(path, "vision "), dashed(name), hint, path)
@@ -97,6 +114,18 @@ func flagError(c *cli.Context, err error, _ bool) error {
 		}
 	}
 	return &exitError{exitUsage, err}
+}
+
+// ownerOf is the first command that has a flag, "" if none does.
+func ownerOf(commands []*cli.Command, flag string) string {
+	for _, c := range commands {
+		for _, f := range c.Flags {
+			if slices.Contains(f.Names(), flag) {
+				return c.Name
+			}
+		}
+	}
+	return ""
 }
 
 func dashed(name string) string {

@@ -14,8 +14,9 @@ import (
 // mistake is kept, and Model returns it.
 type Builder struct {
 	model Model
-	named map[string]bool // shared with regions
-	err   *error          // likewise
+	named map[string]bool   // shared with regions
+	made  map[*Value]*Graph // likewise: where each value belongs
+	err   *error            // likewise
 }
 
 // NewBuilder starts a model that imports one version of the default operator
@@ -24,6 +25,7 @@ func NewBuilder(opset int) *Builder {
 	return &Builder{
 		model: Model{Graph: &Graph{Name: "main"}, Opsets: map[string]int{"": opset}, Metadata: map[string]string{}},
 		named: map[string]bool{},
+		made:  map[*Value]*Graph{},
 		err:   new(error),
 	}
 }
@@ -34,6 +36,7 @@ func (b *Builder) Region(name string) *Builder {
 	return &Builder{
 		model: Model{Graph: &Graph{Name: name, Parent: b.model.Graph}, Opsets: b.model.Opsets},
 		named: b.named,
+		made:  b.made,
 		err:   b.err,
 	}
 }
@@ -53,6 +56,10 @@ func (b *Builder) Input(name string, d tensor.DType, shape Shape) *Value {
 
 // Const adds a constant. If the name is empty, it gets a new one.
 func (b *Builder) Const(name string, t *tensor.Tensor) *Value {
+	if t == nil {
+		b.fail("constant %s is no tensor", onnx.Quote(name))
+		return b.value(name, Fact{})
+	}
 	return b.value(name, FactOf(t))
 }
 
@@ -71,6 +78,15 @@ func (b *Builder) Nodes(op string, outputs int, inputs []*Value, attrs ...*Attr)
 	version, ok := b.model.Opsets[domain]
 	if !ok {
 		b.fail("%s.%s: the model does not import domain %q", domain, op, domain)
+	}
+	for i, v := range inputs {
+		if v != nil && !b.sees(v) {
+			b.fail("input %d of %s is %s, a value of another builder", i, op, onnx.Quote(v.Name))
+		}
+	}
+	if outputs < 1 {
+		b.fail("%s has %d outputs; it needs at least 1", op, outputs)
+		outputs = 1
 	}
 	n := &Node{Domain: domain, Op: op, Version: version, Inputs: inputs, Attrs: attrs}
 	for range outputs {
@@ -104,6 +120,10 @@ func (b *Builder) Output(name string, v *Value) {
 		b.fail("output %s is no value", onnx.Quote(name))
 		return
 	}
+	if !b.sees(v) {
+		b.fail("output %s is %s, a value of another builder", onnx.Quote(name), onnx.Quote(v.Name))
+		return
+	}
 	g := b.model.Graph
 	if v.Node == nil || slices.Contains(g.Outputs, v) || g.Parent != nil && !slices.Contains(g.Nodes, v.Node) {
 		// What has a name outside keeps it.
@@ -126,12 +146,25 @@ func (b *Builder) Model() (*Model, error) {
 	return &b.model, nil
 }
 
+// sees reports whether nodes of this builder may read a value: its own and, in a
+// region, those of the builders around it.
+func (b *Builder) sees(v *Value) bool {
+	for g := b.model.Graph; g != nil; g = g.Parent {
+		if b.made[v] == g {
+			return true
+		}
+	}
+	return false
+}
+
 func (b *Builder) value(name string, f Fact) *Value {
 	if name == "" {
 		name = fmt.Sprintf("v%d", b.model.Graph.Values())
 	}
 	b.name(name)
-	return b.model.Graph.NewValue(name, f)
+	v := b.model.Graph.NewValue(name, f)
+	b.made[v] = b.model.Graph
+	return v
 }
 
 func (b *Builder) name(name string) {
