@@ -37,8 +37,8 @@ func newSavers(c *cli.Context, pictures []job) (*savers, error) {
 		if dir == "" {
 			continue
 		}
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, usage("--%s: %w", f.flag, err)
+		if err := writableFolder("--"+f.flag, dir); err != nil {
+			return nil, err
 		}
 		dir = filepath.Clean(dir)
 		if all[dir] == nil {

@@ -111,7 +111,7 @@ func examine(c *cli.Context) *health {
 	return h
 }
 
-func (h *health) problem(err error) { h.Problems = append(h.Problems, oneLine(err.Error())) }
+func (h *health) problem(err error) { h.Problems = append(h.Problems, oneLine(plain(err))) }
 
 func (h *health) examineCache() {
 	home, err := zoo.Home()

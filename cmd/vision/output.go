@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -26,12 +27,35 @@ func writable(flag, path string) error {
 		}
 	}
 	dir := filepath.Dir(path)
-	probe, err := os.CreateTemp(dir, ".vision-*")
-	if err != nil {
+	if err := probe(dir); err != nil {
 		return usage("%s %s: nothing can be written to folder %s: %w", flag, path, dir, plainPath(err))
 	}
-	probe.Close()
-	return os.Remove(probe.Name())
+	return nil
+}
+
+// writableFolder makes a folder for results and checks, before the work begins, that
+// files can be written to it.
+func writableFolder(flag, dir string) error {
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		if err = probe(dir); err != nil {
+			err = fmt.Errorf("nothing can be written to folder %s: %w", dir, plainPath(err))
+		}
+	}
+	if err != nil {
+		return usage("%s: %w", flag, err)
+	}
+	return nil
+}
+
+// probe writes a file to a folder and removes it.
+func probe(dir string) error {
+	f, err := os.CreateTemp(dir, ".vision-*")
+	if err != nil {
+		return err
+	}
+	f.Close()
+	return os.Remove(f.Name())
 }
 
 // plainPath removes the path from an error.
@@ -85,7 +109,7 @@ func writeWhole(ctx context.Context, path string, write func(io.Writer) error) (
 	}
 	part, err := os.CreateTemp(filepath.Dir(path), ".vision-*.part")
 	if err != nil {
-		return err
+		return &os.PathError{Op: "open", Path: path, Err: plainPath(err)} // not the name of part
 	}
 	defer func() {
 		if err == nil {

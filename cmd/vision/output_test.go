@@ -54,6 +54,10 @@ func TestWriteWhole(t *testing.T) {
 	if err := writeWhole(t.Context(), path, closed); err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), ".part") {
 		t.Errorf("the error names another file: %v", err)
 	}
+	none := filepath.Join(dir, "none", "out.json")
+	if err := writeWhole(t.Context(), none, write("x", nil)); err == nil || !strings.Contains(err.Error(), none) || strings.Contains(err.Error(), ".part") {
+		t.Errorf("the error names another file: %v", err)
+	}
 	link := filepath.Join(dir, "link.json")
 	if err := os.Symlink(path, link); err == nil { // not everybody may on Windows
 		if err := writeWhole(t.Context(), link, write("new", nil)); err != nil {
@@ -84,6 +88,26 @@ func TestWritable(t *testing.T) {
 		}
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("the check left %v (%v)", entries, err)
+	}
+}
+
+func TestWritableFolder(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{dir: "", filepath.Join(dir, "new", "below"): "", file: "not a directory"}
+	if _, err := os.Stat("/proc/self"); err == nil { // where even root writes nothing
+		all["/proc/self"] = "nothing can be written to folder /proc/self: "
+	}
+	for path, want := range all {
+		if err := writableFolder("--x", path); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", path, err, want)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
 		t.Errorf("the check left %v (%v)", entries, err)
 	}
 }

@@ -196,7 +196,8 @@ func (s *stageBar) observe(stage string, done, total int) {
 		s.finish()
 		s.stage = stage
 		if isTerminal(s.c.App.ErrWriter) {
-			s.bar = pb.New(total).SetTemplateString(stageLine).SetWriter(s.c.App.ErrWriter).Set("stage", stage).Start()
+			bar := pb.New(total).SetTemplateString(stageLine).SetWriter(s.c.App.ErrWriter).Set("stage", stage)
+			s.bar = fitWidth(bar, s.c.App.ErrWriter).Start()
 		} else {
 			fmt.Fprintf(s.c.App.ErrWriter, "%s ...\n", stage)
 		}

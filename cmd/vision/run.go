@@ -51,8 +51,8 @@ func runAction(c *cli.Context) error {
 		return err
 	}
 	if dir := c.String("output"); dir != "" {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return usage("--output: %w", err)
+		if err := writableFolder("--output", dir); err != nil {
+			return err
 		}
 	}
 	opts = append(opts, zoo.WithEngine(engine.Outputs(c.StringSlice("layer")...)))
