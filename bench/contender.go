@@ -40,7 +40,7 @@ var engines = map[string]func(opening) (runner, error){
 // runs.
 type ready struct {
 	LoadMS  float64   `json:"load_ms"`
-	FirstM  float64   `json:"first_ms"` // the first run, with what was put off until then
+	FirstMS float64   `json:"first_ms"` // the first run, with what was put off until then
 	GFLOP   float64   `json:"gflop,omitempty"`
 	Output  []float32 `json:"output,omitempty"`
 	Version string    `json:"version,omitempty"`
@@ -105,7 +105,7 @@ func begin(name, fed string, o opening) (r runner, hello ready) {
 	if err == nil {
 		start = time.Now()
 		err = r.run()
-		hello.FirstM = since(start)
+		hello.FirstMS = since(start)
 	}
 	if err == nil {
 		hello.Version = r.version()

@@ -33,9 +33,7 @@ func quiet(threads int) bool {
 	took := make([]time.Duration, threads)
 	var wg sync.WaitGroup
 	for i := range took {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
 			start := time.Now()
@@ -44,7 +42,7 @@ func quiet(threads int) bool {
 			if sum == 0 {
 				panic("BUG: the burst was optimised away")
 			}
-		}()
+		})
 	}
 	wg.Wait()
 	ok := true

@@ -292,7 +292,7 @@ func compareRows(rows []row, children []*child) {
 }
 
 func (c *child) summarise() {
-	c.LoadMS, c.FirstMS, c.Version = c.hello.LoadMS, c.hello.FirstM, c.hello.Version
+	c.LoadMS, c.FirstMS, c.Version = c.hello.LoadMS, c.hello.FirstMS, c.hello.Version
 	c.Samples = len(c.all)
 	if c.failed != nil {
 		c.Error = c.failed.Error()

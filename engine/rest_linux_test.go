@@ -46,8 +46,8 @@ func restAlone(t *testing.T, program, path string) (r atRest) {
 }
 
 // TestMemoryAtRest holds that weights are in memory once, packed or where they lie
-// in the file, however the file has them; packed, float16 take twice the file. Of networks that were exported it tells
-// what they take.
+// in the file, however the file has them; packed, float16 take twice the file. Of
+// networks that were exported it tells what they take.
 func TestMemoryAtRest(t *testing.T) {
 	if testing.Short() || raceDetector {
 		t.Skip("measures the memory of processes that run a network of 28 MB; run without -short and -race")

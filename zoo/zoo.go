@@ -101,10 +101,9 @@ func WithLabels(s *label.Set) Option { return func(c *config) { c.open.labels = 
 
 // Load opens a model by its name in the catalogue (see Catalogue.Find). Its file
 // comes from the cache or a download. Its digest is checked once, and again when
-// its size or its time of change is another. The empty name is
-// the built-in model. A name with a slash or the extension .onnx is the path of a
-// file of the caller's own, and so is any other name that no model has but a file
-// does.
+// its size or its time of change is another. The empty name is the built-in model. A
+// name with a slash or the extension .onnx is the path of a file of the caller's
+// own, and so is any other name that no model has but a file does.
 //
 // The errors are those of Pull and of engine.Open.
 func Load(name string, opts ...Option) (*Model, error) {

@@ -99,9 +99,9 @@ func (c *Conv) check() error {
 	return nil
 }
 
-// ChooseConv returns the method that should be fastest for a float32
-// convolution. The choice depends on channels, kernel and sizes.
-func (r *Rung) ChooseConv(c *Conv) ConvMethod {
+// Method returns the plain method: ConvDepthwise if every channel has a kernel of its
+// own, else ConvDirect.
+func (c *Conv) Method() ConvMethod {
 	if c.isDepthwise() {
 		return ConvDepthwise
 	}

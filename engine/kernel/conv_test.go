@@ -389,7 +389,7 @@ func BenchmarkConv(b *testing.B) {
 				in = Planar
 			}
 			c := test.conv(in, k.Block)
-			benchmarkConv(b, k, &c, k.ChooseConv(&c))
+			benchmarkConv(b, k, &c, c.Method())
 		}
 		if k.Block == F32x16 {
 			break // higher rungs have the same kernels
@@ -455,7 +455,7 @@ func TestDepthwise(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("%s %v", test.why, f[1]), func(t *testing.T) {
 					c := test.conv(f[0], f[1])
-					if k.ChooseConv(&c) != ConvDepthwise {
+					if c.Method() != ConvDepthwise {
 						t.Error("not chosen")
 					}
 					testConv(t, k, c, ConvDepthwise, bound)

@@ -92,7 +92,8 @@ type dynamicHead struct {
 	zero  uint8
 }
 
-// rooms of a Dynamic in its scratch, in bytes: the head comes first.
+// dynamicRooms says where the parts of a Dynamic's scratch begin, in bytes. The head
+// comes first.
 type dynamicRooms struct {
 	ranges int // of float32: the smallest and the largest number of each chunk
 	ends   int // floatEnds bytes for each 32 outputs

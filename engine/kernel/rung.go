@@ -114,7 +114,8 @@ func purego() Rung {
 // Rungs returns the rungs of this machine, lowest first, with all fields set.
 func Rungs() []*Rung { return rungs() }
 
-// native, in a file for each architecture, returns the rungs above purego.
+// rungs adds to purego those that native returns, which is in a file for each
+// architecture.
 var rungs = sync.OnceValue(func() []*Rung {
 	ground := purego()
 	all := []*Rung{&ground}

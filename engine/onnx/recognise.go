@@ -16,7 +16,6 @@ var strangers = []struct{ magic, what string }{
 	{"%PDF", "a PDF document"},
 	{"\x7fELF", "a program"},
 	{"\x93NUMPY", "a NumPy array"},
-	{"TFL3", "a TensorFlow Lite model; convert it to ONNX first"},
 }
 
 // recognise says what data is when it plainly is no ONNX model.
@@ -29,7 +28,7 @@ func recognise(data []byte) string {
 			return s.what
 		}
 	}
-	if len(data) >= 8 && string(data[4:8]) == "TFL3" {
+	if len(data) >= 8 && string(data[4:8]) == "TFL3" { // a flatbuffer names its kind behind an offset
 		return "a TensorFlow Lite model; convert it to ONNX first"
 	}
 	head := bytes.ToLower(bytes.TrimLeft(data[:min(len(data), 512)], " \t\r\n"))

@@ -14,6 +14,7 @@ func TestStrangersAreNamed(t *testing.T) {
 		{"  <!DOCTYPE html><html>", "an HTML page"},
 		{"{\"a\": 1}", "a JSON text"},
 		{"module example.com/x\n\ngo 1.26\n", "a text"},
+		{"\x1c\x00\x00\x00TFL3", "a TensorFlow Lite model"},
 		{"\x7fELF\x02\x01", "a program"},
 	} {
 		if _, err := Read([]byte(c.data)); err == nil || !strings.Contains(err.Error(), "not an ONNX model") && c.data != "" || !strings.Contains(err.Error(), c.want) {

@@ -28,11 +28,11 @@ type message struct {
 
 // field is one field of a message: its number, and its value by wire type.
 type field struct {
-	num   protowire.Number
-	typ   protowire.Type
-	varnt uint64
-	fixed uint64
-	bytes []byte
+	num    protowire.Number
+	typ    protowire.Type
+	varint uint64
+	fixed  uint64
+	bytes  []byte
 }
 
 // next reads one field; ok is false at the end of the message.
@@ -53,7 +53,7 @@ func (m *message) next() (f field, ok bool, err error) {
 	rest := m.buf[n:]
 	switch f.typ {
 	case protowire.VarintType:
-		f.varnt, n = protowire.ConsumeVarint(rest)
+		f.varint, n = protowire.ConsumeVarint(rest)
 	case protowire.Fixed32Type:
 		var v uint32
 		v, n = protowire.ConsumeFixed32(rest)
@@ -123,7 +123,7 @@ func (m *message) int(f field, dst *int64) error {
 	if f.typ != protowire.VarintType {
 		return m.wrong(f, "an integer")
 	}
-	*dst = int64(f.varnt)
+	*dst = int64(f.varint)
 	return nil
 }
 
@@ -165,7 +165,7 @@ func (m *message) strs(f field, dst *[]string) error {
 func varints[T int32 | int64 | uint64](m *message, f field, dst *[]T) error {
 	switch f.typ {
 	case protowire.VarintType:
-		*dst = append(*dst, T(f.varnt))
+		*dst = append(*dst, T(f.varint))
 		return nil
 	case protowire.BytesType:
 	default:

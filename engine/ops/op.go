@@ -2,7 +2,7 @@
 // has the attributes with their defaults, the shapes and dtypes of the outputs,
 // and a reference kernel that follows the specification's formula.
 //
-// No promise of a stable API: operators are reached through package engine.
+// This package may change without notice: operators are reached through engine.
 package ops
 
 import (

@@ -2,7 +2,7 @@
 // folded, what follows a convolution moves into it, patterns that exporters
 // spell out become the one operator they stand for.
 //
-// No promise: passes are run by engine.
+// This package may change without notice: use it through engine.
 package pass
 
 import (

@@ -213,7 +213,7 @@ func (b *builder) scaleNode(n *ir.Node) error {
 	out := b.home(y)
 	c := &kernel.Conv{In: in.layout, Out: out.layout, KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1,
 		DilationH: 1, DilationW: 1, Group: in.layout.C, Act: op.Act}
-	m := b.opt.Rung.ChooseConv(c)
+	m := c.Method()
 	packed, err := b.weights.vector(c, m, filter{weights: n.Inputs[1].Const(), bias: n.Inputs[2].Const()})
 	if err != nil {
 		return err

@@ -1,3 +1,7 @@
+// Package plan turns graphs into schedules: which kernel runs each node, where its
+// operands lie, and in what order.
+//
+// This package may change without notice: use it through engine.
 package plan
 
 import (

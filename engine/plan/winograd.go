@@ -31,7 +31,7 @@ func forms(c *kernel.Conv) []kernel.ConvMethod {
 // method chooses the form of a convolution that does not run on the tile unit, by
 // its shape or, if forms are close, by timing them.
 func (b *builder) method(c *kernel.Conv) (kernel.ConvMethod, error) {
-	m := b.opt.Rung.ChooseConv(c)
+	m := c.Method()
 	if m != kernel.ConvDirect || b.opt.Rung.Name == "purego" {
 		return m, nil
 	}

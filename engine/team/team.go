@@ -3,7 +3,7 @@
 // goroutines for each is too dear: workers spin for a short while after a
 // loop, and only then park.
 //
-// No promise: the package serves the engine.
+// This package may change without notice: it serves the engine.
 package team
 
 import (
