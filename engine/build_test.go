@@ -87,15 +87,7 @@ func TestBuilderRegion(t *testing.T) {
 	b.Output("y", out[0])
 	b.Output("again y", out[0])
 	b.Output("all", out[1])
-	m, err := b.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := engine.OpenModel(m, engine.Outputs("step"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := opened(t, b, engine.Outputs("step"))
 	got, err := s.Run(context.Background(), engine.Values{"x": tensor.Of([]float32{1}, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -119,15 +111,7 @@ func TestResultsAreTheCallers(t *testing.T) {
 	b.Output("same", x)
 	b.Output("constant", c)
 	b.Output("flat", b.Node("Reshape", []*ir.Value{x, b.Const("", tensor.Of([]int64{2, 1}, 2))}))
-	m, err := b.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := engine.OpenModel(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := opened(t, b)
 	in := tensor.Of([]float32{1, 2}, 2)
 	first, err := s.Run(context.Background(), engine.Values{"x": in})
 	if err != nil {

@@ -119,15 +119,7 @@ func TestSliceBetweenOutputs(t *testing.T) {
 	b := ir.NewBuilder(17)
 	parts := b.Nodes("Split", 2, []*ir.Value{b.Input("x", tensor.Float32, ir.Dims(4))})
 	b.Output("y", b.Node("Add", parts))
-	m, err := b.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := engine.OpenModel(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := opened(t, b)
 	part, err := s.Slice(parts[0].Name, "y")
 	if err != nil {
 		t.Fatal(err)

@@ -99,15 +99,7 @@ func TestRewrites(t *testing.T) {
 					shape.Dims[0] = ir.Unknown
 				}
 				b.Output("y", r.build(b, b.Input("x", tensor.Float32, shape)))
-				m, err := b.Model()
-				if err != nil {
-					t.Fatal(err)
-				}
-				s, err := engine.OpenModel(m, opts...)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer s.Close()
+				s := opened(t, b, opts...)
 				out, err := s.Run(context.Background(), engine.Values{"x": r.in})
 				if err != nil {
 					t.Fatal(err)
@@ -129,15 +121,7 @@ func TestRewrites(t *testing.T) {
 func TestRewritesOfRandom(t *testing.T) {
 	b := ir.NewBuilder(18)
 	b.Output("y", b.Node("Relu", []*ir.Value{b.Node("RandomNormal", nil, ir.AttrInts("shape", 4))}))
-	m, err := b.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := engine.OpenModel(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := opened(t, b)
 	out, err := s.Run(context.Background(), engine.Values{})
 	if err != nil || out["y"].Len() != 4 {
 		t.Errorf("%v, %v", out, err)

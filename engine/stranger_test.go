@@ -47,17 +47,9 @@ func TestStrangersInput(t *testing.T) {
 		t.Run(r.name, func(t *testing.T) {
 			b := ir.NewBuilder(18)
 			b.Output("y", r.build(b, b.Input("x", tensor.Float32, ir.Shape{})))
-			m, err := b.Model()
-			if err != nil {
-				t.Fatal(err)
-			}
-			s, err := engine.OpenModel(m, engine.MemoryLimit(256<<20))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
+			s := opened(t, b, engine.MemoryLimit(256<<20))
 			before := spent.Time()
-			_, err = s.Run(context.Background(), engine.Values{"x": r.in})
+			_, err := s.Run(context.Background(), engine.Values{"x": r.in})
 			if took := spent.Time() - before; took > 20*time.Second {
 				t.Errorf("took %v", took)
 			}

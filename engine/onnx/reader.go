@@ -460,10 +460,3 @@ func (m *message) tensorFields(t *Tensor) error {
 		return nil
 	})
 }
-
-// ReadTensor parses a TensorProto on its own, as test data files hold it.
-func ReadTensor(data []byte) (*Tensor, error) {
-	t := &Tensor{}
-	m := message{name: "tensor", buf: data}
-	return t, m.tensorFields(t)
-}
