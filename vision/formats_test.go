@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"image"
+	"image/color"
+	"image/png"
 	"os"
 	"runtime"
 	"strings"
@@ -165,6 +168,24 @@ func TestCutShort(t *testing.T) {
 		}
 		if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
 			t.Errorf("%s: %d MiB were allocated", why, n>>20)
+		}
+	}
+}
+
+// What is transparent shows the background, white unless the caller says otherwise.
+func TestBackground(t *testing.T) {
+	src := image.NewNRGBA(image.Rect(0, 0, 2, 1))
+	src.SetNRGBA(0, 0, color.NRGBA{R: 1, G: 2, B: 3, A: 255})
+	var file bytes.Buffer
+	if err := png.Encode(&file, src); err != nil {
+		t.Fatal(err)
+	}
+	for want, opts := range map[[6]byte][]Option{
+		{1, 2, 3, 255, 255, 255}: nil,
+		{1, 2, 3, 10, 20, 30}:    {Background(color.RGBA{R: 10, G: 20, B: 30, A: 255})},
+	} {
+		if m, err := DecodeBytes(file.Bytes(), opts...); err != nil || !bytes.Equal(m.Pix, want[:]) {
+			t.Errorf("%v, %v, want %v", m, err, want)
 		}
 	}
 }

@@ -39,3 +39,15 @@ func blockWide(r *bitReader, b *[64]int16, dc, ac *huffTable, pred *int32) {
 		}
 	}
 }
+
+// coefficient decodes a code and its value at zigzag index k, and returns the index after
+// it: 64 or more at the end of the block.
+func (r *bitReader) coefficient(b *[64]int16, t *huffTable, k int) int {
+	e := r.code(t, false)
+	k += e.skip()
+	if e.hasValue() {
+		b[natural[(k-1)&127]&63] = int16(e.value(r.acc))
+	}
+	r.drop(e.total())
+	return k
+}

@@ -48,18 +48,6 @@ func (r *bitReader) block(b *[64]int16, dc, ac *huffTable, pred *int32) {
 	r.acc, r.n, r.pos = acc, n, pos
 }
 
-// coefficient decodes a code and its value at zigzag index k, and returns the index after
-// it: 64 or more at the end of the block.
-func (r *bitReader) coefficient(b *[64]int16, t *huffTable, k int) int {
-	e := r.code(t, false)
-	k += e.skip()
-	if e.hasValue() {
-		b[natural[(k-1)&127]&63] = int16(e.value(r.acc))
-	}
-	r.drop(e.total())
-	return k
-}
-
 // dcDifference decodes a DC difference, T.81 F.2.2.1.
 func (r *bitReader) dcDifference(t *huffTable) int32 {
 	e := r.code(t, true)
