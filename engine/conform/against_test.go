@@ -50,3 +50,23 @@ func TestAgainstOtherFloats(t *testing.T) {
 		}
 	}
 }
+
+// TestAgainstStrings: outputs that are no numbers are compared, and have no distance.
+func TestAgainstStrings(t *testing.T) {
+	b := ir.NewBuilder(21)
+	b.Output("y", b.Node("Identity", []*ir.Value{b.Input("x", tensor.String, ir.Dims(2))}))
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.OpenModel(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, r := range Against(context.Background(), s, s, Options{}) {
+		if r.Err != nil || r.Differ.Count != 0 {
+			t.Errorf("%s: error %v, %d numbers compared", r.Name, r.Err, r.Differ.Count)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package conform
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/visionzoo/vision/engine/tensor"
@@ -10,6 +11,8 @@ import (
 func TestCompare(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	f := func(v ...float32) *tensor.Tensor { return tensor.Of(v, len(v)) }
+	s := func(v ...string) *tensor.Tensor { return tensor.OfStrings(v) }
+	list := func(v ...*tensor.Tensor) *tensor.Tensor { return tensor.NewContainer(tensor.Sequence, v...) }
 	for _, c := range []struct {
 		name      string
 		got, want *tensor.Tensor
@@ -29,9 +32,19 @@ func TestCompare(t *testing.T) {
 		{"integers have no spread", tensor.Of([]int32{0, 100_000}, 2), tensor.Of([]int32{1, 100_000}, 2), Tolerance{S: 1e-4}, false},
 		{"another type", f(1), tensor.Of([]float64{1}, 1), Tolerance{}, false},
 		{"another shape", f(1, 1), f(1), Tolerance{}, false},
+		{"nothing", nil, f(1), Tolerance{}, false},
+		{"equal strings", s("a", "b"), s("a", "b"), Tolerance{}, true},
+		{"another string", s("a", "c"), s("a", "b"), Tolerance{}, false},
+		{"equal sequences", list(f(1), s("a")), list(f(1), s("a")), Tolerance{}, true},
+		{"a sequence with another element", list(f(1), f(2)), list(f(1), f(3)), Tolerance{}, false},
+		{"a shorter sequence", list(f(1)), list(f(1), f(2)), Tolerance{}, false},
 	} {
-		if _, err := Compare(c.got, c.want, c.tol); (err == nil) != c.ok {
+		worst, err := Compare(c.got, c.want, c.tol)
+		if (err == nil) != c.ok {
 			t.Errorf("%s: %v", c.name, err)
+		}
+		if strings.HasPrefix(c.name, "equal") && worst != 0 {
+			t.Errorf("%s: an error of %g", c.name, worst)
 		}
 	}
 }
