@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
@@ -133,10 +134,10 @@ func count(s ir.Shape) float64 {
 
 // LoadCost is how long opening a session took, and what part of that went into
 // packing weights.
-type LoadCost struct{ Total, Pack float64 } // milliseconds
+type LoadCost struct{ Total, Pack time.Duration }
 
 // LoadCost returns how long opening the session took.
-func (s *Session) LoadCost() LoadCost { return LoadCost{s.opened, s.runner.PackTime().Seconds() * 1e3} }
+func (s *Session) LoadCost() LoadCost { return LoadCost{s.opened, s.runner.PackTime()} }
 
 // CostOf is Cost for inputs of the given shapes, for models that leave dimensions
 // open; an input that shapes does not name keeps its declared shape. Shapes that

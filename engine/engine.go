@@ -61,7 +61,7 @@ type Session struct {
 	runner  *plan.Runner
 	spare   sync.Pool // of *arguments
 	reports []pass.Report
-	opened  float64 // milliseconds that opening took
+	opened  time.Duration // that opening took
 	closed  atomic.Bool
 	given   *givenDefaults // nil: the model has no defaults
 }
@@ -152,7 +152,7 @@ func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *
 		return nil, err
 	}
 	err = s.prepare(ctx)
-	s.opened = time.Since(start).Seconds() * 1e3
+	s.opened = time.Since(start)
 	return s, err
 }
 
@@ -181,7 +181,7 @@ func OpenModelContext(ctx context.Context, m *ir.Model, opts ...Option) (s *Sess
 		return nil, err
 	}
 	err = s.prepare(ctx)
-	s.opened = time.Since(start).Seconds() * 1e3
+	s.opened = time.Since(start)
 	return s, err
 }
 

@@ -156,7 +156,7 @@ func measure(c *cli.Context, m *zoo.Model, in engine.Values) (*benchReport, erro
 	}
 	load := s.LoadCost()
 	r := &benchReport{Model: m.Card().Name, Threads: threadsOf(c), Precision: c.String("precision"), Batch: batchOf(s.Inputs(), in), Runs: len(times),
-		LoadMS: load.Total, PackMS: load.Pack, RSSMiB: residentMiB(), CPU: cpu}
+		LoadMS: milliseconds(load.Total), PackMS: milliseconds(load.Pack), RSSMiB: residentMiB(), CPU: cpu}
 	r.MS = benchTime{times[0], median(times), times[(len(times)*95+99)/100-1]}
 	r.GFLOPS = digits(cost.FLOPs/r.MS.Median/1e6, 1)
 	return r, nil

@@ -116,7 +116,7 @@ func tolerance(c *cli.Context, flag string) float64 {
 
 func printResult(c *cli.Context, r conform.Result) {
 	if c.Bool("json") {
-		line := map[string]any{"case": r.Name, "ms": r.Elapsed.Seconds() * 1e3, "max_error": r.MaxError}
+		line := map[string]any{"case": r.Name, "ms": milliseconds(r.Elapsed), "max_error": r.MaxError}
 		if r.Differ.Count > 0 {
 			line["outputs"] = differenceJSON(r.Differ)
 		}

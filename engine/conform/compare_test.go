@@ -2,6 +2,8 @@ package conform
 
 import (
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -45,6 +47,31 @@ func TestCompare(t *testing.T) {
 		}
 		if strings.HasPrefix(c.name, "equal") && worst != 0 {
 			t.Errorf("%s: an error of %g", c.name, worst)
+		}
+	}
+}
+
+// TestToleranceOfACase: the caller's numbers come before those of the case's data.json.
+func TestToleranceOfACase(t *testing.T) {
+	c := Case{Dir: t.TempDir()}
+	for _, r := range []struct {
+		file string
+		opt  Options
+		want Tolerance
+	}{
+		{"", Options{RTol: 1}, Tolerance{R: 1}},
+		{`{"rtol": 0.1, "atol": 0.2}`, Options{}, Tolerance{R: 0.1, A: 0.2}},
+		{`{"rtol": 0.1, "atol": 0.2}`, Options{RTol: 1}, Tolerance{R: 1, A: 0.2}},
+		{`{"rtol": 0.1, "atol": 0.2}`, Options{ATol: 1}, Tolerance{R: 0.1, A: 1}},
+		{`no JSON`, Options{ATol: 1}, Tolerance{A: 1}},
+	} {
+		if r.file != "" {
+			if err := os.WriteFile(filepath.Join(c.Dir, "data.json"), []byte(r.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := c.tolerance(r.opt); got != r.want {
+			t.Errorf("%q and %+v give %+v, want %+v", r.file, r.opt, got, r.want)
 		}
 	}
 }
