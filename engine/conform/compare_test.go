@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -72,6 +74,34 @@ func TestToleranceOfACase(t *testing.T) {
 		}
 		if got := c.tolerance(r.opt); got != r.want {
 			t.Errorf("%q and %+v give %+v, want %+v", r.file, r.opt, got, r.want)
+		}
+	}
+}
+
+// TestDeep: only networks of ten products or more may be off by a share of the spread,
+// and only if no atol is given.
+func TestDeep(t *testing.T) {
+	for n, want := range map[int]float64{deep - 1: 0, deep: deepSpread} {
+		b := ir.NewBuilder(21)
+		x := b.Input("x", tensor.Float32, ir.Dims(2, 2))
+		for range n {
+			x = b.Node("MatMul", []*ir.Value{x, x})
+		}
+		b.Output("y", x)
+		m, err := b.Model()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := engine.OpenModel(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if got := (Tolerance{R: 1}).deepen(s); got != (Tolerance{R: 1, S: want}) {
+			t.Errorf("%d products: %+v", n, got)
+		}
+		if got := (Tolerance{A: 1}).deepen(s); got != (Tolerance{A: 1}) {
+			t.Errorf("%d products and an atol: %+v", n, got)
 		}
 	}
 }

@@ -55,9 +55,9 @@ func Fold(name string) string { return punctuation.Replace(strings.ToLower(name)
 
 var punctuation = strings.NewReplacer("-", "", "_", "", ".", "")
 
-// Distance is four times the edit distance, less if one word begins with the other,
-// and more if the first letters differ: mistakes are more frequent towards the end
-// of a word.
+// Distance is how far the word b is from what was typed, a: four times the edit
+// distance, less if b begins with a, and more if the first letters differ, since
+// mistakes are more frequent towards the end of a word.
 func Distance(a, b string) int {
 	d := 4 * edits(a, b)
 	common := 0

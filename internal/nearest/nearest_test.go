@@ -40,6 +40,17 @@ func TestEdits(t *testing.T) {
 	}
 }
 
+func TestDistance(t *testing.T) {
+	for _, r := range []struct {
+		a, b string
+		want int
+	}{{"cat", "cat", -3}, {"ca", "cat", 1}, {"cat", "ca", 4}, {"cat", "car", 4}, {"cat", "bat", 6}} {
+		if got := Distance(r.a, r.b); got != r.want {
+			t.Errorf("%q to %q: %d, want %d", r.a, r.b, got, r.want)
+		}
+	}
+}
+
 func TestFold(t *testing.T) {
 	if got := Fold("ResNet_50-v1.5"); got != "resnet50v15" {
 		t.Error(got)
