@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -154,7 +155,8 @@ func commands() []*cli.Command {
 
 // reorder moves flags in front of the arguments, because the flag parser stops at
 // the first argument and users may put flags anywhere. It follows subcommands down;
-// "--" ends the flags, and a lone "-" is an argument.
+// "--" ends the flags, and a lone "-" is an argument. A flag for help leaves nothing
+// else: the parser would take an argument for a topic.
 func reorder(app *cli.App, args []string) []string {
 	if len(args) < 2 {
 		return args
@@ -170,6 +172,8 @@ func reorder(app *cli.App, args []string) []string {
 		case w == "--":
 			rest = append(append(rest, "--"), words...)
 			words = nil
+		case slices.Contains([]string{"-h", "-help", "--help"}, w): // whatever else there is
+			return append(head, "--help")
 		case strings.HasPrefix(w, "-") && w != "-":
 			front = append(front, w)
 			if !takesValue(flags, w) {

@@ -25,16 +25,16 @@ func finish(commands []*cli.Command) {
 	}
 }
 
-// notEmpty refuses flags and models that are given as "", as by a shell's variable
-// that is not set: their defaults are not what was meant.
+// notEmpty refuses flags and arguments that are given as "", as by a shell's variable
+// that is not set: their defaults are not what was meant. Pictures are told one by one.
 func notEmpty(c *cli.Context) error {
 	for _, f := range c.Command.Flags {
 		if s, ok := f.(*cli.StringFlag); ok && c.IsSet(s.Name) && c.String(s.Name) == "" {
 			return usage("%s is empty; give it a value or leave it out", dashed(s.Name))
 		}
 	}
-	if c.Command.ArgsUsage == "MODEL" && slices.Contains(c.Args().Slice(), "") {
-		return usage("%s: the name of the MODEL is empty", c.Command.Name)
+	if takes := c.Command.ArgsUsage; takes != "" && takes != "PIC..." && slices.Contains(c.Args().Slice(), "") {
+		return usage("%s: an argument is empty; it takes %s", c.Command.Name, c.Command.ArgsUsage)
 	}
 	return nil
 }

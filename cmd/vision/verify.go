@@ -38,8 +38,11 @@ func verify(c *cli.Context) error {
 	if !c.Args().Present() {
 		return usage("verify needs a PATH: a case folder, a folder of them, or the name of a model of the zoo")
 	}
-	if c.Float64("rtol") < 0 || c.Float64("atol") < 0 {
-		return usage("--rtol and --atol are not negative")
+	if !(c.Float64("rtol") >= 0 && c.Float64("atol") >= 0) { // NaN is not either
+		return usage("--rtol and --atol are numbers that are not negative")
+	}
+	if c.Duration("timeout") <= 0 {
+		return usage("--timeout %v: above 0", c.Duration("timeout"))
 	}
 	o := conform.Options{RTol: tolerance(c, "rtol"), ATol: tolerance(c, "atol"), Timeout: c.Duration("timeout")}
 	if other := c.String("against"); other != "" {
