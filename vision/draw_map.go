@@ -73,6 +73,7 @@ func (c *canvas) mapLabels(widest map[int]span, names map[int]string) {
 		w := widest[k]
 		half := float64(c.face.width(text)) / 2
 		middle, height := float64(w.x0+w.x1)/2, float64(c.face.ascent+c.face.descent)
-		c.label([4]float64{middle - half, float64(w.y) + height/2, middle + half, float64(w.y) + height}, text, ClassColor(k))
+		y := min(float64(w.y), float64(c.m.Height-1)-height/2) // what is below the picture has no place
+		c.label([4]float64{middle - half, y + height/2, middle + half, y + height}, text, ClassColor(k))
 	}
 }

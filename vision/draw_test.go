@@ -75,6 +75,24 @@ func TestLabelsLeaveHalf(t *testing.T) {
 	}
 }
 
+// The name of a class that lies at the bottom is not cut off there.
+func TestMapLabelAtTheBottom(t *testing.T) {
+	m := NewImage(100, 80)
+	class := make([]byte, 100*80)
+	for x := range 100 {
+		class[79*100+x] = 1
+	}
+	out, err := DrawMap(m, class, map[int]string{1: "bird"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for y, want := range map[int]color.RGBA{66: ClassColor(1), 50: {A: 255}} {
+		if r, g, b := out.RGB(41, y); r != want.R || g != want.G || b != want.B {
+			t.Errorf("row %d is %d %d %d, want %v", y, r, g, b, want)
+		}
+	}
+}
+
 // What the font has no letters for is seen to be there.
 func TestLegible(t *testing.T) {
 	for s, want := range map[string]string{"Žluťoučký kůň 0.50": "Žluťoučký kůň 0.50", "猫 0.50": "? 0.50", "🙂…": "?…"} {
