@@ -162,7 +162,7 @@ func guessHead(o outputs) (*head, error) {
 	if _, ok := guessSegment(o); ok {
 		return nil, fmt.Errorf("the model gives a map of classes, not objects; use vision segment")
 	}
-	return nil, fmt.Errorf("no head recognises the model's outputs (%s); name one with --head: %s", describe(o.all), strings.Join(Heads(), ", "))
+	return nil, fmt.Errorf("no head recognises the model's outputs (%s); name one (--head, detect.Head): %s", describe(o.all), strings.Join(Heads(), ", "))
 }
 
 // describe is a few outputs on one line.

@@ -106,11 +106,12 @@ func Stdin(r io.Reader) SourceOption { return func(o *sourceOptions) { o.stdin =
 func Client(c *http.Client) SourceOption { return func(o *sourceOptions) { o.client = c } }
 
 // Sources yields the pictures that args name: a file, a folder (its pictures in the
-// order of their names, recognised by content or extension, without hidden ones; of
-// formats that are not supported too, whose Open says so), a pattern for filepath.Match, an http or https address (others are errors), or "-"
-// for standard input. Nothing is decoded, and folders are read as the loop
-// proceeds. A picture that cannot be found is yielded as an error with the source's
-// Name; the rest goes on.
+// order of their names, recognised by content or extension, without hidden ones;
+// of formats that are not supported too, whose Open says so), a pattern for
+// filepath.Match, an http or https address (others are errors), or "-" for standard
+// input. Nothing is decoded, and folders are read as the loop proceeds. A picture
+// that cannot be found is yielded as an error with the source's Name; the rest goes
+// on.
 func Sources(args []string, opts ...SourceOption) iter.Seq2[Source, error] {
 	o := sourceOptions{stdin: os.Stdin}
 	for _, opt := range opts {

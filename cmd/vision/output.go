@@ -15,8 +15,11 @@ import (
 // writable checks, before the work begins, that a file can be written at its end.
 // The file may exist already; its folder must exist.
 func writable(flag, path string) error {
-	if path == "" {
+	switch path {
+	case "":
 		return nil
+	case "-":
+		return usage("%s -: results go to a file; name one", flag)
 	}
 	if info, err := os.Stat(path); err == nil {
 		if info.IsDir() {

@@ -79,6 +79,7 @@ func TestWritable(t *testing.T) {
 	dir := t.TempDir()
 	for path, want := range map[string]string{
 		"":                               "",
+		"-":                              "results go to a file",
 		filepath.Join(dir, "new"):        "",
 		dir:                              "a folder; name a file in it",
 		filepath.Join(dir, "no", "file"): "nothing can be written to folder",
