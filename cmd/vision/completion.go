@@ -100,6 +100,7 @@ func complete(app *cli.App, words []string) []string {
 			if takesValue(flags, w) {
 				valueOf = strings.TrimLeft(w, "-")
 			}
+		case w == "help" && path == "" && arguments == 0: // commands follow it too
 		case c != nil && arguments == 0:
 			path, commands, flags = strings.TrimSpace(path+" "+w), c.Subcommands, c.Flags
 		default:
