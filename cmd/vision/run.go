@@ -263,7 +263,8 @@ type outputSummary struct {
 	Min   *float64 `json:"min,omitempty"`
 	Max   *float64 `json:"max,omitempty"`
 	Mean  *float64 `json:"mean,omitempty"`
-	NaN   int      `json:"nan,omitempty"`
+	NaN   int      `json:"nan,omitempty"` // numbers that are none
+	Inf   int      `json:"inf,omitempty"` // infinite ones; min, max and mean are of the others
 }
 
 func printSummary(c *cli.Context, name string, t *tensor.Tensor) {
@@ -285,6 +286,9 @@ func printSummaryLine(w io.Writer, s outputSummary) {
 	if s.NaN > 0 {
 		fmt.Fprintf(w, "  %d NaN", s.NaN)
 	}
+	if s.Inf > 0 {
+		fmt.Fprintf(w, "  %d infinite", s.Inf)
+	}
 	fmt.Fprintln(w)
 }
 
@@ -295,8 +299,12 @@ func summarise(name string, t *tensor.Tensor) outputSummary {
 	}
 	low, high, sum, n := 0.0, 0.0, 0.0, 0
 	for _, v := range tensor.ToFloat64(t) {
-		if v != v {
+		switch {
+		case v != v:
 			s.NaN++
+			continue
+		case v-v != 0:
+			s.Inf++
 			continue
 		}
 		if n == 0 {

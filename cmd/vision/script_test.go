@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -100,8 +101,9 @@ func writeScriptFiles(dir string) error {
 			return err
 		}
 	}
-	var wrong, right bytes.Buffer
-	if err := errors.Join(tensor.WriteNpy(&wrong, tensor.New(tensor.Float32, 1, 3, 7, 7)), tensor.WriteNpy(&right, tensor.Of([]float32{-1, 0, 2}, 3))); err != nil {
+	var wrong, right, infinite bytes.Buffer
+	if err := errors.Join(tensor.WriteNpy(&wrong, tensor.New(tensor.Float32, 1, 3, 7, 7)), tensor.WriteNpy(&right, tensor.Of([]float32{-1, 0, 2}, 3)),
+		tensor.WriteNpy(&infinite, tensor.Of([]float32{float32(math.Inf(1)), 0, 2}, 3))); err != nil {
 		return err
 	}
 	for name, data := range map[string][]byte{
@@ -111,6 +113,7 @@ func writeScriptFiles(dir string) error {
 		"half.onnx":    scriptModelOf(10, []string{"Relu"}), // FLOAT16
 		"wrong.npy":    wrong.Bytes(),
 		"right.npy":    right.Bytes(),
+		"infinite.npy": infinite.Bytes(),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
 			return err
