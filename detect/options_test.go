@@ -1,9 +1,14 @@
 package detect
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
+	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/vision"
 	"github.com/visionzoo/vision/zoo"
 )
@@ -67,6 +72,42 @@ func TestLeftOut(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := Segment(nil, vision.NewImage(1, 1), nil); err == nil || !strings.Contains(err.Error(), "the model is nil") {
+		t.Error(err)
+	}
+}
+
+// TestSegmentContext: a network whose classes are the picture's colours; a context that
+// is done ends it.
+func TestSegmentContext(t *testing.T) {
+	b := ir.NewBuilder(21)
+	b.Output("map", b.Node("Relu", []*ir.Value{b.Input("picture", tensor.Float32, ir.Dims(1, 3, 4, 4))}))
+	network, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.OpenModel(network)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recipe, err := vision.ParseRecipe([]byte(`{"size":[4,4],"resize":"stretch 4x4 bilinear"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := zoo.FromSession("colours", s, zoo.WithRecipe(recipe))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	blue := vision.NewImage(8, 8)
+	for i := 2; i < len(blue.Pix); i += 3 {
+		blue.Pix[i] = 255
+	}
+	if got, err := Segment(m, blue, Head("fcn")); err != nil || got.Class[0] != 2 || got.Width != 8 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := SegmentContext(ctx, m, blue, Head("fcn")); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

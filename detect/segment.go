@@ -91,11 +91,16 @@ func (s *Segmenter) Guess() string { return s.guess }
 
 // Segment returns the class of each pixel of a picture.
 func Segment(m Model, img *vision.Image, opts ...Option) (*ClassMap, error) {
+	return SegmentContext(context.Background(), m, img, opts...)
+}
+
+// SegmentContext is Segment with a context.
+func SegmentContext(ctx context.Context, m Model, img *vision.Image, opts ...Option) (*ClassMap, error) {
 	s, err := NewSegmenter(m, opts...)
 	if err != nil {
 		return nil, err
 	}
-	return s.Image(context.Background(), img)
+	return s.Image(ctx, img)
 }
 
 // Image returns the class of each pixel of a picture.
