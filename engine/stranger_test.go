@@ -152,6 +152,34 @@ func TestStrangersOutputs(t *testing.T) {
 	}
 }
 
+// TestTurnsNobodyAsksFor: results of each turn that the node does not name take no memory
+// when their loop is over.
+func TestTurnsNobodyAsksFor(t *testing.T) {
+	const mib = 1 << 20
+	float := ir.Dims(mib / 4)
+	loop := func(in *ir.Builder, turns int64, x *ir.Value, body *ir.Builder) *ir.Value {
+		return in.Nodes("Loop", 1, []*ir.Value{in.Const("", tensor.Scalar(turns)), nil, x}, ir.AttrGraph("body", body.Graph()))[0]
+	}
+	begun := func(in *ir.Builder, name string) (body *ir.Builder, x *ir.Value) {
+		body = in.Region(name)
+		body.Input(name+" turn", tensor.Int64, ir.Dims())
+		body.Output(name+" goes on", body.Node("Identity", []*ir.Value{body.Input(name+" went on", tensor.Bool, ir.Dims())}))
+		return body, body.Input(name+" x", tensor.Float32, float)
+	}
+	b := ir.NewBuilder(18)
+	x := b.Input("x", tensor.Float32, float)
+	outer, y := begun(b, "outer")
+	inner, z := begun(outer, "inner")
+	inner.Output("next", inner.Node("Neg", []*ir.Value{z}))
+	inner.Output("each", inner.Node("Abs", []*ir.Value{z}))
+	outer.Output("outer next", loop(outer, 1, y, inner))
+	b.Output("y", loop(b, 64, x, outer))
+	s := opened(t, b, engine.MemoryLimit(16*mib))
+	if _, err := s.Run(context.Background(), engine.Values{"x": tensor.New(tensor.Float32, mib/4)}); err != nil {
+		t.Error(err)
+	}
+}
+
 // opened is a session of what was built.
 func opened(t *testing.T, b *ir.Builder, o ...engine.Option) *engine.Session {
 	t.Helper()

@@ -224,7 +224,8 @@ func (op loop) Eval(c *Call) error {
 	for i := range op.carried {
 		state.set(i, c.In[2+i])
 	}
-	scans := newScanOutputs(c, op.body.Outputs[1+op.carried:])
+	wanted := 1 + max(op.carried, len(c.Out)) // of the body's outputs, with the condition
+	scans := newScanOutputs(c, op.body.Outputs[1+op.carried:wanted])
 	args := make([]*tensor.Tensor, 2+op.carried)
 	goOn := tensor.Of([]bool{true}, op.scalars[1]...) // the condition as the body sees it: true whenever the body runs
 	around := c.Run.ahead
@@ -248,7 +249,7 @@ func (op loop) Eval(c *Call) error {
 		if err := state.next(out[1 : 1+op.carried]); err != nil {
 			return fmt.Errorf("iteration %d: %w", i, err)
 		}
-		if err := scans.add(out[1+op.carried:]); err != nil {
+		if err := scans.add(out[1+op.carried : wanted]); err != nil {
 			return err
 		}
 	}
