@@ -98,7 +98,7 @@ func flops(n *ir.Node) float64 {
 	case "LSTM", "GRU", "RNN":
 		return recurrentFLOPs(n)
 	case "Attention":
-		if n.Domain == "com.microsoft" {
+		if n.Domain == ops.Microsoft {
 			return packedAttentionFLOPs(n)
 		}
 		return attentionFLOPs(n)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/ops"
 )
 
 // side is a dimension, counted from the end if it is negative: 1 if it is not known,
@@ -24,7 +25,7 @@ func side(v *ir.Value, axis int) float64 {
 func attentionFLOPs(n *ir.Node) float64 {
 	queries, key, past := count(n.Inputs[0].Fact.Shape), n.Input(1), n.Input(4)
 	axis := -2
-	if n.Domain == "com.microsoft" {
+	if n.Domain == ops.Microsoft {
 		if past = n.Input(6); key == nil {
 			key, queries = n.Inputs[0], queries/3
 		}

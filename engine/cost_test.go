@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -18,7 +19,7 @@ func TestFLOPs(t *testing.T) {
 	list := func(v ...*ir.Value) []*ir.Value { return v }
 	equation := func(s string) []*ir.Attr { return []*ir.Attr{{Name: "equation", String: s}} }
 	heads := []*ir.Attr{ir.AttrInt("q_num_heads", 4), ir.AttrInt("kv_num_heads", 2)}
-	const ms = "com.microsoft"
+	const ms = ops.Microsoft
 	for _, c := range []struct {
 		why  string
 		node ir.Node

@@ -8,16 +8,19 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// Microsoft is the domain of ONNX Runtime's own operators.
+const Microsoft = "com.microsoft"
+
 // contributed lists float operators of ONNX Runtime's own domain, which its
 // optimiser leaves in saved files (docs/ContribOperators.md).
 var contributed = []Def{
-	{Domain: microsoft, Name: "Gelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: floatFunc(gelu)},
-	{Domain: microsoft, Name: "QuickGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newQuickGelu},
-	{Domain: microsoft, Name: "BiasGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newBiased(gelu)},
-	{Domain: microsoft, Name: "FastGelu", Since: 1, Types: tensor.FloatTypes, In: Arity{1, 2}, Out: Exactly(1), New: newBiased(geluTanh)},
-	{Domain: microsoft, Name: "FusedConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: newActivatedConv},
-	{Domain: microsoft, Name: "GridSample", Since: 1, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: newGridSample16},
-	{Domain: microsoft, Name: "FusedGemm", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: newActivatedGemm},
+	{Domain: Microsoft, Name: "Gelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: floatFunc(gelu)},
+	{Domain: Microsoft, Name: "QuickGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newQuickGelu},
+	{Domain: Microsoft, Name: "BiasGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newBiased(gelu)},
+	{Domain: Microsoft, Name: "FastGelu", Since: 1, Types: tensor.FloatTypes, In: Arity{1, 2}, Out: Exactly(1), New: newBiased(geluTanh)},
+	{Domain: Microsoft, Name: "FusedConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: newActivatedConv},
+	{Domain: Microsoft, Name: "GridSample", Since: 1, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: newGridSample16},
+	{Domain: Microsoft, Name: "FusedGemm", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: newActivatedGemm},
 }
 
 // newQuickGelu makes y = x·sigmoid(alpha·x).

@@ -11,9 +11,9 @@ import (
 // contributedAttentions lists the attention operators of ONNX Runtime
 // (docs/ContribOperators.md).
 var contributedAttentions = []Def{
-	{Domain: microsoft, Name: "Attention", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 7}, Out: Arity{1, 2}, New: newPackedAttention},
-	{Domain: microsoft, Name: "MultiHeadAttention", Since: 1, Types: tensor.FloatTypes, In: Arity{1, 8}, Out: Arity{1, 4}, New: newMultiHead},
-	{Domain: microsoft, Name: "RotaryEmbedding", Since: 1, Types: tensor.FloatTypes, In: Exactly(4), Out: Exactly(1), New: newRotaryOffset},
+	{Domain: Microsoft, Name: "Attention", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 7}, Out: Arity{1, 2}, New: newPackedAttention},
+	{Domain: Microsoft, Name: "MultiHeadAttention", Since: 1, Types: tensor.FloatTypes, In: Arity{1, 8}, Out: Arity{1, 4}, New: newMultiHead},
+	{Domain: Microsoft, Name: "RotaryEmbedding", Since: 1, Types: tensor.FloatTypes, In: Exactly(4), Out: Exactly(1), New: newRotaryOffset},
 }
 
 // headAttention is what both operators have in common. Scores of masked keys are

@@ -12,9 +12,9 @@ import (
 // spatial… C]. Weights have the usual layout, except that NhwcConv has them as [M
 // kernel… C/group] (fusion_nhwc_conv.py).
 var contributedLast = []Def{
-	{Domain: microsoft, Name: "NhwcMaxPool", Since: 1, Types: bytes8, In: Exactly(1), Out: Exactly(1), New: lastChannels(newMaxPool, 0)},
-	{Domain: microsoft, Name: "NhwcConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: lastChannels(newConv, 0, 1)},
-	{Domain: microsoft, Name: "NhwcFusedConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: lastChannels(newActivatedConv, 0, 3)},
+	{Domain: Microsoft, Name: "NhwcMaxPool", Since: 1, Types: bytes8, In: Exactly(1), Out: Exactly(1), New: lastChannels(newMaxPool, 0)},
+	{Domain: Microsoft, Name: "NhwcConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: lastChannels(newConv, 0, 1)},
+	{Domain: Microsoft, Name: "NhwcFusedConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: lastChannels(newActivatedConv, 0, 3)},
 }
 
 // lastFirst adapts a channels-first operator: its output and the inputs listed in

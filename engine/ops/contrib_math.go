@@ -12,11 +12,11 @@ import (
 // contributedMath lists further matrix operators of ONNX Runtime
 // (docs/ContribOperators.md).
 var contributedMath = []Def{
-	{Domain: microsoft, Name: "CDist", Since: 1, Types: tensor.Types(tensor.Float32, tensor.Float64), In: Exactly(2), Out: Exactly(1), New: newCDist},
-	{Domain: microsoft, Name: "DynamicTimeWarping", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(1), New: newTimeWarping},
-	{Domain: microsoft, Name: "Inverse", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newInverse},
-	{Domain: microsoft, Name: "MatMulInteger16", Since: 1, Types: tensor.Types(tensor.Int16, tensor.Uint16), In: Exactly(2), Out: Exactly(1), New: newMatMulInteger16},
-	{Domain: microsoft, Name: "NGramRepeatBlock", Since: 1, Types: tensor.Types(tensor.Int64), In: Exactly(2), Out: Exactly(1), New: newNGramBlock},
+	{Domain: Microsoft, Name: "CDist", Since: 1, Types: tensor.Types(tensor.Float32, tensor.Float64), In: Exactly(2), Out: Exactly(1), New: newCDist},
+	{Domain: Microsoft, Name: "DynamicTimeWarping", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(1), New: newTimeWarping},
+	{Domain: Microsoft, Name: "Inverse", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newInverse},
+	{Domain: Microsoft, Name: "MatMulInteger16", Since: 1, Types: tensor.Types(tensor.Int16, tensor.Uint16), In: Exactly(2), Out: Exactly(1), New: newMatMulInteger16},
+	{Domain: Microsoft, Name: "NGramRepeatBlock", Since: 1, Types: tensor.Types(tensor.Int64), In: Exactly(2), Out: Exactly(1), New: newNGramBlock},
 }
 
 // cdist is the Euclidean distance of each row of A from each row of B, or its

@@ -11,13 +11,13 @@ import (
 // contributedMoves lists operators of ONNX Runtime that move and select elements
 // (docs/ContribOperators.md). Most of them were later adopted by ONNX.
 var contributedMoves = []Def{
-	{Domain: microsoft, Name: "ExpandDims", Since: 1, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newExpandDims},
-	{Domain: microsoft, Name: "GatherND", Since: 1, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGatherND11},
-	{Domain: microsoft, Name: "Pad", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: newPad11},
-	{Domain: microsoft, Name: "Range", Since: 1, Types: rangeTypes, In: Arity{2, 3}, Out: Exactly(1), New: newRangeByOne},
-	{Domain: microsoft, Name: "Trilu", Since: 1, Types: tensor.AllTypes, In: Arity{1, 2}, Out: Exactly(1), New: newTrilu},
-	{Domain: microsoft, Name: "UnfoldTensor", Since: 1, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newUnfold},
-	{Domain: microsoft, Name: "Unique", Since: 1, Types: tensor.NumericTypes, In: Exactly(1), Out: Arity{1, 3}, New: newFirstUnique},
+	{Domain: Microsoft, Name: "ExpandDims", Since: 1, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newExpandDims},
+	{Domain: Microsoft, Name: "GatherND", Since: 1, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGatherND11},
+	{Domain: Microsoft, Name: "Pad", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: newPad11},
+	{Domain: Microsoft, Name: "Range", Since: 1, Types: rangeTypes, In: Arity{2, 3}, Out: Exactly(1), New: newRangeByOne},
+	{Domain: Microsoft, Name: "Trilu", Since: 1, Types: tensor.AllTypes, In: Arity{1, 2}, Out: Exactly(1), New: newTrilu},
+	{Domain: Microsoft, Name: "UnfoldTensor", Since: 1, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newUnfold},
+	{Domain: Microsoft, Name: "Unique", Since: 1, Types: tensor.NumericTypes, In: Exactly(1), Out: Arity{1, 3}, New: newFirstUnique},
 }
 
 // expandDims inserts a dimension of 1 at the axis given by input 1. A predecessor

@@ -13,11 +13,11 @@ import (
 // (docs/ContribOperators.md). Two of them are in the default domain.
 var contributedNorms = []Def{
 	{Name: "SimplifiedLayerNormalization", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Arity{1, 2}, New: newSimplifiedNorm},
-	{Domain: microsoft, Name: "SkipLayerNormalization", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 5}, Out: Arity{1, 4}, New: newSkipNorm},
-	{Domain: microsoft, Name: "SkipSimplifiedLayerNormalization", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 4}, Out: Arity{1, 4}, New: newSkipSimplifiedNorm},
-	{Domain: microsoft, Name: "EmbedLayerNormalization", Since: 1, Types: tensor.Types(tensor.Int32), In: Arity{1, 9}, Out: Arity{1, 3}, New: newEmbedNorm},
-	{Domain: microsoft, Name: "GroupNorm", Since: 1, Types: tensor.FloatTypes, In: Exactly(3), Out: Exactly(1), New: newGroupNormLast},
-	{Domain: microsoft, Name: "BiasSplitGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newBiasSplitGelu},
+	{Domain: Microsoft, Name: "SkipLayerNormalization", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 5}, Out: Arity{1, 4}, New: newSkipNorm},
+	{Domain: Microsoft, Name: "SkipSimplifiedLayerNormalization", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 4}, Out: Arity{1, 4}, New: newSkipSimplifiedNorm},
+	{Domain: Microsoft, Name: "EmbedLayerNormalization", Since: 1, Types: tensor.Types(tensor.Int32), In: Arity{1, 9}, Out: Arity{1, 3}, New: newEmbedNorm},
+	{Domain: Microsoft, Name: "GroupNorm", Since: 1, Types: tensor.FloatTypes, In: Exactly(3), Out: Exactly(1), New: newGroupNormLast},
+	{Domain: Microsoft, Name: "BiasSplitGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newBiasSplitGelu},
 }
 
 // simplifiedNorm is lineNorm without a mean. Its second output is the inverse

@@ -12,8 +12,8 @@ import (
 // contributedPictures lists image operators of ONNX Runtime
 // (docs/ContribOperators.md).
 var contributedPictures = []Def{
-	{Domain: microsoft, Name: "CropAndResize", Since: 1, Types: tensor.FloatTypes, In: Exactly(4), Out: Exactly(1), New: newCropResize},
-	{Domain: microsoft, Name: "ConvTransposeWithDynamicPads", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: newPaddedTranspose},
+	{Domain: Microsoft, Name: "CropAndResize", Since: 1, Types: tensor.FloatTypes, In: Exactly(4), Out: Exactly(1), New: newCropResize},
+	{Domain: Microsoft, Name: "ConvTransposeWithDynamicPads", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: newPaddedTranspose},
 }
 
 // cropResize resizes boxes of images to one size, like TensorFlow's

@@ -10,11 +10,11 @@ import (
 // contributedProducts lists matrix products of ONNX Runtime
 // (docs/ContribOperators.md).
 var contributedProducts = []Def{
-	{Domain: microsoft, Name: "FusedMatMul", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newFusedMatMul},
-	{Domain: microsoft, Name: "TransposeMatMul", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newFusedMatMul},
-	{Domain: microsoft, Name: "MatMulIntegerToFloat", Since: 1, Types: bytes8, In: Arity{4, 7}, Out: Exactly(1), New: newMatMulToFloat},
-	{Domain: microsoft, Name: "DynamicQuantizeMatMul", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{3, 5}, Out: Exactly(1), New: newDynamicMatMul},
-	{Domain: microsoft, Name: "MatMulNBits", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Exactly(1), New: newMatMulNBits},
+	{Domain: Microsoft, Name: "FusedMatMul", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newFusedMatMul},
+	{Domain: Microsoft, Name: "TransposeMatMul", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newFusedMatMul},
+	{Domain: Microsoft, Name: "MatMulIntegerToFloat", Since: 1, Types: bytes8, In: Arity{4, 7}, Out: Exactly(1), New: newMatMulToFloat},
+	{Domain: Microsoft, Name: "DynamicQuantizeMatMul", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{3, 5}, Out: Exactly(1), New: newDynamicMatMul},
+	{Domain: Microsoft, Name: "MatMulNBits", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Exactly(1), New: newMatMulNBits},
 }
 
 // FusedMatMul is alpha·A·B. Operands may be transposed in their last two

@@ -20,7 +20,7 @@ func TestPlannedAlike(t *testing.T) {
 		want       [][]float64
 	}{
 		{"", "LayerNormalization", nil, []*tensor.Tensor{column(1, 3), f32s(2), f32s(0.5)}, [][]float64{{0.5, 0.5}, {1, 3}}},
-		{microsoft, "FusedMatMul", attrs{"transA": 1}, []*tensor.Tensor{tensor.Of([]float32{2, 3, 4}, 1, 3), column(1.5)}, [][]float64{{3, 4.5, 6}}},
+		{Microsoft, "FusedMatMul", attrs{"transA": 1}, []*tensor.Tensor{tensor.Of([]float32{2, 3, 4}, 1, 3), column(1.5)}, [][]float64{{3, 4.5, 6}}},
 	} {
 		for _, d := range []tensor.DType{tensor.Float32, tensor.Float16} {
 			n := testNode(c.op, 17, len(c.in), len(c.want), c.attrs)

@@ -13,16 +13,16 @@ import (
 // arithmetic follows its CPU kernels, so that results are equal to the bit where
 // those are exact.
 var qlinears = []Def{
-	{Domain: microsoft, Name: "QLinearAdd", Since: 1, Types: bytes8, In: Arity{7, 8}, Out: Exactly(1), New: newQLinearAdd},
-	{Domain: microsoft, Name: "QLinearMul", Since: 1, Types: bytes8, In: Arity{7, 8}, Out: Exactly(1), New: newQLinearMul},
-	{Domain: microsoft, Name: "QLinearSigmoid", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearSigmoid},
-	{Domain: microsoft, Name: "QLinearLeakyRelu", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearLeakyRelu},
-	{Domain: microsoft, Name: "QLinearGlobalAveragePool", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newQLinearGlobalPool},
-	{Domain: microsoft, Name: "QLinearAveragePool", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: anyChannels(newQLinearPool)},
-	{Domain: microsoft, Name: "QLinearConcat", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{5, Many}, Out: Exactly(1), New: newQLinearConcat},
-	{Domain: microsoft, Name: "QLinearSoftmax", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newQLinearSoftmax},
-	{Domain: microsoft, Name: "QLinearWhere", Since: 1, Types: tensor.Types(tensor.Bool), In: Exactly(9), Out: Exactly(1), New: newQLinearWhere},
-	{Domain: microsoft, Name: "QGemm", Since: 1, Types: bytes8, In: Arity{6, 9}, Out: Exactly(1), New: newQGemm},
+	{Domain: Microsoft, Name: "QLinearAdd", Since: 1, Types: bytes8, In: Arity{7, 8}, Out: Exactly(1), New: newQLinearAdd},
+	{Domain: Microsoft, Name: "QLinearMul", Since: 1, Types: bytes8, In: Arity{7, 8}, Out: Exactly(1), New: newQLinearMul},
+	{Domain: Microsoft, Name: "QLinearSigmoid", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearSigmoid},
+	{Domain: Microsoft, Name: "QLinearLeakyRelu", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearLeakyRelu},
+	{Domain: Microsoft, Name: "QLinearGlobalAveragePool", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newQLinearGlobalPool},
+	{Domain: Microsoft, Name: "QLinearAveragePool", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: anyChannels(newQLinearPool)},
+	{Domain: Microsoft, Name: "QLinearConcat", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{5, Many}, Out: Exactly(1), New: newQLinearConcat},
+	{Domain: Microsoft, Name: "QLinearSoftmax", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newQLinearSoftmax},
+	{Domain: Microsoft, Name: "QLinearWhere", Since: 1, Types: tensor.Types(tensor.Bool), In: Exactly(9), Out: Exactly(1), New: newQLinearWhere},
+	{Domain: Microsoft, Name: "QGemm", Since: 1, Types: bytes8, In: Arity{6, 9}, Out: Exactly(1), New: newQGemm},
 }
 
 // quantization is the quantisation of an 8-bit tensor: q stands for (q -

@@ -20,12 +20,9 @@ var quantizers = []Def{
 	{Name: "QuantizeLinear", Since: 10, Until: 12, Types: tensor.Types(tensor.Float32, tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newQuantize10},
 	{Name: "DequantizeLinear", Since: 13, Types: quantizedTypes | tensor.Types(tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newDequantize},
 	{Name: "DequantizeLinear", Since: 10, Until: 12, Types: tensor.Types(tensor.Uint8, tensor.Int8, tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newDequantize10},
-	{Domain: microsoft, Name: "QuantizeLinear", Since: 1, Types: tensor.FloatTypes | tensor.Types(tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newQuantize},
-	{Domain: microsoft, Name: "DequantizeLinear", Since: 1, Types: quantizedTypes | tensor.Types(tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newDequantize},
+	{Domain: Microsoft, Name: "QuantizeLinear", Since: 1, Types: tensor.FloatTypes | tensor.Types(tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newQuantize},
+	{Domain: Microsoft, Name: "DequantizeLinear", Since: 1, Types: quantizedTypes | tensor.Types(tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newDequantize},
 }
-
-// microsoft is the domain of ONNX Runtime's own operators.
-const microsoft = "com.microsoft"
 
 // granularity tells which elements share a scale: all, those with the same index
 // along axis, or those in the same block along axis.

@@ -15,7 +15,7 @@ var integerProducts = []Def{
 	{Name: "MatMulInteger", Since: 10, Types: bytes8, In: Arity{2, 4}, Out: Exactly(1), New: newMatMulInteger},
 	{Name: "QLinearConv", Since: 10, Types: bytes8, In: Arity{8, 9}, Out: Exactly(1), New: newQLinearConv},
 	{Name: "QLinearMatMul", Since: 10, Types: bytes8 | tensor.Float8Types, In: Exactly(8), Out: Exactly(1), New: newQLinearMatMul},
-	{Domain: microsoft, Name: "QLinearConv", Since: 1, Types: bytes8, In: Arity{8, 9}, Out: Exactly(1), New: anyChannels(newQLinearConv)},
+	{Domain: Microsoft, Name: "QLinearConv", Since: 1, Types: bytes8, In: Arity{8, 9}, Out: Exactly(1), New: anyChannels(newQLinearConv)},
 }
 
 // integerConv is a convolution of 8-bit integers with their zero points

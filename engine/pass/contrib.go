@@ -51,7 +51,7 @@ func respell(e *Editor, rule func(s *speller)) (changes int, err error) {
 // spelling is the rule for a node, nil where there is none.
 func spelling(n *ir.Node) func(s *speller) {
 	switch {
-	case n.Domain == Microsoft || is(n, "SimplifiedLayerNormalization"):
+	case n.Domain == ops.Microsoft || is(n, "SimplifiedLayerNormalization"):
 		return spellings[n.Op]
 	case is(n, "Attention"):
 		return spellAttention

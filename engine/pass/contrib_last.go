@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/visionzoo/vision/engine/ir"
+	"github.com/visionzoo/vision/engine/ops"
 )
 
 // toFirst and toLast are the orders of a Transpose that brings channels to the
@@ -84,7 +85,7 @@ type form struct {
 // which inputs have channels last; last is false where the node is no operator
 // with channels last in two dimensions.
 func firstForm(n *ir.Node) (f form, pictures []int, last bool) {
-	if n.Domain != Microsoft || n.Inputs[0] == nil || n.Inputs[0].Fact.Shape.Rank() != 4 {
+	if n.Domain != ops.Microsoft || n.Inputs[0] == nil || n.Inputs[0].Fact.Shape.Rank() != 4 {
 		return f, nil, false
 	}
 	f.attrs, pictures = kept(n, "channels_last"), []int{0}
@@ -96,7 +97,7 @@ func firstForm(n *ir.Node) (f form, pictures []int, last bool) {
 		f.op, f.version = "Conv", 11
 		return f, []int{0, 1}, n.Inputs[1] != nil && n.Inputs[1].Fact.Shape.Rank() == 4
 	case "NhwcFusedConv":
-		f.domain, f.op, f.version = Microsoft, "FusedConv", 1
+		f.domain, f.op, f.version = ops.Microsoft, "FusedConv", 1
 		if len(n.Inputs) > 3 && n.Inputs[3] != nil {
 			pictures = []int{0, 3}
 		}
@@ -104,7 +105,7 @@ func firstForm(n *ir.Node) (f form, pictures []int, last bool) {
 	case "QLinearConv":
 		f.op, f.version = "QLinearConv", 10
 	case "QLinearAveragePool", "QLinearGlobalAveragePool":
-		f.domain, f.op, f.version = Microsoft, n.Op, 1
+		f.domain, f.op, f.version = ops.Microsoft, n.Op, 1
 	default:
 		return f, nil, false
 	}

@@ -24,7 +24,7 @@ func joinDynamic(e *Editor) (int, error) {
 			return d.conv()
 		}
 		// Of the two forms this is the one that other programs know.
-		return e.become(d.last, Microsoft, "DynamicQuantizeMatMul", 1, []*ir.Value{d.x, d.w, d.scale, d.zero, d.bias})
+		return e.become(d.last, ops.Microsoft, "DynamicQuantizeMatMul", 1, []*ir.Value{d.x, d.w, d.scale, d.zero, d.bias})
 	})
 	return changes, err
 }
@@ -43,7 +43,7 @@ func findDynamic(e *Editor, n *ir.Node) (*dynamic, bool) {
 	switch {
 	case is(n, "ConvInteger"), is(n, "MatMulInteger"):
 		return d, d.read(2, 3) && d.scaled()
-	case n.Domain == Microsoft && n.Op == "MatMulIntegerToFloat":
+	case n.Domain == ops.Microsoft && n.Op == "MatMulIntegerToFloat":
 		d.last = n
 		if len(n.Inputs) > 6 {
 			d.bias = n.Inputs[6]

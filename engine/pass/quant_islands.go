@@ -45,11 +45,8 @@ func joinQuantized(e *Editor) (int, error) {
 // linear reports whether a node is QuantizeLinear or DequantizeLinear of either
 // domain.
 func linear(n *ir.Node, op string) bool {
-	return n != nil && n.Op == op && (n.Domain == "" || n.Domain == Microsoft)
+	return n != nil && n.Op == op && (n.Domain == "" || n.Domain == ops.Microsoft)
 }
-
-// Microsoft is the domain of ONNX Runtime's own operators.
-const Microsoft = "com.microsoft"
 
 // coded is a tensor of codes: each stands for (code - zero)·scale.
 type coded struct {
@@ -164,7 +161,7 @@ func (is *island) join() (bool, error) {
 		if x.dtype() != is.out.dtype() {
 			return false, nil
 		}
-		return is.become(Microsoft, "QLinearGlobalAveragePool", 1, nil, x.codes, x.scale, x.zero, is.out.scale, is.out.zero)
+		return is.become(ops.Microsoft, "QLinearGlobalAveragePool", 1, nil, x.codes, x.scale, x.zero, is.out.scale, is.out.zero)
 	case "AveragePool":
 		return is.average(x)
 	case "MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "DepthToSpace", "Identity", "Resize":
@@ -321,7 +318,7 @@ func (is *island) gemm(x coded) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	return is.become(Microsoft, "QGemm", 1, kept(is.node, "beta"), x.codes, x.scale, x.zero, w.codes, w.scale, w.zero, bias, is.out.scale, is.out.zero)
+	return is.become(ops.Microsoft, "QGemm", 1, kept(is.node, "beta"), x.codes, x.scale, x.zero, w.codes, w.scale, w.zero, bias, is.out.scale, is.out.zero)
 }
 
 func (is *island) matMul(x coded) (bool, error) {
@@ -337,7 +334,7 @@ func (is *island) pair(x coded) (bool, error) {
 	if !ok || x.dtype() != z.dtype() || x.dtype() != is.out.dtype() {
 		return false, nil
 	}
-	return is.become(Microsoft, "QLinear"+is.node.Op, 1, nil, x.codes, x.scale, x.zero, z.codes, z.scale, z.zero, is.out.scale, is.out.zero)
+	return is.become(ops.Microsoft, "QLinear"+is.node.Op, 1, nil, x.codes, x.scale, x.zero, z.codes, z.scale, z.zero, is.out.scale, is.out.zero)
 }
 
 func (is *island) concat() (bool, error) {
@@ -349,7 +346,7 @@ func (is *island) concat() (bool, error) {
 		}
 		inputs = append(inputs, x.codes, x.scale, x.zero)
 	}
-	return is.become(Microsoft, "QLinearConcat", 1, is.node.Attrs, inputs...)
+	return is.become(ops.Microsoft, "QLinearConcat", 1, is.node.Attrs, inputs...)
 }
 
 func (is *island) average(x coded) (bool, error) {

@@ -39,7 +39,7 @@ func narrow(v *ir.Value) bool {
 
 // widens reports whether a node is to compute in float32 instead.
 func widens(n *ir.Node) bool {
-	known := n.Domain == "" && widened[n.Op] || n.Domain == Microsoft && spellings[n.Op] != nil
+	known := n.Domain == "" && widened[n.Op] || n.Domain == ops.Microsoft && spellings[n.Op] != nil
 	return known && (slices.ContainsFunc(n.Inputs, narrow) || slices.ContainsFunc(n.Outputs, narrow))
 }
 

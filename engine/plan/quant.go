@@ -101,7 +101,7 @@ func (q *quants) role(n *ir.Node) quantRole {
 			return quantProduct
 		}
 	case "QLinearAdd", "QLinearMul":
-		if n.Domain == pass.Microsoft && fed && q.made[n.Inputs[3]] && q.constants(n, 1, 2, 4, 5, 6, 7) &&
+		if n.Domain == ops.Microsoft && fed && q.made[n.Inputs[3]] && q.constants(n, 1, 2, 4, 5, 6, 7) &&
 			q.fact(n.Inputs[0]).Shape.Equal(q.fact(n.Inputs[3]).Shape) && q.fillable(n.Outputs[0], nil, q.fact(n.Inputs[0]).DType) {
 			return quantPair
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/ops"
 	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -28,14 +29,14 @@ var (
 func (q *quants) operands(n *ir.Node) (quantOperands, bool) {
 	switch n.Op {
 	case "QLinearConv":
-		return qlinearConv, n.Domain == "" || n.Domain == pass.Microsoft
+		return qlinearConv, n.Domain == "" || n.Domain == ops.Microsoft
 	case "QLinearMatMul":
 		return qlinearMatMul, n.Domain == ""
 	}
 	a := n.ReadAttrs()
 	p := qGemm
 	p.alpha, p.transposed = a.Float("alpha", 1), a.Bool("transB", false)
-	return p, n.Domain == pass.Microsoft && !a.Bool("transA", false) && len(n.Inputs) == 9 && n.Inputs[8] != nil && a.Err() == nil
+	return p, n.Domain == ops.Microsoft && !a.Bool("transA", false) && len(n.Inputs) == 9 && n.Inputs[8] != nil && a.Err() == nil
 }
 
 // convolvable reports whether the kernels support a QLinearConv.

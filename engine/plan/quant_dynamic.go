@@ -7,7 +7,6 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
 	"github.com/visionzoo/vision/engine/ops"
-	"github.com/visionzoo/vision/engine/pass"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -88,7 +87,7 @@ func (b *builder) roundNode(n *ir.Node) error {
 // dynamicProduct schedules a DynamicQuantizeMatMul as a convolution of pictures of one
 // pixel; it reports false if the kernels do not support it.
 func (b *builder) dynamicProduct(n *ir.Node) (bool, error) {
-	if n.Op != "DynamicQuantizeMatMul" || n.Domain != pass.Microsoft {
+	if n.Op != "DynamicQuantizeMatMul" || n.Domain != ops.Microsoft {
 		return false, nil
 	}
 	x, ok := b.matrix(n.Inputs[0], 2)

@@ -39,7 +39,7 @@ func (q *quants) averageable(n *ir.Node) bool {
 	}
 	if n.Op == "QLinearGlobalAveragePool" {
 		a := n.Attr("channels_last")
-		return n.Domain == pass.Microsoft && (a == nil || a.Int == 0)
+		return n.Domain == ops.Microsoft && (a == nil || a.Int == 0)
 	}
 	_, ok := q.window(n)
 	return n.Domain == ops.Internal && ok
@@ -80,7 +80,7 @@ func (q *quants) joinable(n *ir.Node) bool {
 	}
 	first, step := 0, 1
 	if n.Op == "QLinearConcat" {
-		if n.Domain != pass.Microsoft {
+		if n.Domain != ops.Microsoft {
 			return false
 		}
 		first, step = 2, 3
@@ -191,7 +191,7 @@ var errTable = errors.New("BUG: a function of one code did not fold")
 // linearRole returns the role of a QuantizeLinear from float32, or a
 // DequantizeLinear to float32, with one scale.
 func (q *quants) linearRole(n *ir.Node) quantRole {
-	if n.Domain != "" && n.Domain != pass.Microsoft || !q.constants(n, 1, 2) || q.constant(n.Inputs[0]) != nil {
+	if n.Domain != "" && n.Domain != ops.Microsoft || !q.constants(n, 1, 2) || q.constant(n.Inputs[0]) != nil {
 		return quantNone
 	}
 	wide, narrow, r := q.fact(n.Inputs[0]), q.fact(n.Outputs[0]), quantizing
