@@ -1258,13 +1258,13 @@ row2:
 	JLT       row2Done
 	VMOVUPS   (SI), Y0
 	VMULPS    Y10, Y0, Y1
-	VCMPPS    $0x01, vec_unary_numbers<>+1728(SB), Y0, Y3
-	VBLENDVPS Y3, Y1, Y0, Y0
+	VCMPPS    $0x01, Y12, Y0, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
 	VMOVUPS   Y0, (DI)
 	VMOVUPS   32(SI), Y0
 	VMULPS    Y10, Y0, Y1
-	VCMPPS    $0x01, vec_unary_numbers<>+1728(SB), Y0, Y3
-	VBLENDVPS Y3, Y1, Y0, Y0
+	VCMPPS    $0x01, Y12, Y0, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
 	VMOVUPS   Y0, 32(DI)
 	ADDQ      $+64, DI
 	ADDQ      $+64, SI
@@ -1277,8 +1277,8 @@ row1:
 	JLT       row1Done
 	VMOVUPS   (SI), Y0
 	VMULPS    Y10, Y0, Y1
-	VCMPPS    $0x01, vec_unary_numbers<>+1728(SB), Y0, Y3
-	VBLENDVPS Y3, Y1, Y0, Y0
+	VCMPPS    $0x01, Y12, Y0, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
 	VMOVUPS   Y0, (DI)
 	ADDQ      $+32, DI
 	ADDQ      $+32, SI
@@ -1293,8 +1293,8 @@ row1Done:
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
 	VMULPS       Y10, Y0, Y1
-	VCMPPS       $0x01, vec_unary_numbers<>+1728(SB), Y0, Y3
-	VBLENDVPS    Y3, Y1, Y0, Y0
+	VCMPPS       $0x01, Y12, Y0, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y0
 	VMASKMOVPS   Y0, Y15, (DI)
 
 rowEnd:
@@ -3154,50 +3154,46 @@ TEXT ·VecLeakyReluAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS vec_unary_numbers<>+64(SB), Z13
 
 row2:
-	CMPQ        DX, $+32
-	JLT         row2Done
-	VMOVUPS     (SI), Z0
-	VMULPS      Z10, Z0, Z1
-	VCMPPS.BCST $0x01, vec_unary_numbers<>+1728(SB), Z0, K2
-	VMOVAPS     Z1, K2, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     64(SI), Z0
-	VMULPS      Z10, Z0, Z1
-	VCMPPS.BCST $0x01, vec_unary_numbers<>+1728(SB), Z0, K2
-	VMOVAPS     Z1, K2, Z0
-	VMOVUPS     Z0, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+128, SI
-	SUBQ        $+32, DX
-	JMP         row2
+	CMPQ    DX, $+32
+	JLT     row2Done
+	VMOVUPS (SI), Z0
+	VCMPPS  $0x01, Z12, Z0, K2
+	VMULPS  Z10, Z0, K2, Z0
+	VMOVUPS Z0, (DI)
+	VMOVUPS 64(SI), Z0
+	VCMPPS  $0x01, Z12, Z0, K2
+	VMULPS  Z10, Z0, K2, Z0
+	VMOVUPS Z0, 64(DI)
+	ADDQ    $+128, DI
+	ADDQ    $+128, SI
+	SUBQ    $+32, DX
+	JMP     row2
 
 row2Done:
 row1:
-	CMPQ        DX, $+16
-	JLT         row1Done
-	VMOVUPS     (SI), Z0
-	VMULPS      Z10, Z0, Z1
-	VCMPPS.BCST $0x01, vec_unary_numbers<>+1728(SB), Z0, K2
-	VMOVAPS     Z1, K2, Z0
-	VMOVUPS     Z0, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+64, SI
-	SUBQ        $+16, DX
-	JMP         row1
+	CMPQ    DX, $+16
+	JLT     row1Done
+	VMOVUPS (SI), Z0
+	VCMPPS  $0x01, Z12, Z0, K2
+	VMULPS  Z10, Z0, K2, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+64, SI
+	SUBQ    $+16, DX
+	JMP     row1
 
 row1Done:
-	TESTQ       DX, DX
-	JZ          rowEnd
-	MOVL        $+1, AX
-	MOVQ        DX, CX
-	SHLL        CL, AX
-	DECL        AX
-	KMOVW       AX, K1
-	VMOVUPS.Z   (SI), K1, Z0
-	VMULPS      Z10, Z0, Z1
-	VCMPPS.BCST $0x01, vec_unary_numbers<>+1728(SB), Z0, K2
-	VMOVAPS     Z1, K2, Z0
-	VMOVUPS     Z0, K1, (DI)
+	TESTQ     DX, DX
+	JZ        rowEnd
+	MOVL      $+1, AX
+	MOVQ      DX, CX
+	SHLL      CL, AX
+	DECL      AX
+	KMOVW     AX, K1
+	VMOVUPS.Z (SI), K1, Z0
+	VCMPPS    $0x01, Z12, Z0, K2
+	VMULPS    Z10, Z0, K2, Z0
+	VMOVUPS   Z0, K1, (DI)
 
 rowEnd:
 	VZEROUPPER

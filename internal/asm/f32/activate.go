@@ -32,14 +32,14 @@ func activations(g *gen) {
 			a.each(func(r chain) { g.VMULPS(r.v[3], r.v[0], r.v[0]) })
 		})
 		a.emit("LeakyRelu", line, func() {
-			a.each(func(r chain) { g.VMULPS(c[4], r.v[0], r.v[1]) })
-			if v.bytes < 64 {
-				a.each(func(r chain) { g.VCMPPS(less, c[7], r.v[0], r.v[2]) })
-				a.each(func(r chain) { g.VBLENDVPS(r.v[2], r.v[1], r.v[0], r.v[0]) })
+			if v.bytes == 64 {
+				a.each(func(r chain) { g.VCMPPS(less, c[7], r.v[0], r.mask) })
+				a.each(func(r chain) { g.VMULPS(c[4], r.v[0], r.mask, r.v[0]) })
 				return
 			}
-			a.each(func(r chain) { g.VCMPPS(less, c[7], r.v[0], r.mask) })
-			a.each(func(r chain) { g.VMOVAPS(r.v[1], r.mask, r.v[0]) })
+			a.each(func(r chain) { g.VMULPS(c[4], r.v[0], r.v[1]) })
+			a.each(func(r chain) { g.VCMPPS(less, c[7], r.v[0], r.v[2]) })
+			a.each(func(r chain) { g.VBLENDVPS(r.v[2], r.v[1], r.v[0], r.v[0]) })
 		})
 	}
 }

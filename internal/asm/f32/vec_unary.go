@@ -91,8 +91,14 @@ func unaries(g *gen) {
 		})
 		k.unary("Clip", 4, func() { k.clip(r[0], r[alpha], r[beta]) })
 		k.unary("LeakyRelu", 2, func() {
+			if k.wide() {
+				k.VCMPPS(less, r[none], r[0], reg.K2)
+				k.VMULPS(r[alpha], r[0], reg.K2, r[0])
+				return
+			}
 			k.VMULPS(r[alpha], r[0], r[1])
-			k.below(0, r[0], r[1], r[0], r[3])
+			k.VCMPPS(less, r[none], r[0], r[2])
+			k.VBLENDVPS(r[2], r[1], r[0], r[0])
 		})
 		k.unary("HardSigmoid", 2, func() {
 			k.VFMADD213PS(r[beta], r[alpha], r[0])
