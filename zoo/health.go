@@ -35,6 +35,9 @@ func CheckHome() error {
 func checkFolders(base *os.Root, home string) error {
 	for _, part := range []string{".", "models"} {
 		info, err := base.Stat(part)
+		if link, lerr := base.Lstat(part); err != nil && lerr == nil && link.Mode()&fs.ModeSymlink != 0 {
+			return fmt.Errorf("cache: %s is a link out of the cache; set VISION_HOME to the folder that is meant", filepath.Join(home, part))
+		}
 		if err != nil {
 			return fmt.Errorf("cache: %w", err)
 		}

@@ -39,7 +39,7 @@ func takeLock(ctx context.Context, home string, c *Card, waiting func()) (*lock,
 		case errors.Is(err, errors.ErrUnsupported):
 			return &lock{}, nil
 		case err != nil:
-			return nil, fmt.Errorf("cache: lock: %w", err)
+			return nil, fmt.Errorf("cache: lock: %w; set VISION_HOME to a folder that can be written", err)
 		case got && current(file):
 			return &lock{file}, nil
 		case got: // its last holder has removed the file: open the new one

@@ -147,11 +147,7 @@ func (c *Catalogue) Near(name string) []string {
 	for _, card := range c.cards {
 		best := candidate{distance: 1 << 30}
 		for _, n := range append(slices.Clone(card.Aliases), card.Name) {
-			d, folded := nearest.Distance(key, nearest.Fold(n)), nearest.Fold(n)
-			if more := len(key) - len(folded); more >= 4 && len(folded) >= 6 && strings.HasPrefix(key, folded) {
-				d = min(d, more) // "fasterrcnn_resnet50_fpn", as other zoos go on
-			}
-			if d < best.distance || d == best.distance && len(n) < len(best.name) {
+			if d := distance(key, nearest.Fold(n)); d < best.distance || d == best.distance && len(n) < len(best.name) {
 				best = candidate{n, card.Line, d}
 			}
 		}
@@ -171,6 +167,16 @@ func (c *Catalogue) Near(name string) []string {
 		}
 	}
 	return names
+}
+
+// distance is nearest.Distance, less if a long name goes on where ours ends, as
+// those of other zoos do ("fasterrcnn_resnet50_fpn").
+func distance(key, name string) int {
+	d := nearest.Distance(key, name)
+	if more := len(key) - len(name); more >= 4 && len(name) >= 6 && strings.HasPrefix(key, name) {
+		return min(d, more)
+	}
+	return d
 }
 
 // Search returns the cards that contain all words, in their name, aliases, family,

@@ -47,3 +47,12 @@ func regular(f *os.File, err error) (*os.File, fs.FileInfo, error) {
 	}
 	return f, info, nil
 }
+
+// pathless removes the path from an error, for callers that name it themselves.
+func pathless(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

@@ -107,6 +107,17 @@ func TestUnsafeFolders(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
+	t.Run("a folder of models that is a link out of the cache", func(t *testing.T) {
+		c := testConfig(t)
+		outside := t.TempDir()
+		if err := errors.Join(os.Mkdir(c.home, 0o700), os.Symlink(outside, filepath.Join(c.home, "models"))); err != nil {
+			t.Fatal(err)
+		}
+		_, err := pull(c, testCard(data, s.URL+"/f"))
+		if err == nil || !strings.Contains(err.Error(), "models is a link out of the cache; set VISION_HOME to ") || len(files(t, outside)) != 0 {
+			t.Errorf("error %v, written %v", err, files(t, outside))
+		}
+	})
 	t.Run("a model's folder that is a link out of the cache", func(t *testing.T) {
 		c := testConfig(t)
 		card := testCard(data, s.URL+"/f")

@@ -265,6 +265,9 @@ func (f facts) extraCard(r row) (*zoo.Card, error) {
 		Activation: x["activation"], Accuracy: x["accuracy"], AccuracyFrom: x["accuracy from"],
 		Remarks: "address and digest: " + r["certainty"],
 	}
+	if c.RecipeFrom != "" { // has been read since
+		c.Remarks, _, _ = strings.Cut(c.Remarks, ", recipe ")
+	}
 	if strings.HasPrefix(c.Recipe, "{") {
 		c.Recipe, c.RecipeData = "", json.RawMessage(c.Recipe)
 	}
