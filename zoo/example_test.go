@@ -1,6 +1,7 @@
 package zoo_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 
@@ -59,6 +60,27 @@ func ExampleCatalogue_Search() {
 	// version-RFB-640 detect faces
 	// yunet detect faces
 	// yunet-int8 detect faces
+}
+
+// An entry of a user's own, as in a file of UserFolder.
+func ExampleParseCards() {
+	cards, err := zoo.ParseCards([]byte(`{"name":"mynet","variant":"f32","path":"nets/mynet.onnx","bytes":1356412,"task":"classify",
+		"sha256":"93bd6cbc0a3c0b8d94a1a4ff35f0d8c2e1c8eaa5d6b7f0c1ce7d4e5f60718293","recipe":"imagenet","classes":["cat","dog"]}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(cards[0].Name, zoo.Size(cards[0].Bytes), cards[0].Example())
+	// Output: mynet 1.3 MiB vision classify picture.jpg --model mynet
+}
+
+// Verify reads a model's file and compares it with what was published.
+func ExampleVerify() {
+	check, err := zoo.Verify(context.Background(), "builtin")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(check.SHA256 == check.Card.SHA256)
+	// Output: true
 }
 
 // The built-in model needs neither network nor cache.

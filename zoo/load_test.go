@@ -151,6 +151,9 @@ func TestLoadErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.err)
 		}
 	}
+	if _, err := zoo.Load("none.onnx"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a path where no file is: %v", err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := zoo.LoadContext(ctx, "", zoo.WithHome(dir)); err != nil && !errors.Is(err, context.Canceled) {

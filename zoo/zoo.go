@@ -105,7 +105,8 @@ func WithLabels(s *label.Set) Option { return func(c *config) { c.open.labels = 
 // name with a slash or the extension .onnx is the path of a file of the caller's
 // own, and so is any other name that no model has but a file does.
 //
-// The errors are those of Pull and of engine.Open.
+// The errors are those of Pull and of engine.Open, and fs.ErrNotExist for a path
+// where no file is.
 func Load(name string, opts ...Option) (*Model, error) {
 	return LoadContext(context.Background(), name, opts...)
 }
