@@ -1,59 +1,147 @@
 package ops
 
-import "github.com/visionzoo/vision/engine/tensor"
+import (
+	"unsafe"
 
-// EvalFast converts the most frequent pairs of types directly.
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// EvalFast converts numbers of 8 bits and more and bools with a loop for each pair of
+// types, and widens float16 and bfloat16 with kernels.
 func (op cast) EvalFast(c *Call) (bool, error) {
 	x, to := c.In[0], op.to
 	if to == tensor.Invalid {
 		to = c.In[1].DType()
 	}
-	type pair struct{ from, to tensor.DType }
-	switch (pair{x.DType(), to}) {
-	case pair{tensor.Int64, tensor.Float32}:
-		return true, castRows(c, x, to, func(v int64) float32 { return float32(v) })
-	case pair{tensor.Int32, tensor.Float32}:
-		return true, castRows(c, x, to, func(v int32) float32 { return float32(v) })
-	case pair{tensor.Uint8, tensor.Float32}:
-		return true, castRows(c, x, to, func(v uint8) float32 { return float32(v) })
-	case pair{tensor.Bool, tensor.Float32}:
-		return true, castRows(c, x, to, func(v bool) float32 { return float32(fromBool(v)) })
-	case pair{tensor.Bool, tensor.Int64}:
-		return true, castRows(c, x, to, func(v bool) int64 { return int64(fromBool(v)) })
-	case pair{tensor.Bool, tensor.Int32}:
-		return true, castRows(c, x, to, func(v bool) int32 { return int32(fromBool(v)) })
-	case pair{tensor.Int64, tensor.Int32}:
-		return true, castRows(c, x, to, func(v int64) int32 { return int32(v) })
-	case pair{tensor.Int32, tensor.Int64}:
-		return true, castRows(c, x, to, func(v int32) int64 { return int64(v) })
-	case pair{tensor.Float32, tensor.Float64}:
-		return true, castRows(c, x, to, func(v float32) float64 { return float64(v) })
-	case pair{tensor.Float64, tensor.Float32}:
-		return true, castRows(c, x, to, func(v float64) float32 { return float32(v) })
-	case pair{tensor.Float32, tensor.Bool}:
-		return true, castRows(c, x, to, func(v float32) bool { return v != 0 })
-	case pair{tensor.Float32, tensor.Int64}:
-		return true, castRows(c, x, to, func(v float32) int64 { return tensor.ToInt64(float64(v)) })
+	switch x.DType() {
+	case tensor.Float32:
+		return castFloats[float32](c, x, to)
+	case tensor.Float64:
+		return castFloats[float64](c, x, to)
+	case tensor.Int8:
+		return castIntegers[int8](c, x, to)
+	case tensor.Int16:
+		return castIntegers[int16](c, x, to)
+	case tensor.Int32:
+		return castIntegers[int32](c, x, to)
+	case tensor.Int64:
+		return castIntegers[int64](c, x, to)
+	case tensor.Uint8:
+		return castIntegers[uint8](c, x, to)
+	case tensor.Uint16:
+		return castIntegers[uint16](c, x, to)
+	case tensor.Uint32:
+		return castIntegers[uint32](c, x, to)
+	case tensor.Uint64:
+		return castIntegers[uint64](c, x, to)
+	case tensor.Bool:
+		return castIntegers[uint8](c, x.As(tensor.Uint8), to)
+	case tensor.Float16, tensor.BFloat16:
+		if to == tensor.Float32 && c.Run.Kernel != nil {
+			return true, c.widenHalves(x)
+		}
 	}
 	return false, nil
 }
 
-func fromBool(v bool) uint8 {
-	if v {
-		return 1
-	}
-	return 0
+// plainNumber are the types that Go converts into one another.
+type plainNumber interface {
+	float32 | float64 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
 }
 
-func castRows[S, D tensor.Element](c *Call, x *tensor.Tensor, to tensor.DType, f func(S) D) error {
+func castFloats[S float32 | float64](c *Call, x *tensor.Tensor, to tensor.DType) (bool, error) {
+	switch to {
+	case tensor.Float32:
+		return true, castRows(c, x, to, convert[S, float32])
+	case tensor.Float64:
+		return true, castRows(c, x, to, convert[S, float64])
+	case tensor.Int8:
+		return true, castRows(c, x, to, truncate[S, int8])
+	case tensor.Int16:
+		return true, castRows(c, x, to, truncate[S, int16])
+	case tensor.Int32:
+		return true, castRows(c, x, to, truncate[S, int32])
+	case tensor.Int64:
+		return true, castRows(c, x, to, truncate[S, int64])
+	case tensor.Uint8:
+		return true, castRows(c, x, to, truncate[S, uint8])
+	case tensor.Bool:
+		return true, castRows(c, x, to, compareZero[S])
+	}
+	return false, nil
+}
+
+func castIntegers[S plainNumber](c *Call, x *tensor.Tensor, to tensor.DType) (bool, error) {
+	switch to {
+	case tensor.Float32:
+		return true, castRows(c, x, to, convert[S, float32])
+	case tensor.Float64:
+		return true, castRows(c, x, to, convert[S, float64])
+	case tensor.Int8:
+		return true, castRows(c, x, to, convert[S, int8])
+	case tensor.Int16:
+		return true, castRows(c, x, to, convert[S, int16])
+	case tensor.Int32:
+		return true, castRows(c, x, to, convert[S, int32])
+	case tensor.Int64:
+		return true, castRows(c, x, to, convert[S, int64])
+	case tensor.Uint8:
+		return true, castRows(c, x, to, convert[S, uint8])
+	case tensor.Bool:
+		return true, castRows(c, x, to, compareZero[S])
+	}
+	return false, nil
+}
+
+func convert[S, D plainNumber](dst []D, src []S) {
+	for i, v := range src {
+		dst[i] = D(v)
+	}
+}
+
+// truncate is tensor.ToInt64, whose result wraps. Only where Go's conversion may have
+// overflowed is the number looked at.
+func truncate[S float32 | float64, D int8 | int16 | int32 | int64 | uint8](dst []D, src []S) {
+	for i, v := range src {
+		n := int64(v)
+		if uint64(n+1<<62) >= 1<<63 {
+			n = tensor.ToInt64(float64(v))
+		}
+		dst[i] = D(n)
+	}
+}
+
+func compareZero[S plainNumber](dst []bool, src []S) {
+	for i, v := range src {
+		dst[i] = v != 0
+	}
+}
+
+// castRows converts in parts.
+func castRows[S, D tensor.Element](c *Call, x *tensor.Tensor, to tensor.DType, rows func(dst []D, src []S)) error {
 	y, err := c.output(to, x.Shape()...)
 	if err != nil {
 		return err
 	}
 	src, dst := tensor.Data[S](x), tensor.Data[D](y)
-	return c.share(len(dst), 1.5, func(from, to int) {
-		for i, v := range src[from:to] {
-			dst[from+i] = f(v)
+	return c.share(len(dst), 0.7, func(from, to int) { rows(dst[from:to], src[from:to]) })
+}
+
+// widenHalves converts float16 or bfloat16 to float32.
+func (c *Call) widenHalves(x *tensor.Tensor) error {
+	y, err := c.output(tensor.Float32, x.Shape()...)
+	if err != nil || y.Len() == 0 {
+		return err
+	}
+	src, dst, v := words[uint16](x), tensor.Data[float32](y), &c.Run.Kernel.Vec
+	widen := v.Float16
+	if x.DType() == tensor.BFloat16 {
+		widen = v.BFloat16
+	}
+	const atOnce = 1 << 13 // assembly is not preempted
+	return c.share(len(dst), 0.3, func(from, to int) {
+		for i := from; i < to; i += atOnce {
+			widen(unsafe.Pointer(&dst[i]), unsafe.Pointer(&src[i]), min(atOnce, to-i))
 		}
 	})
 }

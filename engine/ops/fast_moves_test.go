@@ -12,14 +12,14 @@ import (
 // Eval moves elements with the same code as EvalFast. So here it is compared with
 // a plain walk, for every rung, on one thread and on several.
 func TestFastMoves(t *testing.T) {
-	for _, shape := range [][]int{{5}, {3, 4}, {17, 33}, {2, 3, 50, 65}, {4, 9, 8, 16}, {1, 197, 12, 64}, {30, 1, 40}, {2, 0, 3}} {
+	for _, shape := range [][]int{{5}, {3, 4}, {17, 33}, {2, 3, 50, 65}, {4, 9, 8, 16}, {1, 197, 12, 64}, {30, 1, 40}, {2, 0, 3}, {1, 3, 20, 33}, {1, 20, 33, 3}} {
 		rank := len(shape)
 		perms := [][]int{{0}, {1, 0}, {0, 2, 1}, {2, 0, 1}, {2, 1, 0}, {0, 2, 3, 1}, {0, 3, 1, 2}, {0, 2, 1, 3}, {0, 2, 3, 1}, {3, 2, 1, 0}, {0, 1, 3, 2}}
 		for _, perm := range perms {
 			if len(perm) != rank {
 				continue
 			}
-			for _, x := range list(random(1, shape...), counted[int64](1000, 0, shape...), tensor.New(tensor.Uint8, shape...)) {
+			for _, x := range list(random(1, shape...), counted[int64](1000, 0, shape...), as(tensor.Uint8, counted[int64](256, 0, shape...)), as(tensor.Float16, random(2, shape...))) {
 				n := testNode("Transpose", 13, 1, 1, attrs{"perm": perm})
 				if err := BindNode(n, Find("", "Transpose", 13)); err != nil {
 					t.Fatal(err)

@@ -337,6 +337,15 @@ func TestFastReductions(t *testing.T) {
 	fastRow{op: "ReduceMean", version: 18, in: list(random(1, 3, 5, 7), ints64(-1))}.check2(t, 1e-6)
 	for i, shape := range [][]int{{2, 3}, {1, 5, 1}, {2, 70, 13, 13}, {1, 3, 2, 5, 61}} {
 		fastRow{op: "GlobalAveragePool", version: 1, in: list(random(int64(i), shape...))}.check2(t, 1e-6)
+		fastRow{op: "GlobalMaxPool", version: 1, in: list(special(int64(i), shape...))}.check(t)
+	}
+	for _, shape := range [][]int{{7}, {3, 85}, {5, 3, 2}, {2, 21, 9, 70}, {1, 1, 3}} {
+		for axis := range shape {
+			for _, op := range []string{"ArgMax", "ArgMin"} {
+				fastRow{op: op, version: 13, attrs: attrs{"axis": axis, "keepdims": axis % 2}, in: list(special(1, shape...))}.check(t)
+				fastRow{op: op, version: 13, attrs: attrs{"axis": axis}, in: list(as(tensor.Float32, counted[int32](3, 1, shape...)))}.check(t)
+			}
+		}
 	}
 }
 
@@ -360,11 +369,13 @@ func TestFastChoices(t *testing.T) {
 		fastRow{op: "Where", version: 16, in: list(cond, special(1, shapes[0]...), special(2, shapes[1]...))}.check(t)
 		fastRow{op: "Where", version: 16, in: list(cond, counted[int64](5, 2, shapes[0]...), counted[int64](3, 1, 1))}.check(t)
 	}
+	far := []float64{1.5, -2.5, math.NaN(), 1e300, 0, 255.9, -129, 1 << 31, -1 << 31, 1 << 62, -1 << 62, 1<<63 - 1024, 1 << 63, -1 << 63, 1 << 64, math.Inf(1), math.Inf(-1)}
 	from := list(special(1, 5, 1001), counted[int64](300, 150, 40), counted[int32](300, 150, 40), tensor.New(tensor.Bool, 3),
-		tensor.Of([]uint8{0, 1, 255}), tensor.Of([]float64{1.5, -2.5, math.NaN(), 1e300, 0}))
+		tensor.Of([]uint8{0, 1, 255}), tensor.Of(far), as(tensor.Float32, tensor.Of(far)), as(tensor.Float16, special(2, 2000)), as(tensor.BFloat16, special(2, 77)),
+		tensor.Of([]int8{-128, 127, 0}), tensor.Of([]uint16{65535, 1, 0}), tensor.Of([]int16{-32768, 1, 0}), tensor.Of([]uint32{1 << 31, math.MaxUint32, 0}), tensor.Of([]uint64{1 << 63, math.MaxUint64, 1<<53 + 1}))
 	tensor.Data[bool](from[3])[1] = true
 	for _, x := range from {
-		for _, to := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int64, tensor.Int32, tensor.Bool} {
+		for _, to := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int64, tensor.Int32, tensor.Bool, tensor.Uint8, tensor.Int8, tensor.Int16} {
 			fastRow{op: "Cast", version: 13, attrs: attrs{"to": int(to)}, in: list(x), plain: true}.check(t)
 		}
 	}

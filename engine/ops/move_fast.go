@@ -4,7 +4,6 @@ import (
 	"slices"
 	"unsafe"
 
-	"github.com/visionzoo/vision/engine/kernel/vec"
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
@@ -19,8 +18,10 @@ func (c *Call) move(w *walk, y, x *tensor.Tensor) error {
 	case 4:
 		dst, src := words[uint32](y), words[uint32](x)
 		if c.Run.Kernel != nil {
-			if s := w.squares(); s != nil {
-				return s.move(c, &c.Run.Kernel.Vec, dst, src)
+			if s := w.squares(); s != nil && min(s.rows, s.columns) >= 4 {
+				return s.move(c, 0.3, func(y, x, rows, columns int) {
+					c.Run.Kernel.Vec.TransposeMatrix(dst[y:], src[x:], s.dstRow, s.srcRow, rows, columns)
+				})
 			}
 		}
 		return moveRows(c, w, dst, src)
@@ -41,6 +42,16 @@ func moveRows[T any](c *Call, w *walk, dst, src []T) error {
 			out, v := dst[at[0]:at[0]+n], src[at[1]]
 			for i := range out {
 				out[i] = v
+			}
+		})
+	}
+	if s := w.squares(); s != nil {
+		return s.move(c, 1, func(y, x, rows, columns int) {
+			for i := range rows {
+				to := dst[y+i:]
+				for j, v := range src[x+i*s.srcRow:][:columns] {
+					to[j*s.dstRow] = v
+				}
 			}
 		})
 	}
@@ -70,7 +81,7 @@ func (w *walk) squares() *squares {
 		return nil
 	}
 	d := slices.Index(w.strides[1], 1)
-	if d < 0 || d == last || w.dims[d] < 4 || w.dims[last] < 4 || w.strides[0][d] < 1 {
+	if d < 0 || d == last || w.strides[0][d] < 1 {
 		return nil
 	}
 	s := &squares{rows: w.dims[last], columns: w.dims[d], dstRow: w.strides[0][d], srcRow: w.strides[1][last]}
@@ -98,8 +109,9 @@ const (
 	bandRows  = 512
 )
 
-// move transposes in bands of bandWidth columns.
-func (s *squares) move(c *Call, v *vec.Unit, dst, src []uint32) error {
+// move transposes in bands of bandWidth columns: block transposes rows and columns of
+// src from element x on, to element y of dst on, in unit nanoseconds for each element.
+func (s *squares) move(c *Call, unit float64, block func(y, x, rows, columns int)) error {
 	bands := (s.columns + bandWidth - 1) / bandWidth
 	// The bands are another dimension of the shared walk.
 	w := &walk{start: s.rest.start, strides: make([][]int, 3)}
@@ -112,11 +124,10 @@ func (s *squares) move(c *Call, v *vec.Unit, dst, src []uint32) error {
 	w.strides[0][last], w.strides[1][last] = bandWidth*s.dstRow, bandWidth
 	w.strides[2] = make([]int, len(w.dims))
 	w.strides[2][last] = bandWidth // the band's first column
-	unit := 0.3 * float64(min(s.columns, bandWidth)*s.rows)
-	return c.rows(w, unit, func(_ int, at []int) {
+	return c.rows(w, unit*float64(min(s.columns, bandWidth)*s.rows), func(_ int, at []int) {
 		columns := min(bandWidth, s.columns-at[2])
 		for i := 0; i < s.rows; i += bandRows {
-			v.TransposeMatrix(dst[at[0]+i:], src[at[1]+i*s.srcRow:], s.dstRow, s.srcRow, min(bandRows, s.rows-i), columns)
+			block(at[0]+i, at[1]+i*s.srcRow, min(bandRows, s.rows-i), columns)
 		}
 	})
 }

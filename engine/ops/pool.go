@@ -293,7 +293,7 @@ func newGlobalAveragePool(n *ir.Node) (Op, error) {
 }
 
 func newGlobalMaxPool(n *ir.Node) (Op, error) {
-	return &globalPool{first: math.Inf(-1), add: math.Max, last: func(sum float64, n int) float64 { return sum }}, nil
+	return &globalPool{line: reduceLines["ReduceMax"], first: math.Inf(-1), add: func(most, x float64) float64 { return max(most, x) }, last: func(sum float64, n int) float64 { return sum }}, nil
 }
 
 func newGlobalLpPool(n *ir.Node) (Op, error) {

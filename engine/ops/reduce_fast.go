@@ -56,7 +56,7 @@ func (op *reduce) EvalFast(c *Call) (bool, error) {
 	})
 }
 
-// EvalFast computes the mean of float32 channels.
+// EvalFast computes the mean or the maximum of float32 channels.
 func (op *globalPool) EvalFast(c *Call) (bool, error) {
 	x := c.In[0]
 	if c.vec(x) == nil || op.line == nil || x.Len() == 0 {
@@ -193,4 +193,82 @@ func ReducedChannels(n *ir.Node, in []ir.Fact) (join vec.Pair, mean, ok bool) {
 		return vec.Min, false, true
 	}
 	return 0, false, false
+}
+
+// EvalFast compares float32 in its own type, and lines that lie side by side together.
+func (op *argExtreme) EvalFast(c *Call) (bool, error) {
+	x := c.In[0]
+	if x.DType() != tensor.Float32 || op.last || x.Len() == 0 {
+		return false, nil
+	}
+	facts, err := op.Infer(factsOf(c.In))
+	if err != nil {
+		return true, err
+	}
+	shape, _ := facts[0].Shape.Ints()
+	y, err := c.output(tensor.Int64, shape...)
+	if err != nil {
+		return true, err
+	}
+	axis, _ := tensor.Axis(op.axis, x.Rank())
+	outer, length, inner := split3(x.Shape(), axis)
+	src, dst, least := tensor.Data[float32](x), tensor.Data[int64](y), op.f64(0, 1)
+	if inner == 1 {
+		return true, c.share(outer, 1.5*float64(length)+5, func(from, to int) {
+			for i := from; i < to; i++ {
+				dst[i] = argOfLine(src[i*length:(i+1)*length], least)
+			}
+		})
+	}
+	strips := (inner + stripWidth - 1) / stripWidth
+	return true, c.share(outer*strips, 1.5*float64(length*min(inner, stripWidth))+20, func(from, to int) {
+		var best [stripWidth]float32
+		for i := from; i < to; i++ {
+			first := i % strips * stripWidth
+			n, at := min(stripWidth, inner-first), i/strips*length*inner+first
+			out := dst[i/strips*inner+first:][:n]
+			copy(best[:n], src[at:])
+			clear(out)
+			for j := 1; j < length; j++ {
+				argOfRow(out, best[:n], src[at+j*inner:][:n], int64(j), least)
+			}
+		}
+	})
+}
+
+// argOfLine is the index of the first largest or least number; NaN beats all others.
+func argOfLine(x []float32, least bool) int64 {
+	at, best := 0, x[0]
+	if least {
+		for i, v := range x {
+			if v < best || v != v && best == best {
+				at, best = i, v
+			}
+		}
+		return int64(at)
+	}
+	for i, v := range x {
+		if v > best || v != v && best == best {
+			at, best = i, v
+		}
+	}
+	return int64(at)
+}
+
+// argOfRow sets the indices to j where a number of row j beats the best before it.
+func argOfRow(at []int64, best, row []float32, j int64, least bool) {
+	best, row = best[:len(at)], row[:len(at)]
+	if least {
+		for i, v := range row {
+			if b := best[i]; v < b || v != v && b == b {
+				best[i], at[i] = v, j
+			}
+		}
+		return
+	}
+	for i, v := range row {
+		if b := best[i]; v > b || v != v && b == b {
+			best[i], at[i] = v, j
+		}
+	}
 }
