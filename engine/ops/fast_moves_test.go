@@ -193,3 +193,25 @@ func TestFastCumSum(t *testing.T) {
 		}
 	}
 }
+
+// Weights that another node makes meet columns; channels of their own are left to Eval.
+func TestFastConv(t *testing.T) {
+	for _, s := range []struct {
+		x, w  []int
+		attrs attrs
+	}{
+		{[]int{1, 4, 9}, []int{3, 4, 3}, attrs{"strides": []int{2}, "pads": []int{1, 2}}},
+		{[]int{2, 32, 7, 9}, []int{20, 32, 1, 1}, nil},
+		{[]int{2, 32, 7, 9}, []int{20, 32, 1, 1}, attrs{"strides": []int{2, 2}}},
+		{[]int{3, 24, 14, 14}, []int{40, 24, 3, 3}, attrs{"pads": []int{1, 1, 1, 1}}},
+		{[]int{1, 6, 11, 12}, []int{4, 3, 3, 3}, attrs{"group": 2, "strides": []int{3, 2}, "dilations": []int{2, 1}, "pads": []int{3, 0, 1, 5}}},
+		{[]int{2, 3, 4, 5}, []int{2, 3, 3, 3}, attrs{"auto_pad": "SAME_UPPER", "strides": []int{2, 2}}},
+		{[]int{1, 3, 4, 5, 6}, []int{4, 3, 2, 3, 2}, attrs{"strides": []int{2, 1, 2}, "pads": []int{0, 1, 0, 0, 1, 0}}},
+		{[]int{1, 2, 1, 3}, []int{3, 2, 1, 2}, attrs{"pads": []int{0, 5, 0, 5}}},
+		{[]int{1, 6, 5, 5}, []int{6, 1, 3, 3}, attrs{"group": 6}},
+	} {
+		in := list(random(1, s.x...), random(2, s.w...), random(3, s.w[0]))
+		fastRow{op: "Conv", version: 11, attrs: s.attrs, in: in, relative: 1e-5, absolute: 3e-4, plain: s.w[1] == 1}.check(t)
+		fastRow{op: "Conv", version: 11, attrs: s.attrs, in: in[:2], relative: 1e-5, absolute: 3e-4, plain: s.w[1] == 1}.check(t)
+	}
+}

@@ -271,10 +271,14 @@ func TestFastProducts(t *testing.T) {
 	for i, in := range [][]*tensor.Tensor{
 		list(random(1, 9, 40), random(2, 40, 21), random(3, 21)), list(random(1, 9, 40), random(2, 21, 40), random(3, 9, 1)),
 		list(random(1, 1, 40), random(2, 40, 21), random(3, 1)), list(random(1, 50, 64), random(2, 64, 64)), list(random(1, 5, 6), random(2, 6, 7), tensor.Scalar(float32(3))),
+		list(random(1, 40, 9), random(2, 40, 21), random(3, 21)), list(random(1, 64, 64), random(2, 64, 64), random(3, 64)),
 	} {
 		a := attrs{"alpha": float32(0.5), "beta": float32(2)}
 		if i == 1 {
 			a["transB"] = 1
+		}
+		if i > 4 {
+			a["transA"] = 1
 		}
 		fastRow{op: "Gemm", version: 13, attrs: a, in: in, relative: 1e-5, absolute: 5e-4}.check(t)
 	}

@@ -93,13 +93,16 @@ func (p *matrixProduct) gemm() *kernel.Gemm {
 // first, and the product added.
 func (op *gemm) EvalFast(c *Call) (bool, error) {
 	a, b, bias := c.In[0], c.In[1], c.input(2)
-	if c.vec(a, b) == nil || bias != nil && bias.DType() != tensor.Float32 || op.transA || a.Len() == 0 || b.Len() == 0 || a.Rank() != 2 || b.Rank() != 2 {
+	if c.vec(a, b) == nil || bias != nil && bias.DType() != tensor.Float32 || a.Len() == 0 || b.Len() == 0 || a.Rank() != 2 || b.Rank() != 2 {
 		return false, nil
 	}
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return true, err
 	}
 	m, k, n := a.Dim(0), a.Dim(1), b.Dim(1)
+	if op.transA {
+		m, k = k, m
+	}
 	if op.transB {
 		n = b.Dim(0)
 	}
@@ -113,6 +116,16 @@ func (op *gemm) EvalFast(c *Call) (bool, error) {
 	y, err := c.output(tensor.Float32, m, n)
 	if err != nil {
 		return true, err
+	}
+	if op.transA { // the kernels read A by rows
+		rows, err := c.New(tensor.Float32, m, k)
+		if err != nil {
+			return true, err
+		}
+		if err := c.move(newWalk(rows.Shape(), tensor.Strides(rows.Shape()), []int{1, m}), rows, a); err != nil {
+			return true, err
+		}
+		a = rows
 	}
 	if bias != nil {
 		if err := c.zip(vec.Mul, y, bias, tensor.Scalar(op.beta)); err != nil {

@@ -1,0 +1,108 @@
+package ops
+
+import (
+	"github.com/visionzoo/vision/engine/kernel"
+	"github.com/visionzoo/vision/engine/tensor"
+)
+
+// EvalFast convolves with weights that another node makes, for which nothing can be
+// packed: the taps of each window become a column (im2col), and a product with the
+// weights gives all outputs of an image. Channels of their own are left to Eval.
+func (op *conv) EvalFast(c *Call) (bool, error) {
+	x, w, bias := c.In[0], c.In[1], c.input(2)
+	if c.vec(x, w) == nil || bias != nil && bias.DType() != tensor.Float32 || x.Len() == 0 || w.Len() == 0 || w.Dim(1) == 1 {
+		return false, nil
+	}
+	if _, err := op.Infer(factsOf(c.In)); err != nil {
+		return true, err
+	}
+	s, err := op.slide(x.Shape()[2:], w.Shape()[2:])
+	if err != nil {
+		return true, err
+	}
+	shape := s.shape(x.Dim(0), w.Dim(0))
+	s.pointwise()
+	m, depth, pixels := w.Dim(0), w.Dim(1)*s.taps(), s.outSize()
+	rows := op.group * depth
+	size, err := tensor.Count([]int{4, rows, pixels})
+	if err != nil || pixels == 0 || c.Run.ReserveBytes(int64(size)) != nil {
+		return false, nil
+	}
+	p := c.planned(x, w, func() *kernel.Gemm {
+		return &kernel.Gemm{M: m / op.group, N: pixels, K: depth, RowA: depth, RowB: pixels, RowC: pixels, RowResidual: pixels, Scale: 1, Residual: bias != nil,
+			Batch: []kernel.GemmBatch{{Count: op.group, A: m / op.group * depth, B: depth * pixels, C: m / op.group * pixels}}}
+	})
+	if p == nil {
+		return false, nil
+	}
+	y, err := c.output(tensor.Float32, shape...)
+	if err != nil {
+		return true, err
+	}
+	var columns *tensor.Tensor
+	whole := s.taps() == 1 && s.inSize() == pixels // the picture is its own columns
+	if !whole {
+		if columns, err = c.New(tensor.Float32, rows, pixels); err != nil {
+			return true, err
+		}
+	}
+	for n := range x.Dim(0) {
+		image, out := part(x, n), part(y, n)
+		if !whole {
+			if err := c.columns(s, tensor.Data[float32](columns), tensor.Data[float32](image)); err != nil {
+				return true, err
+			}
+			image = columns
+		}
+		if bias != nil {
+			dst := tensor.Data[float32](out)
+			for i, b := range tensor.Data[float32](bias) {
+				for j := range dst[i*pixels : (i+1)*pixels] {
+					dst[i*pixels+j] = b
+				}
+			}
+			p.mem.Residual = first(out)
+		}
+		if err := p.run(c, out, w, image); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+// part is image n of a batch.
+func part(t *tensor.Tensor, n int) *tensor.Tensor {
+	size := len(t.Bytes()) / t.Dim(0)
+	return tensor.View(t.DType(), t.Bytes()[n*size:(n+1)*size], nil)
+}
+
+// columns writes a row for each channel and tap: what that tap meets in every window.
+func (c *Call) columns(s *slide, dst, image []float32) error {
+	taps, pixels := s.taps(), s.outSize()
+	kh, kw := s.span[1].kernel, s.span[2].kernel
+	return c.share(len(dst)/pixels, 0.3*float64(pixels)+20, func(from, to int) {
+		for i := from; i < to; i++ {
+			plane, tap, row := image[i/taps*s.inSize():][:s.inSize()], i%taps, dst[i*pixels:(i+1)*pixels]
+			lo, hi := s.span[2].inside(tap%kw, s.in[2], s.out[2])
+			for o := range s.out[0] * s.out[1] {
+				line := row[o*s.out[2] : (o+1)*s.out[2]]
+				z := o/s.out[1]*s.span[0].stride + tap/kw/kh*s.span[0].dilation - s.span[0].before
+				y := o%s.out[1]*s.span[1].stride + tap/kw%kh*s.span[1].dilation - s.span[1].before
+				if lo >= hi || z < 0 || z >= s.in[0] || y < 0 || y >= s.in[1] {
+					clear(line)
+					continue
+				}
+				clear(line[:lo])
+				clear(line[hi:])
+				at, step := (z*s.in[1]+y)*s.in[2]+lo*s.span[2].stride+tap%kw*s.span[2].dilation-s.span[2].before, s.span[2].stride
+				if step == 1 {
+					copy(line[lo:hi], plane[at:])
+					continue
+				}
+				for j := range line[lo:hi] {
+					line[lo+j] = plane[at+j*step]
+				}
+			}
+		}
+	})
+}
