@@ -313,19 +313,9 @@ func (op *attention) mask(c *Call, g *attentionSizes, in []*tensor.Tensor, row [
 		last = i + offset + 1
 	}
 	var data []float64
-	base, step, length := 0, 0, 0
+	base, step, length := op.maskAt(g, n, head, i)
 	if g.mask != nil {
 		data = tensor.Data[float64](in[3])
-		strides, place := tensor.Strides(g.mask), []int{n, head, i}
-		for d := range g.mask {
-			if j := d + 4 - len(g.mask); j < 3 && g.mask[d] != 1 {
-				base += place[j] * strides[d]
-			}
-		}
-		length, step = g.total, 0
-		if r := len(g.mask); r > 0 && !(op.spread && g.mask[r-1] == 1) {
-			length, step = g.mask[r-1], 1
-		}
 	}
 	boolean := g.mask != nil && c.In[3].DType() == tensor.Bool
 	for j := range row {
@@ -338,4 +328,22 @@ func (op *attention) mask(c *Call, g *attentionSizes, in []*tensor.Tensor, row [
 			row[j] += data[base+j*step]
 		}
 	}
+}
+
+// maskAt returns where the mask's numbers for a query begin, the step from one key to the
+// next, and for how many keys there are any.
+func (op *attention) maskAt(g *attentionSizes, n, head, i int) (base, step, length int) {
+	if g.mask == nil {
+		return 0, 0, 0
+	}
+	strides, place := tensor.Strides(g.mask), []int{n, head, i}
+	for d := range g.mask {
+		if j := d + 4 - len(g.mask); j < 3 && g.mask[d] != 1 {
+			base += place[j] * strides[d]
+		}
+	}
+	if r := len(g.mask); r > 0 && !(op.spread && g.mask[r-1] == 1) {
+		return base, 1, g.mask[r-1]
+	}
+	return base, 0, g.total
 }

@@ -215,3 +215,39 @@ func TestFastConv(t *testing.T) {
 		fastRow{op: "Conv", version: 11, attrs: s.attrs, in: in[:2], relative: 1e-5, absolute: 3e-4, plain: s.w[1] == 1}.check(t)
 	}
 }
+
+func TestFastAttention(t *testing.T) {
+	mask := func(hide int, shape ...int) *tensor.Tensor { // the queries of a multiple of hide see nothing
+		m := tensor.New(tensor.Bool, shape...)
+		for i := range tensor.Data[bool](m) {
+			tensor.Data[bool](m)[i] = i/shape[len(shape)-1]%hide != 0 && i%3 != 0
+		}
+		return m
+	}
+	hidden := random(9, 2, 1, 5, 7)
+	for i := range 14 {
+		tensor.Data[float32](hidden)[i] = float32(math.Inf(-1))
+	}
+	for _, s := range []struct {
+		q, k, v []int
+		mask    *tensor.Tensor
+		attrs   attrs
+	}{
+		{[]int{2, 3, 5, 8}, []int{2, 3, 7, 8}, []int{2, 3, 7, 4}, nil, nil},
+		{[]int{2, 3, 5, 8}, []int{2, 3, 7, 8}, []int{2, 3, 7, 4}, nil, attrs{"is_causal": 1, "scale": float32(0.3)}},
+		{[]int{2, 4, 5, 8}, []int{2, 2, 7, 8}, []int{2, 2, 7, 4}, random(1, 5, 7), attrs{"softcap": float32(2)}},
+		{[]int{2, 5, 24}, []int{2, 7, 24}, []int{2, 7, 12}, mask(4, 2, 3, 5, 7), attrs{"q_num_heads": 3, "kv_num_heads": 3}},
+		{[]int{2, 5, 32}, []int{2, 7, 8}, []int{2, 7, 6}, mask(2, 1, 1, 5, 7), attrs{"q_num_heads": 4, "kv_num_heads": 1, "is_causal": 1}},
+		{[]int{2, 3, 5, 8}, []int{2, 3, 7, 8}, []int{2, 3, 7, 4}, hidden, nil},
+		{[]int{2, 3, 5, 8}, []int{2, 3, 7, 8}, []int{2, 3, 7, 4}, random(1, 2, 3, 5, 4), nil},
+		{[]int{1, 1, 1, 64}, []int{1, 1, 300, 64}, []int{1, 1, 300, 64}, random(1, 1, 1), nil},
+	} {
+		in := list(random(1, s.q...), random(2, s.k...), random(3, s.v...), s.mask)
+		if s.mask == nil {
+			in = in[:3]
+		}
+		for _, version := range []int{23, 24} {
+			fastRow{op: "Attention", version: version, attrs: s.attrs, in: in, relative: 1e-4, absolute: 1e-5}.check(t)
+		}
+	}
+}
