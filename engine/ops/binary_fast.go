@@ -87,7 +87,48 @@ func zipInts[T int32 | int64](c *Call, shape []int, a, b *tensor.Tensor, f func(
 	if err != nil {
 		return err
 	}
-	return zipRows(c, y, a, b, func(a, b T) T { return T(f(int64(a), int64(b))) })
+	row := intRow[T](c.Node.Op)
+	if row == nil || y.Len() == 1 { // loop counters
+		return zipRows(c, y, a, b, func(a, b T) T { return T(f(int64(a), int64(b))) })
+	}
+	dst, x, z := tensor.Data[T](y), tensor.Data[T](a), tensor.Data[T](b)
+	w := broadcastWalk(shape, a.Shape(), b.Shape())
+	stepA, stepB := w.step(1), w.step(2)
+	return c.rows(w, 0.8, func(n int, at []int) {
+		row(dst[at[0]:at[0]+n], x[at[1]:], z[at[2]:], stepA, stepB)
+	})
+}
+
+// intRow returns the loop of an operator; nil if it has none of its own. They are written
+// out because a call of a function costs more than a sum.
+func intRow[T int32 | int64](op string) func(dst, x, z []T, stepX, stepZ int) {
+	switch op {
+	case "Add":
+		return func(dst, x, z []T, stepX, stepZ int) {
+			i, j := 0, 0
+			for k := range dst {
+				dst[k] = x[i] + z[j]
+				i, j = i+stepX, j+stepZ
+			}
+		}
+	case "Sub":
+		return func(dst, x, z []T, stepX, stepZ int) {
+			i, j := 0, 0
+			for k := range dst {
+				dst[k] = x[i] - z[j]
+				i, j = i+stepX, j+stepZ
+			}
+		}
+	case "Mul":
+		return func(dst, x, z []T, stepX, stepZ int) {
+			i, j := 0, 0
+			for k := range dst {
+				dst[k] = x[i] * z[j]
+				i, j = i+stepX, j+stepZ
+			}
+		}
+	}
+	return nil
 }
 
 // zipRows sets y = f(a, b), with a and b broadcast to the shape of y.

@@ -15,6 +15,12 @@ func (op cast) EvalFast(c *Call) (bool, error) {
 	}
 	switch x.DType() {
 	case tensor.Float32:
+		switch to {
+		case tensor.Float16:
+			return true, castRows(c, x, to, halves16)
+		case tensor.BFloat16:
+			return true, castRows(c, x, to, brainHalves)
+		}
 		return castFloats[float32](c, x, to)
 	case tensor.Float64:
 		return castFloats[float64](c, x, to)
@@ -108,6 +114,18 @@ func truncate[S float32 | float64, D int8 | int16 | int32 | int64 | uint8](dst [
 			n = tensor.ToInt64(float64(v))
 		}
 		dst[i] = D(n)
+	}
+}
+
+func halves16(dst []tensor.Float16Bits, src []float32) {
+	for i, v := range src {
+		dst[i] = tensor.ToFloat16(v)
+	}
+}
+
+func brainHalves(dst []tensor.BFloat16Bits, src []float32) {
+	for i, v := range src {
+		dst[i] = tensor.ToBFloat16(v)
 	}
 }
 

@@ -108,6 +108,17 @@ func chooseRows[T any](c *Call, w *walk, y, a, b []T) error {
 	return c.rows(w, 1.5, func(n int, at []int) {
 		k, p, q := at[1], at[2], at[3]
 		out := y[at[0] : at[0]+n]
+		if stepK == 1 && stepP == 1 && stepQ == 1 {
+			yes, no := a[p:p+n], b[q:q+n]
+			for i, holds := range cond[k : k+n] {
+				v := no[i]
+				if holds {
+					v = yes[i]
+				}
+				out[i] = v
+			}
+			return
+		}
 		for i := range out {
 			v := b[q]
 			if cond[k] {

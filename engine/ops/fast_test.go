@@ -379,7 +379,7 @@ func TestFastChoices(t *testing.T) {
 		tensor.Of([]int8{-128, 127, 0}), tensor.Of([]uint16{65535, 1, 0}), tensor.Of([]int16{-32768, 1, 0}), tensor.Of([]uint32{1 << 31, math.MaxUint32, 0}), tensor.Of([]uint64{1 << 63, math.MaxUint64, 1<<53 + 1}))
 	tensor.Data[bool](from[3])[1] = true
 	for _, x := range from {
-		for _, to := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int64, tensor.Int32, tensor.Bool, tensor.Uint8, tensor.Int8, tensor.Int16} {
+		for _, to := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int64, tensor.Int32, tensor.Bool, tensor.Uint8, tensor.Int8, tensor.Int16, tensor.Float16, tensor.BFloat16} {
 			fastRow{op: "Cast", version: 13, attrs: attrs{"to": int(to)}, in: list(x), plain: true}.check(t)
 		}
 	}
