@@ -215,6 +215,16 @@ func evalEinsum[T wideNumber](op *einsum, c *Call, wide tensor.DType) error {
 	}
 	sum := newWalk(sumDims, sumSteps...)
 	result := make([]T, 1)
+	short, step := 1, make([]int, len(in)) // the terms of a sum that is a single row
+	switch {
+	case len(sum.dims) > 1 || len(sum.dims) == 1 && sum.dims[0] > rowLength:
+		short = -1
+	case len(sum.dims) == 1:
+		short = sum.dims[0]
+		for i := range step {
+			step[i] = sum.step(i)
+		}
+	}
 	for o := range y.Len() {
 		rest := o
 		clear(sum.start)
@@ -225,12 +235,16 @@ func evalEinsum[T wideNumber](op *einsum, c *Call, wide tensor.DType) error {
 			rest /= outDims[d]
 		}
 		result[0] = 0
-		if err := sum.rows(c.Run, func(n int, at, step []int) { result[0] += productSum(data, n, at, step) }); err != nil {
+		if short >= 0 {
+			result[0] = productSum(data, short, sum.start, step)
+		} else if err := sum.rows(c.Run, func(n int, at, step []int) { result[0] += productSum(data, n, at, step) }); err != nil {
 			return err
 		}
 		tensor.Store(y, o, 1, result)
-		if err := c.Run.Check(); o&1023 == 0 && err != nil {
-			return err
+		if o&1023 == 0 {
+			if err := c.Run.Check(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -271,8 +271,10 @@ func (op *affineGrid) Eval(c *Call) error {
 	point, out := make([]float64, rank+1), make([]float64, rank)
 	point[rank] = 1
 	for i := range y.Len() / max(rank, 1) {
-		if err := c.Run.Check(); i&1023 == 0 && err != nil {
-			return err
+		if i&1023 == 0 {
+			if err := c.Run.Check(); err != nil {
+				return err
+			}
 		}
 		rest := i
 		for d := rank - 1; d >= 0; d-- { // x comes first

@@ -120,8 +120,10 @@ func evalMaxUnpool[T real](op *maxUnpool, c *Call) error {
 		if at < 0 || at >= int64(count) {
 			return fmt.Errorf("index %d is outside the %d elements of the output", at, count)
 		}
-		if err := c.Run.Check(); i&0xffff == 0 && err != nil {
-			return err
+		if i&0xffff == 0 {
+			if err := c.Run.Check(); err != nil {
+				return err
+			}
 		}
 		rest, to := int(at), 0
 		for d := len(inner) - 1; d >= 0; d-- {
