@@ -279,11 +279,8 @@ func (b *builder) node(n *ir.Node) error {
 	if done, err := b.blockedNode(n); done || err != nil {
 		return err
 	}
-	if b.moveAgain(n) || b.alias(n) || b.moveNode(n) {
+	if b.moveAgain(n) || b.alias(n) || b.moveNode(n) || b.acrossNode(n) {
 		return nil
-	}
-	if done, err := b.acrossNode(n); done || err != nil {
-		return err
 	}
 	if done, err := b.volumeNode(n); done || err != nil {
 		return err

@@ -71,12 +71,12 @@ var Plain = Unit{
 		Round:      mapOf(func(x, _, _ float64) float64 { return math.RoundToEven(x) }),
 	},
 	Rows: [pairs]func(dst, a, b unsafe.Pointer, n int){
-		zipOf(plus, 1, 1), zipOf(minus, 1, 1), zipOf(times, 1, 1), zipOf(over, 1, 1), zipOf(least, 1, 1), zipOf(most, 1, 1)},
+		zipOf(plus, 1), zipOf(minus, 1), zipOf(times, 1), zipOf(over, 1), zipOf(least, 1), zipOf(most, 1)},
 	Right: [pairs]func(dst, a, b unsafe.Pointer, n int){
-		zipOf(plus, 1, 0), zipOf(minus, 1, 0), zipOf(times, 1, 0), zipOf(over, 1, 0), zipOf(least, 1, 0), zipOf(most, 1, 0)},
+		zipOf(plus, 0), zipOf(minus, 0), zipOf(times, 0), zipOf(over, 0), zipOf(least, 0), zipOf(most, 0)},
 	Left: [pairs]func(dst, a, b unsafe.Pointer, n int){
-		zipOf(plus, 1, 0), zipOf(func(a, b float32) float32 { return b - a }, 1, 0), zipOf(times, 1, 0),
-		zipOf(func(a, b float32) float32 { return b / a }, 1, 0), zipOf(least, 1, 0), zipOf(most, 1, 0)},
+		zipOf(plus, 0), zipOf(func(a, b float32) float32 { return b - a }, 0), zipOf(times, 0),
+		zipOf(func(a, b float32) float32 { return b / a }, 0), zipOf(least, 0), zipOf(most, 0)},
 	Blend: blendPlain, Pick: pickPlain, Transpose: transposePlain,
 	Float16:  widenOf(fromFloat16),
 	BFloat16: widenOf(func(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }),
@@ -152,11 +152,12 @@ func fromFloat16(h uint16) float32 {
 	return math.Float32frombits(sign | math.Float32bits(math.Float32frombits(rest)*0x1p112))
 }
 
-func zipOf(f func(a, b float32) float32, stepA, stepB int) func(dst, a, b unsafe.Pointer, n int) {
+// zipOf joins a row with another (step 1) or with one number (step 0).
+func zipOf(f func(a, b float32) float32, step int) func(dst, a, b unsafe.Pointer, n int) {
 	return func(dst, a, b unsafe.Pointer, n int) {
-		x, y := floats(a, max(1, stepA*n)), floats(b, max(1, stepB*n))
-		for i := range floats(dst, n) {
-			floats(dst, n)[i] = f(x[i*stepA], y[i*stepB])
+		to, x, y := floats(dst, n), floats(a, n), floats(b, max(1, step*n))
+		for i := range to {
+			to[i] = f(x[i], y[i*step])
 		}
 	}
 }
