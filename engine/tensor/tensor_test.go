@@ -134,3 +134,39 @@ func TestWidened(t *testing.T) {
 		}
 	}
 }
+
+// TestSmallFloats: numbers of OCP's 8-bit Floating Point Specification 1.0 and
+// Microscaling Formats 1.0, for FNUZ of ONNX's note "Float stored in 8 bits": the
+// smallest, the smallest normal and the largest one. Every code comes back from the
+// number that it stands for.
+func TestSmallFloats(t *testing.T) {
+	for d, numbers := range map[DType]map[byte]float64{
+		Float8E4M3FN:   {0x01: 0x1p-9, 0x08: 0x1p-6, 0x7e: 448, 0xfe: -448},
+		Float8E4M3FNUZ: {0x01: 0x1p-10, 0x08: 0x1p-7, 0x7f: 240, 0xff: -240},
+		Float8E5M2:     {0x01: 0x1p-16, 0x04: 0x1p-14, 0x7b: 57344, 0x7c: math.Inf(1), 0xfc: math.Inf(-1)},
+		Float8E5M2FNUZ: {0x01: 0x1p-17, 0x04: 0x1p-15, 0x7f: 57344, 0xff: -57344},
+		Float4E2M1:     {0x1: 0.5, 0x2: 1, 0x7: 6, 0xf: -6},
+		Float8E8M0:     {0x00: 0x1p-127, 0x7f: 1, 0xfe: 0x1p127},
+	} {
+		for code, want := range numbers {
+			if got := SmallFloat(d, code); float64(got) != want {
+				t.Errorf("%s: code %#x is %g, want %g", d, code, got, want)
+			}
+		}
+		codes, lost := 256, 0
+		if d == Float4E2M1 {
+			codes = 16
+		}
+		for code := range codes {
+			f := SmallFloat(d, byte(code))
+			if f != f {
+				lost++
+			} else if got := ToSmallFloat(d, f, Rounding{}); int(got) != code {
+				t.Errorf("%s: code %#x is %g, which becomes %#x", d, code, f, got)
+			}
+		}
+		if want := map[DType]int{Float8E4M3FN: 2, Float8E4M3FNUZ: 1, Float8E5M2: 6, Float8E5M2FNUZ: 1, Float8E8M0: 1}[d]; lost != want {
+			t.Errorf("%s: %d codes are NaN, want %d", d, lost, want)
+		}
+	}
+}
