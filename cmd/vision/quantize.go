@@ -239,7 +239,7 @@ func reportQuantized(c *cli.Context, m *zoo.Model, r *quantize.Result) error {
 	if r.Agreement >= 0 {
 		out.Agreement, same = &r.Agreement, fmt.Sprintf(", the top class is the same on %.1f %%", 100*r.Agreement)
 	}
-	if out.Before == 0 {
+	if out.Before < int64(r.Float)/2 { // no file, or one whose weights are in another
 		out.Before = int64(r.Float)
 	}
 	for _, l := range r.Layers {
