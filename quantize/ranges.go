@@ -20,9 +20,6 @@ func (s span) zero() uint8 {
 	return uint8(min(max(math.RoundToEven(-s.low/float64(s.scale())), 0), 255))
 }
 
-// tiny is what no scale is below: float32 must hold the product of two.
-const tiny = 1e-30
-
 // bins is the number of bins of a histogram.
 const bins = 4096
 
@@ -192,7 +189,7 @@ func channelsOf(t *tensor.Tensor) (channels, inner int) {
 // choose finds the span that the codes cover.
 func (h *histogram) choose(o Options) span {
 	s := h.span
-	if s.high-s.low < tiny {
+	if s.high == s.low {
 		return span{0, 1} // nothing but zeros
 	}
 	switch o.Method {

@@ -54,10 +54,9 @@ func (q *quantizer) code(p *placement, n *ir.Node) coding {
 	bias := biasOf(n)
 	in := float64(q.ranges[p.of(n.Inputs[0])].scale())
 	for o, s := range c.scales {
-		if s < tiny {
+		if s < 1e-30 {
 			s = 1 // all weights are zero
 		}
-		s = max(s, float32(tiny/in))
 		if bias != nil { // the bias counts in steps of input times weight: it must fit 32 bits with room for the sum
 			s = max(s, float32(math.Abs(float64(bias[o]))/(in*(1<<29))))
 		}
