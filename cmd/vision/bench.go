@@ -133,13 +133,13 @@ func measure(c *cli.Context, m *zoo.Model, in engine.Values) (*benchReport, erro
 	if err := run(); err != nil {
 		return nil, err
 	}
-	times := make([]float64, c.Int("runs"))
-	for i := range times {
+	var times []float64 // grows, as more may be asked for than will be waited for
+	for range c.Int("runs") {
 		start := time.Now()
 		if err := run(); err != nil {
 			return nil, err
 		}
-		times[i] = float64(time.Since(start).Nanoseconds()) / 1e6
+		times = append(times, float64(time.Since(start).Nanoseconds())/1e6)
 	}
 	slices.Sort(times)
 	shapes := map[string][]int{}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/zoo"
 )
 
 // given is what --input says of an input: its value, or the shape of one to make up.
@@ -70,6 +72,14 @@ func parseShape(text string) (shape []int, ok bool) {
 func benchInputs(infos []engine.Info, known map[string]given, batch, height, width int) (engine.Values, error) {
 	r := rand.New(rand.NewPCG(1, 2))
 	in := engine.Values{}
+	limit, err := memoryLimit()
+	if err != nil {
+		return nil, err
+	}
+	if limit == 0 {
+		_, limit = engine.Memory()
+	}
+	room := limit
 	for _, info := range infos {
 		g := known[info.Name]
 		if g.value != nil {
@@ -88,9 +98,15 @@ func benchInputs(infos []engine.Info, known map[string]given, batch, height, wid
 				}
 			}
 		}
-		if _, err := tensor.Count(shape); err != nil {
+		n, err := tensor.Count(shape)
+		if err != nil {
 			return nil, fmt.Errorf("input %.80q: %w", info.Name, err)
 		}
+		each := int64(cmp.Or(info.DType.Size(), 16)) // a string's header
+		if int64(n) > room/each {
+			return nil, fmt.Errorf("input %.80q: %v%v is larger than the memory limit of %s (VISION_MEMORY_LIMIT sets another)", info.Name, info.DType, shape, zoo.Size(limit))
+		}
+		room -= int64(n) * each
 		in[info.Name] = randomTensor(r, info.DType, shape)
 	}
 	return in, nil
