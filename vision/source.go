@@ -238,16 +238,20 @@ func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 // extensions are those of the supported formats.
 var extensions = map[string]bool{".jpg": true, ".jpeg": true, ".jpe": true, ".jfif": true, ".png": true, ".apng": true,
-	".gif": true, ".bmp": true, ".dib": true, ".tif": true, ".tiff": true, ".webp": true, ".ico": true}
+	".gif": true, ".bmp": true, ".dib": true, ".tif": true, ".tiff": true, ".webp": true, ".ico": true,
+	".pbm": true, ".pgm": true, ".ppm": true, ".pnm": true}
 
-// isPicture reports whether a regular file looks like a picture, by its
-// extension or its first bytes.
+// isPicture reports whether a regular file, or a link to one, looks like a picture,
+// by its extension or its first bytes.
 func isPicture(path string) bool {
+	named := extensions[strings.ToLower(filepath.Ext(path))]
 	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
+	switch {
+	case err != nil: // a link to nothing: Open says so
+		return named
+	case !info.Mode().IsRegular():
 		return false
-	}
-	if extensions[strings.ToLower(filepath.Ext(path))] {
+	case named:
 		return true
 	}
 	f, err := os.Open(path)

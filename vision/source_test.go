@@ -98,7 +98,8 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// A folder may be named by a link; links inside it are not followed.
+// A folder may be named by a link; links to folders inside it are not followed, and
+// one to a picture that is gone is an error, not passed over.
 func TestLinkedFolder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, dir := range []string{"real", "elsewhere"} {
@@ -111,6 +112,15 @@ func TestLinkedFolder(t *testing.T) {
 	}
 	if err := errors.Join(os.Symlink("real", "link"), os.Symlink(filepath.Join("..", "elsewhere"), filepath.Join("real", "other"))); err != nil {
 		t.Skipf("%v; run where symbolic links can be made (on Windows with developer mode)", err)
+	}
+	if err := errors.Join(os.Mkdir("kept", 0o755), os.Symlink("gone.png", filepath.Join("kept", "b.png")), os.Symlink("gone", filepath.Join("kept", "c"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join("kept", "d.ppm"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := list([]string{"kept"}); len(got) != 2 || !strings.HasPrefix(got[0], filepath.Join("kept", "b.png")+"! ") || !strings.Contains(got[1], "empty") {
+		t.Errorf("%q", got)
 	}
 	for _, args := range [][]string{{"link"}, {"lin*"}, {"link" + string(filepath.Separator)}} {
 		if got := list(args, vision.Recursive()); len(got) != 1 || got[0] != filepath.Join("link", "a.png")+" 2x1" {
