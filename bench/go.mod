@@ -10,6 +10,7 @@ require (
 require (
 	github.com/BourgeoisBear/rasterm v1.1.1 // indirect
 	github.com/disintegration/imaging v1.6.2 // indirect
+	github.com/klauspost/compress v1.18.2 // indirect
 	golang.org/x/image v0.47.0 // indirect
 	golang.org/x/term v0.18.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
