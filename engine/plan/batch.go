@@ -15,9 +15,9 @@ import (
 // Layer by layer, weights are read once for all pictures, but the activations of a
 // batch leave the caches between two layers. If the activations are larger than the
 // weights, the network runs for one picture after the other, or for a few of them if
-// they are small, and threads take pictures rather than parts of every layer. The number of threads does not
-// influence the decision, because a product of few rows rounds differently from one
-// of many.
+// they are small, and threads take pictures rather than parts of every layer. The
+// number of threads does not influence the decision, because a product of few rows
+// rounds differently from one of many.
 type batches struct {
 	mu    sync.Mutex
 	known []division // the one used last comes first
