@@ -9,6 +9,21 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// opened opens what was built, until the test ends.
+func opened(t *testing.T, b *ir.Builder) *engine.Session {
+	t.Helper()
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := engine.OpenModel(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
 // TestAgainstOtherFloats: models that differ in the type of their floats get the same
 // numbers; their outputs may differ as much as the narrower type does.
 func TestAgainstOtherFloats(t *testing.T) {
@@ -18,16 +33,7 @@ func TestAgainstOtherFloats(t *testing.T) {
 		c := tensor.New(d)
 		tensor.Store(c, 0, 1, []float64{offset})
 		b.Output("y", b.Node("Add", []*ir.Value{b.Node("Add", []*ir.Value{x, x}), b.Const("c", c)}))
-		m, err := b.Model()
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := engine.OpenModel(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { s.Close() })
-		return s
+		return opened(t, b)
 	}
 	both := `input "x" (float16, float32), output "y" (float16, float32)`
 	for _, c := range []struct {
@@ -55,15 +61,7 @@ func TestAgainstOtherFloats(t *testing.T) {
 func TestAgainstStrings(t *testing.T) {
 	b := ir.NewBuilder(21)
 	b.Output("y", b.Node("Identity", []*ir.Value{b.Input("x", tensor.String, ir.Dims(2))}))
-	m, err := b.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := engine.OpenModel(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := opened(t, b)
 	for _, r := range Against(context.Background(), s, s, Options{}) {
 		if r.Err != nil || r.Differ.Count != 0 {
 			t.Errorf("%s: error %v, %d numbers compared", r.Name, r.Err, r.Differ.Count)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
 )
@@ -88,15 +87,7 @@ func TestDeep(t *testing.T) {
 			x = b.Node("MatMul", []*ir.Value{x, x})
 		}
 		b.Output("y", x)
-		m, err := b.Model()
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := engine.OpenModel(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
+		s := opened(t, b)
 		if got := (Tolerance{R: 1}).deepen(s); got != (Tolerance{R: 1, S: want}) {
 			t.Errorf("%d products: %+v", n, got)
 		}
