@@ -6,7 +6,7 @@
 #include "go_asm.h"
 
 // func VecAddAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecAddAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ a+8(FP), SI
@@ -55,7 +55,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -68,7 +68,7 @@ rowEnd:
 	RET
 
 // func VecAddRightAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecAddRightAVX2(SB), NOSPLIT, $0-32
 	MOVQ         b+16(FP), BX
 	VBROADCASTSS (BX), Y14
@@ -111,7 +111,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -123,7 +123,7 @@ rowEnd:
 	RET
 
 // func VecSubAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecSubAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ a+8(FP), SI
@@ -172,7 +172,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -185,7 +185,7 @@ rowEnd:
 	RET
 
 // func VecSubRightAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecSubRightAVX2(SB), NOSPLIT, $0-32
 	MOVQ         b+16(FP), BX
 	VBROADCASTSS (BX), Y14
@@ -228,7 +228,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -240,7 +240,7 @@ rowEnd:
 	RET
 
 // func VecSubLeftAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecSubLeftAVX2(SB), NOSPLIT, $0-32
 	MOVQ         b+16(FP), BX
 	VBROADCASTSS (BX), Y14
@@ -283,7 +283,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -295,7 +295,7 @@ rowEnd:
 	RET
 
 // func VecMulAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecMulAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ a+8(FP), SI
@@ -344,7 +344,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -357,7 +357,7 @@ rowEnd:
 	RET
 
 // func VecMulRightAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecMulRightAVX2(SB), NOSPLIT, $0-32
 	MOVQ         b+16(FP), BX
 	VBROADCASTSS (BX), Y14
@@ -400,7 +400,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -412,7 +412,7 @@ rowEnd:
 	RET
 
 // func VecDivAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecDivAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ a+8(FP), SI
@@ -461,7 +461,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -474,7 +474,7 @@ rowEnd:
 	RET
 
 // func VecDivRightAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecDivRightAVX2(SB), NOSPLIT, $0-32
 	MOVQ         b+16(FP), BX
 	VBROADCASTSS (BX), Y14
@@ -517,7 +517,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -529,7 +529,7 @@ rowEnd:
 	RET
 
 // func VecDivLeftAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecDivLeftAVX2(SB), NOSPLIT, $0-32
 	MOVQ         b+16(FP), BX
 	VBROADCASTSS (BX), Y14
@@ -572,7 +572,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -584,7 +584,7 @@ rowEnd:
 	RET
 
 // func VecMinAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecMinAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ a+8(FP), SI
@@ -643,7 +643,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -658,7 +658,7 @@ rowEnd:
 	RET
 
 // func VecMinRightAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecMinRightAVX2(SB), NOSPLIT, $0-32
 	MOVQ         b+16(FP), BX
 	VBROADCASTSS (BX), Y14
@@ -711,7 +711,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -725,7 +725,7 @@ rowEnd:
 	RET
 
 // func VecMaxAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecMaxAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ a+8(FP), SI
@@ -794,7 +794,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -811,7 +811,7 @@ rowEnd:
 	RET
 
 // func VecMaxRightAVX2(dst unsafe.Pointer, a unsafe.Pointer, b unsafe.Pointer, n int)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecMaxRightAVX2(SB), NOSPLIT, $0-32
 	MOVQ         b+16(FP), BX
 	VBROADCASTSS (BX), Y14
@@ -874,7 +874,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -890,7 +890,7 @@ rowEnd:
 	RET
 
 // func VecMulAddAVX2(dst unsafe.Pointer, a unsafe.Pointer, n int, factor float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecMulAddAVX2(SB), NOSPLIT, $0-28
 	MOVQ         dst+0(FP), DI
 	MOVQ         a+8(FP), SI
@@ -937,7 +937,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_binary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0

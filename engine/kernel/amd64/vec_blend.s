@@ -6,7 +6,7 @@
 #include "go_asm.h"
 
 // func VecBlendAVX2(dst unsafe.Pointer, src unsafe.Pointer, offsets unsafe.Pointer, weights unsafe.Pointer, taps int, n int)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecBlendAVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
@@ -68,7 +68,7 @@ oneTap:
 oneDone:
 	TESTQ        DX, DX
 	JZ           end
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_blend_lanes<>+0(SB), Y15, Y15
 	VXORPS       X0, X0, X0
@@ -90,7 +90,7 @@ end:
 	RET
 
 // func VecPickAVX2(dst unsafe.Pointer, src unsafe.Pointer, index unsafe.Pointer, weights unsafe.Pointer, taps int, n int)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecPickAVX2(SB), NOSPLIT, $0-48
 	MOVQ     dst+0(FP), DI
 	MOVQ     src+8(FP), SI
@@ -131,7 +131,7 @@ tap:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_blend_lanes<>+0(SB), Y15, Y15
 	VXORPS       X0, X0, X0

@@ -6,7 +6,7 @@
 #include "go_asm.h"
 
 // func VecSumAVX2(src unsafe.Pointer, n int) float32
-// Requires: AVX, AVX2, SSE, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecSumAVX2(SB), NOSPLIT, $0-20
 	MOVQ   src+0(FP), SI
 	MOVQ   n+8(FP), DX
@@ -38,7 +38,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_reduce_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y4
@@ -54,12 +54,12 @@ rowEnd:
 	VADDPS       X1, X0, X0
 	VPERMILPS    $0xb1, X0, X1
 	VADDPS       X1, X0, X0
-	MOVSS        X0, ret+16(FP)
+	VMOVSS       X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
 // func VecSquareSumAVX2(src unsafe.Pointer, n int, mean float32) float32
-// Requires: AVX, AVX2, FMA3, SSE, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecSquareSumAVX2(SB), NOSPLIT, $0-28
 	MOVQ         src+0(FP), SI
 	MOVQ         n+8(FP), DX
@@ -102,7 +102,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_reduce_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y4
@@ -120,12 +120,12 @@ rowEnd:
 	VADDPS       X1, X0, X0
 	VPERMILPS    $0xb1, X0, X1
 	VADDPS       X1, X0, X0
-	MOVSS        X0, ret+24(FP)
+	VMOVSS       X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func VecMaxOfAVX2(src unsafe.Pointer, n int) float32
-// Requires: AVX, AVX2, SSE, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecMaxOfAVX2(SB), NOSPLIT, $0-20
 	MOVQ         src+0(FP), SI
 	MOVQ         n+8(FP), DX
@@ -173,7 +173,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_reduce_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y4
@@ -195,15 +195,15 @@ rowEnd:
 	VPTEST       Y13, Y13
 	JZ           number
 	MOVL         $0x7fc00000, AX
-	MOVD         AX, X0
+	VMOVD        AX, X0
 
 number:
-	MOVSS X0, ret+16(FP)
+	VMOVSS X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
 // func VecMinOfAVX2(src unsafe.Pointer, n int) float32
-// Requires: AVX, AVX2, SSE, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecMinOfAVX2(SB), NOSPLIT, $0-20
 	MOVQ         src+0(FP), SI
 	MOVQ         n+8(FP), DX
@@ -251,7 +251,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_reduce_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y4
@@ -273,15 +273,15 @@ rowEnd:
 	VPTEST       Y13, Y13
 	JZ           number
 	MOVL         $0x7fc00000, AX
-	MOVD         AX, X0
+	VMOVD        AX, X0
 
 number:
-	MOVSS X0, ret+16(FP)
+	VMOVSS X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
 // func VecExpSumAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, top float32) float32
-// Requires: AVX, AVX2, FMA3, SSE, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecExpSumAVX2(SB), NOSPLIT, $0-36
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -330,7 +330,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_reduce_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -371,12 +371,12 @@ rowEnd:
 	VADDPS       X1, X0, X0
 	VPERMILPS    $0xb1, X0, X1
 	VADDPS       X1, X0, X0
-	MOVSS        X0, ret+32(FP)
+	VMOVSS       X0, ret+32(FP)
 	VZEROUPPER
 	RET
 
 // func VecNormaliseAVX2(dst unsafe.Pointer, src unsafe.Pointer, gain unsafe.Pointer, bias unsafe.Pointer, n int, mean float32, inverse float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecNormaliseAVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -431,7 +431,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_reduce_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -447,7 +447,7 @@ rowEnd:
 	RET
 
 // func VecSumAVX512(src unsafe.Pointer, n int) float32
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F
 TEXT ·VecSumAVX512(SB), NOSPLIT, $0-20
 	MOVQ   src+0(FP), SI
 	MOVQ   n+8(FP), DX
@@ -499,12 +499,12 @@ rowEnd:
 	VADDPS        X1, X0, X0
 	VPERMILPS     $0xb1, X0, X1
 	VADDPS        X1, X0, X0
-	MOVSS         X0, ret+16(FP)
+	VMOVSS        X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
 // func VecSquareSumAVX512(src unsafe.Pointer, n int, mean float32) float32
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F
 TEXT ·VecSquareSumAVX512(SB), NOSPLIT, $0-28
 	MOVQ         src+0(FP), SI
 	MOVQ         n+8(FP), DX
@@ -569,12 +569,12 @@ rowEnd:
 	VADDPS        X1, X0, X0
 	VPERMILPS     $0xb1, X0, X1
 	VADDPS        X1, X0, X0
-	MOVSS         X0, ret+24(FP)
+	VMOVSS        X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func VecMaxOfAVX512(src unsafe.Pointer, n int) float32
-// Requires: AVX, AVX512F, SSE, SSE2
+// Requires: AVX, AVX512F
 TEXT ·VecMaxOfAVX512(SB), NOSPLIT, $0-20
 	MOVQ         src+0(FP), SI
 	MOVQ         n+8(FP), DX
@@ -650,15 +650,15 @@ rowEnd:
 	KORTESTW      K3, K3
 	JZ            number
 	MOVL          $0x7fc00000, AX
-	MOVD          AX, X0
+	VMOVD         AX, X0
 
 number:
-	MOVSS X0, ret+16(FP)
+	VMOVSS X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
 // func VecMinOfAVX512(src unsafe.Pointer, n int) float32
-// Requires: AVX, AVX512F, SSE, SSE2
+// Requires: AVX, AVX512F
 TEXT ·VecMinOfAVX512(SB), NOSPLIT, $0-20
 	MOVQ         src+0(FP), SI
 	MOVQ         n+8(FP), DX
@@ -734,15 +734,15 @@ rowEnd:
 	KORTESTW      K3, K3
 	JZ            number
 	MOVL          $0x7fc00000, AX
-	MOVD          AX, X0
+	VMOVD         AX, X0
 
 number:
-	MOVSS X0, ret+16(FP)
+	VMOVSS X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
 // func VecExpSumAVX512(dst unsafe.Pointer, src unsafe.Pointer, n int, top float32) float32
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F
 TEXT ·VecExpSumAVX512(SB), NOSPLIT, $0-36
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -820,7 +820,7 @@ rowEnd:
 	VADDPS        X1, X0, X0
 	VPERMILPS     $0xb1, X0, X1
 	VADDPS        X1, X0, X0
-	MOVSS         X0, ret+32(FP)
+	VMOVSS        X0, ret+32(FP)
 	VZEROUPPER
 	RET
 

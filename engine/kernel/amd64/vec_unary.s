@@ -6,7 +6,7 @@
 #include "go_asm.h"
 
 // func VecExpAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecExpAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -53,7 +53,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -86,7 +86,7 @@ rowEnd:
 	RET
 
 // func VecSigmoidAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecSigmoidAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -136,7 +136,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -172,7 +172,7 @@ rowEnd:
 	RET
 
 // func VecSiluAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecSiluAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -224,7 +224,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -262,7 +262,7 @@ rowEnd:
 	RET
 
 // func VecTanhAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecTanhAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -328,7 +328,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -380,7 +380,7 @@ rowEnd:
 	RET
 
 // func VecErfAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecErfAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -454,7 +454,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -514,7 +514,7 @@ rowEnd:
 	RET
 
 // func VecGeluAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecGeluAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -591,7 +591,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -654,7 +654,7 @@ rowEnd:
 	RET
 
 // func VecGeluTanhAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecGeluTanhAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -708,7 +708,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -748,7 +748,7 @@ rowEnd:
 	RET
 
 // func VecMishAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecMishAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -803,7 +803,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -844,7 +844,7 @@ rowEnd:
 	RET
 
 // func VecSoftplusAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecSoftplusAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -910,7 +910,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -962,7 +962,7 @@ rowEnd:
 	RET
 
 // func VecEluAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecEluAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1012,7 +1012,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1048,7 +1048,7 @@ rowEnd:
 	RET
 
 // func VecCeluAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecCeluAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1098,7 +1098,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1134,7 +1134,7 @@ rowEnd:
 	RET
 
 // func VecSoftsignAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecSoftsignAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1162,7 +1162,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1176,7 +1176,7 @@ rowEnd:
 	RET
 
 // func VecClipAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecClipAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1228,7 +1228,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1241,7 +1241,7 @@ rowEnd:
 	RET
 
 // func VecLeakyReluAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecLeakyReluAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1288,7 +1288,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1302,7 +1302,7 @@ rowEnd:
 	RET
 
 // func VecHardSigmoidAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecHardSigmoidAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1349,7 +1349,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1363,7 +1363,7 @@ rowEnd:
 	RET
 
 // func VecHardSwishAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecHardSwishAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1416,7 +1416,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1432,7 +1432,7 @@ rowEnd:
 	RET
 
 // func VecThresholdedReluAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecThresholdedReluAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1484,7 +1484,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1497,7 +1497,7 @@ rowEnd:
 	RET
 
 // func VecShrinkAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecShrinkAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1553,7 +1553,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1570,7 +1570,7 @@ rowEnd:
 	RET
 
 // func VecAffineAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3
 TEXT ·VecAffineAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1617,7 +1617,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1629,7 +1629,7 @@ rowEnd:
 	RET
 
 // func VecAbsAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecAbsAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1676,7 +1676,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1688,7 +1688,7 @@ rowEnd:
 	RET
 
 // func VecNegAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecNegAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1735,7 +1735,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1747,7 +1747,7 @@ rowEnd:
 	RET
 
 // func VecSqrtAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecSqrtAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1773,7 +1773,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1785,7 +1785,7 @@ rowEnd:
 	RET
 
 // func VecReciprocalAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecReciprocalAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1811,7 +1811,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1823,7 +1823,7 @@ rowEnd:
 	RET
 
 // func VecFloorAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecFloorAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1870,7 +1870,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1882,7 +1882,7 @@ rowEnd:
 	RET
 
 // func VecCeilAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecCeilAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1929,7 +1929,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
@@ -1941,7 +1941,7 @@ rowEnd:
 	RET
 
 // func VecRoundAVX2(dst unsafe.Pointer, src unsafe.Pointer, n int, alpha float32, beta float32)
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2
 TEXT ·VecRoundAVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
@@ -1988,7 +1988,7 @@ row1:
 row1Done:
 	TESTQ        DX, DX
 	JZ           rowEnd
-	MOVD         DX, X15
+	VMOVD        DX, X15
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0

@@ -59,7 +59,7 @@ func (k row) reduction(name string, more []string, join func(...operand.Op), ste
 		step(at(src, disp), k.r[i], k.r[4+i], tail)
 	})
 	k.fold(join)
-	k.MOVSS(k.r[0].AsX(), k.params["ret"])
+	k.VMOVSS(k.r[0].AsX(), k.params["ret"])
 	k.end()
 }
 
@@ -138,9 +138,9 @@ func (k row) extremes(g *gen) {
 		}
 		k.JZ(to("number"))
 		k.MOVL(operand.U32(0x7fc00000), reg.EAX)
-		k.MOVD(reg.EAX, k.r[0].AsX())
+		k.VMOVD(reg.EAX, k.r[0].AsX())
 		k.Label("number")
-		k.MOVSS(k.r[0].AsX(), k.params["ret"])
+		k.VMOVSS(k.r[0].AsX(), k.params["ret"])
 		k.end()
 	}
 }
@@ -175,7 +175,7 @@ func (k row) expSum() {
 	})
 	k.VMOVAPS(sum, k.r[0])
 	k.foldOne(k.VADDPS)
-	k.MOVSS(k.r[0].AsX(), k.params["ret"])
+	k.VMOVSS(k.r[0].AsX(), k.params["ret"])
 	k.end()
 }
 

@@ -41,7 +41,7 @@ func (k row) tailMask(n reg.GPPhysical) {
 		k.KMOVW(reg.EAX, reg.K1)
 		return
 	}
-	k.MOVD(n.As32(), k.mask().AsX())
+	k.VMOVD(n.As32(), k.mask().AsX())
 	k.VPBROADCASTD(k.mask().AsX(), k.mask())
 	k.VPCMPGTD(k.lanes(), k.mask(), k.mask())
 }

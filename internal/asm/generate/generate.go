@@ -4,12 +4,17 @@ package generate
 
 import (
 	"bytes"
+	"fmt"
 	"log"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
+	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
 )
@@ -45,6 +50,9 @@ func Avo(c *build.Context, by, dir string) (assembly, stubs []byte, err error) {
 	if err := pass.Compile.Execute(f); err != nil {
 		return nil, nil, err
 	}
+	if err := unmixed(f); err != nil {
+		return nil, nil, err
+	}
 	// go_asm.h defines the offsets of struct fields by name.
 	f.Includes = append(f.Includes, "go_asm.h")
 	config := printer.Config{Name: "internal/asm/" + by, Pkg: path.Base(dir)}
@@ -59,4 +67,27 @@ func Avo(c *build.Context, by, dir string) (assembly, stubs []byte, err error) {
 		stubs = bytes.Replace(stubs, clause, append(clause, "\nimport \"unsafe\"\n"...), 1)
 	}
 	return assembly, stubs, nil
+}
+
+// unmixed returns an error if a function has instructions of AVX and, on vector
+// registers, legacy ones of SSE. Where the upper halves of registers are in use, Intel's
+// processors save or merge them at every such change: a MOVD between vectors of AVX takes
+// longer than the kernel around it. Intel 64 and IA-32 Architectures Optimization
+// Reference Manual, "Mixing AVX Code with SSE Code".
+func unmixed(f *ir.File) error {
+	of := func(i *ir.Instruction, family string) bool {
+		return slices.ContainsFunc(i.ISA, func(s string) bool { return strings.HasPrefix(s, family) })
+	}
+	for _, fn := range f.Functions() {
+		all := fn.Instructions()
+		if !slices.ContainsFunc(all, func(i *ir.Instruction) bool { return of(i, "AVX") }) {
+			continue
+		}
+		for _, i := range all {
+			if of(i, "SSE") && slices.ContainsFunc(i.Operands, operand.IsXMM) {
+				return fmt.Errorf("%s: %s is no instruction of AVX; use V%[2]s", fn.Name, i.Opcode)
+			}
+		}
+	}
+	return nil
 }
