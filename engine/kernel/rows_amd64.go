@@ -2,11 +2,7 @@
 
 package kernel
 
-import (
-	"unsafe"
-
-	"github.com/visionzoo/vision/engine/kernel/amd64"
-)
+import "github.com/visionzoo/vision/engine/kernel/amd64"
 
 func windowRowAVX2(op windowOp, a *windowArgs) {
 	switch b := (*amd64.Window)(a); op {
@@ -34,30 +30,6 @@ var (
 	broadcastsAVX2   = broadcasts{Add: amd64.AddPixelsAVX2, Sub: amd64.SubPixelsAVX2, Mul: amd64.MulPixelsAVX2}
 	broadcastsAVX512 = broadcasts{Add: amd64.AddPixelsAVX512, Sub: amd64.SubPixelsAVX512, Mul: amd64.MulPixelsAVX512}
 )
-
-// AVX2 transposes squares of 8x8; the twins compute the rest.
-
-func interleaveAVX2(dst, src unsafe.Pointer, plane, channels, pixels int) {
-	n := 0
-	if channels == 8 && pixels >= 8 {
-		n = pixels &^ 7
-		amd64.InterleaveAVX2(dst, src, plane, n)
-	}
-	if n < pixels {
-		interleave8(unsafe.Add(dst, 32*n), unsafe.Add(src, 4*n), plane, channels, pixels-n)
-	}
-}
-
-func deinterleaveAVX2(dst, src unsafe.Pointer, plane, channels, pixels int) {
-	n := 0
-	if channels == 8 && pixels >= 8 {
-		n = pixels &^ 7
-		amd64.DeinterleaveAVX2(dst, src, plane, n)
-	}
-	if n < pixels {
-		deinterleave8(unsafe.Add(dst, 4*n), unsafe.Add(src, 32*n), plane, channels, pixels-n)
-	}
-}
 
 func depthRowAVX2(kernelW, stride int, a *windowArgs) {
 	amd64.DepthAVX2[kernelW][stride]((*amd64.Window)(a))

@@ -22,7 +22,7 @@ func native() []Rung {
 			ClipRow: amd64.ClipRowAVX2, AddRow: amd64.AddRowAVX2, SubRow: amd64.SubRowAVX2, MulRow: amd64.MulRowAVX2,
 			Bytes:      bytesAVX2,
 			Broadcast8: broadcastsAVX2, SumRow8: amd64.SumPixelsAVX2, ScaleRows8: amd64.ScaleRowsAVX2,
-			Interleave8: interleaveAVX2, Deinterleave8: deinterleaveAVX2,
+			Interleave8: amd64.InterleaveAVX2, Deinterleave8: amd64.DeinterleaveAVX2,
 		}},
 		{cpu.avx512, Rung{Name: "avx512", Block: F32x16, GemmUnit: avx512Gemm, QConvs: avx512QConvs,
 			ConvTile16: convTileAVX512, Winograd16: winogradAVX512, SmallWinograd16: smallWinogradAVX512, Activate: activateAVX512.apply, WindowRow16: windowRowAVX512, DepthRow16: depthRowAVX512, DepthLines16: depthLinesAVX512, DepthSplit: depthSplitAVX512,

@@ -18,12 +18,14 @@ func InterleaveAVX512(dst unsafe.Pointer, src unsafe.Pointer, plane int, channel
 //go:noescape
 func DeinterleaveAVX512(dst unsafe.Pointer, src unsafe.Pointer, plane int, channels int, pixels int)
 
-// InterleaveAVX2 takes 8 channels and a multiple of 8 pixels.
+// InterleaveAVX2 converts planes to pixels of 8 numbers.
+// It accesses no other pixels and channels.
 //
 //go:noescape
-func InterleaveAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, pixels int)
+func InterleaveAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, channels int, pixels int)
 
-// DeinterleaveAVX2 takes 8 channels and a multiple of 8 pixels.
+// DeinterleaveAVX2 converts pixels of 8 numbers to planes.
+// It accesses no other pixels and channels.
 //
 //go:noescape
-func DeinterleaveAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, pixels int)
+func DeinterleaveAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, channels int, pixels int)

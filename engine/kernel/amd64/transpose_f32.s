@@ -445,32 +445,104 @@ done:
 	VZEROUPPER
 	RET
 
-// func InterleaveAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, pixels int)
-// Requires: AVX
-TEXT ·InterleaveAVX2(SB), NOSPLIT, $0-32
+// func InterleaveAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, channels int, pixels int)
+// Requires: AVX, AVX2
+TEXT ·InterleaveAVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ plane+16(FP), R8
-	MOVQ pixels+24(FP), DX
+	MOVQ channels+24(FP), R9
+	MOVQ pixels+32(FP), DX
 
 loop:
-	MOVQ       SI, BX
-	VMOVUPS    (BX), Y0
-	ADDQ       R8, BX
-	VMOVUPS    (BX), Y1
-	ADDQ       R8, BX
-	VMOVUPS    (BX), Y2
-	ADDQ       R8, BX
-	VMOVUPS    (BX), Y3
-	ADDQ       R8, BX
-	VMOVUPS    (BX), Y4
-	ADDQ       R8, BX
-	VMOVUPS    (BX), Y5
-	ADDQ       R8, BX
-	VMOVUPS    (BX), Y6
-	ADDQ       R8, BX
-	VMOVUPS    (BX), Y7
-	ADDQ       R8, BX
+	TESTQ   DX, DX
+	JLE     done
+	VXORPS  X0, X0, X0
+	VXORPS  X1, X1, X1
+	VXORPS  X2, X2, X2
+	VXORPS  X3, X3, X3
+	VXORPS  X4, X4, X4
+	VXORPS  X5, X5, X5
+	VXORPS  X6, X6, X6
+	VXORPS  X7, X7, X7
+	CMPQ    DX, $+8
+	JLT     few
+	MOVQ    SI, BX
+	CMPQ    R9, $+0
+	JLE     loaded
+	VMOVUPS (BX), Y0
+	ADDQ    R8, BX
+	CMPQ    R9, $+1
+	JLE     loaded
+	VMOVUPS (BX), Y1
+	ADDQ    R8, BX
+	CMPQ    R9, $+2
+	JLE     loaded
+	VMOVUPS (BX), Y2
+	ADDQ    R8, BX
+	CMPQ    R9, $+3
+	JLE     loaded
+	VMOVUPS (BX), Y3
+	ADDQ    R8, BX
+	CMPQ    R9, $+4
+	JLE     loaded
+	VMOVUPS (BX), Y4
+	ADDQ    R8, BX
+	CMPQ    R9, $+5
+	JLE     loaded
+	VMOVUPS (BX), Y5
+	ADDQ    R8, BX
+	CMPQ    R9, $+6
+	JLE     loaded
+	VMOVUPS (BX), Y6
+	ADDQ    R8, BX
+	CMPQ    R9, $+7
+	JLE     loaded
+	VMOVUPS (BX), Y7
+	ADDQ    R8, BX
+
+loaded:
+	JMP turn
+
+few:
+	VMOVD        DX, X8
+	VPBROADCASTD X8, Y8
+	VPCMPGTD     transpose_f32_lanes<>+0(SB), Y8, Y8
+	MOVQ         SI, BX
+	CMPQ         R9, $+0
+	JLE          turn
+	VMASKMOVPS   (BX), Y8, Y0
+	ADDQ         R8, BX
+	CMPQ         R9, $+1
+	JLE          turn
+	VMASKMOVPS   (BX), Y8, Y1
+	ADDQ         R8, BX
+	CMPQ         R9, $+2
+	JLE          turn
+	VMASKMOVPS   (BX), Y8, Y2
+	ADDQ         R8, BX
+	CMPQ         R9, $+3
+	JLE          turn
+	VMASKMOVPS   (BX), Y8, Y3
+	ADDQ         R8, BX
+	CMPQ         R9, $+4
+	JLE          turn
+	VMASKMOVPS   (BX), Y8, Y4
+	ADDQ         R8, BX
+	CMPQ         R9, $+5
+	JLE          turn
+	VMASKMOVPS   (BX), Y8, Y5
+	ADDQ         R8, BX
+	CMPQ         R9, $+6
+	JLE          turn
+	VMASKMOVPS   (BX), Y8, Y6
+	ADDQ         R8, BX
+	CMPQ         R9, $+7
+	JLE          turn
+	VMASKMOVPS   (BX), Y8, Y7
+	ADDQ         R8, BX
+
+turn:
 	VUNPCKLPS  Y1, Y0, Y8
 	VUNPCKHPS  Y1, Y0, Y9
 	VUNPCKLPS  Y3, Y2, Y10
@@ -496,37 +568,74 @@ loop:
 	VPERM2F128 $0x20, Y7, Y3, Y11
 	VPERM2F128 $0x31, Y7, Y3, Y15
 	VMOVUPS    Y8, (DI)
+	CMPQ       DX, $+1
+	JLE        next
 	VMOVUPS    Y9, 32(DI)
+	CMPQ       DX, $+2
+	JLE        next
 	VMOVUPS    Y10, 64(DI)
+	CMPQ       DX, $+3
+	JLE        next
 	VMOVUPS    Y11, 96(DI)
+	CMPQ       DX, $+4
+	JLE        next
 	VMOVUPS    Y12, 128(DI)
+	CMPQ       DX, $+5
+	JLE        next
 	VMOVUPS    Y13, 160(DI)
+	CMPQ       DX, $+6
+	JLE        next
 	VMOVUPS    Y14, 192(DI)
+	CMPQ       DX, $+7
+	JLE        next
 	VMOVUPS    Y15, 224(DI)
-	ADDQ       $+32, SI
-	ADDQ       $+256, DI
-	SUBQ       $+8, DX
-	JNZ        loop
+
+next:
+	ADDQ $+32, SI
+	ADDQ $+256, DI
+	SUBQ $+8, DX
+	JMP  loop
+
+done:
 	VZEROUPPER
 	RET
 
-// func DeinterleaveAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, pixels int)
-// Requires: AVX
-TEXT ·DeinterleaveAVX2(SB), NOSPLIT, $0-32
+// func DeinterleaveAVX2(dst unsafe.Pointer, src unsafe.Pointer, plane int, channels int, pixels int)
+// Requires: AVX, AVX2
+TEXT ·DeinterleaveAVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ plane+16(FP), R8
-	MOVQ pixels+24(FP), DX
+	MOVQ channels+24(FP), R9
+	MOVQ pixels+32(FP), DX
 
 loop:
-	VMOVUPS    (SI), Y0
-	VMOVUPS    32(SI), Y1
-	VMOVUPS    64(SI), Y2
-	VMOVUPS    96(SI), Y3
-	VMOVUPS    128(SI), Y4
-	VMOVUPS    160(SI), Y5
-	VMOVUPS    192(SI), Y6
-	VMOVUPS    224(SI), Y7
+	TESTQ   DX, DX
+	JLE     done
+	VMOVUPS (SI), Y0
+	CMPQ    DX, $+1
+	JLE     turn
+	VMOVUPS 32(SI), Y1
+	CMPQ    DX, $+2
+	JLE     turn
+	VMOVUPS 64(SI), Y2
+	CMPQ    DX, $+3
+	JLE     turn
+	VMOVUPS 96(SI), Y3
+	CMPQ    DX, $+4
+	JLE     turn
+	VMOVUPS 128(SI), Y4
+	CMPQ    DX, $+5
+	JLE     turn
+	VMOVUPS 160(SI), Y5
+	CMPQ    DX, $+6
+	JLE     turn
+	VMOVUPS 192(SI), Y6
+	CMPQ    DX, $+7
+	JLE     turn
+	VMOVUPS 224(SI), Y7
+
+turn:
 	VUNPCKLPS  Y1, Y0, Y8
 	VUNPCKHPS  Y1, Y0, Y9
 	VUNPCKLPS  Y3, Y2, Y10
@@ -551,26 +660,96 @@ loop:
 	VPERM2F128 $0x31, Y6, Y2, Y14
 	VPERM2F128 $0x20, Y7, Y3, Y11
 	VPERM2F128 $0x31, Y7, Y3, Y15
+	CMPQ       DX, $+8
+	JLT        few
 	MOVQ       DI, BX
+	CMPQ       R9, $+0
+	JLE        next
 	VMOVUPS    Y8, (BX)
 	ADDQ       R8, BX
+	CMPQ       R9, $+1
+	JLE        next
 	VMOVUPS    Y9, (BX)
 	ADDQ       R8, BX
+	CMPQ       R9, $+2
+	JLE        next
 	VMOVUPS    Y10, (BX)
 	ADDQ       R8, BX
+	CMPQ       R9, $+3
+	JLE        next
 	VMOVUPS    Y11, (BX)
 	ADDQ       R8, BX
+	CMPQ       R9, $+4
+	JLE        next
 	VMOVUPS    Y12, (BX)
 	ADDQ       R8, BX
+	CMPQ       R9, $+5
+	JLE        next
 	VMOVUPS    Y13, (BX)
 	ADDQ       R8, BX
+	CMPQ       R9, $+6
+	JLE        next
 	VMOVUPS    Y14, (BX)
 	ADDQ       R8, BX
+	CMPQ       R9, $+7
+	JLE        next
 	VMOVUPS    Y15, (BX)
 	ADDQ       R8, BX
-	ADDQ       $+256, SI
-	ADDQ       $+32, DI
-	SUBQ       $+8, DX
-	JNZ        loop
+
+next:
+	ADDQ $+256, SI
+	ADDQ $+32, DI
+	SUBQ $+8, DX
+	JMP  loop
+
+few:
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	VPCMPGTD     transpose_f32_lanes<>+0(SB), Y0, Y0
+	MOVQ         DI, BX
+	CMPQ         R9, $+0
+	JLE          done
+	VMASKMOVPS   Y8, Y0, (BX)
+	ADDQ         R8, BX
+	CMPQ         R9, $+1
+	JLE          done
+	VMASKMOVPS   Y9, Y0, (BX)
+	ADDQ         R8, BX
+	CMPQ         R9, $+2
+	JLE          done
+	VMASKMOVPS   Y10, Y0, (BX)
+	ADDQ         R8, BX
+	CMPQ         R9, $+3
+	JLE          done
+	VMASKMOVPS   Y11, Y0, (BX)
+	ADDQ         R8, BX
+	CMPQ         R9, $+4
+	JLE          done
+	VMASKMOVPS   Y12, Y0, (BX)
+	ADDQ         R8, BX
+	CMPQ         R9, $+5
+	JLE          done
+	VMASKMOVPS   Y13, Y0, (BX)
+	ADDQ         R8, BX
+	CMPQ         R9, $+6
+	JLE          done
+	VMASKMOVPS   Y14, Y0, (BX)
+	ADDQ         R8, BX
+	CMPQ         R9, $+7
+	JLE          done
+	VMASKMOVPS   Y15, Y0, (BX)
+	ADDQ         R8, BX
+
+done:
 	VZEROUPPER
 	RET
+
+DATA transpose_f32_lanes<>+0(SB)/4, $0x00000000
+DATA transpose_f32_lanes<>+4(SB)/4, $0x00000001
+DATA transpose_f32_lanes<>+8(SB)/4, $0x00000002
+DATA transpose_f32_lanes<>+12(SB)/4, $0x00000003
+DATA transpose_f32_lanes<>+16(SB)/4, $0x00000004
+DATA transpose_f32_lanes<>+20(SB)/4, $0x00000005
+DATA transpose_f32_lanes<>+24(SB)/4, $0x00000006
+DATA transpose_f32_lanes<>+28(SB)/4, $0x00000007
+GLOBL transpose_f32_lanes<>(SB), RODATA|NOPTR, $32

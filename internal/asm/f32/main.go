@@ -27,7 +27,7 @@ var programs = []program{
 	{"conv_f32", convTiles, convTable},
 	{"rows_f32", rowKernels, nil},
 	{"window_f32", windows, nil},
-	{"transpose_f32", transposes, nil},
+	{"transpose_f32", alongRows(transposes), nil},
 	{"split_f32", splits, nil},
 	{"activate_f32", activations, nil},
 	{"depth_f32", depthRows, depthTable},

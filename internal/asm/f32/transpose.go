@@ -123,35 +123,95 @@ func (g *gen) deinterleave512() {
 	g.end()
 }
 
-// interleave256 writes the conversions between 8 planes and a multiple of 8 pixels of 8
-// numbers: the same transposition in both directions.
+// interleave256 writes a conversion between up to 8 planes and pixels of 8 numbers: the same
+// transposition of 8x8 in both directions. Fewer than 8 pixels at the end are masked in the
+// planes; those of a row are as good as whole ones where maps are 7 or 14 pixels wide.
 func (g *gen) interleave256(in bool) {
-	name := "DeinterleaveAVX2"
+	name, doc := "DeinterleaveAVX2", "converts pixels of 8 numbers to planes."
 	if in {
-		name = "InterleaveAVX2"
+		name, doc = "InterleaveAVX2", "converts planes to pixels of 8 numbers."
 	}
-	g.leaf(name, []string{"dst ptr", "src ptr", "plane int", "pixels int"}, name+" takes 8 channels and a multiple of 8 pixels.")
-	dst, src, plane, pixels := reg.RDI, reg.RSI, reg.R8, reg.RDX
+	g.leaf(name, []string{"dst ptr", "src ptr", "plane int", "channels int", "pixels int"}, name+" "+doc,
+		"It accesses no other pixels and channels.")
+	dst, src, plane, channels, pixels := reg.RDI, reg.RSI, reg.R8, reg.R9, reg.RDX
 	g.param("dst", dst)
 	g.param("src", src)
 	g.param("plane", plane)
+	g.param("channels", channels)
 	g.param("pixels", pixels)
 	y := ymm.regs
-	planes := func(base reg.Register, visit func(i int, m operand.Mem)) {
+	planes := func(label string, base reg.Register, visit func(i int, m operand.Mem)) {
 		g.MOVQ(base, reg.RBX)
 		for i := range 8 {
+			g.CMPQ(channels, imm(i))
+			g.JLE(to(label))
 			visit(i, at(reg.RBX, 0))
 			g.ADDQ(plane, reg.RBX)
 		}
+		g.Label(label)
+	}
+	// each visits the pixels that there are.
+	each := func(label string, base reg.Register, visit func(i int, m operand.Mem)) {
+		for i := range 8 {
+			if i > 0 {
+				g.CMPQ(pixels, imm(i))
+				g.JLE(to(label))
+			}
+			visit(i, at(base, 32*i))
+		}
+		g.Label(label)
+	}
+	tailMask := func(mask reg.VecPhysical) {
+		g.VMOVD(pixels.As32(), mask.AsX())
+		g.VPBROADCASTD(mask.AsX(), mask)
+		g.VPCMPGTD(g.lanes(), mask, mask)
 	}
 	g.Label("loop")
+	g.TESTQ(pixels, pixels)
+	g.JLE(to("done"))
 	if in {
-		planes(src, func(i int, m operand.Mem) { g.VMOVUPS(m, y[i]) })
-	} else {
 		for i := range 8 {
-			g.VMOVUPS(at(src, 32*i), y[i])
+			g.VXORPS(y[i].AsX(), y[i].AsX(), y[i].AsX())
 		}
+		g.CMPQ(pixels, imm(8))
+		g.JLT(to("few"))
+		planes("loaded", src, func(i int, m operand.Mem) { g.VMOVUPS(m, y[i]) })
+		g.JMP(to("turn"))
+		g.Label("few")
+		tailMask(y[8])
+		planes("turn", src, func(i int, m operand.Mem) { g.VMASKMOVPS(m, y[8], y[i]) })
+	} else {
+		each("turn", src, func(i int, m operand.Mem) { g.VMOVUPS(m, y[i]) })
 	}
+	g.transpose8()
+	if in {
+		each("next", dst, func(i int, m operand.Mem) { g.VMOVUPS(y[8+i], m) })
+		g.ADDQ(imm(32), src)
+		g.ADDQ(imm(256), dst)
+	} else {
+		g.CMPQ(pixels, imm(8))
+		g.JLT(to("few"))
+		planes("next", dst, func(i int, m operand.Mem) { g.VMOVUPS(y[8+i], m) })
+		g.ADDQ(imm(256), src)
+		g.ADDQ(imm(32), dst)
+	}
+	g.SUBQ(imm(8), pixels)
+	g.JMP(to("loop"))
+	if !in {
+		g.Label("few")
+		tailMask(y[0])
+		planes("done", dst, func(i int, m operand.Mem) { g.VMASKMOVPS(y[8+i], y[0], m) })
+		g.end()
+		return
+	}
+	g.Label("done")
+	g.end()
+}
+
+// transpose8 transposes the 8x8 matrix in Y0 to Y7 to Y8 to Y15: pairs of rows, 4x4 blocks
+// within 128-bit lanes, then lanes. Y0 to Y7 change.
+func (g *gen) transpose8() {
+	y := ymm.regs
 	for i := 0; i < 8; i += 2 {
 		g.VUNPCKLPS(y[i+1], y[i], y[8+i])
 		g.VUNPCKHPS(y[i+1], y[i], y[9+i])
@@ -166,18 +226,4 @@ func (g *gen) interleave256(in bool) {
 		g.VPERM2F128(operand.U8(0x20), y[4+j], y[j], y[8+j])
 		g.VPERM2F128(operand.U8(0x31), y[4+j], y[j], y[12+j])
 	}
-	if in {
-		for i := range 8 {
-			g.VMOVUPS(y[8+i], at(dst, 32*i))
-		}
-		g.ADDQ(imm(32), src)
-		g.ADDQ(imm(256), dst)
-	} else {
-		planes(dst, func(i int, m operand.Mem) { g.VMOVUPS(y[8+i], m) })
-		g.ADDQ(imm(256), src)
-		g.ADDQ(imm(32), dst)
-	}
-	g.SUBQ(imm(8), pixels)
-	g.JNZ(to("loop"))
-	g.end()
 }
