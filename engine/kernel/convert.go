@@ -62,25 +62,32 @@ func (s *transpose) Run(chunk int, m *Memory) {
 	if !s.in {
 		planar, blocked = m.Out, m.In
 	}
-	s.each(chunk, func(n, plane, y int) {
+	s.runs(chunk, func(n, plane, top, count int) {
 		at := s.blocked.strips(blocked, n, plane)
 		first := plane * 32
 		if s.blocked.Format == F32x8 {
 			first = plane * 8
 		}
-		for x := 0; x < s.blocked.W; x += maxUnit {
-			w := min(maxUnit, s.blocked.W-x)
-			flat := unsafe.Add(planar, s.planar.At(n, first)+s.planar.Pixel(y, x))
-			if s.in {
-				to := s.blocked.target(at, y, x, f.strips(0))
-				s.strips(to, flat, first, w)
-				s.rung.store(&s.blocked, at, y, x, w, to)
-			} else {
-				s.strips(s.rung.load(&s.blocked, at, y, x, w, f.strips(0)), flat, first, w)
+		flat := unsafe.Add(planar, s.planar.At(n, first))
+		rows, pixels := count, s.blocked.W
+		if s.blocked.Pitch == s.blocked.W { // without halo the rows are one
+			rows, pixels = 1, count*pixels
+		}
+		for y := top; y < top+rows; y++ {
+			for x := 0; x < pixels; x += maxUnit {
+				w := min(maxUnit, pixels-x)
+				from := unsafe.Add(flat, s.planar.Pixel(y, x))
+				if s.in {
+					to := s.blocked.target(at, y, x, f.strips(0))
+					s.strips(to, from, first, w)
+					s.rung.store(&s.blocked, at, y, x, w, to)
+				} else {
+					s.strips(s.rung.load(&s.blocked, at, y, x, w, f.strips(0)), from, first, w)
+				}
 			}
 		}
 		if s.in {
-			s.blocked.clearRows(at, y, 1)
+			s.blocked.clearRows(at, top, count)
 		}
 	})
 	frames.Put(f)
