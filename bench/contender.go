@@ -27,6 +27,7 @@ type opening struct {
 	threads        int
 	cpu, precision string // this engine's
 	library        string // ONNX Runtime's
+	asAVX2         bool   // hide later vectors from it
 	feed           feed
 	values         engine.Values
 }
@@ -65,6 +66,7 @@ func contend(args []string) error {
 	f.StringVar(&o.cpu, "cpu", "", "")
 	f.StringVar(&o.precision, "precision", "", "")
 	f.StringVar(&o.library, "library", "", "")
+	f.BoolVar(&o.asAVX2, "as-avx2", false, "")
 	if err := f.Parse(args); err != nil {
 		return err
 	}

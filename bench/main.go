@@ -59,6 +59,7 @@ type settings struct {
 	ncnn    string
 	configs []config
 	threads []int
+	asAVX2  bool
 	size    sizes
 	inputs  map[string]string // what --input gives for an input
 	rounds  int
@@ -87,6 +88,7 @@ func parse(args []string) (*settings, error) {
 	f.StringVar(&s.ncnn, "ncnn", "", "also ncnn: the path of its program benchncnn, its networks' .param files beside it")
 	configs := f.String("configs", "/f32", "ways to run this engine: CPU/PRECISION,…")
 	threads := f.String("threads", "1", "numbers of threads")
+	f.BoolVar(&s.asAVX2, "as-avx2", false, "as on a processor with AVX2 and no AVX-512, which ONNX Runtime is not shown (Linux, Intel)")
 	f.IntVar(&s.size.batch, "batch", 1, "pictures at once, where the model's batch is free")
 	size := f.String("size", "", "height and width, where the model leaves them free: 224 or 480x640")
 	s.inputs = map[string]string{}
@@ -108,7 +110,13 @@ func parse(args []string) (*settings, error) {
 	}
 	for _, c := range strings.Split(*configs, ",") {
 		cpu, precision, _ := strings.Cut(c, "/")
+		if cpu == "" && s.asAVX2 {
+			cpu = "avx2"
+		}
 		s.configs = append(s.configs, config{cpu, precision})
+	}
+	if s.asAVX2 && (s.torch || s.opencv != "" || s.ncnn != "") {
+		return nil, errors.New("--as-avx2 is for this engine and ONNX Runtime: the others would use AVX-512")
 	}
 	for _, t := range strings.Split(*threads, ",") {
 		n, err := strconv.Atoi(t)
@@ -201,7 +209,7 @@ func compare(args []string) error {
 	defer stop()
 	out := bufio.NewWriter(os.Stdout)
 	defer out.Flush()
-	report := newReport(out, s.json)
+	report := newReport(out, s.json, s.asAVX2)
 	report.peaks.look(500 * time.Millisecond)
 	others := ncnnTimes{}
 	for _, model := range s.models {

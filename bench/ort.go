@@ -17,6 +17,11 @@ type ortRunner struct {
 // openORT opens a model in ONNX Runtime with its defaults: every optimisation,
 // one node after the other, as many threads inside a node as asked for.
 func openORT(o opening) (runner, error) {
+	if o.asAVX2 {
+		if err := hideAVX512(); err != nil {
+			return nil, err
+		}
+	}
 	ort.SetSharedLibraryPath(o.library)
 	if err := ort.InitializeEnvironment(); err != nil {
 		return nil, err

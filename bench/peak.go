@@ -7,16 +7,22 @@ import (
 )
 
 // peaks are the most that one core computes, in 10⁹ operations a second, as the
-// best of many short bursts told so far; 0 where it is not known.
-type peaks struct{ F32, TileBF16 float64 }
+// best of many short bursts told so far; 0 where it is not known. asAVX2 is of a core
+// without later vectors.
+type peaks struct {
+	F32, TileBF16 float64
+	asAVX2        bool
+}
 
 // look measures for a while and keeps what is better. A neighbour that takes
 // half of the core may do so for seconds: looking again now and then helps.
 func (p *peaks) look(during time.Duration) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	p.F32 = max(p.F32, best(f32Burst, during))
-	p.TileBF16 = max(p.TileBF16, best(tileBurst, during))
+	p.F32 = max(p.F32, best(func() (func(), float64) { return f32Burst(p.asAVX2) }, during))
+	if !p.asAVX2 {
+		p.TileBF16 = max(p.TileBF16, best(tileBurst, during))
+	}
 }
 
 func best(of func() (func(), float64), during time.Duration) float64 {
@@ -38,6 +44,9 @@ func (p peaks) String() string {
 	s := ""
 	if p.F32 > 0 {
 		s = fmt.Sprintf("one core's peak %.0f GFLOP/s of f32", p.F32)
+		if p.asAVX2 {
+			s += " with AVX2 alone"
+		}
 	}
 	if p.TileBF16 > 0 {
 		s += fmt.Sprintf(", %.0f of bf16 on tiles", p.TileBF16)

@@ -2,6 +2,6 @@
 
 package main
 
-func f32Burst() (burst func(), operations float64) { return nil, 0 }
+func f32Burst(bool) (burst func(), operations float64) { return nil, 0 }
 
 func tileBurst() (burst func(), operations float64) { return nil, 0 }

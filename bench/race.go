@@ -122,7 +122,7 @@ func start(ctx context.Context, s *settings, model string, threads int) ([]*chil
 		}
 	}
 	if s.ort != "" {
-		if err := contender("onnxruntime", "--engine", "ort", "--library", s.ort); err != nil {
+		if err := contender("onnxruntime", "--engine", "ort", "--library", s.ort, fmt.Sprintf("--as-avx2=%t", s.asAVX2)); err != nil {
 			return children, err
 		}
 	}

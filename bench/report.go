@@ -18,7 +18,9 @@ type report struct {
 	rows  []row
 }
 
-func newReport(out io.Writer, json bool) *report { return &report{out: out, json: json} }
+func newReport(out io.Writer, json, asAVX2 bool) *report {
+	return &report{out: out, json: json, peaks: peaks{asAVX2: asAVX2}}
+}
 
 const tableHead = "| network | threads | engine | median ms | best ms | ratio | GFLOP/s | of f32 peak | load ms | first ms | MiB | deviation | quiet |\n" +
 	"|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
@@ -126,6 +128,7 @@ func (r *report) notes() string {
 		return slices.ContainsFunc(r.rows, func(x row) bool { return strings.HasPrefix(x.Engine, engine) && x.Error == "" })
 	}
 	note(has("onnxruntime"), "*ratio* is ONNX Runtime's median over the row's; *deviation* the largest difference from its first output over that output's spread.")
+	note(r.peaks.asAVX2, "All engines run as on a processor with AVX2 and no later vectors: CPUID, by which ONNX Runtime chooses its kernels, is answered without them. Clocks and caches are this processor's.")
 	note(r.peaks.F32 > 0, fmt.Sprintf("*of f32 peak* is GFLOP/s over what as many cores did at most in bursts of f32 multiply-adds, tried again before each network: %.0f GFLOP/s a core in the end.", r.peaks.F32))
 	note(r.peaks.F32 > 0 && r.peaks.TileBF16 > 0, "The tile unit, which `vision` uses for f32 (each number as two bf16, three products) and for bf16, is another unit: it goes above 100 %.")
 	note(has("torch"), "PyTorch runs torchvision's network of that name with random weights; no deviation is told.")
