@@ -8,8 +8,12 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
-// Across describes a reduction of the channels of each pixel by Join: Add, Min or Max. A
+// Across describes a reduction across the channels of each pixel by Join: Add, Min or Max. A
 // mean is divided by their number. The output is planar and has one channel.
+//
+// Blocks are joined number by number to one, whose 8 or 16 numbers a pixel are then
+// transposed and joined, vectors of pixels at a time. A last block that is not full is
+// transposed by itself, so that its undefined channels do not count.
 type Across struct {
 	In, Out Layout
 	Join    vec.Pair
@@ -37,7 +41,7 @@ type across struct {
 }
 
 // acrossRoom has maxUnit pixels of one vector each: what blocks of channels were joined
-// to, and a vector with its channels one after the other.
+// to, and a block with its channels one after the other.
 type acrossRoom struct{ joined, turned [16 * maxUnit]float32 }
 
 var acrossRooms = sync.Pool{New: func() any { return new(acrossRoom) }}

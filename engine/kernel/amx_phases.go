@@ -6,10 +6,18 @@ import "unsafe"
 
 // phases is a step that sorts the input of a strided convolution into phases: pixels
 // whose row and column have the same remainders modulo the stride become a plane of
-// their own. On these planes the convolution has stride 1, and each tap reads one of
-// them. Without it, a tile could not continue from one row of outputs to the next,
-// because its rows have a fixed distance in memory: of outputs 7 pixels wide, more
-// than half of each tile would be empty.
+// their own. With a stride of 2,
+//
+//	a b a b a b        a a a   b b b
+//	c d c d c d  ───▶  a a a   b b b
+//	a b a b a b
+//	c d c d c d        c c c   d d d
+//	                   c c c   d d d
+//
+// On these planes the convolution has stride 1, and each tap reads one of them: of 3x3 taps
+// without padding, the four corners read a, the middle one reads d. Without it, a tile could
+// not continue from one row of outputs to the next, because its rows have a fixed distance in
+// memory: of outputs 7 pixels wide, more than half of each tile would be empty.
 type phases struct {
 	from             Layout
 	strideH, strideW int

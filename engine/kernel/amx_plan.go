@@ -2,6 +2,19 @@ package kernel
 
 import "math"
 
+// The rows of an AMX tile (or of a register tile of integers) are pixels that are equally far
+// apart in memory. There are three ways to make tiles of up to 16 rows of a map of 7x7 with a
+// halo of one pixel, whose pitch is 8. Each letter is an output of that tile, and a dot a pixel
+// of the halo, whose result is not stored:
+//
+//	by row         flat             by picture, of a batch of 16
+//	a a a a a a a  a a a a a a a .  a b c d e f g
+//	b b b b b b b  a a a a a a b .  h i j k l m n
+//	c c c c c c c  b b b b b b b .  ...
+//	...            b b b b c c c .
+//	               ...
+//	7 tiles of 7   4 tiles of 14    49 tiles of the same pixel of 16 pictures
+
 // A tileMap maps the pixels of an output to rows of tiles. All tiles have the same number
 // of rows, at most 16, and the rows of a tile are stride bytes apart in the input.
 type tileMap struct {

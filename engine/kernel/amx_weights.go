@@ -37,7 +37,7 @@ type TileWeights struct {
 	format           Format
 	cin, cout, group int
 	kernelH, kernelW int
-	data             []byte    // [group of 32 outputs][channel block][tap]
+	data             []byte    // of each group of 32 outputs, panel bytes: see packGroup
 	panel            int       // bytes of a group of 32 outputs
 	bias             []float32 // padded to complete groups
 	plain            []float32 // the weights of the twin, otherwise nil

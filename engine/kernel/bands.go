@@ -6,6 +6,20 @@ import (
 	"unsafe"
 )
 
+// In a chain of convolutions 1x1, depthwise 3x3, 1x1 on 56 rows, with runs of 14 rows and
+// bands of up to 4, this is the first run:
+//
+//	band         1x1 writes    depthwise reads   and writes    1x1 reads and writes
+//	rows 0-2     rows 0-3      halo, rows 0-3    rows 0-2      rows 0-2
+//	rows 3-6     rows 4-7      rows 2-7          rows 3-6      rows 3-6
+//	rows 7-9     rows 8-10     rows 6-10         rows 7-9      rows 7-9
+//	rows 10-13   rows 11-14    rows 9-14         rows 10-13    rows 10-13
+//
+// The room holds 6 rows of the first output and 4 of the second. Before the second band, rows
+// 2 and 3 of the first output move to the top of the room, where rows 4 to 7 follow them. The
+// second run begins with rows 14 to 16, and computes rows 13 and 14 of the first output once
+// more.
+
 // Link is one convolution of a chain, in which each alone reads the output of the
 // one before. Plan plans it on layouts with fewer rows than those of Conv. A pool
 // can be a link too: then only the layouts and the window of Conv are used.
@@ -19,7 +33,7 @@ type Link struct {
 // need. The intermediate rows lie in a room of the scratch that stays in a core's
 // L2, whereas whole outputs would pass through the shared cache or the caches of
 // other cores. A chunk is a run of bands from top to bottom, each of which keeps
-// the rows that the next one needs too. There are as many rooms as chunks may run
+// the rows that the next one needs too. There must be as many rooms as chunks may run
 // at the same time. The last output must not be in the memory of an input.
 //
 // The result equals that of running the links one after the other, bit for bit.
@@ -51,12 +65,13 @@ func bandsWithin(chain []Link, rooms, bytes int) (Work, error) {
 		s.runs = append(s.runs, list)
 	}
 	s.scratch, s.room = p.size, p.size+roundUp(p.scratch, cacheLine)
+	// The scratch has a flag per room, each in a cache line of its own, and then the rooms.
 	return Work{Steps: []Step{vacancy{rooms}, s}, Scratch: rooms * (cacheLine + s.room)}, nil
 }
 
 const cacheLine = 64
 
-// bands is the step of a chain.
+// bands is the step that computes a chain.
 type bands struct {
 	runs        [][]band // of a picture, from its top down
 	pictures    int
@@ -70,10 +85,10 @@ type bands struct {
 // operands holds byte offsets in the input, the output and the residual.
 type operands struct{ in, out, residual int }
 
-// band is a range of rows of the last output.
+// band is the work for a range of rows of the last output.
 type band struct {
 	links []bandLink
-	at    operands
+	at    operands // where the rows of this band begin
 }
 
 // bandLink is the work of one link for a band.
@@ -83,7 +98,8 @@ type bandLink struct {
 	out   int       // where it writes, relative to the beginning of its output in the room
 }
 
-// rowMove moves rows of a plane to its top.
+// rowMove moves rows of a plane to its top; all are byte offsets in the output of a link in
+// the room, and a number of bytes.
 type rowMove struct{ to, from, bytes int }
 
 // Chunks is part of Step.
@@ -123,8 +139,8 @@ func (s *bands) Run(chunk int, m *Memory) {
 	taken.Store(false)
 }
 
-// enter takes a room, if possible the one that neighbouring chunks used, because it
-// is in the cache of the core that ran them.
+// enter takes a room that no chunk uses, if possible the one that neighbouring chunks used,
+// because it is in the cache of the core that ran them.
 func (s *bands) enter(chunk int, m *Memory) (taken *atomic.Bool, room unsafe.Pointer) {
 	for i := chunk * s.rooms / s.Chunks(); ; i = (i + 1) % s.rooms {
 		taken := (*atomic.Bool)(unsafe.Add(m.Scratch, i*cacheLine))
@@ -134,7 +150,7 @@ func (s *bands) enter(chunk int, m *Memory) (taken *atomic.Bool, room unsafe.Poi
 	}
 }
 
-// vacancy is a step that frees all rooms.
+// vacancy is the step before: it marks all rooms as free.
 type vacancy struct{ rooms int }
 
 // Chunks is part of Step.

@@ -9,8 +9,8 @@ type bandPlanner struct {
 	rows    int      // the most rows of the last output in a band
 	rooms   []Layout // the output of each link except the last, with as many rows as any band needs
 	starts  []int    // where they begin in a room
-	size    int      // of all together
-	scratch int      // the most that any link needs
+	size    int      // of all together, in bytes
+	scratch int      // the most that any link needs, in bytes
 	works   map[bandKey]*Work
 }
 
@@ -36,7 +36,7 @@ func newBandPlanner(chain []Link, rooms, bytes int) *bandPlanner {
 		p.runs = min(h, roundUp(max(1, h/runRows), rooms))
 	}
 	all := (h + p.runs - 1) / p.runs
-	for count := 1; ; count = max(count+1, count*p.size/bytes) { // bands of a run; fewer do not fit
+	for count := 1; ; count = max(count+1, count*p.size/bytes) { // the number of bands of a run; with fewer, rooms are too large
 		p.rows = (all + count - 1) / count
 		p.layRooms()
 		if p.size <= bytes || p.rows == 1 {
@@ -45,7 +45,8 @@ func newBandPlanner(chain []Link, rooms, bytes int) *bandPlanner {
 	}
 }
 
-// layRooms lays out the intermediate outputs for p.rows of the last output.
+// layRooms lays out a room: the intermediate outputs, with the rows that p.rows of the last
+// output need. They have no halo above and below but what bands leave, see band.
 func (p *bandPlanner) layRooms() {
 	last := len(p.links) - 1
 	p.rooms, p.starts, p.size = make([]Layout, last), make([]int, last), 0
@@ -65,7 +66,7 @@ func (c *Conv) reads(out RowSpan) RowSpan {
 	return RowSpan{out.From*c.StrideH - c.PadTop, (out.To-1)*c.StrideH - c.PadTop + (c.KernelH-1)*c.DilationH + 1}
 }
 
-// held says which rows of a link's output a room holds.
+// held says which rows of a link's output a room holds, and where.
 type held struct {
 	RowSpan
 	layout Layout
@@ -88,7 +89,8 @@ func (p *bandPlanner) run(i int) ([]band, error) {
 }
 
 // band plans rows of the last output, given the rows that the room holds, and
-// updates these.
+// updates these. It goes from the last link to the first: the rows that a link must write
+// are those that the one behind it reads and the room does not hold.
 func (p *bandPlanner) band(rows RowSpan, room []held) (b band, err error) {
 	last := len(p.links) - 1
 	b.links = make([]bandLink, last+1)
@@ -126,11 +128,11 @@ func (p *bandPlanner) band(rows RowSpan, room []held) (b band, err error) {
 	return b, nil
 }
 
-// keep makes a link move the rows that the room already holds to their new place.
-// It returns the rows that remain to be computed, and their layout.
+// keep makes a link move the rows that the room already holds to their new place, before it
+// computes the others. It returns the rows that remain to be computed, and their layout.
 func (b *bandLink) keep(old *held, now held) (left RowSpan, to Layout) {
-	kept := min(old.To, now.To-1) - now.From                    // at least one is computed, with the halo below
-	if kept <= 0 || old.From > now.From || now.layout.Top > 0 { // the halo above would have to be cleared
+	kept := min(old.To, now.To-1) - now.From                    // at least one row is computed, which fills the halo below
+	if kept <= 0 || old.From > now.From || now.layout.Top > 0 { // with rows kept, nothing would fill the halo above
 		return now.RowSpan, now.layout
 	}
 	l := &now.layout

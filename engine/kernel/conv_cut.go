@@ -1,7 +1,21 @@
 package kernel
 
+// The output of a direct convolution is a rectangle of units (rows of pixels, or parts of
+// them) by columns (of output channels). Cells of it are cut into chunks in one of two ways:
+//
+//	weights that stay in L2:           weights that do not, or few pixels:
+//	chunks are rows, all columns       chunks go column by column
+//
+//	        c0 c1 c2 c3                        c0 c1 c2 c3
+//	 u0-u7   0  0  0  0                 u0-u3   0  2  4  6
+//	u8-u15   1  1  1  1                 u4-u7   1  3  5  7
+//
+// On the right, weights are streamed: each panel comes from beyond L2 once, while the column
+// before is multiplied, and is used by all unit ranges of a group.
+
 // convCut says how the units and columns of a convolution are cut into chunks, and the
-// order of the chunks.
+// order of the chunks: groups of unit ranges; in a group, column ranges; for a column range,
+// the unit ranges of the group.
 type convCut struct {
 	unitRanges, columnRanges int
 	streamed                 bool // weights come from beyond L2

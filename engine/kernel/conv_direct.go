@@ -6,8 +6,12 @@ import (
 )
 
 // directConv is a direct convolution on register tiles: the sums of a tile stay in
-// registers over all channels and taps. Work is cut into units (rows, or a part of a row)
-// and columns of output channels.
+// registers over all channels and taps. A column of outputs has a list of steps, runs of
+// contiguous inputs at an offset from a pixel: for 3x3 on 64 channels in F32x16, 4 blocks
+// times 9 taps, each a step of 16 channels. The offsets are all that the kernel knows of the
+// taps, so strides, dilations, groups and planar pictures need no kernel of their own.
+//
+// Work is cut into units (rows, or a part of a row) and columns of output channels.
 type directConv struct {
 	conv       Conv
 	source     Layout     // the input, or a room of pad
@@ -60,8 +64,9 @@ func (s *directConv) inputRows(u0, u1 int) (from, to int) {
 	return s.units[u0].y * c.StrideH, (last.y+last.rows-1)*c.StrideH + (c.KernelH-1)*c.DilationH + 1
 }
 
-// rebase makes the positions of each chunk relative to the first row that it reads, and
-// returns the largest number of rows that a chunk reads.
+// rebase makes the positions of the tiles of each chunk relative to the first row that it
+// reads, because that is the first row of a room of pad. It returns the largest number of
+// rows that a chunk reads.
 func (s *directConv) rebase() (most int) {
 	for r := range s.cut.unitRanges {
 		u0, u1 := r*len(s.units)/s.cut.unitRanges, (r+1)*len(s.units)/s.cut.unitRanges

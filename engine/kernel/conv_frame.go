@@ -5,9 +5,10 @@ import (
 	"unsafe"
 )
 
-// frame is the working memory of one chunk: the arguments that assembly reads, and
+// frame is the working memory of one chunk: the arguments that assembly reads, and two
 // rooms of maxUnit pixels by 32 channels. Frames are reused, so that runs do not
-// allocate.
+// allocate: local arguments would escape to the heap, since kernels are called through
+// function values.
 type frame struct {
 	conv     convArgs
 	window   windowArgs
@@ -21,11 +22,11 @@ const rooms = 2
 
 var frames = sync.Pool{New: func() any { return new(frame) }}
 
-// room returns the scratch from its first cache line on, and the distance in bytes
-// from the first vector's pixels to the second's.
+// room returns the first room, and the distance in bytes from the first vector's pixels to
+// the second's.
 func (f *frame) room() (p unsafe.Pointer, block int) { return f.strips(0)[0], 64 * maxUnit }
 
-// strips returns the two halves of room i.
+// strips returns the two halves of room i: maxUnit pixels of 16 channels each.
 func (f *frame) strips(i int) strips {
 	p := unsafe.Pointer(&f.scratch)
 	p = unsafe.Add(p, int(-uintptr(p)&63)+i*2*64*maxUnit)

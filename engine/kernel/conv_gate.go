@@ -2,9 +2,9 @@ package kernel
 
 import "unsafe"
 
-// gateWeights multiplies the packed weights of a direct 1x1 convolution by the gate
-// of each picture, into the scratch. If there are many pixels, that is much less
-// work than multiplying the input.
+// gateWeights is the step that multiplies the packed weights of a direct 1x1 convolution by
+// the gate (one factor for each input channel) of each picture, into the scratch. If there
+// are many pixels, that is much less work than multiplying the input.
 type gateWeights struct {
 	conv    Conv
 	weights *ConvWeights

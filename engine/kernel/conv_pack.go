@@ -28,7 +28,9 @@ type ConvWeights struct {
 }
 
 // column is one to three vectors of output channels, with the input channels from
-// which they are computed.
+// which they are computed. Its packed weights are [input block][tap][input][output], with
+// all outputs of the column side by side: for 64 to 64 channels by 3x3, in F32x16, columns
+// of two vectors have 4 x 9 x 16 x 32 numbers. For planar input they are [input][tap][output].
 type column struct {
 	first, vecs int // output channel, vectors
 	from, to    int // input channels

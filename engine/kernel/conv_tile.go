@@ -22,8 +22,8 @@ func (a *convArgs) clip(low, high float32) {
 }
 
 // fetch distributes the prefetching of the next weights evenly over the given
-// number of prefetches: in bursts they would delay the loads of the current
-// weights. Weights must be set.
+// number of prefetches, which calls go through one after the other (fetched): in bursts
+// they would delay the loads of the current weights. Weights must be set.
 func (a *convArgs) fetch(next []float32, prefetches int) {
 	a.Ahead, a.AheadEach = uintptr(a.Weights), 0
 	if len(next) > 0 && prefetches > 0 {
@@ -48,16 +48,15 @@ type convStep struct {
 	Quads, Ones int32
 }
 
-// convTile computes the tiles of one call in register tiles of at most most pixels
-// and one or two vectors, or of at most tall pixels and three vectors. The first
-// part of a tile has head pixels: the larger half or, if a row may end anywhere in
-// it, more.
+// convTile computes register tiles: 14 pixels by two vectors of channels with AVX-512, 6 by
+// two or 4 by three with AVX2. The first part of a tile has head pixels: the larger half or,
+// with breaks, up to all but one.
 type convTile struct {
-	most   int
-	run    func(rows, head, vecs int, a *convArgs)
-	tall   int // 0: no tiles of three vectors
-	breaks bool
-	ahead  int // prefetches in each of the BlockSteps of a tile of at least two vectors
+	most   int                                     // pixels of a tile of one or two vectors, at most
+	tall   int                                     // pixels of a tile of three vectors, at most; 0: there are none
+	breaks bool                                    // a row of the picture may end anywhere in a tile, not just in its middle
+	ahead  int                                     // prefetches in each of the BlockSteps of a tile of at least two vectors
+	run    func(rows, head, vecs int, a *convArgs) // rows: pixels of the tile
 }
 
 // convTile8 and convTile16 are the twins with 8 and 16 lanes.
@@ -74,6 +73,7 @@ func (r *Rung) convTile(f Format) convTile {
 	return r.ConvTile8
 }
 
+// convTileAny computes the tiles of a call, of rows pixels by vecs vectors of lanes channels.
 func convTileAny(lanes, rows, head, vecs int, a *convArgs) {
 	width := lanes * vecs
 	bias := unsafe.Slice((*float32)(a.Bias), width)

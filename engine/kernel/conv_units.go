@@ -1,10 +1,26 @@
 package kernel
 
-// convUnit is the smallest piece of a plane: rows rows from y on, columns
-// [x, x+w).
+// A plane of outputs is cut into units, and units into register tiles. A tile has two parts
+// of neighbouring pixels, each in one row, so that narrow pictures fill tiles. With at most
+// 14 pixels to a tile (AVX-512), rows of 56 pixels are 4 tiles, whose parts are halves of 7;
+// rows of 7 pixels are units of two rows, each one tile of 7 and 7:
+//
+//	row y     a a a a a a a      first part
+//	row y+1   b b b b b b b      second part
+//
+// Where a part may end anywhere (breaks: AVX2), rows of 7 pixels are units of four rows,
+// through which tiles run flat, here of 4 pixels:
+//
+//	row y     a a a a b b b
+//	row y+1   b c c c c d d
+//	row y+2   d d e e e e f
+//	row y+3   f f f g g g g
+
+// convUnit is the smallest piece of a plane that a chunk computes: rows rows from y on,
+// columns [x, x+w).
 type convUnit struct{ y, rows, x, w int }
 
-// maxUnit is the widest unit; a frame holds one.
+// maxUnit is the widest unit, in pixels; a room of a frame holds one row of it.
 const maxUnit = 112
 
 // tileKind holds all tiles of a plane with the same shape: rows pixels, of which

@@ -2,19 +2,31 @@ package kernel
 
 import "fmt"
 
-// winogradConv is a 3x3 convolution in Winograd's form: tiles of the input are
-// transformed into planes, each plane is multiplied by its weights, and the
-// products are transformed back. Tiles are processed in passes; the transformed
-// input and output of a pass (its sides) lie in a room of channel blocks, with the
-// tiles as pixels. Weights are stored untransformed and are transformed in each
-// pass, because transformed weights are up to four times as large and would take
-// longer to come from beyond the core's caches.
+// Winograd's form of a 3x3 convolution, with the numbers of 64 to 64 channels on a map of
+// 56x56 and F(4x4, 3x3):
+//
+//	input      196 tiles of 6x6 pixels, which overlap; 4x4 outputs each
+//	transform  each becomes 36 numbers a channel; number i of all tiles is plane i: 196 x 64
+//	products   36 products of matrices, plane i by the weights of plane i: [196 64]·[64 64]
+//	transform  the 36 numbers of a tile and channel become 4x4 outputs
+//
+// conv_winograd_plain.go has the formulas. A product is a direct convolution of 1x1 with the
+// tiles as pixels, on the register tiles that other convolutions use. Six planes, those of a
+// column of the 6x6 numbers, are a stripe.
+//
+// Weights are stored untransformed and are transformed in each pass, because transformed
+// weights are up to four times as large and would take longer to come from beyond the core's
+// caches.
+
+// winogradConv is a 3x3 convolution in Winograd's form. Tiles are processed in passes; the
+// transformed input and output of a pass (its sides) lie in a room of channel blocks, with
+// the tiles as pixels.
 type winogradConv struct {
 	conv       Conv
 	weights    *ConvWeights
 	unit       winogradUnit
-	planes     int // planes: numbers of a transformed tile
-	stripes    int // columns of a transformed tile, and numbers in each column
+	planes     int // numbers of a transformed tile: 36, or 16 of F(2x2, 3x3)
+	stripes    int // columns of a transformed tile, and numbers in each column: 6 or 4
 	tile       convTile
 	rung       *Rung
 	steps      []convStep // over the channels of one plane, followed by the first again
@@ -42,14 +54,15 @@ type winogradPass struct {
 type winogradPart struct {
 	tiles  int
 	groups []winogradGroup
-	runs   []winogradRun
-	ends   []winogradEnd
+	runs   []winogradRun // of the activation
+	ends   []winogradEnd // of the halo
 }
 
-// winogradGroup holds tiles of which equal parts lie inside the picture.
+// winogradGroup holds tiles of which equal parts lie inside the picture: all but those at
+// its right and lower edges are one group.
 type winogradGroup struct {
-	height, width int
-	rows, columns [6]int
+	height, width int    // of the outputs inside
+	rows, columns [6]int // see winogradArgs
 	positions     []winogradPosition
 }
 
@@ -59,18 +72,21 @@ type winogradRun struct{ at, numbers int }
 // winogradEnd are rows of a picture whose ends a part writes.
 type winogradEnd struct{ n, y0, y1 int }
 
-// winogradStays is the size of transformed weights, in bytes, up to which they
-// leave room in L2 for tiles. Then each pass is one chunk, small enough to stay in
-// L2 too, and all weights are transformed before. Otherwise chunks are columns of
-// output channels, which transform the weights of some input channels at a time. If
-// a picture has many tiles, these are one stripe of more channels, because tiles
-// that do not stay in L2 should be read few times; else they are all stripes, and
-// the weights are read once. The products of a column are transformed back while
-// they are in the cache. The exception are pictures with many tiles for which the
-// cores need smaller chunks, or whose tiles would not arrive from beyond L2 in time
-// for all stripes with narrow vectors: then chunks are stripes of a column.
+// There are three ways through the work, by where weights and tiles stay:
+//
+//   - Transformed weights of at most winogradStays leave room in L2 for tiles
+//     (winogradTogether). All weights are transformed first. Then each pass is one chunk,
+//     small enough to stay in L2 too.
+//   - Otherwise chunks are columns of output channels (whole), whose products are
+//     transformed back while they are in the cache. A chunk transforms the weights of some
+//     input channels at a time. If a picture has many tiles, these are one stripe of more
+//     channels, because tiles that do not stay in L2 should be read few times; else they are
+//     all stripes, and the weights are read once.
+//   - Where a picture with many tiles has too few columns for the cores, or narrow vectors
+//     (F32x8), for which its tiles would not arrive from beyond L2 in time for all stripes,
+//     chunks are stripes of a column.
 const (
-	winogradStays   = 1 << 20
+	winogradStays   = 1 << 20   // bytes of transformed weights
 	winogradRoom    = 768 << 10 // bytes of both transformed sides of a chunk, or of weights and the output side
 	winogradSlab    = 300 << 10 // bytes of transformed weights that are multiplied at a time
 	winogradMany    = 32        // tiles of a picture that are many

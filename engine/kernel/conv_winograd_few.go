@@ -6,9 +6,9 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/args"
 )
 
-// winogradFew is the step of the products for pictures with few tiles. Most of the
-// time goes into the weights: they are transformed in registers, again for each
-// group of tiles, and never stored, because a core takes longer to write them than
+// winogradFew is the step of the products for pictures with few tiles, as a map of 7x7 with
+// its four. Most of the time goes into the weights: they are transformed in registers, again
+// for each group of tiles, and never stored, because a core takes longer to write them than
 // to compute them. A chunk is a column of output channels, whose products are
 // transformed back immediately.
 type winogradFew struct {
@@ -40,7 +40,7 @@ var winogradScales = func() (s [36]float32) {
 	return s
 }()
 
-// few plans the form.
+// few plans a convolution in this form.
 func (s *winogradConv) few() Work {
 	s.whole = true
 	s.layTiles(s.wholeTiles(), false)

@@ -35,8 +35,8 @@ func (t *winogradTogether) Run(chunk int, m *Memory) {
 	winogradRooms.Put(room)
 }
 
-// winogradSides is the step of a pass's transforms; its chunks are parts and ranges
-// of channel blocks.
+// winogradSides is the step that transforms one side of a pass: its input to planes, or its
+// products to outputs. Its chunks are parts and ranges of channel blocks.
 type winogradSides struct {
 	*winogradConv
 	pass           *winogradPass
@@ -72,7 +72,7 @@ func (s *winogradSides) Run(chunk int, m *Memory) {
 	frames.Put(f)
 }
 
-// winogradKernels is the step that transforms all weights.
+// winogradKernels is the step that transforms all weights, where these stay in L2.
 type winogradKernels struct {
 	*winogradConv
 	chunks int
@@ -105,7 +105,7 @@ type winogradCell struct {
 	first, end   int // stripes
 }
 
-// cell returns a whole column.
+// cell returns a whole column, transformed in the scratch.
 func (s *winogradConv) cell(scratch unsafe.Pointer, column int) winogradCell {
 	return winogradCell{kernels: unsafe.Add(scratch, column*s.planes*s.taps), column: column, end: s.stripes}
 }
@@ -233,7 +233,8 @@ func (s *winogradConv) multiply(a *convArgs, p *winogradPass, in, out unsafe.Poi
 	}
 }
 
-// finish computes channel blocks [b0, b1) of a part's output from their products.
+// finish computes channel blocks [b0, b1) of a part's output from their products, with the
+// activation and the halo.
 func (s *winogradConv) finish(f *frame, m *Memory, p *winogradPart, products unsafe.Pointer, b0, b1 int) {
 	a, out := &f.winograd, &s.conv.Out
 	a.Plane, a.Scratch = s.out, f.strips(0)[0]

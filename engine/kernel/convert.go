@@ -6,8 +6,8 @@ import (
 )
 
 // Convert plans a copy of an activation to another layout of the same N, H and W, of any
-// format but U8x64. The channels of from become channels first, first+1, ... of to: it can
-// write one operand of a concatenation. If to has other channels too, both must be
+// format but those of bytes. The channels of from become channels first, first+1, ... of to:
+// it can write one operand of a concatenation. If to has other channels too, both must be
 // float32, and only the channels of from (and the halo of their blocks) are written.
 func (r *Rung) Convert(from, to Layout, first int) (Work, error) {
 	if from.N != to.N || from.H != to.H || from.W != to.W || first < 0 || first+from.C > to.C {

@@ -80,6 +80,10 @@ func (g *Gemm) check() error {
 	return nil
 }
 
+// A constant B [K][N] is packed by columns. With panels of 32 columns, B [512][100] becomes
+// four panels of [512][32], of which the last has 4 columns of B and 28 of zeros: a register
+// tile of 14 rows of A by a panel reads both operands from end to end.
+
 // GemmWeights holds a constant B and the bias in the form that one rung reads.
 type GemmWeights struct {
 	keeper
@@ -100,8 +104,8 @@ type gemmForm uint8
 const (
 	gemmInPlace gemmForm = iota // not packed: each product reads it once, in order
 	gemmStrips                  // panels of stripColumns, which products of few rows read at the speed of the caches
-	gemmPanels
-	gemmTiles
+	gemmPanels                  // of gemmUnit.columns, for register tiles
+	gemmTiles                   // for AMX tiles
 )
 
 // InPlaceRows is the largest number of rows of A for which B is read in place:

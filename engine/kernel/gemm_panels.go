@@ -128,8 +128,9 @@ func planPanels(r *Rung, g *Gemm, w *GemmWeights) (Work, error) {
 	return work, nil
 }
 
-// slabs cuts a product with constant weights whose A does not stay in L2 into products
-// along K of which each does, and adds what each computes to C.
+// slabs cuts a product with constant weights whose A does not stay in L2 along K into
+// products for which it does: A [400][4096] into eight times [400][512]. The first writes C,
+// with the bias, each further one adds to it, and the last one clips.
 func (s *panelGemm) slabs() []*panelGemm {
 	const stays = 768 << 10 // bytes of A that stay in L2 beside weights and C
 	g := &s.gemm
@@ -277,8 +278,8 @@ func (a *gemmArgs) fetch(next []float32, part, parts int) {
 	}
 }
 
-// through computes a tile of n columns with a kernel that reads and writes complete
-// panels: residual and results pass through the frame.
+// through computes a tile of n columns, fewer than a panel has, with a kernel that reads and
+// writes complete panels: residual and results pass through the frame.
 func (s *panelGemm) through(f *gemmFrame, n int) {
 	a := &f.args
 	keep := *a

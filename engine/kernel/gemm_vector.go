@@ -17,8 +17,8 @@ type gemvStep struct {
 	each    int          // columns of C in a chunk
 }
 
-// stripColumns is a number of columns that all strip kernels compute in their
-// widest blocks.
+// stripColumns is the number of columns that are computed at a time: a multiple of the
+// widest blocks of all strip kernels.
 const stripColumns = 128
 
 // dotsRows is the number of rows of B that the dots kernels read side by side: a
@@ -33,7 +33,10 @@ func (r *Rung) gemv(g *Gemm, w *GemmWeights) (Work, error) {
 		of = w.source.of
 	}
 	s := &gemvStep{gemm: *g, rung: r, unit: r.GemmUnit.gemv[of], bytes: of.bytes(), weights: w, strips: strips}
-	const bytesPerNanosecond, bytesOfStrips = 16, 400 << 10 // of strips in a chunk: equal chunks, for two threads even where there are few
+	const (
+		bytesPerNanosecond = 16        // of memory
+		bytesOfStrips      = 400 << 10 // in a chunk; chunks are equal, so that two threads get as much where there are few
+	)
 	switch {
 	case strips:
 		s.each = (g.N + 1) / max(1, 4*g.K*g.N*g.M/bytesOfStrips)

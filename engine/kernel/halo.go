@@ -2,10 +2,21 @@ package kernel
 
 import "unsafe"
 
-// clearHalo fills part of parts of the halo of the channel block at plane, so that the
-// chunks of a step can share the work. Parts are rows, counted from the top of the halo.
-// The halo between the pixels of two rows belongs to the upper one, so that no two chunks
-// write the same bytes.
+// Whoever writes a layout fills its halo too. There are two ways to share that among the
+// chunks of a step: chunks that write complete rows fill what is around these
+// (clearAround); chunks that write anything else each fill a part of the whole halo
+// (clearHalo). In both, the halo between the pixels of two rows belongs to the upper one, so
+// that no two chunks write the same bytes: in
+//
+//	0 0 0 0
+//	0 a b c
+//	0 d e f
+//	0 0 0 0 0
+//
+// the 0 between c and d belongs to the row of a.
+
+// clearHalo fills part of parts of the halo of the channel block at plane. Parts are rows,
+// counted from the top of the halo.
 func (l *Layout) clearHalo(plane unsafe.Pointer, part, parts int) {
 	if l.Halo == (Halo{}) {
 		return
@@ -36,7 +47,7 @@ func (l *Layout) haloPart(part, parts int) RowSpan {
 
 // clearAround fills the halo that belongs to rows [y0, y1) of a plane: between the end of
 // each row and the beginning of the next, above the first row of the plane, and below its
-// last. Each pixel of the halo belongs to one row, so chunks may do this concurrently.
+// last.
 func (l *Layout) clearAround(plane unsafe.Pointer, y0, y1 int) {
 	if l.Halo == (Halo{}) {
 		return

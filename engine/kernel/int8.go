@@ -8,6 +8,24 @@ import (
 	"unsafe"
 )
 
+// A code q of the input, with zero point z, is multiplied by a weight w, from which its own
+// zero point has been subtracted. Σ (q-z)·w = Σ q·w - z·Σ w, so kernels multiply the codes as
+// they are, and the second sum goes into the bias when weights are packed. Halos hold z.
+//
+// Kernels multiply unsigned codes by signed bytes, but a weight minus its zero point may
+// need nine bits: 200 is stored as two parts, 127 + 73, of which the second belongs to a step
+// of the K loop that comes again. Most networks have signed weights around zero, one part
+// each. Processors without such an instruction multiply 16 bits (the wide forms).
+//
+// The form is chosen by the rung and the shape (qconvKernels.form), and packing depends on it:
+//
+//	                        U8x64            U8x4, up to 4 channels   a filter per channel
+//	amx, vnni               qconvDense       qconvRows                qconvDepthwise
+//	avx512, avx2            qconvWide        qconvWide                qconvPairDepth
+//	neon                    qconvWide        qconvWide                qconvWideDepth
+//	purego, and what is     qconvPlain       qconvPlain               qconvPlain
+//	left by the others
+
 // QConv is a convolution of 8-bit integers with exact int32 sums, requantised as
 // ONNX's QLinearConv: the sum including the bias is converted to float32, multiplied
 // by the channel's scale in float32, rounded half to even, offset by the zero point,
@@ -33,16 +51,16 @@ type QConvWeights struct {
 	form             qconvForm
 	rows             bool // the input is U8x4
 	inZero           uint8
-	times            int   // each weight is a sum of at most this many bytes
-	again            []int // dense: the steps that come again, because some of their weights need more than one byte
-	turns            []int // by step and turn after the first: its place in the K loop, 0 if it does not come again
+	times            int   // each weight is a sum of at most this many bytes, its parts
+	again            []int // qconvDense, qconvRows: the steps that come again at the end of the K loop, for further parts
+	turns            []int // by part after the first, and step: its place in the K loop, 0 if all of these parts are 0
 	source           QWeights
 	plain            []int16 // the weights of the twin
 	bias             []int32 // minus the input's zero point, or 1 if that is not known, times the sum of the weights
 	scales           []float32
 	data             []byte // packed weights, in a layout that depends on the form
 	ends             []byte // int32 biases, then float32 scales, for each 32 outputs or 64 depthwise channels
-	panel            int    // bytes of the weights of 32 outputs (16 in the wide form), or of 64 depthwise channels
+	panel            int    // bytes of the weights of 32 outputs (16 in qconvWide), or of 64 depthwise channels
 }
 
 // qconvForm is an algorithm for a QConv with its layout of weights. Weights have 8
@@ -98,7 +116,8 @@ func (k qconvKernels) byteForm(c *QConv) qconvForm {
 	return qconvPlain
 }
 
-// unit is the input's zero point, or 1 if that is known only at run time.
+// unit is the input's zero point, or 1 if that is known only at run time, when the bias is
+// multiplied by it.
 func (c *QConv) unit() uint8 {
 	if c.Floats != nil {
 		return 1
@@ -223,7 +242,7 @@ func (w *QConvWeights) layout() {
 // per returns the number of weights per output.
 func (w *QConvWeights) per() int { return w.cin / w.group * w.kernelH * w.kernelW }
 
-// part returns the k-th of the signed bytes whose sum is v.
+// part returns the k-th of the signed bytes whose sum is v: of 200 they are 127, 73 and 0.
 func part(v int16, k int) byte {
 	for range k {
 		v -= max(min(v, 127), -128)
@@ -231,8 +250,8 @@ func part(v int16, k int) byte {
 	return byte(max(min(v, 127), -128))
 }
 
-// steps returns the number of steps of the K loop of a dense output: each once, and
-// some again.
+// steps returns the number of steps of the K loop of a dense output: each once, then some
+// again.
 func (w *QConvWeights) steps() int { return w.once() + len(w.again) }
 
 // once is the number of different steps. A step covers 64 channels of a tap or, with

@@ -6,6 +6,14 @@ import (
 	"unsafe"
 )
 
+// A Dynamic takes these steps, with what is between them in the scratch:
+//
+//	scan      numbers          ─▶ the range of each chunk's numbers
+//	settle    ranges           ─▶ scale and zero point (dynamicHead); biases and scales of the sums (Ends)
+//	coding    numbers, head    ─▶ codes, in U8x64 or U8x4
+//	QConv     codes, Ends      ─▶ float32 (within), of matrices with rows of complete blocks
+//	unpad     those rows       ─▶ the output
+
 // Dynamic is a convolution of float32 numbers that are quantised when it runs, as
 // ONNX's DynamicQuantizeLinear, ConvInteger and the scaling after it define: the
 // smallest and the largest number give a scale and a zero point, the sums of products
@@ -20,7 +28,8 @@ type Dynamic struct {
 	into  Layout // of the output
 }
 
-// Floats says how the sums of a QConv become float32 at run time.
+// Floats says how the sums of a QConv become float32, rather than codes: sum·Scales·s + Bias,
+// where s is the scale of the input, known at run time.
 type Floats struct {
 	Scales []float32 // of the weights, for each output
 	Bias   []float32 // for each output
@@ -86,20 +95,20 @@ func (c *Conv) bounds() (low, high float32) {
 	return float32(math.Inf(-1)), float32(math.Inf(1))
 }
 
-// dynamicHead is what the range of the numbers gives.
+// dynamicHead is what the range of the numbers gives; it lies at the beginning of the
+// scratch.
 type dynamicHead struct {
 	scale float32
 	zero  uint8
 }
 
-// dynamicRooms says where the parts of a Dynamic's scratch begin, in bytes. The head
-// comes first.
+// dynamicRooms says where the parts of a Dynamic's scratch begin, in bytes, behind the head.
 type dynamicRooms struct {
 	ranges int // of float32: the smallest and the largest number of each chunk
 	ends   int // floatEnds bytes for each 32 outputs
 	codes  int
-	wide   int // scratch of the convolution
-	rows   int // of the output
+	wide   int // scratch of the convolution: 16-bit codes, if it multiplies those
+	rows   int // of the output, padded to complete blocks
 }
 
 // floatEnds is the size of the int32 biases of 32 outputs, their scales, and the
@@ -250,7 +259,7 @@ func DynamicScale(low, high float32) (scale float32, zero uint8) {
 	return scale, uint8(math.RoundToEven(float64(min(max(-low/scale, 0), 255))))
 }
 
-// settleCodes computes the scale and the zero point from the ranges.
+// settleCodes computes the scale and the zero point from the ranges of all chunks.
 type settleCodes struct{ ranges, count int }
 
 func (s *settleCodes) Chunks() int { return 1 }
@@ -264,7 +273,7 @@ func (s *settleCodes) Run(_ int, m *Memory) {
 	h.scale, h.zero = DynamicScale(low, high)
 }
 
-// settle computes what the sums are scaled by, too.
+// settle is settleCodes, and computes by what the sums of the convolution are scaled.
 type settle struct {
 	settleCodes
 	d       *Dynamic
@@ -288,7 +297,7 @@ func (s *settle) Run(chunk int, m *Memory) {
 	}
 }
 
-// coding makes codes of rows of numbers.
+// coding makes codes of rows of numbers, and fills the halo with the code for 0.
 type coding struct {
 	rows
 	d    *Dynamic

@@ -8,6 +8,15 @@ import (
 // byteRooms holds buffers for the bytes of 32 outputs.
 var byteRooms = sync.Pool{New: func() any { return new([]byte) }}
 
+// A step of the K loop has 64 inputs by 32 outputs, 2048 bytes: for each four inputs, which
+// one instruction multiplies, 16 outputs side by side; first outputs 0 to 15, then 16 to 31.
+// For input i and output o of the step,
+//
+//	byte = o/16*1024 + i/4*64 + o%16*4 + i%4
+//
+// Steps are channel block by channel block, and tap by tap in each; behind them come those
+// that come again.
+
 // packDense packs a chunk of a dense form and subtracts from the bias what belongs to
 // the input's zero point.
 func (w *QConvWeights) packDense(chunk int) {
@@ -77,7 +86,8 @@ func (w *QConvWeights) bytesOf(kept *[]byte, rows [][]byte, first, k int) {
 	}
 }
 
-// packRests packs the k-th parts, of which most are 0.
+// packRests packs the k-th parts (k > 0) of the weights, of which most are 0, into the steps
+// that come again.
 func (w *QConvWeights) packRests(panel []byte, rows [][]byte, k int) {
 	taps := w.kernelH * w.kernelW
 	for o, row := range rows {
@@ -175,7 +185,7 @@ func (w *QConvWeights) packRows(panel []byte, rows [][]byte) {
 	}
 }
 
-// sumCodes adds signed bytes.
+// sumCodes adds signed bytes, eight at a time.
 func sumCodes(row []byte) int32 {
 	const flip, even = 0x8080808080808080, 0x00ff00ff00ff00ff
 	n := int32(len(row))

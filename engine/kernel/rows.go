@@ -5,6 +5,17 @@ import (
 	"unsafe"
 )
 
+// Row-wise steps (pools, sums, resizing, ...) compute rows of planes in an order that suits
+// the steps around them. A plane here is 32 channels as two strips of F32x16, or a block of
+// F32x8 or of 32 channels as one. Of 28 rows of 96 channels in F32x16, three planes, bands
+// have 7 rows:
+//
+//	band 0   plane 0: rows 0-6     plane 1: rows 0-6     plane 2: rows 0-6
+//	band 1   plane 0: rows 7-13    plane 1: rows 7-13    ...
+//
+// Cut into 6 chunks of 14 rows, chunk 0 has rows 0-6 of planes 0 and 1, chunk 1 has rows 0-6
+// of plane 2 and rows 7-13 of plane 0.
+
 // rows is the outer loop of row-wise steps: the sequence of the rows of all planes of a
 // layout, cut into chunks. A plane here has one or two strips. The sequence goes through
 // a picture in bands of rows, each with all planes, so that the first chunks are the top

@@ -2,6 +2,9 @@ package kernel
 
 import "math"
 
+// Which rows a chunk reads and writes decides when it may run (engine/plan's series.go). This
+// file has the answers of all steps that know; of others, every chunk waits for all before.
+
 // RowSpan is the rows [From, To) of all planes of an activation; rows of the halo are
 // negative or at least H.
 type RowSpan struct{ From, To int }
@@ -54,7 +57,8 @@ func (l *Layout) around(s RowSpan) RowSpan {
 	return RowSpan{s.From, s.To + 1}
 }
 
-// span returns the rows of a chunk.
+// span returns the rows of a chunk; of several pictures all, because spans do not tell
+// pictures apart.
 func (r *rows) span(chunk int) (s RowSpan) {
 	if r.of.N > 1 {
 		return EveryRow
@@ -164,7 +168,7 @@ func (s *winogradConv) spans(p *winogradPart) (reads, writes RowSpan) {
 	return c.reads(rows), c.Out.around(rows)
 }
 
-// row returns the row of the pixel at an offset in a plane, in bytes.
+// row returns the row of the pixel at an offset of bytes in a plane.
 func (l *Layout) row(at int) int { return at/(l.Pitch*l.Format.PixelBytes()) - l.Top }
 
 // Spans is part of Local. The step accesses only the scratch.
