@@ -6,9 +6,10 @@ import (
 	"github.com/visionzoo/vision/engine/ops"
 )
 
-// Attention over places (Woo et al. 2018, "CBAM", arXiv:1807.06521) takes the mean and the
-// maximum of each pixel's channels, and multiplies the pixel with one number. Neither
-// leaves the blocked layout: acrossNode and the role shade.
+// Spatial attention (Woo et al. 2018, "CBAM", arXiv:1807.06521) takes the mean and the
+// maximum of each pixel's channels, [1 64 56 56] to [1 1 56 56], computes one number for
+// each pixel from both, and multiplies the 64 channels of the pixel by it. Both ends read
+// the 64 channels in blocks: acrossNode reduces them, the role pixelGate multiplies.
 
 // acrossNode schedules a reduction of the channels of blocked activations; it reports
 // false if the operator has to compute it.
@@ -38,9 +39,9 @@ func (b *builder) acrossNode(n *ir.Node) bool {
 	return true
 }
 
-// shadeOperands returns the operands of a product with one number per pixel: the
+// pixelGateOperands returns the operands of a product with one number per pixel: the
 // activation and those numbers.
-func (b *builder) shadeOperands(n *ir.Node) (x, by *ir.Value) {
+func (b *builder) pixelGateOperands(n *ir.Node) (x, by *ir.Value) {
 	x, by = n.Inputs[0], n.Inputs[1]
 	if b.channels(x) == 1 {
 		x, by = by, x

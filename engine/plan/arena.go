@@ -9,13 +9,29 @@ import (
 	"unsafe"
 )
 
+// A buffer has a size and a life, from the step that writes it to the last one that reads
+// it. Two buffers may have the same bytes of the arena if their lives do not overlap. Drawn
+// with steps to the right and offsets upwards, placing them is packing rectangles whose
+// horizontal positions are given:
+//
+//	offset
+//	     ┌─────────┐       ┌───────┐
+//	 3 M │    B    │       │   D   │
+//	     ├───┬─────┴───┬───┴───┬───┘
+//	 1 M │ A │         │   C   │
+//	     └───┘         └───────┘      step
+//
+// The least memory is what the step with the most bytes in use has; to reach it is not
+// always possible.
+
 // align keeps every buffer at the start of a cache line.
 const align = 64
 
-// placeBuffers places the buffers in one arena so that those in use at the same
-// time do not overlap. The order of placing that takes the least memory depends on
-// the network, so orders are tried until one takes no more than what is in use at
-// once.
+// placeBuffers places the buffers in one arena so that those in use at the same time do
+// not overlap. Buffers are placed one after the other, each as low as it fits. The order
+// that takes the least memory depends on the network, so three are tried until one takes
+// no more than what is in use at once: by size; by how full the arena is in their life; by
+// size times life.
 func (b *builder) placeBuffers() error {
 	for i := range b.buffers {
 		if b.buffers[i].size > math.MaxInt-align {
@@ -61,8 +77,8 @@ func (b *builder) placeBuffers() error {
 	return nil
 }
 
-// room is how many bytes a buffer takes in the arena.
-func (b *buffer) room() int { return (b.size + align - 1) &^ (align - 1) }
+// bytes is how many bytes a buffer takes in the arena: complete cache lines.
+func (b *buffer) bytes() int { return (b.size + align - 1) &^ (align - 1) }
 
 // peaks returns, for each buffer, the most bytes in use at once during its life,
 // and the most over all.
@@ -70,7 +86,7 @@ func (b *builder) peaks() (of []int, most int) {
 	inUse := make([]int, len(b.steps)+1) // by step, and after the last
 	for i := range b.buffers {
 		for t := b.buffers[i].first; t <= b.buffers[i].last; t++ {
-			inUse[t] += b.buffers[i].room()
+			inUse[t] += b.buffers[i].bytes()
 		}
 	}
 	of = make([]int, len(b.buffers))
@@ -93,16 +109,16 @@ func (b *builder) place(order []int) (offsets []int, all int, err error) {
 			if o.last < buf.first || buf.last < o.first {
 				continue
 			}
-			if at+buf.room() <= offsets[j] {
+			if at+buf.bytes() <= offsets[j] {
 				break
 			}
-			at = max(at, offsets[j]+o.room())
+			at = max(at, offsets[j]+o.bytes())
 		}
-		if at > math.MaxInt-buf.room() {
+		if at > math.MaxInt-buf.bytes() {
 			return nil, 0, errArena
 		}
 		offsets[i] = at
-		all = max(all, at+buf.room())
+		all = max(all, at+buf.bytes())
 		k, _ := slices.BinarySearchFunc(placed, at, func(j, at int) int { return offsets[j] - at })
 		placed = slices.Insert(placed, k, i)
 	}
@@ -111,11 +127,12 @@ func (b *builder) place(order []int) (offsets []int, all int, err error) {
 
 var errArena = errors.New("memory: the values alive at once take more than this system can address")
 
-// gap is a part of the arena that no buffer in use takes.
+// gap is a range of bytes of the arena that no buffer in use takes.
 type gap struct{ start, end int }
 
-// placeInTurn puts each buffer, in the order of their first steps, into one of the
-// first gaps that those before it have left.
+// placeInTurn is for so many buffers that comparing each with each takes too long. It goes
+// through the steps: buffers whose life is over become gaps, and each new one takes the
+// first gap that is large enough, or the end of the arena.
 func (b *builder) placeInTurn() error {
 	byFirst := make([]int, len(b.buffers))
 	for i := range byFirst {
@@ -124,16 +141,16 @@ func (b *builder) placeInTurn() error {
 	byLast := slices.Clone(byFirst)
 	slices.SortStableFunc(byFirst, func(x, y int) int { return cmp.Compare(b.buffers[x].first, b.buffers[y].first) })
 	slices.SortStableFunc(byLast, func(x, y int) int { return cmp.Compare(b.buffers[x].last, b.buffers[y].last) })
-	const looked = 100
-	var gaps []gap // by offset
+	const looked = 100 // gaps; further ones are not worth the time
+	var gaps []gap     // by offset
 	b.arena = 0
 	for _, i := range byFirst {
 		buf := &b.buffers[i]
 		for ; b.buffers[byLast[0]].last < buf.first; byLast = byLast[1:] {
 			done := &b.buffers[byLast[0]]
-			gaps = joined(gaps, gap{done.offset, done.offset + done.room()})
+			gaps = addGap(gaps, gap{done.offset, done.offset + done.bytes()})
 		}
-		room := buf.room()
+		room := buf.bytes()
 		k := slices.IndexFunc(gaps[:min(looked, len(gaps))], func(g gap) bool { return g.end-g.start >= room })
 		if k < 0 {
 			if buf.offset = b.arena; buf.offset > math.MaxInt-room {
@@ -150,8 +167,8 @@ func (b *builder) placeInTurn() error {
 	return nil
 }
 
-// joined adds a gap to others, which it may touch.
-func joined(gaps []gap, g gap) []gap {
+// addGap adds a gap to a list, where it becomes one with those that it touches.
+func addGap(gaps []gap, g gap) []gap {
 	k, _ := slices.BinarySearchFunc(gaps, g.start, func(of gap, start int) int { return of.start - start })
 	from, to := k, k
 	if k > 0 && gaps[k-1].end == g.start {

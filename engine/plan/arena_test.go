@@ -37,7 +37,7 @@ func TestPlaceBuffers(t *testing.T) {
 		for _, all := range inUse {
 			sum := 0
 			for _, i := range all {
-				sum += b.buffers[i].room()
+				sum += b.buffers[i].bytes()
 			}
 			most = max(most, sum)
 		}

@@ -12,11 +12,17 @@ import (
 // A depthwise convolution reads and writes much and computes little. Together with
 // the 1x1 convolutions around it, which widen the channels and narrow them again,
 // it runs in bands of rows, so that the values between them never leave the cache
-// of a core. So does the pool after a first convolution.
+// of a core. In a block of MobileNetV2,
+//
+//	[1 24 56 56] ─ 1x1 ─▶ [1 144 56 56] ─ depthwise 3x3 ─▶ [1 144 56 56] ─ 1x1 ─▶ [1 24 56 56]
+//
+// each value in the middle has 1.8 MB. Eight rows of the result need ten rows of the first
+// and eight of the second, 0.6 MB. A max pool after a first convolution runs in bands too.
+// This file finds such chains; kernel.Bands plans them.
 
 // bandChain returns the chain that begins with convolution n and can run in bands,
 // nil if there is none: a depthwise convolution with a 1x1 convolution before it,
-// after it or both, or any convolution with a pool after it. Each value inside the
+// after it or both, or any convolution with a max pool after it. Each value inside the
 // chain is read only by the next node.
 func (b *builder) bandChain(n *ir.Node) []*ir.Node {
 	if p := b.pooled(n); p != nil {
@@ -41,19 +47,19 @@ func (b *builder) bandChain(n *ir.Node) []*ir.Node {
 }
 
 // pooled returns the max pool that alone reads convolution n's output, if that is
-// too large for L2 and n has few weights and a single form.
+// too large for L2, n has few weights, and Winograd's form is no candidate for n.
 func (b *builder) pooled(n *ir.Node) *ir.Node {
 	const (
-		large = 1 << 20 // bytes between them
+		large = 1 << 20 // bytes of a picture between them
 		few   = 1 << 18 // bytes of weights: every band reads all
 	)
 	p := b.onlyReader(n, pool)
 	c := b.conv(n, n.Operator.(*ops.FusedConv))
 	if p == nil || p.Op != "MaxPool" || hasResidual(n) || b.gates[n] != nil || c.Out.Image <= large ||
-		n.Inputs[1].Const().Size() > few || !b.tiled(n, c) && len(forms(c)) > 0 || b.oneByOne(n) != nil {
+		n.Inputs[1].Const().Size() > few || !b.tiled(n, c) && len(candidates(c)) > 0 || b.tapByTap(n) != nil {
 		return nil
 	}
-	if _, ok := b.window(p); !ok {
+	if _, ok := b.poolWindow(p); !ok {
 		return nil
 	}
 	return p
@@ -63,7 +69,7 @@ func (b *builder) pooled(n *ir.Node) *ir.Node {
 // it has the given role; else nil.
 func (b *builder) onlyReader(n *ir.Node, as role) *ir.Node {
 	y := n.Outputs[0]
-	if b.needed[y] || len(b.readers[y]) != 1 || b.shapes[y].root != nil {
+	if b.needed[y] || len(b.readers[y]) != 1 || b.specs[y].root != nil {
 		return nil
 	}
 	if r := b.readers[y][0]; b.roles[r] == as && r.Inputs[0] == y {
@@ -103,9 +109,10 @@ func (b *builder) depthwise(n *ir.Node) bool {
 }
 
 // worthBands reports whether a chain is faster in bands: each run of bands reads
-// all weights, and a low picture has few runs.
+// all weights, which must not be more than the numbers of the largest value in the middle,
+// and a low picture has too few rows for runs.
 func (b *builder) worthBands(chain []*ir.Node) bool {
-	const low = 14
+	const low = 14 // rows
 	between, weights := 0, 0
 	for i, n := range chain {
 		c := b.conv(n, n.Operator.(*ops.FusedConv))
@@ -118,12 +125,12 @@ func (b *builder) worthBands(chain []*ir.Node) bool {
 	return h >= low && weights <= between
 }
 
-// bandNode schedules a chain.
+// bandNode schedules a chain as one step of its first node.
 func (b *builder) bandNode(chain []*ir.Node) error {
 	first, last := chain[0], chain[len(chain)-1]
 	x, y := first.Inputs[0], last.Outputs[0]
 	c := b.conv(first, first.Operator.(*ops.FusedConv))
-	from, err := b.in(x, b.reads(x, c, b.tiled(first, c)))
+	from, err := b.inFormat(x, b.inputFormat(x, c, b.tiled(first, c)))
 	if err != nil {
 		return err
 	}
@@ -141,14 +148,14 @@ func (b *builder) bandNode(chain []*ir.Node) error {
 	for _, n := range chain {
 		to := out.layout
 		if n != last {
-			to = b.layout(n.Outputs[0], b.shapes[n.Outputs[0]].format)
+			to = b.layout(n.Outputs[0], b.specs[n.Outputs[0]].format)
 		}
 		link, name, err := b.link(n, in, to)
 		if err != nil {
 			return err
 		}
 		links, names = append(links, link), append(names, name)
-		b.done[n] = n != first
+		b.fused[n] = n != first
 		in = to
 	}
 	if res != nil {
@@ -166,7 +173,7 @@ func (b *builder) bandNode(chain []*ir.Node) error {
 // link returns a node as a link of a chain, and the name of its kernel.
 func (b *builder) link(n *ir.Node, in, out kernel.Layout) (kernel.Link, string, error) {
 	if b.roles[n] == pool {
-		p, _ := b.window(n)
+		p, _ := b.poolWindow(n)
 		c := kernel.Conv{In: in, Out: out, KernelH: p.KernelH, KernelW: p.KernelW, StrideH: p.StrideH, StrideW: p.StrideW,
 			DilationH: p.DilationH, DilationW: p.DilationW, PadTop: p.PadTop, PadLeft: p.PadLeft, Group: in.C}
 		return kernel.Link{Conv: c, Plan: func(c *kernel.Conv) (kernel.Work, error) {
@@ -180,7 +187,7 @@ func (b *builder) link(n *ir.Node, in, out kernel.Layout) (kernel.Link, string, 
 	return kernel.Link{Conv: *c, Plan: plan}, strings.TrimPrefix(name, "conv "), err
 }
 
-// threads is how many chunks of a step may run at the same time.
+// threads is how many chunks of a step may run at the same time, at most.
 func (p *Plan) threads() int {
 	if p.opt.Threads > 0 {
 		return min(p.opt.Threads, runtime.GOMAXPROCS(0))

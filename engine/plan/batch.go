@@ -11,13 +11,22 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// batches decides how to compute a batch of pictures if no layer mixes pictures.
-// Layer by layer, weights are read once for all pictures, but the activations of a
-// batch leave the caches between two layers. If the activations are larger than the
-// weights, the network runs for one picture after the other, or for a few of them if
-// they are small, and threads take pictures rather than parts of every layer. The
-// number of threads does not influence the decision, because a product of few rows
-// rounds differently from one of many.
+// A batch of pictures can be computed layer by layer, with all pictures in each, or
+// picture by picture, with all layers for each. Layer by layer, weights are read once for
+// all pictures, but the activations of a batch leave the caches between two layers. So if
+// the activations of one picture are larger than the weights, the network runs for one
+// picture after the other, or for a few of them if they are small, and threads take
+// pictures rather than parts of every layer. A batch of 32 pictures, each with 30 MB of
+// activations, runs in 32 parts on a network of 14 MB of weights; with 30 kB of activations
+// and 10 kB of weights it runs in 7 parts of at most 5 pictures (leastPart), and with 30 kB
+// and 4 MB all together.
+//
+// That gives the same result only if no layer mixes pictures, which is found by inferring
+// the shapes of the whole batch and of one picture and comparing them, and by rules for
+// each operator. The number of threads does not influence the decision, because a product
+// of few rows rounds differently from one of many.
+
+// batches remembers how batches of each shape are computed.
 type batches struct {
 	mu    sync.Mutex
 	known []division // the one used last comes first
@@ -26,11 +35,10 @@ type batches struct {
 // keptDivisions bounds how many batches are remembered.
 const keptDivisions = 100
 
-// division says how many pictures are computed together (0: all), and the facts of
-// the inputs and the outputs for the whole batch.
+// division says how a batch is divided.
 type division struct {
-	each    int
-	in, out []ir.Fact
+	each    int       // pictures that are computed together; 0: all
+	in, out []ir.Fact // of the whole batch
 }
 
 // fits reports whether the division was made for inputs of these types and shapes.
@@ -99,11 +107,11 @@ func (r *Runner) division(in []*tensor.Tensor, n int) division {
 	return d
 }
 
-// leastPart is the bytes of activations for which a run of its own pays, which costs some
-// microseconds however little it computes.
+// leastPart is how many bytes of activations a run should have: it costs some microseconds
+// however little it computes.
 const leastPart = 128 << 10
 
-// traffic adds up the bytes of the weights and of the activations of one picture.
+// traffic adds up the bytes of the weights, and of the activations of one picture.
 // ok is false if the pictures are not independent.
 func (r *Runner) traffic(p pair) (weights, activations int, ok bool) {
 	seen := map[*ir.Value]bool{}
@@ -149,7 +157,8 @@ type pair struct {
 	n               int
 }
 
-// batched reports whether the first dimension of a value is the number of pictures.
+// batched reports whether the first dimension of a value is the number of pictures, or a
+// multiple, and the others do not depend on it: [32 64 7 7] of 32 and [1 64 7 7] of one.
 func (p pair) batched(v *ir.Value) bool {
 	a, b := p.together.fact(v), p.apart.fact(v)
 	many, okA := a.Shape.Ints()
@@ -161,13 +170,13 @@ func (p pair) batched(v *ir.Value) bool {
 // rule says when operators compute each picture from that picture alone.
 type rule struct {
 	ops    []string
-	inputs string // a letter each, the last for all others: see takes
-	when   func(p pair, n *ir.Node, a *ir.Attrs) bool
+	inputs string                                     // a letter each, the last for all others: see takes
+	when   func(p pair, n *ir.Node, a *ir.Attrs) bool // further conditions, nil: none
 }
 
-// rules have more than one row for an operator of several forms. The shapes decide
-// most cases: an output whose first dimension was reduced or mixed does not scale with
-// the batch.
+// rules have more than one row for an operator of several forms. Outputs are checked
+// before, by batched, which decides most cases: where the first dimension is reduced or
+// moved, the output does not scale with the batch.
 var rules = []rule{
 	// on each number, or on one picture's numbers in their order in memory
 	{ops: []string{"Relu", "Activate", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Shrink", "Softsign",

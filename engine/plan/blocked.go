@@ -8,26 +8,38 @@ import (
 	"github.com/visionzoo/vision/engine/ops"
 )
 
-// shape says how a blocked value is laid out: its format, the halo that its readers
-// need, and where it lies in the buffer of a concatenation.
-type shape struct {
+// Nodes on channel blocks hand values to each other without conversion. So the layout of a
+// value is decided by its readers, before anything is scheduled, and its node writes it so:
+// in the format that they read, with a halo as wide as their padding, and, if a
+// concatenation reads it, straight into its place there. In an inception block
+//
+//	          ┌─▶ a: 1x1, 64 channels ───┐
+//	x [1 192] ┼─▶ b: 3x3, 128 channels ──┼─▶ y: Concat, 256 channels ─▶ 3x3, padding 1
+//	          └─▶ c: pool, 1x1, 64 ──────┘
+//
+// a, b and c write channels [0, 64), [64, 192) and [192, 256) of y's buffer, which has a
+// halo of one pixel for the convolution behind it. y is the root of a, b and c, and the
+// Concat itself schedules nothing.
+
+// layoutSpec says how a blocked value is laid out.
+type layoutSpec struct {
 	format kernel.Format
-	halo   kernel.Halo
-	root   *ir.Value // the concatenation whose buffer it lies in, nil: its own
-	from   int       // its first channel there
+	halo   kernel.Halo // the widest that a reader needs
+	root   *ir.Value   // the concatenation whose buffer it lies in, nil: its own
+	from   int         // its first channel there
 }
 
 // assign decides which nodes run on blocked activations and how each value is
 // laid out, so that few conversions are needed.
 func (b *builder) assign(nodes []*ir.Node) {
 	b.roles = map[*ir.Node]role{}
-	b.shapes = map[*ir.Value]*shape{}
-	b.left = map[*ir.Value]int{}
+	b.specs = map[*ir.Value]*layoutSpec{}
+	b.readersLeft = map[*ir.Value]int{}
 	b.joined = map[*ir.Value]bool{}
 	for _, n := range nodes {
 		for _, v := range n.Inputs {
 			if v != nil {
-				b.left[v]++
+				b.readersLeft[v]++
 			}
 		}
 		r := b.role(n)
@@ -35,13 +47,13 @@ func (b *builder) assign(nodes []*ir.Node) {
 			continue
 		}
 		b.roles[n] = r
-		b.shapes[n.Outputs[0]] = &shape{format: b.opt.Rung.Block}
+		b.specs[n.Outputs[0]] = &layoutSpec{format: b.opt.Rung.Block}
 	}
-	b.chains(nodes)
+	b.countConvsAfter(nodes)
 	b.foldGates(nodes)
 	for i := len(nodes) - 1; i >= 0; i-- { // readers first
 		if n := nodes[i]; b.roles[n] != outside {
-			b.shapes[n.Outputs[0]].format = b.format(n)
+			b.specs[n.Outputs[0]].format = b.format(n)
 		}
 	}
 	for _, n := range nodes {
@@ -68,19 +80,20 @@ func (b *builder) fedBlocked(n *ir.Node, r role) bool {
 	switch r {
 	case combine, concat:
 		for _, v := range n.Inputs {
-			if b.shapes[v] == nil {
+			if b.specs[v] == nil {
 				return false
 			}
 		}
 		return true
 	case gate:
-		return b.shapes[n.Inputs[0]] != nil || b.shapes[n.Inputs[1]] != nil
-	case shade:
-		x, _ := b.shadeOperands(n)
-		return b.shapes[x] != nil
+		return b.specs[n.Inputs[0]] != nil || b.specs[n.Inputs[1]] != nil
+	case pixelGate:
+		x, _ := b.pixelGateOperands(n)
+		return b.specs[x] != nil
 	}
-	// Planes pool slowly. A few would leave most of each block empty.
-	return b.shapes[n.Inputs[0]] != nil || r == pool && 2*b.channels(n.Inputs[0]) >= b.opt.Rung.Block.Channels()
+	// Planes pool slowly, so a pool converts its input to blocks if its channels fill
+	// at least half of one.
+	return b.specs[n.Inputs[0]] != nil || r == pool && 2*b.channels(n.Inputs[0]) >= b.opt.Rung.Block.Channels()
 }
 
 // narrow is the format of 32-channel pixels that the precision asks for.
@@ -119,8 +132,8 @@ func (b *builder) canSplit(n *ir.Node) bool {
 	return true
 }
 
-// votes counts the readers of v that want 32-channel pixels and those that
-// want plain float32 blocks.
+// votes counts the readers of v that want 32-channel pixels, for the tile unit, and those
+// that want plain float32 blocks. Readers that take both count for neither.
 func (b *builder) votes(v *ir.Value) (tile, plain int) {
 	for _, n := range b.readers[v] {
 		switch b.roles[n] {
@@ -135,7 +148,7 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 			}
 		case pool: // it reads float32, and widens other formats as it reads
 		case activate, combine, concat:
-			if b.shapes[n.Outputs[0]].format == b.narrow() {
+			if b.specs[n.Outputs[0]].format == b.narrow() {
 				tile++
 			} else {
 				plain++
@@ -148,11 +161,11 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 				}
 			}
 			plain++
-		case shade:
-			if x, _ := b.shadeOperands(n); x != v { // what it multiplies with is planar
+		case pixelGate:
+			if x, _ := b.pixelGateOperands(n); x != v { // what it multiplies with is planar
 				continue
 			}
-			if b.shapes[n.Outputs[0]].format == b.narrow() {
+			if b.specs[n.Outputs[0]].format == b.narrow() {
 				tile++
 			} else {
 				plain++
@@ -161,7 +174,7 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 			plain++
 		case resize:
 			// Nodes that only move numbers accept any format.
-			if t := b.resizing(n); t.rows.Picks() && t.columns.Picks() && b.shapes[n.Outputs[0]].format == b.narrow() {
+			if t := b.resizing(n); t.rows.Picks() && t.columns.Picks() && b.specs[n.Outputs[0]].format == b.narrow() {
 				tile++
 			} else {
 				plain++
@@ -173,7 +186,7 @@ func (b *builder) votes(v *ir.Value) (tile, plain int) {
 
 // wantHalo widens the halo of a convolution's input to its padding.
 func (b *builder) wantHalo(n *ir.Node) {
-	if b.oneByOne(n) != nil {
+	if b.tapByTap(n) != nil {
 		return
 	}
 	b.widenHalo(n.Inputs[0], b.conv(n, n.Operator.(*ops.FusedConv)))
@@ -188,7 +201,7 @@ func (b *builder) widenHalo(v *ir.Value, c *kernel.Conv) {
 
 // haloOf returns the halo that all blocked forms of v share.
 func (b *builder) haloOf(v *ir.Value) *kernel.Halo {
-	if s := b.shapes[v]; s != nil {
+	if s := b.specs[v]; s != nil {
 		return &s.halo
 	}
 	h := b.halos[v]
@@ -201,47 +214,49 @@ func (b *builder) haloOf(v *ir.Value) *kernel.Halo {
 
 // joinConcat makes the operands of a concatenation be written directly where they
 // are read: side by side in one buffer. Operands whose channels do not start at a
-// block, or that lie elsewhere already, are copied instead.
+// block, or that lie elsewhere already, are copied instead. Where concatenations follow
+// each other, as in DenseNet, whose blocks read ever longer lists of the same values, all
+// lie in the buffer of the widest.
 func (b *builder) joinConcat(n *ir.Node) {
-	out := b.shapes[n.Outputs[0]]
+	out := b.specs[n.Outputs[0]]
 	root, base := n.Outputs[0], 0
 	if out.root != nil {
 		root, base = out.root, out.from
-	} else if r, at, ok := b.prefix(n); ok { // its operands lie side by side in a wider buffer
+	} else if r, at, ok := b.sideBySide(n); ok { // its operands lie side by side in a wider buffer
 		out.root, out.from = r, at
-		b.spread(b.shapes[r], out)
+		b.shareHalo(b.specs[r], out)
 		return
 	}
-	to := b.shapes[root]
+	to := b.specs[root]
 	at := base
 	for _, v := range n.Inputs {
 		_, c, _, _ := b.dims(v)
-		s := b.shapes[v]
+		s := b.specs[v]
 		if s.root == nil && !b.joined[v] && s.format == to.format && at%to.format.Channels() == 0 && b.roles[v.Node] != globalPool {
 			s.root, s.from, b.joined[root] = root, at, true
-			b.spread(to, s)
+			b.shareHalo(to, s)
 		}
 		at += c
 	}
 }
 
-// spread makes two shapes use the same halo, the wider of both.
-func (b *builder) spread(to, s *shape) {
+// shareHalo makes two shapes use the same halo, the wider of both.
+func (b *builder) shareHalo(to, s *layoutSpec) {
 	to.halo = kernel.Halo{Top: max(to.halo.Top, s.halo.Top), Left: max(to.halo.Left, s.halo.Left),
 		Bottom: max(to.halo.Bottom, s.halo.Bottom), Right: max(to.halo.Right, s.halo.Right)}
 }
 
-// prefix finds where in a wider buffer all operands of a concatenation already lie
-// side by side.
-func (b *builder) prefix(n *ir.Node) (root *ir.Value, at int, ok bool) {
-	first := b.shapes[n.Inputs[0]]
-	if first.root == nil || b.shapes[n.Outputs[0]].format != b.shapes[first.root].format {
+// sideBySide finds where in the buffer of a wider concatenation all operands of n already lie
+// side by side, in their order.
+func (b *builder) sideBySide(n *ir.Node) (root *ir.Value, at int, ok bool) {
+	first := b.specs[n.Inputs[0]]
+	if first.root == nil || b.specs[n.Outputs[0]].format != b.specs[first.root].format {
 		return nil, 0, false
 	}
 	at = first.from
 	next := at
 	for _, v := range n.Inputs {
-		s := b.shapes[v]
+		s := b.specs[v]
 		if s.root != first.root || s.from != next {
 			return nil, 0, false
 		}
@@ -260,18 +275,18 @@ func (b *builder) layout(v *ir.Value, f kernel.Format) kernel.Layout {
 // home is where a blocked node writes its output: a buffer of its own, or its part
 // of a concatenation's.
 func (b *builder) home(v *ir.Value) place {
-	s := b.shapes[v]
+	s := b.specs[v]
 	if s.root == nil {
 		l := b.layout(v, s.format)
 		return place{buffer: b.newBuffer(l.Size()), layout: l}
 	}
 	r, ok := b.roots[s.root]
 	if !ok {
-		l := b.layout(s.root, b.shapes[s.root].format)
+		l := b.layout(s.root, b.specs[s.root].format)
 		r = place{buffer: b.newBuffer(l.Size()), layout: l}
 		b.roots[s.root] = r
 	}
-	return view(r, s.from, b.channels(v))
+	return channelsOf(r, s.from, b.channels(v))
 }
 
 func (b *builder) channels(v *ir.Value) int {
@@ -279,21 +294,22 @@ func (b *builder) channels(v *ir.Value) int {
 	return c
 }
 
-// view returns channels [from, from+c) of a place; from must start a block.
-func view(p place, from, c int) place {
+// channelsOf returns channels [from, from+c) of a place; from must start a block.
+func channelsOf(p place, from, c int) place {
 	p.offset += p.layout.At(0, from)
 	p.layout.C = c
 	return p
 }
 
-// form identifies a copy of a value in another format.
-type form struct {
+// copyKey identifies a copy of a value in another format than its node wrote.
+type copyKey struct {
 	v *ir.Value
 	f kernel.Format
 }
 
-// in returns a value in the given format, and converts it if necessary.
-func (b *builder) in(v *ir.Value, f kernel.Format) (place, error) {
+// inFormat returns a value in the given format. If it does not exist in that yet, a step is
+// appended that converts it, once for all readers.
+func (b *builder) inFormat(v *ir.Value, f kernel.Format) (place, error) {
 	if f == kernel.Planar {
 		return b.planar(v)
 	}
@@ -301,7 +317,7 @@ func (b *builder) in(v *ir.Value, f kernel.Format) (place, error) {
 	if ok && p.layout.Format == f {
 		return p, nil
 	}
-	if c, ok := b.forms[form{v, f}]; ok {
+	if c, ok := b.copies[copyKey{v, f}]; ok {
 		return c, nil
 	}
 	if !ok {
@@ -313,7 +329,7 @@ func (b *builder) in(v *ir.Value, f kernel.Format) (place, error) {
 	l := b.layout(v, f)
 	c, err := b.convert(v, p, l)
 	if err == nil {
-		b.forms[form{v, f}] = c
+		b.copies[copyKey{v, f}] = c
 	}
 	return c, err
 }
@@ -327,7 +343,8 @@ func (b *builder) toPlanar(v *ir.Value, p place) (place, error) {
 	return c, err
 }
 
-// convert appends a step that copies a value into another layout.
+// convert appends a step that copies a value into another layout. In traces it belongs to
+// the value's node or, for inputs, to the first reader.
 func (b *builder) convert(v *ir.Value, from place, to kernel.Layout) (place, error) {
 	out := place{buffer: b.newBuffer(to.Size()), layout: to}
 	work, err := b.opt.Rung.Convert(from.layout, to, 0)
@@ -369,27 +386,27 @@ func (b *builder) blockedNode(n *ir.Node) (bool, error) {
 		return true, b.dynamicNode(n)
 	}
 	done, err := b.otherNode(n, r)
-	if !done && err == nil {
-		y := n.Outputs[0] // the output is planar
+	if !done && err == nil { // no kernel supports it after all: the output is planar
+		y := n.Outputs[0]
 		b.halos[y] = b.haloOf(y)
-		delete(b.shapes, y)
+		delete(b.specs, y)
 	}
 	return done, err
 }
 
-// read records that a node no longer needs its inputs. Those of a gate that goes into
+// releaseInputs records that a node no longer needs its inputs. Those of a gate that goes into
 // the weights of a convolution are read by the convolution.
-func (b *builder) read(n *ir.Node) {
+func (b *builder) releaseInputs(n *ir.Node) {
 	if b.gated[n] != nil {
 		return
 	}
 	if g := b.gates[n]; g != nil {
-		b.left[g.Inputs[0]]--
-		b.left[g.Inputs[1]]--
+		b.readersLeft[g.Inputs[0]]--
+		b.readersLeft[g.Inputs[1]]--
 	}
 	for _, v := range n.Inputs {
 		if v != nil {
-			b.left[v]--
+			b.readersLeft[v]--
 		}
 	}
 }

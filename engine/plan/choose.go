@@ -14,15 +14,15 @@ const (
 	outside    role = iota // planar only
 	convolve               // a convolution
 	dynamic                // a convolution of float32 that is quantised at run time
-	roundCodes             // to what such codes stand for
+	roundCodes             // DynamicRound: rounding to what the codes of such a quantisation stand for
 	transposed             // a transposed convolution
 	pool                   // max or average pool
 	globalPool             // the mean of each plane
 	activate               // a unary activation
 	scaleShift             // one scale and shift per channel
 	combine                // sum or product of two values of the same shape
-	gate                   // product with one number per channel
-	shade                  // product with one number per pixel
+	gate                   // product with one number per channel: [1 64 56 56]·[1 64 1 1], see gate.go
+	pixelGate              // product with one number per pixel: [1 64 56 56]·[1 1 56 56], see across.go
 	concat                 // along channels
 	resize                 // of rows and columns
 )
@@ -79,8 +79,9 @@ func (b *builder) role(n *ir.Node) role {
 	return outside
 }
 
-// readBlocked reports whether v's readers may want it blocked, judged by the direct
-// readers only.
+// readBlocked reports whether a reader of v may want it blocked. Concatenations count
+// whatever reads them, and resizings do not count, so that the question goes no further
+// than one node.
 func (b *builder) readBlocked(v *ir.Value) bool {
 	for _, r := range b.readers[v] {
 		switch r.Op {
@@ -100,12 +101,12 @@ func (b *builder) readBlocked(v *ir.Value) bool {
 // memory limit.
 func (b *builder) picture(v *ir.Value) bool {
 	f := b.fact(v)
-	return f.DType == tensor.Float32 && f.Shape.Rank() == 4 && b.room(f.Shape)
+	return f.DType == tensor.Float32 && f.Shape.Rank() == 4 && b.fitsLimit(f.Shape)
 }
 
-// room reports whether a float32 value of the shape is not empty and fits the
+// fitsLimit reports whether a float32 value of the shape is not empty and fits the
 // memory limit: planning takes time and memory in proportion to its size.
-func (b *builder) room(s ir.Shape) bool {
+func (b *builder) fitsLimit(s ir.Shape) bool {
 	n, ok := s.Count()
 	return ok && n > 0 && int64(n) <= b.opt.Memory/4
 }
@@ -121,7 +122,7 @@ func (b *builder) convolvable(n *ir.Node, op *ops.FusedConv) bool {
 	if b.constant(n.Inputs[0]) != nil {
 		return false
 	}
-	return b.addable(n, op) && b.paddedRoom(b.conv(n, op))
+	return b.addable(n, op) && b.paddedFits(b.conv(n, op))
 }
 
 // addable reports whether a convolution can add its residual, if it has one: nothing
@@ -135,15 +136,15 @@ func (b *builder) addable(n *ir.Node, op *ops.FusedConv) bool {
 		y[0].Shape.Equal(b.fact(n.Outputs[0]).Shape)
 }
 
-// paddedRoom is room for the input of a convolution with its padding.
-func (b *builder) paddedRoom(c *kernel.Conv) bool {
-	return b.blocksRoom(c.In.C, c.PadTop+c.In.H+max(0, below(c)), c.PadLeft+c.In.W+max(0, rightOf(c)), c.In.N)
+// paddedFits is fitsLimit for the input of a convolution with its padding.
+func (b *builder) paddedFits(c *kernel.Conv) bool {
+	return b.blocksFit(c.In.C, c.PadTop+c.In.H+max(0, below(c)), c.PadLeft+c.In.W+max(0, rightOf(c)), c.In.N)
 }
 
-// blocksRoom is room for pictures in blocks, which fill the last block and a row and a
-// column around the picture. There are the product of many.
-func (b *builder) blocksRoom(c, h, w int, many ...int) bool {
-	n, err := tensor.Count(append([]int{c + 64, h + 2, w + 2}, many...))
+// blocksFit is fitsLimit for pictures in blocks, which fill the last block and a row and a
+// column around the picture. counts multiply to the number of pictures.
+func (b *builder) blocksFit(c, h, w int, counts ...int) bool {
+	n, err := tensor.Count(append([]int{c + 64, h + 2, w + 2}, counts...))
 	return err == nil && int64(n) <= b.opt.Memory/4
 }
 
@@ -157,7 +158,8 @@ func rightOf(c *kernel.Conv) int {
 	return (c.Out.W-1)*c.StrideW + (c.KernelW-1)*c.DilationW + 1 - c.PadLeft - c.In.W
 }
 
-// untrimmed is conv with all taps.
+// untrimmed describes a convolution for the kernels, with all its taps: see conv for those
+// that are left.
 func (b *builder) untrimmed(n *ir.Node, op *ops.FusedConv) *kernel.Conv {
 	_, _, h, w := b.dims(n.Inputs[0])
 	win, _ := ops.PictureWindowOf(n, h, w, n.Inputs[1].Const().Shape()[2:]) // Infer has checked that it fits
@@ -183,7 +185,7 @@ func (b *builder) pairRole(n *ir.Node) role {
 		return gate
 	}
 	if n.Op == "Mul" && nx == ny && hx == hy && wx == wy && (cx == 1 || cy == 1) {
-		return shade
+		return pixelGate
 	}
 	return outside
 }
@@ -207,21 +209,21 @@ func (b *builder) concatRole(n *ir.Node) role {
 	return concat
 }
 
-// deep is the longest chain of convolutions that may follow one computed on split
-// pixels. The rounding errors of split pixels are 30 times those of float32, and
+// maxConvsAfter is the longest chain of convolutions that may follow one computed on split
+// pixels (Split32). The rounding errors of split pixels are 30 times those of float32, and
 // every later layer amplifies them, so the first layers of deeper networks stay in
 // float32. In a network that makes decisions by computed values (which boxes to
 // keep, from which level to read one) a small difference can become a large one:
-// the limit for such graphs is deepDecides.
+// the limit for such graphs is maxConvsAfterDeciding.
 const (
-	deep        = 126
-	deepDecides = 18
+	maxConvsAfter         = 126
+	maxConvsAfterDeciding = 18
 )
 
-// chains computes for each convolution the length of the longest chain of
+// countConvsAfter computes for each convolution the length of the longest chain of
 // convolutions after it.
-func (b *builder) chains(nodes []*ir.Node) {
-	b.behind = map[*ir.Node]int{}
+func (b *builder) countConvsAfter(nodes []*ir.Node) {
+	b.convsAfter = map[*ir.Node]int{}
 	after := map[*ir.Value]int{} // convolutions on the longest path from a value
 	for i := len(nodes) - 1; i >= 0; i-- {
 		n, longest := nodes[i], 0
@@ -229,7 +231,7 @@ func (b *builder) chains(nodes []*ir.Node) {
 			longest = max(longest, after[v])
 		}
 		if b.roles[n] == convolve {
-			b.behind[n] = longest
+			b.convsAfter[n] = longest
 			longest++
 		}
 		for _, v := range n.Inputs {
@@ -240,21 +242,22 @@ func (b *builder) chains(nodes []*ir.Node) {
 	}
 }
 
-// deepest is the limit for this graph.
-func (b *builder) deepest() int {
+// convsAfterLimit is the limit for this graph.
+func (b *builder) convsAfterLimit() int {
 	if b.decides {
-		return deepDecides
+		return maxConvsAfterDeciding
 	}
-	return deep
+	return maxConvsAfter
 }
 
-// tiled reports whether a convolution should run on the tile unit: it has enough
-// input and output channels to fill the tiles, and not too many layers after it.
+// tiled reports whether a convolution should run on the tile unit (AMX): it has enough
+// input and output channels to fill the tiles, and not too many layers after it. Then it
+// reads 32-channel pixels.
 func (b *builder) tiled(n *ir.Node, c *kernel.Conv) bool {
-	if b.opt.Rung.Name != "amx" || b.opt.Strict || b.behind[n] > b.deepest() && !b.opt.BF16 {
+	if b.opt.Rung.Name != "amx" || b.opt.Strict || b.convsAfter[n] > b.convsAfterLimit() && !b.opt.BF16 {
 		return false
 	}
-	if c.In.H*c.In.W == 1 { // it would fill one row of a tile, and its input would have to be split
+	if c.In.H*c.In.W == 1 { // a pixel is one row of 16 of a tile, and its input would have to be split
 		return false
 	}
 	in, out := c.In.C/c.Group, c.Out.C/c.Group
@@ -269,10 +272,10 @@ func (b *builder) tiled(n *ir.Node, c *kernel.Conv) bool {
 	return in >= 12 && out >= 32 && (c.KernelH*c.KernelW > 1 || b.beside(n))
 }
 
-// tiledPlanar is tiled for a convolution of the planar picture.
+// tiledPlanar is tiled for a first layer, which reads the planar picture as it is.
 func (b *builder) tiledPlanar(n *ir.Node, c *kernel.Conv) bool {
 	return b.opt.Rung.Name == "amx" && !b.opt.Strict && c.TakesPlanar() && c.Out.C >= 32 &&
-		(b.behind[n] <= b.deepest() || b.opt.BF16)
+		(b.convsAfter[n] <= b.convsAfterLimit() || b.opt.BF16)
 }
 
 // fullTile is the number of input channels from which a step of the tile unit is

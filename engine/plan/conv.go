@@ -6,12 +6,13 @@ import (
 	"github.com/visionzoo/vision/engine/ops"
 )
 
-// convNode schedules a convolution.
+// convNode schedules a convolution, with the chain that begins with it if that runs in
+// bands. doc.go has the order in which methods are tried.
 func (b *builder) convNode(n *ir.Node) error {
 	if chain := b.bandChain(n); chain != nil {
 		return b.bandNode(chain)
 	}
-	if taps := b.oneByOne(n); taps != nil {
+	if taps := b.tapByTap(n); taps != nil {
 		return b.tapsNode(n, taps)
 	}
 	c := b.conv(n, n.Operator.(*ops.FusedConv))
@@ -61,13 +62,13 @@ func (b *builder) convInputs(n *ir.Node, c *kernel.Conv, tiled bool) (in []place
 	if g := b.gates[n]; g != nil {
 		var by *ir.Value
 		x, by = b.gateOperands(g)
-		at, err := b.in(by, b.opt.Rung.Block)
+		at, err := b.inFormat(by, b.opt.Rung.Block)
 		if err != nil {
 			return nil, err
 		}
 		in, c.Gate = append(in, at), &at.layout
 	}
-	from, err := b.in(x, b.reads(x, c, tiled))
+	from, err := b.inFormat(x, b.inputFormat(x, c, tiled))
 	c.In = from.layout
 	return append([]place{from}, in...), err
 }
@@ -81,12 +82,12 @@ func (b *builder) convMean(n *ir.Node, c *kernel.Conv) *place {
 	}
 	at := b.meanPlace(p)
 	c.Mean = &at.layout
-	b.done[p] = true
+	b.fused[p] = true
 	return &at
 }
 
-// reads is the format in which a convolution reads its input x.
-func (b *builder) reads(x *ir.Value, c *kernel.Conv, tiled bool) kernel.Format {
+// inputFormat is the format in which a convolution reads its input x.
+func (b *builder) inputFormat(x *ir.Value, c *kernel.Conv, tiled bool) kernel.Format {
 	switch {
 	case tiled:
 		return b.narrow()
@@ -104,11 +105,11 @@ func (b *builder) residual(n *ir.Node, tiled bool) (*place, error) {
 	if !hasResidual(n) {
 		return nil, nil
 	}
-	f := b.shapes[n.Outputs[0]].format
+	f := b.specs[n.Outputs[0]].format
 	if z, ok := b.blocked[n.Inputs[3]]; ok && tiled {
 		f = z.layout.Format
 	}
-	z, err := b.in(n.Inputs[3], f)
+	z, err := b.inFormat(n.Inputs[3], f)
 	return &z, err
 }
 
@@ -117,11 +118,12 @@ func (b *builder) isPlanar(v *ir.Value) bool {
 	return ok
 }
 
-// output is where y is written. It overwrites an operand z, such as the residual of
-// a convolution, if nothing reads that any more, which saves memory traffic.
+// output is where y is written. It overwrites an operand z at the given place, such as the
+// residual of a convolution, if nothing reads that any more and both have the same layout:
+// that saves reading lines into the cache only to overwrite them.
 func (b *builder) output(y, z *ir.Value, at place) place {
-	s, zs := b.shapes[y], b.shapes[z]
-	if s.root == nil && zs != nil && zs.root == nil && !b.joined[z] && !b.joined[y] && b.left[z] == 1 && !b.needed[z] &&
+	s, zs := b.specs[y], b.specs[z]
+	if s.root == nil && zs != nil && zs.root == nil && !b.joined[z] && !b.joined[y] && b.readersLeft[z] == 1 && !b.needed[z] &&
 		b.blocked[z] == at && at.layout == b.layout(y, s.format) {
 		return at
 	}
@@ -138,11 +140,11 @@ func (b *builder) convWork(n *ir.Node, c *kernel.Conv, tiled bool) (kernel.Work,
 	return work, name, err
 }
 
-// convPlan packs the weights of a convolution and returns a function that plans the
-// kernel, which bands call with fewer rows, and the kernel's name.
+// convPlan chooses the kernel of a convolution and packs its weights. It returns a function
+// that plans the kernel, which bands call with fewer rows, and the kernel's name.
 func (b *builder) convPlan(n *ir.Node, c *kernel.Conv, tiled bool) (plan func(*kernel.Conv) (kernel.Work, error), name string, err error) {
 	f := filterOf(n)
-	f.bias, f.core = b.bias(n), trim(b.untrimmed(n, n.Operator.(*ops.FusedConv)))
+	f.bias, f.rect = b.bias(n), trim(b.untrimmed(n, n.Operator.(*ops.FusedConv)))
 	if tiled || b.tiledPlanar(n, c) {
 		w, err := b.weights.tile(c, f)
 		if c.In.Format == kernel.BF16x32 {

@@ -9,6 +9,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// This file interprets a program: node by node, on tensors. That is how small loop bodies
+// run, nodes whose shapes depend on data, and everything with Options.Plain. staged.go runs
+// a program with plans.
+
 // env holds what the frames of one run share.
 type env struct {
 	run    *ops.Run
@@ -17,8 +21,8 @@ type env struct {
 	trace  func(Event)
 }
 
-// frame holds the values of one program while it runs. The frame of a region is
-// reused for each iteration.
+// frame holds the values of one program while it runs, as a call frame holds the variables
+// of a function. The frame of a region is reused for each iteration.
 type frame struct {
 	*env
 	program *program
@@ -161,7 +165,7 @@ func (f *frame) node(i int) error {
 		return n.Fail(err)
 	}
 	if f.trace != nil {
-		if err := tell(f.trace, f.runner.opt.event(n.Op, n, []*ir.Node{n}, factIn(c), start)); err != nil {
+		if err := callTrace(f.trace, f.runner.opt.event(n.Op, n, []*ir.Node{n}, factIn(c), start)); err != nil {
 			return n.Fail(err)
 		}
 	}

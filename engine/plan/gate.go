@@ -6,11 +6,17 @@ import (
 	"github.com/visionzoo/vision/engine/ops"
 )
 
-// Squeeze and excitation: the mean of each channel goes through a small network,
-// whose outputs, the gates, are multiplied with all pixels of their channel.
-// Computed as written, both steps read the whole activation once more. Here the
-// convolution before computes the means too, and the gates are multiplied into the
-// weights of the convolution after.
+// Squeeze and excitation (Hu et al. 2018, arXiv:1709.01507): the mean of each channel goes
+// through a small network, whose outputs, the gates, are multiplied with all pixels of
+// their channel:
+//
+//	depthwise ─▶ x [1 96 56 56] ─┬───────────────────────────────▶ Mul ─▶ 1x1, 24 channels
+//	                             └▶ mean ─▶ … ─▶ gate [1 96 1 1] ──┘
+//
+// Computed as written, the mean and the product each read the whole activation once more.
+// Here the depthwise convolution before computes the means too (meanOf), and the gates are
+// multiplied into the weights of the 1x1 convolution after (foldGates): 24·96 products
+// instead of 96·56·56. Then the Mul schedules nothing.
 
 // foldGates decides which gates are multiplied into the weights of the convolution
 // that reads the product, and records them in b.gates and b.gated.
@@ -26,8 +32,8 @@ func (b *builder) foldGates(nodes []*ir.Node) {
 	}
 }
 
-// foldable returns the convolution whose weights can take a gate: it is 1x1, alone
-// reads the product, and has fewer weights than the product has numbers.
+// foldable returns the convolution whose weights can take the gate of product n: it is
+// 1x1, alone reads the product, and has fewer weights than the product has numbers.
 func (b *builder) foldable(n *ir.Node) (*ir.Node, bool) {
 	y := n.Outputs[0]
 	if b.needed[y] || len(b.readers[y]) != 1 {

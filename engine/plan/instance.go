@@ -15,14 +15,18 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// instance is the memory for one run of a plan. The addresses of all operands of
-// all steps are computed in advance, so that a run only computes.
+// instance is one run of a plan: its memory, and the addresses of all operands of all
+// steps. They are computed in advance, and again only if the memory moved, so that a run
+// only computes.
+//
+// A run goes: Plan.start or Plan.take, bind for each input, run, tensor for each output,
+// Plan.give.
 type instance struct {
 	plan    *Plan
-	ops     *ops.Run // the run that it works for
-	alone   *ops.Run // a run of its own, for plans of a whole graph
-	block   *block   // its memory, kept from run to run unless another instance took it
-	memory  []byte
+	ops     *ops.Run                     // the run that it works for
+	alone   *ops.Run                     // a run of its own, for plans of a whole graph
+	block   *memoryBlock                 // its memory, kept from run to run unless another instance took it
+	memory  []byte                       // the arena, in that block
 	tensors map[*ir.Value]*tensor.Tensor // planar values; inputs are bound at each run
 	headers []header                     // of those in the arena
 	calls   []*ops.Call                  // by step; nil for kernels
@@ -34,7 +38,7 @@ type instance struct {
 	fed     uintptr        // where the first input of the last run lay
 }
 
-// header is a tensor that lies in the arena.
+// header is a tensor whose numbers lie in the arena, size bytes from byte at on.
 type header struct {
 	tensor   *tensor.Tensor
 	at, size int
@@ -42,9 +46,9 @@ type header struct {
 
 // binding lists where the address of an input has to be filled in.
 type binding struct {
-	kernels []*unsafe.Pointer
-	offsets []int
-	alias   []*tensor.Tensor // views of the input under other shapes
+	kernels []*unsafe.Pointer // operands of kernels
+	offsets []int             // of each from the beginning of the input, in bytes
+	alias   []*tensor.Tensor  // the input, under one shape or several
 }
 
 func newInstance(p *Plan) *instance {
@@ -88,7 +92,7 @@ func (i *instance) header(v *ir.Value, p place) *tensor.Tensor {
 }
 
 // settle prepares the instance for a run, in the memory of block b.
-func (i *instance) settle(run *ops.Run, b *block) {
+func (i *instance) settle(run *ops.Run, b *memoryBlock) {
 	if i.ops != run {
 		i.ops = run
 		for _, c := range i.calls {
@@ -129,8 +133,9 @@ func (i *instance) release() {
 	}
 }
 
-// point fills in the addresses of all operands of kernels that lie in the arena or,
-// with inputs set, records where those of inputs have to be filled in.
+// point goes through all operands of kernels. With inputs set, which is done once, it
+// records where the addresses of the plan's inputs have to be filled in; otherwise it
+// fills in the addresses of those that lie in the arena.
 func (i *instance) point(inputs bool) {
 	for at := range i.plan.steps {
 		s := &i.plan.steps[at]
@@ -158,8 +163,7 @@ func (i *instance) point(inputs bool) {
 	}
 }
 
-// operand fills in the address of a place in the arena, or records where that of an
-// input has to be filled in.
+// operand is point for one operand.
 func (i *instance) operand(dst *unsafe.Pointer, p place, inputs bool) {
 	switch {
 	case p.buffer < 0 && inputs:
@@ -224,19 +228,19 @@ func (i *instance) LoopChunk(loop, chunk int) {
 	}
 }
 
-// turn is how long a run goes on before it yields. The Go runtime preempts a
+// yieldAfter is how long a run on one thread goes on before it yields. The Go runtime preempts a
 // goroutine after ten milliseconds, and then it often continues on another thread,
-// on another processor with cold caches: resnet50 on one thread took 34 ms. A
-// goroutine that yields earlier stays where it is: 25 ms. With helpers the other
+// on another processor with cold caches, which makes networks of some ten milliseconds a
+// third slower. A goroutine that yields earlier stays where it is. With helpers the other
 // processors are busy anyway, and yielding while another program wants a processor
 // would move the run.
-const turn = 2 * time.Millisecond
+const yieldAfter = 2 * time.Millisecond
 
-// run runs the steps.
+// run runs the steps: kernels in a row as a series, the others one by one.
 func (i *instance) run() error {
 	began, series, watched := time.Now(), 0, i.plan.opt.watched()
 	for i.current = 0; i.current < len(i.plan.steps); {
-		if i.plan.opt.Threads == 1 && time.Since(began) > turn {
+		if i.plan.opt.Threads == 1 && time.Since(began) > yieldAfter {
 			runtime.Gosched()
 			began = time.Now()
 		}
@@ -271,7 +275,7 @@ func (i *instance) step(s *step) (err error) {
 			start := time.Now()
 			defer func() {
 				if err == nil {
-					err = tell(o.Trace, o.event(s.name, s.node, s.of, i.plan.fact, start))
+					err = callTrace(o.Trace, o.event(s.name, s.node, s.of, i.plan.fact, start))
 				}
 			}()
 		}
@@ -282,8 +286,8 @@ func (i *instance) step(s *step) (err error) {
 	return i.evaluate(i.calls[i.current])
 }
 
-// evaluate runs an operator and copies its results to where they were planned, if
-// they are elsewhere.
+// evaluate runs an operator. It may use the memory in c.Planned for its results; those that
+// are elsewhere are copied there.
 func (i *instance) evaluate(c *ops.Call) error {
 	defer c.Reset()
 	if err := evaluate(c, false); err != nil {

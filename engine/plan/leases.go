@@ -6,26 +6,33 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// leases are the instances of plans in whose memory values of a frame lie. Each is
-// given back when the last of those values is dropped.
+// The results of a plan lie in the arena of the instance that ran it. If dynamic nodes and
+// further stages read them, the instance must not be given back after the run, but when
+// the last of these values is dropped. In a detector, the plan of the backbone has the
+// features and the candidate boxes as outputs: two slots. NonMaxSuppression reads the boxes,
+// whose slot is then dropped; the head's plan reads the features; once their slot is dropped
+// too, the backbone's instance goes back. An operator like Reshape may return memory of its
+// input: then its slot keeps the instance as well.
+
+// leases are the instances in whose memory values of a frame lie, each with a count of the
+// slots.
 type leases struct {
 	frame  *frame
 	alive  []*lease
 	owners [][]*lease // by slot
 }
 
-// lease is one instance in use, with the number of slots whose values lie in its
-// memory.
+// lease is one instance in use.
 type lease struct {
 	inst *instance
-	uses int
+	uses int // slots whose values lie in its memory; plus one while its plan runs
 }
 
 func newLeases(f *frame) *leases {
 	return &leases{frame: f, owners: make([][]*lease, len(f.values))}
 }
 
-// open prepares an instance of a plan.
+// open takes an instance of a plan for a run; leave ends that.
 func (l *leases) open(p *Plan) (*lease, error) {
 	run := l.frame.run
 	if err := run.ReserveBytes(int64(p.arena)); err != nil {
@@ -33,13 +40,13 @@ func (l *leases) open(p *Plan) (*lease, error) {
 	}
 	inst := p.take(run)
 	run.Grow(int64(p.arena))
-	at := &lease{inst: inst, uses: 1} // the plan itself, while it runs
+	at := &lease{inst: inst, uses: 1}
 	l.alive = append(l.alive, at)
 	return at, nil
 }
 
-// leave gives up one use of an instance.
-func (l *leases) leave(at *lease) {
+// release gives up one use of an instance, and gives it back with the last.
+func (l *leases) release(at *lease) {
 	if at.uses--; at.uses > 0 {
 		return
 	}
@@ -65,14 +72,14 @@ func (l *leases) own(slot int, at *lease) {
 	l.owners[slot] = append(l.owners[slot], at)
 }
 
-// find records in which instances the value in a slot lies: operators may return the
-// memory of their inputs, or parts of it.
-func (l *leases) find(slot int, t *tensor.Tensor) {
+// track records in which instances the value in a slot lies, if in any: operators may
+// return the memory of their inputs, or parts of it.
+func (l *leases) track(slot int, t *tensor.Tensor) {
 	if t == nil {
 		return
 	}
 	for _, e := range t.Elems() {
-		l.find(slot, e)
+		l.track(slot, e)
 	}
 	for _, at := range l.alive {
 		if at.inst.holds(t) {
@@ -87,7 +94,7 @@ func (l *leases) drop(slot int) {
 	owners := l.owners[slot]
 	l.owners[slot] = owners[:0]
 	for _, at := range owners {
-		l.leave(at)
+		l.release(at)
 	}
 }
 

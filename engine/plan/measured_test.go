@@ -20,7 +20,7 @@ func TestFastestIsTheOneOfTheShortestRun(t *testing.T) {
 			return 5 * time.Millisecond
 		},
 	}
-	times := fastest(runs)
+	times := shortestTimes(runs)
 	if want := []time.Duration{3 * time.Millisecond, 2 * time.Millisecond}; !slices.Equal(times, want) {
 		t.Errorf("the shortest are %v, want %v", times, want)
 	}

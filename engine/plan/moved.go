@@ -8,14 +8,23 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// moved is a value that was not written: its numbers are a factor times numbers of
-// another value at fixed distances, as the heads of an attention lie side by side in the
-// product they come from. Matrix products read it where it lies; for other readers its
-// node is scheduled after all.
+// A matrix product reads its operands by strides and multiplies the result by a number. So
+// nodes before it that only move numbers need not run. The queries of an attention with 12
+// heads come as
+//
+//	[1 197 768] ─ Reshape ─▶ [1 197 12 64] ─ Transpose ─▶ [1 12 197 64] ─ Mul 1/8 ─▶ MatMul
+//	strides 151296 768 1      151296 768 64 1              151296 64 768 1
+//
+// and the product reads, for each of 12 heads, 197 rows that are 768 numbers apart, and
+// scales by 1/8. None of the three nodes is scheduled.
+
+// moved is a value that was not written: its numbers are a factor times numbers of another
+// value at fixed distances. For readers other than products its node is scheduled after
+// all (builder.write).
 type moved struct {
-	node    *ir.Node
-	from    place
-	strides []int // in numbers
+	node    *ir.Node // that would write it
+	from    place    // of its first number
+	strides []int    // by axis, in numbers
 	factor  float32
 }
 
@@ -71,7 +80,8 @@ func (b *builder) moveNode(n *ir.Node) bool {
 	return true
 }
 
-// moveAgain is moveNode for the readers of moved values, which alias would have written.
+// moveAgain is moveNode for readers of moved values. It comes before alias, which would
+// have the value written.
 func (b *builder) moveAgain(n *ir.Node) bool {
 	x, _, ok := b.mover(n)
 	if !ok {

@@ -35,8 +35,8 @@ func (b *builder) otherNode(n *ir.Node, r role) (bool, error) {
 		}
 		x, g := b.gateOperands(n)
 		return b.pointwise(n, kernel.Mul, kernel.Activation{}, x, g)
-	case shade:
-		x, by := b.shadeOperands(n)
+	case pixelGate:
+		x, by := b.pixelGateOperands(n)
 		return b.pointwise(n, kernel.Mul, kernel.Activation{}, x, by)
 	case roundCodes:
 		return true, b.roundNode(n)
@@ -50,12 +50,13 @@ func (b *builder) otherNode(n *ir.Node, r role) (bool, error) {
 	return false, nil
 }
 
-// any returns a value in any blocked form that exists, else in the given format.
-func (b *builder) any(v *ir.Value, f kernel.Format) (place, error) {
+// inAnyFormat returns a value in the format in which its node wrote it, if that is a blocked one,
+// else in the given format.
+func (b *builder) inAnyFormat(v *ir.Value, f kernel.Format) (place, error) {
 	if p, ok := b.blocked[v]; ok {
 		return p, nil
 	}
-	return b.in(v, f)
+	return b.inFormat(v, f)
 }
 
 // finish records where a node's output lies and appends the work that computes it.
@@ -67,11 +68,11 @@ func (b *builder) finish(n *ir.Node, name string, w kernel.Work, in []place, out
 // poolNode schedules a max or average pool.
 func (b *builder) poolNode(n *ir.Node) (bool, error) {
 	x, y := n.Inputs[0], n.Outputs[0]
-	p, ok := b.window(n)
+	p, ok := b.poolWindow(n)
 	if !ok {
 		return false, nil
 	}
-	in, err := b.any(x, b.shapes[y].format)
+	in, err := b.inAnyFormat(x, b.specs[y].format)
 	if err != nil {
 		return false, err
 	}
@@ -89,8 +90,8 @@ func (b *builder) poolNode(n *ir.Node) (bool, error) {
 	return true, nil
 }
 
-// window reads the attributes of a pool.
-func (b *builder) window(n *ir.Node) (p kernel.Pool, ok bool) {
+// poolWindow reads the attributes of a pool.
+func (b *builder) poolWindow(n *ir.Node) (p kernel.Pool, ok bool) {
 	if b.fact(n.Inputs[0]).Shape.Rank() != 4 {
 		return p, false
 	}
@@ -110,7 +111,7 @@ func (b *builder) window(n *ir.Node) (p kernel.Pool, ok bool) {
 // globalPoolNode schedules the mean of each plane, written in row-major order if no
 // reader wants blocks.
 func (b *builder) globalPoolNode(n *ir.Node) (bool, error) {
-	in, err := b.any(n.Inputs[0], b.opt.Rung.Block)
+	in, err := b.inAnyFormat(n.Inputs[0], b.opt.Rung.Block)
 	if err != nil {
 		return false, err
 	}
@@ -156,7 +157,7 @@ func (b *builder) resizing(n *ir.Node) resizeTaps {
 
 // resizeNode schedules a Resize of rows and columns.
 func (b *builder) resizeNode(n *ir.Node) error {
-	in, err := b.any(n.Inputs[0], b.opt.Rung.Block)
+	in, err := b.inAnyFormat(n.Inputs[0], b.opt.Rung.Block)
 	if err != nil {
 		return err
 	}
@@ -178,10 +179,10 @@ func (b *builder) pointwise(n *ir.Node, op kernel.PointOp, act kernel.Activation
 	for i, v := range values {
 		var at place
 		var err error
-		if i == 1 && b.roles[n] == shade {
+		if i == 1 && b.roles[n] == pixelGate {
 			at, err = b.planar(v)
 		} else {
-			at, err = b.any(v, b.opt.Rung.Block)
+			at, err = b.inAnyFormat(v, b.opt.Rung.Block)
 		}
 		if err != nil {
 			return false, err
@@ -206,7 +207,7 @@ func (b *builder) pointwise(n *ir.Node, op kernel.PointOp, act kernel.Activation
 func (b *builder) scaleNode(n *ir.Node) error {
 	op := n.Operator.(*ops.ScaleShift)
 	x, y := n.Inputs[0], n.Outputs[0]
-	in, err := b.in(x, b.opt.Rung.Block)
+	in, err := b.inFormat(x, b.opt.Rung.Block)
 	if err != nil {
 		return err
 	}
@@ -227,24 +228,24 @@ func (b *builder) scaleNode(n *ir.Node) error {
 }
 
 // concatNode schedules a concatenation along channels: a copy for each operand that
-// was not written in place.
+// was not written in place, see blocked.go.
 func (b *builder) concatNode(n *ir.Node) error {
 	y := n.Outputs[0]
-	s := b.shapes[y]
+	s := b.specs[y]
 	root, base := y, 0
 	if s.root != nil {
 		root, base = s.root, s.from
 	}
 	out := b.home(y)
 	if s.root == nil {
-		if r, ok := b.roots[y]; ok { // some operands lie in it already
+		if r, ok := b.roots[y]; ok { // some operands lie in it already: the buffer of home is not needed
 			b.buffers[out.buffer].size = 0
 			out = r
 		}
 	}
 	at := 0
 	for _, v := range n.Inputs {
-		if vs := b.shapes[v]; vs == nil || vs.root != root || vs.from != base+at {
+		if vs := b.specs[v]; vs == nil || vs.root != root || vs.from != base+at {
 			if err := b.copyPart(n, v, out, at); err != nil {
 				return err
 			}
@@ -255,19 +256,20 @@ func (b *builder) concatNode(n *ir.Node) error {
 	return nil
 }
 
-// copyPart schedules the copy of an operand to its channels of a concatenation.
+// copyPart schedules the copy of an operand to the channels of a concatenation from first
+// on. Within a block, channels can only be moved between float32.
 func (b *builder) copyPart(n *ir.Node, v *ir.Value, out place, first int) error {
 	aligned := first%out.layout.Format.Channels() == 0
-	from, err := b.any(v, out.layout.Format)
+	from, err := b.inAnyFormat(v, out.layout.Format)
 	if err == nil && !aligned && from.layout.Format != b.opt.Rung.Block {
-		from, err = b.in(v, b.opt.Rung.Block)
+		from, err = b.inFormat(v, b.opt.Rung.Block)
 	}
 	if err != nil {
 		return err
 	}
 	to := out
 	if aligned {
-		to, first = view(out, first, b.channels(v)), 0
+		to, first = channelsOf(out, first, b.channels(v)), 0
 	}
 	w, err := b.opt.Rung.Convert(from.layout, to.layout, first)
 	if err != nil {

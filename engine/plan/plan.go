@@ -1,7 +1,3 @@
-// Package plan turns graphs into schedules: which kernel runs each node, where its
-// operands lie, and in what order.
-//
-// This package may change without notice: use it through engine.
 package plan
 
 import (
@@ -21,80 +17,95 @@ import (
 )
 
 // Plan is a schedule for nodes whose shapes are all known: the steps in order, and
-// the place of every value in one arena. It is immutable; each run uses an instance
-// with memory of its own.
+// the place of every value in one arena. Its schedule never changes; each run uses an
+// instance with memory of its own.
 type Plan struct {
 	opt     *Options
 	stock   *stock      // where arenas come from
 	inputs  []*ir.Value // read from outside
 	outputs []*ir.Value // read after the plan
 	steps   []step
-	series  [][]team.Loop // sequences of kernels; if there are none, each kernel is a loop of its own
+	series  [][]team.Loop // runs of kernels, see series.go; if there are none, each kernel is a loop of its own
 	buffers []buffer
-	places  map[*ir.Value]place // of planar values
+	places  map[*ir.Value]place // of planar values; blocked ones do not outlive planning
 	facts   map[*ir.Value]ir.Fact
 	arena   int // bytes
 
 	mu   sync.Mutex
-	idle []*instance
+	idle []*instance // ready for the next run
 }
 
-// step is one step of the schedule: a kernel on the arena, or an operator on
-// tensors.
+// step is one step of the schedule: a kernel on the arena or, where kernel is nil, the
+// operator of the node on tensors. The steps of a node that takes several have the same
+// operands.
 type step struct {
 	node    *ir.Node
 	name    string // of the kernel, for traces
 	kernel  kernel.Step
 	packed  []*kernel.GemmWeights // of an operator's products with constants
-	in      []place               // of a kernel: its inputs; a residual, if there is one, comes first
-	res     *place
-	mean    *place // where a convolution writes means too
-	out     place
-	scratch place      // buffer -1: none
-	of      []*ir.Node // what it computes, for traces; of a node's steps only the last has any
+	in      []place               // what is read: a kernel's Memory.In, then Memory.More
+	res     *place                // a kernel's Memory.Residual
+	mean    *place                // where a convolution writes means too
+	out     place                 // of a kernel
+	scratch place                 // of a kernel
+	of      []*ir.Node            // what it computes, for traces; of a node's steps only the last has any
 }
 
-// place is where a value lies: in a buffer of the arena, or outside it.
+// place is where a value lies: in a buffer of the arena or, with buffer -1, in the memory
+// of a plan's input. Where neither is named, there is nothing.
 type place struct {
-	buffer int // index; -1: the memory of the input from
-	from   *ir.Value
-	offset int           // bytes into the buffer
-	layout kernel.Layout // for blocked values, and planar ones of rank 4
+	buffer int           // index
+	from   *ir.Value     // that input
+	offset int           // bytes into the buffer or the input
+	layout kernel.Layout // of blocked values, and of planar ones of rank 4
 }
 
-// buffer is a piece of the arena that is in use from step first to step last.
+// buffer is a piece of the arena that is in use from step first to step last, both
+// included.
 type buffer struct {
 	size, offset int
 	first, last  int
 }
 
-// builder makes a plan.
+// builder makes a plan. What it knows of a value is spread over maps: a value is in
+// places once it exists in row-major order, in blocked once it exists on channel blocks,
+// in copies for every further format, and in moved as long as it does not exist at all.
 type builder struct {
 	*Plan
+
+	// the graph
+	needed      map[*ir.Value]bool       // read after the plan
+	readers     map[*ir.Value][]*ir.Node // of each value
+	readersLeft map[*ir.Value]int        // how many of them are not scheduled yet
+	decides     bool                     // later computation depends on values, not only on shapes
+
+	// constants
 	weights *weights                // of the graph's constants
 	own     *weights                // of constants in found
 	found   map[*tensor.Tensor]bool // constants that planning found
-	needed  map[*ir.Value]bool
-	readers map[*ir.Value][]*ir.Node
-	left    map[*ir.Value]int // readers not scheduled yet
-	roles   map[*ir.Node]role
-	shapes  map[*ir.Value]*shape       // of values made by blocked nodes
-	halos   map[*ir.Value]*kernel.Halo // of others that convolutions read
-	blocked map[*ir.Value]place        // as their node wrote them
-	forms   map[form]place             // converted later
-	moved   map[*ir.Value]moved        // not written so far
-	joined  map[*ir.Value]bool         // concatenations that operands are written into
-	roots   map[*ir.Value]place        // buffers of those
-	behind  map[*ir.Node]int           // by convolution: the length of the longest chain of convolutions after it
-	decides bool                       // later computation depends on values, not only on shapes
-	done    map[*ir.Node]bool          // fused into a node before them
-	resized map[*ir.Node]resizeTaps    // results of resizing
-	gates   map[*ir.Node]*ir.Node      // by convolution: the gate multiplied into its weights
-	gated   map[*ir.Node]*ir.Node      // by gate: that convolution
-	quant   *quants
-	trials  rehearsals    // memory for trials of forms of convolutions
-	scratch rehearsals    // for their scratch
-	tried   time.Duration // what trials took
+
+	// what assign decided, before anything is scheduled
+	roles      map[*ir.Node]role
+	specs      map[*ir.Value]*layoutSpec  // of values made by blocked nodes
+	halos      map[*ir.Value]*kernel.Halo // of other values that convolutions read
+	joined     map[*ir.Value]bool         // concatenations that operands are written into
+	convsAfter map[*ir.Node]int           // by convolution: the length of the longest chain of convolutions after it
+	gates      map[*ir.Node]*ir.Node      // by convolution: the gate multiplied into its weights
+	gated      map[*ir.Node]*ir.Node      // by gate: that convolution
+	quant      *quants                    // for operators on 8-bit codes
+
+	// what has been scheduled
+	blocked map[*ir.Value]place     // values as their node wrote them
+	copies  map[copyKey]place       // values that were converted later
+	moved   map[*ir.Value]moved     // values that were not written so far
+	roots   map[*ir.Value]place     // buffers of the concatenations in joined
+	fused   map[*ir.Node]bool       // nodes fused into a node before them
+	resized map[*ir.Node]resizeTaps // results of resizing
+
+	// timing the methods of convolutions, see measured.go
+	trialOperands trialMemory
+	trialScratch  trialMemory
+	trialTime     time.Duration // what trials took
 }
 
 // newPlan schedules nodes in their order. needed lists the values that are read
@@ -102,14 +113,14 @@ type builder struct {
 // shapes.
 func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Value]bool, facts map[*ir.Value]ir.Fact, decides bool) (*Plan, error) {
 	b := &builder{
-		decides: decides,
-		Plan:    &Plan{opt: &r.opt, stock: r.stock, places: map[*ir.Value]place{}, facts: facts},
-		weights: r.weights, own: newWeights(&r.opt), found: map[*tensor.Tensor]bool{}, needed: needed, readers: map[*ir.Value][]*ir.Node{},
-		halos: map[*ir.Value]*kernel.Halo{}, blocked: map[*ir.Value]place{}, forms: map[form]place{}, moved: map[*ir.Value]moved{}, roots: map[*ir.Value]place{},
-		done: map[*ir.Node]bool{}, resized: map[*ir.Node]resizeTaps{},
+		Plan:   &Plan{opt: &r.opt, stock: r.stock, places: map[*ir.Value]place{}, facts: facts},
+		needed: needed, readers: map[*ir.Value][]*ir.Node{}, decides: decides,
+		weights: r.weights, own: newWeights(&r.opt), found: map[*tensor.Tensor]bool{},
+		halos: map[*ir.Value]*kernel.Halo{}, blocked: map[*ir.Value]place{}, copies: map[copyKey]place{}, moved: map[*ir.Value]moved{}, roots: map[*ir.Value]place{},
+		fused: map[*ir.Node]bool{}, resized: map[*ir.Node]resizeTaps{},
 	}
-	defer b.trials.close()
-	defer b.scratch.close()
+	defer b.trialOperands.close()
+	defer b.trialScratch.close()
 	nodes = b.live(nodes)
 	b.boundary(nodes)
 	b.steps = make([]step, 0, len(nodes))
@@ -138,7 +149,7 @@ func newPlan(ctx context.Context, r *Runner, nodes []*ir.Node, needed map[*ir.Va
 			kept = append(kept, p)
 		}
 	}
-	for _, p := range kept { // until every output is row-major
+	for _, p := range kept { // in use until the last output has been converted
 		b.use(p, len(b.steps))
 	}
 	if err := b.placeBuffers(); err != nil {
@@ -246,7 +257,7 @@ func (b *builder) newBuffer(size int) int {
 	return len(b.buffers) - 1
 }
 
-// use records that a step needs a place.
+// use records that a step needs a place, so that its buffer lives as long.
 func (b *builder) use(p place, step int) {
 	if p.buffer >= 0 {
 		b.buffers[p.buffer].last = max(b.buffers[p.buffer].last, step)
@@ -267,10 +278,11 @@ func (b *builder) add(s step) {
 	b.steps = append(b.steps, s)
 }
 
-// node schedules one node.
+// node schedules one node: as part of one before it, on 8-bit codes, on channel blocks,
+// without any step, with a kernel on row-major values, or as its operator.
 func (b *builder) node(n *ir.Node) error {
-	defer b.read(n)
-	if b.done[n] {
+	defer b.releaseInputs(n)
+	if b.fused[n] {
 		return nil
 	}
 	if done, err := b.quantNode(n); done || err != nil {
@@ -297,7 +309,7 @@ func (b *builder) node(n *ir.Node) error {
 	return b.operator(n)
 }
 
-// reshapes return their first input with another shape.
+// reshapes are the operators that return their first input with another shape.
 var reshapes = map[string]bool{"Reshape": true, "Flatten": true, "Squeeze": true, "Unsqueeze": true, "Identity": true}
 
 // alias places the outputs of a node that only changes the shape, or takes
@@ -306,7 +318,7 @@ func (b *builder) alias(n *ir.Node) bool {
 	if n.Domain != "" || n.Input(0) == nil || b.constant(n.Inputs[0]) != nil {
 		return false
 	}
-	starts, ok := b.view(n)
+	starts, ok := b.contiguousParts(n)
 	if !ok {
 		return false
 	}
@@ -329,9 +341,9 @@ func (b *builder) alias(n *ir.Node) bool {
 	return true
 }
 
-// view reports whether the outputs of a node are contiguous parts of its first input,
-// and returns the first number of each.
-func (b *builder) view(n *ir.Node) (starts []int, ok bool) {
+// contiguousParts reports whether the outputs of a node are contiguous parts of its first input,
+// and returns with which of its numbers each begins.
+func (b *builder) contiguousParts(n *ir.Node) (starts []int, ok bool) {
 	if n.Domain == "" && reshapes[n.Op] {
 		return []int{0}, true
 	}
@@ -408,9 +420,10 @@ func (b *builder) planar(v *ir.Value) (place, error) {
 	return b.toPlanar(v, p)
 }
 
-// start returns an instance for a run of this plan alone. It prefers the idle one
-// that read the same input last: a caller that passes the same tensor again usually
-// runs on the same processor, whose cache holds that instance's memory.
+// start returns an instance for a run of this plan alone, with memory; give takes it
+// back. It prefers the idle one that read the same input last: a caller that passes the
+// same tensor again usually runs on the same processor, whose cache holds that instance's
+// memory.
 func (p *Plan) start(ctx context.Context, in []*tensor.Tensor) (*instance, error) {
 	var fed uintptr
 	if len(in) > 0 {

@@ -11,7 +11,8 @@ import (
 )
 
 // product is a Gemm or MatMul as the kernels compute it, with the nodes after it
-// that can be fused: a bias, a sum with another value, an activation.
+// that can be fused: a factor, a bias, a sum with another value, an activation or a
+// transposition.
 type product struct {
 	gemm     kernel.Gemm
 	in       [2]*place      // of operands that are moved values; nil: they are row-major
@@ -40,7 +41,7 @@ func (b *builder) productNode(n *ir.Node) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	if c := b.constant(n.Inputs[1]); c != nil && stacked(&p.gemm) == 1 {
+	if c := b.constant(n.Inputs[1]); c != nil && stacked(&p.gemm) == 1 { // one B for all products
 		p.weights = c
 	}
 	if p.bias != nil && p.weights == nil {
@@ -59,7 +60,7 @@ func (b *builder) matrix(v *ir.Value, rank int) ([]int, bool) {
 	}
 	f := b.fact(v)
 	d, ok := f.Shape.Ints()
-	return d, ok && f.DType == tensor.Float32 && len(d) >= rank && b.room(f.Shape)
+	return d, ok && f.DType == tensor.Float32 && len(d) >= rank && b.fitsLimit(f.Shape)
 }
 
 // readGemm reads Y = alpha·A·B + beta·C.
@@ -137,9 +138,10 @@ func (b *builder) readMatMul(n *ir.Node, p *product) bool {
 // matrices is a stack of matrices that a product reads.
 type matrices struct{ sizes, strides []int }
 
-// operandOf returns operand i of a product, without leading dimensions of 1: where it
-// lies if it is a moved value whose rows, or columns of the second operand, are
-// contiguous; otherwise in row-major order.
+// operandOf returns operand i of a product, without leading dimensions of 1. If it is a
+// moved value whose rows (or, of the second operand, columns) are contiguous, it is read
+// where it lies, and its factor goes into the product's; otherwise it is read in row-major
+// order.
 func (b *builder) operandOf(n *ir.Node, i int, p *product) matrices {
 	sizes, _ := b.matrix(n.Inputs[i], 2)
 	trimmed := trimOnes(sizes)
@@ -147,7 +149,7 @@ func (b *builder) operandOf(n *ir.Node, i int, p *product) matrices {
 	x := matrices{trimmed, tensor.Strides(trimmed)}
 	m, ok := b.moved[n.Inputs[i]]
 	scale := p.gemm.Scale * m.factor
-	if !ok || scale-scale != 0 || scale == 0 {
+	if !ok || scale-scale != 0 || scale == 0 { // x-x is 0 for finite numbers only
 		return x
 	}
 	strides := slices.Clone(m.strides[len(sizes)-len(trimmed):])
@@ -173,7 +175,8 @@ func trimOnes(d []int) []int {
 }
 
 // broadcastBatch returns the loops over the matrices of two operands whose products, of
-// sizeC numbers, lie one after the other.
+// sizeC numbers, lie one after the other. [8 12 197 64]·[12 64 197] gives loops of 8 and 12,
+// of which the outer one does not move in the second operand.
 func broadcastBatch(x, w matrices, sizeC int) []kernel.GemmBatch {
 	batch := make([]kernel.GemmBatch, max(len(x.sizes), len(w.sizes))-2)
 	for i := len(batch) - 1; i >= 0; i-- {
@@ -193,9 +196,10 @@ func broadcastBatch(x, w matrices, sizeC int) []kernel.GemmBatch {
 	return batch
 }
 
-// follow fuses the nodes that alone read the product into it, as far as the kernels
-// support: a factor, then a bias, then a sum, then an activation, or a transposition that
-// leaves rows whole. Other shapes of the same numbers may be between them.
+// follow fuses nodes into the product as long as there is one that alone reads it, and the
+// kernels support them in this order: a factor, a bias, a sum, then an activation, or a
+// transposition that leaves rows whole. Between them may be nodes that only change the
+// shape.
 func (b *builder) follow(p *product) {
 	for !b.needed[p.out] && len(b.readers[p.out]) == 1 {
 		n := b.readers[p.out][0]
@@ -205,29 +209,29 @@ func (b *builder) follow(p *product) {
 			return
 		case isAct:
 			p.gemm.Act = act
-			p.take(n)
+			p.fuse(n)
 			return
 		case b.keepsNumbers(n, p.out):
-			p.take(n)
+			p.fuse(n)
 		case b.followTranspose(n, p):
-			p.take(n)
+			p.fuse(n)
 			return
 		case n.Domain == "" && (n.Op == "Add" && b.followSum(n, p) || b.followScale(n, p)):
-			p.take(n)
+			p.fuse(n)
 		default:
 			return
 		}
 	}
 }
 
-func (p *product) take(n *ir.Node) {
+func (p *product) fuse(n *ir.Node) {
 	p.last = append(p.last, n)
 	p.out = n.Outputs[0]
 }
 
 // keepsNumbers reports whether a node only gives x another shape.
 func (b *builder) keepsNumbers(n *ir.Node, x *ir.Value) bool {
-	starts, ok := b.view(n)
+	starts, ok := b.contiguousParts(n)
 	return ok && n.Inputs[0] == x && len(starts) == 1 && sameCount(b.fact(x), b.fact(n.Outputs[0]))
 }
 
@@ -237,7 +241,9 @@ func sameCount(x, y ir.Fact) bool {
 	return okX && okY && n == m
 }
 
-// followTranspose makes the product write the rows of C where a transposition brings them.
+// followTranspose makes the product write the rows of C where a transposition brings them:
+// of 12 heads [12 197 64], rows of 64 into [197 12 64]. Then a row of C follows 768 numbers
+// after the one before, and a head 64.
 func (b *builder) followTranspose(n *ir.Node, p *product) bool {
 	g := &p.gemm
 	from, to := sizesOf(b.fact(p.out)), tensor.Strides(sizesOf(b.fact(n.Outputs[0])))
@@ -332,14 +338,14 @@ func (b *builder) addProduct(n *ir.Node, p *product) (bool, error) {
 		return false, err
 	}
 	if b.streamsBF16(p) {
-		b.finished(p)
-		return true, b.streamBF16(n, p, a)
+		b.markFused(p)
+		return true, b.addBF16(n, p, a)
 	}
 	in := []place{a}
 	var packed *kernel.GemmWeights
 	switch {
 	case p.weights != nil:
-		packed, err = b.packs(p.weights, p.bias).product(p)
+		packed, err = b.packsFor(p.weights, p.bias).product(p)
 	case b.constant(n.Inputs[1]) != nil:
 		return false, nil // B is constant but differs within the batch
 	default:
@@ -361,7 +367,7 @@ func (b *builder) addProduct(n *ir.Node, p *product) (bool, error) {
 	out := place{buffer: b.newBuffer(size), layout: planarLayout(b.facts[p.out])}
 	b.places[p.out] = out
 	b.addWork(n, n.Op, work, in, residual, out)
-	b.finished(p)
+	b.markFused(p)
 	return true, nil
 }
 
@@ -373,10 +379,10 @@ func (b *builder) operandPlace(n *ir.Node, i int, p *product) (place, error) {
 	return b.planar(n.Inputs[i])
 }
 
-// finished records the nodes that were fused into a product.
-func (b *builder) finished(p *product) {
+// markFused records the nodes that were fused into a product.
+func (b *builder) markFused(p *product) {
 	for _, l := range p.last {
-		b.done[l] = true
+		b.fused[l] = true
 	}
 }
 

@@ -6,12 +6,13 @@ import (
 )
 
 // The time of a product of few rows is that of reading its weights. With bfloat16
-// precision they have half the size: such a product runs as a convolution of one
-// tap, with rows as pictures.
+// precision they have half the size. Such a product runs as a convolution of one
+// tap: [1 25088]·[4096 25088]^T is one picture of one pixel, of 25088 channels to 4096.
 
-// streamsBF16 reports whether a product should read its weights as bfloat16: the
-// numbers of a column must be contiguous, and rows of the output must not share a
-// vector.
+// streamsBF16 reports whether a product should read its weights as bfloat16: the numbers
+// of a column of B must be contiguous, as the weights of an output channel are, and if
+// there are several rows of C, each must be complete vectors, because vectors are stored
+// whole.
 func (b *builder) streamsBF16(p *product) bool {
 	g := &p.gemm
 	return b.opt.BF16 && b.opt.Rung.Name == "amx" && p.weights != nil && g.TransB && g.Scale == 1 &&
@@ -19,8 +20,8 @@ func (b *builder) streamsBF16(p *product) bool {
 		(p.bias == nil || p.bias.Len() == g.N && p.beta == 1)
 }
 
-// streamBF16 plans such a product for the rows at a.
-func (b *builder) streamBF16(n *ir.Node, p *product, a place) error {
+// addBF16 plans such a product for the rows at a.
+func (b *builder) addBF16(n *ir.Node, p *product, a place) error {
 	g := &p.gemm
 	rows := kernel.NewLayout(kernel.Planar, g.M, g.K, 1, 1, kernel.Halo{})
 	steps := (g.K + 31) / 32
@@ -34,7 +35,7 @@ func (b *builder) streamBF16(n *ir.Node, p *product, a place) error {
 	b.addWork(n, "planar to bf16x32", work, []place{a}, nil, narrow)
 
 	c := &kernel.Conv{In: in, Out: out, KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1, Act: g.Act}
-	packed, err := b.packs(p.weights, p.bias).tile(c, filter{weights: p.weights, bias: p.bias})
+	packed, err := b.packsFor(p.weights, p.bias).tile(c, filter{weights: p.weights, bias: p.bias})
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,8 @@ import (
 
 // program is a graph or a region prepared for running: each value has a numbered
 // slot, and each node knows the slots of its operands. The slots of the inputs come
-// first, then those of the captured values of enclosing graphs.
+// first, then those of the captured values of enclosing graphs, then those of the nodes'
+// outputs: with 2 inputs and 1 captured value, the first node's output has slot 3.
 type program struct {
 	graph    *ir.Graph
 	slots    map[*ir.Value]int
@@ -18,11 +19,11 @@ type program struct {
 	work     []work
 	outputs  []operand
 	kept     []int // slots that no node empties when nodes run in order
-	every    []int // slots
+	every    []int // all slots
 	regions  map[*ir.Graph]*program
 	planned  bool     // it contains work that plans do faster
-	stages   []*stage // by the facts of inputs and captured values, newest first
-	turn     int      // counts uses of stages
+	stages   []*stage // first stages, each for other facts of inputs and captured values; newest first
+	clock    int      // counts uses of stages, so that those not used for longest are known
 }
 
 // operand says where to find a value.

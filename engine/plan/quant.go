@@ -8,6 +8,18 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// A quantised network computes with 8-bit codes: a code c stands for the number
+// (c - zero)·scale. Its operators (QLinearConv, QLinearAdd, ...) name scale and zero point of
+// every operand. The kernels know unsigned codes only: signed ones are stored plus 128, which
+// is an XOR with 0x80, and so are their zero points. In memory, codes are
+//
+//	u8      row-major, as tensors have them
+//	u8x4    pixels of up to 4 channels, which a first convolution reads
+//	u8x64   blocks of 64 channels, which everything behind it reads and writes
+//
+// The halo of blocks is filled with the code for 0, the zero point of the convolutions that
+// read them; all readers of a value must have the same.
+
 // quantRole is the kind of kernel that can compute a node on 8-bit codes.
 type quantRole uint8
 
@@ -24,19 +36,19 @@ const (
 	dequantizing           // DequantizeLinear
 )
 
-// quants is the part of a builder that plans operators on 8-bit codes. From the
-// first convolution on, they run on blocks of 64 channels (kernel.U8x64).
+// quants is the part of a builder that plans operators on 8-bit codes. Its maps and its
+// methods dims, layout, home and in are for codes what the builder's are for float32.
 type quants struct {
 	*builder
 	roles  map[*ir.Node]quantRole
 	halos  map[*ir.Value]*kernel.Halo
-	fill   map[*ir.Value]uint8 // the content of the halo: the zero point of the readers
+	fill   map[*ir.Value]uint8 // what the halo holds: the zero point of the readers
 	made   map[*ir.Value]bool  // values that are computed in blocks
-	blocks map[*ir.Value]place // U8x64
-	fours  map[*ir.Value]place // U8x4
+	blocks map[*ir.Value]place // values that exist in U8x64
+	fours  map[*ir.Value]place // values that exist in U8x4
 }
 
-// assignQuant decides which nodes run on blocks of codes.
+// assignQuant decides which nodes run on blocks of codes, and with which halos and fills.
 func (b *builder) assignQuant(nodes []*ir.Node) {
 	q := &quants{builder: b, roles: map[*ir.Node]quantRole{}, halos: map[*ir.Value]*kernel.Halo{}, fill: map[*ir.Value]uint8{},
 		made: map[*ir.Value]bool{}, blocks: map[*ir.Value]place{}, fours: map[*ir.Value]place{}}
@@ -78,7 +90,8 @@ func (b *builder) quantNode(n *ir.Node) (bool, error) {
 	return false, nil
 }
 
-// role returns the role that a node can have, given the nodes before it.
+// role returns the role that a node can have, given the nodes before it. It records what
+// halo and fill that role asks of the inputs.
 func (q *quants) role(n *ir.Node) quantRole {
 	if len(n.Outputs) != 1 || n.Input(0) == nil {
 		return quantNone
@@ -102,11 +115,11 @@ func (q *quants) role(n *ir.Node) quantRole {
 		}
 	case "QLinearAdd", "QLinearMul":
 		if n.Domain == ops.Microsoft && fed && q.made[n.Inputs[3]] && q.constants(n, 1, 2, 4, 5, 6, 7) &&
-			q.fact(n.Inputs[0]).Shape.Equal(q.fact(n.Inputs[3]).Shape) && q.fillable(n.Outputs[0], nil, q.fact(n.Inputs[0]).DType) {
+			q.fact(n.Inputs[0]).Shape.Equal(q.fact(n.Inputs[3]).Shape) && q.setFill(n.Outputs[0], nil, q.fact(n.Inputs[0]).DType) {
 			return quantPair
 		}
 	case "MaxPool":
-		if _, ok := q.window(n); ok && n.Domain == "" && fed {
+		if _, ok := q.poolWindow(n); ok && n.Domain == "" && fed {
 			return quantMax
 		}
 	case "QLinearGlobalAveragePool", "QLinearAveragePool":
@@ -147,9 +160,9 @@ func (q *quants) dims(v *ir.Value) (n, c, h, w int) {
 	return tensor.MustCount(d[:len(d)-1]), d[len(d)-1], 1, 1
 }
 
-// fillable records the content of v's halo, the zero point of a reader. It reports
-// false if another reader has another zero point.
-func (q *quants) fillable(v *ir.Value, zero *ir.Value, d tensor.DType) bool {
+// setFill records what v's halo holds: the zero point of a reader. It reports false, and
+// changes nothing, if that is not known or another reader has another zero point.
+func (q *quants) setFill(v *ir.Value, zero *ir.Value, d tensor.DType) bool {
 	if zero == nil {
 		return true
 	}
@@ -206,9 +219,8 @@ func (q *quants) home(n *ir.Node) place {
 	return p
 }
 
-// in returns a value in blocks, or in pixels of four channels, and converts it if
-// necessary.
-func (q *quants) in(n *ir.Node, v *ir.Value, f kernel.Format) (place, error) {
+// inFormat returns a value in U8x64 or U8x4, and converts it if necessary; n is its reader.
+func (q *quants) inFormat(n *ir.Node, v *ir.Value, f kernel.Format) (place, error) {
 	have := q.blocks
 	if f == kernel.U8x4 {
 		have = q.fours

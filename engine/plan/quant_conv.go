@@ -11,12 +11,12 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// quantOperands holds the input numbers of the operands that QLinearConv,
-// QLinearMatMul and QGemm have in common.
+// quantOperands says which inputs of a node the operands are that QLinearConv,
+// QLinearMatMul and QGemm have in common. The zero point of x is the input after its scale.
 type quantOperands struct {
-	x, xScale, w, wScale, wZero, bias, yScale, yZero int // bias and wZero: -1 for none
-	alpha                                            float32
-	transposed                                       bool // w is [outputs, inputs…]
+	x, xScale, w, wScale, wZero, bias, yScale, yZero int     // bias: -1 for none
+	alpha                                            float32 // factor of the result
+	transposed                                       bool    // w is [outputs, inputs…], else [inputs, outputs]
 }
 
 var (
@@ -39,7 +39,8 @@ func (q *quants) operands(n *ir.Node) (quantOperands, bool) {
 	return p, n.Domain == ops.Microsoft && !a.Bool("transA", false) && len(n.Inputs) == 9 && n.Inputs[8] != nil && a.Err() == nil
 }
 
-// convolvable reports whether the kernels support a QLinearConv.
+// convolvable reports whether the kernels support a QLinearConv. If so, the halo of its
+// input becomes as wide as its padding.
 func (q *quants) convolvable(n *ir.Node) bool {
 	x, w := n.Inputs[0], q.constant(n.Inputs[3])
 	if !codes(q.fact(x)) || len(q.fact(x).Shape.Dims) != 4 || q.constant(x) != nil || w == nil || w.Rank() != 4 {
@@ -53,7 +54,7 @@ func (q *quants) convolvable(n *ir.Node) bool {
 		return false
 	}
 	c.In, c.Out = q.layout(x, kernel.U8x64), q.layout(n.Outputs[0], kernel.U8x64)
-	if !q.paddedRoom(c) || !q.multiplies(n, w) {
+	if !q.paddedFits(c) || !q.multiplies(n, w) {
 		return false
 	}
 	h := q.haloOf(x)
@@ -72,7 +73,8 @@ func (q *quants) multipliable(n *ir.Node) bool {
 }
 
 // multiplies checks the conditions for all products: constant scales and zero
-// points, sums within int32.
+// points, and sums within int32 even if every code is 255 and every weight 255 away from
+// its zero point, or else with the weights as they are.
 func (q *quants) multiplies(n *ir.Node, w *tensor.Tensor) bool {
 	p, ok := q.operands(n)
 	if !ok || w.DType() != tensor.Uint8 && w.DType() != tensor.Int8 || !q.constants(n, p.xScale, p.xScale+1, p.yScale, p.yZero) {
@@ -93,7 +95,7 @@ func (q *quants) multiplies(n *ir.Node, w *tensor.Tensor) bool {
 		}
 	}
 	bias, ok := q.biasOf(n, p, outs)
-	if !ok || !q.fillable(n.Inputs[p.x], n.Inputs[p.xScale+1], q.fact(n.Inputs[p.x]).DType) {
+	if !ok || !q.setFill(n.Inputs[p.x], n.Inputs[p.xScale+1], q.fact(n.Inputs[p.x]).DType) {
 		return false
 	}
 	per := int64(w.Len() / outs)
@@ -160,8 +162,8 @@ func (q *quants) biasOf(n *ir.Node, p quantOperands, outs int) (bias []int32, ok
 	return tensor.Data[int32](c), true
 }
 
-// weightsOf reads weights minus their zero points, output by output. most is their
-// largest absolute value, as defined by kernel.QWeights.
+// weightsOf returns a function that reads weights minus their zero points, output by
+// output: see kernel.QWeights for it and for most.
 func (q *quants) weightsOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (fill func(first, count int, dst []int16), most int) {
 	outs := q.outputs(p, w)
 	per := w.Len() / outs
@@ -201,8 +203,9 @@ func (q *quants) weightsOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (fill 
 	return fill, 127 // signed weights around zero
 }
 
-// codesOf are weights as the file has them, if that is output by output: signed bytes,
-// each XOR flip. zeros are their zero points as such bytes, nil if all are 0.
+// codesOf returns weights as the file has them, if that is output by output, else nil: each
+// byte XOR flip is a signed byte. zeros are their zero points as such bytes, nil if all
+// are 0.
 func (q *quants) codesOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (codes []byte, flip byte, zeros []int16) {
 	if !p.transposed {
 		return nil, 0, nil
@@ -221,7 +224,8 @@ func (q *quants) codesOf(n *ir.Node, p quantOperands, w *tensor.Tensor) (codes [
 	return w.Bytes(), flip, zeros
 }
 
-// largest is the largest absolute value of a weight minus its zero point.
+// largest is the largest of w and of -w-1 over all weights minus their zero points: 127 if
+// they are signed bytes.
 func (q *quants) largest(data []byte, value func(byte) int16, zeros []int16, transposed bool) int {
 	per, most := len(data)/len(zeros), int16(0)
 	if !transposed {
@@ -245,7 +249,8 @@ func (q *quants) largest(data []byte, value func(byte) int16, zeros []int16, tra
 	return int(most)
 }
 
-// scalesOf is x·w/y for every output, in the order of ONNX Runtime.
+// scalesOf is x·w/y for every output, rounded in the order in which ONNX Runtime computes
+// it.
 func (q *quants) scalesOf(n *ir.Node, p quantOperands, outs int) []float32 {
 	ws := tensor.Data[float32](q.constant(n.Inputs[p.wScale]))
 	x, y := q.number(n, p.xScale), q.number(n, p.yScale)
@@ -277,16 +282,17 @@ func (q *quants) productNode(n *ir.Node) error {
 	return q.multiply(n, p, c, q.constant(n.Inputs[p.w]), kernel.U8x64)
 }
 
+// multiply schedules a convolution, or a product as one, whose geometry c has.
 func (q *quants) multiply(n *ir.Node, p quantOperands, c *kernel.Conv, w *tensor.Tensor, format kernel.Format) error {
 	x, y := n.Inputs[p.x], n.Outputs[0]
-	in, err := q.in(n, x, format)
+	in, err := q.inFormat(n, x, format)
 	if err != nil {
 		return err
 	}
 	out := q.home(n)
 	c.In, c.Out = in.layout, out.layout
 	k := &kernel.QConv{Conv: *c, InZero: q.zero(n, p.xScale+1, x), OutZero: q.zero(n, p.yZero, y), Scales: q.scalesOf(n, p, c.Out.C)}
-	packed, err := q.packsOf(n).codes(n, k, func() (kernel.QWeights, []int32) {
+	packed, err := q.packsForNode(n).codes(n, k, func() (kernel.QWeights, []int32) {
 		fill, most := q.weightsOf(n, p, w)
 		bias, _ := q.biasOf(n, p, c.Out.C)
 		codes, flip, zeros := q.codesOf(n, p, w)
@@ -304,7 +310,7 @@ func (q *quants) multiply(n *ir.Node, p quantOperands, c *kernel.Conv, w *tensor
 }
 
 // quantKey is the node and the format for which 8-bit weights were packed. The node
-// stands for its constants: see packs.
+// stands for its constants: see packsFor.
 type quantKey struct {
 	node *ir.Node
 	in   kernel.Format
@@ -321,7 +327,7 @@ func (w *weights) codes(n *ir.Node, c *kernel.QConv, source func() (kernel.QWeig
 	if err != nil {
 		return nil, err
 	}
-	if err := w.later(p, c.Out.C*(c.In.C/c.Group)*c.KernelH*c.KernelW); err != nil {
+	if err := w.packLater(p, c.Out.C*(c.In.C/c.Group)*c.KernelH*c.KernelW); err != nil {
 		return nil, err
 	}
 	w.quant[k] = p

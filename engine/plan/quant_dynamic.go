@@ -10,7 +10,12 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Operands of products of float32 that is quantised at run time.
+// Networks that were quantised dynamically keep float32 between their layers and have only
+// weights of 8 bits. The input of a layer is turned to codes when it runs, with a scale and a
+// zero point that its smallest and largest number give. package pass has made one node of
+// that, the integer product and the scaling: DynamicConv, or DynamicQuantizeMatMul.
+
+// The inputs of such a node. There is no output scale.
 var (
 	dynamicConv   = quantOperands{x: 0, w: 1, wScale: 2, wZero: 3, bias: 4, transposed: true}
 	dynamicMatMul = quantOperands{x: 0, w: 1, wScale: 2, wZero: 3, bias: 4}
@@ -27,7 +32,7 @@ func (b *builder) dynamicConv(n *ir.Node, op *ops.DynamicConv) *kernel.Conv {
 		return nil
 	}
 	c.In, c.Out, c.Act = planarLayout(b.fact(n.Inputs[0])), planarLayout(b.fact(n.Outputs[0])), op.Act
-	if !b.paddedRoom(c) || !b.dynamicConstants(n, dynamicConv) {
+	if !b.paddedFits(c) || !b.dynamicConstants(n, dynamicConv) {
 		return nil
 	}
 	return c
@@ -59,7 +64,7 @@ func (b *builder) dynamicNode(n *ir.Node) error {
 	if c.In.C <= 4 && c.DilationW == 1 && c.KernelW <= 16 && b.isPlanar(n.Inputs[0]) {
 		format = kernel.Planar
 	}
-	in, err := b.in(n.Inputs[0], format)
+	in, err := b.inFormat(n.Inputs[0], format)
 	if err != nil {
 		return err
 	}
@@ -71,7 +76,7 @@ func (b *builder) dynamicNode(n *ir.Node) error {
 
 // roundNode schedules a DynamicRound.
 func (b *builder) roundNode(n *ir.Node) error {
-	in, err := b.in(n.Inputs[0], b.opt.Rung.Block)
+	in, err := b.inFormat(n.Inputs[0], b.opt.Rung.Block)
 	if err != nil {
 		return err
 	}
@@ -123,7 +128,7 @@ func (b *builder) addDynamic(n *ir.Node, p quantOperands, c *kernel.Conv, in, ou
 		return slices.Repeat(numbers, c.Out.C/len(numbers))
 	}
 	d := b.opt.Rung.NewDynamic(c, kernel.Floats{Scales: all(p.wScale), Bias: all(p.bias)})
-	packed, err := b.packsOf(n).codes(n, &d.QConv, func() (kernel.QWeights, []int32) {
+	packed, err := b.packsForNode(n).codes(n, &d.QConv, func() (kernel.QWeights, []int32) {
 		fill, most := b.quant.weightsOf(n, p, w)
 		codes, flip, zeros := b.quant.codesOf(n, p, w)
 		return kernel.QWeights{Fill: fill, Max: most, Codes: codes, Flip: flip, Zeros: zeros}, nil

@@ -13,11 +13,11 @@ import (
 // pairNode schedules a sum or product of two values.
 func (q *quants) pairNode(n *ir.Node) error {
 	x, z, y := n.Inputs[0], n.Inputs[3], n.Outputs[0]
-	a, err := q.in(n, x, kernel.U8x64)
+	a, err := q.inFormat(n, x, kernel.U8x64)
 	if err != nil {
 		return err
 	}
-	b, err := q.in(n, z, kernel.U8x64)
+	b, err := q.inFormat(n, z, kernel.U8x64)
 	if err != nil {
 		return err
 	}
@@ -41,20 +41,20 @@ func (q *quants) averageable(n *ir.Node) bool {
 		a := n.Attr("channels_last")
 		return n.Domain == ops.Microsoft && (a == nil || a.Int == 0)
 	}
-	_, ok := q.window(n)
+	_, ok := q.poolWindow(n)
 	return n.Domain == ops.Internal && ok
 }
 
 // poolNode schedules a pool.
 func (q *quants) poolNode(n *ir.Node) error {
 	x, y := n.Inputs[0], n.Outputs[0]
-	in, err := q.in(n, x, kernel.U8x64)
+	in, err := q.inFormat(n, x, kernel.U8x64)
 	if err != nil {
 		return err
 	}
 	p := kernel.Pool{KernelH: in.layout.H, KernelW: in.layout.W, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1}
 	if n.Op != "QLinearGlobalAveragePool" {
-		p, _ = q.window(n)
+		p, _ = q.poolWindow(n)
 	}
 	out := q.home(n)
 	p.In, p.Out = in.layout, out.layout
@@ -72,7 +72,9 @@ func (q *quants) poolNode(n *ir.Node) error {
 	return nil
 }
 
-// joinable reports whether a node concatenates blocks along channels.
+// joinable reports whether a node concatenates blocks along channels. QLinearConcat has the
+// output's scale and zero point first, then three inputs for each operand: value, scale,
+// zero point.
 func (q *quants) joinable(n *ir.Node) bool {
 	a := n.Attr("axis")
 	if a == nil || a.Int != 1 && a.Int != -3 || len(q.fact(n.Outputs[0]).Shape.Dims) != 4 {
@@ -108,7 +110,7 @@ func (q *quants) concatNode(n *ir.Node) error {
 	at := 0
 	for i := first; i < len(n.Inputs); i += step {
 		v := n.Inputs[i]
-		in, err := q.in(n, v, kernel.U8x64)
+		in, err := q.inFormat(n, v, kernel.U8x64)
 		if err != nil {
 			return err
 		}
@@ -126,7 +128,8 @@ func (q *quants) concatNode(n *ir.Node) error {
 	return nil
 }
 
-// recode is the table that converts codes of one scale and zero point to another.
+// recode is the table that converts codes of one scale and zero point to another; flip is
+// that of both.
 func recode(fromScale float32, fromZero uint8, toScale float32, toZero, flip uint8) *[256]uint8 {
 	t := new([256]uint8)
 	less := float32(flip)
@@ -141,7 +144,7 @@ func recode(fromScale float32, fromZero uint8, toScale float32, toZero, flip uin
 // tableNode schedules a function of one code.
 func (q *quants) tableNode(n *ir.Node) error {
 	x, y := n.Inputs[0], n.Outputs[0]
-	in, err := q.in(n, x, kernel.U8x64)
+	in, err := q.inFormat(n, x, kernel.U8x64)
 	if err != nil {
 		return err
 	}
@@ -207,7 +210,8 @@ func (q *quants) linearRole(n *ir.Node) quantRole {
 	return r
 }
 
-// flat is the layout of a row-major value as rows of one plane each.
+// flat is the layout of a row-major value as one plane, with rows of some length: chunks are
+// rows, whatever shape the value has.
 func (q *quants) flat(v *ir.Value, f kernel.Format) kernel.Layout {
 	d, _ := q.fact(v).Shape.Ints()
 	rows, inner := tensor.MustCount(d), 1

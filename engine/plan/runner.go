@@ -36,10 +36,10 @@ type Runner struct {
 	opt      Options
 	program  *program
 	stock    *stock        // memory of arenas
-	planning chan struct{} // held while a stage is made
+	planning chan struct{} // a lock whose wait can be cancelled, held while a stage is made
 	weights  *weights      // used only while holding planning
 	batches  batches
-	part     int        // least bytes of activations of the pictures that are computed together
+	part     int        // leastPart, but for tests
 	mu       sync.Mutex // guards the lists of stages
 }
 
@@ -97,7 +97,7 @@ func (r *Runner) runWhole(ctx context.Context, in, into []*tensor.Tensor) ([]*te
 		if err != nil {
 			return nil, err
 		}
-		return r.given(run, out)
+		return r.handOver(run, out)
 	}
 	run.Kernel, run.Parallel, run.Strict = r.opt.Rung, parallel(r.opt.Threads, run), r.opt.Strict
 	f := newFrame(r.program, &env{run: run, runner: r, trace: r.opt.Trace})
@@ -108,12 +108,12 @@ func (r *Runner) runWhole(ctx context.Context, in, into []*tensor.Tensor) ([]*te
 	if err != nil {
 		return nil, err
 	}
-	return r.given(run, out)
+	return r.handOver(run, out)
 }
 
-// given makes sure that the results belong to the caller: tensors that were not
+// handOver makes sure that the results belong to the caller: tensors that were not
 // allocated in this run, or that occur twice, are copied.
-func (r *Runner) given(run *ops.Run, out []*tensor.Tensor) ([]*tensor.Tensor, error) {
+func (r *Runner) handOver(run *ops.Run, out []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	seen := map[*tensor.Owner]bool{}
 	for i, t := range out {
 		if run.Owns(t) && !seen[t.Owner()] {
@@ -167,7 +167,8 @@ func (r *Runner) Prepare(ctx context.Context, facts []ir.Fact) error {
 	return nil
 }
 
-// static finds a stage that consists of one plan, for inputs of these shapes.
+// static finds a stage that consists of one plan, for inputs of these shapes; nil if there
+// is none, or none yet.
 func (r *Runner) static(in []*tensor.Tensor) *stage {
 	if r.opt.Plain {
 		return nil
@@ -181,7 +182,7 @@ func (r *Runner) static(in []*tensor.Tensor) *stage {
 	return s
 }
 
-// runStatic runs a graph of one stage.
+// runStatic runs a graph of one stage, without a frame.
 func (s *stage) runStatic(ctx context.Context, r *Runner, in, into []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	inst, err := s.plan.start(ctx, in)
 	if err != nil {

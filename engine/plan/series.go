@@ -8,9 +8,19 @@ import (
 // A series is a sequence of kernels that threads run without waiting for each other
 // after each kernel: the top rows of one step can be computed while the bottom rows
 // of the step before are still being computed, if neither reads or overwrites what
-// the other writes. Which chunks these are follows from the rows that they touch
-// and from the places of those rows in the arena. A kernel of more than team.Longest
-// chunks is run by itself.
+// the other writes. Two convolutions of 3x3 on 12 rows, each cut into four chunks of three
+// rows, depend on each other like this:
+//
+//	first   writes rows   0-2   3-5   6-8   9-11
+//	                        │ ╲ ╱ │ ╲ ╱ │ ╲ ╱ │
+//	second  reads rows    0-3   2-6   5-9   8-11
+//
+// The chunk of the second in rows 3-5 reads 2-6, so it needs chunks 0, 1 and 2 of the first:
+// as a set of bits, 0b0111. What the second one overwrites counts as well, if its output
+// lies where the first still reads. Which rows a chunk touches, kernels say (kernel.Local);
+// rows of two values are compared only if equal rows of both lie at the same place in the
+// arena. Everything else waits for all chunks. A kernel of more than team.Longest chunks is
+// run by itself.
 
 // seriesSteps and seriesChunks bound a series: between two series, threads can
 // switch to other runs, and their usefulness is measured.
@@ -44,7 +54,8 @@ func (b *builder) makeSeries() {
 }
 
 // needs returns, for every chunk of a step, the chunks of the step before that must
-// have ended when it begins; nil means all of them.
+// have ended when it begins; nil means all of them. The step before that one has ended
+// anyway (team.Series).
 func (b *builder) needs(before, after *step) []uint64 {
 	n := before.kernel.Chunks()
 	if n > team.MaxNeeded {
@@ -61,16 +72,21 @@ func (b *builder) needs(before, after *step) []uint64 {
 			if x.rows == nil || y.rows == nil || !b.aligned(x.place, y.place) {
 				return nil
 			}
-			for chunk, rows := range y.rows {
-				for earlier, others := range x.rows {
-					if rows.Meets(others) {
-						needs[chunk] |= 1 << earlier
-					}
-				}
-			}
+			addNeeds(needs, y.rows, x.rows)
 		}
 	}
 	return needs
+}
+
+// addNeeds adds to the needs of each chunk those earlier chunks that touch rows of its own.
+func addNeeds(needs []uint64, rows, earlier []kernel.RowSpan) {
+	for chunk, own := range rows {
+		for i, others := range earlier {
+			if own.Meets(others) {
+				needs[chunk] |= 1 << i
+			}
+		}
+	}
 }
 
 // touched is an operand of a step, with the rows of it that each chunk touches; nil
@@ -81,7 +97,8 @@ type touched struct {
 	writes bool
 }
 
-// touches lists the operands of a kernel with the rows that it touches.
+// touches lists the operands of a kernel with the rows that it touches, without those of
+// which no chunk touches any.
 func touches(s *step) (all []touched) {
 	var reads, writes []kernel.RowSpan
 	if local, ok := s.kernel.(kernel.Local); ok {
@@ -137,8 +154,9 @@ func (b *builder) extent(p place) (from, to int) {
 	return buf.offset, buf.offset + buf.size
 }
 
-// aligned reports whether in two overlapping places equal rows, and only these,
-// share memory.
+// aligned reports whether in two overlapping places equal rows, and only these, share
+// memory: planes are equally far apart, rows are equally long, and each begins where a
+// plane of the other does.
 func (b *builder) aligned(x, y place) bool {
 	l, m := &x.layout, &y.layout
 	from, _ := b.extent(x)

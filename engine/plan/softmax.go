@@ -12,8 +12,9 @@ import (
 // softmax is Softmax over contiguous numbers, as at the end of classifiers. It is a
 // kernel step because operators allocate memory.
 type softmax struct {
-	vec                *vec.Unit
-	rows, length, each int
+	vec          *vec.Unit
+	rows, length int
+	each         int // rows in a chunk
 }
 
 // softmaxNode schedules a Softmax over the last axes; it reports false if the

@@ -13,20 +13,30 @@ import (
 
 // A program runs in stages. All nodes whose shapes follow from the known facts form
 // one plan. Nodes whose shapes depend on data are interpreted after it, and with
-// their results the next stage begins. Most networks have one stage.
+// their results the next stage begins. Most networks have one stage. A detector may have
+// two:
+//
+//	stage 1   plan      backbone, boxes and scores
+//	          dynamic   NonMaxSuppression: how many boxes, only the data tell
+//	stage 2   plan      gathering 7 boxes, their masks [7 28 28]
+//
+// Stages are kept. Behind stage 1 hang the second stages for 7 boxes, for 9, and so on: the
+// stages of a program are a tree, and a run is a way from its root to a leaf.
+
+// stage is one stage of a program for given facts.
 type stage struct {
-	facts   map[*ir.Value]ir.Fact // of all values known before and during this stage
-	plan    *Plan                 // nil if no node could be planned
-	inputs  []int                 // by input of the plan: its slot
-	outputs []output              // the plan's outputs
-	folded  []folding             // constants found while planning that are read later
-	dynamic []int                 // nodes to run after the plan; their shapes depend on data
-	rest    []int                 // all later nodes
-	drops   [][]int               // slots that are no longer read after the plan, and after each dynamic node
-	arrived []*ir.Value           // the values for whose facts the stage was made
-	next    []*stage              // for the facts of the dynamic nodes' results, newest first
-	used    int                   // the program's turn when it was used last
-	room    int                   // bytes that may still be computed while planning
+	facts    map[*ir.Value]ir.Fact // of all values known before and during this stage
+	plan     *Plan                 // nil if no node could be planned
+	inputs   []int                 // by input of the plan: its slot
+	outputs  []output              // the plan's outputs
+	folded   []folding             // constants found while planning that are read later
+	dynamic  []int                 // nodes to run after the plan; their shapes depend on data
+	rest     []int                 // all later nodes
+	drops    [][]int               // slots that are no longer read after the plan, and after each dynamic node
+	arrived  []*ir.Value           // the values for whose facts the stage was made: inputs, or results of the stage before
+	next     []*stage              // each for other facts of the dynamic nodes' results, newest first
+	used     int                   // the program's clock when it was used last
+	foldRoom int                   // bytes of constants that may still be computed while planning
 }
 
 // output is a value of a plan that is read later.
@@ -43,7 +53,7 @@ type folding struct {
 }
 
 // keptStages bounds the ways through a program's stages that are kept, each for other
-// shapes.
+// shapes: the leaves of the tree.
 const keptStages = 8
 
 // foldAtPlan bounds the size of the values that a stage computes while it is planned, in
@@ -53,7 +63,7 @@ const foldAtPlan = 64 << 20
 
 // stageFor returns a stage without nodes.
 func (r *Runner) stageFor(facts map[*ir.Value]ir.Fact) *stage {
-	return &stage{facts: facts, room: int(min(foldAtPlan, r.opt.Memory/(2*keptStages)))}
+	return &stage{facts: facts, foldRoom: int(min(foldAtPlan, r.opt.Memory/(2*keptStages)))}
 }
 
 // newStage plans those of p's remaining nodes whose shapes follow from the facts.
@@ -162,13 +172,14 @@ func (s *stage) findDrops(p *program, known []*ir.Value) {
 	}
 }
 
+// nodeKind says when a node of a stage can run.
 type nodeKind int
 
 const (
-	folded  nodeKind = iota // its value is known
-	planned                 // its shapes are known
-	ready                   // its inputs are known, its shapes depend on data
-	later                   // it needs the result of a ready node
+	folded  nodeKind = iota // never: its value is known
+	planned                 // in the plan: its shapes are known
+	ready                   // after the plan: its inputs are known, its shapes depend on data
+	later                   // in a later stage: it needs the result of a ready node
 )
 
 // classify decides when a node can run, and records the facts of its outputs.
@@ -211,7 +222,7 @@ func (s *stage) classify(w *work) (nodeKind, error) {
 		}
 		size += count * out[i].DType.Size()
 	}
-	if !known && constant && size <= s.room && !ops.Find(n.Domain, n.Op, n.Version).Random {
+	if !known && constant && size <= s.foldRoom && !ops.Find(n.Domain, n.Op, n.Version).Random {
 		if values := pass.FoldWith(n, in); values != nil {
 			for i := range n.Outputs {
 				if values[i] != nil {
@@ -219,7 +230,7 @@ func (s *stage) classify(w *work) (nodeKind, error) {
 				}
 			}
 			known = true
-			s.room -= size
+			s.foldRoom -= size
 		}
 	}
 	for i, v := range n.Outputs {

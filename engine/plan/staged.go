@@ -76,13 +76,13 @@ func (f *frame) runPlan(s *stage) error {
 				return err
 			}
 			f.set(o.slot, t)
-			f.leases.find(o.slot, t)
+			f.leases.track(o.slot, t)
 			continue
 		}
 		f.values[o.slot] = t
 		f.leases.own(o.slot, at)
 	}
-	f.leases.leave(at)
+	f.leases.release(at)
 	return nil
 }
 
@@ -95,7 +95,7 @@ func (f *frame) dynamic(i int) error {
 		return err
 	}
 	for _, slot := range f.program.work[i].out {
-		f.leases.find(slot, f.values[slot])
+		f.leases.track(slot, f.values[slot])
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func (f *frame) after(s *stage) (*stage, error) {
 }
 
 // newest finds the stage that fits the values and moves it to the front of the
-// list.
+// list; nil if there is none.
 func newest(stages *[]*stage, p *program, values []*tensor.Tensor) *stage {
 	for i, s := range *stages {
 		if s.fits(p, values) {
@@ -220,32 +220,32 @@ func (r *Runner) plan(ctx context.Context, p *program, list *[]*stage, values []
 	return s, nil
 }
 
-// keep puts a stage at the front of a list of its program's, and drops the stages that
-// were not used for longest.
+// keep puts a stage at the front of a list of its program's, and drops, as long as the tree
+// has too many leaves, the leaf that was not used for longest.
 func (r *Runner) keep(p *program, list *[]*stage, s *stage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p.touch(s)
 	*list = slices.Insert(*list, 0, s)
 	for {
-		ends := 0
-		oldest, at := findEnds(&p.stages, &ends)
-		if ends <= keptStages {
+		leaves := 0
+		oldest, at := oldestLeaf(&p.stages, &leaves)
+		if leaves <= keptStages {
 			return
 		}
 		*oldest = slices.Delete(*oldest, at, at+1)
 	}
 }
 
-// findEnds counts the stages in a list, and behind those, that no other comes after, and
-// returns which was used before all others: its list and its place there.
-func findEnds(list *[]*stage, ends *int) (oldest *[]*stage, at int) {
+// oldestLeaf adds to leaves the number of leaves in a list of stages and behind them, and
+// returns the one that was not used for longest: its list and its place there.
+func oldestLeaf(list *[]*stage, leaves *int) (oldest *[]*stage, at int) {
 	for i, s := range *list {
 		in, k := list, i
 		if len(s.next) > 0 {
-			in, k = findEnds(&s.next, ends)
+			in, k = oldestLeaf(&s.next, leaves)
 		} else {
-			*ends++
+			*leaves++
 		}
 		if oldest == nil || (*in)[k].used < (*oldest)[at].used {
 			oldest, at = in, k
@@ -256,6 +256,6 @@ func findEnds(list *[]*stage, ends *int) (oldest *[]*stage, at int) {
 
 // touch records that a stage is used.
 func (p *program) touch(s *stage) {
-	p.turn++
-	s.used = p.turn
+	p.clock++
+	s.used = p.clock
 }

@@ -46,7 +46,7 @@ func TestStagesKept(t *testing.T) {
 			}
 		}
 		ends := 0
-		findEnds(&r.program.stages, &ends)
+		oldestLeaf(&r.program.stages, &ends)
 		if ends > keptStages {
 			t.Fatalf("turn %d: %d ways are kept", turn, ends)
 		}

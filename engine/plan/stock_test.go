@@ -40,7 +40,7 @@ func TestStockRests(t *testing.T) {
 		if wait(patience * 9 / 10); idle() != 2 {
 			t.Error("memory went back right after a run")
 		}
-		if wait(patience / 5); idle() != 0 || s.kept != 0 || s.most != 0 || s.watched {
+		if wait(patience / 5); idle() != 0 || s.kept != 0 || s.most != 0 || s.timerRuns {
 			t.Errorf("after a rest %d blocks are still there, of %d bytes", len(s.idle), s.kept)
 		}
 		b = s.take(size, b, nil)

@@ -8,22 +8,33 @@ import (
 
 // A kernel whose dilation is not small beside the map meets padding with most of its
 // taps over large parts of the map, as in atrous pyramids (DeepLabv3,
-// arXiv:1706.05587, section 3.3): of 9 taps that are 24 apart, on a map of 32x32, the
-// picture takes up a quarter. Such a convolution is computed as a sum of convolutions
-// of one tap each, on the outputs where that tap meets the picture. Nothing reads a
-// halo, which would be several times as large as the map.
+// arXiv:1706.05587, section 3.3). Of a 3x3 kernel whose taps are 24 apart, on a map of
+// 32x32, the tap at the top left reads the pixel 24 rows up and 24 columns to the left, and
+// meets the picture for the last 8x8 outputs only; of all 9·32·32 pairs of a tap and an
+// output, a quarter meet it:
+//
+//	tap (0, 0)   tap (0, 1)   tap (1, 1)
+//	. . . .      . . . .      # # # #      # outputs for which it meets the picture,
+//	. . . .      . . . .      # # # #        each sign 8x8 of them
+//	. . . .      . . . .      # # # #
+//	. . . #      # # # #      # # # #
+//
+// Such a convolution is computed as a sum of 1x1 convolutions, one for each tap, on the
+// outputs where that tap meets the picture. The tap that meets it everywhere comes last,
+// with the bias and the activation. Nothing reads a halo, which would be several times as
+// large as the map.
 
-// tap is a weight of each filter, at row y and column x of the kernel, and the
-// outputs [top, bottom) x [left, right) where it meets the picture.
+// tap is the weights at row y and column x of the kernel, and the outputs
+// [top, bottom) x [left, right) for which they meet the picture.
 type tap struct{ y, x, top, bottom, left, right int }
 
 func (t *tap) pixels() int { return (t.bottom - t.top) * (t.right - t.left) }
 
-// oneByOne returns the taps of a convolution that is computed tap by tap, the one
+// tapByTap returns the taps of a convolution that is computed tap by tap, the one
 // that meets the picture everywhere last; nil if it is not.
-func (b *builder) oneByOne(n *ir.Node) []tap {
+func (b *builder) tapByTap(n *ir.Node) []tap {
 	const (
-		worth    = 0.7 // the share of the products that is left
+		worth    = 0.7 // the largest share of the products that may be left
 		channels = 64  // with fewer, reading and writing sums takes longer than the products
 	)
 	c := b.untrimmed(n, n.Operator.(*ops.FusedConv))
@@ -55,35 +66,35 @@ func (b *builder) oneByOne(n *ir.Node) []tap {
 	return taps
 }
 
-// meets returns the outputs [from, to) of one dimension for which a tap that reads
-// pad before them meets the in inputs.
+// meets returns which of out outputs of one dimension, [from, to), meet one of in inputs with
+// a tap that reads pad before the output: output i reads input i-pad.
 func meets(pad, in, out int) (from, to int) { return max(0, pad), min(out, in+pad) }
 
 // tapsNode schedules a convolution tap by tap.
 func (b *builder) tapsNode(n *ir.Node, taps []tap) error {
 	u := b.untrimmed(n, n.Operator.(*ops.FusedConv))
-	from, err := b.in(n.Inputs[0], b.opt.Rung.Block)
+	from, err := b.inFormat(n.Inputs[0], b.opt.Rung.Block)
 	if err != nil {
 		return err
 	}
 	out := b.home(n.Outputs[0])
 	for i := range out.layout.N {
-		picture := out.at(i*out.layout.Image, film(out.layout, 1, 1, 1))
+		picture := out.at(i*out.layout.Image, inARow(out.layout, 1))
 		b.addWork(n, "zeros", kernel.Clear(picture.layout), nil, nil, picture)
 	}
 	f := filterOf(n)
 	for i, t := range taps {
 		h, w := t.bottom-t.top, t.right-t.left
-		in := window(from, t.top+t.y*u.DilationH-u.PadTop, t.left+t.x*u.DilationW-u.PadLeft, h, w)
-		sum := out // with its halo
+		in := crop(from, t.top+t.y*u.DilationH-u.PadTop, t.left+t.x*u.DilationW-u.PadLeft, h, w)
+		sum := out // the last one writes the halo too
 		c := &kernel.Conv{KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1}
 		if i < len(taps)-1 {
-			sum = window(out, t.top, t.left, h, w)
+			sum = crop(out, t.top, t.left, h, w)
 		} else {
 			f.bias, c.Act = b.bias(n), u.Act
 		}
 		c.In, c.Out, c.Residual = in.layout, sum.layout, &sum.layout
-		f.core = core{t.y, t.x, 1, 1}
+		f.rect = tapRect{t.y, t.x, 1, 1}
 		packed, err := b.weights.vector(c, kernel.ConvDirect, f)
 		if err != nil {
 			return err
@@ -93,7 +104,7 @@ func (b *builder) tapsNode(n *ir.Node, taps []tap) error {
 			return err
 		}
 		for i := range work.Steps {
-			work.Steps[i] = elsewhere{work.Steps[i]}
+			work.Steps[i] = withoutSpans{work.Steps[i]}
 		}
 		b.addWork(n, "conv tap", work, []place{in}, &sum, sum)
 	}
@@ -101,13 +112,13 @@ func (b *builder) tapsNode(n *ir.Node, taps []tap) error {
 	return nil
 }
 
-// window is the part of a place with h rows and w columns from pixel (y, x) on.
-func window(p place, y, x, h, w int) place {
+// crop is the part of a place with h rows and w columns from pixel (y, x) on.
+func crop(p place, y, x, h, w int) place {
 	p.offset += p.layout.Pixel(y, x)
 	p.layout.H, p.layout.W, p.layout.Halo = h, w, kernel.Halo{}
 	return p
 }
 
-// elsewhere is a kernel whose rows are not those of the buffer, so that its chunks
-// cannot be told apart by them.
-type elsewhere struct{ kernel.Step }
+// withoutSpans hides the rows that a kernel's chunks touch (kernel.Local): they are counted in
+// the window, which begins elsewhere than the buffer.
+type withoutSpans struct{ kernel.Step }

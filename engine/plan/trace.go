@@ -60,9 +60,9 @@ func factIn(c *ops.Call) func(*ir.Value) ir.Fact {
 	}
 }
 
-// tell calls the caller's trace function. If that panics, the error says so, and
+// callTrace calls the caller's trace function. If that panics, the error says so, and
 // wraps the value if it is an error.
-func tell(trace func(Event), e Event) (err error) {
+func callTrace(trace func(Event), e Event) (err error) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -76,7 +76,8 @@ func tell(trace func(Event), e Event) (err error) {
 	return nil
 }
 
-// watched reports whether nodes are told to the runtime's tracer and profiler.
+// watched reports whether nodes are told to the runtime's tracer and profiler, which costs
+// time.
 func (o *Options) watched() bool { return o.Trace != nil || trace.IsEnabled() }
 
 // watch tells the runtime's tracer and profiler, until end is called, that this

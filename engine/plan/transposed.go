@@ -12,17 +12,27 @@ import (
 // row and column leave the same remainders when divided by s, from every s-th tap of
 // its kernel: s·s plain convolutions of smaller kernels, whose pixels are laid side by
 // side (Shi et al. 2016, "Is the deconvolution layer the same as a convolutional
-// layer?", arXiv:1609.07009). Where each phase has one tap, on the same pixel, they are
-// one convolution whose channels are those of all phases.
+// layer?", arXiv:1609.07009). In one dimension, with a kernel of 4 taps, stride 2 and
+// padding 1, inputs a b c d become outputs
+//
+//	0: w1·a          1: w0·b + w2·a
+//	2: w1·b + w3·a   3: w0·c + w2·b
+//	4: w1·c + w3·b   5: w0·d + w2·c
+//	6: w1·d + w3·c   7:        w2·d
+//
+// On the left is the phase of even outputs, a convolution with the weights w3 w1 and one
+// zero before the inputs; on the right that of odd ones, with w2 w0 and one zero after them.
+// Where each phase has one tap, on the same pixel, as with a kernel of 2x2 and stride 2,
+// they are one 1x1 convolution whose channels are those of all phases.
 
 // phase says which taps of a transposed kernel are the weights of a plain convolution:
-// rows and columns of them, the last from (y, x) on and each step before the next, as
-// the kernel is turned around. Further phases, down and across, each begin one tap
-// later; their channels follow. The zero value is for weights that are not transposed.
+// (y, x), (y, x+stepX), ... in reverse, because the kernel is turned around. There may be
+// several phases, down times across, of which each next one begins one tap later; their
+// channels follow each other. The zero value is for weights that are not transposed.
 type phase struct {
-	y, x, stepY, stepX int
-	rows, columns      int
-	down, across       int
+	y, x, stepY, stepX int // the first tap, which comes last, and how far apart they are
+	rows, columns      int // of taps
+	down, across       int // phases
 }
 
 // phasesOf returns all weights [C M kh kw] as [down·across·M C rows columns].
@@ -45,14 +55,13 @@ func phasesOf[T any](f filter, all []T) []T {
 	return out
 }
 
-// axis is one dimension of a phase: taps of the kernel, each step before the next and
-// the last at first, which read from pad pixels before the outputs on; and the number
-// of outputs.
+// axis is one dimension of a phase: its first tap in the kernel and their number, the
+// padding of the plain convolution, and the number of outputs. In the example above the
+// phases are {1, 2, 1, 4} and {0, 2, 0, 4}.
 type axis struct{ first, taps, pad, out int }
 
-// axes returns the phases of one dimension, as many as there are strides or, if those
-// are fewer, outputs; nil if a phase has no taps or reads no padding but less than
-// nothing.
+// axes returns the phases of one dimension, one for each remainder or, if those are fewer,
+// each output; nil if a phase has no taps or its padding would be negative.
 func axes(kernel, stride, before, out int) []axis {
 	all := make([]axis, min(stride, out))
 	for i := range all {
@@ -66,9 +75,10 @@ func axes(kernel, stride, before, out int) []axis {
 	return all
 }
 
-// transposition is a transposed convolution as plain ones.
+// transposition is a transposed convolution as plain ones, one for each pair of an axis in
+// down and one in across.
 type transposition struct {
-	stepY, stepX int
+	stepY, stepX int // the stride
 	down, across []axis
 	together     bool // the phases are one convolution
 	out          int  // channels
@@ -97,7 +107,7 @@ func (b *builder) transposed(n *ir.Node) *transposition {
 	if !ok || win.DilationH*win.DilationW != 1 || c != weights.Dim(1) || 2*c < b.opt.Rung.Block.Channels() {
 		return nil // of another group, or so few channels that most of each block would be empty
 	}
-	if !b.blocksRoom(c, oh+64, ow+64) {
+	if !b.blocksFit(c, oh+64, ow+64) {
 		return nil
 	}
 	t := &transposition{stepY: win.StrideH, stepX: win.StrideW, out: c}
@@ -129,8 +139,8 @@ func alike(phases []axis) bool {
 	return true
 }
 
-// convs returns the plain convolutions with the weights that they have. The layouts
-// are planar, and without pictures.
+// convs returns the plain convolutions of the given input, with planar outputs and without
+// an activation, and the taps that are their weights.
 func (t *transposition) convs(in kernel.Layout) (convs []kernel.Conv, weights []phase) {
 	add := func(y, x axis, down, across int) {
 		convs = append(convs, kernel.Conv{In: in, Out: kernel.NewLayout(kernel.Planar, in.N, down*across*t.out, y.out, x.out, kernel.Halo{}),
@@ -152,7 +162,7 @@ func (t *transposition) convs(in kernel.Layout) (convs []kernel.Conv, weights []
 // transposedNode schedules a transposed convolution, and an activation after it.
 func (b *builder) transposedNode(n *ir.Node) error {
 	t := b.transposed(n)
-	from, err := b.in(n.Inputs[0], b.opt.Rung.Block)
+	from, err := b.inFormat(n.Inputs[0], b.opt.Rung.Block)
 	if err != nil {
 		return err
 	}
@@ -178,7 +188,7 @@ func (b *builder) transposedNode(n *ir.Node) error {
 		}
 		b.addWork(n, "conv "+m.String(), work, []place{from}, nil, out)
 		for k := range weights[i].down * weights[i].across {
-			phases = append(phases, view(out, k*t.out, t.out))
+			phases = append(phases, channelsOf(out, k*t.out, t.out))
 		}
 	}
 	out := b.home(y)
@@ -202,7 +212,7 @@ func (b *builder) activated(n *ir.Node) (*ir.Value, kernel.Activation) {
 	if !b.needed[y] && len(b.readers[y]) == 1 {
 		if r := b.readers[y][0]; b.roles[r] == activate {
 			if act, ok := pass.EpilogueOf(r); ok {
-				b.done[r] = true
+				b.fused[r] = true
 				return r.Outputs[0], act
 			}
 		}

@@ -8,31 +8,35 @@ import (
 	"github.com/visionzoo/vision/engine/ops"
 )
 
-// core is h rows of w weights of a kernel, from row y and column x on; the zero
-// value stands for all of them.
-type core struct{ y, x, h, w int }
+// A kernel that is dilated beyond a small map has outer taps that meet padding alone. Of
+// 3x3 taps that are 12 apart, on a map of 8x8, all but the middle one do: the convolution
+// is one of 1x1.
 
-// trim leaves out the taps of a convolution that meet padding alone, wherever the
-// kernel stands: the outer ones of a kernel that is dilated beyond a small map, as
-// in atrous pyramids (DeepLabv3, arXiv:1706.05587, section 3.3).
-func trim(c *kernel.Conv) core {
+// tapRect is the taps of a kernel that are left: h rows of w, from row y and column x on. The
+// zero value stands for all of them.
+type tapRect struct{ y, x, h, w int }
+
+// trim leaves out the outer taps of a convolution that meet padding alone, wherever the
+// kernel stands, as in atrous pyramids (DeepLabv3, arXiv:1706.05587, section 3.3).
+func trim(c *kernel.Conv) tapRect {
 	if c.Group > 1 {
-		return core{}
+		return tapRect{}
 	}
-	t := core{h: c.KernelH, w: c.KernelW}
-	t.y, t.h = inside(c.KernelH, c.DilationH, c.StrideH, c.PadTop, c.In.H, c.Out.H)
-	t.x, t.w = inside(c.KernelW, c.DilationW, c.StrideW, c.PadLeft, c.In.W, c.Out.W)
+	t := tapRect{h: c.KernelH, w: c.KernelW}
+	t.y, t.h = tapsInside(c.KernelH, c.DilationH, c.StrideH, c.PadTop, c.In.H, c.Out.H)
+	t.x, t.w = tapsInside(c.KernelW, c.DilationW, c.StrideW, c.PadLeft, c.In.W, c.Out.W)
 	if t.h == c.KernelH && t.w == c.KernelW {
-		return core{}
+		return tapRect{}
 	}
 	c.KernelH, c.PadTop = t.h, c.PadTop-t.y*c.DilationH
 	c.KernelW, c.PadLeft = t.w, c.PadLeft-t.x*c.DilationW
 	return t
 }
 
-// inside is the range of taps of one dimension that meet the picture, of at least
-// one; the padding before the first is not negative.
-func inside(kernel, dilation, stride, pad, in, out int) (first, n int) {
+// tapsInside returns the taps of one dimension without the outer ones that never meet the
+// picture: n from first on, at least one. A tap before them that only meets padding stays
+// if the padding would become negative without it.
+func tapsInside(kernel, dilation, stride, pad, in, out int) (first, n int) {
 	for n = kernel; n > 1 && (out-1)*stride+first*dilation < pad && (first+1)*dilation <= pad; n-- {
 		first++
 	}
@@ -42,15 +46,15 @@ func inside(kernel, dilation, stride, pad, in, out int) (first, n int) {
 	return first, n
 }
 
-// conv describes a convolution for the kernels; the layouts are planar until they
-// are chosen.
+// conv describes a convolution for the kernels, without the taps that trim leaves out. Its
+// layouts are planar until they are chosen.
 func (b *builder) conv(n *ir.Node, op *ops.FusedConv) *kernel.Conv {
 	c := b.untrimmed(n, op)
 	trim(c)
 	return c
 }
 
-// values are the weights of the taps.
+// values are the weights of the taps that the filter names, of all weights of the file.
 func (f filter) values() kernel.Numbers {
 	all := source(f.weights)
 	return kernel.Numbers{Float32: tapsOf(f, all.Float32), Float16: tapsOf(f, all.Float16), BFloat16: tapsOf(f, all.BFloat16)}
@@ -64,16 +68,16 @@ func tapsOf[T float32 | uint16](f filter, all []T) []T {
 	if f.phase != (phase{}) {
 		return phasesOf(f, all)
 	}
-	all = framesOf(f, all)
-	if f.core == (core{}) {
+	all = depthTapsOf(f, all)
+	if f.rect == (tapRect{}) {
 		return all
 	}
 	kh, kw := f.weights.Dim(-2), f.weights.Dim(-1)
-	left := make([]T, 0, len(all)/(kh*kw)*f.core.h*f.core.w)
+	left := make([]T, 0, len(all)/(kh*kw)*f.rect.h*f.rect.w)
 	for plane := 0; plane < len(all); plane += kh * kw {
-		for y := range f.core.h {
-			row := plane + (f.core.y+y)*kw + f.core.x
-			left = append(left, all[row:row+f.core.w]...)
+		for y := range f.rect.h {
+			row := plane + (f.rect.y+y)*kw + f.rect.x
+			left = append(left, all[row:row+f.rect.w]...)
 		}
 	}
 	return left

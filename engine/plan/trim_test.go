@@ -23,7 +23,7 @@ func TestInside(t *testing.T) {
 								}
 								return false
 							}
-							first, n := inside(kernel, dilation, stride, pad, in, out)
+							first, n := tapsInside(kernel, dilation, stride, pad, in, out)
 							if n < 1 || first < 0 || first+n > kernel || pad-first*dilation < 0 {
 								t.Fatalf("kernel %d, dilation %d, stride %d, padding %d, %d to %d: taps %d+%d", kernel, dilation, stride, pad, in, out, first, n)
 							}
@@ -41,7 +41,7 @@ func TestInside(t *testing.T) {
 	for _, c := range []struct{ kernel, dilation, pad, in, first, n int }{
 		{3, 24, 24, 12, 1, 1}, {3, 12, 12, 16, 0, 3}, {3, 1, 1, 1, 1, 1}, {7, 1, 3, 2, 2, 3}, {2, 5, 5, 5, 1, 1},
 	} {
-		if first, n := inside(c.kernel, c.dilation, 1, c.pad, c.in, c.in); first != c.first || n != c.n {
+		if first, n := tapsInside(c.kernel, c.dilation, 1, c.pad, c.in, c.in); first != c.first || n != c.n {
 			t.Errorf("%+v: taps %d+%d", c, first, n)
 		}
 	}

@@ -10,16 +10,26 @@ import (
 // pictures one after the other, have their channels in blocks; the channels of
 // neighbouring frames are then neighbouring blocks. So the taps of the depth are
 // further channels: a kernel of three frames of 64 channels reads pictures of 192
-// channels that overlap, each beginning one frame after the last.
+// channels that overlap, each beginning one frame after the last. With blocks of 16
+// channels, b0 to b3 of each frame, and a frame of zeros for padding at both ends:
+//
+//	memory      zeros         frame 0       frame 1       frame 2       zeros
+//	            b0 b1 b2 b3   b0 b1 b2 b3   b0 b1 b2 b3   b0 b1 b2 b3   b0 b1 b2 b3
+//	picture 0   └──────────── 192 channels ───────────┘
+//	picture 1                 └──────────── 192 channels ───────────┘
+//	picture 2                               └──────────── 192 channels ───────────┘
+//
+// Where that cannot be said with a layout, because the depth is dilated or there are groups,
+// each tap of the depth has a convolution of its own, which adds to the sum of those before.
 
-// frames says which taps of the depth are channels of a filter's weights: taps of
-// them from the one at from on, each padded to channels. The zero value is for
-// weights without a depth.
-type frames struct{ from, taps, channels int }
+// depthTaps says which taps of the depth are channels of a filter's weights: taps of
+// them from the one at from on, each with its channels padded to complete blocks. The zero
+// value is for weights without a depth.
+type depthTaps struct{ from, taps, channels int }
 
-// framesOf returns all weights [M C depth …] as [M taps·channels …].
-func framesOf[T any](f filter, all []T) []T {
-	w, by := f.weights, f.frames
+// depthTapsOf returns all weights [M C depth …] as [M taps·channels …].
+func depthTapsOf[T any](f filter, all []T) []T {
+	w, by := f.weights, f.depthTaps
 	if by.taps == 0 {
 		return all
 	}
@@ -46,11 +56,10 @@ type volume struct {
 	first  int // the first tap of the depth that meets a frame
 	taps   int // the number of those
 	before int // frames of zeros before the first that they read
-	depth  int // frames that are read, with those of zeros
+	depth  int // frames that are read, with those of zeros on both sides
 }
 
-// mostPasses bounds the convolutions of pictures that make up one of volumes, because
-// planning takes time for each.
+// mostPasses bounds the convolutions that make up one, because planning takes time for each.
 const mostPasses = 1 << 10
 
 // volumeNode schedules a convolution of three dimensions; it reports false if the
@@ -74,24 +83,23 @@ func (b *builder) volumeNode(n *ir.Node) (bool, error) {
 	if v.window, ok = ops.VolumeWindowOf(n, x[2:], n.Inputs[1].Const().Shape()[2:]); !ok {
 		return false, nil
 	}
-	v.look()
-	if !b.blocksRoom(v.in[1], v.in[3]+v.window.PadTop+max(0, v.window.PadBottom), v.in[4]+v.window.PadLeft+max(0, v.window.PadRight), v.in[0], v.depth) ||
+	v.findTaps()
+	if !b.blocksFit(v.in[1], v.in[3]+v.window.PadTop+max(0, v.window.PadBottom), v.in[4]+v.window.PadLeft+max(0, v.window.PadRight), v.in[0], v.depth) ||
 		v.in[0]*v.passes() > mostPasses {
 		return false, nil
 	}
 	return true, b.addVolume(v)
 }
 
-// look finds the taps of the depth that meet frames, and how many frames are read.
-func (v *volume) look() {
+// findTaps finds the taps of the depth that meet frames, and how many frames are read.
+func (v *volume) findTaps() {
 	w := &v.window
-	v.first, v.taps = inside(w.KernelD, w.DilationD, w.StrideD, w.PadFront, v.in[2], v.out[2])
+	v.first, v.taps = tapsInside(w.KernelD, w.DilationD, w.StrideD, w.PadFront, v.in[2], v.out[2])
 	v.before = w.PadFront - v.first*w.DilationD
 	v.depth = max(v.before+v.in[2], (v.out[2]-1)*w.StrideD+(v.taps-1)*w.DilationD+1)
 }
 
 // stacked reports whether one convolution reads all taps of the depth as channels.
-// Otherwise each tap has its own, which adds to what the taps before it have summed.
 func (v *volume) stacked() bool { return v.op.Group == 1 && v.window.DilationD == 1 }
 
 // passes is the number of convolutions for one volume.
@@ -102,9 +110,9 @@ func (v *volume) passes() int {
 	return v.taps
 }
 
-// conv returns the convolution of one frame, with all its channels, and the taps of
-// its rows and columns that are left.
-func (v *volume) conv(block kernel.Format) (*kernel.Conv, core) {
+// conv returns the convolution of one frame by one tap of the depth, and the taps of its
+// rows and columns that are left.
+func (v *volume) conv(block kernel.Format) (*kernel.Conv, tapRect) {
 	w := &v.window
 	format := block
 	if v.op.Group == 1 && v.in[1] <= 4 {
@@ -121,21 +129,25 @@ func (v *volume) conv(block kernel.Format) (*kernel.Conv, core) {
 	return c, t
 }
 
-// film is a layout of n pictures that begin step frames of l after one another; each
-// has the channels of frames frames.
-func film(l kernel.Layout, n, step, frames int) kernel.Layout {
+// inARow is a layout of n frames, one after the other, of which l has one.
+func inARow(l kernel.Layout, n int) kernel.Layout { return frameStacks(l, n, 1, 1) }
+
+// frameStacks is a layout of n pictures in a row of frames, of which l has one: each
+// picture has the channels of frames frames, and the next one begins step frames later.
+func frameStacks(l kernel.Layout, n, step, frames int) kernel.Layout {
 	if frames > 1 {
 		l.C = frames * l.Blocks() * l.Format.Channels()
 	}
 	l.N, l.Image = n, step*l.Image
-	if n == 1 { // it is as large as its pictures
+	if n == 1 { // nothing follows it: it is as large as its channels
 		l.Image = l.Blocks() * l.Block
 	}
 	return l
 }
 
-// planes is the layout of a row-major volume as pictures.
-func planes(of [5]int) kernel.Layout {
+// volumeLayout is the layout of a row-major volume [1 C D H W] as D pictures of C
+// channels, in which it is the channels that are far apart.
+func volumeLayout(of [5]int) kernel.Layout {
 	l := kernel.NewLayout(kernel.Planar, of[2], of[1], of[3], of[4], kernel.Halo{})
 	if of[2] > 1 {
 		l.Image, l.Block = l.Block, of[2]*l.Block
@@ -150,7 +162,9 @@ func (p place) at(offset int, l kernel.Layout) place {
 	return p
 }
 
-// addVolume schedules a convolution of three dimensions.
+// addVolume schedules a convolution of three dimensions: for each volume of the batch, a
+// copy to frames of blocks, the convolutions into frames of sums, and a copy of these back
+// to row-major order.
 func (b *builder) addVolume(v *volume) error {
 	c, t := v.conv(b.opt.Rung.Block)
 	x, err := b.planar(v.node.Inputs[0])
@@ -172,21 +186,21 @@ func (b *builder) addVolume(v *volume) error {
 	read := place{buffer: b.newBuffer(v.in[0] * v.depth * c.In.Image)}
 	sums := place{buffer: b.newBuffer(v.out[0] * v.out[2] * c.Out.Image)}
 	y := place{buffer: b.newBuffer(size)}
-	in, out := planes(v.in), planes(v.out)
+	in, out := volumeLayout(v.in), volumeLayout(v.out)
 	for i := range v.in[0] {
-		first, sum := read.at(i*v.depth*c.In.Image, c.In), sums.at(i*v.out[2]*c.Out.Image, film(c.Out, v.out[2], 1, 1))
-		if err := b.addFrames(v, x.at(i*size5(v.in), in), first); err != nil {
+		first, sum := read.at(i*v.depth*c.In.Image, c.In), sums.at(i*v.out[2]*c.Out.Image, inARow(c.Out, v.out[2]))
+		if err := b.addFrames(v, x.at(i*volumeBytes(v.in), in), first); err != nil {
 			return err
 		}
 		if z != nil {
-			if err := b.addCopy(v.node, z.at(i*size5(v.out), out), sum); err != nil {
+			if err := b.addCopy(v.node, z.at(i*volumeBytes(v.out), out), sum); err != nil {
 				return err
 			}
 		}
 		if err := b.addTaps(v, c, t, first, sum); err != nil {
 			return err
 		}
-		if err := b.addCopy(v.node, sum, y.at(i*size5(v.out), out)); err != nil {
+		if err := b.addCopy(v.node, sum, y.at(i*volumeBytes(v.out), out)); err != nil {
 			return err
 		}
 	}
@@ -194,8 +208,8 @@ func (b *builder) addVolume(v *volume) error {
 	return nil
 }
 
-// size5 is the number of bytes of one picture of a volume.
-func size5(of [5]int) int { return 4 * of[1] * of[2] * of[3] * of[4] }
+// volumeBytes is the number of bytes of one volume of a batch.
+func volumeBytes(of [5]int) int { return 4 * of[1] * of[2] * of[3] * of[4] }
 
 // addCopy schedules a copy to another layout.
 func (b *builder) addCopy(n *ir.Node, from, to place) error {
@@ -206,37 +220,38 @@ func (b *builder) addCopy(n *ir.Node, from, to place) error {
 	return err
 }
 
-// addFrames schedules the copy of a volume to frames, of which to is the first, and
-// the frames of zeros around them.
+// addFrames schedules the copy of a volume to frames, and frames of zeros before and after
+// it; to is the first of all.
 func (b *builder) addFrames(v *volume, x, to place) error {
 	l := to.layout
 	zeros := func(first, n int) {
 		if n > 0 {
-			at := to.at(first*l.Image, film(l, n, 1, 1))
+			at := to.at(first*l.Image, inARow(l, n))
 			b.addWork(v.node, "zeros", kernel.Clear(at.layout), nil, nil, at)
 		}
 	}
 	zeros(0, v.before)
 	end := v.before + v.in[2]
 	zeros(end, v.depth-end)
-	return b.addCopy(v.node, x, to.at(v.before*l.Image, film(l, v.in[2], 1, 1)))
+	return b.addCopy(v.node, x, to.at(v.before*l.Image, inARow(l, v.in[2])))
 }
 
-// addTaps schedules the convolutions of the frames of which in is the first. What
-// lies in out is added if the node has a residual.
-func (b *builder) addTaps(v *volume, frame *kernel.Conv, t core, in, out place) error {
+// addTaps schedules the convolutions of the frames, of which in is the first. If the node
+// has a residual, it lies in out, where it is added. The first convolution adds the bias,
+// the last one applies the activation.
+func (b *builder) addTaps(v *volume, frame *kernel.Conv, t tapRect, in, out place) error {
 	steps := v.passes()
 	taps := v.taps / steps
 	for i := range steps {
 		c := *frame
-		c.In = film(frame.In, 1, 1, taps)
-		c.Out = film(frame.Out, 1, 1, 1)
+		c.In = frameStacks(frame.In, 1, 1, taps)
+		c.Out = inARow(frame.Out, 1)
 		m, err := b.method(&c)
 		if err != nil {
 			return err
 		}
 		f := filterOf(v.node)
-		f.core, f.frames = t, frames{v.first + i, taps, c.In.C / taps / c.Group}
+		f.rect, f.depthTaps = t, depthTaps{v.first + i, taps, c.In.C / taps / c.Group}
 		var res *place
 		if i > 0 || hasResidual(v.node) {
 			res, c.Residual = &out, &out.layout
@@ -247,7 +262,7 @@ func (b *builder) addTaps(v *volume, frame *kernel.Conv, t core, in, out place) 
 		if i == steps-1 {
 			c.Act = v.op.Act
 		}
-		c.In, c.Out = film(frame.In, v.out[2], v.window.StrideD, taps), out.layout
+		c.In, c.Out = frameStacks(frame.In, v.out[2], v.window.StrideD, taps), out.layout
 		packed, err := b.weights.vector(&c, m, f)
 		if err != nil {
 			return err

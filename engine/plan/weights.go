@@ -12,6 +12,11 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// Kernels read weights in an order of their own, so constants are packed: once, before the
+// first run. While nodes are planned, only memory is reserved. At the end, the pieces of all
+// layers are packed together, which keeps all processors busy; in portions, so that of a
+// mapped file never much more than heldPages is in memory besides what was packed of it.
+
 // weights holds packed constants: those of a graph, which plans for different shapes
 // share, because packing depends on the kernel, not on the picture, or those that
 // planning found, which belong to one plan.
@@ -21,25 +26,25 @@ type weights struct {
 	tiles map[weightKey]*kernel.TileWeights
 	gemms map[gemmKey]*kernel.GemmWeights
 	quant map[quantKey]*kernel.QConvWeights
-	due   []packing     // memory is reserved; to be packed before a run
-	begun []inTurn      // what is left of the first of them, where packing was interrupted
+	due   []packing     // to be packed before a run
+	begun []packTask    // the portion of these at work: pages, then packing; kept if that was cancelled
 	added int           // bytes that packing added to the constants
-	took  time.Duration // packing
+	took  time.Duration // how long packing took
 }
 
 // packing is a constant that is to be packed, for which memory is reserved.
 type packing struct {
 	packed
-	bytes int // of the constant
+	bytes int // of the constant as the file has it
 }
 
-// packed is a constant in its packed form.
+// packed is a constant in its packed form, as the Pack methods of kernel.Rung return it.
 type packed interface {
 	Bytes() int
-	Blocks() int
-	Populate(block int)
-	Chunks() int
-	Chunk(i int)
+	Blocks() int        // pieces of its memory
+	Populate(block int) // has the pages of one allocated
+	Chunks() int        // pieces of the packing
+	Chunk(i int)        // packs one
 }
 
 // weightKey is a constant with all that its packing depends on.
@@ -50,8 +55,8 @@ type weightKey struct {
 	in, out       kernel.Format
 	group         int
 	wide          bool // dilated along rows
-	core          core
-	frames        frames
+	rect          tapRect
+	depthTaps     depthTaps
 	phase         phase
 }
 
@@ -63,9 +68,9 @@ func newWeights(o *Options) *weights {
 // filter holds the constants of a convolution; bias and scale may be nil.
 type filter struct {
 	weights, bias, scale *tensor.Tensor
-	core                 core   // the weights that are not left out
-	frames               frames // taps of a third dimension
-	phase                phase  // taps of a transposed convolution
+	rect                 tapRect   // the weights that are not left out
+	depthTaps            depthTaps // taps of a third dimension
+	phase                phase     // taps of a transposed convolution
 }
 
 // filterOf returns the weights and the scales of a fused convolution.
@@ -78,7 +83,7 @@ func filterOf(n *ir.Node) filter {
 }
 
 func (w *weights) key(c *kernel.Conv, f filter) weightKey {
-	return weightKey{weights: f.weights, bias: f.bias, scale: f.scale, in: c.In.Format, out: c.Out.Format, group: c.Group, wide: c.DilationW > 1, core: f.core, frames: f.frames, phase: f.phase}
+	return weightKey{weights: f.weights, bias: f.bias, scale: f.scale, in: c.In.Format, out: c.Out.Format, group: c.Group, wide: c.DilationW > 1, rect: f.rect, depthTaps: f.depthTaps, phase: f.phase}
 }
 
 func numbers(t *tensor.Tensor) []float32 {
@@ -100,7 +105,7 @@ func source(t *tensor.Tensor) kernel.Numbers {
 	}
 }
 
-// vector packs for the float32 kernels.
+// vector packs the weights of a convolution for the float32 kernels.
 func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, f filter) (*kernel.ConvWeights, error) {
 	k := w.key(c, f)
 	k.depthwise = m == kernel.ConvDepthwise
@@ -114,14 +119,14 @@ func (w *weights) vector(c *kernel.Conv, m kernel.ConvMethod, f filter) (*kernel
 	if f.scale != nil {
 		p.ScaleBy(numbers(f.scale))
 	}
-	if err := w.later(p, inFile(f.weights)); err != nil {
+	if err := w.packLater(p, fileBytes(f.weights)); err != nil {
 		return nil, err
 	}
 	w.conv[k] = p
 	return p, nil
 }
 
-// tile packs for the tile unit.
+// tile packs the weights of a convolution for the tile unit.
 func (w *weights) tile(c *kernel.Conv, f filter) (*kernel.TileWeights, error) {
 	k := w.key(c, f)
 	k.out = 0 // packing does not depend on the output
@@ -139,7 +144,7 @@ func (w *weights) tile(c *kernel.Conv, f filter) (*kernel.TileWeights, error) {
 	if f.scale != nil {
 		p.ScaleBy(numbers(f.scale))
 	}
-	if err := w.later(p, inFile(f.weights)); err != nil {
+	if err := w.packLater(p, fileBytes(f.weights)); err != nil {
 		return nil, err
 	}
 	w.tiles[k] = p
@@ -152,10 +157,11 @@ type gemmKey struct {
 	beta          float32
 	from          int // the first number
 	transB        bool
-	few, often    bool // few: products of few rows read the constant unpacked, unless it is often
+	few           bool // products of few rows read the constant as it is
+	often         bool // unless they are often computed
 }
 
-// product packs for a matrix product.
+// product packs the constant B of a matrix product.
 func (w *weights) product(p *product) (*kernel.GemmWeights, error) {
 	return w.gemm(&p.gemm, gemmKey{weights: p.weights, bias: p.bias, beta: p.beta}, p.biases())
 }
@@ -170,7 +176,7 @@ func (w *weights) gemm(g *kernel.Gemm, k gemmKey, bias []float32) (*kernel.GemmW
 	if err != nil {
 		return nil, err
 	}
-	if err := w.later(packed, inFile(k.weights)); err != nil {
+	if err := w.packLater(packed, fileBytes(k.weights)); err != nil {
 		return nil, err
 	}
 	w.gemms[k] = packed
@@ -184,7 +190,7 @@ func (b *builder) packProducts(n *ir.Node, m ops.Multiplier) ([]*kernel.GemmWeig
 	for _, p := range m.Products(in) {
 		p.Gemm.Strict = b.opt.Strict
 		c := in[p.Input].Const
-		packed, err := b.packs(c).gemm(&p.Gemm, gemmKey{weights: c, from: p.From}, nil)
+		packed, err := b.packsFor(c).gemm(&p.Gemm, gemmKey{weights: c, from: p.From}, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -193,7 +199,8 @@ func (b *builder) packProducts(n *ir.Node, m ops.Multiplier) ([]*kernel.GemmWeig
 	return all, nil
 }
 
-// biases returns the numbers that are added to each row, nil if there are none.
+// biases returns the numbers that are added to each row, beta times the bias; nil if there
+// are none.
 func (p *product) biases() []float32 {
 	values := numbers(p.bias)
 	if len(values) == 0 || len(values) == p.gemm.N && p.beta == 1 {
@@ -206,28 +213,27 @@ func (p *product) biases() []float32 {
 	return all
 }
 
-// packs returns where the given constants of a node are packed: for all plans, or for
-// this one, if planning found one of them.
-func (b *builder) packs(constants ...*tensor.Tensor) *weights {
+// packsFor returns where the given constants of a node are packed: with those of the graph, for
+// all plans, or with those of this plan, if planning found one of them.
+func (b *builder) packsFor(constants ...*tensor.Tensor) *weights {
 	if slices.ContainsFunc(constants, func(t *tensor.Tensor) bool { return b.found[t] }) {
 		return b.own
 	}
 	return b.weights
 }
 
-// packsOf is packs for all constants of a node.
-func (b *builder) packsOf(n *ir.Node) *weights {
+// packsForNode is packs for all constants of a node.
+func (b *builder) packsForNode(n *ir.Node) *weights {
 	var constants []*tensor.Tensor
 	for _, f := range b.inputFacts(n) {
 		constants = append(constants, f.Const)
 	}
-	return b.packs(constants...)
+	return b.packsFor(constants...)
 }
 
-// later records what has to be packed when the whole graph has been planned: the
-// pieces of all layers together keep all processors busy. What packing adds to the bytes
-// of all constants together must fit the memory limit.
-func (w *weights) later(p packed, bytes int) error {
+// packLater records what has to be packed when the whole graph has been planned. What packing
+// adds to the bytes of all constants together must fit the memory limit.
+func (w *weights) packLater(p packed, bytes int) error {
 	added := max(0, p.Bytes()-bytes)
 	if int64(added) > w.opt.Memory-int64(w.added) {
 		return &ops.MemoryError{Need: int64(added), Live: int64(w.added), Limit: w.opt.Memory}
@@ -237,8 +243,8 @@ func (w *weights) later(p packed, bytes int) error {
 	return nil
 }
 
-// inFile is the size of a constant in the file.
-func inFile(t *tensor.Tensor) int {
+// fileBytes is the size of a constant in the file.
+func fileBytes(t *tensor.Tensor) int {
 	if n := t.Narrow(); n != nil {
 		t = n
 	}
@@ -276,21 +282,22 @@ func (w *weights) pack(ctx context.Context) error {
 	return nil
 }
 
-// begin takes the first constants that are due.
+// begin takes a portion of the constants that are due: first the pages of their memory are
+// allocated, then they are packed.
 func (w *weights) begin() {
 	some, bytes := 0, 0
 	for some < len(w.due) && bytes < heldPages {
 		bytes += w.due[some].bytes
 		some++
 	}
-	w.begun = []inTurn{{of: w.due[:some], pieces: packed.Blocks, run: packed.Populate}, {of: w.due[:some], pieces: packed.Chunks, run: packed.Chunk}}
+	w.begun = []packTask{{of: w.due[:some], pieces: packed.Blocks, run: packed.Populate}, {of: w.due[:some], pieces: packed.Chunks, run: packed.Chunk}}
 	for i, t := range w.begun {
 		w.begun[i].done = make([]bool, t.count())
 	}
 }
 
-// inTurn is a team.Task over the pieces of several constants.
-type inTurn struct {
+// packTask is a team.Task over the pieces of several constants.
+type packTask struct {
 	of     []packing
 	pieces func(packed) int
 	run    func(p packed, piece int)
@@ -298,7 +305,7 @@ type inTurn struct {
 	ctx    context.Context
 }
 
-func (t inTurn) count() (n int) {
+func (t packTask) count() (n int) {
 	for _, p := range t.of {
 		n += t.pieces(p.packed)
 	}
@@ -306,7 +313,7 @@ func (t inTurn) count() (n int) {
 }
 
 // Chunk runs one piece, unless it was run before or the context is cancelled.
-func (t inTurn) Chunk(i int) {
+func (t packTask) Chunk(i int) {
 	if t.done[i] || t.ctx.Err() != nil {
 		return
 	}

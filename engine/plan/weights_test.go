@@ -40,7 +40,7 @@ func TestPackingEnds(t *testing.T) {
 	var cancelled time.Time
 	p := &slowPacking{ran: make([]atomic.Int32, 400), half: func() { cancelled = time.Now(); cancel() }}
 	w := newWeights(&Options{Threads: 1, Memory: 1 << 30})
-	if err := w.later(p, 1<<30); err != nil {
+	if err := w.packLater(p, 1<<30); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.pack(ctx); !errors.Is(err, context.Canceled) {
@@ -49,7 +49,7 @@ func TestPackingEnds(t *testing.T) {
 	if took := time.Since(cancelled); took > 50*time.Millisecond {
 		t.Errorf("packing went on for %v", took)
 	}
-	if err := w.later(&slowPacking{}, 1); err != nil { // of another plan
+	if err := w.packLater(&slowPacking{}, 1); err != nil { // of another plan
 		t.Fatal(err)
 	}
 	if err := w.pack(context.Background()); err != nil || len(w.due) > 0 || w.begun != nil {

@@ -2,18 +2,19 @@ package plan
 
 import "github.com/visionzoo/vision/engine/kernel"
 
-// forms lists the forms in which a convolution may be fastest, several if that
-// depends on the machine. Small maps have too few tiles of 4x4 outputs to pay for
-// transforming 36 sets of weights, but enough tiles of 2x2 outputs for 16 sets;
-// with AVX-512 the weights are transformed in registers for four tiles at a time,
-// which is faster than the direct form. With few channels there are too few
-// products to pay for transforming the tiles.
+// candidates lists the methods by which a convolution of 3x3 may be fastest, several if that
+// depends on the machine; none stands for direct. Winograd's transforms have a price: with
+// few channels, there are too few products to pay for transforming the tiles, and small maps
+// have too few tiles of 4x4 outputs to pay for transforming 36 sets of weights, but enough
+// tiles of 2x2 outputs for 16 sets. On maps of up to 8x8, which are four tiles of 4x4, a
+// kernel of AVX-512 transforms the weights in registers (kernel's winogradFew), which is
+// faster than both.
 //
 // The rms error of Winograd's form is up to 3.5e-6 of the rms of a layer's output,
 // four times that of the direct form and a third of what is allowed for the tile
 // unit's bf16x3. It consists of fused multiply-adds of float32 throughout, so
 // strict float32 uses it too.
-func forms(c *kernel.Conv) []kernel.ConvMethod {
+func candidates(c *kernel.Conv) []kernel.ConvMethod {
 	side, channels := min(c.Out.H, c.Out.W), min(c.In.C, c.Out.C)
 	switch {
 	case side >= 20 && channels >= 32:
@@ -28,15 +29,15 @@ func forms(c *kernel.Conv) []kernel.ConvMethod {
 	return nil
 }
 
-// method chooses the form of a convolution that does not run on the tile unit, by
-// its shape or, if forms are close, by timing them.
+// method chooses the method of a convolution that does not run on the tile unit, by
+// its shape or, if candidates are close, by timing them.
 func (b *builder) method(c *kernel.Conv) (kernel.ConvMethod, error) {
 	m := c.Method()
 	if m != kernel.ConvDirect || b.opt.Rung.Name == "purego" {
 		return m, nil
 	}
 	var fit []kernel.ConvMethod
-	for _, m := range forms(c) {
+	for _, m := range candidates(c) {
 		if _, err := b.opt.Rung.ConvWeightBytes(m, c); err == nil {
 			fit = append(fit, m)
 		}
@@ -45,7 +46,7 @@ func (b *builder) method(c *kernel.Conv) (kernel.ConvMethod, error) {
 	case len(fit) == 0:
 		return m, nil
 	case len(fit) > 1 && trialBytes(c) <= mostTrial:
-		return b.fastest(c, fit)
+		return b.fastestMethod(c, fit)
 	}
 	return fit[0], nil
 }
