@@ -10,6 +10,11 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
+// A tile unit multiplies a tile of 16 rows by 64 bytes (16 pixels of 32 channels in bfloat16)
+// by one of 32x16 weights, and adds the product to 16x16 sums in float32. In bf16x3, a number
+// x is xh + xl, two bfloat16 that together keep 17 bits, and x·w ≈ xl·wh + xh·wh + xh·wl:
+// three products of tiles.
+
 // tileConv is a convolution planned for AMX tiles. For each group of 32 output
 // channels, the kernel loops over pairs of row tiles (up to 16 output pixels each)
 // and, for each pair, over the steps of K: one for each channel block and tap. How

@@ -61,9 +61,9 @@ func (w *TileWeights) scaleOf(g int) []float32 {
 	return w.scale[32*g:][:32]
 }
 
-// packRows packs the weights of at most 32 outputs. Those of one output are
-// contiguous, and outputs are pitch numbers apart, from number at on. If scale is not nil, the weights
-// of each output are multiplied by its scale.
+// packRows packs the weights of at most 32 outputs. Those of one output are contiguous, and
+// outputs are pitch numbers apart, from number at on. If scale is not nil, the weights of each
+// output are multiplied by its scale.
 func (w *TileWeights) packRows(dst unsafe.Pointer, source *numbers, at, pitch, outputs int, scale []float32) {
 	taps, cin := w.kernelH*w.kernelW, w.cin/w.group
 	var scratch [1024]byte

@@ -162,7 +162,14 @@ func (c *Conv) source(n, y, x int) int {
 }
 
 // grid cuts pairs of tiles by groups of output channels into chunks. The order of chunks
-// is: blocks of pairs; in a block, runs of groups; for a run, the pairs of the block.
+// is: blocks of pairs; in a block, runs of groups; for a run, the pairs of the block. With 12
+// pairs in blocks of 6, 3 pairs a chunk, and 8 groups in 2 runs:
+//
+//	                 groups 0-3   4-7
+//	pairs 0-2            0         2      first block
+//	pairs 3-5            1         3
+//	pairs 6-8            4         6      second block
+//	pairs 9-11           5         7
 type grid struct {
 	pairs, groups int // total numbers
 	pairsEach     int // pairs per chunk

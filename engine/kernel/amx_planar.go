@@ -13,8 +13,13 @@ import (
 // planarTileConv is a convolution of a planar picture (a first layer) with AMX tiles. A
 // chunk copies the rows that it reads to a room, as pixels of four bf16 high parts and,
 // separately, four low parts, with zeros around. Eight such pixels are the 32 numbers of a
-// step, so a step covers a kernel row. The tile rows of neighbouring outputs overlap in
-// memory.
+// step, so a step covers a kernel row of up to eight taps. The tile rows of neighbouring
+// outputs overlap in memory; with a stride of 2, letters being pixels of r, g, b and 0:
+//
+//	row of the room   a b c d e f g h i j k l ...
+//	output 0          a b c d e f g h
+//	output 1              c d e f g h i j
+//	output 2                  e f g h i j k l
 type planarTileConv struct {
 	tileConv
 	in    Layout

@@ -66,7 +66,7 @@ func bandsWithin(chain []Link, rooms, bytes int) (Work, error) {
 	}
 	s.scratch, s.room = p.size, p.size+roundUp(p.scratch, cacheLine)
 	// The scratch has a flag per room, each in a cache line of its own, and then the rooms.
-	return Work{Steps: []Step{vacancy{rooms}, s}, Scratch: rooms * (cacheLine + s.room)}, nil
+	return Work{Steps: []Step{freeRooms{rooms}, s}, Scratch: rooms * (cacheLine + s.room)}, nil
 }
 
 const cacheLine = 64
@@ -107,7 +107,7 @@ func (s *bands) Chunks() int { return s.pictures * len(s.runs) }
 
 // Run is part of Step.
 func (s *bands) Run(chunk int, m *Memory) {
-	taken, room := s.enter(chunk, m)
+	taken, room := s.takeRoom(chunk, m)
 	f := frames.Get().(*frame)
 	n := chunk / len(s.runs)
 	for _, b := range s.runs[chunk%len(s.runs)] {
@@ -139,9 +139,9 @@ func (s *bands) Run(chunk int, m *Memory) {
 	taken.Store(false)
 }
 
-// enter takes a room that no chunk uses, if possible the one that neighbouring chunks used,
+// takeRoom takes a room that no chunk uses, if possible the one that neighbouring chunks used,
 // because it is in the cache of the core that ran them.
-func (s *bands) enter(chunk int, m *Memory) (taken *atomic.Bool, room unsafe.Pointer) {
+func (s *bands) takeRoom(chunk int, m *Memory) (taken *atomic.Bool, room unsafe.Pointer) {
 	for i := chunk * s.rooms / s.Chunks(); ; i = (i + 1) % s.rooms {
 		taken := (*atomic.Bool)(unsafe.Add(m.Scratch, i*cacheLine))
 		if taken.CompareAndSwap(false, true) {
@@ -150,11 +150,11 @@ func (s *bands) enter(chunk int, m *Memory) (taken *atomic.Bool, room unsafe.Poi
 	}
 }
 
-// vacancy is the step before: it marks all rooms as free.
-type vacancy struct{ rooms int }
+// freeRooms is the step before: it marks all rooms as free.
+type freeRooms struct{ rooms int }
 
 // Chunks is part of Step.
-func (vacancy) Chunks() int { return 1 }
+func (freeRooms) Chunks() int { return 1 }
 
 // Run is part of Step.
-func (v vacancy) Run(_ int, m *Memory) { clear(unsafe.Slice((*byte)(m.Scratch), v.rooms*cacheLine)) }
+func (v freeRooms) Run(_ int, m *Memory) { clear(unsafe.Slice((*byte)(m.Scratch), v.rooms*cacheLine)) }

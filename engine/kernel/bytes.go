@@ -10,6 +10,9 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/args"
 )
 
+// Kernels on rows of 8-bit codes: sums, products, pools, conversions and tables. The kernels
+// of convolutions are in int8.go.
+
 // byteRow is one call of a kernel on a row of 8-bit codes.
 type byteRow args.ByteRow
 

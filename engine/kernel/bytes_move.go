@@ -62,8 +62,8 @@ func (s *byteMove) Run(chunk int, m *Memory) {
 	})
 }
 
-// side64 reports whether 64 channels of a pixel are neighbours in both layouts: in
-// blocks, and in planes of one pixel.
+// side64 reports whether 64 channels of a pixel are side by side in both layouts, as they
+// are in blocks, and in planes of one pixel.
 func (s *byteMove) side64() bool {
 	for _, l := range []*Layout{&s.From, &s.To} {
 		if l.Format != U8x64 && (l.Format != U8 || l.H*l.W > 1) {

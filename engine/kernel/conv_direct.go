@@ -23,7 +23,7 @@ type directConv struct {
 	steps      [][]convStep // for each column
 	blockSteps []int        // for each column, see convArgs.BlockSteps
 	units      []convUnit
-	kinds      [2][]tileKind // for columns of at most two vectors, and of three
+	kinds      [2][]tileKind // kinds[vecs/3]: for columns of at most two vectors, and of three
 	cut        convCut
 	rest       Activation   // the activation that the tile does not apply itself
 	staged     bool         // tiles are written to the frame, and converted from there to Split32 or BF16x32

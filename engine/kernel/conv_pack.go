@@ -130,8 +130,8 @@ func (r *Rung) layoutConv(m ConvMethod, c *Conv) (*ConvWeights, error) {
 	}
 	w.runs = w.planar && c.DilationW == 1
 	w.columns = cutColumns(c, block)
-	if r.convTile(block).tall > 0 && c.widens() {
-		w.columns = cutWide(c, block)
+	if r.convTile(block).pixels3 > 0 && c.wideColumns() {
+		w.columns = cutWideColumns(c, block)
 	}
 	at := 0
 	for i := range w.columns {
@@ -164,16 +164,16 @@ func cutColumns(c *Conv, block Format) []column {
 	return columns
 }
 
-// widens reports whether columns of three vectors are best for a convolution. Their
+// wideColumns reports whether columns of three vectors are best for a convolution. Their
 // tiles of 3 and 4 pixels have enough sums to hide latency, whereas two vectors
 // need 5 or 6 pixels, into which rows of 7 and 14 cannot be divided evenly.
-func (c *Conv) widens() bool {
+func (c *Conv) wideColumns() bool {
 	return c.Group == 1 && c.In.Format != Planar && c.Out.Format.blockedF32()
 }
 
-// cutWide cuts the output channels into columns of three vectors and, as far as
+// cutWideColumns cuts the output channels into columns of three vectors and, as far as
 // these do not divide them evenly, of two.
-func cutWide(c *Conv, block Format) []column {
+func cutWideColumns(c *Conv, block Format) []column {
 	lanes := block.Channels()
 	blocks := (c.Out.C + lanes - 1) / lanes
 	columns := make([]column, (blocks+2)/3)

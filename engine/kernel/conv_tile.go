@@ -52,17 +52,17 @@ type convStep struct {
 // two or 4 by three with AVX2. The first part of a tile has head pixels: the larger half or,
 // with breaks, up to all but one.
 type convTile struct {
-	most   int                                     // pixels of a tile of one or two vectors, at most
-	tall   int                                     // pixels of a tile of three vectors, at most; 0: there are none
-	breaks bool                                    // a row of the picture may end anywhere in a tile, not just in its middle
-	ahead  int                                     // prefetches in each of the BlockSteps of a tile of at least two vectors
-	run    func(rows, head, vecs int, a *convArgs) // rows: pixels of the tile
+	pixels  int                                     // pixels of a tile of one or two vectors, at most
+	pixels3 int                                     // pixels of a tile of three vectors, at most; 0: there are none
+	breaks  bool                                    // a row of the picture may end anywhere in a tile, not just in its middle
+	ahead   int                                     // prefetches in each of the BlockSteps of a tile of at least two vectors
+	run     func(rows, head, vecs int, a *convArgs) // rows: pixels of the tile
 }
 
 // convTile8 and convTile16 are the twins with 8 and 16 lanes.
 var (
-	convTile8  = convTile{most: 6, tall: 4, breaks: true, run: func(rows, head, vecs int, a *convArgs) { convTileAny(8, rows, head, vecs, a) }}
-	convTile16 = convTile{most: 14, run: func(rows, head, vecs int, a *convArgs) { convTileAny(16, rows, head, vecs, a) }}
+	convTile8  = convTile{pixels: 6, pixels3: 4, breaks: true, run: func(rows, head, vecs int, a *convArgs) { convTileAny(8, rows, head, vecs, a) }}
+	convTile16 = convTile{pixels: 14, run: func(rows, head, vecs int, a *convArgs) { convTileAny(16, rows, head, vecs, a) }}
 )
 
 // convTile returns the kernel whose vectors have format f.

@@ -39,22 +39,22 @@ type convPart struct{ y, x, n int }
 // layTiles cuts a plane into units, and these into tiles of nearly equal size.
 func (s *directConv) layTiles() {
 	s.cutUnits()
-	s.kinds[0] = s.layKinds(s.tile.most)
-	if s.tile.tall > 0 {
-		s.kinds[1] = s.layKinds(s.tile.tall)
+	s.kinds[0] = s.layKinds(s.tile.pixels)
+	if s.tile.pixels3 > 0 {
+		s.kinds[1] = s.layKinds(s.tile.pixels3)
 	}
 }
 
-// cutUnits cuts a plane into bands of rows that tiles divide evenly, or into rows
-// and parts of rows.
+// cutUnits cuts a plane into units of several rows, which tiles divide evenly, or of a row
+// or a part of one.
 func (s *directConv) cutUnits() {
 	c := &s.conv
-	rows := s.bandRows()
+	rows := s.unitRows()
 	if rows > 1 {
 		for y := 0; y < c.Out.H; {
 			n := rows
 			if left := c.Out.H - y; left < 2*rows && s.flat() {
-				n = left // too few for a band
+				n = left // too few for a unit of their own
 			}
 			n = min(n, c.Out.H-y)
 			s.units = append(s.units, convUnit{y, n, 0, c.Out.W})
@@ -76,20 +76,20 @@ func (s *directConv) cutUnits() {
 // picture evenly.
 func (s *directConv) flat() bool {
 	const wide = 32 // in rows of many tiles one smaller tile does not matter
-	return s.tile.breaks && s.conv.In.Format != Planar && !s.staged && s.conv.Out.W >= s.tile.most-1 && s.conv.Out.W < wide
+	return s.tile.breaks && s.conv.In.Format != Planar && !s.staged && s.conv.Out.W >= s.tile.pixels-1 && s.conv.Out.W < wide
 }
 
-// bandRows is the number of rows of a unit.
-func (s *directConv) bandRows() int {
+// unitRows is the number of rows of a unit.
+func (s *directConv) unitRows() int {
 	c := &s.conv
 	switch {
-	case s.flat() && c.Out.W%s.tile.tall == 0:
+	case s.flat() && c.Out.W%s.tile.pixels3 == 0:
 		return 1
-	case s.flat() && 2*c.Out.W%s.tile.tall == 0:
+	case s.flat() && 2*c.Out.W%s.tile.pixels3 == 0:
 		return 2
 	case s.flat():
-		return s.tile.tall
-	case 2*c.Out.W <= s.tile.most:
+		return s.tile.pixels3
+	case 2*c.Out.W <= s.tile.pixels:
 		return 2
 	}
 	return 1

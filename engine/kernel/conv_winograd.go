@@ -22,32 +22,32 @@ import "fmt"
 // transformed input and output of a pass (its sides) lie in a room of channel blocks, with
 // the tiles as pixels.
 type winogradConv struct {
-	conv       Conv
-	weights    *ConvWeights
-	unit       winogradUnit
-	planes     int // numbers of a transformed tile: 36, or 16 of F(2x2, 3x3)
-	stripes    int // columns of a transformed tile, and numbers in each column: 6 or 4
-	tile       convTile
-	rung       *Rung
-	steps      []convStep // over the channels of one plane, followed by the first again
-	blockSteps int        // see convArgs.BlockSteps
-	slabs      int        // runs of input channels whose weights are transformed together
-	taps       int        // bytes of a plane of the transformed weights of a column and a slab
-	apart      int        // stripes whose weights are transformed together
-	whole      bool       // a chunk computes all stripes of a column of output channels
-	passes     []winogradPass
-	block      int // bytes from one channel block of a transformed plane to the next
-	in, out    int // bytes from one transformed plane to the next, in the input and in the output
-	low, high  float32
-	rest       Activation // the activation that the transform does not apply itself
+	conv        Conv
+	weights     *ConvWeights
+	unit        winogradUnit
+	planes      int // numbers of a transformed tile: 36, or 16 of F(2x2, 3x3)
+	stripes     int // columns of a transformed tile, and numbers in each column: 6 or 4
+	tile        convTile
+	rung        *Rung
+	steps       []convStep // over the channels of one plane, followed by the first again
+	blockSteps  int        // see convArgs.BlockSteps
+	kBlocks     int        // runs of input channels whose weights are transformed together
+	weightPlane int        // bytes of a plane of the transformed weights of a column and a K-block
+	stripesEach int        // stripes whose weights are transformed together
+	whole       bool       // a chunk computes all stripes of a column of output channels
+	passes      []winogradPass
+	block       int // bytes from one channel block of a transformed plane to the next
+	in, out     int // bytes from one transformed plane to the next, in the input and in the output
+	low, high   float32
+	rest        Activation // the activation that the transform does not apply itself
 }
 
 // winogradPass is a run of tiles that are transformed together.
 type winogradPass struct {
 	tiles     int
 	parts     []winogradPart // pieces of the transforms
-	rows      [2][]tileKind  // of the products with columns of at most two vectors, and of three: positions over the tiles
-	registers [2]int         // register tiles
+	rows      [2][]tileKind  // rows[vecs/3]: the register tiles of the products with columns of at most two vectors, and of three
+	registers [2]int         // how many these are
 }
 
 // winogradPart is a range of tiles of a pass.
@@ -88,7 +88,7 @@ type winogradEnd struct{ n, y0, y1 int }
 const (
 	winogradStays   = 1 << 20   // bytes of transformed weights
 	winogradRoom    = 768 << 10 // bytes of both transformed sides of a chunk, or of weights and the output side
-	winogradSlab    = 300 << 10 // bytes of transformed weights that are multiplied at a time
+	winogradKBlock  = 300 << 10 // bytes of transformed weights that are multiplied at a time
 	winogradMany    = 32        // tiles of a picture that are many
 	winogradColumns = 8         // number of chunks that is enough
 	winogradWide    = 8 << 20   // bytes of both transformed sides of a pass that all cores share
@@ -130,7 +130,7 @@ func (r *Rung) winogradConv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error)
 	if unit.few != nil && across*down <= winogradFewTiles {
 		return s.few(), nil
 	}
-	rows, pixel := s.tile.most, w.block.PixelBytes()
+	rows, pixel := s.tile.pixels, w.block.PixelBytes()
 	blocks := c.In.Blocks() + c.Out.Blocks()
 	most := (winogradRoom/(s.planes*blocks) - 2*64) / pixel / rows * rows
 	together := 4*len(w.data)/9*s.planes <= winogradStays && most > 0
@@ -141,7 +141,7 @@ func (r *Rung) winogradConv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error)
 	case !together:
 		most = max(rows, winogradWide/(s.planes*blocks*pixel)/rows*rows)
 	}
-	s.laySlabs(together)
+	s.cutChannels(together)
 	s.layTiles(most, together)
 	for b := range c.In.Blocks() {
 		n := min(w.block.Channels(), c.In.C-b*w.block.Channels())
@@ -150,7 +150,7 @@ func (r *Rung) winogradConv(m ConvMethod, c *Conv, w *ConvWeights) (Work, error)
 	s.blockSteps = blockSteps(s.steps, w.block)
 	s.steps = append(s.steps, s.steps[0]) // follows the last, see convArgs.BlockSteps
 	if together {
-		return Work{Steps: []Step{newWinogradKernels(s), (*winogradTogether)(s)}, Scratch: len(w.columns) * s.planes * s.taps}, nil
+		return Work{Steps: []Step{newWinogradFilters(s), (*winogradTogether)(s)}, Scratch: len(w.columns) * s.planes * s.weightPlane}, nil
 	}
 	var steps []Step
 	for i := range s.passes {
@@ -175,7 +175,7 @@ func (s *winogradConv) size() int {
 // wholeTiles is the number of tiles per pass with which the products of a column,
 // together with weights, fit the room of a chunk.
 func (s *winogradConv) wholeTiles() int {
-	return (winogradRoom-winogradSlab)/(s.planes*s.widest()*s.weights.block.PixelBytes()) - 2
+	return (winogradRoom-winogradKBlock)/(s.planes*s.widest()*s.weights.block.PixelBytes()) - 2
 }
 
 // widest is the largest number of vectors in a column.
@@ -186,20 +186,21 @@ func (s *winogradConv) widest() (vecs int) {
 	return vecs
 }
 
-// laySlabs cuts the input channels into slabs of complete blocks. This determines
-// the order of the sums, so it must not depend on the number of pictures.
-func (s *winogradConv) laySlabs(together bool) {
+// cutChannels cuts the input channels into K-blocks: runs of complete channel blocks,
+// whose products are added up one run after the other. This determines the order of the
+// sums, so it must not depend on the number of pictures.
+func (s *winogradConv) cutChannels(together bool) {
 	blocks := s.conv.In.Blocks()
 	block := s.weights.block.Channels() * s.widest() * s.weights.block.PixelBytes() // bytes of a plane
-	s.slabs, s.apart = 1, s.stripes
+	s.kBlocks, s.stripesEach = 1, s.stripes
 	if !together {
 		if s.many() {
-			s.apart = 1
+			s.stripesEach = 1
 		}
-		most := max(1, (winogradSlab/(s.apart*s.stripes)-2*64)/block)
-		s.slabs = (blocks + most - 1) / most
+		most := max(1, (winogradKBlock/(s.stripesEach*s.stripes)-2*64)/block)
+		s.kBlocks = (blocks + most - 1) / most
 	}
-	s.taps = oddLines((blocks + s.slabs - 1) / s.slabs * block)
+	s.weightPlane = oddLines((blocks + s.kBlocks - 1) / s.kBlocks * block)
 }
 
 // many reports whether one picture has too many tiles to stay in L2.
@@ -213,10 +214,10 @@ func (s *winogradConv) tiles() (across, down int) {
 	return (s.conv.Out.W + s.unit.side - 1) / s.unit.side, (s.conv.Out.H + s.unit.side - 1) / s.unit.side
 }
 
-// slab returns the range of channel blocks of slab i.
-func (s *winogradConv) slab(i int) (b0, b1 int) {
+// kBlock returns the range of channel blocks of K-block i.
+func (s *winogradConv) kBlock(i int) (b0, b1 int) {
 	blocks := s.conv.In.Blocks()
-	return i * blocks / s.slabs, (i + 1) * blocks / s.slabs
+	return i * blocks / s.kBlocks, (i + 1) * blocks / s.kBlocks
 }
 
 // oddLines rounds up to an odd number of cache lines, so that planes at this
@@ -246,7 +247,7 @@ func (s *winogradConv) layTiles(most int, together bool) {
 		for j := range parts {
 			p.parts = append(p.parts, s.part(first, first+j*p.tiles/parts, first+(j+1)*p.tiles/parts))
 		}
-		for j, most := range []int{s.tile.most, s.tile.tall} {
+		for j, most := range []int{s.tile.pixels, s.tile.pixels3} {
 			if most > 0 {
 				p.layRows(j, most, pixel)
 			}

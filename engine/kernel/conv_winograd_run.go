@@ -35,36 +35,36 @@ func (t *winogradTogether) Run(chunk int, m *Memory) {
 	winogradRooms.Put(room)
 }
 
-// winogradSides is the step that transforms one side of a pass: its input to planes, or its
+// winogradTransform is the step that transforms one side of a pass: its input to planes, or its
 // products to outputs. Its chunks are parts and ranges of channel blocks.
-type winogradSides struct {
+type winogradTransform struct {
 	*winogradConv
 	pass           *winogradPass
 	blocks, ranges int
 	run            func(f *frame, m *Memory, p *winogradPart, room unsafe.Pointer, b0, b1 int)
 }
 
-func newWinogradInput(s *winogradConv, p *winogradPass) *winogradSides {
-	return newWinogradSides(s, p, s.conv.In.Blocks(), s.transform)
+func newWinogradInput(s *winogradConv, p *winogradPass) *winogradTransform {
+	return newWinogradTransform(s, p, s.conv.In.Blocks(), s.transform)
 }
 
-func newWinogradOutput(s *winogradConv, p *winogradPass) *winogradSides {
-	return newWinogradSides(s, p, s.conv.Out.Blocks(), func(f *frame, m *Memory, p *winogradPart, room unsafe.Pointer, b0, b1 int) {
+func newWinogradOutput(s *winogradConv, p *winogradPass) *winogradTransform {
+	return newWinogradTransform(s, p, s.conv.Out.Blocks(), func(f *frame, m *Memory, p *winogradPart, room unsafe.Pointer, b0, b1 int) {
 		s.finish(f, m, p, unsafe.Add(room, s.planes*s.in+b0*s.block), b0, b1)
 	})
 }
 
-func newWinogradSides(s *winogradConv, p *winogradPass, blocks int, run func(*frame, *Memory, *winogradPart, unsafe.Pointer, int, int)) *winogradSides {
+func newWinogradTransform(s *winogradConv, p *winogradPass, blocks int, run func(*frame, *Memory, *winogradPart, unsafe.Pointer, int, int)) *winogradTransform {
 	const chunk = 400 // transforms in 20 µs
 	per := atMost(blocks, chunk/float64(p.parts[0].tiles))
-	return &winogradSides{winogradConv: s, pass: p, blocks: blocks, ranges: (blocks + per - 1) / per, run: run}
+	return &winogradTransform{winogradConv: s, pass: p, blocks: blocks, ranges: (blocks + per - 1) / per, run: run}
 }
 
 // Chunks is part of Step.
-func (s *winogradSides) Chunks() int { return len(s.pass.parts) * s.ranges }
+func (s *winogradTransform) Chunks() int { return len(s.pass.parts) * s.ranges }
 
 // Run is part of Step.
-func (s *winogradSides) Run(chunk int, m *Memory) {
+func (s *winogradTransform) Run(chunk int, m *Memory) {
 	f := frames.Get().(*frame)
 	part, r := chunk/s.ranges, chunk%s.ranges
 	s.run(f, m, &s.pass.parts[part], m.Scratch, r*s.blocks/s.ranges, (r+1)*s.blocks/s.ranges)
@@ -72,24 +72,24 @@ func (s *winogradSides) Run(chunk int, m *Memory) {
 	frames.Put(f)
 }
 
-// winogradKernels is the step that transforms all weights, where these stay in L2.
-type winogradKernels struct {
+// winogradFilters is the step that transforms all weights, where these stay in L2.
+type winogradFilters struct {
 	*winogradConv
 	chunks int
 }
 
-func newWinogradKernels(s *winogradConv) *winogradKernels {
+func newWinogradFilters(s *winogradConv) *winogradFilters {
 	const chunk = 1000 // vectors of kernels in 20 µs
 	columns := len(s.weights.columns)
 	per := atMost(columns, chunk/(float64(len(s.weights.data)/9/s.weights.block.Channels())/float64(columns)))
-	return &winogradKernels{s, (columns + per - 1) / per}
+	return &winogradFilters{s, (columns + per - 1) / per}
 }
 
 // Chunks is part of Step.
-func (s *winogradKernels) Chunks() int { return s.chunks }
+func (s *winogradFilters) Chunks() int { return s.chunks }
 
 // Run is part of Step.
-func (s *winogradKernels) Run(chunk int, m *Memory) {
+func (s *winogradFilters) Run(chunk int, m *Memory) {
 	columns := len(s.weights.columns)
 	for i := chunk * columns / s.chunks; i < (chunk+1)*columns/s.chunks; i++ {
 		cell := s.cell(m.Scratch, i)
@@ -98,16 +98,16 @@ func (s *winogradKernels) Run(chunk int, m *Memory) {
 }
 
 // winogradCell is a piece of the weights: a column of output channels, some
-// stripes of planes and a slab of input channels.
+// stripes of planes and a K-block of input channels.
 type winogradCell struct {
-	kernels      unsafe.Pointer // where the transformed weights go
-	column, slab int
-	first, end   int // stripes
+	transformed    unsafe.Pointer // where the transformed weights go
+	column, kBlock int
+	first, end     int // stripes
 }
 
 // cell returns a whole column, transformed in the scratch.
 func (s *winogradConv) cell(scratch unsafe.Pointer, column int) winogradCell {
-	return winogradCell{kernels: unsafe.Add(scratch, column*s.planes*s.taps), column: column, end: s.stripes}
+	return winogradCell{transformed: unsafe.Add(scratch, column*s.planes*s.weightPlane), column: column, end: s.stripes}
 }
 
 // winogradProducts is the step of a pass's products; its chunks are columns of
@@ -122,7 +122,7 @@ func (s winogradProducts) Chunks() int {
 	if s.whole {
 		return len(s.weights.columns)
 	}
-	return s.stripes / s.apart * len(s.weights.columns)
+	return s.stripes / s.stripesEach * len(s.weights.columns)
 }
 
 // Run is part of Step.
@@ -132,17 +132,17 @@ func (s winogradProducts) Run(chunk int, m *Memory) {
 	column, first, end := chunk%len(s.weights.columns), 0, s.stripes
 	g := &s.weights.columns[column]
 	block := g.first / s.weights.block.Channels()
-	out := unsafe.Add(room, winogradSlab)
+	out := unsafe.Add(room, winogradKBlock)
 	if !s.whole {
-		first = chunk / len(s.weights.columns) * s.apart
-		end = first + s.apart
+		first = chunk / len(s.weights.columns) * s.stripesEach
+		end = first + s.stripesEach
 		out = unsafe.Add(m.Scratch, s.planes*s.in+block*s.block)
 	}
 	a := s.arguments(f)
 	s.fetchNext(a, s.pass, column, end-first)
-	for x := first; x < end; x += s.apart {
-		for i := range s.slabs {
-			cell := winogradCell{kernels: room, column: column, slab: i, first: x, end: x + s.apart}
+	for x := first; x < end; x += s.stripesEach {
+		for i := range s.kBlocks {
+			cell := winogradCell{transformed: room, column: column, kBlock: i, first: x, end: x + s.stripesEach}
 			s.transformWeights(&cell)
 			s.multiply(a, s.pass, m.Scratch, out, &cell)
 		}
@@ -179,11 +179,11 @@ var noBias [32]float32
 func (s *winogradConv) transformWeights(cell *winogradCell) {
 	g, pixel := &s.weights.columns[cell.column], s.weights.block.PixelBytes()
 	lanes := s.weights.block.Channels()
-	b0, b1 := s.slab(cell.slab)
+	b0, b1 := s.kBlock(cell.kBlock)
 	for b := b0; b < b1; b++ {
 		n := min(lanes, s.conv.In.C-b*lanes) * g.vecs // vectors of kernels
 		from := &s.weights.data[g.at+9*b*lanes*g.vecs*lanes]
-		s.unit.weights(unsafe.Add(cell.kernels, (b-b0)*lanes*g.vecs*pixel), unsafe.Pointer(from), s.taps, n*pixel, n, cell.first, cell.end)
+		s.unit.weights(unsafe.Add(cell.transformed, (b-b0)*lanes*g.vecs*pixel), unsafe.Pointer(from), s.weightPlane, n*pixel, n, cell.first, cell.end)
 	}
 }
 
@@ -209,18 +209,18 @@ func (s *winogradConv) arguments(f *frame) *convArgs {
 }
 
 // multiply computes the products with a piece of the weights, and adds them to
-// those of earlier slabs; out is where they lie for the column's first block.
+// those of earlier K-blocks; out is where they lie for the column's first block.
 func (s *winogradConv) multiply(a *convArgs, p *winogradPass, in, out unsafe.Pointer, cell *winogradCell) {
 	g := &s.weights.columns[cell.column]
-	b0, b1 := s.slab(cell.slab)
+	b0, b1 := s.kBlock(cell.kBlock)
 	a.Steps, a.StepCount, a.BlockSteps = unsafe.Pointer(&s.steps[b0]), b1-b0, min(s.blockSteps, b1)-b0
 	first := cell.first * s.stripes
 	for plane := first; plane < cell.end*s.stripes; plane++ {
 		a.In = unsafe.Add(in, plane*s.in)
 		a.Out = unsafe.Add(out, plane*s.out)
-		a.Weights = unsafe.Add(cell.kernels, (plane-first)*s.taps)
+		a.Weights = unsafe.Add(cell.transformed, (plane-first)*s.weightPlane)
 		a.Residual = nil
-		if cell.slab > 0 {
+		if cell.kBlock > 0 {
 			a.Residual = a.Out
 		}
 		for k := range p.rows[g.vecs/3] {

@@ -103,7 +103,7 @@
 // # Who owns memory
 //
 // A step keeps no state between runs and allocates nothing. Inputs, outputs and the scratch
-// ([Work].Scratch bytes) are the caller's. Packed weights own theirs, outside Go's heap
-// (slab.go), and must stay reachable as long as a step that uses them. Chunks take frames and
-// rooms from pools.
+// ([Work].Scratch bytes) are the caller's. Packed weights own theirs, on Linux outside Go's
+// heap (slab.go), and must stay reachable as long as a step that uses them. Chunks take frames
+// and rooms from pools.
 package kernel

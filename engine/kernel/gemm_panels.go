@@ -122,16 +122,16 @@ func planPanels(r *Rung, g *Gemm, w *GemmWeights) (Work, error) {
 	}
 	s.tiles = (g.M + u.rows - 1) / u.rows
 	s.grid, s.together = cutBatch(s.tiles, panels, s.unitTime(), 4*g.N*g.K, 4*g.M*g.K, g.count())
-	for _, part := range s.slabs() {
+	for _, part := range s.cutK() {
 		work.Steps = append(work.Steps, part)
 	}
 	return work, nil
 }
 
-// slabs cuts a product with constant weights whose A does not stay in L2 along K into
+// cutK cuts a product with constant weights whose A does not stay in L2 along K into
 // products for which it does: A [400][4096] into eight times [400][512]. The first writes C,
 // with the bias, each further one adds to it, and the last one clips.
-func (s *panelGemm) slabs() []*panelGemm {
+func (s *panelGemm) cutK() []*panelGemm {
 	const stays = 768 << 10 // bytes of A that stay in L2 beside weights and C
 	g := &s.gemm
 	n := min((4*g.M*g.K+stays-1)/stays, g.K/512)

@@ -51,9 +51,9 @@ type QConvWeights struct {
 	form             qconvForm
 	rows             bool // the input is U8x4
 	inZero           uint8
-	times            int   // each weight is a sum of at most this many bytes, its parts
-	again            []int // qconvDense, qconvRows: the steps that come again at the end of the K loop, for further parts
-	turns            []int // by part after the first, and step: its place in the K loop, 0 if all of these parts are 0
+	parts            int   // each weight is a sum of at most this many bytes, its parts
+	repeated         []int // qconvDense, qconvRows: the steps that come again at the end of the K loop, for further parts
+	repeatOf         []int // of each part after the first, by step: where in the K loop that comes again for it; 0: nowhere, all are 0
 	source           QWeights
 	plain            []int16 // the weights of the twin
 	bias             []int32 // minus the input's zero point, or 1 if that is not known, times the sum of the weights
@@ -116,9 +116,9 @@ func (k qconvKernels) byteForm(c *QConv) qconvForm {
 	return qconvPlain
 }
 
-// unit is the input's zero point, or 1 if that is known only at run time, when the bias is
+// biasZero is the input's zero point, or 1 if that is known only at run time, when the bias is
 // multiplied by it.
-func (c *QConv) unit() uint8 {
+func (c *QConv) biasZero() uint8 {
 	if c.Floats != nil {
 		return 1
 	}
@@ -198,11 +198,11 @@ func (r *Rung) PackQConv(c *QConv, weights QWeights, bias []int32) (*QConvWeight
 		return nil, fmt.Errorf("%v: %d biases, want %d", &c.Conv, len(bias), c.Out.C)
 	}
 	w := &QConvWeights{cin: c.In.C, cout: c.Out.C, group: c.Group, kernelH: c.KernelH, kernelW: c.KernelW,
-		form: r.QConvs.form(c), rows: c.In.Format == U8x4, inZero: c.unit(), source: weights, times: max(1, (weights.Max+126)/127), scales: c.Scales}
+		form: r.QConvs.form(c), rows: c.In.Format == U8x4, inZero: c.biasZero(), source: weights, parts: max(1, (weights.Max+126)/127), scales: c.Scales}
 	w.bias = make([]int32, c.Out.C)
 	copy(w.bias, bias)
-	if w.times > 1 && (w.form == qconvDense || w.form == qconvRows) {
-		w.findTurns()
+	if w.parts > 1 && (w.form == qconvDense || w.form == qconvRows) {
+		w.findRepeated()
 	}
 	w.layout()
 	return w, nil
@@ -221,17 +221,17 @@ func (w *QConvWeights) layout() {
 		blocks := roundUp(w.cout, 64) / 64
 		w.data, w.ends = w.bytes(blocks*w.panel), w.bytes(blocks*512)
 	case qconvPairDepth:
-		w.times = 1
+		w.parts = 1
 		w.panel = 128 * w.depthTaps()
 		blocks := roundUp(w.cout, 64) / 64
 		w.data, w.ends = w.bytes(blocks*w.panel), w.bytes(blocks*512)
 	case qconvWide:
-		w.times = 1
+		w.parts = 1
 		w.panel = w.steps() * 2048
 		groups := roundUp(w.cout, 32) / 32
 		w.data, w.ends = w.bytes(2*groups*w.panel), w.bytes(groups*256)
 	case qconvWideDepth:
-		w.times = 1
+		w.parts = 1
 		w.panel = taps * 256
 		w.data = w.bytes(roundUp(w.cout, 64) / 64 * w.panel)
 	default:
@@ -252,11 +252,11 @@ func part(v int16, k int) byte {
 
 // steps returns the number of steps of the K loop of a dense output: each once, then some
 // again.
-func (w *QConvWeights) steps() int { return w.once() + len(w.again) }
+func (w *QConvWeights) steps() int { return w.distinctSteps() + len(w.repeated) }
 
-// once is the number of different steps. A step covers 64 channels of a tap or, with
+// distinctSteps is the number of different steps. A step covers 64 channels of a tap or, with
 // U8x4, a kernel row.
-func (w *QConvWeights) once() int {
+func (w *QConvWeights) distinctSteps() int {
 	if w.rows {
 		return w.kernelH
 	}
@@ -364,7 +364,7 @@ func (w *QConvWeights) packDepthwise(co int, source []int16) {
 			data[at], data[at+1] = byte(v), byte(v>>8)
 			continue
 		}
-		for k := range w.times {
+		for k := range w.parts {
 			t := w.depthTap(i, k)
 			data[t/4*256+t%4] = part(v, k)
 		}
@@ -379,9 +379,9 @@ func (w *QConvWeights) depthTaps() int {
 	case w.form == qconvPairDepth:
 		return roundUp(w.kernelH*w.kernelW, 2)
 	case w.kernelH == 3 && w.kernelW == 3:
-		return 12 * w.times
+		return 12 * w.parts
 	}
-	return roundUp(w.kernelH*w.kernelW*w.times, 4)
+	return roundUp(w.kernelH*w.kernelW*w.parts, 4)
 }
 
 // depthTap returns the place of the k-th part of tap t among them.
@@ -401,7 +401,7 @@ func put32(b []byte, v uint32) { *(*uint32)(unsafe.Pointer(&b[0])) = v }
 // fits returns an error if the weights were packed for another kind of convolution.
 func (w *QConvWeights) fits(r *Rung, c *QConv) error {
 	if w.cin != c.In.C || w.cout != c.Out.C || w.group != c.Group || w.kernelH != c.KernelH || w.kernelW != c.KernelW ||
-		w.inZero != c.unit() || w.form != r.QConvs.form(c) {
+		w.inZero != c.biasZero() || w.form != r.QConvs.form(c) {
 		return fmt.Errorf("%v: the weights were packed for another convolution", &c.Conv)
 	}
 	return nil

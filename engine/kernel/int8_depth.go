@@ -10,15 +10,17 @@ import (
 )
 
 // depthwiseQConv is a planned depthwise convolution: a chunk computes some rows of a
-// block of 64 channels.
+// block of 64 channels. Kernels multiply a group of taps of a channel with one instruction,
+// four with VNNI and two without it. With VNNI, the groups of a 3x3 kernel are its three
+// columns, each with a fourth tap of weight 0.
 type depthwiseQConv struct {
 	conv    QConv
 	weights *QConvWeights
 	kernel  func(a *amd64.DepthwiseArgs)
-	offsets []int
-	groups  int // of taps
-	each    int // rows in a chunk
-	chunks  int // of a plane
+	offsets []int // of each tap, those of weight 0 included
+	groups  int   // of taps
+	each    int   // rows in a chunk
+	chunks  int   // of a plane
 }
 
 // newDepthwiseQConv plans a depthwise convolution. kernel takes any taps; 3x3
@@ -26,7 +28,7 @@ type depthwiseQConv struct {
 func newDepthwiseQConv(c *QConv, w *QConvWeights, kernel func(a *amd64.DepthwiseArgs)) *depthwiseQConv {
 	s := &depthwiseQConv{conv: *c, weights: w, kernel: kernel, offsets: make([]int, w.depthTaps())}
 	for t, offset := range depthOffsets(c) {
-		for k := range w.times {
+		for k := range w.parts {
 			s.offsets[w.depthTap(t, k)] = offset // the other offsets stay 0, like their weights
 		}
 	}
@@ -35,7 +37,7 @@ func newDepthwiseQConv(c *QConv, w *QConvWeights, kernel func(a *amd64.Depthwise
 	case w.form == qconvPairDepth:
 		s.groups = len(s.offsets) / 2
 		row *= 3
-	case w.times == 1 && c.KernelH == 3 && c.KernelW == 3 && c.DilationW == 1 && c.StrideW <= 2:
+	case w.parts == 1 && c.KernelH == 3 && c.KernelW == 3 && c.DilationW == 1 && c.StrideW <= 2:
 		s.kernel = amd64.Depthwise3Stride1VNNI
 		if c.StrideW == 2 {
 			s.kernel = amd64.Depthwise3Stride2VNNI

@@ -8,11 +8,11 @@ import (
 
 // A Dynamic takes these steps, with what is between them in the scratch:
 //
-//	scan      numbers          ─▶ the range of each chunk's numbers
-//	settle    ranges           ─▶ scale and zero point (dynamicHead); biases and scales of the sums (Ends)
-//	coding    numbers, head    ─▶ codes, in U8x64 or U8x4
-//	QConv     codes, Ends      ─▶ float32 (within), of matrices with rows of complete blocks
-//	unpad     those rows       ─▶ the output
+//	scan         numbers       ─▶ the range of each chunk's numbers
+//	scaleOfSums  ranges        ─▶ scale and zero point (dynamicHead); biases and scales of the sums (Ends)
+//	coding       numbers, head ─▶ codes, in U8x64 or U8x4
+//	inScratch    codes, Ends   ─▶ the QConv itself: float32, of a matrix in rows of complete blocks
+//	unpad        those rows    ─▶ the output
 
 // Dynamic is a convolution of float32 numbers that are quantised when it runs, as
 // ONNX's DynamicQuantizeLinear, ConvInteger and the scaling after it define: the
@@ -38,12 +38,13 @@ type Floats struct {
 // NewDynamic returns a Dynamic. Group must be 1, Act a Clip or the identity.
 func (r *Rung) NewDynamic(c *Conv, f Floats) *Dynamic {
 	d := &Dynamic{QConv: QConv{Conv: *c, Floats: &f}, from: c.In, into: c.Out}
-	halo := Halo{c.PadTop, c.PadLeft, max(0, c.lowest()), max(0, c.rightmost())}
+	bottom, right := c.beyond()
+	halo := Halo{c.PadTop, c.PadLeft, max(0, bottom), max(0, right)}
 	switch {
 	case d.matrix():
-		d.In = side(U8x64, c.In.N, c.In.C, roundUp(c.In.C, 64))
+		d.In = matrixLayout(U8x64, c.In.N, c.In.C, roundUp(c.In.C, 64))
 		lanes := r.Block.Channels()
-		d.Out = side(r.Block, c.Out.N, c.Out.C, 4*roundUp(c.Out.C, lanes))
+		d.Out = matrixLayout(r.Block, c.Out.N, c.Out.C, 4*roundUp(c.Out.C, lanes))
 	case c.In.Format == Planar && c.DilationW == 1 && c.KernelW <= 16:
 		d.In = NewLayout(U8x4, c.In.N, c.In.C, c.In.H, c.In.W, halo)
 	default:
@@ -58,20 +59,10 @@ func (d *Dynamic) matrix() bool {
 	return d.from.Format == Planar && d.into.Format == Planar && d.from.H*d.from.W == 1
 }
 
-// side is the layout of pictures of one pixel whose blocks lie side by side: the rows
+// matrixLayout is the layout of pictures of one pixel whose blocks lie side by side: the rows
 // of a matrix, of the given size in bytes.
-func side(f Format, n, c, bytes int) Layout {
+func matrixLayout(f Format, n, c, bytes int) Layout {
 	return Layout{Format: f, N: n, C: c, H: 1, W: 1, Pitch: 1, Block: f.PixelBytes(), Image: bytes}
-}
-
-// lowest and rightmost are how far beyond the bottom and the right edge of its input
-// a convolution reads.
-func (c *Conv) lowest() int {
-	return (c.Out.H-1)*c.StrideH + (c.KernelH-1)*c.DilationH + 1 - c.PadTop - c.In.H
-}
-
-func (c *Conv) rightmost() int {
-	return (c.Out.W-1)*c.StrideW + (c.KernelW-1)*c.DilationW + 1 - c.PadLeft - c.In.W
 }
 
 // checkFloats is check for outputs in float32.
@@ -87,14 +78,6 @@ func (c *QConv) checkFloats() error {
 	return nil
 }
 
-// bounds are the limits of the output.
-func (c *Conv) bounds() (low, high float32) {
-	if c.Act.Kind == Clip {
-		return c.Act.Alpha, c.Act.Beta
-	}
-	return float32(math.Inf(-1)), float32(math.Inf(1))
-}
-
 // dynamicHead is what the range of the numbers gives; it lies at the beginning of the
 // scratch.
 type dynamicHead struct {
@@ -104,11 +87,11 @@ type dynamicHead struct {
 
 // dynamicRooms says where the parts of a Dynamic's scratch begin, in bytes, behind the head.
 type dynamicRooms struct {
-	ranges int // of float32: the smallest and the largest number of each chunk
-	ends   int // floatEnds bytes for each 32 outputs
-	codes  int
-	wide   int // scratch of the convolution: 16-bit codes, if it multiplies those
-	rows   int // of the output, padded to complete blocks
+	ranges      int // of float32: the smallest and the largest number of each chunk
+	ends        int // floatEnds bytes for each 32 outputs
+	codes       int
+	convScratch int // scratch of the convolution: 16-bit codes, if it multiplies those
+	rows        int // of the output, padded to complete blocks
 }
 
 // floatEnds is the size of the int32 biases of 32 outputs, their scales, and the
@@ -133,15 +116,15 @@ func (r *Rung) Dynamic(d *Dynamic, w *QConvWeights) (Work, error) {
 	room(&at.ranges, 8*scan.Chunks())
 	room(&at.ends, roundUp(d.Out.C, 32)/32*floatEnds)
 	room(&at.codes, d.In.Size())
-	room(&at.wide, conv.Scratch)
+	room(&at.convScratch, conv.Scratch)
 	padded := d.matrix() && d.Out.Image != d.into.Image
 	if padded {
 		room(&at.rows, d.Out.Size())
 	}
 	scan.at = at.ranges
-	steps := []Step{scan, &settle{settleCodes{at.ranges, scan.Chunks()}, d, w, at}, newCoding(r, d, at.codes)}
+	steps := []Step{scan, &scaleOfSums{scaleOfRange{at.ranges, scan.Chunks()}, d, w, at}, newCoding(r, d, at.codes)}
 	for _, s := range conv.Steps {
-		steps = append(steps, &within{s, at, padded})
+		steps = append(steps, &inScratch{s, at, padded})
 	}
 	if padded {
 		steps = append(steps, &unpad{d.Out, d.into, at.rows})
@@ -149,16 +132,16 @@ func (r *Rung) Dynamic(d *Dynamic, w *QConvWeights) (Work, error) {
 	return Work{Steps: steps, Scratch: size}, nil
 }
 
-// within is a step of the convolution itself, whose operands lie in the scratch.
-type within struct {
+// inScratch is a step of the convolution itself, whose operands lie in the scratch.
+type inScratch struct {
 	Step
 	at     dynamicRooms
 	padded bool
 }
 
-func (s *within) Run(chunk int, m *Memory) {
+func (s *inScratch) Run(chunk int, m *Memory) {
 	f := frames.Get().(*frame)
-	f.memory = Memory{In: unsafe.Add(m.Scratch, s.at.codes), Scratch: unsafe.Add(m.Scratch, s.at.wide), Out: m.Out, Ends: unsafe.Add(m.Scratch, s.at.ends)}
+	f.memory = Memory{In: unsafe.Add(m.Scratch, s.at.codes), Scratch: unsafe.Add(m.Scratch, s.at.convScratch), Out: m.Out, Ends: unsafe.Add(m.Scratch, s.at.ends)}
 	if s.padded {
 		f.memory.Out = unsafe.Add(m.Scratch, s.at.rows)
 	}
@@ -203,7 +186,7 @@ func (s *scan) Run(chunk int, m *Memory) {
 		for c := 0; c < s.from.C; c += each {
 			plane := unsafe.Add(m.In, s.from.At(n, c))
 			if c+each > s.from.C { // the other channels are undefined
-				low, high = s.some(plane, s.from.C-c, top, count, low, high)
+				low, high = s.firstChannels(plane, s.from.C-c, top, count, low, high)
 				continue
 			}
 			first := s.from.Pixel(top, 0)
@@ -227,8 +210,8 @@ func (s *scan) extremes(p unsafe.Pointer, n int, low, high float32) (float32, fl
 	return low, high
 }
 
-// some is extremes of the first channels of a block.
-func (s *scan) some(plane unsafe.Pointer, channels, top, count int, low, high float32) (float32, float32) {
+// firstChannels is extremes of the first channels of a block.
+func (s *scan) firstChannels(plane unsafe.Pointer, channels, top, count int, low, high float32) (float32, float32) {
 	for y := top; y < top+count; y++ {
 		for x := range s.from.W {
 			for _, v := range floats(unsafe.Add(plane, s.from.Pixel(y, x)), channels) {
@@ -259,12 +242,12 @@ func DynamicScale(low, high float32) (scale float32, zero uint8) {
 	return scale, uint8(math.RoundToEven(float64(min(max(-low/scale, 0), 255))))
 }
 
-// settleCodes computes the scale and the zero point from the ranges of all chunks.
-type settleCodes struct{ ranges, count int }
+// scaleOfRange computes the scale and the zero point from the ranges of all chunks.
+type scaleOfRange struct{ ranges, count int }
 
-func (s *settleCodes) Chunks() int { return 1 }
+func (s *scaleOfRange) Chunks() int { return 1 }
 
-func (s *settleCodes) Run(_ int, m *Memory) {
+func (s *scaleOfRange) Run(_ int, m *Memory) {
 	var low, high float32
 	for _, v := range floats(unsafe.Add(m.Scratch, s.ranges), 2*s.count) {
 		low, high = widened(low, high, v)
@@ -273,16 +256,16 @@ func (s *settleCodes) Run(_ int, m *Memory) {
 	h.scale, h.zero = DynamicScale(low, high)
 }
 
-// settle is settleCodes, and computes by what the sums of the convolution are scaled.
-type settle struct {
-	settleCodes
+// scaleOfSums is scaleOfRange, and computes by what the sums of the convolution are scaled.
+type scaleOfSums struct {
+	scaleOfRange
 	d       *Dynamic
 	weights *QConvWeights
 	at      dynamicRooms
 }
 
-func (s *settle) Run(chunk int, m *Memory) {
-	s.settleCodes.Run(chunk, m)
+func (s *scaleOfSums) Run(chunk int, m *Memory) {
+	s.scaleOfRange.Run(chunk, m)
 	h, f := (*dynamicHead)(m.Scratch), s.d.Floats
 	for first := 0; first < s.d.Out.C; first += 32 {
 		ends := unsafe.Add(m.Scratch, s.at.ends+first/32*floatEnds)
@@ -413,7 +396,7 @@ func (r *Rung) DynamicRound(from, to Layout) (Work, error) {
 	}
 	scan := newScan(r, &from)
 	scan.at = cacheLine
-	return Work{Steps: []Step{scan, &settleCodes{scan.at, scan.Chunks()}, &rounding{everyChannel(to, 0.2), from, to, r}},
+	return Work{Steps: []Step{scan, &scaleOfRange{scan.at, scan.Chunks()}, &rounding{everyChannel(to, 0.2), from, to, r}},
 		Scratch: cacheLine + roundUp(8*scan.Chunks(), cacheLine)}, nil
 }
 
@@ -468,7 +451,7 @@ func (c *QConv) finishFloats(sum int32, co int, ends unsafe.Pointer) float32 {
 	of := unsafe.Add(ends, co/32*floatEnds+4*(co%32))
 	number := func(at int) float32 { return *(*float32)(unsafe.Add(of, at)) }
 	scaled := float32(float32(sum+*(*int32)(of)) * number(128))
-	low, high := c.bounds()
+	low, high, _ := c.Act.limits()
 	return min(max(scaled+number(256), low), high)
 }
 

@@ -112,7 +112,7 @@ func testDynamic(t *testing.T, k *Rung, c tileCase, widest int, low, high float3
 		}
 		codes[i] = int32(min(max(code, -float64(zero)), 255-float64(zero)))
 	}
-	lowest, highest := conv.bounds()
+	lowest, highest, _ := conv.Act.limits()
 	eachPixel(c.n, c.cout, conv.Out.H, conv.Out.W, func(n, co, y, xx int) {
 		sum := int32(0)
 		for ci := range c.cin {

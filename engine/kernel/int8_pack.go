@@ -25,7 +25,7 @@ func (w *QConvWeights) packDense(chunk int) {
 	kept := byteRooms.Get().(*[]byte)
 	defer byteRooms.Put(kept)
 	rows := make([][]byte, n)
-	for k := range w.times {
+	for k := range w.parts {
 		if w.source.Codes != nil && w.source.Flip == 0 && w.source.Zeros == nil {
 			for i := range rows {
 				rows[i] = w.source.Codes[(first+i)*per:][:per]
@@ -38,7 +38,7 @@ func (w *QConvWeights) packDense(chunk int) {
 		}
 		switch panel := w.data[chunk*w.panel:][:w.panel]; {
 		case k > 0:
-			w.packRests(panel, rows, k)
+			w.packParts(panel, rows, k)
 		case w.form == qconvRows:
 			w.packRows(panel, rows)
 		default:
@@ -86,9 +86,9 @@ func (w *QConvWeights) bytesOf(kept *[]byte, rows [][]byte, first, k int) {
 	}
 }
 
-// packRests packs the k-th parts (k > 0) of the weights, of which most are 0, into the steps
+// packParts packs the k-th parts (k > 0) of the weights, of which most are 0, into the steps
 // that come again.
-func (w *QConvWeights) packRests(panel []byte, rows [][]byte, k int) {
+func (w *QConvWeights) packParts(panel []byte, rows [][]byte, k int) {
 	taps := w.kernelH * w.kernelW
 	for o, row := range rows {
 		for i, b := range row {
@@ -96,39 +96,39 @@ func (w *QConvWeights) packRests(panel []byte, rows [][]byte, k int) {
 				continue
 			}
 			step, place := w.step(i/taps, i%taps)
-			panel[w.turns[(k-1)*w.once()+step]*2048+place/4*64+o/16*1024+o%16*4+place%4] = b
+			panel[w.repeatOf[(k-1)*w.distinctSteps()+step]*2048+place/4*64+o/16*1024+o%16*4+place%4] = b
 		}
 	}
 }
 
-// findTurns finds the steps that come again. Of codes around their zero point few
+// findRepeated finds the steps that come again. Of codes around their zero point few
 // leave the range of a signed byte: those between the zero point and the farther end.
-func (w *QConvWeights) findTurns() {
-	once := w.once()
-	w.turns = make([]int, once*(w.times-1))
+func (w *QConvWeights) findRepeated() {
+	once := w.distinctSteps()
+	w.repeatOf = make([]int, once*(w.parts-1))
 	const each = 32
 	kept := byteRooms.Get().(*[]byte)
 	defer byteRooms.Put(kept)
 	rows := make([][]byte, each)
-	for k := 1; k < w.times; k++ {
+	for k := 1; k < w.parts; k++ {
 		for first := 0; first < w.cout; first += each {
 			n := min(each, w.cout-first)
 			w.bytesOf(kept, rows[:n], first, k)
 			for _, row := range rows[:n] {
-				w.markTurns(row, k)
+				w.markRepeated(row, k)
 			}
 		}
 	}
-	for i, used := range w.turns {
+	for i, used := range w.repeatOf {
 		if used != 0 {
-			w.turns[i] = once + len(w.again)
-			w.again = append(w.again, i%once)
+			w.repeatOf[i] = once + len(w.repeated)
+			w.repeated = append(w.repeated, i%once)
 		}
 	}
 }
 
-// markTurns marks the steps for which the k-th parts of an output are not all 0.
-func (w *QConvWeights) markTurns(row []byte, k int) {
+// markRepeated marks the steps for which the k-th parts of an output are not all 0.
+func (w *QConvWeights) markRepeated(row []byte, k int) {
 	taps := w.kernelH * w.kernelW
 	for at := 0; at < len(row); at += 8 {
 		eight := row[at:min(at+8, len(row))]
@@ -138,7 +138,7 @@ func (w *QConvWeights) markTurns(row []byte, k int) {
 		for i, b := range eight {
 			if b != 0 {
 				step, _ := w.step((at+i)/taps, (at+i)%taps)
-				w.turns[(k-1)*w.once()+step] = 1
+				w.repeatOf[(k-1)*w.distinctSteps()+step] = 1
 			}
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/amd64"
 )
 
-// byteTiles holds the kernels of integer convolutions on vector registers.
+// byteTiles holds the kernels of integer convolutions on vector registers. depthwise
+// multiplies four taps at a time (VNNI), or two.
 type byteTiles struct {
 	rows, outputs int // of a register tile
 	dense         func(a *amd64.ByteTileArgs)
@@ -39,8 +40,9 @@ func byteQConvs(k byteTiles, wide bool) qconvKernels {
 }
 
 // byteConv is a convolution of complete blocks of channels planned for vector
-// registers. A chunk computes some pairs of register tiles for some groups of
-// outputs; a group has as many outputs as a tile.
+// registers: as one on AMX tiles (denseQConv), with register tiles of rows pixels instead.
+// A chunk computes some pairs of register tiles for some groups of outputs; a group has as
+// many outputs as a tile.
 type byteConv struct {
 	conv     Conv
 	kernel   byteTiles
@@ -49,8 +51,8 @@ type byteConv struct {
 	tiles    []amd64.ByteTile
 	rows     []RowSpan // the rows of the output that each tile writes
 	offsets  []int
-	ends     int // bytes of Ends for 32 outputs
-	fours    int // iterations of the K loop that multiply four quads of channels
+	ends     int // bytes of biases and scales for 32 outputs
+	fours    int // iterations of the K loop, each of four quads of channels
 	grid     grid
 	perGroup int // groups of outputs in a group of the convolution
 	groupIn  int // bytes from the input of a group of the convolution to the next
@@ -84,7 +86,7 @@ func newByteConv(c *QConv, w *QConvWeights, k byteTiles) *byteConv {
 		ShortSteps: short, Quads: quads, Zero: int16(c.OutZero)}
 	if s.ends = 256; c.Floats != nil {
 		s.ends, s.args.Floats = floatEnds, 1
-		s.args.Low, s.args.High = c.bounds()
+		s.args.Low, s.args.High, _ = c.Act.limits()
 	}
 	s.fours = 4*steps - short*(4-quads/4)
 	all := 16*steps - short*(16-quads)
@@ -125,7 +127,7 @@ func shortSteps(c *QConv, w *QConvWeights, steps int) (short, quads int) {
 	switch quads = (cin-1)%64/4 + 1; {
 	case cin <= 64:
 		return steps, quads
-	case len(w.again) > 0: // they are not among the last
+	case len(w.repeated) > 0: // they are not among the last
 		return 0, quads
 	}
 	return c.KernelH * c.KernelW, quads
@@ -133,8 +135,8 @@ func shortSteps(c *QConv, w *QConvWeights, steps int) (short, quads int) {
 
 func (s *byteConv) Chunks() int { return s.grid.chunks() }
 
-// some returns the range of tiles of a range of pairs.
-func (s *byteConv) some(pair, pairs int) (from, to int) {
+// tileRange returns the range of tiles of a range of pairs.
+func (s *byteConv) tileRange(pair, pairs int) (from, to int) {
 	return 2 * pair, min(2*(pair+pairs), len(s.tiles))
 }
 
@@ -146,7 +148,7 @@ func (s *byteConv) Spans(chunk int) (reads, writes RowSpan) {
 	}
 	pair, pairs, _, _ := s.grid.at(chunk)
 	var rows RowSpan
-	from, to := s.some(pair, pairs)
+	from, to := s.tileRange(pair, pairs)
 	for _, r := range s.rows[from:to] {
 		rows = rows.with(r)
 	}
@@ -160,7 +162,7 @@ func (s *byteConv) Spans(chunk int) (reads, writes RowSpan) {
 // share of their halo.
 func (s *byteConv) Run(chunk int, m *Memory) {
 	pair, pairs, group, groups := s.grid.at(chunk)
-	from, to := s.some(pair, pairs)
+	from, to := s.tileRange(pair, pairs)
 	f := byteTileFrames.Get().(*amd64.ByteTileArgs)
 	*f = s.args
 	w, in := s.weights, m.In

@@ -25,7 +25,7 @@ func qconvOffsets(c *QConv, w *QConvWeights) []int {
 		conv.KernelW = 1
 	}
 	offsets := stepOffsets(&conv)
-	for _, step := range w.again {
+	for _, step := range w.repeated {
 		offsets = append(offsets, offsets[step])
 	}
 	return offsets

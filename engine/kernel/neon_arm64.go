@@ -8,7 +8,7 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/arm64"
 )
 
-var convTileNEON = convTile{most: 6, run: func(rows, _, vecs int, a *convArgs) {
+var convTileNEON = convTile{pixels: 6, run: func(rows, _, vecs int, a *convArgs) {
 	arm64.Conv[vecs][rows]((*arm64.ConvF32)(a))
 }}
 

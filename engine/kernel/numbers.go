@@ -108,8 +108,8 @@ func (s *numbers) write(to []float32, at int) {
 const widenedAtOnce = 1 << 13
 
 // block returns the address of rows of n numbers, the first from number at on and the
-// others pitch numbers apart, and how far apart they are there: in the file, or in the
-// room, in which they follow each other.
+// others pitch numbers apart. float32 stays in the file, where rows are pitch apart; others
+// are widened into the room, where they are n apart.
 func (s *numbers) block(at, pitch, rows, n int, room *[]float32) (p unsafe.Pointer, apart int) {
 	if s.of == float32s {
 		return unsafe.Pointer(&s.wide[at]), pitch

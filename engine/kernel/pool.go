@@ -52,7 +52,8 @@ func (r *Rung) MaxPool(p Pool) (Work, error) {
 }
 
 // wide reports whether a maximum along rows and then one along columns take at most
-// half as many steps as the windows as a whole. Every window must overlap the input.
+// half as many steps as the windows as a whole: of 5x5 with stride 1, 10 of 25. Every window
+// must overlap the input.
 func (p *Pool) wide() bool {
 	if p.KernelH*p.KernelW < 2*(p.StrideH*p.KernelW+p.KernelH) {
 		return false
@@ -71,7 +72,7 @@ func (p *Pool) wide() bool {
 }
 
 // poolTwice plans a maximum along rows, into the scratch, and one along columns of
-// the result.
+// the result, for which wide reports true.
 func (r *Rung) poolTwice(p Pool) (Work, error) {
 	along, down := p, p
 	format := p.In.Format
@@ -246,8 +247,8 @@ func (s *pool) counted(x int) int {
 	return min(s.KernelW, (s.In.W+s.PadRight-1-(x*s.StrideW-s.PadLeft))/s.DilationW+1)
 }
 
-// empty writes the pool of nothing: 0 for an average, and for a maximum -Inf or, as
-// splitting an infinity into two parts would give NaN, a very low number.
+// empty writes the pool of a window of nothing but padding: 0 for an average, and for a
+// maximum -Inf or, as splitting an infinity into two parts would give NaN, a very low number.
 func (s *pool) empty(out []float32) {
 	v := float32(0)
 	switch {

@@ -5,6 +5,11 @@ import (
 	"unsafe"
 )
 
+// The mean of a plane is computed in one of three ways: by a chunk with all its rows
+// (globalAverage); where there are few large planes, by chunks that add up some rows each
+// (bandSums) and a second step that adds up these sums (runSums); or by a depthwise
+// convolution, which adds up its outputs as it computes them, and runSums.
+
 // GlobalAverage plans the mean of each plane of in, which must be blocked float32,
 // Split32 or BF16x32. H and W of out are 1; out may be planar.
 func (r *Rung) GlobalAverage(in, out Layout) (Work, error) {

@@ -8,6 +8,10 @@ import (
 	"github.com/visionzoo/vision/engine/kernel/vec"
 )
 
+// The taps of an axis say from which elements of the input each element of the output is
+// computed: bilinear from 4 to 8 has two taps for each of 8 outputs, such as 1/4·in[0] +
+// 3/4·in[1] for the third.
+
 // Resize describes a resizing of planes between two layouts, both F32x8 or each any of
 // F32x16, Split32 and BF16x32. Rows are weighted sums of rows of the input, and then
 // columns are weighted sums of columns of these. A nil axis is not resized; taps without

@@ -8,9 +8,16 @@ import (
 
 // Packed weights are read once per run, from end to end; on small pages each 4 KiB would
 // cost a TLB miss. So they lie on huge pages, in slabs that several layers share: a layer
-// with huge pages of its own would leave half of its last one empty. Slabs are outside
-// Go's heap. They live as long as the session, and as a part of the heap they would let
-// as much garbage accumulate before it is collected.
+// with huge pages of its own would leave half of its last one empty. On Linux, slabs are
+// outside Go's heap. They live as long as the session, and as a part of the heap they would
+// let as much garbage accumulate before it is collected.
+//
+// A slab is a range of addresses, of 32 MiB on Linux. Layers take pieces of it, each where
+// the last one of any session ends:
+//
+//	| conv1 | conv2      | conv3           | free, not backed by memory |
+//
+// When a piece is garbage, its pages go back to the system; when all are, so do the addresses.
 const (
 	hugePage  = 2 << 20
 	smallPage = 4 << 10
@@ -33,13 +40,14 @@ type piece struct {
 // reachable as long as addresses in that memory are in use.
 type keeper struct{ pieces []*piece }
 
+// current is the slab from which pieces are taken.
 var current struct {
 	sync.Mutex
 	slab *slab
 }
 
-// bytes returns n zero bytes, aligned to a cache line, or to a page if there are at least
-// that many: prefetching takes turns on pages.
+// bytes returns n zero bytes: aligned to a cache line, or to a page if there is at least a
+// page of them, because the prefetches of some kernels go through pages in turn.
 func (k *keeper) bytes(n int) []byte {
 	switch {
 	case n < slabFrom:

@@ -130,7 +130,7 @@ func (t *winogradTogether) Spans(chunk int) (reads, writes RowSpan) {
 }
 
 // Spans is part of Local. The step accesses only the scratch.
-func (s *winogradKernels) Spans(int) (reads, writes RowSpan) { return RowSpan{}, RowSpan{} }
+func (s *winogradFilters) Spans(int) (reads, writes RowSpan) { return RowSpan{}, RowSpan{} }
 
 // Spans is part of Local. Stripes of a column access only the scratch.
 func (s winogradProducts) Spans(int) (reads, writes RowSpan) {
@@ -172,7 +172,7 @@ func (s *winogradConv) spans(p *winogradPart) (reads, writes RowSpan) {
 func (l *Layout) row(at int) int { return at/(l.Pitch*l.Format.PixelBytes()) - l.Top }
 
 // Spans is part of Local. The step accesses only the scratch.
-func (vacancy) Spans(int) (reads, writes RowSpan) { return RowSpan{}, RowSpan{} }
+func (freeRooms) Spans(int) (reads, writes RowSpan) { return RowSpan{}, RowSpan{} }
 
 // Spans is part of Local.
 func (s *bands) Spans(chunk int) (reads, writes RowSpan) {

@@ -71,7 +71,8 @@ func windowRowAny(lanes int, op windowOp, a *windowArgs) {
 }
 
 // windowSpan is a run of output columns whose windows have the same kernel columns inside
-// the picture, with the offsets of their taps, kernel row by kernel row.
+// the picture, with the offsets of their taps, kernel row by kernel row. A window of 3 with
+// padding 1 has three spans: the first column, all but the ends, and the last column.
 type windowSpan struct {
 	x, w    int
 	columns int // kernel columns inside
