@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// systemCrowded returns what tells whether as many threads run or wait to as
-// there are processors, the caller's among them. It is nil where the system's
-// count says nothing of the processors that this process may run on.
+// systemCrowded returns a function that tells whether at least as many threads run, or wait
+// to run, as there are processors, the caller's among them. It is nil where the system's
+// count says nothing of the processors that this process may run on: where that are not all.
 var systemCrowded = sync.OnceValue(func() func() bool {
 	processors := runtime.NumCPU()
 	online, err := os.ReadFile("/sys/devices/system/cpu/online")
@@ -36,8 +36,9 @@ var systemCrowded = sync.OnceValue(func() func() bool {
 	return func() bool { return running() >= processors }
 })
 
-// runningThreads reads a line of /proc/loadavg: three averages, then the threads
-// that run or wait to, a slash and all threads (proc_loadavg(5)).
+// runningThreads reads a line of /proc/loadavg, such as "0.20 0.18 0.12 1/80 11206": three
+// averages, then the threads that run or wait to run, a slash and all threads
+// (proc_loadavg(5)).
 func runningThreads(line []byte) (n int, ok bool) {
 	before, _, found := bytes.Cut(line, []byte("/"))
 	n, err := strconv.Atoi(string(before[bytes.LastIndexByte(before, ' ')+1:]))

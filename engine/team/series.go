@@ -25,18 +25,24 @@ type LoopTask interface{ LoopChunk(loop, chunk int) }
 // on with the next loop, as far as its chunks need only chunks that have ended, so
 // threads wait for each other only where their parts of the work touch, not at the
 // end of every loop. A loop begins when the loop two before it has ended
-// completely. Chunks are divided as in Run.
+// completely. Chunks are divided as in Run. With two threads, three loops of 4 chunks,
+// and chunks that each need the same chunk of the loop before and its neighbours:
+//
+//	lane 0   0.0 0.1 0.3 1.0 ~~~~~~~ 1.1 2.0 2.1     loop.chunk; 1.1 waits for 0.2
+//	lane 1   0.2.................... 1.2 1.3 2.2 2.3
+//
+// A lane is the part of one thread: a Series is run as a loop whose chunks are lanes.
 //
 // A Series is for one run at a time.
 type Series struct {
 	loops  []Loop
 	lanes  int
-	left   []chunks // of each loop, those of each lane
-	ended  []ended  // of each loop
-	failed atomic.Int32
+	left   []chunks     // of each loop, those of each lane
+	ended  []ended      // of each loop
+	failed atomic.Int32 // the loop of the first panic, or sound
 	task   LoopTask
 	mine   int   // chunks that the caller ran
-	waited int64 // how long it waited for chunks of others
+	waited int64 // how long it waited for chunks of others, in nanoseconds
 }
 
 // ended records the chunks of a loop that have ended: as a set, or as a count if
@@ -92,8 +98,8 @@ func (s *Series) inOrder(task LoopTask) (loop int, err error) {
 	return loop, nil
 }
 
-// Chunk does the work of a lane; the first lane is the caller's. A lane that is
-// started too late finds no chunks left.
+// Chunk does the work of a lane; the first lane is the caller's. It implements Task. A lane
+// that is started too late finds no chunks left.
 func (s *Series) Chunk(lane int) {
 	for at := range s.loops {
 		if at > 1 {
@@ -164,7 +170,7 @@ func (s *Series) have(at int, needs uint64) bool {
 	return needs&(1<<n-1)&^e == 0
 }
 
-// shares returns how many chunks the caller and the others ran.
+// shares returns how many chunks the caller and the others ran, for worth.
 func (s *Series) shares() (mine, others int) {
 	for i := range s.loops {
 		others += s.loops[i].Chunks

@@ -15,23 +15,28 @@ import (
 // a cache line that another processor has written costs several times as much as
 // one from the shared cache.
 //
-// state packs the loop's number (44 bits), the number of its ranges (10) and of the
-// seats left for helpers (10). task and failed are written before the state that
-// announces them; a thread that has claimed a chunk may read them, because the loop
-// cannot end before that chunk does.
+// A slot goes through: taken by a caller; open, with seats for helpers; shut by the first
+// thread that finds no chunk left; closed by the caller when all chunks have ended. A
+// helper that joined may still look for chunks then, even when the slot has the next loop:
+// it finds none, because ranges carry the number of their loop.
+//
+// state packs that number, the epoch (44 bits), the number of ranges (10) and of the seats
+// left for helpers (10). task and failed are written before the state that announces them; a
+// thread that has claimed a chunk may read them, because the loop cannot end before that
+// chunk does.
 type slot struct {
 	state  atomic.Uint64
+	_      [56]byte     // what different threads write has cache lines of its own
+	done   atomic.Int64 // chunks that have ended
 	_      [56]byte
-	done   atomic.Int64
-	_      [56]byte
-	taken  atomic.Bool
-	failed atomic.Pointer[PanicError]
+	taken  atomic.Bool                // by a caller
+	failed atomic.Pointer[PanicError] // the first panic in a chunk
 	task   Task
 	ranges []chunks
 }
 
 // chunks holds the chunks of a range that are still to run, packed: the low bits of
-// the loop's number (24 bits), the end (20) and the next chunk (20). So one
+// the epoch (24 bits), the end (20) and the next chunk (20). So one
 // compare-and-swap claims a chunk, and only of the loop that was examined.
 type chunks struct {
 	atomic.Uint64
@@ -44,13 +49,13 @@ const (
 	oneRange            = 1 << seatBits
 	oneEpoch            = 1 << (seatBits + rangeBits)
 
-	chunkBits = 20 // Longest fits
+	chunkBits = 20 // enough for Longest
 	chunkMask = 1<<chunkBits - 1
 	oneEnd    = 1 << chunkBits
 	rangeTag  = 1 << (2 * chunkBits)
 )
 
-// open announces a loop in a taken slot and returns its number.
+// open announces a loop in a taken slot and returns its epoch.
 func (s *slot) open(helpers, n int, task Task) (epoch uint64) {
 	epoch = s.state.Load()/oneEpoch + 1
 	s.task = task
@@ -87,7 +92,7 @@ func (s *slot) shut(epoch uint64) {
 	}
 }
 
-// claim takes a chunk of the loop with that number from a range: the first one of
+// claim takes a chunk of the loop with that epoch from a range: the first one of
 // the thread's own range, the last one of another's.
 func (r *chunks) claim(epoch uint64, own bool) (chunk int, ok bool) {
 	for {
@@ -120,7 +125,8 @@ func (s *slot) work(epoch uint64, first, ranges int) (ran int) {
 }
 
 // workUntilPanic runs chunks of one range. It returns how many it claimed, and
-// whether none is left. A panic in a chunk ends it early.
+// whether none is left. A panic in a chunk ends it early; then it is called again, and
+// claims the chunks that are left without running them.
 func (s *slot) workUntilPanic(epoch uint64, at int, own bool) (claimed int, finished bool) {
 	defer func() {
 		if !finished {
@@ -154,7 +160,8 @@ func (s *slot) close(n int) error {
 	return nil
 }
 
-// untilTrue waits until others have done what they are about to do.
+// untilTrue waits until others have done what they are about to do: it spins, and lets
+// others have the processor now and then.
 func untilTrue(done func() bool) {
 	const often = 512 // pauses, a few microseconds: after that, another thread has probably lost its processor
 	for i := 1; !done(); i++ {

@@ -3,6 +3,19 @@
 // goroutines for each is too dear: workers spin for a short while after a
 // loop, and only then park.
 //
+// A loop has chunks, numbered from 0. This is a loop of 8 chunks on a caller and
+// one worker:
+//
+//	caller   takes a slot, gives each of both threads a range of chunks, announces it
+//	worker   sees the announcement, or is woken; takes the one seat of the slot
+//	caller   runs 0 1 2 3, its own range
+//	worker   runs 4 5 6 of its range
+//	caller   runs 7 meanwhile, from the end of the worker's range
+//	caller   waits until all chunks have ended, frees the slot
+//
+// A Series (series.go) is several loops of which each may begin before the one
+// before has ended. What helpers bring and cost is kept account of (worth.go).
+//
 // This package may change without notice: it serves the engine.
 package team
 
@@ -47,16 +60,16 @@ type Team struct {
 const slots = 16
 
 type worker struct {
-	mood atomic.Int32
-	wake chan struct{}
-	_    [48]byte
+	state atomic.Int32
+	wake  chan struct{}
+	_     [48]byte
 }
 
-// What a worker is about.
+// States of a worker.
 const (
 	working  int32 = iota
 	watching       // spins: will see the next announcement
-	parked         // waits for wake
+	parked         // waits for wake; whoever sets it to working must wake it
 )
 
 // patience is how long an idle worker watches for the next loop before it
@@ -158,18 +171,19 @@ func inline(n int, task Task) (err error) {
 	return nil
 }
 
-// rouse sees to it that n workers look, as far as there are idle ones.
+// rouse sees to it that n workers look for loops, as far as so many are idle: those that
+// watch do so anyway, parked ones are woken.
 func (t *Team) rouse(n int) {
 	for i := range t.workers {
 		if n == 0 {
 			return
 		}
 		w := &t.workers[i]
-		switch w.mood.Load() {
+		switch w.state.Load() {
 		case watching:
 			n--
 		case parked:
-			if w.mood.CompareAndSwap(parked, working) {
+			if w.state.CompareAndSwap(parked, working) {
 				w.wake <- struct{}{}
 				n--
 			}
@@ -178,7 +192,9 @@ func (t *Team) rouse(n int) {
 }
 
 // serve is the life of worker i: look for open loops, beginning with the slot
-// after the last one helped; find none and watch; watch in vain and park.
+// after the last one helped; find none and watch; watch in vain and park. A loop that is
+// announced between the last look and parking is not missed: calls has changed, which is
+// checked again after parked has been stored.
 func (t *Team) serve(i int) {
 	debug.SetPanicOnFault(true) // see Run
 	w, at := &t.workers[i], i
@@ -187,14 +203,14 @@ func (t *Team) serve(i int) {
 		if t.help(i, &at) {
 			continue
 		}
-		w.mood.Store(watching)
+		w.state.Store(watching)
 		called := t.watch(seen)
 		if !called {
-			w.mood.Store(parked)
-			called = t.calls.Load() != seen && w.mood.CompareAndSwap(parked, working)
+			w.state.Store(parked)
+			called = t.calls.Load() != seen && w.state.CompareAndSwap(parked, working)
 		}
 		if called {
-			w.mood.Store(working)
+			w.state.Store(working)
 			continue
 		}
 		<-w.wake
@@ -202,7 +218,8 @@ func (t *Team) serve(i int) {
 }
 
 // help has worker i work on the first open loop from slot *at on, and reports
-// whether there was one. Loops with as many ranges give the worker the same.
+// whether there was one. Of loops with equally many ranges, the worker always begins with
+// the same: its caches have what it wrote there.
 func (t *Team) help(i int, at *int) bool {
 	for range slots {
 		s := &t.slots[*at%slots]

@@ -282,10 +282,10 @@ func TestHelpersThatCostMoreThanTheyBringAreLeftOut(t *testing.T) {
 				if delay(&w); w.helping() {
 					t.Fatal("helpers are still called")
 				}
-				if w.last.Load() != want {
-					t.Errorf("alone for %d ns, expected %d", w.last.Load(), want)
+				if w.lastAlone.Load() != want {
+					t.Errorf("alone for %d ns, expected %d", w.lastAlone.Load(), want)
 				}
-				if w.alone.Store(1); !w.helping() {
+				if w.aloneUntil.Store(1); !w.helping() {
 					t.Fatal("helpers are never called again")
 				}
 			}
@@ -293,24 +293,24 @@ func TestHelpersThatCostMoreThanTheyBringAreLeftOut(t *testing.T) {
 			if delay(&w); !w.helping() {
 				t.Error("what helpers brought does not count against a delay")
 			}
-			if w.add(10, 10, 1, 4*shortest, 0); w.last.Load() != 2*shortest {
-				t.Errorf("after as much gain, the next time alone builds on %d ns", w.last.Load())
+			if w.add(10, 10, 1, 4*shortest, 0); w.lastAlone.Load() != 2*shortest {
+				t.Errorf("after as much gain, the next time alone builds on %d ns", w.lastAlone.Load())
 			}
 		})
 	}
 	crowded := true
 	w := worth{crowded: func() bool { return crowded }}
 	w.add(4, 4, 1, 5*ms, 4*ms+ms/2)
-	if w.alone.Store(1); w.helping() || w.alone.Load() < shortest {
+	if w.aloneUntil.Store(1); w.helping() || w.aloneUntil.Load() < shortest {
 		t.Error("helpers are called although no processor is to spare")
 	}
 	crowded = false
-	if w.alone.Store(1); !w.helping() {
+	if w.aloneUntil.Store(1); !w.helping() {
 		t.Error("helpers are not called although a processor is to spare")
 	}
 	crowded = true
-	w.alone.Store(1)
-	if w.failed.Add(-trust); !w.helping() {
+	w.aloneUntil.Store(1)
+	if w.failedAt.Add(-trust); !w.helping() {
 		t.Error("a system that stays crowded is trusted for ever")
 	}
 	w = worth{}

@@ -12,13 +12,19 @@ import (
 // loops run on their callers alone for a while, longer each time, so that a team
 // is not slower than one thread. Then help is tried again, but while the system
 // has no processor to spare only every so often.
+//
+// For example, helpers have brought more than credit when a neighbour takes their
+// processor. The caller waits 6 ms for a chunk: the balance falls from 5 ms to -1 ms, below
+// -debt. Loops run alone for 4 ms; then help is tried, costs as much again, and they run
+// alone for 8 ms, 16, at most 128. Whenever help has then brought as much as the last time
+// alone took, that counts as half as long.
 type worth struct {
-	crowded func() bool  // whether the system has no processor to spare; nil: unknown
-	balance atomic.Int64 // nanoseconds, from -debt to credit
-	alone   atomic.Int64 // loops run alone until then, by now(); 0 if they do not
-	failed  atomic.Int64 // when help last cost more than it brought
-	last    atomic.Int64 // how long they did so last; halved by every such gain
-	gained  atomic.Int64 // since then
+	crowded    func() bool  // whether the system has no processor to spare; nil: unknown
+	balance    atomic.Int64 // what helpers brought minus what they cost, from -debt to credit
+	aloneUntil atomic.Int64 // loops run alone until then, by now(); 0 if they do not
+	failedAt   atomic.Int64 // when the balance last fell below -debt, by now()
+	lastAlone  atomic.Int64 // how long loops then ran alone; half as long for each time that gained reaches it
+	gained     atomic.Int64 // what helpers brought since lastAlone changed
 }
 
 const (
@@ -32,7 +38,7 @@ const (
 	// trust is how long help is not tried because the system is crowded: by
 	// threads of a low priority, perhaps, that would make way.
 	trust = int64(10 * time.Second)
-	// slice is less than what a system lets another process run for.
+	// slice is less than the time for which a system lets another process run.
 	slice = int64(time.Millisecond)
 )
 
@@ -43,7 +49,7 @@ func now() int64 { return int64(time.Since(began)) }
 
 // helping tells whether to call helpers.
 func (w *worth) helping() bool {
-	until := w.alone.Load()
+	until := w.aloneUntil.Load()
 	if until == 0 {
 		return true
 	}
@@ -51,38 +57,39 @@ func (w *worth) helping() bool {
 	if at < until {
 		return false
 	}
-	if w.crowded != nil && at-w.failed.Load() < trust && w.crowded() {
-		w.alone.Store(at + shortest)
+	if w.crowded != nil && at-w.failedAt.Load() < trust && w.crowded() {
+		w.aloneUntil.Store(at + shortest)
 		return false
 	}
-	w.alone.Store(0)
+	w.aloneUntil.Store(0)
 	return true
 }
 
-// add enters a loop that took so long, the wait for the helpers' last chunks
-// included: chunks of the caller's and of the helpers'. Loops that end at once
-// may overwrite each other's entry.
+// add enters a loop of which the caller ran mine chunks and the helpers others. It took so
+// long, of which the caller waited so long for the helpers' last chunks. What they brought is
+// the time in which the caller would have run their chunks, counting no more than mine for
+// each helper. Loops that end at the same time may overwrite each other's entry.
 func (w *worth) add(mine, others, helpers int, took, waited int64) {
 	mine = max(mine, 1)
 	fair := others / helpers
 	brought := (took - waited) * int64(min(others, helpers*mine)) / int64(mine)
 	lost := waited
-	if took > slice && fair > 2*mine+2 { // the caller stood still
+	if took > slice && fair > 2*mine+2 { // helpers ran far more: the caller lost its processor, and the loop took longer for it
 		brought, lost = 0, took-took*int64(mine)/int64(fair)
 	}
-	balance, last := w.balance.Load()+brought-lost, w.last.Load()
+	balance, last := w.balance.Load()+brought-lost, w.lastAlone.Load()
 	if balance < -debt {
 		balance = 0
 		last = min(max(2*last, shortest), longest)
-		w.last.Store(last)
+		w.lastAlone.Store(last)
 		w.gained.Store(0)
 		at := now()
-		w.failed.Store(at)
-		w.alone.Store(at + last)
+		w.failedAt.Store(at)
+		w.aloneUntil.Store(at + last)
 	} else if last > 0 {
 		gained := w.gained.Load() + brought
 		if gained >= last {
-			w.last.Store(last / 2 / shortest * shortest)
+			w.lastAlone.Store(last / 2 / shortest * shortest)
 			gained = 0
 		}
 		w.gained.Store(gained)
