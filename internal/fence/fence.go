@@ -1,6 +1,10 @@
 // Package fence gives tests memory beside a page that must not be accessed, so that
-// kernels that read or write outside their operands fault. On systems other than Linux and
-// macOS the memory is ordinary.
+// kernels that read or write outside their operands fault:
+//
+//	Before:  |   .......operand| no access |     reading past the end faults
+//	After:   | no access |operand.......   |     reading before the beginning does
+//
+// On systems other than Linux and macOS the memory is ordinary.
 package fence
 
 import (

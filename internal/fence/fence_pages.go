@@ -20,7 +20,8 @@ func after(tb testing.TB, n int) []byte {
 	return m[page : page+n : page+n]
 }
 
-// pages returns pages for n bytes, and one more.
+// pages returns as many pages as n bytes take, and one more, and the size of a page. They are
+// unmapped at the end of the test.
 func pages(tb testing.TB, n int) (m []byte, page int) {
 	page = os.Getpagesize()
 	m, err := syscall.Mmap(-1, 0, (n+page-1)/page*page+page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)

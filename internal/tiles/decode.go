@@ -4,19 +4,28 @@ package main
 
 import "encoding/binary"
 
-// An instruction is a tile instruction, decoded. Its encodings are in the Intel SDM,
-// volume 2: VEX.128.0F38.W0 with opcodes 49, 4B, 5C and 5E.
+// Tile instructions are encoded as VEX.128.0F38.W0 with opcodes 49, 4B, 5C and 5E (Intel SDM,
+// volume 2). TILELOADD T6, 1024(BX)(R11*1) for example is
+//
+//	c4 a2 7b   4b       b4      1b   00 04 00 00
+//	VEX        opcode   ModRM   SIB  displacement
+//	│  │  └ vvvv 1111 (none), pp 3 (F2)
+//	│  └ bits of reg, index (R11: 0) and base, inverted; map 2 (0F38)
+//	└ three-byte prefix
+//
+// with reg 6 and rm 4 (a SIB follows) in ModRM, and index 11 and base 3 in the SIB.
+
+// An instruction is a tile instruction, decoded.
 type instruction struct {
 	kind    kind
-	size    int // bytes of code
-	tile    int // the destination, or what is stored
-	a, b    int // factors of a product
-	memory  bool
-	base    int // general registers of the address; -1 for none
-	index   int // of rows: the distance from one to the next
-	scale   uint
-	offset  int64
-	fromEnd bool // base is the instruction pointer
+	size    int   // bytes of code
+	tile    int   // the destination, or what is stored
+	a, b    int   // factors of a product
+	base    int   // of the memory operand at base + index<<scale + offset: a general register; -1 for none
+	index   int   // likewise; of loads and stores, it is the distance from a row to the next instead
+	scale   uint  // of the index
+	offset  int64 // in bytes
+	fromEnd bool  // the base is the instruction pointer, after the instruction
 }
 
 type kind uint8
@@ -81,7 +90,6 @@ func decode(code []byte) (in instruction, ok bool) {
 	default:
 		return in, false
 	}
-	in.memory = true
 	in.base, in.index = rm|int(high&1)<<3, -1
 	if rm == 4 {
 		sib := code[in.size]

@@ -7,10 +7,10 @@
 //	go test -tags emulatedtiles -exec ./tiles ./engine/kernel
 //
 // On such a processor a tile instruction raises SIGILL. Tiles traces the program
-// (ptrace(2)), decodes the instruction at which a thread stopped, applies it to the
-// thread's memory and to tile registers that it keeps for the thread, and continues
-// behind it. An instruction takes some ten microseconds, so this shows that kernels
-// are correct, not how fast they are.
+// (ptrace(2)), decodes the instruction at which a thread stopped (decode.go), applies it to
+// the thread's memory and to tile registers that it keeps for the thread (unit.go), and
+// continues behind it, or behind the last of several in a row. An instruction takes some ten
+// microseconds, so this shows that kernels are correct, not how fast they are.
 //
 // Only the instructions that this module's kernels use are emulated. Tile registers
 // are not saved in signal frames.
@@ -62,11 +62,12 @@ func run(args []string) (unix.WaitStatus, error) {
 	return status, err
 }
 
-// A tracer watches the threads of a program.
+// A tracer watches the threads of a program. A thread is named by its id, that of the
+// program by its first thread's.
 type tracer struct {
 	program int
-	units   map[int]*unit // of each thread that has used tiles
-	known   map[int]bool
+	units   map[int]*unit // of each thread that has met SIGILL
+	known   map[int]bool  // threads that have stopped before
 }
 
 // run lets the program's threads go on whenever they stop, until it has ended.
@@ -92,7 +93,7 @@ func (t *tracer) run() (unix.WaitStatus, error) {
 		if id, err = wait(&status); err != nil {
 			return status, err
 		}
-		for !status.Stopped() { // a thread has ended
+		for !status.Stopped() { // a thread has ended, or the program
 			if id == t.program {
 				return status, nil
 			}
@@ -108,7 +109,8 @@ func (t *tracer) run() (unix.WaitStatus, error) {
 	}
 }
 
-// reaches reads the first instruction of the program.
+// reaches tries to read the first instruction of the program, since some systems let a
+// program be traced but not read.
 func (t *tracer) reaches() error {
 	var regs unix.PtraceRegs
 	if err := unix.PtraceGetRegs(t.program, &regs); err != nil {
@@ -131,14 +133,14 @@ func wait(status *unix.WaitStatus) (int, error) {
 // stopped looks at why a thread stopped, and returns the signal that it gets.
 func (t *tracer) stopped(id int, status unix.WaitStatus) (int, error) {
 	sig := status.StopSignal()
-	if !t.known[id] { // new threads stop once
+	if !t.known[id] { // a new thread stops before its first instruction
 		t.known[id] = true
 		if sig == unix.SIGSTOP {
 			return 0, nil
 		}
 	}
 	switch {
-	case status.TrapCause() > 0: // a thread was started
+	case status.TrapCause() > 0: // the thread has started another
 		return 0, nil
 	case sig == unix.SIGILL:
 		done, err := t.step(id)
@@ -149,7 +151,7 @@ func (t *tracer) stopped(id int, status unix.WaitStatus) (int, error) {
 	return int(sig), nil
 }
 
-// step carries out the tile instructions that a thread stands before. It reports
+// step carries out the tile instructions in a row that a thread stands before. It reports
 // whether there was one.
 func (t *tracer) step(id int) (done bool, err error) {
 	var regs unix.PtraceRegs

@@ -17,16 +17,16 @@ func TestDecode(t *testing.T) {
 		as, code string
 		want     instruction
 	}{
-		{"ldtilecfg (%r13)", "c4c278494500", instruction{kind: configure, memory: true, base: r13, index: -1}},
-		{"ldtilecfg 0x12(%rax,%rbx,2)", "c4e27849445812", instruction{kind: configure, memory: true, base: ax, index: bx, scale: 1, offset: 0x12}},
-		{"ldtilecfg 0x100(%rip)", "c4e278490500010000", instruction{kind: configure, memory: true, base: -1, index: -1, fromEnd: true, offset: 0x100}},
+		{"ldtilecfg (%r13)", "c4c278494500", instruction{kind: configure, base: r13, index: -1}},
+		{"ldtilecfg 0x12(%rax,%rbx,2)", "c4e27849445812", instruction{kind: configure, base: ax, index: bx, scale: 1, offset: 0x12}},
+		{"ldtilecfg 0x100(%rip)", "c4e278490500010000", instruction{kind: configure, base: -1, index: -1, fromEnd: true, offset: 0x100}},
 		{"tilerelease", "c4e27849c0", instruction{kind: release}},
 		{"tilezero %tmm3", "c4e27b49d8", instruction{kind: zero, tile: 3}},
-		{"tileloadd (%rbx,%r11,1),%tmm5", "c4a27b4b2c1b", instruction{kind: load, memory: true, tile: 5, base: bx, index: r11}},
-		{"tileloadd 0x400(%r14,%r10,4),%tmm7", "c4827b4bbc9600040000", instruction{kind: load, memory: true, tile: 7, base: r14, index: r10, scale: 2, offset: 0x400}},
-		{"tileloadd 0x8(%r15),%tmm0", "c4c27b4b442708", instruction{kind: load, memory: true, base: r15, index: -1, offset: 8}},
-		{"tileloadd 0x40(,%rcx,8),%tmm6", "c4e27b4b34cd40000000", instruction{kind: load, memory: true, tile: 6, base: -1, index: cx, scale: 3, offset: 0x40}},
-		{"tilestored %tmm2,-0x40(%r12,%r13,1)", "c4827a4b542cc0", instruction{kind: store, memory: true, tile: 2, base: r12, index: r13, offset: -0x40}},
+		{"tileloadd (%rbx,%r11,1),%tmm5", "c4a27b4b2c1b", instruction{kind: load, tile: 5, base: bx, index: r11}},
+		{"tileloadd 0x400(%r14,%r10,4),%tmm7", "c4827b4bbc9600040000", instruction{kind: load, tile: 7, base: r14, index: r10, scale: 2, offset: 0x400}},
+		{"tileloadd 0x8(%r15),%tmm0", "c4c27b4b442708", instruction{kind: load, base: r15, index: -1, offset: 8}},
+		{"tileloadd 0x40(,%rcx,8),%tmm6", "c4e27b4b34cd40000000", instruction{kind: load, tile: 6, base: -1, index: cx, scale: 3, offset: 0x40}},
+		{"tilestored %tmm2,-0x40(%r12,%r13,1)", "c4827a4b542cc0", instruction{kind: store, tile: 2, base: r12, index: r13, offset: -0x40}},
 		{"tdpbf16ps %tmm7,%tmm4,%tmm1", "c4e2425ccc", instruction{kind: dotBF16, tile: 1, a: 4, b: 7}},
 		{"tdpbusd %tmm6,%tmm5,%tmm0", "c4e2495ec5", instruction{kind: dotU8S8, a: 5, b: 6}},
 	} {

@@ -62,8 +62,9 @@ func (u *unit) used(numbers ...int) error {
 
 var errShapes = errors.New("the tiles of a product do not fit each other")
 
-// fits checks the tiles of a product, which has four bytes of depth in each column
-// of a and each row of b.
+// fits checks the tiles of a product c += a·b: c has the rows of a and the columns of b, and
+// four bytes of depth (two bf16, or four bytes) lie side by side in each four bytes of a row of
+// a, and in each column of four bytes of b.
 func (u *unit) fits(in instruction) error {
 	if err := u.used(in.tile, in.a, in.b); err != nil {
 		return err
