@@ -49,6 +49,12 @@ type kernel struct {
 // conversion, store) takes about as long as two steps of products. So it is interleaved
 // with the steps of the next pair, some rows after each step: then the tile unit and
 // the vector units work at the same time.
+//
+//	tile unit      products of pair 0    store sums   products of pair 1      store sums   ...
+//	vector units                                      epilogue of pair 0 ...               epilogue of pair 1
+//
+// The sums pass through the scratch. A group of 32 output channels goes through all pairs,
+// then the next one does.
 func (e *emitter) conv(k kernel) {
 	e.text(k.name, "a *TileArgs", 8, k.doc)
 	e.p("MOVQ a+0(FP), AX")

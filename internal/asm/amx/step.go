@@ -97,9 +97,16 @@ func splitLoads(e *emitter, low lowRows) {
 	e.raw(tileLoad(7, "R14", "R11", 0))
 }
 
-// splitStep multiplies one step of Split32: lo·hi, hi·hi, hi·lo. Successive products of
-// an accumulator are at least two products apart, on average four, which covers the
-// latency of a tile product (52 cycles).
+// splitStep multiplies one step of Split32. With rows a and b in T4 and T5, columns (output
+// channels) c and d in T6 and T7, and low parts with a stroke:
+//
+//	T0 += a'·c   T2 += b'·c   T1 += a'·d   T3 += b'·d     lo·hi: loaded by the step before
+//	T1 += a·d    T3 += b·d    T0 += a·c    T2 += b·c      hi·hi: a replaces a', b replaces b'
+//	T0 += a·c'   T2 += b·c'   T1 += a·d'   T3 += b·d'     hi·lo: d' replaces d, c' replaces c,
+//	                                                      then c, a', b', d of the next step
+//
+// Successive products of an accumulator are at least two products apart, on average four,
+// which covers the latency of a tile product (52 cycles).
 func splitStep(e *emitter, f fetcher, low lowRows) {
 	e.tileRows(0)
 	e.raw(dotBF16(0, 4, 6))

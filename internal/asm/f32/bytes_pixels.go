@@ -99,8 +99,9 @@ func (b *byteGen) sum() {
 // element of a row by the lower half of a code, or 0 if the code is negative. Before each
 // row after the first, 16 is subtracted from the code, with signed saturation. So a code
 // picks from all rows up to its own, and these XORed give the element of the table,
-// because each row of Chain is XORed with the row before. Codes from 128 on are first
-// XORed with 128 and use the other eight rows.
+// because each row of Chain is XORed with the row before: code 0x25 picks element 5 of rows
+// 0, 1 and 2 as 0x25, 0x15 and 0x05, and from row 3 on it is negative. Codes from 128 on are
+// first XORed with 128 and use the other eight rows.
 func (b *byteGen) table() {
 	b.row("ByteTable", "looks Count codes at A, a multiple of 64, up in a table.")
 	b.Comment("AX arguments, DI output, SI input, DX numbers left, BX Chain. Of each vector three registers: codes,", "codes XORed with 128, results. The last register 16, the one before 128.")

@@ -121,7 +121,15 @@ var (
 // emit writes the kernel. The sums of a tile stay in registers over all taps and
 // channels. A list of steps has the offset and number of contiguous inputs of each step.
 // So the same code serves 1x1, kxk and dilated kernels of any stride and group, and
-// planar pictures, in which the taps of a kernel row are contiguous.
+// planar pictures, in which the taps of a kernel row are contiguous:
+//
+//	for each tile:
+//		sums = bias
+//		for each of the first BlockSteps steps, a complete block of channels:   blocks
+//			prefetch; for each input of the block: input1
+//		for each other step:                                                    step
+//			for each four inputs: input1 four times; for each one left: input1
+//		add the residual, clip, store                                           finish
 func (t tile) emit(g *gen) {
 	name := t.name()
 	parts := fmt.Sprintf("%d neighbours", t.rows)

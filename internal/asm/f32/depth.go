@@ -9,7 +9,17 @@ import (
 )
 
 // depth is a kernel for rows of depthwise convolutions. The weights of a kernel row stay
-// in registers, and each input is loaded once for all outputs of a tile that need it.
+// in registers, and each input is loaded once for all outputs of a tile that need it. For a
+// kernel row w0 w1 w2 with stride 1, a tile of four outputs loads six inputs:
+//
+//	x0   y0 += w0·x0
+//	x1   y0 += w1·x1   y1 += w0·x1
+//	x2   y0 += w2·x2   y1 += w1·x2   y2 += w0·x2
+//	x3                 y1 += w2·x3   y2 += w1·x3   y3 += w0·x3
+//	x4                               y2 += w2·x4   y3 += w1·x4
+//	x5                                             y3 += w2·x5
+//
+// Each x, w and y is a vector of channels.
 type depth struct {
 	vector
 	kernelW, stride int

@@ -12,8 +12,14 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// gen is an avo context with this project's conventions. Constants of a file lie in one
-// table, each eight times: AVX-512 broadcasts one, AVX2 loads all eight.
+// gen is an avo context with this project's conventions. A kernel is a leaf: it calls
+// nothing, has no preemption points, and ends with VZEROUPPER. Either it takes a pointer to a
+// struct of args, whose fields it finds by name through go_asm.h (fn, field, load), or a few
+// parameters (leaf, param). Operands are in Go's order, destination last, except in methods
+// that say otherwise.
+//
+// Constants of a file lie in one table, each eight times: AVX-512 broadcasts one, AVX2 loads
+// all eight.
 type gen struct {
 	*build.Context
 	name   string                 // of the file

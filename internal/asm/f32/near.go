@@ -8,6 +8,18 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
+// Boxes lie in cells by their centres, on levels by their areas (engine/kernel/box). Those
+// that a box may overlap enough have areas and distances within some ratio, so they lie on one
+// or two neighbouring levels and there in up to three rows of cells:
+//
+//	level     cells within reach    places of their boxes
+//	lower     row 0, 1, 2           three ranges
+//	upper     row 0, 1, 2           three ranges
+//
+// The twin, which says the same in Go for one box, is Queries.find in that package. Here a
+// vector has one number of 16 boxes, or of 8 with AVX2. Where three rows or two levels do not
+// suffice, the box is hard, and the caller looks at all boxes.
+
 // Offsets of the fields of box.Queries.
 const (
 	queryRow            = 64 // of 16 numbers
@@ -55,8 +67,8 @@ const (
 )
 
 // near writes the search for the blocks of boxes that boxes may overlap. RDX queries, RDI
-// grid, RSI its boxes, R8 its starts, R9 its levels. A vector has one number of all 16
-// queries or, with AVX2, of half of them.
+// grid, RSI its boxes, R8 its starts, R9 its levels, EBX a bit for each hard query. With
+// AVX2, the upper half of the queries is searched first.
 func (g *gen) near(v vector) {
 	name := "Near" + v.title
 	g.leaf(name, []string{"queries ptr"},

@@ -41,9 +41,20 @@ func overlaps(g *gen) {
 	sweeper{g, zmm}.sweep()
 }
 
-// sweeper writes the sweep. RDX sweep, RSI queries, RDI live, RBX blocks, R13 next
-// candidate, R11 the current box among the queries, R12 blocks left, RAX next block, RCX
-// blocks left in its run, R14 next run, R15 Told. R8, R9 and R10 are temporaries.
+// sweeper writes the sweep, whose twin is Sweep in engine/kernel/box:
+//
+//	for each candidate that is live: keep it                     (candidate)
+//		collect the ranges that near has found for it            (begin)
+//		for each block of 16 boxes in these ranges:              (blocks)
+//			compare the box with all 16; seldom, some are hits:  (found)
+//				those that are sure are no longer live, the others are told
+//		if any was told, return
+//
+// It may return in the middle, when there is no room for more hits, and goes on there.
+//
+// RDX sweep, RSI queries, RDI live, RBX blocks, R13 next candidate, R11 the current box among
+// the queries, R12 blocks left, RAX next block, RCX blocks left in its run, R14 next run, R15
+// Told. R8, R9 and R10 are temporaries.
 type sweeper struct {
 	*gen
 	v vector
