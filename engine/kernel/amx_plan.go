@@ -185,11 +185,13 @@ const (
 	rowsInL2 = 5 << 18
 )
 
-// cutGrid cuts work of pairs·groups units of unit nanoseconds each. Weights that stay in
-// L2 are reused by all blocks. Larger weights are read once per block, so all pairs are one
-// block. The exception are activations of rowBytes bytes that do not stay in L2 from group
-// to group and take long to read again compared to the computation, as with 1x1 kernels:
-// then a block has as many pairs as stay.
+// cutGrid cuts work of pairs·groups units of unit nanoseconds each. There are three cases:
+//
+//   - Weights that stay in L2 are reused by all blocks: a block is the pairs of one chunk.
+//   - Larger weights are read once per block, so all pairs are one block,
+//   - unless activations of rowBytes bytes do not stay in L2 from group to group and take long
+//     to read again compared to the computation, as with 1x1 kernels: then a block has as many
+//     pairs as stay.
 func cutGrid(pairs, groups int, unit float64, weightBytes, rowBytes int) grid {
 	g := grid{pairs: pairs, groups: groups, pairsEach: pairs, groupRuns: 1, block: pairs}
 	want := pieces(pairs*groups, unit)

@@ -33,8 +33,9 @@ type Link struct {
 // need. The intermediate rows lie in a room of the scratch that stays in a core's
 // L2, whereas whole outputs would pass through the shared cache or the caches of
 // other cores. A chunk is a run of bands from top to bottom, each of which keeps
-// the rows that the next one needs too. There must be as many rooms as chunks may run
-// at the same time. The last output must not be in the memory of an input.
+// the rows that the next one needs too. There should be as many rooms as chunks may run
+// at the same time: one that finds no room spins until there is. The last output must not be
+// in the memory of an input.
 //
 // The result equals that of running the links one after the other, bit for bit.
 func Bands(chain []Link, rooms int) (Work, error) { return bandsWithin(chain, rooms, bandRoom) }

@@ -34,8 +34,8 @@ type convPiece struct {
 // its L2. But weights that do not stay in L2 should be read only once; then a chunk is a
 // column of channels with as many rows as it has time for. The same holds for few pixels
 // and many weights: the weights of a column are prefetched while the one before is
-// multiplied, and the pixels stay. Several small pictures share a column; of a large
-// picture, as many rows as stay in L2 are computed for all columns before the next rows.
+// multiplied, and the pixels stay. Small pictures of a batch are one group, which shares each
+// column; of a large picture, as many rows as stay in L2 are a group.
 func (s *directConv) cutWork() convCut {
 	const (
 		stays        = 1 << 20         // bytes of weights that leave room in L2

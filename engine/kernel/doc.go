@@ -80,8 +80,9 @@
 //	    of numbers that are coded at run time  Dynamic         int8_dynamic.go
 //	a chain, some rows at a time               bands           bands.go
 //
-// Which of the first five it is, package plan decides ([ConvMethod]); QConv chooses among
-// its forms itself. A matrix product is a [Gemm].
+// Package plan decides between direct, depthwise and the two Winograds ([ConvMethod]), and
+// whether tiles or bands are used. QConv chooses among its forms itself. A matrix product is
+// a [Gemm].
 //
 // # Words
 //

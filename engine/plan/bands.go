@@ -6,7 +6,6 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
-	"github.com/visionzoo/vision/engine/ops"
 )
 
 // A depthwise convolution reads and writes much and computes little. Together with
@@ -54,7 +53,7 @@ func (b *builder) pooled(n *ir.Node) *ir.Node {
 		few   = 1 << 18 // bytes of weights: every band reads all
 	)
 	p := b.onlyReader(n, pool)
-	c := b.conv(n, n.Operator.(*ops.FusedConv))
+	c := b.conv(n)
 	if p == nil || p.Op != "MaxPool" || hasResidual(n) || b.gates[n] != nil || c.Out.Image <= large ||
 		n.Inputs[1].Const().Size() > few || !b.tiled(n, c) && len(candidates(c)) > 0 || b.tapByTap(n) != nil {
 		return nil
@@ -96,7 +95,7 @@ func (b *builder) made(v *ir.Value) bool {
 
 // pointwiseConv reports whether n is a 1x1 convolution of stride 1 and one group.
 func (b *builder) pointwiseConv(n *ir.Node) bool {
-	c := b.conv(n, n.Operator.(*ops.FusedConv))
+	c := b.conv(n)
 	return c.KernelH*c.KernelW*c.StrideH*c.StrideW*c.Group == 1 && c.PadTop+c.PadLeft == 0 && below(c) == 0 && rightOf(c) == 0 &&
 		c.In.C > 4
 }
@@ -104,7 +103,7 @@ func (b *builder) pointwiseConv(n *ir.Node) bool {
 // depthwise reports whether n is a convolution in which every channel has a kernel
 // of its own.
 func (b *builder) depthwise(n *ir.Node) bool {
-	c := b.conv(n, n.Operator.(*ops.FusedConv))
+	c := b.conv(n)
 	return c.Group > 1 && c.Group == c.In.C && c.Group == c.Out.C
 }
 
@@ -115,7 +114,7 @@ func (b *builder) worthBands(chain []*ir.Node) bool {
 	const low = 14 // rows
 	between, weights := 0, 0
 	for i, n := range chain {
-		c := b.conv(n, n.Operator.(*ops.FusedConv))
+		c := b.conv(n)
 		weights += c.Out.C * c.In.C / c.Group
 		if i > 0 {
 			between = max(between, c.In.C*c.In.H*c.In.W)
@@ -129,14 +128,14 @@ func (b *builder) worthBands(chain []*ir.Node) bool {
 func (b *builder) bandNode(chain []*ir.Node) error {
 	first, last := chain[0], chain[len(chain)-1]
 	x, y := first.Inputs[0], last.Outputs[0]
-	c := b.conv(first, first.Operator.(*ops.FusedConv))
+	c := b.conv(first)
 	from, err := b.inFormat(x, b.inputFormat(x, c, b.tiled(first, c)))
 	if err != nil {
 		return err
 	}
 	var res *place
 	if b.roles[last] == convolve {
-		if res, err = b.residual(last, b.tiled(last, b.conv(last, last.Operator.(*ops.FusedConv)))); err != nil {
+		if res, err = b.residual(last, b.runsTiled(last)); err != nil {
 			return err
 		}
 	}
@@ -181,7 +180,7 @@ func (b *builder) link(n *ir.Node, in, out kernel.Layout) (kernel.Link, string, 
 			return b.opt.Rung.MaxPool(p)
 		}}, n.Op, nil
 	}
-	c := b.conv(n, n.Operator.(*ops.FusedConv))
+	c := b.conv(n)
 	c.In, c.Out = in, out
 	plan, name, err := b.convPlan(n, c, b.tiled(n, c))
 	return kernel.Link{Conv: *c, Plan: plan}, strings.TrimPrefix(name, "conv "), err

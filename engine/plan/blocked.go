@@ -5,7 +5,6 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
-	"github.com/visionzoo/vision/engine/ops"
 )
 
 // Nodes on channel blocks hand values to each other without conversion. So the layout of a
@@ -30,7 +29,8 @@ type layoutSpec struct {
 }
 
 // assign decides which nodes run on blocked activations and how each value is
-// laid out, so that few conversions are needed.
+// laid out, so that few conversions are needed: first the roles of nodes, then the formats
+// of their outputs, then halos, then places in concatenations, each by those before.
 func (b *builder) assign(nodes []*ir.Node) {
 	b.roles = map[*ir.Node]role{}
 	b.specs = map[*ir.Value]*layoutSpec{}
@@ -43,7 +43,7 @@ func (b *builder) assign(nodes []*ir.Node) {
 			}
 		}
 		r := b.role(n)
-		if r == outside || r != convolve && r != transposed && r != dynamic && r != roundCodes && !b.fedBlocked(n, r) {
+		if r == outside || !r.convertsInput() && !b.fedBlocked(n, r) {
 			continue
 		}
 		b.roles[n] = r
@@ -133,63 +133,71 @@ func (b *builder) canSplit(n *ir.Node) bool {
 }
 
 // votes counts the readers of v that want 32-channel pixels, for the tile unit, and those
-// that want plain float32 blocks. Readers that take both count for neither.
+// that want plain float32 blocks.
 func (b *builder) votes(v *ir.Value) (tile, plain int) {
 	for _, n := range b.readers[v] {
-		switch b.roles[n] {
-		case convolve:
-			if n.Inputs[0] != v {
-				continue // a residual may have either format
-			}
-			if op := n.Operator.(*ops.FusedConv); b.tiled(n, b.conv(n, op)) {
-				tile++
-			} else {
-				plain++
-			}
-		case pool: // it reads float32, and widens other formats as it reads
-		case activate, combine, concat:
-			if b.specs[n.Outputs[0]].format == b.narrow() {
-				tile++
-			} else {
-				plain++
-			}
-		case gate:
-			if c := b.gated[n]; c != nil && b.tiled(c, b.conv(c, c.Operator.(*ops.FusedConv))) {
-				if x, _ := b.gateOperands(n); x == v {
-					tile++
-					continue
-				}
-			}
+		switch b.wants(n, v) {
+		case tilePixels:
+			tile++
+		case plainBlocks:
 			plain++
-		case pixelGate:
-			if x, _ := b.pixelGateOperands(n); x != v { // what it multiplies with is planar
-				continue
-			}
-			if b.specs[n.Outputs[0]].format == b.narrow() {
-				tile++
-			} else {
-				plain++
-			}
-		case scaleShift, dynamic, roundCodes, transposed:
-			plain++
-		case resize:
-			// Nodes that only move numbers accept any format.
-			if t := b.resizing(n); t.rows.Picks() && t.columns.Picks() && b.specs[n.Outputs[0]].format == b.narrow() {
-				tile++
-			} else {
-				plain++
-			}
 		}
 	}
 	return tile, plain
 }
 
+// preference says in which format a node wants a value.
+type preference uint8
+
+const (
+	anyFormat preference = iota
+	tilePixels
+	plainBlocks
+)
+
+// wants returns in which format a node wants to read v. Nodes that can read and write either
+// want that of their output, which their readers have chosen before.
+func (b *builder) wants(n *ir.Node, v *ir.Value) preference {
+	tile := false
+	switch b.roles[n] {
+	case convolve:
+		if n.Inputs[0] != v {
+			return anyFormat // a residual
+		}
+		tile = b.runsTiled(n)
+	case gate:
+		c := b.gated[n] // reads the activation in place of the product
+		x, _ := b.gateOperands(n)
+		tile = c != nil && x == v && b.runsTiled(c)
+	case pixelGate:
+		if x, _ := b.pixelGateOperands(n); x != v {
+			return anyFormat // what it multiplies with is planar
+		}
+		tile = b.writesTile(n)
+	case activate, combine, concat:
+		tile = b.writesTile(n)
+	case resize:
+		t := b.resizing(n) // moves pixels of any format, but adds up only float32
+		tile = t.rows.Picks() && t.columns.Picks() && b.writesTile(n)
+	case scaleShift, dynamic, roundCodes, transposed:
+	default: // pools, which widen pixels as they read, and nodes that read row-major values
+		return anyFormat
+	}
+	if tile {
+		return tilePixels
+	}
+	return plainBlocks
+}
+
+// writesTile reports whether a node writes 32-channel pixels.
+func (b *builder) writesTile(n *ir.Node) bool { return b.specs[n.Outputs[0]].format == b.narrow() }
+
 // wantHalo widens the halo of a convolution's input to its padding.
 func (b *builder) wantHalo(n *ir.Node) {
-	if b.tapByTap(n) != nil {
+	if b.tapByTap(n) != nil { // nothing reads the halo
 		return
 	}
-	b.widenHalo(n.Inputs[0], b.conv(n, n.Operator.(*ops.FusedConv)))
+	b.widenHalo(n.Inputs[0], b.conv(n))
 }
 
 // widenHalo widens the halo of a value to the padding of a convolution of it.

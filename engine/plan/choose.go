@@ -27,6 +27,12 @@ const (
 	resize                 // of rows and columns
 )
 
+// convertsInput reports whether it is worth converting a planar input to blocks for a node
+// of this role. Others run on blocks only if their operands are there already.
+func (r role) convertsInput() bool {
+	return r == convolve || r == transposed || r == dynamic || r == roundCodes
+}
+
 // role returns the role that a node can have. Whether it gets it depends on its
 // neighbours too: see assign.
 func (b *builder) role(n *ir.Node) role {
@@ -122,7 +128,7 @@ func (b *builder) convolvable(n *ir.Node, op *ops.FusedConv) bool {
 	if b.constant(n.Inputs[0]) != nil {
 		return false
 	}
-	return b.addable(n, op) && b.paddedFits(b.conv(n, op))
+	return b.addable(n, op) && b.paddedFits(b.conv(n))
 }
 
 // addable reports whether a convolution can add its residual, if it has one: nothing
@@ -160,7 +166,8 @@ func rightOf(c *kernel.Conv) int {
 
 // untrimmed describes a convolution for the kernels, with all its taps: see conv for those
 // that are left.
-func (b *builder) untrimmed(n *ir.Node, op *ops.FusedConv) *kernel.Conv {
+func (b *builder) untrimmed(n *ir.Node) *kernel.Conv {
+	op := n.Operator.(*ops.FusedConv)
 	_, _, h, w := b.dims(n.Inputs[0])
 	win, _ := ops.PictureWindowOf(n, h, w, n.Inputs[1].Const().Shape()[2:]) // Infer has checked that it fits
 	return &kernel.Conv{
@@ -272,6 +279,9 @@ func (b *builder) tiled(n *ir.Node, c *kernel.Conv) bool {
 	return in >= 12 && out >= 32 && (c.KernelH*c.KernelW > 1 || b.beside(n))
 }
 
+// runsTiled is tiled for a convolution whose description is not at hand.
+func (b *builder) runsTiled(n *ir.Node) bool { return b.tiled(n, b.conv(n)) }
+
 // tiledPlanar is tiled for a first layer, which reads the planar picture as it is.
 func (b *builder) tiledPlanar(n *ir.Node, c *kernel.Conv) bool {
 	return b.opt.Rung.Name == "amx" && !b.opt.Strict && c.TakesPlanar() && c.Out.C >= 32 &&
@@ -289,7 +299,7 @@ func (b *builder) beside(n *ir.Node) bool {
 		if other == n || b.roles[other] != convolve || other.Inputs[0] != n.Inputs[0] {
 			continue
 		}
-		if c := b.conv(other, other.Operator.(*ops.FusedConv)); c.KernelH*c.KernelW > 1 && c.Group == 1 && c.Out.C >= 32 {
+		if c := b.conv(other); c.KernelH*c.KernelW > 1 && c.Group == 1 && c.Out.C >= 32 {
 			return true
 		}
 	}

@@ -3,7 +3,6 @@ package plan
 import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
-	"github.com/visionzoo/vision/engine/ops"
 )
 
 // convNode schedules a convolution, with the chain that begins with it if that runs in
@@ -15,7 +14,7 @@ func (b *builder) convNode(n *ir.Node) error {
 	if taps := b.tapByTap(n); taps != nil {
 		return b.tapsNode(n, taps)
 	}
-	c := b.conv(n, n.Operator.(*ops.FusedConv))
+	c := b.conv(n)
 	tiled := b.tiled(n, c)
 	in, err := b.convInputs(n, c, tiled)
 	if err != nil {
@@ -144,7 +143,7 @@ func (b *builder) convWork(n *ir.Node, c *kernel.Conv, tiled bool) (kernel.Work,
 // that plans the kernel, which bands call with fewer rows, and the kernel's name.
 func (b *builder) convPlan(n *ir.Node, c *kernel.Conv, tiled bool) (plan func(*kernel.Conv) (kernel.Work, error), name string, err error) {
 	f := filterOf(n)
-	f.bias, f.rect = b.bias(n), trim(b.untrimmed(n, n.Operator.(*ops.FusedConv)))
+	f.bias, f.rect = b.bias(n), trim(b.untrimmed(n))
 	if tiled || b.tiledPlanar(n, c) {
 		w, err := b.weights.tile(c, f)
 		if c.In.Format == kernel.BF16x32 {

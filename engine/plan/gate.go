@@ -3,7 +3,6 @@ package plan
 import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
-	"github.com/visionzoo/vision/engine/ops"
 )
 
 // Squeeze and excitation (Hu et al. 2018, arXiv:1709.01507): the mean of each channel goes
@@ -49,7 +48,7 @@ func (b *builder) foldable(n *ir.Node) (*ir.Node, bool) {
 			return nil, false
 		}
 	}
-	c := b.conv(r, r.Operator.(*ops.FusedConv))
+	c := b.conv(r)
 	if c.KernelH*c.KernelW > 1 || c.Group > 1 || c.PadTop+c.PadLeft > 0 || below(c) > 0 || rightOf(c) > 0 || c.In.C < 8 {
 		return nil, false
 	}

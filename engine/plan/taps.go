@@ -3,7 +3,6 @@ package plan
 import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
-	"github.com/visionzoo/vision/engine/ops"
 )
 
 // A kernel whose dilation is not small beside the map meets padding with most of its
@@ -37,7 +36,7 @@ func (b *builder) tapByTap(n *ir.Node) []tap {
 		worth    = 0.7 // the largest share of the products that may be left
 		channels = 64  // with fewer, reading and writing sums takes longer than the products
 	)
-	c := b.untrimmed(n, n.Operator.(*ops.FusedConv))
+	c := b.untrimmed(n)
 	if c.Group > 1 || c.StrideH*c.StrideW > 1 || c.DilationH*c.DilationW == 1 || c.In.C < channels || hasResidual(n) || b.gates[n] != nil || b.tiled(n, c) {
 		return nil
 	}
@@ -72,7 +71,7 @@ func meets(pad, in, out int) (from, to int) { return max(0, pad), min(out, in+pa
 
 // tapsNode schedules a convolution tap by tap.
 func (b *builder) tapsNode(n *ir.Node, taps []tap) error {
-	u := b.untrimmed(n, n.Operator.(*ops.FusedConv))
+	u := b.untrimmed(n)
 	from, err := b.inFormat(n.Inputs[0], b.opt.Rung.Block)
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/kernel"
-	"github.com/visionzoo/vision/engine/ops"
 )
 
 // A kernel that is dilated beyond a small map has outer taps that meet padding alone. Of
@@ -46,10 +45,10 @@ func tapsInside(kernel, dilation, stride, pad, in, out int) (first, n int) {
 	return first, n
 }
 
-// conv describes a convolution for the kernels, without the taps that trim leaves out. Its
-// layouts are planar until they are chosen.
-func (b *builder) conv(n *ir.Node, op *ops.FusedConv) *kernel.Conv {
-	c := b.untrimmed(n, op)
+// conv describes a convolution (an ops.FusedConv) for the kernels, without the taps that trim
+// leaves out. Its layouts are planar until they are chosen.
+func (b *builder) conv(n *ir.Node) *kernel.Conv {
+	c := b.untrimmed(n)
 	trim(c)
 	return c
 }
