@@ -7,9 +7,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Activations are elementwise. Versions up to 5 have an attribute
-// consumed_inputs, a hint that is ignored; later versions differ only in element
-// types.
+// Activations are elementwise functions, given here as ONNX defines them; two also have defaults that
+// depend on the version (Selu) or another broadcasting rule (PRelu). Versions up to 5 have an
+// attribute consumed_inputs, a hint that is ignored; all others differ only in element types.
 var activations = []Def{
 	{Name: "Relu", Since: 14, Types: tensor.FloatTypes | tensor.SignedTypes, In: Exactly(1), Out: Exactly(1), New: relu.of},
 	{Name: "Relu", Since: 1, Until: 13, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: relu.of},
@@ -33,7 +33,8 @@ var activations = []Def{
 	{Name: "SwiGLU", Since: 28, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newSwiGLU},
 }
 
-// floatFunc returns the constructor of an operator without attributes.
+// floatFunc returns the constructor of an elementwise operator without attributes that is defined for
+// floats only.
 func floatFunc(f func(float64) float64) func(*ir.Node) (Op, error) {
 	return func(*ir.Node) (Op, error) { return floats(f), nil }
 }
@@ -49,7 +50,7 @@ var relu = unary{
 	i64: func(x int64) int64 { return max(x, 0) },
 }
 
-// newLeakyRelu makes y = x for x ≥ 0, alpha·x otherwise. ONNX LeakyRelu. Maas et
+// newLeakyRelu makes y = x for x ≥ 0, alpha·x otherwise. ONNX LeakyRelu-6. Maas et
 // al. 2013, "Rectifier Nonlinearities Improve Neural Network Acoustic Models".
 func newLeakyRelu(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
@@ -80,16 +81,16 @@ var prelu = binary{
 	u64: func(x, _ uint64) uint64 { return x },
 }
 
-// newPRelu broadcasts the slope to the shape of X. ONNX PRelu-7.
+// newPRelu broadcasts the slope to the shape of X, never X to that of the slope. ONNX PRelu-7.
 func newPRelu(*ir.Node) (Op, error) { return unidirectional{binaryOp{prelu}}, nil }
 
-// newPRelu1 has a single slope, or one for each channel (axis 1). ONNX PRelu-1.
+// newPRelu1 has a single slope, or one for each channel (axis 1). ONNX PRelu-1, -6.
 func newPRelu1(*ir.Node) (Op, error) {
 	return aligned{op: unidirectional{binaryOp{prelu}}, broadcast: true, axis: 1, hasAxis: true}, nil
 }
 
-// newElu makes y = x for x ≥ 0, alpha·(eˣ-1) otherwise. ONNX Elu. Clevert et al.
-// 2015.
+// newElu makes y = x for x ≥ 0, alpha·(eˣ-1) otherwise. ONNX Elu-6. Clevert et al. 2015, "Fast and
+// Accurate Deep Network Learning by Exponential Linear Units".
 func newElu(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha := float64(a.Float("alpha", 1))
@@ -103,7 +104,8 @@ func elu(x, alpha float64) float64 {
 	return x
 }
 
-// newSelu makes y = gamma·elu(x, alpha). ONNX Selu. Klambauer et al. 2017.
+// newSelu makes y = gamma·elu(x, alpha). ONNX Selu-6. Klambauer et al. 2017, "Self-Normalizing Neural
+// Networks".
 func newSelu(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha, gamma := seluFactors(a, n.Version)
@@ -126,7 +128,7 @@ func seluFactors(a *ir.Attrs, version int) (alpha, gamma float32) {
 	return a.Float("alpha", 1.67326319217681884765625), a.Float("gamma", 1.05070102214813232421875)
 }
 
-// newCelu makes y = max(0, x) + min(0, alpha·(exp(x/alpha)-1)). ONNX Celu. Barron
+// newCelu makes y = max(0, x) + min(0, alpha·(exp(x/alpha)-1)). ONNX Celu-12. Barron
 // 2017, "Continuously Differentiable Exponential Linear Units".
 func newCelu(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
@@ -136,25 +138,28 @@ func newCelu(n *ir.Node) (Op, error) {
 	}), a.Err()
 }
 
+// sigmoid is 1/(1 + e⁻ˣ). ONNX Sigmoid-6.
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
-// newHardSigmoid makes y = max(0, min(1, alpha·x + beta)). ONNX HardSigmoid.
+// newHardSigmoid makes y = max(0, min(1, alpha·x + beta)). ONNX HardSigmoid-6.
 func newHardSigmoid(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha, beta := float64(a.Float("alpha", 0.2)), float64(a.Float("beta", 0.5))
 	return floats(func(x float64) float64 { return math.Max(0, math.Min(1, alpha*x+beta)) }), a.Err()
 }
 
-// hardSwish is x·max(0, min(1, x/6 + 1/2)). ONNX HardSwish. Howard et al.
+// hardSwish is x·max(0, min(1, x/6 + 1/2)). ONNX HardSwish-14. Howard et al.
 // 2019, "Searching for MobileNetV3".
 func hardSwish(x float64) float64 { return x * math.Max(0, math.Min(1, x/6+0.5)) }
 
-// softplus is ln(1 + eˣ), without overflow.
+// softplus is ln(1 + eˣ) = max(x, 0) + ln(1 + e^-|x|), whose power cannot overflow. ONNX Softplus-1.
 func softplus(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
 
+// softsign is x/(1 + |x|). ONNX Softsign-1.
 func softsign(x float64) float64 { return x / (1 + math.Abs(x)) }
 
-// mish is x·tanh(softplus(x)). Misra 2019.
+// mish is x·tanh(softplus(x)). ONNX Mish-18. Misra 2019, "Mish: A Self Regularized Non-Monotonic Neural
+// Activation Function".
 func mish(x float64) float64 { return x * math.Tanh(softplus(x)) }
 
 // newThresholdedRelu makes y = x for x > alpha, 0 otherwise, for NaN too. ONNX
@@ -194,8 +199,8 @@ func throughFloat(f func(float64) float64) unary {
 		u64: func(x uint64) uint64 { return uint64(tensor.ToInt64(f(float64(x)))) }}
 }
 
-// newGelu makes y = x·Φ(x), where Φ is the normal distribution function, exact or
-// approximated by a tanh. ONNX Gelu-20. Hendrycks and Gimpel 2016.
+// newGelu makes y = x·Φ(x), where Φ is the standard normal distribution's cumulative function, exact
+// or approximated by a tanh. ONNX Gelu-20. Hendrycks and Gimpel 2016, "Gaussian Error Linear Units".
 func newGelu(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	if a.OneOf("approximate", "none", "tanh") == "tanh" {
@@ -204,13 +209,16 @@ func newGelu(n *ir.Node) (Op, error) {
 	return floats(gelu), a.Err()
 }
 
+// gelu is x/2·(1 + erf(x/√2)).
 func gelu(x float64) float64 { return 0.5 * x * (1 + math.Erf(x/math.Sqrt2)) }
 
+// geluTanh is x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
 func geluTanh(x float64) float64 {
 	return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
 }
 
-// newSwish makes y = x·sigmoid(alpha·x). ONNX Swish-24. Ramachandran et al. 2017.
+// newSwish makes y = x·sigmoid(alpha·x). ONNX Swish-24. Ramachandran et al. 2017, "Searching for
+// Activation Functions".
 func newSwish(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha := float64(a.Float("alpha", 1))

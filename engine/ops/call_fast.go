@@ -9,16 +9,23 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Shared by fast paths: outputs that are not zeroed first, loops divided among
-// the run's threads, and planned kernels.
+// This file has what all fast paths share: outputs that are not zeroed first, loops divided among
+// the run's threads, and the execution of planned kernels. A typical EvalFast is
+//
+//	v := c.vec(c.In...)                                   // nil: other types, or no kernels
+//	if v == nil {
+//		return false, nil
+//	}
+//	y, err := c.output(tensor.Float32, c.In[0].Shape()...) // not zeroed
+//	…
+//	return true, c.share(len(dst), 0.5, func(from, to int) {  // 0.5 ns for each element
+//		v.Apply(vec.Exp, dst[from:to], src[from:to], 0, 0)
+//	})
 
 // raw is New without zeroing memory of the plan: every element must be written.
 func (c *Call) raw(d tensor.DType, shape ...int) (*tensor.Tensor, error) {
-	for i, p := range c.Planned {
-		if p != nil && c.taken>>i&1 == 0 && p.DType() == d && slices.Equal(p.Shape(), shape) {
-			c.taken |= 1 << i
-			return p, nil
-		}
+	if p := c.takePlanned(d, shape); p != nil {
+		return p, nil
 	}
 	return c.New(d, shape...)
 }
@@ -52,9 +59,10 @@ const (
 	checkTime = 2e6
 )
 
-// share calls part for ranges that make up [0, n), on several threads if the run
-// has them and the work pays, at unit nanoseconds for each. A part may write only
-// its own range.
+// share calls part for ranges that together are [0, n), on several threads if the run has them
+// and the work pays. unit is the estimated time of one of the n, in nanoseconds: it decides how
+// many make a range. A part may write only what belongs to its own range. A range is never cut, so
+// one of the n must stay well below 10 ms, the time within which a cancelled run has to end.
 func (c *Call) share(n int, unit float64, part func(from, to int)) error {
 	alone := c.Run.Parallel == nil || float64(n)*unit < aloneTime
 	time := chunkTime
@@ -88,9 +96,10 @@ func (c *Call) share(n int, unit float64, part func(from, to int)) error {
 	return c.Run.Check()
 }
 
-// rows is walk.rows on several threads: row gets the first element of each
-// operand for a run of n elements, and may be called concurrently. unit is the
-// time of one element in nanoseconds.
+// rows is walk.rows on several threads: row gets the number of elements in a row and the first
+// element of each operand, whose elements are walk.step apart, and may be called concurrently.
+// unit is the estimated time of one element in nanoseconds. Unlike walk.rows, which cuts rows at
+// rowLength, it divides a row only among threads, and only if there are few rows.
 func (c *Call) rows(w *walk, unit float64, row func(n int, at []int)) error {
 	if slices.Contains(w.dims, 0) {
 		return nil
@@ -100,7 +109,7 @@ func (c *Call) rows(w *walk, unit float64, row func(n int, at []int)) error {
 	if last >= 0 {
 		inner, outer = w.dims[last], tensor.MustCount(w.dims[:last])
 	}
-	parts := 1 // parts into which a row is divided
+	parts := 1 // into which each row is divided
 	if outer < 8 && float64(inner)*unit > chunkTime {
 		parts = min(inner, int(float64(inner)*unit/chunkTime)+1)
 	}

@@ -7,9 +7,16 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// An elementwise operator is written once for each of three arithmetics, not for each element type:
+// all floats are computed in float64, all signed integers in int64, all unsigned ones and bools in
+// uint64 (see tensor.Number for why nothing is lost). tensor.Load and tensor.Store convert a row of
+// elements at a time. Neg, for example, is
+//
+//	unary{f64: negative[float64], i64: negative[int64]}
+
 // unary is a function of one element, for each arithmetic; nil where it is not
-// defined. Floats of any width are computed in float64 and rounded to their type
-// (those of 16 bits and fewer by way of float32).
+// defined. Results are rounded to the element type (to those of 16 bits and fewer
+// once, whatever lies between).
 type unary struct {
 	f64 func(x float64) float64
 	i64 func(x int64) int64
@@ -30,7 +37,7 @@ type relation struct {
 	u64 func(a, b uint64) bool
 }
 
-// arithmetic tells in which Go type elements of a dtype are computed.
+// arithmetic is the Go type in which elements of a dtype are computed.
 type arithmetic uint8
 
 const (
@@ -150,7 +157,8 @@ func broadcastShape(shapes ...ir.Shape) (ir.Shape, error) {
 	return out, nil
 }
 
-// broadcastDim returns the size of two dimensions of which one may be broadcast.
+// broadcastDim returns what two dimensions broadcast to; ok is false if they cannot. Where one is not
+// known, the other decides if it is a number above 1: the unknown one is equal to it, or 1.
 func broadcastDim(a, b ir.Dim) (d ir.Dim, ok bool) {
 	switch {
 	case a.Same(b) || b.N == 1:
@@ -159,7 +167,7 @@ func broadcastDim(a, b ir.Dim) (d ir.Dim, ok bool) {
 		return b, true
 	case a.Known() && b.Known():
 		return ir.Unknown, false
-	case a.Known(): // b is 1 or equal to a
+	case a.Known(): // above 1: b is 1 or equal to a
 		return a, true
 	case b.Known():
 		return b, true
@@ -199,15 +207,15 @@ func (op elementwise) Eval(c *Call) error {
 	return op.apply(c, y, c.In[0])
 }
 
-// of is the constructor of an elementwise operator without attributes.
+// of is the constructor (Def.New) of an elementwise operator without attributes.
 func (f unary) of(*ir.Node) (Op, error) { return elementwise{f}, nil }
 
 // floats makes an elementwise operator that is defined for floats only.
 func floats(f func(float64) float64) elementwise { return elementwise{unary{f64: f}} }
 
-// viaFloat32 evaluates an operator written for float32 on floats of 16 or 8 bits.
-// Those inputs are widened, and float32 outputs are rounded once to the type of
-// the first input that was widened. Inputs of other types are passed on
+// viaFloat32 evaluates an operator that is written for float32 on floats of 16 or
+// 8 bits. Those inputs are widened, and float32 outputs are rounded once, to the
+// type of the first input that was widened. Inputs of other types are passed on
 // unchanged.
 func viaFloat32(c *Call, eval func(c *Call) error) error {
 	narrow := tensor.Invalid

@@ -9,13 +9,13 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// mapping is a function of one float32 that has a kernel.
+// mapping is a kernel for a function of one float32, with its parameters.
 type mapping struct {
 	f           vec.Func
 	alpha, beta float32
 }
 
-// mappings lists the unary operators that have kernels.
+// mappings lists the kernels of unary operators without attributes; mappingOf has the others.
 var mappings = map[string]mapping{
 	"Exp": {f: vec.Exp}, "Sigmoid": {f: vec.Sigmoid}, "Tanh": {f: vec.Tanh}, "Erf": {f: vec.Erf},
 	"Mish": {f: vec.Mish}, "HardSwish": {vec.HardSwish, 1. / 6, 0.5}, "Relu": {vec.Clip, 0, infinity},
@@ -26,7 +26,8 @@ var mappings = map[string]mapping{
 
 var infinity = float32(math.Inf(1))
 
-// mappingOf returns the mapping of a node of the default domain.
+// mappingOf returns the kernel of a node of the default domain; ok is false if there is none, or
+// none for these attributes.
 func mappingOf(n *ir.Node) (m mapping, ok bool) {
 	if n.Domain != "" {
 		return m, false
@@ -53,7 +54,7 @@ func mappingOf(n *ir.Node) (m mapping, ok bool) {
 		m = mapping{vec.HardSigmoid, a.Float("alpha", 0.2), a.Float("beta", 0.5)}
 	case "Swish":
 		m = mapping{vec.Silu, a.Float("alpha", 1), 0}
-	case "Clip": // versions up to 10, with attributes
+	case "Clip": // versions up to 10, with attributes; clip.EvalFast has the others
 		m = mapping{vec.Clip, a.Float("min", -math.MaxFloat32), a.Float("max", math.MaxFloat32)}
 		return m, a.Err() == nil && m.alpha == m.alpha && m.beta == m.beta
 	case "Gelu":
@@ -69,7 +70,7 @@ func mappingOf(n *ir.Node) (m mapping, ok bool) {
 }
 
 // EvalFast computes float32: with a kernel if there is one, otherwise with Eval's
-// function, without its conversions.
+// function, without its conversions but on several threads.
 func (op elementwise) EvalFast(c *Call) (bool, error) {
 	if c.vec(c.In[0]) == nil || op.f64 == nil {
 		return false, nil
@@ -115,8 +116,7 @@ func (c *Call) mapTo(m mapping, x *tensor.Tensor) error {
 	})
 }
 
-// activationMapping returns the mapping of a fused activation; false if there is
-// no activation.
+// activationMapping returns the kernel of a fused activation; false if the activation is none.
 func activationMapping(act kernel.Activation) (m mapping, ok bool) {
 	m = mapping{alpha: act.Alpha, beta: act.Beta}
 	switch act.Kind {
@@ -157,7 +157,7 @@ func (op *Activate) EvalFast(c *Call) (bool, error) {
 	return true, c.mapTo(m, c.In[0])
 }
 
-// EvalFast scales and shifts one plane at a time.
+// EvalFast scales, shifts and activates one plane (a channel of an image) at a time.
 func (op *ScaleShift) EvalFast(c *Call) (bool, error) {
 	x := c.In[0]
 	v := c.vec(c.In...)

@@ -7,14 +7,20 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Inference also computes small constants, because shapes are computed from them:
-// Shape → Gather → Concat → Reshape.
+// Exporters compute shapes with operators: a flattening to [batch, rest] is often
+//
+//	x -> Shape -> Gather(0) -> Unsqueeze -> Concat(., -1) -> Reshape(x, .)
+//
+// To know the shape of such a Reshape, inference computes small integer values too. It knows them in
+// two forms: as a constant (Fact.Const), which fold computes with the operators' reference kernels;
+// and, where some elements are symbols or unknown, as a list of dimensions (Fact.Ints), which the
+// operators' Infer methods pass on and symbolic computes for sums and products.
 
 // maxFolded is the largest number of elements of a value that inference computes.
 const maxFolded = 1024
 
-// shapeMath lists the operators that shape computations use. All take time
-// proportional to the sizes of their operands and results.
+// shapeMath lists the operators that shape computations use. All take time proportional to the sizes
+// of their operands and results, so that folding takes none that counts.
 var shapeMath = set("Abs", "Add", "And", "ArgMax", "ArgMin", "Cast", "CastLike", "Ceil", "Clip", "Concat", "ConstantOfShape", "CumSum",
 	"Div", "Equal", "Expand", "Flatten", "Floor", "Gather", "GatherElements", "GatherND", "Greater", "GreaterOrEqual",
 	"Identity", "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul", "Neg", "NonZero", "Not", "Or", "Pad", "Pow", "Range",
@@ -30,9 +36,9 @@ func set(names ...string) map[string]bool {
 	return m
 }
 
-// fold computes the outputs of a node whose inputs are all small constants. It
-// returns nil for other nodes, and if the outputs would be large. Errors are
-// ignored here; they occur again if the node is ever run.
+// fold computes the outputs of a node of shapeMath whose inputs are all small constants. It returns
+// nil for other nodes, and if the outputs would be large. Errors are ignored here: they occur again if
+// the node is ever run.
 func fold(n *ir.Node, in, out []ir.Fact) []*tensor.Tensor {
 	if n.Domain != "" || !shapeMath[n.Op] {
 		return nil
@@ -61,8 +67,7 @@ func fold(n *ir.Node, in, out []ir.Fact) []*tensor.Tensor {
 	return c.Out
 }
 
-// foldInts turns the elements of an integer value into a constant if all are
-// known.
+// foldInts turns the known elements of an int64 scalar or vector into a constant if all are numbers.
 func foldInts(f ir.Fact) ir.Fact {
 	if f.Const != nil || f.Ints == nil || f.DType != tensor.Int64 || f.Shape.Rank() > 1 || !f.Shape.Full() {
 		return f
@@ -81,8 +86,9 @@ func foldInts(f ir.Fact) ir.Fact {
 	return ir.FactOf(tensor.Of(values, shape...))
 }
 
-// symbolic computes the elements of an integer value of which some are symbols or
-// unknown, for a sum with 0 or a product with 1.
+// symbolic returns the elements of an integer scalar or vector as far as they are known. It adds to
+// what the operator's Infer found those elements that arithmetic leaves as they are: n+0, n·1, n/1
+// are n, whatever number n stands for.
 func symbolic(n *ir.Node, in []ir.Fact, out ir.Fact) []ir.Dim {
 	if n.Domain != "" || out.Shape.Rank() > 1 || !integerTypes.Is(out.DType) {
 		return out.Ints
@@ -106,7 +112,8 @@ func symbolic(n *ir.Node, in []ir.Fact, out ir.Fact) []ir.Dim {
 	return out.Ints
 }
 
-// unchanged returns the operand that a sum or product leaves unchanged.
+// unchanged returns the operand to which the result of a sum, difference, product or quotient is
+// equal, unknown if there is none.
 func unchanged(op string, a, b ir.Dim) ir.Dim {
 	switch {
 	case op == "Add" && a.N == 0, op == "Mul" && a.N == 1:

@@ -9,10 +9,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Infer computes the facts (dtype, shape, known elements) of all values of a
-// graph and of its subgraphs from those of the graph's inputs, and stores them in
-// the values. Facts in a loop's body hold for all iterations. Infer is called
-// when a model is opened and by passes; the graph must not be used concurrently. A cancelled context ends it between two nodes.
+// Infer computes the facts (dtype, shape, known elements) of all values of a graph and of its
+// subgraphs from those of the graph's inputs, and stores them in the values. Facts in a loop's body
+// hold for all iterations. Infer is called when a model is opened and by passes; the graph must not
+// be used concurrently. A cancelled context ends it between two nodes.
 func Infer(ctx context.Context, g *ir.Graph) error {
 	at := &inference{ctx: ctx, at: func(v *ir.Value) ir.Fact { return v.Fact }, note: func(v *ir.Value, f ir.Fact) { v.Fact = f }}
 	return at.nodes(g)
@@ -25,15 +25,17 @@ func InferNode(n *ir.Node, in []ir.Fact) ([]ir.Fact, error) {
 	return aside().node(n, in)
 }
 
-// inference is one traversal of a graph.
+// inference is one traversal of a graph. Where the facts come from and where they go are functions,
+// because a loop's body is inferred several times before its facts are final: a trial (try) reads
+// facts as usual but keeps what it finds to itself.
 type inference struct {
 	ctx   context.Context
-	at    func(v *ir.Value) ir.Fact
-	note  func(v *ir.Value, f ir.Fact)
-	trial int // number of nested trials, traversals whose facts are discarded
+	at    func(v *ir.Value) ir.Fact    // the fact of a value as far as it is known
+	note  func(v *ir.Value, f ir.Fact) // stores the fact of a value
+	trial int                          // number of nested trials around this traversal
 }
 
-// aside returns an inference of one node that changes nothing in the graph.
+// aside returns an inference for a single node that stores nothing in the graph.
 func aside() *inference {
 	return &inference{ctx: context.Background(), at: func(v *ir.Value) ir.Fact { return v.Fact }, note: func(*ir.Value, ir.Fact) {}, trial: 1}
 }
@@ -46,7 +48,7 @@ type regional interface {
 	inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error)
 }
 
-// nodes infers a graph whose inputs have facts.
+// nodes infers all nodes of a graph whose inputs have facts. Constants keep their own fact.
 func (i *inference) nodes(g *ir.Graph) error {
 	for _, n := range g.Nodes {
 		if i.ctx.Err() != nil {
@@ -71,7 +73,8 @@ func (i *inference) nodes(g *ir.Graph) error {
 	return nil
 }
 
-// node infers one node and folds its outputs if the inputs are constant.
+// node infers one node: its operator's Infer, then whatever elements of its outputs are known. It
+// checks what Def promises to Infer: that the required inputs have facts, and the type of the first.
 func (i *inference) node(n *ir.Node, in []ir.Fact) ([]ir.Fact, error) {
 	d := Find(n.Domain, n.Op, n.Version)
 	if d == nil {
@@ -142,8 +145,8 @@ func (i *inference) region(g *ir.Graph, in []ir.Fact) ([]ir.Fact, error) {
 	return out, nil
 }
 
-// sameKind reports whether two facts have the same type. An optional matches its
-// element type.
+// sameKind reports whether two facts have the same dtype. An optional also matches the type of its
+// element, because a body may be declared with one and be given the other.
 func sameKind(a, b ir.Fact) bool {
 	switch {
 	case a.DType == b.DType:
@@ -156,7 +159,7 @@ func sameKind(a, b ir.Fact) bool {
 	return false
 }
 
-// try returns an inference whose facts are discarded.
+// try begins a trial: an inference that sees the facts of i but keeps its own to itself.
 func (i *inference) try() *inference {
 	own := map[*ir.Value]ir.Fact{}
 	return &inference{
@@ -172,12 +175,17 @@ func (i *inference) try() *inference {
 	}
 }
 
-// loop infers a loop body, some of whose outputs are inputs of the next
-// iteration. Facts that differ between iterations are generalised until they hold
-// for all. call returns the body's inputs for given carried values; back returns
-// the carried values among its outputs. In deeply nested trials, only types are
-// kept from the start, so that the work stays proportional to the size of the
-// graph.
+// loop infers a loop body, some of whose outputs are inputs of the next iteration. Facts that differ
+// between iterations are generalised until they hold for all. For instance, a body that appends a row
+// to a carried value of shape [0 4] is inferred with
+//
+//	[0 4]  and gives  [1 4], so next with what both have in common:
+//	[? 4]  and gives  [? 4], which is stable
+//
+// A fact can be generalised only a few times, but many carried values can take turns, so after four
+// trials only types are kept. call returns the body's inputs for given carried values; back returns
+// the carried values among its outputs. Loops in loops multiply the trials: in deep nests the inner
+// ones keep only types from the start, so that the work stays proportional to the size of the graph.
 func (i *inference) loop(g *ir.Graph, carried []ir.Fact, call func(carried []ir.Fact) []ir.Fact, back func(out []ir.Fact) []ir.Fact) ([]ir.Fact, error) {
 	const tries = 4
 	for j, f := range carried {
@@ -216,7 +224,7 @@ func (i *inference) loop(g *ir.Graph, carried []ir.Fact, call func(carried []ir.
 	}
 }
 
-// typeOnly keeps only the type of a fact.
+// typeOnly keeps only the dtype of a fact, and for containers that of their elements.
 func typeOnly(f ir.Fact) ir.Fact {
 	w := ir.Fact{DType: f.DType}
 	if f.Elem != nil {
@@ -242,6 +250,9 @@ func sameFact(a, b ir.Fact) bool {
 	return sameFact(*a.Elem, *b.Elem)
 }
 
+// The checks that follow are for Infer: they accept inputs that are omitted, and shapes of which
+// nothing is known.
+
 // sameType checks that all given inputs have the dtype of the first.
 func sameType(in []ir.Fact) error {
 	for i, f := range in {
@@ -252,7 +263,7 @@ func sameType(in []ir.Fact) error {
 	return nil
 }
 
-// wantType checks the dtype of input i.
+// wantType checks the dtype of input i, if it is given.
 func wantType(in []ir.Fact, i int, types tensor.TypeSet) error {
 	if i < len(in) && in[i].Given() && !types.Is(in[i].DType) {
 		return fmt.Errorf("input %d is %s, it must be %s", i, in[i].DType, types)

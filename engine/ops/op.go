@@ -1,8 +1,3 @@
-// Package ops defines the operators. For each operator and range of versions it
-// has the attributes with their defaults, the shapes and dtypes of the outputs,
-// and a reference kernel that follows the specification's formula.
-//
-// This package may change without notice: operators are reached through engine.
 package ops
 
 import (
@@ -36,35 +31,38 @@ type Fast interface {
 	EvalFast(c *Call) (bool, error)
 }
 
-// Multiplier is implemented by operators that multiply by constants with the kernels,
-// many times in a run: a plan packs those when the model is loaded.
+// Multiplier is implemented by operators whose EvalFast multiplies by the same constant many
+// times in a run, as a recurrent layer does at each step. A plan packs these constants into the
+// kernels' layout when the model is loaded, and passes them in Call.Packed.
 type Multiplier interface {
 	Fast
 
-	// Products lists the products with constants, given the facts of the inputs; none
-	// if EvalFast has no kernel for them.
+	// Products lists the products with constants, given the facts of the inputs, in the order
+	// of Call.Packed; none if EvalFast has no kernel for these operands.
 	Products(in []ir.Fact) []Product
 }
 
-// Product is a product whose B are the numbers of a constant input, from one on.
+// Product is a matrix product A·B of which B is a part of a constant.
 type Product struct {
-	Gemm        kernel.Gemm
-	Input, From int
+	Gemm  kernel.Gemm
+	Input int // the input that holds B
+	From  int // its first element of B
 }
 
-// Def is one definition of an operator, shared by a range of versions of its
-// domain's opset.
+// Def is one meaning of an operator, which holds for a range of versions of its domain's opset.
 type Def struct {
-	Domain, Name string
-	Since, Until int            // 0 for Until: up to the newest
-	Types        tensor.TypeSet // element types of the first input (of the output, if there are no inputs); 0: any value
+	Domain, Name string         // "" is ai.onnx
+	Since, Until int            // the first and the last version; Until 0: up to the newest
+	Types        tensor.TypeSet // element types that the first input may have; 0: any value, also a sequence
 	In, Out      Arity
-	New          func(n *ir.Node) (Op, error)
-	Random       bool // evaluated in each run, never constant-folded
+	New          func(n *ir.Node) (Op, error) // reads and checks the attributes
+	Random       bool                         // evaluated in each run, never constant-folded
 }
 
-// Arity is the allowed number of inputs or outputs. Those from Min on are
-// optional; a Max of Many means no upper bound.
+// Arity is the allowed number of inputs or outputs of a node. The first Min are required; the
+// others may be missing at the end or left out in between (a nil input, an output without a name).
+// A Max of Many means no upper bound; if Min is above 0, the inputs are then a list, in which
+// nothing may be left out.
 type Arity struct{ Min, Max int }
 
 // Many is the Max of a variadic list.
@@ -77,14 +75,14 @@ func Exactly(n int) Arity { return Arity{n, n} }
 // must not be written. Eval sets every element of Out for which the node has a
 // name. An output may share the memory of an input.
 type Call struct {
-	In, Out []*tensor.Tensor
+	In, Out []*tensor.Tensor // Out is as long as Node.Outputs
 	Node    *ir.Node
 	Run     *Run
 	Regions Regions               // evaluates the subgraphs of a control flow node
-	Planned []*tensor.Tensor      // memory that the plan has allocated for outputs
+	Planned []*tensor.Tensor      // memory that the plan has allocated for outputs: New and raw hand it out
 	Kept    any                   // state that EvalFast keeps for the next run of the same plan
 	Packed  []*kernel.GemmWeights // of a Multiplier's Products; nil without a plan
-	taken   uint64                // bit i: Planned[i] is in use
+	taken   uint64                // bit i: Planned[i] has been handed out
 }
 
 // Reset prepares a call for use in another run.
@@ -107,12 +105,9 @@ func (c *Call) Region(g *ir.Graph, in ...*tensor.Tensor) ([]*tensor.Tensor, erro
 // New returns a zeroed tensor within the run's memory limit, for an output or as
 // scratch memory that is released when Eval returns.
 func (c *Call) New(d tensor.DType, shape ...int) (*tensor.Tensor, error) {
-	for i, p := range c.Planned {
-		if p != nil && c.taken>>i&1 == 0 && p.DType() == d && slices.Equal(p.Shape(), shape) {
-			c.taken |= 1 << i
-			clear(p.Bytes())
-			return p, nil
-		}
+	if p := c.takePlanned(d, shape); p != nil {
+		clear(p.Bytes())
+		return p, nil
 	}
 	if err := c.Run.Reserve(d, shape); err != nil {
 		return nil, err
@@ -122,11 +117,24 @@ func (c *Call) New(d tensor.DType, shape ...int) (*tensor.Tensor, error) {
 	return t, nil
 }
 
+// takePlanned hands out memory that the plan has for a tensor of this dtype and shape, each once;
+// nil if there is none left. It goes by dtype and shape alone: scratch memory may get the memory
+// meant for an output of the same shape, and the output then gets memory of its own.
+func (c *Call) takePlanned(d tensor.DType, shape []int) *tensor.Tensor {
+	for i, p := range c.Planned {
+		if p != nil && c.taken>>i&1 == 0 && p.DType() == d && slices.Equal(p.Shape(), shape) {
+			c.taken |= 1 << i
+			return p
+		}
+	}
+	return nil
+}
+
 // like returns a zeroed tensor of the same dtype and shape as t.
 func (c *Call) like(t *tensor.Tensor) (*tensor.Tensor, error) { return c.New(t.DType(), t.Shape()...) }
 
-// inferred makes output 0 with the shape that Infer computes from these inputs,
-// zeroed.
+// inferred checks the inputs with Infer, and allocates output 0 with the type and shape that it
+// returns, zeroed. It serves operators whose shape does not depend on the elements of an input.
 func (c *Call) inferred(op Op) (*tensor.Tensor, error) {
 	facts, err := op.Infer(factsOf(c.In))
 	if err != nil {
@@ -165,8 +173,8 @@ func Bug(panicked any) error {
 	return fmt.Errorf("BUG: panic: %v", panicked)
 }
 
-// EvalConst evaluates a node on constants, within a memory limit of its own. It
-// returns nil if that fails.
+// EvalConst evaluates a node on constants, with the reference kernel and within a memory limit of
+// its own: passes fold constants with it. It returns nil if that fails.
 func EvalConst(ctx context.Context, n *ir.Node, in []*tensor.Tensor, limit int64) (out []*tensor.Tensor) {
 	defer func() {
 		if recover() != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/visionzoo/vision/engine/onnx"
 )
 
-// families lists all operators, one slice for each file.
+// families lists all operators: the tables of their families, most of them one for each file. The
+// package's documentation says how to add one.
 var families = [][]Def{
 	// elementwise
 	activations, arithmetics, casts, comparisons, functions, randoms, texts,
@@ -33,12 +34,14 @@ var families = [][]Def{
 	fused, quantFused, quantDynamic, derivatives,
 }
 
-// newest is the highest supported opset version of each domain.
+// newest is the highest supported opset of each domain. Opsets of other domains are not looked at:
+// the operators are not known whatever their version.
 var newest = map[string]int{"": 28, "ai.onnx.ml": 6, "ai.onnx.preview": 1, "ai.onnx.preview.training": 1,
 	"ai.onnx.training": 1, Microsoft: 1, blocked: 1, Internal: 1}
 
-// Internal is the domain of operators that passes create; model files must not
-// use it.
+// Internal is the domain of operators that passes create and no standard has, such as a
+// convolution with its activation. Their constructors trust the node, so model files must not use
+// this domain.
 const Internal = "vision.internal"
 
 type key struct{ domain, name string }
@@ -102,12 +105,13 @@ func Bind(m *ir.Model) error {
 	return bindGraph(m.Graph)
 }
 
-// Rebind sets the Operator of nodes of a cloned graph that have none because
-// their subgraphs were cloned; inner nodes first.
+// Rebind sets the Operator of those nodes of a cloned graph that have none: ir.Graph.Clone drops the
+// operator of a node with subgraphs, which refers to the subgraphs of the original.
 func Rebind(g *ir.Graph) error { return bindGraph(g) }
 
-// bindGraph binds a graph and its subgraphs, after expanding Gradient nodes and
-// setting block sizes.
+// bindGraph binds a graph and its subgraphs, inner nodes first. Two kinds of nodes have no meaning
+// by themselves, so the graph around them is rewritten before: Gradient (gradient.go) and blocked
+// convolutions of ONNX Runtime, whose file does not tell the size of a block.
 func bindGraph(g *ir.Graph) error {
 	var unknown []string
 	var bind func(g *ir.Graph) error
@@ -161,7 +165,8 @@ func (e *UnsupportedError) Error() string {
 	return "unsupported operators: " + strings.Join(list, ", ") + more
 }
 
-// missing says why no definition was found for a node.
+// missing says why no definition was found for a node: its operator is unknown, or not part of the
+// opset that the model imports.
 func missing(n *ir.Node) string {
 	name := onnx.Quote(n.Name)
 	op := n.Op

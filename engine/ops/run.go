@@ -11,24 +11,37 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// The memory budget of a run counts the memory behind values, not tensors: views share it. Each
+// piece of memory that an operator allocates has a record (tensor.Owner) with the number of values
+// that use it:
+//
+//	New             allocates: the memory counts as the current node's
+//	Hold, Release   a value begins and ceases to use it; without users it leaves the budget
+//	Return          a value ceases to use it, but the current node passes it on
+//	Done            the current node has ended: what it allocated and no value uses leaves the budget
+//
+// So scratch memory needs no release of its own. Leaving the budget only uncounts memory; the garbage
+// collector frees it.
+
 // Run is the state that the nodes of one run share: context, budgets, and the
 // kernels they may use. Only one goroutine at a time may evaluate nodes of a Run.
 type Run struct {
 	ctx        context.Context
-	limit      int64 // of memory, in bytes
-	live       int64
-	fresh      []*tensor.Owner // allocated by the current node
-	iterations int64
-	left       atomic.Int64
-	scratch    []byte // of the current node
-	ahead      int64  // iterations left in the innermost loop after the current one, 0 if unknown
+	limit      int64           // of memory, in bytes
+	live       int64           // bytes in use
+	fresh      []*tensor.Owner // allocated by the current node, or passed on by it
+	iterations int64           // limit of loop iterations
+	left       atomic.Int64    // of iterations
+	scratch    []byte          // of the current node, see scratchBytes
+	ahead      int64           // iterations left in the innermost loop after the current one, 0 if unknown
 
 	Kernel   *kernel.Rung                   // nil: reference kernels only
 	Strict   bool                           // float32 products by fused multiply-add only
 	Parallel func(n int, chunk func(i int)) // nil: inline
 }
 
-// perTensor is the size of a tensor's header, in bytes.
+// perTensor is what a tensor takes in addition to its elements, in bytes: without it, a model could
+// make any number of empty tensors.
 const perTensor = 192
 
 // NewRun starts a run that may hold limit bytes at once and execute the given
@@ -109,14 +122,15 @@ func (r *Run) Grow(bytes int64) { r.live += bytes }
 // Shrink undoes Grow.
 func (r *Run) Shrink(bytes int64) { r.live -= bytes }
 
-// allocated counts a tensor that the current node allocated.
+// allocated counts a new tensor as the current node's.
 func (r *Run) allocated(t *tensor.Tensor) {
 	o := t.Own(r, int64(len(t.Bytes()))+perTensor)
 	r.live += o.Bytes
 	r.fresh = append(r.fresh, o)
 }
 
-// Adopt counts memory that was allocated outside operators.
+// Adopt counts the memory of a tensor that was allocated outside operators, and for a container that
+// of its elements.
 func (r *Run) Adopt(t *tensor.Tensor) {
 	for _, e := range t.Elems() {
 		r.Adopt(e)
@@ -145,7 +159,7 @@ func (r *Run) forget(o *tensor.Owner) {
 	o.By = nil
 }
 
-// Hold counts a value that uses the memory of t.
+// Hold counts a value that uses the memory of t, and of its elements.
 func (r *Run) Hold(t *tensor.Tensor) {
 	if t == nil {
 		return
@@ -174,8 +188,8 @@ func (r *Run) Release(t *tensor.Tensor) {
 	}
 }
 
-// Return undoes Hold but keeps the memory counted as the current node's, which
-// passes it on.
+// Return undoes Hold but keeps the memory counted, as the current node's: a loop passes the last
+// values that it carried on as its outputs, which other values hold only after the node has ended.
 func (r *Run) Return(t *tensor.Tensor) {
 	if t == nil {
 		return
@@ -210,8 +224,8 @@ func (r *Run) Check() error {
 	}
 }
 
-// iterate counts n iterations of a loop whose length the model determines, and
-// checks for cancellation.
+// iterate counts n iterations of a loop whose length the model determines against the run's limit,
+// and checks for cancellation.
 func (r *Run) iterate(n int64) error {
 	if r.left.Add(-n) < 0 {
 		return fmt.Errorf("the model ran more than %d loop iterations, the limit of a run", r.iterations)

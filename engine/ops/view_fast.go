@@ -7,14 +7,20 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Move is where an output of a node lies in the node's first input: its first element,
-// and by axis its sizes and the distances of elements.
+// Transpose, Slice, Split and a Gather of one index compute nothing: each output consists of elements
+// of the first input at regular distances. A plan that knows where they lie needs no copy if they lie
+// side by side, or if the next operator reads operands with strides. The second half of the channels
+// of [1 8 5 5], for instance, is Move{Start: 100, Shape: [1 4 5 5], Strides: [200 25 5 1]}, which is
+// contiguous.
+
+// Move is where an output of a node lies in the node's first input, in elements: its first element,
+// and for each axis the size and the distance of elements.
 type Move struct {
 	Start          int
 	Shape, Strides []int
 }
 
-// contiguous reports whether the elements lie side by side in their order.
+// contiguous reports whether the elements lie side by side, in row-major order.
 func (m Move) contiguous() bool {
 	next := 1
 	for i := len(m.Shape) - 1; i >= 0; i-- {
@@ -26,9 +32,9 @@ func (m Move) contiguous() bool {
 	return true
 }
 
-// View reports whether every output of a node with known shapes is a contiguous
-// run of the elements of its first input, and returns the first element of each.
-// A plan need not compute such a node.
+// View reports whether every output of a node is a contiguous run of the elements of its first input,
+// whose shape is known, and returns the first element of each run. A plan need not compute such a
+// node.
 func View(n *ir.Node, in []ir.Fact) (starts []int, ok bool) {
 	if len(in) == 0 {
 		return nil, false
@@ -47,8 +53,9 @@ func View(n *ir.Node, in []ir.Fact) (starts []int, ok bool) {
 	return starts, ok
 }
 
-// Moves reports whether every output of a node consists of elements of its first input
-// at fixed distances, and returns where, given the distances in that input.
+// Moves reports whether every output of a node consists of elements of its first input at regular
+// distances, and returns where they lie. strides are the distances of elements in that input, which
+// may itself be such a view.
 func Moves(n *ir.Node, in []ir.Fact, strides []int) (moves []Move, ok bool) {
 	if n.Domain != "" || len(in) == 0 || in[0].DType == tensor.String {
 		return nil, false
@@ -79,7 +86,7 @@ func Moves(n *ir.Node, in []ir.Fact, strides []int) (moves []Move, ok bool) {
 	return nil, false
 }
 
-// part returns n elements along an axis, from the given one on.
+// part returns n elements along an axis, from element from on and step apart.
 func (m Move) part(axis, from, n, step int) Move {
 	m.Start += from * m.Strides[axis]
 	m.Shape, m.Strides = slices.Clone(m.Shape), slices.Clone(m.Strides)
@@ -157,8 +164,11 @@ func (op gather) moves(m Move, in []ir.Fact) (moves []Move, ok bool) {
 	return []Move{m}, true
 }
 
-// Reshaped returns the strides under which elements of a shape and strides have another
-// shape with as many elements; ok is false if there are none. No size may be 0.
+// Reshaped returns the strides with which a view of another shape reads, in row-major order, the same
+// elements as a view of the given shape and strides; ok is false if there are none. No size may be 0.
+// For instance [4 6] with strides [12 1], the left half of a matrix of rows of 12, is also [2 2 6] with
+// [24 12 1] or [4 2 3] with [12 3 1], but not [24]. It splits both shapes into the shortest groups of
+// axes with as many elements; within a group the given strides must be those of one long row.
 func Reshaped(shape, strides, to []int) (out []int, ok bool) {
 	var sizes, steps []int
 	for i, n := range shape {
@@ -179,7 +189,7 @@ func Reshaped(shape, strides, to []int) (out []int, ok bool) {
 			return nil, false
 		}
 		want := sizes[axis]
-		for have != want { // the fewest axes on both sides with as many elements
+		for have != want { // extend the group on the side with fewer elements
 			switch {
 			case have < want && i < len(to):
 				have *= to[i]

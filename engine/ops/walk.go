@@ -6,10 +6,15 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// walk visits the elements of several operands in row-major order of one shape,
-// one row along the innermost dimension at a time. A broadcast dimension has
-// stride 0. Neighbouring dimensions that are contiguous in all operands are
-// merged into one.
+// walk visits the elements of several operands in row-major order of one shape, one row along the
+// innermost dimension at a time. Every operand has its own strides, so that a walk also broadcasts
+// (stride 0), transposes, slices and reverses. Dimensions of 1 are dropped, and neighbouring
+// dimensions that follow each other without a gap in all operands are merged into one, which makes
+// rows long. For y[2 3 4] = a[2 3 4] + b[4]:
+//
+//	        shape   y         a         b
+//	given   2 3 4   12 4 1    12 4 1    0 0 1
+//	merged  6 4      4 1       4 1      0 1      six rows of four elements
 type walk struct {
 	dims    []int   // empty: a single element
 	strides [][]int // strides[k][d] of operand k in dimension d, in elements
@@ -17,7 +22,7 @@ type walk struct {
 }
 
 // newWalk walks the given shape. Each operand has its strides, in elements, and
-// starts at its element 0.
+// starts at its element 0, unless the caller sets start.
 func newWalk(shape []int, strides ...[]int) *walk {
 	w := &walk{strides: make([][]int, len(strides)), start: make([]int, len(strides))}
 	for d, n := range shape {
@@ -55,12 +60,12 @@ func broadcastWalk(out []int, operands ...[]int) *walk {
 	return newWalk(out, strides...)
 }
 
-// rowLength bounds the elements of a row: it limits the work between two checks
-// for cancellation, and rows fit the L1 cache.
+// rowLength bounds the elements of the rows that walk.rows hands out, so that buffers of that length
+// on the stack hold one, and stay in the L1 cache. Longer rows come in pieces.
 const rowLength = 1024
 
-// rows calls row for each row of n elements: operand k starts at element at[k],
-// and its elements are step[k] apart. at is overwritten between calls.
+// rows calls row for each row, or piece of one, of n elements: operand k starts at element at[k],
+// and its elements are step[k] apart. at is overwritten between calls. It checks for cancellation.
 func (w *walk) rows(r *Run, row func(n int, at, step []int)) error {
 	if slices.Contains(w.dims, 0) {
 		return nil
@@ -95,7 +100,8 @@ func (w *walk) rows(r *Run, row func(n int, at, step []int)) error {
 	}
 }
 
-// next advances to the next row; it returns false after the last.
+// next advances index (by dimension, without the innermost) and at (by operand) to the next row; it
+// returns false after the last.
 func (w *walk) next(index, at []int) bool {
 	for d := len(index) - 1; d >= 0; d-- {
 		index[d]++
