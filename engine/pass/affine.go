@@ -9,10 +9,15 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// fuseAffine joins sums and products with constants that stand behind the
-// activation of a convolution to one scale and shift, as in the learned affine
-// blocks of Cui et al. 2021, "PP-LCNet", and moves that into the convolutions
-// that read it, where these allow.
+// fuseAffine joins sums and products with constants behind the activation of a convolution to one
+// scale and shift, and moves that into the convolutions that read it:
+//
+//	[Conv act] -> Mul(s) -> Add(b)        =>  [Conv act] -> [ScaleShift s b]
+//	[ScaleShift s b] -> [Conv W] -> …     =>  [Conv W·s, bias + W·b] -> …
+//
+// Such learned affine blocks are those of Cui et al. 2021, "PP-LCNet". (Sums and products without an
+// activation before them are moved into the convolution before them by batchNorm.) A ScaleShift that
+// other operators read, or that is an output, stays.
 func fuseAffine(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(n *ir.Node) error {
@@ -44,9 +49,9 @@ func fuseAffine(e *Editor) (int, error) {
 	return changes, err
 }
 
-// behindConv reports whether a value comes from a convolution, through operators
-// that work on blocked activations as well: elsewhere a scale and shift is no
-// faster than a sum and a product.
+// behindConv reports whether a value comes from a fused convolution, by way of operators that keep the
+// convolutions' blocked layout (activations and pools). Elsewhere a ScaleShift is no faster than a sum
+// and a product.
 func behindConv(v *ir.Value) bool {
 	for n := v.Node; n != nil && len(n.Inputs) > 0; n = n.Inputs[0].Node {
 		switch n.Operator.(type) {
@@ -60,9 +65,9 @@ func behindConv(v *ir.Value) bool {
 	return false
 }
 
-// intoReaders moves a scale and shift into the convolutions that read it. They
-// must be all its readers, the scale the same for all channels, since only the
-// rows of weights have scales, and without padding, which is not shifted.
+// intoReaders moves a ScaleShift into the convolutions that read it, which must be all its readers. The
+// scale must be the same for all channels, because the fused form has scales for output channels only.
+// If there is a shift, the convolution must have no padding, whose zeros would be shifted too.
 func intoReaders(e *Editor, n *ir.Node) (bool, error) {
 	op, ok := n.Operator.(*ops.ScaleShift)
 	y := n.Outputs[0]
@@ -106,8 +111,8 @@ func padded(conv *ir.Node) bool {
 	return pads != nil && slices.ContainsFunc(pads.Ints, func(p int64) bool { return p != 0 })
 }
 
-// affineInputs are the inputs of a convolution conv(x·scale + shift, W·S) + B as
-// one of x: its scale is S·scale, its bias B + conv(shift, W·S).
+// affineInputs returns the inputs of a fused convolution of x that computes what conv did on x·scale +
+// shift: conv(x·scale + shift, W·S) + B = conv(x, W·S·scale) + B + conv(shift, W·S).
 func affineInputs(g *ir.Graph, conv *ir.Node, x *ir.Value, weights *tensor.Tensor, scale float32, shift []float32) []*ir.Value {
 	rows, channels, from := weights.Dim(0), weights.Dim(1), weights
 	if n := weights.Narrow(); n != nil {

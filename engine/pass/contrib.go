@@ -9,9 +9,22 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// spellOut replaces attention, sums in Einstein's notation, and what ONNX Runtime's
-// optimiser has joined in a file, by the operators that they stand for: whatever has kernels, and the passes
-// behind this one, know those.
+// spellOut replaces operators that others can express: what ONNX Runtime's optimiser has fused in a
+// saved file, attention, and Einstein sums. The kernels and the later passes know the operators they
+// consist of, and fuse them again in this engine's way:
+//
+//	FusedConv(x, w, b, z; act)              =>  Conv -> Add(z) -> act
+//	FusedGemm(a, b, c; act)                 =>  Gemm -> act
+//	FusedMatMul(a, b; transA, alpha)        =>  Transpose(a) -> MatMul(b) -> Mul(alpha)
+//	Einsum("bij,bkj->bik")                  =>  MatMul(a, Transpose(b))
+//	BiasGelu(x, b)                          =>  Add -> Gelu
+//	QuickGelu(x; alpha)                     =>  Mul(x, Sigmoid(Mul(x, alpha)))
+//	SkipLayerNormalization(x, skip, …)      =>  Add -> LayerNormalization
+//	Attention, MultiHeadAttention           =>  MatMul -> Softmax -> MatMul (contrib_attention.go)
+//	Conv, … of com.microsoft.nchwc          =>  Conv, … (contrib_nchwc.go)
+//
+// A rule that meets a form it cannot express, such as attention with a cache of past keys, makes
+// nothing, and the node stays: it has a reference kernel.
 func spellOut(e *Editor) (int, error) {
 	if !slices.ContainsFunc(e.Graph.Nodes, func(n *ir.Node) bool { return spelling(n) != nil }) {
 		return 0, nil
@@ -23,8 +36,8 @@ func spellOut(e *Editor) (int, error) {
 	})
 }
 
-// respell puts what rule makes of each node in its place; a node that it makes
-// nothing of stays. It returns how many went.
+// respell calls rule for each node and puts the nodes that it makes in the place of that one; a node
+// for which it makes none stays. It returns how many nodes were replaced.
 func respell(e *Editor, rule func(s *speller)) (changes int, err error) {
 	var nodes []*ir.Node
 	for _, n := range e.Graph.Nodes {
@@ -48,7 +61,7 @@ func respell(e *Editor, rule func(s *speller)) (changes int, err error) {
 	return changes, nil
 }
 
-// spelling is the rule for a node, nil where there is none.
+// spelling returns the rule for a node, nil if there is none.
 func spelling(n *ir.Node) func(s *speller) {
 	switch {
 	case n.Domain == ops.Microsoft || is(n, "SimplifiedLayerNormalization"):
@@ -63,7 +76,7 @@ func spelling(n *ir.Node) func(s *speller) {
 	return nil
 }
 
-// spellings are the rules; one that makes nothing leaves its node.
+// spellings are the rules for operators of ONNX Runtime's domain.
 var spellings = map[string]func(s *speller){
 	"FusedConv": spellConv, "FusedGemm": spellGemm, "FusedMatMul": spellMatMul, "TransposeMatMul": spellMatMul,
 	"Gelu": spellGelu, "BiasGelu": spellGelu, "FastGelu": spellGelu, "QuickGelu": spellQuickGelu,
@@ -71,24 +84,30 @@ var spellings = map[string]func(s *speller){
 	"SimplifiedLayerNormalization": spellRMSNorm, "Attention": spellPackedAttention, "MultiHeadAttention": spellMultiHead,
 }
 
-// speller makes the nodes that stand for one.
+// speller makes the nodes that take the place of one. A rule adds them in order, each with the values
+// that earlier ones returned, and says with give which value is which output:
+//
+//	y := s.add("", "Add", 14, []*ir.Value{x, b})
+//	s.give(0, s.add("", "Gelu", 20, []*ir.Value{y}))
+//
+// The first error is kept, and ends the pass.
 type speller struct {
 	graph *ir.Graph
-	node  *ir.Node
-	made  []*ir.Node
+	node  *ir.Node   // the one that is replaced
+	made  []*ir.Node // those that take its place; none: it stays
 	err   error
 }
 
-// float32 reports whether the node works on numbers that the fused operators
-// of Internal take.
+// float32 reports whether the node works on float32, for which there are kernels and activations.
 func (s *speller) float32() bool { return s.node.Inputs[0].Fact.DType == tensor.Float32 }
 
-// add makes a node with one output.
+// add makes a node with one output, and returns that.
 func (s *speller) add(domain, op string, version int, inputs []*ir.Value, attrs ...*ir.Attr) *ir.Value {
 	return s.addMany(domain, op, version, 1, inputs, attrs...)[0]
 }
 
-// addMany makes a node with several outputs.
+// addMany makes a node with several outputs. It is bound and its facts are inferred at once, because
+// rules ask for the shapes of what they have made. nil inputs at the end are left out.
 func (s *speller) addMany(domain, op string, version, outputs int, inputs []*ir.Value, attrs ...*ir.Attr) []*ir.Value {
 	for len(inputs) > 0 && inputs[len(inputs)-1] == nil {
 		inputs = inputs[:len(inputs)-1]
@@ -115,7 +134,8 @@ func (s *speller) addMany(domain, op string, version, outputs int, inputs []*ir.
 	return n.Outputs
 }
 
-// give makes output i of the node of what v's maker makes.
+// give makes v output i of the replaced node: whatever made v makes that output now, and nodes that
+// read v read the output.
 func (s *speller) give(i int, v *ir.Value) {
 	if s.err != nil || i >= len(s.node.Outputs) {
 		return
@@ -135,14 +155,14 @@ func (s *speller) give(i int, v *ir.Value) {
 	}
 }
 
-// number is a constant of the node's element type.
+// number is a scalar constant of the element type of the node's first input.
 func (s *speller) number(v float64) *ir.Value {
 	t := tensor.New(s.node.Inputs[0].Fact.DType)
 	tensor.Store(t, 0, 1, []float64{v})
 	return s.graph.Constant(s.node.Name+"/number", t)
 }
 
-// activated is v behind an activation.
+// activated returns v with an activation behind it.
 func (s *speller) activated(v *ir.Value, act kernel.Activation) *ir.Value {
 	if act.Kind == kernel.Identity {
 		return v
@@ -150,19 +170,21 @@ func (s *speller) activated(v *ir.Value, act kernel.Activation) *ir.Value {
 	return s.add(ops.Internal, "Activate", 1, []*ir.Value{v}, ops.ActivationAttrs(act)...)
 }
 
-// plain are the node's attributes without its activation.
+// plain returns the node's attributes without those of its activation.
 func (s *speller) plain() []*ir.Attr {
 	return kept(s.node, "activation", "activation_params", "activation_alpha", "activation_beta")
 }
 
-// spellConv: whether sum and activation go into the convolution is for the
-// passes behind to say.
+// spellConv separates the convolution, the sum and the activation of a FusedConv; whether they go
+// together is for later passes to say.
 func spellConv(s *speller) {
 	if s.float32() {
 		s.convolve(s.node.Inputs[:min(3, len(s.node.Inputs))], s.node.Operator.(ops.Activated).Act)
 	}
 }
 
+// convolve makes a Conv of the given inputs with the node's attributes, the sum with the node's input 3
+// and an activation.
 func (s *speller) convolve(inputs []*ir.Value, act kernel.Activation) {
 	y := s.add("", "Conv", 11, inputs, s.plain()...)
 	if z := s.node.Input(3); z != nil {
@@ -178,8 +200,7 @@ func spellGemm(s *speller) {
 	}
 }
 
-// spellMatMul transposes operands first; one that is transposed already is
-// transposed once.
+// spellMatMul transposes the operands of a FusedMatMul before an ordinary MatMul. Ranks must be known.
 func spellMatMul(s *speller) {
 	op := s.node.Operator.(ops.FusedMatMul)
 	turned := slices.Clone(s.node.Inputs)
@@ -198,8 +219,8 @@ func spellMatMul(s *speller) {
 	s.give(0, y)
 }
 
-// spellEinsum is a matrix product between operands whose dimensions are put in its
-// order.
+// spellEinsum makes a MatMul of an Einsum that is one, with transpositions that put the dimensions of
+// its operands and its result in order; see ops.EinsumProduct.
 func spellEinsum(s *speller) {
 	p, ok := ops.EinsumProductOf(s.node)
 	if !ok || !s.float32() {
@@ -216,6 +237,8 @@ func spellEinsum(s *speller) {
 	s.give(0, ordered(y, p.Out))
 }
 
+// transposed returns v with its dimensions in the given order. Two transpositions become one: if a
+// Transpose makes v, its input is transposed instead.
 func (s *speller) transposed(v *ir.Value, order []int) *ir.Value {
 	if before := maker(v, "Transpose"); before != nil {
 		if a := before.Attr("perm"); a != nil && len(a.Ints) == len(order) {
@@ -258,15 +281,16 @@ func spellQuickGelu(s *speller) {
 	s.give(0, s.add("", "Mul", 14, []*ir.Value{x, gate}))
 }
 
-// spellSkipNorm adds and normalises. The standard's form without a mean gives no
-// moments.
+// spellSkipNorm adds and normalises: x + skip + bias, then LayerNormalization, or RMSNormalization for
+// the simplified form. The latter has no second and third output (mean and inverse deviation), so a
+// node of which these are read stays.
 func spellSkipNorm(s *speller) {
 	n := s.node
 	centred := n.Op == "SkipLayerNormalization"
-	bias, lines, moments := 3, n.Inputs[2:3], func(i int) bool { return i < len(n.Outputs) && n.Outputs[i].Name != "" }
+	bias, lines, read := 3, n.Inputs[2:3], func(i int) bool { return i < len(n.Outputs) && n.Outputs[i].Name != "" }
 	if centred {
 		bias, lines = 4, n.Inputs[2:min(4, len(n.Inputs))]
-	} else if moments(1) || moments(2) {
+	} else if read(1) || read(2) {
 		return
 	}
 	sum := s.add("", "Add", 14, n.Inputs[:2])
@@ -287,7 +311,7 @@ func spellSkipNorm(s *speller) {
 	} else {
 		s.give(0, s.add("", "RMSNormalization", 23, inputs, attrs...))
 	}
-	if moments(3) {
+	if read(3) {
 		s.give(3, sum)
 	}
 }

@@ -7,8 +7,21 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// spellAttention makes products and a softmax of the standard's Attention, where
-// it has neither a past nor a mask that may hide all keys from a query.
+// Three operators compute attention: the standard's Attention, and Attention (which also projects its
+// input) and MultiHeadAttention of ONNX Runtime. All become the same nodes, which have kernels. For
+// queries, keys and values in [batch length heads·size]:
+//
+//	Q -> Reshape -> Transpose(0 2 1 3) -> Mul(scale) ─┐
+//	K -> Reshape -> Transpose(0 2 3 1) ───────────────┴> MatMul -> Add(bias) -> Softmax ─┐
+//	V -> Reshape -> Transpose(0 2 1 3) ──────────────────────────────────────────────────┴> MatMul
+//	     -> Transpose(0 2 1 3) -> Reshape -> Y
+//
+// Operands of rank 4 are [batch heads length size] already. With a cache of past keys, a mask, other
+// outputs than the first, or types other than float32, the node stays.
+
+// spellAttention decomposes the standard's Attention. A mask may hide all keys from a query, which
+// gives zeros there but NaN with a Softmax; as many heads of keys as of queries are needed, because
+// MatMul does not repeat one for several.
 func spellAttention(s *speller) {
 	a := s.node.ReadAttrs()
 	q, k, v := s.node.Input(0), s.node.Input(1), s.node.Input(2)
@@ -34,7 +47,8 @@ func sameHeads(list ...*ir.Value) bool {
 	return true
 }
 
-// spellPackedAttention projects queries, keys and values first.
+// spellPackedAttention decomposes ONNX Runtime's Attention, which first projects its input to queries,
+// keys and values with one matrix.
 func spellPackedAttention(s *speller) {
 	w := s.node.Input(1).Const()
 	a := s.node.ReadAttrs()
@@ -54,7 +68,8 @@ func spellPackedAttention(s *speller) {
 		bias: s.node.Input(5), causal: a.Bool("unidirectional", false)})
 }
 
-// spellMultiHead adds the bias of each operand first.
+// spellMultiHead decomposes MultiHeadAttention, which first adds a bias to each operand: one constant,
+// whose parts lie side by side.
 func spellMultiHead(s *speller) {
 	a := s.node.ReadAttrs()
 	q, k, v := s.node.Input(0), s.node.Input(1), s.node.Input(2)
@@ -81,7 +96,7 @@ func spellMultiHead(s *speller) {
 		causal: a.Bool("unidirectional", false)})
 }
 
-// given reports whether one of the inputs is.
+// given reports whether one of the inputs with these numbers is given.
 func (s *speller) given(inputs ...int) bool {
 	for _, i := range inputs {
 		if s.node.Input(i) != nil {
@@ -91,7 +106,7 @@ func (s *speller) given(inputs ...int) bool {
 	return false
 }
 
-// moreOutputs reports whether an output but the first is named.
+// moreOutputs reports whether another output than the first is read.
 func (s *speller) moreOutputs() bool {
 	for _, v := range s.node.Outputs[1:] {
 		if v.Name != "" {
@@ -101,18 +116,18 @@ func (s *speller) moreOutputs() bool {
 	return false
 }
 
-// attended is what an attention works on: operands [N length heads·size] where
-// they are flat, else [N heads length size].
+// attended holds the operands of an attention and how it is computed.
 type attended struct {
-	q, k, v      *ir.Value
-	flat, causal bool
-	heads        int
-	scale        float32 // 0: 1/√size
-	bias         *ir.Value
+	q, k, v *ir.Value
+	flat    bool      // operands are [N length heads·size], else [N heads length size]
+	heads   int       // if they are flat
+	causal  bool      // a query sees no later keys
+	scale   float32   // 0: 1/√size
+	bias    *ir.Value // added to the scores; nil: nothing
 }
 
-// attend gives output 0 softmax(scale·Q·Kᵀ + bias)·V. It makes nothing where a
-// size that it needs is not known.
+// attend makes output 0 softmax(scale·Q·Kᵀ + bias)·V. It makes nothing if a size that it needs is not
+// known.
 func (s *speller) attend(o attended) {
 	rank := 4
 	if o.flat {
@@ -135,6 +150,8 @@ func (s *speller) attend(o attended) {
 	if o.scale == 0 {
 		o.scale = float32(1 / math.Sqrt(float64(size)))
 	}
+	// Dimensions of the transpositions: [N length heads size] to [N heads length size], to [N heads
+	// size length], and [N heads length size] to [N heads size length].
 	const toHeads, toColumns, swap = "0213", "0231", "0132"
 	turn := func(v *ir.Value, order string) *ir.Value {
 		p := make([]int64, len(order))
@@ -166,10 +183,10 @@ func (s *speller) attend(o attended) {
 	s.give(0, y)
 }
 
-// maxLater bounds the sides of what later makes.
+// maxLater bounds the numbers of queries and of keys for which later makes a matrix.
 const maxLater = 4096
 
-// later is -Inf where a key comes after the query.
+// later returns the bias of causal attention: -Inf where a key comes after the query, else 0.
 func later(rows, keys int) *tensor.Tensor {
 	t := tensor.New(tensor.Float32, rows, keys)
 	for i := range rows {
@@ -180,7 +197,7 @@ func later(rows, keys int) *tensor.Tensor {
 	return t
 }
 
-// integers is a constant of them.
+// integers is a constant vector of int64.
 func (s *speller) integers(v ...int) *ir.Value {
 	wide := make([]int64, len(v))
 	for i, n := range v {

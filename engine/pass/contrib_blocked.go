@@ -8,9 +8,13 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// blocked is the domain of ONNX Runtime's operators on channels in blocks. Their
-// values are taken for what they stand for, so all but the weights are what the
-// standard has.
+// blocked is the domain of ONNX Runtime's operators on channels in blocks (NCHWc), which its optimiser
+// writes at the highest level. Here their values have the layout [N C H W], with a number of channels
+// that is rounded up to whole blocks (ops/contrib_nchwc.go), so most are the standard's operators under
+// another name; only weights have to be reordered:
+//
+//	ReorderInput -> Conv(blocked w) -> MaxPool -> ReorderOutput
+//	=>  Pad(channels) -> Conv(w) -> MaxPool -> Slice(channels)
 const blocked = "com.microsoft.nchwc"
 
 var blockedSpellings = map[string]func(s *speller){
@@ -18,11 +22,12 @@ var blockedSpellings = map[string]func(s *speller){
 	"MaxPool": spellSame(12), "AveragePool": spellSame(11), "GlobalMaxPool": spellSame(1), "GlobalAveragePool": spellSame(1),
 }
 
-// spellSame is the standard's operator of the same name.
+// spellSame makes the standard's operator of the same name.
 func spellSame(version int) func(s *speller) {
 	return func(s *speller) { s.give(0, s.add("", s.node.Op, version, s.node.Inputs, s.node.Attrs...)) }
 }
 
+// spellBlockedConv reorders the weights, which must be constant.
 func spellBlockedConv(s *speller) {
 	op, w := s.node.Operator.(ops.BlockedConv), s.node.Input(1).Const()
 	if w == nil {
@@ -37,6 +42,7 @@ func spellBlockedConv(s *speller) {
 	s.convolve(inputs, op.Act)
 }
 
+// spellBlockedUpsample makes a Resize with constant scales.
 func spellBlockedUpsample(s *speller) {
 	a := s.node.ReadAttrs()
 	var scales []float32
@@ -48,8 +54,9 @@ func spellBlockedUpsample(s *speller) {
 		ir.AttrString("coordinate_transformation_mode", a.Str("coordinate_transformation_mode", "asymmetric"))))
 }
 
-// spellReorder adds channels, or takes some away. Where their number is not known
-// the node stays.
+// spellReorder makes a Pad that adds channels of zeros, or a Slice that drops the last ones, and
+// transpositions for pictures with channels last. If the number of channels is not known, the node
+// stays.
 func spellReorder(s *speller) {
 	x, y := s.node.Inputs[0], s.node.Outputs[0]
 	a := s.node.Attr("channels_last")

@@ -8,13 +8,19 @@ import (
 )
 
 // toFirst and toLast are the orders of a Transpose that brings channels to the
-// second place, and back to the last.
+// second place (NHWC to NCHW), and back to the last.
 var toFirst, toLast = []int64{0, 3, 1, 2}, []int64{0, 2, 3, 1}
 
-// channelsFirst lets operators of ONNX Runtime on pictures with channels last
-// compute with channels first, as do all kernels, and what lies between them
-// too: pictures are turned around where such operators begin and end, as the
-// files do.
+// channelsFirst lets ONNX Runtime's operators on pictures with channels last (NHWC) compute with
+// channels first (NCHW), as all kernels do:
+//
+//	x -> Transpose(0 2 3 1) -> NhwcConv -> Relu -> NhwcMaxPool -> Transpose(0 3 1 2) -> y
+//	=>  x -> Conv -> Relu -> MaxPool -> y
+//
+// Each of them gets a Transpose before and behind it. So does what lies between them, if it treats all
+// places of a picture alike, and every value is kept in both layouts, so that transpositions that
+// meet are not made: the ones that nobody reads go at the end. Only pictures of rank 4 are touched, and
+// only graphs that have such an operator.
 func channelsFirst(e *Editor) (int, error) {
 	if !slices.ContainsFunc(e.Graph.Nodes, func(n *ir.Node) bool { _, _, last := firstForm(n); return last }) {
 		return 0, nil
@@ -23,14 +29,15 @@ func channelsFirst(e *Editor) (int, error) {
 	if err != nil {
 		return changes, err
 	}
-	_, err = dropDead(e) // the ways around that nobody takes
+	_, err = dropDead(e) // transpositions to a layout that nobody reads
 	return changes, err
 }
 
-// fronts are pictures with channels first, by the same with channels last.
+// fronts maps a picture with channels last to the same with channels first.
 type fronts map[*ir.Value]*ir.Value
 
-// rewrite makes a node's stand-in where there is one.
+// rewrite replaces a node on pictures with channels last by one on channels first and a Transpose of
+// its result, and notes both. A Transpose of the file between the layouts is not computed again.
 func (f fronts) rewrite(s *speller) {
 	n := s.node
 	if is(n, "Transpose") {
@@ -70,6 +77,7 @@ func (f fronts) rewrite(s *speller) {
 	f[n.Outputs[0]] = y
 }
 
+// transpose returns v, of rank 4, with its dimensions in the given order.
 func (s *speller) transpose(v *ir.Value, order []int64) *ir.Value {
 	return s.add("", "Transpose", 13, []*ir.Value{v}, ir.AttrInts("perm", int(order[0]), int(order[1]), int(order[2]), int(order[3])))
 }
@@ -81,9 +89,9 @@ type form struct {
 	attrs      []*ir.Attr
 }
 
-// firstForm is the operator with channels first that a node stands for, and
-// which inputs have channels last; last is false where the node is no operator
-// with channels last in two dimensions.
+// firstForm returns the operator with channels first that an operator with channels last stands for,
+// and which inputs have channels last. last is false for other operators, and for those on other than
+// two spatial dimensions.
 func firstForm(n *ir.Node) (f form, pictures []int, last bool) {
 	if n.Domain != ops.Microsoft || n.Inputs[0] == nil || n.Inputs[0].Fact.Shape.Rank() != 4 {
 		return f, nil, false
@@ -113,8 +121,8 @@ func firstForm(n *ir.Node) (f form, pictures []int, last bool) {
 	return f, pictures, a != nil && a.Int != 0
 }
 
-// pointwise are the inputs that are pictures of a node that treats all places
-// alike; none where it is another.
+// pointwise returns which inputs are pictures, for a node that computes the same whatever the layout
+// because it treats all places and channels alike, or concatenates channels; none for other nodes.
 func pointwise(n *ir.Node) []int {
 	if len(n.Outputs) != 1 {
 		return nil

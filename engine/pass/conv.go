@@ -10,16 +10,16 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// scalar returns the number in a constant of one element.
-func scalar(v *ir.Value) (float64, bool) {
+// scalar returns the number in a constant of one element; ok is false for other values.
+func scalar(v *ir.Value) (number float64, ok bool) {
 	if v == nil || v.Const() == nil || v.Const().Len() != 1 || v.Const().DType() == tensor.String {
 		return 0, false
 	}
 	return tensor.ToFloat64(v.Const())[0], true
 }
 
-// isFloats reports whether v is a constant with numbers of float32. They may be Widened:
-// who only asks that should not have them widened.
+// isFloats reports whether v is a constant of float32 that is not empty. Unlike floats, it does not ask
+// for its numbers, which would convert those of a tensor.Widened.
 func isFloats(v *ir.Value) bool {
 	return v != nil && v.Const() != nil && v.Const().DType() == tensor.Float32 && v.Const().Len() > 0
 }
@@ -32,11 +32,17 @@ func floats(v *ir.Value) []float32 {
 	return tensor.Data[float32](v.Const())
 }
 
-// batchNorm turns a BatchNormalization with constant statistics into a ScaleShift,
-// and moves that into the convolution (or transposed convolution) before it: w' =
-// w·scale, b' = b·scale + shift. If the convolution has the fused form, w·scale is
-// computed when the weights are packed. Sums and products with constants behind a
-// convolution are moved in the same way.
+// batchNorm turns a BatchNormalization with constant statistics into a scale and a shift for each
+// channel, and moves these into the convolution (or transposed convolution) before it, if nothing else
+// reads that. Sums and products with constants are moved in the same way:
+//
+//	Conv(W, B) -> BatchNormalization(scale, shift)  =>  Conv(W·scale, B·scale + shift)
+//	Conv(W, B) -> Mul(scale) -> Add(shift)          =>  Conv(W·scale, B·scale + shift)
+//	other      -> BatchNormalization                =>  other -> [ScaleShift]
+//
+// A convolution of the fused form takes the scale as an input, so that its weights stay in the file;
+// they are multiplied when they are packed. A normalisation in training mode stays, and so do sums and
+// products that broadcast along other dimensions than channels.
 func batchNorm(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(bn *ir.Node) error {
@@ -70,7 +76,9 @@ func batchNorm(e *Editor) (int, error) {
 	return changes, err
 }
 
-// scaleShift returns the inference form of a BatchNormalization of float32.
+// scaleShift returns the scale and shift that a BatchNormalization of float32 is at inference: gamma /
+// √(variance + epsilon), and beta - mean·scale. ok is false in training mode, with statistics that are
+// not constant, and with statistics for each pixel (attribute spatial of version 7).
 func scaleShift(n *ir.Node) (scale, shift []float32, ok bool) {
 	if !is(n, "BatchNormalization") || len(n.Inputs) != 5 || n.Inputs[0].Fact.DType != tensor.Float32 || len(n.Outputs) > 1 && n.Outputs[1].Name != "" {
 		return nil, nil, false
@@ -101,9 +109,10 @@ func scaleShift(n *ir.Node) (scale, shift []float32, ok bool) {
 	return scale, shift, true
 }
 
-// perChannel reads a sum, difference, product or quotient of planes that a node
-// makes and a constant, a number for each plane or one for all, as a scale and a
-// shift. Some exporters write biases and learned scales this way.
+// perChannel reads a sum, difference, product or quotient of a value of rank 4 and a constant, with a
+// number for each channel or one for all, as a scale and a shift: c - x is scale -1 and shift c. Some
+// exporters write biases and learned scales this way. x is nil for other nodes, and for constants that
+// would make a scaled weight NaN.
 func perChannel(n *ir.Node) (x *ir.Value, scale, shift []float32) {
 	if n.Domain != "" || len(n.Inputs) != 2 || n.Version < 7 || !slices.Contains([]string{"Add", "Sub", "Mul", "Div"}, n.Op) {
 		return nil, nil, nil
@@ -147,8 +156,8 @@ func perChannel(n *ir.Node) (x *ir.Value, scale, shift []float32) {
 	return x, scale, shift
 }
 
-// constants is how many numbers a node has in constants, and so in the file. What a
-// shape claims may be any number.
+// constants returns how many numbers a node has in constants, and so in the file. A number of channels
+// beyond it is only claimed by a shape, and no reason to allocate memory.
 func constants(n *ir.Node) (sum int) {
 	for _, v := range n.Inputs {
 		if v != nil && v.Const() != nil {
@@ -158,8 +167,8 @@ func constants(n *ir.Node) (sum int) {
 	return sum
 }
 
-// scaleFused moves the scale and shift of the node after it into a convolution of
-// the fused form. The weights stay where they are, for instance in the file.
+// scaleFused moves the scale and shift of the node behind it into a convolution of the fused form,
+// unless that has an activation or a residual, which come between.
 func scaleFused(e *Editor, conv *ir.Node, scale, shift []float32) (bool, error) {
 	op, ok := conv.Operator.(*ops.FusedConv)
 	if !ok || op.Act.Kind != kernel.Identity || conv.Input(3) != nil || conv.Inputs[1].Const().Dim(0) != len(scale) {
@@ -179,7 +188,7 @@ func scaleFused(e *Editor, conv *ir.Node, scale, shift []float32) (bool, error) 
 	return true, e.Rebind(conv, conv.Domain, conv.Op, conv.Version, inputs, conv.Attrs)
 }
 
-// shiftBias is a convolution's bias times a scale, plus a shift.
+// shiftBias returns a convolution's bias times a scale, plus a shift.
 func shiftBias(conv *ir.Node, shift, scale []float32) []float32 {
 	bias := slices.Clone(shift)
 	if len(conv.Inputs) > 2 {
@@ -190,8 +199,8 @@ func shiftBias(conv *ir.Node, shift, scale []float32) []float32 {
 	return bias
 }
 
-// scaleConv applies a scale and a shift per channel to the constant weights and
-// bias of a convolution without the fused form.
+// scaleConv applies a scale and a shift for each output channel to the constant weights and bias of a
+// convolution of the standard. It reports false for other nodes.
 func scaleConv(g *ir.Graph, conv *ir.Node, scale, shift []float32) bool {
 	transposed := is(conv, "ConvTranspose")
 	if !is(conv, "Conv") && !transposed || len(conv.Inputs) > 2 && !isFloats(conv.Inputs[2]) {
@@ -228,8 +237,10 @@ func scaleConv(g *ir.Graph, conv *ir.Node, scale, shift []float32) bool {
 	return true
 }
 
-// fuseConv converts convolutions of two and three dimensions with constant float32
-// weights to the form that can include an activation and a residual.
+// fuseConv converts convolutions of two and three dimensions with constant float32 weights to the form
+// that can also scale its weights, add a residual and end in an activation (ops.FusedConv):
+//
+//	Conv(x, W, B)  =>  [Conv](x, W, B)
 func fuseConv(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(n *ir.Node) error {
@@ -245,8 +256,14 @@ func fuseConv(e *Editor) (int, error) {
 	return changes, err
 }
 
-// fuseActivation moves an activation into the convolution or scale before it, even
-// if there is a max pool between them.
+// fuseActivation moves an activation into the convolution or ScaleShift before it, a clip also past a
+// max pool:
+//
+//	[Conv] -> Relu             =>  [Conv relu]
+//	[Conv] -> MaxPool -> Relu  =>  [Conv relu] -> MaxPool
+//
+// Nothing else may read the values between. Of all activations, convolutions take those up to
+// kernel.LastInConv.
 func fuseActivation(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(n *ir.Node) error {
@@ -278,8 +295,8 @@ func fuseActivation(e *Editor) (int, error) {
 	return changes, err
 }
 
-// meetsPicture reports whether every window of a max pool has a pixel of the picture: one
-// of padding alone gives -Inf, which is not clipped.
+// meetsPicture reports whether every window of a max pool surely has a pixel of the picture: one of
+// padding alone gives -Inf, which a clip behind the pool changes and one before it does not.
 func meetsPicture(pool *ir.Node) bool {
 	if d := pool.Attr("dilations"); d != nil && slices.ContainsFunc(d.Ints, func(n int64) bool { return n != 1 }) {
 		return false
@@ -296,7 +313,8 @@ func meetsPicture(pool *ir.Node) bool {
 	return true
 }
 
-// swapOutput makes before produce the value that after produced.
+// swapOutput makes node before produce the value that node after produced, so that readers, and the
+// graph's outputs, need no change.
 func swapOutput(before, after *ir.Node) {
 	before.Outputs[0], after.Outputs[0] = after.Outputs[0], before.Outputs[0]
 	before.Outputs[0].Node, after.Outputs[0].Node = before, after
@@ -315,6 +333,7 @@ func accepts(n *ir.Node, act kernel.Activation) bool {
 	return false
 }
 
+// withActivation returns attributes with another activation.
 func withActivation(attrs []*ir.Attr, act kernel.Activation) []*ir.Attr {
 	kept := slices.DeleteFunc(slices.Clone(attrs), func(a *ir.Attr) bool {
 		return a.Name == "activation" || a.Name == "activation_params"
@@ -322,14 +341,14 @@ func withActivation(attrs []*ir.Attr, act kernel.Activation) []*ir.Attr {
 	return append(kept, ops.ActivationAttrs(act)...)
 }
 
-// EpilogueOf returns the activation that a unary node of float32 computes, if
-// convolutions and products can end in it.
+// EpilogueOf returns the activation that a node computes, if convolutions and products can end in it.
 func EpilogueOf(n *ir.Node) (kernel.Activation, bool) {
 	act, ok := ActivationOf(n)
 	return act, ok && act.Kind <= kernel.LastInConv
 }
 
-// ActivationOf returns the activation that a unary node of float32 computes.
+// ActivationOf returns the activation that a node of float32 computes, with its attributes; false for
+// other nodes and for activations that depend on values that are not constant.
 func ActivationOf(n *ir.Node) (kernel.Activation, bool) {
 	if op, ok := n.Operator.(*ops.Activate); ok {
 		return op.Act, true
@@ -376,6 +395,8 @@ func ActivationOf(n *ir.Node) (kernel.Activation, bool) {
 	return none, false
 }
 
+// clipOf reads a Clip, whose bounds are attributes before version 11 and inputs from then on. A lower
+// bound above the upper one is left to the operator.
 func clipOf(n *ir.Node, attr func(string, float32) float32) (kernel.Activation, bool) {
 	inf := float32(math.Inf(1))
 	act := kernel.Activation{Kind: kernel.Clip, Alpha: -inf, Beta: inf}
@@ -395,9 +416,14 @@ func clipOf(n *ir.Node, attr func(string, float32) float32) (kernel.Activation, 
 	return act, act.Alpha <= act.Beta
 }
 
-// fuseResidual moves the sum in y = conv(x) + z, and an activation after it, into
-// the convolution. z must be computed before the convolution runs: of two branches,
-// the one computed last takes the other as its residual.
+// fuseResidual moves the sum of two branches, and an activation behind it, into the convolution at the
+// end of one of them:
+//
+//	x -> [Conv] -> Add(z) -> Relu  =>  x, z -> [Conv +z relu]
+//
+// z must be computed before the convolution runs: of two branches, the one computed last takes the
+// other. It must have the convolution's shape, because nothing may broadcast, and it must not be a
+// constant; and the convolution must not have an activation or a residual already.
 func fuseResidual(e *Editor) (int, error) {
 	changes := 0
 	place := map[*ir.Node]int{}
@@ -457,13 +483,13 @@ func sameShape(n *ir.Node) bool {
 	return true
 }
 
-// bothUnnamed reports whether both dimensions are unknown. They may still differ
-// (one may be 1 and broadcast); the plan, which knows the numbers, checks again and
-// falls back.
+// bothUnnamed reports whether neither dimension is a number. Even if they have the names of different
+// symbols, they are mostly equal. Should one be 1 and broadcast, the plan, which knows the numbers,
+// falls back to the reference kernel.
 func bothUnnamed(a, b ir.Dim) bool { return !a.Known() && !b.Known() }
 
-// lastConv finds the convolution that computes one operand of the sum and can take
-// the other operand as its residual.
+// lastConv finds the convolution that computes one operand of a sum and can take the other operand, z,
+// as its residual; the later one if both can. place is the position of each node in the graph.
 func lastConv(e *Editor, add *ir.Node, place map[*ir.Node]int) (conv *ir.Node, z *ir.Value) {
 	best := -1
 	for i, v := range add.Inputs {

@@ -8,10 +8,17 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// focus makes a convolution read the picture itself if its input is the picture's
-// four grids of every second pixel, concatenated as channels: with twice the kernel
-// size, stride and padding it sums the same products. YOLOX and the first YOLOv5
-// begin with such a Concat of slices; a SpaceToDepth of 2 is the same.
+// focus makes a convolution read the picture itself if its input is the picture's four grids of every
+// second pixel, concatenated as channels:
+//
+//	x -> Slice [0::2, 0::2] ─┐
+//	x -> Slice [1::2, 0::2] ─┤
+//	x -> Slice [0::2, 1::2] ─┤
+//	x -> Slice [1::2, 1::2] ─┴> Concat -> Conv 3x3, stride 1, pads 1  =>  x -> Conv 6x6, stride 2, pads 2
+//
+// With twice the kernel size, stride and padding the convolution sums the same products. YOLOX and the
+// first YOLOv5 begin in this way; a SpaceToDepth of 2 is the same. Only the first layer of a network
+// gains, so the picture must have few channels and known, even sides, and nothing else may read the grids.
 func focus(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(conv *ir.Node) error {
@@ -116,9 +123,9 @@ func integers(v *ir.Value) []int64 {
 	return nil
 }
 
-// spread moves the weights [M, 4·channels, H, W] of a convolution of grids to the
-// positions of the pixels in the picture: [M, channels, 2·H, 2·W]. It returns nil
-// if v is not such weights.
+// spread moves the weights [M, 4·channels, H, W] of a convolution of grids to the positions of their
+// pixels in the picture: [M, channels, 2·H, 2·W]. The weight of grid (r, c) at (y, x) goes to
+// (2y+r, 2x+c). It returns nil if v is not such weights.
 func spread(v *ir.Value, channels int, corners []corner) *tensor.Tensor {
 	if !isFloats(v) || v.Const().Rank() != 4 || v.Const().Dim(1) != 4*channels {
 		return nil
@@ -135,8 +142,8 @@ func spread(v *ir.Value, channels int, corners []corner) *tensor.Tensor {
 	return out
 }
 
-// twice returns the strides and pads of a convolution, doubled; ok is false unless
-// it has one group and no dilation.
+// twice returns the strides and pads of a convolution, doubled; ok is false if it has groups, dilation
+// or pads that depend on the size.
 func twice(conv *ir.Node) (attrs []*ir.Attr, ok bool) {
 	if a := conv.Attr("auto_pad"); a != nil && a.String != "NOTSET" && a.String != "" {
 		return nil, false

@@ -9,21 +9,24 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// foldLimit bounds a folded value, in bytes in addition to the values that it
-// replaces.
+// foldLimit bounds the memory of folding one node, in bytes beyond the constants that the result
+// replaces: an Expand of a number to a huge tensor is left to run time.
 const foldLimit = 64 << 20
 
-// foldTotal bounds the total size of the values that one round of folding makes, in
-// bytes.
+// foldTotal bounds the total size of the values that one pass over the graph makes, in bytes.
 const foldTotal = 512 << 20
 
-// foldConstants computes nodes whose inputs are all constant. A node that fails, or
-// whose results exceed the limit, is left to run time.
+// foldConstants computes nodes whose inputs are all constant:
+//
+//	2, 3 -> Mul -> Add(x)  =>  6 -> Add(x)
+//
+// Random operators and those with regions stay, and so does a node that fails, or whose results exceed
+// the limits: the error belongs to the run, if it ever comes to that node.
 func foldConstants(e *Editor) (int, error) {
 	return foldWhere(e, func(*ir.Node) bool { return true })
 }
 
-// foldWhere folds the nodes for which want is true.
+// foldWhere folds the nodes with constant inputs for which want is true.
 func foldWhere(e *Editor, want func(n *ir.Node) bool) (int, error) {
 	changes, made := 0, int64(0)
 	err := e.Nodes(func(n *ir.Node) error {
@@ -54,8 +57,8 @@ func foldWhere(e *Editor, want func(n *ir.Node) bool) (int, error) {
 	return changes, err
 }
 
-// widening is the result of a node that converts a float16 or bfloat16 constant to
-// float32, nil for other nodes.
+// widening returns the result of a Cast of a float16 or bfloat16 constant to float32, nil for other
+// nodes. It takes no memory: weights are converted when they are packed (tensor.Widened).
 func (e *Editor) widening(n *ir.Node) []*tensor.Tensor {
 	if n.Domain != "" || n.Op != "Cast" && n.Op != "CastLike" || !narrow(n.Inputs[0]) || n.Outputs[0].Fact.DType != tensor.Float32 {
 		return nil
@@ -63,7 +66,7 @@ func (e *Editor) widening(n *ir.Node) []*tensor.Tensor {
 	return []*tensor.Tensor{e.widened(n.Inputs[0].Const())}
 }
 
-// widened is a float16 or bfloat16 constant as float32, the same for all that ask.
+// widened returns a float16 or bfloat16 constant as float32, the same tensor for all that ask.
 func (e *Editor) widened(t *tensor.Tensor) *tensor.Tensor {
 	wide := e.wide[t]
 	if wide == nil {
@@ -73,6 +76,7 @@ func (e *Editor) widened(t *tensor.Tensor) *tensor.Tensor {
 	return wide
 }
 
+// foldable reports whether all inputs of a node are constant and its results are always the same.
 func foldable(n *ir.Node) bool {
 	d := ops.Find(n.Domain, n.Op, n.Version)
 	if d == nil || d.Random || len(n.Regions()) > 0 {
@@ -86,7 +90,8 @@ func foldable(n *ir.Node) bool {
 	return true
 }
 
-// FoldWith is fold without a context, for results that are small.
+// FoldWith evaluates a node on the constants in facts, as fold does, without a context: it is for
+// results that are small.
 func FoldWith(n *ir.Node, facts []ir.Fact) []*tensor.Tensor {
 	return fold(context.Background(), n, facts)
 }
@@ -104,10 +109,16 @@ func fold(ctx context.Context, n *ir.Node, facts []ir.Fact) []*tensor.Tensor {
 	return ops.EvalConst(ctx, n, in, foldLimit+replaced)
 }
 
-// identities may return input 0 as output 0.
+// identities are operators that may return input 0 unchanged.
 var identities = map[string]bool{"Identity": true, "Dropout": true, "Cast": true, "CastLike": true}
 
-// dropIdentities makes readers of an identity read its input.
+// dropIdentities makes the readers of an operator that hands its input on read that input:
+//
+//	x -> Identity -> Relu  =>  x -> Relu
+//
+// Such are Identity, Dropout outside training, a Cast to the type that x has, and a Pad of zero width.
+// A node stays if its output is one of the graph, whose name must stay, or is read in a region, or if
+// the mask of a Dropout is read.
 func dropIdentities(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(n *ir.Node) error {
@@ -137,8 +148,7 @@ func dropIdentities(e *Editor) (int, error) {
 	return changes, err
 }
 
-// padsNothing reports whether a node is a Pad of zero width, as exporters put it
-// before pools.
+// padsNothing reports whether a node is a Pad of zero width, which exporters write before pools.
 func padsNothing(n *ir.Node) bool {
 	pads, ok := constantPads(n)
 	return ok && !slices.ContainsFunc(pads, func(p int64) bool { return p != 0 })
@@ -158,7 +168,9 @@ func trains(n *ir.Node) bool {
 	return mode == nil || mode.DType() != tensor.Bool || mode.Len() != 1 || tensor.Data[bool](mode)[0]
 }
 
-// dropDead removes nodes whose results are not read.
+// dropDead removes nodes whose results nobody reads, from the end of the graph on:
+//
+//	x -> Relu -> y (an output), x -> Exp -> z (not read)  =>  x -> Relu -> y
 func dropDead(e *Editor) (int, error) {
 	needed := map[*ir.Value]bool{}
 	for _, v := range e.Graph.Outputs {

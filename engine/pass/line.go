@@ -7,9 +7,15 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// asRows lets convolutions of one dimension, and what lies between them, work on
-// pictures of one row: that is what kernels take. Rows are made where such
-// operators begin, and taken apart where they end.
+// asRows lets convolutions of one dimension, and what lies between them, work on pictures of one row,
+// which the kernels take:
+//
+//	x[N C L] -> Conv 3 -> Relu -> Conv 3 -> y
+//	=>  x -> Unsqueeze(2) -> x[N C 1 L] -> Conv 1x3 -> Relu -> Conv 1x3 -> Squeeze(2) -> y
+//
+// As in channelsFirst, every value on the way is kept in both ranks, and those that nobody reads go at
+// the end. Convolutions must have constant float32 weights; operators between them are those of
+// alongLine.
 func asRows(e *Editor) (int, error) {
 	if !slices.ContainsFunc(e.Graph.Nodes, lineConv) {
 		return 0, nil
@@ -18,7 +24,7 @@ func asRows(e *Editor) (int, error) {
 	if err != nil {
 		return changes, err
 	}
-	_, err = dropDead(e) // the ways back that nobody takes
+	_, err = dropDead(e) // the Squeezes that nobody reads
 	return changes, err
 }
 
@@ -31,10 +37,11 @@ func lineConv(n *ir.Node) bool {
 	return isFloats(n.Inputs[1]) && n.Inputs[1].Const().Rank() == 3
 }
 
-// rows are pictures of one row [N C 1 L], by the values [N C L] of which they are.
+// rows maps a value [N C L] to the same as a picture of one row, [N C 1 L].
 type rows map[*ir.Value]*ir.Value
 
-// rewrite makes a node's stand-in where there is one.
+// rewrite replaces a node by one on pictures of one row and a Squeeze of its result, and notes both. A
+// convolution begins such a row; other operators only go on with one.
 func (r rows) rewrite(s *speller) {
 	n := s.node
 	inputs := slices.Clone(n.Inputs)
@@ -72,12 +79,13 @@ func (r rows) rewrite(s *speller) {
 	r[n.Outputs[0]] = y
 }
 
-// axis is that of a picture's rows.
+// axis is a constant with the axis of a picture's rows, for Unsqueeze and Squeeze.
 func (s *speller) axis() *ir.Value {
 	return s.graph.Constant(s.node.Name+"/axis", tensor.Of([]int64{2}, 1))
 }
 
-// constantRow is a constant with an axis of one row before its last.
+// constantRow returns a constant with an axis of size 1 inserted before its last: weights [M C K] as
+// [M C 1 K]. A scalar stays.
 func (s *speller) constantRow(v *ir.Value) *ir.Value {
 	t := v.Const()
 	if t.Rank() == 0 {
@@ -91,8 +99,8 @@ func (s *speller) constantRow(v *ir.Value) *ir.Value {
 	return s.graph.Constant(v.Name+"/row", row)
 }
 
-// alongLine are the inputs [N C L] of a node that means the same for pictures of
-// one row; none where it is another.
+// alongLine returns which inputs of a node are [N C L], for a node that means the same for pictures of
+// one row; none for other nodes.
 func alongLine(n *ir.Node) []int {
 	if _, ok := ActivationOf(n); ok {
 		return []int{0}
@@ -119,7 +127,7 @@ func alongLine(n *ir.Node) []int {
 	return nil
 }
 
-// rowAttrs are a node's attributes for pictures of one row: its window is as high.
+// rowAttrs returns a node's attributes for pictures of one row: windows are one row high.
 func rowAttrs(n *ir.Node) []*ir.Attr {
 	attrs := kept(n, "axis", "kernel_shape", "strides", "dilations", "pads", "output_padding")
 	for _, a := range n.Attrs {
@@ -141,7 +149,7 @@ func rowAttrs(n *ir.Node) []*ir.Attr {
 	return attrs
 }
 
-// lineAttr is an attribute with a number for the rows before that of the columns.
+// lineAttr returns an attribute with a number for the rows before that of the columns.
 func lineAttr(a *ir.Attr, number int64) *ir.Attr {
 	b := *a
 	b.Ints = slices.Insert(slices.Clone(a.Ints), 0, number)

@@ -8,8 +8,14 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// movePads moves a Pad that adds zeros around the picture into the convolution or
-// average pool that alone reads it.
+// movePads moves a Pad that adds zeros around the picture into the convolution or average pool that
+// alone reads it:
+//
+//	x -> Pad(1 1 1 1) -> Conv         =>  x -> Conv pads 1 1 1 1
+//	x -> Pad(1 1 1 1) -> AveragePool  =>  x -> AveragePool pads 1 1 1 1, count_include_pad
+//
+// A Pad of the batch or the channels stays, and so do one of other values than 0, one that removes
+// pixels, and one of some axes only.
 func movePads(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(pad *ir.Node) error {
@@ -45,8 +51,8 @@ func movePads(e *Editor) (int, error) {
 	return changes, err
 }
 
-// takesPads reports whether a node can use padding of its own instead of the zeros
-// before it.
+// takesPads reports whether a node can use padding of its own instead of the zeros before it; n may be
+// nil.
 func takesPads(n *ir.Node) bool {
 	if !is(n, "Conv") && !is(n, "AveragePool") {
 		return false
@@ -57,7 +63,8 @@ func takesPads(n *ir.Node) bool {
 	if n.Op == "Conv" {
 		return true
 	}
-	// A pool counts its own padding differently from pixels beyond it.
+	// The zeros of a Pad count as pixels, the pool's own padding may not: with both, the attribute
+	// count_include_pad would have to be true for one and false for the other.
 	pads, ceil := n.Attr("pads"), n.Attr("ceil_mode")
 	return n.Version >= 7 && (pads == nil || !slices.ContainsFunc(pads.Ints, func(p int64) bool { return p != 0 })) &&
 		(ceil == nil || ceil.Int == 0)
@@ -75,8 +82,9 @@ func sidePads(pad *ir.Node) ([]int64, bool) {
 	return slices.Concat(pads[2:rank], pads[rank+2:]), true
 }
 
-// zeroPads returns the pads of a Pad in constant mode with value 0, over all axes.
-func zeroPads(n *ir.Node) ([]int64, bool) {
+// zeroPads returns the pads of a Pad in constant mode with value 0, over all axes; ok is false for
+// other nodes.
+func zeroPads(n *ir.Node) (pads []int64, ok bool) {
 	if m := n.Attr("mode"); m != nil && m.String != "constant" {
 		return nil, false
 	}
@@ -94,7 +102,8 @@ func zeroPads(n *ir.Node) ([]int64, bool) {
 	return constantPads(n)
 }
 
-// constantPads returns the widths of a Pad if they are constant.
+// constantPads returns the widths of a Pad if they are constant: an attribute before version 11, which
+// version 1 names differently, and an input from then on.
 func constantPads(n *ir.Node) ([]int64, bool) {
 	if !is(n, "Pad") {
 		return nil, false

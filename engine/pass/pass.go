@@ -1,6 +1,17 @@
-// Package pass rewrites graphs so that less has to be computed: constants are
-// folded, what follows a convolution moves into it, patterns that exporters
-// spell out become the one operator they stand for.
+// Package pass rewrites graphs so that less has to be computed: constants are folded, what follows a
+// convolution moves into it, patterns that exporters spell out become the one operator they stand for.
+//
+// A pass is a function that looks at each node through an [Editor], which knows who reads each value,
+// and replaces what it recognises. Its comment begins with a drawing of what it looks for and what it
+// puts in its place; operators in brackets are those of ops.Internal, which only passes create:
+//
+//	Conv -> BatchNormalization  =>  Conv
+//
+// Three rules hold for all of them. The outputs of a graph keep their names, and so does what other
+// nodes or regions read: a node may disappear only if its one reader takes over (Editor.Only). A pass
+// acts on what it knows: where a shape, type or constant is missing, the pattern stays as it is. And
+// the result differs from the original at most by the rounding of float32; where it does more, the
+// pass says so.
 //
 // This package may change without notice: use it through engine.
 package pass
@@ -14,17 +25,28 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Pass is one rewriting of a graph. Run returns how many places it changed.
+// Pass is one rewriting of a graph.
 type Pass struct {
 	Name string
-	Does string // one line for vision inspect --passes
-	Run  func(e *Editor) (int, error)
+	Does string                       // one line for vision inspect --passes
+	Run  func(e *Editor) (int, error) // returns how many places it changed
 }
 
-// All are the passes in the order in which they run. Folding comes before what
-// looks for constants, but after what wants weights narrow; batch normalisation
-// goes into a convolution of the fused form, which takes its weights as they are,
-// and before activations and sums do, since they follow it.
+// All are the passes in the order in which they run:
+//
+//   - "channels", "widen" and "contrib" come first, because they replace operators by others that the
+//     later passes know. "quant" precedes "fold", which would otherwise convert weights of 8 bits to
+//     float32; all others that look for constants follow it.
+//   - "pad", "rows" and "focus" change what a convolution reads, so they precede "conv", after which it
+//     is no longer a Conv of the standard.
+//   - "batchnorm" follows "conv", because the fused form takes a scale beside its weights, which then
+//     stay as they are in the file. It precedes "activation" and "residual": an activation or a sum
+//     comes behind the normalisation, and once it is in the convolution nothing else can go there.
+//   - "clip", "silu" and "gelu" make one activation of several operators, which "activation" may then
+//     move; "affine" is for scales that stand behind the activation.
+//   - "residual" follows "activation": the other branch of a sum must be computed before the convolution
+//     that takes the sum, and an activation that is still a node of its own may stand behind it.
+//   - "dead" removes what the others left without readers.
 var All = []Pass{
 	{"channels", "brings channels to the front where ONNX Runtime's optimiser has moved them last", channelsFirst},
 	{"widen", "lets networks of float16 and bfloat16 compute in float32", widen},
@@ -55,8 +77,7 @@ type Report struct {
 }
 
 // Optimise runs all passes but those named off on a graph and its regions, and
-// leaves the graph bound and its facts inferred. A cancelled context ends it within a
-// pass.
+// leaves the graph bound, with the facts of all values. A cancelled context ends it within a pass.
 func Optimise(ctx context.Context, g *ir.Graph, off map[string]bool) ([]Report, error) {
 	var reports []Report
 	known := editors{}
@@ -74,10 +95,11 @@ func Optimise(ctx context.Context, g *ir.Graph, off map[string]bool) ([]Report, 
 	return reports, nil
 }
 
-// editors are those of a graph and its regions, which the next pass takes over
-// from one that changed nothing.
+// editors are those of a graph and its regions. They are kept from pass to pass, so that after a pass
+// that changed nothing the next one need not look at the graph again.
 type editors map[*ir.Graph]*Editor
 
+// run runs a pass on a graph, then on the regions of its nodes.
 func (known editors) run(ctx context.Context, g *ir.Graph, p Pass) (int, error) {
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
@@ -106,8 +128,8 @@ func (known editors) run(ctx context.Context, g *ir.Graph, p Pass) (int, error) 
 	return changes, nil
 }
 
-// keep has all editors look again where one changed its graph: what a region
-// reads is known to those around it too.
+// keep makes all editors stale if one of them changed its graph, because those of the graphs around a
+// region know what the region reads.
 func (known editors) keep() {
 	changed := false
 	for _, e := range known {
@@ -118,21 +140,23 @@ func (known editors) keep() {
 	}
 }
 
-// Editor changes a graph while it knows who reads each value.
+// Editor changes a graph while it knows who reads each value. What it knows may be too much but never
+// too little: readers are added when a node gets new inputs, and never taken away; whether one still
+// reads the value is looked up when it matters (reads).
 type Editor struct {
 	ctx     context.Context
 	Graph   *ir.Graph
-	readers map[*ir.Value][]*ir.Node        // by value; a node that reads it through a region counts
-	through map[*ir.Node]map[*ir.Value]bool // what nodes read through their regions
-	firsts  []*ir.Node                      // room for the first reader of each value: most have no other
-	output  map[*ir.Value]bool              // of the graph, or captured by the region that it is
-	gone    map[*ir.Node]bool
+	readers map[*ir.Value][]*ir.Node          // nodes that read a value, or once did; a node that reads it through a region counts
+	through map[*ir.Node]map[*ir.Value]bool   // values that nodes read through their regions
+	firsts  []*ir.Node                        // room for the first reader of each value: most have no other
+	output  map[*ir.Value]bool                // outputs of the graph and, if it is a region, what it reads from outside
+	gone    map[*ir.Node]bool                 // removed, but still in Graph.Nodes until sweep
 	wide    map[*tensor.Tensor]*tensor.Tensor // float16 and bfloat16 constants as float32
-	changed bool
-	stale   bool // it or another changed its graph since this one looked
+	changed bool                              // the graph was changed in this pass
+	stale   bool                              // this graph or a region was changed since this editor looked
 }
 
-// newEditor looks at a graph as it is.
+// newEditor makes an editor and looks at the graph.
 func newEditor(ctx context.Context, g *ir.Graph) *Editor {
 	e := &Editor{ctx: ctx, Graph: g, readers: map[*ir.Value][]*ir.Node{}, through: map[*ir.Node]map[*ir.Value]bool{}, output: map[*ir.Value]bool{}, gone: map[*ir.Node]bool{},
 		wide: map[*tensor.Tensor]*tensor.Tensor{}}
@@ -165,6 +189,7 @@ func (e *Editor) look() {
 	}
 }
 
+// note adds a node to the readers of what it reads.
 func (e *Editor) note(n *ir.Node) {
 	for _, v := range n.Inputs {
 		if v != nil {
@@ -193,7 +218,8 @@ func (e *Editor) noteReader(v *ir.Value, n *ir.Node) {
 	e.readers[v] = append(readers, n)
 }
 
-// Nodes calls f for each node of the graph that is still there, in order.
+// Nodes calls f for each node of the graph that is still there, in order: every value is made before
+// it is read. f may remove and rebind nodes, but not add any.
 func (e *Editor) Nodes(f func(n *ir.Node) error) error {
 	for _, n := range e.Graph.Nodes {
 		if e.gone[n] {
@@ -210,6 +236,7 @@ func (e *Editor) Nodes(f func(n *ir.Node) error) error {
 	return nil
 }
 
+// sweep takes the removed nodes out of the graph.
 func (e *Editor) sweep() {
 	if len(e.gone) == 0 {
 		return
@@ -225,8 +252,8 @@ func (e *Editor) sweep() {
 	e.gone = map[*ir.Node]bool{}
 }
 
-// Only is the one node that reads v, nil where there are more readers, v is an
-// output of the graph, or the graph is a region and v that of one around it.
+// Only returns the one node that reads v; nil if there are none or several, if v is an output of the
+// graph, or if the graph is a region and v belongs to one around it.
 func (e *Editor) Only(v *ir.Value) *ir.Node {
 	if e.output[v] {
 		return nil
@@ -244,7 +271,7 @@ func (e *Editor) Only(v *ir.Value) *ir.Node {
 	return only
 }
 
-// Read reports whether anything reads v.
+// Read reports whether anything reads v, or it is an output.
 func (e *Editor) Read(v *ir.Value) bool {
 	if e.output[v] {
 		return true
@@ -257,16 +284,16 @@ func (e *Editor) Read(v *ir.Value) bool {
 	return false
 }
 
-// reads reports whether a node that read v once still does: it may be gone, or
-// compute something else by now.
+// reads reports whether a node that once read v still does: it may be gone, or compute something else
+// by now.
 func (e *Editor) reads(n *ir.Node, v *ir.Value) bool {
 	return !e.gone[n] && (slices.Contains(n.Inputs, v) || e.through[n][v])
 }
 
-// Remove takes a node out.
+// Remove takes a node out of the graph. Nothing may read its outputs any more.
 func (e *Editor) Remove(n *ir.Node) { e.gone[n], e.changed = true, true }
 
-// prune takes out the maker of v, and its makers, as far as nothing reads them
+// prune removes the node that makes v, and those that make its inputs, as far as nothing reads them
 // any more.
 func (e *Editor) prune(v *ir.Value) {
 	if v == nil || v.Node == nil || e.gone[v.Node] {
@@ -312,8 +339,8 @@ func (e *Editor) Replace(old, new *ir.Value) bool {
 	return true
 }
 
-// Rebind gives a node another meaning in place: operator, inputs, attributes.
-// Its outputs stay.
+// Rebind turns a node into another in place: operator, inputs and attributes are new, the outputs
+// stay.
 func (e *Editor) Rebind(n *ir.Node, domain, op string, version int, inputs []*ir.Value, attrs []*ir.Attr) error {
 	e.changed = true
 	n.Domain, n.Op, n.Version, n.Inputs, n.Attrs = domain, op, version, inputs, attrs
@@ -325,10 +352,10 @@ func (e *Editor) Rebind(n *ir.Node, domain, op string, version int, inputs []*ir
 	return ops.BindNode(n, d)
 }
 
-// become makes last compute what a whole pattern did: it takes the operator
-// and inputs given, and the other nodes of the pattern go as far as nothing else
-// reads them: an activation that only they shared its input with can then move
-// into the operator before it.
+// become makes the last node of a pattern compute what the whole pattern did: it takes the given
+// operator and inputs, and the other nodes are removed as far as nothing else reads them. They must go
+// at once, not in "dead": only when no node of the pattern reads its input any more can the operator
+// that makes it take the new one over (Only).
 func (e *Editor) become(last *ir.Node, domain, op string, version int, inputs []*ir.Value, attrs ...*ir.Attr) error {
 	old := last.Inputs
 	if err := e.Rebind(last, domain, op, version, inputs, attrs); err != nil {
@@ -340,10 +367,10 @@ func (e *Editor) become(last *ir.Node, domain, op string, version int, inputs []
 	return nil
 }
 
-// is reports whether a node is an operator of the default domain.
+// is reports whether a node is the named operator of the default domain; n may be nil.
 func is(n *ir.Node, op string) bool { return n != nil && n.Domain == "" && n.Op == op }
 
-// maker is the node that makes v, when it is the operator named.
+// maker returns the node that makes v, if it is the named operator of the default domain, else nil.
 func maker(v *ir.Value, op string) *ir.Node {
 	if v != nil && is(v.Node, op) {
 		return v.Node

@@ -10,8 +10,12 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// joinClip turns Max(x, number) and Min(x, number), as TensorFlow's exports write
-// bounds, into activations, and two in a row into one.
+// joinClip turns maxima and minima with a number, as TensorFlow's exports write bounds, into a clip, and
+// two in a row into one:
+//
+//	x -> Max(0) -> Min(6)  =>  x -> [Activate clip 0 6]
+//
+// The number may stand on either side. It must not raise the rank of x.
 func joinClip(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(n *ir.Node) error {
@@ -42,10 +46,17 @@ func joinClip(e *Editor) (int, error) {
 	return changes, err
 }
 
-// joinSilu joins Mul(x, Sigmoid(x)) into Silu, Mul(x, Sigmoid(alpha·x)) into Swish,
-// Mul(x, HardSigmoid(x)) with 1/6 and 1/2 into HardSwish, and Mul(x,
-// Tanh(Softplus(x))) into Mish. Exporters also spell HardSwish as
-// x · clip(x+3, 0, 6) / 6.
+// joinSilu joins activations that are a product of x with a gate, as exporters write them for opsets
+// that lack the operator:
+//
+//	Mul(x, Sigmoid(x))                        =>  [Activate silu]
+//	Mul(x, Sigmoid(Mul(x, alpha)))            =>  Swish alpha
+//	Mul(x, HardSigmoid(x)), with 1/6 and 1/2  =>  [Activate hardswish]
+//	Mul(x, Div(Clip(Add(x, 3), 0, 6), 6))     =>  [Activate hardswish]
+//	Div(Mul(x, Clip(Add(x, 3), 0, 6)), 6)     =>  [Activate hardswish]
+//	Mul(x, Tanh(Softplus(x)))                 =>  [Activate mish]
+//
+// Operands of Mul and Add may stand in either order.
 func joinSilu(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(mul *ir.Node) error {
@@ -66,7 +77,7 @@ func joinSilu(e *Editor) (int, error) {
 	return changes, err
 }
 
-// swishOf matches x · sigmoid(alpha·x), as CLIP's transformers have it.
+// swishOf matches x · sigmoid(alpha·x), which CLIP's transformers have; x is nil if it does not match.
 func swishOf(mul *ir.Node) (x *ir.Value, alpha float32) {
 	if !is(mul, "Mul") {
 		return nil, 0
@@ -96,6 +107,7 @@ func sameRank(last *ir.Node, x *ir.Value) bool {
 	return s.Ranked && x.Fact.Shape.Ranked && s.Rank() == x.Fact.Shape.Rank()
 }
 
+// gated matches the other products of joinSilu, and returns x and the activation.
 func gated(n *ir.Node) (x *ir.Value, kind kernel.ActivationKind, ok bool) {
 	if is(n, "Div") { // (x · clip(x+3, 0, 6)) / 6
 		if six, ok := scalar(n.Inputs[1]); !ok || six != 6 {
@@ -161,8 +173,8 @@ func hardGate(v, x *ir.Value) bool {
 
 func near(a float32, b float64) bool { return math.Abs(float64(a)-b) < 1e-6 }
 
-// operand returns the other input of a commutative node of which one input is the
-// number want.
+// operand returns, for a commutative node of which one input is the number want, the other input; nil
+// for other nodes. n may be nil.
 func operand(n *ir.Node, want float64) *ir.Value {
 	if n == nil || len(n.Inputs) != 2 {
 		return nil
@@ -175,8 +187,12 @@ func operand(n *ir.Node, want float64) *ir.Value {
 	return nil
 }
 
-// joinGelu joins x · (1 + erf(x/√2)) · ½ in the orders that exporters write, and the
-// approximation with tanh in place of erf.
+// joinGelu joins the operators of a GELU, in the orders in which exporters multiply:
+//
+//	x · (1 + Erf(x/√2)) · ½                           =>  [Activate gelu]
+//	x · (1 + Tanh(√(2/π) · (x + 0.044715 · x³))) · ½  =>  Gelu approximate=tanh
+//
+// x/√2 may be a Div or a Mul, x³ a Pow or two Muls.
 func joinGelu(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(last *ir.Node) error {
@@ -197,7 +213,7 @@ func joinGelu(e *Editor) (int, error) {
 	return changes, err
 }
 
-// geluOf returns the x of x · gate · ½.
+// geluOf returns the x of x · gate · ½, nil if the node is none.
 func geluOf(last *ir.Node, gate func(v, x *ir.Value) bool) *ir.Value {
 	// (x · gate) · ½
 	if v := operand(last, 0.5); v != nil {
@@ -276,7 +292,13 @@ func cubeOf(v, x *ir.Value) bool {
 	return false
 }
 
-// joinLayerNorm joins (x-mean)/√(var+ε)·scale + bias over the last axis.
+// joinLayerNorm joins the steps of a layer normalisation over the last axis:
+//
+//	mean = ReduceMean(x), d = x - mean, var = ReduceMean(d²)
+//	d / √(var + ε) · scale + bias  =>  LayerNormalization(x, scale, bias; axis -1, epsilon ε)
+//
+// scale and bias must be constant vectors as long as the last axis. Normalisations over several axes or
+// without scale and bias stay.
 func joinLayerNorm(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(last *ir.Node) error {

@@ -2,8 +2,12 @@ package pass
 
 import "math"
 
-// Code is the 8-bit code of a number: v/scale rounded half to even, plus the zero
-// point, saturated. Signed codes and zero points are stored plus 128.
+// Integer kernels work on codes of one kind only, unsigned bytes. Codes of type int8 are stored plus
+// 128, as are their zero points, which is the same as flipping the sign bit: -128 … 127 become 0 … 255,
+// and (code - zero) stays what it was.
+
+// Code returns the stored code of a number: v/scale rounded half to even, plus the stored zero point,
+// saturated. NaN has the lowest code.
 func Code(v, scale float32, zero uint8) uint8 {
 	c := math.RoundToEven(float64(v/scale)) + float64(zero)
 	if !(c > 0) { // NaN too

@@ -8,10 +8,17 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// joinDynamic joins what ONNX Runtime's quantize_dynamic writes: DynamicQuantizeLinear,
-// ConvInteger or MatMulInteger, Cast, Mul by both scales, and Add of a bias. A
-// convolution in groups becomes one of float32, of numbers rounded to what their codes
-// stand for: it has few products for each number that it reads.
+// joinDynamic joins what ONNX Runtime's quantize_dynamic writes, products of activations that are
+// quantised at run time with weights of 8 bits:
+//
+//	x -> DynamicQuantizeLinear ─> codes, zero point ─> MatMulInteger(w) -> Cast ─┐
+//	                           └> scale ─> Mul(scale of w) ──────────────────────┴> Mul -> Add(bias)
+//	=>  x -> DynamicQuantizeMatMul(w, scale of w, bias)
+//
+// ConvInteger likewise becomes [DynamicConv]. A convolution in groups has few products for each number
+// that it reads, so integer kernels gain nothing there; it becomes one of float32, which reads numbers
+// rounded to what their codes stand for: x -> [DynamicRound] -> Conv. Weights, scales and bias must be
+// constant, with one scale or one for each output.
 func joinDynamic(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(n *ir.Node) error {
@@ -29,15 +36,17 @@ func joinDynamic(e *Editor) (int, error) {
 	return changes, err
 }
 
-// dynamic is an integer convolution or product with all that joins it.
+// dynamic is one place where the pattern was found: an integer convolution or product, and what belongs
+// to it.
 type dynamic struct {
 	*Editor
-	node, last           *ir.Node
+	node, last           *ir.Node  // the product, and the last node of the pattern
 	x                    *ir.Value // before it is quantised
 	w, scale, zero, bias *ir.Value // constants; zero and bias may be nil
 }
 
-// findDynamic looks for the pattern around its product.
+// findDynamic looks for the pattern around its product. MatMulIntegerToFloat is the product with Cast,
+// Mul and Add already joined, as ONNX Runtime's optimiser leaves it.
 func findDynamic(e *Editor, n *ir.Node) (*dynamic, bool) {
 	d := &dynamic{Editor: e, node: n}
 	switch {
@@ -83,7 +92,7 @@ func (d *dynamic) outputs() int {
 	return d.w.Const().Dim(1)
 }
 
-// scaled reads what scales the sums, and the bias.
+// scaled follows the integer sums to the Mul that scales them, and to the Add of a bias if there is one.
 func (d *dynamic) scaled() bool {
 	cast := d.Only(d.node.Outputs[0])
 	if !is(cast, "Cast") || cast.Outputs[0].Fact.DType != tensor.Float32 {
@@ -133,7 +142,7 @@ func (d *dynamic) vector(v *ir.Value, axis int, to **ir.Value) bool {
 	return true
 }
 
-// conv replaces a convolution.
+// conv replaces a ConvInteger.
 func (d *dynamic) conv() error {
 	if group := d.node.Attr("group"); group == nil || group.Int == 1 {
 		return d.become(d.last, ops.Internal, "DynamicConv", 1, []*ir.Value{d.x, d.w, d.scale, d.zero, d.bias}, d.node.Attrs...)
@@ -150,7 +159,7 @@ func (d *dynamic) conv() error {
 	return d.become(d.last, "", "Conv", 11, inputs, attrs...)
 }
 
-// each returns a constant with one number for each output.
+// each returns the numbers of a constant vector, repeated for all outputs if there is only one.
 func (d *dynamic) each(v *ir.Value) []float32 {
 	numbers := floats(v)
 	return slices.Repeat(numbers, d.outputs()/len(numbers))

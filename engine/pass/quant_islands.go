@@ -9,10 +9,20 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// joinQuantized turns islands, operators between DequantizeLinear and
-// QuantizeLinear, into operators on the codes themselves. Sums are then exact and
-// rounded once, whereas the island computes rounded float32 sums: a result may
-// differ by one step. ONNX Runtime makes the same trade.
+// joinQuantized turns islands, operators between DequantizeLinear and QuantizeLinear, into operators on
+// the codes themselves:
+//
+//	x8 -> DequantizeLinear ─┐
+//	w8 -> DequantizeLinear ─┴> Conv -> Relu -> QuantizeLinear -> y8   =>   x8, w8 -> QLinearConv -> y8
+//
+// A Relu or Clip behind the operator mostly does what the saturation of codes does already; otherwise it
+// becomes a table of 256 codes behind it ([Recode]). So do functions of one number, such as Sigmoid.
+// Operators that only move numbers (MaxPool, Reshape, …) work on codes if input and output have the same
+// scale and zero point.
+//
+// Sums are then exact and rounded once, whereas the island sums rounded float32 products: a result may
+// differ by one step of the output's scale. ONNX Runtime makes the same trade. Scales and zero points
+// must be constant, and codes have 8 bits; other islands stay.
 func joinQuantized(e *Editor) (int, error) {
 	if !slices.ContainsFunc(e.Graph.Nodes, func(n *ir.Node) bool { return linear(n, "QuantizeLinear") }) {
 		return 0, nil
@@ -48,12 +58,12 @@ func linear(n *ir.Node, op string) bool {
 	return n != nil && n.Op == op && (n.Domain == "" || n.Domain == ops.Microsoft)
 }
 
-// coded is a tensor of codes: each stands for (code - zero)·scale.
+// coded is a tensor of codes, each of which stands for (code - zero)·scale.
 type coded struct {
 	codes, scale, zero *ir.Value
 }
 
-// number is the scale as a number.
+// number is the scale, if there is only one.
 func (o *coded) number() float32 { return tensor.Data[float32](o.scale.Const())[0] }
 
 // stored is the zero point, plus 128 if it is signed.
@@ -66,8 +76,7 @@ func (o *coded) alike(p *coded) bool {
 	return o.dtype() == p.dtype() && o.number() == p.number() && o.stored() == p.stored()
 }
 
-// SignBit is what stored codes are XORed with where a type's are signed: these are stored
-// plus 128.
+// SignBit is what the codes of a type are XORed with to be stored: 0x80 if they are signed, else 0.
 func SignBit(d tensor.DType) uint8 {
 	if d == tensor.Int8 {
 		return 0x80
@@ -75,16 +84,18 @@ func SignBit(d tensor.DType) uint8 {
 	return 0
 }
 
-// island is a node between codes: all its operands come from DequantizeLinear, and
-// only a QuantizeLinear reads its result.
+// island is a node between codes: all its operands come from DequantizeLinear, and only a
+// QuantizeLinear reads its result.
 type island struct {
 	*Editor
-	node, act, last *ir.Node // act: a clip between node and last, nil if there is none
-	low, high       float32  // of the clip
-	out             coded
+	node      *ir.Node
+	act       *ir.Node // a Relu or Clip between node and last, nil if there is none
+	low, high float32  // its bounds
+	last      *ir.Node // the QuantizeLinear
+	out       coded    // the codes that it makes
 }
 
-// findIsland looks for an island around a float32 node.
+// findIsland looks for an island around a float32 node. Its operands are checked when it is joined.
 func findIsland(e *Editor, n *ir.Node) (*island, bool) {
 	if n.Domain != "" || len(n.Outputs) != 1 || len(n.Inputs) == 0 || n.Inputs[0] == nil || n.Outputs[0].Fact.DType != tensor.Float32 {
 		return nil, false
@@ -131,7 +142,8 @@ func (e *Editor) single(n *ir.Node) (coded, bool) {
 	return o, z != nil && z.Len() == 1 && z.DType() == d
 }
 
-// codesOf returns the codes from which a DequantizeLinear makes a float32 value.
+// codesOf returns the codes from which a DequantizeLinear makes an operand; ok is false for constants,
+// which are weights.
 func (is *island) codesOf(v *ir.Value) (coded, bool) {
 	if v == nil || !linear(v.Node, "DequantizeLinear") {
 		return coded{}, false
@@ -201,8 +213,8 @@ func (is *island) recode(n *ir.Node, codes *ir.Value, table []byte) error {
 	return is.Rebind(n, ops.Internal, "Recode", 1, []*ir.Value{codes, t}, nil)
 }
 
-// clipTable is the effect of a clip on the codes of the output as a table; nil if
-// it has none.
+// clipTable returns the effect of the island's clip on the codes of the output as a table; nil if it has
+// none, because the codes cannot stand for numbers beyond its bounds.
 func (is *island) clipTable() []byte {
 	if is.act == nil {
 		return nil
@@ -379,17 +391,17 @@ func (is *island) move(x coded) (bool, error) {
 	return is.become("", is.node.Op, version, is.node.Attrs, inputs...)
 }
 
-// tabled lists the functions of one number.
+// tabled lists the functions of one number that become tables.
 var tabled = map[string]bool{"Relu": true, "Clip": true, "LeakyRelu": true, "Sigmoid": true, "HardSigmoid": true, "HardSwish": true,
 	"Tanh": true, "Elu": true, "Selu": true, "Gelu": true, "Mish": true, "Softplus": true, "Softsign": true, "Erf": true, "Exp": true,
 	"Abs": true, "Neg": true, "Sqrt": true}
 
-// table evaluates a function of one number on every code, so the result is exact to
-// the bit.
+// table evaluates a function of one number on the numbers of all 256 codes. The result is that of the
+// island to the bit.
 func (is *island) table(x coded) (bool, error) {
 	numbers := make([]float32, 256)
 	flip := SignBit(x.dtype())
-	less := float32(flip)
+	less := float32(flip) // 128 if codes are stored plus 128
 	for i := range numbers {
 		numbers[i] = (float32(byte(i)^flip) - less - (float32(x.stored()) - less)) * x.number()
 	}

@@ -33,6 +33,7 @@ func names(list string) map[string]bool {
 // looksOn are operators that read a value's sizes or turn it into another type.
 var looksOn = names("Shape Size Cast")
 
+// narrow reports whether v is float16 or bfloat16; v may be nil.
 func narrow(v *ir.Value) bool {
 	return v != nil && (v.Fact.DType == tensor.Float16 || v.Fact.DType == tensor.BFloat16)
 }
@@ -43,10 +44,13 @@ func widens(n *ir.Node) bool {
 	return known && (slices.ContainsFunc(n.Inputs, narrow) || slices.ContainsFunc(n.Outputs, narrow))
 }
 
-// widen lets networks of float16 and bfloat16 compute in float32, for which there
-// are kernels: what one operator hands to the next is not rounded in between.
-// Inputs and outputs of the graph, and of operators without such a twin, stay of
-// their type.
+// widen lets networks of float16 and bfloat16 compute in float32, for which there are kernels:
+//
+//	x16 -> Conv(w16) -> Relu -> y16  =>  x16 -> Cast -> Conv(w32) -> Relu -> Cast -> y16
+//
+// What one operator hands to the next is not rounded in between, so results are closer to the exact
+// ones. Inputs and outputs of the graph keep their types, and so do those of operators that are not in
+// the list. Constants are tensor.Widened, which takes no memory.
 func widen(e *Editor) (int, error) {
 	if !slices.ContainsFunc(e.Graph.Nodes, widens) {
 		return 0, nil
@@ -74,15 +78,16 @@ func widen(e *Editor) (int, error) {
 	return w.changes, nil
 }
 
-// widener makes a graph's new nodes.
+// widener makes the nodes of the widened graph, in order.
 type widener struct {
 	editor  *Editor
-	wide    map[*ir.Value]*ir.Value // what stands for a narrow value
+	wide    map[*ir.Value]*ir.Value // a narrow value as float32
 	nodes   []*ir.Node
 	changes int
 }
 
-// widen appends a node on wide operands, behind the casts that it needs.
+// widen appends a node on float32 operands, behind the casts that these need and before those of its
+// results that other nodes read as they were.
 func (w *widener) widen(n *ir.Node) error {
 	inputs := slices.Clone(n.Inputs)
 	for i, v := range inputs {
@@ -120,7 +125,7 @@ func (w *widener) widen(n *ir.Node) error {
 	return nil
 }
 
-// operand is what stands for a narrow value.
+// operand returns a narrow value as float32: what a widened node has made, a constant, or a Cast.
 func (w *widener) operand(v *ir.Value) (*ir.Value, error) {
 	if wide := w.wide[v]; wide != nil {
 		return wide, nil
@@ -146,7 +151,7 @@ func (w *widener) cast(name string, from, to *ir.Value) error {
 	return ops.BindNode(n, ops.Find("", n.Op, n.Version))
 }
 
-// wanted reports whether anybody still reads a narrow value as it is.
+// wanted reports whether a narrow value is still read as it is.
 func (w *widener) wanted(v *ir.Value) bool {
 	if w.editor.output[v] {
 		return true
