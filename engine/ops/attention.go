@@ -15,16 +15,19 @@ var attentions = []Def{
 
 // attention computes softmax(scale·Q·Kᵀ + mask)·V for each head. If K and V have
 // fewer heads than Q, each serves a group of query heads. A query for which all
-// keys are masked gives zeros. ONNX Attention-24: the keys after those that the mask
-// has are masked; nonpad_kv_seqlen has the lengths of caches that are not full.
-// Vaswani et al. 2017; Ainslie et al. 2023 (grouped queries).
+// keys are masked gives zeros.
+//
+// ONNX Attention-24. The mask may have fewer keys than there are; those beyond it are masked.
+// Its input nonpad_kv_seqlen has, for each sequence, how many keys of a cache are filled. In
+// Attention-23 there is no such input, and a mask with a single key broadcasts to all keys. Vaswani
+// et al. 2017, "Attention Is All You Need"; Ainslie et al. 2023, "GQA" (grouped queries).
 type attention struct {
-	causal     bool
+	causal     bool    // a query sees no later keys
 	qHeads, kv int     // numbers of heads, for inputs of rank 3
 	scale      float64 // 0: 1/√(head size)
-	softcap    float64
-	show       int  // the stage that output 3 shows: products, capped, masked, or probabilities
-	spread     bool // a mask of one key is for all keys
+	softcap    float64 // c: scores s become c·tanh(s/c) before the mask; 0: they stay
+	show       int     // the stage that output 3 shows: 0 products, 1 capped, 2 masked, 3 probabilities
+	spread     bool    // a mask of one key is for all keys (Attention-23)
 }
 
 func newAttention(n *ir.Node) (Op, error) {
@@ -44,8 +47,8 @@ func newAttention23(n *ir.Node) (Op, error) {
 	return op, err
 }
 
-// heads describes how an operand is divided into heads: [N heads length size], or
-// flat [N length heads·size].
+// heads describes an operand of attention: for each head of each sequence a list of vectors. Its layout
+// is [N heads length size], or flat [N length heads·size].
 type heads struct {
 	batch, heads, length, size int
 	flat                       bool
@@ -63,7 +66,7 @@ func readHeads(what string, shape []int, n int) (heads, error) {
 	return heads{}, fmt.Errorf("%s must have rank 4, or rank 3 and a last dimension that the number of heads divides; it has shape %v and %d heads", what, shape, n)
 }
 
-// at returns the offset of vector i of a head of batch element n.
+// at returns the offset of vector i of a head of sequence n.
 func (h heads) at(n, head, i int) int {
 	if h.flat {
 		return ((n*h.length+i)*h.heads + head) * h.size
@@ -104,13 +107,14 @@ func (op *attention) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return out, nil
 }
 
-// attentionSizes holds the sizes of one call.
+// attentionSizes holds the sizes of one call, checked against one another.
 type attentionSizes struct {
 	q, k, v     heads
-	past, total int // numbers of keys: in the cache, and including K
-	mask        []int
+	past, total int   // numbers of keys: in the cache, and including K
+	mask        []int // shape of the mask, nil if there is none
 }
 
+// out returns the shape of Y.
 func (g *attentionSizes) out() []int {
 	if g.q.flat {
 		return []int{g.q.batch, g.q.length, g.q.heads * g.v.size}
@@ -118,7 +122,7 @@ func (g *attentionSizes) out() []int {
 	return []int{g.q.batch, g.q.heads, g.q.length, g.v.size}
 }
 
-// geometry checks the shapes of all inputs against one another.
+// geometry checks the shapes of all inputs, nil for those that are omitted, against one another.
 func (op *attention) geometry(shapes [][]int) (g attentionSizes, err error) {
 	if g.q, err = readHeads("query", shapes[0], op.qHeads); err != nil {
 		return g, err
@@ -298,8 +302,10 @@ func (op *attention) keep(stage int, seen, row []float64) {
 	}
 }
 
-// mask adds the mask to a row of scores, and sets keys to -Inf that come after
-// the query (causal) or beyond the sequence's length.
+// mask adds the mask to the scores of query i, and sets those of keys to -Inf that come after the query
+// (causal), beyond the sequence's length, or beyond the mask. The queries are the last ones of the
+// sequence: query i stands at position past + i or, in a cache without past inputs, at length -
+// queries + i.
 func (op *attention) mask(c *Call, g *attentionSizes, in []*tensor.Tensor, row []float64, n, head, i int) {
 	end, last := g.total, g.total
 	offset := g.past
@@ -330,8 +336,8 @@ func (op *attention) mask(c *Call, g *attentionSizes, in []*tensor.Tensor, row [
 	}
 }
 
-// maskAt returns where the mask's numbers for a query begin, the step from one key to the
-// next, and for how many keys there are any.
+// maskAt returns where the mask's numbers for a query begin, the step from one key to the next (0 if one
+// number is for all keys), and for how many keys there are any.
 func (op *attention) maskAt(g *attentionSizes, n, head, i int) (base, step, length int) {
 	if g.mask == nil {
 		return 0, 0, 0

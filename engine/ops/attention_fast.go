@@ -9,15 +9,16 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// plannedAttention is kept from run to run: the products of the queries that share keys,
-// with those and with the values.
+// plannedAttention is kept from run to run: two matrix products for the group of query heads that share
+// a head of keys and values, which are the same for every group.
 type plannedAttention struct {
-	shapes         [][]int // of the inputs it was planned for
-	scores, values plannedProduct
+	shapes [][]int        // of the inputs it was planned for
+	scores plannedProduct // scale·Q·Kᵀ
+	values plannedProduct // probabilities·V
 }
 
-// EvalFast computes float32 with the kernels where no past is joined and only Y is
-// wanted.
+// EvalFast computes float32 with the kernels, one group of heads after the other, if there are no past
+// keys or lengths of a cache and only Y is wanted.
 func (op *attention) EvalFast(c *Call) (bool, error) {
 	v := c.vec(c.In[:3]...)
 	mask := c.input(3)
@@ -79,7 +80,7 @@ func (op *attention) EvalFast(c *Call) (bool, error) {
 	return true, nil
 }
 
-// from is what begins at an element of a tensor.
+// from returns what begins at an element of a tensor, without a shape: kernels know their sizes.
 func from(t *tensor.Tensor, at int) *tensor.Tensor {
 	return tensor.View(t.DType(), t.Bytes()[at*t.DType().Size():], nil)
 }
@@ -119,7 +120,8 @@ func (op *attention) planned(c *Call, g *attentionSizes, shapes [][]int, group i
 	return p
 }
 
-// softmax makes probabilities of the scores of query i of a head.
+// softmax turns the scores of query i of a head of sequence n into probabilities, in place. Scores of
+// keys that the query does not see become 0.
 func (op *attention) softmax(v *vec.Unit, row []float32, mask *tensor.Tensor, g *attentionSizes, n, head, i int) {
 	if op.softcap > 0 {
 		v.Apply(vec.Affine, row, row, float32(1/op.softcap), 0)
@@ -127,7 +129,7 @@ func (op *attention) softmax(v *vec.Unit, row []float32, mask *tensor.Tensor, g 
 		v.Apply(vec.Affine, row, row, float32(op.softcap), 0)
 	}
 	hidden := float32(math.Inf(-1))
-	seen := len(row)
+	seen := len(row) // keys beyond these are masked
 	if op.causal {
 		seen = min(seen, i+1)
 	}

@@ -25,10 +25,10 @@ type flexAttention struct {
 	precision   tensor.DType
 }
 
-// regionOn is an optional subgraph with one input and one output.
+// regionOn is an optional subgraph with one input and one output of the same type.
 type regionOn struct {
-	name string
-	body *ir.Graph
+	name string    // of the attribute
+	body *ir.Graph // nil: there is none
 }
 
 func newFlexAttention(n *ir.Node) (Op, error) {
@@ -104,6 +104,7 @@ func (op *flexAttention) inferWith(i *inference, in []ir.Fact) ([]ir.Fact, error
 	return []ir.Fact{ir.Tensor(in[0].DType, out)}, nil
 }
 
+// fitHeads checks the shapes of Q, K and V against one another.
 func fitHeads(q, k, v []int) error {
 	if len(q) != 4 || len(k) != 4 || len(v) != 4 || k[0] != q[0] || v[0] != q[0] || k[3] != q[3] || v[1] != k[1] || v[2] != k[2] || k[1] == 0 || q[1]%k[1] != 0 {
 		return fmt.Errorf("query %v, key %v and value %v have incompatible shapes", q, k, v)
@@ -111,8 +112,8 @@ func fitHeads(q, k, v []int) error {
 	return nil
 }
 
-// Eval computes in float64. Scores and probabilities are rounded to their dtype
-// only if a subgraph reads them.
+// Eval computes in float64. Scores and probabilities are rounded to the dtype of the softmax only if a
+// subgraph reads them.
 func (op *flexAttention) Eval(c *Call) error {
 	shape := func(i int) []int { return c.In[i].Shape() }
 	if err := fitHeads(shape(0), shape(1), shape(2)); err != nil {

@@ -8,14 +8,19 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// linearAttention keeps a state matrix S [size width] for each head of keys. At
-// each step S is multiplied by exp(decay), the value that S predicts for the key
-// is subtracted from the value (delta rule), k⊗v is added to S, and the output is
-// scale·qᵀ·S. Several query heads may share one S. ONNX LinearAttention-27.
-// Katharopoulos et al. 2020; Yang et al. 2024, "Gated Delta Networks".
+// linearAttention replaces the softmax of attention by a state matrix S [size width] for each head of
+// keys, so that time and memory do not grow with the length of the past. At each step
+//
+//	S = exp(decay)·S           if gated
+//	v = beta·(v - Sᵀ·(e⊙k))    if delta: what S already predicts for the key is not added again
+//	S = S + k⊗v
+//	y = scale·Sᵀ·q
+//
+// where e is the erase gate, if there is one. Several query heads may share one S. ONNX LinearAttention-27. Katharopoulos et al. 2020, "Transformers
+// are RNNs"; Yang et al. 2024, "Gated Delta Networks".
 type linearAttention struct {
-	heads, groups int // heads of queries, heads of keys and values
-	gated, delta  bool
+	heads, groups int     // heads of queries, heads of keys and values
+	gated, delta  bool    // update_rule
 	scale         float64 // 0: 1/√(key size)
 }
 
@@ -79,7 +84,7 @@ func (op *linearAttention) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, y), ir.Tensor(state, s)}, nil
 }
 
-// fit checks all shapes against one another.
+// fit checks all shapes, nil for omitted inputs, against one another.
 func (op *linearAttention) fit(shapes [][]int) error {
 	q, k, v := shapes[0], shapes[1], shapes[2]
 	size, width := q[2]/op.heads, v[2]/op.groups
@@ -159,17 +164,18 @@ func (op *linearAttention) Eval(c *Call) error {
 	return err
 }
 
-// linearState is the state of one key head during evaluation.
+// linearState is the state of one key head of one sequence during evaluation.
 type linearState struct {
 	op          *linearAttention
-	in          [7][]float64
-	size, width int
+	in          [7][]float64 // the inputs, nil if omitted
+	size, width int          // of a key and a value
 	scale       float64
 	s           []float64 // [size width]
-	y, fresh    []float64
+	y           []float64 // the output of all sequences
+	fresh       []float64 // the value that is added, [width]
 }
 
-// step processes time step t of all batches for key head g.
+// step processes one time step for key head g; t counts the steps of all sequences.
 func (m *linearState) step(t, g int, in []*tensor.Tensor) {
 	row := func(i, heads, head, size int) []float64 { return m.in[i][(t*heads+head)*size:][:size] }
 	groups, size, width := m.op.groups, m.size, m.width

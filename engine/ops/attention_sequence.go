@@ -14,11 +14,12 @@ var sequenceMixers = []Def{
 	{Name: "CausalConvWithState", Since: 27, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Arity{1, 2}, New: newCausalConv},
 }
 
-// rotary rotates pairs of numbers of each head by angles that depend on the
-// position. ONNX RotaryEmbedding-23. Su et al. 2021, "RoFormer".
+// rotary rotates pairs of numbers of each head by angles that depend on the position: (a, b) becomes
+// (a·cos - b·sin, a·sin + b·cos). ONNX RotaryEmbedding-23. Su et al. 2021, "RoFormer".
 type rotary struct {
 	interleaved bool // pairs are neighbours; otherwise half a vector apart
-	dims, heads int  // dims: rotated numbers of a head, 0 for all; heads: of inputs of rank 3
+	dims        int  // how many numbers of a head are rotated, 0: all
+	heads       int  // of inputs of rank 3
 }
 
 func newRotary(n *ir.Node) (Op, error) {
@@ -106,8 +107,7 @@ func (op *rotary) Eval(c *Call) error {
 	return err
 }
 
-// rotate rotates the pairs of one vector x by the angles with the given cosines
-// and sines.
+// rotate rotates the pairs of one vector x, in place, by the angles with the given cosines and sines.
 func (op *rotary) rotate(x, cos, sin []float64) {
 	for i := range len(x) / 2 {
 		a, b := i, i+len(x)/2
@@ -118,9 +118,9 @@ func (op *rotary) rotate(x, cos, sin []float64) {
 	}
 }
 
-// causalConv convolves each channel with its current and past inputs. The last
-// K-1 inputs are an output, the state for the next call. ONNX
-// CausalConvWithState-27.
+// causalConv convolves each channel with its current and past inputs, and applies SiLU if asked: Y[n,c,t]
+// = B[c] + Σ W[c,0,k]·X[n,c,t-K+1+k]. Inputs before the first are those of past_state, or 0. The last
+// K-1 inputs are an output, the state for the next call. ONNX CausalConvWithState-27.
 type causalConv struct{ silu bool }
 
 func newCausalConv(n *ir.Node) (Op, error) {

@@ -9,7 +9,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// pairings lists the binary operators that have float32 kernels.
+// pairings lists the float32 kernels of binary and variadic operators.
 var pairings = map[string]vec.Pair{
 	"Add": vec.Add, "Sub": vec.Sub, "Mul": vec.Mul, "Div": vec.Div,
 	"Max": vec.Max, "Min": vec.Min, "Sum": vec.Add, "Mean": vec.Add,
@@ -20,6 +20,7 @@ func (op binaryOp) EvalFast(c *Call) (bool, error) {
 	return op.fast(c, c.In[0], c.In[1])
 }
 
+// fast combines a and b, which need not be the inputs of the call, into output 0.
 func (op binaryOp) fast(c *Call, a, b *tensor.Tensor) (bool, error) {
 	pair, ok := pairings[c.Node.Op]
 	if !ok || c.Node.Domain != "" {
@@ -39,7 +40,7 @@ func (op binaryOp) fast(c *Call, a, b *tensor.Tensor) (bool, error) {
 	return true, c.zip(pair, y, a, b)
 }
 
-// zip sets y = a op b, with a and b broadcast to the shape of y; y may be a.
+// zip combines float32 with a kernel: y = a ∘ b, with a and b broadcast to the shape of y; y may be a.
 func (c *Call) zip(pair vec.Pair, y, a, b *tensor.Tensor) error {
 	v := c.vec()
 	dst, x, z := tensor.Data[float32](y), tensor.Data[float32](a), tensor.Data[float32](b)
@@ -62,8 +63,8 @@ func (c *Call) zip(pair vec.Pair, y, a, b *tensor.Tensor) error {
 	})
 }
 
-// evalInts combines int64 and int32 operands, which graphs use for counts and
-// indices.
+// evalInts combines int64 and int32 operands in their own type, without Eval's conversions. Graphs use
+// such operands for counts and indices.
 func (op binaryOp) evalInts(c *Call, a, b *tensor.Tensor) (bool, error) {
 	if op.i64 == nil || a.DType() != b.DType() || c.Run.Kernel == nil {
 		return false, nil
@@ -88,7 +89,7 @@ func zipInts[T int32 | int64](c *Call, shape []int, a, b *tensor.Tensor, f func(
 		return err
 	}
 	row := intRow[T](c.Node.Op)
-	if row == nil || y.Len() == 1 { // loop counters
+	if row == nil || y.Len() == 1 { // a single number, such as a loop's counter, is not worth the walk
 		return zipRows(c, y, a, b, func(a, b T) T { return T(f(int64(a), int64(b))) })
 	}
 	dst, x, z := tensor.Data[T](y), tensor.Data[T](a), tensor.Data[T](b)
@@ -99,8 +100,8 @@ func zipInts[T int32 | int64](c *Call, shape []int, a, b *tensor.Tensor, f func(
 	})
 }
 
-// intRow returns the loop of an operator; nil if it has none of its own. They are written
-// out because a call of a function costs more than a sum.
+// intRow returns the loop of an operator, nil if it has none of its own. The loops are written out
+// because calling a function for each element costs more than the sum.
 func intRow[T int32 | int64](op string) func(dst, x, z []T, stepX, stepZ int) {
 	switch op {
 	case "Add":
@@ -134,7 +135,7 @@ func intRow[T int32 | int64](op string) func(dst, x, z []T, stepX, stepZ int) {
 // zipRows sets y = f(a, b), with a and b broadcast to the shape of y.
 func zipRows[T, R tensor.Element](c *Call, y, a, b *tensor.Tensor, f func(a, b T) R) error {
 	dst, x, z := tensor.Data[R](y), tensor.Data[T](a), tensor.Data[T](b)
-	if len(dst) == 1 { // loop counters
+	if len(dst) == 1 {
 		dst[0] = f(x[0], z[0])
 		return nil
 	}
@@ -150,8 +151,8 @@ func zipRows[T, R tensor.Element](c *Call, y, a, b *tensor.Tensor, f func(a, b T
 	})
 }
 
-// EvalFast computes PRelu with one slope per row; other one-way broadcasts have
-// no kernels of their own.
+// EvalFast computes PRelu if the slope is the same within each row of the walk, as one slope for each
+// channel is. Other operators with unidirectional broadcasting have no fast path.
 func (op unidirectional) EvalFast(c *Call) (bool, error) {
 	x, slope := c.In[0], c.input(1)
 	if c.Node.Domain != "" || c.Node.Op != "PRelu" || c.vec(x, slope) == nil {
@@ -174,7 +175,7 @@ func (op unidirectional) EvalFast(c *Call) (bool, error) {
 	})
 }
 
-// EvalFast reshapes B to align with A and combines them.
+// EvalFast reshapes B to align with A, as Eval does, and combines them with a kernel.
 func (op aligned) EvalFast(c *Call) (bool, error) {
 	one, ok := op.op.(unidirectional)
 	if !ok || c.vec(c.In...) == nil {
@@ -234,8 +235,7 @@ func (op variadic) EvalFast(c *Call) (bool, error) {
 	return true, nil
 }
 
-// EvalFast raises float32 to a scalar power that needs no logarithm, or element
-// by element.
+// EvalFast squares and cubes float32 by multiplying, and computes other powers element by element.
 func (power) EvalFast(c *Call) (bool, error) {
 	x, y := c.In[0], c.In[1]
 	v := c.vec(x, y)

@@ -9,12 +9,15 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// blocks copies runs of elements between two tensors of the same dtype. Only the
-// size of an element matters; strings are copied as such.
+// blocks copies runs of elements between two tensors of the same dtype, which may be any: operators that
+// only move elements need not know it. Positions and lengths are in elements.
+//
+//	b := newBlocks(y, x)
+//	b.copy(0, 6, 3) // y[0:3] = x[6:9]
 type blocks struct {
 	dst, src         []byte
-	dstText, srcText []string
-	size             int
+	dstText, srcText []string // of tensors of strings
+	size             int      // bytes of an element, 0 for strings
 }
 
 // newBlocks prepares copies from src to dst.
@@ -32,8 +35,7 @@ func (b *blocks) copy(to, from, n int) {
 	copy(b.dst[to*b.size:(to+n)*b.size], b.src[from*b.size:(from+n)*b.size])
 }
 
-// fill writes element from of the source n times, from element to of the
-// destination on.
+// fill repeats element from of the source n times, from element to of the destination on.
 func (b *blocks) fill(to, from, n int) {
 	if n <= 0 {
 		return
@@ -46,7 +48,7 @@ func (b *blocks) fill(to, from, n int) {
 	}
 }
 
-// repeat fills s with copies of its first n elements.
+// repeat fills s with copies of its first n elements, doubling what is filled.
 func repeat[T any](s []T, n int) {
 	for n < len(s) {
 		n += copy(s[n:], s[:n])

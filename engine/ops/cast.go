@@ -12,20 +12,20 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Cast-6 names its type by number, Cast-1 by name; 9 adds strings, 19 the 8-bit
-// floats and saturate, 24 round_mode.
+// Cast-6 names the target type by number, Cast-1 by name; 9 adds strings, 13 bfloat16, 19 the 8-bit
+// floats and saturate, 21 integers of 4 bits, 24 round_mode.
 var casts = []Def{
 	{Name: "Cast", Since: 6, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newCast},
 	{Name: "Cast", Since: 1, Until: 5, Types: tensor.NumericTypes | bools, In: Exactly(1), Out: Exactly(1), New: newCast1},
 	{Name: "CastLike", Since: 15, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newCastLike},
 }
 
-// cast converts elements. Floats are rounded to nearest even; they are truncated
-// when converted to integers, and true unless 0 when converted to bool. Integers
-// wrap around. Strings are parsed and formatted as decimal numbers. ONNX Cast-25.
+// cast converts elements. Floats are rounded to nearest, halves to even; on the way to an integer they
+// lose their fraction, and as bools they are true unless 0. Integers wrap around. Strings are parsed and
+// formatted as decimal numbers. ONNX Cast-25, CastLike-25.
 type cast struct {
-	to  tensor.DType // Invalid: that of the second input (CastLike)
-	how tensor.Rounding
+	to  tensor.DType    // Invalid: that of the second input (CastLike)
+	how tensor.Rounding // to floats of 8 and 4 bits
 }
 
 func newCast(n *ir.Node) (Op, error) {
@@ -46,7 +46,7 @@ func newCast1(n *ir.Node) (Op, error) {
 	return nil, a.Err()
 }
 
-// dtypeWord returns the name of a type in TensorProto.DataType.
+// dtypeWord returns the name of a type in the enumeration TensorProto.DataType: "FLOAT", "INT64".
 func dtypeWord(d tensor.DType) string {
 	switch d {
 	case tensor.Float32:
@@ -134,7 +134,7 @@ func (op cast) Eval(c *Call) error {
 	return convertElements(c, y, x, op.how)
 }
 
-// convertElements converts numbers to numbers.
+// convertElements converts numbers to numbers, by way of the arithmetic of x.
 func convertElements(c *Call, y, x *tensor.Tensor, how tensor.Rounding) error {
 	switch arithmeticOf(x.DType()) {
 	case inSigned:
@@ -180,7 +180,8 @@ func castComplex(c *Call, y, x *tensor.Tensor) error {
 	return nil
 }
 
-// parseElements parses decimal numbers: "3.14", "1e-5", "INF", "NaN" in any case.
+// parseElements parses decimal numbers: "3.14", "1e-5", "INF", "NaN" in any case. Integers are parsed as
+// such, since float64 does not hold all of 64 bits.
 func parseElements(c *Call, y, x *tensor.Tensor, how tensor.Rounding) error {
 	whole := arithmeticOf(y.DType()) != inFloat && y.DType() != tensor.Bool
 	for i, s := range x.Strings() {

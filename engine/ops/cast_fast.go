@@ -6,8 +6,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast converts numbers of 8 bits and more and bools with a loop for each pair of
-// types, and widens float16 and bfloat16 with kernels.
+// EvalFast has a loop of Go's own conversion for each pair of the types that it names: the usual
+// numbers, and bools. It narrows float32 to 16 bits, and widens 16 bits to float32 with kernels. Casts to
+// unsigned integers of more than 8 bits are rare, and left to Eval.
 func (op cast) EvalFast(c *Call) (bool, error) {
 	x, to := c.In[0], op.to
 	if to == tensor.Invalid {
@@ -99,14 +100,16 @@ func castIntegers[S plainNumber](c *Call, x *tensor.Tensor, to tensor.DType) (bo
 	return false, nil
 }
 
+// convert is Go's conversion: of integers it wraps around, as Cast does.
 func convert[S, D plainNumber](dst []D, src []S) {
 	for i, v := range src {
 		dst[i] = D(v)
 	}
 }
 
-// truncate is tensor.ToInt64, whose result wraps. Only where Go's conversion may have
-// overflowed is the number looked at.
+// truncate converts a float to an integer as Eval does: to 64 bits by tensor.ToInt64, then wrapping. Go's
+// conversion of a float that no int64 holds gives whatever the processor does, so a result of 2⁶² or
+// more in magnitude, which may come from such a float, is computed again.
 func truncate[S float32 | float64, D int8 | int16 | int32 | int64 | uint8](dst []D, src []S) {
 	for i, v := range src {
 		n := int64(v)
@@ -135,7 +138,7 @@ func compareZero[S plainNumber](dst []bool, src []S) {
 	}
 }
 
-// castRows converts in parts.
+// castRows allocates the output and converts, on several threads.
 func castRows[S, D tensor.Element](c *Call, x *tensor.Tensor, to tensor.DType, rows func(dst []D, src []S)) error {
 	y, err := c.output(to, x.Shape()...)
 	if err != nil {

@@ -8,6 +8,14 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// This file has the operators that combine operands element by element, under the four rules of
+// broadcasting that ONNX has had:
+//
+//	binaryOp        both operands broadcast, as in numpy                              Add-7
+//	variadic        any number of operands, which broadcast (or must be equal)       Max-8, Max-1
+//	unidirectional  B broadcasts to the shape of A                                   PRelu-7
+//	aligned         B broadcasts if attributes say so, from a given axis of A on     Add-1
+
 // binaryOp is an operator of two operands that broadcast.
 type binaryOp struct{ binary }
 
@@ -22,8 +30,8 @@ func (op binaryOp) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{f}, err
 }
 
-// ints computes the known elements of a small integer vector, so that shape
-// arithmetic can be folded.
+// ints computes the elements of a small integer vector as far as those of the operands are known, so
+// that arithmetic on shapes can be folded. Only sizes count: negative results are unknown.
 func (op binaryOp) ints(a, b ir.Fact) []ir.Dim {
 	if op.i64 == nil || !integerTypes.Is(a.DType) || len(a.Ints) == 0 || len(b.Ints) == 0 {
 		return nil
@@ -110,10 +118,10 @@ func (op unidirectional) Eval(c *Call) error {
 	return op.Op.Eval(c)
 }
 
-// aligned is the limited broadcasting of opsets 1 to 6. Without the attribute
-// broadcast, the shapes must be equal. With it, B is a single element, or its
-// shape equals consecutive dimensions of A: from axis on, or A's last ones if
-// there is no axis. ONNX Add-1.
+// aligned is the limited broadcasting of opsets 1 to 6. Without the attribute broadcast, the shapes must
+// be equal. With it, B is a single element, or its shape equals consecutive dimensions of A: from axis
+// on, or A's last ones if there is no axis. For A [2 3 4 5] and axis 1, B may be [3 4], which is aligned
+// as [3 4 1]. ONNX Add-1.
 type aligned struct {
 	op                 Op // an operator of two operands with multidirectional broadcasting
 	broadcast, hasAxis bool
@@ -128,7 +136,7 @@ func withBroadcast(op Op) func(n *ir.Node) (Op, error) {
 	}
 }
 
-// place returns the shape of B with dimensions of 1 appended to align it with A.
+// place returns the shape of B with dimensions of 1 appended, so that numpy's rule aligns it with A.
 func (op aligned) place(a, b []ir.Dim) ([]ir.Dim, error) {
 	one := func(d ir.Dim) bool { return d.N == 1 }
 	single := len(b) == 0 || !slices.ContainsFunc(b, func(d ir.Dim) bool { return !one(d) })
@@ -190,7 +198,7 @@ func (op aligned) Eval(c *Call) error {
 	return op.op.Eval(&inner)
 }
 
-// variadic is a variadic operator that combines its operands one after the other.
+// variadic is an operator that combines any number of operands, one after the other.
 type variadic struct {
 	binary
 	sameShape bool              // operands must have the same shape: opsets 1 to 7

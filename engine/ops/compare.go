@@ -14,7 +14,9 @@ var (
 	castable  = tensor.FloatTypes | tensor.Float8Types
 )
 
-// Comparisons broadcast like numpy from version 7 on, as attributes say before.
+// Comparisons and logical operators broadcast like numpy from version 7 on, as attributes say before;
+// later versions differ only in element types. Logical operators are bitwise ones on bools, which are 0
+// or 1.
 var comparisons = []Def{
 	{Name: "Equal", Since: 7, Types: equalable, In: Exactly(2), Out: Exactly(1), New: equality{compareOp{equal}}.new},
 	{Name: "Greater", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: compareOp{greater}.new},
@@ -93,7 +95,7 @@ func (op equality) Eval(c *Call) error {
 	})
 }
 
-// newBitShift makes z = x shifted by y bits; 0 if y is at least the width. ONNX
+// newBitShift makes z = x shifted by y bits; 0 if y is at least the width, as Go's shifts give. ONNX
 // BitShift-11.
 func newBitShift(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("direction")

@@ -8,7 +8,8 @@ import (
 )
 
 // compress selects the slices along an axis, or the elements of the flattened
-// input, for which a condition is true. ONNX Compress.
+// input, for which a condition is true; what lies beyond the condition is dropped.
+// ONNX Compress-9; -11 allows negative axes.
 type compress struct {
 	axis int
 	flat bool

@@ -2,15 +2,22 @@ package ops
 
 import "github.com/visionzoo/vision/engine/tensor"
 
+// A loop that collects results concatenates them to a carried value, in each iteration a few rows more:
+//
+//	all = Concat(all, row)
+//
+// Copying everything each time takes time that grows with the square of the number of iterations. So
+// such a result is allocated with spare room behind it, into which the next iteration's Concat appends.
+// The two then share memory, which is safe because tensors never change once they are made: the longer
+// one only begins with the elements of the shorter.
+
 // growMin is the size in bytes from which on a concatenation reserves room for
 // the next one.
 const growMin = 1 << 16
 
-// appended concatenates a large first input and much smaller ones, as loops do
-// that collect results. The result is allocated with spare room behind it, so
-// that the next iteration's concatenation can append in place instead of copying
-// everything. Tensors are immutable once made, so the first input and the result
-// may share memory. It returns nil if that does not apply.
+// appended concatenates along axis a large first input, of memory that this run owns, and others that
+// are smaller together: into the room behind the first, or else into new memory with room. It returns
+// nil if that does not apply, or the memory limit is too close.
 func (c *Call) appended(shape []int, axis int) *tensor.Tensor {
 	x := c.In[0]
 	if len(c.Planned) > 0 || c.Run.Kernel == nil || x.DType() == tensor.String || len(x.Bytes()) < growMin || c.Run.owner(x) == nil {

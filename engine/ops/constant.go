@@ -88,7 +88,8 @@ func (op constant) Eval(c *Call) error {
 	return nil
 }
 
-// constantOfShape fills a shape with one element. ONNX ConstantOfShape.
+// constantOfShape fills a shape with one element. ONNX ConstantOfShape-9; newer versions extend the
+// types.
 type constantOfShape struct{ value *tensor.Tensor }
 
 func newConstantOfShape(n *ir.Node) (Op, error) {
@@ -141,7 +142,8 @@ func (op constantOfShape) Eval(c *Call) error {
 	return nil
 }
 
-// eyeLike is a matrix with ones on the k-th diagonal. ONNX EyeLike.
+// eyeLike is a matrix of the input's shape with ones on the k-th diagonal (k > 0: above the main one),
+// zeros elsewhere. ONNX EyeLike-9; -22 extends the types.
 type eyeLike struct {
 	dtype tensor.DType // Invalid: that of the input
 	k     int
@@ -223,7 +225,8 @@ func oneOf(d tensor.DType) *tensor.Tensor {
 // rangeTypes are the types of Range-27; version 11 lacks the 16-bit floats.
 var rangeTypes = tensor.FloatTypes | tensor.Types(tensor.Int16, tensor.Int32, tensor.Int64)
 
-// numberRange is start, start+delta, … up to but excluding limit. ONNX Range.
+// numberRange is start, start+delta, … up to but excluding limit. ONNX Range-11; -27 adds 16-bit floats
+// and stash_type, which is at most as precise as what is computed here.
 type numberRange struct{}
 
 func newRange(n *ir.Node) (Op, error) {
@@ -283,9 +286,9 @@ func rangeLength(start, limit, delta *tensor.Tensor) (int, error) {
 	return max(int(n), 0), nil
 }
 
-// intRange is rangeLength for integers.
+// intRange is rangeLength for integers, whose differences may exceed int64.
 func intRange(from, to, by int64) (int, error) {
-	var span, step uint64 // differences in two's complement cannot overflow
+	var span, step uint64 // distances: as uint64, differences of int64 cannot overflow
 	switch {
 	case by == 0:
 		return 0, errors.New("delta is 0")

@@ -16,12 +16,13 @@ var contributedAttentions = []Def{
 	{Domain: Microsoft, Name: "RotaryEmbedding", Since: 1, Types: tensor.FloatTypes, In: Exactly(4), Out: Exactly(1), New: newRotaryOffset},
 }
 
-// headAttention is what both operators have in common. Scores of masked keys are
-// lowered by filter, not set to -Inf.
+// headAttention is what Attention and MultiHeadAttention have in common: after their own preparation of
+// queries, keys and values, they compute the standard's attention. Scores of masked keys are lowered by
+// filter, not set to -Inf.
 type headAttention struct {
 	heads  int
 	filter float64
-	core   attention
+	core   attention // the standard's, which shows probabilities as output 3
 }
 
 // readHeadAttention reads num_heads, scale and mask_filter_value.
@@ -111,8 +112,8 @@ func (h *headAttention) mask(c *Call, batch, queries, keys int, keyMask, bias *t
 	return m, nil
 }
 
-// hiddenKeys returns a function that reports whether query i of batch n must not
-// see key j.
+// hiddenKeys returns a function that reports whether query i of sequence n must not see key j, by a mask
+// in one of the forms that mask names.
 func hiddenKeys(t *tensor.Tensor, batch, queries, keys int) (func(n, i, j int) bool, error) {
 	v, err := integers(t)
 	if err != nil {
@@ -131,8 +132,8 @@ func hiddenKeys(t *tensor.Tensor, batch, queries, keys int) (func(n, i, j int) b
 	return nil, fmt.Errorf("a mask needs shape [%d], [%d], [%d %d] or [%d %d %d], it has %v", batch, 2*batch, batch, keys, batch, queries, keys, t.Shape())
 }
 
-// packedAttention projects its input to queries, keys and values first. Operator
-// Attention of com.microsoft.
+// packedAttention first projects its input X to queries, keys and values with one matrix, whose columns
+// lie side by side: [Q K V] = X·W + B. Operator Attention of com.microsoft.
 type packedAttention struct {
 	headAttention
 	sizes []int // widths of q, k and v; nil: a third each
@@ -291,7 +292,7 @@ func columns(c *Call, t *tensor.Tensor, from, n int) (*tensor.Tensor, error) {
 	return y, w.move(c.Run, y, t)
 }
 
-// halves splits a first dimension of 2 and returns both parts in float64.
+// halves splits a tensor along its first dimension, of size 2, and returns both parts in float64.
 func halves(c *Call, t *tensor.Tensor) (a, b *tensor.Tensor, err error) {
 	for i, dst := range []**tensor.Tensor{&a, &b} {
 		wide, err := c.convert(t, tensor.Float64)
@@ -427,8 +428,8 @@ func (op *multiHead) operands(c *Call) (q, k, v *tensor.Tensor, err error) {
 	return q, k, v, nil
 }
 
-// rotaryOffset is rotary with its inputs in another order. A single position is
-// that of the first element of each sequence.
+// rotaryOffset is the standard's RotaryEmbedding with its inputs in another order. A single position is
+// that of the first element of each sequence. Operator RotaryEmbedding of com.microsoft.
 type rotaryOffset struct{ *rotary }
 
 func newRotaryOffset(n *ir.Node) (Op, error) {

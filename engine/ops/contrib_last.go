@@ -8,9 +8,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// contributedLast lists operators of ONNX Runtime on channels-last values, [N
-// spatial… C]. Weights have the usual layout, except that NhwcConv has them as [M
-// kernel… C/group] (fusion_nhwc_conv.py).
+// contributedLast lists operators of ONNX Runtime on values with channels last (NHWC), [N spatial… C].
+// They are the operators on channels first, between transpositions of what has its channels last.
+// Weights have the usual layout, except that NhwcConv has them as [M kernel… C/group]
+// (fusion_nhwc_conv.py).
 var contributedLast = []Def{
 	{Domain: Microsoft, Name: "NhwcMaxPool", Since: 1, Types: bytes8, In: Exactly(1), Out: Exactly(1), New: lastChannels(newMaxPool, 0)},
 	{Domain: Microsoft, Name: "NhwcConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: lastChannels(newConv, 0, 1)},
@@ -33,7 +34,7 @@ func lastChannels(first func(n *ir.Node) (Op, error), last ...int) func(n *ir.No
 	}
 }
 
-// anyChannels selects the layout by attribute "channels_last".
+// anyChannels returns the constructor of an operator whose attribute "channels_last" selects the layout.
 func anyChannels(first func(n *ir.Node) (Op, error)) func(n *ir.Node) (Op, error) {
 	return func(n *ir.Node) (Op, error) {
 		a := n.ReadAttrs()
@@ -45,8 +46,8 @@ func anyChannels(first func(n *ir.Node) (Op, error)) func(n *ir.Node) (Op, error
 	}
 }
 
-// channelsFrom returns the permutation that moves the channel axis from the
-// second to the last place, or back.
+// channelsFrom returns the permutation that moves the channel axis from the second to the last place, or
+// back: [0 2 3 1] or [0 3 1 2] for rank 4.
 func channelsFrom(rank int, back bool) []int {
 	p := make([]int, 0, rank)
 	for i := range rank {
@@ -65,7 +66,7 @@ func channelsFrom(rank int, back bool) []int {
 	return q
 }
 
-// transposedFact returns a fact with its dimensions in that order.
+// transposedFact returns a fact with its dimensions in the order of channelsFrom.
 func transposedFact(f ir.Fact, back bool) (ir.Fact, error) {
 	if !f.Given() || !f.Shape.Ranked {
 		return f, nil

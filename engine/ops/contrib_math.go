@@ -20,7 +20,7 @@ var contributedMath = []Def{
 }
 
 // cdist is the Euclidean distance of each row of A from each row of B, or its
-// square.
+// square. Operator CDist of com.microsoft.
 type cdist struct{ root bool }
 
 func newCDist(n *ir.Node) (Op, error) {
@@ -73,7 +73,7 @@ func (op cdist) Eval(c *Call) error {
 	return nil
 }
 
-// inverse inverts each square matrix.
+// inverse inverts each square matrix. Operator Inverse of com.microsoft.
 type inverse struct{}
 
 func newInverse(*ir.Node) (Op, error) { return inverse{}, nil }
@@ -132,7 +132,8 @@ func (op inverse) Eval(c *Call) error {
 	return nil
 }
 
-// matMulInteger16 is the product of matrices of 16-bit integers.
+// matMulInteger16 is the product of matrices of 16-bit integers, wrapping around at 32 bits. Operator
+// MatMulInteger16 of com.microsoft.
 type matMulInteger16 struct{}
 
 func newMatMulInteger16(*ir.Node) (Op, error) { return matMulInteger16{}, nil }
@@ -163,9 +164,10 @@ func (op matMulInteger16) Eval(c *Call) error {
 	return err
 }
 
-// timeWarping finds the cheapest path from one corner of a matrix to the opposite
-// one, by steps right, down, or both (Sakoe and Chiba 1978). Of equal paths, it
-// prefers steps to the right.
+// timeWarping finds a path of low cost from one corner of a matrix to the opposite one, by steps right,
+// down, or both (Sakoe and Chiba 1978). As in ONNX Runtime, an element is reached by the step to the
+// right unless one of the other two is cheaper than both others; so it is too where those two are equal
+// and cheaper. Operator DynamicTimeWarping of com.microsoft.
 type timeWarping struct{}
 
 func newTimeWarping(*ir.Node) (Op, error) { return timeWarping{}, nil }
@@ -241,8 +243,8 @@ func (op timeWarping) Eval(c *Call) error {
 	return nil
 }
 
-// nGramBlock forbids words that would repeat an n-gram of the sequence: their
-// scores become -Inf.
+// nGramBlock forbids words that would repeat an n-gram of the sequence: their scores become -Inf. With
+// size 2 and the sequence a b a, the word b is forbidden. Operator NGramRepeatBlock of com.microsoft.
 type nGramBlock struct{ size int }
 
 func newNGramBlock(n *ir.Node) (Op, error) {

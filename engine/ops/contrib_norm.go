@@ -9,8 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// contributedNorms lists normalisations of ONNX Runtime
-// (docs/ContribOperators.md). Two of them are in the default domain.
+// contributedNorms lists normalisations of ONNX Runtime (docs/ContribOperators.md). One of them is in
+// the default domain, though the standard does not have it.
 var contributedNorms = []Def{
 	{Name: "SimplifiedLayerNormalization", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Arity{1, 2}, New: newSimplifiedNorm},
 	{Domain: Microsoft, Name: "SkipLayerNormalization", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 5}, Out: Arity{1, 4}, New: newSkipNorm},
@@ -20,8 +20,8 @@ var contributedNorms = []Def{
 	{Domain: Microsoft, Name: "BiasSplitGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newBiasSplitGelu},
 }
 
-// simplifiedNorm is lineNorm without a mean. Its second output is the inverse
-// standard deviation.
+// simplifiedNorm is lineNorm without a mean: x / √(mean(x²) + epsilon) · scale. Its second output is the
+// inverse root, which is the third of lineNorm.
 type simplifiedNorm struct{ *lineNorm }
 
 func newSimplifiedNorm(n *ir.Node) (Op, error) {
@@ -47,8 +47,9 @@ func (op simplifiedNorm) Eval(c *Call) error {
 	return nil
 }
 
-// skipNorm normalises the sum of two inputs and a bias along the last dimension.
-// The sum itself is output 3.
+// skipNorm normalises the sum of two inputs and a bias along the last dimension. Output 3 is the sum
+// itself, which the next layer of a transformer adds to. Operators SkipLayerNormalization and
+// SkipSimplifiedLayerNormalization of com.microsoft.
 type skipNorm struct {
 	norm *lineNorm
 	bias int // index of the bias input: after scale and, with a mean, shift
@@ -112,8 +113,8 @@ func (op skipNorm) Eval(c *Call) error {
 	return nil
 }
 
-// embedNorm sums the embeddings of words, positions and segments and normalises
-// the sum: the first layer of BERT (Devlin et al. 2018).
+// embedNorm sums the embeddings of words, positions and segments and normalises the sum: the first layer
+// of BERT (Devlin et al. 2018). Operator EmbedLayerNormalization of com.microsoft.
 type embedNorm struct{ epsilon float64 }
 
 func newEmbedNorm(n *ir.Node) (Op, error) {
@@ -195,8 +196,9 @@ func (op embedNorm) Eval(c *Call) error {
 	return nil
 }
 
-// addRows adds to sum the rows of a table that the indices select. Without
-// indices, row i is added at position i of each sequence.
+// addRows adds to sum the rows of a table that the indices select; ids and rows are the inputs with the
+// indices and the table. Without indices, row i is added at position i of each sequence, except for
+// segments (ids 1), which are then left out.
 func addRows(c *Call, sum *tensor.Tensor, ids, rows, length int) error {
 	table := c.input(rows)
 	index, err := callInts(c, ids)
@@ -239,8 +241,8 @@ func addRows(c *Call, sum *tensor.Tensor, ids, rows, length int) error {
 	return nil
 }
 
-// groupNormLast is group normalisation with channels last, optionally followed by
-// SiLU, x·sigmoid(x).
+// groupNormLast is group normalisation with channels last, optionally followed by SiLU, x·sigmoid(x).
+// Operator GroupNorm of com.microsoft.
 type groupNormLast struct {
 	epsilon float64
 	groups  int
@@ -318,8 +320,8 @@ func (op groupNormLast) Eval(c *Call) error {
 	return err
 }
 
-// biasSplitGelu splits x + bias along the last dimension into halves a and b, and
-// gives a·gelu(b).
+// biasSplitGelu splits x + bias along the last dimension into halves a and b, and gives a·gelu(b).
+// Operator BiasSplitGelu of com.microsoft.
 type biasSplitGelu struct{}
 
 func newBiasSplitGelu(*ir.Node) (Op, error) { return biasSplitGelu{}, nil }

@@ -16,12 +16,12 @@ var contributedPictures = []Def{
 	{Domain: Microsoft, Name: "ConvTransposeWithDynamicPads", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: newPaddedTranspose},
 }
 
-// cropResize resizes boxes of images to one size, like TensorFlow's
-// crop_and_resize. Boxes are y1 x1 y2 x2, normalised so that 1 is the last row or
-// column. Positions outside the image have a constant value.
+// cropResize resizes boxes of images to one size, like TensorFlow's crop_and_resize. Boxes are y1 x1 y2
+// x2, normalised so that 1 is the last row or column. Positions outside the image have a constant value.
+// Operator CropAndResize of com.microsoft.
 type cropResize struct {
-	nearest bool
-	outside float64
+	nearest bool    // otherwise bilinear
+	outside float64 // extrapolation_value
 }
 
 func newCropResize(n *ir.Node) (Op, error) {
@@ -147,7 +147,8 @@ func (op cropResize) between(at float64) (first, second int, share float64) {
 	return int(low), int(math.Ceil(at)), at - low
 }
 
-// paddedTranspose is convTranspose with the pads as an input: X, W, pads, bias.
+// paddedTranspose is convTranspose with the pads as an input: X, W, pads, bias. Operator
+// ConvTransposeWithDynamicPads of com.microsoft.
 type paddedTranspose struct{ convTranspose }
 
 func newPaddedTranspose(n *ir.Node) (Op, error) {
@@ -158,7 +159,8 @@ func newPaddedTranspose(n *ir.Node) (Op, error) {
 	return paddedTranspose{*op.(*convTranspose)}, nil
 }
 
-// with returns the operator for given pads, nil if they are not known yet.
+// with returns the ConvTranspose for given pads; while these are not known (nil), for those of its
+// attributes.
 func (op paddedTranspose) with(pads *tensor.Tensor) (*convTranspose, error) {
 	own := op.convTranspose
 	if pads != nil {

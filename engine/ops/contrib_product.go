@@ -17,12 +17,12 @@ var contributedProducts = []Def{
 	{Domain: Microsoft, Name: "MatMulNBits", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Exactly(1), New: newMatMulNBits},
 }
 
-// FusedMatMul is alpha·A·B. Operands may be transposed in their last two
-// dimensions, and their first dimension may be moved to the place before the
-// last.
+// FusedMatMul is alpha·A'·B', where A' and B' are A and B with their dimensions permuted. Operators
+// FusedMatMul and TransposeMatMul of com.microsoft.
 type FusedMatMul struct {
-	Alpha       float64
-	trans, lead [2]bool
+	Alpha float64
+	trans [2]bool // transA, transB: the last two dimensions are swapped
+	lead  [2]bool // transBatchA, transBatchB: the first dimension moves to the place before the last
 }
 
 func newFusedMatMul(n *ir.Node) (Op, error) {
@@ -107,9 +107,8 @@ func permuted(c *Call, t *tensor.Tensor, p []int) (*tensor.Tensor, error) {
 	return y, newWalk(shape, tensor.Strides(shape), steps).move(c.Run, y, t)
 }
 
-// matMulToFloat multiplies 8-bit matrices exactly, zero points subtracted, and
-// multiplies the sums by both scales and adds a bias. ONNX Runtime's
-// MatMulIntegerToFloat.
+// matMulToFloat multiplies 8-bit matrices exactly, zero points subtracted, scales the sums by both scales
+// and adds a bias. Operator MatMulIntegerToFloat of com.microsoft.
 type matMulToFloat struct{}
 
 func newMatMulToFloat(*ir.Node) (Op, error) { return matMulToFloat{}, nil }
@@ -145,8 +144,9 @@ func (op matMulToFloat) Eval(c *Call) error {
 	return scaledProduct(c, [2]*tensor.Tensor{c.In[0], c.input(4)}, [2]*tensor.Tensor{c.In[1], c.input(5)}, tensor.ToFloat64(c.In[2])[0], c.In[3], c.input(6))
 }
 
-// scaledProduct sets output 0 to (a - zero point)·(b - zero point)·scale·scales +
-// bias. a and b are each a matrix and its zero point.
+// scaledProduct sets output 0 to (a - zero point)·(b - zero point)·scale·scales + bias. a and b are each
+// a matrix and its zero point; scale is that of a, scales and bias have one number or one for each
+// column.
 func scaledProduct(c *Call, a, b [2]*tensor.Tensor, scale float64, scales, bias *tensor.Tensor) error {
 	sums, err := integerProduct(c, a[0], a[1], b[0], b[1])
 	if err != nil {
@@ -169,8 +169,8 @@ func scaledProduct(c *Call, a, b [2]*tensor.Tensor, scale float64, scales, bias 
 	return err
 }
 
-// dynamicMatMul is matMulToFloat of a float matrix A that is quantised at run
-// time. ONNX Runtime's DynamicQuantizeMatMul.
+// dynamicMatMul is matMulToFloat of a float matrix A that is quantised at run time, as
+// DynamicQuantizeLinear does. Operator DynamicQuantizeMatMul of com.microsoft.
 type dynamicMatMul struct{}
 
 func newDynamicMatMul(*ir.Node) (Op, error) { return dynamicMatMul{}, nil }
@@ -200,10 +200,13 @@ func (op dynamicMatMul) Eval(c *Call) error {
 	return scaledProduct(c, [2]*tensor.Tensor{q[0], q[2]}, [2]*tensor.Tensor{c.In[1], c.input(3)}, tensor.ToFloat64(q[1])[0], c.In[2], c.input(4))
 }
 
-// matMulNBits is A·Bᵀ. B consists of codes of a few bits, packed into bytes from
-// the least significant bit on, with a scale and a zero point for each block of a
-// row.
-type matMulNBits struct{ k, n, bits, block int }
+// matMulNBits is A·Bᵀ + bias, where B is weights of a few bits: each row of B consists of blocks of
+// codes, packed into bytes from the least significant bit on, with a scale and a zero point for each
+// block. Operator MatMulNBits of com.microsoft.
+type matMulNBits struct {
+	k, n        int // columns and rows of B
+	bits, block int // bits of a code, codes of a block
+}
 
 func newMatMulNBits(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("K", "N", "block_size")
@@ -306,8 +309,8 @@ func (op matMulNBits) Eval(c *Call) error {
 	return err
 }
 
-// zeros returns the zero points: packed, one number each, or by default the
-// middle of the range.
+// zeros returns a function for the zero point of a block: packed like the codes, a number, or by default
+// the middle of the range.
 func (op matMulNBits) zeros(t *tensor.Tensor) func(row, block int) float64 {
 	switch {
 	case t == nil:
@@ -326,8 +329,8 @@ func packedCode(data []byte, i, bits int) byte {
 	return data[at/8] >> (at % 8) & byte(1<<bits-1)
 }
 
-// qlinearWhere selects elements of X or Y by a condition and requantises them
-// with the scale and zero point of Z.
+// qlinearWhere selects elements of X or Y by a condition and requantises them with the scale and zero
+// point of Z. Operator QLinearWhere of com.microsoft.
 type qlinearWhere struct{}
 
 func newQLinearWhere(*ir.Node) (Op, error) { return qlinearWhere{}, nil }

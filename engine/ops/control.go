@@ -18,7 +18,12 @@ var controls = []Def{
 	{Name: "SequenceMap", Since: 17, In: Arity{1, Many}, Out: Arity{1, Many}, New: newSequenceMap},
 }
 
-// branch runs one of two subgraphs. ONNX If.
+// Operators with subgraphs. A subgraph (ir.Graph) reads values of the graphs around it by itself; Call's
+// Regions, which the plan gives, runs it on its own inputs. Its facts are inferred together with the
+// node's: such operators implement regional.
+
+// branch runs one of two subgraphs. ONNX If-1; -11 allows branches with outputs of different shapes,
+// later versions extend the types.
 type branch struct {
 	yes, no *ir.Graph
 	outputs int
@@ -126,9 +131,14 @@ func (op branch) Eval(c *Call) error {
 	return nil
 }
 
-// loop runs its body while a condition is true and a trip count is not reached.
-// Carried values are inputs of the next iteration; scan outputs are stacked. ONNX
-// Loop.
+// loop runs its body while a condition is true and a trip count is not reached:
+//
+//	for i := 0; i < M && cond; i++ {
+//		cond, carried…, scanned… = body(i, cond, carried…)
+//	}
+//
+// Carried values are the inputs of the next iteration; scan outputs of all iterations are stacked. ONNX
+// Loop-1; later versions extend the types.
 type loop struct {
 	body    *ir.Graph
 	carried int
@@ -265,8 +275,8 @@ func (op loop) Eval(c *Call) error {
 	return nil
 }
 
-// carriedValues is the values carried from one iteration to the next. It counts
-// them as memory in use, because no value of the graph holds them in between.
+// carriedValues holds the values carried from one iteration to the next, and counts them as memory in
+// use: between the iterations no value of the graph does.
 type carriedValues struct {
 	run    *Run
 	values []*tensor.Tensor
@@ -297,7 +307,7 @@ func (h *carriedValues) next(values []*tensor.Tensor) error {
 	return nil
 }
 
-// leave passes the values on as outputs of the call.
+// leave passes the values on as outputs of the node.
 func (h *carriedValues) leave() {
 	for _, t := range h.values {
 		h.run.Return(t)
@@ -307,7 +317,7 @@ func (h *carriedValues) leave() {
 // scanOutputs holds the scan outputs of all iterations until they are stacked.
 type scanOutputs struct {
 	c       *Call
-	outputs []*ir.Value
+	outputs []*ir.Value        // of the body
 	results [][]*tensor.Tensor // by output
 }
 

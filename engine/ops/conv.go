@@ -14,9 +14,9 @@ var convolutions = []Def{
 	{Name: "Col2Im", Since: 18, Types: tensor.NumericTypes | tensor.Types(tensor.Bool), In: Exactly(3), Out: Exactly(1), New: newCol2Im},
 }
 
-// conv is Y[n,m,o] = B[m] + Σ W[m,c,k]·X[n,g·C/G+c, o·stride+k·dilation-pad],
-// summed over the channels c and taps k of m's group g. ONNX Conv-1; -11 and -22
-// only extend defaults and types.
+// conv is Y[n,m,o] = B[m] + Σ W[m,c,k]·X[n,g·C/G+c, o·stride+k·dilation-pad], summed over the channels c
+// and taps k of m's group g, for positions o and taps k in one to three spatial dimensions. X is 0
+// outside the image. ONNX Conv-1; -11 and -22 only extend defaults and types.
 type conv struct {
 	window
 	group int
@@ -150,7 +150,7 @@ type convLoop[T real] struct {
 	s                *slide
 	cin, cout, group int
 	x, w, bias, y    []T
-	acc              [4][]float64
+	acc              [4][]float64 // the sums of a row, for each of the channels
 }
 
 func (k *convLoop[T]) run(r *Run, batch int) error {
@@ -175,7 +175,7 @@ func (k *convLoop[T]) run(r *Run, batch int) error {
 	return nil
 }
 
-// row computes row (oz, oy) of the output channels m to m+count-1 of group g.
+// row computes row (oz, oy) of the output channels m to m+count-1 of image n, which belong to group g.
 func (k *convLoop[T]) row(n, g, m, count, oz, oy int) {
 	s := k.s
 	for i := range count {

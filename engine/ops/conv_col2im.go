@@ -7,8 +7,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// col2Im is the inverse of im2col: it adds each column element to the pixel that
-// im2col would read it from. ONNX Col2Im-18.
+// col2Im adds up what im2col takes apart: im2col copies the pixels that each position of a window covers
+// to a column, and col2Im adds each element of a column to the pixel that it was copied from. Pixels
+// covered several times are sums. ONNX Col2Im-18.
 type col2Im struct{ window }
 
 func newCol2Im(n *ir.Node) (Op, error) {
@@ -50,7 +51,7 @@ func (op *col2Im) Eval(c *Call) error {
 	return evalCol2Im[float64](op, c, tensor.Float64)
 }
 
-// evalCol2Im accumulates each plane in T.
+// evalCol2Im accumulates each plane (a channel of an image) in T, which wide is the dtype of.
 func evalCol2Im[T interface {
 	tensor.Number
 	tensor.Element
@@ -100,7 +101,8 @@ func evalCol2Im[T interface {
 	return nil
 }
 
-// place returns the position of tap t of block l in the image; -1 if outside.
+// place returns the pixel that tap t of block l covers, -1 if it is outside the image. counts are the
+// numbers of blocks along each dimension.
 func place(spans []span, counts, image []int, l, t int) int {
 	at, stride := 0, 1
 	for i := len(spans) - 1; i >= 0; i-- {

@@ -8,10 +8,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// deformConv is a convolution whose taps are displaced by offsets, an input, and
-// weighted by a mask. Taps between pixels are interpolated bilinearly; pixels
-// outside the image are 0. ONNX DeformConv-19; -22 extends the types. Dai et al.
-// 2017, "Deformable Convolutional Networks"; Zhu et al. 2019 (the mask).
+// deformConv is a convolution whose taps are displaced by offsets, which are an input and differ from
+// pixel to pixel, and weighted by a mask. Taps between pixels are interpolated bilinearly; pixels outside
+// the image are 0. ONNX DeformConv-19; -22 extends the types. Dai et al. 2017, "Deformable Convolutional
+// Networks"; Zhu et al. 2019, "Deformable ConvNets v2" (the mask).
 type deformConv struct {
 	window
 	group, offsetGroup int
@@ -113,12 +113,13 @@ func evalDeformConv[T real](op *deformConv, c *Call) error {
 	return nil
 }
 
-// deformColumn gathers the input samples of one output pixel.
+// deformColumn gathers the input samples of one output pixel, which all output channels multiply with
+// their weights.
 type deformColumn[T real] struct {
 	s                *slide
-	groups, channels int
-	col              []float64 // [channels][taps]
-	x, offset, mask  []T
+	groups, channels int       // groups: of channels that share offsets
+	col              []float64 // the samples, [channels][taps]
+	x, offset, mask  []T       // mask: nil if there is none
 }
 
 // gather reads all taps of output pixel o of image n into col.

@@ -5,9 +5,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast convolves with weights that another node makes, for which nothing can be
-// packed: the taps of each window become a column (im2col), and a product with the
-// weights gives all outputs of an image. Channels of their own are left to Eval.
+// EvalFast convolves with weights that another node makes, so that nothing can be packed in advance. The
+// pixels that each window covers become a column (im2col), and a product of the weights [M C·taps] with
+// the columns [C·taps pixels] gives all outputs of an image. Convolutions with one input channel for each
+// group (depthwise) have too few products for that, and are left to Eval.
 func (op *conv) EvalFast(c *Call) (bool, error) {
 	x, w, bias := c.In[0], c.In[1], c.input(2)
 	if c.vec(x, w) == nil || bias != nil && bias.DType() != tensor.Float32 || x.Len() == 0 || w.Len() == 0 || w.Dim(1) == 1 {
@@ -70,13 +71,14 @@ func (op *conv) EvalFast(c *Call) (bool, error) {
 	return true, nil
 }
 
-// part is image n of a batch.
+// part returns image n of a batch, without a shape.
 func part(t *tensor.Tensor, n int) *tensor.Tensor {
 	size := len(t.Bytes()) / t.Dim(0)
 	return tensor.View(t.DType(), t.Bytes()[n*size:(n+1)*size], nil)
 }
 
-// columns writes a row for each channel and tap: what that tap meets in every window.
+// columns writes a row for each channel and tap, with the pixel that the tap meets in every window, 0
+// outside the image. dst is [channels taps pixels of the output].
 func (c *Call) columns(s *slide, dst, image []float32) error {
 	taps, pixels := s.taps(), s.outSize()
 	kh, kw := s.span[1].kernel, s.span[2].kernel

@@ -9,8 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// transposedProduct is kept from run to run: the planned matrix products, the
-// transposed weights, and a buffer for the products.
+// transposedProduct is kept from run to run: the planned matrix product, the
+// transposed weights, and a buffer for its result.
 type transposedProduct struct {
 	x, w    []int // shapes it was planned for
 	each    int   // images per call of work
@@ -21,12 +21,13 @@ type transposedProduct struct {
 	columns []float32 // for each image and group: [M/group·taps][pixels of X]
 }
 
-// columnBytes is the approximate size of the buffer of products: they should stay
-// in the cache until they are added up.
+// columnBytes is the approximate size of the buffer for columns: they should stay in the cache until they
+// are added up.
 const columnBytes = 4 << 20
 
-// EvalFast computes one matrix product for all taps (columns), and adds each
-// product to its output pixel (col2im).
+// EvalFast multiplies the transposed weights [M·taps C] with an image [C pixels], which gives for each
+// output channel and tap a row (columns), and adds each element to the output pixel that its tap meets
+// (col2im).
 func (op *convTranspose) EvalFast(c *Call) (bool, error) {
 	x, w := c.In[0], c.In[1]
 	v := c.vec(x, w)
@@ -41,7 +42,7 @@ func (op *convTranspose) EvalFast(c *Call) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	s := newSlide(len(spans)) // of the convolution from Y to X, as in the reference
+	s := newSlide(len(spans)) // of the convolution from Y to X, as in evalConvTranspose
 	for i := range spans {
 		j := 3 - len(spans) + i
 		s.out[j] = x.Dim(2 + i)

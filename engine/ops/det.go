@@ -8,11 +8,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// newDet is the determinant of each square matrix. ONNX Det-11; -22 extends the
-// types.
-func newDet(*ir.Node) (Op, error) { return det{}, nil }
-
+// det is the determinant of each square matrix. ONNX Det-11; -22 extends the types.
 type det struct{}
+
+func newDet(*ir.Node) (Op, error) { return det{}, nil }
 
 // Infer: [… M M] → […].
 func (det) Infer(in []ir.Fact) ([]ir.Fact, error) {
@@ -57,7 +56,8 @@ func (op det) Eval(c *Call) error {
 	return nil
 }
 
-// determinant overwrites m.
+// determinant returns the determinant of an n × n matrix, which it overwrites: the product of the pivots,
+// with the sign of the row swaps.
 func determinant(run *Run, m []float64, n int) (float64, error) {
 	product := 1.0
 	for col := range n {

@@ -17,10 +17,10 @@ var transforms = []Def{
 	{Name: "STFT", Since: 17, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: newSTFT},
 }
 
-// dft is Σ x[n]·exp(-2πi·kn/N) along an axis; the last dimension has 1 number
-// (real) or 2 (complex). The inverse has the opposite sign in the exponent and
-// divides by N. With onesided, a real signal's transform has only its first N/2+1
-// terms, and the inverse takes these and returns a real signal. ONNX DFT-20.
+// dft is y[k] = Σ x[n]·exp(-2πi·kn/N) along an axis; the last dimension has 1 number (real) or 2
+// (complex). The inverse has the opposite sign in the exponent and divides by N. With onesided, a real
+// signal's transform has only its first N/2+1 terms, since the others are their conjugates, and the
+// inverse takes these and returns a real signal. ONNX DFT-20; in DFT-17 the axis is an attribute.
 type dft struct {
 	axis              int
 	axisInput         bool // input 2, if present, is the axis
@@ -92,6 +92,7 @@ func (op *dft) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, out)}, nil
 }
 
+// lastDim returns the last dimension of a shape, unknown if the shape is, or if it has none.
 func lastDim(s ir.Shape) ir.Dim {
 	if len(s.Dims) == 0 {
 		return ir.Unknown
@@ -254,9 +255,11 @@ func (op stft) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, out)}, nil
 }
 
-// frames holds the sizes of a transform: step and length of frames, and the
-// numbers of frames and of output terms.
-type frames struct{ step, frame, frames, terms int }
+// frames holds the sizes of a short-time transform.
+type frames struct {
+	step, frame   int // distance of two frames, length of a frame
+	frames, terms int // numbers of frames, and of output terms of each
+}
 
 // geometry returns the sizes for a signal of the given length. The frame length is
 // input frame or, if that is omitted, size.
@@ -334,16 +337,21 @@ func (op stft) Eval(c *Call) error {
 	return nil
 }
 
-// fourier transforms lines of n numbers in O(n·log n): with the radix-2 algorithm
-// if n is a power of two (Cooley and Tukey 1965), otherwise as a convolution with
-// a chirp whose size is a power of two (Bluestein 1970).
+// fourier transforms lines of n numbers in O(n·log n): with the radix-2 algorithm if n is a power of two
+// (Cooley and Tukey 1965), otherwise as a convolution (Bluestein 1970). For with nk = (n² + k² - (k-n)²)/2
+// and the chirp c[k] = exp(-πi·k²/N), the transform is
+//
+//	y[k] = c[k] · Σ (x[n]·c[n]) · conj(c[k-n])
+//
+// The sum is a convolution with the conjugate chirp, which is computed by transforms whose size is a power
+// of two, large enough that nothing wraps around.
 type fourier struct {
 	n       int
 	inverse bool
 	roots   []complex128 // exp(-2πi·k/size) for k < size/2
 	chirp   []complex128 // exp(-πi·k²/n), nil for powers of two
 	filter  []complex128 // transform of the conjugate chirp
-	work    []complex128
+	work    []complex128 // the line as it is convolved
 }
 
 func newFourier(c *Call, n int, inverse bool) (*fourier, error) {
@@ -373,7 +381,7 @@ func newFourier(c *Call, n int, inverse bool) (*fourier, error) {
 }
 
 // transform transforms x in place. The inverse is the conjugate of the transform
-// of the conjugate.
+// of the conjugate, divided by n.
 func (f *fourier) transform(run *Run, x []complex128) error {
 	if f.inverse {
 		conjugate(x, 1)
@@ -387,6 +395,7 @@ func (f *fourier) transform(run *Run, x []complex128) error {
 	return nil
 }
 
+// conjugate replaces each number by scale times its conjugate.
 func conjugate(x []complex128, scale float64) {
 	for i, v := range x {
 		re, im := tensor.Parts(v)
@@ -419,7 +428,8 @@ func (f *fourier) forward(run *Run, x []complex128) error {
 	return nil
 }
 
-// halves is the radix-2 transform of a power of two, in place.
+// halves is the radix-2 transform of a power of two, in place: it brings the numbers into bit-reversed
+// order, and then joins transforms of half the size, x[even] ± roots·x[odd], until one is left.
 func (f *fourier) halves(run *Run, x []complex128) error {
 	n := len(x)
 	shift := bits.UintSize - bits.Len(uint(n)) + 1

@@ -10,14 +10,14 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// einsum is Einstein summation: each letter of the equation names a dimension,
-// and letters that the output lacks are summed over. As in numpy, a repeated
-// letter takes the diagonal, "..." stands for dimensions that broadcast, and
-// without "->" the output has the letters that occur once. ONNX Einsum-12.
+// einsum is Einstein summation: each letter of the equation names a dimension, and letters that the
+// output lacks are summed over. "ij,jk->ik" is a matrix product, "bii->bi" takes diagonals, "ij->" sums a
+// matrix. As in numpy, "..." stands for dimensions that broadcast, and without "->" the output has the
+// letters that occur once. ONNX Einsum-12.
 type einsum struct {
 	terms    []string // one for each operand: letters, and '.' for the ellipsis
-	out      string
-	implicit bool
+	out      string   // of the output, likewise
+	implicit bool     // the equation has no "->"
 }
 
 func newEinsum(n *ir.Node) (Op, error) {
@@ -97,7 +97,7 @@ func einsumTerm(s string) (string, error) {
 // ellipsis, counted from its end.
 type label int
 
-// labels returns the labels of a term for an operand of the given rank.
+// labels returns the labels of a term for an operand of the given rank: "a.b" of rank 4 is a, -2, -1, b.
 func (op *einsum) labels(term string, rank int) ([]label, error) {
 	hidden := rank - len(strings.ReplaceAll(term, ".", ""))
 	if hidden < 0 || hidden > 0 && !strings.Contains(term, ".") {
@@ -116,8 +116,8 @@ func (op *einsum) labels(term string, rank int) ([]label, error) {
 	return out, nil
 }
 
-// resolve returns the labels of each operand and of the output, and the size of
-// each label.
+// resolve returns the labels of each operand and of the output, and the size of each label; sizes of 1
+// broadcast.
 func (op *einsum) resolve(shapes []ir.Shape) (in [][]label, out []label, size map[label]ir.Dim, err error) {
 	size = map[label]ir.Dim{}
 	widest := 0 // the longest ellipsis
@@ -215,7 +215,8 @@ func evalEinsum[T wideNumber](op *einsum, c *Call, wide tensor.DType) error {
 	}
 	sum := newWalk(sumDims, sumSteps...)
 	result := make([]T, 1)
-	short, step := 1, make([]int, len(in)) // the terms of a sum that is a single row
+	// Most sums are a single row, for which calling rows would cost more than the sum.
+	short, step := 1, make([]int, len(in)) // terms of such a sum, -1 for others
 	switch {
 	case len(sum.dims) > 1 || len(sum.dims) == 1 && sum.dims[0] > rowLength:
 		short = -1
@@ -271,6 +272,7 @@ func productSum[T wideNumber](data [][]T, n int, at, step []int) T {
 	return sum
 }
 
+// labelSizes returns the size of each label.
 func labelSizes(labels []label, size map[label]ir.Dim) []int {
 	out := make([]int, len(labels))
 	for i, l := range labels {

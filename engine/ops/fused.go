@@ -10,16 +10,17 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// fused lists the operators with which passes replace several others.
+// fused lists float operators that passes put in the place of several others. No file has them, so their
+// constructors trust the attributes.
 var fused = []Def{
 	{Domain: Internal, Name: "Conv", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{2, 5}, Out: Exactly(1), New: newFusedConv},
 	{Domain: Internal, Name: "Activate", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(1), New: newActivate},
 	{Domain: Internal, Name: "ScaleShift", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(3), Out: Exactly(1), New: newScaleShift},
 }
 
-// FusedConv is a convolution of two or three dimensions with its epilogue: y = act(conv(X,
-// W·S) + B + Z), where S is one scale for each output channel. It has the
-// attributes of Conv and of an activation.
+// FusedConv is a convolution of two or three dimensions with its epilogue: y = act(conv(X, W·S) + B + Z),
+// where S is one scale for each output channel. Inputs: X, W, B, Z (the residual), S; all from B on are
+// optional. It has the attributes of Conv and of an activation.
 type FusedConv struct {
 	Group int
 	Act   kernel.Activation
@@ -35,8 +36,8 @@ func newFusedConv(n *ir.Node) (Op, error) {
 	return &FusedConv{Group: a.Int("group", 1), Act: readActivation(a), conv: conv}, a.Err()
 }
 
-// Infer: as Conv. Z and the convolution broadcast, because shapes that were
-// unknown when they were fused may turn out to differ.
+// Infer: as Conv. Z and the convolution broadcast, as the Add did: shapes that were unknown when they
+// were fused may turn out to differ.
 func (op *FusedConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	out, err := op.conv.Infer(in[:min(3, len(in))])
 	if err != nil || len(in) < 4 || in[3].DType == tensor.Invalid {
@@ -97,7 +98,7 @@ func scaledWeights(c *Call, weights, scale *tensor.Tensor) (*tensor.Tensor, erro
 	return scaled, nil
 }
 
-// ActivationAttrs returns the attributes that describe an activation.
+// ActivationAttrs returns the attributes of an internal operator that describe an activation.
 func ActivationAttrs(act kernel.Activation) []*ir.Attr {
 	return []*ir.Attr{
 		{Name: "activation", Type: onnx.AttrInt, Int: int64(act.Kind)},
@@ -105,6 +106,7 @@ func ActivationAttrs(act kernel.Activation) []*ir.Attr {
 	}
 }
 
+// readActivation reads the attributes that ActivationAttrs made.
 func readActivation(a *ir.Attrs) kernel.Activation {
 	act := kernel.Activation{Kind: kernel.ActivationKind(a.Int("activation", 0))}
 	if p := a.Floats("activation_params"); len(p) == 2 {

@@ -15,8 +15,8 @@ var gathers = []Def{
 	{Name: "GatherND", Since: 11, Until: 11, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newGatherND11},
 }
 
-// gather selects slices of data along an axis. ONNX Gather; negative indices are
-// allowed from version 11 on.
+// gather selects slices of data along an axis: for axis 0, y[i…, …] = data[indices[i…], …]. ONNX
+// Gather-1; -11 allows negative indices, which are accepted in all versions.
 type gather struct{ axis int }
 
 func newGather(n *ir.Node) (Op, error) {
