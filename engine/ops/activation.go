@@ -158,8 +158,8 @@ func softplus(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-
 // softsign is x/(1 + |x|). ONNX Softsign-1.
 func softsign(x float64) float64 { return x / (1 + math.Abs(x)) }
 
-// mish is x·tanh(softplus(x)). ONNX Mish-18. Misra 2019, "Mish: A Self Regularized Non-Monotonic Neural
-// Activation Function".
+// mish is x·tanh(softplus(x)). ONNX Mish-18. Misra 2019, "Mish: A Self Regularized Non-Monotonic
+// Neural Activation Function".
 func mish(x float64) float64 { return x * math.Tanh(softplus(x)) }
 
 // newThresholdedRelu makes y = x for x > alpha, 0 otherwise, for NaN too. ONNX

@@ -64,11 +64,12 @@ func quotient[T int64 | uint64](a, b T) T {
 func largest[T tensor.Number](a, b T) T  { return max(a, b) }
 func smallest[T tensor.Number](a, b T) T { return min(a, b) }
 
+// divideBy is the last step of Mean.
 func divideBy(n int) unary {
 	return unary{f64: func(x float64) float64 { return x / float64(n) }}
 }
 
-// power is z = xʸ with the dtype of x; y may have another. ONNX Pow-15.
+// power is z = xʸ with the dtype of x; y may have another. ONNX Pow-15; before -12 both have the same.
 type power struct{}
 
 func newPow(*ir.Node) (Op, error) { return power{}, nil }
@@ -118,7 +119,7 @@ func intPower(x, n int64) int64 {
 	return p
 }
 
-// newMod makes the remainder with the sign of b (fmod 0) or of a (fmod 1). ONNX
+// newMod makes the remainder with the sign of b (fmod 0, as in Python) or of a (fmod 1, as in C). ONNX
 // Mod-10.
 func newMod(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()

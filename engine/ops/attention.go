@@ -47,8 +47,8 @@ func newAttention23(n *ir.Node) (Op, error) {
 	return op, err
 }
 
-// heads describes an operand of attention: for each head of each sequence a list of vectors. Its layout
-// is [N heads length size], or flat [N length heads·size].
+// heads describes an operand of attention: for each head of each sequence a list of vectors. Its
+// layout is [N heads length size], or flat [N length heads·size].
 type heads struct {
 	batch, heads, length, size int
 	flat                       bool
@@ -302,10 +302,10 @@ func (op *attention) keep(stage int, seen, row []float64) {
 	}
 }
 
-// mask adds the mask to the scores of query i, and sets those of keys to -Inf that come after the query
-// (causal), beyond the sequence's length, or beyond the mask. The queries are the last ones of the
-// sequence: query i stands at position past + i or, in a cache without past inputs, at length -
-// queries + i.
+// mask adds the mask to the scores of query i, and sets those of keys to -Inf that come after the
+// query (causal), beyond the sequence's length, or beyond the mask. The queries are the last ones
+// of the sequence: query i stands at position past + i or, in a cache without past inputs, at
+// length - queries + i.
 func (op *attention) mask(c *Call, g *attentionSizes, in []*tensor.Tensor, row []float64, n, head, i int) {
 	end, last := g.total, g.total
 	offset := g.past
@@ -336,8 +336,8 @@ func (op *attention) mask(c *Call, g *attentionSizes, in []*tensor.Tensor, row [
 	}
 }
 
-// maskAt returns where the mask's numbers for a query begin, the step from one key to the next (0 if one
-// number is for all keys), and for how many keys there are any.
+// maskAt returns where the mask's numbers for a query begin, the step from one key to the next (0
+// if one number is for all keys), and for how many keys there are any.
 func (op *attention) maskAt(g *attentionSizes, n, head, i int) (base, step, length int) {
 	if g.mask == nil {
 		return 0, 0, 0

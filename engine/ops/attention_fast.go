@@ -9,8 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// plannedAttention is kept from run to run: two matrix products for the group of query heads that share
-// a head of keys and values, which are the same for every group.
+// plannedAttention is kept from run to run: two matrix products for the group of query heads that
+// share a head of keys and values, which are the same for every group.
 type plannedAttention struct {
 	shapes [][]int        // of the inputs it was planned for
 	scores plannedProduct // scale·Q·Kᵀ

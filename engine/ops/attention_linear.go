@@ -8,16 +8,17 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// linearAttention replaces the softmax of attention by a state matrix S [size width] for each head of
-// keys, so that time and memory do not grow with the length of the past. At each step
+// linearAttention replaces the softmax of attention by a state matrix S [size width] for each head
+// of keys, so that time and memory do not grow with the length of the past. At each step
 //
 //	S = exp(decay)·S           if gated
 //	v = beta·(v - Sᵀ·(e⊙k))    if delta: what S already predicts for the key is not added again
 //	S = S + k⊗v
 //	y = scale·Sᵀ·q
 //
-// where e is the erase gate, if there is one. Several query heads may share one S. ONNX LinearAttention-27. Katharopoulos et al. 2020, "Transformers
-// are RNNs"; Yang et al. 2024, "Gated Delta Networks".
+// where e is the erase gate, if there is one. Several query heads may share one S. ONNX
+// LinearAttention-27. Katharopoulos et al. 2020, "Transformers are RNNs"; Yang et al. 2024, "Gated
+// Delta Networks".
 type linearAttention struct {
 	heads, groups int     // heads of queries, heads of keys and values
 	gated, delta  bool    // update_rule

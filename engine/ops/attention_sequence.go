@@ -118,9 +118,9 @@ func (op *rotary) rotate(x, cos, sin []float64) {
 	}
 }
 
-// causalConv convolves each channel with its current and past inputs, and applies SiLU if asked: Y[n,c,t]
-// = B[c] + Σ W[c,0,k]·X[n,c,t-K+1+k]. Inputs before the first are those of past_state, or 0. The last
-// K-1 inputs are an output, the state for the next call. ONNX CausalConvWithState-27.
+// causalConv convolves each channel with its current and past inputs, and applies SiLU if asked:
+// Y[n,c,t] = B[c] + Σ W[c,0,k]·X[n,c,t-K+1+k]. Inputs before the first are those of past_state, or
+// 0. The last K-1 inputs are an output, the state for the next call. ONNX CausalConvWithState-27.
 type causalConv struct{ silu bool }
 
 func newCausalConv(n *ir.Node) (Op, error) {

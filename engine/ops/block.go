@@ -9,8 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// blocks copies runs of elements between two tensors of the same dtype, which may be any: operators that
-// only move elements need not know it. Positions and lengths are in elements.
+// blocks copies runs of elements between two tensors of the same dtype, which may be any: operators
+// that only move elements need not know it. Positions and lengths are in elements.
 //
 //	b := newBlocks(y, x)
 //	b.copy(0, 6, 3) // y[0:3] = x[6:9]

@@ -8,13 +8,12 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// blocked is the domain of the operators that ONNX Runtime's optimiser writes at its highest level, in
-// the layout NCHWc: channels are stored in blocks of 8 or 16, depending on the processor on which the
-// file was written, so that a picture of 20 channels has two blocks of 16, the last 12 channels being
-// zeros. The shapes in the file show only that the number of channels is rounded up to whole blocks.
-//
-// Here values keep the layout [N C H W], with that number of channels; only weights come in blocks, and
-// are reordered (onnxruntime/core/optimizer/nchwc_transformer.cc).
+// blocked is the domain of the operators that ONNX Runtime's optimiser writes at
+// its highest level. Channels are stored in blocks of 8 or 16, depending on the
+// processor on which the file was written. The shapes in the file show only that
+// the number of channels is rounded up to whole blocks. Here, values have the
+// layout [N C H W] with that number of channels; only weights are in blocked
+// layout (onnxruntime/core/optimizer/nchwc_transformer.cc).
 const blocked = "com.microsoft.nchwc"
 
 var blockeds = []Def{
@@ -30,9 +29,10 @@ var blockeds = []Def{
 
 var float32Type = tensor.Types(tensor.Float32)
 
-// reorder begins (ReorderInput) or ends (ReorderOutput) a part of the network in blocks. As values are
-// not blocked here, it only moves the channel axis and changes the number of channels: zeros are
-// appended, or the last channels dropped.
+// reorder begins (ReorderInput) or ends (ReorderOutput) a part of the network in blocks, the layout
+// NCHWc. As values are not blocked here, it only moves the channel axis and changes the number of
+// channels: 20 become 32, two blocks of 16, by 12 channels of zeros; and the last 12 of 32 are
+// dropped again.
 type reorder struct {
 	fromLast, toLast bool // the input, the output has its channels last
 	channels         int  // number of output channels; 0: rounded up to a multiple of block

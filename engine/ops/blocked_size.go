@@ -12,9 +12,10 @@ import (
 // in a block.
 const blockAttr = "block"
 
-// setBlockSize determines the number of channels in a block, which the file does not state, and sets it
-// on the nodes that need it. The file also has Reshapes between sums of blocked values, to shapes in
-// which the block is a dimension of its own: they become Identity, because values here are not blocked.
+// setBlockSize determines the number of channels in a block, which the file does not state, and
+// sets it on the nodes that need it. The file also has Reshapes between sums of blocked values, to
+// shapes in which the block is a dimension of its own: they become Identity, because values here
+// are not blocked.
 func setBlockSize(g *ir.Graph) error {
 	fresh := func(n *ir.Node) bool { return n.Domain == blocked && n.Operator == nil }
 	if !slices.ContainsFunc(g.Nodes, fresh) {
@@ -42,10 +43,10 @@ func setBlockSize(g *ir.Graph) error {
 	return nil
 }
 
-// blockOf tells blocks of 8 from blocks of 16 channels by numbers of channels that are possible with only
-// one of them. A convolution with 24 output channels, for instance, has blocks of 8; a ReorderOutput
-// that leaves 20 of 32 channels ends blocks of 16, since 24 would do for blocks of 8. The processor at
-// hand tells nothing: the file may come from another.
+// blockOf tells blocks of 8 from blocks of 16 channels by numbers of channels that are possible
+// with only one of them. A convolution with 24 output channels, for instance, has blocks of 8; a
+// ReorderOutput that leaves 20 of 32 channels ends blocks of 16, since 24 would do for blocks of 8.
+// The processor at hand tells nothing: the file may come from another.
 func blockOf(nodes []*ir.Node) (int, error) {
 	can8, can16 := true, true
 	for _, n := range nodes {

@@ -20,9 +20,9 @@ var casts = []Def{
 	{Name: "CastLike", Since: 15, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newCastLike},
 }
 
-// cast converts elements. Floats are rounded to nearest, halves to even; on the way to an integer they
-// lose their fraction, and as bools they are true unless 0. Integers wrap around. Strings are parsed and
-// formatted as decimal numbers. ONNX Cast-25, CastLike-25.
+// cast converts elements. Floats are rounded to nearest, halves to even; on the way to an integer
+// they lose their fraction, and as bools they are true unless 0. Integers wrap around. Strings are
+// parsed and formatted as decimal numbers. ONNX Cast-25, CastLike-25.
 type cast struct {
 	to  tensor.DType    // Invalid: that of the second input (CastLike)
 	how tensor.Rounding // to floats of 8 and 4 bits
@@ -180,8 +180,8 @@ func castComplex(c *Call, y, x *tensor.Tensor) error {
 	return nil
 }
 
-// parseElements parses decimal numbers: "3.14", "1e-5", "INF", "NaN" in any case. Integers are parsed as
-// such, since float64 does not hold all of 64 bits.
+// parseElements parses decimal numbers: "3.14", "1e-5", "INF", "NaN" in any case. Integers are
+// parsed as such, since float64 does not hold all of 64 bits.
 func parseElements(c *Call, y, x *tensor.Tensor, how tensor.Rounding) error {
 	whole := arithmeticOf(y.DType()) != inFloat && y.DType() != tensor.Bool
 	for i, s := range x.Strings() {

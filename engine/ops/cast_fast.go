@@ -7,8 +7,8 @@ import (
 )
 
 // EvalFast has a loop of Go's own conversion for each pair of the types that it names: the usual
-// numbers, and bools. It narrows float32 to 16 bits, and widens 16 bits to float32 with kernels. Casts to
-// unsigned integers of more than 8 bits are rare, and left to Eval.
+// numbers, and bools. It narrows float32 to 16 bits, and widens 16 bits to float32 with kernels.
+// Casts to unsigned integers of more than 8 bits are rare, and left to Eval.
 func (op cast) EvalFast(c *Call) (bool, error) {
 	x, to := c.In[0], op.to
 	if to == tensor.Invalid {
@@ -107,9 +107,9 @@ func convert[S, D plainNumber](dst []D, src []S) {
 	}
 }
 
-// truncate converts a float to an integer as Eval does: to 64 bits by tensor.ToInt64, then wrapping. Go's
-// conversion of a float that no int64 holds gives whatever the processor does, so a result of 2⁶² or
-// more in magnitude, which may come from such a float, is computed again.
+// truncate converts a float to an integer as Eval does: to 64 bits by tensor.ToInt64, then
+// wrapping. Go's conversion of a float that no int64 holds gives whatever the processor does, so a
+// result of 2⁶² or more in magnitude, which may come from such a float, is computed again.
 func truncate[S float32 | float64, D int8 | int16 | int32 | int64 | uint8](dst []D, src []S) {
 	for i, v := range src {
 		n := int64(v)

@@ -118,10 +118,10 @@ func (op unidirectional) Eval(c *Call) error {
 	return op.Op.Eval(c)
 }
 
-// aligned is the limited broadcasting of opsets 1 to 6. Without the attribute broadcast, the shapes must
-// be equal. With it, B is a single element, or its shape equals consecutive dimensions of A: from axis
-// on, or A's last ones if there is no axis. For A [2 3 4 5] and axis 1, B may be [3 4], which is aligned
-// as [3 4 1]. ONNX Add-1.
+// aligned is the limited broadcasting of opsets 1 to 6. Without the attribute broadcast, the shapes
+// must be equal. With it, B is a single element, or its shape equals consecutive dimensions of A:
+// from axis on, or A's last ones if there is no axis. For A [2 3 4 5] and axis 1, B may be [3 4],
+// which is aligned as [3 4 1]. ONNX Add-1.
 type aligned struct {
 	op                 Op // an operator of two operands with multidirectional broadcasting
 	broadcast, hasAxis bool

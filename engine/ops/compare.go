@@ -14,9 +14,9 @@ var (
 	castable  = tensor.FloatTypes | tensor.Float8Types
 )
 
-// Comparisons and logical operators broadcast like numpy from version 7 on, as attributes say before;
-// later versions differ only in element types. Logical operators are bitwise ones on bools, which are 0
-// or 1.
+// Comparisons and logical operators broadcast like numpy from version 7 on, as attributes say
+// before; later versions differ only in element types. Logical operators are bitwise ones on bools,
+// which are 0 or 1.
 var comparisons = []Def{
 	{Name: "Equal", Since: 7, Types: equalable, In: Exactly(2), Out: Exactly(1), New: equality{compareOp{equal}}.new},
 	{Name: "Greater", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: compareOp{greater}.new},

@@ -2,14 +2,15 @@ package ops
 
 import "github.com/visionzoo/vision/engine/tensor"
 
-// A loop that collects results concatenates them to a carried value, in each iteration a few rows more:
+// A loop that collects results concatenates them to a carried value, in each iteration a few rows
+// more:
 //
 //	all = Concat(all, row)
 //
-// Copying everything each time takes time that grows with the square of the number of iterations. So
-// such a result is allocated with spare room behind it, into which the next iteration's Concat appends.
-// The two then share memory, which is safe because tensors never change once they are made: the longer
-// one only begins with the elements of the shorter.
+// Copying everything each time takes time that grows with the square of the number of iterations.
+// So such a result is allocated with spare room behind it, into which the next iteration's Concat
+// appends. The two then share memory, which is safe because tensors never change once they are
+// made: the longer one only begins with the elements of the shorter.
 
 // growMin is the size in bytes from which on a concatenation reserves room for
 // the next one.

@@ -225,8 +225,8 @@ func oneOf(d tensor.DType) *tensor.Tensor {
 // rangeTypes are the types of Range-27; version 11 lacks the 16-bit floats.
 var rangeTypes = tensor.FloatTypes | tensor.Types(tensor.Int16, tensor.Int32, tensor.Int64)
 
-// numberRange is start, start+delta, … up to but excluding limit. ONNX Range-11; -27 adds 16-bit floats
-// and stash_type, which is at most as precise as what is computed here.
+// numberRange is start, start+delta, … up to but excluding limit. ONNX Range-11; -27 adds 16-bit
+// floats and stash_type, which is at most as precise as what is computed here.
 type numberRange struct{}
 
 func newRange(n *ir.Node) (Op, error) {

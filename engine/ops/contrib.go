@@ -11,9 +11,9 @@ import (
 // Microsoft is the domain of ONNX Runtime's own operators.
 const Microsoft = "com.microsoft"
 
-// contributed lists float operators of ONNX Runtime's own domain, which its optimiser leaves in saved
-// files (docs/ContribOperators.md). Such domains have a single version. The files contrib_*.go have the
-// others by kind; the pass "contrib" replaces many of them by the standard's.
+// contributed lists float operators of ONNX Runtime's own domain, which its optimiser leaves in
+// saved files (docs/ContribOperators.md). Such domains have a single version. The files
+// contrib_*.go have the others by kind; the pass "contrib" replaces many of them by the standard's.
 var contributed = []Def{
 	{Domain: Microsoft, Name: "Gelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: floatFunc(gelu)},
 	{Domain: Microsoft, Name: "QuickGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newQuickGelu},
@@ -42,8 +42,8 @@ func newBiased(f func(float64) float64) func(n *ir.Node) (Op, error) {
 	}
 }
 
-// Activated is a Conv or Gemm followed by an activation: FusedConv and FusedGemm. Input 3 of FusedConv is
-// added before the activation.
+// Activated is a Conv or Gemm followed by an activation: FusedConv and FusedGemm. Input 3 of
+// FusedConv is added before the activation.
 type Activated struct {
 	Op
 	Act kernel.Activation

@@ -16,9 +16,9 @@ var contributedAttentions = []Def{
 	{Domain: Microsoft, Name: "RotaryEmbedding", Since: 1, Types: tensor.FloatTypes, In: Exactly(4), Out: Exactly(1), New: newRotaryOffset},
 }
 
-// headAttention is what Attention and MultiHeadAttention have in common: after their own preparation of
-// queries, keys and values, they compute the standard's attention. Scores of masked keys are lowered by
-// filter, not set to -Inf.
+// headAttention is what Attention and MultiHeadAttention have in common: after their own
+// preparation of queries, keys and values, they compute the standard's attention. Scores of masked
+// keys are lowered by filter, not set to -Inf.
 type headAttention struct {
 	heads  int
 	filter float64
@@ -112,8 +112,8 @@ func (h *headAttention) mask(c *Call, batch, queries, keys int, keyMask, bias *t
 	return m, nil
 }
 
-// hiddenKeys returns a function that reports whether query i of sequence n must not see key j, by a mask
-// in one of the forms that mask names.
+// hiddenKeys returns a function that reports whether query i of sequence n must not see key j, by a
+// mask in one of the forms that mask names.
 func hiddenKeys(t *tensor.Tensor, batch, queries, keys int) (func(n, i, j int) bool, error) {
 	v, err := integers(t)
 	if err != nil {
@@ -132,8 +132,8 @@ func hiddenKeys(t *tensor.Tensor, batch, queries, keys int) (func(n, i, j int) b
 	return nil, fmt.Errorf("a mask needs shape [%d], [%d], [%d %d] or [%d %d %d], it has %v", batch, 2*batch, batch, keys, batch, queries, keys, t.Shape())
 }
 
-// packedAttention first projects its input X to queries, keys and values with one matrix, whose columns
-// lie side by side: [Q K V] = X·W + B. Operator Attention of com.microsoft.
+// packedAttention first projects its input X to queries, keys and values with one matrix, whose
+// columns lie side by side: [Q K V] = X·W + B. Operator Attention of com.microsoft.
 type packedAttention struct {
 	headAttention
 	sizes []int // widths of q, k and v; nil: a third each
@@ -428,8 +428,9 @@ func (op *multiHead) operands(c *Call) (q, k, v *tensor.Tensor, err error) {
 	return q, k, v, nil
 }
 
-// rotaryOffset is the standard's RotaryEmbedding with its inputs in another order. A single position is
-// that of the first element of each sequence. Operator RotaryEmbedding of com.microsoft.
+// rotaryOffset is the standard's RotaryEmbedding with its inputs in another order. A single
+// position is that of the first element of each sequence. Operator RotaryEmbedding of
+// com.microsoft.
 type rotaryOffset struct{ *rotary }
 
 func newRotaryOffset(n *ir.Node) (Op, error) {

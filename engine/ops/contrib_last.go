@@ -34,7 +34,8 @@ func lastChannels(first func(n *ir.Node) (Op, error), last ...int) func(n *ir.No
 	}
 }
 
-// anyChannels returns the constructor of an operator whose attribute "channels_last" selects the layout.
+// anyChannels returns the constructor of an operator whose attribute "channels_last" selects the
+// layout.
 func anyChannels(first func(n *ir.Node) (Op, error)) func(n *ir.Node) (Op, error) {
 	return func(n *ir.Node) (Op, error) {
 		a := n.ReadAttrs()
@@ -46,8 +47,8 @@ func anyChannels(first func(n *ir.Node) (Op, error)) func(n *ir.Node) (Op, error
 	}
 }
 
-// channelsFrom returns the permutation that moves the channel axis from the second to the last place, or
-// back: [0 2 3 1] or [0 3 1 2] for rank 4.
+// channelsFrom returns the permutation that moves the channel axis from the second to the last
+// place, or back: [0 2 3 1] or [0 3 1 2] for rank 4.
 func channelsFrom(rank int, back bool) []int {
 	p := make([]int, 0, rank)
 	for i := range rank {

@@ -164,10 +164,10 @@ func (op matMulInteger16) Eval(c *Call) error {
 	return err
 }
 
-// timeWarping finds a path of low cost from one corner of a matrix to the opposite one, by steps right,
-// down, or both (Sakoe and Chiba 1978). As in ONNX Runtime, an element is reached by the step to the
-// right unless one of the other two is cheaper than both others; so it is too where those two are equal
-// and cheaper. Operator DynamicTimeWarping of com.microsoft.
+// timeWarping finds a path of low cost from one corner of a matrix to the opposite one, by steps
+// right, down, or both (Sakoe and Chiba 1978). As in ONNX Runtime, an element is reached by the
+// step to the right unless one of the other two is cheaper than both others; so it is too where
+// those two are equal and cheaper. Operator DynamicTimeWarping of com.microsoft.
 type timeWarping struct{}
 
 func newTimeWarping(*ir.Node) (Op, error) { return timeWarping{}, nil }

@@ -89,8 +89,9 @@ func (op rangeByOne) Eval(c *Call) error {
 	return op.Op.Eval(&inner)
 }
 
-// unfold takes windows along one dimension, step apart; their elements become a new last dimension. With
-// size 3 and step 2, [0 1 2 3 4] becomes [[0 1 2] [2 3 4]]. Operator UnfoldTensor of com.microsoft.
+// unfold takes windows along one dimension, step apart; their elements become a new last dimension.
+// With size 3 and step 2, [0 1 2 3 4] becomes [[0 1 2] [2 3 4]]. Operator UnfoldTensor of
+// com.microsoft.
 type unfold struct{ axis, size, step int }
 
 func newUnfold(n *ir.Node) (Op, error) {

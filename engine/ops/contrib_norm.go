@@ -20,8 +20,8 @@ var contributedNorms = []Def{
 	{Domain: Microsoft, Name: "BiasSplitGelu", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newBiasSplitGelu},
 }
 
-// simplifiedNorm is lineNorm without a mean: x / √(mean(x²) + epsilon) · scale. Its second output is the
-// inverse root, which is the third of lineNorm.
+// simplifiedNorm is lineNorm without a mean: x / √(mean(x²) + epsilon) · scale. Its second output
+// is the inverse root, which is the third of lineNorm.
 type simplifiedNorm struct{ *lineNorm }
 
 func newSimplifiedNorm(n *ir.Node) (Op, error) {
@@ -113,8 +113,8 @@ func (op skipNorm) Eval(c *Call) error {
 	return nil
 }
 
-// embedNorm sums the embeddings of words, positions and segments and normalises the sum: the first layer
-// of BERT (Devlin et al. 2018). Operator EmbedLayerNormalization of com.microsoft.
+// embedNorm sums the embeddings of words, positions and segments and normalises the sum: the first
+// layer of BERT (Devlin et al. 2018). Operator EmbedLayerNormalization of com.microsoft.
 type embedNorm struct{ epsilon float64 }
 
 func newEmbedNorm(n *ir.Node) (Op, error) {
@@ -196,9 +196,9 @@ func (op embedNorm) Eval(c *Call) error {
 	return nil
 }
 
-// addRows adds to sum the rows of a table that the indices select; ids and rows are the inputs with the
-// indices and the table. Without indices, row i is added at position i of each sequence, except for
-// segments (ids 1), which are then left out.
+// addRows adds to sum the rows of a table that the indices select; ids and rows are the inputs with
+// the indices and the table. Without indices, row i is added at position i of each sequence, except
+// for segments (ids 1), which are then left out.
 func addRows(c *Call, sum *tensor.Tensor, ids, rows, length int) error {
 	table := c.input(rows)
 	index, err := callInts(c, ids)

@@ -16,9 +16,9 @@ var contributedPictures = []Def{
 	{Domain: Microsoft, Name: "ConvTransposeWithDynamicPads", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: newPaddedTranspose},
 }
 
-// cropResize resizes boxes of images to one size, like TensorFlow's crop_and_resize. Boxes are y1 x1 y2
-// x2, normalised so that 1 is the last row or column. Positions outside the image have a constant value.
-// Operator CropAndResize of com.microsoft.
+// cropResize resizes boxes of images to one size, like TensorFlow's crop_and_resize. Boxes are y1
+// x1 y2 x2, normalised so that 1 is the last row or column. Positions outside the image have a
+// constant value. Operator CropAndResize of com.microsoft.
 type cropResize struct {
 	nearest bool    // otherwise bilinear
 	outside float64 // extrapolation_value

@@ -107,8 +107,8 @@ func permuted(c *Call, t *tensor.Tensor, p []int) (*tensor.Tensor, error) {
 	return y, newWalk(shape, tensor.Strides(shape), steps).move(c.Run, y, t)
 }
 
-// matMulToFloat multiplies 8-bit matrices exactly, zero points subtracted, scales the sums by both scales
-// and adds a bias. Operator MatMulIntegerToFloat of com.microsoft.
+// matMulToFloat multiplies 8-bit matrices exactly, zero points subtracted, scales the sums by both
+// scales and adds a bias. Operator MatMulIntegerToFloat of com.microsoft.
 type matMulToFloat struct{}
 
 func newMatMulToFloat(*ir.Node) (Op, error) { return matMulToFloat{}, nil }
@@ -144,9 +144,9 @@ func (op matMulToFloat) Eval(c *Call) error {
 	return scaledProduct(c, [2]*tensor.Tensor{c.In[0], c.input(4)}, [2]*tensor.Tensor{c.In[1], c.input(5)}, tensor.ToFloat64(c.In[2])[0], c.In[3], c.input(6))
 }
 
-// scaledProduct sets output 0 to (a - zero point)·(b - zero point)·scale·scales + bias. a and b are each
-// a matrix and its zero point; scale is that of a, scales and bias have one number or one for each
-// column.
+// scaledProduct sets output 0 to (a - zero point)·(b - zero point)·scale·scales + bias. a and b are
+// each a matrix and its zero point; scale is that of a, scales and bias have one number or one for
+// each column.
 func scaledProduct(c *Call, a, b [2]*tensor.Tensor, scale float64, scales, bias *tensor.Tensor) error {
 	sums, err := integerProduct(c, a[0], a[1], b[0], b[1])
 	if err != nil {
@@ -309,8 +309,8 @@ func (op matMulNBits) Eval(c *Call) error {
 	return err
 }
 
-// zeros returns a function for the zero point of a block: packed like the codes, a number, or by default
-// the middle of the range.
+// zeros returns a function for the zero point of a block: packed like the codes, a number, or by
+// default the middle of the range.
 func (op matMulNBits) zeros(t *tensor.Tensor) func(row, block int) float64 {
 	switch {
 	case t == nil:

@@ -18,9 +18,9 @@ var controls = []Def{
 	{Name: "SequenceMap", Since: 17, In: Arity{1, Many}, Out: Arity{1, Many}, New: newSequenceMap},
 }
 
-// Operators with subgraphs. A subgraph (ir.Graph) reads values of the graphs around it by itself; Call's
-// Regions, which the plan gives, runs it on its own inputs. Its facts are inferred together with the
-// node's: such operators implement regional.
+// Operators with subgraphs. A subgraph (ir.Graph) reads values of the graphs around it by itself;
+// Call's Regions, which the plan gives, runs it on its own inputs. Its facts are inferred together
+// with the node's: such operators implement regional.
 
 // branch runs one of two subgraphs. ONNX If-1; -11 allows branches with outputs of different shapes,
 // later versions extend the types.
@@ -137,8 +137,8 @@ func (op branch) Eval(c *Call) error {
 //		cond, carried…, scanned… = body(i, cond, carried…)
 //	}
 //
-// Carried values are the inputs of the next iteration; scan outputs of all iterations are stacked. ONNX
-// Loop-1; later versions extend the types.
+// Carried values are the inputs of the next iteration; scan outputs of all iterations are stacked.
+// ONNX Loop-1; later versions extend the types.
 type loop struct {
 	body    *ir.Graph
 	carried int

@@ -14,9 +14,9 @@ var convolutions = []Def{
 	{Name: "Col2Im", Since: 18, Types: tensor.NumericTypes | tensor.Types(tensor.Bool), In: Exactly(3), Out: Exactly(1), New: newCol2Im},
 }
 
-// conv is Y[n,m,o] = B[m] + Σ W[m,c,k]·X[n,g·C/G+c, o·stride+k·dilation-pad], summed over the channels c
-// and taps k of m's group g, for positions o and taps k in one to three spatial dimensions. X is 0
-// outside the image. ONNX Conv-1; -11 and -22 only extend defaults and types.
+// conv is Y[n,m,o] = B[m] + Σ W[m,c,k]·X[n,g·C/G+c, o·stride+k·dilation-pad], summed over the
+// channels c and taps k of m's group g, for positions o and taps k in one to three spatial
+// dimensions. X is 0 outside the image. ONNX Conv-1; -11 and -22 only extend defaults and types.
 type conv struct {
 	window
 	group int

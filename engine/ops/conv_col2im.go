@@ -7,9 +7,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// col2Im adds up what im2col takes apart: im2col copies the pixels that each position of a window covers
-// to a column, and col2Im adds each element of a column to the pixel that it was copied from. Pixels
-// covered several times are sums. ONNX Col2Im-18.
+// col2Im adds up what im2col takes apart: im2col copies the pixels that each position of a window
+// covers to a column, and col2Im adds each element of a column to the pixel that it was copied
+// from. Pixels covered several times are sums. ONNX Col2Im-18.
 type col2Im struct{ window }
 
 func newCol2Im(n *ir.Node) (Op, error) {

@@ -8,10 +8,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// deformConv is a convolution whose taps are displaced by offsets, which are an input and differ from
-// pixel to pixel, and weighted by a mask. Taps between pixels are interpolated bilinearly; pixels outside
-// the image are 0. ONNX DeformConv-19; -22 extends the types. Dai et al. 2017, "Deformable Convolutional
-// Networks"; Zhu et al. 2019, "Deformable ConvNets v2" (the mask).
+// deformConv is a convolution whose taps are displaced by offsets, which are an input and differ
+// from pixel to pixel, and weighted by a mask. Taps between pixels are interpolated bilinearly;
+// pixels outside the image are 0. ONNX DeformConv-19; -22 extends the types. Dai et al. 2017,
+// "Deformable Convolutional Networks"; Zhu et al. 2019, "Deformable ConvNets v2" (the mask).
 type deformConv struct {
 	window
 	group, offsetGroup int

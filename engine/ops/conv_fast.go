@@ -5,10 +5,11 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast convolves with weights that another node makes, so that nothing can be packed in advance. The
-// pixels that each window covers become a column (im2col), and a product of the weights [M C·taps] with
-// the columns [C·taps pixels] gives all outputs of an image. Convolutions with one input channel for each
-// group (depthwise) have too few products for that, and are left to Eval.
+// EvalFast convolves with weights that another node makes, so that nothing can be packed in
+// advance. The pixels that each window covers become a column (im2col), and a product of the
+// weights [M C·taps] with the columns [C·taps pixels] gives all outputs of an image. Convolutions
+// with one input channel for each group (depthwise) have too few products for that, and are left to
+// Eval.
 func (op *conv) EvalFast(c *Call) (bool, error) {
 	x, w, bias := c.In[0], c.In[1], c.input(2)
 	if c.vec(x, w) == nil || bias != nil && bias.DType() != tensor.Float32 || x.Len() == 0 || w.Len() == 0 || w.Dim(1) == 1 {

@@ -7,9 +7,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// convTranspose is the gradient of a convolution with respect to its input: Y[n,m,i·stride+k·dilation-pad]
-// += W[c,m,k]·X[n,c,i], on top of B[m]. With a stride it enlarges images. ONNX ConvTranspose-1; -11 and
-// -22 only extend defaults and types. Zeiler et al. 2010, "Deconvolutional Networks".
+// convTranspose is the gradient of a convolution with respect to its input:
+// Y[n,m,i·stride+k·dilation-pad] += W[c,m,k]·X[n,c,i], on top of B[m]. With a stride it enlarges
+// images. ONNX ConvTranspose-1; -11 and -22 only extend defaults and types. Zeiler et al. 2010,
+// "Deconvolutional Networks".
 type convTranspose struct {
 	window
 	group      int
@@ -192,7 +193,8 @@ func evalConvTranspose[T real](op *convTranspose, c *Call) error {
 	return nil
 }
 
-// scatterPlane adds the kernel w, scaled by each pixel of x, to acc. s is the convolution from acc to x.
+// scatterPlane adds the kernel w, scaled by each pixel of x, to acc. s is the convolution from acc
+// to x.
 func scatterPlane[T real](s *slide, acc []float64, x, w []T) {
 	kd, kh, kw := s.span[0].kernel, s.span[1].kernel, s.span[2].kernel
 	for kz := range kd {

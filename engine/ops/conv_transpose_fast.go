@@ -21,8 +21,8 @@ type transposedProduct struct {
 	columns []float32 // for each image and group: [M/group·taps][pixels of X]
 }
 
-// columnBytes is the approximate size of the buffer for columns: they should stay in the cache until they
-// are added up.
+// columnBytes is the approximate size of the buffer for columns: they should stay in the cache
+// until they are added up.
 const columnBytes = 4 << 20
 
 // EvalFast multiplies the transposed weights [M·taps C] with an image [C pixels], which gives for each

@@ -7,8 +7,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// centerCropPad crops or pads with zeros, centred, to given sizes. Of an odd number of pixels, one fewer
-// is cropped or added before than after. ONNX CenterCropPad-18.
+// centerCropPad crops or pads with zeros, centred, to given sizes. Of an odd number of pixels, one
+// fewer is cropped or added before than after. ONNX CenterCropPad-18.
 type centerCropPad struct{ axes []int }
 
 func newCenterCropPad(n *ir.Node) (Op, error) {

@@ -4,8 +4,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// EvalFast sums int64 and int32 in int64 and float32 in float64, as Eval does, without converting whole
-// lines.
+// EvalFast sums int64 and int32 in int64 and float32 in float64, as Eval does, without converting
+// whole lines.
 func (op cumulative) EvalFast(c *Call) (bool, error) {
 	x := c.In[0]
 	if c.Node.Op != "CumSum" || c.Node.Domain != "" || x.Len() == 0 {

@@ -56,8 +56,8 @@ func (op det) Eval(c *Call) error {
 	return nil
 }
 
-// determinant returns the determinant of an n × n matrix, which it overwrites: the product of the pivots,
-// with the sign of the row swaps.
+// determinant returns the determinant of an n × n matrix, which it overwrites: the product of the
+// pivots, with the sign of the row swaps.
 func determinant(run *Run, m []float64, n int) (float64, error) {
 	product := 1.0
 	for col := range n {

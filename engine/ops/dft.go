@@ -337,14 +337,14 @@ func (op stft) Eval(c *Call) error {
 	return nil
 }
 
-// fourier transforms lines of n numbers in O(n·log n): with the radix-2 algorithm if n is a power of two
-// (Cooley and Tukey 1965), otherwise as a convolution (Bluestein 1970). For with nk = (n² + k² - (k-n)²)/2
-// and the chirp c[k] = exp(-πi·k²/N), the transform is
+// fourier transforms lines of n numbers in O(n·log n): with the radix-2 algorithm if n is a power
+// of two (Cooley and Tukey 1965), otherwise as a convolution (Bluestein 1970). For with nk = (n² +
+// k² - (k-n)²)/2 and the chirp c[k] = exp(-πi·k²/N), the transform is
 //
 //	y[k] = c[k] · Σ (x[n]·c[n]) · conj(c[k-n])
 //
-// The sum is a convolution with the conjugate chirp, which is computed by transforms whose size is a power
-// of two, large enough that nothing wraps around.
+// The sum is a convolution with the conjugate chirp, which is computed by transforms whose size is
+// a power of two, large enough that nothing wraps around.
 type fourier struct {
 	n       int
 	inverse bool

@@ -9,24 +9,24 @@
 //   - A [Def] is a row in the table of the operator's family. It says for which opsets of which
 //     domain the row holds, how many inputs and outputs a node may have, which element types its
 //     first input may have, and which constructor reads a node. registry.go lists the tables.
-//   - The constructor (Def.New) reads and checks the attributes of a node, once, when the model
-//     is opened. It returns an [Op], which does not change from then on.
+//   - The constructor (Def.New) reads and checks the attributes of a node, once, when the model is
+//     opened. It returns an [Op], which does not change from then on.
 //   - Infer derives the facts of the outputs (element type, shape, elements of small integer
 //     vectors) from those of the inputs. A dimension may be a number, a symbol such as "batch", or
 //     unknown, and not even the rank of a shape has to be known: Infer keeps what is known and
-//     rejects only what cannot be right. The inputs that Def requires are always there, and their number and the
-//     type of the first have been checked; everything else Infer checks.
+//     rejects only what cannot be right. The inputs that Def requires are always there, and their
+//     number and the type of the first have been checked; everything else Infer checks.
 //   - Eval is the reference kernel: the formula as the specification writes it, mostly in float64,
 //     without regard to speed. Everything faster is tested against it. The tensors that it gets may
 //     have shapes that Infer did not know, so it checks them again, most simply by calling Infer
 //     with the facts of the tensors (factsOf, Call.inferred).
-//   - EvalFast is optional (interface [Fast]) and stands in a file with the suffix _fast. It
-//     computes the same outputs with the kernels of package kernel, and returns false for operands
+//   - EvalFast is optional (interface [Fast]) and mostly stands in a file with the suffix _fast.
+//     It computes the same outputs with the kernels of package kernel, and returns false for operands
 //     for which there are none.
 //
 // An operator's older versions are rows of their own. Where only element types differ, one row
 // spans them all; where attributes became inputs or a default changed, each meaning has a
-// constructor, named after its first version (newShape1), and no meaning asks for the version.
+// constructor of its own, named after its first version (newShape1).
 //
 // # An example
 //
@@ -70,8 +70,8 @@
 //		return nil
 //	}
 //
-// (bounds resolves negative numbers and clamps.) f.Ints is what lets Shape → Gather → Concat → Reshape fold into a constant, or into a shape with
-// symbols, before anything runs.
+// (bounds resolves negative numbers and clamps.) f.Ints is what lets Shape → Gather → Concat →
+// Reshape fold into a constant, or into a shape with symbols, before anything runs.
 //
 // # What helps
 //
@@ -83,17 +83,17 @@
 //   - In Eval: c.New and c.like allocate, c.input(i) is an optional input, c.wants(i) tells whether
 //     output i is read, callInts reads a list of integers. elementwise, binaryOp, compareOp and
 //     variadic are whole operators that need only a function of numbers. mapElements and
-//     zipElements apply a function to tensors of any numeric type; walk visits broadcast or
-//     strided operands; copier copies runs of elements of any type; evalReal picks the
-//     instantiation for a float type.
+//     zipElements apply a function to tensors of any numeric type; walk visits broadcast or strided
+//     operands; copier copies runs of elements of any type; evalReal picks the instantiation for a
+//     float type.
 //   - In EvalFast: c.vec returns the row kernels if all operands are float32, c.output allocates
 //     without zeroing, c.share and c.rows divide the work among threads.
 //
 // # What every operator keeps
 //
 // Models are not trusted. Memory whose size a model decides is allocated with c.New, or announced
-// with Run.Reserve or reserveList first; long loops call Run.Check at least every 10 ms; loops whose
-// length the model decides count their turns with Run.iterate; sizes are multiplied with
+// with Run.Reserve or reserveList first; long loops call Run.Check at least every 10 ms; loops
+// whose length the model decides count their turns with Run.iterate; sizes are multiplied with
 // tensor.Count. An error says what is needed and then what was met; the node's name is added by the
 // caller. Inputs are only read. An Op has no state: what EvalFast keeps between runs is in
 // [Call.Kept].

@@ -11,9 +11,9 @@ import (
 )
 
 // einsum is Einstein summation: each letter of the equation names a dimension, and letters that the
-// output lacks are summed over. "ij,jk->ik" is a matrix product, "bii->bi" takes diagonals, "ij->" sums a
-// matrix. As in numpy, "..." stands for dimensions that broadcast, and without "->" the output has the
-// letters that occur once. ONNX Einsum-12.
+// output lacks are summed over. "ij,jk->ik" is a matrix product, "bii->bi" takes diagonals, "ij->"
+// sums a matrix. As in numpy, "..." stands for dimensions that broadcast, and without "->" the
+// output has the letters that occur once. ONNX Einsum-12.
 type einsum struct {
 	terms    []string // one for each operand: letters, and '.' for the ellipsis
 	out      string   // of the output, likewise
@@ -97,7 +97,8 @@ func einsumTerm(s string) (string, error) {
 // ellipsis, counted from its end.
 type label int
 
-// labels returns the labels of a term for an operand of the given rank: "a.b" of rank 4 is a, -2, -1, b.
+// labels returns the labels of a term for an operand of the given rank: "a.b" of rank 4 is a, -2,
+// -1, b.
 func (op *einsum) labels(term string, rank int) ([]label, error) {
 	hidden := rank - len(strings.ReplaceAll(term, ".", ""))
 	if hidden < 0 || hidden > 0 && !strings.Contains(term, ".") {

@@ -7,10 +7,10 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 )
 
-// EinsumProduct is an Einsum of two operands as a MatMul: operand First with its dimensions in the order
-// Left, times the other operand in the order Right; the dimensions of the product in the order Out are
-// the output. "bqhd,bkhd->bhqk", the scores of an attention, is First 0 with Left [b h q d] = 0 2 1 3 and
-// Right [b h d k] = 0 2 3 1, and Out 0 1 2 3.
+// EinsumProduct is an Einsum of two operands as a MatMul: operand First with its dimensions in the
+// order Left, times the other operand in the order Right; the dimensions of the product in the
+// order Out are the output. "bqhd,bkhd->bhqk", the scores of an attention, is First 0 with Left [b
+// h q d] = 0 2 1 3 and Right [b h d k] = 0 2 3 1, and Out 0 1 2 3.
 type EinsumProduct struct {
 	First            int
 	Left, Right, Out []int
@@ -53,11 +53,11 @@ func repeats(term string) bool {
 	return false
 }
 
-// product assigns the letters to the dimensions of a MatMul of operand first by the other one: those that
-// all three have are the batch; the one that only the output lacks is summed over; the one that only the
-// other operand and the output have is the columns. Those that only operand first and the output have are
-// the rows: the last of them as rows of the matrix, the others as further batch dimensions, to which the
-// other operand broadcasts.
+// product assigns the letters to the dimensions of a MatMul of operand first by the other one:
+// those that all three have are the batch; the one that only the output lacks is summed over; the
+// one that only the other operand and the output have is the columns. Those that only operand first
+// and the output have are the rows: the last of them as rows of the matrix, the others as further
+// batch dimensions, to which the other operand broadcasts.
 func (op *einsum) product(first int) (p EinsumProduct, ok bool) {
 	a, b := op.terms[first], op.terms[1-first]
 	var both, rows, columns, sum string

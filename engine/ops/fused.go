@@ -10,17 +10,17 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// fused lists float operators that passes put in the place of several others. No file has them, so their
-// constructors trust the attributes.
+// fused lists float operators that passes put in the place of several others. No file has them, so
+// their constructors trust the attributes.
 var fused = []Def{
 	{Domain: Internal, Name: "Conv", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{2, 5}, Out: Exactly(1), New: newFusedConv},
 	{Domain: Internal, Name: "Activate", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(1), New: newActivate},
 	{Domain: Internal, Name: "ScaleShift", Since: 1, Types: tensor.Types(tensor.Float32), In: Exactly(3), Out: Exactly(1), New: newScaleShift},
 }
 
-// FusedConv is a convolution of two or three dimensions with its epilogue: y = act(conv(X, W·S) + B + Z),
-// where S is one scale for each output channel. Inputs: X, W, B, Z (the residual), S; all from B on are
-// optional. It has the attributes of Conv and of an activation.
+// FusedConv is a convolution of two or three dimensions with its epilogue: y = act(conv(X, W·S) + B
+// + Z), where S is one scale for each output channel. Inputs: X, W, B, Z (the residual), S; all
+// from B on are optional. It has the attributes of Conv and of an activation.
 type FusedConv struct {
 	Group int
 	Act   kernel.Activation
@@ -151,9 +151,9 @@ func activate(y, x []float32, act kernel.Activation) {
 	}
 }
 
-// ScaleShift is y = act(x·scale + shift) with a scale and a shift for each
-// channel: a batch normalisation at inference. Inputs: X [N C …], scale [C],
-// shift [C].
+// ScaleShift is y = act(x·scale + shift) with a scale and a shift for each channel: a batch
+// normalisation at inference. Inputs: X [N C …], scale [C], shift [C], of which the last two are
+// constant.
 type ScaleShift struct{ Act kernel.Activation }
 
 func newScaleShift(n *ir.Node) (Op, error) {

@@ -7,8 +7,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// gatherElements takes, for each index, the element of data at the same position, except that the index
-// is its coordinate along the axis: for axis 1, y[i,j] = data[i, indices[i,j]]. ONNX GatherElements-11.
+// gatherElements takes, for each index, the element of data at the same position, except that the
+// index is its coordinate along the axis: for axis 1, y[i,j] = data[i, indices[i,j]]. ONNX
+// GatherElements-11.
 type gatherElements struct{ axis int }
 
 func newGatherElements(n *ir.Node) (Op, error) {
@@ -97,8 +98,9 @@ func eachIndex(c *Call, x, idx *tensor.Tensor, axis int, use func(i, at int) err
 }
 
 // gatherND selects the slices to which the vectors in the last dimension of indices point: y[i…] =
-// data[indices[i…, 0], indices[i…, 1], …]. With batch_dims b, this is done for each index of the first b
-// dimensions, which data and indices share. ONNX GatherND-11; batch_dims is new in version 12.
+// data[indices[i…, 0], indices[i…, 1], …]. With batch_dims b, this is done for each index of the
+// first b dimensions, which data and indices share. ONNX GatherND-11; batch_dims is new in version
+// 12.
 type gatherND struct{ batch int }
 
 func newGatherND(n *ir.Node) (Op, error) {
@@ -161,8 +163,8 @@ func (op gatherND) Eval(c *Call) error {
 	})
 }
 
-// slicesOf finds the slices of data to which index vectors point. With data [2 3 4], indices [5 1] and no
-// batch, each of the 5 vectors points into the dimension of 2, to a slice of 12 elements.
+// slicesOf finds the slices of data to which index vectors point. With data [2 3 4], indices [5 1]
+// and no batch, each of the 5 vectors points into the dimension of 2, to a slice of 12 elements.
 type slicesOf struct {
 	dims, steps []int // the dimensions into which a vector points, and their strides
 	batch       int   // number of batch dimensions

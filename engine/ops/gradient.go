@@ -9,12 +9,17 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Gradient of ai.onnx.preview.training asks for the derivatives of a value of the
-// graph with respect to others, at the values that are the node's inputs. Before
-// a graph is bound, each such node is replaced by nodes that compute the
-// derivatives: copies of the nodes on which y depends, applied to the inputs, and
-// the derivative of each in reverse order (Griewank and Walther 2008, "Evaluating
-// Derivatives", chapter 3).
+// Gradient of ai.onnx.preview.training asks for the derivatives of a value y of the graph with
+// respect to others (xs), at the values that are the node's inputs; zs are further values that are
+// given. Before a graph is bound, each such node is replaced by nodes that compute the derivatives,
+// in reverse mode (Griewank and Walther 2008, "Evaluating Derivatives", chapter 3): copies of the
+// nodes on which y depends, applied to the inputs, and then the derivative of y with respect to
+// each of their values, from y backwards. For c = Mul(a, b), y = Exp(c):
+//
+//	Gradient(a', b'; xs a b, y y)  =>  c' = Mul(a', b'), y' = Exp(c')
+//	                                   dy = OnesLike(y'), dc = Mul(dy, y'), da = Mul(dc, b'), db = Mul(dc, a')
+//
+// (With SumTo behind da and db, in case that a or b is broadcast.)
 
 // maxDerived bounds the number of nodes: gradients may be nested.
 const maxDerived = 100_000
@@ -51,7 +56,7 @@ type derivation struct {
 	xs    []*ir.Value               // variables of the derivatives
 	y     *ir.Value                 // function
 	copy  map[*ir.Value]*ir.Value   // copies of the values on which y depends
-	slope map[*ir.Value][]*ir.Value // terms of the derivative of y with respect to a copy
+	slope map[*ir.Value][]*ir.Value // terms of the derivative of y with respect to a copy: one for each reader
 	nodes []*ir.Node                // created nodes
 }
 
@@ -95,7 +100,7 @@ func newDerivation(g *ir.Graph, before []*ir.Node, n *ir.Node) (*derivation, err
 	return d, nil
 }
 
-// derive creates the nodes.
+// derive creates the nodes: the copies, then the derivatives.
 func (d *derivation) derive() error {
 	varies := map[*ir.Value]bool{} // depends on xs
 	for _, x := range d.xs {
@@ -138,8 +143,8 @@ func (d *derivation) derive() error {
 	return nil
 }
 
-// repeat copies the nodes on which y depends, and returns those copies that
-// depend on xs.
+// repeat copies the nodes on which y depends, and returns those copies that depend on xs. It marks the
+// copies of values that do in varies.
 func (d *derivation) repeat(varies map[*ir.Value]bool) (path []*ir.Node, err error) {
 	cone, err := d.cone()
 	if err != nil {
@@ -174,8 +179,8 @@ func (d *derivation) repeat(varies map[*ir.Value]bool) (path []*ir.Node, err err
 	return path, nil
 }
 
-// cone returns the nodes on which y depends, in topological order, up to the
-// given values.
+// cone returns the nodes on which y depends, in topological order, up to the values that are given. It
+// goes through the graph without recursion, which a long chain of nodes would make too deep.
 func (d *derivation) cone() ([]*ir.Node, error) {
 	var list []*ir.Node
 	seen := map[*ir.Node]bool{}
@@ -240,7 +245,7 @@ func (d *derivation) sum(v *ir.Value) *ir.Value {
 // derivedOpset is the opset version of the created nodes.
 const derivedOpset = 17
 
-// made completes a node.
+// made completes a node with its name and version, and says that it makes its outputs.
 func (d *derivation) made(n *ir.Node) *ir.Node {
 	n.Name, n.Version = d.node.Name, derivedOpset
 	if n.Op == "SumTo" || n.Op == "OnesLike" {
@@ -259,19 +264,19 @@ func (d *derivation) add(op string, in ...*ir.Value) *ir.Value {
 	return v
 }
 
-// with adds an attribute to the node that computes v.
+// with adds an attribute to the node that makes v.
 func (d *derivation) with(v *ir.Value, a *ir.Attr) *ir.Value {
 	v.Node.Attrs = append(v.Node.Attrs, a)
 	return v
 }
 
-// scalar is a constant with the type of like.
+// scalar returns the constant x with the type of like.
 func (d *derivation) scalar(x float32, like *ir.Value) *ir.Value {
 	return d.add("CastLike", d.graph.Constant("", tensor.Scalar(x)), like)
 }
 
-// gradientRule returns the derivative with respect to each input (nil: none),
-// given that with respect to the output.
+// gradientRule returns the derivative of y with respect to each input of n (nil: none), given dy, that
+// with respect to its output.
 type gradientRule func(d *derivation, n *ir.Node, dy *ir.Value) ([]*ir.Value, error)
 
 // elementwiseRule is the rule of an elementwise y = f(x); slope creates f'(x).

@@ -10,7 +10,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// gradientRules maps operators of the default domain to their derivatives.
+// gradientRules maps operators of the default domain, and those that gradients consist of, to the
+// rules of their derivatives. Others cannot be derived, and an error says so.
 var gradientRules = map[string]gradientRule{
 	"Identity": reshapeRule, "Reshape": reshapeRule, "Flatten": reshapeRule, "Squeeze": reshapeRule, "Unsqueeze": reshapeRule,
 	"ReduceSum": reduceRule(false), "ReduceMean": reduceRule(true),
@@ -76,13 +77,14 @@ var derivatives = []Def{
 	{Domain: Internal, Name: "SumTo", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newSumTo},
 }
 
-// elementwiseOne makes y[i] = 1.
+// elementwiseOne makes y[i] = x[i]⁰, which is 1 for every x, even NaN.
 func elementwiseOne(*ir.Node) (Op, error) {
 	return floats(func(x float64) float64 { return math.Pow(x, 0) }), nil
 }
 
-// sumTo sums the first operand along the dimensions that it has in addition to
-// the second, or in which the second is broadcast.
+// sumTo undoes a broadcast: it sums the first operand along the dimensions that it has in addition
+// to the second, or in which the second has size 1. The derivative of a value that is repeated is
+// the sum of those of its copies.
 type sumTo struct{}
 
 func newSumTo(*ir.Node) (Op, error) { return sumTo{}, nil }

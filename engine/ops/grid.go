@@ -14,9 +14,9 @@ var grids = []Def{
 	{Name: "AffineGrid", Since: 20, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newAffineGrid},
 }
 
-// gridSample samples an image at the positions in a grid, in which -1 and 1 are
-// the image's edges. ONNX GridSample-20; -22 extends the types. Jaderberg et al.
-// 2015, "Spatial Transformer Networks".
+// gridSample samples an image at the positions in a grid, in which -1 and 1 are the image's edges:
+// y[n,c,p] is X[n,c] at grid[n,p], which has the coordinate along the last dimension (x) first.
+// ONNX GridSample-20; -22 extends the types. Jaderberg et al. 2015, "Spatial Transformer Networks".
 type gridSample struct {
 	mode    string // linear, nearest, cubic
 	padding string // zeros, border, reflection
@@ -126,8 +126,8 @@ func (op *gridSample) setter(c *Call, y *tensor.Tensor, size []int) (func(to, fr
 	}, nil
 }
 
-// nearest returns the index in a plane of the element at a place of whole numbers;
-// false if the value there is 0.
+// nearest returns the index in a plane of the element at a place of whole numbers; false if the value
+// there is 0, because it is outside.
 func (op *gridSample) nearest(size []int, place []float64) (at int, ok bool) {
 	for d, v := range place {
 		if !(math.Abs(v) < 1<<40) { // rejects NaN and values too large for an index
@@ -227,7 +227,8 @@ func (op *gridSample) index(i, n int) (int, bool) {
 	return 0, false
 }
 
-// affineGrid makes the grid of GridSample for affine maps. ONNX AffineGrid-20.
+// affineGrid makes a grid for GridSample: each position of the output is mapped by the matrix
+// theta, [x y 1] to theta·[x y 1]. ONNX AffineGrid-20.
 type affineGrid struct{ corners bool }
 
 func newAffineGrid(n *ir.Node) (Op, error) {

@@ -9,7 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// gridWork holds the taps of some positions of a grid, used for all channels.
+// gridWork holds the taps of some positions of a grid: which pixels make up the sample at each, with
+// which weights. They are computed once and used for all channels.
 type gridWork struct {
 	taps    vec.Taps
 	outside bool // some taps have index -1 (value 0)
@@ -65,7 +66,8 @@ func (op *gridSample) EvalFast(c *Call) (bool, error) {
 	})
 }
 
-// place computes the taps of positions given as pairs of x and y.
+// place computes the taps of positions given as pairs of x and y: one for mode nearest, four for
+// linear.
 func (op *gridSample) place(s *gridWork, at []float32, h, w int) {
 	n := len(at) / 2
 	s.taps.Per, s.outside = 4, false

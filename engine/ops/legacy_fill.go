@@ -21,7 +21,7 @@ type legacyFill struct {
 	dtype        tensor.DType
 	values       []float64 // one for all elements, or one for each
 	shape, extra []int
-	holds        bool // input_as_shape
+	holds        bool // input_as_shape: the input holds the shape
 }
 
 func newConstantFill(n *ir.Node) (Op, error) {

@@ -17,10 +17,10 @@ var losses = []Def{
 // NegativeLogLikelihoodLoss-12, SoftmaxCrossEntropyLoss-12; newer versions extend
 // the types.
 type classLoss struct {
-	softmax   bool
-	reduction string // mean (weighted), sum, none
-	ignored   int64
-	ignores   bool
+	softmax   bool   // x are scores
+	reduction string // mean (by the sum of weights), sum, none
+	ignored   int64  // ignore_index: positions with this target count nothing
+	ignores   bool   // ignore_index is given
 }
 
 func newNLL(n *ir.Node) (Op, error)          { return readClassLoss(n, false) }

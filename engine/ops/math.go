@@ -9,8 +9,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Versions differ only by their types; those up to 5 have an attribute
-// consumed_inputs, a hint that is ignored.
+// Functions of one number, as ONNX defines them: Neg-6, Round-11 (halves to even), Sin-7 and so on.
+// Versions differ only by their types; those up to 5 have an attribute consumed_inputs, a hint that is
+// ignored.
 var functions = []Def{
 	{Name: "Neg", Since: 1, Types: tensor.FloatTypes | tensor.SignedTypes, In: Exactly(1), Out: Exactly(1),
 		New: unary{f64: negative[float64], i64: negative[int64]}.of},

@@ -45,6 +45,8 @@ func (matMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(shape...))}, nil
 }
 
+// matMulShape returns the shape of a product of operands of rank 1 or more. Of a vector, the
+// dimension of 1 that makes it a matrix does not appear in the result.
 func matMulShape(a, b []ir.Dim) ([]ir.Dim, error) {
 	var tail []ir.Dim
 	ka, kb := a[len(a)-1], b[0]
@@ -70,7 +72,7 @@ func (op matMul) Eval(c *Call) error {
 		matMulEval[int32, int32], matMulEval[int64, int64], matMulEval[uint32, uint32], matMulEval[uint64, uint64])
 }
 
-// evalProduct runs the kernel for the dtype of the first input.
+// evalProduct runs the instantiation for the dtype of the first input.
 func evalProduct(c *Call, f32, f64, i32, i64, u32, u64 func(c *Call) error) error {
 	switch c.In[0].DType() {
 	case tensor.Int32:
@@ -186,9 +188,9 @@ func (p *matrixProduct) operands(i int) (a, b int) {
 }
 
 // gemm is Y = alpha·A'·B' + beta·C, where A' and B' are A and B or their
-// transposes and C broadcasts to Y. ONNX Gemm-11. Versions 1 to 7 have an
-// attribute for whether C broadcasts, which its shape tells as well; -9 and -13
-// extend the types.
+// transposes and C broadcasts to Y. ONNX Gemm-11, in which C became optional.
+// Versions 1 and 6 have an attribute for whether C broadcasts, which its shape
+// tells as well; -9 and -13 extend the types.
 type gemm struct {
 	alpha, beta    float32
 	transA, transB bool

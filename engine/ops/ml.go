@@ -16,6 +16,8 @@ var (
 	mlLabels  = tensor.Types(tensor.String, tensor.Int64)
 )
 
+// The files ml*.go have the operators of domain ai.onnx.ml: classical machine learning on rows of
+// features, [N features]. Where the specification leaves something open, they follow ONNX Runtime.
 var mlOperators = []Def{
 	{Domain: mlDomain, Name: "ArrayFeatureExtractor", Since: 1, Types: mlNumbers | stringType, In: Exactly(2), Out: Exactly(1), New: newFeatureExtractor},
 	{Domain: mlDomain, Name: "Binarizer", Since: 1, Types: mlNumbers, In: Exactly(1), Out: Exactly(1), New: newBinarizer},
@@ -99,8 +101,7 @@ func newBinarizer(n *ir.Node) (Op, error) {
 	})}, a.Err()
 }
 
-// perRow applies a function to each row (the last dimension); the result is
-// float32.
+// perRow applies a function to each row (the last dimension), in place; the result is float32.
 type perRow struct {
 	width int // required length of rows; 0: any
 	f     func(x []float64)

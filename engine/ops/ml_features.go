@@ -13,8 +13,8 @@ var mlFeatures = []Def{
 	{Domain: mlDomain, Name: "OneHotEncoder", Since: 1, Types: mlNumbers | stringType, In: Exactly(1), Out: Exactly(1), New: newOneHotEncoder},
 }
 
-// featureVectorizer concatenates rows, each truncated or padded with zeros to its
-// size. ONNX FeatureVectorizer-1.
+// featureVectorizer concatenates the rows of its inputs, each truncated or padded with zeros to the
+// size that an attribute gives for it. ONNX FeatureVectorizer-1.
 type featureVectorizer struct{ sizes []int }
 
 func newFeatureVectorizer(n *ir.Node) (Op, error) {

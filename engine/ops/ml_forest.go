@@ -24,8 +24,9 @@ func listOf(a *ir.Attrs, name string) []float64 {
 	return tensor.ToFloat64(t)
 }
 
-// readForest reads trees whose nodes are identified by the numbers of tree and
-// node. The attributes of leaves' weights have names that begin with prefix.
+// readForest reads the older form of trees, in which parallel lists name each node by the numbers
+// of its tree and of the node in it, into the form that trees evaluates: indices into lists of
+// branches and of leaves. The attributes of the leaves' weights have names that begin with prefix.
 func readForest(a *ir.Attrs, prefix string, targets int) *trees {
 	op := &trees{targets: targets, aggregate: 1, base: listOf(a, "base_values")}
 	f := forest{Attrs: a, trees: op, ids: a.Ints("nodes_nodeids"), treeIDs: a.Ints("nodes_treeids"), modes: a.Strs("nodes_modes")}
@@ -40,14 +41,14 @@ func readForest(a *ir.Attrs, prefix string, targets int) *trees {
 type forest struct {
 	*ir.Attrs
 	trees        *trees
-	ids, treeIDs []int
-	modes        []string
-	places       map[[2]int]int // by tree and node: index among the branches or the leaves
-	leaf         map[[2]int]bool
-	branches     []int
+	ids, treeIDs []int           // of each node
+	modes        []string        // of each node: a comparison, or LEAF
+	places       map[[2]int]int  // by tree and node: index among the branches or the leaves
+	leaf         map[[2]int]bool // by tree and node
+	branches     []int           // which nodes are branches
 }
 
-// place numbers branches and leaves, each from 0, and finds the roots.
+// place numbers branches and leaves, each from 0, and finds the roots: the first node of each tree.
 func (f *forest) place() bool {
 	if len(f.treeIDs) != len(f.ids) || len(f.modes) != len(f.ids) {
 		f.Fail("attributes \"nodes_…\" must have the same length")
@@ -160,10 +161,10 @@ func (op forestRegressor) Eval(c *Call) error {
 	return err
 }
 
-// forestClassifier returns the class with the largest sum of weights. If leaves
-// name only one of two classes, the sign or size of its sum decides. ONNX
-// TreeEnsembleClassifier-1; -3 has tensors for lists of float64. Where the
-// specification leaves something open, it follows ONNX Runtime.
+// forestClassifier returns the class with the largest sum of weights. If all leaves name the same
+// one of two classes, its sum decides: if it is above 0.5, or above 0 where weights may be
+// negative, the class is the second. ONNX TreeEnsembleClassifier-1; -3 has tensors for lists of
+// float64. Where the specification leaves something open, it follows ONNX Runtime.
 type forestClassifier struct {
 	*trees
 	scores   classScores
@@ -244,7 +245,8 @@ func bestSeen(x []float64, seen []bool) int {
 	return max(at, 0)
 }
 
-// two decides between two classes: it returns the scores and the class.
+// two decides between two classes: it returns the scores and the class. seen tells which classes the
+// leaves that the row reached have named; one base value is for the first class, two are for both.
 func (op *forestClassifier) two(sums []float64, seen []bool) (shown []float64, k int) {
 	one := !seen[1] // only one class has a score
 	switch len(op.base) {

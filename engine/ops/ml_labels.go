@@ -11,8 +11,8 @@ import (
 // labelMap maps keys to values; other is the value for unknown keys.
 type labelMap struct{ keys, values, other *tensor.Tensor }
 
-// labels maps each element. It has a map for each type of keys. ONNX
-// LabelEncoder-4.
+// labels maps each element by a table. It has a table for each type of keys. ONNX
+// LabelEncoder-4, -2.
 type labels struct{ maps []labelMap }
 
 // newLabelEncoder reads keys_*, values_* and default_*, as lists or tensors.

@@ -70,6 +70,7 @@ func readAffine(a *ir.Attrs, rows int) affine {
 	return op
 }
 
+// fits checks the number of features.
 func (op affine) fits(columns ir.Dim) error {
 	if n := len(op.weights[0]); columns.Known() && columns.N != n {
 		return fmt.Errorf("needs rows of %d features, the input has %d", n, columns.N)
@@ -77,6 +78,7 @@ func (op affine) fits(columns ir.Dim) error {
 	return nil
 }
 
+// scores sets dst to W·x + b.
 func (op affine) scores(dst, x []float64) {
 	for i, w := range op.weights {
 		if dst[i] = dot(x, w); len(op.bias) > 0 {

@@ -10,7 +10,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// Dictionaries are values of type map. Their keys are one tensor, their values
+// mlMaps lists operators on dictionaries, values of type map. Their keys are one tensor, their values
 // another or a sequence of scalars.
 var mlMaps = []Def{
 	{Domain: mlDomain, Name: "CastMap", Since: 1, In: Exactly(1), Out: Exactly(1), New: newCastMap},
@@ -47,7 +47,8 @@ func wantMap(in []ir.Fact) error {
 }
 
 // castMap converts a map to a row: the values in ascending order of their keys
-// (dense), or at the index that is their key (sparse). ONNX CastMap-1.
+// (dense), or each at the index that is its key, with zeros between (sparse).
+// ONNX CastMap-1.
 type castMap struct {
 	to   tensor.DType
 	size int // max_map, the length of the sparse form; 0: dense

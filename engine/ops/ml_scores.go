@@ -10,8 +10,8 @@ import (
 
 // classScores computes a classifier's outputs from raw scores.
 type classScores struct {
-	names *tensor.Tensor
-	post  string
+	names *tensor.Tensor // of the classes: strings or int64; nil: they are numbered
+	post  string         // post_transform
 }
 
 func readScores(a *ir.Attrs, ints string) classScores {
@@ -58,6 +58,7 @@ func (s classScores) transform(x []float64) {
 	}
 }
 
+// probit is the inverse of the standard normal distribution's cumulative function.
 func probit(v float64) float64 { return math.Sqrt2 * math.Erfinv(2*v-1) }
 
 // softmaxNonzero is the softmax over the elements that are not 0; zeros stay.
@@ -76,8 +77,8 @@ func softmaxNonzero(x []float64) {
 	}
 }
 
-// twoScores returns the scores of two classes, given the single score of a binary
-// model: 1 - v and v if complement is set, otherwise -v and v.
+// twoScores returns the scores of two classes, given the single score v of a binary model: without
+// post_transform 1 - v and v if complement is set, otherwise -v and v.
 func (s classScores) twoScores(v float64, complement bool) [2]float64 {
 	switch {
 	case s.post == "PROBIT":

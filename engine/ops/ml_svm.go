@@ -15,7 +15,8 @@ type svm struct {
 	kernel              string
 	gamma, coef, degree float64
 	vectors             []float32 // [count features]; none: linear, coefficients are the weights
-	coefficients, rho   []float32
+	coefficients        []float32 // one for each vector (and, in classifiers, pair of classes)
+	rho                 []float32 // constants that are added to the sums
 }
 
 // readSVM reads the attributes that both operators have.
@@ -35,7 +36,8 @@ func readSVM(a *ir.Attrs) svm {
 	return s
 }
 
-// product is the kernel function of two vectors.
+// product is the kernel function of two vectors: x·v, (gamma·x·v + coef0)^degree,
+// exp(-gamma·|x-v|²) or tanh(gamma·x·v + coef0).
 func (s *svm) product(x []float64, v []float32) float64 {
 	switch s.kernel {
 	case "POLY":
@@ -122,15 +124,16 @@ func (op *svmRegressor) Eval(c *Call) error {
 	})
 }
 
-// svmClassifier lets each pair of classes vote, or is linear with a weight vector
-// for each class. ONNX SVMClassifier-1; pairwise probabilities are combined as in
-// Wu, Lin and Weng 2004.
+// svmClassifier lets each pair of classes vote, with coefficients of its own, as libsvm does, or is
+// linear with a weight vector for each class. ONNX SVMClassifier-1; pairwise probabilities are
+// combined as in Wu, Lin and Weng 2004, "Probability Estimates for Multi-class Classification by
+// Pairwise Coupling".
 type svmClassifier struct {
 	svm
 	scores       classScores
-	perClass     []int // number of support vectors of each class; nil: linear
-	from         []int // index of the first support vector of each class
-	probA, probB []float32
+	perClass     []int     // number of support vectors of each class; nil: linear
+	from         []int     // index of the first support vector of each class
+	probA, probB []float32 // for each pair: its probability is sigmoid(-(A·decision + B)); empty: none
 	classes      int
 	count        int // number of support vectors
 	features     int
@@ -225,8 +228,9 @@ func (op *svmClassifier) Eval(c *Call) error {
 	})
 }
 
-// pairwise returns the decision value of each pair of classes, and the number of
-// votes for each class.
+// pairwise returns the decision value of each pair of classes i < j, and the number of votes for
+// each class. A class has classes-1 rows of coefficients, one for each other class: that of vectors
+// of class i against j is row j-1, that of vectors of class j against i is row i.
 func (op *svmClassifier) pairwise(products []float64) (decisions, votes []float64) {
 	votes = make([]float64, op.classes)
 	for i := range op.classes {

@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// trees is a forest. Each leaf adds a weight to some targets. ONNX
-// TreeEnsemble-5.
+// trees is a forest. In each tree a row of features takes a way from the root to a leaf, which adds a
+// weight to some targets. ONNX TreeEnsemble-5; ml_forest.go reads the older operators into this form.
 type trees struct {
 	nodes     []treeNode
 	roots     []int

@@ -20,7 +20,8 @@ var moves = []Def{
 	{Name: "Pad", Since: 1, Until: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newPad1},
 }
 
-// transpose permutes the dimensions. ONNX Transpose.
+// transpose permutes the dimensions: dimension i of the output is dimension perm[i]
+// of the input. ONNX Transpose-1; newer versions extend the types.
 type transpose struct{ perm []int } // nil: reversed
 
 func newTranspose(n *ir.Node) (Op, error) {
@@ -158,10 +159,11 @@ func added(a, b int) (int, error) {
 	return a + b, nil
 }
 
-// wholeSize is larger than any dimension of an existing tensor.
+// wholeSize is larger than any dimension of an existing tensor, and twice that is no overflow.
 const wholeSize = int(^uint(0) >> 5)
 
-// join returns the output's shape as far as it is known; nil if no rank is known.
+// join returns the output's shape as far as it is known, with the size of one of the inputs along the
+// axis; nil if no rank is known. It checks that the inputs agree elsewhere.
 func (op concat) join(in []ir.Fact) (dims []ir.Dim, axis int, err error) {
 	for i, f := range in {
 		s := f.Shape
@@ -191,7 +193,7 @@ func (op concat) join(in []ir.Fact) (dims []ir.Dim, axis int, err error) {
 	return dims, axis, nil
 }
 
-// ints concatenates the known elements of integer vectors.
+// ints concatenates the known elements of integer vectors; nil if no element is known.
 func (op concat) ints(in []ir.Fact) []ir.Dim {
 	var out []ir.Dim
 	some := false

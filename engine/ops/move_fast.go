@@ -7,8 +7,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// move copies elements of any type along a walk of y and x, on several threads:
-// contiguous runs by copying, transposed dimensions in blocks.
+// move copies elements of any type along a walk of y (operand 0) and x, on several threads: contiguous
+// runs by copying, transposed matrices in blocks that stay in the cache.
 func (c *Call) move(w *walk, y, x *tensor.Tensor) error {
 	switch y.DType().Size() {
 	case 1:
@@ -65,13 +65,15 @@ func moveRows[T any](c *Call, w *walk, dst, src []T) error {
 	})
 }
 
-// squares is a walk of two operands that transposes a matrix: the innermost
-// dimension of the first is contiguous there, and the second is contiguous along
-// another one.
+// squares is a walk of two operands that transposes matrices: the innermost dimension is contiguous
+// in the first (dst), and another dimension is contiguous in the second (src). Element by element,
+// one of the two would be read or written with large steps, which waste most of each cache line.
+// Transpose(0 3 1 2) of [8 20 30 64], for instance, is 8 transpositions of matrices of 600 rows and
+// 64 columns.
 type squares struct {
-	rest           *walk // the remaining dimensions
+	rest           *walk // the remaining dimensions, one step for each matrix
 	rows, columns  int   // of src
-	dstRow, srcRow int
+	dstRow, srcRow int   // distances of the rows of dst and src
 }
 
 // squares returns the transposition in a walk, nil if there is none.
@@ -94,7 +96,7 @@ func (w *walk) squares() *squares {
 			}
 		}
 	}
-	// A last dimension of 1, so that rows of rest have a single element.
+	// A last dimension of 1, so that each row of the walk rest is a single element: one matrix.
 	s.rest.dims = append(s.rest.dims, 1)
 	for k := range 2 {
 		s.rest.strides[k] = append(s.rest.strides[k], 0)

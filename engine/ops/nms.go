@@ -15,10 +15,12 @@ var suppressions = []Def{
 	{Name: "NonMaxSuppression", Since: 10, Types: tensor.Types(tensor.Float32), In: Arity{2, 5}, Out: Exactly(1), New: newNMS},
 }
 
-// nms keeps, for each class of each image, the boxes that no box with a higher
-// score overlaps by more than a threshold. ONNX NonMaxSuppression-10; -11 only
-// extends the defaults.
-type nms struct{ center bool }
+// nms keeps, for each class of each image, the boxes that no box with a higher score overlaps by
+// more than a threshold, in intersection over union; boxes that were suppressed themselves suppress
+// none. ONNX NonMaxSuppression-10; -11 is the same.
+type nms struct {
+	center bool // boxes are centre, width and height, not corners
+}
 
 func newNMS(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
@@ -112,7 +114,8 @@ func (op *nms) eval(c *Call, suppress suppressor) error {
 	return nil
 }
 
-// suppressor selects the candidates in order to keep, most of them at the most.
+// suppressor selects from order, the indices of the candidates, those to keep, at most most of
+// them, in descending order of score. It may overwrite order.
 type suppressor func(r *Run, corners [][4]float32, score []float32, order []int, most int, iou float32) ([]int, error)
 
 // noThreshold is the score threshold if none is given.
@@ -167,8 +170,9 @@ func suppress(r *Run, corners [][4]float32, score []float32, order []int, most i
 	return kept, nil
 }
 
-// suppressFast is suppress for boxes that are large enough for their areas in
-// float32.
+// suppressFast is suppress by package suppress, which compares many boxes at a time and asks
+// overlap where rounding might decide. Boxes with areas near the smallest float32 are left to
+// suppress.
 func suppressFast(r *Run, corners [][4]float32, score []float32, order []int, most int, iou float32) ([]int, error) {
 	const lost = 1e-30
 	boxes := make([]fast.Box, len(order))

@@ -27,15 +27,16 @@ var normalizations = []Def{
 	{Name: "LRN", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newLRN},
 }
 
-// batchNorm is Y = (X - mean) / √(var + epsilon) · scale + B, with one mean and
-// variance for each channel (with perPixel, for each element of an image). In
-// training, mean and variance are those of the batch, and the running ones are
-// updated. ONNX BatchNormalization-14; Ioffe and Szegedy 2015.
+// batchNorm is Y = (X - mean) / √(var + epsilon) · scale + B, with one mean and variance for each
+// channel (with perPixel, for each element of an image). In training, mean and variance are those
+// of the batch, and the running ones are updated. ONNX BatchNormalization-14; Ioffe and Szegedy
+// 2015, "Batch Normalization". The versions differ in how a node is put into training mode: 14 has
+// an attribute, 7 and 9 go by the outputs, 1 and 6 have is_test.
 type batchNorm struct {
 	epsilon, momentum float64
 	training          bool
-	perPixel          bool
-	saved             bool // outputs 3 and 4: mean and variance of the batch
+	perPixel          bool // attribute spatial is 0 (versions 1 to 8)
+	saved             bool // outputs 3 and 4 are the mean and variance of the batch (versions 1 to 13)
 }
 
 func readBatchNorm(a *ir.Attrs) *batchNorm {
@@ -77,7 +78,7 @@ func newBatchNorm7(n *ir.Node) (Op, error) {
 }
 
 // newBatchNorm1 reads BatchNormalization-1 and -6, with spatial and is_test;
-// consumed_inputs is a hint that is ignored.
+// consumed_inputs of version 1 is a hint that is ignored.
 func newBatchNorm1(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := readBatchNorm(a)
@@ -116,7 +117,7 @@ func (op *batchNorm) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(x.DType, x.Shape), mean, variance, mean, variance}, nil
 }
 
-// fits reports whether statistics of shape got can stand for those of shape want.
+// fits reports whether statistics may have shape got where the specification wants shape want.
 func (op *batchNorm) fits(got, want ir.Shape) bool {
 	if !got.Ranked {
 		return true
@@ -134,7 +135,8 @@ func (op *batchNorm) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
 	}
-	// X may have another type than the statistics: only it and Y are widened.
+	// X may have another type than the statistics: xy is the call with X and Y alone, of which evalReal
+	// widens those of 16 bits.
 	xy := *c
 	xy.In, xy.Out = c.In[:1], c.Out[:1]
 	err := evalReal(&xy, func(xy *Call) error { return evalBatchNorm[float32](op, c, xy) }, func(xy *Call) error { return evalBatchNorm[float64](op, c, xy) })
@@ -198,7 +200,8 @@ func batchMoments[T real](x []T, batch, channels, size int) (mean, variance []fl
 	return mean, variance
 }
 
-// moments sets the outputs after the first.
+// moments sets the outputs after the first: the running mean and variance, updated with those of the
+// batch, and these themselves where the version has them.
 func (op *batchNorm) moments(c *Call, mean, variance, batchMean, batchVariance []float64) error {
 	for i := 1; i < len(c.Out); i++ {
 		like, values := c.In[3], batchMean
@@ -241,9 +244,9 @@ func fromFloat64(c *Call, values []float64, like *tensor.Tensor) (*tensor.Tensor
 	return t, nil
 }
 
-// lrn is Y = X / (bias + alpha/size · Σ X²)^beta, where the sum is over size
-// channels around each. ONNX LRN-1; -13 extends the types. Krizhevsky et al.
-// 2012, §3.3.
+// lrn is Y = X / (bias + alpha/size · Σ X²)^beta, where the sum is over size channels around each.
+// ONNX LRN-1; -13 extends the types. Krizhevsky et al. 2012, "ImageNet Classification with Deep
+// Convolutional Neural Networks", §3.3.
 type lrn struct {
 	alpha, beta, bias float64
 	size              int

@@ -33,6 +33,7 @@ func (op *lines) EvalFast(c *Call) (bool, error) {
 	return true, c.softmaxStrips(y, x, length, step, log)
 }
 
+// softmaxRows processes contiguous lines of the given length.
 func (c *Call) softmaxRows(y, x *tensor.Tensor, length int, log bool) error {
 	v, src, dst := c.vec(), tensor.Data[float32](x), tensor.Data[float32](y)
 	if err := c.Run.reserveList(length, 4); err != nil {
@@ -53,10 +54,13 @@ func (c *Call) softmaxRows(y, x *tensor.Tensor, length int, log bool) error {
 	})
 }
 
-// stripWidth is the number of lines in a strip.
+// stripWidth is the largest number of lines in a strip: neighbouring lines along an axis that is
+// not the last one, whose elements at one index lie side by side. Kernels work on such rows of a
+// strip.
 const stripWidth = 512
 
-// softmaxStrips processes lines with stride step, stripWidth of them at a time.
+// softmaxStrips processes lines whose elements are step apart, a strip at a time: the maxima of all
+// its lines, then the exponentials and their sums, then the quotients.
 func (c *Call) softmaxStrips(y, x *tensor.Tensor, length, step int, log bool) error {
 	v, src, dst := c.vec(), tensor.Data[float32](x), tensor.Data[float32](y)
 	strips := (step + stripWidth - 1) / stripWidth

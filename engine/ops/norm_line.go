@@ -168,7 +168,8 @@ func evalLineNorm[T real](op *lineNorm, c *Call) error {
 	return nil
 }
 
-// spread reads a tensor broadcast to a shape, line by line.
+// spread reads a tensor that is broadcast to the shape of another, whose lines are the dimensions from
+// axis on.
 type spread[T real] struct {
 	data         []T
 	outer, inner []int // sizes of the dimensions before the axis, and from it on
@@ -303,7 +304,7 @@ func evalGroupNorm[T real](op *groupNorm, c *Call) error {
 	return nil
 }
 
-// moments returns the mean and the population variance.
+// moments returns the mean and the population variance, Σ (x - mean)² / n.
 func moments[T real](x []T) (mean, variance float64) {
 	for _, v := range x {
 		mean += float64(v)
@@ -316,8 +317,8 @@ func moments[T real](x []T) (mean, variance float64) {
 	return mean, variance / float64(len(x))
 }
 
-// newLpNorm reads LpNormalization-1: x / ‖x‖ along an axis, with the 1- or
-// 2-norm; lines of zeros stay zeros. -22 extends the types.
+// newLpNorm makes x / ‖x‖ along an axis, with the 1- or 2-norm; lines of zeros stay zeros. ONNX
+// LpNormalization-1; -22 extends the types.
 func newLpNorm(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := &lines{lpNormLine2, a.Int("axis", -1), false}

@@ -8,8 +8,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// oneHot appends a new axis on which the element at the index has the value on,
-// all others off. Indices out of range give only off. ONNX OneHot-11.
+// oneHot inserts a new axis on which the element at the index has the value on, all others the
+// value off: with depth 4, index 2 becomes [off off on off]. Indices out of range give only off.
+// ONNX OneHot-11.
 type oneHot struct {
 	axis     int
 	negative bool // indices may count from the end

@@ -28,7 +28,7 @@ func RegisterPictures(d PictureDecoder) { decoder.Store(&d) }
 
 // imageDecoder decodes an image file to [height width channels]. ONNX
 // ImageDecoder-20.
-type imageDecoder struct{ format string }
+type imageDecoder struct{ format string } // RGB, BGR, Grayscale
 
 func newImageDecoder(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()

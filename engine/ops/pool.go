@@ -38,9 +38,9 @@ func poolShape(w *window, in ir.Fact) (ir.Shape, error) {
 	return ir.ShapeOf(append([]ir.Dim{in.Shape.Dims[0], in.Shape.Dims[1]}, out...)...), nil
 }
 
-// maxPool is the maximum of each window and, if requested, its index in the
-// flattened input. ONNX MaxPool-12; -1 to -11 have fewer attributes, -22 extends
-// the types.
+// maxPool is the maximum of each window and, if requested, its index in the flattened input.
+// Padding never is the maximum. ONNX MaxPool-12; -8 adds the indices, -10 ceil_mode and dilations,
+// -12 bytes, -22 extends the types.
 type maxPool struct {
 	window
 	columnMajor bool // storage_order of the indices within an image
@@ -95,8 +95,8 @@ func evalMaxPool[T number](op *maxPool, c *Call, lowest T) error {
 	})
 }
 
-// order returns the index of a pixel in row-major order, or in column-major
-// order, in which the first spatial dimension is contiguous.
+// order converts the row-major index of a pixel to the order that is asked for: the same, or
+// column-major, in which the first spatial dimension is contiguous.
 func (s *slide) order(i int, columnMajor bool) int {
 	if !columnMajor {
 		return i
@@ -122,8 +122,8 @@ func newPooled(c *Call, w *window) (*slide, *tensor.Tensor, error) {
 
 // hits holds the elements of a plane that a window covers.
 type hits struct {
-	offsets []int
-	covered int // number of taps on the input or its padding
+	offsets []int // of the elements
+	covered int   // number of taps on them or on padding, but not beyond it
 }
 
 // each calls f for every window of every plane: plane counts images and channels,
@@ -178,7 +178,7 @@ func (s *slide) collect(r *Run) error {
 	return nil
 }
 
-// tapsIn returns the taps of a window that are within [from, to): first ≤ k <
+// tapsIn returns the taps of a window that begins at start which are within [from, to): first ≤ k <
 // last.
 func tapsIn(start int, p span, from, to int) (first, last int) {
 	if start < from {
@@ -190,9 +190,9 @@ func tapsIn(start int, p span, from, to int) (first, last int) {
 	return first, max(last, first)
 }
 
-// averagePool is the mean of each window. With includePad, padding counts as
-// elements, but not what the window covers beyond the padding. ONNX
-// AveragePool-19; -1 to -11 have fewer attributes, -22 extends the types.
+// averagePool is the mean of each window. With includePad, padding counts as elements, but not what
+// the window covers beyond the padding, which ceil_mode allows. ONNX AveragePool-19; -7 adds
+// count_include_pad, -10 ceil_mode, -19 dilations, -22 extends the types.
 type averagePool struct {
 	window
 	includePad bool
@@ -238,8 +238,8 @@ func evalPool[T real](c *Call, w *window, each func(float64) float64, last func(
 	})
 }
 
-// lpPool is the p-norm of each window: (Σ|x|^p)^(1/p). ONNX LpPool-2; -11 and -18
-// add attributes, -22 extends the types.
+// lpPool is the p-norm of each window: (Σ|x|^p)^(1/p). ONNX LpPool-2; -18 adds ceil_mode and
+// dilations, -22 extends the types.
 type lpPool struct {
 	window
 	p float64
@@ -277,14 +277,13 @@ func (op *lpPool) Eval(c *Call) error {
 		func(c *Call) error { return evalPool[float64](c, &op.window, each, root) })
 }
 
-// globalPool reduces each channel of an image to one number. ONNX
-// GlobalAveragePool, GlobalMaxPool and GlobalLpPool; newer versions extend the
-// types.
+// globalPool reduces each channel of an image to one number: last(add(… add(first, x0) …, xn), n).
+// ONNX GlobalAveragePool-1, GlobalMaxPool-1 and GlobalLpPool-2; newer versions extend the types.
 type globalPool struct {
 	first float64
 	add   func(sum, x float64) float64
 	last  func(sum float64, n int) float64
-	line  *reduceLine // computes float32; nil if there is no kernel
+	line  *reduceLine // the kernels for float32; nil if there are none
 }
 
 func newGlobalAveragePool(n *ir.Node) (Op, error) {

@@ -29,10 +29,11 @@ func (op *averagePool) EvalFast(c *Call) (bool, error) {
 	})
 }
 
-// poolRows joins the elements of each window with a function of two: first rows of
-// the input with each other, then the elements of the row that results. Windows
-// without any element are none. If count is given, results are divided by its
-// product over all axes.
+// poolRows joins the elements of each window with a function of two (maximum or sum), which need
+// not be done window by window: for an output row, the rows of the input that its windows cover are
+// joined first, with each other, and then the elements of the row that results. Windows without any
+// element are none. If count is given, it returns by how many elements a window is divided along
+// one axis.
 func (c *Call) poolRows(w *window, op vec.Pair, none float32, count func(s *slide, axis, o int) int) (bool, error) {
 	x := c.In[0]
 	v := c.vec(x)

@@ -8,10 +8,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// maxUnpool writes the elements of a MaxPool's output at the positions in its
-// Indices, and zeros elsewhere. The indices refer to the smallest input for which
-// the window gives this output; a larger output_shape adds zeros at the ends.
-// ONNX MaxUnpool-9; -11 and -22 extend defaults and types.
+// maxUnpool undoes a MaxPool as far as possible: it writes the elements of that one's output at the
+// positions in its Indices, and zeros elsewhere. The indices refer to the smallest input for which
+// the window gives this output; a larger output_shape adds zeros at the ends. ONNX MaxUnpool-9; -11
+// and -22 extend defaults and types.
 type maxUnpool struct{ window }
 
 func newMaxUnpool(n *ir.Node) (Op, error) {
@@ -135,12 +135,11 @@ func evalMaxUnpool[T real](op *maxUnpool, c *Call) error {
 	return nil
 }
 
-// maxRoiPool is the maximum of each cell of a grid over a box of the image, in
-// whole pixels. ONNX MaxRoiPool-1; -22 extends the types. Girshick 2015, "Fast
-// R-CNN", §2.1.
+// maxRoiPool divides a box of the image into a grid of cells, in whole pixels, and returns the
+// maximum of each. ONNX MaxRoiPool-1; -22 extends the types. Girshick 2015, "Fast R-CNN", §2.1.
 type maxRoiPool struct {
-	pooled [2]int
-	scale  float64
+	pooled [2]int  // rows and columns of cells
+	scale  float64 // from the coordinates of boxes to pixels
 }
 
 func newMaxRoiPool(n *ir.Node) (Op, error) {

@@ -8,8 +8,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// plannedProduct is a planned matrix product with its operand addresses, kept
-// from run to run.
+// plannedProduct is a matrix product whose kernel has been chosen. It is kept from run to run
+// (Call.Kept), since choosing takes longer than a small product.
 type plannedProduct struct {
 	work kernel.Work
 	mem  kernel.Memory
@@ -26,8 +26,8 @@ func (p *plannedProduct) run(c *Call, y, a, b *tensor.Tensor) error {
 	return err
 }
 
-// planned returns the plan kept by the call, or a new one; nil if there is no
-// kernel for these operands.
+// planned returns the product that an earlier run has kept, if the shapes are the same, or a new
+// one; nil if there is no kernel for these operands. describe may return nil too.
 func (c *Call) planned(a, b *tensor.Tensor, describe func() *kernel.Gemm) *plannedProduct {
 	if p, ok := c.Kept.(*plannedProduct); ok && slices.Equal(p.a, a.Shape()) && slices.Equal(p.b, b.Shape()) {
 		return p
@@ -89,8 +89,8 @@ func (p *matrixProduct) gemm() *kernel.Gemm {
 	return g
 }
 
-// EvalFast computes the product with the kernels. C is copied to the output
-// first, and the product added.
+// EvalFast computes the product with the kernels. beta·C is written to the output first, to which the
+// kernel adds (its residual).
 func (op *gemm) EvalFast(c *Call) (bool, error) {
 	a, b, bias := c.In[0], c.In[1], c.input(2)
 	if c.vec(a, b) == nil || bias != nil && bias.DType() != tensor.Float32 || a.Len() == 0 || b.Len() == 0 || a.Rank() != 2 || b.Rank() != 2 {

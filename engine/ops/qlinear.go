@@ -9,9 +9,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// The quantised operators of ONNX Runtime (docs/ContribOperators.md). Their
-// arithmetic follows its CPU kernels, so that results are equal to the bit where
-// those are exact.
+// qlinears lists the quantised operators of ONNX Runtime (docs/ContribOperators.md). Their arithmetic
+// follows its CPU kernels, so that results are equal to the bit where those are exact: which steps are
+// rounded to float32 is part of an operator's meaning, and why conversions to float32 stand where they
+// seem to do nothing.
 var qlinears = []Def{
 	{Domain: Microsoft, Name: "QLinearAdd", Since: 1, Types: bytes8, In: Arity{7, 8}, Out: Exactly(1), New: newQLinearAdd},
 	{Domain: Microsoft, Name: "QLinearMul", Since: 1, Types: bytes8, In: Arity{7, 8}, Out: Exactly(1), New: newQLinearMul},
@@ -90,7 +91,9 @@ func checkScaled(in []ir.Fact, d tensor.DType, scales ...int) error {
 // qlinearBinary is C = quantised(f(A, B)). Inputs 0 to 2 are A, its scale and
 // zero point, 3 to 5 those of B, 6 and 7 the scale and zero point of C.
 type qlinearBinary struct {
-	prepare func(a, b, y quantization) func(p, q float64) float64 // the function is rounded, with the zero point added, not yet clamped
+	// prepare returns f on codes p of A and q of B, for their quantisations a and b and that of C, y. Its
+	// result is rounded, with the zero point of C added, but not clamped to its type.
+	prepare func(a, b, y quantization) func(p, q float64) float64
 }
 
 // newQLinearAdd adds with two fused multiply-adds, A·(a/y) + (B·(b/y) + k), where

@@ -24,8 +24,9 @@ var quantizers = []Def{
 	{Domain: Microsoft, Name: "DequantizeLinear", Since: 1, Types: quantizedTypes | tensor.Types(tensor.Int32), In: Arity{2, 3}, Out: Exactly(1), New: newDequantize},
 }
 
-// granularity tells which elements share a scale: all, those with the same index
-// along axis, or those in the same block along axis.
+// granularity tells which elements share a scale and a zero point: all, those with the same index
+// along axis, or those of a block along axis. For x [2 6 4] and axis 1, scale may be [] or [1],
+// [6], or with block_size 3 [2 2 4], in which element (i, j, k) has scale (i, j/3, k).
 type granularity struct {
 	whole bool // opsets 10 to 12: always one scale
 	axis  int
@@ -60,15 +61,15 @@ func (g granularity) check(x, scale, zero ir.Fact) error {
 	return err
 }
 
-// spans maps elements of x, seen as [outer n inner], to their scales.
+// spans maps elements of x, seen as [outer n inner], to their scales: that of element (o, i, k) has
+// index o·outerStep + i/block·step + k·innerStep.
 type spans struct {
-	outer, n, inner int
-	outerStep, step int // strides of the scale, for an outer index and for a block
-	innerStep       int
-	block           int
+	outer, n, inner            int
+	outerStep, step, innerStep int
+	block                      int
 }
 
-// scaleAt returns the index of the scale of the first element of a line.
+// scaleAt returns the index of the scale of element (outer, k, 0).
 func (s spans) scaleAt(outer, k int) int { return outer*s.outerStep + k/s.block*s.step }
 
 // spans returns the mapping for the given shapes. x is nil if only its rank is
@@ -109,7 +110,7 @@ func (g granularity) spans(x, scale []int, rank int) (spans, error) {
 	return s, nil
 }
 
-// lines calls line for contiguous runs of x: n elements from element at on, with
+// lines calls line for contiguous runs of x, of at most rowLength: n elements from element at on, with
 // scales from index k on, step apart.
 func (s spans) lines(r *Run, line func(at, n, k, step int)) error {
 	if s.n == 0 || s.inner == 0 {
@@ -131,7 +132,8 @@ func (s spans) lines(r *Run, line func(at, n, k, step int)) error {
 	return nil
 }
 
-// quantize is y = saturate(round(x/scale) + zero). ONNX QuantizeLinear-25.
+// quantize is y = saturate(round(x/scale) + zero), rounded half to even. To floats of 8 and 4 bits,
+// x/scale is rounded to the type itself. ONNX QuantizeLinear-25.
 type quantize struct {
 	granularity
 	to  tensor.DType // Invalid: that of the zero point, or uint8 without one

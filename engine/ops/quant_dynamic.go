@@ -9,7 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// quantDynamic lists operators on float32 that is quantised at run time.
+// quantDynamic lists operators on float32 that is quantised at run time: the standard's, and those
+// that the pass "dynamic" joins with what follows.
 var quantDynamic = []Def{
 	{Name: "DynamicQuantizeLinear", Since: 11, Types: tensor.Types(tensor.Float32), In: Exactly(1), Out: Exactly(3), New: newDynamicQuantize},
 	{Domain: Internal, Name: "DynamicConv", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{3, 5}, Out: Exactly(1), New: newDynamicConv},
@@ -109,7 +110,7 @@ func (op *DynamicConv) Eval(c *Call) error {
 	return err
 }
 
-// quantised returns what DynamicQuantizeLinear makes of x.
+// quantised returns what DynamicQuantizeLinear makes of x: codes, scale, zero point.
 func quantised(c *Call, x *tensor.Tensor) ([]*tensor.Tensor, error) {
 	inner := *c
 	inner.In, inner.Out, inner.Planned = []*tensor.Tensor{x}, make([]*tensor.Tensor, 3), nil
@@ -137,7 +138,7 @@ func scaleSums(y []float32, sums []float64, each, n int, scale float32, s, b *te
 	return nil
 }
 
-// DynamicRound rounds to what the codes of DynamicQuantizeLinear stand for.
+// DynamicRound rounds to the numbers that the codes of DynamicQuantizeLinear stand for.
 type DynamicRound struct{}
 
 func newDynamicRound(*ir.Node) (Op, error) { return &DynamicRound{}, nil }

@@ -15,8 +15,8 @@ var quantFused = []Def{
 	{Domain: Internal, Name: "QLinearAveragePool", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newCodesPool},
 }
 
-// recoded is a table look-up Y = table[X]. The table [256] has Y's type and is
-// indexed by the byte of the code.
+// recoded is a table look-up Y = table[X], which is any function of one number on codes. The table
+// [256] has Y's type and is indexed by the byte of the code, signed or not.
 type recoded struct{}
 
 func newRecode(*ir.Node) (Op, error) { return recoded{}, nil }

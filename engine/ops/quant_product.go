@@ -18,8 +18,8 @@ var integerProducts = []Def{
 	{Domain: Microsoft, Name: "QLinearConv", Since: 1, Types: bytes8, In: Arity{8, 9}, Out: Exactly(1), New: anyChannels(newQLinearConv)},
 }
 
-// integerConv is a convolution of 8-bit integers with their zero points
-// subtracted, exact in float64.
+// integerConv is a convolution of 8-bit integers with their zero points subtracted. It is computed in
+// float64, which holds all sums exactly.
 type integerConv struct{ conv }
 
 func newIntegerConv(n *ir.Node) (integerConv, error) {
@@ -154,8 +154,8 @@ func zeroTypes(in []ir.Fact, pairs ...int) error {
 	return nil
 }
 
-// qlinearConv is a convolution of 8-bit integers, requantised to 8-bit integers.
-// ONNX QLinearConv-10.
+// qlinearConv is a convolution of 8-bit integers, requantised to 8-bit integers: y =
+// saturate(round(sum · (x scale · w scale / y scale)) + y zero point). ONNX QLinearConv-10.
 type qlinearConv struct{ integerConv }
 
 func newQLinearConv(n *ir.Node) (Op, error) {
@@ -218,7 +218,8 @@ func (op qlinearConv) Eval(c *Call) error {
 	return err
 }
 
-// productScales returns a·b/y for each scale of a and, faster, each of b.
+// productScales returns a·b/y for all pairs of a scale of a and one of b, those with the same of a
+// side by side.
 func productScales(c *Call, a, b, y *tensor.Tensor) ([]float32, error) {
 	if y.Len() != 1 || a.Len() == 0 || b.Len() == 0 {
 		return nil, fmt.Errorf("scales have shapes %v, %v and %v; none may be empty, and the last must have one element", a.Shape(), b.Shape(), y.Shape())
@@ -321,8 +322,8 @@ func integerProduct(c *Call, a, aZero, b, bZero *tensor.Tensor) (*tensor.Tensor,
 	return inner.Out[0], err
 }
 
-// qlinearMatMul is a matrix product of 8-bit integers, requantised to 8-bit
-// integers. ONNX QLinearMatMul-21.
+// qlinearMatMul is a matrix product of 8-bit integers, requantised to 8-bit integers as in
+// qlinearConv. ONNX QLinearMatMul-21, which adds 8-bit floats and 16-bit scales to -10.
 type qlinearMatMul struct{}
 
 func newQLinearMatMul(*ir.Node) (Op, error) { return qlinearMatMul{}, nil }

@@ -44,6 +44,7 @@ func (s seed) start() *mersenne {
 // draw returns a number from a distribution.
 type draw func(m *mersenne) float64
 
+// drawNormal reads the attributes of a normal distribution, drawUniform those of a uniform one.
 func drawNormal(a *ir.Attrs) draw {
 	mean, scale := float64(a.Float("mean", 0)), float64(a.Float("scale", 1))
 	return func(m *mersenne) float64 { return m.normal()*scale + mean }
@@ -253,7 +254,7 @@ func runningSoftmax(x []float64) {
 	}
 }
 
-// pick returns the class whose interval of the cumulative sums contains u.
+// pick returns the class whose interval of the cumulative sums contains u of their total.
 func pick(sums []float64, u float64) int {
 	u *= sums[len(sums)-1]
 	low, high := 0, len(sums)-1
@@ -267,8 +268,9 @@ func pick(sums []float64, u float64) int {
 	return low
 }
 
-// dropout is x outside training. In training, elements are zero with probability
-// ratio and the others scaled up. ONNX Dropout-13. Srivastava et al. 2014.
+// dropout is x outside training. In training, elements are zero with probability ratio and the
+// others scaled by 1/(1-ratio). ONNX Dropout-12; -13 and -22 extend the types. Srivastava et al.
+// 2014, "Dropout".
 type dropout struct {
 	seed
 	ratio    float64

@@ -20,7 +20,8 @@ var rearrangements = []Def{
 	{Name: "Compress", Since: 9, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newCompress},
 }
 
-// tile repeats the input along each axis. ONNX Tile-6.
+// tile repeats the input along each axis: [a b] with repeats [3] is [a b a b a b]. ONNX Tile-6; -13
+// extends the types.
 type tile struct {
 	single bool // version 1: one axis, and the number of repeats along it
 }
@@ -66,7 +67,7 @@ func (op tile) repeats(rank int, in func(i int) ([]int, error)) ([]int, error) {
 	return v, nil
 }
 
-// anyIntegers reads a tensor of any numeric type as integers.
+// anyIntegers reads a tensor of any numeric type as integers: version 1 has its operands as floats.
 func anyIntegers(t *tensor.Tensor) ([]int, error) {
 	if integerTypes.Is(t.DType()) {
 		return integers(t)
@@ -147,8 +148,9 @@ func (op tile) Eval(c *Call) error {
 	return c.move(newWalk(split, tensor.Strides(split), steps), y, x)
 }
 
-// blockMove moves blocks of channels to pixels or back: reshape, transpose,
-// reshape.
+// blockMove moves groups of size² channels to blocks of size × size pixels (DepthToSpace), or back
+// (SpaceToDepth): a reshape, a transpose and another reshape. ONNX DepthToSpace-11, SpaceToDepth-1;
+// -13 extends the types.
 type blockMove struct {
 	size  int
 	space bool   // SpaceToDepth
@@ -242,8 +244,8 @@ func (op blockMove) Eval(c *Call) error {
 	return c.move(newWalk(to, tensor.Strides(to), steps), y, x)
 }
 
-// reverseSequence reverses the first elements of each sequence of a batch. ONNX
-// ReverseSequence.
+// reverseSequence reverses, in each sequence of a batch, as many of its first elements as an input
+// says. ONNX ReverseSequence-10.
 type reverseSequence struct{ batch, time int }
 
 func newReverseSequence(n *ir.Node) (Op, error) {
@@ -299,8 +301,8 @@ func (op reverseSequence) Eval(c *Call) error {
 	return nil
 }
 
-// trilu keeps the upper or lower triangle of matrices: elements on and above, or
-// on and below, the k-th diagonal. ONNX Trilu.
+// trilu keeps the upper or lower triangle of matrices, elements on and above or on and below the k-th
+// diagonal, and sets the others to 0. ONNX Trilu-14.
 type trilu struct{ upper bool }
 
 func newTrilu(n *ir.Node) (Op, error) {

@@ -9,9 +9,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// recurrents lists operators that process a sequence step by step. Versions 1 and
-// 3 have a redundant attribute output_sequence; 7 drops it, 14 adds layout, 22
-// extends the types.
+// recurrents lists operators that process a sequence step by step. Version 1, and 3 of GRU, have a
+// redundant attribute output_sequence; 7 drops it, 14 adds layout, 22 extends the types.
 var recurrents = []Def{
 	{Name: "RNN", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Arity{0, 2}, New: newRNN},
 	{Name: "GRU", Since: 3, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Arity{0, 2}, New: newGRU},
@@ -19,14 +18,15 @@ var recurrents = []Def{
 	{Name: "LSTM", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 8}, Out: Arity{0, 3}, New: newLSTM},
 }
 
-// recurrent evaluates a cell once for each step of a sequence, in one or both
-// directions, each with its own weights.
+// recurrent evaluates a cell once for each step of a sequence, in one or both directions, each with
+// its own weights. The formulas of the cells are in recurrent_cell.go. Weights of all gates lie one
+// below the other: W is [directions gates·hidden input].
 type recurrent struct {
 	kind        cellKind
-	gates       int
-	hidden      int // 0: as in the weights
-	backward    []bool
-	activations [][]func(float64) float64 // for each direction
+	gates       int                       // of the cell
+	hidden      int                       // numbers of the state; 0: as in the weights
+	backward    []bool                    // for each direction: it begins at the end
+	activations [][]func(float64) float64 // for each direction, those that the cell has
 	clip        float64                   // bound of the inputs of activations; 0: none
 	batchFirst  bool
 	linearReset bool // GRU: the reset gate is applied after the product
@@ -248,7 +248,7 @@ func evalRecurrent[T real](op *recurrent, c *Call) error {
 // sequenceRun holds the operands of a call that are indexed by sequence.
 type sequenceRun[T real] struct {
 	steps, batch, input, hidden, dirs int
-	batchFirst                        bool
+	batchFirst                        bool  // layout 1
 	lengths                           []int // length of each sequence of the batch
 	x, firstH, firstC                 []T
 	y, lastH, lastC                   []T // nil for outputs that are not requested
@@ -333,8 +333,8 @@ func (s *sequenceRun[T]) begin(d, b int, h, c []T) {
 	}
 }
 
-// end puts out the state of sequence b behind the last step of direction d; that of
-// a sequence without steps is 0, as in ONNX Runtime.
+// end writes the state of sequence b after the last step of direction d to the outputs; that of a
+// sequence without steps is 0, as in ONNX Runtime.
 func (s *sequenceRun[T]) end(d, b int, h, c []T) {
 	if s.lengths[b] == 0 {
 		clear(h)
@@ -349,7 +349,7 @@ func (s *sequenceRun[T]) end(d, b int, h, c []T) {
 	}
 }
 
-// at returns the place in sequence b of what step i takes.
+// at returns which element of sequence b is read in step i.
 func (s *sequenceRun[T]) at(i, b int, backward bool) int {
 	if backward {
 		return s.lengths[b] - 1 - i
@@ -357,6 +357,7 @@ func (s *sequenceRun[T]) at(i, b int, backward bool) int {
 	return i
 }
 
+// optionalData returns the elements of a tensor, nil if it is omitted.
 func optionalData[T tensor.Element](t *tensor.Tensor) []T {
 	if t == nil {
 		return nil

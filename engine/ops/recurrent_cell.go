@@ -7,11 +7,11 @@ import (
 // cell is the state and the weights of one direction of a recurrent operator.
 type cell[T real] struct {
 	op            *recurrent
-	f             []func(float64) float64
+	f             []func(float64) float64 // the activations
 	input, hidden int
 	w, r          []T // [gates·hidden input], [gates·hidden hidden]
 	bias, peep    []T // [2·gates·hidden], [3·hidden]; nil if absent
-	h, c          []T
+	h, c          []T // the state: h is the output, c the memory of an LSTM
 	gate, reset   []T // gate: sums of all gates; reset: h times the reset gate
 }
 
@@ -89,8 +89,12 @@ func dot4[T real](a, b []T) T {
 	return s0 + s1 + (s2 + s3)
 }
 
-// gru: z = f(W·x + R·h), r likewise, n = g(W·x + R·(r⊙h)), or g(W·x + r⊙(R·h))
-// with linear_before_reset; h = (1-z)⊙n + z⊙h.
+// gru updates the state of a GRU, whose gates are z (update), r (reset) and the new state n; biases
+// are left out here:
+//
+//	z = f(Wz·x + Rz·h), r = f(Wr·x + Rr·h)
+//	n = g(Wn·x + Rn·(r⊙h)), or g(Wn·x + r⊙(Rn·h)) with linear_before_reset
+//	h = (1-z)⊙n + z⊙h
 func (l *cell[T]) gru(run *Run, x []T) error {
 	n, rows := l.hidden, 3*l.hidden
 	if err := l.sums(run, x, l.h, 0, 2); err != nil {
@@ -129,8 +133,13 @@ func (l *cell[T]) gru(run *Run, x []T) error {
 	return nil
 }
 
-// lstm: i = f(W·x + R·h + p⊙c), the forget gate likewise or 1-i; c = forget⊙c +
-// i⊙g(W·x + R·h); o = f(W·x + R·h + p⊙c) with the new c; h = o⊙h(c).
+// lstm updates the state of an LSTM, whose gates are i (input), o (output), forget and the new memory;
+// biases are left out here, p are the peepholes:
+//
+//	i = f(Wi·x + Ri·h + pi⊙c), forget = f(Wf·x + Rf·h + pf⊙c), or 1-i with input_forget
+//	c = forget⊙c + i⊙g(Wc·x + Rc·h)
+//	o = f(Wo·x + Ro·h + po⊙c), of the new c
+//	h = o⊙act(c), where act is the third activation
 func (l *cell[T]) lstm(run *Run, x []T) error {
 	if err := l.sums(run, x, l.h, 0, 4); err != nil {
 		return err

@@ -10,6 +10,12 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// Of the products of a recurrent layer, W·x does not depend on the state, so that it is one matrix
+// product for all steps. Only R·h has to be computed step by step, there too as one product for all
+// sequences of the batch and all gates; the last gate of a GRU without linear_before_reset needs
+// another one, since it multiplies r⊙h. The weights are constants that the plan has packed
+// (Multiplier).
+
 // recurrentProducts is kept from run to run: the planned matrix products of each
 // direction, and their results.
 type recurrentProducts struct {
@@ -30,7 +36,7 @@ type directionProducts struct {
 // mostSums bounds the bytes of the sums; longer sequences are left to the reference.
 const mostSums = 64 << 20
 
-// Products lists those of each direction, as in directionProducts.
+// Products lists the products of each direction, in the order of directionProducts.
 func (op *recurrent) Products(in []ir.Fact) []Product {
 	if !op.usualOn(in) || in[1].Const == nil || in[2].Const == nil {
 		return nil
@@ -57,7 +63,8 @@ func (op *recurrent) usualOn(in []ir.Fact) bool {
 	return op.usual && op.clip == 0 && !op.coupled && !fact(in, 7).Given()
 }
 
-// gemms lists the products of direction d for X and R of shapes x and r.
+// gemms lists the products of direction d for X and R of shapes x and r, in the order of
+// directionProducts.
 func (op *recurrent) gemms(x, r []int, d int) []Product {
 	hidden, rows := r[2], r[1]
 	steps, batch, input := x[0], x[1], x[2]
@@ -150,7 +157,8 @@ func (p *recurrentProducts) run(c *Call, w *kernel.Work, dst, src, weights []flo
 	return c.do(w, &p.mem)
 }
 
-// start computes what direction d takes from the inputs, and the biases.
+// start computes the part of direction d that does not depend on the state: W·x for all steps, and the
+// biases.
 func (p *recurrentProducts) start(c *Call, l *fastCell, d int) error {
 	s := l.s
 	if err := p.run(c, &p.of[d].inputs, p.sums, s.x, tensor.Data[float32](c.In[1])[d*l.rows*s.input:]); err != nil {

@@ -71,13 +71,13 @@ type axisReduction struct {
 	u64       func([]uint64) uint64
 }
 
-// reduce is an axisReduction with its attributes. ONNX Reduce*-1 and -11 (axes as
-// an attribute), -13 and -18 (as an input).
+// reduce is an axisReduction with its attributes. ONNX ReduceSum-13 and the others' -18 have the
+// axes as an input, the versions before them as an attribute, of which -11 allows negative ones.
 type reduce struct {
 	axisReduction
-	axes        []int
+	axes        []int // the attribute
 	keepDims    bool
-	noneIsEmpty bool // without axes nothing is reduced; otherwise everything
+	noneIsEmpty bool // noop_with_empty_axes: without axes nothing is reduced; otherwise everything
 }
 
 func (r axisReduction) of(n *ir.Node) (Op, error) {
@@ -122,6 +122,7 @@ func (op *reduce) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{y}, nil
 }
 
+// reducedShape returns a shape without the reduced dimensions, or with 1 there.
 func reducedShape(s ir.Shape, along []bool, keepDims bool) ir.Shape {
 	dims := []ir.Dim{}
 	for i, d := range s.Dims {
@@ -178,6 +179,8 @@ func (op *reduce) Eval(c *Call) error {
 	return reduceGroups(c, y, list, tensor.Float64, op.f64)
 }
 
+// reduceGroups sets each element of y to f of a group of elements of input 0, computed in T, which
+// wide is the dtype of.
 func reduceGroups[T wideNumber](c *Call, y *tensor.Tensor, axes []int, wide tensor.DType, f func([]T) T) error {
 	return eachGroup(c, c.In[0], axes, wide, func(o int, group []T, _ *walk) error {
 		tensor.Store(y, o, 1, []T{f(group)})
@@ -191,9 +194,9 @@ type wideNumber interface {
 	tensor.Element
 }
 
-// eachGroup calls f with each group of elements that differ only in their index
-// along the given axes, in row-major order of the remaining axes. at walks the
-// group's elements in x; f may overwrite group.
+// eachGroup calls f with each group of elements of x that differ only in their index along the
+// given axes, in row-major order of the remaining axes; o is the group's number. The elements are
+// converted to T, which wide is the dtype of. at walks their positions in x; f may overwrite group.
 func eachGroup[T wideNumber](c *Call, x *tensor.Tensor, axes []int, wide tensor.DType, f func(o int, group []T, at *walk) error) error {
 	strides := tensor.Strides(x.Shape())
 	inAxes := map[int]bool{}
@@ -383,6 +386,7 @@ func (op *argExtreme) Eval(c *Call) error {
 	})
 }
 
+// argOf returns the index of the element that beats all others.
 func argOf[T tensor.Number](x []T, beats func(a, b T) bool, last bool) int64 {
 	at := 0
 	for i, v := range x {

@@ -83,8 +83,8 @@ func (l *reduceLine) rows(c *Call, dst, src []float32) error {
 	})
 }
 
-// reducedBlock views a shape as [outer length inner], where length is reduced. It
-// returns false if the axes are not neighbours.
+// reducedBlock views a shape as [outer length inner], where length is reduced. It returns false if
+// the axes are not neighbours; dimensions of 1 between them do not count.
 func reducedBlock(shape []int, along []bool) (outer, length, inner int, ok bool) {
 	outer, length, inner = 1, 1, 1
 	state := 0 // before, within, or after the axes
@@ -113,6 +113,7 @@ type reduceLine struct {
 	finish func(sum float64, n int) float64
 }
 
+// reduceLines lists the reductions that have kernels.
 var reduceLines = map[string]*reduceLine{
 	"ReduceSum": {row: func(v *vec.Unit, x []float32) float32 { return float32(v.Total(x)) }, join: joinSums, sums: true,
 		finish: func(sum float64, _ int) float64 { return sum }},
@@ -124,6 +125,7 @@ var reduceLines = map[string]*reduceLine{
 	"ReduceMin":       {row: (*vec.Unit).Smallest, join: func(v *vec.Unit, acc, x []float32) { v.Zip(vec.Min, acc, acc, x) }},
 }
 
+// joinSums adds a row to others.
 func joinSums(v *vec.Unit, acc, x []float32) { v.Zip(vec.Add, acc, acc, x) }
 
 // l2 accumulates in float64 if float32 would overflow or underflow.
@@ -138,7 +140,8 @@ func l2(v *vec.Unit, x []float32) float32 {
 	return float32(math.Sqrt(sum))
 }
 
-// strip reduces rows, step apart, into dst.
+// strip joins rows of src, step apart, element by element into dst. Sums of a few rows are joined
+// in float32, and these accumulated in float64; wide and part are scratch memory as long as dst.
 func (l *reduceLine) strip(v *vec.Unit, dst, src []float32, rows, step int, wide []float64, part []float32) {
 	n := len(dst)
 	if !l.sums {

@@ -34,8 +34,7 @@ var families = [][]Def{
 	fused, quantFused, quantDynamic, derivatives,
 }
 
-// newest is the highest supported opset of each domain. Opsets of other domains are not looked at:
-// the operators are not known whatever their version.
+// newest is the highest supported opset version of each domain.
 var newest = map[string]int{"": 28, "ai.onnx.ml": 6, "ai.onnx.preview": 1, "ai.onnx.preview.training": 1,
 	"ai.onnx.training": 1, Microsoft: 1, blocked: 1, Internal: 1}
 

@@ -95,6 +95,34 @@ func TestSourcesAreNamed(t *testing.T) {
 	}
 }
 
+// TestExampleIsInTheTree checks that the example in the package's documentation is the code that it
+// says it is.
+func TestExampleIsInTheTree(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := os.ReadFile("shape.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(doc), "# An example")
+	example, _, _ = strings.Cut(example, "# What helps")
+	lines := 0
+	for line := range strings.Lines(example) {
+		line, isCode := strings.CutPrefix(line, "//\t")
+		if !isCode {
+			continue
+		}
+		if lines++; !strings.Contains(string(code), line) {
+			t.Errorf("shape.go has no line %q", line)
+		}
+	}
+	if lines < 20 {
+		t.Errorf("the example has %d lines: the test looks in the wrong place", lines)
+	}
+}
+
 func definesOperators(f *ast.File) bool {
 	found := false
 	ast.Inspect(f, func(n ast.Node) bool {

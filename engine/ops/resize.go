@@ -19,22 +19,24 @@ var resizes = []Def{
 	{Name: "Upsample", Since: 1, Until: 6, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newUpsample1},
 }
 
-// resize resizes a tensor by interpolation, one dimension after the other. ONNX
-// Resize-18; -19 adds half_pixel_symmetric; -10 to -13 and Upsample have fewer
-// attributes.
+// resize resizes a tensor by interpolation. Each element of the output has a coordinate in the
+// input (resize.place); mode nearest takes the element there (resize.round), the others a weighted
+// sum of those around it (resize.taps), one dimension after the other. ONNX Resize-18; -19 adds
+// half_pixel_symmetric; -10 to -13 and Upsample have fewer attributes. "Simple" rounding and mode
+// "bilinear" are those of the older versions.
 type resize struct {
-	mode           string // nearest, linear, cubic
-	transform      string // coordinate_transformation_mode, from output to input coordinates
-	rounding       string // of coordinates, in mode nearest
-	policy         string // stretch, not_larger, not_smaller
-	cubicA         float64
-	antialias      bool
-	excludeOutside bool
-	extrapolation  float64
-	axes           []int // nil: all
-	fixed          []float32
-	scalesAt       int // index of input scales; -1: fixed
-	sizesAt, roiAt int // indices of inputs; 0: none
+	mode           string    // nearest, linear, cubic
+	transform      string    // coordinate_transformation_mode, from output to input coordinates
+	rounding       string    // nearest_mode: of coordinates, in mode nearest
+	policy         string    // stretch, not_larger, not_smaller
+	cubicA         float64   // parameter of the cubic kernel
+	antialias      bool      // to shrink, the kernel is widened
+	excludeOutside bool      // elements outside the input have weight 0, not those of the border
+	extrapolation  float64   // value outside the crop, with tf_crop_and_resize
+	axes           []int     // nil: all
+	fixed          []float32 // scales that are attributes
+	scalesAt       int       // index of input scales; -1: fixed
+	sizesAt, roiAt int       // indices of inputs; 0: none
 }
 
 func newResize(n *ir.Node) (Op, error) {
@@ -106,7 +108,8 @@ func readUpsample(n *ir.Node, rounding string, scalesAt int) (Op, error) {
 	return op, a.Err()
 }
 
-// request holds the requested sizes or scales of the axes.
+// request holds what a node asks for: sizes or scales of the axes, one of which is nil, and the
+// part of the input to take, with tf_crop_and_resize (the starts of all axes, then the ends).
 type request struct {
 	sizes  []int
 	scales []float32
@@ -152,6 +155,7 @@ func (op *resize) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(x.DType, out)}, err
 }
 
+// input returns the fact of input i, the zero fact if the version has no such input.
 func (op *resize) input(in []ir.Fact, i int) ir.Fact {
 	if i <= 0 {
 		return ir.Fact{}
@@ -159,6 +163,7 @@ func (op *resize) input(in []ir.Fact, i int) ir.Fact {
 	return fact(in, i)
 }
 
+// axesFor returns the axes that are resized.
 func (op *resize) axesFor(rank int) ([]int, error) {
 	if op.axes != nil {
 		return axesOf(op.axes, rank)
@@ -259,8 +264,8 @@ func (op *resize) evenScale(x ir.Shape, axes, sizes []int) (scale float64, ok bo
 type resizeAxis struct {
 	axis, in, out int
 	scale         float64
-	exact         bool // scale is out/in
-	from, to      float64
+	exact         bool    // scale is out/in
+	from, to      float64 // the part of the input that is taken, 0 to 1: all
 }
 
 // plan returns the output's shape and the axes that change.
@@ -343,6 +348,7 @@ func (op *resize) element(d tensor.DType) func(v float64) float64 {
 	return func(v float64) float64 { return clamp(math.Round(v), low, high) }
 }
 
+// planCall is plan for the operands of a call.
 func (op *resize) planCall(c *Call) ([]int, []resizeAxis, error) {
 	at := func(i int) *tensor.Tensor {
 		if i <= 0 {

@@ -46,10 +46,10 @@ func (op *resize) EvalFast(c *Call) (bool, error) {
 // column of the output.
 type pictureSize struct {
 	inH, inW, outH, outW int
-	rows                 tapList   // nil weights: rows stay
+	rows                 tapList   // without taps: rows stay
 	columns              *vec.Taps // nil: columns stay
-	nearestRow, nearest  []int32   // in mode nearest
-	columnsFirst         bool
+	nearestRow, nearest  []int32   // in mode nearest: the row, the column of each of the output; nil: they stay
+	columnsFirst         bool      // rows become more: columns are interpolated first
 	vec                  *vec.Unit
 }
 
@@ -188,7 +188,8 @@ func (op *resize) axisTaps(p resizeAxis, most int) (*vec.Taps, bool) {
 	return columnTaps(taps, p.out), taps.beyond == nil
 }
 
-// columnTaps converts taps to the layout of the kernels.
+// columnTaps converts the taps of n elements to the layout of the kernels: tap by tap, not element by
+// element.
 func columnTaps(l tapList, n int) *vec.Taps {
 	t := &vec.Taps{Index: make([]int32, l.per*n), Weight: make([]float32, l.per*n), Per: l.per}
 	for i := range n {

@@ -91,7 +91,7 @@ type tapList struct {
 	beyond []bool // elements with the extrapolation value; nil: none
 }
 
-// stretch returns the factor by which the kernel is widened.
+// stretch returns the factor by which antialiasing widens the kernel to shrink an axis.
 func (op *resize) stretch(p resizeAxis) float64 {
 	if op.antialias && p.scale < 1 {
 		return 1 / p.scale
@@ -108,7 +108,8 @@ func (op *resize) tapCount(p resizeAxis) int {
 	return 2 * int(math.Ceil(math.Min(support*op.stretch(p), maxSpan)))
 }
 
-// taps computes the taps of an axis.
+// taps computes the taps of all elements of an axis of the output. Taps outside the input are those
+// of its border. Weights add up to 1.
 func (op *resize) taps(p resizeAxis) tapList {
 	kernel := func(x float64) float64 { return max(0, 1-x) }
 	if op.mode == "cubic" {
@@ -145,8 +146,8 @@ func (op *resize) taps(p resizeAxis) tapList {
 	return l
 }
 
-// cubic is the convolution kernel of Keys 1981, "Cubic Convolution Interpolation
-// for Digital Image Processing", with its parameter a.
+// cubic is the convolution kernel of Keys 1981, "Cubic Convolution Interpolation for Digital Image
+// Processing", with its parameter a, at distance x ≥ 0.
 func (op *resize) cubic(x float64) float64 {
 	a := op.cubicA
 	switch {
@@ -186,7 +187,7 @@ func interpolate[T real](c *Call, op *resize, x *tensor.Tensor, plan []resizeAxi
 	return y, nil
 }
 
-// resizePass resizes the middle one of three dimensions.
+// resizePass resizes the middle one of three dimensions, [outer in inner] to [outer out inner].
 type resizePass[T real] struct {
 	src, dst       []T
 	in, out, inner int

@@ -140,6 +140,7 @@ type roiSamples struct {
 	count  int   // samples of a cell, including those outside the image
 }
 
+// meanSample is the mean of a cell's samples; those outside the image count as 0.
 func meanSample[T real](s *roiSamples, cell int, plane []T) float64 {
 	sum := 0.0
 	for i := s.begin(cell); i < s.end[cell]; i++ {
@@ -167,6 +168,7 @@ func largestSample[T real](s *roiSamples, cell int, plane []T) float64 {
 	return best
 }
 
+// begin returns the first sample of a cell.
 func (s *roiSamples) begin(cell int) int {
 	if cell == 0 {
 		return 0
@@ -240,6 +242,7 @@ func (op *roiAlign) samplesOf(size float64) (int, error) {
 	}
 }
 
+// add appends the sample at (y, x) of an image of h × w pixels, unless it is outside.
 func (s *roiSamples) add(y, x float64, h, w int) {
 	if !(y >= -1 && y <= float64(h) && x >= -1 && x <= float64(w)) || h == 0 || w == 0 {
 		return
@@ -251,7 +254,7 @@ func (s *roiSamples) add(y, x float64, h, w int) {
 }
 
 // between returns the two pixels around a coordinate and the weight of the
-// second. Coordinates beyond the outermost pixels are clamped to them.
+// second. Coordinates beyond the outermost of n pixels are clamped to them.
 func between(v float64, n int) (low, high int, fraction float64) {
 	v = math.Max(v, 0)
 	if low = int(v); low >= n-1 {

@@ -8,16 +8,23 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// scan runs its body once for each slice of its scan inputs. States are carried
-// from step to step; other outputs are stacked. ONNX Scan-9; negative axes are
-// allowed from version 11 on.
+// scan runs its body once for each slice of its scan inputs:
+//
+//	for i := range steps {
+//		states…, scanned… = body(states…, slice i of each scan input…)
+//	}
+//
+// States are carried from step to step; the other outputs of all steps are stacked. ONNX Scan-9;
+// -11 allows negative axes, later versions extend the types. Scan-8 does this for each sample of a
+// batch.
 type scan struct {
-	body             *ir.Graph
-	states, scans    int
-	inAxes, outAxes  []int
-	inBack, outBack  []bool
-	batched          bool // version 8: inputs have a batch axis before the scanned one
-	outputs, gathers int
+	body            *ir.Graph
+	states, scans   int    // numbers of carried states, and of scan inputs
+	inAxes, outAxes []int  // axes along which inputs are sliced, and outputs stacked
+	inBack, outBack []bool // from the end
+	batched         bool   // version 8: inputs have a batch axis before the scanned one
+	outputs         int    // of the node
+	gathers         int    // outputs of the body that are stacked
 }
 
 func newScan(n *ir.Node) (Op, error) {

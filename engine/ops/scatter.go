@@ -32,8 +32,8 @@ func (r reduction) check(d tensor.DType) error {
 	return nil
 }
 
-// updater returns a function that combines n updates, from element from on, with
-// the elements of y from element to on.
+// updater returns a function that combines n updates, from element from of updates on, with the
+// elements of y from element to on.
 func (r reduction) updater(y, updates *tensor.Tensor) func(to, from, n int) {
 	if r == "none" {
 		b := newBlocks(y, updates)
@@ -62,6 +62,7 @@ func reducing[T tensor.Number](r reduction) func(a, b T) T {
 	return func(a, b T) T { return min(a, b) }
 }
 
+// update is updater for one arithmetic.
 func update[T tensor.Number](y, updates *tensor.Tensor, f func(a, b T) T) func(to, from, n int) {
 	var old, by [rowLength]T
 	return func(to, from, n int) {
@@ -90,9 +91,9 @@ func copyOf(c *Call, x *tensor.Tensor) (*tensor.Tensor, error) {
 	return y, nil
 }
 
-// scatterElements writes each update to its own position, except that the index
-// is its coordinate along the axis. ONNX ScatterElements-16; reductions max and
-// min are new in version 18.
+// scatterElements writes each update to its own position, except that the index is its coordinate
+// along the axis: for axis 1, y[i, indices[i,j]] = updates[i,j]. ONNX ScatterElements-16, which
+// adds reductions; max and min are new in version 18.
 type scatterElements struct {
 	axis   int
 	reduce reduction
@@ -142,9 +143,9 @@ func (op scatterElements) Eval(c *Call) error {
 	})
 }
 
-// scatterND writes slices of updates to the positions that the vectors in the
-// last dimension of indices give. ONNX ScatterND-16; reductions max and min are
-// new in version 18.
+// scatterND writes slices of updates to the positions to which the vectors in the last dimension of
+// indices point: y[indices[i…, 0], indices[i…, 1], …] = updates[i…]. ONNX ScatterND-16, which adds
+// reductions; max and min are new in version 18.
 type scatterND struct{ reduce reduction }
 
 func newScatterND(n *ir.Node) (Op, error) {
@@ -197,7 +198,7 @@ func (op scatterND) Eval(c *Call) error {
 // of the batch from its own index on. ONNX TensorScatter-24.
 type tensorScatter struct {
 	axis     int
-	circular bool
+	circular bool // what exceeds the cache goes on at its beginning
 }
 
 func newTensorScatter(n *ir.Node) (Op, error) {

@@ -9,6 +9,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
+// sequences lists operators on sequences and optionals, whose facts have the common type of the
+// elements (Fact.Elem). A sequence is a list of tensors that share memory with where they came
+// from; as tensors never change, an operator that adds or removes an element copies only the list.
 var sequences = []Def{
 	{Name: "SequenceConstruct", Since: 11, Types: tensor.AllTypes, In: Arity{1, Many}, Out: Exactly(1), New: newSequenceConstruct},
 	{Name: "SequenceEmpty", Since: 11, In: Exactly(0), Out: Exactly(1), New: newSequenceEmpty},
@@ -45,7 +48,8 @@ func wantSequence(in []ir.Fact) error {
 	return nil
 }
 
-// joined returns what two facts have in common; false if their types differ.
+// joined returns what is true of a value that has one fact or the other; ok is false if their
+// dtypes differ. A fact that is not given says nothing.
 func joined(a, b ir.Fact) (f ir.Fact, ok bool) {
 	switch {
 	case !a.Given():
@@ -93,6 +97,7 @@ func joinedShape(a, b ir.Shape) ir.Shape {
 	return s
 }
 
+// withoutValue returns a fact without what is known of the elements.
 func withoutValue(f ir.Fact) ir.Fact {
 	f.Const, f.Ints = nil, nil
 	return f
@@ -231,8 +236,8 @@ func insertAt(t *tensor.Tensor, n int) (int, error) {
 	return fromEnd(v, n), nil
 }
 
-// countCopies counts the copying of a list of n elements as loop iterations, so
-// that a list cannot grow without end. Sixteen elements cost as much time as one
+// countCopies counts the copying of a list of n elements as loop iterations, so that a loop that
+// adds to a sequence cannot take time without end. Sixteen elements cost as much time as one
 // iteration: each is copied and its memory held and released.
 func countCopies(run *Run, n int) error {
 	if err := run.iterate(int64(n / 16)); err != nil {
@@ -358,7 +363,7 @@ func stack(c *Call, elems []*tensor.Tensor, axis int) (*tensor.Tensor, error) {
 	return y, nil
 }
 
-// optional wraps its input, or is empty and of a given type. ONNX Optional.
+// optional wraps its input, or is empty and of a given type. ONNX Optional-15.
 type optional struct{ of *ir.Fact }
 
 func newOptional(n *ir.Node) (Op, error) {
@@ -389,8 +394,8 @@ func (op optional) Eval(c *Call) error {
 	return nil
 }
 
-// optionalGetElement unwraps an optional. From version 18 on, other values are
-// returned unchanged.
+// optionalGetElement unwraps an optional. ONNX OptionalGetElement-15; from version 18 on, other
+// values are returned unchanged.
 type optionalGetElement struct{}
 
 func newOptionalGetElement(n *ir.Node) (Op, error) { return optionalGetElement{}, nil }
@@ -418,8 +423,8 @@ func (optionalGetElement) Eval(c *Call) error {
 	return nil
 }
 
-// optionalHasElement tells whether an optional has an element. It is false if
-// there is no input, true for other values.
+// optionalHasElement tells whether an optional has an element. ONNX OptionalHasElement-15; from
+// version 18 on it is false if there is no input, and true for other values.
 type optionalHasElement struct{}
 
 func newOptionalHasElement(n *ir.Node) (Op, error) { return optionalHasElement{}, nil }

@@ -76,7 +76,7 @@ func (op shapeOf) Eval(c *Call) error {
 	return nil
 }
 
-// sizeOf is the number of elements. ONNX Size.
+// sizeOf is the number of elements. ONNX Size-1; newer versions extend the types.
 type sizeOf struct{}
 
 func newSize(n *ir.Node) (Op, error) { return sizeOf{}, nil }
@@ -95,8 +95,8 @@ func (sizeOf) Eval(c *Call) error {
 	return nil
 }
 
-// reshape changes the shape: -1 stands for the size that remains, 0 copies the
-// dimension of the input unless allowzero is set. ONNX Reshape-14.
+// reshape changes the shape: -1 stands for the size that remains, 0 copies the dimension of the
+// input unless allowzero is set. [2 3 4] with shape 0 -1 becomes [2 12]. ONNX Reshape-14.
 type reshape struct {
 	shape     []int // attribute of version 1; nil: the second input
 	allowZero bool
@@ -162,7 +162,8 @@ func (op reshape) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, completed(in[0].Shape, dims, slices.Index(known, -1)))}, nil
 }
 
-// partial returns the shape if only some of the requested sizes are known.
+// partial returns the shape of the output as far as it is known, if only some of the requested
+// sizes are, or only their number.
 func (op reshape) partial(in []ir.Fact) ir.Shape {
 	want := in[1]
 	if want.Ints == nil {
@@ -191,8 +192,8 @@ func (op reshape) partial(in []ir.Fact) ir.Shape {
 	return completed(in[0].Shape, dims, at)
 }
 
-// completed computes dimension at (-1: none) of a reshaped tensor from the
-// others: numbers divide, symbols cancel.
+// completed computes dimension at (-1: none) of a reshaped tensor from the others: numbers divide,
+// symbols cancel. [batch 3 4] as [batch ?] is [batch 12].
 func completed(from ir.Shape, dims []ir.Dim, at int) ir.Shape {
 	to := ir.ShapeOf(dims...)
 	if at < 0 || !from.Ranked {
@@ -310,8 +311,8 @@ func (op reshape) Eval(c *Call) error {
 	return err
 }
 
-// flatten makes a matrix of the dimensions before axis and those from it on. ONNX
-// Flatten; negative axes are allowed from version 11 on.
+// flatten makes a matrix of the dimensions before axis and those from it on: [2 3 4] with axis 1
+// becomes [2 12]. ONNX Flatten-1; -9 extends the types, -11 allows negative axes.
 type flatten struct{ axis int }
 
 func newFlatten(n *ir.Node) (Op, error) {
@@ -343,7 +344,7 @@ func (op flatten) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{ir.Tensor(in[0].DType, ir.ShapeOf(product(s.Dims[:axis]), product(s.Dims[axis:])))}, nil
 }
 
-// product multiplies dimensions; the result is a symbol if all others are 1.
+// product multiplies dimensions; the result is a symbol if one dimension is and all others are 1.
 func product(dims []ir.Dim) ir.Dim {
 	var known []int
 	open := ir.Dim{N: 1}
@@ -386,7 +387,8 @@ func (op flatten) Eval(c *Call) error {
 	return err
 }
 
-// expand broadcasts the input with a shape, as numpy does. ONNX Expand.
+// expand broadcasts the input with a shape, as numpy does: dimensions of the input may also be
+// larger than those of the shape. ONNX Expand-8; -13 extends the types.
 type expand struct{}
 
 func newExpand(n *ir.Node) (Op, error) { return expand{}, nil }
@@ -445,7 +447,7 @@ func (expand) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	return []ir.Fact{out}, nil
 }
 
-// expanded broadcasts two shapes; with is untrusted.
+// expanded broadcasts two shapes; with comes from the model and is not trusted.
 func expanded(from, with []int) ([]int, error) {
 	for _, d := range with {
 		if d < 0 {
@@ -484,7 +486,7 @@ func (expand) Eval(c *Call) error {
 	return c.move(broadcastWalk(to, x.Shape()), y, x)
 }
 
-// identity returns its input. ONNX Identity.
+// identity returns its input, whatever that is. ONNX Identity-1; newer versions extend the types.
 type identity struct{}
 
 func newIdentity(n *ir.Node) (Op, error) { return identity{}, nil }

@@ -81,8 +81,9 @@ func (op *cosineWindow) Eval(c *Call) error {
 	return nil
 }
 
-// melWeights is a matrix that maps the bins of a spectrum to overlapping
-// triangular filters, evenly spaced on the mel scale. ONNX MelWeightMatrix-17.
+// melWeights is a matrix that maps the bins of a spectrum to overlapping triangular filters, evenly
+// spaced on the mel scale, 2595·log10(1 + hertz/700). Filter i rises from edge i to edge i+1 and
+// falls to edge i+2. ONNX MelWeightMatrix-17.
 type melWeights struct{ dtype tensor.DType }
 
 func newMelWeights(n *ir.Node) (Op, error) {

@@ -8,12 +8,12 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// slice takes every step-th element from start up to end along some axes, as
-// numpy does: negative positions count from the end, those out of range are
-// clamped. ONNX Slice-10; negative axes are allowed from version 11 on.
+// slice takes every step-th element from start up to end along some axes, as numpy does: negative
+// positions count from the end, those out of range are clamped, and a negative step goes backwards.
+// ONNX Slice-10; -11 allows negative axes.
 type slice struct {
 	starts, ends, axes []int // attributes of version 1
-	attr               bool
+	attr               bool  // they are attributes, not inputs
 }
 
 func newSlice(n *ir.Node) (Op, error) { return slice{}, nil }
@@ -24,7 +24,7 @@ func newSlice1(n *ir.Node) (Op, error) {
 	return slice{a.Ints("starts"), a.Ints("ends"), a.Ints("axes"), true}, a.Err()
 }
 
-// cut is the range of one axis.
+// cut is the range of one axis, as it is given.
 type cut struct{ start, end, step int }
 
 // cuts returns the ranges by axis of the input, nil for axes that are not sliced.
@@ -85,8 +85,8 @@ func (c cut) of(dim int) (from, count int) {
 	return from, (from-end-1)/-step + 1
 }
 
-// operands returns the lists starts, ends, axes and steps from the attributes or
-// inputs.
+// operands returns the lists starts, ends, axes and steps: the attributes, or what get returns for
+// inputs 1 to 4.
 func (op slice) operands(get func(i int) ([]int, error)) (lists [4][]int, err error) {
 	if op.attr {
 		return [4][]int{op.starts, op.ends, op.axes, nil}, nil

@@ -19,9 +19,9 @@ var softmaxes = []Def{
 // lineFunc transforms a line of numbers, which is not empty, in place.
 type lineFunc func(x []float64)
 
-// lines applies a function to every line of the input: along one axis (from opset
-// 13 on), or over all dimensions from the axis on (opsets 1 to 12, which view the
-// input as a matrix). ONNX Softmax, LogSoftmax, Hardmax.
+// lines applies a function to every line of the input: along one axis (from opset 13 on), or over all
+// dimensions from the axis on (opsets 1 to 12, which view the input as a matrix). ONNX Softmax-13,
+// LogSoftmax-13, Hardmax-13; their versions -1; LpNormalization-1.
 type lines struct {
 	f    lineFunc
 	axis int
@@ -145,6 +145,7 @@ func hardmaxLine(x []float64) {
 	x[at] = 1
 }
 
+// lineTop returns the largest number, NaN if there is one.
 func lineTop(x []float64) float64 {
 	top := math.Inf(-1)
 	for _, v := range x {

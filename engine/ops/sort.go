@@ -74,8 +74,9 @@ func compareFloats[T float32 | float64](a, b T) int {
 	return -cmp.Compare(a, b)
 }
 
-// topK is the k largest or smallest elements along an axis, with their indices.
-// Of equal elements, the one with the lower index comes first. ONNX TopK-11.
+// topK is the k largest or smallest elements along an axis, with their indices. Of equal elements,
+// the one with the lower index comes first; NaN is larger than all numbers. ONNX TopK-11; -24
+// extends the types.
 type topK struct {
 	axis     int
 	k        int // attribute of version 1; -1: the second input
@@ -207,7 +208,7 @@ func (op topK) Eval(c *Call) error {
 	return nil
 }
 
-// before returns the order of the results.
+// before returns the order of the results, given the ascending order of the elements.
 func (op topK) before(compare func(i, j int) int) func(i, j int) int {
 	return func(i, j int) int {
 		c := compare(i, j)
@@ -256,9 +257,9 @@ func leading(list []int, k int, compare func(i, j int) int) []int {
 	return heap
 }
 
-// unique returns the distinct elements, or slices along an axis, with the index
-// of their first occurrence, the index among them of each input, and the number
-// of occurrences. ONNX Unique.
+// unique returns the distinct elements, or slices along an axis, with the index of their first
+// occurrence, the index among them of each input, and the number of occurrences: [2 1 1] gives [1
+// 2] with [1 0], [1 0 0] and [2 1]. ONNX Unique-11.
 type unique struct {
 	axis         int
 	flat, sorted bool
@@ -388,8 +389,8 @@ func (op unique) groups(c *Call, x *tensor.Tensor, axis int) ([][]int, error) {
 	return groups, failed
 }
 
-// nonZero returns the positions of the nonzero elements, one in each column. ONNX
-// NonZero.
+// nonZero returns the positions of the nonzero elements, one in each column. ONNX NonZero-9; -13
+// extends the types.
 type nonZero struct{}
 
 func newNonZero(n *ir.Node) (Op, error) { return nonZero{}, nil }

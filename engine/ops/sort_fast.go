@@ -49,7 +49,9 @@ func (op topK) EvalFast(c *Call) (bool, error) {
 	return true, nil
 }
 
-// sortKey orders float32 as integers: both zeros are equal, NaN is largest.
+// sortKey orders float32 as integers: both zeros are equal, NaN is largest. The bits of positive
+// floats already are in order; a set sign bit makes them larger, so that it is set for these and
+// all bits of negative ones are flipped.
 func sortKey(v float32) uint32 {
 	b := math.Float32bits(v + 0) // -0 + 0 is 0
 	if b<<1 > 0xff<<24 {

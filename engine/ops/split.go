@@ -154,7 +154,7 @@ func (op split) Eval(c *Call) error {
 	return cutAlong(c, x, axis, parts, func(i int, y *tensor.Tensor) { c.Out[i] = y })
 }
 
-// cutAlong copies each of the parts along an axis to a tensor of its own.
+// cutAlong copies each of the parts along an axis to a tensor of its own, which it hands to put.
 func cutAlong(c *Call, x *tensor.Tensor, axis int, parts []int, put func(i int, y *tensor.Tensor)) error {
 	at := 0
 	for i, size := range parts {
@@ -177,7 +177,7 @@ func cutAlong(c *Call, x *tensor.Tensor, axis int, parts []int, put func(i int, 
 }
 
 // splitToSequence divides a tensor along an axis into a sequence. ONNX
-// SplitToSequence.
+// SplitToSequence-11; -24 extends the types.
 type splitToSequence struct {
 	axis     int
 	keepDims bool

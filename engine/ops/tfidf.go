@@ -10,16 +10,17 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// tfIdf counts, for each row, the n-grams of a pool: sequences of n items, skip+1
-// apart, for all n and skip in the given ranges. ONNX TfIdfVectorizer-9.
+// tfIdf counts, for each row, how often the n-grams of a pool occur in it: sequences of n items,
+// skip+1 apart, for all n and skip in the given ranges. In the row a b c, the 2-gram a c occurs
+// with skip 1. The counts, or their presence, may be weighted. ONNX TfIdfVectorizer-9.
 type tfIdf struct {
 	shortest, longest, skip int
-	size                    int            // length of an output row
-	grams                   map[string]int // index in the pool, by key
-	index                   []int          // index in the output, by index in the pool
-	finish                  func(count, weight float64) float64
-	weights                 []float32 // by index in the pool; nil: ones
-	words                   bool
+	size                    int                                 // length of an output row
+	grams                   map[string]int                      // index in the pool, by key
+	index                   []int                               // index in the output, by index in the pool
+	finish                  func(count, weight float64) float64 // mode
+	weights                 []float32                           // by index in the pool; nil: ones
+	words                   bool                                // items are strings, otherwise integers
 }
 
 func newTfIdf(n *ir.Node) (Op, error) {

@@ -27,7 +27,8 @@ type optimizer struct {
 	step func(rate float64, count int64) func(x, g float64, s *[2]float64) float64
 }
 
-// newAdagrad reads Adagrad-1. Duchi et al. 2011. ONNX Adagrad-1.
+// newAdagrad makes h += g², x -= r·g/(√h + epsilon), where g includes norm·x and r = R/(1 +
+// T·decay). ONNX Adagrad-1. Duchi et al. 2011, "Adaptive Subgradient Methods".
 func newAdagrad(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	decay, epsilon, norm := float64(a.Float("decay_factor", 0)), float64(a.Float("epsilon", 1e-6)), float64(a.Float("norm_coefficient", 0))
@@ -42,7 +43,9 @@ func newAdagrad(n *ir.Node) (Op, error) {
 	return op, op.check(n, a)
 }
 
-// newAdam reads Adam-1. Kingma and Ba 2014. ONNX Adam-1.
+// newAdam makes v = alpha·v + (1-alpha)·g, h = beta·h + (1-beta)·g², x = (1-post)·(x - r·v/(√h +
+// epsilon)), where g includes norm·x and r = R·√(1-beta^T)/(1-alpha^T) for T > 0. ONNX Adam-1.
+// Kingma and Ba 2014, "Adam".
 func newAdam(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	alpha, beta, epsilon := float64(a.Float("alpha", 0.9)), float64(a.Float("beta", 0.999)), float64(a.Float("epsilon", 1e-6))
@@ -61,8 +64,9 @@ func newAdam(n *ir.Node) (Op, error) {
 	return op, op.check(n, a)
 }
 
-// newMomentum reads Momentum-1. Polyak 1964, Sutskever et al. 2013 (Nesterov's
-// form). ONNX Momentum-1.
+// newMomentum makes v = alpha·v + b·g, x -= R·v, or in Nesterov's form x -= R·(g + alpha·v), where
+// g includes norm·x and b is beta, but 1 in the first step. ONNX Momentum-1. Polyak 1964; Sutskever
+// et al. 2013, "On the Importance of Initialization and Momentum".
 func newMomentum(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("alpha", "beta", "mode", "norm_coefficient")
 	alpha, beta, norm := float64(a.Float("alpha", 0)), float64(a.Float("beta", 0)), float64(a.Float("norm_coefficient", 0))

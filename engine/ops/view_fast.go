@@ -164,11 +164,12 @@ func (op gather) moves(m Move, in []ir.Fact) (moves []Move, ok bool) {
 	return []Move{m}, true
 }
 
-// Reshaped returns the strides with which a view of another shape reads, in row-major order, the same
-// elements as a view of the given shape and strides; ok is false if there are none. No size may be 0.
-// For instance [4 6] with strides [12 1], the left half of a matrix of rows of 12, is also [2 2 6] with
-// [24 12 1] or [4 2 3] with [12 3 1], but not [24]. It splits both shapes into the shortest groups of
-// axes with as many elements; within a group the given strides must be those of one long row.
+// Reshaped returns the strides with which a view of another shape reads, in row-major order, the
+// same elements as a view of the given shape and strides; ok is false if there are none. No size
+// may be 0. For instance [4 6] with strides [12 1], the left half of a matrix of rows of 12, is
+// also [2 2 6] with [24 12 1] or [4 2 3] with [12 3 1], but not [24]. It splits both shapes into
+// the shortest groups of axes with as many elements; within a group the given strides must be those
+// of one long row.
 func Reshaped(shape, strides, to []int) (out []int, ok bool) {
 	var sizes, steps []int
 	for i, n := range shape {

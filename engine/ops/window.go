@@ -8,13 +8,22 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 )
 
-// window describes how a kernel slides over the spatial dimensions of its input:
-// the attributes of Conv, the pools and related operators.
+// Convolutions and pools slide a window over the spatial dimensions of their input. Three types
+// describe that, each for what is known at a time:
+//
+//	window  the attributes of a node, with lists for all dimensions
+//	span    the window along one dimension, with defaults filled in and, after place, the padding that
+//	        auto_pad results in
+//	slide   the window over an input of known size, always in three dimensions: depth, height, width
+//
+// Along one dimension, window o covers with tap k the element o·stride + k·dilation - before.
+
+// window holds the attributes of Conv, the pools and related operators.
 type window struct {
-	kernel, strides, dilations []int // nil: size of the weights, ones, ones
-	pads                       []int // begins of all dimensions, then ends; nil: zeros
-	auto                       string
-	ceil                       bool // ceil_mode: the last window may extend past the end
+	kernel, strides, dilations []int  // nil: size of the weights, ones, ones
+	pads                       []int  // begins of all dimensions, then ends; nil: zeros
+	auto                       string // auto_pad
+	ceil                       bool   // ceil_mode: the last window may extend past the end
 }
 
 // maxSpan bounds kernels, strides, dilations and pads, so that their sums fit an
@@ -117,8 +126,8 @@ func (w *window) spans(rank int, weights []int) ([]span, error) {
 	return out, nil
 }
 
-// place returns the number of windows along a dimension of size in, and the span
-// with its actual padding.
+// place returns the span with its actual padding along a dimension of size in, and the number of
+// windows.
 func (w *window) place(s span, in int) (span, int, error) {
 	ext := int(s.extent())
 	if w.auto == "SAME_UPPER" || w.auto == "SAME_LOWER" {
@@ -152,12 +161,13 @@ type PictureWindow struct {
 	PadTop, PadLeft, PadBottom, PadRight                     int
 }
 
+// maxBeyond bounds by how many elements the kernel of a planned pool exceeds the image.
 const maxBeyond = 1 << 12
 
-// PictureWindowOf returns the window of a convolution or pool for images of h by
-// w pixels. weights are the height and width of a convolution's kernel, nil for a
-// pool. It returns false if the node does not accept such images, and for pools with
-// more than maxBeyond taps outside of them, since planned pools list their taps.
+// PictureWindowOf returns the window of a convolution or pool for images of h by w pixels. weights
+// are the height and width of a convolution's kernel, nil for a pool. It returns false if the node
+// does not accept such images, and for pools whose kernel exceeds them by more than maxBeyond,
+// since planned pools list their taps.
 func PictureWindowOf(n *ir.Node, h, w int, weights []int) (PictureWindow, bool) {
 	s, ok := placedSpans(n, []int{h, w}, weights)
 	if !ok || weights == nil && max(s[0].kernel-h, s[1].kernel-w) > maxBeyond {
@@ -250,8 +260,8 @@ func (w *window) outDims(in []ir.Dim, weights []int) ([]ir.Dim, error) {
 // slide is a window over up to three spatial dimensions: depth, height, width.
 // Those that the input does not have are of size 1.
 type slide struct {
-	rank    int
-	in, out [3]int
+	rank    int    // number of spatial dimensions of the input
+	in, out [3]int // sizes of the input, numbers of windows
 	span    [3]span
 
 	at   [3]int // the window whose hits these are
@@ -291,8 +301,8 @@ func (s *slide) inSize() int  { return s.in[0] * s.in[1] * s.in[2] }
 func (s *slide) outSize() int { return s.out[0] * s.out[1] * s.out[2] }
 func (s *slide) taps() int    { return s.span[0].kernel * s.span[1].kernel * s.span[2].kernel }
 
-// pointwise treats all pixels as one row if the kernel has a single tap that
-// visits each pixel, because loops over long rows are fastest.
+// pointwise makes one row of all pixels if the kernel has a single tap that visits each pixel,
+// because loops over long rows are fastest.
 func (s *slide) pointwise() {
 	for i := range s.span {
 		if p := s.span[i]; p.kernel != 1 || p.stride != 1 || p.before != 0 || p.after != 0 {
@@ -303,7 +313,7 @@ func (s *slide) pointwise() {
 	s.in, s.out = [3]int{1, 1, n}, [3]int{1, 1, n}
 }
 
-// inside returns the windows whose tap k is on the input: first ≤ o < last.
+// inside returns the windows whose tap k is on an input of size in, of out windows: first ≤ o < last.
 func (s span) inside(k, in, out int) (first, last int) {
 	at := k*s.dilation - s.before // position of the tap in window 0
 	if at < 0 {

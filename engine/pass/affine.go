@@ -65,9 +65,10 @@ func behindConv(v *ir.Value) bool {
 	return false
 }
 
-// intoReaders moves a ScaleShift into the convolutions that read it, which must be all its readers. The
-// scale must be the same for all channels, because the fused form has scales for output channels only.
-// If there is a shift, the convolution must have no padding, whose zeros would be shifted too.
+// intoReaders moves a ScaleShift into the convolutions that read it, which must be all its readers.
+// The scale must be the same for all channels, because the fused form has scales for output
+// channels only. If there is a shift, the convolution must have no padding, whose zeros would be
+// shifted too.
 func intoReaders(e *Editor, n *ir.Node) (bool, error) {
 	op, ok := n.Operator.(*ops.ScaleShift)
 	y := n.Outputs[0]

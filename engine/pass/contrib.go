@@ -21,7 +21,7 @@ import (
 //	QuickGelu(x; alpha)                     =>  Mul(x, Sigmoid(Mul(x, alpha)))
 //	SkipLayerNormalization(x, skip, …)      =>  Add -> LayerNormalization
 //	Attention, MultiHeadAttention           =>  MatMul -> Softmax -> MatMul (contrib_attention.go)
-//	Conv, … of com.microsoft.nchwc          =>  Conv, … (contrib_nchwc.go)
+//	Conv, … of com.microsoft.nchwc          =>  Conv, … (contrib_blocked.go)
 //
 // A rule that meets a form it cannot express, such as attention with a cache of past keys, makes
 // nothing, and the node stays: it has a reference kernel.
@@ -183,8 +183,8 @@ func spellConv(s *speller) {
 	}
 }
 
-// convolve makes a Conv of the given inputs with the node's attributes, the sum with the node's input 3
-// and an activation.
+// convolve makes a Conv of the given inputs with the node's attributes, the sum with the node's
+// input 3 and an activation.
 func (s *speller) convolve(inputs []*ir.Value, act kernel.Activation) {
 	y := s.add("", "Conv", 11, inputs, s.plain()...)
 	if z := s.node.Input(3); z != nil {

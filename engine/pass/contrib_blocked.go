@@ -8,19 +8,22 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// blocked is the domain of ONNX Runtime's operators on channels in blocks (NCHWc), which its optimiser
-// writes at the highest level. Here their values have the layout [N C H W], with a number of channels
-// that is rounded up to whole blocks (ops/contrib_nchwc.go), so most are the standard's operators under
-// another name; only weights have to be reordered:
-//
-//	ReorderInput -> Conv(blocked w) -> MaxPool -> ReorderOutput
-//	=>  Pad(channels) -> Conv(w) -> MaxPool -> Slice(channels)
+// blocked is the domain of ONNX Runtime's operators on channels in blocks. Their
+// values are taken for what they stand for, so all but the weights are what the
+// standard has.
 const blocked = "com.microsoft.nchwc"
 
 var blockedSpellings = map[string]func(s *speller){
 	"Conv": spellBlockedConv, "Upsample": spellBlockedUpsample, "ReorderInput": spellReorder, "ReorderOutput": spellReorder,
 	"MaxPool": spellSame(12), "AveragePool": spellSame(11), "GlobalMaxPool": spellSame(1), "GlobalAveragePool": spellSame(1),
 }
+
+// Values of these operators have the layout [N C H W] here, with a number of channels that is
+// rounded up to whole blocks (see package ops), so most are the standard's under another name; only
+// weights have to be reordered:
+//
+//	ReorderInput -> Conv(blocked w) -> MaxPool -> ReorderOutput
+//	=>  Pad(channels) -> Conv(w) -> MaxPool -> Slice(channels)
 
 // spellSame makes the standard's operator of the same name.
 func spellSame(version int) func(s *speller) {

@@ -17,10 +17,10 @@ var toFirst, toLast = []int64{0, 3, 1, 2}, []int64{0, 2, 3, 1}
 //	x -> Transpose(0 2 3 1) -> NhwcConv -> Relu -> NhwcMaxPool -> Transpose(0 3 1 2) -> y
 //	=>  x -> Conv -> Relu -> MaxPool -> y
 //
-// Each of them gets a Transpose before and behind it. So does what lies between them, if it treats all
-// places of a picture alike, and every value is kept in both layouts, so that transpositions that
-// meet are not made: the ones that nobody reads go at the end. Only pictures of rank 4 are touched, and
-// only graphs that have such an operator.
+// Each of them gets a Transpose before and behind it. So does what lies between them, if it treats
+// all places of a picture alike, and every value is kept in both layouts, so that transpositions
+// that meet are not made: the ones that nobody reads go at the end. Only pictures of rank 4 are
+// touched, and only graphs that have such an operator.
 func channelsFirst(e *Editor) (int, error) {
 	if !slices.ContainsFunc(e.Graph.Nodes, func(n *ir.Node) bool { _, _, last := firstForm(n); return last }) {
 		return 0, nil

@@ -18,8 +18,8 @@ func scalar(v *ir.Value) (number float64, ok bool) {
 	return tensor.ToFloat64(v.Const())[0], true
 }
 
-// isFloats reports whether v is a constant of float32 that is not empty. Unlike floats, it does not ask
-// for its numbers, which would convert those of a tensor.Widened.
+// isFloats reports whether v is a constant of float32 that is not empty. Unlike floats, it does not
+// ask for its numbers, which would convert those of a tensor.Widened.
 func isFloats(v *ir.Value) bool {
 	return v != nil && v.Const() != nil && v.Const().DType() == tensor.Float32 && v.Const().Len() > 0
 }

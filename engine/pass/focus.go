@@ -8,17 +8,18 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// focus makes a convolution read the picture itself if its input is the picture's four grids of every
-// second pixel, concatenated as channels:
+// focus makes a convolution read the picture itself if its input is the picture's four grids of
+// every second pixel, concatenated as channels:
 //
 //	x -> Slice [0::2, 0::2] ─┐
 //	x -> Slice [1::2, 0::2] ─┤
 //	x -> Slice [0::2, 1::2] ─┤
 //	x -> Slice [1::2, 1::2] ─┴> Concat -> Conv 3x3, stride 1, pads 1  =>  x -> Conv 6x6, stride 2, pads 2
 //
-// With twice the kernel size, stride and padding the convolution sums the same products. YOLOX and the
-// first YOLOv5 begin in this way; a SpaceToDepth of 2 is the same. Only the first layer of a network
-// gains, so the picture must have few channels and known, even sides, and nothing else may read the grids.
+// With twice the kernel size, stride and padding the convolution sums the same products. YOLOX and
+// the first YOLOv5 begin in this way; a SpaceToDepth of 2 is the same. Only the first layer of a
+// network gains, so the picture must have few channels and known, even sides, and nothing else may
+// read the grids.
 func focus(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(conv *ir.Node) error {

@@ -10,8 +10,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// joinClip turns maxima and minima with a number, as TensorFlow's exports write bounds, into a clip, and
-// two in a row into one:
+// joinClip turns maxima and minima with a number, as TensorFlow's exports write bounds, into a
+// clip, and two in a row into one:
 //
 //	x -> Max(0) -> Min(6)  =>  x -> [Activate clip 0 6]
 //
@@ -297,8 +297,8 @@ func cubeOf(v, x *ir.Value) bool {
 //	mean = ReduceMean(x), d = x - mean, var = ReduceMean(d²)
 //	d / √(var + ε) · scale + bias  =>  LayerNormalization(x, scale, bias; axis -1, epsilon ε)
 //
-// scale and bias must be constant vectors as long as the last axis. Normalisations over several axes or
-// without scale and bias stay.
+// scale and bias must be constant vectors as long as the last axis. Normalisations over several
+// axes or without scale and bias stay.
 func joinLayerNorm(e *Editor) (int, error) {
 	changes := 0
 	err := e.Nodes(func(last *ir.Node) error {

@@ -2,9 +2,9 @@ package pass
 
 import "math"
 
-// Integer kernels work on codes of one kind only, unsigned bytes. Codes of type int8 are stored plus
-// 128, as are their zero points, which is the same as flipping the sign bit: -128 … 127 become 0 … 255,
-// and (code - zero) stays what it was.
+// Integer kernels work on codes of one kind only, unsigned bytes. Codes of type int8 are stored
+// plus 128, as are their zero points, which is the same as flipping the sign bit: -128 … 127 become
+// 0 … 255, and (code - zero) stays what it was.
 
 // Code returns the stored code of a number: v/scale rounded half to even, plus the stored zero point,
 // saturated. NaN has the lowest code.

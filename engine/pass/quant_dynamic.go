@@ -36,8 +36,8 @@ func joinDynamic(e *Editor) (int, error) {
 	return changes, err
 }
 
-// dynamic is one place where the pattern was found: an integer convolution or product, and what belongs
-// to it.
+// dynamic is one place where the pattern was found: an integer convolution or product, and what
+// belongs to it.
 type dynamic struct {
 	*Editor
 	node, last           *ir.Node  // the product, and the last node of the pattern
@@ -92,7 +92,8 @@ func (d *dynamic) outputs() int {
 	return d.w.Const().Dim(1)
 }
 
-// scaled follows the integer sums to the Mul that scales them, and to the Add of a bias if there is one.
+// scaled follows the integer sums to the Mul that scales them, and to the Add of a bias if there is
+// one.
 func (d *dynamic) scaled() bool {
 	cast := d.Only(d.node.Outputs[0])
 	if !is(cast, "Cast") || cast.Outputs[0].Fact.DType != tensor.Float32 {

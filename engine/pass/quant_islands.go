@@ -9,20 +9,20 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// joinQuantized turns islands, operators between DequantizeLinear and QuantizeLinear, into operators on
-// the codes themselves:
+// joinQuantized turns islands, operators between DequantizeLinear and QuantizeLinear, into
+// operators on the codes themselves:
 //
 //	x8 -> DequantizeLinear ─┐
 //	w8 -> DequantizeLinear ─┴> Conv -> Relu -> QuantizeLinear -> y8   =>   x8, w8 -> QLinearConv -> y8
 //
-// A Relu or Clip behind the operator mostly does what the saturation of codes does already; otherwise it
-// becomes a table of 256 codes behind it ([Recode]). So do functions of one number, such as Sigmoid.
-// Operators that only move numbers (MaxPool, Reshape, …) work on codes if input and output have the same
-// scale and zero point.
+// A Relu or Clip behind the operator mostly does what the saturation of codes does already;
+// otherwise it becomes a table of 256 codes behind it ([Recode]). So do functions of one number,
+// such as Sigmoid. Operators that only move numbers (MaxPool, Reshape, …) work on codes if input
+// and output have the same scale and zero point.
 //
-// Sums are then exact and rounded once, whereas the island sums rounded float32 products: a result may
-// differ by one step of the output's scale. ONNX Runtime makes the same trade. Scales and zero points
-// must be constant, and codes have 8 bits; other islands stay.
+// Sums are then exact and rounded once, whereas the island sums rounded float32 products: a result
+// may differ by one step of the output's scale. ONNX Runtime makes the same trade. Scales and zero
+// points must be constant, and codes have 8 bits; other islands stay.
 func joinQuantized(e *Editor) (int, error) {
 	if !slices.ContainsFunc(e.Graph.Nodes, func(n *ir.Node) bool { return linear(n, "QuantizeLinear") }) {
 		return 0, nil
@@ -213,8 +213,8 @@ func (is *island) recode(n *ir.Node, codes *ir.Value, table []byte) error {
 	return is.Rebind(n, ops.Internal, "Recode", 1, []*ir.Value{codes, t}, nil)
 }
 
-// clipTable returns the effect of the island's clip on the codes of the output as a table; nil if it has
-// none, because the codes cannot stand for numbers beyond its bounds.
+// clipTable returns the effect of the island's clip on the codes of the output as a table; nil if
+// it has none, because the codes cannot stand for numbers beyond its bounds.
 func (is *island) clipTable() []byte {
 	if is.act == nil {
 		return nil
