@@ -84,14 +84,7 @@ func (op *attention) Infer(in []ir.Fact) ([]ir.Fact, error) {
 			return nil, err
 		}
 	}
-	shapes, known := make([][]int, len(in)), true
-	for i, f := range in {
-		if f.Given() {
-			var ok bool
-			shapes[i], ok = f.Shape.Ints()
-			known = known && ok
-		}
-	}
+	shapes, known := givenShapes(in)
 	out := []ir.Fact{ir.Tensor(in[0].DType, ir.Shape{}), ir.Tensor(in[1].DType, ir.Shape{}), ir.Tensor(in[2].DType, ir.Shape{}), ir.Tensor(in[0].DType, ir.Shape{})}
 	if !known {
 		return out, nil
@@ -268,21 +261,7 @@ func (op *attention) rows(c *Call, g *attentionSizes, in []*tensor.Tensor, keys,
 				for j := range row {
 					row[j] = scale * dot(query, k[(group*g.total+j)*g.k.size:])
 				}
-				op.keep(0, seen, row)
-				for j := range row {
-					if op.softcap > 0 {
-						row[j] = op.softcap * math.Tanh(row[j]/op.softcap)
-					}
-				}
-				op.keep(1, seen, row)
-				op.mask(c, g, in, row, n, head, i)
-				op.keep(2, seen, row)
-				if top := lineTop(row); math.IsInf(top, -1) {
-					clear(row)
-				} else {
-					softmaxLine(row)
-				}
-				op.keep(3, seen, row)
+				op.probabilities(row, seen, func() { op.mask(c, g, in, row, n, head, i) })
 				result := dst[out.at(n, head, i):][:g.v.size]
 				for j, p := range row {
 					if p != 0 {
@@ -293,6 +272,26 @@ func (op *attention) rows(c *Call, g *attentionSizes, in []*tensor.Tensor, keys,
 		}
 	}
 	return nil
+}
+
+// probabilities turns the scores of a query into probabilities, in place, and copies to seen the
+// stage that output 3 shows. mask masks the scores.
+func (op *attention) probabilities(row, seen []float64, mask func()) {
+	op.keep(0, seen, row)
+	if op.softcap > 0 {
+		for j := range row {
+			row[j] = op.softcap * math.Tanh(row[j]/op.softcap)
+		}
+	}
+	op.keep(1, seen, row)
+	mask()
+	op.keep(2, seen, row)
+	if top := lineTop(row); math.IsInf(top, -1) {
+		clear(row) // every key is masked
+	} else {
+		softmaxLine(row)
+	}
+	op.keep(3, seen, row)
 }
 
 // keep copies a row of scores if output 3 shows this stage.

@@ -69,15 +69,7 @@ func (op *linearAttention) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		s.Dims[3].N = v.Dims[2].N / op.groups
 		y.Dims[2].N = s.Dims[3].N * op.heads
 	}
-	shapes, known := make([][]int, 7), true
-	for i, f := range in {
-		if f.Given() {
-			var ok bool
-			shapes[i], ok = f.Shape.Ints()
-			known = known && ok
-		}
-	}
-	if known {
+	if shapes, known := givenShapes(in); known {
 		if err := op.fit(shapes); err != nil {
 			return nil, err
 		}

@@ -134,9 +134,6 @@ func knownInts(in []ir.Fact, i int) (v []int, ok bool, err error) {
 	return v, err == nil, err
 }
 
-// integerTypes are the types of shapes, axes and indices.
-var integerTypes = tensor.Types(tensor.Int32, tensor.Int64)
-
 // wantRank checks the rank of input i, if it is known.
 func wantRank(in []ir.Fact, i int, ranks ...int) error {
 	f := fact(in, i)

@@ -16,7 +16,7 @@ import (
 // floats and saturate, 21 integers of 4 bits, 24 round_mode.
 var casts = []Def{
 	{Name: "Cast", Since: 6, Types: tensor.AllTypes, In: Exactly(1), Out: Exactly(1), New: newCast},
-	{Name: "Cast", Since: 1, Until: 5, Types: tensor.NumericTypes | bools, In: Exactly(1), Out: Exactly(1), New: newCast1},
+	{Name: "Cast", Since: 1, Until: 5, Types: tensor.NumericTypes | boolType, In: Exactly(1), Out: Exactly(1), New: newCast1},
 	{Name: "CastLike", Since: 15, Types: tensor.AllTypes, In: Exactly(2), Out: Exactly(1), New: newCastLike},
 }
 

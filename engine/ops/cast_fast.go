@@ -51,11 +51,6 @@ func (op cast) EvalFast(c *Call) (bool, error) {
 	return false, nil
 }
 
-// plainNumber are the types that Go converts into one another.
-type plainNumber interface {
-	float32 | float64 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
-}
-
 func castFloats[S float32 | float64](c *Call, x *tensor.Tensor, to tensor.DType) (bool, error) {
 	switch to {
 	case tensor.Float32:
@@ -78,7 +73,7 @@ func castFloats[S float32 | float64](c *Call, x *tensor.Tensor, to tensor.DType)
 	return false, nil
 }
 
-func castIntegers[S plainNumber](c *Call, x *tensor.Tensor, to tensor.DType) (bool, error) {
+func castIntegers[S number](c *Call, x *tensor.Tensor, to tensor.DType) (bool, error) {
 	switch to {
 	case tensor.Float32:
 		return true, castRows(c, x, to, convert[S, float32])
@@ -101,7 +96,7 @@ func castIntegers[S plainNumber](c *Call, x *tensor.Tensor, to tensor.DType) (bo
 }
 
 // convert is Go's conversion: of integers it wraps around, as Cast does.
-func convert[S, D plainNumber](dst []D, src []S) {
+func convert[S, D number](dst []D, src []S) {
 	for i, v := range src {
 		dst[i] = D(v)
 	}
@@ -132,7 +127,7 @@ func brainHalves(dst []tensor.BFloat16Bits, src []float32) {
 	}
 }
 
-func compareZero[S plainNumber](dst []bool, src []S) {
+func compareZero[S number](dst []bool, src []S) {
 	for i, v := range src {
 		dst[i] = v != 0
 	}

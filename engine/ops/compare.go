@@ -9,9 +9,8 @@ import (
 )
 
 var (
-	bools     = tensor.Types(tensor.Bool)
-	equalable = tensor.NumericTypes | tensor.Types(tensor.Bool, tensor.String)
-	castable  = tensor.FloatTypes | tensor.Float8Types
+	equalable = tensor.NumericTypes | boolType | stringType
+	anyFloats = tensor.FloatTypes | tensor.Float8Types
 )
 
 // Comparisons and logical operators broadcast like numpy from version 7 on, as attributes say
@@ -23,17 +22,17 @@ var comparisons = []Def{
 	{Name: "Less", Since: 7, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: compareOp{less}.new},
 	{Name: "GreaterOrEqual", Since: 12, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: compareOp{greaterOrEqual}.new},
 	{Name: "LessOrEqual", Since: 12, Types: tensor.NumericTypes, In: Exactly(2), Out: Exactly(1), New: compareOp{lessOrEqual}.new},
-	{Name: "Equal", Since: 1, Until: 6, Types: tensor.IntTypes | bools, In: Exactly(2), Out: Exactly(1), New: withBroadcast(compareOp{equal})},
+	{Name: "Equal", Since: 1, Until: 6, Types: tensor.IntTypes | boolType, In: Exactly(2), Out: Exactly(1), New: withBroadcast(compareOp{equal})},
 	{Name: "Greater", Since: 1, Until: 6, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(compareOp{greater})},
 	{Name: "Less", Since: 1, Until: 6, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: withBroadcast(compareOp{less})},
 
-	{Name: "And", Since: 7, Types: bools, In: Exactly(2), Out: Exactly(1), New: binaryOp{bitAnd}.new},
-	{Name: "Or", Since: 7, Types: bools, In: Exactly(2), Out: Exactly(1), New: binaryOp{bitOr}.new},
-	{Name: "Xor", Since: 7, Types: bools, In: Exactly(2), Out: Exactly(1), New: binaryOp{bitXor}.new},
-	{Name: "And", Since: 1, Until: 6, Types: bools, In: Exactly(2), Out: Exactly(1), New: withBroadcast(binaryOp{bitAnd})},
-	{Name: "Or", Since: 1, Until: 6, Types: bools, In: Exactly(2), Out: Exactly(1), New: withBroadcast(binaryOp{bitOr})},
-	{Name: "Xor", Since: 1, Until: 6, Types: bools, In: Exactly(2), Out: Exactly(1), New: withBroadcast(binaryOp{bitXor})},
-	{Name: "Not", Since: 1, Types: bools, In: Exactly(1), Out: Exactly(1), New: unary{u64: func(x uint64) uint64 { return x ^ 1 }}.of},
+	{Name: "And", Since: 7, Types: boolType, In: Exactly(2), Out: Exactly(1), New: binaryOp{bitAnd}.new},
+	{Name: "Or", Since: 7, Types: boolType, In: Exactly(2), Out: Exactly(1), New: binaryOp{bitOr}.new},
+	{Name: "Xor", Since: 7, Types: boolType, In: Exactly(2), Out: Exactly(1), New: binaryOp{bitXor}.new},
+	{Name: "And", Since: 1, Until: 6, Types: boolType, In: Exactly(2), Out: Exactly(1), New: withBroadcast(binaryOp{bitAnd})},
+	{Name: "Or", Since: 1, Until: 6, Types: boolType, In: Exactly(2), Out: Exactly(1), New: withBroadcast(binaryOp{bitOr})},
+	{Name: "Xor", Since: 1, Until: 6, Types: boolType, In: Exactly(2), Out: Exactly(1), New: withBroadcast(binaryOp{bitXor})},
+	{Name: "Not", Since: 1, Types: boolType, In: Exactly(1), Out: Exactly(1), New: unary{u64: func(x uint64) uint64 { return x ^ 1 }}.of},
 
 	{Name: "BitwiseAnd", Since: 18, Types: tensor.IntTypes, In: Exactly(2), Out: Exactly(1), New: binaryOp{bitAnd}.new},
 	{Name: "BitwiseOr", Since: 18, Types: tensor.IntTypes, In: Exactly(2), Out: Exactly(1), New: binaryOp{bitOr}.new},
@@ -43,9 +42,9 @@ var comparisons = []Def{
 	{Name: "BitShift", Since: 11, Types: tensor.UnsignedTypes, In: Exactly(2), Out: Exactly(1), New: newBitShift},
 	{Name: "BitCast", Since: 26, Types: tensor.AllTypes &^ tensor.Types(tensor.String), In: Exactly(1), Out: Exactly(1), New: newBitCast},
 
-	{Name: "IsNaN", Since: 9, Types: castable, In: Exactly(1), Out: Exactly(1), New: test{math.IsNaN}.new},
-	{Name: "IsInf", Since: 10, Types: castable, In: Exactly(1), Out: Exactly(1), New: newIsInf},
-	{Name: "Where", Since: 9, Types: bools, In: Exactly(3), Out: Exactly(1), New: newWhere},
+	{Name: "IsNaN", Since: 9, Types: anyFloats, In: Exactly(1), Out: Exactly(1), New: test{math.IsNaN}.new},
+	{Name: "IsInf", Since: 10, Types: anyFloats, In: Exactly(1), Out: Exactly(1), New: newIsInf},
+	{Name: "Where", Since: 9, Types: boolType, In: Exactly(3), Out: Exactly(1), New: newWhere},
 }
 
 func (op compareOp) new(*ir.Node) (Op, error) { return op, nil }

@@ -13,7 +13,7 @@ import (
 // Weights have the usual layout, except that NhwcConv has them as [M kernel… C/group]
 // (fusion_nhwc_conv.py).
 var contributedLast = []Def{
-	{Domain: Microsoft, Name: "NhwcMaxPool", Since: 1, Types: bytes8, In: Exactly(1), Out: Exactly(1), New: lastChannels(newMaxPool, 0)},
+	{Domain: Microsoft, Name: "NhwcMaxPool", Since: 1, Types: byteTypes, In: Exactly(1), Out: Exactly(1), New: lastChannels(newMaxPool, 0)},
 	{Domain: Microsoft, Name: "NhwcConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: lastChannels(newConv, 0, 1)},
 	{Domain: Microsoft, Name: "NhwcFusedConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: lastChannels(newActivatedConv, 0, 3)},
 }

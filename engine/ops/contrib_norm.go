@@ -296,28 +296,33 @@ func (op groupNormLast) Eval(c *Call) error {
 			if err := c.Run.Check(); err != nil {
 				return err
 			}
-			sum, squares, count := 0.0, 0.0, float64(picture/max(channels, 1)*each)
-			group := func(f func(v *float64, k int)) {
-				for at := g * each; at < len(x); at += channels {
-					for k := range each {
-						f(&x[at+k], g*each+k)
-					}
-				}
-			}
-			group(func(v *float64, _ int) { sum += *v })
-			mean := sum / count
-			group(func(v *float64, _ int) { squares += (*v - mean) * (*v - mean) })
-			inverse := 1 / math.Sqrt(squares/count+op.epsilon)
-			group(func(v *float64, k int) {
-				*v = (*v-mean)*inverse*scale[k] + shift[k]
-				if op.silu {
-					*v *= sigmoid(*v)
-				}
-			})
+			op.normalise(x, channels, g*each, (g+1)*each, scale, shift)
 		}
 	}
 	c.Out[0], err = c.convert(wide, c.In[0].DType())
 	return err
+}
+
+// normalise normalises the group of channels first to end-1 of a picture, in place.
+func (op groupNormLast) normalise(x []float64, channels, first, end int, scale, shift []float64) {
+	group := func(f func(v *float64, k int)) { // calls f for each number, of channel k
+		for at := 0; at < len(x); at += channels {
+			for k := first; k < end; k++ {
+				f(&x[at+k], k)
+			}
+		}
+	}
+	sum, squares, count := 0.0, 0.0, float64(len(x)/channels*(end-first))
+	group(func(v *float64, _ int) { sum += *v })
+	mean := sum / count
+	group(func(v *float64, _ int) { squares += (*v - mean) * (*v - mean) })
+	inverse := 1 / math.Sqrt(squares/count+op.epsilon)
+	group(func(v *float64, k int) {
+		*v = (*v-mean)*inverse*scale[k] + shift[k]
+		if op.silu {
+			*v *= sigmoid(*v)
+		}
+	})
 }
 
 // biasSplitGelu splits x + bias along the last dimension into halves a and b, and gives a·gelu(b).

@@ -98,30 +98,37 @@ func (op cropResize) Eval(c *Call) error {
 				if err := c.Run.Check(); err != nil {
 					return err
 				}
-				at := cropAt(box[0], box[2], i, shape[2], h)
-				if inside := at >= 0 && at <= float64(h-1); inside {
+				for j := range row {
+					row[j] = op.outside
+				}
+				if at := cropAt(box[0], box[2], i, shape[2], h); at >= 0 && at <= float64(h-1) {
 					first, second, share := op.between(at)
 					tensor.Load(top, x, plane+first*w, 1)
 					tensor.Load(bottom, x, plane+second*w, 1)
-					for j := range row {
-						row[j] = op.outside
-						if at := cropAt(box[1], box[3], j, shape[3], w); at >= 0 && at <= float64(w-1) {
-							left, right, across := op.between(at)
-							a := top[left] + (top[right]-top[left])*across
-							b := bottom[left] + (bottom[right]-bottom[left])*across
-							row[j] = a + (b-a)*share
-						}
-					}
-				} else {
-					for j := range row {
-						row[j] = op.outside
-					}
+					op.blend(row, top, bottom, share, box[1], box[3])
 				}
 				tensor.Store(y, ((r*channels+ch)*shape[2]+i)*shape[3], 1, row)
 			}
 		}
 	}
 	return nil
+}
+
+// blend interpolates a row of the output, from one normalised coordinate to another, between two
+// rows of the image, of which the second has the given share. What lies outside the image stays as
+// it is.
+func (op cropResize) blend(row, top, bottom []float64, share, from, to float64) {
+	w := len(top)
+	for j := range row {
+		at := cropAt(from, to, j, len(row), w)
+		if !(at >= 0 && at <= float64(w-1)) {
+			continue
+		}
+		left, right, across := op.between(at)
+		a := top[left] + (top[right]-top[left])*across
+		b := bottom[left] + (bottom[right]-bottom[left])*across
+		row[j] = a + (b-a)*share
+	}
 }
 
 // cropAt returns the position of output pixel i of n between two normalised

@@ -12,7 +12,7 @@ import (
 var contributedProducts = []Def{
 	{Domain: Microsoft, Name: "FusedMatMul", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newFusedMatMul},
 	{Domain: Microsoft, Name: "TransposeMatMul", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newFusedMatMul},
-	{Domain: Microsoft, Name: "MatMulIntegerToFloat", Since: 1, Types: bytes8, In: Arity{4, 7}, Out: Exactly(1), New: newMatMulToFloat},
+	{Domain: Microsoft, Name: "MatMulIntegerToFloat", Since: 1, Types: byteTypes, In: Arity{4, 7}, Out: Exactly(1), New: newMatMulToFloat},
 	{Domain: Microsoft, Name: "DynamicQuantizeMatMul", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{3, 5}, Out: Exactly(1), New: newDynamicMatMul},
 	{Domain: Microsoft, Name: "MatMulNBits", Since: 1, Types: tensor.FloatTypes, In: Arity{3, 6}, Out: Exactly(1), New: newMatMulNBits},
 }
@@ -96,10 +96,7 @@ func (op FusedMatMul) Eval(c *Call) error {
 
 // permuted returns a copy of t with dimension i taken from dimension p[i].
 func permuted(c *Call, t *tensor.Tensor, p []int) (*tensor.Tensor, error) {
-	shape, steps, own := make([]int, len(p)), make([]int, len(p)), tensor.Strides(t.Shape())
-	for k, from := range p {
-		shape[k], steps[k] = t.Dim(from), own[from]
-	}
+	shape, steps := reordered(t.Shape(), p), reordered(tensor.Strides(t.Shape()), p)
 	y, err := c.New(t.DType(), shape...)
 	if err != nil {
 		return nil, err
@@ -178,7 +175,7 @@ func newDynamicMatMul(*ir.Node) (Op, error) { return dynamicMatMul{}, nil }
 // Infer: A float32 […, M, K], B […, K, N], its scale and zero point, bias →
 // float32 […, M, N].
 func (dynamicMatMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	if err := firstError(wantType(in, 1, bytes8), wantType(in, 2, tensor.Types(tensor.Float32)),
+	if err := firstError(wantType(in, 1, byteTypes), wantType(in, 2, tensor.Types(tensor.Float32)),
 		wantType(in, 4, tensor.FloatTypes), zeroTypes(in, 1, 3)); err != nil {
 		return nil, err
 	}
@@ -339,7 +336,7 @@ func newQLinearWhere(*ir.Node) (Op, error) { return qlinearWhere{}, nil }
 // scale and zero point of Z → Z of X's dtype and the broadcast shape.
 func (qlinearWhere) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	d := fact(in, 1).DType
-	err := firstError(wantType(in, 1, bytes8), wantType(in, 4, tensor.Types(d)), checkScaled(in, d, 2, 5, 7))
+	err := firstError(wantType(in, 1, byteTypes), wantType(in, 4, tensor.Types(d)), checkScaled(in, d, 2, 5, 7))
 	if err != nil {
 		return nil, err
 	}

@@ -52,10 +52,7 @@ func (op *col2Im) Eval(c *Call) error {
 }
 
 // evalCol2Im accumulates each plane (a channel of an image) in T, which wide is the dtype of.
-func evalCol2Im[T interface {
-	tensor.Number
-	tensor.Element
-}](op *col2Im, c *Call, wide tensor.DType) error {
+func evalCol2Im[T wideNumber](op *col2Im, c *Call, wide tensor.DType) error {
 	x := c.In[0]
 	image, spans, counts, err := op.geometry(c)
 	if err != nil {

@@ -138,22 +138,30 @@ func (op *convTranspose) Eval(c *Call) error {
 		func(c *Call) error { return evalConvTranspose[float64](op, c) })
 }
 
+// backwards returns the window of the convolution whose gradient this is: its input is Y, its
+// output X, of which dims are the spatial dimensions. weights is the size of the kernel.
+func (op *convTranspose) backwards(dims, weights []int) (*slide, error) {
+	spans, err := op.spans(len(dims), weights)
+	if err != nil {
+		return nil, err
+	}
+	s := newSlide(len(dims))
+	for i, n := range dims {
+		j := 3 - len(dims) + i
+		s.out[j] = n
+		if s.span[j], s.in[j], err = op.grow(spans, i, n); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
 // evalConvTranspose accumulates each plane of the output in float64.
 func evalConvTranspose[T real](op *convTranspose, c *Call) error {
 	x, w := c.In[0], c.In[1]
-	spans, err := op.spans(x.Rank()-2, w.Shape()[2:])
+	s, err := op.backwards(x.Shape()[2:], w.Shape()[2:])
 	if err != nil {
 		return err
-	}
-	// s describes the convolution whose gradient this is: its input is Y, its
-	// output X.
-	s := newSlide(len(spans))
-	for i := range spans {
-		j := 3 - len(spans) + i
-		s.out[j] = x.Dim(2 + i)
-		if s.span[j], s.in[j], err = op.grow(spans, i, x.Dim(2+i)); err != nil {
-			return err
-		}
 	}
 	m := w.Dim(1) * op.group
 	y, err := c.New(x.DType(), append([]int{x.Dim(0), m}, s.in[3-s.rank:]...)...)

@@ -38,17 +38,9 @@ func (op *convTranspose) EvalFast(c *Call) (bool, error) {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return true, err
 	}
-	spans, err := op.spans(x.Rank()-2, w.Shape()[2:])
+	s, err := op.backwards(x.Shape()[2:], w.Shape()[2:])
 	if err != nil {
 		return true, err
-	}
-	s := newSlide(len(spans)) // of the convolution from Y to X, as in evalConvTranspose
-	for i := range spans {
-		j := 3 - len(spans) + i
-		s.out[j] = x.Dim(2 + i)
-		if s.span[j], s.in[j], err = op.grow(spans, i, x.Dim(2+i)); err != nil {
-			return true, err
-		}
 	}
 	p, err := op.product(c, s)
 	if p == nil || err != nil {

@@ -271,6 +271,20 @@ func wantType(in []ir.Fact, i int, types tensor.TypeSet) error {
 	return nil
 }
 
+// givenShapes returns the shapes of all inputs, nil for those that are omitted; known is false if a
+// dimension of one is not a number.
+func givenShapes(in []ir.Fact) (shapes [][]int, known bool) {
+	shapes, known = make([][]int, len(in)), true
+	for i, f := range in {
+		if f.Given() {
+			var ok bool
+			shapes[i], ok = f.Shape.Ints()
+			known = known && ok
+		}
+	}
+	return shapes, known
+}
+
 // fact returns the fact of input i, the zero fact if it is omitted.
 func fact(in []ir.Fact, i int) ir.Fact {
 	if i < len(in) {

@@ -7,8 +7,6 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-var wordTypes = tensor.Types(tensor.Int32, tensor.Int64, tensor.Uint32, tensor.Uint64)
-
 var products = []Def{
 	{Name: "Det", Since: 11, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newDet},
 	{Name: "Einsum", Since: 12, Types: tensor.NumericTypes, In: Arity{1, Many}, Out: Exactly(1), New: newEinsum},

@@ -28,7 +28,7 @@ func listOf(a *ir.Attrs, name string) []float64 {
 // of its tree and of the node in it, into the form that trees evaluates: indices into lists of
 // branches and of leaves. The attributes of the leaves' weights have names that begin with prefix.
 func readForest(a *ir.Attrs, prefix string, targets int) *trees {
-	op := &trees{targets: targets, aggregate: 1, base: listOf(a, "base_values")}
+	op := &trees{targets: targets, aggregate: aggregateSum, base: listOf(a, "base_values")}
 	f := forest{Attrs: a, trees: op, ids: a.Ints("nodes_nodeids"), treeIDs: a.Ints("nodes_treeids"), modes: a.Strs("nodes_modes")}
 	if f.place() && f.branch() && f.leaves(prefix) {
 		op.check(a)
@@ -85,7 +85,8 @@ func (f *forest) branch() bool {
 			return false
 		}
 	}
-	kinds := map[string]int{"BRANCH_LEQ": 0, "BRANCH_LT": 1, "BRANCH_GTE": 2, "BRANCH_GT": 3, "BRANCH_EQ": 4, "BRANCH_NEQ": 5}
+	kinds := map[string]int{"BRANCH_LEQ": branchLEQ, "BRANCH_LT": branchLT, "BRANCH_GTE": branchGTE, "BRANCH_GT": branchGT,
+		"BRANCH_EQ": branchEQ, "BRANCH_NEQ": branchNEQ}
 	for _, i := range f.branches {
 		mode, ok := kinds[f.modes[i]]
 		keyYes, keyNo := [2]int{f.treeIDs[i], yes[i]}, [2]int{f.treeIDs[i], no[i]}
@@ -138,8 +139,9 @@ func newForestRegressor(n *ir.Node) (Op, error) {
 	if len(op.base) == 0 {
 		op.base = nil
 	}
-	op.aggregate = map[string]int{"AVERAGE": 0, "SUM": 1, "MIN": 2, "MAX": 3}[a.OneOf("aggregate_function", "SUM", "AVERAGE", "MIN", "MAX")]
-	op.post = map[string]int{"NONE": 0, "SOFTMAX": 1, "LOGISTIC": 2, "SOFTMAX_ZERO": 3, "PROBIT": 4}[readScores(a, "").post]
+	op.aggregate = map[string]int{"AVERAGE": aggregateAverage, "SUM": aggregateSum, "MIN": aggregateMin,
+		"MAX": aggregateMax}[a.OneOf("aggregate_function", "SUM", "AVERAGE", "MIN", "MAX")]
+	op.post = readPost(a)
 	return op, a.Err()
 }
 

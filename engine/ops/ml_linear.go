@@ -90,12 +90,12 @@ func (op affine) scores(dst, x []float64) {
 // linearRegressor is W·x + b. ONNX LinearRegressor-1.
 type linearRegressor struct {
 	affine
-	scores classScores
+	post string // post_transform
 }
 
 func newLinearRegressor(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("coefficients")
-	return &linearRegressor{readAffine(a, a.Int("targets", 1)), readScores(a, "")}, a.Err()
+	return &linearRegressor{readAffine(a, a.Int("targets", 1)), readPost(a)}, a.Err()
 }
 
 // Infer: [N features] → float32 [N targets].
@@ -114,8 +114,8 @@ func (op *linearRegressor) Eval(c *Call) error {
 	}
 	sums := make([]float64, len(op.weights))
 	return eachRow(c, c.In[0], func(r int, row []float64) error {
-		op.affine.scores(sums, row)
-		op.scores.transform(sums)
+		op.scores(sums, row)
+		transformScores(op.post, sums)
 		tensor.Store(y, r*len(sums), 1, sums)
 		return nil
 	})

@@ -14,9 +14,16 @@ type classScores struct {
 	post  string         // post_transform
 }
 
+// readScores reads the names of classes, which if they are integers are attribute ints, and
+// post_transform.
 func readScores(a *ir.Attrs, ints string) classScores {
-	return classScores{classLabels(a, ints), a.OneOf("post_transform", "NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")}
+	return classScores{classLabels(a, ints), readPost(a)}
 }
+
+// postTransforms are the values of post_transform; TreeEnsemble-5 has their numbers.
+var postTransforms = []string{"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"}
+
+func readPost(a *ir.Attrs) string { return a.OneOf("post_transform", postTransforms...) }
 
 // dtype returns the type of labels.
 func (s classScores) dtype() tensor.DType {
@@ -41,8 +48,11 @@ func (s classScores) label(y *tensor.Tensor, i, k int) {
 }
 
 // transform applies post_transform to raw scores.
-func (s classScores) transform(x []float64) {
-	switch s.post {
+func (s classScores) transform(x []float64) { transformScores(s.post, x) }
+
+// transformScores applies a post_transform to the scores of a row, in place.
+func transformScores(post string, x []float64) {
+	switch post {
 	case "SOFTMAX":
 		softmaxLine(x)
 	case "SOFTMAX_ZERO":

@@ -17,17 +17,36 @@ type trees struct {
 	leaves    [][]treeLeaf // the targets and weights of each leaf
 	base      []float64    // added to each target; nil: zeros
 	targets   int
-	features  int // minimum length of rows
-	aggregate int // 0 average, 1 sum, 2 minimum, 3 maximum
-	post      int // 0 none, 1 softmax, 2 logistic, 3 softmax over nonzero elements, 4 probit
+	features  int    // minimum length of rows
+	aggregate int    // of the weights of a target: aggregateAverage, …
+	post      string // post_transform
 }
+
+// The values of attribute aggregate_function.
+const (
+	aggregateAverage = iota
+	aggregateSum
+	aggregateMin
+	aggregateMax
+)
+
+// The values of attribute nodes_modes: how a branch compares.
+const (
+	branchLEQ = iota
+	branchLT
+	branchGTE
+	branchGT
+	branchEQ
+	branchNEQ
+	branchMember
+)
 
 // treeNode is a branch: a comparison of one feature, and the nodes (or leaves)
 // that follow if it is true or false.
 type treeNode struct {
-	feature, mode     int
-	split             float64
-	members           []float64
+	feature, mode     int       // mode: branchLEQ, …
+	split             float64   // what the feature is compared with
+	members           []float64 // or, with branchMember, the set in which it has to be
 	yes, no           int
 	yesLeaf, noLeaf   bool
 	missingTracksTrue bool
@@ -42,7 +61,8 @@ type treeLeaf struct {
 func newTreeEnsemble(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs().Need("leaf_targetids", "leaf_weights", "nodes_falseleafs", "nodes_falsenodeids", "nodes_featureids",
 		"nodes_modes", "nodes_splits", "nodes_trueleafs", "nodes_truenodeids", "tree_roots")
-	op := &trees{roots: a.Ints("tree_roots"), targets: a.Int("n_targets", 1), aggregate: a.Int("aggregate_function", 1), post: a.Int("post_transform", 0)}
+	op := &trees{roots: a.Ints("tree_roots"), targets: a.Int("n_targets", 1), aggregate: a.Int("aggregate_function", aggregateSum)}
+	post := a.Int("post_transform", 0)
 	modes, splits, weights := a.Tensor("nodes_modes"), a.Tensor("nodes_splits"), a.Tensor("leaf_weights")
 	if a.Err() != nil {
 		return nil, a.Err()
@@ -56,10 +76,12 @@ func newTreeEnsemble(n *ir.Node) (Op, error) {
 		}
 	}
 	targets := a.Ints("leaf_targetids")
-	if len(targets) != weights.Len() || op.targets < 1 || op.targets > maxSpan || op.aggregate < 0 || op.aggregate > 3 || op.post < 0 || op.post > 4 {
+	if len(targets) != weights.Len() || op.targets < 1 || op.targets > maxSpan || op.aggregate < aggregateAverage || op.aggregate > aggregateMax ||
+		post < 0 || post >= len(postTransforms) {
 		a.Fail("attributes \"leaf_targetids\" and \"leaf_weights\" differ in length, or a setting is out of range")
 		return nil, a.Err()
 	}
+	op.post = postTransforms[post]
 	for i, w := range tensor.ToFloat64(weights) {
 		op.leaves = append(op.leaves, []treeLeaf{{targets[i], w}})
 	}
@@ -68,7 +90,7 @@ func newTreeEnsemble(n *ir.Node) (Op, error) {
 	for i := range count {
 		t := treeNode{feature: lists[0][i], mode: int(mode[i]), split: split[i], yes: lists[1][i], yesLeaf: lists[2][i] != 0, no: lists[3][i], noLeaf: lists[4][i] != 0}
 		t.missingTracksTrue = i < len(missing) && missing[i] != 0
-		if t.mode == 6 && len(members) > 0 {
+		if t.mode == branchMember && len(members) > 0 {
 			t.members, members = members[0], members[1:]
 		}
 		op.nodes = append(op.nodes, t)
@@ -102,7 +124,7 @@ func (op *trees) check(a *ir.Attrs) {
 		return i >= 0 && (leaf && i < len(op.leaves) || !leaf && i < len(op.nodes))
 	}
 	for i, t := range op.nodes {
-		if !inside(t.yes, t.yesLeaf) || !inside(t.no, t.noLeaf) || t.feature < 0 || t.feature > maxSpan || t.mode < 0 || t.mode > 6 {
+		if !inside(t.yes, t.yesLeaf) || !inside(t.no, t.noLeaf) || t.feature < 0 || t.feature > maxSpan || t.mode < branchLEQ || t.mode > branchMember {
 			a.Fail("tree node %d refers to a node, leaf, feature or mode that does not exist", i)
 			return
 		}
@@ -156,7 +178,7 @@ func (op *trees) Eval(c *Call) error {
 		if err := op.vote(c.Run, row, sums, seen); err != nil {
 			return err
 		}
-		op.transform(sums)
+		transformScores(op.post, sums)
 		tensor.Store(y, r*op.targets, 1, sums)
 	}
 	return nil
@@ -178,9 +200,9 @@ func (op *trees) vote(run *Run, row, sums []float64, seen []bool) error {
 		}
 		for _, l := range op.leaves[at] {
 			switch {
-			case !seen[l.target] || op.aggregate < 2:
+			case !seen[l.target] || op.aggregate == aggregateAverage || op.aggregate == aggregateSum:
 				sums[l.target] += l.weight
-			case op.aggregate == 2:
+			case op.aggregate == aggregateMin:
 				sums[l.target] = math.Min(sums[l.target], l.weight)
 			default:
 				sums[l.target] = math.Max(sums[l.target], l.weight)
@@ -189,7 +211,7 @@ func (op *trees) vote(run *Run, row, sums []float64, seen []bool) error {
 		}
 	}
 	for i := range sums {
-		if op.aggregate == 0 && len(op.roots) > 0 {
+		if op.aggregate == aggregateAverage && len(op.roots) > 0 {
 			sums[i] /= float64(len(op.roots))
 		}
 		if op.base != nil {
@@ -222,17 +244,17 @@ func (t *treeNode) holds(x float64) bool {
 		return true
 	}
 	switch t.mode {
-	case 0:
+	case branchLEQ:
 		return x <= t.split
-	case 1:
+	case branchLT:
 		return x < t.split
-	case 2:
+	case branchGTE:
 		return x >= t.split
-	case 3:
+	case branchGT:
 		return x > t.split
-	case 4:
+	case branchEQ:
 		return x == t.split
-	case 5:
+	case branchNEQ:
 		return x != t.split
 	}
 	for _, m := range t.members {
@@ -241,22 +263,4 @@ func (t *treeNode) holds(x float64) bool {
 		}
 	}
 	return false
-}
-
-// transform applies post_transform to the sums.
-func (op *trees) transform(x []float64) {
-	switch op.post {
-	case 1:
-		softmaxLine(x)
-	case 2:
-		for i, v := range x {
-			x[i] = sigmoid(v)
-		}
-	case 3:
-		softmaxNonzero(x)
-	case 4:
-		for i, v := range x {
-			x[i] = probit(v)
-		}
-	}
 }

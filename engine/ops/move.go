@@ -78,11 +78,7 @@ func (op transpose) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	own := tensor.Strides(x.Shape())
-	shape, steps := make([]int, len(perm)), make([]int, len(perm))
-	for i, p := range perm {
-		shape[i], steps[i] = x.Dim(p), own[p]
-	}
+	shape, steps := reordered(x.Shape(), perm), reordered(tensor.Strides(x.Shape()), perm)
 	y, err := c.raw(x.DType(), shape...)
 	if err != nil {
 		return err

@@ -8,8 +8,6 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-var byteTypes = tensor.Types(tensor.Int8, tensor.Uint8)
-
 var pools = []Def{
 	{Name: "MaxPool", Since: 12, Types: tensor.FloatTypes | byteTypes, In: Exactly(1), Out: Arity{1, 2}, New: newMaxPool},
 	{Name: "MaxPool", Since: 8, Until: 11, Types: tensor.FloatTypes, In: Exactly(1), Out: Arity{1, 2}, New: newMaxPool},

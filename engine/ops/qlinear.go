@@ -14,16 +14,16 @@ import (
 // rounded to float32 is part of an operator's meaning, and why conversions to float32 stand where they
 // seem to do nothing.
 var qlinears = []Def{
-	{Domain: Microsoft, Name: "QLinearAdd", Since: 1, Types: bytes8, In: Arity{7, 8}, Out: Exactly(1), New: newQLinearAdd},
-	{Domain: Microsoft, Name: "QLinearMul", Since: 1, Types: bytes8, In: Arity{7, 8}, Out: Exactly(1), New: newQLinearMul},
-	{Domain: Microsoft, Name: "QLinearSigmoid", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearSigmoid},
-	{Domain: Microsoft, Name: "QLinearLeakyRelu", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearLeakyRelu},
-	{Domain: Microsoft, Name: "QLinearGlobalAveragePool", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newQLinearGlobalPool},
-	{Domain: Microsoft, Name: "QLinearAveragePool", Since: 1, Types: bytes8, In: Arity{4, 5}, Out: Exactly(1), New: anyChannels(newQLinearPool)},
+	{Domain: Microsoft, Name: "QLinearAdd", Since: 1, Types: byteTypes, In: Arity{7, 8}, Out: Exactly(1), New: newQLinearAdd},
+	{Domain: Microsoft, Name: "QLinearMul", Since: 1, Types: byteTypes, In: Arity{7, 8}, Out: Exactly(1), New: newQLinearMul},
+	{Domain: Microsoft, Name: "QLinearSigmoid", Since: 1, Types: byteTypes, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearSigmoid},
+	{Domain: Microsoft, Name: "QLinearLeakyRelu", Since: 1, Types: byteTypes, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearLeakyRelu},
+	{Domain: Microsoft, Name: "QLinearGlobalAveragePool", Since: 1, Types: byteTypes, In: Exactly(5), Out: Exactly(1), New: newQLinearGlobalPool},
+	{Domain: Microsoft, Name: "QLinearAveragePool", Since: 1, Types: byteTypes, In: Arity{4, 5}, Out: Exactly(1), New: anyChannels(newQLinearPool)},
 	{Domain: Microsoft, Name: "QLinearConcat", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{5, Many}, Out: Exactly(1), New: newQLinearConcat},
-	{Domain: Microsoft, Name: "QLinearSoftmax", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newQLinearSoftmax},
+	{Domain: Microsoft, Name: "QLinearSoftmax", Since: 1, Types: byteTypes, In: Exactly(5), Out: Exactly(1), New: newQLinearSoftmax},
 	{Domain: Microsoft, Name: "QLinearWhere", Since: 1, Types: tensor.Types(tensor.Bool), In: Exactly(9), Out: Exactly(1), New: newQLinearWhere},
-	{Domain: Microsoft, Name: "QGemm", Since: 1, Types: bytes8, In: Arity{6, 9}, Out: Exactly(1), New: newQGemm},
+	{Domain: Microsoft, Name: "QGemm", Since: 1, Types: byteTypes, In: Arity{6, 9}, Out: Exactly(1), New: newQGemm},
 }
 
 // quantization is the quantisation of an 8-bit tensor: q stands for (q -
@@ -359,7 +359,7 @@ func newQLinearConcat(n *ir.Node) (Op, error) {
 
 // Infer: X… → Y with their dtype and the sum of their sizes along axis.
 func (op qlinearConcat) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	if err := wantType(in, 1, bytes8); err != nil {
+	if err := wantType(in, 1, byteTypes); err != nil {
 		return nil, err
 	}
 	d := in[1].DType

@@ -11,8 +11,8 @@ import (
 // quantFused lists operators on 8-bit codes that passes create and no standard
 // has.
 var quantFused = []Def{
-	{Domain: Internal, Name: "Recode", Since: 1, Types: bytes8, In: Exactly(2), Out: Exactly(1), New: newRecode},
-	{Domain: Internal, Name: "QLinearAveragePool", Since: 1, Types: bytes8, In: Exactly(5), Out: Exactly(1), New: newCodesPool},
+	{Domain: Internal, Name: "Recode", Since: 1, Types: byteTypes, In: Exactly(2), Out: Exactly(1), New: newRecode},
+	{Domain: Internal, Name: "QLinearAveragePool", Since: 1, Types: byteTypes, In: Exactly(5), Out: Exactly(1), New: newCodesPool},
 }
 
 // recoded is a table look-up Y = table[X], which is any function of one number on codes. The table
@@ -23,7 +23,7 @@ func newRecode(*ir.Node) (Op, error) { return recoded{}, nil }
 
 // Infer: X → Y with the table's dtype.
 func (recoded) Infer(in []ir.Fact) ([]ir.Fact, error) {
-	if err := wantType(in, 1, bytes8); err != nil {
+	if err := wantType(in, 1, byteTypes); err != nil {
 		return nil, err
 	}
 	return []ir.Fact{ir.Tensor(in[1].DType, in[0].Shape)}, nil

@@ -8,14 +8,12 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-var bytes8 = tensor.Types(tensor.Uint8, tensor.Int8)
-
 var integerProducts = []Def{
-	{Name: "ConvInteger", Since: 10, Types: bytes8, In: Arity{2, 4}, Out: Exactly(1), New: newConvInteger},
-	{Name: "MatMulInteger", Since: 10, Types: bytes8, In: Arity{2, 4}, Out: Exactly(1), New: newMatMulInteger},
-	{Name: "QLinearConv", Since: 10, Types: bytes8, In: Arity{8, 9}, Out: Exactly(1), New: newQLinearConv},
-	{Name: "QLinearMatMul", Since: 10, Types: bytes8 | tensor.Float8Types, In: Exactly(8), Out: Exactly(1), New: newQLinearMatMul},
-	{Domain: Microsoft, Name: "QLinearConv", Since: 1, Types: bytes8, In: Arity{8, 9}, Out: Exactly(1), New: anyChannels(newQLinearConv)},
+	{Name: "ConvInteger", Since: 10, Types: byteTypes, In: Arity{2, 4}, Out: Exactly(1), New: newConvInteger},
+	{Name: "MatMulInteger", Since: 10, Types: byteTypes, In: Arity{2, 4}, Out: Exactly(1), New: newMatMulInteger},
+	{Name: "QLinearConv", Since: 10, Types: byteTypes, In: Arity{8, 9}, Out: Exactly(1), New: newQLinearConv},
+	{Name: "QLinearMatMul", Since: 10, Types: byteTypes | tensor.Float8Types, In: Exactly(8), Out: Exactly(1), New: newQLinearMatMul},
+	{Domain: Microsoft, Name: "QLinearConv", Since: 1, Types: byteTypes, In: Arity{8, 9}, Out: Exactly(1), New: anyChannels(newQLinearConv)},
 }
 
 // integerConv is a convolution of 8-bit integers with their zero points subtracted. It is computed in
@@ -144,7 +142,7 @@ func (op convInteger) Eval(c *Call) error {
 // must have the same dtype.
 func zeroTypes(in []ir.Fact, pairs ...int) error {
 	for i := 0; i < len(pairs); i += 2 {
-		if err := wantType(in, pairs[i], bytes8|tensor.Float8Types); err != nil {
+		if err := wantType(in, pairs[i], byteTypes|tensor.Float8Types); err != nil {
 			return err
 		}
 		if zero := fact(in, pairs[i+1]); zero.Given() && zero.DType != in[pairs[i]].DType {
@@ -169,7 +167,7 @@ func (op qlinearConv) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := zeroTypes(in, 0, 2, 3, 5); err != nil {
 		return nil, err
 	}
-	if err := wantType(in, 7, bytes8); err != nil {
+	if err := wantType(in, 7, byteTypes); err != nil {
 		return nil, err
 	}
 	if err := wantType(in, 8, tensor.Types(tensor.Int32)); err != nil {
@@ -334,7 +332,7 @@ func (qlinearMatMul) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := zeroTypes(in, 0, 2, 3, 5); err != nil {
 		return nil, err
 	}
-	if err := wantType(in, 7, bytes8|tensor.Float8Types); err != nil {
+	if err := wantType(in, 7, byteTypes|tensor.Float8Types); err != nil {
 		return nil, err
 	}
 	for _, i := range []int{1, 4, 6} {

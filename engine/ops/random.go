@@ -152,7 +152,7 @@ type bernoulli struct {
 func newBernoulli(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := bernoulli{readSeed(a), a.DType("dtype", tensor.Invalid)}
-	if op.dtype != tensor.Invalid && !(tensor.NumericTypes | bools).Is(op.dtype) {
+	if op.dtype != tensor.Invalid && !(tensor.NumericTypes | boolType).Is(op.dtype) {
 		a.Fail("attribute \"dtype\" is %s, it must be a number or bool", op.dtype)
 	}
 	return op, a.Err()
@@ -306,7 +306,7 @@ func (op dropout) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	if err := wantType(in, 1, tensor.FloatTypes|tensor.Float8Types); err != nil {
 		return nil, err
 	}
-	if err := wantType(in, 2, bools); err != nil {
+	if err := wantType(in, 2, boolType); err != nil {
 		return nil, err
 	}
 	return []ir.Fact{ir.Tensor(in[0].DType, in[0].Shape), ir.Tensor(op.maskType(in[0].DType), in[0].Shape)}, nil

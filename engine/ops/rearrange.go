@@ -236,11 +236,7 @@ func (op blockMove) Eval(c *Call) error {
 	case op.mode == "CRD":
 		view, perm = []int{n, ch / (b * b), b, b, h, w}, []int{0, 1, 4, 2, 5, 3}
 	}
-	own := tensor.Strides(view)
-	to, steps := make([]int, 6), make([]int, 6)
-	for i, p := range perm {
-		to[i], steps[i] = view[p], own[p]
-	}
+	to, steps := reordered(view, perm), reordered(tensor.Strides(view), perm)
 	return c.move(newWalk(to, tensor.Strides(to), steps), y, x)
 }
 

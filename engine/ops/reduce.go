@@ -12,7 +12,6 @@ import (
 var (
 	sumTypes     = tensor.FloatTypes | wordTypes
 	extremeTypes = sumTypes | byteTypes
-	boolType     = tensor.Types(tensor.Bool)
 )
 
 var reductions = append(reduceDefs(
@@ -186,12 +185,6 @@ func reduceGroups[T wideNumber](c *Call, y *tensor.Tensor, axes []int, wide tens
 		tensor.Store(y, o, 1, []T{f(group)})
 		return nil
 	})
-}
-
-// wideNumber lists the types in which reductions compute.
-type wideNumber interface {
-	tensor.Number
-	tensor.Element
 }
 
 // eachGroup calls f with each group of elements of x that differ only in their index along the

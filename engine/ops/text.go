@@ -12,8 +12,6 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-var stringType = tensor.Types(tensor.String)
-
 var texts = []Def{
 	{Name: "StringConcat", Since: 20, Types: stringType, In: Exactly(2), Out: Exactly(1), New: newStringConcat},
 	{Name: "StringSplit", Since: 20, Types: stringType, In: Exactly(1), Out: Exactly(2), New: newStringSplit},
