@@ -49,7 +49,8 @@ func costOf(g *ir.Graph) Cost {
 	return c
 }
 
-// flopsOf is flops for other facts than those in the graph.
+// flopsOf is flops with the facts that a function returns, in place of those in the graph: a plan
+// knows the sizes of a run.
 func flopsOf(n *ir.Node, fact func(*ir.Value) ir.Fact) float64 {
 	m := *n
 	as := func(list []*ir.Value) []*ir.Value {
@@ -67,7 +68,8 @@ func flopsOf(n *ir.Node, fact func(*ir.Value) ir.Fact) float64 {
 	return flops(&m)
 }
 
-// flops counts the multiply-adds of one node, two each.
+// flops counts the multiply-adds of one node, two each: of a convolution, each output has as many as a
+// filter has weights; of a matrix product, as many as a row has numbers.
 func flops(n *ir.Node) float64 {
 	out := count(n.Outputs[0].Fact.Shape)
 	at := func(input int, from int) float64 {
@@ -110,6 +112,8 @@ func flops(n *ir.Node) float64 {
 	return 0
 }
 
+// depth is a dimension of a value, counted from the end if axis is negative: 1 if it is not known,
+// 0 if there is none. Mostly it is the one that a product sums over.
 func depth(v *ir.Value, axis int) float64 {
 	d := v.Fact.Shape.Dims
 	if axis < 0 {

@@ -8,8 +8,7 @@ import (
 	"github.com/visionzoo/vision/engine/ops"
 )
 
-// side is a dimension, counted from the end if it is negative: 1 if it is not known,
-// 0 if there is none.
+// side is depth for a value that may be omitted.
 func side(v *ir.Value, axis int) float64 {
 	if v == nil {
 		return 0

@@ -53,15 +53,15 @@ func (i Info) String() string { return onnx.Quote(i.Name) + " " + i.Fact.String(
 // under way at the same time, each with its own memory for inner values, all
 // sharing one copy of the weights.
 type Session struct {
-	file    string
-	model   *ir.Model
+	file    string    // the model's name in messages
+	model   *ir.Model // as in the file
 	options options
-	mapped  *mapped
+	mapped  *mapped // the files in which constants lie; nil: none
 	closers []io.Closer
-	runner  *plan.Runner
-	spare   sync.Pool // of *arguments
-	reports []pass.Report
-	opened  time.Duration // that opening took
+	runner  *plan.Runner  // runs the optimised graph
+	spare   sync.Pool     // of *arguments
+	reports []pass.Report // what each pass did
+	opened  time.Duration // how long opening took
 	closed  atomic.Bool
 	given   *givenDefaults // nil: the model has no defaults
 }
@@ -123,7 +123,12 @@ func OpenBytesContext(ctx context.Context, data []byte, opts ...Option) (*Sessio
 	return s, nil
 }
 
-// open opens a model in which the given defaults are inputs.
+// Opening a model is a chain of steps, each of which is a package:
+//
+//	bytes -> onnx.Read -> ir.Load -> ops.Bind -> ops.Infer -> pass.Optimise -> plan.NewRunner
+
+// open opens a model in which the given defaults are inputs. in are the mapped files in which its
+// constants lie.
 func open(ctx context.Context, data []byte, name string, files *onnx.Files, in *mapped, o options, given []string) (s *Session, err error) {
 	name = cmp.Or(o.name, name)
 	defer guard(name, in, &s, &err)()
@@ -198,9 +203,9 @@ func begin(ctx context.Context, m *ir.Model, name string, o options) (*Session, 
 	return s, s.expose(o.outputs)
 }
 
-// guard returns what ends the opening of a model: it turns a panic, which is a bug of
-// ours or a file that has changed, into an error, and prefixes any error with the
-// model's name.
+// guard prepares for faults in mapped files, and returns what has to be deferred while a model is
+// opened: it turns a panic, which is a bug of ours or a file that has changed, into an error, and
+// prefixes any error with the model's name.
 func guard(name string, in *mapped, s **Session, err *error) func() {
 	before := debug.SetPanicOnFault(true)
 	return func() {
@@ -296,6 +301,7 @@ func (s *Session) Inputs() []Info { return infos(s.runner.Inputs()) }
 // Outputs describes the outputs that Run returns, in the model's order.
 func (s *Session) Outputs() []Info { return infos(s.runner.Outputs()) }
 
+// infos describes values.
 func infos(values []*ir.Value) []Info {
 	out := make([]Info, len(values))
 	for i, v := range values {
@@ -352,6 +358,8 @@ func (s *Session) ready(ctx context.Context) error {
 // reused between runs.
 type arguments struct{ in, out []*tensor.Tensor }
 
+// run computes outputs. With all, it adds every output to out; otherwise it writes into the tensors
+// that out holds.
 func (s *Session) run(ctx context.Context, in, out Values, all bool) (err error) {
 	if !s.mapped.enter() {
 		return fmt.Errorf("%s: %w", s.file, ErrClosed)

@@ -219,7 +219,8 @@ func forget(g *ir.Graph) {
 	}
 }
 
-// cut removes the nodes and inputs that the outputs do not need.
+// cut removes the nodes and inputs that the outputs do not need, now that some values are inputs:
+// nodes before these are not needed any more.
 func cut(g *ir.Graph) {
 	input := map[*ir.Value]bool{}
 	for _, v := range g.Inputs {

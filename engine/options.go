@@ -20,22 +20,22 @@ import (
 type Option func(*options)
 
 type options struct {
-	memory int64
-	turns  int64
+	memory int64 // MemoryLimit
+	turns  int64 // LoopBudget
 	name   string
 
-	external  *onnx.Files // other than those in the model's folder; nil: none
-	elsewhere bool        // WithFiles was given
-	plain     bool
-	outputs   []string
-	without   map[string]bool
+	external  *onnx.Files     // external data, if elsewhere; nil: none
+	elsewhere bool            // WithFiles was given
+	plain     bool            // reference kernels only
+	outputs   []string        // inner values that are outputs too
+	without   map[string]bool // disabled passes
 	bf16      bool
 	strict    bool
 	trace     func(Event)
-	planned   func() // releases the memory of the file's pages
-	threads   int
+	planned   func() // called when weights are packed: releases the memory of the file's pages
+	threads   int    // 0: one per processor
 	rung      *kernel.Rung
-	err       error
+	err       error // the last wrong option
 }
 
 // plan returns the options for package plan.
@@ -61,7 +61,7 @@ func newOptions(opts []Option) options {
 	if o.memory == 0 {
 		o.memory = defaultMemoryLimit()
 	}
-	if o.strict { // the plain meaning of quantised networks too
+	if o.strict { // also between DequantizeLinear and QuantizeLinear
 		WithoutPass("quant")(&o)
 	}
 	return o
@@ -78,8 +78,9 @@ func MemoryLimit(bytes int64) Option {
 	}
 }
 
-// LoopBudget bounds the total number of iterations of all Loop operators in one
-// run. The default is 10 million, which takes seconds, not minutes.
+// LoopBudget bounds the total number of iterations in one run: of all Loop, Scan and SequenceMap
+// operators, and of copying the lists of growing sequences. The default is 10 million, which takes
+// seconds, not minutes, if the bodies are small.
 func LoopBudget(turns int64) Option {
 	return func(o *options) {
 		if turns < 1 {

@@ -1,5 +1,8 @@
-// Package conform runs ONNX test cases: a model, inputs, and the outputs that
-// another implementation gave for them.
+// Package conform runs ONNX test cases: a model, inputs, and the outputs that another
+// implementation gave for them. A case is a folder as ONNX's own tests have them:
+//
+//	test_relu/model.onnx
+//	test_relu/test_data_set_0/input_0.pb, output_0.pb
 package conform
 
 import (

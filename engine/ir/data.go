@@ -11,7 +11,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// reader reads constants.
+// reader makes tensors of the constants in a file. Most are used in place: the tensor's memory is
+// that of the mapped file. Sub-byte types, bools that are not 0 or 1, and numbers in another byte
+// order are copied.
 type reader struct {
 	files *onnx.Files // external data; nil: there is none
 	limit func(bytes int) error
@@ -218,7 +220,7 @@ func unpack(dst, src []byte, d tensor.DType) {
 	}
 }
 
-// fromTyped reads the typed data fields.
+// fromTyped reads the data from the field for its type, such as float_data or int64_data.
 func (r *reader) fromTyped(p *onnx.Tensor, d tensor.DType, shape []int, n int) (*tensor.Tensor, error) {
 	have, want := max(len(p.Floats), len(p.Int32s), len(p.Int64s), len(p.Doubles), len(p.Uint64s)), n
 	switch {

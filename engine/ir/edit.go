@@ -48,6 +48,7 @@ func (c *cloner) graph(g, parent *Graph) *Graph {
 	return out
 }
 
+// define makes the copy of a value.
 func (c *cloner) define(v *Value) *Value {
 	w := *v
 	c.values[v] = &w

@@ -9,8 +9,9 @@ import (
 	"github.com/visionzoo/vision/internal/printable"
 )
 
-// Fact is what is known about a value before it is computed. The zero Fact stands
-// for an omitted optional input.
+// Fact is what is known about a value before it is computed. The zero Fact stands for an omitted
+// optional input. The shape of a picture, as Shape computes it, may be int64[4] with Ints batch 3 224
+// 224: Const is nil as long as one of the elements is not a number.
 type Fact struct {
 	DType tensor.DType
 	Shape Shape

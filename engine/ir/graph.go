@@ -1,5 +1,12 @@
-// Package ir is the intermediate representation that importers build and every pass
-// reads and writes: graphs of nodes and values.
+// Package ir is the intermediate representation that importers build and every pass reads and
+// writes: graphs of nodes and values. A file names values, and nodes refer to them by name; here
+// they point to each other:
+//
+//	Graph.Inputs ─> Value x ─> Node Conv ─> Value y ─> Node Relu ─> Value z <─ Graph.Outputs
+//	                Value w (a constant) ─┘
+//
+// What is known of a value before a run is its Fact: type, shape (whose dimensions may be symbols),
+// and the value itself if it is a constant. Load makes a graph of a file, Builder one in Go.
 package ir
 
 import (

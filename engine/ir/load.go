@@ -78,6 +78,10 @@ func canonicalDomain(d string) string {
 	return d
 }
 
+// Functions are inlined: a node that calls one is replaced by the nodes of its body, under names
+// that begin with the call's. So nothing after Load knows of functions. Nested calls multiply
+// nodes, which a small file may use to make billions; their number is counted before any is made.
+
 type functionKey struct{ domain, name, overload string }
 
 type loader struct {
@@ -108,7 +112,8 @@ func (l *loader) function(n *onnx.Node) *onnx.Function {
 	return l.functions[functionKey{canonicalDomain(n.Domain), n.OpType, n.Overload}]
 }
 
-// grown is what the calls of functions among some nodes grow to.
+// grown is what some nodes grow to when the functions that they call are inlined: how many nodes, how
+// many names of nodes and values, and how many bytes of prefixes in front of those.
 type grown struct{ nodes, names, prefixes int }
 
 // countInlined refuses recursion, and functions that would grow past the
@@ -176,7 +181,8 @@ func (g *grown) add(more grown) {
 	g.nodes, g.names, g.prefixes = g.nodes+more.nodes, g.names+more.names, g.prefixes+more.prefixes
 }
 
-// scope maps the names visible in a graph to values.
+// scope maps the names visible in a graph to values: its own and, through parent, those of the graphs
+// around a region. The body of a function sees only its own.
 type scope struct {
 	names  map[string]*Value
 	parent *scope

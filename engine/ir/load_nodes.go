@@ -89,8 +89,8 @@ func (b *builder) sorted(list []*onnx.Node) ([]*onnx.Node, error) {
 	return out, nil
 }
 
-// freeNames calls use for every name that a node reads: its inputs, and the names
-// that its regions read from outside.
+// freeNames calls use for every name that a node reads: its inputs, and the names that its regions
+// read from outside (their free names).
 func freeNames(n *onnx.Node, use func(name string)) {
 	for _, in := range n.Inputs {
 		if in != "" {
@@ -104,6 +104,7 @@ func freeNames(n *onnx.Node, use func(name string)) {
 	}
 }
 
+// freeNamesOf calls use for every name that a region reads and does not define.
 func freeNamesOf(g *onnx.Graph, use func(name string)) {
 	own := map[string]bool{}
 	for _, v := range g.Inputs {

@@ -5,10 +5,10 @@ import "slices"
 // Owner records the memory behind a tensor for a memory budget. Views share it;
 // clones and tensors over memory of the caller's have none.
 type Owner struct {
-	By    any // the budget; nil: none
-	Bytes int64
-	Uses  int // number of values that use the memory
-	End   int // of memory with spare room: the bytes that tensors use
+	By    any   // the budget; nil: none
+	Bytes int64 // what the budget counts
+	Uses  int   // number of values that use the memory
+	End   int   // of memory with spare room (NewWithRoom): the bytes that tensors use so far; else 0
 }
 
 // Owner returns the record of the tensor's memory, nil if there is none.
@@ -23,8 +23,8 @@ func (t *Tensor) Own(by any, bytes int64) *Owner {
 	return t.owner
 }
 
-// header is a tensor with the owner and dimensions that most tensors need, in one
-// allocation.
+// header is a tensor with the owner and dimensions that most tensors need, in one allocation: loops
+// make many small tensors.
 type header struct {
 	Tensor
 	own  Owner

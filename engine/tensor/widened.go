@@ -7,7 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// widened is the memory behind a tensor of Widened and its views.
+// widened is the memory behind a tensor of Widened and its views: float32 numbers that are made of
+// those of from when somebody asks for them, once.
 type widened struct {
 	from *Tensor
 	once sync.Once
