@@ -22,12 +22,12 @@ var attentions = []Def{
 // Attention-23 there is no such input, and a mask with a single key broadcasts to all keys. Vaswani
 // et al. 2017, "Attention Is All You Need"; Ainslie et al. 2023, "GQA" (grouped queries).
 type attention struct {
-	causal     bool    // a query sees no later keys
-	qHeads, kv int     // numbers of heads, for inputs of rank 3
-	scale      float64 // 0: 1/√(head size)
-	softcap    float64 // c: scores s become c·tanh(s/c) before the mask; 0: they stay
-	show       int     // the stage that output 3 shows: 0 products, 1 capped, 2 masked, 3 probabilities
-	spread     bool    // a mask of one key is for all keys (Attention-23)
+	causal       bool    // a query sees no later keys
+	qHeads, kv   int     // numbers of heads, for inputs of rank 3
+	scale        float64 // 0: 1/√(head size)
+	softcap      float64 // c: scores s become c·tanh(s/c) before the mask; 0: they stay
+	show         int     // the stage that output 3 shows: 0 products, 1 capped, 2 masked, 3 probabilities
+	oneKeyForAll bool    // a mask of one key is for all keys (Attention-23)
 }
 
 func newAttention(n *ir.Node) (Op, error) {
@@ -43,7 +43,7 @@ func newAttention(n *ir.Node) (Op, error) {
 // newAttention23 reads Attention-23, whose masks broadcast along keys too.
 func newAttention23(n *ir.Node) (Op, error) {
 	op, err := newAttention(n)
-	op.(*attention).spread = true
+	op.(*attention).oneKeyForAll = true
 	return op, err
 }
 
@@ -347,7 +347,7 @@ func (op *attention) maskAt(g *attentionSizes, n, head, i int) (base, step, leng
 			base += place[j] * strides[d]
 		}
 	}
-	if r := len(g.mask); r > 0 && !(op.spread && g.mask[r-1] == 1) {
+	if r := len(g.mask); r > 0 && !(op.oneKeyForAll && g.mask[r-1] == 1) {
 		return base, 1, g.mask[r-1]
 	}
 	return base, 0, g.total

@@ -60,7 +60,7 @@ func (op *attention) EvalFast(c *Call) (bool, error) {
 	out := heads{g.q.batch, g.q.heads, g.q.length, g.v.size, g.q.flat}
 	for n := range g.q.batch {
 		for k := range g.k.heads {
-			if err := p.scores.run(c, scores, from(c.In[0], g.q.at(n, k*group, 0)), from(c.In[1], g.k.at(n, k, 0))); err != nil {
+			if err := p.scores.run(c, scores, elementsFrom(c.In[0], g.q.at(n, k*group, 0)), elementsFrom(c.In[1], g.k.at(n, k, 0))); err != nil {
 				return true, err
 			}
 			rows := tensor.Data[float32](scores)
@@ -72,7 +72,7 @@ func (op *attention) EvalFast(c *Call) (bool, error) {
 			if err != nil {
 				return true, err
 			}
-			if err := p.values.run(c, from(y, out.at(n, k*group, 0)), scores, from(c.In[2], g.v.at(n, k, 0))); err != nil {
+			if err := p.values.run(c, elementsFrom(y, out.at(n, k*group, 0)), scores, elementsFrom(c.In[2], g.v.at(n, k, 0))); err != nil {
 				return true, err
 			}
 		}
@@ -80,8 +80,9 @@ func (op *attention) EvalFast(c *Call) (bool, error) {
 	return true, nil
 }
 
-// from returns what begins at an element of a tensor, without a shape: kernels know their sizes.
-func from(t *tensor.Tensor, at int) *tensor.Tensor {
+// elementsFrom returns what begins at an element of a tensor, without a shape: kernels know their
+// sizes.
+func elementsFrom(t *tensor.Tensor, at int) *tensor.Tensor {
 	return tensor.View(t.DType(), t.Bytes()[at*t.DType().Size():], nil)
 }
 

@@ -185,7 +185,7 @@ func (op aligned) EvalFast(c *Call) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	dims, err := op.place(ir.Dims(c.In[0].Shape()...).Dims, ir.Dims(c.In[1].Shape()...).Dims)
+	dims, err := op.alignedShape(ir.Dims(c.In[0].Shape()...).Dims, ir.Dims(c.In[1].Shape()...).Dims)
 	if err != nil {
 		return false, nil
 	}

@@ -199,5 +199,5 @@ func (r *Run) scratchBytes(n int) (unsafe.Pointer, error) {
 	return unsafe.Add(p, -uintptr(p)&(line-1)), nil
 }
 
-// first returns the address of a tensor's elements.
-func first(t *tensor.Tensor) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(t.Bytes())) }
+// addressOf returns the address of a tensor's elements.
+func addressOf(t *tensor.Tensor) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(t.Bytes())) }

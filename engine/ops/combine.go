@@ -136,8 +136,9 @@ func withBroadcast(op Op) func(n *ir.Node) (Op, error) {
 	}
 }
 
-// place returns the shape of B with dimensions of 1 appended, so that numpy's rule aligns it with A.
-func (op aligned) place(a, b []ir.Dim) ([]ir.Dim, error) {
+// alignedShape returns the shape of B with dimensions of 1 appended, so that numpy's rule aligns it
+// with A.
+func (op aligned) alignedShape(a, b []ir.Dim) ([]ir.Dim, error) {
 	one := func(d ir.Dim) bool { return d.N == 1 }
 	single := len(b) == 0 || !slices.ContainsFunc(b, func(d ir.Dim) bool { return !one(d) })
 	switch {
@@ -175,7 +176,7 @@ func (op aligned) Infer(in []ir.Fact) ([]ir.Fact, error) {
 		}
 		return out, err
 	}
-	dims, err := op.place(in[0].Shape.Dims, in[1].Shape.Dims)
+	dims, err := op.alignedShape(in[0].Shape.Dims, in[1].Shape.Dims)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +185,7 @@ func (op aligned) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval reshapes B to align with A and evaluates the operator.
 func (op aligned) Eval(c *Call) error {
-	dims, err := op.place(ir.Dims(c.In[0].Shape()...).Dims, ir.Dims(c.In[1].Shape()...).Dims)
+	dims, err := op.alignedShape(ir.Dims(c.In[0].Shape()...).Dims, ir.Dims(c.In[1].Shape()...).Dims)
 	if err != nil {
 		return err
 	}

@@ -147,15 +147,15 @@ func (op bitCast) Eval(c *Call) error {
 	}
 	c.Out[0] = y
 	if op.to == tensor.Bool { // any nonzero byte reads as true
-		return mapElements(c, y, x.As(tensor.Uint8), same[uint64])
+		return mapElements(c, y, x.As(tensor.Uint8), itself[uint64])
 	}
 	if op.to == tensor.Float4E2M1 {
-		return mapElements(c, y.As(tensor.Uint4), x, same[uint64])
+		return mapElements(c, y.As(tensor.Uint4), x, itself[uint64])
 	}
 	if x.DType() == tensor.Float4E2M1 {
 		x = x.As(tensor.Uint4)
 	}
-	return mapElements(c, y, x, same[int64])
+	return mapElements(c, y, x, itself[int64])
 }
 
 // test is an elementwise predicate.

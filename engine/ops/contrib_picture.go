@@ -102,7 +102,7 @@ func (op cropResize) Eval(c *Call) error {
 					row[j] = op.outside
 				}
 				if at := cropAt(box[0], box[2], i, shape[2], h); at >= 0 && at <= float64(h-1) {
-					first, second, share := op.between(at)
+					first, second, share := op.neighbours(at)
 					tensor.Load(top, x, plane+first*w, 1)
 					tensor.Load(bottom, x, plane+second*w, 1)
 					op.blend(row, top, bottom, share, box[1], box[3])
@@ -124,7 +124,7 @@ func (op cropResize) blend(row, top, bottom []float64, share, from, to float64) 
 		if !(at >= 0 && at <= float64(w-1)) {
 			continue
 		}
-		left, right, across := op.between(at)
+		left, right, across := op.neighbours(at)
 		a := top[left] + (top[right]-top[left])*across
 		b := bottom[left] + (bottom[right]-bottom[left])*across
 		row[j] = a + (b-a)*share
@@ -144,8 +144,8 @@ func cropAt(from, to float64, i, n, side int) float64 {
 	return float64(start + step)
 }
 
-// between returns the two pixels around a position and the weight of the second.
-func (op cropResize) between(at float64) (first, second int, share float64) {
+// neighbours returns the two pixels around a position and the weight of the second.
+func (op cropResize) neighbours(at float64) (first, second int, share float64) {
 	if op.nearest {
 		k := int(math.Round(at))
 		return k, k, 0

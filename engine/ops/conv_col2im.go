@@ -88,7 +88,7 @@ func evalCol2Im[T wideNumber](op *col2Im, c *Call, wide tensor.DType) error {
 			}
 			tensor.Load(in, x, (plane*taps+t)*blocks, 1)
 			for l, v := range in {
-				if at := place(spans, counts, image, l, t); at >= 0 {
+				if at := pixelOf(spans, counts, image, l, t); at >= 0 {
 					acc[at] += v
 				}
 			}
@@ -98,9 +98,9 @@ func evalCol2Im[T wideNumber](op *col2Im, c *Call, wide tensor.DType) error {
 	return nil
 }
 
-// place returns the pixel that tap t of block l covers, -1 if it is outside the image. counts are the
-// numbers of blocks along each dimension.
-func place(spans []span, counts, image []int, l, t int) int {
+// pixelOf returns the pixel that tap t of block l covers, -1 if it is outside the image. counts are
+// the numbers of blocks along each dimension.
+func pixelOf(spans []span, counts, image []int, l, t int) int {
 	at, stride := 0, 1
 	for i := len(spans) - 1; i >= 0; i-- {
 		s := spans[i]

@@ -49,7 +49,7 @@ func (op *conv) EvalFast(c *Call) (bool, error) {
 		}
 	}
 	for n := range x.Dim(0) {
-		image, out := part(x, n), part(y, n)
+		image, out := imageOf(x, n), imageOf(y, n)
 		if !whole {
 			if err := c.columns(s, tensor.Data[float32](columns), tensor.Data[float32](image)); err != nil {
 				return true, err
@@ -63,7 +63,7 @@ func (op *conv) EvalFast(c *Call) (bool, error) {
 					dst[i*pixels+j] = b
 				}
 			}
-			p.mem.Residual = first(out)
+			p.mem.Residual = addressOf(out)
 		}
 		if err := p.run(c, out, w, image); err != nil {
 			return true, err
@@ -72,8 +72,8 @@ func (op *conv) EvalFast(c *Call) (bool, error) {
 	return true, nil
 }
 
-// part returns image n of a batch, without a shape.
-func part(t *tensor.Tensor, n int) *tensor.Tensor {
+// imageOf returns image n of a batch, without a shape.
+func imageOf(t *tensor.Tensor, n int) *tensor.Tensor {
 	size := len(t.Bytes()) / t.Dim(0)
 	return tensor.View(t.DType(), t.Bytes()[n*size:(n+1)*size], nil)
 }

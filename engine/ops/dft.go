@@ -377,7 +377,7 @@ func newFourier(c *Call, n int, inverse bool) (*fourier, error) {
 		f.filter[k] = cmplx.Conj(f.chirp[k])
 		f.filter[(size-k)%size] = f.filter[k]
 	}
-	return f, f.halves(c.Run, f.filter)
+	return f, f.radix2(c.Run, f.filter)
 }
 
 // transform transforms x in place. The inverse is the conjugate of the transform
@@ -406,19 +406,19 @@ func conjugate(x []complex128, scale float64) {
 // forward computes the transform without 1/n, in place.
 func (f *fourier) forward(run *Run, x []complex128) error {
 	if f.chirp == nil {
-		return f.halves(run, x)
+		return f.radix2(run, x)
 	}
 	clear(f.work)
 	for k, v := range x {
 		f.work[k] = v * f.chirp[k]
 	}
-	if err := f.halves(run, f.work); err != nil {
+	if err := f.radix2(run, f.work); err != nil {
 		return err
 	}
 	for k, v := range f.work { // the inverse, again by conjugation
 		f.work[k] = cmplx.Conj(v * f.filter[k])
 	}
-	if err := f.halves(run, f.work); err != nil {
+	if err := f.radix2(run, f.work); err != nil {
 		return err
 	}
 	scale := complex(1/float64(len(f.work)), 0)
@@ -428,9 +428,9 @@ func (f *fourier) forward(run *Run, x []complex128) error {
 	return nil
 }
 
-// halves is the radix-2 transform of a power of two, in place: it brings the numbers into bit-reversed
+// radix2 is the radix-2 transform of a power of two, in place: it brings the numbers into bit-reversed
 // order, and then joins transforms of half the size, x[even] ± roots·x[odd], until one is left.
-func (f *fourier) halves(run *Run, x []complex128) error {
+func (f *fourier) radix2(run *Run, x []complex128) error {
 	n := len(x)
 	shift := bits.UintSize - bits.Len(uint(n)) + 1
 	for i := range x {

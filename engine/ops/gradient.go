@@ -51,19 +51,19 @@ func expandGradients(g *ir.Graph) error {
 
 // derivation is the expansion of one Gradient node.
 type derivation struct {
-	graph *ir.Graph
-	node  *ir.Node
-	xs    []*ir.Value               // variables of the derivatives
-	y     *ir.Value                 // function
-	copy  map[*ir.Value]*ir.Value   // copies of the values on which y depends
-	slope map[*ir.Value][]*ir.Value // terms of the derivative of y with respect to a copy: one for each reader
-	nodes []*ir.Node                // created nodes
+	graph    *ir.Graph
+	node     *ir.Node
+	xs       []*ir.Value               // variables of the derivatives
+	y        *ir.Value                 // function
+	copy     map[*ir.Value]*ir.Value   // copies of the values on which y depends
+	adjoints map[*ir.Value][]*ir.Value // terms of the derivative of y with respect to a copy: one for each reader
+	nodes    []*ir.Node                // created nodes
 }
 
 // newDerivation looks up the values that the node names, among the outputs of the
 // nodes before it.
 func newDerivation(g *ir.Graph, before []*ir.Node, n *ir.Node) (*derivation, error) {
-	d := &derivation{graph: g, node: n, copy: map[*ir.Value]*ir.Value{}, slope: map[*ir.Value][]*ir.Value{}}
+	d := &derivation{graph: g, node: n, copy: map[*ir.Value]*ir.Value{}, adjoints: map[*ir.Value][]*ir.Value{}}
 	a := n.ReadAttrs().Need("xs", "y")
 	xs, zs, y := a.Strs("xs"), a.Strs("zs"), a.Str("y", "")
 	if a.Err() != nil {
@@ -106,15 +106,15 @@ func (d *derivation) derive() error {
 	for _, x := range d.xs {
 		varies[d.copy[x]] = true
 	}
-	path, err := d.repeat(varies)
+	path, err := d.copyNodes(varies)
 	if err != nil {
 		return err
 	}
 	y := d.use(d.y)
-	d.slope[y] = []*ir.Value{d.add("OnesLike", y)}
+	d.adjoints[y] = []*ir.Value{d.add("OnesLike", y)}
 	for i := len(path) - 1; i >= 0; i-- {
 		n := path[i]
-		dy := d.sum(n.Outputs[0])
+		dy := d.adjoint(n.Outputs[0])
 		if dy == nil {
 			continue
 		}
@@ -128,12 +128,12 @@ func (d *derivation) derive() error {
 		}
 		for k, s := range slopes {
 			if s != nil && varies[n.Inputs[k]] {
-				d.slope[n.Inputs[k]] = append(d.slope[n.Inputs[k]], s)
+				d.adjoints[n.Inputs[k]] = append(d.adjoints[n.Inputs[k]], s)
 			}
 		}
 	}
 	for i, x := range d.xs {
-		s := d.sum(d.use(x))
+		s := d.adjoint(d.use(x))
 		if s == nil {
 			s = d.add("Sub", d.use(x), d.use(x)) // y does not depend on x
 		}
@@ -143,9 +143,9 @@ func (d *derivation) derive() error {
 	return nil
 }
 
-// repeat copies the nodes on which y depends, and returns those copies that depend on xs. It marks the
-// copies of values that do in varies.
-func (d *derivation) repeat(varies map[*ir.Value]bool) (path []*ir.Node, err error) {
+// copyNodes copies the nodes on which y depends, and returns those copies that depend on xs. It
+// marks the copies of values that do in varies.
+func (d *derivation) copyNodes(varies map[*ir.Value]bool) (path []*ir.Node, err error) {
 	cone, err := d.cone()
 	if err != nil {
 		return nil, err
@@ -228,9 +228,9 @@ func (d *derivation) use(v *ir.Value) *ir.Value {
 	return v
 }
 
-// sum returns the derivative with respect to v, nil if y does not depend on it.
-func (d *derivation) sum(v *ir.Value) *ir.Value {
-	list := d.slope[v]
+// adjoint returns the derivative with respect to v, nil if y does not depend on it.
+func (d *derivation) adjoint(v *ir.Value) *ir.Value {
+	list := d.adjoints[v]
 	if len(list) == 0 {
 		return nil
 	}
@@ -238,7 +238,7 @@ func (d *derivation) sum(v *ir.Value) *ir.Value {
 	for _, t := range list[1:] {
 		s = d.add("Add", s, t)
 	}
-	d.slope[v] = []*ir.Value{s}
+	d.adjoints[v] = []*ir.Value{s}
 	return s
 }
 

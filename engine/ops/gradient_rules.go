@@ -73,12 +73,12 @@ func lastTwoSwapped(d *derivation, v *ir.Value) *ir.Value {
 
 // derivatives lists internal operators that only gradients use.
 var derivatives = []Def{
-	{Domain: Internal, Name: "OnesLike", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: elementwiseOne},
+	{Domain: Internal, Name: "OnesLike", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1), New: newOnesLike},
 	{Domain: Internal, Name: "SumTo", Since: 1, Types: tensor.FloatTypes, In: Exactly(2), Out: Exactly(1), New: newSumTo},
 }
 
-// elementwiseOne makes y[i] = x[i]⁰, which is 1 for every x, even NaN.
-func elementwiseOne(*ir.Node) (Op, error) {
+// newOnesLike makes y[i] = x[i]⁰, which is 1 for every x, even NaN.
+func newOnesLike(*ir.Node) (Op, error) {
 	return floats(func(x float64) float64 { return math.Pow(x, 0) }), nil
 }
 

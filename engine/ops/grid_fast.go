@@ -52,7 +52,7 @@ func (op *gridSample) EvalFast(c *Call) (bool, error) {
 		for i := from; i < to; i++ {
 			n, first := i/pieces, i%pieces*piece
 			count := min(piece, places-first)
-			op.place(work, at[2*(n*places+first):][:2*count], h, w)
+			op.tapsAt(work, at[2*(n*places+first):][:2*count], h, w)
 			for ch := range channels {
 				plane := src[(n*channels+ch)*h*w:][:h*w]
 				out := dst[(n*channels+ch)*places+first:][:count]
@@ -66,9 +66,9 @@ func (op *gridSample) EvalFast(c *Call) (bool, error) {
 	})
 }
 
-// place computes the taps of positions given as pairs of x and y: one for mode nearest, four for
+// tapsAt computes the taps of positions given as pairs of x and y: one for mode nearest, four for
 // linear.
-func (op *gridSample) place(s *gridWork, at []float32, h, w int) {
+func (op *gridSample) tapsAt(s *gridWork, at []float32, h, w int) {
 	n := len(at) / 2
 	s.taps.Per, s.outside = 4, false
 	if op.mode == "nearest" {

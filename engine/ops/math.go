@@ -16,7 +16,7 @@ var functions = []Def{
 	{Name: "Neg", Since: 1, Types: tensor.FloatTypes | tensor.SignedTypes, In: Exactly(1), Out: Exactly(1),
 		New: unary{f64: negative[float64], i64: negative[int64]}.of},
 	{Name: "Abs", Since: 1, Types: tensor.NumericTypes, In: Exactly(1), Out: Exactly(1),
-		New: unary{f64: math.Abs, i64: absolute, u64: same[uint64]}.of},
+		New: unary{f64: math.Abs, i64: absolute, u64: itself[uint64]}.of},
 	{Name: "Sign", Since: 9, Types: tensor.NumericTypes, In: Exactly(1), Out: Exactly(1),
 		New: unary{f64: sign[float64], i64: sign[int64], u64: sign[uint64]}.of},
 	{Name: "Reciprocal", Since: 1, Types: tensor.FloatTypes, In: Exactly(1), Out: Exactly(1),
@@ -49,7 +49,7 @@ var functions = []Def{
 
 func negative[T float64 | int64](x T) T { return -x }
 
-func same[T any](x T) T { return x }
+func itself[T any](x T) T { return x }
 
 func absolute(x int64) int64 {
 	if x < 0 {

@@ -135,8 +135,8 @@ func evalLineNorm[T real](op *lineNorm, c *Call) error {
 	if y.Len() == 0 && len(c.Out) == 1 {
 		return nil // nothing to compute, whatever the number of lines
 	}
-	scale := newSpread[T](c.In[1], x.Shape(), axis)
-	shift := newSpread[T](c.input(2), x.Shape(), axis)
+	scale := newBroadcastLines[T](c.In[1], x.Shape(), axis)
+	shift := newBroadcastLines[T](c.input(2), x.Shape(), axis)
 	src, dst := tensor.Data[T](x), tensor.Data[T](y)
 	for i := range outer {
 		if err := c.Run.Check(); err != nil {
@@ -168,23 +168,23 @@ func evalLineNorm[T real](op *lineNorm, c *Call) error {
 	return nil
 }
 
-// spread reads a tensor that is broadcast to the shape of another, whose lines are the dimensions from
-// axis on.
-type spread[T real] struct {
+// broadcastLines reads a tensor that is broadcast to the shape of another, whose lines are the
+// dimensions from axis on.
+type broadcastLines[T real] struct {
 	data         []T
 	outer, inner []int // sizes of the dimensions before the axis, and from it on
 	steps        []int // strides of all dimensions, 0 where broadcast
 }
 
-func newSpread[T real](t *tensor.Tensor, to []int, axis int) spread[T] {
+func newBroadcastLines[T real](t *tensor.Tensor, to []int, axis int) broadcastLines[T] {
 	if t == nil {
-		return spread[T]{}
+		return broadcastLines[T]{}
 	}
-	return spread[T]{tensor.Data[T](t), to[:axis], to[axis:], tensor.BroadcastStrides(t.Shape(), to)}
+	return broadcastLines[T]{tensor.Data[T](t), to[:axis], to[axis:], tensor.BroadcastStrides(t.Shape(), to)}
 }
 
 // line returns a function for element j of line i; 0 if there is no tensor.
-func (s spread[T]) line(i int) func(j int) float64 {
+func (s broadcastLines[T]) line(i int) func(j int) float64 {
 	if s.data == nil {
 		return func(int) float64 { return 0 }
 	}

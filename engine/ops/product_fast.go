@@ -18,8 +18,8 @@ type plannedProduct struct {
 
 // run computes y = a·b; the operands are in the order of the plan.
 func (p *plannedProduct) run(c *Call, y, a, b *tensor.Tensor) error {
-	p.mem.In, p.mem.Out = first(a), first(y)
-	p.mem.More = append(p.mem.More[:0], first(b))
+	p.mem.In, p.mem.Out = addressOf(a), addressOf(y)
+	p.mem.More = append(p.mem.More[:0], addressOf(b))
 	err := c.do(&p.work, &p.mem)
 	p.mem.In, p.mem.Out, p.mem.Residual = nil, nil, nil
 	clear(p.mem.More)
@@ -131,7 +131,7 @@ func (op *gemm) EvalFast(c *Call) (bool, error) {
 		if err := c.zip(vec.Mul, y, bias, tensor.Scalar(op.beta)); err != nil {
 			return true, err
 		}
-		p.mem.Residual = first(y)
+		p.mem.Residual = addressOf(y)
 	}
 	return true, p.run(c, y, a, b)
 }

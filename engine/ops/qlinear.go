@@ -19,7 +19,7 @@ var qlinears = []Def{
 	{Domain: Microsoft, Name: "QLinearSigmoid", Since: 1, Types: byteTypes, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearSigmoid},
 	{Domain: Microsoft, Name: "QLinearLeakyRelu", Since: 1, Types: byteTypes, In: Arity{4, 5}, Out: Exactly(1), New: newQLinearLeakyRelu},
 	{Domain: Microsoft, Name: "QLinearGlobalAveragePool", Since: 1, Types: byteTypes, In: Exactly(5), Out: Exactly(1), New: newQLinearGlobalPool},
-	{Domain: Microsoft, Name: "QLinearAveragePool", Since: 1, Types: byteTypes, In: Arity{4, 5}, Out: Exactly(1), New: anyChannels(newQLinearPool)},
+	{Domain: Microsoft, Name: "QLinearAveragePool", Since: 1, Types: byteTypes, In: Arity{4, 5}, Out: Exactly(1), New: eitherLayout(newQLinearPool)},
 	{Domain: Microsoft, Name: "QLinearConcat", Since: 1, Types: tensor.Types(tensor.Float32), In: Arity{5, Many}, Out: Exactly(1), New: newQLinearConcat},
 	{Domain: Microsoft, Name: "QLinearSoftmax", Since: 1, Types: byteTypes, In: Exactly(5), Out: Exactly(1), New: newQLinearSoftmax},
 	{Domain: Microsoft, Name: "QLinearWhere", Since: 1, Types: tensor.Types(tensor.Bool), In: Exactly(9), Out: Exactly(1), New: newQLinearWhere},
@@ -266,7 +266,7 @@ func (op qlinearGlobalPool) Eval(c *Call) error {
 	}
 	total := tensor.Data[float64](sums)
 	var line [rowLength]float64
-	s := spans{outer: tensor.MustCount(shape[:first]), n: n, inner: inner, block: 1, innerStep: 1, outerStep: inner}
+	s := scaleMap{outer: tensor.MustCount(shape[:first]), n: n, inner: inner, block: 1, innerStep: 1, outerStep: inner}
 	err = s.lines(c.Run, func(at, n, k, _ int) {
 		tensor.Load(line[:n], x, at, 1)
 		for i, v := range line[:n] {
@@ -277,7 +277,7 @@ func (op qlinearGlobalPool) Eval(c *Call) error {
 		return err
 	}
 	per := to.scale * float32(n)
-	c.Out[0], err = requantize(c, sums, spans{outer: 1, n: 1, inner: sums.Len(), block: 1}, []float32{from.scale / per}, c.In[4])
+	c.Out[0], err = requantize(c, sums, scaleMap{outer: 1, n: 1, inner: sums.Len(), block: 1}, []float32{from.scale / per}, c.In[4])
 	return err
 }
 
@@ -431,7 +431,7 @@ func (op qlinearConcat) Eval(c *Call) error {
 			if x, err = c.like(x); err != nil {
 				return err
 			}
-			if err := mapCodes(c, x, c.In[i], from, to, same[float32]); err != nil {
+			if err := mapCodes(c, x, c.In[i], from, to, itself[float32]); err != nil {
 				return err
 			}
 		}

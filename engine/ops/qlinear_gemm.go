@@ -101,7 +101,7 @@ func (op qGemm) Eval(c *Call) error {
 		scales[i] *= op.alpha
 	}
 	n := sums.Dim(1)
-	s := spans{outer: sums.Dim(0), n: n, inner: 1, step: 1, block: 1}
+	s := scaleMap{outer: sums.Dim(0), n: n, inner: 1, step: 1, block: 1}
 	if len(scales) == 1 {
 		s.step = 0
 	} else if len(scales) != n {

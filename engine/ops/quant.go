@@ -57,44 +57,44 @@ func (g granularity) check(x, scale, zero ir.Fact) error {
 		}
 	}
 	scales, _ := scale.Shape.Ints()
-	_, err := g.spans(sizes, scales, x.Shape.Rank())
+	_, err := g.scaleMap(sizes, scales, x.Shape.Rank())
 	return err
 }
 
-// spans maps elements of x, seen as [outer n inner], to their scales: that of element (o, i, k) has
+// scaleMap maps elements of x, seen as [outer n inner], to their scales: that of element (o, i, k) has
 // index o·outerStep + i/block·step + k·innerStep.
-type spans struct {
+type scaleMap struct {
 	outer, n, inner            int
 	outerStep, step, innerStep int
 	block                      int
 }
 
 // scaleAt returns the index of the scale of element (outer, k, 0).
-func (s spans) scaleAt(outer, k int) int { return outer*s.outerStep + k/s.block*s.step }
+func (s scaleMap) scaleAt(outer, k int) int { return outer*s.outerStep + k/s.block*s.step }
 
-// spans returns the mapping for the given shapes. x is nil if only its rank is
+// scaleMap returns the mapping for the given shapes. x is nil if only its rank is
 // known.
-func (g granularity) spans(x, scale []int, rank int) (spans, error) {
+func (g granularity) scaleMap(x, scale []int, rank int) (scaleMap, error) {
 	count := tensor.MustCount(scale)
 	// An axis out of range is an error even with a single scale, except for the
 	// default of 1.
 	if g.axis != 1 && (g.axis < -max(rank, 1) || g.axis >= max(rank, 1)) {
-		return spans{}, fmt.Errorf("axis %d is outside [%d, %d] of a tensor of rank %d", g.axis, -rank, rank-1, rank)
+		return scaleMap{}, fmt.Errorf("axis %d is outside [%d, %d] of a tensor of rank %d", g.axis, -rank, rank-1, rank)
 	}
 	if count == 1 && len(scale) <= 1 {
-		return spans{outer: 1, n: 1, inner: tensor.MustCount(x), block: 1}, nil
+		return scaleMap{outer: 1, n: 1, inner: tensor.MustCount(x), block: 1}, nil
 	}
 	if g.whole {
-		return spans{}, fmt.Errorf("scale must have one element before opset 13, its shape is %v", scale)
+		return scaleMap{}, fmt.Errorf("scale must have one element before opset 13, its shape is %v", scale)
 	}
 	axis, err := tensor.Axis(g.axis, rank)
 	if err != nil {
-		return spans{}, err
+		return scaleMap{}, err
 	}
-	s := spans{outer: tensor.MustCount(x[:axis]), n: x[axis], inner: tensor.MustCount(x[axis+1:]), block: 1}
+	s := scaleMap{outer: tensor.MustCount(x[:axis]), n: x[axis], inner: tensor.MustCount(x[axis+1:]), block: 1}
 	if g.block == 0 {
 		if len(scale) != 1 || scale[0] != x[axis] {
-			return spans{}, fmt.Errorf("scale must have one element or shape [%d] for axis %d, its shape is %v", x[axis], axis, scale)
+			return scaleMap{}, fmt.Errorf("scale must have one element or shape [%d] for axis %d, its shape is %v", x[axis], axis, scale)
 		}
 		s.step = 1
 		return s, nil
@@ -104,7 +104,7 @@ func (g granularity) spans(x, scale []int, rank int) (spans, error) {
 		want[axis]++
 	}
 	if !slices.Equal(scale, want) {
-		return spans{}, fmt.Errorf("scale must have shape %v with blocks of %d along axis %d, its shape is %v", want, g.block, axis, scale)
+		return scaleMap{}, fmt.Errorf("scale must have shape %v with blocks of %d along axis %d, its shape is %v", want, g.block, axis, scale)
 	}
 	s.block, s.innerStep, s.step, s.outerStep = g.block, 1, s.inner, s.inner*want[axis]
 	return s, nil
@@ -112,7 +112,7 @@ func (g granularity) spans(x, scale []int, rank int) (spans, error) {
 
 // lines calls line for contiguous runs of x, of at most rowLength: n elements from element at on, with
 // scales from index k on, step apart.
-func (s spans) lines(r *Run, line func(at, n, k, step int)) error {
+func (s scaleMap) lines(r *Run, line func(at, n, k, step int)) error {
 	if s.n == 0 || s.inner == 0 {
 		return nil // nothing to compute, whatever the number of outer indices
 	}
@@ -195,7 +195,7 @@ func (op quantize) Eval(c *Call) error {
 			return fmt.Errorf("scale has shape %v, zero point %v; they must be equal", scale.Shape(), zero.Shape())
 		}
 	}
-	s, err := op.spans(x.Shape(), scale.Shape(), x.Rank())
+	s, err := op.scaleMap(x.Shape(), scale.Shape(), x.Rank())
 	if err != nil {
 		return err
 	}
@@ -288,7 +288,7 @@ func (op dequantize) Eval(c *Call) error {
 	if zero != nil && zero.Len() != scale.Len() {
 		return fmt.Errorf("scale has shape %v, zero point %v; they must be equal", scale.Shape(), zero.Shape())
 	}
-	s, err := op.spans(x.Shape(), scale.Shape(), x.Rank())
+	s, err := op.scaleMap(x.Shape(), scale.Shape(), x.Rank())
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ var integerProducts = []Def{
 	{Name: "MatMulInteger", Since: 10, Types: byteTypes, In: Arity{2, 4}, Out: Exactly(1), New: newMatMulInteger},
 	{Name: "QLinearConv", Since: 10, Types: byteTypes, In: Arity{8, 9}, Out: Exactly(1), New: newQLinearConv},
 	{Name: "QLinearMatMul", Since: 10, Types: byteTypes | tensor.Float8Types, In: Exactly(8), Out: Exactly(1), New: newQLinearMatMul},
-	{Domain: Microsoft, Name: "QLinearConv", Since: 1, Types: byteTypes, In: Arity{8, 9}, Out: Exactly(1), New: anyChannels(newQLinearConv)},
+	{Domain: Microsoft, Name: "QLinearConv", Since: 1, Types: byteTypes, In: Arity{8, 9}, Out: Exactly(1), New: eitherLayout(newQLinearConv)},
 }
 
 // integerConv is a convolution of 8-bit integers with their zero points subtracted. It is computed in
@@ -208,7 +208,7 @@ func (op qlinearConv) Eval(c *Call) error {
 	if c.In[1].Len() != 1 || len(scales) != 1 && len(scales) != m {
 		return fmt.Errorf("there are %d scales of the input and %d for %d output channels; there must be one of the input, and one or one for each channel", c.In[1].Len(), c.In[4].Len(), m)
 	}
-	s := spans{outer: sums.Dim(0), n: m, inner: tensor.MustCount(sums.Shape()[2:]), block: 1}
+	s := scaleMap{outer: sums.Dim(0), n: m, inner: tensor.MustCount(sums.Shape()[2:]), block: 1}
 	if len(scales) > 1 {
 		s.step = 1
 	}
@@ -244,7 +244,7 @@ func productScales(c *Call, a, b, y *tensor.Tensor) ([]float32, error) {
 
 // requantize returns saturate(round(sum·scale) + zero) with the zero point's
 // dtype. The sums are exact integers.
-func requantize(c *Call, sums *tensor.Tensor, s spans, scales []float32, zero *tensor.Tensor) (*tensor.Tensor, error) {
+func requantize(c *Call, sums *tensor.Tensor, s scaleMap, scales []float32, zero *tensor.Tensor) (*tensor.Tensor, error) {
 	if zero.Len() != 1 {
 		return nil, fmt.Errorf("the zero point of the output must have one element, its shape is %v", zero.Shape())
 	}
@@ -361,9 +361,9 @@ func (qlinearMatMul) Eval(c *Call) error {
 	if err != nil {
 		return err
 	}
-	s := spans{outer: 1, n: 1, inner: sums.Len(), block: 1}
+	s := scaleMap{outer: 1, n: 1, inner: sums.Len(), block: 1}
 	if len(scales) > 1 {
-		s = spans{n: len(scales), inner: 1, step: 1, block: 1}
+		s = scaleMap{n: len(scales), inner: 1, step: 1, block: 1}
 		if columns == 1 {
 			s.inner = sums.Dim(-1)
 		}

@@ -28,7 +28,7 @@ var families = [][]Def{
 	// of opsets up to 9
 	legacies, legacyFills,
 	// of ONNX Runtime
-	contributed, contributedNorms, contributedProducts, contributedAttentions, contributedLast, contributedMoves, contributedMath,
+	contributed, contributedNorms, contributedProducts, contributedAttentions, contributedNHWC, contributedMoves, contributedMath,
 	contributedPictures, blockeds,
 	// created by passes
 	fused, quantFused, quantDynamic, derivatives,

@@ -20,10 +20,10 @@ var resizes = []Def{
 }
 
 // resize resizes a tensor by interpolation. Each element of the output has a coordinate in the
-// input (resize.place); mode nearest takes the element there (resize.round), the others a weighted
-// sum of those around it (resize.taps), one dimension after the other. ONNX Resize-18; -19 adds
-// half_pixel_symmetric; -10 to -13 and Upsample have fewer attributes. "Simple" rounding and mode
-// "bilinear" are those of the older versions.
+// input (resize.coordinate); mode nearest takes the element there (resize.round), the others a
+// weighted sum of those around it (resize.taps), one dimension after the other. ONNX Resize-18; -19
+// adds half_pixel_symmetric; -10 to -13 and Upsample have fewer attributes. "Simple" rounding and
+// mode "bilinear" are those of the older versions.
 type resize struct {
 	mode           string    // nearest, linear, cubic
 	transform      string    // coordinate_transformation_mode, from output to input coordinates
@@ -387,7 +387,7 @@ func (op *resize) nearest(c *Call, shape []int, plan []resizeAxis) error {
 	}
 	for _, p := range plan {
 		for i := range from[p.axis] {
-			at, inside := op.place(p, i)
+			at, inside := op.coordinate(p, i)
 			from[p.axis][i] = -1
 			if inside {
 				from[p.axis][i] = op.round(at, p) * strides[p.axis]

@@ -118,7 +118,7 @@ func (op *resize) pictures(c *Call, shape []int, plan []resizeAxis) (bool, error
 func (op *resize) nearestPlaces(p resizeAxis) (at []int32, ok bool) {
 	at = make([]int32, p.out)
 	for i := range at {
-		place, inside := op.place(p, i)
+		place, inside := op.coordinate(p, i)
 		if !inside {
 			return nil, false
 		}

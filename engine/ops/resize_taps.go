@@ -6,10 +6,10 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// place returns the coordinate in the input of element i of the output, in
+// coordinate returns the coordinate in the input of element i of the output, in
 // elements; inside is false if the output has the extrapolation value there. The
 // formulas are those of ONNX Resize's coordinate_transformation_mode.
-func (op *resize) place(p resizeAxis, i int) (at float64, inside bool) {
+func (op *resize) coordinate(p resizeAxis, i int) (at float64, inside bool) {
 	x, in := float64(i), float64(p.in)
 	length := p.scale * in // of the output, before rounding
 	if p.exact {
@@ -119,7 +119,7 @@ func (op *resize) taps(p resizeAxis) tapList {
 	l := tapList{per: op.tapCount(p)}
 	start := 1 - l.per/2
 	for i := range p.out {
-		at, inside := op.place(p, i)
+		at, inside := op.coordinate(p, i)
 		if !inside {
 			if l.beyond == nil {
 				l.beyond = make([]bool, p.out)

@@ -247,15 +247,15 @@ func (s *roiSamples) add(y, x float64, h, w int) {
 	if !(y >= -1 && y <= float64(h) && x >= -1 && x <= float64(w)) || h == 0 || w == 0 {
 		return
 	}
-	yl, yh, ly := between(y, h)
-	xl, xh, lx := between(x, w)
+	yl, yh, ly := neighbours(y, h)
+	xl, xh, lx := neighbours(x, w)
 	s.at = append(s.at, [4]int32{int32(yl*w + xl), int32(yl*w + xh), int32(yh*w + xl), int32(yh*w + xh)})
 	s.weight = append(s.weight, [4]float32{float32((1 - ly) * (1 - lx)), float32((1 - ly) * lx), float32(ly * (1 - lx)), float32(ly * lx)})
 }
 
-// between returns the two pixels around a coordinate and the weight of the
+// neighbours returns the two pixels around a coordinate and the weight of the
 // second. Coordinates beyond the outermost of n pixels are clamped to them.
-func between(v float64, n int) (low, high int, fraction float64) {
+func neighbours(v float64, n int) (low, high int, fraction float64) {
 	v = math.Max(v, 0)
 	if low = int(v); low >= n-1 {
 		return n - 1, n - 1, 0

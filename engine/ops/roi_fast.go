@@ -32,7 +32,7 @@ func axisTaps(cells []cellTaps, start, size float64, n, pixels int) {
 			if !(v >= -1 && v <= float64(pixels)) || pixels == 0 {
 				continue
 			}
-			low, high, f := between(v, pixels)
+			low, high, f := neighbours(v, pixels)
 			t.add(low, (1-f)/float64(n))
 			t.add(high, f/float64(n))
 		}

@@ -8,39 +8,39 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// contributedLast lists operators of ONNX Runtime on values with channels last (NHWC), [N spatial… C].
+// contributedNHWC lists operators of ONNX Runtime on values with channels last (NHWC), [N spatial… C].
 // They are the operators on channels first, between transpositions of what has its channels last.
 // Weights have the usual layout, except that NhwcConv has them as [M kernel… C/group]
 // (fusion_nhwc_conv.py).
-var contributedLast = []Def{
-	{Domain: Microsoft, Name: "NhwcMaxPool", Since: 1, Types: byteTypes, In: Exactly(1), Out: Exactly(1), New: lastChannels(newMaxPool, 0)},
-	{Domain: Microsoft, Name: "NhwcConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: lastChannels(newConv, 0, 1)},
-	{Domain: Microsoft, Name: "NhwcFusedConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: lastChannels(newActivatedConv, 0, 3)},
+var contributedNHWC = []Def{
+	{Domain: Microsoft, Name: "NhwcMaxPool", Since: 1, Types: byteTypes, In: Exactly(1), Out: Exactly(1), New: withChannelsLast(newMaxPool, 0)},
+	{Domain: Microsoft, Name: "NhwcConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 3}, Out: Exactly(1), New: withChannelsLast(newConv, 0, 1)},
+	{Domain: Microsoft, Name: "NhwcFusedConv", Since: 1, Types: tensor.FloatTypes, In: Arity{2, 4}, Out: Exactly(1), New: withChannelsLast(newActivatedConv, 0, 3)},
 }
 
-// lastFirst adapts a channels-first operator: its output and the inputs listed in
+// channelsLast adapts a channels-first operator: its output and the inputs listed in
 // last have their channels last.
-type lastFirst struct {
+type channelsLast struct {
 	Op
 	last []int
 }
 
-// lastChannels returns the constructor of a channels-last operator, given that of
+// withChannelsLast returns the constructor of a channels-last operator, given that of
 // the channels-first one.
-func lastChannels(first func(n *ir.Node) (Op, error), last ...int) func(n *ir.Node) (Op, error) {
+func withChannelsLast(first func(n *ir.Node) (Op, error), last ...int) func(n *ir.Node) (Op, error) {
 	return func(n *ir.Node) (Op, error) {
 		op, err := first(n)
-		return lastFirst{op, last}, err
+		return channelsLast{op, last}, err
 	}
 }
 
-// anyChannels returns the constructor of an operator whose attribute "channels_last" selects the
+// eitherLayout returns the constructor of an operator whose attribute "channels_last" selects the
 // layout.
-func anyChannels(first func(n *ir.Node) (Op, error)) func(n *ir.Node) (Op, error) {
+func eitherLayout(first func(n *ir.Node) (Op, error)) func(n *ir.Node) (Op, error) {
 	return func(n *ir.Node) (Op, error) {
 		a := n.ReadAttrs()
 		if last := a.Bool("channels_last", false); last || a.Err() != nil {
-			op, err := lastChannels(first, 0)(n)
+			op, err := withChannelsLast(first, 0)(n)
 			return op, firstError(a.Err(), err)
 		}
 		return first(n)
@@ -83,7 +83,7 @@ func transposedFact(f ir.Fact, back bool) (ir.Fact, error) {
 }
 
 // Infer: the same as with channels first.
-func (op lastFirst) Infer(in []ir.Fact) ([]ir.Fact, error) {
+func (op channelsLast) Infer(in []ir.Fact) ([]ir.Fact, error) {
 	in = slices.Clone(in)
 	for i := range in {
 		var err error
@@ -103,7 +103,7 @@ func (op lastFirst) Infer(in []ir.Fact) ([]ir.Fact, error) {
 
 // Eval transposes the inputs, evaluates channels-first, and transposes the output
 // back.
-func (op lastFirst) Eval(c *Call) error {
+func (op channelsLast) Eval(c *Call) error {
 	if _, err := op.Infer(factsOf(c.In)); err != nil {
 		return err
 	}
