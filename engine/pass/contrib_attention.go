@@ -140,7 +140,7 @@ func (s *speller) attend(o attended) {
 		}
 	}
 	size, rows, keys := o.q.Fact.Shape.Dims[rank-1].N, o.q.Fact.Shape.Dims[rank-2], o.k.Fact.Shape.Dims[rank-2]
-	if o.causal && (!rows.Known() || !keys.Known() || rows.N > maxLater || keys.N > maxLater) {
+	if o.causal && (!rows.Known() || !keys.Known() || rows.N > maxCausal || keys.N > maxCausal) {
 		s.made = nil
 		return
 	}
@@ -174,7 +174,7 @@ func (s *speller) attend(o attended) {
 		scores = s.add("", "Add", 14, []*ir.Value{scores, o.bias})
 	}
 	if o.causal {
-		scores = s.add("", "Add", 14, []*ir.Value{scores, s.graph.Constant(s.node.Name+"/later", later(rows.N, keys.N))})
+		scores = s.add("", "Add", 14, []*ir.Value{scores, s.graph.Constant(s.node.Name+"/later", causalMask(rows.N, keys.N))})
 	}
 	y := s.add("", "MatMul", 13, []*ir.Value{s.add("", "Softmax", 13, []*ir.Value{scores}, ir.AttrInt("axis", -1)), v})
 	if o.flat {
@@ -183,11 +183,11 @@ func (s *speller) attend(o attended) {
 	s.give(0, y)
 }
 
-// maxLater bounds the numbers of queries and of keys for which later makes a matrix.
-const maxLater = 4096
+// maxCausal bounds the numbers of queries and of keys for which causalMask makes a matrix.
+const maxCausal = 4096
 
-// later returns the bias of causal attention: -Inf where a key comes after the query, else 0.
-func later(rows, keys int) *tensor.Tensor {
+// causalMask returns the bias of causal attention: -Inf where a key comes after the query, else 0.
+func causalMask(rows, keys int) *tensor.Tensor {
 	t := tensor.New(tensor.Float32, rows, keys)
 	for i := range rows {
 		for j := i + 1; j < keys; j++ {

@@ -173,9 +173,9 @@ func hardGate(v, x *ir.Value) bool {
 
 func near(a float32, b float64) bool { return math.Abs(float64(a)-b) < 1e-6 }
 
-// operand returns, for a commutative node of which one input is the number want, the other input; nil
+// besideNumber returns, for a commutative node of which one input is the number want, the other input; nil
 // for other nodes. n may be nil.
-func operand(n *ir.Node, want float64) *ir.Value {
+func besideNumber(n *ir.Node, want float64) *ir.Value {
 	if n == nil || len(n.Inputs) != 2 {
 		return nil
 	}
@@ -216,7 +216,7 @@ func joinGelu(e *Editor) (int, error) {
 // geluOf returns the x of x · gate · ½, nil if the node is none.
 func geluOf(last *ir.Node, gate func(v, x *ir.Value) bool) *ir.Value {
 	// (x · gate) · ½
-	if v := operand(last, 0.5); v != nil {
+	if v := besideNumber(last, 0.5); v != nil {
 		mul := maker(v, "Mul")
 		if mul == nil {
 			return nil
@@ -231,11 +231,11 @@ func geluOf(last *ir.Node, gate func(v, x *ir.Value) bool) *ir.Value {
 	for i, v := range last.Inputs {
 		other := last.Inputs[1-i]
 		// x · (gate · ½)
-		if half := operand(maker(v, "Mul"), 0.5); half != nil && gate(half, other) {
+		if half := besideNumber(maker(v, "Mul"), 0.5); half != nil && gate(half, other) {
 			return other
 		}
 		// (x · ½) · gate
-		if x := operand(maker(v, "Mul"), 0.5); x != nil && gate(other, x) {
+		if x := besideNumber(maker(v, "Mul"), 0.5); x != nil && gate(other, x) {
 			return x
 		}
 	}
@@ -244,7 +244,7 @@ func geluOf(last *ir.Node, gate func(v, x *ir.Value) bool) *ir.Value {
 
 // erfGate reports whether v is 1 + erf(x/√2).
 func erfGate(v, x *ir.Value) bool {
-	erf := maker(operand(maker(v, "Add"), 1), "Erf")
+	erf := maker(besideNumber(maker(v, "Add"), 1), "Erf")
 	if erf == nil {
 		return false
 	}
@@ -253,21 +253,21 @@ func erfGate(v, x *ir.Value) bool {
 		c, ok := scalar(d.Inputs[1])
 		return ok && math.Abs(c-math.Sqrt2) < 1e-5 && d.Inputs[0] == x
 	}
-	return operand(maker(in, "Mul"), math.Sqrt2/2) == x
+	return besideNumber(maker(in, "Mul"), math.Sqrt2/2) == x
 }
 
 // tanhGate reports whether v is 1 + tanh(√(2/π)·(x + 0.044715·x³)).
 func tanhGate(v, x *ir.Value) bool {
-	tanh := maker(operand(maker(v, "Add"), 1), "Tanh")
+	tanh := maker(besideNumber(maker(v, "Add"), 1), "Tanh")
 	if tanh == nil {
 		return false
 	}
-	sum := maker(operand(maker(tanh.Inputs[0], "Mul"), math.Sqrt(2/math.Pi)), "Add")
+	sum := maker(besideNumber(maker(tanh.Inputs[0], "Mul"), math.Sqrt(2/math.Pi)), "Add")
 	if sum == nil {
 		return false
 	}
 	for i, v := range sum.Inputs {
-		if v == x && cubeOf(operand(maker(sum.Inputs[1-i], "Mul"), 0.044715), x) {
+		if v == x && cubeOf(besideNumber(maker(sum.Inputs[1-i], "Mul"), 0.044715), x) {
 			return true
 		}
 	}

@@ -1,6 +1,10 @@
 package pass
 
-import "math"
+import (
+	"math"
+
+	"github.com/visionzoo/vision/engine/tensor"
+)
 
 // Integer kernels work on codes of one kind only, unsigned bytes. Codes of type int8 are stored
 // plus 128, as are their zero points, which is the same as flipping the sign bit: -128 … 127 become
@@ -14,4 +18,12 @@ func Code(v, scale float32, zero uint8) uint8 {
 		return 0
 	}
 	return uint8(math.Min(c, 255))
+}
+
+// SignBit is what the codes of a type are XORed with to be stored: 0x80 if they are signed, else 0.
+func SignBit(d tensor.DType) uint8 {
+	if d == tensor.Int8 {
+		return 0x80
+	}
+	return 0
 }

@@ -35,11 +35,11 @@ func joinQuantized(e *Editor) (int, error) {
 	}
 	changes := 0
 	err = e.Nodes(func(n *ir.Node) error {
-		is, ok := findIsland(e, n)
+		isle, ok := findIsland(e, n)
 		if !ok {
 			return nil
 		}
-		done, err := is.join()
+		done, err := isle.join()
 		if done {
 			changes++
 		}
@@ -76,14 +76,6 @@ func (o *coded) alike(p *coded) bool {
 	return o.dtype() == p.dtype() && o.number() == p.number() && o.stored() == p.stored()
 }
 
-// SignBit is what the codes of a type are XORed with to be stored: 0x80 if they are signed, else 0.
-func SignBit(d tensor.DType) uint8 {
-	if d == tensor.Int8 {
-		return 0x80
-	}
-	return 0
-}
-
 // island is a node between codes: all its operands come from DequantizeLinear, and only a
 // QuantizeLinear reads its result.
 type island struct {
@@ -100,24 +92,24 @@ func findIsland(e *Editor, n *ir.Node) (*island, bool) {
 	if n.Domain != "" || len(n.Outputs) != 1 || len(n.Inputs) == 0 || n.Inputs[0] == nil || n.Outputs[0].Fact.DType != tensor.Float32 {
 		return nil, false
 	}
-	is := &island{Editor: e, node: n}
-	is.last = e.Only(n.Outputs[0])
-	if is.last == nil {
+	isle := &island{Editor: e, node: n}
+	isle.last = e.Only(n.Outputs[0])
+	if isle.last == nil {
 		return nil, false
 	}
-	if !linear(is.last, "QuantizeLinear") {
-		act, ok := ActivationOf(is.last)
-		if !ok || is.last.Op != "Relu" && is.last.Op != "Clip" {
+	if !linear(isle.last, "QuantizeLinear") {
+		act, ok := ActivationOf(isle.last)
+		if !ok || isle.last.Op != "Relu" && isle.last.Op != "Clip" {
 			return nil, false
 		}
-		is.act, is.low, is.high = is.last, act.Alpha, act.Beta
-		if is.last = e.Only(is.act.Outputs[0]); !linear(is.last, "QuantizeLinear") {
+		isle.act, isle.low, isle.high = isle.last, act.Alpha, act.Beta
+		if isle.last = e.Only(isle.act.Outputs[0]); !linear(isle.last, "QuantizeLinear") {
 			return nil, false
 		}
 	}
 	var ok bool
-	is.out, ok = e.single(is.last)
-	return is, ok
+	isle.out, ok = e.single(isle.last)
+	return isle, ok
 }
 
 // single returns the coding of a QuantizeLinear or DequantizeLinear, if it has one
@@ -144,83 +136,83 @@ func (e *Editor) single(n *ir.Node) (coded, bool) {
 
 // codesOf returns the codes from which a DequantizeLinear makes an operand; ok is false for constants,
 // which are weights.
-func (is *island) codesOf(v *ir.Value) (coded, bool) {
+func (isle *island) codesOf(v *ir.Value) (coded, bool) {
 	if v == nil || !linear(v.Node, "DequantizeLinear") {
 		return coded{}, false
 	}
-	o, ok := is.single(v.Node)
+	o, ok := isle.single(v.Node)
 	return o, ok && o.codes.Const() == nil
 }
 
 // join rewrites the island if there is an operator for it.
-func (is *island) join() (bool, error) {
-	x, ok := is.codesOf(is.node.Inputs[0])
+func (isle *island) join() (bool, error) {
+	x, ok := isle.codesOf(isle.node.Inputs[0])
 	if !ok {
 		return false, nil
 	}
-	switch is.node.Op {
+	switch isle.node.Op {
 	case "Conv":
-		return is.conv(x)
+		return isle.conv(x)
 	case "Gemm":
-		return is.gemm(x)
+		return isle.gemm(x)
 	case "MatMul":
-		return is.matMul(x)
+		return isle.matMul(x)
 	case "Add", "Mul":
-		return is.pair(x)
+		return isle.pair(x)
 	case "Concat":
-		return is.concat()
+		return isle.concat()
 	case "GlobalAveragePool":
-		if x.dtype() != is.out.dtype() {
+		if x.dtype() != isle.out.dtype() {
 			return false, nil
 		}
-		return is.become(ops.Microsoft, "QLinearGlobalAveragePool", 1, nil, x.codes, x.scale, x.zero, is.out.scale, is.out.zero)
+		return isle.replaceBy(ops.Microsoft, "QLinearGlobalAveragePool", 1, nil, x.codes, x.scale, x.zero, isle.out.scale, isle.out.zero)
 	case "AveragePool":
-		return is.average(x)
+		return isle.average(x)
 	case "MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "DepthToSpace", "Identity", "Resize":
-		return is.move(x)
+		return isle.move(x)
 	}
-	if tabled[is.node.Op] && is.act == nil {
-		return is.table(x)
+	if tabled[isle.node.Op] && isle.act == nil {
+		return isle.table(x)
 	}
 	return false, nil
 }
 
-// become replaces the island by an operator on codes. A clip that the saturation of
+// replaceBy replaces the island by an operator on codes. A clip that the saturation of
 // the codes does not already perform becomes a table after it.
-func (is *island) become(domain, op string, version int, attrs []*ir.Attr, inputs ...*ir.Value) (bool, error) {
-	at, d := is.last, is.out.dtype()
-	table := is.clipTable()
+func (isle *island) replaceBy(domain, op string, version int, attrs []*ir.Attr, inputs ...*ir.Value) (bool, error) {
+	at, d := isle.last, isle.out.dtype()
+	table := isle.clipTable()
 	if table != nil {
-		at = is.act
-		at.Outputs[0].Fact = ir.Tensor(d, is.last.Outputs[0].Fact.Shape)
+		at = isle.act
+		at.Outputs[0].Fact = ir.Tensor(d, isle.last.Outputs[0].Fact.Shape)
 	}
-	if err := is.Rebind(at, domain, op, version, inputs, attrs); err != nil {
+	if err := isle.Rebind(at, domain, op, version, inputs, attrs); err != nil {
 		return false, err
 	}
-	is.Remove(is.node)
+	isle.Remove(isle.node)
 	switch {
 	case table != nil:
-		return true, is.recode(is.last, at.Outputs[0], table)
-	case is.act != nil:
-		is.Remove(is.act)
+		return true, isle.recode(isle.last, at.Outputs[0], table)
+	case isle.act != nil:
+		isle.Remove(isle.act)
 	}
 	return true, nil
 }
 
 // recode turns a node into a table look-up of codes.
-func (is *island) recode(n *ir.Node, codes *ir.Value, table []byte) error {
-	t := is.Graph.Constant(n.Name+"/table", tensor.View(is.out.dtype(), table, []int{256}))
-	return is.Rebind(n, ops.Internal, "Recode", 1, []*ir.Value{codes, t}, nil)
+func (isle *island) recode(n *ir.Node, codes *ir.Value, table []byte) error {
+	t := isle.Graph.Constant(n.Name+"/table", tensor.View(isle.out.dtype(), table, []int{256}))
+	return isle.Rebind(n, ops.Internal, "Recode", 1, []*ir.Value{codes, t}, nil)
 }
 
 // clipTable returns the effect of the island's clip on the codes of the output as a table; nil if
 // it has none, because the codes cannot stand for numbers beyond its bounds.
-func (is *island) clipTable() []byte {
-	if is.act == nil {
+func (isle *island) clipTable() []byte {
+	if isle.act == nil {
 		return nil
 	}
-	zero, flip := is.out.stored(), SignBit(is.out.dtype())
-	low, high := Code(is.low, is.out.number(), zero), Code(is.high, is.out.number(), zero)
+	zero, flip := isle.out.stored(), SignBit(isle.out.dtype())
+	low, high := Code(isle.low, isle.out.number(), zero), Code(isle.high, isle.out.number(), zero)
 	if low == 0 && high == 255 {
 		return nil
 	}
@@ -238,7 +230,7 @@ func kept(n *ir.Node, but ...string) []*ir.Attr {
 
 // weights reads a constant of 8-bit integers with one scale, or one for each of n
 // outputs along axis.
-func (is *island) weights(v *ir.Value, axis int) (o coded, ok bool) {
+func (isle *island) weights(v *ir.Value, axis int) (o coded, ok bool) {
 	if v == nil || !linear(v.Node, "DequantizeLinear") {
 		return o, false
 	}
@@ -267,13 +259,13 @@ func (is *island) weights(v *ir.Value, axis int) (o coded, ok bool) {
 		o.zero = n.Inputs[2]
 		return o, o.zero.Const() != nil && o.zero.Const().Len() == s.Len()
 	}
-	o.zero = is.Graph.Constant(n.Name+"/zero", tensor.View(w.DType(), make([]byte, s.Len()), s.Shape()))
+	o.zero = isle.Graph.Constant(n.Name+"/zero", tensor.View(w.DType(), make([]byte, s.Len()), s.Shape()))
 	return o, true
 }
 
 // bias converts a constant bias of n outputs to integers with the scale of the
 // sums; it is nil if there is none.
-func (is *island) bias(v *ir.Value, x, w coded, n int) (*ir.Value, bool) {
+func (isle *island) bias(v *ir.Value, x, w coded, n int) (*ir.Value, bool) {
 	if v == nil {
 		return nil, true
 	}
@@ -296,99 +288,99 @@ func (is *island) bias(v *ir.Value, x, w coded, n int) (*ir.Value, bool) {
 		}
 		sums[i] = int32(q)
 	}
-	return is.Graph.Constant(is.node.Name+"/bias", tensor.Of(sums)), true
+	return isle.Graph.Constant(isle.node.Name+"/bias", tensor.Of(sums)), true
 }
 
-func (is *island) conv(x coded) (bool, error) {
-	w, ok := is.weights(is.node.Input(1), 0)
+func (isle *island) conv(x coded) (bool, error) {
+	w, ok := isle.weights(isle.node.Input(1), 0)
 	if !ok || w.codes.Const().Rank() != 4 {
 		return false, nil
 	}
-	bias, ok := is.bias(is.node.Input(2), x, w, w.codes.Const().Dim(0))
+	bias, ok := isle.bias(isle.node.Input(2), x, w, w.codes.Const().Dim(0))
 	if !ok {
 		return false, nil
 	}
-	inputs := []*ir.Value{x.codes, x.scale, x.zero, w.codes, w.scale, w.zero, is.out.scale, is.out.zero}
+	inputs := []*ir.Value{x.codes, x.scale, x.zero, w.codes, w.scale, w.zero, isle.out.scale, isle.out.zero}
 	if bias != nil {
 		inputs = append(inputs, bias)
 	}
-	return is.become("", "QLinearConv", 10, is.node.Attrs, inputs...)
+	return isle.replaceBy("", "QLinearConv", 10, isle.node.Attrs, inputs...)
 }
 
-func (is *island) gemm(x coded) (bool, error) {
-	a := is.node.ReadAttrs()
+func (isle *island) gemm(x coded) (bool, error) {
+	a := isle.node.ReadAttrs()
 	transB := a.Bool("transB", false)
 	axis := 1
 	if transB {
 		axis = 0
 	}
-	w, ok := is.weights(is.node.Input(1), axis)
+	w, ok := isle.weights(isle.node.Input(1), axis)
 	if !ok || a.Bool("transA", false) || a.Float("alpha", 1) != 1 || a.Float("beta", 1) != 1 || a.Err() != nil || w.codes.Const().Rank() != 2 {
 		return false, nil
 	}
-	bias, ok := is.bias(is.node.Input(2), x, w, w.codes.Const().Dim(axis))
+	bias, ok := isle.bias(isle.node.Input(2), x, w, w.codes.Const().Dim(axis))
 	if !ok {
 		return false, nil
 	}
-	return is.become(ops.Microsoft, "QGemm", 1, kept(is.node, "beta"), x.codes, x.scale, x.zero, w.codes, w.scale, w.zero, bias, is.out.scale, is.out.zero)
+	return isle.replaceBy(ops.Microsoft, "QGemm", 1, kept(isle.node, "beta"), x.codes, x.scale, x.zero, w.codes, w.scale, w.zero, bias, isle.out.scale, isle.out.zero)
 }
 
-func (is *island) matMul(x coded) (bool, error) {
-	w, ok := is.weights(is.node.Input(1), 1)
+func (isle *island) matMul(x coded) (bool, error) {
+	w, ok := isle.weights(isle.node.Input(1), 1)
 	if !ok || w.codes.Const().Rank() != 2 {
 		return false, nil
 	}
-	return is.become("", "QLinearMatMul", 21, nil, x.codes, x.scale, x.zero, w.codes, w.scale, w.zero, is.out.scale, is.out.zero)
+	return isle.replaceBy("", "QLinearMatMul", 21, nil, x.codes, x.scale, x.zero, w.codes, w.scale, w.zero, isle.out.scale, isle.out.zero)
 }
 
-func (is *island) pair(x coded) (bool, error) {
-	z, ok := is.codesOf(is.node.Input(1))
-	if !ok || x.dtype() != z.dtype() || x.dtype() != is.out.dtype() {
+func (isle *island) pair(x coded) (bool, error) {
+	z, ok := isle.codesOf(isle.node.Input(1))
+	if !ok || x.dtype() != z.dtype() || x.dtype() != isle.out.dtype() {
 		return false, nil
 	}
-	return is.become(ops.Microsoft, "QLinear"+is.node.Op, 1, nil, x.codes, x.scale, x.zero, z.codes, z.scale, z.zero, is.out.scale, is.out.zero)
+	return isle.replaceBy(ops.Microsoft, "QLinear"+isle.node.Op, 1, nil, x.codes, x.scale, x.zero, z.codes, z.scale, z.zero, isle.out.scale, isle.out.zero)
 }
 
-func (is *island) concat() (bool, error) {
-	inputs := []*ir.Value{is.out.scale, is.out.zero}
-	for _, v := range is.node.Inputs {
-		x, ok := is.codesOf(v)
-		if !ok || x.dtype() != is.out.dtype() {
+func (isle *island) concat() (bool, error) {
+	inputs := []*ir.Value{isle.out.scale, isle.out.zero}
+	for _, v := range isle.node.Inputs {
+		x, ok := isle.codesOf(v)
+		if !ok || x.dtype() != isle.out.dtype() {
 			return false, nil
 		}
 		inputs = append(inputs, x.codes, x.scale, x.zero)
 	}
-	return is.become(ops.Microsoft, "QLinearConcat", 1, is.node.Attrs, inputs...)
+	return isle.replaceBy(ops.Microsoft, "QLinearConcat", 1, isle.node.Attrs, inputs...)
 }
 
-func (is *island) average(x coded) (bool, error) {
-	a := is.node.ReadAttrs()
+func (isle *island) average(x coded) (bool, error) {
+	a := isle.node.ReadAttrs()
 	padded := slices.ContainsFunc(a.Ints("pads"), func(p int) bool { return p != 0 }) || a.Str("auto_pad", "NOTSET") != "NOTSET"
-	if x.dtype() != is.out.dtype() || a.Bool("count_include_pad", false) && (padded || a.Bool("ceil_mode", false)) || a.Err() != nil {
+	if x.dtype() != isle.out.dtype() || a.Bool("count_include_pad", false) && (padded || a.Bool("ceil_mode", false)) || a.Err() != nil {
 		return false, nil
 	}
-	return is.become(ops.Internal, "QLinearAveragePool", 1, kept(is.node, "count_include_pad"), x.codes, x.scale, x.zero, is.out.scale, is.out.zero)
+	return isle.replaceBy(ops.Internal, "QLinearAveragePool", 1, kept(isle.node, "count_include_pad"), x.codes, x.scale, x.zero, isle.out.scale, isle.out.zero)
 }
 
 // move makes an operator that only selects or moves numbers work on codes.
-func (is *island) move(x coded) (bool, error) {
-	if !x.alike(&is.out) {
+func (isle *island) move(x coded) (bool, error) {
+	if !x.alike(&isle.out) {
 		return false, nil
 	}
-	version := is.node.Version
-	switch is.node.Op {
+	version := isle.node.Version
+	switch isle.node.Op {
 	case "MaxPool":
 		version = max(version, 12) // the first version that accepts bytes
 	case "Resize":
-		a := is.node.ReadAttrs()
+		a := isle.node.ReadAttrs()
 		outside := a.Str("coordinate_transformation_mode", "") == "tf_crop_and_resize" // the value outside is a number, not a code
 		if a.Str("mode", "nearest") != "nearest" || outside {
 			return false, nil
 		}
 	}
-	inputs := slices.Clone(is.node.Inputs)
+	inputs := slices.Clone(isle.node.Inputs)
 	inputs[0] = x.codes
-	return is.become("", is.node.Op, version, is.node.Attrs, inputs...)
+	return isle.replaceBy("", isle.node.Op, version, isle.node.Attrs, inputs...)
 }
 
 // tabled lists the functions of one number that become tables.
@@ -398,28 +390,28 @@ var tabled = map[string]bool{"Relu": true, "Clip": true, "LeakyRelu": true, "Sig
 
 // table evaluates a function of one number on the numbers of all 256 codes. The result is that of the
 // island to the bit.
-func (is *island) table(x coded) (bool, error) {
+func (isle *island) table(x coded) (bool, error) {
 	numbers := make([]float32, 256)
 	flip := SignBit(x.dtype())
 	less := float32(flip) // 128 if codes are stored plus 128
 	for i := range numbers {
 		numbers[i] = (float32(byte(i)^flip) - less - (float32(x.stored()) - less)) * x.number()
 	}
-	facts := is.node.Facts()
+	facts := isle.node.Facts()
 	facts[0] = ir.FactOf(tensor.Of(numbers))
 	for _, f := range facts[1:] {
 		if f.Given() && f.Const == nil {
 			return false, nil
 		}
 	}
-	out := FoldWith(is.node, facts)
+	out := FoldWith(isle.node, facts)
 	if len(out) != 1 || out[0] == nil || out[0].Len() != 256 {
 		return false, nil
 	}
 	table := make([]byte, 256)
 	for i, v := range tensor.Data[float32](out[0]) {
-		table[i] = Code(v, is.out.number(), is.out.stored()) ^ SignBit(is.out.dtype())
+		table[i] = Code(v, isle.out.number(), isle.out.stored()) ^ SignBit(isle.out.dtype())
 	}
-	is.Remove(is.node)
-	return true, is.recode(is.last, x.codes, table)
+	isle.Remove(isle.node)
+	return true, isle.recode(isle.last, x.codes, table)
 }

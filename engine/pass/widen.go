@@ -9,9 +9,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// widened are the operators that mean the same for float32 as for float16 and
+// widenable are the operators that mean the same for float32 as for float16 and
 // bfloat16, whichever of their operands are such numbers.
-var widened = names(`
+var widenable = names(`
 	Abs Acos Acosh Add Asin Asinh Atan Atanh Attention AveragePool BatchNormalization Ceil Celu Clip Concat Conv
 	ConvTranspose Cos Cosh CumSum DeformConv DepthToSpace Div Dropout Einsum Elu Equal Erf Exp Expand Flatten Floor GRU
 	Gather GatherElements GatherND Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool Greater GreaterOrEqual GridSample
@@ -30,8 +30,8 @@ func names(list string) map[string]bool {
 	return set
 }
 
-// looksOn are operators that read a value's sizes or turn it into another type.
-var looksOn = names("Shape Size Cast")
+// takesWide are operators that read a value's sizes or turn it into another type.
+var takesWide = names("Shape Size Cast")
 
 // narrow reports whether v is float16 or bfloat16; v may be nil.
 func narrow(v *ir.Value) bool {
@@ -40,7 +40,7 @@ func narrow(v *ir.Value) bool {
 
 // widens reports whether a node is to compute in float32 instead.
 func widens(n *ir.Node) bool {
-	known := n.Domain == "" && widened[n.Op] || n.Domain == ops.Microsoft && spellings[n.Op] != nil
+	known := n.Domain == "" && widenable[n.Op] || n.Domain == ops.Microsoft && spellings[n.Op] != nil
 	return known && (slices.ContainsFunc(n.Inputs, narrow) || slices.ContainsFunc(n.Outputs, narrow))
 }
 
@@ -62,7 +62,7 @@ func widen(e *Editor) (int, error) {
 		case widens(n):
 			w.changes++
 			err = w.widen(n)
-		case n.Domain == "" && looksOn[n.Op] && w.wide[n.Inputs[0]] != nil && !narrow(n.Outputs[0]):
+		case n.Domain == "" && takesWide[n.Op] && w.wide[n.Inputs[0]] != nil && !narrow(n.Outputs[0]):
 			err = e.Rebind(n, n.Domain, n.Op, n.Version, []*ir.Value{w.wide[n.Inputs[0]]}, n.Attrs)
 			w.nodes = append(w.nodes, n)
 		default:
@@ -157,6 +157,6 @@ func (w *widener) wanted(v *ir.Value) bool {
 		return true
 	}
 	return slices.ContainsFunc(w.editor.readers[v], func(n *ir.Node) bool {
-		return !widens(n) && !(n.Domain == "" && looksOn[n.Op] && !narrow(n.Outputs[0]))
+		return !widens(n) && !(n.Domain == "" && takesWide[n.Op] && !narrow(n.Outputs[0]))
 	})
 }

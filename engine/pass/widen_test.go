@@ -13,7 +13,7 @@ import (
 // float32 wherever it takes float16.
 func TestWidenedTakeBothTypes(t *testing.T) {
 	const newest = 30
-	for name := range widened {
+	for name := range widenable {
 		found := name == "Where" && ops.Find("", name, newest) != nil // its first input is a condition
 		for version := 1; version <= newest; version++ {
 			d := ops.Find("", name, version)

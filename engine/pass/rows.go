@@ -15,9 +15,9 @@ import (
 //
 // As in channelsFirst, every value on the way is kept in both ranks, and those that nobody reads go at
 // the end. Convolutions must have constant float32 weights; operators between them are those of
-// alongLine.
+// rowInputs.
 func asRows(e *Editor) (int, error) {
-	if !slices.ContainsFunc(e.Graph.Nodes, lineConv) {
+	if !slices.ContainsFunc(e.Graph.Nodes, conv1D) {
 		return 0, nil
 	}
 	changes, err := respell(e, rows{}.rewrite)
@@ -28,9 +28,9 @@ func asRows(e *Editor) (int, error) {
 	return changes, err
 }
 
-// lineConv reports whether a node is a convolution of one dimension with constant
+// conv1D reports whether a node is a convolution of one dimension with constant
 // weights of float32.
-func lineConv(n *ir.Node) bool {
+func conv1D(n *ir.Node) bool {
 	if !is(n, "Conv") && !is(n, "ConvTranspose") || n.Inputs[0] == nil || n.Inputs[0].Fact.Shape.Rank() != 3 || n.Attr("output_shape") != nil {
 		return false
 	}
@@ -46,13 +46,13 @@ func (r rows) rewrite(s *speller) {
 	n := s.node
 	inputs := slices.Clone(n.Inputs)
 	switch {
-	case lineConv(n):
+	case conv1D(n):
 		if r[n.Inputs[0]] == nil {
 			r[n.Inputs[0]] = s.add("", "Unsqueeze", 13, []*ir.Value{n.Inputs[0], s.axis()})
 		}
 		inputs[0], inputs[1] = r[n.Inputs[0]], s.constantRow(n.Inputs[1])
 	case len(n.Outputs) == 1 && n.Outputs[0].Fact.Shape.Rank() == 3:
-		pictures := alongLine(n)
+		pictures := rowInputs(n)
 		if len(pictures) == 0 {
 			return
 		}
@@ -99,9 +99,9 @@ func (s *speller) constantRow(v *ir.Value) *ir.Value {
 	return s.graph.Constant(v.Name+"/row", row)
 }
 
-// alongLine returns which inputs of a node are [N C L], for a node that means the same for pictures of
+// rowInputs returns which inputs of a node are [N C L], for a node that means the same for pictures of
 // one row; none for other nodes.
-func alongLine(n *ir.Node) []int {
+func rowInputs(n *ir.Node) []int {
 	if _, ok := ActivationOf(n); ok {
 		return []int{0}
 	}
@@ -135,9 +135,9 @@ func rowAttrs(n *ir.Node) []*ir.Attr {
 		case "axis":
 			attrs = append(attrs, ir.AttrInt("axis", 1))
 		case "kernel_shape", "strides", "dilations":
-			attrs = append(attrs, lineAttr(a, 1))
+			attrs = append(attrs, withRows(a, 1))
 		case "output_padding":
-			attrs = append(attrs, lineAttr(a, 0))
+			attrs = append(attrs, withRows(a, 0))
 		case "pads":
 			b := *a
 			if len(a.Ints) == 2 {
@@ -149,8 +149,8 @@ func rowAttrs(n *ir.Node) []*ir.Attr {
 	return attrs
 }
 
-// lineAttr returns an attribute with a number for the rows before that of the columns.
-func lineAttr(a *ir.Attr, number int64) *ir.Attr {
+// withRows returns an attribute with a number for the rows before that of the columns.
+func withRows(a *ir.Attr, number int64) *ir.Attr {
 	b := *a
 	b.Ints = slices.Insert(slices.Clone(a.Ints), 0, number)
 	return &b

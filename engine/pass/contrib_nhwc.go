@@ -22,10 +22,10 @@ var toFirst, toLast = []int64{0, 3, 1, 2}, []int64{0, 2, 3, 1}
 // that meet are not made: the ones that nobody reads go at the end. Only pictures of rank 4 are
 // touched, and only graphs that have such an operator.
 func channelsFirst(e *Editor) (int, error) {
-	if !slices.ContainsFunc(e.Graph.Nodes, func(n *ir.Node) bool { _, _, last := firstForm(n); return last }) {
+	if !slices.ContainsFunc(e.Graph.Nodes, func(n *ir.Node) bool { _, _, last := nchwForm(n); return last }) {
 		return 0, nil
 	}
-	changes, err := respell(e, fronts{}.rewrite)
+	changes, err := respell(e, nchwOf{}.rewrite)
 	if err != nil {
 		return changes, err
 	}
@@ -33,12 +33,12 @@ func channelsFirst(e *Editor) (int, error) {
 	return changes, err
 }
 
-// fronts maps a picture with channels last to the same with channels first.
-type fronts map[*ir.Value]*ir.Value
+// nchwOf maps a picture with channels last to the same with channels first.
+type nchwOf map[*ir.Value]*ir.Value
 
 // rewrite replaces a node on pictures with channels last by one on channels first and a Transpose of
 // its result, and notes both. A Transpose of the file between the layouts is not computed again.
-func (f fronts) rewrite(s *speller) {
+func (f nchwOf) rewrite(s *speller) {
 	n := s.node
 	if is(n, "Transpose") {
 		switch a := n.Attr("perm"); {
@@ -49,9 +49,9 @@ func (f fronts) rewrite(s *speller) {
 		}
 		return
 	}
-	form, pictures, last := firstForm(n)
+	form, pictures, last := nchwForm(n)
 	if !last {
-		if pictures = pointwise(n); len(pictures) == 0 {
+		if pictures = layoutFree(n); len(pictures) == 0 {
 			return
 		}
 		for _, i := range pictures {
@@ -89,10 +89,10 @@ type form struct {
 	attrs      []*ir.Attr
 }
 
-// firstForm returns the operator with channels first that an operator with channels last stands for,
+// nchwForm returns the operator with channels first that an operator with channels last stands for,
 // and which inputs have channels last. last is false for other operators, and for those on other than
 // two spatial dimensions.
-func firstForm(n *ir.Node) (f form, pictures []int, last bool) {
+func nchwForm(n *ir.Node) (f form, pictures []int, last bool) {
 	if n.Domain != ops.Microsoft || n.Inputs[0] == nil || n.Inputs[0].Fact.Shape.Rank() != 4 {
 		return f, nil, false
 	}
@@ -121,9 +121,9 @@ func firstForm(n *ir.Node) (f form, pictures []int, last bool) {
 	return f, pictures, a != nil && a.Int != 0
 }
 
-// pointwise returns which inputs are pictures, for a node that computes the same whatever the layout
+// layoutFree returns which inputs are pictures, for a node that computes the same whatever the layout
 // because it treats all places and channels alike, or concatenates channels; none for other nodes.
-func pointwise(n *ir.Node) []int {
+func layoutFree(n *ir.Node) []int {
 	if len(n.Outputs) != 1 {
 		return nil
 	}
