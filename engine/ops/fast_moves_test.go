@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -102,13 +103,18 @@ func TestFastScatter(t *testing.T) {
 			fastRow{op: "GatherElements", version: 13, attrs: attrs{"axis": s.axis}, in: list(make(s.data...), idx)}.check(t)
 		}
 	}
-	n := testNode("ScatterElements", 16, 3, 1, attrs{"axis": 0})
-	if err := BindNode(n, Find("", "ScatterElements", 16)); err != nil {
-		t.Fatal(err)
-	}
-	c := &Call{In: list(random(1, 3), ints64(0, 3), random(2, 2)), Out: make([]*tensor.Tensor, 1), Node: n, Run: fastRun(kernel.Best(), false)}
-	if _, err := n.Operator.(Fast).EvalFast(c); err == nil {
-		t.Error("an index past the end is taken")
+	for op, in := range map[string][]*tensor.Tensor{"ScatterElements": list(random(1, 3), nil, random(2, 2)), "GatherElements": list(random(1, 3), nil)} {
+		for _, far := range []int64{3, -4, 1 << 32} { // the last is 0 in an int of 32 bits
+			in[1] = ints64(0, far)
+			n := testNode(op, 16, len(in), 1, attrs{"axis": 0})
+			if err := BindNode(n, Find("", op, 16)); err != nil {
+				t.Fatal(err)
+			}
+			c := &Call{In: in, Out: make([]*tensor.Tensor, 1), Node: n, Run: fastRun(kernel.Best(), false)}
+			if _, err := n.Operator.(Fast).EvalFast(c); err == nil || err.Error() != fmt.Sprintf("index %d is outside [-3, 2]", far) {
+				t.Errorf("%s of index %d: %v", op, far, err)
+			}
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"fmt"
 	"slices"
 	"sync/atomic"
 
@@ -64,44 +65,46 @@ func newElementGrid(x, idx *tensor.Tensor, axis int) elementGrid {
 
 // each calls row for every row of every strip. Its indices are idx[at:at+n], and
 // index i belongs to element base+i of the data, apart from the coordinate along
-// the axis.
-func (g elementGrid) each(c *Call, row func(at, base, n int)) error {
+// the axis. row returns how many of them it has used: fewer than n if the next one is
+// outside the data, which is an error.
+func (g elementGrid) each(c *Call, row func(at, base, n int) (used int)) error {
 	if g.along == 0 {
 		return nil // whatever the number of rows
 	}
-	return c.share(g.outer*g.strips, 2*float64(g.along*g.width)+10, func(from, to int) {
+	var outside atomic.Int64 // 1 + the place of an index; 0: none
+	err := c.share(g.outer*g.strips, 2*float64(g.along*g.width)+10, func(from, to int) {
 		for i := from; i < to; i++ {
 			o, first := i/g.strips, i%g.strips*g.width
 			n := min(g.width, g.inner-first)
 			for a := range g.along {
-				if n > 0 {
-					row((o*g.along+a)*g.inner+first, o*g.dim*g.inner+first, n)
+				at := (o*g.along+a)*g.inner + first
+				if used := row(at, o*g.dim*g.inner+first, n); used < n {
+					outside.Store(int64(at+used) + 1)
+					return
 				}
 			}
 		}
 	})
+	if at := outside.Load(); at > 0 {
+		return fmt.Errorf("index %d is outside [%d, %d]", tensor.Data[int64](c.In[1])[at-1], -g.dim, g.dim-1)
+	}
+	return err
 }
 
 func scatterRows[T any](c *Call, y, updates []T, axis int) error {
-	index := tensor.Data[int64](c.In[1])
-	g := newElementGrid(c.In[0], c.In[1], axis)
-	var outside atomic.Int64
-	err := g.each(c, func(at, base, n int) {
+	index, g := tensor.Data[int64](c.In[1]), newElementGrid(c.In[0], c.In[1], axis)
+	return g.each(c, func(at, base, n int) int {
 		for i, v := range index[at : at+n] {
 			if v < 0 {
 				v += int64(g.dim)
 			}
 			if uint64(v) >= uint64(g.dim) {
-				outside.Store(int64(at+i) + 1)
-				return
+				return i
 			}
 			y[base+int(v)*g.inner+i] = updates[at+i]
 		}
+		return n
 	})
-	if at := outside.Load(); at > 0 {
-		return inRange([]int{int(index[at-1])}, g.dim)
-	}
-	return err
 }
 
 // EvalFast gathers 4- and 8-byte elements if indices and data differ in size only
@@ -123,25 +126,19 @@ func (op gatherElements) EvalFast(c *Call) (bool, error) {
 }
 
 func gatherRows[T any](c *Call, y, x []T, axis int) error {
-	index := tensor.Data[int64](c.In[1])
-	g := newElementGrid(c.In[0], c.In[1], axis)
-	var outside atomic.Int64
-	err := g.each(c, func(at, base, n int) {
+	index, g := tensor.Data[int64](c.In[1]), newElementGrid(c.In[0], c.In[1], axis)
+	return g.each(c, func(at, base, n int) int {
 		for i, v := range index[at : at+n] {
 			if v < 0 {
 				v += int64(g.dim)
 			}
 			if uint64(v) >= uint64(g.dim) {
-				outside.Store(int64(at+i) + 1)
-				return
+				return i
 			}
 			y[at+i] = x[base+int(v)*g.inner+i]
 		}
+		return n
 	})
-	if at := outside.Load(); at > 0 {
-		return inRange([]int{int(index[at-1])}, g.dim)
-	}
-	return err
 }
 
 // EvalFast gathers slices on several threads, and single elements of 4 and 8 bytes
