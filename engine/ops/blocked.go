@@ -8,23 +8,23 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// blocked is the domain of the operators that ONNX Runtime's optimiser writes at
+// Blocked is the domain of the operators that ONNX Runtime's optimiser writes at
 // its highest level. Channels are stored in blocks of 8 or 16, depending on the
 // processor on which the file was written. The shapes in the file show only that
 // the number of channels is rounded up to whole blocks. Here, values have the
 // layout [N C H W] with that number of channels; only weights are in blocked
 // layout (onnxruntime/core/optimizer/nchwc_transformer.cc).
-const blocked = "com.microsoft.nchwc"
+const Blocked = "com.microsoft.nchwc"
 
 var blockeds = []Def{
-	{Domain: blocked, Name: "ReorderInput", Since: 1, Types: float32Type, In: Exactly(1), Out: Exactly(1), New: newReorderInput},
-	{Domain: blocked, Name: "ReorderOutput", Since: 1, Types: float32Type, In: Exactly(1), Out: Exactly(1), New: newReorderOutput},
-	{Domain: blocked, Name: "Conv", Since: 1, Types: float32Type, In: Arity{2, 4}, Out: Exactly(1), New: newBlockedConv},
-	{Domain: blocked, Name: "MaxPool", Since: 1, Types: float32Type, In: Exactly(1), Out: Exactly(1), New: newMaxPool},
-	{Domain: blocked, Name: "AveragePool", Since: 1, Types: float32Type, In: Exactly(1), Out: Exactly(1), New: newAveragePool},
-	{Domain: blocked, Name: "GlobalMaxPool", Since: 1, Types: float32Type, In: Exactly(1), Out: Exactly(1), New: newGlobalMaxPool},
-	{Domain: blocked, Name: "GlobalAveragePool", Since: 1, Types: float32Type, In: Exactly(1), Out: Exactly(1), New: newGlobalAveragePool},
-	{Domain: blocked, Name: "Upsample", Since: 1, Types: float32Type, In: Exactly(1), Out: Exactly(1), New: newBlockedUpsample},
+	{Domain: Blocked, Name: "ReorderInput", Since: 1, Types: float32Type, In: Exactly(1), Out: Exactly(1), New: newReorderInput},
+	{Domain: Blocked, Name: "ReorderOutput", Since: 1, Types: float32Type, In: Exactly(1), Out: Exactly(1), New: newReorderOutput},
+	{Domain: Blocked, Name: "Conv", Since: 1, Types: float32Type, In: Arity{2, 4}, Out: Exactly(1), New: newBlockedConv},
+	{Domain: Blocked, Name: "MaxPool", Since: 1, Types: float32Type, In: Exactly(1), Out: Exactly(1), New: newMaxPool},
+	{Domain: Blocked, Name: "AveragePool", Since: 1, Types: float32Type, In: Exactly(1), Out: Exactly(1), New: newAveragePool},
+	{Domain: Blocked, Name: "GlobalMaxPool", Since: 1, Types: float32Type, In: Exactly(1), Out: Exactly(1), New: newGlobalMaxPool},
+	{Domain: Blocked, Name: "GlobalAveragePool", Since: 1, Types: float32Type, In: Exactly(1), Out: Exactly(1), New: newGlobalAveragePool},
+	{Domain: Blocked, Name: "Upsample", Since: 1, Types: float32Type, In: Exactly(1), Out: Exactly(1), New: newBlockedUpsample},
 }
 
 var float32Type = tensor.Types(tensor.Float32)

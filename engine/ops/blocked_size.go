@@ -17,7 +17,7 @@ const blockAttr = "block"
 // shapes in which the block is a dimension of its own: they become Identity, because values here
 // are not blocked.
 func setBlockSize(g *ir.Graph) error {
-	fresh := func(n *ir.Node) bool { return n.Domain == blocked && n.Operator == nil }
+	fresh := func(n *ir.Node) bool { return n.Domain == Blocked && n.Operator == nil }
 	if !slices.ContainsFunc(g.Nodes, fresh) {
 		return nil
 	}
@@ -34,7 +34,7 @@ func setBlockSize(g *ir.Graph) error {
 		if in && n.Domain == "" && n.Op == "Reshape" {
 			n.Op, n.Version, n.Inputs, n.Attrs = "Identity", 1, n.Inputs[:1], nil
 		}
-		if n.Domain == blocked && n.Op != "ReorderOutput" || n.Domain != blocked && in {
+		if n.Domain == Blocked && n.Op != "ReorderOutput" || n.Domain != Blocked && in {
 			for _, v := range n.Outputs {
 				inside[v] = true
 			}
@@ -50,7 +50,7 @@ func setBlockSize(g *ir.Graph) error {
 func blockOf(nodes []*ir.Node) (int, error) {
 	can8, can16 := true, true
 	for _, n := range nodes {
-		if n.Domain != blocked || len(n.Inputs) == 0 || n.Inputs[0] == nil {
+		if n.Domain != Blocked || len(n.Inputs) == 0 || n.Inputs[0] == nil {
 			continue
 		}
 		switch w := blockedWeights(n); {
@@ -60,7 +60,7 @@ func blockOf(nodes []*ir.Node) (int, error) {
 			if a := n.Attr("group"); a == nil || a.Int == 1 {
 				// An input with fewer channels than a block is not blocked.
 				before := n.Inputs[0].Node
-				direct := before == nil || before.Domain == "" || before.Domain == blocked && before.Op == "ReorderOutput"
+				direct := before == nil || before.Domain == "" || before.Domain == Blocked && before.Op == "ReorderOutput"
 				can16 = can16 && (cin < 16 || cin%16 == 0) && !(cin == 8 && !direct)
 				can8 = can8 && (cin < 8 || cin%8 == 0) && !(cin == 8 && direct)
 			}
@@ -92,7 +92,7 @@ const exportAgain = "export the optimised model again at level \"extended\""
 // blockedWeights returns the weights of a blocked convolution, nil for other
 // nodes.
 func blockedWeights(n *ir.Node) *tensor.Tensor {
-	if n.Domain != blocked || n.Op != "Conv" || len(n.Inputs) < 2 || n.Inputs[1] == nil {
+	if n.Domain != Blocked || n.Op != "Conv" || len(n.Inputs) < 2 || n.Inputs[1] == nil {
 		return nil
 	}
 	w := n.Inputs[1].Const()

@@ -13,7 +13,7 @@ func blockedNet(m, cin int, then ...*ir.Node) *ir.Graph {
 	w := tensor.New(tensor.Float32, m, cin, 3, 3)
 	g := &ir.Graph{}
 	x := g.NewValue("x", ir.Tensor(tensor.Float32, ir.Dims(1, cin, 8, 8)))
-	conv := &ir.Node{Domain: blocked, Op: "Conv", Version: 1, Inputs: []*ir.Value{x, g.Constant("w", w)}}
+	conv := &ir.Node{Domain: Blocked, Op: "Conv", Version: 1, Inputs: []*ir.Value{x, g.Constant("w", w)}}
 	y := g.NewValue("y", ir.Fact{})
 	y.Node, conv.Outputs = conv, []*ir.Value{y}
 	g.Nodes = []*ir.Node{conv}
@@ -27,7 +27,7 @@ func blockedNet(m, cin int, then ...*ir.Node) *ir.Graph {
 // The size of blocks is not in the file; it follows from numbers of channels.
 func TestBlocksOfChannels(t *testing.T) {
 	output := func(channels int) *ir.Node {
-		return &ir.Node{Domain: blocked, Op: "ReorderOutput", Version: 1, Attrs: []*ir.Attr{ir.AttrInt("channels", channels)}}
+		return &ir.Node{Domain: Blocked, Op: "ReorderOutput", Version: 1, Attrs: []*ir.Attr{ir.AttrInt("channels", channels)}}
 	}
 	for _, r := range []struct {
 		name string

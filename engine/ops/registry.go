@@ -36,7 +36,7 @@ var families = [][]Def{
 
 // newest is the highest supported opset version of each domain.
 var newest = map[string]int{"": 28, "ai.onnx.ml": 6, "ai.onnx.preview": 1, "ai.onnx.preview.training": 1,
-	"ai.onnx.training": 1, Microsoft: 1, blocked: 1, Internal: 1}
+	"ai.onnx.training": 1, Microsoft: 1, Blocked: 1, Internal: 1}
 
 // Internal is the domain of operators that passes create and no standard has, such as a
 // convolution with its activation. Their constructors trust the node, so model files must not use

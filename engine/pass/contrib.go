@@ -70,7 +70,7 @@ func spelling(n *ir.Node) func(s *speller) {
 		return spellAttention
 	case is(n, "Einsum"):
 		return spellEinsum
-	case n.Domain == blocked:
+	case n.Domain == ops.Blocked:
 		return blockedSpellings[n.Op]
 	}
 	return nil

@@ -8,11 +8,9 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// blocked is the domain of ONNX Runtime's operators on channels in blocks. Their
+// blockedSpellings are those of ONNX Runtime's operators on channels in blocks. Their
 // values are taken for what they stand for, so all but the weights are what the
 // standard has.
-const blocked = "com.microsoft.nchwc"
-
 var blockedSpellings = map[string]func(s *speller){
 	"Conv": spellBlockedConv, "Upsample": spellBlockedUpsample, "ReorderInput": spellReorder, "ReorderOutput": spellReorder,
 	"MaxPool": spellSame(12), "AveragePool": spellSame(11), "GlobalMaxPool": spellSame(1), "GlobalAveragePool": spellSame(1),
