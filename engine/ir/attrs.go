@@ -29,21 +29,12 @@ func (a *Attrs) Fail(format string, args ...any) {
 }
 
 // Has reports whether the node has the attribute.
-func (a *Attrs) Has(name string) bool { return a.find(name) != nil }
-
-func (a *Attrs) find(name string) *Attr {
-	for _, at := range a.node.Attrs {
-		if at.Name == name {
-			return at
-		}
-	}
-	return nil
-}
+func (a *Attrs) Has(name string) bool { return a.node.Attr(name) != nil }
 
 // get finds an attribute of the given type; nil if it is absent or has another
 // type.
 func (a *Attrs) get(name string, t onnx.AttributeType) *Attr {
-	at := a.find(name)
+	at := a.node.Attr(name)
 	if at != nil && at.Type != t {
 		a.Fail("attribute %q is %s, not %s", name, at.Type, t)
 		return nil

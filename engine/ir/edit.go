@@ -84,10 +84,22 @@ func (g *Graph) Find(name string) *Value {
 
 // Attr returns the attribute with the name, nil if there is none.
 func (n *Node) Attr(name string) *Attr {
+	if n.asked != nil {
+		*n.asked = append(*n.asked, name)
+	}
 	for _, a := range n.Attrs {
 		if a.Name == name {
 			return a
 		}
 	}
 	return nil
+}
+
+// Asked calls read and returns the names of the attributes that it looked for.
+func (n *Node) Asked(read func()) []string {
+	var names []string
+	n.asked = &names
+	defer func() { n.asked = nil }()
+	read()
+	return names
 }

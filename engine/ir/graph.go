@@ -66,6 +66,7 @@ type Node struct {
 	Inputs, Outputs []*Value
 	Attrs           []*Attr
 	Operator        Operator // its implementation, bound by package ops
+	asked           *[]string
 }
 
 // Operator is an operator whose attributes have been read.

@@ -211,6 +211,9 @@ func newMatMulNBits(n *ir.Node) (Op, error) {
 	if op.k < 1 || op.n < 1 || op.k > maxSpan || op.n > maxSpan || op.block < 8 || op.block > maxSpan || op.block%8 != 0 || op.bits != 2 && op.bits != 4 && op.bits != 8 {
 		a.Fail("K %d, N %d, bits %d and block_size %d: sizes must be 1 or more, blocks a multiple of 8, bits 2, 4 or 8", op.k, op.n, op.bits, op.block)
 	}
+	if a.Int("weight_prepacked", 0) != 0 {
+		a.Fail("attribute %q is set, which is not supported", "weight_prepacked")
+	}
 	return op, a.Err()
 }
 

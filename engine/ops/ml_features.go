@@ -150,7 +150,7 @@ type oneHotEncoder struct {
 func newOneHotEncoder(n *ir.Node) (Op, error) {
 	a := n.ReadAttrs()
 	op := oneHotEncoder{zeros: a.Bool("zeros", true)}
-	if op.categories = listAttr(a, "cats"); op.categories == nil {
+	if op.categories = listAttr(a, "cats"); a.Has("cats_strings") == a.Has("cats_int64s") {
 		a.Fail("attributes %q and %q: exactly one must be given", "cats_strings", "cats_int64s")
 	}
 	return op, a.Err()

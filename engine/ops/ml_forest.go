@@ -13,9 +13,9 @@ var mlForests = []Def{
 // listOf returns a list attribute of float32 or, under the name with _as_tensor
 // appended, a tensor of any float type (version 3).
 func listOf(a *ir.Attrs, name string) []float64 {
-	t := a.Tensor(name + "_as_tensor")
+	t, list := a.Tensor(name+"_as_tensor"), a.Floats(name)
 	if t == nil {
-		t = tensor.Of(a.Floats(name))
+		t = tensor.Of(list)
 	}
 	if !tensor.FloatTypes.Is(t.DType()) {
 		a.Fail("attribute %q is %s, it must be a float type", name+"_as_tensor", t.DType())

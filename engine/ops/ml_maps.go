@@ -211,11 +211,12 @@ func newZipMap(n *ir.Node) (Op, error) {
 // classLabels returns the names of classes: strings, or integers from attribute
 // ints; nil if there are none.
 func classLabels(a *ir.Attrs, ints string) *tensor.Tensor {
-	if s := a.Strs("classlabels_strings"); len(s) > 0 {
-		return tensor.OfStrings(s)
-	}
-	if v := a.Ints(ints); len(v) > 0 {
-		return intList(v)
+	words, numbers := a.Strs("classlabels_strings"), a.Ints(ints)
+	switch {
+	case len(words) > 0:
+		return tensor.OfStrings(words)
+	case len(numbers) > 0:
+		return intList(numbers)
 	}
 	return nil
 }

@@ -135,7 +135,7 @@ func bindGraph(g *ir.Graph) error {
 				unknown = append(unknown, missing(n))
 				continue
 			}
-			if err := BindNode(n, d); err != nil {
+			if err := bindKnown(n, d); err != nil {
 				return err
 			}
 		}

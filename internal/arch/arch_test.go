@@ -34,7 +34,7 @@ var policy = map[string]string{
 	"engine/kernel":       "engine/kernel/args engine/kernel/amd64 engine/kernel/arm64 engine/kernel/box engine/kernel/vec",
 	"engine/ir":           "engine/onnx engine/tensor internal/printable",
 	"engine/suppress":     "engine/kernel engine/kernel/box",
-	"engine/ops":          "engine/ir engine/onnx engine/tensor engine/kernel engine/kernel/vec engine/suppress",
+	"engine/ops":          "engine/ir engine/onnx engine/tensor engine/kernel engine/kernel/vec engine/suppress internal/nearest",
 	"engine/pass":         "engine/ops engine/ir engine/onnx engine/tensor engine/kernel",
 	"engine/plan":         "engine/pass engine/ops engine/ir engine/onnx engine/tensor engine/kernel engine/kernel/vec engine/team",
 	"engine":              "engine/plan engine/pass engine/ops engine/ir engine/onnx engine/tensor engine/kernel internal/nearest",
