@@ -84,7 +84,7 @@ func formatTable() []format {
 		{name: "SVG", match: isSVG},
 
 		{match: func(d []byte) bool { return len(d) == 0 }, error: "the file is empty (0 bytes)"},
-		{match: isHTML, error: "this is an HTML page, not a picture; the address probably gave an error or login page"},
+		{match: isHTML, error: "this is an HTML page, not a picture; the URL probably gave an error or login page"},
 		{match: starts("version https://git-lfs"), error: "this is a git-lfs pointer, not the picture; run git lfs pull"},
 		{match: starts("\x1f\x8b"), error: "this is gzip data, not a picture; unpack it first"},
 		{match: starts("PK\x03\x04", "PK\x05\x06"), error: "this is a zip file, not a picture; unpack it first"},

@@ -78,9 +78,9 @@ func TestSources(t *testing.T) {
 		{"a pattern that matches nothing", []string{"*.gif"}, nil, []string{"*.gif! *.gif: nothing matches the pattern"}},
 		{"an empty folder", []string{"empty"}, nil, []string{"empty! empty: no pictures in the folder (folders below it are not searched)"}},
 		{"addresses of other kinds", []string{"ftp://h/a.png", "File:///a.png", "s3://b/?*"}, nil, []string{
-			"ftp://h/a.png! ftp://h/a.png: only http and https addresses are fetched; download the picture and name the file",
-			"File:///a.png! File:///a.png: only http and https addresses are fetched; name the file by its path",
-			"s3://b/?*! s3://b/?*: only http and https addresses are fetched; download the picture and name the file"}},
+			"ftp://h/a.png! ftp://h/a.png: only http and https URLs are fetched; download the picture and name the file",
+			"File:///a.png! File:///a.png: only http and https URLs are fetched; name the file by its path",
+			"s3://b/?*! s3://b/?*: only http and https URLs are fetched; download the picture and name the file"}},
 		{"standard input", []string{"-"}, []vision.SourceOption{vision.Stdin(bytes.NewReader(pngBytes(t, 7, 7)))}, []string{"- 7x7"}},
 		{"standard input, twice", []string{"-", "a.png", "-"}, []vision.SourceOption{vision.Stdin(bytes.NewReader(pngBytes(t, 7, 7)))},
 			[]string{"- 7x7", "a.png 2x1", "-! -: standard input is one picture, which was named already"}},
@@ -174,7 +174,7 @@ func TestURLSource(t *testing.T) {
 	if got := list([]string{"HTTP" + strings.TrimPrefix(server.URL, "http") + "/ok"}); len(got) != 1 || !strings.HasSuffix(got[0], " 9x5") {
 		t.Errorf("in capitals: %q", got)
 	}
-	if _, err := vision.URLSource("ftp://h/a.png").Open(context.Background()); err == nil || err.Error() != "ftp://h/a.png: only http and https addresses are fetched; download the picture and name the file" {
+	if _, err := vision.URLSource("ftp://h/a.png").Open(context.Background()); err == nil || err.Error() != "ftp://h/a.png: only http and https URLs are fetched; download the picture and name the file" {
 		t.Errorf("ftp: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

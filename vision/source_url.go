@@ -21,9 +21,9 @@ const (
 	maxRedirects   = 5
 )
 
-// URLSource is a picture at an http or https address. A download has at most 256
-// MiB and five redirects, never from https to http, and fails after 30 seconds
-// without a byte.
+// URLSource is a picture at an http or https URL. A download has at most 256 MiB and
+// five redirects, never from https to http, and fails after 30 seconds without a
+// byte.
 func URLSource(address string) Source { return urlSource(address, nil) }
 
 func urlSource(address string, client *http.Client) Source {
@@ -43,9 +43,9 @@ func fetchable(arg string) error {
 	case "http", "https":
 		return nil
 	case "file":
-		return errors.New("only http and https addresses are fetched; name the file by its path")
+		return errors.New("only http and https URLs are fetched; name the file by its path")
 	}
-	return errors.New("only http and https addresses are fetched; download the picture and name the file")
+	return errors.New("only http and https URLs are fetched; download the picture and name the file")
 }
 
 func newClient() *http.Client {
@@ -81,7 +81,7 @@ func fetch(ctx context.Context, client *http.Client, address string) ([]byte, er
 	defer cancel(nil)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, errors.New("not a valid address")
+		return nil, errors.New("not a valid URL")
 	}
 	if err := fetchable(address); err != nil {
 		return nil, err

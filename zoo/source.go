@@ -118,7 +118,7 @@ func mirrorFolder(mirror string) (string, bool) {
 func parseAddress(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("%s is not an address; give https://host/path", quote(address))
+		return nil, fmt.Errorf("%s is not a URL; give https://host/path", quote(address))
 	}
 	return u, allowed(u)
 }

@@ -199,7 +199,7 @@ func isText(s string) bool {
 func checkURLs(urls []string) error {
 	for _, u := range urls {
 		if p, err := url.Parse(u); err != nil || p.Scheme != "https" || p.Host == "" || p.User != nil || !isText(u) {
-			return fmt.Errorf("address %s is not of the form https://host/path", quote(u))
+			return fmt.Errorf("URL %s is not of the form https://host/path", quote(u))
 		}
 	}
 	return nil

@@ -41,8 +41,8 @@ func (m *Model) Encoder() *vision.Encoder { return m.encoder }
 // Labels returns the labels of the classes, nil if they are not known.
 func (m *Model) Labels() *label.Set { return m.labels }
 
-// Activation says what the scores of a classifier have been through, by its card:
-// "softmax", "sigmoid" or "none"; "" if the card does not say.
+// Activation says how the scores of a classifier were made, by its card: "softmax" or
+// "sigmoid" for probabilities, "none" for logits; "" if the card does not say.
 func (m *Model) Activation() string {
 	word, _, _ := strings.Cut(m.card.Activation, " ") // "softmax (output softmaxout_1)"
 	switch word {
@@ -60,8 +60,8 @@ func (m *Model) Card() *Card { return m.card }
 // Encoder.
 func (m *Model) Input() string { return m.input }
 
-// Guess is one line for people that says what was guessed, because neither the card
-// nor the caller specified it; "" if nothing was.
+// Guess is one line for people that says what was guessed, such as the recipe,
+// because neither the card nor the caller specified it; "" if nothing was.
 func (m *Model) Guess() string { return m.guess }
 
 // Close closes the session when the runs under way have ended. Closing the nil model that
@@ -100,19 +100,19 @@ func WithRecipe(r vision.Recipe) Option { return func(c *config) { c.open.recipe
 func WithLabels(s *label.Set) Option { return func(c *config) { c.open.labels = s } }
 
 // Load opens a model by its name in the catalogue (see Catalogue.Find). Its file
-// comes from the cache or a download. Its digest is checked once, and again when
-// its size or its time of change is another. The empty name is the built-in model. A
+// comes from the cache or a download. Its digest is checked once, and again when its
+// size or its modification time changes. The empty name is the built-in model. A
 // name with a slash or the extension .onnx is the path of a file of the caller's
 // own, and so is any other name that no model has but a file does.
 //
 // The errors are those of Pull and of engine.Open, and fs.ErrNotExist for a path
-// where no file is.
+// where no file is. Close the Model when it is no longer used.
 func Load(name string, opts ...Option) (*Model, error) {
 	return LoadContext(context.Background(), name, opts...)
 }
 
-// LoadContext is Load with a context. If that is cancelled, it returns within 50
-// ms.
+// LoadContext is Load with a context. It returns within 50 ms of the context's end,
+// with the context's error.
 func LoadContext(ctx context.Context, name string, opts ...Option) (*Model, error) {
 	c := newConfig(opts)
 	if name == "" {
@@ -198,7 +198,7 @@ func stem(path string) string { return strings.TrimSuffix(filepath.Base(path), f
 // noFile says why a path could not be opened, and what may have been meant.
 func noFile(path string, err error) error {
 	if scheme, _, ok := strings.Cut(path, "://"); ok && len(scheme) > 1 {
-		return fmt.Errorf("model %s is an address: models are fetched by their names in the zoo (vision zoo list), over https; download the file and give its path", quote(path))
+		return fmt.Errorf("model %s is a URL: models are fetched by their names in the zoo (vision zoo list), over https; download the file and give its path", quote(path))
 	}
 	if info, statErr := os.Stat(path); statErr == nil && info.IsDir() {
 		return fmt.Errorf("model file %s is a folder; give the .onnx file in it", quote(path))

@@ -26,8 +26,8 @@ func benchCommand() *cli.Command {
 		ArgsUsage: "MODEL",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "batch", Usage: "put `N` pictures into each run, if the model leaves the batch open", Value: 1},
-			&cli.StringFlag{Name: "size", Usage: "make the input `HEIGHTxWIDTH`, if the model leaves that open: 224, or 480x640 for pictures 640 wide (recipes and tables have the width first)"},
-			&cli.StringSliceFlag{Name: "input", Usage: "`NAME=SHAPE` as 1x16000, or NAME=FILE (.npy or .pb), for an input of no picture; NAME= may be left out if there is one input"},
+			&cli.StringFlag{Name: "size", Usage: "make the input `HEIGHTxWIDTH`, if the model leaves that open: 224, or 480x640 for pictures 640 pixels wide (recipes and tables give the width first)"},
+			&cli.StringSliceFlag{Name: "input", Usage: "`NAME=SHAPE`, such as 1x16000, or NAME=FILE (.npy or .pb), for an input that takes no picture; NAME= may be left out if there is one input"},
 			&cli.IntFlag{Name: "runs", Usage: "time `N` runs, after three that are not timed", Value: 50},
 			&cli.StringFlag{Name: "profile", Usage: "write the time of each node in one more run to `FILE`, for chrome://tracing or ui.perfetto.dev"},
 			offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,

@@ -119,12 +119,12 @@ func madeUp(err error, infos []engine.Info, known map[string]given, in engine.Va
 	}
 	var chosen []string
 	for _, info := range infos {
-		_, told := known[info.Name]
+		_, given := known[info.Name]
 		open := false
 		for _, d := range info.Shape.Dims {
 			open = open || !d.Known()
 		}
-		if open && !told {
+		if open && !given {
 			chosen = append(chosen, fmt.Sprintf("%.80q %v", info.Name, in[info.Name].Shape()))
 		}
 	}

@@ -40,7 +40,7 @@ func classifyCommand() *cli.Command {
 func classifyAction(c *cli.Context) error {
 	switch {
 	case !c.Args().Present():
-		return usage("classify needs a picture: a file, folder, pattern, address, or - for standard input")
+		return usage("classify needs a picture: a file, folder, pattern, URL, or - for standard input")
 	case c.Int("top") < 1:
 		return usage("--top %d: at least 1", c.Int("top"))
 	case c.Int("batch") < 1 || c.Int("batch") > 4096:

@@ -26,11 +26,11 @@ func detectCommand() *cli.Command {
 			"vision detect group.jpg --model ultraface --json",
 		ArgsUsage: "PIC...",
 		Flags: append(detectorFlags(detect.Heads(), defaultDetector),
-			&cli.Float64Flag{Name: "iou", Usage: "two objects of a class may overlap by an `IOU` of 0 to 1", Value: -1, DefaultText: "the head's"},
+			&cli.Float64Flag{Name: "iou", Usage: "drop an object whose overlap with a better one of its class is more than `IOU`, 0 to 1", Value: -1, DefaultText: "the head's"},
 			&cli.Float64Flag{Name: "score", Usage: "report objects with at least this `SCORE`, 0 to 1", Value: -1, DefaultText: "the head's"},
 			&cli.IntFlag{Name: "max", Usage: "report at most `N` objects per picture", Value: 100},
 			&cli.StringFlag{Name: "classes", Usage: "report only the classes in `LIST`: names or indices, separated by commas"},
-			&cli.StringFlag{Name: "coco", Usage: "write the objects to `FILE` as COCO results; if a class of the model is none of COCO's, all are given by their indices"},
+			&cli.StringFlag{Name: "coco", Usage: "write the objects to `FILE` as COCO results; if COCO lacks a class of the model, category ids are the model's class indices"},
 			&cli.StringFlag{Name: "crop", Usage: "write each object to `DIR` as a picture of its own; files are replaced as by --save"},
 		),
 		Action: detectAction,
@@ -42,8 +42,8 @@ func detectorFlags(heads []string, standard string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "model", Usage: "zoo `NAME` or path of an .onnx file; without it " + standard},
 		recipeFlag,
-		&cli.StringFlag{Name: "head", Usage: "read the outputs as those of `HEAD`, recognised unless given: " + strings.Join(heads, ", ")},
-		&cli.StringFlag{Name: "save", Usage: "write the pictures to `DIR` with the results drawn on them; files there are replaced, unless pictures are read from it"},
+		&cli.StringFlag{Name: "head", Usage: "read the outputs as those of `HEAD`, which is recognised if not given: " + strings.Join(heads, ", ")},
+		&cli.StringFlag{Name: "save", Usage: "write the pictures to `DIR` with the results drawn on them; existing files are replaced, unless pictures are read from that folder"},
 		toggle("show", "show the pictures in the terminal"),
 		toggle("csv", "print CSV"),
 		toggle("recursive", "search subfolders too", "r"),
@@ -94,7 +94,7 @@ func parted(list string) (items []string) {
 
 func detectAction(c *cli.Context) error {
 	if !c.Args().Present() {
-		return usage("detect needs a picture: a file, folder, pattern, address, or - for standard input")
+		return usage("detect needs a picture: a file, folder, pattern, URL, or - for standard input")
 	}
 	p, err := newPrinter(c, "file", "class", "label", "score", "x1", "y1", "x2", "y2")
 	if err != nil {

@@ -225,7 +225,7 @@ func screen(c *cli.Context) io.Writer {
 // escapes.
 func checkShow(c *cli.Context) error {
 	if c.Bool("show") && !isTerminal(screen(c)) {
-		return usage("--show draws in a terminal, and the output goes to none; --save DIR writes the pictures to files")
+		return usage("--show draws in a terminal, but standard output is not one; --save DIR writes the pictures to files")
 	}
 	return nil
 }

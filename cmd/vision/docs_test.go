@@ -85,9 +85,9 @@ func TestGeneratedPages(t *testing.T) {
 
 func commandsPage() string {
 	var b strings.Builder
-	b.WriteString("# Commands\n\nGenerated from the program: `go test ./cmd/vision -run TestGeneratedPages -update`. Flags stand anywhere after the command.\n" +
-		"Codes: 0 done, 1 some input failed and the rest was done, 2 wrong usage, 3 the model could not be fetched or opened, 130 interrupted,\n" +
-		"141 the reader of the results has gone (| head).\n")
+	b.WriteString("# Commands\n\nGenerated from the program: `go test ./cmd/vision -run TestGeneratedPages -update`. Flags may stand anywhere after the command.\n" +
+		"Exit codes: 0 success, 1 some input failed and the rest was done, 2 wrong usage, 3 the model could not be fetched or opened,\n" +
+		"130 interrupted, 141 the reader of the results is gone (as in | head).\n")
 	var page func(prefix string, all []*cli.Command)
 	page = func(prefix string, all []*cli.Command) {
 		for _, c := range all {
@@ -135,7 +135,7 @@ func flagText(f cli.Flag) string {
 
 func modelsPage() string {
 	var b strings.Builder
-	b.WriteString("# Models\n\nGenerated from the catalogue: `go test ./cmd/vision -run TestGeneratedPages -update`. `vision zoo show NAME` tells more:\n" +
+	b.WriteString("# Models\n\nGenerated from the catalogue: `go test ./cmd/vision -run TestGeneratedPages -update`. `vision zoo show NAME` prints more:\n" +
 		"input, output, recipe, where accuracy and licence are published, how to cite. A recipe with a question mark is not\ndocumented by the model's publisher.\n\n" +
 		"| name | aliases | task | variant | opset | size | recipe | accuracy | licence |\n|---|---|---|---|---|---|---|---|---|\n")
 	cell := func(s string) string { return strings.ReplaceAll(s, "|", "\\|") }
@@ -168,10 +168,11 @@ several as a list in [ ]:
 %s
 
 Name, variant (f32, fp16, int8 or qdq), path, bytes and sha256 are required: a file is accepted only with this size and digest. It is
-looked for in the mirror by its path or its last part, then at the urls, which are https. All keys are those of
-` + "`vision zoo show NAME --json`" + `, without "cached" and "file". A recipe is named (recipe) or written out (recipe_data), and so are
-labels (labels, classes). Names, aliases and lines that mean a model already are refused; a model whose line is the catalogue's is
-found by an opset or variant that the line lacks. A model that is not to be downloaded needs no entry: give its path.
+looked for in the mirror by its path or the path's last part, then at the urls, which must be https. The keys are those that
+` + "`vision zoo show NAME --json`" + ` prints, without "cached" and "file". A recipe is either named (recipe) or written out (recipe_data),
+and so are labels (labels, classes). Names, aliases and lines (names without opset and variant) that already mean a model are refused;
+an entry with a line of the catalogue is found by an opset or variant that this line lacks. A model that is never downloaded needs no
+entry: give its path.
 `
 	ownModel = `    {
       "name": "mynet", "aliases": ["mine"], "task": "classify", "variant": "f32",

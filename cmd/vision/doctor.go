@@ -59,12 +59,12 @@ type addressHealth struct {
 
 // variables lists the environment variables that have an effect.
 var variables = []struct{ name, does string }{
-	{"VISION_CPU", "class of kernels: purego, avx2, avx512, vnni, amx, neon"},
+	{"VISION_CPU", "class of kernels to use: purego, avx2, avx512, vnni, amx, neon"},
 	{"VISION_MEMORY_LIMIT", "most memory that a run, or reading a picture, may use, such as 1GiB"},
-	{"VISION_HOME", "folder of the cache"},
-	{"VISION_ZOO_MIRROR", "where to look for models: a folder, which is then the only place, or an address, which is asked first"},
+	{"VISION_HOME", "the cache's folder"},
+	{"VISION_ZOO_MIRROR", "where to look for models: a folder, which is then the only place, or a URL, which is asked first"},
 	{"VISION_OFFLINE", "1: never use the network"},
-	{"HF_ENDPOINT", "used instead of https://huggingface.co"},
+	{"HF_ENDPOINT", "server to use instead of https://huggingface.co"},
 	{"HTTPS_PROXY", "proxy for downloads"},
 	{"NO_PROXY", "hosts without proxy"},
 	{"NO_COLOR", "1: --show draws in greys; nothing else has colours"},

@@ -90,7 +90,7 @@ func cocoTasks(truth *detect.COCOTruth, results []detect.COCOResult) ([]detect.C
 		}
 	}
 	if len(tasks) == 0 {
-		return nil, fmt.Errorf("the files have neither boxes nor masks nor keypoints in common; name what to compare with --type")
+		return nil, fmt.Errorf("the two files have no kind of object in common (boxes, masks, keypoints); --type says what to compare")
 	}
 	return tasks, nil
 }

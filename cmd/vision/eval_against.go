@@ -80,7 +80,7 @@ type agreement struct {
 func (a *agreement) add(p compared) error {
 	got, want := p.got.Predictions, p.want.Predictions
 	if len(p.got.Scores) != len(p.want.Scores) {
-		return fmt.Errorf("the model gives %d scores, the one that it is compared with %d: they cannot be classifiers of the same classes", len(p.got.Scores), len(p.want.Scores))
+		return fmt.Errorf("the model gives %d scores, the one it is compared with %d: they cannot be classifiers of the same classes", len(p.got.Scores), len(p.want.Scores))
 	}
 	a.pictures++
 	a.places += len(want)

@@ -41,10 +41,10 @@ func evalImageNetCommand() *cli.Command {
 		ArgsUsage: "DIR",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "model", Usage: "zoo `NAME` or path of an .onnx file"},
-			&cli.StringFlag{Name: "against", Usage: "compare with this `MODEL`, a zoo name or a path, in strict float32; with --precision bf16 the model itself"},
+			&cli.StringFlag{Name: "against", Usage: "also run this `MODEL` (a zoo name or a path) in strict float32 and compare; with --precision bf16 it is the model itself"},
 			recipeFlag,
 			&cli.StringFlag{Name: "labels", Usage: "`FILE` that says what each picture shows"},
-			&cli.IntFlag{Name: "limit", Usage: "use `N` pictures, spread over all; 0 means all"},
+			&cli.IntFlag{Name: "limit", Usage: "use `N` of the pictures, evenly spread; 0 means all"},
 			offlineFlag, quietFlag,
 			threadsFlag, precisionFlag, jsonFlag,
 		},

@@ -118,7 +118,7 @@ func TestEvalImageNetAgainst(t *testing.T) {
 		!strings.HasPrefix(lines[3], "the same first class on ") || !strings.Contains(lines[3], "probabilities differ by ") {
 		t.Errorf("code %d: %s", code, out)
 	}
-	if code, _, errOut := vis("eval", "imagenet", shared.Path(t, "imagenet"), "--model", single, "--against", "builtin", "--quiet"); code != exitFailed || !strings.Contains(errOut, "gives 1000 scores, the one that it is compared with 10") {
+	if code, _, errOut := vis("eval", "imagenet", shared.Path(t, "imagenet"), "--model", single, "--against", "builtin", "--quiet"); code != exitFailed || !strings.Contains(errOut, "gives 1000 scores, the one it is compared with 10") {
 		t.Errorf("code %d: %s", code, errOut)
 	}
 }

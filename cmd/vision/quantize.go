@@ -28,7 +28,7 @@ func quantizeCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "calibrate", Usage: "`PICTURES` like those the network will see, 50 to 200 of them: a folder, file or pattern"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the network to `FILE`"},
-			&cli.IntFlag{Name: "count", Usage: "use at most `N` pictures, spread over all", Value: 200},
+			&cli.IntFlag{Name: "count", Usage: "use at most `N` of the pictures, evenly spread", Value: 200},
 			&cli.StringFlag{Name: "method", Usage: "find ranges by `METHOD`: mse, percentile or minmax", Value: "mse"},
 			&cli.Float64Flag{Name: "percentile", Usage: "for --method percentile: keep `P` per cent of the values inside the range", Value: 99.99},
 			&cli.StringSliceFlag{Name: "float", Usage: "keep `NODE` in float32; may be repeated"},
@@ -47,9 +47,9 @@ func quantizeAction(c *cli.Context) error {
 	case c.String("output") == "":
 		return usage("quantize needs -o FILE.onnx to write to")
 	case len(c.StringSlice("calibrate")) == 0:
-		return usage("quantize needs --calibrate DIR: pictures like those the network is to see")
+		return usage("quantize needs --calibrate DIR: pictures like those the network will see")
 	case slices.Contains(c.StringSlice("calibrate"), "-"):
-		return usage("--calibrate - : pictures are read several times; name files or a folder")
+		return usage("--calibrate -: pictures are read several times; name files or a folder")
 	case c.Int("count") < 1:
 		return usage("--count %d: at least 1", c.Int("count"))
 	case !(c.Float64("percentile") > 0 && c.Float64("percentile") <= 100):
@@ -163,7 +163,7 @@ func calibration(c *cli.Context, m *zoo.Model) (samples quantize.Samples, bad bo
 		}
 	}
 	if len(good) == 0 {
-		return samples, bad, fmt.Errorf("there are no pictures to calibrate with; --calibrate takes folders, files and patterns")
+		return samples, bad, fmt.Errorf("no pictures to calibrate with; --calibrate takes folders, files and patterns")
 	}
 	return quantize.Samples{Count: len(good), Load: func(i int) (engine.Values, error) {
 		img, err := good[i].Open(c.Context)

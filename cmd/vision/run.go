@@ -32,7 +32,7 @@ func runCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "input", Usage: "`NAME=FILE`, or FILE if the model has one input: .npy, .pb (an ONNX tensor) or a picture"},
 			&cli.StringFlag{Name: "output", Usage: "write each output to `DIR` as NAME.npy; without it a summary is printed"},
-			&cli.StringSliceFlag{Name: "layer", Usage: "output the inner value `NAME` too (vision inspect MODEL --layers lists them)"},
+			&cli.StringSliceFlag{Name: "layer", Usage: "also output the inner value `NAME` (vision inspect MODEL --layers lists them)"},
 			recipeFlag, offlineFlag, quietFlag, threadsFlag, precisionFlag, jsonFlag,
 		},
 		Action: runAction,
@@ -44,7 +44,7 @@ func runAction(c *cli.Context) error {
 	case n == 0:
 		return usage("run needs a MODEL: a zoo name, or the path of an .onnx file")
 	case n > 1:
-		return usage("run takes one MODEL, met %q besides; what goes into it is --input %s", c.Args().Get(1), c.Args().Get(1))
+		return usage("run takes one MODEL, but %q follows it; to feed that to the model, write --input %s", c.Args().Get(1), c.Args().Get(1))
 	}
 	opts, err := zooOptions(c)
 	if err != nil {
@@ -176,7 +176,7 @@ func readPicture(c *cli.Context, m *zoo.Model, info engine.Info, file string) (*
 	return x, err
 }
 
-// openPicture opens one picture: a file, an address, or "-".
+// openPicture opens one picture: a file, a URL, or "-".
 func openPicture(c *cli.Context, arg string) (*vision.Image, error) {
 	var one *vision.Source
 	for src, err := range pictureSources(c, []string{arg}) {
@@ -184,7 +184,7 @@ func openPicture(c *cli.Context, arg string) (*vision.Image, error) {
 			return nil, err
 		}
 		if one != nil {
-			return nil, usage("--input %s: several pictures; one goes into the network, such as %s", arg, one.Name)
+			return nil, usage("--input %s: several pictures; the network takes one, such as %s", arg, one.Name)
 		}
 		one = &src
 	}

@@ -33,7 +33,7 @@ func segmentCommand() *cli.Command {
 
 func segmentAction(c *cli.Context) error {
 	if !c.Args().Present() {
-		return usage("segment needs a picture: a file, folder, pattern, address, or - for standard input")
+		return usage("segment needs a picture: a file, folder, pattern, URL, or - for standard input")
 	}
 	p, err := newPrinter(c, "file", "class", "label", "share", "pixels")
 	if err != nil {

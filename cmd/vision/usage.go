@@ -26,7 +26,7 @@ func finish(commands []*cli.Command) {
 }
 
 // notEmpty refuses flags and arguments that are given as "", as by a shell's variable
-// that is not set: their defaults are not what was meant. Pictures are told one by one.
+// that is not set: their defaults are not what was meant. Empty pictures are reported one by one.
 func notEmpty(c *cli.Context) error {
 	for _, f := range c.Command.Flags {
 		if s, ok := f.(*cli.StringFlag); ok && c.IsSet(s.Name) && c.String(s.Name) == "" {

@@ -39,7 +39,7 @@ func verify(c *cli.Context) error {
 		return usage("verify needs a PATH: a case folder, a folder of them, or the name of a model of the zoo")
 	}
 	if !(c.Float64("rtol") >= 0 && c.Float64("atol") >= 0) { // NaN is not either
-		return usage("--rtol and --atol are numbers that are not negative")
+		return usage("--rtol and --atol must be numbers of 0 or more")
 	}
 	if c.Duration("timeout") <= 0 {
 		return usage("--timeout %v: above 0", c.Duration("timeout"))
@@ -56,7 +56,7 @@ func verify(c *cli.Context) error {
 		o.Engine = append(o.Engine, engine.Plain())
 	}
 	if c.IsSet("pictures") || c.IsSet("recipe") {
-		return usage("--pictures and --recipe are for --against MODEL")
+		return usage("--pictures and --recipe need --against MODEL")
 	}
 	var cases []conform.Case
 	for _, path := range c.Args().Slice() {
