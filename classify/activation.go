@@ -2,9 +2,9 @@ package classify
 
 import "math"
 
-// Activation says what a network's scores have been through: "softmax", "sigmoid"
-// or "none". What its graph ends in counts first, then the model's own word; "" is
-// neither.
+// Activation says how a network's scores were made: "softmax" or "sigmoid" for
+// probabilities, "none" for logits. What the graph ends in counts first, then the
+// model's own method Activation, if it has one; "" means that neither says.
 func Activation(m Model) string {
 	if outputs := m.Session().Graph().Outputs; len(outputs) > 0 {
 		for n := outputs[0].Node; n != nil && len(n.Inputs) > 0 && n.Inputs[0] != nil; n = n.Inputs[0].Node {
@@ -19,8 +19,8 @@ func Activation(m Model) string {
 			}
 		}
 	}
-	if told, ok := m.(interface{ Activation() string }); ok {
-		return told.Activation()
+	if named, ok := m.(interface{ Activation() string }); ok {
+		return named.Activation()
 	}
 	return ""
 }
@@ -43,8 +43,8 @@ func probabilities(scores []float64, activation string) []float64 {
 }
 
 // Softmax turns logits into probabilities. Scores that are probabilities already
-// (none is negative, and their sum is near 1) are returned unchanged. A score alone
-// is the logit of a yes or no, and becomes the probability of yes.
+// (none is negative, and their sum is near 1) are returned unchanged. A single score
+// is the logit of a yes-or-no question and becomes the probability of yes.
 func Softmax(logits []float64) []float64 {
 	sum, negative := 0.0, false
 	for _, v := range logits {

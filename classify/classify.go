@@ -1,4 +1,15 @@
-// Package classify turns a classifier's logits into labels.
+// Package classify names what is in pictures: it runs a classifier and turns its
+// scores into labels with probabilities.
+//
+//	m, err := zoo.Load("resnet50")
+//	if err != nil { … }
+//	defer m.Close()
+//	img, err := vision.Open("cat.jpg")
+//	top, err := classify.Image(m, img, classify.Top(3)) // the most probable first
+//	fmt.Println(top[0].Label, top[0].Probability)
+//
+// Stream classifies many pictures, several at the same time, with results in order.
+// All functions may be called concurrently, also with the same model.
 package classify
 
 import (
@@ -15,8 +26,9 @@ import (
 
 // Model is what a classifier needs: a network, an encoder that feeds it pictures,
 // and the labels of its classes (nil: classes are shown by number). A *zoo.Model is
-// one. A method Activation() string, if it has one, tells the function Activation
-// what the graph does not.
+// one. If it also has a method Activation() string, as *zoo.Model does, that says
+// what the network's scores are where its graph does not: see the function
+// Activation.
 type Model interface {
 	Session() *engine.Session
 	Encoder() *vision.Encoder
@@ -41,7 +53,8 @@ func Top(n int) Option { return func(o *options) { o.top = n } }
 
 // Image returns the most probable classes of a picture, the most probable first;
 // equally probable ones are in order of their index. It is an error if the
-// network's first output is not one score per class, or holds NaN.
+// network's first output is not one score per class, or holds NaN. The picture is
+// not changed.
 func Image(m Model, img *vision.Image, opts ...Option) ([]Prediction, error) {
 	return ImageContext(context.Background(), m, img, opts...)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/visionzoo/vision/zoo"
 )
 
+// Names what is in a picture, with the model inside the binary.
 func ExampleImage() {
 	m, err := zoo.Load("") // the built-in model of ten classes; "resnet50" has ImageNet's thousand
 	if err != nil {

@@ -32,7 +32,7 @@ func Batch(n int) Option { return func(o *options) { o.batch = n } }
 // Workers bounds how many runs of the network a Stream has under way at the same
 // time; the default is GOMAXPROCS. With fewer, one more picture is decoded and
 // encoded meanwhile. Several runs at a time are fastest with a session that was
-// opened with engine.Threads(1).
+// opened with one thread: zoo.WithEngine(engine.Threads(1)).
 func Workers(n int) Option { return func(o *options) { o.workers = n } }
 
 // Stream classifies many pictures. It yields results in the order of the sources,
@@ -44,8 +44,9 @@ func Workers(n int) Option { return func(o *options) { o.workers = n } }
 //
 // The sources are read on a goroutine of the Stream's own. Their Open is called
 // with options that let it decode into memory of the Stream's (vision.Into) and
-// leave out what the model does not look at (vision.SeenBy); pictures that already
-// exist are not written to. Leaving the loop ends everything that was begun.
+// leave out what the model does not look at (vision.SeenBy); a picture that was
+// decoded before, as by vision.ImageSource, is not written to. Leaving the loop ends
+// everything that was begun.
 func Stream(ctx context.Context, m Model, sources iter.Seq[vision.Source], opts ...Option) iter.Seq2[Result, error] {
 	o, err := newOptions(opts)
 	if err == nil {

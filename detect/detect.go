@@ -1,13 +1,20 @@
-// Package detect turns the outputs of a detector or segmenter into objects: label,
-// score, box, and, if the network has them, mask and keypoints, in pixels of the
-// upright original picture.
+// Package detect finds objects in pictures: it runs a detector and turns its outputs
+// into objects with label, score, box and, if the network has them, mask and
+// keypoints, in pixels of the upright original picture.
 //
 //	m, err := zoo.Load("yolox-nano")
-//	objects, err := detect.Image(m, img)
+//	if err != nil { … }
+//	defer m.Close()
+//	img, err := vision.Open("street.jpg")
+//	objects, err := detect.Image(m, img, detect.Score(0.5)) // the highest score first
+//	fmt.Println(objects[0].Label, objects[0].Box)
 //
-// A head reads the outputs of one family of networks. The caller may name it; else
-// the model's card does, or it is recognised by the names and shapes of the
-// outputs.
+// Segment labels each pixel. New and NewSegmenter prepare a model once for many
+// pictures. NMS, Mask and EvaluateCOCO are of use alone.
+//
+// The code that reads the outputs of one family of networks is called a head. The
+// caller may name it (Head); else the model's card does, or it is recognised by the
+// names and shapes of the outputs.
 package detect
 
 import (
@@ -62,11 +69,11 @@ type options struct {
 // Option changes how outputs are read or what is kept.
 type Option func(*options)
 
-// Head sets the head by name; Heads lists the names.
+// Head names the head that reads the outputs; Heads lists the names.
 func Head(name string) Option { return func(o *options) { o.head = name } }
 
-// Score keeps objects of at least this score. The default is the head's: 0.3 for
-// most, 0.5 for those that torchvision and Detectron train, 0.7 for faces.
+// Score keeps objects of at least this score, 0 to 1. The default is the head's: 0.3
+// for most, 0.5 for those that torchvision and Detectron train, 0.7 for faces.
 func Score(s float64) Option { return func(o *options) { o.score = s } }
 
 // IoU sets how much two boxes of a class may overlap before the one with the lower
@@ -74,14 +81,14 @@ func Score(s float64) Option { return func(o *options) { o.score = s } }
 // the head suppresses nothing unless this is set.
 func IoU(t float64) Option { return func(o *options) { o.iou = t } }
 
-// Max bounds the number of objects; the default is 100.
+// Max bounds the number of objects, at least 1; the default is 100.
 func Max(n int) Option { return func(o *options) { o.max = n } }
 
 // Classes keeps only objects of these classes, given by their names in the label
 // set or by their indices in digits.
 func Classes(names ...string) Option { return func(o *options) { o.classes = names } }
 
-// Soft lowers the scores of overlapping boxes by exp(-iou²/sigma) instead of
+// Soft multiplies the scores of overlapping boxes by exp(-iou²/sigma) instead of
 // dropping them (Bodla et al. 2017); 0.5 is the paper's sigma.
 func Soft(sigma float64) Option { return func(o *options) { o.soft = sigma } }
 
@@ -197,7 +204,8 @@ func (d *Detector) labels() *label.Set {
 }
 
 // Image finds the objects in a picture, the highest score first; equal scores stay
-// in the network's order. A picture without objects gives an empty list.
+// in the network's order. A picture without objects gives an empty list. The picture
+// is not changed. For many pictures, call New once.
 func Image(m Model, img *vision.Image, opts ...Option) ([]Object, error) {
 	return ImageContext(context.Background(), m, img, opts...)
 }

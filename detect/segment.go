@@ -15,8 +15,8 @@ import (
 	"github.com/visionzoo/vision/zoo"
 )
 
-// ClassMap holds the class of each pixel of a picture: Class has Height rows of
-// Width indices into the model's label set.
+// ClassMap holds the class of each pixel of a picture, in the size of the upright
+// original: Class has Height rows of Width indices into the model's label set.
 type ClassMap struct {
 	Width, Height int
 	Class         []uint8
@@ -89,7 +89,8 @@ func NewSegmenter(m Model, opts ...Option) (*Segmenter, error) {
 // named.
 func (s *Segmenter) Guess() string { return s.guess }
 
-// Segment returns the class of each pixel of a picture.
+// Segment returns the class of each pixel of a picture. For many pictures, call
+// NewSegmenter once.
 func Segment(m Model, img *vision.Image, opts ...Option) (*ClassMap, error) {
 	return SegmentContext(context.Background(), m, img, opts...)
 }

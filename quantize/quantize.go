@@ -1,6 +1,11 @@
-// Package quantize converts float32 networks to integer networks: standard ONNX
-// files with QuantizeLinear and DequantizeLinear around every layer (QDQ), which
-// this engine and ONNX Runtime run with 8-bit integers.
+// Package quantize converts float32 networks to networks of 8-bit integers: standard
+// ONNX files with QuantizeLinear and DequantizeLinear around every layer (QDQ),
+// which this engine and ONNX Runtime compute in integers.
+//
+//	m, err := zoo.Load("resnet50", zoo.WithEngine(quantize.Prepare()))
+//	samples := quantize.Samples{Count: 100, Load: load} // load(i) returns input i
+//	r, err := quantize.Session(ctx, m.Session(), samples, quantize.Options{})
+//	err = r.WriteFile("resnet50-int8.onnx")
 //
 // Weights become int8, symmetric, with one scale per output channel (Krishnamoorthi
 // 2018, "Quantizing deep convolutional networks for efficient inference", §3.1).
@@ -45,7 +50,9 @@ type Options struct {
 	Observe func(stage string, done, total int) // receives the progress; nil for none
 }
 
-// Samples are inputs to calibrate with: Load returns number i of Count.
+// Samples are inputs to calibrate with, 50 to 200 of them, like those that the
+// network will see. Load returns number i, from 0 to Count-1; it is called more than
+// once for each.
 type Samples struct {
 	Count int
 	Load  func(i int) (engine.Values, error)

@@ -23,13 +23,14 @@ const (
 	maxFile       = 1 << 30   // bytes of a file that Open reads
 )
 
-// FormatError says that a picture is broken; Reason says how.
+// FormatError says that a picture is broken, or larger than a limit: Format is the
+// format ("PNG"), Reason says what is wrong.
 type FormatError struct{ Format, Reason string }
 
 func (e *FormatError) Error() string { return e.Format + ": " + e.Reason }
 
-// UnsupportedError says that the data is valid, but of a kind that this package
-// does not read.
+// UnsupportedError says that the data may be valid, but of a kind that this package
+// does not read: What is that kind ("AVIF"), Advice what to do, "" for none.
 type UnsupportedError struct{ What, Advice string }
 
 func (e *UnsupportedError) Error() string {
@@ -64,18 +65,18 @@ type Option func(*options)
 // Background sets the colour under transparent pixels. The default is white.
 func Background(c color.Color) Option { return func(o *options) { o.background = opaque(c) } }
 
-// PixelLimit sets the largest width times height. The default, and the most that
-// can be set, is MaxPixels.
+// PixelLimit sets the largest width times height that is decoded. The default, and
+// the most that can be set, is MaxPixels.
 func PixelLimit(n int64) Option { return func(o *options) { o.pixels = min(n, MaxPixels) } }
 
 // MemoryLimit sets how many bytes decoding may take, including the picture; at most
 // a quarter of them may go to anything else. The default is 1 GiB.
 func MemoryLimit(n int64) Option { return func(o *options) { o.memory = n } }
 
-// Into decodes a JPEG into spare and returns it, so that programs that decode one
-// picture after another can reuse memory. Its memory is used if it is large enough,
-// and its old content is lost, even after an error. Pictures of other formats, and
-// those that have to be turned upright, still get memory of their own.
+// Into decodes a JPEG into spare and returns spare, so that programs that decode one
+// picture after another can reuse its memory. That is used if it is large enough;
+// the old content is lost, even after an error. Pictures of other formats, and those
+// that have to be turned upright, still get memory of their own.
 func Into(spare *Image) Option { return func(o *options) { o.into = spare } }
 
 // SeenBy allows the decoder to skip pixels that the encoder e does not read, such
@@ -84,8 +85,8 @@ func Into(spare *Image) Option { return func(o *options) { o.into = spare } }
 // nothing else reads.
 func SeenBy(e *Encoder) Option { return func(o *options) { o.seenBy = e } }
 
-// EndedBy makes decoding end with the context's error once that is done. A Source
-// has a context of its own.
+// EndedBy makes decoding end with the context's error once the context is done. It
+// is for Open, Decode and DecodeBytes; a Source's Open takes a context already.
 func EndedBy(ctx context.Context) Option { return func(o *options) { o.ctx = ctx } }
 
 func newOptions(opts []Option) *options {
@@ -123,7 +124,10 @@ func (o *options) beside() int64 { return o.memory / 4 }
 // (JPEG, PNG, GIF, BMP, TIFF, WebP, ICO, PNM) is recognised by the content, never
 // by the name; of several frames or pages the first is read. A JPEG that ends early
 // is decoded and grey where data is missing, as with libjpeg; in other formats that
-// is an error. Errors begin with the path and are one line.
+// is an error. Files of more than 1 GiB are refused.
+//
+// Errors begin with the path and are one line. errors.As and errors.Is find a
+// *FormatError, an *UnsupportedError, fs.ErrNotExist or the context's error in them.
 func Open(path string, opts ...Option) (*Image, error) {
 	spare, _ := fileBuffers.Get().(*[]byte)
 	if spare == nil {
@@ -216,8 +220,8 @@ func printable(name string) string {
 	return name
 }
 
-// Decode is Open for a stream, which is read to its end; more than 256 MiB are an
-// error.
+// Decode is Open for a stream, which is read to its end. More than 256 MiB are an
+// error. Errors name no file.
 func Decode(r io.Reader, opts ...Option) (*Image, error) {
 	data, err := readStream(r)
 	if err != nil {
@@ -226,7 +230,7 @@ func Decode(r io.Reader, opts ...Option) (*Image, error) {
 	return DecodeBytes(data, opts...)
 }
 
-// DecodeBytes is Open for a file in memory, which is not written to.
+// DecodeBytes is Decode for a file in memory, which is not written to and not kept.
 func DecodeBytes(data []byte, opts ...Option) (*Image, error) {
 	return decodeBytes(data, newOptions(opts))
 }

@@ -11,9 +11,9 @@ import (
 // Mark is an object to draw on a picture: its box, mask and points, whichever it
 // has. Coordinates are pixels of the picture.
 type Mark struct {
-	Class int    // determines the colour
-	Label string // "" for none
-	Score float64
+	Class int     // determines the colour, see ClassColor
+	Label string  // "" for none
+	Score float64 // 0 to 1, written after the label; 0 for none
 	// Box is left, top, right, bottom; the last two exclusive. Empty for none.
 	Box [4]float64
 	// Mask is the part of the picture that belongs to the object; nil for none.
@@ -39,8 +39,8 @@ func (m *Mask) at(x, y int) byte {
 	return m.Pix[y*m.Width+x]
 }
 
-// Keypoint is a point with a confidence. Points with a Score of 0 or less are not
-// drawn.
+// Keypoint is a point, in pixels of the picture, with a confidence. Points with a
+// Score of 0 or less are not drawn.
 type Keypoint struct{ X, Y, Score float64 }
 
 // ClassColor returns the colour of a class, which is always the same. Classes with

@@ -8,9 +8,9 @@ import (
 )
 
 // DrawMap returns a copy of the picture with a class map drawn over it: class holds
-// a value for each pixel, and names the names of the values. Pixels whose value has
-// no name are left as they are; others are tinted and outlined in their class's
-// colour. Each name is written once, where its class is widest.
+// the class of each pixel, row by row, and names the names of the classes. Pixels
+// whose class has no name are left as they are; others are tinted and outlined in
+// their class's colour. Each name is written once, where its class is widest.
 func DrawMap(m *Image, class []byte, names map[int]string) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err

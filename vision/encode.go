@@ -32,10 +32,10 @@ type EncoderOption func(*Encoder)
 func EncodeThreads(n int) EncoderOption { return func(e *Encoder) { e.threads = max(n, 0) } }
 
 // EncodeMemory sets how many bytes a tensor may take, together with the memory in
-// which a picture is resized. The default is 1 GiB. What is larger is an error.
+// which a picture is resized; more is an error. The default is 1 GiB.
 func EncodeMemory(n int64) EncoderOption { return func(e *Encoder) { e.memory = n } }
 
-// NewEncoder checks the recipe and prepares an encoder for it.
+// NewEncoder returns an encoder for a recipe, or the error of its Validate.
 func NewEncoder(r Recipe, opts ...EncoderOption) (*Encoder, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
@@ -240,7 +240,7 @@ func (e *Encoder) shape(n int, p placement) []int {
 }
 
 // Encode returns a new tensor with the picture (a batch of one, if the layout has a
-// batch axis), and the geometry that maps it back to the picture's pixels.
+// batch axis), and the geometry that maps the tensor's pixels to the picture's.
 func (e *Encoder) Encode(img *Image) (*tensor.Tensor, Geometry, error) {
 	return e.EncodeContext(context.Background(), img)
 }
@@ -259,16 +259,16 @@ func (e *Encoder) EncodeContext(ctx context.Context, img *Image) (*tensor.Tensor
 	return t, g, err
 }
 
-// EncodeInto writes the picture as number i of the batch dst, whose other axes must
-// fit and whose dtype must be the recipe's. Different pictures of one batch may be
-// written at the same time. Once the context is done, its error is returned, and the
-// picture's part of dst is undefined.
+// EncodeInto writes the picture as number i, from 0, of the batch dst, which has the
+// encoder's DType and the form that BatchShape returns. Different pictures of one
+// batch may be written at the same time. If the context is done, its error is
+// returned, and the picture's part of dst is undefined.
 func (e *Encoder) EncodeInto(ctx context.Context, dst *tensor.Tensor, i int, img *Image) (Geometry, error) {
 	if err := img.check(); err != nil {
 		return Geometry{}, err
 	}
 	if dst == nil {
-		return Geometry{}, errors.New("vision: no tensor to encode into; Shape tells its size")
+		return Geometry{}, errors.New("vision: no tensor to encode into; Shape returns its shape")
 	}
 	p, err := e.place(1, img.Width, img.Height)
 	if err != nil {

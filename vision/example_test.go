@@ -1,8 +1,10 @@
 package vision_test
 
 import (
+	"context"
 	"fmt"
 	"log"
+	"path/filepath"
 
 	"github.com/visionzoo/vision/assets"
 	"github.com/visionzoo/vision/vision"
@@ -36,6 +38,40 @@ func Example() {
 	// Output:
 	// 32 32 float32[1 3 224 224]
 	// 16 16
+}
+
+// A file is recognised by its content, and turned upright.
+func ExampleOpen() {
+	img, err := vision.Open("../assets/samples/cat.png")
+	if err != nil {
+		log.Fatal(err)
+	}
+	small, err := vision.Thumbnail(img, 16, 16)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(img.Bounds(), small.Bounds())
+	// Output: (0,0)-(32,32) (0,0)-(16,16)
+}
+
+// The pictures of a folder, decoded one by one.
+func ExampleSources() {
+	for source, err := range vision.Sources([]string{"../assets/samples"}) {
+		if err != nil {
+			log.Print(err) // the rest goes on
+			continue
+		}
+		img, err := source.Open(context.Background())
+		if err != nil {
+			log.Print(err)
+			continue
+		}
+		fmt.Println(filepath.Base(source.Name), img.Width, img.Height)
+	}
+	// Output:
+	// cat.png 32 32
+	// horse.png 32 32
+	// truck.png 32 32
 }
 
 // A recipe in words, as users write it in a file.

@@ -2,12 +2,12 @@ package vision
 
 // Geometry says where an encoded picture lies in its tensor, and so maps the
 // tensor's pixels back to the picture's: a point x of the upright original is at
-// x*ScaleX - CropLeft + PadLeft. Coordinates are those of pixel edges: the first
-// pixel extends from 0 to 1.
+// x*ScaleX - CropLeft + PadLeft in the tensor, and mirrored if Flipped. Coordinates
+// are in pixels, measured to pixel edges: the first pixel extends from 0 to 1.
 type Geometry struct {
 	Width, Height               int     // the upright original
 	InputWidth, InputHeight     int     // the tensor, including padding
-	ScaleX, ScaleY              float64 // resized pixels per original pixel; the recipe's framework divides boxes by this
+	ScaleX, ScaleY              float64 // resized pixels per original pixel; what the recipe's framework divides boxes by
 	ResizedWidth, ResizedHeight int     // the whole picture after resizing, before the crop
 	CropLeft, CropTop           int     // pixels of the resized picture that are cut off
 	PadLeft, PadTop             int     // pixels of the tensor before the picture

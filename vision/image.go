@@ -7,10 +7,11 @@ import (
 	"image/color"
 )
 
-// MaxPixels is the largest width times height that is decoded: Pillow's hard limit.
+// MaxPixels is the largest width times height that is decoded, about 179 million:
+// Pillow's hard limit.
 const MaxPixels = 178_956_970
 
-// Image is a picture: upright, sRGB, 8 bits a channel. Pix holds Height rows of
+// Image is a picture: upright, sRGB, 8 bits per channel. Pix holds Height rows of
 // Width pixels of three bytes (red, green, blue), without gaps; the pixel at
 // (x, y) starts at Pix[(y*Width+x)*3]. An Image is an image.Image.
 type Image struct {
@@ -27,10 +28,12 @@ func NewImage(width, height int) *Image {
 	return &Image{Width: width, Height: height, Pix: make([]byte, width*height*3)}
 }
 
-// Row returns the bytes of one row, shared with the picture.
+// Row returns the bytes of row y, counted from 0 at the top; they are the picture's
+// own, not a copy. It panics outside the picture.
 func (m *Image) Row(y int) []byte { return m.Pix[y*m.Width*3 : (y+1)*m.Width*3] }
 
-// RGB returns the colour at (x, y), which must lie inside the picture.
+// RGB returns the colour at (x, y), which must lie inside the picture; (0, 0) is the
+// pixel at the top left.
 func (m *Image) RGB(x, y int) (r, g, b byte) {
 	p := m.Pix[(y*m.Width+x)*3:]
 	return p[0], p[1], p[2]
@@ -54,7 +57,8 @@ func (m *Image) At(x, y int) color.Color {
 // Opaque tells encoders that no alpha channel is needed.
 func (m *Image) Opaque() bool { return true }
 
-// NRGBA returns a copy in the form that the standard library draws on fastest.
+// NRGBA returns a copy in the standard library's form, for package image/draw and
+// for encoders.
 func (m *Image) NRGBA() *image.NRGBA {
 	out := image.NewNRGBA(m.Bounds())
 	for i, j := 0, 0; i < len(m.Pix); i, j = i+3, j+4 {
@@ -86,9 +90,10 @@ func (m *Image) check() error {
 	return nil
 }
 
-// FromImage converts any image.Image. Alpha is blended over the background (nil:
-// white); of 16 bits the high byte is taken. The result shares nothing with src. An
-// empty picture is an error.
+// FromImage converts any image.Image. Alpha is blended over the background, white if
+// that is nil; of 16 bits per channel the high byte is taken. The result shares
+// nothing with src. A picture without pixels, or with more than MaxPixels, is an
+// error.
 func FromImage(src image.Image, background color.Color) (*Image, error) {
 	if src == nil {
 		return nil, errors.New("vision: no picture")

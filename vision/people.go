@@ -31,7 +31,8 @@ func checkSides(what string, width, height int) error {
 }
 
 // Fit returns the picture shrunk to fit into width × height with its aspect ratio
-// kept; one that fits already is copied.
+// kept; one that fits already is copied. It is for people, and so are Thumbnail,
+// Rotate, Flip and ContactSheet: networks need the exact arithmetic of Resize.
 func Fit(m *Image, width, height int) (*Image, error) {
 	if err := checkSides("fit", width, height); err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func Rotate(m *Image, degrees float64, background color.Color) (*Image, error) {
 	return adoptNRGBA(imaging.Rotate(m.NRGBA(), degrees, color.NRGBA{R: bg[0], G: bg[1], B: bg[2], A: 255})), nil
 }
 
-// Axis is the direction in which Flip mirrors.
+// Axis says which sides Flip exchanges.
 type Axis uint8
 
 // The axes.
@@ -93,8 +94,8 @@ func Flip(m *Image, a Axis) (*Image, error) {
 	return adoptNRGBA(imaging.FlipH(m.NRGBA())), nil
 }
 
-// Crop returns a rectangle of the picture, clipped to the picture. It is an error
-// if nothing is left.
+// Crop returns a rectangle of the picture, in pixels and clipped to the picture. It
+// is an error if nothing is left.
 func Crop(m *Image, left, top, width, height int) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err

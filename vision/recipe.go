@@ -23,8 +23,8 @@ import (
 type Recipe struct {
 	Name string `json:"name,omitempty"`
 
-	// Size is the size of the network's input, [height, width]; empty if it takes
-	// any. The rules below must result in this size.
+	// Size is the size of the network's input in pixels, [height, width]; empty if
+	// it takes any. The rules below must result in this size.
 	Size []int `json:"size,omitempty"`
 
 	Resize ResizeRule `json:"resize,omitzero"`

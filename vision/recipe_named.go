@@ -83,8 +83,9 @@ var named = []Recipe{
 	{Name: "duc", Resize: stretch(800, 800, Bilinear), Mean: []float64{122.675, 116.669, 104.008}, Remark: "uncertain mean; the zoo's export is fixed at 800x800"},
 }
 
-// Named returns a recipe by name. Case, "-", "_" and "." do not matter. The error
-// for an unknown name lists the known ones.
+// Named returns a recipe by name, such as "imagenet" (torchvision's classifiers),
+// "yolox" or "none". Case, "-", "_" and "." do not matter. The error for an unknown
+// name lists the known ones.
 func Named(name string) (Recipe, error) {
 	for _, r := range named {
 		if nearest.Fold(r.Name) == nearest.Fold(name) {

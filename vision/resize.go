@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Filter is a resampling filter of a certain library, whose arithmetic it follows
+// Filter is a resampling filter of Pillow or OpenCV, whose arithmetic it follows
 // exactly.
 type Filter uint8
 
@@ -52,9 +52,9 @@ func ParseFilter(s string) (Filter, error) {
 	return 0, fmt.Errorf("filter %q is none of: %s", s, strings.Join(filterNames[:], ", "))
 }
 
-// Resize returns the picture at the given size; its aspect ratio is not kept. The
-// result equals that of Pillow 9.4 (OpenCV 4.6 for Linear) byte for byte. Sides
-// below 1 and results above MaxPixels are errors.
+// Resize returns the picture at the given size in pixels; its aspect ratio is not
+// kept. The result equals that of Pillow 9.4 (OpenCV 4.6 for Linear) byte for byte.
+// It is an error if a side is not 1 to 65,536, or the result has more than MaxPixels.
 func Resize(m *Image, width, height int, f Filter) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err

@@ -60,8 +60,9 @@ func (m *Image) EncodeJPEG(w io.Writer, quality int) error {
 	return jpeg.Encode(w, m.encodable(), &jpeg.Options{Quality: quality})
 }
 
-// Save writes the picture as PNG or JPEG (quality 92), by the path's extension. An
-// existing file is replaced atomically, after everything has been written.
+// Save writes the picture as PNG or JPEG (quality 92), by the path's extension: .png,
+// .jpg or .jpeg. An existing file is replaced atomically, after everything has been
+// written. Errors begin with the path.
 func (m *Image) Save(path string) error {
 	encode := m.EncodePNG
 	switch strings.ToLower(filepath.Ext(path)) {

@@ -17,7 +17,7 @@ import (
 // Terminal is a way to show a picture in a terminal.
 type Terminal uint8
 
-// The ways.
+// The ways, of which Auto is the default.
 const (
 	Auto   Terminal = iota // chosen by the environment, Blocks if in doubt
 	Blocks                 // upper half blocks, two pixels per cell: works everywhere
@@ -34,8 +34,8 @@ type ShowOptions struct {
 	Env func(string) string
 }
 
-// Show draws the picture with the terminal's escape sequences, fitted into the
-// columns and rows.
+// Show draws the picture on w, a terminal, with the terminal's escape sequences. It
+// is fitted into the columns and rows, and never enlarged.
 func Show(w io.Writer, m *Image, o ShowOptions) error {
 	if err := m.check(); err != nil {
 		return err

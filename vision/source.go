@@ -16,11 +16,10 @@ import (
 	"github.com/visionzoo/vision/internal/await"
 )
 
-// Source is a picture that has not been opened yet: a file, an address, a stream, a
-// frame of a camera. Name is for messages. Open decodes the picture; it may be
-// called from any goroutine, but only once for a stream. Cancelling the context
-// ends a download, decoding, and the wait for a stream, whose reader may stay
-// blocked.
+// Source is a picture that has not been opened yet: a file, a URL, a stream, a frame
+// of a camera. Name is for messages. Open decodes the picture; it may be called from
+// any goroutine, but only once for a stream. Cancelling the context ends a download,
+// decoding, and the wait for a stream, whose reader may stay blocked.
 type Source struct {
 	Name string
 	Open func(ctx context.Context, opts ...Option) (*Image, error)
@@ -80,7 +79,8 @@ func decodeNamed(ctx context.Context, name string, data []byte, err error, opts 
 	return m, nil
 }
 
-// ImageSource is a picture that has been decoded already.
+// ImageSource is a picture that has been decoded already. Its Open returns m itself,
+// not a copy.
 func ImageSource(name string, m *Image) Source {
 	return Source{name, func(context.Context, ...Option) (*Image, error) { return m, m.check() }}
 }
@@ -101,17 +101,22 @@ func Recursive() SourceOption { return func(o *sourceOptions) { o.recursive = tr
 // Stdin sets the reader for "-"; the default is the process's standard input.
 func Stdin(r io.Reader) SourceOption { return func(o *sourceOptions) { o.stdin = r } }
 
-// Client sets the HTTP client for addresses; the default is one with this package's
+// Client sets the HTTP client for URLs; the default is one with this package's
 // timeouts.
 func Client(c *http.Client) SourceOption { return func(o *sourceOptions) { o.client = c } }
 
-// Sources yields the pictures that args name: a file, a folder (its pictures in the
-// order of their names, recognised by content or extension, without hidden ones;
-// of formats that are not supported too, whose Open says so), a pattern for
-// filepath.Match, an http or https address (others are errors), or "-" for standard
-// input. Nothing is decoded, and folders are read as the loop proceeds. A picture
-// that cannot be found is yielded as an error with the source's Name; the rest goes
-// on.
+// Sources yields the pictures that args name, each of which is
+//
+//   - a file,
+//   - a folder: its pictures in the order of their names, recognised by content or
+//     extension, without hidden ones; also those of formats that are not supported,
+//     whose Open says so,
+//   - a pattern as filepath.Match takes it,
+//   - an http or https URL (others are errors), or
+//   - "-" for standard input.
+//
+// Nothing is decoded, and folders are read as the loop proceeds. A picture that
+// cannot be found is yielded as an error with the source's Name; the rest goes on.
 func Sources(args []string, opts ...SourceOption) iter.Seq2[Source, error] {
 	o := sourceOptions{stdin: os.Stdin}
 	for _, opt := range opts {

@@ -153,7 +153,7 @@ func (f *tiffFile) open(n, plane int, memory int64) (io.Reader, error) {
 		if f.compression == tiffG4 {
 			kind = ccitt.Group4
 		}
-		// The reader returns 1 for white unless told to invert; in TIFF's runs
+		// The reader returns 1 for white unless asked to invert; in TIFF's runs
 		// white is 0 whatever the photometric interpretation says.
 		return ccitt.NewReader(bytes.NewReader(src), ccitt.MSB, kind, f.blockW, f.blockRows(n), &ccitt.Options{Invert: true}), nil
 	}

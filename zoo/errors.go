@@ -14,7 +14,7 @@ var (
 	ErrNotInZoo = errors.New("not in the zoo")                       // no model has that name
 	ErrOffline  = errors.New("the network is switched off")          // but a file has to be fetched
 	ErrDigest   = errors.New("not the file that was published")      // size or sha256 differ
-	ErrNotFound = errors.New("could not be fetched from any source") // every address failed
+	ErrNotFound = errors.New("could not be fetched from any source") // every source failed
 	ErrUnsafe   = errors.New("the cache folder is not safe")         // world-writable, or someone else's
 	ErrBusy     = errors.New("another process is using it")          // the model's lock is taken
 )

@@ -33,7 +33,7 @@ func anyOr(n int) string {
 	return fmt.Sprint(n)
 }
 
-// likely tells whether the input is that of pictures even if nobody says so. Three
+// likely reports whether the input is that of pictures even if nothing says so. Three
 // dimensions without 3 channels are more often a series of vectors, such as
 // [1 16 96] of a network that listens.
 func (p pictureInput) likely() bool { return strings.HasPrefix(p.layout, "N") || p.channels == 3 }

@@ -187,11 +187,11 @@ func (c *Catalogue) Search(words ...string) []*Card {
 	var first, rest []*Card
 	for _, card := range c.cards {
 		what := strings.Join(append([]string{card.Name, card.Line, card.Family, card.Task, card.Variant}, card.Aliases...), "\n")
-		told := strings.Join([]string{what, card.Title, card.About, card.Labels, card.Licence, card.TrainedOn, card.Head, card.Citation}, "\n")
+		text := strings.Join([]string{what, card.Title, card.About, card.Labels, card.Licence, card.TrainedOn, card.Head, card.Citation}, "\n")
 		switch {
 		case hasAll(what, words):
 			first = append(first, card)
-		case hasAll(told, words):
+		case hasAll(text, words):
 			rest = append(rest, card)
 		}
 	}

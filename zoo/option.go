@@ -45,13 +45,13 @@ func defaultLimits() limits {
 // user's cache folder.
 func WithHome(dir string) Option { return func(c *config) { c.home = dir } }
 
-// WithMirror sets where to look for files first: a folder, file://, https://, or
-// http:// on this machine, in the published layout. The default is
-// $VISION_ZOO_MIRROR. If the mirror is a folder, the catalogue's addresses are not
+// WithMirror sets where to look for files first: a folder, a file:// or https:// URL,
+// or an http:// URL of this machine, with each file at its Card.Path or directly
+// in it. The default is $VISION_ZOO_MIRROR. If the mirror is a folder, the catalogue's URLs are not
 // tried.
 func WithMirror(place string) Option { return func(c *config) { c.mirror = place } }
 
-// WithOffline forbids the network, or with false allows it in spite of
+// WithOffline forbids the network, or, with false, allows it despite
 // $VISION_OFFLINE.
 func WithOffline(offline bool) Option { return func(c *config) { c.offline = offline } }
 

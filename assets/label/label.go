@@ -1,6 +1,10 @@
 // Package label maps a network's class indices to their meaning: an id, a short
 // label and synonyms, from the label sets embedded in the binary or the caller's
 // own.
+//
+//	set, err := label.Open("imagenet1k")
+//	l, ok := set.At(281)                         // {281 n02123045 tabby [tabby cat]}
+//	mine := label.New("pets", "cat", "dog")      // a set of the caller's own
 package label
 
 import (

@@ -11,10 +11,11 @@ import (
 	"github.com/visionzoo/vision/vision"
 )
 
-// Desks is how many desks keep so many runs of a network going: as many, each
-// taking its pictures all the way while what it wrote is still in its
-// processor's cache. Where runs leave processors over, or each takes several,
-// one more decodes meanwhile.
+// Desks returns how many desks keep the given number of runs of a network going.
+// There are as many desks as runs, each of which takes its pictures from the file
+// to the result while what it wrote is still in its processor's cache. Where runs
+// leave processors idle, or each takes several pictures, one more desk decodes
+// meanwhile.
 func Desks(runs int) int {
 	if runs < runtime.GOMAXPROCS(0) {
 		return runs + 1
@@ -32,8 +33,8 @@ type Desk struct {
 // keptPixels is the size of the largest picture whose memory is kept.
 const keptPixels = 16 << 20
 
-// Open decodes a picture and tells how long that took. The picture is the
-// caller's until the next call, and not to be changed: it may be the source's
+// Open decodes a picture and returns how long that took. The picture is the
+// caller's until the next call and must not be changed: it may be the source's
 // own.
 func (d *Desk) Open(ctx context.Context, source vision.Source, opts ...vision.Option) (*vision.Image, time.Duration, error) {
 	if cap(d.picture.Pix) > 3*keptPixels {
@@ -50,8 +51,9 @@ func (d *Desk) Open(ctx context.Context, source vision.Source, opts ...vision.Op
 	return img, time.Since(start), err
 }
 
-// Input is a tensor of the given form: the one that it was before, with what it
-// holds, or another. It is the caller's until one of another form is asked for.
+// Input returns a tensor of the given type and shape: the one of the last call, with
+// its content, if that has both, or a new one. It is the caller's until one of
+// another form is asked for.
 func (d *Desk) Input(dtype tensor.DType, shape []int) *tensor.Tensor {
 	if d.input == nil || d.input.DType() != dtype || !slices.Equal(d.input.Shape(), shape) {
 		d.input = tensor.New(dtype, shape...)
@@ -62,7 +64,7 @@ func (d *Desk) Input(dtype tensor.DType, shape []int) *tensor.Tensor {
 // A Gate lets as many goroutines through at a time as its capacity says.
 type Gate chan struct{}
 
-// Enter waits until there is room, or returns the reason why ctx is done.
+// Enter waits until there is room, or returns the cause if ctx is done before.
 func (g Gate) Enter(ctx context.Context) error {
 	select {
 	case g <- struct{}{}:

@@ -12,14 +12,14 @@ type RGB struct {
 	Width, Height int
 	Pix           []byte // red, green, blue of each pixel, row by row, 3*Width bytes per row
 
-	// Damaged reports that the stream ended early or had content that no encoder writes.
-	// Pix is then what libjpeg gives: as much of the picture as was found, the rest grey
-	// or coarse.
+	// Damaged reports that the stream ended early or had content that no encoder
+	// writes. Pix is then what libjpeg makes of it: as much of the picture as was
+	// found, the rest grey or coarse.
 	Damaged bool
 }
 
 // Options has limits for one picture, and says what to decode. The zero value decodes
-// all with default limits.
+// all of it within the default limits.
 type Options struct {
 	MaxPixels int64 // of the picture; 0: DefaultMaxPixels
 	MaxBytes  int64 // of memory besides RGB.Pix; 0: DefaultMaxBytes

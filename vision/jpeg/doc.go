@@ -1,6 +1,11 @@
 // Package jpeg decodes JPEG pictures to the same pixels as libjpeg-turbo, byte for
 // byte, because networks were trained on those.
 //
+//	rgb, err := jpeg.Decode(data, jpeg.Options{}) // rgb.Pix: 3*rgb.Width bytes per row
+//
+// Package vision uses it, and turns pictures upright as their EXIF orientation says;
+// this package leaves them as they are stored.
+//
 // ITU-T Recommendation T.81 specifies JPEG streams: markers and segments in annex B,
 // sequential Huffman coding in annex F, progressive coding in annex G. It leaves open
 // how samples become pixels, and decoders differ there. This package follows libjpeg's
