@@ -32,7 +32,7 @@ type opening struct {
 	values         engine.Values
 }
 
-// engines open a model, by the name that the contender is told.
+// engines open a model, by the name that the contender is given.
 var engines = map[string]func(opening) (runner, error){
 	"vision": openVision, "ort": openORT, "opencv": openOpenCV,
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 )
 
-// feed is what every contender is told of a model's inputs and outputs, so that
-// all run on the same numbers and none has to open the model more than once.
+// feed is what every contender gets to know of a model's inputs and outputs, so
+// that all run on the same numbers and none has to open the model more than once.
 type feed struct {
 	Inputs  []array `json:"inputs"`
 	Outputs []array `json:"outputs"`
@@ -23,7 +23,7 @@ type feed struct {
 }
 
 // array is the name and type of an input or output, and its shape: of outputs, only
-// where they are floats of 16 bits, for which others have to be told.
+// where they are floats of 16 bits, for which other engines need it.
 type array struct {
 	Name  string       `json:"name"`
 	DType tensor.DType `json:"dtype"`
@@ -31,7 +31,7 @@ type array struct {
 	File  string       `json:"file,omitempty"` // an .npy file with its value
 }
 
-// halves tells whether an array is of floats of 16 bits.
+// halves reports whether an array is of floats of 16 bits.
 func (a array) halves() bool { return a.DType == tensor.Float16 || a.DType == tensor.BFloat16 }
 
 // sizes are what a model's free dimensions become.
@@ -40,7 +40,7 @@ type sizes struct{ batch, height, width int } // height 0: none was asked for
 // usual is the height and width of pictures where nobody asked for another.
 const usual = 224
 
-// describe tells how to feed a model. The arrays in the .npz beside it are taken
+// describe returns how to feed a model. The arrays in the .npz beside it are taken
 // where there is one, the batch is 1 and no size is asked for; what is given for
 // an input by its name, a shape or an .npy file, comes before.
 func describe(model string, size sizes, given map[string]string) (feed, error) {
@@ -110,7 +110,7 @@ func (f feed) shapeHalves(model string) error {
 	return nil
 }
 
-// feedLine is a feed as contenders are told it.
+// feedLine is a feed as contenders get it.
 func feedLine(model string, size sizes, given map[string]string) (string, error) {
 	f, err := describe(model, size, given)
 	if err != nil {
@@ -125,7 +125,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// hasFreeSize tells whether an input is of pictures whose height or width is
+// hasFreeSize reports whether an input is of pictures whose height or width is
 // free.
 func hasFreeSize(info engine.Info) bool {
 	d := info.Shape.Dims

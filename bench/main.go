@@ -4,9 +4,9 @@
 //	npm i --ignore-scripts onnxruntime-node
 //	go run . --ort node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1 --threads 1,2 models/*.onnx
 //
-// Every contender is a process of its own, so that its memory can be told, and
-// waits while the others run. Samples that a neighbour on the host disturbed,
-// as a probe before and after tells, are left out.
+// Every contender is a process of its own, so that its memory can be measured, and
+// waits while the others run. Samples that another virtual machine on the host
+// disturbed, as a probe before and after shows, are left out.
 package main
 
 import (

@@ -24,7 +24,7 @@ var ncnnNetworks = map[string]struct{ name, differs string }{
 // ncnnTime is a line of benchncnn, in milliseconds.
 type ncnnTime struct{ least, most, average float64 }
 
-// ncnnTimes are what benchncnn told, by the number of threads and the network.
+// ncnnTimes are what benchncnn printed, by the number of threads and the network.
 // It knows its own networks only and runs all of them at each call, so that it
 // is called once for each number of threads.
 type ncnnTimes map[int]map[string]ncnnTime
@@ -57,7 +57,7 @@ func (all ncnnTimes) row(ctx context.Context, program string, base row) row {
 	}
 	t, ok := times[known.name]
 	if !ok {
-		base.Error = "benchncnn told nothing of " + known.name
+		base.Error = "benchncnn printed nothing about " + known.name
 		return base
 	}
 	base.Median, base.Best = t.average, t.least

@@ -59,7 +59,7 @@ func TestNcnnRow(t *testing.T) {
 	}{
 		{"resnet50", 1, row{Engine: "ncnn", Median: 145.38, Best: 145.12}},
 		{"squeezenet1_1", 1, row{Engine: "ncnn (227x227)", Median: 18.22, Best: 18.12}},
-		{"mobilenet_v2", 1, row{Engine: "ncnn", Error: "benchncnn told nothing of mobilenet_v2"}},
+		{"mobilenet_v2", 1, row{Engine: "ncnn", Error: "benchncnn printed nothing about mobilenet_v2"}},
 		{"densenet121", 1, row{Engine: "ncnn", Error: "benchncnn has no such network"}},
 		{"resnet50", 8, row{Engine: "ncnn", Error: "benchncnn has sizes of its own"}},
 	} {

@@ -63,7 +63,7 @@ func commandLine(args []string) string {
 	return strings.Join(words, " ")
 }
 
-// isFile tells whether a word names a file that is there, or one to be made in
+// isFile reports whether a word names a file that is there, or one to be made in
 // a folder that is.
 func isFile(word string) bool {
 	dir := filepath.Dir(word)

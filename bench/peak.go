@@ -7,7 +7,7 @@ import (
 )
 
 // peaks are the most that one core computes, in 10⁹ operations a second, as the
-// best of many short bursts told so far; 0 where it is not known. asAVX2 is of a core
+// best of many short bursts measured so far; 0 where it is not known. asAVX2 is of a core
 // without later vectors.
 type peaks struct {
 	F32, TileBF16 float64

@@ -8,7 +8,7 @@ import (
 )
 
 // pin keeps this process, and those it starts, on as many processors as
-// threads, so that the probe tells of the processor that is measured.
+// threads, so that the probe runs on the processor that is measured.
 func pin(threads int) (undo func(), err error) {
 	var old, set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &old); err != nil {

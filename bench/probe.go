@@ -27,7 +27,7 @@ func burst() float64 {
 	return a[0] + a[1] + a[2] + a[3] + a[4] + a[5] + a[6] + a[7]
 }
 
-// quiet tells whether the processors run at their best speed now: as many of
+// quiet reports whether the processors run at their best speed now: as many of
 // them as threads.
 func quiet(threads int) bool {
 	took := make([]time.Duration, threads)

@@ -31,7 +31,7 @@ type row struct {
 	Width   int     `json:"width,omitempty"`
 	Engine  string  `json:"engine"`
 	Version string  `json:"version,omitempty"` // of another engine
-	Median  float64 `json:"median_ms"`         // ncnn tells its average
+	Median  float64 `json:"median_ms"`         // of ncnn the average
 	Best    float64 `json:"best_ms"`
 	Samples int     `json:"samples"`
 	Quiet   float64 `json:"quiet"` // share of the samples without disturbance

@@ -131,7 +131,7 @@ func (r *report) notes() string {
 	note(r.peaks.asAVX2, "All engines run as on a processor with AVX2 and no later vectors: CPUID, by which ONNX Runtime chooses its kernels, is answered without them. Clocks and caches are this processor's.")
 	note(r.peaks.F32 > 0, fmt.Sprintf("*of f32 peak* is GFLOP/s over what as many cores did at most in bursts of f32 multiply-adds, tried again before each network: %.0f GFLOP/s a core in the end.", r.peaks.F32))
 	note(r.peaks.F32 > 0 && r.peaks.TileBF16 > 0, "The tile unit, which `vision` uses for f32 (each number as two bf16, three products) and for bf16, is another unit: it goes above 100 %.")
-	note(has("torch"), "PyTorch runs torchvision's network of that name with random weights; no deviation is told.")
+	note(has("torch"), "PyTorch runs torchvision's network of that name with random weights, so no deviation is given.")
 	note(has("ncnn"), "ncnn runs networks of its own without weights, before or after the others and not in turns with them; its median is an average.")
 	loud := 0
 	for _, x := range r.rows {
@@ -168,7 +168,7 @@ func (r *report) markdown(day time.Time, command string) string {
 	return s.String() + r.notes()
 }
 
-// versions names the engines as they told, each after a semicolon.
+// versions names the engines as they gave them, each after a semicolon.
 func (r *report) versions() string {
 	var all []string
 	if v := revision(); v != "" {

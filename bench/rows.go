@@ -47,18 +47,18 @@ func writeRows(path string, rows []row) error {
 }
 
 // merge puts rows among older ones. What was measured anew takes the place of all
-// that was told before of the same network, size and number of threads: ratios
+// that was reported before for the same network, size and number of threads: ratios
 // hold within one race.
 func merge(old, rows []row) []row {
 	var all []row
-	told := map[[5]string]bool{}
+	reported := map[[5]string]bool{}
 	add := func(race [5]string) {
 		for _, x := range rows {
-			if x.race() == race && !told[race] {
+			if x.race() == race && !reported[race] {
 				all = append(all, x)
 			}
 		}
-		told[race] = true
+		reported[race] = true
 	}
 	for _, o := range old {
 		if slices.ContainsFunc(rows, func(x row) bool { return x.race() == o.race() }) {

@@ -41,4 +41,4 @@ func (r *visionRunner) gflop() (float64, error) {
 	return cost.FLOPs / 1e9, err
 }
 
-func (r *visionRunner) version() string { return "" } // the table's page tells
+func (r *visionRunner) version() string { return "" } // the page of the table says which
