@@ -74,7 +74,8 @@ func (b *COCOFlag) UnmarshalJSON(data []byte) error {
 // maxCOCO bounds an annotation or results file.
 const maxCOCO = 2 << 30
 
-// ReadCOCOTruth reads an annotation file such as instances_val2017.json.
+// ReadCOCOTruth reads an annotation file such as instances_val2017.json. Keys that
+// COCOTruth lacks are ignored.
 func ReadCOCOTruth(r io.Reader) (*COCOTruth, error) {
 	var t COCOTruth
 	if err := json.NewDecoder(io.LimitReader(r, maxCOCO)).Decode(&t); err != nil {
@@ -100,7 +101,7 @@ func jsonFault(err error, needed string) string {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &kind) && kind.Field == "":
-		return fmt.Sprintf("needed is %s, met %s", needed, kind.Value)
+		return fmt.Sprintf("it must hold %s, not %s", needed, kind.Value)
 	case errors.As(err, &kind):
 		return fmt.Sprintf("%s is a %s where %s belongs", kind.Field, kind.Value, kind.Type)
 	case errors.Is(err, io.EOF):
@@ -231,7 +232,7 @@ func (a *COCOAnnotation) object(size COCOImage, task COCOTask) (cocoObject, erro
 		o.ignore = o.ignore || a.NumKeypoints == 0
 		o.points = a.Keypoints
 		if len(o.points)%3 != 0 {
-			return o, fmt.Errorf("%d numbers for keypoints; needed are x, y, visibility of each", len(o.points))
+			return o, fmt.Errorf("%d numbers for keypoints; each has x, y, visibility", len(o.points))
 		}
 		for i := 2; i < len(o.points); i += 3 {
 			if o.points[i] > 0 {
@@ -267,7 +268,7 @@ func (r *COCOResult) object(size COCOImage, task COCOTask) (cocoObject, error) {
 	case COCOKeypoints:
 		o.points = r.Keypoints
 		if len(o.points)%3 != 0 || len(o.points) == 0 {
-			return o, fmt.Errorf("%d numbers for keypoints; needed are x, y, score of each", len(o.points))
+			return o, fmt.Errorf("%d numbers for keypoints; each has x, y, score", len(o.points))
 		}
 		if len(r.BBox) == 0 {
 			o.area = spanned(o.points)
@@ -288,7 +289,7 @@ func spanned(points []float64) float64 {
 
 func cocoBox(v []float64) (box [4]float64, err error) {
 	if len(v) != 4 {
-		return box, fmt.Errorf("a bbox of %d numbers; needed are left, top, width, height", len(v))
+		return box, fmt.Errorf("a bbox of %d numbers; it has left, top, width, height", len(v))
 	}
 	return [4]float64(v), nil
 }

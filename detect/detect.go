@@ -111,13 +111,13 @@ func (o *options) check() error {
 	unit := func(v float64) bool { return v >= 0 && v <= 1 }
 	switch {
 	case o.score != -1 && !unit(o.score):
-		return fmt.Errorf("score %v: 0 to 1", o.score)
+		return fmt.Errorf("score %v: must be 0 to 1", o.score)
 	case o.iou != -1 && !unit(o.iou):
-		return fmt.Errorf("iou %v: 0 to 1", o.iou)
+		return fmt.Errorf("iou %v: must be 0 to 1", o.iou)
 	case o.max < 1 || o.max > maxCandidates:
-		return fmt.Errorf("max %d: 1 to %d objects", o.max, maxCandidates)
+		return fmt.Errorf("max %d: must be 1 to %d objects", o.max, maxCandidates)
 	case !(o.soft >= 0 && o.soft < 1e6):
-		return fmt.Errorf("soft %v: a positive sigma", o.soft)
+		return fmt.Errorf("soft %v: sigma must be positive", o.soft)
 	}
 	return nil
 }
@@ -277,9 +277,9 @@ func sizeInput(i engine.Info, g vision.Geometry) (*tensor.Tensor, error) {
 	return nil, fmt.Errorf("input %q (%v) takes neither a picture nor its size; run the model with vision run", i.Name, i.Fact)
 }
 
-// Decode reads the outputs for one picture with the head of the given name, as
-// Image does after the network has run; g says where the picture lay in the
-// network's input. labels may be nil.
+// Decode reads the outputs for one picture with the head of the given name, one of
+// Heads, as Image does after the network has run; g says where the picture lay in
+// the network's input. labels may be nil.
 func Decode(headName string, out []Output, g vision.Geometry, labels *label.Set, opts ...Option) ([]Object, error) {
 	o, err := newOptions(opts)
 	if err != nil {

@@ -42,7 +42,7 @@ func decodeQueries(f *frame, softmax bool) (found, error) {
 		}
 	}
 	if logits.shape == nil || boxes.shape == nil || logits.shape[0] != boxes.shape[0] || logits.shape[1] == 0 {
-		return found{}, fmt.Errorf("needed are logits [n classes] and boxes [n 4]; the outputs are %s", f.shapes())
+		return found{}, fmt.Errorf("the head needs logits [n classes] and boxes [n 4]; the outputs are %s", f.shapes())
 	}
 	w, h := float64(f.g.InputWidth), float64(f.g.InputHeight)
 	var made found

@@ -26,9 +26,9 @@ func (d *Detector) Marks(objects []Object) []vision.Mark {
 // elbows, wrists, hips, knees, ankles, left before right.
 var personBones = [][2]int{{0, 1}, {0, 2}, {1, 3}, {2, 4}, {5, 6}, {5, 7}, {7, 9}, {6, 8}, {8, 10}, {5, 11}, {6, 12}, {11, 12}, {11, 13}, {13, 15}, {12, 14}, {14, 16}}
 
-// COCOCategories are COCO's category ids (1 to 90, with gaps) by class index, if all
-// classes of the model are COCO's; else nil. Ids of a model that has other classes
-// too are its indices: some of each would mean different classes by one number.
+// COCOCategories returns COCO's category ids (1 to 90, with gaps) by class index, or
+// nil if the model has a class that COCO lacks. Then its class indices serve as ids:
+// a mixture would give two classes the same number.
 func (d *Detector) COCOCategories() map[int]int {
 	labels := d.labels()
 	set, err := label.Open("coco91")

@@ -84,13 +84,13 @@ func nanoLevels(f *frame) ([]nanoLevel, error) {
 				cls, dist = b, a
 			}
 			if dist.shape[1]%4 != 0 || dist.shape[1] < 8 || cls.shape[1] < 1 {
-				return nil, fmt.Errorf("outputs %q %v and %q %v; needed are classes and 4 distributions", cls.name, cls.shape, dist.name, dist.shape)
+				return nil, fmt.Errorf("outputs %q %v and %q %v; the head needs classes and 4 distributions", cls.name, cls.shape, dist.name, dist.shape)
 			}
 			levels = append(levels, nanoLevel{cls: cls, dist: dist, classes: cls.shape[1], bins: dist.shape[1] / 4})
 		}
 	}
 	if len(levels) == 0 || len(levels)*2 != len(all) {
-		return nil, fmt.Errorf("%d outputs do not pair up by rows; needed are classes and distances of each stride", len(all))
+		return nil, fmt.Errorf("%d outputs do not pair up by rows; the head needs classes and distances of each stride", len(all))
 	}
 	return levels, nil
 }
@@ -99,7 +99,7 @@ func nanoLevels(f *frame) ([]nanoLevel, error) {
 func splitLevels(a array, f *frame) ([]nanoLevel, error) {
 	classes, at := a.shape[1]-4*nanoBins, 0
 	if classes < 1 {
-		return nil, fmt.Errorf("output %q is %v; needed are classes and %d numbers of distances", a.name, a.shape, 4*nanoBins)
+		return nil, fmt.Errorf("output %q is %v; the head needs classes and %d numbers of distances", a.name, a.shape, 4*nanoBins)
 	}
 	var levels []nanoLevel
 	for stride := 8; at < a.shape[0] && stride <= 64; stride *= 2 {

@@ -37,7 +37,7 @@ const fine = 5
 func polygonMask(p []float64, width, height int) (*Mask, error) {
 	n := len(p) / 2
 	if len(p)%2 != 0 || n < 3 || n > maxPolygon {
-		return nil, fmt.Errorf("a polygon of %d numbers; needed are 3 corners or more", len(p))
+		return nil, fmt.Errorf("a polygon of %d numbers; it needs 3 corners or more", len(p))
 	}
 	corners, around := make([]finePoint, n, n+1), 0
 	for i := range corners {

@@ -23,7 +23,7 @@ func (f *frame) listing() (l list, err error) {
 		l.take(a, false)
 	}
 	if l.boxes.shape == nil || l.labels.shape == nil || l.scores.shape == nil {
-		return l, fmt.Errorf("needed are boxes [n 4], labels [n] and scores [n]; the outputs are %s", f.shapes())
+		return l, fmt.Errorf("the head needs boxes [n 4], labels [n] and scores [n]; the outputs are %s", f.shapes())
 	}
 	n := l.boxes.shape[0]
 	if l.labels.shape[0] != n || l.scores.shape[0] != n {
@@ -123,10 +123,10 @@ func (f *frame) extras(n int) (masks, points, sure array, err error) {
 		}
 	}
 	if masks.shape != nil && (len(masks.shape) != 3 || masks.shape[0] != n) {
-		return masks, points, sure, fmt.Errorf("output %q is %v; needed are %d masks", masks.name, masks.shape, n)
+		return masks, points, sure, fmt.Errorf("output %q is %v; the head needs %d masks", masks.name, masks.shape, n)
 	}
 	if points.shape != nil && (points.shape[0] != n || points.shape[2] < 2) {
-		return masks, points, sure, fmt.Errorf("output %q is %v; needed are the points of %d boxes", points.name, points.shape, n)
+		return masks, points, sure, fmt.Errorf("output %q is %v; the head needs the points of %d boxes", points.name, points.shape, n)
 	}
 	if sure.shape != nil && (points.shape == nil || sure.shape[0] != n || sure.shape[1] != points.shape[1]) {
 		return masks, points, sure, fmt.Errorf("output %q is %v, which does not fit the points", sure.name, sure.shape)

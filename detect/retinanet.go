@@ -20,7 +20,7 @@ func decodeRetinaNet(f *frame) (found, error) {
 	for i, a := range f.out {
 		a = a.squeeze(3)
 		if len(a.shape) != 3 || a.shape[0]%anchors != 0 || a.shape[0] == 0 {
-			return found{}, fmt.Errorf("output %q is %v; needed are classes [9*C h w] and boxes [36 h w]", a.name, a.shape)
+			return found{}, fmt.Errorf("output %q is %v; the head needs classes [9*C h w] and boxes [36 h w]", a.name, a.shape)
 		}
 		all[i], alike = a, alike && a.shape[0] == 4*anchors
 	}

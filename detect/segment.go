@@ -123,8 +123,9 @@ func (s *Segmenter) Tensor(ctx context.Context, x *tensor.Tensor, g vision.Geome
 	return decodeMap(ctx, s.head, out, g, s.model.Labels())
 }
 
-// DecodeMap reads the outputs for one picture with the head of the given name, as
-// Segment does after the network has run. labels may be nil.
+// DecodeMap reads the outputs for one picture with the head of the given name, one of
+// SegmentHeads, as Segment does after the network has run; g says where the picture
+// lay in the network's input. labels may be nil.
 func DecodeMap(headName string, out []Output, g vision.Geometry, labels *label.Set) (*ClassMap, error) {
 	h, ok := segmentHead(headName)
 	if !ok {
@@ -143,7 +144,7 @@ func decodeMap(ctx context.Context, h *mapHead, out []Output, g vision.Geometry,
 		return nil, fmt.Errorf("head %s: %w", h.name, err)
 	}
 	if a.shape[0] < 1 || a.shape[0] > maxMapClasses || a.shape[1] < 1 || a.shape[2] < 1 {
-		return nil, fmt.Errorf("head %s: a map of %v; needed are 1 to %d classes and a size", h.name, a.shape, maxMapClasses)
+		return nil, fmt.Errorf("head %s: a map of %v; the head needs 1 to %d classes and a size", h.name, a.shape, maxMapClasses)
 	}
 	m := &ClassMap{Width: g.Width, Height: g.Height, Class: make([]uint8, g.Width*g.Height), Labels: mapLabels(labels, a.shape[0])}
 	grid := newMapGrid(a, g)
@@ -269,7 +270,7 @@ func (m *ClassMap) Shares() []Share {
 	return all
 }
 
-// Name is the label of a class.
+// Name returns the label of a class, "class 12" if that is not known.
 func (m *ClassMap) Name(class int) string {
 	if m.Labels != nil {
 		l, _ := m.Labels.At(class)
@@ -278,7 +279,7 @@ func (m *ClassMap) Name(class int) string {
 	return fmt.Sprintf("class %d", class)
 }
 
-// Background reports whether a class is the background.
+// Background reports whether a class is called "background".
 func (m *ClassMap) Background(class int) bool { return m.Name(class) == background }
 
 // Mask is the mask of a class's pixels.

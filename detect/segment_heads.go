@@ -67,7 +67,7 @@ func decodeFCN(f *frame) (array, error) {
 		a.shape = []int{1, a.shape[0], a.shape[1]}
 	}
 	if len(a.shape) != 3 {
-		return array{}, fmt.Errorf("output %q is %v; needed are scores [classes h w]", a.name, a.shape)
+		return array{}, fmt.Errorf("output %q is %v; the head needs scores [classes h w]", a.name, a.shape)
 	}
 	return a, nil
 }

@@ -28,7 +28,7 @@ func (f *frame) ultraParts(pose bool) (main array, u ultra, err error) {
 		}
 	}
 	if main.shape == nil {
-		return main, u, fmt.Errorf("needed is one matrix of boxes; the outputs are %s", f.shapes())
+		return main, u, fmt.Errorf("the head needs one matrix of boxes; the outputs are %s", f.shapes())
 	}
 	if pose || f.meta["task"] == "pose" {
 		u.points, u.width = 17, 3

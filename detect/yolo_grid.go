@@ -25,7 +25,7 @@ func decodeYOLOv2(f *frame) (found, error)     { return decodeRegion(f, anchorsC
 func decodeRegion(f *frame, anchors [][2]float64) (found, error) {
 	a := f.out[0].squeeze(3)
 	if len(a.shape) != 3 || a.shape[0]%len(anchors) != 0 || a.shape[0]/len(anchors) < 6 || a.shape[1]*a.shape[2] == 0 {
-		return found{}, fmt.Errorf("output %q is %v; needed is a grid [%d*(5+classes) h w]", a.name, a.shape, len(anchors))
+		return found{}, fmt.Errorf("output %q is %v; the head needs a grid [%d*(5+classes) h w]", a.name, a.shape, len(anchors))
 	}
 	depth, h, w := a.shape[0]/len(anchors), a.shape[1], a.shape[2]
 	sx, sy := float64(f.g.InputWidth)/float64(w), float64(f.g.InputHeight)/float64(h)
@@ -76,7 +76,7 @@ func decodeYOLOv4(f *frame) (found, error) {
 	for i := range grids {
 		grids[i] = grids[i].squeeze(4)
 		if s := grids[i].shape; len(s) != 4 || s[2] != 3 || s[3] < 6 || s[0] == 0 || s[1] == 0 {
-			return found{}, fmt.Errorf("output %q is %v; needed are grids [h w 3 5+classes]", grids[i].name, s)
+			return found{}, fmt.Errorf("output %q is %v; the head needs grids [h w 3 5+classes]", grids[i].name, s)
 		}
 	}
 	var made found
@@ -130,7 +130,7 @@ func decodeYOLOv3(f *frame) (found, error) {
 		}
 	}
 	if boxes.shape == nil || scores.shape == nil || picks.shape == nil || scores.shape[1] != boxes.shape[0] {
-		return found{}, fmt.Errorf("needed are boxes [n 4], scores [classes n] and choices [k 3]; the outputs are %s", f.shapes())
+		return found{}, fmt.Errorf("the head needs boxes [n 4], scores [classes n] and choices [k 3]; the outputs are %s", f.shapes())
 	}
 	made := found{original: true}
 	for i := range picks.shape[0] {

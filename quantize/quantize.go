@@ -42,11 +42,11 @@ const (
 
 // Options change how a network is quantised. The zero value is the default.
 type Options struct {
-	Method  Method   // MSE
-	Beyond  float64  // for Percentile: the share of values outside the range; default 0.0001
-	Float   []string // names of nodes to keep in float32
-	Exact   bool     // quantise the first and last layers too, without trying whether float32 is better
-	Engine  []engine.Option
+	Method  Method                              // default MSE
+	Beyond  float64                             // for Percentile: the share of values outside the range; default 0.0001
+	Float   []string                            // names of nodes to keep in float32
+	Exact   bool                                // quantise the first and last layers too, without trying whether float32 is better
+	Engine  []engine.Option                     // for the sessions that run the samples, such as engine.Threads
 	Observe func(stage string, done, total int) // receives the progress; nil for none
 }
 
@@ -63,9 +63,9 @@ type Layer struct {
 	Node      string  `json:"node"`
 	Op        string  `json:"op"`
 	Integer   bool    `json:"integer"`
-	Low       float64 `json:"low"` // range of its quantised output
+	Low       float64 `json:"low"` // range of its quantised output, Low to High
 	High      float64 `json:"high"`
-	Weights   int     `json:"weights"`
+	Weights   int     `json:"weights"`      // number of weights
 	WeightRMS float64 `json:"weight_error"` // rms rounding error of the weights, relative to their rms
 }
 
@@ -95,8 +95,8 @@ func Prepare() engine.Option {
 	return engine.WithoutPass("quant", "silu", "gelu", "layernorm", "conv", "activation", "residual")
 }
 
-// Session quantises the network of a session that was opened with Prepare. The
-// session must stay open while the result is in use.
+// Session quantises the network of a session that was opened with Prepare. That is
+// not changed, and must stay open while the result is in use.
 func Session(ctx context.Context, s *engine.Session, samples Samples, opt Options) (*Result, error) {
 	if samples.Count < 1 {
 		return nil, fmt.Errorf("calibration needs at least one sample")

@@ -120,7 +120,7 @@ func (o *options) admit(format string, width, height, beside int64) error {
 func (o *options) beside() int64 { return o.memory / 4 }
 
 // Open reads and decodes a file. The result is upright by its EXIF orientation,
-// sRGB with 8 bits per channel, with alpha blended over the background. The format
+// RGB with 8 bits per channel, with alpha blended over the background. The format
 // (JPEG, PNG, GIF, BMP, TIFF, WebP, ICO, PNM) is recognised by the content, never
 // by the name; of several frames or pages the first is read. A JPEG that ends early
 // is decoded and grey where data is missing, as with libjpeg; in other formats that

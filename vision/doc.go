@@ -2,7 +2,7 @@
 // files, resizes with exactly the arithmetic of Pillow or OpenCV, writes tensors as
 // a recipe says, and draws results. It knows nothing about networks.
 //
-//	img, err := vision.Open("cat.jpg")      // upright, sRGB, 8 bits per channel
+//	img, err := vision.Open("cat.jpg")      // upright, RGB, 8 bits per channel
 //	recipe, err := vision.Named("imagenet") // how the network was fed in training
 //	enc, err := vision.NewEncoder(recipe)
 //	x, geometry, err := enc.Encode(img)     // float32[1 3 224 224]

@@ -11,9 +11,12 @@ import (
 // Pillow's hard limit.
 const MaxPixels = 178_956_970
 
-// Image is a picture: upright, sRGB, 8 bits per channel. Pix holds Height rows of
+// Image is a picture: upright, RGB, 8 bits per channel. Pix holds Height rows of
 // Width pixels of three bytes (red, green, blue), without gaps; the pixel at
 // (x, y) starts at Pix[(y*Width+x)*3]. An Image is an image.Image.
+//
+// Colours are those of the file, without regard to a colour profile in it: networks
+// were trained that way, as Pillow and OpenCV ignore profiles too.
 type Image struct {
 	Width, Height int
 	Pix           []byte

@@ -117,8 +117,9 @@ type Captioned struct {
 	Caption string
 }
 
-// ContactSheet lays pictures out in a grid with the given number of columns, each
-// fitted into a square of size pixels with its caption below.
+// ContactSheet lays pictures, at least one, out in a grid with the given number of
+// columns, each fitted into a square of size x size pixels with its caption below.
+// The size is at least 16.
 func ContactSheet(pictures []Captioned, columns, size int) (*Image, error) {
 	if len(pictures) == 0 || columns < 1 || size < 16 {
 		return nil, fmt.Errorf("vision: a contact sheet of %d pictures in %d columns of %d pixels", len(pictures), columns, size)

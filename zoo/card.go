@@ -21,7 +21,7 @@ type Card struct {
 	ONNX    string `json:"onnx,omitempty"`  // the ONNX release it was exported with
 	Variant string `json:"variant"`         // f32, fp16, int8 or qdq
 
-	Path    string   `json:"path"` // in the published layout, with slashes
+	Path    string   `json:"path"` // below a mirror's root, with slashes
 	Bytes   int64    `json:"bytes"`
 	SHA256  string   `json:"sha256"`         // 64 hex digits
 	URLs    []string `json:"urls,omitempty"` // in the order in which to try them

@@ -42,7 +42,7 @@ func (e *NotInZooError) Error() string {
 // Is makes errors.Is report true for ErrNotInZoo.
 func (e *NotInZooError) Is(target error) bool { return target == ErrNotInZoo }
 
-// Attempt is one address that was tried, and what it answered.
+// Attempt is one URL or file that was tried, and what it answered.
 type Attempt struct {
 	Address string // as the catalogue or the user gives it, without a password
 	Answer  string

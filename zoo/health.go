@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// CheckHome checks the cache as Pull does: its folders must belong to the user, and
-// nobody else may write to them. A cache that does not exist yet is right.
+// CheckHome checks the cache as Pull does: on Unix its folders must belong to the
+// user and not be writable by everyone, else the error is ErrUnsafe. A cache that
+// does not exist yet is right.
 func CheckHome() error {
 	home, err := Home()
 	if err != nil {
@@ -48,9 +49,9 @@ func checkFolders(base *os.Root, home string) error {
 	return nil
 }
 
-// Origins are the places where models are looked for, in order: the mirror's folder,
-// and no other place then; or the addresses of the mirror and of the two hosts that
-// have most of the catalogue.
+// Origins returns the places where models are looked for, in order: the mirror's
+// folder, and no other place then (folder is true); or the URLs of the mirror and of
+// the two hosts that have most of the catalogue.
 func Origins() (places []string, folder bool, err error) {
 	if mirror := os.Getenv("VISION_ZOO_MIRROR"); mirror != "" {
 		found, err := mirrorSources(mirror, blob{})

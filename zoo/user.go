@@ -110,8 +110,8 @@ func readUserFile(file string) ([]*Card, error) {
 
 // ParseCards reads a user's own cards: one JSON object in the catalogue's form, or
 // an array of them. It is strict: it refuses unknown keys, invalid names, sizes
-// below 1, digests of other than 64 hex digits, addresses that are not https,
-// recipes and label sets that are not known, and paths that lead out of the cache.
+// below 1, digests of other than 64 hex digits, URLs that are not https, recipes
+// and label sets that are not known, and paths that lead out of the cache.
 func ParseCards(data []byte) ([]*Card, error) {
 	cards, err := parseCards(data)
 	if err != nil {

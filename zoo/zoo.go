@@ -31,11 +31,11 @@ type Model struct {
 	guess   string
 }
 
-// Session runs the network.
+// Session returns the session that runs the network. Close closes it.
 func (m *Model) Session() *engine.Session { return m.session }
 
-// Encoder turns pictures into the network's input. It is nil if no input takes a
-// picture.
+// Encoder returns the encoder that turns pictures into the network's input, nil if
+// no input takes a picture.
 func (m *Model) Encoder() *vision.Encoder { return m.encoder }
 
 // Labels returns the labels of the classes, nil if they are not known.
@@ -56,8 +56,8 @@ func (m *Model) Activation() string {
 // has only name, path and size.
 func (m *Model) Card() *Card { return m.card }
 
-// Input is the name of the input for the Encoder's tensors, "" if there is no
-// Encoder.
+// Input returns the name of the input that takes the Encoder's tensors, "" if there
+// is no Encoder.
 func (m *Model) Input() string { return m.input }
 
 // Guess is one line for people that says what was guessed, such as the recipe,

@@ -289,7 +289,7 @@ func engineOptions(c *cli.Context) ([]engine.Option, error) {
 		opts = append(opts, engine.MemoryLimit(limit))
 	}
 	if n := c.Int("threads"); n < 0 {
-		return nil, usage("--threads %d: at least 1, or 0 for one per processor", n)
+		return nil, usage("--threads %d: must be at least 1, or 0 for one per processor", n)
 	} else if n > 0 {
 		opts = append(opts, engine.Threads(n))
 	}

@@ -42,9 +42,9 @@ func classifyAction(c *cli.Context) error {
 	case !c.Args().Present():
 		return usage("classify needs a picture: a file, folder, pattern, URL, or - for standard input")
 	case c.Int("top") < 1:
-		return usage("--top %d: at least 1", c.Int("top"))
+		return usage("--top %d: must be at least 1", c.Int("top"))
 	case c.Int("batch") < 1 || c.Int("batch") > 4096:
-		return usage("--batch %d: 1 to 4096", c.Int("batch"))
+		return usage("--batch %d: must be 1 to 4096", c.Int("batch"))
 	}
 	p, err := newPrinter(c, "file", "rank", "index", "id", "label", "probability")
 	if err != nil {

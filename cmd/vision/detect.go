@@ -60,7 +60,7 @@ func detectOptions(c *cli.Context) ([]detect.Option, error) {
 		}
 		v := c.Float64(name)
 		if !(v >= 0 && v <= 1) {
-			return nil, usage("--%s %v: 0 to 1", name, v)
+			return nil, usage("--%s %v: must be 0 to 1", name, v)
 		}
 		if name == "score" {
 			opts = append(opts, detect.Score(v))
@@ -69,7 +69,7 @@ func detectOptions(c *cli.Context) ([]detect.Option, error) {
 		}
 	}
 	if n := c.Int("max"); n < 1 || n > 30_000 {
-		return nil, usage("--max %d: 1 to 30000", n)
+		return nil, usage("--max %d: must be 1 to 30000", n)
 	}
 	opts = append(opts, detect.Max(c.Int("max")), detect.Head(c.String("head")))
 	if list := c.String("classes"); list != "" {

@@ -43,7 +43,7 @@ func evalCOCO(c *cli.Context) error {
 	}
 	task := detect.COCOTask(c.String("type"))
 	if task != "" && !slices.Contains(cocoAll, task) {
-		return usage("--type %s: bbox, segm or keypoints", task)
+		return usage("--type %s: must be bbox, segm or keypoints", task)
 	}
 	truth, err := readFile(c.Context, c.String("annotations"), detect.ReadCOCOTruth)
 	if err != nil {

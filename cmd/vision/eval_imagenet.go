@@ -63,7 +63,7 @@ func evalImageNet(c *cli.Context) error {
 		return usage("eval imagenet needs one DIR and --model NAME")
 	}
 	if c.Int("limit") < 0 {
-		return usage("--limit %d: at least 0", c.Int("limit"))
+		return usage("--limit %d: must be at least 0", c.Int("limit"))
 	}
 	threads, opts := sideBySide(c)
 	load, err := zooOptions(c)

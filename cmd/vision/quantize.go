@@ -51,9 +51,9 @@ func quantizeAction(c *cli.Context) error {
 	case slices.Contains(c.StringSlice("calibrate"), "-"):
 		return usage("--calibrate -: pictures are read several times; name files or a folder")
 	case c.Int("count") < 1:
-		return usage("--count %d: at least 1", c.Int("count"))
+		return usage("--count %d: must be at least 1", c.Int("count"))
 	case !(c.Float64("percentile") > 0 && c.Float64("percentile") <= 100):
-		return usage("--percentile %v: above 0, at most 100", c.Float64("percentile"))
+		return usage("--percentile %v: must be above 0, at most 100", c.Float64("percentile"))
 	case c.IsSet("percentile") && c.String("method") != string(quantize.Percentile):
 		return usage("--percentile is for --method percentile; the method is %s", c.String("method"))
 	}

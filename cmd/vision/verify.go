@@ -42,7 +42,7 @@ func verify(c *cli.Context) error {
 		return usage("--rtol and --atol must be numbers of 0 or more")
 	}
 	if c.Duration("timeout") <= 0 {
-		return usage("--timeout %v: above 0", c.Duration("timeout"))
+		return usage("--timeout %v: must be above 0", c.Duration("timeout"))
 	}
 	o := conform.Options{RTol: tolerance(c, "rtol"), ATol: tolerance(c, "atol"), Timeout: c.Duration("timeout")}
 	if other := c.String("against"); other != "" {
