@@ -213,3 +213,64 @@ func TestQuantGraphs(t *testing.T) {
 		}
 	}
 }
+
+// TestSumsAsONNXRuntime: sums that a last bit decides are those of ONNX Runtime 1.30 on a
+// processor with AVX2. The convolutions by 1 before them let the kernels take part.
+func TestSumsAsONNXRuntime(t *testing.T) {
+	for _, r := range []struct {
+		signed                 bool
+		scaleA, scaleB, scaleY float32
+		a, zeroA, b, zeroB     int
+		zeroY, want            int
+	}{
+		{false, 0.19043198, 0.29679844, 0.07243952, 18, 216, 144, 41, 219, 121},
+		{false, 0.21795492, 0.19259043, 0.2917526, 14, 76, 62, 85, 158, 96},
+		{false, 0.20060073, 0.0393187, 0.12036958, 251, 215, 158, 34, 0, 100},
+		{false, 0.25088578, 0.27664438, 0.122355364, 192, 203, 131, 35, 7, 202},
+		{true, 0.20944877, 0.14099045, 0.0645686, -32, 35, 103, 93, 119, -76},
+		{true, 0.27656463, 0.10921327, 0.06691483, -23, -50, 60, 38, -128, 19},
+	} {
+		q := &quantGraph{signed: r.signed, g: &onnx.Graph{Name: "g"}}
+		kind := int32(2)
+		if r.signed {
+			kind = 3
+		}
+		value := func(name string) *onnx.ValueInfo {
+			one := onnx.Dim{HasValue: true, Value: 1}
+			return &onnx.ValueInfo{Name: name, Type: &onnx.Type{Kind: onnx.KindTensor, ElemType: kind, HasShape: true, Dims: []onnx.Dim{one, one, one, one}}}
+		}
+		operand := func(name string, scale float32, zero int) code {
+			q.g.Inputs = append(q.g.Inputs, value(name))
+			x := code{name + "1", nil, q.float(scale), q.bytes(r.signed, []byte{byte(zero)})}
+			return q.node("", "QLinearConv", x, nil, name, x.scale, x.zero, q.bytes(true, []byte{1}, 1, 1, 1, 1), q.float(1), q.bytes(true, []byte{0}), x.scale, x.zero)
+		}
+		a, b := operand("a", r.scaleA, r.zeroA), operand("b", r.scaleB, r.zeroB)
+		q.node("com.microsoft", "QLinearAdd", code{name: "y"}, nil, a.name, a.scale, a.zero, b.name, b.scale, b.zero, q.float(r.scaleY), q.bytes(r.signed, []byte{byte(r.zeroY)}))
+		q.g.Outputs = []*onnx.ValueInfo{value("y")}
+		var m bytes.Buffer
+		if err := onnx.Write(&m, &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 13}, {Domain: "com.microsoft", Version: 1}}, Graph: q.g}); err != nil {
+			t.Fatal(err)
+		}
+		in := engine.Values{}
+		for name, v := range map[string]int{"a": r.a, "b": r.b} {
+			in[name] = tensor.View(tensor.DType(kind), []byte{byte(v)}, []int{1, 1, 1, 1})
+		}
+		options := map[string]engine.Option{"plain": engine.Plain()}
+		for _, cpu := range engine.CPUs() {
+			options[cpu] = engine.CPU(cpu)
+		}
+		for name, o := range options {
+			s, err := engine.OpenBytes(m.Bytes(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := s.Run(context.Background(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := out["y"].Bytes()[0]; got != byte(r.want) {
+				t.Errorf("%+v on %s: %d", r, name, got)
+			}
+		}
+	}
+}

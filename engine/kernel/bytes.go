@@ -212,9 +212,8 @@ func (r *Rung) BytePair(p BytePair) (Work, error) {
 		s.row.RatioA, s.row.Fixed = product/p.ScaleOut, zero(p.ZeroOut)
 	} else {
 		s.row.RatioA, s.row.RatioB = p.ScaleA/p.ScaleOut, p.ScaleB/p.ScaleOut
-		a, b := s.row.RatioA*zero(p.ZeroA), s.row.RatioB*zero(p.ZeroB)
-		both := a + b
-		s.row.Fixed = zero(p.ZeroOut) - both
+		b := s.row.RatioB * zero(p.ZeroB)
+		s.row.Fixed = zero(p.ZeroOut) - fma(zero(p.ZeroA), s.row.RatioA, b)
 	}
 	s.rows = newRows(p.Out, 3)
 	return Work{Steps: []Step{s}}, nil

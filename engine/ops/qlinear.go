@@ -96,18 +96,14 @@ type qlinearBinary struct {
 	prepare func(a, b, y quantization) func(p, q float64) float64
 }
 
-// newQLinearAdd adds with two fused multiply-adds, A·(a/y) + (B·(b/y) + k), where
-// k holds the terms of the zero points.
+// newQLinearAdd adds with fused multiply-adds, A·(a/y) + (B·(b/y) + k), where k holds
+// the terms of the zero points, zero - (zeroA·(a/y) + zeroB·(b/y)), the sum fused too.
 func newQLinearAdd(*ir.Node) (Op, error) {
 	return qlinearBinary{func(a, b, y quantization) func(p, q float64) float64 {
 		ra, rb := a.scale/y.scale, b.scale/y.scale
-		pa, pb := ra*a.zero, rb*b.zero
-		both := pa + pb
-		fixed := float64(y.zero - both)
-		return func(p, q float64) float64 {
-			inner := float64(float32(q*float64(rb) + fixed))
-			return math.RoundToEven(float64(float32(p*float64(ra) + inner)))
-		}
+		fused := func(q float64, ratio, v float32) float32 { return float32(q*float64(ratio) + float64(v)) }
+		k := y.zero - fused(float64(a.zero), ra, rb*b.zero)
+		return func(p, q float64) float64 { return math.RoundToEven(float64(fused(p, ra, fused(q, rb, k)))) }
 	}}, nil
 }
 
