@@ -411,6 +411,19 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
+// TestRefusesQuantised: a network that is quantised as it runs is quantised already too.
+func TestRefusesQuantised(t *testing.T) {
+	n := &network{g: &onnx.Graph{Name: "dynamic", Inputs: value("x", 1, 3, 20, 20), Outputs: value("y", 1, 2, 20, 20)}}
+	n.g.Initializers = []*onnx.Tensor{{Name: "w", DataType: 3, Dims: []int64{2, 3, 1, 1}, Raw: []byte{1, 2, 3, 4, 5, 6}, HasRaw: true}, {Name: "w_scale", DataType: 1, Floats: []float32{0.1}}}
+	n.g.Nodes = []*onnx.Node{{Name: "codes", OpType: "DynamicQuantizeLinear", Inputs: []string{"x"}, Outputs: []string{"codes", "scale", "zero"}}}
+	sums := n.op("Cast", "cast", []*onnx.Attribute{integer("to", 1)}, n.op("ConvInteger", "sums", nil, "codes", "w", "zero"))
+	n.op("Mul", "y", nil, sums, n.op("Mul", "scales", nil, "scale", "w_scale"))
+	_, err := quantize.Session(context.Background(), n.session(t, 13), samples(), quantize.Options{})
+	if err == nil || !strings.Contains(err.Error(), "the network is quantised already") {
+		t.Error(err)
+	}
+}
+
 // TestNaN: where the network itself gives no numbers, there is nothing to come near.
 func TestNaN(t *testing.T) {
 	s, err := engine.OpenBytes(build(13), quantize.Prepare())
