@@ -37,21 +37,21 @@ func (q *quantizer) measure(p *placement) (*Result, error) {
 		}
 		for name, w := range want {
 			got := out[name]
-			if w.DType() != tensor.Float32 || got == nil || got.Len() != w.Len() {
+			if w.DType() != tensor.Float32 || got == nil {
 				continue
 			}
 			a, b := tensor.Data[float32](w), tensor.Data[float32](got)
-			for k := range a {
-				if a[k] != a[k] {
+			for k := range max(len(a), len(b)) { // fewer objects, or more: those of one network only are compared with 0
+				x, y := at(a, k), at(b, k)
+				if x != x {
 					return nil, fmt.Errorf("output %q holds NaN in float32 already, for sample %d of those compared: there is nothing to hold a quantised network to; is the recipe the network's own?", name, i+1)
 				}
-				if math.IsInf(float64(a[k]), 0) { // an infinity has no distance
+				if math.IsInf(x, 0) { // an infinity has no distance
 					continue
 				}
-				d := float64(a[k]) - float64(b[k])
-				off, all = off+d*d, all+float64(a[k])*float64(a[k])
+				off, all = off+(x-y)*(x-y), all+x*x
 			}
-			if len(want) == 1 && areScores(w) {
+			if len(want) == 1 && len(a) == len(b) && areScores(w) {
 				scores++
 				if largest(a) == largest(b) {
 					same++
@@ -69,6 +69,14 @@ func (q *quantizer) measure(p *placement) (*Result, error) {
 	return e, nil
 }
 
+// at is number k of an output, 0 behind its end.
+func at(v []float32, k int) float64 {
+	if k >= len(v) {
+		return 0
+	}
+	return float64(v[k])
+}
+
 // areScores reports whether an output has one number for each of several classes.
 func areScores(t *tensor.Tensor) bool {
 	wide := 0
@@ -77,7 +85,7 @@ func areScores(t *tensor.Tensor) bool {
 			wide++
 		}
 	}
-	return wide == 1
+	return wide == 1 && t.Len() > 0
 }
 
 func largest(v []float32) int {

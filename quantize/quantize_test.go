@@ -424,6 +424,20 @@ func TestRefusesQuantised(t *testing.T) {
 	}
 }
 
+// TestAnyNumberOfObjects: a result with more or fewer of them is not taken for an equal one.
+func TestAnyNumberOfObjects(t *testing.T) {
+	for least, want := range map[float32]bool{0: true, 1e9: false} {
+		n := &network{rand.New(rand.NewSource(1)), &onnx.Graph{Name: "objects"}}
+		n.g.Inputs, n.g.Outputs = value("x", 1, 3, 20, 20), []*onnx.ValueInfo{{Name: "y", Type: &onnx.Type{Kind: onnx.KindTensor, ElemType: 1}}}
+		n.g.Initializers = []*onnx.Tensor{{Name: "least", DataType: 1, Floats: []float32{least}}, {Name: "flat", DataType: 7, Dims: []int64{1}, Int64s: []int64{-1}}}
+		v := n.op("Reshape", "all", nil, n.op("Conv", "conv", nil, "x", n.constant("w", 0.3, 8, 3, 3, 3)), "flat")
+		n.op("Compress", "y", nil, v, n.op("Greater", "some", nil, v, "least"))
+		if _, r := n.quantized(t, 13); r.Error > 0 != want {
+			t.Errorf("objects above %v: error %v", least, r.Error)
+		}
+	}
+}
+
 // TestNaN: where the network itself gives no numbers, there is nothing to come near.
 func TestNaN(t *testing.T) {
 	s, err := engine.OpenBytes(build(13), quantize.Prepare())
