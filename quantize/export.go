@@ -254,7 +254,7 @@ func (e *exporter) decoded(v *ir.Value) string {
 
 // read is the name under which a node reads a value.
 func (e *exporter) read(v *ir.Value, integer bool) (string, error) {
-	if v.Const() != nil {
+	if v.Const() != nil && v.Node == nil { // else a node makes it, although it is known
 		return e.name(v), e.constant(v)
 	}
 	if e.p != nil && e.p.coded[v] && (integer || v.Node != nil && e.p.integer[v.Node]) {
