@@ -118,6 +118,30 @@ func TestFastScatter(t *testing.T) {
 	}
 }
 
+func TestFastPads(t *testing.T) {
+	for _, s := range []struct {
+		shape []int
+		pads  []int64
+	}{
+		{[]int{7}, []int64{3, 5}}, {[]int{4, 9}, []int64{0, 2, 3, 1}}, {[]int{2, 3, 20, 33}, []int64{0, 0, 3, 2, 0, 0, 1, 7}}, {[]int{2, 3, 20, 33}, []int64{0, 0, -3, 2, 0, 0, 1, -7}},
+		{[]int{2, 5, 6, 7}, []int64{0, 2, 0, 0, 0, 1, 0, 0}}, {[]int{2, 5, 20, 31}, []int64{1, 2, 0, 0, 0, 1, 0, 0}}, {[]int{3, 17, 5}, []int64{1, 4, 0, 0, 9, 0}}, {[]int{1, 40, 50, 60}, []int64{0, 0, 1, 1, 0, 0, 1, 1}},
+		{[]int{3, 4}, []int64{0, 0, 0, 0}}, {[]int{3, 4}, []int64{-3, 1, 0, 1}}, {[]int{2, 1, 1}, []int64{0, 3, 0, 1, 0, 2}},
+	} {
+		for _, mode := range []string{"constant", "reflect", "edge", "wrap"} {
+			for _, x := range list(special(1, s.shape...), counted[int64](1000, 3, s.shape...), as(tensor.Uint8, counted[int64](256, 0, s.shape...)), as(tensor.Float16, random(2, s.shape...))) {
+				in := list(x, tensor.Of(s.pads))
+				if mode == "constant" && x.DType() == tensor.Float32 {
+					in = append(in, tensor.Scalar(float32(-2)))
+				}
+				if mode != "constant" && slices.Contains(s.pads, -3) && s.shape[0] == 3 {
+					continue // nothing is left to repeat
+				}
+				fastRow{op: "Pad", version: 19, attrs: attrs{"mode": mode}, in: in}.check(t)
+			}
+		}
+	}
+}
+
 func TestFastConvTranspose(t *testing.T) {
 	for _, s := range []struct {
 		x, w  []int

@@ -163,57 +163,82 @@ func mirror(a, n int) int {
 	return min(a, 2*n-2-a)
 }
 
-func (op pad) Eval(c *Call) error {
+// padding is what a call pads with.
+type padding struct {
+	value         *tensor.Tensor
+	before, after []int // elements of each dimension
+	shape         []int // of the output
+}
+
+func (op pad) read(c *Call) (p padding, err error) {
 	x := c.In[0]
 	pads, axes := op.pads, []int(nil)
-	value := tensor.New(x.DType(), 1)
-	var err error
+	p.value = tensor.New(x.DType(), 1)
 	if op.attr {
-		value = floatOf(x.DType(), op.value)
+		p.value = floatOf(x.DType(), op.value)
 	} else {
 		if pads, err = callInts(c, 1); err != nil {
-			return err
+			return p, err
 		}
 		if axes, err = callInts(c, 3); err != nil {
-			return err
+			return p, err
 		}
 		if v := c.input(2); v != nil {
 			if v.DType() != x.DType() || v.Len() != 1 {
-				return fmt.Errorf("the value is %s, it must be a single %s", v, x.DType())
+				return p, fmt.Errorf("the value is %s, it must be a single %s", v, x.DType())
 			}
-			value = v
+			p.value = v
 		}
 	}
-	before, after, err := op.sizes(x.Rank(), pads, axes)
+	if p.before, p.after, err = op.sizes(x.Rank(), pads, axes); err != nil {
+		return p, err
+	}
+	p.shape = make([]int, x.Rank())
+	for i, d := range x.Shape() {
+		if p.shape[i], err = op.padded(d, p.before[i], p.after[i]); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// origins returns the origins along the first n dimensions of an output that is not
+// empty.
+func (op pad) origins(c *Call, p padding, n int) ([][]int, error) {
+	side := 0 // the output is not empty, so the sum does not overflow
+	for _, d := range p.shape[:n] {
+		side += d
+	}
+	if err := c.Run.reserveList(side, 8); err != nil {
+		return nil, err
+	}
+	origins := make([][]int, n)
+	for i := range origins {
+		var err error
+		if origins[i], err = op.origin(c.In[0].Dim(i), p.before[i], p.after[i]); err != nil {
+			return nil, err
+		}
+	}
+	return origins, nil
+}
+
+func (op pad) Eval(c *Call) error {
+	x := c.In[0]
+	p, err := op.read(c)
 	if err != nil {
 		return err
 	}
-	shape := make([]int, x.Rank())
-	for i, d := range x.Shape() {
-		if shape[i], err = op.padded(d, before[i], after[i]); err != nil {
-			return err
-		}
-	}
-	y, err := c.New(x.DType(), shape...)
+	y, err := c.New(x.DType(), p.shape...)
 	if err != nil || y.Len() == 0 {
 		c.Out[0] = y
 		return err
 	}
-	side := 0 // elements at each end; y is not empty, so the sum does not overflow
-	for _, d := range shape {
-		side += d
-	}
-	if err := c.Run.reserveList(side, 8); err != nil {
+	origins, err := op.origins(c, p, x.Rank())
+	if err != nil {
 		return err
 	}
-	origins := make([][]int, x.Rank())
-	for i, d := range x.Shape() {
-		if origins[i], err = op.origin(d, before[i], after[i]); err != nil {
-			return err
-		}
-	}
 	c.Out[0] = y
-	return op.fill(c.Run, y, x, value, origins)
+	return op.fill(c.Run, y, x, p.value, origins)
 }
 
 // fill writes y. Index i along axis a is taken from index origins[a][i] of x.
