@@ -4,8 +4,12 @@ import "math"
 
 // Activation says how a network's scores were made: "softmax" or "sigmoid" for
 // probabilities, "none" for logits. What the graph ends in counts first, then the
-// model's own method Activation, if it has one; "" means that neither says.
+// model's own method Activation, if it has one; "" means that neither says,
+// or that the model has no session.
 func Activation(m Model) string {
+	if checkSession(m) != nil {
+		return ""
+	}
 	if outputs := m.Session().Graph().Outputs; len(outputs) > 0 {
 		for n := outputs[0].Node; n != nil && len(n.Inputs) > 0 && n.Inputs[0] != nil; n = n.Inputs[0].Node {
 			switch n.Op {

@@ -82,12 +82,10 @@ var (
 
 // check refuses what cannot be a classifier before a picture is decoded.
 func check(m Model) error {
-	switch {
-	case m == nil:
-		return errNoModel
-	case m.Session() == nil:
-		return errNoSession
-	case m.Encoder() == nil:
+	if err := checkSession(m); err != nil {
+		return err
+	}
+	if m.Encoder() == nil {
 		return errNoPicture
 	}
 	outputs := m.Session().Outputs()
@@ -100,6 +98,17 @@ func check(m Model) error {
 		shape[i] = max(d.N, 1) // what is open may be 1
 	}
 	return oneAxis(outputs[0].Fact, shape)
+}
+
+// checkSession refuses what cannot run.
+func checkSession(m Model) error {
+	switch {
+	case m == nil:
+		return errNoModel
+	case m.Session() == nil:
+		return errNoSession
+	}
+	return nil
 }
 
 // oneAxis refuses an output, described by what, that has more axes than those of the
@@ -120,6 +129,9 @@ func oneAxis(what fmt.Stringer, shape []int) error {
 // Tensor is ImageContext for a picture that the model's encoder has already
 // encoded.
 func Tensor(ctx context.Context, m Model, x *tensor.Tensor, opts ...Option) ([]Prediction, error) {
+	if err := checkSession(m); err != nil {
+		return nil, err
+	}
 	o, err := newOptions(opts)
 	if err != nil {
 		return nil, err

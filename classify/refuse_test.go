@@ -13,6 +13,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/vision"
+	"github.com/visionzoo/vision/zoo"
 )
 
 // built is a model of one operator on pictures of 2 x 2.
@@ -138,5 +139,49 @@ func TestRefusedOnce(t *testing.T) {
 		if _, err := classify.Image(m, vision.NewImage(2, 2)); met != 1 || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%d errors of the stream; of a picture %v", met, err)
 		}
+	}
+}
+
+// TestRefused: what is no model, picture or context is an error and no panic.
+func TestRefused(t *testing.T) {
+	var ctx context.Context
+	m := build(t, func(b *ir.Builder, x *ir.Value) *ir.Value { return b.Node("Flatten", []*ir.Value{x}) })
+	x, white := tensor.New(tensor.Float32, 1, 3, 2, 2), vision.NewImage(2, 2)
+	stream := func(ctx context.Context, m classify.Model, opts ...classify.Option) (first error) {
+		for _, err := range classify.Stream(ctx, m, slices.Values([]vision.Source{vision.ImageSource("a", white)}), opts...) {
+			first = errors.Join(first, err)
+		}
+		return first
+	}
+	for name, call := range map[string]func() error{
+		"a picture without a context": func() error { _, err := classify.ImageContext(ctx, m, white); return err },
+		"a tensor without a context":  func() error { _, err := classify.Tensor(ctx, m, x); return err },
+		"a stream without a context":  func() error { return stream(ctx, m) },
+		"a tensor that is nil":        func() error { _, err := classify.Tensor(t.Context(), m, nil); return err },
+		"a tensor of another shape":   func() error { _, err := classify.Tensor(t.Context(), m, tensor.New(tensor.Int64)); return err },
+		"no model":                    func() error { _, err := classify.Image(nil, white); return err },
+		"no model for a tensor":       func() error { _, err := classify.Tensor(t.Context(), nil, x); return err },
+		"no model for a stream":       func() error { return stream(t.Context(), nil) },
+		"a model that is a nil":       func() error { _, err := classify.Image((*zoo.Model)(nil), white); return err },
+		"a model of the zero value":   func() error { _, err := classify.Image(new(zoo.Model), white); return err },
+		"no encoder":                  func() error { _, err := classify.Image(built{m.session, nil}, white); return err },
+		"no session for a tensor":     func() error { _, err := classify.Tensor(t.Context(), built{}, x); return err },
+		"no class":                    func() error { _, err := classify.Image(m, white, classify.Top(0)); return err },
+		"a batch of nothing":          func() error { return stream(t.Context(), m, classify.Batch(-1)) },
+		"no worker":                   func() error { return stream(t.Context(), m, classify.Workers(0)) },
+	} {
+		if err := call(); err == nil || strings.Contains(err.Error(), "BUG") {
+			t.Errorf("%s: %v", name, err)
+		} else {
+			t.Logf("%s: %v", name, err)
+		}
+	}
+	for _, none := range []classify.Model{nil, (*zoo.Model)(nil), new(zoo.Model), built{}} {
+		if got := classify.Activation(none); got != "" {
+			t.Errorf("nothing ends in %q", got)
+		}
+	}
+	if top := classify.Rank(nil, nil, -1); len(top) != 0 || len(classify.Softmax(nil)) != 0 {
+		t.Errorf("the best of none: %v", top)
 	}
 }

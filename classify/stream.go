@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/await"
 	"github.com/visionzoo/vision/internal/pipeline"
 	"github.com/visionzoo/vision/vision"
 )
@@ -51,6 +52,9 @@ func Stream(ctx context.Context, m Model, sources iter.Seq[vision.Source], opts 
 	o, err := newOptions(opts)
 	if err == nil {
 		err = o.checkStream(m)
+	}
+	if err == nil && ctx == nil {
+		err = await.Check(ctx)
 	}
 	if err == nil && sources == nil {
 		err = errors.New("the sources are nil; slices.Values makes them from a list")

@@ -71,6 +71,8 @@ func (b *COCOFlag) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+var errNoReader = errors.New("there is nothing to read: the reader is nil")
+
 // maxCOCO bounds an annotation or results file.
 const maxCOCO = 2 << 30
 
@@ -78,6 +80,9 @@ const maxCOCO = 2 << 30
 // COCOTruth lacks are ignored.
 func ReadCOCOTruth(r io.Reader) (*COCOTruth, error) {
 	var t COCOTruth
+	if r == nil {
+		return nil, errNoReader
+	}
 	if err := json.NewDecoder(io.LimitReader(r, maxCOCO)).Decode(&t); err != nil {
 		return nil, fmt.Errorf("no COCO annotations: %s", jsonFault(err, "an object with images, annotations and categories"))
 	}
@@ -90,6 +95,9 @@ func ReadCOCOTruth(r io.Reader) (*COCOTruth, error) {
 // ReadCOCOResults reads a results file: a list of objects.
 func ReadCOCOResults(r io.Reader) ([]COCOResult, error) {
 	var all []COCOResult
+	if r == nil {
+		return nil, errNoReader
+	}
 	if err := json.NewDecoder(io.LimitReader(r, maxCOCO)).Decode(&all); err != nil {
 		return nil, fmt.Errorf("no COCO results: %s", jsonFault(err, "a list of objects, each with image_id, category_id and score"))
 	}

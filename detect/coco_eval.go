@@ -2,6 +2,7 @@ package detect
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -45,6 +46,9 @@ func threshold(i int) float64 {
 func EvaluateCOCO(truth *COCOTruth, results []COCOResult, task COCOTask) ([]COCOMetric, error) {
 	if task != COCOBoxes && task != COCOMasks && task != COCOKeypoints {
 		return nil, fmt.Errorf("task %q is none of bbox, segm, keypoints", task)
+	}
+	if truth == nil {
+		return nil, errors.New("there is no truth to compare with; ReadCOCOTruth reads one")
 	}
 	table, err := newCOCOTable(truth, results, task)
 	if err != nil {

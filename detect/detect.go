@@ -141,11 +141,8 @@ func New(m Model, opts ...Option) (*Detector, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m == nil {
-		return nil, errors.New("the model is nil; zoo.Load opens one")
-	}
-	if m.Encoder() == nil {
-		return nil, errors.New("no input of the model takes a picture")
+	if err := usable(m); err != nil {
+		return nil, err
 	}
 	s := m.Session()
 	d := &Detector{model: m, opts: o, input: s.Inputs()[0].Name, meta: s.Metadata()}
@@ -172,6 +169,19 @@ func New(m Model, opts ...Option) (*Detector, error) {
 	return d, nil
 }
 
+// usable refuses what cannot run on a picture.
+func usable(m Model) error {
+	switch {
+	case m == nil:
+		return errors.New("the model is nil; zoo.Load opens one")
+	case m.Session() == nil:
+		return errors.New("the model has no session; engine.Open opens one")
+	case m.Encoder() == nil || len(m.Session().Inputs()) == 0:
+		return errors.New("no input of the model takes a picture")
+	}
+	return nil
+}
+
 // declared is what a session declares about its outputs and the picture's size.
 func declared(s *engine.Session, input string) outputs {
 	o := outputs{all: s.Outputs(), meta: s.Metadata()}
@@ -188,8 +198,18 @@ func declared(s *engine.Session, input string) outputs {
 	return o
 }
 
+var errNotMade = errors.New("the detector was not made; detect.New makes one")
+
 // HeadName is the name of the head in use.
-func (d *Detector) HeadName() string { return d.head.name }
+func (d *Detector) HeadName() string { return d.made().name }
+
+// made is the head, an empty one in a detector that New has not made.
+func (d *Detector) made() *head {
+	if d == nil || d.head == nil {
+		return &head{}
+	}
+	return d.head
+}
 
 // Guess is one line for people that says which head was guessed from the outputs;
 // "" if the card or the caller named it.
@@ -197,6 +217,9 @@ func (d *Detector) Guess() string { return d.guess }
 
 // labels is the model's label set, or the head's own if the model has none.
 func (d *Detector) labels() *label.Set {
+	if d.model == nil {
+		return nil
+	}
 	if l := d.model.Labels(); l != nil || d.head.classes == nil {
 		return l
 	}
@@ -221,6 +244,9 @@ func ImageContext(ctx context.Context, m Model, img *vision.Image, opts ...Optio
 
 // Image finds the objects in a picture, as the function Image does.
 func (d *Detector) Image(ctx context.Context, img *vision.Image) ([]Object, error) {
+	if d == nil || d.head == nil {
+		return nil, errNotMade
+	}
 	x, g, err := d.model.Encoder().EncodeContext(ctx, img)
 	if err != nil {
 		return nil, err
@@ -231,6 +257,9 @@ func (d *Detector) Image(ctx context.Context, img *vision.Image) ([]Object, erro
 // Tensor is Image for a picture that the model's encoder has already encoded; g is
 // the geometry that the encoder returned.
 func (d *Detector) Tensor(ctx context.Context, x *tensor.Tensor, g vision.Geometry) ([]Object, error) {
+	if d == nil || d.head == nil {
+		return nil, errNotMade
+	}
 	out, err := d.run(ctx, x, g)
 	if err != nil {
 		return nil, err

@@ -8,11 +8,12 @@ import (
 // Marks converts objects to the marks that vision.Draw draws, with the bones that
 // the head knows between keypoints.
 func (d *Detector) Marks(objects []Object) []vision.Mark {
+	bones := d.made().bones
 	marks := make([]vision.Mark, len(objects))
 	for i, o := range objects {
 		marks[i] = vision.Mark{Class: o.Class, Label: o.Label, Score: o.Score, Box: [4]float64{o.Box.X1, o.Box.Y1, o.Box.X2, o.Box.Y2},
-			Points: o.Keypoints, Bones: d.head.bones}
-		if len(o.Keypoints) == 17 && d.head.bones == nil {
+			Points: o.Keypoints, Bones: bones}
+		if len(o.Keypoints) == 17 && bones == nil {
 			marks[i].Bones = personBones
 		}
 		if o.Mask != nil {

@@ -3,6 +3,7 @@ package detect
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -111,3 +112,103 @@ func TestSegmentContext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRefused: what is no model, picture, map, mask or context is an error or nothing,
+// and no panic.
+func TestRefused(t *testing.T) {
+	var ctx context.Context
+	builtin, err := zoo.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer builtin.Close()
+	d, err := New(builtin, Head("yolox"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := NewSegmenter(builtin, Head("fcn"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	white, x := vision.NewImage(2, 2), tensor.New(tensor.Float32, 1, 3, 32, 32)
+	scores := []Output{{"y", tensor.New(tensor.Float32, 2, 2, 2)}}
+	wrong := &COCOTruth{Images: []COCOImage{{Width: -1, Height: -1}}, Annotations: []COCOAnnotation{{}}, Categories: []COCOClass{{}}}
+	for name, call := range map[string]func() error{
+		"a picture without a context":   func() error { _, err := ImageContext(ctx, builtin, white, Head("yolox")); return err },
+		"a detector without a context":  func() error { _, err := d.Tensor(ctx, x, plain(2, 2)); return err },
+		"a map without a context":       func() error { _, err := SegmentContext(ctx, builtin, white, Head("fcn")); return err },
+		"a segmenter without a context": func() error { _, err := m.Tensor(ctx, x, plain(2, 2)); return err },
+		"a picture that is nil":         func() error { _, err := d.Image(t.Context(), nil); return err },
+		"a tensor that is nil":          func() error { _, err := d.Tensor(t.Context(), nil, plain(2, 2)); return err },
+		"a map of nil":                  func() error { _, err := m.Tensor(t.Context(), nil, plain(2, 2)); return err },
+		"a model that is a nil":         func() error { _, err := New((*zoo.Model)(nil)); return err },
+		"a model of the zero value":     func() error { _, err := New(new(zoo.Model)); return err },
+		"a segmenter of a nil":          func() error { _, err := NewSegmenter((*zoo.Model)(nil)); return err },
+		"a model without a session":     func() error { _, err := New(withoutSession{builtin}); return err },
+		"a segmenter without a session": func() error { _, err := NewSegmenter(withoutSession{builtin}); return err },
+		"a detector that was not made":  func() error { _, err := new(Detector).Image(t.Context(), white); return err },
+		"a detector that is nil":        func() error { _, err := (*Detector)(nil).Tensor(t.Context(), x, plain(2, 2)); return err },
+		"a segmenter that was not made": func() error { _, err := new(Segmenter).Image(t.Context(), white); return err },
+		"a segmenter that is nil":       func() error { _, err := (*Segmenter)(nil).Tensor(t.Context(), x, plain(2, 2)); return err },
+		"a score that is NaN":           func() error { _, err := New(builtin, Score(math.NaN())); return err },
+		"an overlap that is NaN":        func() error { _, err := New(builtin, IoU(math.NaN())); return err },
+		"a sigma that is NaN":           func() error { _, err := New(builtin, Soft(math.NaN())); return err },
+		"a negative number of objects":  func() error { _, err := New(builtin, Max(-1)); return err },
+		"a class without a name":        func() error { _, err := New(builtin, Head("yolox"), Classes("")); return err },
+		"no such head":                  func() error { _, err := New(builtin, Head("\x00")); return err },
+		"outputs without a tensor":      func() error { _, err := Decode("yolox", []Output{{}}, plain(2, 2), nil); return err },
+		"a map without a head":          func() error { _, err := DecodeMap("", nil, plain(2, 2), nil); return err },
+		"a map without a tensor":        func() error { _, err := DecodeMap("fcn", []Output{{}}, plain(2, 2), nil); return err },
+		"a map of no picture":           func() error { _, err := DecodeMap("fcn", scores, vision.Geometry{}, nil); return err },
+		"a map of a negative size": func() error {
+			_, err := DecodeMap("fcn", scores, vision.Geometry{Width: -1, Height: 5}, nil)
+			return err
+		},
+		"a map of a huge size":        func() error { _, err := DecodeMap("fcn", scores, plain(1<<40, 1<<40), nil); return err },
+		"no truth":                    func() error { _, err := EvaluateCOCO(nil, nil, COCOBoxes); return err },
+		"no task":                     func() error { _, err := EvaluateCOCO(wrong, nil, ""); return err },
+		"a truth without a box":       func() error { _, err := EvaluateCOCO(wrong, nil, COCOBoxes); return err },
+		"a truth without a mask":      func() error { _, err := EvaluateCOCO(wrong, nil, COCOMasks); return err },
+		"a truth that is nil":         func() error { _, err := ReadCOCOTruth(nil); return err },
+		"results that are nil":        func() error { _, err := ReadCOCOResults(nil); return err },
+		"a mask of a negative size":   func() error { _, err := ParseRLE("", -1, -1); return err },
+		"polygons of a negative size": func() error { _, err := MaskOfPolygons(nil, -1, 1); return err },
+		"a polygon of NaN":            func() error { _, err := MaskOfPolygons([][]float64{{0, 0, 1, math.NaN(), 2, 2}}, 4, 4); return err },
+		"a polygon of nothing":        func() error { _, err := MaskOfPolygons([][]float64{nil}, 4, 4); return err },
+	} {
+		if err := call(); err == nil || strings.Contains(err.Error(), "BUG") {
+			t.Errorf("%s: %v", name, err)
+		} else {
+			t.Logf("%s: %v", name, err)
+		}
+	}
+	if _, err := Decode("yolov8", overlapping(), vision.Geometry{}, nil); err != nil {
+		t.Errorf("a geometry of the zero value: %v", err)
+	}
+	nan := Box{math.NaN(), math.NaN(), math.NaN(), math.NaN()}
+	NMS([]Box{nan, {0, 0, 1, 1}}, []float64{math.NaN()}, math.NaN())
+	NMSByClass([]Box{nan}, []float64{1, 2}, []int{}, -1)
+	SoftNMS([]Box{nan, nan}, []float64{1, 2}, nil, math.NaN(), math.NaN())
+	for _, k := range []*Mask{{}, {Width: -1, Height: -1, Counts: []uint32{1, 2}}, {Width: 2, Height: 0, Counts: []uint32{0, 9}}, {Width: 1, Height: 1, Counts: []uint32{0, 1 << 31, 1, 1 << 31}}} {
+		k.Area()
+		k.Bounds()
+		k.RLE()
+		k.IoU(&Mask{})
+		k.Picture()
+		k.Polygons()
+	}
+	empty := ClassMap{Width: 2, Height: 2}
+	if empty.Shares() != nil || empty.Mask(0).Area() != 0 || empty.Background(-1) {
+		t.Error("a map of nothing has classes")
+	}
+	new(Detector).Marks([]Object{{Mask: &Mask{}}})
+	new(Detector).COCOCategories()
+	if new(Detector).HeadName()+new(Detector).Guess()+new(Segmenter).Guess() != "" {
+		t.Error("what was not made has a name")
+	}
+}
+
+// withoutSession is a model that has lost its session.
+type withoutSession struct{ *zoo.Model }
+
+func (withoutSession) Session() *engine.Session { return nil }

@@ -93,9 +93,6 @@ func (m *Mask) Area() int {
 func (m *Mask) Bounds() Box {
 	x0, y0, x1, y1 := m.Width, m.Height, 0, 0
 	m.eachRun(func(from, to int) {
-		if m.Height == 0 {
-			return
-		}
 		first, last := from/m.Height, (to-1)/m.Height
 		x0, x1 = min(x0, first), max(x1, last+1)
 		if first != last {
@@ -111,14 +108,16 @@ func (m *Mask) Bounds() Box {
 }
 
 // eachRun calls f for each run inside with the positions of its first pixel and of
-// the one after its last, counted down the columns.
+// the one after its last, counted down the columns. Runs beyond the mask's size are cut
+// off.
 func (m *Mask) eachRun(f func(from, to int)) {
-	at := 0
+	at, end := 0, max(m.Width, 0)*max(m.Height, 0)
 	for i, c := range m.Counts {
-		if i%2 == 1 && c > 0 {
-			f(at, at+int(c))
+		to := at + min(int(c), end-at)
+		if i%2 == 1 && to > at {
+			f(at, to)
 		}
-		at += int(c)
+		at = to
 	}
 }
 

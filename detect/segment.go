@@ -51,11 +51,8 @@ func NewSegmenter(m Model, opts ...Option) (*Segmenter, error) {
 			opt(&o)
 		}
 	}
-	if m == nil {
-		return nil, errors.New("the model is nil; zoo.Load opens one")
-	}
-	if m.Encoder() == nil {
-		return nil, errors.New("no input of the model takes a picture")
+	if err := usable(m); err != nil {
+		return nil, err
 	}
 	s := &Segmenter{model: m, run: &Detector{model: m, input: m.Session().Inputs()[0].Name}}
 	name := o.head
@@ -85,6 +82,8 @@ func NewSegmenter(m Model, opts ...Option) (*Segmenter, error) {
 	return s, nil
 }
 
+var errNoSegmenter = errors.New("the segmenter was not made; detect.NewSegmenter makes one")
+
 // Guess is one line for people that says which head was guessed; "" if it was
 // named.
 func (s *Segmenter) Guess() string { return s.guess }
@@ -106,6 +105,9 @@ func SegmentContext(ctx context.Context, m Model, img *vision.Image, opts ...Opt
 
 // Image returns the class of each pixel of a picture.
 func (s *Segmenter) Image(ctx context.Context, img *vision.Image) (*ClassMap, error) {
+	if s == nil || s.model == nil {
+		return nil, errNoSegmenter
+	}
 	x, g, err := s.model.Encoder().EncodeContext(ctx, img)
 	if err != nil {
 		return nil, err
@@ -116,6 +118,9 @@ func (s *Segmenter) Image(ctx context.Context, img *vision.Image) (*ClassMap, er
 // Tensor is Image for a picture that the model's encoder has already encoded; g is
 // the geometry that the encoder returned.
 func (s *Segmenter) Tensor(ctx context.Context, x *tensor.Tensor, g vision.Geometry) (*ClassMap, error) {
+	if s == nil || s.model == nil {
+		return nil, errNoSegmenter
+	}
 	out, err := s.run.run(ctx, x, g)
 	if err != nil {
 		return nil, err
@@ -145,6 +150,9 @@ func decodeMap(ctx context.Context, h *mapHead, out []Output, g vision.Geometry,
 	}
 	if a.shape[0] < 1 || a.shape[0] > maxMapClasses || a.shape[1] < 1 || a.shape[2] < 1 {
 		return nil, fmt.Errorf("head %s: a map of %v; the head needs 1 to %d classes and a size", h.name, a.shape, maxMapClasses)
+	}
+	if g.Width < 1 || g.Height < 1 || int64(g.Width) > vision.MaxPixels/int64(g.Height) {
+		return nil, fmt.Errorf("head %s: a picture of %dx%d; the geometry is the one that the encoder returned", h.name, g.Width, g.Height)
 	}
 	m := &ClassMap{Width: g.Width, Height: g.Height, Class: make([]uint8, g.Width*g.Height), Labels: mapLabels(labels, a.shape[0])}
 	grid := newMapGrid(a, g)
@@ -284,5 +292,8 @@ func (m *ClassMap) Background(class int) bool { return m.Name(class) == backgrou
 
 // Mask is the mask of a class's pixels.
 func (m *ClassMap) Mask(class int) *Mask {
-	return maskOf(m.Width, m.Height, 0, 0, m.Width, m.Height, func(x, y int) bool { return int(m.Class[y*m.Width+x]) == class })
+	return maskOf(m.Width, m.Height, 0, 0, m.Width, m.Height, func(x, y int) bool {
+		at := y*m.Width + x
+		return at < len(m.Class) && int(m.Class[at]) == class
+	})
 }

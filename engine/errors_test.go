@@ -97,6 +97,9 @@ func TestRunIntoRefuses(t *testing.T) {
 	if _, err := s.Run(context.Background(), in); !errors.Is(err, engine.ErrClosed) {
 		t.Errorf("a run after Close: %v", err)
 	}
+	if err := s.Guard(func() error { return nil }); !errors.Is(err, engine.ErrClosed) {
+		t.Errorf("constants that are gone: %v", err)
+	}
 }
 
 // TestNil: what is left out is told, and is no panic.
@@ -114,6 +117,7 @@ func TestNil(t *testing.T) {
 	for want, err := range map[string]error{
 		"the context is nil": withoutContext, "was not opened": notOpened, "there is no graph": withoutGraph,
 		"session was not opened": (&engine.Session{}).RunInto(context.Background(), nil, nil),
+		"Open makes one":         none.Guard(func() error { return nil }),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "BUG") {
 			t.Errorf("%v, want %s", err, want)

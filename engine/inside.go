@@ -62,11 +62,16 @@ func (s *Session) Optimised() *ir.Graph { return s.runner.Graph() }
 // Guard calls do, which reads constants of Graph or Optimised. They may lie in the
 // model's file, which is mapped: if that has become shorter, reading what is gone
 // would end the program, and the error is ErrChanged instead. do must not read them
-// on goroutines of its own.
+// on goroutines of its own, nor close the session: Close waits for it, and what
+// begins after Close is ErrClosed.
 func (s *Session) Guard(do func() error) (err error) {
-	if s.mapped.hasChanged() {
-		return inFile(s.file, ErrChanged)
+	if err := s.ready(context.Background()); err != nil {
+		return err
 	}
+	if !s.mapped.enter() {
+		return inFile(s.file, ErrClosed)
+	}
+	defer s.mapped.leave()
 	before := debug.SetPanicOnFault(true)
 	defer func() {
 		debug.SetPanicOnFault(before)

@@ -27,6 +27,7 @@ import (
 	"github.com/visionzoo/vision/engine/ir"
 	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/ops"
+	"github.com/visionzoo/vision/internal/await"
 	"github.com/visionzoo/vision/internal/nearest"
 )
 
@@ -98,6 +99,9 @@ func Prepare() engine.Option {
 // Session quantises the network of a session that was opened with Prepare. That is
 // not changed, and must stay open while the result is in use.
 func Session(ctx context.Context, s *engine.Session, samples Samples, opt Options) (*Result, error) {
+	if err := await.Check(ctx); err != nil {
+		return nil, err
+	}
 	if samples.Count < 1 {
 		return nil, fmt.Errorf("calibration needs at least one sample")
 	}
@@ -120,7 +124,24 @@ func Session(ctx context.Context, s *engine.Session, samples Samples, opt Option
 	if opt.Observe == nil {
 		opt.Observe = func(string, int, int) {}
 	}
-	q := &quantizer{ctx: ctx, opt: opt, samples: samples, graph: s.Optimised().Clone(), metadata: s.Metadata()}
+	var r *Result
+	err := s.Guard(func() error {
+		q, err := newQuantizer(ctx, s, samples, opt)
+		if err == nil {
+			r, err = q.run()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.session = s
+	return r, nil
+}
+
+// newQuantizer refuses graphs that cannot be quantised.
+func newQuantizer(ctx context.Context, s *engine.Session, samples Samples, opt Options) (q *quantizer, err error) {
+	q = &quantizer{ctx: ctx, opt: opt, samples: samples, graph: s.Optimised().Clone(), metadata: s.Metadata()}
 	for _, n := range q.graph.Nodes {
 		if n.Domain == ops.Internal && n.Op == "Conv" {
 			return nil, fmt.Errorf("%v is in a fused form; open the session with the option quantize.Prepare()", n)
@@ -134,18 +155,8 @@ func Session(ctx context.Context, s *engine.Session, samples Samples, opt Option
 			return nil, fmt.Errorf("%w %s to keep in float32%s (vision inspect --layers lists them)", ErrNoNode, onnx.Quote(name), q.near(name))
 		}
 	}
-	var r *Result
-	err := s.Guard(func() (err error) {
-		if q.opsets, err = raise(q.graph, s.Opsets()); err == nil {
-			r, err = q.run()
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	r.session = s
-	return r, nil
+	q.opsets, err = raise(q.graph, s.Opsets())
+	return q, err
 }
 
 // ErrNoNode is the error for a name in Options.Float that no node has; what wraps it
@@ -245,6 +256,9 @@ func (u *unlessDone) Write(p []byte) (n int, err error) {
 // WriteFile writes the network to a file. The file appears under its name only when
 // it is complete.
 func (r *Result) WriteFile(path string) error {
+	if r == nil || r.Model == nil {
+		return errors.New("there is no network to write; Session makes one")
+	}
 	if r.session == nil { // made by the caller
 		return onnx.WriteFile(path, r.Model)
 	}

@@ -55,8 +55,8 @@ type options struct {
 	pixels     int64
 	memory     int64 // bytes, the picture included
 	into       *Image
-	ctx        context.Context // nil: decoding cannot be cancelled
-	seenBy     *Encoder        // nil: all pixels are wanted
+	ctx        context.Context
+	seenBy     *Encoder // nil: all pixels are wanted
 }
 
 // An Option changes how a picture is decoded.
@@ -90,7 +90,7 @@ func SeenBy(e *Encoder) Option { return func(o *options) { o.seenBy = e } }
 func EndedBy(ctx context.Context) Option { return func(o *options) { o.ctx = ctx } }
 
 func newOptions(opts []Option) *options {
-	o := &options{background: [3]byte{255, 255, 255}, pixels: MaxPixels, memory: defaultMemory}
+	o := &options{background: [3]byte{255, 255, 255}, pixels: MaxPixels, memory: defaultMemory, ctx: context.Background()}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(o)
@@ -196,6 +196,9 @@ const readAtOnce = 4 << 20
 // readStream reads a stream of at most maxStream bytes. Where that fails, it
 // returns what it has read.
 func readStream(r io.Reader) ([]byte, error) {
+	if r == nil {
+		return nil, errors.New("there is nothing to read: the reader is nil")
+	}
 	data, err := io.ReadAll(io.LimitReader(r, maxStream+1))
 	if err == nil && len(data) > maxStream {
 		err = fmt.Errorf("more than %d MiB; a picture has less", maxStream>>20)
@@ -212,9 +215,10 @@ func pathError(path string, err error) error {
 	return fmt.Errorf("%s: %w", printable(path), err)
 }
 
-// printable quotes a name that holds control characters or is not valid UTF-8.
+// printable quotes a name that is empty, holds control characters or is not valid
+// UTF-8.
 func printable(name string) string {
-	if q := strconv.Quote(name); q[1:len(q)-1] != strings.ReplaceAll(strings.ReplaceAll(name, `\`, `\\`), `"`, `\"`) {
+	if q := strconv.Quote(name); name == "" || q[1:len(q)-1] != strings.ReplaceAll(strings.ReplaceAll(name, `\`, `\\`), `"`, `\"`) {
 		return q
 	}
 	return name
@@ -236,6 +240,9 @@ func DecodeBytes(data []byte, opts ...Option) (*Image, error) {
 }
 
 func decodeBytes(data []byte, o *options) (m *Image, err error) {
+	if err := o.ended(); err != nil {
+		return nil, err
+	}
 	f := recognise(data)
 	if f.decode == nil {
 		return nil, f.refuse()
@@ -265,18 +272,13 @@ func panicked(format string, p any) error {
 }
 
 // ended returns the context's error if that is done. Decoders ask at each row.
-func (o *options) ended() error {
-	if o.ctx == nil {
-		return nil
-	}
-	return o.ctx.Err()
-}
+func (o *options) ended() error { return await.Check(o.ctx) }
 
 // await is for a decoder of another package, which asks nobody: once the context is
 // done, it returns, and the decoder goes on in the background. It must not read what
 // is the caller's.
 func (o *options) await(format string, decode func() (*Image, error)) (*Image, error) {
-	if o.ctx == nil {
+	if o.ctx.Done() == nil {
 		return decode()
 	}
 	return await.Do(o.ctx, func() (m *Image, err error) {

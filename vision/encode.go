@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/visionzoo/vision/engine/tensor"
+	"github.com/visionzoo/vision/internal/await"
 )
 
 // Encoder writes pictures into tensors according to a recipe. It is safe for
@@ -91,6 +92,15 @@ func (e *Encoder) stored(v float32) float32 {
 	return float32(min(max(x, -128), 127))
 }
 
+// check refuses an encoder that NewEncoder has not made, such as that of a model that
+// takes no picture.
+func (e *Encoder) check() error {
+	if e == nil || e.channels == 0 {
+		return errors.New("vision: there is no encoder; NewEncoder makes one of a recipe")
+	}
+	return nil
+}
+
 // placement says where a picture's resized window lies in the tensor.
 type placement struct {
 	window        window
@@ -104,9 +114,12 @@ type placement struct {
 // which shares a tensor with others so that there are n, and refuses what takes too
 // much memory.
 func (e *Encoder) place(n, width, height int) (placement, error) {
+	if err := e.check(); err != nil {
+		return placement{}, err
+	}
 	r := e.recipe
 	w, h, sx, sy := r.Resize.size(width, height)
-	if w > 1<<30 || h > 1<<30 {
+	if max(int64(width), int64(height), w, h) > 1<<30 {
 		return placement{}, fmt.Errorf("vision: a picture of %dx%d cannot be resized by %q", width, height, r.Resize)
 	}
 	p := placement{window: window{width: int(w), height: int(h)}, scaleX: sx, scaleY: sy}
@@ -210,6 +223,9 @@ func (e *Encoder) Shape(width, height int) ([]int, error) { return e.BatchShape(
 // BatchShape returns the shape of the tensor for n pictures of width × height. The
 // layout must have a batch axis if there are several.
 func (e *Encoder) BatchShape(n, width, height int) ([]int, error) {
+	if err := e.check(); err != nil {
+		return nil, err
+	}
 	if width < 1 || height < 1 {
 		return nil, fmt.Errorf("vision: a picture of %dx%d is empty", width, height)
 	}
@@ -270,6 +286,9 @@ func (e *Encoder) EncodeInto(ctx context.Context, dst *tensor.Tensor, i int, img
 	if dst == nil {
 		return Geometry{}, errors.New("vision: no tensor to encode into; Shape returns its shape")
 	}
+	if err := await.Check(ctx); err != nil {
+		return Geometry{}, err
+	}
 	p, err := e.place(1, img.Width, img.Height)
 	if err != nil {
 		return Geometry{}, err
@@ -303,6 +322,9 @@ func part[T any](data []T, i, n int) []T {
 // Batch encodes pictures into one tensor. All must have the same size once encoded,
 // and the layout must have a batch axis.
 func (e *Encoder) Batch(imgs []*Image) (*tensor.Tensor, []Geometry, error) {
+	if err := e.check(); err != nil {
+		return nil, nil, err
+	}
 	if len(imgs) == 0 || len(e.recipe.Layout) != 4 {
 		return nil, nil, fmt.Errorf("vision: %d pictures for a batch in layout %s", len(imgs), e.recipe.Layout)
 	}

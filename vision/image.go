@@ -13,7 +13,8 @@ const MaxPixels = 178_956_970
 
 // Image is a picture: upright, RGB, 8 bits per channel. Pix holds Height rows of
 // Width pixels of three bytes (red, green, blue), without gaps; the pixel at
-// (x, y) starts at Pix[(y*Width+x)*3]. An Image is an image.Image.
+// (x, y) starts at Pix[(y*Width+x)*3]. An Image is an image.Image. Where the fields
+// do not fit together, functions that return an error say so, and others may panic.
 //
 // Colours are those of the file, without regard to a colour profile in it: networks
 // were trained that way, as Pillow and OpenCV ignore profiles too.
@@ -35,8 +36,8 @@ func NewImage(width, height int) *Image {
 // own, not a copy. It panics outside the picture.
 func (m *Image) Row(y int) []byte { return m.Pix[y*m.Width*3 : (y+1)*m.Width*3] }
 
-// RGB returns the colour at (x, y), which must lie inside the picture; (0, 0) is the
-// pixel at the top left.
+// RGB returns the colour at (x, y), which must lie inside the picture, else it may
+// panic; (0, 0) is the pixel at the top left. Elsewhere it may panic.
 func (m *Image) RGB(x, y int) (r, g, b byte) {
 	p := m.Pix[(y*m.Width+x)*3:]
 	return p[0], p[1], p[2]
@@ -100,6 +101,12 @@ func (m *Image) check() error {
 func FromImage(src image.Image, background color.Color) (*Image, error) {
 	if src == nil {
 		return nil, errors.New("vision: no picture")
+	}
+	if m, ok := src.(*Image); ok {
+		if err := m.check(); err != nil {
+			return nil, err
+		}
+		return m.Clone(), nil
 	}
 	b := src.Bounds()
 	if b.Dx() < 1 || b.Dy() < 1 {

@@ -55,7 +55,15 @@ func Thumbnail(m *Image, width, height int) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	return adoptNRGBA(imaging.Thumbnail(m.NRGBA(), width, height, imaging.Lanczos)), nil
+	across, down := m.Width, m.Height
+	if wide := int64(across)*int64(height) > int64(down)*int64(width); wide {
+		across = max(1, int(math.Round(float64(down)*float64(width)/float64(height))))
+	} else {
+		down = max(1, int(math.Round(float64(across)*float64(height)/float64(width))))
+	}
+	// imaging.Thumbnail would first enlarge the whole of a low or narrow picture.
+	part := imaging.CropCenter(m.NRGBA(), across, down)
+	return adoptNRGBA(imaging.Resize(part, width, height, imaging.Lanczos)), nil
 }
 
 // Rotate returns the picture turned counter-clockwise by degrees. The new corners
@@ -100,7 +108,8 @@ func Crop(m *Image, left, top, width, height int) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	r := image.Rect(left, top, left+max(width, 0), top+max(height, 0)).Intersect(m.Bounds())
+	// Sides are cut first: left+width may be beyond int.
+	r := image.Rectangle{Min: image.Pt(max(left, 0), max(top, 0)), Max: image.Pt(end(left, width, m.Width), end(top, height, m.Height))}
 	if r.Empty() {
 		return nil, fmt.Errorf("vision: the part of %dx%d at (%d, %d) lies outside the picture of %dx%d", width, height, left, top, m.Width, m.Height)
 	}
@@ -109,6 +118,14 @@ func Crop(m *Image, left, top, width, height int) (*Image, error) {
 		copy(out.Row(y), m.Row(r.Min.Y + y)[r.Min.X*3:r.Max.X*3])
 	}
 	return out, nil
+}
+
+// end is from+length, at most side.
+func end(from, length, side int) int {
+	if from > 0 {
+		length = min(length, side-min(from, side))
+	}
+	return min(from+max(length, 0), side)
 }
 
 // Captioned is a picture of a contact sheet with its caption.
@@ -121,7 +138,7 @@ type Captioned struct {
 // columns, each fitted into a square of size x size pixels with its caption below.
 // The size is at least 16.
 func ContactSheet(pictures []Captioned, columns, size int) (*Image, error) {
-	if len(pictures) == 0 || columns < 1 || size < 16 {
+	if len(pictures) == 0 || columns < 1 || size < 16 || size > maxSide {
 		return nil, fmt.Errorf("vision: a contact sheet of %d pictures in %d columns of %d pixels", len(pictures), columns, size)
 	}
 	columns = min(columns, len(pictures))

@@ -78,7 +78,9 @@ func ParseRecipe(data []byte) (Recipe, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
+	if err := d.Decode(&r); err == io.EOF {
+		return Recipe{}, errors.New("recipe: it is empty; it must hold a JSON object")
+	} else if err != nil {
 		return Recipe{}, fmt.Errorf("recipe: %s", oneLine(err))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
@@ -153,8 +155,8 @@ func (r Recipe) Validate() error {
 
 // WithSize returns the recipe for a network with another fixed input size: the
 // rules then result in height × width, and the size to which the shorter side is
-// resized before a crop changes in proportion. A recipe without a fixed size is
-// returned unchanged.
+// resized before a crop changes in proportion. A recipe without a fixed size, or for
+// sides below 1, is returned unchanged.
 func (r Recipe) WithSize(height, width int) Recipe {
 	full, err := r.resolve()
 	if err != nil || full.Size == nil || height < 1 || width < 1 {

@@ -59,6 +59,9 @@ func Resize(m *Image, width, height int, f Filter) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
+	if f >= filterCount {
+		return nil, fmt.Errorf("vision: there is no %s", f)
+	}
 	if !side(width) || !side(height) || int64(width)*int64(height) > MaxPixels {
 		return nil, fmt.Errorf("vision: cannot resize to %dx%d; sides are 1 to %d and width*height at most %d", width, height, maxSide, MaxPixels)
 	}

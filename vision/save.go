@@ -2,6 +2,7 @@ package vision
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -12,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 )
+
+var errNoWriter = errors.New("vision: there is nothing to write to: the writer is nil")
 
 // jpegQuality is the quality of the JPEGs that Save writes.
 const jpegQuality = 92
@@ -48,6 +51,9 @@ func (m *Image) EncodePNG(w io.Writer) error {
 	if err := m.check(); err != nil {
 		return err
 	}
+	if w == nil {
+		return errNoWriter
+	}
 	return (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(w, m.encodable())
 }
 
@@ -56,6 +62,9 @@ func (m *Image) EncodePNG(w io.Writer) error {
 func (m *Image) EncodeJPEG(w io.Writer, quality int) error {
 	if err := m.check(); err != nil {
 		return err
+	}
+	if w == nil {
+		return errNoWriter
 	}
 	return jpeg.Encode(w, m.encodable(), &jpeg.Options{Quality: quality})
 }

@@ -40,6 +40,9 @@ func Show(w io.Writer, m *Image, o ShowOptions) error {
 	if err := m.check(); err != nil {
 		return err
 	}
+	if w == nil {
+		return errNoWriter
+	}
 	env := o.Env
 	if env == nil {
 		env = os.Getenv

@@ -41,7 +41,7 @@ func (s Source) With(opts ...Option) Source {
 // FileSource is a file, opened by Open.
 func FileSource(path string) Source {
 	return Source{path, func(ctx context.Context, opts ...Option) (*Image, error) {
-		if err := ctx.Err(); err != nil {
+		if err := await.Check(ctx); err != nil {
 			return nil, err
 		}
 		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
@@ -54,7 +54,7 @@ func FileSource(path string) Source {
 // ReaderSource is a stream, read to its end by Decode.
 func ReaderSource(name string, r io.Reader) Source {
 	return Source{name, func(ctx context.Context, opts ...Option) (*Image, error) {
-		if err := ctx.Err(); err != nil {
+		if err := await.Check(ctx); err != nil {
 			return nil, err
 		}
 		data, err := await.Do(ctx, func() ([]byte, error) { return readStream(r) })

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/visionzoo/vision/internal/await"
 )
 
 // Limits of a download.
@@ -74,6 +76,9 @@ func newClient() *http.Client {
 
 // fetch gets an address; its errors do not repeat it.
 func fetch(ctx context.Context, client *http.Client, address string) ([]byte, error) {
+	if err := await.Check(ctx); err != nil {
+		return nil, err
+	}
 	if client == nil {
 		client = newClient()
 	}

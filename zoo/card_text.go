@@ -1,6 +1,7 @@
 package zoo
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -43,6 +44,9 @@ func (c *Card) WriteText(w io.Writer) error {
 	t.row("paper", paperText(c.Paper))
 	t.row("remarks", c.Remarks)
 	t.row("try", c.Example())
+	if w == nil {
+		return errors.New("there is nothing to write to: the writer is nil")
+	}
 	_, err := io.WriteString(w, t.String())
 	return err
 }

@@ -1,6 +1,7 @@
 package zoo
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -81,7 +82,11 @@ const (
 
 // String returns the state as a word.
 func (s State) String() string {
-	return [...]string{"waiting", "downloading", "verifying", "unpacking", "done"}[s]
+	words := [...]string{"waiting", "downloading", "verifying", "unpacking", "done"}
+	if s < 0 || int(s) >= len(words) {
+		return fmt.Sprintf("state %d", int(s))
+	}
+	return words[s]
 }
 
 // Progress is the progress of a file on its way into the cache.

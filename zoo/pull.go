@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/visionzoo/vision/assets"
+	"github.com/visionzoo/vision/internal/await"
 )
 
 // Pull downloads a model into the cache, unless it is there already, and returns
@@ -22,6 +23,9 @@ import (
 // The error is a NotInZooError, a FetchError, ErrUnsafe, the context's, or one of
 // this machine (a full disk).
 func Pull(ctx context.Context, name string, opts ...Option) (string, error) {
+	if err := await.Check(ctx); err != nil {
+		return "", err
+	}
 	card, c, err := lookUp(name, opts)
 	if err != nil {
 		return "", err
@@ -140,6 +144,9 @@ type Check struct {
 // catalogue. The error is ErrDigest if they differ, and fs.ErrNotExist if the model
 // is not in the cache.
 func Verify(ctx context.Context, name string, opts ...Option) (Check, error) {
+	if err := await.Check(ctx); err != nil {
+		return Check{}, err
+	}
 	card, c, err := lookUpCached(name, opts)
 	if err != nil {
 		return Check{}, err
@@ -254,6 +261,9 @@ func List(cards []*Card, opts ...Option) ([]Entry, error) {
 	}
 	entries := make([]Entry, len(cards))
 	for i, card := range cards {
+		if card == nil {
+			return nil, fmt.Errorf("card %d of the list is nil", i)
+		}
 		entries[i] = c.entry(card)
 	}
 	return entries, nil

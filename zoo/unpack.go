@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"unicode"
+
+	"github.com/visionzoo/vision/internal/await"
 )
 
 // Limits of an archive, far above those of the zoo's archives.
@@ -153,6 +155,9 @@ const caseFolder = "case"
 // vision verify reads them. The archive is downloaded by the same rules as in Pull
 // and unpacked; the model in it must be the catalogue's.
 func PullCase(ctx context.Context, name string, opts ...Option) (string, error) {
+	if err := await.Check(ctx); err != nil {
+		return "", err
+	}
 	card, c, err := lookUp(name, opts)
 	if err != nil {
 		return "", err

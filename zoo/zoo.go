@@ -16,6 +16,7 @@ import (
 	"github.com/visionzoo/vision/assets"
 	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/engine"
+	"github.com/visionzoo/vision/internal/await"
 	"github.com/visionzoo/vision/internal/pictures"
 	"github.com/visionzoo/vision/vision"
 )
@@ -31,20 +32,32 @@ type Model struct {
 	guess   string
 }
 
+// parts are those of the model; the nil one that Load returns with an error has none.
+func (m *Model) parts() Model {
+	if m == nil {
+		return Model{}
+	}
+	return *m
+}
+
 // Session returns the session that runs the network. Close closes it.
-func (m *Model) Session() *engine.Session { return m.session }
+func (m *Model) Session() *engine.Session { return m.parts().session }
 
 // Encoder returns the encoder that turns pictures into the network's input, nil if
 // no input takes a picture.
-func (m *Model) Encoder() *vision.Encoder { return m.encoder }
+func (m *Model) Encoder() *vision.Encoder { return m.parts().encoder }
 
 // Labels returns the labels of the classes, nil if they are not known.
-func (m *Model) Labels() *label.Set { return m.labels }
+func (m *Model) Labels() *label.Set { return m.parts().labels }
 
 // Activation says how the scores of a classifier were made, by its card: "softmax" or
 // "sigmoid" for probabilities, "none" for logits; "" if the card does not say.
 func (m *Model) Activation() string {
-	word, _, _ := strings.Cut(m.card.Activation, " ") // "softmax (output softmaxout_1)"
+	card := m.Card()
+	if card == nil {
+		return ""
+	}
+	word, _, _ := strings.Cut(card.Activation, " ") // "softmax (output softmaxout_1)"
 	switch word {
 	case "softmax", "sigmoid", "none":
 		return word
@@ -54,15 +67,15 @@ func (m *Model) Activation() string {
 
 // Card is what the zoo knows about the model. For a file that is not in the zoo it
 // has only name, path and size.
-func (m *Model) Card() *Card { return m.card }
+func (m *Model) Card() *Card { return m.parts().card }
 
 // Input returns the name of the input that takes the Encoder's tensors, "" if there
 // is no Encoder.
-func (m *Model) Input() string { return m.input }
+func (m *Model) Input() string { return m.parts().input }
 
 // Guess is one line for people that says what was guessed, such as the recipe,
 // because neither the card nor the caller specified it; "" if nothing was.
-func (m *Model) Guess() string { return m.guess }
+func (m *Model) Guess() string { return m.parts().guess }
 
 // Close closes the session when the runs under way have ended. Closing the nil model that
 // Load returns with an error does nothing.
@@ -114,6 +127,9 @@ func Load(name string, opts ...Option) (*Model, error) {
 // LoadContext is Load with a context. It returns within 50 ms of the context's end,
 // with the context's error.
 func LoadContext(ctx context.Context, name string, opts ...Option) (*Model, error) {
+	if err := await.Check(ctx); err != nil {
+		return nil, err
+	}
 	c := newConfig(opts)
 	if name == "" {
 		card, err := Published().Find("builtin")
@@ -159,7 +175,7 @@ func FromSession(name string, s *engine.Session, opts ...Option) (*Model, error)
 		return nil, fmt.Errorf("model %s: the session is nil; engine.Open makes one", quote(name))
 	}
 	m := &Model{card: &Card{Name: name}, session: s}
-	if err := newConfig(opts).prepare(m); err != nil {
+	if err := s.Guard(func() error { return newConfig(opts).prepare(m) }); err != nil {
 		return nil, fmt.Errorf("model %s: %w", quote(name), err)
 	}
 	return m, nil

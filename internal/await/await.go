@@ -1,7 +1,18 @@
 // Package await waits for calls that cannot be cancelled.
 package await
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+// Check returns the error of a context that is done, or is nil.
+func Check(ctx context.Context) error {
+	if ctx == nil {
+		return errors.New("the context is nil; use context.Background()")
+	}
+	return ctx.Err()
+}
 
 // Do returns what call returns, or the context's error once that is done. A call that
 // cannot be cancelled, such as reading from a pipe, goes on in the background.
