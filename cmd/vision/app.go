@@ -124,8 +124,8 @@ func newApp(in io.Reader, out, errOut io.Writer) *cli.App {
 	finish(all)
 	return &cli.App{
 		Name:            "vision",
-		Usage:           "name what is in pictures, and run any ONNX network",
-		UsageText:       "vision classify cat.jpg\nvision classify photos/ --model resnet50 --top 3\nvision zoo list",
+		Usage:           "name what is in pictures, find objects, and run any ONNX network",
+		UsageText:       "vision classify cat.jpg\nvision detect street.jpg --save marked/\nvision zoo list\nvision help detect",
 		HideHelpCommand: true,
 		HideVersion:     true,
 		Reader:          in, Writer: out, ErrWriter: errOut,
@@ -271,7 +271,7 @@ func parseBytes(s string) (int64, error) {
 // The flags that several commands share.
 var (
 	threadsFlag   = &cli.IntFlag{Name: "threads", Usage: "run the network on `N` threads; 0 means one per processor", Value: 0}
-	precisionFlag = &cli.StringFlag{Name: "precision", Usage: "compute with numbers of `KIND`: f32, f32strict or bf16", Value: "f32"}
+	precisionFlag = &cli.StringFlag{Name: "precision", Usage: "compute in `KIND`: f32, f32strict (plain float32, where f32 may use AMX or 8-bit integers) or bf16 (with AMX faster, less exact)", Value: "f32"}
 	jsonFlag      = toggle("json", "print JSON")
 )
 

@@ -25,7 +25,7 @@ func evalCommand() *cli.Command {
 func evalCOCOCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "coco",
-		Usage:     "COCO's average precision and recall of boxes, masks and keypoints",
+		Usage:     "measure COCO's average precision and recall of boxes, masks and keypoints",
 		UsageText: "vision eval coco --annotations instances_val2017.json --predictions out.json\nvision eval coco --annotations person_keypoints.json --predictions out.json --type keypoints --json",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "annotations", Usage: "`FILE` with the truth, in COCO's format"},

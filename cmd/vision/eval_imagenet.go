@@ -28,16 +28,16 @@ import (
 func evalImageNetCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "imagenet",
-		Usage: "top-1 and top-5 of a classifier on a folder of labelled pictures",
+		Usage: "measure top-1 and top-5 of a classifier on a folder of labelled pictures",
 		UsageText: "vision eval imagenet val/ --model resnet50\n" +
 			"vision eval imagenet val/ --labels val_labels.txt --model quantised.onnx --json\n" +
 			"vision eval imagenet val/ --model quantised.onnx --against resnet50\n" +
 			"vision eval imagenet val/ --model resnet50 --precision bf16\n\n" +
-			"What a picture shows is read from the labels file (one line each: file and class, by\n" +
-			"index, WordNet id or name), by DIR/labels.tsv, by the name of its folder, or by a\n" +
-			"WordNet id at the beginning of its own name.\n\n" +
-			"With --against, or --precision bf16, what precision costs is printed too: top-1 and top-5\n" +
-			"of both, how often they say the same, and how far the logits are from one another.",
+			"What a picture shows is read from the labels file (a line for each picture: its file and\n" +
+			"its class, as an index, WordNet id or name), from DIR/labels.tsv, from the name of its\n" +
+			"folder, or from a WordNet id at the beginning of its own name.\n\n" +
+			"With --against, or --precision bf16, the cost of precision is printed too: top-1 and top-5\n" +
+			"of both, how often both name the same class, and how far apart their logits are.",
 		ArgsUsage: "DIR",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "model", Usage: "zoo `NAME` or path of an .onnx file"},

@@ -22,7 +22,7 @@ import (
 func quantizeCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "quantize",
-		Usage:     "make an int8 network, calibrated on pictures",
+		Usage:     "convert a network to int8, calibrated on pictures",
 		UsageText: "vision quantize resnet50 --calibrate photos/ -o resnet50-int8.onnx\nvision quantize my.onnx --calibrate photos/ -r --recipe imagenet -o my-int8.onnx --json",
 		ArgsUsage: "MODEL",
 		Flags: []cli.Flag{

@@ -15,7 +15,7 @@ func zooCommand() *cli.Command {
 	cached := toggle("cached", "only what is in the cache")
 	return &cli.Command{
 		Name:      "zoo",
-		Usage:     "the catalogue of models and the cache",
+		Usage:     "list models, fetch them into the cache, check and remove them",
 		UsageText: "vision zoo list --cached\nvision zoo show squeezenet1.1\nvision zoo pull squeezenet1.1\nvision zoo path resnet50",
 		Subcommands: []*cli.Command{
 			{Name: "list", Usage: "list the catalogue, with size, licence and what is cached", UsageText: "vision zoo list\nvision zoo list --cached --json",
