@@ -37,7 +37,7 @@ func NewImage(width, height int) *Image {
 func (m *Image) Row(y int) []byte { return m.Pix[y*m.Width*3 : (y+1)*m.Width*3] }
 
 // RGB returns the colour at (x, y), which must lie inside the picture, else it may
-// panic; (0, 0) is the pixel at the top left. Elsewhere it may panic.
+// panic; (0, 0) is the pixel at the top left.
 func (m *Image) RGB(x, y int) (r, g, b byte) {
 	p := m.Pix[(y*m.Width+x)*3:]
 	return p[0], p[1], p[2]
