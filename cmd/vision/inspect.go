@@ -38,6 +38,7 @@ type inspection struct {
 	Opsets     map[string]int    `json:"opsets"`
 	Metadata   map[string]string `json:"metadata,omitempty"`
 	Inputs     []valueLine       `json:"inputs"`
+	Defaults   []valueLine       `json:"defaults,omitempty"` // inputs that have a value of their own
 	Outputs    []valueLine       `json:"outputs"`
 	Operators  map[string]int    `json:"operators"`
 	Parameters int               `json:"parameters"`
@@ -111,7 +112,7 @@ func look(m *zoo.Model, layers, passes bool) *inspection {
 	s := m.Session()
 	cost := s.Cost()
 	i := &inspection{Model: m.Card().Name, Producer: s.Producer(), IRVersion: s.IRVersion(), Opsets: s.Opsets(), Metadata: s.Metadata(),
-		Inputs: valueLines(s.Inputs()), Outputs: valueLines(s.Outputs()), Operators: map[string]int{},
+		Inputs: valueLines(s.Inputs()), Defaults: valueLines(s.Defaults()), Outputs: valueLines(s.Outputs()), Operators: map[string]int{},
 		Parameters: cost.Parameters, Bytes: cost.Bytes, Values: cost.Values, FLOPs: cost.FLOPs}
 	for _, l := range s.Layers() {
 		i.Operators[l.Op]++
@@ -150,6 +151,10 @@ func bytesOf(i engine.Info) int64 {
 	return int64(min(n, 1<<60))
 }
 
+// mostDefaults bounds the inputs with a value in a table: some exporters list all
+// weights as such.
+const mostDefaults = 8
+
 func (i *inspection) print(c *cli.Context) {
 	out := c.App.Writer
 	fmt.Fprintf(out, "model   %s, IR version %d", oneLine(i.Model), i.IRVersion)
@@ -166,6 +171,13 @@ func (i *inspection) print(c *cli.Context) {
 	}
 	for _, v := range i.Inputs {
 		fmt.Fprintf(out, "input   %.80q  %s\n", v.Name, v.Type)
+	}
+	for n, v := range i.Defaults {
+		if n == mostDefaults {
+			fmt.Fprintf(out, "input   and %d more that have a value (--json lists them)\n", len(i.Defaults)-n)
+			break
+		}
+		fmt.Fprintf(out, "input   %.80q  %s, has a value\n", v.Name, v.Type)
 	}
 	for _, v := range i.Outputs {
 		fmt.Fprintf(out, "output  %.80q  %s\n", v.Name, v.Type)

@@ -41,16 +41,16 @@ func newPrinter(c *cli.Context, head ...string) (*printer, error) {
 }
 
 func (p *printer) print(r printed) {
+	if p.c.Bool("csv") && !p.begun { // even if no picture can be read: a program expects it
+		_ = p.csv.WriteAll([][]string{p.head})
+		p.begun = true
+	}
 	switch {
 	case p.c.Bool("json"):
 		printJSON(p.c.App.Writer, r)
 	case r.failure() != "":
 		tell(p.c, r.failure())
 	case p.c.Bool("csv"):
-		if !p.begun {
-			_ = p.csv.Write(p.head)
-		}
-		p.begun = true
 		rows := r.rows()
 		if p.clean {
 			for _, row := range rows {

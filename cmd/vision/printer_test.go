@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/visionzoo/vision/engine/onnx"
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/internal/printable"
 )
@@ -90,5 +92,29 @@ func TestCleanCSV(t *testing.T) {
 	p.print(&detectResult{File: odd, Objects: []resultObject{{Label: odd}}})
 	if got := strings.ReplaceAll(out.String(), "\n", ""); printable.Line(got) != got {
 		t.Errorf("%q", got)
+	}
+}
+
+// Inputs that have a value of their own are listed beside the others.
+func TestInspectDefaults(t *testing.T) {
+	vector := &onnx.Type{Kind: onnx.KindTensor, ElemType: 1, HasShape: true, Dims: []onnx.Dim{{Value: 1, HasValue: true}}}
+	g := &onnx.Graph{Inputs: []*onnx.ValueInfo{{Name: "x", Type: vector}}, Outputs: []*onnx.ValueInfo{{Name: "y", Type: vector}}}
+	sum := &onnx.Node{OpType: "Sum", Inputs: []string{"x"}, Outputs: []string{"y"}}
+	for i := range 10 {
+		name := fmt.Sprint("w", i)
+		g.Inputs = append(g.Inputs, &onnx.ValueInfo{Name: name, Type: vector})
+		g.Initializers = append(g.Initializers, &onnx.Tensor{Name: name, DataType: 1, Dims: []int64{1}, Floats: []float32{1}})
+		sum.Inputs = append(sum.Inputs, name)
+	}
+	g.Nodes = []*onnx.Node{sum}
+	file := filepath.Join(t.TempDir(), "m.onnx")
+	if err := onnx.WriteFile(file, &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}); err != nil {
+		t.Fatal(err)
+	}
+	if _, out, errOut := vis("inspect", file); !strings.Contains(out, "\ninput   \"w7\"  float32[1], has a value\ninput   and 2 more that have a value") {
+		t.Errorf("%s%s", out, errOut)
+	}
+	if _, out, _ := vis("inspect", file, "--json"); strings.Count(out, `{"name":"w`) != 10 || !strings.Contains(out, `"defaults":[{"name":"w0","type":"float32[1]"}`) {
+		t.Error(out)
 	}
 }
