@@ -23,6 +23,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/visionzoo/vision/internal/sides"
 )
 
 func main() {
@@ -126,8 +128,8 @@ func parse(args []string) (*settings, error) {
 		s.threads = append(s.threads, n)
 	}
 	var err error
-	if s.size.height, s.size.width, err = parseSize(*size); err != nil {
-		return nil, err
+	if s.size.height, s.size.width, err = sides.Parse(*size); err != nil {
+		return nil, fmt.Errorf("--size %s: %w", *size, err)
 	}
 	if s.size.batch < 1 || s.rounds < 1 {
 		return nil, errors.New("--batch and --rounds are at least 1")
@@ -171,23 +173,6 @@ func (s *settings) checkOthers() error {
 		return fmt.Errorf("--opencv %s: %w: %s", s.opencv, err, lastWords(string(text)))
 	}
 	return nil
-}
-
-// parseSize reads "224" or "480x640": height, then width. Nothing is 0, 0.
-func parseSize(s string) (height, width int, err error) {
-	if s == "" {
-		return 0, 0, nil
-	}
-	h, w, two := strings.Cut(strings.ToLower(s), "x")
-	if !two {
-		w = h
-	}
-	height, errH := strconv.Atoi(h)
-	width, errW := strconv.Atoi(w)
-	if errH != nil || errW != nil || min(height, width) < 1 || max(height, width) > 1<<15 {
-		return 0, 0, fmt.Errorf("--size %s: write 224, or HEIGHTxWIDTH as 480x640", s)
-	}
-	return height, width, nil
 }
 
 func compare(args []string) error {

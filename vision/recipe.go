@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/visionzoo/vision/internal/repeated"
 )
 
 // Recipe says how a picture becomes a network's input: resize, crop, pad, then
@@ -73,8 +75,8 @@ func ParseRecipe(data []byte) (Recipe, error) {
 	if len(data) > maxRecipe {
 		return r, fmt.Errorf("recipe: %d bytes; a recipe has at most %d", len(data), maxRecipe)
 	}
-	if err := repeatedKey(data); err != nil {
-		return r, fmt.Errorf("recipe: %w", err)
+	if key, ok := repeated.Key(data); ok {
+		return r, fmt.Errorf("recipe: key %q occurs twice", shorten(key))
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
@@ -99,45 +101,6 @@ func someOrNil[T any](list []T) []T {
 		return nil
 	}
 	return list
-}
-
-// repeatedKey finds a key that occurs twice in one object, which encoding/json
-// accepts silently.
-func repeatedKey(data []byte) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	type level struct {
-		keys  map[string]bool // nil in an array
-		value bool            // the next token is a value
-	}
-	var open []level
-	for {
-		t, err := d.Token()
-		if err != nil {
-			return nil // broken JSON: Decode's error says more
-		}
-		if key, ok := t.(string); ok && len(open) > 0 && open[len(open)-1].keys != nil && !open[len(open)-1].value {
-			top := &open[len(open)-1]
-			// encoding/json matches names without regard to case.
-			if folded := strings.ToLower(key); top.keys[folded] {
-				return fmt.Errorf("key %q occurs twice", shorten(key))
-			} else {
-				top.keys[folded] = true
-			}
-			top.value = true
-			continue
-		}
-		if len(open) > 0 {
-			open[len(open)-1].value = false
-		}
-		switch t {
-		case json.Delim('{'):
-			open = append(open, level{keys: map[string]bool{}})
-		case json.Delim('['):
-			open = append(open, level{})
-		case json.Delim('}'), json.Delim(']'):
-			open = open[:len(open)-1]
-		}
-	}
 }
 
 // Validate returns an error of one line about the first rule that is invalid or

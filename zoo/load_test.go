@@ -243,3 +243,36 @@ func TestHomeless(t *testing.T) {
 		}
 	}
 }
+
+// TestReplaced: a file that is another by the time that the engine opens it does not get
+// the card of the first.
+func TestReplaced(t *testing.T) {
+	dir := t.TempDir()
+	path, other := filepath.Join(dir, "net.onnx"), filepath.Join(dir, "other.onnx")
+	for _, name := range []string{path, other} {
+		if err := os.WriteFile(name, assets.Model(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replace := before(engine.Name("net"), func() { // the engine reads its options last
+		if err := os.Rename(other, path); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := zoo.Load(path, zoo.WithEngine(replace)); err == nil || !strings.HasSuffix(err.Error(), "changed while it was opened; open it again") {
+		t.Error(err)
+	}
+	m, err := zoo.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Close()
+}
+
+// before is an option that calls do first.
+func before[T any](option func(T), do func()) func(T) {
+	return func(v T) {
+		do()
+		option(v)
+	}
+}

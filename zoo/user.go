@@ -15,6 +15,7 @@ import (
 	"github.com/visionzoo/vision/assets/label"
 	"github.com/visionzoo/vision/internal/nearest"
 	"github.com/visionzoo/vision/internal/printable"
+	"github.com/visionzoo/vision/internal/repeated"
 )
 
 // UserFolder returns the folder of the user's own entries, or "" if the system has
@@ -109,13 +110,16 @@ func readUserFile(file string) ([]*Card, error) {
 }
 
 // ParseCards reads a user's own cards: one JSON object in the catalogue's form, or
-// an array of them. It is strict: it refuses unknown keys, invalid names, sizes
-// below 1, digests of other than 64 hex digits, URLs that are not https, recipes
+// an array of them. It is strict: it refuses unknown or repeated keys, invalid names,
+// sizes below 1, digests of other than 64 hex digits, URLs that are not https, recipes
 // and label sets that are not known, and paths that lead out of the cache.
 func ParseCards(data []byte) ([]*Card, error) {
 	cards, err := parseCards(data)
 	if err != nil {
 		return nil, err
+	}
+	if key, ok := repeated.Key(data); ok {
+		return nil, fmt.Errorf("key %s occurs twice in one entry", quote(key))
 	}
 	for _, c := range cards {
 		if err := c.check(); err != nil {

@@ -197,9 +197,14 @@ func (c *config) loadFile(ctx context.Context, path string) (*Model, error) {
 	known.Go(func() { card, cardErr = knownFile(ctx, f, info.Size()) })
 	session, err := openSession(ctx, path, c.open.engine)
 	known.Wait()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
+	}
+	// The engine opens the path again, which may lead to another file meanwhile.
+	if now, statErr := os.Stat(path); cardErr == nil && (statErr != nil || !os.SameFile(info, now) || info.Size() != now.Size() || !info.ModTime().Equal(now.ModTime())) {
+		cardErr = fmt.Errorf("model file %s changed while it was opened; open it again", quote(path))
+	}
+	switch {
 	case cardErr != nil:
 		session.Close()
 		return nil, cardErr

@@ -7,14 +7,13 @@ import (
 	"io"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/visionzoo/vision/engine"
 	"github.com/visionzoo/vision/internal/printable"
+	"github.com/visionzoo/vision/internal/sides"
 	"github.com/visionzoo/vision/zoo"
 )
 
@@ -64,9 +63,9 @@ func benchAction(c *cli.Context) error {
 	case c.Int("runs") < 1 || c.Int("batch") < 1:
 		return usage("--runs and --batch are at least 1")
 	}
-	height, width, err := inputSize(c.String("size"))
+	height, width, err := sides.Parse(c.String("size"))
 	if err != nil {
-		return err
+		return usage("--size %s: %w", c.String("size"), err)
 	}
 	if err := writableJSON("--profile", c.String("profile")); err != nil {
 		return err
@@ -180,24 +179,6 @@ func batchOf(infos []engine.Info, in engine.Values) int {
 		return 1
 	}
 	return in[infos[0].Name].Dim(0)
-}
-
-// inputSize reads "224" or "480x640": height, then width, as shapes of inputs have
-// them. An empty string gives 0, 0.
-func inputSize(s string) (height, width int, err error) {
-	if s == "" {
-		return 0, 0, nil
-	}
-	h, w, two := strings.Cut(strings.ToLower(s), "x")
-	if !two {
-		w = h
-	}
-	height, errH := strconv.Atoi(h)
-	width, errW := strconv.Atoi(w)
-	if errH != nil || errW != nil || height < 1 || width < 1 || height > 1<<15 || width > 1<<15 {
-		return 0, 0, usage("--size %s: write 224, or HEIGHTxWIDTH as 480x640, height first", s)
-	}
-	return height, width, nil
 }
 
 // checkFixed refuses a --batch or --size that the model's input does not leave
