@@ -2,6 +2,7 @@ package vision_test
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"fmt"
 	"runtime"
@@ -172,4 +173,36 @@ func jpegOf(t *testing.T, w, h int) []byte {
 		t.Fatal(err)
 	}
 	return jpg.Bytes()
+}
+
+// Damage that Deflate's checksum alone tells is an error, also where it lies in the part of
+// a tile that is outside the picture, as with libtiff. What follows the data is not read.
+func TestDeflateChecksum(t *testing.T) {
+	pack := func(data []byte) []byte {
+		var b bytes.Buffer
+		z, _ := zlib.NewWriterLevel(&b, zlib.NoCompression)
+		if _, err := z.Write(data); err != nil || z.Close() != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	file := func(block []byte) []byte {
+		return tiffOf(324, 325, [][]byte{block}, long(256, 2), long(257, 2), short(258, 8), short(259, 8), short(262, 1), short(277, 1), long(322, 16), long(323, 16))
+	}
+	tile := make([]byte, 256)
+	inside, outside, more := pack(tile), pack(tile), pack(append(tile, tile...))
+	inside[8]++ // 2 bytes are zlib's head, 5 the block's
+	outside[200]++
+	more[len(more)-1]++
+	for name, r := range map[string]struct {
+		block []byte
+		fault string
+	}{
+		"sound": {pack(tile), ""}, "more than a tile": {more, ""}, "a checksum cut off": {pack(tile)[:2+5+256+5+2], ""},
+		"damage": {inside, "zlib: invalid checksum"}, "damage outside": {outside, "zlib: invalid checksum"}, "cut off outside": {pack(tile)[:100], "strip or tile 0 ends too early"},
+	} {
+		if _, err := vision.DecodeBytes(file(r.block)); (err == nil) != (r.fault == "") || !strings.Contains(fmt.Sprint(err), r.fault) && r.fault != "" {
+			t.Errorf("%s: %v, want %q", name, err, r.fault)
+		}
+	}
 }

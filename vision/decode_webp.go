@@ -75,6 +75,8 @@ func (f *webpFile) read(chunks []byte) error {
 		}
 		chunks = rest
 		switch {
+		case first && id != "VP8X" && id != "VP8 " && id != "VP8L":
+			return broken("WebP", "the first chunk is %q; it must be VP8, VP8L or VP8X", id)
 		case id == "VP8X" && first:
 			if len(body) < 10 {
 				return broken("WebP", "a VP8X chunk of %d bytes", len(body))
@@ -146,8 +148,9 @@ func (w *webpFrame) take(id string, body []byte) (done bool, err error) {
 		w.alpha = body
 		return false, nil
 	case "VP8 ":
-		// RFC 6386 §9.1: a key frame's tag, start code and sizes.
-		if len(body) < 10 || body[0]&1 != 0 || string(body[3:6]) != "\x9d\x01\x2a" {
+		// RFC 6386 §9.1: a key frame's tag (with a version of 0 to 3, and shown), start
+		// code and sizes.
+		if len(body) < 10 || body[0]&0b11001 != 0b10000 || string(body[3:6]) != "\x9d\x01\x2a" {
 			return false, broken("WebP", "no VP8 key frame")
 		}
 		w.width, w.height = int(binary.LittleEndian.Uint16(body[6:]))&0x3fff, int(binary.LittleEndian.Uint16(body[8:]))&0x3fff

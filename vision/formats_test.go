@@ -200,3 +200,31 @@ func TestIconWithoutAlpha(t *testing.T) {
 		t.Errorf("%v, %v", m, err)
 	}
 }
+
+// What libwebp refuses: a VP8 of a version that there is none of, one that is not shown,
+// and a file that begins with another chunk.
+func TestWebPHead(t *testing.T) {
+	for name, damage := range map[string]struct {
+		file string
+		at   int
+		to   byte
+		want string
+	}{
+		"sound":       {"lossy.webp", 0, 'R', ""},
+		"version 4":   {"lossy.webp", 20, 0b11000, "no VP8 key frame"},
+		"not shown":   {"lossy.webp", 20, 0, "no VP8 key frame"},
+		"other chunk": {"alpha_lossy.webp", 14, '0', `the first chunk is "VP0X"`},
+	} {
+		data, err := os.ReadFile("testdata/seeds/" + damage.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if damage.at == 20 {
+			damage.to |= data[20] &^ 0b11111
+		}
+		data[damage.at] = damage.to
+		if _, err := DecodeBytes(data); (err == nil) != (damage.want == "") || damage.want != "" && !strings.Contains(err.Error(), damage.want) {
+			t.Errorf("%s: %v, want %q", name, err, damage.want)
+		}
+	}
+}

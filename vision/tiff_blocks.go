@@ -101,7 +101,11 @@ func (f *tiffFile) paste(m *Image, i, x0, y0 int, o *options) error {
 	}
 	raw, spare := make([]byte, f.rowBytes()), make([]byte, f.spareBytes())
 	pixels := make([]byte, f.blockW*f.samples)
-	for y := y0; y < min(y0+f.blockRows(i), f.height); y++ {
+	end := y0 + f.blockRows(i)
+	if !f.hasChecksum() {
+		end = min(end, f.height)
+	}
+	for y := y0; y < end; y++ {
 		if err := o.ended(); err != nil {
 			return err
 		}
@@ -109,12 +113,41 @@ func (f *tiffFile) paste(m *Image, i, x0, y0 int, o *options) error {
 			if _, err := io.ReadFull(r, raw); err != nil {
 				return f.blockError(i+plane*blocks, err)
 			}
-			f.undoPredictor(raw, spare)
-			f.unpack(pixels, raw, plane)
+			if y < f.height {
+				f.undoPredictor(raw, spare)
+				f.unpack(pixels, raw, plane)
+			}
+		}
+		if y >= f.height {
+			continue
 		}
 		f.colours(m.Row(y)[x0*3:], pixels, min(f.blockW, f.width-x0), o.background)
 	}
+	for plane, r := range readers {
+		if err := f.checkEnd(r); err != nil {
+			return f.blockError(i+plane*blocks, err)
+		}
+	}
 	return nil
+}
+
+// hasChecksum reports whether a checksum follows the data of a block.
+func (f *tiffFile) hasChecksum() bool {
+	return f.compression == tiffDeflate || f.compression == tiffOldDeflate
+}
+
+// checkEnd reads on behind a block's rows, as libtiff does: there the checksum is
+// compared. Data that goes on, or ends without a checksum, is right.
+func (f *tiffFile) checkEnd(r io.Reader) error {
+	if !f.hasChecksum() {
+		return nil
+	}
+	switch _, err := io.ReadFull(r, make([]byte, 1)); err {
+	case nil, io.EOF, io.ErrUnexpectedEOF:
+		return nil
+	default:
+		return err
+	}
 }
 
 func (f *tiffFile) blockError(n int, err error) error {
