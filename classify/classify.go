@@ -37,10 +37,10 @@ type Model interface {
 
 // Prediction is one class with its probability.
 type Prediction struct {
-	Index       int     // in the network's output
-	ID          string  // the data set's own id, such as n02123045; "" if it has none
-	Label       string  // short name; not unique, see Index and ID
-	Probability float64 // 0 to 1
+	Index       int     `json:"index"`        // in the network's output
+	ID          string  `json:"id,omitempty"` // the data set's own id, such as n02123045; "" if it has none
+	Label       string  `json:"label"`        // short name; not unique, see Index and ID
+	Probability float64 `json:"probability"`  // 0 to 1
 }
 
 // Option changes what is returned, and how a Stream works.
@@ -121,7 +121,7 @@ func oneAxis(what fmt.Stringer, shape []int) error {
 		}
 	}
 	if wide > 1 {
-		return fmt.Errorf("the model's first output is %v, not a score for each class: the model is no classifier", what)
+		return fmt.Errorf("the model's first output is %v, not a score for each class: the model is no classifier (vision detect and vision segment read other outputs)", what)
 	}
 	return nil
 }

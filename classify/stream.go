@@ -12,6 +12,7 @@ import (
 	"github.com/visionzoo/vision/engine/tensor"
 	"github.com/visionzoo/vision/internal/await"
 	"github.com/visionzoo/vision/internal/pipeline"
+	"github.com/visionzoo/vision/internal/printable"
 	"github.com/visionzoo/vision/vision"
 )
 
@@ -38,7 +39,8 @@ func Workers(n int) Option { return func(o *options) { o.workers = n } }
 
 // Stream classifies many pictures. It yields results in the order of the sources,
 // while later pictures are being decoded, encoded and run. A picture that fails
-// yields its error with its Name, and the rest goes on. If the context is
+// yields its error with its Name, with which the error begins (if it does when the
+// source is opened, as with those of vision), and the rest goes on. If the context is
 // cancelled, the last pair is its error with an empty Result. At any time at most
 // workers+1 pictures are decoded, as many batches encoded, and 2·workers+4 batches
 // of sources read ahead, counted from the one whose result is due next.
@@ -132,6 +134,11 @@ type picture struct {
 	err    error
 }
 
+// fail records an error with the picture's name, which those of Open have already.
+func (p *picture) fail(err error) {
+	p.err = fmt.Errorf("%s: %w", printable.Line(p.result.Name), err)
+}
+
 // batch takes pictures from their sources to predictions. Consecutive pictures that
 // have the same shape once encoded share a run.
 func (s *stream) batch(ctx context.Context, n int, sources []vision.Source) []picture {
@@ -156,10 +163,12 @@ func (s *stream) batch(ctx context.Context, n int, sources []vision.Source) []pi
 			x = desk.Input(encoder.DType(), shape)
 			_, err = encoder.EncodeInto(ctx, x, len(group), img)
 		}
-		if p.err = err; err == nil {
-			p.result.Encode = time.Since(start)
-			group = append(group, p)
+		if err != nil {
+			p.fail(err)
+			continue
 		}
+		p.result.Encode = time.Since(start)
+		group = append(group, p)
 	}
 	s.run(ctx, x, group)
 	return all
@@ -198,8 +207,12 @@ func (s *stream) run(ctx context.Context, x *tensor.Tensor, group []*picture) {
 		return
 	}
 	for i, p := range group {
-		if p.err = err; len(group) > 1 && ctx.Err() == nil {
-			p.err = s.runTogether(ctx, alone(x, i), group[i:i+1])
+		err := err
+		if len(group) > 1 && ctx.Err() == nil {
+			err = s.runTogether(ctx, alone(x, i), group[i:i+1])
+		}
+		if err != nil {
+			p.fail(err)
 		}
 	}
 }
@@ -222,7 +235,9 @@ func (s *stream) runTogether(ctx context.Context, x *tensor.Tensor, group []*pic
 	}
 	for i, p := range group {
 		p.result.Scores = all[i]
-		p.result.Predictions, p.err = ranked(s.model, all[i], s.options.top)
+		if p.result.Predictions, err = ranked(s.model, all[i], s.options.top); err != nil {
+			p.fail(err)
+		}
 		p.result.Infer = time.Since(start) / time.Duration(len(group))
 	}
 	return nil

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/visionzoo/vision/assets/label"
@@ -162,7 +163,19 @@ func guessHead(o outputs) (*head, error) {
 	if _, ok := guessSegment(o); ok {
 		return nil, fmt.Errorf("the model gives a map of classes, not objects; use vision segment")
 	}
+	if o.areScores() {
+		return nil, fmt.Errorf("the model gives a score for each class (%s), not objects; use vision classify", describe(o.all))
+	}
 	return nil, fmt.Errorf("no head recognises the model's outputs (%s); name one (--head, detect.Head): %s", describe(o.all), strings.Join(Heads(), ", "))
+}
+
+// areScores reports whether the only output is one list for each picture.
+func (o outputs) areScores() bool {
+	if len(o.all) != 1 {
+		return false
+	}
+	d := dims(o.all[0])
+	return len(d) >= 2 && d[1] > 1 && !slices.ContainsFunc(d[2:], func(n int) bool { return n != 1 })
 }
 
 // describe is a few outputs on one line.

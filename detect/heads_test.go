@@ -442,8 +442,11 @@ func TestGuessHead(t *testing.T) {
 			t.Errorf("%s: %v, %v", want, h, err)
 		}
 	}
-	if _, err := guessHead(outputs{all: []engine.Info{info("prob", f32, 1, 1000)}}); err == nil || !strings.Contains(err.Error(), "--head") {
+	if _, err := guessHead(outputs{all: []engine.Info{info("prob", f32, 1, 1000)}}); err == nil || !strings.Contains(err.Error(), "vision classify") {
 		t.Errorf("a classifier: %v", err)
+	}
+	if _, err := guessHead(outputs{all: []engine.Info{info("image", f32, 1, 3, 64, 64)}}); err == nil || !strings.Contains(err.Error(), "--head") {
+		t.Errorf("a network that makes pictures: %v", err)
 	}
 	if _, err := guessHead(outputs{all: []engine.Info{info("out", f32, 1, 21, 60, 80)}}); err == nil || !strings.Contains(err.Error(), "vision segment") {
 		t.Errorf("a segmenter: %v", err)

@@ -56,8 +56,11 @@ func TestHeadName(t *testing.T) {
 	if err != nil || d.HeadName() != "yolox" || d.Guess() != "" {
 		t.Errorf("%+v, %v", d, err)
 	}
-	if _, err := New(m); err == nil {
-		t.Error("a classifier passes for a detector")
+	if _, err := New(m); err == nil || !strings.HasSuffix(err.Error(), "not objects; use vision classify") {
+		t.Errorf("a classifier as a detector: %v", err)
+	}
+	if _, err := NewSegmenter(m); err == nil || !strings.HasSuffix(err.Error(), "not a map of classes; use vision classify") {
+		t.Errorf("a classifier as a segmenter: %v", err)
 	}
 	if _, err := New(nil); err == nil {
 		t.Error("nothing passes for a detector")

@@ -75,6 +75,12 @@ func NewSegmenter(m Model, opts ...Option) (*Segmenter, error) {
 	}
 	all := declared(m.Session(), s.run.input)
 	h, ok := guessSegment(all)
+	if _, err := guessHead(all); !ok && err == nil {
+		return nil, fmt.Errorf("the model gives objects, not a map of classes; use vision detect")
+	}
+	if !ok && all.areScores() {
+		return nil, fmt.Errorf("the model gives a score for each class (%s), not a map of classes; use vision classify", describe(all.all))
+	}
 	if !ok {
 		return nil, fmt.Errorf("the model's outputs are no map of classes (%s); name a head (--head, detect.Head): %s", describe(all.all), strings.Join(SegmentHeads(), ", "))
 	}

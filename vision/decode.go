@@ -23,11 +23,16 @@ const (
 	maxFile       = 1 << 30   // bytes of a file that Open reads
 )
 
-// FormatError says that a picture is broken, or larger than a limit: Format is the
-// format ("PNG"), Reason says what is wrong.
+// FormatError says that a picture is broken, larger than a limit, or none at all: Format
+// is the format ("PNG"), or "" for what is no picture, and Reason says what is wrong.
 type FormatError struct{ Format, Reason string }
 
-func (e *FormatError) Error() string { return e.Format + ": " + e.Reason }
+func (e *FormatError) Error() string {
+	if e.Format == "" {
+		return e.Reason
+	}
+	return e.Format + ": " + e.Reason
+}
 
 // UnsupportedError says that the data may be valid, but of a kind that this package
 // does not read: What is that kind ("AVIF"), Advice what to do, "" for none.

@@ -71,7 +71,7 @@ func (c *pngChunks) next() (id string, body []byte, err error) {
 	n := uint64(binary.BigEndian.Uint32(c.data))
 	id = string(c.data[4:8])
 	if n+12 > uint64(len(c.data)) {
-		return "", nil, broken("PNG", "chunk %q has %d bytes, %d are left", id, n, len(c.data)-12)
+		return "", nil, broken("PNG", "the data ends too early: chunk %q has %d bytes, %d are left", id, n, len(c.data)-12)
 	}
 	body = c.data[8 : 8+n]
 	if critical := id[0]&0x20 == 0; critical && crc32.ChecksumIEEE(c.data[4:8+n]) != binary.BigEndian.Uint32(c.data[8+n:]) {

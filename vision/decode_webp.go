@@ -106,7 +106,7 @@ func webpChunk(data []byte) (id string, body, rest []byte, err error) {
 	id, size := string(data[:4]), uint64(binary.LittleEndian.Uint32(data[4:]))
 	data = data[8:]
 	if size > uint64(len(data)) {
-		return "", nil, nil, broken("WebP", "chunk %q has %d bytes, %d are left", id, size, len(data))
+		return "", nil, nil, broken("WebP", "the data ends too early: chunk %q has %d bytes, %d are left", id, size, len(data))
 	}
 	return id, data[:size], data[min(uint64(len(data)), size+size%2):], nil
 }

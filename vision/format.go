@@ -2,7 +2,6 @@ package vision
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -30,7 +29,7 @@ func recognise(data []byte) format {
 
 func (f format) refuse() error {
 	if f.error != "" {
-		return errors.New(f.error)
+		return &FormatError{Reason: f.error}
 	}
 	return unsupported(f.name)
 }

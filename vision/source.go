@@ -230,7 +230,7 @@ func (o *sourceOptions) eachInFolder(folder string, yield func(Source, error) bo
 	if err == nil && found == 0 {
 		err = errors.New("no pictures in the folder")
 		if !o.recursive {
-			err = fmt.Errorf("%w (folders below it are not searched)", err)
+			err = fmt.Errorf("%w; folders below it are searched with -r (vision.Recursive)", err)
 		}
 	}
 	if err != nil && !stopped {

@@ -76,7 +76,7 @@ func TestSources(t *testing.T) {
 		{"a pattern", []string{"*.png"}, nil, []string{"a.png 2x1", "odd[1].png 5x1"}},
 		{"a name that looks like a pattern", []string{"odd[1].png"}, nil, []string{"odd[1].png 5x1"}},
 		{"a pattern that matches nothing", []string{"*.gif"}, nil, []string{"*.gif! *.gif: nothing matches the pattern"}},
-		{"an empty folder", []string{"empty"}, nil, []string{"empty! empty: no pictures in the folder (folders below it are not searched)"}},
+		{"an empty folder", []string{"empty"}, nil, []string{"empty! empty: no pictures in the folder; folders below it are searched with -r (vision.Recursive)"}},
 		{"addresses of other kinds", []string{"ftp://h/a.png", "File:///a.png", "s3://b/?*"}, nil, []string{
 			"ftp://h/a.png! ftp://h/a.png: only http and https URLs are fetched; download the picture and name the file",
 			"File:///a.png! File:///a.png: only http and https URLs are fetched; name the file by its path",

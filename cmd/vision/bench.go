@@ -129,11 +129,18 @@ func measure(c *cli.Context, m *zoo.Model, in engine.Values) (*benchReport, erro
 	if run() != nil { // outputs whose shapes depend on data
 		run = func() error { _, err := s.Run(c.Context, in); return err }
 	}
+	start := time.Now()
 	if err := run(); err != nil {
 		return nil, err
 	}
+	bar := &stageBar{c: c}
+	defer bar.finish()
+	long := isTerminal(c.App.ErrWriter) && time.Since(start).Seconds()*float64(c.Int("runs")) > 2
 	var times []float64 // grows, as more may be asked for than will be waited for
-	for range c.Int("runs") {
+	for i := range c.Int("runs") {
+		if long {
+			bar.observe("timing", i, c.Int("runs"))
+		}
 		start := time.Now()
 		if err := run(); err != nil {
 			return nil, err

@@ -144,11 +144,8 @@ type classifyResult struct {
 }
 
 type rankedPrediction struct {
-	Rank        int     `json:"rank"`
-	Index       int     `json:"index"`
-	ID          string  `json:"id,omitempty"`
-	Label       string  `json:"label"`
-	Probability float64 `json:"probability"`
+	Rank int `json:"rank"`
+	classify.Prediction
 }
 
 type stageTimes struct {
@@ -163,7 +160,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 
 func (r *classifyResult) fill(m *zoo.Model, of classify.Result) {
 	for i, p := range of.Predictions {
-		r.Predictions = append(r.Predictions, rankedPrediction{i + 1, p.Index, p.ID, p.Label, p.Probability})
+		r.Predictions = append(r.Predictions, rankedPrediction{i + 1, p})
 	}
 	r.Model = m.Card().Name
 	r.MS = &stageTimes{milliseconds(of.Decode), milliseconds(of.Encode), milliseconds(of.Infer)}

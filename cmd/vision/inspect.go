@@ -151,6 +151,14 @@ func bytesOf(i engine.Info) int64 {
 	return int64(min(n, 1<<60))
 }
 
+// work is a number of operations for people.
+func work(flops float64) string {
+	if flops < 1e9 {
+		return fmt.Sprintf("%.3f MFLOP", flops/1e6)
+	}
+	return fmt.Sprintf("%.3f GFLOP", flops/1e9)
+}
+
 // mostDefaults bounds the inputs with a value in a table: some exporters list all
 // weights as such.
 const mostDefaults = 8
@@ -185,8 +193,8 @@ func (i *inspection) print(c *cli.Context) {
 	for _, op := range slices.Sorted(maps.Keys(i.Operators)) {
 		fmt.Fprintf(out, "%7d %s\n", i.Operators[op], op)
 	}
-	fmt.Fprintf(out, "%d parameters, %s; values of up to %s at once, the largest %s; %.3f GFLOP a picture\n",
-		i.Parameters, zoo.Size(i.Bytes), zoo.Size(i.Values), zoo.Size(i.Largest), i.FLOPs/1e9)
+	fmt.Fprintf(out, "%d parameters, %s; values of up to %s at once, the largest %s; %s a run\n",
+		i.Parameters, zoo.Size(i.Bytes), zoo.Size(i.Values), zoo.Size(i.Largest), work(i.FLOPs))
 	for _, l := range i.Layers {
 		for _, o := range l.Outputs {
 			fmt.Fprintf(out, "%-20s %.80q  %s\n", l.Op, o.Name, o.Type)

@@ -47,7 +47,7 @@ var policy = map[string]string{
 	"internal/printable":  "",
 	"zoo":                 "internal/await internal/nearest internal/printable internal/repeated internal/pictures vision engine engine/tensor engine/ir assets assets/label",
 	"zoo/generate":        "zoo assets",
-	"classify":            "internal/await internal/pipeline vision engine engine/tensor assets/label",
+	"classify":            "internal/await internal/pipeline internal/printable vision engine engine/tensor assets/label",
 	"detect":              "internal/nearest zoo vision engine engine/tensor engine/suppress assets/label",
 	"quantize":            "internal/await internal/nearest engine engine/tensor engine/ir engine/onnx engine/ops",
 	"cmd/vision":          "internal/await internal/nearest internal/printable internal/sides internal/pipeline detect quantize classify zoo internal/pictures vision engine engine/conform engine/tensor assets/label",
