@@ -525,63 +525,115 @@ TEXT ·VecGeluAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS beta+28(FP), Y11
 	VXORPS       X12, X12, X12
 	VMOVUPS      vec_unary_numbers<>+64(SB), Y13
+	VMOVUPS      vec_unary_numbers<>+1248(SB), Y8
+	VMOVUPS      vec_unary_numbers<>+1280(SB), Y9
+	VMOVUPS      vec_unary_numbers<>+1312(SB), Y10
+	VMOVUPS      vec_unary_numbers<>+1344(SB), Y11
 
+row2:
+	CMPQ         DX, $+16
+	JLT          row2Done
+	VMOVUPS      (SI), Y0
+	VANDPS       vec_unary_numbers<>+416(SB), Y0, Y1
+	VMINPS       Y1, Y8, Y1
+	VMOVAPS      Y11, Y2
+	VFMADD231PS  Y9, Y1, Y2
+	VSUBPS       Y11, Y2, Y5
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y10, Y5, Y3
+	VPERMPS      vec_unary_tail8<>+256(SB), Y2, Y4
+	VPERMPS      vec_unary_tail8<>+224(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+192(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+160(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+128(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+96(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+64(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+32(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+0(SB), Y2, Y5
+	VCMPPS       $0x01, Y8, Y1, Y6
+	VFMADD213PS  Y5, Y3, Y4
+	VANDPS       Y6, Y4, Y4
+	VSUBPS       Y4, Y13, Y5
+	VBLENDVPS    Y0, Y4, Y5, Y4
+	VMULPS       Y0, Y4, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      32(SI), Y0
+	VANDPS       vec_unary_numbers<>+416(SB), Y0, Y1
+	VMINPS       Y1, Y8, Y1
+	VMOVAPS      Y11, Y2
+	VFMADD231PS  Y9, Y1, Y2
+	VSUBPS       Y11, Y2, Y5
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y10, Y5, Y3
+	VPERMPS      vec_unary_tail8<>+256(SB), Y2, Y4
+	VPERMPS      vec_unary_tail8<>+224(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+192(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+160(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+128(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+96(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+64(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+32(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+0(SB), Y2, Y5
+	VCMPPS       $0x01, Y8, Y1, Y6
+	VFMADD213PS  Y5, Y3, Y4
+	VANDPS       Y6, Y4, Y4
+	VSUBPS       Y4, Y13, Y5
+	VBLENDVPS    Y0, Y4, Y5, Y4
+	VMULPS       Y0, Y4, Y0
+	VMOVUPS      Y0, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+16, DX
+	JMP          row2
+
+row2Done:
 row1:
 	CMPQ         DX, $+8
 	JLT          row1Done
 	VMOVUPS      (SI), Y0
-	VMOVAPS      Y0, Y4
-	VMULPS       vec_unary_numbers<>+1248(SB), Y0, Y6
-	VANDPS       vec_unary_numbers<>+416(SB), Y6, Y5
-	VMOVUPS      vec_unary_numbers<>+672(SB), Y3
-	VMINPS       Y5, Y3, Y3
-	VMOVUPS      vec_unary_numbers<>+704(SB), Y0
-	VFMADD213PS  vec_unary_numbers<>+736(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+768(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+800(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+832(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+864(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+896(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+928(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+960(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+992(SB), Y3, Y0
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y9, Y0
-	VMULPS       vec_unary_numbers<>+96(SB), Y0, Y1
-	VROUNDPS     $0x00, Y1, Y1
-	VFNMADD231PS vec_unary_numbers<>+128(SB), Y1, Y0
-	VFNMADD231PS vec_unary_numbers<>+160(SB), Y1, Y0
-	VMOVUPS      vec_unary_numbers<>+192(SB), Y2
-	VFMADD213PS  vec_unary_numbers<>+224(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+256(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+288(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+320(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       vec_unary_numbers<>+352(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VPADDD       vec_unary_numbers<>+352(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y1, Y2, Y2
-	VMULPS       Y3, Y2, Y0
-	VMULPS       vec_unary_numbers<>+1280(SB), Y0, Y0
-	VSUBPS       Y0, Y13, Y1
-	VBLENDVPS    Y4, Y0, Y1, Y1
-	VMULPS       Y6, Y6, Y0
-	VMOVUPS      vec_unary_numbers<>+1024(SB), Y2
-	VFMADD213PS  vec_unary_numbers<>+1056(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+1088(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+1120(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+1152(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+1184(SB), Y0, Y2
-	VMULPS       vec_unary_numbers<>+1280(SB), Y6, Y6
-	VFMADD213PS  vec_unary_numbers<>+1280(SB), Y6, Y2
-	VCMPPS       $0x01, vec_unary_numbers<>+1216(SB), Y5, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y1
-	VMULPS       Y4, Y1, Y0
+	VANDPS       vec_unary_numbers<>+416(SB), Y0, Y1
+	VMINPS       Y1, Y8, Y1
+	VMOVAPS      Y11, Y2
+	VFMADD231PS  Y9, Y1, Y2
+	VSUBPS       Y11, Y2, Y5
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y10, Y5, Y3
+	VPERMPS      vec_unary_tail8<>+256(SB), Y2, Y4
+	VPERMPS      vec_unary_tail8<>+224(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+192(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+160(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+128(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+96(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+64(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+32(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+0(SB), Y2, Y5
+	VCMPPS       $0x01, Y8, Y1, Y6
+	VFMADD213PS  Y5, Y3, Y4
+	VANDPS       Y6, Y4, Y4
+	VSUBPS       Y4, Y13, Y5
+	VBLENDVPS    Y0, Y4, Y5, Y4
+	VMULPS       Y0, Y4, Y0
 	VMOVUPS      Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+32, SI
@@ -595,58 +647,35 @@ row1Done:
 	VPBROADCASTD X15, Y15
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
-	VMOVAPS      Y0, Y4
-	VMULPS       vec_unary_numbers<>+1248(SB), Y0, Y6
-	VANDPS       vec_unary_numbers<>+416(SB), Y6, Y5
-	VMOVUPS      vec_unary_numbers<>+672(SB), Y3
-	VMINPS       Y5, Y3, Y3
-	VMOVUPS      vec_unary_numbers<>+704(SB), Y0
-	VFMADD213PS  vec_unary_numbers<>+736(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+768(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+800(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+832(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+864(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+896(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+928(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+960(SB), Y3, Y0
-	VFMADD213PS  vec_unary_numbers<>+992(SB), Y3, Y0
-	VMAXPS       Y0, Y8, Y0
-	VMINPS       Y0, Y9, Y0
-	VMULPS       vec_unary_numbers<>+96(SB), Y0, Y1
-	VROUNDPS     $0x00, Y1, Y1
-	VFNMADD231PS vec_unary_numbers<>+128(SB), Y1, Y0
-	VFNMADD231PS vec_unary_numbers<>+160(SB), Y1, Y0
-	VMOVUPS      vec_unary_numbers<>+192(SB), Y2
-	VFMADD213PS  vec_unary_numbers<>+224(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+256(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+288(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+320(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       vec_unary_numbers<>+352(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VPADDD       vec_unary_numbers<>+352(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y1, Y2, Y2
-	VMULPS       Y3, Y2, Y0
-	VMULPS       vec_unary_numbers<>+1280(SB), Y0, Y0
-	VSUBPS       Y0, Y13, Y1
-	VBLENDVPS    Y4, Y0, Y1, Y1
-	VMULPS       Y6, Y6, Y0
-	VMOVUPS      vec_unary_numbers<>+1024(SB), Y2
-	VFMADD213PS  vec_unary_numbers<>+1056(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+1088(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+1120(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+1152(SB), Y0, Y2
-	VFMADD213PS  vec_unary_numbers<>+1184(SB), Y0, Y2
-	VMULPS       vec_unary_numbers<>+1280(SB), Y6, Y6
-	VFMADD213PS  vec_unary_numbers<>+1280(SB), Y6, Y2
-	VCMPPS       $0x01, vec_unary_numbers<>+1216(SB), Y5, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y1
-	VMULPS       Y4, Y1, Y0
+	VANDPS       vec_unary_numbers<>+416(SB), Y0, Y1
+	VMINPS       Y1, Y8, Y1
+	VMOVAPS      Y11, Y2
+	VFMADD231PS  Y9, Y1, Y2
+	VSUBPS       Y11, Y2, Y5
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y10, Y5, Y3
+	VPERMPS      vec_unary_tail8<>+256(SB), Y2, Y4
+	VPERMPS      vec_unary_tail8<>+224(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+192(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+160(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+128(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+96(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+64(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+32(SB), Y2, Y5
+	VFMADD213PS  Y5, Y3, Y4
+	VPERMPS      vec_unary_tail8<>+0(SB), Y2, Y5
+	VCMPPS       $0x01, Y8, Y1, Y6
+	VFMADD213PS  Y5, Y3, Y4
+	VANDPS       Y6, Y4, Y4
+	VSUBPS       Y4, Y13, Y5
+	VBLENDVPS    Y0, Y4, Y5, Y4
+	VMULPS       Y0, Y4, Y0
 	VMASKMOVPS   Y0, Y15, (DI)
 
 rowEnd:
@@ -672,8 +701,8 @@ row1:
 	VMOVUPS      (SI), Y0
 	VMOVAPS      Y0, Y4
 	VMULPS       Y0, Y0, Y1
-	VMOVUPS      vec_unary_numbers<>+1312(SB), Y2
-	VFMADD213PS  vec_unary_numbers<>+1344(SB), Y1, Y2
+	VMOVUPS      vec_unary_numbers<>+1376(SB), Y2
+	VFMADD213PS  vec_unary_numbers<>+1408(SB), Y1, Y2
 	VMULPS       Y2, Y0, Y0
 	VMAXPS       Y0, Y8, Y0
 	VMINPS       Y0, Y9, Y0
@@ -714,8 +743,8 @@ row1Done:
 	VMASKMOVPS   (SI), Y15, Y0
 	VMOVAPS      Y0, Y4
 	VMULPS       Y0, Y0, Y1
-	VMOVUPS      vec_unary_numbers<>+1312(SB), Y2
-	VFMADD213PS  vec_unary_numbers<>+1344(SB), Y1, Y2
+	VMOVUPS      vec_unary_numbers<>+1376(SB), Y2
+	VFMADD213PS  vec_unary_numbers<>+1408(SB), Y1, Y2
 	VMULPS       Y2, Y0, Y0
 	VMAXPS       Y0, Y8, Y0
 	VMINPS       Y0, Y9, Y0
@@ -765,7 +794,7 @@ row1:
 	JLT          row1Done
 	VMOVUPS      (SI), Y0
 	VMOVAPS      Y0, Y4
-	VMOVUPS      vec_unary_numbers<>+1376(SB), Y5
+	VMOVUPS      vec_unary_numbers<>+1440(SB), Y5
 	VMINPS       Y0, Y5, Y0
 	VMAXPS       Y0, Y8, Y0
 	VMINPS       Y0, Y9, Y0
@@ -808,7 +837,7 @@ row1Done:
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
 	VMOVAPS      Y0, Y4
-	VMOVUPS      vec_unary_numbers<>+1376(SB), Y5
+	VMOVUPS      vec_unary_numbers<>+1440(SB), Y5
 	VMINPS       Y0, Y5, Y0
 	VMAXPS       Y0, Y8, Y0
 	VMINPS       Y0, Y9, Y0
@@ -862,7 +891,7 @@ row1:
 	VMOVUPS      (SI), Y0
 	VMOVAPS      Y0, Y4
 	VORPS        vec_unary_numbers<>+384(SB), Y0, Y0
-	VMOVUPS      vec_unary_numbers<>+1408(SB), Y1
+	VMOVUPS      vec_unary_numbers<>+1472(SB), Y1
 	VMAXPS       Y0, Y1, Y0
 	VMAXPS       Y0, Y8, Y0
 	VMINPS       Y0, Y9, Y0
@@ -886,18 +915,18 @@ row1:
 	VPSLLD       $0x17, Y3, Y3
 	VMULPS       Y1, Y2, Y2
 	VMULPS       Y3, Y2, Y0
-	VMOVUPS      vec_unary_numbers<>+1440(SB), Y1
-	VFMADD213PS  vec_unary_numbers<>+1472(SB), Y0, Y1
-	VFMADD213PS  vec_unary_numbers<>+1504(SB), Y0, Y1
+	VMOVUPS      vec_unary_numbers<>+1504(SB), Y1
 	VFMADD213PS  vec_unary_numbers<>+1536(SB), Y0, Y1
 	VFMADD213PS  vec_unary_numbers<>+1568(SB), Y0, Y1
 	VFMADD213PS  vec_unary_numbers<>+1600(SB), Y0, Y1
 	VFMADD213PS  vec_unary_numbers<>+1632(SB), Y0, Y1
 	VFMADD213PS  vec_unary_numbers<>+1664(SB), Y0, Y1
 	VFMADD213PS  vec_unary_numbers<>+1696(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1728(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1760(SB), Y0, Y1
 	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y1
 	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x01, vec_unary_numbers<>+1408(SB), Y4, Y3
+	VCMPPS       $0x01, vec_unary_numbers<>+1472(SB), Y4, Y3
 	VBLENDVPS    Y3, Y12, Y0, Y0
 	VMAXPS       Y4, Y12, Y1
 	VADDPS       Y1, Y0, Y0
@@ -916,7 +945,7 @@ row1Done:
 	VMASKMOVPS   (SI), Y15, Y0
 	VMOVAPS      Y0, Y4
 	VORPS        vec_unary_numbers<>+384(SB), Y0, Y0
-	VMOVUPS      vec_unary_numbers<>+1408(SB), Y1
+	VMOVUPS      vec_unary_numbers<>+1472(SB), Y1
 	VMAXPS       Y0, Y1, Y0
 	VMAXPS       Y0, Y8, Y0
 	VMINPS       Y0, Y9, Y0
@@ -940,18 +969,18 @@ row1Done:
 	VPSLLD       $0x17, Y3, Y3
 	VMULPS       Y1, Y2, Y2
 	VMULPS       Y3, Y2, Y0
-	VMOVUPS      vec_unary_numbers<>+1440(SB), Y1
-	VFMADD213PS  vec_unary_numbers<>+1472(SB), Y0, Y1
-	VFMADD213PS  vec_unary_numbers<>+1504(SB), Y0, Y1
+	VMOVUPS      vec_unary_numbers<>+1504(SB), Y1
 	VFMADD213PS  vec_unary_numbers<>+1536(SB), Y0, Y1
 	VFMADD213PS  vec_unary_numbers<>+1568(SB), Y0, Y1
 	VFMADD213PS  vec_unary_numbers<>+1600(SB), Y0, Y1
 	VFMADD213PS  vec_unary_numbers<>+1632(SB), Y0, Y1
 	VFMADD213PS  vec_unary_numbers<>+1664(SB), Y0, Y1
 	VFMADD213PS  vec_unary_numbers<>+1696(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1728(SB), Y0, Y1
+	VFMADD213PS  vec_unary_numbers<>+1760(SB), Y0, Y1
 	VFMADD213PS  vec_unary_numbers<>+64(SB), Y0, Y1
 	VMULPS       Y1, Y0, Y0
-	VCMPPS       $0x01, vec_unary_numbers<>+1408(SB), Y4, Y3
+	VCMPPS       $0x01, vec_unary_numbers<>+1472(SB), Y4, Y3
 	VBLENDVPS    Y3, Y12, Y0, Y0
 	VMAXPS       Y4, Y12, Y1
 	VADDPS       Y1, Y0, Y0
@@ -979,7 +1008,7 @@ row1:
 	JLT          row1Done
 	VMOVUPS      (SI), Y0
 	VMOVAPS      Y0, Y4
-	VMOVUPS      vec_unary_numbers<>+1408(SB), Y1
+	VMOVUPS      vec_unary_numbers<>+1472(SB), Y1
 	VMAXPS       Y0, Y1, Y0
 	VMINPS       Y0, Y12, Y0
 	VMULPS       vec_unary_numbers<>+96(SB), Y0, Y1
@@ -1000,7 +1029,7 @@ row1:
 	VFMADD231PS  Y1, Y2, Y0
 	VMULPS       Y10, Y0, Y0
 	VMULPS       Y11, Y4, Y1
-	VCMPPS       $0x01, vec_unary_numbers<>+1728(SB), Y4, Y3
+	VCMPPS       $0x01, vec_unary_numbers<>+1792(SB), Y4, Y3
 	VBLENDVPS    Y3, Y0, Y1, Y1
 	VMOVAPS      Y1, Y0
 	VMOVUPS      Y0, (DI)
@@ -1017,7 +1046,7 @@ row1Done:
 	VPCMPGTD     vec_unary_lanes<>+0(SB), Y15, Y15
 	VMASKMOVPS   (SI), Y15, Y0
 	VMOVAPS      Y0, Y4
-	VMOVUPS      vec_unary_numbers<>+1408(SB), Y1
+	VMOVUPS      vec_unary_numbers<>+1472(SB), Y1
 	VMAXPS       Y0, Y1, Y0
 	VMINPS       Y0, Y12, Y0
 	VMULPS       vec_unary_numbers<>+96(SB), Y0, Y1
@@ -1038,7 +1067,7 @@ row1Done:
 	VFMADD231PS  Y1, Y2, Y0
 	VMULPS       Y10, Y0, Y0
 	VMULPS       Y11, Y4, Y1
-	VCMPPS       $0x01, vec_unary_numbers<>+1728(SB), Y4, Y3
+	VCMPPS       $0x01, vec_unary_numbers<>+1792(SB), Y4, Y3
 	VBLENDVPS    Y3, Y0, Y1, Y1
 	VMOVAPS      Y1, Y0
 	VMASKMOVPS   Y0, Y15, (DI)
@@ -1066,7 +1095,7 @@ row1:
 	VMOVUPS      (SI), Y0
 	VMOVAPS      Y0, Y4
 	VMULPS       Y11, Y0, Y0
-	VMOVUPS      vec_unary_numbers<>+1408(SB), Y1
+	VMOVUPS      vec_unary_numbers<>+1472(SB), Y1
 	VMAXPS       Y0, Y1, Y0
 	VMINPS       Y0, Y12, Y0
 	VMULPS       vec_unary_numbers<>+96(SB), Y0, Y1
@@ -1086,7 +1115,7 @@ row1:
 	VSUBPS       Y13, Y1, Y0
 	VFMADD231PS  Y1, Y2, Y0
 	VMULPS       Y10, Y0, Y0
-	VCMPPS       $0x01, vec_unary_numbers<>+1728(SB), Y4, Y3
+	VCMPPS       $0x01, vec_unary_numbers<>+1792(SB), Y4, Y3
 	VBLENDVPS    Y3, Y0, Y4, Y4
 	VMOVAPS      Y4, Y0
 	VMOVUPS      Y0, (DI)
@@ -1104,7 +1133,7 @@ row1Done:
 	VMASKMOVPS   (SI), Y15, Y0
 	VMOVAPS      Y0, Y4
 	VMULPS       Y11, Y0, Y0
-	VMOVUPS      vec_unary_numbers<>+1408(SB), Y1
+	VMOVUPS      vec_unary_numbers<>+1472(SB), Y1
 	VMAXPS       Y0, Y1, Y0
 	VMINPS       Y0, Y12, Y0
 	VMULPS       vec_unary_numbers<>+96(SB), Y0, Y1
@@ -1124,7 +1153,7 @@ row1Done:
 	VSUBPS       Y13, Y1, Y0
 	VFMADD231PS  Y1, Y2, Y0
 	VMULPS       Y10, Y0, Y0
-	VCMPPS       $0x01, vec_unary_numbers<>+1728(SB), Y4, Y3
+	VCMPPS       $0x01, vec_unary_numbers<>+1792(SB), Y4, Y3
 	VBLENDVPS    Y3, Y0, Y4, Y4
 	VMOVAPS      Y4, Y0
 	VMASKMOVPS   Y0, Y15, (DI)
@@ -2449,69 +2478,69 @@ TEXT ·VecGeluAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS beta+28(FP), Z11
 	VXORPS       X12, X12, X12
 	VBROADCASTSS vec_unary_numbers<>+64(SB), Z13
-	VBROADCASTSS vec_unary_numbers<>+1760(SB), Z16
-	VBROADCASTSS vec_unary_numbers<>+1792(SB), Z17
-	VBROADCASTSS vec_unary_numbers<>+1824(SB), Z18
-	VBROADCASTSS vec_unary_numbers<>+1856(SB), Z19
-	VMOVUPS      vec_unary_tail<>+0(SB), Z20
-	VMOVUPS      vec_unary_tail<>+64(SB), Z21
-	VMOVUPS      vec_unary_tail<>+128(SB), Z22
-	VMOVUPS      vec_unary_tail<>+192(SB), Z23
-	VMOVUPS      vec_unary_tail<>+256(SB), Z24
-	VMOVUPS      vec_unary_tail<>+320(SB), Z25
-	VMOVUPS      vec_unary_tail<>+384(SB), Z26
+	VBROADCASTSS vec_unary_numbers<>+1824(SB), Z8
+	VBROADCASTSS vec_unary_numbers<>+1856(SB), Z9
+	VBROADCASTSS vec_unary_numbers<>+1888(SB), Z10
+	VBROADCASTSS vec_unary_numbers<>+1344(SB), Z11
+	VMOVUPS      vec_unary_tail16<>+0(SB), Z16
+	VMOVUPS      vec_unary_tail16<>+64(SB), Z17
+	VMOVUPS      vec_unary_tail16<>+128(SB), Z18
+	VMOVUPS      vec_unary_tail16<>+192(SB), Z19
+	VMOVUPS      vec_unary_tail16<>+256(SB), Z20
+	VMOVUPS      vec_unary_tail16<>+320(SB), Z21
+	VMOVUPS      vec_unary_tail16<>+384(SB), Z22
 
 row2:
 	CMPQ          DX, $+32
 	JLT           row2Done
 	VMOVUPS       (SI), Z0
 	VANDPS.BCST   vec_unary_numbers<>+416(SB), Z0, Z1
-	VMINPS        Z1, Z16, Z1
-	VMOVAPS       Z19, Z2
-	VFMADD231PS   Z17, Z1, Z2
-	VSUBPS        Z19, Z2, Z5
+	VMINPS        Z1, Z8, Z1
+	VMOVAPS       Z11, Z2
+	VFMADD231PS   Z9, Z1, Z2
+	VSUBPS        Z11, Z2, Z5
 	VMOVAPS       Z1, Z3
-	VFNMADD231PS  Z18, Z5, Z3
-	VCMPPS        $0x01, Z16, Z1, K2
-	VCMPPS        $0x05, Z12, Z0, K3
-	VPERMPS       Z26, Z2, Z4
-	VPERMPS       Z25, Z2, Z7
-	VFMADD213PS   Z7, Z3, Z4
-	VPERMPS       Z24, Z2, Z6
-	VFMADD213PS   Z6, Z3, Z4
-	VPERMPS       Z23, Z2, Z5
+	VFNMADD231PS  Z10, Z5, Z3
+	VPERMPS       Z22, Z2, Z4
+	VPERMPS       Z21, Z2, Z5
 	VFMADD213PS   Z5, Z3, Z4
-	VPERMPS       Z22, Z2, Z7
-	VFMADD213PS   Z7, Z3, Z4
-	VPERMPS       Z21, Z2, Z6
-	VFMADD213PS   Z6, Z3, Z4
 	VPERMPS       Z20, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z19, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z18, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z17, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z16, Z2, Z5
+	VCMPPS        $0x01, Z8, Z1, K2
+	VCMPPS        $0x05, Z12, Z0, K3
 	VFMADD213PS.Z Z5, Z3, K2, Z4
 	VSUBPS        Z4, Z13, K3, Z4
 	VMULPS        Z0, Z4, Z0
 	VMOVUPS       Z0, (DI)
 	VMOVUPS       64(SI), Z0
 	VANDPS.BCST   vec_unary_numbers<>+416(SB), Z0, Z1
-	VMINPS        Z1, Z16, Z1
-	VMOVAPS       Z19, Z2
-	VFMADD231PS   Z17, Z1, Z2
-	VSUBPS        Z19, Z2, Z5
+	VMINPS        Z1, Z8, Z1
+	VMOVAPS       Z11, Z2
+	VFMADD231PS   Z9, Z1, Z2
+	VSUBPS        Z11, Z2, Z5
 	VMOVAPS       Z1, Z3
-	VFNMADD231PS  Z18, Z5, Z3
-	VCMPPS        $0x01, Z16, Z1, K2
-	VCMPPS        $0x05, Z12, Z0, K3
-	VPERMPS       Z26, Z2, Z4
-	VPERMPS       Z25, Z2, Z7
-	VFMADD213PS   Z7, Z3, Z4
-	VPERMPS       Z24, Z2, Z6
-	VFMADD213PS   Z6, Z3, Z4
-	VPERMPS       Z23, Z2, Z5
+	VFNMADD231PS  Z10, Z5, Z3
+	VPERMPS       Z22, Z2, Z4
+	VPERMPS       Z21, Z2, Z5
 	VFMADD213PS   Z5, Z3, Z4
-	VPERMPS       Z22, Z2, Z7
-	VFMADD213PS   Z7, Z3, Z4
-	VPERMPS       Z21, Z2, Z6
-	VFMADD213PS   Z6, Z3, Z4
 	VPERMPS       Z20, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z19, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z18, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z17, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z16, Z2, Z5
+	VCMPPS        $0x01, Z8, Z1, K2
+	VCMPPS        $0x05, Z12, Z0, K3
 	VFMADD213PS.Z Z5, Z3, K2, Z4
 	VSUBPS        Z4, Z13, K3, Z4
 	VMULPS        Z0, Z4, Z0
@@ -2527,26 +2556,26 @@ row1:
 	JLT           row1Done
 	VMOVUPS       (SI), Z0
 	VANDPS.BCST   vec_unary_numbers<>+416(SB), Z0, Z1
-	VMINPS        Z1, Z16, Z1
-	VMOVAPS       Z19, Z2
-	VFMADD231PS   Z17, Z1, Z2
-	VSUBPS        Z19, Z2, Z5
+	VMINPS        Z1, Z8, Z1
+	VMOVAPS       Z11, Z2
+	VFMADD231PS   Z9, Z1, Z2
+	VSUBPS        Z11, Z2, Z5
 	VMOVAPS       Z1, Z3
-	VFNMADD231PS  Z18, Z5, Z3
-	VCMPPS        $0x01, Z16, Z1, K2
-	VCMPPS        $0x05, Z12, Z0, K3
-	VPERMPS       Z26, Z2, Z4
-	VPERMPS       Z25, Z2, Z7
-	VFMADD213PS   Z7, Z3, Z4
-	VPERMPS       Z24, Z2, Z6
-	VFMADD213PS   Z6, Z3, Z4
-	VPERMPS       Z23, Z2, Z5
+	VFNMADD231PS  Z10, Z5, Z3
+	VPERMPS       Z22, Z2, Z4
+	VPERMPS       Z21, Z2, Z5
 	VFMADD213PS   Z5, Z3, Z4
-	VPERMPS       Z22, Z2, Z7
-	VFMADD213PS   Z7, Z3, Z4
-	VPERMPS       Z21, Z2, Z6
-	VFMADD213PS   Z6, Z3, Z4
 	VPERMPS       Z20, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z19, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z18, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z17, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z16, Z2, Z5
+	VCMPPS        $0x01, Z8, Z1, K2
+	VCMPPS        $0x05, Z12, Z0, K3
 	VFMADD213PS.Z Z5, Z3, K2, Z4
 	VSUBPS        Z4, Z13, K3, Z4
 	VMULPS        Z0, Z4, Z0
@@ -2566,26 +2595,26 @@ row1Done:
 	KMOVW         AX, K1
 	VMOVUPS.Z     (SI), K1, Z0
 	VANDPS.BCST   vec_unary_numbers<>+416(SB), Z0, Z1
-	VMINPS        Z1, Z16, Z1
-	VMOVAPS       Z19, Z2
-	VFMADD231PS   Z17, Z1, Z2
-	VSUBPS        Z19, Z2, Z5
+	VMINPS        Z1, Z8, Z1
+	VMOVAPS       Z11, Z2
+	VFMADD231PS   Z9, Z1, Z2
+	VSUBPS        Z11, Z2, Z5
 	VMOVAPS       Z1, Z3
-	VFNMADD231PS  Z18, Z5, Z3
-	VCMPPS        $0x01, Z16, Z1, K2
-	VCMPPS        $0x05, Z12, Z0, K3
-	VPERMPS       Z26, Z2, Z4
-	VPERMPS       Z25, Z2, Z7
-	VFMADD213PS   Z7, Z3, Z4
-	VPERMPS       Z24, Z2, Z6
-	VFMADD213PS   Z6, Z3, Z4
-	VPERMPS       Z23, Z2, Z5
+	VFNMADD231PS  Z10, Z5, Z3
+	VPERMPS       Z22, Z2, Z4
+	VPERMPS       Z21, Z2, Z5
 	VFMADD213PS   Z5, Z3, Z4
-	VPERMPS       Z22, Z2, Z7
-	VFMADD213PS   Z7, Z3, Z4
-	VPERMPS       Z21, Z2, Z6
-	VFMADD213PS   Z6, Z3, Z4
 	VPERMPS       Z20, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z19, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z18, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z17, Z2, Z5
+	VFMADD213PS   Z5, Z3, Z4
+	VPERMPS       Z16, Z2, Z5
+	VCMPPS        $0x01, Z8, Z1, K2
+	VCMPPS        $0x05, Z12, Z0, K3
 	VFMADD213PS.Z Z5, Z3, K2, Z4
 	VSUBPS        Z4, Z13, K3, Z4
 	VMULPS        Z0, Z4, Z0
@@ -2614,8 +2643,8 @@ row1:
 	VMOVUPS           (SI), Z0
 	VMOVAPS           Z0, Z4
 	VMULPS            Z0, Z0, Z1
-	VBROADCASTSS      vec_unary_numbers<>+1312(SB), Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+1344(SB), Z1, Z2
+	VBROADCASTSS      vec_unary_numbers<>+1376(SB), Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+1408(SB), Z1, Z2
 	VMULPS            Z2, Z0, Z0
 	VMAXPS            Z0, Z8, Z0
 	VMINPS            Z0, Z9, Z0
@@ -2650,8 +2679,8 @@ row1Done:
 	VMOVUPS.Z         (SI), K1, Z0
 	VMOVAPS           Z0, Z4
 	VMULPS            Z0, Z0, Z1
-	VBROADCASTSS      vec_unary_numbers<>+1312(SB), Z2
-	VFMADD213PS.BCST  vec_unary_numbers<>+1344(SB), Z1, Z2
+	VBROADCASTSS      vec_unary_numbers<>+1376(SB), Z2
+	VFMADD213PS.BCST  vec_unary_numbers<>+1408(SB), Z1, Z2
 	VMULPS            Z2, Z0, Z0
 	VMAXPS            Z0, Z8, Z0
 	VMINPS            Z0, Z9, Z0
@@ -2693,7 +2722,7 @@ row1:
 	JLT               row1Done
 	VMOVUPS           (SI), Z0
 	VMOVAPS           Z0, Z4
-	VBROADCASTSS      vec_unary_numbers<>+1376(SB), Z5
+	VBROADCASTSS      vec_unary_numbers<>+1440(SB), Z5
 	VMINPS            Z0, Z5, Z0
 	VMAXPS            Z0, Z8, Z0
 	VMINPS            Z0, Z9, Z0
@@ -2730,7 +2759,7 @@ row1Done:
 	KMOVW             AX, K1
 	VMOVUPS.Z         (SI), K1, Z0
 	VMOVAPS           Z0, Z4
-	VBROADCASTSS      vec_unary_numbers<>+1376(SB), Z5
+	VBROADCASTSS      vec_unary_numbers<>+1440(SB), Z5
 	VMINPS            Z0, Z5, Z0
 	VMAXPS            Z0, Z8, Z0
 	VMINPS            Z0, Z9, Z0
@@ -2776,7 +2805,7 @@ row1:
 	VMOVUPS           (SI), Z0
 	VMOVAPS           Z0, Z4
 	VORPS.BCST        vec_unary_numbers<>+384(SB), Z0, Z0
-	VBROADCASTSS      vec_unary_numbers<>+1408(SB), Z1
+	VBROADCASTSS      vec_unary_numbers<>+1472(SB), Z1
 	VMAXPS            Z0, Z1, Z0
 	VMAXPS            Z0, Z8, Z0
 	VMINPS            Z0, Z9, Z0
@@ -2792,18 +2821,18 @@ row1:
 	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
 	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
 	VSCALEFPS         Z1, Z2, Z0
-	VBROADCASTSS      vec_unary_numbers<>+1440(SB), Z1
-	VFMADD213PS.BCST  vec_unary_numbers<>+1472(SB), Z0, Z1
-	VFMADD213PS.BCST  vec_unary_numbers<>+1504(SB), Z0, Z1
+	VBROADCASTSS      vec_unary_numbers<>+1504(SB), Z1
 	VFMADD213PS.BCST  vec_unary_numbers<>+1536(SB), Z0, Z1
 	VFMADD213PS.BCST  vec_unary_numbers<>+1568(SB), Z0, Z1
 	VFMADD213PS.BCST  vec_unary_numbers<>+1600(SB), Z0, Z1
 	VFMADD213PS.BCST  vec_unary_numbers<>+1632(SB), Z0, Z1
 	VFMADD213PS.BCST  vec_unary_numbers<>+1664(SB), Z0, Z1
 	VFMADD213PS.BCST  vec_unary_numbers<>+1696(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1728(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1760(SB), Z0, Z1
 	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z1
 	VMULPS            Z1, Z0, Z0
-	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1408(SB), Z4, K2
+	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1472(SB), Z4, K2
 	VMOVAPS           Z12, K2, Z0
 	VMAXPS            Z4, Z12, Z1
 	VADDPS            Z1, Z0, Z0
@@ -2824,7 +2853,7 @@ row1Done:
 	VMOVUPS.Z         (SI), K1, Z0
 	VMOVAPS           Z0, Z4
 	VORPS.BCST        vec_unary_numbers<>+384(SB), Z0, Z0
-	VBROADCASTSS      vec_unary_numbers<>+1408(SB), Z1
+	VBROADCASTSS      vec_unary_numbers<>+1472(SB), Z1
 	VMAXPS            Z0, Z1, Z0
 	VMAXPS            Z0, Z8, Z0
 	VMINPS            Z0, Z9, Z0
@@ -2840,18 +2869,18 @@ row1Done:
 	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
 	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z2
 	VSCALEFPS         Z1, Z2, Z0
-	VBROADCASTSS      vec_unary_numbers<>+1440(SB), Z1
-	VFMADD213PS.BCST  vec_unary_numbers<>+1472(SB), Z0, Z1
-	VFMADD213PS.BCST  vec_unary_numbers<>+1504(SB), Z0, Z1
+	VBROADCASTSS      vec_unary_numbers<>+1504(SB), Z1
 	VFMADD213PS.BCST  vec_unary_numbers<>+1536(SB), Z0, Z1
 	VFMADD213PS.BCST  vec_unary_numbers<>+1568(SB), Z0, Z1
 	VFMADD213PS.BCST  vec_unary_numbers<>+1600(SB), Z0, Z1
 	VFMADD213PS.BCST  vec_unary_numbers<>+1632(SB), Z0, Z1
 	VFMADD213PS.BCST  vec_unary_numbers<>+1664(SB), Z0, Z1
 	VFMADD213PS.BCST  vec_unary_numbers<>+1696(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1728(SB), Z0, Z1
+	VFMADD213PS.BCST  vec_unary_numbers<>+1760(SB), Z0, Z1
 	VFMADD213PS.BCST  vec_unary_numbers<>+64(SB), Z0, Z1
 	VMULPS            Z1, Z0, Z0
-	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1408(SB), Z4, K2
+	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1472(SB), Z4, K2
 	VMOVAPS           Z12, K2, Z0
 	VMAXPS            Z4, Z12, Z1
 	VADDPS            Z1, Z0, Z0
@@ -2879,7 +2908,7 @@ row1:
 	JLT               row1Done
 	VMOVUPS           (SI), Z0
 	VMOVAPS           Z0, Z4
-	VBROADCASTSS      vec_unary_numbers<>+1408(SB), Z1
+	VBROADCASTSS      vec_unary_numbers<>+1472(SB), Z1
 	VMAXPS            Z0, Z1, Z0
 	VMINPS            Z0, Z12, Z0
 	VMULPS.BCST       vec_unary_numbers<>+96(SB), Z0, Z1
@@ -2898,7 +2927,7 @@ row1:
 	VFMADD231PS       Z1, Z2, Z0
 	VMULPS            Z10, Z0, Z0
 	VMULPS            Z11, Z4, Z1
-	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1728(SB), Z4, K2
+	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1792(SB), Z4, K2
 	VMOVAPS           Z0, K2, Z1
 	VMOVAPS           Z1, Z0
 	VMOVUPS           Z0, (DI)
@@ -2917,7 +2946,7 @@ row1Done:
 	KMOVW             AX, K1
 	VMOVUPS.Z         (SI), K1, Z0
 	VMOVAPS           Z0, Z4
-	VBROADCASTSS      vec_unary_numbers<>+1408(SB), Z1
+	VBROADCASTSS      vec_unary_numbers<>+1472(SB), Z1
 	VMAXPS            Z0, Z1, Z0
 	VMINPS            Z0, Z12, Z0
 	VMULPS.BCST       vec_unary_numbers<>+96(SB), Z0, Z1
@@ -2936,7 +2965,7 @@ row1Done:
 	VFMADD231PS       Z1, Z2, Z0
 	VMULPS            Z10, Z0, Z0
 	VMULPS            Z11, Z4, Z1
-	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1728(SB), Z4, K2
+	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1792(SB), Z4, K2
 	VMOVAPS           Z0, K2, Z1
 	VMOVAPS           Z1, Z0
 	VMOVUPS           Z0, K1, (DI)
@@ -2964,7 +2993,7 @@ row1:
 	VMOVUPS           (SI), Z0
 	VMOVAPS           Z0, Z4
 	VMULPS            Z11, Z0, Z0
-	VBROADCASTSS      vec_unary_numbers<>+1408(SB), Z1
+	VBROADCASTSS      vec_unary_numbers<>+1472(SB), Z1
 	VMAXPS            Z0, Z1, Z0
 	VMINPS            Z0, Z12, Z0
 	VMULPS.BCST       vec_unary_numbers<>+96(SB), Z0, Z1
@@ -2982,7 +3011,7 @@ row1:
 	VSUBPS            Z13, Z1, Z0
 	VFMADD231PS       Z1, Z2, Z0
 	VMULPS            Z10, Z0, Z0
-	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1728(SB), Z4, K2
+	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1792(SB), Z4, K2
 	VMOVAPS           Z0, K2, Z4
 	VMOVAPS           Z4, Z0
 	VMOVUPS           Z0, (DI)
@@ -3002,7 +3031,7 @@ row1Done:
 	VMOVUPS.Z         (SI), K1, Z0
 	VMOVAPS           Z0, Z4
 	VMULPS            Z11, Z0, Z0
-	VBROADCASTSS      vec_unary_numbers<>+1408(SB), Z1
+	VBROADCASTSS      vec_unary_numbers<>+1472(SB), Z1
 	VMAXPS            Z0, Z1, Z0
 	VMINPS            Z0, Z12, Z0
 	VMULPS.BCST       vec_unary_numbers<>+96(SB), Z0, Z1
@@ -3020,7 +3049,7 @@ row1Done:
 	VSUBPS            Z13, Z1, Z0
 	VFMADD231PS       Z1, Z2, Z0
 	VMULPS            Z10, Z0, Z0
-	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1728(SB), Z4, K2
+	VCMPPS.BCST       $0x01, vec_unary_numbers<>+1792(SB), Z4, K2
 	VMOVAPS           Z0, K2, Z4
 	VMOVAPS           Z4, Z0
 	VMOVUPS           Z0, K1, (DI)
@@ -3921,119 +3950,193 @@ rowEnd:
 	VZEROUPPER
 	RET
 
-DATA vec_unary_tail<>+0(SB)/4, $0x3f000000
-DATA vec_unary_tail<>+4(SB)/4, $0x3ea9685e
-DATA vec_unary_tail<>+8(SB)/4, $0x3e435da8
-DATA vec_unary_tail<>+12(SB)/4, $0x3dc1e55b
-DATA vec_unary_tail<>+16(SB)/4, $0x3d241512
-DATA vec_unary_tail<>+20(SB)/4, $0x3c6b28f0
-DATA vec_unary_tail<>+24(SB)/4, $0x3b8df736
-DATA vec_unary_tail<>+28(SB)/4, $0x3a8fd966
-DATA vec_unary_tail<>+32(SB)/4, $0x3973ede5
-DATA vec_unary_tail<>+36(SB)/4, $0x382cab3d
-DATA vec_unary_tail<>+40(SB)/4, $0x36cbbae3
-DATA vec_unary_tail<>+44(SB)/4, $0x35480e9b
-DATA vec_unary_tail<>+48(SB)/4, $0x33a350de
-DATA vec_unary_tail<>+52(SB)/4, $0x31dd78ca
-DATA vec_unary_tail<>+56(SB)/4, $0x2ff945d1
-DATA vec_unary_tail<>+60(SB)/4, $0x2de8b843
-DATA vec_unary_tail<>+64(SB)/4, $0xbecc422a
-DATA vec_unary_tail<>+68(SB)/4, $0xbeb99dd6
-DATA vec_unary_tail<>+72(SB)/4, $0xbe8b4acb
-DATA vec_unary_tail<>+76(SB)/4, $0xbe2ca3b2
-DATA vec_unary_tail<>+80(SB)/4, $0xbdb0b22a
-DATA vec_unary_tail<>+84(SB)/4, $0xbd1557f4
-DATA vec_unary_tail<>+88(SB)/4, $0xbc507913
-DATA vec_unary_tail<>+92(SB)/4, $0xbb705169
-DATA vec_unary_tail<>+96(SB)/4, $0xba64c4c2
-DATA vec_unary_tail<>+100(SB)/4, $0xb933d663
-DATA vec_unary_tail<>+104(SB)/4, $0xb7e97d5e
-DATA vec_unary_tail<>+108(SB)/4, $0xb67a56f0
-DATA vec_unary_tail<>+112(SB)/4, $0xb4dda625
-DATA vec_unary_tail<>+116(SB)/4, $0xb3220f71
-DATA vec_unary_tail<>+120(SB)/4, $0xb143b360
-DATA vec_unary_tail<>+124(SB)/4, $0xaf432806
-DATA vec_unary_tail<>+128(SB)/4, $0x33f70884
-DATA vec_unary_tail<>+132(SB)/4, $0x3da26a1c
-DATA vec_unary_tail<>+136(SB)/4, $0x3df3c2de
-DATA vec_unary_tail<>+140(SB)/4, $0x3de296d3
-DATA vec_unary_tail<>+144(SB)/4, $0x3d9a9be4
-DATA vec_unary_tail<>+148(SB)/4, $0x3d235839
-DATA vec_unary_tail<>+152(SB)/4, $0x3c88cf80
-DATA vec_unary_tail<>+156(SB)/4, $0x3bb7fe60
-DATA vec_unary_tail<>+160(SB)/4, $0x3ac82c0f
-DATA vec_unary_tail<>+164(SB)/4, $0x39b1068d
-DATA vec_unary_tail<>+168(SB)/4, $0x387f5f32
-DATA vec_unary_tail<>+172(SB)/4, $0x371695d4
-DATA vec_unary_tail<>+176(SB)/4, $0x3591707b
-DATA vec_unary_tail<>+180(SB)/4, $0x33e6615a
-DATA vec_unary_tail<>+184(SB)/4, $0x3215c7ed
-DATA vec_unary_tail<>+188(SB)/4, $0x30200093
-DATA vec_unary_tail<>+192(SB)/4, $0x3d882a79
-DATA vec_unary_tail<>+196(SB)/4, $0x3d481d21
-DATA vec_unary_tail<>+200(SB)/4, $0x3c2e2261
-DATA vec_unary_tail<>+204(SB)/4, $0xbca6553b
-DATA vec_unary_tail<>+208(SB)/4, $0xbcf2f434
-DATA vec_unary_tail<>+212(SB)/4, $0xbcbc6eed
-DATA vec_unary_tail<>+216(SB)/4, $0xbc4cadfe
-DATA vec_unary_tail<>+220(SB)/4, $0xbba7cdda
-DATA vec_unary_tail<>+224(SB)/4, $0xbad6773b
-DATA vec_unary_tail<>+228(SB)/4, $0xb9d9564d
-DATA vec_unary_tail<>+232(SB)/4, $0xb8b0703d
-DATA vec_unary_tail<>+236(SB)/4, $0xb767093b
-DATA vec_unary_tail<>+240(SB)/4, $0xb5f51f25
-DATA vec_unary_tail<>+244(SB)/4, $0xb4536d42
-DATA vec_unary_tail<>+248(SB)/4, $0xb294a197
-DATA vec_unary_tail<>+252(SB)/4, $0xb0aaa65f
-DATA vec_unary_tail<>+256(SB)/4, $0x3829aaa1
-DATA vec_unary_tail<>+260(SB)/4, $0xbc980cab
-DATA vec_unary_tail<>+264(SB)/4, $0xbcb58870
-DATA vec_unary_tail<>+268(SB)/4, $0xbc40ec40
-DATA vec_unary_tail<>+272(SB)/4, $0x39ce264c
-DATA vec_unary_tail<>+276(SB)/4, $0x3bc25b4b
-DATA vec_unary_tail<>+280(SB)/4, $0x3bb164f3
-DATA vec_unary_tail<>+284(SB)/4, $0x3b43995f
-DATA vec_unary_tail<>+288(SB)/4, $0x3a9a526e
-DATA vec_unary_tail<>+292(SB)/4, $0x39b88dcf
-DATA vec_unary_tail<>+296(SB)/4, $0x38abed93
-DATA vec_unary_tail<>+300(SB)/4, $0x377d7515
-DATA vec_unary_tail<>+304(SB)/4, $0x361549b1
-DATA vec_unary_tail<>+308(SB)/4, $0x348d79ae
-DATA vec_unary_tail<>+312(SB)/4, $0x32d8c07d
-DATA vec_unary_tail<>+316(SB)/4, $0x3106b35e
-DATA vec_unary_tail<>+320(SB)/4, $0xbc27d56a
-DATA vec_unary_tail<>+324(SB)/4, $0xbbb99003
-DATA vec_unary_tail<>+328(SB)/4, $0x3b1276c0
-DATA vec_unary_tail<>+332(SB)/4, $0x3bc703d5
-DATA vec_unary_tail<>+336(SB)/4, $0x3b8cc1a6
-DATA vec_unary_tail<>+340(SB)/4, $0x3a653bf8
-DATA vec_unary_tail<>+344(SB)/4, $0xba792175
-DATA vec_unary_tail<>+348(SB)/4, $0xba8a4362
-DATA vec_unary_tail<>+352(SB)/4, $0xba181d79
-DATA vec_unary_tail<>+356(SB)/4, $0xb9639481
-DATA vec_unary_tail<>+360(SB)/4, $0xb87be9ca
-DATA vec_unary_tail<>+364(SB)/4, $0xb756120c
-DATA vec_unary_tail<>+368(SB)/4, $0xb60e7b74
-DATA vec_unary_tail<>+372(SB)/4, $0xb49666f5
-DATA vec_unary_tail<>+376(SB)/4, $0xb2fddf93
-DATA vec_unary_tail<>+380(SB)/4, $0xb12c5057
-DATA vec_unary_tail<>+384(SB)/4, $0x3a6bc105
-DATA vec_unary_tail<>+388(SB)/4, $0x3b3bee53
-DATA vec_unary_tail<>+392(SB)/4, $0x3b28fb4e
-DATA vec_unary_tail<>+396(SB)/4, $0x39581423
-DATA vec_unary_tail<>+400(SB)/4, $0xbaaa60ec
-DATA vec_unary_tail<>+404(SB)/4, $0xba8de0e7
-DATA vec_unary_tail<>+408(SB)/4, $0xb996639a
-DATA vec_unary_tail<>+412(SB)/4, $0x3916dafd
-DATA vec_unary_tail<>+416(SB)/4, $0x393a3446
-DATA vec_unary_tail<>+420(SB)/4, $0x38c07297
-DATA vec_unary_tail<>+424(SB)/4, $0x38027a87
-DATA vec_unary_tail<>+428(SB)/4, $0x3700a1c6
-DATA vec_unary_tail<>+432(SB)/4, $0x35c07fcf
-DATA vec_unary_tail<>+436(SB)/4, $0x345fbb5a
-DATA vec_unary_tail<>+440(SB)/4, $0x32cccec4
-DATA vec_unary_tail<>+444(SB)/4, $0x31150ea5
-GLOBL vec_unary_tail<>(SB), RODATA|NOPTR, $448
+DATA vec_unary_tail8<>+0(SB)/4, $0x3f000000
+DATA vec_unary_tail8<>+4(SB)/4, $0x3e435da8
+DATA vec_unary_tail8<>+8(SB)/4, $0x3d241512
+DATA vec_unary_tail8<>+12(SB)/4, $0x3b8df736
+DATA vec_unary_tail8<>+16(SB)/4, $0x3973ede5
+DATA vec_unary_tail8<>+20(SB)/4, $0x36cbbad8
+DATA vec_unary_tail8<>+24(SB)/4, $0x33a35091
+DATA vec_unary_tail8<>+28(SB)/4, $0x2ff943f0
+DATA vec_unary_tail8<>+32(SB)/4, $0xbecc422a
+DATA vec_unary_tail8<>+36(SB)/4, $0xbe8b4acb
+DATA vec_unary_tail8<>+40(SB)/4, $0xbdb0b22a
+DATA vec_unary_tail8<>+44(SB)/4, $0xbc507916
+DATA vec_unary_tail8<>+48(SB)/4, $0xba64c4bf
+DATA vec_unary_tail8<>+52(SB)/4, $0xb7e97d26
+DATA vec_unary_tail8<>+56(SB)/4, $0xb4dda5ab
+DATA vec_unary_tail8<>+60(SB)/4, $0xb143b45a
+DATA vec_unary_tail8<>+64(SB)/4, $0xb2357a0c
+DATA vec_unary_tail8<>+68(SB)/4, $0x3df3c2e0
+DATA vec_unary_tail8<>+72(SB)/4, $0x3d9a9be6
+DATA vec_unary_tail8<>+76(SB)/4, $0x3c88cf78
+DATA vec_unary_tail8<>+80(SB)/4, $0x3ac82c10
+DATA vec_unary_tail8<>+84(SB)/4, $0x387f6128
+DATA vec_unary_tail8<>+88(SB)/4, $0x359176f7
+DATA vec_unary_tail8<>+92(SB)/4, $0x3215df0d
+DATA vec_unary_tail8<>+96(SB)/4, $0x3d882c3c
+DATA vec_unary_tail8<>+100(SB)/4, $0x3c2e1e73
+DATA vec_unary_tail8<>+104(SB)/4, $0xbcf2f50d
+DATA vec_unary_tail8<>+108(SB)/4, $0xbc4cac51
+DATA vec_unary_tail8<>+112(SB)/4, $0xbad67821
+DATA vec_unary_tail8<>+116(SB)/4, $0xb8b07c2f
+DATA vec_unary_tail8<>+120(SB)/4, $0xb5f5504d
+DATA vec_unary_tail8<>+124(SB)/4, $0xb294d8ec
+DATA vec_unary_tail8<>+128(SB)/4, $0xb63e9f11
+DATA vec_unary_tail8<>+132(SB)/4, $0xbcb58bf9
+DATA vec_unary_tail8<>+136(SB)/4, $0x39ce0468
+DATA vec_unary_tail8<>+140(SB)/4, $0x3bb16c81
+DATA vec_unary_tail8<>+144(SB)/4, $0x3a9a4f35
+DATA vec_unary_tail8<>+148(SB)/4, $0x38abbadb
+DATA vec_unary_tail8<>+152(SB)/4, $0x3614b378
+DATA vec_unary_tail8<>+156(SB)/4, $0x32d6aaaf
+DATA vec_unary_tail8<>+160(SB)/4, $0xbc2319bb
+DATA vec_unary_tail8<>+164(SB)/4, $0x3b156873
+DATA vec_unary_tail8<>+168(SB)/4, $0x3b8d4aa8
+DATA vec_unary_tail8<>+172(SB)/4, $0xba7dd617
+DATA vec_unary_tail8<>+176(SB)/4, $0xba17bef3
+DATA vec_unary_tail8<>+180(SB)/4, $0xb8778da5
+DATA vec_unary_tail8<>+184(SB)/4, $0xb609a195
+DATA vec_unary_tail8<>+188(SB)/4, $0xb2f0a287
+DATA vec_unary_tail8<>+192(SB)/4, $0xb898ada4
+DATA vec_unary_tail8<>+196(SB)/4, $0x3b2b7c79
+DATA vec_unary_tail8<>+200(SB)/4, $0xbaab5922
+DATA vec_unary_tail8<>+204(SB)/4, $0xb99c1794
+DATA vec_unary_tail8<>+208(SB)/4, $0x393caa6c
+DATA vec_unary_tail8<>+212(SB)/4, $0x38071eeb
+DATA vec_unary_tail8<>+216(SB)/4, $0x35ccad4d
+DATA vec_unary_tail8<>+220(SB)/4, $0x32e1b96b
+DATA vec_unary_tail8<>+224(SB)/4, $0x3ab18615
+DATA vec_unary_tail8<>+228(SB)/4, $0xba14abb8
+DATA vec_unary_tail8<>+232(SB)/4, $0xb949947b
+DATA vec_unary_tail8<>+236(SB)/4, $0x3969f82a
+DATA vec_unary_tail8<>+240(SB)/4, $0xb7a0d962
+DATA vec_unary_tail8<>+244(SB)/4, $0xb75dc493
+DATA vec_unary_tail8<>+248(SB)/4, $0xb57a659c
+DATA vec_unary_tail8<>+252(SB)/4, $0xb2b1bc6d
+DATA vec_unary_tail8<>+256(SB)/4, $0xb95ced8b
+DATA vec_unary_tail8<>+260(SB)/4, $0xb9503856
+DATA vec_unary_tail8<>+264(SB)/4, $0x39331052
+DATA vec_unary_tail8<>+268(SB)/4, $0xb82fb766
+DATA vec_unary_tail8<>+272(SB)/4, $0xb70f7ac1
+DATA vec_unary_tail8<>+276(SB)/4, $0x36657d1d
+DATA vec_unary_tail8<>+280(SB)/4, $0x34c3270a
+DATA vec_unary_tail8<>+284(SB)/4, $0x3225c16e
+GLOBL vec_unary_tail8<>(SB), RODATA|NOPTR, $288
+
+DATA vec_unary_tail16<>+0(SB)/4, $0x3f000000
+DATA vec_unary_tail16<>+4(SB)/4, $0x3ea9685e
+DATA vec_unary_tail16<>+8(SB)/4, $0x3e435da8
+DATA vec_unary_tail16<>+12(SB)/4, $0x3dc1e55b
+DATA vec_unary_tail16<>+16(SB)/4, $0x3d241512
+DATA vec_unary_tail16<>+20(SB)/4, $0x3c6b28f0
+DATA vec_unary_tail16<>+24(SB)/4, $0x3b8df736
+DATA vec_unary_tail16<>+28(SB)/4, $0x3a8fd966
+DATA vec_unary_tail16<>+32(SB)/4, $0x3973ede5
+DATA vec_unary_tail16<>+36(SB)/4, $0x382cab3d
+DATA vec_unary_tail16<>+40(SB)/4, $0x36cbbae3
+DATA vec_unary_tail16<>+44(SB)/4, $0x35480e9b
+DATA vec_unary_tail16<>+48(SB)/4, $0x33a350de
+DATA vec_unary_tail16<>+52(SB)/4, $0x31dd78ca
+DATA vec_unary_tail16<>+56(SB)/4, $0x2ff945d1
+DATA vec_unary_tail16<>+60(SB)/4, $0x2de8b843
+DATA vec_unary_tail16<>+64(SB)/4, $0xbecc422a
+DATA vec_unary_tail16<>+68(SB)/4, $0xbeb99dd6
+DATA vec_unary_tail16<>+72(SB)/4, $0xbe8b4acb
+DATA vec_unary_tail16<>+76(SB)/4, $0xbe2ca3b2
+DATA vec_unary_tail16<>+80(SB)/4, $0xbdb0b22a
+DATA vec_unary_tail16<>+84(SB)/4, $0xbd1557f4
+DATA vec_unary_tail16<>+88(SB)/4, $0xbc507913
+DATA vec_unary_tail16<>+92(SB)/4, $0xbb705169
+DATA vec_unary_tail16<>+96(SB)/4, $0xba64c4c2
+DATA vec_unary_tail16<>+100(SB)/4, $0xb933d663
+DATA vec_unary_tail16<>+104(SB)/4, $0xb7e97d5e
+DATA vec_unary_tail16<>+108(SB)/4, $0xb67a56f0
+DATA vec_unary_tail16<>+112(SB)/4, $0xb4dda625
+DATA vec_unary_tail16<>+116(SB)/4, $0xb3220f71
+DATA vec_unary_tail16<>+120(SB)/4, $0xb143b360
+DATA vec_unary_tail16<>+124(SB)/4, $0xaf432806
+DATA vec_unary_tail16<>+128(SB)/4, $0x33f70884
+DATA vec_unary_tail16<>+132(SB)/4, $0x3da26a1c
+DATA vec_unary_tail16<>+136(SB)/4, $0x3df3c2de
+DATA vec_unary_tail16<>+140(SB)/4, $0x3de296d3
+DATA vec_unary_tail16<>+144(SB)/4, $0x3d9a9be4
+DATA vec_unary_tail16<>+148(SB)/4, $0x3d235839
+DATA vec_unary_tail16<>+152(SB)/4, $0x3c88cf80
+DATA vec_unary_tail16<>+156(SB)/4, $0x3bb7fe60
+DATA vec_unary_tail16<>+160(SB)/4, $0x3ac82c0f
+DATA vec_unary_tail16<>+164(SB)/4, $0x39b1068d
+DATA vec_unary_tail16<>+168(SB)/4, $0x387f5f32
+DATA vec_unary_tail16<>+172(SB)/4, $0x371695d4
+DATA vec_unary_tail16<>+176(SB)/4, $0x3591707b
+DATA vec_unary_tail16<>+180(SB)/4, $0x33e6615a
+DATA vec_unary_tail16<>+184(SB)/4, $0x3215c7ed
+DATA vec_unary_tail16<>+188(SB)/4, $0x30200093
+DATA vec_unary_tail16<>+192(SB)/4, $0x3d882a79
+DATA vec_unary_tail16<>+196(SB)/4, $0x3d481d21
+DATA vec_unary_tail16<>+200(SB)/4, $0x3c2e2261
+DATA vec_unary_tail16<>+204(SB)/4, $0xbca6553b
+DATA vec_unary_tail16<>+208(SB)/4, $0xbcf2f434
+DATA vec_unary_tail16<>+212(SB)/4, $0xbcbc6eed
+DATA vec_unary_tail16<>+216(SB)/4, $0xbc4cadfe
+DATA vec_unary_tail16<>+220(SB)/4, $0xbba7cdda
+DATA vec_unary_tail16<>+224(SB)/4, $0xbad6773b
+DATA vec_unary_tail16<>+228(SB)/4, $0xb9d9564d
+DATA vec_unary_tail16<>+232(SB)/4, $0xb8b0703d
+DATA vec_unary_tail16<>+236(SB)/4, $0xb767093b
+DATA vec_unary_tail16<>+240(SB)/4, $0xb5f51f25
+DATA vec_unary_tail16<>+244(SB)/4, $0xb4536d42
+DATA vec_unary_tail16<>+248(SB)/4, $0xb294a197
+DATA vec_unary_tail16<>+252(SB)/4, $0xb0aaa65f
+DATA vec_unary_tail16<>+256(SB)/4, $0x3829aaa1
+DATA vec_unary_tail16<>+260(SB)/4, $0xbc980cab
+DATA vec_unary_tail16<>+264(SB)/4, $0xbcb58870
+DATA vec_unary_tail16<>+268(SB)/4, $0xbc40ec40
+DATA vec_unary_tail16<>+272(SB)/4, $0x39ce264c
+DATA vec_unary_tail16<>+276(SB)/4, $0x3bc25b4b
+DATA vec_unary_tail16<>+280(SB)/4, $0x3bb164f3
+DATA vec_unary_tail16<>+284(SB)/4, $0x3b43995f
+DATA vec_unary_tail16<>+288(SB)/4, $0x3a9a526e
+DATA vec_unary_tail16<>+292(SB)/4, $0x39b88dcf
+DATA vec_unary_tail16<>+296(SB)/4, $0x38abed93
+DATA vec_unary_tail16<>+300(SB)/4, $0x377d7515
+DATA vec_unary_tail16<>+304(SB)/4, $0x361549b1
+DATA vec_unary_tail16<>+308(SB)/4, $0x348d79ae
+DATA vec_unary_tail16<>+312(SB)/4, $0x32d8c07d
+DATA vec_unary_tail16<>+316(SB)/4, $0x3106b35e
+DATA vec_unary_tail16<>+320(SB)/4, $0xbc27d56a
+DATA vec_unary_tail16<>+324(SB)/4, $0xbbb99003
+DATA vec_unary_tail16<>+328(SB)/4, $0x3b1276c0
+DATA vec_unary_tail16<>+332(SB)/4, $0x3bc703d5
+DATA vec_unary_tail16<>+336(SB)/4, $0x3b8cc1a6
+DATA vec_unary_tail16<>+340(SB)/4, $0x3a653bf8
+DATA vec_unary_tail16<>+344(SB)/4, $0xba792175
+DATA vec_unary_tail16<>+348(SB)/4, $0xba8a4362
+DATA vec_unary_tail16<>+352(SB)/4, $0xba181d79
+DATA vec_unary_tail16<>+356(SB)/4, $0xb9639481
+DATA vec_unary_tail16<>+360(SB)/4, $0xb87be9ca
+DATA vec_unary_tail16<>+364(SB)/4, $0xb756120c
+DATA vec_unary_tail16<>+368(SB)/4, $0xb60e7b74
+DATA vec_unary_tail16<>+372(SB)/4, $0xb49666f5
+DATA vec_unary_tail16<>+376(SB)/4, $0xb2fddf93
+DATA vec_unary_tail16<>+380(SB)/4, $0xb12c5057
+DATA vec_unary_tail16<>+384(SB)/4, $0x3a6bc105
+DATA vec_unary_tail16<>+388(SB)/4, $0x3b3bee53
+DATA vec_unary_tail16<>+392(SB)/4, $0x3b28fb4e
+DATA vec_unary_tail16<>+396(SB)/4, $0x39581423
+DATA vec_unary_tail16<>+400(SB)/4, $0xbaaa60ec
+DATA vec_unary_tail16<>+404(SB)/4, $0xba8de0e7
+DATA vec_unary_tail16<>+408(SB)/4, $0xb996639a
+DATA vec_unary_tail16<>+412(SB)/4, $0x3916dafd
+DATA vec_unary_tail16<>+416(SB)/4, $0x393a3446
+DATA vec_unary_tail16<>+420(SB)/4, $0x38c07297
+DATA vec_unary_tail16<>+424(SB)/4, $0x38027a87
+DATA vec_unary_tail16<>+428(SB)/4, $0x3700a1c6
+DATA vec_unary_tail16<>+432(SB)/4, $0x35c07fcf
+DATA vec_unary_tail16<>+436(SB)/4, $0x345fbb5a
+DATA vec_unary_tail16<>+440(SB)/4, $0x32cccec4
+DATA vec_unary_tail16<>+444(SB)/4, $0x31150ea5
+GLOBL vec_unary_tail16<>(SB), RODATA|NOPTR, $448
 
 DATA vec_unary_lanes<>+0(SB)/4, $0x00000000
 DATA vec_unary_lanes<>+4(SB)/4, $0x00000001
@@ -4357,164 +4460,172 @@ DATA vec_unary_numbers<>+1232(SB)/4, $0x3f570a3d
 DATA vec_unary_numbers<>+1236(SB)/4, $0x3f570a3d
 DATA vec_unary_numbers<>+1240(SB)/4, $0x3f570a3d
 DATA vec_unary_numbers<>+1244(SB)/4, $0x3f570a3d
-DATA vec_unary_numbers<>+1248(SB)/4, $0x3f3504f3
-DATA vec_unary_numbers<>+1252(SB)/4, $0x3f3504f3
-DATA vec_unary_numbers<>+1256(SB)/4, $0x3f3504f3
-DATA vec_unary_numbers<>+1260(SB)/4, $0x3f3504f3
-DATA vec_unary_numbers<>+1264(SB)/4, $0x3f3504f3
-DATA vec_unary_numbers<>+1268(SB)/4, $0x3f3504f3
-DATA vec_unary_numbers<>+1272(SB)/4, $0x3f3504f3
-DATA vec_unary_numbers<>+1276(SB)/4, $0x3f3504f3
-DATA vec_unary_numbers<>+1280(SB)/4, $0x3f000000
-DATA vec_unary_numbers<>+1284(SB)/4, $0x3f000000
-DATA vec_unary_numbers<>+1288(SB)/4, $0x3f000000
-DATA vec_unary_numbers<>+1292(SB)/4, $0x3f000000
-DATA vec_unary_numbers<>+1296(SB)/4, $0x3f000000
-DATA vec_unary_numbers<>+1300(SB)/4, $0x3f000000
-DATA vec_unary_numbers<>+1304(SB)/4, $0x3f000000
-DATA vec_unary_numbers<>+1308(SB)/4, $0x3f000000
-DATA vec_unary_numbers<>+1312(SB)/4, $0xbd922279
-DATA vec_unary_numbers<>+1316(SB)/4, $0xbd922279
-DATA vec_unary_numbers<>+1320(SB)/4, $0xbd922279
-DATA vec_unary_numbers<>+1324(SB)/4, $0xbd922279
-DATA vec_unary_numbers<>+1328(SB)/4, $0xbd922279
-DATA vec_unary_numbers<>+1332(SB)/4, $0xbd922279
-DATA vec_unary_numbers<>+1336(SB)/4, $0xbd922279
-DATA vec_unary_numbers<>+1340(SB)/4, $0xbd922279
-DATA vec_unary_numbers<>+1344(SB)/4, $0xbfcc422a
-DATA vec_unary_numbers<>+1348(SB)/4, $0xbfcc422a
-DATA vec_unary_numbers<>+1352(SB)/4, $0xbfcc422a
-DATA vec_unary_numbers<>+1356(SB)/4, $0xbfcc422a
-DATA vec_unary_numbers<>+1360(SB)/4, $0xbfcc422a
-DATA vec_unary_numbers<>+1364(SB)/4, $0xbfcc422a
-DATA vec_unary_numbers<>+1368(SB)/4, $0xbfcc422a
-DATA vec_unary_numbers<>+1372(SB)/4, $0xbfcc422a
-DATA vec_unary_numbers<>+1376(SB)/4, $0x41a00000
-DATA vec_unary_numbers<>+1380(SB)/4, $0x41a00000
-DATA vec_unary_numbers<>+1384(SB)/4, $0x41a00000
-DATA vec_unary_numbers<>+1388(SB)/4, $0x41a00000
-DATA vec_unary_numbers<>+1392(SB)/4, $0x41a00000
-DATA vec_unary_numbers<>+1396(SB)/4, $0x41a00000
-DATA vec_unary_numbers<>+1400(SB)/4, $0x41a00000
-DATA vec_unary_numbers<>+1404(SB)/4, $0x41a00000
-DATA vec_unary_numbers<>+1408(SB)/4, $0xc2ae0000
-DATA vec_unary_numbers<>+1412(SB)/4, $0xc2ae0000
-DATA vec_unary_numbers<>+1416(SB)/4, $0xc2ae0000
-DATA vec_unary_numbers<>+1420(SB)/4, $0xc2ae0000
-DATA vec_unary_numbers<>+1424(SB)/4, $0xc2ae0000
-DATA vec_unary_numbers<>+1428(SB)/4, $0xc2ae0000
-DATA vec_unary_numbers<>+1432(SB)/4, $0xc2ae0000
-DATA vec_unary_numbers<>+1436(SB)/4, $0xc2ae0000
-DATA vec_unary_numbers<>+1440(SB)/4, $0xbb5499b2
-DATA vec_unary_numbers<>+1444(SB)/4, $0xbb5499b2
-DATA vec_unary_numbers<>+1448(SB)/4, $0xbb5499b2
-DATA vec_unary_numbers<>+1452(SB)/4, $0xbb5499b2
-DATA vec_unary_numbers<>+1456(SB)/4, $0xbb5499b2
-DATA vec_unary_numbers<>+1460(SB)/4, $0xbb5499b2
-DATA vec_unary_numbers<>+1464(SB)/4, $0xbb5499b2
-DATA vec_unary_numbers<>+1468(SB)/4, $0xbb5499b2
-DATA vec_unary_numbers<>+1472(SB)/4, $0x3ca29f86
-DATA vec_unary_numbers<>+1476(SB)/4, $0x3ca29f86
-DATA vec_unary_numbers<>+1480(SB)/4, $0x3ca29f86
-DATA vec_unary_numbers<>+1484(SB)/4, $0x3ca29f86
-DATA vec_unary_numbers<>+1488(SB)/4, $0x3ca29f86
-DATA vec_unary_numbers<>+1492(SB)/4, $0x3ca29f86
-DATA vec_unary_numbers<>+1496(SB)/4, $0x3ca29f86
-DATA vec_unary_numbers<>+1500(SB)/4, $0x3ca29f86
-DATA vec_unary_numbers<>+1504(SB)/4, $0xbd694e64
-DATA vec_unary_numbers<>+1508(SB)/4, $0xbd694e64
-DATA vec_unary_numbers<>+1512(SB)/4, $0xbd694e64
-DATA vec_unary_numbers<>+1516(SB)/4, $0xbd694e64
-DATA vec_unary_numbers<>+1520(SB)/4, $0xbd694e64
-DATA vec_unary_numbers<>+1524(SB)/4, $0xbd694e64
-DATA vec_unary_numbers<>+1528(SB)/4, $0xbd694e64
-DATA vec_unary_numbers<>+1532(SB)/4, $0xbd694e64
-DATA vec_unary_numbers<>+1536(SB)/4, $0x3dd929af
-DATA vec_unary_numbers<>+1540(SB)/4, $0x3dd929af
-DATA vec_unary_numbers<>+1544(SB)/4, $0x3dd929af
-DATA vec_unary_numbers<>+1548(SB)/4, $0x3dd929af
-DATA vec_unary_numbers<>+1552(SB)/4, $0x3dd929af
-DATA vec_unary_numbers<>+1556(SB)/4, $0x3dd929af
-DATA vec_unary_numbers<>+1560(SB)/4, $0x3dd929af
-DATA vec_unary_numbers<>+1564(SB)/4, $0x3dd929af
-DATA vec_unary_numbers<>+1568(SB)/4, $0xbe1cbab1
-DATA vec_unary_numbers<>+1572(SB)/4, $0xbe1cbab1
-DATA vec_unary_numbers<>+1576(SB)/4, $0xbe1cbab1
-DATA vec_unary_numbers<>+1580(SB)/4, $0xbe1cbab1
-DATA vec_unary_numbers<>+1584(SB)/4, $0xbe1cbab1
-DATA vec_unary_numbers<>+1588(SB)/4, $0xbe1cbab1
-DATA vec_unary_numbers<>+1592(SB)/4, $0xbe1cbab1
-DATA vec_unary_numbers<>+1596(SB)/4, $0xbe1cbab1
-DATA vec_unary_numbers<>+1600(SB)/4, $0x3e497b4b
-DATA vec_unary_numbers<>+1604(SB)/4, $0x3e497b4b
-DATA vec_unary_numbers<>+1608(SB)/4, $0x3e497b4b
-DATA vec_unary_numbers<>+1612(SB)/4, $0x3e497b4b
-DATA vec_unary_numbers<>+1616(SB)/4, $0x3e497b4b
-DATA vec_unary_numbers<>+1620(SB)/4, $0x3e497b4b
-DATA vec_unary_numbers<>+1624(SB)/4, $0x3e497b4b
-DATA vec_unary_numbers<>+1628(SB)/4, $0x3e497b4b
-DATA vec_unary_numbers<>+1632(SB)/4, $0xbe7f87c4
-DATA vec_unary_numbers<>+1636(SB)/4, $0xbe7f87c4
-DATA vec_unary_numbers<>+1640(SB)/4, $0xbe7f87c4
-DATA vec_unary_numbers<>+1644(SB)/4, $0xbe7f87c4
-DATA vec_unary_numbers<>+1648(SB)/4, $0xbe7f87c4
-DATA vec_unary_numbers<>+1652(SB)/4, $0xbe7f87c4
-DATA vec_unary_numbers<>+1656(SB)/4, $0xbe7f87c4
-DATA vec_unary_numbers<>+1660(SB)/4, $0xbe7f87c4
-DATA vec_unary_numbers<>+1664(SB)/4, $0x3eaaa640
-DATA vec_unary_numbers<>+1668(SB)/4, $0x3eaaa640
-DATA vec_unary_numbers<>+1672(SB)/4, $0x3eaaa640
-DATA vec_unary_numbers<>+1676(SB)/4, $0x3eaaa640
-DATA vec_unary_numbers<>+1680(SB)/4, $0x3eaaa640
-DATA vec_unary_numbers<>+1684(SB)/4, $0x3eaaa640
-DATA vec_unary_numbers<>+1688(SB)/4, $0x3eaaa640
-DATA vec_unary_numbers<>+1692(SB)/4, $0x3eaaa640
-DATA vec_unary_numbers<>+1696(SB)/4, $0xbeffffdf
-DATA vec_unary_numbers<>+1700(SB)/4, $0xbeffffdf
-DATA vec_unary_numbers<>+1704(SB)/4, $0xbeffffdf
-DATA vec_unary_numbers<>+1708(SB)/4, $0xbeffffdf
-DATA vec_unary_numbers<>+1712(SB)/4, $0xbeffffdf
-DATA vec_unary_numbers<>+1716(SB)/4, $0xbeffffdf
-DATA vec_unary_numbers<>+1720(SB)/4, $0xbeffffdf
-DATA vec_unary_numbers<>+1724(SB)/4, $0xbeffffdf
-DATA vec_unary_numbers<>+1728(SB)/4, $0x00000000
-DATA vec_unary_numbers<>+1732(SB)/4, $0x00000000
-DATA vec_unary_numbers<>+1736(SB)/4, $0x00000000
-DATA vec_unary_numbers<>+1740(SB)/4, $0x00000000
-DATA vec_unary_numbers<>+1744(SB)/4, $0x00000000
-DATA vec_unary_numbers<>+1748(SB)/4, $0x00000000
-DATA vec_unary_numbers<>+1752(SB)/4, $0x00000000
-DATA vec_unary_numbers<>+1756(SB)/4, $0x00000000
-DATA vec_unary_numbers<>+1760(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1764(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1768(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1772(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1776(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1780(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1784(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1788(SB)/4, $0x40d8fc6a
-DATA vec_unary_numbers<>+1792(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1796(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1800(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1804(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1808(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1812(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1816(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1820(SB)/4, $0x40124925
-DATA vec_unary_numbers<>+1824(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1828(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1832(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1836(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1840(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1844(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1848(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1852(SB)/4, $0x3ee00000
-DATA vec_unary_numbers<>+1856(SB)/4, $0x4b400000
-DATA vec_unary_numbers<>+1860(SB)/4, $0x4b400000
-DATA vec_unary_numbers<>+1864(SB)/4, $0x4b400000
-DATA vec_unary_numbers<>+1868(SB)/4, $0x4b400000
-DATA vec_unary_numbers<>+1872(SB)/4, $0x4b400000
-DATA vec_unary_numbers<>+1876(SB)/4, $0x4b400000
-DATA vec_unary_numbers<>+1880(SB)/4, $0x4b400000
-DATA vec_unary_numbers<>+1884(SB)/4, $0x4b400000
-GLOBL vec_unary_numbers<>(SB), RODATA|NOPTR, $1888
+DATA vec_unary_numbers<>+1248(SB)/4, $0x40d1f8d5
+DATA vec_unary_numbers<>+1252(SB)/4, $0x40d1f8d5
+DATA vec_unary_numbers<>+1256(SB)/4, $0x40d1f8d5
+DATA vec_unary_numbers<>+1260(SB)/4, $0x40d1f8d5
+DATA vec_unary_numbers<>+1264(SB)/4, $0x40d1f8d5
+DATA vec_unary_numbers<>+1268(SB)/4, $0x40d1f8d5
+DATA vec_unary_numbers<>+1272(SB)/4, $0x40d1f8d5
+DATA vec_unary_numbers<>+1276(SB)/4, $0x40d1f8d5
+DATA vec_unary_numbers<>+1280(SB)/4, $0x3f924925
+DATA vec_unary_numbers<>+1284(SB)/4, $0x3f924925
+DATA vec_unary_numbers<>+1288(SB)/4, $0x3f924925
+DATA vec_unary_numbers<>+1292(SB)/4, $0x3f924925
+DATA vec_unary_numbers<>+1296(SB)/4, $0x3f924925
+DATA vec_unary_numbers<>+1300(SB)/4, $0x3f924925
+DATA vec_unary_numbers<>+1304(SB)/4, $0x3f924925
+DATA vec_unary_numbers<>+1308(SB)/4, $0x3f924925
+DATA vec_unary_numbers<>+1312(SB)/4, $0x3f600000
+DATA vec_unary_numbers<>+1316(SB)/4, $0x3f600000
+DATA vec_unary_numbers<>+1320(SB)/4, $0x3f600000
+DATA vec_unary_numbers<>+1324(SB)/4, $0x3f600000
+DATA vec_unary_numbers<>+1328(SB)/4, $0x3f600000
+DATA vec_unary_numbers<>+1332(SB)/4, $0x3f600000
+DATA vec_unary_numbers<>+1336(SB)/4, $0x3f600000
+DATA vec_unary_numbers<>+1340(SB)/4, $0x3f600000
+DATA vec_unary_numbers<>+1344(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1348(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1352(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1356(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1360(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1364(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1368(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1372(SB)/4, $0x4b400000
+DATA vec_unary_numbers<>+1376(SB)/4, $0xbd922279
+DATA vec_unary_numbers<>+1380(SB)/4, $0xbd922279
+DATA vec_unary_numbers<>+1384(SB)/4, $0xbd922279
+DATA vec_unary_numbers<>+1388(SB)/4, $0xbd922279
+DATA vec_unary_numbers<>+1392(SB)/4, $0xbd922279
+DATA vec_unary_numbers<>+1396(SB)/4, $0xbd922279
+DATA vec_unary_numbers<>+1400(SB)/4, $0xbd922279
+DATA vec_unary_numbers<>+1404(SB)/4, $0xbd922279
+DATA vec_unary_numbers<>+1408(SB)/4, $0xbfcc422a
+DATA vec_unary_numbers<>+1412(SB)/4, $0xbfcc422a
+DATA vec_unary_numbers<>+1416(SB)/4, $0xbfcc422a
+DATA vec_unary_numbers<>+1420(SB)/4, $0xbfcc422a
+DATA vec_unary_numbers<>+1424(SB)/4, $0xbfcc422a
+DATA vec_unary_numbers<>+1428(SB)/4, $0xbfcc422a
+DATA vec_unary_numbers<>+1432(SB)/4, $0xbfcc422a
+DATA vec_unary_numbers<>+1436(SB)/4, $0xbfcc422a
+DATA vec_unary_numbers<>+1440(SB)/4, $0x41a00000
+DATA vec_unary_numbers<>+1444(SB)/4, $0x41a00000
+DATA vec_unary_numbers<>+1448(SB)/4, $0x41a00000
+DATA vec_unary_numbers<>+1452(SB)/4, $0x41a00000
+DATA vec_unary_numbers<>+1456(SB)/4, $0x41a00000
+DATA vec_unary_numbers<>+1460(SB)/4, $0x41a00000
+DATA vec_unary_numbers<>+1464(SB)/4, $0x41a00000
+DATA vec_unary_numbers<>+1468(SB)/4, $0x41a00000
+DATA vec_unary_numbers<>+1472(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1476(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1480(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1484(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1488(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1492(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1496(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1500(SB)/4, $0xc2ae0000
+DATA vec_unary_numbers<>+1504(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1508(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1512(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1516(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1520(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1524(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1528(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1532(SB)/4, $0xbb5499b2
+DATA vec_unary_numbers<>+1536(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1540(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1544(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1548(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1552(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1556(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1560(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1564(SB)/4, $0x3ca29f86
+DATA vec_unary_numbers<>+1568(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1572(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1576(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1580(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1584(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1588(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1592(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1596(SB)/4, $0xbd694e64
+DATA vec_unary_numbers<>+1600(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1604(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1608(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1612(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1616(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1620(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1624(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1628(SB)/4, $0x3dd929af
+DATA vec_unary_numbers<>+1632(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1636(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1640(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1644(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1648(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1652(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1656(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1660(SB)/4, $0xbe1cbab1
+DATA vec_unary_numbers<>+1664(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1668(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1672(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1676(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1680(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1684(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1688(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1692(SB)/4, $0x3e497b4b
+DATA vec_unary_numbers<>+1696(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1700(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1704(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1708(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1712(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1716(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1720(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1724(SB)/4, $0xbe7f87c4
+DATA vec_unary_numbers<>+1728(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1732(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1736(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1740(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1744(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1748(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1752(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1756(SB)/4, $0x3eaaa640
+DATA vec_unary_numbers<>+1760(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1764(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1768(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1772(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1776(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1780(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1784(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1788(SB)/4, $0xbeffffdf
+DATA vec_unary_numbers<>+1792(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1796(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1800(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1804(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1808(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1812(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1816(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1820(SB)/4, $0x00000000
+DATA vec_unary_numbers<>+1824(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1828(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1832(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1836(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1840(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1844(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1848(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1852(SB)/4, $0x40d8fc6a
+DATA vec_unary_numbers<>+1856(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1860(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1864(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1868(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1872(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1876(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1880(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1884(SB)/4, $0x40124925
+DATA vec_unary_numbers<>+1888(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1892(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1896(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1900(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1904(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1908(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1912(SB)/4, $0x3ee00000
+DATA vec_unary_numbers<>+1916(SB)/4, $0x3ee00000
+GLOBL vec_unary_numbers<>(SB), RODATA|NOPTR, $1920

@@ -39,11 +39,7 @@ func unaries(g *gen) {
 		})
 		k.unary("Tanh", 1, k.tanh)
 		k.unary("Erf", 1, k.erf)
-		if k.wide() {
-			k.unary("Gelu", 2, k.wideGelu, k.geluConstants)
-		} else {
-			k.unary("Gelu", 1, k.gelu)
-		}
+		k.unary("Gelu", 2, k.gelu, k.geluConstants)
 		k.unary("GeluTanh", 1, func() {
 			// x/2·(1+tanh u) = x / (1 + e^-2u), u = √(2/π)·(x + 0.044715x³)
 			k.VMOVAPS(r[0], r[4])
@@ -127,7 +123,9 @@ func unaries(g *gen) {
 		k.unary("Ceil", 4, func() { k.round(2, r[0], r[0]) })
 		k.unary("Round", 4, func() { k.round(0, r[0], r[0]) })
 	}
-	g.writeTail()
+	for _, v := range vectors {
+		g.row(v).writeTail()
+	}
 }
 
 // unary writes a loop of body, which replaces register 0 by the function of it. more sets
@@ -305,23 +303,4 @@ func (k row) erf() {
 	k.VMULPS(r[5], r[2], r[2])
 	k.below(erfSwitch, r[5], r[2], r[0], r[3])
 	k.sign(r[4], r[0], r[1])
-}
-
-// gelu is x·Φ(x), for AVX2. With t = |x|/√2, Φ is erfc(t)/2 for x < 0, which keeps the
-// digits of its tail, and 1 - erfc(t)/2 otherwise; near 0 it is 1/2 + erf(x/√2)/2.
-func (k row) gelu() {
-	r := k.r
-	k.VMOVAPS(r[0], r[4])
-	k.mulC(math.Sqrt2/2, r[0], r[6]) // signed
-	k.abs(r[6], r[5])
-	k.erfc()
-	k.mulC(0.5, r[0], r[0])
-	k.VSUBPS(r[0], r[one], r[1])
-	k.VBLENDVPS(r[4], r[0], r[1], r[1])
-	k.VMULPS(r[6], r[6], r[0])
-	k.poly(erfNear, r[0], r[2])
-	k.mulC(0.5, r[6], r[6])
-	k.fmaC(0.5, r[6], r[2])
-	k.below(erfSwitch, r[5], r[2], r[1], r[3])
-	k.VMULPS(r[4], r[1], r[0])
 }
