@@ -59,7 +59,7 @@ type QConvWeights struct {
 	bias             []int32 // minus the input's zero point, or 1 if that is not known, times the sum of the weights
 	scales           []float32
 	data             []byte // packed weights, in a layout that depends on the form
-	ends             []byte // int32 biases, then float32 scales, for each 32 outputs or 64 depthwise channels
+	ends             []byte // for the epilogue: int32 biases, then float32 scales, for each 32 outputs or 64 depthwise channels
 	panel            int    // bytes of the weights of 32 outputs (16 in qconvWide), or of 64 depthwise channels
 }
 

@@ -31,7 +31,7 @@ type Memory struct {
 	More              []unsafe.Pointer // the inputs after the first
 	Scratch           unsafe.Pointer   // Work.Scratch bytes, aligned to a cache line
 	Mean              unsafe.Pointer   // of Conv.Mean
-	Ends              unsafe.Pointer   // of a QConv with Floats: floatEnds bytes for each 32 outputs
+	Ends              unsafe.Pointer   // biases and scales for the epilogue of a QConv with Floats: floatEnds bytes for each 32 outputs
 }
 
 // Work is an operation of one or more steps, which run one after the other on the same

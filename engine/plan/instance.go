@@ -70,7 +70,7 @@ func newInstance(p *Plan) *instance {
 			i.mem[at].More = make([]unsafe.Pointer, len(s.in)-1)
 		}
 	}
-	i.point(true)
+	i.recordInputs()
 	for _, loops := range p.series {
 		i.series = append(i.series, team.NewSeries(loops, p.threads()))
 	}
@@ -108,7 +108,7 @@ func (i *instance) settle(run *ops.Run, b *memoryBlock) {
 	for _, h := range i.headers {
 		h.tensor.Rebind(i.memory[h.at : h.at+h.size : h.at+h.size])
 	}
-	i.point(false)
+	i.pointToArena()
 }
 
 // release forgets the run and its inputs, which an idle instance must not keep alive.
@@ -133,44 +133,51 @@ func (i *instance) release() {
 	}
 }
 
-// point goes through all operands of kernels. With inputs set, which is done once, it
-// records where the addresses of the plan's inputs have to be filled in; otherwise it
-// fills in the addresses of those that lie in the arena.
-func (i *instance) point(inputs bool) {
+// recordInputs records, once, where the addresses of the plan's inputs have to be filled in.
+func (i *instance) recordInputs() {
+	i.eachOperand(func(dst *unsafe.Pointer, p place) {
+		if p.buffer < 0 {
+			b := i.inputs[p.from]
+			b.kernels, b.offsets = append(b.kernels, dst), append(b.offsets, p.offset)
+		}
+	})
+}
+
+// pointToArena fills in the addresses of operands that lie in the arena.
+func (i *instance) pointToArena() {
+	i.eachOperand(func(dst *unsafe.Pointer, p place) {
+		if p.buffer >= 0 {
+			*dst = unsafe.Pointer(&i.memory[i.plan.buffers[p.buffer].offset+p.offset])
+		}
+	})
+}
+
+// eachOperand visits the operands of all kernels: where a run reads the address of each, and
+// its place.
+func (i *instance) eachOperand(visit func(dst *unsafe.Pointer, p place)) {
 	for at := range i.plan.steps {
 		s := &i.plan.steps[at]
 		if s.kernel == nil {
 			continue
 		}
 		m := &i.mem[at]
-		i.operand(&m.Out, s.out, inputs)
+		visit(&m.Out, s.out)
 		if s.scratch.buffer >= 0 {
-			i.operand(&m.Scratch, s.scratch, inputs)
+			visit(&m.Scratch, s.scratch)
 		}
 		if s.res != nil {
-			i.operand(&m.Residual, *s.res, inputs)
+			visit(&m.Residual, *s.res)
 		}
 		if s.mean != nil {
-			i.operand(&m.Mean, *s.mean, inputs)
+			visit(&m.Mean, *s.mean)
 		}
 		for k := range s.in {
 			dst := &m.In
 			if k > 0 {
 				dst = &m.More[k-1]
 			}
-			i.operand(dst, s.in[k], inputs)
+			visit(dst, s.in[k])
 		}
-	}
-}
-
-// operand is point for one operand.
-func (i *instance) operand(dst *unsafe.Pointer, p place, inputs bool) {
-	switch {
-	case p.buffer < 0 && inputs:
-		b := i.inputs[p.from]
-		b.kernels, b.offsets = append(b.kernels, dst), append(b.offsets, p.offset)
-	case p.buffer >= 0 && !inputs:
-		*dst = unsafe.Pointer(&i.memory[i.plan.buffers[p.buffer].offset+p.offset])
 	}
 }
 

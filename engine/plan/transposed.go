@@ -41,15 +41,23 @@ func phasesOf[T any](f filter, all []T) []T {
 	c, m, kh, kw := w.Dim(0), w.Dim(1), w.Dim(2), w.Dim(3)
 	out := make([]T, 0, p.down*p.across*m*c*p.rows*p.columns)
 	for i := range p.down * p.across {
+		one := p
+		one.y, one.x = p.y+i/p.across, p.x+i%p.across
 		for o := range m {
 			for j := range c {
-				plane := all[(j*m+o)*kh*kw:][:kh*kw]
-				for y := p.rows - 1; y >= 0; y-- {
-					for x := p.columns - 1; x >= 0; x-- {
-						out = append(out, plane[(p.y+i/p.across+y*p.stepY)*kw+p.x+i%p.across+x*p.stepX])
-					}
-				}
+				out = appendTurned(out, all[(j*m+o)*kh*kw:][:kh*kw], kw, one)
 			}
+		}
+	}
+	return out
+}
+
+// appendTurned appends the taps of a single phase, turned around, from a plane of weights
+// with rows of the given width.
+func appendTurned[T any](out, plane []T, width int, p phase) []T {
+	for y := p.rows - 1; y >= 0; y-- {
+		for x := p.columns - 1; x >= 0; x-- {
+			out = append(out, plane[(p.y+y*p.stepY)*width+p.x+x*p.stepX])
 		}
 	}
 	return out

@@ -78,6 +78,7 @@ func (e *emitter) depthwise() {
 	e.p("RET")
 }
 
+// depthSetup loads the arguments that all these kernels have.
 func (e *emitter) depthSetup() {
 	e.p("MOVQ a+0(FP), AX")
 	e.p("MOVQ %s, SI", depthArg("In"))

@@ -60,6 +60,7 @@ func (e *emitter) packRows() {
 	e.packNext("tap")
 }
 
+// packSetup loads the arguments and constants of packing.
 func (e *emitter) packSetup() {
 	e.p("MOVQ a+0(FP), AX")
 	e.p("MOVQ PackArgs_High(AX), DI")

@@ -87,6 +87,7 @@ func (d depth) linesName() string { return fmt.Sprintf("depthLines_%ds%d", d.ker
 
 func (d depth) splitName() string { return fmt.Sprintf("depthSplit_%ds%d", d.kernelW, d.stride) }
 
+// emit writes the kernel for one row, as loops over ever smaller tiles.
 func (d depth) emit(g *gen) {
 	g.fn(d.name(), "Window", fmt.Sprintf("%s computes a row of a depthwise convolution %d wide with stride %d.", d.name(), d.kernelW, d.stride))
 	g.Comment("AX arguments, DI output, SI input of the first pixel, R9 pixels left,",

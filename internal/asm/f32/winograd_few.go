@@ -71,6 +71,9 @@ var (
 // sum is the accumulator of a plane and a tile.
 func (k few) sum(plane, tile int) reg.VecPhysical { return k.regs[plane*k.tiles+tile] }
 
+// emit writes the kernel: a loop over blocks of 16 channels, and one over the channels that
+// are left. In a block, the weights of a tap of all 16 channels are contiguous, so a tap is
+// 16 steps long; behind the last block, as many as there are channels.
 func (k few) emit(g *gen) {
 	g.fn(k.name(), "WinogradFew", fmt.Sprintf("%s computes the sums of column %d of %d tiles.", k.name(), k.column, k.tiles))
 	g.Comment("AX arguments, BX weights, R8-R11 bytes of 1, 3, 5 and 7 taps, DX channels left in a block, or groups of four,",

@@ -20,6 +20,7 @@ const (
 	cbToG2 = -22554 / 2
 )
 
+// ycc writes the conversion of luma and two chroma rows to pixels of RGB.
 func (g *gen) ycc() {
 	g.fn("yccAsm", "func(dst, y, cb, cr *byte, n int)",
 		"yccAsm is yccGo for n pixels, at least 32. It reads n bytes of each row and",
@@ -76,6 +77,7 @@ func (g *gen) ycc() {
 	})
 }
 
+// rgb writes the interleaving of three rows to pixels.
 func (g *gen) rgb() {
 	g.fn("rgbAsm", "func(dst, red, green, blue *byte, n int)",
 		"rgbAsm is rgbGo for n pixels, at least 32. It reads n bytes of each row and",

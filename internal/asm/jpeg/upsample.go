@@ -48,6 +48,8 @@ func (g *gen) pixelPairs(even, odd reg.VecVirtual, shift int, to operand.Mem) {
 	g.VMOVDQU(odd, to)
 }
 
+// h2v1 writes the doubling of a row's width: of each sample, 3/4 and a quarter of the one
+// before it, then 3/4 and a quarter of the one after it.
 func (g *gen) h2v1() {
 	g.fn("h2v1Asm", "func(dst, src *byte, n int)",
 		"h2v1Asm is h2v1Go for n samples, at least 16. src points to the first; it also",
@@ -67,6 +69,7 @@ func (g *gen) h2v1() {
 	})
 }
 
+// h2v2 writes the same for a row between two, of which the nearer one counts three times.
 func (g *gen) h2v2() {
 	g.fn("h2v2Asm", "func(dst, near, far *byte, n int)",
 		"h2v2Asm is h2v2Go for n samples, at least 16. near and far point to the first;",
@@ -91,6 +94,7 @@ func (g *gen) h2v2() {
 	})
 }
 
+// h1v2 writes a row between two: 3/4 of the nearer and a quarter of the other.
 func (g *gen) h1v2() {
 	g.fn("h1v2Asm", "func(dst, near, far *byte, n, bias int)",
 		"h1v2Asm is h1v2Go for n samples, at least 32.")

@@ -32,6 +32,8 @@ func (e *emitter) bytesAlong(left int, body func(at int)) {
 
 const bytesComment = " left to the last 16, R9 place, R10 an address."
 
+// h2v1 writes the doubling of a row's width: of each sample, 3/4 and a quarter of the one
+// before it, then 3/4 and a quarter of the one after it.
 func (e *emitter) h2v1() {
 	e.text("h2v1Asm", "dst, src *byte, n int", 24, "is h2v1Go for n samples, at least 16. src points to the first; it also reads the sample before and the one after the last.",
 		"R1 dst, R2 src, R3"+bytesComment+" R4 and R5 the samples before and after; V0 to V2 those and V3 V4 even, V5 V6 odd, V7 sums; V30 threes, V31 ones.")
@@ -58,6 +60,7 @@ func (e *emitter) h2v1() {
 	})
 }
 
+// h2v2 writes the same for a row between two, of which the nearer one counts three times.
 func (e *emitter) h2v2() {
 	e.text("h2v2Asm", "dst, near, far *byte, n int", 32, "is h2v2Go for n samples, at least 16. near and far point to the first; it also reads the samples before and those after the last.",
 		"R1 dst, R2 near, R3 far, R4"+bytesComment+" R5 R6 near and R7 R8 far before and after; V0 to V2 near, V3 to V5 far, V16 to V18 sums of both, V6 even and V7 odd; V29 sevens, V30 threes of bytes, V31 of words.")
@@ -91,6 +94,7 @@ func (e *emitter) h2v2() {
 	})
 }
 
+// h1v2 writes a row between two: 3/4 of the nearer and a quarter of the other.
 func (e *emitter) h1v2() {
 	e.text("h1v2Asm", "dst, near, far *byte, n, bias int", 40, "is h1v2Go for n samples, at least 16.",
 		"R1 dst, R2 near, R3 far, R4"+bytesComment+" R5 bias; V0 near, V1 far, V2 sums, V3 samples; V30 threes, V31 bias.")
@@ -121,6 +125,7 @@ const (
 	cbToG2 = -22554 / 2
 )
 
+// ycc writes the conversion of luma and two chroma rows to pixels of RGB.
 func (e *emitter) ycc() {
 	e.text("yccAsm", "dst, y, cb, cr *byte, n int", 40, "is yccGo for n pixels, at least 16. It reads n bytes of each row and writes 3*n.",
 		"R1 dst, R2 y, R3 cb, R4 cr, R5"+bytesComment+" V0 factors, V1 luma, V2 cb, V3 cr, V4 to V6 red, green, blue, V16 V17 twice cb and cr, V18 V19 sums; V31 128 each.")
@@ -167,6 +172,7 @@ func (e *emitter) wordsOf(v, r int, words ...int) {
 	}
 }
 
+// rgb writes the interleaving of three rows to pixels.
 func (e *emitter) rgb() {
 	e.text("rgbAsm", "dst, red, green, blue *byte, n int", 40, "is rgbGo for n pixels, at least 16. It reads n bytes of each row and writes 3*n.",
 		"R1 dst, R2 red, R3 green, R4 blue, R5"+bytesComment+" V0 to V2 the colours.")

@@ -51,6 +51,7 @@ func (v *vec) turnBoth() {
 	v.turn([4]int{4, 5, 6, 7}, [4]int{16, 17, 18, 19})
 }
 
+// interleave writes the conversion of planes to pixels: of all 8, or of fewer.
 func (v *vec) interleave(all bool) {
 	const dst, left = 1, 5
 	v.planes("Interleave", "converts planes to pixels, the pixels", all, 2)
@@ -84,6 +85,7 @@ func (v *vec) interleave(all bool) {
 	v.ret()
 }
 
+// deinterleave writes the conversion back.
 func (v *vec) deinterleave(all bool) {
 	const src, left = 2, 5
 	v.planes("Deinterleave", "makes planes from pixels", all, 1)

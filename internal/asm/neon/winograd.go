@@ -24,6 +24,7 @@ const (
 	winoTemp               = 9
 )
 
+// constants broadcasts constants to vectors from 8 on.
 func (e *emitter) constants(values ...float32) {
 	for i, x := range values {
 		e.constant(8+i, math.Float32bits(x))
@@ -33,6 +34,7 @@ func (e *emitter) constants(values ...float32) {
 // cell is the offset of number (y, x) of 6x6 in the scratch.
 func cell(y, x int) int { return 16 * (6*y + x) }
 
+// winogradTiles begins the loop over the tiles of a call; winogradNext ends it.
 func (e *emitter) winogradTiles() {
 	e.field("Positions", winoPosition)
 	e.field("Count", winoLeft)
@@ -57,6 +59,7 @@ func (e *emitter) winogradNext() {
 	e.ret()
 }
 
+// winogradInput writes the transform of input tiles.
 func winogradInput(e *emitter) {
 	const column = 10 // registers 10 to 15: columns 0 to 5
 	e.fn("WinogradInput", "Winograd", "transforms tiles of 6x6 pixels.",
@@ -116,6 +119,7 @@ func (e *emitter) transformInput() []int {
 	return []int{0, 1, 2, 6, 4, 5}
 }
 
+// winogradOutput writes the transform of products to outputs.
 func winogradOutput(e *emitter) {
 	const bias = 11 // vectors 11 to 14: see winogradRow
 	e.fn("WinogradOutput", "Winograd", "computes tiles of up to 4x4 pixels from products.",

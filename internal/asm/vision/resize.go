@@ -38,6 +38,7 @@ func (g *gen) tapShuffle() Mem {
 	return m
 }
 
+// horizontal writes the pass along rows, for four rows at a time.
 func (g *gen) horizontal(half Mem) {
 	shuffle := g.tapShuffle()
 	g.fn("horizontalAVX2", "func(dst *byte, stride int, rows *[4]*byte, offsets *int32, words *int16, n, groups int)")
@@ -158,6 +159,7 @@ func (g *gen) finishRows(hi, lo [4]reg.VecVirtual, round reg.VecVirtual, to rows
 	g.VPEXTRD(Imm(1), odd, Mem{Base: to.first, Index: to.stride3, Scale: 1})
 }
 
+// vertical writes the pass down columns.
 func (g *gen) vertical(half Mem) {
 	g.fn("verticalAVX2", "func(dst, lines *byte, stride int, words *[4]int16, taps, n int)")
 	g.Doc("verticalAVX2 computes n bytes, a multiple of 16. Byte i is the weighted sum of byte i of taps",
