@@ -50,10 +50,11 @@
 //	U8        8-bit codes, row-major
 //
 // In all but Planar and U8, channels are cut into blocks, and a block is a plane of pixels:
-// one load has a vector of channels, and a kernel needs no code for the channels of a
-// remainder. Around each plane lies a halo, the padding of the convolutions that read it, so
-// kernels need no tests at the edges. This is F32x16 of 40 channels, 2 rows and 3 columns
-// with a halo of one pixel; each letter or 0 is a pixel of 64 bytes:
+// one load has a vector of channels of a pixel, and results are stored as whole vectors,
+// however many channels there are. Around each plane lies a halo, the padding of the
+// convolutions that read it, so kernels need no tests at the edges. This is F32x16 of 40
+// channels, 2 rows and 3 columns with a halo of one pixel; each letter or 0 is a pixel of 64
+// bytes:
 //
 //	block 0            block 1            block 2
 //	channels 0 to 15   channels 16 to 31  channels 32 to 39, and 8 undefined ones

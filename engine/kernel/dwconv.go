@@ -59,10 +59,11 @@ func depthSplit(kernelW, stride int, a *windowArgs) {
 }
 
 // depthwise is a planned depthwise convolution. It computes rows of one strip (16 or 8
-// channels) at a time; the epilogue of short rows is that of several at once. Of four ways
-// to compute a row it takes the first that its kernel, format and epilogue allow: both
-// strips together, split (split); several rows in place (lines, whole); a row by a kernel
-// for its width (row); a row by a list of offsets (window).
+// channels) at a time; the epilogue of short rows is that of several at once. Of the ways
+// to compute rows it takes the first that its kernel, format and epilogue allow: both
+// strips together, as Split32 (split); several rows of a strip (lines), in place if nothing
+// remains to be done with them (whole); a row by a kernel for its width (row); a row by a
+// list of offsets (window).
 type depthwise struct {
 	rows
 	conv     Conv

@@ -81,7 +81,7 @@ func (r *Rung) Pointwise(p Pointwise) (Work, error) {
 // Run is part of Step.
 func (s *pointwise) Run(chunk int, m *Memory) {
 	f := frames.Get().(*frame)
-	s.some(chunk, s.together, func(n, plane, y, count int) { s.visit(f, m, n, plane, y, count) })
+	s.groups(chunk, s.together, func(n, plane, y, count int) { s.visit(f, m, n, plane, y, count) })
 	frames.Put(f)
 }
 

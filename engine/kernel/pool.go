@@ -139,7 +139,7 @@ func (s *pool) Run(chunk int, m *Memory) {
 		room = s.rooms.Get().(unsafe.Pointer)
 		defer s.rooms.Put(room)
 	}
-	s.some(chunk, s.most, func(n, plane, top, count int) {
+	s.groups(chunk, s.most, func(n, plane, top, count int) {
 		from, first := s.In.strips(m.In, n, plane), 0
 		if s.copied {
 			from, first = s.fill(room, from, top, count)

@@ -50,8 +50,8 @@ func (r *rows) each(chunk int, visit func(n, plane, y int)) {
 	})
 }
 
-// some calls visit for the rows of a chunk, for up to most rows of a plane at a time.
-func (r *rows) some(chunk, most int, visit func(n, plane, y, count int)) {
+// groups calls visit for the rows of a chunk, for up to most rows of a plane at a time.
+func (r *rows) groups(chunk, most int, visit func(n, plane, y, count int)) {
 	r.runs(chunk, func(n, plane, top, count int) {
 		for y, end := top, top+count; y < end; y += most {
 			visit(n, plane, y, min(most, end-y))

@@ -96,7 +96,7 @@ func (r *Runner) division(in []*tensor.Tensor, n int) division {
 	for _, v := range r.graph.Outputs {
 		d.out = append(d.out, together.facts[v])
 	}
-	if int64(activations) > r.opt.Memory/int64(n) {
+	if int64(activations) > r.opt.Memory/int64(n) { // each part counts its memory alone: all at once must fit
 		return d
 	}
 	if weights <= activations {

@@ -32,7 +32,7 @@ func newLeases(f *frame) *leases {
 	return &leases{frame: f, owners: make([][]*lease, len(f.values))}
 }
 
-// open takes an instance of a plan for a run; leave ends that.
+// open takes an instance of a plan for a run; release ends that.
 func (l *leases) open(p *Plan) (*lease, error) {
 	run := l.frame.run
 	if err := run.ReserveBytes(int64(p.arena)); err != nil {
